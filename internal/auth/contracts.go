@@ -1,0 +1,49 @@
+// Package auth decides sign-ins: it knows persons, credentials and time, and no
+// LDAP, RADIUS or HTTP.
+//
+//	LDAP bind ─┐                    ┌─ directory + policy: who is this, may they, here, now?
+//	RADIUS PAP ├─► Credential ─►    ├─ throttle and known-bad tags
+//	web form ──┘   Authenticator    ├─ recent confirmation ── hit ─► accepted
+//	                                ├─ mos.ru (one flight per login+proof, deadline, breaker, budget)
+//	                                └─ local verifier, only while mos.ru is unreachable
+//
+// Start reading at Authenticator.Authenticate.
+package auth
+
+import (
+	"context"
+	"time"
+
+	"schoolbridge/internal/identity"
+)
+
+// Upstream checks a clear password where it is at home: at mos.ru.
+type Upstream interface {
+	// SignIn answers with the subject that the login and password belong to,
+	// or one of identity's upstream errors. The upstream keeps its own
+	// deadline, breaker, request budget and single flight.
+	SignIn(ctx context.Context, login string, password identity.Password) (identity.Subject, error)
+}
+
+// Verifier is what the store keeps, sealed, to check a proof while mos.ru is
+// unreachable. Either part may be nil.
+type Verifier struct {
+	NTHash  []byte    // MD4 of the UTF-16LE password, 16 bytes; password-equivalent
+	Argon2  string    // PHC string, where NT hashes are switched off
+	Epoch   uint64    // the credential epoch it was made under
+	LearnAt time.Time // the last moment at which mos.ru confirmed it
+}
+
+// Verifiers keeps them; the store implements it.
+type Verifiers interface {
+	// Verifier gives the person's, or identity.ErrNotFound.
+	Verifier(ctx context.Context, id identity.PersonID) (Verifier, error)
+	// SaveVerifier keeps v only if the person's epoch is still v.Epoch;
+	// identity.ErrConflict otherwise.
+	SaveVerifier(ctx context.Context, id identity.PersonID, v Verifier) error
+}
+
+// Auditor takes every verdict. It must not block a sign-in.
+type Auditor interface {
+	Audit(entry identity.AuditEntry)
+}

@@ -1,0 +1,224 @@
+// Package identity holds the nouns that every part of schoolbridge shares: who
+// asks to sign in, with what, over which channel, from where, and what the
+// answer can be. It depends on the standard library only, decides nothing and
+// does no I/O, so that front-ends, the authenticator and the store can speak to
+// each other without importing each other.
+//
+// Start reading at Credential and Verdict.
+package identity
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+)
+
+// PersonID is the random 16-byte identifier of one human in the store. It is
+// what logs carry instead of a name.
+type PersonID [16]byte
+
+// NewPersonID reads a fresh identifier from random, usually crypto/rand.Reader.
+func NewPersonID(random io.Reader) (PersonID, error) {
+	var id PersonID
+	_, err := io.ReadFull(random, id[:])
+	return id, err
+}
+
+// ParsePersonID reads the 32 hexadecimal digits that String writes.
+func ParsePersonID(s string) (PersonID, error) {
+	var id PersonID
+	b, err := hex.DecodeString(s)
+	if err != nil || len(b) != len(id) {
+		return id, errors.New("a person id is 32 hexadecimal digits")
+	}
+	copy(id[:], b)
+	return id, nil
+}
+
+// String gives 32 lower-case hexadecimal digits.
+func (id PersonID) String() string { return hex.EncodeToString(id[:]) }
+
+// IsZero says that nobody is meant.
+func (id PersonID) IsZero() bool { return id == PersonID{} }
+
+// Login is a person's login in canonical form: as the directory shows it,
+// without domain or realm.
+type Login string
+
+// Subject is the upstream's stable identifier of a city account (the OpenID
+// Connect "sub" claim).
+type Subject string
+
+// Password is a clear-text password. It prints as a placeholder under every
+// verb, in JSON and in structured logs; string(p) is the one way to the text.
+type Password string
+
+const placeholder = "[password]"
+
+// String hides the password.
+func (Password) String() string { return placeholder }
+
+// Format hides the password from every formatting verb.
+func (Password) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, placeholder) }
+
+// MarshalText hides the password from JSON, YAML and slog.
+func (Password) MarshalText() ([]byte, error) { return []byte(placeholder), nil }
+
+// Proof is what shows that a person is who they say: a Password now, a
+// challenge and its response for the methods that never show the password.
+type Proof interface{ proof() }
+
+func (Password) proof() {}
+
+// Channel is the way on which a sign-in came.
+type Channel uint8
+
+// The channels.
+const (
+	ChannelLDAP Channel = iota + 1 // classroom PCs, interactive whiteboards, Linux
+	ChannelWiFi                    // RADIUS
+	ChannelWeb                     // activation, self-service, administration
+)
+
+// String gives "ldap", "wifi" or "web", the words of configuration and metrics.
+func (c Channel) String() string {
+	switch c {
+	case ChannelLDAP:
+		return "ldap"
+	case ChannelWiFi:
+		return "wifi"
+	case ChannelWeb:
+		return "web"
+	}
+	return "unknown"
+}
+
+// Source is where a sign-in came from. Only Addr is always known.
+type Source struct {
+	Addr    netip.Addr // the peer of the connection or datagram
+	Device  string     // the user's device: Calling-Station-Id as lower-case hex with colons, or ""
+	NAS     string     // name of the NAS client (RADIUS) or the service account (LDAP) in the configuration
+	SSID    string     // Wi-Fi network, or ""
+	School  string     // ekis_id of the school where the device stands, or "" if it belongs to no school
+	Request string     // short random id that ties log lines of one request together
+}
+
+// Credential asks for one sign-in.
+type Credential struct {
+	Name    string // as typed: a login, perhaps with DOMAIN\ or @realm
+	Proof   Proof
+	Channel Channel
+	Source  Source
+}
+
+// Outcome is one of four; they are never folded into fewer (see Verdict).
+type Outcome uint8
+
+// The outcomes. The zero value is none of them, so that a forgotten
+// assignment is never taken for a permission.
+const (
+	Accepted    Outcome = iota + 1 // the person may sign in
+	Rejected                       // wrong password, unknown, or not allowed: alike on the wire
+	Unavailable                    // we cannot tell now; never counts against anybody
+	Malformed                      // the request itself cannot be understood
+)
+
+// String gives "accepted", "rejected", "unavailable" or "malformed".
+func (o Outcome) String() string {
+	switch o {
+	case Accepted:
+		return "accepted"
+	case Rejected:
+		return "rejected"
+	case Unavailable:
+		return "unavailable"
+	case Malformed:
+		return "malformed"
+	}
+	return "none"
+}
+
+// Reason says why, as data: one fixed code each, for audit, metrics and
+// explain. It never reaches an unauthenticated client.
+type Reason string
+
+// Reasons of sign-in verdicts.
+const (
+	ReasonConfirmed        Reason = "CONFIRMED"          // mos.ru confirmed now
+	ReasonRecent           Reason = "RECENTLY_CONFIRMED" // a recent confirmation stands
+	ReasonLocal            Reason = "LOCAL_VERIFIER"     // mos.ru is unreachable; the kept verifier fits
+	ReasonUnknown          Reason = "NO_SUCH_ACCOUNT"    // nobody has this name
+	ReasonLoginOnly        Reason = "LOGIN_ONLY"         // e-mail, phone or СНИЛС where only a login serves
+	ReasonNotActivated     Reason = "NOT_ACTIVATED"      // known, but without an account
+	ReasonWrongPassword    Reason = "WRONG_PASSWORD"     // mos.ru or the kept verifier refused it
+	ReasonKnownBad         Reason = "KNOWN_BAD_PASSWORD" // refused lately, not asked again yet
+	ReasonEmptyPassword    Reason = "EMPTY_PASSWORD"
+	ReasonSuspended        Reason = "SUSPENDED"
+	ReasonEnded            Reason = "EMPLOYMENT_ENDED"       // no employment or enrolment is active any more
+	ReasonNotStarted       Reason = "EMPLOYMENT_NOT_STARTED" // the first one lies in the future
+	ReasonRoleNotAllowed   Reason = "ROLE_NOT_ALLOWED"       // no rule admits the role on this channel
+	ReasonSchoolNotAllowed Reason = "SCHOOL_NOT_ALLOWED"     // the device stands in another school
+	ReasonHours            Reason = "OUTSIDE_HOURS"
+	ReasonReassigned       Reason = "LOGIN_REASSIGNED" // mos.ru answers with another subject than the bound one
+	ReasonThrottled        Reason = "THROTTLED"        // too many failures from this login, device or source
+	ReasonUpstreamDown     Reason = "MOSRU_UNREACHABLE"
+	ReasonUpstreamBusy     Reason = "MOSRU_THROTTLED"     // mos.ru or our request budget says later
+	ReasonUpstreamLocked   Reason = "MOSRU_LOCKED"        // mos.ru locked the account for a time
+	ReasonSecondFactor     Reason = "MOSRU_SECOND_FACTOR" // mos.ru demands a second factor
+	ReasonUpstreamFault    Reason = "MOSRU_FAULT"         // mos.ru refused us or answered nonsense: configuration
+	ReasonOverload         Reason = "OVERLOAD"            // a bounded pool is full
+	ReasonEpochMoved       Reason = "CREDENTIAL_CHANGED"  // the credential changed while we asked
+	ReasonCutOff           Reason = "STORE_UNREACHABLE"   // this replica is behind longer than offline_grace
+	ReasonBadRequest       Reason = "BAD_REQUEST"
+)
+
+// Grant is what policy gives to an admitted person on a device.
+type Grant struct {
+	Rule           string        // name of the policy rule that decided
+	Role           string        // "staff", "pupil"
+	School         string        // ekis_id of the role that decided
+	VLAN           uint16        // 1..4094, or 0 for the network's own
+	SessionTimeout time.Duration // or 0 for none
+	Filter         string        // Filter-Id, or ""
+}
+
+// Verdict answers a Credential.
+type Verdict struct {
+	Outcome Outcome
+	Reason  Reason
+	Person  PersonID // zero where nobody was recognised
+	Login   Login    // canonical; "" where nobody was recognised
+	Grant   Grant    // zero unless accepted
+	// NotBefore is the moment before which a rejection must not leave, so that
+	// unknown names and wrong passwords take alike long. Zero: at once.
+	// Front-ends wait without holding a worker.
+	NotBefore time.Time
+}
+
+// What an upstream can answer other than "yes". Callers branch with errors.Is.
+var (
+	ErrWrongPassword = errors.New("the upstream refused the login or password")
+	ErrLocked        = errors.New("the upstream locked the account for a time")
+	ErrSecondFactor  = errors.New("the upstream demands a second factor")
+	ErrThrottled     = errors.New("the upstream asks us to slow down")
+	ErrUnreachable   = errors.New("the upstream cannot be reached") // transport errors and 5xx: opens the breaker
+	ErrFault         = errors.New("the upstream refused us as its client or answered what cannot be understood")
+)
+
+// Errors shared by the stores' consumers.
+var (
+	ErrNotFound = errors.New("not found")
+	ErrConflict = errors.New("conflicts with what is stored")
+)
+
+// AuditEntry is one line of the audit trail. Payload is JSON; it may name a
+// login, and is sealed at rest.
+type AuditEntry struct {
+	At      time.Time
+	Kind    string   // "sign_in", "activation", "credential_change", "import", "config", ...
+	Person  PersonID // zero if nobody in particular
+	Payload []byte
+}
