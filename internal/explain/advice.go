@@ -1,0 +1,87 @@
+package explain
+
+import "schoolbridge/internal/identity"
+
+// Advice says in a person's words what a reason means and who mends it how.
+type Advice struct {
+	Meaning string
+	Remedy  string // "" where nothing is to be done
+}
+
+// Lang is the language of a report.
+type Lang string
+
+// The languages. Russian is the default.
+const (
+	Russian Lang = "ru"
+	English Lang = "en"
+)
+
+// AdviceFor gives the advice for a reason; the second value is false for a
+// reason without one, which a test refuses.
+func AdviceFor(lang Lang, reason identity.Reason) (Advice, bool) {
+	table := russian
+	if lang == English {
+		table = english
+	}
+	a, ok := table[reason]
+	return a, ok
+}
+
+var russian = map[identity.Reason]Advice{
+	identity.ReasonConfirmed:        {"mos.ru только что подтвердил пароль", ""},
+	identity.ReasonRecent:           {"пароль недавно подтверждён mos.ru", ""},
+	identity.ReasonLocal:            {"mos.ru недоступен, пароль проверен по сохранённому образцу", ""},
+	identity.ReasonUnknown:          {"такого логина нет ни у кого", "Проверьте написание. Логин показан на странице активации; если человек ещё не активировал аккаунт, пусть активирует."},
+	identity.ReasonLoginOnly:        {"введены почта, телефон или СНИЛС вместо логина", "На ПК, доске и в Wi-Fi действует только логин mos.ru: его показывает страница активации."},
+	identity.ReasonNotActivated:     {"аккаунт не активирован", "Человек входит через mos.ru и один раз вводит пароль на странице активации. Не получается — сверьте СНИЛС и ФИО в Кадрах (1С) и на mos.ru."},
+	identity.ReasonWrongPassword:    {"mos.ru не принял пароль", "Проверить пароль входом на mos.ru; забыт — восстановить там же («Не помню пароль»)."},
+	identity.ReasonKnownBad:         {"этот пароль mos.ru недавно уже не принял; чтобы не заблокировать аккаунт, повторно он пока не спрашивается", "Обычно это старый пароль, сохранённый в телефоне или ноутбуке: введите на устройстве новый."},
+	identity.ReasonEmptyPassword:    {"пароль пуст", "Введите пароль mos.ru; на доске проверьте, что поле пароля заполняется."},
+	identity.ReasonSuspended:        {"аккаунт приостановлен", "Его снова включает администратор школы или куратор; причина — в журнале изменений."},
+	identity.ReasonEnded:            {"нет действующего места работы или учёбы", "Если человек работает или учится, исправьте даты в Кадрах (1С) или статус в Контингенте и повторите загрузку реестров."},
+	identity.ReasonNotStarted:       {"работа ещё не началась: дата приёма впереди", "Подождать даты приёма или исправить её в Кадрах (1С)."},
+	identity.ReasonRoleNotAllowed:   {"роли этого человека вход здесь не разрешён", "Родителям ПК и Wi-Fi школы не предоставляются. Иначе — правило в разделе policy настроек."},
+	identity.ReasonSchoolNotAllowed: {"устройство стоит в другой школе", "Ученик входит только в своей школе. Если точка доступа приписана не к той школе, исправьте school в разделе radius.clients."},
+	identity.ReasonHours:            {"сейчас не время, отведённое правилом", "Часы задаёт hours в разделе policy."},
+	identity.ReasonReassigned:       {"логин на mos.ru теперь принадлежит другой учётной записи", "Вход закрыт, чтобы не пустить чужого. Куратор сверяет человека и привязывает его заново."},
+	identity.ReasonThrottled:        {"слишком много неудачных попыток с этого логина, устройства или адреса", "Подождать и ввести верный пароль; найти устройство со старым паролем — его видно в последних входах."},
+	identity.ReasonUpstreamDown:     {"mos.ru не отвечает", "Те, кто входил недавно, продолжают работать. Остальным — повторить позже; оператору — проверить связь с mos.ru."},
+	identity.ReasonUpstreamBusy:     {"mos.ru просит подождать или исчерпан наш запас запросов", "Повторить через минуту; если это часто — оператору увеличить mosru.requests_per_second по договорённости с mos.ru."},
+	identity.ReasonUpstreamLocked:   {"mos.ru временно заблокировал вход этого человека", "Подождать срок, названный на mos.ru, или восстановить доступ там же."},
+	identity.ReasonSecondFactor:     {"mos.ru требует второй фактор, а здесь его ввести негде", "Человек входит на mos.ru в браузере и подтверждает вход; администратору договориться с mos.ru о входе по паролю для школы."},
+	identity.ReasonUpstreamFault:    {"mos.ru не принял нас как клиента или ответил непонятно", "Оператору: проверить mosru.url, mosru.client_id и файл секрета."},
+	identity.ReasonOverload:         {"сервер перегружен", "Повторить; оператору — посмотреть /metrics."},
+	identity.ReasonEpochMoved:       {"пароль сменили как раз во время проверки", "Войти ещё раз с новым паролем."},
+	identity.ReasonCutOff:           {"сервер слишком долго без связи с хранилищем", "Оператору: восстановить доступ к базе данных; /readyz называет причину."},
+	identity.ReasonBadRequest:       {"запрос составлен неверно", "Проверить настройки устройства или точки доступа."},
+}
+
+var english = map[identity.Reason]Advice{
+	identity.ReasonConfirmed:        {"mos.ru confirmed the password just now", ""},
+	identity.ReasonRecent:           {"mos.ru confirmed the password a short while ago", ""},
+	identity.ReasonLocal:            {"mos.ru is unreachable; the kept verifier fits the password", ""},
+	identity.ReasonUnknown:          {"nobody has this login", "Check the spelling. The activation page shows the login; somebody who has not activated yet does so first."},
+	identity.ReasonLoginOnly:        {"an e-mail, phone or SNILS was typed instead of the login", "PCs, boards and Wi-Fi take the mos.ru login only; the activation page shows it."},
+	identity.ReasonNotActivated:     {"the account is not activated", "The person signs in through mos.ru and types the password once on the activation page. If that fails, compare SNILS and full name in Kadry (1C) and on mos.ru."},
+	identity.ReasonWrongPassword:    {"mos.ru refused the password", "Try it on mos.ru; if it is forgotten, recover it there."},
+	identity.ReasonKnownBad:         {"mos.ru refused this password lately; it is not asked again yet, so that the account does not get locked", "Usually an old password kept by a phone or laptop: type the new one on that device."},
+	identity.ReasonEmptyPassword:    {"the password is empty", "Type the mos.ru password; on a board check that the password field is sent."},
+	identity.ReasonSuspended:        {"the account is suspended", "The school's administrator or the curator switches it on again; the audit trail says why it was switched off."},
+	identity.ReasonEnded:            {"no employment or enrolment is active", "If the person works or studies here, correct the dates in Kadry (1C) or the status in Kontingent and import again."},
+	identity.ReasonNotStarted:       {"the employment has not started: its start date lies ahead", "Wait for the date or correct it in Kadry (1C)."},
+	identity.ReasonRoleNotAllowed:   {"no rule admits this person's role here", "Parents get no PC and no school Wi-Fi. Otherwise see the policy section of the configuration."},
+	identity.ReasonSchoolNotAllowed: {"the device stands in another school", "A pupil signs in at the own school only. If the access point is assigned to the wrong school, correct school in radius.clients."},
+	identity.ReasonHours:            {"the rule does not admit at this hour", "The hours are set in the policy section."},
+	identity.ReasonReassigned:       {"the login belongs to another mos.ru account now", "Sign-in is closed so that no stranger gets in. The curator checks the person and binds anew."},
+	identity.ReasonThrottled:        {"too many failures from this login, device or address", "Wait and type the right password; find the device with the old one among the last sign-ins."},
+	identity.ReasonUpstreamDown:     {"mos.ru does not answer", "People who signed in lately go on. Others try later; the operator checks the connection to mos.ru."},
+	identity.ReasonUpstreamBusy:     {"mos.ru asks us to wait, or our request budget is used up", "Try again in a minute; if it happens often the operator raises mosru.requests_per_second in agreement with mos.ru."},
+	identity.ReasonUpstreamLocked:   {"mos.ru locked this person's sign-in for a time", "Wait as long as mos.ru says, or recover access there."},
+	identity.ReasonSecondFactor:     {"mos.ru demands a second factor, which cannot be typed here", "The person signs in to mos.ru in a browser and confirms; the operator agrees with mos.ru on password sign-in for schools."},
+	identity.ReasonUpstreamFault:    {"mos.ru refused us as its client or answered what cannot be understood", "The operator checks mosru.url, mosru.client_id and the secret file."},
+	identity.ReasonOverload:         {"the server is overloaded", "Try again; the operator looks at /metrics."},
+	identity.ReasonEpochMoved:       {"the password was changed while it was being checked", "Sign in again with the new password."},
+	identity.ReasonCutOff:           {"the server has been without its store for too long", "The operator restores access to the database; /readyz names the cause."},
+	identity.ReasonBadRequest:       {"the request is malformed", "Check the settings of the device or access point."},
+}
