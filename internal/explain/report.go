@@ -1,0 +1,173 @@
+// Package explain says why somebody can or cannot sign in: who it is, what the
+// registries say, what each channel answers and why, and what to do. It judges
+// nothing itself; the caller hands it what auth, policy and the store found.
+//
+// Start reading at Report and its Write.
+package explain
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"schoolbridge/internal/identity"
+)
+
+// Report is the whole answer about one name.
+type Report struct {
+	Asked     string          `json:"asked"`
+	Person    string          `json:"person,omitempty"` // person id, "" where there is no account
+	Login     string          `json:"login,omitempty"`
+	Name      string          `json:"name,omitempty"` // ФИО
+	UIDNumber uint32          `json:"uid_number,omitempty"`
+	Roles     []Role          `json:"roles"`
+	Records   []string        `json:"records"` // what the registries hold where there is no account
+	Account   identity.Reason `json:"account,omitempty"`
+	Channels  []Channel       `json:"channels"`
+	SignIns   []SignIn        `json:"sign_ins"`
+}
+
+// Role is one employment or enrolment of the person.
+type Role struct {
+	Role   string `json:"role"`
+	School string `json:"school"`
+	Class  string `json:"class,omitempty"`
+	From   string `json:"from,omitempty"`
+	To     string `json:"to,omitempty"`
+	Active bool   `json:"active"`
+}
+
+// Channel is the answer on one channel, as of now and before any password.
+type Channel struct {
+	Channel string          `json:"channel"`
+	Allowed bool            `json:"allowed"`
+	Reason  identity.Reason `json:"reason,omitempty"`
+	Rule    string          `json:"rule,omitempty"` // the policy rule that decided
+	Where   string          `json:"where,omitempty"`
+}
+
+// SignIn is one attempt from the audit trail.
+type SignIn struct {
+	At      time.Time       `json:"at"`
+	Channel string          `json:"channel"`
+	Device  string          `json:"device,omitempty"`
+	NAS     string          `json:"nas,omitempty"`
+	Outcome string          `json:"outcome"`
+	Reason  identity.Reason `json:"reason"`
+}
+
+// Found says whether anything stands in the person's way: a channel that
+// refuses or an account that is missing. Commands exit 1 then.
+func (r Report) Found() bool {
+	if r.Account != "" {
+		return true
+	}
+	for _, c := range r.Channels {
+		if !c.Allowed {
+			return true
+		}
+	}
+	return len(r.SignIns) > 0 && r.SignIns[0].Outcome != identity.Accepted.String()
+}
+
+// words are the fixed texts of a report.
+type words struct {
+	account, none, roles, active, ended, records, channels, yes, no, signIns, noSignIns, todo, rule string
+}
+
+var texts = map[Lang]words{
+	Russian: {"Аккаунт", "нет", "Роли", "действует", "не действует", "Записи реестров", "Вход сейчас (если пароль верен)",
+		"можно", "нельзя", "Последние попытки входа", "не было", "Что делать", "правило"},
+	English: {"Account", "none", "Roles", "active", "not active", "Registry records", "Sign-in now (if the password is right)",
+		"allowed", "refused", "Last sign-ins", "none", "What to do", "rule"},
+}
+
+// Write prints the report for a person to read. Times are shown in loc.
+func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
+	p := &printer{w: w, lang: lang, t: texts[lang]}
+	r.writeAccount(p)
+	r.writeChannels(p)
+	r.writeSignIns(p, loc)
+	return p.err
+}
+
+func (r Report) writeAccount(p *printer) {
+	if r.Person == "" {
+		p.line("%s «%s»: %s", p.t.account, r.Asked, p.t.none)
+	} else {
+		p.line("%s: %s, %s, uidNumber %d, id %s", p.t.account, r.Login, r.Name, r.UIDNumber, r.Person)
+	}
+	if r.Account != "" {
+		p.reason("  ", r.Account)
+	}
+	if len(r.Roles) > 0 {
+		p.line("%s:", p.t.roles)
+	}
+	for _, role := range r.Roles {
+		state := p.t.active
+		if !role.Active {
+			state = p.t.ended
+		}
+		p.line("  %s @ %s %s (%s – %s): %s", role.Role, role.School, role.Class, role.From, role.To, state)
+	}
+	if len(r.Records) > 0 {
+		p.line("%s:", p.t.records)
+	}
+	for _, record := range r.Records {
+		p.line("  %s", record)
+	}
+}
+
+func (r Report) writeChannels(p *printer) {
+	if len(r.Channels) == 0 {
+		return
+	}
+	p.line("%s:", p.t.channels)
+	for _, c := range r.Channels {
+		if c.Allowed {
+			p.line("  %-5s %s: %s, %s «%s»", c.Channel, c.Where, p.t.yes, p.t.rule, c.Rule)
+			continue
+		}
+		p.line("  %-5s %s: %s", c.Channel, c.Where, p.t.no)
+		p.reason("        ", c.Reason)
+	}
+}
+
+func (r Report) writeSignIns(p *printer, loc *time.Location) {
+	if r.Person == "" {
+		return
+	}
+	if len(r.SignIns) == 0 {
+		p.line("%s: %s", p.t.signIns, p.t.noSignIns)
+		return
+	}
+	p.line("%s:", p.t.signIns)
+	for i, s := range r.SignIns {
+		p.line("  %s  %-5s %-12s %s %s %s", s.At.In(loc).Format("2006-01-02 15:04:05"), s.Channel, s.Outcome, s.Reason, s.NAS, s.Device)
+		if i == 0 && s.Outcome != identity.Accepted.String() {
+			p.reason("        ", s.Reason)
+		}
+	}
+}
+
+// printer remembers the first error of many writes.
+type printer struct {
+	w    io.Writer
+	lang Lang
+	t    words
+	err  error
+}
+
+func (p *printer) line(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
+	}
+}
+
+func (p *printer) reason(indent string, reason identity.Reason) {
+	advice, _ := AdviceFor(p.lang, reason)
+	p.line("%s%s: %s", indent, reason, advice.Meaning)
+	if advice.Remedy != "" {
+		p.line("%s%s: %s", indent, p.t.todo, advice.Remedy)
+	}
+}

@@ -1,0 +1,82 @@
+package explain
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"schoolbridge/internal/identity"
+)
+
+// reasons reads every Reason constant from the source of package identity, so
+// that a new one without advice fails here.
+func reasons(t *testing.T) []identity.Reason {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "identity", "identity.go"), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []identity.Reason
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || spec.Type == nil {
+			return true
+		}
+		if name, ok := spec.Type.(*ast.Ident); !ok || name.Name != "Reason" {
+			return true
+		}
+		text, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, identity.Reason(text))
+		return true
+	})
+	return all
+}
+
+func TestEveryReasonHasAdvice(t *testing.T) {
+	all := reasons(t)
+	if len(all) < 20 {
+		t.Fatalf("found only %d reasons", len(all))
+	}
+	for _, reason := range all {
+		for _, lang := range []Lang{Russian, English} {
+			if advice, ok := AdviceFor(lang, reason); !ok || advice.Meaning == "" {
+				t.Errorf("%s has no advice in %s", reason, lang)
+			}
+		}
+	}
+}
+
+func TestReport(t *testing.T) {
+	r := Report{
+		Asked: "KIMV", Person: "00ff", Login: "kimv", Name: "Ким В.", UIDNumber: 100001,
+		Roles:    []Role{{Role: "staff", School: "Школа 1", From: "2020-09-01", To: "2025-12-31"}},
+		Channels: []Channel{{Channel: "wifi", Reason: identity.ReasonEnded}, {Channel: "web", Allowed: true, Rule: "all"}},
+		SignIns: []SignIn{
+			{At: time.Date(2026, 9, 1, 5, 20, 0, 0, time.UTC), Channel: "wifi", Outcome: "rejected", Reason: identity.ReasonEnded},
+			{At: time.Date(2026, 9, 1, 5, 19, 0, 0, time.UTC), Channel: "wifi", Outcome: "accepted", Reason: identity.ReasonRecent},
+		},
+	}
+	var out strings.Builder
+	if err := r.Write(&out, Russian, time.FixedZone("MSK", 3*3600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"kimv", "EMPLOYMENT_ENDED", "Что делать: Если человек работает", "не действует", "2026-09-01 08:20:00", "правило «all»"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in:\n%s", want, out.String())
+		}
+	}
+	if !r.Found() {
+		t.Error("a refused channel is no finding")
+	}
+	if (Report{Person: "1", Channels: []Channel{{Allowed: true}}}).Found() {
+		t.Error("a person who may sign in is a finding")
+	}
+}
