@@ -1,0 +1,332 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"schoolbridge/internal/directory"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+)
+
+// firstUID is the first uidNumber: above what distributions give to local
+// users and below nothing that matters.
+const firstUID = 100000
+
+// Conflict is why an activation cannot be: a record or a name is somebody
+// else's. It wraps identity.ErrConflict. Exactly one of Record and Name is set.
+type Conflict struct {
+	Record person.RecordRef
+	Name   person.Name
+	Holder identity.PersonID // whose it is
+}
+
+// Error names the holder by id only: the text may reach a log.
+func (c *Conflict) Error() string {
+	if c.Name != (person.Name{}) {
+		return fmt.Sprintf("the %s name belongs to person %s", c.Name.Kind, c.Holder)
+	}
+	return fmt.Sprintf("the %s record is bound to person %s", c.Record.Kind, c.Holder)
+}
+
+// Unwrap gives identity.ErrConflict.
+func (c *Conflict) Unwrap() error { return identity.ErrConflict }
+
+// Activate binds a city account to records and gives the person names and an
+// account, all in one transaction. Repeating it gives equal values and
+// changes nothing; two at the same moment come to the same account. A
+// *Conflict where a record or name is somebody else's, identity.ErrNotFound
+// where a record is in no registry; nothing is written then.
+func (a *Accounts) Activate(ctx context.Context, act person.Activation, now time.Time) (person.Activated, error) {
+	var done person.Activated
+	if act.Profile.Subject == "" {
+		return done, errors.New("activate: the profile has no subject")
+	}
+	for attempt := 1; ; attempt++ {
+		err := a.db.write(ctx, func(t *tx) error {
+			var err error
+			done, err = t.activate(act, now)
+			return err
+		})
+		if err == nil {
+			return done, nil
+		}
+		// Another activation may have taken the row between our look and our
+		// write where the engine has several writers; the next look sees it.
+		if attempt == attempts || !a.db.driver.Duplicate(err) {
+			return person.Activated{}, fmt.Errorf("activate: %w", err)
+		}
+	}
+}
+
+func (t *tx) activate(act person.Activation, now time.Time) (person.Activated, error) {
+	var done person.Activated
+	id, changed, err := t.holdPerson(act.Profile, now)
+	if err != nil {
+		return done, err
+	}
+	done.Person = id
+	for _, step := range []func() (bool, error){
+		func() (bool, error) { return t.bindAll(id, act, now) },
+		func() (bool, error) { return t.nameAll(id, act) },
+		func() (bool, error) { return t.giveAccount(id, act.Login, now, &done) },
+	} {
+		more, err := step()
+		if err != nil {
+			return person.Activated{}, err
+		}
+		changed = changed || more
+	}
+	if !changed {
+		return done, nil
+	}
+	t.touch(id)
+	return done, t.auditJSON(now, "activation", id, map[string]any{
+		"login": done.Login, "records": act.Records, "uid_number": done.UIDNumber, "created": done.Created,
+	})
+}
+
+// personBySubject finds who is bound to a city account.
+func (t *tx) personBySubject(subject identity.Subject) (identity.PersonID, error) {
+	digests, err := t.db.keys.every(domainSubject, string(subject))
+	if err != nil {
+		return identity.PersonID{}, err
+	}
+	for _, d := range digests {
+		var id []byte
+		err := t.row("SELECT id FROM people WHERE subject_digest = ? AND subject_version = ?", d.digest, d.version).Scan(&id)
+		if err == nil || !isNoRows(err) {
+			return personID(id), err
+		}
+	}
+	return identity.PersonID{}, identity.ErrNotFound
+}
+
+// holdPerson finds or makes the person and keeps what the profile says.
+func (t *tx) holdPerson(p person.Profile, now time.Time) (id identity.PersonID, changed bool, err error) {
+	profile := sealedPerson{Subject: p.Subject, Login: p.Login, Last: p.Last, First: p.First, Middle: p.Middle, Mail: p.Email}
+	id, err = t.personBySubject(p.Subject)
+	if err == nil {
+		changed, err = t.updateProfile(id, profile)
+		return id, changed, err
+	}
+	if !errors.Is(err, identity.ErrNotFound) {
+		return id, false, err
+	}
+	if id, err = identity.NewPersonID(rand.Reader); err != nil {
+		return id, false, err
+	}
+	subject, err := t.db.keys.current(domainSubject, string(p.Subject))
+	if err != nil {
+		return id, false, err
+	}
+	sealed, err := t.db.keys.sealJSON("people", id.String(), "sealed", profile)
+	if err != nil {
+		return id, false, err
+	}
+	return id, true, t.exec(`INSERT INTO people (id, subject_version, subject_digest, epoch, state, created, modified, seq, sealed)
+		VALUES (?, ?, ?, 1, ?, ?, ?, 0, ?)`,
+		id[:], subject.version, subject.digest, directory.StateActive, micros(now), micros(now), sealed)
+}
+
+func (t *tx) profileOf(id identity.PersonID) (sealedPerson, error) {
+	var p sealedPerson
+	var sealed []byte
+	if err := t.row("SELECT sealed FROM people WHERE id = ?", id[:]).Scan(&sealed); err != nil {
+		return p, notFound(err)
+	}
+	return p, t.db.keys.openJSON("people", id.String(), "sealed", sealed, &p)
+}
+
+func (t *tx) updateProfile(id identity.PersonID, profile sealedPerson) (bool, error) {
+	old, err := t.profileOf(id)
+	if err != nil || old == profile {
+		return false, err
+	}
+	sealed, err := t.db.keys.sealJSON("people", id.String(), "sealed", profile)
+	if err != nil {
+		return false, err
+	}
+	return true, t.exec("UPDATE people SET sealed = ? WHERE id = ?", sealed, id[:])
+}
+
+// parentOf is the person's part of a card's binding: a card's binding
+// concerns only the row with the bound person's ФИО.
+func parentOf(p person.Profile) string { return fioKey(p.Last, p.First, p.Middle) }
+
+func (t *tx) bindAll(id identity.PersonID, act person.Activation, now time.Time) (changed bool, err error) {
+	for _, record := range act.Records {
+		parents := []keyed{{digest: []byte{}}}
+		if record.Kind == person.RecordCard {
+			if parents, err = t.db.keys.every(domainParent, parentOf(act.Profile)); err != nil {
+				return false, err
+			}
+		}
+		more, err := t.bind(id, record, parents, now)
+		if err != nil {
+			return false, err
+		}
+		changed = changed || more
+	}
+	return changed, nil
+}
+
+var recordExists = map[person.RecordKind]string{
+	person.RecordEmployment: "SELECT COUNT(*) FROM employments WHERE key = ?",
+	person.RecordEnrolment:  "SELECT COUNT(*) FROM enrolments WHERE key = ?",
+	person.RecordCard:       "SELECT COUNT(*) FROM cards WHERE child = ?",
+}
+
+func (t *tx) bind(id identity.PersonID, record person.RecordRef, parents []keyed, now time.Time) (bool, error) {
+	for _, parent := range parents {
+		var holder []byte
+		err := t.row("SELECT person FROM bindings WHERE kind = ? AND key = ? AND parent_digest = ? AND parent_version = ?",
+			record.Kind, string(record.ID), parent.digest, parent.version).Scan(&holder)
+		switch {
+		case isNoRows(err):
+			continue
+		case err != nil:
+			return false, err
+		case personID(holder) != id:
+			return false, &Conflict{Record: record, Holder: personID(holder)}
+		}
+		return false, nil
+	}
+	query, ok := recordExists[record.Kind]
+	if !ok {
+		return false, fmt.Errorf("%d is no kind of record", record.Kind)
+	}
+	var n int
+	if err := t.row(query, string(record.ID)).Scan(&n); err != nil {
+		return false, err
+	}
+	if n == 0 {
+		return false, fmt.Errorf("%s record: %w", record.Kind, identity.ErrNotFound)
+	}
+	return true, t.exec("INSERT INTO bindings (kind, key, parent_digest, parent_version, person, at) VALUES (?, ?, ?, ?, ?, ?)",
+		record.Kind, string(record.ID), parents[0].digest, parents[0].version, id[:], micros(now))
+}
+
+// nameAll reserves the names. A name is never taken from its holder, nor
+// deleted: the mos.ru login that is replaced by another becomes retired.
+func (t *tx) nameAll(id identity.PersonID, act person.Activation) (changed bool, err error) {
+	wanted := act.Names
+	if act.Login != "" {
+		wanted = append(wanted[:len(wanted):len(wanted)], person.Name{Kind: person.NameAD, Text: string(act.Login)})
+	}
+	for _, name := range wanted {
+		if name.Text == "" {
+			continue
+		}
+		more, err := t.giveName(id, name)
+		if err != nil {
+			return false, err
+		}
+		if name.Kind == person.NameMosru && more {
+			if err := t.retireOthers(id, name); err != nil {
+				return false, err
+			}
+		}
+		changed = changed || more
+	}
+	return changed, nil
+}
+
+// giveName reserves one name, and says whether that changed anything. The
+// first kind that a text was given under stays, unless that was retired.
+func (t *tx) giveName(id identity.PersonID, name person.Name) (bool, error) {
+	folded := person.FoldName(name.Text)
+	holder, kind, digest, err := t.holderOf(folded)
+	switch {
+	case err == nil && holder != id:
+		return false, &Conflict{Name: name, Holder: holder}
+	case err == nil && kind == person.NameRetired && name.Kind != person.NameRetired:
+		return true, t.exec("UPDATE names SET kind = ? WHERE digest = ? AND version = ?", name.Kind, digest.digest, digest.version)
+	case err == nil:
+		return false, nil
+	case !errors.Is(err, identity.ErrNotFound):
+		return false, err
+	}
+	digest, err = t.db.keys.current(domainName, folded)
+	if err != nil {
+		return false, err
+	}
+	sealed, err := t.db.keys.seal("names", nameKey(digest.digest), "sealed", []byte(name.Text))
+	if err != nil {
+		return false, err
+	}
+	return true, t.exec("INSERT INTO names (digest, version, person, kind, sealed) VALUES (?, ?, ?, ?, ?)",
+		digest.digest, digest.version, id[:], name.Kind, sealed)
+}
+
+// retireOthers makes the person's other mos.ru names retired ones.
+func (t *tx) retireOthers(id identity.PersonID, current person.Name) error {
+	digests, err := t.db.keys.every(domainName, person.FoldName(current.Text))
+	if err != nil {
+		return err
+	}
+	query := "UPDATE names SET kind = ? WHERE person = ? AND kind = ? AND digest NOT IN (" + marks(len(digests)) + ")"
+	args := []any{person.NameRetired, id[:], person.NameMosru}
+	for _, d := range digests {
+		args = append(args, d.digest)
+	}
+	return t.exec(query, args...)
+}
+
+// holderOf finds whose a folded name is.
+func (t *tx) holderOf(folded string) (id identity.PersonID, kind person.NameKind, found keyed, err error) {
+	digests, err := t.db.keys.every(domainName, folded)
+	if err != nil {
+		return id, 0, found, err
+	}
+	for _, d := range digests {
+		var holder []byte
+		err := t.row("SELECT person, kind FROM names WHERE digest = ? AND version = ?", d.digest, d.version).Scan(&holder, &kind)
+		if err == nil || !isNoRows(err) {
+			return personID(holder), kind, d, err
+		}
+	}
+	return id, 0, found, identity.ErrNotFound
+}
+
+// giveAccount finds or makes the account. Its login and numbers never change
+// here: a rename is a step of its own that a person confirms.
+func (t *tx) giveAccount(id identity.PersonID, login identity.Login, now time.Time, done *person.Activated) (bool, error) {
+	var uuid, sealed []byte
+	err := t.row("SELECT uid_number, uuid, sealed FROM accounts WHERE person = ?", id[:]).Scan(&done.UIDNumber, &uuid, &sealed)
+	if err == nil {
+		copy(done.UUID[:], uuid)
+		text, err := t.db.keys.open("accounts", id.String(), "sealed", sealed)
+		done.Login = identity.Login(text)
+		return false, err
+	}
+	if !isNoRows(err) || login == "" {
+		if isNoRows(err) {
+			err = nil // a parent
+		}
+		return false, err
+	}
+	// Numbers come from a counter, not from the highest account: a number
+	// that was ever given stays given.
+	if err := t.row("UPDATE counters SET value = value + 1 WHERE name = ? RETURNING value", "uid_number").Scan(&done.UIDNumber); err != nil {
+		return false, err
+	}
+	done.Login, done.Created, done.UUID = login, true, randomUUID()
+	if sealed, err = t.db.keys.seal("accounts", id.String(), "sealed", []byte(login)); err != nil {
+		return false, err
+	}
+	return true, t.exec("INSERT INTO accounts (person, uid_number, gid_number, uuid, created, sealed) VALUES (?, ?, ?, ?, ?, ?)",
+		id[:], done.UIDNumber, done.UIDNumber, done.UUID[:], micros(now), sealed)
+}
+
+// randomUUID gives a version 4 UUID (RFC 9562 section 5.4).
+func randomUUID() [16]byte {
+	var u [16]byte
+	_, _ = rand.Read(u[:]) // never fails
+	u[6] = u[6]&0x0f | 0x40
+	u[8] = u[8]&0x3f | 0x80
+	return u
+}

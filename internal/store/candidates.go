@@ -1,0 +1,317 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+)
+
+// Candidates are all rows that a decision about one profile may need. They
+// are offered generously; the pure matcher decides. A row that left its
+// registry comes as ended or closed.
+type Candidates struct {
+	Schools     []person.School // of these rows
+	Employments []person.Employment
+	Enrolments  []person.Enrolment
+	Cards       []person.Card
+	Bindings    []Binding // of these rows
+}
+
+// Binding says whose a record is.
+type Binding struct {
+	Record  person.RecordRef
+	Person  identity.PersonID
+	Subject identity.Subject
+	// The bound person's name: on a card the binding concerns only the row
+	// with this ФИО.
+	Last, First, Middle string
+}
+
+// ErrTooMany says that a profile's values are shared by more rows than one
+// person's can be, so that no decision is possible.
+var ErrTooMany = errors.New("more registry rows share this profile's values than can be compared")
+
+// candidateLimit bounds the rows of one decision: a million pupils have a few
+// hundred namesakes at most.
+const candidateLimit = 5000
+
+// Candidates gives the rows that share the ФИО, the confirmed СНИЛС, a phone
+// or an e-mail with the profile, the rows bound to its subject, the rows these
+// were merged with, and every employment that has a СНИЛС of theirs.
+func (a *Accounts) Candidates(ctx context.Context, p person.Profile) (Candidates, error) {
+	all := append(contacts(p.Phone, p.Email), lookup{domainFIO, fioKey(p.Last, p.First, p.Middle)})
+	if p.SNILSConfirmed {
+		all = append(all, snilsLookups(p.SNILS)...)
+	}
+	return a.candidates(ctx, all, p.Subject)
+}
+
+// RecordsByLogin gives the rows with an ЭЖД login, for explain.
+func (a *Accounts) RecordsByLogin(ctx context.Context, login string) (Candidates, error) {
+	return a.candidates(ctx, []lookup{{domainLogin, person.FoldName(login)}}, "")
+}
+
+// Records gives the rows that are bound to a person, for explain.
+func (a *Accounts) Records(ctx context.Context, subject identity.Subject) (Candidates, error) {
+	return a.candidates(ctx, nil, subject)
+}
+
+func (a *Accounts) candidates(ctx context.Context, all []lookup, subject identity.Subject) (Candidates, error) {
+	var c Candidates
+	err := a.db.read(ctx, func(t *tx) error {
+		g := &gathering{t: t, rows: map[person.RecordRef]any{}}
+		if err := g.lookups(all); err != nil {
+			return err
+		}
+		if subject != "" {
+			if err := g.bound(subject); err != nil {
+				return err
+			}
+		}
+		if err := g.sameSNILS(); err != nil {
+			return err
+		}
+		if err := g.merged(); err != nil {
+			return err
+		}
+		var err error
+		c, err = g.result()
+		return err
+	})
+	if err != nil {
+		return Candidates{}, fmt.Errorf("find candidates: %w", err)
+	}
+	return c, nil
+}
+
+// gathering collects rows, each once. Cards are under their table's key.
+type gathering struct {
+	t    *tx
+	rows map[person.RecordRef]any
+}
+
+func (g *gathering) lookups(all []lookup) error {
+	found := map[person.RecordKind][]string{}
+	for _, l := range all {
+		if l.text == "" {
+			continue
+		}
+		digests, err := g.t.db.keys.every(l.domain, l.text)
+		if err != nil {
+			return err
+		}
+		for _, d := range digests {
+			err := g.t.each("SELECT record_kind, record_key FROM lookups WHERE digest = ? AND kind = ? AND version = ?",
+				[]any{d.digest, int64(l.domain), d.version}, func(scan func(...any) error) error {
+					var kind person.RecordKind
+					var key string
+					err := scan(&kind, &key)
+					found[kind] = append(found[kind], key)
+					return err
+				})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	for kind, keys := range found {
+		if err := g.take(kind, "key", keys); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take reads rows by a column of their table.
+func (g *gathering) take(kind person.RecordKind, column string, keys []string) error {
+	slices.Sort(keys)
+	table := registries[kind].table
+	return batches(slices.Compact(keys), inList, func(keys []string) error {
+		return g.t.each("SELECT key, gone, sealed FROM "+table+" WHERE "+column+" IN ("+marks(len(keys))+")", anys(keys),
+			func(scan func(...any) error) error {
+				var key, gone string
+				var sealed []byte
+				if err := scan(&key, &gone, &sealed); err != nil {
+					return err
+				}
+				value, err := g.t.db.keys.decode(kind, key, sealed)
+				if err != nil {
+					return err
+				}
+				if value = ended(value, gone); value != nil {
+					g.rows[person.RecordRef{Kind: kind, ID: person.RecordID(key)}] = value
+				}
+				if len(g.rows) > candidateLimit {
+					return ErrTooMany
+				}
+				return nil
+			})
+	})
+}
+
+// ended shows a row that left its registry as one that is over; a card is no
+// more.
+func ended(value any, gone string) any {
+	if gone == "" {
+		return value
+	}
+	switch r := value.(type) {
+	case person.Employment:
+		day, err := person.ParseDate(gone)
+		if err != nil || day.IsZero() {
+			return nil
+		}
+		if last := day.AddDays(-1); r.End.IsZero() || r.End.After(last) {
+			r.End = last
+		}
+		return r
+	case person.Enrolment:
+		r.Status = closedStatus
+		return r
+	}
+	return nil
+}
+
+func (g *gathering) bound(subject identity.Subject) error {
+	id, err := g.t.personBySubject(subject)
+	if errors.Is(err, identity.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	refs, err := g.t.boundTo(id)
+	if err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		column := "key"
+		if ref.Kind == person.RecordCard {
+			column = "child"
+		}
+		if err := g.take(ref.Kind, column, []string{string(ref.ID)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *gathering) sameSNILS() error {
+	var all []lookup
+	for _, row := range g.rows {
+		if e, ok := row.(person.Employment); ok {
+			all = append(all, snilsLookups(e.SNILS)...)
+		}
+	}
+	return g.lookups(all)
+}
+
+// merged follows merged_to in both directions.
+func (g *gathering) merged() error {
+	for range mergeHops {
+		var targets, keys []string
+		for ref, row := range g.rows {
+			e, ok := row.(person.Enrolment)
+			if !ok {
+				continue
+			}
+			keys = append(keys, string(ref.ID))
+			if _, have := g.rows[person.RecordRef{Kind: ref.Kind, ID: e.MergedTo}]; e.MergedTo != "" && !have {
+				targets = append(targets, string(e.MergedTo))
+			}
+		}
+		before := len(g.rows)
+		if err := g.take(person.RecordEnrolment, "key", targets); err != nil {
+			return err
+		}
+		if err := g.take(person.RecordEnrolment, "merged_to <> '' AND merged_to", keys); err != nil {
+			return err
+		}
+		if len(g.rows) == before {
+			return nil
+		}
+	}
+	return nil
+}
+
+func (g *gathering) result() (Candidates, error) {
+	var c Candidates
+	schools := map[person.SchoolID]bool{}
+	refs := map[person.RecordRef]bool{}
+	for _, key := range sortedRefs(g.rows) {
+		ref := key
+		switch r := g.rows[key].(type) {
+		case person.Employment:
+			c.Employments = append(c.Employments, r)
+			schools[r.School] = true
+		case person.Enrolment:
+			c.Enrolments = append(c.Enrolments, r)
+			schools[r.School] = true
+		case person.Card:
+			c.Cards = append(c.Cards, r)
+			schools[r.School] = true
+			ref.ID = r.Child
+		}
+		refs[ref] = true
+	}
+	all, err := g.t.allSchools()
+	if err != nil {
+		return c, err
+	}
+	for _, s := range all {
+		if schools[s.ID] {
+			c.Schools = append(c.Schools, s)
+		}
+	}
+	c.Bindings, err = g.bindings(refs)
+	return c, err
+}
+
+func sortedRefs[T any](rows map[person.RecordRef]T) []person.RecordRef {
+	refs := make([]person.RecordRef, 0, len(rows))
+	for ref := range rows {
+		refs = append(refs, ref)
+	}
+	slices.SortFunc(refs, func(a, b person.RecordRef) int {
+		if a.Kind != b.Kind {
+			return int(a.Kind) - int(b.Kind)
+		}
+		return strings.Compare(string(a.ID), string(b.ID))
+	})
+	return refs
+}
+
+func (g *gathering) bindings(refs map[person.RecordRef]bool) ([]Binding, error) {
+	var list []Binding
+	for _, ref := range sortedRefs(refs) {
+		err := g.t.each("SELECT person FROM bindings WHERE kind = ? AND key = ? ORDER BY person", []any{ref.Kind, string(ref.ID)},
+			func(scan func(...any) error) error {
+				var id []byte
+				err := scan(&id)
+				list = append(list, Binding{Record: ref, Person: personID(id)})
+				return err
+			})
+		if err != nil {
+			return nil, err
+		}
+	}
+	people := map[identity.PersonID]sealedPerson{}
+	for i := range list {
+		b := &list[i]
+		p, ok := people[b.Person]
+		if !ok {
+			var err error
+			if p, err = g.t.profileOf(b.Person); err != nil {
+				return nil, err
+			}
+			people[b.Person] = p
+		}
+		b.Subject, b.Last, b.First, b.Middle = p.Subject, p.Last, p.First, p.Middle
+	}
+	return list, nil
+}

@@ -1,0 +1,174 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"schoolbridge/internal/auth"
+	"schoolbridge/internal/directory"
+	"schoolbridge/internal/identity"
+)
+
+// Credentials keeps verifiers and applies credential events; it implements
+// auth.Verifiers.
+type Credentials struct{ db *DB }
+
+var _ auth.Verifiers = (*Credentials)(nil)
+
+// Credentials gives the verifiers and events.
+func (db *DB) Credentials() *Credentials { return &Credentials{db} }
+
+// sealedVerifier is verifiers.sealed.
+type sealedVerifier struct {
+	NT     []byte `json:",omitempty"`
+	Argon2 string `json:",omitempty"`
+}
+
+// Verifier implements auth.Verifiers.
+func (c *Credentials) Verifier(ctx context.Context, id identity.PersonID) (auth.Verifier, error) {
+	var v auth.Verifier
+	err := c.db.read(ctx, func(t *tx) error {
+		var learnt int64
+		var sealed []byte
+		err := t.row("SELECT epoch, learnt, sealed FROM verifiers WHERE person = ?", id[:]).Scan(&v.Epoch, &learnt, &sealed)
+		if err != nil {
+			return notFound(err)
+		}
+		var s sealedVerifier
+		if err := c.db.keys.openJSON("verifiers", id.String(), "sealed", sealed, &s); err != nil {
+			return err
+		}
+		v.LearnAt, v.NTHash, v.Argon2 = moment(learnt), s.NT, s.Argon2
+		return nil
+	})
+	if err != nil {
+		return auth.Verifier{}, fmt.Errorf("read verifier: %w", err)
+	}
+	return v, nil
+}
+
+// SaveVerifier implements auth.Verifiers.
+func (c *Credentials) SaveVerifier(ctx context.Context, id identity.PersonID, v auth.Verifier) error {
+	sealed, err := c.db.keys.sealJSON("verifiers", id.String(), "sealed", sealedVerifier{v.NTHash, v.Argon2})
+	if err != nil {
+		return fmt.Errorf("save verifier: %w", err)
+	}
+	err = c.db.write(ctx, func(t *tx) error {
+		// An update that changes nothing, to hold the row: no event can raise
+		// the epoch between this look and the commit.
+		n, err := t.count("UPDATE people SET epoch = epoch WHERE id = ? AND epoch = ?", id[:], v.Epoch)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return identity.ErrConflict
+		}
+		return t.exec(`INSERT INTO verifiers (person, epoch, learnt, sealed) VALUES (?, ?, ?, ?) ON CONFLICT (person) DO UPDATE
+			SET epoch = excluded.epoch, learnt = excluded.learnt, sealed = excluded.sealed`, id[:], v.Epoch, micros(v.LearnAt), sealed)
+	})
+	if err != nil {
+		return fmt.Errorf("save verifier: %w", err)
+	}
+	return nil
+}
+
+// EventKind is what an upstream event tells.
+type EventKind string
+
+// The kinds of events.
+const (
+	EventPasswordSet EventKind = "password_set"
+	EventAttributes  EventKind = "attributes_changed"
+	EventRemoved     EventKind = "removed"
+)
+
+// Event is one message of the upstream about a city account.
+type Event struct {
+	ID      string // the upstream's id of the message, at most 256 bytes
+	At      time.Time
+	Subject identity.Subject
+	Kind    EventKind
+}
+
+// ErrEvent says that an event cannot be taken: no id, or outside the window.
+var ErrEvent = errors.New("the event has no id or is too old or from the future")
+
+const (
+	// eventWindow is how long ids are remembered. An event is refused before
+	// its id is forgotten, so it cannot be replayed afterwards.
+	eventWindow = 7 * 24 * time.Hour
+	eventFuture = 5 * time.Minute
+	// eventMargin covers the clocks and the way between mos.ru and us: a
+	// verifier learnt only shortly after the event may still be the old one.
+	eventMargin = time.Minute
+)
+
+// ApplyEvent applies an event once: the epoch is raised, which drops every
+// confirmation, and the kept verifier goes, unless mos.ru confirmed it well
+// after the event (a late event never replaces a newer confirmation). A
+// removal suspends. It is durable when ApplyEvent returns. applied is false
+// for a replay and for a subject that nobody here is bound to.
+func (c *Credentials) ApplyEvent(ctx context.Context, e Event) (applied bool, err error) {
+	now := c.db.now()
+	if e.ID == "" || len(e.ID) > 256 || e.At.Before(now.Add(-eventWindow)) || e.At.After(now.Add(eventFuture)) {
+		return false, ErrEvent
+	}
+	err = c.db.write(ctx, func(t *tx) error {
+		applied = false
+		// Two windows: an event may lie in the future by the clocks' difference.
+		if err := t.exec("DELETE FROM events WHERE at < ?", micros(now.Add(-2*eventWindow))); err != nil {
+			return err
+		}
+		n, err := t.count("INSERT INTO events (id, at) VALUES (?, ?) ON CONFLICT (id) DO NOTHING", e.ID, micros(e.At))
+		if err != nil || n == 0 {
+			return err
+		}
+		id, err := t.personBySubject(e.Subject)
+		if errors.Is(err, identity.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		applied = true
+		return t.applyEvent(id, e, now)
+	})
+	if err != nil {
+		return false, fmt.Errorf("apply event: %w", err)
+	}
+	return applied, nil
+}
+
+func (t *tx) applyEvent(id identity.PersonID, e Event, now time.Time) error {
+	if err := t.exec("UPDATE people SET epoch = epoch + 1 WHERE id = ?", id[:]); err != nil {
+		return err
+	}
+	if err := t.exec("DELETE FROM verifiers WHERE person = ? AND learnt <= ?", id[:], micros(e.At.Add(eventMargin))); err != nil {
+		return err
+	}
+	if err := t.exec("UPDATE verifiers SET epoch = (SELECT epoch FROM people WHERE id = ?) WHERE person = ?", id[:], id[:]); err != nil {
+		return err
+	}
+	if e.Kind == EventRemoved {
+		if err := t.exec("DELETE FROM verifiers WHERE person = ?", id[:]); err != nil {
+			return err
+		}
+		if err := t.exec("UPDATE people SET state = ? WHERE id = ?", directory.StateSuspended, id[:]); err != nil {
+			return err
+		}
+	}
+	t.touch(id)
+	return t.auditJSON(now, "credential_change", id, map[string]any{"event": e.ID, "kind": e.Kind, "at": e.At})
+}
+
+// auditJSON adds an audit line with a JSON payload.
+func (t *tx) auditJSON(at time.Time, kind string, id identity.PersonID, payload any) error {
+	text, err := json.Marshal(payload)
+	if err == nil {
+		t.audit(identity.AuditEntry{At: at, Kind: kind, Person: id, Payload: text})
+	}
+	return err
+}

@@ -1,0 +1,162 @@
+package store
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"schoolbridge/internal/person"
+)
+
+// registry is how one kind of record is stored: a few columns in clear for
+// the gates, the row itself sealed.
+type registry struct {
+	kind   person.RecordKind
+	table  string
+	upsert string
+}
+
+var registries = map[person.RecordKind]*registry{
+	person.RecordEmployment: {
+		kind: person.RecordEmployment, table: "employments",
+		upsert: `INSERT INTO employments (key, digest, sealed, school, gone, starts, ends) VALUES (?, ?, ?, ?, '', ?, ?)
+			ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, sealed = excluded.sealed, school = excluded.school, gone = '',
+			starts = excluded.starts, ends = excluded.ends`,
+	},
+	person.RecordEnrolment: {
+		kind: person.RecordEnrolment, table: "enrolments",
+		upsert: `INSERT INTO enrolments (key, digest, sealed, school, gone, class, status, merged_to) VALUES (?, ?, ?, ?, '', ?, ?, ?)
+			ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, sealed = excluded.sealed, school = excluded.school, gone = '',
+			class = excluded.class, status = excluded.status, merged_to = excluded.merged_to`,
+	},
+	person.RecordCard: {
+		kind: person.RecordCard, table: "cards",
+		upsert: `INSERT INTO cards (key, digest, sealed, school, gone, child) VALUES (?, ?, ?, ?, '', ?)
+			ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, sealed = excluded.sealed, school = excluded.school, gone = '',
+			child = excluded.child`,
+	},
+}
+
+// record is one row of any registry on its way in or out.
+type record struct {
+	key    string
+	digest []byte // sealed
+	sealed []byte
+	clear  []any // school, then the kind's own columns
+	found  []keyedLookup
+}
+
+// storedKey is the key of a row in its table. Employments and enrolments have
+// an id of their own. A card's row is told apart by its parent, who must not
+// lie in clear; its key is a digest under the oldest lookup key, so that the
+// row is found again after a rotation.
+func (k *Keyset) storedKey(kind person.RecordKind, key string) (string, error) {
+	if kind != person.RecordCard {
+		return key, nil
+	}
+	digest, err := k.digest(k.oldest, domainCard, key)
+	if err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(digest[:16]), nil
+}
+
+// sealedMark is what import asks back with each row.
+type sealedMark struct {
+	Key    string
+	Digest []byte
+}
+
+// lookup is one value that a record can be found by.
+type lookup struct {
+	domain domain
+	text   string
+}
+
+type keyedLookup struct {
+	domain domain
+	keyed
+}
+
+// lookupsOf gives the normal forms that a record is found by. They are
+// computed again from the old row when a row changes, so that no second index
+// from rows to lookups is needed; one that outlives a change of the rules
+// only offers a candidate too many, and match decides.
+func lookupsOf(value any) []lookup {
+	switch r := value.(type) {
+	case person.Employment:
+		return append(contacts(r.Phone, r.Email), identifiers(wholeFIO(r.FIO), r.SNILS, r.EZHDLogin)...)
+	case person.Enrolment:
+		return append(contacts(r.Phone, r.Email), identifiers(fioKey(r.Last, r.First, r.Middle), r.SNILS, r.EZHDLogin)...)
+	case person.Card:
+		return append(contacts(r.Phone, r.Email), identifiers(wholeFIO(r.ParentFIO), r.ParentSNILS, "")...)
+	}
+	return nil
+}
+
+func (k *Keyset) keyedLookups(all []lookup) ([]keyedLookup, error) {
+	list := make([]keyedLookup, 0, len(all))
+	for _, l := range all {
+		d, err := k.current(l.domain, l.text)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, keyedLookup{l.domain, d})
+	}
+	return list, nil
+}
+
+// clearColumns are the columns that gates read, in the upsert's order.
+func clearColumns(value any) []any {
+	switch r := value.(type) {
+	case person.Employment:
+		return []any{string(r.School), r.Start.String(), r.End.String()}
+	case person.Enrolment:
+		return []any{string(r.School), r.Class, strings.ToLower(strings.TrimSpace(r.Status)), string(r.MergedTo)}
+	case person.Card:
+		return []any{string(r.School), string(r.Child)}
+	}
+	return nil
+}
+
+// encode seals a record for its table.
+func (k *Keyset) encode(kind *registry, in incoming) (record, error) {
+	r := record{clear: clearColumns(in.value)}
+	var err error
+	if r.key, err = k.storedKey(kind.kind, in.key); err != nil {
+		return r, err
+	}
+	if r.sealed, err = k.sealJSON(kind.table, r.key, "sealed", in.value); err != nil {
+		return r, err
+	}
+	// The digest is over names and numbers: in clear it could be guessed.
+	if r.digest, err = k.sealJSON(kind.table, r.key, "digest", sealedMark{in.key, in.digest}); err != nil {
+		return r, err
+	}
+	r.found, err = k.keyedLookups(lookupsOf(in.value))
+	return r, err
+}
+
+// decode opens a record's sealed column.
+func (k *Keyset) decode(kind person.RecordKind, key string, sealed []byte) (any, error) {
+	text, err := k.open(registries[kind].table, key, "sealed", sealed)
+	if err != nil {
+		return nil, err
+	}
+	switch kind {
+	case person.RecordEmployment:
+		var r person.Employment
+		err = json.Unmarshal(text, &r)
+		return r, err
+	case person.RecordEnrolment:
+		var r person.Enrolment
+		err = json.Unmarshal(text, &r)
+		return r, err
+	case person.RecordCard:
+		var r person.Card
+		err = json.Unmarshal(text, &r)
+		return r, err
+	}
+	return nil, fmt.Errorf("%d is no kind of record", kind)
+}

@@ -1,0 +1,248 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"schoolbridge/internal/person"
+)
+
+// Registry takes what registry import found.
+type Registry struct{ db *DB }
+
+// Registry gives the registries for import.
+func (db *DB) Registry() *Registry { return &Registry{db} }
+
+// incoming is one row of a chunk.
+type incoming struct {
+	key    string
+	digest []byte
+	value  any
+}
+
+// apply stores one chunk of a registry in one transaction.
+func (r *Registry) apply(ctx context.Context, kind person.RecordKind, rows []incoming, gone []string, day person.Date) error {
+	k := registries[kind]
+	records, err := r.encodeAll(ctx, k, rows)
+	if err != nil {
+		return fmt.Errorf("store %s: %w", kind, err)
+	}
+	err = r.db.write(ctx, func(t *tx) error {
+		if err := t.put(k, records); err != nil {
+			return err
+		}
+		return t.end(k, gone, day)
+	})
+	if err != nil {
+		return fmt.Errorf("store %s: %w", kind, err)
+	}
+	return nil
+}
+
+const (
+	inList     = 400 // keys in one IN list
+	lookupRows = 64  // lookups in one INSERT
+)
+
+// encodeAll seals the rows on all processors: it costs more than the inserts.
+func (r *Registry) encodeAll(ctx context.Context, kind *registry, rows []incoming) ([]record, error) {
+	records := make([]record, len(rows))
+	workers := runtime.GOMAXPROCS(0)
+	share := (len(rows) + workers - 1) / workers
+	group, _ := errgroup.WithContext(ctx)
+	for start := 0; start < len(rows); start += share {
+		group.Go(func() error {
+			for i := start; i < min(start+share, len(rows)); i++ {
+				var err error
+				if records[i], err = r.db.keys.encode(kind, rows[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return records, group.Wait()
+}
+
+// put stores the records and tells the feed of everybody whom they concern.
+func (t *tx) put(kind *registry, records []record) error {
+	keys := make([]string, len(records))
+	for i := range records {
+		keys[i] = records[i].key
+	}
+	// Those bound before the change: a record may lose its merge target by it.
+	if err := t.touchBound(kind.kind, keys); err != nil {
+		return err
+	}
+	if err := t.dropLookups(kind, keys); err != nil {
+		return err
+	}
+	for _, r := range records {
+		args := append([]any{r.key, r.digest, r.sealed}, r.clear...)
+		if err := t.exec(kind.upsert, args...); err != nil {
+			return err
+		}
+	}
+	return t.putLookups(kind.kind, records)
+}
+
+func (t *tx) putLookups(kind person.RecordKind, records []record) error {
+	type row struct {
+		key string
+		keyedLookup
+	}
+	var rows []row
+	for _, r := range records {
+		for _, l := range r.found {
+			rows = append(rows, row{r.key, l})
+		}
+	}
+	// In the index's order: neighbours share pages.
+	slices.SortFunc(rows, func(a, b row) int { return bytes.Compare(a.digest, b.digest) })
+	return batches(rows, lookupRows, func(rows []row) error {
+		query := "INSERT INTO lookups (kind, version, digest, record_kind, record_key) VALUES " +
+			strings.TrimSuffix(strings.Repeat("(?,?,?,?,?),", len(rows)), ",") + " ON CONFLICT DO NOTHING"
+		args := make([]any, 0, 5*len(rows))
+		for _, r := range rows {
+			args = append(args, int64(r.domain), int64(r.version), r.digest, int64(kind), r.key)
+		}
+		return t.exec(query, args...)
+	})
+}
+
+// dropLookups removes what the rows that are there already are found by.
+func (t *tx) dropLookups(kind *registry, keys []string) error {
+	type old struct {
+		key    string
+		sealed []byte
+	}
+	return batches(keys, inList, func(keys []string) error {
+		var rows []old
+		err := t.each("SELECT key, sealed FROM "+kind.table+" WHERE key IN ("+marks(len(keys))+")", anys(keys),
+			func(scan func(...any) error) error {
+				var o old
+				err := scan(&o.key, &o.sealed)
+				rows = append(rows, o)
+				return err
+			})
+		if err != nil {
+			return err
+		}
+		for _, o := range rows {
+			value, err := t.db.keys.decode(kind.kind, o.key, o.sealed)
+			if err != nil {
+				return err
+			}
+			for _, l := range lookupsOf(value) {
+				digests, err := t.db.keys.every(l.domain, l.text)
+				if err != nil {
+					return err
+				}
+				for _, d := range digests {
+					err := t.exec("DELETE FROM lookups WHERE digest = ? AND kind = ? AND version = ? AND record_kind = ? AND record_key = ?",
+						d.digest, int64(l.domain), d.version, kind.kind, o.key)
+					if err != nil {
+						return err
+					}
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// end marks records as no longer in their registry.
+func (t *tx) end(kind *registry, keys []string, day person.Date) error {
+	if err := t.touchBound(kind.kind, keys); err != nil {
+		return err
+	}
+	return batches(keys, inList, func(keys []string) error {
+		// The digest goes too: should the row come back as it was, it is new.
+		args := append([]any{day.String(), []byte{}}, anys(keys)...)
+		return t.exec("UPDATE "+kind.table+" SET gone = ?, digest = ? WHERE gone = '' AND key IN ("+marks(len(keys))+")", args...)
+	})
+}
+
+// touchBound tells the feed of the people bound to the records, or to
+// enrolments that were merged into them.
+func (t *tx) touchBound(kind person.RecordKind, keys []string) error {
+	if kind == person.RecordCard {
+		return nil // the directory shows nothing of cards
+	}
+	seen := map[string]bool{}
+	for range mergeHops + 1 {
+		var next []string
+		err := batches(keys, inList, func(keys []string) error {
+			err := t.each("SELECT person FROM bindings WHERE kind = ? AND key IN ("+marks(len(keys))+")",
+				append([]any{kind}, anys(keys)...), func(scan func(...any) error) error {
+					var id []byte
+					err := scan(&id)
+					t.touch(personID(id))
+					return err
+				})
+			if err != nil || kind != person.RecordEnrolment {
+				return err
+			}
+			return t.each("SELECT key FROM enrolments WHERE merged_to <> '' AND merged_to IN ("+marks(len(keys))+")", anys(keys),
+				func(scan func(...any) error) error {
+					var key string
+					err := scan(&key)
+					if !seen[key] {
+						seen[key] = true
+						next = append(next, key)
+					}
+					return err
+				})
+		})
+		if err != nil || len(next) == 0 {
+			return err
+		}
+		keys = next
+	}
+	return nil
+}
+
+// putSchools stores schools; the feed carries all of them.
+func (t *tx) putSchools(schools []person.School, digests [][]byte) error {
+	for i, s := range schools {
+		err := t.exec(`INSERT INTO schools (id, nsi, name, founder, district, digest, gone) VALUES (?, ?, ?, ?, ?, ?, '')
+			ON CONFLICT (id) DO UPDATE SET nsi = excluded.nsi, name = excluded.name, founder = excluded.founder,
+			district = excluded.district, digest = excluded.digest, gone = ''`,
+			string(s.ID), s.NSI, s.Name, s.Founder, s.District, digests[i])
+		if err != nil {
+			return err
+		}
+		t.schools = true
+	}
+	return nil
+}
+
+// digests gives what import stored with each live row of a registry.
+func (t *tx) digests(kind *registry, f func(key string, digest []byte) error) error {
+	return t.each("SELECT key, digest FROM "+kind.table+" WHERE gone = '' ORDER BY key", nil, func(scan func(...any) error) error {
+		var key string
+		var sealed []byte
+		if err := scan(&key, &sealed); err != nil {
+			return err
+		}
+		var mark sealedMark
+		if err := t.db.keys.openJSON(kind.table, key, "digest", sealed, &mark); err != nil {
+			return err
+		}
+		return f(mark.Key, mark.Digest)
+	})
+}
+
+func anys[T any](values []T) []any {
+	list := make([]any, len(values))
+	for i, v := range values {
+		list[i] = v
+	}
+	return list
+}

@@ -1,0 +1,139 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+)
+
+// migration is one step of the schema, forward only. Versions N and N+1 share
+// a database while replicas roll, so a step adds and never takes away what
+// the version before it reads; oldest is the lowest program version that may
+// still use the database afterwards.
+type migration struct {
+	oldest     int
+	statements []string
+}
+
+// migrations are applied in order; a released one is never edited. Column
+// types and {table} are the driver's (see Driver.SQL).
+//
+// Dates are YYYY-MM-DD text, times microseconds since 1970, flags 0 or 1.
+// Columns named sealed hold ciphertext; those named digest hold keyed digests
+// of 32 bytes. Columns in clear name nobody.
+var migrations = []migration{{oldest: 1, statements: []string{
+	`CREATE TABLE secrets (name {text} NOT NULL PRIMARY KEY, value {bytes} NOT NULL){table}`,
+	`CREATE TABLE counters (name {text} NOT NULL PRIMARY KEY, value {int} NOT NULL){table}`,
+
+	// Registries.
+	`CREATE TABLE schools (id {text} NOT NULL PRIMARY KEY, nsi {text} NOT NULL, name {text} NOT NULL, founder {text} NOT NULL,
+		district {text} NOT NULL, digest {bytes} NOT NULL, gone {text} NOT NULL)`,
+	`CREATE TABLE employments (key {text} NOT NULL PRIMARY KEY, school {text} NOT NULL, starts {text} NOT NULL, ends {text} NOT NULL,
+		gone {text} NOT NULL, digest {bytes} NOT NULL, sealed {bytes} NOT NULL)`,
+	`CREATE TABLE enrolments (key {text} NOT NULL PRIMARY KEY, school {text} NOT NULL, class {text} NOT NULL, status {text} NOT NULL,
+		merged_to {text} NOT NULL, gone {text} NOT NULL, digest {bytes} NOT NULL, sealed {bytes} NOT NULL)`,
+	`CREATE INDEX enrolments_merged ON enrolments (merged_to) WHERE merged_to <> ''`,
+	`CREATE TABLE cards (key {text} NOT NULL PRIMARY KEY, child {text} NOT NULL, school {text} NOT NULL, gone {text} NOT NULL,
+		digest {bytes} NOT NULL, sealed {bytes} NOT NULL)`,
+	`CREATE INDEX cards_child ON cards (child)`,
+	`CREATE TABLE lookups (kind {int} NOT NULL, version {int} NOT NULL, digest {bytes} NOT NULL, record_kind {int} NOT NULL,
+		record_key {text} NOT NULL, PRIMARY KEY (digest, kind, version, record_kind, record_key)){table}`,
+
+	// People.
+	`CREATE TABLE people (id {bytes} NOT NULL PRIMARY KEY, subject_version {int} NOT NULL, subject_digest {bytes} NOT NULL,
+		epoch {int} NOT NULL, state {int} NOT NULL, created {int} NOT NULL, modified {int} NOT NULL, seq {int} NOT NULL,
+		sealed {bytes} NOT NULL, UNIQUE (subject_digest, subject_version))`,
+	`CREATE TABLE bindings (kind {int} NOT NULL, key {text} NOT NULL, parent_digest {bytes} NOT NULL, parent_version {int} NOT NULL,
+		person {bytes} NOT NULL REFERENCES people (id), at {int} NOT NULL,
+		PRIMARY KEY (kind, key, parent_digest, parent_version)){table}`,
+	`CREATE INDEX bindings_person ON bindings (person)`,
+	`CREATE TABLE names (digest {bytes} NOT NULL, version {int} NOT NULL, person {bytes} NOT NULL REFERENCES people (id),
+		kind {int} NOT NULL, sealed {bytes} NOT NULL, PRIMARY KEY (digest, version)){table}`,
+	`CREATE INDEX names_person ON names (person)`,
+	`CREATE TABLE accounts (person {bytes} NOT NULL PRIMARY KEY REFERENCES people (id), uid_number {int} NOT NULL UNIQUE,
+		gid_number {int} NOT NULL, uuid {bytes} NOT NULL UNIQUE, created {int} NOT NULL, sealed {bytes} NOT NULL)`,
+	`CREATE TABLE targets (person {bytes} NOT NULL REFERENCES people (id), target {text} NOT NULL, desired {bytes} NOT NULL,
+		observed {bytes} NOT NULL, stamp {text} NOT NULL, revision {int} NOT NULL, updated {int} NOT NULL,
+		PRIMARY KEY (target, person)){table}`,
+
+	// Credentials.
+	`CREATE TABLE verifiers (person {bytes} NOT NULL PRIMARY KEY REFERENCES people (id), epoch {int} NOT NULL, learnt {int} NOT NULL,
+		sealed {bytes} NOT NULL)`,
+	`CREATE TABLE events (id {text} NOT NULL PRIMARY KEY, at {int} NOT NULL){table}`,
+	`CREATE INDEX events_at ON events (at)`,
+
+	// Change feed.
+	`CREATE TABLE feed (seq {int} NOT NULL PRIMARY KEY, row_id {bytes} NOT NULL, kind {int} NOT NULL, person {bytes} NOT NULL)`,
+	`CREATE TABLE feed_head (id {int} NOT NULL PRIMARY KEY, seq {int} NOT NULL, row_id {bytes} NOT NULL, pruned {int} NOT NULL)`,
+
+	// Audit.
+	`CREATE TABLE audit (chain {text} NOT NULL, seq {int} NOT NULL, at {int} NOT NULL, kind {text} NOT NULL, person {bytes} NOT NULL,
+		sealed {bytes} NOT NULL, payload_hash {bytes} NOT NULL, previous {bytes} NOT NULL, version {int} NOT NULL,
+		hash {bytes} NOT NULL, PRIMARY KEY (chain, seq)){table}`,
+	`CREATE INDEX audit_person ON audit (person, at)`,
+	`CREATE TABLE audit_heads (chain {text} NOT NULL PRIMARY KEY, seq {int} NOT NULL, hash {bytes} NOT NULL){table}`,
+}}}
+
+// migrate brings the schema up to date in one transaction.
+func (db *DB) migrate(ctx context.Context) error {
+	return db.write(ctx, func(t *tx) error {
+		if err := t.exec(`CREATE TABLE IF NOT EXISTS meta (name {text} NOT NULL PRIMARY KEY, value {text} NOT NULL)`); err != nil {
+			return err
+		}
+		version, err := t.meta("schema")
+		if err != nil {
+			return err
+		}
+		oldest, err := t.meta("oldest")
+		if err != nil {
+			return err
+		}
+		if oldest > len(migrations) {
+			return ErrNewer
+		}
+		if version >= len(migrations) {
+			return nil
+		}
+		for i := version; i < len(migrations); i++ {
+			for _, statement := range migrations[i].statements {
+				if err := t.exec(statement); err != nil {
+					return fmt.Errorf("schema version %d: %w", i+1, err)
+				}
+			}
+			oldest = max(oldest, migrations[i].oldest)
+		}
+		if version == 0 {
+			if err := t.firstRows(); err != nil {
+				return err
+			}
+		}
+		if err := t.setMeta("oldest", oldest); err != nil {
+			return err
+		}
+		return t.setMeta("schema", len(migrations))
+	})
+}
+
+func (t *tx) firstRows() error {
+	if err := t.exec("INSERT INTO feed_head (id, seq, row_id, pruned) VALUES (1, 0, ?, 0)", make([]byte, 16)); err != nil {
+		return err
+	}
+	return t.exec("INSERT INTO counters (name, value) VALUES (?, ?)", "uid_number", firstUID-1)
+}
+
+func (t *tx) meta(name string) (int, error) {
+	var value string
+	err := t.row("SELECT value FROM meta WHERE name = ?", name).Scan(&value)
+	if isNoRows(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(value)
+}
+
+func (t *tx) setMeta(name string, value int) error {
+	return t.exec("INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+		name, strconv.Itoa(value))
+}

@@ -1,0 +1,133 @@
+// Package sqlite opens a store in one SQLite file: WAL, one writer at a time,
+// BEGIN IMMEDIATE. One daemon works on it (Lock); commands open it beside the
+// daemon without the lock and change it through the same code.
+//
+// Limits: a local disk (WAL needs shared memory, so no network file system),
+// about 150,000 people.
+//
+// Start reading at Open.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"schoolbridge/internal/store"
+)
+
+// Open opens the database file, making it (mode 0600) where there is none.
+func Open(ctx context.Context, path string, keys *store.Keyset, opts store.Options) (*store.DB, error) {
+	// SQLite gives -wal and -shm the mode of the database.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	d, err := open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	return store.Open(ctx, d, keys, opts)
+}
+
+// OpenFiles opens the database with the keyset of a file. On the first start,
+// when neither exists, it makes both; a database whose keyset is missing is
+// refused, since new keys would not open it.
+func OpenFiles(ctx context.Context, path, keysetPath string, opts store.Options) (*store.DB, error) {
+	keys, err := store.OpenKeyset(keysetPath)
+	if errors.Is(err, store.ErrNoKeyset) {
+		if keys, err = firstKeyset(path, keysetPath, err); err != nil {
+			return nil, err
+		}
+	} else if err != nil {
+		return nil, err
+	}
+	return Open(ctx, path, keys, opts)
+}
+
+func firstKeyset(path, keysetPath string, missing error) (*store.Keyset, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.Size() > 0:
+		return nil, fmt.Errorf("%w, but the database %s exists and cannot be read without its own keyset: put the file back from the backup", missing, path)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	keys, err := store.CreateKeyset(keysetPath)
+	if errors.Is(err, store.ErrKeysetExists) { // another process was first
+		return store.OpenKeyset(keysetPath)
+	}
+	return keys, err
+}
+
+type driver struct{ writer, reader *sql.DB }
+
+func open(path string) (*driver, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	pragmas := []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)", "secure_delete(0)"}
+	writer, err := pool(absolute, "immediate", append(pragmas, "cache_size(-65536)"))
+	if err != nil {
+		return nil, err
+	}
+	writer.SetMaxOpenConns(1) // waiting in Go is fair, waiting in SQLite is not
+	reader, err := pool(absolute, "deferred", append(pragmas, "cache_size(-16384)", "query_only(1)"))
+	if err != nil {
+		return nil, errors.Join(err, writer.Close())
+	}
+	reader.SetMaxOpenConns(4)
+	reader.SetMaxIdleConns(4)
+	return &driver{writer, reader}, nil
+}
+
+func pool(path, lock string, pragmas []string) (*sql.DB, error) {
+	query := url.Values{"_txlock": {lock}, "_pragma": pragmas}
+	dsn := url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}
+	return sql.Open("sqlite", dsn.String())
+}
+
+// Writer implements store.Driver.
+func (d *driver) Writer() *sql.DB { return d.writer }
+
+// Reader implements store.Driver.
+func (d *driver) Reader() *sql.DB { return d.reader }
+
+var dialect = strings.NewReplacer("{int}", "INTEGER", "{bytes}", "BLOB", "{text}", "TEXT", "{table}", " WITHOUT ROWID")
+
+// SQL implements store.Driver.
+func (d *driver) SQL(query string) string {
+	if !strings.Contains(query, "{") {
+		return query
+	}
+	return dialect.Replace(query)
+}
+
+// Retry implements store.Driver.
+func (d *driver) Retry(err error) bool {
+	var failed *sqlite.Error
+	return errors.As(err, &failed) && (failed.Code()&0xff == sqlite3.SQLITE_BUSY || failed.Code()&0xff == sqlite3.SQLITE_LOCKED)
+}
+
+// Duplicate implements store.Driver.
+func (d *driver) Duplicate(err error) bool {
+	var failed *sqlite.Error
+	return errors.As(err, &failed) &&
+		(failed.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || failed.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+}
+
+// Close implements store.Driver.
+func (d *driver) Close() error { return errors.Join(d.reader.Close(), d.writer.Close()) }

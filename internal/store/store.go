@@ -1,0 +1,143 @@
+// Package store keeps what must outlive a restart: the registries, people and
+// their accounts, every name ever given, verifiers, what targets should look
+// like, and the audit trail. It is one database behind a small Driver, and one
+// small type per consumer over a shared handle:
+//
+//	DB ─┬─ Directory    load and follow everybody who has an account
+//	    ├─ Registry     registry import
+//	    ├─ Accounts     candidates, activation, suspension, lookups for explain
+//	    ├─ Credentials  kept verifiers and credential events
+//	    ├─ Targets      desired and observed state per account
+//	    └─ Audit        hash-chained trail
+//
+// Every write runs in one transaction that ends by taking numbers from the one
+// feed_head row, so that commit order equals number order on any engine
+// (feed.go). Personal columns are sealed with their table, row and column as
+// associated data, and found again only by keyed digests (seal.go), so that a
+// stolen file or backup is useless; a live host is not protected from.
+//
+// Limits: one writer at a time per process; store/sqlite is meant for up to
+// about 150,000 people. SQL lists its columns and keeps to what engines that
+// speak PostgreSQL's dialect share; placeholders are "?" until Driver.SQL.
+//
+// Start reading at Open, then tx.go.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"schoolbridge/internal/identity"
+)
+
+// Options are what a store may be told; the zero value is sensible.
+type Options struct {
+	Replica string           // names this replica's audit chain; "" is "main"
+	Poll    time.Duration    // how often Directory.Wait looks for other processes' writes; 0 is 1 s
+	Now     func() time.Time // nil is time.Now
+	Log     *slog.Logger     // nil discards
+}
+
+// DB is an open store, safe for use by many goroutines.
+type DB struct {
+	driver  Driver
+	keys    *Keyset
+	replica string
+	poll    time.Duration
+	now     func() time.Time
+	log     *slog.Logger
+
+	mu   sync.Mutex
+	wake chan struct{} // closed and replaced at every commit that wrote to the feed
+}
+
+// What opening a store can end with, besides the engine's own errors.
+var (
+	ErrWrongKeyset = errors.New("the keyset does not belong to this database: put back the keyset file that was made with it")
+	ErrNewer       = errors.New("the database was made by a newer schoolbridge: install that version or a later one")
+)
+
+// Open brings the schema up to date and checks that the keyset is the
+// database's own. The DB owns the driver from here on and closes it, also
+// when Open fails.
+func Open(ctx context.Context, driver Driver, keys *Keyset, opts Options) (*DB, error) {
+	db := &DB{
+		driver: driver, keys: keys, replica: opts.Replica, poll: opts.Poll, now: opts.Now, log: opts.Log,
+		wake: make(chan struct{}),
+	}
+	if db.replica == "" {
+		db.replica = "main"
+	}
+	if db.poll <= 0 {
+		db.poll = time.Second
+	}
+	if db.now == nil {
+		db.now = time.Now
+	}
+	if db.log == nil {
+		db.log = slog.New(slog.DiscardHandler)
+	}
+	if err := db.prepare(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store: %w", err), driver.Close())
+	}
+	return db, nil
+}
+
+// Close ends all connections.
+func (db *DB) Close() error { return db.driver.Close() }
+
+// Ping says whether the store answers.
+func (db *DB) Ping(ctx context.Context) error {
+	return db.read(ctx, func(t *tx) error {
+		var seq int64
+		return t.row("SELECT seq FROM feed_head WHERE id = 1").Scan(&seq)
+	})
+}
+
+// DailyKey is a secret shared by all replicas for the day, written
+// YYYY-MM-DD: the same on each that has the same keyset. Rotating the keyset
+// changes it.
+func (db *DB) DailyKey(day string) ([32]byte, error) {
+	digest, err := db.keys.digest(db.keys.lookup.PrimaryID, domainDaily, day)
+	return [32]byte(digest), err
+}
+
+// prepare migrates and checks the keyset, as one transaction, so that two
+// processes that start at once make one schema.
+func (db *DB) prepare(ctx context.Context) error {
+	if err := db.migrate(ctx); err != nil {
+		return err
+	}
+	return db.write(ctx, func(t *tx) error { return t.checkKeyset() })
+}
+
+func (t *tx) checkKeyset() error {
+	const proof = "this keyset belongs to this database"
+	var sealed []byte
+	err := t.row("SELECT value FROM secrets WHERE name = ?", "keyset").Scan(&sealed)
+	if isNoRows(err) {
+		if sealed, err = t.db.keys.seal("secrets", "keyset", "value", []byte(proof)); err != nil {
+			return err
+		}
+		return t.exec("INSERT INTO secrets (name, value) VALUES (?, ?)", "keyset", sealed)
+	}
+	if err != nil {
+		return err
+	}
+	if plain, err := t.db.keys.open("secrets", "keyset", "value", sealed); err != nil || string(plain) != proof {
+		return ErrWrongKeyset
+	}
+	return nil
+}
+
+// notFound turns "no rows" into the sentinel of identity.
+func notFound(err error) error {
+	if isNoRows(err) {
+		return identity.ErrNotFound
+	}
+	return err
+}

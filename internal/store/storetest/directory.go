@@ -1,0 +1,391 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+
+	"schoolbridge/internal/auth"
+	"schoolbridge/internal/directory"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/store"
+)
+
+func testDirectoryLoad(t *testing.T, s *suite) {
+	put(t, s.db, person.School{ID: "49", NSI: "00012345", Name: "Школа № 49", Founder: "ДОНМ", District: "uao"})
+	profile, done := s.withOrlova(t)
+	l := load(t, s.db.Directory())
+	if len(l.schools) != 1 || l.schools[0] != (person.School{ID: "49", NSI: "00012345", Name: "Школа № 49", Founder: "ДОНМ", District: "uao"}) {
+		t.Errorf("schools %+v", l.schools)
+	}
+	e := l.entries[done.Person]
+	if e == nil {
+		t.Fatal("the activated person is not loaded")
+	}
+	want := directory.Entry{
+		Person: done.Person, Subject: profile.Subject, Login: "orlovami", MosruLogin: "orlovami",
+		Names: []person.Name{{Kind: person.NameMosru, Text: "orlovami"}}, Last: "Орлова", First: "Мария", Middle: "Игоревна",
+		Mail: "orlova@example.org", UIDNumber: done.UIDNumber, GIDNumber: done.UIDNumber, UUID: done.UUID,
+		State: directory.StateActive, Epoch: 1, Created: s.now, Modified: s.now, Seq: l.at.Seq,
+		Affiliations: []directory.Affiliation{{Role: person.RoleStaff, School: "49", From: date(t, "2015-09-01"), Record: employment("k1")}},
+	}
+	if !reflect.DeepEqual(*e, want) {
+		t.Errorf("entry\n%+v, want\n%+v", *e, want)
+	}
+}
+
+func testDirectorySince(t *testing.T, s *suite) {
+	other := s.open(t, s.keys)
+	d := s.db.Directory()
+	start := load(t, d)
+	if start.at != (directory.Position{}) {
+		t.Errorf("an empty feed is at %v", start.at)
+	}
+	_, done := s.withOrlova(t)
+	put(t, other, person.School{ID: "49", Name: "Школа № 49"})
+	changes, at := since(t, d, start.at)
+	if len(changes) != 2 {
+		t.Fatalf("changes %+v, want schools and a person", changes)
+	}
+	for _, c := range changes {
+		if c.Entry != nil && c.Entry.Person != done.Person || c.Entry == nil && len(c.Schools) != 1 {
+			t.Errorf("change %+v", c)
+		}
+	}
+	// Nothing new.
+	if changes, again := since(t, d, at); len(changes) != 0 || again != at {
+		t.Errorf("nothing new, but %v", changes)
+	}
+	// Twice changed comes once, as it is now.
+	check(t, other.Accounts().Suspend(t.Context(), done.Person, s.now, ""))
+	check(t, other.Accounts().Resume(t.Context(), done.Person, s.now, ""))
+	changes, at2 := since(t, d, at)
+	if len(changes) != 1 || changes[0].Entry == nil || changes[0].Entry.State != directory.StateActive || at2.Seq != at.Seq+2 {
+		t.Errorf("two changes of one person: %+v at %d, before %d", changes, at2.Seq, at.Seq)
+	}
+	// A changed row of the registry reaches the person it is bound to.
+	row, _ := orlova(t)
+	row.End = date(t, "2026-08-31")
+	put(t, other, row)
+	changes, at3 := since(t, d, at2)
+	if len(changes) != 1 || changes[0].Entry == nil || changes[0].Entry.Affiliations[0].To != row.End {
+		t.Errorf("an ended employment came as %+v", changes)
+	}
+	check(t, other.Accounts().Remove(t.Context(), done.Person, s.now, ""))
+	changes, _ = since(t, d, at3)
+	if len(changes) != 1 || changes[0].Entry != nil || changes[0].Removed != done.Person {
+		t.Errorf("a removal came as %+v", changes)
+	}
+}
+
+func since(t *testing.T, d *store.Directory, after directory.Position) ([]directory.Change, directory.Position) {
+	t.Helper()
+	changes, at, err := d.Since(t.Context(), after)
+	check(t, err)
+	return changes, at
+}
+
+func testDirectoryMerge(t *testing.T, s *suite) {
+	row, profile := belova(t)
+	put(t, s.db, row)
+	done := s.activate(t, s.db, activation(profile, enrolment("p1")))
+	d := s.db.Directory()
+	at := load(t, d).at
+	affiliation := func() directory.Affiliation {
+		t.Helper()
+		changes, now := since(t, d, at)
+		at = now
+		if len(changes) != 1 || changes[0].Entry == nil || changes[0].Entry.Person != done.Person || len(changes[0].Entry.Affiliations) != 1 {
+			t.Fatalf("changes %+v, want the pupil with one affiliation", changes)
+		}
+		return changes[0].Entry.Affiliations[0]
+	}
+	row.MergedTo = "p2" // which is not there yet
+	put(t, s.db, row)
+	if a := affiliation(); a.Record != enrolment("p1") || a.Closed || a.Class != "9Б" || a.Role != person.RolePupil {
+		t.Errorf("merged into nothing: %+v", a)
+	}
+	target := person.Enrolment{ID: "p2", Last: "Белова", School: "50", Class: "9А"}
+	put(t, s.db, target)
+	if a := affiliation(); a.Record != enrolment("p2") || a.School != "50" || a.Class != "9А" || a.Closed {
+		t.Errorf("merged: %+v", a)
+	}
+	target.Status, target.MergedTo = "closed", "p1" // a circle
+	put(t, s.db, target)
+	if a := affiliation(); a.Record != enrolment("p2") || !a.Closed {
+		t.Errorf("merged into a closed record: %+v", a)
+	}
+	end(t, s.db, person.RecordEnrolment, s.now, "p2")
+	if a := affiliation(); !a.Closed {
+		t.Errorf("merged into a record that is gone: %+v", a)
+	}
+}
+
+func testDirectoryHistory(t *testing.T, s *suite) {
+	_, done := s.withOrlova(t)
+	d := s.db.Directory()
+	at := load(t, d).at
+	for _, bad := range []directory.Position{
+		{Seq: at.Seq, Row: [16]byte{1}}, // a failover took history back
+		{Seq: at.Seq + 1, Row: at.Row},  // from the future
+		{Row: [16]byte{1}},
+	} {
+		if _, _, err := d.Since(t.Context(), bad); !errors.Is(err, directory.ErrHistory) {
+			t.Errorf("position %v gave %v, want ErrHistory", bad, err)
+		}
+	}
+	for range 5 {
+		check(t, s.db.Accounts().Suspend(t.Context(), done.Person, s.now, ""))
+		check(t, s.db.Accounts().Resume(t.Context(), done.Person, s.now, ""))
+	}
+	end := load(t, d).at
+	check(t, s.db.PruneFeed(t.Context(), 3))
+	for _, old := range []directory.Position{{}, at} {
+		if _, _, err := d.Since(t.Context(), old); !errors.Is(err, directory.ErrHistory) {
+			t.Errorf("a pruned position gave %v, want ErrHistory", err)
+		}
+	}
+	if _, now, err := d.Since(t.Context(), end); err != nil || now != end {
+		t.Errorf("the end after pruning: %v, %v", now, err)
+	}
+	check(t, s.db.PruneFeed(t.Context(), 0))
+	if _, now, err := d.Since(t.Context(), end); err != nil || now != end {
+		t.Errorf("the end after pruning all: %v, %v", now, err)
+	}
+	// A row that fell out of the feed is noticed.
+	check(t, s.db.Accounts().Suspend(t.Context(), done.Person, s.now, ""))
+	check(t, s.db.Accounts().Resume(t.Context(), done.Person, s.now, ""))
+	check(t, s.Exec("DELETE FROM feed WHERE seq = ?", end.Seq+1))
+	if _, _, err := d.Since(t.Context(), end); !errors.Is(err, directory.ErrHistory) {
+		t.Errorf("a gap gave %v, want ErrHistory", err)
+	}
+}
+
+func testDirectoryWait(t *testing.T, s *suite) {
+	_, done := s.withOrlova(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for name, writer := range map[string]*store.DB{"same handle": s.db, "another handle": s.open(t, s.keys)} {
+		d := s.db.Directory()
+		at := load(t, d).at
+		woken := make(chan error, 1)
+		go func() { woken <- d.Wait(ctx) }()
+		check(t, writer.Accounts().Suspend(ctx, done.Person, s.now, ""))
+		if err := <-woken; err != nil {
+			t.Errorf("%s: wait: %v", name, err)
+		}
+		if changes, _ := since(t, d, at); len(changes) != 1 {
+			t.Errorf("%s: woken for %v", name, changes)
+		}
+		check(t, writer.Accounts().Resume(ctx, done.Person, s.now, ""))
+		check(t, d.Wait(ctx)) // it came before: no waiting
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	d := s.db.Directory()
+	load(t, d)
+	if err := d.Wait(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("wait at the end of its context: %v", err)
+	}
+}
+
+// testFeedOrder lets writers on two handles overlap while a reader follows:
+// it must see every number once, in order, without a gap, and end with what
+// the writers left.
+func testFeedOrder(t *testing.T, s *suite) {
+	const writers, each = 4, 12
+	handles := []*store.DB{s.db, s.open(t, s.keys)}
+	reader := s.open(t, s.keys).Directory()
+	at := load(t, reader).at
+	var rows []any
+	for w := range writers {
+		for i := range each {
+			rows = append(rows, person.Employment{ID: person.RecordID(fmt.Sprintf("w%dn%d", w, i)), FIO: "Кто То", School: "49", Start: date(t, "2020-01-01")})
+		}
+	}
+	put(t, s.db, rows...)
+	var group sync.WaitGroup
+	for w := range writers {
+		group.Go(func() {
+			for i := range each {
+				name := fmt.Sprintf("w%dn%d", w, i)
+				profile := person.Profile{Subject: identity.Subject(name), Login: name, Last: name}
+				done, err := handles[w%2].Accounts().Activate(t.Context(), activation(profile, employment(name)), s.now)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := handles[(w+1)%2].Accounts().Suspend(t.Context(), done.Person, s.now, ""); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	finished := make(chan struct{})
+	go func() { group.Wait(); close(finished) }()
+	seen := map[identity.PersonID]*directory.Entry{}
+	for over := false; ; {
+		changes, now, err := reader.Since(t.Context(), at) // fails on a gap
+		check(t, err)
+		for _, c := range changes {
+			if old := seen[c.Entry.Person]; old != nil && old.Seq > c.Entry.Seq {
+				t.Errorf("an older state came later")
+			}
+			seen[c.Entry.Person] = c.Entry
+		}
+		at = now
+		if over {
+			break
+		}
+		select {
+		case <-finished:
+			over = true
+		default:
+		}
+	}
+	fresh := load(t, s.db.Directory())
+	if at != fresh.at || at.Seq != 2*writers*each {
+		t.Errorf("the reader ended at %d, the feed at %d, %d writes", at.Seq, fresh.at.Seq, 2*writers*each)
+	}
+	if !reflect.DeepEqual(seen, fresh.entries) {
+		t.Errorf("the reader saw %d people, there are %d, or they differ", len(seen), len(fresh.entries))
+	}
+}
+
+func testVerifiers(t *testing.T, s *suite) {
+	_, done := s.withOrlova(t)
+	c := s.db.Credentials()
+	if _, err := c.Verifier(t.Context(), done.Person); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("no verifier gave %v", err)
+	}
+	v := auth.Verifier{NTHash: []byte("0123456789abcdef"), Argon2: "$argon2id$v=19$x", Epoch: 1, LearnAt: s.now}
+	check(t, c.SaveVerifier(t.Context(), done.Person, v))
+	got, err := s.open(t, s.keys).Credentials().Verifier(t.Context(), done.Person)
+	if err != nil || !reflect.DeepEqual(got, v) {
+		t.Errorf("verifier %+v, %v, want %+v", got, err, v)
+	}
+	stale := v
+	stale.Epoch, stale.NTHash = 0, []byte("old")
+	if err := c.SaveVerifier(t.Context(), done.Person, stale); !errors.Is(err, identity.ErrConflict) {
+		t.Errorf("a verifier of another epoch gave %v", err)
+	}
+	if err := c.SaveVerifier(t.Context(), identity.PersonID{1}, v); !errors.Is(err, identity.ErrConflict) {
+		t.Errorf("nobody's verifier gave %v", err)
+	}
+	if got, err := c.Verifier(t.Context(), done.Person); err != nil || !reflect.DeepEqual(got, v) {
+		t.Errorf("after refusals: %+v, %v", got, err)
+	}
+}
+
+func testEvents(t *testing.T, s *suite) {
+	profile, done := s.withOrlova(t)
+	c, d := s.db.Credentials(), s.db.Directory()
+	check(t, c.SaveVerifier(t.Context(), done.Person, auth.Verifier{NTHash: []byte("x"), Epoch: 1, LearnAt: s.now.Add(-time.Hour)}))
+	at := load(t, d).at
+	event := store.Event{ID: "jti-1", At: s.now, Subject: profile.Subject, Kind: store.EventPasswordSet}
+	apply := func(db *store.DB, e store.Event, want bool) {
+		t.Helper()
+		if applied, err := db.Credentials().ApplyEvent(t.Context(), e); err != nil || applied != want {
+			t.Errorf("event %s: %v, %v, want %v", e.ID, applied, err, want)
+		}
+	}
+	apply(s.db, event, true)
+	if _, err := c.Verifier(t.Context(), done.Person); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("the verifier outlived the event: %v", err)
+	}
+	changes, at := since(t, d, at)
+	if len(changes) != 1 || changes[0].Entry.Epoch != 2 {
+		t.Errorf("after the event: %+v", changes)
+	}
+	apply(s.open(t, s.keys), event, false) // a replay, elsewhere
+	if changes, _ := since(t, d, at); len(changes) != 0 {
+		t.Errorf("a replay changed %+v", changes)
+	}
+	apply(s.db, store.Event{ID: "jti-2", At: s.now, Subject: "nobody", Kind: store.EventPasswordSet}, false)
+	for name, bad := range map[string]store.Event{
+		"no id": {At: s.now, Subject: profile.Subject}, "old": {ID: "a", At: s.now.AddDate(0, 0, -8)}, "future": {ID: "b", At: s.now.Add(time.Hour)},
+	} {
+		if _, err := c.ApplyEvent(t.Context(), bad); !errors.Is(err, store.ErrEvent) {
+			t.Errorf("%s: %v, want ErrEvent", name, err)
+		}
+	}
+	apply(s.db, store.Event{ID: "jti-3", At: s.now, Subject: profile.Subject, Kind: store.EventRemoved}, true)
+	if e := load(t, d).entries[done.Person]; e.State != directory.StateSuspended || e.Epoch != 3 {
+		t.Errorf("after a removal: state %d, epoch %d", e.State, e.Epoch)
+	}
+	// Ids are forgotten only when their events would be refused as too old.
+	s.now = s.now.AddDate(0, 0, 30)
+	apply(s.db, store.Event{ID: "jti-4", At: s.now, Subject: "nobody"}, false)
+	if _, err := c.ApplyEvent(t.Context(), event); !errors.Is(err, store.ErrEvent) {
+		t.Errorf("a replay after a month: %v, want ErrEvent", err)
+	}
+}
+
+// testLateEvent: an event never replaces a newer confirmation.
+func testLateEvent(t *testing.T, s *suite) {
+	profile, done := s.withOrlova(t)
+	c := s.db.Credentials()
+	v := auth.Verifier{NTHash: []byte("new"), Epoch: 1, LearnAt: s.now}
+	check(t, c.SaveVerifier(t.Context(), done.Person, v))
+	late := store.Event{ID: "late", At: s.now.Add(-10 * time.Minute), Subject: profile.Subject, Kind: store.EventPasswordSet}
+	if applied, err := c.ApplyEvent(t.Context(), late); !applied || err != nil {
+		t.Fatal(applied, err)
+	}
+	v.Epoch = 2
+	if got, err := c.Verifier(t.Context(), done.Person); err != nil || !reflect.DeepEqual(got, v) {
+		t.Errorf("after a late event %+v, %v, want %+v", got, err, v)
+	}
+	if e := load(t, s.db.Directory()).entries[done.Person]; e.Epoch != 2 {
+		t.Errorf("a late event left the epoch at %d: old confirmations elsewhere would stand", e.Epoch)
+	}
+}
+
+func testSuspend(t *testing.T, s *suite) {
+	_, done := s.withOrlova(t)
+	check(t, s.db.Accounts().Suspend(t.Context(), done.Person, s.now, "lost phone"))
+	if e := load(t, s.db.Directory()).entries[done.Person]; e.State != directory.StateSuspended || e.Epoch != 2 {
+		t.Errorf("suspended: %+v", e)
+	}
+	check(t, s.db.Accounts().Suspend(t.Context(), done.Person, s.now, "again"))
+	check(t, s.db.Accounts().Resume(t.Context(), done.Person, s.now, ""))
+	if e := load(t, s.db.Directory()).entries[done.Person]; e.State != directory.StateActive || e.Seq != 3 {
+		t.Errorf("resumed: %+v", e)
+	}
+	if err := s.db.Accounts().Suspend(t.Context(), identity.PersonID{1}, s.now, ""); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("suspending nobody gave %v", err)
+	}
+}
+
+func testTargets(t *testing.T, s *suite) {
+	_, done := s.withOrlova(t)
+	targets, other := s.db.Targets(), s.open(t, s.keys).Targets()
+	if _, err := targets.Get(t.Context(), done.Person, "ad"); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("no row gave %v", err)
+	}
+	one, err := targets.SetDesired(t.Context(), done.Person, "ad", []byte(`{"enabled":true}`), 0)
+	check(t, err)
+	if _, err := other.SetDesired(t.Context(), done.Person, "ad", []byte(`{}`), 0); !errors.Is(err, identity.ErrConflict) {
+		t.Errorf("a second first row gave %v", err)
+	}
+	two, err := other.SetObserved(t.Context(), done.Person, "ad", []byte(`{"enabled":false}`), "stamp1", one)
+	check(t, err)
+	if _, err := targets.SetDesired(t.Context(), done.Person, "ad", []byte(`{}`), one); !errors.Is(err, identity.ErrConflict) {
+		t.Errorf("a stale revision gave %v", err)
+	}
+	want := store.Target{Person: done.Person, Target: "ad", Desired: []byte(`{"enabled":true}`), Observed: []byte(`{"enabled":false}`),
+		Stamp: "stamp1", Revision: two, Updated: s.now}
+	if got, err := targets.Get(t.Context(), done.Person, "ad"); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("row %+v, %v, want %+v", got, err, want)
+	}
+	if list, err := targets.List(t.Context(), "ad", identity.PersonID{}, 10); err != nil || len(list) != 1 {
+		t.Errorf("list %+v, %v", list, err)
+	}
+	if list, err := targets.List(t.Context(), "ad", done.Person, 10); err != nil || len(list) != 0 {
+		t.Errorf("list after the last %+v, %v", list, err)
+	}
+}

@@ -1,0 +1,230 @@
+package storetest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"schoolbridge/internal/auth"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/store"
+)
+
+func testAudit(t *testing.T, s *suite) {
+	who := identity.PersonID{7}
+	var entries []identity.AuditEntry
+	for i := range 5 {
+		entries = append(entries, identity.AuditEntry{At: s.now.Add(time.Duration(i) * time.Second), Kind: "sign_in", Person: who, Payload: fmt.Appendf(nil, `{"n":%d}`, i)})
+	}
+	entries[4].Kind = "config"
+	check(t, s.db.Audit().Append(t.Context(), entries[:2]))
+	check(t, s.open(t, s.keys).Audit().Append(t.Context(), entries[2:])) // the same chain from another handle
+	got, err := s.db.Audit().Recent(t.Context(), who, 3)
+	check(t, err)
+	if len(got) != 3 || string(got[0].Payload) != `{"n":4}` || string(got[2].Payload) != `{"n":2}` || !got[0].At.Equal(entries[4].At) {
+		t.Errorf("recent %+v", got)
+	}
+	got, err = s.db.Audit().Recent(t.Context(), who, 9, "sign_in")
+	check(t, err)
+	if len(got) != 4 {
+		t.Errorf("recent sign-ins %+v", got)
+	}
+	lines := 0
+	check(t, s.db.Audit().Verify(t.Context(), func(n int) { lines = n }))
+	if lines != 5 {
+		t.Errorf("verified %d lines, want 5", lines)
+	}
+	// Changes leave lines in their own transaction.
+	_, done := s.withOrlova(t)
+	if got, err := s.db.Audit().Recent(t.Context(), done.Person, 1); err != nil || len(got) != 1 || got[0].Kind != "activation" {
+		t.Errorf("an activation left %+v, %v", got, err)
+	}
+}
+
+func testAuditTampering(t *testing.T, s *suite) {
+	var entries []identity.AuditEntry
+	for i := range 4 {
+		entries = append(entries, identity.AuditEntry{At: s.now, Kind: "sign_in", Payload: fmt.Appendf(nil, `{"n":%d}`, i)})
+	}
+	check(t, s.db.Audit().Append(t.Context(), entries))
+	verify := func(what string, broken bool) {
+		t.Helper()
+		err := s.db.Audit().Verify(t.Context(), nil)
+		if broken != store.IsBroken(err) || !broken && err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	exec := func(query string, args ...any) {
+		t.Helper()
+		check(t, s.Exec(query, args...))
+	}
+	verify("untouched", false)
+	for _, change := range []struct{ what, do, undo string }{
+		{"time", "UPDATE audit SET at = at + 1 WHERE seq = 2", "UPDATE audit SET at = at - 1 WHERE seq = 2"},
+		{"kind", "UPDATE audit SET kind = 'config' WHERE seq = 2", "UPDATE audit SET kind = 'sign_in' WHERE seq = 2"},
+		{"moved", "UPDATE audit SET seq = 9 WHERE seq = 2", "UPDATE audit SET seq = 2 WHERE seq = 9"},
+		{"head", "UPDATE audit_heads SET seq = 3", "UPDATE audit_heads SET seq = 4"},
+		{"chain", "UPDATE audit_heads SET chain = 'other'", "UPDATE audit_heads SET chain = 'main'"},
+	} {
+		exec(change.do)
+		verify(change.what, true)
+		exec(change.undo)
+		verify(change.what+" undone", false)
+	}
+	// Two neighbours' places are exchanged.
+	exec("UPDATE audit SET seq = 100 WHERE seq = 2")
+	exec("UPDATE audit SET seq = 2 WHERE seq = 3")
+	exec("UPDATE audit SET seq = 3 WHERE seq = 100")
+	verify("reordered", true)
+	exec("UPDATE audit SET seq = 100 WHERE seq = 2")
+	exec("UPDATE audit SET seq = 2 WHERE seq = 3")
+	exec("UPDATE audit SET seq = 3 WHERE seq = 100")
+	verify("reordered and back", false)
+	// The payload and its hash are exchanged together: the keyed hash tells.
+	exec("UPDATE audit SET sealed = (SELECT sealed FROM audit WHERE seq = 3) WHERE seq = 2")
+	verify("payload", true)
+	exec("UPDATE audit SET payload_hash = (SELECT payload_hash FROM audit WHERE seq = 3) WHERE seq = 2")
+	verify("payload and its hash", true)
+	exec("DELETE FROM audit WHERE seq >= 2")
+	verify("cut off", true)
+}
+
+func testAuditErasure(t *testing.T, s *suite) {
+	who := identity.PersonID{7}
+	check(t, s.db.Audit().Append(t.Context(), []identity.AuditEntry{
+		{At: s.now.AddDate(0, -7, 0), Kind: "sign_in", Person: who, Payload: []byte("old")}, {At: s.now, Kind: "sign_in", Person: who, Payload: []byte("new")},
+	}))
+	n, err := s.db.Audit().ErasePayloads(t.Context(), s.now.AddDate(0, -6, 0))
+	check(t, err)
+	got, err := s.db.Audit().Recent(t.Context(), who, 9)
+	check(t, err)
+	if n != 1 || len(got) != 2 || string(got[0].Payload) != "new" || got[1].Payload != nil {
+		t.Errorf("erased %d, left %+v", n, got)
+	}
+	if err := s.db.Audit().Verify(t.Context(), nil); err != nil {
+		t.Errorf("after erasure: %v", err)
+	}
+}
+
+// testSealedColumns: what is moved to another row does not open.
+func testSealedColumns(t *testing.T, s *suite) {
+	_, first := s.withOrlova(t)
+	row, profile := belova(t)
+	put(t, s.db, row)
+	second := s.activate(t, s.db, activation(profile, enrolment("p1")))
+	for _, done := range []person.Activated{first, second} {
+		check(t, s.db.Credentials().SaveVerifier(t.Context(), done.Person, auth.Verifier{NTHash: done.Person[:], Epoch: 1}))
+	}
+	exec := func(query string, args ...any) {
+		t.Helper()
+		check(t, s.Exec(query, args...))
+	}
+	exec("UPDATE verifiers SET sealed = (SELECT sealed FROM verifiers WHERE person = ?) WHERE person = ?", first.Person[:], second.Person[:])
+	if v, err := s.db.Credentials().Verifier(t.Context(), second.Person); !errors.Is(err, store.ErrSealed) {
+		t.Errorf("another person's verifier opens: %+v, %v", v.Epoch, err)
+	}
+	if _, err := s.db.Credentials().Verifier(t.Context(), first.Person); err != nil {
+		t.Errorf("the one that stayed: %v", err)
+	}
+	exec("UPDATE accounts SET sealed = (SELECT sealed FROM accounts WHERE person = ?) WHERE person = ?", first.Person[:], second.Person[:])
+	if _, err := s.db.Accounts().Get(t.Context(), second.Person); !errors.Is(err, store.ErrSealed) {
+		t.Errorf("another person's login opens: %v", err)
+	}
+	exec("UPDATE people SET sealed = (SELECT sealed FROM people WHERE id = ?) WHERE id = ?", second.Person[:], first.Person[:])
+	if _, err := s.db.Accounts().Get(t.Context(), first.Person); !errors.Is(err, store.ErrSealed) {
+		t.Errorf("another person's profile opens: %v", err)
+	}
+	exec("UPDATE employments SET sealed = digest WHERE key = 'k1'")
+	if _, err := s.db.Accounts().RecordsByLogin(t.Context(), "orlovamari"); !errors.Is(err, store.ErrSealed) {
+		t.Errorf("another column opens: %v", err)
+	}
+}
+
+// testNothingInClear reads what lies on the disk.
+func testNothingInClear(t *testing.T, s *suite) {
+	profile, done := s.withOrlova(t)
+	row, _ := belova(t)
+	put(t, s.db, row, person.Card{Child: "c1", ParentFIO: "Смирнова Ольга Петровна", Phone: "89165550304", Email: "smirnova@example.org"})
+	secret := []byte("nt-hash-16-bytes")
+	check(t, s.db.Credentials().SaveVerifier(t.Context(), done.Person, auth.Verifier{NTHash: secret, Argon2: "$argon2id$secret", Epoch: 1}))
+	_, err := s.db.Targets().SetDesired(t.Context(), done.Person, "ad", []byte(`{"cn":"Мария Орлова"}`), 0)
+	check(t, err)
+	check(t, s.db.Audit().Append(t.Context(), []identity.AuditEntry{{At: s.now, Kind: "sign_in", Payload: []byte(`{"login":"auditedlogin"}`)}}))
+	disk, err := s.Bytes()
+	check(t, err)
+	disk = bytes.ToLower(disk)
+	for _, text := range []string{
+		"орлова", "мария", "белова", "софья", "смирнова", "112-233-445", "11223344595", "9165550102", "555-01-02", "9165550203", "9165550304",
+		"orlova@example.org", "smirnova@example.org", "orlovami", "orlovamari", string(profile.Subject), string(secret), "$argon2id$", "auditedlogin",
+	} {
+		if bytes.Contains(disk, bytes.ToLower([]byte(text))) {
+			t.Errorf("%q lies on the disk in clear", text)
+		}
+	}
+	if !bytes.Contains(disk, []byte("2015-09-01")) {
+		t.Error("not even a start date was found: this test looks in the wrong place")
+	}
+}
+
+func testWrongKeyset(t *testing.T, s *suite) {
+	other, err := store.NewKeyset()
+	check(t, err)
+	db, err := s.Open(t.Context(), other, store.Options{})
+	if !errors.Is(err, store.ErrWrongKeyset) {
+		t.Errorf("another keyset gave %v", err)
+	}
+	if err == nil {
+		_ = db.Close()
+	}
+}
+
+func testRotation(t *testing.T, s *suite) {
+	profile, done := s.withOrlova(t)
+	check(t, s.db.Audit().Append(t.Context(), []identity.AuditEntry{{At: s.now, Kind: "sign_in", Payload: []byte("{}")}}))
+	keys, err := s.keys.Rotated()
+	check(t, err)
+	db := s.open(t, keys)
+
+	again := s.activate(t, db, activation(profile, employment("k1")))
+	again.Created = true
+	if again != done {
+		t.Errorf("after rotation the same activation gave %+v, want %+v", again, done)
+	}
+	if h, err := db.Accounts().Find(t.Context(), "ORLOVAMI"); err != nil || h.Person != done.Person {
+		t.Errorf("an old name after rotation: %v", err)
+	}
+	row, _ := belova(t)
+	put(t, db, row)
+	_, other := belova(t)
+	other.Login = "orlovami"
+	if _, err := db.Accounts().Activate(t.Context(), activation(other, enrolment("p1")), s.now); !errors.Is(err, identity.ErrConflict) {
+		t.Errorf("an old name was given away after rotation: %v", err)
+	}
+	second, _ := orlova(t)
+	second.ID = "k2"
+	put(t, db, second) // its lookups are under the new key
+	c, err := db.Accounts().Candidates(t.Context(), profile)
+	check(t, err)
+	if len(c.Employments) != 2 {
+		t.Errorf("candidates under both keys: %v, want k1 and k2", ids(c.Employments))
+	}
+	// Changing an old row drops its old lookups.
+	first, _ := orlova(t)
+	first.FIO, first.SNILS, first.Phone, first.Email, first.EZHDLogin = "Кто То", "", "", "", ""
+	put(t, db, first)
+	c, err = db.Accounts().Candidates(t.Context(), person.Profile{Subject: "x", Last: profile.Last, First: profile.First, Middle: profile.Middle})
+	check(t, err)
+	if len(c.Employments) != 1 || c.Employments[0].ID != "k2" {
+		t.Errorf("after a change under the new key: %v, want k2", ids(c.Employments))
+	}
+	check(t, db.Audit().Append(t.Context(), []identity.AuditEntry{{At: s.now, Kind: "sign_in", Payload: []byte("{}")}}))
+	check(t, db.Audit().Verify(t.Context(), nil))
+	// The keyset from before the rotation lacks the new keys; it is no
+	// stranger, but must fail on what it cannot open rather than lie.
+	if err := s.db.Audit().Verify(t.Context(), nil); err == nil {
+		t.Error("the old keyset verified lines of the new key")
+	}
+}

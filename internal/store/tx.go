@@ -1,0 +1,197 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"schoolbridge/internal/identity"
+)
+
+// attempts bounds how often a transaction that lost to another one runs again.
+const attempts = 10
+
+// tx is one transaction. A writing one collects whom it touched and what the
+// audit trail should say; both are written as its last statements.
+type tx struct {
+	ctx     context.Context
+	db      *DB
+	sql     *sql.Tx
+	stmts   map[string]*sql.Stmt
+	touched []identity.PersonID // in order, each once
+	seen    map[identity.PersonID]bool
+	schools bool
+	audits  []identity.AuditEntry
+}
+
+// write runs f in a transaction, again when it loses to another one, and
+// wakes those who wait for the feed. f must be safe to run again.
+func (db *DB) write(ctx context.Context, f func(*tx) error) error {
+	for attempt := 1; ; attempt++ {
+		fed, err := db.writeOnce(ctx, f)
+		if err == nil {
+			if fed {
+				db.notify()
+			}
+			return nil
+		}
+		if attempt == attempts || !db.driver.Retry(err) {
+			return err
+		}
+		if err := pause(ctx, time.Duration(attempt)*5*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+func (db *DB) writeOnce(ctx context.Context, f func(*tx) error) (fed bool, err error) {
+	inner, err := db.driver.Writer().BeginTx(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = inner.Rollback() }() // after Commit it does nothing
+	t := &tx{ctx: ctx, db: db, sql: inner, stmts: map[string]*sql.Stmt{}}
+	if err := f(t); err != nil {
+		return false, err
+	}
+	if err := t.writeAudit(); err != nil {
+		return false, fmt.Errorf("write audit: %w", err)
+	}
+	if fed, err = t.writeFeed(); err != nil {
+		return false, fmt.Errorf("write change feed: %w", err)
+	}
+	return fed, inner.Commit()
+}
+
+// read runs f on one snapshot.
+func (db *DB) read(ctx context.Context, f func(*tx) error) error {
+	inner, err := db.driver.Reader().BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelDefault})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = inner.Rollback() }() // it changed nothing
+	return f(&tx{ctx: ctx, db: db, sql: inner, stmts: map[string]*sql.Stmt{}})
+}
+
+// stmt prepares a query once per transaction.
+func (t *tx) stmt(query string) (*sql.Stmt, error) {
+	if s, ok := t.stmts[query]; ok {
+		return s, nil
+	}
+	s, err := t.sql.PrepareContext(t.ctx, t.db.driver.SQL(query))
+	if err == nil {
+		t.stmts[query] = s
+	}
+	return s, err
+}
+
+func (t *tx) exec(query string, args ...any) error {
+	_, err := t.count(query, args...)
+	return err
+}
+
+// count executes and says how many rows were changed.
+func (t *tx) count(query string, args ...any) (int64, error) {
+	s, err := t.stmt(query)
+	if err != nil {
+		return 0, err
+	}
+	result, err := s.ExecContext(t.ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// scanner is one row to be read, or the error of asking for it.
+type scanner struct {
+	row *sql.Row
+	err error
+}
+
+// Scan reads the row's columns.
+func (s scanner) Scan(dest ...any) error {
+	if s.err != nil {
+		return s.err
+	}
+	return s.row.Scan(dest...)
+}
+
+func (t *tx) row(query string, args ...any) scanner {
+	s, err := t.stmt(query)
+	if err != nil {
+		return scanner{err: err}
+	}
+	return scanner{row: s.QueryRowContext(t.ctx, args...)}
+}
+
+// each calls f for every row. f must not use t: one connection carries one
+// result at a time on some engines.
+func (t *tx) each(query string, args []any, f func(scan func(...any) error) error) error {
+	s, err := t.stmt(query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.QueryContext(t.ctx, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() // Err has said what there is to say
+	for rows.Next() {
+		if err := f(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// audit adds a line that is committed with the change it tells of.
+func (t *tx) audit(e identity.AuditEntry) { t.audits = append(t.audits, e) }
+
+// marks gives n placeholders for an IN list.
+func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
+
+// batches calls f with at most size values at a time.
+func batches[T any](values []T, size int, f func([]T) error) error {
+	for len(values) > 0 {
+		n := min(size, len(values))
+		if err := f(values[:n]); err != nil {
+			return err
+		}
+		values = values[n:]
+	}
+	return nil
+}
+
+func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
+
+// pause waits, or ends with ctx.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// micros and moment carry times as microseconds since 1970, which every
+// engine orders alike; the zero time is 0.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func moment(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
