@@ -1,0 +1,215 @@
+// Package policy answers who may sign in where and when, and what network they
+// get: one table for LDAP, Wi-Fi and the web. Pure: no I/O, no clock.
+//
+// A table is a list of rules in order. Each rule asks about the channel, the
+// role, the device (NAS client or service account, SSID, the school where it
+// stands) and the hours. A person may have several roles at several schools:
+// the first rule in table order that fits any of these pairs decides, and the
+// pair it fits is the one that the grant names. So the order of the rules, not
+// that of a person's employments, says which VLAN somebody with two roles gets.
+// Where no rule fits, nobody is admitted.
+//
+// One thing no table can say: parents do not sign in on LDAP or Wi-Fi.
+//
+// Start reading at Rule, Compile and Table.Decide.
+package policy
+
+import (
+	"slices"
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+)
+
+// Rule is one line of the table, in the words of the configuration. An empty
+// list asks nothing, but for Schools.
+type Rule struct {
+	Name     string
+	Roles    []string // "staff", "pupil", "parent"; empty: staff and pupil
+	Channels []string // "ldap", "wifi", "web"; empty: all
+	// Schools says where the device may stand: "own" (the school of the role,
+	// or a device of no school), "any", or identifiers of schools. Empty is the
+	// careful one: own where the rule allows, any where it refuses.
+	Schools []string
+	NAS     []string // names of NAS clients (RADIUS) or service accounts (LDAP)
+	SSIDs   []string
+	// Hours are like "mon-fri 08:00-20:00", "sat,sun 10:00-14:00" or
+	// "22:00-06:00" (into the next day), in the table's time zone. A session
+	// that a rule with hours allows ends with them.
+	Hours   []string
+	Allow   bool
+	VLAN    int           // 1..4094; 0: the network's own
+	Session time.Duration // 0: none
+	Filter  string        // Filter-Id
+}
+
+// Default is the table of an installation that says nothing: staff anywhere,
+// pupils at their own school.
+func Default() []Rule {
+	return []Rule{
+		{Name: "staff", Roles: []string{"staff"}, Schools: []string{"any"}, Allow: true},
+		{Name: "pupils", Roles: []string{"pupil"}, Schools: []string{"own"}, Allow: true},
+	}
+}
+
+// Pair is one role at one school, active on the day that is asked about.
+type Pair struct {
+	Role   person.Role
+	School person.SchoolID
+}
+
+// Table is a compiled list of rules. It never changes and may be shared.
+type Table struct {
+	rules []rule
+	zone  *time.Location
+}
+
+// rule is a Rule made quick to ask.
+type rule struct {
+	name     string
+	channels uint8 // bits of identity.Channel
+	roles    uint8 // bits of person.Role
+	own, any bool
+	schools  []person.SchoolID
+	nas      []string
+	ssids    []string
+	hours    []hours
+	allow    bool
+	vlan     uint16
+	session  time.Duration
+	filter   string
+}
+
+// Zone is the time zone in which the table's hours and days are meant.
+func (t *Table) Zone() *time.Location { return t.zone }
+
+// Len is the number of rules.
+func (t *Table) Len() int { return len(t.rules) }
+
+// Field is a part of a rule.
+type Field string
+
+// The fields of a rule that can fail to fit, in the order in which they are
+// asked.
+const (
+	FieldChannels Field = "channels"
+	FieldRoles    Field = "roles"
+	FieldNAS      Field = "nas"
+	FieldSSIDs    Field = "ssids"
+	FieldSchools  Field = "schools"
+	FieldHours    Field = "hours"
+)
+
+// Step is one question of a decision: did this rule fit this pair?
+type Step struct {
+	Rule   string
+	Role   person.Role
+	School person.SchoolID
+	Fits   bool
+	Field  Field // where it does not: the first field that did not fit
+	Allow  bool  // where it fits: what the rule says
+}
+
+// Decide says whether somebody with these pairs may sign in on the channel,
+// from src, at now. An empty reason means yes, with the grant; otherwise the
+// grant is zero. It does not allocate.
+func (t *Table) Decide(pairs []Pair, channel identity.Channel, src *identity.Source, now time.Time) (identity.Grant, identity.Reason) {
+	return t.decide(pairs, channel, src, now, nil)
+}
+
+// Explain is Decide that also tells every question it asked, in order; the
+// last step is the one that decided if it fits.
+func (t *Table) Explain(pairs []Pair, channel identity.Channel, src *identity.Source, now time.Time) (identity.Grant, identity.Reason, []Step) {
+	var trace []Step
+	grant, reason := t.decide(pairs, channel, src, now, &trace)
+	return grant, reason, trace
+}
+
+func (t *Table) decide(pairs []Pair, channel identity.Channel, src *identity.Source, now time.Time, trace *[]Step) (identity.Grant, identity.Reason) {
+	if len(pairs) == 0 {
+		return identity.Grant{}, identity.ReasonEnded
+	}
+	now = now.In(t.zone)
+	nearest := Field("")
+	for i := range t.rules {
+		r := &t.rules[i]
+		for _, p := range pairs {
+			miss := r.ask(p, channel, src, now)
+			if trace != nil {
+				*trace = append(*trace, Step{Rule: r.name, Role: p.Role, School: p.School, Fits: miss == "", Field: miss, Allow: miss == "" && r.allow})
+			}
+			if miss == "" {
+				return r.grant(p, now)
+			}
+			if r.allow && depth(miss) > depth(nearest) {
+				nearest = miss
+			}
+		}
+	}
+	return identity.Grant{}, refusal(nearest)
+}
+
+// ask gives the first field that does not fit, or "".
+func (r *rule) ask(p Pair, channel identity.Channel, src *identity.Source, now time.Time) Field {
+	switch {
+	case r.channels&(1<<channel) == 0:
+		return FieldChannels
+	case r.roles&(1<<p.Role) == 0, p.Role == person.RoleParent && channel != identity.ChannelWeb:
+		return FieldRoles
+	case len(r.nas) > 0 && !slices.Contains(r.nas, src.NAS):
+		return FieldNAS
+	case len(r.ssids) > 0 && !slices.Contains(r.ssids, src.SSID):
+		return FieldSSIDs
+	case !r.place(p, person.SchoolID(src.School)):
+		return FieldSchools
+	case !r.open(now):
+		return FieldHours
+	}
+	return ""
+}
+
+func (r *rule) place(p Pair, device person.SchoolID) bool {
+	return r.any || r.own && (device == "" || device == p.School) || device != "" && slices.Contains(r.schools, device)
+}
+
+func (r *rule) open(now time.Time) bool {
+	if len(r.hours) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(r.hours, func(h hours) bool { return h.left(now) > 0 })
+}
+
+func (r *rule) grant(p Pair, now time.Time) (identity.Grant, identity.Reason) {
+	if !r.allow {
+		if len(r.hours) > 0 {
+			return identity.Grant{}, identity.ReasonHours
+		}
+		return identity.Grant{}, identity.ReasonRoleNotAllowed
+	}
+	session := r.session
+	var left time.Duration
+	for _, h := range r.hours {
+		left = max(left, h.left(now))
+	}
+	if left > 0 && (session == 0 || left < session) {
+		session = left
+	}
+	return identity.Grant{Rule: r.name, Role: p.Role.String(), School: string(p.School), VLAN: r.vlan, SessionTimeout: session, Filter: r.filter}, ""
+}
+
+// depth orders the fields as they are asked: the rule that came nearest to
+// admitting somebody gives the reason.
+func depth(f Field) int {
+	return 1 + slices.Index([]Field{FieldChannels, FieldRoles, FieldNAS, FieldSSIDs, FieldSchools, FieldHours}, f)
+}
+
+func refusal(nearest Field) identity.Reason {
+	switch nearest {
+	case FieldSchools:
+		return identity.ReasonSchoolNotAllowed
+	case FieldHours:
+		return identity.ReasonHours
+	}
+	return identity.ReasonRoleNotAllowed
+}
