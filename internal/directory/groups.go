@@ -1,0 +1,330 @@
+package directory
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"iter"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"schoolbridge/internal/person"
+)
+
+// GroupKind says what a group's members have in common.
+type GroupKind uint8
+
+// The kinds of groups.
+const (
+	GroupRole   GroupKind = iota + 1 // everybody with a role, at any school
+	GroupSchool                      // staff and pupils of one school
+	GroupClass                       // pupils of one class of one school
+)
+
+// Group is a set of entries derived from their affiliations. Nothing of it is
+// stored: the same people and schools always give the same groups with the
+// same numbers, on every replica and after every restart.
+//
+// Numbers, all above those of people:
+//
+//	role            1 000 000 001 staff, 1 000 000 002 pupils
+//	school          1 100 000 000 + ЕКИС identifier, where that is a number of up to 8 digits without leading zeros
+//	class, others   1 200 000 000 .. 2 147 483 647 from SHA-256 of the name
+//
+// Two of the hashed ones meet with a chance of n²/2·10⁹: once in the whole
+// city, practically never in one school. The one whose name sorts later then
+// takes its next hash; its number may change if the other one comes or goes.
+type Group struct {
+	Name   string // unique without regard to case: "staff", "pupils", "school-1234", "school-1234-5а"
+	Title  string // for people: the school's name, "5А, " and the school's name
+	Kind   GroupKind
+	Role   person.Role     // GroupRole
+	School person.SchoolID // GroupSchool, GroupClass
+	Class  string          // GroupClass
+	GID    uint32
+}
+
+// The fixed group numbers and the starts of the ranges.
+const (
+	GIDStaff  uint32 = 1_000_000_001
+	GIDPupils uint32 = 1_000_000_002
+
+	gidSchools uint32 = 1_100_000_000
+	gidHashed  uint32 = 1_200_000_000
+	gidEnd     uint32 = 1 << 31
+)
+
+// Groups gives all groups in the order of their names. The slice and what it
+// points to are shared: do not change them.
+func (d *Directory) Groups() []*Group { return d.groups().sorted }
+
+// Group finds a group by its name, in any case.
+func (d *Directory) Group(name string) (*Group, bool) {
+	g, ok := d.groups().byName[groupKey(name)]
+	return g, ok
+}
+
+// GroupByGID finds a group by its number.
+func (d *Directory) GroupByGID(gid uint32) (*Group, bool) {
+	g, ok := d.groups().byGID[gid]
+	return g, ok
+}
+
+// Members walks a group's members on that day in the order of uidNumber.
+func (d *Directory) Members(g *Group, day person.Date) iter.Seq[*Entry] {
+	if g.Kind == GroupRole {
+		return filterMembers(d.All(0), g, day)
+	}
+	return filterMembers(d.InSchool(g.School), g, day)
+}
+
+// InSchool walks everybody who has, had or will have an affiliation with the
+// school, in the order of uidNumber.
+func (d *Directory) InSchool(id person.SchoolID) iter.Seq[*Entry] {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return slices.Values(d.now.members.schools[id])
+}
+
+func filterMembers(all iter.Seq[*Entry], g *Group, day person.Date) iter.Seq[*Entry] {
+	return func(yield func(*Entry) bool) {
+		for e := range all {
+			if g.Has(e, day) && !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// Has says whether e is a member on that day.
+func (g *Group) Has(e *Entry, day person.Date) bool {
+	return slices.ContainsFunc(e.Affiliations, func(a Affiliation) bool {
+		return a.ActiveOn(day) && grouped(a.Role) && g.takes(a)
+	})
+}
+
+func (g *Group) takes(a Affiliation) bool {
+	switch g.Kind {
+	case GroupRole:
+		return a.Role == g.Role
+	case GroupSchool:
+		return a.School == g.School
+	case GroupClass:
+		return a.School == g.School && a.Role == person.RolePupil && a.Class != "" && className(a.School, a.Class) == g.Name
+	}
+	return false
+}
+
+// GroupsOf gives the groups that e is a member of on that day, by name.
+func (d *Directory) GroupsOf(e *Entry, day person.Date) []*Group {
+	all := d.groups()
+	var out []*Group
+	add := func(name string) {
+		if g := all.byName[name]; g != nil && !slices.Contains(out, g) {
+			out = append(out, g)
+		}
+	}
+	for _, a := range e.Affiliations {
+		if !a.ActiveOn(day) || !grouped(a.Role) {
+			continue
+		}
+		add(roleName(a.Role))
+		add(groupKey(schoolName(a.School)))
+		if a.Role == person.RolePupil && a.Class != "" {
+			add(groupKey(className(a.School, a.Class)))
+		}
+	}
+	slices.SortFunc(out, func(a, b *Group) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// grouped: parents have no account, so they are in no group either.
+func grouped(r person.Role) bool { return r == person.RoleStaff || r == person.RolePupil }
+
+func roleName(r person.Role) string {
+	if r == person.RoleStaff {
+		return "staff"
+	}
+	return "pupils"
+}
+
+func schoolName(id person.SchoolID) string { return "school-" + string(id) }
+
+// className folds the letter's case: "5А" and "5а" are one class.
+func className(id person.SchoolID, class string) string {
+	return schoolName(id) + "-" + strings.ToLower(strings.Join(strings.Fields(class), ""))
+}
+
+// memberships knows who may be in which school, and which classes there are.
+type memberships struct {
+	schools map[person.SchoolID][]*Entry // sorted by uidNumber, copied on change
+	classes map[classKey]int             // affiliations that name the class
+	derived *groupSet                    // nil: derive again
+	mu      *sync.Mutex                  // guards derived among readers
+}
+
+type classKey struct {
+	school person.SchoolID
+	class  string
+}
+
+func newMemberships() memberships {
+	return memberships{schools: map[person.SchoolID][]*Entry{}, classes: map[classKey]int{}, mu: new(sync.Mutex)}
+}
+
+func (m *memberships) changed() { m.derived = nil }
+
+func (m *memberships) add(e *Entry) {
+	for i, a := range e.Affiliations {
+		if !grouped(a.Role) {
+			continue
+		}
+		if a.Role == person.RolePupil && a.Class != "" {
+			key := classKey{a.School, a.Class}
+			if m.classes[key]++; m.classes[key] == 1 {
+				m.changed()
+			}
+		}
+		if slices.ContainsFunc(e.Affiliations[:i], func(o Affiliation) bool { return grouped(o.Role) && o.School == a.School }) {
+			continue
+		}
+		list := m.schools[a.School]
+		if len(list) == 0 {
+			m.changed()
+		}
+		m.schools[a.School] = insert(list, e)
+	}
+}
+
+// insert appends in place where numbers grow: a reader's slice ends before
+// the new element. Anything else copies.
+func insert(list []*Entry, e *Entry) []*Entry {
+	at, found := slices.BinarySearchFunc(list, e, func(a, b *Entry) int { return cmp.Compare(a.UIDNumber, b.UIDNumber) })
+	if found {
+		list = slices.Clone(list)
+		list[at] = e
+		return list
+	}
+	if at == len(list) {
+		return append(list, e)
+	}
+	return slices.Insert(slices.Clip(list), at, e)
+}
+
+func (m *memberships) remove(e *Entry) {
+	for _, a := range e.Affiliations {
+		if !grouped(a.Role) {
+			continue
+		}
+		if a.Role == person.RolePupil && a.Class != "" {
+			key := classKey{a.School, a.Class}
+			if m.classes[key]--; m.classes[key] <= 0 {
+				delete(m.classes, key)
+				m.changed()
+			}
+		}
+		list := m.schools[a.School]
+		at := slices.Index(list, e)
+		switch {
+		case at < 0:
+		case len(list) == 1:
+			delete(m.schools, a.School)
+			m.changed()
+		default:
+			m.schools[a.School] = slices.Delete(slices.Clone(list), at, at+1)
+		}
+	}
+}
+
+// groupSet never changes once made.
+type groupSet struct {
+	sorted []*Group
+	byName map[string]*Group // by groupKey
+	byGID  map[uint32]*Group
+}
+
+func (d *Directory) groups() *groupSet {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	m := &d.now.members
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.derived == nil {
+		m.derived = deriveGroups(d.now.schools, m)
+	}
+	return m.derived
+}
+
+func deriveGroups(known *schools, m *memberships) *groupSet {
+	s := &groupSet{byName: map[string]*Group{}, byGID: map[uint32]*Group{}}
+	add := func(g *Group) {
+		if key := groupKey(g.Name); s.byName[key] == nil {
+			s.byName[key] = g
+			s.sorted = append(s.sorted, g)
+		}
+	}
+	add(&Group{Name: "staff", Title: "Сотрудники", Kind: GroupRole, Role: person.RoleStaff})
+	add(&Group{Name: "pupils", Title: "Ученики", Kind: GroupRole, Role: person.RolePupil})
+	title := func(id person.SchoolID) string {
+		if name := known.byID[id].Name; name != "" {
+			return name
+		}
+		return string(id)
+	}
+	ids := map[person.SchoolID]bool{}
+	for id := range known.byID {
+		ids[id] = true
+	}
+	for id := range m.schools {
+		ids[id] = true
+	}
+	for _, id := range slices.Sorted(maps.Keys(ids)) {
+		add(&Group{Name: schoolName(id), Title: title(id), Kind: GroupSchool, School: id})
+	}
+	classes := slices.SortedFunc(maps.Keys(m.classes), func(a, b classKey) int {
+		return cmp.Or(strings.Compare(string(a.school), string(b.school)), strings.Compare(a.class, b.class))
+	})
+	for _, c := range classes {
+		add(&Group{Name: className(c.school, c.class), Title: c.class + ", " + title(c.school), Kind: GroupClass, School: c.school, Class: c.class})
+	}
+	slices.SortFunc(s.sorted, func(a, b *Group) int { return strings.Compare(a.Name, b.Name) })
+	s.number()
+	return s
+}
+
+// number gives the groups their numbers: the fixed ones cannot meet, the
+// hashed ones take turns in the order of their names.
+func (s *groupSet) number() {
+	for _, g := range s.sorted {
+		for try := 0; ; try++ {
+			g.GID = gidFor(g, try)
+			if s.byGID[g.GID] == nil {
+				break
+			}
+		}
+		s.byGID[g.GID] = g
+	}
+}
+
+func gidFor(g *Group, try int) uint32 {
+	switch g.Kind {
+	case GroupRole:
+		if g.Role == person.RoleStaff {
+			return GIDStaff
+		}
+		return GIDPupils
+	case GroupSchool:
+		if n, err := strconv.ParseUint(string(g.School), 10, 32); err == nil && n < 100_000_000 && strconv.FormatUint(n, 10) == string(g.School) {
+			return gidSchools + uint32(n)
+		}
+	}
+	sum := sha256.Sum256([]byte(strconv.Itoa(try) + "\x00" + groupKey(g.Name)))
+	return gidHashed + binary.BigEndian.Uint32(sum[:])%(gidEnd-gidHashed)
+}
+
+// groupKey is how group names compare: without case, but with the marks of
+// letters, because "5и" and "5й" are two classes.
+func groupKey(name string) string { return strings.ToLower(name) }
