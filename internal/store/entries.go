@@ -23,8 +23,8 @@ type sealedPerson struct {
 	Mail    string `json:",omitempty"`
 }
 
-// goneStatus is how a record that is in its registry no longer looks to those
-// who ask whether it is active.
+// closedStatus is the status of an enrolment that is over; the clear column
+// holds it in lower case.
 const closedStatus = "closed"
 
 // entries composes the entries of the people with accounts whom the condition
@@ -207,7 +207,7 @@ func (t *tx) mergeTarget(e enrolled) (enrolled, error) {
 
 func (t *tx) allSchools() ([]person.School, error) {
 	var list []person.School
-	err := t.each("SELECT id, nsi, name, founder, district FROM schools WHERE gone = '' ORDER BY id", nil,
+	err := t.each("SELECT key, nsi, name, founder, district FROM schools WHERE gone = '' ORDER BY key", nil,
 		func(scan func(...any) error) error {
 			var s person.School
 			err := scan(&s.ID, &s.NSI, &s.Name, &s.Founder, &s.District)

@@ -17,7 +17,16 @@ type registry struct {
 	upsert string
 }
 
+// schools is the kind of the registry that has no records of people.
+const schools person.RecordKind = 0
+
 var registries = map[person.RecordKind]*registry{
+	schools: {
+		kind: schools, table: "schools",
+		upsert: `INSERT INTO schools (key, digest, sealed, gone, nsi, name, founder, district) VALUES (?, ?, ?, '', ?, ?, ?, ?)
+			ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, sealed = excluded.sealed, gone = '', nsi = excluded.nsi,
+			name = excluded.name, founder = excluded.founder, district = excluded.district`,
+	},
 	person.RecordEmployment: {
 		kind: person.RecordEmployment, table: "employments",
 		upsert: `INSERT INTO employments (key, digest, sealed, school, gone, starts, ends) VALUES (?, ?, ?, ?, '', ?, ?)
@@ -36,6 +45,24 @@ var registries = map[person.RecordKind]*registry{
 			ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, sealed = excluded.sealed, school = excluded.school, gone = '',
 			child = excluded.child`,
 	},
+}
+
+// holds says whether a value is a row of this registry.
+func (r *registry) holds(value any) bool {
+	var kind person.RecordKind
+	switch value.(type) {
+	case person.School:
+		kind = schools
+	case person.Employment:
+		kind = person.RecordEmployment
+	case person.Enrolment:
+		kind = person.RecordEnrolment
+	case person.Card:
+		kind = person.RecordCard
+	default:
+		return false
+	}
+	return kind == r.kind
 }
 
 // record is one row of any registry on its way in or out.
@@ -116,25 +143,30 @@ func clearColumns(value any) []any {
 		return []any{string(r.School), r.Class, strings.ToLower(strings.TrimSpace(r.Status)), string(r.MergedTo)}
 	case person.Card:
 		return []any{string(r.School), string(r.Child)}
+	case person.School:
+		return []any{r.NSI, r.Name, r.Founder, r.District}
 	}
 	return nil
 }
 
 // encode seals a record for its table.
-func (k *Keyset) encode(kind *registry, in incoming) (record, error) {
-	r := record{clear: clearColumns(in.value)}
+func (k *Keyset) encode(kind *registry, in Row) (record, error) {
+	r := record{clear: clearColumns(in.Record)}
+	if !kind.holds(in.Record) {
+		return r, fmt.Errorf("a row of %s cannot be a %T", kind.table, in.Record)
+	}
 	var err error
-	if r.key, err = k.storedKey(kind.kind, in.key); err != nil {
+	if r.key, err = k.storedKey(kind.kind, in.Key); err != nil {
 		return r, err
 	}
-	if r.sealed, err = k.sealJSON(kind.table, r.key, "sealed", in.value); err != nil {
+	if r.sealed, err = k.sealJSON(kind.table, r.key, "sealed", in.Record); err != nil {
 		return r, err
 	}
 	// The digest is over names and numbers: in clear it could be guessed.
-	if r.digest, err = k.sealJSON(kind.table, r.key, "digest", sealedMark{in.key, in.digest}); err != nil {
+	if r.digest, err = k.sealJSON(kind.table, r.key, "digest", sealedMark{in.Key, in.Digest}); err != nil {
 		return r, err
 	}
-	r.found, err = k.keyedLookups(lookupsOf(in.value))
+	r.found, err = k.keyedLookups(lookupsOf(in.Record))
 	return r, err
 }
 
@@ -145,6 +177,10 @@ func (k *Keyset) decode(kind person.RecordKind, key string, sealed []byte) (any,
 		return nil, err
 	}
 	switch kind {
+	case schools:
+		var r person.School
+		err = json.Unmarshal(text, &r)
+		return r, err
 	case person.RecordEmployment:
 		var r person.Employment
 		err = json.Unmarshal(text, &r)

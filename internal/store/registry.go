@@ -19,30 +19,72 @@ type Registry struct{ db *DB }
 // Registry gives the registries for import.
 func (db *DB) Registry() *Registry { return &Registry{db} }
 
-// incoming is one row of a chunk.
-type incoming struct {
-	key    string
-	digest []byte
-	value  any
+// Row is one record of a registry with what import knows it by.
+type Row struct {
+	Key    string // stable within the registry; it may hold a name, and is not stored in clear on a card
+	Digest []byte // of the row as exported
+	Record any    // person.School, person.Employment, person.Enrolment or person.Card
 }
 
-// apply stores one chunk of a registry in one transaction.
-func (r *Registry) apply(ctx context.Context, kind person.RecordKind, rows []incoming, gone []string, day person.Date) error {
-	k := registries[kind]
-	records, err := r.encodeAll(ctx, k, rows)
+// Chunk is what one call of Apply stores. Several thousand rows at once are
+// twice as fast as one thousand.
+type Chunk struct {
+	Kind person.RecordKind // zero: schools
+	Rows []Row             // new or changed
+	Gone []string          // keys of rows that left the registry
+	Day  person.Date       // the day since which they are gone
+}
+
+// Digests gives the key and digest of every live row of a registry (kind
+// zero: schools), in one snapshot.
+func (r *Registry) Digests(ctx context.Context, kind person.RecordKind, f func(key string, digest []byte) error) error {
+	k, err := registryOf(kind)
 	if err != nil {
-		return fmt.Errorf("store %s: %w", kind, err)
+		return err
+	}
+	if err := r.db.read(ctx, func(t *tx) error { return t.digests(k, f) }); err != nil {
+		return fmt.Errorf("read digests of %s: %w", k.table, err)
+	}
+	return nil
+}
+
+// Apply stores a chunk in one transaction and tells the feed of everybody
+// whom it concerns. Rows that are there are replaced, so it is safe to repeat.
+func (r *Registry) Apply(ctx context.Context, c Chunk) error {
+	k, err := registryOf(c.Kind)
+	if err != nil {
+		return err
+	}
+	if len(c.Gone) > 0 && c.Day.IsZero() {
+		return fmt.Errorf("store %s: rows are gone since no day", k.table)
+	}
+	records, err := r.encodeAll(ctx, k, c.Rows)
+	if err != nil {
+		return fmt.Errorf("store %s: %w", k.table, err)
+	}
+	gone := make([]string, len(c.Gone))
+	for i, key := range c.Gone {
+		if gone[i], err = r.db.keys.storedKey(c.Kind, key); err != nil {
+			return fmt.Errorf("store %s: %w", k.table, err)
+		}
 	}
 	err = r.db.write(ctx, func(t *tx) error {
 		if err := t.put(k, records); err != nil {
 			return err
 		}
-		return t.end(k, gone, day)
+		return t.end(k, gone, c.Day)
 	})
 	if err != nil {
-		return fmt.Errorf("store %s: %w", kind, err)
+		return fmt.Errorf("store %s: %w", k.table, err)
 	}
 	return nil
+}
+
+func registryOf(kind person.RecordKind) (*registry, error) {
+	if k := registries[kind]; k != nil {
+		return k, nil
+	}
+	return nil, fmt.Errorf("%d is no kind of record", kind)
 }
 
 const (
@@ -51,7 +93,7 @@ const (
 )
 
 // encodeAll seals the rows on all processors: it costs more than the inserts.
-func (r *Registry) encodeAll(ctx context.Context, kind *registry, rows []incoming) ([]record, error) {
+func (r *Registry) encodeAll(ctx context.Context, kind *registry, rows []Row) ([]record, error) {
 	records := make([]record, len(rows))
 	workers := runtime.GOMAXPROCS(0)
 	share := (len(rows) + workers - 1) / workers
@@ -72,12 +114,16 @@ func (r *Registry) encodeAll(ctx context.Context, kind *registry, rows []incomin
 
 // put stores the records and tells the feed of everybody whom they concern.
 func (t *tx) put(kind *registry, records []record) error {
+	if len(records) == 0 {
+		return nil
+	}
 	keys := make([]string, len(records))
 	for i := range records {
 		keys[i] = records[i].key
 	}
-	// Those bound before the change: a record may lose its merge target by it.
-	if err := t.touchBound(kind.kind, keys); err != nil {
+	if kind.kind == schools {
+		t.schools = true
+	} else if err := t.touchBound(kind.kind, keys); err != nil {
 		return err
 	}
 	if err := t.dropLookups(kind, keys); err != nil {
@@ -159,7 +205,9 @@ func (t *tx) dropLookups(kind *registry, keys []string) error {
 
 // end marks records as no longer in their registry.
 func (t *tx) end(kind *registry, keys []string, day person.Date) error {
-	if err := t.touchBound(kind.kind, keys); err != nil {
+	if kind.kind == schools {
+		t.schools = t.schools || len(keys) > 0
+	} else if err := t.touchBound(kind.kind, keys); err != nil {
 		return err
 	}
 	return batches(keys, inList, func(keys []string) error {
@@ -204,21 +252,6 @@ func (t *tx) touchBound(kind person.RecordKind, keys []string) error {
 			return err
 		}
 		keys = next
-	}
-	return nil
-}
-
-// putSchools stores schools; the feed carries all of them.
-func (t *tx) putSchools(schools []person.School, digests [][]byte) error {
-	for i, s := range schools {
-		err := t.exec(`INSERT INTO schools (id, nsi, name, founder, district, digest, gone) VALUES (?, ?, ?, ?, ?, ?, '')
-			ON CONFLICT (id) DO UPDATE SET nsi = excluded.nsi, name = excluded.name, founder = excluded.founder,
-			district = excluded.district, digest = excluded.digest, gone = ''`,
-			string(s.ID), s.NSI, s.Name, s.Founder, s.District, digests[i])
-		if err != nil {
-			return err
-		}
-		t.schools = true
 	}
 	return nil
 }

@@ -26,8 +26,8 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE TABLE counters (name {text} NOT NULL PRIMARY KEY, value {int} NOT NULL){table}`,
 
 	// Registries.
-	`CREATE TABLE schools (id {text} NOT NULL PRIMARY KEY, nsi {text} NOT NULL, name {text} NOT NULL, founder {text} NOT NULL,
-		district {text} NOT NULL, digest {bytes} NOT NULL, gone {text} NOT NULL)`,
+	`CREATE TABLE schools (key {text} NOT NULL PRIMARY KEY, nsi {text} NOT NULL, name {text} NOT NULL, founder {text} NOT NULL,
+		district {text} NOT NULL, digest {bytes} NOT NULL, sealed {bytes} NOT NULL, gone {text} NOT NULL)`,
 	`CREATE TABLE employments (key {text} NOT NULL PRIMARY KEY, school {text} NOT NULL, starts {text} NOT NULL, ends {text} NOT NULL,
 		gone {text} NOT NULL, digest {bytes} NOT NULL, sealed {bytes} NOT NULL)`,
 	`CREATE TABLE enrolments (key {text} NOT NULL PRIMARY KEY, school {text} NOT NULL, class {text} NOT NULL, status {text} NOT NULL,

@@ -79,7 +79,7 @@ func open(path string) (*driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	pragmas := []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)", "secure_delete(0)"}
+	pragmas := []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)", "wal_autocheckpoint(16000)"}
 	writer, err := pool(absolute, "immediate", append(pragmas, "cache_size(-65536)"))
 	if err != nil {
 		return nil, err
