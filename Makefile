@@ -1,0 +1,46 @@
+# make demo   the whole system on loopback; pass flags with ARGS=--fresh
+# make test   everything, as the build machine runs it
+# The other targets are parts of these two.
+
+VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+TAGS        := peers
+
+export CGO_ENABLED ?= 0
+
+.PHONY: all build demo test peers lint check fuzz bench fmt clean
+
+all: build
+
+build:
+	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/schoolbridge ./cmd/schoolbridge
+
+demo: build
+	./bin/schoolbridge demo --state demo-state $(ARGS)
+
+# The client programs that the tests drive. None of the packages starts a service.
+peers:
+	./scripts/peers.sh
+
+fmt:
+	gofmt -w $$(git ls-files '*.go')
+
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; }
+	go vet -tags $(TAGS) ./...
+	go run $(STATICCHECK) -tags $(TAGS) ./...
+
+# The race detector needs cgo for the test binaries; the product is built without.
+check:
+	CGO_ENABLED=1 go test -race -shuffle=on -tags $(TAGS) -timeout 15m ./...
+
+fuzz:
+	./scripts/fuzz.sh 20s
+
+test: peers build lint fuzz check
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./bench/...
+
+clean:
+	rm -rf bin demo-state
