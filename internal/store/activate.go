@@ -225,14 +225,10 @@ func (t *tx) nameAll(id identity.PersonID, act person.Activation) (changed bool,
 		if err != nil {
 			return false, err
 		}
-		if name.Kind == person.NameMosru && more {
-			if err := t.retireOthers(id, name); err != nil {
-				return false, err
-			}
-		}
 		changed = changed || more
 	}
-	return changed, nil
+	retired, err := t.retireOthers(id, act.Profile.Login)
+	return changed || retired, err
 }
 
 // giveName reserves one name, and says whether that changed anything. The
@@ -262,18 +258,21 @@ func (t *tx) giveName(id identity.PersonID, name person.Name) (bool, error) {
 		digest.digest, digest.version, id[:], name.Kind, sealed)
 }
 
-// retireOthers makes the person's other mos.ru names retired ones.
-func (t *tx) retireOthers(id identity.PersonID, current person.Name) error {
-	digests, err := t.db.keys.every(domainName, person.FoldName(current.Text))
-	if err != nil {
-		return err
+// retireOthers makes the mos.ru names retired that are not the login of now.
+func (t *tx) retireOthers(id identity.PersonID, login string) (bool, error) {
+	if login == "" {
+		return false, nil
 	}
-	query := "UPDATE names SET kind = ? WHERE person = ? AND kind = ? AND digest NOT IN (" + marks(len(digests)) + ")"
+	digests, err := t.db.keys.every(domainName, person.FoldName(login))
+	if err != nil {
+		return false, err
+	}
 	args := []any{person.NameRetired, id[:], person.NameMosru}
 	for _, d := range digests {
 		args = append(args, d.digest)
 	}
-	return t.exec(query, args...)
+	n, err := t.count("UPDATE names SET kind = ? WHERE person = ? AND kind = ? AND digest NOT IN ("+marks(len(digests))+")", args...)
+	return n > 0, err
 }
 
 // holderOf finds whose a folded name is.

@@ -110,6 +110,7 @@ func (db *DB) migrate(ctx context.Context) error {
 		if err := t.setMeta("oldest", oldest); err != nil {
 			return err
 		}
+		db.log.Info("store schema brought up to date", "from", version, "to", len(migrations))
 		return t.setMeta("schema", len(migrations))
 	})
 }

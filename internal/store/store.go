@@ -31,15 +31,18 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"schoolbridge/internal/identity"
 )
 
 // Options are what a store may be told; the zero value is sensible.
 type Options struct {
-	Replica string           // names this replica's audit chain; "" is "main"
-	Poll    time.Duration    // how often Directory.Wait looks for other processes' writes; 0 is 1 s
-	Now     func() time.Time // nil is time.Now
-	Log     *slog.Logger     // nil discards
+	Replica string                // names this replica's audit chain; "" is "main"
+	Poll    time.Duration         // how often Directory.Wait looks for other processes' writes; 0 is 1 s
+	Now     func() time.Time      // nil is time.Now
+	Log     *slog.Logger          // nil discards
+	Metrics prometheus.Registerer // nil keeps them to itself
 }
 
 // DB is an open store, safe for use by many goroutines.
@@ -50,6 +53,7 @@ type DB struct {
 	poll    time.Duration
 	now     func() time.Time
 	log     *slog.Logger
+	metrics metrics
 
 	mu   sync.Mutex
 	wake chan struct{} // closed and replaced at every commit that wrote to the feed
@@ -67,7 +71,7 @@ var (
 func Open(ctx context.Context, driver Driver, keys *Keyset, opts Options) (*DB, error) {
 	db := &DB{
 		driver: driver, keys: keys, replica: opts.Replica, poll: opts.Poll, now: opts.Now, log: opts.Log,
-		wake: make(chan struct{}),
+		wake: make(chan struct{}), metrics: newMetrics(opts.Metrics),
 	}
 	if db.replica == "" {
 		db.replica = "main"

@@ -29,7 +29,8 @@ type tx struct {
 
 // write runs f in a transaction, again when it loses to another one, and
 // wakes those who wait for the feed. f must be safe to run again.
-func (db *DB) write(ctx context.Context, f func(*tx) error) error {
+func (db *DB) write(ctx context.Context, f func(*tx) error) (err error) {
+	defer func(began time.Time) { db.metrics.observe("write", began, err) }(time.Now())
 	for attempt := 1; ; attempt++ {
 		fed, err := db.writeOnce(ctx, f)
 		if err == nil {
@@ -41,6 +42,7 @@ func (db *DB) write(ctx context.Context, f func(*tx) error) error {
 		if attempt == attempts || !db.driver.Retry(err) {
 			return err
 		}
+		db.metrics.retries.Inc()
 		if err := pause(ctx, time.Duration(attempt)*5*time.Millisecond); err != nil {
 			return err
 		}
@@ -67,7 +69,8 @@ func (db *DB) writeOnce(ctx context.Context, f func(*tx) error) (fed bool, err e
 }
 
 // read runs f on one snapshot.
-func (db *DB) read(ctx context.Context, f func(*tx) error) error {
+func (db *DB) read(ctx context.Context, f func(*tx) error) (err error) {
+	defer func(began time.Time) { db.metrics.observe("read", began, err) }(time.Now())
 	inner, err := db.driver.Reader().BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelDefault})
 	if err != nil {
 		return err

@@ -228,3 +228,21 @@ func testRotation(t *testing.T, s *suite) {
 		t.Error("the old keyset verified lines of the new key")
 	}
 }
+
+// testVersions: a database that a newer version widened is shared while
+// replicas roll; one that it changed beyond this version is refused.
+func testVersions(t *testing.T, s *suite) {
+	s.withOrlova(t)
+	check(t, s.Exec("UPDATE meta SET value = '99' WHERE name = 'schema'"))
+	if l := load(t, s.open(t, s.keys).Directory()); len(l.entries) != 1 {
+		t.Errorf("a wider database shows %d people", len(l.entries))
+	}
+	check(t, s.Exec("UPDATE meta SET value = '99' WHERE name = 'oldest'"))
+	db, err := s.Open(t.Context(), s.keys, store.Options{})
+	if !errors.Is(err, store.ErrNewer) {
+		t.Errorf("a database of a newer version gave %v", err)
+	}
+	if err == nil {
+		_ = db.Close()
+	}
+}

@@ -61,6 +61,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Engine) {
 		{"NothingInClear", testNothingInClear},
 		{"WrongKeyset", testWrongKeyset},
 		{"Rotation", testRotation},
+		{"Versions", testVersions},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			keys, err := store.NewKeyset()
