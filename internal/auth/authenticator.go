@@ -1,0 +1,252 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"schoolbridge/internal/directory"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+)
+
+// Authenticator decides sign-ins. It is safe for concurrent use. Close it
+// after the front-ends.
+type Authenticator struct {
+	opt     Options
+	confirm *confirmations
+	tagger  *tagger
+	guard   *guard
+	phantom *mac
+	delay   delay
+	flights flights
+	local   localPool
+	saver   saver
+	metrics *metrics
+	// down is whether mos.ru was unreachable when it was last asked.
+	down atomic.Bool
+
+	life context.Context
+	end  context.CancelFunc
+	work sync.WaitGroup
+}
+
+// New makes an Authenticator.
+func New(o Options) (*Authenticator, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	o = o.withDefaults()
+	a := &Authenticator{opt: o, tagger: newTagger(o.TagKey), phantom: newMAC(randomKey()), local: newLocalPool()}
+	var err error
+	if a.confirm, err = newConfirmations(o); err != nil {
+		return nil, err
+	}
+	if a.guard, err = newGuard(o); err != nil {
+		return nil, err
+	}
+	if a.saver, err = newSaver(o); err != nil {
+		return nil, err
+	}
+	a.flights.of, a.flights.limit = map[flightKey]*flight{}, o.Flights
+	a.metrics = newMetrics(o.Registerer)
+	a.life, a.end = context.WithCancel(context.Background())
+	return a, nil
+}
+
+// Close waits for the calls and writes under way. At ctx's end it cuts them
+// short and answers ctx's error.
+func (a *Authenticator) Close(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() { a.work.Wait(); close(done) }()
+	select {
+	case <-done:
+		a.end()
+		return nil
+	case <-ctx.Done():
+		a.end()
+		<-done
+		return ctx.Err()
+	}
+}
+
+// Authenticate answers a credential. It waits for mos.ru at most until ctx
+// ends; a front-end gives ctx the deadline of its protocol. Every verdict is
+// audited and counted.
+func (a *Authenticator) Authenticate(ctx context.Context, c identity.Credential) identity.Verdict {
+	start := a.opt.Now()
+	v := a.decide(ctx, &c, start)
+	if v.Outcome == identity.Rejected {
+		v.NotBefore = start.Add(a.delay.rejection())
+	}
+	a.report(&c, &v, start)
+	return v
+}
+
+// decide is Authenticate without its surroundings.
+func (a *Authenticator) decide(ctx context.Context, c *identity.Credential, now time.Time) identity.Verdict {
+	if !wellFormed(c) {
+		return identity.Verdict{Outcome: identity.Malformed, Reason: identity.ReasonBadRequest}
+	}
+	contact := a.opt.Directory.LastContact()
+	if contact.IsZero() || now.Sub(contact) > a.opt.OfflineGrace {
+		return unavailable(identity.ReasonCutOff)
+	}
+	name := a.bareName(c.Name)
+	proof := c.Proof.(identity.Password)
+	switch {
+	case proof == "":
+		return identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonEmptyPassword}
+	case loginOnly(name, c.Channel):
+		// Says nothing of who exists, so it needs none of refuse's care.
+		return rejected(identity.ReasonLoginOnly)
+	}
+	e, ok := a.opt.Directory.Lookup(name)
+	if !ok {
+		return a.refuse(c, now, a.nameKey(name), identity.ReasonUnknown)
+	}
+	v := a.person(ctx, c, e, now)
+	v.Person, v.Login = e.Person, e.Login
+	return v
+}
+
+func unavailable(reason identity.Reason) identity.Verdict {
+	return identity.Verdict{Outcome: identity.Unavailable, Reason: reason}
+}
+
+func rejected(reason identity.Reason) identity.Verdict {
+	return identity.Verdict{Outcome: identity.Rejected, Reason: reason}
+}
+
+// person decides for somebody who was recognised.
+func (a *Authenticator) person(ctx context.Context, c *identity.Credential, e *directory.Entry, now time.Time) identity.Verdict {
+	grant, reason := pass(e, a.opt.Policy(), c.Channel, &c.Source, now)
+	if reason != "" {
+		return a.refuse(c, now, a.personKey(e), reason)
+	}
+	proof := c.Proof.(identity.Password)
+	t := a.guard.try(key(e.Person), false, e.Epoch, c)
+	if !a.guard.admit(&t, now) {
+		return unavailable(identity.ReasonThrottled)
+	}
+	id := a.confirm.mac.over(t.key, e.Epoch, proof)
+	recent := a.confirm.find(id, now)
+	if recent.fresh {
+		a.guard.meet(&t)
+		return identity.Verdict{Outcome: identity.Accepted, Reason: identity.ReasonRecent, Grant: grant}
+	}
+	m := a.tagger.marks(t.key, proof, now)
+	if a.guard.knownBad(&t, m, now) {
+		return rejected(identity.ReasonKnownBad)
+	}
+	v, lost := a.ask(ctx, c, e, &t, m)
+	if lost {
+		return a.locally(ctx, c, e, &t, recent)
+	}
+	return v
+}
+
+// refuse answers a name that nobody has or may use here as if mos.ru had been
+// asked and had refused: the same limits, the same outcomes, the same time.
+// What it counts is kept apart, so that a right password typed at the wrong
+// hour is not taken for a wrong one later.
+func (a *Authenticator) refuse(c *identity.Credential, now time.Time, k key, reason identity.Reason) identity.Verdict {
+	t := a.guard.try(k, true, 0, c)
+	if !a.guard.admit(&t, now) {
+		return unavailable(reason)
+	}
+	m := a.tagger.marks(k, c.Proof.(identity.Password), now)
+	if a.guard.knownBad(&t, m, now) {
+		return rejected(reason)
+	}
+	if a.guard.reserve(&t, now) != "" {
+		return unavailable(reason)
+	}
+	if a.down.Load() {
+		a.guard.settle(&t, m, answerNone, now)
+		return unavailable(reason)
+	}
+	a.guard.settle(&t, m, answerWrong, now)
+	return rejected(reason)
+}
+
+// nameKey and personKey are the keys of phantoms.
+func (a *Authenticator) nameKey(name string) (k key) {
+	sum := a.phantom.over(key{}, 1, identity.Password(person.FoldName(name)))
+	copy(k[:], sum[:])
+	return k
+}
+
+func (a *Authenticator) personKey(e *directory.Entry) (k key) {
+	sum := a.phantom.over(key(e.Person), 2, "")
+	copy(k[:], sum[:])
+	return k
+}
+
+// ask lets mos.ru decide. An answer counts only if the credential is still the
+// one that was asked about: once it is not, mos.ru is asked again, and after
+// that we cannot tell. lost says that mos.ru could not be reached.
+func (a *Authenticator) ask(ctx context.Context, c *identity.Credential, e *directory.Entry, t *try, m marks) (v identity.Verdict, lost bool) {
+	proof := c.Proof.(identity.Password)
+	for range 2 {
+		r := a.fly(ctx, e, t, m, proof)
+		if r.reason != "" {
+			return unavailable(r.reason), false
+		}
+		now := a.opt.Now()
+		fresh, ok := a.opt.Directory.Get(e.Person)
+		if !ok {
+			return rejected(identity.ReasonUnknown), false
+		}
+		if errors.Is(r.err, identity.ErrUnreachable) {
+			return identity.Verdict{}, true
+		}
+		if fresh.Epoch != e.Epoch {
+			e, t.epoch = fresh, fresh.Epoch
+			continue
+		}
+		return a.answered(c, fresh, t, r, now), false
+	}
+	return unavailable(identity.ReasonEpochMoved), false
+}
+
+// answered turns mos.ru's answer, under an epoch that still stands, into a
+// verdict; all gates are asked again, because waiting takes time.
+func (a *Authenticator) answered(c *identity.Credential, e *directory.Entry, t *try, r result, now time.Time) identity.Verdict {
+	switch {
+	case r.err == nil:
+	case errors.Is(r.err, identity.ErrWrongPassword):
+		return rejected(identity.ReasonWrongPassword)
+	default:
+		return unavailable(upstreamReason(r.err))
+	}
+	if r.subject != e.Subject {
+		a.opt.Logger.Warn("auth: mos.ru answers with another subject than the bound one", "person", e.Person.String(), "request", c.Source.Request)
+		return rejected(identity.ReasonReassigned)
+	}
+	grant, reason := pass(e, a.opt.Policy(), c.Channel, &c.Source, now)
+	if reason != "" {
+		return rejected(reason)
+	}
+	proof := c.Proof.(identity.Password)
+	a.confirm.add(a.confirm.mac.over(t.key, e.Epoch, proof), r.asked)
+	a.guard.meet(t)
+	a.keep(e, proof, r.asked)
+	return identity.Verdict{Outcome: identity.Accepted, Reason: identity.ReasonConfirmed, Grant: grant}
+}
+
+func upstreamReason(err error) identity.Reason {
+	switch {
+	case errors.Is(err, identity.ErrLocked):
+		return identity.ReasonUpstreamLocked
+	case errors.Is(err, identity.ErrSecondFactor):
+		return identity.ReasonSecondFactor
+	case errors.Is(err, identity.ErrThrottled):
+		return identity.ReasonUpstreamBusy
+	case errors.Is(err, identity.ErrUnreachable):
+		return identity.ReasonUpstreamDown
+	}
+	return identity.ReasonUpstreamFault
+}

@@ -1,0 +1,114 @@
+package auth
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"schoolbridge/internal/identity"
+)
+
+// mac is a keyed HMAC-SHA256 whose states are reused.
+type mac struct{ pool sync.Pool }
+
+func newMAC(key [32]byte) *mac {
+	m := &mac{}
+	m.pool.New = func() any { return &macState{Hash: hmac.New(sha256.New, key[:])} }
+	return m
+}
+
+type macState struct {
+	hash.Hash
+	in  [16 + 8 + MaxPassword]byte
+	sum [sha256.Size]byte
+}
+
+// over gives the MAC of a person or name, an epoch and a proof. The first two
+// have fixed lengths, so no two inputs read alike.
+func (m *mac) over(k key, epoch uint64, proof identity.Password) [sha256.Size]byte {
+	s := m.pool.Get().(*macState)
+	s.Reset()
+	in := append(s.in[:0], k[:]...)
+	in = binary.BigEndian.AppendUint64(in, epoch)
+	in = append(in, proof...)
+	s.Write(in)
+	s.Sum(s.sum[:0])
+	sum := s.sum
+	clear(in)
+	m.pool.Put(s)
+	return sum
+}
+
+// confirmations remembers, without the passwords, which proofs mos.ru
+// confirmed lately: a MAC under a key that dies with the process.
+type confirmations struct {
+	mac         *mac
+	table       *lru.Cache[[sha256.Size]byte, int64] // when mos.ru was asked, Unix ns
+	long, short time.Duration
+	healthy     func() bool
+	// since is the moment from which events have been arriving without a gap
+	// that we noticed; 0 while they do not arrive.
+	since atomic.Int64
+}
+
+func newConfirmations(o Options) (*confirmations, error) {
+	table, err := lru.New[[sha256.Size]byte, int64](o.Confirmations)
+	if err != nil {
+		return nil, err
+	}
+	return &confirmations{mac: newMAC(randomKey()), table: table, long: o.ConfirmLong, short: o.ConfirmShort, healthy: o.EventsHealthy}, nil
+}
+
+func randomKey() (key [32]byte) {
+	_, _ = rand.Read(key[:]) // never fails
+	return key
+}
+
+// confirmation is what the table holds for a proof.
+type confirmation struct {
+	fresh bool          // counts by itself
+	known bool          // mos.ru did confirm it once
+	age   time.Duration // since then
+}
+
+func (c *confirmations) find(id [sha256.Size]byte, now time.Time) confirmation {
+	since := c.gapless(now)
+	at, ok := c.table.Get(id)
+	if !ok {
+		return confirmation{}
+	}
+	age := now.Sub(time.Unix(0, at))
+	if age < -time.Minute {
+		return confirmation{} // the clock was set back: we cannot tell
+	}
+	// A confirmation from before a gap in the events may have missed one.
+	life := c.short
+	if since != 0 && at >= since {
+		life = c.long
+	}
+	return confirmation{fresh: age <= life, known: true, age: age}
+}
+
+// gapless follows the health of the events and gives since.
+func (c *confirmations) gapless(now time.Time) int64 {
+	since := c.since.Load()
+	switch healthy := c.healthy(); {
+	case !healthy && since != 0:
+		c.since.Store(0)
+		return 0
+	case healthy && since == 0:
+		// Until just now they may have been arriving unnoticed, as at start.
+		since = now.UnixNano()
+		c.since.Store(since)
+	}
+	return since
+}
+
+func (c *confirmations) add(id [sha256.Size]byte, asked time.Time) { c.table.Add(id, asked.UnixNano()) }

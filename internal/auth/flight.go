@@ -1,0 +1,129 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"schoolbridge/internal/directory"
+	"schoolbridge/internal/identity"
+)
+
+// flights are the upstream calls under way. Equal sign-ins share one, but only
+// under the same epoch: an answer to a question asked before a change of
+// password says nothing of the time after it. Who comes after the change waits
+// for the old call to end before asking, so that the upstream, which shares
+// calls by itself, has none left to hand out.
+type flights struct {
+	mu    sync.Mutex
+	of    map[flightKey]*flight
+	limit int
+}
+
+// flightKey is a login's key and a proof's mark of the day.
+type flightKey struct {
+	key  key
+	mark uint64
+}
+
+type flight struct {
+	epoch uint64
+	done  chan struct{}
+	res   result // after done
+}
+
+// result is what a call came to: a reason why there was none, or the
+// upstream's answer.
+type result struct {
+	reason  identity.Reason
+	subject identity.Subject
+	err     error
+	asked   time.Time
+}
+
+// fly gets the upstream's answer, by a call of its own or a shared one. A call
+// goes on when the one who waits for it gives up: others may wait, and mos.ru
+// counts it anyway.
+func (a *Authenticator) fly(ctx context.Context, e *directory.Entry, t *try, m marks, proof identity.Password) result {
+	k := flightKey{t.key, m.today}
+	for {
+		a.flights.mu.Lock()
+		f := a.flights.of[k]
+		mine := false
+		if f == nil {
+			if len(a.flights.of) >= a.flights.limit {
+				a.flights.mu.Unlock()
+				return result{reason: identity.ReasonOverload}
+			}
+			if reason := a.guard.reserve(t, a.opt.Now()); reason != "" {
+				a.flights.mu.Unlock()
+				return result{reason: reason}
+			}
+			f, mine = &flight{epoch: e.Epoch, done: make(chan struct{})}, true
+			a.flights.of[k] = f
+			a.work.Add(1)
+		}
+		a.flights.mu.Unlock()
+		if mine {
+			go a.call(k, f, e, *t, m, proof)
+		}
+		select {
+		case <-ctx.Done():
+			return result{reason: identity.ReasonUpstreamDown}
+		case <-f.done:
+		}
+		if f.epoch == e.Epoch {
+			return f.res
+		}
+	}
+}
+
+// call is the goroutine of one flight.
+func (a *Authenticator) call(k flightKey, f *flight, e *directory.Entry, t try, m marks, proof identity.Password) {
+	defer a.work.Done()
+	ctx, cancel := context.WithTimeout(a.life, a.opt.AskTimeout)
+	defer cancel()
+	start := a.opt.Now()
+	f.res = result{asked: start, err: identity.ErrFault}
+	defer func() {
+		if p := recover(); p != nil {
+			f.res.err = fmt.Errorf("%w: panic: %v", identity.ErrFault, p)
+			a.opt.Logger.Error("auth: the upstream's client broke", "panic", fmt.Sprint(p))
+		}
+		end := a.opt.Now()
+		a.settle(e, &t, m, f.res, end)
+		a.metrics.upstream(f.res.err, end.Sub(start))
+		a.flights.mu.Lock()
+		delete(a.flights.of, k)
+		a.flights.mu.Unlock()
+		close(f.done)
+	}()
+	f.res.subject, f.res.err = a.opt.Upstream.SignIn(ctx, e.MosruLogin, proof)
+	if errors.Is(f.res.err, context.DeadlineExceeded) || errors.Is(f.res.err, context.Canceled) {
+		f.res.err = fmt.Errorf("%w: %w", identity.ErrUnreachable, f.res.err)
+	}
+	if errors.Is(f.res.err, identity.ErrWrongPassword) {
+		a.delay.saw(a.opt.Now().Sub(start))
+	}
+}
+
+// settle books an answer with the guard, whoever still waits for it.
+func (a *Authenticator) settle(e *directory.Entry, t *try, m marks, r result, now time.Time) {
+	a.down.Store(errors.Is(r.err, identity.ErrUnreachable))
+	fresh, ok := a.opt.Directory.Get(e.Person)
+	stands := ok && fresh.Epoch == e.Epoch
+	what := answerNone
+	switch {
+	case r.err == nil && stands && r.subject == fresh.Subject:
+		what = answerRight
+	case errors.Is(r.err, identity.ErrWrongPassword) && stands:
+		what = answerWrong
+	case errors.Is(r.err, identity.ErrWrongPassword):
+		what = answerStale
+	case errors.Is(r.err, identity.ErrLocked):
+		what = answerLocked
+	}
+	a.guard.settle(t, m, what, now)
+}

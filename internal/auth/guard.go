@@ -1,0 +1,279 @@
+package auth
+
+import (
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"schoolbridge/internal/identity"
+)
+
+// guard keeps wrong passwords away from mos.ru and guessers away from us. All
+// of its tables are bounded; the least recently used go first.
+//
+//	who signs in         device unknown to this person         known device
+//	may try at all       guesses of the login, device, source   its own failures
+//	may ask mos.ru       all but the last failure of the        all of them
+//	                     login's window
+//
+// A device is known once the person signed in on it. So strangers can use up
+// what they share, but not what is left to her own devices, and never more
+// than mos.ru takes before it locks. Refusals that are remembered (tags) and
+// answers that are none (unavailable) cost nothing.
+type guard struct {
+	o    Options
+	seed maphash.Seed
+
+	mu       sync.Mutex
+	people   *simplelru.LRU[key, *login]
+	phantoms *simplelru.LRU[key, *login] // names that nobody has or may use: they must not push out people
+	devices  *simplelru.LRU[uint64, bucket]
+	sources  *simplelru.LRU[uint64, bucket]
+	known    *simplelru.LRU[seen, bucket]
+}
+
+// seen is a person on a device.
+type seen struct {
+	key    key
+	device uint64
+}
+
+// login is what we know of one login's failures.
+type login struct {
+	epoch    uint64
+	failures []time.Time // refusals by mos.ru within the window, in order
+	asking   int         // calls under way
+	guesses  bucket
+	locked   time.Time // mos.ru said locked: not asked before this
+	tags     []tag
+	lastDay  uint32 // day and mark of the last confirmed proof
+	lastMark uint64
+}
+
+// bucket allows burst failures at once and one more every while. It is the
+// moment at which all would be given back, in Unix ns.
+type bucket int64
+
+func (b bucket) open(now time.Time, burst int, every time.Duration) bool {
+	return int64(b)-now.UnixNano() <= int64(burst-1)*int64(every)
+}
+
+func (b bucket) spend(now time.Time, every time.Duration) bucket {
+	return max(b, bucket(now.UnixNano())) + bucket(every)
+}
+
+// Guesses of one login from unknown devices: enough for a person who tries her
+// passwords, too slow to search for one. It bounds what a recent confirmation
+// or the kept verifier would answer while mos.ru cannot be asked.
+const (
+	guessBurst = 10
+	guessEvery = 10 * time.Second
+)
+
+// A known device's own failures.
+const (
+	ownBurst = 6
+	ownEvery = time.Minute
+)
+
+// lockedFor is how long a login is not asked about after mos.ru locked it.
+const lockedFor = time.Minute
+
+func newGuard(o Options) (*guard, error) {
+	g := &guard{o: o, seed: maphash.MakeSeed()}
+	var err error
+	keep := func(e error) {
+		if err == nil {
+			err = e
+		}
+	}
+	var e error
+	g.people, e = simplelru.NewLRU[key, *login](o.Logins, nil)
+	keep(e)
+	g.phantoms, e = simplelru.NewLRU[key, *login](o.Logins, nil)
+	keep(e)
+	g.devices, e = simplelru.NewLRU[uint64, bucket](o.Devices, nil)
+	keep(e)
+	g.sources, e = simplelru.NewLRU[uint64, bucket](o.Devices, nil)
+	keep(e)
+	g.known, e = simplelru.NewLRU[seen, bucket](o.Devices, nil)
+	keep(e)
+	return g, err
+}
+
+// try is one sign-in as the guard sees it.
+type try struct {
+	key     key
+	phantom bool
+	epoch   uint64
+	channel identity.Channel
+	device  uint64
+	source  uint64
+	known   bool // set by admit
+}
+
+func (g *guard) try(k key, phantom bool, epoch uint64, c *identity.Credential) try {
+	t := try{key: k, phantom: phantom, epoch: epoch, channel: c.Channel, source: maphash.Comparable(g.seed, c.Source.Addr)}
+	t.device = t.source
+	if c.Source.Device != "" {
+		t.device = maphash.String(g.seed, c.Source.Device)
+	}
+	return t
+}
+
+// table gives where the login of a try is kept.
+func (g *guard) table(t *try) *simplelru.LRU[key, *login] {
+	if t.phantom {
+		return g.phantoms
+	}
+	return g.people
+}
+
+// login gives the login of a try; nil if nothing is known of it and make is
+// not set. An event since then makes all that was refused unknown again.
+func (g *guard) login(t *try, make bool) *login {
+	table := g.table(t)
+	l, ok := table.Get(t.key)
+	if !ok {
+		if !make {
+			return nil
+		}
+		l = &login{epoch: t.epoch}
+		table.Add(t.key, l)
+	}
+	if l.epoch < t.epoch {
+		l.epoch, l.tags, l.lastDay, l.locked = t.epoch, nil, 0, time.Time{}
+	}
+	return l
+}
+
+// admit says whether a try may be looked at.
+func (g *guard) admit(t *try, now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if own, ok := g.known.Get(seen{t.key, t.device}); ok {
+		t.known = true
+		return own.open(now, ownBurst, ownEvery)
+	}
+	if l := g.login(t, false); l != nil {
+		l.trim(now.Add(-g.o.LoginWindow))
+		if !l.guesses.open(now, guessBurst, guessEvery) || len(l.failures) >= g.o.LoginFailures-1 {
+			return false
+		}
+	}
+	if b, ok := g.devices.Get(t.device); ok && t.device != t.source && !b.open(now, g.o.DeviceFailures, g.o.DeviceEvery) {
+		return false
+	}
+	b, ok := g.sources.Get(t.source)
+	return !ok || b.open(now, g.o.SourceFailures, g.o.SourceEvery)
+}
+
+func (l *login) trim(before time.Time) {
+	n := 0
+	for n < len(l.failures) && l.failures[n].Before(before) {
+		n++
+	}
+	l.failures = append(l.failures[:0], l.failures[n:]...)
+}
+
+// knownBad says whether the proof was refused lately.
+func (g *guard) knownBad(t *try, m marks, now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	l := g.login(t, false)
+	return l != nil && l.knownBad(m, t.channel, now)
+}
+
+// reserve takes one of the login's tries at mos.ru, so that many at once
+// cannot exceed them, and charges an unknown device's guess; the reason says
+// why it does not. Who gets "" calls settle.
+func (g *guard) reserve(t *try, now time.Time) identity.Reason {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	l := g.login(t, true)
+	if now.Before(l.locked) {
+		return identity.ReasonUpstreamLocked
+	}
+	l.trim(now.Add(-g.o.LoginWindow))
+	left := g.o.LoginFailures - len(l.failures) - l.asking
+	if !t.known {
+		left-- // the last one is not for strangers
+	}
+	if left <= 0 {
+		return identity.ReasonThrottled
+	}
+	l.asking++
+	if !t.known {
+		l.guesses = l.guesses.spend(now, guessEvery)
+	}
+	return ""
+}
+
+// answer is what mos.ru's answer means to the guard.
+type answer uint8
+
+const (
+	answerNone   answer = iota // unavailable: costs nothing
+	answerWrong                // refused
+	answerStale                // refused, but the credential changed meanwhile: it counts, and is not remembered
+	answerRight                // confirmed, and still believed
+	answerLocked               // mos.ru locked the account
+)
+
+// settle gives back what reserve took and books the answer.
+func (g *guard) settle(t *try, m marks, what answer, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	l := g.login(t, true)
+	l.asking = max(l.asking-1, 0)
+	switch what {
+	case answerLocked:
+		l.locked = now.Add(lockedFor)
+	case answerWrong, answerStale:
+		l.failures = append(l.failures, now)
+		if what == answerWrong && l.epoch == t.epoch && l.refused(m, now) {
+			g.charge(t, now)
+		}
+	case answerRight:
+		l.guesses = 0
+		if l.epoch == t.epoch {
+			l.confirmed(m)
+		}
+	}
+}
+
+// failed books a refusal that did not come from mos.ru: of the kept verifier,
+// or of a name that is not asked about.
+func (g *guard) failed(t *try, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.charge(t, now)
+}
+
+// charge makes a fresh failure count against device and source, or against a
+// known device alone.
+func (g *guard) charge(t *try, now time.Time) {
+	if t.known {
+		own, _ := g.known.Get(seen{t.key, t.device})
+		g.known.Add(seen{t.key, t.device}, own.spend(now, ownEvery))
+		return
+	}
+	if t.device != t.source {
+		b, _ := g.devices.Get(t.device)
+		g.devices.Add(t.device, b.spend(now, g.o.DeviceEvery))
+	}
+	b, _ := g.sources.Get(t.source)
+	g.sources.Add(t.source, b.spend(now, g.o.SourceEvery))
+}
+
+// meet makes the device known to the person.
+func (g *guard) meet(t *try) {
+	if t.known {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.known.Add(seen{t.key, t.device}, 0)
+}

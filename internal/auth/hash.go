@@ -1,0 +1,74 @@
+package auth
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf16"
+
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/crypto/md4" //nolint:staticcheck // the NT hash is MD4 by definition
+
+	"schoolbridge/internal/identity"
+)
+
+const ntSize = 16
+
+// NTHash is the MD4 of the password in UTF-16LE (MS-NLMP section 3.3.1,
+// NTOWFv1). It is as good as the password to whoever speaks MSCHAPv2 or NTLM.
+func NTHash(p identity.Password) [ntSize]byte {
+	units := utf16.Encode([]rune(string(p)))
+	text := make([]byte, 0, 2*len(units))
+	for _, u := range units {
+		text = append(text, byte(u), byte(u>>8))
+	}
+	h := md4.New()
+	h.Write(text)
+	clear(text)
+	var sum [ntSize]byte
+	h.Sum(sum[:0])
+	return sum
+}
+
+// Our argon2id parameters (RFC 9106): about 20 ms; and the greatest that we
+// take from the store, so that no row can exhaust the machine.
+const (
+	argonTime, argonMemory, argonThreads, argonKey = 2, 19 * 1024, 1, 32
+	argonMaxTime, argonMaxMemory, argonMaxThreads  = 8, 64 * 1024, 8
+)
+
+func hashArgon2(p identity.Password) string {
+	var salt [16]byte
+	_, _ = rand.Read(salt[:]) // never fails
+	sum := argon2.IDKey([]byte(p), salt[:], argonTime, argonMemory, argonThreads, argonKey)
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonTime, argonThreads,
+		base64.RawStdEncoding.EncodeToString(salt[:]), base64.RawStdEncoding.EncodeToString(sum))
+}
+
+var errArgon2 = errors.New("no argon2id hash that we take")
+
+// verifyArgon2 compares a password with a PHC string.
+func verifyArgon2(phc string, p identity.Password) (bool, error) {
+	parts := strings.Split(phc, "$")
+	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != fmt.Sprint("v=", argon2.Version) {
+		return false, errArgon2
+	}
+	var memory, time uint32
+	var threads uint8
+	if n, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &time, &threads); n != 3 || err != nil {
+		return false, errArgon2
+	}
+	if time < 1 || time > argonMaxTime || memory < 8 || memory > argonMaxMemory || threads < 1 || threads > argonMaxThreads {
+		return false, errArgon2
+	}
+	salt, err1 := base64.RawStdEncoding.DecodeString(parts[4])
+	sum, err2 := base64.RawStdEncoding.DecodeString(parts[5])
+	if err1 != nil || err2 != nil || len(salt) < 8 || len(salt) > 64 || len(sum) < 16 || len(sum) > 64 {
+		return false, errArgon2
+	}
+	got := argon2.IDKey([]byte(p), salt, time, memory, threads, uint32(len(sum)))
+	return subtle.ConstantTimeCompare(got, sum) == 1, nil
+}

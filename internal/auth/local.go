@@ -1,0 +1,142 @@
+package auth
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"schoolbridge/internal/directory"
+	"schoolbridge/internal/identity"
+)
+
+// locally decides while mos.ru is unreachable: what mos.ru confirmed within
+// the grace stays valid; else the kept verifier answers, if mos.ru said yes to
+// it within the grace. Its no is not remembered: the password may be a new one
+// that only mos.ru knows yet.
+func (a *Authenticator) locally(ctx context.Context, c *identity.Credential, e *directory.Entry, t *try, recent confirmation) identity.Verdict {
+	fresh, ok := a.opt.Directory.Get(e.Person)
+	if !ok {
+		return rejected(identity.ReasonUnknown)
+	}
+	now := a.opt.Now()
+	grant, reason := pass(fresh, a.opt.Policy(), c.Channel, &c.Source, now)
+	if reason != "" {
+		return rejected(reason)
+	}
+	if recent.known && fresh.Epoch == e.Epoch && recent.age <= a.opt.LocalGrace {
+		a.guard.meet(t)
+		return identity.Verdict{Outcome: identity.Accepted, Reason: identity.ReasonRecent, Grant: grant}
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	v, err := a.opt.Verifiers.Verifier(ctx, e.Person)
+	if err != nil || v.Epoch != fresh.Epoch || now.Sub(v.LearnAt) > a.opt.LocalGrace {
+		if err != nil && !errors.Is(err, identity.ErrNotFound) {
+			a.opt.Logger.Error("auth: the kept verifier cannot be read", "person", e.Person.String(), "error", err)
+		}
+		return unavailable(identity.ReasonUpstreamDown)
+	}
+	fits, reason := a.local.check(v, c.Proof.(identity.Password), now, a.opt.NTMaxAge)
+	switch {
+	case reason != "":
+		return unavailable(reason)
+	case !fits:
+		a.guard.failed(t, now)
+		return rejected(identity.ReasonWrongPassword)
+	}
+	a.guard.meet(t)
+	return identity.Verdict{Outcome: identity.Accepted, Reason: identity.ReasonLocal, Grant: grant}
+}
+
+const (
+	storeTimeout = time.Second     // of a read that a sign-in waits for
+	saveTimeout  = 5 * time.Second // of a write that nobody waits for
+	savers       = 8               // writes at once; those beyond are left to the next sign-in
+	// saveAgain is how old the kept verifier's LearnAt may grow before an
+	// unchanged one is written again.
+	saveAgain = time.Hour
+)
+
+// localPool bounds the memory and time that argon2id takes.
+type localPool struct{ slots chan struct{} }
+
+func newLocalPool() localPool { return localPool{make(chan struct{}, 2)} }
+
+// check compares a proof with a kept verifier; the reason says why it cannot.
+func (p localPool) check(v Verifier, proof identity.Password, now time.Time, ntMaxAge time.Duration) (bool, identity.Reason) {
+	if len(v.NTHash) == ntSize && now.Sub(v.LearnAt) <= ntMaxAge {
+		hash := NTHash(proof)
+		return subtle.ConstantTimeCompare(hash[:], v.NTHash) == 1, ""
+	}
+	if v.Argon2 == "" {
+		return false, identity.ReasonUpstreamDown
+	}
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+	default:
+		return false, identity.ReasonOverload
+	}
+	ok, err := verifyArgon2(v.Argon2, proof)
+	if err != nil {
+		return false, identity.ReasonUpstreamDown
+	}
+	return ok, ""
+}
+
+// saver remembers what was saved, so that an unchanged verifier is not
+// written at each confirmation.
+type saver struct {
+	mac   *mac
+	saved *lru.Cache[identity.PersonID, savedVerifier]
+	slots chan struct{}
+}
+
+type savedVerifier struct {
+	mark [32]byte
+	at   time.Time
+}
+
+func newSaver(o Options) (saver, error) {
+	table, err := lru.New[identity.PersonID, savedVerifier](o.Logins)
+	return saver{mac: newMAC(randomKey()), saved: table, slots: make(chan struct{}, savers)}, err
+}
+
+// keep saves the verifier of a proof that mos.ru has just confirmed, beside
+// the sign-in: a slow store slows nobody down.
+func (a *Authenticator) keep(e *directory.Entry, proof identity.Password, asked time.Time) {
+	mark := a.saver.mac.over(key(e.Person), e.Epoch, proof)
+	if old, ok := a.saver.saved.Get(e.Person); ok && old.mark == mark && asked.Sub(old.at) < saveAgain {
+		return
+	}
+	select {
+	case a.saver.slots <- struct{}{}:
+	default:
+		a.metrics.dropped.Inc()
+		return
+	}
+	a.work.Add(1)
+	go func() {
+		defer a.work.Done()
+		defer func() { <-a.saver.slots }()
+		v := Verifier{Epoch: e.Epoch, LearnAt: asked}
+		if a.opt.NTOff {
+			v.Argon2 = hashArgon2(proof)
+		} else {
+			hash := NTHash(proof)
+			v.NTHash = hash[:]
+		}
+		ctx, cancel := context.WithTimeout(a.life, saveTimeout)
+		defer cancel()
+		switch err := a.opt.Verifiers.SaveVerifier(ctx, e.Person, v); {
+		case err == nil:
+			a.saver.saved.Add(e.Person, savedVerifier{mark, asked})
+		case errors.Is(err, identity.ErrConflict): // an event came first; that is the rule
+		default:
+			a.opt.Logger.Error("auth: the verifier cannot be saved", "person", e.Person.String(), "error", err)
+		}
+	}()
+}

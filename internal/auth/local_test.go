@@ -1,0 +1,153 @@
+package auth
+
+import (
+	"encoding/hex"
+	"testing"
+	"time"
+
+	"schoolbridge/internal/identity"
+)
+
+// Off and on again: people seen lately go on, strangers hear "unavailable",
+// and all recovers by itself.
+func TestMosRuOffAndOn(t *testing.T) {
+	w := newWorld(t)
+	w.want(w.sign("orlovami", right, "laptop"), identity.Accepted, identity.ReasonConfirmed)
+	w.settled()
+	w.change(func() { w.fail = identity.ErrUnreachable })
+	w.pass(time.Hour)
+	w.want(w.sign("orlovami", right, "laptop"), identity.Accepted, identity.ReasonRecent)
+	w.want(w.sign("belovas", right, "d"), identity.Unavailable, identity.ReasonUpstreamDown)
+	v := w.sign("nobody", right, "d")
+	w.want(v, identity.Unavailable, identity.ReasonUnknown)
+	w.want(w.sign("orlovami", wrong, "phone"), identity.Rejected, identity.ReasonWrongPassword)
+
+	// The confirmations are gone; the kept verifier is there.
+	w.confirm.table.Purge()
+	w.want(w.sign("orlovami", right, "laptop"), identity.Accepted, identity.ReasonLocal)
+	w.want(w.sign("orlovami", right, "tablet"), identity.Accepted, identity.ReasonLocal)
+
+	// The kept verifier's no is not mos.ru's.
+	w.want(w.sign("orlovami", "Neu-2026", "laptop"), identity.Rejected, identity.ReasonWrongPassword)
+	w.change(func() { w.fail, w.passwords["orlovami@mos"] = nil, "Neu-2026" })
+	w.want(w.sign("orlovami", "Neu-2026", "laptop"), identity.Accepted, identity.ReasonConfirmed)
+	w.want(w.sign("belovas", right, "d"), identity.Accepted, identity.ReasonConfirmed)
+	w.want(w.sign("nobody", wrong, "d"), identity.Rejected, identity.ReasonUnknown)
+}
+
+func TestTheGraceEnds(t *testing.T) {
+	w := newWorld(t)
+	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)
+	w.settled()
+	w.change(func() { w.fail = identity.ErrUnreachable })
+	w.pass(7 * 24 * time.Hour)
+	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonRecent)
+	w.pass(time.Second)
+	w.want(w.sign("orlovami", right, "d"), identity.Unavailable, identity.ReasonUpstreamDown)
+}
+
+func TestTheVerifierCountsOnlyUnderItsEpoch(t *testing.T) {
+	w := newWorld(t)
+	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)
+	w.settled()
+	w.event("orlovami")
+	w.change(func() { w.fail = identity.ErrUnreachable })
+	w.want(w.sign("orlovami", right, "d"), identity.Unavailable, identity.ReasonUpstreamDown)
+}
+
+func TestTheVerifierOnlyWhileUnreachable(t *testing.T) {
+	for _, err := range []error{identity.ErrLocked, identity.ErrThrottled, identity.ErrSecondFactor, identity.ErrFault} {
+		w := newWorld(t)
+		w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)
+		w.settled()
+		w.change(func() { w.fail = err })
+		w.pass(6 * time.Minute)
+		if v := w.sign("orlovami", right, "d"); v.Outcome != identity.Unavailable {
+			t.Errorf("%v: %v %v", err, v.Outcome, v.Reason)
+		}
+	}
+}
+
+func TestGuessesAtTheVerifierAreFew(t *testing.T) {
+	w := newWorld(t)
+	w.want(w.sign("orlovami", right, "laptop"), identity.Accepted, identity.ReasonConfirmed)
+	w.settled()
+	w.change(func() { w.fail = identity.ErrUnreachable })
+	answered := 0
+	for i := range 3600 {
+		if w.sign("orlovami", identity.Password([]byte{byte(i), byte(i >> 8), 'x'}), "stranger").Outcome == identity.Rejected {
+			answered++
+		}
+		w.pass(time.Second)
+	}
+	if answered > 130 {
+		t.Errorf("%d guesses in an hour", answered)
+	}
+	w.want(w.sign("orlovami", right, "laptop"), identity.Accepted, identity.ReasonRecent)
+}
+
+func TestVerifiersAreSavedOnceAnHour(t *testing.T) {
+	w := newWorld(t)
+	for range 25 {
+		w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)
+		w.settled()
+		w.pass(6 * time.Minute)
+	}
+	if w.saves != 3 {
+		t.Errorf("%d saves in two and a half hours", w.saves)
+	}
+	v := w.verifiers[identity.PersonID{1}]
+	if hash := NTHash(right); string(v.NTHash) != string(hash[:]) || v.Epoch != 1 || v.Argon2 != "" || v.LearnAt.Before(begin.Add(2*time.Hour)) {
+		t.Errorf("%+v", v)
+	}
+}
+
+func TestArgon2WhereNTIsOff(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.NTOff = true })
+	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)
+	w.settled()
+	if v := w.verifiers[identity.PersonID{1}]; v.NTHash != nil || v.Argon2 == "" {
+		t.Errorf("%+v", v)
+	}
+	w.confirm.table.Purge()
+	w.change(func() { w.fail = identity.ErrUnreachable })
+	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonLocal)
+	w.want(w.sign("orlovami", wrong, "d"), identity.Rejected, identity.ReasonWrongPassword)
+	for range cap(w.local.slots) {
+		w.local.slots <- struct{}{}
+	}
+	w.want(w.sign("orlovami", right, "d"), identity.Unavailable, identity.ReasonOverload)
+	for range cap(w.local.slots) {
+		<-w.local.slots
+	}
+}
+
+func TestNTHash(t *testing.T) {
+	// MS-NLMP section 4.2.2.1.2: the password is "Password".
+	if hash := NTHash("Password"); hex.EncodeToString(hash[:]) != "a4f49c406510bdcab6824ee7c30fd852" {
+		t.Errorf("%x", hash)
+	}
+}
+
+func TestOldNTHashesEnd(t *testing.T) {
+	hash := NTHash(right)
+	v := Verifier{NTHash: hash[:], LearnAt: begin}
+	p := newLocalPool()
+	if ok, reason := p.check(v, right, begin.Add(30*24*time.Hour), 30*24*time.Hour); !ok || reason != "" {
+		t.Errorf("%v %v", ok, reason)
+	}
+	if ok, reason := p.check(v, right, begin.Add(30*24*time.Hour+1), 30*24*time.Hour); ok || reason != identity.ReasonUpstreamDown {
+		t.Errorf("%v %v", ok, reason)
+	}
+}
+
+func FuzzVerifyArgon2(f *testing.F) {
+	f.Add("$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$c3Vtc3Vtc3Vtc3Vtc3Vt")
+	f.Add("$argon2id$v=19$m=4294967295,t=9,p=255$$")
+	f.Add("$2a$10$abc")
+	f.Fuzz(func(t *testing.T, phc string) {
+		if ok, _ := verifyArgon2(phc, "never this password"); ok {
+			t.Error("it fits")
+		}
+	})
+}

@@ -1,0 +1,40 @@
+package auth
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+)
+
+// Limits of what may be typed.
+const (
+	MaxName     = 256 // bytes, domain and realm included
+	MaxPassword = 512 // bytes
+)
+
+// bareName takes a configured DOMAIN\ or @realm off a typed name. Domains and
+// realms that are not ours stay, and make a name that nobody has.
+func (a *Authenticator) bareName(typed string) string {
+	if domain, rest, ok := strings.Cut(typed, `\`); ok && slices.Contains(a.opt.Domains, strings.ToLower(domain)) {
+		typed = rest
+	}
+	if at := strings.LastIndexByte(typed, '@'); at >= 0 && slices.Contains(a.opt.Realms, strings.ToLower(typed[at+1:])) {
+		typed = typed[:at]
+	}
+	return typed
+}
+
+// loginOnly says that something other than a login stands where only a login
+// serves: an e-mail address, a phone or a СНИЛС on LDAP or Wi-Fi.
+func loginOnly(bare string, channel identity.Channel) bool {
+	return channel != identity.ChannelWeb && person.Classify(bare) != person.ShapeLogin
+}
+
+// wellFormed says whether a credential can be looked at at all.
+func wellFormed(c *identity.Credential) bool {
+	password, ok := c.Proof.(identity.Password)
+	return ok && len(password) <= MaxPassword && c.Name != "" && len(c.Name) <= MaxName && utf8.ValidString(c.Name)
+}

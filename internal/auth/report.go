@@ -1,0 +1,164 @@
+package auth
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"schoolbridge/internal/identity"
+)
+
+// AuditSignIn is the kind of the audit entries of verdicts.
+const AuditSignIn = "sign_in"
+
+// report audits and counts a verdict.
+func (a *Authenticator) report(c *identity.Credential, v *identity.Verdict, start time.Time) {
+	took := a.opt.Now().Sub(start)
+	a.metrics.verdict(c.Channel, v.Outcome, v.Reason, took)
+	a.opt.Auditor.Audit(identity.AuditEntry{At: start, Kind: AuditSignIn, Person: v.Person, Payload: payload(c, v, took)})
+}
+
+// payload is the JSON of an audit entry. Empty fields are left out:
+//
+//	{"login":"as typed","channel":"wifi","outcome":"rejected","reason":"WRONG_PASSWORD","took_ms":12,
+//	 "addr":"192.0.2.7","device":"02:…","nas":"…","ssid":"Study","school":"1234","rule":"staff","request":"…"}
+func payload(c *identity.Credential, v *identity.Verdict, took time.Duration) []byte {
+	b := make([]byte, 0, 256)
+	typed := c.Name
+	if len(typed) > MaxName {
+		typed = typed[:MaxName]
+	}
+	b = text(append(b, `{"login":`...), typed)
+	b = field(b, "channel", c.Channel.String())
+	b = field(b, "outcome", v.Outcome.String())
+	b = field(b, "reason", string(v.Reason))
+	b = strconv.AppendInt(append(b, `,"took_ms":`...), took.Milliseconds(), 10)
+	if c.Source.Addr.IsValid() {
+		b = append(c.Source.Addr.AppendTo(append(b, `,"addr":"`...)), '"')
+	}
+	b = field(b, "device", c.Source.Device)
+	b = field(b, "nas", c.Source.NAS)
+	b = field(b, "ssid", c.Source.SSID)
+	b = field(b, "school", c.Source.School)
+	b = field(b, "rule", v.Grant.Rule)
+	b = field(b, "request", c.Source.Request)
+	return append(b, '}')
+}
+
+func field(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	b = append(append(append(b, `,"`...), name...), `":`...)
+	return text(b, value)
+}
+
+// text appends a JSON string; plain ASCII, the usual case, without a copy.
+func text(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			quoted, _ := json.Marshal(s) // of a string: never fails
+			return append(b, quoted...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
+}
+
+// delay knows how long mos.ru takes to refuse, so that what is refused
+// without it does not come back sooner.
+type delay struct {
+	mu   sync.Mutex
+	seen [64]time.Duration
+	n    int
+	high atomic.Int64 // nine in ten took at most this long
+}
+
+// Bounds of the time before which no rejection leaves: below, until mos.ru was
+// seen; above, within what a RADIUS client waits.
+const (
+	minDelay = 100 * time.Millisecond
+	maxDelay = 1500 * time.Millisecond
+)
+
+func (d *delay) saw(took time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.seen[d.n%len(d.seen)] = took
+	d.n++
+	sorted := d.seen
+	known := sorted[:min(d.n, len(sorted))]
+	slices.Sort(known)
+	d.high.Store(int64(known[len(known)*9/10]))
+}
+
+func (d *delay) rejection() time.Duration {
+	return min(max(time.Duration(d.high.Load()), minDelay), maxDelay)
+}
+
+type metrics struct {
+	verdicts *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	asked    *prometheus.HistogramVec
+	dropped  prometheus.Counter
+	counters sync.Map // verdictKey → prometheus.Counter
+	took     [4]prometheus.Observer
+}
+
+type verdictKey struct {
+	channel identity.Channel
+	outcome identity.Outcome
+	reason  identity.Reason
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	f := promauto.With(r)
+	buckets := []float64{1e-5, 1e-4, 1e-3, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
+	m := &metrics{
+		verdicts: f.NewCounterVec(prometheus.CounterOpts{Name: "schoolbridge_auth_verdicts_total", Help: "Sign-ins decided."}, []string{"channel", "outcome", "reason"}),
+		seconds:  f.NewHistogramVec(prometheus.HistogramOpts{Name: "schoolbridge_auth_seconds", Help: "Time to decide a sign-in.", Buckets: buckets}, []string{"channel"}),
+		asked:    f.NewHistogramVec(prometheus.HistogramOpts{Name: "schoolbridge_auth_upstream_seconds", Help: "Time that mos.ru took to answer.", Buckets: buckets}, []string{"answer"}),
+		dropped:  f.NewCounter(prometheus.CounterOpts{Name: "schoolbridge_auth_verifiers_not_saved_total", Help: "Verifiers left to the next sign-in because the store was slow."}),
+	}
+	for ch := range m.took {
+		m.took[ch] = m.seconds.WithLabelValues(identity.Channel(ch).String())
+	}
+	return m
+}
+
+func (m *metrics) verdict(ch identity.Channel, outcome identity.Outcome, reason identity.Reason, took time.Duration) {
+	k := verdictKey{ch, outcome, reason}
+	c, ok := m.counters.Load(k)
+	if !ok {
+		c, _ = m.counters.LoadOrStore(k, m.verdicts.WithLabelValues(ch.String(), outcome.String(), string(reason)))
+	}
+	c.(prometheus.Counter).Inc()
+	if int(ch) < len(m.took) {
+		m.took[ch].Observe(took.Seconds())
+	}
+}
+
+func (m *metrics) upstream(err error, took time.Duration) {
+	word := "fault"
+	switch {
+	case err == nil:
+		word = "right"
+	case errors.Is(err, identity.ErrWrongPassword):
+		word = "wrong"
+	case errors.Is(err, identity.ErrUnreachable):
+		word = "unreachable"
+	case errors.Is(err, identity.ErrLocked):
+		word = "locked"
+	case errors.Is(err, identity.ErrThrottled):
+		word = "throttled"
+	case errors.Is(err, identity.ErrSecondFactor):
+		word = "second_factor"
+	}
+	m.asked.WithLabelValues(word).Observe(took.Seconds())
+}
