@@ -1,0 +1,196 @@
+// Package config reads the configuration: strict YAML becomes plain values, and
+// every fault of a file comes at once, with its line, its place and what to do.
+//
+// The structs of this file are the schema. Their tags say an option's key, its
+// default or that it is needed, its range and its words; docs.go says what it
+// is for in Russian and English; decode.go reads a file by them and
+// reference.go prints them. A new option is a field, a row of docs.go and a
+// row of the table in options_test.go, whose test fails where one is missing.
+//
+// Limits: a file has at most MaxSize bytes and one document; anchors, aliases,
+// merge keys and tags are refused, so that what is written is what is meant.
+// Secrets are named by file and never read into a Config.
+//
+// Start reading at Load and Config.
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is a whole configuration, checked. Paths are absolute.
+type Config struct {
+	State    Path     `yaml:"state" default:"/var/lib/schoolbridge"`
+	Store    Store    `yaml:"store"`
+	TLS      TLS      `yaml:"tls"`
+	Mosru    Mosru    `yaml:"mosru"`
+	LDAP     LDAP     `yaml:"ldap"`
+	RADIUS   RADIUS   `yaml:"radius"`
+	Names    Names    `yaml:"names"`
+	Policy   Policy   `yaml:"policy"`
+	Auth     Auth     `yaml:"auth"`
+	Registry Registry `yaml:"registry"`
+	Web      Web      `yaml:"web"`
+	Log      Log      `yaml:"log"`
+}
+
+// Store is where people, accounts and the audit trail are kept. Its paths
+// start at the state folder.
+type Store struct {
+	Path       Path `yaml:"path" default:"schoolbridge.db" base:"state"`
+	KeysetFile Path `yaml:"keyset_file" default:"keyset.json" base:"state"`
+}
+
+// TLS is the server certificate of LDAPS, StartTLS and RadSec.
+type TLS struct {
+	CertificateFile File       `yaml:"certificate_file" default:""`
+	KeyFile         SecretFile `yaml:"key_file" default:""`
+}
+
+// Mosru is the way to mos.ru.
+type Mosru struct {
+	URL                     URL           `yaml:"url" need:"yes"`
+	ClientID                string        `yaml:"client_id" need:"yes"`
+	ClientSecretFile        SecretFile    `yaml:"client_secret_file" default:""`
+	CAFile                  File          `yaml:"ca_file" default:""`
+	Timeout                 time.Duration `yaml:"timeout" default:"2500ms" min:"100ms" max:"30s"`
+	RequestsPerSecond       float64       `yaml:"requests_per_second" default:"50" min:"0.1" max:"100000"`
+	Burst                   int           `yaml:"burst" default:"100" min:"1" max:"100000"`
+	InFlight                int           `yaml:"in_flight" default:"64" min:"1" max:"10000"`
+	Breaker                 Breaker       `yaml:"breaker"`
+	ContactsVerifiedDefault bool          `yaml:"contacts_verified_default" default:"false"`
+	Events                  Events        `yaml:"events"`
+}
+
+// Breaker says when mos.ru counts as unreachable.
+type Breaker struct {
+	Failures int           `yaml:"failures" default:"5" min:"1" max:"1000"`
+	OpenFor  time.Duration `yaml:"open_for" default:"15s" min:"1s" max:"1h"`
+}
+
+// Events are mos.ru's signed notices of changed passwords.
+type Events struct {
+	Issuer    string        `yaml:"issuer" default:""`
+	Audience  string        `yaml:"audience" default:""`
+	KeysFile  File          `yaml:"keys_file" default:""`
+	MaxAge    time.Duration `yaml:"max_age" default:"24h" min:"1m" max:"168h"`
+	Heartbeat time.Duration `yaml:"heartbeat" default:"1m" min:"5s" max:"1h"`
+}
+
+// On says whether events are set up.
+func (e Events) On() bool { return e.Issuer != "" }
+
+// LDAP is the LDAP server; without listeners it is off.
+type LDAP struct {
+	Listen    []Address  `yaml:"listen" default:"" unique:"yes"`
+	ListenTLS []Address  `yaml:"listen_tls" default:"" unique:"yes"`
+	Base      DN         `yaml:"base" default:""`
+	PlainBind string     `yaml:"plain_bind" default:"never" one:"never|loopback|always"`
+	Services  []Service  `yaml:"services" default:""`
+	Limits    LDAPLimits `yaml:"limits"`
+}
+
+// Service is an account of a program that searches the directory.
+type Service struct {
+	DN           DN         `yaml:"dn" need:"yes"`
+	PasswordFile SecretFile `yaml:"password_file" need:"yes"`
+	Schools      []string   `yaml:"schools" default:"any" unique:"yes" word:"yes"`
+	Attributes   []string   `yaml:"attributes" default:"" unique:"fold"`
+}
+
+// AnySchool says that the service sees the people of all schools.
+func (s Service) AnySchool() bool { return len(s.Schools) == 1 && s.Schools[0] == "any" }
+
+// LDAPLimits bound what clients may take.
+type LDAPLimits struct {
+	Connections int           `yaml:"connections" default:"10000" min:"1" max:"1000000"`
+	PerSource   int           `yaml:"per_source" default:"1000" min:"1" max:"1000000"`
+	Idle        time.Duration `yaml:"idle" default:"15m" min:"1s" max:"24h"`
+	Write       time.Duration `yaml:"write" default:"30s" min:"1s" max:"10m"`
+	PDU         int           `yaml:"pdu" default:"262144" min:"4096" max:"16777216"`
+	InFlight    int           `yaml:"in_flight" default:"32" min:"1" max:"1000"`
+	Entries     int           `yaml:"entries" default:"1000" min:"1" max:"10000000"`
+	SearchTime  time.Duration `yaml:"search_time" default:"10s" min:"100ms" max:"10m"`
+}
+
+// RADIUS is the RADIUS server; without listeners it is off.
+type RADIUS struct {
+	Authentication []Address `yaml:"authentication" default:"" unique:"yes"`
+	Accounting     []Address `yaml:"accounting" default:"" unique:"yes"`
+	RadSec         []Address `yaml:"radsec" default:"" unique:"yes"`
+	Clients        []Client  `yaml:"clients" default:""`
+}
+
+// Client is a NAS: an access point, a controller, or a network of them. The
+// narrowest range that holds an address counts.
+type Client struct {
+	Name                 string        `yaml:"name" need:"yes" maxlen:"64"`
+	Range                netip.Prefix  `yaml:"range" need:"yes"`
+	SecretFile           SecretFile    `yaml:"secret_file" need:"yes"`
+	School               string        `yaml:"school" default:"" maxlen:"64"`
+	MessageAuthenticator string        `yaml:"message_authenticator" default:"required" one:"required|optional"`
+	RejectDelay          time.Duration `yaml:"reject_delay" default:"1s" min:"0s" max:"2s"`
+}
+
+// Names are what people may write around their login.
+type Names struct {
+	Domains []string `yaml:"domains" default:"" unique:"fold"`
+	Realms  []string `yaml:"realms" default:"" unique:"fold"`
+}
+
+// Policy is the table of who may sign in where and when.
+type Policy struct {
+	TimeZone Zone   `yaml:"time_zone" default:"Europe/Moscow"`
+	Rules    []Rule `yaml:"rules" default:""`
+}
+
+// Rule is one line of the policy table; Policy.Compile makes it work.
+type Rule struct {
+	Name     string        `yaml:"name" need:"yes" maxlen:"64"`
+	Roles    []string      `yaml:"roles" default:"staff, pupil" one:"staff|pupil|parent" unique:"yes" word:"yes"`
+	Channels []string      `yaml:"channels" default:"ldap, wifi, web" one:"ldap|wifi|web" unique:"yes" word:"yes"`
+	Schools  []string      `yaml:"schools" default:"own" unique:"yes" word:"yes"`
+	NAS      []string      `yaml:"nas" default:"" unique:"yes" word:"yes"`
+	SSIDs    []string      `yaml:"ssids" default:"" unique:"yes" word:"yes"`
+	Hours    []string      `yaml:"hours" default:"" unique:"yes" word:"yes"`
+	Allow    bool          `yaml:"allow" need:"yes"`
+	VLAN     int           `yaml:"vlan" default:"0" min:"0" max:"4094"`
+	Session  time.Duration `yaml:"session" default:"0s" min:"0s" max:"30d"`
+	Filter   string        `yaml:"filter" default:"" maxlen:"253"`
+}
+
+// Auth is how sign-ins are decided.
+type Auth struct {
+	Confirmation              time.Duration `yaml:"confirmation" default:"12h" min:"0s" max:"7d"`
+	ConfirmationWithoutEvents time.Duration `yaml:"confirmation_without_events" default:"5m" min:"0s" max:"5m"`
+	Confirmations             int           `yaml:"confirmations" default:"500000" min:"100" max:"10000000"`
+	NTHash                    bool          `yaml:"nt_hash" default:"true"`
+	NTMaxAge                  time.Duration `yaml:"nt_max_age" default:"30d" min:"1h" max:"400d"`
+	LocalGrace                time.Duration `yaml:"local_grace" default:"3d" min:"0s" max:"30d"`
+	OfflineGrace              time.Duration `yaml:"offline_grace" default:"1h" min:"0s" max:"24h"`
+	FailuresPerLogin          int           `yaml:"failures_per_login" default:"4" min:"1" max:"1000"`
+	FailuresPerDevice         int           `yaml:"failures_per_device" default:"10" min:"1" max:"10000"`
+	FailuresPerSource         int           `yaml:"failures_per_source" default:"1000" min:"1" max:"1000000"`
+	FailuresWindow            time.Duration `yaml:"failures_window" default:"1h" min:"1m" max:"24h"`
+	RejectAfter               time.Duration `yaml:"reject_after" default:"500ms" min:"0s" max:"2s"`
+}
+
+// Registry is the import's brake: a run that would end more than both bounds
+// stops and asks.
+type Registry struct {
+	EndingShare   float64 `yaml:"ending_share" default:"0.05" min:"0" max:"1"`
+	EndingMinimum int     `yaml:"ending_minimum" default:"20" min:"0" max:"1000000"`
+}
+
+// Web is the HTTP listener: health, metrics, events.
+type Web struct {
+	Listen Address `yaml:"listen" default:"127.0.0.1:8080"`
+	Events URLPath `yaml:"events" default:"/events/mosru"`
+}
+
+// Log is how the daemon tells what it does.
+type Log struct {
+	Format string `yaml:"format" default:"json" one:"json|text"`
+	Level  string `yaml:"level" default:"info" one:"debug|info|warn|error"`
+}

@@ -1,0 +1,363 @@
+package config
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func writeCertificate(t testing.TB, dir string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(48 * time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{"server.pem": {Type: "CERTIFICATE", Bytes: der}, "server-key.pem": {Type: "PRIVATE KEY", Bytes: private}} {
+		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// expect checks that a fault stands at line and path and says the words.
+func expect(t *testing.T, faults []Fault, line int, path string, words ...string) {
+	t.Helper()
+	for _, f := range faults {
+		if f.Line != line || f.Path != path {
+			continue
+		}
+		all := true
+		for _, w := range words {
+			all = all && strings.Contains(f.Format("en")+f.Format("ru"), w)
+		}
+		if all {
+			return
+		}
+	}
+	t.Errorf("no fault at line %d, %s with %q in:\n%s", line, path, words, lines(faults))
+}
+
+func TestAllFaultsAtOnce(t *testing.T) {
+	text := `state: /srv
+mosru:
+  url: ftp://login.example
+  clientid: bridge
+  client_secret: hunter2
+  timeout: 2
+  timeout: 3s
+ldap:
+  listen: ["127.0.0.1:389", "127.0.0.1:389"]
+  listen_tls: 127.0.0.1:636
+  base: true
+  services:
+    - dn: cn=x,o=school
+      password: hunter2
+radius:
+  clients:
+    - name: a
+      range: 10.0.0.5/24
+      secret_file: secret
+    -
+    - name: a
+      range: 10.0.0.0/24
+      secret_file: nowhere
+      reject_delay: [1s]
+listen: [":1"]
+ladp: {}
+policy:
+  rules:
+    - {name: a, allow: true, hours: ["noon"], roles: staff, vlan: 5000}
+log: quiet
+`
+	c, faults := Check([]byte(text), folder(t))
+	if c != nil {
+		t.Fatal("a faulty file is taken")
+	}
+	expect(t, faults, 3, "mosru.url", "https://")
+	expect(t, faults, 4, "mosru.clientid", "did you mean client_id?", "вы имели в виду client_id?")
+	expect(t, faults, 5, "mosru.client_secret", "client_secret_file", "0600")
+	expect(t, faults, 6, "mosru.timeout", "2500ms"[2:4]) // the remedy names units
+	expect(t, faults, 7, "mosru.timeout", "line 6", "строке 6")
+	expect(t, faults, 2, "mosru.client_id", "needed and missing", "обязателен")
+	expect(t, faults, 9, "ldap.listen[1]", "already in this list")
+	expect(t, faults, 10, "ldap.listen_tls", "a list is expected")
+	expect(t, faults, 11, "ldap.base", "quotes")
+	expect(t, faults, 14, "ldap.services[0].password", "password_file")
+	expect(t, faults, 13, "ldap.services[0].password_file", "needed")
+	expect(t, faults, 18, "radius.clients[0].range", "10.0.0.0/24")
+	for _, key := range []string{"name", "range", "secret_file"} {
+		expect(t, faults, 20, "radius.clients[1]."+key, "needed")
+	}
+	expect(t, faults, 21, "radius.clients[2].name", "already in line 17")
+	expect(t, faults, 23, "radius.clients[2].secret_file", "there is no file")
+	expect(t, faults, 24, "radius.clients[2].reject_delay", "found a list")
+	expect(t, faults, 25, "listen", "ldap.listen", "web.listen")
+	expect(t, faults, 26, "ladp", "did you mean ldap?")
+	expect(t, faults, 29, "policy.rules[0].hours", "mon-fri")
+	expect(t, faults, 29, "policy.rules[0].vlan", "4094")
+	expect(t, faults, 30, "log", "options are expected")
+	if strings.Contains(lines(faults), "hunter2") {
+		t.Error("a fault shows a secret")
+	}
+	if !slices.IsSortedFunc(faults, func(a, b Fault) int { return a.Line - b.Line }) {
+		t.Error("faults are not in the order of lines")
+	}
+}
+
+func TestFormat(t *testing.T) {
+	_, faults := Check([]byte("mosru: {url: 'https://a.example', client_id: a}\nlgo: {}\n"), t.TempDir())
+	ru, en := faults[len(faults)-1].Format("ru"), faults[len(faults)-1].Format("en")
+	if want := `строка 2, столбец 1: lgo: ключа "lgo" здесь нет; вы имели в виду log?`; ru != want {
+		t.Errorf("got  %s\nwant %s", ru, want)
+	}
+	if want := `line 2, column 1: lgo: there is no key "lgo" here; did you mean log?`; en != want {
+		t.Errorf("got  %s\nwant %s", en, want)
+	}
+}
+
+func TestRefusedFiles(t *testing.T) {
+	deep := strings.Repeat("[", 200) + strings.Repeat("]", 200)
+	bomb := "a: &a [x,x,x,x]\nb: &b [*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b]\nmosru: *c\n"
+	for name, c := range map[string]struct {
+		text, words string
+		line        int
+	}{
+		"not YAML":      {"state: a\n  b: c\n", "not YAML", 2},
+		"tab":           {"mosru:\n\turl: a\n", "not YAML", 2},
+		"anchor":        {bomb, "anchors", 1},
+		"alias":         {bomb, "aliases", 2},
+		"merge":         {"mosru:\n  <<: {url: a}\n", "<<", 2},
+		"tag":           {"state: !!binary aGk=\n", "tags", 1},
+		"own tag":       {"state: !env HOME\n", "tags", 1},
+		"two documents": {"state: a\n---\nstate: b\n", "second document", 2},
+		"deep":          {"state: " + deep, "nested deeper", 1},
+		"CP1251":        {"state: \xef\xe0\xef\xea\xe0\n", "UTF-8", 0},
+		"large":         {strings.Repeat("# filler\n", MaxSize/9+2), "larger", 0},
+		"a list":        {"- state\n", "options are expected", 1},
+		"a word":        {"state\n", "options are expected", 1},
+		"odd key":       {"[a, b]: c\n", "a key is a word", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, faults := Check([]byte(c.text), t.TempDir())
+			if got != nil {
+				t.Fatal("taken")
+			}
+			expect(t, faults, c.line, "", c.words)
+		})
+	}
+	var many strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&many, "unknown%d: 1\n", i)
+	}
+	if _, faults := Check([]byte(many.String()), t.TempDir()); len(faults) > maxFaults+1 {
+		t.Errorf("%d faults", len(faults))
+	}
+}
+
+func TestSecretFiles(t *testing.T) {
+	dir := folder(t)
+	secret := filepath.Join(dir, "secret")
+	if err := os.Chmod(secret, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	c, faults := Check([]byte(base), dir)
+	if c == nil {
+		t.Fatal(lines(faults))
+	}
+	expect(t, faults, 2, "mosru.client_secret_file", "warning", "0640", "chmod 0600")
+	if c.Mosru.ClientSecretFile != SecretFile(secret) {
+		t.Errorf("%s is not below the configuration's folder", c.Mosru.ClientSecretFile)
+	}
+	if b, err := ReadSecret(c.Mosru.ClientSecretFile); err != nil || string(b) != "sixteen-letters-and-more" {
+		t.Errorf("got %q, %v", b, err)
+	}
+	for name, text := range map[string]string{"empty": "\n", "two lines": "a\nb\n"} {
+		if err := os.WriteFile(secret, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if c, faults := Check([]byte(base), dir); c != nil {
+			t.Errorf("%s: taken: %s", name, lines(faults))
+		}
+	}
+	if err := os.WriteFile(secret, []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, faults = Check([]byte(base), dir)
+	expect(t, faults, 4, "radius.clients[0].secret_file", "warning", "openssl rand")
+}
+
+func TestWholeFileChecks(t *testing.T) {
+	dir := folder(t)
+	head := "mosru: {url: 'https://a.example', client_id: a, client_secret_file: secret}\n"
+	pair := "tls: {certificate_file: server.pem, key_file: server-key.pem}\n"
+	for name, c := range map[string]struct{ text, path, words string }{
+		"LDAPS without certificate":  {"ldap: {base: o=a, listen_tls: [':636']}", "ldap.listen_tls", "no certificate"},
+		"RadSec without certificate": {"radius: {radsec: [':2083']}", "radius.radsec", "no certificate"},
+		"LDAP that nobody can use":   {"ldap: {base: o=a, listen: [':389']}", "ldap.listen", "nobody can sign in"},
+		"half a pair":                {"tls: {key_file: server-key.pem}", "tls", "come together"},
+		"wrong pair":                 {"tls: {key_file: secret, certificate_file: server.pem}", "tls.certificate_file", "do not work"},
+		"no base":                    {pair + "ldap: {listen_tls: [':636']}", "ldap.base", "no base"},
+		"one port twice":             {pair + "ldap: {base: o=a, listen_tls: [':636']}\nradius: {radsec: [':636']}", "radius.radsec[0]", "ldap.listen_tls[0]"},
+		"web on a taken port":        {pair + "ldap: {base: o=a, listen_tls: ['127.0.0.1:8080']}", "web.listen", "taken"},
+		"service outside":            {"ldap: {base: o=a, services: [{dn: 'cn=x,o=b', password_file: secret}]}", "ldap.services[0].dn", "below the base"},
+		"limits against each other":  {"ldap: {limits: {connections: 10, per_source: 11}}", "ldap.limits.per_source", "at most 10"},
+		"same range":                 {"radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret}, {name: b, range: 10.0.0.1/32, secret_file: secret}]}", "radius.clients[1].range", "already"},
+		"rule of the policy":         {"policy: {rules: [{name: a, channels: ldap, vlan: 5, allow: true}]}", "policy.rules[0].vlan", "Wi-Fi only"},
+		"unknown NAS":                {"radius: {clients: [{name: school, range: 10.0.0.1, secret_file: secret}]}\npolicy: {rules: [{name: a, nas: shcool, allow: true}]}", "policy.rules[0].nas[0]", "did you mean school?"},
+		"confirmation":               {"auth: {confirmation: 1m}", "auth.confirmation_without_events", "longer"},
+		"one file":                   {"store: {path: a, keyset_file: ./a}", "store.keyset_file", "one file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, faults := Check([]byte(head+c.text), dir)
+			if got != nil {
+				t.Fatal("taken")
+			}
+			for _, f := range faults {
+				if f.Path == c.path && strings.Contains(f.Format("en"), c.words) && !f.Warning && f.Line > 0 {
+					return
+				}
+			}
+			t.Errorf("no fault at %s with %q in:\n%s", c.path, c.words, lines(faults))
+		})
+	}
+	for words, text := range map[string]string{
+		"listens to nobody":   "",
+		"forged":              "radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret, message_authenticator: optional}]}",
+		"in the clear":        "ldap: {plain_bind: always}",
+		"has no clients":      "radius: {authentication: [':1812']}",
+		"the certificate end": pair,
+		"waits 3 s":           "radius: {authentication: [':1812']}\nmosru: {url: 'https://a.example', client_id: a, timeout: 5s}",
+	} {
+		h := head
+		if strings.Contains(text, "mosru:") {
+			h = ""
+		}
+		if got, faults := Check([]byte(h+text), dir); got == nil || !strings.Contains(lines(faults), words) {
+			t.Errorf("no warning %q in:\n%s", words, lines(faults))
+		}
+	}
+}
+
+func TestLoad(t *testing.T) {
+	dir := folder(t)
+	path := filepath.Join(dir, "config.yaml")
+	if _, _, err := Load(path); err == nil {
+		t.Error("a missing file is no error")
+	}
+	if err := os.WriteFile(path, []byte(base+"state: data\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, faults, err := Load(path)
+	if err != nil || c == nil {
+		t.Fatal(err, lines(faults))
+	}
+	if want := Path(filepath.Join(dir, "data")); c.State != want || c.Store.Path != want+"/schoolbridge.db" {
+		t.Errorf("got %s and %s", c.State, c.Store.Path)
+	}
+	if c.Auth.NTMaxAge != 30*24*time.Hour || !c.LDAP.Services[0].AnySchool() || c.Policy.Rules[0].Roles[1] != "pupil" {
+		t.Errorf("defaults are missing: %+v", c)
+	}
+	if _, err := c.Policy.Compile(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReference(t *testing.T) {
+	for _, lang := range []string{"ru", "en"} {
+		text := Reference(lang)
+		c, faults := Check([]byte(text), t.TempDir())
+		if c == nil {
+			t.Fatalf("%s: the reference does not pass:\n%s", lang, lines(faults))
+		}
+		// Everything commented out comes to life, with the files it names.
+		dir := folder(t)
+		live := regexp.MustCompile(`(?m)^( *)# (( *)([a-z_]+:( .*)?|-))$`).ReplaceAllString(text, "$1$2")
+		for name, from := range map[string]string{"tls/server.pem": "server.pem", "tls/server-key.pem": "server-key.pem", "tls/mosru-ca.pem": "server.pem",
+			"secrets/mosru": "secret", "secrets/reader": "secret", "secrets/radius-school-49": "secret", "mosru-keys.json": "keys.json"} {
+			b, err := os.ReadFile(filepath.Join(dir, from))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700)
+			if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c, faults = Check([]byte(live), dir)
+		if c == nil {
+			t.Fatalf("%s: the reference with everything switched on does not pass:\n%s\n%s", lang, lines(faults), live)
+		}
+		if len(c.RADIUS.Clients) != 1 || c.RADIUS.Clients[0].School != "1234" || len(c.Policy.Rules) != 1 || len(c.LDAP.Services) != 1 || c.Mosru.CAFile == "" {
+			t.Errorf("%s: not everything came to life: %+v", lang, c)
+		}
+		if russian := strings.Contains(text, "Обязателен."); russian != (lang == "ru") {
+			t.Errorf("%s: the wrong language", lang)
+		}
+	}
+}
+
+func TestReloadable(t *testing.T) {
+	dir := folder(t)
+	check := func(text string) *Config {
+		c, faults := Check([]byte(text), dir)
+		if c == nil {
+			t.Fatal(lines(faults))
+		}
+		return c
+	}
+	old := check(base)
+	if got := Reloadable(old, check(strings.NewReplacer("10.1.0.0/16", "10.2.0.0/16", "allow: true", "allow: false").Replace(base)+"tls: {certificate_file: server.pem, key_file: server-key.pem}\n")); len(got) != 0 {
+		t.Errorf("NAS clients, policy and certificate need a restart: %v", got)
+	}
+	got := Reloadable(old, check(strings.ReplaceAll(base, "o=school", "o=other")+"web: {listen: ':81'}\n"))
+	if want := []string{"ldap.base", "ldap.services", "web.listen"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestNearest(t *testing.T) {
+	for word, want := range map[string]string{"secert_file": "secret_file", "SCHOOL": "school", "x": "", "entirely": "", "rnage": "range"} {
+		if got := nearest(word, []string{"range", "secret_file", "school", "name"}); got != want {
+			t.Errorf("%s: got %q, want %q", word, got, want)
+		}
+	}
+}
+
+func FuzzCheck(f *testing.F) {
+	f.Add([]byte(base))
+	f.Add([]byte(Reference("en")))
+	f.Add([]byte("a: &a [*a]\nb: {<<: *a}"))
+	f.Add([]byte("policy: {rules: [{name: a, hours: ['fri-mon 22:00-06:00'], allow: on}]}"))
+	dir := folder(f)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, faults := Check(data, dir)
+		if (c != nil) != Usable(faults) {
+			t.Errorf("a configuration %v beside faults %v", c != nil, faults)
+		}
+		if c != nil {
+			if _, err := c.Policy.Compile(); err != nil {
+				t.Errorf("a checked policy does not compile: %v", err)
+			}
+		}
+	})
+}

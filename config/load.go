@@ -1,0 +1,143 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+)
+
+// MaxSize bounds a configuration file.
+const MaxSize = 4 << 20
+
+// maxDepth bounds how deep a file may nest; the schema needs six.
+const maxDepth = 20
+
+// Load reads and checks a file. The error is about reaching the file; what is
+// wrong in it are faults, in the order of its lines. The Config is nil unless
+// it is Usable.
+func Load(path string) (*Config, []Fault, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("find the configuration: %w", err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the configuration: %w", err)
+	}
+	defer func() { _ = f.Close() }() // opened for reading: nothing is lost
+	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	c, faults := Check(data, filepath.Dir(path))
+	return c, faults, nil
+}
+
+// Check judges a file's bytes. Relative paths in it start at dir. It looks at
+// the files that the configuration names.
+func Check(data []byte, dir string) (*Config, []Fault) {
+	d := &decoder{dir: dir, nodes: map[string]*yaml.Node{}}
+	root := d.parse(data)
+	if root == nil && len(d.faults) > 0 {
+		return nil, d.faults
+	}
+	c := &Config{}
+	d.structure(root, "", reflect.ValueOf(c).Elem())
+	d.resolve(c)
+	d.whole(c)
+	slices.SortStableFunc(d.faults, func(a, b Fault) int {
+		if a.Line != b.Line {
+			return a.Line - b.Line
+		}
+		return a.Column - b.Column
+	})
+	if !Usable(d.faults) {
+		return nil, d.faults
+	}
+	return c, d.faults
+}
+
+// parse gives the root of the one document, or nil: for an empty file without
+// a fault, otherwise with one.
+func (d *decoder) parse(data []byte) *yaml.Node {
+	switch {
+	case len(data) > MaxSize:
+		d.fault(nil, "", wrong(say("файл больше %d МиБ", "the file is larger than %d MiB", MaxSize>>20), say("это точно файл настроек?", "is this a configuration?")))
+		return nil
+	case !utf8.Valid(data):
+		d.fault(nil, "", wrong(say("файл не в кодировке UTF-8", "the file is not UTF-8"), say("сохраните его в UTF-8", "save it as UTF-8")))
+		return nil
+	}
+	in := yaml.NewDecoder(bytes.NewReader(data))
+	var doc, next yaml.Node
+	if err := in.Decode(&doc); err == io.EOF {
+		return nil
+	} else if err != nil {
+		d.syntax(err)
+		return nil
+	}
+	if err := in.Decode(&next); err == nil {
+		d.fault(&next, "", wrong(say("в файле второй документ (---)", "the file holds a second document (---)"), say("оставьте один", "keep one")))
+		return nil
+	} else if err != io.EOF {
+		d.syntax(err)
+		return nil
+	}
+	if len(doc.Content) == 0 || absent(doc.Content[0]) {
+		return nil
+	}
+	if d.plain(doc.Content[0], 0); len(d.faults) > 0 {
+		return nil
+	}
+	return doc.Content[0]
+}
+
+var (
+	yamlLine  = regexp.MustCompile(`^yaml: line ([0-9]+): `)
+	listIndex = regexp.MustCompile(`\[[0-9]+\]`)
+)
+
+// syntax notes an error of the YAML parser. Its text is English in both
+// languages.
+func (d *decoder) syntax(err error) {
+	text, at := strings.TrimPrefix(err.Error(), "yaml: "), (*yaml.Node)(nil)
+	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+		line, _ := strconv.Atoi(m[1])
+		at, text = &yaml.Node{Line: line, Column: 1}, strings.TrimPrefix(err.Error(), m[0])
+	}
+	d.fault(at, "", wrong(say("это не YAML: %s", "this is not YAML: %s", text),
+		say("посмотрите на отступы (пробелы, не табуляция), двоеточия и кавычки здесь и строкой выше", "look at indentation (spaces, no tabs), colons and quotes here and one line above")))
+}
+
+// plain refuses anchors, aliases, merge keys, tags and deep nesting: a file
+// says what it means where it stands, and cannot grow when it is read.
+func (d *decoder) plain(n *yaml.Node, depth int) {
+	remedy := say("напишите значение целиком", "write the value out")
+	switch {
+	case depth > maxDepth:
+		d.fault(n, "", wrong(say("вложенность больше %d", "nested deeper than %d", maxDepth), say("проверьте скобки и отступы", "look at brackets and indentation")))
+		return
+	case n.Kind == yaml.AliasNode:
+		d.fault(n, "", wrong(say("ссылки (*%s) не поддерживаются", "aliases (*%s) are not supported", clip(n.Value)), remedy))
+		return
+	case n.Anchor != "":
+		d.fault(n, "", wrong(say("метки (&%s) не поддерживаются", "anchors (&%s) are not supported", clip(n.Anchor)), remedy))
+	case n.Style&yaml.TaggedStyle != 0:
+		d.fault(n, "", wrong(say("указания типа (%s) не поддерживаются", "tags (%s) are not supported", clip(n.Tag)), remedy))
+	case n.Kind == yaml.ScalarNode && n.Tag == "!!merge":
+		d.fault(n, "", wrong(say("слияние (<<) не поддерживается", "merge keys (<<) are not supported"), remedy))
+	}
+	for _, child := range n.Content {
+		d.plain(child, depth+1)
+	}
+}

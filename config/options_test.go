@@ -1,0 +1,280 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+)
+
+// options has a row for every option: another value than the default that is
+// taken, and one that is refused.
+var options = map[string]struct{ good, bad string }{
+	"state":                            {"/srv/bridge", `"a\tb"`},
+	"store.path":                       {"people.db", `"a\u0000"`},
+	"store.keyset_file":                {"keys.json", "[a]"},
+	"tls.certificate_file":             {"server.pem", "missing.pem"},
+	"tls.key_file":                     {"server-key.pem", "empty"},
+	"mosru.url":                        {"http://127.0.0.1:8090", "http://mos.example"},
+	"mosru.client_id":                  {"other", `""`},
+	"mosru.client_secret_file":         {"other-secret", "missing"},
+	"mosru.ca_file":                    {"server.pem", "."},
+	"mosru.timeout":                    {"1s", "1h"},
+	"mosru.requests_per_second":        {"7.5", ".nan"},
+	"mosru.burst":                      {"7", "0"},
+	"mosru.in_flight":                  {"7", "many"},
+	"mosru.breaker.failures":           {"7", "1.5"},
+	"mosru.breaker.open_for":           {"7s", "7"},
+	"mosru.contacts_verified_default":  {"yes", "perhaps"},
+	"mosru.events.issuer":              {"https://a.example", "true"},
+	"mosru.events.audience":            {"bridge", "{a: b}"},
+	"mosru.events.keys_file":           {"keys.json", "missing"},
+	"mosru.events.max_age":             {"1h", "1s"},
+	"mosru.events.heartbeat":           {"30s", "2d"},
+	"ldap.listen":                      {`["127.0.0.1:389"]`, `["localhost"]`},
+	"ldap.listen_tls":                  {`["[::1]:636"]`, `[":0"]`},
+	"ldap.base":                        {"o=School", "school"},
+	"ldap.plain_bind":                  {"loopback", "sometimes"},
+	"ldap.services":                    {`[{dn: "cn=z,o=school", password_file: secret}]`, "cn=x"},
+	"ldap.services[].dn":               {"cn=y,o=school", "y"},
+	"ldap.services[].password_file":    {"other-secret", "missing"},
+	"ldap.services[].schools":          {`["0049"]`, "[a, a]"},
+	"ldap.services[].attributes":       {"[uid]", "[uid, UID]"},
+	"ldap.limits.connections":          {"2000", "0"},
+	"ldap.limits.per_source":           {"7", "-1"},
+	"ldap.limits.idle":                 {"1m", "0s"},
+	"ldap.limits.write":                {"7s", "1h"},
+	"ldap.limits.pdu":                  {"65536", "10"},
+	"ldap.limits.in_flight":            {"7", "0"},
+	"ldap.limits.entries":              {"7", "0"},
+	"ldap.limits.search_time":          {"7s", "1h"},
+	"radius.authentication":            {`["127.0.0.1:1812"]`, `["127.0.0.1:99999"]`},
+	"radius.accounting":                {`["127.0.0.1:1813"]`, `["radius.example:1813"]`},
+	"radius.radsec":                    {`["127.0.0.1:2083"]`, `{a: b}`},
+	"radius.clients":                   {`[{name: b, range: 10.9.0.1, secret_file: secret}]`, "[b]"},
+	"radius.clients[].name":            {"c", `""`},
+	"radius.clients[].range":           {"10.2.0.0/16", "10.2.0.1/16"},
+	"radius.clients[].secret_file":     {"other-secret", "missing"},
+	"radius.clients[].school":          {"0049", "true"},
+	"radius.clients[].reject_delay":    {"0s", "1m"},
+	"names.domains":                    {"[MESH, MOS]", "[mesh, MESH]"},
+	"names.realms":                     {"[school.example]", `[""]`},
+	"policy.time_zone":                 {"Asia/Omsk", "Moscow"},
+	"policy.rules":                     {"[{name: b, allow: false}]", "{name: b}"},
+	"policy.rules[].name":              {"c", `" c"`},
+	"policy.rules[].roles":             {"[staff]", "[stuff]"},
+	"policy.rules[].channels":          {"wifi", "[wlan]"},
+	"policy.rules[].schools":           {"any", "[any, a]"},
+	"policy.rules[].nas":               {"[a]", "[nobody]"},
+	"policy.rules[].ssids":             {"[school]", "{a: b}"},
+	"policy.rules[].hours":             {`["mon-fri 07:00-20:00"]`, `["noon"]`},
+	"policy.rules[].allow":             {"false", "maybe"},
+	"policy.rules[].vlan":              {"20", "4095"},
+	"policy.rules[].session":           {"2h", "60d"},
+	"policy.rules[].filter":            {"staff", strings.Repeat("x", 254)},
+	"auth.confirmation":                {"1h", "1y"},
+	"auth.confirmation_without_events": {"1m", "10m"},
+	"auth.confirmations":               {"1000", "1"},
+	"auth.nt_hash":                     {"off", "0"},
+	"auth.nt_max_age":                  {"10d", "1m"},
+	"auth.local_grace":                 {"1h", "-1h"},
+	"auth.offline_grace":               {"2h", "25h"},
+	"auth.failures_per_login":          {"3", "0"},
+	"auth.failures_per_device":         {"3", "0"},
+	"auth.failures_per_source":         {"3", "0"},
+	"auth.failures_window":             {"2h", "1s"},
+	"auth.reject_after":                {"1s", "3s"},
+	"registry.ending_share":            {"0.5", "5"},
+	"registry.ending_minimum":          {"7", "-7"},
+	"web.listen":                       {"127.0.0.1:8081", "8081"},
+	"web.events":                       {"/push", "/metrics"},
+	"log.format":                       {"text", "xml"},
+	"log.level":                        {"debug", "loud"},
+
+	"radius.clients[].message_authenticator": {"optional", "no"},
+}
+
+// base is a configuration in which every option can be set.
+const base = `
+mosru: {url: "https://login.example", client_id: bridge, client_secret_file: secret}
+ldap: {base: o=school, services: [{dn: "cn=x,o=school", password_file: secret}]}
+radius: {clients: [{name: a, range: 10.1.0.0/16, secret_file: secret}]}
+policy: {rules: [{name: a, allow: true}]}
+`
+
+// folder has the files that the tests name.
+func folder(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"secret": "sixteen-letters-and-more\n", "other-secret": "seventeen-letters-and-more\n", "empty": "\n", "keys.json": "{}",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writeCertificate(t, dir)
+	return dir
+}
+
+// with sets one option in base, and what it depends on.
+func with(t *testing.T, path, value string) string {
+	t.Helper()
+	var root, set yaml.Node
+	for text, node := range map[string]*yaml.Node{base: &root, value: &set} {
+		if err := yaml.Unmarshal([]byte(text), node); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+	}
+	put(root.Content[0], strings.Split(path, "."), set.Content[0])
+	partners := map[string]string{
+		"tls.certificate_file": "tls.key_file=server-key.pem", "tls.key_file": "tls.certificate_file=server.pem",
+		"ldap.listen": "ldap.plain_bind=loopback", "policy.rules[].vlan": "", "ldap.listen_tls": "tls.certificate_file=server.pem tls.key_file=server-key.pem",
+		"mosru.events.issuer":   "mosru.events.audience=a mosru.events.keys_file=keys.json",
+		"mosru.events.audience": "mosru.events.issuer=a mosru.events.keys_file=keys.json", "mosru.events.keys_file": "mosru.events.issuer=a mosru.events.audience=a",
+	}
+	partners["radius.radsec"] = partners["ldap.listen_tls"]
+	for partner := range strings.FieldsSeq(partners[path]) {
+		key, text, _ := strings.Cut(partner, "=")
+		put(root.Content[0], strings.Split(key, "."), &yaml.Node{Kind: yaml.ScalarNode, Value: text})
+	}
+	out, err := yaml.Marshal(&root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+func put(at *yaml.Node, path []string, value *yaml.Node) {
+	key, list := strings.CutSuffix(path[0], "[]")
+	var child *yaml.Node
+	for i := 0; i < len(at.Content); i += 2 {
+		if at.Content[i].Value == key {
+			child = at.Content[i+1]
+		}
+	}
+	if child == nil {
+		child = &yaml.Node{Kind: yaml.MappingNode}
+		at.Content = append(at.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: key}, child)
+	}
+	if list {
+		child = child.Content[0]
+	}
+	if len(path) == 1 {
+		*child = *value
+		return
+	}
+	put(child, path[1:], value)
+}
+
+// each visits every option, lists of sections included.
+func each(visit func(path string, f reflect.StructField)) {
+	walk(reflect.TypeFor[Config](), "", func(path string, f reflect.StructField) {
+		if !section(f.Type) {
+			visit(path, f)
+		}
+	})
+}
+
+func TestEveryOptionIsDocumentedAndTested(t *testing.T) {
+	known := map[string]bool{}
+	walk(reflect.TypeFor[Config](), "", func(path string, f reflect.StructField) {
+		known[path] = true
+		d := docs[path]
+		if d.ru == "" || d.en == "" {
+			t.Errorf("%s: docs.go says nothing in one of the languages", path)
+		}
+		if !strings.ContainsFunc(d.ru, func(r rune) bool { return r >= 'А' && r <= 'я' }) && !strings.HasPrefix(path, "log.level") {
+			t.Errorf("%s: the Russian text is not Russian: %s", path, d.ru)
+		}
+	})
+	each(func(path string, f reflect.StructField) {
+		_, hasDefault := f.Tag.Lookup("default")
+		if need := f.Tag.Get("need") != ""; need == hasDefault {
+			t.Errorf("%s: an option has either a default or need", path)
+		}
+		isList := f.Type.Kind() == reflect.Slice && section(f.Type.Elem())
+		if docs[path].example == "" && !isList {
+			t.Errorf("%s: no example", path)
+		}
+		switch f.Type.Kind() {
+		case reflect.Int, reflect.Float64, reflect.Int64:
+			if f.Tag.Get("min") == "" || f.Tag.Get("max") == "" {
+				t.Errorf("%s: a number needs min and max", path)
+			}
+		}
+		if row := options[path]; row.good == "" || row.bad == "" {
+			t.Errorf("%s: no row in the table of this test", path)
+		}
+	})
+	for path := range docs {
+		if !known[path] {
+			t.Errorf("docs.go explains %s, which does not exist", path)
+		}
+	}
+	for path := range options {
+		if !known[path] {
+			t.Errorf("the test's table has %s, which does not exist", path)
+		}
+	}
+}
+
+func TestEveryOptionIsTakenAndChecked(t *testing.T) {
+	dir := folder(t)
+	plain, faults := Check([]byte(base), dir)
+	if plain == nil {
+		t.Fatal(faults)
+	}
+	each(func(path string, f reflect.StructField) {
+		row := options[path]
+		t.Run(path, func(t *testing.T) {
+			c, faults := Check([]byte(with(t, path, row.good)), dir)
+			if c == nil {
+				t.Fatalf("%s is refused: %s", row.good, lines(faults))
+			}
+			if reflect.DeepEqual(value(c, path), value(plain, path)) {
+				t.Errorf("%s changes nothing", row.good)
+			}
+			_, faults = Check([]byte(with(t, path, row.bad)), dir)
+			for _, fault := range faults {
+				if strings.HasPrefix(listIndex.ReplaceAllString(fault.Path, "[]"), strings.TrimSuffix(path, "[]")) && !fault.Warning {
+					if fault.Line == 0 || fault.Remedy.RU == "" || fault.Remedy.EN == "" {
+						t.Errorf("a fault without line or remedy: %+v", fault)
+					}
+					return
+				}
+			}
+			t.Errorf("%s is taken: %s", row.bad, lines(faults))
+		})
+	})
+}
+
+// value reads a path out of a configuration.
+func value(c *Config, path string) any {
+	v := reflect.ValueOf(*c)
+	for part := range strings.SplitSeq(path, ".") {
+		key, list := strings.CutSuffix(part, "[]")
+		for i := range v.NumField() {
+			if v.Type().Field(i).Tag.Get("yaml") == key {
+				v = v.Field(i)
+				break
+			}
+		}
+		if list {
+			v = v.Index(0)
+		}
+	}
+	return v.Interface()
+}
+
+func lines(faults []Fault) string {
+	var b strings.Builder
+	for _, f := range faults {
+		fmt.Fprintln(&b, f.Format("en"))
+	}
+	return b.String()
+}

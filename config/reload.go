@@ -1,0 +1,39 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+)
+
+// reloadable are the options that a running daemon takes anew.
+var reloadable = []string{"tls", "radius.clients", "policy"}
+
+// Reloadable names the options that differ and need a restart; none means
+// that a reload does it all. Contents of files are not compared.
+func Reloadable(old, new *Config) []string {
+	var changed []string
+	compare(reflect.ValueOf(*old), reflect.ValueOf(*new), "", &changed)
+	return changed
+}
+
+func compare(old, new reflect.Value, path string, changed *[]string) {
+	for i := range old.NumField() {
+		here := join(path, old.Type().Field(i).Tag.Get("yaml"))
+		switch {
+		case covered(here):
+		case section(old.Field(i).Type()):
+			compare(old.Field(i), new.Field(i), here, changed)
+		case !reflect.DeepEqual(old.Field(i).Interface(), new.Field(i).Interface()):
+			*changed = append(*changed, here)
+		}
+	}
+}
+
+func covered(path string) bool {
+	for _, r := range reloadable {
+		if path == r || strings.HasPrefix(path, r+".") {
+			return true
+		}
+	}
+	return false
+}

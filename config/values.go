@@ -1,0 +1,165 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// The kinds of text that need more than a glance. Each checks itself.
+type (
+	Path       string // a file or folder that the daemon makes; absolute after loading
+	File       string // a file that exists and holds something
+	SecretFile string // a File that only the daemon's user should read; see ReadSecret
+	Address    string // host:port to listen on
+	URL        string // http or https
+	URLPath    string // the path part of a URL
+	DN         string // a distinguished name
+	Zone       string // a time zone's name
+)
+
+// problem is what is wrong with one value, and the remedy.
+type problem struct{ message, remedy Text }
+
+func wrong(message, remedy Text) *problem { return &problem{message, remedy} }
+
+// checker is implemented by the kinds above that can be judged alone.
+type checker interface{ check() *problem }
+
+func (a Address) check() *problem {
+	remedy := say("напишите адрес и порт: \"0.0.0.0:389\", \"[::1]:389\" или \":389\"", `write address and port: "0.0.0.0:389", "[::1]:389" or ":389"`)
+	host, port, err := net.SplitHostPort(string(a))
+	if err != nil {
+		return wrong(say("%s — не адрес с портом", "%s is no address with a port", show(string(a))), remedy)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return wrong(say("порт %s вне 1–65535", "port %s is not in 1 to 65535", show(port)), remedy)
+	}
+	if host != "" && host != "localhost" {
+		if _, err := netip.ParseAddr(host); err != nil {
+			return wrong(say("%s — не IP-адрес", "%s is no IP address", show(host)), remedy)
+		}
+	}
+	return nil
+}
+
+// Loopback says that only this machine reaches the address.
+func (a Address) Loopback() bool {
+	host, _, _ := net.SplitHostPort(string(a))
+	return loopback(host)
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
+}
+
+func (u URL) check() *problem {
+	parsed, err := url.Parse(string(u))
+	if err != nil || parsed.Host == "" || parsed.Scheme != "https" && parsed.Scheme != "http" {
+		return wrong(say("%s — не адрес сайта", "%s is no web address", show(string(u))),
+			say("напишите https:// и имя", "write https:// and a name"))
+	}
+	if parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "" {
+		return wrong(say("в адресе лишнее: имя пользователя, ? или #", "the address holds a user, ? or #"),
+			say("оставьте схему, имя, порт и путь", "leave scheme, name, port and path"))
+	}
+	if parsed.Scheme == "http" && !loopback(parsed.Hostname()) {
+		return wrong(say("пароли ушли бы по сети открыто", "passwords would cross the network in the clear"),
+			say("напишите https://; http:// годится только для 127.0.0.1", "write https://; http:// serves for 127.0.0.1 only"))
+	}
+	return nil
+}
+
+func (p URLPath) check() *problem {
+	if !strings.HasPrefix(string(p), "/") || strings.ContainsAny(string(p), " ?#{}") || strings.Contains(string(p), "//") || len(p) < 2 {
+		return wrong(say("%s — не путь", "%s is no path", show(string(p))), say("напишите, например, /events/mosru", "write, for example, /events/mosru"))
+	}
+	for _, taken := range []string{"/healthz", "/readyz", "/metrics"} {
+		if string(p) == taken {
+			return wrong(say("путь %s занят", "the path %s is taken", taken), say("выберите другой", "choose another"))
+		}
+	}
+	return nil
+}
+
+// check is a first look only; the LDAP server parses a DN by RFC 4514.
+func (d DN) check() *problem {
+	for part := range strings.SplitSeq(strings.ReplaceAll(string(d), `\,`, ""), ",") {
+		kind, value, ok := strings.Cut(part, "=")
+		kind = strings.TrimSpace(kind)
+		odd := strings.ContainsFunc(kind, func(r rune) bool {
+			return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '.'
+		})
+		if !ok || kind == "" || odd || strings.TrimSpace(value) == "" {
+			return wrong(say("%s — не отличительное имя (DN)", "%s is no distinguished name", show(string(d))),
+				say("напишите, например, dc=school,dc=example", "write, for example, dc=school,dc=example"))
+		}
+	}
+	return nil
+}
+
+func (z Zone) check() *problem {
+	if _, err := time.LoadLocation(string(z)); err != nil || z == "" || z == "Local" {
+		return wrong(say("часового пояса %s нет", "there is no time zone %s", show(string(z))),
+			say("напишите, например, Europe/Moscow", "write, for example, Europe/Moscow"))
+	}
+	return nil
+}
+
+// Location gives the zone, UTC if it is none.
+func (z Zone) Location() *time.Location {
+	at, err := time.LoadLocation(string(z))
+	if err != nil {
+		return time.UTC
+	}
+	return at
+}
+
+// parseDuration is time.ParseDuration with whole days: "30d".
+func parseDuration(s string) (time.Duration, bool) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
+			return time.Duration(n) * 24 * time.Hour, true
+		}
+		return 0, false
+	}
+	d, err := time.ParseDuration(s)
+	return d, err == nil
+}
+
+// parseBool takes the words of YAML 1.1, which people write.
+func parseBool(s string) (value, ok bool) {
+	switch strings.ToLower(s) {
+	case "true", "yes", "on":
+		return true, true
+	case "false", "no", "off":
+		return false, true
+	}
+	return false, false
+}
+
+// parseRange reads a network or a single address.
+func parseRange(s string) (netip.Prefix, *problem) {
+	remedy := say("напишите сеть \"10.1.2.0/24\" или один адрес \"10.1.2.3\"", `write a network "10.1.2.0/24" or one address "10.1.2.3"`)
+	if ip, err := netip.ParseAddr(s); err == nil && ip.Zone() == "" {
+		ip = ip.Unmap()
+		return netip.PrefixFrom(ip, ip.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		return p, wrong(say("%s — не сеть и не адрес", "%s is neither a network nor an address", show(s)), remedy)
+	}
+	if p.Addr().Is4In6() {
+		return p, wrong(say("%s — адрес IPv4, записанный как IPv6", "%s is an IPv4 address written as IPv6", show(s)), remedy)
+	}
+	if m := p.Masked(); m != p {
+		return p, wrong(say("у сети %s лишние биты в адресе", "the network %s has bits beyond its mask", show(s)),
+			say("вы имели в виду %s?", "did you mean %s?", m))
+	}
+	return p, nil
+}

@@ -1,0 +1,277 @@
+package config
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"schoolbridge/internal/policy"
+)
+
+// resolve finishes the paths that start at the state folder.
+func (d *decoder) resolve(c *Config) {
+	c.Store.Path = Path(absolute(string(c.State), string(c.Store.Path)))
+	c.Store.KeysetFile = Path(absolute(string(c.State), string(c.Store.KeysetFile)))
+	if c.Store.Path == c.Store.KeysetFile {
+		d.faultAt("store.keyset_file", wrong(say("ключи и база — один и тот же файл", "keys and database are one file"), say("назовите два файла", "name two files")))
+	}
+}
+
+// whole checks what no option shows alone.
+func (d *decoder) whole(c *Config) {
+	d.mosru(c)
+	d.certificate(c)
+	d.listeners(c)
+	d.ldap(c)
+	d.radius(c)
+	d.policy(c)
+	d.auth(c)
+}
+
+func (d *decoder) mosru(c *Config) {
+	if c.Mosru.ClientSecretFile == "" && c.Mosru.ClientID != "" {
+		d.warn("mosru", wrong(say("client_secret_file не указан: mos.ru увидит клиента без секрета", "client_secret_file is not set: mos.ru sees a client without a secret"),
+			say("укажите файл с секретом из договора с mos.ru", "name the file with the secret of your agreement with mos.ru")))
+	}
+	e := c.Mosru.Events
+	all := []struct {
+		key   string
+		given bool
+	}{{"issuer", e.Issuer != ""}, {"audience", e.Audience != ""}, {"keys_file", e.KeysFile != "" || d.nodes["mosru.events.keys_file"] != nil}}
+	if !all[0].given && !all[1].given && !all[2].given {
+		return
+	}
+	for _, part := range all {
+		if !part.given {
+			d.faultAt("mosru.events."+part.key, wrong(say("событиям mos.ru нужны issuer, audience и keys_file вместе", "mos.ru's events need issuer, audience and keys_file together"),
+				say("добавьте %s или уберите остальные", "add %s or remove the others", part.key)))
+		}
+	}
+}
+
+// certificate loads the pair as the daemon will.
+func (d *decoder) certificate(c *Config) {
+	cert, key := c.TLS.CertificateFile, c.TLS.KeyFile
+	written := d.nodes["tls.certificate_file"] != nil || d.nodes["tls.key_file"] != nil
+	needed := "ldap.listen_tls"
+	if len(c.LDAP.ListenTLS) == 0 {
+		needed = "radius.radsec"
+	}
+	switch {
+	case !written && len(c.LDAP.ListenTLS)+len(c.RADIUS.RadSec) > 0:
+		d.faultAt(needed, wrong(say("для TLS нет сертификата", "there is no certificate for TLS"), say("укажите tls.certificate_file и tls.key_file", "set tls.certificate_file and tls.key_file")))
+	case !written && len(c.LDAP.Listen) > 0 && c.LDAP.PlainBind == "never":
+		d.faultAt("ldap.listen", wrong(say("без сертификата здесь никто не войдёт: StartTLS невозможен, а plain_bind: never", "without a certificate nobody can sign in here: no StartTLS, and plain_bind is never"), say("укажите tls.certificate_file и tls.key_file", "set tls.certificate_file and tls.key_file")))
+	case written && (d.nodes["tls.certificate_file"] == nil || d.nodes["tls.key_file"] == nil):
+		d.faultAt("tls", wrong(say("сертификат и ключ указывают вместе", "certificate and key come together"), say("добавьте второй файл", "add the other file")))
+	case written && !d.faulty("tls."):
+		pair, err := tls.LoadX509KeyPair(string(cert), string(key))
+		if err != nil {
+			d.faultAt("tls.certificate_file", wrong(say("сертификат и ключ не подходят: %v", "certificate and key do not work: %v", err),
+				say("нужны PEM-файлы: сертификат сервера с цепочкой и его ключ", "PEM files are needed: the server's certificate with its chain, and its key")))
+			return
+		}
+		d.validity(pair.Leaf.NotBefore, pair.Leaf.NotAfter)
+	}
+}
+
+func (d *decoder) validity(from, to time.Time) {
+	now := time.Now()
+	const soon = 14 * 24 * time.Hour
+	remedy := say("выпустите новый; замена подхватывается без остановки (reload)", "issue a new one; a reload takes it without a stop")
+	switch {
+	case now.Before(from):
+		d.warn("tls.certificate_file", wrong(say("сертификат действует только с %s", "the certificate is valid from %s only", from.Format(time.DateOnly)), say("проверьте часы", "look at the clock")))
+	case now.After(to):
+		d.warn("tls.certificate_file", wrong(say("сертификат истёк %s", "the certificate ended on %s", to.Format(time.DateOnly)), remedy))
+	case to.Sub(now) < soon:
+		d.warn("tls.certificate_file", wrong(say("сертификат истекает %s", "the certificate ends on %s", to.Format(time.DateOnly)), remedy))
+	}
+}
+
+// faulty says whether a fault (not a warning) was noted below a prefix.
+func (d *decoder) faulty(prefix string) bool {
+	for _, f := range d.faults {
+		if !f.Warning && strings.HasPrefix(f.Path, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// listeners finds the same address used twice, and a daemon that nobody can ask.
+func (d *decoder) listeners(c *Config) {
+	seen := map[string]string{}
+	use := func(network, path string, list []Address) {
+		for i, a := range list {
+			here := fmt.Sprintf("%s[%d]", path, i)
+			if first, again := seen[network+string(a)]; again {
+				if !strings.HasPrefix(first, path+"[") { // within one list it is told already
+					d.faultAt(here, wrong(say("адрес %s уже занят: %s", "the address %s is taken by %s", string(a), first), say("выберите другой порт", "choose another port")))
+				}
+				continue
+			}
+			seen[network+string(a)] = here
+		}
+	}
+	use("tcp ", "ldap.listen", c.LDAP.Listen)
+	use("tcp ", "ldap.listen_tls", c.LDAP.ListenTLS)
+	use("tcp ", "radius.radsec", c.RADIUS.RadSec)
+	use("udp ", "radius.authentication", c.RADIUS.Authentication)
+	use("udp ", "radius.accounting", c.RADIUS.Accounting)
+	if first, again := seen["tcp "+string(c.Web.Listen)]; again {
+		at := d.near("web.listen")
+		if at == nil { // the default is in the way
+			at = d.near(first)
+		}
+		d.fault(at, "web.listen", wrong(say("адрес %s уже занят: %s", "the address %s is taken by %s", string(c.Web.Listen), first), say("выберите другой порт", "choose another port")))
+	}
+	if len(seen) == 0 {
+		d.warn("", wrong(say("служба никого не слушает: нет ни ldap.listen, ни ldap.listen_tls, ни radius.authentication, ни radius.radsec", "the daemon listens to nobody: none of ldap.listen, ldap.listen_tls, radius.authentication, radius.radsec is set"),
+			say("включите то, что нужно школе", "switch on what the school needs")))
+	}
+}
+
+func (d *decoder) ldap(c *Config) {
+	if c.LDAP.Base == "" && len(c.LDAP.Listen)+len(c.LDAP.ListenTLS) > 0 {
+		d.faultAt("ldap.base", wrong(say("LDAP включён, а корня каталога нет", "LDAP is on and has no base"), d.example("ldap.base")))
+	}
+	if c.LDAP.PlainBind == "always" {
+		d.warn("ldap.plain_bind", wrong(say("пароли пойдут по сети открыто", "passwords will cross the network in the clear"), say("по возможности never, а клиентам — LDAPS или StartTLS", "never where possible, and LDAPS or StartTLS for the clients")))
+	}
+	if c.LDAP.Limits.PerSource > c.LDAP.Limits.Connections {
+		d.faultAt("ldap.limits.per_source", wrong(say("с одного адреса разрешено больше соединений, чем всего", "one source may hold more connections than there are"), say("не больше %d", "at most %d", c.LDAP.Limits.Connections)))
+	}
+	seen := map[string]int{}
+	for i, s := range c.LDAP.Services {
+		path := fmt.Sprintf("ldap.services[%d].dn", i)
+		dn, base := strings.ToLower(string(s.DN)), strings.ToLower(string(c.LDAP.Base))
+		d.once(seen, dn, path)
+		if s.DN != "" && base != "" && !strings.HasSuffix(dn, ","+base) {
+			d.faultAt(path, wrong(say("служебная учётная запись не под корнем %s", "the service account is not below the base %s", string(c.LDAP.Base)), say("напишите, например, cn=reader,ou=services,%s", "write, for example, cn=reader,ou=services,%s", string(c.LDAP.Base))))
+		}
+		if len(s.Schools) > 1 {
+			for j, id := range s.Schools {
+				if id == "any" {
+					d.faultAt(fmt.Sprintf("ldap.services[%d].schools[%d]", i, j), wrong(say("any уже значит все школы", "any means all schools already"), say("оставьте any одно или уберите его", "leave any alone or remove it")))
+				}
+			}
+		}
+	}
+}
+
+// once faults the second use of a name in a list of sections.
+func (d *decoder) once(seen map[string]int, name, path string) {
+	if line, again := seen[name]; again && name != "" {
+		d.faultAt(path, wrong(say("%s уже есть в строке %d", "%s is already in line %d", show(name), line), say("имена не повторяются", "names are unique")))
+	}
+	if n := d.near(path); n != nil {
+		seen[name] = n.Line
+	}
+}
+
+func (d *decoder) radius(c *Config) {
+	names, ranges := map[string]int{}, map[string]int{}
+	for i, client := range c.RADIUS.Clients {
+		path := fmt.Sprintf("radius.clients[%d]", i)
+		d.once(names, client.Name, path+".name")
+		if client.Range.IsValid() {
+			d.once(ranges, client.Range.String(), path+".range")
+		}
+		if client.MessageAuthenticator == "optional" {
+			d.warn(path+".message_authenticator", wrong(say("без Message-Authenticator ответы можно подделать (Blast-RADIUS, CVE-2024-3596)", "without Message-Authenticator replies can be forged (Blast-RADIUS, CVE-2024-3596)"),
+				say("только для старых устройств; обновите их и верните required", "for old devices only; update them and go back to required")))
+		}
+		d.weak(path+".secret_file", client)
+	}
+	if len(c.RADIUS.Authentication)+len(c.RADIUS.RadSec) > 0 && len(c.RADIUS.Clients) == 0 && !d.faulty("radius.clients") {
+		d.warn("radius", wrong(say("RADIUS включён, а точек доступа нет: все пакеты будут отброшены", "RADIUS is on and has no clients: every packet will be dropped"), say("добавьте radius.clients", "add radius.clients")))
+	}
+}
+
+// weak warns about a shared secret that can be guessed from captured packets.
+func (d *decoder) weak(path string, client Client) {
+	const enough = 16
+	if d.faulty(path) { // it may be a pipe, which must not be opened
+		return
+	}
+	secret, err := ReadSecret(client.SecretFile)
+	if err != nil || len(secret) >= enough || client.Range.IsValid() && client.Range.Addr().IsLoopback() {
+		return
+	}
+	d.warn(path, wrong(say("секрет короче %d знаков: его подбирают по перехваченным пакетам", "the secret is shorter than %d characters: it can be guessed from captured packets", enough),
+		say("openssl rand -hex 16 даёт хороший", "openssl rand -hex 16 makes a good one")))
+}
+
+func (d *decoder) policy(c *Config) {
+	seen := map[string]int{}
+	var nas []string
+	for _, client := range c.RADIUS.Clients {
+		nas = append(nas, client.Name)
+	}
+	for _, s := range c.LDAP.Services {
+		nas = append(nas, string(s.DN))
+	}
+	for i, r := range c.Policy.Rules {
+		d.once(seen, r.Name, fmt.Sprintf("policy.rules[%d].name", i))
+		for j, name := range r.NAS {
+			if !slices.Contains(nas, name) {
+				remedy := say("имена — это radius.clients[].name и ldap.services[].dn", "names are those of radius.clients[].name and ldap.services[].dn")
+				if near := nearest(name, nas); near != "" {
+					remedy = say("вы имели в виду %s?", "did you mean %s?", near)
+				}
+				d.faultAt(fmt.Sprintf("policy.rules[%d].nas[%d]", i, j), wrong(say("устройства %s в настройках нет", "no device is named %s here", show(name)), remedy))
+			}
+		}
+	}
+	if _, err := c.Policy.Compile(); err != nil {
+		d.compileFaults(err)
+	}
+}
+
+// compileFaults gives the policy's own objections their lines, where nothing
+// was said about the option yet.
+func (d *decoder) compileFaults(err error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			d.compileFaults(e)
+		}
+		return
+	}
+	var f *policy.Fault
+	if !errors.As(err, &f) {
+		d.faultAt("policy.rules", wrong(say("таблица не принята: %v", "the table is refused: %v", err), say("исправьте правило", "mend the rule")))
+		return
+	}
+	path := fmt.Sprintf("policy.rules[%d].%s", f.Index, f.Field)
+	if d.faulty(path) {
+		return
+	}
+	d.faultAt(path, wrong(say("правило не принято: %s", "the rule is refused: %s", f.Text), say("исправьте правило; все ключи описывает config reference", "mend the rule; config reference explains every key")))
+}
+
+// Compile makes the table of policy, the default one where no rule is written.
+func (p Policy) Compile() (*policy.Table, error) {
+	if len(p.Rules) == 0 {
+		return policy.Compile(policy.Default(), p.TimeZone.Location())
+	}
+	rules := make([]policy.Rule, len(p.Rules))
+	for i, r := range p.Rules {
+		rules[i] = policy.Rule{Name: r.Name, Roles: r.Roles, Channels: r.Channels, Schools: r.Schools, NAS: r.NAS, SSIDs: r.SSIDs,
+			Hours: r.Hours, Allow: r.Allow, VLAN: r.VLAN, Session: r.Session, Filter: r.Filter}
+	}
+	return policy.Compile(rules, p.TimeZone.Location())
+}
+
+func (d *decoder) auth(c *Config) {
+	if c.Auth.ConfirmationWithoutEvents > c.Auth.Confirmation {
+		d.faultAt("auth.confirmation_without_events", wrong(say("без событий подтверждение живёт дольше, чем с ними", "without events a confirmation lives longer than with them"),
+			say("не больше auth.confirmation", "at most auth.confirmation")))
+	}
+	if len(c.RADIUS.Authentication)+len(c.RADIUS.RadSec) > 0 && c.Mosru.Timeout > 2500*time.Millisecond {
+		d.warn("mosru.timeout", wrong(say("Wi-Fi ждёт ответа 3 с: при медленном mos.ru вход сорвётся", "Wi-Fi waits 3 s for an answer: with a slow mos.ru sign-ins will fail"), say("не больше 2500ms", "at most 2500ms")))
+	}
+}
