@@ -167,6 +167,7 @@ func TestEventDuringASlowCall(t *testing.T) {
 		t.Errorf("%d calls, %d saved verifiers", w.calls(), w.saves)
 	}
 	w.want(w.sign("orlovami", "Neu-2026", "d"), identity.Accepted, identity.ReasonConfirmed)
+	w.settled()
 	w.want(w.sign("orlovami", right, "d"), identity.Rejected, identity.ReasonKnownBad)
 	w.change(func() { w.fail, w.during = identity.ErrUnreachable, nil })
 	w.pass(time.Hour)

@@ -28,9 +28,21 @@ type Authenticator struct {
 	// down is whether mos.ru was unreachable when it was last asked.
 	down atomic.Bool
 
-	life context.Context
-	end  context.CancelFunc
-	work sync.WaitGroup
+	life   context.Context
+	end    context.CancelFunc
+	work   sync.WaitGroup
+	gate   sync.Mutex // orders work.Add before Close's Wait
+	closed bool
+}
+
+// begin announces work that Close waits for; not after Close began.
+func (a *Authenticator) begin() bool {
+	a.gate.Lock()
+	defer a.gate.Unlock()
+	if !a.closed {
+		a.work.Add(1)
+	}
+	return !a.closed
 }
 
 // New makes an Authenticator.
@@ -57,8 +69,12 @@ func New(o Options) (*Authenticator, error) {
 }
 
 // Close waits for the calls and writes under way. At ctx's end it cuts them
-// short and answers ctx's error.
+// short and answers ctx's error. Sign-ins that need mos.ru are unavailable
+// from then on.
 func (a *Authenticator) Close(ctx context.Context) error {
+	a.gate.Lock()
+	a.closed = true
+	a.gate.Unlock()
 	done := make(chan struct{})
 	go func() { a.work.Wait(); close(done) }()
 	select {

@@ -16,7 +16,7 @@ import (
 
 // world is everything around an Authenticator, in memory and under one lock.
 type world struct {
-	t  *testing.T
+	t  testing.TB
 	mu sync.Mutex
 
 	now       time.Time
@@ -156,7 +156,7 @@ func date(s string) person.Date {
 	return d
 }
 
-func newWorld(t *testing.T, options ...func(*Options)) *world {
+func newWorld(t testing.TB, options ...func(*Options)) *world {
 	t.Helper()
 	table, err := policy.Compile(policy.Default(), time.FixedZone("MSK", 3*3600))
 	if err != nil {

@@ -61,9 +61,13 @@ func (a *Authenticator) fly(ctx context.Context, e *directory.Entry, t *try, m m
 				a.flights.mu.Unlock()
 				return result{reason: reason}
 			}
+			if !a.begin() {
+				a.flights.mu.Unlock()
+				a.guard.settle(t, m, answerNone, a.opt.Now())
+				return result{reason: identity.ReasonOverload}
+			}
 			f, mine = &flight{epoch: e.Epoch, done: make(chan struct{})}, true
 			a.flights.of[k] = f
-			a.work.Add(1)
 		}
 		a.flights.mu.Unlock()
 		if mine {

@@ -290,5 +290,6 @@ func TestCloseCutsShort(t *testing.T) {
 		if err := w.Close(ctx); err != context.DeadlineExceeded {
 			t.Error(err)
 		}
+		w.want(w.sign("belovas", right, "d"), identity.Unavailable, identity.ReasonOverload)
 	})
 }

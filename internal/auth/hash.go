@@ -10,7 +10,8 @@ import (
 	"unicode/utf16"
 
 	"golang.org/x/crypto/argon2"
-	"golang.org/x/crypto/md4" //nolint:staticcheck // the NT hash is MD4 by definition
+	//lint:ignore SA1019 the NT hash is MD4 by definition
+	"golang.org/x/crypto/md4"
 
 	"schoolbridge/internal/identity"
 )

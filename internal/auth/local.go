@@ -118,7 +118,10 @@ func (a *Authenticator) keep(e *directory.Entry, proof identity.Password, asked 
 		a.metrics.dropped.Inc()
 		return
 	}
-	a.work.Add(1)
+	if !a.begin() {
+		<-a.saver.slots
+		return
+	}
 	go func() {
 		defer a.work.Done()
 		defer func() { <-a.saver.slots }()
