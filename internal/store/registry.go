@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"schoolbridge/internal/person"
+	exports "schoolbridge/provision/registry"
 )
 
 // Registry takes what registry import found.
@@ -19,21 +20,14 @@ type Registry struct{ db *DB }
 // Registry gives the registries for import.
 func (db *DB) Registry() *Registry { return &Registry{db} }
 
-// Row is one record of a registry with what import knows it by.
-type Row struct {
-	Key    string // stable within the registry; it may hold a name, and is not stored in clear on a card
-	Digest []byte // of the row as exported
-	Record any    // person.School, person.Employment, person.Enrolment or person.Card
-}
+// Row and Chunk are what an import hands over; importing the nouns of
+// provision/registry is the one exception to the store's knowing no room.
+type (
+	Row   = exports.Row
+	Chunk = exports.Chunk
+)
 
-// Chunk is what one call of Apply stores. Several thousand rows at once are
-// twice as fast as one thousand.
-type Chunk struct {
-	Kind person.RecordKind // zero: schools
-	Rows []Row             // new or changed
-	Gone []string          // keys of rows that left the registry
-	Day  person.Date       // the day since which they are gone
-}
+var _ exports.Records = (*Registry)(nil)
 
 // Digests gives the key and digest of every live row of a registry (kind
 // zero: schools), in one snapshot.
