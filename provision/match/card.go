@@ -1,0 +1,70 @@
+package match
+
+import "schoolbridge/internal/person"
+
+// cardCandidate is a card's row with the profile's ФИО.
+type cardCandidate struct {
+	row       int
+	sameSNILS bool
+	contact   contact
+	owner     owner
+}
+
+func (k *cardCandidate) fits() bool { return k.sameSNILS || k.contact == contactEqual }
+
+type cardResult struct {
+	fits   []cardCandidate // rule 3 holds, whoever they are bound to
+	alone  []cardCandidate // ФИО equal and nothing else
+	misses []finding
+}
+
+func (r *cardRow) ref() person.RecordRef {
+	return person.RecordRef{Kind: person.RecordCard, ID: r.Child}
+}
+
+// cardRule is rule 3, one card at a time: ФИО equal and confirmed СНИЛС, phone
+// or e-mail equal.
+func (c *candidate) cardRule() cardResult {
+	var r cardResult
+	for _, i := range c.ix.cardsByFIO[c.fio] {
+		row := &c.ix.cards[i]
+		k := cardCandidate{row: i, sameSNILS: c.snils != "" && row.snils == c.snils,
+			contact: c.contact(row.phones, row.emails), owner: c.b.card(c.ix, row, c.p.Subject)}
+		if k.fits() {
+			r.fits = append(r.fits, k)
+			continue
+		}
+		r.alone = append(r.alone, k)
+		if k.contact == contactUnverified {
+			r.misses = append(r.misses, miss(ContactNotVerified, Manual, row.ref(),
+				"карточка ребёнка %s: совпал только контакт, который mos.ru не подтвердил", row.Child))
+		}
+	}
+	return r
+}
+
+// cardNotes are what is reported of cards beside a match. left are the
+// children whose cards were left alone or linked.
+func (c *candidate) cardNotes(linked []cardCandidate, r cardResult) []finding {
+	var found []finding
+	bySNILS, fitting := map[person.RecordID]bool{}, map[person.RecordID]bool{}
+	for _, k := range r.fits {
+		child := c.ix.cards[k.row].Child
+		fitting[child] = true
+		bySNILS[child] = bySNILS[child] || k.sameSNILS
+	}
+	for _, k := range linked {
+		row := &c.ix.cards[k.row]
+		if !bySNILS[row.Child] && c.snils != "" && row.snils != "" {
+			found = append(found, beside(CardSNILSMismatch, string(row.Child),
+				"карточка ребёнка %s: родитель найден по контакту, но СНИЛС в карточке другой", row.Child))
+		}
+	}
+	for _, k := range r.alone {
+		if child := c.ix.cards[k.row].Child; !fitting[child] {
+			found = append(found, beside(ParentRoleNotLinked, string(child),
+				"карточка ребёнка %s: ФИО совпадает, но ни СНИЛС, ни телефон, ни почта не совпали", child))
+		}
+	}
+	return found
+}

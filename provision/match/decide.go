@@ -1,0 +1,218 @@
+package match
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"schoolbridge/internal/person"
+)
+
+// candidate is one profile in its normal form, and what it is held against.
+type candidate struct {
+	ix    *Index
+	b     *Bindings
+	p     person.Profile
+	today person.Date
+
+	fio    string
+	snils  person.SNILS // confirmed and valid, or ""
+	phones []person.Phone
+	emails []person.Email
+}
+
+// contact says how the contacts of a row and of the profile agree.
+type contact uint8
+
+const (
+	contactNone       contact = iota
+	contactUnverified         // equal, but mos.ru has not verified it
+	contactEqual
+)
+
+func (c *candidate) contact(phones []person.Phone, emails []person.Email) contact {
+	result := contactNone
+	if slices.ContainsFunc(phones, func(p person.Phone) bool { return slices.Contains(c.phones, p) }) {
+		if c.p.PhoneVerified {
+			return contactEqual
+		}
+		result = contactUnverified
+	}
+	if slices.ContainsFunc(emails, func(e person.Email) bool { return slices.Contains(c.emails, e) }) {
+		if c.p.EmailVerified {
+			return contactEqual
+		}
+		result = contactUnverified
+	}
+	return result
+}
+
+// finding is a problem with what it is about.
+type finding struct {
+	problem  Problem
+	decision Decision // NoMatch or Manual; "" for what is reported beside a match
+	refs     []person.RecordRef
+	reason   string
+}
+
+func miss(code Code, d Decision, ref person.RecordRef, format string, args ...any) finding {
+	return finding{Problem{Code: code}, d, []person.RecordRef{ref}, fmt.Sprintf(format, args...)}
+}
+
+func beside(code Code, arg, format string, args ...any) finding {
+	return finding{problem: Problem{code, arg}, reason: fmt.Sprintf(format, args...)}
+}
+
+// Decide holds one profile against the registries. It changes nothing: whoever
+// acts on a match notes it with Bindings.Bind.
+func Decide(ix *Index, b *Bindings, p person.Profile, today person.Date) Verdict {
+	c := &candidate{ix: ix, b: b, p: p, today: today, phones: person.Phones(p.Phone), emails: person.Emails(p.Email)}
+	c.fio, _ = person.NormalFIO(person.JoinFIO(p.Last, p.First, p.Middle))
+	if p.SNILSConfirmed {
+		c.snils, _ = person.ParseSNILS(p.SNILS)
+	}
+	staff := c.staffRule()
+	pupils, cards := c.pupilRule(), c.cardRule()
+	pupil, parent, unclear := c.pupilOrParent(pupils, cards)
+
+	v := Verdict{Subject: p.Subject, Login: p.Login}
+	if !staff.matched() && pupil == nil && len(parent) == 0 {
+		misses := slices.Concat(staff.misses, pupils.misses, cards.misses, unclear)
+		if len(misses) == 0 {
+			misses = []finding{c.nobody(cards)}
+		}
+		c.refuse(&v, misses)
+		return v
+	}
+	m := &matched{staff: staff, pupil: pupil, parent: parent}
+	c.accept(&v, m, cards)
+	if !staff.matched() && pupil == nil {
+		// The teacher-parent must learn why the staff role is missing.
+		c.report(&v, slices.DeleteFunc(staff.misses, func(f finding) bool {
+			return f.problem.Code != SNILSMismatch && f.problem.Code != SNILSNotConfirmed && f.problem.Code != MultiSNILSNotConfirmed
+		}))
+	} else {
+		c.provision(&v, m, pupils)
+	}
+	v.tidy(c.ix)
+	return v
+}
+
+func (c *candidate) nobody(cards cardResult) finding {
+	f := finding{problem: Problem{Code: NoSuchAccount}, decision: NoMatch,
+		reason: "ни в одном реестре нет человека с таким ФИО или СНИЛС"}
+	if len(cards.alone) > 0 {
+		f.reason = fmt.Sprintf("ФИО есть только в карточке ребёнка %s, но ни СНИЛС, ни телефон, ни почта не совпали",
+			c.ix.cards[cards.alone[0].row].Child)
+	}
+	return f
+}
+
+// matched is what the rules came to for one person.
+type matched struct {
+	staff  staffResult
+	pupil  *pupilCandidate
+	parent []cardCandidate
+}
+
+// accept gives the roles, the records and what is reported beside a match.
+func (c *candidate) accept(v *Verdict, m *matched, cards cardResult) {
+	v.Decision = Match
+	v.Provision.Kind = ProvisionNone
+	mixed := false
+	if m.staff.matched() {
+		for _, i := range m.staff.active {
+			row := &c.ix.staff[i]
+			mixed = mixed || row.mixed
+			v.grant(Role{Role: person.RoleStaff, School: c.ix.schoolText(row.School)}, row.ref(),
+				"запись Кадров %s: ФИО и подтверждённый СНИЛС совпали", row.ID)
+		}
+		c.report(v, c.duplicates())
+	}
+	if m.pupil != nil {
+		row := &c.ix.pupils[m.pupil.target]
+		mixed = mixed || m.pupil.mixed
+		v.grant(Role{Role: person.RolePupil, School: c.ix.schoolText(row.School)}, row.ref(),
+			"запись Контингента %s: ФИО и контакт совпали", row.ID)
+	}
+	for _, k := range m.parent {
+		row := &c.ix.cards[k.row]
+		mixed = mixed || row.mixed
+		how := "контакт"
+		if k.sameSNILS {
+			how = "СНИЛС"
+		}
+		v.grant(Role{Role: person.RoleParent, Child: row.Child}, row.ref(),
+			"карточка ребёнка %s: ФИО и %s родителя совпали", row.Child, how)
+	}
+	c.report(v, c.cardNotes(m.parent, cards))
+	if mixed {
+		c.report(v, []finding{beside(RegistryMixedScript, "", "в реестре ФИО записано с латинскими буквами вместо русских: исправьте запись")})
+	}
+}
+
+// grant adds a role and its record.
+func (v *Verdict) grant(r Role, ref person.RecordRef, format string, args ...any) {
+	if !slices.Contains(v.Roles, r) {
+		v.Roles = append(v.Roles, r)
+	}
+	v.Records = append(v.Records, ref)
+	v.about = append(v.about, ref)
+	v.Reasons = append(v.Reasons, fmt.Sprintf(format, args...))
+}
+
+// report adds problems that leave the decision as it is.
+func (c *candidate) report(v *Verdict, found []finding) {
+	for _, f := range found {
+		v.Problems = append(v.Problems, f.problem)
+		v.Reasons = append(v.Reasons, f.reason)
+		v.about = append(v.about, f.refs...)
+	}
+}
+
+// refuse is a verdict without a match.
+func (c *candidate) refuse(v *Verdict, misses []finding) {
+	v.Decision = NoMatch
+	c.report(v, misses)
+	for _, f := range misses {
+		if f.decision == Manual {
+			v.Decision = Manual
+		}
+		v.Records = append(v.Records, f.refs...)
+	}
+	v.tidy(c.ix)
+}
+
+// tidy orders problems as the table of rules does and records as the files,
+// each once.
+func (v *Verdict) tidy(ix *Index) {
+	slices.SortStableFunc(v.Problems, func(a, b Problem) int { return cmp.Compare(order[a.Code], order[b.Code]) })
+	v.Problems = unique(v.Problems)
+	slices.SortStableFunc(v.Records, func(a, b person.RecordRef) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(ix.place(a), ix.place(b)))
+	})
+	v.Records = unique(v.Records)
+	v.about = unique(append(v.about, v.Records...))
+	v.Reasons = unique(v.Reasons)
+}
+
+// unique leaves out what came before; the lists are short but for hostile
+// registries, so a set is used.
+func unique[T comparable](list []T) []T {
+	seen := make(map[T]bool, len(list))
+	return slices.DeleteFunc(list, func(v T) bool {
+		was := seen[v]
+		seen[v] = true
+		return was
+	})
+}
+
+// list writes record ids for a reason.
+func list(refs []person.RecordRef) string {
+	ids := make([]string, 0, len(refs))
+	for _, r := range refs {
+		ids = append(ids, string(r.ID))
+	}
+	return strings.Join(unique(ids), ", ")
+}

@@ -1,0 +1,81 @@
+package match
+
+import (
+	"fmt"
+	"slices"
+
+	"schoolbridge/internal/person"
+)
+
+// pupilOrParent tells the son from the father of the same name on the same
+// phone. It gives the pupil's record, or the cards, or what is unclear.
+//
+// What is certain about the person comes first (birth date, СНИЛС, an earlier
+// binding of this subject); only then do bindings of others narrow down who is
+// left: whoever was told apart before leaves the other one.
+func (c *candidate) pupilOrParent(pupils pupilResult, cards cardResult) (*pupilCandidate, []cardCandidate, []finding) {
+	fits, kids := pupils.fits, cards.fits
+	if len(fits) > 0 && len(kids) > 0 {
+		switch {
+		case slices.ContainsFunc(fits, func(p pupilCandidate) bool { return p.owner == own || p.certain() }):
+			kids = nil
+		case slices.ContainsFunc(kids, func(k cardCandidate) bool { return k.owner == own || k.sameSNILS }):
+			fits = nil
+		}
+	}
+	left := slices.DeleteFunc(slices.Clone(fits), func(p pupilCandidate) bool { return p.owner == others })
+	leftKids := slices.DeleteFunc(slices.Clone(kids), func(k cardCandidate) bool { return k.owner == others })
+	if c.secondAccount(fits, left) {
+		left, leftKids = nil, nil
+	}
+	if i := slices.IndexFunc(left, func(p pupilCandidate) bool { return p.owner == own }); i >= 0 {
+		left = left[i : i+1]
+	}
+	switch {
+	case len(left) == 1 && len(leftKids) == 0:
+		return &left[0], nil, nil
+	case len(left) == 0 && len(leftKids) > 0:
+		return nil, leftKids, nil
+	case len(left) > 0:
+		return nil, nil, []finding{c.ambiguous(left, leftKids)}
+	}
+	return nil, nil, c.multiple(fits, kids)
+}
+
+// secondAccount says that what is certain about the person points to a record
+// of another subject: this is a second city account of the same pupil, and
+// what is left over is not theirs by elimination.
+func (c *candidate) secondAccount(fits, left []pupilCandidate) bool {
+	return slices.ContainsFunc(fits, func(p pupilCandidate) bool { return p.owner == others && p.certain() }) &&
+		!slices.ContainsFunc(left, func(p pupilCandidate) bool { return p.owner == own || p.certain() })
+}
+
+func (c *candidate) refs(pupils []pupilCandidate, cards []cardCandidate) []person.RecordRef {
+	var refs []person.RecordRef
+	for _, p := range pupils {
+		refs = append(refs, c.ix.pupils[p.target].ref())
+	}
+	for _, k := range cards {
+		refs = append(refs, c.ix.cards[k.row].ref())
+	}
+	return refs
+}
+
+func (c *candidate) ambiguous(pupils []pupilCandidate, cards []cardCandidate) finding {
+	f := finding{problem: Problem{Code: Ambiguous}, decision: Manual, refs: c.refs(pupils, cards)}
+	if len(cards) > 0 {
+		f.reason = fmt.Sprintf("записи %s: ученик и родитель с одним ФИО и контактом, различить нельзя", list(f.refs))
+	} else {
+		f.reason = fmt.Sprintf("записи Контингента %s подходят одинаково", list(f.refs))
+	}
+	return f
+}
+
+func (c *candidate) multiple(pupils []pupilCandidate, cards []cardCandidate) []finding {
+	refs := c.refs(pupils, cards)
+	if len(refs) == 0 {
+		return nil
+	}
+	return []finding{{Problem{Code: MultipleMosruAccounts}, Manual, refs,
+		fmt.Sprintf("запись %s связана с другой учётной записью mos.ru", list(refs))}}
+}

@@ -1,0 +1,181 @@
+// Package match decides who somebody is: it holds what mos.ru says of a person
+// (person.Profile) against the registries and answers with a Verdict: match,
+// no_match or manual, the roles, the problems as codes, and what has to happen
+// in Active Directory.
+//
+// Pure: no I/O beyond the readers it is given, no clock (today is an argument),
+// no logging. The rules are exact: no fuzzy names, no guesses; what the rules
+// cannot tell apart goes to a person.
+//
+//	profile ─► staff   (Кадры: ФИО + confirmed СНИЛС) ─┐
+//	        ─► pupil   (Контингент: ФИО + contact)    ─┼─► roles, near misses ─► provisioning ─► Verdict
+//	        ─► parent  (card: ФИО + СНИЛС or contact) ─┘
+//
+// One matched row silences the near misses of the others. Each rule has its
+// file; Decide joins them; Run goes over many profiles, binding as it goes, and
+// then names those registry persons of whom nobody spoke.
+//
+// Start reading at Decide.
+package match
+
+import (
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+)
+
+// Registry is everything that a decision may look at: a whole export, or a few
+// candidate rows out of the store. The school of a row is the ID of one of
+// Schools, or free text.
+type Registry struct {
+	Schools     []person.School
+	Employments []person.Employment
+	Enrolments  []person.Enrolment
+	Cards       []person.Card
+	AD          []ADAccount
+}
+
+// ADAccount is one account that Active Directory has.
+type ADAccount struct {
+	SAM     string          // sAMAccountName
+	Person  person.RecordID // whose it is by the store's row: a record of any registry; "" is nobody's
+	Enabled bool
+	Display string
+	Teams   string // UPN, or ""
+}
+
+// Decision is what comes of a profile.
+type Decision string
+
+// The decisions.
+const (
+	Match   Decision = "match"    // bind by itself
+	NoMatch Decision = "no_match" // nothing to bind; the data have to be repaired
+	Manual  Decision = "manual"   // a plausible candidate; nothing is bound until a person decides
+)
+
+// Code names a problem. It is stable: curators' lists and explain key on it.
+type Code string
+
+// The problems that a decision can find, in the order in which they are listed.
+const (
+	NoMosruAccount         Code = "NO_MOSRU_ACCOUNT"
+	MultiOrgNoMosru        Code = "MULTI_ORG_NO_MOSRU"
+	SNILSNotConfirmed      Code = "SNILS_NOT_CONFIRMED"
+	MultiSNILSNotConfirmed Code = "MULTI_ORG_SNILS_NOT_CONFIRMED"
+	SNILSMismatch          Code = "SNILS_MISMATCH"
+	KadrySNILSInvalid      Code = "KADRY_SNILS_INVALID"
+	FIOMismatch            Code = "FIO_MISMATCH"
+	KadrySNILSDuplicate    Code = "KADRY_SNILS_DUPLICATE"
+	EmploymentEnded        Code = "EMPLOYMENT_ENDED"
+	EmploymentNotStarted   Code = "EMPLOYMENT_NOT_STARTED"
+	EmploymentDataMissing  Code = "EMPLOYMENT_DATA_MISSING"
+	ContactMismatch        Code = "CONTACT_MISMATCH"
+	ContactNotVerified     Code = "CONTACT_NOT_VERIFIED"
+	DOBMismatch            Code = "DOB_MISMATCH"
+	Ambiguous              Code = "AMBIGUOUS"
+	NotEnrolled            Code = "NOT_ENROLLED"
+	MultipleMosruAccounts  Code = "MULTIPLE_MOSRU_ACCOUNTS"
+	NoSuchAccount          Code = "NO_SUCH_ACCOUNT"
+	ParentRoleNotLinked    Code = "PARENT_ROLE_NOT_LINKED" // (child)
+	CardSNILSMismatch      Code = "CARD_SNILS_MISMATCH"    // (child)
+	RegistryMixedScript    Code = "REGISTRY_MIXED_SCRIPT"
+	LoginDiffers           Code = "LOGIN_DIFFERS"
+	LoginTooLong           Code = "LOGIN_TOO_LONG"
+	LoginNotUsable         Code = "LOGIN_NOT_USABLE"
+	ADNameTaken            Code = "AD_NAME_TAKEN"
+	ADUnowned              Code = "AD_UNOWNED"
+	ADDuplicate            Code = "AD_DUPLICATE" // (name)
+)
+
+// order is the place of each code in a verdict.
+var order = func() map[Code]int {
+	m := map[Code]int{}
+	for i, c := range []Code{
+		NoMosruAccount, MultiOrgNoMosru, SNILSNotConfirmed, MultiSNILSNotConfirmed, SNILSMismatch, KadrySNILSInvalid,
+		FIOMismatch, KadrySNILSDuplicate, EmploymentEnded, EmploymentNotStarted, EmploymentDataMissing, ContactMismatch,
+		ContactNotVerified, DOBMismatch, Ambiguous, NotEnrolled, MultipleMosruAccounts, NoSuchAccount, ParentRoleNotLinked,
+		CardSNILSMismatch, RegistryMixedScript, LoginDiffers, LoginTooLong, LoginNotUsable, ADNameTaken, ADUnowned, ADDuplicate,
+	} {
+		m[c] = i
+	}
+	return m
+}()
+
+// Problem is one finding: a code, perhaps about one child's card or AD name.
+type Problem struct {
+	Code Code
+	Arg  string // the child or the AD name; "" for the codes without one
+}
+
+// String gives CODE or CODE(ARG), as the files and the web show it.
+func (p Problem) String() string {
+	if p.Arg == "" {
+		return string(p.Code)
+	}
+	return string(p.Code) + "(" + p.Arg + ")"
+}
+
+// Role is one role that a match gives.
+type Role struct {
+	Role   person.Role
+	School string          // name, or the registry's free text; staff and pupils
+	Child  person.RecordID // parents
+}
+
+// String gives staff@SCHOOL, pupil@SCHOOL or parent(CHILD).
+func (r Role) String() string {
+	if r.Role == person.RoleParent {
+		return r.Role.String() + "(" + string(r.Child) + ")"
+	}
+	return r.Role.String() + "@" + r.School
+}
+
+// ProvisionKind says what has to happen in Active Directory.
+type ProvisionKind uint8
+
+// What has to happen. The zero value is nothing at all, because nobody matched.
+const (
+	ProvisionNothing ProvisionKind = iota // "-": every manual and no_match
+	ProvisionNone                         // "none": a match without an account, a parent
+	ProvisionCreate                       // "create"
+	ProvisionKeep                         // "keep": bound already
+	ProvisionAdopt                        // "adopt:NAME"
+)
+
+// Provision is what has to happen, and under which name.
+type Provision struct {
+	Kind ProvisionKind
+	SAM  string // adopt: as it stands in AD; create: the sAMAccountName to reserve
+}
+
+// String gives the words of the verdict line.
+func (p Provision) String() string {
+	switch p.Kind {
+	case ProvisionNone:
+		return "none"
+	case ProvisionCreate:
+		return "create"
+	case ProvisionKeep:
+		return "keep"
+	case ProvisionAdopt:
+		return "adopt:" + p.SAM
+	}
+	return "-"
+}
+
+// Verdict is what comes of one profile, or of one registry person without one.
+type Verdict struct {
+	Nobody    bool // a registry person without a mos.ru account: Subject and Login are empty
+	Subject   identity.Subject
+	Login     string
+	Decision  Decision
+	Roles     []Role
+	Problems  []Problem
+	Provision Provision
+	// Records are those matched, to be bound; where nothing matched, those
+	// that the problems are about.
+	Records []person.RecordRef
+	Reasons []string // Russian sentences, one or more a role or problem
+
+	about []person.RecordRef // Records and those of problems reported beside a match
+}

@@ -1,0 +1,244 @@
+package match
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"schoolbridge/internal/person"
+)
+
+// provision says what has to happen in Active Directory for a person with a
+// staff or pupil role: keep what is bound, else adopt what is theirs, else
+// create. What stands in the way of creating makes the verdict manual.
+func (c *candidate) provision(v *Verdict, m *matched, pupils pupilResult) {
+	mine := c.records(m, pupils)
+	logins := c.ezhdLogins(mine)
+	accounts := c.accounts(mine)
+	if len(accounts) > 0 {
+		first := c.preferred(accounts, logins)
+		for _, i := range accounts {
+			if i != first {
+				c.report(v, []finding{beside(ADDuplicate, c.ix.ad[i].SAM,
+					"у человека есть ещё одна учётная запись AD: %s", c.ix.ad[i].SAM)})
+			}
+		}
+		v.Provision = Provision{ProvisionAdopt, c.ix.ad[first].SAM}
+		logins = append(logins, c.ix.ad[first].SAM)
+	}
+	c.loginDiffers(v, logins)
+	if c.b.hasAccount(c.p.Subject) {
+		v.Provision = Provision{Kind: ProvisionKeep}
+		return
+	}
+	if len(accounts) == 0 {
+		c.create(v, logins)
+	}
+}
+
+// records are the person's own in any state: those that ФИО and confirmed
+// СНИЛС, or ФИО and contact say are theirs, and those bound to the subject.
+func (c *candidate) records(m *matched, pupils pupilResult) []person.RecordRef {
+	var mine []person.RecordRef
+	for _, i := range m.staff.same {
+		mine = append(mine, c.ix.staff[i].ref())
+	}
+	for _, p := range pupils.all {
+		// The father's account is not the son's: a record that birth date,
+		// binding or the choice of the parent says is another's stays out.
+		isMatch := m.pupil != nil && m.pupil.target == p.target
+		if !isMatch && (p.contact != contactEqual || p.differsDOB || p.owner == others || len(m.parent) > 0) {
+			continue
+		}
+		for _, i := range p.nodes {
+			mine = append(mine, c.ix.pupils[i].ref())
+		}
+	}
+	for _, k := range m.parent {
+		mine = append(mine, c.ix.cards[k.row].ref())
+	}
+	return unique(append(mine, c.b.bySubject[c.p.Subject]...))
+}
+
+// ezhdLogins gives the ЭЖД logins on the records, as written.
+func (c *candidate) ezhdLogins(mine []person.RecordRef) []string {
+	var logins []string
+	add := func(login string) {
+		if login = strings.TrimSpace(login); login != "" {
+			logins = append(logins, login)
+		}
+	}
+	for _, ref := range mine {
+		switch ref.Kind {
+		case person.RecordEmployment:
+			for _, i := range c.ix.staffByID[ref.ID] {
+				add(c.ix.staff[i].EZHDLogin)
+			}
+		case person.RecordEnrolment:
+			if i, ok := c.ix.pupilByID[ref.ID]; ok {
+				add(c.ix.pupils[i].EZHDLogin)
+			}
+		}
+	}
+	return unique(logins)
+}
+
+// accounts gives the AD accounts that belong to the records, in file order. An
+// ID that Кадры or Контингент know means their record, not a child's card: a
+// parent does not own the child's account.
+func (c *candidate) accounts(mine []person.RecordRef) []int {
+	var all []int
+	for _, ref := range mine {
+		if ref.Kind == person.RecordCard {
+			_, pupil := c.ix.pupilByID[ref.ID]
+			if pupil || len(c.ix.staffByID[ref.ID]) > 0 {
+				continue
+			}
+		}
+		all = append(all, c.ix.adByPerson[ref.ID]...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// preferred is the account named as the mos.ru login, else as an ЭЖД login,
+// else the first in the file.
+func (c *candidate) preferred(accounts []int, ezhd []string) int {
+	for _, name := range append([]string{c.p.Login}, ezhd...) {
+		folded := person.FoldName(name)
+		if folded == "" {
+			continue
+		}
+		for _, i := range accounts {
+			if person.FoldName(c.ix.ad[i].SAM) == folded {
+				return i
+			}
+		}
+	}
+	return accounts[0]
+}
+
+func (c *candidate) loginDiffers(v *Verdict, logins []string) {
+	wanted := person.FoldName(c.p.Login)
+	if wanted == "" {
+		return
+	}
+	for _, l := range logins {
+		if person.FoldName(l) != wanted {
+			c.report(v, []finding{beside(LoginDiffers, "", "логин ЭЖД или AD %s отличается от логина mos.ru; остаются оба", l)})
+			return
+		}
+	}
+}
+
+// create asks whether an account may be made under the mos.ru login.
+func (c *candidate) create(v *Verdict, ezhd []string) {
+	var found []finding
+	wanted := person.FoldName(c.p.Login)
+	usable := usableLogin(c.p.Login)
+	if !usable {
+		found = append(found, beside(LoginNotUsable, "",
+			"логин mos.ru не может быть именем в AD (почта, телефон, СНИЛС или недопустимые знаки): задайте логин на mos.ru"))
+	}
+	if usable {
+		found = append(found, c.taken(wanted)...)
+	}
+	found = append(found, c.unownedEZHD(ezhd)...)
+	if usable && utf8.RuneCountInString(c.p.Login) > person.SAMLimit {
+		c.report(v, []finding{beside(LoginTooLong, "",
+			"логин mos.ru длиннее %d знаков: имя для входа до Windows 2000 будет короче, UPN останется целым", person.SAMLimit)})
+	}
+	if len(found) > 0 {
+		c.withhold(v, found)
+		return
+	}
+	v.Provision = Provision{ProvisionCreate, c.sam()}
+}
+
+func usableLogin(login string) bool {
+	return person.UsableADName(login) == nil && person.Classify(login) == person.ShapeLogin
+}
+
+// taken says who has the wanted name: somebody, an account that nobody claims,
+// or a creation earlier in the run.
+func (c *candidate) taken(wanted string) []finding {
+	var found []finding
+	for _, i := range c.ix.adByName[wanted] {
+		a := c.ix.ad[i]
+		if a.Person == "" {
+			found = append(found, unowned(a))
+			continue
+		}
+		found = append(found, nameTaken(c.p.Login))
+	}
+	for _, i := range c.ix.adByUPN[wanted] {
+		if a := c.ix.ad[i]; a.Person == "" {
+			found = append(found, unowned(a))
+		} else {
+			found = append(found, nameTaken(c.p.Login))
+		}
+	}
+	if s, ok := c.b.names[wanted]; ok && s != c.p.Subject {
+		found = append(found, nameTaken(c.p.Login))
+	}
+	return found
+}
+
+func nameTaken(name string) finding {
+	return beside(ADNameTaken, "", "имя %s в AD занято другим человеком", name)
+}
+
+func unowned(a ADAccount) finding {
+	return beside(ADUnowned, "", "в AD есть учётная запись %s, и неизвестно чья: укажите владельца", a.SAM)
+}
+
+func (c *candidate) unownedEZHD(ezhd []string) []finding {
+	var found []finding
+	for _, l := range ezhd {
+		for _, i := range c.ix.adByName[person.FoldName(l)] {
+			if a := c.ix.ad[i]; a.Person == "" {
+				found = append(found, unowned(a))
+			}
+		}
+	}
+	return found
+}
+
+// withhold turns a match into a manual verdict: nothing is bound and no role
+// is given, and what is reported beside a match only goes with it.
+func (c *candidate) withhold(v *Verdict, found []finding) {
+	v.Decision, v.Roles, v.Provision = Manual, nil, Provision{}
+	v.Problems = slices.DeleteFunc(v.Problems, func(p Problem) bool {
+		switch p.Code {
+		case KadrySNILSDuplicate, ParentRoleNotLinked, CardSNILSMismatch, RegistryMixedScript:
+			return true
+		}
+		return false
+	})
+	c.report(v, found)
+}
+
+// sam is the sAMAccountName to create: the login, or a shortened one that
+// nobody has. It is shortened by a digest, not counted up.
+func (c *candidate) sam() string {
+	login := c.p.Login
+	if utf8.RuneCountInString(login) <= person.SAMLimit {
+		return login
+	}
+	short := strings.TrimRight(login[:person.SAMLimit], ".")
+	for try := 0; c.hasName(short) && try < 64; try++ {
+		digest := sha256.Sum256(fmt.Appendf(nil, "%d %s", try, person.FoldName(login)))
+		tail := strings.ToLower(base32.StdEncoding.EncodeToString(digest[:5]))
+		short = strings.TrimRight(login[:person.SAMLimit-len(tail)-1], ".") + "-" + tail
+	}
+	return short
+}
+
+func (c *candidate) hasName(name string) bool {
+	folded := person.FoldName(name)
+	s, reserved := c.b.names[folded]
+	return len(c.ix.adByName[folded]) > 0 || len(c.ix.adByUPN[folded]) > 0 || reserved && s != c.p.Subject
+}

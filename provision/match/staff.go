@@ -1,0 +1,174 @@
+package match
+
+import (
+	"fmt"
+	"slices"
+
+	"schoolbridge/internal/person"
+)
+
+// employmentState says whether an employment row counts today.
+type employmentState uint8
+
+const (
+	employmentActive employmentState = iota
+	employmentEnded
+	employmentNotStarted
+	employmentIncomplete
+)
+
+// stateOf: an ended row is ended whatever else it lacks; a row without school
+// or start date is incomplete before anything is said about its start.
+func (r *staffRow) stateOf(today person.Date) employmentState {
+	switch {
+	case !r.live(today):
+		return employmentEnded
+	case textKey(string(r.School)) == "" || r.Start.IsZero():
+		return employmentIncomplete
+	case r.Start.After(today):
+		return employmentNotStarted
+	}
+	return employmentActive
+}
+
+// live says that the row has not ended.
+func (r *staffRow) live(today person.Date) bool { return r.End.IsZero() || !r.End.Before(today) }
+
+func (r *staffRow) ref() person.RecordRef {
+	return person.RecordRef{Kind: person.RecordEmployment, ID: r.ID}
+}
+
+// staffResult is what rule 1 finds.
+type staffResult struct {
+	same   []int // ФИО and СНИЛС equal, in any state
+	active []int // those of them that are active
+	taken  bool  // one of them is bound to another subject
+	misses []finding
+}
+
+func (r *staffResult) matched() bool { return len(r.active) > 0 && !r.taken }
+
+// staffRule is rule 1: ФИО equal and confirmed СНИЛС equal. Contacts and birth
+// dates are not looked at.
+func (c *candidate) staffRule() staffResult {
+	var r staffResult
+	rows := c.ix.staffByFIO[c.fio]
+	if c.snils == "" {
+		r.misses = c.notConfirmed(rows)
+		return r
+	}
+	for _, i := range rows {
+		row := &c.ix.staff[i]
+		switch row.snils {
+		case c.snils:
+			r.same = append(r.same, i)
+			c.sameStaff(&r, i)
+		case "":
+			r.misses = append(r.misses, miss(KadrySNILSInvalid, Manual, row.ref(),
+				"запись Кадров %s: ФИО совпадает, но СНИЛС в Кадрах пуст или неверен: исправьте его в Кадрах", row.ID))
+		default:
+			r.misses = append(r.misses, miss(SNILSMismatch, NoMatch, row.ref(),
+				"запись Кадров %s: ФИО совпадает, но СНИЛС на mos.ru и в Кадрах разные: сверьте оба", row.ID))
+		}
+	}
+	if len(r.active) > 0 && r.taken {
+		f := finding{problem: Problem{Code: MultipleMosruAccounts}, decision: Manual}
+		for _, i := range r.active {
+			f.refs = append(f.refs, c.ix.staff[i].ref())
+		}
+		f.reason = fmt.Sprintf("запись Кадров %s связана с другой учётной записью mos.ru", list(f.refs))
+		r.misses = append(r.misses, f)
+	}
+	for _, i := range c.ix.staffBySSN[c.snils] {
+		if row := &c.ix.staff[i]; row.fio != c.fio && row.live(c.today) && len(r.active) == 0 {
+			r.misses = append(r.misses, miss(FIOMismatch, Manual, row.ref(),
+				"запись Кадров %s: СНИЛС совпадает, но ФИО другое: сверьте ФИО на mos.ru и в Кадрах", row.ID))
+		}
+	}
+	return r
+}
+
+// sameStaff sorts a row of the person by its state.
+func (c *candidate) sameStaff(r *staffResult, i int) {
+	row := &c.ix.staff[i]
+	// The rows are one person: a second city account of that person gets
+	// nothing, whichever of the rows the first one is bound to.
+	if whose(c.b.staff, row.ID, c.p.Subject) == others {
+		r.taken = true
+	}
+	switch row.stateOf(c.today) {
+	case employmentActive:
+		r.active = append(r.active, i)
+	case employmentEnded:
+		r.misses = append(r.misses, miss(EmploymentEnded, NoMatch, row.ref(),
+			"запись Кадров %s: работа окончена %s", row.ID, row.End))
+	case employmentNotStarted:
+		r.misses = append(r.misses, miss(EmploymentNotStarted, NoMatch, row.ref(),
+			"запись Кадров %s: работа начнётся %s", row.ID, row.Start))
+	case employmentIncomplete:
+		r.misses = append(r.misses, miss(EmploymentDataMissing, Manual, row.ref(),
+			"запись Кадров %s: не указано место работы или дата приёма", row.ID))
+	}
+}
+
+// notConfirmed tells people without a confirmed СНИЛС that they are looked
+// for in Кадры: one place of work, or several with the same СНИЛС.
+func (c *candidate) notConfirmed(rows []int) []finding {
+	var misses []finding
+	done := map[person.SNILS]bool{}
+	for _, i := range rows {
+		row := &c.ix.staff[i]
+		if row.snils != "" && done[row.snils] {
+			continue
+		}
+		group := []int{i}
+		if row.snils != "" {
+			done[row.snils] = true
+			group = slices.DeleteFunc(slices.Clone(rows), func(j int) bool { return c.ix.staff[j].snils != row.snils })
+		}
+		f := finding{problem: Problem{Code: SNILSNotConfirmed}, decision: NoMatch}
+		for _, j := range group {
+			f.refs = append(f.refs, c.ix.staff[j].ref())
+		}
+		f.reason = fmt.Sprintf("запись Кадров %s: ФИО совпадает, но СНИЛС на mos.ru не подтверждён", list(f.refs))
+		if c.ix.places(group, c.today) > 1 {
+			f.problem.Code = MultiSNILSNotConfirmed
+			f.reason += "; мест работы несколько"
+		}
+		misses = append(misses, f)
+	}
+	return misses
+}
+
+// places counts the distinct schools of the active rows, of all rows where
+// none is active.
+func (ix *Index) places(rows []int, today person.Date) int {
+	active, all := map[string]bool{}, map[string]bool{}
+	for _, i := range rows {
+		row := &ix.staff[i]
+		key := ix.schoolKey(row.School)
+		if key == "" {
+			continue
+		}
+		all[key] = true
+		if row.stateOf(today) == employmentActive {
+			active[key] = true
+		}
+	}
+	if len(active) > 0 {
+		return len(active)
+	}
+	return len(all)
+}
+
+// duplicates finds live rows with the matched person's СНИЛС under another ФИО.
+func (c *candidate) duplicates() []finding {
+	var found []finding
+	for _, i := range c.ix.staffBySSN[c.snils] {
+		if row := &c.ix.staff[i]; row.fio != c.fio && row.live(c.today) {
+			found = append(found, beside(KadrySNILSDuplicate, "",
+				"запись Кадров %s: тот же СНИЛС у другого ФИО: исправьте в Кадрах", row.ID))
+		}
+	}
+	return found
+}
