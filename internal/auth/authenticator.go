@@ -25,8 +25,9 @@ type Authenticator struct {
 	local   localPool
 	saver   saver
 	metrics *metrics
-	// down is whether mos.ru was unreachable when it was last asked.
-	down atomic.Bool
+	// down is when mos.ru was last found unreachable, in Unix ns; 0 once it
+	// answered since.
+	down atomic.Int64
 
 	life   context.Context
 	end    context.CancelFunc
@@ -180,13 +181,17 @@ func (a *Authenticator) refuse(c *identity.Credential, now time.Time, k key, rea
 	if a.guard.reserve(&t, now) != "" {
 		return unavailable(reason)
 	}
-	if a.down.Load() {
+	if now.UnixNano()-a.down.Load() < int64(downFor) {
 		a.guard.settle(&t, m, answerNone, now)
 		return unavailable(reason)
 	}
 	a.guard.settle(&t, m, answerWrong, now)
 	return rejected(reason)
 }
+
+// downFor is for how long mos.ru counts as unreachable after it was found so.
+// A name that nobody has is not asked about, so it cannot find out itself.
+const downFor = 10 * time.Second
 
 // nameKey and personKey are the keys of phantoms.
 func (a *Authenticator) nameKey(name string) (k key) {

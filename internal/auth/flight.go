@@ -115,7 +115,11 @@ func (a *Authenticator) call(k flightKey, f *flight, e *directory.Entry, t try, 
 
 // settle books an answer with the guard, whoever still waits for it.
 func (a *Authenticator) settle(e *directory.Entry, t *try, m marks, r result, now time.Time) {
-	a.down.Store(errors.Is(r.err, identity.ErrUnreachable))
+	if errors.Is(r.err, identity.ErrUnreachable) {
+		a.down.Store(now.UnixNano())
+	} else {
+		a.down.Store(0)
+	}
 	fresh, ok := a.opt.Directory.Get(e.Person)
 	stands := ok && fresh.Epoch == e.Epoch
 	what := answerNone
@@ -128,6 +132,8 @@ func (a *Authenticator) settle(e *directory.Entry, t *try, m marks, r result, no
 		what = answerStale
 	case errors.Is(r.err, identity.ErrLocked):
 		what = answerLocked
+	case errors.Is(r.err, identity.ErrSecondFactor):
+		what = answerFactor
 	}
 	a.guard.settle(t, m, what, now)
 }

@@ -46,7 +46,8 @@ type login struct {
 	failures []time.Time // refusals by mos.ru within the window, in order
 	asking   int         // calls under way
 	guesses  bucket
-	locked   time.Time // mos.ru said locked: not asked before this
+	held     time.Time // mos.ru is not asked before this, because of why
+	why      identity.Reason
 	tags     []tag
 	lastDay  uint32 // day and mark of the last confirmed proof
 	lastMark uint64
@@ -78,8 +79,10 @@ const (
 	ownEvery = time.Minute
 )
 
-// lockedFor is how long a login is not asked about after mos.ru locked it.
-const lockedFor = time.Minute
+// holdFor is how long a login is not asked about after mos.ru locked it or
+// demanded a second factor: a device that retries would prolong the lock, or
+// have a code sent to the person each time.
+const holdFor = time.Minute
 
 func newGuard(o Options) (*guard, error) {
 	g := &guard{o: o, seed: maphash.MakeSeed()}
@@ -144,7 +147,7 @@ func (g *guard) login(t *try, make bool) *login {
 		table.Add(t.key, l)
 	}
 	if l.epoch < t.epoch {
-		l.epoch, l.tags, l.lastDay, l.locked = t.epoch, nil, 0, time.Time{}
+		l.epoch, l.tags, l.lastDay, l.held = t.epoch, nil, 0, time.Time{}
 	}
 	return l
 }
@@ -193,8 +196,8 @@ func (g *guard) reserve(t *try, now time.Time) identity.Reason {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l := g.login(t, true)
-	if now.Before(l.locked) {
-		return identity.ReasonUpstreamLocked
+	if now.Before(l.held) {
+		return l.why
 	}
 	l.trim(now.Add(-g.o.LoginWindow))
 	left := g.o.LoginFailures - len(l.failures) - l.asking
@@ -220,6 +223,7 @@ const (
 	answerStale                // refused, but the credential changed meanwhile: it counts, and is not remembered
 	answerRight                // confirmed, and still believed
 	answerLocked               // mos.ru locked the account
+	answerFactor               // mos.ru demands a second factor
 )
 
 // settle gives back what reserve took and books the answer.
@@ -230,7 +234,9 @@ func (g *guard) settle(t *try, m marks, what answer, now time.Time) {
 	l.asking = max(l.asking-1, 0)
 	switch what {
 	case answerLocked:
-		l.locked = now.Add(lockedFor)
+		l.held, l.why = now.Add(holdFor), identity.ReasonUpstreamLocked
+	case answerFactor:
+		l.held, l.why = now.Add(holdFor), identity.ReasonSecondFactor
 	case answerWrong, answerStale:
 		l.failures = append(l.failures, now)
 		if what == answerWrong && l.epoch == t.epoch && l.refused(m, now) {

@@ -20,6 +20,8 @@ func TestMosRuOffAndOn(t *testing.T) {
 	w.want(w.sign("belovas", right, "d"), identity.Unavailable, identity.ReasonUpstreamDown)
 	v := w.sign("nobody", right, "d")
 	w.want(v, identity.Unavailable, identity.ReasonUnknown)
+	w.pass(downFor) // nobody asked meanwhile: it may be back
+	w.want(w.sign("nobody", right, "d"), identity.Rejected, identity.ReasonUnknown)
 	w.want(w.sign("orlovami", wrong, "phone"), identity.Rejected, identity.ReasonWrongPassword)
 
 	// The confirmations are gone; the kept verifier is there.

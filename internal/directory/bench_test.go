@@ -1,0 +1,121 @@
+package directory
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+)
+
+// crowd has n people, 30 to a class and 1,000 to a school, with three names
+// each, as a store would give them.
+func crowd(n int) *feed {
+	f := newFeed()
+	for i := range n {
+		e := entry(uint32(100000+i), fmt.Sprintf("login%d", i), names(fmt.Sprintf("login%d-ezhd", i), fmt.Sprintf("l%d@mos", i)))
+		e.Person[4], e.UUID[4] = byte(i>>24), byte(i>>24)
+		at(person.RolePupil, fmt.Sprint(i/1000), fmt.Sprintf("%dА", i/30%11+1))(e)
+		e.Last, e.First, e.Middle, e.Subject = "Иванов", "Иван", "Иванович", identity.Subject(fmt.Sprintf("sub-%032d", i))
+		f.entries[e.Person] = e
+	}
+	return f
+}
+
+func BenchmarkLookup(b *testing.B) {
+	d := New(crowd(100_000), Options{})
+	if err := d.Load(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, ok := d.Lookup("login54321"); !ok {
+				b.Error("not found")
+			}
+		}
+	})
+}
+
+func BenchmarkAll(b *testing.B) {
+	d := New(crowd(100_000), Options{})
+	if err := d.Load(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		n := 0
+		for range d.All(0) {
+			n++
+		}
+		if n != 100_000 {
+			b.Fatal(n)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100_000, "ns/entry")
+}
+
+// BenchmarkIndexes measures what the directory adds to the entries themselves.
+func BenchmarkIndexes(b *testing.B) {
+	f := crowd(100_000)
+	for b.Loop() {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		d := New(f, Options{})
+		if err := d.Load(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/100_000, "B/person")
+		runtime.KeepAlive(d)
+	}
+}
+
+// Readers and the feed at once, for the race detector.
+func TestReadersBesideChanges(t *testing.T) {
+	f := crowd(2000)
+	d := loaded(t, f)
+	day, _ := person.NewDate(2026, 11, 1)
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				last := uint32(0)
+				for e := range d.All(0) {
+					if e.UIDNumber <= last {
+						t.Error("out of order")
+					}
+					last = e.UIDNumber
+				}
+				d.Lookup("login77")
+				for _, g := range d.Groups()[:3] {
+					for e := range d.Members(g, day) {
+						_ = e.Login
+					}
+				}
+			}
+		})
+	}
+	for i := range 500 {
+		e := entry(uint32(100000+i*3), fmt.Sprint("changed", i), at(person.RolePupil, fmt.Sprint(i%5), "1А"))
+		f.change(Change{Entry: e})
+		f.change(Change{Entry: entry(uint32(300000+i), fmt.Sprint("new", i), at(person.RoleStaff, "0", ""))})
+		if i%20 == 0 {
+			if _, err := d.Step(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	close(stop)
+	readers.Wait()
+}
