@@ -1,0 +1,205 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"schoolbridge/internal/identity"
+)
+
+// Appender keeps audit entries, in order and all or none; the store does.
+type Appender interface {
+	Append(ctx context.Context, entries []identity.AuditEntry) error
+}
+
+// TrailOptions bound a Trail. Zero values are sensible.
+type TrailOptions struct {
+	Queue      int           // entries that may wait for the store; 0: 100000
+	Batch      int           // entries written at once; 0: 500
+	Every      time.Duration // how long a batch gathers; 0: 250ms
+	Patience   time.Duration // deadline of one write; 0: 5s
+	Flush      time.Duration // how long Run goes on after its end to write the rest; 0: 8s
+	Registerer prometheus.Registerer
+	Logger     *slog.Logger
+}
+
+// Trail brings audit entries to the store within a second, without holding
+// anybody up:
+//
+//	Audit ─► bounded queue ─► batch ─► Append ─┬─ done
+//	           │ full                          └─ store down: the same batch again,
+//	           ▼                                  after 100 ms, 200 ms … 5 s
+//	     dropped: counted, and logged loudly
+//
+// An append whose answer was lost is repeated: an entry may stand in the trail
+// twice, and never silently not at all.
+type Trail struct {
+	store   Appender
+	options TrailOptions
+	log     *slog.Logger
+	queue   chan identity.AuditEntry
+
+	written, dropped, failures prometheus.Counter
+
+	lost       atomic.Int64 // entries dropped since the last complaint
+	complained atomic.Int64 // when that was, in Unix nanoseconds
+}
+
+// MaxAuditPayload bounds the payload of one entry; a larger one is dropped.
+const MaxAuditPayload = 64 << 10
+
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 5 * time.Second
+	complain   = 10 * time.Second // between two log lines about dropped entries
+)
+
+// NewTrail makes a Trail. It takes entries at once and writes while Run runs.
+func NewTrail(store Appender, o TrailOptions) *Trail {
+	defaultTo(&o.Queue, 100_000)
+	defaultTo(&o.Batch, 500)
+	defaultTo(&o.Every, 250*time.Millisecond)
+	defaultTo(&o.Patience, 5*time.Second)
+	defaultTo(&o.Flush, 8*time.Second)
+	t := &Trail{store: store, options: o, log: orDiscard(o.Logger), queue: make(chan identity.AuditEntry, o.Queue)}
+	factory := promauto.With(o.Registerer)
+	counter := func(name, help string) prometheus.Counter {
+		return factory.NewCounter(prometheus.CounterOpts{Name: "schoolbridge_telemetry_audit_" + name, Help: help})
+	}
+	t.written = counter("written_total", "Audit entries that reached the store.")
+	t.dropped = counter("dropped_total", "Audit entries lost because the store was down for too long. Must stay 0.")
+	t.failures = counter("failures_total", "Writes of the audit trail that failed and were tried again.")
+	factory.NewGaugeFunc(prometheus.GaugeOpts{Name: "schoolbridge_telemetry_audit_waiting", Help: "Audit entries that wait for the store."},
+		func() float64 { return float64(len(t.queue)) })
+	return t
+}
+
+func defaultTo[T int | time.Duration](v *T, standard T) {
+	if *v <= 0 {
+		*v = standard
+	}
+}
+
+// Audit takes an entry and never waits. It is safe to call from anywhere, at
+// any time; what comes after Run has ended is lost when the process ends.
+func (t *Trail) Audit(entry identity.AuditEntry) {
+	if len(entry.Payload) <= MaxAuditPayload {
+		select {
+		case t.queue <- entry:
+			return
+		default:
+		}
+	}
+	t.dropped.Inc()
+	t.complain()
+}
+
+// complain logs lost entries, at most once in a while.
+func (t *Trail) complain() {
+	t.lost.Add(1)
+	now, last := time.Now().UnixNano(), t.complained.Load()
+	if now-last >= int64(complain) && t.complained.CompareAndSwap(last, now) {
+		t.log.Error("AUDIT ENTRIES ARE LOST: the queue is full or an entry too large", "lost", t.lost.Swap(0), "waiting", len(t.queue))
+	}
+}
+
+// Run writes until ctx ends, and then what is left, within Flush.
+func (t *Trail) Run(ctx context.Context) error {
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(t.options.Flush, end) })
+	defer stop()
+	batch := make([]identity.AuditEntry, 0, t.options.Batch)
+	for {
+		batch = t.gather(ctx, batch[:0])
+		if len(batch) == 0 {
+			return nil // ctx has ended and the queue is empty
+		}
+		if err := t.write(life, batch); err != nil {
+			return t.giveUp(len(batch), err)
+		}
+	}
+}
+
+// gather waits for an entry and takes what comes with it. Once ctx has ended
+// it takes what is there, and nothing when nothing is left.
+func (t *Trail) gather(ctx context.Context, batch []identity.AuditEntry) []identity.AuditEntry {
+	select {
+	case e := <-t.queue:
+		batch = append(batch, e)
+	case <-ctx.Done():
+		return t.drain(batch)
+	}
+	timer := time.NewTimer(t.options.Every)
+	defer timer.Stop()
+	for len(batch) < t.options.Batch {
+		select {
+		case e := <-t.queue:
+			batch = append(batch, e)
+		case <-timer.C:
+			return batch
+		case <-ctx.Done():
+			return t.drain(batch)
+		}
+	}
+	return batch
+}
+
+func (t *Trail) drain(batch []identity.AuditEntry) []identity.AuditEntry {
+	for len(batch) < t.options.Batch {
+		select {
+		case e := <-t.queue:
+			batch = append(batch, e)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// write appends the batch, again and again while the store is down, until life
+// ends.
+func (t *Trail) write(life context.Context, batch []identity.AuditEntry) error {
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		err := t.append(life, batch)
+		if err == nil {
+			t.written.Add(float64(len(batch)))
+			return nil
+		}
+		t.failures.Inc()
+		t.log.Warn("the audit trail cannot be written; it is tried again", "error", err, "entries", len(batch), "waiting", len(t.queue))
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-life.Done():
+			timer.Stop()
+			return err
+		}
+	}
+}
+
+// append guards the one call out of this package.
+func (t *Trail) append(life context.Context, batch []identity.AuditEntry) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the store panicked: %v", p)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(life, t.options.Patience)
+	defer cancel()
+	return t.store.Append(ctx, batch)
+}
+
+// giveUp tells what a stop with the store down loses.
+func (t *Trail) giveUp(unwritten int, cause error) error {
+	unwritten += len(t.queue)
+	t.dropped.Add(float64(unwritten))
+	t.log.Error("AUDIT ENTRIES ARE LOST: the store did not take them before the end", "lost", unwritten)
+	return fmt.Errorf("write the rest of the audit trail: %w", cause)
+}
