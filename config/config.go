@@ -162,17 +162,17 @@ type Rule struct {
 
 // Auth is how sign-ins are decided.
 type Auth struct {
-	Confirmation              time.Duration `yaml:"confirmation" default:"12h" min:"0s" max:"7d"`
-	ConfirmationWithoutEvents time.Duration `yaml:"confirmation_without_events" default:"5m" min:"0s" max:"5m"`
-	Confirmations             int           `yaml:"confirmations" default:"500000" min:"100" max:"10000000"`
+	Confirmation              time.Duration `yaml:"confirmation" default:"12h" min:"1s" max:"7d"`
+	ConfirmationWithoutEvents time.Duration `yaml:"confirmation_without_events" default:"5m" min:"1s" max:"5m"`
+	Confirmations             int           `yaml:"confirmations" default:"200000" min:"100" max:"10000000"`
 	NTHash                    bool          `yaml:"nt_hash" default:"true"`
 	NTMaxAge                  time.Duration `yaml:"nt_max_age" default:"30d" min:"1h" max:"400d"`
-	LocalGrace                time.Duration `yaml:"local_grace" default:"3d" min:"0s" max:"30d"`
-	OfflineGrace              time.Duration `yaml:"offline_grace" default:"1h" min:"0s" max:"24h"`
-	FailuresPerLogin          int           `yaml:"failures_per_login" default:"4" min:"1" max:"1000"`
+	LocalGrace                time.Duration `yaml:"local_grace" default:"7d" min:"1s" max:"30d"`
+	OfflineGrace              time.Duration `yaml:"offline_grace" default:"1h" min:"1s" max:"24h"`
+	FailuresPerLogin          int           `yaml:"failures_per_login" default:"4" min:"2" max:"1000"`
 	FailuresPerDevice         int           `yaml:"failures_per_device" default:"10" min:"1" max:"10000"`
-	FailuresPerSource         int           `yaml:"failures_per_source" default:"1000" min:"1" max:"1000000"`
-	FailuresWindow            time.Duration `yaml:"failures_window" default:"1h" min:"1m" max:"24h"`
+	FailuresPerSource         int           `yaml:"failures_per_source" default:"200" min:"1" max:"1000000"`
+	FailuresWindow            time.Duration `yaml:"failures_window" default:"10m" min:"1m" max:"24h"`
 	RejectAfter               time.Duration `yaml:"reject_after" default:"500ms" min:"0s" max:"2s"`
 }
 

@@ -83,7 +83,7 @@ var options = map[string]struct{ good, bad string }{
 	"auth.nt_max_age":                  {"10d", "1m"},
 	"auth.local_grace":                 {"1h", "-1h"},
 	"auth.offline_grace":               {"2h", "25h"},
-	"auth.failures_per_login":          {"3", "0"},
+	"auth.failures_per_login":          {"3", "1"},
 	"auth.failures_per_device":         {"3", "0"},
 	"auth.failures_per_source":         {"3", "0"},
 	"auth.failures_window":             {"2h", "1s"},
