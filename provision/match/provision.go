@@ -143,7 +143,7 @@ func (c *candidate) create(v *Verdict, ezhd []string) {
 		found = append(found, beside(LoginNotUsable, "",
 			"логин mos.ru не может быть именем в AD (почта, телефон, СНИЛС или недопустимые знаки): задайте логин на mos.ru"))
 	}
-	if usable {
+	if wanted != "" {
 		found = append(found, c.taken(wanted)...)
 	}
 	found = append(found, c.unownedEZHD(ezhd)...)
