@@ -1,0 +1,179 @@
+package wire
+
+// Tags of the protocol operations (RFC 4511 section 4).
+const (
+	OpBindRequest           = 0x60
+	OpBindResponse          = 0x61
+	OpUnbindRequest         = 0x42
+	OpSearchRequest         = 0x63
+	OpSearchResultEntry     = 0x64
+	OpSearchResultDone      = 0x65
+	OpSearchResultReference = 0x73
+	OpModifyRequest         = 0x66
+	OpModifyResponse        = 0x67
+	OpAddRequest            = 0x68
+	OpAddResponse           = 0x69
+	OpDelRequest            = 0x4a
+	OpDelResponse           = 0x6b
+	OpModifyDNRequest       = 0x6c
+	OpModifyDNResponse      = 0x6d
+	OpCompareRequest        = 0x6e
+	OpCompareResponse       = 0x6f
+	OpAbandonRequest        = 0x50
+	OpExtendedRequest       = 0x77
+	OpExtendedResponse      = 0x78
+	OpIntermediateResponse  = 0x79
+)
+
+// maxControls bounds the controls of one message.
+const maxControls = 32
+
+// Message is one request (RFC 4511 section 4.1.1). Its memory is valid until
+// the handler returns.
+type Message struct {
+	ID       int32
+	Op       byte   // tag of the operation
+	Body     []byte // content of the operation
+	Controls []Control
+}
+
+// Control is a control of a request (RFC 4511 section 4.1.11).
+type Control struct {
+	OID      string
+	Critical bool
+	Value    []byte
+}
+
+// ParseMessage reads the content of a message's sequence.
+func ParseMessage(b []byte) (Message, error) {
+	var m Message
+	value, rest, err := Expect(b, TagInteger)
+	if err != nil {
+		return m, err
+	}
+	if m.ID, err = Int(value); err != nil {
+		return m, err
+	}
+	if m.ID < 0 {
+		return m, malformed("a negative message id")
+	}
+	op, rest, err := Next(rest)
+	if err != nil {
+		return m, err
+	}
+	m.Op, m.Body = op.Tag, op.Value
+	if len(rest) == 0 {
+		return m, nil
+	}
+	list, rest, err := Expect(rest, 0xa0)
+	if err != nil {
+		return m, err
+	}
+	if len(rest) > 0 {
+		return m, malformed("bytes behind the controls")
+	}
+	m.Controls, err = parseControls(list)
+	return m, err
+}
+
+func parseControls(list []byte) ([]Control, error) {
+	var controls []Control
+	for len(list) > 0 {
+		if len(controls) == maxControls {
+			return nil, malformed("too many controls")
+		}
+		var item []byte
+		var err error
+		if item, list, err = Expect(list, TagSequence); err != nil {
+			return nil, err
+		}
+		c, err := parseControl(item)
+		if err != nil {
+			return nil, err
+		}
+		controls = append(controls, c)
+	}
+	return controls, nil
+}
+
+func parseControl(item []byte) (Control, error) {
+	var c Control
+	oid, item, err := Expect(item, TagOctets)
+	if err != nil {
+		return c, err
+	}
+	c.OID = string(oid)
+	for len(item) > 0 {
+		var e Element
+		if e, item, err = Next(item); err != nil {
+			return c, err
+		}
+		switch e.Tag {
+		case TagBoolean:
+			if c.Critical, err = Bool(e.Value); err != nil {
+				return c, err
+			}
+		case TagOctets:
+			c.Value = e.Value
+		default:
+			return c, malformed("a control with an unknown part")
+		}
+	}
+	return c, nil
+}
+
+// Code is a result code (RFC 4511 appendix A).
+type Code int32
+
+// The result codes that are used here.
+const (
+	Success                  Code = 0
+	OperationsError          Code = 1
+	ProtocolError            Code = 2
+	TimeLimitExceeded        Code = 3
+	SizeLimitExceeded        Code = 4
+	CompareFalse             Code = 5
+	CompareTrue              Code = 6
+	AuthMethodNotSupported   Code = 7
+	AdminLimitExceeded       Code = 11
+	UnavailableCriticalExt   Code = 12
+	ConfidentialityRequired  Code = 13
+	NoSuchAttribute          Code = 16
+	UndefinedAttributeType   Code = 17
+	InappropriateMatching    Code = 18
+	NoSuchObject             Code = 32
+	InvalidDNSyntax          Code = 34
+	InvalidCredentials       Code = 49
+	InsufficientAccessRights Code = 50
+	Busy                     Code = 51
+	Unavailable              Code = 52
+	UnwillingToPerform       Code = 53
+	Other                    Code = 80
+)
+
+// Result is what most responses carry.
+type Result struct {
+	Code    Code
+	Matched string // matchedDN
+	Text    string // diagnosticMessage
+}
+
+// AppendResult appends a whole response message with a result. extra is
+// appended inside the operation, behind the result.
+func AppendResult(b []byte, id int32, op byte, r Result, extra []byte) []byte {
+	b, message := Begin(b, TagSequence)
+	b = AppendInt(b, TagInteger, id)
+	b, body := Begin(b, op)
+	b = AppendInt(b, TagEnumerated, int32(r.Code))
+	b = AppendTLV(b, TagOctets, r.Matched)
+	b = AppendTLV(b, TagOctets, r.Text)
+	b = append(b, extra...)
+	return End(End(b, body), message)
+}
+
+// noticeOID names the Notice of Disconnection (RFC 4511 section 4.4.1).
+const noticeOID = "1.3.6.1.4.1.1466.20036"
+
+func appendNotice(b []byte, code Code, text string) []byte {
+	return AppendResult(b, 0, OpExtendedResponse, Result{Code: code, Text: text}, AppendTLV(nil, 0x8a, noticeOID))
+}
