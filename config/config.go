@@ -59,7 +59,7 @@ type Mosru struct {
 	Burst                   int           `yaml:"burst" default:"100" min:"1" max:"100000"`
 	InFlight                int           `yaml:"in_flight" default:"64" min:"1" max:"10000"`
 	Breaker                 Breaker       `yaml:"breaker"`
-	ContactsVerifiedDefault bool          `yaml:"contacts_verified_default" default:"false"`
+	ContactsVerifiedDefault bool          `yaml:"contacts_verified_default" default:"true"`
 	Events                  Events        `yaml:"events"`
 }
 
@@ -173,7 +173,6 @@ type Auth struct {
 	FailuresPerDevice         int           `yaml:"failures_per_device" default:"10" min:"1" max:"10000"`
 	FailuresPerSource         int           `yaml:"failures_per_source" default:"200" min:"1" max:"1000000"`
 	FailuresWindow            time.Duration `yaml:"failures_window" default:"10m" min:"1m" max:"24h"`
-	RejectAfter               time.Duration `yaml:"reject_after" default:"500ms" min:"0s" max:"2s"`
 }
 
 // Registry is the import's brake: a run that would end more than both bounds

@@ -99,7 +99,6 @@ var docs = map[string]doc{
 	"auth.failures_per_device":         {"Сколько неудач подряд может быть у одного устройства; дальше — с паузами.", "How many failures in a row one device may cause; pauses follow.", "10"},
 	"auth.failures_per_source":         {"То же для одного адреса (контроллера, сервера).", "The same for one address (controller, server).", "200"},
 	"auth.failures_window":             {"За какое время считать отказы одному логину.", "The time in which refusals for one login are counted.", "10m"},
-	"auth.reject_after":                {"Не отказывать раньше: неизвестное имя и неверный пароль отвечают одинаково долго.", "Not to refuse earlier: unknown names and wrong passwords take alike long.", "500ms"},
 
 	"registry":                {"Загрузка реестров: когда остановиться и спросить.", "Registry import: when to stop and ask.", ""},
 	"registry.ending_share":   {"Доля выбывающих (0.05 — 5 %), больше которой загрузка спрашивает.", "Share of endings (0.05 is 5 %) above which an import asks.", "0.05"},
