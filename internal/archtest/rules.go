@@ -1,0 +1,146 @@
+package archtest
+
+import "strings"
+
+// rules are the walls of the house. Packages are named by folder. A folder that
+// does not exist yet has its rule already.
+var rules = []rule{
+	{
+		who: "anything but cmd", in: not(under("cmd", "internal/store")), imports: under("internal/store"),
+		reason: "only cmd joins the store to its consumers, which declare the one or two methods that they need; so each can be tested and replaced alone",
+	},
+	{
+		who: "anything but cmd", in: not(under("cmd", "internal/mosru", "internal/simad")), imports: under("internal/mosru"),
+		reason: "only cmd joins the mos.ru client to its consumers; auth asks any Upstream",
+	},
+	{
+		who: "the store", in: under("internal/store"),
+		imports: both(ours, not(under("internal/store", "internal/identity", "internal/person", "internal/policy", "internal/directory",
+			"internal/auth", "provision", "internal/mosru/events", "internal/journal"))),
+		reason: "the store knows the nouns and the records of its consumers, and no front-end, configuration or client",
+	},
+	{
+		who: "the mos.ru client", in: under("internal/mosru"), imports: both(ours, not(under("internal/mosru", "internal/identity", "internal/person"))),
+		reason: "it speaks the protocol of mos.ru and knows the nouns only, so that auth's rules are not spread over two rooms",
+	},
+	{who: "ldapsrv", in: under("ldapsrv"), imports: under("radiussrv", "internal/web"), reason: frontEnds},
+	{who: "radiussrv", in: under("radiussrv"), imports: under("ldapsrv", "internal/web"), reason: frontEnds},
+	{who: "the web front-end", in: under("internal/web"), imports: under("ldapsrv", "radiussrv"), reason: frontEnds},
+	{
+		who: "a front-end", in: under("ldapsrv", "radiussrv"),
+		imports: both(ours, not(under("ldapsrv", "radiussrv", "internal/identity", "internal/person", "internal/policy", "internal/directory"))),
+		reason:  "front-ends know the nouns (identity, person, policy, directory) and declare what else they need as small interfaces; cmd joins them",
+	},
+	{
+		who: "the authenticator", in: under("internal/auth"),
+		imports: either(under("ldapsrv", "radiussrv", "internal/web", "provision", "net/http", "config"), exactly("net", "database/sql")),
+		reason:  "it decides sign-ins for every channel and must not depend on how one of them speaks",
+	},
+	{
+		who: "provision", in: under("provision"), imports: under("ldapsrv", "radiussrv", "internal/web", "internal/auth", "config"),
+		reason: "bringing accounts to their state must work without any front-end running",
+	},
+	{
+		who: "anything but cmd", in: not(under("cmd", "config")), imports: under("config"),
+		reason: "packages take plain options; only cmd turns a configuration into them",
+	},
+	{
+		who: "anything outside cmd", in: not(under("cmd")), imports: under("cmd"), tests: true,
+		reason: "cmd is the top of the house",
+	},
+	{
+		who: "anything but radiussrv/wire", in: not(under("radiussrv/wire")), imports: under("layeh.com/radius"),
+		reason: "radiussrv/wire is the one place that would change if the RADIUS codec were replaced",
+	},
+	{
+		who: "anything but internal/ldapclient", in: not(under("internal/ldapclient")), imports: under("github.com/go-ldap/ldap"),
+		reason: "internal/ldapclient pins the server, verifies TLS and gives typed results; going past it would lose that (tests may: a foreign client is a witness)",
+	},
+	{
+		who: "anything but internal/simad", in: not(under("internal/simad")), imports: under("github.com/jimlambrt/gldap"), tests: true,
+		reason: "gldap has no bounds against hostile bytes and serves only as the simulated Active Directory",
+	},
+	{
+		who: "anything but internal/store", in: not(under("internal/store")), imports: under("database/sql", "modernc.org/sqlite", "github.com/jackc/pgx"), tests: true,
+		reason: "SQL lives under internal/store, where one suite checks it on every engine",
+	},
+	{
+		who: "anything but cmd", in: not(under("cmd")),
+		uses:   []string{"os.Getenv", "os.LookupEnv", "os.Environ", "os.ExpandEnv", "syscall.Getenv"},
+		reason: "a package whose behaviour hangs on the environment cannot be configured, checked or tested by what is handed to it",
+	},
+	{
+		who: "a pure package", in: pure, imports: either(exactly("os", "net", "log", "log/slog", "math/rand", "crypto/rand", "io/ioutil", "syscall"),
+			under("net/http", "os/exec", "os/signal", "database/sql", "log/syslog", "github.com", "gopkg.in", "modernc.org", "layeh.com")),
+		uses: []string{"time.Now", "time.Since", "time.Until", "time.Sleep", "time.After", "time.AfterFunc", "time.Tick", "time.NewTicker", "time.NewTimer",
+			"time.Local", "fmt.Print", "fmt.Printf", "fmt.Println"},
+		reason: "rules that decide about people do no I/O, log nothing and read no clock: time and randomness are arguments, so that every decision can be replayed",
+	},
+	{
+		who: "a pure package", in: pure, imports: both(ours, not(pure)),
+		reason: "a pure package that imports another that is not would be pure in name only",
+	},
+	{
+		who: "identity", in: under("internal/identity"), imports: either(ours, thirdParty), tests: true,
+		reason: "everybody shares these nouns, so they depend on the standard library only",
+	},
+	{
+		who: "anything", in: under(""), imports: exactly("C"), tests: true,
+		reason: "the product is pure Go: one static file that builds and runs anywhere, without a C compiler",
+	},
+	{
+		who: "anything", in: under(""), imports: under("internal/archtest"), tests: true,
+		reason: "it is a test of the house, not a part of it",
+	},
+}
+
+const frontEnds = "front-ends never import each other, so that one can be changed or switched off without the others"
+
+// pure are the packages that only decide.
+func pure(pkg string) bool {
+	return under("internal/identity", "internal/person", "internal/policy", "provision/match", "provision/login", "ldapsrv/filter")(pkg)
+}
+
+// ours says that a folder of this module is meant.
+func ours(imported string) bool {
+	return under("cmd", "config", "internal", "ldapsrv", "radiussrv", "provision", "bench")(imported)
+}
+
+// thirdParty says that a path begins with a host name.
+func thirdParty(imported string) bool {
+	host, _, _ := strings.Cut(imported, "/")
+	return strings.Contains(host, ".")
+}
+
+// under matches folders and what lies below them; "" matches all.
+func under(folders ...string) func(string) bool {
+	return func(pkg string) bool {
+		for _, f := range folders {
+			if f == "" || pkg == f || strings.HasPrefix(pkg, f+"/") {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func exactly(names ...string) func(string) bool {
+	return func(pkg string) bool {
+		for _, n := range names {
+			if pkg == n {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func not(f func(string) bool) func(string) bool { return func(s string) bool { return !f(s) } }
+
+func both(f, g func(string) bool) func(string) bool {
+	return func(s string) bool { return f(s) && g(s) }
+}
+
+func either(f, g func(string) bool) func(string) bool {
+	return func(s string) bool { return f(s) || g(s) }
+}
