@@ -43,8 +43,8 @@ func (c *candidate) cardRule() cardResult {
 	return r
 }
 
-// cardNotes are what is reported of cards beside a match. left are the
-// children whose cards were left alone or linked.
+// cardNotes are what is reported of cards beside a match. A fitting card that
+// was left alone (the father's, beside his son) is not reported.
 func (c *candidate) cardNotes(linked []cardCandidate, r cardResult) []finding {
 	var found []finding
 	bySNILS, fitting := map[person.RecordID]bool{}, map[person.RecordID]bool{}

@@ -47,13 +47,15 @@ func (c *candidate) records(m *matched, pupils pupilResult) []person.RecordRef {
 		mine = append(mine, c.ix.staff[i].ref())
 	}
 	for _, p := range pupils.all {
-		// The father's account is not the son's: a record that birth date,
-		// binding or the choice of the parent says is another's stays out.
-		isMatch := m.pupil != nil && m.pupil.target == p.target
-		if !isMatch && (p.contact != contactEqual || p.differsDOB || p.owner == others || len(m.parent) > 0) {
+		nodes := p.nodes
+		if m.pupil != nil && m.pupil.target == p.target {
+			nodes = c.ix.mergedInto(p.target)
+		} else if p.contact != contactEqual || p.differsDOB || p.owner == others || c.ix.pupils[p.target].active() {
+			// The father's account is not the son's: an active record that
+			// was not matched is another's, or nobody can tell.
 			continue
 		}
-		for _, i := range p.nodes {
+		for _, i := range nodes {
 			mine = append(mine, c.ix.pupils[i].ref())
 		}
 	}

@@ -93,3 +93,14 @@ func TestMerged(t *testing.T) {
 		{"look-alikes on the source", "p p1 to=p2 fio=Ивaнова_Анна_Петровна; p p2 fio=Другая phone= school=50; s s1 snils=-", "match / pupil@50 / REGISTRY_MIXED_SCRIPT / create / p2"},
 	})
 }
+
+// A simplified registration is as good as any other.
+func TestTrustedDoesNotMatter(t *testing.T) {
+	for _, trusted := range []bool{true, false} {
+		w := parseWorld(t, "p p1; s s1 snils=-")
+		w.profiles[0].Trusted = trusted
+		if got := short(w.run(t)[0]); got != enrolled {
+			t.Errorf("trusted %v: %s", trusted, got)
+		}
+	}
+}

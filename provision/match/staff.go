@@ -2,7 +2,6 @@ package match
 
 import (
 	"fmt"
-	"slices"
 
 	"schoolbridge/internal/person"
 )
@@ -114,18 +113,19 @@ func (c *candidate) sameStaff(r *staffResult, i int) {
 // notConfirmed tells people without a confirmed СНИЛС that they are looked
 // for in Кадры: one place of work, or several with the same СНИЛС.
 func (c *candidate) notConfirmed(rows []int) []finding {
-	var misses []finding
-	done := map[person.SNILS]bool{}
+	var groups [][]int
+	at := map[person.SNILS]int{}
 	for _, i := range rows {
-		row := &c.ix.staff[i]
-		if row.snils != "" && done[row.snils] {
+		snils := c.ix.staff[i].snils
+		if g, ok := at[snils]; ok && snils != "" {
+			groups[g] = append(groups[g], i)
 			continue
 		}
-		group := []int{i}
-		if row.snils != "" {
-			done[row.snils] = true
-			group = slices.DeleteFunc(slices.Clone(rows), func(j int) bool { return c.ix.staff[j].snils != row.snils })
-		}
+		at[snils] = len(groups)
+		groups = append(groups, []int{i})
+	}
+	var misses []finding
+	for _, group := range groups {
 		f := finding{problem: Problem{Code: SNILSNotConfirmed}, decision: NoMatch}
 		for _, j := range group {
 			f.refs = append(f.refs, c.ix.staff[j].ref())
