@@ -58,6 +58,8 @@ func TestForbiddenImportsFail(t *testing.T) {
 		{"provision/match/a.go", "net/http", "every decision can be replayed"},
 		{"ldapsrv/filter/a.go", "net", "every decision can be replayed"},
 		{"provision/login/a.go", "example/provision/registry", "pure in name only"},
+		{"ldapsrv/filter/a.go", "example/ldapsrv", "pure in name only"},
+		{"internal/policy/a.go", "example/ldapsrv/wire", "pure in name only"},
 		{"internal/identity/a.go", "golang.org/x/text/cases", "standard library only"},
 		{"internal/identity/a_test.go", "example/internal/person", "standard library only"},
 		{"internal/store/a.go", "C", "pure Go"},
@@ -106,6 +108,7 @@ func TestAllowedImportsPass(t *testing.T) {
 		"internal/auth/b.go":           "net/netip",
 		"ldapsrv/a.go":                 "example/ldapsrv/wire",
 		"ldapsrv/a_test.go":            "github.com/go-ldap/ldap/v3",
+		"ldapsrv/filter/a.go":          "example/ldapsrv/wire",
 		"radiussrv/wire/a.go":          "layeh.com/radius/rfc2865",
 		"radiussrv/a_test.go":          "layeh.com/radius",
 		"internal/ldapclient/a.go":     "github.com/go-ldap/ldap/v3",
@@ -134,5 +137,39 @@ func TestOtherModulesAreNoModule(t *testing.T) {
 	}
 	if _, err := Check(house("a.go", "package")); err == nil {
 		t.Error("a file that cannot be read is passed over")
+	}
+}
+
+// TestDependenciesAreExplained holds go.mod's direct modules against the page
+// that says why each is there.
+func TestDependenciesAreExplained(t *testing.T) {
+	mod, err := os.ReadFile("../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/dependencies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, module := range unexplained(string(mod), string(page)) {
+		t.Errorf("docs/dependencies.md has no row for %s: say what for, licence, upkeep and way out", module)
+	}
+}
+
+func unexplained(mod, page string) []string {
+	var modules []string
+	for line := range strings.Lines(mod) {
+		fields := strings.Fields(strings.TrimPrefix(strings.TrimSpace(line), "require "))
+		if len(fields) == 2 && strings.HasPrefix(fields[1], "v") && !strings.Contains(page, "| `"+fields[0]+"` |") {
+			modules = append(modules, fields[0])
+		}
+	}
+	return modules
+}
+
+func TestUnexplained(t *testing.T) {
+	mod := "module a\n\nrequire (\n\tb.example/b v1.0.0\n\tc.example/c v1.0.0\n\td.example/d v1.0.0 // indirect\n)\nrequire e.example/e v1.0.0\n"
+	if got := unexplained(mod, "| `b.example/b` | all |\n"); !slices.Equal(got, []string{"c.example/c", "e.example/e"}) {
+		t.Errorf("got %v", got)
 	}
 }
