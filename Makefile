@@ -8,7 +8,8 @@ TAGS        := peers
 
 export CGO_ENABLED ?= 0
 
-.PHONY: all build demo test peers lint check fuzz bench fmt clean
+.PHONY: all build demo test peers lint vuln check fuzz bench fmt clean
+.NOTPARALLEL:
 
 all: build
 
@@ -30,6 +31,10 @@ lint:
 	go vet -tags $(TAGS) ./...
 	go run $(STATICCHECK) -tags $(TAGS) ./...
 
+# Known vulnerabilities, where the database can be reached.
+vuln:
+	./scripts/vuln.sh
+
 # The race detector needs cgo for the test binaries; the product is built without.
 check:
 	CGO_ENABLED=1 go test -race -shuffle=on -tags $(TAGS) -timeout 15m ./...
@@ -37,7 +42,7 @@ check:
 fuzz:
 	./scripts/fuzz.sh 20s
 
-test: peers build lint fuzz check
+test: peers build lint vuln fuzz check
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./bench/...
