@@ -1,10 +1,8 @@
 package wire
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
 )
 
 // Tags of the universal types that LDAP uses (X.690 section 8).
@@ -26,6 +24,18 @@ var ErrTooLarge = errors.New("PDU larger than the limit")
 
 func malformed(what string) error { return fmt.Errorf("%w: %s", ErrBER, what) }
 
+// The faults that hostile bytes bring about most are made once.
+var (
+	errCutOff     = malformed("an element is cut off")
+	errLongTag    = malformed("a tag of several bytes")
+	errOverflow   = malformed("an element is longer than what holds it")
+	errIndefinite = malformed("an indefinite length")
+	errLongLength = malformed("a length of more than eight bytes")
+	errTag        = malformed("an element of another type than belongs there")
+	errInteger    = malformed("an integer of no or too many bytes")
+	errBoolean    = malformed("a boolean that is not one byte")
+)
+
 // Element is one value with its tag. Value shares memory with what was parsed.
 type Element struct {
 	Tag   byte
@@ -33,20 +43,21 @@ type Element struct {
 }
 
 // Next takes the first element off b. Only the definite form of lengths and
-// tags of one byte are taken (RFC 4511 section 5.1).
+// tags of one byte are taken (RFC 4511 section 5.1); a length may have more
+// bytes than it needs, as BER allows and Microsoft's clients send.
 func Next(b []byte) (e Element, rest []byte, err error) {
 	if len(b) < 2 {
-		return e, nil, malformed("an element is cut off")
+		return e, nil, errCutOff
 	}
 	if b[0]&0x1f == 0x1f {
-		return e, nil, malformed("a tag of several bytes")
+		return e, nil, errLongTag
 	}
 	n, header, err := length(b[1:])
 	if err != nil {
 		return e, nil, err
 	}
 	if n > len(b)-1-header {
-		return e, nil, malformed("an element is longer than what holds it")
+		return e, nil, errOverflow
 	}
 	end := 1 + header + n
 	return Element{b[0], b[1+header : end : end]}, b[end:], nil
@@ -59,35 +70,36 @@ func Expect(b []byte, tag byte) (value, rest []byte, err error) {
 		return nil, nil, err
 	}
 	if e.Tag != tag {
-		return nil, nil, malformed(fmt.Sprintf("tag %#x where %#x belongs", e.Tag, tag))
+		return nil, nil, errTag
 	}
 	return e.Value, rest, nil
 }
 
-// length reads a length and says how many bytes it took. Lengths of more than
-// four bytes are refused unread.
+// maxLength is more than any PDU may have, and fits every int.
+const maxLength = 1 << 30
+
+// length reads a length and says how many bytes it took.
 func length(b []byte) (n, header int, err error) {
 	if len(b) == 0 {
-		return 0, 0, malformed("a length is cut off")
+		return 0, 0, errCutOff
 	}
 	if b[0] < 0x80 {
 		return int(b[0]), 1, nil
 	}
 	count := int(b[0] & 0x7f)
-	if count == 0 {
-		return 0, 0, malformed("an indefinite length")
-	}
-	if count > 4 {
-		return 0, 0, malformed("a length of more than four bytes")
-	}
-	if len(b) < 1+count {
-		return 0, 0, malformed("a length is cut off")
+	switch {
+	case count == 0:
+		return 0, 0, errIndefinite
+	case count > 8:
+		return 0, 0, errLongLength
+	case len(b) < 1+count:
+		return 0, 0, errCutOff
 	}
 	for _, c := range b[1 : 1+count] {
+		if n > maxLength>>8 {
+			return 0, 0, ErrTooLarge
+		}
 		n = n<<8 | int(c)
-	}
-	if n > 1<<30 {
-		return 0, 0, ErrTooLarge
 	}
 	return n, 1 + count, nil
 }
@@ -95,7 +107,7 @@ func length(b []byte) (n, header int, err error) {
 // Int reads the value of an integer or enumeration of at most four bytes.
 func Int(value []byte) (int32, error) {
 	if len(value) == 0 || len(value) > 4 {
-		return 0, malformed("an integer of no or too many bytes")
+		return 0, errInteger
 	}
 	n := int32(int8(value[0]))
 	for _, c := range value[1:] {
@@ -107,77 +119,34 @@ func Int(value []byte) (int32, error) {
 // Bool reads the value of a boolean.
 func Bool(value []byte) (bool, error) {
 	if len(value) != 1 {
-		return false, malformed("a boolean that is not one byte")
+		return false, errBoolean
 	}
 	return value[0] != 0, nil
-}
-
-// readPDU reads one whole message of at most limit bytes of content. The
-// memory grows with what arrives, not with what a header promises.
-func readPDU(r *bufio.Reader, limit int, into []byte) ([]byte, error) {
-	var head [6]byte
-	if _, err := io.ReadFull(r, head[:2]); err != nil {
-		return nil, err
-	}
-	if head[0] != TagSequence {
-		return nil, malformed("no LDAP message")
-	}
-	extra := 0
-	if head[1] > 0x80 {
-		extra = int(head[1] & 0x7f)
-		if extra > 4 {
-			return nil, malformed("a length of more than four bytes")
-		}
-		if _, err := io.ReadFull(r, head[2:2+extra]); err != nil {
-			return nil, unexpected(err)
-		}
-	}
-	n, _, err := length(head[1 : 2+extra])
-	if err != nil {
-		return nil, err
-	}
-	if n > limit {
-		return nil, ErrTooLarge
-	}
-	const step = 16 << 10
-	b := into[:0]
-	for len(b) < n {
-		start := len(b)
-		b = append(b, make([]byte, min(step, n-start))...)
-		if _, err := io.ReadFull(r, b[start:]); err != nil {
-			return nil, unexpected(err)
-		}
-	}
-	return b, nil
-}
-
-func unexpected(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }
 
 // AppendTLV appends an element.
 func AppendTLV[T string | []byte](b []byte, tag byte, value T) []byte {
 	b = append(b, tag)
-	switch n := len(value); {
-	case n < 0x80:
-		b = append(b, byte(n))
-	case n < 0x100:
-		b = append(b, 0x81, byte(n))
-	case n < 0x10000:
-		b = append(b, 0x82, byte(n>>8), byte(n))
-	default:
-		b = append(b, 0x84, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
-	}
+	b = appendLength(b, len(value))
 	return append(b, value...)
+}
+
+func appendLength(b []byte, n int) []byte {
+	switch {
+	case n < 0x80:
+		return append(b, byte(n))
+	case n < 0x100:
+		return append(b, 0x81, byte(n))
+	case n < 0x10000:
+		return append(b, 0x82, byte(n>>8), byte(n))
+	}
+	return append(b, 0x84, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
 }
 
 // AppendInt appends an integer or enumeration in its shortest form.
 func AppendInt(b []byte, tag byte, n int32) []byte {
 	size := 1
-	for size < 4 && (n>>(8*size-1) != 0 && n>>(8*size-1) != -1) {
+	for size < 4 && n>>(8*size-1) != 0 && n>>(8*size-1) != -1 {
 		size++
 	}
 	b = append(b, tag, byte(size))
@@ -188,15 +157,24 @@ func AppendInt(b []byte, tag byte, n int32) []byte {
 }
 
 // Begin opens a constructed element whose length is not known yet; End closes
-// it. The length takes the long form of four bytes, which BER allows.
+// it. Elements are closed in the reverse order of their opening.
 func Begin(b []byte, tag byte) (out []byte, at int) {
-	b = append(b, tag, 0x84, 0, 0, 0, 0)
+	b = append(b, tag, 0)
 	return b, len(b)
 }
 
-// End writes the length of what was appended since Begin.
+// End writes the length of what was appended since Begin, moving it where the
+// length takes more than one byte.
 func End(b []byte, at int) []byte {
 	n := len(b) - at
-	b[at-4], b[at-3], b[at-2], b[at-1] = byte(n>>24), byte(n>>16), byte(n>>8), byte(n)
+	if n < 0x80 {
+		b[at-1] = byte(n)
+		return b
+	}
+	var head [5]byte
+	more := appendLength(head[:0], n)
+	b = append(b, more[1:]...) // room; the bytes are overwritten
+	copy(b[at-1+len(more):], b[at:at+n])
+	copy(b[at-1:], more)
 	return b
 }

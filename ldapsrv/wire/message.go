@@ -2,27 +2,25 @@ package wire
 
 // Tags of the protocol operations (RFC 4511 section 4).
 const (
-	OpBindRequest           = 0x60
-	OpBindResponse          = 0x61
-	OpUnbindRequest         = 0x42
-	OpSearchRequest         = 0x63
-	OpSearchResultEntry     = 0x64
-	OpSearchResultDone      = 0x65
-	OpSearchResultReference = 0x73
-	OpModifyRequest         = 0x66
-	OpModifyResponse        = 0x67
-	OpAddRequest            = 0x68
-	OpAddResponse           = 0x69
-	OpDelRequest            = 0x4a
-	OpDelResponse           = 0x6b
-	OpModifyDNRequest       = 0x6c
-	OpModifyDNResponse      = 0x6d
-	OpCompareRequest        = 0x6e
-	OpCompareResponse       = 0x6f
-	OpAbandonRequest        = 0x50
-	OpExtendedRequest       = 0x77
-	OpExtendedResponse      = 0x78
-	OpIntermediateResponse  = 0x79
+	OpBindRequest       = 0x60
+	OpBindResponse      = 0x61
+	OpUnbindRequest     = 0x42
+	OpSearchRequest     = 0x63
+	OpSearchResultEntry = 0x64
+	OpSearchResultDone  = 0x65
+	OpModifyRequest     = 0x66
+	OpModifyResponse    = 0x67
+	OpAddRequest        = 0x68
+	OpAddResponse       = 0x69
+	OpDelRequest        = 0x4a
+	OpDelResponse       = 0x6b
+	OpModifyDNRequest   = 0x6c
+	OpModifyDNResponse  = 0x6d
+	OpCompareRequest    = 0x6e
+	OpCompareResponse   = 0x6f
+	OpAbandonRequest    = 0x50
+	OpExtendedRequest   = 0x77
+	OpExtendedResponse  = 0x78
 )
 
 // maxControls bounds the controls of one message.
@@ -32,19 +30,26 @@ const maxControls = 32
 // the handler returns.
 type Message struct {
 	ID       int32
-	Op       byte   // tag of the operation
+	Op       byte   // tag of the operation: one of the requests above
 	Body     []byte // content of the operation
 	Controls []Control
 }
 
 // Control is a control of a request (RFC 4511 section 4.1.11).
 type Control struct {
-	OID      string
+	OID      []byte
 	Critical bool
 	Value    []byte
 }
 
-// ParseMessage reads the content of a message's sequence.
+var (
+	errMessageID = malformed("a message id that is not positive")
+	errOp        = malformed("an operation that is no request")
+	errControls  = malformed("too many controls")
+)
+
+// ParseMessage reads the content of a message's sequence. Trailing components
+// with tags that nobody defined yet are ignored (RFC 4511 section 4).
 func ParseMessage(b []byte) (Message, error) {
 	var m Message
 	value, rest, err := Expect(b, TagInteger)
@@ -54,33 +59,46 @@ func ParseMessage(b []byte) (Message, error) {
 	if m.ID, err = Int(value); err != nil {
 		return m, err
 	}
-	if m.ID < 0 {
-		return m, malformed("a negative message id")
+	if m.ID <= 0 {
+		return m, errMessageID
 	}
 	op, rest, err := Next(rest)
 	if err != nil {
 		return m, err
 	}
+	if !request(op.Tag) {
+		return m, errOp
+	}
 	m.Op, m.Body = op.Tag, op.Value
-	if len(rest) == 0 {
-		return m, nil
+	for len(rest) > 0 {
+		var e Element
+		if e, rest, err = Next(rest); err != nil {
+			return m, err
+		}
+		if e.Tag != 0xa0 || m.Controls != nil {
+			continue
+		}
+		if m.Controls, err = parseControls(e.Value); err != nil {
+			return m, err
+		}
 	}
-	list, rest, err := Expect(rest, 0xa0)
-	if err != nil {
-		return m, err
+	return m, nil
+}
+
+func request(tag byte) bool {
+	switch tag {
+	case OpBindRequest, OpUnbindRequest, OpSearchRequest, OpModifyRequest, OpAddRequest, OpDelRequest,
+		OpModifyDNRequest, OpCompareRequest, OpAbandonRequest, OpExtendedRequest:
+		return true
 	}
-	if len(rest) > 0 {
-		return m, malformed("bytes behind the controls")
-	}
-	m.Controls, err = parseControls(list)
-	return m, err
+	return false
 }
 
 func parseControls(list []byte) ([]Control, error) {
 	var controls []Control
 	for len(list) > 0 {
 		if len(controls) == maxControls {
-			return nil, malformed("too many controls")
+			return nil, errControls
 		}
 		var item []byte
 		var err error
@@ -98,11 +116,10 @@ func parseControls(list []byte) ([]Control, error) {
 
 func parseControl(item []byte) (Control, error) {
 	var c Control
-	oid, item, err := Expect(item, TagOctets)
-	if err != nil {
+	var err error
+	if c.OID, item, err = Expect(item, TagOctets); err != nil {
 		return c, err
 	}
-	c.OID = string(oid)
 	for len(item) > 0 {
 		var e Element
 		if e, item, err = Next(item); err != nil {
@@ -115,8 +132,6 @@ func parseControl(item []byte) (Control, error) {
 			}
 		case TagOctets:
 			c.Value = e.Value
-		default:
-			return c, malformed("a control with an unknown part")
 		}
 	}
 	return c, nil
@@ -127,31 +142,30 @@ type Code int32
 
 // The result codes that are used here.
 const (
-	Success                  Code = 0
-	OperationsError          Code = 1
-	ProtocolError            Code = 2
-	TimeLimitExceeded        Code = 3
-	SizeLimitExceeded        Code = 4
-	CompareFalse             Code = 5
-	CompareTrue              Code = 6
-	AuthMethodNotSupported   Code = 7
-	AdminLimitExceeded       Code = 11
-	UnavailableCriticalExt   Code = 12
-	ConfidentialityRequired  Code = 13
-	NoSuchAttribute          Code = 16
-	UndefinedAttributeType   Code = 17
-	InappropriateMatching    Code = 18
-	NoSuchObject             Code = 32
-	InvalidDNSyntax          Code = 34
-	InvalidCredentials       Code = 49
-	InsufficientAccessRights Code = 50
-	Busy                     Code = 51
-	Unavailable              Code = 52
-	UnwillingToPerform       Code = 53
-	Other                    Code = 80
+	Success                      Code = 0
+	OperationsError              Code = 1
+	ProtocolError                Code = 2
+	TimeLimitExceeded            Code = 3
+	SizeLimitExceeded            Code = 4
+	CompareFalse                 Code = 5
+	CompareTrue                  Code = 6
+	AuthMethodNotSupported       Code = 7
+	AdminLimitExceeded           Code = 11
+	UnavailableCriticalExtension Code = 12
+	ConfidentialityRequired      Code = 13
+	NoSuchAttribute              Code = 16
+	UndefinedAttributeType       Code = 17
+	NoSuchObject                 Code = 32
+	InvalidDNSyntax              Code = 34
+	InvalidCredentials           Code = 49
+	InsufficientAccessRights     Code = 50
+	Busy                         Code = 51
+	Unavailable                  Code = 52
+	UnwillingToPerform           Code = 53
+	Other                        Code = 80
 )
 
-// Result is what most responses carry.
+// Result is what most responses carry (RFC 4511 section 4.1.9).
 type Result struct {
 	Code    Code
 	Matched string // matchedDN

@@ -1,0 +1,147 @@
+package ldapsrv
+
+import (
+	"encoding/hex"
+	"errors"
+	"strings"
+
+	"schoolbridge/internal/person"
+)
+
+// maxRDNs and maxDN bound a distinguished name.
+const (
+	maxRDNs = 32
+	maxDN   = 4 << 10
+)
+
+var errDN = errors.New("malformed distinguished name")
+
+// rdn is one attribute and value of a name, the value without escapes.
+// Names of several attributes in one RDN are nobody's here.
+type rdn struct{ attribute, value string }
+
+// dn is a distinguished name (RFC 4514), leaf first.
+type dn []rdn
+
+// parseDN reads a name. The empty text is the root.
+func parseDN(s string) (dn, error) {
+	if strings.TrimSpace(s) == "" {
+		return nil, nil
+	}
+	if len(s) > maxDN {
+		return nil, errDN
+	}
+	var name dn
+	for {
+		attribute, rest, ok := strings.Cut(s, "=")
+		attribute = strings.ToLower(strings.TrimSpace(attribute))
+		if !ok || attribute == "" || strings.ContainsAny(attribute, `,+;\"<>#`) || len(name) == maxRDNs {
+			return nil, errDN
+		}
+		value, rest, more, err := dnValue(rest)
+		if err != nil {
+			return nil, err
+		}
+		name = append(name, rdn{attribute, value})
+		if !more {
+			return name, nil
+		}
+		s = rest
+	}
+}
+
+// dnValue reads a value up to an unescaped comma. Blanks around it do not
+// belong to it; an escaped one does.
+func dnValue(s string) (value, rest string, more bool, err error) {
+	s = strings.TrimLeft(s, " ")
+	if strings.HasPrefix(s, "#") {
+		return "", "", false, errDN // BER in hex: no attribute here needs it
+	}
+	var out []byte
+	keep := 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; c {
+		case ',', ';':
+			return string(trimBlanks(out, keep)), s[i+1:], true, nil
+		case '+', '"', '<', '>', 0:
+			return "", "", false, errDN
+		case '\\':
+			if i+1 == len(s) {
+				return "", "", false, errDN
+			}
+			if strings.IndexByte(` "#+,;<=>\`, s[i+1]) >= 0 {
+				out = append(out, s[i+1])
+				i++
+			} else {
+				b, err := hex.DecodeString(s[i+1 : min(i+3, len(s))])
+				if err != nil || len(b) != 1 {
+					return "", "", false, errDN
+				}
+				out = append(out, b[0])
+				i += 2
+			}
+			keep = len(out)
+		default:
+			out = append(out, c)
+		}
+	}
+	return string(trimBlanks(out, keep)), "", false, nil
+}
+
+func trimBlanks(b []byte, keep int) []byte {
+	for len(b) > keep && b[len(b)-1] == ' ' {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
+// String writes the name as RFC 4514 has it.
+func (d dn) String() string {
+	var b strings.Builder
+	for i, r := range d {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(r.attribute + "=" + escapeDN(r.value))
+	}
+	return b.String()
+}
+
+func escapeDN(s string) string {
+	if !strings.ContainsAny(s, `,+"\<>;=#`+"\x00") && !strings.HasPrefix(s, " ") && !strings.HasSuffix(s, " ") {
+		return s
+	}
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		edge := c == ' ' && (i == 0 || i == len(s)-1)
+		switch {
+		case c == 0:
+			b.WriteString(`\00`)
+			continue
+		case edge, strings.IndexByte(`,+"\<>;=`, c) >= 0, c == '#' && i == 0:
+			b.WriteByte('\\')
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
+}
+
+// key is the form in which names compare: without case and diacritics, as
+// logins do.
+func (d dn) key() string {
+	var b strings.Builder
+	for _, r := range d {
+		b.WriteString(r.attribute + "=" + escapeDN(person.FoldName(r.value)) + ",")
+	}
+	return b.String()
+}
+
+// below says whether d is base or under it, and by how many steps.
+func (d dn) below(base dn) (steps int, ok bool) {
+	if len(d) < len(base) {
+		return 0, false
+	}
+	steps = len(d) - len(base)
+	return steps, d[steps:].key() == base.key()
+}
