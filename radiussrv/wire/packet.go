@@ -1,0 +1,212 @@
+package wire
+
+import (
+	"crypto/md5"
+	"crypto/subtle"
+	"encoding/binary"
+	"errors"
+	"iter"
+	"net/netip"
+
+	"layeh.com/radius"
+)
+
+// ErrMalformed says that bytes are no RADIUS packet, or one beyond our bounds.
+var ErrMalformed = errors.New("not a RADIUS packet")
+
+// Packet is a received packet whose lengths are sound and whose origin is
+// proven as far as its code allows. It is for reading only.
+type Packet struct {
+	Code          Code
+	ID            byte
+	Authenticator [16]byte
+	attrs         radius.Attributes
+}
+
+// layout is what the check of the lengths learns on its way.
+type layout struct {
+	mac         int // offset of the Message-Authenticator's value, 0 if there is none
+	eap         bool
+	proxyStates int
+}
+
+// trim checks every length before anything else looks at the bytes, and cuts
+// what lies behind the packet's own length: padding that counts for nothing,
+// not even in hashes (RFC 2865 section 3).
+func trim(b []byte) ([]byte, layout, error) {
+	var l layout
+	if len(b) < headerLen {
+		return nil, l, ErrMalformed
+	}
+	length := int(binary.BigEndian.Uint16(b[2:4]))
+	if length < headerLen || length > maxPacket || length > len(b) {
+		return nil, l, ErrMalformed
+	}
+	b = b[:length]
+	count, proxyBytes := 0, 0
+	for at := headerLen; at < length; {
+		if length-at < 2 {
+			return nil, l, ErrMalformed
+		}
+		size := int(b[at+1])
+		if size < 2 || size > length-at {
+			return nil, l, ErrMalformed
+		}
+		switch Type(b[at]) {
+		case MessageAuthenticator:
+			// Once, with 16 bytes (RFC 3579 section 3.2): a second one would
+			// be zeroed by one side and not by the other.
+			if l.mac != 0 || size != 2+macLen {
+				return nil, l, ErrMalformed
+			}
+			l.mac = at + 2
+		case EAPMessage:
+			l.eap = true
+		case ProxyState:
+			l.proxyStates++
+			proxyBytes += size
+		}
+		count++
+		at += size
+	}
+	if count > maxAttributes || l.proxyStates > maxProxyStates || proxyBytes > maxProxyStateBytes {
+		return nil, l, ErrMalformed
+	}
+	return b, l, nil
+}
+
+// decode hands trimmed bytes to the codec, which copies what it keeps.
+func decode(b []byte) (*Packet, error) {
+	p, err := radius.Parse(b, nil)
+	if err != nil {
+		return nil, ErrMalformed
+	}
+	return &Packet{Code: Code(p.Code), ID: p.Identifier, Authenticator: p.Authenticator, attrs: p.Attributes}, nil
+}
+
+// Parse reads one packet without proving where it comes from.
+func Parse(b []byte) (*Packet, error) {
+	b, _, err := trim(b)
+	if err != nil {
+		return nil, err
+	}
+	return decode(b)
+}
+
+// First gives the value of the first attribute of the type.
+func (p *Packet) First(t Type) ([]byte, bool) {
+	return p.attrs.Lookup(radius.Type(t))
+}
+
+// All gives the values of all attributes of the type, in order.
+func (p *Packet) All(t Type) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for _, a := range p.attrs {
+			if a.Type == radius.Type(t) && !yield(a.Attribute) {
+				return
+			}
+		}
+	}
+}
+
+// Count says how many attributes of the type there are.
+func (p *Packet) Count(t Type) int {
+	n := 0
+	for range p.All(t) {
+		n++
+	}
+	return n
+}
+
+// Has says whether there is an attribute of the type.
+func (p *Packet) Has(t Type) bool {
+	_, ok := p.First(t)
+	return ok
+}
+
+// Text gives the first attribute of the type as it came, or "".
+func (p *Packet) Text(t Type) string {
+	v, _ := p.First(t)
+	return string(v)
+}
+
+// Uint32 gives the first attribute of the type if it has four bytes.
+func (p *Packet) Uint32(t Type) (uint32, bool) {
+	v, _ := p.First(t)
+	if len(v) != 4 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(v), true
+}
+
+// IPv4 gives the first attribute of the type if it has four bytes.
+func (p *Packet) IPv4(t Type) netip.Addr {
+	v, _ := p.First(t)
+	if len(v) != 4 {
+		return netip.Addr{}
+	}
+	return netip.AddrFrom4([4]byte(v))
+}
+
+// EAP joins the EAP-Message attributes in order (RFC 3579 section 3.1). It says
+// false where there is none; an EAP-Start is present and empty.
+func (p *Packet) EAP() ([]byte, bool) {
+	var message []byte
+	found := false
+	for v := range p.All(EAPMessage) {
+		message, found = append(message, v...), true
+	}
+	return message, found
+}
+
+// Vendor says whether the packet holds the vendor's attribute of that type, in
+// the format of RFC 2865 section 5.26. A vendor attribute with odd lengths ends
+// the search in that attribute and does no harm.
+func (p *Packet) Vendor(vendor uint32, kind byte) bool {
+	for v := range p.All(VendorSpecific) {
+		if len(v) < 4 || binary.BigEndian.Uint32(v) != vendor {
+			continue
+		}
+		for v = v[4:]; len(v) >= 2; {
+			size := int(v[1])
+			if size < 2 || size > len(v) {
+				break
+			}
+			if v[0] == kind {
+				return true
+			}
+			v = v[size:]
+		}
+	}
+	return false
+}
+
+// Password decrypts User-Password (RFC 2865 section 5.2): 16 to 128 bytes,
+// padded with NULs. It says false if the attribute is missing, there twice, of
+// a forbidden length, or holds a NUL inside, which no password can: cutting
+// there, as the codec's helper does, would check another password than was sent.
+func (p *Packet) Password(secret []byte) ([]byte, bool) {
+	hidden, _ := p.First(UserPassword)
+	if len(hidden) < 16 || len(hidden) > 128 || len(hidden)%16 != 0 || p.Count(UserPassword) != 1 {
+		return nil, false
+	}
+	clear := make([]byte, 0, len(hidden))
+	block := make([]byte, 0, len(secret)+16)
+	before := p.Authenticator[:]
+	for at := 0; at < len(hidden); at += 16 {
+		mask := md5.Sum(append(append(block, secret...), before...))
+		before = hidden[at : at+16]
+		clear = clear[:at+16]
+		subtle.XORBytes(clear[at:], before, mask[:])
+	}
+	end := len(clear)
+	for end > 0 && clear[end-1] == 0 {
+		end--
+	}
+	for _, c := range clear[:end] {
+		if c == 0 {
+			return nil, false
+		}
+	}
+	return clear[:end], true
+}

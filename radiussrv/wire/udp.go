@@ -1,0 +1,85 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+)
+
+// readBuffer is asked of the kernel for each socket: some five thousand packets
+// that come while we are busy.
+const readBuffer = 4 << 20
+
+// udpLink is one socket.
+type udpLink struct {
+	conn *net.UDPConn
+	as   Role
+	n    uint16
+	wild bool // bound to all addresses: replies must say theirs
+}
+
+func (u *udpLink) role() Role             { return u.as }
+func (u *udpLink) number() (uint16, bool) { return u.n, true }
+
+func (u *udpLink) send(b []byte, r *route) error {
+	if r.controls == 0 {
+		_, err := u.conn.WriteToUDPAddrPort(b, r.from)
+		return err
+	}
+	_, _, err := u.conn.WriteMsgUDPAddrPort(b, r.control[:r.controls], r.from)
+	return err
+}
+
+// ServeUDP reads requests from conn until Shutdown, then returns ErrStopped. It
+// closes conn. A reply leaves from the address its request was sent to, also
+// where conn listens on all addresses (RFC 2865 section 3: a NAS drops replies
+// from elsewhere).
+func (s *Server) ServeUDP(conn *net.UDPConn, role Role) error {
+	u := &udpLink{conn: conn, as: role, n: uint16(s.links.Add(1))}
+	if local, ok := conn.LocalAddr().(*net.UDPAddr); ok && local.IP.IsUnspecified() {
+		u.wild = true
+		if err := learnDestination(conn); err != nil {
+			_ = conn.Close()
+			return fmt.Errorf("listen for RADIUS on %v: %w", local, err)
+		}
+	}
+	_ = conn.SetReadBuffer(readBuffer) // the kernel gives what it allows
+	stop := func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) }
+	if !s.enter(stop, func() { _ = conn.Close() }) {
+		_ = conn.Close()
+		return ErrStopped
+	}
+	defer s.readers.Done()
+	for failures := 0; ; {
+		d := s.buffers.Get().(*datagram)
+		if err := u.receive(d); err != nil {
+			s.release(d)
+			if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
+				return ErrStopped
+			}
+			// A queued ICMP error of an earlier reply, or no memory for a
+			// moment, pass; what stays is the socket's end.
+			if failures++; failures > 100 {
+				return fmt.Errorf("read RADIUS requests: %w", err)
+			}
+			continue
+		}
+		failures = 0
+		d.at = s.opts.Now()
+		s.take(d)
+	}
+}
+
+func (u *udpLink) receive(d *datagram) (err error) {
+	d.link, d.controls = u, 0
+	if !u.wild {
+		d.n, d.from, err = u.conn.ReadFromUDPAddrPort(d.buf[:])
+	} else {
+		var oob int
+		d.n, oob, _, d.from, err = u.conn.ReadMsgUDPAddrPort(d.buf[:], d.control[:])
+		d.controls = returnControl(d.control[:oob])
+	}
+	return err
+}
