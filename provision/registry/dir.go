@@ -1,0 +1,144 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"schoolbridge/internal/person"
+)
+
+// Folder is all that a folder of registry files holds, each list in the order
+// of its file. Records are as they stand there: an id may repeat.
+type Folder struct {
+	Schools     []person.School
+	Employments []person.Employment
+	Enrolments  []person.Enrolment
+	Cards       []person.Card
+	Logins      []LoginRow
+	AD          []ADRow
+	Faults      []Fault // warnings too; of one file no more than maxFaults
+	Rows        int     // good rows
+	Bad         int     // rows with a fault, those past maxFaults included
+	BadFiles    int     // files that could not be read at all
+}
+
+// maxFaults bounds the faults that are kept of one file: past some hundred it is
+// the file that is wrong.
+const maxFaults = 1000
+
+// ReadDir reads every registry file of a folder into memory. A file that cannot
+// be used is one of the faults; an error is one of the disk, or that there are
+// no registry files.
+func ReadDir(dir string) (*Folder, error) {
+	paths, err := Find(dir)
+	if err != nil {
+		return nil, err
+	}
+	var folder Folder
+	var names *Names
+	for _, path := range paths {
+		if kind, _ := KindOf(filepath.Base(path)); kind > Schools && names == nil {
+			names = NewNames(folder.Schools)
+		}
+		if err := folder.read(path, names); err != nil {
+			return nil, err
+		}
+	}
+	return &folder, nil
+}
+
+func (d *Folder) read(path string, names *Names) error {
+	f, err := Open(path)
+	var fault *Fault
+	if errors.As(err, &fault) {
+		d.Faults = append(d.Faults, *fault)
+		d.BadFiles++
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	kept := 0
+	for record, err := range f.Records(names) {
+		if errors.As(err, &fault) {
+			d.Bad++
+			if kept++; kept <= maxFaults {
+				d.Faults = append(d.Faults, *fault)
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		d.add(record.Value)
+	}
+	d.Faults = append(d.Faults, f.Warnings()...)
+	return nil
+}
+
+func (d *Folder) add(value any) {
+	d.Rows++
+	switch v := value.(type) {
+	case person.School:
+		d.Schools = append(d.Schools, v)
+	case person.Employment:
+		d.Employments = append(d.Employments, v)
+	case person.Enrolment:
+		d.Enrolments = append(d.Enrolments, v)
+	case person.Card:
+		d.Cards = append(d.Cards, v)
+	case LoginRow:
+		d.Logins = append(d.Logins, v)
+	case ADRow:
+		d.AD = append(d.AD, v)
+	}
+}
+
+// ErrNoFiles says that a path leads to no registry file.
+var ErrNoFiles = errors.New(both("нет файлов реестров", "no registry files"))
+
+// Find lists the registry files that the paths, files or folders, lead to:
+// schools first, then the other kinds in order, and within a kind as given. Of
+// a folder the files with the names of KindOf are taken; a file given by name
+// must have one.
+func Find(paths ...string) ([]string, error) {
+	var found []string
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, fmt.Errorf("find registry files: %w", err)
+		}
+		if !info.IsDir() {
+			found = append(found, path)
+			continue
+		}
+		entries, err := os.ReadDir(path)
+		if err != nil {
+			return nil, fmt.Errorf("find registry files: %w", err)
+		}
+		inside := 0
+		for _, e := range entries {
+			if _, ok := KindOf(e.Name()); ok && e.Type()&fs.ModeDir == 0 {
+				found = append(found, filepath.Join(path, e.Name()))
+				inside++
+			}
+		}
+		if inside == 0 {
+			return nil, fmt.Errorf("%s: %w", path, ErrNoFiles)
+		}
+	}
+	if len(found) == 0 {
+		return nil, ErrNoFiles
+	}
+	slices.SortStableFunc(found, func(a, b string) int {
+		ka, _ := KindOf(filepath.Base(a))
+		kb, _ := KindOf(filepath.Base(b))
+		return int(ka) - int(kb)
+	})
+	return found, nil
+}

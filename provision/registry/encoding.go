@@ -1,0 +1,113 @@
+package registry
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+)
+
+// encoding says how the bytes of a text file become text.
+type encoding uint8
+
+const (
+	encodingUTF8 encoding = iota
+	encodingCP1251
+)
+
+var utf8BOM = []byte("\xef\xbb\xbf")
+
+// errUTF16 is the one common encoding that is not read.
+var errUTF16 = errors.New(both("кодировка UTF-16: сохраните файл в UTF-8", "the file is UTF-16: save it as UTF-8"))
+
+// errBinary says that a file is not text.
+var errBinary = errors.New(both("это не текстовый файл", "this is not a text file"))
+
+// detectEncoding reads all of a file. A file that is valid UTF-8 is that; so is
+// one where broken bytes are rare beside whole Cyrillic letters (its broken
+// rows are then reported). Anything else is Windows-1251, in whose texts the
+// byte pairs of UTF-8 hardly ever come up.
+func detectEncoding(r io.Reader) (encoding, error) {
+	buf := make([]byte, 64<<10)
+	kept, whole, broken, begun := 0, 0, 0, false
+	for {
+		n, err := io.ReadFull(r, buf[kept:])
+		text := buf[:kept+n]
+		last := err != nil
+		if last && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return 0, err
+		}
+		if !begun {
+			begun = true
+			if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
+				return 0, errUTF16
+			}
+			if bytes.HasPrefix(text, []byte("PK\x03\x04")) || bytes.HasPrefix(text, []byte("\xd0\xcf\x11\xe0")) {
+				return 0, errBinary
+			}
+			if bytes.HasPrefix(text, utf8BOM) {
+				return encodingUTF8, nil
+			}
+		}
+		w, b, rest := countUTF8(text, last)
+		whole, broken = whole+w, broken+b
+		kept = copy(buf, rest)
+		if last {
+			break
+		}
+	}
+	if broken == 0 || whole > 10*broken {
+		return encodingUTF8, nil
+	}
+	return encodingCP1251, nil
+}
+
+// countUTF8 counts the whole and the broken characters beyond ASCII. Unless the
+// text is the last, an unfinished character at its end is given back as rest.
+func countUTF8(text []byte, last bool) (whole, broken int, rest []byte) {
+	for len(text) > 0 {
+		if text[0] < utf8.RuneSelf {
+			text = text[1:]
+			continue
+		}
+		if !last && !utf8.FullRune(text) {
+			return whole, broken, text
+		}
+		r, size := utf8.DecodeRune(text)
+		if r == utf8.RuneError && size == 1 {
+			broken++
+		} else {
+			whole++
+		}
+		text = text[size:]
+	}
+	return whole, broken, nil
+}
+
+// text decodes one field; false if the bytes are no text.
+func (e encoding) text(b []byte) (string, bool) {
+	if bytes.IndexByte(b, 0) >= 0 {
+		return "", false
+	}
+	if e == encodingUTF8 {
+		return string(b), utf8.Valid(b)
+	}
+	ascii := true
+	for _, c := range b {
+		ascii = ascii && c < utf8.RuneSelf
+	}
+	if ascii {
+		return string(b), true
+	}
+	out := make([]byte, 0, 2*len(b)+2)
+	for _, c := range b {
+		r := charmap.Windows1251.DecodeByte(c)
+		if r == utf8.RuneError {
+			return "", false
+		}
+		out = utf8.AppendRune(out, r)
+	}
+	return string(out), true
+}
