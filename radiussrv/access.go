@@ -1,0 +1,218 @@
+package radiussrv
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/radiussrv/wire"
+)
+
+// Microsoft's attributes that show MS-CHAP (RFC 2548 section 2).
+const (
+	vendorMicrosoft = 311
+	msChapResponse  = 1
+	msChap2Response = 25
+)
+
+// Values of the tunnel attributes for a VLAN (RFC 3580 section 3.31).
+const (
+	tunnelVLAN     = 13
+	tunnelIEEE802  = 6
+	maxReplyBytes  = 253
+	maxMessages    = 2
+	maxFilterBytes = 253
+)
+
+// access answers an Access-Request.
+func (s *Server) access(ctx context.Context, client *Client, r *wire.Received) *wire.Reply {
+	ctx, cancel := context.WithTimeout(ctx, decideWithin-s.opts.Now().Sub(r.At))
+	defer cancel()
+	p := r.Packet
+	from := source(client, r, requestID())
+	if message, ok := p.EAP(); ok {
+		return s.eap(ctx, client, r, from, message)
+	}
+	name, ok := userName(p)
+	switch {
+	case !ok || !onePassword(p):
+		return s.refuse(client, r, from, resultMalformed, identity.ReasonBadRequest)
+	case p.Has(wire.CHAPPassword):
+		return s.refuse(client, r, from, resultCHAP, reasonMethod)
+	case p.Vendor(vendorMicrosoft, msChapResponse) || p.Vendor(vendorMicrosoft, msChap2Response):
+		return s.refuse(client, r, from, resultMSCHAP, reasonMethod)
+	case machine(name):
+		return s.refuse(client, r, from, resultMachine, reasonMachine)
+	}
+	clear, ok := p.Password(r.Peer.Secret())
+	if !ok || !utf8.Valid(clear) {
+		// Without Message-Authenticator another secret shows only here.
+		if !r.Signed {
+			s.log.garbled(client, r.From.Addr())
+		}
+		return s.refuse(client, r, from, resultMalformed, identity.ReasonBadRequest)
+	}
+	verdict := s.opts.Auth.Authenticate(ctx, identity.Credential{
+		Name:    name,
+		Proof:   identity.Password(clear),
+		Channel: identity.ChannelWiFi,
+		Source:  from,
+	})
+	return s.decided(client, r, from, verdict)
+}
+
+// Reasons of this front-end's own, for its log lines.
+const (
+	reasonMethod  identity.Reason = "METHOD_NOT_OFFERED" // CHAP, MS-CHAP or EAP, which are not served here
+	reasonMachine identity.Reason = "MACHINE_ACCOUNT"    // host/…: a computer signs in, not a person
+)
+
+// userName takes the one User-Name, as readable text (RFC 2865 section 5.1).
+func userName(p *wire.Packet) (string, bool) {
+	name := p.Text(wire.UserName)
+	return name, name != "" && printable(name) && p.Count(wire.UserName) == 1
+}
+
+// onePassword says that a request carries one way to prove itself (RFC 2865
+// section 4.1: User-Password or CHAP-Password, never both).
+func onePassword(p *wire.Packet) bool {
+	ways := p.Count(wire.UserPassword) + p.Count(wire.CHAPPassword)
+	if p.Vendor(vendorMicrosoft, msChapResponse) || p.Vendor(vendorMicrosoft, msChap2Response) {
+		ways++
+	}
+	return ways == 1
+}
+
+// machine says that Windows signs in the computer itself.
+func machine(name string) bool {
+	return len(name) >= 5 && strings.EqualFold(name[:5], "host/")
+}
+
+// decided turns a verdict into a reply to PAP.
+func (s *Server) decided(client *Client, r *wire.Received, from identity.Source, v identity.Verdict) *wire.Reply {
+	switch v.Outcome {
+	case identity.Accepted:
+		reply, err := s.accept(v)
+		if err != nil {
+			s.opts.Logger.Error("an Access-Accept could not be made", "err", err, "request", from.Request)
+			return s.unavailable(r, from, v)
+		}
+		addText(reply, wire.ReplyMessage, s.opts.Messages.Accepted)
+		s.said(r, from, resultAccepted, v)
+		return reply
+	case identity.Rejected:
+		s.said(r, from, resultRejected, v)
+	case identity.Malformed:
+		s.said(r, from, resultMalformed, v)
+	default: // and a verdict that is none
+		return s.unavailable(r, from, v)
+	}
+	return s.reject(client, r, v.NotBefore)
+}
+
+// refuse rejects what the authenticator is not asked about.
+func (s *Server) refuse(client *Client, r *wire.Received, from identity.Source, what result, why identity.Reason) *wire.Reply {
+	s.said(r, from, what, identity.Verdict{Outcome: identity.Rejected, Reason: why})
+	return s.reject(client, r, time.Time{})
+}
+
+// reject says no, in the same words whatever the reason was.
+func (s *Server) reject(client *Client, r *wire.Received, notBefore time.Time) *wire.Reply {
+	reply := &wire.Reply{Code: wire.AccessReject, NotBefore: rejectAt(client, r.At, notBefore)}
+	addText(reply, wire.ReplyMessage, s.opts.Messages.Rejected)
+	return reply
+}
+
+// unavailable says no at once: nobody did anything wrong.
+func (s *Server) unavailable(r *wire.Received, from identity.Source, v identity.Verdict) *wire.Reply {
+	s.said(r, from, resultUnavailable, v)
+	reply := &wire.Reply{Code: wire.AccessReject}
+	addText(reply, wire.ReplyMessage, s.opts.Messages.Unavailable)
+	return reply
+}
+
+// rejectAt is when a reject leaves: counted from the request's arrival, so that
+// the time that the decision took does not show; up to a tenth is chance; and
+// never later than a NAS waits.
+func rejectAt(client *Client, arrived, notBefore time.Time) time.Time {
+	delay := client.RejectDelay
+	if delay > 0 {
+		delay += rand.N(delay/10 + 1)
+	}
+	at := arrived.Add(delay)
+	if notBefore.After(at) {
+		at = notBefore
+	}
+	if limit := arrived.Add(answerWithin); at.After(limit) {
+		at = limit
+	}
+	return at
+}
+
+// accept makes what every Access-Accept carries, whatever the method was.
+func (s *Server) accept(v identity.Verdict) (*wire.Reply, error) {
+	class, err := s.class.seal(v.Person)
+	if err != nil {
+		return nil, err
+	}
+	reply := &wire.Reply{Code: wire.AccessAccept}
+	// The canonical login (RFC 2865 section 5.1): accounting will carry it.
+	reply.AddText(wire.UserName, string(v.Login))
+	reply.Add(wire.Class, class)
+	if vlan := v.Grant.VLAN; vlan > 0 && vlan < 4095 {
+		// No tag on any of the three: one tunnel needs none (RFC 2868 section
+		// 3.6 takes a first byte above 0x1F as text).
+		reply.AddUint32(wire.TunnelType, tunnelVLAN)
+		reply.AddUint32(wire.TunnelMediumType, tunnelIEEE802)
+		reply.AddText(wire.TunnelPrivateGroupID, strconv.Itoa(int(vlan)))
+	}
+	if d := v.Grant.SessionTimeout; d > 0 {
+		seconds := min((d+time.Second-1)/time.Second, 1<<31-1)
+		reply.AddUint32(wire.SessionTimeout, uint32(seconds))
+	}
+	reply.AddText(wire.FilterID, clip(v.Grant.Filter, maxFilterBytes))
+	return reply, nil
+}
+
+// addText sends text in at most two attributes, never cutting a letter in two:
+// each is shown by itself (RFC 2865 section 5.18).
+func addText(reply *wire.Reply, t wire.Type, text string) {
+	for range maxMessages {
+		part := clip(text, maxReplyBytes)
+		reply.AddText(t, part)
+		text = text[len(part):]
+	}
+}
+
+// clip takes as much of s as fits into n bytes of whole letters.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+// said counts and, where somebody wants to see it, logs an answer. The name
+// that was typed stays out of it.
+func (s *Server) said(r *wire.Received, from identity.Source, what result, v identity.Verdict) {
+	s.metrics.result(what)
+	if !s.opts.Logger.Enabled(context.Background(), slog.LevelDebug) {
+		return
+	}
+	person := ""
+	if !v.Person.IsZero() {
+		person = v.Person.String()
+	}
+	s.opts.Logger.LogAttrs(context.Background(), slog.LevelDebug, "RADIUS sign-in answered",
+		slog.String("request", from.Request), slog.String("client", from.NAS), slog.String("result", what.String()),
+		slog.String("reason", string(v.Reason)), slog.String("person", person),
+		slog.Duration("took", s.opts.Now().Sub(r.At)))
+}

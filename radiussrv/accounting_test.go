@@ -1,0 +1,151 @@
+package radiussrv
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/radiussrv/wire"
+)
+
+// ledger keeps records, or fails.
+type ledger struct {
+	mu   sync.Mutex
+	kept []Record
+	err  error
+}
+
+func (l *ledger) all() []Record {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.kept)
+}
+
+func (l *ledger) Account(_ context.Context, r Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.kept = append(l.kept, r)
+	return l.err
+}
+
+func accounting(t testing.TB, change func(*wire.Request)) []byte {
+	lastID++
+	return encode(t, &wire.Request{Code: wire.AccountingRequest, ID: lastID}, change)
+}
+
+func TestAccountingKnowsTheSignInByClass(t *testing.T) {
+	book := &ledger{}
+	s, auth, acct := live(t, Options{Accounting: book})
+	class, _ := exchange(t, auth, access(t, "orlovami", "Snegir-2021", nil)).First(wire.Class)
+	p := exchange(t, acct, accounting(t, func(r *wire.Request) {
+		r.AddUint32(wire.AcctStatusType, 2)
+		r.AddText(wire.AcctSessionID, "5F-1")
+		r.AddText(wire.Class, "somebody else's")
+		r.Add(wire.Class, class)
+		r.AddUint32(wire.AcctInputOctets, 7)
+		r.AddUint32(wire.AcctInputGigawords, 2)
+		r.AddUint32(wire.AcctOutputOctets, 9)
+		r.AddUint32(wire.AcctSessionTime, 60)
+		r.AddUint32(wire.AcctDelayTime, 5)
+		r.AddUint32(wire.AcctTerminateCause, 1)
+		r.AddText(wire.CallingStationID, "0200.0000.0001")
+		r.AddText(wire.NASIdentifier, "ap-1")
+		r.Add(wire.NASIPAddress, []byte{10, 0, 0, 1})
+		r.Add(wire.FramedIPAddress, []byte{10, 0, 0, 9})
+		r.AddText(wire.ProxyState, "p")
+	}))
+	if p.Code != wire.AccountingResponse || p.Text(wire.ProxyState) != "p" || len(book.all()) != 1 {
+		t.Fatalf("%v, %d kept", p.Code, len(book.all()))
+	}
+	got := book.all()[0]
+	_, session, ok := s.class.open(class)
+	if !ok || got.Person != orlova || got.Session != session || len(session) != 24 {
+		t.Errorf("person %v, session %q", got.Person, got.Session)
+	}
+	if got.Status != Stop || got.SessionID != "5F-1" || got.InOctets != 2<<32+7 || got.OutOctets != 9 || got.Duration != time.Minute ||
+		got.TerminateCause != 1 || got.Source.Device != "02:00:00:00:00:01" || got.Source.School != "1001" || got.NASIdentifier != "ap-1" ||
+		got.NASAddr.String() != "10.0.0.1" || got.Address.String() != "10.0.0.9" {
+		t.Errorf("%+v", got)
+	}
+	if age := time.Since(got.At); age < 5*time.Second || age > 10*time.Second {
+		t.Errorf("it happened %v ago, want 5 s", age)
+	}
+}
+
+func TestAccountingIsAnsweredWheneverItCanBeRead(t *testing.T) {
+	book := &ledger{}
+	_, _, acct := live(t, Options{Accounting: book})
+	for what, c := range map[string]struct {
+		change func(*wire.Request)
+		kept   bool
+	}{
+		"start":              {func(r *wire.Request) { r.AddUint32(wire.AcctStatusType, 1); r.AddText(wire.AcctSessionID, "1") }, true},
+		"interim":            {func(r *wire.Request) { r.AddUint32(wire.AcctStatusType, 3); r.AddText(wire.AcctSessionID, "1") }, true},
+		"on":                 {func(r *wire.Request) { r.AddUint32(wire.AcctStatusType, 7) }, true},
+		"off":                {func(r *wire.Request) { r.AddUint32(wire.AcctStatusType, 8) }, true},
+		"without a session":  {func(r *wire.Request) { r.AddUint32(wire.AcctStatusType, 1) }, false},
+		"without a status":   {func(r *wire.Request) { r.AddText(wire.AcctSessionID, "1") }, false},
+		"an unknown status":  {func(r *wire.Request) { r.AddUint32(wire.AcctStatusType, 99); r.AddText(wire.AcctSessionID, "1") }, false},
+		"nothing whatsoever": {nil, false},
+	} {
+		before := len(book.all())
+		if p := exchange(t, acct, accounting(t, c.change)); p.Code != wire.AccountingResponse {
+			t.Errorf("%s: %v", what, p.Code)
+		}
+		if kept := len(book.all()) > before; kept != c.kept {
+			t.Errorf("%s: kept %v", what, kept)
+		}
+	}
+}
+
+func TestAccountingWithoutAJournal(t *testing.T) {
+	_, _, acct := live(t, Options{})
+	if p := exchange(t, acct, accounting(t, func(r *wire.Request) { r.AddUint32(wire.AcctStatusType, 7) })); p.Code != wire.AccountingResponse {
+		t.Errorf("%v", p.Code)
+	}
+}
+
+func TestAccountingThatIsNotKeptIsNotAnswered(t *testing.T) {
+	s := newServer(t, Options{Accounting: &ledger{err: errors.New("the disk is full")}})
+	b := accounting(t, func(r *wire.Request) { r.AddUint32(wire.AcctStatusType, 7) })
+	if reply := s.Handle(t.Context(), received(t, loopback(), time.Now(), b)); reply != nil {
+		t.Errorf("answered %v: the client would not tell again", reply.Code)
+	}
+}
+
+func TestClass(t *testing.T) {
+	key := &[32]byte{1}
+	one, err := newClassSealer(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replica, _ := newClassSealer(key)
+	stranger, _ := newClassSealer(nil)
+	class, err := one.seal(orlova)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if person, session, ok := replica.open(class); !ok || person != orlova || session == "" {
+		t.Error("another replica cannot read it")
+	}
+	if again, _ := one.seal(orlova); string(again) == string(class) {
+		t.Error("two sessions of one person can be linked")
+	}
+	if _, _, ok := stranger.open(class); ok {
+		t.Error("another key opens it")
+	}
+	for i := range class {
+		changed := append([]byte(nil), class...)
+		changed[i] ^= 1
+		if person, _, ok := one.open(changed); ok || person != (identity.PersonID{}) {
+			t.Errorf("changed at byte %d it still opens", i)
+		}
+	}
+	if _, _, ok := one.open(class[:classLen-1]); ok {
+		t.Error("cut short it still opens")
+	}
+}

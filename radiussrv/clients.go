@@ -1,0 +1,115 @@
+package radiussrv
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"sort"
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/radiussrv/wire"
+)
+
+// DefaultRejectDelay is what the configuration gives a client that does not say.
+const DefaultRejectDelay = time.Second
+
+// maxRejectDelay keeps a delayed reject inside the time that access points wait.
+const maxRejectDelay = 2 * time.Second
+
+// Client is a NAS or a network of them: who may send us requests.
+type Client struct {
+	Name   string       // as policy, logs and metrics know it
+	Prefix netip.Prefix // the longest that holds the address counts
+	Secret identity.Password
+	School string // ekis_id of the school where it stands, or ""
+	// Unsigned takes requests without Message-Authenticator, for old devices
+	// (message_authenticator: optional).
+	Unsigned bool
+	// RejectDelay is the least time from a request to its reject, taken as it
+	// is: 0 is none. At most 2 s.
+	RejectDelay time.Duration
+}
+
+// Clients is a table of NAS clients, made once and never changed: a reload makes
+// another one.
+type Clients struct {
+	bits     []int // prefix lengths in use, longest first, IPv6 counted above IPv4
+	byPrefix map[netip.Prefix]*wire.Peer
+	byName   map[string]*wire.Peer
+}
+
+// NewClients checks the table and names every fault at once.
+func NewClients(list []Client) (*Clients, error) {
+	c := &Clients{byPrefix: make(map[netip.Prefix]*wire.Peer), byName: make(map[string]*wire.Peer)}
+	lengths := make(map[int]bool)
+	var faults []error
+	for i := range list {
+		client := list[i]
+		client.Prefix = canonical(client.Prefix)
+		if err := c.fault(client); err != nil {
+			faults = append(faults, fmt.Errorf("RADIUS client %d (%q): %w", i+1, client.Name, err))
+			continue
+		}
+		peer := wire.NewPeer([]byte(string(client.Secret)), client.Unsigned, &client)
+		c.byPrefix[client.Prefix], c.byName[client.Name] = peer, peer
+		lengths[client.Prefix.Bits()] = true
+	}
+	for n := range lengths {
+		c.bits = append(c.bits, n)
+	}
+	sort.Sort(sort.Reverse(sort.IntSlice(c.bits)))
+	return c, errors.Join(faults...)
+}
+
+// canonical drops host bits and writes mapped IPv4 as IPv4, as addresses are
+// looked up.
+func canonical(p netip.Prefix) netip.Prefix {
+	if p.Addr().Is4In6() && p.Bits() >= 96 {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	return p.Masked()
+}
+
+func (c *Clients) fault(client Client) error {
+	switch {
+	case client.Name == "":
+		return errors.New("it has no name")
+	case c.byName[client.Name] != nil:
+		return errors.New("another client has the same name")
+	case !client.Prefix.IsValid():
+		return errors.New("its address range is not valid")
+	case c.byPrefix[client.Prefix] != nil:
+		return errors.New("another client has the same address range")
+	case client.Secret == "":
+		return errors.New("it has no secret")
+	case client.RejectDelay < 0 || client.RejectDelay > maxRejectDelay:
+		return errors.New("its reject delay is not between 0 and 2 s: access points give up waiting")
+	}
+	return nil
+}
+
+// Find gives the client whose range holds the address most narrowly, or nil.
+func (c *Clients) Find(addr netip.Addr) *Client {
+	if peer := c.peer(addr); peer != nil {
+		return peer.Owner().(*Client)
+	}
+	return nil
+}
+
+func (c *Clients) peer(addr netip.Addr) *wire.Peer {
+	if c == nil {
+		return nil
+	}
+	addr = addr.Unmap().WithZone("")
+	for _, n := range c.bits {
+		prefix, err := addr.Prefix(n)
+		if err != nil { // an IPv6 length, an IPv4 address
+			continue
+		}
+		if peer := c.byPrefix[prefix]; peer != nil {
+			return peer
+		}
+	}
+	return nil
+}

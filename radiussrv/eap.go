@@ -1,0 +1,98 @@
+package radiussrv
+
+import (
+	"context"
+	"encoding/binary"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/radiussrv/wire"
+)
+
+// EAP holds EAP conversations (RFC 3579). One call is one round trip.
+type EAP interface {
+	Exchange(ctx context.Context, in EAPRequest) EAPResult
+}
+
+// EAPRequest is one message of a peer.
+type EAPRequest struct {
+	Source  identity.Source
+	Name    string // User-Name, usually an outer identity that says little; may be ""
+	Message []byte // the joined EAP-Message; empty is EAP-Start
+	State   []byte // as last sent to this peer, or nil
+}
+
+// EAPResult is the server's answer.
+type EAPResult struct {
+	Message []byte // the EAP packet to send; nil with a verdict that refuses makes an EAP-Failure
+	State   []byte // goes with a challenge
+	// Verdict ends the conversation; its zero value goes on with a challenge.
+	Verdict identity.Verdict
+}
+
+// EAP codes (RFC 3748 section 4).
+const (
+	eapFailure   = 4
+	eapHeaderLen = 4
+)
+
+// eap answers a request that carries EAP-Message. Reply-Message never stands
+// beside EAP-Message (RFC 3579 section 2.6.5).
+func (s *Server) eap(ctx context.Context, client *Client, r *wire.Received, from identity.Source, message []byte) *wire.Reply {
+	p := r.Packet
+	if p.Has(wire.UserPassword) || p.Has(wire.CHAPPassword) || !wholeEAP(message) {
+		s.said(r, from, resultMalformed, identity.Verdict{Reason: identity.ReasonBadRequest})
+		return rejectEAP(client, r, failure(message), identity.Verdict{})
+	}
+	if s.opts.EAP == nil {
+		s.said(r, from, resultEAPRefused, identity.Verdict{Reason: reasonMethod})
+		return rejectEAP(client, r, failure(message), identity.Verdict{})
+	}
+	state, _ := p.First(wire.State)
+	out := s.opts.EAP.Exchange(ctx, EAPRequest{Source: from, Name: p.Text(wire.UserName), Message: message, State: state})
+	switch out.Verdict.Outcome {
+	case 0:
+		s.said(r, from, resultChallenge, out.Verdict)
+		reply := &wire.Reply{Code: wire.AccessChallenge}
+		reply.Add(wire.State, out.State)
+		reply.AddEAP(out.Message)
+		return reply
+	case identity.Accepted:
+		reply, err := s.accept(out.Verdict)
+		if err == nil {
+			s.said(r, from, resultAccepted, out.Verdict)
+			reply.AddEAP(out.Message)
+			return reply
+		}
+		s.opts.Logger.Error("an Access-Accept could not be made", "err", err, "request", from.Request)
+		out.Verdict.Outcome, out.Message = identity.Unavailable, nil
+	}
+	s.said(r, from, resultOf(out.Verdict.Outcome), out.Verdict)
+	if out.Message == nil {
+		out.Message = failure(message)
+	}
+	return rejectEAP(client, r, out.Message, out.Verdict)
+}
+
+// wholeEAP says that the joined message is an EAP-Start or as long as it says
+// (RFC 3748 section 4).
+func wholeEAP(message []byte) bool {
+	return len(message) == 0 || len(message) >= eapHeaderLen && int(binary.BigEndian.Uint16(message[2:4])) == len(message)
+}
+
+// failure is the EAP-Failure that answers a message (RFC 3748 section 4.2).
+func failure(message []byte) []byte {
+	id := byte(0)
+	if len(message) >= 2 {
+		id = message[1]
+	}
+	return []byte{eapFailure, id, 0, eapHeaderLen}
+}
+
+func rejectEAP(client *Client, r *wire.Received, message []byte, v identity.Verdict) *wire.Reply {
+	reply := &wire.Reply{Code: wire.AccessReject}
+	if v.Outcome != identity.Unavailable {
+		reply.NotBefore = rejectAt(client, r.At, v.NotBefore)
+	}
+	reply.AddEAP(message)
+	return reply
+}

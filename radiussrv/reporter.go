@@ -1,0 +1,156 @@
+package radiussrv
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"schoolbridge/radiussrv/wire"
+)
+
+// reporter counts what the engine drops and writes about it, seldom: anybody
+// who reaches the port can cause a line, so each cause gets one line a minute
+// an address, and all together get at most lineBurst a minute.
+type reporter struct {
+	log     *slog.Logger
+	now     func() time.Time
+	metrics *metrics
+
+	mu        sync.Mutex
+	minute    time.Time // begin of the current minute
+	written   map[cause]struct{}
+	withheld  int
+	announced map[string]struct{} // clients whose unsigned requests were reported
+}
+
+// cause is what one line a minute is written about.
+type cause struct {
+	what string
+	addr netip.Addr
+}
+
+// Bounds of what is written, and of the table of clients already reported.
+const (
+	lineBurst    = 20
+	maxAnnounced = 10000
+)
+
+func newReporter(log *slog.Logger, now func() time.Time, m *metrics) *reporter {
+	return &reporter{
+		log: log, now: now, metrics: m,
+		written:   make(map[cause]struct{}),
+		announced: make(map[string]struct{}),
+	}
+}
+
+// may says whether a line about this may be written now, and how many were
+// withheld before.
+func (l *reporter) may(what string, addr netip.Addr) (withheld int, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now := l.now(); now.Sub(l.minute) >= time.Minute || now.Before(l.minute) {
+		l.minute = now
+		clear(l.written)
+	}
+	c := cause{what, addr}
+	if _, done := l.written[c]; done || len(l.written) >= lineBurst {
+		l.withheld++
+		return 0, false
+	}
+	l.written[c] = struct{}{}
+	withheld, l.withheld = l.withheld, 0
+	return withheld, true
+}
+
+func (l *reporter) warn(what string, addr netip.Addr, client *Client, remedy string) {
+	withheld, ok := l.may(what, addr)
+	if !ok {
+		return
+	}
+	attrs := []any{"addr", addr.String()}
+	if client != nil {
+		attrs = append(attrs, "client", client.Name)
+	}
+	if remedy != "" {
+		attrs = append(attrs, "remedy", remedy)
+	}
+	if withheld > 0 {
+		attrs = append(attrs, "lines_withheld", withheld)
+	}
+	l.log.Warn(what, attrs...)
+}
+
+// Dropped is told by the engine.
+func (l *reporter) Dropped(why wire.Drop, from netip.AddrPort, peer *wire.Peer) {
+	l.metrics.drops[why].Inc()
+	addr := from.Addr().Unmap()
+	var client *Client
+	if peer != nil {
+		client = peer.Owner().(*Client)
+	}
+	switch why {
+	case wire.DropUnknownPeer:
+		l.warn("RADIUS packet from an address that is no client", addr, nil,
+			fmt.Sprintf("if it is yours, add to radius.clients: {name: NAME, range: %s, secret_file: FILE}", netip.PrefixFrom(addr.WithZone(""), addr.BitLen())))
+	case wire.DropMalformed:
+		l.warn("malformed RADIUS packet", addr, client, "")
+	case wire.DropCode:
+		l.warn("RADIUS packet of a kind that this port does not take", addr, client, "authentication and accounting have a port each: check the client's settings")
+	case wire.DropUnsigned:
+		l.warn("RADIUS request without Message-Authenticator", addr, client,
+			"switch Message-Authenticator on in the client, or, for an old device that cannot, set message_authenticator: optional")
+	case wire.DropForged:
+		l.warn("RADIUS request with a wrong authenticator", addr, client, "most likely the client has another secret than secret_file")
+	case wire.DropOverload, wire.DropLate:
+		l.warn("RADIUS requests dropped: overload", addr, client, "")
+	case wire.DropReply:
+		l.warn("a RADIUS reply could not be sent", addr, client, "")
+	case wire.DropLimit:
+		l.warn("RadSec connection refused: too many", addr, client, "")
+	case wire.DropHandshake:
+		l.warn("RadSec connection refused: TLS or certificate", addr, client, "the client's certificate has to come from the configured authority and name a client")
+	}
+}
+
+// Duplicate is told by the engine.
+func (l *reporter) Duplicate(answered bool) {
+	if answered {
+		l.metrics.answered.Inc()
+	} else {
+		l.metrics.inFlight.Inc()
+	}
+}
+
+// Panicked is told by the engine. The value may hold anything, so only its type
+// is written; the stack says where.
+func (l *reporter) Panicked(value any, stack []byte) {
+	if _, ok := l.may("panic", netip.Addr{}); ok {
+		l.log.Error("a RADIUS request caused a panic; it was dropped", "type", fmt.Sprintf("%T", value), "stack", string(stack))
+	}
+}
+
+// unsigned warns once per client that it does not sign.
+func (l *reporter) unsigned(client *Client, addr netip.Addr) {
+	l.mu.Lock()
+	_, done := l.announced[client.Name]
+	if !done && len(l.announced) < maxAnnounced {
+		l.announced[client.Name] = struct{}{}
+	}
+	l.mu.Unlock()
+	if !done {
+		l.log.Warn("this RADIUS client does not send Message-Authenticator: its requests and their replies can be forged (CVE-2024-3596)",
+			"client", client.Name, "addr", addr.String(), "remedy", "update the device, switch Message-Authenticator on there, then remove message_authenticator: optional")
+	}
+}
+
+func (l *reporter) garbled(client *Client, addr netip.Addr) {
+	l.warn("a RADIUS password cannot be decrypted", addr, client, "most likely the client has another secret than secret_file")
+}
+
+func (l *reporter) lost(client *Client, err error) {
+	if _, ok := l.may("accounting", netip.Addr{}); ok {
+		l.log.Error("RADIUS accounting could not be kept; the client will send it again", "client", client.Name, "err", err)
+	}
+}

@@ -1,0 +1,186 @@
+// Package radiussrv answers Wi-Fi: access points and their controllers (NAS
+// clients) ask over RADIUS whether somebody may join, and tell when sessions
+// begin and end.
+//
+// Its job is the rules: which client speaks, what the request asks, which
+// identity.Credential that makes, and how each of the four outcomes looks on
+// the wire. Bytes, signatures, duplicates and bounds are the business of
+// radiussrv/wire; who may sign in is decided behind Authenticator.
+//
+//	                    ┌─ EAP-Message ─► EAP (refused while there is none)
+//	Access-Request ─────┼─ CHAP, MS-CHAP ─► refused: they need a password in clear, or come later
+//	                    └─ User-Password ─► Authenticator ─► Accept | Reject, in its time
+//	Accounting-Request ─► Accounting ─► Response once it is kept
+//	Status-Server ──────► an answer while this replica can serve, else silence
+//
+// A reject leaves not before the verdict's NotBefore and the client's
+// RejectDelay, in the same words for an unknown name and a wrong password.
+// Unavailable is a reject too, RADIUS has no other word, but in words that do
+// not ask to type the password again, and within 3 s of the request.
+//
+// Limits: PAP with passwords of at most 128 bytes; names of at most 253; no
+// EAP method of its own; no change of authorization.
+//
+// Start reading at Options and Server.Handle.
+package radiussrv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/radiussrv/wire"
+)
+
+// Authenticator decides sign-ins; internal/auth is one.
+type Authenticator interface {
+	Authenticate(ctx context.Context, c identity.Credential) identity.Verdict
+}
+
+// Messages are shown to people by their devices, in Reply-Message.
+type Messages struct {
+	Accepted    string // nothing is sent if ""
+	Rejected    string
+	Unavailable string
+}
+
+// defaultMessages are Russian: those who read them are at a Moscow school.
+var defaultMessages = Messages{
+	Accepted:    "Вход выполнен",
+	Rejected:    "Неверный логин или пароль",
+	Unavailable: "Вход сейчас невозможен, повторите позже",
+}
+
+// The time within which a whole authentication is answered: access points wait
+// for three to five seconds, and every answer is due within three.
+const (
+	decideWithin = 2600 * time.Millisecond
+	answerWithin = 2900 * time.Millisecond
+)
+
+// Options says what a Server needs; only Auth and Clients are required.
+type Options struct {
+	Auth    Authenticator
+	Clients func() *Clients // asked for every packet, so that a reload counts at once
+	// EAP answers requests that carry EAP-Message; nil refuses them.
+	EAP EAP
+	// Accounting keeps what clients tell of sessions; nil answers and forgets.
+	Accounting Accounting
+	// Ready says whether this replica can serve at all. While it says false,
+	// Status-Server gets no answer and clients go to another server. Nil: yes.
+	Ready func() bool
+	// ClassKey is shared by replicas, so that accounting may reach another one
+	// than the sign-in. Nil: a random one, good until the process ends.
+	ClassKey *[32]byte
+	Messages Messages // empty ones take the Russian defaults
+	Logger   *slog.Logger
+	Metrics  prometheus.Registerer
+	Now      func() time.Time
+	// Wire bounds the engine; its Peer, Events and Now are set here.
+	Wire wire.Options
+}
+
+// Server is a RADIUS server for any number of sockets.
+type Server struct {
+	opts    Options
+	wire    *wire.Server
+	class   classSealer
+	metrics *metrics
+	log     *reporter
+}
+
+// New makes a server that serves nothing yet.
+func New(opts Options) (*Server, error) {
+	if opts.Auth == nil || opts.Clients == nil {
+		return nil, errors.New("a RADIUS server needs an authenticator and a table of clients")
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Ready == nil {
+		opts.Ready = func() bool { return true }
+	}
+	fallback := func(s *string, usual string) {
+		if *s == "" {
+			*s = usual
+		}
+	}
+	fallback(&opts.Messages.Accepted, defaultMessages.Accepted)
+	fallback(&opts.Messages.Rejected, defaultMessages.Rejected)
+	fallback(&opts.Messages.Unavailable, defaultMessages.Unavailable)
+	sealer, err := newClassSealer(opts.ClassKey)
+	if err != nil {
+		return nil, fmt.Errorf("prepare Class: %w", err)
+	}
+	s := &Server{opts: opts, class: sealer, metrics: newMetrics(opts.Metrics)}
+	s.log = newReporter(opts.Logger, opts.Now, s.metrics)
+	opts.Wire.Peer = func(addr netip.Addr) *wire.Peer { return opts.Clients().peer(addr) }
+	opts.Wire.Events, opts.Wire.Now = s.log, opts.Now
+	s.wire = wire.NewServer(s, opts.Wire)
+	return s, nil
+}
+
+// ServeAuthentication answers sign-ins on conn until Shutdown; it closes conn.
+func (s *Server) ServeAuthentication(conn *net.UDPConn) error {
+	return s.wire.ServeUDP(conn, wire.Authentication)
+}
+
+// ServeAccounting answers accounting on conn until Shutdown; it closes conn.
+func (s *Server) ServeAccounting(conn *net.UDPConn) error {
+	return s.wire.ServeUDP(conn, wire.Accounting)
+}
+
+// Shutdown stops reading, lets work and delayed rejects finish until ctx ends,
+// and closes the sockets. What serves returns wire.ErrStopped.
+func (s *Server) Shutdown(ctx context.Context) error { return s.wire.Shutdown(ctx) }
+
+// Handle answers one request; the engine calls it.
+func (s *Server) Handle(ctx context.Context, r *wire.Received) *wire.Reply {
+	client := r.Peer.Owner().(*Client)
+	switch r.Packet.Code {
+	case wire.AccessRequest:
+		if !r.Signed {
+			s.log.unsigned(client, r.From.Addr())
+		}
+		reply := s.access(ctx, client, r)
+		s.metrics.seconds.Observe(s.opts.Now().Sub(r.At).Seconds())
+		return reply
+	case wire.AccountingRequest:
+		return s.account(ctx, client, r)
+	case wire.StatusServer:
+		return s.status(r)
+	}
+	return nil
+}
+
+// status answers Status-Server as the port would answer its own requests
+// (RFC 5997 section 4.1). A client that gets no answer holds the server for
+// dead, which is what it should do while nothing can be decided here.
+func (s *Server) status(r *wire.Received) *wire.Reply {
+	if !s.opts.Ready() {
+		s.metrics.result(resultStatusSilent)
+		return nil
+	}
+	s.metrics.result(resultStatus)
+	if r.Role == wire.Accounting {
+		return &wire.Reply{Code: wire.AccountingResponse}
+	}
+	return &wire.Reply{Code: wire.AccessAccept}
+}
+
+// requestID ties the log lines of one request together.
+func requestID() string {
+	return strconv.FormatUint(rand.Uint64()|1<<63, 36)
+}

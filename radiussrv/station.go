@@ -1,0 +1,73 @@
+package radiussrv
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/radiussrv/wire"
+)
+
+// source says where a request came from, in words that policy and the audit
+// trail compare. What does not look as it should is left out rather than kept
+// as somebody wrote it.
+func source(client *Client, r *wire.Received, request string) identity.Source {
+	_, ssid := station(r.Packet.Text(wire.CalledStationID))
+	device, _ := station(r.Packet.Text(wire.CallingStationID))
+	return identity.Source{
+		Addr:    r.From.Addr(),
+		Device:  device,
+		NAS:     client.Name,
+		SSID:    ssid,
+		School:  client.School,
+		Request: request,
+	}
+}
+
+// station reads a station id: a hardware address in any of the usual writings,
+// perhaps with a colon and the network's name behind it (RFC 3580 sections 3.20
+// and 3.21). The address comes back as lower-case hex with colons; either part
+// is "" where it cannot be read.
+func station(s string) (mac, ssid string) {
+	digits := make([]byte, 0, 12)
+	at := 0
+	for ; at < len(s) && len(digits) < 12; at++ {
+		switch c := s[at]; {
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'f':
+			digits = append(digits, c)
+		case c >= 'A' && c <= 'F':
+			digits = append(digits, c+'a'-'A')
+		case (c == '-' || c == ':' || c == '.') && len(digits) > 0 && len(digits)%2 == 0:
+		default:
+			return "", ""
+		}
+	}
+	rest := s[at:]
+	if len(digits) < 12 || rest != "" && rest[0] != ':' {
+		return "", ""
+	}
+	out := make([]byte, 0, 17)
+	for i := 0; i < 12; i += 2 {
+		if i > 0 {
+			out = append(out, ':')
+		}
+		out = append(out, digits[i], digits[i+1])
+	}
+	if rest != "" {
+		ssid = network(rest[1:])
+	}
+	return string(out), ssid
+}
+
+// network takes the name of a Wi-Fi network: at most 32 bytes of printable text.
+func network(s string) string {
+	if len(s) > 32 || !printable(s) {
+		return ""
+	}
+	return s
+}
+
+// printable says that s is UTF-8 without control characters.
+func printable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c >= 0x7f && c < 0xa0 })
+}
