@@ -199,6 +199,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := s.trouble
 	s.counts.total++
 	s.mu.Unlock()
+	// The body first: net/http notices a caller who leaves only after it.
+	_ = r.ParseForm()
 	if !pause(r.Context(), t.Latency) {
 		return
 	}
