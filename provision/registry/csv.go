@@ -47,7 +47,7 @@ type csvTable struct {
 	enc    encoding
 	line   int    // number of the physical line that nextLine gave last
 	ahead  []byte // lines read in search of a closing quote, to be read again
-	lost   int    // over-long lines met on that search, to be counted after ahead
+	lost   bool   // an over-long line ended that search; it comes after ahead
 	read   int64
 	row    []byte
 	raw    [][]byte
@@ -79,7 +79,11 @@ func (t *csvTable) nextLine() ([]byte, error) {
 		t.line++
 		return line, nil
 	}
-	t.line, t.lost = t.line+t.lost, 0
+	if t.lost {
+		t.lost = false
+		t.line++
+		return nil, badRow{errRowLong}
+	}
 	line, err := t.in.ReadSlice('\n')
 	t.read += int64(len(line))
 	if len(line) > 0 {
@@ -158,7 +162,7 @@ func (t *csvTable) nextRow() (int, error) {
 			if errors.Is(err, io.EOF) || errors.As(err, &bad) {
 				t.again(first, start)
 				if bad.error != nil {
-					t.lost = 1
+					t.lost = true
 				}
 				return start, badRow{errQuote}
 			}
