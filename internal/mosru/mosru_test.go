@@ -287,28 +287,6 @@ func TestKeyRotation(t *testing.T) {
 	w.want(t, "orlovami", pass, nil)
 }
 
-func TestOneFlight(t *testing.T) {
-	w := newWorld(t, nil)
-	w.post(t, "/sim/latency?ms=300", "")
-	var all sync.WaitGroup
-	begin := make(chan struct{})
-	for range 50 {
-		all.Go(func() {
-			<-begin
-			w.want(t, "orlovami", pass, nil)
-		})
-	}
-	all.Go(func() {
-		<-begin
-		w.want(t, "orlovami", "another", identity.ErrWrongPassword)
-	})
-	close(begin)
-	all.Wait()
-	if n := w.sim.Requests("orlovami"); n != 2 {
-		t.Errorf("%d requests for two proofs", n)
-	}
-}
-
 func TestLeavingDoesNotDisturbOthers(t *testing.T) {
 	w := newWorld(t, nil)
 	w.post(t, "/sim/latency?ms=300", "")
@@ -329,12 +307,11 @@ func TestLeavingDoesNotDisturbOthers(t *testing.T) {
 	}
 }
 
-// TestForget is the case of an event during a slow answer: who comes after it
-// must not be told what mos.ru said before.
-func TestForget(t *testing.T) {
-	w := newWorld(t, nil)
-	gate := make(chan struct{})
-	arrived := make(chan struct{}, 2)
+// behindGate gives a client whose password grants are answered by the
+// simulator, but wait for gate before the answer leaves.
+func (w *world) behindGate(t *testing.T, o mosru.Options) (gate chan struct{}, arrived chan struct{}, c *mosru.Client) {
+	t.Helper()
+	gate, arrived = make(chan struct{}), make(chan struct{}, 16)
 	slow := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		rec := httptest.NewRecorder()
 		w.sim.ServeHTTP(rec, r)
@@ -349,11 +326,21 @@ func TestForget(t *testing.T) {
 		_, _ = rw.Write(rec.Body.Bytes())
 	}))
 	t.Cleanup(slow.Close)
-	c, err := mosru.New(mosru.Options{BaseURL: slow.URL, Issuer: w.url, ClientID: "bridge: 1", ClientSecret: "se%cr et", Now: w.clock.Now, Timeout: 20 * time.Second})
+	o.BaseURL, o.Issuer, o.ClientID, o.ClientSecret = slow.URL, w.url, "bridge: 1", "se%cr et"
+	o.Now, o.Timeout = w.clock.Now, 20*time.Second
+	c, err := mosru.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
+	return gate, arrived, c
+}
+
+// TestForget is the case of an event during a slow answer: who comes after it
+// must not be told what mos.ru said before.
+func TestForget(t *testing.T) {
+	w := newWorld(t, nil)
+	gate, arrived, c := w.behindGate(t, mosru.Options{})
 	var all sync.WaitGroup
 	all.Go(func() {
 		if sub, err := c.SignIn(t.Context(), "orlovami", pass); sub != "sub-anna" || err != nil {
@@ -376,18 +363,22 @@ func TestForget(t *testing.T) {
 }
 
 func TestTooManyInFlight(t *testing.T) {
-	w := newWorld(t, func(o *mosru.Options) { o.MaxInFlight, o.MaxWait = 1, time.Millisecond })
-	w.post(t, "/sim/latency?ms=400", "")
-	errs := make(chan error, 2)
-	for _, p := range []identity.Password{"one", "two"} {
-		go func() {
-			_, err := w.SignIn(t.Context(), "orlovami", p)
-			errs <- err
-		}()
+	w := newWorld(t, nil)
+	gate, arrived, c := w.behindGate(t, mosru.Options{MaxInFlight: 1, MaxWait: time.Millisecond})
+	var all sync.WaitGroup
+	all.Go(func() {
+		if sub, err := c.SignIn(t.Context(), "orlovami", pass); sub != "sub-anna" || err != nil {
+			t.Errorf("%q, %v", sub, err)
+		}
+	})
+	<-arrived
+	if _, err := c.SignIn(t.Context(), "orlovami", "another"); !errors.Is(err, identity.ErrThrottled) {
+		t.Errorf("%v", err)
 	}
-	a, b := <-errs, <-errs
-	if !errors.Is(a, identity.ErrThrottled) || !errors.Is(b, identity.ErrWrongPassword) {
-		t.Errorf("%v; %v", a, b)
+	close(gate)
+	all.Wait()
+	if _, err := c.SignIn(t.Context(), "orlovami", "another"); !errors.Is(err, identity.ErrWrongPassword) {
+		t.Errorf("once there is room: %v", err)
 	}
 }
 
