@@ -1,10 +1,12 @@
 package radiussrv
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/netip"
 	"sort"
+	"strings"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -29,6 +31,10 @@ type Client struct {
 	// RejectDelay is the least time from a request to its reject, taken as it
 	// is: 0 is none. At most 2 s.
 	RejectDelay time.Duration
+	// Certificate is the DNS name in the certificate with which the client
+	// comes over RadSec, from any address. "": any certificate of the
+	// configured authority, from Prefix.
+	Certificate string
 }
 
 // Clients is a table of NAS clients, made once and never changed: a reload makes
@@ -37,22 +43,32 @@ type Clients struct {
 	bits     []int // prefix lengths in use, longest first, IPv6 counted above IPv4
 	byPrefix map[netip.Prefix]*wire.Peer
 	byName   map[string]*wire.Peer
+	tunnels  map[*Client]*wire.Peer // the same clients over RadSec
+	byCert   map[string]*Client
 }
 
 // NewClients checks the table and names every fault at once.
 func NewClients(list []Client) (*Clients, error) {
-	c := &Clients{byPrefix: make(map[netip.Prefix]*wire.Peer), byName: make(map[string]*wire.Peer)}
+	c := &Clients{
+		byPrefix: make(map[netip.Prefix]*wire.Peer), byName: make(map[string]*wire.Peer),
+		tunnels: make(map[*Client]*wire.Peer), byCert: make(map[string]*Client),
+	}
 	lengths := make(map[int]bool)
 	var faults []error
 	for i := range list {
 		client := list[i]
 		client.Prefix = canonical(client.Prefix)
+		client.Certificate = strings.ToLower(client.Certificate)
 		if err := c.fault(client); err != nil {
 			faults = append(faults, fmt.Errorf("RADIUS client %d (%q): %w", i+1, client.Name, err))
 			continue
 		}
 		peer := wire.NewPeer([]byte(string(client.Secret)), client.Unsigned, &client)
 		c.byPrefix[client.Prefix], c.byName[client.Name] = peer, peer
+		c.tunnels[&client] = wire.NewTunnelPeer(&client)
+		if client.Certificate != "" {
+			c.byCert[client.Certificate] = &client
+		}
 		lengths[client.Prefix.Bits()] = true
 	}
 	for n := range lengths {
@@ -81,6 +97,8 @@ func (c *Clients) fault(client Client) error {
 		return errors.New("its address range is not valid")
 	case c.byPrefix[client.Prefix] != nil:
 		return errors.New("another client has the same address range")
+	case client.Certificate != "" && c.byCert[client.Certificate] != nil:
+		return errors.New("another client has the same certificate name")
 	case client.Secret == "":
 		return errors.New("it has no secret")
 	case client.RejectDelay < 0 || client.RejectDelay > maxRejectDelay:
@@ -93,6 +111,23 @@ func (c *Clients) fault(client Client) error {
 func (c *Clients) Find(addr netip.Addr) *Client {
 	if peer := c.peer(addr); peer != nil {
 		return peer.Owner().(*Client)
+	}
+	return nil
+}
+
+// tunnel gives the client that a verified certificate stands for: the one whose
+// name it bears, else the one at the address that asks for no name.
+func (c *Clients) tunnel(addr netip.Addr, state *tls.ConnectionState) *wire.Peer {
+	if c == nil || len(state.PeerCertificates) == 0 {
+		return nil
+	}
+	for _, name := range state.PeerCertificates[0].DNSNames {
+		if client := c.byCert[strings.ToLower(name)]; client != nil {
+			return c.tunnels[client]
+		}
+	}
+	if client := c.Find(addr); client != nil && client.Certificate == "" {
+		return c.tunnels[client]
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ package radiussrv
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -140,6 +141,15 @@ func (s *Server) ServeAuthentication(conn *net.UDPConn) error {
 // ServeAccounting answers accounting on conn until Shutdown; it closes conn.
 func (s *Server) ServeAccounting(conn *net.UDPConn) error {
 	return s.wire.ServeUDP(conn, wire.Accounting)
+}
+
+// ServeRadSec answers sign-ins and accounting over TLS (RFC 6614) on ln until
+// Shutdown; it closes ln. Config holds the server's certificate and, in
+// ClientCAs, the authority of the clients' certificates, which are demanded.
+func (s *Server) ServeRadSec(ln net.Listener, config *tls.Config) error {
+	return s.wire.ServeTLS(ln, config, func(addr netip.Addr, state *tls.ConnectionState) *wire.Peer {
+		return s.opts.Clients().tunnel(addr, state)
+	})
 }
 
 // Shutdown stops reading, lets work and delayed rejects finish until ctx ends,

@@ -437,12 +437,10 @@ func TestRejectIsDelayedOnTheWire(t *testing.T) {
 	client := loopback()
 	client.RejectDelay = 60 * time.Millisecond
 	_, conn, _ := live(t, Options{Clients: table(t, client)})
-	for name, delayed := range map[string]bool{"nobody": true, "away": false} {
-		began := time.Now()
-		exchange(t, conn, access(t, name, "x", nil))
-		if took := time.Since(began); delayed != (took >= client.RejectDelay) {
-			t.Errorf("%s: answered after %v", name, took)
-		}
+	began := time.Now()
+	exchange(t, conn, access(t, "nobody", "x", nil))
+	if took := time.Since(began); took < client.RejectDelay {
+		t.Errorf("answered after %v", took)
 	}
 }
 

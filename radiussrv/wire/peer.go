@@ -13,8 +13,20 @@ import (
 type Peer struct {
 	secret   []byte
 	unsigned bool
+	tunnel   bool
 	owner    any
 	macs     sync.Pool
+}
+
+// radsecSecret is the one secret of all RadSec peers (RFC 6614 section 2.3): TLS
+// does what it used to do.
+const radsecSecret = "radsec"
+
+// NewTunnelPeer describes a peer behind TLS, whose certificate proves it.
+func NewTunnelPeer(owner any) *Peer {
+	p := NewPeer([]byte(radsecSecret), true, owner)
+	p.tunnel = true
+	return p
 }
 
 // NewPeer describes a peer. With unsigned, its Access-Requests may come without
@@ -75,7 +87,7 @@ func (p *Peer) sealed(packet []byte) bool {
 // Without one it passes only for a peer that may, and even then not with
 // EAP-Message (RFC 3579 section 3.2) nor with Proxy-State, the attribute that
 // Blast-RADIUS smuggles its collision blocks in (CVE-2024-3596): proxies are
-// new enough to sign. Status-Server is always signed (RFC 5997 section 3). An
+// new enough to sign. Inside TLS nobody can smuggle. Status-Server is always signed (RFC 5997 section 3). An
 // Accounting-Request is proven whole by its authenticator; a
 // Message-Authenticator in it says nothing more, and devices disagree how it is
 // computed there, so it is not looked at.
@@ -87,5 +99,5 @@ func (p *Peer) authentic(packet []byte, l layout) (Drop, bool) {
 	if l.mac != 0 {
 		return DropForged, p.signed(packet, l.mac)
 	}
-	return DropUnsigned, p.unsigned && code == AccessRequest && !l.eap && l.proxyStates == 0
+	return DropUnsigned, p.unsigned && code == AccessRequest && !l.eap && (l.proxyStates == 0 || p.tunnel)
 }

@@ -59,13 +59,21 @@ func (r *Reply) AddEAP(message []byte) {
 // encode makes the bytes that answer the request: Message-Authenticator in
 // front of everything, so that no chosen prefix can come before it
 // (CVE-2024-3596), and the Proxy-States at the end, in their order.
+//
+// The answer to an Accounting-Request goes without: the attribute is not defined
+// there, FreeRADIUS computes it otherwise than others do and drops a reply whose
+// sum it does not share, and the request, being proven whole, carries nothing
+// that an attacker chose.
 func (r *Reply) encode(request *Packet, peer *Peer) ([]byte, error) {
 	if r.oversize {
 		return nil, errReply
 	}
 	out := radius.Packet{Code: radius.Code(r.Code), Identifier: request.ID, Authenticator: request.Authenticator}
 	out.Attributes = make(radius.Attributes, 0, len(r.attrs)+2)
-	out.Add(radius.Type(MessageAuthenticator), make([]byte, macLen))
+	signed := request.Code != AccountingRequest
+	if signed {
+		out.Add(radius.Type(MessageAuthenticator), make([]byte, macLen))
+	}
 	out.Attributes = append(out.Attributes, r.attrs...)
 	for state := range request.All(ProxyState) {
 		out.Add(radius.Type(ProxyState), state)
@@ -74,8 +82,10 @@ func (r *Reply) encode(request *Packet, peer *Peer) ([]byte, error) {
 	if err != nil {
 		return nil, errReply
 	}
-	mac := peer.sum(b)
-	copy(b[headerLen+2:], mac[:])
+	if signed {
+		mac := peer.sum(b)
+		copy(b[headerLen+2:], mac[:])
+	}
 	// Response Authenticator: MD5(Code+ID+Length+RequestAuth+Attributes+Secret)
 	// (RFC 2865 section 3).
 	h := md5.New()

@@ -18,7 +18,7 @@ type Received struct {
 	Peer   *Peer
 	From   netip.AddrPort
 	At     time.Time // when it arrived
-	Signed bool      // it carried a right Message-Authenticator, or is proven whole by its authenticator
+	Signed bool      // proven: by Message-Authenticator, whole by its authenticator, or by TLS
 	Role   Role      // what the listener it came by is for
 }
 
@@ -47,6 +47,7 @@ type Options struct {
 	Queue      int              // requests that wait for a worker; 4096
 	Duplicates int              // requests remembered; 65536
 	Delayed    int              // replies that wait for their moment; 16384
+	Tunnels    int              // RadSec connections at once; 1024, a sixteenth of them from one address
 	Patience   time.Duration    // a request that waited longer for its worker is dropped; 2 s
 	Now        func() time.Time // time.Now
 }
@@ -103,6 +104,7 @@ type link interface {
 	role() Role
 	number() (n uint16, repeats bool) // repeats: requests may come twice here
 	send(b []byte, r *route) error
+	dropped(why Drop)
 }
 
 // NewServer makes a server that serves nothing yet.
@@ -116,6 +118,7 @@ func NewServer(h Handler, opts Options) *Server {
 	set(&opts.Queue, 4096)
 	set(&opts.Duplicates, 65536)
 	set(&opts.Delayed, 16384)
+	set(&opts.Tunnels, 1024)
 	if opts.Patience <= 0 {
 		opts.Patience = 2 * time.Second
 	}
@@ -233,7 +236,10 @@ func (s *Server) process(d *datagram) {
 		s.opts.Events.Dropped(DropUnknownPeer, d.from, nil)
 		return
 	}
-	drop := func(why Drop) { s.opts.Events.Dropped(why, d.from, peer) }
+	drop := func(why Drop) {
+		s.opts.Events.Dropped(why, d.from, peer)
+		d.link.dropped(why)
+	}
 	b, l, err := trim(d.buf[:d.n])
 	if err != nil {
 		drop(DropMalformed)
@@ -270,7 +276,7 @@ func (s *Server) process(d *datagram) {
 		drop(DropMalformed)
 		return
 	}
-	signed := l.mac != 0 || p.Code == AccountingRequest
+	signed := l.mac != 0 || p.Code == AccountingRequest || peer.tunnel
 	reply := s.handler.Handle(s.ctx, &Received{Packet: p, Peer: peer, From: netip.AddrPortFrom(d.from.Addr().Unmap(), d.from.Port()), At: d.at, Signed: signed, Role: d.link.role()})
 	s.answer(reply, p, peer, d.route, key, begun)
 }

@@ -80,6 +80,7 @@ type wireTap struct {
 
 func newTap(as Role) *wireTap             { return &wireTap{as: as, sent: make(chan []byte, 1000)} }
 func (w *wireTap) role() Role             { return w.as }
+func (w *wireTap) dropped(Drop)           {}
 func (w *wireTap) number() (uint16, bool) { return 1, true }
 func (w *wireTap) send(b []byte, _ *route) error {
 	w.sent <- bytes.Clone(b)

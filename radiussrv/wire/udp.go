@@ -21,6 +21,7 @@ type udpLink struct {
 }
 
 func (u *udpLink) role() Role             { return u.as }
+func (u *udpLink) dropped(Drop)           {}
 func (u *udpLink) number() (uint16, bool) { return u.n, true }
 
 func (u *udpLink) send(b []byte, r *route) error {

@@ -1,0 +1,212 @@
+package wire
+
+import (
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Deadlines of a RadSec connection (RFC 6614). Proxies keep theirs open and ask
+// Status-Server when nothing else is to be said.
+const (
+	handshakeWithin = 10 * time.Second
+	packetWithin    = 10 * time.Second // from a packet's first byte to its last
+	writeWithin     = 5 * time.Second
+	idleFor         = 15 * time.Minute
+)
+
+// Identify says whom a verified certificate at an address stands for; nil for
+// nobody. It is asked for every packet, so that a reload counts at once.
+type Identify func(addr netip.Addr, state *tls.ConnectionState) *Peer
+
+// tlsListener keeps the connections of one listener.
+type tlsListener struct {
+	server   *Server
+	config   *tls.Config
+	identify Identify
+
+	mu       sync.Mutex
+	stopping bool
+	conns    map[*tlsLink]struct{}
+	from     map[netip.Addr]int
+}
+
+// tlsLink is one RadSec connection. It carries every kind of request.
+type tlsLink struct {
+	conn *tls.Conn
+	from netip.AddrPort
+	mu   sync.Mutex // one writer at a time
+}
+
+func (c *tlsLink) role() Role             { return Authentication | Accounting }
+func (c *tlsLink) number() (uint16, bool) { return 0, false } // TCP repeats nothing
+
+func (c *tlsLink) send(b []byte, _ *route) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_ = c.conn.SetWriteDeadline(time.Now().Add(writeWithin))
+	_, err := c.conn.Write(b)
+	if err != nil {
+		_ = c.conn.NetConn().Close()
+	}
+	return err
+}
+
+// dropped closes the connection after what should never come over it (RFC 6613
+// section 2.6.4).
+func (c *tlsLink) dropped(why Drop) {
+	if why == DropMalformed || why == DropForged || why == DropUnsigned || why == DropCode {
+		_ = c.conn.NetConn().Close()
+	}
+}
+
+// ServeTLS reads requests from the connections of ln until Shutdown, then
+// returns ErrStopped; it closes ln. Both sides show certificates: a connection
+// whose certificate was not verified against config's authority is closed,
+// whatever config says of client certificates.
+func (s *Server) ServeTLS(ln net.Listener, config *tls.Config, identify Identify) error {
+	l := &tlsListener{
+		server: s, config: config.Clone(), identify: identify,
+		conns: make(map[*tlsLink]struct{}), from: make(map[netip.Addr]int),
+	}
+	l.config.ClientAuth = tls.RequireAndVerifyClientCert
+	l.config.MinVersion = max(l.config.MinVersion, tls.VersionTLS12)
+	stop := func() {
+		_ = ln.Close()
+		l.each(func(c *tlsLink) { _ = c.conn.SetReadDeadline(time.Unix(1, 0)) })
+	}
+	if !s.enter(stop, func() { l.each(func(c *tlsLink) { _ = c.conn.Close() }) }) {
+		_ = ln.Close()
+		return ErrStopped
+	}
+	defer s.readers.Done()
+	for failures := 0; ; {
+		conn, err := ln.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return ErrStopped
+			}
+			// No descriptors for a moment; the accept itself may fail at once
+			// again, so wait a little.
+			if failures++; failures > 100 {
+				return fmt.Errorf("accept RadSec connections: %w", err)
+			}
+			time.Sleep(time.Duration(failures) * 10 * time.Millisecond)
+			continue
+		}
+		failures = 0
+		l.open(conn)
+	}
+}
+
+// each calls f for every connection and lets no further one in.
+func (l *tlsListener) each(f func(*tlsLink)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stopping = true
+	for c := range l.conns {
+		f(c)
+	}
+}
+
+// open starts a connection if there is room for one more.
+func (l *tlsListener) open(raw net.Conn) {
+	addr, _ := netip.ParseAddrPort(raw.RemoteAddr().String())
+	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+	c := &tlsLink{conn: tls.Server(raw, l.config), from: addr}
+	limit := l.server.opts.Tunnels
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopping || len(l.conns) >= limit || l.from[addr.Addr()] >= max(limit/16, 1) {
+		_ = raw.Close()
+		if !l.stopping {
+			l.server.opts.Events.Dropped(DropLimit, addr, nil)
+		}
+		return
+	}
+	l.conns[c] = struct{}{}
+	l.from[addr.Addr()]++
+	l.server.readers.Add(1)
+	// The deadline is set here, under the lock, so that it cannot undo that of
+	// stop.
+	_ = c.conn.SetDeadline(time.Now().Add(handshakeWithin))
+	go l.serve(c)
+}
+
+// serve reads one connection. It stays open for replies in work when stop made
+// the reader return, and is then closed by Shutdown.
+func (l *tlsListener) serve(c *tlsLink) {
+	defer l.server.readers.Done()
+	l.read(c)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopping {
+		return
+	}
+	delete(l.conns, c)
+	if l.from[c.from.Addr()]--; l.from[c.from.Addr()] == 0 {
+		delete(l.from, c.from.Addr())
+	}
+	_ = c.conn.Close()
+}
+
+func (l *tlsListener) read(c *tlsLink) {
+	s := l.server
+	err := c.conn.HandshakeContext(s.ctx)
+	state := c.conn.ConnectionState()
+	if err != nil || len(state.VerifiedChains) == 0 {
+		if !errors.Is(err, io.EOF) {
+			s.opts.Events.Dropped(DropHandshake, c.from, nil)
+		}
+		return
+	}
+	for {
+		d := s.buffers.Get().(*datagram)
+		if !l.next(c, d) {
+			s.release(d)
+			return
+		}
+		d.link, d.from, d.at, d.peer = c, c.from, s.opts.Now(), l.identify(c.from.Addr(), &state)
+		if d.peer == nil {
+			s.opts.Events.Dropped(DropHandshake, c.from, nil)
+			s.release(d)
+			return
+		}
+		s.take(d)
+	}
+}
+
+// next reads one packet by the length that it gives (RFC 6613 section 2.6.4: a
+// length that cannot be leaves nothing to go on from).
+func (l *tlsListener) next(c *tlsLink, d *datagram) bool {
+	if !l.until(c, idleFor) {
+		return false
+	}
+	if _, err := io.ReadFull(c.conn, d.buf[:1]); err != nil || !l.until(c, packetWithin) {
+		return false
+	}
+	if _, err := io.ReadFull(c.conn, d.buf[1:4]); err != nil {
+		return false
+	}
+	length := int(binary.BigEndian.Uint16(d.buf[2:4]))
+	if length < headerLen || length > maxPacket {
+		l.server.opts.Events.Dropped(DropMalformed, c.from, nil)
+		return false
+	}
+	_, err := io.ReadFull(c.conn, d.buf[4:length])
+	d.n = length
+	return err == nil
+}
+
+// until sets the deadline of the next read; false once the server is stopping.
+func (l *tlsListener) until(c *tlsLink, wait time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.stopping && c.conn.SetReadDeadline(time.Now().Add(wait)) == nil
+}
