@@ -69,7 +69,14 @@ func (c *Client) guarded(ctx context.Context, ask func() *Error) error {
 		return c.refuse(identity.ErrUnreachable, "breaker_open")
 	}
 	v := silent
-	defer func() { c.breaker.done(pass, v, c.o.Now()) }()
+	defer func() {
+		switch state, changed := c.breaker.done(pass, v, c.o.Now()); {
+		case changed && state == Open:
+			c.o.Logger.Warn("mos.ru is unreachable: nothing is asked for a while", "for", c.o.BreakerOpenFor.String())
+		case changed:
+			c.o.Logger.Info("mos.ru answers again")
+		}
+	}()
 	release, fault := c.turn(ctx)
 	if fault != nil {
 		return fault

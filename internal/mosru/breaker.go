@@ -68,12 +68,13 @@ const (
 	dead                  // transport error, deadline or 5xx
 )
 
-// done books what came of a request.
-func (b *breaker) done(p pass, v verdict, now time.Time) {
+// done books what came of a request; changed says that it opened or closed the
+// breaker.
+func (b *breaker) done(p pass, v verdict, now time.Time) (s State, changed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if p.round != b.round {
-		return
+		return b.state, false
 	}
 	probe := b.state == HalfOpen
 	b.probing = b.probing && !probe
@@ -90,6 +91,7 @@ func (b *breaker) done(p pass, v verdict, now time.Time) {
 			b.become(Open)
 		}
 	}
+	return b.state, b.round != p.round
 }
 
 // at gives the state at a moment.

@@ -14,7 +14,7 @@ import (
 
 const (
 	keysFresh = time.Hour        // after that the set is fetched anew
-	keysPause = 10 * time.Second // between two fetches for a key that is not in the set
+	keysPause = 10 * time.Second // after a fetch that did not help, before the next one
 )
 
 // keyCache keeps mos.ru's published keys. A token under a key that is not in
@@ -46,7 +46,10 @@ func (k *keyCache) find(ctx context.Context, kid string) (keyset.Set, *Error) {
 		set, err := keyset.Parse(body)
 		if err == nil {
 			k.set, k.fetched = set, now
-			return set.For(kid), nil
+			if found = set.For(kid); found.Len() > 0 {
+				k.tried = time.Time{} // it helped; the next rotation may come soon
+			}
+			return found, nil
 		}
 		fault = &Error{Kind: identity.ErrFault, Op: "keys", Code: "not_a_key_set"}
 	}
