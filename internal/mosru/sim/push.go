@@ -10,10 +10,10 @@ import (
 	"schoolbridge/internal/mosru/events"
 )
 
-// push is one signed event on its way.
+// push is signed events on their way, one behind the other.
 type push struct {
-	token string
-	after time.Duration
+	tokens []string
+	after  time.Duration
 }
 
 // Delivery says what becomes of an event on its way.
@@ -63,8 +63,10 @@ func (s *Server) deliver(ctx context.Context, p push) {
 	if !pause(ctx, p.after) {
 		return
 	}
-	if err := s.sender.Push(ctx, p.token); err != nil && ctx.Err() == nil {
-		s.o.Logger.Warn("simulated mos.ru: event not delivered", "err", err)
+	for _, token := range p.tokens {
+		if err := s.sender.Push(ctx, token); err != nil && ctx.Err() == nil {
+			s.o.Logger.Warn("simulated mos.ru: event not delivered", "err", err)
+		}
 	}
 }
 
@@ -80,7 +82,7 @@ func (s *Server) announce(sub identity.Subject, kind events.Kind, how Delivery, 
 	if err != nil {
 		return err
 	}
-	p := push{token: token}
+	p := push{tokens: []string{token}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch how {
@@ -90,26 +92,17 @@ func (s *Server) announce(sub identity.Subject, kind events.Kind, how Delivery, 
 		if len(s.held) >= 100 {
 			return errQueue
 		}
-		s.held = append(s.held, p)
+		s.held = append(s.held, token)
 		return nil
 	case DeliverDelayed:
 		p.after = delay
 	case DeliverDuplicate:
-		if err := s.queue(p); err != nil {
-			return err
-		}
-		// Behind the first one, so that both meet a receiver that is done.
-		p.after = 200 * time.Millisecond
-	}
-	if err := s.queue(p); err != nil {
-		return err
+		p.tokens = append(p.tokens, token)
 	}
 	// What was held back comes right behind this one.
-	for _, h := range s.held {
-		h.after = p.after + 200*time.Millisecond
-		if err := s.queue(h); err != nil {
-			return err
-		}
+	p.tokens = append(p.tokens, s.held...)
+	if err := s.queue(p); err != nil {
+		return err
 	}
 	s.held = nil
 	return nil

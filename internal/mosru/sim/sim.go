@@ -101,7 +101,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	trouble trouble
-	held    []push // reordered events that wait for the next one
+	held    []string // reordered events that wait for the next one
 	counts  counts
 }
 
