@@ -31,7 +31,7 @@ const (
 
 // access answers an Access-Request.
 func (s *Server) access(ctx context.Context, client *Client, r *wire.Received) *wire.Reply {
-	ctx, cancel := context.WithTimeout(ctx, decideWithin-s.opts.Now().Sub(r.At))
+	ctx, cancel := s.within(ctx, r)
 	defer cancel()
 	p := r.Packet
 	from := source(client, r, requestID())

@@ -58,7 +58,7 @@ func (s *Server) account(ctx context.Context, client *Client, r *wire.Received) 
 		return reply
 	}
 	if s.opts.Accounting != nil {
-		ctx, cancel := context.WithTimeout(ctx, decideWithin-s.opts.Now().Sub(r.At))
+		ctx, cancel := s.within(ctx, r)
 		defer cancel()
 		if err := s.opts.Accounting.Account(ctx, record); err != nil {
 			s.metrics.result(resultAccountingLost)

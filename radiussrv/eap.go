@@ -53,7 +53,9 @@ func (s *Server) eap(ctx context.Context, client *Client, r *wire.Received, from
 	case 0:
 		s.said(r, from, resultChallenge, out.Verdict)
 		reply := &wire.Reply{Code: wire.AccessChallenge}
-		reply.Add(wire.State, out.State)
+		if len(out.State) > 0 {
+			reply.Add(wire.State, out.State)
+		}
 		reply.AddEAP(out.Message)
 		return reply
 	case identity.Accepted:
