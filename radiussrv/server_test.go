@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
@@ -472,124 +471,6 @@ func TestPortsTakeTheirOwnOnly(t *testing.T) {
 	silent(t, conn, encode(t, &wire.Request{Code: 43, ID: 3}, nil))
 }
 
-// logged collects log lines.
-type logged struct {
-	mu    sync.Mutex
-	b     bytes.Buffer
-	lines chan struct{} // gets one for each line, if there is room
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	select {
-	case l.lines <- struct{}{}:
-	default:
-	}
-	return l.b.Write(p)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-func TestUnsignedClient(t *testing.T) {
-	client := loopback()
-	client.Unsigned = true
-	var log logged
-	_, conn, _ := live(t, Options{Clients: table(t, client), Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	for range 3 {
-		if p := exchange(t, conn, access(t, "orlovami", "Snegir-2021", func(r *wire.Request) { r.Unsigned = true })); p.Code != wire.AccessAccept {
-			t.Errorf("%v", p.Code)
-		}
-	}
-	if n := strings.Count(log.String(), "CVE-2024-3596"); n != 1 {
-		t.Errorf("%d warnings, want one:\n%s", n, log.String())
-	}
-	exchange(t, conn, access(t, "orlovami", "-", func(r *wire.Request) {
-		r.Unsigned = true
-		_ = r.AddPassword([]byte("Snegir-2021"), []byte("another secret"))
-	}))
-	if !strings.Contains(log.String(), "cannot be decrypted") {
-		t.Errorf("another secret is not hinted at:\n%s", log.String())
-	}
-}
-
-func TestDroppedPacketsAreReportedSeldom(t *testing.T) {
-	var log logged
-	now := time.Unix(10000, 0)
-	var mu sync.Mutex
-	r := newReporter(slog.New(slog.NewTextHandler(&log, nil)), func() time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		return now
-	}, newMetrics(nil))
-	for i := range 1000 {
-		r.Dropped(wire.DropUnknownPeer, netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 9), nil)
-		r.Dropped(wire.DropUnknownPeer, netip.MustParseAddrPort("10.0.0.0:9"), nil)
-	}
-	text := log.String()
-	if n := strings.Count(text, "\n"); n != lineBurst {
-		t.Errorf("%d lines, want %d", n, lineBurst)
-	}
-	if !strings.Contains(text, "range: 10.0.0.1/32") || strings.Count(text, "range: 10.0.0.0/32") != 1 {
-		t.Errorf("the line does not say what to configure, or says it twice:\n%s", text)
-	}
-	now = now.Add(time.Minute)
-	r.Dropped(wire.DropUnknownPeer, netip.MustParseAddrPort("[2001:db8::1]:9"), nil)
-	if !strings.Contains(log.String(), "range: 2001:db8::1/128") || !strings.Contains(log.String(), "lines_withheld=1961") {
-		t.Errorf("%s", log.String()[len(text):])
-	}
-	if got := counted(t, r.metrics.drops[wire.DropUnknownPeer]); got != 2001 {
-		t.Errorf("counted %v", got)
-	}
-}
-
-func TestUnknownNASAndWrongSecretAreSilent(t *testing.T) {
-	log := logged{lines: make(chan struct{}, 1)}
-	registry := prometheus.NewRegistry()
-	other := Client{Name: "elsewhere", Prefix: netip.MustParsePrefix("192.0.2.0/24"), Secret: testSecret}
-	clients := table(t, other)
-	var mu sync.Mutex
-	_, conn, _ := live(t, Options{
-		Metrics: registry, Logger: slog.New(slog.NewTextHandler(&log, nil)),
-		Clients: func() *Clients { mu.Lock(); defer mu.Unlock(); return clients() },
-	})
-	if _, err := conn.Write(access(t, "orlovami", "Snegir-2021", nil)); err != nil {
-		t.Fatal(err)
-	}
-	<-log.lines
-	if !strings.Contains(log.String(), "range: 127.0.0.1/32") {
-		t.Errorf("%s", log.String())
-	}
-	mu.Lock()
-	clients = table(t, loopback()) // a reload counts for the next packet
-	mu.Unlock()
-	r := &wire.Request{Code: wire.AccessRequest, ID: 1}
-	r.AddText(wire.UserName, "orlovami")
-	b, err := r.Encode([]byte("another secret"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	silent(t, conn, b)
-	if !strings.Contains(log.String(), "another secret") || strings.Contains(log.String(), "orlovami") {
-		t.Errorf("%s", log.String())
-	}
-}
-
-func TestPasswordsAndNamesStayOutOfLogs(t *testing.T) {
-	var log logged
-	_, conn, _ := live(t, Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
-	exchange(t, conn, access(t, "orlovami", "Snegir-2021", nil))
-	exchange(t, conn, access(t, "typed-in-anger", "Secret-Words", nil))
-	if text := log.String(); strings.Contains(text, "orlovami") || strings.Contains(text, "Snegir") || strings.Contains(text, "anger") ||
-		strings.Contains(text, "Secret-Words") || !strings.Contains(text, orlova.String()) {
-		t.Errorf("%s", text)
-	}
-}
-
 func TestLongMessagesAreCutBetweenLetters(t *testing.T) {
 	_, conn, _ := live(t, Options{Messages: Messages{Rejected: strings.Repeat("я", 300)}})
 	p := exchange(t, conn, access(t, "nobody", "x", nil))
@@ -603,4 +484,35 @@ func TestLongMessagesAreCutBetweenLetters(t *testing.T) {
 	if n != maxMessages {
 		t.Errorf("%d messages", n)
 	}
+}
+
+func FuzzHandle(f *testing.F) {
+	f.Add(access(f, "orlovami", "Snegir-2021", nil))
+	f.Add(access(f, "host/pc", "-", func(r *wire.Request) { r.AddText(wire.EAPMessage, "\x02\x01\x00\x06\x01a") }))
+	f.Add(access(f, "DOMAIN\\x", "-", func(r *wire.Request) { r.Add(wire.VendorSpecific, []byte{0, 0, 1, 55, 25, 3, 0}) }))
+	f.Add(accounting(f, func(r *wire.Request) {
+		r.AddUint32(wire.AcctStatusType, 2)
+		r.AddText(wire.AcctSessionID, "1")
+		r.Add(wire.Class, make([]byte, classLen))
+		r.AddText(wire.CalledStationID, "02-00-00-00-00-01:School")
+	}))
+	s := newServer(f, Options{Accounting: &ledger{}})
+	client := loopback()
+	peer := wire.NewPeer([]byte(testSecret), true, &client)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := wire.Parse(b)
+		if err != nil {
+			return
+		}
+		reply := s.Handle(t.Context(), &wire.Received{Packet: p, Peer: peer, At: time.Now(), Signed: true, Role: wire.Authentication})
+		if reply == nil {
+			if p.Code == wire.AccessRequest || p.Code == wire.AccountingRequest || p.Code == wire.StatusServer {
+				t.Errorf("%v got no answer", p.Code)
+			}
+			return
+		}
+		if reply.Code == wire.AccessAccept && p.Code == wire.AccessRequest && p.Text(wire.UserName) != "orlovami" {
+			t.Error("somebody else was let in")
+		}
+	})
 }

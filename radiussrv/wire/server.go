@@ -227,34 +227,8 @@ func (s *Server) process(d *datagram) {
 			}
 		}
 	}()
-	peer := d.peer
-	if peer == nil {
-		// An IPv4 peer on a socket for both families is an IPv4 peer.
-		peer = s.opts.Peer(d.from.Addr().Unmap())
-	}
-	if peer == nil {
-		s.opts.Events.Dropped(DropUnknownPeer, d.from, nil)
-		return
-	}
-	drop := func(why Drop) {
-		s.opts.Events.Dropped(why, d.from, peer)
-		d.link.dropped(why)
-	}
-	b, l, err := trim(d.buf[:d.n])
-	if err != nil {
-		drop(DropMalformed)
-		return
-	}
-	if !d.link.role().takes(Code(b[0])) {
-		drop(DropCode)
-		return
-	}
-	if s.opts.Now().Sub(d.at) > s.opts.Patience {
-		drop(DropLate)
-		return
-	}
-	if why, ok := peer.authentic(b, l); !ok {
-		drop(why)
+	b, l, peer, ok := s.admit(d)
+	if !ok {
 		return
 	}
 	number, repeats := d.link.number()
@@ -273,12 +247,44 @@ func (s *Server) process(d *datagram) {
 	}
 	p, err := decode(b)
 	if err != nil { // the codec is stricter than trim
-		drop(DropMalformed)
+		s.opts.Events.Dropped(DropMalformed, d.from, peer)
+		s.duplicates.forget(key)
 		return
 	}
 	signed := l.mac != 0 || p.Code == AccountingRequest || peer.tunnel
 	reply := s.handler.Handle(s.ctx, &Received{Packet: p, Peer: peer, From: netip.AddrPortFrom(d.from.Addr().Unmap(), d.from.Port()), At: d.at, Signed: signed, Role: d.link.role()})
 	s.answer(reply, p, peer, d.route, key, begun)
+}
+
+// admit takes what comes from a peer, is whole, belongs here, is not too old and
+// is authentic, and reports what it does not take.
+func (s *Server) admit(d *datagram) (b []byte, l layout, peer *Peer, ok bool) {
+	if peer = d.peer; peer == nil {
+		// An IPv4 peer on a socket for both families is an IPv4 peer.
+		peer = s.opts.Peer(d.from.Addr().Unmap())
+	}
+	drop := func(why Drop) ([]byte, layout, *Peer, bool) {
+		s.opts.Events.Dropped(why, d.from, peer)
+		d.link.dropped(why)
+		return nil, layout{}, nil, false
+	}
+	if peer == nil {
+		return drop(DropUnknownPeer)
+	}
+	b, l, err := trim(d.buf[:d.n])
+	if err != nil {
+		return drop(DropMalformed)
+	}
+	if !d.link.role().takes(Code(b[0])) {
+		return drop(DropCode)
+	}
+	if s.opts.Now().Sub(d.at) > s.opts.Patience {
+		return drop(DropLate)
+	}
+	if why, authentic := peer.authentic(b, l); !authentic {
+		return drop(why)
+	}
+	return b, l, peer, true
 }
 
 // answer encodes a reply and sends it now or in its time.
