@@ -10,188 +10,288 @@ import (
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/person"
 	"schoolbridge/ldapsrv/filter"
+	"schoolbridge/ldapsrv/wire"
 )
 
-// attribute is one attribute of an entry.
-type attribute struct {
-	*attributeType
-	values []string
+// object is one entry as LDAP shows it to one asker. Attributes that the asker
+// may not read are kept out by the asker's schema and selection.
+type object interface {
+	filter.Subject
+	name() string
+	attributes() attrs // those that it may have
 }
 
-// entry is one object as LDAP shows it to one asker: what the asker may not
-// read is not in it.
-type entry struct {
-	name       string
-	attributes []attribute
-	readable   map[*attributeType]bool // what the asker may read; nil: everything
-}
-
-var _ filter.Entry = (*entry)(nil)
-
-func (e *entry) add(name string, values ...string) {
-	values = slices.DeleteFunc(values, func(v string) bool { return v == "" })
-	if len(values) > 0 {
-		e.attributes = append(e.attributes, attribute{attributeTypes[strings.ToLower(name)], values})
+// appendEntry appends a whole SearchResultEntry (RFC 4511 section 4.5.2).
+func appendEntry(b []byte, id int32, o object, wanted attrs, typesOnly bool, scratch *filter.Values) []byte {
+	b, message := wire.Begin(b, wire.TagSequence)
+	b = wire.AppendInt(b, wire.TagInteger, id)
+	b, body := wire.Begin(b, wire.OpSearchResultEntry)
+	b = wire.AppendTLV(b, wire.TagOctets, o.name())
+	b, list := wire.Begin(b, wire.TagSequence)
+	for wanted &= o.attributes(); wanted != 0; {
+		t := &attributeTypes[wanted.next()]
+		scratch.Reset()
+		if !o.Values(int(t.id), scratch) || len(scratch.Texts)+len(scratch.Numbers) == 0 {
+			continue
+		}
+		b = appendAttribute(b, t, typesOnly, scratch)
 	}
+	return wire.End(wire.End(wire.End(b, list), body), message)
 }
 
-// Values implements filter.Entry. An attribute that the entry lacks is known
-// all the same where the asker may read it.
-func (e *entry) Values(name string) ([]string, bool) {
-	t := typeOf(name)
-	if t == nil || e.readable != nil && !e.readable[t] {
-		return nil, false
-	}
-	for i := range e.attributes {
-		if e.attributes[i].attributeType == t {
-			return e.attributes[i].values, true
+func appendAttribute(b []byte, t *attributeType, typesOnly bool, v *filter.Values) []byte {
+	b, item := wire.Begin(b, wire.TagSequence)
+	b = append(b, t.head...)
+	b, set := wire.Begin(b, wire.TagSet)
+	if !typesOnly {
+		for _, text := range v.Texts {
+			b = wire.AppendTLV(b, wire.TagOctets, text)
+		}
+		for _, n := range v.Numbers {
+			var value int
+			b, value = wire.Begin(b, wire.TagOctets)
+			if t.syntax == syntaxTime {
+				b = time.Unix(n, 0).UTC().AppendFormat(b, timeLayout)
+			} else {
+				b = strconv.AppendInt(b, n, 10)
+			}
+			b = wire.End(b, value)
 		}
 	}
-	return nil, true
+	return wire.End(wire.End(b, set), item)
 }
 
-// Match implements filter.Entry.
-func (e *entry) Match(name, value, assertion string) bool {
-	return match(typeOf(name), value, assertion)
+const timeLayout = "20060102150405Z"
+
+// personEntry is somebody with an account.
+type personEntry struct {
+	v *view
+	e *directory.Entry
 }
 
-// Substring implements filter.Entry.
-func (e *entry) Substring(name, value string, f *filter.Filter) bool {
-	return substring(typeOf(name), value, f)
-}
+var personAttributes = setOf(attrObjectClass, attrUID, attrCN, attrSN, attrGivenName, attrDisplayName, attrMail, attrUIDNumber, attrGIDNumber,
+	attrHomeDirectory, attrLoginShell, attrGecos, attrEmployeeType, attrO, attrMemberOf, attrEntryUUID, attrEntryDN, attrCreateTimestamp, attrModifyTimestamp,
+	attrHasSubordinates, attrStructuralObjectClass, attrSubschemaSubentry)
 
-// Order implements filter.Entry.
-func (e *entry) Order(name, value, assertion string) (int, bool) {
-	return order(typeOf(name), value, assertion)
-}
+func (p *personEntry) attributes() attrs { return personAttributes }
+func (p *personEntry) name() string      { return p.v.s.personDN(string(p.e.Login)) }
 
-// restrict leaves only what may be read; nil is everything.
-func (e *entry) restrict(readable map[*attributeType]bool) *entry {
-	if e.readable = readable; readable != nil {
-		e.attributes = slices.DeleteFunc(e.attributes, func(a attribute) bool { return !readable[a.attributeType] })
+// Values implements filter.Subject.
+func (p *personEntry) Values(a int, into *filter.Values) bool {
+	e := p.e
+	switch attr(a) {
+	case attrObjectClass:
+		into.Texts = append(into.Texts, classesPerson...)
+	case attrUID:
+		into.Text(string(e.Login))
+	case attrCN, attrDisplayName, attrGecos:
+		add(into, person.JoinFIO(e.Last, e.First, e.Middle))
+	case attrSN:
+		add(into, e.Last)
+	case attrGivenName:
+		add(into, e.First)
+	case attrMail:
+		add(into, e.Mail)
+	case attrUIDNumber:
+		into.Number(int64(e.UIDNumber))
+	case attrGIDNumber:
+		into.Number(int64(e.GIDNumber))
+	case attrHomeDirectory:
+		into.Text("/home/" + string(e.Login))
+	case attrLoginShell:
+		into.Text("/bin/bash")
+	case attrEmployeeType, attrO:
+		p.affiliations(attr(a), into)
+	case attrMemberOf:
+		for _, g := range p.v.s.opt.Directory.GroupsOf(e, p.v.day) {
+			if p.v.seesGroup(g) {
+				into.Text(p.v.s.groupDN(g.Name))
+			}
+		}
+	case attrEntryUUID:
+		add(into, uuidText(e.UUID))
+	case attrCreateTimestamp:
+		addTime(into, e.Created)
+	case attrModifyTimestamp:
+		addTime(into, e.Modified)
+	case attrStructuralObjectClass:
+		into.Text("inetOrgPerson")
+	default:
+		common(p, attr(a), into)
 	}
-	return e
+	return true
 }
 
-// view makes entries of one day.
-type view struct {
-	s   *Server
-	day person.Date
-}
-
-func (s *Server) view() view { return view{s, person.DateOf(s.opt.Now().In(s.opt.Zone))} }
-
-func timestamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
+// affiliations tells roles or schools, as far as the asker sees the school.
+func (p *personEntry) affiliations(a attr, into *filter.Values) {
+	for i := range p.e.Affiliations {
+		of := &p.e.Affiliations[i]
+		if !of.ActiveOn(p.v.day) || !p.v.seesSchool(of.School) {
+			continue
+		}
+		value := of.Role.String()
+		if a == attrO {
+			value = p.v.s.schoolName(of.School)
+		}
+		if !slices.Contains(into.Texts, value) {
+			into.Text(value)
+		}
 	}
-	return t.UTC().Format("20060102150405Z")
+}
+
+// groupEntry is a role, a school or a class.
+type groupEntry struct {
+	v *view
+	g *directory.Group
+}
+
+var groupAttributes = setOf(attrObjectClass, attrCN, attrDescription, attrGIDNumber, attrMember, attrMemberUID,
+	attrEntryDN, attrHasSubordinates, attrStructuralObjectClass, attrSubschemaSubentry)
+
+// maxMembers bounds what one entry lists; larger groups list nobody, and are
+// asked with member=, memberUid= or the person's memberOf.
+const maxMembers = 20_000
+
+func (g *groupEntry) attributes() attrs { return groupAttributes }
+func (g *groupEntry) name() string      { return g.v.s.groupDN(g.g.Name) }
+
+// Values implements filter.Subject.
+func (g *groupEntry) Values(a int, into *filter.Values) bool {
+	switch attr(a) {
+	case attrObjectClass:
+		into.Texts = append(into.Texts, classesGroup...)
+	case attrCN:
+		into.Text(g.g.Name)
+	case attrDescription:
+		add(into, g.g.Title)
+	case attrGIDNumber:
+		into.Number(int64(g.g.GID))
+	case attrMember, attrMemberUID:
+		return g.members(attr(a), into)
+	case attrStructuralObjectClass:
+		into.Text("groupOfNames")
+	default:
+		common(g, attr(a), into)
+	}
+	return true
+}
+
+func (g *groupEntry) members(a attr, into *filter.Values) bool {
+	for e := range g.v.members(g.g) {
+		if !g.v.sees(e) {
+			continue
+		}
+		if len(into.Texts) == maxMembers {
+			into.Reset()
+			return false
+		}
+		if a == attrMember {
+			into.Text(g.v.s.personDN(string(e.Login)))
+		} else {
+			into.Text(string(e.Login))
+		}
+	}
+	return true
+}
+
+// Has implements filter.Matcher: whether one person is a member is known
+// without a list of all.
+func (g *groupEntry) Has(a int, value string) (t filter.Truth, handled bool) {
+	if attr(a) != attrMember && attr(a) != attrMemberUID {
+		return filter.Undefined, false
+	}
+	e, ok := g.v.memberOf(attr(a), value)
+	if ok && g.v.sees(e) && g.g.Has(e, g.v.day) {
+		return filter.True, true
+	}
+	return filter.False, true
+}
+
+// fixedEntry is one whose values never change: containers, the root DSE, the
+// schema, a service account.
+type fixedEntry struct {
+	dn     string
+	has    attrs
+	values map[attr][]string
+}
+
+func newFixed(dn string, values map[attr][]string) *fixedEntry {
+	f := &fixedEntry{dn: dn, values: values}
+	for a, list := range values {
+		if len(list) > 0 {
+			f.has |= setOf(a)
+		}
+	}
+	return f
+}
+
+func (f *fixedEntry) attributes() attrs { return f.has }
+func (f *fixedEntry) name() string      { return f.dn }
+
+// Values implements filter.Subject.
+func (f *fixedEntry) Values(a int, into *filter.Values) bool {
+	for _, v := range f.values[attr(a)] {
+		if attributeTypes[a].syntax == syntaxNumber {
+			n, _ := strconv.ParseInt(v, 10, 64) // written here, in digits
+			into.Number(n)
+		} else {
+			into.Text(v)
+		}
+	}
+	return true
+}
+
+// common gives what every leaf has.
+func common(o object, a attr, into *filter.Values) {
+	switch a {
+	case attrEntryDN:
+		into.Text(o.name())
+	case attrSubschemaSubentry:
+		into.Text(subschemaDN)
+	case attrHasSubordinates:
+		into.Text("FALSE")
+	}
+}
+
+func add(into *filter.Values, text string) {
+	if text != "" {
+		into.Text(text)
+	}
+}
+
+func addTime(into *filter.Values, t time.Time) {
+	if !t.IsZero() {
+		into.Number(t.Unix())
+	}
 }
 
 func uuidText(u [16]byte) string {
 	if u == [16]byte{} {
 		return ""
 	}
-	h := hex.EncodeToString(u[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+	var b [36]byte
+	hex.Encode(b[:8], u[:4])
+	b[8] = '-'
+	hex.Encode(b[9:13], u[4:6])
+	b[13] = '-'
+	hex.Encode(b[14:18], u[6:8])
+	b[18] = '-'
+	hex.Encode(b[19:23], u[8:10])
+	b[23] = '-'
+	hex.Encode(b[24:], u[10:])
+	return string(b[:])
 }
 
-// person is the entry of somebody with an account.
-func (v view) person(p *directory.Entry) *entry {
-	login := string(p.Login)
-	cn := person.JoinFIO(p.Last, p.First, p.Middle)
-	e := &entry{name: v.s.personDN(login), attributes: make([]attribute, 0, 24)}
-	e.add("objectClass", "top", "person", "organizationalPerson", "inetOrgPerson", "posixAccount")
-	e.add("uid", login)
-	e.add("cn", cn)
-	e.add("sn", p.Last)
-	e.add("givenName", p.First)
-	e.add("displayName", cn)
-	e.add("mail", p.Mail)
-	e.add("uidNumber", strconv.FormatUint(uint64(p.UIDNumber), 10))
-	e.add("gidNumber", strconv.FormatUint(uint64(p.GIDNumber), 10))
-	e.add("homeDirectory", "/home/"+login)
-	e.add("loginShell", "/bin/bash")
-	e.add("gecos", cn)
-	var roles, schools []string
-	for _, a := range p.Affiliations {
-		if !a.ActiveOn(v.day) {
-			continue
-		}
-		if !slices.Contains(roles, a.Role.String()) {
-			roles = append(roles, a.Role.String())
-		}
-		if name := v.s.schoolName(a.School); !slices.Contains(schools, name) {
-			schools = append(schools, name)
-		}
-	}
-	e.add("employeeType", roles...)
-	e.add("o", schools...)
-	var groups []string
-	for _, g := range v.s.opt.Directory.GroupsOf(p, v.day) {
-		groups = append(groups, v.s.groupDN(g.Name))
-	}
-	e.add("memberOf", groups...)
-	e.add("entryUUID", uuidText(p.UUID))
-	e.add("createTimestamp", timestamp(p.Created))
-	e.add("modifyTimestamp", timestamp(p.Modified))
-	e.common("inetOrgPerson", false)
-	return e
+func canonicalUUID(v string) (string, bool) {
+	u, ok := parseUUID(v)
+	return uuidText(u), ok
 }
 
-// group is the entry of a role, a school or a class. Members come only where
-// members is set: a school has thousands.
-func (v view) group(g *directory.Group, members bool, visible func(*directory.Entry) bool) *entry {
-	e := &entry{name: v.s.groupDN(g.Name), attributes: make([]attribute, 0, 10)}
-	e.add("objectClass", "top", "groupOfNames", "posixGroup")
-	e.add("cn", g.Name)
-	e.add("description", g.Title)
-	e.add("gidNumber", strconv.FormatUint(uint64(g.GID), 10))
-	if members {
-		var names, uids []string
-		for p := range v.s.opt.Directory.Members(g, v.day) {
-			if visible(p) {
-				names = append(names, v.s.personDN(string(p.Login)))
-				uids = append(uids, string(p.Login))
-			}
-		}
-		e.add("member", names...)
-		e.add("memberUid", uids...)
+func parseUUID(v string) (u [16]byte, ok bool) {
+	b, err := hex.DecodeString(strings.ReplaceAll(v, "-", ""))
+	if err != nil || len(b) != len(u) || len(v) != 36 {
+		return u, false
 	}
-	e.common("groupOfNames", false)
-	return e
-}
-
-func (e *entry) common(class string, subordinates bool) {
-	e.add("structuralObjectClass", class)
-	e.add("entryDN", e.name)
-	e.add("subschemaSubentry", subschemaDN)
-	e.add("hasSubordinates", strings.ToUpper(strconv.FormatBool(subordinates)))
-}
-
-// containers are the entries that hold the others: base, people, groups,
-// services.
-func (s *Server) containers() []*entry {
-	base := &entry{name: s.base.String()}
-	switch first := s.base[0]; first.attribute {
-	case "dc":
-		base.add("objectClass", "top", "domain")
-		base.add("dc", first.value)
-	case "o":
-		base.add("objectClass", "top", "organization")
-		base.add("o", first.value)
-	default:
-		base.add("objectClass", "top", "organizationalUnit")
-		base.add("ou", first.value)
-	}
-	base.common("domain", true)
-	all := []*entry{base}
-	for _, ou := range []string{"people", "groups", "services"} {
-		e := &entry{name: "ou=" + ou + "," + s.base.String()}
-		e.add("objectClass", "top", "organizationalUnit")
-		e.add("ou", ou)
-		e.common("organizationalUnit", true)
-		all = append(all, e)
-	}
-	return all
+	copy(u[:], b)
+	return u, true
 }

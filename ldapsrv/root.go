@@ -1,14 +1,8 @@
 package ldapsrv
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
-
 const subschemaDN = "cn=Subschema"
 
-// OIDs of what is supported.
+// OIDs of what is supported, or refused with a reason of its own.
 const (
 	oidStartTLS       = "1.3.6.1.4.1.1466.20037"  // RFC 4511 section 4.14
 	oidWhoAmI         = "1.3.6.1.4.1.4203.1.11.3" // RFC 4532
@@ -17,60 +11,66 @@ const (
 	oidAbsoluteTF     = "1.3.6.1.4.1.4203.1.5.3"  // RFC 4526: (&) and (|)
 )
 
-// rootDSE is what anybody may read (RFC 4512 section 5.1).
-func (s *Server) rootDSE() *entry {
-	e := &entry{}
-	e.add("objectClass", "top")
-	e.add("namingContexts", s.base.String())
-	e.add("defaultNamingContext", s.base.String())
-	e.add("supportedLDAPVersion", "3")
+// newRootDSE is what anybody may read (RFC 4512 section 5.1). It claims what is
+// there and nothing else: no controls, no SASL mechanisms.
+func newRootDSE(o *Options, t *tree) *fixedEntry {
 	extensions := []string{oidWhoAmI}
-	if s.opt.TLS != nil {
+	if o.TLS != nil {
 		extensions = append(extensions, oidStartTLS)
 	}
-	e.add("supportedExtension", extensions...)
-	e.add("supportedFeatures", oidAllOperational, oidAbsoluteTF)
-	e.add("subschemaSubentry", subschemaDN)
-	e.add("vendorName", "schoolbridge")
-	e.add("vendorVersion", s.opt.Version)
-	return e
+	return newFixed("", map[attr][]string{
+		attrObjectClass:          {"top"},
+		attrNamingContexts:       {t.name},
+		attrDefaultNamingContext: {t.name},
+		attrSupportedLDAPVersion: {"3"},
+		attrSupportedExtension:   extensions,
+		attrSupportedFeatures:    {oidAllOperational, oidAbsoluteTF},
+		attrSubschemaSubentry:    {subschemaDN},
+		attrVendorName:           {"schoolbridge"},
+		attrVendorVersion:        nonEmpty(o.Version),
+	})
 }
 
-// subschema describes the attributes (RFC 4512 section 4.2).
-func (s *Server) subschema() *entry {
-	e := &entry{name: subschemaDN}
-	e.add("objectClass", "top", "subentry", "subschema")
-	e.add("cn", "Subschema")
-	syntaxes := map[rule]string{
-		ruleText:      "EQUALITY caseIgnoreMatch SUBSTR caseIgnoreSubstringsMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15",
-		ruleNumber:    "EQUALITY integerMatch ORDERING integerOrderingMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.27",
-		ruleTime:      "EQUALITY generalizedTimeMatch ORDERING generalizedTimeOrderingMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.24",
-		ruleName:      "EQUALITY distinguishedNameMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.12",
-		ruleExact:     "EQUALITY caseExactMatch SUBSTR caseExactSubstringsMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15",
-		ruleUnordered: "EQUALITY objectIdentifierMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.38",
+func nonEmpty(s string) []string {
+	if s == "" {
+		return nil
 	}
-	var types []string
-	for key, t := range attributeTypes {
-		if key == t.oid {
-			continue // each stands under its name too
-		}
-		usage := ""
-		if t.operational {
-			usage = " NO-USER-MODIFICATION USAGE directoryOperation"
-		}
-		types = append(types, fmt.Sprintf("( %s NAME '%s' %s%s )", t.oid, t.name, syntaxes[t.rule], usage))
+	return []string{s}
+}
+
+// newSubschema describes attributes and classes (RFC 4512 section 4.2).
+func newSubschema() *fixedEntry {
+	return newFixed(subschemaDN, map[attr][]string{
+		attrObjectClass:    {"top", "subentry", "subschema"},
+		attrCN:             {"Subschema"},
+		attrAttributeTypes: attributeDescriptions(),
+		attrObjectClasses:  objectClassDescriptions,
+	})
+}
+
+// newContainers are the entries that hold the others, in the order of their
+// places from placeBase on.
+func newContainers(t *tree) []*fixedEntry {
+	first := t.base[0]
+	base := map[attr][]string{}
+	switch first.attribute {
+	case "dc":
+		base[attrObjectClass], base[attrDC] = []string{"top", "domain"}, []string{first.value}
+	case "o":
+		base[attrObjectClass], base[attrO] = []string{"top", "organization"}, []string{first.value}
+	default:
+		base[attrObjectClass], base[attrOU] = classesUnit, []string{first.value}
 	}
-	slices.SortFunc(types, strings.Compare)
-	e.add("attributeTypes", types...)
-	e.add("objectClasses",
-		"( 2.5.6.0 NAME 'top' ABSTRACT MUST objectClass )",
-		"( 2.5.6.6 NAME 'person' SUP top STRUCTURAL MUST ( sn $ cn ) MAY description )",
-		"( 2.5.6.7 NAME 'organizationalPerson' SUP person STRUCTURAL MAY ou )",
-		"( 2.16.840.1.113730.3.2.2 NAME 'inetOrgPerson' SUP organizationalPerson STRUCTURAL MAY ( uid $ givenName $ displayName $ mail $ o $ employeeType ) )",
-		"( 1.3.6.1.1.1.2.0 NAME 'posixAccount' SUP top AUXILIARY MUST ( cn $ uid $ uidNumber $ gidNumber $ homeDirectory ) MAY ( loginShell $ gecos ) )",
-		"( 2.5.6.9 NAME 'groupOfNames' SUP top STRUCTURAL MUST cn MAY ( member $ description ) )",
-		"( 1.3.6.1.1.1.2.2 NAME 'posixGroup' SUP top AUXILIARY MUST gidNumber MAY ( memberUid $ description ) )",
-		"( 2.5.6.5 NAME 'organizationalUnit' SUP top STRUCTURAL MUST ou )",
-		"( 0.9.2342.19200300.100.4.13 NAME 'domain' SUP top STRUCTURAL MUST dc )")
-	return e
+	all := []*fixedEntry{container(t.name, base)}
+	for _, unit := range []struct{ name, dn string }{{"people", t.people}, {"groups", t.groups}, {"services", t.services}} {
+		all = append(all, container(unit.dn, map[attr][]string{attrObjectClass: classesUnit, attrOU: {unit.name}}))
+	}
+	return all
+}
+
+func container(dn string, values map[attr][]string) *fixedEntry {
+	classes := values[attrObjectClass]
+	values[attrStructuralObjectClass] = classes[len(classes)-1:]
+	values[attrEntryDN], values[attrHasSubordinates], values[attrSubschemaSubentry] = []string{dn}, []string{"TRUE"}, []string{subschemaDN}
+	return newFixed(dn, values)
 }

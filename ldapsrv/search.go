@@ -1,14 +1,11 @@
 package ldapsrv
 
 import (
+	"errors"
 	"iter"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"schoolbridge/internal/directory"
-	"schoolbridge/internal/person"
 	"schoolbridge/ldapsrv/filter"
 	"schoolbridge/ldapsrv/wire"
 )
@@ -23,374 +20,373 @@ const (
 // maxAttributes bounds the attributes that a search may list.
 const maxAttributes = 256
 
-// searchRequest is RFC 4511 section 4.5.1.
+// searchRequest is RFC 4511 section 4.5.1, but for the filter.
 type searchRequest struct {
-	base       dn
-	scope      int32
-	sizeLimit  int32
-	timeLimit  int32
-	typesOnly  bool
-	filter     filter.Filter
-	attributes []string
+	base      []byte
+	scope     int32
+	sizeLimit int32
+	timeLimit int32
+	typesOnly bool
+	wanted    attrs
+	tooMany   bool // attributes
 }
 
-func parseSearch(body []byte) (q searchRequest, failed wire.Result) {
-	protocol := wire.Result{Code: wire.ProtocolError, Text: "malformed search request"}
-	base, body, err := wire.Expect(body, wire.TagOctets)
-	if err != nil {
-		return q, protocol
+var errRange = errors.New("a number out of its range")
+
+// parseSearch reads a request into q and f; the error is of the request's
+// structure, or filter.ErrTooComplex.
+func parseSearch(body []byte, q *searchRequest, f *filter.Filter) (err error) {
+	if q.base, body, err = wire.Expect(body, wire.TagOctets); err != nil {
+		return err
 	}
-	numbers := [4]int32{}
-	for i := range numbers { // scope, derefAliases, sizeLimit, timeLimit
-		tag := byte(wire.TagEnumerated)
-		if i >= 2 {
-			tag = wire.TagInteger
-		}
+	var numbers [4]int32
+	for i, tag := range [4]byte{wire.TagEnumerated, wire.TagEnumerated, wire.TagInteger, wire.TagInteger} { // scope, derefAliases, sizeLimit, timeLimit
 		var value []byte
 		if value, body, err = wire.Expect(body, tag); err != nil {
-			return q, protocol
+			return err
 		}
-		if numbers[i], err = wire.Int(value); err != nil || numbers[i] < 0 {
-			return q, protocol
+		if numbers[i], err = wire.Int(value); err != nil {
+			return err
+		}
+		if numbers[i] < 0 {
+			return errRange
 		}
 	}
-	q.scope, q.sizeLimit, q.timeLimit = numbers[0], numbers[2], numbers[3]
+	if q.scope, q.sizeLimit, q.timeLimit = numbers[0], numbers[2], numbers[3]; q.scope > scopeSub {
+		return errRange
+	}
 	types, body, err := wire.Expect(body, wire.TagBoolean)
-	if err != nil || q.scope > scopeSub {
-		return q, protocol
+	if err != nil {
+		return err
 	}
 	if q.typesOnly, err = wire.Bool(types); err != nil {
-		return q, protocol
+		return err
 	}
-	whole := body
-	if _, body, err = wire.Next(body); err != nil {
-		return q, protocol
+	if body, err = f.Read(body); err != nil {
+		return err
 	}
-	if q.filter, err = filter.ParseBER(whole[:len(whole)-len(body)]); err != nil {
-		return q, wire.Result{Code: wire.ProtocolError, Text: err.Error()}
-	}
-	if q.attributes, err = attributeList(body); err != nil {
-		return q, protocol
-	}
-	if q.base, err = parseDN(string(base)); err != nil {
-		return q, wire.Result{Code: wire.InvalidDNSyntax, Text: "the base is no distinguished name"}
-	}
-	return q, wire.Result{}
+	return q.parseAttributes(body)
 }
 
-func attributeList(body []byte) ([]string, error) {
+// parseAttributes reads which attributes are wanted (RFC 4511 section 4.5.1.8,
+// RFC 3673).
+func (q *searchRequest) parseAttributes(body []byte) error {
 	list, _, err := wire.Expect(body, wire.TagSequence)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var names []string
-	for len(list) > 0 {
+	count := 0
+	for ; len(list) > 0; count++ {
 		var value []byte
 		if value, list, err = wire.Expect(list, wire.TagOctets); err != nil {
-			return nil, err
+			return err
 		}
-		if len(names) == maxAttributes {
-			return nil, wire.ErrBER
-		}
-		names = append(names, string(value))
-	}
-	return names, nil
-}
-
-// selection says which attributes a search returns (RFC 4511 section
-// 4.5.1.8).
-type selection struct {
-	user, operational bool
-	named             map[*attributeType]bool
-}
-
-func selectionOf(names []string) selection {
-	s := selection{user: len(names) == 0, named: map[*attributeType]bool{}}
-	for _, name := range names {
-		switch name {
+		switch string(value) {
 		case "*":
-			s.user = true
+			q.wanted |= everything &^ operational
 		case "+":
-			s.operational = true
-		case "1.1": // none: whatever else is listed is returned all the same
+			q.wanted |= operational
+		case "1.1": // none; whatever else is listed is returned all the same
 		default:
-			if t := typeOf(name); t != nil {
-				s.named[t] = true
+			if a, ok := attributeOf(value); ok {
+				q.wanted |= setOf(a)
 			}
 		}
 	}
-	return s
-}
-
-func (s selection) has(t *attributeType) bool {
-	return s.named[t] || s.user && !t.operational || s.operational && t.operational
-}
-
-// search answers one search.
-func (x *session) search(c *wire.Conn, m *wire.Message) {
-	q, failed := parseSearch(m.Body)
-	if failed.Code != wire.Success {
-		c.Reply(m.ID, wire.OpSearchResultDone, failed)
-		return
+	if count == 0 {
+		q.wanted = everything &^ operational
 	}
-	r := &run{x: x, c: c, id: m.ID, q: &q, view: x.s.view(), wanted: selectionOf(q.attributes), limit: x.s.opt.Entries}
+	q.tooMany = count > maxAttributes
+	return nil
+}
+
+// search answers one search; abandoned says that nobody wants its result.
+func (x *session) search(c *wire.Conn, m *wire.Message) (result wire.Result, abandoned bool, err error) {
+	var q searchRequest
+	switch err := parseSearch(m.Body, &q, &x.filter); {
+	case errors.Is(err, filter.ErrTooComplex):
+		return wire.Result{Code: wire.AdminLimitExceeded, Text: textTooComplex}, false, nil
+	case err != nil:
+		return wire.Result{}, false, err
+	case q.tooMany:
+		return wire.Result{Code: wire.AdminLimitExceeded, Text: textTooManyAttrs}, false, nil
+	}
+	r := run{view: x.view(), x: x, c: c, m: m, q: &q, limit: x.s.opt.Entries, deadline: time.Now().Add(x.s.opt.Search)}
 	if q.sizeLimit > 0 {
 		r.limit = min(r.limit, int(q.sizeLimit))
 	}
-	span := x.s.opt.Search
-	if q.timeLimit > 0 {
-		span = min(span, time.Duration(q.timeLimit)*time.Second)
+	if span := time.Duration(q.timeLimit) * time.Second; span > 0 && span < x.s.opt.Search {
+		r.deadline = time.Now().Add(span)
 	}
-	r.deadline = time.Now().Add(span)
-	c.Reply(m.ID, wire.OpSearchResultDone, r.all())
+	r.all()
+	x.s.metrics.entries.Add(float64(r.sent))
+	return r.done, r.abandoned, nil
 }
 
 // run is one search under way.
 type run struct {
-	x        *session
-	c        *wire.Conn
-	id       int32
-	q        *searchRequest
-	view     view
-	wanted   selection
-	limit    int
-	deadline time.Time
-	sent     int
-	looked   int
-	done     wire.Result // why it ended early
+	view
+	x         *session
+	c         *wire.Conn
+	m         *wire.Message
+	q         *searchRequest
+	limit     int
+	deadline  time.Time
+	sent      int
+	looked    int
+	done      wire.Result // what it comes to
+	abandoned bool
+	person    personEntry // used again for each
+	group     groupEntry
 }
 
-func (r *run) all() wire.Result {
-	switch q := r.q; {
-	case len(q.base) == 0 && q.scope == scopeBase:
-		r.offer(r.x.s.rootDSE())
-		return r.done
-	case strings.EqualFold(q.base.String(), subschemaDN) && q.scope == scopeBase:
-		r.offer(r.x.s.subschema())
-		return r.done
-	case r.x.name == "":
-		// RFC 4513 section 5.1.1 leaves it to us what nobody in particular sees.
-		return wire.Result{Code: wire.InsufficientAccessRights, Text: "sign in first"}
+// all finds the entries below the base.
+func (r *run) all() {
+	s := r.s
+	at := s.resolve(string(r.q.base))
+	if at.kind == placeRoot && r.q.scope == scopeBase {
+		r.x.filter.Bind(rootSchema{})
+		r.q.wanted &= everything
+		r.offer(s.root)
+		return
 	}
-	steps, ok := r.q.base.below(r.x.s.base)
-	switch {
-	case len(r.q.base) == 0 && r.q.scope == scopeSub:
-		// The root above the base: everything there is.
-	case !ok || steps > 2:
-		return wire.Result{Code: wire.NoSuchObject, Matched: r.matched()}
-	case steps == 2:
-		return r.leaf()
+	if at.kind == placeBad {
+		r.done = wire.Result{Code: wire.InvalidDNSyntax, Text: textBadDN}
+		return
 	}
-	return r.tree()
-}
-
-// matched is the nearest name above that exists (RFC 4511 section 4.1.9).
-func (r *run) matched() string {
-	for name := r.q.base; len(name) > 0; name = name[1:] {
-		if name.key() == r.x.s.base.key() {
-			return r.x.s.base.String()
+	// RFC 4513 section 5.1.1 leaves it to us what nobody in particular sees.
+	if r.nobody() {
+		r.done = wire.Result{Code: wire.InsufficientAccessRights, Text: textSignIn}
+		return
+	}
+	if at.kind == placeSchema {
+		if r.q.scope != scopeOne {
+			r.x.filter.Bind(rootSchema{})
+			r.offer(s.schema)
 		}
+		return
 	}
-	return ""
+	r.x.filter.Bind(&r.view)
+	r.q.wanted &= r.read
+	if at.kind >= placePerson || at.kind == placeNone {
+		r.leaf(at)
+		return
+	}
+	r.branch(at)
 }
 
 // leaf answers a search at one person, group or service account.
-func (r *run) leaf() wire.Result {
-	e := r.named(r.q.base)
-	if e == nil {
-		return wire.Result{Code: wire.NoSuchObject, Matched: r.q.base[1:].String()}
+func (r *run) leaf(at place) {
+	o := r.named(at)
+	if o == nil {
+		r.done = wire.Result{Code: wire.NoSuchObject, Matched: r.s.missing(at)}
+		return
 	}
 	if r.q.scope != scopeOne { // nothing is below a leaf
-		r.offer(e)
+		r.offer(o)
 	}
-	return r.done
 }
 
-// named finds the leaf with a name, as the asker may see it; nil where there is
+// named finds the leaf at a place as the asker may see it; nil where there is
 // none or it is not for him.
-func (r *run) named(name dn) *entry {
-	s := r.x.s
-	under := name[1:].key()
-	switch {
-	case under == s.people().key() && name[0].attribute == "uid":
-		p, ok := s.opt.Directory.Lookup(name[0].value)
-		if ok && r.x.sees(p, r.view.day) && person.FoldName(string(p.Login)) == person.FoldName(name[0].value) {
-			return r.person(p)
+func (v *view) named(at place) object {
+	switch at.kind {
+	case placePerson:
+		if e, ok := v.lookup(at.leaf); ok && v.sees(e) {
+			return &personEntry{v, e}
 		}
-	case under == s.groups().key() && name[0].attribute == "cn":
-		if g, ok := s.opt.Directory.Group(name[0].value); ok && r.x.service != nil && r.seesGroup(g) {
-			return r.group(g)
+	case placeGroup:
+		if g, ok := v.s.opt.Directory.Group(at.leaf); ok && v.service != nil && v.seesGroup(g) {
+			return &groupEntry{v, g}
 		}
-	case r.x.service != nil && name.key() == r.x.service.key:
-		return r.self()
+	case placeService:
+		if v.service != nil && v.service.key == at.leaf {
+			return v.service.entry
+		}
 	}
 	return nil
 }
 
-// self is a service account's own entry.
-func (r *run) self() *entry {
-	e := &entry{name: r.x.service.name}
-	e.add("objectClass", "top", "applicationProcess")
-	if name, err := parseDN(r.x.service.name); err == nil {
-		e.add("cn", name[0].value)
-	}
-	e.common("applicationProcess", false)
-	return e
-}
-
-func (r *run) person(p *directory.Entry) *entry { return r.view.person(p).restrict(r.x.readable()) }
-
-func (r *run) group(g *directory.Group) *entry {
-	members := r.needs("member") || r.needs("memberUid")
-	visible := func(p *directory.Entry) bool { return r.x.sees(p, r.view.day) }
-	return r.view.group(g, members, visible).restrict(r.x.readable())
-}
-
-// needs says whether an attribute is returned or asked for by the filter.
-func (r *run) needs(name string) bool {
-	t := typeOf(name)
-	return r.wanted.has(t) || mentions(&r.q.filter, t)
-}
-
-func mentions(f *filter.Filter, t *attributeType) bool {
-	return typeOf(f.Attribute) == t || slices.ContainsFunc(f.Parts, func(part filter.Filter) bool { return mentions(&part, t) })
-}
-
-// seesGroup says whether a service sees a group: those of its schools, and the
-// roles.
-func (r *run) seesGroup(g *directory.Group) bool {
-	return r.x.service.schools == nil || g.School == "" || r.x.service.schools[g.School]
-}
-
-// tree answers a search from the base or one of its containers.
-func (r *run) tree() wire.Result {
-	s := r.x.s
-	known := false
-	for _, e := range s.containers() {
-		name, _ := parseDN(e.name) // ours: it parses
-		steps, below := name.below(r.q.base)
-		known = known || below
-		if below && (r.q.scope == scopeSub || int32(steps) == r.q.scope) && !r.offer(e) {
-			return r.done
+// branch answers a search at a container, in the order of the tree.
+func (r *run) branch(at place) {
+	kind, scope := at.kind, r.q.scope
+	whole := scope == scopeSub && kind <= placeBase // the root's subtree is the base's
+	for unit := placeBase; unit <= placeServices; unit++ {
+		o := r.s.containers[unit-placeBase]
+		self := unit == kind && scope != scopeOne
+		below := scope == scopeOne && (kind == placeRoot && unit == placeBase || kind == placeBase && unit > placeBase)
+		if (self || below || whole) && !r.offer(o) {
+			return
 		}
 	}
-	if !known {
-		return wire.Result{Code: wire.NoSuchObject, Matched: s.base.String()}
+	if scope == scopeBase {
+		return
 	}
-	if steps, ok := s.people().below(r.q.base); ok && (r.q.scope == scopeSub || r.q.scope == scopeOne && steps == 0) {
-		for p := range r.people() {
-			if !r.look() || r.x.sees(p, r.view.day) && !r.offer(r.person(p)) {
-				return r.done
-			}
-		}
+	if (whole || kind == placePeople) && !r.people() {
+		return
 	}
-	if steps, ok := s.groups().below(r.q.base); ok && r.x.service != nil && (r.q.scope == scopeSub || r.q.scope == scopeOne && steps == 0) {
-		for g := range r.candidateGroups() {
-			if !r.look() || r.seesGroup(g) && !r.offer(r.group(g)) {
-				return r.done
-			}
-		}
+	if r.service == nil {
+		return
 	}
-	return r.done
+	if (whole || kind == placeGroups) && !r.groups() {
+		return
+	}
+	if whole || kind == placeServices {
+		r.offer(r.service.entry)
+	}
 }
 
-// people gives those whom the filter can be true for: by an index where it asks
-// for equal logins or numbers, else everybody.
-func (r *run) people() iter.Seq[*directory.Entry] {
-	d := r.x.s.opt.Directory
-	if r.x.service == nil { // a person sees nobody else
-		return only(d.Get(r.x.person))
+// people offers those whom the filter can be true for; false ends the search.
+func (r *run) people() bool {
+	if !r.possible(classesPerson, personAttributes) {
+		return true
 	}
-	if logins, ok := r.q.filter.Equal(isType("uid")); ok {
-		return found(logins, d.Lookup)
+	for e := range r.candidates() {
+		if !r.look() {
+			return false
+		}
+		if !r.sees(e) {
+			continue
+		}
+		r.person = personEntry{&r.view, e}
+		if !r.offer(&r.person) {
+			return false
+		}
 	}
-	if numbers, ok := r.q.filter.Equal(isType("uidNumber")); ok {
-		return found(numbers, byNumber(d.ByUID))
-	}
-	if classes, ok := r.q.filter.Equal(isType("objectClass")); ok && !slices.ContainsFunc(classes, func(c string) bool {
-		return slices.ContainsFunc([]string{"top", "person", "organizationalPerson", "inetOrgPerson", "posixAccount"}, func(mine string) bool { return strings.EqualFold(c, mine) })
-	}) {
-		return func(func(*directory.Entry) bool) {}
-	}
-	return d.All(0)
+	return true
 }
 
-func (r *run) candidateGroups() iter.Seq[*directory.Group] {
-	d := r.x.s.opt.Directory
-	if numbers, ok := r.q.filter.Equal(isType("gidNumber")); ok {
-		return found(numbers, byNumber(d.GroupByGID))
-	}
-	if names, ok := r.q.filter.Equal(isType("cn")); ok {
-		return found(names, d.Group)
-	}
-	// Which groups somebody is in is asked at every sign-in: his own are few.
-	for attribute, login := range map[string]func(string) string{"memberUid": func(s string) string { return s }, "member": r.x.s.loginOf} {
-		if values, ok := r.q.filter.Equal(isType(attribute)); ok {
-			return func(yield func(*directory.Group) bool) {
-				for p := range found(values, func(v string) (*directory.Entry, bool) { return d.Lookup(login(v)) }) {
-					for _, g := range d.GroupsOf(p, r.view.day) {
-						if !yield(g) {
-							return
-						}
-					}
+// candidates gives, by an index where the filter demands an equality that there
+// is one for, everybody whom it can be true for.
+func (r *run) candidates() iter.Seq[*directory.Entry] {
+	d := r.s.opt.Directory
+	var found iter.Seq[*directory.Entry]
+	r.x.filter.Wants(func(w filter.Want) bool {
+		switch attr(w.Attribute) {
+		case attrUID:
+			found = only(r.lookup(w.Value))
+		case attrUIDNumber:
+			found = only(d.ByUID(uint32(min(max(w.Number, 0), 1<<32-1))))
+		case attrEntryUUID:
+			u, _ := parseUUID(w.Value) // its assertion was one
+			found = only(d.ByUUID(u))
+		case attrMemberOf:
+			if at := r.s.resolve(w.Value); at.kind == placeGroup {
+				if g, ok := d.Group(at.leaf); ok {
+					found = r.members(g)
 				}
 			}
+			return true // something narrower may follow
+		default:
+			return true
+		}
+		return false
+	})
+	if found == nil {
+		r.s.metrics.walks.Inc()
+		found = r.everybody()
+	}
+	return found
+}
+
+// groups offers the groups that the filter can be true for.
+func (r *run) groups() bool {
+	if !r.possible(classesGroup, groupAttributes) {
+		return true
+	}
+	for _, g := range r.candidateGroups() {
+		if !r.look() {
+			return false
+		}
+		if !r.seesGroup(g) {
+			continue
+		}
+		r.group = groupEntry{&r.view, g}
+		if !r.offer(&r.group) {
+			return false
 		}
 	}
-	return slices.Values(d.Groups())
+	return true
 }
 
-func isType(name string) func(string) bool {
-	t := typeOf(name)
-	return func(asked string) bool { return typeOf(asked) == t }
-}
-
-func only[T any](v T, ok bool) iter.Seq[T] {
-	return func(yield func(T) bool) {
-		if ok {
-			yield(v)
+func (r *run) candidateGroups() (found []*directory.Group) {
+	d := r.s.opt.Directory
+	indexed := false
+	one := func(g *directory.Group, ok bool) {
+		if indexed = true; ok {
+			found = []*directory.Group{g}
 		}
 	}
-}
-
-// found looks each value up, and gives each result once.
-func found[T comparable](values []string, lookup func(string) (T, bool)) iter.Seq[T] {
-	return func(yield func(T) bool) {
-		seen := map[T]bool{}
-		for _, v := range values {
-			if one, ok := lookup(v); ok && !seen[one] {
-				seen[one] = true
-				if !yield(one) {
-					return
-				}
+	r.x.filter.Wants(func(w filter.Want) bool {
+		switch a := attr(w.Attribute); a {
+		case attrGIDNumber:
+			one(d.GroupByGID(uint32(min(max(w.Number, 0), 1<<32-1))))
+		case attrCN:
+			one(d.Group(w.Value))
+		case attrMember, attrMemberUID:
+			// Which groups somebody is in is asked at every sign-in: they are few.
+			indexed = true
+			if e, ok := r.memberOf(a, w.Value); ok {
+				found = d.GroupsOf(e, r.day)
 			}
 		}
+		return !indexed
+	})
+	if !indexed {
+		return d.Groups()
 	}
+	return found
 }
 
-func byNumber[T any](lookup func(uint32) (T, bool)) func(string) (T, bool) {
-	return func(s string) (T, bool) {
-		n, err := strconv.ParseUint(s, 10, 32)
-		if err != nil {
-			var none T
-			return none, false
-		}
-		return lookup(uint32(n))
-	}
+// possible says whether any entry of a kind can make the filter true: it is
+// evaluated over an entry of which only the kind is known.
+func (r *run) possible(classes []string, has attrs) bool {
+	return r.x.filter.Eval(&kindOnly{classes, has}, &r.x.scratch) != filter.False
 }
+
+type kindOnly struct {
+	classes []string
+	has     attrs
+}
+
+// Values implements filter.Subject.
+func (k *kindOnly) Values(a int, into *filter.Values) bool {
+	if attr(a) == attrObjectClass {
+		into.Texts = append(into.Texts, k.classes...)
+		return true
+	}
+	return !k.has.has(attr(a)) // what the kind never has is known to be missing
+}
+
+// How often a walk looks up: at the clock, and whether it goes on for so long
+// that its client should be watched.
+const (
+	lookEvery  = 256
+	watchAfter = 2048
+)
 
 // look bounds the time that a search takes; false ends it.
 func (r *run) look() bool {
-	if r.looked++; r.looked%64 == 0 && time.Now().After(r.deadline) {
-		r.done = wire.Result{Code: wire.TimeLimitExceeded, Text: "narrow the filter: uid, uidNumber, gidNumber and cn of groups are indexed"}
+	if r.looked++; r.looked%lookEvery != 0 {
+		return true
+	}
+	if r.looked == watchAfter {
+		r.c.Watch(r.m)
+	}
+	if r.c.Abandoned() {
+		r.abandoned = true
+		return false
+	}
+	if time.Now().After(r.deadline) {
+		r.done = wire.Result{Code: wire.TimeLimitExceeded, Text: textTime}
 		return false
 	}
 	return true
 }
 
 // offer sends an entry if the filter is true for it; false ends the search.
-func (r *run) offer(e *entry) bool {
-	if r.q.filter.Evaluate(e) != filter.True {
+func (r *run) offer(o object) bool {
+	if r.x.filter.Eval(o, &r.x.scratch) != filter.True {
 		return true
 	}
 	if r.sent == r.limit {
@@ -398,75 +394,74 @@ func (r *run) offer(e *entry) bool {
 		return false
 	}
 	r.sent++
-	b, message := wire.Begin(r.c.Write(), wire.TagSequence)
-	b = wire.AppendInt(b, wire.TagInteger, r.id)
-	b, body := wire.Begin(b, wire.OpSearchResultEntry)
-	b = wire.AppendTLV(b, wire.TagOctets, e.name)
-	b, list := wire.Begin(b, wire.TagSequence)
-	for _, a := range e.attributes {
-		if r.wanted.has(a.attributeType) {
-			b = appendAttribute(b, a, r.q.typesOnly)
-		}
-	}
-	err := r.c.Wrote(wire.End(wire.End(wire.End(b, list), body), message))
-	return err == nil
+	b := appendEntry(r.c.Buffer(), r.m.ID, o, r.q.wanted, r.q.typesOnly, &r.x.scratch)
+	return r.c.Wrote(b) == nil
 }
 
-func appendAttribute(b []byte, a attribute, typesOnly bool) []byte {
-	b, item := wire.Begin(b, wire.TagSequence)
-	b = wire.AppendTLV(b, wire.TagOctets, a.name)
-	b, set := wire.Begin(b, wire.TagSet)
-	if !typesOnly {
-		for _, v := range a.values {
-			b = wire.AppendTLV(b, wire.TagOctets, v)
-		}
-	}
-	return wire.End(wire.End(b, set), item)
+// rootSchema lets anybody read the root DSE and whoever is signed in the
+// subschema, in full.
+type rootSchema struct{}
+
+// Attribute implements filter.Schema.
+func (rootSchema) Attribute(description []byte) (filter.Attribute, bool) {
+	v := view{read: everything}
+	return v.Attribute(description)
 }
 
 // compare is RFC 4511 section 4.10.
-func (x *session) compare(body []byte) wire.Result {
-	protocol := wire.Result{Code: wire.ProtocolError, Text: "malformed compare request"}
+func (x *session) compare(body []byte) (wire.Result, error) {
 	target, body, err := wire.Expect(body, wire.TagOctets)
 	if err != nil {
-		return protocol
+		return wire.Result{}, err
 	}
 	assertion, _, err := wire.Expect(body, wire.TagSequence)
 	if err != nil {
-		return protocol
+		return wire.Result{}, err
 	}
-	attribute, assertion, err := wire.Expect(assertion, wire.TagOctets)
+	description, rest, err := wire.Expect(assertion, wire.TagOctets)
 	if err != nil {
-		return protocol
+		return wire.Result{}, err
 	}
-	value, _, err := wire.Expect(assertion, wire.TagOctets)
+	value, _, err := wire.Expect(rest, wire.TagOctets)
 	if err != nil {
-		return protocol
+		return wire.Result{}, err
 	}
-	name, err := parseDN(string(target))
-	if err != nil {
-		return wire.Result{Code: wire.InvalidDNSyntax, Text: "the name is no distinguished name"}
+	v := x.view()
+	at := x.s.resolve(string(target))
+	switch {
+	case at.kind == placeBad:
+		return wire.Result{Code: wire.InvalidDNSyntax, Text: textBadDN}, nil
+	case v.nobody():
+		return wire.Result{Code: wire.InsufficientAccessRights, Text: textSignIn}, nil
 	}
-	if x.name == "" {
-		return wire.Result{Code: wire.InsufficientAccessRights, Text: "sign in first"}
+	o := v.named(at)
+	if at.kind >= placeBase && at.kind <= placeServices {
+		o = x.s.containers[at.kind-placeBase]
 	}
-	if typeOf(string(attribute)) == nil {
+	if o == nil {
+		return wire.Result{Code: wire.NoSuchObject, Matched: x.s.missing(at)}, nil
+	}
+	return x.compareValue(&v, o, description, value), nil
+}
+
+// compareValue tells the same of what the asker may not read as of what is not
+// there.
+func (x *session) compareValue(v *view, o object, description, value []byte) wire.Result {
+	a, known := attributeOf(description)
+	if !known {
 		return wire.Result{Code: wire.UndefinedAttributeType}
 	}
-	f := filter.Filter{Kind: filter.Equality, Attribute: string(attribute), Value: string(value)}
-	r := &run{x: x, q: &searchRequest{base: name, filter: f}, view: x.s.view()}
-	var e *entry
-	if len(name) > 1 {
-		e = r.named(name)
-	}
-	if e == nil {
-		return wire.Result{Code: wire.NoSuchObject}
-	}
-	if values, known := e.Values(f.Attribute); !known || len(values) == 0 {
-		return wire.Result{Code: wire.NoSuchAttribute}
-	}
-	if f.Evaluate(e) == filter.True {
+	x.filter.SetEquality(description, value)
+	x.filter.Bind(v)
+	switch x.filter.Eval(o, &x.scratch) {
+	case filter.True:
 		return wire.Result{Code: wire.CompareTrue}
+	case filter.False:
+		x.scratch.Reset()
+		if o.Values(int(a), &x.scratch); len(x.scratch.Texts)+len(x.scratch.Numbers) == 0 {
+			return wire.Result{Code: wire.NoSuchAttribute}
+		}
+		return wire.Result{Code: wire.CompareFalse}
 	}
-	return wire.Result{Code: wire.CompareFalse}
+	return wire.Result{Code: wire.NoSuchAttribute}
 }

@@ -2,16 +2,9 @@ package ldapsrv
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
-	"fmt"
-	"math/rand/v2"
-	"strings"
-	"time"
 
-	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
-	"schoolbridge/internal/person"
+	"schoolbridge/ldapsrv/filter"
 	"schoolbridge/ldapsrv/wire"
 )
 
@@ -21,56 +14,94 @@ type session struct {
 	service *service          // a service account, or nil
 	person  identity.PersonID // a person, or zero
 	name    string            // DN of either, "" for nobody
+	// asker is the service account that was signed in last, which is whose
+	// users bind on the same connection (Apache does so).
+	asker *service
+
+	// Used again by each request:
+	filter  filter.Filter
+	scratch filter.Values
 }
 
-// Texts of answers. They are fixed: causes go to the audit trail.
+// Texts of answers, Russian first. They are fixed: causes go to the audit trail.
 const (
-	textCredentials = "wrong login or password"
-	textUnavailable = "sign-in is not possible now, try again later"
+	textCredentials  = "Неверный логин или пароль / Wrong login or password"
+	textUnavailable  = "Вход сейчас невозможен, попробуйте позже / Sign-in is not possible now, try again later"
+	textPlain        = "Пароль принимается только по TLS: StartTLS или LDAPS / Passwords are taken over TLS only: StartTLS or LDAPS"
+	textEmpty        = "Нужен пароль / A bind with a name needs a password"
+	textSASL         = "SASL не поддерживается, только простой bind / SASL is not supported, only simple binds"
+	textVersion      = "Только LDAPv3 / Only LDAPv3 is spoken here"
+	textMalformed    = "Имя или пароль записаны неверно / Malformed name or password"
+	textSignIn       = "Сначала войдите (bind) / Sign in first"
+	textCritical     = "Критичный control не поддерживается / A critical control is not supported"
+	textBadDN        = "Это не DN / Not a distinguished name"
+	textOperation    = "Такой операции нет / Unknown extended operation"
+	textTLSThere     = "TLS уже включён / TLS is there already"
+	textNoTLS        = "TLS не настроен / TLS is not set up"
+	textTooComplex   = "Слишком сложный фильтр / The filter is too large or too deep"
+	textTooManyAttrs = "Слишком много атрибутов / Too many attributes"
+	textTime         = "Сузьте фильтр, например uid=… / Narrow the filter: uid, uidNumber, entryUUID, memberOf, and cn, gidNumber, member of groups are indexed"
 )
 
 // Serve implements wire.Session.
 func (x *session) Serve(ctx context.Context, c *wire.Conn, m *wire.Message) {
-	if result, ok := x.criticalControls(m); !ok {
-		if response := responseOf(m.Op); response != 0 {
-			c.Reply(m.ID, response, result)
-		}
+	response := responseOf(m.Op)
+	if response != 0 && critical(m) {
+		x.reply(c, m, wire.Result{Code: wire.UnavailableCriticalExtension, Text: textCritical}, nil)
 		return
 	}
+	var result wire.Result
+	var extra []byte
+	var err error
 	switch m.Op {
 	case wire.OpBindRequest:
-		x.bind(ctx, c, m)
+		result, err = x.bind(ctx, c, m.Body)
 	case wire.OpUnbindRequest:
 		c.End()
-	case wire.OpAbandonRequest: // nothing runs that could be abandoned
+		return
+	case wire.OpAbandonRequest: // the engine sees to it where there is something to abandon
+		return
 	case wire.OpSearchRequest:
-		x.search(c, m)
+		var abandoned bool
+		result, abandoned, err = x.search(c, m)
+		x.filter.Forget()
+		x.scratch.Forget()
+		if abandoned {
+			return
+		}
 	case wire.OpCompareRequest:
-		c.Reply(m.ID, wire.OpCompareResponse, x.compare(m.Body))
+		result, err = x.compare(m.Body)
 	case wire.OpExtendedRequest:
-		x.extended(c, m)
-	case wire.OpModifyRequest, wire.OpAddRequest, wire.OpDelRequest, wire.OpModifyDNRequest:
-		c.Reply(m.ID, responseOf(m.Op), x.s.readOnly())
-	default:
-		// RFC 4511 section 4.1.1: an unknown operation ends the connection.
-		c.Reply(0, wire.OpExtendedResponse, wire.Result{Code: wire.ProtocolError, Text: "unknown operation"})
-		c.End()
+		result, extra, err = x.extended(c, m.Body)
+	default: // modify, add, delete, modify DN
+		result = x.s.readOnly()
 	}
+	if err != nil {
+		c.Malformed()
+		return
+	}
+	x.reply(c, m, result, extra)
+}
+
+func (x *session) reply(c *wire.Conn, m *wire.Message, r wire.Result, extra []byte) {
+	x.s.metrics.count(m.Op, r.Code)
+	c.ReplyExtra(m.ID, responseOf(m.Op), r, extra)
 }
 
 func (s *Server) readOnly() wire.Result {
-	return wire.Result{Code: wire.UnwillingToPerform, Text: "this directory is read-only; passwords are changed at " + s.opt.PasswordPlace}
+	return wire.Result{Code: wire.UnwillingToPerform, Text: "Каталог только для чтения; пароль меняют на " + s.opt.PasswordPlace +
+		" / This directory is read-only; passwords are changed at " + s.opt.PasswordPlace}
 }
 
-// criticalControls refuses what must be understood and is not (RFC 4511
-// section 4.1.11). No control is supported yet.
-func (x *session) criticalControls(m *wire.Message) (wire.Result, bool) {
-	for _, control := range m.Controls {
-		if control.Critical {
-			return wire.Result{Code: wire.UnavailableCriticalExt, Text: "a critical control is not supported"}, false
+// critical says that a control must be understood and is not (RFC 4511 section
+// 4.1.11). No control is supported yet.
+func critical(m *wire.Message) bool {
+	for i := range m.Controls {
+		if m.Controls[i].Critical {
+			return true
 		}
 	}
-	return wire.Result{}, true
+	return false
 }
 
 func responseOf(op byte) byte {
@@ -95,147 +126,11 @@ func responseOf(op byte) byte {
 	return 0 // unbind and abandon have no answer
 }
 
-// bindRequest is RFC 4511 section 4.2.
-type bindRequest struct {
-	version  int32
-	name     string
-	simple   bool
-	password string
-}
-
-func parseBind(body []byte) (b bindRequest, err error) {
-	value, body, err := wire.Expect(body, wire.TagInteger)
-	if err != nil {
-		return b, err
-	}
-	if b.version, err = wire.Int(value); err != nil {
-		return b, err
-	}
-	value, body, err = wire.Expect(body, wire.TagOctets)
-	if err != nil {
-		return b, err
-	}
-	b.name = string(value)
-	method, _, err := wire.Next(body)
-	if err != nil {
-		return b, err
-	}
-	if b.simple = method.Tag == 0x80; b.simple {
-		b.password = string(method.Value)
-	}
-	return b, nil
-}
-
-func (x *session) bind(ctx context.Context, c *wire.Conn, m *wire.Message) {
-	// Whatever comes of it, nobody is signed in any more (RFC 4511 section 4.2.1).
-	*x = session{s: x.s}
-	c.SetBound(false)
-	c.Reply(m.ID, wire.OpBindResponse, x.bindResult(ctx, c, m.Body))
-	c.SetBound(x.name != "")
-}
-
-func (x *session) bindResult(ctx context.Context, c *wire.Conn, body []byte) wire.Result {
-	b, err := parseBind(body)
-	switch {
-	case err != nil:
-		return wire.Result{Code: wire.ProtocolError, Text: "malformed bind request"}
-	case b.version != 3:
-		return wire.Result{Code: wire.ProtocolError, Text: "only LDAPv3 is spoken here"}
-	case !b.simple:
-		return wire.Result{Code: wire.AuthMethodNotSupported, Text: "only simple binds are supported"}
-	case b.password == "" && b.name == "": // anonymous, RFC 4513 section 5.1.1
-		return wire.Result{}
-	case b.password == "": // unauthenticated, RFC 4513 section 5.1.2
-		return wire.Result{Code: wire.UnwillingToPerform, Text: "a bind with a name needs a password"}
-	case !x.s.confidential(c):
-		return wire.Result{Code: wire.ConfidentialityRequired, Text: "passwords are taken over TLS only: use StartTLS or LDAPS"}
-	}
-	if account := x.s.serviceOf(b.name); account != nil {
-		return x.bindService(account, b.password)
-	}
-	return x.bindPerson(ctx, c, b)
-}
-
-func (s *Server) confidential(c *wire.Conn) bool {
-	return c.TLS() || s.opt.PlainBind == PlainAlways || s.opt.PlainBind == PlainLoopback && c.Peer().IsLoopback()
-}
-
-func (s *Server) serviceOf(name string) *service {
-	parsed, err := parseDN(name)
-	if err != nil {
-		return nil
-	}
-	key := parsed.key()
-	for i := range s.services {
-		if s.services[i].key == key {
-			return &s.services[i]
-		}
-	}
-	return nil
-}
-
-func (x *session) bindService(account *service, password string) wire.Result {
-	given := sha256.Sum256([]byte(password))
-	if subtle.ConstantTimeCompare(given[:], account.secret[:]) != 1 {
-		return wire.Result{Code: wire.InvalidCredentials, Text: textCredentials}
-	}
-	x.service, x.name = account, account.name
-	return wire.Result{}
-}
-
-// bindPerson signs a person in by DN, or by a login as typed.
-func (x *session) bindPerson(ctx context.Context, c *wire.Conn, b bindRequest) wire.Result {
-	source := identity.Source{Addr: c.Peer(), Request: fmt.Sprintf("%08x", rand.Uint32())}
-	v := x.s.opt.Auth.Authenticate(ctx, identity.Credential{
-		Name: x.s.loginOf(b.name), Proof: identity.Password(b.password), Channel: identity.ChannelLDAP, Source: source,
-	})
-	// Only this connection waits; others are served meanwhile.
-	if wait := v.NotBefore.Sub(x.s.opt.Now()); wait > 0 {
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-	}
-	switch v.Outcome {
-	case identity.Accepted:
-		x.person, x.name = v.Person, x.s.personDN(string(v.Login))
-		return wire.Result{}
-	case identity.Unavailable:
-		return wire.Result{Code: wire.Unavailable, Text: textUnavailable}
-	case identity.Malformed:
-		return wire.Result{Code: wire.ProtocolError, Text: "malformed name or password"}
-	}
-	return wire.Result{Code: wire.InvalidCredentials, Text: textCredentials}
-}
-
-// loginOf gives the login that a bind name means: that of a DN below
-// ou=people, or the name as it is. Any other DN is nobody's login.
-func (s *Server) loginOf(name string) string {
-	if !strings.Contains(name, "=") {
-		return name
-	}
-	parsed, err := parseDN(name)
-	if err != nil {
-		return name
-	}
-	if steps, ok := parsed.below(s.people()); ok && steps == 1 && parsed[0].attribute == "uid" {
-		return parsed[0].value
-	}
-	return name
-}
-
-func (s *Server) people() dn { return append(dn{{"ou", "people"}}, s.base...) }
-func (s *Server) groups() dn { return append(dn{{"ou", "groups"}}, s.base...) }
-
 // extended is RFC 4511 section 4.12.
-func (x *session) extended(c *wire.Conn, m *wire.Message) {
-	reply := func(r wire.Result, extra []byte) { c.ReplyExtra(m.ID, wire.OpExtendedResponse, r, extra) }
-	name, _, err := wire.Expect(m.Body, 0x80)
+func (x *session) extended(c *wire.Conn, body []byte) (r wire.Result, extra []byte, err error) {
+	name, _, err := wire.Expect(body, 0x80)
 	if err != nil {
-		reply(wire.Result{Code: wire.ProtocolError, Text: "malformed extended request"}, nil)
-		return
+		return r, nil, err
 	}
 	switch string(name) {
 	case oidWhoAmI:
@@ -243,45 +138,34 @@ func (x *session) extended(c *wire.Conn, m *wire.Message) {
 		if x.name != "" {
 			who = "dn:" + x.name
 		}
-		reply(wire.Result{}, wire.AppendTLV(nil, 0x8b, who))
+		return r, wire.AppendTLV(nil, 0x8b, who), nil
 	case oidStartTLS:
-		extra := wire.AppendTLV(nil, 0x8a, oidStartTLS)
-		switch {
-		case c.TLS():
-			reply(wire.Result{Code: wire.OperationsError, Text: "TLS is there already"}, extra)
-		case !c.StartTLS():
-			reply(wire.Result{Code: wire.ProtocolError, Text: "TLS is not set up"}, extra)
-		default:
-			*x = session{s: x.s}
-			reply(wire.Result{}, extra)
-		}
+		return x.startTLS(c), wire.AppendTLV(nil, 0x8a, oidStartTLS), nil
 	case oidPasswordModify:
-		reply(x.s.readOnly(), nil)
-	default:
-		reply(wire.Result{Code: wire.ProtocolError, Text: "unknown extended operation"}, nil)
+		return x.s.readOnly(), nil, nil
 	}
+	return wire.Result{Code: wire.ProtocolError, Text: textOperation}, nil, nil
 }
 
-// sees says whether the session may see a person at all, today.
-func (x *session) sees(p *directory.Entry, day person.Date) bool {
-	if p.Person == x.person {
-		return true
+// startTLS is RFC 4511 section 4.14. What was agreed in the clear does not
+// count under TLS (RFC 4513 section 4): whoever was signed in is not any more.
+func (x *session) startTLS(c *wire.Conn) wire.Result {
+	switch {
+	case c.TLS():
+		return wire.Result{Code: wire.OperationsError, Text: textTLSThere}
+	case !c.StartTLS():
+		return wire.Result{Code: wire.ProtocolError, Text: textNoTLS}
 	}
-	if x.service == nil || p.State != directory.StateActive {
-		return false
-	}
-	for _, a := range p.Affiliations {
-		if a.ActiveOn(day) && (x.service.schools == nil || x.service.schools[a.School]) {
-			return true
-		}
-	}
-	return false
+	x.signOut(c)
+	x.asker = nil
+	return wire.Result{}
 }
 
-// readable is what the session may read of an entry; nil is everything.
-func (x *session) readable() map[*attributeType]bool {
+// view is the directory as whoever is signed in sees it today.
+func (x *session) view() view {
+	v := view{s: x.s, day: x.s.today(), service: x.service, person: x.person, read: everything}
 	if x.service != nil {
-		return x.service.readable
+		v.read = x.service.read
 	}
-	return nil
+	return v
 }

@@ -2,194 +2,146 @@ package filter
 
 import "schoolbridge/ldapsrv/wire"
 
-// ParseBER reads one filter and refuses bytes behind it.
-func ParseBER(b []byte) (Filter, error) {
-	p := &parser{}
-	f, rest, err := p.ber(b, 0)
-	if err == nil && len(rest) > 0 {
-		err = ErrSyntax
-	}
-	return f, err
-}
-
-// parser counts parts, so that a filter is bounded as a whole.
-type parser struct{ parts int }
-
-func (p *parser) enter(depth int) error {
-	p.parts++
-	if depth > MaxDepth || p.parts > MaxParts {
-		return ErrTooDeep
-	}
-	return nil
-}
-
-func (p *parser) ber(b []byte, depth int) (f Filter, rest []byte, err error) {
-	if err := p.enter(depth); err != nil {
-		return f, nil, err
-	}
+// Read reads the filter that begins b (RFC 4511 section 4.5.1.7) and gives what
+// follows. The filter shares memory with b.
+func (f *Filter) Read(b []byte) (rest []byte, err error) {
+	f.nodes = f.nodes[:0]
 	e, rest, err := wire.Next(b)
 	if err != nil {
-		return f, nil, err
+		return nil, err
 	}
-	f.Kind = Kind(e.Tag & 0x1f)
-	constructed := e.Tag&0xe0 == 0xa0
-	switch {
-	case constructed && (f.Kind == And || f.Kind == Or):
-		for list := e.Value; len(list) > 0; {
-			var part Filter
-			if part, list, err = p.ber(list, depth+1); err != nil {
-				return f, nil, err
-			}
-			f.Parts = append(f.Parts, part)
-		}
-	case constructed && f.Kind == Not:
-		part, more, err := p.ber(e.Value, depth+1)
-		if err != nil {
-			return f, nil, err
-		}
-		if len(more) > 0 {
-			return f, nil, ErrSyntax
-		}
-		f.Parts = []Filter{part}
-	case constructed && f.Kind == Substrings:
-		err = f.substrings(e.Value, p)
-	case constructed && f.Kind == Extensible:
-		err = f.extensible(e.Value)
-	case constructed && (f.Kind == Equality || f.Kind == GreaterOrEqual || f.Kind == LessOrEqual || f.Kind == Approx):
-		err = f.assertion(e.Value)
-	case e.Tag == 0x87: // Present is primitive
-		f.Attribute = string(e.Value)
-	default:
-		err = ErrSyntax
-	}
-	if err == nil && f.Attribute == "" && f.Kind >= Equality && f.Kind != Extensible {
-		err = ErrSyntax
-	}
-	return f, rest, err
+	return rest, f.add(e, 1)
 }
 
-func (f *Filter) assertion(b []byte) error {
-	attribute, b, err := wire.Expect(b, wire.TagOctets)
+const (
+	context     = 0x80
+	constructed = 0x20
+)
+
+func (f *Filter) add(e wire.Element, depth int) error {
+	if depth > MaxDepth || len(f.nodes) >= MaxNodes {
+		return ErrTooComplex
+	}
+	if e.Tag&0xc0 != context {
+		return syntax("a part with a foreign tag")
+	}
+	kind := Kind(e.Tag & 0x1f)
+	if kind > Extensible {
+		// RFC 4511 section 4.5.1: a filter of a later day evaluates to Undefined.
+		return f.leaf(node{kind: Extensible})
+	}
+	if wants := kind != Present; (e.Tag&constructed != 0) != wants {
+		return syntax("a part with the wrong form")
+	}
+	switch kind {
+	case And, Or, Not:
+		return f.addSet(kind, e.Value, depth)
+	case Present:
+		return f.leaf(node{kind: kind, attr: e.Value})
+	case Substrings:
+		return f.addSubstrings(e.Value)
+	case Extensible:
+		return f.addExtensible(e.Value)
+	}
+	attr, rest, err := wire.Expect(e.Value, wire.TagOctets)
 	if err != nil {
 		return err
 	}
-	value, b, err := wire.Expect(b, wire.TagOctets)
+	value, _, err := wire.Expect(rest, wire.TagOctets)
 	if err != nil {
 		return err
 	}
-	f.Attribute, f.Value = string(attribute), string(value)
-	return trailing(b)
+	return f.leaf(node{kind: kind, attr: attr, value: value})
 }
 
-func trailing(b []byte) error {
-	if len(b) > 0 {
-		return ErrSyntax
-	}
+func (f *Filter) leaf(n node) error {
+	n.end = int32(len(f.nodes)) + 1
+	f.nodes = append(f.nodes, n)
 	return nil
 }
 
-func (f *Filter) substrings(b []byte, p *parser) error {
-	attribute, b, err := wire.Expect(b, wire.TagOctets)
+func (f *Filter) addSet(kind Kind, b []byte, depth int) error {
+	at := len(f.nodes)
+	f.nodes = append(f.nodes, node{kind: kind})
+	count := 0
+	for ; len(b) > 0; count++ {
+		e, rest, err := wire.Next(b)
+		if err != nil {
+			return err
+		}
+		if err := f.add(e, depth+1); err != nil {
+			return err
+		}
+		b = rest
+	}
+	if kind == Not && count != 1 {
+		return syntax("a negation of not one part")
+	}
+	f.nodes[at].end = int32(len(f.nodes))
+	return nil
+}
+
+func (f *Filter) addSubstrings(b []byte) error {
+	attr, rest, err := wire.Expect(b, wire.TagOctets)
 	if err != nil {
 		return err
 	}
-	f.Attribute = string(attribute)
-	list, b, err := wire.Expect(b, wire.TagSequence)
+	list, _, err := wire.Expect(rest, wire.TagSequence)
 	if err != nil {
 		return err
 	}
-	if len(list) == 0 {
-		return ErrSyntax
-	}
-	for first := true; len(list) > 0; first = false {
+	n := node{kind: Substrings, attr: attr}
+	for len(list) > 0 {
 		var e wire.Element
 		if e, list, err = wire.Next(list); err != nil {
 			return err
 		}
-		if p.parts++; p.parts > MaxParts {
-			return ErrTooDeep
-		}
+		place := e.Tag - context
 		switch {
-		case len(e.Value) == 0:
-			return ErrSyntax
-		case e.Tag == 0x80 && first:
-			f.Initial = string(e.Value)
-		case e.Tag == 0x81:
-			f.Any = append(f.Any, string(e.Value))
-		case e.Tag == 0x82 && len(list) == 0:
-			f.Final = string(e.Value)
-		default:
-			return ErrSyntax
+		case place > 2:
+			return syntax("a substring of an unknown place")
+		case len(n.subs) > 0 && (place == 0 || n.subs[len(n.subs)-1].place == 2):
+			return syntax("substrings out of order")
+		case len(n.subs) == MaxNodes:
+			return ErrTooComplex
 		}
+		n.subs = append(n.subs, piece{place: place, text: e.Value})
 	}
-	return trailing(b)
+	if len(n.subs) == 0 {
+		return syntax("no substrings")
+	}
+	return f.leaf(n)
 }
 
-func (f *Filter) extensible(b []byte) error {
+// addExtensible reads an extensible match. Without a rule it is an equality
+// (RFC 4511 section 4.5.1.7.7); rules that can be named do not exist here, so
+// that those evaluate to Undefined, and so do matches inside names.
+func (f *Filter) addExtensible(b []byte) error {
+	n := node{kind: Extensible}
+	other := false
 	for len(b) > 0 {
-		var e wire.Element
-		var err error
-		if e, b, err = wire.Next(b); err != nil {
+		e, rest, err := wire.Next(b)
+		if err != nil {
 			return err
 		}
+		b = rest
 		switch e.Tag {
-		case 0x81:
-			f.Rule = string(e.Value)
 		case 0x82:
-			f.Attribute = string(e.Value)
+			n.attr = e.Value
 		case 0x83:
-			f.Value = string(e.Value)
+			n.value = e.Value
 		case 0x84:
-			if f.DNAttrs, err = wire.Bool(e.Value); err != nil {
+			inNames, err := wire.Bool(e.Value)
+			if err != nil {
 				return err
 			}
+			other = other || inNames
 		default:
-			return ErrSyntax
+			other = true
 		}
 	}
-	if f.Rule == "" && f.Attribute == "" {
-		return ErrSyntax
+	if len(n.attr) > 0 && !other {
+		n.kind = Equality
 	}
-	return nil
-}
-
-// AppendBER appends the filter as it is sent.
-func (f *Filter) AppendBER(b []byte) []byte {
-	if f.Kind == Present {
-		return wire.AppendTLV(b, 0x87, f.Attribute)
-	}
-	b, at := wire.Begin(b, 0xa0|byte(f.Kind))
-	switch f.Kind {
-	case And, Or, Not:
-		for i := range f.Parts {
-			b = f.Parts[i].AppendBER(b)
-		}
-	case Substrings:
-		b = wire.AppendTLV(b, wire.TagOctets, f.Attribute)
-		var list int
-		b, list = wire.Begin(b, wire.TagSequence)
-		if f.Initial != "" {
-			b = wire.AppendTLV(b, 0x80, f.Initial)
-		}
-		for _, part := range f.Any {
-			b = wire.AppendTLV(b, 0x81, part)
-		}
-		if f.Final != "" {
-			b = wire.AppendTLV(b, 0x82, f.Final)
-		}
-		b = wire.End(b, list)
-	case Extensible:
-		for tag, text := range []string{f.Rule, f.Attribute, f.Value} {
-			if text != "" || tag == 2 {
-				b = wire.AppendTLV(b, 0x81+byte(tag), text)
-			}
-		}
-		if f.DNAttrs {
-			b = wire.AppendTLV(b, 0x84, "\xff")
-		}
-	default:
-		b = wire.AppendTLV(b, wire.TagOctets, f.Attribute)
-		b = wire.AppendTLV(b, wire.TagOctets, f.Value)
-	}
-	return wire.End(b, at)
+	return f.leaf(n)
 }

@@ -1,168 +1,149 @@
-// Package filter knows LDAP search filters: reading them from BER (RFC 4511
-// section 4.5.1.7) and from text (RFC 4515), writing them, and evaluating them
-// in three values. Pure.
+// Package filter knows LDAP search filters: it reads them from BER (RFC 4511
+// section 4.5.1.7) and from text (RFC 4515), binds them to a schema, and
+// evaluates them in three-valued logic (RFC 4511 section 4.5.1.7: True, False
+// and Undefined, as X.511 section 7.8 defines them). Pure: no I/O, no clock.
 //
-// Undefined is what a filter comes to over an attribute that is not known, that
-// the asker may not read, or whose matching rule does not exist; only a filter
-// that is True selects an entry (RFC 4511 section 4.5.1.7), so that nothing can
-// be probed. Filters are bounded in depth and in parts.
+// Bounds: MaxDepth levels, MaxNodes parts; a filter is read into one slice and
+// evaluated without memory of its own.
 //
-// Start reading at Filter.Evaluate.
+// Whatever a caller may not read, its Schema or Subject answers as unknown; the
+// filter is then Undefined, so that nobody can probe by searching what they
+// cannot read.
+//
+// Start reading at Parse, Filter.Bind and Filter.Eval.
 package filter
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
-// Bounds of a filter: a hostile one costs no more.
+// Bounds of one filter. SSSD sends 5 to 15 parts on 3 levels.
 const (
 	MaxDepth = 32
-	MaxParts = 512
+	MaxNodes = 512
 )
 
-// The ways in which a filter is refused.
-var (
-	ErrSyntax  = errors.New("malformed filter")
-	ErrTooDeep = errors.New("filter too deep or too large")
-)
+// ErrSyntax says that bytes or text are no filter.
+var ErrSyntax = errors.New("malformed filter")
 
-// Kind is what a filter asks.
-type Kind uint8
+// ErrTooComplex says that a filter is larger than the bounds.
+var ErrTooComplex = errors.New("filter too large or too deep")
 
-// The kinds, by the numbers of their BER tags.
+func syntax(what string) error { return fmt.Errorf("%w: %s", ErrSyntax, what) }
+
+// Kind is what a part of a filter asks. The values are those of the context
+// tags of RFC 4511.
+type Kind byte
+
+// The kinds.
 const (
-	And Kind = iota
-	Or
-	Not
-	Equality
-	Substrings
-	GreaterOrEqual
-	LessOrEqual
-	Present
-	Approx
-	Extensible
+	And            Kind = 0
+	Or             Kind = 1
+	Not            Kind = 2
+	Equality       Kind = 3
+	Substrings     Kind = 4
+	GreaterOrEqual Kind = 5
+	LessOrEqual    Kind = 6
+	Present        Kind = 7
+	Approx         Kind = 8
+	Extensible     Kind = 9
 )
 
-// Filter is one filter or a part of one.
+// node is one part. The parts of a set follow it: its first child is the next
+// node, and end is the index behind its last descendant.
+type node struct {
+	kind  Kind
+	end   int32
+	attr  []byte // attribute description as sent
+	value []byte // assertion value as sent
+	// subs are the pieces of a substring filter: each a tag byte's context
+	// number (0 initial, 1 any, 2 final) and a value.
+	subs []piece
+
+	// What Bind found out:
+	bound  bool
+	id     int
+	rule   Rule
+	folded string // the assertion in normal form
+	number int64  // for numbers
+}
+
+type piece struct {
+	place byte
+	text  []byte
+	norm  string
+}
+
+// Filter is a tree of parts. It shares memory with what it was read from. The
+// zero value is ready for Read and can be used again and again.
 type Filter struct {
-	Kind      Kind
-	Attribute string   // as sent; "" in some extensible filters
-	Value     string   // the assertion value
-	Initial   string   // Substrings; "" for none
-	Any       []string // Substrings
-	Final     string   // Substrings; "" for none
-	Rule      string   // Extensible: the matching rule, or ""
-	DNAttrs   bool     // Extensible
-	Parts     []Filter // And, Or, Not
+	nodes []node
 }
 
-// Truth is the value of a filter over an entry.
-type Truth int8
-
-// The three values, so ordered that And is the least and Or the greatest.
-const (
-	False     Truth = -1
-	Undefined Truth = 0
-	True      Truth = 1
-)
-
-// Entry is what a filter is held against.
-type Entry interface {
-	// Values gives an attribute's values. known is false where the attribute
-	// does not exist or the asker may not read it: the filter is Undefined then.
-	Values(attribute string) (values []string, known bool)
-	// Match compares under the attribute's equality rule; Substring under its
-	// substring rule; Order under its ordering rule, -1, 0 or 1, or false where
-	// it has none or a value cannot be ordered.
-	Match(attribute, value, assertion string) bool
-	Substring(attribute, value string, f *Filter) bool
-	Order(attribute, value, assertion string) (int, bool)
+// Forget drops what the filter was read from, and memory that only a large one
+// needed.
+func (f *Filter) Forget() {
+	clear(f.nodes)
+	if f.nodes = f.nodes[:0]; cap(f.nodes) > 32 {
+		f.nodes = nil
+	}
 }
 
-// Evaluate gives the filter's value over an entry.
-func (f *Filter) Evaluate(e Entry) Truth {
-	switch f.Kind {
-	case And, Or:
-		return f.set(e)
-	case Not:
-		return -f.Parts[0].Evaluate(e)
-	case Extensible:
-		// With no rule named it is equality (RFC 4511 section 4.5.1.7.7); the
-		// rules that can be named do not exist here yet.
-		if f.Rule != "" || f.Attribute == "" {
-			return Undefined
-		}
-	}
-	values, known := e.Values(f.Attribute)
-	if !known {
-		return Undefined
-	}
-	for _, v := range values {
-		if f.matches(e, v) {
-			return True
-		}
-	}
-	return False
+// SetEquality makes the filter one equality, as a Compare operation asserts.
+func (f *Filter) SetEquality(attribute, value []byte) {
+	f.nodes = append(f.nodes[:0], node{kind: Equality, end: 1, attr: attribute, value: value})
 }
 
-func (f *Filter) set(e Entry) Truth {
-	// The empty And is true and the empty Or false (RFC 4526 section 2).
-	result := True
-	if f.Kind == Or {
-		result = False
+// Text gives the filter as RFC 4515 writes it.
+func (f *Filter) Text() string {
+	if len(f.nodes) == 0 {
+		return ""
 	}
-	for i := range f.Parts {
-		v := f.Parts[i].Evaluate(e)
-		if f.Kind == And {
-			result = min(result, v)
-		} else {
-			result = max(result, v)
-		}
-		if result == False && f.Kind == And || result == True && f.Kind == Or {
-			break
-		}
-	}
-	return result
+	return string(f.appendText(nil, 0))
 }
 
-func (f *Filter) matches(e Entry, value string) bool {
-	switch f.Kind {
+func (f *Filter) appendText(b []byte, i int32) []byte {
+	n := &f.nodes[i]
+	b = append(b, '(')
+	switch n.kind {
+	case And, Or, Not:
+		b = append(b, "&|!"[n.kind])
+		for c := i + 1; c < n.end; c = f.nodes[c].end {
+			b = f.appendText(b, c)
+		}
+		return append(b, ')')
 	case Present:
-		return true
+		b = append(append(b, n.attr...), "=*"...)
 	case Substrings:
-		return e.Substring(f.Attribute, value, f)
-	case GreaterOrEqual:
-		order, ok := e.Order(f.Attribute, value, f.Value)
-		return ok && order >= 0
-	case LessOrEqual:
-		order, ok := e.Order(f.Attribute, value, f.Value)
-		return ok && order <= 0
+		b = append(append(b, n.attr...), '=')
+		for k, p := range n.subs {
+			if p.place != 0 && (k == 0 || n.subs[k-1].place != 2) {
+				b = append(b, '*')
+			}
+			b = appendEscaped(b, p.text)
+		}
+		if n.subs[len(n.subs)-1].place != 2 {
+			b = append(b, '*')
+		}
+	case Extensible:
+		b = appendEscaped(append(append(b, n.attr...), ":="...), n.value)
+	default:
+		b = append(append(b, n.attr...), map[Kind]string{Equality: "=", GreaterOrEqual: ">=", LessOrEqual: "<=", Approx: "~="}[n.kind]...)
+		b = appendEscaped(b, n.value)
 	}
-	return e.Match(f.Attribute, value, f.Value)
+	return append(b, ')')
 }
 
-// Equal finds the values that an attribute must be equal to for the filter to
-// be true; ok is false where it can be true otherwise too. An index answers
-// such a filter. same says whether two attribute names are one.
-func (f *Filter) Equal(same func(name string) bool) (values []string, ok bool) {
-	switch f.Kind {
-	case Equality:
-		if same(f.Attribute) {
-			return []string{f.Value}, true
+func appendEscaped(b, value []byte) []byte {
+	const hex = "0123456789abcdef"
+	for _, c := range value {
+		switch {
+		case c == '*', c == '(', c == ')', c == '\\', c < ' ', c >= 0x7f:
+			b = append(b, '\\', hex[c>>4], hex[c&15])
+		default:
+			b = append(b, c)
 		}
-	case And:
-		for i := range f.Parts {
-			if values, ok = f.Parts[i].Equal(same); ok {
-				return values, true
-			}
-		}
-	case Or:
-		for i := range f.Parts {
-			more, ok := f.Parts[i].Equal(same)
-			if !ok {
-				return nil, false
-			}
-			values = append(values, more...)
-		}
-		return values, len(f.Parts) > 0
 	}
-	return nil, false
+	return b
 }

@@ -1,219 +1,157 @@
 package filter
 
-import (
-	"encoding/hex"
-	"strings"
-)
+import "strings"
 
-// Parse reads the string form of a filter (RFC 4515).
-func Parse(s string) (Filter, error) {
-	p := &parser{}
-	f, rest, err := p.text(s, 0)
-	if err == nil && rest != "" {
-		err = ErrSyntax
+// Parse reads a filter in the text form of RFC 4515. The outer parentheses may
+// be missing, as command lines leave them out.
+func Parse(text string) (*Filter, error) {
+	if !strings.HasPrefix(text, "(") {
+		text = "(" + text + ")"
 	}
-	return f, err
+	f := &Filter{}
+	rest, err := f.parse(text, 1)
+	if err != nil {
+		return nil, err
+	}
+	if rest != "" {
+		return nil, syntax("text behind the filter")
+	}
+	return f, nil
 }
 
-func (p *parser) text(s string, depth int) (f Filter, rest string, err error) {
-	if err := p.enter(depth); err != nil {
-		return f, "", err
+// parse reads one part in parentheses off s.
+func (f *Filter) parse(s string, depth int) (rest string, err error) {
+	if depth > MaxDepth || len(f.nodes) >= MaxNodes {
+		return "", ErrTooComplex
 	}
 	if len(s) < 2 || s[0] != '(' {
-		return f, "", ErrSyntax
+		return "", syntax("a parenthesis is missing")
 	}
-	switch s = s[1:]; s[0] {
-	case '&', '|', '!':
-		f.Kind = Kind(strings.IndexByte("&|!", s[0]))
-		for s = s[1:]; s != "" && s[0] == '('; {
-			var part Filter
-			if part, s, err = p.text(s, depth+1); err != nil {
-				return f, "", err
-			}
-			f.Parts = append(f.Parts, part)
-		}
-		if f.Kind == Not && len(f.Parts) != 1 {
-			return f, "", ErrSyntax
-		}
-	default:
-		end := strings.IndexByte(s, ')')
-		if end < 0 {
-			return f, "", ErrSyntax
-		}
-		if err = f.item(s[:end], p); err != nil {
-			return f, "", err
-		}
-		s = s[end:]
+	if kind := strings.IndexByte("&|!", s[1]); kind >= 0 {
+		return f.parseSet(Kind(kind), s[2:], depth)
 	}
-	if s == "" || s[0] != ')' {
-		return f, "", ErrSyntax
+	end := strings.IndexByte(s, ')')
+	if end < 0 {
+		return "", syntax("a parenthesis is not closed")
 	}
-	return f, s[1:], nil
+	return s[end+1:], f.parseItem(s[1:end])
 }
 
-// item reads attribute, operator and value. The value holds no bare
-// parenthesis: RFC 4515 section 3 has them escaped.
-func (f *Filter) item(s string, p *parser) (err error) {
-	name, value, ok := strings.Cut(s, "=")
-	if !ok || name == "" || strings.ContainsAny(value, "(\x00") {
-		return ErrSyntax
+func (f *Filter) parseSet(kind Kind, s string, depth int) (rest string, err error) {
+	at := len(f.nodes)
+	f.nodes = append(f.nodes, node{kind: kind})
+	count := 0
+	for ; strings.HasPrefix(s, "("); count++ {
+		if s, err = f.parse(s, depth+1); err != nil {
+			return "", err
+		}
 	}
-	switch name[len(name)-1] {
+	if kind == Not && count != 1 {
+		return "", syntax("a negation of not one part")
+	}
+	f.nodes[at].end = int32(len(f.nodes))
+	if !strings.HasPrefix(s, ")") {
+		return "", syntax("a parenthesis is not closed")
+	}
+	return s[1:], nil
+}
+
+func (f *Filter) parseItem(item string) error {
+	attr, value, ok := strings.Cut(item, "=")
+	if !ok || attr == "" || strings.ContainsAny(item, "(") {
+		return syntax("an assertion without attribute and value")
+	}
+	kind := Equality
+	switch attr[len(attr)-1] {
 	case '>':
-		f.Kind, name = GreaterOrEqual, name[:len(name)-1]
+		kind = GreaterOrEqual
 	case '<':
-		f.Kind, name = LessOrEqual, name[:len(name)-1]
+		kind = LessOrEqual
 	case '~':
-		f.Kind, name = Approx, name[:len(name)-1]
+		kind = Approx
 	case ':':
-		return f.extensibleText(name[:len(name)-1], value)
-	default:
-		return f.equality(name, value, p)
+		kind = Extensible
 	}
-	if !attributeName(name) {
-		return ErrSyntax
-	}
-	f.Attribute = name
-	f.Value, err = unescape(value)
-	return err
-}
-
-func (f *Filter) equality(name, value string, p *parser) (err error) {
-	if !attributeName(name) {
-		return ErrSyntax
-	}
-	f.Attribute = name
-	if value == "*" {
-		f.Kind = Present
-		return nil
-	}
-	pieces := strings.Split(value, "*")
-	if p.parts += len(pieces) - 1; p.parts > MaxParts {
-		return ErrTooDeep
-	}
-	for i := range pieces {
-		if pieces[i], err = unescape(pieces[i]); err != nil {
-			return err
+	if kind != Equality {
+		if attr = attr[:len(attr)-1]; attr == "" && kind != Extensible {
+			return syntax("an assertion without an attribute")
 		}
 	}
-	if len(pieces) == 1 {
-		f.Kind, f.Value = Equality, pieces[0]
-		return nil
+	if kind == Equality && value == "*" {
+		return f.leaf(node{kind: Present, attr: []byte(attr)})
 	}
-	f.Kind, f.Initial, f.Final = Substrings, pieces[0], pieces[len(pieces)-1]
-	for _, piece := range pieces[1 : len(pieces)-1] {
-		if piece == "" {
-			return ErrSyntax
-		}
-		f.Any = append(f.Any, piece)
+	parts := strings.Split(value, "*")
+	if len(parts) > 1 && kind == Equality {
+		return f.parseSubstrings(attr, parts)
 	}
-	return nil
+	text, err := unescape(value)
+	if err != nil {
+		return err
+	}
+	if kind == Extensible && attr != "" && !strings.Contains(attr, ":") {
+		kind = Equality // RFC 4511 section 4.5.1.7.7
+	}
+	return f.leaf(node{kind: kind, attr: []byte(attr), value: text})
 }
 
-// extensibleText reads attr[:dn][:rule] or [:dn]:rule in front of ":=".
-func (f *Filter) extensibleText(name, value string) (err error) {
-	f.Kind = Extensible
-	parts := strings.Split(name, ":")
-	f.Attribute = parts[0]
-	parts = parts[1:]
-	if len(parts) > 0 && strings.EqualFold(parts[0], "dn") {
-		f.DNAttrs, parts = true, parts[1:]
+func (f *Filter) parseSubstrings(attr string, parts []string) error {
+	n := node{kind: Substrings, attr: []byte(attr)}
+	if len(parts) > MaxNodes {
+		return ErrTooComplex
 	}
-	if len(parts) > 0 {
-		f.Rule, parts = parts[0], parts[1:]
-		if !attributeName(f.Rule) {
-			return ErrSyntax
-		}
-	}
-	if len(parts) > 0 || f.Attribute == "" && f.Rule == "" || f.Attribute != "" && !attributeName(f.Attribute) {
-		return ErrSyntax
-	}
-	f.Value, err = unescape(value)
-	return err
-}
-
-// attributeName takes a descriptor or an OID, with options (RFC 4512 section 2.5).
-func attributeName(s string) bool {
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c|0x20 >= 'a' && c|0x20 <= 'z', c >= '0' && c <= '9', c == '-', c == '.', c == ';':
-		default:
-			return false
-		}
-	}
-	return s != ""
-}
-
-func unescape(s string) (string, error) {
-	if !strings.Contains(s, `\`) {
-		return s, nil
-	}
-	out := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		if s[i] != '\\' {
-			out = append(out, s[i])
+	for i, part := range parts {
+		if part == "" {
 			continue
 		}
-		if i+3 > len(s) {
-			return "", ErrSyntax
-		}
-		b, err := hex.DecodeString(s[i+1 : i+3])
+		text, err := unescape(part)
 		if err != nil {
-			return "", ErrSyntax
+			return err
 		}
-		out = append(out, b[0])
+		place := byte(1)
+		switch i {
+		case 0:
+			place = 0
+		case len(parts) - 1:
+			place = 2
+		}
+		n.subs = append(n.subs, piece{place: place, text: text})
+	}
+	if len(n.subs) == 0 {
+		return syntax("no substrings")
+	}
+	return f.leaf(n)
+}
+
+// unescape undoes \2a and its like (RFC 4515 section 3).
+func unescape(s string) ([]byte, error) {
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '*' {
+			return nil, syntax("a star that is no substring's")
+		}
+		if s[i] != '\\' {
+			b = append(b, s[i])
+			continue
+		}
+		if i+2 >= len(s) {
+			return nil, syntax("an escape is cut off")
+		}
+		high, low := unhex(s[i+1]), unhex(s[i+2])
+		if high > 15 || low > 15 {
+			return nil, syntax("an escape that is not hexadecimal")
+		}
+		b = append(b, high<<4|low)
 		i += 2
 	}
-	return string(out), nil
+	return b, nil
 }
 
-// String writes the filter as RFC 4515 has it.
-func (f *Filter) String() string {
-	var b strings.Builder
-	f.write(&b)
-	return b.String()
-}
-
-func (f *Filter) write(b *strings.Builder) {
-	b.WriteByte('(')
-	switch f.Kind {
-	case And, Or, Not:
-		b.WriteByte("&|!"[f.Kind])
-		for i := range f.Parts {
-			f.Parts[i].write(b)
-		}
-	case Present:
-		b.WriteString(f.Attribute + "=*")
-	case Substrings:
-		b.WriteString(f.Attribute + "=" + escape(f.Initial) + "*")
-		for _, part := range f.Any {
-			b.WriteString(escape(part) + "*")
-		}
-		b.WriteString(escape(f.Final))
-	case Extensible:
-		b.WriteString(f.Attribute)
-		if f.DNAttrs {
-			b.WriteString(":dn")
-		}
-		if f.Rule != "" {
-			b.WriteString(":" + f.Rule)
-		}
-		b.WriteString(":=" + escape(f.Value))
-	default:
-		b.WriteString(f.Attribute + map[Kind]string{Equality: "=", GreaterOrEqual: ">=", LessOrEqual: "<=", Approx: "~="}[f.Kind] + escape(f.Value))
+func unhex(c byte) byte {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0'
+	case c|0x20 >= 'a' && c|0x20 <= 'f':
+		return c | 0x20 - 'a' + 10
 	}
-	b.WriteByte(')')
-}
-
-func escape(s string) string {
-	var b strings.Builder
-	for i := range len(s) {
-		switch c := s[i]; c {
-		case '*', '(', ')', '\\', 0:
-			b.WriteString(`\` + hex.EncodeToString([]byte{c}))
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
+	return 0xff
 }

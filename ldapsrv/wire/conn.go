@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -16,21 +17,26 @@ import (
 // though more requests wait.
 const flushAt = 32 << 10
 
-// Conn is one client's connection, as a Session sees it.
+// outs lends the memory for answers, so that silent connections hold none.
+var outs = sync.Pool{New: func() any { return new([]byte) }}
+
+// Conn is one client's connection, as a Session sees it. Its methods are called
+// by the session while it serves a request, and by nobody else.
 type Conn struct {
 	server *Server
 	raw    net.Conn // the socket
 	net    net.Conn // the socket, or TLS over it
-	reader *bufio.Reader
+	reader pduReader
+	ahead  *ahead // not nil: a goroutine reads
 	out    []byte
-	pdu    []byte
+	lent   *[]byte // where out came from; nil: nowhere
 	peer   netip.Addr
 
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
 
-	bound    bool // a bind succeeded: larger requests are taken
-	ended    bool // no further request is read
+	bound    bool // somebody is signed in: larger requests are taken
+	ended    bool // no further request is served
 	failed   error
 	startTLS *tls.Config
 	stopping atomic.Bool
@@ -38,9 +44,10 @@ type Conn struct {
 
 func newConn(s *Server, raw net.Conn) *Conn {
 	c := &Conn{server: s, raw: raw, net: raw}
+	c.reader.budget = &s.large
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	if a, ok := raw.RemoteAddr().(*net.TCPAddr); ok {
-		c.peer = a.AddrPort().Addr().Unmap()
+		c.peer = a.AddrPort().Addr().Unmap().WithZone("")
 	}
 	return c
 }
@@ -51,32 +58,73 @@ func (c *Conn) Peer() netip.Addr { return c.peer }
 // TLS says whether the connection is confidential.
 func (c *Conn) TLS() bool { return c.net != c.raw }
 
-// SetBound says whether somebody is signed in; larger requests are taken then.
+// SetBound says whether somebody is signed in: such connections may send larger
+// requests and be silent for longer.
 func (c *Conn) SetBound(bound bool) { c.bound = bound }
 
 // End ends the connection after what was answered so far is written.
 func (c *Conn) End() { c.ended = true }
+
+// Malformed ends the connection because a request's structure is broken: RFC
+// 4511 section 4.1.1 demands the notice and the end.
+func (c *Conn) Malformed() {
+	if !c.ended {
+		c.leave(ErrBER)
+	}
+	c.ended = true
+}
 
 // Reply answers with a result.
 func (c *Conn) Reply(id int32, op byte, r Result) { c.ReplyExtra(id, op, r, nil) }
 
 // ReplyExtra answers with a result and what the operation adds to it.
 func (c *Conn) ReplyExtra(id int32, op byte, r Result, extra []byte) {
-	c.out = AppendResult(c.out, id, op, r, extra)
+	c.out = AppendResult(c.Buffer(), id, op, r, extra)
 }
 
-// Write gives the buffer of gathered answers for appending one whole message;
-// Wrote takes it back and writes it out when it is large. The error says that
-// the client is gone: there is no use in answering further.
-func (c *Conn) Write() []byte { return c.out }
+// Buffer gives the memory in which answers are gathered, for appending whole
+// messages; Wrote takes it back.
+func (c *Conn) Buffer() []byte {
+	if c.out == nil {
+		c.lent = outs.Get().(*[]byte)
+		c.out = (*c.lent)[:0]
+	}
+	return c.out
+}
 
-// Wrote is the other half of Write.
+// Wrote takes back what Buffer gave, and writes it out when it is large. The
+// error says that the client is gone and there is no use in answering further.
 func (c *Conn) Wrote(b []byte) error {
 	c.out = b
 	if len(c.out) >= flushAt {
-		c.flush()
+		c.Flush()
 	}
 	return c.failed
+}
+
+// Flush writes what was answered so far. The engine does so by itself when no
+// request waits; a session that is about to wait for somebody does it first.
+func (c *Conn) Flush() {
+	if len(c.out) == 0 || c.failed != nil {
+		c.out = c.out[:0]
+		return
+	}
+	_ = c.raw.SetWriteDeadline(time.Now().Add(c.server.opt.Limits.Write)) // a closed socket fails below
+	_, c.failed = c.net.Write(c.out)
+	c.out = c.out[:0]
+}
+
+// rest flushes and gives the memory back, before the connection falls silent.
+func (c *Conn) rest() {
+	c.Flush()
+	if c.lent == nil {
+		return
+	}
+	if cap(c.out) <= 4*flushAt {
+		*c.lent = c.out
+		outs.Put(c.lent)
+	}
+	c.out, c.lent = nil, nil
 }
 
 // StartTLS says whether TLS can begin now; if so it does when the answer is
@@ -89,23 +137,16 @@ func (c *Conn) StartTLS() bool {
 	return c.startTLS != nil
 }
 
-func (c *Conn) flush() {
-	if len(c.out) == 0 || c.failed != nil {
-		c.out = c.out[:0]
-		return
-	}
-	_ = c.net.SetWriteDeadline(time.Now().Add(c.server.opt.Limits.Write)) // a closed socket fails below
-	_, c.failed = c.net.Write(c.out)
-	if cap(c.out) > 4*flushAt {
-		c.out = nil // one large answer is no reason to hold its memory
-	}
-	c.out = c.out[:0]
-}
-
 // stop ends a connection that waits for a request; one that serves ends after.
 func (c *Conn) stop() {
 	c.stopping.Store(true)
-	_ = c.raw.SetReadDeadline(time.Now()) // wakes the reader
+	_ = c.raw.SetReadDeadline(time.Now()) // wakes the reader; a closed socket needs no waking
+}
+
+// kill ends a connection whatever it does.
+func (c *Conn) kill() {
+	c.cancel()
+	_ = c.raw.Close() // ends its reads and writes
 }
 
 // run owns the connection from its first to its last byte.
@@ -118,13 +159,15 @@ func (s *Server) run(c *Conn, implicit bool) {
 		}
 		c.cancel()
 		_ = c.net.Close() // whatever was to be written was
-	}()
-	if implicit {
-		if s.opt.TLS == nil || !c.handshake(s.opt.TLS()) {
-			return
+		if c.ahead != nil {
+			<-c.ahead.done
 		}
+		c.reader.release()
+	}()
+	if implicit && (s.opt.TLS == nil || !c.handshake(s.opt.TLS())) {
+		return
 	}
-	c.reader = bufio.NewReaderSize(c.net, 4<<10)
+	c.reader.in = bufio.NewReaderSize(c.net, bufferSize)
 	session := s.opt.Open(c)
 	for !c.ended && c.failed == nil {
 		m, err := c.next()
@@ -134,58 +177,89 @@ func (s *Server) run(c *Conn, implicit bool) {
 		}
 		s.metrics.requests.Inc()
 		session.Serve(c.ctx, c, &m)
-		if c.startTLS != nil {
-			if !c.upgrade() {
-				return
-			}
-			continue
-		}
-		if c.ended || c.reader.Buffered() == 0 {
-			c.flush()
+		if c.startTLS != nil && !c.upgrade() {
+			return
 		}
 	}
-	c.flush()
+	c.Flush()
 }
 
-// next reads a request: silence is bounded by Idle, a request that began by
-// Read.
+// next gives the next request, from the goroutine that reads ahead if there is
+// one. Before it waits, the answers so far are written.
 func (c *Conn) next() (Message, error) {
-	limits := &c.server.opt.Limits
-	if c.reader.Buffered() == 0 {
-		_ = c.raw.SetReadDeadline(time.Now().Add(limits.Idle)) // a closed socket fails below
-		if c.stopping.Load() {
-			_ = c.raw.SetReadDeadline(time.Now())
+	if c.ahead != nil {
+		if m, ok := c.ahead.next(c); ok {
+			return m, nil
 		}
-		if _, err := c.reader.Peek(1); err != nil {
+		err := c.ahead.err
+		c.ahead = nil
+		if err != nil {
 			return Message{}, err
 		}
 	}
-	_ = c.raw.SetReadDeadline(time.Now().Add(limits.Read))
-	limit := limits.FirstPDU
-	if c.bound {
-		limit = limits.PDU
+	if !c.reader.whole() {
+		c.rest()
+		if c.failed != nil {
+			return Message{}, c.failed
+		}
 	}
-	var err error
-	if c.pdu, err = readPDU(c.reader, limit, c.pdu); err != nil {
+	b, err := c.read(c.bound)
+	if err != nil {
 		return Message{}, err
 	}
-	m, err := ParseMessage(c.pdu)
-	if cap(c.pdu) > 64<<10 {
-		c.pdu = nil // the message keeps it for as long as it is needed
+	return ParseMessage(b)
+}
+
+// read waits for a request: silence is bounded by Idle, a request that began
+// by Read. It belongs to one goroutine at a time.
+func (c *Conn) read(bound bool) ([]byte, error) {
+	limits := &c.server.opt.Limits
+	size, idle := limits.FirstPDU, limits.FirstIdle
+	if bound {
+		size, idle = limits.PDU, limits.Idle
 	}
-	return m, err
+	if c.reader.whole() {
+		return c.reader.read(size)
+	}
+	if c.reader.waiting() == 0 {
+		c.deadline(idle)
+		if c.stopping.Load() {
+			c.deadline(0)
+		}
+		if _, err := c.reader.in.Peek(1); err != nil {
+			return nil, err
+		}
+	}
+	if !c.reader.whole() {
+		c.deadline(limits.Read)
+	}
+	return c.reader.read(size)
+}
+
+func (c *Conn) deadline(in time.Duration) {
+	_ = c.raw.SetReadDeadline(time.Now().Add(in)) // a closed socket fails at the read
 }
 
 // leave says goodbye in the words of RFC 4511 section 4.4.1.
 func (c *Conn) leave(err error) {
+	code, text := Success, ""
 	switch {
 	case c.stopping.Load():
-		c.out = appendNotice(c.out, Unavailable, "the server is stopping")
-	case errors.Is(err, ErrBER), errors.Is(err, ErrTooLarge):
-		c.server.metrics.malformed.Inc()
-		c.out = appendNotice(c.out, ProtocolError, "the request cannot be understood")
+		code, text = Unavailable, "the server is stopping"
+	case errors.Is(err, ErrTooLarge):
+		code, text = ProtocolError, "the request is too large"
+	case errors.Is(err, ErrBER):
+		code, text = ProtocolError, "the request cannot be understood"
+	case errors.Is(err, errBusy):
+		code, text = Busy, "too many large requests at once"
 	}
-	c.flush()
+	if code == ProtocolError {
+		c.server.metrics.malformed.Inc()
+	}
+	if code != Success {
+		c.out = appendNotice(c.Buffer(), code, text)
+	}
+	c.rest()
 }
 
 // upgrade begins TLS after the answer that promised it. Bytes that came before
@@ -193,18 +267,24 @@ func (c *Conn) leave(err error) {
 func (c *Conn) upgrade() bool {
 	config := c.startTLS
 	c.startTLS = nil
-	c.flush()
-	if c.failed != nil || c.reader.Buffered() > 0 || !c.handshake(config) {
+	c.reader.release()
+	early := c.reader.in.Buffered() > 0
+	c.rest()
+	if c.failed != nil || early || !c.handshake(config) {
 		return false
 	}
-	c.reader.Reset(c.net)
+	c.reader.in.Reset(c.net)
 	return true
 }
 
 func (c *Conn) handshake(config *tls.Config) bool {
+	if config == nil {
+		return false
+	}
 	secured := tls.Server(c.raw, config)
 	_ = c.raw.SetDeadline(time.Now().Add(c.server.opt.Limits.Read)) // a closed socket fails below
 	if err := secured.HandshakeContext(c.ctx); err != nil {
+		c.server.metrics.handshakes.Inc()
 		return false
 	}
 	_ = c.raw.SetDeadline(time.Time{})

@@ -1,0 +1,156 @@
+package wire
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"sync/atomic"
+)
+
+// ahead reads requests while one is served, so that an Abandon finds something
+// to abandon and a client that is gone is noticed. Connections begin without:
+// their one goroutine reads and serves in turn, which is faster. Conn.Watch
+// starts it, and it ends with the first request that must be alone (bind,
+// StartTLS, unbind), with a large one, and with the connection.
+type ahead struct {
+	queue chan *queued
+	done  chan struct{} // closed when the goroutine is gone and err is set
+	err   error         // why it ended; nil: the connection goes on without it
+	now   *queued       // what is served
+}
+
+// queued is a request that was read ahead.
+type queued struct {
+	m         Message
+	abandoned atomic.Bool
+}
+
+// Watch is called by a session whose request takes long. From then on
+// Abandoned answers for this request; its memory stays valid.
+func (c *Conn) Watch(m *Message) {
+	if c.ahead != nil {
+		return
+	}
+	// The request lies in the old reader's buffer, which nobody touches any
+	// more; what came behind it moves to a fresh one.
+	old := c.reader
+	behind, _ := old.in.Peek(old.in.Buffered()) // no more than is there
+	behind = bytes.Clone(behind[old.pending:])
+	in := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(behind), c.net), bufferSize)
+	_, _ = in.Peek(len(behind)) // all of it is at hand
+	c.reader = pduReader{in: in, budget: old.budget, held: 0}
+	a := &ahead{
+		queue: make(chan *queued, c.server.opt.Limits.InFlight-1),
+		done:  make(chan struct{}),
+		now:   &queued{m: *m},
+	}
+	a.now.m.Body, a.now.m.Controls = nil, nil
+	c.ahead = a
+	go c.readAhead(a, a.now, c.bound, old)
+}
+
+// Abandoned says that the client no longer wants the answer to the request that
+// is served: it sent an Abandon (RFC 4511 section 4.11) or is gone. It tells
+// only after Watch.
+func (c *Conn) Abandoned() bool {
+	return c.ahead != nil && c.ahead.now.abandoned.Load() || c.failed != nil || c.ctx.Err() != nil
+}
+
+func (c *Conn) readAhead(a *ahead, first *queued, bound bool, old pduReader) {
+	defer close(a.done)
+	defer close(a.queue)
+	defer old.release()
+	defer func() {
+		if p := recover(); p != nil {
+			c.server.metrics.panics.Inc()
+			a.err = ErrBER
+		}
+	}()
+	recent := []*queued{first}
+	for {
+		q, last, err := c.readQueued(bound)
+		if err != nil {
+			a.err = err
+			if !errors.Is(err, io.EOF) && !c.stopping.Load() {
+				for _, q := range recent {
+					q.abandoned.Store(true) // nobody is there
+				}
+			}
+			return
+		}
+		if q.m.Op == OpAbandonRequest {
+			abandon(recent, q.m.Body)
+			continue
+		}
+		// At most the queue, the one in service and the one at the door.
+		if recent = append(recent, q); len(recent) > cap(a.queue)+2 {
+			recent = recent[1:]
+		}
+		select {
+		case a.queue <- q:
+		case <-c.ctx.Done():
+			a.err = c.ctx.Err()
+			return
+		}
+		if last {
+			return
+		}
+	}
+}
+
+// readQueued reads one request into memory of its own.
+func (c *Conn) readQueued(bound bool) (q *queued, last bool, err error) {
+	b, err := c.read(bound)
+	if err != nil {
+		return nil, false, err
+	}
+	if last = c.reader.held > 0; !last {
+		b = bytes.Clone(b)
+	}
+	q = &queued{}
+	if q.m, err = ParseMessage(b); err != nil {
+		return nil, false, err
+	}
+	switch q.m.Op {
+	case OpBindRequest, OpUnbindRequest, OpExtendedRequest:
+		last = true
+	}
+	return q, last, nil
+}
+
+// abandon marks the request that an Abandon names. Binds and StartTLS cannot be
+// abandoned (RFC 4511 section 4.11): the sessions never ask.
+func abandon(recent []*queued, body []byte) {
+	id, err := Int(body)
+	if err != nil {
+		return
+	}
+	for _, q := range recent {
+		if q.m.ID == id {
+			q.abandoned.Store(true)
+		}
+	}
+}
+
+// next gives the oldest request that was read ahead; false when no more come.
+func (a *ahead) next(c *Conn) (Message, bool) {
+	for {
+		var q *queued
+		select {
+		case q = <-a.queue:
+		default:
+			c.rest()
+			q = <-a.queue
+		}
+		if q == nil {
+			<-a.done
+			return Message{}, false
+		}
+		a.now = q
+		if q.abandoned.Load() && (q.m.Op == OpSearchRequest || q.m.Op == OpCompareRequest) {
+			continue
+		}
+		return q.m, true
+	}
+}
