@@ -1,0 +1,344 @@
+package filter
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"schoolbridge/ldapsrv/wire"
+)
+
+// The test's attributes, by name.
+const (
+	idUID = iota
+	idN
+	idTime
+	idExact
+	idName
+	idMember
+)
+
+type schema struct{}
+
+func (schema) Attribute(d []byte) (Attribute, bool) {
+	switch strings.ToLower(string(d)) {
+	case "uid":
+		return Attribute{ID: idUID, Rule: CaseIgnore}, true
+	case "n":
+		return Attribute{ID: idN, Rule: Integer}, true
+	case "time":
+		return Attribute{ID: idTime, Rule: Time}, true
+	case "exact":
+		return Attribute{ID: idExact, Rule: CaseExact}, true
+	case "name":
+		return Attribute{ID: idName, Rule: CaseIgnore, Prepare: func(v string) (string, bool) { return strings.TrimPrefix(v, "x-"), v != "bad" }}, true
+	case "member":
+		return Attribute{ID: idMember, Rule: CaseIgnore}, true
+	case "empty":
+		return Attribute{ID: 98, Rule: CaseIgnore}, true
+	case "hidden":
+		return Attribute{ID: 99, Rule: CaseIgnore}, true
+	}
+	return Attribute{}, false
+}
+
+type subject struct{}
+
+func (subject) Values(id int, into *Values) bool {
+	switch id {
+	case idUID:
+		into.Text("Anna")
+		into.Text("Анна  Ёлкина")
+	case idN:
+		into.Number(7)
+	case idTime:
+		into.Number(1_000_000_000) // 2001-09-09 01:46:40 UTC
+	case idExact:
+		into.Text("/home/Anna")
+	case idName:
+		into.Text("Name")
+	case idMember:
+		panic("asked for all members")
+	case 99:
+		return false
+	}
+	return true
+}
+
+func (subject) Has(id int, value string) (Truth, bool) {
+	return truth(value == "boris"), id == idMember
+}
+
+var evaluations = map[string]Truth{
+	"(uid=ANNA)": True, "(uid=boris)": False, "(uid=aNNa )": True, "(uid=анна ёлкина)": True, "(uid=АННА   ЁЛКИНА)": True, "(uid=*)": True, "(uid~=anna)": True,
+	"(uid=an*)": True, "(uid=*NA)": True, "(uid=*nn*)": True, "(uid=a*n*a)": True, "(uid=*x)": False, "(uid=x*)": False, "(uid=anna*anna)": False,
+	"(uid=* ёл*)": True, "(uid=анна *)": True, "(uid>=anna)": True, "(uid<=anna)": True, "(uid<=a)": False,
+	"(n=7)": True, "(n=8)": False, "(n>=7)": True, "(n>=8)": False, "(n<=7)": True, "(n<=6)": False, "(n=07)": Undefined, "(n=x)": Undefined, "(n=7*)": Undefined, "(n=*)": True,
+	"(time=20010909014640Z)": True, "(time>=200109090146Z)": True, "(time<=20010909014639Z)": False, "(time=20010909044640+0300)": True, "(time=20010909014640.5Z)": True, "(time=yesterday)": Undefined,
+	"(exact=/home/Anna)": True, "(exact=/home/anna)": False, "(exact=/home*)": True,
+	"(name=x-NAME)": True, "(name=bad)": Undefined, "(name=na*)": Undefined, "(name=*)": True,
+	"(member=boris)": True, "(member=BORIS)": True, "(member=anna)": False,
+	"(empty=*)": False, "(!(empty=*))": True, "(empty=x)": False, "(hidden=*)": Undefined, "(hidden=x)": Undefined, "(!(hidden=x))": Undefined, "(unknown=*)": Undefined, "(!(unknown=x))": Undefined,
+	"(&)": True, "(|)": False, "(!(uid=anna))": False, "(!(uid=x))": True,
+	"(&(uid=anna)(hidden=x))": Undefined, "(&(uid=boris)(hidden=x))": False, "(|(uid=anna)(hidden=x))": True, "(|(uid=boris)(hidden=x))": Undefined,
+	"(uid:=anna)": True, "(uid:1.2.3:=anna)": Undefined, "(:dn:1.2.3:=anna)": Undefined, "(uid:dn:=anna)": Undefined,
+	"(&(|(uid=x)(n=7))(!(|(n=1)(n=2))))": True,
+}
+
+func TestEval(t *testing.T) {
+	var scratch Values
+	for text, want := range evaluations {
+		f, err := Parse(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		f.Bind(schema{})
+		if got := f.Eval(subject{}, &scratch); got != want {
+			t.Errorf("%s is %d, want %d", text, got, want)
+		}
+		// The same comes of the same filter in BER.
+		var again Filter
+		rest, err := again.Read(append(encode(f), "behind"...))
+		if err != nil || string(rest) != "behind" {
+			t.Errorf("%s in BER: %q, %v", text, rest, err)
+			continue
+		}
+		again.Bind(schema{})
+		if got := again.Eval(subject{}, &scratch); got != want {
+			t.Errorf("%s is %d when it comes in BER, want %d", text, got, want)
+		}
+	}
+	if (&Filter{}).Eval(subject{}, &scratch) != Undefined {
+		t.Error("no filter is something")
+	}
+}
+
+// encode writes a filter as a client does.
+func encode(f *Filter) []byte { return appendBER(nil, f, 0) }
+
+func appendBER(b []byte, f *Filter, i int32) []byte {
+	n := &f.nodes[i]
+	if n.kind == Present {
+		return wire.AppendTLV(b, context|byte(Present), n.attr)
+	}
+	b, at := wire.Begin(b, context|constructed|byte(n.kind))
+	switch n.kind {
+	case And, Or, Not:
+		for c := i + 1; c < n.end; c = f.nodes[c].end {
+			b = appendBER(b, f, c)
+		}
+	case Substrings:
+		var list int
+		b = wire.AppendTLV(b, wire.TagOctets, n.attr)
+		b, list = wire.Begin(b, wire.TagSequence)
+		for _, p := range n.subs {
+			b = wire.AppendTLV(b, context|p.place, p.text)
+		}
+		b = wire.End(b, list)
+	case Extensible:
+		b = wire.AppendTLV(b, 0x81, "1.2.3")
+		b = wire.AppendTLV(b, 0x82, n.attr)
+		b = wire.AppendTLV(b, 0x83, n.value)
+	default:
+		b = wire.AppendTLV(wire.AppendTLV(b, wire.TagOctets, n.attr), wire.TagOctets, n.value)
+	}
+	return wire.End(b, at)
+}
+
+func TestTextRoundTrip(t *testing.T) {
+	for _, text := range []string{
+		"(&(uid=a*b*c)(!(n>=7)))", `(cn=\2a\28\5c)`, "(a:dn:1.2:=x)", "(|(a~=b)(c<=d)(e=*))", "(a=*b*)", "(a=b*)", "(a=*b)", "(a=*b*c*)", "(&)", `(cn=\d0\b0)`, "(a=)",
+	} {
+		f, err := Parse(text)
+		if err != nil || f.Text() != text {
+			t.Errorf("%s comes back as %s, %v", text, f.Text(), err)
+		}
+	}
+	if f, err := Parse("uid=x"); err != nil || f.Text() != "(uid=x)" {
+		t.Errorf("without parentheses: %v", err)
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	for _, text := range []string{
+		"", "(", ")", "(uid=x", "(uid=x))", "(uid)", "(=x)", "(!)", "(!(a=b)(c=d))", "(a=**)", `(a=\)`, `(a=\zz)`, "(&(a=b)", "(a=(b))", "(>=x)", "(a=b)(c=d)", "(&(a=b)x)", "(a~=b*)",
+	} {
+		if f, err := Parse(text); !errors.Is(err, ErrSyntax) {
+			t.Errorf("%q is taken as %v, %v", text, f, err)
+		}
+	}
+}
+
+func TestBounds(t *testing.T) {
+	nested := func(depth int) string { return strings.Repeat("(!", depth-1) + "(a=b)" + strings.Repeat(")", depth-1) }
+	wide := func(parts int) string { return "(|" + strings.Repeat("(a=b)", parts-1) + ")" }
+	for _, text := range []string{nested(MaxDepth), wide(MaxNodes)} {
+		f, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := new(Filter).Read(encode(f)); err != nil {
+			t.Errorf("at the bound: %v", err)
+		}
+	}
+	for _, text := range []string{nested(MaxDepth + 1), wide(MaxNodes + 1), "(a=x" + strings.Repeat("*x", MaxNodes+1) + ")"} {
+		if _, err := Parse(text); !errors.Is(err, ErrTooComplex) {
+			t.Errorf("above the bound: %v", err)
+		}
+	}
+	deep, _ := Parse(nested(MaxDepth))
+	b, at := wire.Begin(nil, context|constructed|byte(Not))
+	if _, err := new(Filter).Read(wire.End(append(b, encode(deep)...), at)); !errors.Is(err, ErrTooComplex) {
+		t.Errorf("deep in BER: %v", err)
+	}
+	broad, _ := Parse(wide(MaxNodes))
+	b, at = wire.Begin(nil, context|constructed|byte(Not))
+	if _, err := new(Filter).Read(wire.End(append(b, encode(broad)...), at)); !errors.Is(err, ErrTooComplex) {
+		t.Errorf("wide in BER: %v", err)
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	for what, b := range map[string][]byte{
+		"nothing": {}, "a foreign tag": {0x30, 0}, "a constructed presence": {0xa7, 0}, "a primitive set": {0x80, 0},
+		"an empty negation": {0xa2, 0}, "an assertion without value": {0xa3, 3, 4, 1, 'a'}, "no substrings": {0xa4, 5, 4, 1, 'a', 0x30, 0},
+		"substrings out of order": {0xa4, 11, 4, 1, 'a', 0x30, 6, 0x82, 1, 'x', 0x81, 1, 'y'}, "a foreign place": {0xa4, 8, 4, 1, 'a', 0x30, 3, 0x83, 1, 'x'},
+		"cut off": {0xa0, 9, 0xa3},
+	} {
+		if _, err := new(Filter).Read(b); err == nil {
+			t.Errorf("%s passes", what)
+		}
+	}
+	// A kind of a later day is Undefined, not a fault.
+	var f Filter
+	if _, err := f.Read([]byte{0xaa, 0}); err != nil {
+		t.Fatal(err)
+	}
+	f.Bind(schema{})
+	if got := f.Eval(subject{}, &Values{}); got != Undefined {
+		t.Errorf("an unknown kind is %d", got)
+	}
+}
+
+func TestWants(t *testing.T) {
+	for text, want := range map[string][]string{
+		"(uid=A)": {"a"}, "(&(uid=*)(uid=a)(n=3))": {"a", "#3"}, "(&(&(uid=a))(uid=b))": {"a", "b"},
+		"(|(uid=a)(uid=b))": nil, "(!(uid=a))": nil, "(uid=a*)": nil, "(&(|(uid=a)))": nil, "(unknown=a)": nil, "(n=x)": nil,
+	} {
+		f, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Bind(schema{})
+		var got []string
+		f.Wants(func(w Want) bool {
+			if w.Attribute == idN {
+				got = append(got, "#"+string(rune('0'+w.Number)))
+			} else {
+				got = append(got, w.Value)
+			}
+			return true
+		})
+		if !slices.Equal(got, want) {
+			t.Errorf("%s wants %q, not %q", text, got, want)
+		}
+	}
+}
+
+// A filter that is used again holds nothing of before.
+func TestForget(t *testing.T) {
+	f, _ := Parse("(|" + strings.Repeat("(uid=secret)", 100) + ")")
+	f.Forget()
+	if len(f.nodes) != 0 || cap(f.nodes) > 32 || f.Text() != "" {
+		t.Errorf("%d of %d parts are left", len(f.nodes), cap(f.nodes))
+	}
+	f.SetEquality([]byte("uid"), []byte("anna"))
+	f.Bind(schema{})
+	var v Values
+	if f.Eval(subject{}, &v) != True {
+		t.Error("an equality that was set does not hold")
+	}
+	for range 300 {
+		v.Text("x")
+	}
+	if v.Forget(); cap(v.Texts) != 0 {
+		t.Error("a long list is kept")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for text := range evaluations {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		parsed, err := Parse(text)
+		if err != nil {
+			return
+		}
+		again, err := Parse(parsed.Text())
+		if err != nil || again.Text() != parsed.Text() {
+			t.Fatalf("%q is written as %q: %v", text, parsed.Text(), err)
+		}
+	})
+}
+
+func FuzzRead(f *testing.F) {
+	for text := range evaluations {
+		parsed, err := Parse(text)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(encode(parsed))
+	}
+	f.Add(bytes.Repeat([]byte{0xa2, 0x80}, 100))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var parsed Filter
+		rest, err := parsed.Read(b)
+		if err != nil {
+			return
+		}
+		if len(parsed.nodes) > MaxNodes || len(rest) > len(b) {
+			t.Fatalf("%d parts, %d bytes left of %d", len(parsed.nodes), len(rest), len(b))
+		}
+		parsed.Bind(schema{})
+		var scratch Values
+		truth := parsed.Eval(subject{}, &scratch)
+		if truth < False || truth > True {
+			t.Fatalf("%x is %d", b, truth)
+		}
+		parsed.Wants(func(Want) bool { return true })
+		_ = parsed.Text()
+	})
+}
+
+func FuzzFold(f *testing.F) {
+	for _, s := range []string{"Anna", "  Анна   Ёлкина ", "ǅ", "İ", "\xff", "ﬁ"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if folded := Fold(s); strings.HasPrefix(folded, " ") || strings.Contains(folded, "  ") {
+			t.Fatalf("%q folds to %q", s, folded)
+		}
+	})
+}
+
+func BenchmarkSSSD(b *testing.B) {
+	parsed, err := Parse("(&(uid=anna)(uid=*)(&(n=*)(!(n=0))))")
+	if err != nil {
+		b.Fatal(err)
+	}
+	wired := encode(parsed)
+	var f Filter
+	var scratch Values
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = f.Read(wired)
+		f.Bind(schema{})
+		if f.Eval(subject{}, &scratch) != True {
+			b.Fatal("not true")
+		}
+	}
+}

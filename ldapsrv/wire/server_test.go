@@ -1,0 +1,488 @@
+package wire
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// echo answers every request with its body as the text. Bodies that are words
+// of command are obeyed.
+type echo struct {
+	panics  bool
+	started chan string // told the body of "hold"
+	release chan struct{}
+}
+
+func (e *echo) Serve(ctx context.Context, c *Conn, m *Message) {
+	switch body := string(m.Body); {
+	case m.Op == OpUnbindRequest:
+		c.End()
+		return
+	case m.Op == OpAbandonRequest:
+		return
+	case m.Op == OpBindRequest:
+		c.SetBound(body == "in")
+	case body == "panic":
+		panic("as told")
+	case body == "broken":
+		c.Malformed()
+		return
+	case body == "peer":
+		c.Reply(m.ID, OpSearchResultDone, Result{Text: c.Peer().String()})
+		return
+	case body == "hold":
+		e.started <- body
+		select {
+		case <-e.release:
+		case <-ctx.Done():
+		}
+	case body == "watch":
+		c.Watch(m)
+		e.started <- string(m.Body)
+		for !c.Abandoned() {
+			select {
+			case <-e.release:
+				c.Reply(m.ID, OpSearchResultDone, Result{Text: string(m.Body)})
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
+		e.started <- "abandoned"
+		return
+	}
+	c.Reply(m.ID, m.Op+1, Result{Text: string(m.Body[:min(len(m.Body), 20)])})
+}
+
+type world struct {
+	*testing.T
+	*Server
+	e       *echo
+	address string
+	metrics *prometheus.Registry
+	served  sync.WaitGroup
+}
+
+func start(t *testing.T, l Limits) *world {
+	t.Helper()
+	w := &world{T: t, e: &echo{started: make(chan string, 8), release: make(chan struct{})}, metrics: prometheus.NewRegistry()}
+	w.Server = New(Options{Open: func(*Conn) Session { return w.e }, Limits: l, Metrics: w.metrics})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.address = listener.Addr().String()
+	w.served.Go(func() {
+		if err := w.Server.Serve(listener, false); err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		defer cancel()
+		_ = w.Shutdown(ctx) // whatever a test left open is cut
+		w.served.Wait()
+	})
+	return w
+}
+
+// metric reads one figure.
+func (w *world) metric(name string) float64 {
+	w.Helper()
+	families, err := w.metrics.Gather()
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "schoolbridge_ldapsrv_"+name {
+			return f.Metric[0].GetCounter().GetValue() + f.Metric[0].GetGauge().GetValue()
+		}
+	}
+	w.Fatalf("no metric %s", name)
+	return 0
+}
+
+// peer is a client that speaks bytes.
+type peer struct {
+	*testing.T
+	net.Conn
+}
+
+func (w *world) dial() *peer {
+	w.Helper()
+	c, err := net.Dial("tcp", w.address)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	return &peer{w.T, c}
+}
+
+func (p *peer) send(b ...[]byte) {
+	p.Helper()
+	if _, err := p.Write(bytes.Join(b, nil)); err != nil {
+		p.Fatal(err)
+	}
+}
+
+// answer reads one whole answer.
+func (p *peer) answer() (id int32, op byte, code int32, text string, err error) {
+	head := make([]byte, 2)
+	if _, err := io.ReadFull(p, head); err != nil {
+		return 0, 0, 0, "", err
+	}
+	n := int(head[1])
+	if n > 0x80 {
+		more := make([]byte, n&0x7f)
+		if _, err := io.ReadFull(p, more); err != nil {
+			return 0, 0, 0, "", err
+		}
+		n = int(binary.BigEndian.Uint64(append(make([]byte, 8-len(more)), more...)))
+	}
+	b := make([]byte, n)
+	if _, err := io.ReadFull(p, b); err != nil {
+		return 0, 0, 0, "", err
+	}
+	value, b, _ := Expect(b, TagInteger)
+	id, _ = Int(value)
+	e, _, _ := Next(b)
+	value, b, _ = Expect(e.Value, TagEnumerated)
+	code, _ = Int(value)
+	_, b, _ = Expect(b, TagOctets)
+	value, _, _ = Expect(b, TagOctets)
+	return id, e.Tag, code, string(value), nil
+}
+
+func (p *peer) want(id int32, text string) {
+	p.Helper()
+	gotID, _, code, got, err := p.answer()
+	if err != nil || gotID != id || got != text || code != 0 {
+		p.Fatalf("answer %d %d %q %v, want %d %q", gotID, code, got, err, id, text)
+	}
+}
+
+// wantNotice expects the notice of disconnection and the end.
+func (p *peer) wantNotice(code Code) {
+	p.Helper()
+	id, op, got, text, err := p.answer()
+	if err != nil || id != 0 || op != OpExtendedResponse || Code(got) != code {
+		p.Fatalf("no notice %d: id %d op %#x code %d %q %v", code, id, op, got, text, err)
+	}
+	p.wantEnd()
+}
+
+func (p *peer) wantEnd() {
+	p.Helper()
+	if _, _, _, text, err := p.answer(); err == nil {
+		p.Fatalf("the connection goes on with %q", text)
+	}
+}
+
+func request1(id int32, body string) []byte { return pdu(id, OpSearchRequest, []byte(body)) }
+
+func TestOrderAndPipelining(t *testing.T) {
+	w := start(t, Limits{})
+	p := w.dial()
+	var batch []byte
+	for id := int32(1); id <= 300; id++ {
+		batch = append(batch, pdu(2*id, OpBindRequest, []byte("b"))...)
+		batch = append(batch, request1(2*id+1, "s")...)
+	}
+	p.send(batch)
+	for id := int32(1); id <= 300; id++ {
+		p.want(2*id, "b")
+		p.want(2*id+1, "s")
+	}
+	// A part of a request holds up no earlier answer.
+	next := request1(9, "next")
+	p.send(request1(8, "whole"), next[:5])
+	p.want(8, "whole")
+	p.send(next[5:])
+	p.want(9, "next")
+	p.send(request1(10, "peer"))
+	p.want(10, "127.0.0.1")
+	p.send(pdu(11, OpUnbindRequest, nil), request1(12, "late"))
+	p.wantEnd()
+}
+
+func TestLargeRequests(t *testing.T) {
+	w := start(t, Limits{FirstPDU: 10_000, PDU: 100_000})
+	p := w.dial()
+	p.send(request1(1, strings.Repeat("x", 9_000)), request1(2, "small"))
+	p.want(1, strings.Repeat("x", 20))
+	p.want(2, "small")
+	p.send(pdu(3, OpBindRequest, []byte("in")), request1(4, strings.Repeat("y", 90_000)), request1(5, "after"))
+	p.want(3, "in")
+	p.want(4, strings.Repeat("y", 20))
+	p.want(5, "after")
+	p.send(pdu(6, OpBindRequest, []byte("out")))
+	p.want(6, "out")
+	p.send(request1(7, strings.Repeat("z", 90_000))[:10])
+	p.wantNotice(ProtocolError)
+}
+
+func TestMemoryOfLargeRequestsIsShared(t *testing.T) {
+	w := start(t, Limits{LargePDUs: 40_000})
+	first, second := w.dial(), w.dial()
+	large := request1(1, strings.Repeat("x", 30_000))
+	first.send(large[:29_000])
+	deadline := time.Now().Add(5 * time.Second)
+	for w.large.Load() > 12_000 && time.Now().Before(deadline) {
+		time.Sleep(time.Millisecond) // until it is read
+	}
+	second.send(large)
+	if _, _, code, _, err := second.answer(); err != nil || Code(code) != Busy {
+		t.Errorf("answered %d, %v", code, err)
+	}
+	first.send(large[29_000:])
+	first.want(1, strings.Repeat("x", 20))
+	w.dial().send(large)
+}
+
+func TestMalformedEndsWithNotice(t *testing.T) {
+	w := start(t, Limits{})
+	for what, b := range map[string][]byte{
+		"no sequence": []byte("GET / HTTP/1.1\r\n\r\n"), "an indefinite length": {0x30, 0x80, 2, 1, 1, 0x42, 0, 0, 0}, "a foreign operation": pdu(1, 0x7f, nil), "a response": pdu(1, OpSearchResultDone, nil),
+		"id 0": pdu(0, OpSearchRequest, nil), "an element too long": {0x30, 3, 2, 9, 1}, "too large": {0x30, 0x84, 0x10, 0, 0, 0}, "found by the session": request1(1, "broken"),
+	} {
+		t.Run(what, func(t *testing.T) {
+			p := w.dial()
+			p.T = t
+			p.send(b)
+			p.wantNotice(ProtocolError)
+		})
+	}
+	p := w.dial()
+	p.send(request1(1, "good"), []byte("bad"))
+	p.want(1, "good")
+	p.wantNotice(ProtocolError)
+}
+
+func TestPanicEndsOneConnection(t *testing.T) {
+	w := start(t, Limits{})
+	other, p := w.dial(), w.dial()
+	p.send(request1(1, "panic"))
+	p.wantEnd()
+	other.send(request1(1, "on"))
+	other.want(1, "on")
+	if n := w.metric("panics_total"); n != 1 {
+		t.Errorf("%v panics are counted", n)
+	}
+}
+
+func TestAbandon(t *testing.T) {
+	w := start(t, Limits{})
+	p := w.dial()
+	p.send(request1(5, "watch"), request1(6, "queued"), request1(7, "kept"))
+	if body := <-w.e.started; body != "watch" {
+		t.Fatalf("memory of the request is gone: %q", body)
+	}
+	p.send(pdu(8, OpAbandonRequest, []byte{6}), pdu(9, OpAbandonRequest, []byte{99}), pdu(10, OpAbandonRequest, []byte{5}))
+	if got := <-w.e.started; got != "abandoned" {
+		t.Fatal(got)
+	}
+	p.want(7, "kept")
+	p.send(request1(11, "next"), pdu(12, OpBindRequest, []byte("bind")), request1(13, "after"))
+	p.want(11, "next")
+	p.want(12, "bind")
+	p.want(13, "after")
+	// And where nothing is to be abandoned.
+	p.send(pdu(14, OpAbandonRequest, []byte{13}), request1(15, "still"))
+	p.want(15, "still")
+}
+
+func TestReadAheadIsBounded(t *testing.T) {
+	w := start(t, Limits{InFlight: 4})
+	p := w.dial()
+	p.send(request1(1, "watch"))
+	<-w.e.started
+	var batch []byte
+	for id := int32(2); id <= 100; id++ {
+		batch = append(batch, request1(id, "x")...)
+	}
+	p.send(batch, request1(101, strings.Repeat("l", 9_000)), request1(102, "end"))
+	w.e.release <- struct{}{}
+	p.want(1, "watch")
+	for id := int32(2); id <= 100; id++ {
+		p.want(id, "x")
+	}
+	p.want(101, strings.Repeat("l", 20))
+	p.want(102, "end")
+}
+
+func TestGoneClientIsNoticed(t *testing.T) {
+	w := start(t, Limits{})
+	p := w.dial()
+	p.send(request1(1, "watch"))
+	<-w.e.started
+	_ = p.Conn.(*net.TCPConn).SetLinger(0)
+	_ = p.Close()
+	if got := <-w.e.started; got != "abandoned" {
+		t.Error(got)
+	}
+}
+
+func TestConnectionLimits(t *testing.T) {
+	w := start(t, Limits{PerSource: 2})
+	a, b := w.dial(), w.dial()
+	a.send(request1(1, "a"))
+	a.want(1, "a")
+	b.send(request1(1, "b"))
+	b.want(1, "b")
+	w.dial().wantEnd()
+	a.send(pdu(2, OpUnbindRequest, nil))
+	a.wantEnd()
+	deadline := time.Now().Add(5 * time.Second)
+	for w.metric("connections") > 1 && time.Now().Before(deadline) {
+		time.Sleep(time.Millisecond) // until the end is counted
+	}
+	c := w.dial()
+	c.send(request1(1, "c"))
+	c.want(1, "c")
+
+	w = start(t, Limits{Connections: 1})
+	d := w.dial()
+	d.send(request1(1, "d"))
+	d.want(1, "d")
+	w.dial().wantEnd()
+}
+
+func TestSource(t *testing.T) {
+	for in, want := range map[string]string{"192.0.2.1": "192.0.2.1", "2001:db8::1": "2001:db8::", "2001:db8::ffff:1": "2001:db8::", "2001:db8:0:1::1": "2001:db8:0:1::"} {
+		if got := source(netip.MustParseAddr(in)); got.String() != want {
+			t.Errorf("%s counts as %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestDeadlines(t *testing.T) {
+	w := start(t, Limits{FirstIdle: 20 * time.Millisecond, Idle: 10 * time.Second, Read: 20 * time.Millisecond})
+	w.dial().wantEnd() // silent
+	p := w.dial()
+	p.send(request1(1, "begun")[:4])
+	p.wantEnd() // began and went no further
+	p = w.dial()
+	p.send(pdu(1, OpBindRequest, []byte("in")))
+	p.want(1, "in")
+	_ = p.SetReadDeadline(time.Now().Add(60 * time.Millisecond))
+	if _, _, _, _, err := p.answer(); !errors.Is(err, context.DeadlineExceeded) && !isTimeout(err) {
+		t.Errorf("silent after a bind: %v", err)
+	}
+}
+
+func isTimeout(err error) bool {
+	var n net.Error
+	return errors.As(err, &n) && n.Timeout()
+}
+
+func TestClientThatDoesNotRead(t *testing.T) {
+	w := start(t, Limits{Write: 20 * time.Millisecond})
+	p := w.dial()
+	_ = p.Conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+	batch := bytes.Repeat(request1(1, "answer me"), 2000)
+	for range 10_000 {
+		if _, err := p.Write(batch); err != nil {
+			return // it was cut
+		}
+	}
+	t.Error("answers pile up without end")
+}
+
+func TestShutdown(t *testing.T) {
+	w := start(t, Limits{})
+	idle, busy := w.dial(), w.dial()
+	idle.send(request1(1, "x"))
+	idle.want(1, "x")
+	busy.send(request1(1, "hold"))
+	<-w.e.started
+	done := make(chan error)
+	go func() { done <- w.Shutdown(context.Background()) }()
+	idle.wantNotice(Unavailable)
+	close(w.e.release)
+	busy.want(1, "hold")
+	busy.wantNotice(Unavailable)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if c, err := net.Dial("tcp", w.address); err == nil {
+		_ = c.Close()
+		t.Error("it still listens")
+	}
+}
+
+func TestShutdownCuts(t *testing.T) {
+	w := start(t, Limits{})
+	p := w.dial()
+	p.send(request1(1, "hold"))
+	<-w.e.started
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := w.Shutdown(ctx); err == nil || !strings.Contains(err.Error(), "1 LDAP connections") {
+		t.Errorf("nothing is said of what was cut: %v", err)
+	}
+}
+
+// Ten thousand malformed requests leave the server answering.
+func TestMalformedFlood(t *testing.T) {
+	w := start(t, Limits{FirstPDU: 64 << 10, Read: 50 * time.Millisecond, FirstIdle: 50 * time.Millisecond})
+	good := pdu(1, OpSearchRequest, []byte("body"), 0xa0, 7, 0x30, 5, 4, 3, '1', '.', '2')
+	var wait sync.WaitGroup
+	for worker := range uint64(8) {
+		wait.Go(func() {
+			random := rand.New(rand.NewPCG(worker, 1))
+			for range 1250 {
+				c, err := net.Dial("tcp", w.address)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_, _ = c.Write(spoil(random, good)) // it may be cut at once
+				_ = c.(*net.TCPConn).CloseWrite()
+				_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+				if _, err := io.Copy(io.Discard, c); isTimeout(err) {
+					t.Error("neither answered nor ended")
+				}
+				_ = c.Close()
+			}
+		})
+	}
+	wait.Wait()
+	p := w.dial()
+	p.send(request1(1, "alive"))
+	p.want(1, "alive")
+	if n := w.metric("panics_total"); n != 0 {
+		t.Errorf("%v panics", n)
+	}
+}
+
+func spoil(random *rand.Rand, good []byte) []byte {
+	b := bytes.Clone(good)
+	switch random.IntN(4) {
+	case 0:
+		for range 1 + random.IntN(4) {
+			b[random.IntN(len(b))] = byte(random.Uint32())
+		}
+	case 1:
+		b = b[:random.IntN(len(b))]
+	case 2:
+		b = make([]byte, random.IntN(100))
+		for i := range b {
+			b[i] = byte(random.Uint32())
+		}
+	case 3:
+		b = bytes.Repeat([]byte{0x30, 0x80}, 1+random.IntN(2000))
+	}
+	return b
+}
