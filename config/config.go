@@ -119,6 +119,7 @@ type RADIUS struct {
 	Authentication []Address `yaml:"authentication" default:"" unique:"yes"`
 	Accounting     []Address `yaml:"accounting" default:"" unique:"yes"`
 	RadSec         []Address `yaml:"radsec" default:"" unique:"yes"`
+	ClientCAFile   File      `yaml:"client_ca_file" default:""`
 	Clients        []Client  `yaml:"clients" default:""`
 }
 

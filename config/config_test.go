@@ -213,6 +213,7 @@ func TestWholeFileChecks(t *testing.T) {
 	for name, c := range map[string]struct{ text, path, words string }{
 		"LDAPS without certificate":  {"ldap: {base: o=a, listen_tls: [':636']}", "ldap.listen_tls", "no certificate"},
 		"RadSec without certificate": {"radius: {radsec: [':2083']}", "radius.radsec", "no certificate"},
+		"RadSec without authority":   {pair + "radius: {radsec: [':2083']}", "radius.client_ca_file", "no authority"},
 		"LDAP that nobody can use":   {"ldap: {base: o=a, listen: [':389']}", "ldap.listen", "nobody can sign in"},
 		"half a pair":                {"tls: {key_file: server-key.pem}", "tls", "come together"},
 		"wrong pair":                 {"tls: {key_file: secret, certificate_file: server.pem}", "tls.certificate_file", "do not work"},
@@ -292,7 +293,7 @@ func TestReference(t *testing.T) {
 		// Everything commented out comes to life, with the files it names.
 		dir := folder(t)
 		live := regexp.MustCompile(`(?m)^( *)# (( *)([a-z_]+:( .*)?|-))$`).ReplaceAllString(text, "$1$2")
-		for name, from := range map[string]string{"tls/server.pem": "server.pem", "tls/server-key.pem": "server-key.pem", "tls/mosru-ca.pem": "server.pem",
+		for name, from := range map[string]string{"tls/server.pem": "server.pem", "tls/server-key.pem": "server-key.pem", "tls/mosru-ca.pem": "server.pem", "tls/radsec-clients-ca.pem": "server.pem",
 			"secrets/mosru": "secret", "secrets/reader": "secret", "secrets/radius-school-49": "secret", "mosru-keys.json": "keys.json"} {
 			b, err := os.ReadFile(filepath.Join(dir, from))
 			if err != nil {

@@ -60,6 +60,7 @@ var docs = map[string]doc{
 	"radius.authentication":                  {"Адреса UDP для входа. Пусто — выключено.", "UDP addresses for sign-ins. Empty: off.", `["0.0.0.0:1812"]`},
 	"radius.accounting":                      {"Адреса UDP для учёта сеансов.", "UDP addresses for accounting.", `["0.0.0.0:1813"]`},
 	"radius.radsec":                          {"Адреса RadSec (RADIUS в TLS).", "RadSec addresses (RADIUS over TLS).", `["0.0.0.0:2083"]`},
+	"radius.client_ca_file":                  {"Удостоверяющий центр, который выдал сертификаты клиентам RadSec, PEM. Обязателен с radsec.", "The authority that issued the RadSec clients' certificates, PEM. Needed with radsec.", "tls/radsec-clients-ca.pem"},
 	"radius.clients":                         {"Точки доступа и контроллеры. Подхватываются по reload.", "Access points and controllers. Taken anew on reload.", ""},
 	"radius.clients[].name":                  {"Имя в журнале и в policy.", "The name in the log and in policy.", "school-49"},
 	"radius.clients[].range":                 {"Сеть или один адрес; если подходят несколько, решает самая узкая.", "A network or one address; the narrowest that fits counts.", "10.1.2.0/24"},

@@ -55,6 +55,7 @@ var options = map[string]struct{ good, bad string }{
 	"radius.authentication":            {`["127.0.0.1:1812"]`, `["127.0.0.1:99999"]`},
 	"radius.accounting":                {`["127.0.0.1:1813"]`, `["radius.example:1813"]`},
 	"radius.radsec":                    {`["127.0.0.1:2083"]`, `{a: b}`},
+	"radius.client_ca_file":            {"server.pem", "."},
 	"radius.clients":                   {`[{name: b, range: 10.9.0.1, secret_file: secret}]`, "[b]"},
 	"radius.clients[].name":            {"c", `""`},
 	"radius.clients[].range":           {"10.2.0.0/16", "10.2.0.1/16"},
@@ -136,7 +137,7 @@ func with(t *testing.T, path, value string) string {
 		"mosru.events.issuer":   "mosru.events.audience=a mosru.events.keys_file=keys.json",
 		"mosru.events.audience": "mosru.events.issuer=a mosru.events.keys_file=keys.json", "mosru.events.keys_file": "mosru.events.issuer=a mosru.events.audience=a",
 	}
-	partners["radius.radsec"] = partners["ldap.listen_tls"]
+	partners["radius.radsec"] = partners["ldap.listen_tls"] + " radius.client_ca_file=server.pem"
 	for partner := range strings.FieldsSeq(partners[path]) {
 		key, text, _ := strings.Cut(partner, "=")
 		put(root.Content[0], strings.Split(key, "."), &yaml.Node{Kind: yaml.ScalarNode, Value: text})

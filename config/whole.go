@@ -187,6 +187,10 @@ func (d *decoder) radius(c *Config) {
 		}
 		d.weak(path+".secret_file", client)
 	}
+	if len(c.RADIUS.RadSec) > 0 && c.RADIUS.ClientCAFile == "" && !d.faulty("radius.client_ca_file") {
+		d.faultAt("radius.client_ca_file", wrong(say("для RadSec не указан удостоверяющий центр клиентов", "there is no authority for the certificates of RadSec clients"),
+			say("укажите radius.client_ca_file", "set radius.client_ca_file")))
+	}
 	if len(c.RADIUS.Authentication)+len(c.RADIUS.RadSec) > 0 && len(c.RADIUS.Clients) == 0 && !d.faulty("radius.clients") {
 		d.warn("radius", wrong(say("RADIUS включён, а точек доступа нет: все пакеты будут отброшены", "RADIUS is on and has no clients: every packet will be dropped"), say("добавьте radius.clients", "add radius.clients")))
 	}
