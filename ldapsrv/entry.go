@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"schoolbridge/internal/directory"
-	"schoolbridge/internal/person"
 	"schoolbridge/ldapsrv/filter"
 	"schoolbridge/ldapsrv/wire"
 )
@@ -85,7 +84,7 @@ func (p *personEntry) Values(a int, into *filter.Values) bool {
 	case attrUID:
 		into.Text(string(e.Login))
 	case attrCN, attrDisplayName, attrGecos:
-		add(into, person.JoinFIO(e.Last, e.First, e.Middle))
+		add(into, fullName(e))
 	case attrSN:
 		add(into, e.Last)
 	case attrGivenName:
@@ -263,6 +262,17 @@ func addTime(into *filter.Values, t time.Time) {
 	if !t.IsZero() {
 		into.Number(t.Unix())
 	}
+}
+
+// fullName is how people write a name: the parts that there are.
+func fullName(e *directory.Entry) string {
+	switch {
+	case e.Last != "" && e.First != "" && e.Middle != "":
+		return e.Last + " " + e.First + " " + e.Middle
+	case e.Middle == "" && e.Last != "" && e.First != "":
+		return e.Last + " " + e.First
+	}
+	return strings.Join(strings.Fields(e.Last+" "+e.First+" "+e.Middle), " ")
 }
 
 func uuidText(u [16]byte) string {

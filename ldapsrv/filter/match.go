@@ -101,8 +101,41 @@ func parseTime(s string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
+// quickEqual compares under CaseIgnore without making the value's normal form;
+// sure is false where that is needed.
+func quickEqual(value, folded string) (equal, sure bool) {
+	if len(value) != len(folded) {
+		return false, simple(value)
+	}
+	for i := range len(value) {
+		c := value[i]
+		if c >= 'A' && c <= 'Z' {
+			c |= 0x20
+		}
+		if c != folded[i] {
+			return false, simple(value)
+		}
+	}
+	return true, true
+}
+
+// simple says that only the case can stand between value and its normal form.
+func simple(value string) bool {
+	for i := range len(value) {
+		if c := value[i]; c >= utf8.RuneSelf || c <= ' ' {
+			return false
+		}
+	}
+	return true
+}
+
 // matchText holds one value against a text assertion.
 func (n *node) matchText(value string) bool {
+	if n.rule == CaseIgnore && n.kind == Equality {
+		if equal, sure := quickEqual(value, n.folded); sure {
+			return equal
+		}
+	}
 	value = n.rule.normal(value)
 	switch n.kind {
 	case Equality, Approx:
