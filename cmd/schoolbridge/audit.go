@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+
+	"schoolbridge/internal/store"
+)
+
+func runAudit(ctx context.Context, std streams, args []string) error {
+	fs := flag.NewFlagSet("audit", flag.ContinueOnError)
+	file := fs.String("config", "", "the configuration `FILE`")
+	words, err := parse(fs, std, args)
+	if err != nil {
+		return err
+	}
+	if len(words) != 1 || words[0] != "verify" {
+		return usageError("audit: write \"audit verify --config FILE\"")
+	}
+	c, err := loadConfig(std, *file, "ru")
+	if err != nil {
+		return err
+	}
+	db, err := openStore(ctx, c, store.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }() // read only: nothing is lost
+	lines := 0
+	err = db.Audit().Verify(ctx, func(n int) { lines = n })
+	switch {
+	case store.IsBroken(err):
+		fmt.Fprintln(std.out, err)
+		return errFindings
+	case err != nil:
+		return err
+	}
+	_, err = fmt.Fprintf(std.out, "the audit trail is whole: %d lines\n", lines)
+	return err
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+
+	"schoolbridge/config"
+	"schoolbridge/internal/store"
+	"schoolbridge/internal/store/sqlite"
+)
+
+func runConfig(_ context.Context, std streams, args []string) error {
+	fs := flag.NewFlagSet("config", flag.ContinueOnError)
+	file := fs.String("config", "", "the configuration `FILE`")
+	lang := fs.String("lang", "ru", "language of texts: ru or en")
+	words, err := parse(fs, std, args)
+	if err != nil {
+		return err
+	}
+	if *lang != "ru" && *lang != "en" {
+		return usageError("config: --lang is ru or en, not %q", *lang)
+	}
+	switch {
+	case len(words) == 1 && words[0] == "reference":
+		_, err := io.WriteString(std.out, config.Reference(*lang))
+		return err
+	case len(words) == 1 && words[0] == "check" && *file != "":
+		if _, err := loadConfig(std, *file, *lang); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(std.out, "%s: OK\n", *file)
+		return err
+	}
+	return usageError("config: write \"config check --config FILE\" or \"config reference [--lang ru|en]\"")
+}
+
+// loadConfig reads a configuration and prints what is wrong with it; the error
+// is silent then, for everything has been said.
+func loadConfig(std streams, file, lang string) (*config.Config, error) {
+	if file == "" {
+		return nil, usageError("name the configuration with --config FILE")
+	}
+	c, faults, err := config.Load(file)
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	for _, f := range faults {
+		fmt.Fprintf(std.err, "%s: %s\n", file, f.Format(lang))
+	}
+	if !config.Usable(faults) {
+		return nil, &exitError{code: exitUsage}
+	}
+	return c, nil
+}
+
+// openStore opens the store that a configuration names, beside a running
+// daemon or without one.
+func openStore(ctx context.Context, c *config.Config, opts store.Options) (*store.DB, error) {
+	db, err := sqlite.OpenFiles(ctx, string(c.Store.Path), string(c.Store.KeysetFile), opts)
+	if err != nil {
+		return nil, fmt.Errorf("store %s: %w", c.Store.Path, err)
+	}
+	return db, nil
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"time"
+
+	"schoolbridge/config"
+	"schoolbridge/internal/auth"
+	"schoolbridge/internal/directory"
+	"schoolbridge/internal/explain"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/policy"
+	"schoolbridge/internal/store"
+)
+
+// signInsShown is how many attempts a report lists.
+const signInsShown = 10
+
+func runExplain(ctx context.Context, std streams, args []string) error {
+	fs := flag.NewFlagSet("explain", flag.ContinueOnError)
+	file := fs.String("config", "", "the configuration `FILE`")
+	lang := fs.String("lang", "ru", "language: ru or en")
+	asJSON := fs.Bool("json", false, "print JSON")
+	words, err := parse(fs, std, args)
+	if err != nil {
+		return err
+	}
+	if len(words) != 1 || (*lang != "ru" && *lang != "en") {
+		return usageError("explain: write \"explain --config FILE [--lang ru|en] [--json] LOGIN\"")
+	}
+	c, err := loadConfig(std, *file, *lang)
+	if err != nil {
+		return err
+	}
+	db, err := openStore(ctx, c, store.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }() // the audit line is committed by then
+	e := &explainer{db: db, config: c, now: time.Now()}
+	report, err := e.report(ctx, words[0])
+	if err != nil {
+		return err
+	}
+	if *asJSON {
+		encoder := json.NewEncoder(std.out)
+		encoder.SetIndent("", "  ")
+		err = encoder.Encode(report)
+	} else {
+		err = report.Write(std.out, explain.Lang(*lang), c.Policy.TimeZone.Location())
+	}
+	if err == nil && report.Found() {
+		return errFindings
+	}
+	return err
+}
+
+// explainer gathers what a report says.
+type explainer struct {
+	db     *store.DB
+	config *config.Config
+	table  *policy.Table
+	people *directory.Directory
+	now    time.Time
+}
+
+func (e *explainer) report(ctx context.Context, name string) (explain.Report, error) {
+	r := explain.Report{Asked: name, Roles: []explain.Role{}, Records: []string{}, Channels: []explain.Channel{}, SignIns: []explain.SignIn{}}
+	var err error
+	if e.table, err = e.config.Policy.Compile(); err != nil {
+		return r, err
+	}
+	e.people = directory.New(e.db.Directory(), directory.Options{})
+	if err := e.people.Load(ctx); err != nil {
+		return r, err
+	}
+	holder, err := e.db.Accounts().Find(ctx, name)
+	if errors.Is(err, identity.ErrNotFound) {
+		return r, e.stranger(ctx, name, &r)
+	}
+	if err != nil {
+		return r, err
+	}
+	r.Person, r.Login, r.UIDNumber = holder.Person.String(), string(holder.Login), holder.UIDNumber
+	r.Name = person.JoinFIO(holder.Last, holder.First, holder.Middle)
+	if entry, ok := e.people.Get(holder.Person); ok {
+		e.roles(entry, &r)
+		e.channels(entry, &r)
+	} else {
+		r.Account = identity.ReasonNotActivated
+	}
+	if err := e.signIns(ctx, holder.Person, &r); err != nil {
+		return r, err
+	}
+	// Reading personal data is itself a line of the trail.
+	return r, e.db.Audit().Append(ctx, []identity.AuditEntry{{At: e.now, Kind: "explain", Person: holder.Person, Payload: []byte("{}")}})
+}
+
+// stranger tells what the registries hold of somebody without an account.
+func (e *explainer) stranger(ctx context.Context, name string, r *explain.Report) error {
+	c, err := e.db.Accounts().RecordsByLogin(ctx, name)
+	if err != nil {
+		return err
+	}
+	for _, x := range c.Employments {
+		r.Records = append(r.Records, fmt.Sprintf("%s %s: %s, %s – %s", person.RecordEmployment, x.ID, e.school(x.School), x.Start, x.End))
+	}
+	for _, x := range c.Enrolments {
+		r.Records = append(r.Records, fmt.Sprintf("%s %s: %s %s %s", person.RecordEnrolment, x.ID, e.school(x.School), x.Class, x.Status))
+	}
+	r.Account = identity.ReasonUnknown
+	if len(r.Records) > 0 {
+		r.Account = identity.ReasonNotActivated
+	}
+	return nil
+}
+
+func (e *explainer) school(id person.SchoolID) string {
+	if s, ok := e.people.School(id); ok && s.Name != "" {
+		return s.Name
+	}
+	return string(id)
+}
+
+func (e *explainer) roles(entry *directory.Entry, r *explain.Report) {
+	today := person.DateOf(e.now.In(e.table.Zone()))
+	for _, a := range entry.Affiliations {
+		r.Roles = append(r.Roles, explain.Role{Role: a.Role.String(), School: e.school(a.School), Class: a.Class,
+			From: a.From.String(), To: a.To.String(), Active: a.ActiveOn(today)})
+	}
+}
+
+// channels asks the gates for LDAP and for every school's Wi-Fi.
+func (e *explainer) channels(entry *directory.Entry, r *explain.Report) {
+	e.channel(entry, r, identity.ChannelLDAP, identity.Source{}, "")
+	e.channel(entry, r, identity.ChannelWeb, identity.Source{}, "")
+	seen := map[string]bool{}
+	for _, nas := range e.config.RADIUS.Clients {
+		if !seen[nas.School] {
+			seen[nas.School] = true
+			e.channel(entry, r, identity.ChannelWiFi, identity.Source{NAS: nas.Name, School: nas.School}, nas.Name)
+		}
+	}
+}
+
+func (e *explainer) channel(entry *directory.Entry, r *explain.Report, channel identity.Channel, src identity.Source, where string) {
+	answer := explain.Channel{Channel: channel.String(), Allowed: true, Where: where}
+	for _, check := range auth.Gates(entry, e.table, channel, src, e.now) {
+		if !check.OK {
+			answer.Allowed, answer.Reason = false, check.Reason
+			break
+		}
+		answer.Rule = check.Grant.Rule
+	}
+	r.Channels = append(r.Channels, answer)
+}
+
+// signIns reads the last attempts from the audit trail.
+func (e *explainer) signIns(ctx context.Context, id identity.PersonID, r *explain.Report) error {
+	entries, err := e.db.Audit().Recent(ctx, id, signInsShown, auth.AuditSignIn)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		var s explain.SignIn
+		if entry.Payload != nil {
+			if err := json.Unmarshal(entry.Payload, &s); err != nil {
+				return fmt.Errorf("read the audit trail: %w", err)
+			}
+		}
+		s.At = entry.At
+		r.SignIns = append(r.SignIns, s)
+	}
+	return nil
+}

@@ -1,0 +1,279 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"golang.org/x/time/rate"
+
+	"schoolbridge/config"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/mosru"
+	"schoolbridge/internal/mosru/events"
+	"schoolbridge/internal/mosru/keyset"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/store"
+	"schoolbridge/ldapsrv"
+	ldapwire "schoolbridge/ldapsrv/wire"
+	"schoolbridge/radiussrv"
+	radiuswire "schoolbridge/radiussrv/wire"
+)
+
+// listen opens a TCP port, or says in one line what to do.
+func listen(ctx context.Context, what, address string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s on %s: %w", what, address, err)
+	}
+	return l, nil
+}
+
+func certPool(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM", file)
+	}
+	return pool, nil
+}
+
+func mosruOptions(d *daemon, secret identity.Password, roots *x509.CertPool) mosru.Options {
+	c := d.config.Mosru
+	return mosru.Options{
+		BaseURL: string(c.URL), ClientID: c.ClientID, ClientSecret: secret, RootCAs: roots,
+		Timeout: c.Timeout, MaxInFlight: c.InFlight, Budget: rate.Limit(c.RequestsPerSecond), Burst: c.Burst,
+		BreakerFailures: c.Breaker.Failures, BreakerOpenFor: c.Breaker.OpenFor, ContactsUnverified: !c.ContactsVerifiedDefault,
+		Logger: d.log, Metrics: d.registry,
+	}
+}
+
+// joinEvents sets up the receiver of mos.ru's events and gives its pulse.
+func (d *daemon) joinEvents() (healthy func() bool, err error) {
+	c := d.config.Mosru.Events
+	if !c.On() {
+		return nil, nil
+	}
+	text, err := os.ReadFile(string(c.KeysFile))
+	if err != nil {
+		return nil, err
+	}
+	keys, err := keyset.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.KeysFile, err)
+	}
+	receiver, err := events.New(events.Options{
+		Issuer: c.Issuer, Audience: c.Audience, Keys: func() keyset.Set { return keys }, Sink: changes{d},
+		MaxAge: c.MaxAge, Interval: c.Heartbeat, Logger: d.log, Metrics: d.registry,
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.eventReceiver = receiver
+	d.health.Note("events", func(context.Context) error {
+		if !receiver.Healthy() {
+			return errors.New("mos.ru sends no events: a changed password takes effect within auth.confirmation_without_events only")
+		}
+		return nil
+	})
+	return receiver.Healthy, nil
+}
+
+// changes brings mos.ru's events to the store.
+type changes struct{ d *daemon }
+
+// ApplyChange implements events.Sink.
+func (c changes) ApplyChange(ctx context.Context, change events.Change) (bool, error) {
+	// Flights that began before must not answer those who come after.
+	c.d.mosru.Forget()
+	kind := store.EventAttributes
+	switch change.Kind {
+	case events.PasswordChanged:
+		kind = store.EventPasswordSet
+	case events.Disabled, events.Removed:
+		kind = store.EventRemoved
+	}
+	return c.d.db.Credentials().ApplyEvent(ctx, store.Event{ID: change.ID, At: change.At, Subject: change.Subject, Kind: kind})
+}
+
+// joinLDAP opens the LDAP listeners.
+func (d *daemon) joinLDAP(ctx context.Context) error {
+	c := d.config.LDAP
+	if len(c.Listen)+len(c.ListenTLS) == 0 {
+		return nil
+	}
+	server, err := d.ldapServer()
+	if err != nil {
+		return err
+	}
+	type port struct {
+		net.Listener
+		implicit bool
+	}
+	var ports []port
+	for _, list := range []struct {
+		addresses []config.Address
+		implicit  bool
+	}{{c.Listen, false}, {c.ListenTLS, true}} {
+		for _, address := range list.addresses {
+			l, err := listen(ctx, "LDAP", string(address))
+			if err != nil {
+				return err
+			}
+			d.release = append(d.release, func() { _ = l.Close() }) // closed already, unless the start failed
+			ports = append(ports, port{l, list.implicit})
+		}
+	}
+	for _, p := range ports {
+		d.services = append(d.services, service{"LDAP " + p.Addr().String(), func(ctx context.Context) error {
+			return untilDone(ctx, func() error { return server.Serve(p.Listener, p.implicit) }, server.Shutdown)
+		}})
+	}
+	return nil
+}
+
+func (d *daemon) ldapServer() (*ldapsrv.Server, error) {
+	c := d.config.LDAP
+	o := ldapsrv.Options{
+		Auth: d.auth, Directory: d.people, Base: string(c.Base), PlainBind: ldapsrv.PlainBind(c.PlainBind),
+		Limits: ldapwire.Limits{Connections: c.Limits.Connections, PerSource: c.Limits.PerSource, PDU: c.Limits.PDU,
+			Idle: c.Limits.Idle, Write: c.Limits.Write},
+		Entries: c.Limits.Entries, Search: c.Limits.SearchTime, Zone: d.config.Policy.TimeZone.Location(), Version: version,
+		Logger: d.log, Metrics: d.registry,
+	}
+	if d.cert != nil {
+		o.TLS = func() *tls.Config { return d.cert.config() }
+	}
+	for _, s := range c.Services {
+		secret, err := config.ReadSecret(s.PasswordFile)
+		if err != nil {
+			return nil, err
+		}
+		account := ldapsrv.Service{DN: string(s.DN), Password: identity.Password(secret), Attributes: s.Attributes}
+		if !s.AnySchool() {
+			for _, id := range s.Schools {
+				account.Schools = append(account.Schools, person.SchoolID(id))
+			}
+		}
+		o.Services = append(o.Services, account)
+	}
+	return ldapsrv.New(o)
+}
+
+// nasClients makes the table of NAS clients with their secrets.
+func nasClients(c *config.Config) (*radiussrv.Clients, error) {
+	list := make([]radiussrv.Client, 0, len(c.RADIUS.Clients))
+	for _, n := range c.RADIUS.Clients {
+		secret, err := config.ReadSecret(n.SecretFile)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, radiussrv.Client{Name: n.Name, Prefix: n.Range, Secret: identity.Password(secret), School: n.School,
+			Unsigned: n.MessageAuthenticator == "optional", RejectDelay: n.RejectDelay})
+	}
+	return radiussrv.NewClients(list)
+}
+
+// joinRADIUS opens the RADIUS sockets.
+func (d *daemon) joinRADIUS(ctx context.Context) error {
+	c := d.config.RADIUS
+	if len(c.Authentication)+len(c.Accounting)+len(c.RadSec) == 0 {
+		return nil
+	}
+	server, err := radiussrv.New(radiussrv.Options{
+		Auth: d.auth, Clients: d.clients.Load, Ready: d.serving, Logger: d.log, Metrics: d.registry,
+	})
+	if err != nil {
+		return err
+	}
+	for _, kind := range []struct {
+		what      string
+		addresses []config.Address
+		serve     func(*net.UDPConn) error
+	}{
+		{"RADIUS authentication", c.Authentication, server.ServeAuthentication},
+		{"RADIUS accounting", c.Accounting, server.ServeAccounting},
+	} {
+		for _, address := range kind.addresses {
+			packet, err := new(net.ListenConfig).ListenPacket(ctx, "udp", string(address))
+			if err != nil {
+				return fmt.Errorf("%s on %s: %w", kind.what, address, err)
+			}
+			conn := packet.(*net.UDPConn)
+			d.release = append(d.release, func() { _ = conn.Close() }) // closed already, unless the start failed
+			d.services = append(d.services, service{kind.what, func(ctx context.Context) error {
+				return untilDone(ctx, func() error { return kind.serve(conn) }, server.Shutdown)
+			}})
+		}
+	}
+	return d.joinRadSec(ctx, server)
+}
+
+// joinRadSec opens the RadSec listeners. Clients prove themselves with a
+// certificate of the authority in radius.client_ca_file.
+func (d *daemon) joinRadSec(ctx context.Context, server *radiussrv.Server) error {
+	if len(d.config.RADIUS.RadSec) == 0 {
+		return nil
+	}
+	authority, err := certPool(string(d.config.RADIUS.ClientCAFile))
+	if err != nil {
+		return err
+	}
+	tunnel := &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		ClientCAs:  authority,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return &d.cert.config().Certificates[0], nil
+		},
+	}
+	for _, address := range d.config.RADIUS.RadSec {
+		l, err := listen(ctx, "RadSec", string(address))
+		if err != nil {
+			return err
+		}
+		d.release = append(d.release, func() { _ = l.Close() }) // closed already, unless the start failed
+		d.services = append(d.services, service{"RadSec", func(ctx context.Context) error {
+			return untilDone(ctx, func() error { return server.ServeRadSec(l, tunnel) }, server.Shutdown)
+		}})
+	}
+	return nil
+}
+
+// serving says whether this replica can decide sign-ins at all.
+func (d *daemon) serving() bool {
+	select {
+	case <-d.people.Loaded():
+		return true
+	default:
+		return false
+	}
+}
+
+// untilDone runs serve until ctx ends and then shuts it down within the grace.
+// A server with several ports is shut down by the first of them that ends.
+func untilDone(ctx context.Context, serve func() error, shutdown func(context.Context) error) error {
+	served := make(chan error, 1)
+	go func() { served <- serve() }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace/2)
+	defer cancel()
+	err := shutdown(late)
+	if ended := <-served; ended != nil && !errors.Is(ended, radiuswire.ErrStopped) {
+		err = errors.Join(err, ended)
+	}
+	return err
+}

@@ -1,0 +1,151 @@
+// Command schoolbridge is the daemon and its tools. This package joins the
+// rooms of the house (it alone imports the store and the mos.ru client), reads
+// flags and signals, and decides nothing else. One file per command.
+//
+// Machine output goes to standard output, messages to standard error. Exit
+// codes: 0 done, 1 done with findings, 2 usage or configuration, 3 failed.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // the daemon needs Europe/Moscow on machines without zone files
+)
+
+// version is set by the linker.
+var version = "dev"
+
+// Exit codes, fixed for scripts.
+const (
+	exitDone     = 0
+	exitFindings = 1
+	exitUsage    = 2
+	exitFailed   = 3
+)
+
+// streams are the three standard streams, so that commands can be tested.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// command is one row of the command table.
+type command struct {
+	name, args, help string
+	run              func(ctx context.Context, std streams, args []string) error
+}
+
+func commands() []command {
+	return []command{
+		{"demo", "[--state DIR] [--fresh]", "the whole system on loopback, with invented people", runDemo},
+		{"serve", "--config FILE", "the daemon", runServe},
+		{"config", "check --config FILE | reference [--lang ru|en]", "faults of a configuration file / all options, annotated", runConfig},
+		{"registry", "import --config FILE PATH…", "registry files into the store", runRegistry},
+		{"match", "--registry DIR --profiles FILE [--bindings FILE] [--today YYYY-MM-DD]", "dry run of the matching rules, without a store", runMatch},
+		{"explain", "--config FILE LOGIN", "why this person can or cannot sign in", runExplain},
+		{"audit", "verify --config FILE", "the audit trail is whole", runAudit},
+		{"version", "", "the version", runVersion},
+	}
+}
+
+// exitError carries an exit code. A nil cause means that everything was said.
+type exitError struct {
+	code  int
+	cause error
+}
+
+func (e *exitError) Error() string {
+	if e.cause == nil {
+		return fmt.Sprintf("exit %d", e.code)
+	}
+	return e.cause.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.cause }
+
+func usageError(format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+var errFindings = &exitError{code: exitFindings}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := dispatch(ctx, streams{os.Stdin, os.Stdout, os.Stderr}, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// dispatch runs one command line and gives its exit code.
+func dispatch(ctx context.Context, std streams, args []string) int {
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		usage(std.err)
+		if len(args) == 0 {
+			return exitUsage
+		}
+		return exitDone
+	}
+	for _, c := range commands() {
+		if c.name == args[0] {
+			return report(std, c.run(ctx, std, args[1:]))
+		}
+	}
+	fmt.Fprintf(std.err, "schoolbridge: there is no command %q\n", args[0])
+	usage(std.err)
+	return exitUsage
+}
+
+func report(std streams, err error) int {
+	var exit *exitError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, flag.ErrHelp):
+		return exitDone
+	case errors.As(err, &exit):
+		if exit.cause != nil {
+			fmt.Fprintln(std.err, "schoolbridge:", exit.cause)
+		}
+		return exit.code
+	}
+	fmt.Fprintln(std.err, "schoolbridge:", err)
+	return exitFailed
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "schoolbridge: one school login for Wi-Fi, classroom PCs, whiteboards and Teams")
+	fmt.Fprintln(w)
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  schoolbridge %s %s\n      %s\n", c.name, c.args, c.help)
+	}
+}
+
+func runVersion(_ context.Context, std streams, _ []string) error {
+	_, err := fmt.Fprintln(std.out, "schoolbridge", version)
+	return err
+}
+
+// parse reads flags and gives the remaining words; flags may follow them.
+func parse(fs *flag.FlagSet, std streams, args []string) ([]string, error) {
+	fs.SetOutput(std.err)
+	var words []string
+	for {
+		if err := fs.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return nil, err
+			}
+			return nil, &exitError{code: exitUsage} // flag has printed the fault
+		}
+		if fs.NArg() == 0 {
+			return words, nil
+		}
+		words = append(words, fs.Arg(0))
+		args = fs.Args()[1:]
+	}
+}

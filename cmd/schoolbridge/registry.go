@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/store"
+	"schoolbridge/provision/registry"
+)
+
+func runRegistry(ctx context.Context, std streams, args []string) error {
+	fs := flag.NewFlagSet("registry", flag.ContinueOnError)
+	file := fs.String("config", "", "the configuration `FILE`")
+	accept := fs.Int("accept-ending", 0, "let exactly `N` employments and enrolments end")
+	words, err := parse(fs, std, args)
+	if err != nil {
+		return err
+	}
+	if len(words) < 2 || words[0] != "import" {
+		return usageError("registry: write \"registry import --config FILE PATH…\"")
+	}
+	c, err := loadConfig(std, *file, "ru")
+	if err != nil {
+		return err
+	}
+	db, err := openStore(ctx, c, store.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }() // every chunk is committed by then
+	now := time.Now()
+	o := registry.Options{
+		Today: person.DateOf(now.In(c.Policy.TimeZone.Location())), EndingShare: c.Registry.EndingShare,
+		MinEnding: c.Registry.EndingMinimum, AcceptEnding: *accept, Progress: progress(std),
+	}
+	summary, err := importRegistry(ctx, db, words[1:], o)
+	var ending *registry.EndingError
+	if errors.As(err, &ending) && confirm(std, ending) {
+		o.AcceptEnding = ending.Total()
+		summary, err = importRegistry(ctx, db, words[1:], o)
+	}
+	switch {
+	case errors.As(err, &ending):
+		return &exitError{exitFindings, err}
+	case errors.Is(err, registry.ErrNoFiles):
+		return &exitError{exitUsage, err}
+	case err != nil:
+		return err
+	}
+	if err := writeSummary(std, summary); err != nil {
+		return err
+	}
+	if summary.Findings() {
+		return errFindings
+	}
+	return nil
+}
+
+// importRegistry imports files and leaves one line in the audit trail.
+func importRegistry(ctx context.Context, db *store.DB, paths []string, o registry.Options) (*registry.Summary, error) {
+	schools, err := storedSchools(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	o.Known = schools
+	summary, err := registry.Import(ctx, db.Registry(), paths, o)
+	if err != nil {
+		return nil, err
+	}
+	type line struct {
+		Kind                          string
+		Read, New, Changed, Gone, Bad int
+	}
+	var lines []line
+	for _, f := range summary.Files {
+		lines = append(lines, line{f.Kind.String(), f.Read, f.New, f.Changed, f.Gone, f.Bad})
+	}
+	payload, err := json.Marshal(lines)
+	if err != nil {
+		return nil, err
+	}
+	return summary, db.Audit().Append(ctx, []identity.AuditEntry{{At: time.Now(), Kind: "import", Payload: payload}})
+}
+
+// progress shows a line that is written over, on a terminal only.
+func progress(std streams) func(registry.Progress) {
+	f, ok := std.err.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil
+	}
+	return func(p registry.Progress) {
+		phase := "проверка"
+		if p.Writing {
+			phase = "запись"
+		}
+		percent := 100
+		if p.Total > 0 {
+			percent = int(100 * p.Bytes / p.Total)
+		}
+		fmt.Fprintf(f, "\r\033[K%s: %s, строк %d, %d %%, осталось %v", phase, p.File, p.Rows, percent, p.Left.Round(time.Second))
+		if percent == 100 {
+			fmt.Fprint(f, "\r\033[K")
+		}
+	}
+}
+
+// confirm asks a person at a terminal whether so many may end.
+func confirm(std streams, ending *registry.EndingError) bool {
+	in, ok := std.in.(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		return false
+	}
+	fmt.Fprintf(std.err, "%v\nЧтобы продолжить, введите число %d: ", ending, ending.Total())
+	answer, _ := bufio.NewReader(in).ReadString('\n')
+	return strings.TrimSpace(answer) == strconv.Itoa(ending.Total())
+}
+
+func writeSummary(std streams, s *registry.Summary) error {
+	for i := range s.Files {
+		f := &s.Files[i]
+		for j := range f.Faults {
+			fmt.Fprintln(std.err, &f.Faults[j])
+		}
+		state := ""
+		if f.Ignored {
+			state = "  (не загружается)"
+		}
+		_, err := fmt.Fprintf(std.out, "%-14s строк %d: новых %d, изменено %d, без изменений %d, выбыло %d, с ошибками %d%s\n",
+			f.Kind.String()+":", f.Read, f.New, f.Changed, f.Unchanged, f.Gone, f.Bad, state)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,381 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"schoolbridge/config"
+	"schoolbridge/internal/auth"
+	"schoolbridge/internal/directory"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/mosru"
+	"schoolbridge/internal/policy"
+	"schoolbridge/internal/store"
+	"schoolbridge/internal/store/sqlite"
+	"schoolbridge/internal/telemetry"
+	"schoolbridge/radiussrv"
+)
+
+// stopGrace is how long one part of the daemon may take to stop.
+const stopGrace = 10 * time.Second
+
+func runServe(ctx context.Context, std streams, args []string) error {
+	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
+	file := fs.String("config", "", "the configuration `FILE`")
+	words, err := parse(fs, std, args)
+	if err != nil {
+		return err
+	}
+	if len(words) > 0 {
+		return usageError("serve: %q is too much; write \"serve --config FILE\"", words[0])
+	}
+	return serve(ctx, std, *file, nil)
+}
+
+// serve runs the daemon until ctx ends. ready, where not nil, is called once
+// when everything answers.
+func serve(ctx context.Context, std streams, file string, ready func()) error {
+	c, err := loadConfig(std, file, "ru")
+	if err != nil {
+		return err
+	}
+	d, err := newDaemon(ctx, std.err, file, c)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	return d.run(ctx, ready)
+}
+
+// daemon is everything that runs. What a reload replaces is behind atomic
+// pointers; the rest stands until the end.
+type daemon struct {
+	file     string
+	config   *config.Config // in force; only reload replaces it
+	log      *slog.Logger
+	registry *prometheus.Registry
+	health   telemetry.Health
+	systemd  *telemetry.Systemd
+
+	db            *store.DB
+	people        *directory.Directory
+	trail         *telemetry.Trail
+	mosru         *mosru.Client
+	auth          *auth.Authenticator
+	eventReceiver http.Handler // nil: no events
+	cert          *certificate
+	policy        atomic.Pointer[policy.Table]
+	clients       atomic.Pointer[radiussrv.Clients]
+
+	services []service
+	release  []func() // in reverse order
+}
+
+// newDaemon joins the rooms. Nothing runs yet, but every port is open, so that
+// one that is taken is found out before anything has begun.
+func newDaemon(ctx context.Context, logTo io.Writer, file string, c *config.Config) (d *daemon, err error) {
+	log, err := telemetry.NewLogger(logTo, c.Log.Format, c.Log.Level)
+	if err != nil {
+		return nil, err
+	}
+	d = &daemon{file: file, config: c, log: log, registry: telemetry.NewRegistry(version), systemd: telemetry.NewSystemd(log)}
+	defer func() {
+		if err != nil {
+			d.close()
+		}
+	}()
+	for _, step := range []func(context.Context) error{d.openStore, d.loadReloadable, d.joinAuth, d.joinWeb, d.joinLDAP, d.joinRADIUS} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+func (d *daemon) close() {
+	for i := len(d.release) - 1; i >= 0; i-- {
+		d.release[i]()
+	}
+}
+
+func (d *daemon) openStore(ctx context.Context) error {
+	path := string(d.config.Store.Path)
+	if err := os.MkdirAll(string(d.config.State), 0o700); err != nil {
+		return fmt.Errorf("state folder: %w", err)
+	}
+	release, err := sqlite.Lock(path)
+	if err != nil {
+		return fmt.Errorf("store %s: %w", path, err)
+	}
+	d.release = append(d.release, func() {
+		if err := release(); err != nil {
+			d.log.Error("releasing the store's lock", "error", err)
+		}
+	})
+	d.db, err = openStore(ctx, d.config, store.Options{Log: d.log, Metrics: d.registry})
+	if err != nil {
+		return err
+	}
+	d.release = append(d.release, func() {
+		if err := d.db.Close(); err != nil {
+			d.log.Error("closing the store", "error", err)
+		}
+	})
+	d.people = directory.New(d.db.Directory(), directory.Options{Logger: d.log, Registerer: d.registry})
+	d.trail = telemetry.NewTrail(d.db.Audit(), telemetry.TrailOptions{Registerer: d.registry, Logger: d.log})
+	d.services = append(d.services, service{"audit trail", d.trail.Run}, service{"directory", d.people.Run}, service{"pruning", d.prune})
+	d.health.Need("store", func(ctx context.Context) error { return d.db.Ping(ctx) })
+	d.health.Need("directory", func(context.Context) error {
+		select {
+		case <-d.people.Loaded():
+		default:
+			return errors.New("the directory is not loaded yet")
+		}
+		if since := time.Since(d.people.LastContact()); since > d.config.Auth.OfflineGrace {
+			return fmt.Errorf("no word from the store for %v", since.Round(time.Second))
+		}
+		return nil
+	})
+	return nil
+}
+
+// feedKept is how many rows of the change feed stay for readers that are
+// behind.
+const feedKept = 100_000
+
+func (d *daemon) prune(ctx context.Context) error {
+	ticker := time.NewTicker(time.Hour)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			if err := d.db.PruneFeed(ctx, feedKept); err != nil {
+				d.log.Warn("pruning the change feed", "error", err)
+			}
+		}
+	}
+}
+
+// loadReloadable reads certificate, policy and NAS clients for the first time.
+func (d *daemon) loadReloadable(context.Context) error {
+	fresh, err := d.prepare(d.config)
+	if err != nil {
+		return err
+	}
+	d.take(fresh)
+	return nil
+}
+
+// reloadable is what a reload replaces, all of it made before any is taken.
+type reloadable struct {
+	config  *config.Config
+	cert    *certificate
+	policy  *policy.Table
+	clients *radiussrv.Clients
+}
+
+func (d *daemon) prepare(c *config.Config) (r reloadable, err error) {
+	r.config = c
+	if c.TLS.CertificateFile != "" {
+		if r.cert, err = loadCertificate(string(c.TLS.CertificateFile), string(c.TLS.KeyFile)); err != nil {
+			return r, err
+		}
+	}
+	if r.policy, err = c.Policy.Compile(); err != nil {
+		return r, fmt.Errorf("policy: %w", err)
+	}
+	r.clients, err = nasClients(c)
+	return r, err
+}
+
+func (d *daemon) take(r reloadable) {
+	switch {
+	case d.cert == nil:
+		d.cert = r.cert
+	case r.cert != nil:
+		d.cert.current.Store(r.cert.config())
+	}
+	d.policy.Store(r.policy)
+	d.clients.Store(r.clients)
+	d.config = r.config
+}
+
+// reload takes a new configuration where it is whole; a faulty one is refused
+// and the old one stays in force.
+func (d *daemon) reload() {
+	d.systemd.Reloading()
+	defer d.systemd.Ready()
+	c, faults, err := config.Load(d.file)
+	if err != nil {
+		d.log.Error("the configuration is refused, the old one stays in force", "error", err)
+		return
+	}
+	for _, f := range faults {
+		d.log.Warn("configuration", "fault", f.Format("en"))
+	}
+	if !config.Usable(faults) {
+		d.log.Error("the configuration is refused, the old one stays in force", "remedy", "schoolbridge config check --config "+d.file)
+		return
+	}
+	fresh, err := d.prepare(c)
+	if err != nil {
+		d.log.Error("the configuration is refused, the old one stays in force", "error", err)
+		return
+	}
+	if restart := config.Reloadable(d.config, c); len(restart) > 0 {
+		d.log.Warn("these options take effect after a restart only", "options", restart)
+	}
+	d.take(fresh)
+	d.log.Info("configuration reloaded")
+}
+
+func (d *daemon) joinAuth(context.Context) error {
+	c := d.config
+	secret := identity.Password("")
+	if c.Mosru.ClientSecretFile != "" {
+		b, err := config.ReadSecret(c.Mosru.ClientSecretFile)
+		if err != nil {
+			return err
+		}
+		secret = identity.Password(b)
+	}
+	roots, err := certPool(string(c.Mosru.CAFile))
+	if err != nil {
+		return err
+	}
+	d.mosru, err = mosru.New(mosruOptions(d, secret, roots))
+	if err != nil {
+		return fmt.Errorf("mosru: %w", err)
+	}
+	d.release = append(d.release, d.mosru.Close)
+	healthy, err := d.joinEvents()
+	if err != nil {
+		return err
+	}
+	d.auth, err = auth.New(auth.Options{
+		Directory: d.people, Policy: d.policy.Load, Upstream: d.mosru, Verifiers: d.db.Credentials(), Auditor: d.trail,
+		Domains: c.Names.Domains, Realms: c.Names.Realms, EventsHealthy: healthy, TagKey: d.tagKey(),
+		ConfirmLong: c.Auth.Confirmation, ConfirmShort: c.Auth.ConfirmationWithoutEvents, OfflineGrace: c.Auth.OfflineGrace,
+		LocalGrace: c.Auth.LocalGrace, NTMaxAge: c.Auth.NTMaxAge, NTOff: !c.Auth.NTHash,
+		LoginFailures: c.Auth.FailuresPerLogin, LoginWindow: c.Auth.FailuresWindow,
+		DeviceFailures: c.Auth.FailuresPerDevice, SourceFailures: c.Auth.FailuresPerSource, Confirmations: c.Auth.Confirmations,
+		Logger: d.log, Registerer: d.registry,
+	})
+	if err != nil {
+		return err
+	}
+	d.services = append(d.services, service{"authenticator", d.runAuth})
+	d.health.Note("mosru", func(context.Context) error {
+		if !d.mosru.Healthy() {
+			return errors.New("mos.ru does not answer: people seen lately go on, others are told to come later")
+		}
+		return nil
+	})
+	return nil
+}
+
+// runAuth waits for the end, and then until what sign-ins left is written.
+func (d *daemon) runAuth(ctx context.Context) error {
+	<-ctx.Done()
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace/2)
+	defer cancel()
+	return d.auth.Close(late)
+}
+
+// tagKey gives the daily keys of known-bad tags, the same on every replica; a
+// few days' keys are remembered, so that no sign-in derives one.
+func (d *daemon) tagKey() func(day string) [32]byte {
+	var mu sync.Mutex
+	known := map[string][32]byte{}
+	return func(day string) [32]byte {
+		mu.Lock()
+		defer mu.Unlock()
+		if key, ok := known[day]; ok {
+			return key
+		}
+		key, err := d.db.DailyKey(day)
+		if err != nil { // the keyset is in memory: only a broken one fails
+			d.log.Error("deriving a daily key", "error", err)
+		}
+		if len(known) > 4 {
+			clear(known)
+		}
+		known[day] = key
+		return key
+	}
+}
+
+// run starts everything, tells that it answers, and stops it in reverse order.
+func (d *daemon) run(ctx context.Context, ready func()) error {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	d.services = append(d.services,
+		service{"reload", func(ctx context.Context) error {
+			for {
+				select {
+				case <-ctx.Done():
+					return nil
+				case <-hup:
+					d.reload()
+				}
+			}
+		}},
+		service{"watchdog", func(ctx context.Context) error {
+			return d.systemd.Watchdog(ctx, func(context.Context) error { return nil })
+		}},
+		service{"start", func(ctx context.Context) error { return d.announce(ctx, ready) }})
+	err := runServices(ctx, d.log, d.services, stopGrace)
+	d.systemd.Stopping()
+	d.log.Info("stopped")
+	return err
+}
+
+// announce waits until the directory is loaded and says that all answers.
+func (d *daemon) announce(ctx context.Context, ready func()) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-d.people.Loaded():
+	}
+	d.log.Info("ready", "people", d.people.Len(), "version", version)
+	d.systemd.Ready()
+	if ready != nil {
+		ready()
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// joinWeb opens the HTTP listener: health, metrics, events.
+func (d *daemon) joinWeb(ctx context.Context) error {
+	listener, err := listen(ctx, "web", string(d.config.Web.Listen))
+	if err != nil {
+		return err
+	}
+	d.release = append(d.release, func() { _ = listener.Close() }) // serveHTTP has closed it, unless the start failed
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", d.health.Alive)
+	mux.HandleFunc("GET /readyz", d.health.Ready)
+	mux.Handle("GET /metrics", telemetry.MetricsHandler(d.registry, d.log))
+	if d.eventReceiver != nil {
+		mux.Handle("POST "+string(d.config.Web.Events), d.eventReceiver)
+	}
+	d.services = append(d.services, service{"web", func(ctx context.Context) error { return serveHTTP(ctx, listener, mux, d.log) }})
+	return nil
+}
