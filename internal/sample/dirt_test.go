@@ -77,7 +77,9 @@ var looksFor = map[string]func(*evidence) bool{
 		return strings.HasPrefix(e.kadry, kadryTitle+"\r\n\r\nID;")
 	},
 	"unknown column": func(e *evidence) bool {
-		return slices.ContainsFunc(e.folder.Faults, func(f registry.Fault) bool { return f.Warning && strings.Contains(f.Reason, "Подразделение") })
+		return slices.ContainsFunc(e.folder.Faults, func(f registry.Fault) bool {
+			return f.Warning && strings.Contains(f.Reason, "Подразделение")
+		})
 	},
 	"no-break space": func(e *evidence) bool {
 		return e.employment(func(r person.Employment) bool { return strings.Contains(r.FIO, "\u00a0") })
@@ -101,7 +103,9 @@ var looksFor = map[string]func(*evidence) bool{
 		return e.employment(func(r person.Employment) bool { return strings.HasSuffix(r.FIO, " отсутствует") })
 	},
 	"lost leading zeros": func(e *evidence) bool {
-		return e.employment(func(r person.Employment) bool { return digits(r.SNILS) == 9 && len(r.SNILS) == 9 && snils(r.SNILS) != "" })
+		return e.employment(func(r person.Employment) bool {
+			return digits(r.SNILS) == 9 && len(r.SNILS) == 9 && snils(r.SNILS) != ""
+		})
 	},
 	"invalid snils": func(e *evidence) bool { return e.problem(match.KadrySNILSInvalid) },
 	"empty 1C date": func(e *evidence) bool { return strings.Contains(e.kadry, "01.01.0001 0:00:00") },
