@@ -48,15 +48,6 @@ func (c *certificate) load() error {
 // config is the TLS configuration in force.
 func (c *certificate) config() *tls.Config { return c.current.Load() }
 
-// expires is the end of the certificate's validity.
-func (c *certificate) expires() time.Time {
-	leaf := c.config().Certificates[0].Leaf
-	if leaf == nil {
-		return time.Time{}
-	}
-	return leaf.NotAfter
-}
-
 // authority is a certificate authority that the demo makes for itself.
 type authority struct {
 	cert *x509.Certificate
