@@ -136,12 +136,3 @@ func (d dn) key() string {
 	}
 	return b.String()
 }
-
-// below says whether d is base or under it, and by how many steps.
-func (d dn) below(base dn) (steps int, ok bool) {
-	if len(d) < len(base) {
-		return 0, false
-	}
-	steps = len(d) - len(base)
-	return steps, d[steps:].key() == base.key()
-}

@@ -164,7 +164,7 @@ func TestTextRoundTrip(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for _, text := range []string{
-		"", "(", ")", "(uid=x", "(uid=x))", "(uid)", "(=x)", "(!)", "(!(a=b)(c=d))", "(a=**)", `(a=\)`, `(a=\zz)`, "(&(a=b)", "(a=(b))", "(>=x)", "(a=b)(c=d)", "(&(a=b)x)", "(a~=b*)",
+		"", "(", ")", "(uid=x", "(uid=x))", "(uid)", "(=x)", "(!)", "(!(a=b)(c=d))", "(a=**)", `(a=\)`, `(a=\zz)`, "(&(a=b)", "(a=(b))", "(>=x)", "(a=b)(c=d)", "(&(a=b)x)", "(a~=b*)", "(a b=c)", "(<:=)", "(a:b=c)",
 	} {
 		if f, err := Parse(text); !errors.Is(err, ErrSyntax) {
 			t.Errorf("%q is taken as %v, %v", text, f, err)

@@ -73,9 +73,10 @@ func (f *Filter) parseItem(item string) error {
 		kind = Extensible
 	}
 	if kind != Equality {
-		if attr = attr[:len(attr)-1]; attr == "" && kind != Extensible {
-			return syntax("an assertion without an attribute")
-		}
+		attr = attr[:len(attr)-1]
+	}
+	if attr == "" && kind != Extensible || !description(attr, kind) {
+		return syntax("an assertion without an attribute")
 	}
 	if kind == Equality && value == "*" {
 		return f.leaf(node{kind: Present, attr: []byte(attr)})
@@ -92,6 +93,20 @@ func (f *Filter) parseItem(item string) error {
 		kind = Equality // RFC 4511 section 4.5.1.7.7
 	}
 	return f.leaf(node{kind: kind, attr: []byte(attr), value: text})
+}
+
+// description says whether attr can be an attribute description (RFC 4512
+// section 2.5), with a matching rule where the kind has one.
+func description(attr string, kind Kind) bool {
+	for i := range len(attr) {
+		switch c := attr[i]; {
+		case c|0x20 >= 'a' && c|0x20 <= 'z', c >= '0' && c <= '9', c == '-', c == '.', c == ';', c == '_':
+		case c == ':' && kind == Extensible:
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 func (f *Filter) parseSubstrings(attr string, parts []string) error {

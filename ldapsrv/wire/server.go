@@ -44,8 +44,8 @@ type Session interface {
 type Limits struct {
 	Connections int           // in all; 10,000
 	PerSource   int           // of one IPv4 address or IPv6 /64; 1,000
-	FirstPDU    int           // bytes of a request before a bind; 256 KiB
-	PDU         int           // and after; 1 MiB, never less than FirstPDU
+	FirstPDU    int           // bytes of a request before a bind; 256 KiB, never more than PDU
+	PDU         int           // and after; 1 MiB
 	LargePDUs   int64         // bytes of all requests above 4 KiB at one moment; 64 MiB
 	InFlight    int           // requests of a connection read before the first of them is answered; 32
 	FirstIdle   time.Duration // silence before a bind; 1 min, never more than Idle
@@ -63,9 +63,9 @@ func withDefault[T int | int64 | time.Duration](v *T, to T) {
 func (l Limits) withDefaults() Limits {
 	withDefault(&l.Connections, 10_000)
 	withDefault(&l.PerSource, 1_000)
-	withDefault(&l.FirstPDU, 256<<10)
 	withDefault(&l.PDU, 1<<20)
-	l.PDU = max(l.PDU, l.FirstPDU)
+	withDefault(&l.FirstPDU, 256<<10)
+	l.FirstPDU = min(l.FirstPDU, l.PDU)
 	withDefault(&l.LargePDUs, 64<<20)
 	withDefault(&l.InFlight, 32)
 	withDefault(&l.Idle, 15*time.Minute)

@@ -20,7 +20,6 @@ import (
 // echo answers every request with its body as the text. Bodies that are words
 // of command are obeyed.
 type echo struct {
-	panics  bool
 	started chan string // told the body of "hold"
 	release chan struct{}
 }
@@ -364,6 +363,15 @@ func TestSource(t *testing.T) {
 		if got := source(netip.MustParseAddr(in)); got.String() != want {
 			t.Errorf("%s counts as %s, want %s", in, got, want)
 		}
+	}
+}
+
+func TestLimitDefaults(t *testing.T) {
+	if l := (Limits{}).withDefaults(); l.FirstPDU != 256<<10 || l.PDU != 1<<20 || l.Connections != 10_000 || l.InFlight != 32 {
+		t.Errorf("%+v", l)
+	}
+	if l := (Limits{PDU: 4096, Idle: time.Second}).withDefaults(); l.FirstPDU != 4096 || l.FirstIdle != time.Second {
+		t.Errorf("what comes before a bind has more than what comes after: %+v", l)
 	}
 }
 
