@@ -46,7 +46,8 @@ var ErrFileChanged = errors.New(both("файл изменился во врем�
 //	brake    too much would end ─► *EndingError, nothing written
 //	pass 2   files with changes: rows ─► chunks ─► Apply; then what is gone
 //
-// Memory is some 50 bytes for each row of files and store, and one chunk.
+// Memory is an entry of 44 bytes for each row of files and store (some 200 with
+// what the map and the collector keep spare), and one chunk.
 //
 // A row with a fault is left as it is stored. A file that cannot be used or has
 // no good row ends nobody, and neither do the other files of its kind. An
