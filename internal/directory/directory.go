@@ -185,6 +185,8 @@ func (d *Directory) Load(ctx context.Context) error {
 	}
 	m.schools = newSchools(all)
 	m.order = newOrder(entries)
+	m.members.groups.set.Store(deriveGroups(m.schools, keys(m.members.schools), keys(m.members.classes)))
+	m.members.groups.stale.Store(false)
 	d.mu.Lock()
 	d.now = m
 	d.mu.Unlock()

@@ -323,6 +323,46 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+// A school whose identifier reads like a class of another school takes no
+// pupils from there.
+func TestGroupsWithNamesAlike(t *testing.T) {
+	f := newFeed(
+		entry(100, "pupil", at(person.RolePupil, "49", "x")), entry(101, "lyceum", at(person.RolePupil, "49-x", "1")),
+		entry(102, "deep", at(person.RolePupil, "49", "x-1")))
+	d := loaded(t, f)
+	day, _ := person.NewDate(2026, 11, 1)
+	for g := range slices.Values(d.Groups()) {
+		for e := range d.All(0) {
+			if listed := slices.Contains(d.GroupsOf(e, day), g); listed != g.Has(e, day) {
+				t.Errorf("%s in %s (%v): GroupsOf says %v", e.Login, g.Name, g.School, listed)
+			}
+		}
+	}
+}
+
+// Deriving the groups of a city takes long; nobody waits for it who can have
+// those of a moment ago.
+func TestGroupsAreDerivedByOne(t *testing.T) {
+	f := newFeed(entry(100, "pupil", at(person.RolePupil, "49", "1А")))
+	d := loaded(t, f)
+	f.change(Change{Entry: entry(101, "new", at(person.RolePupil, "49", "2Б"))})
+	if _, err := d.Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	deriving := &d.now.members.groups.mu
+	deriving.Lock()
+	if _, ok := d.Group("school-49-1а"); !ok {
+		t.Error("the groups of before are gone")
+	}
+	if _, ok := d.Group("school-49-2б"); ok {
+		t.Error("it was derived beside the one who derives")
+	}
+	deriving.Unlock()
+	if _, ok := d.Group("school-49-2б"); !ok {
+		t.Error("the new class is not there")
+	}
+}
+
 func TestGroupNumbersNeverMeet(t *testing.T) {
 	s := &groupSet{byGID: map[uint32]*Group{}}
 	for i := range 3000 {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"schoolbridge/internal/person"
 )
@@ -101,9 +102,13 @@ func filterMembers(all iter.Seq[*Entry], g *Group, day person.Date) iter.Seq[*En
 
 // Has says whether e is a member on that day.
 func (g *Group) Has(e *Entry, day person.Date) bool {
-	return slices.ContainsFunc(e.Affiliations, func(a Affiliation) bool {
-		return a.ActiveOn(day) && grouped(a.Role) && g.takes(a)
-	})
+	return slices.ContainsFunc(e.Affiliations, func(a Affiliation) bool { return g.HasBy(a, day) })
+}
+
+// HasBy says whether somebody is a member on that day by this affiliation, so
+// that who may know of some affiliations only learns of no others.
+func (g *Group) HasBy(a Affiliation, day person.Date) bool {
+	return grouped(a.Role) && a.ActiveOn(day) && g.takes(a)
 }
 
 func (g *Group) takes(a Affiliation) bool {
@@ -122,19 +127,22 @@ func (g *Group) takes(a Affiliation) bool {
 func (d *Directory) GroupsOf(e *Entry, day person.Date) []*Group {
 	all := d.groups()
 	var out []*Group
-	add := func(name string) {
-		if g := all.byName[name]; g != nil && !slices.Contains(out, g) {
-			out = append(out, g)
-		}
-	}
 	for _, a := range e.Affiliations {
 		if !a.ActiveOn(day) || !grouped(a.Role) {
 			continue
 		}
-		add(roleName(a.Role))
-		add(groupKey(schoolName(a.School)))
+		// A name may be another group's where a school's identifier reads like a
+		// class of another school.
+		add := func(kind GroupKind, name string) {
+			g := all.byName[name]
+			if g != nil && g.Kind == kind && (kind == GroupRole || g.School == a.School) && !slices.Contains(out, g) {
+				out = append(out, g)
+			}
+		}
+		add(GroupRole, roleName(a.Role))
+		add(GroupSchool, groupKey(schoolName(a.School)))
 		if a.Role == person.RolePupil && a.Class != "" {
-			add(groupKey(className(a.School, a.Class)))
+			add(GroupClass, groupKey(className(a.School, a.Class)))
 		}
 	}
 	slices.SortFunc(out, func(a, b *Group) int { return strings.Compare(a.Name, b.Name) })
@@ -162,8 +170,23 @@ func className(id person.SchoolID, class string) string {
 type memberships struct {
 	schools map[person.SchoolID][]*Entry // sorted by uidNumber, copied on change
 	classes map[classKey]int             // affiliations that name the class
-	derived *groupSet                    // nil: derive again
-	mu      *sync.Mutex                  // guards derived among readers
+	groups  *grouping
+}
+
+// grouping holds the groups that were derived last. A city has 60,000 of them,
+// which takes a tenth of a second: nobody waits for it with a lock in hand, and
+// who asks meanwhile gets those of before.
+type grouping struct {
+	set   atomic.Pointer[groupSet]
+	stale atomic.Bool // set under Directory.mu by whoever changes schools or classes
+	mu    sync.Mutex  // of the one who derives
+}
+
+func (g *grouping) fresh() *groupSet {
+	if g.stale.Load() {
+		return nil
+	}
+	return g.set.Load()
 }
 
 type classKey struct {
@@ -172,10 +195,10 @@ type classKey struct {
 }
 
 func newMemberships() memberships {
-	return memberships{schools: map[person.SchoolID][]*Entry{}, classes: map[classKey]int{}, mu: new(sync.Mutex)}
+	return memberships{schools: map[person.SchoolID][]*Entry{}, classes: map[classKey]int{}, groups: new(grouping)}
 }
 
-func (m *memberships) changed() { m.derived = nil }
+func (m *memberships) changed() { m.groups.stale.Store(true) }
 
 func (m *memberships) add(e *Entry) {
 	for i, a := range e.Affiliations {
@@ -248,17 +271,38 @@ type groupSet struct {
 
 func (d *Directory) groups() *groupSet {
 	d.mu.RLock()
-	defer d.mu.RUnlock()
-	m := &d.now.members
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.derived == nil {
-		m.derived = deriveGroups(d.now.schools, m)
+	m := d.now
+	d.mu.RUnlock()
+	g := m.members.groups
+	if set := g.fresh(); set != nil {
+		return set
 	}
-	return m.derived
+	if !g.mu.TryLock() {
+		if before := g.set.Load(); before != nil {
+			return before
+		}
+		g.mu.Lock()
+	}
+	defer g.mu.Unlock()
+	if set := g.fresh(); set != nil {
+		return set
+	}
+	d.mu.RLock()
+	g.stale.Store(false)
+	known, inUse, classes := m.schools, keys(m.members.schools), keys(m.members.classes)
+	d.mu.RUnlock()
+	set := deriveGroups(known, inUse, classes)
+	g.set.Store(set)
+	return set
 }
 
-func deriveGroups(known *schools, m *memberships) *groupSet {
+func keys[K comparable, V any](m map[K]V) []K {
+	return slices.AppendSeq(make([]K, 0, len(m)), maps.Keys(m))
+}
+
+// deriveGroups makes the groups of all schools that are known or that somebody
+// belongs to, and of their classes.
+func deriveGroups(known *schools, inUse []person.SchoolID, classes []classKey) *groupSet {
 	s := &groupSet{byName: map[string]*Group{}, byGID: map[uint32]*Group{}}
 	add := func(g *Group) {
 		if key := groupKey(g.Name); s.byName[key] == nil {
@@ -274,17 +318,12 @@ func deriveGroups(known *schools, m *memberships) *groupSet {
 		}
 		return string(id)
 	}
-	ids := map[person.SchoolID]bool{}
-	for id := range known.byID {
-		ids[id] = true
-	}
-	for id := range m.schools {
-		ids[id] = true
-	}
-	for _, id := range slices.Sorted(maps.Keys(ids)) {
+	ids := append(keys(known.byID), inUse...)
+	slices.Sort(ids)
+	for _, id := range ids {
 		add(&Group{Name: schoolName(id), Title: title(id), Kind: GroupSchool, School: id})
 	}
-	classes := slices.SortedFunc(maps.Keys(m.classes), func(a, b classKey) int {
+	slices.SortFunc(classes, func(a, b classKey) int {
 		return cmp.Or(strings.Compare(string(a.school), string(b.school)), strings.Compare(a.class, b.class))
 	})
 	for _, c := range classes {
