@@ -63,7 +63,7 @@ func (c *Conn) readAhead(a *ahead, first *queued, bound bool, old pduReader) {
 	defer old.release()
 	defer func() {
 		if p := recover(); p != nil {
-			c.server.metrics.panics.Inc()
+			c.server.fault(p)
 			a.err = ErrBER
 		}
 	}()
@@ -73,15 +73,16 @@ func (c *Conn) readAhead(a *ahead, first *queued, bound bool, old pduReader) {
 		if err != nil {
 			a.err = err
 			if !errors.Is(err, io.EOF) && !c.stopping.Load() {
-				for _, q := range recent {
-					q.abandoned.Store(true) // nobody is there
-				}
+				abandonAll(recent) // nobody is there
 			}
 			return
 		}
-		if q.m.Op == OpAbandonRequest {
+		switch q.m.Op {
+		case OpAbandonRequest:
 			abandon(recent, q.m.Body)
 			continue
+		case OpUnbindRequest: // RFC 4511 section 4.3: nobody waits for the answers
+			abandonAll(recent)
 		}
 		// At most the queue, the one in service and the one at the door.
 		if recent = append(recent, q); len(recent) > cap(a.queue)+2 {
@@ -133,14 +134,23 @@ func abandon(recent []*queued, body []byte) {
 	}
 }
 
-// next gives the oldest request that was read ahead; false when no more come.
+func abandonAll(list []*queued) {
+	for _, q := range list {
+		q.abandoned.Store(true)
+	}
+}
+
+// next gives the oldest request that was read ahead; false when no more come,
+// or when the client takes no answers any more.
 func (a *ahead) next(c *Conn) (Message, bool) {
 	for {
 		var q *queued
 		select {
 		case q = <-a.queue:
 		default:
-			c.rest()
+			if c.rest(); c.failed != nil {
+				return Message{}, false
+			}
 			q = <-a.queue
 		}
 		if q == nil {

@@ -159,8 +159,7 @@ func (s *Server) run(c *Conn, implicit bool) {
 	defer s.forget(c)
 	defer func() {
 		if p := recover(); p != nil {
-			s.metrics.panics.Inc()
-			s.opt.Logger.Error("a fault while serving an LDAP connection", "panic", p, "stack", string(debug.Stack()))
+			s.fault(p)
 		}
 		c.cancel()
 		_ = c.net.Close() // whatever was to be written was
@@ -189,12 +188,21 @@ func (s *Server) run(c *Conn, implicit bool) {
 	c.Flush()
 }
 
+// fault books a panic; its connection ends.
+func (s *Server) fault(p any) {
+	s.metrics.panics.Inc()
+	s.opt.Logger.Error("a fault while serving an LDAP connection", "panic", p, "stack", string(debug.Stack()))
+}
+
 // next gives the next request, from the goroutine that reads ahead if there is
 // one. Before it waits, the answers so far are written.
 func (c *Conn) next() (Message, error) {
 	if c.ahead != nil {
 		if m, ok := c.ahead.next(c); ok {
 			return m, nil
+		}
+		if c.failed != nil {
+			return Message{}, c.failed
 		}
 		err := c.ahead.err
 		c.ahead = nil

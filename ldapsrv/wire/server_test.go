@@ -302,6 +302,53 @@ func TestAbandon(t *testing.T) {
 	p.want(15, "still")
 }
 
+// An unbind while a search runs: nobody waits for what else was asked.
+func TestUnbindAbandons(t *testing.T) {
+	w := start(t, Limits{})
+	p := w.dial()
+	p.send(request1(1, "watch"), request1(2, "queued"))
+	<-w.e.started
+	p.send(pdu(3, OpUnbindRequest, nil))
+	if got := <-w.e.started; got != "abandoned" {
+		t.Error(got)
+	}
+	p.wantEnd()
+}
+
+// deaf takes connections on which no answer can be sent.
+type deaf struct{ net.Listener }
+
+type deafConn struct{ net.Conn }
+
+func (d deaf) Accept() (net.Conn, error) {
+	c, err := d.Listener.Accept()
+	return deafConn{c}, err
+}
+
+func (deafConn) Write([]byte) (int, error) { return 0, errors.New("nobody listens") }
+
+// A client that takes no answers holds no connection, read ahead or not.
+func TestFailedAnswerEnds(t *testing.T) {
+	w := start(t, Limits{})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.address = l.Addr().String()
+	w.served.Go(func() { _ = w.Server.Serve(deaf{l}, false) })
+	for _, body := range []string{"at once", "watch"} {
+		p := w.dial()
+		p.send(request1(1, body))
+		if body == "watch" {
+			<-w.e.started
+			w.e.release <- struct{}{}
+		}
+		if _, err := p.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
 func TestReadAheadIsBounded(t *testing.T) {
 	w := start(t, Limits{InFlight: 4})
 	p := w.dial()
