@@ -46,11 +46,9 @@ func (x *session) signOut(c *wire.Conn) {
 	c.SetBound(false)
 }
 
-// bind answers a bind. Whatever comes of it, whoever was signed in is not any
-// more (RFC 4511 section 4.2.1).
+// bind answers a bind. Whoever was signed in is not any more.
 func (x *session) bind(ctx context.Context, c *wire.Conn, body []byte) (wire.Result, error) {
 	start := time.Now()
-	x.signOut(c)
 	b, err := parseBind(body)
 	switch {
 	case err != nil:

@@ -38,6 +38,9 @@ func parseDN(s string) (dn, error) {
 		if !ok || attribute == "" || strings.ContainsAny(attribute, `,+;\"<>#`) || len(name) == maxRDNs {
 			return nil, errDN
 		}
+		if a, ok := attributesByName[attribute]; ok { // by number, or by its other name
+			attribute = strings.ToLower(attributeTypes[a].name)
+		}
 		value, rest, more, err := dnValue(rest)
 		if err != nil {
 			return nil, err

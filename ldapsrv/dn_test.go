@@ -17,7 +17,7 @@ func TestParseDN(t *testing.T) {
 		`cn=a\00b`:                       `cn=a\00b`,
 		"cn=школа № 49,dc=x":             "cn=школа № 49,dc=x",
 		"cn=,dc=x":                       "cn=,dc=x",
-		"0.9.2342.19200300.100.1.1=anna": "0.9.2342.19200300.100.1.1=anna",
+		"0.9.2342.19200300.100.1.1=anna": "uid=anna", "UserID=anna": "uid=anna", "1.2.3=x": "1.2.3=x",
 	} {
 		d, err := parseDN(in)
 		if err != nil || d.String() != want {

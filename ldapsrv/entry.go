@@ -103,7 +103,7 @@ func (p *personEntry) Values(a int, into *filter.Values) bool {
 		p.affiliations(attr(a), into)
 	case attrMemberOf:
 		for _, g := range p.v.s.opt.Directory.GroupsOf(e, p.v.day) {
-			if p.v.seesGroup(g) {
+			if p.v.seesGroup(g) && p.v.belongs(e, g) {
 				into.Text(p.v.s.groupDN(g.Name))
 			}
 		}
@@ -166,7 +166,7 @@ func (g *groupEntry) Values(a int, into *filter.Values) bool {
 	case attrGIDNumber:
 		into.Number(int64(g.g.GID))
 	case attrMember, attrMemberUID:
-		return g.members(attr(a), into)
+		return g.list(attr(a), into)
 	case attrStructuralObjectClass:
 		into.Text("groupOfNames")
 	default:
@@ -175,11 +175,8 @@ func (g *groupEntry) Values(a int, into *filter.Values) bool {
 	return true
 }
 
-func (g *groupEntry) members(a attr, into *filter.Values) bool {
+func (g *groupEntry) list(a attr, into *filter.Values) bool {
 	for e := range g.v.members(g.g) {
-		if !g.v.sees(e) {
-			continue
-		}
 		if len(into.Texts) == maxMembers {
 			into.Reset()
 			return false
@@ -193,14 +190,20 @@ func (g *groupEntry) members(a attr, into *filter.Values) bool {
 	return true
 }
 
-// Has implements filter.Matcher: whether one person is a member is known
-// without a list of all.
-func (g *groupEntry) Has(a int, value string) (t filter.Truth, handled bool) {
+// Test implements filter.Matcher: whether one person is a member, and whether
+// there is any, is known without a list of all.
+func (g *groupEntry) Test(kind filter.Kind, a int, value string) (t filter.Truth, handled bool) {
 	if attr(a) != attrMember && attr(a) != attrMemberUID {
 		return filter.Undefined, false
 	}
+	if kind == filter.Present {
+		for range g.v.members(g.g) {
+			return filter.True, true
+		}
+		return filter.False, true
+	}
 	e, ok := g.v.memberOf(attr(a), value)
-	if ok && g.v.sees(e) && g.g.Has(e, g.v.day) {
+	if ok && g.v.sees(e) && g.v.belongs(e, g.g) {
 		return filter.True, true
 	}
 	return filter.False, true

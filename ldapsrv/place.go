@@ -86,13 +86,14 @@ func plainLeaf(name, attribute, under string) (leaf string, ok bool) {
 }
 
 func (s *Server) resolveDN(d dn) place {
+	key := d.key()
 	switch {
 	case len(d) == 0:
 		return place{kind: placeRoot}
 	case len(d) == 1 && d[0].attribute == "cn" && strings.EqualFold(d[0].value, "subschema"):
 		return place{kind: placeSchema}
-	case slices.ContainsFunc(s.services, func(one service) bool { return one.key == d.key() }):
-		return place{kind: placeService, leaf: d.key()}
+	case slices.ContainsFunc(s.services, func(one service) bool { return one.key == key }):
+		return place{kind: placeService, leaf: key}
 	}
 	above := len(d) - len(s.tree.base)
 	switch {

@@ -94,6 +94,7 @@ const (
 	syntaxDN
 	syntaxUUID
 	syntaxOID
+	syntaxMember
 	syntaxBoolean
 )
 
@@ -110,6 +111,7 @@ var syntaxes = [...]struct {
 	syntaxDN:      {filter.CaseIgnore, canonicalDN, "EQUALITY distinguishedNameMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.12"},
 	syntaxUUID:    {filter.CaseIgnore, canonicalUUID, "EQUALITY UUIDMatch SYNTAX 1.3.6.1.1.16.1"},
 	syntaxOID:     {filter.CaseIgnore, classOID, "EQUALITY objectIdentifierMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.38"},
+	syntaxMember:  {filter.CaseIgnore, asItIs, "EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15"},
 	syntaxBoolean: {filter.CaseIgnore, asItIs, "EQUALITY booleanMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.7"},
 }
 
@@ -148,7 +150,7 @@ var attributeTypes = [attrCount]attributeType{
 	attrDC:                    {oid: "0.9.2342.19200300.100.1.25", name: "dc"},
 	attrDescription:           {oid: "2.5.4.13", name: "description"},
 	attrMember:                {oid: "2.5.4.31", name: "member", syntax: syntaxDN},
-	attrMemberUID:             {oid: "1.3.6.1.1.1.1.12", name: "memberUid"},
+	attrMemberUID:             {oid: "1.3.6.1.1.1.1.12", name: "memberUid", syntax: syntaxMember},
 	attrMemberOf:              {oid: "1.2.840.113556.1.2.102", name: "memberOf", syntax: syntaxDN, operational: true},
 	attrEntryUUID:             {oid: "1.3.6.1.1.16.4", name: "entryUUID", syntax: syntaxUUID, operational: true},
 	attrEntryDN:               {oid: "1.3.6.1.1.20", name: "entryDN", syntax: syntaxDN, operational: true},

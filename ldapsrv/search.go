@@ -31,10 +31,12 @@ type searchRequest struct {
 	tooMany   bool // attributes
 }
 
+// errRange says that a number is none that the operation knows: the request
+// fails, the connection goes on.
 var errRange = errors.New("a number out of its range")
 
 // parseSearch reads a request into q and f; the error is of the request's
-// structure, or filter.ErrTooComplex.
+// structure, or errRange or filter.ErrTooComplex.
 func parseSearch(body []byte, q *searchRequest, f *filter.Filter) (err error) {
 	if q.base, body, err = wire.Expect(body, wire.TagOctets); err != nil {
 		return err
@@ -104,6 +106,8 @@ func (q *searchRequest) parseAttributes(body []byte) error {
 func (x *session) search(c *wire.Conn, m *wire.Message) (result wire.Result, abandoned bool, err error) {
 	var q searchRequest
 	switch err := parseSearch(m.Body, &q, &x.filter); {
+	case errors.Is(err, errRange):
+		return wire.Result{Code: wire.ProtocolError, Text: textRange}, false, nil
 	case errors.Is(err, filter.ErrTooComplex):
 		return wire.Result{Code: wire.AdminLimitExceeded, Text: textTooComplex}, false, nil
 	case err != nil:
@@ -242,7 +246,7 @@ func (r *run) people() bool {
 		return true
 	}
 	for e := range r.candidates() {
-		if !r.look() {
+		if !r.look(1) {
 			return false
 		}
 		if !r.sees(e) {
@@ -259,6 +263,9 @@ func (r *run) people() bool {
 // candidates gives, by an index where the filter demands an equality that there
 // is one for, everybody whom it can be true for.
 func (r *run) candidates() iter.Seq[*directory.Entry] {
+	if r.service == nil {
+		return r.everybody() // himself
+	}
 	d := r.s.opt.Directory
 	var found iter.Seq[*directory.Entry]
 	r.x.filter.Wants(func(w filter.Want) bool {
@@ -295,7 +302,7 @@ func (r *run) groups() bool {
 		return true
 	}
 	for _, g := range r.candidateGroups() {
-		if !r.look() {
+		if !r.look(groupCost) {
 			return false
 		}
 		if !r.seesGroup(g) {
@@ -358,19 +365,22 @@ func (k *kindOnly) Values(a int, into *filter.Values) bool {
 	return !k.has.has(attr(a)) // what the kind never has is known to be missing
 }
 
-// How often a walk looks up: at the clock, and whether it goes on for so long
-// that its client should be watched.
+// How often a walk looks up, in people: at the clock, and whether it goes on for
+// so long that its client should be watched. A group costs as much as many
+// people, because of its members.
 const (
 	lookEvery  = 256
 	watchAfter = 2048
+	groupCost  = 64
 )
 
 // look bounds the time that a search takes; false ends it.
-func (r *run) look() bool {
-	if r.looked++; r.looked%lookEvery != 0 {
+func (r *run) look(cost int) bool {
+	before := r.looked / lookEvery
+	if r.looked += cost; r.looked/lookEvery == before {
 		return true
 	}
-	if r.looked == watchAfter {
+	if r.looked >= watchAfter {
 		r.c.Watch(r.m)
 	}
 	if r.c.Abandoned() {
@@ -447,20 +457,18 @@ func (x *session) compare(body []byte) (wire.Result, error) {
 // compareValue tells the same of what the asker may not read as of what is not
 // there.
 func (x *session) compareValue(v *view, o object, description, value []byte) wire.Result {
-	a, known := attributeOf(description)
-	if !known {
+	if _, known := attributeOf(description); !known {
 		return wire.Result{Code: wire.UndefinedAttributeType}
 	}
-	x.filter.SetEquality(description, value)
+	x.filter.Set(filter.Equality, description, value)
 	x.filter.Bind(v)
-	switch x.filter.Eval(o, &x.scratch) {
-	case filter.True:
+	equal := x.filter.Eval(o, &x.scratch)
+	if equal == filter.True {
 		return wire.Result{Code: wire.CompareTrue}
-	case filter.False:
-		x.scratch.Reset()
-		if o.Values(int(a), &x.scratch); len(x.scratch.Texts)+len(x.scratch.Numbers) == 0 {
-			return wire.Result{Code: wire.NoSuchAttribute}
-		}
+	}
+	x.filter.Set(filter.Present, description, nil)
+	x.filter.Bind(v)
+	if equal == filter.False && x.filter.Eval(o, &x.scratch) == filter.True {
 		return wire.Result{Code: wire.CompareFalse}
 	}
 	return wire.Result{Code: wire.NoSuchAttribute}

@@ -60,7 +60,6 @@ type Directory interface {
 	Group(name string) (*directory.Group, bool)
 	GroupByGID(gid uint32) (*directory.Group, bool)
 	GroupsOf(e *directory.Entry, day person.Date) []*directory.Group
-	Members(g *directory.Group, day person.Date) iter.Seq[*directory.Entry]
 }
 
 // Service is an account of boards or of a program.
@@ -151,7 +150,11 @@ func New(o Options) (*Server, error) {
 		s.services = append(s.services, one)
 	}
 	for i := range s.services {
-		s.names[o.Services[i].DN] = &s.services[i]
+		one := &s.services[i]
+		if at := s.resolve(one.name); at.kind != placeService || s.serviceByKey(at.leaf) != one {
+			return nil, fmt.Errorf("ldapsrv: service %q has a name that is taken; give it one of its own, below ou=services", o.Services[i].DN)
+		}
+		s.names[o.Services[i].DN] = one
 	}
 	s.root, s.schema, s.containers = newRootDSE(&s.opt, &s.tree), newSubschema(), newContainers(&s.tree)
 	s.engine = wire.New(wire.Options{

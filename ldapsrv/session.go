@@ -38,6 +38,7 @@ const (
 	textOperation    = "Такой операции нет / Unknown extended operation"
 	textTLSThere     = "TLS уже включён / TLS is there already"
 	textNoTLS        = "TLS не настроен / TLS is not set up"
+	textRange        = "Такого scope или предела нет / No such scope or limit"
 	textTooComplex   = "Слишком сложный фильтр / The filter is too large or too deep"
 	textTooManyAttrs = "Слишком много атрибутов / Too many attributes"
 	textTime         = "Сузьте фильтр, например uid=… / Narrow the filter: uid, uidNumber, entryUUID, memberOf, and cn, gidNumber, member of groups are indexed"
@@ -45,8 +46,10 @@ const (
 
 // Serve implements wire.Session.
 func (x *session) Serve(ctx context.Context, c *wire.Conn, m *wire.Message) {
-	response := responseOf(m.Op)
-	if response != 0 && critical(m) {
+	if m.Op == wire.OpBindRequest { // whatever comes of it (RFC 4513 section 5.1)
+		x.signOut(c)
+	}
+	if responseOf(m.Op) != 0 && critical(m) {
 		x.reply(c, m, wire.Result{Code: wire.UnavailableCriticalExtension, Text: textCritical}, nil)
 		return
 	}
@@ -64,13 +67,13 @@ func (x *session) Serve(ctx context.Context, c *wire.Conn, m *wire.Message) {
 	case wire.OpSearchRequest:
 		var abandoned bool
 		result, abandoned, err = x.search(c, m)
-		x.filter.Forget()
-		x.scratch.Forget()
+		x.forget()
 		if abandoned {
 			return
 		}
 	case wire.OpCompareRequest:
 		result, err = x.compare(m.Body)
+		x.forget()
 	case wire.OpExtendedRequest:
 		result, extra, err = x.extended(c, m.Body)
 	default: // modify, add, delete, modify DN
@@ -81,6 +84,13 @@ func (x *session) Serve(ctx context.Context, c *wire.Conn, m *wire.Message) {
 		return
 	}
 	x.reply(c, m, result, extra)
+}
+
+// forget drops what a request left behind, so that a silent connection holds
+// none of it.
+func (x *session) forget() {
+	x.filter.Forget()
+	x.scratch.Forget()
 }
 
 func (x *session) reply(c *wire.Conn, m *wire.Message, r wire.Result, extra []byte) {

@@ -82,19 +82,31 @@ func (v *view) everybody() iter.Seq[*directory.Entry] {
 	}
 }
 
-// members walks a group's members, by way of the asker's schools where those
-// are few: a role has members all over the city.
+// members walks those members of a group whom the asker sees, by way of its
+// schools where those are few: a role has members all over the city.
 func (v *view) members(g *directory.Group) iter.Seq[*directory.Entry] {
-	if g.Kind != directory.GroupRole || v.service == nil || v.service.schools == nil {
-		return v.s.opt.Directory.Members(g, v.day)
+	all := v.everybody()
+	if g.Kind != directory.GroupRole && v.seesGroup(g) {
+		all = v.s.opt.Directory.InSchool(g.School)
 	}
 	return func(yield func(*directory.Entry) bool) {
-		for e := range v.everybody() {
-			if g.Has(e, v.day) && !yield(e) {
+		for e := range all {
+			if v.belongs(e, g) && v.sees(e) && !yield(e) {
 				return
 			}
 		}
 	}
+}
+
+// belongs says whether somebody is a member of a group by what the asker may
+// know of him: a role that he has at another school is none of its business.
+func (v *view) belongs(e *directory.Entry, g *directory.Group) bool {
+	for i := range e.Affiliations {
+		if a := &e.Affiliations[i]; v.seesSchool(a.School) && g.Takes(*a, v.day) {
+			return true
+		}
+	}
+	return false
 }
 
 // in says whether a school's walk has met the person already.

@@ -97,10 +97,12 @@ func TestReadersBesideChanges(t *testing.T) {
 					}
 					last = e.UIDNumber
 				}
-				d.Lookup("login77")
+				if e, ok := d.Lookup("login77"); ok {
+					_ = d.GroupsOf(e, day)
+				}
 				for _, g := range d.Groups()[:3] {
-					for e := range d.Members(g, day) {
-						_ = e.Login
+					for e := range d.InSchool(g.School) {
+						_ = has(g, e, day)
 					}
 				}
 			}

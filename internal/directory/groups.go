@@ -74,14 +74,6 @@ func (d *Directory) GroupByGID(gid uint32) (*Group, bool) {
 	return g, ok
 }
 
-// Members walks a group's members on that day in the order of uidNumber.
-func (d *Directory) Members(g *Group, day person.Date) iter.Seq[*Entry] {
-	if g.Kind == GroupRole {
-		return filterMembers(d.All(0), g, day)
-	}
-	return filterMembers(d.InSchool(g.School), g, day)
-}
-
 // InSchool walks everybody who has, had or will have an affiliation with the
 // school, in the order of uidNumber.
 func (d *Directory) InSchool(id person.SchoolID) iter.Seq[*Entry] {
@@ -90,28 +82,12 @@ func (d *Directory) InSchool(id person.SchoolID) iter.Seq[*Entry] {
 	return slices.Values(d.now.members.schools[id])
 }
 
-func filterMembers(all iter.Seq[*Entry], g *Group, day person.Date) iter.Seq[*Entry] {
-	return func(yield func(*Entry) bool) {
-		for e := range all {
-			if g.Has(e, day) && !yield(e) {
-				return
-			}
-		}
+// Takes says whether the affiliation makes somebody a member on that day. It is
+// asked of one affiliation, so that who may know of some learns of no others.
+func (g *Group) Takes(a Affiliation, day person.Date) bool {
+	if !grouped(a.Role) || !a.ActiveOn(day) {
+		return false
 	}
-}
-
-// Has says whether e is a member on that day.
-func (g *Group) Has(e *Entry, day person.Date) bool {
-	return slices.ContainsFunc(e.Affiliations, func(a Affiliation) bool { return g.HasBy(a, day) })
-}
-
-// HasBy says whether somebody is a member on that day by this affiliation, so
-// that who may know of some affiliations only learns of no others.
-func (g *Group) HasBy(a Affiliation, day person.Date) bool {
-	return grouped(a.Role) && a.ActiveOn(day) && g.takes(a)
-}
-
-func (g *Group) takes(a Affiliation) bool {
 	switch g.Kind {
 	case GroupRole:
 		return a.Role == g.Role

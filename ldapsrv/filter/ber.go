@@ -5,7 +5,7 @@ import "schoolbridge/ldapsrv/wire"
 // Read reads the filter that begins b (RFC 4511 section 4.5.1.7) and gives what
 // follows. The filter shares memory with b.
 func (f *Filter) Read(b []byte) (rest []byte, err error) {
-	f.nodes = f.nodes[:0]
+	f.nodes, f.pieces = f.nodes[:0], 0
 	e, rest, err := wire.Next(b)
 	if err != nil {
 		return nil, err
@@ -102,9 +102,10 @@ func (f *Filter) addSubstrings(b []byte) error {
 			return syntax("a substring of an unknown place")
 		case len(n.subs) > 0 && (place == 0 || n.subs[len(n.subs)-1].place == 2):
 			return syntax("substrings out of order")
-		case len(n.subs) == MaxNodes:
+		case f.pieces == MaxNodes:
 			return ErrTooComplex
 		}
+		f.pieces++
 		n.subs = append(n.subs, piece{place: place, text: e.Value})
 	}
 	if len(n.subs) == 0 {

@@ -60,13 +60,13 @@ type Subject interface {
 	Values(attribute int, into *Values) (known bool)
 }
 
-// Matcher is a Subject that answers some equality assertions itself, faster
+// Matcher is a Subject that answers assertions on some attributes itself, faster
 // than by giving all values (the members of a group).
 type Matcher interface {
 	Subject
-	// Has says whether the attribute has the value, which is in normal form;
-	// handled false: ask Values.
-	Has(attribute int, value string) (t Truth, handled bool)
+	// Test answers an assertion of that kind; value is in normal form. handled
+	// false: ask Values.
+	Test(kind Kind, attribute int, value string) (t Truth, handled bool)
 }
 
 // Bind looks every attribute up and brings the assertions into normal form,
@@ -92,6 +92,9 @@ func (n *node) prepare(a Attribute) bool {
 		var ok bool
 		n.number, ok = a.Rule.number(string(n.value))
 		return ok && n.kind != Substrings
+	}
+	if n.kind == GreaterOrEqual || n.kind == LessOrEqual {
+		return false // no text here has an ORDERING rule (RFC 4511 section 4.5.1.7.3)
 	}
 	if n.kind == Substrings {
 		for i := range n.subs {
@@ -159,11 +162,9 @@ func (n *node) test(s Subject, scratch *Values) Truth {
 	if !n.bound {
 		return Undefined
 	}
-	if n.kind == Equality {
-		if m, ok := s.(Matcher); ok {
-			if t, handled := m.Has(n.id, n.folded); handled {
-				return t
-			}
+	if m, ok := s.(Matcher); ok {
+		if t, handled := m.Test(n.kind, n.id, n.folded); handled {
+			return t
 		}
 	}
 	scratch.Reset()

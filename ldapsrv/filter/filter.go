@@ -3,7 +3,7 @@
 // evaluates them in three-valued logic (RFC 4511 section 4.5.1.7: True, False
 // and Undefined, as X.511 section 7.8 defines them). Pure: no I/O, no clock.
 //
-// Bounds: MaxDepth levels, MaxNodes parts; a filter is read into one slice and
+// Bounds: MaxDepth levels, MaxNodes parts and as many substrings; a filter is read into one slice and
 // evaluated without memory of its own.
 //
 // Whatever a caller may not read, its Schema or Subject answers as unknown; the
@@ -78,21 +78,23 @@ type piece struct {
 // Filter is a tree of parts. It shares memory with what it was read from. The
 // zero value is ready for Read and can be used again and again.
 type Filter struct {
-	nodes []node
+	nodes  []node
+	pieces int // of all substrings together
 }
 
 // Forget drops what the filter was read from, and memory that only a large one
 // needed.
 func (f *Filter) Forget() {
 	clear(f.nodes)
+	f.pieces = 0
 	if f.nodes = f.nodes[:0]; cap(f.nodes) > 32 {
 		f.nodes = nil
 	}
 }
 
-// SetEquality makes the filter one equality, as a Compare operation asserts.
-func (f *Filter) SetEquality(attribute, value []byte) {
-	f.nodes = append(f.nodes[:0], node{kind: Equality, end: 1, attr: attribute, value: value})
+// Set makes the filter one assertion, as a Compare operation needs it.
+func (f *Filter) Set(kind Kind, attribute, value []byte) {
+	f.nodes = append(f.nodes[:0], node{kind: kind, end: 1, attr: attribute, value: value})
 }
 
 // Text gives the filter as RFC 4515 writes it.

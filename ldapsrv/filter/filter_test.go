@@ -67,8 +67,8 @@ func (subject) Values(id int, into *Values) bool {
 	return true
 }
 
-func (subject) Has(id int, value string) (Truth, bool) {
-	return truth(value == "boris"), id == idMember
+func (subject) Test(kind Kind, id int, value string) (Truth, bool) {
+	return truth(kind == Present || value == "boris"), id == idMember
 }
 
 // lenient gives the members too: a foreign filter may ask for them.
@@ -85,12 +85,12 @@ func (l lenient) Values(id int, into *Values) bool {
 var evaluations = map[string]Truth{
 	"(uid=ANNA)": True, "(uid=boris)": False, "(uid=aNNa )": True, "(uid=анна ёлкина)": True, "(uid=АННА   ЁЛКИНА)": True, "(uid=*)": True, "(uid~=anna)": True,
 	"(uid=an*)": True, "(uid=*NA)": True, "(uid=*nn*)": True, "(uid=a*n*a)": True, "(uid=*x)": False, "(uid=x*)": False, "(uid=anna*anna)": False,
-	"(uid=* ёл*)": True, "(uid=анна *)": True, "(uid>=anna)": True, "(uid<=anna)": True, "(uid<=a)": False,
+	"(uid=* ёл*)": True, "(uid=анна *)": True, "(uid>=anna)": Undefined, "(uid<=anna)": Undefined, "(!(exact<=z))": Undefined,
 	"(n=7)": True, "(n=8)": False, "(n>=7)": True, "(n>=8)": False, "(n<=7)": True, "(n<=6)": False, "(n=07)": Undefined, "(n=x)": Undefined, "(n=7*)": Undefined, "(n=*)": True,
 	"(time=20010909014640Z)": True, "(time>=200109090146Z)": True, "(time<=20010909014639Z)": False, "(time=20010909044640+0300)": True, "(time=20010909014640.5Z)": True, "(time=yesterday)": Undefined,
 	"(exact=/home/Anna)": True, "(exact=/home/anna)": False, "(exact=/home*)": True,
 	"(name=x-NAME)": True, "(name=bad)": Undefined, "(name=na*)": Undefined, "(name=*)": True,
-	"(member=boris)": True, "(member=BORIS)": True, "(member=anna)": False,
+	"(member=boris)": True, "(member=*)": True, "(member=BORIS)": True, "(member=anna)": False,
 	"(empty=*)": False, "(!(empty=*))": True, "(empty=x)": False, "(hidden=*)": Undefined, "(hidden=x)": Undefined, "(!(hidden=x))": Undefined, "(unknown=*)": Undefined, "(!(unknown=x))": Undefined,
 	"(&)": True, "(|)": False, "(!(uid=anna))": False, "(!(uid=x))": True,
 	"(&(uid=anna)(hidden=x))": Undefined, "(&(uid=boris)(hidden=x))": False, "(|(uid=anna)(hidden=x))": True, "(|(uid=boris)(hidden=x))": Undefined,
@@ -200,8 +200,21 @@ func TestBounds(t *testing.T) {
 			t.Errorf("above the bound: %v", err)
 		}
 	}
+	// Substrings are bounded over the whole filter, not in each of its parts.
+	split, err := Parse("(|" + strings.Repeat("(a=*x*y*)", MaxNodes/4) + ")")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, at := wire.Begin(nil, context|constructed|byte(Or))
+	b = append(append(append(b, encode(split)...), encode(split)...), context|constructed|byte(Substrings), 9, 4, 1, 'a', 0x30, 4, 0x81, 2, 'x', 'y')
+	if _, err := new(Filter).Read(wire.End(b, at)); !errors.Is(err, ErrTooComplex) {
+		t.Errorf("%d substrings in BER: %v", MaxNodes+1, err)
+	}
+	if _, err := Parse("(|" + strings.Repeat("(a=*x*y*)", MaxNodes/2) + "(a=*x))"); !errors.Is(err, ErrTooComplex) {
+		t.Errorf("substrings in text: %v", err)
+	}
 	deep, _ := Parse(nested(MaxDepth))
-	b, at := wire.Begin(nil, context|constructed|byte(Not))
+	b, at = wire.Begin(nil, context|constructed|byte(Not))
 	if _, err := new(Filter).Read(wire.End(append(b, encode(deep)...), at)); !errors.Is(err, ErrTooComplex) {
 		t.Errorf("deep in BER: %v", err)
 	}
@@ -266,7 +279,7 @@ func TestForget(t *testing.T) {
 	if len(f.nodes) != 0 || cap(f.nodes) > 32 || f.Text() != "" {
 		t.Errorf("%d of %d parts are left", len(f.nodes), cap(f.nodes))
 	}
-	f.SetEquality([]byte("uid"), []byte("anna"))
+	f.Set(Equality, []byte("uid"), []byte("anna"))
 	f.Bind(schema{})
 	var v Values
 	if f.Eval(subject{}, &v) != True {

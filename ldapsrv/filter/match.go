@@ -140,10 +140,6 @@ func (n *node) matchText(value string) bool {
 	switch n.kind {
 	case Equality, Approx:
 		return value == n.folded
-	case GreaterOrEqual:
-		return value >= n.folded
-	case LessOrEqual:
-		return value <= n.folded
 	case Substrings:
 		return n.matchPieces(value)
 	}

@@ -111,13 +111,14 @@ func description(attr string, kind Kind) bool {
 
 func (f *Filter) parseSubstrings(attr string, parts []string) error {
 	n := node{kind: Substrings, attr: []byte(attr)}
-	if len(parts) > MaxNodes {
-		return ErrTooComplex
-	}
 	for i, part := range parts {
 		if part == "" {
 			continue
 		}
+		if f.pieces == MaxNodes {
+			return ErrTooComplex
+		}
+		f.pieces++
 		text, err := unescape(part)
 		if err != nil {
 			return err
