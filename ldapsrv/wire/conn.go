@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"runtime/debug"
@@ -150,6 +151,7 @@ func (c *Conn) stop() {
 
 // kill ends a connection whatever it does.
 func (c *Conn) kill() {
+	c.stopping.Store(true)
 	c.cancel()
 	_ = c.raw.Close() // ends its reads and writes
 }
@@ -195,8 +197,12 @@ func (s *Server) fault(p any) {
 }
 
 // next gives the next request, from the goroutine that reads ahead if there is
-// one. Before it waits, the answers so far are written.
+// one. Before it waits, the answers so far are written. Once the server stops
+// there is none, however many a client has sent.
 func (c *Conn) next() (Message, error) {
+	if c.stopping.Load() {
+		return Message{}, errStopping
+	}
 	if c.ahead != nil {
 		if m, ok := c.ahead.next(c); ok {
 			return m, nil
@@ -264,12 +270,14 @@ func renewed(old time.Time, in time.Duration) (until time.Time, renew bool) {
 	return until, late < 0 || late > in/8
 }
 
+var errStopping = errors.New("the server is stopping")
+
 // leave says goodbye in the words of RFC 4511 section 4.4.1.
 func (c *Conn) leave(err error) {
 	code, text := Success, ""
 	switch {
 	case c.stopping.Load():
-		code, text = Unavailable, "the server is stopping"
+		code, text = Unavailable, errStopping.Error()
 	case errors.Is(err, ErrTooLarge):
 		code, text = ProtocolError, "the request is too large"
 	case errors.Is(err, ErrBER):
@@ -284,6 +292,18 @@ func (c *Conn) leave(err error) {
 		c.out = appendNotice(c.Buffer(), code, text)
 	}
 	c.rest()
+	if code == ProtocolError || code == Busy {
+		c.linger()
+	}
+}
+
+// linger takes what the client is still sending, for a moment: a socket that is
+// closed with bytes unread is reset, and the notice is lost with it.
+func (c *Conn) linger() {
+	if half, ok := c.net.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		_ = c.raw.SetReadDeadline(time.Now().Add(time.Second)) // a closed socket fails below
+		_, _ = io.CopyN(io.Discard, c.raw, 1<<20)
+	}
 }
 
 // upgrade begins TLS after the answer that promised it. Bytes that came before

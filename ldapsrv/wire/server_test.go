@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -269,6 +270,18 @@ func TestMalformedEndsWithNotice(t *testing.T) {
 	p.wantNotice(ProtocolError)
 }
 
+// A client that is still sending what is refused hears why: a socket closed
+// with bytes unread would be reset, and the notice lost.
+func TestNoticeAmidLargeRequest(t *testing.T) {
+	w := start(t, Limits{FirstPDU: 10_000})
+	large := request1(1, strings.Repeat("x", 600_000))
+	for range 50 {
+		p := w.dial()
+		p.send(large)
+		p.wantNotice(ProtocolError)
+	}
+}
+
 func TestPanicEndsOneConnection(t *testing.T) {
 	w := start(t, Limits{})
 	other, p := w.dial(), w.dial()
@@ -475,6 +488,40 @@ func TestShutdown(t *testing.T) {
 		_ = c.Close()
 		t.Error("it still listens")
 	}
+}
+
+// A client that has sent requests without end does not hold up the stop.
+func TestShutdownAmidRequests(t *testing.T) {
+	for _, first := range []string{"hold", "watch"} {
+		w := start(t, Limits{})
+		p := w.dial()
+		p.send(request1(1, first))
+		<-w.e.started
+		p.send(bytes.Repeat(request1(2, "waits"), 10))
+		done := make(chan error)
+		go func() { done <- w.Shutdown(context.Background()) }()
+		for !w.isClosing() {
+			time.Sleep(time.Millisecond)
+		}
+		for c := range w.open() {
+			for !c.stopping.Load() {
+				time.Sleep(time.Millisecond)
+			}
+		}
+		w.e.release <- struct{}{}
+		p.want(1, first)
+		p.wantNotice(Unavailable)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// open gives the connections that are open.
+func (w *world) open() map[*Conn]bool {
+	w.Server.mu.Lock()
+	defer w.Server.mu.Unlock()
+	return maps.Clone(w.conns)
 }
 
 func TestShutdownCuts(t *testing.T) {
