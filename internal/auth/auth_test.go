@@ -1,9 +1,11 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -292,9 +294,14 @@ func TestWhoWaitsMayGiveUp(t *testing.T) {
 }
 
 func TestABrokenUpstreamClientEndsNothing(t *testing.T) {
-	w := newWorld(t)
-	w.during = func() { panic("broken") }
+	var log bytes.Buffer
+	w := newWorld(t, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	w.during = func() { panic("broken at " + string(right)) }
 	w.want(w.sign("orlovami", right, "d"), identity.Unavailable, identity.ReasonUpstreamFault)
+	w.settled()
+	if !strings.Contains(log.String(), "broke") || strings.Contains(log.String(), string(right)) {
+		t.Errorf("%s", log.String())
+	}
 	w.during = nil
 	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)
 }

@@ -189,9 +189,11 @@ func (a *Authenticator) refuse(c *identity.Credential, now time.Time, k key, rea
 	return rejected(reason)
 }
 
-// downFor is for how long mos.ru counts as unreachable after it was found so.
-// A name that nobody has is not asked about, so it cannot find out itself.
-const downFor = 10 * time.Second
+// downFor is for how long mos.ru counts as unreachable after it was found so,
+// unless it answers meanwhile. A name that nobody has is not asked about, so it
+// cannot find out itself: a minute spans the pauses between those who ask, and
+// is soon over where nobody does.
+const downFor = time.Minute
 
 // nameKey and personKey are the keys of phantoms.
 func (a *Authenticator) nameKey(name string) (k key) {
