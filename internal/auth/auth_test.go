@@ -347,6 +347,34 @@ func TestRejectionsWaitAsLongAsMosRuTakes(t *testing.T) {
 	}
 }
 
+// One in ten refusals of mos.ru takes longer than the rest; so does one in ten
+// of those that it was not asked for.
+func TestNobodyIsLateAsOftenAsSomebody(t *testing.T) {
+	w := newWorld(t)
+	for i := range 20 {
+		took := 300 * time.Millisecond
+		if i == 7 {
+			took = 2 * time.Second
+		}
+		w.delay.saw(took)
+	}
+	late := 0
+	for i := range 40 {
+		v := w.sign(fmt.Sprint("nobody", i), wrong, fmt.Sprint("d", i))
+		w.want(v, identity.Rejected, identity.ReasonUnknown)
+		switch v.NotBefore.Sub(w.now) {
+		case 300 * time.Millisecond:
+		case 2 * time.Second:
+			late++
+		default:
+			t.Errorf("leaves after %v", v.NotBefore.Sub(w.now))
+		}
+	}
+	if late != 2 {
+		t.Errorf("%d of 40 are late", late)
+	}
+}
+
 func TestPolicyIsTheOneInForce(t *testing.T) {
 	w := newWorld(t)
 	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)
