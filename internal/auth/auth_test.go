@@ -1,9 +1,11 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -292,9 +294,14 @@ func TestWhoWaitsMayGiveUp(t *testing.T) {
 }
 
 func TestABrokenUpstreamClientEndsNothing(t *testing.T) {
-	w := newWorld(t)
-	w.during = func() { panic("broken") }
+	var log bytes.Buffer
+	w := newWorld(t, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	w.during = func() { panic("broken at " + string(right)) }
 	w.want(w.sign("orlovami", right, "d"), identity.Unavailable, identity.ReasonUpstreamFault)
+	w.settled()
+	if !strings.Contains(log.String(), "broke") || strings.Contains(log.String(), string(right)) {
+		t.Errorf("%s", log.String())
+	}
 	w.during = nil
 	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)
 }
@@ -337,6 +344,34 @@ func TestRejectionsWaitAsLongAsMosRuTakes(t *testing.T) {
 	w.sign("belovas", wrong+"2", "d")
 	if v := w.sign("nobody", wrong, "d"); v.NotBefore.Sub(w.now) > maxDelay {
 		t.Errorf("a rejection leaves after %v", v.NotBefore.Sub(w.now))
+	}
+}
+
+// One in ten refusals of mos.ru takes longer than the rest; so does one in ten
+// of those that it was not asked for.
+func TestNobodyIsLateAsOftenAsSomebody(t *testing.T) {
+	w := newWorld(t)
+	for i := range 20 {
+		took := 300 * time.Millisecond
+		if i == 7 {
+			took = 2 * time.Second
+		}
+		w.delay.saw(took)
+	}
+	late := 0
+	for i := range 40 {
+		v := w.sign(fmt.Sprint("nobody", i), wrong, fmt.Sprint("d", i))
+		w.want(v, identity.Rejected, identity.ReasonUnknown)
+		switch v.NotBefore.Sub(w.now) {
+		case 300 * time.Millisecond:
+		case 2 * time.Second:
+			late++
+		default:
+			t.Errorf("leaves after %v", v.NotBefore.Sub(w.now))
+		}
+	}
+	if late != 2 {
+		t.Errorf("%d of 40 are late", late)
 	}
 }
 

@@ -96,7 +96,9 @@ func (a *Authenticator) Authenticate(ctx context.Context, c identity.Credential)
 	start := a.opt.Now()
 	v := a.decide(ctx, &c, start)
 	if v.Outcome == identity.Rejected {
-		v.NotBefore = start.Add(a.delay.rejection())
+		if usual := start.Add(a.delay.rejection()); usual.After(v.NotBefore) {
+			v.NotBefore = usual
+		}
 	}
 	a.report(&c, &v, start)
 	return v
@@ -186,12 +188,16 @@ func (a *Authenticator) refuse(c *identity.Credential, now time.Time, k key, rea
 		return unavailable(reason)
 	}
 	a.guard.settle(&t, m, answerWrong, now)
-	return rejected(reason)
+	v := rejected(reason)
+	v.NotBefore = now.Add(a.delay.replay())
+	return v
 }
 
-// downFor is for how long mos.ru counts as unreachable after it was found so.
-// A name that nobody has is not asked about, so it cannot find out itself.
-const downFor = 10 * time.Second
+// downFor is for how long mos.ru counts as unreachable after it was found so,
+// unless it answers meanwhile. A name that nobody has is not asked about, so it
+// cannot find out itself: a minute spans the pauses between those who ask, and
+// is soon over where nobody does.
+const downFor = time.Minute
 
 // nameKey and personKey are the keys of phantoms.
 func (a *Authenticator) nameKey(name string) (k key) {

@@ -111,4 +111,7 @@ func (c *confirmations) gapless(now time.Time) int64 {
 	return since
 }
 
+// drop forgets what mos.ru confirmed once and refuses now.
+func (c *confirmations) drop(id [sha256.Size]byte) { c.table.Remove(id) }
+
 func (c *confirmations) add(id [sha256.Size]byte, asked time.Time) { c.table.Add(id, asked.UnixNano()) }

@@ -26,7 +26,8 @@ type Upstream interface {
 }
 
 // Verifier is what the store keeps, sealed, to check a proof while mos.ru is
-// unreachable. Either part may be nil.
+// unreachable. Either part may be nil; both are where mos.ru refused what was
+// kept.
 type Verifier struct {
 	NTHash  []byte    // MD4 of the UTF-16LE password, 16 bytes; password-equivalent
 	Argon2  string    // PHC string, where NT hashes are switched off

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -45,7 +46,7 @@ type result struct {
 
 // fly gets the upstream's answer, by a call of its own or a shared one. A call
 // goes on when the one who waits for it gives up: others may wait, and mos.ru
-// counts it anyway.
+// counts it anyway. To whoever waited to the last mos.ru is out of reach.
 func (a *Authenticator) fly(ctx context.Context, e *directory.Entry, t *try, m marks, proof identity.Password) result {
 	k := flightKey{t.key, m.today}
 	for {
@@ -53,15 +54,11 @@ func (a *Authenticator) fly(ctx context.Context, e *directory.Entry, t *try, m m
 		f := a.flights.of[k]
 		mine := false
 		if f == nil {
-			if len(a.flights.of) >= a.flights.limit {
-				a.flights.mu.Unlock()
-				return result{reason: identity.ReasonOverload}
-			}
 			if reason := a.guard.reserve(t, a.opt.Now()); reason != "" {
 				a.flights.mu.Unlock()
 				return result{reason: reason}
 			}
-			if !a.begin() {
+			if len(a.flights.of) >= a.flights.limit || !a.begin() {
 				a.flights.mu.Unlock()
 				a.guard.settle(t, m, answerNone, a.opt.Now())
 				return result{reason: identity.ReasonOverload}
@@ -75,7 +72,10 @@ func (a *Authenticator) fly(ctx context.Context, e *directory.Entry, t *try, m m
 		}
 		select {
 		case <-ctx.Done():
-			return result{reason: identity.ReasonUpstreamDown}
+			if !errors.Is(ctx.Err(), context.DeadlineExceeded) { // nobody listens any more
+				return result{reason: identity.ReasonUpstreamDown}
+			}
+			return result{err: fmt.Errorf("%w: %w", identity.ErrUnreachable, ctx.Err())}
 		case <-f.done:
 		}
 		if f.epoch == e.Epoch {
@@ -92,12 +92,21 @@ func (a *Authenticator) call(k flightKey, f *flight, e *directory.Entry, t try, 
 	start := a.opt.Now()
 	f.res = result{asked: start, err: identity.ErrFault}
 	defer func() {
+		if errors.Is(f.res.err, identity.ErrWrongPassword) {
+			a.disown(e, proof, start)
+		}
+	}()
+	defer func() {
 		if p := recover(); p != nil {
-			f.res.err = fmt.Errorf("%w: panic: %v", identity.ErrFault, p)
-			a.opt.Logger.Error("auth: the upstream's client broke", "panic", fmt.Sprint(p))
+			// The value may hold what was typed.
+			f.res.err = fmt.Errorf("%w: panic", identity.ErrFault)
+			a.opt.Logger.Error("auth: the upstream's client broke", "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 		}
 		end := a.opt.Now()
 		a.settle(e, &t, m, f.res, end)
+		if errors.Is(f.res.err, identity.ErrWrongPassword) {
+			a.confirm.drop(a.confirm.mac.over(t.key, e.Epoch, proof))
+		}
 		a.metrics.upstream(f.res.err, end.Sub(start))
 		a.flights.mu.Lock()
 		delete(a.flights.of, k)

@@ -1,7 +1,9 @@
 package auth
 
 import (
+	"cmp"
 	"hash/maphash"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -14,14 +16,18 @@ import (
 // of its tables are bounded; the least recently used go first.
 //
 //	who signs in         device unknown to this person         known device
-//	may try at all       guesses of the login, device, source   its own failures
+//	may try at all       guesses of the login, device, source   its own guesses, many
 //	may ask mos.ru       all but the last failure of the        all of them
 //	                     login's window
 //
 // A device is known once the person signed in on it. So strangers can use up
 // what they share, but not what is left to her own devices, and never more
-// than mos.ru takes before it locks. Refusals that are remembered (tags) and
-// answers that are none (unavailable) cost nothing.
+// than mos.ru takes before it locks. Refusals that are remembered (tags) cost
+// nothing; answers that are none (unavailable) cost a guess and nothing else.
+//
+// Anybody may say that his device has the address of hers. So a device is one
+// only together with the place where it is, and even there its guesses end;
+// until then her right password passes among the wrong ones.
 type guard struct {
 	o    Options
 	seed maphash.Seed
@@ -65,18 +71,18 @@ func (b bucket) spend(now time.Time, every time.Duration) bucket {
 	return max(b, bucket(now.UnixNano())) + bucket(every)
 }
 
-// Guesses of one login from unknown devices: enough for a person who tries her
-// passwords, too slow to search for one. It bounds what a recent confirmation
-// or the kept verifier would answer while mos.ru cannot be asked.
+func (b bucket) giveBack(every time.Duration) bucket { return b - bucket(every) }
+
+// Guesses are proofs that no recent confirmation and no tag knew: enough for a
+// person who tries her passwords, too slow to search for one. They bound what a
+// confirmation or the kept verifier would answer while mos.ru is not asked. One
+// comes back every guessEvery. Unknown devices share guessBurst; a known one has
+// ownBurst for itself, so many that who takes on its address is long busy before
+// its owner has to wait, and few beside what comes back in a day.
 const (
 	guessBurst = 10
+	ownBurst   = 1000
 	guessEvery = 10 * time.Second
-)
-
-// A known device's own failures.
-const (
-	ownBurst = 6
-	ownEvery = time.Minute
 )
 
 // holdFor is how long a login is not asked about after mos.ru locked it or
@@ -115,15 +121,26 @@ type try struct {
 	device  uint64
 	source  uint64
 	known   bool // set by admit
+	spent   bool // set by reserve: a guess was
 }
 
 func (g *guard) try(k key, phantom bool, epoch uint64, c *identity.Credential) try {
-	t := try{key: k, phantom: phantom, epoch: epoch, channel: c.Channel, source: maphash.Comparable(g.seed, c.Source.Addr)}
+	t := try{key: k, phantom: phantom, epoch: epoch, channel: c.Channel, source: maphash.Comparable(g.seed, network(c.Source.Addr))}
 	t.device = t.source
 	if c.Source.Device != "" {
-		t.device = maphash.String(g.seed, c.Source.Device)
+		place := cmp.Or(c.Source.School, c.Source.NAS)
+		t.device = maphash.Comparable(g.seed, [2]string{place, c.Source.Device})
 	}
 	return t
+}
+
+// network is what one host has of the Internet's addresses: of IPv6 a whole /64.
+func network(addr netip.Addr) netip.Addr {
+	if addr = addr.Unmap(); addr.Is6() {
+		wide, _ := addr.WithZone("").Prefix(64) // cannot fail: IPv6 has 128 bits
+		return wide.Addr()
+	}
+	return addr
 }
 
 // table gives where the login of a try is kept.
@@ -158,7 +175,7 @@ func (g *guard) admit(t *try, now time.Time) bool {
 	defer g.mu.Unlock()
 	if own, ok := g.known.Get(seen{t.key, t.device}); ok {
 		t.known = true
-		return own.open(now, ownBurst, ownEvery)
+		return own.open(now, ownBurst, guessEvery)
 	}
 	if l := g.login(t, false); l != nil {
 		l.trim(now.Add(-g.o.LoginWindow))
@@ -189,13 +206,15 @@ func (g *guard) knownBad(t *try, m marks, now time.Time) bool {
 	return l != nil && l.knownBad(m, t.channel, now)
 }
 
-// reserve takes one of the login's tries at mos.ru, so that many at once
-// cannot exceed them, and charges an unknown device's guess; the reason says
-// why it does not. Who gets "" calls settle.
+// reserve charges a guess, also where it then refuses: a proof that is no right
+// one was told so. It takes one of the login's tries at mos.ru, so that many at
+// once cannot exceed them; the reason says why it does not. Who gets "" calls
+// settle.
 func (g *guard) reserve(t *try, now time.Time) identity.Reason {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l := g.login(t, true)
+	g.guess(t, l, now)
 	if now.Before(l.held) {
 		return l.why
 	}
@@ -208,10 +227,19 @@ func (g *guard) reserve(t *try, now time.Time) identity.Reason {
 		return identity.ReasonThrottled
 	}
 	l.asking++
+	return ""
+}
+
+// guess charges one: to the login, or to the known device alone.
+func (g *guard) guess(t *try, l *login, now time.Time) {
+	t.spent = true
 	if !t.known {
 		l.guesses = l.guesses.spend(now, guessEvery)
+		return
 	}
-	return ""
+	at := seen{t.key, t.device}
+	own, _ := g.known.Get(at)
+	g.known.Add(at, own.spend(now, guessEvery))
 }
 
 // answer is what mos.ru's answer means to the guard.
@@ -258,12 +286,10 @@ func (g *guard) failed(t *try, now time.Time) {
 	g.charge(t, now)
 }
 
-// charge makes a fresh failure count against device and source, or against a
-// known device alone.
+// charge makes a fresh failure count against device and source. A known device
+// has paid with its guess.
 func (g *guard) charge(t *try, now time.Time) {
 	if t.known {
-		own, _ := g.known.Get(seen{t.key, t.device})
-		g.known.Add(seen{t.key, t.device}, own.spend(now, ownEvery))
 		return
 	}
 	if t.device != t.source {
@@ -274,12 +300,20 @@ func (g *guard) charge(t *try, now time.Time) {
 	g.sources.Add(t.source, b.spend(now, g.o.SourceEvery))
 }
 
-// meet makes the device known to the person.
+// meet makes the device known to the person; where it was, it gets back the
+// guess that the right proof cost, and no more: its owner may not be alone.
 func (g *guard) meet(t *try) {
-	if t.known {
+	if t.known && !t.spent {
 		return
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.known.Add(seen{t.key, t.device}, 0)
+	at := seen{t.key, t.device}
+	own := bucket(0)
+	if t.known {
+		own, _ = g.known.Get(at)
+		own = own.giveBack(guessEvery)
+	}
+	g.known.Add(at, own)
+	t.spent = false
 }

@@ -218,6 +218,96 @@ func TestConfirmationsAreNoOracle(t *testing.T) {
 	w.want(w.sign("orlovami", right, "laptop"), identity.Accepted, identity.ReasonRecent)
 }
 
+// Nor while an account is held back: whoever locked it at mos.ru must not gain
+// by it.
+func TestConfirmationsAreNoOracleWhileHeld(t *testing.T) {
+	w := newWorld(t)
+	w.healthy = true
+	w.want(w.sign("orlovami", right, "laptop"), identity.Accepted, identity.ReasonConfirmed)
+	w.change(func() { w.fail = identity.ErrLocked })
+	looked := 0
+	for i := range 1000 {
+		if w.sign("orlovami", identity.Password(fmt.Sprint("guess", i)), "stranger").Reason != identity.ReasonThrottled {
+			looked++
+		}
+	}
+	if looked > guessBurst {
+		t.Errorf("%d guesses at once", looked)
+	}
+	w.want(w.sign("orlovami", right, "laptop"), identity.Accepted, identity.ReasonRecent)
+}
+
+// Calling-Station-Id is what a device says of itself. Elsewhere it makes nobody
+// a friend.
+func TestABorrowedAddressElsewhere(t *testing.T) {
+	w := newWorld(t)
+	w.want(w.sign("orlovami", right, "laptop"), identity.Accepted, identity.ReasonConfirmed)
+	for i := range 50 {
+		thief := from("laptop")
+		thief.NAS, thief.School = "cafe", "B"
+		w.Authenticate(t.Context(), identity.Credential{Name: "orlovami", Proof: identity.Password(fmt.Sprint("guess", i)), Channel: identity.ChannelWiFi, Source: thief})
+	}
+	if n := w.calls(); n != 1+3 {
+		t.Errorf("mos.ru was asked %d times", n)
+	}
+	w.pass(5*time.Minute + time.Second) // her confirmation has ended
+	w.want(w.sign("orlovami", right, "laptop"), identity.Accepted, identity.ReasonConfirmed)
+}
+
+// Where she is, it makes wrong passwords come from her own device. Her right
+// one passes among them, and yet they come to an end.
+func TestABorrowedAddressBesideHer(t *testing.T) {
+	for _, fail := range []error{nil, identity.ErrUnreachable} {
+		w := newWorld(t)
+		w.healthy = true
+		w.want(w.sign("orlovami", right, "laptop"), identity.Accepted, identity.ReasonConfirmed)
+		w.settled()
+		w.change(func() { w.fail = fail })
+		guess := func(n int) {
+			for i := range n {
+				w.sign("orlovami", identity.Password(fmt.Sprint("guess", n, i)), "laptop")
+			}
+		}
+		guess(500)
+		w.want(w.sign("orlovami", right, "laptop"), identity.Accepted, identity.ReasonRecent)
+		guess(ownBurst)
+		w.want(w.sign("orlovami", right, "laptop"), identity.Unavailable, identity.ReasonThrottled)
+		w.pass(guessEvery)
+		w.want(w.sign("orlovami", right, "laptop"), identity.Accepted, identity.ReasonRecent)
+		if n := w.calls(); fail == nil && n > 1+4 {
+			t.Errorf("mos.ru was asked %d times", n)
+		}
+	}
+}
+
+// An application that binds at each step, all through an outage.
+func TestRightPasswordsCostNothing(t *testing.T) {
+	w := newWorld(t)
+	w.want(w.sign("orlovami", right, "laptop"), identity.Accepted, identity.ReasonConfirmed)
+	w.settled()
+	w.change(func() { w.fail = identity.ErrUnreachable })
+	w.pass(time.Hour)
+	for range 2 * ownBurst {
+		if v := w.sign("orlovami", right, "laptop"); v.Outcome != identity.Accepted {
+			t.Fatalf("%v %v", v.Outcome, v.Reason)
+		}
+	}
+}
+
+func TestAHostOfIPv6IsOneSource(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.SourceFailures = 5 })
+	rejected := 0
+	for i := range 20 {
+		src := identity.Source{Addr: netip.MustParseAddr(fmt.Sprintf("2001:db8::%x", i+1))}
+		if w.Authenticate(t.Context(), identity.Credential{Name: fmt.Sprint("name", i), Proof: wrong, Channel: identity.ChannelLDAP, Source: src}).Outcome == identity.Rejected {
+			rejected++
+		}
+	}
+	if rejected != 5 {
+		t.Errorf("%d answers", rejected)
+	}
+}
+
 func TestTablesAreBounded(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.Logins, o.Devices, o.Confirmations, o.SourceFailures = 50, 60, 70, 1<<20 })
 	w.sign("orlovami", wrong, "d")

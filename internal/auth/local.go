@@ -34,7 +34,7 @@ func (a *Authenticator) locally(ctx context.Context, c *identity.Credential, e *
 	defer cancel()
 	v, err := a.opt.Verifiers.Verifier(ctx, e.Person)
 	if err != nil || v.Epoch != fresh.Epoch || now.Sub(v.LearnAt) > a.opt.LocalGrace {
-		if err != nil && !errors.Is(err, identity.ErrNotFound) {
+		if err != nil && !errors.Is(err, identity.ErrNotFound) && ctx.Err() == nil {
 			a.opt.Logger.Error("auth: the kept verifier cannot be read", "person", e.Person.String(), "error", err)
 		}
 		return unavailable(identity.ReasonUpstreamDown)
@@ -142,4 +142,22 @@ func (a *Authenticator) keep(e *directory.Entry, proof identity.Password, asked 
 			a.opt.Logger.Error("auth: the verifier cannot be saved", "person", e.Person.String(), "error", err)
 		}
 	}()
+}
+
+// disown empties the kept verifier where it fits a proof that mos.ru has just
+// refused: without events nothing else says that the password changed, and the
+// next outage would bring the old one back. It runs when nobody waits any more.
+func (a *Authenticator) disown(e *directory.Entry, proof identity.Password, asked time.Time) {
+	ctx, cancel := context.WithTimeout(a.life, saveTimeout)
+	defer cancel()
+	v, err := a.opt.Verifiers.Verifier(ctx, e.Person)
+	if err == nil && v.Epoch == e.Epoch {
+		if fits, _ := a.local.check(v, proof, asked, a.opt.NTMaxAge); fits {
+			err = a.opt.Verifiers.SaveVerifier(ctx, e.Person, Verifier{Epoch: e.Epoch, LearnAt: asked})
+			a.saver.saved.Remove(e.Person)
+		}
+	}
+	if err != nil && !errors.Is(err, identity.ErrNotFound) && !errors.Is(err, identity.ErrConflict) && ctx.Err() == nil {
+		a.opt.Logger.Error("auth: a refused verifier cannot be emptied", "person", e.Person.String(), "error", err)
+	}
 }

@@ -1,8 +1,10 @@
 package auth
 
 import (
+	"context"
 	"encoding/hex"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -20,6 +22,8 @@ func TestMosRuOffAndOn(t *testing.T) {
 	w.want(w.sign("belovas", right, "d"), identity.Unavailable, identity.ReasonUpstreamDown)
 	v := w.sign("nobody", right, "d")
 	w.want(v, identity.Unavailable, identity.ReasonUnknown)
+	w.pass(30 * time.Second) // a quiet moment
+	w.want(w.sign("nobody", right, "d"), identity.Unavailable, identity.ReasonUnknown)
 	w.pass(downFor) // nobody asked meanwhile: it may be back
 	w.want(w.sign("nobody", right, "d"), identity.Rejected, identity.ReasonUnknown)
 	w.want(w.sign("orlovami", wrong, "phone"), identity.Rejected, identity.ReasonWrongPassword)
@@ -68,6 +72,66 @@ func TestTheVerifierOnlyWhileUnreachable(t *testing.T) {
 			t.Errorf("%v: %v %v", err, v.Outcome, v.Reason)
 		}
 	}
+}
+
+// Without events only mos.ru's refusal says that a password is an old one: an
+// outage must not bring it back.
+func TestWhatMosRuRefusedDoesNotComeBack(t *testing.T) {
+	for _, purge := range []bool{false, true} {
+		w := newWorld(t)
+		w.want(w.sign("orlovami", right, "phone"), identity.Accepted, identity.ReasonConfirmed)
+		w.settled()
+		w.change(func() { w.passwords["orlovami@mos"] = "Neu-2026" })
+		w.pass(6 * time.Minute)
+		w.want(w.sign("orlovami", right, "phone"), identity.Rejected, identity.ReasonWrongPassword)
+		w.settled()
+		w.change(func() { w.fail = identity.ErrUnreachable })
+		w.pass(time.Hour) // the tag lets it be asked again
+		if purge {
+			w.confirm.table.Purge() // a restart: only the verifier is left
+		}
+		w.want(w.sign("orlovami", right, "phone"), identity.Unavailable, identity.ReasonUpstreamDown)
+		w.change(func() { w.fail = nil })
+		w.want(w.sign("orlovami", "Neu-2026", "phone"), identity.Accepted, identity.ReasonConfirmed)
+		w.settled()
+		w.change(func() { w.fail = identity.ErrUnreachable })
+		w.confirm.table.Purge()
+		w.want(w.sign("orlovami", "Neu-2026", "phone"), identity.Accepted, identity.ReasonLocal)
+	}
+}
+
+// Another wrong password says nothing of the kept one.
+func TestAWrongPasswordLeavesTheVerifier(t *testing.T) {
+	w := newWorld(t)
+	w.want(w.sign("orlovami", right, "laptop"), identity.Accepted, identity.ReasonConfirmed)
+	w.settled()
+	w.want(w.sign("orlovami", wrong, "laptop"), identity.Rejected, identity.ReasonWrongPassword)
+	w.settled()
+	w.change(func() { w.fail = identity.ErrUnreachable })
+	w.confirm.table.Purge()
+	w.want(w.sign("orlovami", right, "laptop"), identity.Accepted, identity.ReasonLocal)
+}
+
+// A mos.ru that is too slow for the protocol is out of reach for it: who was
+// confirmed within the grace goes on.
+func TestTheDeadlineComesBeforeTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.want(w.sign("orlovami", right, "laptop"), identity.Accepted, identity.ReasonConfirmed)
+		w.settled()
+		w.pass(time.Hour)
+		release := make(chan struct{})
+		w.change(func() { w.during = func() { <-release } })
+		ctx, cancel := context.WithTimeout(t.Context(), 2600*time.Millisecond)
+		defer cancel()
+		for login, want := range map[string]identity.Outcome{"orlovami": identity.Accepted, "belovas": identity.Unavailable} {
+			v := w.Authenticate(ctx, identity.Credential{Name: login, Proof: right, Channel: identity.ChannelWiFi, Source: from("laptop")})
+			if v.Outcome != want {
+				t.Errorf("%s: %v %v", login, v.Outcome, v.Reason)
+			}
+		}
+		close(release)
+	})
 }
 
 func TestGuessesAtTheVerifierAreFew(t *testing.T) {

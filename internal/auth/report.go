@@ -77,6 +77,7 @@ type delay struct {
 	mu   sync.Mutex
 	seen [64]time.Duration
 	n    int
+	turn int          // of the next one that replay gives
 	high atomic.Int64 // nine in ten took at most this long
 }
 
@@ -100,6 +101,18 @@ func (d *delay) saw(took time.Duration) {
 
 func (d *delay) rejection() time.Duration {
 	return min(max(time.Duration(d.high.Load()), minDelay), maxDelay)
+}
+
+// replay gives in turn what real refusals took: one that mos.ru was not asked
+// for is late as often as they are.
+func (d *delay) replay() time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.n == 0 {
+		return 0
+	}
+	d.turn = (d.turn + 1) % min(d.n, len(d.seen))
+	return d.seen[d.turn]
 }
 
 type metrics struct {
