@@ -37,7 +37,7 @@ func runDemo(ctx context.Context, std streams, args []string) error {
 	if len(words) > 0 {
 		return usageError("demo: %q is too much; write \"demo [--state DIR] [--fresh]\"", words[0])
 	}
-	if taken := takenPorts(); len(taken) > 0 {
+	if taken := takenPorts(ctx); len(taken) > 0 {
 		for _, fault := range taken {
 			fmt.Fprintln(std.err, "schoolbridge:", fault)
 		}
@@ -63,7 +63,7 @@ type demo struct {
 func (d *demo) run(ctx context.Context, fresh bool) error {
 	first := fresh || !d.folder.prepared()
 	if first {
-		if err := d.folder.clear(); err != nil {
+		if err := d.folder.begin(); err != nil {
 			return err
 		}
 	}
