@@ -25,8 +25,8 @@ type Authenticator struct {
 	local   localPool
 	saver   saver
 	metrics *metrics
-	// down is when mos.ru was last found unreachable, in Unix ns; 0 once it
-	// answered since.
+	// down is when mos.ru last gave nobody an answer (unreachable, throttling
+	// us, refusing us as a client), in Unix ns; 0 once it answered since.
 	down atomic.Int64
 
 	life   context.Context
@@ -189,8 +189,9 @@ func (a *Authenticator) refuse(c *identity.Credential, now time.Time, k key, rea
 	return rejected(reason)
 }
 
-// downFor is for how long mos.ru counts as unreachable after it was found so.
-// A name that nobody has is not asked about, so it cannot find out itself.
+// downFor is for how long mos.ru counts as down after it was found so. A name
+// that nobody has is not asked about, so it cannot find out itself; and would
+// it be refused while others are unavailable, that would tell who exists.
 const downFor = 10 * time.Second
 
 // nameKey and personKey are the keys of phantoms.
