@@ -40,7 +40,7 @@ func runConfig(_ context.Context, std streams, args []string) error {
 // is silent then, for everything has been said.
 func loadConfig(std streams, file, lang string) (*config.Config, error) {
 	if file == "" {
-		return nil, usageError("name the configuration with --config FILE")
+		return nil, usageError("укажите файл настроек: --config ФАЙЛ / name the configuration with --config FILE")
 	}
 	c, faults, err := config.Load(file)
 	if err != nil {
