@@ -22,7 +22,7 @@ func runAudit(ctx context.Context, std streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	db, err := openStore(ctx, c, store.Options{})
+	db, err := openExisting(ctx, c)
 	if err != nil {
 		return err
 	}

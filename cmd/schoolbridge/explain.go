@@ -38,7 +38,7 @@ func runExplain(ctx context.Context, std streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	db, err := openStore(ctx, c, store.Options{})
+	db, err := openExisting(ctx, c)
 	if err != nil {
 		return err
 	}

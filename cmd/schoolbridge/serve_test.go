@@ -90,6 +90,31 @@ func TestReloadComparesWithWhatRuns(t *testing.T) {
 	}
 }
 
+// A command that only looks makes no store; an import before the first start
+// makes one, its folder included.
+func TestWhoMakesTheStore(t *testing.T) {
+	file := smallConfig(t, "127.0.0.1:8080")
+	state := string(loaded(t, file).State)
+	run := func(args ...string) (int, string) {
+		var out, log bytes.Buffer
+		return dispatch(t.Context(), streams{out: &out, err: &log}, append(args, "--config", file)), out.String() + log.String()
+	}
+	for _, args := range [][]string{{"explain", "orlovami"}, {"audit", "verify"}} {
+		if code, out := run(args...); code != exitFailed || !strings.Contains(out, "import registries") {
+			t.Errorf("%v: exit %d: %s", args, code, out)
+		}
+	}
+	if _, err := os.Stat(state); err == nil {
+		t.Errorf("%s was made", state)
+	}
+	if code, out := run("registry", "import", filepath.Join("..", "..", "testdata", "sample")); code > exitFindings {
+		t.Errorf("import: exit %d: %s", code, out)
+	}
+	if code, out := run("audit", "verify"); code != exitDone {
+		t.Errorf("after an import: exit %d: %s", code, out)
+	}
+}
+
 func TestDemoLeavesFoldersOfOthersAlone(t *testing.T) {
 	folder := demoFolder(t.TempDir())
 	write(t, folder.config(), "state: /var/lib/schoolbridge\n")
