@@ -92,15 +92,23 @@ func (d demoFolder) begin() error {
 	if len(names) > 0 && !d.has(demoBegun) && !d.prepared() {
 		return fmt.Errorf("folder %s holds files that no demo made; nothing was touched: name another folder with --state", d)
 	}
+	// The mark comes before anything is removed: who is interrupted here can
+	// begin again.
+	if err := os.MkdirAll(string(d), 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(d.path(demoBegun), []byte("A folder of \"schoolbridge demo\"; --fresh removes all that is in it.\n"), 0o600); err != nil {
+		return err
+	}
 	for _, name := range names {
+		if name.Name() == demoBegun {
+			continue
+		}
 		if err := os.RemoveAll(d.path(name.Name())); err != nil {
 			return err
 		}
 	}
-	if err := os.MkdirAll(string(d), 0o700); err != nil {
-		return err
-	}
-	return os.WriteFile(d.path(demoBegun), []byte("A folder of \"schoolbridge demo\"; --fresh removes all that is in it.\n"), 0o600)
+	return nil
 }
 
 // write makes certificates, secrets, configuration and registry files.

@@ -131,7 +131,7 @@ func TestDemoLeavesFoldersOfOthersAlone(t *testing.T) {
 		t.Fatalf("an empty folder: %v", err)
 	}
 	write(t, folder.config(), demoConfig)
-	if err := folder.begin(); err != nil || folder.has("config.yaml") {
+	if err := folder.begin(); err != nil || folder.has("config.yaml") || !folder.has(demoBegun) {
 		t.Errorf("an interrupted first start is not made anew: %v", err)
 	}
 }
