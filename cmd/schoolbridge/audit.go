@@ -22,7 +22,7 @@ func runAudit(ctx context.Context, std streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	db, err := openStore(ctx, c, store.Options{})
+	db, err := openExisting(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -36,6 +36,6 @@ func runAudit(ctx context.Context, std streams, args []string) error {
 	case err != nil:
 		return err
 	}
-	_, err = fmt.Fprintf(std.out, "the audit trail is whole: %d lines\n", lines)
+	_, err = fmt.Fprintf(std.out, "журнал аудита цел, строк: %d / the audit trail is whole, lines: %d\n", lines, lines)
 	return err
 }

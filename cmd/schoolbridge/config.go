@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 
 	"schoolbridge/config"
 	"schoolbridge/internal/store"
@@ -40,7 +41,7 @@ func runConfig(_ context.Context, std streams, args []string) error {
 // is silent then, for everything has been said.
 func loadConfig(std streams, file, lang string) (*config.Config, error) {
 	if file == "" {
-		return nil, usageError("name the configuration with --config FILE")
+		return nil, usageError("укажите файл настроек: --config ФАЙЛ / name the configuration with --config FILE")
 	}
 	c, faults, err := config.Load(file)
 	if err != nil {
@@ -56,11 +57,23 @@ func loadConfig(std streams, file, lang string) (*config.Config, error) {
 }
 
 // openStore opens the store that a configuration names, beside a running
-// daemon or without one.
+// daemon or without one, and makes it where there is none.
 func openStore(ctx context.Context, c *config.Config, opts store.Options) (*store.DB, error) {
+	if err := os.MkdirAll(string(c.State), 0o700); err != nil {
+		return nil, fmt.Errorf("state folder: %w", err)
+	}
 	db, err := sqlite.OpenFiles(ctx, string(c.Store.Path), string(c.Store.KeysetFile), opts)
 	if err != nil {
 		return nil, fmt.Errorf("store %s: %w", c.Store.Path, err)
 	}
 	return db, nil
+}
+
+// openExisting is openStore for commands that only look: a new store would
+// answer every question with no.
+func openExisting(ctx context.Context, c *config.Config) (*store.DB, error) {
+	if _, err := os.Stat(string(c.Store.Path)); err != nil {
+		return nil, fmt.Errorf("store: %w: import registries or start the daemon first, or correct state and store.path in the configuration", err)
+	}
+	return openStore(ctx, c, store.Options{})
 }

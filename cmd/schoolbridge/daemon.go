@@ -59,6 +59,10 @@ func runServices(ctx context.Context, log *slog.Logger, services []service, grac
 	return cause
 }
 
+// httpGrace is how long requests under way may take at the end. Connections on
+// which nothing was asked yet, as browsers keep them, count as such.
+const httpGrace = time.Second
+
 // serveHTTP serves one listener until ctx ends. Every wait is bounded.
 func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
 	server := &http.Server{
@@ -73,9 +77,13 @@ func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler,
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
-		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), httpGrace)
 		defer cancel()
-		stopped <- server.Shutdown(late)
+		err := server.Shutdown(late)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = server.Close()
+		}
+		stopped <- err
 	}()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err

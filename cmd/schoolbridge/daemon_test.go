@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
+	"net/http"
 	"slices"
 	"sync"
 	"testing"
@@ -49,4 +51,32 @@ func TestAFailingServiceStopsAll(t *testing.T) {
 		}
 		time.Sleep(2 * time.Hour) // until the stubborn part has ended too
 	})
+}
+
+// A connection on which nothing was asked yet, as browsers keep them, does not
+// hold up the end.
+func TestHTTPEndsInTime(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- serveHTTP(ctx, listener, http.NotFoundHandler(), discardLog()) }()
+	silent, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	if res, err := http.Get("http://" + listener.Addr().String()); err != nil { // the silent one has been taken by then
+		t.Fatal(err)
+	} else {
+		res.Body.Close()
+	}
+	begin := time.Now()
+	cancel()
+	if err := <-ended; err != nil || time.Since(begin) > httpGrace+2*time.Second {
+		t.Errorf("ended after %v: %v", time.Since(begin), err)
+	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -37,7 +36,7 @@ func runDemo(ctx context.Context, std streams, args []string) error {
 	if len(words) > 0 {
 		return usageError("demo: %q is too much; write \"demo [--state DIR] [--fresh]\"", words[0])
 	}
-	if taken := takenPorts(); len(taken) > 0 {
+	if taken := takenPorts(ctx); len(taken) > 0 {
 		for _, fault := range taken {
 			fmt.Fprintln(std.err, "schoolbridge:", fault)
 		}
@@ -63,7 +62,7 @@ type demo struct {
 func (d *demo) run(ctx context.Context, fresh bool) error {
 	first := fresh || !d.folder.prepared()
 	if first {
-		if err := d.folder.clear(); err != nil {
+		if err := d.folder.begin(); err != nil {
 			return err
 		}
 	}
@@ -189,25 +188,31 @@ func (d *demo) fill(ctx context.Context) error {
 	return nil
 }
 
-// announce prints what runs where and how to try it.
+// announce prints what runs where and how to try it. Commands are indented by
+// four spaces and work as they are, from any folder.
 func (d *demo) announce() {
-	var b bytes.Buffer
+	self, err := os.Executable()
+	if err != nil {
+		self = os.Args[0]
+	}
 	ca := d.folder.path("ca.pem")
-	ldap := func(login, password string) string {
-		return fmt.Sprintf("  $ LDAPTLS_CACERT=%s ldapwhoami -x -H ldaps://127.0.0.1:3636 -D uid=%s,ou=people,%s -w %s\n", ca, login, demoBase, password)
-	}
-	wifi := func(login, password string) string {
-		return fmt.Sprintf("  $ echo 'User-Name=%s,User-Password=%s,Message-Authenticator=0x00' | radclient -x 127.0.0.1:1812 auth %s\n", login, password, demoSecret)
-	}
-	b.WriteString(`
+	with := strings.NewReplacer("{ca}", ca, "{config}", d.folder.config(), "{self}", self, "{base}", demoBase, "{secret}", demoSecret,
+		"{reader}", demoReader, "{reader-password}", demoReaderPass, "{web}", demoWeb, "{sim}", "http://"+demoMosru+"/sim",
+		"{ldaps}", "LDAPTLS_CACERT="+ca+" ldapwhoami -x -H ldaps://127.0.0.1:3636",
+		"{starttls}", "LDAPTLS_CACERT="+ca+" ldapwhoami -x -ZZ -H ldap://127.0.0.1:3389",
+		"{radius}", "radclient -x 127.0.0.1:1812 auth "+demoSecret)
+	_, _ = with.WriteString(d.std.out, demoText) // nobody reads on: the demo goes on all the same
+}
+
+const demoText = `
 schoolbridge demo: invented people, loopback only
 
-  LDAP      ldap://127.0.0.1:3389 (StartTLS), ldaps://127.0.0.1:3636, base ` + demoBase + `
-  RADIUS    127.0.0.1:1812 (sign-in), 1813 (accounting), secret ` + demoSecret + `
-  web       http://` + demoWeb + `/readyz /metrics
-  mos.ru    http://` + demoMosru + `/sim/ (simulated; its switches)
-  config    ` + d.folder.config() + `
-  CA        ` + ca + `
+  LDAP      ldap://127.0.0.1:3389 (StartTLS), ldaps://127.0.0.1:3636, base {base}
+  RADIUS    127.0.0.1:1812 (sign-in), 1813 (accounting), 2083 (RadSec), secret {secret}
+  web       http://{web}/readyz /metrics
+  mos.ru    {sim}/ (simulated; this page lists its switches)
+  config    {config}
+  CA        {ca}
 
   login      password         who
   orlovami   Snegir-2021      teacher at two schools and a parent, activated
@@ -216,21 +221,29 @@ schoolbridge demo: invented people, loopback only
   smirnovao  Ivolga-2021      parent only: refused on PCs and Wi-Fi
   kimv       Krapivnik-2021   left the school last year: refused
 
-Try it (packages ldap-utils and freeradius-utils):
+Copy a line into another terminal (packages ldap-utils, freeradius-utils, curl):
 
-A teacher signs in on a PC or board, then on the Wi-Fi:
-`)
-	b.WriteString(ldap("orlovami", "Snegir-2021") + wifi("orlovami", "Snegir-2021"))
-	b.WriteString("A pupil:\n" + ldap("belovas", "Sinica-2021") + wifi("belovas", "Sinica-2021"))
-	b.WriteString("A board looks a person up with its service account:\n")
-	fmt.Fprintf(&b, "  $ LDAPTLS_CACERT=%s ldapsearch -x -LLL -ZZ -H ldap://127.0.0.1:3389 -D %s -w %s -b ou=people,%s uid=orlovami\n", ca, demoReader, demoReaderPass, demoBase)
-	b.WriteString("mos.ru goes away and comes back (people seen lately go on):\n")
-	fmt.Fprintf(&b, "  $ curl -sS -X POST 'http://%s/sim/outage?mode=drop'\n", demoMosru)
-	b.WriteString(ldap("orlovami", "Snegir-2021"))
-	fmt.Fprintf(&b, "  $ curl -sS -X POST 'http://%s/sim/outage?mode=off'\n", demoMosru)
-	b.WriteString("Is everything well?\n")
-	fmt.Fprintf(&b, "  $ curl -sS http://%s/readyz\n", demoWeb)
-	fmt.Fprintf(&b, "Why can somebody not sign in?\n    %s explain --config %s kimv\n", os.Args[0], d.folder.config())
-	b.WriteString("\nCtrl-C stops the demo.\nready\n")
-	_, _ = d.std.out.Write(b.Bytes()) // nobody reads on: the demo goes on all the same
-}
+A teacher signs in on a PC or board, with LDAPS and with StartTLS, then on the Wi-Fi:
+    {ldaps} -D uid=orlovami,ou=people,{base} -w Snegir-2021
+    {starttls} -D uid=orlovami,ou=people,{base} -w Snegir-2021
+    echo 'User-Name=orlovami,User-Password=Snegir-2021,Message-Authenticator=0x00' | {radius}
+A pupil:
+    {ldaps} -D uid=belovas,ou=people,{base} -w Sinica-2021
+    echo 'User-Name=belovas,User-Password=Sinica-2021,Message-Authenticator=0x00' | {radius}
+A board looks a person up with its service account:
+    LDAPTLS_CACERT={ca} ldapsearch -x -LLL -ZZ -H ldap://127.0.0.1:3389 -D {reader} -w {reader-password} -b ou=people,{base} uid=orlovami
+mos.ru goes away and comes back: people seen lately go on, the others hear "not now", not "wrong password":
+    curl -sS -X POST '{sim}/outage?mode=drop'
+    {ldaps} -D uid=orlovami,ou=people,{base} -w Snegir-2021
+    curl -sS -X POST '{sim}/outage?mode=off'
+All switches of the simulated mos.ru (changed passwords, events, slowness), with lines to copy:
+    curl -sS {sim}/
+Is everything well?
+    curl -sS http://{web}/readyz
+Who is this, and what speaks against signing in? (exit code 1: something does)
+    {self} explain --lang en --config {config} orlovami
+    {self} explain --lang en --config {config} kimv
+
+A password that you changed stays changed: --fresh starts over. Ctrl-C stops the demo.
+ready
+`

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -33,32 +37,24 @@ var demoPorts = []struct{ network, addr, what string }{
 }
 
 // takenPorts tries every port and says which cannot be had, and why.
-func takenPorts() []error {
+func takenPorts(ctx context.Context) []error {
 	var faults []error
 	for _, p := range demoPorts {
+		var opened io.Closer
 		var err error
 		if p.network == "udp" {
-			var conn net.PacketConn
-			if conn, err = net.ListenPacket(p.network, p.addr); err == nil {
-				err = conn.Close()
-			}
+			opened, err = listenUDP(ctx, p.what, p.addr)
 		} else {
-			var listener net.Listener
-			if listener, err = net.Listen(p.network, p.addr); err == nil {
-				err = listener.Close()
-			}
+			opened, err = listen(ctx, p.what, p.addr)
+		}
+		if err == nil {
+			err = opened.Close()
 		}
 		if err != nil {
-			faults = append(faults, fmt.Errorf("port %s/%s for %s is taken: stop the program that holds it (ss -lpn 'sport = :%s'), then start the demo again",
-				p.addr, p.network, p.what, portOf(p.addr)))
+			faults = append(faults, err)
 		}
 	}
 	return faults
-}
-
-func portOf(addr string) string {
-	_, port, _ := net.SplitHostPort(addr)
-	return port
 }
 
 // demoFolder is the demo's state folder and the files in it.
@@ -70,30 +66,49 @@ func (d demoFolder) path(parts ...string) string {
 
 func (d demoFolder) config() string { return d.path("config.yaml") }
 
+// The marks of a demo's folder. demoBegun is written before anything else, so
+// that nothing is ever removed which no demo made; demoMark last, so that a
+// first start that was interrupted is made anew.
+const (
+	demoBegun = "demo.begun"
+	demoMark  = "demo.complete"
+)
+
 // prepared says whether a first start has finished here.
-func (d demoFolder) prepared() bool {
-	_, err := os.Stat(d.path(demoMark))
+func (d demoFolder) prepared() bool { return d.has(demoMark) }
+
+func (d demoFolder) has(name string) bool {
+	_, err := os.Stat(d.path(name))
 	return err == nil
 }
 
-// demoMark is written last, so that a first start that was interrupted is made
-// anew, and --fresh removes only folders that a demo made.
-const demoMark = "demo.complete"
-
-// clear empties the folder for --fresh or after an interrupted first start. A
-// folder with files that no demo made is left alone.
-func (d demoFolder) clear() error {
+// begin empties the folder for --fresh or after an interrupted first start, and
+// marks it as a demo's. A folder with files that no demo made is left alone.
+func (d demoFolder) begin() error {
 	names, err := os.ReadDir(string(d))
-	if os.IsNotExist(err) || len(names) == 0 {
-		return nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if _, err := os.Stat(d.config()); err != nil && !d.prepared() {
-		return fmt.Errorf("folder %s holds files that no demo made: name another one with --state", d)
+	if len(names) > 0 && !d.has(demoBegun) && !d.prepared() {
+		return fmt.Errorf("folder %s holds files that no demo made; nothing was touched: name another folder with --state", d)
 	}
-	return os.RemoveAll(string(d))
+	// The mark comes before anything is removed: who is interrupted here can
+	// begin again.
+	if err := os.MkdirAll(string(d), 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(d.path(demoBegun), []byte("A folder of \"schoolbridge demo\"; --fresh removes all that is in it.\n"), 0o600); err != nil {
+		return err
+	}
+	for _, name := range names {
+		if name.Name() == demoBegun {
+			continue
+		}
+		if err := os.RemoveAll(d.path(name.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // write makes certificates, secrets, configuration and registry files.

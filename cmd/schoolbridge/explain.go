@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"strings"
 	"time"
 
 	"schoolbridge/config"
@@ -18,8 +19,8 @@ import (
 	"schoolbridge/internal/store"
 )
 
-// signInsShown is how many attempts a report lists.
-const signInsShown = 10
+// signInsRead is how many attempts a report goes back.
+const signInsRead = 200
 
 func runExplain(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("explain", flag.ContinueOnError)
@@ -37,7 +38,7 @@ func runExplain(ctx context.Context, std streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	db, err := openStore(ctx, c, store.Options{})
+	db, err := openExisting(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -79,6 +80,7 @@ func (e *explainer) report(ctx context.Context, name string) (explain.Report, er
 	if err := e.people.Load(ctx); err != nil {
 		return r, err
 	}
+	name = auth.BareName(name, e.config.Names.Domains, e.config.Names.Realms)
 	holder, err := e.db.Accounts().Find(ctx, name)
 	if errors.Is(err, identity.ErrNotFound) {
 		return r, e.stranger(ctx, name, &r)
@@ -108,14 +110,18 @@ func (e *explainer) stranger(ctx context.Context, name string, r *explain.Report
 		return err
 	}
 	for _, x := range c.Employments {
-		r.Records = append(r.Records, fmt.Sprintf("%s %s: %s, %s – %s", person.RecordEmployment, x.ID, e.school(x.School), x.Start, x.End))
+		r.Records = append(r.Records, strings.TrimSpace(fmt.Sprintf("%s %s: %s, %s – %s", person.RecordEmployment, x.ID, e.school(x.School), x.Start, x.End)))
 	}
 	for _, x := range c.Enrolments {
 		r.Records = append(r.Records, fmt.Sprintf("%s %s: %s %s %s", person.RecordEnrolment, x.ID, e.school(x.School), x.Class, x.Status))
 	}
-	r.Account = identity.ReasonUnknown
-	if len(r.Records) > 0 {
+	switch {
+	case person.Classify(name) != person.ShapeLogin:
+		r.Account = identity.ReasonLoginOnly
+	case len(r.Records) > 0:
 		r.Account = identity.ReasonNotActivated
+	default:
+		r.Account = identity.ReasonUnknown
 	}
 	return nil
 }
@@ -162,7 +168,7 @@ func (e *explainer) channel(entry *directory.Entry, r *explain.Report, channel i
 
 // signIns reads the last attempts from the audit trail.
 func (e *explainer) signIns(ctx context.Context, id identity.PersonID, r *explain.Report) error {
-	entries, err := e.db.Audit().Recent(ctx, id, signInsShown, auth.AuditSignIn)
+	entries, err := e.db.Audit().Recent(ctx, id, signInsRead, auth.AuditSignIn)
 	if err != nil {
 		return err
 	}

@@ -24,15 +24,6 @@ import (
 	radiuswire "schoolbridge/radiussrv/wire"
 )
 
-// listen opens a TCP port, or says in one line what to do.
-func listen(ctx context.Context, what, address string) (net.Listener, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("%s on %s: %w", what, address, err)
-	}
-	return l, nil
-}
-
 func certPool(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
@@ -205,11 +196,10 @@ func (d *daemon) joinRADIUS(ctx context.Context) error {
 		{"RADIUS accounting", c.Accounting, server.ServeAccounting},
 	} {
 		for _, address := range kind.addresses {
-			packet, err := new(net.ListenConfig).ListenPacket(ctx, "udp", string(address))
+			conn, err := listenUDP(ctx, kind.what, string(address))
 			if err != nil {
-				return fmt.Errorf("%s on %s: %w", kind.what, address, err)
+				return err
 			}
-			conn := packet.(*net.UDPConn)
 			d.release = append(d.release, func() { _ = conn.Close() }) // closed already, unless the start failed
 			d.services = append(d.services, service{kind.what, func(ctx context.Context) error {
 				return untilDone(ctx, func() error { return kind.serve(conn) }, server.Shutdown)

@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // the daemon needs Europe/Moscow on machines without zone files
 )
@@ -43,14 +44,14 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"demo", "[--state DIR] [--fresh]", "the whole system on loopback, with invented people", runDemo},
-		{"serve", "--config FILE", "the daemon", runServe},
-		{"config", "check --config FILE | reference [--lang ru|en]", "faults of a configuration file / all options, annotated", runConfig},
-		{"registry", "import --config FILE PATH…", "registry files into the store", runRegistry},
-		{"match", "--registry DIR --profiles FILE [--bindings FILE] [--today YYYY-MM-DD]", "dry run of the matching rules, without a store", runMatch},
-		{"explain", "--config FILE LOGIN", "why this person can or cannot sign in", runExplain},
-		{"audit", "verify --config FILE", "the audit trail is whole", runAudit},
-		{"version", "", "the version", runVersion},
+		{"demo", "[--state DIR] [--fresh]", "вся система на этой машине, с вымышленными людьми / the whole system on loopback, with invented people", runDemo},
+		{"serve", "--config FILE", "служба / the daemon", runServe},
+		{"config", "check --config FILE | reference [--lang ru|en]", "ошибки файла настроек; все параметры с пояснениями / faults of a configuration file; all options, annotated", runConfig},
+		{"registry", "import --config FILE [--accept-ending N] PATH…", "загрузить реестры / registry files into the store", runRegistry},
+		{"match", "--registry DIR --profiles FILE [--bindings FILE] [--today YYYY-MM-DD]", "пробное сопоставление, без хранилища / dry run of the matching rules, without a store", runMatch},
+		{"explain", "--config FILE [--lang ru|en] [--json] LOGIN", "почему человек может или не может войти / why this person can or cannot sign in", runExplain},
+		{"audit", "verify --config FILE", "цел ли журнал аудита / is the audit trail whole", runAudit},
+		{"version", "", "версия / the version", runVersion},
 	}
 }
 
@@ -119,11 +120,11 @@ func report(std streams, err error) int {
 }
 
 func usage(w io.Writer) {
-	fmt.Fprintln(w, "schoolbridge: one school login for Wi-Fi, classroom PCs, whiteboards and Teams")
-	fmt.Fprintln(w)
+	fmt.Fprint(w, "schoolbridge: один логин для школьного Wi-Fi, ПК и досок / one school login for Wi-Fi, classroom PCs and whiteboards\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  schoolbridge %s %s\n      %s\n", c.name, c.args, c.help)
+		fmt.Fprintf(w, "  %s\n      %s\n", strings.TrimSpace("schoolbridge "+c.name+" "+c.args), c.help)
 	}
+	fmt.Fprint(w, "\nКоды / exit codes: 0 сделано / done, 1 есть замечания / findings, 2 вызов или настройки / usage or configuration, 3 сбой / failed\n")
 }
 
 func runVersion(_ context.Context, std streams, _ []string) error {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -133,15 +134,23 @@ func writeSummary(std streams, s *registry.Summary) error {
 		for j := range f.Faults {
 			fmt.Fprintln(std.err, &f.Faults[j])
 		}
-		state := ""
-		if f.Ignored {
-			state = "  (не загружается)"
-		}
-		_, err := fmt.Fprintf(std.out, "%-14s строк %d: новых %d, изменено %d, без изменений %d, выбыло %d, с ошибками %d%s\n",
-			f.Kind.String()+":", f.Read, f.New, f.Changed, f.Unchanged, f.Gone, f.Bad, state)
-		if err != nil {
+		if err := writeFile(std.out, f); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func writeFile(w io.Writer, f *registry.FileSummary) error {
+	if f.Ignored {
+		why := "файл не прочитан, см. выше"
+		if len(f.Faults) == 0 { // a kind that the store does not keep
+			why = "загрузка не нужна, читает только schoolbridge match"
+		}
+		_, err := fmt.Fprintf(w, "%-14s %s\n", f.Kind.String()+":", why)
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%-14s строк %d: новых %d, изменено %d, без изменений %d, выбыло %d; с ошибками %d\n",
+		f.Kind.String()+":", f.Read, f.New, f.Changed, f.Unchanged, f.Gone, f.Bad)
+	return err
 }

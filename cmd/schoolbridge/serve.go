@@ -64,7 +64,7 @@ func serve(ctx context.Context, std streams, file string, ready func()) error {
 // pointers; the rest stands until the end.
 type daemon struct {
 	file     string
-	config   *config.Config // in force; only reload replaces it
+	config   *config.Config // as at the start; of a reload only what reloadable holds is taken
 	log      *slog.Logger
 	registry *prometheus.Registry
 	health   telemetry.Health
@@ -86,19 +86,15 @@ type daemon struct {
 
 // newDaemon joins the rooms. Nothing runs yet, but every port is open, so that
 // one that is taken is found out before anything has begun.
-func newDaemon(ctx context.Context, logTo io.Writer, file string, c *config.Config) (d *daemon, err error) {
+func newDaemon(ctx context.Context, logTo io.Writer, file string, c *config.Config) (*daemon, error) {
 	log, err := telemetry.NewLogger(logTo, c.Log.Format, c.Log.Level)
 	if err != nil {
 		return nil, err
 	}
-	d = &daemon{file: file, config: c, log: log, registry: telemetry.NewRegistry(version), systemd: telemetry.NewSystemd(log)}
-	defer func() {
-		if err != nil {
-			d.close()
-		}
-	}()
+	d := &daemon{file: file, config: c, log: log, registry: telemetry.NewRegistry(version), systemd: telemetry.NewSystemd(log)}
 	for _, step := range []func(context.Context) error{d.openStore, d.loadReloadable, d.joinAuth, d.joinWeb, d.joinLDAP, d.joinRADIUS} {
 		if err := step(ctx); err != nil {
+			d.close()
 			return nil, err
 		}
 	}
@@ -183,14 +179,12 @@ func (d *daemon) loadReloadable(context.Context) error {
 
 // reloadable is what a reload replaces, all of it made before any is taken.
 type reloadable struct {
-	config  *config.Config
 	cert    *certificate
 	policy  *policy.Table
 	clients *radiussrv.Clients
 }
 
 func (d *daemon) prepare(c *config.Config) (r reloadable, err error) {
-	r.config = c
 	if c.TLS.CertificateFile != "" {
 		if r.cert, err = loadCertificate(string(c.TLS.CertificateFile), string(c.TLS.KeyFile)); err != nil {
 			return r, err
@@ -212,7 +206,6 @@ func (d *daemon) take(r reloadable) {
 	}
 	d.policy.Store(r.policy)
 	d.clients.Store(r.clients)
-	d.config = r.config
 }
 
 // reload takes a new configuration where it is whole; a faulty one is refused
@@ -237,7 +230,11 @@ func (d *daemon) reload() {
 		d.log.Error("the configuration is refused, the old one stays in force", "error", err)
 		return
 	}
-	if restart := config.Reloadable(d.config, c); len(restart) > 0 {
+	restart := config.Reloadable(d.config, c)
+	if d.cert == nil && fresh.cert != nil { // nothing listens for TLS
+		restart = append(restart, "tls")
+	}
+	if len(restart) > 0 {
 		d.log.Warn("these options take effect after a restart only", "options", restart)
 	}
 	d.take(fresh)

@@ -269,6 +269,22 @@ func TestUpstreamAnswersAreKeptApart(t *testing.T) {
 	}
 }
 
+// Whatever keeps mos.ru from answering, a name that nobody has fares like one
+// that somebody has.
+func TestUnknownNamesWhileMosRuAnswersNobody(t *testing.T) {
+	for _, err := range []error{identity.ErrUnreachable, identity.ErrThrottled, identity.ErrFault} {
+		w := newWorld(t)
+		w.change(func() { w.fail = err })
+		if v := w.sign("orlovami", wrong, "d"); v.Outcome != identity.Unavailable {
+			t.Fatalf("%v: %v", err, v.Outcome)
+		}
+		w.want(w.sign("nobody", wrong, "d"), identity.Unavailable, identity.ReasonUnknown)
+		w.change(func() { w.fail = nil })
+		w.want(w.sign("orlovami", wrong, "d"), identity.Rejected, identity.ReasonWrongPassword)
+		w.want(w.sign("nobody", wrong, "d"), identity.Rejected, identity.ReasonUnknown)
+	}
+}
+
 func TestCutOffFromTheStore(t *testing.T) {
 	w := newWorld(t)
 	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)

@@ -25,8 +25,8 @@ type Authenticator struct {
 	local   localPool
 	saver   saver
 	metrics *metrics
-	// down is when mos.ru was last found unreachable, in Unix ns; 0 once it
-	// answered since.
+	// down is when mos.ru last gave nobody an answer (unreachable, throttling
+	// us, refusing us as a client), in Unix ns; 0 once it answered since.
 	down atomic.Int64
 
 	life   context.Context
@@ -193,9 +193,10 @@ func (a *Authenticator) refuse(c *identity.Credential, now time.Time, k key, rea
 	return v
 }
 
-// downFor is for how long mos.ru counts as unreachable after it was found so,
-// unless it answers meanwhile. A name that nobody has is not asked about, so it
-// cannot find out itself: a minute spans the pauses between those who ask, and
+// downFor is for how long mos.ru counts as down after it was found so, unless
+// it answers meanwhile. A name that nobody has is not asked about, so it cannot
+// find out itself; and would it be refused while others are unavailable, that
+// would tell who exists. A minute spans the pauses between those who ask, and
 // is soon over where nobody does.
 const downFor = time.Minute
 

@@ -124,9 +124,10 @@ func (a *Authenticator) call(k flightKey, f *flight, e *directory.Entry, t try, 
 
 // settle books an answer with the guard, whoever still waits for it.
 func (a *Authenticator) settle(e *directory.Entry, t *try, m marks, r result, now time.Time) {
-	if errors.Is(r.err, identity.ErrUnreachable) {
+	switch {
+	case errors.Is(r.err, identity.ErrUnreachable), errors.Is(r.err, identity.ErrThrottled), errors.Is(r.err, identity.ErrFault):
 		a.down.Store(now.UnixNano())
-	} else {
+	default:
 		a.down.Store(0)
 	}
 	fresh, ok := a.opt.Directory.Get(e.Person)

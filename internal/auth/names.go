@@ -15,16 +15,25 @@ const (
 	MaxPassword = 512 // bytes
 )
 
-// bareName takes a configured DOMAIN\ or @realm off a typed name. Domains and
-// realms that are not ours stay, and make a name that nobody has.
-func (a *Authenticator) bareName(typed string) string {
-	if domain, rest, ok := strings.Cut(typed, `\`); ok && slices.Contains(a.opt.Domains, strings.ToLower(domain)) {
+// BareName takes one of our DOMAIN\ or @realm off a typed name, whatever their
+// case. Domains and realms that are not ours stay, and make a name that nobody
+// has.
+func BareName(typed string, domains, realms []string) string {
+	if domain, rest, ok := strings.Cut(typed, `\`); ok && among(domains, domain) {
 		typed = rest
 	}
-	if at := strings.LastIndexByte(typed, '@'); at >= 0 && slices.Contains(a.opt.Realms, strings.ToLower(typed[at+1:])) {
+	if at := strings.LastIndexByte(typed, '@'); at >= 0 && among(realms, typed[at+1:]) {
 		typed = typed[:at]
 	}
 	return typed
+}
+
+func among(list []string, name string) bool {
+	return slices.ContainsFunc(list, func(s string) bool { return strings.EqualFold(s, name) })
+}
+
+func (a *Authenticator) bareName(typed string) string {
+	return BareName(typed, a.opt.Domains, a.opt.Realms)
 }
 
 // loginOnly says that something other than a login stands where only a login

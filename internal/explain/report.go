@@ -8,6 +8,8 @@ package explain
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -70,16 +72,30 @@ func (r Report) Found() bool {
 	return len(r.SignIns) > 0 && r.SignIns[0].Outcome != identity.Accepted.String()
 }
 
-// words are the fixed texts of a report.
+// words are the fixed texts of a report. Codes that a map does not know are
+// shown as they are.
 type words struct {
-	account, none, roles, active, ended, records, channels, yes, no, signIns, noSignIns, todo, rule string
+	account, none, roles, active, ended, records, channels, yes, no, signIns, noSignIns, todo, rule, since, until string
+
+	role, channel, outcome map[string]string
+}
+
+func word(of map[string]string, code string) string {
+	if w, ok := of[code]; ok {
+		return w
+	}
+	return code
 }
 
 var texts = map[Lang]words{
 	Russian: {"Аккаунт", "нет", "Роли", "действует", "не действует", "Записи реестров", "Вход сейчас (если пароль верен)",
-		"можно", "нельзя", "Последние попытки входа", "не было", "Что делать", "правило"},
+		"можно", "нельзя", "Последние попытки входа", "не было", "Что делать", "правило", "с", "по",
+		map[string]string{"staff": "сотрудник", "pupil": "ученик", "parent": "родитель"},
+		map[string]string{"ldap": "ПК, доски", "web": "сайт", "wifi": "Wi-Fi"},
+		map[string]string{"accepted": "вошёл", "rejected": "отказ", "unavailable": "недоступно", "malformed": "неверный запрос"}},
 	English: {"Account", "none", "Roles", "active", "not active", "Registry records", "Sign-in now (if the password is right)",
-		"allowed", "refused", "Last sign-ins", "none", "What to do", "rule"},
+		"allowed", "refused", "Last sign-ins", "none", "What to do", "rule", "from", "to",
+		nil, map[string]string{"ldap": "PCs, boards", "wifi": "Wi-Fi"}, nil},
 }
 
 // Write prints the report for a person to read. Times are shown in loc.
@@ -108,7 +124,7 @@ func (r Report) writeAccount(p *printer) {
 		if !role.Active {
 			state = p.t.ended
 		}
-		p.line("  %s @ %s %s (%s – %s): %s", role.Role, role.School, role.Class, role.From, role.To, state)
+		p.line("  %s, %s: %s", word(p.t.role, role.Role), p.fields(role.School, role.Class, p.period(role.From, role.To)), state)
 	}
 	if len(r.Records) > 0 {
 		p.line("%s:", p.t.records)
@@ -118,21 +134,34 @@ func (r Report) writeAccount(p *printer) {
 	}
 }
 
+// writeChannels gives each channel a line, and each remedy once: most often all
+// channels are closed for one reason.
 func (r Report) writeChannels(p *printer) {
 	if len(r.Channels) == 0 {
 		return
 	}
 	p.line("%s:", p.t.channels)
+	told := map[identity.Reason]bool{}
 	for _, c := range r.Channels {
+		what := p.fields(word(p.t.channel, c.Channel), c.Where)
 		if c.Allowed {
-			p.line("  %-5s %s: %s, %s «%s»", c.Channel, c.Where, p.t.yes, p.t.rule, c.Rule)
+			p.line("  %s: %s, %s «%s»", what, p.t.yes, p.t.rule, c.Rule)
 			continue
 		}
-		p.line("  %-5s %s: %s", c.Channel, c.Where, p.t.no)
-		p.reason("        ", c.Reason)
+		p.line("  %s: %s, %s", what, p.t.no, c.Reason)
+		if !told[c.Reason] {
+			told[c.Reason] = true
+			p.reason("      ", c.Reason)
+		}
 	}
 }
 
+// signInLines is how many lines the last attempts take. A device that tries
+// again and again takes one.
+const signInLines = 10
+
+// writeSignIns lists the attempts, the newest first, and explains the newest
+// that failed: another device may have got in since.
 func (r Report) writeSignIns(p *printer, loc *time.Location) {
 	if r.Person == "" {
 		return
@@ -142,12 +171,28 @@ func (r Report) writeSignIns(p *printer, loc *time.Location) {
 		return
 	}
 	p.line("%s:", p.t.signIns)
-	for i, s := range r.SignIns {
-		p.line("  %s  %-5s %-12s %s %s %s", s.At.In(loc).Format("2006-01-02 15:04:05"), s.Channel, s.Outcome, s.Reason, s.NAS, s.Device)
-		if i == 0 && s.Outcome != identity.Accepted.String() {
-			p.reason("        ", s.Reason)
+	explained := false
+	for i, lines := 0, 0; i < len(r.SignIns) && lines < signInLines; lines++ {
+		s, n := r.SignIns[i], 0
+		for i < len(r.SignIns) && s.alike(r.SignIns[i]) {
+			i, n = i+1, n+1
+		}
+		times := ""
+		if n > 1 {
+			times = fmt.Sprintf("×%d", n)
+		}
+		p.line("  %s", p.fields(s.At.In(loc).Format("2006-01-02 15:04:05"), word(p.t.channel, s.Channel), s.NAS, s.Device, word(p.t.outcome, s.Outcome), string(s.Reason), times))
+		if !explained && s.Outcome != identity.Accepted.String() {
+			explained = true
+			p.reason("      ", s.Reason)
 		}
 	}
+}
+
+// alike says that two attempts differ in time only.
+func (s SignIn) alike(other SignIn) bool {
+	other.At = s.At
+	return s == other
 }
 
 // printer remembers the first error of many writes.
@@ -170,4 +215,20 @@ func (p *printer) reason(indent string, reason identity.Reason) {
 	if advice.Remedy != "" {
 		p.line("%s%s: %s", indent, p.t.todo, advice.Remedy)
 	}
+}
+
+// fields joins the words that are there.
+func (p *printer) fields(words ...string) string {
+	return strings.Join(slices.DeleteFunc(words, func(s string) bool { return s == "" }), " ")
+}
+
+func (p *printer) period(from, to string) string {
+	var words []string
+	if from != "" {
+		words = append(words, p.t.since, from)
+	}
+	if to != "" {
+		words = append(words, p.t.until, to)
+	}
+	return p.fields(words...)
 }

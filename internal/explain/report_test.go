@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -68,7 +69,8 @@ func TestReport(t *testing.T) {
 	if err := r.Write(&out, Russian, time.FixedZone("MSK", 3*3600)); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"kimv", "EMPLOYMENT_ENDED", "Что делать: Если человек работает", "не действует", "2026-09-01 08:20:00", "правило «all»"} {
+	for _, want := range []string{"kimv", "EMPLOYMENT_ENDED", "Что делать: Если человек работает", "сотрудник, Школа 1 с 2020-09-01 по 2025-12-31: не действует",
+		"2026-09-01 08:20:00 Wi-Fi отказ EMPLOYMENT_ENDED", "сайт: можно, правило «all»"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in:\n%s", want, out.String())
 		}
@@ -78,5 +80,40 @@ func TestReport(t *testing.T) {
 	}
 	if (Report{Person: "1", Channels: []Channel{{Allowed: true}}}).Found() {
 		t.Error("a person who may sign in is a finding")
+	}
+}
+
+// A phone that tries an old password all day neither pushes the other attempts
+// out of sight nor goes unexplained because another device got in.
+func TestRepeatedSignIns(t *testing.T) {
+	at := time.Date(2026, 9, 1, 5, 0, 0, 0, time.UTC)
+	r := Report{Person: "00ff", SignIns: []SignIn{{At: at.Add(time.Hour), Channel: "ldap", Outcome: "accepted", Reason: identity.ReasonRecent}}}
+	for i := range 50 {
+		r.SignIns = append(r.SignIns, SignIn{At: at.Add(-time.Duration(i) * time.Second), Channel: "wifi", Device: "aa", Outcome: "rejected", Reason: identity.ReasonKnownBad})
+	}
+	r.SignIns = append(r.SignIns, SignIn{At: at.Add(-time.Hour), Channel: "ldap", Outcome: "unavailable", Reason: identity.ReasonUpstreamDown})
+	var out strings.Builder
+	if err := r.Write(&out, English, time.UTC); err != nil {
+		t.Fatal(err)
+	}
+	for text, times := range map[string]int{"×50": 1, "KNOWN_BAD_PASSWORD": 2, "MOSRU_UNREACHABLE": 1, "What to do": 1} {
+		if got := strings.Count(out.String(), text); got != times {
+			t.Errorf("%q %d times, want %d:\n%s", text, got, times, &out)
+		}
+	}
+}
+
+// The administrator's pages explain every code.
+func TestEveryReasonIsInTheDocumentation(t *testing.T) {
+	for _, page := range []string{"administrator.ru.md", "administrator.en.md"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "docs", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, reason := range reasons(t) {
+			if !strings.Contains(string(text), "`"+string(reason)+"`") {
+				t.Errorf("%s does not explain %s", page, reason)
+			}
+		}
 	}
 }

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+)
+
+// listen opens a TCP port, or says in one line what is in the way and what to do.
+func listen(ctx context.Context, what, address string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, portFault("tcp", what, address, err)
+	}
+	return l, nil
+}
+
+// listenUDP is listen for datagrams.
+func listenUDP(ctx context.Context, what, address string) (*net.UDPConn, error) {
+	conn, err := new(net.ListenConfig).ListenPacket(ctx, "udp", address)
+	if err != nil {
+		return nil, portFault("udp", what, address, err)
+	}
+	return conn.(*net.UDPConn), nil
+}
+
+func portFault(network, what, address string, err error) error {
+	_, port, _ := net.SplitHostPort(address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("port %s/%s for %s is taken: stop the program that holds it (ss -lntup 'sport = :%s' names it), then start again", address, network, what, port)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("port %s/%s for %s is not allowed to this user: ports below 1024 need CAP_NET_BIND_SERVICE, which docs/schoolbridge.service gives", address, network, what)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("port %s/%s for %s: this machine has no such address: correct it in the configuration (ip address lists them)", address, network, what)
+	}
+	return fmt.Errorf("port %s/%s for %s cannot be opened: %w", address, network, what, err)
+}
