@@ -12,7 +12,8 @@ import (
 
 // reporter counts what the engine drops and writes about it, seldom: anybody
 // who reaches the port can cause a line, so each cause gets one line a minute
-// an address, and all together get at most lineBurst a minute.
+// an address, and all together get at most lineBurst a minute, half of which no
+// stranger can use up.
 type reporter struct {
 	log     *slog.Logger
 	now     func() time.Time
@@ -21,6 +22,7 @@ type reporter struct {
 	mu        sync.Mutex
 	minute    time.Time // begin of the current minute
 	written   map[cause]struct{}
+	strangers int // of those written, about addresses that are no client
 	withheld  int
 	announced map[string]struct{} // clients whose unsigned requests were reported
 }
@@ -37,6 +39,9 @@ const (
 	maxAnnounced = 10000
 )
 
+// unknownClient is the one line that whoever invents addresses can cause.
+const unknownClient = "RADIUS packet from an address that is no client"
+
 func newReporter(log *slog.Logger, now func() time.Time, m *metrics) *reporter {
 	return &reporter{
 		log: log, now: now, metrics: m,
@@ -51,15 +56,19 @@ func (l *reporter) may(what string, addr netip.Addr) (withheld int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now := l.now(); now.Sub(l.minute) >= time.Minute || now.Before(l.minute) {
-		l.minute = now
+		l.minute, l.strangers = now, 0
 		clear(l.written)
 	}
 	c := cause{what, addr}
-	if _, done := l.written[c]; done || len(l.written) >= lineBurst {
+	_, done := l.written[c]
+	if done || len(l.written) >= lineBurst || what == unknownClient && l.strangers >= lineBurst/2 {
 		l.withheld++
 		return 0, false
 	}
 	l.written[c] = struct{}{}
+	if what == unknownClient {
+		l.strangers++
+	}
 	withheld, l.withheld = l.withheld, 0
 	return withheld, true
 }
@@ -92,7 +101,7 @@ func (l *reporter) Dropped(why wire.Drop, from netip.AddrPort, peer *wire.Peer) 
 	}
 	switch why {
 	case wire.DropUnknownPeer:
-		l.warn("RADIUS packet from an address that is no client", addr, nil,
+		l.warn(unknownClient, addr, nil,
 			fmt.Sprintf("if it is yours, add to radius.clients: {name: NAME, range: %s, secret_file: FILE}", netip.PrefixFrom(addr.WithZone(""), addr.BitLen())))
 	case wire.DropMalformed:
 		l.warn("malformed RADIUS packet", addr, client, "")
@@ -100,7 +109,7 @@ func (l *reporter) Dropped(why wire.Drop, from netip.AddrPort, peer *wire.Peer) 
 		l.warn("RADIUS packet of a kind that this port does not take", addr, client, "authentication and accounting have a port each: check the client's settings")
 	case wire.DropUnsigned:
 		l.warn("RADIUS request without Message-Authenticator", addr, client,
-			"switch Message-Authenticator on in the client, or, for an old device that cannot, set message_authenticator: optional")
+			"switch Message-Authenticator on in the client, or, for an old device that cannot, set message_authenticator: optional (never enough for EAP, Proxy-State and Status-Server)")
 	case wire.DropForged:
 		l.warn("RADIUS request with a wrong authenticator", addr, client, "most likely the client has another secret than secret_file")
 	case wire.DropOverload, wire.DropLate:
@@ -135,7 +144,8 @@ func (l *reporter) Panicked(value any, stack []byte) {
 func (l *reporter) unsigned(client *Client, addr netip.Addr) {
 	l.mu.Lock()
 	_, done := l.announced[client.Name]
-	if !done && len(l.announced) < maxAnnounced {
+	done = done || len(l.announced) >= maxAnnounced
+	if !done {
 		l.announced[client.Name] = struct{}{}
 	}
 	l.mu.Unlock()
