@@ -326,12 +326,13 @@ func TestReloadable(t *testing.T) {
 		}
 		return c
 	}
-	old := check(base)
-	if got := Reloadable(old, check(strings.NewReplacer("10.1.0.0/16", "10.2.0.0/16", "allow: true", "allow: false").Replace(base)+"tls: {certificate_file: server.pem, key_file: server-key.pem}\n")); len(got) != 0 {
-		t.Errorf("NAS clients, policy and certificate need a restart: %v", got)
+	tls := "tls: {certificate_file: server.pem, key_file: server-key.pem}\n"
+	old := check(base + tls)
+	if got := Reloadable(old, check(strings.NewReplacer("10.1.0.0/16", "10.2.0.0/16", "allow: true", "allow: false").Replace(base)+tls)); len(got) != 0 {
+		t.Errorf("NAS clients and policy need a restart: %v", got)
 	}
-	got := Reloadable(old, check(strings.ReplaceAll(base, "o=school", "o=other")+"web: {listen: ':81'}\n"))
-	if want := []string{"ldap.base", "ldap.services", "web.listen"}; !slices.Equal(got, want) {
+	got := Reloadable(old, check(strings.NewReplacer("o=school", "o=other", "policy: {", "policy: {time_zone: Asia/Omsk, ").Replace(base)+"web: {listen: ':81'}\n"))
+	if want := []string{"tls", "ldap.base", "ldap.services", "policy.time_zone", "web.listen"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -64,16 +64,8 @@ func (d *daemon) joinEvents() (healthy func() bool, err error) {
 	if !c.On() {
 		return nil, nil
 	}
-	text, err := os.ReadFile(string(c.KeysFile))
-	if err != nil {
-		return nil, err
-	}
-	keys, err := keyset.Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.KeysFile, err)
-	}
 	receiver, err := events.New(events.Options{
-		Issuer: c.Issuer, Audience: c.Audience, Keys: func() keyset.Set { return keys }, Sink: changes{d},
+		Issuer: c.Issuer, Audience: c.Audience, Keys: func() keyset.Set { return *d.eventKeys.Load() }, Sink: changes{d},
 		MaxAge: c.MaxAge, Interval: c.Heartbeat, Logger: d.log, Metrics: d.registry,
 	})
 	if err != nil {
@@ -225,15 +217,18 @@ func (d *daemon) joinRadSec(ctx context.Context, server *radiussrv.Server) error
 	if len(d.config.RADIUS.RadSec) == 0 {
 		return nil
 	}
-	authority, err := certPool(string(d.config.RADIUS.ClientCAFile))
-	if err != nil {
-		return err
-	}
+	// Made anew for each connection, so that a reload counts for the next one.
+	// Without session tickets: a resumed connection would bring the client's
+	// certificate along, as an authority judged it that may be gone since.
 	tunnel := &tls.Config{
-		MinVersion: tls.VersionTLS12,
-		ClientCAs:  authority,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return &d.cert.config().Certificates[0], nil
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			return &tls.Config{
+				MinVersion:             tls.VersionTLS12,
+				Certificates:           d.cert.config().Certificates,
+				ClientAuth:             tls.RequireAndVerifyClientCert,
+				ClientCAs:              d.authority.Load(),
+				SessionTicketsDisabled: true,
+			}, nil
 		},
 	}
 	for _, address := range d.config.RADIUS.RadSec {
