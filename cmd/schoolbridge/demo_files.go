@@ -77,11 +77,16 @@ func (d demoFolder) prepared() bool {
 }
 
 // demoMark is written last, so that a first start that was interrupted is made
-// anew, and --fresh removes only folders that a demo made.
-const demoMark = "demo.complete"
+// anew. demoBegun is written first, before anything else of a demo: a folder
+// is emptied only where one of the two says that a demo made it.
+const (
+	demoMark  = "demo.complete"
+	demoBegun = "demo.begun"
+)
 
 // clear empties the folder for --fresh or after an interrupted first start. A
-// folder with files that no demo made is left alone.
+// folder with files that no demo made is left alone, above all that of a real
+// daemon, which has a config.yaml too.
 func (d demoFolder) clear() error {
 	names, err := os.ReadDir(string(d))
 	if os.IsNotExist(err) || len(names) == 0 {
@@ -90,7 +95,7 @@ func (d demoFolder) clear() error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(d.config()); err != nil && !d.prepared() {
+	if _, err := os.Stat(d.path(demoBegun)); err != nil && !d.prepared() {
 		return fmt.Errorf("folder %s holds files that no demo made: name another one with --state", d)
 	}
 	return os.RemoveAll(string(d))
@@ -98,6 +103,12 @@ func (d demoFolder) clear() error {
 
 // write makes certificates, secrets, configuration and registry files.
 func (d demoFolder) write(registry map[string][]byte, now time.Time) error {
+	if err := os.MkdirAll(string(d), 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(d.path(demoBegun), nil, 0o600); err != nil {
+		return err
+	}
 	ca, err := newAuthority(d.path("ca.pem"), now)
 	if err != nil {
 		return err
