@@ -118,8 +118,9 @@ func (c *Credentials) ApplyEvent(ctx context.Context, e Event) (applied bool, er
 	}
 	err = c.db.write(ctx, func(t *tx) error {
 		applied = false
-		// Two windows: an event may lie in the future by the clocks' difference.
-		if err := t.exec("DELETE FROM events WHERE at < ?", micros(now.Add(-2*eventWindow))); err != nil {
+		// Two windows: what is told may have happened one before it was sent, and
+		// be sent again for another one.
+		if err := t.exec("DELETE FROM events WHERE at < ?", micros(now.Add(-2*eventWindow-eventFuture))); err != nil {
 			return err
 		}
 		n, err := t.count("INSERT INTO events (id, at) VALUES (?, ?) ON CONFLICT (id) DO NOTHING", e.ID, micros(e.At))

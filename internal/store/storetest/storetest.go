@@ -56,6 +56,8 @@ func Run(t *testing.T, fresh func(t *testing.T) Engine) {
 		{"Targets", testTargets},
 		{"Audit", testAudit},
 		{"AuditTampering", testAuditTampering},
+		{"AuditCut", testAuditCut},
+		{"AuditEmptied", testAuditEmptied},
 		{"AuditErasure", testAuditErasure},
 		{"SealedColumns", testSealedColumns},
 		{"NothingInClear", testNothingInClear},
