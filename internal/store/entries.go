@@ -128,8 +128,10 @@ func (t *tx) affiliate(byID map[identity.PersonID]*directory.Entry, where func(q
 		}
 		e.Affiliations = append(e.Affiliations, a)
 	}
+	// "+b.kind" is no index: where SQLite searches by kind it reads the bindings
+	// of everybody for each page of people.
 	err := t.each(where(`SELECT b.person, e.key, e.school, e.starts, e.ends, e.gone FROM bindings b JOIN employments e ON e.key = b.key
-		WHERE b.kind = 1 AND CONDITION ORDER BY b.person, e.key`, "b.person"), args,
+		WHERE +b.kind = 1 AND CONDITION ORDER BY b.person, e.key`, "b.person"), args,
 		func(scan func(...any) error) error {
 			var id []byte
 			var key, school, starts, ends, gone string
@@ -149,7 +151,7 @@ func (t *tx) affiliate(byID map[identity.PersonID]*directory.Entry, where func(q
 	}
 	var all []bound
 	err = t.each(where(`SELECT b.person, e.key, e.school, e.class, e.status, e.merged_to, e.gone FROM bindings b JOIN enrolments e ON e.key = b.key
-		WHERE b.kind = 2 AND CONDITION ORDER BY b.person, e.key`, "b.person"), args,
+		WHERE +b.kind = 2 AND CONDITION ORDER BY b.person, e.key`, "b.person"), args,
 		func(scan func(...any) error) error {
 			var b bound
 			err := scan(&b.id, &b.key, &b.school, &b.class, &b.status, &b.mergedTo, &b.gone)
