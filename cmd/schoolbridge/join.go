@@ -92,7 +92,11 @@ func (c changes) ApplyChange(ctx context.Context, change events.Change) (bool, e
 	switch change.Kind {
 	case events.PasswordChanged:
 		kind = store.EventPasswordSet
-	case events.Disabled, events.Removed:
+	case events.Disabled:
+		kind = store.EventDisabled
+	case events.Enabled:
+		kind = store.EventEnabled
+	case events.Removed:
 		kind = store.EventRemoved
 	}
 	return c.d.db.Credentials().ApplyEvent(ctx, store.Event{ID: change.ID, At: change.At, Subject: change.Subject, Kind: kind})

@@ -41,7 +41,7 @@ var migrations = []migration{{oldest: 1, statements: []string{
 
 	// People.
 	`CREATE TABLE people (id {bytes} NOT NULL PRIMARY KEY, subject_version {int} NOT NULL, subject_digest {bytes} NOT NULL,
-		epoch {int} NOT NULL, state {int} NOT NULL, created {int} NOT NULL, modified {int} NOT NULL, seq {int} NOT NULL,
+		epoch {int} NOT NULL, state {int} NOT NULL, upstream {int} NOT NULL, upstream_at {int} NOT NULL, created {int} NOT NULL, modified {int} NOT NULL, seq {int} NOT NULL,
 		sealed {bytes} NOT NULL, UNIQUE (subject_digest, subject_version))`,
 	`CREATE TABLE bindings (kind {int} NOT NULL, key {text} NOT NULL, parent_digest {bytes} NOT NULL, parent_version {int} NOT NULL,
 		person {bytes} NOT NULL REFERENCES people (id), at {int} NOT NULL,

@@ -52,6 +52,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Engine) {
 		{"Verifiers", testVerifiers},
 		{"Events", testEvents},
 		{"LateEvent", testLateEvent},
+		{"UpstreamState", testUpstreamState},
 		{"Suspend", testSuspend},
 		{"Targets", testTargets},
 		{"Audit", testAudit},
