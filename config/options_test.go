@@ -111,7 +111,7 @@ func folder(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"secret": "sixteen-letters-and-more\n", "other-secret": "seventeen-letters-and-more\n", "empty": "\n", "keys.json": "{}",
+		"secret": "sixteen-letters-and-more\n", "other-secret": "seventeen-letters-and-more\n", "empty": "\n", "keys.json": `{"keys":[{}]}`,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
