@@ -201,7 +201,7 @@ func TestReloadBesideReaders(t *testing.T) {
 // TestFailedStart: whatever fails is said, and given back.
 func TestFailedStart(t *testing.T) {
 	s := newSite(t)
-	s.write("keys.json", `{"keys":[]}`)
+	s.write("keys.json", `{"keys":[{}]}`)
 	if d, err := s.daemon(io.Discard); err == nil || !strings.Contains(err.Error(), "keys.json") {
 		t.Fatalf("a start without event keys gave %v, %v", d, err)
 	}

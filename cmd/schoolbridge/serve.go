@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
@@ -118,6 +119,7 @@ func (d *daemon) close() {
 
 func (d *daemon) openStore(ctx context.Context) error {
 	path := string(d.config.Store.Path)
+	// The lock is a file of its own beside the store.
 	if err := os.MkdirAll(string(d.config.State), 0o700); err != nil {
 		return fmt.Errorf("state folder: %w", err)
 	}
@@ -141,7 +143,7 @@ func (d *daemon) openStore(ctx context.Context) error {
 	})
 	d.people = directory.New(d.db.Directory(), directory.Options{Logger: d.log, Registerer: d.registry})
 	d.trail = telemetry.NewTrail(d.db.Audit(), telemetry.TrailOptions{Registerer: d.registry, Logger: d.log})
-	d.services = append(d.services, service{"audit trail", d.trail.Run}, service{"directory", d.people.Run}, service{"pruning", d.prune})
+	d.services = append(d.services, service{"audit trail", d.trail.Run}, service{"directory", d.people.Run}, service{"upkeep", d.upkeep})
 	d.health.Need("store", func(ctx context.Context) error { return d.db.Ping(ctx) })
 	d.health.Need("directory", func(context.Context) error {
 		select {
@@ -161,10 +163,14 @@ func (d *daemon) openStore(ctx context.Context) error {
 // behind.
 const feedKept = 100_000
 
-func (d *daemon) prune(ctx context.Context) error {
+// upkeep prunes the change feed and notes the trail's heads in the log, every
+// hour: a log that is kept elsewhere then tells when an older database was put
+// back.
+func (d *daemon) upkeep(ctx context.Context) error {
 	ticker := time.NewTicker(time.Hour)
 	defer ticker.Stop()
 	for {
+		d.noteHeads(ctx)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -173,6 +179,16 @@ func (d *daemon) prune(ctx context.Context) error {
 				d.log.Warn("pruning the change feed", "error", err)
 			}
 		}
+	}
+}
+
+func (d *daemon) noteHeads(ctx context.Context) {
+	heads, err := d.db.Audit().Heads(ctx)
+	if err != nil && ctx.Err() == nil {
+		d.log.Warn("reading the audit trail's heads", "error", err)
+	}
+	for _, h := range heads {
+		d.log.Info("audit trail", "chain", h.Chain, "line", h.Seq, "hash", hex.EncodeToString(h.Hash))
 	}
 }
 

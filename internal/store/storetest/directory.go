@@ -39,6 +39,27 @@ func testDirectoryLoad(t *testing.T, s *suite) {
 	}
 }
 
+// testDirectoryOne: single reads say what Load says.
+func testDirectoryOne(t *testing.T, s *suite) {
+	put(t, s.db, person.School{ID: "49", Name: "Школа № 49"})
+	_, done := s.withOrlova(t)
+	d := s.db.Directory()
+	all := load(t, d)
+	schools, err := d.Schools(t.Context())
+	check(t, err)
+	if len(schools) != 1 || schools[0] != all.schools[0] {
+		t.Errorf("schools %+v, want %+v", schools, all.schools)
+	}
+	entry, err := d.Entry(t.Context(), done.Person)
+	check(t, err)
+	if !reflect.DeepEqual(entry, all.entries[done.Person]) {
+		t.Errorf("entry %+v, want %+v", entry, all.entries[done.Person])
+	}
+	if _, err := d.Entry(t.Context(), identity.PersonID{1}); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("nobody's entry: %v", err)
+	}
+}
+
 func testDirectorySince(t *testing.T, s *suite) {
 	other := s.open(t, s.keys)
 	d := s.db.Directory()

@@ -44,6 +44,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Engine) {
 		{"Parent", testParent},
 		{"Rebinding", testRebinding},
 		{"DirectoryLoad", testDirectoryLoad},
+		{"DirectoryOne", testDirectoryOne},
 		{"DirectorySince", testDirectorySince},
 		{"DirectoryMerge", testDirectoryMerge},
 		{"DirectoryHistory", testDirectoryHistory},
