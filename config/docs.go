@@ -18,6 +18,7 @@ var docs = map[string]doc{
 
 	"mosru":                           {"mos.ru, который проверяет пароли.", "mos.ru, which checks passwords.", ""},
 	"mosru.url":                       {"Адрес службы входа; https (http — только для 127.0.0.1).", "Address of the sign-in service; https (http for 127.0.0.1 only).", "https://login.mos.ru"},
+	"mosru.issuer":                    {"Как mos.ru называет себя в id_token (iss), если не так, как в url.", "What mos.ru calls itself in id_tokens (iss), where that is not url.", "https://login.mos.ru"},
 	"mosru.client_id":                 {"Имя клиента из договора с mos.ru.", "Client name of your agreement with mos.ru.", "schoolbridge"},
 	"mosru.client_secret_file":        {"Файл с секретом клиента, права 0600.", "File with the client's secret, mode 0600.", "secrets/mosru"},
 	"mosru.ca_file":                   {"Сертификаты удостоверяющих центров для mos.ru, PEM; без него — системные.", "Certificate authorities for mos.ru, PEM; the system's without it.", "tls/mosru-ca.pem"},

@@ -20,6 +20,7 @@ var options = map[string]struct{ good, bad string }{
 	"tls.certificate_file":             {"server.pem", "missing.pem"},
 	"tls.key_file":                     {"server-key.pem", "empty"},
 	"mosru.url":                        {"http://127.0.0.1:8090", "http://mos.example"},
+	"mosru.issuer":                     {"https://a.example/", "true"},
 	"mosru.client_id":                  {"other", `""`},
 	"mosru.client_secret_file":         {"other-secret", "missing"},
 	"mosru.ca_file":                    {"server.pem", "."},

@@ -51,7 +51,7 @@ func certPool(file string) (*x509.CertPool, error) {
 func mosruOptions(d *daemon, secret identity.Password, roots *x509.CertPool) mosru.Options {
 	c := d.config.Mosru
 	return mosru.Options{
-		BaseURL: string(c.URL), ClientID: c.ClientID, ClientSecret: secret, RootCAs: roots,
+		BaseURL: string(c.URL), Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: secret, RootCAs: roots,
 		Timeout: c.Timeout, MaxInFlight: c.InFlight, Budget: rate.Limit(c.RequestsPerSecond), Burst: c.Burst,
 		BreakerFailures: c.Breaker.Failures, BreakerOpenFor: c.Breaker.OpenFor, ContactsUnverified: !c.ContactsVerifiedDefault,
 		Logger: d.log, Metrics: d.registry,
@@ -221,20 +221,7 @@ func (d *daemon) joinRadSec(ctx context.Context, server *radiussrv.Server) error
 	if len(d.config.RADIUS.RadSec) == 0 {
 		return nil
 	}
-	// Made anew for each connection, so that a reload counts for the next one.
-	// Without session tickets: a resumed connection would bring the client's
-	// certificate along, as an authority judged it that may be gone since.
-	tunnel := &tls.Config{
-		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-			return &tls.Config{
-				MinVersion:             tls.VersionTLS12,
-				Certificates:           d.cert.config().Certificates,
-				ClientAuth:             tls.RequireAndVerifyClientCert,
-				ClientCAs:              d.authority.Load(),
-				SessionTicketsDisabled: true,
-			}, nil
-		},
-	}
+	tunnel := d.tunnel()
 	for _, address := range d.config.RADIUS.RadSec {
 		l, err := listen(ctx, "RadSec", string(address))
 		if err != nil {
@@ -246,6 +233,22 @@ func (d *daemon) joinRadSec(ctx context.Context, server *radiussrv.Server) error
 		}})
 	}
 	return nil
+}
+
+// tunnel is the TLS of RadSec, made anew for each connection, so that a reload
+// counts for the next one. It is without session tickets: a resumed connection
+// would bring the client's certificate along, as an authority judged it that
+// may be gone since.
+func (d *daemon) tunnel() *tls.Config {
+	return &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		return &tls.Config{
+			MinVersion:             tls.VersionTLS12,
+			Certificates:           d.cert.config().Certificates,
+			ClientAuth:             tls.RequireAndVerifyClientCert,
+			ClientCAs:              d.authority.Load(),
+			SessionTicketsDisabled: true,
+		}, nil
+	}}
 }
 
 // serving says whether this replica can decide sign-ins at all.

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net"
 	"net/http/httptest"
@@ -14,6 +16,9 @@ import (
 	"time"
 
 	"schoolbridge/config"
+	"schoolbridge/internal/directory"
+	"schoolbridge/internal/mosru/events"
+	"schoolbridge/internal/person"
 )
 
 // site is a folder with all that a daemon is configured with.
@@ -168,6 +173,89 @@ func TestReload(t *testing.T) {
 	d.reload()
 	if said := log.take(); !strings.Contains(said, "restart only") || !strings.Contains(said, "tls") || d.cert.config() == nil {
 		t.Errorf("without its tls section: %s", said)
+	}
+}
+
+// TestReloadOfAuthorities: a RadSec client is judged by the authority in force.
+func TestReloadOfAuthorities(t *testing.T) {
+	s := newSite(t)
+	s.write("config.yaml", strings.Replace(siteConfig, "radius:", "radius:\n  client_ca_file: ca.pem", 1))
+	d := s.started(io.Discard)
+	// The demo's authority signs server certificates; they serve as a client's
+	// once the usage is not asked about.
+	shakes := func() error {
+		client, server := net.Pipe()
+		defer func() { _, _ = client.Close(), server.Close() }()
+		config := d.tunnel()
+		done := make(chan error, 1)
+		go func() {
+			fresh, err := config.GetConfigForClient(nil)
+			if err == nil {
+				err = tls.Server(server, verifying(fresh)).Handshake()
+			}
+			_ = server.Close()
+			done <- err
+		}()
+		pair, err := tls.LoadX509KeyPair(s.path("server.pem"), s.path("server-key.pem"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = tls.Client(client, &tls.Config{Certificates: []tls.Certificate{pair}, InsecureSkipVerify: true}).Handshake()
+		_ = client.Close()
+		return <-done
+	}
+	if err := shakes(); err != nil {
+		t.Fatalf("a certificate of the authority: %v", err)
+	}
+	s.certificate() // another authority and its certificate
+	if err := shakes(); err == nil {
+		t.Error("a certificate of another authority is taken")
+	}
+	d.reload()
+	if err := shakes(); err != nil {
+		t.Errorf("a certificate of the new authority: %v", err)
+	}
+}
+
+// verifying does what c says by hand, without asking for the usage.
+func verifying(c *tls.Config) *tls.Config {
+	own := c.Clone()
+	own.ClientAuth = tls.RequireAnyClientCert
+	own.VerifyPeerCertificate = func(raw [][]byte, _ [][]*x509.Certificate) error {
+		leaf, err := x509.ParseCertificate(raw[0])
+		if err != nil {
+			return err
+		}
+		_, err = leaf.Verify(x509.VerifyOptions{Roots: c.ClientCAs, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+		return err
+	}
+	return own
+}
+
+// TestEvents: what each notice of mos.ru comes to in the store.
+func TestEvents(t *testing.T) {
+	s := newSite(t)
+	s.write("kadry.csv", "id,fio,school,start\nk1,Орлова Мария Игоревна,49,2015-09-01\n")
+	if _, errs, code := s.command("registry", "import", "--config", s.path("config.yaml"), s.path("kadry.csv")); code != exitDone {
+		t.Fatal(errs)
+	}
+	s.activate("orlovami", true, person.RecordRef{Kind: person.RecordEmployment, ID: "k1"})
+	d := s.started(io.Discard)
+	for i, c := range []struct {
+		kind events.Kind
+		want directory.State
+	}{
+		{events.PasswordChanged, directory.StateActive}, {events.Disabled, directory.StateSuspended},
+		{events.Enabled, directory.StateActive}, {events.Removed, directory.StateSuspended},
+	} {
+		applied, err := changes{d}.ApplyChange(t.Context(), events.Change{ID: events.NewID(), At: time.Now(), Subject: "orlovami", Kind: c.kind})
+		if err != nil || !applied {
+			t.Fatalf("%s: %v, %v", c.kind, applied, err)
+		}
+		holder, err := d.db.Accounts().Find(t.Context(), "orlovami")
+		if err != nil || holder.State != c.want || holder.Epoch != uint64(i+2) {
+			t.Errorf("after %s: state %d, epoch %d, %v", c.kind, holder.State, holder.Epoch, err)
+		}
 	}
 }
 
