@@ -33,7 +33,7 @@ var docs = map[string]doc{
 	"mosru.events":                    {"Подписанные уведомления mos.ru о смене пароля. Без них старый пароль действует до auth.confirmation_without_events.", "mos.ru's signed notices of changed passwords. Without them an old password works for auth.confirmation_without_events.", ""},
 	"mosru.events.issuer":             {"Кто подписывает (iss). Задан — уведомления включены.", "Who signs (iss). Set: notices are on.", "https://login.mos.ru"},
 	"mosru.events.audience":           {"Кому адресовано (aud).", "Whom they are for (aud).", "schoolbridge"},
-	"mosru.events.keys_file":          {"Открытые ключи подписи (JWKS).", "Public keys of the signature (JWKS).", "mosru-keys.json"},
+	"mosru.events.keys_file":          {"Открытые ключи подписи (JWKS). Подхватываются по reload.", "Public keys of the signature (JWKS). Taken anew on reload.", "mosru-keys.json"},
 	"mosru.events.max_age":            {"Уведомления старше этого отвергаются.", "Notices older than this are refused.", "24h"},
 	"mosru.events.heartbeat":          {"Как часто приходит пустое уведомление; пропали — подтверждения живут недолго.", "How often an empty notice comes; without them confirmations live shortly.", "1m"},
 
@@ -61,7 +61,7 @@ var docs = map[string]doc{
 	"radius.authentication":                  {"Адреса UDP для входа. Пусто — выключено.", "UDP addresses for sign-ins. Empty: off.", `["0.0.0.0:1812"]`},
 	"radius.accounting":                      {"Адреса UDP для учёта сеансов.", "UDP addresses for accounting.", `["0.0.0.0:1813"]`},
 	"radius.radsec":                          {"Адреса RadSec (RADIUS в TLS).", "RadSec addresses (RADIUS over TLS).", `["0.0.0.0:2083"]`},
-	"radius.client_ca_file":                  {"Удостоверяющий центр, который выдал сертификаты клиентам RadSec, PEM. Обязателен с radsec.", "The authority that issued the RadSec clients' certificates, PEM. Needed with radsec.", "tls/radsec-clients-ca.pem"},
+	"radius.client_ca_file":                  {"Удостоверяющий центр, который выдал сертификаты клиентам RadSec, PEM. Обязателен с radsec. Подхватывается по reload.", "The authority that issued the RadSec clients' certificates, PEM. Needed with radsec. Taken anew on reload.", "tls/radsec-clients-ca.pem"},
 	"radius.clients":                         {"Точки доступа и контроллеры. Подхватываются по reload.", "Access points and controllers. Taken anew on reload.", ""},
 	"radius.clients[].name":                  {"Имя в журнале и в policy.", "The name in the log and in policy.", "school-49"},
 	"radius.clients[].range":                 {"Сеть или один адрес; если подходят несколько, решает самая узкая.", "A network or one address; the narrowest that fits counts.", "10.1.2.0/24"},
