@@ -51,6 +51,7 @@ type TLS struct {
 // Mosru is the way to mos.ru.
 type Mosru struct {
 	URL                     URL           `yaml:"url" need:"yes"`
+	Issuer                  string        `yaml:"issuer" default:""`
 	ClientID                string        `yaml:"client_id" need:"yes"`
 	ClientSecretFile        SecretFile    `yaml:"client_secret_file" default:""`
 	CAFile                  File          `yaml:"ca_file" default:""`

@@ -169,8 +169,76 @@ func TestRefusedFiles(t *testing.T) {
 	for i := range 1000 {
 		fmt.Fprintf(&many, "unknown%d: 1\n", i)
 	}
-	if _, faults := Check([]byte(many.String()), t.TempDir()); len(faults) > maxFaults+1 {
+	if _, faults := Check([]byte(many.String()), t.TempDir()); len(faults) > 2*(maxFaults+1) {
 		t.Errorf("%d faults", len(faults))
+	}
+}
+
+// TestManyWarnings: a school with hundreds of old access points.
+func TestManyWarnings(t *testing.T) {
+	text := "mosru: {url: \"https://mos.ru\", client_id: a}\nradius:\n  authentication: [\"127.0.0.1:1812\"]\n  clients:\n"
+	for i := range maxFaults + 50 {
+		text += fmt.Sprintf("  - {name: n%d, range: 10.0.%d.0/24, secret_file: secret, message_authenticator: optional}\n", i, i)
+	}
+	dir := folder(t)
+	c, faults := Check([]byte(text), dir)
+	if c == nil || len(faults) != maxFaults+1 || !faults[len(faults)-1].Warning {
+		t.Fatalf("taken: %v, with %d faults", c != nil, len(faults))
+	}
+	if c, faults = Check([]byte(text+"web: {listen: nowhere}\n"), dir); c != nil {
+		t.Fatal("a fault behind many warnings is passed over")
+	}
+	expect(t, faults, maxFaults+55, "web.listen", "no address")
+}
+
+// TestOtherFaultsBesideForms: what the form of a file is blamed for does not
+// hide what else is wrong in it.
+func TestOtherFaultsBesideForms(t *testing.T) {
+	_, faults := Check([]byte("state: &s here\nmosru:\n  url: *s\n  client_id: a\n  <<: {x: 1}\nlog: {level: louder}\nldap: *s\nnames: {domains: *s}\n---\nlog: {}\n"), t.TempDir())
+	expect(t, faults, 1, "", "anchors")
+	expect(t, faults, 3, "", "aliases")
+	expect(t, faults, 5, "", "merge keys")
+	expect(t, faults, 6, "log.level", "louder")
+	expect(t, faults, 9, "", "second document")
+	mistakes := 0
+	for _, f := range faults {
+		if !f.Warning {
+			mistakes++
+		}
+	}
+	if mistakes != 7 {
+		t.Errorf("%d faults, want each once:\n%s", mistakes, lines(faults))
+	}
+	_, faults = Check([]byte("\"state\\e[2J\": a\n"), t.TempDir())
+	for _, f := range faults {
+		if strings.ContainsRune(f.Format("en"), '\x1b') {
+			t.Errorf("a key moves the cursor: %q", f.Format("en"))
+		}
+	}
+}
+
+func TestNamedFiles(t *testing.T) {
+	dir := folder(t)
+	key, err := os.ReadFile(filepath.Join(dir, "server-key.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As openssl pkcs12 writes a key.
+	if err := os.WriteFile(filepath.Join(dir, "bag.pem"), append([]byte("Bag Attributes\n    localKeyID: 01\n"), key...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const head = "mosru: {url: \"https://mos.ru\", client_id: a"
+	if c, faults := Check([]byte(head+"}\ntls: {certificate_file: server.pem, key_file: bag.pem}\n"), dir); c == nil {
+		t.Errorf("a key behind words:\n%s", lines(faults))
+	}
+	_, faults := Check([]byte(head+", ca_file: secret}\nradius: {client_ca_file: secret}\n"), dir)
+	expect(t, faults, 1, "mosru.ca_file", "no certificate")
+	expect(t, faults, 2, "radius.client_ca_file", "no certificate")
+	_, faults = Check([]byte(head+", events: {issuer: a, audience: a, keys_file: secret}}\n"), dir)
+	expect(t, faults, 1, "mosru.events.keys_file", "no set of public keys")
+	for _, path := range []string{"/events/../x", "/events/./x", "/events/", "//x"} {
+		_, faults = Check([]byte(head+"}\nweb: {events: "+path+"}\n"), dir)
+		expect(t, faults, 2, "web.events", "no path")
 	}
 }
 
@@ -326,12 +394,13 @@ func TestReloadable(t *testing.T) {
 		}
 		return c
 	}
-	old := check(base)
-	if got := Reloadable(old, check(strings.NewReplacer("10.1.0.0/16", "10.2.0.0/16", "allow: true", "allow: false").Replace(base)+"tls: {certificate_file: server.pem, key_file: server-key.pem}\n")); len(got) != 0 {
-		t.Errorf("NAS clients, policy and certificate need a restart: %v", got)
+	tls := "tls: {certificate_file: server.pem, key_file: server-key.pem}\n"
+	old := check(base + tls)
+	if got := Reloadable(old, check(strings.NewReplacer("10.1.0.0/16", "10.2.0.0/16", "allow: true", "allow: false").Replace(base)+tls)); len(got) != 0 {
+		t.Errorf("NAS clients and policy need a restart: %v", got)
 	}
-	got := Reloadable(old, check(strings.ReplaceAll(base, "o=school", "o=other")+"web: {listen: ':81'}\n"))
-	if want := []string{"ldap.base", "ldap.services", "web.listen"}; !slices.Equal(got, want) {
+	got := Reloadable(old, check(strings.NewReplacer("o=school", "o=other", "policy: {", "policy: {time_zone: Asia/Omsk, ").Replace(base)+"web: {listen: ':81'}\n"))
+	if want := []string{"tls", "ldap.base", "ldap.services", "policy.time_zone", "web.listen"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

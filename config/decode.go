@@ -17,6 +17,8 @@ type decoder struct {
 	dir    string // the folder of the file: relative paths start here
 	faults []Fault
 	nodes  map[string]*yaml.Node // where each path that is written stands
+
+	mistakes, warnings int // how many there were, also those that are not in faults
 }
 
 // fault notes a mistake at a node; nil means the whole file.
@@ -28,11 +30,18 @@ func (d *decoder) faultAt(path string, p *problem) { d.fault(d.near(path), path,
 func (d *decoder) warn(path string, p *problem) { d.note(d.near(path), path, p, true) }
 
 func (d *decoder) note(at *yaml.Node, path string, p *problem, warning bool) {
-	if len(d.faults) > maxFaults {
-		return
+	// Counted apart: many warnings do not make a file unusable, nor hide a fault.
+	count := &d.mistakes
+	if warning {
+		count = &d.warnings
 	}
-	if len(d.faults) == maxFaults {
-		p, path, warning = wrong(say("дальше ошибки не перечислены", "further faults are not listed"), say("исправьте эти", "mend these first")), "", false
+	switch *count++; {
+	case *count > maxFaults+1:
+		return
+	case *count > maxFaults && warning:
+		p, path = wrong(say("дальше предупреждения не перечислены", "further warnings are not listed"), say("разберитесь с этими", "look at these first")), ""
+	case *count > maxFaults:
+		p, path = wrong(say("дальше ошибки не перечислены", "further faults are not listed"), say("исправьте эти", "mend these first")), ""
 	}
 	f := Fault{Path: path, Message: p.message, Remedy: p.remedy, Warning: warning}
 	if at != nil {
@@ -67,6 +76,8 @@ func (d *decoder) structure(n *yaml.Node, path string, v reflect.Value) {
 	given := map[string]*yaml.Node{}
 	switch {
 	case absent(n):
+	case n.Kind == yaml.AliasNode:
+		return // plain has said it
 	case n.Kind != yaml.MappingNode:
 		d.fault(n, path, wrong(say("здесь нужны вложенные параметры, а написано %s", "options are expected here, found %s", describe(n)),
 			say("напишите «ключ: значение» на строках ниже, с отступом", "write \"key: value\" on the lines below, indented")))
@@ -88,11 +99,16 @@ func (d *decoder) keys(n *yaml.Node, path string, t reflect.Type) map[string]*ya
 	first := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, value := n.Content[i], n.Content[i+1]
+		if k.Kind == yaml.AliasNode {
+			continue // plain has said it
+		}
 		if k.Kind != yaml.ScalarNode {
 			d.fault(k, path, wrong(say("ключ должен быть словом", "a key is a word"), say("уберите скобки", "take the brackets away")))
 			continue
 		}
 		switch line, again := first[k.Value]; {
+		case k.Tag == "!!merge":
+			// plain has said it
 		case !slices.Contains(known, k.Value):
 			d.fault(k, join(path, clip(k.Value)), unknownKey(k.Value, known))
 		case again:
@@ -210,6 +226,8 @@ func (d *decoder) list(n *yaml.Node, path string, f reflect.StructField, v refle
 	const most = 10000
 	items := n.Content
 	switch {
+	case n.Kind == yaml.AliasNode:
+		return // plain has said it
 	case n.Kind == yaml.ScalarNode && f.Tag.Get("word") != "":
 		items = []*yaml.Node{n}
 	case n.Kind != yaml.SequenceNode:
@@ -260,6 +278,9 @@ func orEmpty(n *yaml.Node) *yaml.Node {
 
 // scalar decodes one value; false after a fault.
 func (d *decoder) scalar(n *yaml.Node, path string, f reflect.StructField, v reflect.Value) bool {
+	if n.Kind == yaml.AliasNode {
+		return false // plain has said it
+	}
 	if n.Kind != yaml.ScalarNode || absent(n) {
 		d.fault(n, path, wrong(say("нужно одно значение, а написано %s", "one value is expected, found %s", describe(n)), d.example(path)))
 		return false

@@ -18,6 +18,7 @@ var docs = map[string]doc{
 
 	"mosru":                           {"mos.ru, который проверяет пароли.", "mos.ru, which checks passwords.", ""},
 	"mosru.url":                       {"Адрес службы входа; https (http — только для 127.0.0.1).", "Address of the sign-in service; https (http for 127.0.0.1 only).", "https://login.mos.ru"},
+	"mosru.issuer":                    {"Как mos.ru называет себя в id_token (iss), если не так, как в url.", "What mos.ru calls itself in id_tokens (iss), where that is not url.", "https://login.mos.ru"},
 	"mosru.client_id":                 {"Имя клиента из договора с mos.ru.", "Client name of your agreement with mos.ru.", "schoolbridge"},
 	"mosru.client_secret_file":        {"Файл с секретом клиента, права 0600.", "File with the client's secret, mode 0600.", "secrets/mosru"},
 	"mosru.ca_file":                   {"Сертификаты удостоверяющих центров для mos.ru, PEM; без него — системные.", "Certificate authorities for mos.ru, PEM; the system's without it.", "tls/mosru-ca.pem"},
@@ -32,7 +33,7 @@ var docs = map[string]doc{
 	"mosru.events":                    {"Подписанные уведомления mos.ru о смене пароля. Без них старый пароль действует до auth.confirmation_without_events.", "mos.ru's signed notices of changed passwords. Without them an old password works for auth.confirmation_without_events.", ""},
 	"mosru.events.issuer":             {"Кто подписывает (iss). Задан — уведомления включены.", "Who signs (iss). Set: notices are on.", "https://login.mos.ru"},
 	"mosru.events.audience":           {"Кому адресовано (aud).", "Whom they are for (aud).", "schoolbridge"},
-	"mosru.events.keys_file":          {"Открытые ключи подписи (JWKS).", "Public keys of the signature (JWKS).", "mosru-keys.json"},
+	"mosru.events.keys_file":          {"Открытые ключи подписи (JWKS). Подхватываются по reload.", "Public keys of the signature (JWKS). Taken anew on reload.", "mosru-keys.json"},
 	"mosru.events.max_age":            {"Уведомления старше этого отвергаются.", "Notices older than this are refused.", "24h"},
 	"mosru.events.heartbeat":          {"Как часто приходит пустое уведомление; пропали — подтверждения живут недолго.", "How often an empty notice comes; without them confirmations live shortly.", "1m"},
 
@@ -60,7 +61,7 @@ var docs = map[string]doc{
 	"radius.authentication":                  {"Адреса UDP для входа. Пусто — выключено.", "UDP addresses for sign-ins. Empty: off.", `["0.0.0.0:1812"]`},
 	"radius.accounting":                      {"Адреса UDP для учёта сеансов.", "UDP addresses for accounting.", `["0.0.0.0:1813"]`},
 	"radius.radsec":                          {"Адреса RadSec (RADIUS в TLS).", "RadSec addresses (RADIUS over TLS).", `["0.0.0.0:2083"]`},
-	"radius.client_ca_file":                  {"Удостоверяющий центр, который выдал сертификаты клиентам RadSec, PEM. Обязателен с radsec.", "The authority that issued the RadSec clients' certificates, PEM. Needed with radsec.", "tls/radsec-clients-ca.pem"},
+	"radius.client_ca_file":                  {"Удостоверяющий центр, который выдал сертификаты клиентам RadSec, PEM. Обязателен с radsec. Подхватывается по reload.", "The authority that issued the RadSec clients' certificates, PEM. Needed with radsec. Taken anew on reload.", "tls/radsec-clients-ca.pem"},
 	"radius.clients":                         {"Точки доступа и контроллеры. Подхватываются по reload.", "Access points and controllers. Taken anew on reload.", ""},
 	"radius.clients[].name":                  {"Имя в журнале и в policy.", "The name in the log and in policy.", "school-49"},
 	"radius.clients[].range":                 {"Сеть или один адрес; если подходят несколько, решает самая узкая.", "A network or one address; the narrowest that fits counts.", "10.1.2.0/24"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Text is a message in both languages of the product.
@@ -68,9 +69,16 @@ func Usable(faults []Fault) bool {
 // maxFaults bounds what a hostile or wrong file makes us say.
 const maxFaults = 200
 
-// clip cuts a key of the file to a bearable length.
+// clip cuts a key of the file to a bearable length, without what would move a
+// terminal's cursor.
 func clip(s string) string {
 	const limit = 60
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
 	if r := []rune(s); len(r) > limit {
 		return string(r[:limit]) + "…"
 	}

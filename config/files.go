@@ -62,7 +62,7 @@ func (d *decoder) place(path string, f reflect.StructField, v reflect.Value) *pr
 			d.warn(path, wrong(say("секрет %s могут читать другие (права %04o)", "others may read the secret %s (mode %04o)", v.String(), mode),
 				say("chmod 0600 %s", "chmod 0600 %s", v.String())))
 		}
-		if b, err := ReadSecret(SecretFile(v.String())); err == nil && bytes.ContainsAny(b, "\r\n\x00") && !bytes.HasPrefix(b, []byte("-----BEGIN")) {
+		if b, err := ReadSecret(SecretFile(v.String())); err == nil && bytes.ContainsAny(b, "\r\n\x00") && !bytes.Contains(b, []byte("-----BEGIN ")) {
 			return wrong(say("в секрете %s больше одной строки", "the secret %s has more than one line", v.String()), say("оставьте в файле только секрет", "leave only the secret in the file"))
 		}
 	}

@@ -47,8 +47,8 @@ func Load(path string) (*Config, []Fault, error) {
 // the files that the configuration names.
 func Check(data []byte, dir string) (*Config, []Fault) {
 	d := &decoder{dir: dir, nodes: map[string]*yaml.Node{}}
-	root := d.parse(data)
-	if root == nil && len(d.faults) > 0 {
+	root, ok := d.parse(data)
+	if !ok {
 		return nil, d.faults
 	}
 	c := &Config{}
@@ -67,39 +67,33 @@ func Check(data []byte, dir string) (*Config, []Fault) {
 	return c, d.faults
 }
 
-// parse gives the root of the one document, or nil: for an empty file without
-// a fault, otherwise with one.
-func (d *decoder) parse(data []byte) *yaml.Node {
+// parse gives the root of the first document, nil for an empty one; false where
+// nothing can be told about what is in it.
+func (d *decoder) parse(data []byte) (root *yaml.Node, ok bool) {
 	switch {
 	case len(data) > MaxSize:
 		d.fault(nil, "", wrong(say("файл больше %d МиБ", "the file is larger than %d MiB", MaxSize>>20), say("это точно файл настроек?", "is this a configuration?")))
-		return nil
+		return nil, false
 	case !utf8.Valid(data):
 		d.fault(nil, "", wrong(say("файл не в кодировке UTF-8", "the file is not UTF-8"), say("сохраните его в UTF-8", "save it as UTF-8")))
-		return nil
+		return nil, false
 	}
 	in := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, next yaml.Node
-	if err := in.Decode(&doc); err == io.EOF {
-		return nil
-	} else if err != nil {
+	if err := in.Decode(&doc); err != nil && err != io.EOF {
 		d.syntax(err)
-		return nil
-	}
-	if err := in.Decode(&next); err == nil {
-		d.fault(&next, "", wrong(say("в файле второй документ (---)", "the file holds a second document (---)"), say("оставьте один", "keep one")))
-		return nil
-	} else if err != io.EOF {
-		d.syntax(err)
-		return nil
+		return nil, false
+	} else if err == nil {
+		if err := in.Decode(&next); err == nil {
+			d.fault(&next, "", wrong(say("в файле второй документ (---)", "the file holds a second document (---)"), say("оставьте один", "keep one")))
+		} else if err != io.EOF {
+			d.syntax(err)
+		}
 	}
 	if len(doc.Content) == 0 || absent(doc.Content[0]) {
-		return nil
+		return nil, true
 	}
-	if d.plain(doc.Content[0], 0); len(d.faults) > 0 {
-		return nil
-	}
-	return doc.Content[0]
+	return doc.Content[0], d.plain(doc.Content[0], 0)
 }
 
 var (
@@ -120,16 +114,18 @@ func (d *decoder) syntax(err error) {
 }
 
 // plain refuses anchors, aliases, merge keys, tags and deep nesting: a file
-// says what it means where it stands, and cannot grow when it is read.
-func (d *decoder) plain(n *yaml.Node, depth int) {
+// says what it means where it stands, and cannot grow when it is read. False
+// where it is too deep to go on; the rest is read all the same, for its other
+// faults.
+func (d *decoder) plain(n *yaml.Node, depth int) bool {
 	remedy := say("напишите значение целиком", "write the value out")
 	switch {
 	case depth > maxDepth:
 		d.fault(n, "", wrong(say("вложенность больше %d", "nested deeper than %d", maxDepth), say("проверьте скобки и отступы", "look at brackets and indentation")))
-		return
+		return false
 	case n.Kind == yaml.AliasNode:
 		d.fault(n, "", wrong(say("ссылки (*%s) не поддерживаются", "aliases (*%s) are not supported", clip(n.Value)), remedy))
-		return
+		return true
 	case n.Anchor != "":
 		d.fault(n, "", wrong(say("метки (&%s) не поддерживаются", "anchors (&%s) are not supported", clip(n.Anchor)), remedy))
 	case n.Style&yaml.TaggedStyle != 0:
@@ -138,6 +134,9 @@ func (d *decoder) plain(n *yaml.Node, depth int) {
 		d.fault(n, "", wrong(say("слияние (<<) не поддерживается", "merge keys (<<) are not supported"), remedy))
 	}
 	for _, child := range n.Content {
-		d.plain(child, depth+1)
+		if !d.plain(child, depth+1) {
+			return false
+		}
 	}
+	return true
 }

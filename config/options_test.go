@@ -20,6 +20,7 @@ var options = map[string]struct{ good, bad string }{
 	"tls.certificate_file":             {"server.pem", "missing.pem"},
 	"tls.key_file":                     {"server-key.pem", "empty"},
 	"mosru.url":                        {"http://127.0.0.1:8090", "http://mos.example"},
+	"mosru.issuer":                     {"https://a.example/", "true"},
 	"mosru.client_id":                  {"other", `""`},
 	"mosru.client_secret_file":         {"other-secret", "missing"},
 	"mosru.ca_file":                    {"server.pem", "."},
@@ -111,7 +112,7 @@ func folder(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"secret": "sixteen-letters-and-more\n", "other-secret": "seventeen-letters-and-more\n", "empty": "\n", "keys.json": "{}",
+		"secret": "sixteen-letters-and-more\n", "other-secret": "seventeen-letters-and-more\n", "empty": "\n", "keys.json": `{"keys":[{}]}`,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -6,12 +6,17 @@ import (
 )
 
 // reloadable are the options that a running daemon takes anew.
-var reloadable = []string{"tls", "radius.clients", "policy"}
+var reloadable = []string{"tls", "radius.clients", "radius.client_ca_file", "policy.rules", "mosru.events.keys_file"}
 
 // Reloadable names the options that differ and need a restart; none means
-// that a reload does it all. Contents of files are not compared.
+// that a reload does it all. Contents of files are not compared. old is what
+// the daemon began with, whatever was reloaded since.
 func Reloadable(old, new *Config) []string {
 	var changed []string
+	// A certificate is replaced, but TLS is not switched on or off.
+	if (old.TLS.CertificateFile == "") != (new.TLS.CertificateFile == "") {
+		changed = append(changed, "tls")
+	}
 	compare(reflect.ValueOf(*old), reflect.ValueOf(*new), "", &changed)
 	return changed
 }

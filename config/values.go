@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -76,7 +77,7 @@ func (u URL) check() *problem {
 }
 
 func (p URLPath) check() *problem {
-	if !strings.HasPrefix(string(p), "/") || strings.ContainsAny(string(p), " ?#{}") || strings.Contains(string(p), "//") || len(p) < 2 {
+	if !strings.HasPrefix(string(p), "/") || strings.ContainsAny(string(p), " ?#{}") || len(p) < 2 || path.Clean(string(p)) != string(p) {
 		return wrong(say("%s — не путь", "%s is no path", show(string(p))), say("напишите, например, /events/mosru", "write, for example, /events/mosru"))
 	}
 	for _, taken := range []string{"/healthz", "/readyz", "/metrics"} {

@@ -2,8 +2,11 @@ package config
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +27,8 @@ func (d *decoder) resolve(c *Config) {
 func (d *decoder) whole(c *Config) {
 	d.mosru(c)
 	d.certificate(c)
+	d.authority("mosru.ca_file", c.Mosru.CAFile)
+	d.authority("radius.client_ca_file", c.RADIUS.ClientCAFile)
 	d.listeners(c)
 	d.ldap(c)
 	d.radius(c)
@@ -37,6 +42,7 @@ func (d *decoder) mosru(c *Config) {
 			say("укажите файл с секретом из договора с mos.ru", "name the file with the secret of your agreement with mos.ru")))
 	}
 	e := c.Mosru.Events
+	d.eventKeys(e.KeysFile)
 	all := []struct {
 		key   string
 		given bool
@@ -75,6 +81,33 @@ func (d *decoder) certificate(c *Config) {
 			return
 		}
 		d.validity(pair.Leaf.NotBefore, pair.Leaf.NotAfter)
+	}
+}
+
+// authority looks into a file of certificates as the daemon will.
+func (d *decoder) authority(path string, file File) {
+	if file == "" || d.faulty(path) {
+		return
+	}
+	text, err := os.ReadFile(string(file)) // look has seen that it is a small regular file
+	if err != nil || !x509.NewCertPool().AppendCertsFromPEM(text) {
+		d.faultAt(path, wrong(say("в %s нет сертификата в PEM", "%s holds no certificate in PEM", string(file)), say("нужны строки от -----BEGIN CERTIFICATE----- до -----END CERTIFICATE-----", "lines from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE----- are needed")))
+	}
+}
+
+// eventKeys makes sure of the kind of file only: which of its keys serve is
+// for the receiver to say.
+func (d *decoder) eventKeys(file File) {
+	const path = "mosru.events.keys_file"
+	if file == "" || d.faulty(path) {
+		return
+	}
+	var set struct {
+		Keys []map[string]any `json:"keys"`
+	}
+	text, err := os.ReadFile(string(file))
+	if err != nil || json.Unmarshal(text, &set) != nil || len(set.Keys) == 0 {
+		d.faultAt(path, wrong(say("%s — не набор открытых ключей (JWK set)", "%s is no set of public keys (JWK set)", string(file)), say("нужен JSON вида {\"keys\": [...]}, каким его публикует mos.ru", "JSON such as {\"keys\": [...]} is needed, as mos.ru publishes it")))
 	}
 }
 

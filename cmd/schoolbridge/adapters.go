@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"schoolbridge/internal/directory"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
 	"schoolbridge/provision"
@@ -41,9 +40,5 @@ func (a accounts) Activate(ctx context.Context, act person.Activation, now time.
 // storedSchools gives the schools that the store has, so that an export which
 // names them means the same without schools.csv.
 func storedSchools(ctx context.Context, db *store.DB) ([]person.School, error) {
-	people := directory.New(db.Directory(), directory.Options{})
-	if err := people.Load(ctx); err != nil {
-		return nil, err
-	}
-	return people.Schools(), nil
+	return db.Directory().Schools(ctx)
 }

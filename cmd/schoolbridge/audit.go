@@ -22,7 +22,7 @@ func runAudit(ctx context.Context, std streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	db, err := openExisting(ctx, c)
+	db, err := openMadeStore(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -36,6 +36,12 @@ func runAudit(ctx context.Context, std streams, args []string) error {
 	case err != nil:
 		return err
 	}
-	_, err = fmt.Fprintf(std.out, "журнал аудита цел, строк: %d / the audit trail is whole, lines: %d\n", lines, lines)
+	if _, err := fmt.Fprintf(std.out, "журнал аудита цел, строк: %d / the audit trail is whole, lines: %d\n", lines, lines); err != nil {
+		return err
+	}
+	heads, err := db.Audit().Heads(ctx)
+	for _, h := range heads {
+		fmt.Fprintf(std.out, "head of chain %q: line %d, %x\n", h.Chain, h.Seq, h.Hash)
+	}
 	return err
 }

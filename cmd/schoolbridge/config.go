@@ -57,7 +57,7 @@ func loadConfig(std streams, file, lang string) (*config.Config, error) {
 }
 
 // openStore opens the store that a configuration names, beside a running
-// daemon or without one, and makes it where there is none.
+// daemon or without one. The first to open it makes it.
 func openStore(ctx context.Context, c *config.Config, opts store.Options) (*store.DB, error) {
 	if err := os.MkdirAll(string(c.State), 0o700); err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
@@ -69,11 +69,11 @@ func openStore(ctx context.Context, c *config.Config, opts store.Options) (*stor
 	return db, nil
 }
 
-// openExisting is openStore for commands that only look: a new store would
-// answer every question with no.
-func openExisting(ctx context.Context, c *config.Config) (*store.DB, error) {
+// openMadeStore is openStore for commands that only read: they make nothing,
+// least of all keys that then belong to whoever asked.
+func openMadeStore(ctx context.Context, c *config.Config) (*store.DB, error) {
 	if _, err := os.Stat(string(c.Store.Path)); err != nil {
-		return nil, fmt.Errorf("store: %w: import registries or start the daemon first, or correct state and store.path in the configuration", err)
+		return nil, fmt.Errorf("store %s is not made yet: start the daemon or import registries first, and look at state and store.path in the configuration: %w", c.Store.Path, err)
 	}
 	return openStore(ctx, c, store.Options{})
 }

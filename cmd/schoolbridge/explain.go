@@ -6,6 +6,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,7 +40,7 @@ func runExplain(ctx context.Context, std streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	db, err := openExisting(ctx, c)
+	db, err := openMadeStore(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -63,11 +65,11 @@ func runExplain(ctx context.Context, std streams, args []string) error {
 
 // explainer gathers what a report says.
 type explainer struct {
-	db     *store.DB
-	config *config.Config
-	table  *policy.Table
-	people *directory.Directory
-	now    time.Time
+	db      *store.DB
+	config  *config.Config
+	table   *policy.Table
+	schools map[person.SchoolID]string
+	now     time.Time
 }
 
 func (e *explainer) report(ctx context.Context, name string) (explain.Report, error) {
@@ -76,31 +78,58 @@ func (e *explainer) report(ctx context.Context, name string) (explain.Report, er
 	if e.table, err = e.config.Policy.Compile(); err != nil {
 		return r, err
 	}
-	e.people = directory.New(e.db.Directory(), directory.Options{})
-	if err := e.people.Load(ctx); err != nil {
+	schools, err := e.db.Directory().Schools(ctx)
+	if err != nil {
 		return r, err
 	}
 	name = auth.BareName(name, e.config.Names.Domains, e.config.Names.Realms)
+	e.schools = map[person.SchoolID]string{}
+	for _, s := range schools {
+		e.schools[s.ID] = s.Name
+	}
 	holder, err := e.db.Accounts().Find(ctx, name)
 	if errors.Is(err, identity.ErrNotFound) {
-		return r, e.stranger(ctx, name, &r)
+		if err := e.stranger(ctx, name, &r); err != nil {
+			return r, err
+		}
+		return r, e.audit(ctx, identity.PersonID{}, name)
 	}
 	if err != nil {
 		return r, err
 	}
 	r.Person, r.Login, r.UIDNumber = holder.Person.String(), string(holder.Login), holder.UIDNumber
 	r.Name = person.JoinFIO(holder.Last, holder.First, holder.Middle)
-	if entry, ok := e.people.Get(holder.Person); ok {
+	entry, err := e.db.Directory().Entry(ctx, holder.Person)
+	switch {
+	case err == nil:
 		e.roles(entry, &r)
 		e.channels(entry, &r)
-	} else {
+	case !errors.Is(err, identity.ErrNotFound):
+		return r, err
+	case onlyParent(holder):
+		r.Account = identity.ReasonRoleNotAllowed
+	default:
 		r.Account = identity.ReasonNotActivated
 	}
 	if err := e.signIns(ctx, holder.Person, &r); err != nil {
 		return r, err
 	}
-	// Reading personal data is itself a line of the trail.
-	return r, e.db.Audit().Append(ctx, []identity.AuditEntry{{At: e.now, Kind: "explain", Person: holder.Person, Payload: []byte("{}")}})
+	return r, e.audit(ctx, holder.Person, name)
+}
+
+// audit: reading personal data is itself a line of the trail, with the account
+// of this machine that reads it.
+func (e *explainer) audit(ctx context.Context, id identity.PersonID, asked string) error {
+	payload, err := json.Marshal(map[string]any{"asked": asked, "uid": os.Getuid()})
+	if err != nil {
+		return err
+	}
+	return e.db.Audit().Append(ctx, []identity.AuditEntry{{At: e.now, Kind: "explain", Person: id, Payload: payload}})
+}
+
+// onlyParent says that a person without an account needs none.
+func onlyParent(h store.Holder) bool {
+	return len(h.Records) > 0 && !slices.ContainsFunc(h.Records, func(r person.RecordRef) bool { return r.Kind != person.RecordCard })
 }
 
 // stranger tells what the registries hold of somebody without an account.
@@ -116,10 +145,10 @@ func (e *explainer) stranger(ctx context.Context, name string, r *explain.Report
 		r.Records = append(r.Records, fmt.Sprintf("%s %s: %s %s %s", person.RecordEnrolment, x.ID, e.school(x.School), x.Class, x.Status))
 	}
 	switch {
-	case person.Classify(name) != person.ShapeLogin:
-		r.Account = identity.ReasonLoginOnly
 	case len(r.Records) > 0:
 		r.Account = identity.ReasonNotActivated
+	case person.Classify(name) != person.ShapeLogin:
+		r.Account = identity.ReasonLoginOnly
 	default:
 		r.Account = identity.ReasonUnknown
 	}
@@ -127,8 +156,8 @@ func (e *explainer) stranger(ctx context.Context, name string, r *explain.Report
 }
 
 func (e *explainer) school(id person.SchoolID) string {
-	if s, ok := e.people.School(id); ok && s.Name != "" {
-		return s.Name
+	if name := e.schools[id]; name != "" {
+		return name
 	}
 	return string(id)
 }

@@ -42,7 +42,7 @@ func certPool(file string) (*x509.CertPool, error) {
 func mosruOptions(d *daemon, secret identity.Password, roots *x509.CertPool) mosru.Options {
 	c := d.config.Mosru
 	return mosru.Options{
-		BaseURL: string(c.URL), ClientID: c.ClientID, ClientSecret: secret, RootCAs: roots,
+		BaseURL: string(c.URL), Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: secret, RootCAs: roots,
 		Timeout: c.Timeout, MaxInFlight: c.InFlight, Budget: rate.Limit(c.RequestsPerSecond), Burst: c.Burst,
 		BreakerFailures: c.Breaker.Failures, BreakerOpenFor: c.Breaker.OpenFor, ContactsUnverified: !c.ContactsVerifiedDefault,
 		Logger: d.log, Metrics: d.registry,
@@ -55,16 +55,8 @@ func (d *daemon) joinEvents() (healthy func() bool, err error) {
 	if !c.On() {
 		return nil, nil
 	}
-	text, err := os.ReadFile(string(c.KeysFile))
-	if err != nil {
-		return nil, err
-	}
-	keys, err := keyset.Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.KeysFile, err)
-	}
 	receiver, err := events.New(events.Options{
-		Issuer: c.Issuer, Audience: c.Audience, Keys: func() keyset.Set { return keys }, Sink: changes{d},
+		Issuer: c.Issuer, Audience: c.Audience, Keys: func() keyset.Set { return *d.eventKeys.Load() }, Sink: changes{d},
 		MaxAge: c.MaxAge, Interval: c.Heartbeat, Logger: d.log, Metrics: d.registry,
 	})
 	if err != nil {
@@ -91,7 +83,11 @@ func (c changes) ApplyChange(ctx context.Context, change events.Change) (bool, e
 	switch change.Kind {
 	case events.PasswordChanged:
 		kind = store.EventPasswordSet
-	case events.Disabled, events.Removed:
+	case events.Disabled:
+		kind = store.EventDisabled
+	case events.Enabled:
+		kind = store.EventEnabled
+	case events.Removed:
 		kind = store.EventRemoved
 	}
 	return c.d.db.Credentials().ApplyEvent(ctx, store.Event{ID: change.ID, At: change.At, Subject: change.Subject, Kind: kind})
@@ -215,17 +211,7 @@ func (d *daemon) joinRadSec(ctx context.Context, server *radiussrv.Server) error
 	if len(d.config.RADIUS.RadSec) == 0 {
 		return nil
 	}
-	authority, err := certPool(string(d.config.RADIUS.ClientCAFile))
-	if err != nil {
-		return err
-	}
-	tunnel := &tls.Config{
-		MinVersion: tls.VersionTLS12,
-		ClientCAs:  authority,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return &d.cert.config().Certificates[0], nil
-		},
-	}
+	tunnel := d.tunnel()
 	for _, address := range d.config.RADIUS.RadSec {
 		l, err := listen(ctx, "RadSec", string(address))
 		if err != nil {
@@ -237,6 +223,22 @@ func (d *daemon) joinRadSec(ctx context.Context, server *radiussrv.Server) error
 		}})
 	}
 	return nil
+}
+
+// tunnel is the TLS of RadSec, made anew for each connection, so that a reload
+// counts for the next one. It is without session tickets: a resumed connection
+// would bring the client's certificate along, as an authority judged it that
+// may be gone since.
+func (d *daemon) tunnel() *tls.Config {
+	return &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		return &tls.Config{
+			MinVersion:             tls.VersionTLS12,
+			Certificates:           d.cert.config().Certificates,
+			ClientAuth:             tls.RequireAndVerifyClientCert,
+			ClientCAs:              d.authority.Load(),
+			SessionTicketsDisabled: true,
+		}, nil
+	}}
 }
 
 // serving says whether this replica can decide sign-ins at all.

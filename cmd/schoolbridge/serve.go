@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
@@ -22,6 +24,7 @@ import (
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/mosru"
+	"schoolbridge/internal/mosru/keyset"
 	"schoolbridge/internal/policy"
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/store/sqlite"
@@ -52,19 +55,24 @@ func serve(ctx context.Context, std streams, file string, ready func()) error {
 	if err != nil {
 		return err
 	}
+	// From here on, so that a reload that comes during the start waits for it
+	// instead of ending the process.
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
 	d, err := newDaemon(ctx, std.err, file, c)
 	if err != nil {
 		return err
 	}
 	defer d.close()
-	return d.run(ctx, ready)
+	return d.run(ctx, hup, ready)
 }
 
 // daemon is everything that runs. What a reload replaces is behind atomic
 // pointers; the rest stands until the end.
 type daemon struct {
 	file     string
-	config   *config.Config // as at the start; of a reload only what reloadable holds is taken
+	config   *config.Config // the one of the start: what a reload cannot replace is in force as it says
 	log      *slog.Logger
 	registry *prometheus.Registry
 	health   telemetry.Health
@@ -75,8 +83,10 @@ type daemon struct {
 	trail         *telemetry.Trail
 	mosru         *mosru.Client
 	auth          *auth.Authenticator
-	eventReceiver http.Handler // nil: no events
-	cert          *certificate
+	eventReceiver http.Handler                  // nil: no events
+	cert          *certificate                  // nil: no TLS, until a restart
+	authority     atomic.Pointer[x509.CertPool] // of RadSec clients
+	eventKeys     atomic.Pointer[keyset.Set]
 	policy        atomic.Pointer[policy.Table]
 	clients       atomic.Pointer[radiussrv.Clients]
 
@@ -109,6 +119,7 @@ func (d *daemon) close() {
 
 func (d *daemon) openStore(ctx context.Context) error {
 	path := string(d.config.Store.Path)
+	// The lock is a file of its own beside the store.
 	if err := os.MkdirAll(string(d.config.State), 0o700); err != nil {
 		return fmt.Errorf("state folder: %w", err)
 	}
@@ -132,7 +143,7 @@ func (d *daemon) openStore(ctx context.Context) error {
 	})
 	d.people = directory.New(d.db.Directory(), directory.Options{Logger: d.log, Registerer: d.registry})
 	d.trail = telemetry.NewTrail(d.db.Audit(), telemetry.TrailOptions{Registerer: d.registry, Logger: d.log})
-	d.services = append(d.services, service{"audit trail", d.trail.Run}, service{"directory", d.people.Run}, service{"pruning", d.prune})
+	d.services = append(d.services, service{"audit trail", d.trail.Run}, service{"directory", d.people.Run}, service{"upkeep", d.upkeep})
 	d.health.Need("store", func(ctx context.Context) error { return d.db.Ping(ctx) })
 	d.health.Need("directory", func(context.Context) error {
 		select {
@@ -152,10 +163,14 @@ func (d *daemon) openStore(ctx context.Context) error {
 // behind.
 const feedKept = 100_000
 
-func (d *daemon) prune(ctx context.Context) error {
+// upkeep prunes the change feed and notes the trail's heads in the log, every
+// hour: a log that is kept elsewhere then tells when an older database was put
+// back.
+func (d *daemon) upkeep(ctx context.Context) error {
 	ticker := time.NewTicker(time.Hour)
 	defer ticker.Stop()
 	for {
+		d.noteHeads(ctx)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -167,78 +182,14 @@ func (d *daemon) prune(ctx context.Context) error {
 	}
 }
 
-// loadReloadable reads certificate, policy and NAS clients for the first time.
-func (d *daemon) loadReloadable(context.Context) error {
-	fresh, err := d.prepare(d.config)
-	if err != nil {
-		return err
+func (d *daemon) noteHeads(ctx context.Context) {
+	heads, err := d.db.Audit().Heads(ctx)
+	if err != nil && ctx.Err() == nil {
+		d.log.Warn("reading the audit trail's heads", "error", err)
 	}
-	d.take(fresh)
-	return nil
-}
-
-// reloadable is what a reload replaces, all of it made before any is taken.
-type reloadable struct {
-	cert    *certificate
-	policy  *policy.Table
-	clients *radiussrv.Clients
-}
-
-func (d *daemon) prepare(c *config.Config) (r reloadable, err error) {
-	if c.TLS.CertificateFile != "" {
-		if r.cert, err = loadCertificate(string(c.TLS.CertificateFile), string(c.TLS.KeyFile)); err != nil {
-			return r, err
-		}
+	for _, h := range heads {
+		d.log.Info("audit trail", "chain", h.Chain, "line", h.Seq, "hash", hex.EncodeToString(h.Hash))
 	}
-	if r.policy, err = c.Policy.Compile(); err != nil {
-		return r, fmt.Errorf("policy: %w", err)
-	}
-	r.clients, err = nasClients(c)
-	return r, err
-}
-
-func (d *daemon) take(r reloadable) {
-	switch {
-	case d.cert == nil:
-		d.cert = r.cert
-	case r.cert != nil:
-		d.cert.current.Store(r.cert.config())
-	}
-	d.policy.Store(r.policy)
-	d.clients.Store(r.clients)
-}
-
-// reload takes a new configuration where it is whole; a faulty one is refused
-// and the old one stays in force.
-func (d *daemon) reload() {
-	d.systemd.Reloading()
-	defer d.systemd.Ready()
-	c, faults, err := config.Load(d.file)
-	if err != nil {
-		d.log.Error("the configuration is refused, the old one stays in force", "error", err)
-		return
-	}
-	for _, f := range faults {
-		d.log.Warn("configuration", "fault", f.Format("en"))
-	}
-	if !config.Usable(faults) {
-		d.log.Error("the configuration is refused, the old one stays in force", "remedy", "schoolbridge config check --config "+d.file)
-		return
-	}
-	fresh, err := d.prepare(c)
-	if err != nil {
-		d.log.Error("the configuration is refused, the old one stays in force", "error", err)
-		return
-	}
-	restart := config.Reloadable(d.config, c)
-	if d.cert == nil && fresh.cert != nil { // nothing listens for TLS
-		restart = append(restart, "tls")
-	}
-	if len(restart) > 0 {
-		d.log.Warn("these options take effect after a restart only", "options", restart)
-	}
-	d.take(fresh)
-	d.log.Info("configuration reloaded")
 }
 
 func (d *daemon) joinAuth(context.Context) error {
@@ -318,38 +269,28 @@ func (d *daemon) tagKey() func(day string) [32]byte {
 }
 
 // run starts everything, tells that it answers, and stops it in reverse order.
-func (d *daemon) run(ctx context.Context, ready func()) error {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
+func (d *daemon) run(ctx context.Context, hup <-chan os.Signal, ready func()) error {
 	d.services = append(d.services,
-		service{"reload", func(ctx context.Context) error {
-			for {
-				select {
-				case <-ctx.Done():
-					return nil
-				case <-hup:
-					d.reload()
-				}
-			}
-		}},
+		service{"reload", func(ctx context.Context) error { return d.reloadOn(ctx, hup) }},
 		service{"watchdog", func(ctx context.Context) error {
 			return d.systemd.Watchdog(ctx, func(context.Context) error { return nil })
 		}},
 		service{"start", func(ctx context.Context) error { return d.announce(ctx, ready) }})
 	err := runServices(ctx, d.log, d.services, stopGrace)
-	d.systemd.Stopping()
 	d.log.Info("stopped")
 	return err
 }
 
 // announce waits until the directory is loaded and says that all answers.
+// It is the first part to be stopped, so it tells of the end too.
 func (d *daemon) announce(ctx context.Context, ready func()) error {
+	defer d.systemd.Stopping()
 	select {
 	case <-ctx.Done():
 		return nil
 	case <-d.people.Loaded():
 	}
+	d.auditConfig("in force", nil)
 	d.log.Info("ready", "people", d.people.Len(), "version", version)
 	d.systemd.Ready()
 	if ready != nil {

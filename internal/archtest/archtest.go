@@ -28,6 +28,7 @@ type file struct {
 	test    bool
 	imports map[string]token.Position
 	uses    map[string]token.Position // qualified names of imported packages: "time.Now"
+	dots    map[string]token.Position // dot imports
 }
 
 // Check reads the module that lies in fsys and gives every broken rule as a
@@ -43,6 +44,7 @@ func Check(fsys fs.FS) ([]string, error) {
 	}
 	var broken []string
 	for _, f := range files {
+		broken = append(broken, f.dotted()...)
 		for _, r := range rules {
 			if r.applies(f) {
 				broken = append(broken, r.check(f)...)
@@ -101,7 +103,7 @@ func parse(name string, source []byte, module string) (file, error) {
 		return file{}, fmt.Errorf("parse: %w", err)
 	}
 	f := file{name: name, pkg: path.Dir(name), test: strings.HasSuffix(name, "_test.go"),
-		imports: map[string]token.Position{}, uses: map[string]token.Position{}}
+		imports: map[string]token.Position{}, uses: map[string]token.Position{}, dots: map[string]token.Position{}}
 	local := map[string]string{} // what a file calls a package
 	for _, spec := range tree.Imports {
 		imported := strings.Trim(spec.Path.Value, "`\"")
@@ -110,6 +112,9 @@ func parse(name string, source []byte, module string) (file, error) {
 		called := path.Base(imported)
 		if spec.Name != nil {
 			called = spec.Name.Name
+		}
+		if called == "." {
+			f.dots[imported] = set.Position(spec.Pos())
 		}
 		local[called] = imported
 	}
@@ -127,6 +132,17 @@ func parse(name string, source []byte, module string) (file, error) {
 		return true
 	})
 	return f, nil
+}
+
+// dotted finds imports into the file's own name space: after one, nobody sees
+// where a name comes from, the rules below neither.
+func (f file) dotted() []string {
+	var broken []string
+	for _, imported := range slices.Sorted(maps.Keys(f.dots)) {
+		broken = append(broken, fmt.Sprintf("%s imports %s as \".\", but nothing must: neither a reader nor the rules on uses could tell where a name comes from",
+			at(f.dots[imported]), imported))
+	}
+	return broken
 }
 
 // rule forbids imports or uses to some files.
@@ -169,6 +185,9 @@ func texts(fsys fs.FS) ([]string, error) {
 		}
 		if outside(d) {
 			return fs.SkipDir
+		}
+		if d.Name() == ".git" { // a file in a second working tree: it points to the first
+			return nil
 		}
 		info, err := d.Info()
 		if err != nil || !info.Mode().IsRegular() || info.Size() > most {

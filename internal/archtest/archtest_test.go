@@ -58,6 +58,10 @@ func TestForbiddenImportsFail(t *testing.T) {
 		{"provision/match/a.go", "net/http", "every decision can be replayed"},
 		{"ldapsrv/filter/a.go", "net", "every decision can be replayed"},
 		{"provision/login/a.go", "example/provision/registry", "pure in name only"},
+		{"internal/policy/a.go", "math/rand/v2", "every decision can be replayed"},
+		{"internal/policy/a.go", "os/user", "every decision can be replayed"},
+		{"provision/match/a.go", "golang.org/x/net/http2", "every decision can be replayed"},
+		{"internal/store/a.go", "example/internal/mosru/events", "no front-end, configuration or client"},
 		{"ldapsrv/filter/a.go", "example/ldapsrv", "pure in name only"},
 		{"internal/policy/a.go", "example/ldapsrv/wire", "pure in name only"},
 		{"internal/identity/a.go", "golang.org/x/text/cases", "standard library only"},
@@ -85,6 +89,8 @@ func TestForbiddenUsesFail(t *testing.T) {
 		{"provision/match/a.go", "package p\nimport clock \"time\"\nfunc f() { clock.Sleep(1) }\n", "read no clock"},
 		{"internal/auth/a.go", "package p\nimport \"os\"\nvar home = os.Getenv(\"HOME\")\n", "hangs on the environment"},
 		{"ldapsrv/a.go", "//go:build never\n\npackage p\nimport \"os\"\nvar all = os.Environ()\n", "hangs on the environment"},
+		{"ldapsrv/a.go", "package p\nimport \"net/http\"\nvar proxy = http.ProxyFromEnvironment\n", "hangs on the environment"},
+		{"internal/policy/a.go", "package p\nimport . \"time\"\nvar now = Now\n", "where a name comes from"},
 		{"README.md", "see .." + "/shared/design.md", "must stand alone"},
 	} {
 		broken, err := Check(house(c.file, c.source))
@@ -128,6 +134,15 @@ func TestAllowedImportsPass(t *testing.T) {
 		if err != nil || len(broken) != 0 {
 			t.Errorf("%s must be able to import %s: %q, %v", file, imported, broken, err)
 		}
+	}
+}
+
+// TestSecondWorkingTree: its .git is a file that names a folder of the machine.
+func TestSecondWorkingTree(t *testing.T) {
+	tree := house("a.go", "package a\n")
+	tree[".git"] = &fstest.MapFile{Data: []byte("gitdir: /work" + "/main/.git/worktrees/a\n")}
+	if broken, err := Check(tree); err != nil || len(broken) != 0 {
+		t.Errorf("%q, %v", broken, err)
 	}
 }
 

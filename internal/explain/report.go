@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"schoolbridge/internal/identity"
 )
@@ -204,9 +205,17 @@ type printer struct {
 }
 
 func (p *printer) line(format string, args ...any) {
-	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
+	if p.err != nil {
+		return
 	}
+	// What registries and devices wrote must not move the reader's cursor.
+	text := strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, fmt.Sprintf(format, args...))
+	_, p.err = fmt.Fprintln(p.w, text)
 }
 
 func (p *printer) reason(indent string, reason identity.Reason) {

@@ -75,6 +75,11 @@ func TestReport(t *testing.T) {
 			t.Errorf("no %q in:\n%s", want, out.String())
 		}
 	}
+	r.Roles[0].School = "Школа\x1b[2J\n1"
+	out.Reset()
+	if err := r.Write(&out, Russian, time.UTC); err != nil || strings.ContainsRune(out.String(), '\x1b') || strings.Contains(out.String(), "\n1") {
+		t.Errorf("a school's name moves the cursor: %q, %v", out.String(), err)
+	}
 	if !r.Found() {
 		t.Error("a refused channel is no finding")
 	}

@@ -73,9 +73,11 @@ func (a *Accounts) holder(ctx context.Context, find func(*tx) (identity.PersonID
 func (t *tx) holder(id identity.PersonID) (Holder, error) {
 	h := Holder{Person: id}
 	var created int64
-	if err := t.row("SELECT state, epoch, created FROM people WHERE id = ?", id[:]).Scan(&h.State, &h.Epoch, &created); err != nil {
+	var upstream int
+	if err := t.row("SELECT state, upstream, epoch, created FROM people WHERE id = ?", id[:]).Scan(&h.State, &upstream, &h.Epoch, &created); err != nil {
 		return h, notFound(err)
 	}
+	h.State = shown(h.State, upstream)
 	h.Created = moment(created)
 	p, err := t.profileOf(id)
 	if err != nil {

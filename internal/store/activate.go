@@ -110,8 +110,12 @@ func (t *tx) holdPerson(p person.Profile, now time.Time) (id identity.PersonID, 
 	profile := sealedPerson{Subject: p.Subject, Login: p.Login, Last: p.Last, First: p.First, Middle: p.Middle, Mail: p.Email}
 	id, err = t.personBySubject(p.Subject)
 	if err == nil {
+		opened, err := t.reopen(id, now)
+		if err != nil {
+			return id, false, err
+		}
 		changed, err = t.updateProfile(id, profile)
-		return id, changed, err
+		return id, opened || changed, err
 	}
 	if !errors.Is(err, identity.ErrNotFound) {
 		return id, false, err
@@ -127,9 +131,17 @@ func (t *tx) holdPerson(p person.Profile, now time.Time) (id identity.PersonID, 
 	if err != nil {
 		return id, false, err
 	}
-	return id, true, t.exec(`INSERT INTO people (id, subject_version, subject_digest, epoch, state, created, modified, seq, sealed)
-		VALUES (?, ?, ?, 1, ?, ?, ?, 0, ?)`,
+	return id, true, t.exec(`INSERT INTO people (id, subject_version, subject_digest, epoch, state, upstream, upstream_at, created, modified, seq, sealed)
+		VALUES (?, ?, ?, 1, ?, 0, 0, ?, ?, 0, ?)`,
 		id[:], subject.version, subject.digest, directory.StateActive, micros(now), micros(now), sealed)
+}
+
+// reopen: who has just signed in to the city account shows that it is open,
+// whatever event was lost.
+func (t *tx) reopen(id identity.PersonID, now time.Time) (bool, error) {
+	n, err := t.count("UPDATE people SET upstream = ?, upstream_at = ? WHERE id = ? AND upstream <> ? AND upstream_at < ?",
+		upstreamOpen, micros(now), id[:], upstreamOpen, micros(now))
+	return n > 0, err
 }
 
 func (t *tx) profileOf(id identity.PersonID) (sealedPerson, error) {

@@ -2,13 +2,10 @@ package store
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"schoolbridge/internal/identity"
 )
@@ -17,10 +14,13 @@ import (
 //
 //	payload ─seal─► sealed ─SHA-256─► payload_hash ─┐
 //	chain, seq, at, kind, person, previous hash ────┴─HMAC─► hash ─► next row
+//	                                                           └─HMAC─► the head's seal
 //
 // The chain runs over hashes of the sealed payloads, so that a payload can be
-// erased after its retention and the chain still verifies; the hash is keyed,
-// so that whoever has only the database cannot write a chain of his own.
+// erased after its retention and the chain still verifies; hashes and the
+// head's seal are keyed, so that whoever has only the database can neither
+// write a chain of his own nor cut one off. A whole older database put back
+// looks as it did then: heads that were noted elsewhere (Heads) tell that.
 type Audit struct{ db *DB }
 
 // Audit gives the audit trail.
@@ -60,21 +60,15 @@ func (t *tx) writeAudit() error {
 	if len(t.audits) == 0 {
 		return nil
 	}
-	chain := t.db.replica
-	// Taking the numbers first locks the head: chains never fork.
-	if err := t.exec("INSERT INTO audit_heads (chain, seq, hash) VALUES (?, 0, ?) ON CONFLICT (chain) DO NOTHING", chain, make([]byte, 32)); err != nil {
-		return err
-	}
-	r := auditRow{chain: chain, version: t.db.keys.lookup.PrimaryID}
-	err := t.row("UPDATE audit_heads SET seq = seq + ? WHERE chain = ? RETURNING seq, hash", len(t.audits), chain).Scan(&r.seq, &r.hash)
+	h, err := t.takeHead(t.db.replica, len(t.audits))
 	if err != nil {
 		return err
 	}
-	r.seq -= int64(len(t.audits))
+	r := auditRow{chain: h.Chain, seq: h.Seq, hash: h.Hash, version: t.db.keys.lookup.PrimaryID}
 	for _, e := range t.audits {
 		r.seq++
 		r.at, r.kind, r.person, r.previous = micros(e.At), e.Kind, e.Person[:], r.hash
-		if r.sealed, err = t.db.keys.seal("audit", auditKey(chain, r.seq), "sealed", e.Payload); err != nil {
+		if r.sealed, err = t.db.keys.seal("audit", auditKey(r.chain, r.seq), "sealed", e.Payload); err != nil {
 			return err
 		}
 		sum := sha256.Sum256(r.sealed)
@@ -89,7 +83,7 @@ func (t *tx) writeAudit() error {
 			return err
 		}
 	}
-	return t.exec("UPDATE audit_heads SET hash = ? WHERE chain = ?", r.hash, chain)
+	return t.putHead(AuditHead{Chain: r.chain, Seq: r.seq, Hash: r.hash})
 }
 
 func auditKey(chain string, seq int64) string { return chain + "/" + strconv.FormatInt(seq, 10) }
@@ -109,131 +103,6 @@ func (r auditRow) sum(keys *Keyset) ([]byte, error) {
 		field(v)
 	}
 	return keys.digest(r.version, domainAudit, string(b))
-}
-
-// Broken is one fault of the audit trail.
-type Broken struct {
-	Chain string
-	Seq   int64
-	Why   string
-}
-
-// Error says where the trail is broken.
-func (b *Broken) Error() string {
-	return fmt.Sprintf("the audit trail is broken at line %d of chain %q: %s", b.Seq, b.Chain, b.Why)
-}
-
-// Verify reads every chain and gives a *Broken for the first line that was
-// changed, removed or moved. Where it is not nil, progress is told how many
-// lines stood so far.
-func (a *Audit) Verify(ctx context.Context, progress func(lines int)) error {
-	return a.db.read(ctx, func(t *tx) error {
-		heads := map[string]auditRow{}
-		chains := []string{}
-		err := t.each("SELECT chain, seq, hash FROM audit_heads ORDER BY chain", nil, func(scan func(...any) error) error {
-			var h auditRow
-			if err := scan(&h.chain, &h.seq, &h.hash); err != nil {
-				return err
-			}
-			heads[h.chain] = h
-			chains = append(chains, h.chain)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		// A chain without a head is one whose head was removed.
-		err = t.each("SELECT DISTINCT chain FROM audit ORDER BY chain", nil, func(scan func(...any) error) error {
-			var chain string
-			if err := scan(&chain); err != nil {
-				return err
-			}
-			if _, ok := heads[chain]; !ok {
-				return &Broken{chain, 0, "its head is missing"}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		lines := 0
-		for _, chain := range chains {
-			if err := t.verifyChain(heads[chain], &lines, progress); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-func (t *tx) verifyChain(head auditRow, lines *int, progress func(int)) error {
-	last := auditRow{hash: make([]byte, 32)}
-	for {
-		n := 0
-		err := t.each(`SELECT chain, seq, at, kind, person, sealed, payload_hash, previous, version, hash FROM audit
-			WHERE chain = ? AND seq > ? ORDER BY seq LIMIT ?`, []any{head.chain, last.seq, auditBatch},
-			func(scan func(...any) error) error {
-				var r auditRow
-				err := scan(&r.chain, &r.seq, &r.at, &r.kind, &r.person, &r.sealed, &r.payloadHash, &r.previous, &r.version, &r.hash)
-				if err != nil {
-					return err
-				}
-				if why := r.follows(last, t.db.keys); why != "" {
-					return &Broken{r.chain, r.seq, why}
-				}
-				last = r
-				n++
-				return nil
-			})
-		if err != nil {
-			return err
-		}
-		*lines += n
-		if progress != nil {
-			progress(*lines)
-		}
-		if n < auditBatch {
-			break
-		}
-	}
-	if last.seq != head.seq || !hmac.Equal(last.hash, head.hash) {
-		return &Broken{head.chain, last.seq + 1, "the lines at the end are missing"}
-	}
-	return nil
-}
-
-// follows says what is wrong with r as the line after last, or "".
-func (r auditRow) follows(last auditRow, keys *Keyset) string {
-	if r.seq != last.seq+1 {
-		return fmt.Sprintf("%d lines before it are missing", r.seq-last.seq-1)
-	}
-	if !hmac.Equal(r.previous, last.hash) {
-		return "it does not continue the line before it"
-	}
-	if len(r.sealed) > 0 {
-		if sum := sha256.Sum256(r.sealed); !hmac.Equal(sum[:], r.payloadHash) {
-			return "its payload was changed"
-		}
-	}
-	sum, err := r.sum(keys)
-	if err != nil {
-		return err.Error()
-	}
-	if !hmac.Equal(sum, r.hash) {
-		return "it was changed"
-	}
-	return ""
-}
-
-// ErasePayloads empties the payloads of lines older than before. The lines
-// and their hashes stay.
-func (a *Audit) ErasePayloads(ctx context.Context, before time.Time) (int64, error) {
-	var n int64
-	err := a.db.write(ctx, func(t *tx) (err error) {
-		n, err = t.count("UPDATE audit SET sealed = ? WHERE at < ? AND length(sealed) > 0", []byte{}, micros(before))
-		return err
-	})
-	return n, err
 }
 
 // Recent gives a person's last lines, newest first, at most limit; the
@@ -271,10 +140,4 @@ func (a *Audit) Recent(ctx context.Context, id identity.PersonID, limit int, kin
 		return nil, fmt.Errorf("read the audit trail: %w", err)
 	}
 	return entries, nil
-}
-
-// IsBroken says whether Verify found a fault, as against being unable to read.
-func IsBroken(err error) bool {
-	var broken *Broken
-	return errors.As(err, &broken)
 }

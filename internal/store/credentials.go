@@ -82,8 +82,26 @@ type EventKind string
 const (
 	EventPasswordSet EventKind = "password_set"
 	EventAttributes  EventKind = "attributes_changed"
-	EventRemoved     EventKind = "removed"
+	EventDisabled    EventKind = "disabled"
+	EventEnabled     EventKind = "enabled"
+	EventRemoved     EventKind = "removed" // for good
 )
+
+// What the upstream says of a city account, beside what people here decided:
+// lifting the one never lifts the other. They are stored; never renumber them.
+const (
+	upstreamOpen = iota
+	upstreamDisabled
+	upstreamRemoved
+)
+
+// shown is the state that the directory sees.
+func shown(state directory.State, upstream int) directory.State {
+	if upstream != upstreamOpen {
+		return directory.StateSuspended
+	}
+	return state
+}
 
 // Event is one message of the upstream about a city account.
 type Event struct {
@@ -108,8 +126,9 @@ const (
 
 // ApplyEvent applies an event once: the epoch is raised, which drops every
 // confirmation, and the kept verifier goes, unless mos.ru confirmed it well
-// after the event (a late event never replaces a newer confirmation). A
-// removal suspends. It is durable when ApplyEvent returns. applied is false
+// after the event (a late event never replaces a newer confirmation). A city
+// account that was disabled or removed is suspended, until it is enabled again;
+// of events that overtook each other the younger one stands. It is durable when ApplyEvent returns. applied is false
 // for a replay and for a subject that nobody here is bound to.
 func (c *Credentials) ApplyEvent(ctx context.Context, e Event) (applied bool, err error) {
 	now := c.db.now()
@@ -118,8 +137,9 @@ func (c *Credentials) ApplyEvent(ctx context.Context, e Event) (applied bool, er
 	}
 	err = c.db.write(ctx, func(t *tx) error {
 		applied = false
-		// Two windows: an event may lie in the future by the clocks' difference.
-		if err := t.exec("DELETE FROM events WHERE at < ?", micros(now.Add(-2*eventWindow))); err != nil {
+		// Two windows: what is told may have happened one before it was sent, and
+		// be sent again for another one.
+		if err := t.exec("DELETE FROM events WHERE at < ?", micros(now.Add(-2*eventWindow-eventFuture))); err != nil {
 			return err
 		}
 		n, err := t.count("INSERT INTO events (id, at) VALUES (?, ?) ON CONFLICT (id) DO NOTHING", e.ID, micros(e.At))
@@ -152,16 +172,32 @@ func (t *tx) applyEvent(id identity.PersonID, e Event, now time.Time) error {
 	if err := t.exec("UPDATE verifiers SET epoch = (SELECT epoch FROM people WHERE id = ?) WHERE person = ?", id[:], id[:]); err != nil {
 		return err
 	}
-	if e.Kind == EventRemoved {
-		if err := t.exec("DELETE FROM verifiers WHERE person = ?", id[:]); err != nil {
-			return err
-		}
-		if err := t.exec("UPDATE people SET state = ? WHERE id = ?", directory.StateSuspended, id[:]); err != nil {
-			return err
-		}
+	if err := t.applyUpstream(id, e); err != nil {
+		return err
 	}
 	t.touch(id)
 	return t.auditJSON(now, "credential_change", id, map[string]any{"event": e.ID, "kind": e.Kind, "at": e.At})
+}
+
+// applyUpstream opens or closes what the upstream's state opens and closes.
+// Events tell whole seconds: of two in one, the one that comes last stands.
+func (t *tx) applyUpstream(id identity.PersonID, e Event) error {
+	become, below := upstreamOpen, upstreamRemoved // what was removed stays removed
+	switch e.Kind {
+	case EventDisabled:
+		become = upstreamDisabled
+	case EventRemoved:
+		become, below = upstreamRemoved, upstreamRemoved+1
+	case EventEnabled:
+	default:
+		return nil
+	}
+	n, err := t.count("UPDATE people SET upstream = ?, upstream_at = ? WHERE id = ? AND upstream_at <= ? AND upstream < ?",
+		become, micros(e.At), id[:], micros(e.At), below)
+	if err != nil || n == 0 || become == upstreamOpen {
+		return err
+	}
+	return t.exec("DELETE FROM verifiers WHERE person = ?", id[:])
 }
 
 // auditJSON adds an audit line with a JSON payload.

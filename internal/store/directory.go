@@ -56,6 +56,36 @@ func (d *Directory) Load(ctx context.Context, school func(person.School) error, 
 	return position, nil
 }
 
+// Schools gives the schools alone.
+func (d *Directory) Schools(ctx context.Context) ([]person.School, error) {
+	var list []person.School
+	err := d.db.read(ctx, func(t *tx) (err error) {
+		list, err = t.allSchools()
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read schools: %w", err)
+	}
+	return list, nil
+}
+
+// Entry gives one person as Load would; identity.ErrNotFound where there is no
+// account.
+func (d *Directory) Entry(ctx context.Context, id identity.PersonID) (*directory.Entry, error) {
+	var entries []*directory.Entry
+	err := d.db.read(ctx, func(t *tx) (err error) {
+		entries, err = t.entries("PERSON IN (?)", id[:])
+		return err
+	})
+	if err == nil && len(entries) == 0 {
+		err = identity.ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read account: %w", err)
+	}
+	return entries[0], nil
+}
+
 func (t *tx) loadEntries(entry func(*directory.Entry) error) error {
 	after := []byte{}
 	for {

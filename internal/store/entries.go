@@ -36,7 +36,7 @@ func (t *tx) entries(condition string, args ...any) ([]*directory.Entry, error) 
 	where := func(query, column string) string {
 		return strings.Replace(query, "CONDITION", strings.ReplaceAll(condition, "PERSON", column), 1)
 	}
-	err := t.each(where(`SELECT p.id, p.epoch, p.state, p.created, p.modified, p.seq, p.sealed, a.uid_number, a.gid_number, a.uuid, a.sealed
+	err := t.each(where(`SELECT p.id, p.epoch, p.state, p.upstream, p.created, p.modified, p.seq, p.sealed, a.uid_number, a.gid_number, a.uuid, a.sealed
 		FROM people p JOIN accounts a ON a.person = p.id WHERE CONDITION ORDER BY p.id`, "p.id"), args,
 		func(scan func(...any) error) error {
 			e, err := t.scanEntry(scan)
@@ -64,11 +64,13 @@ func (t *tx) entries(condition string, args ...any) ([]*directory.Entry, error) 
 func (t *tx) scanEntry(scan func(...any) error) (*directory.Entry, error) {
 	var id, uuid, sealed, sealedLogin []byte
 	var created, modified int64
+	var upstream int
 	e := &directory.Entry{}
-	err := scan(&id, &e.Epoch, &e.State, &created, &modified, &e.Seq, &sealed, &e.UIDNumber, &e.GIDNumber, &uuid, &sealedLogin)
+	err := scan(&id, &e.Epoch, &e.State, &upstream, &created, &modified, &e.Seq, &sealed, &e.UIDNumber, &e.GIDNumber, &uuid, &sealedLogin)
 	if err != nil {
 		return nil, err
 	}
+	e.State = shown(e.State, upstream)
 	e.Person, e.Created, e.Modified = personID(id), moment(created), moment(modified)
 	copy(e.UUID[:], uuid)
 	var p sealedPerson
@@ -128,8 +130,10 @@ func (t *tx) affiliate(byID map[identity.PersonID]*directory.Entry, where func(q
 		}
 		e.Affiliations = append(e.Affiliations, a)
 	}
+	// "+b.kind" is no index: where SQLite searches by kind it reads the bindings
+	// of everybody for each page of people.
 	err := t.each(where(`SELECT b.person, e.key, e.school, e.starts, e.ends, e.gone FROM bindings b JOIN employments e ON e.key = b.key
-		WHERE b.kind = 1 AND CONDITION ORDER BY b.person, e.key`, "b.person"), args,
+		WHERE +b.kind = 1 AND CONDITION ORDER BY b.person, e.key`, "b.person"), args,
 		func(scan func(...any) error) error {
 			var id []byte
 			var key, school, starts, ends, gone string
@@ -149,7 +153,7 @@ func (t *tx) affiliate(byID map[identity.PersonID]*directory.Entry, where func(q
 	}
 	var all []bound
 	err = t.each(where(`SELECT b.person, e.key, e.school, e.class, e.status, e.merged_to, e.gone FROM bindings b JOIN enrolments e ON e.key = b.key
-		WHERE b.kind = 2 AND CONDITION ORDER BY b.person, e.key`, "b.person"), args,
+		WHERE +b.kind = 2 AND CONDITION ORDER BY b.person, e.key`, "b.person"), args,
 		func(scan func(...any) error) error {
 			var b bound
 			err := scan(&b.id, &b.key, &b.school, &b.class, &b.status, &b.mergedTo, &b.gone)

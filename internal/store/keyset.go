@@ -140,7 +140,8 @@ func parseKeyset(text []byte) (*Keyset, error) {
 }
 
 // RotateKeyset adds new primary keys to the file; older values stay readable
-// and findable. Daemons use the new keys from their next start.
+// and findable. Stop the daemon before and start it after: one that runs on
+// could not read what others seal with the new keys.
 func RotateKeyset(path string) error {
 	k, err := OpenKeyset(path)
 	if err != nil {

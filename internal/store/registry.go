@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	exports "schoolbridge/provision/registry"
 )
@@ -66,7 +67,12 @@ func (r *Registry) Apply(ctx context.Context, c Chunk) error {
 		if err := t.put(k, records); err != nil {
 			return err
 		}
-		return t.end(k, gone, c.Day)
+		if err := t.end(k, gone, c.Day); err != nil || len(records)+len(gone) == 0 {
+			return err
+		}
+		// Here, not when the import is over: one that was killed has changed
+		// what it has changed.
+		return t.auditJSON(r.db.now(), "import_chunk", identity.PersonID{}, map[string]any{"registry": k.table, "rows": len(records), "gone": len(gone)})
 	})
 	if err != nil {
 		return fmt.Errorf("store %s: %w", k.table, err)

@@ -41,7 +41,7 @@ var migrations = []migration{{oldest: 1, statements: []string{
 
 	// People.
 	`CREATE TABLE people (id {bytes} NOT NULL PRIMARY KEY, subject_version {int} NOT NULL, subject_digest {bytes} NOT NULL,
-		epoch {int} NOT NULL, state {int} NOT NULL, created {int} NOT NULL, modified {int} NOT NULL, seq {int} NOT NULL,
+		epoch {int} NOT NULL, state {int} NOT NULL, upstream {int} NOT NULL, upstream_at {int} NOT NULL, created {int} NOT NULL, modified {int} NOT NULL, seq {int} NOT NULL,
 		sealed {bytes} NOT NULL, UNIQUE (subject_digest, subject_version))`,
 	`CREATE TABLE bindings (kind {int} NOT NULL, key {text} NOT NULL, parent_digest {bytes} NOT NULL, parent_version {int} NOT NULL,
 		person {bytes} NOT NULL REFERENCES people (id), at {int} NOT NULL,
@@ -55,6 +55,7 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE TABLE targets (person {bytes} NOT NULL REFERENCES people (id), target {text} NOT NULL, desired {bytes} NOT NULL,
 		observed {bytes} NOT NULL, stamp {text} NOT NULL, revision {int} NOT NULL, updated {int} NOT NULL,
 		PRIMARY KEY (target, person)){table}`,
+	`CREATE INDEX targets_person ON targets (person)`,
 
 	// Credentials.
 	`CREATE TABLE verifiers (person {bytes} NOT NULL PRIMARY KEY REFERENCES people (id), epoch {int} NOT NULL, learnt {int} NOT NULL,
@@ -71,7 +72,8 @@ var migrations = []migration{{oldest: 1, statements: []string{
 		sealed {bytes} NOT NULL, payload_hash {bytes} NOT NULL, previous {bytes} NOT NULL, version {int} NOT NULL,
 		hash {bytes} NOT NULL, PRIMARY KEY (chain, seq)){table}`,
 	`CREATE INDEX audit_person ON audit (person, at)`,
-	`CREATE TABLE audit_heads (chain {text} NOT NULL PRIMARY KEY, seq {int} NOT NULL, hash {bytes} NOT NULL){table}`,
+	`CREATE TABLE audit_heads (chain {text} NOT NULL PRIMARY KEY, seq {int} NOT NULL, hash {bytes} NOT NULL, version {int} NOT NULL,
+		seal {bytes} NOT NULL){table}`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

@@ -27,6 +27,7 @@ const (
 	domainDaily
 	domainAudit
 	domainCard // the parent's part of a card's key
+	domainAuditHead
 )
 
 // keyed is a digest with the version of the key that made it.

@@ -61,7 +61,7 @@ type DB struct {
 
 // What opening a store can end with, besides the engine's own errors.
 var (
-	ErrWrongKeyset = errors.New("the keyset does not belong to this database: put back the keyset file that was made with it")
+	ErrWrongKeyset = errors.New("the keyset does not belong to this database, or is older than it: put back the keyset file that was used with it last")
 	ErrNewer       = errors.New("the database was made by a newer schoolbridge: install that version or a later one")
 )
 
@@ -119,23 +119,34 @@ func (db *DB) prepare(ctx context.Context) error {
 	return db.write(ctx, func(t *tx) error { return t.checkKeyset() })
 }
 
+// checkKeyset opens a proof that was sealed with the newest keys the database
+// has seen. An older copy of the keyset would open older rows and not find the
+// newer ones, so that people got a second account.
 func (t *tx) checkKeyset() error {
 	const proof = "this keyset belongs to this database"
+	keys := t.db.keys
 	var sealed []byte
 	err := t.row("SELECT value FROM secrets WHERE name = ?", "keyset").Scan(&sealed)
-	if isNoRows(err) {
-		if sealed, err = t.db.keys.seal("secrets", "keyset", "value", []byte(proof)); err != nil {
-			return err
-		}
-		return t.exec("INSERT INTO secrets (name, value) VALUES (?, ?)", "keyset", sealed)
-	}
-	if err != nil {
+	if err != nil && !isNoRows(err) {
 		return err
 	}
-	if plain, err := t.db.keys.open("secrets", "keyset", "value", sealed); err != nil || string(plain) != proof {
-		return ErrWrongKeyset
+	var newest uint32 // lookup key
+	if err == nil {
+		plain, err := keys.open("secrets", "keyset", "value", sealed)
+		if err != nil {
+			return ErrWrongKeyset
+		}
+		if _, err := fmt.Sscanf(string(plain), proof+" %d", &newest); err != nil || keys.lookup.PRFs[newest] == nil {
+			return ErrWrongKeyset
+		}
 	}
-	return nil
+	if newest == keys.lookup.PrimaryID {
+		return nil
+	}
+	if sealed, err = keys.seal("secrets", "keyset", "value", fmt.Appendf(nil, proof+" %d", keys.lookup.PrimaryID)); err != nil {
+		return err
+	}
+	return t.exec("INSERT INTO secrets (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", "keyset", sealed)
 }
 
 // notFound turns "no rows" into the sentinel of identity.

@@ -90,7 +90,7 @@ type Options struct {
 	Interval time.Duration // the sender's heartbeat; 1 min
 	Patience time.Duration // healthy for so long after a sign of life; 3 intervals
 	Timeout  time.Duration // of one call of the Sink; 10 s
-	AtOnce   int           // requests at once; 32
+	AtOnce   int           // tokens judged and applied at once; 32
 
 	Now     func() time.Time
 	Logger  *slog.Logger
@@ -201,13 +201,6 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, "POST only", http.StatusMethodNotAllowed)
 		return
 	}
-	select {
-	case r.slot <- struct{}{}:
-		defer func() { <-r.slot }()
-	default:
-		r.again(w)
-		return
-	}
 	if kind, _, err := mime.ParseMediaType(req.Header.Get("Content-Type")); err != nil || kind != ContentType {
 		r.refuse(w, &refusal{"invalid_request", "the content type must be " + ContentType})
 		return
@@ -215,6 +208,14 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxBody))
 	if err != nil {
 		r.refuse(w, &refusal{"invalid_request", "the token is too long or was cut off"})
+		return
+	}
+	// Only now: whoever sends nothing, slowly, must not keep the sender out.
+	select {
+	case r.slot <- struct{}{}:
+		defer func() { <-r.slot }()
+	default:
+		r.again(w)
 		return
 	}
 	s, err := r.verify(string(body))

@@ -378,3 +378,34 @@ func TestSender(t *testing.T) {
 		t.Errorf("refused: %v", err)
 	}
 }
+
+// stalled is a body that says when it is asked for and then does not come.
+type stalled struct{ asked, end chan struct{} }
+
+func (s stalled) Read([]byte) (int, error) {
+	s.asked <- struct{}{}
+	<-s.end
+	return 0, errors.New("gone")
+}
+
+// TestStalledRequests: who sends nothing, slowly, does not keep the sender out.
+func TestStalledRequests(t *testing.T) {
+	b := newBench(t, "ES256")
+	body := stalled{make(chan struct{}), make(chan struct{})}
+	var group sync.WaitGroup
+	for range 32 {
+		group.Go(func() {
+			req := httptest.NewRequest(http.MethodPost, "/events", body)
+			req.Header.Set("Content-Type", events.ContentType)
+			b.ServeHTTP(httptest.NewRecorder(), req)
+		})
+	}
+	for range 32 {
+		<-body.asked
+	}
+	if code, _ := b.push(t, b.token(t, b.key, "secevent+jwt", nil)); code != http.StatusAccepted {
+		t.Errorf("%d beside 32 stalled requests", code)
+	}
+	close(body.end)
+	group.Wait()
+}

@@ -39,6 +39,27 @@ func testDirectoryLoad(t *testing.T, s *suite) {
 	}
 }
 
+// testDirectoryOne: single reads say what Load says.
+func testDirectoryOne(t *testing.T, s *suite) {
+	put(t, s.db, person.School{ID: "49", Name: "Школа № 49"})
+	_, done := s.withOrlova(t)
+	d := s.db.Directory()
+	all := load(t, d)
+	schools, err := d.Schools(t.Context())
+	check(t, err)
+	if len(schools) != 1 || schools[0] != all.schools[0] {
+		t.Errorf("schools %+v, want %+v", schools, all.schools)
+	}
+	entry, err := d.Entry(t.Context(), done.Person)
+	check(t, err)
+	if !reflect.DeepEqual(entry, all.entries[done.Person]) {
+		t.Errorf("entry %+v, want %+v", entry, all.entries[done.Person])
+	}
+	if _, err := d.Entry(t.Context(), identity.PersonID{1}); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("nobody's entry: %v", err)
+	}
+}
+
 func testDirectorySince(t *testing.T, s *suite) {
 	other := s.open(t, s.keys)
 	d := s.db.Directory()
@@ -327,6 +348,56 @@ func testEvents(t *testing.T, s *suite) {
 }
 
 // testLateEvent: an event never replaces a newer confirmation.
+// testUpstreamState: a city account that was closed and opened again.
+func testUpstreamState(t *testing.T, s *suite) {
+	profile, done := s.withOrlova(t)
+	n := 0
+	say := func(kind store.EventKind, at time.Time) {
+		t.Helper()
+		n++
+		applied, err := s.db.Credentials().ApplyEvent(t.Context(), store.Event{ID: fmt.Sprint("jti-", n), At: at, Subject: profile.Subject, Kind: kind})
+		if err != nil || !applied {
+			t.Fatalf("event %d: %v, %v", n, applied, err)
+		}
+	}
+	expect := func(what string, want directory.State) {
+		t.Helper()
+		holder, err := s.db.Accounts().Get(t.Context(), done.Person)
+		check(t, err)
+		if got := load(t, s.db.Directory()).entries[done.Person].State; got != want || holder.State != want {
+			t.Errorf("%s: directory %d, holder %d, want %d", what, got, holder.State, want)
+		}
+	}
+	accounts := s.db.Accounts()
+	at := s.now.Add(-time.Hour)
+	say(store.EventDisabled, at)
+	expect("disabled", directory.StateSuspended)
+	check(t, accounts.Suspend(t.Context(), done.Person, s.now, "here too"))
+	check(t, accounts.Resume(t.Context(), done.Person, s.now, ""))
+	expect("what mos.ru closed is not opened here", directory.StateSuspended)
+	say(store.EventEnabled, at.Add(time.Second))
+	expect("enabled", directory.StateActive)
+	say(store.EventDisabled, at.Add(time.Second))
+	say(store.EventEnabled, at.Add(time.Second))
+	expect("both within one second", directory.StateActive)
+	say(store.EventDisabled, at)
+	expect("an older event that comes late", directory.StateActive)
+	check(t, accounts.Suspend(t.Context(), done.Person, s.now, ""))
+	say(store.EventEnabled, at.Add(2*time.Second))
+	expect("what was closed here is not opened by mos.ru", directory.StateSuspended)
+	check(t, accounts.Resume(t.Context(), done.Person, s.now, ""))
+	expect("resumed", directory.StateActive)
+	say(store.EventRemoved, at.Add(3*time.Second))
+	say(store.EventEnabled, at.Add(4*time.Second))
+	expect("removed for good", directory.StateSuspended)
+	// She signs in to the city account and activates: it is open.
+	s.activate(t, s.db, activation(profile, employment("k1")))
+	expect("activated again", directory.StateActive)
+	if e := load(t, s.db.Directory()).entries[done.Person]; e.UUID != done.UUID {
+		t.Error("the account is another one")
+	}
+}
+
 func testLateEvent(t *testing.T, s *suite) {
 	profile, done := s.withOrlova(t)
 	c := s.db.Credentials()

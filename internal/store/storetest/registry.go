@@ -58,24 +58,36 @@ func digests(t *testing.T, db *store.DB, kind person.RecordKind) map[string]stri
 	return all
 }
 
+func auditLines(t *testing.T, db *store.DB) (n int) {
+	t.Helper()
+	check(t, db.Audit().Verify(t.Context(), func(lines int) { n = lines }))
+	return n
+}
+
 func testRegistry(t *testing.T, s *suite) {
 	teacher, _ := orlova(t)
 	pupil, _ := belova(t)
+	db, keys := s.db, s.keys
 	for _, value := range []any{
 		person.School{ID: "49", Name: "Школа № 49"}, teacher, pupil, person.Card{Child: "c1", ParentFIO: "Орлова Мария Игоревна"},
 	} {
 		kind, row := rowOf(value)
 		want := map[string]string{row.Key: string(row.Digest)}
-		put(t, s.db, value)
-		put(t, s.db, value) // safe to repeat
-		if got := digests(t, s.open(t, s.keys), kind); !maps.Equal(got, want) {
+		before := auditLines(t, db)
+		put(t, db, value)
+		if got := auditLines(t, db) - before; got != 1 {
+			t.Errorf("%T: a chunk left %d lines in the trail, want 1", value, got)
+		}
+		put(t, db, value) // safe to repeat
+		if got := digests(t, s.open(t, keys), kind); !maps.Equal(got, want) {
 			t.Errorf("%T: digests %q, want %q", value, got, want)
 		}
-		rotated, err := s.keys.Rotated()
+		var err error
+		keys, err = keys.Rotated()
 		check(t, err)
-		again := s.open(t, rotated)
-		put(t, again, value)
-		if got := digests(t, again, kind); !maps.Equal(got, want) {
+		db = s.open(t, keys)
+		put(t, db, value)
+		if got := digests(t, db, kind); !maps.Equal(got, want) {
 			t.Errorf("%T: after rotation digests %q, want %q", value, got, want)
 		}
 		if err := s.db.Registry().Apply(t.Context(), store.Chunk{Kind: (kind + 1) % 4, Rows: []store.Row{row}}); err == nil {

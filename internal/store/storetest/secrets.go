@@ -92,6 +92,50 @@ func testAuditTampering(t *testing.T, s *suite) {
 	verify("cut off", true)
 }
 
+// testAuditCut: who has only the database takes the last lines away and makes
+// the one before them the head.
+func testAuditCut(t *testing.T, s *suite) {
+	audit := s.db.Audit()
+	line := []identity.AuditEntry{{At: s.now, Kind: "sign_in", Payload: []byte("{}")}}
+	for range 3 {
+		check(t, audit.Append(t.Context(), line))
+	}
+	heads, err := audit.Heads(t.Context())
+	check(t, err)
+	if len(heads) != 1 || heads[0].Chain != "main" || heads[0].Seq != 3 || len(heads[0].Hash) != 32 {
+		t.Fatalf("heads %+v", heads)
+	}
+	check(t, s.Exec("DELETE FROM audit WHERE seq = 3"))
+	check(t, s.Exec("UPDATE audit_heads SET seq = 2, hash = (SELECT hash FROM audit WHERE seq = 2)"))
+	if err := audit.Verify(t.Context(), nil); !store.IsBroken(err) {
+		t.Errorf("the last line is missing and its head too: %v", err)
+	}
+	check(t, audit.Append(t.Context(), line)) // sign-ins go on
+	if err := audit.Verify(t.Context(), nil); !store.IsBroken(err) {
+		t.Errorf("a new line healed the cut: %v", err)
+	}
+}
+
+// testAuditEmptied: a payload that was taken away behind the store's back is
+// not taken for an erased one.
+func testAuditEmptied(t *testing.T, s *suite) {
+	audit := s.db.Audit()
+	check(t, audit.Append(t.Context(), []identity.AuditEntry{
+		{At: s.now.AddDate(0, -7, 0), Kind: "sign_in", Payload: []byte("old")}, {At: s.now, Kind: "sign_in", Payload: []byte("new")},
+	}))
+	check(t, s.Exec("UPDATE audit SET sealed = ? WHERE seq = 1", []byte{}))
+	if err := audit.Verify(t.Context(), nil); !store.IsBroken(err) {
+		t.Errorf("an emptied line before any erasure: %v", err)
+	}
+	_, err := audit.ErasePayloads(t.Context(), s.now.AddDate(0, -6, 0))
+	check(t, err)
+	check(t, audit.Verify(t.Context(), nil))
+	check(t, s.Exec("UPDATE audit SET sealed = ? WHERE seq = 2", []byte{}))
+	if err := audit.Verify(t.Context(), nil); !store.IsBroken(err) {
+		t.Errorf("an emptied line younger than the erasure: %v", err)
+	}
+}
+
 func testAuditErasure(t *testing.T, s *suite) {
 	who := identity.PersonID{7}
 	check(t, s.db.Audit().Append(t.Context(), []identity.AuditEntry{
@@ -195,6 +239,13 @@ func testRotation(t *testing.T, s *suite) {
 	}
 	if h, err := db.Accounts().Find(t.Context(), "ORLOVAMI"); err != nil || h.Person != done.Person {
 		t.Errorf("an old name after rotation: %v", err)
+	}
+	// The older keyset would not find what is written from now on.
+	if older, err := s.Open(t.Context(), s.keys, store.Options{}); !errors.Is(err, store.ErrWrongKeyset) {
+		t.Errorf("a keyset from before the rotation gave %v", err)
+		if err == nil {
+			_ = older.Close()
+		}
 	}
 	row, _ := belova(t)
 	put(t, db, row)

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"schoolbridge/config"
+	"schoolbridge/internal/explain"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/store"
+)
+
+// command runs one command line and gives what it printed.
+func (s site) command(args ...string) (out, errs string, code int) {
+	s.t.Helper()
+	var o, e bytes.Buffer
+	code = dispatch(s.t.Context(), streams{strings.NewReader(""), &o, &e}, args)
+	return o.String(), e.String(), code
+}
+
+func (s site) explained(login string) explain.Report {
+	s.t.Helper()
+	out, errs, code := s.command("explain", "--config", s.path("config.yaml"), "--json", login)
+	if code > exitFindings {
+		s.t.Fatalf("explain %s: %d %s", login, code, errs)
+	}
+	var r explain.Report
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		s.t.Fatal(err)
+	}
+	return r
+}
+
+// activate binds an invented person to records.
+func (s site) activate(login string, account bool, records ...person.RecordRef) {
+	s.t.Helper()
+	c, _, err := config.Load(s.path("config.yaml"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	db, err := openStore(s.t.Context(), c, store.Options{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	act := person.Activation{Records: records, Profile: person.Profile{Subject: identity.Subject(login), Login: login, Last: "Смирнова", First: "Ольга"}}
+	act.Names = []person.Name{{Kind: person.NameMosru, Text: login}}
+	if account {
+		act.Login = identity.Login(login)
+	}
+	if _, err := db.Accounts().Activate(s.t.Context(), act, time.Now()); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestStoreCommands(t *testing.T) {
+	s := newSite(t)
+	s.write("config.yaml", siteConfig+"names: {domains: [MESH], realms: [school.example]}\n")
+	file := s.path("config.yaml")
+	for _, args := range [][]string{{"explain", "--config", file, "orlovami"}, {"audit", "verify", "--config", file}} {
+		if _, errs, code := s.command(args...); code != exitFailed || !strings.Contains(errs, "not made yet") {
+			t.Errorf("%v before there is a store: %d %s", args, code, errs)
+		}
+	}
+	if _, err := os.Stat(s.path("state")); !os.IsNotExist(err) {
+		t.Errorf("reading made a state folder: %v", err)
+	}
+
+	// The import is the first command of all.
+	s.write("kadry.csv", "id,fio,school,start,ezhd_login\nk1,Орлова Мария Игоревна,49,2015-09-01,orlovamari\nk2,Ким Вера Львовна,49,2015-09-01,kimvera\n")
+	s.write("zapis.csv", "child,parent_fio,school\nc1,Смирнова Ольга,49\n")
+	if out, errs, code := s.command("registry", "import", "--config", file, s.path("kadry.csv"), s.path("zapis.csv")); code != exitDone {
+		t.Fatalf("import: %d %s %s", code, out, errs)
+	}
+	s.activate("orlovami", true, person.RecordRef{Kind: person.RecordEmployment, ID: "k1"})
+	s.activate("smirnovao", false, person.RecordRef{Kind: person.RecordCard, ID: "c1"})
+
+	for login, want := range map[string]identity.Reason{
+		"orlovami": "", `mesh\OrlovaMI`: "", "orlovami@school.example": "",
+		"smirnovao": identity.ReasonRoleNotAllowed, "kimvera": identity.ReasonNotActivated,
+		"nobody": identity.ReasonUnknown, "a@example.org": identity.ReasonLoginOnly,
+	} {
+		if r := s.explained(login); r.Account != want {
+			t.Errorf("explain %s: %s, want %q", login, r.Account, want)
+		}
+	}
+	if r := s.explained("orlovami"); len(r.Roles) != 1 || !r.Roles[0].Active || len(r.Channels) == 0 {
+		t.Errorf("explain: %+v", r)
+	}
+
+	out, errs, code := s.command("audit", "verify", "--config", file)
+	// 2 chunks, 1 import, 2 activations, 8 readings.
+	if code != exitDone || !strings.Contains(out, "whole, lines: 13") || !strings.Contains(out, `head of chain "main": line 13, `) {
+		t.Errorf("audit verify: %d %s %s", code, out, errs)
+	}
+}

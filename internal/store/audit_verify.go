@@ -1,0 +1,220 @@
+package store
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"schoolbridge/internal/identity"
+)
+
+// Broken is one fault of the audit trail.
+type Broken struct {
+	Chain string
+	Seq   int64
+	Why   string
+}
+
+// Error says where the trail is broken.
+func (b *Broken) Error() string {
+	return fmt.Sprintf("the audit trail is broken at line %d of chain %q: %s", b.Seq, b.Chain, b.Why)
+}
+
+// IsBroken says whether Verify found a fault, as against being unable to read.
+func IsBroken(err error) bool {
+	var broken *Broken
+	return errors.As(err, &broken)
+}
+
+// Verify reads every chain and gives a *Broken for the first line that was
+// changed, removed, moved, or emptied without an erasure. Where it is not nil,
+// progress is told how many lines stood so far.
+func (a *Audit) Verify(ctx context.Context, progress func(lines int)) error {
+	return a.db.read(ctx, func(t *tx) error {
+		heads, err := t.heads()
+		if err != nil {
+			return err
+		}
+		if err := t.headless(heads); err != nil {
+			return err
+		}
+		v := &verification{tx: t, progress: progress}
+		for _, h := range heads {
+			if err := v.chain(h); err != nil {
+				return err
+			}
+		}
+		return v.erasures()
+	})
+}
+
+// headless finds a chain whose head was removed.
+func (t *tx) headless(heads []AuditHead) error {
+	known := map[string]bool{}
+	for _, h := range heads {
+		known[h.Chain] = true
+	}
+	chain := ""
+	for {
+		// From chain to chain over the index, not over every line.
+		err := t.row("SELECT chain FROM audit WHERE chain > ? ORDER BY chain LIMIT 1", chain).Scan(&chain)
+		switch {
+		case isNoRows(err):
+			return nil
+		case err != nil:
+			return err
+		case !known[chain]:
+			return &Broken{chain, 0, "its head is missing"}
+		}
+	}
+}
+
+// verification is one run over all chains.
+type verification struct {
+	*tx
+	progress func(int)
+	lines    int
+	emptied  auditRow // the youngest line without its payload
+	erased   int64    // up to when payloads were erased, as the trail tells
+}
+
+func (v *verification) chain(head AuditHead) error {
+	last := auditRow{hash: make([]byte, 32)}
+	for {
+		n := 0
+		err := v.each(`SELECT chain, seq, at, kind, person, sealed, payload_hash, previous, version, hash FROM audit
+			WHERE chain = ? AND seq > ? ORDER BY seq LIMIT ?`, []any{head.Chain, last.seq, auditBatch},
+			func(scan func(...any) error) error {
+				var r auditRow
+				err := scan(&r.chain, &r.seq, &r.at, &r.kind, &r.person, &r.sealed, &r.payloadHash, &r.previous, &r.version, &r.hash)
+				if err != nil {
+					return err
+				}
+				if why := r.follows(last, v.db.keys); why != "" {
+					return &Broken{r.chain, r.seq, why}
+				}
+				last = r
+				n++
+				return v.noteErasure(r)
+			})
+		if err != nil {
+			return err
+		}
+		v.lines += n
+		if v.progress != nil {
+			v.progress(v.lines)
+		}
+		if n < auditBatch {
+			break
+		}
+	}
+	if last.seq != head.Seq || !hmac.Equal(last.hash, head.Hash) {
+		return &Broken{head.Chain, last.seq + 1, "the lines at the end are missing"}
+	}
+	return v.head(head)
+}
+
+func (v *verification) head(h AuditHead) error {
+	var version uint32
+	var seal []byte
+	if err := v.row("SELECT version, seal FROM audit_heads WHERE chain = ?", h.Chain).Scan(&version, &seal); err != nil {
+		return err
+	}
+	if !v.db.keys.sealed(h, version, seal) {
+		return &Broken{h.Chain, h.Seq + 1, "the lines at the end are missing, or its head was changed"}
+	}
+	return nil
+}
+
+func (v *verification) noteErasure(r auditRow) error {
+	if len(r.sealed) == 0 {
+		if v.emptied.chain == "" || r.at > v.emptied.at {
+			v.emptied = r
+		}
+		return nil
+	}
+	if r.kind != auditErasure {
+		return nil
+	}
+	var told erasure
+	if err := v.db.keys.openJSON("audit", auditKey(r.chain, r.seq), "sealed", r.sealed, &told); err != nil {
+		return err
+	}
+	v.erased = max(v.erased, micros(told.Before))
+	return nil
+}
+
+// erasures finds a payload that was taken away without a line that tells of it.
+func (v *verification) erasures() error {
+	if v.emptied.chain != "" && v.emptied.at >= v.erased {
+		return &Broken{v.emptied.chain, v.emptied.seq, "its payload is gone, and no erasure in the trail reaches so far"}
+	}
+	return nil
+}
+
+// follows says what is wrong with r as the line after last, or "".
+func (r auditRow) follows(last auditRow, keys *Keyset) string {
+	if r.seq != last.seq+1 {
+		return fmt.Sprintf("%d lines before it are missing", r.seq-last.seq-1)
+	}
+	if !hmac.Equal(r.previous, last.hash) {
+		return "it does not continue the line before it"
+	}
+	if len(r.sealed) > 0 {
+		if sum := sha256.Sum256(r.sealed); !hmac.Equal(sum[:], r.payloadHash) {
+			return "its payload was changed"
+		}
+	}
+	sum, err := r.sum(keys)
+	if err != nil {
+		return err.Error()
+	}
+	if !hmac.Equal(sum, r.hash) {
+		return "it was changed"
+	}
+	return ""
+}
+
+// auditErasure is the kind of the lines that tell of an erasure.
+const auditErasure = "audit_erasure"
+
+// erasure is their payload.
+type erasure struct{ Before time.Time }
+
+// ErasePayloads empties the payloads of lines older than before, many small
+// transactions one after the other. The lines and their hashes stay, and a
+// line tells of the erasure. An erasure that was cut short is repeated.
+func (a *Audit) ErasePayloads(ctx context.Context, before time.Time) (int64, error) {
+	text, err := json.Marshal(erasure{before})
+	if err != nil {
+		return 0, err
+	}
+	// First, so that Verify never sees an emptied line without it.
+	if err := a.Append(ctx, []identity.AuditEntry{{At: a.db.now(), Kind: auditErasure, Payload: text}}); err != nil {
+		return 0, err
+	}
+	heads, err := a.Heads(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	for _, h := range heads {
+		for from := int64(0); from < h.Seq; from += auditBatch {
+			var erased int64
+			err := a.db.write(ctx, func(t *tx) (err error) {
+				erased, err = t.count("UPDATE audit SET sealed = ? WHERE chain = ? AND seq > ? AND seq <= ? AND at < ? AND length(sealed) > 0",
+					[]byte{}, h.Chain, from, from+auditBatch, micros(before))
+				return err
+			})
+			n += erased
+			if err != nil {
+				return n, fmt.Errorf("erase payloads of the audit trail: %w", err)
+			}
+		}
+	}
+	return n, nil
+}

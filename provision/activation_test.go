@@ -1,0 +1,139 @@
+package provision_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/provision"
+	"schoolbridge/provision/match"
+)
+
+// shelf is a store that refuses as it is told.
+type shelf struct {
+	evidence provision.Evidence
+	refuse   func(person.Activation) error
+	took     []person.Activation
+}
+
+func (s *shelf) Evidence(context.Context, person.Profile) (provision.Evidence, error) {
+	return s.evidence, nil
+}
+
+func (s *shelf) Activate(_ context.Context, a person.Activation, _ time.Time) (person.Activated, error) {
+	s.took = append(s.took, a)
+	if s.refuse != nil {
+		if err := s.refuse(a); err != nil {
+			return person.Activated{}, err
+		}
+	}
+	return person.Activated{Login: a.Login}, nil
+}
+
+var now = time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)
+
+// teacher and her profile are invented; the СНИЛС is generated.
+func teacher(t *testing.T) (provision.Evidence, person.Profile) {
+	t.Helper()
+	start, ok := person.NewDate(2015, 9, 1)
+	if !ok {
+		t.Fatal("no date")
+	}
+	row := person.Employment{ID: "k1", FIO: "Орлова Мария Игоревна", SNILS: "112-233-445 95", School: "49", Start: start, EZHDLogin: "orlovamari"}
+	profile := person.Profile{Subject: "sub-orlova", Login: "OrlovaMI", Last: "Орлова", First: "Мария", Middle: "Игоревна",
+		SNILS: "11223344595", SNILSConfirmed: true, Trusted: true}
+	return provision.Evidence{Registry: match.Registry{Schools: []person.School{{ID: "49", Name: "Школа"}}, Employments: []person.Employment{row}}}, profile
+}
+
+func activate(t *testing.T, s *shelf, p person.Profile) provision.Result {
+	t.Helper()
+	result, err := provision.NewActivator(s, time.UTC).Activate(t.Context(), p, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+func names(a person.Activation, kind person.NameKind) (texts []string) {
+	for _, n := range a.Names {
+		if n.Kind == kind {
+			texts = append(texts, n.Text)
+		}
+	}
+	return texts
+}
+
+func TestActivate(t *testing.T) {
+	evidence, profile := teacher(t)
+	s := &shelf{evidence: evidence}
+	result := activate(t, s, profile)
+	if result.Verdict.Decision != match.Match || result.Activated.Login != "orlovami" || len(s.took) != 1 {
+		t.Fatalf("%+v, %+v", result, s.took)
+	}
+	a := s.took[0]
+	if !slices.Equal(a.Records, []person.RecordRef{{Kind: person.RecordEmployment, ID: "k1"}}) ||
+		!slices.Equal(names(a, person.NameMosru), []string{"OrlovaMI"}) || !slices.Equal(names(a, person.NameEZHD), []string{"orlovamari"}) {
+		t.Errorf("written: %+v", a)
+	}
+}
+
+// TestSharedEZHDLogin: an export gave her ЭЖД login to somebody else too.
+func TestSharedEZHDLogin(t *testing.T) {
+	evidence, profile := teacher(t)
+	s := &shelf{evidence: evidence, refuse: func(a person.Activation) error {
+		if len(names(a, person.NameEZHD)) > 0 {
+			return identity.ErrConflict
+		}
+		return nil
+	}}
+	if result := activate(t, s, profile); result.Verdict.Decision != match.Match || result.Activated.Login != "orlovami" {
+		t.Errorf("%+v", result)
+	}
+}
+
+// TestTakenLogin: no other name is tried, a person decides.
+func TestTakenLogin(t *testing.T) {
+	evidence, profile := teacher(t)
+	s := &shelf{evidence: evidence, refuse: func(person.Activation) error { return identity.ErrConflict }}
+	result := activate(t, s, profile)
+	taken := slices.ContainsFunc(result.Verdict.Problems, func(p match.Problem) bool { return p.Code == match.ADNameTaken })
+	if result.Verdict.Decision != match.Manual || !taken || result.Activated != (person.Activated{}) || len(result.Verdict.Roles) != 0 {
+		t.Errorf("%+v", result)
+	}
+	for _, a := range s.took {
+		if a.Login != "orlovami" {
+			t.Errorf("tried as %q", a.Login)
+		}
+	}
+}
+
+func TestNothingIsWrittenWithoutAMatch(t *testing.T) {
+	evidence, profile := teacher(t)
+	profile.SNILS = "08765430300"
+	s := &shelf{evidence: evidence}
+	if result := activate(t, s, profile); result.Verdict.Decision == match.Match || len(s.took) != 0 {
+		t.Errorf("another СНИЛС: %+v, written %+v", result, s.took)
+	}
+}
+
+// TestParentGetsNoAccount: a role, a binding, and no name to sign in with.
+func TestParentGetsNoAccount(t *testing.T) {
+	s := &shelf{evidence: provision.Evidence{Registry: match.Registry{Cards: []person.Card{{Child: "c1", ParentFIO: "Смирнова Ольга Петровна", Phone: "89165550304"}}}}}
+	result := activate(t, s, person.Profile{Subject: "s", Login: "smirnovao", Last: "Смирнова", First: "Ольга", Middle: "Петровна", Phone: "+79165550304", PhoneVerified: true})
+	if result.Verdict.Decision != match.Match || len(s.took) != 1 || s.took[0].Login != "" || len(s.took[0].Names) != 0 || len(s.took[0].Records) != 1 {
+		t.Errorf("%+v, written %+v", result, s.took)
+	}
+}
+
+func TestStoreFailure(t *testing.T) {
+	evidence, profile := teacher(t)
+	down := errors.New("disk full")
+	s := &shelf{evidence: evidence, refuse: func(person.Activation) error { return down }}
+	if _, err := provision.NewActivator(s, time.UTC).Activate(t.Context(), profile, now); !errors.Is(err, down) || len(s.took) != 1 {
+		t.Errorf("%v after %d writes", err, len(s.took))
+	}
+}
