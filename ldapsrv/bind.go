@@ -69,7 +69,7 @@ func (x *session) bind(ctx context.Context, c *wire.Conn, body []byte) (wire.Res
 	c.Flush() // the answers before this one need not wait for mos.ru
 	var r wire.Result
 	if account := x.s.serviceOf(b.name); account != nil {
-		r = x.bindService(ctx, account, b.password)
+		r = x.bindService(ctx, c, account, b.password)
 	} else {
 		r = x.bindPerson(ctx, c, b)
 	}
@@ -109,9 +109,14 @@ func (s *Server) serviceByKey(key string) *service {
 // long as rejected people wait.
 const serviceDelay = 300 * time.Millisecond
 
-func (x *session) bindService(ctx context.Context, account *service, password []byte) wire.Result {
+func (x *session) bindService(ctx context.Context, c *wire.Conn, account *service, password []byte) wire.Result {
 	given := sha256.Sum256(password)
-	if subtle.ConstantTimeCompare(given[:], account.secret[:]) != 1 {
+	right := subtle.ConstantTimeCompare(given[:], account.secret[:]) == 1
+	switch {
+	case !x.s.guesses.heard(guess{c.Source(), account}, right, x.s.opt.Now()):
+		wait(ctx, serviceDelay)
+		return wire.Result{Code: wire.Unavailable, Text: textUnavailable}
+	case !right:
 		x.s.opt.Logger.Warn("a service account's password was wrong", "service", account.name)
 		wait(ctx, serviceDelay)
 		return wire.Result{Code: wire.InvalidCredentials, Text: textCredentials}

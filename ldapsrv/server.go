@@ -119,6 +119,7 @@ type Server struct {
 	tree     tree
 	services []service
 	names    map[string]*service // by DN as configured
+	guesses  guesses
 	engine   *wire.Server
 	metrics  metrics
 

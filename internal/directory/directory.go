@@ -228,11 +228,14 @@ func (d *Directory) Step(ctx context.Context) (changes int, err error) {
 func (m *model) apply(c Change) {
 	switch {
 	case c.Entry != nil:
-		if old, ok := m.persons.get(c.Entry.Person); ok {
-			m.drop(old)
-		}
+		// The new one comes before the old one goes, so that a school or class of
+		// one person does not end and begin again, and with it all groups.
+		old, ok := m.persons.get(c.Entry.Person)
 		m.index(c.Entry)
 		m.order.put(c.Entry)
+		if ok {
+			m.drop(old)
+		}
 	case !c.Removed.IsZero():
 		if old, ok := m.persons.get(c.Removed); ok {
 			m.drop(old)

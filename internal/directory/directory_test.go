@@ -354,6 +354,63 @@ func TestGroupsWithNamesAlike(t *testing.T) {
 	}
 }
 
+// A person changes in every way, and all that finds him follows.
+func TestChangeOfOne(t *testing.T) {
+	f := newFeed(entry(100, "a", names("x"), at(person.RolePupil, "49", "1А")), entry(200, "z", at(person.RoleStaff, "77", "")))
+	d := loaded(t, f)
+	before := d.groups()
+	step := func(e *Entry) {
+		t.Helper()
+		e.Person, e.UUID = entry(100, "").Person, entry(100, "").UUID
+		f.change(Change{Entry: e})
+		if _, err := d.Step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for what, found := range map[string]func() (*Entry, bool){
+			"Lookup": func() (*Entry, bool) { return d.Lookup(string(e.Login)) }, "Get": func() (*Entry, bool) { return d.Get(e.Person) },
+			"ByUID": func() (*Entry, bool) { return d.ByUID(e.UIDNumber) }, "ByGID": func() (*Entry, bool) { return d.ByGID(e.GIDNumber) },
+			"ByUUID": func() (*Entry, bool) { return d.ByUUID(e.UUID) },
+		} {
+			if got, ok := found(); !ok || got != e {
+				t.Errorf("%s finds %v", what, got)
+			}
+		}
+		schools := map[person.SchoolID][]uint32{"49": nil, "77": {200}}
+		for _, a := range e.Affiliations {
+			schools[a.School] = append(schools[a.School], e.UIDNumber)
+		}
+		for id, want := range schools {
+			slices.Sort(want)
+			if got := uids(d.InSchool(id)); !slices.Equal(got, want) {
+				t.Errorf("in school %s: %v, want %v", id, got, want)
+			}
+		}
+		if want := []uint32{min(e.UIDNumber, 200), max(e.UIDNumber, 200)}; d.Len() != 2 || !slices.Equal(uids(d.All(0)), want) {
+			t.Errorf("%d: %v", d.Len(), uids(d.All(0)))
+		}
+	}
+	step(entry(100, "b", names("x", "y"), at(person.RolePupil, "49", "1А")))
+	if d.groups() != before {
+		t.Error("groups are derived anew though none changed")
+	}
+	step(entry(100, "b", at(person.RolePupil, "49", "2А")))
+	if _, ok := d.Lookup("x"); ok {
+		t.Error("an old name still finds him")
+	}
+	if _, ok := d.Group("school-49-1а"); ok {
+		t.Error("an empty class is still there")
+	}
+	step(entry(300, "b", at(person.RoleStaff, "77", "")))
+	if _, ok := d.ByUID(100); ok {
+		t.Error("the old number still finds him")
+	}
+	step(entry(300, "b", func(e *Entry) { e.GIDNumber = 7 }))
+	step(entry(300, "b"))
+	if _, ok := d.ByGID(7); ok {
+		t.Error("the old group number still finds him")
+	}
+}
+
 // Deriving the groups of a city takes long; nobody waits for it who can have
 // those of a moment ago.
 func TestGroupsAreDerivedByOne(t *testing.T) {

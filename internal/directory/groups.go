@@ -94,7 +94,7 @@ func (g *Group) Takes(a Affiliation, day person.Date) bool {
 	case GroupSchool:
 		return a.School == g.School
 	case GroupClass:
-		return a.School == g.School && a.Role == person.RolePupil && a.Class != "" && className(a.School, a.Class) == g.Name
+		return a.School == g.School && a.Role == person.RolePupil && a.Class != "" && (a.Class == g.Class || className(a.School, a.Class) == g.Name)
 	}
 	return false
 }
@@ -103,22 +103,21 @@ func (g *Group) Takes(a Affiliation, day person.Date) bool {
 func (d *Directory) GroupsOf(e *Entry, day person.Date) []*Group {
 	all := d.groups()
 	var out []*Group
+	// A name may be another group's where a school's identifier reads like a
+	// class of another school.
+	add := func(kind GroupKind, school person.SchoolID, name string) {
+		if g := all.byName[name]; g != nil && g.Kind == kind && g.School == school && !slices.Contains(out, g) {
+			out = append(out, g)
+		}
+	}
 	for _, a := range e.Affiliations {
 		if !a.ActiveOn(day) || !grouped(a.Role) {
 			continue
 		}
-		// A name may be another group's where a school's identifier reads like a
-		// class of another school.
-		add := func(kind GroupKind, name string) {
-			g := all.byName[name]
-			if g != nil && g.Kind == kind && (kind == GroupRole || g.School == a.School) && !slices.Contains(out, g) {
-				out = append(out, g)
-			}
-		}
-		add(GroupRole, roleName(a.Role))
-		add(GroupSchool, groupKey(schoolName(a.School)))
+		add(GroupRole, "", roleName(a.Role))
+		add(GroupSchool, a.School, groupKey(schoolName(a.School)))
 		if a.Role == person.RolePupil && a.Class != "" {
-			add(GroupClass, groupKey(className(a.School, a.Class)))
+			add(GroupClass, a.School, groupKey(className(a.School, a.Class)))
 		}
 	}
 	slices.SortFunc(out, func(a, b *Group) int { return strings.Compare(a.Name, b.Name) })

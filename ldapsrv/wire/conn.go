@@ -58,6 +58,9 @@ func newConn(s *Server, raw net.Conn) *Conn {
 // Peer is the client's address.
 func (c *Conn) Peer() netip.Addr { return c.peer }
 
+// Source is what limits count: the client's IPv4 address or IPv6 /64.
+func (c *Conn) Source() netip.Addr { return source(c.peer) }
+
 // TLS says whether the connection is confidential.
 func (c *Conn) TLS() bool { return c.net != c.raw }
 

@@ -190,7 +190,7 @@ func source(peer netip.Addr) netip.Addr {
 // admit counts a connection, or closes it where a limit is reached.
 func (s *Server) admit(raw net.Conn) *Conn {
 	c := newConn(s, raw)
-	from := source(c.peer)
+	from := c.Source()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	limit := ""
@@ -215,7 +215,7 @@ func (s *Server) admit(raw net.Conn) *Conn {
 }
 
 func (s *Server) forget(c *Conn) {
-	from := source(c.peer)
+	from := c.Source()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
