@@ -229,8 +229,11 @@ func (d *daemon) joinAuth(context.Context) error {
 	}
 	d.services = append(d.services, service{"authenticator", d.runAuth})
 	d.health.Note("mosru", func(context.Context) error {
-		if !d.mosru.Healthy() {
+		switch d.mosru.State() {
+		case mosru.Open:
 			return errors.New("mos.ru does not answer: people seen lately go on, others are told to come later")
+		case mosru.HalfOpen: // nobody asks it but sign-ins
+			return errors.New("mos.ru did not answer when it was last asked: the next sign-in asks again")
 		}
 		return nil
 	})
