@@ -31,6 +31,7 @@ type Config struct {
 	Policy   Policy   `yaml:"policy"`
 	Auth     Auth     `yaml:"auth"`
 	Registry Registry `yaml:"registry"`
+	AD       AD       `yaml:"ad"`
 	Web      Web      `yaml:"web"`
 	Log      Log      `yaml:"log"`
 }
@@ -72,11 +73,13 @@ type Breaker struct {
 
 // Events are mos.ru's signed notices of changed passwords.
 type Events struct {
-	Issuer    string        `yaml:"issuer" default:""`
-	Audience  string        `yaml:"audience" default:""`
-	KeysFile  File          `yaml:"keys_file" default:""`
-	MaxAge    time.Duration `yaml:"max_age" default:"24h" min:"1m" max:"168h"`
-	Heartbeat time.Duration `yaml:"heartbeat" default:"1m" min:"5s" max:"1h"`
+	Issuer   string `yaml:"issuer" default:""`
+	Audience string `yaml:"audience" default:""`
+	KeysFile File   `yaml:"keys_file" default:""`
+	// PasswordKeyFile opens the passwords that events may carry.
+	PasswordKeyFile SecretFile    `yaml:"password_key_file" default:""`
+	MaxAge          time.Duration `yaml:"max_age" default:"24h" min:"1m" max:"168h"`
+	Heartbeat       time.Duration `yaml:"heartbeat" default:"1m" min:"5s" max:"1h"`
 }
 
 // On says whether events are set up.
@@ -184,10 +187,14 @@ type Registry struct {
 	EndingMinimum int     `yaml:"ending_minimum" default:"20" min:"0" max:"1000000"`
 }
 
-// Web is the HTTP listener: health, metrics, events.
+// Web is the HTTP listener: activation, health, metrics, events.
 type Web struct {
-	Listen Address `yaml:"listen" default:"127.0.0.1:8080"`
-	Events URLPath `yaml:"events" default:"/events/mosru"`
+	Listen   Address        `yaml:"listen" default:"127.0.0.1:8080"`
+	Events   URLPath        `yaml:"events" default:"/events/mosru"`
+	Proxies  []netip.Prefix `yaml:"proxies" default:"127.0.0.0/8" unique:"yes"`
+	Recovery URL            `yaml:"recovery_url" default:"https://login.mos.ru/sps/recovery"`
+	Support  URL            `yaml:"support_url" default:""`
+	Fallback URL            `yaml:"fallback_url" default:""`
 }
 
 // Log is how the daemon tells what it does.

@@ -287,6 +287,14 @@ func TestWholeFileChecks(t *testing.T) {
 		"wrong pair":                 {"tls: {key_file: secret, certificate_file: server.pem}", "tls.certificate_file", "do not work"},
 		"no base":                    {pair + "ldap: {listen_tls: [':636']}", "ldap.base", "no base"},
 		"one port twice":             {pair + "ldap: {base: o=a, listen_tls: [':636']}\nradius: {radsec: [':636']}", "radius.radsec[0]", "ldap.listen_tls[0]"},
+		"web passwords in clear":     {"web: {listen: ':8080'}", "web.listen", "passwords"},
+		"AD without an account":      {"ad: {server: 'ldaps://dc1.example', base: 'OU=s,DC=obr', search_base: 'DC=obr'}", "ad.bind", "without bind"},
+		"AD without a unit":          {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, search_base: 'DC=obr'}", "ad.base", "without base"},
+		"AD with the whole domain":   {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'dc=obr', search_base: 'DC=obr'}", "ad.base", "whole domain"},
+		"AD outside its domain":      {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'OU=s,DC=other', search_base: 'DC=obr'}", "ad.base", "not in the domain"},
+		"AD with one attribute":      {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'OU=s,DC=obr', search_base: 'DC=obr', mark_attribute: adminDescription}", "ad.stamp_attribute", "different"},
+		"AD with odd placeholders":   {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'OU=s,DC=obr', search_base: 'DC=obr', ou: 'OU={class}'}", "ad.ou", "placeholder"},
+		"AD with a district twice":   {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'OU=s,DC=obr', search_base: 'DC=obr', districts: [{name: А, label: a}, {name: а, label: b}]}", "ad.districts[1].name", "already"},
 		"web on a taken port":        {pair + "ldap: {base: o=a, listen_tls: ['127.0.0.1:8080']}", "web.listen", "taken"},
 		"service outside":            {"ldap: {base: o=a, services: [{dn: 'cn=x,o=b', password_file: secret}]}", "ldap.services[0].dn", "below the base"},
 		"limits against each other":  {"ldap: {limits: {connections: 10, per_source: 11}}", "ldap.limits.per_source", "at most 10"},
@@ -362,7 +370,8 @@ func TestReference(t *testing.T) {
 		dir := folder(t)
 		live := regexp.MustCompile(`(?m)^( *)# (( *)([a-z_]+:( .*)?|-))$`).ReplaceAllString(text, "$1$2")
 		for name, from := range map[string]string{"tls/server.pem": "server.pem", "tls/server-key.pem": "server-key.pem", "tls/mosru-ca.pem": "server.pem", "tls/radsec-clients-ca.pem": "server.pem",
-			"secrets/mosru": "secret", "secrets/reader": "secret", "secrets/radius-school-49": "secret", "mosru-keys.json": "keys.json"} {
+			"secrets/mosru": "secret", "secrets/reader": "secret", "secrets/radius-school-49": "secret", "mosru-keys.json": "keys.json",
+			"secrets/events.pem": "secret", "secrets/ad": "secret", "tls/ad-ca.pem": "server.pem"} {
 			b, err := os.ReadFile(filepath.Join(dir, from))
 			if err != nil {
 				t.Fatal(err)
@@ -399,7 +408,7 @@ func TestReloadable(t *testing.T) {
 	if got := Reloadable(old, check(strings.NewReplacer("10.1.0.0/16", "10.2.0.0/16", "allow: true", "allow: false").Replace(base)+tls)); len(got) != 0 {
 		t.Errorf("NAS clients and policy need a restart: %v", got)
 	}
-	got := Reloadable(old, check(strings.NewReplacer("o=school", "o=other", "policy: {", "policy: {time_zone: Asia/Omsk, ").Replace(base)+"web: {listen: ':81'}\n"))
+	got := Reloadable(old, check(strings.NewReplacer("o=school", "o=other", "policy: {", "policy: {time_zone: Asia/Omsk, ").Replace(base)+"web: {listen: '127.0.0.1:81'}\n"))
 	if want := []string{"tls", "ldap.base", "ldap.services", "policy.time_zone", "web.listen"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -34,6 +34,7 @@ var options = map[string]struct{ good, bad string }{
 	"mosru.events.issuer":              {"https://a.example", "true"},
 	"mosru.events.audience":            {"bridge", "{a: b}"},
 	"mosru.events.keys_file":           {"keys.json", "missing"},
+	"mosru.events.password_key_file":   {"secret", "missing"},
 	"mosru.events.max_age":             {"1h", "1s"},
 	"mosru.events.heartbeat":           {"30s", "2d"},
 	"ldap.listen":                      {`["127.0.0.1:389"]`, `["localhost"]`},
@@ -93,6 +94,30 @@ var options = map[string]struct{ good, bad string }{
 	"registry.ending_minimum":          {"7", "-7"},
 	"web.listen":                       {"127.0.0.1:8081", "8081"},
 	"web.events":                       {"/push", "/metrics"},
+	"web.proxies":                      {"[10.0.0.0/8]", "[10.0.0.1/8]"},
+	"web.recovery_url":                 {"https://a.example/r", "a.example"},
+	"web.support_url":                  {"https://a.example/s", "ftp://a.example"},
+	"web.fallback_url":                 {"https://a.example/f", "http://a.example"},
+	"ad.server":                        {"ldaps://dc1.example:636", "ldap://dc1.example"},
+	"ad.ca_file":                       {"server.pem", "missing"},
+	"ad.bind":                          {"bridge@obr.example", `" x"`},
+	"ad.password_file":                 {"secret", "missing"},
+	"ad.base":                          {"OU=schools,DC=obr,DC=example", "schools"},
+	"ad.search_base":                   {"DC=obr,DC=example", "obr"},
+	"ad.adopt_bases":                   {`["OU=old,DC=obr,DC=example"]`, "[old]"},
+	"ad.ou":                            {"OU={school}", strings.Repeat("x", 257)},
+	"ad.groups":                        {`["CN={school}"]`, "CN=x"},
+	"ad.upn_suffix":                    {"obr.example", strings.Repeat("x", 129)},
+	"ad.districts":                     {"[{name: ЮАО, label: uao}]", "ЮАО"},
+	"ad.districts[].name":              {"САО", `""`},
+	"ad.districts[].label":             {"sao", strings.Repeat("x", 64)},
+	"ad.mark_attribute":                {"employeeID", strings.Repeat("x", 65)},
+	"ad.stamp_attribute":               {"adminDisplayName", strings.Repeat("x", 65)},
+	"ad.stale_password":                {"scramble", "burn"},
+	"ad.timeout":                       {"5s", "1h"},
+	"ad.sweep":                         {"1h", "1s"},
+	"ad.disable_share":                 {"0.5", "2"},
+	"ad.disable_minimum":               {"7", "-7"},
 	"log.format":                       {"text", "xml"},
 	"log.level":                        {"debug", "loud"},
 
@@ -105,6 +130,7 @@ mosru: {url: "https://login.example", client_id: bridge, client_secret_file: sec
 ldap: {base: o=school, services: [{dn: "cn=x,o=school", password_file: secret}]}
 radius: {clients: [{name: a, range: 10.1.0.0/16, secret_file: secret}]}
 policy: {rules: [{name: a, allow: true}]}
+ad: {districts: [{name: ЮВАО, label: uvao}]}
 `
 
 // folder has the files that the tests name.
@@ -138,6 +164,7 @@ func with(t *testing.T, path, value string) string {
 		"mosru.events.issuer":   "mosru.events.audience=a mosru.events.keys_file=keys.json",
 		"mosru.events.audience": "mosru.events.issuer=a mosru.events.keys_file=keys.json", "mosru.events.keys_file": "mosru.events.issuer=a mosru.events.audience=a",
 	}
+	partners["ad.server"] = "ad.bind=b@obr.example ad.password_file=secret ad.base=OU=schools,DC=obr ad.search_base=DC=obr"
 	partners["radius.radsec"] = partners["ldap.listen_tls"] + " radius.client_ca_file=server.pem"
 	for partner := range strings.FieldsSeq(partners[path]) {
 		key, text, _ := strings.Cut(partner, "=")

@@ -62,6 +62,8 @@ func (r *reference) option(prefix, key, path string, f reflect.StructField) {
 	case f.Type.Kind() == reflect.Slice && f.Tag.Get("word") != "" && !strings.Contains(value, ","):
 	case f.Type.Kind() == reflect.Slice:
 		value = "[" + value + "]"
+	case strings.HasPrefix(value, "{"): // else YAML reads a mapping
+		value = `"` + value + `"`
 	}
 	fmt.Fprintf(&r.out, "%s%s%s: %s\n", prefix, hidden, key, value)
 }

@@ -34,6 +34,8 @@ func (d *decoder) whole(c *Config) {
 	d.radius(c)
 	d.policy(c)
 	d.auth(c)
+	d.ad(c)
+	d.web(c)
 }
 
 func (d *decoder) mosru(c *Config) {
@@ -311,4 +313,13 @@ func (d *decoder) auth(c *Config) {
 	if len(c.RADIUS.Authentication)+len(c.RADIUS.RadSec) > 0 && c.Mosru.Timeout > 2500*time.Millisecond {
 		d.warn("mosru.timeout", wrong(say("Wi-Fi ждёт ответа 3 с: при медленном mos.ru вход сорвётся", "Wi-Fi waits 3 s for an answer: with a slow mos.ru sign-ins will fail"), say("не больше 2500ms", "at most 2500ms")))
 	}
+}
+
+// web keeps passwords off the network in clear.
+func (d *decoder) web(c *Config) {
+	if c.Web.Listen.Loopback() || c.TLS.CertificateFile != "" || d.faulty("tls") {
+		return
+	}
+	d.faultAt("web.listen", wrong(say("страница активации принимает пароли, а сертификата нет", "the activation page takes passwords, and there is no certificate"),
+		say("укажите tls.certificate_file и tls.key_file или слушайте 127.0.0.1 за обратным прокси с TLS", "set tls.certificate_file and tls.key_file, or listen on 127.0.0.1 behind a reverse proxy with TLS")))
 }

@@ -190,7 +190,7 @@ func texts(fsys fs.FS) ([]string, error) {
 			return nil
 		}
 		info, err := d.Info()
-		if err != nil || !info.Mode().IsRegular() || info.Size() > most {
+		if err != nil || !info.Mode().IsRegular() || info.Size() > most || name == ".git" { // a worktree's pointer
 			return err
 		}
 		b, err := fs.ReadFile(fsys, name)

@@ -186,6 +186,19 @@ type Activation struct {
 	Records []RecordRef    // bound to the subject from now on
 	Login   identity.Login // "" for a parent: no account
 	Names   []Name         // all names to reserve, Login's own included
+	// Target asks for an account in Active Directory; nil for a parent and
+	// where none is connected.
+	Target *TargetAccount
+	// Password is what mos.ru has just confirmed; it waits, sealed, until the
+	// target has it. "" where nobody typed one.
+	Password identity.Password
+}
+
+// TargetAccount says which account a person has in a target system.
+type TargetAccount struct {
+	Target string   // "ad"
+	Name   string   // sAMAccountName to reserve, or of the adopted object
+	Object [16]byte // objectGUID of the object to adopt; zero: to be created
 }
 
 // Activated is what an activation came to. Repeating one gives equal values.

@@ -70,6 +70,9 @@ type Change struct {
 	At      time.Time
 	Subject identity.Subject
 	Kind    Kind
+	// Password is the new one, where the event carried it and could be opened.
+	Password identity.Password
+	sealed   string // as it came
 }
 
 // Sink takes changes. It returns when the change is durable; applied is false
@@ -84,6 +87,8 @@ type Options struct {
 	Audience string // must be among "aud"
 	Keys     func() keyset.Set
 	Sink     Sink
+	// Passwords opens those that events carry; nil: they are passed over.
+	Passwords *Opener
 
 	MaxAge   time.Duration // greatest age of a token; 24 h; never above what the Sink remembers
 	Skew     time.Duration // how far ahead the sender's clock may be; 1 min
@@ -236,6 +241,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	ctx, cancel := context.WithTimeout(req.Context(), r.o.Timeout)
 	defer cancel()
 	for i, c := range changes {
+		c.Password = r.password(c)
 		applied, err := r.o.Sink.ApplyChange(ctx, c)
 		if err != nil {
 			r.o.Logger.Warn("mos.ru event not applied; the sender will come again", "kind", c.Kind.String(), "err", err)
@@ -251,6 +257,20 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.seen(s.IssuedAt.Time())
 	r.took.WithLabelValues(result).Inc()
 	w.WriteHeader(http.StatusAccepted)
+}
+
+// password opens what a change carries. The change counts without it: that the
+// old password is gone is what must never be lost.
+func (r *Receiver) password(c Change) identity.Password {
+	if c.sealed == "" || r.o.Passwords == nil {
+		return ""
+	}
+	p, err := r.o.Passwords.open(c.sealed)
+	if err != nil {
+		r.took.WithLabelValues("password_unreadable").Inc()
+		r.o.Logger.Warn("mos.ru event: its password is passed over", "err", err, "remedy", "give mos.ru the public key that belongs to mosru.events.password_key_file")
+	}
+	return p
 }
 
 // verify checks everything about the token that needs no store.

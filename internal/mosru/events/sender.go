@@ -3,6 +3,7 @@ package events
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -23,6 +24,9 @@ type SenderOptions struct {
 	Audience string
 	// Key signs; its kind chooses the algorithm.
 	Key jose.JSONWebKey
+	// PasswordKey is the receiver's public key (RSA or ECDSA) to which the
+	// passwords of changes are encrypted; nil: they are left out.
+	PasswordKey crypto.PublicKey
 
 	Client   *http.Client  // nil: one with a timeout of 10 s
 	Attempts int           // in all, before a token is given up; 8
@@ -78,6 +82,13 @@ func (s *Sender) Sign(c Change) (string, error) {
 	switch c.Kind {
 	case PasswordChanged:
 		uri, payload["credential_type"], payload["change_type"] = typeCredentialChange, "password", "update"
+		if c.Password != "" && s.o.PasswordKey != nil {
+			sealed, err := sealPassword(s.o.PasswordKey, c.Password)
+			if err != nil {
+				return "", fmt.Errorf("event sender: %w", err)
+			}
+			payload["password_jwe"] = sealed
+		}
 	case Disabled:
 		uri = typeDisabled
 	case Enabled:

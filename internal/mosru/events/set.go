@@ -56,6 +56,7 @@ type event struct {
 	Subject        *subjectID       `json:"subject"`
 	CredentialType string           `json:"credential_type"`
 	Timestamp      *jwt.NumericDate `json:"event_timestamp"`
+	Password       string           `json:"password_jwe"`
 }
 
 var (
@@ -119,7 +120,11 @@ func (s set) changes(issuer string, oldest time.Time) (all []Change, heartbeat b
 		if err != nil {
 			return nil, false, err
 		}
-		all = append(all, Change{ID: s.ID, At: s.when(e, oldest), Subject: subject, Kind: o.kind})
+		c := Change{ID: s.ID, At: s.when(e, oldest), Subject: subject, Kind: o.kind}
+		if o.kind == PasswordChanged {
+			c.sealed = e.Password
+		}
+		all = append(all, c)
 	}
 	if len(all) > 1 {
 		for i := range all {

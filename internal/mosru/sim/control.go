@@ -126,7 +126,7 @@ func (s *Server) SetPassword(login string, password identity.Password, how Deliv
 	if err := s.save(); err != nil {
 		return err
 	}
-	return s.announce(u.Profile.Subject, events.PasswordChanged, how, delay)
+	return s.announce(u.Profile.Subject, events.PasswordChanged, password, how, delay)
 }
 
 // SetFlags replaces the flags of an account.
@@ -258,7 +258,7 @@ func (s *Server) event(r *http.Request) (any, error) {
 	if err := s.save(); err != nil {
 		return nil, err
 	}
-	return "announced", s.announce(u.Profile.Subject, kind, o.Event, o.delay())
+	return "announced", s.announce(u.Profile.Subject, kind, "", o.Event, o.delay())
 }
 
 // reassign gives a login to another city account, as when its owner gave it up

@@ -70,15 +70,16 @@ func (s *Server) deliver(ctx context.Context, p push) {
 	}
 }
 
-// announce signs an event now and hands it over as asked.
-func (s *Server) announce(sub identity.Subject, kind events.Kind, how Delivery, delay time.Duration) error {
+// announce signs an event now and hands it over as asked. password is the new
+// one of a change of password.
+func (s *Server) announce(sub identity.Subject, kind events.Kind, password identity.Password, how Delivery, delay time.Duration) error {
 	if s.sender == nil {
 		if how == DeliverLost {
 			return nil
 		}
 		return errQueue
 	}
-	token, err := s.sender.Sign(events.Change{ID: events.NewID(), At: s.o.Now(), Subject: sub, Kind: kind})
+	token, err := s.sender.Sign(events.Change{ID: events.NewID(), At: s.o.Now(), Subject: sub, Kind: kind, Password: password})
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ package sim
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"log/slog"
 	"net"
@@ -65,6 +66,9 @@ type Events struct {
 	Interval time.Duration // heartbeat; 20 s
 	Client   *http.Client
 	First    time.Duration // wait before the second attempt; 500 ms
+	// PasswordKey is the receiver's public key; with it, events of changed
+	// passwords carry the new one.
+	PasswordKey crypto.PublicKey
 }
 
 // Options of a Server.
@@ -157,6 +161,7 @@ func New(o Options) (*Server, error) {
 		s.sender, err = events.NewSender(events.SenderOptions{
 			Endpoint: o.Events.Endpoint, Issuer: o.Issuer, Audience: o.Events.Audience,
 			Key: s.keys.eventKey(), Client: o.Events.Client, First: o.Events.First, Now: o.Now,
+			PasswordKey: o.Events.PasswordKey,
 		})
 		if err != nil {
 			return nil, err

@@ -1,0 +1,123 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// AD is the Active Directory to which accounts are brought; without a server
+// there is none.
+type AD struct {
+	Server         LDAPSURL      `yaml:"server" default:""`
+	CAFile         File          `yaml:"ca_file" default:""`
+	Bind           string        `yaml:"bind" default:"" maxlen:"256"`
+	PasswordFile   SecretFile    `yaml:"password_file" default:""`
+	Base           DN            `yaml:"base" default:""`
+	SearchBase     DN            `yaml:"search_base" default:""`
+	AdoptBases     []DN          `yaml:"adopt_bases" default:"" unique:"fold"`
+	OU             string        `yaml:"ou" default:"OU={role},OU={school}" maxlen:"256"`
+	Groups         []string      `yaml:"groups" default:"" unique:"fold"`
+	UPNSuffix      string        `yaml:"upn_suffix" default:"{district}.obr.mos.ru" maxlen:"128"`
+	Districts      []District    `yaml:"districts" default:""`
+	MarkAttribute  string        `yaml:"mark_attribute" default:"employeeNumber" maxlen:"64"`
+	StampAttribute string        `yaml:"stamp_attribute" default:"adminDescription" maxlen:"64"`
+	StalePassword  string        `yaml:"stale_password" default:"keep" one:"keep|scramble"`
+	Timeout        time.Duration `yaml:"timeout" default:"10s" min:"1s" max:"1m"`
+	Sweep          time.Duration `yaml:"sweep" default:"6h" min:"1m" max:"7d"`
+	DisableShare   float64       `yaml:"disable_share" default:"0.05" min:"0" max:"1"`
+	DisableMinimum int           `yaml:"disable_minimum" default:"20" min:"0" max:"1000000"`
+}
+
+// On says whether an Active Directory is connected.
+func (a AD) On() bool { return a.Server != "" }
+
+// District says how a district of the registries is written in the Teams
+// login.
+type District struct {
+	Name  string `yaml:"name" need:"yes" maxlen:"64"`
+	Label string `yaml:"label" need:"yes" maxlen:"63"`
+}
+
+// LDAPSURL is the address of a directory server: ldaps://host:port.
+type LDAPSURL string
+
+func (u LDAPSURL) check() *problem {
+	if u == "" {
+		return nil
+	}
+	remedy := say("напишите, например, ldaps://dc1.obr.example:636", "write, for example, ldaps://dc1.obr.example:636")
+	parsed, err := url.Parse(string(u))
+	switch {
+	case err != nil || parsed.Host == "" || parsed.Path != "" || parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "":
+		return wrong(say("%s — не адрес контроллера домена", "%s is no address of a domain controller", show(string(u))), remedy)
+	case parsed.Scheme == "ldap":
+		return wrong(say("без TLS контроллер домена не примет пароли", "without TLS a domain controller takes no passwords"), remedy)
+	case parsed.Scheme != "ldaps":
+		return wrong(say("%s — не адрес контроллера домена", "%s is no address of a domain controller", show(string(u))), remedy)
+	}
+	return nil
+}
+
+// ServerName is the name that the controller's certificate must carry.
+func (u LDAPSURL) ServerName() string {
+	parsed, err := url.Parse(string(u))
+	if err != nil {
+		return ""
+	}
+	return parsed.Hostname()
+}
+
+// ad checks what the section's options must have in common.
+func (d *decoder) ad(c *Config) {
+	a := c.AD
+	if !a.On() {
+		return
+	}
+	for _, part := range []struct {
+		key   string
+		given bool
+	}{{"bind", a.Bind != ""}, {"password_file", a.PasswordFile != "" || d.nodes["ad.password_file"] != nil}, {"base", a.Base != ""}, {"search_base", a.SearchBase != ""}} {
+		if !part.given {
+			d.faultAt("ad."+part.key, wrong(say("к контроллеру домена не подключиться: нет %s", "the domain controller cannot be used without %s", part.key), d.example("ad."+part.key)))
+		}
+	}
+	domain := strings.ToLower(string(a.SearchBase))
+	if base := strings.ToLower(string(a.Base)); base != "" && domain != "" && base != domain && !strings.HasSuffix(base, ","+domain) {
+		d.faultAt("ad.base", wrong(say("подразделение не в домене %s", "the unit is not in the domain %s", string(a.SearchBase)), say("напишите, например, OU=schools,%s", "write, for example, OU=schools,%s", string(a.SearchBase))))
+	}
+	if a.Base != "" && strings.EqualFold(string(a.Base), string(a.SearchBase)) {
+		d.faultAt("ad.base", wrong(say("служба не должна распоряжаться всем доменом", "the daemon must not manage the whole domain"), say("заведите для школ отдельное подразделение и передайте права только на него", "make a unit of its own for the schools and delegate rights on it only")))
+	}
+	if strings.EqualFold(a.MarkAttribute, a.StampAttribute) {
+		d.faultAt("ad.stamp_attribute", wrong(say("метка владельца и штамп записи — разные атрибуты", "the owner's mark and the stamp are different attributes"), say("оставьте adminDescription", "keep adminDescription")))
+	}
+	d.unknownPlaces(a)
+	seen := map[string]int{}
+	for i, district := range a.Districts {
+		d.once(seen, strings.ToLower(district.Name), fmt.Sprintf("ad.districts[%d].name", i))
+	}
+	if host := a.Server.ServerName(); net.ParseIP(host) != nil && !loopback(host) {
+		d.warn("ad.server", wrong(say("в сертификате контроллера обычно имя, а не адрес", "a controller's certificate usually carries a name, not an address"), say("напишите имя контроллера", "write the controller's name")))
+	}
+}
+
+// unknownPlaces finds placeholders that nothing fills.
+func (d *decoder) unknownPlaces(a AD) {
+	check := func(path, template string, known ...string) {
+		rest := template
+		for _, k := range known {
+			rest = strings.ReplaceAll(rest, "{"+k+"}", "")
+		}
+		if strings.ContainsAny(rest, "{}") {
+			d.faultAt(path, wrong(say("неизвестная подстановка в %s", "an unknown placeholder in %s", show(template)), say("бывают: {%s}", "there are: {%s}", strings.Join(known, "}, {"))))
+		}
+	}
+	check("ad.ou", a.OU, "role", "school")
+	for i, g := range a.Groups {
+		check(fmt.Sprintf("ad.groups[%d]", i), g, "role", "school")
+	}
+	check("ad.upn_suffix", a.UPNSuffix, "district")
+}

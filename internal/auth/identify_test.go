@@ -1,0 +1,151 @@
+package auth
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+)
+
+// Profile makes the world a Profiler: mos.ru takes any of a person's names.
+func (w *world) Profile(ctx context.Context, login string, p identity.Password) (person.Profile, error) {
+	subject, err := w.SignIn(ctx, login, p)
+	return person.Profile{Subject: subject, Login: login}, err
+}
+
+func (w *world) stranger(name string, p identity.Password) {
+	w.change(func() {
+		w.passwords[name] = p
+		w.subjects[name] = identity.Subject("sub-" + name)
+	})
+}
+
+func (w *world) identify(name string, p identity.Password, device string) (Identified, identity.Verdict) {
+	return w.Identify(context.Background(), identity.Credential{Name: name, Proof: p, Channel: identity.ChannelWeb, Source: from(device)}, w)
+}
+
+func TestIdentifyStrangers(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"newcomer", "new@mail.example", "+7 916 123-45-67", "112-233-445 95"} {
+		w.stranger(name, right)
+		who, v := w.identify(name, right, "d-"+name)
+		w.want(identity.Verdict{Outcome: v.Outcome, Reason: v.Reason, Grant: identity.Grant{Rule: "none"}}, identity.Accepted, identity.ReasonConfirmed)
+		if who.Profile.Subject != identity.Subject("sub-"+name) || !who.Asked.Equal(begin) {
+			t.Errorf("%s is %+v", name, who)
+		}
+	}
+	_, v := w.identify("newcomer", wrong, "d2")
+	w.want(v, identity.Rejected, identity.ReasonWrongPassword)
+	if v.NotBefore.IsZero() {
+		t.Error("a refusal may leave at once")
+	}
+	_, v = w.identify("nobody", right, "d3")
+	w.want(v, identity.Rejected, identity.ReasonWrongPassword)
+	_, v = w.identify("newcomer", "", "d2")
+	w.want(v, identity.Rejected, identity.ReasonEmptyPassword)
+	if audit := w.lastAudit(); audit["login"] != "newcomer" || audit["channel"] != "web" {
+		t.Errorf("audited as %v", audit)
+	}
+}
+
+// The form is no better place to guess at than a sign-in.
+func TestIdentifyIsLimited(t *testing.T) {
+	w := newWorld(t)
+	w.stranger("newcomer", right)
+	for i := range 20 {
+		w.identify("newcomer", identity.Password(rune('a'+i)), "d")
+	}
+	if asked := w.calls(); asked > 3 {
+		t.Errorf("mos.ru was asked %d times within the window", asked)
+	}
+	_, v := w.identify("newcomer", right, "d")
+	w.want(v, identity.Unavailable, identity.ReasonThrottled)
+	w.pass(time.Hour)
+	_, v = w.identify("newcomer", right, "d")
+	if v.Outcome != identity.Accepted {
+		t.Errorf("an hour later: %v %v", v.Outcome, v.Reason)
+	}
+}
+
+// A refused password passes once out of turn, then waits its time.
+func TestIdentifyKnownBad(t *testing.T) {
+	w := newWorld(t)
+	w.stranger("newcomer", right)
+	for _, want := range []identity.Reason{identity.ReasonWrongPassword, identity.ReasonWrongPassword, identity.ReasonKnownBad} {
+		_, v := w.identify("newcomer", wrong, "d")
+		w.want(v, identity.Rejected, want)
+	}
+}
+
+// What a phone tried before the activation does not stand in its way.
+func TestIdentifyAfterRefusedSignIns(t *testing.T) {
+	w := newWorld(t)
+	w.stranger("newcomer", right)
+	for range 10 {
+		w.sign("newcomer", right, "phone")
+		w.pass(time.Second)
+	}
+	if w.calls() != 0 {
+		t.Fatal("mos.ru was asked about nobody")
+	}
+	if _, v := w.identify("newcomer", right, "desk"); v.Outcome != identity.Accepted {
+		t.Errorf("%v %v", v.Outcome, v.Reason)
+	}
+}
+
+func TestIdentifySomebodyWithAnAccount(t *testing.T) {
+	w := newWorld(t)
+	who, v := w.identify("ORLOVAMI", right, "d")
+	if v.Outcome != identity.Accepted || v.Person != (identity.PersonID{1}) || who.Profile.Subject != "sub-orlovami" {
+		t.Errorf("%+v, %+v", who, v)
+	}
+	// Somebody else's city account under this login is not let in.
+	w.change(func() { w.subjects["belovas@mos"] = "sub-other" })
+	who, v = w.identify("belovas", right, "d")
+	w.want(v, identity.Rejected, identity.ReasonReassigned)
+	if who.Profile.Subject != "" {
+		t.Errorf("the stranger's profile is given: %+v", who)
+	}
+	w.change(func() { w.fail = identity.ErrUnreachable })
+	_, v = w.identify("orlovami", right, "d")
+	w.want(v, identity.Unavailable, identity.ReasonUpstreamDown)
+}
+
+// What an activation learnt counts at the first sign-in, and only under the
+// epoch that it began with.
+func TestLearn(t *testing.T) {
+	for _, moved := range []bool{false, true} {
+		w := newWorld(t)
+		who, _ := w.identify("orlovami", right, "d")
+		if moved {
+			w.event("orlovami")
+			w.change(func() { w.passwords["orlovami@mos"] = "Gracz-2022" })
+		}
+		before := w.calls()
+		w.Learn(identity.PersonID{1}, 1, right, who.Asked)
+		w.settled()
+		v := w.sign("orlovami", right, "d")
+		if moved {
+			w.want(v, identity.Rejected, identity.ReasonWrongPassword)
+		} else {
+			w.want(v, identity.Accepted, identity.ReasonRecent)
+		}
+		if !moved && (w.calls() != before || len(w.verifiers[identity.PersonID{1}].NTHash) == 0) {
+			t.Error("nothing was learnt")
+		}
+		if moved && len(w.verifiers) != 0 {
+			t.Error("the old password was kept")
+		}
+	}
+}
+
+func TestLearnNobody(t *testing.T) {
+	w := newWorld(t)
+	w.Learn(identity.PersonID{99}, 1, right, begin)
+	w.settled()
+	if len(w.verifiers) != 0 {
+		t.Error("a verifier of nobody was kept")
+	}
+}

@@ -1,0 +1,46 @@
+package provision
+
+import (
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/provision/match"
+)
+
+// State is what somebody's activation came to.
+type State string
+
+// The states.
+const (
+	StateActive      State = "active"      // the account is there, or a parent's role
+	StateRefused     State = "refused"     // the password, or data that the person or the school mends
+	StateManual      State = "manual"      // a curator decides
+	StateUnavailable State = "unavailable" // cannot be told now: come later
+)
+
+// Progress is how far an account is in a target.
+type Progress string
+
+// The progress of a target.
+const (
+	Ready   Progress = "ready"
+	Pending Progress = "pending"
+	Stuck   Progress = "problem" // waits for somebody; the answer's problems say for what
+)
+
+// Answer is what a person is told after an activation, and about it later.
+type Answer struct {
+	State State
+	Login identity.Login // "" unless active
+	Roles []match.Role
+	// PC, WiFi and Teams are the logins there; "" where there is none (a
+	// parent) or none is known yet.
+	PC, WiFi, Teams string
+	Targets         map[string]Progress // "wifi", "ad"
+	Problems        []match.Problem     // reported beside
+	// Problem is why the state is not active: a problem's code or a reason of
+	// package identity.
+	Problem string
+	// NotBefore is the moment before which the answer must not leave.
+	NotBefore time.Time
+}

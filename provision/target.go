@@ -1,0 +1,138 @@
+package provision
+
+import (
+	"context"
+	"time"
+
+	"schoolbridge/internal/directory"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/provision/match"
+)
+
+// Target is a system in which every account is brought to the state that the
+// store asks for. It keeps nothing: what must outlive a pass is in the Pass.
+type Target interface {
+	// Bring makes one pass over one account: read, compare, write under the
+	// stamp, read back. An error means that the target as a whole cannot be
+	// worked with now (identity.ErrUnreachable and the like); what concerns
+	// the account alone is a problem in the Pass.
+	Bring(ctx context.Context, job Job) (Pass, error)
+	// Plan says what Bring would write, and writes nothing.
+	Plan(ctx context.Context, job Job) (Plan, error)
+}
+
+// Job is one account in one target: all that a pass needs, read in one
+// snapshot of the store. What it writes counts only under the same revision.
+type Job struct {
+	Person   identity.PersonID
+	Entry    *directory.Entry                  // nil: the account was removed; the object is to be disabled
+	Schools  map[person.SchoolID]person.School // those of the entry's affiliations
+	Row      Row
+	Password *Password // the clear password that waits for delivery; nil for none
+	Now      time.Time
+}
+
+// Row is what the store keeps of one account in one target.
+type Row struct {
+	Revision uint64
+	Object   []byte // the object's immutable id in the target (objectGUID, 16 bytes); nil: none known yet
+	Name     string // the name that is reserved for it (sAMAccountName); decided at activation
+	Stamp    string // what guards the object against workers that slept; "" before the first write
+	Observed Observed
+	Failures int // passes in a row that ended with a problem
+}
+
+// Observed is how the account was last seen in the target.
+type Observed struct {
+	At       time.Time
+	Name     string // sAMAccountName
+	UPN      string // userPrincipalName, which is the Teams login
+	Place    string // distinguished name
+	Enabled  bool
+	Ready    bool // everything was as it should be, the password included
+	Problems []match.Problem
+	// PasswordSet is the target's own mark of the last password change
+	// (pwdLastSet), so that a change by other hands is noticed.
+	PasswordSet string
+	// PasswordEpoch is the credential epoch of the password that was
+	// delivered last; 0: none was.
+	PasswordEpoch uint64
+	// PasswordTag recognises the delivered password; nil: none was.
+	PasswordTag []byte
+}
+
+// Password is a clear password that waits, sealed in the store under a key
+// that is destroyed a day later, until it is delivered.
+type Password struct {
+	ID    [16]byte // of this waiting password: a newer one has another
+	Clear identity.Password
+	Epoch uint64 // the credential epoch under which mos.ru confirmed it
+	Tag   []byte // keyed digest, for Observed.PasswordTag
+	Until time.Time
+}
+
+// Pass is what one pass came to.
+type Pass struct {
+	Object   []byte
+	Stamp    string
+	Observed Observed
+	// Delivered is the ID of the password that the target now has; nil: none.
+	Delivered *[16]byte
+	// Again says that the pass must be made anew at once: it only took over a
+	// stamp that another worker left.
+	Again bool
+	// Wrote counts the writes to the target.
+	Wrote int
+}
+
+// Plan is what a pass would do to one account.
+type Plan struct {
+	Action   string   // "create", "adopt", "change", "enable", "disable", "password", "none", "problem"
+	Changes  []string // what would be written, for people: attribute and value, no secrets
+	Problems []match.Problem
+}
+
+// Queue is what the worker needs of the store.
+type Queue interface {
+	// Lease makes holder the target's worker until now+term, if nobody else
+	// is. It saves work; it guards nothing: that is the stamp's part.
+	Lease(ctx context.Context, target, holder string, now time.Time, term time.Duration) (bool, error)
+	// Release gives the lease back.
+	Release(ctx context.Context, target, holder string) error
+	// Due gives accounts whose time has come, those that wait longest first.
+	Due(ctx context.Context, target string, now time.Time, limit int) ([]identity.PersonID, error)
+	// Job reads one account; identity.ErrNotFound where it is no longer there.
+	Job(ctx context.Context, target string, id identity.PersonID, now time.Time) (Job, error)
+	// Save writes a pass's result and when to look again; identity.ErrConflict
+	// where the row has moved on since revision, and nothing is written then.
+	Save(ctx context.Context, target string, id identity.PersonID, revision uint64, pass Pass, failures int, due time.Time) error
+	// Depth counts what there is to do.
+	Depth(ctx context.Context, target string, now time.Time) (Depth, error)
+}
+
+// Depth is the length of a target's queue.
+type Depth struct {
+	Accounts  int       // all
+	Due       int       // to be looked at now
+	Waiting   int       // to be tried again later after a problem
+	Passwords int       // clear passwords that wait for delivery
+	Oldest    time.Time // since when the one that waits longest is due; zero: none is
+}
+
+// Finder looks accounts up in the live target when somebody activates.
+type Finder interface {
+	// FindNames gives the objects that have any of the names as
+	// sAMAccountName, or as the first part of their UPN, in the whole target.
+	FindNames(ctx context.Context, names []string) ([]Object, error)
+}
+
+// Object is an account that a target holds.
+type Object struct {
+	ID      [16]byte // objectGUID
+	Name    string   // sAMAccountName
+	UPN     string
+	Display string
+	Enabled bool
+	Created time.Time
+}
