@@ -26,7 +26,8 @@ const (
 	domainParent // the parent's ФИО in a card's binding
 	domainDaily
 	domainAudit
-	domainCard // the parent's part of a card's key
+	domainCard     // the parent's part of a card's key
+	domainPassword // recognises a delivered or waiting password
 )
 
 // keyed is a digest with the version of the key that made it.
