@@ -3,14 +3,19 @@
 // pure rules) and, for each target, one that writes to it.
 //
 //	profile ─► candidates from the store ─► match.Decide ─► one transaction ─► change feed
+//	           and whose accounts AD has                              │
+//	                                                                  ▼
+//	                    AD ◄── Target.Bring ◄── Worker ◄── Queue: what is due
 //
-// Start reading at Activator.Activate.
+// Start reading at Activator.Activate; target.go holds what the worker, a target
+// and the store say to each other.
 package provision
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -22,27 +27,62 @@ import (
 
 // Evidence is what the store holds that may concern one profile.
 type Evidence struct {
-	Registry match.Registry
+	Registry match.Registry // AD is empty: it is composed from what follows
 	Bindings []match.Binding
+	Claims   []Claim   // for the rows of Registry
+	Accounts []Account // of the profile's subject
 }
 
 // Store is what activation needs of the store.
 type Store interface {
 	// Evidence gives the rows that a decision about the profile may need.
 	Evidence(ctx context.Context, p person.Profile) (Evidence, error)
-	// Activate writes binding, names and account in one transaction;
-	// identity.ErrConflict where a record or a name is somebody else's.
+	// Owners says whose objects are; those of nobody are left out.
+	Owners(ctx context.Context, target string, objects [][16]byte) (map[[16]byte]Owner, error)
+	// Activate writes binding, names, account and target in one transaction;
+	// identity.ErrConflict where a record, a name or an object is somebody
+	// else's. The error may have a method TakenName() string.
 	Activate(ctx context.Context, a person.Activation, now time.Time) (person.Activated, error)
+}
+
+// ActivatorOptions are what an Activator may be told.
+type ActivatorOptions struct {
+	// Target names the target in which people get an account; "" where none
+	// is connected.
+	Target string
+	// Finder looks names up in the live target; nil: only what the store
+	// knows counts, and the worker finds out the rest.
+	Finder Finder
+	// Patience bounds the Finder; 0: 2 s. Without its answer activation goes on.
+	Patience time.Duration
+	Logger   *slog.Logger
 }
 
 // Activator activates people.
 type Activator struct {
 	store Store
 	zone  *time.Location
+	o     ActivatorOptions
 }
 
 // NewActivator gives an Activator whose days begin at midnight in zone.
-func NewActivator(store Store, zone *time.Location) *Activator { return &Activator{store, zone} }
+func NewActivator(store Store, zone *time.Location, o ActivatorOptions) *Activator {
+	if o.Patience <= 0 {
+		o.Patience = 2 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Activator{store, zone, o}
+}
+
+// Request asks for one activation.
+type Request struct {
+	Profile person.Profile
+	// Password is what mos.ru confirmed along with the profile; "" for none.
+	Password identity.Password
+	Asked    time.Time // when mos.ru was asked; zero: just now
+}
 
 // Result is what an activation came to: the verdict with its reasons, and the
 // account where there was a match.
@@ -52,47 +92,125 @@ type Result struct {
 }
 
 // Activate decides who the profile is and, on a match, gives the person the one
-// account. Repeating it, also at the same moment, gives equal results. Parents
-// are bound and get no account.
-func (a *Activator) Activate(ctx context.Context, p person.Profile, now time.Time) (Result, error) {
+// account. Repeating it, also at the same moment, gives equal results, but for
+// Verdict.Provision, which says what there was left to do. Parents are bound
+// and get no account.
+func (a *Activator) Activate(ctx context.Context, r Request, now time.Time) (Result, error) {
+	return (&activation{Activator: a, Request: r, now: now, withEZHD: true}).run(ctx)
+}
+
+// activation is one activation under way: what was learnt from the conflicts
+// so far.
+type activation struct {
+	*Activator
+	Request
+	now      time.Time
+	withEZHD bool
+	taken    []string // shortened names that turned out to be somebody else's
+	again    bool     // an objection of AD was looked at again
+}
+
+// activationRounds bounds the conflicts of one activation.
+const activationRounds = 6
+
+// run decides and writes until one of them is final. A conflict means that
+// somebody else was faster or holds a name. The next look sees whose the
+// records are, and leaves out the ЭЖД logins: an export may give one to two
+// people, and that must stop neither.
+func (a *activation) run(ctx context.Context) (Result, error) {
 	var verdict match.Verdict
-	// A conflict means that somebody else was faster or holds a name. The
-	// second look sees whose the records are, and leaves out the ЭЖД logins: an
-	// export may give one to two people, and that must stop neither.
-	for _, withEZHD := range []bool{true, false} {
-		evidence, err := a.store.Evidence(ctx, p)
+	for range activationRounds {
+		e, err := a.store.Evidence(ctx, a.Profile)
 		if err != nil {
 			return Result{}, fmt.Errorf("activate: %w", err)
 		}
-		index := match.NewIndex(evidence.Registry)
-		bindings := match.NewBindings(index, evidence.Bindings, nil)
-		verdict = match.Decide(index, bindings, p, person.DateOf(now.In(a.zone)))
+		objects, err := a.compose(ctx, &e)
+		if err != nil {
+			return Result{}, fmt.Errorf("activate: %w", err)
+		}
+		verdict = a.decide(e)
 		if verdict.Decision != match.Match {
+			if a.lookAgain(e, verdict) {
+				continue
+			}
 			return Result{Verdict: verdict}, nil
 		}
-		done, err := a.store.Activate(ctx, plan(p, verdict, evidence.Registry, withEZHD), now)
+		act := a.plan(verdict, e, objects)
+		done, err := a.store.Activate(ctx, act, a.now)
 		if err == nil {
 			return Result{verdict, done}, nil
 		}
 		if !errors.Is(err, identity.ErrConflict) {
 			return Result{}, fmt.Errorf("activate: %w", err)
 		}
+		if !a.learn(err, act) {
+			break
+		}
 	}
 	return Result{Verdict: nameTaken(verdict)}, nil
 }
 
-// plan is what a match writes.
-func plan(p person.Profile, v match.Verdict, r match.Registry, withEZHD bool) person.Activation {
-	act := person.Activation{Profile: p, Records: v.Records}
-	if v.Provision.Kind == match.ProvisionNone {
-		return act // a parent: a role and no account
+func (a *activation) decide(e Evidence) match.Verdict {
+	index := match.NewIndex(e.Registry)
+	bindings := match.NewBindings(index, e.Bindings, nil)
+	if a.o.Target != "" && e.account(a.o.Target) == nil {
+		bindings.WithoutAccount(a.Profile.Subject)
 	}
-	act.Login = identity.Login(strings.ToLower(p.Login))
-	act.Names = []person.Name{{Kind: person.NameMosru, Text: p.Login}}
-	if !withEZHD {
+	return match.Decide(index, bindings, a.Profile, person.DateOf(a.now.In(a.zone)))
+}
+
+// account is what the person has in the target by the store's row; nil: nothing.
+func (e Evidence) account(target string) *Account {
+	for i := range e.Accounts {
+		if e.Accounts[i].Target == target {
+			return &e.Accounts[i]
+		}
+	}
+	return nil
+}
+
+// lookAgain says that an account in the way may be the person's own: another
+// activation may have begun it between our look at the store and at the target.
+func (a *activation) lookAgain(e Evidence, v match.Verdict) bool {
+	if a.again || a.o.Target == "" || e.account(a.o.Target) != nil {
+		return false
+	}
+	a.again = true
+	return slices.ContainsFunc(v.Problems, func(p match.Problem) bool { return p.Code == match.ADUnowned || p.Code == match.ADNameTaken })
+}
+
+// learn takes from a conflict what the next round does otherwise; false if
+// nothing is left to try.
+func (a *activation) learn(err error, act person.Activation) bool {
+	var conflict interface{ TakenName() string }
+	if errors.As(err, &conflict) && act.Target != nil {
+		name := person.FoldName(conflict.TakenName())
+		if name == person.FoldName(act.Target.Name) && name != person.FoldName(a.Profile.Login) && act.Target.Object == [16]byte{} {
+			a.taken = append(a.taken, act.Target.Name)
+			return true
+		}
+	}
+	was := a.withEZHD
+	a.withEZHD = false
+	return was
+}
+
+// plan is what a match writes.
+func (a *activation) plan(v match.Verdict, e Evidence, objects map[string][16]byte) person.Activation {
+	act := person.Activation{Profile: a.Profile, Records: v.Records}
+	if v.Provision.Kind == match.ProvisionNone {
+		return act // a parent: a role, no account and no password kept
+	}
+	act.Login = identity.Login(strings.ToLower(a.Profile.Login))
+	act.Names = []person.Name{{Kind: person.NameMosru, Text: a.Profile.Login}}
+	if a.o.Target != "" {
+		act.Target = a.target(v, e, objects)
+		act.Password, act.Asked = a.Password, a.Asked
+	}
+	if !a.withEZHD {
 		return act
 	}
-	for _, login := range ezhdLogins(v, r) {
+	for _, login := range ezhdLogins(v, e.Registry) {
 		act.Names = append(act.Names, person.Name{Kind: person.NameEZHD, Text: login})
 	}
 	return act

@@ -106,6 +106,8 @@ type Queue interface {
 	Job(ctx context.Context, target string, id identity.PersonID, now time.Time) (Job, error)
 	// Save writes a pass's result and when to look again; identity.ErrConflict
 	// where the row has moved on since revision, and nothing is written then.
+	// A nil Object, an empty Stamp and an Observed without a time leave what is
+	// stored: nothing that was once known is forgotten by a pass that saw less.
 	Save(ctx context.Context, target string, id identity.PersonID, revision uint64, pass Pass, failures int, due time.Time) error
 	// Depth counts what there is to do.
 	Depth(ctx context.Context, target string, now time.Time) (Depth, error)
@@ -135,4 +137,43 @@ type Object struct {
 	Display string
 	Enabled bool
 	Created time.Time
+}
+
+// Claim says that an object of a target belongs to whoever a registry record
+// is about: evidence for adoption, approved by a person.
+type Claim struct {
+	Target string
+	Object Object
+	Record person.RecordRef
+}
+
+// Owner is what the store knows of whose an object is.
+type Owner struct {
+	Subject identity.Subject   // of the person whose account it is by the store's row; "" for nobody's
+	Records []person.RecordRef // for which it is claimed
+}
+
+// Account is a person's account in a target, as the store's row has it.
+type Account struct {
+	Target string
+	Name   string   // reserved
+	Object [16]byte // zero: none known yet
+}
+
+// Status is how far one account is in one target.
+type Status struct {
+	Account
+	// Pending says that something happened which no pass has seen yet.
+	Pending bool
+	// Ready says that the last pass found everything as it should be. Where
+	// neither holds, Problems say why.
+	Ready    bool
+	Enabled  bool
+	UPN      string // the Teams login; "" as long as none was seen
+	Problems []match.Problem
+	Seen     time.Time // the last pass; zero: none yet
+	Next     time.Time // when the next one is due, unless something happens
+	Failures int
+	// Waiting says that a clear password waits for delivery.
+	Waiting bool
 }

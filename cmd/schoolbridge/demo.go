@@ -168,7 +168,7 @@ func (d *demo) fill(ctx context.Context) error {
 		return err
 	}
 	zone := c.Policy.TimeZone.Location()
-	activator := provision.NewActivator(accounts{db.Accounts()}, zone)
+	activator := provision.NewActivator(db.Accounts(), zone, provision.ActivatorOptions{})
 	for _, p := range d.people.People {
 		if !p.Activate {
 			continue
@@ -177,7 +177,7 @@ func (d *demo) fill(ctx context.Context) error {
 		if !p.ActivateOn.IsZero() { // somebody who has left since
 			when = p.ActivateOn.Time(zone).Add(12 * time.Hour)
 		}
-		result, err := activator.Activate(ctx, p.Profile, when)
+		result, err := activator.Activate(ctx, provision.Request{Profile: p.Profile}, when)
 		if err != nil {
 			return err
 		}

@@ -78,7 +78,7 @@ func (m *dryRun) index(folder string) (*match.Index, error) {
 	}
 	accounts := make([]match.ADAccount, 0, len(read.AD))
 	for _, a := range read.AD {
-		accounts = append(accounts, match.ADAccount(a))
+		accounts = append(accounts, match.ADAccount{SAM: a.SAM, Person: a.Person, Enabled: a.Enabled, Display: a.Display, Teams: a.Teams})
 	}
 	return match.NewIndex(match.Registry{Schools: read.Schools, Employments: read.Employments, Enrolments: read.Enrolments,
 		Cards: read.Cards, AD: accounts}), nil

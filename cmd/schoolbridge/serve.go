@@ -178,6 +178,9 @@ func (d *daemon) upkeep(ctx context.Context) error {
 			if err := d.db.PruneFeed(ctx, feedKept); err != nil {
 				d.log.Warn("pruning the change feed", "error", err)
 			}
+			if err := d.db.Passwords().Prune(ctx, time.Now()); err != nil {
+				d.log.Error("destroying dead passwords", "error", err)
+			}
 		}
 	}
 }

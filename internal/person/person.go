@@ -9,7 +9,11 @@
 // Profile (what mos.ru says).
 package person
 
-import "schoolbridge/internal/identity"
+import (
+	"time"
+
+	"schoolbridge/internal/identity"
+)
 
 // Role is what somebody is to a school. One person may have several.
 type Role uint8
@@ -192,6 +196,9 @@ type Activation struct {
 	// Password is what mos.ru has just confirmed; it waits, sealed, until the
 	// target has it. "" where nobody typed one.
 	Password identity.Password
+	// Asked is when mos.ru was asked about the Password: it is not kept if the
+	// credential has changed since. Zero: just now.
+	Asked time.Time
 }
 
 // TargetAccount says which account a person has in a target system.
@@ -208,4 +215,7 @@ type Activated struct {
 	UIDNumber uint32         // 0 for a parent
 	UUID      [16]byte       // entryUUID, zero for a parent
 	Created   bool           // false: was there before
+	// Epoch is the credential epoch, if it has stood since Activation.Asked;
+	// 0 otherwise: nothing may be learnt from the password then.
+	Epoch uint64
 }

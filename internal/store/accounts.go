@@ -131,7 +131,10 @@ func (a *Accounts) setState(ctx context.Context, id identity.PersonID, state dir
 			return nil
 		}
 		// A suspension ends confirmations too: the epoch moves.
-		if err := t.exec("UPDATE people SET state = ?, epoch = epoch + 1 WHERE id = ?", state, id[:]); err != nil {
+		if err := t.exec("UPDATE people SET state = ? WHERE id = ?", state, id[:]); err != nil {
+			return err
+		}
+		if err := t.raiseEpoch(id, now, always); err != nil {
 			return err
 		}
 		if err := t.exec("UPDATE verifiers SET epoch = epoch + 1 WHERE person = ?", id[:]); err != nil {
@@ -146,12 +149,13 @@ func (a *Accounts) setState(ctx context.Context, id identity.PersonID, state dir
 	return nil
 }
 
-// Remove takes the account, the bindings, the kept verifier and the targets'
-// states away. The person's names stay reserved for ever and the account's
-// numbers are never given again.
+// Remove takes the account, the bindings, the kept verifier and a waiting
+// password away; accounts in targets are switched off by their workers. The
+// person's names stay reserved for ever and the account's numbers are never
+// given again.
 func (a *Accounts) Remove(ctx context.Context, id identity.PersonID, now time.Time, reason string) error {
 	err := a.db.write(ctx, func(t *tx) error {
-		if err := t.exec("UPDATE people SET epoch = epoch + 1 WHERE id = ?", id[:]); err != nil {
+		if err := t.raiseEpoch(id, now, never); err != nil {
 			return err
 		}
 		if err := t.exec("UPDATE names SET kind = ? WHERE person = ?", person.NameRetired, id[:]); err != nil {
@@ -159,7 +163,6 @@ func (a *Accounts) Remove(ctx context.Context, id identity.PersonID, now time.Ti
 		}
 		for _, statement := range []string{
 			"DELETE FROM verifiers WHERE person = ?",
-			"DELETE FROM targets WHERE person = ?",
 			"DELETE FROM bindings WHERE person = ?",
 		} {
 			if err := t.exec(statement, id[:]); err != nil {

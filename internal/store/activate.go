@@ -17,20 +17,28 @@ import (
 const firstUID = 100000
 
 // Conflict is why an activation cannot be: a record or a name is somebody
-// else's. It wraps identity.ErrConflict. Exactly one of Record and Name is set.
+// else's. It wraps identity.ErrConflict. Exactly one of Record, Name and Object
+// is set.
 type Conflict struct {
 	Record person.RecordRef
 	Name   person.Name
+	Object [16]byte          // in a target
 	Holder identity.PersonID // whose it is
 }
 
 // Error names the holder by id only: the text may reach a log.
 func (c *Conflict) Error() string {
-	if c.Name != (person.Name{}) {
+	switch {
+	case c.Name != (person.Name{}):
 		return fmt.Sprintf("the %s name belongs to person %s", c.Name.Kind, c.Holder)
+	case c.Object != [16]byte{}:
+		return fmt.Sprintf("the object in the target is the account of person %s", c.Holder)
 	}
 	return fmt.Sprintf("the %s record is bound to person %s", c.Record.Kind, c.Holder)
 }
+
+// TakenName is the name that is somebody else's, or "".
+func (c *Conflict) TakenName() string { return c.Name.Text }
 
 // Unwrap gives identity.ErrConflict.
 func (c *Conflict) Unwrap() error { return identity.ErrConflict }
@@ -38,8 +46,9 @@ func (c *Conflict) Unwrap() error { return identity.ErrConflict }
 // Activate binds a city account to records and gives the person names and an
 // account, all in one transaction. Repeating it gives equal values and
 // changes nothing; two at the same moment come to the same account. A
-// *Conflict where a record or name is somebody else's, identity.ErrNotFound
-// where a record is in no registry; nothing is written then.
+// *Conflict where a record, a name or an object is somebody else's,
+// identity.ErrNotFound where a record is in no registry; nothing is written
+// then. The password waits for the person's targets where one needs it.
 func (a *Accounts) Activate(ctx context.Context, act person.Activation, now time.Time) (person.Activated, error) {
 	var done person.Activated
 	if act.Profile.Subject == "" {
@@ -69,16 +78,29 @@ func (t *tx) activate(act person.Activation, now time.Time) (person.Activated, e
 		return done, err
 	}
 	done.Person = id
+	if done.Epoch, err = t.epochSince(id, act.Asked, now); err != nil {
+		return done, err
+	}
 	for _, step := range []func() (bool, error){
 		func() (bool, error) { return t.bindAll(id, act, now) },
 		func() (bool, error) { return t.nameAll(id, act) },
 		func() (bool, error) { return t.giveAccount(id, act.Login, now, &done) },
+		func() (bool, error) { return t.giveTarget(id, act.Target, now) },
 	} {
 		more, err := step()
 		if err != nil {
 			return person.Activated{}, err
 		}
 		changed = changed || more
+	}
+	if done.Epoch != 0 {
+		o := offer{person: id, epoch: done.Epoch, typed: act.Password, learnt: now, now: now}
+		if !act.Asked.IsZero() {
+			o.learnt = act.Asked
+		}
+		if _, err := t.keepPassword(o); err != nil {
+			return person.Activated{}, err
+		}
 	}
 	if !changed {
 		return done, nil
@@ -87,6 +109,20 @@ func (t *tx) activate(act person.Activation, now time.Time) (person.Activated, e
 	return done, t.auditJSON(now, "activation", id, map[string]any{
 		"login": done.Login, "records": act.Records, "uid_number": done.UIDNumber, "created": done.Created,
 	})
+}
+
+// epochSince gives the credential epoch if it has stood since a moment, else 0.
+func (t *tx) epochSince(id identity.PersonID, asked, now time.Time) (uint64, error) {
+	if asked.IsZero() {
+		asked = now
+	}
+	var epoch uint64
+	var raised int64
+	err := t.row("SELECT epoch, epoch_at FROM people WHERE id = ?", id[:]).Scan(&epoch, &raised)
+	if err != nil || raised >= micros(asked) {
+		return 0, notFound(err)
+	}
+	return epoch, nil
 }
 
 // personBySubject finds who is bound to a city account.
@@ -131,8 +167,8 @@ func (t *tx) holdPerson(p person.Profile, now time.Time) (id identity.PersonID, 
 	if err != nil {
 		return id, false, err
 	}
-	return id, true, t.exec(`INSERT INTO people (id, subject_version, subject_digest, epoch, state, upstream, upstream_at, created, modified, seq, sealed)
-		VALUES (?, ?, ?, 1, ?, 0, 0, ?, ?, 0, ?)`,
+	return id, true, t.exec(`INSERT INTO people (id, subject_version, subject_digest, epoch, epoch_at, state, upstream, upstream_at, created, modified, seq, sealed)
+		VALUES (?, ?, ?, 1, 0, ?, 0, 0, ?, ?, 0, ?)`,
 		id[:], subject.version, subject.digest, directory.StateActive, micros(now), micros(now), sealed)
 }
 
@@ -240,7 +276,12 @@ func (t *tx) nameAll(id identity.PersonID, act person.Activation) (changed bool,
 		changed = changed || more
 	}
 	retired, err := t.retireOthers(id, act.Profile.Login)
-	return changed || retired, err
+	if err != nil || act.Target == nil {
+		return changed || retired, err
+	}
+	// After the old ones were retired: the name of an adopted account may be one.
+	more, err := t.giveName(id, person.Name{Kind: person.NameAD, Text: act.Target.Name})
+	return changed || retired || more, err
 }
 
 // giveName reserves one name, and says whether that changed anything. The

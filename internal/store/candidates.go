@@ -9,6 +9,7 @@ import (
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
+	"schoolbridge/provision"
 )
 
 // Candidates are all rows that a decision about one profile may need. They
@@ -20,6 +21,10 @@ type Candidates struct {
 	Enrolments  []person.Enrolment
 	Cards       []person.Card
 	Bindings    []Binding // of these rows
+	// Claims are those for these rows, in all targets.
+	Claims []provision.Claim
+	// Accounts are what the profile's subject has in targets.
+	Accounts []provision.Account
 }
 
 // Binding says whose a record is.
@@ -91,8 +96,9 @@ func (a *Accounts) candidates(ctx context.Context, all []lookup, subject identit
 
 // gathering collects rows, each once. Cards are under their table's key.
 type gathering struct {
-	t    *tx
-	rows map[person.RecordRef]any
+	t     *tx
+	rows  map[person.RecordRef]any
+	holds []provision.Account // what the subject has in targets
 }
 
 func (g *gathering) lookups(all []lookup) error {
@@ -185,6 +191,9 @@ func (g *gathering) bound(subject identity.Subject) error {
 	if err != nil {
 		return err
 	}
+	if g.holds, err = g.t.accountsOf(id); err != nil {
+		return err
+	}
 	refs, err := g.t.boundTo(id)
 	if err != nil {
 		return err
@@ -268,7 +277,11 @@ func (g *gathering) result() (Candidates, error) {
 			c.Schools = append(c.Schools, s)
 		}
 	}
-	c.Bindings, err = g.bindings(refs)
+	if c.Bindings, err = g.bindings(refs); err != nil {
+		return c, err
+	}
+	c.Accounts = g.holds
+	c.Claims, err = g.t.claimsOf(sortedRefs(refs))
 	return c, err
 }
 

@@ -57,14 +57,8 @@ func (c *Credentials) SaveVerifier(ctx context.Context, id identity.PersonID, v 
 		return fmt.Errorf("save verifier: %w", err)
 	}
 	err = c.db.write(ctx, func(t *tx) error {
-		// An update that changes nothing, to hold the row: no event can raise
-		// the epoch between this look and the commit.
-		n, err := t.count("UPDATE people SET epoch = epoch WHERE id = ? AND epoch = ?", id[:], v.Epoch)
-		if err != nil {
+		if err := t.holdEpoch(id, v.Epoch); err != nil {
 			return err
-		}
-		if n == 0 {
-			return identity.ErrConflict
 		}
 		return t.exec(`INSERT INTO verifiers (person, epoch, learnt, sealed) VALUES (?, ?, ?, ?) ON CONFLICT (person) DO UPDATE
 			SET epoch = excluded.epoch, learnt = excluded.learnt, sealed = excluded.sealed`, id[:], v.Epoch, micros(v.LearnAt), sealed)
@@ -109,6 +103,8 @@ type Event struct {
 	At      time.Time
 	Subject identity.Subject
 	Kind    EventKind
+	// Password is the new one, where the event brings it.
+	Password identity.Password
 }
 
 // ErrEvent says that an event cannot be taken: no id, or outside the window.
@@ -126,9 +122,11 @@ const (
 
 // ApplyEvent applies an event once: the epoch is raised, which drops every
 // confirmation, and the kept verifier goes, unless mos.ru confirmed it well
-// after the event (a late event never replaces a newer confirmation). A city
-// account that was disabled or removed is suspended, until it is enabled again;
-// of events that overtook each other the younger one stands. It is durable when ApplyEvent returns. applied is false
+// after the event (a late event never replaces a newer confirmation). So it is
+// with the passwords that wait for targets or were delivered to them; one that
+// the event brings waits under the new epoch. A city account that was disabled
+// or removed is suspended, until it is enabled again; of events that overtook
+// each other the younger one stands. It is durable when ApplyEvent returns. applied is false
 // for a replay and for a subject that nobody here is bound to.
 func (c *Credentials) ApplyEvent(ctx context.Context, e Event) (applied bool, err error) {
 	now := c.db.now()
@@ -163,10 +161,18 @@ func (c *Credentials) ApplyEvent(ctx context.Context, e Event) (applied bool, er
 }
 
 func (t *tx) applyEvent(id identity.PersonID, e Event, now time.Time) error {
-	if err := t.exec("UPDATE people SET epoch = epoch + 1 WHERE id = ?", id[:]); err != nil {
+	covers := e.At.Add(eventMargin)
+	stands := micros(covers)
+	switch e.Kind {
+	case EventAttributes:
+		stands = always
+	case EventRemoved:
+		stands = never
+	}
+	if err := t.raiseEpoch(id, now, stands); err != nil {
 		return err
 	}
-	if err := t.exec("DELETE FROM verifiers WHERE person = ? AND learnt <= ?", id[:], micros(e.At.Add(eventMargin))); err != nil {
+	if err := t.exec("DELETE FROM verifiers WHERE person = ? AND learnt <= ?", id[:], micros(covers)); err != nil {
 		return err
 	}
 	if err := t.exec("UPDATE verifiers SET epoch = (SELECT epoch FROM people WHERE id = ?) WHERE person = ?", id[:], id[:]); err != nil {
@@ -174,6 +180,11 @@ func (t *tx) applyEvent(id identity.PersonID, e Event, now time.Time) error {
 	}
 	if err := t.applyUpstream(id, e); err != nil {
 		return err
+	}
+	if e.Kind == EventPasswordSet {
+		if err := t.takePassword(id, e, covers, now); err != nil {
+			return err
+		}
 	}
 	t.touch(id)
 	return t.auditJSON(now, "credential_change", id, map[string]any{"event": e.ID, "kind": e.Kind, "at": e.At})
@@ -198,6 +209,25 @@ func (t *tx) applyUpstream(id identity.PersonID, e Event) error {
 		return err
 	}
 	return t.exec("DELETE FROM verifiers WHERE person = ?", id[:])
+}
+
+// takePassword keeps the password that an event brought, unless a target has a
+// newer one already.
+func (t *tx) takePassword(id identity.PersonID, e Event, covers, now time.Time) error {
+	if e.Password == "" {
+		return nil
+	}
+	var epoch uint64
+	if err := t.row("SELECT epoch FROM people WHERE id = ?", id[:]).Scan(&epoch); err != nil {
+		return err
+	}
+	var newer int
+	err := t.row("SELECT COUNT(*) FROM targets WHERE person = ? AND password_epoch = ? AND password_at > ?", id[:], epoch, micros(covers)).Scan(&newer)
+	if err != nil || newer > 0 {
+		return err
+	}
+	_, err = t.keepPassword(offer{person: id, epoch: epoch, typed: e.Password, learnt: covers, now: now})
+	return err
 }
 
 // auditJSON adds an audit line with a JSON payload.

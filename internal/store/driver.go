@@ -1,6 +1,9 @@
 package store
 
-import "database/sql"
+import (
+	"context"
+	"database/sql"
+)
 
 // Driver is what differs between engines. Its pools speak database/sql;
 // everything above is shared.
@@ -19,6 +22,9 @@ type Driver interface {
 	Retry(err error) bool
 	// Duplicate says that a unique constraint refused a row.
 	Duplicate(err error) bool
+	// Scrub makes sure that what was deleted, a destroyed key above all, is in
+	// no file of the engine any more, as far as the engine can.
+	Scrub(ctx context.Context) error
 	// Close ends both pools.
 	Close() error
 }

@@ -14,7 +14,7 @@ const (
 )
 
 // touch says that what the directory shows of a person changes with this
-// transaction.
+// transaction, and with it how the person's accounts should look.
 func (t *tx) touch(id identity.PersonID) {
 	if t.seen[id] {
 		return
@@ -59,6 +59,9 @@ func (t *tx) writeFeed() (bool, error) {
 			return false, err
 		}
 		if err := t.exec("UPDATE people SET seq = ?, modified = ? WHERE id = ?", seq, now, id[:]); err != nil {
+			return false, err
+		}
+		if err := t.triggerTargets(id, t.db.now()); err != nil {
 			return false, err
 		}
 	}

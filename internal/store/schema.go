@@ -41,8 +41,8 @@ var migrations = []migration{{oldest: 1, statements: []string{
 
 	// People.
 	`CREATE TABLE people (id {bytes} NOT NULL PRIMARY KEY, subject_version {int} NOT NULL, subject_digest {bytes} NOT NULL,
-		epoch {int} NOT NULL, state {int} NOT NULL, upstream {int} NOT NULL, upstream_at {int} NOT NULL, created {int} NOT NULL, modified {int} NOT NULL, seq {int} NOT NULL,
-		sealed {bytes} NOT NULL, UNIQUE (subject_digest, subject_version))`,
+		epoch {int} NOT NULL, epoch_at {int} NOT NULL, state {int} NOT NULL, upstream {int} NOT NULL, upstream_at {int} NOT NULL,
+		created {int} NOT NULL, modified {int} NOT NULL, seq {int} NOT NULL, sealed {bytes} NOT NULL, UNIQUE (subject_digest, subject_version))`,
 	`CREATE TABLE bindings (kind {int} NOT NULL, key {text} NOT NULL, parent_digest {bytes} NOT NULL, parent_version {int} NOT NULL,
 		person {bytes} NOT NULL REFERENCES people (id), at {int} NOT NULL,
 		PRIMARY KEY (kind, key, parent_digest, parent_version)){table}`,
@@ -52,10 +52,22 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE INDEX names_person ON names (person)`,
 	`CREATE TABLE accounts (person {bytes} NOT NULL PRIMARY KEY REFERENCES people (id), uid_number {int} NOT NULL UNIQUE,
 		gid_number {int} NOT NULL, uuid {bytes} NOT NULL UNIQUE, created {int} NOT NULL, sealed {bytes} NOT NULL)`,
-	`CREATE TABLE targets (person {bytes} NOT NULL REFERENCES people (id), target {text} NOT NULL, desired {bytes} NOT NULL,
-		observed {bytes} NOT NULL, stamp {text} NOT NULL, revision {int} NOT NULL, updated {int} NOT NULL,
-		PRIMARY KEY (target, person)){table}`,
-	`CREATE INDEX targets_person ON targets (person)`,
+
+	// Targets. A row's seen is the revision that the last pass left: what is
+	// above it came afterwards.
+	`CREATE TABLE targets (person {bytes} NOT NULL REFERENCES people (id), target {text} NOT NULL, object {bytes}, name {bytes} NOT NULL,
+		stamp {text} NOT NULL, observed {bytes} NOT NULL, password_epoch {int} NOT NULL, password_at {int} NOT NULL, revision {int} NOT NULL,
+		seen {int} NOT NULL, failures {int} NOT NULL, due {int} NOT NULL, updated {int} NOT NULL,
+		PRIMARY KEY (person, target), UNIQUE (target, object))`,
+	`CREATE INDEX targets_due ON targets (target, due, failures)`,
+	`CREATE TABLE claims (target {text} NOT NULL, object {bytes} NOT NULL, kind {int} NOT NULL, key {text} NOT NULL, created {int} NOT NULL,
+		sealed {bytes} NOT NULL, PRIMARY KEY (target, object, kind, key))`,
+	`CREATE INDEX claims_record ON claims (kind, key)`,
+	`CREATE TABLE leases (name {text} NOT NULL PRIMARY KEY, holder {text} NOT NULL, until {int} NOT NULL){table}`,
+	`CREATE TABLE passwords (person {bytes} NOT NULL PRIMARY KEY REFERENCES people (id), id {bytes} NOT NULL, epoch {int} NOT NULL,
+		learnt {int} NOT NULL, until {int} NOT NULL, day {text} NOT NULL, digest {bytes} NOT NULL, sealed {bytes} NOT NULL)`,
+	`CREATE INDEX passwords_day ON passwords (day)`,
+	`CREATE TABLE day_keys (day {text} NOT NULL PRIMARY KEY, sealed {bytes} NOT NULL)`,
 
 	// Credentials.
 	`CREATE TABLE verifiers (person {bytes} NOT NULL PRIMARY KEY REFERENCES people (id), epoch {int} NOT NULL, learnt {int} NOT NULL,

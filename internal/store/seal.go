@@ -28,6 +28,7 @@ const (
 	domainAudit
 	domainCard // the parent's part of a card's key
 	domainAuditHead
+	domainPassword // recognises a delivered or waiting password
 )
 
 // keyed is a digest with the version of the key that made it.

@@ -1,13 +1,15 @@
 // Package store keeps what must outlive a restart: the registries, people and
-// their accounts, every name ever given, verifiers, what targets should look
-// like, and the audit trail. It is one database behind a small Driver, and one
+// their accounts, every name ever given, verifiers, what was last seen in
+// targets, and the audit trail. It is one database behind a small Driver, and one
 // small type per consumer over a shared handle:
 //
 //	DB ─┬─ Directory    load and follow everybody who has an account
 //	    ├─ Registry     registry import
 //	    ├─ Accounts     candidates, activation, suspension, lookups for explain
 //	    ├─ Credentials  kept verifiers and credential events
-//	    ├─ Targets      desired and observed state per account
+//	    ├─ Targets      what cannot be derived of an account elsewhere, and the queue of its worker
+//	    ├─ Passwords    clear passwords that wait for a target, for a day
+//	    ├─ Claims       whose are the accounts that a target already has
 //	    └─ Audit        hash-chained trail
 //
 // Every write runs in one transaction that ends by taking numbers from the one
@@ -56,7 +58,7 @@ type DB struct {
 	metrics metrics
 
 	mu   sync.Mutex
-	wake chan struct{} // closed and replaced at every commit that wrote to the feed
+	wake chan struct{} // closed and replaced at every commit that changed somebody
 }
 
 // What opening a store can end with, besides the engine's own errors.

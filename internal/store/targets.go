@@ -2,121 +2,346 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/provision"
 )
 
-// Target is how one account should look, and was last seen to look, in one
-// system. Desired and Observed are JSON that only the target's worker reads.
-type Target struct {
-	Person   identity.PersonID
-	Target   string // "ad", "teams"
-	Desired  []byte // nil: nothing asked for yet
-	Observed []byte // nil: never seen
-	Stamp    string // what guards the object in the target
-	Revision uint64 // raised by every change of the row; 0: no row
-	Updated  time.Time
-}
-
-// Targets keeps desired and observed state. Every change names the revision
-// it was decided on; identity.ErrConflict where the row has moved since.
+// Targets keeps of every account in every target what cannot be derived from
+// the other tables, and when its worker has to look again. How an account
+// should look is stored nowhere: it follows from the person.
+//
+//	touched, password offered, event ─► revision raised, due now ─► Job ─► Save
+//	                                             ▲                          │
+//	                                             └── revision moved: conflict
 type Targets struct{ db *DB }
 
-// Targets gives the desired and observed states.
+var _ provision.Queue = (*Targets)(nil)
+
+// Targets gives the queue of the targets' workers.
 func (db *DB) Targets() *Targets { return &Targets{db} }
 
-const targetColumns = "person, target, desired, observed, stamp, revision, updated"
+// Wake gives a channel that closes at the next commit of this process that
+// may have made work. Take it before looking for work.
+func (s *Targets) Wake() <-chan struct{} { return s.db.woken() }
 
-// Get gives one row; identity.ErrNotFound where there is none.
-func (s *Targets) Get(ctx context.Context, id identity.PersonID, target string) (Target, error) {
-	list, err := s.query(ctx, "WHERE target = ? AND person = ?", target, id[:])
-	if err == nil && len(list) == 0 {
-		err = identity.ErrNotFound
-	}
-	if err != nil {
-		return Target{}, fmt.Errorf("read target: %w", err)
-	}
-	return list[0], nil
+// triggerTargets makes the person's accounts due, in front of what became due
+// later, and any pass that is under way out of date.
+func (t *tx) triggerTargets(id identity.PersonID, now time.Time) error {
+	return t.exec(`UPDATE targets SET revision = revision + 1, due = CASE WHEN due < ? THEN due ELSE ? END, updated = ? WHERE person = ?`,
+		micros(now), micros(now), micros(now), id[:])
 }
 
-// List gives up to limit rows of a target after a person, in order of ids.
-func (s *Targets) List(ctx context.Context, target string, after identity.PersonID, limit int) ([]Target, error) {
-	list, err := s.query(ctx, "WHERE target = ? AND person > ? ORDER BY person LIMIT ?", target, after[:], limit)
+// giveTarget makes the row of an account in a target. A row that is there
+// stays as it is: the first decision stands, and a rename is a step of its
+// own. Only an object that was not known yet is taken over, under the same
+// name.
+func (t *tx) giveTarget(id identity.PersonID, want *person.TargetAccount, now time.Time) (changed bool, err error) {
+	if want == nil {
+		return false, nil
+	}
+	var object any // NULL: not known yet
+	if want.Object != [16]byte{} {
+		object = want.Object[:]
+		if err := t.objectFree(id, want); err != nil {
+			return false, err
+		}
+	}
+	var known, sealed []byte
+	err = t.row("SELECT object, name FROM targets WHERE person = ? AND target = ?", id[:], want.Target).Scan(&known, &sealed)
+	if isNoRows(err) {
+		return true, t.newTarget(id, want, object, now)
+	}
+	if err != nil || known != nil || object == nil {
+		return false, err
+	}
+	name, err := t.db.keys.open("targets", targetKey(id, want.Target), "name", sealed)
+	if err != nil || person.FoldName(string(name)) != person.FoldName(want.Name) {
+		return false, err
+	}
+	return true, t.exec("UPDATE targets SET object = ? WHERE person = ? AND target = ?", object, id[:], want.Target)
+}
+
+// objectFree refuses an object that is another person's account.
+func (t *tx) objectFree(id identity.PersonID, want *person.TargetAccount) error {
+	var holder []byte
+	err := t.row("SELECT person FROM targets WHERE target = ? AND object = ?", want.Target, want.Object[:]).Scan(&holder)
+	if err == nil && personID(holder) != id {
+		return &Conflict{Object: want.Object, Holder: personID(holder)}
+	}
+	if isNoRows(err) {
+		return nil
+	}
+	return err
+}
+
+func (t *tx) newTarget(id identity.PersonID, want *person.TargetAccount, object any, now time.Time) error {
+	row := targetKey(id, want.Target)
+	name, err := t.db.keys.seal("targets", row, "name", []byte(want.Name))
 	if err != nil {
-		return nil, fmt.Errorf("list targets: %w", err)
+		return err
+	}
+	observed, err := t.db.keys.sealJSON("targets", row, "observed", provision.Observed{})
+	if err != nil {
+		return err
+	}
+	t.woke = true
+	return t.exec(`INSERT INTO targets (person, target, object, name, stamp, observed, password_epoch, password_at, revision, seen, failures, due, updated)
+		VALUES (?, ?, ?, ?, '', ?, 0, 0, 1, 0, 0, ?, ?)`, id[:], want.Target, object, name, observed, micros(now), micros(now))
+}
+
+// targetKey names a row of targets for sealing.
+func targetKey(id identity.PersonID, target string) string { return target + "/" + id.String() }
+
+// storedTarget is one row of targets.
+type storedTarget struct {
+	target string
+	provision.Row
+	seen       uint64
+	passwordAt int64 // when mos.ru vouched for the password that was delivered last
+	due        time.Time
+}
+
+// targetRows reads the rows of one person in all targets, in their order.
+func (t *tx) targetRows(id identity.PersonID) ([]storedTarget, error) {
+	var rows []storedTarget
+	err := t.each(`SELECT target, object, name, stamp, observed, password_epoch, password_at, revision, seen, failures, due FROM targets
+		WHERE person = ? ORDER BY target`, []any{id[:]}, func(scan func(...any) error) error {
+		var r storedTarget
+		var name, observed []byte
+		var epoch uint64
+		var due int64
+		if err := scan(&r.target, &r.Object, &name, &r.Stamp, &observed, &epoch, &r.passwordAt, &r.Revision, &r.seen, &r.Failures, &due); err != nil {
+			return err
+		}
+		key := targetKey(id, r.target)
+		text, err := t.db.keys.open("targets", key, "name", name)
+		if err != nil {
+			return err
+		}
+		if err := t.db.keys.openJSON("targets", key, "observed", observed, &r.Observed); err != nil {
+			return err
+		}
+		r.Name, r.Observed.PasswordEpoch, r.due = string(text), epoch, moment(due)
+		rows = append(rows, r)
+		return nil
+	})
+	return rows, err
+}
+
+func (t *tx) targetRow(id identity.PersonID, target string) (storedTarget, error) {
+	rows, err := t.targetRows(id)
+	if err != nil {
+		return storedTarget{}, err
+	}
+	for _, r := range rows {
+		if r.target == target {
+			return r, nil
+		}
+	}
+	return storedTarget{}, identity.ErrNotFound
+}
+
+// Due implements provision.Queue.
+func (s *Targets) Due(ctx context.Context, target string, now time.Time, limit int) ([]identity.PersonID, error) {
+	var ids []identity.PersonID
+	err := s.db.read(ctx, func(t *tx) error {
+		return t.each("SELECT person FROM targets WHERE target = ? AND due <= ? ORDER BY due LIMIT ?", []any{target, micros(now), limit},
+			func(scan func(...any) error) error {
+				var id []byte
+				err := scan(&id)
+				ids = append(ids, personID(id))
+				return err
+			})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find due accounts: %w", err)
+	}
+	return ids, nil
+}
+
+// Job implements provision.Queue. The password comes only while it lives and
+// belongs to the credential of now.
+func (s *Targets) Job(ctx context.Context, target string, id identity.PersonID, now time.Time) (provision.Job, error) {
+	job := provision.Job{Person: id, Now: now}
+	err := s.db.read(ctx, func(t *tx) error {
+		row, err := t.targetRow(id, target)
+		if err != nil {
+			return err
+		}
+		job.Row = row.Row
+		entries, err := t.entries("PERSON = ?", id[:])
+		if err != nil || len(entries) == 0 {
+			return err
+		}
+		job.Entry = entries[0]
+		var ids []string
+		for _, a := range job.Entry.Affiliations {
+			ids = append(ids, string(a.School))
+		}
+		if job.Schools, err = t.schoolsOf(ids); err != nil {
+			return err
+		}
+		w, err := t.waitingPassword(id)
+		if errors.Is(err, identity.ErrNotFound) {
+			return nil
+		}
+		if err != nil || !w.alive(now) || w.Epoch != job.Entry.Epoch {
+			return err
+		}
+		job.Password, err = t.openPassword(id, w)
+		return err
+	})
+	if err != nil {
+		return provision.Job{}, fmt.Errorf("read account in target: %w", err)
+	}
+	return job, nil
+}
+
+func (t *tx) schoolsOf(ids []string) (map[person.SchoolID]person.School, error) {
+	found := map[person.SchoolID]person.School{}
+	return found, batches(ids, inList, func(ids []string) error {
+		return t.each("SELECT key, nsi, name, founder, district FROM schools WHERE gone = '' AND key IN ("+marks(len(ids))+")", anys(ids),
+			func(scan func(...any) error) error {
+				var s person.School
+				err := scan(&s.ID, &s.NSI, &s.Name, &s.Founder, &s.District)
+				found[s.ID] = s
+				return err
+			})
+	})
+}
+
+// Save implements provision.Queue.
+func (s *Targets) Save(ctx context.Context, target string, id identity.PersonID, revision uint64, pass provision.Pass, failures int, due time.Time) error {
+	var object, stamp, observed, epoch any // NULL leaves what is there
+	if pass.Object != nil {
+		object = pass.Object
+	}
+	if pass.Stamp != "" {
+		stamp = pass.Stamp
+	}
+	if !pass.Observed.At.IsZero() {
+		sealed, err := s.db.keys.sealJSON("targets", targetKey(id, target), "observed", pass.Observed)
+		if err != nil {
+			return fmt.Errorf("save pass: %w", err)
+		}
+		observed, epoch = sealed, pass.Observed.PasswordEpoch
+	}
+	err := s.db.write(ctx, func(t *tx) error {
+		n, err := t.count(`UPDATE targets SET object = COALESCE(?, object), stamp = COALESCE(?, stamp), observed = COALESCE(?, observed),
+			password_epoch = COALESCE(?, password_epoch), revision = revision + 1, seen = revision + 1, failures = ?, due = ?, updated = ?
+			WHERE person = ? AND target = ? AND revision = ?`,
+			object, stamp, observed, epoch, failures, micros(due), micros(s.db.now()), id[:], target, revision)
+		if err == nil && n == 0 {
+			err = identity.ErrConflict
+		}
+		if err != nil || pass.Delivered == nil {
+			return err
+		}
+		return t.delivered(id, target, *pass.Delivered)
+	})
+	if s.db.driver.Duplicate(err) {
+		err = ErrShared
+	}
+	if err != nil {
+		return fmt.Errorf("save pass: %w", err)
+	}
+	return nil
+}
+
+// ErrShared says that a pass came upon an object which is another person's
+// account by the store's row: nothing is saved, and somebody has to look.
+var ErrShared = errors.New("the object in the target is another person's account already: compare the two with explain")
+
+// Depth implements provision.Queue.
+func (s *Targets) Depth(ctx context.Context, target string, now time.Time) (provision.Depth, error) {
+	var d provision.Depth
+	err := s.db.read(ctx, func(t *tx) error {
+		var oldest int64
+		at := micros(now)
+		err := t.row(`SELECT COUNT(*), COALESCE(SUM(CASE WHEN due <= ? THEN 1 ELSE 0 END), 0),
+			COALESCE(SUM(CASE WHEN due > ? AND failures > 0 THEN 1 ELSE 0 END), 0), COALESCE(MIN(due), 0) FROM targets WHERE target = ?`,
+			at, at, target).Scan(&d.Accounts, &d.Due, &d.Waiting, &oldest)
+		if err != nil {
+			return err
+		}
+		if d.Due > 0 {
+			d.Oldest = moment(oldest)
+		}
+		return t.row("SELECT COUNT(*) FROM passwords WHERE until > ?", at).Scan(&d.Passwords)
+	})
+	if err != nil {
+		return d, fmt.Errorf("measure the queue: %w", err)
+	}
+	return d, nil
+}
+
+// Lease implements provision.Queue.
+func (s *Targets) Lease(ctx context.Context, target, holder string, now time.Time, term time.Duration) (bool, error) {
+	mine := false
+	err := s.db.write(ctx, func(t *tx) error {
+		n, err := t.count(`INSERT INTO leases (name, holder, until) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE
+			SET holder = excluded.holder, until = excluded.until WHERE leases.holder = excluded.holder OR leases.until <= ?`,
+			target, holder, micros(now.Add(term)), micros(now))
+		mine = n > 0
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("lease the target: %w", err)
+	}
+	return mine, nil
+}
+
+// Release implements provision.Queue.
+func (s *Targets) Release(ctx context.Context, target, holder string) error {
+	err := s.db.write(ctx, func(t *tx) error {
+		return t.exec("DELETE FROM leases WHERE name = ? AND holder = ?", target, holder)
+	})
+	if err != nil {
+		return fmt.Errorf("release the target: %w", err)
+	}
+	return nil
+}
+
+// Status says how far a person's accounts are, in the order of the targets'
+// names; none where no target was ever asked for one.
+func (s *Targets) Status(ctx context.Context, id identity.PersonID) ([]provision.Status, error) {
+	var list []provision.Status
+	err := s.db.read(ctx, func(t *tx) error {
+		list = nil
+		rows, err := t.targetRows(id)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		w, err := t.waitingPassword(id)
+		if err != nil && !errors.Is(err, identity.ErrNotFound) {
+			return err
+		}
+		for _, r := range rows {
+			o := r.Observed
+			list = append(list, provision.Status{
+				Account: r.account(), Pending: r.Revision > r.seen || o.At.IsZero(), Ready: o.Ready && len(o.Problems) == 0,
+				Enabled: o.Enabled, UPN: o.UPN, Problems: o.Problems, Seen: o.At, Next: r.due, Failures: r.Failures,
+				Waiting: err == nil && w.alive(s.db.now()),
+			})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read accounts in targets: %w", err)
 	}
 	return list, nil
 }
 
-func (s *Targets) query(ctx context.Context, where string, args ...any) ([]Target, error) {
-	var list []Target
-	err := s.db.read(ctx, func(t *tx) error {
-		return t.each("SELECT "+targetColumns+" FROM targets "+where, args, func(scan func(...any) error) error {
-			var row Target
-			var id, desired, observed []byte
-			var updated int64
-			err := scan(&id, &row.Target, &desired, &observed, &row.Stamp, &row.Revision, &updated)
-			if err != nil {
-				return err
-			}
-			row.Person, row.Updated = personID(id), moment(updated)
-			if row.Desired, err = s.open(row, "desired", desired); err != nil {
-				return err
-			}
-			row.Observed, err = s.open(row, "observed", observed)
-			list = append(list, row)
-			return err
-		})
-	})
-	return list, err
-}
-
-func (s *Targets) open(row Target, column string, sealed []byte) ([]byte, error) {
-	if len(sealed) == 0 {
-		return nil, nil
+func (r storedTarget) account() provision.Account {
+	a := provision.Account{Target: r.target, Name: r.Name}
+	if r.Observed.Name != "" {
+		a.Name = r.Observed.Name // a person may have renamed it there
 	}
-	return s.db.keys.open("targets", row.Target+"/"+row.Person.String(), column, sealed)
-}
-
-// SetDesired says how the account should look and gives the new revision.
-// Revision 0 makes the row.
-func (s *Targets) SetDesired(ctx context.Context, id identity.PersonID, target string, desired []byte, revision uint64) (uint64, error) {
-	sealed, err := s.db.keys.seal("targets", target+"/"+id.String(), "desired", desired)
-	if err != nil {
-		return 0, fmt.Errorf("set desired state: %w", err)
-	}
-	if revision == 0 {
-		return s.swap(ctx, 1, `INSERT INTO targets (person, target, desired, observed, stamp, revision, updated)
-			VALUES (?, ?, ?, ?, '', 1, ?) ON CONFLICT DO NOTHING`, id[:], target, sealed, []byte{}, micros(s.db.now()))
-	}
-	return s.swap(ctx, revision+1, "UPDATE targets SET desired = ?, revision = revision + 1, updated = ? WHERE target = ? AND person = ? AND revision = ?",
-		sealed, micros(s.db.now()), target, id[:], revision)
-}
-
-// SetObserved says how the account looked when it was last read, and the
-// stamp that guards it.
-func (s *Targets) SetObserved(ctx context.Context, id identity.PersonID, target string, observed []byte, stamp string, revision uint64) (uint64, error) {
-	sealed, err := s.db.keys.seal("targets", target+"/"+id.String(), "observed", observed)
-	if err != nil {
-		return 0, fmt.Errorf("set observed state: %w", err)
-	}
-	return s.swap(ctx, revision+1,
-		"UPDATE targets SET observed = ?, stamp = ?, revision = revision + 1, updated = ? WHERE target = ? AND person = ? AND revision = ?",
-		sealed, stamp, micros(s.db.now()), target, id[:], revision)
-}
-
-func (s *Targets) swap(ctx context.Context, next uint64, query string, args ...any) (uint64, error) {
-	err := s.db.write(ctx, func(t *tx) error {
-		n, err := t.count(query, args...)
-		if err == nil && n == 0 {
-			err = identity.ErrConflict
-		}
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("set target: %w", err)
-	}
-	return next, nil
+	copy(a.Object[:], r.Object)
+	return a
 }

@@ -24,17 +24,18 @@ type tx struct {
 	touched []identity.PersonID // in order, each once
 	seen    map[identity.PersonID]bool
 	schools bool
+	woke    bool // there is work for those who wait, besides what the feed tells
 	audits  []identity.AuditEntry
 }
 
 // write runs f in a transaction, again when it loses to another one, and
-// wakes those who wait for the feed. f must be safe to run again.
+// wakes those who wait for what it wrote. f must be safe to run again.
 func (db *DB) write(ctx context.Context, f func(*tx) error) (err error) {
 	defer func(began time.Time) { db.metrics.observe("write", began, err) }(time.Now())
 	for attempt := 1; ; attempt++ {
-		fed, err := db.writeOnce(ctx, f)
+		wake, err := db.writeOnce(ctx, f)
 		if err == nil {
-			if fed {
+			if wake {
 				db.notify()
 			}
 			return nil
@@ -49,7 +50,7 @@ func (db *DB) write(ctx context.Context, f func(*tx) error) (err error) {
 	}
 }
 
-func (db *DB) writeOnce(ctx context.Context, f func(*tx) error) (fed bool, err error) {
+func (db *DB) writeOnce(ctx context.Context, f func(*tx) error) (wake bool, err error) {
 	inner, err := db.driver.Writer().BeginTx(ctx, nil)
 	if err != nil {
 		return false, err
@@ -62,10 +63,11 @@ func (db *DB) writeOnce(ctx context.Context, f func(*tx) error) (fed bool, err e
 	if err := t.writeAudit(); err != nil {
 		return false, fmt.Errorf("write audit: %w", err)
 	}
-	if fed, err = t.writeFeed(); err != nil {
+	fed, err := t.writeFeed()
+	if err != nil {
 		return false, fmt.Errorf("write change feed: %w", err)
 	}
-	return fed, inner.Commit()
+	return fed || t.woke, inner.Commit()
 }
 
 // read runs f on one snapshot.

@@ -23,6 +23,7 @@ type Bindings struct {
 	cards     map[person.RecordID][]cardBinding
 	bySubject map[identity.Subject][]person.RecordRef
 	names     map[string]identity.Subject // AD names that creations of the run have taken
+	without   map[identity.Subject]bool   // bound, but without an account in AD
 }
 
 // cardBinding concerns the card's row with that ФИО; "" is not known.
@@ -38,7 +39,7 @@ func NewBindings(ix *Index, list []Binding, profiles iter.Seq[person.Profile]) *
 	b := &Bindings{
 		staff: map[person.RecordID]identity.Subject{}, pupils: map[person.RecordID]identity.Subject{},
 		cards: map[person.RecordID][]cardBinding{}, bySubject: map[identity.Subject][]person.RecordRef{},
-		names: map[string]identity.Subject{},
+		names: map[string]identity.Subject{}, without: map[identity.Subject]bool{},
 	}
 	fio := map[identity.Subject]string{}
 	for _, l := range list {
@@ -209,10 +210,14 @@ func (ix *Index) oneParent(row *cardRow) bool {
 	return true
 }
 
+// WithoutAccount notes that a subject has no account in Active Directory for
+// all its bindings: it was bound before there was one.
+func (b *Bindings) WithoutAccount(subject identity.Subject) { b.without[subject] = true }
+
 // hasAccount says that a binding names the subject on an employment or an
 // enrolment: such a person has an account already.
 func (b *Bindings) hasAccount(subject identity.Subject) bool {
-	return slices.ContainsFunc(b.bySubject[subject], func(ref person.RecordRef) bool {
+	return !b.without[subject] && slices.ContainsFunc(b.bySubject[subject], func(ref person.RecordRef) bool {
 		return ref.Kind == person.RecordEmployment || ref.Kind == person.RecordEnrolment
 	})
 }

@@ -3,6 +3,7 @@ package match
 import (
 	"strings"
 
+	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 )
 
@@ -28,6 +29,8 @@ type Index struct {
 	adByName   map[string][]int
 	adByUPN    map[string][]int
 	adByPerson map[person.RecordID][]int
+
+	adBySubject map[identity.Subject][]int
 }
 
 type staffRow struct {
@@ -66,6 +69,7 @@ func NewIndex(r Registry) *Index {
 		pupilsByFIO: map[string][]int{}, pupilByID: map[person.RecordID]int{},
 		cardsByFIO: map[string][]int{}, cardsByID: map[person.RecordID][]int{},
 		ad: r.AD, adByName: map[string][]int{}, adByUPN: map[string][]int{}, adByPerson: map[person.RecordID][]int{},
+		adBySubject: map[identity.Subject][]int{},
 	}
 	for _, s := range r.Schools {
 		if _, ok := ix.schools[s.ID]; !ok {
@@ -184,6 +188,9 @@ func (ix *Index) addAD(rows []ADAccount) {
 		}
 		if a.Person != "" {
 			ix.adByPerson[a.Person] = append(ix.adByPerson[a.Person], i)
+		}
+		if a.Subject != "" {
+			ix.adBySubject[a.Subject] = append(ix.adBySubject[a.Subject], i)
 		}
 	}
 }

@@ -36,12 +36,17 @@ type Registry struct {
 
 // ADAccount is one account that Active Directory has.
 type ADAccount struct {
-	SAM     string          // sAMAccountName
-	Person  person.RecordID // whose it is by the store's row: a record of any registry; "" is nobody's
+	SAM     string            // sAMAccountName
+	Person  person.RecordID   // whose it is, as a registry record; "" is nobody's
+	Kind    person.RecordKind // of that record; 0: of any registry
+	Subject identity.Subject  // whose it is by the store's row, whatever Person says; "" where no row has it
 	Enabled bool
 	Display string
 	Teams   string // UPN, or ""
 }
+
+// nobodys says that nothing tells whose the account is.
+func (a ADAccount) nobodys() bool { return a.Person == "" && a.Subject == "" }
 
 // Decision is what comes of a profile.
 type Decision string
@@ -87,6 +92,17 @@ const (
 	ADDuplicate            Code = "AD_DUPLICATE" // (name)
 )
 
+// The problems of accounts in Active Directory, which come after a match: its
+// worker finds them.
+const (
+	ADProtected       Code = "AD_PROTECTED"        // (name) an object that we must not write to
+	ADRefused         Code = "AD_REFUSED"          // AD refused a write for a reason of its own
+	ADPasswordRefused Code = "AD_PASSWORD_REFUSED" // by AD's password policy
+	ADPasswordStale   Code = "AD_PASSWORD_STALE"   // AD has an older password
+	PasswordNeeded    Code = "PASSWORD_NEEDED"     // the password was never delivered
+	OwnerMarkChanged  Code = "OWNER_MARK_CHANGED"  // the mark on the object contradicts the store
+)
+
 // order is the place of each code in a verdict.
 var order = func() map[Code]int {
 	m := map[Code]int{}
@@ -95,6 +111,7 @@ var order = func() map[Code]int {
 		FIOMismatch, KadrySNILSDuplicate, EmploymentEnded, EmploymentNotStarted, EmploymentDataMissing, ContactMismatch,
 		ContactNotVerified, DOBMismatch, Ambiguous, NotEnrolled, MultipleMosruAccounts, NoSuchAccount, ParentRoleNotLinked,
 		CardSNILSMismatch, RegistryMixedScript, LoginDiffers, LoginTooLong, LoginNotUsable, ADNameTaken, ADUnowned, ADDuplicate,
+		ADProtected, ADRefused, ADPasswordRefused, ADPasswordStale, PasswordNeeded, OwnerMarkChanged,
 	} {
 		m[c] = i
 	}

@@ -18,6 +18,7 @@ func (c *candidate) provision(v *Verdict, m *matched, pupils pupilResult) {
 	mine := c.records(m, pupils)
 	logins := c.ezhdLogins(mine)
 	accounts := c.accounts(mine)
+	tooLong := usableLogin(c.p.Login) && utf8.RuneCountInString(c.p.Login) > person.SAMLimit
 	if len(accounts) > 0 {
 		first := c.preferred(accounts, logins)
 		for _, i := range accounts {
@@ -27,7 +28,11 @@ func (c *candidate) provision(v *Verdict, m *matched, pupils pupilResult) {
 			}
 		}
 		v.Provision = Provision{ProvisionAdopt, c.ix.ad[first].SAM}
-		logins = append(logins, c.ix.ad[first].SAM)
+		if tooLong && c.ix.ad[first].Subject != "" && shortened(c.ix.ad[first].SAM, c.p.Login) {
+			c.report(v, []finding{loginTooLong()}) // as it was said when it was created
+		} else {
+			logins = append(logins, c.ix.ad[first].SAM)
+		}
 	}
 	c.loginDiffers(v, logins)
 	if c.b.hasAccount(c.p.Subject) {
@@ -35,8 +40,13 @@ func (c *candidate) provision(v *Verdict, m *matched, pupils pupilResult) {
 		return
 	}
 	if len(accounts) == 0 {
-		c.create(v, logins)
+		c.create(v, logins, tooLong)
 	}
+}
+
+func loginTooLong() finding {
+	return beside(LoginTooLong, "",
+		"логин mos.ru длиннее %d знаков: имя для входа до Windows 2000 будет короче, UPN останется целым", person.SAMLimit)
 }
 
 // records are the person's own in any state: those that ФИО and confirmed
@@ -100,15 +110,25 @@ func (c *candidate) accounts(mine []person.RecordRef) []int {
 				continue
 			}
 		}
-		all = append(all, c.ix.adByPerson[ref.ID]...)
+		for _, i := range c.ix.adByPerson[ref.ID] {
+			if a := c.ix.ad[i]; a.Subject == "" && (a.Kind == 0 || a.Kind == ref.Kind) {
+				all = append(all, i)
+			}
+		}
 	}
+	all = append(all, c.ix.adBySubject[c.p.Subject]...)
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
-// preferred is the account named as the mos.ru login, else as an ЭЖД login,
+// preferred is the account that the store's row has, else the one named as the mos.ru login, else as an ЭЖД login,
 // else the first in the file.
 func (c *candidate) preferred(accounts []int, ezhd []string) int {
+	for _, i := range accounts {
+		if c.ix.ad[i].Subject != "" {
+			return i
+		}
+	}
 	for _, name := range append([]string{c.p.Login}, ezhd...) {
 		folded := person.FoldName(name)
 		if folded == "" {
@@ -137,11 +157,10 @@ func (c *candidate) loginDiffers(v *Verdict, logins []string) {
 }
 
 // create asks whether an account may be made under the mos.ru login.
-func (c *candidate) create(v *Verdict, ezhd []string) {
+func (c *candidate) create(v *Verdict, ezhd []string, tooLong bool) {
 	var found []finding
 	wanted := person.FoldName(c.p.Login)
-	usable := usableLogin(c.p.Login)
-	if !usable {
+	if !usableLogin(c.p.Login) {
 		found = append(found, beside(LoginNotUsable, "",
 			"логин mos.ru не может быть именем в AD (почта, телефон, СНИЛС или недопустимые знаки): задайте логин на mos.ru"))
 	}
@@ -149,9 +168,8 @@ func (c *candidate) create(v *Verdict, ezhd []string) {
 		found = append(found, c.taken(wanted)...)
 	}
 	found = append(found, c.unownedEZHD(ezhd)...)
-	if usable && utf8.RuneCountInString(c.p.Login) > person.SAMLimit {
-		c.report(v, []finding{beside(LoginTooLong, "",
-			"логин mos.ru длиннее %d знаков: имя для входа до Windows 2000 будет короче, UPN останется целым", person.SAMLimit)})
+	if tooLong {
+		c.report(v, []finding{loginTooLong()})
 	}
 	if len(found) > 0 {
 		c.withhold(v, found)
@@ -170,14 +188,14 @@ func (c *candidate) taken(wanted string) []finding {
 	var found []finding
 	for _, i := range c.ix.adByName[wanted] {
 		a := c.ix.ad[i]
-		if a.Person == "" {
+		if a.nobodys() {
 			found = append(found, unowned(a))
 			continue
 		}
 		found = append(found, nameTaken(c.p.Login))
 	}
 	for _, i := range c.ix.adByUPN[wanted] {
-		if a := c.ix.ad[i]; a.Person == "" {
+		if a := c.ix.ad[i]; a.nobodys() {
 			found = append(found, unowned(a))
 		} else {
 			found = append(found, nameTaken(c.p.Login))
@@ -201,7 +219,7 @@ func (c *candidate) unownedEZHD(ezhd []string) []finding {
 	var found []finding
 	for _, l := range ezhd {
 		for _, i := range c.ix.adByName[person.FoldName(l)] {
-			if a := c.ix.ad[i]; a.Person == "" {
+			if a := c.ix.ad[i]; a.nobodys() {
 				found = append(found, unowned(a))
 			}
 		}
@@ -230,13 +248,51 @@ func (c *candidate) sam() string {
 	if utf8.RuneCountInString(login) <= person.SAMLimit {
 		return login
 	}
-	short := strings.TrimRight(login[:person.SAMLimit], ".")
-	for try := 0; c.hasName(short) && try < 64; try++ {
-		digest := sha256.Sum256(fmt.Appendf(nil, "%d %s", try, person.FoldName(login)))
-		tail := strings.ToLower(base32.StdEncoding.EncodeToString(digest[:5]))
-		short = strings.TrimRight(login[:person.SAMLimit-len(tail)-1], ".") + "-" + tail
+	short := shortName(login, 0)
+	for try := 1; c.hasName(short) && try <= shortNames; try++ {
+		short = shortName(login, try)
 	}
 	return short
+}
+
+// shortNames bounds how many shortened names are tried.
+const shortNames = 64
+
+// shortName gives the shortened names of a long login in the order in which
+// they are tried.
+func shortName(login string, try int) string {
+	if try == 0 {
+		return strings.TrimRight(login[:person.SAMLimit], ".")
+	}
+	digest := sha256.Sum256(fmt.Appendf(nil, "%d %s", try-1, person.FoldName(login)))
+	tail := strings.ToLower(base32.StdEncoding.EncodeToString(digest[:5]))
+	return strings.TrimRight(login[:person.SAMLimit-len(tail)-1], ".") + "-" + tail
+}
+
+// shortened says that a name is one of the login's shortened ones.
+func shortened(name, login string) bool {
+	for try := range shortNames + 1 {
+		if person.FoldName(shortName(login, try)) == person.FoldName(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// ADNames gives the names that must be free where an account is created for a
+// login, at most limit: what Decide has to know of Active Directory.
+func ADNames(login string, limit int) []string {
+	if !usableLogin(login) {
+		return nil
+	}
+	if utf8.RuneCountInString(login) <= person.SAMLimit {
+		return []string{login}
+	}
+	names := []string{login} // the UPN keeps it whole
+	for try := 0; len(names) < limit && try <= shortNames; try++ {
+		names = append(names, shortName(login, try))
+	}
+	return names
 }
 
 func (c *candidate) hasName(name string) bool {

@@ -79,7 +79,8 @@ func open(path string) (*driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	pragmas := []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)", "wal_autocheckpoint(16000)"}
+	pragmas := []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)", "wal_autocheckpoint(16000)",
+		"secure_delete(1)"} // deleted rows are overwritten with zeros
 	writer, err := pool(absolute, "immediate", append(pragmas, "cache_size(-65536)"))
 	if err != nil {
 		return nil, err
@@ -127,6 +128,19 @@ func (d *driver) Duplicate(err error) bool {
 	var failed *sqlite.Error
 	return errors.As(err, &failed) &&
 		(failed.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || failed.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+}
+
+// Scrub implements store.Driver: pages from before a deletion stand in the
+// write-ahead log until it is emptied.
+func (d *driver) Scrub(ctx context.Context) error {
+	var busy, frames, moved int
+	if err := d.writer.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved); err != nil {
+		return err
+	}
+	if busy != 0 {
+		return errors.New("the write-ahead log is in use and could not be emptied")
+	}
+	return nil
 }
 
 // Close implements store.Driver.

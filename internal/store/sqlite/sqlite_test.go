@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -8,7 +9,9 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
+	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/store/sqlite"
 	"schoolbridge/internal/store/storetest"
@@ -29,6 +32,15 @@ func TestStore(t *testing.T) {
 				defer func() { err = errors.Join(err, db.Close()) }()
 				_, err = db.Exec(query, args...)
 				return err
+			},
+			Count: func(query string) (n int, err error) {
+				db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(10000)")
+				if err != nil {
+					return 0, err
+				}
+				defer func() { err = errors.Join(err, db.Close()) }()
+				err = db.QueryRow(query).Scan(&n)
+				return n, err
 			},
 			Bytes: func() ([]byte, error) {
 				var all []byte
@@ -116,5 +128,66 @@ func TestLock(t *testing.T) {
 	}
 	if err := again(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestDestroyed: what Prune destroyed is in none of the database's files.
+func TestDestroyed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	keys, err := store.NewKeyset()
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := sqlite.Open(t.Context(), path, keys, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	profile := person.Profile{Subject: "s", Login: "evann", Last: "Пример"}
+	now := time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)
+	if err := db.Registry().Apply(t.Context(), store.Chunk{Kind: person.RecordEmployment, Rows: benchRows(1, 1)}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Accounts().Activate(t.Context(), person.Activation{
+		Profile: profile, Login: "evann", Password: "Zimorodok-2021", Target: &person.TargetAccount{Target: "ad", Name: "evann"},
+		Records: []person.RecordRef{{Kind: person.RecordEmployment, ID: "k0000001"}},
+	}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var secrets [2][]byte
+	if err := raw.QueryRow("SELECT d.sealed, p.sealed FROM day_keys d, passwords p").Scan(&secrets[0], &secrets[1]); err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	found := func() (n int) {
+		for _, suffix := range []string{"", "-wal", "-shm"} {
+			b, err := os.ReadFile(path + suffix)
+			if err != nil && !errors.Is(err, os.ErrNotExist) {
+				t.Fatal(err)
+			}
+			for _, s := range secrets {
+				n += bytes.Count(b, s)
+			}
+		}
+		return n
+	}
+	if err := db.Passwords().Prune(t.Context(), now.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if found() < 2 {
+		t.Fatal("the key and the password are not found while they live: this test looks in the wrong place")
+	}
+	if err := db.Passwords().Prune(t.Context(), now.Add(40*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if n := found(); n != 0 {
+		t.Errorf("what was destroyed is still on the disk %d times", n)
 	}
 }

@@ -431,32 +431,3 @@ func testSuspend(t *testing.T, s *suite) {
 		t.Errorf("suspending nobody gave %v", err)
 	}
 }
-
-func testTargets(t *testing.T, s *suite) {
-	_, done := s.withOrlova(t)
-	targets, other := s.db.Targets(), s.open(t, s.keys).Targets()
-	if _, err := targets.Get(t.Context(), done.Person, "ad"); !errors.Is(err, identity.ErrNotFound) {
-		t.Errorf("no row gave %v", err)
-	}
-	one, err := targets.SetDesired(t.Context(), done.Person, "ad", []byte(`{"enabled":true}`), 0)
-	check(t, err)
-	if _, err := other.SetDesired(t.Context(), done.Person, "ad", []byte(`{}`), 0); !errors.Is(err, identity.ErrConflict) {
-		t.Errorf("a second first row gave %v", err)
-	}
-	two, err := other.SetObserved(t.Context(), done.Person, "ad", []byte(`{"enabled":false}`), "stamp1", one)
-	check(t, err)
-	if _, err := targets.SetDesired(t.Context(), done.Person, "ad", []byte(`{}`), one); !errors.Is(err, identity.ErrConflict) {
-		t.Errorf("a stale revision gave %v", err)
-	}
-	want := store.Target{Person: done.Person, Target: "ad", Desired: []byte(`{"enabled":true}`), Observed: []byte(`{"enabled":false}`),
-		Stamp: "stamp1", Revision: two, Updated: s.now}
-	if got, err := targets.Get(t.Context(), done.Person, "ad"); err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("row %+v, %v, want %+v", got, err, want)
-	}
-	if list, err := targets.List(t.Context(), "ad", identity.PersonID{}, 10); err != nil || len(list) != 1 {
-		t.Errorf("list %+v, %v", list, err)
-	}
-	if list, err := targets.List(t.Context(), "ad", done.Person, 10); err != nil || len(list) != 0 {
-		t.Errorf("list after the last %+v, %v", list, err)
-	}
-}

@@ -11,6 +11,7 @@ import (
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
+	"schoolbridge/provision"
 )
 
 func testAudit(t *testing.T, s *suite) {
@@ -194,8 +195,11 @@ func testNothingInClear(t *testing.T, s *suite) {
 	put(t, s.db, row, person.Card{Child: "c1", ParentFIO: "Смирнова Ольга Петровна", Phone: "89165550304", Email: "smirnova@example.org"})
 	secret := []byte("nt-hash-16-bytes")
 	check(t, s.db.Credentials().SaveVerifier(t.Context(), done.Person, auth.Verifier{NTHash: secret, Argon2: "$argon2id$secret", Epoch: 1}))
-	_, err := s.db.Targets().SetDesired(t.Context(), done.Person, "ad", []byte(`{"cn":"Мария Орлова"}`), 0)
-	check(t, err)
+	s.withAD(t, profile, "K1-Reserved", [16]byte{1})
+	s.save(t, done.Person, provision.Pass{Observed: provision.Observed{At: s.now, UPN: "teamslogin@example.org", PasswordTag: []byte("password-tag")}})
+	check(t, s.db.Passwords().Offer(t.Context(), done.Person, 1, "waiting-password", s.now))
+	check(t, s.db.Claims().Put(t.Context(), []provision.Claim{{Target: "ad", Record: employment("k1"),
+		Object: provision.Object{ID: [16]byte{2}, Name: "claimedname", UPN: "claimedupn@example.org", Display: "Мария О."}}}))
 	check(t, s.db.Audit().Append(t.Context(), []identity.AuditEntry{{At: s.now, Kind: "sign_in", Payload: []byte(`{"login":"auditedlogin"}`)}}))
 	disk, err := s.Bytes()
 	check(t, err)
@@ -203,6 +207,7 @@ func testNothingInClear(t *testing.T, s *suite) {
 	for _, text := range []string{
 		"орлова", "мария", "белова", "софья", "смирнова", "112-233-445", "11223344595", "9165550102", "555-01-02", "9165550203", "9165550304",
 		"orlova@example.org", "smirnova@example.org", "orlovami", "orlovamari", string(profile.Subject), string(secret), "$argon2id$", "auditedlogin",
+		"k1-reserved", "teamslogin", "password-tag", "waiting-password", "claimedname", "claimedupn",
 	} {
 		if bytes.Contains(disk, bytes.ToLower([]byte(text))) {
 			t.Errorf("%q lies on the disk in clear", text)

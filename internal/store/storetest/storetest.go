@@ -22,6 +22,8 @@ type Engine struct {
 	Open func(ctx context.Context, keys *store.Keyset, opts store.Options) (*store.DB, error)
 	// Exec changes the database behind the store's back; "?" placeholders.
 	Exec func(query string, args ...any) error
+	// Count reads one number behind the store's back.
+	Count func(query string) (int, error)
 	// Bytes gives everything the engine wrote to disk.
 	Bytes func() ([]byte, error)
 }
@@ -56,6 +58,19 @@ func Run(t *testing.T, fresh func(t *testing.T) Engine) {
 		{"UpstreamState", testUpstreamState},
 		{"Suspend", testSuspend},
 		{"Targets", testTargets},
+		{"TargetRows", testTargetRows},
+		{"TargetTriggers", testTargetTriggers},
+		{"TargetSaves", testTargetSaves},
+		{"TargetObjects", testTargetObjects},
+		{"TargetAfterRemoval", testTargetAfterRemoval},
+		{"Lease", testLease},
+		{"Offers", testOffers},
+		{"PasswordDies", testPasswordDies},
+		{"DayKeys", testDayKeys},
+		{"PasswordEpochs", testPasswordEpochs},
+		{"EventPasswords", testEventPasswords},
+		{"ActivationPassword", testActivationPassword},
+		{"Claims", testClaims},
 		{"Audit", testAudit},
 		{"AuditTampering", testAuditTampering},
 		{"AuditCut", testAuditCut},

@@ -24,6 +24,10 @@ func (s *shelf) Evidence(context.Context, person.Profile) (provision.Evidence, e
 	return s.evidence, nil
 }
 
+func (s *shelf) Owners(context.Context, string, [][16]byte) (map[[16]byte]provision.Owner, error) {
+	return nil, nil
+}
+
 func (s *shelf) Activate(_ context.Context, a person.Activation, _ time.Time) (person.Activated, error) {
 	s.took = append(s.took, a)
 	if s.refuse != nil {
@@ -51,7 +55,7 @@ func teacher(t *testing.T) (provision.Evidence, person.Profile) {
 
 func activate(t *testing.T, s *shelf, p person.Profile) provision.Result {
 	t.Helper()
-	result, err := provision.NewActivator(s, time.UTC).Activate(t.Context(), p, now)
+	result, err := provision.NewActivator(s, time.UTC, provision.ActivatorOptions{}).Activate(t.Context(), provision.Request{Profile: p}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +137,7 @@ func TestStoreFailure(t *testing.T) {
 	evidence, profile := teacher(t)
 	down := errors.New("disk full")
 	s := &shelf{evidence: evidence, refuse: func(person.Activation) error { return down }}
-	if _, err := provision.NewActivator(s, time.UTC).Activate(t.Context(), profile, now); !errors.Is(err, down) || len(s.took) != 1 {
+	if _, err := provision.NewActivator(s, time.UTC, provision.ActivatorOptions{}).Activate(t.Context(), provision.Request{Profile: profile}, now); !errors.Is(err, down) || len(s.took) != 1 {
 		t.Errorf("%v after %d writes", err, len(s.took))
 	}
 }

@@ -1,0 +1,166 @@
+package store
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/provision"
+)
+
+// Claims says for which registry records the accounts are that a target held
+// before we came: evidence for adoption, which people have approved.
+type Claims struct{ db *DB }
+
+// Claims gives the claims.
+func (db *DB) Claims() *Claims { return &Claims{db} }
+
+// sealedObject is claims.sealed.
+type sealedObject struct {
+	Name    string
+	UPN     string `json:",omitempty"`
+	Display string `json:",omitempty"`
+	Enabled bool   `json:",omitempty"`
+}
+
+// Put claims objects for records. Claiming again renews what is known of the
+// object.
+func (c *Claims) Put(ctx context.Context, claims []provision.Claim) error {
+	err := c.db.write(ctx, func(t *tx) error {
+		for _, claim := range claims {
+			o := claim.Object
+			sealed, err := t.db.keys.sealJSON("claims", claimKey(claim.Target, o.ID, claim.Record), "sealed",
+				sealedObject{o.Name, o.UPN, o.Display, o.Enabled})
+			if err != nil {
+				return err
+			}
+			err = t.exec(`INSERT INTO claims (target, object, kind, key, created, sealed) VALUES (?, ?, ?, ?, ?, ?)
+				ON CONFLICT (target, object, kind, key) DO UPDATE SET created = excluded.created, sealed = excluded.sealed`,
+				claim.Target, o.ID[:], claim.Record.Kind, string(claim.Record.ID), micros(o.Created), sealed)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("claim accounts: %w", err)
+	}
+	return nil
+}
+
+// Drop takes every claim on an object back.
+func (c *Claims) Drop(ctx context.Context, target string, object [16]byte) error {
+	err := c.db.write(ctx, func(t *tx) error {
+		return t.exec("DELETE FROM claims WHERE target = ? AND object = ?", target, object[:])
+	})
+	if err != nil {
+		return fmt.Errorf("drop claims: %w", err)
+	}
+	return nil
+}
+
+// Of gives the claims for any of the records, in all targets, the oldest
+// object first.
+func (c *Claims) Of(ctx context.Context, records []person.RecordRef) ([]provision.Claim, error) {
+	var list []provision.Claim
+	err := c.db.read(ctx, func(t *tx) (err error) {
+		list, err = t.claimsOf(records)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read claims: %w", err)
+	}
+	return list, nil
+}
+
+func claimKey(target string, object [16]byte, record person.RecordRef) string {
+	return target + "/" + hex.EncodeToString(object[:]) + "/" + strconv.Itoa(int(record.Kind)) + "/" + string(record.ID)
+}
+
+// claimsOf reads the claims for records: a few, those of one decision.
+func (t *tx) claimsOf(records []person.RecordRef) ([]provision.Claim, error) {
+	var list []provision.Claim
+	for _, ref := range records {
+		err := t.each("SELECT target, object, created, sealed FROM claims WHERE kind = ? AND key = ? ORDER BY created, object",
+			[]any{ref.Kind, string(ref.ID)}, func(scan func(...any) error) error {
+				claim := provision.Claim{Record: ref}
+				var object, sealed []byte
+				var created int64
+				if err := scan(&claim.Target, &object, &created, &sealed); err != nil {
+					return err
+				}
+				copy(claim.Object.ID[:], object)
+				var s sealedObject
+				if err := t.db.keys.openJSON("claims", claimKey(claim.Target, claim.Object.ID, ref), "sealed", sealed, &s); err != nil {
+					return err
+				}
+				claim.Object.Name, claim.Object.UPN, claim.Object.Display, claim.Object.Enabled = s.Name, s.UPN, s.Display, s.Enabled
+				claim.Object.Created = moment(created)
+				list = append(list, claim)
+				return nil
+			})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// Owners implements provision.Store: whose these objects are, by the rows of
+// accounts and by claims. Nobody's are not in the answer.
+func (a *Accounts) Owners(ctx context.Context, target string, objects [][16]byte) (map[[16]byte]provision.Owner, error) {
+	owners := map[[16]byte]provision.Owner{}
+	err := a.db.read(ctx, func(t *tx) error {
+		clear(owners)
+		for _, id := range objects {
+			o, err := t.ownerOf(target, id)
+			if err != nil {
+				return err
+			}
+			if o.Subject != "" || len(o.Records) > 0 {
+				owners[id] = o
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find the owners of accounts: %w", err)
+	}
+	return owners, nil
+}
+
+func (t *tx) ownerOf(target string, object [16]byte) (provision.Owner, error) {
+	var o provision.Owner
+	var holder []byte
+	err := t.row("SELECT person FROM targets WHERE target = ? AND object = ?", target, object[:]).Scan(&holder)
+	if err == nil {
+		p, err := t.profileOf(personID(holder))
+		if err != nil {
+			return o, err
+		}
+		o.Subject = p.Subject
+	} else if !isNoRows(err) {
+		return o, err
+	}
+	return o, t.each("SELECT kind, key FROM claims WHERE target = ? AND object = ? ORDER BY kind, key", []any{target, object[:]},
+		func(scan func(...any) error) error {
+			var ref person.RecordRef
+			err := scan(&ref.Kind, &ref.ID)
+			o.Records = append(o.Records, ref)
+			return err
+		})
+}
+
+// accountsOf gives a person's accounts in targets.
+func (t *tx) accountsOf(id identity.PersonID) ([]provision.Account, error) {
+	rows, err := t.targetRows(id)
+	var list []provision.Account
+	for _, r := range rows {
+		list = append(list, r.account())
+	}
+	return list, err
+}

@@ -1,0 +1,417 @@
+package storetest
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/store"
+	"schoolbridge/provision"
+	"schoolbridge/provision/match"
+)
+
+// inAD is an activation that asks for an account in AD.
+func inAD(a person.Activation, name string, object [16]byte) person.Activation {
+	a.Target = &person.TargetAccount{Target: "ad", Name: name, Object: object}
+	return a
+}
+
+// withAD gives the teacher of withOrlova an account in AD.
+func (s *suite) withAD(t *testing.T, p person.Profile, name string, object [16]byte) person.Activated {
+	t.Helper()
+	return s.activate(t, s.db, inAD(activation(p, employment("k1")), name, object))
+}
+
+// orlovaInAD imports and activates a teacher with an account in AD.
+func (s *suite) orlovaInAD(t *testing.T) (person.Profile, person.Activated) {
+	t.Helper()
+	row, profile := orlova(t)
+	put(t, s.db, row)
+	return profile, s.withAD(t, profile, "orlovami", [16]byte{})
+}
+
+func (s *suite) job(t *testing.T, id identity.PersonID) provision.Job {
+	t.Helper()
+	job, err := s.db.Targets().Job(t.Context(), "ad", id, s.now)
+	check(t, err)
+	return job
+}
+
+// save saves a pass under the revision of now, to come again in an hour.
+func (s *suite) save(t *testing.T, id identity.PersonID, pass provision.Pass) {
+	t.Helper()
+	check(t, s.db.Targets().Save(t.Context(), "ad", id, s.job(t, id).Row.Revision, pass, 0, s.now.Add(time.Hour)))
+}
+
+// deliver does what a target does with a job: it takes the password.
+func (s *suite) deliver(t *testing.T, id identity.PersonID) {
+	t.Helper()
+	job := s.job(t, id)
+	if job.Password == nil {
+		t.Fatal("no password waits")
+	}
+	s.save(t, id, provision.Pass{Delivered: &job.Password.ID, Stamp: "s", Observed: provision.Observed{
+		At: s.now, Enabled: true, Ready: true, PasswordEpoch: job.Password.Epoch, PasswordTag: job.Password.Tag,
+	}})
+}
+
+// waiting is the clear password that a job would carry, "" for none.
+func (s *suite) waiting(t *testing.T, id identity.PersonID) string {
+	t.Helper()
+	if p := s.job(t, id).Password; p != nil {
+		return string(p.Clear)
+	}
+	return ""
+}
+
+func (s *suite) due(t *testing.T) []identity.PersonID {
+	t.Helper()
+	ids, err := s.db.Targets().Due(t.Context(), "ad", s.now, 100)
+	check(t, err)
+	return ids
+}
+
+func testTargets(t *testing.T, s *suite) {
+	put(t, s.db, person.School{ID: "49", Name: "Школа № 49", District: "uao"}, person.School{ID: "50", Name: "Школа № 50"})
+	profile, first := s.withOrlova(t)
+	if ids := s.due(t); len(ids) != 0 {
+		t.Errorf("without an account in AD %v is due", ids)
+	}
+	if _, err := s.db.Targets().Job(t.Context(), "ad", first.Person, s.now); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("a job without a row gave %v", err)
+	}
+	if list, err := s.db.Targets().Status(t.Context(), first.Person); err != nil || len(list) != 0 {
+		t.Errorf("status without a row: %v, %v", list, err)
+	}
+	s.withAD(t, profile, "orlova-sam", [16]byte{})
+	if ids := s.due(t); !slices.Equal(ids, []identity.PersonID{first.Person}) {
+		t.Errorf("due %v, want the new account", ids)
+	}
+	job := s.job(t, first.Person)
+	if job.Entry == nil || job.Entry.Login != "orlovami" || job.Row.Name != "orlova-sam" || job.Row.Object != nil || job.Row.Stamp != "" || job.Password != nil {
+		t.Errorf("the first job is %+v", job)
+	}
+	if len(job.Schools) != 1 || job.Schools["49"].District != "uao" {
+		t.Errorf("schools %+v, want the one of the affiliation", job.Schools)
+	}
+	st, err := s.db.Targets().Status(t.Context(), first.Person)
+	check(t, err)
+	if len(st) != 1 || !st[0].Pending || st[0].Ready || st[0].Name != "orlova-sam" || st[0].Target != "ad" {
+		t.Errorf("status before the first pass: %+v", st)
+	}
+	// The name is reserved as any other.
+	if h, err := s.db.Accounts().Find(t.Context(), "ORLOVA-SAM"); err != nil || h.Person != first.Person {
+		t.Errorf("the reserved name finds %v, %v", h.Person, err)
+	}
+
+	want := provision.Row{Revision: job.Row.Revision + 1, Object: []byte("0123456789abcdef"), Name: "orlova-sam", Stamp: "stamp1", Failures: 2,
+		Observed: provision.Observed{At: s.now, Name: "orlova-sam", UPN: "orlovami@uao.example", Place: "CN=x", Enabled: true, Ready: true, PasswordSet: "133",
+			PasswordEpoch: 1, PasswordTag: []byte("tag"), Problems: []match.Problem{{Code: match.ADProtected, Arg: "x"}}}}
+	pass := provision.Pass{Object: want.Object, Stamp: want.Stamp, Observed: want.Observed}
+	check(t, s.db.Targets().Save(t.Context(), "ad", first.Person, job.Row.Revision, pass, 2, s.now.Add(time.Hour)))
+	if got := s.job(t, first.Person).Row; !reflect.DeepEqual(got, want) {
+		t.Errorf("row\n%+v, want\n%+v", got, want)
+	}
+	if ids := s.due(t); len(ids) != 0 {
+		t.Errorf("after a pass %v is due", ids)
+	}
+	st, err = s.db.Targets().Status(t.Context(), first.Person)
+	check(t, err)
+	if st[0].Pending || st[0].Ready || st[0].UPN != want.Observed.UPN || len(st[0].Problems) != 1 || !st[0].Next.Equal(s.now.Add(time.Hour)) {
+		t.Errorf("status after a pass with a problem: %+v", st[0])
+	}
+	depth, err := s.db.Targets().Depth(t.Context(), "ad", s.now)
+	if err != nil || depth != (provision.Depth{Accounts: 1, Waiting: 1}) {
+		t.Errorf("depth %+v, %v", depth, err)
+	}
+	s.now = s.now.Add(time.Hour)
+	depth, err = s.db.Targets().Depth(t.Context(), "ad", s.now)
+	if err != nil || depth != (provision.Depth{Accounts: 1, Due: 1, Oldest: s.now}) {
+		t.Errorf("depth an hour later %+v, %v", depth, err)
+	}
+	if depth, err = s.db.Targets().Depth(t.Context(), "other", s.now); err != nil || depth.Accounts != 0 {
+		t.Errorf("depth of another target %+v, %v", depth, err)
+	}
+}
+
+// testTargetRows: the first decision stands.
+func testTargetRows(t *testing.T, s *suite) {
+	profile, done := s.orlovaInAD(t)
+	before := load(t, s.db.Directory()).at
+	revision := s.job(t, done.Person).Row.Revision
+	s.withAD(t, profile, "orlovami", [16]byte{})
+	if at := load(t, s.db.Directory()).at; at != before {
+		t.Error("the same target again moved the feed")
+	}
+	if again := s.job(t, done.Person).Row.Revision; again != revision {
+		t.Errorf("the same target again raised the revision from %d to %d", revision, again)
+	}
+	s.withAD(t, profile, "other-name", [16]byte{9})
+	if row := s.job(t, done.Person).Row; row.Name != "orlovami" || row.Object != nil {
+		t.Errorf("another decision changed the row: %+v", row)
+	}
+	s.withAD(t, profile, "OrlovaMI", [16]byte{7})
+	if row := s.job(t, done.Person).Row; row.Name != "orlovami" || !reflect.DeepEqual(row.Object, append([]byte{7}, make([]byte, 15)...)) {
+		t.Errorf("the object under the same name was not taken over: %+v", row)
+	}
+	s.withAD(t, profile, "orlovami", [16]byte{8})
+	if row := s.job(t, done.Person).Row; row.Object[0] != 7 {
+		t.Errorf("a known object was replaced: %+v", row)
+	}
+	// A retired mos.ru login that is the account's name in AD is no retired name.
+	profile.Login = "orlovanew"
+	s.withAD(t, profile, "orlovami", [16]byte{})
+	h, err := s.db.Accounts().Get(t.Context(), done.Person)
+	check(t, err)
+	if !slices.Contains(h.Names, person.Name{Kind: person.NameAD, Text: "orlovami"}) {
+		t.Errorf("names %v: the one of the account in AD is retired", h.Names)
+	}
+}
+
+// testTargetTriggers: whatever touches a person makes the account due.
+func testTargetTriggers(t *testing.T, s *suite) {
+	profile, done := s.orlovaInAD(t)
+	row, _ := orlova(t)
+	row.School = "50"
+	other := s.open(t, s.keys)
+	for _, trigger := range []struct {
+		name string
+		do   func() error
+	}{
+		{"import", func() error { put(t, other, row); return nil }},
+		{"suspension", func() error { return other.Accounts().Suspend(t.Context(), done.Person, s.now, "") }},
+		{"event", func() error {
+			_, err := other.Credentials().ApplyEvent(t.Context(), store.Event{ID: "e", At: s.now, Subject: profile.Subject, Kind: store.EventAttributes})
+			return err
+		}},
+		{"offer", func() error { return other.Passwords().Offer(t.Context(), done.Person, 3, "Snegir-2021", s.now) }},
+		{"removal", func() error { return other.Accounts().Remove(t.Context(), done.Person, s.now, "") }},
+	} {
+		job := s.job(t, done.Person)
+		woken := other.Targets().Wake()
+		s.save(t, done.Person, provision.Pass{Observed: provision.Observed{At: s.now, Ready: true}})
+		if len(s.due(t)) != 0 {
+			t.Fatalf("before %s: due", trigger.name)
+		}
+		job = s.job(t, done.Person)
+		check(t, trigger.do())
+		select {
+		case <-woken:
+		default:
+			t.Errorf("%s woke nobody", trigger.name)
+		}
+		if len(s.due(t)) != 1 {
+			t.Errorf("%s made nothing due", trigger.name)
+		}
+		err := s.db.Targets().Save(t.Context(), "ad", done.Person, job.Row.Revision, provision.Pass{Stamp: "late"}, 0, s.now)
+		if !errors.Is(err, identity.ErrConflict) {
+			t.Errorf("a pass from before %s was saved: %v", trigger.name, err)
+		}
+		if got := s.job(t, done.Person).Row; got.Stamp != "" || len(s.due(t)) != 1 {
+			t.Errorf("after %s and a late pass: %+v", trigger.name, got)
+		}
+		if st, err := s.db.Targets().Status(t.Context(), done.Person); err != nil || !st[0].Pending {
+			t.Errorf("after %s the status is %+v, %v, want pending", trigger.name, st, err)
+		}
+	}
+	// What waited longer stays in front.
+	early := s.now
+	s.now = s.now.Add(time.Minute)
+	put(t, other, row)
+	if depth, err := s.db.Targets().Depth(t.Context(), "ad", s.now); err != nil || !depth.Oldest.Equal(early) {
+		t.Errorf("a trigger sent a waiting account back: %+v, %v", depth, err)
+	}
+}
+
+func testTargetSaves(t *testing.T, s *suite) {
+	_, done := s.orlovaInAD(t)
+	revision := s.job(t, done.Person).Row.Revision
+	handles := []*store.DB{s.db, s.open(t, s.keys)}
+	errs := make([]error, 8)
+	var group sync.WaitGroup
+	for i := range errs {
+		group.Go(func() {
+			errs[i] = handles[i%2].Targets().Save(t.Context(), "ad", done.Person, revision, provision.Pass{Stamp: string(rune('a' + i))}, i, s.now.Add(time.Hour))
+		})
+	}
+	group.Wait()
+	won := -1
+	for i, err := range errs {
+		switch {
+		case err == nil && won < 0:
+			won = i
+		case err == nil:
+			t.Error("two passes were saved under one revision")
+		case !errors.Is(err, identity.ErrConflict):
+			t.Error(err)
+		}
+	}
+	if won < 0 {
+		t.Fatal("no pass was saved")
+	}
+	if row := s.job(t, done.Person).Row; row.Stamp != string(rune('a'+won)) || row.Failures != won || row.Revision != revision+1 {
+		t.Errorf("the row is %+v, want what pass %d saved", row, won)
+	}
+
+	// A pass that saw less forgets nothing.
+	full := provision.Pass{Object: []byte("0123456789abcdef"), Stamp: "s", Observed: provision.Observed{At: s.now, Name: "n", PasswordEpoch: 1}}
+	s.save(t, done.Person, full)
+	s.save(t, done.Person, provision.Pass{Again: true})
+	s.save(t, done.Person, provision.Pass{Stamp: "taken over", Again: true})
+	row := s.job(t, done.Person).Row
+	if string(row.Object) != "0123456789abcdef" || row.Stamp != "taken over" || row.Observed.Name != "n" || row.Observed.PasswordEpoch != 1 {
+		t.Errorf("an empty pass left %+v", row)
+	}
+	if err := s.db.Targets().Save(t.Context(), "ad", identity.PersonID{1}, 1, full, 0, s.now); !errors.Is(err, identity.ErrConflict) {
+		t.Errorf("saving nobody's pass gave %v", err)
+	}
+}
+
+// testTargetObjects: an object is one person's account.
+func testTargetObjects(t *testing.T, s *suite) {
+	profile, first := s.orlovaInAD(t)
+	s.withAD(t, profile, "orlovami", [16]byte{7})
+	row, pupil := belova(t)
+	put(t, s.db, row)
+	_, err := s.db.Accounts().Activate(t.Context(), inAD(activation(pupil, enrolment("p1")), "belovas", [16]byte{7}), s.now)
+	var conflict *store.Conflict
+	if !errors.Is(err, identity.ErrConflict) || !errors.As(err, &conflict) || conflict.Object != [16]byte{7} || conflict.Holder != first.Person {
+		t.Errorf("somebody else's object gave %v", err)
+	}
+	if _, err := s.db.Accounts().BySubject(t.Context(), pupil.Subject); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("a refused activation left the person: %v", err)
+	}
+	_, err = s.db.Accounts().Activate(t.Context(), inAD(activation(pupil, enrolment("p1")), "Orlovami", [16]byte{}), s.now)
+	if !errors.As(err, &conflict) || conflict.TakenName() != "Orlovami" || conflict.Name.Kind != person.NameAD {
+		t.Errorf("somebody else's name in AD gave %v", err)
+	}
+	second := s.activate(t, s.db, inAD(activation(pupil, enrolment("p1")), "belovas", [16]byte{}))
+	job := s.job(t, second.Person)
+	shared := provision.Pass{Object: append([]byte{7}, make([]byte, 15)...), Stamp: "s"}
+	if err := s.db.Targets().Save(t.Context(), "ad", second.Person, job.Row.Revision, shared, 0, s.now); !errors.Is(err, store.ErrShared) {
+		t.Errorf("a pass that found somebody else's object gave %v", err)
+	}
+	if row := s.job(t, second.Person).Row; row.Object != nil || row.Stamp != "" {
+		t.Errorf("it left %+v", row)
+	}
+}
+
+// testTargetAfterRemoval: the account in the target has to be switched off,
+// so its row stays; whoever comes back finds it.
+func testTargetAfterRemoval(t *testing.T, s *suite) {
+	profile, done := s.orlovaInAD(t)
+	check(t, s.db.Passwords().Offer(t.Context(), done.Person, 1, "Snegir-2021", s.now))
+	s.save(t, done.Person, provision.Pass{Object: append([]byte{7}, make([]byte, 15)...), Observed: provision.Observed{At: s.now}})
+	check(t, s.db.Accounts().Remove(t.Context(), done.Person, s.now, ""))
+	if job := s.job(t, done.Person); job.Entry != nil || job.Row.Object[0] != 7 || job.Password != nil {
+		t.Errorf("after removal the job is %+v", job)
+	}
+	if depth, err := s.db.Targets().Depth(t.Context(), "ad", s.now); err != nil || depth.Passwords != 0 || depth.Due != 1 {
+		t.Errorf("after removal the depth is %+v, %v", depth, err)
+	}
+	again := s.withAD(t, profile, "orlovami", [16]byte{})
+	if job := s.job(t, again.Person); job.Entry == nil || job.Row.Object[0] != 7 {
+		t.Errorf("whoever came back has %+v", job)
+	}
+}
+
+func testLease(t *testing.T, s *suite) {
+	one, two := s.db.Targets(), s.open(t, s.keys).Targets()
+	lease := func(q *store.Targets, holder string, want bool) {
+		t.Helper()
+		if got, err := q.Lease(t.Context(), "ad", holder, s.now, 30*time.Second); err != nil || got != want {
+			t.Errorf("lease for %s: %v, %v, want %v", holder, got, err, want)
+		}
+	}
+	lease(one, "a", true)
+	lease(two, "b", false)
+	if got, err := two.Lease(t.Context(), "teams", "b", s.now, time.Minute); err != nil || !got {
+		t.Errorf("another target's lease: %v, %v", got, err)
+	}
+	s.now = s.now.Add(20 * time.Second)
+	lease(one, "a", true) // renewed
+	s.now = s.now.Add(20 * time.Second)
+	lease(two, "b", false)
+	s.now = s.now.Add(10 * time.Second)
+	lease(two, "b", true) // it has run out
+	lease(one, "a", false)
+	check(t, one.Release(t.Context(), "ad", "a")) // no longer a's to give back
+	lease(one, "a", false)
+	check(t, two.Release(t.Context(), "ad", "b"))
+	lease(one, "a", true)
+
+	check(t, one.Release(t.Context(), "ad", "a"))
+	var group sync.WaitGroup
+	won := make([]bool, 8)
+	for i := range won {
+		group.Go(func() {
+			var err error
+			won[i], err = []*store.Targets{one, two}[i%2].Lease(t.Context(), "ad", string(rune('a'+i)), s.now, time.Minute)
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	n := 0
+	for _, w := range won {
+		if w {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d holders of one lease", n)
+	}
+}
+
+func testClaims(t *testing.T, s *suite) {
+	row, profile := orlova(t)
+	put(t, s.db, row)
+	claim := func(n byte, name string, created int, record person.RecordRef) provision.Claim {
+		return provision.Claim{Target: "ad", Record: record, Object: provision.Object{ID: [16]byte{n}, Name: name, UPN: name + "@x", Display: "Кто",
+			Enabled: true, Created: s.now.AddDate(created, 0, 0)}}
+	}
+	young, old := claim(1, "evann-1", -1, employment("k1")), claim(2, "evann", -3, employment("k1"))
+	foreign := claim(3, "evann2", -2, enrolment("k1")) // the same id in another registry
+	check(t, s.db.Claims().Put(t.Context(), []provision.Claim{young, old, foreign}))
+	got, err := s.db.Claims().Of(t.Context(), []person.RecordRef{employment("k1")})
+	check(t, err)
+	if !reflect.DeepEqual(got, []provision.Claim{old, young}) {
+		t.Errorf("claims\n%+v, want\n%+v", got, []provision.Claim{old, young})
+	}
+	young.Object.Name = "renamed"
+	check(t, s.db.Claims().Put(t.Context(), []provision.Claim{young, claim(2, "evann", -3, employment("k2"))}))
+	e, err := s.db.Accounts().Evidence(t.Context(), profile)
+	check(t, err)
+	if !reflect.DeepEqual(e.Claims, []provision.Claim{old, young}) || len(e.Accounts) != 0 {
+		t.Errorf("evidence %+v, %+v", e.Claims, e.Accounts)
+	}
+	done := s.withAD(t, profile, "evann", [16]byte{2})
+	e, err = s.db.Accounts().Evidence(t.Context(), profile)
+	check(t, err)
+	if !slices.Equal(e.Accounts, []provision.Account{{Target: "ad", Name: "evann", Object: [16]byte{2}}}) {
+		t.Errorf("accounts %+v of %v", e.Accounts, done.Person)
+	}
+	owners, err := s.db.Accounts().Owners(t.Context(), "ad", [][16]byte{{1}, {2}, {3}, {4}})
+	check(t, err)
+	want := map[[16]byte]provision.Owner{
+		{1}: {Records: []person.RecordRef{employment("k1")}},
+		{2}: {Subject: profile.Subject, Records: []person.RecordRef{employment("k1"), employment("k2")}},
+		{3}: {Records: []person.RecordRef{enrolment("k1")}},
+	}
+	if !reflect.DeepEqual(owners, want) {
+		t.Errorf("owners\n%+v, want\n%+v", owners, want)
+	}
+	if owners, err := s.db.Accounts().Owners(t.Context(), "teams", [][16]byte{{2}}); err != nil || len(owners) != 0 {
+		t.Errorf("owners in another target: %+v, %v", owners, err)
+	}
+	check(t, s.db.Claims().Drop(t.Context(), "ad", [16]byte{1}))
+	if got, err := s.db.Claims().Of(t.Context(), []person.RecordRef{employment("k1")}); err != nil || len(got) != 1 {
+		t.Errorf("after one was dropped: %+v, %v", got, err)
+	}
+}
