@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"schoolbridge/internal/directory"
@@ -31,6 +32,16 @@ type Job struct {
 	Row      Row
 	Password *Password // the clear password that waits for delivery; nil for none
 	Now      time.Time
+}
+
+// Active says that the account is to be enabled: it has an owner who is not
+// suspended and works or studies somewhere today, a day of zone.
+func (j Job) Active(zone *time.Location) bool {
+	if j.Entry == nil || j.Entry.State != directory.StateActive {
+		return false
+	}
+	today := person.DateOf(j.Now.In(zone))
+	return slices.ContainsFunc(j.Entry.Affiliations, func(a directory.Affiliation) bool { return a.ActiveOn(today) })
 }
 
 // Row is what the store keeps of one account in one target.

@@ -1,0 +1,482 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"schoolbridge/internal/identity"
+)
+
+// Auditor takes lines of the audit trail. It must not wait.
+type Auditor interface {
+	Audit(entry identity.AuditEntry)
+}
+
+// WorkerOptions are what a worker may be told. Target, Holder and Zone are
+// required; other zero values are sensible.
+type WorkerOptions struct {
+	Target string         // its name in the store: "ad"
+	Holder string         // names this process among the target's workers
+	Zone   *time.Location // where the days begin and end on which people come and leave
+	// Wake gives a channel that closes when there may be work; nil: Poll alone.
+	Wake func() <-chan struct{}
+
+	Poll     time.Duration // how often is looked without being woken: others write too; 0: 5 s
+	Term     time.Duration // of the lease; 0: 30 s
+	Sweep    time.Duration // when an account comes again with which all is well; 0: 6 h
+	First    time.Duration // when one comes again after its first problem; 0: 1 min
+	Last     time.Duration // and after many; 0: 6 h
+	Patience time.Duration // deadline of one pass; 0: 1 min
+	Grace    time.Duration // how long Run may take to finish the pass under way; 0: 8 s
+	Brake    Brake
+
+	Chance     func() float64   // in [0,1), for jitter; nil: random
+	Now        func() time.Time // nil: time.Now
+	Auditor    Auditor          // nil: none
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Worker brings the accounts of one target to the state that the store asks
+// for:
+//
+//	Due ─► Job ─► Target.Bring ─► Save ─┬─ saved: again after Sweep, or back-off
+//	       ▲                            ├─ Again: at once
+//	       └────────────────────────────┴─ conflict: something happened since, at once
+//
+// It is level-triggered: whatever was lost, repeated or reordered on the way,
+// the next pass compares again. Only one process works at a time (a lease);
+// that saves work and guards nothing, which is the stamp's part. An error of
+// the target stops all work for a time, and the account on which it came
+// somewhat longer. Accounts to be switched off are gathered first and counted
+// (Brake).
+type Worker struct {
+	target  Target
+	queue   Queue
+	o       WorkerOptions
+	pace    pace
+	metrics *workerMetrics
+
+	// Of the goroutine that runs.
+	leased time.Time // when the lease was taken or renewed; zero: not held
+	holds  holds
+	brake  brake
+	outage int // errors of the target or the store in a row
+
+	mu      sync.Mutex
+	state   workerState
+	perPass time.Duration // moving average
+}
+
+// workerState is what others may ask about.
+type workerState struct {
+	depth    Depth
+	measured time.Time
+	downAt   time.Time // since when the target or the store cannot be worked with
+	held     int       // by the brake
+}
+
+const (
+	workerBatch  = 200
+	rereads      = 8                // passes over one account in a row
+	storeTimeout = 10 * time.Second // deadline of one call to the queue
+	// releaseTimeout is short: a lease that is not given back ends by itself.
+	releaseTimeout = time.Second
+	runLimit       = 5 * time.Minute // after which a run ends, so that those to be switched off get their turn
+	measureEvery   = 15 * time.Second
+	firstOutage    = 2 * time.Second
+	lastOutage     = time.Minute
+)
+
+// NewWorker makes a worker; Run or Once sets it to work.
+func NewWorker(target Target, queue Queue, o WorkerOptions) (*Worker, error) {
+	if o.Target == "" || o.Holder == "" || o.Zone == nil {
+		return nil, errors.New("a worker needs a target, a holder and a time zone")
+	}
+	for _, d := range []struct {
+		value    *time.Duration
+		standard time.Duration
+	}{
+		{&o.Poll, 5 * time.Second}, {&o.Term, 30 * time.Second}, {&o.Sweep, 6 * time.Hour}, {&o.First, time.Minute},
+		{&o.Last, 6 * time.Hour}, {&o.Patience, time.Minute}, {&o.Grace, 8 * time.Second},
+	} {
+		if *d.value <= 0 {
+			*d.value = d.standard
+		}
+	}
+	if o.Chance == nil {
+		o.Chance = rand.Float64
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	o.Logger = o.Logger.With("target", o.Target)
+	w := &Worker{
+		target: target, queue: queue, o: o, holds: holds{},
+		pace:  pace{sweep: o.Sweep, first: o.First, last: o.Last, zone: o.Zone},
+		brake: brake{Brake: o.Brake, held: map[identity.PersonID]time.Time{}},
+	}
+	w.metrics = newWorkerMetrics(o.Registerer, w)
+	return w, nil
+}
+
+// Run works until ctx ends; the pass that is under way then is finished, if
+// that takes no longer than Grace.
+func (w *Worker) Run(ctx context.Context) error {
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(w.o.Grace, end) })
+	defer stop()
+	defer func() { w.release(life) }()
+	for ctx.Err() == nil {
+		var wake <-chan struct{}
+		if w.o.Wake != nil {
+			wake = w.o.Wake() // before looking, so that no commit falls between
+		}
+		wait, wakeable := w.run(ctx, life)
+		if !wakeable {
+			wake = nil
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+	return nil
+}
+
+// run works through what is due. It says how long to wait then, and whether
+// a commit of the store is a reason to look earlier.
+func (w *Worker) run(ctx, life context.Context) (wait time.Duration, wakeable bool) {
+	err := w.dueAccounts(ctx, life)
+	w.release(life)
+	switch {
+	case err == nil:
+		return w.o.Poll, true
+	case errors.Is(err, errLeased):
+		return w.o.Poll, false
+	}
+	w.outage++
+	w.metrics.errors.Inc()
+	w.mu.Lock()
+	if w.state.downAt.IsZero() {
+		w.state.downAt = w.o.Now()
+	}
+	w.mu.Unlock()
+	wait = min(firstOutage<<min(w.outage-1, 10), lastOutage)
+	wait += time.Duration(w.o.Chance() * float64(wait) / 2)
+	w.o.Logger.Warn("the accounts cannot be brought to their state now", "error", err, "again_in", wait.Round(time.Second))
+	return wait, false
+}
+
+// errLeased says that another process is at work.
+var errLeased = errors.New("another worker holds the lease")
+
+// dueAccounts is one run: every due account once, those to be switched off
+// last.
+func (w *Worker) dueAccounts(ctx, life context.Context) error {
+	w.brake.gather, w.brake.tripped = nil, false
+	began := w.o.Now()
+	for ctx.Err() == nil && w.o.Now().Sub(began) < runLimit {
+		ids, err := w.due(life)
+		if err != nil {
+			return err
+		}
+		if err := w.measure(life, len(ids) == 0); err != nil {
+			return err
+		}
+		if len(ids) == 0 {
+			break
+		}
+		for _, id := range ids {
+			if ctx.Err() != nil {
+				return nil
+			}
+			if err := w.one(life, id, false); err != nil {
+				return err
+			}
+		}
+	}
+	return w.settle(ctx, life)
+}
+
+// due gives the accounts that are due and neither held nor gathered.
+func (w *Worker) due(ctx context.Context) ([]identity.PersonID, error) {
+	now := w.o.Now()
+	skip := make(map[identity.PersonID]bool, len(w.brake.gather))
+	for _, id := range w.brake.gather {
+		skip[id] = true
+	}
+	for id := range w.holds {
+		if w.holds.active(id, now) {
+			skip[id] = true
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	all, err := w.queue.Due(ctx, w.o.Target, now, workerBatch+len(skip))
+	var ids []identity.PersonID
+	for _, id := range all {
+		if !skip[id] {
+			ids = append(ids, id)
+		}
+	}
+	return ids, err
+}
+
+// one brings one account, under the lease. judged says that the brake lets it
+// be switched off.
+func (w *Worker) one(ctx context.Context, id identity.PersonID, judged bool) error {
+	if err := w.lease(ctx); err != nil {
+		return err
+	}
+	if err := w.measure(ctx, false); err != nil {
+		return err
+	}
+	err := w.account(ctx, id, judged)
+	switch {
+	case err == nil:
+		delete(w.holds, id)
+	case errors.Is(err, errRestless):
+		w.holds.add(id, w.o.Now())
+		err = nil
+	default:
+		w.holds.add(id, w.o.Now())
+		err = fmt.Errorf("account of person %s: %w", id, err)
+	}
+	return err
+}
+
+func (w *Worker) recovered() {
+	if w.outage == 0 {
+		return
+	}
+	w.outage = 0
+	w.mu.Lock()
+	down := w.o.Now().Sub(w.state.downAt)
+	w.state.downAt = time.Time{}
+	w.mu.Unlock()
+	w.o.Logger.Info("the accounts can be brought to their state again", "after", down.Round(time.Second))
+}
+
+// errRestless says that an account changed faster than it could be brought.
+var errRestless = errors.New("the account changes all the time")
+
+// account makes passes over one account until one is saved that left nothing
+// to do at once.
+func (w *Worker) account(ctx context.Context, id identity.PersonID, judged bool) error {
+	for range rereads {
+		began := w.o.Now()
+		job, err := w.job(ctx, id, began)
+		if errors.Is(err, identity.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		off := job.Row.Observed.Enabled && !job.Active(w.o.Zone)
+		if off && !judged {
+			return w.gather(ctx, job)
+		}
+		pass, err := w.bring(ctx, job)
+		if err != nil {
+			return err
+		}
+		w.audit(job, pass)
+		if off && !pass.Observed.At.IsZero() && !pass.Observed.Enabled {
+			w.brake.done = append(w.brake.done, began)
+			off = false
+		}
+		failures, due := w.pace.next(job, pass, w.o.Chance())
+		err = w.save(ctx, job, pass, failures, due)
+		w.count(pass, err, w.o.Now().Sub(began))
+		if err != nil && !errors.Is(err, identity.ErrConflict) {
+			return err
+		}
+		w.recovered()
+		if err == nil && !pass.Again {
+			delete(w.brake.held, id)
+			return nil
+		}
+	}
+	return errRestless
+}
+
+func (w *Worker) job(ctx context.Context, id identity.PersonID, now time.Time) (Job, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return w.queue.Job(ctx, w.o.Target, id, now)
+}
+
+func (w *Worker) save(ctx context.Context, job Job, pass Pass, failures int, due time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return w.queue.Save(ctx, w.o.Target, job.Person, job.Row.Revision, pass, failures, due)
+}
+
+// bring guards the one call out of the house.
+func (w *Worker) bring(ctx context.Context, job Job) (pass Pass, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.o.Logger.Error("the target panicked", "person", job.Person, "panic", p, "stack", string(debug.Stack()))
+			err = errors.New("the target panicked")
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, w.o.Patience)
+	defer cancel()
+	return w.target.Bring(ctx, job)
+}
+
+// gather puts an account aside that would be switched off; when they are too
+// many for this run, all of them are left as they are.
+func (w *Worker) gather(ctx context.Context, job Job) error {
+	b := &w.brake
+	b.gather = append(b.gather, job.Person)
+	if !b.tripped && len(b.gather) <= b.limit(w.depth().Accounts, job.Now) {
+		return nil
+	}
+	if !b.tripped {
+		b.tripped = true
+		w.o.Logger.Error("more accounts would be switched off than the brake allows: they are left as they are",
+			"remedy", "see whether the registries are whole; then schoolbridge provision apply with the number that is right")
+	}
+	ids := b.gather
+	b.gather = nil
+	for _, id := range ids {
+		if err := w.postpone(ctx, id, job.Now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// postpone leaves an account as it is, until somebody has looked.
+func (w *Worker) postpone(ctx context.Context, id identity.PersonID, now time.Time) error {
+	until := now.Add(brakeHold)
+	w.brake.held[id] = until
+	for range rereads {
+		job, err := w.job(ctx, id, now)
+		if errors.Is(err, identity.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		err = w.save(ctx, job, Pass{}, job.Row.Failures, until)
+		if !errors.Is(err, identity.ErrConflict) {
+			return err
+		}
+	}
+	w.holds.add(id, now)
+	return nil
+}
+
+// settle switches off those that were gathered: they are few enough.
+func (w *Worker) settle(ctx, life context.Context) error {
+	ids := w.brake.gather
+	w.brake.gather = nil
+	for _, id := range ids {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := w.one(life, id, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lease takes the lease, or renews it in good time.
+func (w *Worker) lease(ctx context.Context) error {
+	now := w.o.Now()
+	if !w.leased.IsZero() && now.Sub(w.leased) < w.o.Term/3 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	mine, err := w.queue.Lease(ctx, w.o.Target, w.o.Holder, now, w.o.Term)
+	if err != nil {
+		return err
+	}
+	if !mine {
+		w.leased = time.Time{}
+		return errLeased
+	}
+	w.leased = now
+	return nil
+}
+
+func (w *Worker) release(ctx context.Context) {
+	if w.leased.IsZero() {
+		return
+	}
+	w.leased = time.Time{}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	if err := w.queue.Release(ctx, w.o.Target, w.o.Holder); err != nil {
+		w.o.Logger.Warn("the lease was not given back; it ends by itself", "error", err)
+	}
+}
+
+// Summary is what a run over all accounts came to.
+type Summary struct {
+	Accounts int
+	Wrote    int // accounts that were written to
+	Problems int // accounts with problems
+	Held     int // accounts that the brake left as they are
+}
+
+// Once brings every account once, whether due or not, for a command: it waits
+// for the lease until ctx ends, and ends at the first error.
+func (w *Worker) Once(ctx context.Context) (Summary, error) {
+	var s Summary
+	defer func() { w.release(ctx) }()
+	for {
+		err := w.lease(ctx)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, errLeased) {
+			return s, err
+		}
+		timer := time.NewTimer(time.Second)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return s, fmt.Errorf("wait for the other worker: %w", ctx.Err())
+		case <-timer.C:
+		}
+	}
+	if err := w.measure(ctx, true); err != nil {
+		return s, err
+	}
+	all, err := w.queue.Due(ctx, w.o.Target, w.o.Now().AddDate(100, 0, 0), math.MaxInt32)
+	if err != nil {
+		return s, err
+	}
+	before := w.metrics.totals()
+	for _, id := range all {
+		if err := errors.Join(ctx.Err(), w.one(ctx, id, false)); err != nil {
+			return s, err
+		}
+	}
+	err = w.settle(ctx, ctx)
+	after := w.metrics.totals()
+	s = Summary{Accounts: len(all), Wrote: after.wrote - before.wrote, Problems: after.problems - before.problems, Held: len(w.brake.held)}
+	return s, err
+}
