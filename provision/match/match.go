@@ -87,6 +87,18 @@ const (
 	ADDuplicate            Code = "AD_DUPLICATE" // (name)
 )
 
+// The problems that a target reports of an account that was decided on. No
+// decision finds them; they stand in the same lists.
+const (
+	OwnerMarkChanged  Code = "OWNER_MARK_CHANGED"
+	ADProtected       Code = "AD_PROTECTED"     // (name)
+	ADRefused         Code = "AD_REFUSED"       // (what, and the directory's code)
+	ADPlaceUnknown    Code = "AD_PLACE_UNKNOWN" // (school)
+	ADPasswordRefused Code = "AD_PASSWORD_REFUSED"
+	ADPasswordStale   Code = "AD_PASSWORD_STALE"
+	PasswordNeeded    Code = "PASSWORD_NEEDED"
+)
+
 // order is the place of each code in a verdict.
 var order = func() map[Code]int {
 	m := map[Code]int{}
@@ -95,6 +107,7 @@ var order = func() map[Code]int {
 		FIOMismatch, KadrySNILSDuplicate, EmploymentEnded, EmploymentNotStarted, EmploymentDataMissing, ContactMismatch,
 		ContactNotVerified, DOBMismatch, Ambiguous, NotEnrolled, MultipleMosruAccounts, NoSuchAccount, ParentRoleNotLinked,
 		CardSNILSMismatch, RegistryMixedScript, LoginDiffers, LoginTooLong, LoginNotUsable, ADNameTaken, ADUnowned, ADDuplicate,
+		OwnerMarkChanged, ADProtected, ADRefused, ADPlaceUnknown, ADPasswordRefused, ADPasswordStale, PasswordNeeded,
 	} {
 		m[c] = i
 	}
