@@ -20,10 +20,12 @@ import (
 type fake struct {
 	mu      sync.Mutex
 	objects []*thing
+	root    *thing // the root DSE
 	made    int
 	clock   int64
 	weak    func(password string) bool // refused by the domain's policy
 	deny    func(op, what string) error
+	ignore  string // an attribute in small letters whose changes are taken and forgotten
 
 	// before is called ahead of each request, after behind it with what was
 	// done; an error is the answer in place of the true one.
@@ -95,6 +97,9 @@ func (f *fake) around(op string, do func() error) error {
 }
 
 func (f *fake) find(dn string) *thing {
+	if dn == "" {
+		return f.root
+	}
 	for _, t := range f.objects {
 		if dn == ldapclient.GUID([]byte(t.attrs["objectguid"][0])) || ldapclient.SameDN(t.dn, dn) {
 			return t
@@ -109,8 +114,9 @@ func (f *fake) Search(_ context.Context, q ldapclient.Query) (list []ldapclient.
 		if base == nil {
 			return result(32, 0)
 		}
-		for _, t := range f.objects {
-			if q.Scope == ldapclient.ScopeBase && t != base || q.Scope == ldapclient.ScopeSub && !ldapclient.Under(t.dn, base.dn) {
+		for _, t := range append([]*thing{f.root}, f.objects...) {
+			if q.Scope == ldapclient.ScopeBase && t != base || t == nil ||
+				q.Scope == ldapclient.ScopeOne && !ldapclient.SameDN(ldapclient.Parent(t.dn), base.dn) || q.Scope == ldapclient.ScopeSub && !ldapclient.Under(t.dn, base.dn) {
 				continue
 			}
 			if q.Filter == "" || t.matches(q.Filter) {
@@ -258,6 +264,7 @@ func (f *fake) apply(t *thing, c ldapclient.Change) error {
 		values = append(values, string(v))
 	}
 	switch {
+	case name == f.ignore:
 	case name == "unicodepwd":
 		password := decode(values[0])
 		if f.weak != nil && f.weak(password) {
