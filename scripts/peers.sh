@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the client programs that the tests drive, where they are missing.
+# Installs the programs that the tests drive, clients and one directory server,
+# where they are missing.
 # Packages are chosen so that no service is started; a policy file guards that
 # for the time of the installation all the same.
 set -euo pipefail
@@ -14,6 +15,11 @@ for program in "${!package[@]}"; do
 done
 # The race detector links against the C library.
 [ -e /usr/include/stdlib.h ] || missing+=(libc6-dev)
+# An Active Directory, which the tests provision and start themselves. Asked by
+# package: its programs are not on everybody's path, and some parts are none.
+for name in samba samba-dsdb-modules samba-vfs-modules winbind samba-ad-provision; do
+	dpkg -s "$name" >/dev/null 2>&1 || missing+=($name)
+done
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 root=()

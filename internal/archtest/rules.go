@@ -61,6 +61,10 @@ var rules = []rule{
 		reason: "gldap has no bounds against hostile bytes and serves only as the simulated Active Directory",
 	},
 	{
+		who: "anything but a test", in: not(under("internal/adtest")), imports: under("internal/adtest"),
+		reason: "it starts a real Active Directory for tests, and knows only Linux with Samba installed",
+	},
+	{
 		who: "anything but internal/store", in: not(under("internal/store")), imports: under("database/sql", "modernc.org/sqlite", "github.com/jackc/pgx"), tests: true,
 		reason: "SQL lives under internal/store, where one suite checks it on every engine",
 	},

@@ -92,11 +92,12 @@ const (
 	ADDuplicate            Code = "AD_DUPLICATE" // (name)
 )
 
-// The problems of accounts in Active Directory, which come after a match: its
-// worker finds them.
+// The problems that a target reports of an account that was decided on. No
+// decision finds them; they stand in the same lists.
 const (
 	ADProtected       Code = "AD_PROTECTED"        // (name) an object that we must not write to
-	ADRefused         Code = "AD_REFUSED"          // AD refused a write for a reason of its own
+	ADRefused         Code = "AD_REFUSED"          // (what, and AD's code) a refusal for a reason of AD's own
+	ADPlaceUnknown    Code = "AD_PLACE_UNKNOWN"    // (school) no unit or Teams login can be made from what the registries say
 	ADPasswordRefused Code = "AD_PASSWORD_REFUSED" // by AD's password policy
 	ADPasswordStale   Code = "AD_PASSWORD_STALE"   // AD has an older password
 	PasswordNeeded    Code = "PASSWORD_NEEDED"     // the password was never delivered
@@ -111,7 +112,7 @@ var order = func() map[Code]int {
 		FIOMismatch, KadrySNILSDuplicate, EmploymentEnded, EmploymentNotStarted, EmploymentDataMissing, ContactMismatch,
 		ContactNotVerified, DOBMismatch, Ambiguous, NotEnrolled, MultipleMosruAccounts, NoSuchAccount, ParentRoleNotLinked,
 		CardSNILSMismatch, RegistryMixedScript, LoginDiffers, LoginTooLong, LoginNotUsable, ADNameTaken, ADUnowned, ADDuplicate,
-		ADProtected, ADRefused, ADPasswordRefused, ADPasswordStale, PasswordNeeded, OwnerMarkChanged,
+		ADProtected, ADRefused, ADPlaceUnknown, ADPasswordRefused, ADPasswordStale, PasswordNeeded, OwnerMarkChanged,
 	} {
 		m[c] = i
 	}

@@ -1,0 +1,133 @@
+package ad
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"schoolbridge/internal/ldapclient"
+)
+
+// selfSets are the property sets that every account may write of itself
+// (MS-ADTS section 5.1.3.2.1 and the default security descriptor of class
+// user): an attribute in one of them proves nothing.
+var selfSets = map[string]string{
+	"77b5b886-944a-11d1-aebd-0000f80367c1": "Personal-Information",
+	"e45795b2-9455-11d1-aebd-0000f80367c1": "Phone-and-Mail-Options",
+	"e45795b3-9455-11d1-aebd-0000f80367c1": "Web-Information",
+}
+
+// selfWritten are attributes of these sets by name, in case the schema hides
+// its property sets.
+var selfWritten = []string{
+	"assistant", "c", "comment", "facsimileTelephoneNumber", "homePhone", "homePostalAddress", "info", "internationalISDNNumber", "ipPhone", "jpegPhoto",
+	"l", "mobile", "mSMQDigests", "mSMQSignCertificates", "otherFacsimileTelephoneNumber", "otherHomePhone", "otherIpPhone", "otherMobile", "otherPager",
+	"otherTelephone", "pager", "personalTitle", "physicalDeliveryOfficeName", "postalAddress", "postalCode", "postOfficeBox", "preferredDeliveryMethod",
+	"primaryInternationalISDNNumber", "primaryTelexNumber", "registeredAddress", "st", "street", "streetAddress", "telephoneNumber", "teletexTerminalIdentifier",
+	"telexNumber", "thumbnailPhoto", "url", "userCert", "userCertificate", "userSharedFolder", "userSharedFolderOther", "userSMIMECertificate",
+	"wWWHomePage", "x121Address",
+}
+
+// Lengths that an attribute must hold.
+const (
+	markLength  = 32
+	stampLength = len(stampPrefix) + 32
+)
+
+// Check looks, at start, whether the directory is what the layout takes it for:
+// that its bases are there, and that mark and stamp are attributes which no
+// account can write of itself. Every fault says what to change.
+func (t *Target) Check(ctx context.Context) error {
+	var faults []error
+	for _, base := range append([]string{t.layout.base, t.layout.search}, t.layout.adopt...) {
+		_, err := t.client.Search(ctx, ldapclient.Query{Base: base, Scope: ldapclient.ScopeBase, Attributes: []string{"objectClass"}, Limit: 1})
+		switch {
+		case errors.Is(err, ldapclient.ErrNotFound):
+			faults = append(faults, fmt.Errorf("%q is not in Active Directory, or the service account may not read it: create it, or correct the name", base))
+		case err != nil:
+			return fmt.Errorf("check Active Directory: %w", err)
+		}
+	}
+	schema, err := t.schema(ctx)
+	if err != nil {
+		return fmt.Errorf("check Active Directory: read the schema: %w", err)
+	}
+	for _, what := range []string{"mark", "stamp"} {
+		length := markLength
+		if what == "stamp" {
+			length = stampLength
+		}
+		if err := fit(t.layout.attribute(what), schema, length); err != nil {
+			faults = append(faults, fmt.Errorf("%s attribute %s: %w: take %s", what, t.layout.attribute(what), err, instead[what]))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// schema reads the definitions of mark and stamp, by lower-case name.
+func (t *Target) schema(ctx context.Context) (map[string]ldapclient.Entry, error) {
+	root, err := t.client.Search(ctx, ldapclient.Query{Scope: ldapclient.ScopeBase, Attributes: []string{"schemaNamingContext"}, Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	if len(root) == 0 || root[0].Text("schemaNamingContext") == "" {
+		return nil, errors.New("the root DSE names no schema: this is no Active Directory")
+	}
+	found, err := t.client.Search(ctx, ldapclient.Query{
+		Base: root[0].Text("schemaNamingContext"), Scope: ldapclient.ScopeOne, Limit: 10,
+		Filter:     "(&(objectClass=attributeSchema)(|(lDAPDisplayName=" + ldapclient.EscapeFilter(t.layout.mark) + ")(lDAPDisplayName=" + ldapclient.EscapeFilter(t.layout.stamp) + ")))",
+		Attributes: []string{"lDAPDisplayName", "attributeSecurityGUID", "isSingleValued", "attributeSyntax", "rangeUpper", "systemFlags"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	byName := map[string]ldapclient.Entry{}
+	for _, e := range found {
+		byName[strings.ToLower(e.Text("lDAPDisplayName"))] = e
+	}
+	return byName, nil
+}
+
+// constructed is the systemFlags bit of attributes that are computed.
+const constructed = 4
+
+// fit says why an attribute can be no mark or stamp.
+func fit(name string, schema map[string]ldapclient.Entry, length int) error {
+	if self(name) {
+		return errors.New("every account may write it of itself")
+	}
+	e, ok := schema[strings.ToLower(name)]
+	if !ok {
+		return errors.New("the schema has no such attribute")
+	}
+	if set, ok := selfSets[plainGUID(e.Bytes("attributeSecurityGUID"))]; ok {
+		return fmt.Errorf("it is in the property set %s, so every account may write it of itself", set)
+	}
+	if !strings.EqualFold(e.Text("isSingleValued"), "TRUE") {
+		return errors.New("it may have several values")
+	}
+	// Texts that compare without case: Unicode, Teletex and printable strings.
+	if !slices.Contains([]string{"2.5.5.12", "2.5.5.4", "2.5.5.5"}, e.Text("attributeSyntax")) {
+		return errors.New("it holds no text")
+	}
+	if most, err := strconv.Atoi(e.Text("rangeUpper")); err == nil && most < length {
+		return fmt.Errorf("it holds %d characters, but %d are needed", most, length)
+	}
+	if flags, err := strconv.Atoi(e.Text("systemFlags")); err == nil && flags&constructed != 0 {
+		return errors.New("the directory computes it")
+	}
+	return nil
+}
+
+func self(name string) bool {
+	return strings.HasPrefix(strings.ToLower(name), "msds-cloudextensionattribute") ||
+		slices.ContainsFunc(selfWritten, func(s string) bool { return strings.EqualFold(s, name) })
+}
+
+// plainGUID writes the 16 bytes of a GUID as the documents do.
+func plainGUID(b []byte) string {
+	return strings.TrimSuffix(strings.TrimPrefix(ldapclient.GUID(b), "<GUID="), ">")
+}

@@ -1,0 +1,196 @@
+package ad
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"schoolbridge/internal/ldapclient"
+	"schoolbridge/provision"
+	"schoolbridge/provision/match"
+)
+
+// missing is a pass over an account that has no object, or has lost it.
+func (r *run) missing(ctx context.Context) (provision.Pass, error) {
+	if !r.w.Enabled {
+		return r.unneeded(ctx)
+	}
+	if r.w.Name == "" || r.w.Parent == "" { // want has said why
+		return r.nothing(), nil
+	}
+	return r.create(ctx)
+}
+
+// nothing is the pass over an account without an object.
+func (r *run) nothing() provision.Pass {
+	return provision.Pass{
+		Object: r.job.Row.Object, Stamp: r.job.Row.Stamp, Wrote: r.wrote,
+		Observed: provision.Observed{At: r.job.Now, Problems: unique(r.problems), Ready: len(r.problems) == 0},
+	}
+}
+
+// unneeded makes no object for somebody who may not sign in. A create whose
+// reply was lost may have left one; that one is taken over, to be disabled.
+func (r *run) unneeded(ctx context.Context) (provision.Pass, error) {
+	r.problems = nil
+	if r.job.Row.Name == "" {
+		return r.nothing(), nil
+	}
+	found, err := r.lookUp(ctx, "sAMAccountName", r.job.Row.Name)
+	if err != nil {
+		return provision.Pass{}, err
+	}
+	for _, o := range found {
+		if marked(o, r.job.Person) {
+			return r.takeOver(o), nil
+		}
+	}
+	return r.nothing(), nil
+}
+
+// create makes the object in one request. Whatever leaves doubt is looked up;
+// no other name is tried.
+func (r *run) create(ctx context.Context) (provision.Pass, error) {
+	s, said := choose(r.job, r.w, known{}, r.layout)
+	if s != deliver { // Windows makes no enabled account without a password
+		s = scramble
+	}
+	r.say(said...)
+	r.say(r.w.NoUPN)
+	stamp, err := r.newStamp()
+	if err != nil {
+		return provision.Pass{}, err
+	}
+	dn := "CN=" + ldapclient.EscapeDN(r.w.Name) + "," + r.w.Parent
+	for made := false; ; {
+		password, err := r.password(s)
+		if err != nil {
+			return provision.Pass{}, err
+		}
+		err = r.client.Add(ctx, dn, r.newObject(stamp, password))
+		switch {
+		case err == nil:
+			r.wrote++
+			r.secret = s
+			return r.created(ctx, dn, stamp)
+		case !aboutAccount(err):
+			return provision.Pass{}, err
+		case badPassword(err) && s == deliver:
+			s = scramble
+			r.say(match.Problem{Code: match.ADPasswordRefused})
+		case errors.Is(err, ldapclient.ErrNotFound) && !made:
+			made = true
+			if err := r.makeOUs(ctx, r.w.Parent); err != nil {
+				return provision.Pass{}, err
+			}
+		default:
+			return r.inDoubt(ctx, err)
+		}
+	}
+}
+
+func (r *run) newObject(stamp string, password []byte) []ldapclient.Attribute {
+	list := []ldapclient.Attribute{
+		ldapclient.Texts("objectClass", "top", "person", "organizationalPerson", "user"),
+		ldapclient.Texts("sAMAccountName", r.w.Name),
+		ldapclient.Texts("userAccountControl", strconv.FormatUint(uint64(control(uacNormal, true, r.layout.expire)), 10)),
+		ldapclient.Texts(r.layout.mark, r.job.Person.String()),
+		ldapclient.Texts(r.layout.stamp, stamp),
+		{Name: "unicodePwd", Values: [][]byte{password}},
+	}
+	if r.w.UPN != "" {
+		list = append(list, ldapclient.Texts("userPrincipalName", r.w.UPN))
+	}
+	for _, t := range r.w.Texts {
+		list = append(list, ldapclient.Texts(t.attribute, t.value))
+	}
+	return list
+}
+
+// created goes on with the object that was just made.
+func (r *run) created(ctx context.Context, dn, stamp string) (provision.Pass, error) {
+	o, err := r.read(ctx, dn)
+	if errors.Is(err, ldapclient.ErrNotFound) { // moved or gone already: look again
+		pass := r.nothing()
+		pass.Observed, pass.Again = r.job.Row.Observed, true
+		return pass, nil
+	}
+	if err != nil {
+		return provision.Pass{}, err
+	}
+	if o.Stamp != stamp {
+		return r.takeOver(o), nil
+	}
+	list := compare(r.w, o, r.job.Person, r.layout)
+	o.PasswordSet = "" // as it was before there was an object
+	return r.settle(ctx, o, stamp, list, known{})
+}
+
+// inDoubt finds out why an object was not made: because it is there already,
+// made by a request whose reply was lost or by another worker, or because the
+// name is somebody else's.
+func (r *run) inDoubt(ctx context.Context, cause error) (provision.Pass, error) {
+	found, own, err := r.holders(ctx)
+	if err != nil {
+		return provision.Pass{}, err
+	}
+	if own != nil {
+		return r.takeOver(*own), nil
+	}
+	r.say(whose(found, cause))
+	return r.nothing(), nil
+}
+
+// holders gives the objects that have the account's names, and the one that
+// has the person's mark: of several the one with the reserved name, else the
+// oldest.
+func (r *run) holders(ctx context.Context) (found []object, own *object, err error) {
+	found, err = r.lookUp(ctx, "sAMAccountName", r.w.Name)
+	if err == nil && r.w.UPN != "" {
+		var more []object
+		more, err = r.lookUp(ctx, "userPrincipalName", r.w.UPN)
+		found = append(found, more...)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if own := ownOf(found, r.job.Person.String(), r.w.Name); own != nil {
+		return found, own, nil
+	}
+	// Only now, because the mark is not indexed.
+	claimed, err := r.lookUp(ctx, r.layout.mark, r.job.Person.String())
+	return found, ownOf(claimed, r.job.Person.String(), r.w.Name), err
+}
+
+func ownOf(found []object, mark, name string) *object {
+	found = slices.DeleteFunc(slices.Clone(found), func(o object) bool { return !strings.EqualFold(o.Mark, mark) })
+	if len(found) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(found, func(a, b object) int {
+		if an, bn := strings.EqualFold(a.Name, name), strings.EqualFold(b.Name, name); an != bn {
+			if an {
+				return -1
+			}
+			return 1
+		}
+		return a.Created.Compare(b.Created)
+	})
+	return &found[0]
+}
+
+// whose says what it means that others have an account's names.
+func whose(found []object, cause error) match.Problem {
+	for _, o := range found {
+		if o.Mark == "" && !o.Guarded {
+			return match.Problem{Code: match.ADUnowned}
+		}
+		return match.Problem{Code: match.ADNameTaken}
+	}
+	if errors.Is(cause, ldapclient.ErrExists) { // one that we may not see, or a cn
+		return match.Problem{Code: match.ADNameTaken}
+	}
+	return refused("create", cause)
+}

@@ -1,0 +1,127 @@
+package ad
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"schoolbridge/internal/ldapclient"
+	"schoolbridge/provision"
+	"schoolbridge/provision/match"
+)
+
+// The words of Plan.Action.
+const (
+	actCreate   = "create"
+	actAdopt    = "adopt"
+	actChange   = "change"
+	actEnable   = "enable"
+	actDisable  = "disable"
+	actPassword = "password"
+	actNone     = "none"
+	actProblem  = "problem"
+)
+
+// Plan says what Bring would write as things stand, and writes nothing.
+func (t *Target) Plan(ctx context.Context, job provision.Job) (provision.Plan, error) {
+	r := &run{Target: t, job: job, dropped: map[kind]bool{}}
+	plan, err := r.plan(ctx)
+	if err != nil {
+		return provision.Plan{}, fmt.Errorf("plan the account of person %s: %w", job.Person, err)
+	}
+	return plan, nil
+}
+
+func (r *run) plan(ctx context.Context) (provision.Plan, error) {
+	var problems []match.Problem
+	r.w, problems = want(r.job, r.layout)
+	o, err := r.read(ctx, ldapclient.GUID(r.job.Row.Object))
+	if errors.Is(err, ldapclient.ErrNotFound) {
+		r.say(problems...)
+		return r.planMissing(ctx)
+	}
+	if err != nil {
+		return provision.Plan{}, err
+	}
+	if p, stop := guard(r.job, o, r.layout); stop {
+		return provision.Plan{Action: actProblem, Problems: []match.Problem{p}}, nil
+	}
+	r.say(problems...)
+	return r.planChange(o), nil
+}
+
+func (r *run) planChange(o object) provision.Plan {
+	s, said := choose(r.job, r.w, remembered(r.job.Row.Observed, o), r.layout)
+	r.say(said...)
+	if o.UPN == "" {
+		r.say(r.w.NoUPN)
+	}
+	list := compare(r.w, o, r.job.Person, r.layout)
+	plan := provision.Plan{Action: action(modification{list, s}, o.enabled(), r.w.Enabled, len(r.problems) > 0), Problems: unique(r.problems)}
+	for _, c := range list {
+		plan.Changes = append(plan.Changes, c.String())
+	}
+	switch s {
+	case deliver:
+		plan.Changes = append(plan.Changes, "password")
+	case scramble:
+		plan.Changes = append(plan.Changes, "password: a random one")
+	}
+	return plan
+}
+
+// action names a modification by what weighs most.
+func action(m modification, enabled, wanted, problems bool) string {
+	switch {
+	case m.has(setMark):
+		return actAdopt
+	case enabled && !wanted:
+		return actDisable
+	case !enabled && wanted:
+		return actEnable
+	case len(m.changes) > 0:
+		return actChange
+	case m.secret.written():
+		return actPassword
+	case problems:
+		return actProblem
+	}
+	return actNone
+}
+
+func (r *run) planMissing(ctx context.Context) (provision.Plan, error) {
+	if !r.w.Enabled {
+		pass, err := r.unneeded(ctx) // which writes nothing
+		if pass.Again {
+			return provision.Plan{Action: actDisable, Changes: []string{"userAccountControl"}}, err
+		}
+		return provision.Plan{Action: actNone}, err
+	}
+	if r.w.Name == "" || r.w.Parent == "" {
+		return provision.Plan{Action: actProblem, Problems: unique(r.problems)}, nil
+	}
+	found, own, err := r.holders(ctx)
+	switch {
+	case err != nil:
+		return provision.Plan{}, err
+	case own != nil:
+		return r.planChange(*own), nil
+	case len(found) > 0:
+		return provision.Plan{Action: actProblem, Problems: []match.Problem{whose(found, nil)}}, nil
+	}
+	_, said := choose(r.job, r.w, known{}, r.layout)
+	r.say(said...)
+	r.say(r.w.NoUPN)
+	plan := provision.Plan{Action: actCreate, Problems: unique(r.problems)}
+	plan.Changes = append(plan.Changes, "CN="+r.w.Name+","+r.w.Parent)
+	if r.w.UPN != "" {
+		plan.Changes = append(plan.Changes, "userPrincipalName: "+r.w.UPN)
+	}
+	for _, t := range r.w.Texts {
+		plan.Changes = append(plan.Changes, t.attribute+": "+t.value)
+	}
+	for _, g := range r.w.Groups {
+		plan.Changes = append(plan.Changes, "member of "+g)
+	}
+	return plan, nil
+}

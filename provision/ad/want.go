@@ -1,0 +1,123 @@
+package ad
+
+import (
+	"slices"
+	"strings"
+
+	"schoolbridge/internal/directory"
+	"schoolbridge/internal/person"
+	"schoolbridge/provision"
+	"schoolbridge/provision/match"
+)
+
+// wanted is how an account should look. What is empty is left as it is found.
+type wanted struct {
+	Enabled bool
+	Name    string   // sAMAccountName and cn of an object to be created
+	Parent  string   // DN of the OU
+	Texts   []text   // in the order in which they are written
+	UPN     string   // for an object that has none
+	Groups  []string // DNs of the groups that the templates know; no others
+	// NoUPN says why UPN is empty; it is a problem only where the object has none.
+	NoUPN match.Problem
+}
+
+// text is an attribute that is kept at a value.
+type text struct{ attribute, value string }
+
+// want decides how the account of a job should look on the day of job.Now, and
+// what stands in the way.
+func want(job provision.Job, l layout) (wanted, []match.Problem) {
+	e := job.Entry
+	if e == nil {
+		return wanted{}, nil
+	}
+	w := wanted{Texts: texts(e)}
+	var problems []match.Problem
+	if person.UsableADName(job.Row.Name) != nil || len(job.Row.Name) > person.SAMLimit {
+		problems = append(problems, match.Problem{Code: match.LoginNotUsable})
+	} else {
+		w.Name = strings.ToLower(job.Row.Name)
+	}
+	active := affiliations(e, person.DateOf(job.Now.In(l.zone)))
+	if len(active) == 0 {
+		return w, problems
+	}
+	w.Enabled = e.State == directory.StateActive
+	first := l.values(active[0].Role, active[0].School, job.Schools)
+	var ok bool
+	if w.Parent, ok = l.place(first); !ok {
+		problems = append(problems, placeUnknown(active[0].School))
+	}
+	w.UPN, w.NoUPN = upn(string(e.Login), first, l, active[0].School)
+	for _, a := range active {
+		for _, t := range l.groups {
+			group, ok := t.expand(l.values(a.Role, a.School, job.Schools), l.base)
+			if !ok {
+				problems = append(problems, placeUnknown(a.School))
+			} else if !containsDN(w.Groups, group) {
+				w.Groups = append(w.Groups, group)
+			}
+		}
+	}
+	return w, unique(problems)
+}
+
+// affiliations gives those that make an account today: staff before pupils,
+// then as the entry has them.
+func affiliations(e *directory.Entry, day person.Date) []directory.Affiliation {
+	var active []directory.Affiliation
+	for _, a := range e.Affiliations {
+		if (a.Role == person.RoleStaff || a.Role == person.RolePupil) && a.ActiveOn(day) {
+			active = append(active, a)
+		}
+	}
+	slices.SortStableFunc(active, func(a, b directory.Affiliation) int { return int(a.Role) - int(b.Role) })
+	return active
+}
+
+// texts are the names of people, as far as there are any.
+func texts(e *directory.Entry) []text {
+	var list []text
+	for _, t := range []struct {
+		text
+		most int
+	}{
+		{text{"sn", e.Last}, nameMost},
+		{text{"givenName", e.First}, nameMost},
+		{text{"displayName", e.Last + " " + e.First + " " + e.Middle}, displayMost},
+	} {
+		if value := cut(clean(t.value), t.most); value != "" {
+			list = append(list, text{t.attribute, value})
+		}
+	}
+	return list
+}
+
+// upn gives login@district.suffix, or why there is none.
+func upn(login string, v values, l layout, school person.SchoolID) (string, match.Problem) {
+	suffix, ok := v.fill(l.suffix)
+	if !ok {
+		return "", placeUnknown(school)
+	}
+	name := strings.ToLower(login) + "@" + suffix
+	if person.UsableADName(login) != nil || len(login) > upnLocalMost || len(name) > upnMost {
+		return "", match.Problem{Code: match.LoginNotUsable}
+	}
+	return name, match.Problem{}
+}
+
+func placeUnknown(school person.SchoolID) match.Problem {
+	return match.Problem{Code: match.ADPlaceUnknown, Arg: clean(string(school))}
+}
+
+// unique drops repetitions.
+func unique(problems []match.Problem) []match.Problem {
+	var list []match.Problem
+	for _, p := range problems {
+		if !slices.Contains(list, p) {
+			list = append(list, p)
+		}
+	}
+	return list
+}
