@@ -29,6 +29,7 @@ import (
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/store/sqlite"
 	"schoolbridge/internal/telemetry"
+	"schoolbridge/provision/ad"
 	"schoolbridge/radiussrv"
 )
 
@@ -83,6 +84,7 @@ type daemon struct {
 	trail         *telemetry.Trail
 	mosru         *mosru.Client
 	auth          *auth.Authenticator
+	ad            *ad.Target                    // nil: none is connected
 	eventReceiver http.Handler                  // nil: no events
 	cert          *certificate                  // nil: no TLS, until a restart
 	authority     atomic.Pointer[x509.CertPool] // of RadSec clients
@@ -102,7 +104,7 @@ func newDaemon(ctx context.Context, logTo io.Writer, file string, c *config.Conf
 		return nil, err
 	}
 	d := &daemon{file: file, config: c, log: log, registry: telemetry.NewRegistry(version), systemd: telemetry.NewSystemd(log)}
-	for _, step := range []func(context.Context) error{d.openStore, d.loadReloadable, d.joinAuth, d.joinWeb, d.joinLDAP, d.joinRADIUS} {
+	for _, step := range []func(context.Context) error{d.openStore, d.loadReloadable, d.joinAuth, d.joinAD, d.joinWeb, d.joinLDAP, d.joinRADIUS} {
 		if err := step(ctx); err != nil {
 			d.close()
 			return nil, err
@@ -303,23 +305,5 @@ func (d *daemon) announce(ctx context.Context, ready func()) error {
 		ready()
 	}
 	<-ctx.Done()
-	return nil
-}
-
-// joinWeb opens the HTTP listener: health, metrics, events.
-func (d *daemon) joinWeb(ctx context.Context) error {
-	listener, err := listen(ctx, "web", string(d.config.Web.Listen))
-	if err != nil {
-		return err
-	}
-	d.release = append(d.release, func() { _ = listener.Close() }) // serveHTTP has closed it, unless the start failed
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", d.health.Alive)
-	mux.HandleFunc("GET /readyz", d.health.Ready)
-	mux.Handle("GET /metrics", telemetry.MetricsHandler(d.registry, d.log))
-	if d.eventReceiver != nil {
-		mux.Handle("POST "+string(d.config.Web.Events), d.eventReceiver)
-	}
-	d.services = append(d.services, service{"web", func(ctx context.Context) error { return serveHTTP(ctx, listener, mux, d.log) }})
 	return nil
 }

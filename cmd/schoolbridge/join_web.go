@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"net/http"
+	"time"
+
+	"schoolbridge/internal/explain"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/telemetry"
+	"schoolbridge/internal/web"
+	"schoolbridge/provision"
+)
+
+// joinWeb opens the HTTP listener: activation, health, metrics, events.
+func (d *daemon) joinWeb(ctx context.Context) error {
+	c := d.config.Web
+	listener, err := listen(ctx, "web", string(c.Listen))
+	if err != nil {
+		return err
+	}
+	if !c.Listen.Loopback() { // config has seen to it that there is a certificate
+		listener = tls.NewListener(listener, &tls.Config{
+			MinVersion:         tls.VersionTLS12,
+			GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return d.cert.config(), nil },
+		})
+	}
+	d.release = append(d.release, func() { _ = listener.Close() }) // serveHTTP has closed it, unless the start failed
+	pages, err := d.pages()
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", pages)
+	mux.HandleFunc("GET /healthz", d.health.Alive)
+	mux.HandleFunc("GET /readyz", d.health.Ready)
+	mux.Handle("GET /metrics", telemetry.MetricsHandler(d.registry, d.log))
+	if d.eventReceiver != nil {
+		mux.Handle("POST "+string(c.Events), d.eventReceiver)
+	}
+	d.services = append(d.services, service{"web", func(ctx context.Context) error { return serveHTTP(ctx, listener, mux, d.log) }})
+	return nil
+}
+
+// pages is the front-end of activation.
+func (d *daemon) pages() (*web.Handler, error) {
+	c := d.config.Web
+	o := provision.ActivatorOptions{Logger: d.log}
+	if d.ad != nil {
+		o.Target, o.Finder = targetAD, d.ad
+	}
+	desk := provision.NewDesk(signIns{d}, provision.NewActivator(d.db.Accounts(), d.config.Policy.TimeZone.Location(), o), d.db.Targets(),
+		provision.DeskOptions{Logger: d.log})
+	return web.New(web.Options{
+		Desk: desk, Proxies: c.Proxies, Logger: d.log,
+		Links: web.Links{Recovery: string(c.Recovery), Support: string(c.Support), Fallback: string(c.Fallback)},
+		Advice: func(code string) (string, string, bool) {
+			advice, ok := explain.AdviceFor(explain.Russian, identity.Reason(code))
+			return advice.Meaning, advice.Remedy, ok
+		},
+	})
+}
+
+// signIns is the authenticator as the desk knows it.
+type signIns struct{ d *daemon }
+
+var _ provision.SignIns = signIns{}
+
+// Identify implements provision.SignIns.
+func (s signIns) Identify(ctx context.Context, c identity.Credential) (person.Profile, time.Time, identity.Verdict) {
+	who, v := s.d.auth.Identify(ctx, c, s.d.mosru)
+	return who.Profile, who.Asked, v
+}
+
+// Authenticate implements provision.SignIns.
+func (s signIns) Authenticate(ctx context.Context, c identity.Credential) identity.Verdict {
+	return s.d.auth.Authenticate(ctx, c)
+}
+
+// Learn implements provision.SignIns.
+func (s signIns) Learn(id identity.PersonID, epoch uint64, proof identity.Password, asked time.Time) {
+	s.d.auth.Learn(id, epoch, proof, asked)
+}
+
+// Seen implements provision.SignIns.
+func (s signIns) Seen(id identity.PersonID) bool {
+	_, ok := s.d.people.Get(id)
+	return ok
+}

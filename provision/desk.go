@@ -1,0 +1,198 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/provision/match"
+)
+
+// SignIns is what the desk needs of sign-ins; the authenticator is behind it.
+type SignIns interface {
+	// Identify proves who somebody is at mos.ru, with an account here or
+	// without. asked is when mos.ru was asked.
+	Identify(ctx context.Context, c identity.Credential) (profile person.Profile, asked time.Time, v identity.Verdict)
+	// Authenticate is a sign-in of somebody with an account.
+	Authenticate(ctx context.Context, c identity.Credential) identity.Verdict
+	// Learn takes over a password that mos.ru has confirmed, unless the
+	// person's epoch has moved on.
+	Learn(id identity.PersonID, epoch uint64, proof identity.Password, asked time.Time)
+	// Seen says that sign-ins on this replica know the person.
+	Seen(id identity.PersonID) bool
+}
+
+// Statuses tells how far a person's accounts are; the store implements it.
+type Statuses interface {
+	Status(ctx context.Context, id identity.PersonID) ([]Status, error)
+}
+
+// DeskOptions are what a Desk may be told; the zero value is sensible.
+type DeskOptions struct {
+	// Wait is how long an answer may wait for the account to be ready
+	// everywhere; 0: 4 s. What is not ready by then is pending.
+	Wait   time.Duration
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// Desk is where people activate: one call takes somebody who typed a name and a
+// password all the way, and says what came of it.
+//
+//	name, password ─► SignIns.Identify ─► Activator.Activate ─► Learn ─► wait for the targets ─► Answer
+//
+// A Desk is safe for concurrent use.
+type Desk struct {
+	signIns   SignIns
+	activator *Activator
+	statuses  Statuses
+	o         DeskOptions
+}
+
+// NewDesk joins its parts.
+func NewDesk(s SignIns, a *Activator, statuses Statuses, o DeskOptions) *Desk {
+	if o.Wait <= 0 {
+		o.Wait = 4 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Desk{s, a, statuses, o}
+}
+
+// Activate makes whoever the credential proves exactly one account. Repeated
+// and concurrent calls give equal answers, but for how far the targets are.
+func (d *Desk) Activate(ctx context.Context, c identity.Credential) Answer {
+	profile, asked, v := d.signIns.Identify(ctx, c)
+	if v.Outcome != identity.Accepted {
+		return refusal(v)
+	}
+	proof := c.Proof.(identity.Password)
+	result, err := d.activator.Activate(ctx, Request{Profile: profile, Password: proof, Asked: asked}, d.o.Now())
+	if err != nil {
+		d.o.Logger.Error("an activation cannot be written", "request", c.Source.Request, "error", err)
+		return Answer{State: StateUnavailable, Problem: string(identity.ReasonCutOff)}
+	}
+	if result.Verdict.Decision != match.Match {
+		return undecided(result.Verdict)
+	}
+	done := result.Activated
+	a := Answer{State: StateActive, Login: done.Login, Roles: result.Verdict.Roles, Problems: result.Verdict.Problems}
+	if done.Login == "" { // a parent
+		a.Login = identity.Login(profile.Login)
+		return a
+	}
+	d.await(ctx, done, proof, asked)
+	return d.complete(ctx, a, done.Person)
+}
+
+// Progress tells somebody with an account how far it is. The credential is
+// checked as at any sign-in.
+func (d *Desk) Progress(ctx context.Context, c identity.Credential) Answer {
+	v := d.signIns.Authenticate(ctx, c)
+	if v.Outcome != identity.Accepted {
+		return refusal(v)
+	}
+	return d.complete(ctx, Answer{State: StateActive, Login: v.Login}, v.Person)
+}
+
+// refusal is the answer to somebody whom mos.ru did not confirm.
+func refusal(v identity.Verdict) Answer {
+	a := Answer{State: StateRefused, Problem: string(v.Reason), NotBefore: v.NotBefore}
+	if v.Outcome == identity.Unavailable {
+		a.State = StateUnavailable
+	}
+	return a
+}
+
+// undecided is the answer where nothing was bound. The first problem is the
+// one that decided.
+func undecided(v match.Verdict) Answer {
+	a := Answer{State: StateRefused, Problem: string(match.NoSuchAccount), Problems: v.Problems}
+	if v.Decision == match.Manual {
+		a.State = StateManual
+	}
+	if len(v.Problems) > 0 {
+		a.Problem = v.Problems[0].String()
+	}
+	return a
+}
+
+// pollEvery is how often await looks whether the account is ready.
+const pollEvery = 50 * time.Millisecond
+
+// await waits until the account is known here and ready in its targets, or
+// stuck there, at most as long as an answer may take. The password is learnt
+// as soon as the person is known here.
+func (d *Desk) await(ctx context.Context, done person.Activated, proof identity.Password, asked time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, d.o.Wait)
+	defer cancel()
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	learnt := false
+	for {
+		if d.signIns.Seen(done.Person) {
+			if !learnt && done.Epoch != 0 {
+				d.signIns.Learn(done.Person, done.Epoch, proof, asked)
+				learnt = true
+			}
+			list, err := d.statuses.Status(ctx, done.Person)
+			if err != nil || settled(list) {
+				return
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// settled says that no target has anything to do any more.
+func settled(list []Status) bool {
+	for _, s := range list {
+		if s.progress() == Pending {
+			return false
+		}
+	}
+	return true
+}
+
+// progress says how far the account is.
+func (s Status) progress() Progress {
+	switch {
+	case s.Pending:
+		return Pending
+	case s.Ready:
+		return Ready
+	}
+	return Stuck
+}
+
+// complete adds the logins and the targets.
+func (d *Desk) complete(ctx context.Context, a Answer, id identity.PersonID) Answer {
+	a.PC, a.WiFi = string(a.Login), string(a.Login)
+	a.Targets = map[string]Progress{"wifi": Pending}
+	if d.signIns.Seen(id) {
+		a.Targets["wifi"] = Ready
+	}
+	list, err := d.statuses.Status(ctx, id)
+	if err != nil && !errors.Is(err, identity.ErrNotFound) {
+		d.o.Logger.Error("the state of an account cannot be read", "person", id.String(), "error", err)
+	}
+	for _, s := range list {
+		a.Targets[s.Target] = s.progress()
+		a.PC, a.Teams = s.Name, s.UPN
+		if s.progress() == Stuck {
+			a.Problems = append(a.Problems, s.Problems...)
+		}
+	}
+	return a
+}
