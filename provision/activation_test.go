@@ -365,3 +365,107 @@ func TestNamesakesAtOnce(t *testing.T) {
 		t.Errorf("%d names and %d people, want %d", len(names), len(ids), people)
 	}
 }
+
+// deliverer is a target that takes whatever it is given.
+type deliverer struct {
+	mu       sync.Mutex
+	password map[identity.PersonID]identity.Password
+	before   func(job provision.Job) // before a pass writes
+}
+
+func (d *deliverer) Bring(_ context.Context, job provision.Job) (provision.Pass, error) {
+	if d.before != nil {
+		d.before(job)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	pass := provision.Pass{Object: append([]byte{9}, job.Person[:15]...), Stamp: "s", Observed: job.Row.Observed, Wrote: 1}
+	o := &pass.Observed
+	o.At, o.Enabled, o.Name, o.UPN = job.Now, job.Active(time.UTC), job.Row.Name, job.Row.Name+"@uao.example"
+	if job.Password != nil {
+		d.password[job.Person] = job.Password.Clear
+		pass.Delivered, o.PasswordEpoch, o.PasswordTag = &job.Password.ID, job.Password.Epoch, job.Password.Tag
+	}
+	o.Problems, o.Ready = nil, true
+	if job.Entry != nil && o.PasswordEpoch != job.Entry.Epoch {
+		o.Problems, o.Ready = []match.Problem{{Code: match.PasswordNeeded}}, false
+	}
+	return pass, nil
+}
+
+func (d *deliverer) Plan(context.Context, provision.Job) (provision.Plan, error) {
+	return provision.Plan{}, errors.New("not asked for here")
+}
+
+// TestWorkerOnStore: from an activation to a ready account, with a newer
+// password that comes while the older one is being written.
+func TestWorkerOnStore(t *testing.T) {
+	o := newOffice(t)
+	p := o.teacher(t, 1, "evann", "")
+	r := o.activate(t, p)
+	id := r.Activated.Person
+	d := &deliverer{password: map[identity.PersonID]identity.Password{}}
+	offered := false
+	d.before = func(job provision.Job) {
+		if !offered {
+			offered = true
+			if err := o.db.Passwords().Offer(t.Context(), id, 1, "Zimorodok-2022", now.Add(time.Second)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	w, err := provision.NewWorker(d, o.db.Targets(), provision.WorkerOptions{
+		Target: "ad", Holder: "test", Zone: time.UTC, Now: func() time.Time { return now }, Wake: o.db.Targets().Wake, Auditor: trail{t, o.db},
+	})
+	check(t, err)
+	s, err := w.Once(t.Context())
+	check(t, err)
+	if s.Accounts != 1 || s.Problems != 0 || d.password[id] != "Zimorodok-2022" {
+		t.Errorf("summary %+v, the target has %q", s, string(d.password[id]))
+	}
+	status := func() provision.Status {
+		t.Helper()
+		list, err := o.db.Targets().Status(t.Context(), id)
+		check(t, err)
+		if len(list) != 1 {
+			t.Fatalf("status %+v", list)
+		}
+		return list[0]
+	}
+	if st := status(); st.Pending || !st.Ready || st.UPN != "evann@uao.example" || st.Waiting {
+		t.Errorf("status %+v", st)
+	}
+	// A password change that nobody told us of, and its way out.
+	_, err = o.db.Credentials().ApplyEvent(t.Context(), store.Event{ID: "e", At: now, Subject: p.Subject, Kind: store.EventPasswordSet})
+	check(t, err)
+	if st := status(); !st.Pending {
+		t.Errorf("after an event %+v", st)
+	}
+	_, err = w.Once(t.Context())
+	check(t, err)
+	if st := status(); st.Pending || st.Ready || len(st.Problems) != 1 || st.Problems[0].Code != match.PasswordNeeded || st.Next.Before(now.Add(time.Hour)) {
+		t.Errorf("after an event without a password %+v", st)
+	}
+	check(t, o.db.Passwords().Offer(t.Context(), id, 2, "Zimorodok-2023", now))
+	_, err = w.Once(t.Context())
+	check(t, err)
+	if st := status(); !st.Ready || d.password[id] != "Zimorodok-2023" {
+		t.Errorf("after a sign-in %+v, %q", st, string(d.password[id]))
+	}
+	lines, err := o.db.Audit().Recent(t.Context(), id, 10, "provision")
+	check(t, err)
+	if len(lines) != 4 { // the first password's pass wrote too
+		t.Errorf("%d lines in the audit trail", len(lines))
+	}
+}
+
+type trail struct {
+	t  *testing.T
+	db *store.DB
+}
+
+func (a trail) Audit(e identity.AuditEntry) {
+	if err := a.db.Audit().Append(a.t.Context(), []identity.AuditEntry{e}); err != nil {
+		a.t.Error(err)
+	}
+}
