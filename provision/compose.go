@@ -42,10 +42,11 @@ func (a *activation) compose(ctx context.Context, e *Evidence) (map[string][16]b
 	byName := map[string][16]byte{}
 	for _, o := range objects {
 		account := a.account(o, owners[o.ID], e)
-		if own != nil && person.FoldName(own.Name) == person.FoldName(o.Name) && own.Object == [16]byte{} && account.nobodys() {
+		reserved := own != nil && own.Object == [16]byte{} && person.FoldName(own.Name) == person.FoldName(o.Name)
+		if reserved && account.nobodys() {
 			continue // being made just now, or the worker will say what it is
 		}
-		if own != nil && own.Object == o.ID {
+		if reserved || own != nil && own.Object == o.ID {
 			own = nil // here it is
 		}
 		byName[person.FoldName(o.Name)] = o.ID

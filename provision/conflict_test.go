@@ -38,8 +38,6 @@ func (s *shelf) Activate(_ context.Context, a person.Activation, _ time.Time) (p
 	return person.Activated{Login: a.Login}, nil
 }
 
-var now = time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)
-
 // teacher and her profile are invented; the СНИЛС is generated.
 func teacher(t *testing.T) (provision.Evidence, person.Profile) {
 	t.Helper()
@@ -121,15 +119,6 @@ func TestNothingIsWrittenWithoutAMatch(t *testing.T) {
 	s := &shelf{evidence: evidence}
 	if result := activate(t, s, profile); result.Verdict.Decision == match.Match || len(s.took) != 0 {
 		t.Errorf("another СНИЛС: %+v, written %+v", result, s.took)
-	}
-}
-
-// TestParentGetsNoAccount: a role, a binding, and no name to sign in with.
-func TestParentGetsNoAccount(t *testing.T) {
-	s := &shelf{evidence: provision.Evidence{Registry: match.Registry{Cards: []person.Card{{Child: "c1", ParentFIO: "Смирнова Ольга Петровна", Phone: "89165550304"}}}}}
-	result := activate(t, s, person.Profile{Subject: "s", Login: "smirnovao", Last: "Смирнова", First: "Ольга", Middle: "Петровна", Phone: "+79165550304", PhoneVerified: true})
-	if result.Verdict.Decision != match.Match || len(s.took) != 1 || s.took[0].Login != "" || len(s.took[0].Names) != 0 || len(s.took[0].Records) != 1 {
-		t.Errorf("%+v, written %+v", result, s.took)
 	}
 }
 

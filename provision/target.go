@@ -117,8 +117,9 @@ type Queue interface {
 	Job(ctx context.Context, target string, id identity.PersonID, now time.Time) (Job, error)
 	// Save writes a pass's result and when to look again; identity.ErrConflict
 	// where the row has moved on since revision, and nothing is written then.
-	// A nil Object, an empty Stamp and an Observed without a time leave what is
-	// stored: nothing that was once known is forgotten by a pass that saw less.
+	// A pass that saw less forgets nothing that was once known: a nil Object,
+	// and an empty Stamp with it, and an Observed without a time leave what is
+	// stored.
 	Save(ctx context.Context, target string, id identity.PersonID, revision uint64, pass Pass, failures int, due time.Time) error
 	// Depth counts what there is to do.
 	Depth(ctx context.Context, target string, now time.Time) (Depth, error)

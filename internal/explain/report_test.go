@@ -12,37 +12,38 @@ import (
 	"time"
 
 	"schoolbridge/internal/identity"
+	"schoolbridge/provision/match"
 )
 
-// reasons reads every Reason constant from the source of package identity, so
-// that a new one without advice fails here.
-func reasons(t *testing.T) []identity.Reason {
+// constants reads every constant of a type from a source file, so that a new
+// one without advice fails here.
+func constants[T ~string](t *testing.T, typeName string, path ...string) []T {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "identity", "identity.go"), nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(path...), nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []identity.Reason
+	var all []T
 	ast.Inspect(file, func(n ast.Node) bool {
 		spec, ok := n.(*ast.ValueSpec)
 		if !ok || spec.Type == nil {
 			return true
 		}
-		if name, ok := spec.Type.(*ast.Ident); !ok || name.Name != "Reason" {
+		if name, ok := spec.Type.(*ast.Ident); !ok || name.Name != typeName {
 			return true
 		}
 		text, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, identity.Reason(text))
+		all = append(all, T(text))
 		return true
 	})
 	return all
 }
 
 func TestEveryReasonHasAdvice(t *testing.T) {
-	all := reasons(t)
+	all := constants[identity.Reason](t, "Reason", "..", "identity", "identity.go")
 	if len(all) < 20 {
 		t.Fatalf("found only %d reasons", len(all))
 	}
@@ -52,6 +53,23 @@ func TestEveryReasonHasAdvice(t *testing.T) {
 				t.Errorf("%s has no advice in %s", reason, lang)
 			}
 		}
+	}
+}
+
+func TestEveryProblemHasAdvice(t *testing.T) {
+	all := constants[match.Code](t, "Code", "..", "..", "provision", "match", "match.go")
+	if len(all) < 33 {
+		t.Fatalf("found only %d codes", len(all))
+	}
+	for _, code := range all {
+		for _, lang := range []Lang{Russian, English} {
+			if advice, ok := ProblemAdvice(lang, code); !ok || advice.Meaning == "" || advice.Remedy == "" {
+				t.Errorf("%s has no advice in %s", code, lang)
+			}
+		}
+	}
+	if len(problemsRussian) != len(all) || len(problemsEnglish) != len(all) {
+		t.Errorf("%d codes, advice for %d and %d", len(all), len(problemsRussian), len(problemsEnglish))
 	}
 }
 
@@ -115,7 +133,7 @@ func TestEveryReasonIsInTheDocumentation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, reason := range reasons(t) {
+		for _, reason := range constants[identity.Reason](t, "Reason", "..", "identity", "identity.go") {
 			if !strings.Contains(string(text), "`"+string(reason)+"`") {
 				t.Errorf("%s does not explain %s", page, reason)
 			}

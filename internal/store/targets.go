@@ -221,7 +221,7 @@ func (s *Targets) Save(ctx context.Context, target string, id identity.PersonID,
 	if pass.Object != nil {
 		object = pass.Object
 	}
-	if pass.Stamp != "" {
+	if pass.Stamp != "" || pass.Object != nil {
 		stamp = pass.Stamp
 	}
 	if !pass.Observed.At.IsZero() {

@@ -95,13 +95,13 @@ const (
 // The problems that a target reports of an account that was decided on. No
 // decision finds them; they stand in the same lists.
 const (
-	ADProtected       Code = "AD_PROTECTED"        // (name) an object that we must not write to
-	ADRefused         Code = "AD_REFUSED"          // (what, and AD's code) a refusal for a reason of AD's own
-	ADPlaceUnknown    Code = "AD_PLACE_UNKNOWN"    // (school) no unit or Teams login can be made from what the registries say
-	ADPasswordRefused Code = "AD_PASSWORD_REFUSED" // by AD's password policy
-	ADPasswordStale   Code = "AD_PASSWORD_STALE"   // AD has an older password
-	PasswordNeeded    Code = "PASSWORD_NEEDED"     // the password was never delivered
-	OwnerMarkChanged  Code = "OWNER_MARK_CHANGED"  // the mark on the object contradicts the store
+	OwnerMarkChanged  Code = "OWNER_MARK_CHANGED"
+	ADProtected       Code = "AD_PROTECTED"     // (name)
+	ADRefused         Code = "AD_REFUSED"       // (what, and the directory's code)
+	ADPlaceUnknown    Code = "AD_PLACE_UNKNOWN" // (school)
+	ADPasswordRefused Code = "AD_PASSWORD_REFUSED"
+	ADPasswordStale   Code = "AD_PASSWORD_STALE"
+	PasswordNeeded    Code = "PASSWORD_NEEDED"
 )
 
 // order is the place of each code in a verdict.
@@ -112,7 +112,7 @@ var order = func() map[Code]int {
 		FIOMismatch, KadrySNILSDuplicate, EmploymentEnded, EmploymentNotStarted, EmploymentDataMissing, ContactMismatch,
 		ContactNotVerified, DOBMismatch, Ambiguous, NotEnrolled, MultipleMosruAccounts, NoSuchAccount, ParentRoleNotLinked,
 		CardSNILSMismatch, RegistryMixedScript, LoginDiffers, LoginTooLong, LoginNotUsable, ADNameTaken, ADUnowned, ADDuplicate,
-		ADProtected, ADRefused, ADPlaceUnknown, ADPasswordRefused, ADPasswordStale, PasswordNeeded, OwnerMarkChanged,
+		OwnerMarkChanged, ADProtected, ADRefused, ADPlaceUnknown, ADPasswordRefused, ADPasswordStale, PasswordNeeded,
 	} {
 		m[c] = i
 	}

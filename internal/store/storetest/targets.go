@@ -267,6 +267,10 @@ func testTargetSaves(t *testing.T, s *suite) {
 	if string(row.Object) != "0123456789abcdef" || row.Stamp != "taken over" || row.Observed.Name != "n" || row.Observed.PasswordEpoch != 1 {
 		t.Errorf("an empty pass left %+v", row)
 	}
+	s.save(t, done.Person, provision.Pass{Object: row.Object, Again: true}) // somebody took the stamp away
+	if row := s.job(t, done.Person).Row; row.Stamp != "" {
+		t.Errorf("the stamp is %q, the object has none", row.Stamp)
+	}
 	if err := s.db.Targets().Save(t.Context(), "ad", identity.PersonID{1}, 1, full, 0, s.now); !errors.Is(err, identity.ErrConflict) {
 		t.Errorf("saving nobody's pass gave %v", err)
 	}
