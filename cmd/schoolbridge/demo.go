@@ -76,11 +76,13 @@ func (d *demo) run(ctx context.Context, fresh bool) error {
 			return fmt.Errorf("demo: %w", err)
 		}
 	}
-	stop, err := d.startMosru(ctx)
-	if err != nil {
-		return err
+	for _, start := range []func(context.Context) (func(), error){d.startMosru, d.startAD} {
+		stop, err := start(ctx)
+		if err != nil {
+			return err
+		}
+		defer stop()
 	}
-	defer stop()
 	if first {
 		if err := d.fill(ctx); err != nil {
 			return fmt.Errorf("demo: %w", err)
@@ -115,10 +117,14 @@ func (d *demo) startMosru(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	key, err := readEventKey(d.folder.path("secrets", "events.pem"))
+	if err != nil {
+		return nil, err
+	}
 	o := sim.Options{
 		Issuer:    "http://" + demoMosru,
 		Clients:   []sim.Client{{ID: demoClientID, Secret: identity.Password(secret), PasswordGrant: true}},
-		Events:    sim.Events{Endpoint: "http://" + demoWeb + "/events/mosru", Audience: demoClientID, Interval: 5 * time.Second, First: 200 * time.Millisecond},
+		Events:    sim.Events{Endpoint: "http://" + demoWeb + "/events/mosru", Audience: demoClientID, Interval: 5 * time.Second, First: 200 * time.Millisecond, PasswordKey: key.Public()},
 		StateFile: d.folder.path("mosru.json"),
 	}
 	for _, p := range d.people.People {
@@ -167,17 +173,25 @@ func (d *demo) fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	target, release, err := openAD(c, discardLog())
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := d.claim(ctx, db, target); err != nil {
+		return fmt.Errorf("claim the accounts of the simulated Active Directory: %w", err)
+	}
 	zone := c.Policy.TimeZone.Location()
-	activator := provision.NewActivator(db.Accounts(), zone, provision.ActivatorOptions{})
+	activator := provision.NewActivator(db.Accounts(), zone, provision.ActivatorOptions{Target: targetAD, Finder: target})
 	for _, p := range d.people.People {
 		if !p.Activate {
 			continue
 		}
-		when := d.now
+		request, when := provision.Request{Profile: p.Profile, Password: identity.Password(p.Password)}, d.now
 		if !p.ActivateOn.IsZero() { // somebody who has left since
-			when = p.ActivateOn.Time(zone).Add(12 * time.Hour)
+			request.Password, when = "", p.ActivateOn.Time(zone).Add(12*time.Hour)
 		}
-		result, err := activator.Activate(ctx, provision.Request{Profile: p.Profile}, when)
+		result, err := activator.Activate(ctx, request, when)
 		if err != nil {
 			return err
 		}
@@ -185,7 +199,7 @@ func (d *demo) fill(ctx context.Context) error {
 			return fmt.Errorf("the invented person %s does not match: %v", p.Profile.Login, result.Verdict.Problems)
 		}
 	}
-	return nil
+	return d.settle(ctx, c, db, target)
 }
 
 // announce prints what runs where and how to try it. Commands are indented by

@@ -20,6 +20,7 @@ mosru:
     issuer: http://127.0.0.1:8090
     audience: schoolbridge-demo
     keys_file: mosru-keys.json
+    password_key_file: secrets/events.pem
 ldap:
   listen: ["127.0.0.1:3389"]
   listen_tls: ["127.0.0.1:3636"]
@@ -37,6 +38,15 @@ radius:
     - name: loopback
       range: 127.0.0.0/8
       secret_file: secrets/radius
+ad:
+  server: ldaps://127.0.0.1:3390
+  ca_file: ca.pem
+  bind: schoolbridge@obr.example
+  password_file: secrets/ad
+  base: OU=Schools,DC=obr,DC=example
+  search_base: DC=obr,DC=example
+  adopt_bases: ["OU=Old,DC=obr,DC=example"]
+  groups: ["CN={role}-{school},OU=Groups"]
 names:
   domains: [MESH]
   realms: [school.example]

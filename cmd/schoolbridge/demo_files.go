@@ -34,6 +34,7 @@ var demoPorts = []struct{ network, addr, what string }{
 	{"tcp", "127.0.0.1:2083", "RadSec"},
 	{"tcp", demoWeb, "web"},
 	{"tcp", demoMosru, "simulated mos.ru"},
+	{"tcp", demoAD, "simulated Active Directory"},
 }
 
 // takenPorts tries every port and says which cannot be had, and why.
@@ -122,11 +123,17 @@ func (d demoFolder) write(registry map[string][]byte, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	eventKey, err := newEventKey()
+	if err != nil {
+		return err
+	}
 	files := map[string][]byte{
-		d.path("secrets", "radius"): []byte(demoSecret + "\n"),
-		d.path("secrets", "reader"): []byte(demoReaderPass + "\n"),
-		d.path("secrets", "mosru"):  []byte(rand.Text() + "\n"),
-		d.config():                  []byte(demoConfig),
+		d.path("secrets", "events.pem"): eventKey,
+		d.path("secrets", "ad"):         []byte(rand.Text() + "-Ad1\n"),
+		d.path("secrets", "radius"):     []byte(demoSecret + "\n"),
+		d.path("secrets", "reader"):     []byte(demoReaderPass + "\n"),
+		d.path("secrets", "mosru"):      []byte(rand.Text() + "\n"),
+		d.config():                      []byte(demoConfig),
 	}
 	for name, content := range registry {
 		files[d.path("registry", name)] = content

@@ -55,8 +55,19 @@ func (d *daemon) joinEvents() (healthy func() bool, err error) {
 	if !c.On() {
 		return nil, nil
 	}
+	var opener *events.Opener
+	if c.PasswordKeyFile != "" {
+		text, err := config.ReadSecret(c.PasswordKeyFile)
+		if err != nil {
+			return nil, err
+		}
+		if opener, err = events.ParseOpener(text); err != nil {
+			return nil, fmt.Errorf("mosru.events.password_key_file: %w", err)
+		}
+	}
 	receiver, err := events.New(events.Options{
-		Issuer: c.Issuer, Audience: c.Audience, Keys: func() keyset.Set { return *d.eventKeys.Load() }, Sink: changes{d},
+		Passwords: opener,
+		Issuer:    c.Issuer, Audience: c.Audience, Keys: func() keyset.Set { return *d.eventKeys.Load() }, Sink: changes{d},
 		MaxAge: c.MaxAge, Interval: c.Heartbeat, Logger: d.log, Metrics: d.registry,
 	})
 	if err != nil {
@@ -90,7 +101,7 @@ func (c changes) ApplyChange(ctx context.Context, change events.Change) (bool, e
 	case events.Removed:
 		kind = store.EventRemoved
 	}
-	return c.d.db.Credentials().ApplyEvent(ctx, store.Event{ID: change.ID, At: change.At, Subject: change.Subject, Kind: kind})
+	return c.d.db.Credentials().ApplyEvent(ctx, store.Event{ID: change.ID, At: change.At, Subject: change.Subject, Kind: kind, Password: change.Password})
 }
 
 // joinLDAP opens the LDAP listeners.

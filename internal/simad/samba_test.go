@@ -45,10 +45,17 @@ func TestSchema(t *testing.T) {
 	for _, a := range ours {
 		name := a.GetAttributeValue("lDAPDisplayName")
 		real, err := c.Search(t.Context(), ldapclient.Query{Base: "CN=Schema,CN=Configuration," + adtest.Base, Scope: ldapclient.ScopeOne,
-			Filter: "(lDAPDisplayName=" + name + ")", Attributes: []string{"attributeSecurityGUID"}})
+			Filter: "(lDAPDisplayName=" + name + ")", Attributes: []string{"attributeSecurityGUID", "isSingleValued", "attributeSyntax", "rangeUpper"}})
 		if err != nil || len(real) != 1 {
 			t.Errorf("%s: %d in the real schema, %v", name, len(real), err)
-		} else if got, want := a.GetAttributeValue("attributeSecurityGUID"), real[0].Text("attributeSecurityGUID"); got != want {
+			continue
+		}
+		for _, fact := range []string{"isSingleValued", "attributeSyntax", "rangeUpper"} {
+			if got, want := a.GetAttributeValue(fact), real[0].Text(fact); got != "" && got != want {
+				t.Errorf("%s has the %s %q, in the real schema %q", name, fact, got, want)
+			}
+		}
+		if got, want := a.GetAttributeValue("attributeSecurityGUID"), real[0].Text("attributeSecurityGUID"); got != want {
 			t.Errorf("%s is in the set %q, in the real schema in %q", name, guid(got), guid(want))
 		}
 	}

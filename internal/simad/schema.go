@@ -2,6 +2,7 @@ package simad
 
 import (
 	"encoding/hex"
+	"slices"
 	"strings"
 )
 
@@ -10,6 +11,7 @@ type form byte
 
 const (
 	asText   form = iota // caseIgnoreMatch
+	asWord               // compares likewise; booleans and object identifiers
 	asNumber             // integers, also large ones
 	asTime               // generalized time
 	asName               // a distinguished name
@@ -50,7 +52,7 @@ var attributes = index([]attribute{
 	{name: "uSNChanged", form: asNumber, system: true},
 	{name: "sAMAccountType", form: asNumber, system: true, set: general},
 	{name: "memberOf", form: asName, multi: true, system: true, set: groups},
-	{name: "isCriticalSystemObject"},
+	{name: "isCriticalSystemObject", form: asWord},
 	{name: "cn", most: 64, set: public},
 	{name: "ou", multi: true, most: 64, set: public},
 	{name: "name", most: 255, system: true, set: public},
@@ -105,6 +107,9 @@ var attributes = index([]attribute{
 
 	{name: "lDAPDisplayName", most: 256},
 	{name: "attributeSecurityGUID", form: asOctets},
+	{name: "isSingleValued", form: asWord},
+	{name: "attributeSyntax", form: asWord},
+	{name: "rangeUpper", form: asNumber},
 	{name: "dc"},
 })
 
@@ -143,8 +148,11 @@ func (a *attribute) fits(class string) bool {
 	case "group":
 		return a.name == "member" || a.name == "groupType" || a.name == "sAMAccountName" || a.shared()
 	}
-	return a.shared() || class == "attributeschema" && (a.name == "lDAPDisplayName" || a.name == "attributeSecurityGUID")
+	return a.shared() || class == "attributeschema" && slices.Contains(ofSchema, a.name)
 }
+
+// ofSchema are the attributes of attributes.
+var ofSchema = []string{"lDAPDisplayName", "attributeSecurityGUID", "isSingleValued", "attributeSyntax", "rangeUpper"}
 
 func (a *attribute) shared() bool {
 	switch a.name {
