@@ -113,7 +113,7 @@ func verdicts(t *testing.T, s Sample, d *registry.Folder, today person.Date) (by
 	t.Helper()
 	r := match.Registry{Schools: d.Schools, Employments: d.Employments, Enrolments: d.Enrolments, Cards: d.Cards}
 	for _, a := range d.AD {
-		r.AD = append(r.AD, match.ADAccount(a))
+		r.AD = append(r.AD, match.ADAccount{SAM: a.SAM, Person: a.Person, Enabled: a.Enabled, Display: a.Display, Teams: a.Teams})
 	}
 	var profiles []person.Profile
 	for _, p := range s.People {
