@@ -272,6 +272,17 @@ func TestConnectedLater(t *testing.T) {
 	}
 }
 
+// TestBeingMade: the account that the worker has just made, and of which the
+// store does not know yet, stands in nobody's way.
+func TestBeingMade(t *testing.T) {
+	o := newOffice(t)
+	p := o.teacher(t, 1, "averylonglogin-indeed", "")
+	first := o.activate(t, p)
+	o.expect(t, first, match.ProvisionCreate, "LOGIN_TOO_LONG")
+	o.live = []provision.Object{object(1, o.job(t, first.Activated.Person).Row.Name)}
+	o.expect(t, o.activate(t, p), match.ProvisionKeep, "LOGIN_TOO_LONG")
+}
+
 func TestParentGetsNoAccount(t *testing.T) {
 	o := newOffice(t)
 	check(t, o.db.Registry().Apply(t.Context(), store.Chunk{Kind: person.RecordCard, Rows: []store.Row{{Key: "c1/смирнова", Digest: []byte("c"),

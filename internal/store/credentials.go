@@ -162,10 +162,10 @@ func (c *Credentials) ApplyEvent(ctx context.Context, e Event) (applied bool, er
 
 func (t *tx) applyEvent(id identity.PersonID, e Event, now time.Time) error {
 	covers := e.At.Add(eventMargin)
-	stands := micros(covers)
+	stands := int64(always) // events that are not about the password leave it
 	switch e.Kind {
-	case EventAttributes:
-		stands = always
+	case EventPasswordSet:
+		stands = micros(covers)
 	case EventRemoved:
 		stands = never
 	}

@@ -120,6 +120,8 @@ func testPasswordDies(t *testing.T, s *suite) {
 	s.wants(t, "offered anew", done.Person, "Snegir-2021")
 	check(t, s.db.Passwords().Prune(t.Context(), s.now))
 	s.wants(t, "pruning takes the dead only", done.Person, "Snegir-2021")
+	check(t, s.Exec("UPDATE passwords SET epoch = 7"))
+	s.wants(t, "of another epoch than the person's", done.Person, "")
 }
 
 // testDayKeys: a day's key dies with the last password of the day, 24 h after
