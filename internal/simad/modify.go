@@ -144,7 +144,7 @@ func (d *Directory) either(windows, samba error) error {
 
 func equal(attr *attribute, a, b string) bool {
 	switch attr.form {
-	case asText:
+	case asText, asWord:
 		return filter.Fold(a) == filter.Fold(b)
 	case asName:
 		x, _ := keyOf(a)
@@ -168,7 +168,7 @@ func wellFormed(attr *attribute, v string) error {
 		if _, ok := keyOf(v); !ok {
 			return errSyntax
 		}
-	case asText:
+	case asText, asWord:
 		most := attr.most
 		if most == 0 {
 			most = 1024
