@@ -138,7 +138,8 @@ func (c *Client) Modify(ctx context.Context, dn string, changes []Change) error 
 }
 
 // Rename gives an object a new relative name (as "CN=ivanov") and, where
-// superior is not "", moves it there. The old relative name goes.
+// superior is not "", moves it there. The old relative name goes. dn must be a
+// name: Samba renames nothing by GUID.
 func (c *Client) Rename(ctx context.Context, dn, rdn, superior string) error {
 	request := ldap.NewModifyDNRequest(dn, rdn, true, superior)
 	return c.write(ctx, "rename", func(conn *ldap.Conn) error { return conn.ModifyDN(request) })

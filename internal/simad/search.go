@@ -1,0 +1,146 @@
+package simad
+
+import (
+	"encoding/binary"
+	"strings"
+
+	"schoolbridge/ldapsrv/filter"
+)
+
+// query is one search.
+type query struct {
+	base   string
+	scope  int
+	filter string
+	wanted []string
+	limit  int    // entries at most; 0: no limit
+	page   int    // entries of this page; 0: no pages
+	cookie string // where the page begins
+}
+
+// windowsLimit is how many entries a controller gives without pages.
+const windowsLimit = 1000
+
+// search gives the entries, and the cookie of the next page; "" for none.
+func (d *Directory) search(by guid, q query) (entries []entry, cookie string, err error) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if q.base == "" && q.scope == 0 {
+		return []entry{d.rootDSE(q.wanted)}, "", nil
+	}
+	if d.who(by) == nil {
+		return nil, "", errNobody
+	}
+	f, err := filter.Parse(q.filter)
+	if err != nil {
+		return nil, "", fail(87, 0x20, "LdapErr: comment: The filter is not valid.")
+	}
+	f.Bind(d)
+	base, err := d.tree.find(q.base)
+	if err != nil {
+		return nil, "", err
+	}
+	after, most, err := d.bounds(q)
+	if err != nil {
+		return nil, "", err
+	}
+	var scratch filter.Values
+	for _, o := range d.scoped(base, q.scope) {
+		if o.Number <= after || f.Eval(subject{d, o}, &scratch) != filter.True {
+			continue
+		}
+		if most > 0 && len(entries) == most {
+			if q.page > 0 && (q.limit == 0 || q.page < q.limit) {
+				return entries, string(binary.BigEndian.AppendUint64(nil, entries[most-1].number)), nil
+			}
+			return entries, "", fail(4, 0x2023, "the search found more than it may give")
+		}
+		entries = append(entries, d.view(o, q.wanted))
+	}
+	return entries, "", nil
+}
+
+// bounds reads where a search begins and how much it gives.
+func (d *Directory) bounds(q query) (after uint64, most int, err error) {
+	if q.cookie != "" {
+		if len(q.cookie) != 8 {
+			return 0, 0, fail(53, 0x57, "the cookie is of another search")
+		}
+		after = binary.BigEndian.Uint64([]byte(q.cookie))
+	}
+	most = q.limit
+	for _, n := range []int{q.page, map[bool]int{true: windowsLimit}[!d.o.Samba]} {
+		if n > 0 && (most == 0 || n < most) {
+			most = n
+		}
+	}
+	return after, most, nil
+}
+
+// scoped gives the objects in reach, oldest first. The schema is a naming
+// context of its own, which a search from above does not enter.
+func (d *Directory) scoped(base *object, scope int) []*object {
+	if scope == 0 {
+		return []*object{base}
+	}
+	var all []*object
+	configuration, _ := d.tree.find("CN=Configuration," + d.o.Base)
+	for _, o := range d.tree.below(base) {
+		switch {
+		case scope == 1 && (o.Parent == nil || *o.Parent != base.ID):
+		case configuration != nil && d.tree.within(o, configuration) && !d.tree.within(base, configuration):
+		default:
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// rootDSE tells what the controller is (MS-ADTS section 3.1.1.3.2).
+func (d *Directory) rootDSE(wanted []string) entry {
+	configuration := "CN=Configuration," + d.o.Base
+	all := []named{
+		{"dnsHostName", []string{d.o.Host}},
+		{"serverName", []string{"CN=DC1,CN=Servers,CN=Default-First-Site-Name,CN=Sites," + configuration}},
+		{"dsServiceName", []string{"CN=NTDS Settings,CN=DC1,CN=Servers,CN=Default-First-Site-Name,CN=Sites," + configuration}},
+		{"defaultNamingContext", []string{d.o.Base}},
+		{"rootDomainNamingContext", []string{d.o.Base}},
+		{"configurationNamingContext", []string{configuration}},
+		{"schemaNamingContext", []string{"CN=Schema," + configuration}},
+		{"namingContexts", []string{d.o.Base, configuration, "CN=Schema," + configuration}},
+		{"supportedLDAPVersion", []string{"3", "2"}},
+		{"supportedControl", supportedControls},
+		{"supportedCapabilities", []string{"1.2.840.113556.1.4.800", "1.2.840.113556.1.4.1670", "1.2.840.113556.1.4.1935"}},
+		{"supportedExtension", []string{startTLS}},
+		{"domainFunctionality", []string{"7"}},
+		{"forestFunctionality", []string{"7"}},
+		{"highestCommittedUSN", []string{decimal(d.tree.usn)}},
+		{"currentTime", []string{generalized(d.o.Now())}},
+	}
+	var e entry
+	for _, a := range all {
+		for _, w := range wanted {
+			if w == "*" || strings.EqualFold(w, a.name) {
+				e.values = append(e.values, a)
+				break
+			}
+		}
+		if len(wanted) == 0 {
+			e.values = append(e.values, a)
+		}
+	}
+	return e
+}
+
+// Controls that requests may make critical.
+const (
+	controlPaging      = "1.2.840.113556.1.4.319"
+	controlPermissive  = "1.2.840.113556.1.4.1413"
+	controlShowDeleted = "1.2.840.113556.1.4.417"
+	controlSDFlags     = "1.2.840.113556.1.4.801"
+	controlDomainScope = "1.2.840.113556.1.4.1339"
+)
+
+var supportedControls = []string{controlPaging, controlPermissive, controlShowDeleted, controlSDFlags, controlDomainScope}
+
+const startTLS = "1.3.6.1.4.1.1466.20037"
