@@ -2,6 +2,7 @@ package simad
 
 import (
 	"encoding/hex"
+	"slices"
 	"strings"
 )
 
@@ -105,6 +106,9 @@ var attributes = index([]attribute{
 
 	{name: "lDAPDisplayName", most: 256},
 	{name: "attributeSecurityGUID", form: asOctets},
+	{name: "attributeSyntax"},
+	{name: "isSingleValued"},
+	{name: "rangeUpper", form: asNumber},
 	{name: "dc"},
 })
 
@@ -143,7 +147,25 @@ func (a *attribute) fits(class string) bool {
 	case "group":
 		return a.name == "member" || a.name == "groupType" || a.name == "sAMAccountName" || a.shared()
 	}
-	return a.shared() || class == "attributeschema" && (a.name == "lDAPDisplayName" || a.name == "attributeSecurityGUID")
+	return a.shared() || class == "attributeschema" && slices.Contains(definition, a.name)
+}
+
+// definition is what the schema says of an attribute.
+var definition = []string{"lDAPDisplayName", "attributeSecurityGUID", "attributeSyntax", "isSingleValued", "rangeUpper"}
+
+// syntax is the form in the words of the schema (MS-ADTS section 3.1.1.2.2.2).
+func (f form) syntax() string {
+	switch f {
+	case asNumber:
+		return "2.5.5.9"
+	case asTime:
+		return "2.5.5.11"
+	case asName:
+		return "2.5.5.1"
+	case asOctets:
+		return "2.5.5.10"
+	}
+	return "2.5.5.12"
 }
 
 func (a *attribute) shared() bool {

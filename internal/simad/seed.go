@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // seed makes the domain: what every one has, the administrator, the service
@@ -99,11 +100,16 @@ func (d *Directory) plantUser(u User) error {
 }
 
 // seedSchema makes the part of the schema that can be asked: which attributes
-// there are, and the set that each belongs to.
+// there are, what they hold, and the set that each belongs to.
 func (d *Directory) seedSchema() error {
 	for _, low := range everything {
 		attr := attributes[low]
-		values := map[string]string{"lDAPDisplayName": attr.name}
+		values := map[string]string{
+			"lDAPDisplayName": attr.name, "isSingleValued": strings.ToUpper(strconv.FormatBool(!attr.multi)), "attributeSyntax": attr.form.syntax(),
+		}
+		if attr.most > 0 {
+			values["rangeUpper"] = strconv.Itoa(attr.most)
+		}
 		if set, ok := guidBytes(attr.set); ok {
 			values["attributeSecurityGUID"] = string(set[:])
 		}
