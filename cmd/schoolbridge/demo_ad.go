@@ -24,7 +24,8 @@ const (
 	demoADBase    = "dc=obr,dc=example"
 	demoADAdmin   = "ad-demo"
 	demoADService = "schoolbridge"
-	demoADOld     = "OU=Old," + demoADBase // what people had before
+	demoADManaged = "OU=Schools," + demoADBase
+	demoADOld     = "OU=Old," + demoADManaged // what people had before
 )
 
 // startAD starts the simulated Active Directory with the accounts that the
@@ -40,7 +41,7 @@ func (d *demo) startAD(context.Context) (stop func(), err error) {
 	}
 	o := simad.Options{
 		Base: demoADBase, AdminPassword: demoADAdmin, Service: simad.User{Name: demoADService, Password: identity.Password(password)},
-		Units: []string{demoADOld}, StateFile: d.folder.path("ad.json"),
+		Managed: demoADManaged, Units: []string{demoADOld}, StateFile: d.folder.path("ad.json"),
 	}
 	for _, a := range read.AD {
 		secret := identity.Password(rand.Text() + "-Ad1") // nobody knows the old one any more

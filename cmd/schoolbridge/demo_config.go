@@ -45,7 +45,6 @@ ad:
   password_file: secrets/ad
   base: OU=Schools,DC=obr,DC=example
   search_base: DC=obr,DC=example
-  adopt_bases: ["OU=Old,DC=obr,DC=example"]
   groups: ["CN={role}-{school},OU=Groups"]
 names:
   domains: [MESH]

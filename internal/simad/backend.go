@@ -168,11 +168,11 @@ func result(r *gldap.Request, answer int, err error) gldap.Response {
 	var why *refusal
 	switch {
 	case err == nil:
-		return r.NewResponse(gldap.WithApplicationCode(answer), gldap.WithResponseCode(0))
+		return r.NewResponse(gldap.WithApplicationCode(answer), gldap.WithResponseCode(0), gldap.WithMatchedDN(""), gldap.WithDiagnosticMessage(""))
 	case !errors.As(err, &why):
 		why = fail(52, 0x54F, "LdapErr: the simulated directory failed")
 	}
-	return r.NewResponse(gldap.WithApplicationCode(answer), gldap.WithResponseCode(why.code), gldap.WithDiagnosticMessage(why.diagnostic()))
+	return r.NewResponse(gldap.WithApplicationCode(answer), gldap.WithResponseCode(why.code), gldap.WithMatchedDN(""), gldap.WithDiagnosticMessage(why.diagnostic()))
 }
 
 func (b *backend) bind(_ *gldap.ResponseWriter, r *gldap.Request) error {
@@ -227,7 +227,7 @@ func (b *backend) search(w *gldap.ResponseWriter, r *gldap.Request) error {
 	if err != nil || !paged {
 		return err
 	}
-	done := r.NewSearchDoneResponse(gldap.WithResponseCode(0))
+	done := r.NewSearchDoneResponse(gldap.WithResponseCode(0), gldap.WithMatchedDN(""), gldap.WithDiagnosticMessage(""))
 	next := &gldap.ControlPaging{Cookie: []byte(cookie)}
 	done.SetControls(next)
 	if err := w.Write(done); err != nil {

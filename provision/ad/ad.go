@@ -53,6 +53,11 @@
 //   - Groups whose names fit a group template are ours: members without the
 //     affiliation are removed from them. Others are not looked at.
 //
+// Rights that the service account needs below Base (and, but for making
+// objects, in the adopt bases): create and delete users (a move is both), write
+// users' properties, reset passwords, write the members of groups, create
+// organisational units, and create groups, unless an administrator makes those.
+//
 // Start reading at Target.Bring.
 package ad
 
@@ -133,13 +138,13 @@ func aboutAccount(err error) bool {
 	switch e.Code {
 	case resultTimeLimit, resultAuthMethod, resultStrongerAuth, resultConfidentiality, resultInappropriateAuth, resultInvalidCredentials:
 		return false
-	case resultOperations: // Windows: the connection is not signed in (ERROR_DS_MUST_BE... 000004DC)
+	case resultOperations: // Windows: the connection is not signed in (ERROR_NOT_AUTHENTICATED)
 		return e.Info != infoNotSignedIn
 	}
 	return true
 }
 
-// Results of RFC 4511 appendix A that concern the connection.
+// Results of RFC 4511 appendix A; all but the last concern the connection.
 const (
 	resultOperations         = 1
 	resultTimeLimit          = 3
@@ -148,6 +153,7 @@ const (
 	resultConfidentiality    = 13
 	resultInappropriateAuth  = 48
 	resultInvalidCredentials = 49
+	resultOther              = 80
 
 	infoNotSignedIn = 0x4DC
 )

@@ -33,10 +33,24 @@ func (r *run) say(problems ...match.Problem) {
 func (t *Target) Bring(ctx context.Context, job provision.Job) (provision.Pass, error) {
 	r := &run{Target: t, job: job, dropped: map[kind]bool{}}
 	pass, err := r.bring(ctx)
+	if unreadable(err) {
+		return r.unread(err), nil
+	}
 	if err != nil {
 		return provision.Pass{}, fmt.Errorf("bring the account of person %s to its state: %w", job.Person, err)
 	}
 	return pass, nil
+}
+
+// unreadable says that an account's objects cannot be read, while others can.
+func unreadable(err error) bool { return aboutAccount(err) || errors.Is(err, errObject) }
+
+// unread is the pass over an account that cannot be read: all that was known
+// stays.
+func (r *run) unread(err error) provision.Pass {
+	pass := provision.Pass{Object: r.job.Row.Object, Stamp: r.job.Row.Stamp, Observed: r.job.Row.Observed, Wrote: r.wrote}
+	pass.Observed.At, pass.Observed.Ready, pass.Observed.Problems = r.job.Now, false, []match.Problem{refused("read", err)}
+	return pass
 }
 
 func (r *run) bring(ctx context.Context) (provision.Pass, error) {

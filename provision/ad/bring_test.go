@@ -329,6 +329,49 @@ func TestLateCreateOfALeaver(t *testing.T) {
 	}
 }
 
+// TestImpossibleNames: no object is made under a name that Active Directory
+// would take and Windows would not; one that has such a name may keep it.
+func TestImpossibleNames(t *testing.T) {
+	for _, name := range []string{"", "eva_nn", "evann.", strings.Repeat("a", 21), "еванн"} {
+		w := newWorld(t, plainLayout())
+		w.row.Name = name
+		if plan, err := w.target.Plan(t.Context(), w.job()); err != nil || plan.Action != "problem" {
+			t.Errorf("%q: plan: %+v, %v", name, plan, err)
+		}
+		if p := w.settle(); codes(p.Observed.Problems) != "LOGIN_NOT_USABLE" || w.owned() != 0 {
+			t.Errorf("%q: %+v", name, p)
+		}
+		o := w.ad.put("CN=x,"+base, user("eva_nn", "512"))
+		w.trigger(func() { w.row.Object, w.password = []byte(o.attrs["objectguid"][0]), password(1, "Zimorodok-2021", 1) })
+		if p := w.settle(); !p.Observed.Ready || p.Observed.Name != "eva_nn" {
+			t.Errorf("%q: %+v", name, p)
+		}
+	}
+}
+
+// TestUnreadableAccount: one account that cannot be read stops no others, and
+// nothing that was known of it is forgotten.
+func TestUnreadableAccount(t *testing.T) {
+	w := newWorld(t, plainLayout())
+	w.password = password(1, "Zimorodok-2021", 1)
+	w.settle()
+	before := w.row
+	w.ad.before = func(int, string) error { return result(50, 0) }
+	if plan, err := w.target.Plan(t.Context(), w.job()); err != nil || plan.Action != "problem" {
+		t.Errorf("plan: %+v, %v", plan, err)
+	}
+	if p := w.settle(); codes(p.Observed.Problems) != "AD_REFUSED(read: 50)" || p.Observed.Ready || p.Observed.PasswordEpoch != 1 ||
+		p.Stamp != before.Stamp || string(p.Object) != string(before.Object) {
+		t.Errorf("%+v", p)
+	}
+	w.ad.before = nil
+	w.account("evann").attrs["objectguid"] = []string{"hidden"}
+	w.row.Object = nil
+	if p := w.settle(); codes(p.Observed.Problems) != "AD_REFUSED(read)" {
+		t.Errorf("%+v", p)
+	}
+}
+
 // TestNobodyWithoutNeed: no object is made for somebody who may not sign in.
 func TestNobodyWithoutNeed(t *testing.T) {
 	for _, e := range []*directory.Entry{nil, entry(), {Person: anna, Login: "evann", State: directory.StateSuspended, Affiliations: []directory.Affiliation{teaches("49")}}} {

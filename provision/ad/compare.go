@@ -70,9 +70,6 @@ func (c change) String() string {
 	return c.attribute + ": " + c.value
 }
 
-// inObject says that the change is part of the stamped modify.
-func (c change) inObject() bool { return c.kind < move }
-
 // compare gives what has to be changed about an object to make it what is
 // wanted: first what goes into the stamped modify, then move, then groups.
 func compare(w wanted, o object, owner identity.PersonID, l layout) []change {

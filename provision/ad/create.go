@@ -17,10 +17,18 @@ func (r *run) missing(ctx context.Context) (provision.Pass, error) {
 	if !r.w.Enabled {
 		return r.unneeded(ctx)
 	}
-	if r.w.Name == "" || r.w.Parent == "" { // want has said why
+	if !r.possible() {
 		return r.nothing(), nil
 	}
 	return r.create(ctx)
+}
+
+// possible says whether an object can be made, or why not.
+func (r *run) possible() bool {
+	if r.w.Name == "" {
+		r.say(match.Problem{Code: match.LoginNotUsable})
+	}
+	return r.w.Name != "" && r.w.Parent != "" // of the place want has spoken
 }
 
 // nothing is the pass over an account without an object.
@@ -57,8 +65,7 @@ func (r *run) create(ctx context.Context) (provision.Pass, error) {
 	if s != deliver { // Windows makes no enabled account without a password
 		s = scramble
 	}
-	r.say(said...)
-	r.say(r.w.NoUPN)
+	said = append(said, r.w.NoUPN)
 	stamp, err := r.newStamp()
 	if err != nil {
 		return provision.Pass{}, err
@@ -74,12 +81,13 @@ func (r *run) create(ctx context.Context) (provision.Pass, error) {
 		case err == nil:
 			r.wrote++
 			r.secret = s
+			r.say(said...) // of no interest where there is no object
 			return r.created(ctx, dn, stamp)
 		case !aboutAccount(err):
 			return provision.Pass{}, err
 		case badPassword(err) && s == deliver:
 			s = scramble
-			r.say(match.Problem{Code: match.ADPasswordRefused})
+			said = append(said, match.Problem{Code: match.ADPasswordRefused})
 		case errors.Is(err, ldapclient.ErrNotFound) && !made:
 			made = true
 			if err := r.makeOUs(ctx, r.w.Parent); err != nil {
@@ -181,15 +189,13 @@ func ownOf(found []object, mark, name string) *object {
 	return &found[0]
 }
 
-// whose says what it means that others have an account's names.
+// whose says what it means that others have an account's names, or that none
+// are seen who do.
 func whose(found []object, cause error) match.Problem {
-	for _, o := range found {
-		if o.Mark == "" && !o.Guarded {
-			return match.Problem{Code: match.ADUnowned}
-		}
-		return match.Problem{Code: match.ADNameTaken}
-	}
-	if errors.Is(cause, ldapclient.ErrExists) { // one that we may not see, or a cn
+	switch {
+	case len(found) > 0 && found[0].Mark == "" && !found[0].Guarded:
+		return match.Problem{Code: match.ADUnowned}
+	case len(found) > 0, errors.Is(cause, ldapclient.ErrExists): // one that we may not see, or a cn
 		return match.Problem{Code: match.ADNameTaken}
 	}
 	return refused("create", cause)

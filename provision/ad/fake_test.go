@@ -23,9 +23,11 @@ type fake struct {
 	root    *thing // the root DSE
 	made    int
 	clock   int64
-	weak    func(password string) bool // refused by the domain's policy
-	deny    func(op, what string) error
-	ignore  string // an attribute in small letters whose changes are taken and forgotten
+
+	noSuperior uint16                     // the result of a move to where nothing is
+	weak       func(password string) bool // refused by the domain's policy
+	deny       func(op, what string) error
+	ignore     string // an attribute in small letters whose changes are taken and forgotten
 
 	// before is called ahead of each request, after behind it with what was
 	// done; an error is the answer in place of the true one.
@@ -40,7 +42,7 @@ type thing struct {
 }
 
 func newFake(dns ...string) *fake {
-	f := &fake{clock: 1000}
+	f := &fake{clock: 1000, noSuperior: 32}
 	for _, dn := range dns {
 		f.put(dn, map[string]string{"objectclass": "organizationalUnit"})
 	}
@@ -310,8 +312,11 @@ func (f *fake) member(group *thing, op ldapclient.Op, dn string) error {
 func (f *fake) Rename(_ context.Context, dn, rdn, superior string) error {
 	return f.around("rename", func() error {
 		t := f.find(dn)
-		if t == nil || f.find(superior) == nil {
+		if t == nil {
 			return result(32, 0)
+		}
+		if f.find(superior) == nil {
+			return result(f.noSuperior, 0)
 		}
 		to := rdn + "," + superior
 		if o := f.find(to); o != nil && o != t {

@@ -117,26 +117,3 @@ func splitRDN(rdn string) (kind, value string, ok bool) {
 	}
 	return kind, b.String(), true
 }
-
-// below gives the relative names that dn has more than base, or false if it is
-// not below base.
-func below(dn string, base []string) ([]string, bool) {
-	parts := splitDN(dn)
-	n := len(parts) - len(base)
-	if n <= 0 {
-		return nil, false
-	}
-	for i, b := range base {
-		if !sameRDN(parts[n+i], b) {
-			return nil, false
-		}
-	}
-	return parts[:n], true
-}
-
-// sameRDN compares as Active Directory does: in any case.
-func sameRDN(a, b string) bool {
-	kindA, valueA, okA := splitRDN(a)
-	kindB, valueB, okB := splitRDN(b)
-	return okA && okB && strings.EqualFold(kindA, kindB) && strings.EqualFold(strings.TrimSpace(valueA), strings.TrimSpace(valueB))
-}

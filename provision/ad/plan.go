@@ -26,6 +26,9 @@ const (
 func (t *Target) Plan(ctx context.Context, job provision.Job) (provision.Plan, error) {
 	r := &run{Target: t, job: job, dropped: map[kind]bool{}}
 	plan, err := r.plan(ctx)
+	if unreadable(err) {
+		return provision.Plan{Action: actProblem, Problems: []match.Problem{refused("read", err)}}, nil
+	}
 	if err != nil {
 		return provision.Plan{}, fmt.Errorf("plan the account of person %s: %w", job.Person, err)
 	}
@@ -97,7 +100,7 @@ func (r *run) planMissing(ctx context.Context) (provision.Plan, error) {
 		}
 		return provision.Plan{Action: actNone}, err
 	}
-	if r.w.Name == "" || r.w.Parent == "" {
+	if !r.possible() {
 		return provision.Plan{Action: actProblem, Problems: unique(r.problems)}, nil
 	}
 	found, own, err := r.holders(ctx)

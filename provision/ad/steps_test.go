@@ -66,6 +66,7 @@ var scenarios = []struct {
 			w.trigger(func() { w.entry.State = directory.StateSuspended })
 			w.settle()
 			w.trigger(func() {
+				w.ad.noSuperior = 80 // as Samba says it
 				w.entry = entry(learns("49"), teaches("7"))
 				w.entry.Epoch, w.password = 2, password(2, "Zimorodok-2022", 2)
 			})

@@ -13,7 +13,7 @@ import (
 // wanted is how an account should look. What is empty is left as it is found.
 type wanted struct {
 	Enabled bool
-	Name    string   // sAMAccountName and cn of an object to be created
+	Name    string   // sAMAccountName and cn of an object to be created; "": none can be under the reserved name
 	Parent  string   // DN of the OU
 	Texts   []text   // in the order in which they are written
 	UPN     string   // for an object that has none
@@ -34,9 +34,7 @@ func want(job provision.Job, l layout) (wanted, []match.Problem) {
 	}
 	w := wanted{Texts: texts(e)}
 	var problems []match.Problem
-	if person.UsableADName(job.Row.Name) != nil || len(job.Row.Name) > person.SAMLimit {
-		problems = append(problems, match.Problem{Code: match.LoginNotUsable})
-	} else {
+	if person.UsableADName(job.Row.Name) == nil && len(job.Row.Name) <= person.SAMLimit {
 		w.Name = strings.ToLower(job.Row.Name)
 	}
 	active := affiliations(e, person.DateOf(job.Now.In(l.zone)))

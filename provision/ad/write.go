@@ -190,7 +190,7 @@ func (r *run) move(ctx context.Context, o object, list []change) (string, error)
 			return rdn + "," + parent, nil
 		case !aboutAccount(err):
 			return "", err
-		case errors.Is(err, ldapclient.ErrNotFound) && !made:
+		case noParent(err) && !made:
 			made = true
 			if err := r.makeOUs(ctx, parent); err != nil {
 				return "", err
@@ -203,6 +203,13 @@ func (r *run) move(ctx context.Context, o object, list []change) (string, error)
 			return o.DN, nil
 		}
 	}
+}
+
+// noParent says that an OU may be missing: Windows answers 32, Samba 80 to a
+// move.
+func noParent(err error) bool {
+	e, ok := asError(err)
+	return ok && (errors.Is(err, ldapclient.ErrNotFound) || e.Code == resultOther)
 }
 
 // makeOUs makes an OU below the base and those that it lies in.
