@@ -12,6 +12,7 @@ import (
 	"schoolbridge/internal/telemetry"
 	"schoolbridge/internal/web"
 	"schoolbridge/provision"
+	"schoolbridge/provision/match"
 )
 
 // joinWeb opens the HTTP listener: activation, health, metrics, events.
@@ -57,7 +58,10 @@ func (d *daemon) pages() (*web.Handler, error) {
 		Desk: desk, Proxies: c.Proxies, Logger: d.log,
 		Links: web.Links{Recovery: string(c.Recovery), Support: string(c.Support), Fallback: string(c.Fallback)},
 		Advice: func(code string) (string, string, bool) {
-			advice, ok := explain.AdviceFor(explain.Russian, identity.Reason(code))
+			advice, ok := explain.ProblemAdvice(explain.Russian, match.Code(code))
+			if !ok {
+				advice, ok = explain.AdviceFor(explain.Russian, identity.Reason(code))
+			}
 			return advice.Meaning, advice.Remedy, ok
 		},
 	})

@@ -145,7 +145,7 @@ func (h *Handler) words(code string) (meaning, remedy string) {
 
 func upperFirst(s string) string {
 	runes := []rune(s)
-	if len(runes) == 0 {
+	if len(runes) == 0 || strings.HasPrefix(s, "mos.ru") {
 		return s
 	}
 	return strings.ToUpper(string(runes[:1])) + string(runes[1:])
