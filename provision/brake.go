@@ -14,6 +14,10 @@ type Brake struct {
 	Accept  int     // so many may at once, because somebody said so
 }
 
+// Allowed is how many of so many accounts may be switched off within a day
+// without consent.
+func (b Brake) Allowed(accounts int) int { return max(b.Minimum, int(b.Share*float64(accounts))) }
+
 const (
 	brakeDay  = 24 * time.Hour
 	brakeHold = time.Hour // until a held account is looked at again
@@ -39,8 +43,7 @@ func (b *brake) limit(accounts int, now time.Time) int {
 		}
 	}
 	b.done = b.done[:recent]
-	allowed := max(b.Minimum, int(b.Share*float64(accounts)))
-	return max(allowed-recent, b.Accept)
+	return max(b.Allowed(accounts)-recent, b.Accept)
 }
 
 // waiting counts the accounts that are held, and forgets those that somebody

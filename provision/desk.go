@@ -158,15 +158,15 @@ func (d *Desk) await(ctx context.Context, done person.Activated, proof identity.
 // settled says that no target has anything to do any more.
 func settled(list []Status) bool {
 	for _, s := range list {
-		if s.progress() == Pending {
+		if s.Progress() == Pending {
 			return false
 		}
 	}
 	return true
 }
 
-// progress says how far the account is.
-func (s Status) progress() Progress {
+// Progress says how far the account is.
+func (s Status) Progress() Progress {
 	switch {
 	case s.Pending:
 		return Pending
@@ -188,9 +188,9 @@ func (d *Desk) complete(ctx context.Context, a Answer, id identity.PersonID) Ans
 		d.o.Logger.Error("the state of an account cannot be read", "person", id.String(), "error", err)
 	}
 	for _, s := range list {
-		a.Targets[s.Target] = s.progress()
+		a.Targets[s.Target] = s.Progress()
 		a.PC, a.Teams = s.Name, s.UPN
-		if s.progress() == Stuck {
+		if s.Progress() == Stuck {
 			a.Problems = append(a.Problems, s.Problems...)
 		}
 	}
