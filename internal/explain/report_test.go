@@ -126,6 +126,63 @@ func TestRepeatedSignIns(t *testing.T) {
 	}
 }
 
+// How far the account is in Active Directory: the names there, what waits, and
+// every problem with its remedy.
+func TestTargets(t *testing.T) {
+	at := time.Date(2026, 9, 1, 5, 0, 0, 0, time.UTC)
+	codes := []match.Code{match.ADPasswordStale, match.PasswordNeeded, match.ADPasswordRefused, match.OwnerMarkChanged}
+	for lang, want := range map[Lang][]string{
+		Russian: {"Active Directory (ПК, Teams): есть проблема", "вход на ПК evann, Teams evann@uao.obr.mos.ru, включена", "проверена 2026-09-01 05:00:00, следующая проверка 2026-09-01 06:00:00",
+			"пароль принят и ждёт передачи"},
+		English: {"Active Directory (PCs, Teams): a problem", "PC login evann, Teams evann@uao.obr.mos.ru, enabled", "looked at 2026-09-01 05:00:00, next look 2026-09-01 06:00:00",
+			"a password was taken and waits for delivery"},
+	} {
+		x := Target{Target: "ad", State: TargetProblem, Name: "evann", Teams: "evann@uao.obr.mos.ru", Made: true, Enabled: true, Seen: at, Next: at.Add(time.Hour), PasswordWaits: true}
+		for _, code := range codes {
+			x.Problems = append(x.Problems, ProblemOf(lang, match.Problem{Code: code}))
+			advice, _ := ProblemAdvice(lang, code)
+			want = append(want, string(code)+": "+advice.Meaning, texts[lang].todo+": "+advice.Remedy)
+		}
+		var out strings.Builder
+		if err := (Report{Person: "00ff", Targets: []Target{x}}).Write(&out, lang, time.UTC); err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range want {
+			if !strings.Contains(out.String(), w) {
+				t.Errorf("%s: no %q in:\n%s", lang, w, &out)
+			}
+		}
+	}
+}
+
+// Where an account stands in the target, in a word, and whether somebody has to
+// do something about it.
+func TestTargetStates(t *testing.T) {
+	at := time.Date(2026, 9, 1, 5, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		target Target
+		line   string
+		found  bool
+	}{
+		{Target{State: TargetReady, Name: "a", Made: true, Enabled: true, Seen: at}, "PC login a, no Teams login yet, enabled", false},
+		{Target{State: TargetReady, Name: "a", Made: true, Seen: at}, "PC login a, no Teams login yet, disabled", false},
+		{Target{State: TargetReady, Name: "a", Seen: at}, "PC login a, no Teams login yet, not there", false},
+		{Target{State: TargetPending, Name: "a", Next: at}, "not looked at yet, in the queue since 2026-09-01 05:00:00", false},
+		{Target{State: TargetPending, Name: "a", Seen: at, Problems: []Problem{{Code: "AD_REFUSED"}}}, "AD_REFUSED", true},
+		{Target{State: TargetProblem, Name: "a", Seen: at}, "a problem", true},
+		{Target{State: TargetNone}, "before Active Directory was connected", true},
+	} {
+		r := Report{Person: "00ff", Targets: []Target{c.target}}
+		var out strings.Builder
+		if err := r.Write(&out, English, time.UTC); err != nil || !strings.Contains(out.String(), c.line) {
+			t.Errorf("no %q in (%v):\n%s", c.line, err, &out)
+		}
+		if r.Found() != c.found {
+			t.Errorf("%+v: found %v", c.target, r.Found())
+		}
+	}
+}
+
 // The administrator's pages explain every code.
 func TestEveryReasonIsInTheDocumentation(t *testing.T) {
 	for _, page := range []string{"administrator.ru.md", "administrator.en.md"} {
