@@ -3,6 +3,7 @@ package registry
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"github.com/xuri/excelize/v2"
 	"golang.org/x/text/encoding/charmap"
@@ -186,12 +188,17 @@ func TestReadLineNumbers(t *testing.T) {
 
 func TestReadBadFiles(t *testing.T) {
 	for name, c := range map[string]struct{ text, word string }{
-		"empty":        {"", "empty"},
-		"blank":        {"\n \n", "empty"},
-		"no id column": {"fio,school\nА,Б\n", `"id"`},
-		"not a header": {"k1,Орлова,49\n", "fio"},
-		"UTF-16":       {"\xff\xfei\x00d\x00", "UTF-16"},
-		"an old Excel": {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "text file"},
+		"empty":                             {"", "empty"},
+		"blank":                             {"\n \n", "empty"},
+		"no id column":                      {"fio,school\nА,Б\n", `"id"`},
+		"not a header":                      {"k1,Орлова,49\n", "fio"},
+		"UTF-16":                            {"\xff\xfei\x00d\x00", "UTF-16"},
+		"UTF-16, little end first, no mark": {utf16Text(false, "id,fio,start\nk1,Орлова Мария Игоревна,2020-09-01\n"), "UTF-16"},
+		"UTF-16, big end first, no mark":    {utf16Text(true, "id,fio,start\nk1,Орлова Мария Игоревна,2020-09-01\n"), "UTF-16"},
+		"zeros":                             {strings.Repeat("\x00", 4096), "text file"},
+		"CR alone":                          {"id,fio\rk1,Орлова\r", "CR alone"},
+		"a long line":                       {strings.Repeat("a", headerRows*maxRowBytes+1) + "\nid,fio\n", "64"},
+		"an old Excel":                      {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "text file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := readDir(t, map[string]string{"kadry.csv": c.text, "zapis.csv": "child,parent_fio\nc1,Ли\n"})
@@ -215,6 +222,39 @@ func TestReadBadFiles(t *testing.T) {
 	}
 	if _, err := Open(filepath.Join(dir, "kadry.csv")); err == nil {
 		t.Error("a folder is read as a file")
+	}
+}
+
+// utf16Text writes text without a byte order mark.
+func utf16Text(big bool, s string) string {
+	var out []byte
+	for _, u := range utf16.Encode([]rune(s)) {
+		if big {
+			out = binary.BigEndian.AppendUint16(out, u)
+		} else {
+			out = binary.LittleEndian.AppendUint16(out, u)
+		}
+	}
+	return string(out)
+}
+
+// A file that was put together of two exports: each row is read right or told.
+func TestReadMixedEncodings(t *testing.T) {
+	utf8Row, other := "k1,Орлова Мария Игоревна,\n", cp1251(t, "k2,Пётр Ли,\n")
+	for name, c := range map[string]struct {
+		text string
+		line int
+		word string
+	}{
+		"UTF-8 in Windows-1251": {"id,fio,start\n" + strings.Repeat(other, 20) + utf8Row, 22, "UTF-8"},
+		"Windows-1251 in UTF-8": {"id,fio,start\n" + strings.Repeat(utf8Row, 20) + other, 22, "unreadable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := readDir(t, map[string]string{"kadry.csv": c.text})
+			if d.Bad != 1 || len(d.Employments) != 20 || !hasFault(d, "kadry.csv", c.line, c.word, false) {
+				t.Errorf("%d good rows, %v", len(d.Employments), d.Faults)
+			}
+		})
 	}
 }
 
