@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -337,6 +338,42 @@ func TestReadXLSXSecondSheetAnd1904(t *testing.T) {
 	}
 }
 
+// rewritten replaces a text in one part of a workbook.
+func rewritten(t testing.TB, book, part, old, new string) string {
+	t.Helper()
+	in, err := zip.NewReader(strings.NewReader(book), int64(len(book)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	out := zip.NewWriter(&b)
+	for _, f := range in.File {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Name == part {
+			if !bytes.Contains(text, []byte(old)) {
+				t.Fatalf("%s has no %s", part, old)
+			}
+			text = bytes.Replace(text, []byte(old), []byte(new), 1)
+		}
+		w, err := out.Create(f.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = w.Write(text)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
 func TestReadXLSXBad(t *testing.T) {
 	var bomb bytes.Buffer
 	z := zip.NewWriter(&bomb)
@@ -350,11 +387,29 @@ func TestReadXLSXBad(t *testing.T) {
 	}
 	_ = z.Close()
 	whole := sheet(t, nil, []any{"id", "fio"}, []any{"k1", "Ли"})
+	var stored bytes.Buffer // not compressed: the ratio says nothing
+	z = zip.NewWriter(&stored)
+	if part, err = z.CreateHeader(&zip.FileHeader{Name: "xl/media/a.png", Method: zip.Store}); err != nil {
+		t.Fatal(err)
+	}
+	for range maxOther/len(zeros) + 1 {
+		_, _ = part.Write(zeros)
+	}
+	_ = z.Close()
+	const sheet1 = "xl/worksheets/sheet1.xml"
+	inside := func(part, old, new string) string { return rewritten(t, whole, part, old, new) }
 	for name, c := range map[string]struct{ text, word string }{
-		"bomb":      {bomb.String(), "unpacks"},
-		"no zip":    {"id,fio\nk1,Ли\n", "XLSX"},
-		"cut off":   {whole[:len(whole)/2], "XLSX"},
-		"no header": {sheet(t, nil, []any{"x"}), "lacks"},
+		"cut off inside a part":       {inside(sheet1, "</sheetData>", "<row"), "damaged"},
+		"a character XML forbids":     {inside(sheet1, "<row r=\"2\"", "<row r=\"2\" s=\"\v\""), "damaged"},
+		"elements that do not pair":   {inside(sheet1, "</sheetData>", "<row></c></sheetData>"), "damaged"},
+		"elements nested without end": {inside(sheet1, "</sheetData>", strings.Repeat("<a>", 1e5)), "damaged"},
+		"an endless text":             {inside(sheet1, "</sheetData>", strings.Repeat("text", 1e6)+"</sheetData>"), "damaged"},
+		"an endless row":              {inside(sheet1, "</sheetData>", "<row>"+strings.Repeat("<c/>", 2e4)+"</row></sheetData>"), "damaged"},
+		"pictures":                    {stored.String(), "unpacks"},
+		"bomb":                        {bomb.String(), "unpacks"},
+		"no zip":                      {"id,fio\nk1,Ли\n", "XLSX"},
+		"cut off":                     {whole[:len(whole)/2], "XLSX"},
+		"no header":                   {sheet(t, nil, []any{"x"}), "lacks"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := readDir(t, map[string]string{"kadry.xlsx": c.text})
