@@ -111,15 +111,18 @@ func refusal(v identity.Verdict) Answer {
 	return a
 }
 
-// undecided is the answer where nothing was bound. The first problem is the
-// one that decided.
+// undecided is the answer where nothing was bound. The first problem that
+// is not only told beside is the one that decided.
 func undecided(v match.Verdict) Answer {
 	a := Answer{State: StateRefused, Problem: string(match.NoSuchAccount), Problems: v.Problems}
 	if v.Decision == match.Manual {
 		a.State = StateManual
 	}
-	if len(v.Problems) > 0 {
-		a.Problem = v.Problems[0].String()
+	for _, p := range v.Problems {
+		if !p.Code.Beside() {
+			a.Problem = p.String()
+			break
+		}
 	}
 	return a
 }

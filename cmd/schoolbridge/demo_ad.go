@@ -25,6 +25,7 @@ const (
 	demoADAdmin   = "ad-demo"
 	demoADService = "schoolbridge"
 	demoADManaged = "OU=Schools," + demoADBase
+	demoADGroups  = "OU=Groups," + demoADManaged
 	demoADOld     = "OU=Old," + demoADManaged // what people had before
 )
 
@@ -41,7 +42,12 @@ func (d *demo) startAD(context.Context) (stop func(), err error) {
 	}
 	o := simad.Options{
 		Base: demoADBase, AdminPassword: demoADAdmin, Service: simad.User{Name: demoADService, Password: identity.Password(password)},
-		Managed: demoADManaged, Units: []string{demoADOld}, StateFile: d.folder.path("ad.json"),
+		Managed: demoADManaged, Units: []string{demoADOld, demoADGroups}, StateFile: d.folder.path("ad.json"),
+	}
+	for _, s := range read.Schools {
+		for _, role := range []person.Role{person.RoleStaff, person.RolePupil} {
+			o.Groups = append(o.Groups, fmt.Sprintf("CN=%s-%s,%s", role, s.ID, demoADGroups))
+		}
 	}
 	for _, a := range read.AD {
 		secret := identity.Password(rand.Text() + "-Ad1") // nobody knows the old one any more

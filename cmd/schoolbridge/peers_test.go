@@ -168,11 +168,12 @@ func TestPeers(t *testing.T) {
 	t.Run("password changed", func(t *testing.T) { passwordChanged(t, d) })
 	t.Run("malformed input", func(t *testing.T) { malformed(t, d) })
 	t.Run("operation", func(t *testing.T) { operation(t, d) })
+	t.Run("activation", func(t *testing.T) { activation(t, d) })
 
 	if err := d.stop(); err != nil {
 		t.Fatalf("Ctrl-C: %v\n%s", err, d.stderr.String())
 	}
-	for _, secret := range []string{"Snegir-2021", "Sinica-2021", "Kukushka-2026", "orlovami"} {
+	for _, secret := range []string{"Snegir-2021", "Sinica-2021", "Kukushka-2026", "Zimorodok", "orlovami", "evann"} {
 		if strings.Contains(d.stderr.String(), secret) {
 			t.Errorf("the log holds %q", secret)
 		}

@@ -153,6 +153,9 @@ func (a *Authenticator) person(ctx context.Context, c *identity.Credential, e *d
 	id := a.confirm.mac.over(t.key, e.Epoch, proof)
 	recent := a.confirm.find(id, now)
 	if recent.fresh {
+		if e.PasswordWanted {
+			a.keep(e, proof, now.Add(-recent.age))
+		}
 		a.guard.meet(&t)
 		return identity.Verdict{Outcome: identity.Accepted, Reason: identity.ReasonRecent, Grant: grant}
 	}

@@ -44,6 +44,14 @@ type Verifiers interface {
 	SaveVerifier(ctx context.Context, id identity.PersonID, v Verifier) error
 }
 
+// Passwords takes clear passwords that mos.ru has confirmed, for the systems
+// that keep their own (Active Directory).
+type Passwords interface {
+	// Offer keeps the password if one of the person's systems does not have
+	// it; identity.ErrConflict where the epoch has moved on since asked.
+	Offer(ctx context.Context, id identity.PersonID, epoch uint64, proof identity.Password, asked time.Time) error
+}
+
 // Auditor takes every verdict. It must not block a sign-in.
 type Auditor interface {
 	Audit(entry identity.AuditEntry)

@@ -105,11 +105,14 @@ func newSaver(o Options) (saver, error) {
 	return saver{mac: newMAC(randomKey()), saved: table, slots: make(chan struct{}, savers)}, err
 }
 
-// keep saves the verifier of a proof that mos.ru has just confirmed, beside
-// the sign-in: a slow store slows nobody down.
+// keep saves the verifier of a proof that mos.ru has confirmed, and offers the
+// proof to the systems that keep their own passwords, beside the sign-in: a
+// slow store slows nobody down.
 func (a *Authenticator) keep(e *directory.Entry, proof identity.Password, asked time.Time) {
 	mark := a.saver.mac.over(key(e.Person), e.Epoch, proof)
-	if old, ok := a.saver.saved.Get(e.Person); ok && old.mark == mark && asked.Sub(old.at) < saveAgain {
+	old, ok := a.saver.saved.Get(e.Person)
+	known := ok && old.mark == mark && asked.Sub(old.at) < saveAgain
+	if known && !e.PasswordWanted {
 		return
 	}
 	select {
@@ -125,23 +128,38 @@ func (a *Authenticator) keep(e *directory.Entry, proof identity.Password, asked 
 	go func() {
 		defer a.work.Done()
 		defer func() { <-a.saver.slots }()
-		v := Verifier{Epoch: e.Epoch, LearnAt: asked}
-		if a.opt.NTOff {
-			v.Argon2 = hashArgon2(proof)
-		} else {
-			hash := NTHash(proof)
-			v.NTHash = hash[:]
-		}
 		ctx, cancel := context.WithTimeout(a.life, saveTimeout)
 		defer cancel()
-		switch err := a.opt.Verifiers.SaveVerifier(ctx, e.Person, v); {
-		case err == nil:
+		if a.opt.Passwords != nil {
+			a.offer(ctx, e, proof, asked)
+		}
+		if !known && a.saveVerifier(ctx, e, proof, asked) {
 			a.saver.saved.Add(e.Person, savedVerifier{mark, asked})
-		case errors.Is(err, identity.ErrConflict): // an event came first; that is the rule
-		default:
-			a.opt.Logger.Error("auth: the verifier cannot be saved", "person", e.Person.String(), "error", err)
 		}
 	}()
+}
+
+// saveVerifier says whether the verifier was saved.
+func (a *Authenticator) saveVerifier(ctx context.Context, e *directory.Entry, proof identity.Password, asked time.Time) bool {
+	v := Verifier{Epoch: e.Epoch, LearnAt: asked}
+	if a.opt.NTOff {
+		v.Argon2 = hashArgon2(proof)
+	} else {
+		hash := NTHash(proof)
+		v.NTHash = hash[:]
+	}
+	err := a.opt.Verifiers.SaveVerifier(ctx, e.Person, v)
+	if err != nil && !errors.Is(err, identity.ErrConflict) { // an event came first; that is the rule
+		a.opt.Logger.Error("auth: the verifier cannot be saved", "person", e.Person.String(), "error", err)
+	}
+	return err == nil
+}
+
+func (a *Authenticator) offer(ctx context.Context, e *directory.Entry, proof identity.Password, asked time.Time) {
+	err := a.opt.Passwords.Offer(ctx, e.Person, e.Epoch, proof, asked)
+	if err != nil && !errors.Is(err, identity.ErrConflict) {
+		a.opt.Logger.Error("auth: the password cannot be kept for the systems that wait for it", "person", e.Person.String(), "error", err)
+	}
 }
 
 // disown empties the kept verifier where it fits a proof that mos.ru has just

@@ -3,10 +3,14 @@ package auth
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 )
 
@@ -216,4 +220,42 @@ func FuzzVerifyArgon2(f *testing.F) {
 			t.Error("it fits")
 		}
 	})
+}
+
+// offers remembers what the systems that keep their own passwords are offered.
+type offers struct {
+	mu  sync.Mutex
+	got []string
+}
+
+func (o *offers) Offer(_ context.Context, id identity.PersonID, epoch uint64, proof identity.Password, asked time.Time) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.got = append(o.got, fmt.Sprintf("%d/%d %s %v", id[0], epoch, string(proof), asked.Sub(begin)))
+	return nil
+}
+
+// A password that mos.ru confirmed is offered when it is confirmed, and from a
+// recent confirmation only while somebody waits for it.
+func TestOffers(t *testing.T) {
+	o := &offers{}
+	w := newWorld(t, func(opt *Options) { opt.Passwords = o })
+	expect := func(what string, want ...string) {
+		t.Helper()
+		w.settled()
+		if !slices.Equal(o.got, want) {
+			t.Errorf("%s: offered %q, want %q", what, o.got, want)
+		}
+		o.got = nil
+	}
+	w.sign("orlovami", right, "d")
+	expect("confirmed", "1/1 Snegir-2021 0s")
+	w.pass(time.Minute)
+	w.sign("orlovami", right, "d")
+	expect("recently confirmed")
+	w.edit("orlovami", func(e *directory.Entry) { e.PasswordWanted = true })
+	w.sign("orlovami", right, "d")
+	expect("recently confirmed and wanted", "1/1 Snegir-2021 0s")
+	w.sign("orlovami", wrong, "d")
+	expect("wrong")
 }

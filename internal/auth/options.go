@@ -30,6 +30,8 @@ type Options struct {
 	Verifiers Verifiers
 	Auditor   Auditor
 
+	Passwords Passwords // nil: no system keeps its own
+
 	Domains []string // taken off as DOMAIN\, in any case
 	Realms  []string // taken off as @realm, in any case
 

@@ -44,24 +44,27 @@ func (a Affiliation) ActiveOn(day person.Date) bool {
 // Entry is one person with an account. Entries are never changed once they are
 // handed over: a change is a new Entry.
 type Entry struct {
-	Person       identity.PersonID
-	Subject      identity.Subject // the bound city account
-	Login        identity.Login   // canonical; uid in LDAP
-	MosruLogin   string           // what mos.ru is asked with
-	Names        []person.Name    // every name this person may be found by, retired ones included
-	Last         string
-	First        string
-	Middle       string
-	Mail         string
-	UIDNumber    uint32
-	GIDNumber    uint32
-	UUID         [16]byte // entryUUID
-	State        State
-	Epoch        uint64 // raised by every credential change
-	Affiliations []Affiliation
-	Created      time.Time
-	Modified     time.Time
-	Seq          uint64 // feed number of the last change
+	Person     identity.PersonID
+	Subject    identity.Subject // the bound city account
+	Login      identity.Login   // canonical; uid in LDAP
+	MosruLogin string           // what mos.ru is asked with
+	Names      []person.Name    // every name this person may be found by, retired ones included
+	Last       string
+	First      string
+	Middle     string
+	Mail       string
+	UIDNumber  uint32
+	GIDNumber  uint32
+	UUID       [16]byte // entryUUID
+	State      State
+	Epoch      uint64 // raised by every credential change
+	// PasswordWanted says that a target waits for the password: it never had
+	// the one of this epoch.
+	PasswordWanted bool
+	Affiliations   []Affiliation
+	Created        time.Time
+	Modified       time.Time
+	Seq            uint64 // feed number of the last change
 }
 
 // Position is a place in the change feed. Row is the random id of the feed row

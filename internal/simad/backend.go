@@ -200,6 +200,14 @@ func (b *backend) search(w *gldap.ResponseWriter, r *gldap.Request) error {
 	if err != nil {
 		return err
 	}
+	if m.BaseDN == whoMark {
+		me := r.NewSearchDoneResponse(gldap.WithResponseCode(0))
+		me.SetDiagnosticMessage(b.d.whoAmI(b.who(r)))
+		if err := w.Write(me); err != nil {
+			return err
+		}
+		return errAnswered
+	}
 	if err := b.critical(m.Controls); err != nil {
 		return err
 	}
@@ -227,7 +235,7 @@ func (b *backend) search(w *gldap.ResponseWriter, r *gldap.Request) error {
 	if err != nil || !paged {
 		return err
 	}
-	done := r.NewSearchDoneResponse(gldap.WithResponseCode(0), gldap.WithMatchedDN(""), gldap.WithDiagnosticMessage(""))
+	done := r.NewSearchDoneResponse(gldap.WithResponseCode(0))
 	next := &gldap.ControlPaging{Cookie: []byte(cookie)}
 	done.SetControls(next)
 	if err := w.Write(done); err != nil {

@@ -36,6 +36,7 @@ type Options struct {
 	Managed string
 	Service User     // no name: none
 	Units   []string // further units, parents first
+	Groups  []string // DNs of security groups, below Units or Managed
 	Users   []User
 
 	Policy Policy
@@ -142,6 +143,17 @@ func (d *Directory) bind(login, password string) (guid, error) {
 		return guid{}, refuse(0x773)
 	}
 	return o.ID, nil
+}
+
+// whoAmI is the authorization identity of an account, "" for nobody.
+func (d *Directory) whoAmI(id guid) string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	o := d.who(id)
+	if o == nil {
+		return ""
+	}
+	return "u:" + d.o.NetBIOS + `\` + o.first("samaccountname")
 }
 
 // refuse is a refused sign-in with its reason.

@@ -25,6 +25,7 @@ const (
 const (
 	opBind     ber.Tag = 0
 	opUnbind   ber.Tag = 2
+	opSearch   ber.Tag = 3
 	opEntry    ber.Tag = 4
 	opModify   ber.Tag = 6
 	opModified ber.Tag = 7
@@ -39,6 +40,10 @@ const (
 // renameMark is the attribute that a rename travels under through gldap, which
 // knows no renames; random, so that nobody else writes it.
 var renameMark = "rename-" + rand.Text()
+
+// whoMark is the base of the search as which "Who am I?" travels: gldap's
+// extended responses carry no value. The answer comes as the diagnostic text.
+var whoMark = "CN=who-" + rand.Text()
 
 // front is one client's connection.
 type front struct {
@@ -138,7 +143,14 @@ func simple(op *ber.Packet) bool {
 }
 
 func (f *front) extended(id int64, op *ber.Packet) error {
-	if len(op.Children) == 0 || op.Children[0].Data.String() != startTLS {
+	name := ""
+	if len(op.Children) > 0 {
+		name = op.Children[0].Data.String()
+	}
+	if name == whoAmI {
+		return f.whoAmI(id)
+	}
+	if name != startTLS {
 		return f.reply(id, opExtended+1, fail(2, 0x57, "LdapErr: unknown extended operation"))
 	}
 	if f.protected || f.server.tls == nil {
@@ -153,6 +165,54 @@ func (f *front) extended(id int64, op *ber.Packet) error {
 	return f.secure()
 }
 
+// whoAmI answers with the authorization identity (RFC 4532 section 2.2).
+func (f *front) whoAmI(id int64) error {
+	if err := f.connect(); err != nil {
+		return err
+	}
+	op := ber.Encode(ber.ClassApplication, ber.TypeConstructed, opSearch, nil, "")
+	op.AppendChild(octets(whoMark))
+	for range 2 { // base object, never dereferencing
+		op.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagEnumerated, 0, ""))
+	}
+	for range 2 { // no limits
+		op.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, 0, ""))
+	}
+	op.AppendChild(ber.NewBoolean(ber.ClassUniversal, ber.TypePrimitive, ber.TagBoolean, false, ""))
+	op.AppendChild(ber.NewString(ber.ClassContext, ber.TypePrimitive, 7, "objectClass", ""))
+	op.AppendChild(ber.NewSequence(""))
+	if _, err := f.behind.Write(envelope(id, op).Bytes()); err != nil {
+		return err
+	}
+	answer, err := readMessage(f.replies, mostReply)
+	if err != nil {
+		return err
+	}
+	p, err := ber.DecodePacketErr(answer)
+	if err != nil || len(p.Children) < 2 || len(p.Children[1].Children) < 3 {
+		return errors.New("malformed answer")
+	}
+	result := ber.Encode(ber.ClassApplication, ber.TypeConstructed, opExtended+1, nil, "")
+	result.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagEnumerated, 0, ""))
+	result.AppendChild(octets(""))
+	result.AppendChild(octets(""))
+	result.AppendChild(ber.NewString(ber.ClassContext, ber.TypePrimitive, 11, p.Children[1].Children[2].Data.String(), ""))
+	_, err = f.client.Write(envelope(id, result).Bytes())
+	return err
+}
+
+func octets(s string) *ber.Packet {
+	return ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, s, "")
+}
+
+// envelope is a message of one operation.
+func envelope(id int64, op *ber.Packet) *ber.Packet {
+	message := ber.NewSequence("")
+	message.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, id, ""))
+	message.AppendChild(op)
+	return message
+}
+
 // reply answers a request from here.
 func (f *front) reply(id int64, tag ber.Tag, r *refusal) error {
 	text := ""
@@ -161,18 +221,14 @@ func (f *front) reply(id int64, tag ber.Tag, r *refusal) error {
 	}
 	result := ber.Encode(ber.ClassApplication, ber.TypeConstructed, tag, nil, "")
 	result.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagEnumerated, r.code, ""))
-	for _, s := range []string{"", text} {
-		result.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, s, ""))
-	}
-	message := ber.NewSequence("")
-	message.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, id, ""))
-	message.AppendChild(result)
-	_, err := f.client.Write(message.Bytes())
+	result.AppendChild(octets(""))
+	result.AppendChild(octets(text))
+	_, err := f.client.Write(envelope(id, result).Bytes())
 	return err
 }
 
-// pass gives a message to gldap and its answer to the client.
-func (f *front) pass(message []byte, renames bool) error {
+// connect reaches gldap, and gives it a time for one request.
+func (f *front) connect() error {
 	if f.behind == nil {
 		conn, err := net.Dial("tcp", f.server.backends[f.protected].address)
 		if err != nil {
@@ -180,7 +236,14 @@ func (f *front) pass(message []byte, renames bool) error {
 		}
 		f.behind, f.replies = conn, bufio.NewReader(conn)
 	}
-	_ = f.behind.SetDeadline(time.Now().Add(busy))
+	return f.behind.SetDeadline(time.Now().Add(busy))
+}
+
+// pass gives a message to gldap and its answer to the client.
+func (f *front) pass(message []byte, renames bool) error {
+	if err := f.connect(); err != nil {
+		return err
+	}
 	if _, err := f.behind.Write(message); err != nil {
 		return err
 	}
@@ -210,16 +273,13 @@ func renameAsModify(p *ber.Packet) (*ber.Packet, error) {
 	if len(op.Children) < 3 {
 		return nil, errors.New("malformed rename")
 	}
-	str := func(s string) *ber.Packet {
-		return ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, s, "")
-	}
 	values := ber.Encode(ber.ClassUniversal, ber.TypeConstructed, ber.TagSet, nil, "")
-	values.AppendChild(str(op.Children[1].Data.String()))
+	values.AppendChild(octets(op.Children[1].Data.String()))
 	if len(op.Children) > 3 {
-		values.AppendChild(str(op.Children[3].Data.String()))
+		values.AppendChild(octets(op.Children[3].Data.String()))
 	}
 	attribute := ber.NewSequence("")
-	attribute.AppendChild(str(renameMark))
+	attribute.AppendChild(octets(renameMark))
 	attribute.AppendChild(values)
 	step := ber.NewSequence("")
 	step.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagEnumerated, 2, ""))
@@ -227,7 +287,7 @@ func renameAsModify(p *ber.Packet) (*ber.Packet, error) {
 	steps := ber.NewSequence("")
 	steps.AppendChild(step)
 	modify := ber.Encode(ber.ClassApplication, ber.TypeConstructed, opModify, nil, "")
-	modify.AppendChild(str(op.Children[0].Data.String()))
+	modify.AppendChild(octets(op.Children[0].Data.String()))
 	modify.AppendChild(steps)
 	message := ber.NewSequence("")
 	message.AppendChild(p.Children[0])

@@ -291,6 +291,17 @@ var signIns = []row{
 		return errors.Join(w.bind(dn, password), w.bind("P"+w.name("a")+"@uao.example", password),
 			w.bind(w.name("A")+"@"+w.s.realm, password), w.bind(w.s.netbios+`\`+w.name("a"), password))
 	}, windows: "ok"},
+	{what: "asks who it is", do: func(w *world) error {
+		c, err := w.s.dial(w.t, w.user("a"), password)
+		if err != nil {
+			return err
+		}
+		who, err := c.WhoAmI(nil)
+		if err != nil {
+			return err
+		}
+		return expect("authorization identity", who.AuthzID, "u:"+w.s.netbios+`\`+w.name("a"))
+	}, windows: "ok"},
 	{what: "by a bare name", do: func(w *world) error { w.user("a"); return w.bind(w.name("a"), password) }, windows: "49 data 52e"},
 	{what: "a wrong password", do: func(w *world) error { return w.bind(w.user("a"), "wrong") }, windows: "49 data 52e"},
 	{what: "nobody", do: func(w *world) error { return w.bind(w.dn("nobody"), password) }, windows: "49 data 52e"},

@@ -111,7 +111,7 @@ func (d *Directory) rootDSE(wanted []string) entry {
 		{"supportedLDAPVersion", []string{"3", "2"}},
 		{"supportedControl", supportedControls},
 		{"supportedCapabilities", []string{"1.2.840.113556.1.4.800", "1.2.840.113556.1.4.1670", "1.2.840.113556.1.4.1935"}},
-		{"supportedExtension", []string{startTLS}},
+		{"supportedExtension", []string{startTLS, whoAmI}},
 		{"domainFunctionality", []string{"7"}},
 		{"forestFunctionality", []string{"7"}},
 		{"highestCommittedUSN", []string{decimal(d.tree.usn)}},
@@ -143,4 +143,8 @@ const (
 
 var supportedControls = []string{controlPaging, controlPermissive, controlShowDeleted, controlSDFlags, controlDomainScope}
 
-const startTLS = "1.3.6.1.4.1.1466.20037"
+// Extended operations: RFC 4511 section 4.14, RFC 4532.
+const (
+	startTLS = "1.3.6.1.4.1.1466.20037"
+	whoAmI   = "1.3.6.1.4.1.4203.1.11.3"
+)

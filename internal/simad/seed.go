@@ -38,6 +38,15 @@ func (d *Directory) seed() error {
 	for _, unit := range d.o.Units {
 		steps = append(steps, func() error { return d.plant(unit, "organizationalunit", nil) })
 	}
+	for _, group := range d.o.Groups {
+		steps = append(steps, func() error {
+			path, err := parseDN(group)
+			if err != nil {
+				return errDN
+			}
+			return d.plant(group, "group", map[string]string{"sAMAccountName": path[0].value, "groupType": "-2147483646"})
+		})
+	}
 	users := d.o.Users
 	if d.o.Service.Name != "" {
 		users = append([]User{d.o.Service}, users...)

@@ -36,7 +36,9 @@ func (t *tx) entries(condition string, args ...any) ([]*directory.Entry, error) 
 	where := func(query, column string) string {
 		return strings.Replace(query, "CONDITION", strings.ReplaceAll(condition, "PERSON", column), 1)
 	}
-	err := t.each(where(`SELECT p.id, p.epoch, p.state, p.upstream, p.created, p.modified, p.seq, p.sealed, a.uid_number, a.gid_number, a.uuid, a.sealed
+	err := t.each(where(`SELECT p.id, p.epoch, p.state, p.upstream, p.created, p.modified, p.seq, p.sealed, a.uid_number, a.gid_number, a.uuid, a.sealed,
+		EXISTS (SELECT 1 FROM targets t WHERE t.person = p.id AND t.password_epoch < p.epoch
+			AND NOT EXISTS (SELECT 1 FROM passwords w WHERE w.person = p.id AND w.epoch = p.epoch))
 		FROM people p JOIN accounts a ON a.person = p.id WHERE CONDITION ORDER BY p.id`, "p.id"), args,
 		func(scan func(...any) error) error {
 			e, err := t.scanEntry(scan)
@@ -66,7 +68,7 @@ func (t *tx) scanEntry(scan func(...any) error) (*directory.Entry, error) {
 	var created, modified int64
 	var upstream int
 	e := &directory.Entry{}
-	err := scan(&id, &e.Epoch, &e.State, &upstream, &created, &modified, &e.Seq, &sealed, &e.UIDNumber, &e.GIDNumber, &uuid, &sealedLogin)
+	err := scan(&id, &e.Epoch, &e.State, &upstream, &created, &modified, &e.Seq, &sealed, &e.UIDNumber, &e.GIDNumber, &uuid, &sealedLogin, &e.PasswordWanted)
 	if err != nil {
 		return nil, err
 	}

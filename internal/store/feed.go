@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 
 	"schoolbridge/internal/identity"
 )
@@ -26,11 +27,20 @@ func (t *tx) touch(id identity.PersonID) {
 	t.touched = append(t.touched, id)
 }
 
+// publish says that the directory shows something new of a person, which
+// changes nothing of how the person's accounts should look.
+func (t *tx) publish(id identity.PersonID) {
+	if !slices.Contains(t.shown, id) {
+		t.shown = append(t.shown, id)
+	}
+}
+
 // writeFeed takes the next numbers from the head row. It comes last: the
 // row's lock is held until commit, so whoever has the higher number commits
 // later, and a reader that sees a number has seen all before it.
 func (t *tx) writeFeed() (bool, error) {
-	n := int64(len(t.touched))
+	t.shown = slices.DeleteFunc(t.shown, func(id identity.PersonID) bool { return t.seen[id] })
+	n := int64(len(t.touched) + len(t.shown))
 	if t.schools {
 		n++
 	}
@@ -62,6 +72,14 @@ func (t *tx) writeFeed() (bool, error) {
 			return false, err
 		}
 		if err := t.triggerTargets(id, t.db.now()); err != nil {
+			return false, err
+		}
+	}
+	for _, id := range t.shown {
+		if err := add(feedPerson, id[:]); err != nil {
+			return false, err
+		}
+		if err := t.exec("UPDATE people SET seq = ? WHERE id = ?", seq, id[:]); err != nil {
 			return false, err
 		}
 	}

@@ -40,12 +40,12 @@ const (
 	passwordLimit = 1024
 )
 
-// Offer is told of every clear password that mos.ru confirmed just now, of a
-// person whose credential epoch was epoch when mos.ru was asked. It is kept
+// Offer is told of clear passwords that mos.ru confirmed when it was asked, of
+// a person whose credential epoch was epoch then. It is kept
 // only if one of the person's targets does not have it, which is a short look
 // at the store otherwise. identity.ErrConflict where the epoch has moved on.
-func (p *Passwords) Offer(ctx context.Context, id identity.PersonID, epoch uint64, typed identity.Password, now time.Time) error {
-	o := offer{person: id, epoch: epoch, typed: typed, learnt: now, now: now}
+func (p *Passwords) Offer(ctx context.Context, id identity.PersonID, epoch uint64, typed identity.Password, asked time.Time) error {
+	o := offer{person: id, epoch: epoch, typed: typed, learnt: asked, now: p.db.now()}
 	needed := false
 	err := p.db.read(ctx, func(t *tx) (err error) {
 		needed, err = t.needed(&o)
@@ -152,6 +152,7 @@ func (t *tx) keepPassword(o offer) (bool, error) {
 		return false, err
 	}
 	t.woke = true
+	t.publish(o.person)
 	return true, t.triggerTargets(o.person, o.now)
 }
 
@@ -278,7 +279,13 @@ func (p *Passwords) Prune(ctx context.Context, now time.Time) error {
 	today := now.UTC().Format(time.DateOnly)
 	err := p.db.write(ctx, func(t *tx) error {
 		// The second condition holds whatever a clock or a hand has done to until.
-		err := t.exec("DELETE FROM passwords WHERE until <= ? OR day < ?", micros(now), now.UTC().Add(-passwordLife).Format(time.DateOnly))
+		err := t.each("DELETE FROM passwords WHERE until <= ? OR day < ? RETURNING person",
+			[]any{micros(now), now.UTC().Add(-passwordLife).Format(time.DateOnly)}, func(scan func(...any) error) error {
+				var id []byte
+				err := scan(&id)
+				t.publish(personID(id))
+				return err
+			})
 		if err != nil {
 			return err
 		}

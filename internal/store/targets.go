@@ -232,6 +232,9 @@ func (s *Targets) Save(ctx context.Context, target string, id identity.PersonID,
 		observed, epoch = sealed, pass.Observed.PasswordEpoch
 	}
 	err := s.db.write(ctx, func(t *tx) error {
+		if err := t.publishWanted(id, target, epoch, pass.Delivered != nil); err != nil {
+			return err
+		}
 		n, err := t.count(`UPDATE targets SET object = COALESCE(?, object), stamp = COALESCE(?, stamp), observed = COALESCE(?, observed),
 			password_epoch = COALESCE(?, password_epoch), revision = revision + 1, seen = revision + 1, failures = ?, due = ?, updated = ?
 			WHERE person = ? AND target = ? AND revision = ?`,
@@ -251,6 +254,24 @@ func (s *Targets) Save(ctx context.Context, target string, id identity.PersonID,
 		return fmt.Errorf("save pass: %w", err)
 	}
 	return nil
+}
+
+// publishWanted lets the directory know where a pass changes whether the target
+// wants the password. epoch is the one of the password that it has now, nil
+// where the pass did not see.
+func (t *tx) publishWanted(id identity.PersonID, target string, epoch any, delivered bool) error {
+	if !delivered && epoch == nil {
+		return nil
+	}
+	var before uint64
+	err := t.row("SELECT password_epoch FROM targets WHERE person = ? AND target = ?", id[:], target).Scan(&before)
+	if err == nil && (delivered || before != epoch.(uint64)) {
+		t.publish(id)
+	}
+	if isNoRows(err) {
+		return nil // the write finds that out
+	}
+	return err
 }
 
 // ErrShared says that a pass came upon an object which is another person's

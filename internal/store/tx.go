@@ -22,6 +22,7 @@ type tx struct {
 	sql     *sql.Tx
 	stmts   map[string]*sql.Stmt
 	touched []identity.PersonID // in order, each once
+	shown   []identity.PersonID // those that only the directory sees anew
 	seen    map[identity.PersonID]bool
 	schools bool
 	woke    bool // there is work for those who wait, besides what the feed tells

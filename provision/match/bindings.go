@@ -22,7 +22,7 @@ type Bindings struct {
 	pupils    map[person.RecordID]identity.Subject
 	cards     map[person.RecordID][]cardBinding
 	bySubject map[identity.Subject][]person.RecordRef
-	names     map[string]identity.Subject // AD names that creations of the run have taken
+	names     map[string]identity.Subject // AD names that verdicts of the run have given away
 	without   map[identity.Subject]bool   // bound, but without an account in AD
 }
 
@@ -160,9 +160,17 @@ func (b *Bindings) Bind(p person.Profile, v Verdict) {
 	for _, ref := range v.Records {
 		b.add(ref, p.Subject, fio)
 	}
-	if v.Provision.Kind == ProvisionCreate {
+	switch v.Provision.Kind {
+	case ProvisionCreate:
 		b.names[person.FoldName(p.Login)] = p.Subject
 		b.names[person.FoldName(v.Provision.SAM)] = p.Subject
+	case ProvisionAdopt:
+		b.names[person.FoldName(v.Provision.SAM)] = p.Subject
+	}
+	for _, problem := range v.Problems {
+		if problem.Code == ADDuplicate {
+			b.names[person.FoldName(problem.Arg)] = p.Subject
+		}
 	}
 }
 

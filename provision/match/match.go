@@ -104,6 +104,15 @@ const (
 	PasswordNeeded    Code = "PASSWORD_NEEDED"
 )
 
+// Beside says that the problem is only told beside a verdict and decides none.
+func (c Code) Beside() bool {
+	switch c {
+	case KadrySNILSDuplicate, ParentRoleNotLinked, CardSNILSMismatch, RegistryMixedScript, LoginDiffers, LoginTooLong, ADDuplicate:
+		return true
+	}
+	return false
+}
+
 // order is the place of each code in a verdict.
 var order = func() map[Code]int {
 	m := map[Code]int{}

@@ -69,9 +69,8 @@ func (c *candidate) records(m *matched, pupils pupilResult) []person.RecordRef {
 			mine = append(mine, c.ix.pupils[i].ref())
 		}
 	}
-	for _, k := range m.parent {
-		mine = append(mine, c.ix.cards[k.row].ref())
-	}
+	// A card that only matches is not enough: two parents share its ID, and an
+	// account under that ID may be the child's.
 	return unique(append(mine, c.b.bySubject[c.p.Subject]...))
 }
 
@@ -100,7 +99,8 @@ func (c *candidate) ezhdLogins(mine []person.RecordRef) []string {
 
 // accounts gives the AD accounts that belong to the records, in file order. An
 // ID that Кадры or Контингент know means their record, not a child's card: a
-// parent does not own the child's account.
+// parent does not own the child's account. What somebody else was given earlier
+// in the run is theirs, though the record may fit both (father and son).
 func (c *candidate) accounts(mine []person.RecordRef) []int {
 	var all []int
 	for _, ref := range mine {
@@ -118,7 +118,10 @@ func (c *candidate) accounts(mine []person.RecordRef) []int {
 	}
 	all = append(all, c.ix.adBySubject[c.p.Subject]...)
 	slices.Sort(all)
-	return slices.Compact(all)
+	return slices.DeleteFunc(slices.Compact(all), func(i int) bool {
+		s, given := c.b.names[person.FoldName(c.ix.ad[i].SAM)]
+		return given && s != c.p.Subject
+	})
 }
 
 // preferred is the account that the store's row has, else the one named as the mos.ru login, else as an ЭЖД login,

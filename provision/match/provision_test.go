@@ -32,7 +32,10 @@ func TestAdopt(t *testing.T) {
 		{"by an unverified contact", "k k1; p p1 status=closed; ad evann person=p1; s s1 pv=no", "manual / - / AD_NAME_TAKEN / - / k1"},
 		{"by a namesake's row", "k k1; k k2 snils=B; ad evann person=k2; s s1", "manual / - / AD_NAME_TAKEN / - / k1"},
 		{"by a bound card", "k k1; c c1 phone=; b c1; ad evann person=c1; s s1", "match / staff@49 / PARENT_ROLE_NOT_LINKED(c1) / adopt:evann / k1"},
-		{"by the card of this match", "k k1; c c1; ad evann person=c1; s s1", "match / staff@49, parent(c1) / - / adopt:evann / k1, c1"},
+		{"not by a card that only matches", "k k1; c c1; ad evann person=c1; s s1", "manual / - / AD_NAME_TAKEN / - / k1, c1"},
+		{"father and son are not given one account", "k k1; p p1 status=closed; p p2 dob=2010-01-01; c c1 snils=A; ad old person=p1; ad old-1 person=p1;" +
+			"s s1; s s2 login=ivanova snils=- dob=2010-01-01",
+			"match / staff@49, parent(c1) / LOGIN_DIFFERS, AD_DUPLICATE(old-1) / adopt:old / k1, c1; match / pupil@49 / - / create / p2"},
 		{"not the child's account", "k k1; c p1; p p1 fio=Иванова_Яна; ad yana person=p1; s s1", "match / staff@49, parent(p1) / - / create / k1, p1"},
 		{"not the son's account", "k k1; p p1; c c1 snils=A; ad evann person=p1; s s1", "manual / - / AD_NAME_TAKEN / - / k1, c1"},
 		{"not the son's account while nobody can tell", "k k1; p p1; c c1; ad evann person=p1; s s1", "manual / - / AD_NAME_TAKEN / - / k1"},

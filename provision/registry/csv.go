@@ -111,6 +111,9 @@ func (t *csvTable) next() (int, []string, error) {
 		if err != nil {
 			return start, nil, err
 		}
+		if t.enc == encodingCP1251 && strayUTF8(t.row) {
+			return start, nil, badRow{errMixed}
+		}
 		blank := true
 		t.fields = t.fields[:0]
 		for _, raw := range t.raw {

@@ -25,6 +25,13 @@ var errUTF16 = errors.New(both("кодировка UTF-16: сохраните ф
 // errBinary says that a file is not text.
 var errBinary = errors.New(both("это не текстовый файл", "this is not a text file"))
 
+// errReturns says that all of a file would be one row.
+var errReturns = errors.New(both("строки кончаются одним CR: сохраните файл с концами строк CRLF или LF",
+	"the lines end with CR alone: save the file with CRLF or LF"))
+
+// errMixed says that a row is in another encoding than its file.
+var errMixed = errors.New(both("строка в UTF-8, а файл в Windows-1251", "the row is UTF-8 in a Windows-1251 file"))
+
 // detectEncoding reads all of a file. A file that is valid UTF-8 is that; so is
 // one where broken bytes are rare beside whole Cyrillic letters (its broken
 // rows are then reported). Anything else is Windows-1251, in whose texts the
@@ -41,11 +48,8 @@ func detectEncoding(r io.Reader) (encoding, error) {
 		}
 		if !begun {
 			begun = true
-			if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
-				return 0, errUTF16
-			}
-			if bytes.HasPrefix(text, []byte("PK\x03\x04")) || bytes.HasPrefix(text, []byte("\xd0\xcf\x11\xe0")) {
-				return 0, errBinary
+			if err := notText(text); err != nil {
+				return 0, err
 			}
 			if bytes.HasPrefix(text, utf8BOM) {
 				return encodingUTF8, nil
@@ -62,6 +66,48 @@ func detectEncoding(r io.Reader) (encoding, error) {
 		return encodingUTF8, nil
 	}
 	return encodingCP1251, nil
+}
+
+// notText looks at the beginning of a file for what is no text of ours.
+func notText(start []byte) error {
+	switch {
+	case bytes.HasPrefix(start, []byte("\xff\xfe")), bytes.HasPrefix(start, []byte("\xfe\xff")):
+		return errUTF16
+	case bytes.HasPrefix(start, []byte("PK\x03\x04")), bytes.HasPrefix(start, []byte("\xd0\xcf\x11\xe0")):
+		return errBinary
+	case bytes.IndexByte(start, '\n') < 0 && bytes.IndexByte(start, '\r') >= 0:
+		return errReturns
+	}
+	// Without its mark, UTF-16 shows by the zero halves of digits and separators.
+	var zeros [2]int
+	for i, c := range start {
+		if c == 0 {
+			zeros[i%2]++
+		}
+	}
+	many := len(start) / 10
+	switch {
+	case max(zeros[0], zeros[1]) > many && min(zeros[0], zeros[1]) <= many/10:
+		return errUTF16
+	case zeros[0]+zeros[1] > many:
+		return errBinary
+	}
+	return nil
+}
+
+// strayUTF8 says that a row is whole UTF-8 with several characters beyond
+// ASCII. Russian words in Windows-1251 never come out so.
+func strayUTF8(row []byte) bool {
+	if !utf8.Valid(row) {
+		return false
+	}
+	long := 0
+	for _, c := range row {
+		if c >= utf8.RuneSelf {
+			long++
+		}
+	}
+	return long >= 8
 }
 
 // countUTF8 counts the whole and the broken characters beyond ASCII. Unless the

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +25,7 @@ type File struct {
 	closers  []io.Closer
 	warnings []Fault
 	warned   map[string]bool
+	unread   error // why a row that might have been the header could not be read
 }
 
 // Record is one good row.
@@ -42,6 +44,14 @@ func Open(path string) (*File, error) {
 		return nil, &Fault{File: path, Reason: both("неизвестный файл: нужны schools, kadry, kontingent, zapis, ezhd_logins или ad (.csv, .xlsx)",
 			"unknown file: schools, kadry, kontingent, zapis, ezhd_logins and ad (.csv, .xlsx) are read")}
 	}
+	// Asked before it is opened: opening a pipe waits for its writer.
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("open registry file: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &Fault{File: path, Reason: both("это не обычный файл", "this is no regular file")}
+	}
 	in, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open registry file: %w", err)
@@ -58,9 +68,6 @@ func open(in *os.File, path string, kind Kind) (*File, error) {
 	info, err := in.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("open registry file: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &Fault{File: path, Reason: both("это не обычный файл", "this is no regular file")}
 	}
 	f := &File{Path: path, Kind: kind, Size: info.Size(), spec: &specs[kind], closers: []io.Closer{in}, warned: map[string]bool{}}
 	if strings.EqualFold(filepath.Ext(path), ".xlsx") {
@@ -82,6 +89,9 @@ func (f *File) fault(err error) error { return &Fault{File: f.Path, Reason: err.
 
 // badHeader says which columns were missed.
 func (f *File) badHeader(h *header) error {
+	if h == nil && f.unread != nil {
+		return f.fault(fmt.Errorf(both("заголовок не найден", "no header found")+": %w", f.unread))
+	}
 	if h == nil || h.width == 0 {
 		return f.fault(errors.New(both("файл пуст", "the file is empty")))
 	}
@@ -95,6 +105,7 @@ func (f *File) findHeader(t table) (best *header, err error) {
 		var bad badRow
 		switch {
 		case errors.As(err, &bad):
+			f.unread = cmp.Or(f.unread, bad.error)
 			continue
 		case errors.Is(err, io.EOF):
 			return best, nil
@@ -114,7 +125,7 @@ func (f *File) findHeader(t table) (best *header, err error) {
 func (f *File) openCSV(in *os.File) error {
 	enc, err := detectEncoding(in)
 	switch {
-	case errors.Is(err, errUTF16), errors.Is(err, errBinary):
+	case errors.Is(err, errUTF16), errors.Is(err, errBinary), errors.Is(err, errReturns):
 		return f.fault(err)
 	case err != nil:
 		return fmt.Errorf("read %s: %w", filepath.Base(f.Path), err)

@@ -3,13 +3,16 @@ package registry
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"github.com/xuri/excelize/v2"
 	"golang.org/x/text/encoding/charmap"
@@ -186,12 +189,17 @@ func TestReadLineNumbers(t *testing.T) {
 
 func TestReadBadFiles(t *testing.T) {
 	for name, c := range map[string]struct{ text, word string }{
-		"empty":        {"", "empty"},
-		"blank":        {"\n \n", "empty"},
-		"no id column": {"fio,school\nА,Б\n", `"id"`},
-		"not a header": {"k1,Орлова,49\n", "fio"},
-		"UTF-16":       {"\xff\xfei\x00d\x00", "UTF-16"},
-		"an old Excel": {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "text file"},
+		"empty":                             {"", "empty"},
+		"blank":                             {"\n \n", "empty"},
+		"no id column":                      {"fio,school\nА,Б\n", `"id"`},
+		"not a header":                      {"k1,Орлова,49\n", "fio"},
+		"UTF-16":                            {"\xff\xfei\x00d\x00", "UTF-16"},
+		"UTF-16, little end first, no mark": {utf16Text(false, "id,fio,start\nk1,Орлова Мария Игоревна,2020-09-01\n"), "UTF-16"},
+		"UTF-16, big end first, no mark":    {utf16Text(true, "id,fio,start\nk1,Орлова Мария Игоревна,2020-09-01\n"), "UTF-16"},
+		"zeros":                             {strings.Repeat("\x00", 4096), "text file"},
+		"CR alone":                          {"id,fio\rk1,Орлова\r", "CR alone"},
+		"a long line":                       {strings.Repeat("a", headerRows*maxRowBytes+1) + "\nid,fio\n", "64"},
+		"an old Excel":                      {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "text file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := readDir(t, map[string]string{"kadry.csv": c.text, "zapis.csv": "child,parent_fio\nc1,Ли\n"})
@@ -215,6 +223,39 @@ func TestReadBadFiles(t *testing.T) {
 	}
 	if _, err := Open(filepath.Join(dir, "kadry.csv")); err == nil {
 		t.Error("a folder is read as a file")
+	}
+}
+
+// utf16Text writes text without a byte order mark.
+func utf16Text(big bool, s string) string {
+	var out []byte
+	for _, u := range utf16.Encode([]rune(s)) {
+		if big {
+			out = binary.BigEndian.AppendUint16(out, u)
+		} else {
+			out = binary.LittleEndian.AppendUint16(out, u)
+		}
+	}
+	return string(out)
+}
+
+// A file that was put together of two exports: each row is read right or told.
+func TestReadMixedEncodings(t *testing.T) {
+	utf8Row, other := "k1,Орлова Мария Игоревна,\n", cp1251(t, "k2,Пётр Ли,\n")
+	for name, c := range map[string]struct {
+		text string
+		line int
+		word string
+	}{
+		"UTF-8 in Windows-1251": {"id,fio,start\n" + strings.Repeat(other, 20) + utf8Row, 22, "UTF-8"},
+		"Windows-1251 in UTF-8": {"id,fio,start\n" + strings.Repeat(utf8Row, 20) + other, 22, "unreadable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := readDir(t, map[string]string{"kadry.csv": c.text})
+			if d.Bad != 1 || len(d.Employments) != 20 || !hasFault(d, "kadry.csv", c.line, c.word, false) {
+				t.Errorf("%d good rows, %v", len(d.Employments), d.Faults)
+			}
+		})
 	}
 }
 
@@ -297,6 +338,42 @@ func TestReadXLSXSecondSheetAnd1904(t *testing.T) {
 	}
 }
 
+// rewritten replaces a text in one part of a workbook.
+func rewritten(t testing.TB, book, part, old, new string) string {
+	t.Helper()
+	in, err := zip.NewReader(strings.NewReader(book), int64(len(book)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	out := zip.NewWriter(&b)
+	for _, f := range in.File {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Name == part {
+			if !bytes.Contains(text, []byte(old)) {
+				t.Fatalf("%s has no %s", part, old)
+			}
+			text = bytes.Replace(text, []byte(old), []byte(new), 1)
+		}
+		w, err := out.Create(f.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = w.Write(text)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
 func TestReadXLSXBad(t *testing.T) {
 	var bomb bytes.Buffer
 	z := zip.NewWriter(&bomb)
@@ -310,11 +387,29 @@ func TestReadXLSXBad(t *testing.T) {
 	}
 	_ = z.Close()
 	whole := sheet(t, nil, []any{"id", "fio"}, []any{"k1", "Ли"})
+	var stored bytes.Buffer // not compressed: the ratio says nothing
+	z = zip.NewWriter(&stored)
+	if part, err = z.CreateHeader(&zip.FileHeader{Name: "xl/media/a.png", Method: zip.Store}); err != nil {
+		t.Fatal(err)
+	}
+	for range maxOther/len(zeros) + 1 {
+		_, _ = part.Write(zeros)
+	}
+	_ = z.Close()
+	const sheet1 = "xl/worksheets/sheet1.xml"
+	inside := func(part, old, new string) string { return rewritten(t, whole, part, old, new) }
 	for name, c := range map[string]struct{ text, word string }{
-		"bomb":      {bomb.String(), "unpacks"},
-		"no zip":    {"id,fio\nk1,Ли\n", "XLSX"},
-		"cut off":   {whole[:len(whole)/2], "XLSX"},
-		"no header": {sheet(t, nil, []any{"x"}), "lacks"},
+		"cut off inside a part":       {inside(sheet1, "</sheetData>", "<row"), "damaged"},
+		"a character XML forbids":     {inside(sheet1, "<row r=\"2\"", "<row r=\"2\" s=\"\v\""), "damaged"},
+		"elements that do not pair":   {inside(sheet1, "</sheetData>", "<row></c></sheetData>"), "damaged"},
+		"elements nested without end": {inside(sheet1, "</sheetData>", strings.Repeat("<a>", 1e5)), "damaged"},
+		"an endless text":             {inside(sheet1, "</sheetData>", strings.Repeat("text", 1e6)+"</sheetData>"), "damaged"},
+		"an endless row":              {inside(sheet1, "</sheetData>", "<row>"+strings.Repeat("<c/>", 2e4)+"</row></sheetData>"), "damaged"},
+		"pictures":                    {stored.String(), "unpacks"},
+		"bomb":                        {bomb.String(), "unpacks"},
+		"no zip":                      {"id,fio\nk1,Ли\n", "XLSX"},
+		"cut off":                     {whole[:len(whole)/2], "XLSX"},
+		"no header":                   {sheet(t, nil, []any{"x"}), "lacks"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := readDir(t, map[string]string{"kadry.xlsx": c.text})

@@ -21,6 +21,7 @@ const (
 	maxUnpacked    = 2 << 30
 	maxInMemory    = 16 << 20 // a larger sheet is unpacked into a temporary file
 	maxStrings     = 256 << 20
+	maxOther       = 32 << 20 // styles, themes, pictures: all of it is held in memory
 	maxZipEntries  = 4096
 	maxExpansion   = 200 // times; sheets compress about tenfold
 	maxSheets      = 16
@@ -36,16 +37,59 @@ func checkZip(f *os.File, size int64) error {
 	if len(z.File) > maxZipEntries {
 		return errors.New(both("в архиве XLSX слишком много частей", "too many parts in the XLSX archive"))
 	}
-	var total uint64
+	var total, other uint64
 	for _, part := range z.File {
 		n := part.UncompressedSize64
-		if n > maxUnpacked || (part.Name == "xl/sharedStrings.xml" && n > maxStrings) {
+		name := partName(part)
+		if n > maxUnpacked || (name == partStrings && n > maxStrings) {
 			return errUnpacked
 		}
 		total += n
+		if name != partStrings && !strings.HasPrefix(name, partSheets) {
+			other += n
+		}
 	}
-	if total > maxUnpacked || (total > smallExpansion && total > maxExpansion*uint64(size)) {
+	if total > maxUnpacked || other > maxOther || (total > smallExpansion && total > maxExpansion*uint64(size)) {
 		return errUnpacked
+	}
+	for _, part := range z.File {
+		if name := partName(part); strings.HasSuffix(name, ".xml") || strings.HasSuffix(name, ".rels") {
+			if err := scanPart(part); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// The parts that the reader unpacks to a temporary file where they are large.
+const (
+	partStrings = "xl/sharedstrings.xml"
+	partSheets  = "xl/worksheets/sheet"
+)
+
+// partName is how the reader looks for a part.
+func partName(part *zip.File) string {
+	return strings.ToLower(strings.ReplaceAll(part.Name, `\`, "/"))
+}
+
+func scanPart(part *zip.File) error {
+	r, err := part.Open()
+	if err != nil {
+		return fmt.Errorf(both("файл не читается как XLSX", "not an XLSX file")+": %w", err)
+	}
+	defer func() { _ = r.Close() }() // opened for reading: nothing is lost
+	var bounds xmlBounds
+	switch name := partName(part); {
+	case name == partStrings:
+		bounds.elements = maxXMLElements
+	case strings.HasPrefix(name, partSheets):
+		bounds.cells = maxXMLCells
+	}
+	if err := scanXML(r, bounds); errors.Is(err, errDamaged) || errors.Is(err, zip.ErrChecksum) {
+		return fmt.Errorf("%w: %.60q", errDamaged, part.Name)
+	} else if err != nil {
+		return fmt.Errorf(both("файл не читается как XLSX", "not an XLSX file")+": %w", err)
 	}
 	return nil
 }
@@ -84,7 +128,7 @@ func openWorkbook(f *os.File, size int64) (w *workbook, err error) {
 
 func recovered(err *error) {
 	if r := recover(); r != nil {
-		*err = errors.New(both("файл XLSX повреждён", "the XLSX file is damaged"))
+		*err = errDamaged
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
 	"schoolbridge/provision"
 )
@@ -122,6 +124,49 @@ func testPasswordDies(t *testing.T, s *suite) {
 	s.wants(t, "pruning takes the dead only", done.Person, "Snegir-2021")
 	check(t, s.Exec("UPDATE passwords SET epoch = 7"))
 	s.wants(t, "of another epoch than the person's", done.Person, "")
+}
+
+// testPasswordWanted: the directory hears when a target begins to wait for a
+// password and when it has it, and the accounts do not become due for that.
+func testPasswordWanted(t *testing.T, s *suite) {
+	_, done := s.orlovaInAD(t)
+	reader := s.db.Directory()
+	at, err := reader.Load(t.Context(), func(person.School) error { return nil }, func(*directory.Entry) error { return nil })
+	check(t, err)
+	wanted := func(what string, want bool) {
+		t.Helper()
+		var changes []directory.Change
+		changes, at, err = reader.Since(t.Context(), at)
+		check(t, err)
+		if len(changes) == 0 || changes[len(changes)-1].Entry == nil {
+			t.Fatalf("%s: the feed tells nothing", what)
+		}
+		if got := changes[len(changes)-1].Entry.PasswordWanted; got != want {
+			t.Errorf("%s: wanted is %v", what, got)
+		}
+	}
+	s.offer(t, done.Person, 1, "Snegir-2021")
+	wanted("one waits", false)
+	s.now = s.now.Add(25 * time.Hour)
+	check(t, s.db.Passwords().Prune(t.Context(), s.now))
+	wanted("it died", true)
+	s.offer(t, done.Person, 1, "Snegir-2021")
+	wanted("offered anew", false)
+	s.deliver(t, done.Person)
+	wanted("delivered", false)
+	if due := s.due(t); len(due) != 0 {
+		t.Errorf("a delivery makes %v due", due)
+	}
+	job := s.job(t, done.Person)
+	s.save(t, done.Person, provision.Pass{Stamp: "s2", Observed: provision.Observed{At: s.now, Enabled: true}})
+	wanted("changed by other hands", true)
+	if job.Row.Revision+1 != s.job(t, done.Person).Row.Revision {
+		t.Error("more than the pass raised the revision")
+	}
+	s.now = s.now.Add(time.Minute)
+	_, err = s.db.Credentials().ApplyEvent(t.Context(), store.Event{ID: "e1", At: s.now, Subject: s.job(t, done.Person).Entry.Subject, Kind: store.EventPasswordSet})
+	check(t, err)
+	wanted("an event without the password", true)
 }
 
 // testDayKeys: a day's key dies with the last password of the day, 24 h after

@@ -66,6 +66,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Engine) {
 		{"Lease", testLease},
 		{"Offers", testOffers},
 		{"PasswordDies", testPasswordDies},
+		{"PasswordWanted", testPasswordWanted},
 		{"DayKeys", testDayKeys},
 		{"PasswordEpochs", testPasswordEpochs},
 		{"EventPasswords", testEventPasswords},
