@@ -195,6 +195,7 @@ type Web struct {
 	Recovery URL            `yaml:"recovery_url" default:"https://login.mos.ru/sps/recovery"`
 	Support  URL            `yaml:"support_url" default:""`
 	Fallback URL            `yaml:"fallback_url" default:""`
+	Start    URL            `yaml:"start_url" default:""`
 }
 
 // Log is how the daemon tells what it does.

@@ -135,6 +135,7 @@ var docs = map[string]doc{
 	"web.recovery_url": {"Ссылка «Не помню пароль»: восстановление на mos.ru.", "The link of a forgotten password: mos.ru's recovery.", "https://login.mos.ru/sps/recovery"},
 	"web.support_url":  {"Ссылка «Написать нам».", "The link to support.", "https://help.example/"},
 	"web.fallback_url": {"Ссылка «Войти через dnevnik.mos.ru» при неудаче; пусто — нет.", "The link of the old way in, shown after a failure; empty: none.", "https://dnevnik.mos.ru/"},
+	"web.start_url":    {"Ссылка «Приступить к работе» после активации; пусто — нет.", "The link shown after an activation, to where work begins; empty: none.", "https://school.mos.ru/"},
 	"web.events":       {"Путь, на который mos.ru присылает уведомления.", "The path to which mos.ru sends notices.", "/events/mosru"},
 
 	"log":        {"Журнал службы. В нём нет имён, логинов и паролей.", "The daemon's log. It holds no names, logins or passwords.", ""},

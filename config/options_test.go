@@ -98,6 +98,7 @@ var options = map[string]struct{ good, bad string }{
 	"web.recovery_url":                 {"https://a.example/r", "a.example"},
 	"web.support_url":                  {"https://a.example/s", "ftp://a.example"},
 	"web.fallback_url":                 {"https://a.example/f", "http://a.example"},
+	"web.start_url":                    {"https://a.example/f", "http://a.example"},
 	"ad.server":                        {"ldaps://dc1.example:636", "ldap://dc1.example"},
 	"ad.ca_file":                       {"server.pem", "missing"},
 	"ad.bind":                          {"bridge@obr.example", `" x"`},

@@ -56,7 +56,7 @@ func (d *daemon) pages() (*web.Handler, error) {
 		provision.DeskOptions{Logger: d.log})
 	return web.New(web.Options{
 		Desk: desk, Proxies: c.Proxies, Logger: d.log,
-		Links: web.Links{Recovery: string(c.Recovery), Support: string(c.Support), Fallback: string(c.Fallback)},
+		Links: web.Links{Recovery: string(c.Recovery), Support: string(c.Support), Fallback: string(c.Fallback), Start: string(c.Start)},
 		Advice: func(code string) (string, string, bool) {
 			advice, ok := explain.ProblemAdvice(explain.Russian, match.Code(code))
 			if !ok {

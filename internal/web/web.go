@@ -60,6 +60,7 @@ type Links struct {
 	Recovery string // «Не помню пароль»: mos.ru's recovery
 	Support  string // «Написать нам»
 	Fallback string // «Войти через dnevnik.mos.ru»
+	Start    string // «Приступить к работе»
 }
 
 // Handler serves the pages and the interface.
