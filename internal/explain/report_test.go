@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"bytes"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -193,6 +194,25 @@ func TestEveryReasonIsInTheDocumentation(t *testing.T) {
 		for _, reason := range constants[identity.Reason](t, "Reason", "..", "identity", "identity.go") {
 			if !strings.Contains(string(text), "`"+string(reason)+"`") {
 				t.Errorf("%s does not explain %s", page, reason)
+			}
+		}
+	}
+}
+
+// So it is with problems, in a table of their own.
+func TestEveryProblemIsInTheDocumentation(t *testing.T) {
+	for _, page := range []string{"administrator.ru.md", "administrator.en.md"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "docs", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, text, ok := bytes.Cut(text, []byte("<a id=\"problems\"></a>"))
+		if !ok {
+			t.Fatalf("%s has no part about problems", page)
+		}
+		for _, code := range constants[match.Code](t, "Code", "..", "..", "provision", "match", "match.go") {
+			if row := "\n| `" + string(code); !strings.Contains(string(text), row+"`") && !strings.Contains(string(text), row+"(") {
+				t.Errorf("%s does not explain %s", page, code)
 			}
 		}
 	}
