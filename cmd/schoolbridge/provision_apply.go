@@ -88,6 +88,7 @@ type watched struct {
 	show *meter
 	last identity.PersonID
 	done int
+	over bool
 }
 
 // Bring implements provision.Target.
@@ -102,11 +103,11 @@ func (w *watched) Bring(ctx context.Context, job provision.Job) (provision.Pass,
 	return w.Target.Bring(ctx, job)
 }
 
-// ifIdle does something if the worker has not begun yet.
+// ifIdle does something if the worker waits for its turn.
 func (w *watched) ifIdle(do func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.done == 0 {
+	if w.done == 0 && !w.over {
 		do()
 	}
 }
@@ -115,8 +116,9 @@ func (w *watched) ifIdle(do func()) {
 func (w *watched) finish() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.over = true
 	w.show.end()
-	return max(w.done, 1) // so that nothing is said of waiting any more
+	return w.done
 }
 
 // meter shows on a terminal how many of how many are done, and how long the

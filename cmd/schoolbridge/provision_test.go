@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"net"
 	"slices"
@@ -361,5 +362,29 @@ func TestExplainWithoutATarget(t *testing.T) {
 	}
 	if x := s.explained("orlovami").Targets; len(x) != 1 || x[0].State != explain.TargetNone {
 		t.Errorf("%+v", x)
+	}
+}
+
+// bringer is a target that does nothing.
+type bringer struct{ provision.Target }
+
+func (bringer) Bring(context.Context, provision.Job) (provision.Pass, error) {
+	return provision.Pass{}, nil
+}
+
+// Waiting for a turn ends with the first account; several passes over one
+// account count once.
+func TestWatched(t *testing.T) {
+	w := &watched{Target: bringer{}, show: newMeter(streams{}, "", 2, time.Now)}
+	idle := 0
+	w.ifIdle(func() { idle++ })
+	for _, id := range []identity.PersonID{{1}, {1}, {2}} {
+		if _, err := w.Bring(t.Context(), provision.Job{Person: id}); err != nil {
+			t.Fatal(err)
+		}
+		w.ifIdle(func() { idle++ })
+	}
+	if done := w.finish(); idle != 1 || done != 2 {
+		t.Errorf("idle %d times, %d accounts", idle, done)
 	}
 }
