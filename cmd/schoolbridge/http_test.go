@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"net"
@@ -181,5 +182,63 @@ func TestServingEnds(t *testing.T) {
 	d.config.Auth.OfflineGrace = 0 // as if the last word from the store were long ago
 	if d.serving() {
 		t.Error("without the store it still serves")
+	}
+}
+
+// Away from loopback the page is HTTPS with the certificate in force, and one
+// who begins a handshake and falls silent is soon gone.
+func TestWebOverTLS(t *testing.T) {
+	s := newSite(t)
+	d := s.started(io.Discard)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := d.pages(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- serveHTTP(ctx, d.overTLS(limit(l, limits{all: 10, perSource: 10}, discardLog())), pages, discardLog())
+	}()
+	silent, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	begun := time.Now()
+	get := func() (*http.Response, error) {
+		roots, err := certPool(s.path("ca.pem"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}
+		res, err := (&http.Client{Transport: transport}).Get("https://" + l.Addr().String() + "/activate")
+		if err == nil {
+			res.Body.Close()
+		}
+		return res, err
+	}
+	res, err := get()
+	if err != nil || res.StatusCode != http.StatusOK || res.Header.Get("Strict-Transport-Security") == "" || res.Header.Get("X-Frame-Options") != "DENY" {
+		t.Fatalf("%v, %v", res, err)
+	}
+	s.certificate() // under another authority
+	if _, err := get(); err == nil {
+		t.Error("the new certificate is in force before the reload")
+	}
+	d.reload()
+	if _, err := get(); err != nil {
+		t.Errorf("after the reload: %v", err)
+	}
+	_ = silent.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.Copy(io.Discard, silent); err != nil || time.Since(begun) > 15*time.Second {
+		t.Errorf("the silent one is there for %v: %v", time.Since(begun), err)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"net"
 	"net/http"
 	"time"
 
@@ -25,10 +26,7 @@ func (d *daemon) joinWeb(ctx context.Context) error {
 	by := limits{all: c.Limits.Connections, perSource: c.Limits.PerSource, exempt: c.Proxies}
 	listener = limit(listener, by, d.log)
 	if !c.Listen.Loopback() { // config has seen to it that there is a certificate
-		listener = tls.NewListener(listener, &tls.Config{
-			MinVersion:         tls.VersionTLS12,
-			GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return d.cert.config(), nil },
-		})
+		listener = d.overTLS(listener)
 	}
 	d.release = append(d.release, func() { _ = listener.Close() }) // serveHTTP has closed it, unless the start failed
 	stopping := make(chan struct{})
@@ -49,6 +47,15 @@ func (d *daemon) joinWeb(ctx context.Context) error {
 		return serveHTTP(ctx, listener, mux, d.log)
 	}})
 	return nil
+}
+
+// overTLS takes the certificate in force for each connection, so that a reload
+// counts for the next one.
+func (d *daemon) overTLS(l net.Listener) net.Listener {
+	return tls.NewListener(l, &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return d.cert.config(), nil },
+	})
 }
 
 // monitored shows the operators what others are not to see: the metrics count

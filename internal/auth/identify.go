@@ -30,7 +30,7 @@ type Identified struct {
 func (a *Authenticator) Identify(ctx context.Context, c identity.Credential, from Profiler) (Identified, identity.Verdict) {
 	start := a.opt.Now()
 	who, v := a.identify(ctx, &c, from, start)
-	if v.Outcome == identity.Rejected {
+	if v.Outcome == identity.Rejected || v.Outcome == identity.Unavailable { // how soon we know that we cannot tell would tell, too
 		v.NotBefore = start.Add(a.delay.rejection())
 	}
 	a.report(&c, &v, start)

@@ -123,6 +123,19 @@ func TestIdentifyDisowns(t *testing.T) {
 	w.want(w.sign("orlovami", right, "laptop"), identity.Rejected, identity.ReasonKnownBad)
 }
 
+// Neither a refusal nor "later" comes sooner for a name that is known here.
+func TestIdentifyHoldsAnswersBack(t *testing.T) {
+	w := newWorld(t)
+	for range 2 {
+		w.guesses(3, "newcomer", "orlovami")
+		for _, name := range []string{"newcomer", "orlovami"} {
+			if _, v := w.identify(name, wrong, "d"); v.Reason != identity.ReasonThrottled || v.NotBefore.Sub(begin) < minDelay {
+				t.Errorf("%s: %s not before %v", name, v.Reason, v.NotBefore)
+			}
+		}
+	}
+}
+
 // patient answers as mos.ru does, unless whoever asked has gone.
 type patient struct{ *world }
 
