@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"schoolbridge/config"
@@ -71,9 +72,14 @@ func workerOptions(c *config.Config) provision.WorkerOptions {
 	}
 }
 
-// joinAD sets the worker to bring accounts to Active Directory. A directory
-// that cannot be written to safely is refused at the start; one that does not
-// answer is waited for.
+// firstLook bounds the check at the start: people sign in without Active
+// Directory too, and shall not wait for it.
+const firstLook = 5 * time.Second
+
+// joinAD sets the worker to bring accounts to Active Directory. A configuration
+// that does not fit the directory is refused at the start. One that does not
+// answer, or does not take us now (a password that ran out, a certificate), is
+// waited for: it must not keep people out of the Wi-Fi.
 func (d *daemon) joinAD(ctx context.Context) error {
 	if !d.config.AD.On() {
 		return nil
@@ -83,8 +89,8 @@ func (d *daemon) joinAD(ctx context.Context) error {
 		return fmt.Errorf("ad: %w", err)
 	}
 	d.release = append(d.release, release)
-	first := target.Check(ctx)
-	if first != nil && !errors.Is(first, identity.ErrUnreachable) {
+	w := &adWait{target: target, log: d.log}
+	if first := w.look(ctx, firstLook); errors.Is(first, ad.ErrUnfit) {
 		return fmt.Errorf("ad: %w", first)
 	}
 	o := workerOptions(d.config)
@@ -94,9 +100,14 @@ func (d *daemon) joinAD(ctx context.Context) error {
 		return fmt.Errorf("ad: %w", err)
 	}
 	d.ad = target
-	d.health.Note("ad", worker.Check)
+	d.health.Note("ad", func(ctx context.Context) error {
+		if err := w.last(); err != nil {
+			return fmt.Errorf("nothing is written to Active Directory yet: %w", err)
+		}
+		return worker.Check(ctx)
+	})
 	d.services = append(d.services, service{"Active Directory", func(ctx context.Context) error {
-		if first != nil && !d.awaitAD(ctx, target) {
+		if !w.wait(ctx, d.config.AD.Timeout) {
 			return nil
 		}
 		return worker.Run(ctx)
@@ -104,20 +115,50 @@ func (d *daemon) joinAD(ctx context.Context) error {
 	return nil
 }
 
-// awaitAD waits until the directory was found to be what the configuration
-// takes it for; false if ctx ended before.
-func (d *daemon) awaitAD(ctx context.Context, target *ad.Target) bool {
-	const between = 15 * time.Second
-	for {
-		err := target.Check(ctx)
-		if err == nil {
-			return true
+// adWait waits for a directory that can be worked with.
+type adWait struct {
+	target interface{ Check(context.Context) error }
+	log    *slog.Logger
+
+	mu  sync.Mutex
+	err error // of the last look
+}
+
+// look checks the directory within a time.
+func (w *adWait) look(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err := w.target.Check(ctx)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.err = err
+	return err
+}
+
+func (w *adWait) last() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
+
+// wait looks until the directory is what the configuration takes it for; false
+// if ctx ended before. Each look may take a few requests of up to timeout.
+func (w *adWait) wait(ctx context.Context, timeout time.Duration) bool {
+	pause, told := 15*time.Second, ""
+	for err := w.last(); err != nil; err = w.look(ctx, 4*timeout) {
+		if ctx.Err() != nil {
+			return false
 		}
-		d.log.Warn("nothing is written to Active Directory yet", "error", err, "again_in", between)
+		if text := err.Error(); text != told { // the health page says it meanwhile
+			told = text
+			w.log.Error("nothing is written to Active Directory yet; it is asked again and again", "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return false
-		case <-time.After(between):
+		case <-time.After(pause):
 		}
+		pause = min(2*pause, 2*time.Minute)
 	}
+	return true
 }

@@ -21,7 +21,7 @@ import (
 
 // credential is what somebody typed, on the web channel.
 func (h *Handler) credential(r *http.Request, name, password string) identity.Credential {
-	return identity.Credential{Name: strings.TrimSpace(name), Proof: identity.Password(password), Channel: identity.ChannelWeb, Source: h.source(r)}
+	return identity.Credential{Name: strings.TrimSpace(name), Proof: identity.Password(password), Channel: identity.ChannelWeb, Source: identity.Source{Addr: h.From(r), Request: requestID()}}
 }
 
 func requestID() string {
