@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
@@ -22,9 +24,11 @@ type Authenticator struct {
 	phantom *mac
 	delay   delay
 	flights flights
-	local   localPool
-	saver   saver
-	metrics *metrics
+	// inquiries are the questions of activations under way.
+	inquiries singleflight.Group
+	local     localPool
+	saver     saver
+	metrics   *metrics
 	// down is when mos.ru last gave nobody an answer (unreachable, throttling
 	// us, refusing us as a client), in Unix ns; 0 once it answered since.
 	down atomic.Int64

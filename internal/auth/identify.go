@@ -2,10 +2,13 @@ package auth
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
+	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 )
@@ -52,9 +55,8 @@ func (a *Authenticator) identify(ctx context.Context, c *identity.Credential, fr
 		v.Person, v.Login = e.Person, e.Login
 		asked, t = e.MosruLogin, a.guard.try(key(e.Person), false, e.Epoch, c)
 	}
-	v.Outcome = identity.Unavailable
 	if !a.guard.admit(&t, now) {
-		v.Reason = identity.ReasonThrottled
+		v.Outcome, v.Reason = identity.Unavailable, identity.ReasonThrottled
 		return who, v
 	}
 	m := a.tagger.marks(t.key, proof, now)
@@ -62,34 +64,89 @@ func (a *Authenticator) identify(ctx context.Context, c *identity.Credential, fr
 		v.Outcome, v.Reason = identity.Rejected, identity.ReasonKnownBad
 		return who, v
 	}
-	if v.Reason = a.guard.reserve(&t, now); v.Reason != "" {
-		return who, v
+	q := inquiry{from: from, asked: asked, proof: proof, entry: e, try: t, marks: m}
+	if !known {
+		q.entry = nil
 	}
-	who.Asked = now
-	var err error
-	who.Profile, err = a.profile(ctx, from, asked, proof)
-	if err == nil && known && who.Profile.Subject != e.Subject {
-		v.Outcome, v.Reason = identity.Rejected, identity.ReasonReassigned
-		a.guard.settle(&t, m, answerNone, a.opt.Now())
-		return Identified{}, v
+	r := a.inquire(ctx, q)
+	v.Outcome, v.Reason = r.outcome, r.reason
+	return r.who, v
+}
+
+// inquiry is one question to mos.ru about somebody who activates.
+type inquiry struct {
+	from  Profiler
+	asked string // the name that mos.ru is asked with
+	proof identity.Password
+	entry *directory.Entry // nil: nobody with an account here
+	try   try
+	marks marks
+}
+
+// key is equal for equal questions under one epoch.
+func (q inquiry) key() string {
+	k := binary.BigEndian.AppendUint64(q.try.key[:], q.marks.today)
+	return string(binary.BigEndian.AppendUint64(k, q.try.epoch))
+}
+
+// inquired is what an inquiry came to.
+type inquired struct {
+	who     Identified
+	outcome identity.Outcome
+	reason  identity.Reason
+}
+
+// inquire asks once for all who ask the same at the same moment: somebody who
+// presses the button again, or twice, is no guesser. As at a sign-in, the
+// question goes on when the one who waits for it gives up.
+func (a *Authenticator) inquire(ctx context.Context, q inquiry) inquired {
+	answer := a.inquiries.DoChan(q.key(), func() (any, error) { return a.inquiry(q), nil })
+	select {
+	case r := <-answer:
+		return r.Val.(inquired)
+	case <-ctx.Done():
+		return inquired{outcome: identity.Unavailable, reason: identity.ReasonUpstreamDown}
 	}
-	if known {
-		a.settle(e, &t, m, result{subject: who.Profile.Subject, err: err}, a.opt.Now())
+}
+
+func (a *Authenticator) inquiry(q inquiry) (r inquired) {
+	r.outcome, r.reason = identity.Unavailable, a.guard.reserve(&q.try, a.opt.Now())
+	if r.reason != "" {
+		return r
+	}
+	asked := a.opt.Now()
+	profile, err := a.profile(q.from, q.asked, q.proof)
+	now := a.opt.Now()
+	if q.entry == nil {
+		a.guard.settle(&q.try, q.marks, strangersAnswer(err), now)
 	} else {
-		a.guard.settle(&t, m, strangersAnswer(err), a.opt.Now())
+		// A subject that is not the bound one counts as no answer.
+		a.settle(q.entry, &q.try, q.marks, result{subject: profile.Subject, err: err}, now)
+		if err == nil && profile.Subject != q.entry.Subject {
+			r.outcome, r.reason = identity.Rejected, identity.ReasonReassigned
+			return r
+		}
 	}
-	v.Outcome, v.Reason = identified(err)
-	return who, v
+	r.outcome, r.reason = identified(err)
+	r.who = Identified{Profile: profile, Asked: asked}
+	return r
 }
 
 // profile asks within the bound of any upstream call.
-func (a *Authenticator) profile(ctx context.Context, from Profiler, name string, proof identity.Password) (p person.Profile, err error) {
+func (a *Authenticator) profile(from Profiler, name string, proof identity.Password) (p person.Profile, err error) {
 	if !a.begin() {
 		return p, fmt.Errorf("%w: stopping", identity.ErrUnreachable)
 	}
 	defer a.work.Done()
-	ctx, cancel := context.WithTimeout(ctx, a.opt.AskTimeout)
+	ctx, cancel := context.WithTimeout(a.life, a.opt.AskTimeout)
 	defer cancel()
+	defer func() {
+		if broken := recover(); broken != nil {
+			// The value may hold what was typed.
+			err = fmt.Errorf("%w: panic", identity.ErrFault)
+			a.opt.Logger.Error("auth: the upstream's client broke", "type", fmt.Sprintf("%T", broken), "stack", string(debug.Stack()))
+		}
+	}()
 	start := a.opt.Now()
 	p, err = from.Profile(ctx, name, proof)
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
