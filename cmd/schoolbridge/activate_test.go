@@ -96,7 +96,7 @@ func TestActivationInABrowser(t *testing.T) {
 		t.Fatal(errs)
 	}
 	log := &logged{}
-	pages, err := s.started(log).pages()
+	pages, err := s.started(log).pages(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

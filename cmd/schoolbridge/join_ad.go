@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -60,14 +61,19 @@ func layoutAD(c config.AD) ad.Layout {
 	return l
 }
 
-// workerOptions are those that the daemon and the command share.
-func workerOptions(c *config.Config) provision.WorkerOptions {
+// holder names a worker of this machine among those of a target.
+func holder(name string) string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
+	return host + "/" + name
+}
+
+// workerOptions are those that the daemon and the command share.
+func workerOptions(c *config.Config) provision.WorkerOptions {
 	return provision.WorkerOptions{
-		Target: targetAD, Holder: fmt.Sprintf("%s/%d", host, os.Getpid()), Zone: c.Policy.TimeZone.Location(), Sweep: c.AD.Sweep,
+		Target: targetAD, Holder: holder(strconv.Itoa(os.Getpid())), Zone: c.Policy.TimeZone.Location(), Sweep: c.AD.Sweep,
 		Brake: provision.Brake{Share: c.AD.DisableShare, Minimum: c.AD.DisableMinimum},
 	}
 }
@@ -94,6 +100,9 @@ func (d *daemon) joinAD(ctx context.Context) error {
 		return fmt.Errorf("ad: %w", first)
 	}
 	o := workerOptions(d.config)
+	// No other daemon works on this store, so the name is the same in its next
+	// life: a lease that was left when this one was killed is its own again.
+	o.Holder = holder("daemon")
 	o.Wake, o.Auditor, o.Logger, o.Registerer = d.db.Targets().Wake, d.trail, d.log, d.registry
 	worker, err := provision.NewWorker(target, d.db.Targets(), o)
 	if err != nil {

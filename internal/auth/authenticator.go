@@ -8,6 +8,7 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
 
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
@@ -24,10 +25,12 @@ type Authenticator struct {
 	phantom *mac
 	delay   delay
 	flights flights
-	local   localPool
-	saver   saver
-	aliases *lru.Cache[key, string] // other names of a mos.ru login, by typedKey
-	metrics *metrics
+	// inquiries are the questions of activations under way.
+	inquiries singleflight.Group
+	local     localPool
+	saver     saver
+	aliases   *lru.Cache[key, string] // other names of a mos.ru login, by typedKey
+	metrics   *metrics
 	// down is when mos.ru last gave nobody an answer (unreachable, throttling
 	// us, refusing us as a client), in Unix ns; 0 once it answered since.
 	down atomic.Int64

@@ -2,8 +2,10 @@ package auth
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -57,9 +59,8 @@ func (a *Authenticator) identify(ctx context.Context, c *identity.Credential, fr
 	if s.named {
 		v.Person, v.Login = s.entry.Person, s.entry.Login
 	}
-	v.Outcome = identity.Unavailable
 	if !a.guard.admit(&s.try, now) {
-		v.Reason = identity.ReasonThrottled
+		v.Outcome, v.Reason = identity.Unavailable, identity.ReasonThrottled
 		return who, v
 	}
 	m := a.tagger.marks(s.tags, proof, now)
@@ -67,22 +68,66 @@ func (a *Authenticator) identify(ctx context.Context, c *identity.Credential, fr
 		v.Outcome, v.Reason = identity.Rejected, identity.ReasonKnownBad
 		return who, v
 	}
-	if v.Reason = a.guard.reserve(&s.try, now); v.Reason != "" {
-		return who, v
+	r := a.inquire(ctx, inquiry{from: from, suspect: s, name: name, proof: proof, marks: m})
+	if r.Person.IsZero() {
+		r.Person, r.Login = v.Person, v.Login
 	}
-	profile, err := a.profile(from, s.asked, proof)
-	if a.learnt(s, m, proof, profile.Subject, err, now) == identity.ReasonReassigned {
-		v.Outcome, v.Reason = identity.Rejected, identity.ReasonReassigned
-		return who, v
+	return r.who, r.Verdict
+}
+
+// inquiry is one question to mos.ru about somebody who activates.
+type inquiry struct {
+	suspect
+	from  Profiler
+	name  string // as typed, without domain and realm
+	proof identity.Password
+	marks marks
+}
+
+// key is equal for equal questions under one epoch.
+func (q inquiry) key() string {
+	k := binary.BigEndian.AppendUint64(q.tags[:], q.marks.today)
+	return string(binary.BigEndian.AppendUint64(k, q.try.epoch))
+}
+
+// inquired is what an inquiry came to.
+type inquired struct {
+	who Identified
+	identity.Verdict
+}
+
+// inquire asks once for all who ask the same at the same moment: somebody who
+// presses the button again, or twice, is no guesser. As at a sign-in, the
+// question goes on when the one who waits for it gives up.
+func (a *Authenticator) inquire(ctx context.Context, q inquiry) inquired {
+	answer := a.inquiries.DoChan(q.key(), func() (any, error) { return a.inquiry(q), nil })
+	select {
+	case r := <-answer:
+		return r.Val.(inquired)
+	case <-ctx.Done():
+		return inquired{Verdict: unavailable(identity.ReasonUpstreamDown)}
 	}
-	if v.Outcome, v.Reason = identified(err); v.Outcome == identity.Accepted {
-		who = Identified{profile, now}
-		if s.entry != nil && s.entry.Subject == profile.Subject {
-			v.Person, v.Login = s.entry.Person, s.entry.Login
+}
+
+func (a *Authenticator) inquiry(q inquiry) (r inquired) {
+	asked := a.opt.Now()
+	if reason := a.guard.reserve(&q.try, asked); reason != "" {
+		r.Verdict = unavailable(reason)
+		return r
+	}
+	profile, err := a.profile(q.from, q.asked, q.proof)
+	if reason := a.learnt(q.suspect, q.marks, q.proof, profile.Subject, err, asked); reason != "" {
+		r.Outcome, r.Reason = identity.Rejected, reason
+		return r
+	}
+	if r.Outcome, r.Reason = identified(err); r.Outcome == identity.Accepted {
+		r.who = Identified{profile, asked}
+		if q.entry != nil && q.entry.Subject == profile.Subject {
+			r.Person, r.Login = q.entry.Person, q.entry.Login
 		}
-		a.link(name, profile)
+		a.link(q.name, profile)
 	}
-	return who, v
+	return r
 }
 
 // learnt books mos.ru's answer. It gives LOGIN_REASSIGNED where the name is of
@@ -123,6 +168,13 @@ func (a *Authenticator) profile(from Profiler, name string, proof identity.Passw
 	defer a.work.Done()
 	ctx, cancel := context.WithTimeout(a.life, a.opt.AskTimeout)
 	defer cancel()
+	defer func() {
+		if broken := recover(); broken != nil {
+			// The value may hold what was typed.
+			err = fmt.Errorf("%w: panic", identity.ErrFault)
+			a.opt.Logger.Error("auth: the upstream's client broke", "type", fmt.Sprintf("%T", broken), "stack", string(debug.Stack()))
+		}
+	}()
 	start := a.opt.Now()
 	p, err = from.Profile(ctx, name, proof)
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
