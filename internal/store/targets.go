@@ -301,13 +301,18 @@ func (s *Targets) Depth(ctx context.Context, target string, now time.Time) (prov
 	return d, nil
 }
 
-// Lease implements provision.Queue.
+// leaseSkew is how far the clocks of two holders may be apart.
+const leaseSkew = 5 * time.Minute
+
+// Lease implements provision.Queue. A lease that ends later than one that begins
+// now was made by a clock that was wrong, and holds nobody up.
 func (s *Targets) Lease(ctx context.Context, target, holder string, now time.Time, term time.Duration) (bool, error) {
 	mine := false
 	err := s.db.write(ctx, func(t *tx) error {
 		n, err := t.count(`INSERT INTO leases (name, holder, until) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE
-			SET holder = excluded.holder, until = excluded.until WHERE leases.holder = excluded.holder OR leases.until <= ?`,
-			target, holder, micros(now.Add(term)), micros(now))
+			SET holder = excluded.holder, until = excluded.until
+			WHERE leases.holder = excluded.holder OR leases.until <= ? OR leases.until > ?`,
+			target, holder, micros(now.Add(term)), micros(now), micros(now.Add(term+leaseSkew)))
 		mine = n > 0
 		return err
 	})

@@ -349,7 +349,12 @@ func testLease(t *testing.T, s *suite) {
 	check(t, two.Release(t.Context(), "ad", "b"))
 	lease(one, "a", true)
 
-	check(t, one.Release(t.Context(), "ad", "a"))
+	s.now = s.now.Add(24 * time.Hour) // a clock that is wrong, and a holder that dies
+	lease(one, "a", true)
+	s.now = s.now.Add(-24 * time.Hour)
+	lease(two, "b", true)
+	check(t, two.Release(t.Context(), "ad", "b"))
+
 	var group sync.WaitGroup
 	won := make([]bool, 8)
 	for i := range won {
