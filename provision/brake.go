@@ -1,8 +1,11 @@
 package provision
 
 import (
+	"context"
+	"errors"
 	"time"
 
+	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 )
 
@@ -52,4 +55,70 @@ func (b *brake) waiting(now time.Time) int {
 		}
 	}
 	return len(b.held)
+}
+
+// atOnce says that an account may be switched off without waiting for the end
+// of the run: somebody suspended it, and no registry had a part in that.
+func (w *Worker) atOnce(job Job) bool {
+	suspended := job.Entry != nil && job.Entry.State != directory.StateActive
+	return suspended && !w.brake.tripped && len(w.brake.gather) < w.brake.limit(w.depth().Accounts, job.Now)
+}
+
+// gather puts an account aside that would be switched off; when they are too
+// many for this run, all of them are left as they are.
+func (w *Worker) gather(ctx context.Context, job Job) error {
+	b := &w.brake
+	b.gather = append(b.gather, job.Person)
+	if !b.tripped && len(b.gather) <= b.limit(w.depth().Accounts, job.Now) {
+		return nil
+	}
+	if !b.tripped {
+		b.tripped = true
+		w.o.Logger.Error("more accounts would be switched off than the brake allows: they are left as they are",
+			"remedy", "see whether the registries are whole; then schoolbridge provision apply with the number that is right")
+	}
+	ids := b.gather
+	b.gather = nil
+	for _, id := range ids {
+		if err := w.postpone(ctx, id, job.Now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// postpone leaves an account as it is, until somebody has looked.
+func (w *Worker) postpone(ctx context.Context, id identity.PersonID, now time.Time) error {
+	until := now.Add(brakeHold)
+	w.brake.held[id] = until
+	for range rereads {
+		job, err := w.job(ctx, id, now)
+		if errors.Is(err, identity.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		err = w.save(ctx, job, Pass{}, job.Row.Failures, until)
+		if !errors.Is(err, identity.ErrConflict) {
+			return err
+		}
+	}
+	w.holds.add(id, now)
+	return nil
+}
+
+// settle switches off those that were gathered: they are few enough.
+func (w *Worker) settle(ctx, life context.Context) error {
+	ids := w.brake.gather
+	w.brake.gather = nil
+	for _, id := range ids {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := w.one(life, id, true); err != nil {
+			return err
+		}
+	}
+	return nil
 }

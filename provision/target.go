@@ -21,6 +21,9 @@ type Target interface {
 	Bring(ctx context.Context, job Job) (Pass, error)
 	// Plan says what Bring would write, and writes nothing.
 	Plan(ctx context.Context, job Job) (Plan, error)
+	// Probe says whether the target can be worked with, as cheaply as it can be
+	// told: an error of Bring is the account's own where Probe gives none.
+	Probe(ctx context.Context) error
 }
 
 // Job is one account in one target: all that a pass needs, read in one
@@ -111,7 +114,10 @@ type Queue interface {
 	Lease(ctx context.Context, target, holder string, now time.Time, term time.Duration) (bool, error)
 	// Release gives the lease back.
 	Release(ctx context.Context, target, holder string) error
-	// Due gives accounts whose time has come, those that wait longest first.
+	// Due gives accounts whose time has come: first those for which somebody
+	// waits, because of a sign-in, an activation or an event, then those that an
+	// import changed or that are only looked at again; of each, those that wait
+	// longest first.
 	Due(ctx context.Context, target string, now time.Time, limit int) ([]identity.PersonID, error)
 	// Job reads one account; identity.ErrNotFound where it is no longer there.
 	Job(ctx context.Context, target string, id identity.PersonID, now time.Time) (Job, error)

@@ -228,6 +228,56 @@ func testTargetTriggers(t *testing.T, s *suite) {
 	}
 }
 
+// testTargetUrgency: whoever waits does not wait behind an import or what is
+// only looked at again.
+func testTargetUrgency(t *testing.T, s *suite) {
+	row, _ := orlova(t)
+	_, first := s.orlovaInAD(t)
+	pupilRow, pupil := belova(t)
+	put(t, s.db, pupilRow)
+	var second person.Activated
+	rest := func(id identity.PersonID) {
+		s.save(t, id, provision.Pass{Observed: provision.Observed{At: s.now, Ready: true}})
+		s.now = s.now.Add(35 * time.Minute)
+	}
+	for what, trigger := range []func() error{
+		func() error {
+			second = s.activate(t, s.db, inAD(activation(pupil, enrolment("p1")), "belovas", [16]byte{}))
+			return nil
+		},
+		func() error { return s.db.Passwords().Offer(t.Context(), second.Person, 1, "Snegir-2021", s.now) },
+		func() error { return s.db.Accounts().Suspend(t.Context(), second.Person, s.now, "") },
+	} {
+		rest(first.Person)
+		if second.Person != (identity.PersonID{}) {
+			rest(second.Person)
+		} else {
+			s.now = s.now.Add(35 * time.Minute)
+		}
+		since := s.now.Add(-10 * time.Minute) // the first has been due for
+		put(t, s.db, row)
+		check(t, trigger())
+		put(t, s.db, pupilRow) // what is urgent stays so
+		if got := s.due(t); !slices.Equal(got, []identity.PersonID{second.Person, first.Person}) {
+			t.Errorf("trigger %d: due %v, want %v before %v", what, got, second.Person, first.Person)
+		}
+		check(t, s.db.Targets().Save(t.Context(), "ad", second.Person, s.job(t, second.Person).Row.Revision, provision.Pass{Again: true}, 0, s.now))
+		if one, err := s.db.Targets().Due(t.Context(), "ad", s.now, 1); err != nil || !slices.Equal(one, []identity.PersonID{second.Person}) {
+			t.Errorf("trigger %d: the first is %v, %v", what, one, err)
+		}
+		if depth, err := s.db.Targets().Depth(t.Context(), "ad", s.now); err != nil || depth.Due != 2 || !depth.Oldest.Equal(since) {
+			t.Errorf("trigger %d: depth %+v, %v, the oldest since %v", what, depth, err, since)
+		}
+	}
+	rest(first.Person)
+	rest(second.Person)
+	s.now = s.now.Add(time.Hour)
+	put(t, s.db, pupilRow)
+	if got := s.due(t); !slices.Equal(got, []identity.PersonID{first.Person, second.Person}) {
+		t.Errorf("an import alone is urgent: %v", got)
+	}
+}
+
 func testTargetSaves(t *testing.T, s *suite) {
 	_, done := s.orlovaInAD(t)
 	revision := s.job(t, done.Person).Row.Revision
