@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -40,11 +41,24 @@ type Job struct {
 // Active says that the account is to be enabled: it has an owner who is not
 // suspended and works or studies somewhere today, a day of zone.
 func (j Job) Active(zone *time.Location) bool {
-	if j.Entry == nil || j.Entry.State != directory.StateActive {
-		return false
+	return j.Entry != nil && j.Entry.State == directory.StateActive && len(j.Affiliations(zone)) > 0
+}
+
+// Affiliations gives those that make an account today, a day of zone: staff
+// before pupils, then as the entry has them.
+func (j Job) Affiliations(zone *time.Location) []directory.Affiliation {
+	if j.Entry == nil {
+		return nil
 	}
+	var active []directory.Affiliation
 	today := person.DateOf(j.Now.In(zone))
-	return slices.ContainsFunc(j.Entry.Affiliations, func(a directory.Affiliation) bool { return a.ActiveOn(today) })
+	for _, a := range j.Entry.Affiliations {
+		if (a.Role == person.RoleStaff || a.Role == person.RolePupil) && a.ActiveOn(today) {
+			active = append(active, a)
+		}
+	}
+	slices.SortStableFunc(active, func(a, b directory.Affiliation) int { return cmp.Compare(a.Role, b.Role) })
+	return active
 }
 
 // Row is what the store keeps of one account in one target.

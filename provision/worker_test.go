@@ -444,6 +444,40 @@ func TestWorkerBackOff(t *testing.T) {
 	})
 }
 
+// TestActive: worker, brake and target have one rule of who has an account.
+func TestActive(t *testing.T) {
+	now := time.Date(2026, 9, 1, 22, 0, 0, 0, time.UTC) // 1:00 of the next day in Moscow
+	moscow := time.FixedZone("MSK", 3*3600)
+	tomorrow, _ := person.NewDate(2026, 9, 2)
+	staff := directory.Affiliation{Role: person.RoleStaff, School: "49", From: tomorrow}
+	pupil := directory.Affiliation{Role: person.RolePupil, School: "7"}
+	parent := directory.Affiliation{Role: person.RoleParent, School: "7"}
+	for name, test := range map[string]struct {
+		entry *directory.Entry
+		want  []directory.Affiliation
+		off   bool
+	}{
+		"nobody":         {entry: nil, off: true},
+		"nowhere":        {entry: &directory.Entry{}, off: true},
+		"a parent alone": {entry: &directory.Entry{Affiliations: []directory.Affiliation{parent}}, off: true},
+		"staff first":    {entry: &directory.Entry{Affiliations: []directory.Affiliation{pupil, parent, staff}}, want: []directory.Affiliation{staff, pupil}},
+		"suspended": {entry: &directory.Entry{State: directory.StateSuspended, Affiliations: []directory.Affiliation{pupil}},
+			want: []directory.Affiliation{pupil}, off: true},
+	} {
+		job := Job{Entry: test.entry, Now: now}
+		if test.entry != nil && name != "suspended" {
+			test.entry.State = directory.StateActive
+		}
+		if got := job.Affiliations(moscow); !reflect.DeepEqual(got, test.want) || job.Active(moscow) == test.off {
+			t.Errorf("%s: active %v by %+v", name, job.Active(moscow), got)
+		}
+	}
+	job := Job{Now: now, Entry: &directory.Entry{State: directory.StateActive, Affiliations: []directory.Affiliation{staff}}}
+	if job.Active(time.UTC) {
+		t.Error("a day begins before its midnight")
+	}
+}
+
 func TestPace(t *testing.T) {
 	p := pace{sweep: 6 * time.Hour, first: time.Minute, last: 6 * time.Hour, zone: time.FixedZone("MSK", 3*3600)}
 	now := time.Date(2026, 9, 1, 19, 0, 0, 0, time.UTC) // 22:00 in Moscow
