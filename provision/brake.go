@@ -17,33 +17,30 @@ type Brake struct {
 	Accept  int     // so many may at once, because somebody said so
 }
 
+// Allowed is how many of so many accounts may be switched off within a day
+// without consent.
+func (b Brake) Allowed(accounts int) int { return max(b.Minimum, int(b.Share*float64(accounts))) }
+
 const (
-	brakeDay  = 24 * time.Hour
+	// BrakeDay is how long an account that was switched off counts.
+	BrakeDay  = 24 * time.Hour
 	brakeHold = time.Hour // until a held account is looked at again
 )
 
 // brake gathers the accounts of a run that would be switched off, until it is
-// known how many they are.
+// known how many they are. How many were within the last day is in the store: a
+// restart, or another process, is no consent.
 type brake struct {
 	Brake
-	done    []time.Time                     // when accounts were switched off, within the last day
+	since   int                             // switched off since the queue was measured
 	gather  []identity.PersonID             // those of this run, not judged yet
 	tripped bool                            // this run has gathered too many
 	held    map[identity.PersonID]time.Time // those left as they are, and until when
 }
 
 // limit is how many may be switched off now.
-func (b *brake) limit(accounts int, now time.Time) int {
-	recent := 0
-	for _, at := range b.done {
-		if now.Sub(at) < brakeDay {
-			b.done[recent] = at
-			recent++
-		}
-	}
-	b.done = b.done[:recent]
-	allowed := max(b.Minimum, int(b.Share*float64(accounts)))
-	return max(allowed-recent, b.Accept)
+func (b *brake) limit(d Depth) int {
+	return max(b.Allowed(d.Accounts)-d.SwitchedOff-b.since, b.Accept)
 }
 
 // waiting counts the accounts that are held, and forgets those that somebody
@@ -61,7 +58,7 @@ func (b *brake) waiting(now time.Time) int {
 // of the run: somebody suspended it, and no registry had a part in that.
 func (w *Worker) atOnce(job Job) bool {
 	suspended := job.Entry != nil && job.Entry.State != directory.StateActive
-	return suspended && !w.brake.tripped && len(w.brake.gather) < w.brake.limit(w.depth().Accounts, job.Now)
+	return suspended && !w.brake.tripped && len(w.brake.gather) < w.brake.limit(w.depth())
 }
 
 // gather puts an account aside that would be switched off; when they are too
@@ -69,7 +66,7 @@ func (w *Worker) atOnce(job Job) bool {
 func (w *Worker) gather(ctx context.Context, job Job) error {
 	b := &w.brake
 	b.gather = append(b.gather, job.Person)
-	if !b.tripped && len(b.gather) <= b.limit(w.depth().Accounts, job.Now) {
+	if !b.tripped && len(b.gather) <= b.limit(w.depth()) {
 		return nil
 	}
 	if !b.tripped {

@@ -112,6 +112,9 @@ type Pass struct {
 	Again bool
 	// Wrote counts the writes to the target.
 	Wrote int
+	// SwitchedOff says that the account was switched off, for Depth. The
+	// worker sets it.
+	SwitchedOff bool
 }
 
 // Plan is what a pass would do to one account.
@@ -147,11 +150,12 @@ type Queue interface {
 
 // Depth is the length of a target's queue.
 type Depth struct {
-	Accounts  int       // all
-	Due       int       // to be looked at now
-	Waiting   int       // to be tried again later after a problem
-	Passwords int       // clear passwords that wait for delivery
-	Oldest    time.Time // since when the one that waits longest is due; zero: none is
+	Accounts    int       // all
+	Due         int       // to be looked at now
+	Waiting     int       // to be tried again later after a problem
+	Passwords   int       // clear passwords that wait for delivery
+	SwitchedOff int       // within the last BrakeDay
+	Oldest      time.Time // since when the one that waits longest is due; zero: none is
 }
 
 // Finder looks accounts up in the live target when somebody activates.

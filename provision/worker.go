@@ -267,10 +267,8 @@ func (w *Worker) account(ctx context.Context, id identity.PersonID, judged bool)
 			return err
 		}
 		w.audit(job, pass)
-		if off && !pass.Observed.At.IsZero() && !pass.Observed.Enabled {
-			w.brake.done = append(w.brake.done, began)
-			off = false
-		}
+		// What somebody has consented to takes nothing from the others of the day.
+		pass.SwitchedOff = off && !pass.Observed.At.IsZero() && !pass.Observed.Enabled && w.o.Brake.Accept == 0
 		failures, due := w.pace.next(job, pass, w.o.Chance())
 		err = w.save(ctx, job, pass, failures, due)
 		w.count(pass, err, w.o.Now().Sub(began))
@@ -278,6 +276,9 @@ func (w *Worker) account(ctx context.Context, id identity.PersonID, judged bool)
 			return err
 		}
 		w.worked()
+		if err == nil && pass.SwitchedOff {
+			w.brake.since++
+		}
 		if err == nil && !pass.Again {
 			delete(w.brake.held, id)
 			return nil

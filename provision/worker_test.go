@@ -36,6 +36,7 @@ type shelfRow struct {
 	Job
 	due    time.Time
 	urgent bool
+	offAt  time.Time
 }
 
 func newShelf() *shelf {
@@ -166,6 +167,9 @@ func (q *shelf) Save(_ context.Context, _ string, id identity.PersonID, revision
 	}
 	r.Row.Revision, r.Row.Failures, r.due = revision+1, failures, due
 	r.urgent = r.urgent && pass.Again
+	if pass.SwitchedOff {
+		r.offAt = time.Now()
+	}
 	return nil
 }
 
@@ -185,6 +189,9 @@ func (q *shelf) Depth(_ context.Context, _ string, now time.Time) (Depth, error)
 		}
 		if r.Password != nil {
 			d.Passwords++
+		}
+		if now.Sub(r.offAt) < BrakeDay {
+			d.SwitchedOff++
 		}
 	}
 	return d, q.broken
@@ -868,6 +875,11 @@ func TestWorkerBrakeAddsUp(t *testing.T) {
 		}
 		if off != 3 {
 			t.Errorf("%d accounts are off, want 3", off)
+		}
+		// Neither a restart nor another worker is a consent.
+		again := newWorker(t, w.q, w.b, func(o *WorkerOptions) { o.Holder, o.Brake = "command", Brake{Minimum: 3} })
+		if s, err := again.Once(t.Context()); err != nil || s.Held != 3 || s.Wrote != 0 {
+			t.Errorf("another worker: %+v, %v", s, err)
 		}
 		pass(25 * time.Hour)
 		if w.q.row(6).Row.Observed.Enabled {

@@ -97,8 +97,8 @@ func (t *tx) newTarget(id identity.PersonID, want *person.TargetAccount, object 
 		return err
 	}
 	t.woke = true
-	return t.exec(`INSERT INTO targets (person, target, object, name, stamp, observed, password_epoch, password_at, revision, seen, failures, urgent, due, updated)
-		VALUES (?, ?, ?, ?, '', ?, 0, 0, 1, 0, 0, 1, ?, ?)`, id[:], want.Target, object, name, observed, micros(now), micros(now))
+	return t.exec(`INSERT INTO targets (person, target, object, name, stamp, observed, password_epoch, password_at, revision, seen, failures, urgent, due, updated, off_at)
+		VALUES (?, ?, ?, ?, '', ?, 0, 0, 1, 0, 0, 1, ?, ?, 0)`, id[:], want.Target, object, name, observed, micros(now), micros(now))
 }
 
 // targetKey names a row of targets for sealing.
@@ -245,14 +245,16 @@ func (s *Targets) Save(ctx context.Context, target string, id identity.PersonID,
 		}
 		observed, epoch = sealed, pass.Observed.PasswordEpoch
 	}
+	now := micros(s.db.now())
 	err := s.db.write(ctx, func(t *tx) error {
 		if err := t.publishWanted(id, target, epoch, pass.Delivered != nil); err != nil {
 			return err
 		}
 		n, err := t.count(`UPDATE targets SET object = COALESCE(?, object), stamp = COALESCE(?, stamp), observed = COALESCE(?, observed),
 			password_epoch = COALESCE(?, password_epoch), revision = revision + 1, seen = revision + 1, failures = ?,
-			urgent = CASE WHEN ? THEN urgent ELSE 0 END, due = ?, updated = ? WHERE person = ? AND target = ? AND revision = ?`,
-			object, stamp, observed, epoch, failures, pass.Again, micros(due), micros(s.db.now()), id[:], target, revision)
+			urgent = CASE WHEN ? THEN urgent ELSE 0 END, due = ?, updated = ?, off_at = CASE WHEN ? THEN ? ELSE off_at END
+			WHERE person = ? AND target = ? AND revision = ?`,
+			object, stamp, observed, epoch, failures, pass.Again, micros(due), now, pass.SwitchedOff, now, id[:], target, revision)
 		if err == nil && n == 0 {
 			err = identity.ErrConflict
 		}
@@ -319,6 +321,7 @@ func (s *Targets) Depth(ctx context.Context, target string, now time.Time) (prov
 		}{
 			{&d.Accounts, "SELECT COUNT(*) FROM targets WHERE target = ?", []any{target}},
 			{&d.Waiting, "SELECT COUNT(*) FROM targets WHERE target = ? AND failures > 0 AND due > ?", []any{target, at}},
+			{&d.SwitchedOff, "SELECT COUNT(*) FROM targets WHERE target = ? AND off_at > 0 AND off_at > ?", []any{target, micros(now.Add(-provision.BrakeDay))}},
 			{&d.Passwords, "SELECT COUNT(*) FROM passwords WHERE until > ?", []any{at}},
 		} {
 			if err := t.row(count.query, count.args...).Scan(count.into); err != nil {

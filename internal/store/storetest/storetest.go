@@ -60,6 +60,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Engine) {
 		{"Targets", testTargets},
 		{"TargetRows", testTargetRows},
 		{"TargetTriggers", testTargetTriggers},
+		{"SwitchedOff", testSwitchedOff},
 		{"TargetUrgency", testTargetUrgency},
 		{"TargetSaves", testTargetSaves},
 		{"TargetObjects", testTargetObjects},

@@ -326,6 +326,26 @@ func testTargetSaves(t *testing.T, s *suite) {
 	}
 }
 
+// testSwitchedOff: those of a day are counted, each once.
+func testSwitchedOff(t *testing.T, s *suite) {
+	_, done := s.orlovaInAD(t)
+	count := func(what string, want int) {
+		t.Helper()
+		if depth, err := s.db.Targets().Depth(t.Context(), "ad", s.now); err != nil || depth.SwitchedOff != want {
+			t.Errorf("%s: depth %+v, %v, want %d switched off", what, depth, err, want)
+		}
+	}
+	s.save(t, done.Person, provision.Pass{Observed: provision.Observed{At: s.now}})
+	count("seen off", 0)
+	s.save(t, done.Person, provision.Pass{SwitchedOff: true})
+	s.save(t, done.Person, provision.Pass{SwitchedOff: true})
+	s.now = s.now.Add(provision.BrakeDay - time.Second)
+	s.save(t, done.Person, provision.Pass{})
+	count("a pass later", 1)
+	s.now = s.now.Add(time.Second)
+	count("a day later", 0)
+}
+
 // testTargetObjects: an object is one person's account.
 func testTargetObjects(t *testing.T, s *suite) {
 	profile, first := s.orlovaInAD(t)
