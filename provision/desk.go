@@ -127,8 +127,12 @@ func undecided(v match.Verdict) Answer {
 	return a
 }
 
-// pollEvery is how often await looks whether the account is ready.
-const pollEvery = 50 * time.Millisecond
+// How often await looks whether the account is ready: less and less often,
+// because hundreds may wait at once.
+const (
+	pollFirst = 50 * time.Millisecond
+	pollLast  = 400 * time.Millisecond
+)
 
 // await waits until the account is known here and ready in its targets, or
 // stuck there, at most as long as an answer may take. The password is learnt
@@ -136,10 +140,8 @@ const pollEvery = 50 * time.Millisecond
 func (d *Desk) await(ctx context.Context, done person.Activated, proof identity.Password, asked time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, d.o.Wait)
 	defer cancel()
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
 	learnt := false
-	for {
+	for wait := pollFirst; ; wait = min(2*wait, pollLast) {
 		if d.signIns.Seen(done.Person) {
 			if !learnt && done.Epoch != 0 {
 				d.signIns.Learn(done.Person, done.Epoch, proof, asked)
@@ -150,10 +152,12 @@ func (d *Desk) await(ctx context.Context, done person.Activated, proof identity.
 				return
 			}
 		}
+		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
+			timer.Stop()
 			return
-		case <-tick.C:
+		case <-timer.C:
 		}
 	}
 }

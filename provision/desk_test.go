@@ -83,7 +83,7 @@ func TestDeskWaits(t *testing.T) {
 		learnt int
 	}{
 		{"ready at once", true, [][]provision.Status{adStatus(false, true)}, provision.Ready, provision.Ready, 0, 1},
-		{"ready after a while", true, [][]provision.Status{adStatus(true, false), adStatus(true, false), adStatus(false, true)}, provision.Ready, provision.Ready, 100 * time.Millisecond, 1},
+		{"ready after a while", true, [][]provision.Status{adStatus(true, false), adStatus(true, false), adStatus(false, true)}, provision.Ready, provision.Ready, 150 * time.Millisecond, 1},
 		{"stuck", true, [][]provision.Status{adStatus(true, false), adStatus(false, false, match.Problem{Code: match.ADUnowned})}, provision.Stuck, provision.Ready, 50 * time.Millisecond, 1},
 		{"AD is down", true, [][]provision.Status{adStatus(true, false)}, provision.Pending, provision.Ready, 4 * time.Second, 1},
 		{"the directory is behind", false, [][]provision.Status{adStatus(false, true)}, provision.Ready, provision.Pending, 4 * time.Second, 0},

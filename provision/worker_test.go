@@ -888,6 +888,33 @@ func TestWorkerBrakeAddsUp(t *testing.T) {
 	})
 }
 
+// TestWorkerBrakeAtOnce: those who are suspended do not wait for the end of a
+// run, and are counted all the same.
+func TestWorkerBrakeAtOnce(t *testing.T) {
+	work(t, func(o *WorkerOptions) { o.Brake = Brake{Minimum: 3} }, func(t *testing.T, w *floor) {
+		w.q.add(1, 2, 3, 4, 5, 6)
+		w.start()
+		w.q.mu.Lock()
+		for n := byte(2); n <= 6; n++ {
+			r := w.q.rows[identity.PersonID{n}]
+			r.Entry.State, r.due = directory.StateSuspended, time.Now()
+			r.Row.Revision++
+		}
+		w.q.mu.Unlock()
+		w.q.touch(1, func(r *shelfRow) { r.Entry.State = directory.StateSuspended })
+		pass(time.Second)
+		off := 0
+		for n := byte(1); n <= 6; n++ {
+			if !w.q.row(n).Row.Observed.Enabled {
+				off++
+			}
+		}
+		if off != 3 || w.Outlook().Held > 3 {
+			t.Errorf("%d accounts are off, want 3", off)
+		}
+	})
+}
+
 func TestWorkerAudit(t *testing.T) {
 	p := &pages{}
 	work(t, func(o *WorkerOptions) { o.Auditor = p }, func(t *testing.T, w *floor) {
