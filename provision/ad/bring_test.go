@@ -439,6 +439,9 @@ func TestPlan(t *testing.T) {
 		}
 	}
 	check("create", "CN=evann,"+staff49)
+	if w.ad.calls != 2 { // of names: the mark has no index
+		t.Errorf("the plan of a new account takes %d searches", w.ad.calls)
+	}
 	w.settle()
 	check("none", "")
 	w.trigger(func() { w.password = password(2, "Zimorodok-2022", 1) })
