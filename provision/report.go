@@ -70,6 +70,7 @@ func (w *Worker) measure(ctx context.Context, now bool) error {
 	if err != nil {
 		return err
 	}
+	w.brake.since = 0
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.state.depth, w.state.measured, w.state.held = depth, at, w.brake.waiting(at)

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -21,6 +22,9 @@ type Target interface {
 	Bring(ctx context.Context, job Job) (Pass, error)
 	// Plan says what Bring would write, and writes nothing.
 	Plan(ctx context.Context, job Job) (Plan, error)
+	// Probe says whether the target can be worked with, as cheaply as it can be
+	// told: an error of Bring is the account's own where Probe gives none.
+	Probe(ctx context.Context) error
 }
 
 // Job is one account in one target: all that a pass needs, read in one
@@ -37,11 +41,24 @@ type Job struct {
 // Active says that the account is to be enabled: it has an owner who is not
 // suspended and works or studies somewhere today, a day of zone.
 func (j Job) Active(zone *time.Location) bool {
-	if j.Entry == nil || j.Entry.State != directory.StateActive {
-		return false
+	return j.Entry != nil && j.Entry.State == directory.StateActive && len(j.Affiliations(zone)) > 0
+}
+
+// Affiliations gives those that make an account today, a day of zone: staff
+// before pupils, then as the entry has them.
+func (j Job) Affiliations(zone *time.Location) []directory.Affiliation {
+	if j.Entry == nil {
+		return nil
 	}
+	var active []directory.Affiliation
 	today := person.DateOf(j.Now.In(zone))
-	return slices.ContainsFunc(j.Entry.Affiliations, func(a directory.Affiliation) bool { return a.ActiveOn(today) })
+	for _, a := range j.Entry.Affiliations {
+		if (a.Role == person.RoleStaff || a.Role == person.RolePupil) && a.ActiveOn(today) {
+			active = append(active, a)
+		}
+	}
+	slices.SortStableFunc(active, func(a, b directory.Affiliation) int { return cmp.Compare(a.Role, b.Role) })
+	return active
 }
 
 // Row is what the store keeps of one account in one target.
@@ -95,6 +112,9 @@ type Pass struct {
 	Again bool
 	// Wrote counts the writes to the target.
 	Wrote int
+	// SwitchedOff says that the account was switched off, for Depth. The
+	// worker sets it.
+	SwitchedOff bool
 }
 
 // The words of Plan.Action: what weighs most of what would be written.
@@ -123,7 +143,10 @@ type Queue interface {
 	Lease(ctx context.Context, target, holder string, now time.Time, term time.Duration) (bool, error)
 	// Release gives the lease back.
 	Release(ctx context.Context, target, holder string) error
-	// Due gives accounts whose time has come, those that wait longest first.
+	// Due gives accounts whose time has come: first those for which somebody
+	// waits, because of a sign-in, an activation or an event, then those that an
+	// import changed or that are only looked at again; of each, those that wait
+	// longest first.
 	Due(ctx context.Context, target string, now time.Time, limit int) ([]identity.PersonID, error)
 	// Job reads one account; identity.ErrNotFound where it is no longer there.
 	Job(ctx context.Context, target string, id identity.PersonID, now time.Time) (Job, error)
@@ -139,11 +162,12 @@ type Queue interface {
 
 // Depth is the length of a target's queue.
 type Depth struct {
-	Accounts  int       // all
-	Due       int       // to be looked at now
-	Waiting   int       // to be tried again later after a problem
-	Passwords int       // clear passwords that wait for delivery
-	Oldest    time.Time // since when the one that waits longest is due; zero: none is
+	Accounts    int       // all
+	Due         int       // to be looked at now
+	Waiting     int       // to be tried again later after a problem
+	Passwords   int       // clear passwords that wait for delivery
+	SwitchedOff int       // within the last BrakeDay
+	Oldest      time.Time // since when the one that waits longest is due; zero: none is
 }
 
 // Finder looks accounts up in the live target when somebody activates.

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -55,9 +55,9 @@ type WorkerOptions struct {
 //
 // It is level-triggered: whatever was lost, repeated or reordered on the way,
 // the next pass compares again. Only one process works at a time (a lease);
-// that saves work and guards nothing, which is the stamp's part. An error of
-// the target stops all work for a time, and the account on which it came
-// somewhat longer. Accounts to be switched off are gathered first and counted
+// that saves work and guards nothing, which is the stamp's part. An outage stops
+// all work for a time; an account on which alone target or store fail is passed
+// over (blame). Accounts to be switched off are gathered first and counted
 // (Brake).
 type Worker struct {
 	target  Target
@@ -70,7 +70,7 @@ type Worker struct {
 	leased time.Time // when the lease was taken or renewed; zero: not held
 	holds  holds
 	brake  brake
-	outage int // errors of the target or the store in a row
+	faults faults
 
 	mu      sync.Mutex
 	state   workerState
@@ -86,15 +86,11 @@ type workerState struct {
 }
 
 const (
-	workerBatch  = 200
+	workerBatch  = 20               // accounts that are taken on at once: whoever comes meanwhile and is waited for waits as long
 	rereads      = 8                // passes over one account in a row
 	storeTimeout = 10 * time.Second // deadline of one call to the queue
-	// releaseTimeout is short: a lease that is not given back ends by itself.
-	releaseTimeout = time.Second
-	runLimit       = 5 * time.Minute // after which a run ends, so that those to be switched off get their turn
-	measureEvery   = 15 * time.Second
-	firstOutage    = 2 * time.Second
-	lastOutage     = time.Minute
+	runLimit     = 5 * time.Minute  // after which a run ends, so that those to be switched off get their turn
+	measureEvery = 15 * time.Second
 )
 
 // NewWorker makes a worker; Run or Once sets it to work.
@@ -171,21 +167,11 @@ func (w *Worker) run(ctx, life context.Context) (wait time.Duration, wakeable bo
 	case errors.Is(err, errLeased):
 		return w.o.Poll, false
 	}
-	w.outage++
-	w.metrics.errors.Inc()
-	w.mu.Lock()
-	if w.state.downAt.IsZero() {
-		w.state.downAt = w.o.Now()
-	}
-	w.mu.Unlock()
-	wait = min(firstOutage<<min(w.outage-1, 10), lastOutage)
+	wait = w.failed()
 	wait += time.Duration(w.o.Chance() * float64(wait) / 2)
 	w.o.Logger.Warn("the accounts cannot be brought to their state now", "error", err, "again_in", wait.Round(time.Second))
 	return wait, false
 }
-
-// errLeased says that another process is at work.
-var errLeased = errors.New("another worker holds the lease")
 
 // dueAccounts is one run: every due account once, those to be switched off
 // last.
@@ -215,7 +201,8 @@ func (w *Worker) dueAccounts(ctx, life context.Context) error {
 	return w.settle(ctx, life)
 }
 
-// due gives the accounts that are due and neither held nor gathered.
+// due gives the accounts that are due and neither held nor gathered, those last
+// that were sent back.
 func (w *Worker) due(ctx context.Context) ([]identity.PersonID, error) {
 	now := w.o.Now()
 	skip := make(map[identity.PersonID]bool, len(w.brake.gather))
@@ -229,14 +216,10 @@ func (w *Worker) due(ctx context.Context) ([]identity.PersonID, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	all, err := w.queue.Due(ctx, w.o.Target, now, workerBatch+len(skip))
-	var ids []identity.PersonID
-	for _, id := range all {
-		if !skip[id] {
-			ids = append(ids, id)
-		}
-	}
-	return ids, err
+	all, err := w.queue.Due(ctx, w.o.Target, now, workerBatch+len(skip)+len(w.holds))
+	ids := slices.DeleteFunc(all, func(id identity.PersonID) bool { return skip[id] })
+	w.holds.sort(ids)
+	return ids[:min(len(ids), workerBatch)], err
 }
 
 // one brings one account, under the lease. judged says that the brake lets it
@@ -252,26 +235,12 @@ func (w *Worker) one(ctx context.Context, id identity.PersonID, judged bool) err
 	switch {
 	case err == nil:
 		delete(w.holds, id)
+		return nil
 	case errors.Is(err, errRestless):
 		w.holds.add(id, w.o.Now())
-		err = nil
-	default:
-		w.holds.add(id, w.o.Now())
-		err = fmt.Errorf("account of person %s: %w", id, err)
+		return nil
 	}
-	return err
-}
-
-func (w *Worker) recovered() {
-	if w.outage == 0 {
-		return
-	}
-	w.outage = 0
-	w.mu.Lock()
-	down := w.o.Now().Sub(w.state.downAt)
-	w.state.downAt = time.Time{}
-	w.mu.Unlock()
-	w.o.Logger.Info("the accounts can be brought to their state again", "after", down.Round(time.Second))
+	return w.blame(ctx, id, fmt.Errorf("account of person %s: %w", id, err))
 }
 
 // errRestless says that an account changed faster than it could be brought.
@@ -290,7 +259,7 @@ func (w *Worker) account(ctx context.Context, id identity.PersonID, judged bool)
 			return err
 		}
 		off := job.Row.Observed.Enabled && !job.Active(w.o.Zone)
-		if off && !judged {
+		if off && !judged && !w.atOnce(job) {
 			return w.gather(ctx, job)
 		}
 		pass, err := w.bring(ctx, job)
@@ -298,17 +267,18 @@ func (w *Worker) account(ctx context.Context, id identity.PersonID, judged bool)
 			return err
 		}
 		w.audit(job, pass)
-		if off && !pass.Observed.At.IsZero() && !pass.Observed.Enabled {
-			w.brake.done = append(w.brake.done, began)
-			off = false
-		}
+		// What somebody has consented to takes nothing from the others of the day.
+		pass.SwitchedOff = off && !pass.Observed.At.IsZero() && !pass.Observed.Enabled && w.o.Brake.Accept == 0
 		failures, due := w.pace.next(job, pass, w.o.Chance())
 		err = w.save(ctx, job, pass, failures, due)
 		w.count(pass, err, w.o.Now().Sub(began))
 		if err != nil && !errors.Is(err, identity.ErrConflict) {
 			return err
 		}
-		w.recovered()
+		w.worked()
+		if err == nil && pass.SwitchedOff {
+			w.brake.since++
+		}
 		if err == nil && !pass.Again {
 			delete(w.brake.held, id)
 			return nil
@@ -340,143 +310,4 @@ func (w *Worker) bring(ctx context.Context, job Job) (pass Pass, err error) {
 	ctx, cancel := context.WithTimeout(ctx, w.o.Patience)
 	defer cancel()
 	return w.target.Bring(ctx, job)
-}
-
-// gather puts an account aside that would be switched off; when they are too
-// many for this run, all of them are left as they are.
-func (w *Worker) gather(ctx context.Context, job Job) error {
-	b := &w.brake
-	b.gather = append(b.gather, job.Person)
-	if !b.tripped && len(b.gather) <= b.limit(w.depth().Accounts, job.Now) {
-		return nil
-	}
-	if !b.tripped {
-		b.tripped = true
-		w.o.Logger.Error("more accounts would be switched off than the brake allows: they are left as they are",
-			"remedy", "see whether the registries are whole; then schoolbridge provision apply with the number that is right")
-	}
-	ids := b.gather
-	b.gather = nil
-	for _, id := range ids {
-		if err := w.postpone(ctx, id, job.Now); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// postpone leaves an account as it is, until somebody has looked.
-func (w *Worker) postpone(ctx context.Context, id identity.PersonID, now time.Time) error {
-	until := now.Add(brakeHold)
-	w.brake.held[id] = until
-	for range rereads {
-		job, err := w.job(ctx, id, now)
-		if errors.Is(err, identity.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		err = w.save(ctx, job, Pass{}, job.Row.Failures, until)
-		if !errors.Is(err, identity.ErrConflict) {
-			return err
-		}
-	}
-	w.holds.add(id, now)
-	return nil
-}
-
-// settle switches off those that were gathered: they are few enough.
-func (w *Worker) settle(ctx, life context.Context) error {
-	ids := w.brake.gather
-	w.brake.gather = nil
-	for _, id := range ids {
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err := w.one(life, id, true); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// lease takes the lease, or renews it in good time.
-func (w *Worker) lease(ctx context.Context) error {
-	now := w.o.Now()
-	if !w.leased.IsZero() && now.Sub(w.leased) < w.o.Term/3 {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	mine, err := w.queue.Lease(ctx, w.o.Target, w.o.Holder, now, w.o.Term)
-	if err != nil {
-		return err
-	}
-	if !mine {
-		w.leased = time.Time{}
-		return errLeased
-	}
-	w.leased = now
-	return nil
-}
-
-func (w *Worker) release(ctx context.Context) {
-	if w.leased.IsZero() {
-		return
-	}
-	w.leased = time.Time{}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
-	defer cancel()
-	if err := w.queue.Release(ctx, w.o.Target, w.o.Holder); err != nil {
-		w.o.Logger.Warn("the lease was not given back; it ends by itself", "error", err)
-	}
-}
-
-// Summary is what a run over all accounts came to.
-type Summary struct {
-	Accounts int
-	Wrote    int // accounts that were written to
-	Problems int // accounts with problems
-	Held     int // accounts that the brake left as they are
-}
-
-// Once brings every account once, whether due or not, for a command: it waits
-// for the lease until ctx ends, and ends at the first error.
-func (w *Worker) Once(ctx context.Context) (Summary, error) {
-	var s Summary
-	defer func() { w.release(ctx) }()
-	for {
-		err := w.lease(ctx)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, errLeased) {
-			return s, err
-		}
-		timer := time.NewTimer(time.Second)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return s, fmt.Errorf("wait for the other worker: %w", ctx.Err())
-		case <-timer.C:
-		}
-	}
-	if err := w.measure(ctx, true); err != nil {
-		return s, err
-	}
-	all, err := w.queue.Due(ctx, w.o.Target, w.o.Now().AddDate(100, 0, 0), math.MaxInt32)
-	if err != nil {
-		return s, err
-	}
-	before := w.metrics.totals()
-	for _, id := range all {
-		if err := errors.Join(ctx.Err(), w.one(ctx, id, false)); err != nil {
-			return s, err
-		}
-	}
-	err = w.settle(ctx, ctx)
-	after := w.metrics.totals()
-	s = Summary{Accounts: len(all), Wrote: after.wrote - before.wrote, Problems: after.problems - before.problems, Held: len(w.brake.held)}
-	return s, err
 }

@@ -34,7 +34,9 @@ type shelf struct {
 
 type shelfRow struct {
 	Job
-	due time.Time
+	due    time.Time
+	urgent bool
+	offAt  time.Time
 }
 
 func newShelf() *shelf {
@@ -62,7 +64,7 @@ func (q *shelf) touch(n byte, change func(*shelfRow)) {
 		change(r)
 	}
 	r.Row.Revision++
-	r.due = time.Now()
+	r.due, r.urgent = time.Now(), true
 	close(q.wake)
 	q.wake = make(chan struct{})
 }
@@ -114,6 +116,12 @@ func (q *shelf) Due(_ context.Context, _ string, now time.Time, limit int) ([]id
 		}
 	}
 	slices.SortFunc(ids, func(a, b identity.PersonID) int {
+		if x, y := q.rows[a], q.rows[b]; x.urgent != y.urgent {
+			if x.urgent {
+				return -1
+			}
+			return 1
+		}
 		if c := q.rows[a].due.Compare(q.rows[b].due); c != 0 {
 			return c
 		}
@@ -158,6 +166,10 @@ func (q *shelf) Save(_ context.Context, _ string, id identity.PersonID, revision
 		r.Row.Observed = pass.Observed
 	}
 	r.Row.Revision, r.Row.Failures, r.due = revision+1, failures, due
+	r.urgent = r.urgent && pass.Again
+	if pass.SwitchedOff {
+		r.offAt = time.Now()
+	}
 	return nil
 }
 
@@ -178,6 +190,9 @@ func (q *shelf) Depth(_ context.Context, _ string, now time.Time) (Depth, error)
 		if r.Password != nil {
 			d.Passwords++
 		}
+		if now.Sub(r.offAt) < BrakeDay {
+			d.SwitchedOff++
+		}
 	}
 	return d, q.broken
 }
@@ -191,6 +206,7 @@ type bench struct {
 	began time.Time
 	took  time.Duration
 	say   func(ctx context.Context, job Job, pass Pass) (Pass, error)
+	down  atomic.Bool // what a probe finds
 }
 
 func (b *bench) Bring(ctx context.Context, job Job) (Pass, error) {
@@ -217,6 +233,13 @@ func (b *bench) Bring(ctx context.Context, job Job) (Pass, error) {
 
 func (b *bench) Plan(context.Context, Job) (Plan, error) {
 	return Plan{}, errors.New("not asked for here")
+}
+
+func (b *bench) Probe(context.Context) error {
+	if b.down.Load() {
+		return identity.ErrUnreachable
+	}
+	return nil
 }
 
 func (b *bench) slow(took time.Duration) {
@@ -428,6 +451,40 @@ func TestWorkerBackOff(t *testing.T) {
 	})
 }
 
+// TestActive: worker, brake and target have one rule of who has an account.
+func TestActive(t *testing.T) {
+	now := time.Date(2026, 9, 1, 22, 0, 0, 0, time.UTC) // 1:00 of the next day in Moscow
+	moscow := time.FixedZone("MSK", 3*3600)
+	tomorrow, _ := person.NewDate(2026, 9, 2)
+	staff := directory.Affiliation{Role: person.RoleStaff, School: "49", From: tomorrow}
+	pupil := directory.Affiliation{Role: person.RolePupil, School: "7"}
+	parent := directory.Affiliation{Role: person.RoleParent, School: "7"}
+	for name, test := range map[string]struct {
+		entry *directory.Entry
+		want  []directory.Affiliation
+		off   bool
+	}{
+		"nobody":         {entry: nil, off: true},
+		"nowhere":        {entry: &directory.Entry{}, off: true},
+		"a parent alone": {entry: &directory.Entry{Affiliations: []directory.Affiliation{parent}}, off: true},
+		"staff first":    {entry: &directory.Entry{Affiliations: []directory.Affiliation{pupil, parent, staff}}, want: []directory.Affiliation{staff, pupil}},
+		"suspended": {entry: &directory.Entry{State: directory.StateSuspended, Affiliations: []directory.Affiliation{pupil}},
+			want: []directory.Affiliation{pupil}, off: true},
+	} {
+		job := Job{Entry: test.entry, Now: now}
+		if test.entry != nil && name != "suspended" {
+			test.entry.State = directory.StateActive
+		}
+		if got := job.Affiliations(moscow); !reflect.DeepEqual(got, test.want) || job.Active(moscow) == test.off {
+			t.Errorf("%s: active %v by %+v", name, job.Active(moscow), got)
+		}
+	}
+	job := Job{Now: now, Entry: &directory.Entry{State: directory.StateActive, Affiliations: []directory.Affiliation{staff}}}
+	if job.Active(time.UTC) {
+		t.Error("a day begins before its midnight")
+	}
+}
+
 func TestPace(t *testing.T) {
 	p := pace{sweep: 6 * time.Hour, first: time.Minute, last: 6 * time.Hour, zone: time.FixedZone("MSK", 3*3600)}
 	now := time.Date(2026, 9, 1, 19, 0, 0, 0, time.UTC) // 22:00 in Moscow
@@ -463,9 +520,9 @@ func TestPace(t *testing.T) {
 func TestWorkerOutage(t *testing.T) {
 	work(t, nil, func(t *testing.T, w *floor) {
 		w.q.add(1, 2, 3)
-		var up atomic.Bool
+		w.b.down.Store(true)
 		w.b.say = func(_ context.Context, _ Job, pass Pass) (Pass, error) {
-			if !up.Load() {
+			if w.b.down.Load() {
 				return Pass{Wrote: 1}, fmt.Errorf("connect: %w", identity.ErrUnreachable)
 			}
 			return pass, nil
@@ -491,7 +548,7 @@ func TestWorkerOutage(t *testing.T) {
 		if row := w.q.row(1); row.Row.Failures != 0 || row.Row.Stamp != "" {
 			t.Errorf("an outage counts against the account: %+v", row.Row)
 		}
-		up.Store(true)
+		w.b.down.Store(false)
 		pass(lastOutage * 2)
 		for n := byte(1); n <= 3; n++ {
 			if row := w.q.row(n); row.Row.Stamp != "s" {
@@ -539,11 +596,124 @@ func TestWorkerPoison(t *testing.T) {
 					}
 				}
 				pass(time.Hour)
-				if n := len(w.b.times(1)); n < 30 || n > 80 {
+				if n := len(w.b.times(1)); n < 5 || n > 15 {
 					t.Errorf("the poisoned account was looked at %d times in an hour", n)
+				}
+				if err := w.Check(t.Context()); err != nil {
+					t.Errorf("one account is taken for an outage: %v", err)
 				}
 			})
 		})
+	}
+}
+
+// TestWorkerManyPoisoned: not even many of them, which all are due longest.
+func TestWorkerManyPoisoned(t *testing.T) {
+	for name, test := range map[string]struct {
+		poisoned byte
+		down     bool
+	}{"alone": {3 * mostStumbles, false}, "and bring the target down": {4, true}} {
+		t.Run(name, func(t *testing.T) {
+			work(t, nil, func(t *testing.T, w *floor) {
+				poisoned := test.poisoned
+				for n := byte(1); n <= poisoned+20; n++ {
+					w.q.add(n)
+				}
+				w.b.say = func(_ context.Context, job Job, pass Pass) (Pass, error) {
+					w.b.down.Store(false) // it comes back
+					if job.Person[0] <= poisoned {
+						w.b.down.Store(test.down)
+						return Pass{}, errors.New("what is this?")
+					}
+					return pass, nil
+				}
+				w.start()
+				pass(20 * time.Minute)
+				for n := poisoned + 1; n <= poisoned+20; n++ {
+					if times := w.b.times(n); len(times) == 0 {
+						t.Fatalf("account %d was never looked at", n)
+					}
+				}
+				w.q.touch(poisoned+1, nil)
+				asked := time.Since(w.b.began)
+				pass(2 * time.Minute)
+				if times := w.b.times(poisoned + 1); times[len(times)-1] < asked {
+					t.Error("somebody who waits is not served")
+				}
+			})
+		})
+	}
+}
+
+// TestWorkerShortOutage: who waits for an account while the target restarts is
+// served soon after.
+func TestWorkerShortOutage(t *testing.T) {
+	work(t, nil, func(t *testing.T, w *floor) {
+		w.q.add(1)
+		w.b.down.Store(true)
+		w.b.say = func(_ context.Context, _ Job, pass Pass) (Pass, error) {
+			if w.b.down.Load() {
+				return Pass{}, identity.ErrUnreachable
+			}
+			return pass, nil
+		}
+		w.start()
+		pass(10 * time.Second)
+		w.b.down.Store(false)
+		pass(15 * time.Second)
+		if w.q.row(1).Row.Stamp != "s" {
+			t.Errorf("15 s after an outage of 10 s the account still waits, looked at after %v", w.b.times(1))
+		}
+	})
+}
+
+// TestWorkerUrgent: neither a long queue nor what it gathered keeps those
+// waiting for whom somebody waits.
+func TestWorkerUrgent(t *testing.T) {
+	work(t, func(o *WorkerOptions) { o.Brake = Brake{Minimum: 1} }, func(t *testing.T, w *floor) {
+		for n := byte(1); n <= 200; n++ {
+			w.q.add(n)
+		}
+		w.start()
+		w.b.slow(time.Second)
+		pass(6*time.Hour + time.Second) // all of them at once
+		for n, change := range map[byte]func(*shelfRow){
+			199: func(r *shelfRow) { r.Password = &Password{} },
+			200: func(r *shelfRow) { r.Entry.State = directory.StateSuspended },
+		} {
+			w.q.touch(n, change)
+		}
+		pass(25 * time.Second)
+		for _, n := range []byte{199, 200} {
+			if row := w.q.row(n); len(w.b.times(n)) != 2 || row.Row.Observed.Enabled != (n == 199) {
+				t.Errorf("account %d was looked at after %v, enabled %v", n, w.b.times(n), row.Row.Observed.Enabled)
+			}
+		}
+		if n := w.b.count(); n > 200+30 {
+			t.Errorf("%d passes: the others were not many", n)
+		}
+	})
+}
+
+func TestHolds(t *testing.T) {
+	now := time.Date(2026, 9, 1, 9, 0, 0, 0, time.UTC)
+	h, ids := holds{}, []identity.PersonID{{1}, {2}, {3}}
+	order := func(want ...identity.PersonID) {
+		t.Helper()
+		got := slices.Clone(ids)
+		if h.sort(got); !slices.Equal(got, want) {
+			t.Errorf("order %v, want %v", got, want)
+		}
+	}
+	h.sendBack(ids[0], now)
+	order(ids[1], ids[2], ids[0])
+	h.sendBack(ids[1], now.Add(time.Second))
+	order(ids[2], ids[0], ids[1])
+	h.add(ids[1], now)
+	h.release()
+	order(ids...)
+	if h.active(ids[0], now) || !h.active(ids[1], now) || len(h) != 1 {
+		t.Errorf("after an outage %v are held", h)
 	}
 }
 
@@ -706,9 +876,41 @@ func TestWorkerBrakeAddsUp(t *testing.T) {
 		if off != 3 {
 			t.Errorf("%d accounts are off, want 3", off)
 		}
+		// Neither a restart nor another worker is a consent.
+		again := newWorker(t, w.q, w.b, func(o *WorkerOptions) { o.Holder, o.Brake = "command", Brake{Minimum: 3} })
+		if s, err := again.Once(t.Context()); err != nil || s.Held != 3 || s.Wrote != 0 {
+			t.Errorf("another worker: %+v, %v", s, err)
+		}
 		pass(25 * time.Hour)
 		if w.q.row(6).Row.Observed.Enabled {
 			t.Error("a day later the brake still holds so few")
+		}
+	})
+}
+
+// TestWorkerBrakeAtOnce: those who are suspended do not wait for the end of a
+// run, and are counted all the same.
+func TestWorkerBrakeAtOnce(t *testing.T) {
+	work(t, func(o *WorkerOptions) { o.Brake = Brake{Minimum: 3} }, func(t *testing.T, w *floor) {
+		w.q.add(1, 2, 3, 4, 5, 6)
+		w.start()
+		w.q.mu.Lock()
+		for n := byte(2); n <= 6; n++ {
+			r := w.q.rows[identity.PersonID{n}]
+			r.Entry.State, r.due = directory.StateSuspended, time.Now()
+			r.Row.Revision++
+		}
+		w.q.mu.Unlock()
+		w.q.touch(1, func(r *shelfRow) { r.Entry.State = directory.StateSuspended })
+		pass(time.Second)
+		off := 0
+		for n := byte(1); n <= 6; n++ {
+			if !w.q.row(n).Row.Observed.Enabled {
+				off++
+			}
+		}
+		if off != 3 || w.Outlook().Held > 3 {
+			t.Errorf("%d accounts are off, want 3", off)
 		}
 	})
 }

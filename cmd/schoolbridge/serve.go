@@ -173,17 +173,23 @@ func (d *daemon) upkeep(ctx context.Context) error {
 	defer ticker.Stop()
 	for {
 		d.noteHeads(ctx)
+		d.prune(ctx)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
-			if err := d.db.PruneFeed(ctx, feedKept); err != nil {
-				d.log.Warn("pruning the change feed", "error", err)
-			}
-			if err := d.db.Passwords().Prune(ctx, time.Now()); err != nil {
-				d.log.Error("destroying dead passwords", "error", err)
-			}
 		}
+	}
+}
+
+// prune forgets what is over. It runs at the start too: a daemon that is
+// restarted every half hour keeps nothing for longer.
+func (d *daemon) prune(ctx context.Context) {
+	if err := d.db.PruneFeed(ctx, feedKept); err != nil && ctx.Err() == nil {
+		d.log.Warn("pruning the change feed", "error", err)
+	}
+	if err := d.db.Passwords().Prune(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		d.log.Error("destroying dead passwords", "error", err)
 	}
 }
 

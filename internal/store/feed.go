@@ -30,9 +30,14 @@ func (t *tx) touch(id identity.PersonID) {
 // publish says that the directory shows something new of a person, which
 // changes nothing of how the person's accounts should look.
 func (t *tx) publish(id identity.PersonID) {
-	if !slices.Contains(t.shown, id) {
-		t.shown = append(t.shown, id)
+	if t.published[id] {
+		return
 	}
+	if t.published == nil {
+		t.published = map[identity.PersonID]bool{}
+	}
+	t.published[id] = true
+	t.shown = append(t.shown, id)
 }
 
 // writeFeed takes the next numbers from the head row. It comes last: the

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -112,12 +113,21 @@ func (t *tx) needed(o *offer) (bool, error) {
 	default:
 		return true, nil // the one that waits must not be delivered any more
 	}
-	for _, r := range rows {
-		if r.Observed.PasswordEpoch < o.epoch || !o.sameAs(r.Observed.PasswordTag) {
-			return true, nil
-		}
+	return slices.ContainsFunc(rows, o.wantedBy), nil
+}
+
+// wantedBy says that a target should get the password: it has none of this
+// epoch, or another one that mos.ru has not confirmed later.
+func (o *offer) wantedBy(r storedTarget) bool {
+	if r.Observed.PasswordEpoch != o.epoch {
+		return r.Observed.PasswordEpoch < o.epoch
 	}
-	return false, nil
+	if o.sameAs(r.Observed.PasswordTag) {
+		return false
+	}
+	// A moment that cannot have come yet was told by a clock that was wrong.
+	soon := micros(o.now.Add(eventFuture + eventMargin))
+	return r.passwordAt <= micros(o.learnt) || r.passwordAt > soon
 }
 
 func (o *offer) sameAs(tag []byte) bool {
@@ -273,23 +283,28 @@ func (t *tx) raiseEpoch(id identity.PersonID, now time.Time, stands int64) error
 		epoch, id[:], epoch-1, stands)
 }
 
+// pruneRows is how many passwords one transaction of Prune deletes: others want
+// to write too.
+const pruneRows = 500
+
 // Prune deletes dead passwords and destroys the keys of days that are over
-// and have none left: at latest 24 h after the end of the day. Call it hourly.
+// and have none left: at latest 24 h after the end of the day. Call it at the
+// start and hourly.
 func (p *Passwords) Prune(ctx context.Context, now time.Time) error {
-	today := now.UTC().Format(time.DateOnly)
-	err := p.db.write(ctx, func(t *tx) error {
-		// The second condition holds whatever a clock or a hand has done to until.
-		err := t.each("DELETE FROM passwords WHERE until <= ? OR day < ? RETURNING person",
-			[]any{micros(now), now.UTC().Add(-passwordLife).Format(time.DateOnly)}, func(scan func(...any) error) error {
-				var id []byte
-				err := scan(&id)
-				t.publish(personID(id))
-				return err
-			})
-		if err != nil {
+	const day = time.DateOnly
+	today, yesterday, tomorrow := now.UTC().Format(day), now.UTC().Add(-passwordLife).Format(day), now.UTC().Add(passwordLife).Format(day)
+	left := pruneRows
+	for left == pruneRows {
+		err := p.db.write(ctx, func(t *tx) (err error) {
+			left, err = t.pruneSome(micros(now), yesterday, tomorrow)
 			return err
+		})
+		if err != nil {
+			return fmt.Errorf("destroy dead passwords: %w", err)
 		}
-		return t.exec("DELETE FROM day_keys WHERE day < ? AND NOT EXISTS (SELECT 1 FROM passwords WHERE passwords.day = day_keys.day)", today)
+	}
+	err := p.db.write(ctx, func(t *tx) error {
+		return t.exec("DELETE FROM day_keys WHERE (day < ? OR day > ?) AND NOT EXISTS (SELECT 1 FROM passwords WHERE passwords.day = day_keys.day)", today, tomorrow)
 	})
 	if err == nil {
 		err = p.db.driver.Scrub(ctx)
@@ -298,4 +313,18 @@ func (p *Passwords) Prune(ctx context.Context, now time.Time) error {
 		return fmt.Errorf("destroy dead passwords: %w", err)
 	}
 	return nil
+}
+
+// pruneSome deletes some dead passwords and says how many. The days hold
+// whatever a clock or a hand has done to until.
+func (t *tx) pruneSome(now int64, yesterday, tomorrow string) (n int, err error) {
+	err = t.each(`DELETE FROM passwords WHERE person IN (SELECT person FROM passwords WHERE until <= ? OR day < ? OR day > ? LIMIT ?) RETURNING person`,
+		[]any{now, yesterday, tomorrow, pruneRows}, func(scan func(...any) error) error {
+			var id []byte
+			err := scan(&id)
+			t.publish(personID(id))
+			n++
+			return err
+		})
+	return n, err
 }

@@ -64,6 +64,7 @@ func (r *Registry) Apply(ctx context.Context, c Chunk) error {
 		}
 	}
 	err = r.db.write(ctx, func(t *tx) error {
+		t.many = true
 		if err := t.put(k, records); err != nil {
 			return err
 		}

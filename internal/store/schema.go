@@ -54,12 +54,15 @@ var migrations = []migration{{oldest: 1, statements: []string{
 		gid_number {int} NOT NULL, uuid {bytes} NOT NULL UNIQUE, created {int} NOT NULL, sealed {bytes} NOT NULL)`,
 
 	// Targets. A row's seen is the revision that the last pass left: what is
-	// above it came afterwards.
+	// above it came afterwards. Somebody waits for an urgent one. off_at is when
+	// it was switched off last without anybody's consent.
 	`CREATE TABLE targets (person {bytes} NOT NULL REFERENCES people (id), target {text} NOT NULL, object {bytes}, name {bytes} NOT NULL,
 		stamp {text} NOT NULL, observed {bytes} NOT NULL, password_epoch {int} NOT NULL, password_at {int} NOT NULL, revision {int} NOT NULL,
-		seen {int} NOT NULL, failures {int} NOT NULL, due {int} NOT NULL, updated {int} NOT NULL,
+		seen {int} NOT NULL, failures {int} NOT NULL, urgent {int} NOT NULL, due {int} NOT NULL, updated {int} NOT NULL, off_at {int} NOT NULL,
 		PRIMARY KEY (person, target), UNIQUE (target, object))`,
-	`CREATE INDEX targets_due ON targets (target, due, failures)`,
+	`CREATE INDEX targets_due ON targets (target, urgent, due)`,
+	`CREATE INDEX targets_failed ON targets (target, due) WHERE failures > 0`,
+	`CREATE INDEX targets_off ON targets (target, off_at) WHERE off_at > 0`,
 	`CREATE TABLE claims (target {text} NOT NULL, object {bytes} NOT NULL, kind {int} NOT NULL, key {text} NOT NULL, created {int} NOT NULL,
 		sealed {bytes} NOT NULL, PRIMARY KEY (target, object, kind, key))`,
 	`CREATE INDEX claims_record ON claims (kind, key)`,

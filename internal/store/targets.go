@@ -30,10 +30,17 @@ func (db *DB) Targets() *Targets { return &Targets{db} }
 func (s *Targets) Wake() <-chan struct{} { return s.db.woken() }
 
 // triggerTargets makes the person's accounts due, in front of what became due
-// later, and any pass that is under way out of date.
+// later, and any pass that is under way out of date. Unless the trigger is one
+// of very many, they are urgent until the next pass is saved: a sign-in, an
+// activation or a suspension does not wait behind an import.
 func (t *tx) triggerTargets(id identity.PersonID, now time.Time) error {
-	return t.exec(`UPDATE targets SET revision = revision + 1, due = CASE WHEN due < ? THEN due ELSE ? END, updated = ? WHERE person = ?`,
-		micros(now), micros(now), micros(now), id[:])
+	urgent := 1
+	if t.many {
+		urgent = 0
+	}
+	return t.exec(`UPDATE targets SET revision = revision + 1, urgent = CASE WHEN urgent > ? THEN urgent ELSE ? END,
+		due = CASE WHEN due < ? THEN due ELSE ? END, updated = ? WHERE person = ?`,
+		urgent, urgent, micros(now), micros(now), micros(now), id[:])
 }
 
 // giveTarget makes the row of an account in a target. A row that is there
@@ -90,8 +97,8 @@ func (t *tx) newTarget(id identity.PersonID, want *person.TargetAccount, object 
 		return err
 	}
 	t.woke = true
-	return t.exec(`INSERT INTO targets (person, target, object, name, stamp, observed, password_epoch, password_at, revision, seen, failures, due, updated)
-		VALUES (?, ?, ?, ?, '', ?, 0, 0, 1, 0, 0, ?, ?)`, id[:], want.Target, object, name, observed, micros(now), micros(now))
+	return t.exec(`INSERT INTO targets (person, target, object, name, stamp, observed, password_epoch, password_at, revision, seen, failures, urgent, due, updated, off_at)
+		VALUES (?, ?, ?, ?, '', ?, 0, 0, 1, 0, 0, 1, ?, ?, 0)`, id[:], want.Target, object, name, observed, micros(now), micros(now))
 }
 
 // targetKey names a row of targets for sealing.
@@ -150,13 +157,20 @@ func (t *tx) targetRow(id identity.PersonID, target string) (storedTarget, error
 func (s *Targets) Due(ctx context.Context, target string, now time.Time, limit int) ([]identity.PersonID, error) {
 	var ids []identity.PersonID
 	err := s.db.read(ctx, func(t *tx) error {
-		return t.each("SELECT person FROM targets WHERE target = ? AND due <= ? ORDER BY due LIMIT ?", []any{target, micros(now), limit},
-			func(scan func(...any) error) error {
-				var id []byte
-				err := scan(&id)
-				ids = append(ids, personID(id))
+		ids = nil
+		for _, urgent := range []int{1, 0} {
+			err := t.each("SELECT person FROM targets WHERE target = ? AND urgent = ? AND due <= ? ORDER BY due LIMIT ?",
+				[]any{target, urgent, micros(now), limit - len(ids)}, func(scan func(...any) error) error {
+					var id []byte
+					err := scan(&id)
+					ids = append(ids, personID(id))
+					return err
+				})
+			if err != nil {
 				return err
-			})
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("find due accounts: %w", err)
@@ -231,14 +245,16 @@ func (s *Targets) Save(ctx context.Context, target string, id identity.PersonID,
 		}
 		observed, epoch = sealed, pass.Observed.PasswordEpoch
 	}
+	now := micros(s.db.now())
 	err := s.db.write(ctx, func(t *tx) error {
 		if err := t.publishWanted(id, target, epoch, pass.Delivered != nil); err != nil {
 			return err
 		}
 		n, err := t.count(`UPDATE targets SET object = COALESCE(?, object), stamp = COALESCE(?, stamp), observed = COALESCE(?, observed),
-			password_epoch = COALESCE(?, password_epoch), revision = revision + 1, seen = revision + 1, failures = ?, due = ?, updated = ?
+			password_epoch = COALESCE(?, password_epoch), revision = revision + 1, seen = revision + 1, failures = ?,
+			urgent = CASE WHEN ? THEN urgent ELSE 0 END, due = ?, updated = ?, off_at = CASE WHEN ? THEN ? ELSE off_at END
 			WHERE person = ? AND target = ? AND revision = ?`,
-			object, stamp, observed, epoch, failures, micros(due), micros(s.db.now()), id[:], target, revision)
+			object, stamp, observed, epoch, failures, pass.Again, micros(due), now, pass.SwitchedOff, now, id[:], target, revision)
 		if err == nil && n == 0 {
 			err = identity.ErrConflict
 		}
@@ -278,22 +294,41 @@ func (t *tx) publishWanted(id identity.PersonID, target string, epoch any, deliv
 // account by the store's row: nothing is saved, and somebody has to look.
 var ErrShared = errors.New("the object in the target is another person's account already: compare the two with explain")
 
-// Depth implements provision.Queue.
+// Depth implements provision.Queue. Each figure has an index of its own: it is
+// asked for often, and few accounts are due or wait.
 func (s *Targets) Depth(ctx context.Context, target string, now time.Time) (provision.Depth, error) {
 	var d provision.Depth
 	err := s.db.read(ctx, func(t *tx) error {
-		var oldest int64
+		d = provision.Depth{}
 		at := micros(now)
-		err := t.row(`SELECT COUNT(*), COALESCE(SUM(CASE WHEN due <= ? THEN 1 ELSE 0 END), 0),
-			COALESCE(SUM(CASE WHEN due > ? AND failures > 0 THEN 1 ELSE 0 END), 0), COALESCE(MIN(due), 0) FROM targets WHERE target = ?`,
-			at, at, target).Scan(&d.Accounts, &d.Due, &d.Waiting, &oldest)
-		if err != nil {
-			return err
+		for _, urgent := range []int{1, 0} {
+			var n int
+			var oldest int64
+			err := t.row("SELECT COUNT(*), COALESCE(MIN(due), 0) FROM targets WHERE target = ? AND urgent = ? AND due <= ?", target, urgent, at).
+				Scan(&n, &oldest)
+			if err != nil {
+				return err
+			}
+			if first := moment(oldest); n > 0 && (d.Due == 0 || first.Before(d.Oldest)) {
+				d.Oldest = first
+			}
+			d.Due += n
 		}
-		if d.Due > 0 {
-			d.Oldest = moment(oldest)
+		for _, count := range []struct {
+			into  *int
+			query string
+			args  []any
+		}{
+			{&d.Accounts, "SELECT COUNT(*) FROM targets WHERE target = ?", []any{target}},
+			{&d.Waiting, "SELECT COUNT(*) FROM targets WHERE target = ? AND failures > 0 AND due > ?", []any{target, at}},
+			{&d.SwitchedOff, "SELECT COUNT(*) FROM targets WHERE target = ? AND off_at > 0 AND off_at > ?", []any{target, micros(now.Add(-provision.BrakeDay))}},
+			{&d.Passwords, "SELECT COUNT(*) FROM passwords WHERE until > ?", []any{at}},
+		} {
+			if err := t.row(count.query, count.args...).Scan(count.into); err != nil {
+				return err
+			}
 		}
-		return t.row("SELECT COUNT(*) FROM passwords WHERE until > ?", at).Scan(&d.Passwords)
+		return nil
 	})
 	if err != nil {
 		return d, fmt.Errorf("measure the queue: %w", err)
@@ -301,13 +336,18 @@ func (s *Targets) Depth(ctx context.Context, target string, now time.Time) (prov
 	return d, nil
 }
 
-// Lease implements provision.Queue.
+// leaseSkew is how far the clocks of two holders may be apart.
+const leaseSkew = 5 * time.Minute
+
+// Lease implements provision.Queue. A lease that ends later than one that begins
+// now was made by a clock that was wrong, and holds nobody up.
 func (s *Targets) Lease(ctx context.Context, target, holder string, now time.Time, term time.Duration) (bool, error) {
 	mine := false
 	err := s.db.write(ctx, func(t *tx) error {
 		n, err := t.count(`INSERT INTO leases (name, holder, until) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE
-			SET holder = excluded.holder, until = excluded.until WHERE leases.holder = excluded.holder OR leases.until <= ?`,
-			target, holder, micros(now.Add(term)), micros(now))
+			SET holder = excluded.holder, until = excluded.until
+			WHERE leases.holder = excluded.holder OR leases.until <= ? OR leases.until > ?`,
+			target, holder, micros(now.Add(term)), micros(now), micros(now.Add(term+leaseSkew)))
 		mine = n > 0
 		return err
 	})

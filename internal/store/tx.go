@@ -17,16 +17,18 @@ const attempts = 10
 // tx is one transaction. A writing one collects whom it touched and what the
 // audit trail should say; both are written as its last statements.
 type tx struct {
-	ctx     context.Context
-	db      *DB
-	sql     *sql.Tx
-	stmts   map[string]*sql.Stmt
-	touched []identity.PersonID // in order, each once
-	shown   []identity.PersonID // those that only the directory sees anew
-	seen    map[identity.PersonID]bool
-	schools bool
-	woke    bool // there is work for those who wait, besides what the feed tells
-	audits  []identity.AuditEntry
+	ctx       context.Context
+	db        *DB
+	sql       *sql.Tx
+	stmts     map[string]*sql.Stmt
+	touched   []identity.PersonID // in order, each once
+	seen      map[identity.PersonID]bool
+	shown     []identity.PersonID // those that only the directory sees anew, each once
+	published map[identity.PersonID]bool
+	schools   bool
+	many      bool // an import: nobody waits for each of those it touches
+	woke      bool // there is work for those who wait, besides what the feed tells
+	audits    []identity.AuditEntry
 }
 
 // write runs f in a transaction, again when it loses to another one, and

@@ -11,6 +11,7 @@ import (
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/ldapclient"
+	"schoolbridge/internal/person"
 	"schoolbridge/provision"
 )
 
@@ -221,6 +222,22 @@ func TestTroubleOfTheWholeDirectory(t *testing.T) {
 	}
 }
 
+// TestLoginLikeAGroup: whoever takes the login staff-49 before that school's
+// group is made takes nobody's group away.
+func TestLoginLikeAGroup(t *testing.T) {
+	w := newWorld(t, plainLayout())
+	w.ad.put("CN=staff-49,"+base, user("staff-49", "512", "employeenumber", "somebody's"))
+	w.password = password(1, "Zimorodok-2021", 1)
+	if p := w.settle(); !p.Observed.Ready || !strings.Contains(w.state(), "member=CN=evann,"+staff49) {
+		t.Errorf("problems %s\n%s", codes(p.Observed.Problems), w.state())
+	}
+	for _, cn := range []string{"staff-49", "a.b", "Учителя 49", "a/b", "1"} {
+		if person.UsableADName(groupName(cn)) == nil {
+			t.Errorf("the group %s is called %s, which can be a login", cn, groupName(cn))
+		}
+	}
+}
+
 // TestPasswordSetByOthers: what we delivered is no longer there.
 func TestPasswordSetByOthers(t *testing.T) {
 	w := newWorld(t, plainLayout())
@@ -422,6 +439,9 @@ func TestPlan(t *testing.T) {
 		}
 	}
 	check("create", "CN=evann,"+staff49)
+	if w.ad.calls != 2 { // of names: the mark has no index
+		t.Errorf("the plan of a new account takes %d searches", w.ad.calls)
+	}
 	w.settle()
 	check("none", "")
 	w.trigger(func() { w.password = password(2, "Zimorodok-2022", 1) })

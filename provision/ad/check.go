@@ -75,6 +75,15 @@ func (t *Target) Check(ctx context.Context) error {
 	return nil
 }
 
+// Probe implements provision.Target: the managed OU can be read.
+func (t *Target) Probe(ctx context.Context) error {
+	_, err := t.client.Search(ctx, ldapclient.Query{Base: t.layout.base, Scope: ldapclient.ScopeBase, Attributes: []string{"objectClass"}, Limit: 1})
+	if err != nil {
+		return fmt.Errorf("probe Active Directory: %w", err)
+	}
+	return nil
+}
+
 // schema reads the definitions of mark and stamp, by lower-case name.
 func (t *Target) schema(ctx context.Context) (map[string]ldapclient.Entry, error) {
 	root, err := t.client.Search(ctx, ldapclient.Query{Scope: ldapclient.ScopeBase, Attributes: []string{"schemaNamingContext"}, Limit: 1})

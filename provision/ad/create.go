@@ -140,7 +140,11 @@ func (r *run) created(ctx context.Context, dn, stamp string) (provision.Pass, er
 // made by a request whose reply was lost or by another worker, or because the
 // name is somebody else's.
 func (r *run) inDoubt(ctx context.Context, cause error) (provision.Pass, error) {
-	found, own, err := r.holders(ctx)
+	found, err := r.byNames(ctx)
+	if err != nil {
+		return provision.Pass{}, err
+	}
+	own, err := r.own(ctx, found)
 	if err != nil {
 		return provision.Pass{}, err
 	}
@@ -151,25 +155,25 @@ func (r *run) inDoubt(ctx context.Context, cause error) (provision.Pass, error) 
 	return r.nothing(), nil
 }
 
-// holders gives the objects that have the account's names, and the one that
-// has the person's mark: of several the one with the reserved name, else the
-// oldest.
-func (r *run) holders(ctx context.Context) (found []object, own *object, err error) {
-	found, err = r.lookUp(ctx, "sAMAccountName", r.w.Name)
-	if err == nil && r.w.UPN != "" {
-		var more []object
-		more, err = r.lookUp(ctx, "userPrincipalName", r.w.UPN)
-		found = append(found, more...)
+// byNames gives the objects that have the account's names.
+func (r *run) byNames(ctx context.Context) ([]object, error) {
+	found, err := r.lookUp(ctx, "sAMAccountName", r.w.Name)
+	if err != nil || r.w.UPN == "" {
+		return found, err
 	}
-	if err != nil {
-		return nil, nil, err
-	}
+	more, err := r.lookUp(ctx, "userPrincipalName", r.w.UPN)
+	return append(found, more...), err
+}
+
+// own gives the object that has the person's mark, among those found or
+// anywhere: of several the one with the reserved name, else the oldest.
+func (r *run) own(ctx context.Context, found []object) (*object, error) {
 	if own := ownOf(found, r.job.Person.String(), r.w.Name); own != nil {
-		return found, own, nil
+		return own, nil
 	}
 	// Only now, because the mark is not indexed.
 	claimed, err := r.lookUp(ctx, r.layout.mark, r.job.Person.String())
-	return found, ownOf(claimed, r.job.Person.String(), r.w.Name), err
+	return ownOf(claimed, r.job.Person.String(), r.w.Name), err
 }
 
 func ownOf(found []object, mark, name string) *object {

@@ -91,7 +91,11 @@ func (r *run) planMissing(ctx context.Context) (provision.Plan, error) {
 	if !r.possible() {
 		return provision.Plan{Action: provision.ActionProblem, Problems: unique(r.problems)}, nil
 	}
-	found, own, err := r.holders(ctx)
+	found, err := r.byNames(ctx)
+	var own *object
+	if err == nil && len(found) > 0 { // where nobody is in the way, Bring does not look either
+		own, err = r.own(ctx, found)
+	}
 	switch {
 	case err != nil:
 		return provision.Plan{}, err

@@ -37,11 +37,11 @@ func want(job provision.Job, l layout) (wanted, []match.Problem) {
 	if person.UsableADName(job.Row.Name) == nil && len(job.Row.Name) <= person.SAMLimit {
 		w.Name = strings.ToLower(job.Row.Name)
 	}
-	active := affiliations(e, person.DateOf(job.Now.In(l.zone)))
+	active := job.Affiliations(l.zone)
 	if len(active) == 0 {
 		return w, problems
 	}
-	w.Enabled = e.State == directory.StateActive
+	w.Enabled = job.Active(l.zone)
 	first := l.values(active[0].Role, active[0].School, job.Schools)
 	var ok bool
 	if w.Parent, ok = l.place(first); !ok {
@@ -59,19 +59,6 @@ func want(job provision.Job, l layout) (wanted, []match.Problem) {
 		}
 	}
 	return w, unique(problems)
-}
-
-// affiliations gives those that make an account today: staff before pupils,
-// then as the entry has them.
-func affiliations(e *directory.Entry, day person.Date) []directory.Affiliation {
-	var active []directory.Affiliation
-	for _, a := range e.Affiliations {
-		if (a.Role == person.RoleStaff || a.Role == person.RolePupil) && a.ActiveOn(day) {
-			active = append(active, a)
-		}
-	}
-	slices.SortStableFunc(active, func(a, b directory.Affiliation) int { return int(a.Role) - int(b.Role) })
-	return active
 }
 
 // texts are the names of people, as far as there are any.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"schoolbridge/internal/ldapclient"
+	"schoolbridge/internal/person"
 	"schoolbridge/provision/match"
 )
 
@@ -295,7 +296,8 @@ func (r *run) makeGroup(ctx context.Context, dn string) error {
 }
 
 // groupName makes a sAMAccountName: Active Directory takes none of these
-// characters in it, nor a dot at the end.
+// characters in it, nor a dot at the end. Nobody's login can be one of these
+// names, or whoever takes the login staff-49 would take the school its group.
 func groupName(cn string) string {
 	name := strings.Map(func(c rune) rune {
 		if strings.ContainsRune("\"/\\[]:;|=,+*?<>@", c) {
@@ -303,5 +305,9 @@ func groupName(cn string) string {
 		}
 		return c
 	}, cn)
-	return strings.TrimRight(name, ". ")
+	name = strings.TrimRight(name, ". ")
+	if person.UsableADName(name) == nil {
+		return "group_" + name
+	}
+	return name
 }

@@ -104,6 +104,39 @@ func testOffers(t *testing.T, s *suite) {
 	}
 }
 
+// testLateOffers: a confirmation that comes late, with the password of before,
+// takes nothing back, neither what waits nor what a target has.
+func testLateOffers(t *testing.T, s *suite) {
+	_, done := s.orlovaInAD(t)
+	id, asked := done.Person, s.now
+	s.now = s.now.Add(time.Minute)
+	late := func(want string) {
+		t.Helper()
+		check(t, s.db.Passwords().Offer(t.Context(), id, 1, "old", asked))
+		s.wants(t, "a late confirmation", id, want)
+	}
+	s.offer(t, id, 1, "new")
+	late("new")
+	s.deliver(t, id)
+	revision := s.job(t, id).Row.Revision
+	late("")
+	if again := s.job(t, id).Row.Revision; again != revision {
+		t.Errorf("a late confirmation raised the revision from %d to %d", revision, again)
+	}
+	// Changed by other hands: then the last one that came is better than none.
+	s.save(t, id, provision.Pass{Observed: provision.Observed{At: s.now}})
+	late("old")
+
+	// A clock that was wrong does not keep passwords away until its time comes.
+	right := s.now
+	s.now = s.now.Add(100 * 24 * time.Hour)
+	s.offer(t, id, 1, "ahead")
+	s.deliver(t, id)
+	s.now = right.Add(time.Minute)
+	s.offer(t, id, 1, "right")
+	s.wants(t, "after the clock was set back", id, "right")
+}
+
 func testPasswordDies(t *testing.T, s *suite) {
 	_, done := s.orlovaInAD(t)
 	born := s.now
@@ -124,6 +157,35 @@ func testPasswordDies(t *testing.T, s *suite) {
 	s.wants(t, "pruning takes the dead only", done.Person, "Snegir-2021")
 	check(t, s.Exec("UPDATE passwords SET epoch = 7"))
 	s.wants(t, "of another epoch than the person's", done.Person, "")
+}
+
+// testPasswordsDie: more of them than one transaction deletes, and those of a
+// clock that was wrong.
+func testPasswordsDie(t *testing.T, s *suite) {
+	_, done := s.orlovaInAD(t)
+	s.offer(t, done.Person, 1, "Snegir-2021")
+	const others = 1203
+	check(t, s.Exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+		INSERT INTO passwords (person, id, epoch, learnt, until, day, digest, sealed)
+		SELECT CAST(printf('%016d', i) AS BLOB), id, epoch, learnt, until, day, digest, sealed FROM n JOIN passwords`, others))
+	count := func(what string, want int) {
+		t.Helper()
+		if n, err := s.Count("SELECT COUNT(*) FROM passwords"); err != nil || n != want {
+			t.Errorf("%s: %d passwords, %v, want %d", what, n, err, want)
+		}
+	}
+	count("before", others+1)
+	check(t, s.db.Passwords().Prune(t.Context(), s.now.Add(25*time.Hour)))
+	count("a day later", 0)
+
+	right := s.now
+	s.now = s.now.Add(300 * 24 * time.Hour)
+	s.offer(t, done.Person, 1, "ahead")
+	check(t, s.db.Passwords().Prune(t.Context(), right))
+	count("after the clock was set back", 0)
+	if n, err := s.Count("SELECT COUNT(*) FROM day_keys"); err != nil || n != 0 {
+		t.Errorf("after the clock was set back there are %d keys, %v", n, err)
+	}
 }
 
 // testPasswordWanted: the directory hears when a target begins to wait for a

@@ -228,6 +228,56 @@ func testTargetTriggers(t *testing.T, s *suite) {
 	}
 }
 
+// testTargetUrgency: whoever waits does not wait behind an import or what is
+// only looked at again.
+func testTargetUrgency(t *testing.T, s *suite) {
+	row, _ := orlova(t)
+	_, first := s.orlovaInAD(t)
+	pupilRow, pupil := belova(t)
+	put(t, s.db, pupilRow)
+	var second person.Activated
+	rest := func(id identity.PersonID) {
+		s.save(t, id, provision.Pass{Observed: provision.Observed{At: s.now, Ready: true}})
+		s.now = s.now.Add(35 * time.Minute)
+	}
+	for what, trigger := range []func() error{
+		func() error {
+			second = s.activate(t, s.db, inAD(activation(pupil, enrolment("p1")), "belovas", [16]byte{}))
+			return nil
+		},
+		func() error { return s.db.Passwords().Offer(t.Context(), second.Person, 1, "Snegir-2021", s.now) },
+		func() error { return s.db.Accounts().Suspend(t.Context(), second.Person, s.now, "") },
+	} {
+		rest(first.Person)
+		if second.Person != (identity.PersonID{}) {
+			rest(second.Person)
+		} else {
+			s.now = s.now.Add(35 * time.Minute)
+		}
+		since := s.now.Add(-10 * time.Minute) // the first has been due for
+		put(t, s.db, row)
+		check(t, trigger())
+		put(t, s.db, pupilRow) // what is urgent stays so
+		if got := s.due(t); !slices.Equal(got, []identity.PersonID{second.Person, first.Person}) {
+			t.Errorf("trigger %d: due %v, want %v before %v", what, got, second.Person, first.Person)
+		}
+		check(t, s.db.Targets().Save(t.Context(), "ad", second.Person, s.job(t, second.Person).Row.Revision, provision.Pass{Again: true}, 0, s.now))
+		if one, err := s.db.Targets().Due(t.Context(), "ad", s.now, 1); err != nil || !slices.Equal(one, []identity.PersonID{second.Person}) {
+			t.Errorf("trigger %d: the first is %v, %v", what, one, err)
+		}
+		if depth, err := s.db.Targets().Depth(t.Context(), "ad", s.now); err != nil || depth.Due != 2 || !depth.Oldest.Equal(since) {
+			t.Errorf("trigger %d: depth %+v, %v, the oldest since %v", what, depth, err, since)
+		}
+	}
+	rest(first.Person)
+	rest(second.Person)
+	s.now = s.now.Add(time.Hour)
+	put(t, s.db, pupilRow)
+	if got := s.due(t); !slices.Equal(got, []identity.PersonID{first.Person, second.Person}) {
+		t.Errorf("an import alone is urgent: %v", got)
+	}
+}
+
 func testTargetSaves(t *testing.T, s *suite) {
 	_, done := s.orlovaInAD(t)
 	revision := s.job(t, done.Person).Row.Revision
@@ -274,6 +324,26 @@ func testTargetSaves(t *testing.T, s *suite) {
 	if err := s.db.Targets().Save(t.Context(), "ad", identity.PersonID{1}, 1, full, 0, s.now); !errors.Is(err, identity.ErrConflict) {
 		t.Errorf("saving nobody's pass gave %v", err)
 	}
+}
+
+// testSwitchedOff: those of a day are counted, each once.
+func testSwitchedOff(t *testing.T, s *suite) {
+	_, done := s.orlovaInAD(t)
+	count := func(what string, want int) {
+		t.Helper()
+		if depth, err := s.db.Targets().Depth(t.Context(), "ad", s.now); err != nil || depth.SwitchedOff != want {
+			t.Errorf("%s: depth %+v, %v, want %d switched off", what, depth, err, want)
+		}
+	}
+	s.save(t, done.Person, provision.Pass{Observed: provision.Observed{At: s.now}})
+	count("seen off", 0)
+	s.save(t, done.Person, provision.Pass{SwitchedOff: true})
+	s.save(t, done.Person, provision.Pass{SwitchedOff: true})
+	s.now = s.now.Add(provision.BrakeDay - time.Second)
+	s.save(t, done.Person, provision.Pass{})
+	count("a pass later", 1)
+	s.now = s.now.Add(time.Second)
+	count("a day later", 0)
 }
 
 // testTargetObjects: an object is one person's account.
@@ -349,7 +419,12 @@ func testLease(t *testing.T, s *suite) {
 	check(t, two.Release(t.Context(), "ad", "b"))
 	lease(one, "a", true)
 
-	check(t, one.Release(t.Context(), "ad", "a"))
+	s.now = s.now.Add(24 * time.Hour) // a clock that is wrong, and a holder that dies
+	lease(one, "a", true)
+	s.now = s.now.Add(-24 * time.Hour)
+	lease(two, "b", true)
+	check(t, two.Release(t.Context(), "ad", "b"))
+
 	var group sync.WaitGroup
 	won := make([]bool, 8)
 	for i := range won {
