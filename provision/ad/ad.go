@@ -64,6 +64,7 @@ package ad
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -127,6 +128,20 @@ func (t *Target) newStamp() (string, error) {
 
 // isStamp says that we wrote the text.
 func isStamp(s string) bool { return strings.HasPrefix(s, stampPrefix) }
+
+// foreignPrefix begins what the store keeps of somebody else's text.
+const foreignPrefix = "foreign:"
+
+// kept is what the store may keep of the text in the stamp attribute. What
+// stood there before us may be about the person: of that only a digest is kept,
+// which is enough to see that it is still there.
+func kept(stamp string) string {
+	if stamp == "" || isStamp(stamp) || strings.HasPrefix(stamp, foreignPrefix) && len(stamp) == len(foreignPrefix)+32 {
+		return stamp
+	}
+	digest := sha256.Sum256([]byte(stamp))
+	return foreignPrefix + hex.EncodeToString(digest[:16])
+}
 
 // aboutAccount says that an error concerns one account only. What the server
 // says of us (not signed in, busy, too slow) or does not say concerns all.

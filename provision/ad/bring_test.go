@@ -222,6 +222,30 @@ func TestTroubleOfTheWholeDirectory(t *testing.T) {
 	}
 }
 
+// TestForeignText: of what stood in the stamp attribute before us, the store
+// gets nothing that could be read, and it does not come back unseen.
+func TestForeignText(t *testing.T) {
+	const text = "учитель физики Еванова"
+	w := newWorld(t, plainLayout())
+	o := w.ad.put("CN=evann,"+old, user("evann", "512", "admindescription", text))
+	w.row.Object, w.password = []byte(o.attrs["objectguid"][0]), password(1, "Zimorodok-2021", 1)
+	w.ad.deny = only("adminDescription", 50) // adoption fails, time and again
+	for range 2 {
+		if p := w.settle(); strings.Contains(p.Stamp, "Еванова") || !strings.HasPrefix(w.row.Stamp, foreignPrefix) {
+			t.Errorf("the store has the stamp %q", w.row.Stamp)
+		}
+	}
+	before := w.row.Stamp
+	o.attrs["admindescription"] = []string{"another text"}
+	w.ad.deny = nil
+	if p, err := w.target.Bring(t.Context(), w.job()); err != nil || !p.Again || p.Wrote != 0 || p.Stamp == before {
+		t.Errorf("another text: %+v, %v", p, err)
+	}
+	if p := w.settle(); !p.Observed.Ready || !isStamp(w.row.Stamp) {
+		t.Errorf("%+v", p)
+	}
+}
+
 // TestLoginLikeAGroup: whoever takes the login staff-49 before that school's
 // group is made takes nobody's group away.
 func TestLoginLikeAGroup(t *testing.T) {
