@@ -18,7 +18,7 @@ import (
 //	who signs in         device unknown to this person         known device
 //	may try at all       guesses of the login, device, source   its own guesses, many
 //	may ask mos.ru       all but the last failure of the        all of them
-//	                     login's window
+//	                     login's window; half on the page
 //
 // A device is known once the person signed in on it. So strangers can use up
 // what they share, but not what is left to her own devices, and never more
@@ -120,9 +120,9 @@ type try struct {
 	channel identity.Channel
 	device  uint64
 	source  uint64
-	cost    int64 // how much a fresh failure counts against its source; 0: as one
-	known   bool  // set by admit
-	spent   bool  // set by reserve: a guess was
+	page    bool // typed on the page of activation
+	known   bool // set by admit
+	spent   bool // set by reserve: a guess was
 }
 
 func (g *guard) try(k key, phantom bool, epoch uint64, c *identity.Credential) try {
@@ -180,7 +180,7 @@ func (g *guard) admit(t *try, now time.Time) bool {
 	}
 	if l := g.login(t, false); l != nil {
 		l.trim(now.Add(-g.o.LoginWindow))
-		if !l.guesses.open(now, guessBurst, guessEvery) || len(l.failures) >= g.o.LoginFailures-1 {
+		if !l.guesses.open(now, guessBurst, guessEvery) || len(l.failures) >= g.share(t) {
 			return false
 		}
 	}
@@ -190,6 +190,26 @@ func (g *guard) admit(t *try, now time.Time) bool {
 	b, ok := g.sources.Get(t.source)
 	return !ok || b.open(now, g.o.SourceFailures, g.o.SourceEvery)
 }
+
+// share is how many of a login's failures a try may bring about. The last one is
+// not for strangers; nor is the half of them on the page, where an account opens
+// by its e-mail address too, by its phone and by its СНИЛС, and we do not always
+// know that they belong together.
+func (g *guard) share(t *try) int {
+	switch {
+	case t.known:
+		return g.o.LoginFailures
+	case t.page:
+		return max(g.o.LoginFailures/2, 1)
+	}
+	return g.o.LoginFailures - 1
+}
+
+// pageCost is how many failures of a source one on the page counts for: mos.ru
+// knows millions of people, and the page must not serve to search among them.
+// With the default limits 50 at once and one every 2 s, which a school on the
+// day of its activation does not reach.
+const pageCost = 4
 
 func (l *login) trim(before time.Time) {
 	n := 0
@@ -204,7 +224,11 @@ func (g *guard) knownBad(t *try, m marks, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l := g.login(t, false)
-	return l != nil && l.knownBad(m, t.channel, now)
+	if l == nil {
+		return false
+	}
+	l.trim(now.Add(-g.o.LoginWindow))
+	return l.knownBad(m, t.channel == identity.ChannelWeb && len(l.failures)+1 < g.share(t), now)
 }
 
 // reserve charges a guess, also where it then refuses: a proof that is no right
@@ -220,11 +244,7 @@ func (g *guard) reserve(t *try, now time.Time) identity.Reason {
 		return l.why
 	}
 	l.trim(now.Add(-g.o.LoginWindow))
-	left := g.o.LoginFailures - len(l.failures) - l.asking
-	if !t.known {
-		left-- // the last one is not for strangers
-	}
-	if left <= 0 {
+	if len(l.failures)+l.asking >= g.share(t) {
 		return identity.ReasonThrottled
 	}
 	l.asking++
@@ -298,7 +318,11 @@ func (g *guard) charge(t *try, now time.Time) {
 		g.devices.Add(t.device, b.spend(now, g.o.DeviceEvery))
 	}
 	b, _ := g.sources.Get(t.source)
-	g.sources.Add(t.source, b.spend(now, g.o.SourceEvery*time.Duration(max(t.cost, 1))))
+	every := g.o.SourceEvery
+	if t.page {
+		every *= pageCost
+	}
+	g.sources.Add(t.source, b.spend(now, every))
 }
 
 // meet makes the device known to the person; where it was, it gets back the

@@ -128,12 +128,23 @@ func TestIdentifyGivesUp(t *testing.T) {
 	})
 }
 
-// A refused password passes once out of turn, then waits its time.
+// A refused password typed again is not asked about, and takes no try of the
+// right one; on a device of her own it passes once out of turn.
 func TestIdentifyKnownBad(t *testing.T) {
 	w := newWorld(t)
 	w.stranger("newcomer", right)
+	for _, name := range []string{"newcomer", "belovas"} {
+		for _, want := range []identity.Reason{identity.ReasonWrongPassword, identity.ReasonKnownBad, identity.ReasonKnownBad} {
+			_, v := w.identify(name, wrong, "d")
+			w.want(v, identity.Rejected, want)
+		}
+		if _, v := w.identify(name, right, "d"); v.Outcome != identity.Accepted {
+			t.Errorf("%s: then the right one: %v", name, v.Reason)
+		}
+	}
+	w.sign("orlovami", right, "laptop")
 	for _, want := range []identity.Reason{identity.ReasonWrongPassword, identity.ReasonWrongPassword, identity.ReasonKnownBad} {
-		_, v := w.identify("newcomer", wrong, "d")
+		_, v := w.identify("orlovami", wrong, "laptop")
 		w.want(v, identity.Rejected, want)
 	}
 }

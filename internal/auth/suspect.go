@@ -34,7 +34,7 @@ type suspect struct {
 // itself.
 func (a *Authenticator) suspect(ctx context.Context, name string, c *identity.Credential) (suspect, error) {
 	if e, ok := a.lookup(name); ok {
-		return suspect{a.guard.try(key(e.Person), false, e.Epoch, c), key(e.Person), e, true, e.MosruLogin}, nil
+		return suspect{a.pageTry(key(e.Person), false, e.Epoch, c), key(e.Person), e, true, e.MosruLogin}, nil
 	}
 	s := suspect{tags: a.typedKey(name), asked: name}
 	if login, ok := a.aliases.Get(s.tags); ok {
@@ -55,20 +55,20 @@ func (a *Authenticator) suspect(ctx context.Context, name string, c *identity.Cr
 		}
 	}
 	if ok {
-		s.entry, s.try = e, a.guard.try(key(e.Person), false, e.Epoch, c)
+		s.entry, s.try = e, a.pageTry(key(e.Person), false, e.Epoch, c)
 		return s, nil
 	}
-	s.try = a.guard.try(count, true, 0, c)
-	s.try.cost = strangerCost
+	s.try = a.pageTry(count, true, 0, c)
 	return s, nil
 }
 
-// strangerCost is how many failures of a source one counts for that mos.ru was
-// asked about and that concerns nobody here: mos.ru knows millions of people,
-// and the form must not serve to search among them. With the default limits 50
-// at once and one every 2 s, which a school on the day of its activation does
-// not reach.
-const strangerCost = 4
+// pageTry is a try on the page. It is the same for those whom we know and for
+// others, or the page would tell who has an account.
+func (a *Authenticator) pageTry(k key, phantom bool, epoch uint64, c *identity.Credential) try {
+	t := a.guard.try(k, phantom, epoch, c)
+	t.page = true
+	return t
+}
 
 // lookup finds somebody whom mos.ru can be asked about.
 func (a *Authenticator) lookup(name string) (*directory.Entry, bool) {

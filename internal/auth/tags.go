@@ -107,14 +107,14 @@ func (l *login) findTag(m marks) int {
 }
 
 // knownBad says whether a proof was refused lately and is not yet to be asked
-// again. The web form may ask once out of turn: there a person sits who may
-// just have changed the password on mos.ru.
-func (l *login) knownBad(m marks, channel identity.Channel, now time.Time) bool {
+// again. The web may ask once out of turn, unless that took the last try: there
+// a person sits who may just have changed the password on mos.ru.
+func (l *login) knownBad(m marks, web bool, now time.Time) bool {
 	at := l.findTag(m)
 	if at < 0 || !now.Before(l.tags[at].next) {
 		return false
 	}
-	if channel == identity.ChannelWeb && !l.tags[at].webbed {
+	if web && !l.tags[at].webbed {
 		l.tags[at].webbed = true
 		return false
 	}
