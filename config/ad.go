@@ -51,7 +51,7 @@ func (u LDAPSURL) check() *problem {
 	remedy := say("напишите, например, ldaps://dc1.obr.example:636", "write, for example, ldaps://dc1.obr.example:636")
 	parsed, err := url.Parse(string(u))
 	switch {
-	case err != nil || parsed.Host == "" || parsed.Path != "" || parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "":
+	case err != nil || parsed.Hostname() == "" || parsed.Path != "" || parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "":
 		return wrong(say("%s — не адрес контроллера домена", "%s is no address of a domain controller", show(string(u))), remedy)
 	case parsed.Scheme == "ldap":
 		return wrong(say("без TLS контроллер домена не примет пароли", "without TLS a domain controller takes no passwords"), remedy)

@@ -192,9 +192,18 @@ type Web struct {
 	Listen   Address        `yaml:"listen" default:"127.0.0.1:8080"`
 	Events   URLPath        `yaml:"events" default:"/events/mosru"`
 	Proxies  []netip.Prefix `yaml:"proxies" default:"127.0.0.0/8" unique:"yes"`
+	Monitors []netip.Prefix `yaml:"monitors" default:"127.0.0.0/8" unique:"yes"`
+	Limits   WebLimits      `yaml:"limits"`
 	Recovery URL            `yaml:"recovery_url" default:"https://login.mos.ru/sps/recovery"`
 	Support  URL            `yaml:"support_url" default:""`
 	Fallback URL            `yaml:"fallback_url" default:""`
+	Start    URL            `yaml:"start_url" default:""`
+}
+
+// WebLimits bound the connections of the HTTP listener.
+type WebLimits struct {
+	Connections int `yaml:"connections" default:"4000" min:"1" max:"1000000"`
+	PerSource   int `yaml:"per_source" default:"500" min:"1" max:"1000000"`
 }
 
 // Log is how the daemon tells what it does.

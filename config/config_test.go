@@ -289,6 +289,8 @@ func TestWholeFileChecks(t *testing.T) {
 		"one port twice":             {pair + "ldap: {base: o=a, listen_tls: [':636']}\nradius: {radsec: [':636']}", "radius.radsec[0]", "ldap.listen_tls[0]"},
 		"web passwords in clear":     {"web: {listen: ':8080'}", "web.listen", "passwords"},
 		"AD without an account":      {"ad: {server: 'ldaps://dc1.example', base: 'OU=s,DC=obr', search_base: 'DC=obr'}", "ad.bind", "without bind"},
+		"AD without a name":          {"ad: {server: 'ldaps://:636', bind: b@obr, password_file: secret, base: 'OU=s,DC=obr', search_base: 'DC=obr'}", "ad.server", "no address"},
+		"the form's path for events": {"web: {events: /activate}", "web.events", "taken"},
 		"AD without a unit":          {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, search_base: 'DC=obr'}", "ad.base", "without base"},
 		"AD with the whole domain":   {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'dc=obr', search_base: 'DC=obr'}", "ad.base", "whole domain"},
 		"AD outside its domain":      {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'OU=s,DC=other', search_base: 'DC=obr'}", "ad.base", "not in the domain"},
@@ -410,6 +412,10 @@ func TestReloadable(t *testing.T) {
 	}
 	got := Reloadable(old, check(strings.NewReplacer("o=school", "o=other", "policy: {", "policy: {time_zone: Asia/Omsk, ").Replace(base)+"web: {listen: '127.0.0.1:81'}\n"))
 	if want := []string{"tls", "ldap.base", "ldap.services", "policy.time_zone", "web.listen"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	got = Reloadable(old, check(strings.NewReplacer("ad: {", "ad: {sweep: 1h, ", "label: uvao", "label: uv").Replace(base)+tls+"web: {monitors: [10.0.0.0/8], limits: {per_source: 9}}\n"))
+	if want := []string{"ad.districts", "ad.sweep", "web.monitors", "web.limits.per_source"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -80,8 +80,8 @@ func (p URLPath) check() *problem {
 	if !strings.HasPrefix(string(p), "/") || strings.ContainsAny(string(p), " ?#{}") || len(p) < 2 || path.Clean(string(p)) != string(p) {
 		return wrong(say("%s — не путь", "%s is no path", show(string(p))), say("напишите, например, /events/mosru", "write, for example, /events/mosru"))
 	}
-	for _, taken := range []string{"/healthz", "/readyz", "/metrics"} {
-		if string(p) == taken {
+	for _, taken := range []string{"/healthz", "/readyz", "/metrics", "/activate", "/api/activate", "/style.css"} {
+		if string(p) == taken || strings.HasPrefix(string(p), taken+"/") {
 			return wrong(say("путь %s занят", "the path %s is taken", taken), say("выберите другой", "choose another"))
 		}
 	}

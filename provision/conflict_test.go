@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 // shelf is a store that refuses as it is told.
 type shelf struct {
+	mu       sync.Mutex
 	evidence provision.Evidence
 	refuse   func(person.Activation) error
 	took     []person.Activation
@@ -29,7 +31,9 @@ func (s *shelf) Owners(context.Context, string, [][16]byte) (map[[16]byte]provis
 }
 
 func (s *shelf) Activate(_ context.Context, a person.Activation, _ time.Time) (person.Activated, error) {
+	s.mu.Lock()
 	s.took = append(s.took, a)
+	s.mu.Unlock()
 	if s.refuse != nil {
 		if err := s.refuse(a); err != nil {
 			return person.Activated{}, err

@@ -34,9 +34,13 @@ type Statuses interface {
 type DeskOptions struct {
 	// Wait is how long an answer may wait for the account to be ready
 	// everywhere; 0: 4 s. What is not ready by then is pending.
-	Wait   time.Duration
-	Now    func() time.Time
-	Logger *slog.Logger
+	Wait time.Duration
+	// AtOnce is how many answers may wait; those beyond leave at once. 0: 64.
+	AtOnce int
+	// Stopping, once closed, ends the waiting; nil: never.
+	Stopping <-chan struct{}
+	Now      func() time.Time
+	Logger   *slog.Logger
 }
 
 // Desk is where people activate: one call takes somebody who typed a name and a
@@ -50,6 +54,7 @@ type Desk struct {
 	activator *Activator
 	statuses  Statuses
 	o         DeskOptions
+	places    chan struct{} // of those who wait
 }
 
 // NewDesk joins its parts.
@@ -63,7 +68,10 @@ func NewDesk(s SignIns, a *Activator, statuses Statuses, o DeskOptions) *Desk {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Desk{s, a, statuses, o}
+	if o.AtOnce <= 0 {
+		o.AtOnce = 64
+	}
+	return &Desk{s, a, statuses, o, make(chan struct{}, o.AtOnce)}
 }
 
 // Activate makes whoever the credential proves exactly one account. Repeated
@@ -76,7 +84,9 @@ func (d *Desk) Activate(ctx context.Context, c identity.Credential) Answer {
 	proof := c.Proof.(identity.Password)
 	result, err := d.activator.Activate(ctx, Request{Profile: profile, Password: proof, Asked: asked}, d.o.Now())
 	if err != nil {
-		d.o.Logger.Error("an activation cannot be written", "request", c.Source.Request, "error", err)
+		if ctx.Err() == nil { // else nobody waits for it any more
+			d.o.Logger.Error("an activation cannot be written", "request", c.Source.Request, "error", err)
+		}
 		return Answer{State: StateUnavailable, Problem: string(identity.ReasonCutOff)}
 	}
 	if result.Verdict.Decision != match.Match {
@@ -93,9 +103,17 @@ func (d *Desk) Activate(ctx context.Context, c identity.Credential) Answer {
 }
 
 // Progress tells somebody with an account how far it is. The credential is
-// checked as at any sign-in.
+// checked as at any sign-in, and as there a refusal does not say why: mos.ru may
+// not have been asked, and nobody who guesses shall learn who has an account
+// and who has left.
 func (d *Desk) Progress(ctx context.Context, c identity.Credential) Answer {
 	v := d.signIns.Authenticate(ctx, c)
+	switch {
+	case v.Outcome == identity.Rejected:
+		v.Reason = identity.ReasonWrongPassword
+	case v.Outcome == identity.Unavailable && v.Reason != identity.ReasonCutOff:
+		v.Reason = identity.ReasonUpstreamDown
+	}
 	if v.Outcome != identity.Accepted {
 		return refusal(v)
 	}
@@ -127,8 +145,8 @@ func undecided(v match.Verdict) Answer {
 	return a
 }
 
-// How often await looks whether the account is ready: less and less often,
-// because hundreds may wait at once.
+// Await looks whether the account is ready after pollFirst, and then ever less
+// often, up to pollLast: where the target is slow, many wait.
 const (
 	pollFirst = 50 * time.Millisecond
 	pollLast  = 400 * time.Millisecond
@@ -136,12 +154,20 @@ const (
 
 // await waits until the account is known here and ready in its targets, or
 // stuck there, at most as long as an answer may take. The password is learnt
-// as soon as the person is known here.
+// as soon as the person is known here. Each who waits asks the store again and
+// again, so that not too many may.
 func (d *Desk) await(ctx context.Context, done person.Activated, proof identity.Password, asked time.Time) {
-	ctx, cancel := context.WithTimeout(ctx, d.o.Wait)
+	wait := d.o.Wait
+	select {
+	case d.places <- struct{}{}:
+		defer func() { <-d.places }()
+	default:
+		wait = 0
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	learnt := false
-	for wait := pollFirst; ; wait = min(2*wait, pollLast) {
+	for pause := pollFirst; ; pause = min(pause*3/2, pollLast) {
 		if d.signIns.Seen(done.Person) {
 			if !learnt && done.Epoch != 0 {
 				d.signIns.Learn(done.Person, done.Epoch, proof, asked)
@@ -152,12 +178,12 @@ func (d *Desk) await(ctx context.Context, done person.Activated, proof identity.
 				return
 			}
 		}
-		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
-			timer.Stop()
 			return
-		case <-timer.C:
+		case <-d.o.Stopping:
+			return
+		case <-time.After(pause):
 		}
 	}
 }
@@ -165,15 +191,15 @@ func (d *Desk) await(ctx context.Context, done person.Activated, proof identity.
 // settled says that no target has anything to do any more.
 func settled(list []Status) bool {
 	for _, s := range list {
-		if s.progress() == Pending {
+		if s.Progress() == Pending {
 			return false
 		}
 	}
 	return true
 }
 
-// progress says how far the account is.
-func (s Status) progress() Progress {
+// Progress says how far the account is.
+func (s Status) Progress() Progress {
 	switch {
 	case s.Pending:
 		return Pending
@@ -195,9 +221,9 @@ func (d *Desk) complete(ctx context.Context, a Answer, id identity.PersonID) Ans
 		d.o.Logger.Error("the state of an account cannot be read", "person", id.String(), "error", err)
 	}
 	for _, s := range list {
-		a.Targets[s.Target] = s.progress()
+		a.Targets[s.Target] = s.Progress()
 		a.PC, a.Teams = s.Name, s.UPN
-		if s.progress() == Stuck {
+		if s.Progress() == Stuck {
 			a.Problems = append(a.Problems, s.Problems...)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +21,7 @@ type porter struct {
 	profile person.Profile
 	verdict identity.Verdict
 	seen    bool
+	mu      sync.Mutex
 	learnt  []identity.PersonID
 }
 
@@ -31,6 +34,8 @@ func (p *porter) Authenticate(context.Context, identity.Credential) identity.Ver
 }
 
 func (p *porter) Learn(id identity.PersonID, epoch uint64, proof identity.Password, asked time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if epoch == 1 && proof == "Zimorodok-2021" && asked.Equal(now) {
 		p.learnt = append(p.learnt, id)
 	}
@@ -83,7 +88,7 @@ func TestDeskWaits(t *testing.T) {
 		learnt int
 	}{
 		{"ready at once", true, [][]provision.Status{adStatus(false, true)}, provision.Ready, provision.Ready, 0, 1},
-		{"ready after a while", true, [][]provision.Status{adStatus(true, false), adStatus(true, false), adStatus(false, true)}, provision.Ready, provision.Ready, 150 * time.Millisecond, 1},
+		{"ready after a while", true, [][]provision.Status{adStatus(true, false), adStatus(true, false), adStatus(false, true)}, provision.Ready, provision.Ready, 125 * time.Millisecond, 1},
 		{"stuck", true, [][]provision.Status{adStatus(true, false), adStatus(false, false, match.Problem{Code: match.ADUnowned})}, provision.Stuck, provision.Ready, 50 * time.Millisecond, 1},
 		{"AD is down", true, [][]provision.Status{adStatus(true, false)}, provision.Pending, provision.Ready, 4 * time.Second, 1},
 		{"the directory is behind", false, [][]provision.Status{adStatus(false, true)}, provision.Ready, provision.Pending, 4 * time.Second, 0},
@@ -150,4 +155,73 @@ func TestDeskParent(t *testing.T) {
 	if len(s.took) != 1 || s.took[0].Password != "" || s.took[0].Target != nil {
 		t.Errorf("written %+v", s.took)
 	}
+}
+
+// Where the desk cannot know that the password is right, nobody learns from it
+// who has an account or has left: neither from the problem nor from the state.
+func TestDeskProgressTellsNothing(t *testing.T) {
+	evidence, _ := teacher(t)
+	closed := []identity.Reason{identity.ReasonUnknown, identity.ReasonNotActivated, identity.ReasonSuspended, identity.ReasonEnded,
+		identity.ReasonNotStarted, identity.ReasonRoleNotAllowed, identity.ReasonHours}
+	for outcome, c := range map[identity.Outcome]struct {
+		open    []identity.Reason
+		state   provision.State
+		problem string
+	}{
+		identity.Rejected:    {[]identity.Reason{identity.ReasonWrongPassword, identity.ReasonKnownBad}, provision.StateRefused, "WRONG_PASSWORD"},
+		identity.Unavailable: {[]identity.Reason{identity.ReasonThrottled, identity.ReasonUpstreamLocked, identity.ReasonUpstreamDown}, provision.StateUnavailable, "MOSRU_UNREACHABLE"},
+	} {
+		for _, reason := range append(c.open, closed...) {
+			p := &porter{verdict: identity.Verdict{Outcome: outcome, Reason: reason, NotBefore: now}}
+			desk := provision.NewDesk(p, provision.NewActivator(&shelf{evidence: evidence}, time.UTC, provision.ActivatorOptions{}), &progress{}, provision.DeskOptions{})
+			if a := desk.Progress(t.Context(), identity.Credential{}); a.State != c.state || a.Problem != c.problem || !a.NotBefore.Equal(now) {
+				t.Errorf("%v %s: %+v", outcome, reason, a)
+			}
+		}
+	}
+}
+
+// Many who wait for a slow target cost the store little, and the end of the
+// daemon waits for none of them.
+func TestDeskManyWait(t *testing.T) {
+	evidence, profile := teacher(t)
+	synctest.Test(t, func(t *testing.T) {
+		stop := make(chan struct{})
+		s := &counted{steps: adStatus(true, false)}
+		desk := provision.NewDesk(&porter{profile: profile, verdict: accepted, seen: true},
+			provision.NewActivator(&shelf{evidence: evidence}, time.UTC, provision.ActivatorOptions{Target: "ad"}), s,
+			provision.DeskOptions{AtOnce: 2, Stopping: stop, Now: func() time.Time { return now }})
+		began := time.Now()
+		took := make(chan time.Duration, 5)
+		for range cap(took) {
+			go func() {
+				desk.Activate(t.Context(), identity.Credential{Name: "orlovami", Proof: identity.Password("Zimorodok-2021")})
+				took <- time.Since(began)
+			}()
+		}
+		synctest.Wait()
+		if len(took) != cap(took)-2 {
+			t.Errorf("%d answers left at once", len(took))
+		}
+		time.Sleep(3 * time.Second)
+		if n := s.asked.Load(); n > 40 {
+			t.Errorf("the store was asked %d times", n)
+		}
+		close(stop)
+		synctest.Wait()
+		if len(took) != cap(took) {
+			t.Error("answers wait beyond the end")
+		}
+	})
+}
+
+// counted gives one status for ever.
+type counted struct {
+	steps []provision.Status
+	asked atomic.Int64
+}
+
+func (c *counted) Status(context.Context, identity.PersonID) ([]provision.Status, error) {
+	c.asked.Add(1)
+	return c.steps, nil
 }

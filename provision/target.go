@@ -117,9 +117,21 @@ type Pass struct {
 	SwitchedOff bool
 }
 
+// The words of Plan.Action: what weighs most of what would be written.
+const (
+	ActionCreate   = "create"
+	ActionAdopt    = "adopt"
+	ActionEnable   = "enable"
+	ActionDisable  = "disable"
+	ActionChange   = "change"
+	ActionPassword = "password"
+	ActionNone     = "none"    // all is as it should be
+	ActionProblem  = "problem" // nothing can be written
+)
+
 // Plan is what a pass would do to one account.
 type Plan struct {
-	Action   string   // "create", "adopt", "change", "enable", "disable", "password", "none", "problem"
+	Action   string
 	Changes  []string // what would be written, for people: attribute and value, no secrets
 	Problems []match.Problem
 }

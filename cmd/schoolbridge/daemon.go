@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"time"
 )
 
@@ -57,38 +55,6 @@ func runServices(ctx context.Context, log *slog.Logger, services []service, grac
 		}
 	}
 	return cause
-}
-
-// httpGrace is how long requests under way may take at the end. Connections on
-// which nothing was asked yet, as browsers keep them, count as such.
-const httpGrace = time.Second
-
-// serveHTTP serves one listener until ctx ends. Every wait is bounded.
-func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
-	stopped := make(chan error, 1)
-	go func() {
-		<-ctx.Done()
-		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), httpGrace)
-		defer cancel()
-		err := server.Shutdown(late)
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = server.Close()
-		}
-		stopped <- err
-	}()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return <-stopped
 }
 
 // discardLog is for parts whose log would only disturb.

@@ -212,6 +212,8 @@ func (d *demo) announce() {
 	ca := d.folder.path("ca.pem")
 	with := strings.NewReplacer("{ca}", ca, "{config}", d.folder.config(), "{self}", self, "{base}", demoBase, "{secret}", demoSecret,
 		"{reader}", demoReader, "{reader-password}", demoReaderPass, "{web}", demoWeb, "{sim}", "http://"+demoMosru+"/sim",
+		"{ad}", demoAD, "{ad-base}", demoADBase, "{ad-admin}", "cn=admin,"+demoADBase, "{ad-password}", demoADAdmin, "{upn}", "evann@uao.obr.mos.ru",
+		"{adsearch}", "LDAPTLS_CACERT="+ca+" ldapsearch -x -LLL",
 		"{ldaps}", "LDAPTLS_CACERT="+ca+" ldapwhoami -x -H ldaps://127.0.0.1:3636",
 		"{starttls}", "LDAPTLS_CACERT="+ca+" ldapwhoami -x -ZZ -H ldap://127.0.0.1:3389",
 		"{radius}", "radclient -x 127.0.0.1:1812 auth "+demoSecret)
@@ -223,7 +225,8 @@ schoolbridge demo: invented people, loopback only
 
   LDAP      ldap://127.0.0.1:3389 (StartTLS), ldaps://127.0.0.1:3636, base {base}
   RADIUS    127.0.0.1:1812 (sign-in), 1813 (accounting), 2083 (RadSec), secret {secret}
-  web       http://{web}/readyz /metrics
+  web       http://{web}/activate (activation), /readyz /metrics
+  AD        ldap://{ad} (simulated; StartTLS, and TLS on the same port), base {ad-base}, administrator {ad-admin} / {ad-password}
   mos.ru    {sim}/ (simulated; this page lists its switches)
   config    {config}
   CA        {ca}
@@ -231,7 +234,7 @@ schoolbridge demo: invented people, loopback only
   login      password         who
   orlovami   Snegir-2021      teacher at two schools and a parent, activated
   belovas    Sinica-2021      pupil, activated
-  evann      Zimorodok-2021   teacher, not yet activated: refused
+  evann      Zimorodok-2021   teacher, not yet activated: activate her on the page; AD has two old accounts of hers
   smirnovao  Ivolga-2021      parent only: refused on PCs and Wi-Fi
   kimv       Krapivnik-2021   left the school last year: refused
 
@@ -246,6 +249,19 @@ A pupil:
     echo 'User-Name=belovas,User-Password=Sinica-2021,Message-Authenticator=0x00' | {radius}
 A board looks a person up with its service account:
     LDAPTLS_CACERT={ca} ldapsearch -x -LLL -ZZ -H ldap://127.0.0.1:3389 -D {reader} -w {reader-password} -b ou=people,{base} uid=orlovami
+A teacher activates. Active Directory holds two accounts of hers, and her mos.ru password opens neither (49):
+    {adsearch} -H ldap://{ad} -D {ad-admin} -w {ad-password} -b {ad-base} 'sAMAccountName=evann*' userPrincipalName employeeNumber
+    {adsearch} -ZZ -H ldap://{ad} -D {upn} -w Zimorodok-2021 -b {ad-base} sAMAccountName=evann dn
+  In a browser: http://{web}/activate, or here. One account is taken over, no third is made, and the password of mos.ru opens it:
+    curl -sS http://{web}/api/activate -d '{"login":"evann","password":"Zimorodok-2021"}'
+    {adsearch} -H ldap://{ad} -D {ad-admin} -w {ad-password} -b {ad-base} 'sAMAccountName=evann*' userPrincipalName employeeNumber
+    {adsearch} -ZZ -H ldap://{ad} -D {upn} -w Zimorodok-2021 -b {ad-base} sAMAccountName=evann dn
+  She changes her password on mos.ru: seconds later Active Directory takes the new one and refuses the old one (49):
+    curl -sS -X POST {sim}/password -d '{"login":"evann","password":"Zimorodok-2026","event":"now"}'
+    {adsearch} -ZZ -H ldap://{ad} -D {upn} -w Zimorodok-2026 -b {ad-base} sAMAccountName=evann dn
+    {adsearch} -ZZ -H ldap://{ad} -D {upn} -w Zimorodok-2021 -b {ad-base} sAMAccountName=evann dn
+Would anything change in Active Directory? (exit code 1: something would, or there are problems)
+    {self} provision plan --lang en --config {config}
 mos.ru goes away and comes back: people seen lately go on, the others hear "not now", not "wrong password":
     curl -sS -X POST '{sim}/outage?mode=drop'
     {ldaps} -D uid=orlovami,ou=people,{base} -w Snegir-2021
@@ -255,7 +271,7 @@ All switches of the simulated mos.ru (changed passwords, events, slowness), with
 Is everything well?
     curl -sS http://{web}/readyz
 Who is this, and what speaks against signing in? (exit code 1: something does)
-    {self} explain --lang en --config {config} orlovami
+    {self} explain --lang en --config {config} evann
     {self} explain --lang en --config {config} kimv
 
 A password that you changed stays changed: --fresh starts over. Ctrl-C stops the demo.

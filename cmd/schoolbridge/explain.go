@@ -45,7 +45,7 @@ func runExplain(ctx context.Context, std streams, args []string) error {
 		return err
 	}
 	defer func() { _ = db.Close() }() // the audit line is committed by then
-	e := &explainer{db: db, config: c, now: time.Now()}
+	e := &explainer{db: db, config: c, lang: explain.Lang(*lang), now: time.Now()}
 	report, err := e.report(ctx, words[0])
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func runExplain(ctx context.Context, std streams, args []string) error {
 		encoder.SetIndent("", "  ")
 		err = encoder.Encode(report)
 	} else {
-		err = report.Write(std.out, explain.Lang(*lang), c.Policy.TimeZone.Location())
+		err = report.Write(std.out, e.lang, c.Policy.TimeZone.Location())
 	}
 	if err == nil && report.Found() {
 		return errFindings
@@ -67,13 +67,14 @@ func runExplain(ctx context.Context, std streams, args []string) error {
 type explainer struct {
 	db      *store.DB
 	config  *config.Config
+	lang    explain.Lang
 	table   *policy.Table
 	schools map[person.SchoolID]string
 	now     time.Time
 }
 
 func (e *explainer) report(ctx context.Context, name string) (explain.Report, error) {
-	r := explain.Report{Asked: name, Roles: []explain.Role{}, Records: []string{}, Channels: []explain.Channel{}, SignIns: []explain.SignIn{}}
+	r := explain.Report{Asked: name, Roles: []explain.Role{}, Records: []string{}, Channels: []explain.Channel{}, Targets: []explain.Target{}, SignIns: []explain.SignIn{}}
 	var err error
 	if e.table, err = e.config.Policy.Compile(); err != nil {
 		return r, err
@@ -110,6 +111,9 @@ func (e *explainer) report(ctx context.Context, name string) (explain.Report, er
 		r.Account = identity.ReasonRoleNotAllowed
 	default:
 		r.Account = identity.ReasonNotActivated
+	}
+	if err := e.targets(ctx, holder.Person, &r); err != nil {
+		return r, err
 	}
 	if err := e.signIns(ctx, holder.Person, &r); err != nil {
 		return r, err
@@ -193,6 +197,26 @@ func (e *explainer) channel(entry *directory.Entry, r *explain.Report, channel i
 		answer.Rule = check.Grant.Rule
 	}
 	r.Channels = append(r.Channels, answer)
+}
+
+// targets tells how far the account is in Active Directory.
+func (e *explainer) targets(ctx context.Context, id identity.PersonID, r *explain.Report) error {
+	list, err := e.db.Targets().Status(ctx, id)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 && e.config.AD.On() && r.Account == "" {
+		r.Targets = append(r.Targets, explain.Target{Target: targetAD, State: explain.TargetNone, Problems: []explain.Problem{}})
+	}
+	for _, s := range list {
+		t := explain.Target{Target: s.Target, State: string(s.Progress()), Name: s.Name, Teams: s.UPN,
+			Made: s.Object != [16]byte{}, Enabled: s.Enabled, Seen: s.Seen, Next: s.Next, PasswordWaits: s.Waiting, Problems: []explain.Problem{}}
+		for _, p := range s.Problems {
+			t.Problems = append(t.Problems, explain.ProblemOf(e.lang, p))
+		}
+		r.Targets = append(r.Targets, t)
+	}
+	return nil
 }
 
 // signIns reads the last attempts from the audit trail.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -252,11 +253,12 @@ func (d *daemon) tunnel() *tls.Config {
 	}}
 }
 
-// serving says whether this replica can decide sign-ins at all.
+// serving says whether this replica can decide sign-ins at all. Where it cannot,
+// RADIUS is silent, so that the NAS asks another one.
 func (d *daemon) serving() bool {
 	select {
 	case <-d.people.Loaded():
-		return true
+		return time.Since(d.people.LastContact()) <= d.config.Auth.OfflineGrace
 	default:
 		return false
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
+	"sync"
 	"time"
 
 	"schoolbridge/config"
@@ -59,21 +61,31 @@ func layoutAD(c config.AD) ad.Layout {
 	return l
 }
 
-// workerOptions are those that the daemon and the command share.
-func workerOptions(c *config.Config) provision.WorkerOptions {
+// holder names a worker of this machine among those of a target.
+func holder(name string) string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
+	return host + "/" + name
+}
+
+// workerOptions are those that the daemon and the command share.
+func workerOptions(c *config.Config) provision.WorkerOptions {
 	return provision.WorkerOptions{
-		Target: targetAD, Holder: fmt.Sprintf("%s/%d", host, os.Getpid()), Zone: c.Policy.TimeZone.Location(), Sweep: c.AD.Sweep,
+		Target: targetAD, Holder: holder(strconv.Itoa(os.Getpid())), Zone: c.Policy.TimeZone.Location(), Sweep: c.AD.Sweep,
 		Brake: provision.Brake{Share: c.AD.DisableShare, Minimum: c.AD.DisableMinimum},
 	}
 }
 
-// joinAD sets the worker to bring accounts to Active Directory. A directory
-// that cannot be written to safely is refused at the start; one that does not
-// answer is waited for.
+// firstLook bounds the check at the start: people sign in without Active
+// Directory too, and shall not wait for it.
+const firstLook = 5 * time.Second
+
+// joinAD sets the worker to bring accounts to Active Directory. A configuration
+// that does not fit the directory is refused at the start. One that does not
+// answer, or does not take us now (a password that ran out, a certificate), is
+// waited for: it must not keep people out of the Wi-Fi.
 func (d *daemon) joinAD(ctx context.Context) error {
 	if !d.config.AD.On() {
 		return nil
@@ -83,20 +95,28 @@ func (d *daemon) joinAD(ctx context.Context) error {
 		return fmt.Errorf("ad: %w", err)
 	}
 	d.release = append(d.release, release)
-	first := target.Check(ctx)
-	if first != nil && !errors.Is(first, identity.ErrUnreachable) {
+	w := &adWait{target: target, log: d.log}
+	if first := w.look(ctx, firstLook); errors.Is(first, ad.ErrUnfit) {
 		return fmt.Errorf("ad: %w", first)
 	}
 	o := workerOptions(d.config)
+	// No other daemon works on this store, so the name is the same in its next
+	// life: a lease that was left when this one was killed is its own again.
+	o.Holder = holder("daemon")
 	o.Wake, o.Auditor, o.Logger, o.Registerer = d.db.Targets().Wake, d.trail, d.log, d.registry
 	worker, err := provision.NewWorker(target, d.db.Targets(), o)
 	if err != nil {
 		return fmt.Errorf("ad: %w", err)
 	}
 	d.ad = target
-	d.health.Note("ad", worker.Check)
+	d.health.Note("ad", func(ctx context.Context) error {
+		if err := w.last(); err != nil {
+			return fmt.Errorf("nothing is written to Active Directory yet: %w", err)
+		}
+		return worker.Check(ctx)
+	})
 	d.services = append(d.services, service{"Active Directory", func(ctx context.Context) error {
-		if first != nil && !d.awaitAD(ctx, target) {
+		if !w.wait(ctx, d.config.AD.Timeout) {
 			return nil
 		}
 		return worker.Run(ctx)
@@ -104,20 +124,50 @@ func (d *daemon) joinAD(ctx context.Context) error {
 	return nil
 }
 
-// awaitAD waits until the directory was found to be what the configuration
-// takes it for; false if ctx ended before.
-func (d *daemon) awaitAD(ctx context.Context, target *ad.Target) bool {
-	const between = 15 * time.Second
-	for {
-		err := target.Check(ctx)
-		if err == nil {
-			return true
+// adWait waits for a directory that can be worked with.
+type adWait struct {
+	target interface{ Check(context.Context) error }
+	log    *slog.Logger
+
+	mu  sync.Mutex
+	err error // of the last look
+}
+
+// look checks the directory within a time.
+func (w *adWait) look(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err := w.target.Check(ctx)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.err = err
+	return err
+}
+
+func (w *adWait) last() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
+
+// wait looks until the directory is what the configuration takes it for; false
+// if ctx ended before. Each look may take a few requests of up to timeout.
+func (w *adWait) wait(ctx context.Context, timeout time.Duration) bool {
+	pause, told := 15*time.Second, ""
+	for err := w.last(); err != nil; err = w.look(ctx, 4*timeout) {
+		if ctx.Err() != nil {
+			return false
 		}
-		d.log.Warn("nothing is written to Active Directory yet", "error", err, "again_in", between)
+		if text := err.Error(); text != told { // the health page says it meanwhile
+			told = text
+			w.log.Error("nothing is written to Active Directory yet; it is asked again and again", "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return false
-		case <-time.After(between):
+		case <-time.After(pause):
 		}
+		pause = min(2*pause, 2*time.Minute)
 	}
+	return true
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"net"
 	"net/http"
 	"time"
 
@@ -22,41 +23,69 @@ func (d *daemon) joinWeb(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	by := limits{all: c.Limits.Connections, perSource: c.Limits.PerSource, exempt: c.Proxies}
+	listener = limit(listener, by, d.log)
 	if !c.Listen.Loopback() { // config has seen to it that there is a certificate
-		listener = tls.NewListener(listener, &tls.Config{
-			MinVersion:         tls.VersionTLS12,
-			GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return d.cert.config(), nil },
-		})
+		listener = d.overTLS(listener)
 	}
 	d.release = append(d.release, func() { _ = listener.Close() }) // serveHTTP has closed it, unless the start failed
-	pages, err := d.pages()
+	stopping := make(chan struct{})
+	pages, err := d.pages(stopping)
 	if err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", pages)
 	mux.HandleFunc("GET /healthz", d.health.Alive)
-	mux.HandleFunc("GET /readyz", d.health.Ready)
-	mux.Handle("GET /metrics", telemetry.MetricsHandler(d.registry, d.log))
+	mux.Handle("GET /readyz", d.monitored(pages, http.HandlerFunc(d.health.Ready), http.HandlerFunc(d.health.Brief)))
+	mux.Handle("GET /metrics", d.monitored(pages, telemetry.MetricsHandler(d.registry, d.log), http.NotFoundHandler()))
 	if d.eventReceiver != nil {
 		mux.Handle("POST "+string(c.Events), d.eventReceiver)
 	}
-	d.services = append(d.services, service{"web", func(ctx context.Context) error { return serveHTTP(ctx, listener, mux, d.log) }})
+	d.services = append(d.services, service{"web", func(ctx context.Context) error {
+		defer context.AfterFunc(ctx, func() { close(stopping) })()
+		return serveHTTP(ctx, listener, mux, d.log)
+	}})
 	return nil
 }
 
-// pages is the front-end of activation.
-func (d *daemon) pages() (*web.Handler, error) {
+// overTLS takes the certificate in force for each connection, so that a reload
+// counts for the next one.
+func (d *daemon) overTLS(l net.Listener) net.Listener {
+	return tls.NewListener(l, &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return d.cert.config(), nil },
+	})
+}
+
+// monitored shows the operators what others are not to see: the metrics count
+// sign-ins by their reasons, which would tell a guesser who exists.
+func (d *daemon) monitored(pages *web.Handler, full, others http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from := pages.From(r)
+		for _, p := range d.config.Web.Monitors {
+			if p.Contains(from) {
+				full.ServeHTTP(w, r)
+				return
+			}
+		}
+		others.ServeHTTP(w, r)
+	})
+}
+
+// pages is the front-end of activation. Nobody waits at it any more once
+// stopping is closed.
+func (d *daemon) pages(stopping <-chan struct{}) (*web.Handler, error) {
 	c := d.config.Web
 	o := provision.ActivatorOptions{Logger: d.log}
 	if d.ad != nil {
 		o.Target, o.Finder = targetAD, d.ad
 	}
 	desk := provision.NewDesk(signIns{d}, provision.NewActivator(d.db.Accounts(), d.config.Policy.TimeZone.Location(), o), d.db.Targets(),
-		provision.DeskOptions{Logger: d.log})
+		provision.DeskOptions{Stopping: stopping, Logger: d.log})
 	return web.New(web.Options{
 		Desk: desk, Proxies: c.Proxies, Logger: d.log,
-		Links: web.Links{Recovery: string(c.Recovery), Support: string(c.Support), Fallback: string(c.Fallback)},
+		Links: web.Links{Recovery: string(c.Recovery), Support: string(c.Support), Fallback: string(c.Fallback), Start: string(c.Start)},
 		Advice: func(code string) (string, string, bool) {
 			advice, ok := explain.ProblemAdvice(explain.Russian, match.Code(code))
 			if !ok {

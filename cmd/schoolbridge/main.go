@@ -50,6 +50,7 @@ func commands() []command {
 		{"registry", "import --config FILE [--accept-ending N] PATH…", "загрузить реестры / registry files into the store", runRegistry},
 		{"match", "--registry DIR --profiles FILE [--bindings FILE] [--today YYYY-MM-DD]", "пробное сопоставление, без хранилища / dry run of the matching rules, without a store", runMatch},
 		{"explain", "--config FILE [--lang ru|en] [--json] LOGIN", "почему человек может или не может войти / why this person can or cannot sign in", runExplain},
+		{"provision", "plan|apply --config FILE [--lang ru|en] [--accept-disabling N]", "что изменилось бы в Active Directory; изменить это / what would change in Active Directory; change it", runProvision},
 		{"audit", "verify --config FILE", "цел ли журнал аудита / is the audit trail whole", runAudit},
 		{"version", "", "версия / the version", runVersion},
 	}
@@ -78,6 +79,7 @@ var errFindings = &exitError{code: exitFindings}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends at once what does not listen to the first
 	code := dispatch(ctx, streams{os.Stdin, os.Stdout, os.Stderr}, os.Args[1:])
 	stop()
 	os.Exit(code)

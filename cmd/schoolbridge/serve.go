@@ -227,7 +227,8 @@ func (d *daemon) joinAuth(context.Context) error {
 		return err
 	}
 	d.auth, err = auth.New(auth.Options{
-		Directory: d.people, Policy: d.policy.Load, Upstream: d.mosru, Verifiers: d.db.Credentials(), Passwords: d.db.Passwords(), Auditor: d.trail,
+		Directory: d.people, Policy: d.policy.Load, Upstream: d.mosru, Verifiers: d.db.Credentials(), Passwords: d.db.Passwords(),
+		Owners: d.db.Accounts(), Auditor: d.trail,
 		Domains: c.Names.Domains, Realms: c.Names.Realms, EventsHealthy: healthy, TagKey: d.tagKey(),
 		ConfirmLong: c.Auth.Confirmation, ConfirmShort: c.Auth.ConfirmationWithoutEvents, OfflineGrace: c.Auth.OfflineGrace,
 		LocalGrace: c.Auth.LocalGrace, NTMaxAge: c.Auth.NTMaxAge, NTOff: !c.Auth.NTHash,

@@ -7,6 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
+
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
@@ -22,9 +25,12 @@ type Authenticator struct {
 	phantom *mac
 	delay   delay
 	flights flights
-	local   localPool
-	saver   saver
-	metrics *metrics
+	// inquiries are the questions of activations under way.
+	inquiries singleflight.Group
+	local     localPool
+	saver     saver
+	aliases   *lru.Cache[key, string] // other names of a mos.ru login, by typedKey
+	metrics   *metrics
 	// down is when mos.ru last gave nobody an answer (unreachable, throttling
 	// us, refusing us as a client), in Unix ns; 0 once it answered since.
 	down atomic.Int64
@@ -61,6 +67,9 @@ func New(o Options) (*Authenticator, error) {
 		return nil, err
 	}
 	if a.saver, err = newSaver(o); err != nil {
+		return nil, err
+	}
+	if a.aliases, err = lru.New[key, string](o.Logins); err != nil {
 		return nil, err
 	}
 	a.flights.of, a.flights.limit = map[flightKey]*flight{}, o.Flights
@@ -109,8 +118,7 @@ func (a *Authenticator) decide(ctx context.Context, c *identity.Credential, now 
 	if !wellFormed(c) {
 		return identity.Verdict{Outcome: identity.Malformed, Reason: identity.ReasonBadRequest}
 	}
-	contact := a.opt.Directory.LastContact()
-	if contact.IsZero() || now.Sub(contact) > a.opt.OfflineGrace {
+	if !a.inTouch(now) {
 		return unavailable(identity.ReasonCutOff)
 	}
 	name := a.bareName(c.Name)
@@ -129,6 +137,12 @@ func (a *Authenticator) decide(ctx context.Context, c *identity.Credential, now 
 	v := a.person(ctx, c, e, now)
 	v.Person, v.Login = e.Person, e.Login
 	return v
+}
+
+// inTouch says that the directory is loaded and not too old to decide by.
+func (a *Authenticator) inTouch(now time.Time) bool {
+	contact := a.opt.Directory.LastContact()
+	return !contact.IsZero() && now.Sub(contact) <= a.opt.OfflineGrace
 }
 
 func unavailable(reason identity.Reason) identity.Verdict {

@@ -120,8 +120,9 @@ type try struct {
 	channel identity.Channel
 	device  uint64
 	source  uint64
-	known   bool // set by admit
-	spent   bool // set by reserve: a guess was
+	cost    int64 // how much a fresh failure counts against its source; 0: as one
+	known   bool  // set by admit
+	spent   bool  // set by reserve: a guess was
 }
 
 func (g *guard) try(k key, phantom bool, epoch uint64, c *identity.Credential) try {
@@ -297,7 +298,7 @@ func (g *guard) charge(t *try, now time.Time) {
 		g.devices.Add(t.device, b.spend(now, g.o.DeviceEvery))
 	}
 	b, _ := g.sources.Get(t.source)
-	g.sources.Add(t.source, b.spend(now, g.o.SourceEvery))
+	g.sources.Add(t.source, b.spend(now, g.o.SourceEvery*time.Duration(max(t.cost, 1))))
 }
 
 // meet makes the device known to the person; where it was, it gets back the

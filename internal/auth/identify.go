@@ -2,8 +2,10 @@ package auth
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -30,7 +32,7 @@ type Identified struct {
 func (a *Authenticator) Identify(ctx context.Context, c identity.Credential, from Profiler) (Identified, identity.Verdict) {
 	start := a.opt.Now()
 	who, v := a.identify(ctx, &c, from, start)
-	if v.Outcome == identity.Rejected {
+	if v.Outcome == identity.Rejected || v.Outcome == identity.Unavailable { // how soon we know that we cannot tell would tell, too
 		v.NotBefore = start.Add(a.delay.rejection())
 	}
 	a.report(&c, &v, start)
@@ -41,55 +43,138 @@ func (a *Authenticator) identify(ctx context.Context, c *identity.Credential, fr
 	if !wellFormed(c) {
 		return who, identity.Verdict{Outcome: identity.Malformed, Reason: identity.ReasonBadRequest}
 	}
+	if !a.inTouch(now) {
+		return who, unavailable(identity.ReasonCutOff)
+	}
 	proof := c.Proof.(identity.Password)
 	if proof == "" {
 		return who, rejected(identity.ReasonEmptyPassword)
 	}
 	name := a.bareName(c.Name)
-	asked, t := name, a.guard.try(a.typedKey(name), true, 0, c)
-	e, known := a.opt.Directory.Lookup(name)
-	if known = known && e.MosruLogin != ""; known {
-		v.Person, v.Login = e.Person, e.Login
-		asked, t = e.MosruLogin, a.guard.try(key(e.Person), false, e.Epoch, c)
+	s, err := a.suspect(ctx, name, c)
+	if err != nil {
+		a.opt.Logger.Error("auth: whose a name is cannot be read", "request", c.Source.Request, "error", err)
+		return who, unavailable(identity.ReasonCutOff)
 	}
-	v.Outcome = identity.Unavailable
-	if !a.guard.admit(&t, now) {
-		v.Reason = identity.ReasonThrottled
+	if s.named {
+		v.Person, v.Login = s.entry.Person, s.entry.Login
+	}
+	if !a.guard.admit(&s.try, now) {
+		v.Outcome, v.Reason = identity.Unavailable, identity.ReasonThrottled
 		return who, v
 	}
-	m := a.tagger.marks(t.key, proof, now)
-	if a.guard.knownBad(&t, m, now) {
+	m := a.tagger.marks(s.tags, proof, now)
+	if a.guard.knownBad(&s.try, m, now) {
 		v.Outcome, v.Reason = identity.Rejected, identity.ReasonKnownBad
 		return who, v
 	}
-	if v.Reason = a.guard.reserve(&t, now); v.Reason != "" {
-		return who, v
+	r := a.inquire(ctx, inquiry{from: from, suspect: s, name: name, proof: proof, marks: m})
+	if r.Person.IsZero() {
+		r.Person, r.Login = v.Person, v.Login
 	}
-	who.Asked = now
-	var err error
-	who.Profile, err = a.profile(ctx, from, asked, proof)
-	if err == nil && known && who.Profile.Subject != e.Subject {
-		v.Outcome, v.Reason = identity.Rejected, identity.ReasonReassigned
-		a.guard.settle(&t, m, answerNone, a.opt.Now())
-		return Identified{}, v
-	}
-	if known {
-		a.settle(e, &t, m, result{subject: who.Profile.Subject, err: err}, a.opt.Now())
-	} else {
-		a.guard.settle(&t, m, strangersAnswer(err), a.opt.Now())
-	}
-	v.Outcome, v.Reason = identified(err)
-	return who, v
+	return r.who, r.Verdict
 }
 
-// profile asks within the bound of any upstream call.
-func (a *Authenticator) profile(ctx context.Context, from Profiler, name string, proof identity.Password) (p person.Profile, err error) {
+// inquiry is one question to mos.ru about somebody who activates.
+type inquiry struct {
+	suspect
+	from  Profiler
+	name  string // as typed, without domain and realm
+	proof identity.Password
+	marks marks
+}
+
+// key is equal for equal questions under one epoch.
+func (q inquiry) key() string {
+	k := binary.BigEndian.AppendUint64(q.tags[:], q.marks.today)
+	return string(binary.BigEndian.AppendUint64(k, q.try.epoch))
+}
+
+// inquired is what an inquiry came to.
+type inquired struct {
+	who Identified
+	identity.Verdict
+}
+
+// inquire asks once for all who ask the same at the same moment: somebody who
+// presses the button again, or twice, is no guesser. As at a sign-in, the
+// question goes on when the one who waits for it gives up.
+func (a *Authenticator) inquire(ctx context.Context, q inquiry) inquired {
+	answer := a.inquiries.DoChan(q.key(), func() (any, error) { return a.inquiry(q), nil })
+	select {
+	case r := <-answer:
+		return r.Val.(inquired)
+	case <-ctx.Done():
+		return inquired{Verdict: unavailable(identity.ReasonUpstreamDown)}
+	}
+}
+
+func (a *Authenticator) inquiry(q inquiry) (r inquired) {
+	asked := a.opt.Now()
+	if reason := a.guard.reserve(&q.try, asked); reason != "" {
+		r.Verdict = unavailable(reason)
+		return r
+	}
+	profile, err := a.profile(q.from, q.asked, q.proof)
+	if reason := a.learnt(q.suspect, q.marks, q.proof, profile.Subject, err, asked); reason != "" {
+		r.Outcome, r.Reason = identity.Rejected, reason
+		return r
+	}
+	if r.Outcome, r.Reason = identified(err); r.Outcome == identity.Accepted {
+		r.who = Identified{profile, asked}
+		if q.entry != nil && q.entry.Subject == profile.Subject {
+			r.Person, r.Login = q.entry.Person, q.entry.Login
+		}
+		a.link(q.name, profile)
+	}
+	return r
+}
+
+// learnt books mos.ru's answer. It gives LOGIN_REASSIGNED where the name is of
+// somebody here and mos.ru answers with somebody else.
+func (a *Authenticator) learnt(s suspect, m marks, proof identity.Password, subject identity.Subject, err error, asked time.Time) identity.Reason {
+	now := a.opt.Now()
+	if s.entry == nil {
+		a.guard.settle(&s.try, m, strangersAnswer(err), now)
+		return ""
+	}
+	if err == nil && subject == s.entry.Subject {
+		m = a.tagger.marks(s.try.key, proof, asked) // whatever was typed: it is this person's password
+	}
+	a.settle(s.entry, &s.try, m, result{subject: subject, err: err}, now)
+	switch {
+	case !s.named:
+	case errors.Is(err, identity.ErrWrongPassword):
+		a.confirm.drop(a.confirm.mac.over(s.try.key, s.entry.Epoch, proof))
+		if a.begin() {
+			go func() {
+				defer a.work.Done()
+				a.disown(s.entry, proof, asked)
+			}()
+		}
+	case err == nil && subject != s.entry.Subject:
+		return identity.ReasonReassigned
+	}
+	return ""
+}
+
+// profile asks within the bound of any upstream call. It goes on when the one
+// who waits has gone: mos.ru counts the try all the same, and so must we, or
+// whoever hangs up in time could lock somebody's city account.
+func (a *Authenticator) profile(from Profiler, name string, proof identity.Password) (p person.Profile, err error) {
 	if !a.begin() {
 		return p, fmt.Errorf("%w: stopping", identity.ErrUnreachable)
 	}
 	defer a.work.Done()
-	ctx, cancel := context.WithTimeout(ctx, a.opt.AskTimeout)
+	ctx, cancel := context.WithTimeout(a.life, a.opt.AskTimeout)
 	defer cancel()
+	defer func() {
+		if broken := recover(); broken != nil {
+			// The value may hold what was typed.
+			err = fmt.Errorf("%w: panic", identity.ErrFault)
+			a.opt.Logger.Error("auth: the upstream's client broke", "type", fmt.Sprintf("%T", broken), "stack", string(debug.Stack()))
+		}
+	}()
 	start := a.opt.Now()
 	p, err = from.Profile(ctx, name, proof)
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
@@ -101,15 +186,6 @@ func (a *Authenticator) profile(ctx context.Context, from Profiler, name string,
 	}
 	a.metrics.upstream(err, took)
 	return p, err
-}
-
-// typedKey is the key of a name without an account here. What a device tried
-// with it before the activation (and was refused without asking mos.ru) does
-// not count in it.
-func (a *Authenticator) typedKey(name string) (k key) {
-	sum := a.phantom.over(key{}, 3, identity.Password(person.FoldName(name)))
-	copy(k[:], sum[:])
-	return k
 }
 
 // strangersAnswer is what mos.ru's answer about somebody without an account

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -67,6 +68,64 @@ func TestIdentifyIsLimited(t *testing.T) {
 	if v.Outcome != identity.Accepted {
 		t.Errorf("an hour later: %v %v", v.Outcome, v.Reason)
 	}
+}
+
+// Somebody who activates many times at once, known here or not, is no guesser:
+// mos.ru is asked once, and all hear the same.
+func TestIdentifyAtOnce(t *testing.T) {
+	for _, name := range []string{"newcomer", "orlovami"} {
+		for _, proof := range []identity.Password{right, wrong} {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.stranger("newcomer", right)
+				release := make(chan struct{})
+				w.during = func() { <-release }
+				verdicts := make(chan identity.Verdict, 200)
+				for range cap(verdicts) {
+					go func() {
+						who, v := w.identify(name, proof, "d")
+						if (who.Profile.Subject == identity.Subject("sub-"+name)) != (proof == right) {
+							t.Errorf("%s: %+v", name, who)
+						}
+						verdicts <- v
+					}()
+				}
+				synctest.Wait()
+				close(release)
+				for range cap(verdicts) {
+					if v := <-verdicts; (v.Outcome == identity.Accepted) != (proof == right) || v.Outcome == identity.Unavailable {
+						t.Fatalf("%s: %v %v", name, v.Outcome, v.Reason)
+					}
+				}
+				if w.calls() != 1 {
+					t.Errorf("%s: mos.ru was asked %d times", name, w.calls())
+				}
+			})
+		}
+	}
+}
+
+// Who gives up is not waited for, and the others get their answer.
+func TestIdentifyGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.stranger("newcomer", right)
+		release := make(chan struct{})
+		w.during = func() { <-release }
+		ctx, cancel := context.WithCancel(t.Context())
+		c := identity.Credential{Name: "newcomer", Proof: right, Channel: identity.ChannelWeb, Source: from("d")}
+		first, second := make(chan identity.Verdict, 1), make(chan identity.Verdict, 1)
+		go func() { _, v := w.Identify(ctx, c, w); first <- v }()
+		synctest.Wait()
+		go func() { _, v := w.Identify(t.Context(), c, w); second <- v }()
+		synctest.Wait()
+		cancel()
+		w.want(<-first, identity.Unavailable, identity.ReasonUpstreamDown)
+		close(release)
+		if v := <-second; v.Outcome != identity.Accepted {
+			t.Errorf("%v %v", v.Outcome, v.Reason)
+		}
+	})
 }
 
 // A refused password passes once out of turn, then waits its time.

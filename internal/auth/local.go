@@ -55,6 +55,10 @@ const (
 	storeTimeout = time.Second     // of a read that a sign-in waits for
 	saveTimeout  = 5 * time.Second // of a write that nobody waits for
 	savers       = 8               // writes at once; those beyond are left to the next sign-in
+	// offerAgain is how long a password that was offered is not offered again:
+	// the directory hears of it within a second or two that nothing waits any
+	// more, and meanwhile a person may sign in a thousand times.
+	offerAgain = 10 * time.Second
 	// saveAgain is how old the kept verifier's LearnAt may grow before an
 	// unchanged one is written again.
 	saveAgain = time.Hour
@@ -90,9 +94,10 @@ func (p localPool) check(v Verifier, proof identity.Password, now time.Time, ntM
 // saver remembers what was saved, so that an unchanged verifier is not
 // written at each confirmation.
 type saver struct {
-	mac   *mac
-	saved *lru.Cache[identity.PersonID, savedVerifier]
-	slots chan struct{}
+	mac     *mac
+	saved   *lru.Cache[identity.PersonID, savedVerifier]
+	offered *lru.Cache[identity.PersonID, savedVerifier]
+	slots   chan struct{}
 }
 
 type savedVerifier struct {
@@ -101,8 +106,18 @@ type savedVerifier struct {
 }
 
 func newSaver(o Options) (saver, error) {
-	table, err := lru.New[identity.PersonID, savedVerifier](o.Logins)
-	return saver{mac: newMAC(randomKey()), saved: table, slots: make(chan struct{}, savers)}, err
+	saved, err := lru.New[identity.PersonID, savedVerifier](o.Logins)
+	if err != nil {
+		return saver{}, err
+	}
+	offered, err := lru.New[identity.PersonID, savedVerifier](o.Logins)
+	return saver{mac: newMAC(randomKey()), saved: saved, offered: offered, slots: make(chan struct{}, savers)}, err
+}
+
+// within says that a table has the mark, not older than a time.
+func within(table *lru.Cache[identity.PersonID, savedVerifier], id identity.PersonID, mark [32]byte, now time.Time, age time.Duration) bool {
+	old, ok := table.Get(id)
+	return ok && old.mark == mark && now.Sub(old.at) < age
 }
 
 // keep saves the verifier of a proof that mos.ru has confirmed, and offers the
@@ -110,9 +125,10 @@ func newSaver(o Options) (saver, error) {
 // slow store slows nobody down.
 func (a *Authenticator) keep(e *directory.Entry, proof identity.Password, asked time.Time) {
 	mark := a.saver.mac.over(key(e.Person), e.Epoch, proof)
-	old, ok := a.saver.saved.Get(e.Person)
-	known := ok && old.mark == mark && asked.Sub(old.at) < saveAgain
-	if known && !e.PasswordWanted {
+	now := a.opt.Now()
+	known := within(a.saver.saved, e.Person, mark, asked, saveAgain)
+	offer := a.opt.Passwords != nil && (!known || e.PasswordWanted) && !within(a.saver.offered, e.Person, mark, now, offerAgain)
+	if known && !offer {
 		return
 	}
 	select {
@@ -125,12 +141,15 @@ func (a *Authenticator) keep(e *directory.Entry, proof identity.Password, asked 
 		<-a.saver.slots
 		return
 	}
+	if offer {
+		a.saver.offered.Add(e.Person, savedVerifier{mark, now})
+	}
 	go func() {
 		defer a.work.Done()
 		defer func() { <-a.saver.slots }()
 		ctx, cancel := context.WithTimeout(a.life, saveTimeout)
 		defer cancel()
-		if a.opt.Passwords != nil {
+		if offer {
 			a.offer(ctx, e, proof, asked)
 		}
 		if !known && a.saveVerifier(ctx, e, proof, asked) {

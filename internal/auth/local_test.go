@@ -259,3 +259,27 @@ func TestOffers(t *testing.T) {
 	w.sign("orlovami", wrong, "d")
 	expect("wrong")
 }
+
+// Whoever is waited for and signs in without end is offered once in a while.
+func TestOffersAreBounded(t *testing.T) {
+	o := &offers{}
+	w := newWorld(t, func(opt *Options) { opt.Passwords = o })
+	w.edit("orlovami", func(e *directory.Entry) { e.PasswordWanted = true })
+	for range 1000 {
+		w.sign("orlovami", right, "d")
+		w.settled()
+		w.pass(time.Millisecond)
+	}
+	if len(o.got) != 1 {
+		t.Errorf("offered %d times in a second", len(o.got))
+	}
+	w.pass(offerAgain)
+	w.sign("orlovami", right, "d")
+	w.settled()
+	w.event("orlovami") // another epoch: it has to be offered at once
+	w.sign("orlovami", right, "d")
+	w.settled()
+	if len(o.got) != 3 {
+		t.Errorf("offered %d times in all: %q", len(o.got), o.got)
+	}
+}

@@ -31,6 +31,7 @@ type Options struct {
 	Auditor   Auditor
 
 	Passwords Passwords // nil: no system keeps its own
+	Owners    Owners    // nil: nobody knows whose a name is but the directory
 
 	Domains []string // taken off as DOMAIN\, in any case
 	Realms  []string // taken off as @realm, in any case

@@ -27,6 +27,7 @@ type Report struct {
 	Records   []string        `json:"records"` // what the registries hold where there is no account
 	Account   identity.Reason `json:"account,omitempty"`
 	Channels  []Channel       `json:"channels"`
+	Targets   []Target        `json:"targets"`
 	SignIns   []SignIn        `json:"sign_ins"`
 }
 
@@ -60,7 +61,8 @@ type SignIn struct {
 }
 
 // Found says whether anything stands in the person's way: a channel that
-// refuses or an account that is missing. Commands exit 1 then.
+// refuses, an account that is missing, or one with a problem in a target.
+// Commands exit 1 then.
 func (r Report) Found() bool {
 	if r.Account != "" {
 		return true
@@ -69,6 +71,9 @@ func (r Report) Found() bool {
 		if !c.Allowed {
 			return true
 		}
+	}
+	if slices.ContainsFunc(r.Targets, Target.found) {
+		return true
 	}
 	return len(r.SignIns) > 0 && r.SignIns[0].Outcome != identity.Accepted.String()
 }
@@ -104,6 +109,7 @@ func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
 	p := &printer{w: w, lang: lang, t: texts[lang]}
 	r.writeAccount(p)
 	r.writeChannels(p)
+	r.writeTargets(p, loc)
 	r.writeSignIns(p, loc)
 	return p.err
 }
@@ -182,7 +188,7 @@ func (r Report) writeSignIns(p *printer, loc *time.Location) {
 		if n > 1 {
 			times = fmt.Sprintf("×%d", n)
 		}
-		p.line("  %s", p.fields(s.At.In(loc).Format("2006-01-02 15:04:05"), word(p.t.channel, s.Channel), s.NAS, s.Device, word(p.t.outcome, s.Outcome), string(s.Reason), times))
+		p.line("  %s", p.fields(s.At.In(loc).Format(clock), word(p.t.channel, s.Channel), s.NAS, s.Device, word(p.t.outcome, s.Outcome), string(s.Reason), times))
 		if !explained && s.Outcome != identity.Accepted.String() {
 			explained = true
 			p.reason("      ", s.Reason)
@@ -220,10 +226,20 @@ func (p *printer) line(format string, args ...any) {
 
 func (p *printer) reason(indent string, reason identity.Reason) {
 	advice, _ := AdviceFor(p.lang, reason)
-	p.line("%s%s: %s", indent, reason, advice.Meaning)
-	if advice.Remedy != "" {
-		p.line("%s%s: %s", indent, p.t.todo, advice.Remedy)
+	advice.Meaning = string(reason) + ": " + advice.Meaning
+	p.advice(indent, advice)
+}
+
+func (p *printer) advice(indent string, a Advice) {
+	p.line("%s%s", indent, a.Meaning)
+	if a.Remedy != "" {
+		p.line("%s%s: %s", indent, p.t.todo, a.Remedy)
 	}
+}
+
+// list joins the phrases that are there.
+func (p *printer) list(phrases ...string) string {
+	return strings.Join(slices.DeleteFunc(phrases, func(s string) bool { return s == "" }), ", ")
 }
 
 // fields joins the words that are there.

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"bytes"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -126,6 +127,63 @@ func TestRepeatedSignIns(t *testing.T) {
 	}
 }
 
+// How far the account is in Active Directory: the names there, what waits, and
+// every problem with its remedy.
+func TestTargets(t *testing.T) {
+	at := time.Date(2026, 9, 1, 5, 0, 0, 0, time.UTC)
+	codes := []match.Code{match.ADPasswordStale, match.PasswordNeeded, match.ADPasswordRefused, match.OwnerMarkChanged}
+	for lang, want := range map[Lang][]string{
+		Russian: {"Active Directory (ПК, Teams): есть проблема", "вход на ПК evann, Teams evann@uao.obr.mos.ru, включена", "проверена 2026-09-01 05:00:00, следующая проверка 2026-09-01 06:00:00",
+			"пароль принят и ждёт передачи"},
+		English: {"Active Directory (PCs, Teams): a problem", "PC login evann, Teams evann@uao.obr.mos.ru, enabled", "looked at 2026-09-01 05:00:00, next look 2026-09-01 06:00:00",
+			"a password was taken and waits for delivery"},
+	} {
+		x := Target{Target: "ad", State: TargetProblem, Name: "evann", Teams: "evann@uao.obr.mos.ru", Made: true, Enabled: true, Seen: at, Next: at.Add(time.Hour), PasswordWaits: true}
+		for _, code := range codes {
+			x.Problems = append(x.Problems, ProblemOf(lang, match.Problem{Code: code}))
+			advice, _ := ProblemAdvice(lang, code)
+			want = append(want, string(code)+": "+advice.Meaning, texts[lang].todo+": "+advice.Remedy)
+		}
+		var out strings.Builder
+		if err := (Report{Person: "00ff", Targets: []Target{x}}).Write(&out, lang, time.UTC); err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range want {
+			if !strings.Contains(out.String(), w) {
+				t.Errorf("%s: no %q in:\n%s", lang, w, &out)
+			}
+		}
+	}
+}
+
+// Where an account stands in the target, in a word, and whether somebody has to
+// do something about it.
+func TestTargetStates(t *testing.T) {
+	at := time.Date(2026, 9, 1, 5, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		target Target
+		line   string
+		found  bool
+	}{
+		{Target{State: TargetReady, Name: "a", Made: true, Enabled: true, Seen: at}, "PC login a, no Teams login yet, enabled", false},
+		{Target{State: TargetReady, Name: "a", Made: true, Seen: at}, "PC login a, no Teams login yet, disabled", false},
+		{Target{State: TargetReady, Name: "a", Seen: at}, "PC login a, no Teams login yet, not there", false},
+		{Target{State: TargetPending, Name: "a", Next: at}, "not looked at yet, in the queue since 2026-09-01 05:00:00", false},
+		{Target{State: TargetPending, Name: "a", Seen: at, Problems: []Problem{{Code: "AD_REFUSED"}}}, "AD_REFUSED", true},
+		{Target{State: TargetProblem, Name: "a", Seen: at}, "a problem", true},
+		{Target{State: TargetNone}, "before Active Directory was connected", true},
+	} {
+		r := Report{Person: "00ff", Targets: []Target{c.target}}
+		var out strings.Builder
+		if err := r.Write(&out, English, time.UTC); err != nil || !strings.Contains(out.String(), c.line) {
+			t.Errorf("no %q in (%v):\n%s", c.line, err, &out)
+		}
+		if r.Found() != c.found {
+			t.Errorf("%+v: found %v", c.target, r.Found())
+		}
+	}
+}
+
 // The administrator's pages explain every code.
 func TestEveryReasonIsInTheDocumentation(t *testing.T) {
 	for _, page := range []string{"administrator.ru.md", "administrator.en.md"} {
@@ -136,6 +194,25 @@ func TestEveryReasonIsInTheDocumentation(t *testing.T) {
 		for _, reason := range constants[identity.Reason](t, "Reason", "..", "identity", "identity.go") {
 			if !strings.Contains(string(text), "`"+string(reason)+"`") {
 				t.Errorf("%s does not explain %s", page, reason)
+			}
+		}
+	}
+}
+
+// So it is with problems, in a table of their own.
+func TestEveryProblemIsInTheDocumentation(t *testing.T) {
+	for _, page := range []string{"administrator.ru.md", "administrator.en.md"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "docs", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, text, ok := bytes.Cut(text, []byte("<a id=\"problems\"></a>"))
+		if !ok {
+			t.Fatalf("%s has no part about problems", page)
+		}
+		for _, code := range constants[match.Code](t, "Code", "..", "..", "provision", "match", "match.go") {
+			if row := "\n| `" + string(code); !strings.Contains(string(text), row+"`") && !strings.Contains(string(text), row+"(") {
+				t.Errorf("%s does not explain %s", page, code)
 			}
 		}
 	}

@@ -56,6 +56,25 @@ func header(b []byte) (size, content int) {
 	return size, 2 + n
 }
 
+// mostLevels is how deep a message from outside may nest: a search with a filter
+// of some twenty levels. The decoder copies a message once a level.
+const mostLevels = 32
+
+// nested says that a message is well-formed and nests at most so many levels.
+func nested(b []byte, levels int) bool {
+	for len(b) > 0 {
+		size, content := header(b)
+		if content == 0 || content+size > len(b) || b[0]&0x1f == 0x1f { // LDAP has no long tags
+			return false
+		}
+		if constructed := b[0]&0x20 != 0; constructed && (levels == 0 || !nested(b[content:content+size], levels-1)) {
+			return false
+		}
+		b = b[content+size:]
+	}
+	return true
+}
+
 // operation gives a whole message's operation and where its tag lies.
 func operation(message []byte) (ber.Tag, int) {
 	_, at := header(message)

@@ -108,6 +108,9 @@ func (f *front) secure() error {
 
 // request handles one message; an error ends the connection.
 func (f *front) request(message []byte) error {
+	if !nested(message, mostLevels) {
+		return errFrame
+	}
 	p, err := ber.DecodePacketErr(message)
 	if err != nil || len(p.Children) < 2 || p.Children[1].ClassType != ber.ClassApplication {
 		return errors.New("no LDAP message")

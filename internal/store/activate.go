@@ -73,12 +73,16 @@ func (a *Accounts) Activate(ctx context.Context, act person.Activation, now time
 
 func (t *tx) activate(act person.Activation, now time.Time) (person.Activated, error) {
 	var done person.Activated
-	id, changed, err := t.holdPerson(act.Profile, now)
+	asked := act.Asked
+	if asked.IsZero() {
+		asked = now
+	}
+	id, changed, err := t.holdPerson(act.Profile, asked, now)
 	if err != nil {
 		return done, err
 	}
 	done.Person = id
-	if done.Epoch, err = t.epochSince(id, act.Asked, now); err != nil {
+	if done.Epoch, err = t.epochSince(id, asked); err != nil {
 		return done, err
 	}
 	for _, step := range []func() (bool, error){
@@ -94,11 +98,7 @@ func (t *tx) activate(act person.Activation, now time.Time) (person.Activated, e
 		changed = changed || more
 	}
 	if done.Epoch != 0 {
-		o := offer{person: id, epoch: done.Epoch, typed: act.Password, learnt: now, now: now}
-		if !act.Asked.IsZero() {
-			o.learnt = act.Asked
-		}
-		if _, err := t.keepPassword(o); err != nil {
+		if _, err := t.keepPassword(offer{person: id, epoch: done.Epoch, typed: act.Password, learnt: asked, now: now}); err != nil {
 			return person.Activated{}, err
 		}
 	}
@@ -112,10 +112,7 @@ func (t *tx) activate(act person.Activation, now time.Time) (person.Activated, e
 }
 
 // epochSince gives the credential epoch if it has stood since a moment, else 0.
-func (t *tx) epochSince(id identity.PersonID, asked, now time.Time) (uint64, error) {
-	if asked.IsZero() {
-		asked = now
-	}
+func (t *tx) epochSince(id identity.PersonID, asked time.Time) (uint64, error) {
 	var epoch uint64
 	var raised int64
 	err := t.row("SELECT epoch, epoch_at FROM people WHERE id = ?", id[:]).Scan(&epoch, &raised)
@@ -141,12 +138,13 @@ func (t *tx) personBySubject(subject identity.Subject) (identity.PersonID, error
 	return identity.PersonID{}, identity.ErrNotFound
 }
 
-// holdPerson finds or makes the person and keeps what the profile says.
-func (t *tx) holdPerson(p person.Profile, now time.Time) (id identity.PersonID, changed bool, err error) {
+// holdPerson finds or makes the person and keeps what the profile says. asked
+// is when mos.ru was.
+func (t *tx) holdPerson(p person.Profile, asked, now time.Time) (id identity.PersonID, changed bool, err error) {
 	profile := sealedPerson{Subject: p.Subject, Login: p.Login, Last: p.Last, First: p.First, Middle: p.Middle, Mail: p.Email}
 	id, err = t.personBySubject(p.Subject)
 	if err == nil {
-		opened, err := t.reopen(id, now)
+		opened, err := t.reopen(id, asked)
 		if err != nil {
 			return id, false, err
 		}
@@ -167,16 +165,23 @@ func (t *tx) holdPerson(p person.Profile, now time.Time) (id identity.PersonID, 
 	if err != nil {
 		return id, false, err
 	}
+	missed, err := t.strayOf(p.Subject)
+	if err != nil {
+		return id, false, err
+	}
+	missed = missed.since(asked)
 	return id, true, t.exec(`INSERT INTO people (id, subject_version, subject_digest, epoch, epoch_at, state, upstream, upstream_at, created, modified, seq, sealed)
-		VALUES (?, ?, ?, 1, 0, ?, 0, 0, ?, ?, 0, ?)`,
-		id[:], subject.version, subject.digest, directory.StateActive, micros(now), micros(now), sealed)
+		VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?, 0, ?)`,
+		id[:], subject.version, subject.digest, missed.at, directory.StateActive, missed.upstream, missed.upstreamAt, micros(now), micros(now), sealed)
 }
 
-// reopen: who has just signed in to the city account shows that it is open,
-// whatever event was lost.
-func (t *tx) reopen(id identity.PersonID, now time.Time) (bool, error) {
+// reopen: who signed in to the city account showed that it was open then,
+// whatever event was lost. Events tell whole seconds: one of the second in which
+// mos.ru was asked may have come after.
+func (t *tx) reopen(id identity.PersonID, asked time.Time) (bool, error) {
+	asked = asked.Truncate(time.Second)
 	n, err := t.count("UPDATE people SET upstream = ?, upstream_at = ? WHERE id = ? AND upstream <> ? AND upstream_at < ?",
-		upstreamOpen, micros(now), id[:], upstreamOpen, micros(now))
+		upstreamOpen, micros(asked), id[:], upstreamOpen, micros(asked))
 	return n > 0, err
 }
 

@@ -127,7 +127,8 @@ const (
 // the event brings waits under the new epoch. A city account that was disabled
 // or removed is suspended, until it is enabled again; of events that overtook
 // each other the younger one stands. It is durable when ApplyEvent returns. applied is false
-// for a replay and for a subject that nobody here is bound to.
+// for a replay and for a subject that nobody here is bound to; that is
+// remembered for who activates at this moment.
 func (c *Credentials) ApplyEvent(ctx context.Context, e Event) (applied bool, err error) {
 	now := c.db.now()
 	if e.ID == "" || len(e.ID) > 256 || e.At.Before(now.Add(-eventWindow)) || e.At.After(now.Add(eventFuture)) {
@@ -146,7 +147,7 @@ func (c *Credentials) ApplyEvent(ctx context.Context, e Event) (applied bool, er
 		}
 		id, err := t.personBySubject(e.Subject)
 		if errors.Is(err, identity.ErrNotFound) {
-			return nil
+			return t.keepStray(e, now)
 		}
 		if err != nil {
 			return err

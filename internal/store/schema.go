@@ -89,6 +89,11 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE INDEX audit_person ON audit (person, at)`,
 	`CREATE TABLE audit_heads (chain {text} NOT NULL PRIMARY KEY, seq {int} NOT NULL, hash {bytes} NOT NULL, version {int} NOT NULL,
 		seal {bytes} NOT NULL){table}`,
+}}, {oldest: 1, statements: []string{
+	// Events about city accounts that nobody here is bound to, for an hour.
+	`CREATE TABLE strays (digest {bytes} NOT NULL, version {int} NOT NULL, at {int} NOT NULL, upstream {int} NOT NULL, upstream_at {int} NOT NULL,
+		PRIMARY KEY (digest, version)){table}`,
+	`CREATE INDEX strays_at ON strays (at)`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

@@ -136,3 +136,14 @@ func (h *Health) Ready(w http.ResponseWriter, r *http.Request) {
 		Checks []Result `json:"checks"`
 	}{ready, results})
 }
+
+// Brief serves /readyz to those who need not know why: 200 or 503.
+func (h *Health) Brief(w http.ResponseWriter, r *http.Request) {
+	ready, _ := h.Ask(r.Context())
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if !ready {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_ = json.NewEncoder(w).Encode(map[string]bool{"ready": ready}) // the asker may be gone
+}

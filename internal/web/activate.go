@@ -21,7 +21,7 @@ import (
 
 // credential is what somebody typed, on the web channel.
 func (h *Handler) credential(r *http.Request, name, password string) identity.Credential {
-	return identity.Credential{Name: strings.TrimSpace(name), Proof: identity.Password(password), Channel: identity.ChannelWeb, Source: h.source(r)}
+	return identity.Credential{Name: strings.TrimSpace(name), Proof: identity.Password(password), Channel: identity.ChannelWeb, Source: identity.Source{Addr: h.From(r), Request: requestID()}}
 }
 
 func requestID() string {
@@ -204,6 +204,7 @@ func (h *Handler) reply(w http.ResponseWriter, status int, b body) {
 // page is what the templates show.
 type page struct {
 	Links
+	Title   string
 	Name    string
 	Failed  bool
 	Meaning string
@@ -216,24 +217,35 @@ type page struct {
 	WiFi    string
 	Teams   string
 	Parent  bool
+	Pending bool // something is not ready yet
 	Targets []line
 	Notes   []note
 }
 
 // line is one place where the login serves.
-type line struct{ What, Login, State string }
+type line struct {
+	What, Login, State string
+	Progress           provision.Progress
+}
 
 // note is one thing to know beside a success.
 type note struct{ Meaning, Remedy string }
 
+// Titles of the pages: a browser's tab and a screen reader tell them first.
+const (
+	titleForm    = "Активация аккаунта МЭШ"
+	titleFailed  = "Не удалось — Активация аккаунта МЭШ"
+	titleSuccess = "Готово — Активация аккаунта МЭШ"
+)
+
 func (h *Handler) form(w http.ResponseWriter, _ *http.Request) {
-	h.render(w, http.StatusOK, "activate.html", page{Links: h.o.Links})
+	h.render(w, http.StatusOK, "activate.html", page{Links: h.o.Links, Title: titleForm})
 }
 
 // submit is the form's POST.
 func (h *Handler) submit(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
-		h.render(w, http.StatusBadRequest, "activate.html", page{Links: h.o.Links, Failed: true, Meaning: "Форма не прочитана", Remedy: "Заполните её ещё раз."})
+		h.render(w, http.StatusBadRequest, "activate.html", page{Links: h.o.Links, Title: titleFailed, Failed: true, Meaning: "Форма не прочитана", Remedy: "Заполните её ещё раз."})
 		return
 	}
 	name := r.PostForm.Get("login")
@@ -241,7 +253,7 @@ func (h *Handler) submit(w http.ResponseWriter, r *http.Request) {
 	if !h.hold(r.Context(), a.NotBefore) {
 		return
 	}
-	p := page{Links: h.o.Links, Name: name}
+	p := page{Links: h.o.Links, Title: titleFailed, Name: name}
 	if a.State != provision.StateActive {
 		p.Failed, p.Code, p.Manual, p.Later = true, a.Problem, a.State == provision.StateManual, a.State == provision.StateUnavailable
 		p.Meaning, p.Remedy = h.words(a.Problem)
@@ -253,17 +265,18 @@ func (h *Handler) submit(w http.ResponseWriter, r *http.Request) {
 
 var progressWords = map[provision.Progress]string{
 	provision.Ready:   "готово",
-	provision.Pending: "создаётся, подождите до пяти минут",
-	provision.Stuck:   "нужна помощь администратора",
+	provision.Pending: "готовится, до пяти минут",
+	provision.Stuck:   "не готово: сообщите администратору",
 }
 
 func (h *Handler) success(p page, a provision.Answer) page {
-	p.Login, p.Parent = string(a.Login), a.PC == "" && a.WiFi == ""
+	p.Title, p.Login, p.Parent = titleSuccess, string(a.Login), a.PC == "" && a.WiFi == ""
 	ad, connected := a.Targets["ad"]
 	for _, place := range []struct {
 		what, login string
 		state       provision.Progress
 	}{
+		{"mos.ru и сервисы МЭШ", string(a.Login), provision.Ready},
 		{"Рабочие ПК и интерактивные доски", a.PC, ad},
 		{"Wi-Fi школы", a.WiFi, a.Targets["wifi"]},
 		{"Teams", a.Teams, ad},
@@ -274,7 +287,8 @@ func (h *Handler) success(p page, a provision.Answer) page {
 		if !connected && place.state == "" {
 			place.state = provision.Ready
 		}
-		p.Targets = append(p.Targets, line{place.what, place.login, progressWords[place.state]})
+		p.Pending = p.Pending || place.state == provision.Pending
+		p.Targets = append(p.Targets, line{place.what, place.login, progressWords[place.state], place.state})
 	}
 	for _, problem := range a.Problems {
 		if !slices.Contains(forPeople, problem.Code) {
@@ -288,4 +302,7 @@ func (h *Handler) success(p page, a provision.Answer) page {
 
 // forPeople are the problems beside a success that concern the person; the
 // others are the administrator's business.
-var forPeople = []match.Code{match.LoginDiffers, match.SNILSMismatch, match.SNILSNotConfirmed, match.MultiSNILSNotConfirmed, match.ParentRoleNotLinked}
+var forPeople = []match.Code{
+	match.LoginDiffers, match.LoginTooLong, match.LoginNotUsable, match.SNILSMismatch, match.SNILSNotConfirmed, match.MultiSNILSNotConfirmed,
+	match.ParentRoleNotLinked, match.ADPasswordRefused, match.PasswordNeeded,
+}

@@ -60,6 +60,7 @@ type Links struct {
 	Recovery string // «Не помню пароль»: mos.ru's recovery
 	Support  string // «Написать нам»
 	Fallback string // «Войти через dnevnik.mos.ru»
+	Start    string // «Приступить к работе»
 }
 
 // Handler serves the pages and the interface.
@@ -106,6 +107,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	head := w.Header()
 	head.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	head.Set("X-Content-Type-Options", "nosniff")
+	head.Set("X-Frame-Options", "DENY") // for browsers that know no frame-ancestors
+	if r.TLS != nil {
+		head.Set("Strict-Transport-Security", "max-age=31536000")
+	}
 	head.Set("Referrer-Policy", "no-referrer")
 	head.Set("Cache-Control", "no-store")
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {
@@ -116,9 +121,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mux.ServeHTTP(w, r)
 }
 
-// source is where a request came from: the last address in X-Forwarded-For
+// From is the address of whoever made a request: the last address in X-Forwarded-For
 // that is not a proxy of ours, if one of ours brought it.
-func (h *Handler) source(r *http.Request) identity.Source {
+func (h *Handler) From(r *http.Request) netip.Addr {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		host = r.RemoteAddr
@@ -133,7 +138,7 @@ func (h *Handler) source(r *http.Request) identity.Source {
 		}
 		addr = next.Unmap()
 	}
-	return identity.Source{Addr: addr.WithZone(""), Request: requestID()}
+	return addr.WithZone("")
 }
 
 func (h *Handler) proxy(addr netip.Addr) bool {

@@ -233,6 +233,26 @@ func TestPages(t *testing.T) {
 	holds(form("smirnovao", "x"), 200, "Вы вошли как родитель")
 }
 
+// What is not ready, and what the person can do about it.
+func TestPagesTellProgress(t *testing.T) {
+	a := evann
+	a.Targets = map[string]provision.Progress{"ad": provision.Pending, "wifi": provision.Ready}
+	show := func() string {
+		return post(newHandler(t, &desk{answer: a}), "/activate", "application/x-www-form-urlencoded", "login=evann&password=x").Body.String()
+	}
+	for _, want := range []string{`"state pending"`, "готовится", `"state ready"`, "второй учётной записи от этого не появится"} {
+		if page := show(); !strings.Contains(page, want) {
+			t.Errorf("no %q in:\n%s", want, page)
+		}
+	}
+	a.Targets["ad"] = provision.Stuck
+	a.Problems = []match.Problem{{Code: match.ADPasswordRefused}, {Code: match.ADRefused, Arg: "group: 50"}}
+	page := show()
+	if !strings.Contains(page, `"state problem"`) || !strings.Contains(page, "AD_PASSWORD_REFUSED") || strings.Contains(page, "AD_REFUSED") || strings.Contains(page, "ещё раз</a>") {
+		t.Error(page)
+	}
+}
+
 // A refusal leaves when it may, not sooner.
 func TestHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -37,9 +37,14 @@ const (
 	stampLength = len(stampPrefix) + 32
 )
 
+// ErrUnfit says that the configuration and the directory do not fit together:
+// that passes only by changing one of them.
+var ErrUnfit = errors.New("the directory is not what the configuration says")
+
 // Check looks, at start, whether the directory is what the layout takes it for:
 // that its bases are there, and that mark and stamp are attributes which no
-// account can write of itself. Every fault says what to change.
+// account can write of itself. Every fault says what to change and is ErrUnfit;
+// any other error says that nothing could be looked at.
 func (t *Target) Check(ctx context.Context) error {
 	var faults []error
 	for _, base := range append([]string{t.layout.base, t.layout.search}, t.layout.adopt...) {
@@ -64,7 +69,10 @@ func (t *Target) Check(ctx context.Context) error {
 			faults = append(faults, fmt.Errorf("%s attribute %s: %w: take %s", what, t.layout.attribute(what), err, instead[what]))
 		}
 	}
-	return errors.Join(faults...)
+	if len(faults) > 0 {
+		return fmt.Errorf("%w: %w", ErrUnfit, errors.Join(faults...))
+	}
+	return nil
 }
 
 // Probe implements provision.Target: the managed OU can be read.

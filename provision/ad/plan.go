@@ -10,24 +10,12 @@ import (
 	"schoolbridge/provision/match"
 )
 
-// The words of Plan.Action.
-const (
-	actCreate   = "create"
-	actAdopt    = "adopt"
-	actChange   = "change"
-	actEnable   = "enable"
-	actDisable  = "disable"
-	actPassword = "password"
-	actNone     = "none"
-	actProblem  = "problem"
-)
-
 // Plan says what Bring would write as things stand, and writes nothing.
 func (t *Target) Plan(ctx context.Context, job provision.Job) (provision.Plan, error) {
 	r := &run{Target: t, job: job, dropped: map[kind]bool{}}
 	plan, err := r.plan(ctx)
 	if unreadable(err) {
-		return provision.Plan{Action: actProblem, Problems: []match.Problem{refused("read", err)}}, nil
+		return provision.Plan{Action: provision.ActionProblem, Problems: []match.Problem{refused("read", err)}}, nil
 	}
 	if err != nil {
 		return provision.Plan{}, fmt.Errorf("plan the account of person %s: %w", job.Person, err)
@@ -47,7 +35,7 @@ func (r *run) plan(ctx context.Context) (provision.Plan, error) {
 		return provision.Plan{}, err
 	}
 	if p, stop := guard(r.job, o, r.layout); stop {
-		return provision.Plan{Action: actProblem, Problems: []match.Problem{p}}, nil
+		return provision.Plan{Action: provision.ActionProblem, Problems: []match.Problem{p}}, nil
 	}
 	r.say(problems...)
 	return r.planChange(o), nil
@@ -77,31 +65,31 @@ func (r *run) planChange(o object) provision.Plan {
 func action(m modification, enabled, wanted, problems bool) string {
 	switch {
 	case m.has(setMark):
-		return actAdopt
+		return provision.ActionAdopt
 	case enabled && !wanted:
-		return actDisable
+		return provision.ActionDisable
 	case !enabled && wanted:
-		return actEnable
+		return provision.ActionEnable
 	case len(m.changes) > 0:
-		return actChange
+		return provision.ActionChange
 	case m.secret.written():
-		return actPassword
+		return provision.ActionPassword
 	case problems:
-		return actProblem
+		return provision.ActionProblem
 	}
-	return actNone
+	return provision.ActionNone
 }
 
 func (r *run) planMissing(ctx context.Context) (provision.Plan, error) {
 	if !r.w.Enabled {
 		pass, err := r.unneeded(ctx) // which writes nothing
 		if pass.Again {
-			return provision.Plan{Action: actDisable, Changes: []string{"userAccountControl"}}, err
+			return provision.Plan{Action: provision.ActionDisable, Changes: []string{"userAccountControl"}}, err
 		}
-		return provision.Plan{Action: actNone}, err
+		return provision.Plan{Action: provision.ActionNone}, err
 	}
 	if !r.possible() {
-		return provision.Plan{Action: actProblem, Problems: unique(r.problems)}, nil
+		return provision.Plan{Action: provision.ActionProblem, Problems: unique(r.problems)}, nil
 	}
 	found, err := r.byNames(ctx)
 	var own *object
@@ -114,12 +102,12 @@ func (r *run) planMissing(ctx context.Context) (provision.Plan, error) {
 	case own != nil:
 		return r.planChange(*own), nil
 	case len(found) > 0:
-		return provision.Plan{Action: actProblem, Problems: []match.Problem{whose(found, nil)}}, nil
+		return provision.Plan{Action: provision.ActionProblem, Problems: []match.Problem{whose(found, nil)}}, nil
 	}
 	_, said := choose(r.job, r.w, known{}, r.layout)
 	r.say(said...)
 	r.say(r.w.NoUPN)
-	plan := provision.Plan{Action: actCreate, Problems: unique(r.problems)}
+	plan := provision.Plan{Action: provision.ActionCreate, Problems: unique(r.problems)}
 	plan.Changes = append(plan.Changes, "CN="+r.w.Name+","+r.w.Parent)
 	if r.w.UPN != "" {
 		plan.Changes = append(plan.Changes, "userPrincipalName: "+r.w.UPN)

@@ -201,21 +201,11 @@ func (b *Bindings) card(ix *Index, row *cardRow, subject identity.Subject) owner
 		switch {
 		case c.subject == subject:
 			return own
-		case c.fio == row.fio, c.fio == "" && ix.oneParent(row):
+		case c.fio == row.fio, c.fio == "" && !ix.severalFIO[row.Child]:
 			result = others
 		}
 	}
 	return result
-}
-
-// oneParent says that a card's rows all bear one ФИО.
-func (ix *Index) oneParent(row *cardRow) bool {
-	for _, i := range ix.cardsByID[row.Child] {
-		if ix.cards[i].fio != row.fio {
-			return false
-		}
-	}
-	return true
 }
 
 // WithoutAccount notes that a subject has no account in Active Directory for

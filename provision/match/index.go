@@ -1,6 +1,7 @@
 package match
 
 import (
+	"slices"
 	"strings"
 
 	"schoolbridge/internal/identity"
@@ -24,6 +25,7 @@ type Index struct {
 	cards       []cardRow
 	cardsByFIO  map[string][]int
 	cardsByID   map[person.RecordID][]int
+	severalFIO  map[person.RecordID]bool // cards that name more than one parent
 
 	ad         []ADAccount
 	adByName   map[string][]int
@@ -48,6 +50,7 @@ type pupilRow struct {
 	phones  []person.Phone
 	emails  []person.Email
 	next    int   // the record it was merged into, or -1
+	target  int   // the last of those, or the record itself
 	sources []int // the records that were merged into it
 }
 
@@ -67,7 +70,7 @@ func NewIndex(r Registry) *Index {
 		schools: map[person.SchoolID]person.School{}, schoolNames: map[string]person.SchoolID{},
 		staffByFIO: map[string][]int{}, staffBySSN: map[person.SNILS][]int{}, staffByID: map[person.RecordID][]int{},
 		pupilsByFIO: map[string][]int{}, pupilByID: map[person.RecordID]int{},
-		cardsByFIO: map[string][]int{}, cardsByID: map[person.RecordID][]int{},
+		cardsByFIO: map[string][]int{}, cardsByID: map[person.RecordID][]int{}, severalFIO: map[person.RecordID]bool{},
 		ad: r.AD, adByName: map[string][]int{}, adByUPN: map[string][]int{}, adByPerson: map[person.RecordID][]int{},
 		adBySubject: map[identity.Subject][]int{},
 	}
@@ -149,10 +152,12 @@ func (ix *Index) linkMerged() {
 		if at >= 0 && state[at] != ends {
 			end = circles
 		}
-		for _, c := range chain {
+		for _, c := range slices.Backward(chain) {
 			state[c] = end
-			if end == ends {
-				ix.pupils[c].next = step(c)
+			ix.pupils[c].target = c
+			if next := step(c); end == ends && next >= 0 {
+				ix.pupils[c].next = next
+				ix.pupils[c].target = ix.pupils[next].target
 			}
 		}
 	}
@@ -171,6 +176,9 @@ func (ix *Index) addCards(rows []person.Card) {
 		row.snils, _ = person.ParseSNILS(row.ParentSNILS)
 		row.phones, row.emails = person.Phones(row.Phone), person.Emails(row.Email)
 		ix.cards[i] = row
+		if same := ix.cardsByID[row.Child]; len(same) > 0 && ix.cards[same[0]].fio != row.fio {
+			ix.severalFIO[row.Child] = true
+		}
 		ix.cardsByID[row.Child] = append(ix.cardsByID[row.Child], i)
 		if row.fio != "" {
 			ix.cardsByFIO[row.fio] = append(ix.cardsByFIO[row.fio], i)

@@ -68,61 +68,81 @@ func (c *candidate) pupilRule() pupilResult {
 	return r
 }
 
-// pupilCandidates gives the records with the ФИО, one a target.
+// pupilCandidates gives the records with the ФИО, one a target. The contact
+// may stand on the record, on what it was merged into and on what was merged
+// into it.
 func (c *candidate) pupilCandidates() []pupilCandidate {
 	var all []pupilCandidate
 	byTarget := map[int]int{}
+	walked := map[int]walk{}
 	for _, i := range c.ix.pupilsByFIO[c.fio] {
-		p := c.pupilCandidate(i)
-		if at, seen := byTarget[p.target]; seen {
-			all[at].join(p)
-			continue
+		row := &c.ix.pupils[i]
+		at, known := byTarget[row.target]
+		if !known {
+			at = len(all)
+			byTarget[row.target] = at
+			all = append(all, pupilCandidate{target: row.target})
 		}
-		byTarget[p.target] = len(all)
-		all = append(all, p)
+		all[at].mixed = all[at].mixed || row.mixed
+		all[at].nodes = c.ix.walkMerged(i, walked, all[at].nodes)
 	}
 	for i := range all {
+		c.compare(&all[i])
 		all[i].owner = c.pupilOwner(all[i].target)
 	}
 	return all
 }
 
-// pupilCandidate looks at the record, what it was merged into and what was
-// merged into it: the contact may stand on any of them.
-func (c *candidate) pupilCandidate(at int) pupilCandidate {
-	p := pupilCandidate{target: at, mixed: c.ix.pupils[at].mixed}
-	for i := at; i >= 0; i = c.ix.pupils[i].next {
-		p.nodes = append(p.nodes, i)
-		p.target = i
+// walk says in which directions a merged record was gone by.
+type walk uint8
+
+const (
+	walkDown walk = 1 << iota
+	walkUp
+)
+
+// walkMerged adds the records down to the target and all those above. Where it
+// went before it does not go again: a long chain may bear one ФИО all along.
+func (ix *Index) walkMerged(at int, walked map[int]walk, nodes []int) []int {
+	visit := func(i int, way walk) bool {
+		before := walked[i]
+		walked[i] = before | way
+		if before == 0 {
+			nodes = append(nodes, i)
+		}
+		return before&way == 0
 	}
-	for _, s := range c.ix.pupils[at].sources {
-		p.nodes = append(p.nodes, c.ix.mergedInto(s)...)
+	for i := at; i >= 0 && visit(i, walkDown); i = ix.pupils[i].next {
 	}
-	// The target's birth date is the valid one; others stand in for it.
-	dob := c.ix.pupils[p.target].BirthDate
+	for above := []int{at}; len(above) > 0; {
+		i := above[len(above)-1]
+		above = above[:len(above)-1]
+		if visit(i, walkUp) {
+			above = append(above, ix.pupils[i].sources...)
+		}
+	}
+	return nodes
+}
+
+// compare holds contacts, СНИЛС and birth date against the profile's. The
+// target's birth date is the valid one; those of the others stand in for it.
+func (c *candidate) compare(p *pupilCandidate) {
+	known := false
+	date := func(d person.Date) {
+		known = known || !d.IsZero()
+		p.sameDOB = p.sameDOB || !d.IsZero() && d == c.p.BirthDate
+	}
+	date(c.ix.pupils[p.target].BirthDate)
+	valid := known
 	for _, i := range p.nodes {
 		row := &c.ix.pupils[i]
 		p.contact = max(p.contact, c.contact(row.phones, row.emails))
 		p.sameSNILS = p.sameSNILS || c.snils != "" && row.snils == c.snils
-		if dob.IsZero() {
-			dob = row.BirthDate
+		if !valid {
+			date(row.BirthDate)
 		}
 	}
-	if !dob.IsZero() && !c.p.BirthDate.IsZero() {
-		p.sameDOB = dob == c.p.BirthDate
-		p.differsDOB = !p.sameDOB
-	}
-	return p
-}
-
-// join adds another record of the same target.
-func (p *pupilCandidate) join(o pupilCandidate) {
-	p.nodes = append(p.nodes, o.nodes...)
-	p.contact = max(p.contact, o.contact)
-	p.sameSNILS = p.sameSNILS || o.sameSNILS
-	p.sameDOB = p.sameDOB || o.sameDOB
-	p.differsDOB = (p.differsDOB || o.differsDOB) && !p.sameDOB
-	p.mixed = p.mixed || o.mixed
+	p.differsDOB = known && !c.p.BirthDate.IsZero() && !p.sameDOB
 }
 
 // mergedInto gives a record and all that was merged into it.

@@ -1,6 +1,9 @@
 package match
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 const enrolled = "match / pupil@49 / - / create / p1"
 
@@ -86,12 +89,32 @@ func TestMerged(t *testing.T) {
 		{"the target's birth date counts", "p p1 to=p2 dob=2010-01-01; p p2 dob=2010-02-02 school=50; s s1 snils=- dob=2010-02-02", moved},
 		{"the target's birth date differs", "p p1 to=p2 dob=2010-01-01; p p2 dob=2010-02-02; s s1 snils=- dob=2010-01-01", "manual / - / DOB_MISMATCH / - / p2"},
 		{"the source's birth date stands in", "p p1 to=p2 dob=2010-01-01; p p2; s s1 snils=- dob=2010-02-02", "manual / - / DOB_MISMATCH / - / p2"},
+		{"any source's birth date stands in", "p p1 to=p3 dob=2010-01-01; p p2 to=p3 dob=2010-02-02; p p3 fio=Другая; s s1 snils=- dob=2010-02-02", "match / pupil@49 / - / create / p3"},
 		{"no contact on either", "p p1 to=p2 phone=; p p2 phone=; s s1 snils=-", "no_match / - / CONTACT_MISMATCH / - / p2"},
 		{"СНИЛС equal on the source", "p p1 to=p2 phone= snils=A; p p2 phone=; s s1", "manual / - / CONTACT_MISMATCH / - / p2"},
 		{"the source is bound to another", "p p1 to=p2; p p2; s s1 snils=-; b p1 sub=s9", "manual / - / MULTIPLE_MOSRU_ACCOUNTS / - / p2"},
 		{"the source is bound to oneself", "p p1 to=p2; p p2 school=50; s s1 snils=-; b p1 sub=s1", "match / pupil@50 / - / keep / p2"},
 		{"look-alikes on the source", "p p1 to=p2 fio=Ивaнова_Анна_Петровна; p p2 fio=Другая phone= school=50; s s1 snils=-", "match / pupil@50 / REGISTRY_MIXED_SCRIPT / create / p2"},
 	})
+}
+
+// Hostile exports: one ФИО on a chain of many records, and on a card with many
+// rows and bindings. Either took minutes while each row was walked from anew.
+func TestLongChains(t *testing.T) {
+	const n = 5000
+	var w world
+	for i := range n {
+		w.add(t, "p", fmt.Sprint("p", i), map[string]string{"to": fmt.Sprint("p", i+1)})
+		w.add(t, "c", "c1", map[string]string{"phone": "9162222222"})
+	}
+	for i := range 500 {
+		w.add(t, "b", "c1", map[string]string{"sub": fmt.Sprint("q", i)})
+	}
+	w.add(t, "s", "s1", map[string]string{"snils": "-"})
+	want := fmt.Sprintf("match / pupil@49 / PARENT_ROLE_NOT_LINKED(c1) / create / p%d", n-1)
+	if got := short(w.run(t)[0]); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
 }
 
 // A simplified registration is as good as any other.

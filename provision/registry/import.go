@@ -211,6 +211,9 @@ func (r *run) rewrites(f *FileSummary) bool {
 func (r *run) check(ctx context.Context, f *FileSummary, file *File, k *known) error {
 	var fault *Fault
 	for record, err := range file.Records(r.names) {
+		if stop := r.meter.row(ctx, file); stop != nil {
+			return stop
+		}
 		if errors.As(err, &fault) {
 			f.bad(*fault, r.o.FirstFaults)
 			k.keep(record.Value)
@@ -224,9 +227,6 @@ func (r *run) check(ctx context.Context, f *FileSummary, file *File, k *known) e
 		} else {
 			f.Read++
 			f.count(e.state)
-		}
-		if err := r.meter.row(ctx, file); err != nil {
-			return err
 		}
 	}
 	f.Faults = append(f.Faults, file.Warnings()...)
@@ -268,6 +268,9 @@ func (r *run) write(ctx context.Context, f *FileSummary, file *File, k *known) e
 	}
 	var fault *Fault
 	for record, err := range file.Records(r.names) {
+		if stop := r.meter.row(ctx, file); stop != nil {
+			return stop
+		}
 		if errors.As(err, &fault) {
 			continue
 		}
@@ -286,9 +289,6 @@ func (r *run) write(ctx context.Context, f *FileSummary, file *File, k *known) e
 			if err := flush(); err != nil {
 				return err
 			}
-		}
-		if err := r.meter.row(ctx, file); err != nil {
-			return err
 		}
 	}
 	r.meter.done(file)

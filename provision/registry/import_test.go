@@ -357,6 +357,11 @@ func TestImportStops(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
+	bad := folder(t, map[string]string{"kadry.csv": strings.ReplaceAll(staff(5000), "\nk", "\n,k")})
+	ctx, cancel = context.WithCancel(t.Context())
+	if _, err := Import(ctx, newMemory(), []string{bad}, Options{Today: today, Progress: func(Progress) { cancel() }}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled among bad rows: %v", err)
+	}
 	full := errors.New("disk full")
 	m := newMemory()
 	m.fail = full

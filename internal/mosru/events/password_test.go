@@ -148,3 +148,60 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// What the parser would take but our agreement does not: other algorithms than
+// the two, compression, headers that must be understood, keys that do not fit.
+func TestOpenRefuses(t *testing.T) {
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ecKey := signer(t)
+	const password = "Gracz-2022"
+	seal := func(alg jose.KeyAlgorithm, enc jose.ContentEncryption, key any, plain string, o *jose.EncrypterOptions) string {
+		t.Helper()
+		e, err := jose.NewEncrypter(enc, jose.Recipient{Algorithm: alg, Key: key, PBES2Count: 1000}, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		message, err := e.Encrypt([]byte(plain))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := message.CompactSerialize()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	good := seal(jose.ECDH_ES, jose.A256GCM, ecKey.Public(), password, nil)
+	if p, err := (&Opener{ecKey}).open(good); err != nil || p != password {
+		t.Fatalf("a good one is refused: %v", err)
+	}
+	deflate := &jose.EncrypterOptions{Compression: jose.DEFLATE}
+	critical := (&jose.EncrypterOptions{}).WithHeader("crit", []string{"b64"})
+	secret := make([]byte, 32)
+	for what, c := range map[string]struct {
+		key  crypto.PrivateKey
+		text string
+	}{
+		"RSA1_5":               {rsaKey, seal(jose.RSA1_5, jose.A256GCM, rsaKey.Public(), password, nil)},
+		"RSA-OAEP with SHA-1":  {rsaKey, seal(jose.RSA_OAEP, jose.A256GCM, rsaKey.Public(), password, nil)},
+		"a shared secret":      {secret, seal(jose.DIRECT, jose.A256GCM, secret, password, nil)},
+		"a password as key":    {secret, seal(jose.PBES2_HS256_A128KW, jose.A256GCM, secret, password, nil)},
+		"ECDH with wrapping":   {ecKey, seal(jose.ECDH_ES_A256KW, jose.A256GCM, ecKey.Public(), password, nil)},
+		"another encryption":   {ecKey, seal(jose.ECDH_ES, jose.A128CBC_HS256, ecKey.Public(), password, nil)},
+		"compressed":           {ecKey, seal(jose.ECDH_ES, jose.A256GCM, ecKey.Public(), password, deflate)},
+		"a compressed bomb":    {ecKey, seal(jose.ECDH_ES, jose.A256GCM, ecKey.Public(), strings.Repeat("a", 200_000), deflate)},
+		"a critical header":    {ecKey, seal(jose.ECDH_ES, jose.A256GCM, ecKey.Public(), password, critical)},
+		"a key that is no fit": {rsaKey, good},
+		"nothing in it":        {ecKey, seal(jose.ECDH_ES, jose.A256GCM, ecKey.Public(), "", nil)},
+		"too long":             {ecKey, seal(jose.ECDH_ES, jose.A256GCM, ecKey.Public(), strings.Repeat("a", maxPassword+1), nil)},
+		"no text":              {ecKey, seal(jose.ECDH_ES, jose.A256GCM, ecKey.Public(), "\xff\xfe", nil)},
+		"cut off":              {ecKey, good[:len(good)-4]},
+	} {
+		if p, err := (&Opener{c.key}).open(c.text); err == nil || p != "" || strings.Contains(err.Error(), password) {
+			t.Errorf("%s is taken, or told: %v", what, err)
+		}
+	}
+}

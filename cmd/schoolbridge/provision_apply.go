@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/telemetry"
+	"schoolbridge/provision"
+)
+
+// While the daemon is at work the command waits for its turn: the daemon gives
+// the lease back after each run.
+const (
+	turnNoted    = 2 * time.Second
+	turnPatience = 15 * time.Minute // runs of the daemon end after five
+)
+
+// errNoTurn says that another worker never let go.
+var errNoTurn = errors.New("another process has been at work on Active Directory all the time: look at the daemon's log, or stop it and try again")
+
+// apply brings every account to its state, beside a running daemon.
+func (p *provisioner) apply(ctx context.Context, accept int) (err error) {
+	if err := p.audit(ctx, "provision_apply", map[string]any{"accept_disabling": accept}); err != nil {
+		return err
+	}
+	log, err := telemetry.NewLogger(p.std.err, p.config.Log.Format, p.config.Log.Level)
+	if err != nil {
+		return err
+	}
+	trail := telemetry.NewTrail(p.db.Audit(), telemetry.TrailOptions{Logger: log})
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	written := make(chan error, 1)
+	go func() { written <- trail.Run(life) }()
+	defer func() { end(); err = errors.Join(err, <-written) }()
+
+	depth, err := p.db.Targets().Depth(ctx, targetAD, p.now())
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watched := &watched{Target: p.target, show: newMeter(p.std, p.text.applying, depth.Accounts, p.now)}
+	noted := time.AfterFunc(turnNoted, func() { watched.ifIdle(func() { p.say("%s", p.text.turn) }) })
+	patience := time.AfterFunc(turnPatience, func() { watched.ifIdle(func() { cancel(errNoTurn) }) })
+	defer noted.Stop()
+	defer patience.Stop()
+
+	o := workerOptions(p.config)
+	o.Brake.Accept, o.Auditor, o.Logger = accept, trail, log
+	worker, err := provision.NewWorker(watched, p.db.Targets(), o)
+	if err != nil {
+		return err
+	}
+	summary, err := worker.Once(ctx)
+	done := watched.finish()
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		p.say(p.text.stopped, done, depth.Accounts)
+		return p.unusable(err)
+	}
+	p.say(p.text.applied, summary.Accounts, summary.Wrote, summary.Problems)
+	if summary.Held > 0 {
+		p.say(p.text.held, summary.Held, summary.Held)
+	}
+	if summary.Problems > 0 {
+		p.say("%s", p.text.ask)
+	}
+	if summary.Problems > 0 || summary.Held > 0 {
+		return errFindings
+	}
+	return nil
+}
+
+// watched is a target that tells how far the worker is.
+type watched struct {
+	provision.Target
+
+	mu   sync.Mutex
+	show *meter
+	last identity.PersonID
+	done int
+	over bool
+}
+
+// Bring implements provision.Target.
+func (w *watched) Bring(ctx context.Context, job provision.Job) (provision.Pass, error) {
+	w.mu.Lock()
+	if job.Person != w.last || w.done == 0 { // not the same account once more
+		w.last = job.Person
+		w.done++
+		w.show.step()
+	}
+	w.mu.Unlock()
+	return w.Target.Bring(ctx, job)
+}
+
+// ifIdle does something if the worker waits for its turn.
+func (w *watched) ifIdle(do func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.done == 0 && !w.over {
+		do()
+	}
+}
+
+// finish gives how many accounts were begun with.
+func (w *watched) finish() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.over = true
+	w.show.end()
+	return w.done
+}
+
+// meter shows on a terminal how many of how many are done, and how long the
+// rest will take; elsewhere it shows nothing.
+type meter struct {
+	to          *os.File // nil: no terminal
+	text        string
+	total, done int
+	now         func() time.Time
+	began, last time.Time
+}
+
+func newMeter(std streams, text string, total int, now func() time.Time) *meter {
+	m := &meter{text: text, total: total, now: now, began: now()}
+	if f, ok := std.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		m.to = f
+	}
+	return m
+}
+
+// meterEvery is how often the line is written anew.
+const meterEvery = 200 * time.Millisecond
+
+func (m *meter) step() {
+	m.done++
+	now := m.now()
+	if m.to == nil || now.Sub(m.last) < meterEvery {
+		return
+	}
+	m.last = now
+	took := now.Sub(m.began)
+	left := time.Duration(max(m.total-m.done, 0)) * took / time.Duration(m.done)
+	fmt.Fprintf(m.to, "\r\033[K"+m.text, m.done, m.total, float64(m.done)/max(took.Seconds(), 0.001), left.Round(time.Second))
+}
+
+// end clears the line.
+func (m *meter) end() {
+	if m.to != nil && !m.last.IsZero() {
+		fmt.Fprint(m.to, "\r\033[K")
+		m.last = time.Time{}
+	}
+}
