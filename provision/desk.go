@@ -178,12 +178,15 @@ func (d *Desk) await(ctx context.Context, done person.Activated, proof identity.
 				return
 			}
 		}
+		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
+			timer.Stop()
 			return
 		case <-d.o.Stopping:
+			timer.Stop()
 			return
-		case <-time.After(pause):
+		case <-timer.C:
 		}
 	}
 }

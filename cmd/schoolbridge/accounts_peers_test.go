@@ -32,6 +32,7 @@ func TestOnePersonOneAccount(t *testing.T) {
 		t.Run(part.name, func(t *testing.T) { part.test(t, s) })
 	}
 	s.stop()
+	s.discreet(t)
 	if out, err := s.command("audit", "verify"); err != nil {
 		t.Errorf("audit verify: %v: %s", err, out)
 	}

@@ -47,6 +47,7 @@ type district struct {
 
 	life   sync.Mutex // of daemon
 	daemon *process   // the last one that was started
+	lives  []*process // all of them
 
 	people []*someone
 	used   int
@@ -336,7 +337,7 @@ func (s *district) launch(t *testing.T) *process {
 		_ = p.Wait()
 		close(p.done)
 	}()
-	s.daemon = p
+	s.daemon, s.lives = p, append(s.lives, p)
 	return p
 }
 
@@ -350,12 +351,7 @@ func (s *district) kill() {
 // ready says whether a daemon answers; false too where it ended.
 func (s *district) ready(p *process) bool {
 	return until(waitLimit, func() bool {
-		res, err := http.Get("http://" + s.web + "/readyz")
-		if err == nil {
-			_, _ = io.Copy(io.Discard, res.Body)
-			res.Body.Close()
-		}
-		return p.ended() || err == nil && res.StatusCode == http.StatusOK
+		return p.ended() || strings.Contains(p.log.String(), `"msg":"ready"`)
 	}) && !p.ended()
 }
 
@@ -541,6 +537,22 @@ func (s *district) whole(t *testing.T) {
 	if err := s.db.Audit().Verify(t.Context(), nil); err != nil {
 		t.Errorf("the audit trail: %v", err)
 	}
+}
+
+// discreet holds what the daemons said in all their lives: they did not break,
+// and told nothing of anybody.
+func (s *district) discreet(t *testing.T) {
+	t.Helper()
+	for _, life := range s.lives {
+		said := life.log.String()
+		secrets := []string{"panic", "DATA RACE", "Snegir-", "Sinica-", "Zimorodok-", "Staraya-", string(adtest.ServicePassword), s.people[0].first}
+		for _, secret := range secrets {
+			if strings.Contains(said, secret) {
+				t.Errorf("a daemon's log holds %q", secret)
+			}
+		}
+	}
+	t.Logf("%d daemons", len(s.lives))
 }
 
 // renew changes the person's password at mos.ru, whose event brings it.
