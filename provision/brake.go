@@ -33,6 +33,7 @@ const (
 type brake struct {
 	Brake
 	since   int                             // switched off since the queue was measured
+	whole   bool                            // a command: its plan counted all of them together
 	gather  []identity.PersonID             // those of this run, not judged yet
 	tripped bool                            // this run has gathered too many
 	held    map[identity.PersonID]time.Time // those left as they are, and until when
@@ -58,7 +59,7 @@ func (b *brake) waiting(now time.Time) int {
 // of the run: somebody suspended it, and no registry had a part in that.
 func (w *Worker) atOnce(job Job) bool {
 	suspended := job.Entry != nil && job.Entry.State != directory.StateActive
-	return suspended && !w.brake.tripped && len(w.brake.gather) < w.brake.limit(w.depth())
+	return suspended && !w.brake.whole && !w.brake.tripped && len(w.brake.gather) < w.brake.limit(w.depth())
 }
 
 // gather puts an account aside that would be switched off; when they are too

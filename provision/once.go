@@ -21,6 +21,7 @@ type Summary struct {
 // with. Accounts on which alone they fail are an error at the end.
 func (w *Worker) Once(ctx context.Context) (Summary, error) {
 	var s Summary
+	w.brake.whole = true
 	defer func() { w.release(ctx) }()
 	for {
 		err := w.lease(ctx)
