@@ -226,9 +226,9 @@ func TestProvisionBrake(t *testing.T) {
 	if code != exitFindings || len(lines) != 3 || lines[0].Action != "disable" || !strings.Contains(errs, "3 are to be disabled, and no more than 1 are at once") {
 		t.Fatalf("exit %d, %+v\n%s", code, lines, errs)
 	}
-	// Somebody suspended them: as many as may go, go at once.
-	apply(exitFindings, "2 were not disabled")
-	apply(exitDone, "3 accounts: 2 changed, 0 with problems", "--accept-disabling", "2")
+	// As the plan said: all or none.
+	apply(exitFindings, "3 were not disabled")
+	apply(exitDone, "3 accounts: 3 changed, 0 with problems", "--accept-disabling", "3")
 	if lines, errs, code := s.planned("en"); code != exitDone || len(lines) > 0 {
 		t.Errorf("exit %d, %+v\n%s", code, lines, errs)
 	}
