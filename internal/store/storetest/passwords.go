@@ -350,6 +350,17 @@ func testEventPasswords(t *testing.T, s *suite) {
 	if job := s.job(t, id); job.Row.Observed.PasswordEpoch != job.Entry.Epoch {
 		t.Errorf("a late event made the delivered password stale: %d, %d", job.Row.Observed.PasswordEpoch, job.Entry.Epoch)
 	}
+
+	// What mos.ru confirms within the margin after an event may be older than
+	// the event's password; what it confirms later is newer.
+	epoch := s.job(t, id).Entry.Epoch
+	s.now = s.now.Add(30 * time.Second)
+	s.offer(t, id, epoch, "another")
+	s.wants(t, "a sign-in within a minute of the event", id, "")
+	s.now = s.now.Add(time.Minute)
+	s.offer(t, id, epoch, "another")
+	s.wants(t, "a sign-in after that", id, "another")
+	s.deliver(t, id)
 	// Nobody's account needs it: the event counts, the password is not kept.
 	row, pupil := belova(t)
 	put(t, s.db, row)
