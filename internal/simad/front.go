@@ -150,7 +150,7 @@ func (f *front) extended(id int64, op *ber.Packet) error {
 	if len(op.Children) > 0 {
 		name = op.Children[0].Data.String()
 	}
-	if name == whoAmI {
+	if name == whoAmI && !f.server.directory.o.Samba { // Samba does not know it
 		return f.whoAmI(id)
 	}
 	if name != startTLS {

@@ -301,7 +301,7 @@ var signIns = []row{
 			return err
 		}
 		return expect("authorization identity", who.AuthzID, "u:"+w.s.netbios+`\`+w.name("a"))
-	}, windows: "ok"},
+	}, windows: "ok", samba: "2"},
 	{what: "by a bare name", do: func(w *world) error { w.user("a"); return w.bind(w.name("a"), password) }, windows: "49 data 52e"},
 	{what: "a wrong password", do: func(w *world) error { return w.bind(w.user("a"), "wrong") }, windows: "49 data 52e"},
 	{what: "nobody", do: func(w *world) error { return w.bind(w.dn("nobody"), password) }, windows: "49 data 52e"},
