@@ -67,11 +67,48 @@ func (Password) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, placehold
 // MarshalText hides the password from JSON, YAML and slog.
 func (Password) MarshalText() ([]byte, error) { return []byte(placeholder), nil }
 
-// Proof is what shows that a person is who they say: a Password now, a
-// challenge and its response for the methods that never show the password.
+// Proof is what shows that a person or a device is who they say: a Password,
+// an MSCHAPv2 answer, a Certificate or a HardwareAddress.
 type Proof interface{ proof() }
 
-func (Password) proof() {}
+func (Password) proof()        {}
+func (MSCHAPv2) proof()        {}
+func (Certificate) proof()     {}
+func (HardwareAddress) proof() {}
+
+// MSCHAPv2 is a peer's answer to our challenge (RFC 2759 section 4). Only
+// whoever keeps the password's NT hash can check it. What checks it fills
+// Verdict.MSCHAPv2.
+type MSCHAPv2 struct {
+	// Name is the user name as the peer hashed it, without the domain
+	// (RFC 2759 section 4).
+	Name          string
+	Challenge     [16]byte // the authenticator's
+	PeerChallenge [16]byte
+	Response      [24]byte
+}
+
+// MSCHAPv2Success proves to the peer that we know the password too, and holds
+// the keys that both now have.
+type MSCHAPv2Success struct {
+	Authenticator [20]byte // sent as "S=" and 40 hexadecimal digits (RFC 2759 section 5)
+	// The 128-bit session keys of RFC 3079 section 3.3, named from our side.
+	SendKey, RecvKey [16]byte
+}
+
+// Certificate is a client's certificate whose chain, dates, usage and
+// revocation the front-end has checked.
+type Certificate struct {
+	Authority  string   // which configured authority issued it, by its name there
+	CommonName string   // of the subject, or ""
+	DNSNames   []string // subjectAltName dNSName
+	UPNs       []string // subjectAltName otherName with Microsoft's user principal name
+	Serial     string   // lower-case hexadecimal
+}
+
+// HardwareAddress is all that a device without a sign-in of its own has to show
+// (MAC authentication bypass): lower-case hex with colons. Anybody can copy it.
+type HardwareAddress string
 
 // Channel is the way on which a sign-in came.
 type Channel uint8
@@ -196,6 +233,22 @@ type Verdict struct {
 	// unknown names and wrong passwords take alike long. Zero: at once.
 	// Front-ends wait without holding a worker.
 	NotBefore time.Time
+	// MSCHAPv2 is there where such a proof was accepted.
+	MSCHAPv2 *MSCHAPv2Success
+	// Voucher is there where a person was accepted: what the front-end may keep
+	// to admit the same person again without asking for the password (TLS
+	// session resumption).
+	Voucher Voucher
+}
+
+// Voucher says on what a success rests. It is no secret and proves nothing by
+// itself: whoever keeps it must have tied it to something that only the peer
+// has. The authenticator checks it and every gate again each time.
+type Voucher struct {
+	Person PersonID
+	Epoch  uint64    // the credential epoch; a changed password ends it
+	At     time.Time // when mos.ru last confirmed what the success rests on
+	Hash   bool      // it rests on the kept NT hash, whose greatest age counts
 }
 
 // What an upstream can answer other than "yes". Callers branch with errors.Is.
