@@ -17,6 +17,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"schoolbridge/internal/identity"
+	"schoolbridge/radiussrv/eap"
 	"schoolbridge/radiussrv/wire"
 )
 
@@ -335,20 +336,20 @@ func TestEAPIsRefusedCleanly(t *testing.T) {
 }
 
 // talk is an EAP handler made of a function.
-type talk func(in EAPRequest) EAPResult
+type talk func(in eap.Request) eap.Result
 
-func (f talk) Exchange(_ context.Context, in EAPRequest) EAPResult { return f(in) }
+func (f talk) Exchange(_ context.Context, in eap.Request) eap.Result { return f(in) }
 
 func TestEAPHandler(t *testing.T) {
 	long := bytes.Repeat([]byte("e"), 600)
-	_, conn, _ := live(t, Options{EAP: talk(func(in EAPRequest) EAPResult {
+	_, conn, _ := live(t, Options{EAP: talk(func(in eap.Request) eap.Result {
 		switch string(in.State) {
 		case "":
-			return EAPResult{Message: long, State: []byte("1")}
+			return eap.Result{Message: long, State: []byte("1")}
 		case "1":
-			return EAPResult{Message: []byte{3, in.Message[1], 0, 4}, Verdict: identity.Verdict{Outcome: identity.Accepted, Person: orlova, Login: "orlovami"}}
+			return eap.Result{Message: []byte{3, in.Message[1], 0, 4}, Verdict: identity.Verdict{Outcome: identity.Accepted, Person: orlova, Login: "orlovami"}}
 		}
-		return EAPResult{Verdict: identity.Verdict{Outcome: identity.Rejected}}
+		return eap.Result{Verdict: identity.Verdict{Outcome: identity.Rejected}}
 	})})
 	say := func(state string) *wire.Packet {
 		return exchange(t, conn, access(t, "anonymous", "-", func(r *wire.Request) {
