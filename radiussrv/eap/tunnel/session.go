@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -285,18 +286,18 @@ func Malformed() identity.Verdict {
 }
 
 // Broken is the verdict on a session that cannot go on. Where TLS has an alert
-// for the peer, it is sent and acknowledged first (RFC 5216 section 2.1.3).
+// for the peer, it is sent and acknowledged first (RFC 5216 section 2.1.3);
+// whoever has given up by an alert of its own acknowledges nothing any more.
 func (s *Session) Broken(err error) identity.Verdict {
 	if errors.Is(err, errAbandoned) {
 		return identity.Verdict{Outcome: identity.Unavailable, Reason: identity.ReasonOverload}
 	}
 	v := Malformed()
-	var remote *net.OpError
-	var local *tls.CertificateVerificationError
+	why, alert := s.alert(err)
 	switch {
-	case errors.As(err, &remote) && remote.Op == "remote error":
-		v = refused(alertReason(err))
-	case errors.As(err, &local):
+	case alert:
+		return refused(why)
+	case errors.As(err, new(*tls.CertificateVerificationError)):
 		v = refused(ReasonCertificate)
 	case !s.established && !errors.Is(err, ErrOrder):
 		v = refused(ReasonHandshake)
@@ -311,20 +312,37 @@ func (s *Session) Broken(err error) identity.Verdict {
 // configured authority's, or out of date.
 const ReasonCertificate identity.Reason = "CERTIFICATE_NOT_VALID"
 
-// alertReason says what a peer's alert means to somebody who looks for the
-// fault (RFC 8446 section 6.2).
-func alertReason(err error) identity.Reason {
-	var alert tls.AlertError
-	if !errors.As(err, &alert) {
-		// crypto/tls keeps the alert's type to itself; its words are those of
-		// AlertError.
-		for _, a := range []tls.AlertError{42, 43, 44, 45, 46, 48} {
-			if strings.HasSuffix(err.Error(), a.Error()) {
-				return ReasonDistrust
-			}
+// recordAlert is the type of an alert's record (RFC 8446 section 5.1).
+const recordAlert = 21
+
+// distrust are the alerts by which a peer refuses a certificate (RFC 8446
+// section 6.2); wpa_supplicant says internal_error (80) where the name does not
+// fit.
+var distrust = []tls.AlertError{42, 43, 44, 45, 46, 48, 80}
+
+// alert says whether the peer has given up, and what that means to somebody who
+// looks for the fault.
+func (s *Session) alert(err error) (why identity.Reason, alert bool) {
+	var remote *net.OpError
+	// In TLS 1.3 a peer that does not like our certificate has no key yet, and
+	// its alert comes in clear where crypto/tls expects a sealed one.
+	if b := s.turn.Data; len(b) == 7 && b[0] == recordAlert {
+		if slices.Contains(distrust, tls.AlertError(b[6])) {
+			return ReasonDistrust, true
+		}
+		return ReasonHandshake, true
+	}
+	if !errors.As(err, &remote) || remote.Op != "remote error" {
+		return "", false
+	}
+	// crypto/tls keeps the type of its alerts to itself; the words are those of
+	// AlertError.
+	for _, a := range distrust {
+		if strings.HasSuffix(err.Error(), a.Error()) {
+			return ReasonDistrust, true
 		}
 	}
-	return ReasonHandshake
+	return ReasonHandshake, true
 }
 
 // wire is the session as crypto/tls sees it: the connection below.
