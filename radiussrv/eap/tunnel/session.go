@@ -142,6 +142,9 @@ func (s *Session) wait() error {
 
 // Ack sends what was written and takes an empty message for an answer.
 func (s *Session) Ack() error {
+	if err := s.alertOr(nil); err != nil { // what came before was not all
+		return err
+	}
 	if err := s.wait(); err != nil {
 		return err
 	}

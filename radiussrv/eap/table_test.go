@@ -1,0 +1,229 @@
+package eap
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/radiussrv/eap/eaptest"
+	"schoolbridge/radiussrv/eap/packet"
+)
+
+func hello(name string) []byte {
+	return packet.Packet{Code: packet.Response, ID: 3, Type: packet.Identity, Data: []byte(name)}.Bytes()
+}
+
+func at(name string) identity.Source {
+	return identity.Source{NAS: name, Addr: netip.MustParseAddr("127.0.0.1")}
+}
+
+// coroutines counts the goroutines that wait in a session.
+func coroutines(t *testing.T) int {
+	t.Helper()
+	buf := make([]byte, 16<<20)
+	return strings.Count(string(buf[:runtime.Stack(buf, true)]), "tunnel.(*Session).wait")
+}
+
+// walkAway leaves a conversation of each stage behind.
+func (b *bench) walkAway(t *testing.T, from identity.Source) {
+	t.Helper()
+	for _, k := range kinds {
+		for _, version := range versions {
+			for _, leave := range []string{"hello 1", "hello 2", "finished", "password", "response", "proven", "result", "done"} {
+				p := b.peer(t, k, version)
+				p.Leave, p.Fragment = leave, 150
+				if o, err := p.Run(b.link(from)); !errors.Is(err, eaptest.ErrLeft) && !o.Success {
+					t.Fatal(leave, o, err)
+				}
+			}
+		}
+	}
+}
+
+func TestNothingIsLeftBehind(t *testing.T) {
+	b := newBench(t, nil)
+	b.walkAway(t, nas)
+	if b.table.size() < 40 || coroutines(t) < 20 {
+		t.Fatalf("%d conversations wait in %d coroutines", b.table.size(), coroutines(t))
+	}
+	b.skew.Store(int64(2 * time.Minute)) // the next message finds them too old
+	b.Exchange(t.Context(), Request{Source: nas, Message: hello("x")})
+	if b.table.size() != 1 || coroutines(t) != 0 {
+		t.Errorf("%d conversations, %d coroutines are left", b.table.size(), coroutines(t))
+	}
+	b.walkAway(t, at("other"))
+	b.Close()
+	if b.table.size() != 0 || coroutines(t) != 0 {
+		t.Errorf("%d conversations, %d coroutines are left", b.table.size(), coroutines(t))
+	}
+	if out := b.Exchange(t.Context(), Request{Source: nas, Message: hello("x")}); out.Verdict.Outcome != identity.Unavailable {
+		t.Error("a closed server begins conversations")
+	}
+}
+
+// TestSilenceEndsThem: nobody needs to come for them to go.
+func TestSilenceEndsThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		b.walkAway(t, nas)
+		time.Sleep(30 * time.Second)
+		b.Exchange(t.Context(), Request{Source: nas, Message: hello("x")})
+		time.Sleep(30*time.Second + time.Millisecond)
+		synctest.Wait()
+		if b.table.size() != 1 || coroutines(t) != 0 {
+			t.Errorf("%d conversations, %d coroutines are left", b.table.size(), coroutines(t))
+		}
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		if b.table.size() != 0 {
+			t.Error("one is left")
+		}
+	})
+}
+
+// TestFlood: what is only named pushes out its like, and nothing of other NASes
+// or further on.
+func TestFlood(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.Conversations, o.Share = 100, 50 })
+	begun := func(from identity.Source, k kind, leave string) (goOn func() bool) {
+		t.Helper()
+		p := b.peer(t, k, tls.VersionTLS13)
+		send := b.link(from)
+		var wait chan struct{}
+		reached, done := make(chan struct{}), make(chan bool)
+		wait = make(chan struct{})
+		p.Wrong = func(step string, m []byte) []byte {
+			if step == leave {
+				close(reached)
+				<-wait
+			}
+			return m
+		}
+		go func() {
+			o, err := p.Run(send)
+			done <- err == nil && o.Success
+		}()
+		<-reached
+		return func() bool { close(wait); return <-done }
+	}
+	yard := begun(at("yard"), kinds[0], "hello 1")
+	handshake := begun(nas, kinds[0], "password")
+	inside := begun(nas, kinds[4], "response")
+	for i := range 1000 {
+		out := b.Exchange(t.Context(), Request{Source: nas, Message: hello(fmt.Sprint("x", i))})
+		if out.Verdict.Outcome != 0 {
+			t.Fatal(out.Verdict)
+		}
+	}
+	if n := b.table.size(); n != 51 {
+		t.Errorf("%d conversations", n)
+	}
+	for i := range 200 { // from everywhere
+		b.Exchange(t.Context(), Request{Source: at(fmt.Sprint("nas", i%20)), Message: hello("x")})
+	}
+	if n := b.table.size(); n != 100 {
+		t.Errorf("%d conversations", n)
+	}
+	if !inside() {
+		t.Error("an established one was pushed out")
+	}
+	if !handshake() {
+		t.Error("one in the handshake was pushed out")
+	}
+	if !yard() {
+		t.Error("one of another NAS was pushed out")
+	}
+}
+
+// TestEstablishedOnesHoldTheirPlace: but not for ever.
+func TestEstablishedOnesHoldTheirPlace(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.Conversations, o.Share = 4, 2 })
+	for range 2 {
+		p := b.peer(t, kinds[4], tls.VersionTLS12)
+		p.Leave = "response"
+		if _, err := p.Run(b.link(nas)); !errors.Is(err, eaptest.ErrLeft) {
+			t.Fatal(err)
+		}
+	}
+	begin := func() identity.Outcome {
+		return b.Exchange(t.Context(), Request{Source: nas, Message: hello("x")}).Verdict.Outcome
+	}
+	if begin() != identity.Unavailable {
+		t.Error("an established one was pushed out")
+	}
+	b.skew.Store(int64(16 * time.Second))
+	if begin() != 0 {
+		t.Error("one that stands still holds its place")
+	}
+}
+
+// TestPanicCostsOneConversation: the engine around us recovers.
+func TestPanicCostsOneConversation(t *testing.T) {
+	b := newBench(t, nil)
+	b.school.Block = func(context.Context) { panic("a fault") }
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic is swallowed")
+			}
+		}()
+		_, _ = b.peer(t, kinds[0], tls.VersionTLS13).Run(b.link(nas))
+	}()
+	if b.table.size() != 0 || coroutines(t) != 0 {
+		t.Error("the conversation is left")
+	}
+}
+
+// TestHalfOpenMemory: 10,000 half-open ones, and what 100,000 leave.
+func TestHalfOpenMemory(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.Share = 10_000 })
+	p := b.peer(t, kinds[0], tls.VersionTLS13)
+	var first []byte // a hello, to be sent again and again: the server cannot know
+	p.Leave = "hello 2"
+	p.Wrong = func(step string, m []byte) []byte {
+		if step == "hello 1" {
+			first = m
+		}
+		return m
+	}
+	p.Fragment = 0
+	_, _ = p.Run(b.link(nas))
+	used := func() uint64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapInuse + m.StackInuse
+	}
+	if first == nil {
+		first = []byte{}
+	}
+	before := used()
+	open := func(n int) {
+		for range n {
+			out := b.Exchange(t.Context(), Request{Source: nas, Message: hello("anonymous")})
+			r := packet.Packet{Code: packet.Response, ID: 4, Type: packet.PEAP, Data: append([]byte{0}, first...)}
+			if out = b.Exchange(t.Context(), Request{Source: nas, Message: r.Bytes(), State: out.State}); out.Verdict.Outcome != 0 {
+				t.Fatal(out.Verdict)
+			}
+		}
+	}
+	open(10_000)
+	each := (used() - before) / 10_000
+	t.Logf("%d bytes each", each)
+	if each > 20<<10 {
+		t.Errorf("%d bytes for a half-open conversation", each)
+	}
+	open(2_000)
+	if n := b.table.size(); n != 10_000 {
+		t.Errorf("%d conversations", n)
+	}
+}
