@@ -182,11 +182,14 @@ func TestPanicCostsOneConversation(t *testing.T) {
 	}
 }
 
-// TestHalfOpenMemory: 10,000 half-open ones, and what 100,000 leave.
+// TestHalfOpenMemory: what a conversation costs that stops after its hello, and
+// that more of them than there are places cost no more.
 func TestHalfOpenMemory(t *testing.T) {
-	b := newBench(t, func(o *Options) { o.Share = 10_000 })
-	p := b.peer(t, kinds[0], tls.VersionTLS13)
-	var first []byte // a hello, to be sent again and again: the server cannot know
+	const places = 2000
+	b := newBench(t, func(o *Options) { o.Conversations, o.Share = places, places })
+	p := b.peer(t, kinds[4], tls.VersionTLS13)
+	p.TLS.CurvePreferences = []tls.CurveID{tls.X25519}
+	var first []byte // a hello, sent again and again: the server cannot know
 	p.Leave = "hello 2"
 	p.Wrong = func(step string, m []byte) []byte {
 		if step == "hello 1" {
@@ -194,19 +197,16 @@ func TestHalfOpenMemory(t *testing.T) {
 		}
 		return m
 	}
-	p.Fragment = 0
-	_, _ = p.Run(b.link(nas))
-	used := func() uint64 {
+	if _, err := p.Run(b.link(nas)); first == nil {
+		t.Fatal(err)
+	}
+	used := func() int {
 		runtime.GC()
 		runtime.GC()
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
-		return m.HeapInuse + m.StackInuse
+		return int(m.HeapAlloc + m.StackInuse)
 	}
-	if first == nil {
-		first = []byte{}
-	}
-	before := used()
 	open := func(n int) {
 		for range n {
 			out := b.Exchange(t.Context(), Request{Source: nas, Message: hello("anonymous")})
@@ -216,14 +216,15 @@ func TestHalfOpenMemory(t *testing.T) {
 			}
 		}
 	}
-	open(10_000)
-	each := (used() - before) / 10_000
-	t.Logf("%d bytes each", each)
-	if each > 20<<10 {
-		t.Errorf("%d bytes for a half-open conversation", each)
+	before := used()
+	open(places)
+	full := used() - before
+	t.Logf("%d bytes each", full/places)
+	if full > places*20<<10 {
+		t.Errorf("%d bytes for a half-open conversation", full/places)
 	}
-	open(2_000)
-	if n := b.table.size(); n != 10_000 {
-		t.Errorf("%d conversations", n)
+	open(places / 2)
+	if more := used() - before; b.table.size() != places || more > full*5/4 {
+		t.Errorf("%d conversations in %d bytes, before %d", b.table.size(), more, full)
 	}
 }

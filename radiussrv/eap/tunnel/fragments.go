@@ -18,6 +18,8 @@ const (
 	// maxMessage bounds what a peer may have us put together: a chain of client
 	// certificates and a hello with such a chain in its ticket fit well.
 	maxMessage = 16 << 10
+	// maxHello is room for post-quantum key shares and a ticket.
+	maxHello = 4 << 10
 	// minFragment keeps the header a small part and the round trips countable.
 	minFragment = 64
 )
@@ -31,9 +33,9 @@ type inbound struct {
 	want int // the total that the peer announced, or 0
 }
 
-// add takes one message's flags and what follows them. It gives the whole once
-// the last fragment is there; the result is good until the next call.
-func (in *inbound) add(flags byte, data []byte) (whole []byte, complete bool, err error) {
+// add takes one message's flags and what follows them. It gives the whole, of at
+// most limit bytes, once the last fragment is there.
+func (in *inbound) add(flags byte, data []byte, limit int) (whole []byte, complete bool, err error) {
 	if flags&flagStart != 0 {
 		return nil, false, ErrOrder
 	}
@@ -44,7 +46,7 @@ func (in *inbound) add(flags byte, data []byte) (whole []byte, complete bool, er
 		total := binary.BigEndian.Uint32(data)
 		data = data[lengthLen:]
 		// Peers may repeat the length in every fragment, but not change it.
-		if total > maxMessage || in.want != 0 && int(total) != in.want || in.want == 0 && len(in.buf) > 0 {
+		if int64(total) > int64(limit) || in.want != 0 && int(total) != in.want || in.want == 0 && len(in.buf) > 0 {
 			return nil, false, ErrOrder
 		}
 		in.want = int(total)
@@ -52,7 +54,7 @@ func (in *inbound) add(flags byte, data []byte) (whole []byte, complete bool, er
 	size := len(in.buf) + len(data)
 	more := flags&flagMore != 0
 	switch {
-	case size > maxMessage, in.want != 0 && size > in.want:
+	case size > limit, in.want != 0 && size > in.want:
 		return nil, false, ErrOrder
 	case more && len(data) == 0: // would hold the conversation for nothing
 		return nil, false, ErrOrder

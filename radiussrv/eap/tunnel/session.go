@@ -40,7 +40,9 @@ type Session struct {
 	issued      *resume.Handle
 	taken       *taken
 	established bool
-	result      Result
+	resumed     bool
+	msk         *[64]byte
+	result      *Result // at the end
 }
 
 // Turn is one whole message of the peer.
@@ -71,7 +73,7 @@ func (e *Engine) begin(outer string) *Session {
 	s.conn = tls.Server((*wire)(s), s.config)
 	s.next, s.stop = iter.Pull(func(yield func(struct{}) bool) {
 		s.yield = yield
-		s.result = s.finish(s.serve())
+		s.serve()
 	})
 	return s
 }
@@ -88,34 +90,42 @@ func (s *Session) step(t Turn) (out []byte, done bool) {
 // close ends the coroutine wherever it waits.
 func (s *Session) close() { s.stop() }
 
-// serve is the session from its first byte to its verdict.
-func (s *Session) serve() identity.Verdict {
+// serve is the session from its first byte to its result. It keeps its frame
+// small: while a peer is in the handshake, the stack is most of what it costs.
+func (s *Session) serve() {
 	if err := s.conn.Handshake(); err != nil {
-		return s.Broken(err)
+		s.fail(err)
+		return
 	}
+	s.inside()
+}
+
+//go:noinline
+func (s *Session) fail(err error) { s.finish(s.Broken(err)) }
+
+//go:noinline
+func (s *Session) inside() {
 	s.established = true
 	state := s.conn.ConnectionState()
-	if s.result.MSK = exportMSK(&state, s.engine.method); s.result.MSK == nil {
-		return refused(ReasonNoMasterSecret)
+	s.resumed = state.DidResume
+	if s.msk = exportMSK(&state, s.engine.method); s.msk == nil {
+		s.finish(refused(ReasonNoMasterSecret))
+		return
 	}
-	s.result.Resumed = state.DidResume
-	return s.engine.method.Run(s)
+	s.finish(s.engine.method.Run(s))
 }
 
 // finish takes a verdict to its result: an accepted one needs names that agree,
 // and is what lets the session be resumed.
-func (s *Session) finish(v identity.Verdict) Result {
-	r := s.result
-	r.Verdict = v
+func (s *Session) finish(v identity.Verdict) {
 	if v.Outcome == identity.Accepted && !s.agree(v.Person) {
-		r.Verdict = identity.Verdict{Outcome: identity.Rejected, Reason: ReasonNames, Person: v.Person, Login: v.Login}
+		v = identity.Verdict{Outcome: identity.Rejected, Reason: ReasonNames, Person: v.Person, Login: v.Login}
 	}
-	if r.Verdict.Outcome != identity.Accepted {
-		r.MSK = nil
-		return r
+	s.result = &Result{Verdict: v, Resumed: s.resumed}
+	if v.Outcome == identity.Accepted {
+		s.result.MSK = s.msk
+		s.record(v.Voucher)
 	}
-	s.record(v.Voucher)
-	return r
 }
 
 // agree says that no name that the peer said belongs to somebody else than was

@@ -75,7 +75,7 @@ func handleOf(extra [][]byte) (h resume.Handle, ok bool) {
 // Resumed gives the verdict on a session that was taken up again: whoever
 // completed its handshake holds the ticket's secret.
 func (s *Session) Resumed() (identity.Verdict, bool) {
-	if !s.result.Resumed || s.taken == nil {
+	if !s.resumed || s.taken == nil {
 		return identity.Verdict{}, false
 	}
 	if s.taken.record.Name != "" {
@@ -91,7 +91,7 @@ func (s *Session) record(v identity.Voucher) {
 		return
 	}
 	r := resume.Record{Method: s.engine.Type(), Voucher: v, Expires: s.engine.opts.Now().Add(s.engine.opts.Lifetime)}
-	if s.result.Resumed && s.taken != nil {
+	if s.resumed && s.taken != nil {
 		r.Expires = s.taken.record.Expires
 		if v == (identity.Voucher{}) {
 			r.Voucher = s.taken.record.Voucher

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"schoolbridge/internal/identity"
+	"schoolbridge/radiussrv/eap/packet"
 )
 
 // Transport is one run of a method: type data of responses in, of requests out.
@@ -53,7 +54,7 @@ func (t *Transport) Step(ctx context.Context, from identity.Source, data []byte,
 		}
 		return Answer{Data: t.out.next(size)}, nil
 	}
-	whole, complete, err := t.in.add(flags, rest)
+	whole, complete, err := t.in.add(flags, rest, t.limit())
 	if err != nil {
 		return Answer{}, err
 	}
@@ -65,10 +66,19 @@ func (t *Transport) Step(ctx context.Context, from identity.Source, data []byte,
 	}
 	out, done := t.session.step(Turn{Ctx: ctx, Source: from, ID: id, Data: whole})
 	if done {
-		return Answer{Result: &t.session.result}, nil
+		return Answer{Result: t.session.result}, nil
 	}
 	t.out.put(out)
 	return Answer{Data: t.out.next(size), NotBefore: t.session.notBefore}, nil
+}
+
+// limit bounds the peer's message: what is asked for before anybody is known
+// is a hello, and a certificate in EAP-TLS alone.
+func (t *Transport) limit() int {
+	if t.Established() || t.engine.Type() == packet.TLS {
+		return maxMessage
+	}
+	return maxHello
 }
 
 // Established says that the peer has completed a handshake.
