@@ -95,7 +95,7 @@ var docs = map[string]doc{
 	"auth.confirmation_without_events": {"То же без уведомлений: столько живёт старый пароль. Не больше 5m.", "The same without notices: so long an old password works. At most 5m.", "5m"},
 	"auth.confirmations":               {"Сколько подтверждений помнить; старые вытесняются.", "How many confirmations to keep; old ones go.", "200000"},
 	"auth.nt_hash":                     {"Хранить запечатанный NT-хеш: нужен для MSCHAPv2 и для входа, когда mos.ru недоступен. false — вместо него argon2id.", "Keep a sealed NT hash: for MSCHAPv2, and for sign-ins while mos.ru is unreachable. false: argon2id instead.", "true"},
-	"auth.nt_max_age":                  {"Сколько годен NT-хеш после последнего подтверждения.", "How long an NT hash serves after the last confirmation.", "30d"},
+	"auth.nt_max_age":                  {"Сколько годен NT-хеш после последнего подтверждения, пока mos.ru не сообщает о смене паролей.", "How long an NT hash serves after the last confirmation while mos.ru does not tell of changed passwords.", "30d"},
 	"auth.local_grace":                 {"Сколько после последнего подтверждения можно войти без mos.ru, если он недоступен.", "How long after the last confirmation people sign in without mos.ru while it is unreachable.", "7d"},
 	"auth.offline_grace":               {"Сколько работать без связи с хранилищем.", "How long to go on without the store.", "1h"},
 	"auth.failures_per_login":          {"Сколько отказов mos.ru на один логин за failures_window; меньше, чем блокирует сам mos.ru.", "How many refusals of mos.ru for one login in failures_window; fewer than mos.ru itself locks at.", "4"},

@@ -16,8 +16,9 @@ done
 # The race detector links against the C library.
 [ -e /usr/include/stdlib.h ] || missing+=(libc6-dev)
 # An Active Directory, which the tests provision and start themselves. Asked by
-# package: its programs are not on everybody's path, and some parts are none.
-for name in samba samba-dsdb-modules samba-vfs-modules winbind samba-ad-provision; do
+# package: its programs are not on everybody's path, and some parts, like the
+# Python of a RADIUS client, are none.
+for name in python3-pyrad python3-pycryptodome samba samba-dsdb-modules samba-vfs-modules winbind samba-ad-provision; do
 	dpkg -s "$name" >/dev/null 2>&1 || missing+=($name)
 done
 [ ${#missing[@]} -eq 0 ] && exit 0

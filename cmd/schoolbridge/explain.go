@@ -105,6 +105,9 @@ func (e *explainer) report(ctx context.Context, name string) (explain.Report, er
 	case err == nil:
 		e.roles(entry, &r)
 		e.channels(entry, &r)
+		if err := e.mschapv2(ctx, entry, &r); err != nil {
+			return r, err
+		}
 	case !errors.Is(err, identity.ErrNotFound):
 		return r, err
 	case onlyParent(holder):
@@ -197,6 +200,24 @@ func (e *explainer) channel(entry *directory.Entry, r *explain.Report, channel i
 		answer.Rule = check.Grant.Rule
 	}
 	r.Channels = append(r.Channels, answer)
+}
+
+// mschapv2 tells whether the kept hash serves. Where mos.ru tells of changes its
+// age does not count, and only the daemon knows whether it tells just now.
+func (e *explainer) mschapv2(ctx context.Context, entry *directory.Entry, r *explain.Report) error {
+	v, err := e.db.Credentials().Verifier(ctx, entry.Person)
+	if err != nil && !errors.Is(err, identity.ErrNotFound) {
+		return err
+	}
+	m := &explain.MSCHAPv2{Reason: auth.HashReason(v, entry.Epoch), Confirmed: v.LearnAt}
+	switch {
+	case !e.config.Auth.NTHash:
+		m.Reason = identity.ReasonHashOff
+	case m.Reason == "" && !e.config.Mosru.Events.On() && e.now.Sub(v.LearnAt) > e.config.Auth.NTMaxAge:
+		m.Reason = identity.ReasonHashTooOld
+	}
+	r.MSCHAPv2 = m
+	return nil
 }
 
 // targets tells how far the account is in Active Directory.

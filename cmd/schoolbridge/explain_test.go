@@ -89,7 +89,7 @@ func TestStoreCommands(t *testing.T) {
 			t.Errorf("explain %s: %s, want %q", login, r.Account, want)
 		}
 	}
-	if r := s.explained("orlovami"); len(r.Roles) != 1 || !r.Roles[0].Active || len(r.Channels) == 0 {
+	if r := s.explained("orlovami"); len(r.Roles) != 1 || !r.Roles[0].Active || len(r.Channels) == 0 || r.MSCHAPv2 == nil || r.MSCHAPv2.Reason != identity.ReasonHashMissing {
 		t.Errorf("explain: %+v", r)
 	}
 

@@ -28,6 +28,7 @@ type Authenticator struct {
 	// inquiries are the questions of activations under way.
 	inquiries singleflight.Group
 	local     localPool
+	hashes    *hashes
 	saver     saver
 	aliases   *lru.Cache[key, string] // other names of a mos.ru login, by typedKey
 	metrics   *metrics
@@ -64,6 +65,9 @@ func New(o Options) (*Authenticator, error) {
 		return nil, err
 	}
 	if a.guard, err = newGuard(o); err != nil {
+		return nil, err
+	}
+	if a.hashes, err = newHashes(o); err != nil {
 		return nil, err
 	}
 	if a.saver, err = newSaver(o); err != nil {
@@ -122,9 +126,8 @@ func (a *Authenticator) decide(ctx context.Context, c *identity.Credential, now 
 		return unavailable(identity.ReasonCutOff)
 	}
 	name := a.bareName(c.Name)
-	proof := c.Proof.(identity.Password)
 	switch {
-	case proof == "":
+	case c.Proof == identity.Password(""):
 		return identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonEmptyPassword}
 	case loginOnly(name, c.Channel):
 		// Says nothing of who exists, so it needs none of refuse's care.
@@ -134,7 +137,12 @@ func (a *Authenticator) decide(ctx context.Context, c *identity.Credential, now 
 	if !ok {
 		return a.refuse(c, now, a.nameKey(name), identity.ReasonUnknown)
 	}
-	v := a.person(ctx, c, e, now)
+	var v identity.Verdict
+	if m, ok := c.Proof.(identity.MSCHAPv2); ok {
+		v = a.answer(ctx, c, &m, e, now)
+	} else {
+		v = a.person(ctx, c, e, now)
+	}
 	v.Person, v.Login = e.Person, e.Login
 	return v
 }
@@ -153,7 +161,13 @@ func rejected(reason identity.Reason) identity.Verdict {
 	return identity.Verdict{Outcome: identity.Rejected, Reason: reason}
 }
 
-// person decides for somebody who was recognised.
+// accepted admits somebody whose password mos.ru confirmed at a time.
+func accepted(reason identity.Reason, grant identity.Grant, e *directory.Entry, at time.Time) identity.Verdict {
+	return identity.Verdict{Outcome: identity.Accepted, Reason: reason, Grant: grant,
+		Voucher: identity.Voucher{Person: e.Person, Epoch: e.Epoch, At: at}}
+}
+
+// person decides for somebody who was recognised and showed a password.
 func (a *Authenticator) person(ctx context.Context, c *identity.Credential, e *directory.Entry, now time.Time) identity.Verdict {
 	grant, reason := pass(e, a.opt.Policy(), c.Channel, &c.Source, now)
 	if reason != "" {
@@ -171,7 +185,7 @@ func (a *Authenticator) person(ctx context.Context, c *identity.Credential, e *d
 			a.keep(e, proof, now.Add(-recent.age))
 		}
 		a.guard.meet(&t)
-		return identity.Verdict{Outcome: identity.Accepted, Reason: identity.ReasonRecent, Grant: grant}
+		return accepted(identity.ReasonRecent, grant, e, now.Add(-recent.age))
 	}
 	m := a.tagger.marks(t.key, proof, now)
 	if a.guard.knownBad(&t, m, now) {
@@ -189,6 +203,9 @@ func (a *Authenticator) person(ctx context.Context, c *identity.Credential, e *d
 // What it counts is kept apart, so that a right password typed at the wrong
 // hour is not taken for a wrong one later.
 func (a *Authenticator) refuse(c *identity.Credential, now time.Time, k key, reason identity.Reason) identity.Verdict {
+	if m, ok := c.Proof.(identity.MSCHAPv2); ok {
+		return a.refuseAnswer(c, &m, now, k, reason)
+	}
 	t := a.guard.try(k, true, 0, c)
 	if !a.guard.admit(&t, now) {
 		return unavailable(reason)
@@ -279,7 +296,7 @@ func (a *Authenticator) answered(c *identity.Credential, e *directory.Entry, t *
 	a.confirm.add(a.confirm.mac.over(t.key, e.Epoch, proof), r.asked)
 	a.guard.meet(t)
 	a.keep(e, proof, r.asked)
-	return identity.Verdict{Outcome: identity.Accepted, Reason: identity.ReasonConfirmed, Grant: grant}
+	return accepted(identity.ReasonConfirmed, grant, e, r.asked)
 }
 
 func upstreamReason(err error) identity.Reason {

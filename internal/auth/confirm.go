@@ -84,6 +84,15 @@ func (c *confirmations) find(id [sha256.Size]byte, now time.Time) confirmation {
 	if !ok {
 		return confirmation{}
 	}
+	return c.judge(at, since, now)
+}
+
+// stands judges what mos.ru confirmed at a time, whoever remembered it.
+func (c *confirmations) stands(at, now time.Time) bool {
+	return c.judge(at.UnixNano(), c.gapless(now), now).fresh
+}
+
+func (c *confirmations) judge(at, since int64, now time.Time) confirmation {
 	age := now.Sub(time.Unix(0, at))
 	if age < -time.Minute {
 		return confirmation{} // the clock was set back: we cannot tell

@@ -7,6 +7,10 @@
 //	                                ├─ mos.ru (one flight per login+proof, deadline, breaker, budget)
 //	                                └─ local verifier, only while mos.ru is unreachable
 //
+// An MSCHAPv2 answer shows no password to ask mos.ru with: it is compared with
+// the kept NT hash alone (answer.go, hashes.go). A success may be repeated from
+// its Voucher (resume.go).
+//
 // Start reading at Authenticator.Authenticate.
 package auth
 

@@ -31,6 +31,9 @@ type world struct {
 	during    func() // runs inside an upstream call, without the lock
 	verifiers map[identity.PersonID]Verifier
 	saves     int
+	reads     int
+	readFails error
+	reading   func() // runs inside a read of the store, without the lock
 	audits    []identity.AuditEntry
 
 	*Authenticator
@@ -80,8 +83,16 @@ func (w *world) SignIn(_ context.Context, login string, p identity.Password) (id
 
 func (w *world) Verifier(_ context.Context, id identity.PersonID) (Verifier, error) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.reads++
 	v, ok := w.verifiers[id]
+	fails, reading := w.readFails, w.reading
+	w.mu.Unlock()
+	if reading != nil {
+		reading()
+	}
+	if fails != nil {
+		return Verifier{}, fails
+	}
 	if !ok {
 		return v, identity.ErrNotFound
 	}

@@ -38,6 +38,7 @@ type guard struct {
 	devices  *simplelru.LRU[uint64, bucket]
 	sources  *simplelru.LRU[uint64, bucket]
 	known    *simplelru.LRU[seen, bucket]
+	wrongs   *simplelru.LRU[seen, wrongs]
 }
 
 // seen is a person on a device.
@@ -52,6 +53,7 @@ type login struct {
 	failures []time.Time // refusals by mos.ru within the window, in order
 	asking   int         // calls under way
 	guesses  bucket
+	answers  bucket    // wrong MSCHAPv2 answers, see answers.go
 	held     time.Time // mos.ru is not asked before this, because of why
 	why      identity.Reason
 	tags     []tag
@@ -108,6 +110,8 @@ func newGuard(o Options) (*guard, error) {
 	g.sources, e = simplelru.NewLRU[uint64, bucket](o.Devices, nil)
 	keep(e)
 	g.known, e = simplelru.NewLRU[seen, bucket](o.Devices, nil)
+	keep(e)
+	g.wrongs, e = simplelru.NewLRU[seen, wrongs](o.Devices, nil)
 	keep(e)
 	return g, err
 }
@@ -184,6 +188,11 @@ func (g *guard) admit(t *try, now time.Time) bool {
 			return false
 		}
 	}
+	return g.open(t, now)
+}
+
+// open says that neither the device nor the source of a try failed too often.
+func (g *guard) open(t *try, now time.Time) bool {
 	if b, ok := g.devices.Get(t.device); ok && t.device != t.source && !b.open(now, g.o.DeviceFailures, g.o.DeviceEvery) {
 		return false
 	}
@@ -323,6 +332,16 @@ func (g *guard) charge(t *try, now time.Time) {
 		every *= pageCost
 	}
 	g.sources.Add(t.source, b.spend(now, every))
+}
+
+// recognise makes the device of a sign-in known that cost no guess.
+func (g *guard) recognise(k key, c *identity.Credential) {
+	t := g.try(k, false, 0, c)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if at := (seen{t.key, t.device}); !g.known.Contains(at) {
+		g.known.Add(at, 0)
+	}
 }
 
 // meet makes the device known to the person; where it was, it gets back the

@@ -29,7 +29,7 @@ func (a *Authenticator) locally(ctx context.Context, c *identity.Credential, e *
 	}
 	if recent.known && fresh.Epoch == e.Epoch && recent.age <= a.opt.LocalGrace {
 		a.guard.meet(t)
-		return identity.Verdict{Outcome: identity.Accepted, Reason: identity.ReasonRecent, Grant: grant}
+		return accepted(identity.ReasonRecent, grant, fresh, now.Add(-recent.age))
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
@@ -49,7 +49,7 @@ func (a *Authenticator) locally(ctx context.Context, c *identity.Credential, e *
 		return rejected(identity.ReasonWrongPassword)
 	}
 	a.guard.meet(t)
-	return identity.Verdict{Outcome: identity.Accepted, Reason: identity.ReasonLocal, Grant: grant}
+	return accepted(identity.ReasonLocal, grant, fresh, v.LearnAt)
 }
 
 const (
@@ -169,6 +169,9 @@ func (a *Authenticator) saveVerifier(ctx context.Context, e *directory.Entry, pr
 		v.NTHash = hash[:]
 	}
 	err := a.opt.Verifiers.SaveVerifier(ctx, e.Person, v)
+	if err == nil {
+		a.hashes.put(e.Person, v, e.Epoch, a.opt.Now())
+	}
 	if err != nil && !errors.Is(err, identity.ErrConflict) { // an event came first; that is the rule
 		a.opt.Logger.Error("auth: the verifier cannot be saved", "person", e.Person.String(), "error", err)
 	}
@@ -191,7 +194,10 @@ func (a *Authenticator) disown(e *directory.Entry, proof identity.Password, aske
 	v, err := a.opt.Verifiers.Verifier(ctx, e.Person)
 	if err == nil && v.Epoch == e.Epoch {
 		if fits, _ := a.local.check(v, proof, asked, a.opt.NTMaxAge); fits {
-			err = a.opt.Verifiers.SaveVerifier(ctx, e.Person, Verifier{Epoch: e.Epoch, LearnAt: asked})
+			none := Verifier{Epoch: e.Epoch, LearnAt: asked}
+			if err = a.opt.Verifiers.SaveVerifier(ctx, e.Person, none); err == nil {
+				a.hashes.put(e.Person, none, e.Epoch, a.opt.Now())
+			}
 			a.saver.saved.Remove(e.Person)
 		}
 	}

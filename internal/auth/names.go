@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/mschap"
 	"schoolbridge/internal/person"
 )
 
@@ -44,6 +45,19 @@ func loginOnly(bare string, channel identity.Channel) bool {
 
 // wellFormed says whether a credential can be looked at at all.
 func wellFormed(c *identity.Credential) bool {
-	password, ok := c.Proof.(identity.Password)
-	return ok && len(password) <= MaxPassword && c.Name != "" && len(c.Name) <= MaxName && utf8.ValidString(c.Name)
+	switch proof := c.Proof.(type) {
+	case identity.Password:
+		if len(proof) > MaxPassword {
+			return false
+		}
+	case identity.MSCHAPv2:
+		// Another name in the hash than the one that is judged by would be a
+		// sign-in of somebody else.
+		if proof.Name != mschap.Name(c.Name) {
+			return false
+		}
+	default:
+		return false
+	}
+	return c.Name != "" && len(c.Name) <= MaxName && utf8.ValidString(c.Name)
 }

@@ -46,7 +46,7 @@ type Options struct {
 	ConfirmShort time.Duration // and while they do not; 5 min
 	OfflineGrace time.Duration // how long to go on without the store; 1 h
 	LocalGrace   time.Duration // how long after mos.ru's last yes the kept verifier counts; 7 days
-	NTMaxAge     time.Duration // greatest age of an NT hash; 30 days
+	NTMaxAge     time.Duration // greatest age of an NT hash while no events arrive; 30 days
 	NTOff        bool          // keep argon2id in place of NT hashes
 	AskTimeout   time.Duration // bound of one upstream call, beyond the upstream's own; 10 s
 
@@ -64,9 +64,11 @@ type Options struct {
 	DeviceEvery, SourceEvery       time.Duration
 
 	// Sizes of the bounded tables, in entries: confirmations 200k, logins with
-	// failures 100k, devices and sources 200k.
-	Confirmations, Logins, Devices int
-	Flights                        int // upstream calls at once; 1024
+	// failures 100k, devices and sources 200k, NT hashes 200k.
+	Confirmations, Logins, Devices, Hashes int
+	Flights                                int // upstream calls at once; 1024
+
+	events bool // set by withDefaults: EventsHealthy was there
 
 	Now        func() time.Time
 	Logger     *slog.Logger
@@ -113,8 +115,9 @@ func (o Options) withDefaults() Options {
 	set(&o.Confirmations, 200_000)
 	set(&o.Logins, 100_000)
 	set(&o.Devices, 200_000)
+	set(&o.Hashes, 200_000)
 	set(&o.Flights, 1024)
-	if o.EventsHealthy == nil {
+	if o.events = o.EventsHealthy != nil; !o.events {
 		o.EventsHealthy = func() bool { return false }
 	}
 	if o.Now == nil {

@@ -27,7 +27,7 @@ func (a *Authenticator) report(c *identity.Credential, v *identity.Verdict, star
 
 // payload is the JSON of an audit entry. Empty fields are left out:
 //
-//	{"login":"as typed","channel":"wifi","outcome":"rejected","reason":"WRONG_PASSWORD","took_ms":12,
+//	{"login":"as typed","channel":"wifi","method":"mschapv2","outcome":"rejected","reason":"WRONG_PASSWORD","took_ms":12,
 //	 "addr":"192.0.2.7","device":"02:…","nas":"…","ssid":"Study","school":"1234","rule":"staff","request":"…"}
 func payload(c *identity.Credential, v *identity.Verdict, took time.Duration) []byte {
 	b := make([]byte, 0, 256)
@@ -37,6 +37,7 @@ func payload(c *identity.Credential, v *identity.Verdict, took time.Duration) []
 	}
 	b = text(append(b, `{"login":`...), typed)
 	b = field(b, "channel", c.Channel.String())
+	b = field(b, "method", method(c.Proof))
 	b = field(b, "outcome", v.Outcome.String())
 	b = field(b, "reason", string(v.Reason))
 	b = strconv.AppendInt(append(b, `,"took_ms":`...), took.Milliseconds(), 10)
@@ -50,6 +51,17 @@ func payload(c *identity.Credential, v *identity.Verdict, took time.Duration) []
 	b = field(b, "rule", v.Grant.Rule)
 	b = field(b, "request", c.Source.Request)
 	return append(b, '}')
+}
+
+// method names what was shown, where that is no password.
+func method(p identity.Proof) string {
+	switch p.(type) {
+	case identity.MSCHAPv2:
+		return "mschapv2"
+	case nil:
+		return "resumption"
+	}
+	return ""
 }
 
 func field(b []byte, name, value string) []byte {

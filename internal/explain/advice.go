@@ -32,12 +32,21 @@ var russian = map[identity.Reason]Advice{
 	identity.ReasonConfirmed:        {"mos.ru только что подтвердил пароль", ""},
 	identity.ReasonRecent:           {"пароль недавно подтверждён mos.ru", ""},
 	identity.ReasonLocal:            {"mos.ru недоступен, пароль проверен по сохранённому образцу", ""},
+	identity.ReasonKeptHash:         {"ответ MSCHAPv2 подходит к сохранённому образцу пароля", ""},
+	identity.ReasonResumed:          {"устройство продолжило недавний вход", ""},
 	identity.ReasonUnknown:          {"такого логина нет ни у кого", "Проверьте написание. Логин показан на странице активации; если человек ещё не активировал аккаунт, пусть активирует."},
 	identity.ReasonLoginOnly:        {"введены почта, телефон или СНИЛС вместо логина", "На ПК, доске и в Wi-Fi действует только логин mos.ru: его показывает страница активации."},
 	identity.ReasonNotActivated:     {"аккаунт не активирован", "Человек входит через mos.ru и один раз вводит пароль на странице активации. Не получается — сверьте СНИЛС и ФИО в Кадрах (1С) и на mos.ru."},
 	identity.ReasonWrongPassword:    {"mos.ru не принял пароль", "Проверьте пароль входом на mos.ru; если он забыт, восстановите его там же («Не помню пароль»)."},
 	identity.ReasonKnownBad:         {"этот пароль mos.ru недавно уже не принял; чтобы не заблокировать аккаунт, повторно он пока не спрашивается", "Обычно это старый пароль, сохранённый в телефоне или ноутбуке: введите на устройстве новый."},
 	identity.ReasonEmptyPassword:    {"пароль пуст", "Введите пароль mos.ru; на доске проверьте, что поле пароля заполняется."},
+	identity.ReasonHashDiffers:      {"пароль на устройстве не подходит к сохранённому образцу", "Введите на устройстве пароль mos.ru. " + afterAChange},
+	identity.ReasonOldPassword:      {"на устройстве остался прежний пароль", "Введите на этом устройстве новый пароль mos.ru: «забудьте» сеть и подключитесь снова. " + afterAChange},
+	identity.ReasonHashMissing:      {"для MSCHAPv2 (PEAP) нужен образец пароля, а его нет: здесь пароль ещё не вводили или его с тех пор сменили", learnAgain},
+	identity.ReasonHashRevoked:      {"образец пароля для MSCHAPv2 отозван: mos.ru этот пароль больше не принимает", learnAgain},
+	identity.ReasonHashTooOld:       {"образец пароля для MSCHAPv2 подтверждён слишком давно, а mos.ru не сообщает нам о смене паролей", learnAgain + " Срок задаёт auth.nt_max_age."},
+	identity.ReasonHashOff:          {"вход по MSCHAPv2 здесь выключен (auth.nt_hash: false)", "Настройте на устройстве способ, который передаёт сам пароль (TTLS/PAP или PEAP-GTC)."},
+	identity.ReasonFullSignIn:       {"прошлый вход слишком давний, чтобы его продолжить; устройство входит заново", ""},
 	identity.ReasonSuspended:        {"аккаунт приостановлен", "Выключил администратор — он или куратор и включает; закрыта учётная запись на mos.ru — её восстанавливают там, а потом человек активирует вход ещё раз. Причина — в журнале изменений."},
 	identity.ReasonEnded:            {"нет действующего места работы или учёбы", "Если человек работает или учится, исправьте даты в Кадрах (1С) или статус в Контингенте и повторите загрузку реестров."},
 	identity.ReasonNotStarted:       {"работа ещё не началась: дата приёма впереди", "Дождитесь даты приёма или исправьте её в Кадрах (1С)."},
@@ -57,16 +66,33 @@ var russian = map[identity.Reason]Advice{
 	identity.ReasonBadRequest:       {"запрос составлен неверно", "Проверьте настройки устройства или точки доступа."},
 }
 
+// Ways out that several reasons share.
+const (
+	learnAgain     = "Человек один раз вводит пароль mos.ru на странице активации, на ПК или доске либо входит в Wi-Fi способом, который передаёт сам пароль (TTLS/PAP или PEAP-GTC)."
+	afterAChange   = "Если пароль недавно сменили, сначала один раз введите новый на странице активации."
+	learnAgainEn   = "The person types the mos.ru password once on the activation page, on a PC or board, or signs in to the Wi-Fi with a method that shows the password (TTLS/PAP or PEAP-GTC)."
+	afterAChangeEn = "If it was changed lately, type the new one once on the activation page first."
+)
+
 var english = map[identity.Reason]Advice{
 	identity.ReasonConfirmed:        {"mos.ru confirmed the password just now", ""},
 	identity.ReasonRecent:           {"mos.ru confirmed the password a short while ago", ""},
 	identity.ReasonLocal:            {"mos.ru is unreachable; the kept verifier fits the password", ""},
+	identity.ReasonKeptHash:         {"the MSCHAPv2 answer fits the kept hash of the password", ""},
+	identity.ReasonResumed:          {"the device went on with a recent sign-in", ""},
 	identity.ReasonUnknown:          {"nobody has this login", "Check the spelling. The activation page shows the login; somebody who has not activated yet does so first."},
 	identity.ReasonLoginOnly:        {"an e-mail, phone or SNILS was typed instead of the login", "PCs, boards and Wi-Fi take the mos.ru login only; the activation page shows it."},
 	identity.ReasonNotActivated:     {"the account is not activated", "The person signs in through mos.ru and types the password once on the activation page. If that fails, compare SNILS and full name in Kadry (1C) and on mos.ru."},
 	identity.ReasonWrongPassword:    {"mos.ru refused the password", "Try it on mos.ru; if it is forgotten, recover it there."},
 	identity.ReasonKnownBad:         {"mos.ru refused this password lately; it is not asked again yet, so that the account does not get locked", "Usually an old password kept by a phone or laptop: type the new one on that device."},
 	identity.ReasonEmptyPassword:    {"the password is empty", "Type the mos.ru password; on a board check that the password field is sent."},
+	identity.ReasonHashDiffers:      {"the device's password does not fit the kept hash", "Type the mos.ru password on the device. " + afterAChangeEn},
+	identity.ReasonOldPassword:      {"the device still has the password before the last change", "Type the new mos.ru password on this device: forget the network and join it again. " + afterAChangeEn},
+	identity.ReasonHashMissing:      {"MSCHAPv2 (PEAP) needs a hash of the password, and none is kept: it was never typed here, or was changed since", learnAgainEn},
+	identity.ReasonHashRevoked:      {"the hash kept for MSCHAPv2 is revoked: mos.ru no longer takes its password", learnAgainEn},
+	identity.ReasonHashTooOld:       {"the hash kept for MSCHAPv2 was confirmed too long ago, and mos.ru does not tell us of changed passwords", learnAgainEn + " The time is auth.nt_max_age."},
+	identity.ReasonHashOff:          {"MSCHAPv2 is switched off here (auth.nt_hash: false)", "Set a method on the device that shows the password (TTLS/PAP or PEAP-GTC)."},
+	identity.ReasonFullSignIn:       {"the last sign-in is too old to go on with; the device signs in anew", ""},
 	identity.ReasonSuspended:        {"the account is suspended", "Switched off by the administrator: he or the curator switches it on. Closed at mos.ru: it is recovered there, and then the person activates once more. The audit trail says why."},
 	identity.ReasonEnded:            {"no employment or enrolment is active", "If the person works or studies here, correct the dates in Kadry (1C) or the status in Kontingent and import again."},
 	identity.ReasonNotStarted:       {"the employment has not started: its start date lies ahead", "Wait for the date or correct it in Kadry (1C)."},

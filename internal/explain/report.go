@@ -27,6 +27,7 @@ type Report struct {
 	Records   []string        `json:"records"` // what the registries hold where there is no account
 	Account   identity.Reason `json:"account,omitempty"`
 	Channels  []Channel       `json:"channels"`
+	MSCHAPv2  *MSCHAPv2       `json:"mschapv2,omitempty"` // nil where there is no account
 	Targets   []Target        `json:"targets"`
 	SignIns   []SignIn        `json:"sign_ins"`
 }
@@ -81,7 +82,7 @@ func (r Report) Found() bool {
 // words are the fixed texts of a report. Codes that a map does not know are
 // shown as they are.
 type words struct {
-	account, none, roles, active, ended, records, channels, yes, no, signIns, noSignIns, todo, rule, since, until string
+	account, none, roles, active, ended, records, channels, yes, no, signIns, noSignIns, todo, rule, since, until, confirmed string
 
 	role, channel, outcome map[string]string
 }
@@ -95,12 +96,12 @@ func word(of map[string]string, code string) string {
 
 var texts = map[Lang]words{
 	Russian: {"Аккаунт", "нет", "Роли", "действует", "не действует", "Записи реестров", "Вход сейчас (если пароль верен)",
-		"можно", "нельзя", "Последние попытки входа", "не было", "Что делать", "правило", "с", "по",
+		"можно", "нельзя", "Последние попытки входа", "не было", "Что делать", "правило", "с", "по", "образец пароля подтверждён",
 		map[string]string{"staff": "сотрудник", "pupil": "ученик", "parent": "родитель"},
 		map[string]string{"ldap": "ПК, доски", "web": "сайт", "wifi": "Wi-Fi"},
 		map[string]string{"accepted": "вошёл", "rejected": "отказ", "unavailable": "недоступно", "malformed": "неверный запрос"}},
 	English: {"Account", "none", "Roles", "active", "not active", "Registry records", "Sign-in now (if the password is right)",
-		"allowed", "refused", "Last sign-ins", "none", "What to do", "rule", "from", "to",
+		"allowed", "refused", "Last sign-ins", "none", "What to do", "rule", "from", "to", "the kept hash was confirmed",
 		nil, map[string]string{"ldap": "PCs, boards", "wifi": "Wi-Fi"}, nil},
 }
 
@@ -109,6 +110,7 @@ func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
 	p := &printer{w: w, lang: lang, t: texts[lang]}
 	r.writeAccount(p)
 	r.writeChannels(p)
+	r.writeMSCHAPv2(p, loc)
 	r.writeTargets(p, loc)
 	r.writeSignIns(p, loc)
 	return p.err

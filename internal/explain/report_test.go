@@ -107,6 +107,30 @@ func TestReport(t *testing.T) {
 	}
 }
 
+func TestMSCHAPv2(t *testing.T) {
+	at := time.Date(2026, 9, 1, 5, 20, 0, 0, time.UTC)
+	for _, c := range []struct {
+		m    *MSCHAPv2
+		want string // "": nothing
+	}{
+		{nil, ""},
+		{&MSCHAPv2{Confirmed: at}, "PEAP-MSCHAPv2: можно, образец пароля подтверждён 2026-09-01 08:20"},
+		{&MSCHAPv2{Reason: identity.ReasonHashMissing}, "Что делать: Человек один раз вводит пароль mos.ru на странице активации"},
+	} {
+		r := Report{Person: "1", Channels: []Channel{{Allowed: true}}, MSCHAPv2: c.m}
+		var out strings.Builder
+		if err := r.Write(&out, Russian, time.FixedZone("MSK", 3*3600)); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), c.want) || c.want == "" && strings.Contains(out.String(), "MSCHAPv2") {
+			t.Errorf("no %q in:\n%s", c.want, out.String())
+		}
+		if r.Found() {
+			t.Errorf("%+v is a finding", c.m)
+		}
+	}
+}
+
 // A phone that tries an old password all day neither pushes the other attempts
 // out of sight nor goes unexplained because another device got in.
 func TestRepeatedSignIns(t *testing.T) {

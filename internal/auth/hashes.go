@@ -1,0 +1,177 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"schoolbridge/internal/directory"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/mschap"
+)
+
+// hashes holds the NT hashes of those who sign in, so that the store is not
+// asked each time. It is bounded; the least recently used go first. Nothing in
+// it is ever written anywhere.
+//
+//	nothing, or another epoch ─read─► usable ──ConfirmShort──► read again; while the
+//	     ▲                      └───► none ────recheck───────► store fails it goes on
+//	     └── the person's epoch moves: events, suspension
+//
+// It is read again because another replica may have saved or emptied it without
+// a new epoch. What this one saves or empties is put here at once.
+type hashes struct {
+	table   *lru.Cache[identity.PersonID, kept]
+	putting sync.Mutex
+	refresh time.Duration
+	maxAge  time.Duration
+	// failed is when the store last gave no answer, in Unix ns.
+	failed atomic.Int64
+	// alive is when events were last seen to arrive, in Unix ns: where they are
+	// to come at all, until just before the start.
+	alive   atomic.Int64
+	grace   time.Duration
+	healthy func() bool
+}
+
+// kept is what is known of one person's hash. Times are in Unix ns.
+type kept struct {
+	reason identity.Reason // why there is no hash; "": there is
+	hash   mschap.Hash
+	epoch  uint64
+	learnt int64 // when mos.ru last confirmed it
+	since  int64 // when it took another one's place under the same epoch; 0: not that we know
+	read   int64 // when the store said so
+	// old is the hash before: it is refused, but whoever has it is no guesser.
+	old   mschap.Hash
+	oldAt int64 // when it became old; 0: there is none
+}
+
+const (
+	// recheck is after how long the store is asked again for a hash that it did
+	// not have, or that was too old.
+	recheck = time.Second
+	// storeAgain is how long a store that failed is left alone by those who can
+	// go on without it.
+	storeAgain = 5 * time.Second
+)
+
+func newHashes(o Options) (*hashes, error) {
+	table, err := lru.New[identity.PersonID, kept](o.Hashes)
+	h := &hashes{table: table, refresh: o.ConfirmShort, maxAge: o.NTMaxAge, grace: o.OfflineGrace, healthy: o.EventsHealthy}
+	if o.events {
+		h.alive.Store(o.Now().UnixNano())
+	}
+	return h, err
+}
+
+// HashReason says why a person's verifier serves no MSCHAPv2, whatever its age;
+// "": it does. The zero Verifier stands for none.
+func HashReason(v Verifier, epoch uint64) identity.Reason {
+	there := len(v.NTHash) == len(mschap.Hash{})
+	switch {
+	case there && v.Epoch == epoch:
+		return ""
+	case there, v.Epoch != 0 && v.Argon2 == "":
+		return identity.ReasonHashRevoked
+	}
+	return identity.ReasonHashMissing
+}
+
+// tooOld says that the hash's age counts and is too great. While events arrive
+// the epoch alone decides. They may stop for the grace: a quarter of an hour
+// without mos.ru must not put every phone of a school off the network.
+func (h *hashes) tooOld(learnt int64, now time.Time) bool {
+	if h.healthy() {
+		h.alive.Store(now.UnixNano())
+		return false
+	}
+	return now.UnixNano()-learnt > int64(h.maxAge) && now.UnixNano()-h.alive.Load() > int64(h.grace)
+}
+
+// good says whether what was read may be used without asking again.
+func (h *hashes) good(k *kept, now time.Time) bool {
+	life := h.refresh
+	if k.reason != "" || h.tooOld(k.learnt, now) {
+		life = recheck
+	}
+	age := now.UnixNano() - k.read
+	return age >= 0 && age < int64(life)
+}
+
+// put takes over what the store has under a person's epoch.
+func (h *hashes) put(id identity.PersonID, v Verifier, epoch uint64, now time.Time) {
+	h.putting.Lock()
+	defer h.putting.Unlock()
+	before, ok := h.table.Peek(id)
+	next := kept{reason: HashReason(v, epoch), epoch: epoch, read: now.UnixNano()}
+	if next.reason == "" {
+		next.hash = mschap.Hash(v.NTHash)
+	}
+	if !v.LearnAt.IsZero() {
+		next.learnt = v.LearnAt.UnixMicro() * 1000 // the store keeps microseconds
+	}
+	switch {
+	case !ok:
+	case before.epoch > epoch:
+		return
+	case before.epoch == epoch && before.learnt > next.learnt && v.Epoch != 0:
+		before.read = next.read // read before a younger one was saved
+		next = before
+	case before.reason != "" || before.hash == next.hash && next.reason == "":
+		next.since, next.old, next.oldAt = before.since, before.old, before.oldAt
+	default:
+		next.since, next.old, next.oldAt = next.learnt, before.hash, next.read
+	}
+	h.table.Add(id, next)
+}
+
+// keptHash gives what is kept of a person. It may wait for the store. The reason
+// says why we cannot tell now.
+func (a *Authenticator) keptHash(ctx context.Context, e *directory.Entry, now time.Time) (k kept, waited bool, reason identity.Reason) {
+	h := a.hashes
+	k, ok := h.table.Get(e.Person)
+	same := ok && k.epoch == e.Epoch
+	if same && h.good(&k, now) {
+		return k, false, ""
+	}
+	if h.failing(now) {
+		if same {
+			return k, false, ""
+		}
+		return k, false, identity.ReasonCutOff
+	}
+	bounded, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	v, err := a.opt.Verifiers.Verifier(bounded, e.Person)
+	switch now = a.opt.Now(); {
+	case errors.Is(err, identity.ErrNotFound):
+		v = Verifier{}
+	case err != nil:
+		if ctx.Err() == nil {
+			h.failed.Store(now.UnixNano())
+			a.opt.Logger.Error("auth: the kept verifier cannot be read", "person", e.Person.String(), "error", err)
+		}
+		if same {
+			return k, true, ""
+		}
+		return k, true, identity.ReasonCutOff
+	case v.Epoch > e.Epoch: // the directory hears of it in a moment
+		return k, true, identity.ReasonEpochMoved
+	}
+	h.put(e.Person, v, e.Epoch, now)
+	k, _ = h.table.Peek(e.Person)
+	if k.epoch != e.Epoch { // moved on, or pushed out, meanwhile
+		return k, true, identity.ReasonEpochMoved
+	}
+	return k, true, ""
+}
+
+// failing says that the store failed lately.
+func (h *hashes) failing(now time.Time) bool {
+	return now.UnixNano()-h.failed.Load() < int64(storeAgain)
+}

@@ -1,0 +1,78 @@
+package auth
+
+import (
+	"context"
+	"time"
+
+	"schoolbridge/internal/directory"
+	"schoolbridge/internal/identity"
+)
+
+// Resume repeats a success from its voucher: TLS session resumption. The person,
+// the epoch and every gate are asked again, and what the success rests on must
+// not be too old: a kept hash as for an MSCHAPv2 answer, else a confirmation as
+// for a password. FULL_SIGN_IN_NEEDED says that the peer has to show the
+// password again, and that nobody did anything wrong; every other rejection
+// would meet a full sign-in too. The verdict is audited and counted as a
+// sign-in's; its voucher is the one that came, for repeating a success makes it
+// no younger.
+func (a *Authenticator) Resume(ctx context.Context, v identity.Voucher, channel identity.Channel, src identity.Source) identity.Verdict {
+	start := a.opt.Now()
+	c := identity.Credential{Channel: channel, Source: src}
+	verdict := a.resume(ctx, v, &c, start)
+	if verdict.Outcome == identity.Rejected && verdict.Reason != identity.ReasonFullSignIn {
+		verdict.NotBefore = start.Add(a.delay.rejection())
+	}
+	c.Name = string(verdict.Login)
+	a.report(&c, &verdict, start)
+	return verdict
+}
+
+func (a *Authenticator) resume(ctx context.Context, v identity.Voucher, c *identity.Credential, now time.Time) identity.Verdict {
+	if !a.inTouch(now) {
+		return unavailable(identity.ReasonCutOff)
+	}
+	e, ok := a.opt.Directory.Get(v.Person)
+	if !ok {
+		return rejected(identity.ReasonUnknown)
+	}
+	verdict := identity.Verdict{Person: e.Person, Login: e.Login}
+	if reason := a.vouched(ctx, e, v, now); reason != "" {
+		verdict.Outcome, verdict.Reason = identity.Unavailable, reason
+		if reason == identity.ReasonFullSignIn {
+			verdict.Outcome = identity.Rejected
+		}
+		return verdict
+	}
+	if e, ok = a.opt.Directory.Get(v.Person); !ok || e.Epoch != v.Epoch { // that may have waited
+		verdict.Outcome, verdict.Reason = identity.Rejected, identity.ReasonFullSignIn
+		return verdict
+	}
+	verdict.Grant, verdict.Reason = pass(e, a.opt.Policy(), c.Channel, &c.Source, a.opt.Now())
+	if verdict.Reason != "" {
+		verdict.Outcome = identity.Rejected
+		return verdict
+	}
+	a.guard.recognise(key(e.Person), c)
+	verdict.Outcome, verdict.Reason, verdict.Voucher = identity.Accepted, identity.ReasonResumed, v
+	return verdict
+}
+
+// vouched says why a voucher counts no more, or cannot be judged now.
+func (a *Authenticator) vouched(ctx context.Context, e *directory.Entry, v identity.Voucher, now time.Time) identity.Reason {
+	switch {
+	case e.Epoch != v.Epoch, v.At.IsZero(), v.Hash && a.opt.NTOff, !v.Hash && !a.confirm.stands(v.At, now):
+		return identity.ReasonFullSignIn
+	case !v.Hash:
+		return ""
+	}
+	k, _, lost := a.keptHash(ctx, e, now)
+	at := v.At.UnixNano()
+	switch {
+	case lost != "" && lost != identity.ReasonEpochMoved:
+		return lost
+	case lost != "", k.reason != "", at < k.since, a.hashes.tooOld(at, now), v.At.Sub(now) > time.Minute:
+		return identity.ReasonFullSignIn
+	}
+	return ""
+}
