@@ -20,12 +20,22 @@ func (a *Authenticator) Resume(ctx context.Context, v identity.Voucher, channel 
 	start := a.opt.Now()
 	c := identity.Credential{Channel: channel, Source: src}
 	verdict := a.resume(ctx, v, &c, start)
+	if verdict.Outcome == identity.Accepted {
+		a.guard.recognise(key(verdict.Person), &c)
+	}
 	if verdict.Outcome == identity.Rejected && verdict.Reason != identity.ReasonFullSignIn {
 		verdict.NotBefore = start.Add(a.delay.rejection())
 	}
 	c.Name = string(verdict.Login)
 	a.report(&c, &verdict, start)
 	return verdict
+}
+
+// Resumable says whether Resume would accept, and leaves no trace: front-ends
+// ask it for a ticket that whoever sent it may only have overheard.
+func (a *Authenticator) Resumable(ctx context.Context, v identity.Voucher, channel identity.Channel, src identity.Source) bool {
+	c := identity.Credential{Channel: channel, Source: src}
+	return a.resume(ctx, v, &c, a.opt.Now()).Outcome == identity.Accepted
 }
 
 func (a *Authenticator) resume(ctx context.Context, v identity.Voucher, c *identity.Credential, now time.Time) identity.Verdict {
@@ -53,7 +63,6 @@ func (a *Authenticator) resume(ctx context.Context, v identity.Voucher, c *ident
 		verdict.Outcome = identity.Rejected
 		return verdict
 	}
-	a.guard.recognise(key(e.Person), c)
 	verdict.Outcome, verdict.Reason, verdict.Voucher = identity.Accepted, identity.ReasonResumed, v
 	return verdict
 }

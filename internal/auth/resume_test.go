@@ -173,3 +173,23 @@ func TestResumeCannotTell(t *testing.T) {
 	off := newWorld(t, func(o *Options) { o.NTOff = true })
 	off.want(off.resumes(hash, "d"), identity.Rejected, identity.ReasonFullSignIn)
 }
+
+// Whoever overheard a ticket may show it: asking about it leaves no trace.
+func TestResumable(t *testing.T) {
+	w := newWorld(t)
+	w.change(func() { w.healthy = true })
+	voucher := w.sign("orlovami", right, "laptop").Voucher
+	w.settled()
+	before := w.lastAudit()
+	ask := func(v identity.Voucher) bool {
+		return w.Resumable(w.t.Context(), v, identity.ChannelWiFi, from("stranger"))
+	}
+	if !ask(voucher) || ask(identity.Voucher{}) {
+		t.Error("it does not say what Resume would")
+	}
+	if a := w.lastAudit(); a["device"] != before["device"] || a["method"] != before["method"] {
+		t.Errorf("audited: %v", a)
+	}
+	w.exhaust("orlovami")
+	w.want(w.answers("orlovami", right, "stranger"), identity.Unavailable, identity.ReasonThrottled)
+}

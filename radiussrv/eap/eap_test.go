@@ -304,6 +304,23 @@ func TestTicketAloneProvesNothing(t *testing.T) {
 	})
 }
 
+// TestOverheardTicket: showing somebody else's ticket is no sign-in of hers.
+func TestOverheardTicket(t *testing.T) {
+	b := newBench(t, nil)
+	each(t, func(t *testing.T, k kind, version uint16) {
+		p := b.peer(t, k, version)
+		b.signsIn(t, p, false)
+		before, resumed := b.school.Asked()
+		p.Leave = "finished" // which only the ticket's owner can say
+		if _, err := p.Run(b.link(nas)); !errors.Is(err, eaptest.ErrLeft) {
+			t.Fatal(err)
+		}
+		if after, again := b.school.Asked(); len(after) != len(before) || again != resumed {
+			t.Error("it was judged as a sign-in")
+		}
+	})
+}
+
 func TestResumptionEnds(t *testing.T) {
 	each(t, func(t *testing.T, k kind, version uint16) {
 		b := newBench(t, nil)

@@ -154,11 +154,22 @@ func (s *School) certificate(c identity.Certificate) identity.Verdict {
 	return identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonUnknown}
 }
 
+// Resumable says whether Resume would admit.
+func (s *School) Resumable(_ context.Context, v identity.Voucher, _ identity.Channel, _ identity.Source) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.again(v).Outcome == identity.Accepted
+}
+
 // Resume admits again while nothing has happened.
 func (s *School) Resume(_ context.Context, v identity.Voucher, _ identity.Channel, _ identity.Source) identity.Verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.resumed++
+	return s.again(v)
+}
+
+func (s *School) again(v identity.Voucher) identity.Verdict {
 	for name, p := range s.people {
 		if Person(name) == v.Person && p.epoch == v.Epoch {
 			return s.admit(name, p)

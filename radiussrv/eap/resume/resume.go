@@ -8,7 +8,9 @@
 //	handshake ─► ticket with handle h ─┬─ inner success ─► Record(h) ─► a later hello with h is looked up
 //	                                   └─ abandoned, refused ─► h stays unknown ─► full handshake
 //
-// A Record is no permission: whoever finds one asks the authenticator again.
+// A Record is no permission: whoever finds one asks the authenticator again,
+// without consequences while the ticket could be somebody else's, and for good
+// once the handshake has shown that it is the peer's own.
 // What it was first made from bounds all that follow it: tickets made on
 // resumption inherit Expires.
 //

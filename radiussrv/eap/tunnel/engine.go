@@ -60,9 +60,12 @@ type Method interface {
 // Authenticator decides sign-ins; internal/auth is one.
 type Authenticator interface {
 	Authenticate(ctx context.Context, c identity.Credential) identity.Verdict
-	// Resume says whether a voucher still admits, with the grant of now. It is
-	// asked before the peer has shown that the ticket is its own, so it must
-	// not count as a sign-in by itself.
+	// Resumable says whether Resume would accept. It is asked for a ticket that
+	// the peer has not shown to be its own, and changes nothing: tickets of
+	// others can be overheard.
+	Resumable(ctx context.Context, v identity.Voucher, ch identity.Channel, from identity.Source) bool
+	// Resume admits again, with the grant of now, whoever holds the voucher's
+	// ticket.
 	Resume(ctx context.Context, v identity.Voucher, ch identity.Channel, from identity.Source) identity.Verdict
 }
 

@@ -38,7 +38,7 @@ type Session struct {
 
 	claims      []string // names that the peer said, outside and inside
 	issued      *resume.Handle
-	taken       *taken
+	taken       *resume.Record // of the ticket that was honoured; it counts once TLS has resumed
 	established bool
 	resumed     bool
 	msk         *[64]byte

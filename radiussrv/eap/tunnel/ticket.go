@@ -14,12 +14,6 @@ import (
 // (tls.SessionState.Extra).
 var extraTag = []byte("schoolbridge-eap\x01")
 
-// taken is a ticket that was honoured. It counts once TLS has resumed.
-type taken struct {
-	record  resume.Record
-	verdict identity.Verdict
-}
-
 // wrap makes a ticket: the session's state with a fresh handle, sealed. Nobody
 // has signed in yet, so the handle is not worth anything yet.
 func (s *Session) wrap(cs tls.ConnectionState, state *tls.SessionState) ([]byte, error) {
@@ -52,14 +46,11 @@ func (s *Session) unwrap(ticket []byte, cs tls.ConnectionState) (*tls.SessionSta
 	if !ok || r.Method != s.engine.Type() {
 		return nil, nil
 	}
-	t := &taken{record: r}
-	if s.engine.Type() != packet.TLS { // there the certificate is the proof, and asked for again
-		t.verdict = s.engine.opts.Auth.Resume(s.turn.Ctx, r.Voucher, identity.ChannelWiFi, s.turn.Source)
-		if t.verdict.Outcome != identity.Accepted {
-			return nil, nil
-		}
+	// With EAP-TLS the certificate is the proof, and judged again.
+	if r.Method != packet.TLS && !s.engine.opts.Auth.Resumable(s.turn.Ctx, r.Voucher, identity.ChannelWiFi, s.turn.Source) {
+		return nil, nil
 	}
-	s.taken = t
+	s.taken = &r
 	return state, nil
 }
 
@@ -78,10 +69,14 @@ func (s *Session) Resumed() (identity.Verdict, bool) {
 	if !s.resumed || s.taken == nil {
 		return identity.Verdict{}, false
 	}
-	if s.taken.record.Name != "" {
-		s.Claim(s.taken.record.Name)
+	if s.taken.Name != "" {
+		s.Claim(s.taken.Name)
 	}
-	return s.taken.verdict, true
+	v := s.engine.opts.Auth.Resume(s.turn.Ctx, s.taken.Voucher, identity.ChannelWiFi, s.turn.Source)
+	if v.Outcome == 0 {
+		v.Outcome = identity.Unavailable
+	}
+	return v, true
 }
 
 // record makes the session's ticket good. What follows a full handshake ends
@@ -92,10 +87,7 @@ func (s *Session) record(v identity.Voucher) {
 	}
 	r := resume.Record{Method: s.engine.Type(), Voucher: v, Expires: s.engine.opts.Now().Add(s.engine.opts.Lifetime)}
 	if s.resumed && s.taken != nil {
-		r.Expires = s.taken.record.Expires
-		if v == (identity.Voucher{}) {
-			r.Voucher = s.taken.record.Voucher
-		}
+		r.Expires = s.taken.Expires
 	}
 	if n := len(s.claims); n > 0 && r.Method != packet.TLS {
 		r.Name = s.claims[n-1]
