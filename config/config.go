@@ -125,6 +125,27 @@ type RADIUS struct {
 	RadSec         []Address `yaml:"radsec" default:"" unique:"yes"`
 	ClientCAFile   File      `yaml:"client_ca_file" default:""`
 	Clients        []Client  `yaml:"clients" default:""`
+	EAP            EAP       `yaml:"eap"`
+}
+
+// EAP is WPA-Enterprise; without a certificate, here or in tls, it is off.
+type EAP struct {
+	Methods            []string       `yaml:"methods" default:"peap, ttls, tls" one:"peap|ttls|tls" unique:"yes" word:"yes"`
+	Inner              []string       `yaml:"inner" default:"mschapv2, gtc" one:"mschapv2|gtc" unique:"yes" word:"yes"`
+	CertificateFile    File           `yaml:"certificate_file" default:""`
+	KeyFile            SecretFile     `yaml:"key_file" default:""`
+	RSACertificateFile File           `yaml:"rsa_certificate_file" default:""`
+	RSAKeyFile         SecretFile     `yaml:"rsa_key_file" default:""`
+	Resumption         time.Duration  `yaml:"resumption" default:"12h" min:"0s" max:"24h"`
+	Conversations      int            `yaml:"conversations" default:"10000" min:"100" max:"1000000"`
+	Authorities        []EAPAuthority `yaml:"authorities" default:""`
+}
+
+// EAPAuthority issues the certificates of devices or people, for EAP-TLS.
+type EAPAuthority struct {
+	Name    string `yaml:"name" need:"yes" maxlen:"64"`
+	CAFile  File   `yaml:"ca_file" need:"yes"`
+	CRLFile File   `yaml:"crl_file" default:""`
 }
 
 // Client is a NAS: an access point, a controller, or a network of them. The

@@ -32,7 +32,7 @@ func writeCertificate(t testing.TB, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, block := range map[string]*pem.Block{"server.pem": {Type: "CERTIFICATE", Bytes: der}, "server-key.pem": {Type: "PRIVATE KEY", Bytes: private}} {
+	for name, block := range map[string]*pem.Block{"server.pem": {Type: "CERTIFICATE", Bytes: der}, "ca.pem": {Type: "CERTIFICATE", Bytes: der}, "server-key.pem": {Type: "PRIVATE KEY", Bytes: private}} {
 		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -373,7 +373,9 @@ func TestReference(t *testing.T) {
 		live := regexp.MustCompile(`(?m)^( *)# (( *)([a-z_]+:( .*)?|-))$`).ReplaceAllString(text, "$1$2")
 		for name, from := range map[string]string{"tls/server.pem": "server.pem", "tls/server-key.pem": "server-key.pem", "tls/mosru-ca.pem": "server.pem", "tls/radsec-clients-ca.pem": "server.pem",
 			"secrets/mosru": "secret", "secrets/reader": "secret", "secrets/radius-school-49": "secret", "mosru-keys.json": "keys.json",
-			"secrets/events.pem": "secret", "secrets/ad": "secret", "tls/ad-ca.pem": "server.pem"} {
+			"secrets/events.pem": "secret", "secrets/ad": "secret", "tls/ad-ca.pem": "server.pem",
+			"tls/eap.pem": "server.pem", "tls/eap-key.pem": "server-key.pem", "tls/eap-rsa.pem": "server.pem", "tls/eap-rsa-key.pem": "server-key.pem",
+			"tls/devices-ca.pem": "server.pem", "tls/devices.crl": "devices.crl"} {
 			b, err := os.ReadFile(filepath.Join(dir, from))
 			if err != nil {
 				t.Fatal(err)

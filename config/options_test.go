@@ -64,6 +64,17 @@ var options = map[string]struct{ good, bad string }{
 	"radius.clients[].secret_file":     {"other-secret", "missing"},
 	"radius.clients[].school":          {"0049", "true"},
 	"radius.clients[].reject_delay":    {"0s", "1m"},
+	"radius.eap.methods":               {"[ttls]", "[md5]"},
+	"radius.eap.inner":                 {"[gtc]", "[pap]"},
+	"radius.eap.certificate_file":      {"server.pem", "missing.pem"},
+	"radius.eap.key_file":              {"server-key.pem", "empty"},
+	"radius.eap.rsa_certificate_file":  {"server.pem", "missing.pem"},
+	"radius.eap.rsa_key_file":          {"server-key.pem", "empty"},
+	"radius.eap.resumption":            {"0s", "2d"},
+	"radius.eap.conversations":         {"1000", "1"},
+	"radius.eap.authorities":           {"[{name: b, ca_file: server.pem}]", "[b]"},
+	"radius.eap.authorities[].name":    {"c", `""`},
+	"radius.eap.authorities[].ca_file": {"server.pem", "secret"},
 	"names.domains":                    {"[MESH, MOS]", "[mesh, MESH]"},
 	"names.realms":                     {"[school.example]", `[""]`},
 	"policy.time_zone":                 {"Asia/Omsk", "Moscow"},
@@ -126,13 +137,14 @@ var options = map[string]struct{ good, bad string }{
 	"log.level":                        {"debug", "loud"},
 
 	"radius.clients[].message_authenticator": {"optional", "no"},
+	"radius.eap.authorities[].crl_file":      {"devices.crl", "missing"},
 }
 
 // base is a configuration in which every option can be set.
 const base = `
 mosru: {url: "https://login.example", client_id: bridge, client_secret_file: secret}
 ldap: {base: o=school, services: [{dn: "cn=x,o=school", password_file: secret}]}
-radius: {clients: [{name: a, range: 10.1.0.0/16, secret_file: secret}]}
+radius: {clients: [{name: a, range: 10.1.0.0/16, secret_file: secret}], eap: {authorities: [{name: a, ca_file: ca.pem}]}}
 policy: {rules: [{name: a, allow: true}]}
 ad: {districts: [{name: ЮВАО, label: uvao}]}
 `
@@ -142,7 +154,7 @@ func folder(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"secret": "sixteen-letters-and-more\n", "other-secret": "seventeen-letters-and-more\n", "empty": "\n", "keys.json": `{"keys":[{}]}`,
+		"secret": "sixteen-letters-and-more\n", "other-secret": "seventeen-letters-and-more\n", "empty": "\n", "keys.json": `{"keys":[{}]}`, "devices.crl": "x",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -164,6 +176,8 @@ func with(t *testing.T, path, value string) string {
 	put(root.Content[0], strings.Split(path, "."), set.Content[0])
 	partners := map[string]string{
 		"tls.certificate_file": "tls.key_file=server-key.pem", "tls.key_file": "tls.certificate_file=server.pem",
+		"radius.eap.certificate_file": "radius.eap.key_file=server-key.pem", "radius.eap.key_file": "radius.eap.certificate_file=server.pem",
+		"radius.eap.rsa_certificate_file": "radius.eap.rsa_key_file=server-key.pem", "radius.eap.rsa_key_file": "radius.eap.rsa_certificate_file=server.pem",
 		"ldap.listen": "ldap.plain_bind=loopback", "policy.rules[].vlan": "", "ldap.listen_tls": "tls.certificate_file=server.pem tls.key_file=server-key.pem",
 		"mosru.events.issuer":   "mosru.events.audience=a mosru.events.keys_file=keys.json",
 		"mosru.events.audience": "mosru.events.issuer=a mosru.events.keys_file=keys.json", "mosru.events.keys_file": "mosru.events.issuer=a mosru.events.audience=a",

@@ -6,7 +6,8 @@ import (
 )
 
 // reloadable are the options that a running daemon takes anew.
-var reloadable = []string{"tls", "radius.clients", "radius.client_ca_file", "policy.rules", "mosru.events.keys_file"}
+var reloadable = []string{"tls", "radius.clients", "radius.client_ca_file", "radius.eap.certificate_file", "radius.eap.key_file",
+	"radius.eap.rsa_certificate_file", "radius.eap.rsa_key_file", "radius.eap.authorities", "policy.rules", "mosru.events.keys_file"}
 
 // Reloadable names the options that differ and need a restart; none means
 // that a reload does it all. Contents of files are not compared. old is what
@@ -16,6 +17,10 @@ func Reloadable(old, new *Config) []string {
 	// A certificate is replaced, but TLS is not switched on or off.
 	if (old.TLS.CertificateFile == "") != (new.TLS.CertificateFile == "") {
 		changed = append(changed, "tls")
+	}
+	// Nor is EAP, or EAP-TLS.
+	if old.EAPOn() != new.EAPOn() || (len(old.RADIUS.EAP.Authorities) == 0) != (len(new.RADIUS.EAP.Authorities) == 0) {
+		changed = append(changed, "radius.eap")
 	}
 	compare(reflect.ValueOf(*old), reflect.ValueOf(*new), "", &changed)
 	return changed

@@ -32,6 +32,7 @@ func (d *decoder) whole(c *Config) {
 	d.listeners(c)
 	d.ldap(c)
 	d.radius(c)
+	d.eap(c)
 	d.policy(c)
 	d.auth(c)
 	d.ad(c)
@@ -76,14 +77,19 @@ func (d *decoder) certificate(c *Config) {
 	case written && (d.nodes["tls.certificate_file"] == nil || d.nodes["tls.key_file"] == nil):
 		d.faultAt("tls", wrong(say("сертификат и ключ указывают вместе", "certificate and key come together"), say("добавьте второй файл", "add the other file")))
 	case written && !d.faulty("tls."):
-		pair, err := tls.LoadX509KeyPair(string(cert), string(key))
-		if err != nil {
-			d.faultAt("tls.certificate_file", wrong(say("сертификат и ключ не подходят: %v", "certificate and key do not work: %v", err),
-				say("нужны PEM-файлы: сертификат сервера с цепочкой и его ключ", "PEM files are needed: the server's certificate with its chain, and its key")))
-			return
-		}
-		d.validity(pair.Leaf.NotBefore, pair.Leaf.NotAfter)
+		d.pair("tls.certificate_file", cert, key)
 	}
+}
+
+// pair loads a certificate and its key as the daemon will.
+func (d *decoder) pair(path string, cert File, key SecretFile) {
+	pair, err := tls.LoadX509KeyPair(string(cert), string(key))
+	if err != nil {
+		d.faultAt(path, wrong(say("сертификат и ключ не подходят: %v", "certificate and key do not work: %v", err),
+			say("нужны PEM-файлы: сертификат сервера с цепочкой и его ключ", "PEM files are needed: the server's certificate with its chain, and its key")))
+		return
+	}
+	d.validity(path, pair.Leaf.NotBefore, pair.Leaf.NotAfter)
 }
 
 // authority looks into a file of certificates as the daemon will.
@@ -113,17 +119,17 @@ func (d *decoder) eventKeys(file File) {
 	}
 }
 
-func (d *decoder) validity(from, to time.Time) {
+func (d *decoder) validity(path string, from, to time.Time) {
 	now := time.Now()
 	const soon = 14 * 24 * time.Hour
 	remedy := say("выпустите новый; замена подхватывается без остановки (reload)", "issue a new one; a reload takes it without a stop")
 	switch {
 	case now.Before(from):
-		d.warn("tls.certificate_file", wrong(say("сертификат действует только с %s", "the certificate is valid from %s only", from.Format(time.DateOnly)), say("проверьте часы", "look at the clock")))
+		d.warn(path, wrong(say("сертификат действует только с %s", "the certificate is valid from %s only", from.Format(time.DateOnly)), say("проверьте часы", "look at the clock")))
 	case now.After(to):
-		d.warn("tls.certificate_file", wrong(say("сертификат истёк %s", "the certificate ended on %s", to.Format(time.DateOnly)), remedy))
+		d.warn(path, wrong(say("сертификат истёк %s", "the certificate ended on %s", to.Format(time.DateOnly)), remedy))
 	case to.Sub(now) < soon:
-		d.warn("tls.certificate_file", wrong(say("сертификат истекает %s", "the certificate ends on %s", to.Format(time.DateOnly)), remedy))
+		d.warn(path, wrong(say("сертификат истекает %s", "the certificate ends on %s", to.Format(time.DateOnly)), remedy))
 	}
 }
 

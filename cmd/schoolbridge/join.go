@@ -189,8 +189,12 @@ func (d *daemon) joinRADIUS(ctx context.Context) error {
 	if len(c.Authentication)+len(c.Accounting)+len(c.RadSec) == 0 {
 		return nil
 	}
+	eap, err := d.joinEAP()
+	if err != nil {
+		return err
+	}
 	server, err := radiussrv.New(radiussrv.Options{
-		Auth: d.auth, Clients: d.clients.Load, Ready: d.serving, Logger: d.log, Metrics: d.registry,
+		Auth: d.auth, EAP: eap, Clients: d.clients.Load, Ready: d.serving, Logger: d.log, Metrics: d.registry,
 	})
 	if err != nil {
 		return err

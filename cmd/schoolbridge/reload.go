@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"schoolbridge/internal/mosru/keyset"
 	"schoolbridge/internal/policy"
 	"schoolbridge/radiussrv"
+	"schoolbridge/radiussrv/eap/eaptls"
 )
 
 // reloadable is what a reload replaces, all of it made before any is taken.
@@ -23,6 +25,8 @@ type reloadable struct {
 	eventKeys *keyset.Set
 	policy    *policy.Table
 	clients   *radiussrv.Clients
+	eapCerts  []tls.Certificate
+	eapTrust  *eaptls.Trust
 }
 
 // loadReloadable reads it for the first time.
@@ -55,8 +59,16 @@ func (d *daemon) prepare(c *config.Config) (r reloadable, err error) {
 	if r.policy, err = rules.Compile(); err != nil {
 		return r, fmt.Errorf("policy: %w", err)
 	}
-	r.clients, err = nasClients(c)
-	return r, err
+	if r.clients, err = nasClients(c); err != nil || !c.EAPOn() {
+		return r, err
+	}
+	if r.eapCerts, err = eapCertificates(c); err != nil {
+		return r, fmt.Errorf("radius.eap: %w", err)
+	}
+	if r.eapTrust, err = eapTrust(c.RADIUS.EAP.Authorities); err != nil {
+		return r, fmt.Errorf("radius.eap.authorities: %w", err)
+	}
+	return r, nil
 }
 
 func eventKeys(file string) (*keyset.Set, error) {
@@ -85,6 +97,10 @@ func (d *daemon) take(r reloadable) {
 	}
 	d.policy.Store(r.policy)
 	d.clients.Store(r.clients)
+	if r.eapTrust != nil {
+		d.eapCerts.Store(&r.eapCerts)
+		d.eapTrust.Store(r.eapTrust)
+	}
 }
 
 // reloadOn reloads at every signal until ctx ends, but not before the start is

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
@@ -31,6 +32,7 @@ import (
 	"schoolbridge/internal/telemetry"
 	"schoolbridge/provision/ad"
 	"schoolbridge/radiussrv"
+	"schoolbridge/radiussrv/eap/eaptls"
 )
 
 // stopGrace is how long one part of the daemon may take to stop.
@@ -91,6 +93,8 @@ type daemon struct {
 	eventKeys     atomic.Pointer[keyset.Set]
 	policy        atomic.Pointer[policy.Table]
 	clients       atomic.Pointer[radiussrv.Clients]
+	eapCerts      atomic.Pointer[[]tls.Certificate]
+	eapTrust      atomic.Pointer[eaptls.Trust]
 
 	services []service
 	release  []func() // in reverse order

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"os"
+
+	"schoolbridge/config"
+	"schoolbridge/internal/auth"
+	"schoolbridge/internal/identity"
+	"schoolbridge/radiussrv"
+	"schoolbridge/radiussrv/eap"
+	"schoolbridge/radiussrv/eap/eaptls"
+	"schoolbridge/radiussrv/eap/packet"
+)
+
+// joinEAP makes the EAP server of every RADIUS listener; nil where there is no
+// certificate for it.
+func (d *daemon) joinEAP() (radiussrv.EAP, error) {
+	if !d.config.EAPOn() {
+		return nil, nil
+	}
+	c := d.config.RADIUS.EAP
+	o := eap.Options{
+		Auth: d.auth, Whose: d.whose, Resumption: c.Resumption, Conversations: c.Conversations, Listener: "radius", Metrics: d.registry,
+		Certificates: func() []tls.Certificate { return *d.eapCerts.Load() },
+	}
+	methods := map[string]packet.Type{
+		"peap": packet.PEAP, "ttls": packet.TTLS, "tls": packet.TLS, "mschapv2": packet.MSCHAPv2, "gtc": packet.GTC,
+	}
+	if len(c.Authorities) > 0 {
+		o.Trust = d.eapTrust.Load
+	}
+	for _, m := range c.Methods {
+		if m != "tls" || o.Trust != nil {
+			o.Methods = append(o.Methods, methods[m])
+		}
+	}
+	for _, m := range d.config.InnerMethods() {
+		o.Inner = append(o.Inner, methods[m])
+	}
+	server, err := eap.New(o)
+	if err != nil {
+		return nil, fmt.Errorf("radius.eap: %w", err)
+	}
+	d.release = append(d.release, server.Close)
+	return server, nil
+}
+
+// whose finds the person of a name as it is typed on a device.
+func (d *daemon) whose(name string) (identity.PersonID, bool) {
+	e, ok := d.people.Lookup(auth.BareName(name, d.config.Names.Domains, d.config.Names.Realms))
+	if !ok {
+		return identity.PersonID{}, false
+	}
+	return e.Person, true
+}
+
+// eapCertificates loads what EAP shows: its own certificates, the cheap one
+// first, or that of everything else.
+func eapCertificates(c *config.Config) ([]tls.Certificate, error) {
+	e := c.RADIUS.EAP
+	pairs := [][2]string{{string(e.CertificateFile), string(e.KeyFile)}, {string(e.RSACertificateFile), string(e.RSAKeyFile)}}
+	if e.CertificateFile == "" && e.RSACertificateFile == "" {
+		pairs = [][2]string{{string(c.TLS.CertificateFile), string(c.TLS.KeyFile)}}
+	}
+	var all []tls.Certificate
+	for _, p := range pairs {
+		if p[0] == "" {
+			continue
+		}
+		pair, err := tls.LoadX509KeyPair(p[0], p[1])
+		if err != nil {
+			return nil, fmt.Errorf("certificate %s with key %s: %w", p[0], p[1], err)
+		}
+		all = append(all, pair)
+	}
+	return all, nil
+}
+
+// eapTrust loads the authorities of devices' certificates and their lists.
+func eapTrust(list []config.EAPAuthority) (*eaptls.Trust, error) {
+	var all []eaptls.Authority
+	for _, a := range list {
+		certificates, err := readCertificates(string(a.CAFile))
+		if err != nil {
+			return nil, err
+		}
+		authority := eaptls.Authority{Name: a.Name, Certificates: certificates}
+		if a.CRLFile != "" {
+			revoked, err := readRevocationList(string(a.CRLFile))
+			if err != nil {
+				return nil, err
+			}
+			authority.Revoked = append(authority.Revoked, revoked)
+		}
+		all = append(all, authority)
+	}
+	return eaptls.NewTrust(all)
+}
+
+func readCertificates(file string) (all []*x509.Certificate, err error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+func readRevocationList(file string) (*x509.RevocationList, error) {
+	der, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	if block, _ := pem.Decode(der); block != nil {
+		der = block.Bytes
+	}
+	list, err := x509.ParseRevocationList(der)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return list, nil
+}

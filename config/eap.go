@@ -1,0 +1,50 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+)
+
+// EAPOn says that WPA-Enterprise is served: RADIUS is, and there is a
+// certificate to show.
+func (c *Config) EAPOn() bool {
+	r := c.RADIUS
+	return len(r.Authentication)+len(r.RadSec) > 0 && (r.EAP.CertificateFile != "" || r.EAP.RSACertificateFile != "" || c.TLS.CertificateFile != "")
+}
+
+// InnerMethods are those of radius.eap.inner that can work: MSCHAPv2 needs the
+// kept NT hash.
+func (c *Config) InnerMethods() []string {
+	return slices.DeleteFunc(slices.Clone(c.RADIUS.EAP.Inner), func(m string) bool { return m == "mschapv2" && !c.Auth.NTHash })
+}
+
+func (d *decoder) eap(c *Config) {
+	e := c.RADIUS.EAP
+	for _, p := range []struct {
+		key  string
+		cert File
+		of   SecretFile
+	}{{"", e.CertificateFile, e.KeyFile}, {"rsa_", e.RSACertificateFile, e.RSAKeyFile}} {
+		path := "radius.eap." + p.key + "certificate_file"
+		keyPath := "radius.eap." + p.key + "key_file"
+		switch cert, key := d.nodes[path] != nil, d.nodes[keyPath] != nil; {
+		case cert != key:
+			d.faultAt("radius.eap", wrong(say("сертификат и ключ указывают вместе", "certificate and key come together"), say("добавьте второй файл", "add the other file")))
+		case cert && !d.faulty(path) && !d.faulty(keyPath):
+			d.pair(path, p.cert, p.of)
+		}
+	}
+	if len(e.Methods) == 0 || len(c.InnerMethods()) == 0 {
+		d.faultAt("radius.eap", wrong(say("не осталось ни одного метода", "no method is left"),
+			say("назовите methods и inner; mschapv2 работает только с auth.nt_hash: true", "name methods and inner; mschapv2 works with auth.nt_hash: true only")))
+	}
+	names := map[string]int{}
+	for i, a := range e.Authorities {
+		path := fmt.Sprintf("radius.eap.authorities[%d]", i)
+		d.once(names, a.Name, path+".name")
+		d.authority(path+".ca_file", a.CAFile)
+	}
+	if d.nodes["radius.eap.methods"] != nil && slices.Contains(e.Methods, "tls") && len(e.Authorities) == 0 && !d.faulty("radius.eap.authorities") {
+		d.warn("radius.eap.methods", wrong(say("tls без authorities не предлагается", "tls is not offered without authorities"), say("добавьте radius.eap.authorities или уберите tls", "add radius.eap.authorities or remove tls")))
+	}
+}
