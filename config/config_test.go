@@ -287,6 +287,10 @@ func TestWholeFileChecks(t *testing.T) {
 		"wrong pair":                 {"tls: {key_file: secret, certificate_file: server.pem}", "tls.certificate_file", "do not work"},
 		"no base":                    {pair + "ldap: {listen_tls: [':636']}", "ldap.base", "no base"},
 		"one port twice":             {pair + "ldap: {base: o=a, listen_tls: [':636']}\nradius: {radsec: [':636']}", "radius.radsec[0]", "ldap.listen_tls[0]"},
+		"half a pair for EAP":        {pair + "radius: {eap: {certificate_file: server.pem}}", "radius.eap", "come together"},
+		"wrong pair for EAP":         {"radius: {eap: {rsa_key_file: secret, rsa_certificate_file: server.pem}}", "radius.eap.rsa_certificate_file", "do not work"},
+		"EAP without a method":       {"auth: {nt_hash: false}\nradius: {eap: {inner: [mschapv2]}}", "radius.eap", "no method"},
+		"an authority twice":         {"radius: {eap: {authorities: [{name: a, ca_file: ca.pem}, {name: a, ca_file: ca.pem}]}}", "radius.eap.authorities[1].name", "already"},
 		"web passwords in clear":     {"web: {listen: ':8080'}", "web.listen", "passwords"},
 		"AD without an account":      {"ad: {server: 'ldaps://dc1.example', base: 'OU=s,DC=obr', search_base: 'DC=obr'}", "ad.bind", "without bind"},
 		"AD without a name":          {"ad: {server: 'ldaps://:636', bind: b@obr, password_file: secret, base: 'OU=s,DC=obr', search_base: 'DC=obr'}", "ad.server", "no address"},
@@ -325,6 +329,7 @@ func TestWholeFileChecks(t *testing.T) {
 		"in the clear":        "ldap: {plain_bind: always}",
 		"has no clients":      "radius: {authentication: [':1812']}",
 		"the certificate end": pair,
+		"not offered without": "radius: {eap: {methods: [ttls, tls]}}",
 		"waits 3 s":           "radius: {authentication: [':1812']}\nmosru: {url: 'https://a.example', client_id: a, timeout: 5s}",
 	} {
 		h := head
