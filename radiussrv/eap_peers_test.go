@@ -28,6 +28,7 @@ type eapServer struct {
 	dir    string
 	school *eaptest.School
 	pki    *eaptest.PKI
+	env    []string // for eapol_test, beside our own
 }
 
 func serveEAP(t *testing.T, change func(*eap.Options, *eaptest.PKI)) *eapServer {
@@ -97,7 +98,9 @@ func (n block) write(t *testing.T, dir string) string {
 func (s *eapServer) eapol(t *testing.T, n block, args ...string) (string, bool) {
 	t.Helper()
 	args = append([]string{"-c", n.write(t, s.dir), "-a", "127.0.0.1", "-p", fmt.Sprint(s.port), "-s", testSecret, "-t", "60"}, args...)
-	out, err := exec.CommandContext(t.Context(), "eapol_test", args...).CombinedOutput()
+	cmd := exec.CommandContext(t.Context(), "eapol_test", args...)
+	cmd.Env = append(os.Environ(), s.env...)
+	out, err := cmd.CombinedOutput()
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	return string(out), err == nil && lines[len(lines)-1] == "SUCCESS"
 }
@@ -243,5 +246,25 @@ func TestEapolNegotiates(t *testing.T) {
 				t.Fatalf("no success with the right keys:\n%s", out)
 			}
 		})
+	}
+}
+
+// TestEapolWithoutMasterSecret: TLS 1.2 without RFC 7627 has no keys to export,
+// and nobody is asked for a password.
+func TestEapolWithoutMasterSecret(t *testing.T) {
+	t.Parallel()
+	s := serveEAP(t, nil)
+	file := filepath.Join(s.dir, "openssl.cnf")
+	text := "openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\nOptions = -ExtendedMasterSecret\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.env = []string{"OPENSSL_CONF=" + file}
+	out, ok := s.eapol(t, s.teacher("TTLS", only12, "auth=PAP"))
+	if asked, _ := s.school.Asked(); ok || len(asked) != 0 || !strings.Contains(out, "EAP: EAP entering state FAILURE") {
+		t.Fatalf("%d asked:\n%s", len(asked), out)
+	}
+	if out, ok = s.eapol(t, s.teacher("TTLS", only13, "auth=PAP")); !ok {
+		t.Fatalf("TLS 1.3 needs it:\n%s", out)
 	}
 }

@@ -66,9 +66,7 @@ var errAbandoned = errors.New("the conversation was given up")
 // begin makes the coroutine; it runs with the first turn.
 func (e *Engine) begin(outer string) *Session {
 	s := &Session{engine: e}
-	if outer != "" {
-		s.claims = append(s.claims, outer)
-	}
+	s.Claim(outer)
 	s.config = e.sessionConfig(s)
 	s.conn = tls.Server((*wire)(s), s.config)
 	s.next, s.stop = iter.Pull(func(yield func(struct{}) bool) {
@@ -244,15 +242,22 @@ func (s *Session) Export(label string, length int) []byte {
 
 // Claim notes a name that the peer said inside; it must belong to whoever is
 // accepted, or to nobody.
-func (s *Session) Claim(name string) { s.claims = append(s.claims, name) }
+func (s *Session) Claim(name string) {
+	if named(name) {
+		s.claims = append(s.claims, name)
+	}
+}
 
 // maxName is the longest name that RADIUS could carry.
 const maxName = 253
 
+// named says that a name could be somebody's.
+func named(name string) bool { return name != "" && len(name) <= maxName && printable(name) }
+
 // Authenticate asks who is there. The verdict always has an outcome.
 func (s *Session) Authenticate(name string, proof identity.Proof) identity.Verdict {
 	if _, certificate := proof.(identity.Certificate); !certificate {
-		if name == "" || len(name) > maxName || !printable(name) {
+		if !named(name) {
 			return Malformed()
 		}
 		// Windows asks for the computer itself; it has no password here.
