@@ -75,6 +75,7 @@ func (s *Server) eap(ctx context.Context, client *Client, r *wire.Received, from
 		out.Verdict.Outcome, out.Message = identity.Unavailable, nil
 	}
 	s.said(r, from, resultOf(out.Verdict.Outcome), out.Verdict)
+	s.log.eap(out.Verdict.Reason, client, r.From.Addr())
 	if out.Message == nil {
 		out.Message = failure(message)
 	}

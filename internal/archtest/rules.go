@@ -65,6 +65,10 @@ var rules = []rule{
 		reason: "it starts a real Active Directory for tests, and knows only Linux with Samba installed",
 	},
 	{
+		who: "anything but a test", in: not(under("radiussrv/eap/eaptest")), imports: under("radiussrv/eap/eaptest"),
+		reason: "its authenticator admits by itself, and its peer is for tests only",
+	},
+	{
 		who: "anything but internal/store", in: not(under("internal/store")), imports: under("database/sql", "modernc.org/sqlite", "github.com/jackc/pgx"), tests: true,
 		reason: "SQL lives under internal/store, where one suite checks it on every engine",
 	},
