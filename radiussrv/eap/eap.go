@@ -153,7 +153,7 @@ func New(o Options) (*Server, error) {
 		}
 		s.engines[t] = e
 	}
-	s.metrics = newMetrics(o.Metrics, func() float64 { return float64(s.table.size()) })
+	s.metrics = newMetrics(o.Metrics, s)
 	s.table = newTable(o.Conversations, o.Share, o.Lifetime, o.Now, s.metrics.end)
 	return s, nil
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"schoolbridge/internal/identity"
 	"schoolbridge/radiussrv/eap/eaptest"
 	"schoolbridge/radiussrv/eap/eaptls"
@@ -260,5 +262,47 @@ func TestStart(t *testing.T) {
 	p, err := packet.Parse(out.Message)
 	if err != nil || p.Code != packet.Request || p.Type != packet.Identity || out.State != nil || b.table.size() != 0 {
 		t.Errorf("%+v %v", out, err)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	b := newBench(t, func(o *Options) { o.Metrics = registry })
+	until := time.Now().Add(20 * time.Minute)
+	b.trusts(t, b.pki.Revoke(t, until))
+	p := b.peer(t, kinds[4], tls.VersionTLS13)
+	b.signsIn(t, p, false)
+	b.signsIn(t, p, true)
+	p.Password, p.TLS.ClientSessionCache = "nope", nil
+	b.refused(t, p, identity.Rejected, identity.ReasonWrongPassword)
+	p.Leave = "response"
+	_, _ = p.Run(b.link(nas))
+	_ = b.Exchange(t.Context(), Request{Source: nas, Message: hello("x"), State: make([]byte, 16)})
+	got := map[string]float64{}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			name := f.GetName()
+			for _, l := range m.GetLabel() {
+				name += " " + l.GetValue()
+			}
+			got[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	for name, want := range map[string]float64{
+		"schoolbridge_eap_conversations":                       1,
+		"schoolbridge_eap_results_total full peap accepted":    1,
+		"schoolbridge_eap_results_total resumed peap accepted": 1,
+		"schoolbridge_eap_results_total full peap rejected":    1,
+		"schoolbridge_eap_abandoned_total unknown_state":       1,
+		"schoolbridge_eap_certificate_end_seconds":             float64(b.opts.Certificates()[0].Leaf.NotAfter.Unix()),
+		"schoolbridge_eap_revocation_list_end_seconds":         float64(until.Unix()),
+	} {
+		if got[name] != want {
+			t.Errorf("%s: %v, want %v", name, got[name], want)
+		}
 	}
 }

@@ -1,6 +1,9 @@
 package eap
 
 import (
+	"crypto/tls"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
@@ -41,12 +44,23 @@ type result struct {
 	outcome identity.Outcome
 }
 
-func newMetrics(to prometheus.Registerer, open func() float64) *metrics {
+// newMetrics registers what s counts, and what it shows.
+func newMetrics(to prometheus.Registerer, s *Server) *metrics {
 	f := promauto.With(to)
 	f.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "schoolbridge_eap_conversations",
 		Help: "EAP conversations that wait for their peer.",
-	}, open)
+	}, func() float64 { return float64(s.table.size()) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "schoolbridge_eap_certificate_end_seconds",
+		Help: "When the first of EAP's certificates ends, in Unix time.",
+	}, func() float64 { return unix(firstEnd(s.opts.Certificates())) })
+	if s.opts.Trust != nil {
+		f.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "schoolbridge_eap_revocation_list_end_seconds",
+			Help: "When the first revocation list is out of date and shuts its authority's certificates out, in Unix time; 0: there is none.",
+		}, func() float64 { return unix(s.opts.Trust().Expires()) })
+	}
 	ends := f.NewCounterVec(prometheus.CounterOpts{
 		Name: "schoolbridge_eap_abandoned_total",
 		Help: "EAP conversations and messages that came to nothing without a verdict, by reason.",
@@ -66,6 +80,23 @@ func newMetrics(to prometheus.Registerer, open func() float64) *metrics {
 		}
 	}
 	return m
+}
+
+// firstEnd is when the first of the certificates ends.
+func firstEnd(all []tls.Certificate) (first time.Time) {
+	for _, c := range all {
+		if c.Leaf != nil && (first.IsZero() || c.Leaf.NotAfter.Before(first)) {
+			first = c.Leaf.NotAfter
+		}
+	}
+	return first
+}
+
+func unix(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.Unix())
 }
 
 func (m *metrics) end(e end) { m.ends[e].Inc() }
