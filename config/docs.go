@@ -71,6 +71,15 @@ var docs = map[string]doc{
 	"radius.clients[].message_authenticator": {"required; optional — только для старых устройств, которые его не присылают.", "required; optional is for old devices that do not send it.", "required"},
 	"radius.clients[].reject_delay":          {"На сколько задерживать отказ, чтобы пароли не подбирали.", "How long a reject is held back, against guessing.", "1s"},
 
+	"wifi":                {"Что знают о сети школы устройства людей: по этому разделу их настраивает «schoolbridge wifi profile». Пусто — не настраивает.", "What people's devices know of the school's network: \"schoolbridge wifi profile\" sets them up by it. Empty: it does not.", ""},
+	"wifi.ssids":          {"Имена сетей WPA2-Enterprise.", "The names of the WPA2-Enterprise networks.", "[school-49]"},
+	"wifi.hidden":         {"Сети скрытые: имени в эфире нет.", "The networks are hidden: not broadcast.", "false"},
+	"wifi.server_names":   {"Имена из сертификата сервера; другому серверу устройство пароль не отдаст. Если серверов несколько, имя каждого.", "Names that the server's certificate bears; a device gives the password to no other. With several servers the name of each.", "[bridge.school49.example]"},
+	"wifi.ca_file":        {"Кто выдал сертификат сервера, PEM, с корневым; он попадёт на устройства. Перед заменой центра — старый и новый вместе.", "Who issued the server's certificate, PEM, with the root; it goes to the devices. Before the authority changes, old and new together.", "tls/ca.pem"},
+	"wifi.method":         {"ttls-pap — пароль проверяет mos.ru, входят все; peap-mschapv2 — для устройств, которые TTLS не умеют: нужен auth.nt_hash и хотя бы один вход до этого.", "ttls-pap: mos.ru checks the password, everybody gets in. peap-mschapv2 is for devices that lack TTLS: it needs auth.nt_hash and one sign-in before.", "ttls-pap"},
+	"wifi.outer_identity": {"Имя, которое видно в эфире вместо логина.", "The name that is seen in the air instead of the login.", "anonymous"},
+	"wifi.organization":   {"Как школа названа в профилях; пусто — первое из server_names.", "What the school is called in profiles; empty: the first of server_names.", "Школа № 49"},
+
 	"names":         {"Что люди могут писать вокруг логина.", "What people may write around a login.", ""},
 	"names.domains": {"Домены: MESH\\логин.", "Domains: MESH\\login.", "[MESH]"},
 	"names.realms":  {"Окончания: логин@school.example.", "Realms: login@school.example.", "[school.example]"},

@@ -26,9 +26,12 @@ func (d *decoder) resolve(c *Config) {
 // whole checks what no option shows alone.
 func (d *decoder) whole(c *Config) {
 	d.mosru(c)
-	d.certificate(c)
+	pair := d.certificate(c)
 	d.authority("mosru.ca_file", c.Mosru.CAFile)
 	d.authority("radius.client_ca_file", c.RADIUS.ClientCAFile)
+	d.authority("ad.ca_file", c.AD.CAFile)
+	d.authority("wifi.ca_file", c.WiFi.CAFile)
+	d.wifi(c, pair)
 	d.listeners(c)
 	d.ldap(c)
 	d.radius(c)
@@ -60,8 +63,8 @@ func (d *decoder) mosru(c *Config) {
 	}
 }
 
-// certificate loads the pair as the daemon will.
-func (d *decoder) certificate(c *Config) {
+// certificate loads the pair as the daemon will; nil where there is none.
+func (d *decoder) certificate(c *Config) *tls.Certificate {
 	cert, key := c.TLS.CertificateFile, c.TLS.KeyFile
 	written := d.nodes["tls.certificate_file"] != nil || d.nodes["tls.key_file"] != nil
 	needed := "ldap.listen_tls"
@@ -76,14 +79,28 @@ func (d *decoder) certificate(c *Config) {
 	case written && (d.nodes["tls.certificate_file"] == nil || d.nodes["tls.key_file"] == nil):
 		d.faultAt("tls", wrong(say("сертификат и ключ указывают вместе", "certificate and key come together"), say("добавьте второй файл", "add the other file")))
 	case written && !d.faulty("tls."):
-		pair, err := tls.LoadX509KeyPair(string(cert), string(key))
-		if err != nil {
-			d.faultAt("tls.certificate_file", wrong(say("сертификат и ключ не подходят: %v", "certificate and key do not work: %v", err),
-				say("нужны PEM-файлы: сертификат сервера с цепочкой и его ключ", "PEM files are needed: the server's certificate with its chain, and its key")))
-			return
-		}
-		d.validity(pair.Leaf.NotBefore, pair.Leaf.NotAfter)
+		return d.pair("tls.certificate_file", cert, key)
 	}
+	return nil
+}
+
+// pair loads a certificate and its key, and looks at how long its chain is
+// valid.
+func (d *decoder) pair(path string, cert File, key SecretFile) *tls.Certificate {
+	pair, err := tls.LoadX509KeyPair(string(cert), string(key))
+	if err != nil {
+		d.faultAt(path, wrong(say("сертификат и ключ не подходят: %v", "certificate and key do not work: %v", err),
+			say("нужны PEM-файлы: сертификат сервера с цепочкой и его ключ", "PEM files are needed: the server's certificate with its chain, and its key")))
+		return nil
+	}
+	from, to := pair.Leaf.NotBefore, pair.Leaf.NotAfter
+	for _, raw := range pair.Certificate[1:] {
+		if c, err := x509.ParseCertificate(raw); err == nil && c.NotAfter.Before(to) {
+			to = c.NotAfter // without a link the chain is none
+		}
+	}
+	d.validity(path, from, to, say("выпустите новый; замена подхватывается без остановки (reload)", "issue a new one; a reload takes it without a stop"))
+	return &pair
 }
 
 // authority looks into a file of certificates as the daemon will.
@@ -91,10 +108,21 @@ func (d *decoder) authority(path string, file File) {
 	if file == "" || d.faulty(path) {
 		return
 	}
-	text, err := os.ReadFile(string(file)) // look has seen that it is a small regular file
-	if err != nil || !x509.NewCertPool().AppendCertsFromPEM(text) {
+	list, err := ReadCertificates(file)
+	if err != nil {
 		d.faultAt(path, wrong(say("в %s нет сертификата в PEM", "%s holds no certificate in PEM", string(file)), say("нужны строки от -----BEGIN CERTIFICATE----- до -----END CERTIFICATE-----", "lines from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE----- are needed")))
+		return
 	}
+	from, to := list[0].NotBefore, list[0].NotAfter
+	for _, c := range list[1:] { // one that is valid is enough
+		if c.NotBefore.Before(from) {
+			from = c.NotBefore
+		}
+		if c.NotAfter.After(to) {
+			to = c.NotAfter
+		}
+	}
+	d.validity(path, from, to, say("добавьте в файл новый сертификат центра рядом со старым", "add the authority's new certificate to the file, beside the old one"))
 }
 
 // eventKeys makes sure of the kind of file only: which of its keys serve is
@@ -113,17 +141,17 @@ func (d *decoder) eventKeys(file File) {
 	}
 }
 
-func (d *decoder) validity(from, to time.Time) {
-	now := time.Now()
-	const soon = 14 * 24 * time.Hour
-	remedy := say("выпустите новый; замена подхватывается без остановки (reload)", "issue a new one; a reload takes it without a stop")
+// ExpirySoon is how long before its end a certificate is worth a warning.
+const ExpirySoon = 30 * 24 * time.Hour
+
+func (d *decoder) validity(path string, from, to time.Time, remedy Text) {
 	switch {
-	case now.Before(from):
-		d.warn("tls.certificate_file", wrong(say("сертификат действует только с %s", "the certificate is valid from %s only", from.Format(time.DateOnly)), say("проверьте часы", "look at the clock")))
-	case now.After(to):
-		d.warn("tls.certificate_file", wrong(say("сертификат истёк %s", "the certificate ended on %s", to.Format(time.DateOnly)), remedy))
-	case to.Sub(now) < soon:
-		d.warn("tls.certificate_file", wrong(say("сертификат истекает %s", "the certificate ends on %s", to.Format(time.DateOnly)), remedy))
+	case d.now.Before(from):
+		d.warn(path, wrong(say("сертификат действует только с %s", "the certificate is valid from %s only", from.Format(time.DateOnly)), say("проверьте часы", "look at the clock")))
+	case d.now.After(to):
+		d.warn(path, wrong(say("сертификат истёк %s", "the certificate ended on %s", to.Format(time.DateOnly)), remedy))
+	case to.Sub(d.now) < ExpirySoon:
+		d.warn(path, wrong(say("сертификат истекает %s, осталось дней: %d", "the certificate ends on %s, days left: %d", to.Format(time.DateOnly), int(to.Sub(d.now)/(24*time.Hour))), remedy))
 	}
 }
 
