@@ -2,8 +2,6 @@ package config
 
 import (
 	"bytes"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -38,29 +36,6 @@ func ReadSecret(path SecretFile) ([]byte, error) {
 		return nil, fmt.Errorf("read a secret: %s is empty", path)
 	}
 	return b, nil
-}
-
-// ReadCertificates reads the certificates of a PEM file, at least one; what
-// else the file holds is passed over, as crypto/x509 does.
-func ReadCertificates(path File) ([]*x509.Certificate, error) {
-	text, err := os.ReadFile(string(path)) // look has seen that it is a small regular file
-	if err != nil {
-		return nil, fmt.Errorf("read certificates: %w", err)
-	}
-	var list []*x509.Certificate
-	for {
-		var block *pem.Block
-		if block, text = pem.Decode(text); block == nil {
-			break
-		}
-		if c, err := x509.ParseCertificate(block.Bytes); err == nil && block.Type == "CERTIFICATE" {
-			list = append(list, c)
-		}
-	}
-	if len(list) == 0 {
-		return nil, fmt.Errorf("read certificates: %s holds none in PEM", path)
-	}
-	return list, nil
 }
 
 // place makes a path absolute and looks at the file that it names.

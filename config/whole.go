@@ -1,8 +1,6 @@
 package config
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -63,68 +61,6 @@ func (d *decoder) mosru(c *Config) {
 	}
 }
 
-// certificate loads the pair as the daemon will; nil where there is none.
-func (d *decoder) certificate(c *Config) *tls.Certificate {
-	cert, key := c.TLS.CertificateFile, c.TLS.KeyFile
-	written := d.nodes["tls.certificate_file"] != nil || d.nodes["tls.key_file"] != nil
-	needed := "ldap.listen_tls"
-	if len(c.LDAP.ListenTLS) == 0 {
-		needed = "radius.radsec"
-	}
-	switch {
-	case !written && len(c.LDAP.ListenTLS)+len(c.RADIUS.RadSec) > 0:
-		d.faultAt(needed, wrong(say("для TLS нет сертификата", "there is no certificate for TLS"), say("укажите tls.certificate_file и tls.key_file", "set tls.certificate_file and tls.key_file")))
-	case !written && len(c.LDAP.Listen) > 0 && c.LDAP.PlainBind == "never":
-		d.faultAt("ldap.listen", wrong(say("без сертификата здесь никто не войдёт: StartTLS невозможен, а plain_bind: never", "without a certificate nobody can sign in here: no StartTLS, and plain_bind is never"), say("укажите tls.certificate_file и tls.key_file", "set tls.certificate_file and tls.key_file")))
-	case written && (d.nodes["tls.certificate_file"] == nil || d.nodes["tls.key_file"] == nil):
-		d.faultAt("tls", wrong(say("сертификат и ключ указывают вместе", "certificate and key come together"), say("добавьте второй файл", "add the other file")))
-	case written && !d.faulty("tls."):
-		return d.pair("tls.certificate_file", cert, key)
-	}
-	return nil
-}
-
-// pair loads a certificate and its key, and looks at how long its chain is
-// valid.
-func (d *decoder) pair(path string, cert File, key SecretFile) *tls.Certificate {
-	pair, err := tls.LoadX509KeyPair(string(cert), string(key))
-	if err != nil {
-		d.faultAt(path, wrong(say("сертификат и ключ не подходят: %v", "certificate and key do not work: %v", err),
-			say("нужны PEM-файлы: сертификат сервера с цепочкой и его ключ", "PEM files are needed: the server's certificate with its chain, and its key")))
-		return nil
-	}
-	from, to := pair.Leaf.NotBefore, pair.Leaf.NotAfter
-	for _, raw := range pair.Certificate[1:] {
-		if c, err := x509.ParseCertificate(raw); err == nil && c.NotAfter.Before(to) {
-			to = c.NotAfter // without a link the chain is none
-		}
-	}
-	d.validity(path, from, to, say("выпустите новый; замена подхватывается без остановки (reload)", "issue a new one; a reload takes it without a stop"))
-	return &pair
-}
-
-// authority looks into a file of certificates as the daemon will.
-func (d *decoder) authority(path string, file File) {
-	if file == "" || d.faulty(path) {
-		return
-	}
-	list, err := ReadCertificates(file)
-	if err != nil {
-		d.faultAt(path, wrong(say("в %s нет сертификата в PEM", "%s holds no certificate in PEM", string(file)), say("нужны строки от -----BEGIN CERTIFICATE----- до -----END CERTIFICATE-----", "lines from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE----- are needed")))
-		return
-	}
-	from, to := list[0].NotBefore, list[0].NotAfter
-	for _, c := range list[1:] { // one that is valid is enough
-		if c.NotBefore.Before(from) {
-			from = c.NotBefore
-		}
-		if c.NotAfter.After(to) {
-			to = c.NotAfter
-		}
-	}
-	d.validity(path, from, to, say("добавьте в файл новый сертификат центра рядом со старым", "add the authority's new certificate to the file, beside the old one"))
-}
-
 // eventKeys makes sure of the kind of file only: which of its keys serve is
 // for the receiver to say.
 func (d *decoder) eventKeys(file File) {
@@ -138,20 +74,6 @@ func (d *decoder) eventKeys(file File) {
 	text, err := os.ReadFile(string(file))
 	if err != nil || json.Unmarshal(text, &set) != nil || len(set.Keys) == 0 {
 		d.faultAt(path, wrong(say("%s — не набор открытых ключей (JWK set)", "%s is no set of public keys (JWK set)", string(file)), say("нужен JSON вида {\"keys\": [...]}, каким его публикует mos.ru", "JSON such as {\"keys\": [...]} is needed, as mos.ru publishes it")))
-	}
-}
-
-// ExpirySoon is how long before its end a certificate is worth a warning.
-const ExpirySoon = 30 * 24 * time.Hour
-
-func (d *decoder) validity(path string, from, to time.Time, remedy Text) {
-	switch {
-	case d.now.Before(from):
-		d.warn(path, wrong(say("сертификат действует только с %s", "the certificate is valid from %s only", from.Format(time.DateOnly)), say("проверьте часы", "look at the clock")))
-	case d.now.After(to):
-		d.warn(path, wrong(say("сертификат истёк %s", "the certificate ended on %s", to.Format(time.DateOnly)), remedy))
-	case to.Sub(d.now) < ExpirySoon:
-		d.warn(path, wrong(say("сертификат истекает %s, осталось дней: %d", "the certificate ends on %s, days left: %d", to.Format(time.DateOnly), int(to.Sub(d.now)/(24*time.Hour))), remedy))
 	}
 }
 

@@ -91,6 +91,8 @@ type daemon struct {
 	eventKeys     atomic.Pointer[keyset.Set]
 	policy        atomic.Pointer[policy.Table]
 	clients       atomic.Pointer[radiussrv.Clients]
+	expiry        *telemetry.Expiry
+	lasting       []telemetry.Certificate // those that a reload does not replace
 
 	services []service
 	release  []func() // in reverse order
