@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -228,6 +229,11 @@ func (d *Desk) complete(ctx context.Context, a Answer, id identity.PersonID) Ans
 		a.PC, a.Teams = s.Name, s.UPN
 		if s.Progress() == Stuck {
 			a.Problems = append(a.Problems, s.Problems...)
+		}
+		for _, p := range s.Duplicates {
+			if !slices.Contains(a.Problems, p) {
+				a.Problems = append(a.Problems, p)
+			}
 		}
 	}
 	return a
