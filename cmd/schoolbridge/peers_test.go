@@ -161,6 +161,7 @@ func TestPeers(t *testing.T) {
 	t.Run("LDAP", func(t *testing.T) { signInsOverLDAP(t, d) })
 	t.Run("LDAP search", func(t *testing.T) { searches(t, d) })
 	t.Run("RADIUS", func(t *testing.T) { signInsOverRADIUS(t, d) })
+	t.Run("RadSec", func(t *testing.T) { signInsOverRadSec(t, d) })
 	t.Run("explain beside the running demo", func(t *testing.T) { explains(t, d, program) })
 	t.Run("ports taken", func(t *testing.T) { portsTaken(t, program) })
 	t.Run("mos.ru off and on", func(t *testing.T) { outage(t, d) })
