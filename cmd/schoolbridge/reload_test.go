@@ -184,7 +184,7 @@ func TestExpiryOfCertificates(t *testing.T) {
 		made := time.Now().AddDate(0, 0, days-820) // the demo's authority gives 820 days
 		ca, err := newAuthority(s.path("ca.pem"), made)
 		if err == nil {
-			err = ca.issue(s.path("server.pem"), s.path("server-key.pem"), []string{"bridge.example"}, nil, made)
+			err = ca.issue(s.path("server.pem"), s.path("server-key.pem"), x509.ExtKeyUsageServerAuth, []string{"bridge.example"}, nil, made)
 		}
 		if err != nil {
 			t.Fatal(err)
