@@ -71,6 +71,32 @@ func TestTheDocumentedActiveDirectory(t *testing.T) {
 	}
 }
 
+// And the section about devices, which has to fit a certificate of that name.
+func TestTheDocumentedWiFi(t *testing.T) {
+	for _, page := range []string{"docs/administrator.ru.md", "docs/administrator.en.md"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, section, ok := strings.Cut(string(text), "   ```yaml\n   wifi:\n")
+		section, _, ended := strings.Cut(section, "   ```\n")
+		if !ok || !ended {
+			t.Fatalf("%s offers no section wifi", page)
+		}
+		d := demoFolder(t.TempDir())
+		if err := d.write(nil, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		section = strings.NewReplacer("\n   ", "\n", "bridge.school49.example", demoServer, "tls/ca.pem", "ca.pem").Replace("\n" + section)
+		before, after, _ := strings.Cut(demoConfig, "wifi:\n")
+		_, after, _ = strings.Cut(after, "\nad:")
+		write(t, d.config(), before+"wifi:"+section+"\nad:"+after)
+		if c, faults, err := config.Load(d.config()); err != nil || c == nil || len(faults) > 0 || !c.WiFi.On() {
+			t.Errorf("%s: %v %v", page, err, faults)
+		}
+	}
+}
+
 func TestDemoText(t *testing.T) {
 	var out bytes.Buffer
 	d := &demo{std: streams{out: &out}, folder: "/somewhere"}
