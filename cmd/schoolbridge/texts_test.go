@@ -87,6 +87,7 @@ func TestTheDocumentedWiFi(t *testing.T) {
 		if err := d.write(nil, time.Now()); err != nil {
 			t.Fatal(err)
 		}
+		write(t, d.path("mosru-keys.json"), keySet("one"))
 		section = strings.NewReplacer("\n   ", "\n", "bridge.school49.example", demoServer, "tls/ca.pem", "ca.pem").Replace("\n" + section)
 		before, after, _ := strings.Cut(demoConfig, "wifi:\n")
 		_, after, _ = strings.Cut(after, "\nad:")
