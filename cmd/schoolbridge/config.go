@@ -14,16 +14,14 @@ import (
 
 func runConfig(_ context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("config", flag.ContinueOnError)
-	file := fs.String("config", "", "the configuration `FILE`")
-	lang := fs.String("lang", "ru", "language of texts: ru or en")
+	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
+	lang := fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
 	}
-	if *lang != "ru" && *lang != "en" {
-		return usageError("config: --lang is ru or en, not %q", *lang)
-	}
 	switch {
+	case *lang != "ru" && *lang != "en":
 	case len(words) == 1 && words[0] == "reference":
 		_, err := io.WriteString(std.out, config.Reference(*lang))
 		return err
@@ -34,7 +32,7 @@ func runConfig(_ context.Context, std streams, args []string) error {
 		_, err := fmt.Fprintf(std.out, "%s: OK\n", *file)
 		return err
 	}
-	return usageError("config: write \"config check --config FILE\" or \"config reference [--lang ru|en]\"")
+	return misused("config")
 }
 
 // loadConfig reads a configuration and prints what is wrong with it; the error

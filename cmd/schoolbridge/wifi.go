@@ -67,7 +67,7 @@ func parseWiFi(std streams, args []string) (wifiCall, error) {
 	fs.StringVar(&call.out, "out", "", "куда записать главный файл; без него — стандартный вывод / `FILE` for the main file; standard output without it")
 	fs.StringVar(&call.dir, "dir", "", "папка для всех файлов / folder `DIR` for all files")
 	fs.BoolVar(&call.sign, "sign", false, "подписать профиль Apple сертификатом сервера / sign the profile for Apple with the server's certificate")
-	lang := fs.String("lang", "ru", "язык текстов: ru или en / `LANG` of texts: ru or en")
+	lang := fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return call, err
@@ -76,7 +76,7 @@ func parseWiFi(std streams, args []string) (wifiCall, error) {
 	known := call.platform == "" || slices.Contains(onboard.Platforms(), onboard.Platform(call.platform))
 	if len(words) != 2 || words[0] != "profile" || !known || call.lang != onboard.Russian && call.lang != onboard.English ||
 		call.out != "" && (call.platform == "" || call.dir != "") {
-		return call, usageError("wifi: write \"wifi %s\"; --out goes with --for", wifiUsage)
+		return call, misused("wifi")
 	}
 	call.login = words[1]
 	return call, nil
