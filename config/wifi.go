@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"schoolbridge/internal/onboard"
@@ -95,11 +96,9 @@ func (d *decoder) wifi(c *Config, pair *tls.Certificate) {
 // fits warns where devices set up by these options would refuse the server.
 func (d *decoder) fits(w WiFi, pair *tls.Certificate, roots, between *x509.CertPool) {
 	leaf := pair.Leaf
-	named := false
-	for _, name := range w.ServerNames {
-		named = named || leaf.VerifyHostname(string(name)) == nil
-	}
-	if !named {
+	// Letter by letter: devices take neither a wildcard nor the common name for
+	// a name that they were given.
+	if !slices.ContainsFunc(w.ServerNames, func(name Hostname) bool { return slices.Contains(leaf.DNSNames, string(name)) }) {
 		d.warn("wifi.server_names", wrong(say("сертификат сервера таких имён не носит, в нём: %s; устройства откажутся подключаться", "the server's certificate bears none of these names but %s; devices will refuse to connect", strings.Join(leaf.DNSNames, ", ")),
 			say("впишите имя из сертификата или выпустите новый", "write a name of the certificate, or issue a new one")))
 	}

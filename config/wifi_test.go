@@ -103,6 +103,7 @@ func TestWiFi(t *testing.T) {
 		{"ssids: [a], server_names: [bridge.school49.example], ca_file: secret", "wifi.ca_file", "no certificate in PEM", false},
 		{"ssids: [a], server_names: [bridge.school49.example], ca_file: between.pem", "wifi.ca_file", "no root certificate", false},
 		{"ssids: [a], server_names: [school49.example], ca_file: ca.pem", "wifi.server_names", "bridge.school49.example", true},
+		{"ssids: [a], server_names: [Bridge.school49.example], ca_file: ca.pem", "wifi.server_names", "none of these names", true},
 		{"ssids: [a], server_names: [bridge.school49.example], ca_file: stranger.pem", "wifi.ca_file", "does not vouch", true},
 	} {
 		config, faults := Check([]byte(wifiBase+"wifi: {"+c.section+"}\n"), dir)

@@ -33,6 +33,13 @@ func (w *writer) eap() (outer, inner string) {
 	return "ttls", "pap"
 }
 
+// subjects are the server's names as its certificate has them, of which one
+// must be there. The newer domain-match says the same and is unknown to
+// NetworkManager before 1.24, which schools still run.
+func (w *writer) subjects(between string) string {
+	return "DNS:" + strings.Join(w.ServerNames, between+"DNS:")
+}
+
 // settings are the properties of one network in the order of nmcli. The
 // password is the business of the desktop's key ring (flag 1): it is asked for
 // and kept there.
@@ -46,7 +53,7 @@ func (w *writer) settings(ssid, authority string) [][2]string {
 		{"type", "wifi"}, {"con-name", ssid}, {"connection.uuid", strings.ToLower(w.uuid("linux", ssid))}, {"wifi.ssid", ssid}, {"wifi.hidden", hidden},
 		{"wifi-sec.key-mgmt", "wpa-eap"}, {"802-1x.eap", outer}, {"802-1x.phase2-auth", inner},
 		{"802-1x.identity", w.login}, {"802-1x.anonymous-identity", w.Outer}, {"802-1x.ca-cert", authority},
-		{"802-1x.domain-match", strings.Join(w.ServerNames, ";")}, {"802-1x.password-flags", "1"},
+		{"802-1x.altsubject-matches", w.subjects(",")}, {"802-1x.password-flags", "1"},
 	}
 }
 
@@ -81,8 +88,8 @@ func (w *writer) keyfile(ssid string) string {
 	if w.Hidden {
 		b.WriteString("hidden=true\n")
 	}
-	fmt.Fprintf(&b, "\n[wifi-security]\nkey-mgmt=wpa-eap\n\n[802-1x]\neap=%s;\nphase2-auth=%s\nidentity=%s\nanonymous-identity=%s\nca-cert=%s\ndomain-match=%s\npassword-flags=1\n",
-		outer, inner, quoteKey(w.login), quoteKey(w.Outer), authorityPath, quoteKey(strings.Join(w.ServerNames, ";")))
+	fmt.Fprintf(&b, "\n[wifi-security]\nkey-mgmt=wpa-eap\n\n[802-1x]\neap=%s;\nphase2-auth=%s\nidentity=%s\nanonymous-identity=%s\nca-cert=%s\naltsubject-matches=%s;\npassword-flags=1\n",
+		outer, inner, quoteKey(w.login), quoteKey(w.Outer), authorityPath, w.subjects(";"))
 	b.WriteString("\n[ipv4]\nmethod=auto\n\n[ipv6]\nmethod=auto\n")
 	return b.String()
 }
@@ -98,8 +105,8 @@ func (w *writer) supplicant() string {
 		if w.Hidden {
 			b.WriteString("\tscan_ssid=1\n")
 		}
-		fmt.Fprintf(&b, "\tkey_mgmt=WPA-EAP\n\teap=%s\n\tphase2=\"auth=%s\"\n\tidentity=\"%s\"\n\tanonymous_identity=\"%s\"\n\tca_cert=\"%s\"\n\tdomain_match=\"%s\"\n}\n",
-			strings.ToUpper(outer), strings.ToUpper(inner), w.login, w.Outer, authorityPath, strings.Join(w.ServerNames, ";"))
+		fmt.Fprintf(&b, "\tkey_mgmt=WPA-EAP\n\teap=%s\n\tphase2=\"auth=%s\"\n\tidentity=\"%s\"\n\tanonymous_identity=\"%s\"\n\tca_cert=\"%s\"\n\taltsubject_match=\"%s\"\n}\n",
+			strings.ToUpper(outer), strings.ToUpper(inner), w.login, w.Outer, authorityPath, w.subjects(";"))
 	}
 	return b.String()
 }

@@ -162,7 +162,7 @@ func TestNetworkManager(t *testing.T) {
 			}
 			outer, inner := (&writer{Network: n}).eap()
 			for key, want := range map[string]string{"eap": outer + ";", "phase2-auth": inner, "identity": "o'rlov", "anonymous-identity": "anonymous",
-				"domain-match": "bridge.school49.example;b.example", "password-flags": "1", "password": ""} {
+				"altsubject-matches": "DNS:bridge.school49.example;DNS:b.example;", "password-flags": "1", "password": ""} {
 				if added["[802-1x]"+key] != want {
 					t.Errorf("%s is %q", key, added["[802-1x]"+key])
 				}

@@ -148,6 +148,7 @@ func (w *writer) windowsScript(profiles []File) File {
 	}
 	text := strings.NewReplacer(
 		"{about}", w.say("Подключает этот ПК к Wi-Fi школы. Пароля здесь нет: Windows спросит его сама.", "Joins this PC to the school's Wi-Fi. There is no password in here: Windows asks for it."),
+		"{quiet}", w.say("Для сценария запуска: school-wifi.ps1 -Quiet", "For a start-up script: school-wifi.ps1 -Quiet"),
 		"{roots}", list(roots), "{others}", list(others), "{networks}", list(networks),
 		"{done}", quotePS(w.say("Готово. Выберите сеть %s, введите логин %s и пароль mos.ru.", "Done. Choose the network %s, type the login %s and your mos.ru password.", strings.Join(w.SSIDs, ", "), w.login)),
 		"{failed}", quotePS(w.say("netsh не принял профиль", "netsh refused the profile")),
@@ -165,6 +166,8 @@ func quotePS(s string) string {
 }
 
 const windowsText = `# {about}
+# {quiet}
+param([switch]$Quiet)
 $ErrorActionPreference = 'Stop'
 $me = New-Object Security.Principal.WindowsPrincipal([Security.Principal.WindowsIdentity]::GetCurrent())
 if ($me.IsInRole([Security.Principal.WindowsBuiltInRole]::Administrator)) { $place = 'LocalMachine'; $who = 'all' }
@@ -179,16 +182,23 @@ function Add-Authority($store, $items) {
   $open.Close()
 }
 
-Add-Authority 'Root' {roots}
-Add-Authority 'CertificateAuthority' {others}
-
-foreach ($item in {networks}) {
-  $file = Join-Path ([IO.Path]::GetTempPath()) ([Guid]::NewGuid().ToString() + '.xml')
-  [IO.File]::WriteAllBytes($file, [Convert]::FromBase64String($item))
-  try {
-    & netsh wlan add profile filename="$file" user=$who
-    if ($LASTEXITCODE -ne 0) { throw {failed} }
-  } finally { Remove-Item $file }
+try {
+  Add-Authority 'Root' {roots}
+  Add-Authority 'CA' {others}
+  foreach ($item in {networks}) {
+    $file = Join-Path ([IO.Path]::GetTempPath()) ([Guid]::NewGuid().ToString() + '.xml')
+    [IO.File]::WriteAllBytes($file, [Convert]::FromBase64String($item))
+    try {
+      & netsh wlan add profile filename="$file" user=$who
+      if ($LASTEXITCODE -ne 0) { throw {failed} }
+    } finally { Remove-Item $file }
+  }
+  $code = 0
+  Write-Host {done}
+} catch {
+  $code = 1
+  Write-Host $_ -ForegroundColor Red
 }
-Write-Host {done}
+if (-not $Quiet) { [void](Read-Host 'Enter') }
+exit $code
 `
