@@ -71,7 +71,7 @@ func openStore(ctx context.Context, c *config.Config, opts store.Options) (*stor
 // least of all keys that then belong to whoever asked.
 func openMadeStore(ctx context.Context, c *config.Config) (*store.DB, error) {
 	if _, err := os.Stat(string(c.Store.Path)); err != nil {
-		return nil, fmt.Errorf("store %s is not made yet: start the daemon or import registries first, and look at state and store.path in the configuration: %w", c.Store.Path, err)
+		return nil, fmt.Errorf("хранилища %[1]s ещё нет: сначала запустите службу или загрузите реестры, и проверьте state и store.path / store %[1]s is not made yet: start the daemon or import registries first, and look at state and store.path in the configuration: %[2]w", c.Store.Path, err)
 	}
 	return openStore(ctx, c, store.Options{})
 }

@@ -108,7 +108,7 @@ func (d *demo) made(first bool) (person.Date, error) {
 	}
 	day, err := person.ParseDate(strings.TrimSpace(string(text)))
 	if err != nil || day.IsZero() {
-		return day, fmt.Errorf("%s is damaged: start over with --fresh", d.folder.path(demoMark))
+		return day, fmt.Errorf("файл повреждён, начните заново с --fresh / %s is damaged: start over with --fresh", d.folder.path(demoMark))
 	}
 	return day, nil
 }
