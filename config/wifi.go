@@ -56,11 +56,16 @@ func (d *decoder) wifi(c *Config, pair *tls.Certificate) {
 		return
 	}
 	for _, part := range []struct {
-		key   string
-		given bool
-	}{{"server_names", len(w.ServerNames) > 0}, {"ca_file", w.CAFile != ""}, {"outer_identity", w.OuterIdentity != ""}} {
+		key     string
+		given   bool
+		without Text
+	}{
+		{"server_names", len(w.ServerNames) > 0, say("без имени сервера устройство отдаст пароль любой чужой точке доступа", "without the server's name a device gives the password to any strange access point")},
+		{"ca_file", w.CAFile != "", say("без удостоверяющего центра устройство отдаст пароль любой чужой точке доступа", "without the authority a device gives the password to any strange access point")},
+		{"outer_identity", w.OuterIdentity != "", say("без внешнего имени логин виден в эфире", "without an outer name the login is seen in the air")},
+	} {
 		if !part.given && !d.faulty("wifi."+part.key) {
-			d.faultAt("wifi."+part.key, wrong(say("без %s устройство отдаст пароль любой чужой точке доступа", "without %s a device gives the password to any strange access point", part.key), d.example("wifi."+part.key)))
+			d.faultAt("wifi."+part.key, wrong(part.without, d.example("wifi."+part.key)))
 		}
 	}
 	if w.Method == string(onboard.PEAPMSCHAPv2) && !c.Auth.NTHash {

@@ -96,7 +96,7 @@ func TestWiFi(t *testing.T) {
 		{"hidden: true", "wifi", "names no network", true},
 		{"ssids: [a], ca_file: ca.pem", "wifi.server_names", "strange access point", false},
 		{"ssids: [a], server_names: [bridge.school49.example]", "wifi.ca_file", "strange access point", false},
-		{good + `, outer_identity: ""`, "wifi.outer_identity", "anonymous", false},
+		{good + `, outer_identity: ""`, "wifi.outer_identity", "seen in the air", false},
 		{"ssids: [a], server_names: [10.0.0.1], ca_file: ca.pem", "wifi.server_names[0]", "no name of a server", false},
 		{"ssids: [a], server_names: [a..example], ca_file: ca.pem", "wifi.server_names[0]", "no name of a server", false},
 		{"ssids: [a], server_names: [\"a;b\"], ca_file: ca.pem", "wifi.server_names[0]", "no name of a server", false},

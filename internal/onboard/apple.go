@@ -34,8 +34,8 @@ func (w *writer) apple() []File {
 	name := strings.Join(labels, ".") + ".schoolbridge.wifi"
 	var payloads, anchors []node
 	for i, c := range w.Authorities {
-		print := sha256.Sum256(c.Raw)
-		id := w.uuid("apple", "authority", hex.EncodeToString(print[:]))
+		digest := sha256.Sum256(c.Raw)
+		id := w.uuid("apple", "authority", hex.EncodeToString(digest[:]))
 		anchors = append(anchors, leaf("string", id))
 		kind := "com.apple.security.pkcs1"
 		if Root(c) {
@@ -53,7 +53,7 @@ func (w *writer) apple() []File {
 			"EncryptionType", leaf("string", "WPA2"),
 			"EAPClientConfiguration", w.appleEAP(anchors))...))
 	}
-	profile := dict(append(payload("Configuration", name, w.uuid("apple"), w.say("Wi-Fi: %s", "Wi-Fi: %s", w.Organization)),
+	profile := dict(append(payload("Configuration", name, w.uuid("apple"), "Wi-Fi: "+w.Organization),
 		"PayloadOrganization", leaf("string", w.Organization),
 		"PayloadDescription", leaf("string", w.say("Подключает к Wi-Fi школы. Пароль в профиле не хранится: при установке введите пароль mos.ru.",
 			"Joins the school's Wi-Fi. The profile holds no password: type your mos.ru password when asked.")),
