@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -240,7 +241,7 @@ func TestEapolTestAgainstFreeRADIUS(t *testing.T) {
 
 // freeRADIUS is a server that knows one person.
 type freeRADIUS struct {
-	dir, port string
+	address, port string
 }
 
 const radiusPassword = "Snegir-2021"
@@ -256,13 +257,15 @@ func startFreeRADIUS(t *testing.T, server, root *issued) freeRADIUS {
 	put(t, filepath.Join(dir, "cert.pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Raw}))
 	put(t, filepath.Join(dir, "ca.pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.Raw}))
 	put(t, filepath.Join(dir, "users"), []byte("orlovami Cleartext-Password := \""+radiusPassword+"\"\n"))
-	free, err := net.ListenPacket("udp", "127.0.0.1:0")
+	// An address of its own: nobody else's port can come in between.
+	address := fmt.Sprintf("127.%d.%d.%d", 128+mathrand.IntN(100), mathrand.IntN(256), 1+mathrand.IntN(254))
+	free, err := net.ListenPacket("udp", net.JoinHostPort(address, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, port, _ := net.SplitHostPort(free.LocalAddr().String())
 	_ = free.Close()
-	put(t, filepath.Join(dir, "radiusd.conf"), []byte(strings.NewReplacer("{dir}", dir, "{port}", port).Replace(radiusConfig)))
+	put(t, filepath.Join(dir, "radiusd.conf"), []byte(strings.NewReplacer("{dir}", dir, "{address}", address, "{port}", port).Replace(radiusConfig)))
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		t.Fatal(err)
@@ -277,16 +280,16 @@ func startFreeRADIUS(t *testing.T, server, root *issued) freeRADIUS {
 		_ = cmd.Wait() // killed: the error says so
 		_ = log.Close()
 	})
-	return freeRADIUS{dir, port}
+	return freeRADIUS{address, port}
 }
 
 // signIn runs eapol_test. It repeats an unanswered request, so that the server
 // need not be up yet.
 func (r freeRADIUS) signIn(t *testing.T, blocks string, authorities []byte) (string, error) {
 	ca := put(t, filepath.Join(t.TempDir(), "ca.pem"), authorities)
-	first, _, _ := strings.Cut(blocks, "}\n") // it uses one network
-	block := strings.Replace(first, authorityPath, ca, 1) + "\tpassword=\"" + radiusPassword + "\"\n}\n"
-	out, err := run(t, nil, "eapol_test", "-c", put(t, filepath.Join(t.TempDir(), "block.conf"), []byte(block)), "-a", "127.0.0.1", "-p", r.port, "-s", "testing123", "-t", "60")
+	// All blocks are read, the first is used.
+	block := strings.ReplaceAll(strings.ReplaceAll(blocks, authorityPath, ca), "\n}\n", "\n\tpassword=\""+radiusPassword+"\"\n}\n")
+	out, err := run(t, nil, "eapol_test", "-c", put(t, filepath.Join(t.TempDir(), "block.conf"), []byte(block)), "-a", r.address, "-p", r.port, "-s", "testing123", "-t", "60")
 	return string(out), err
 }
 
@@ -302,7 +305,7 @@ security {
 	reject_delay = 0
 }
 client local {
-	ipaddr = 127.0.0.1
+	ipaddr = 127.0.0.0/8
 	secret = testing123
 }
 modules {
@@ -337,7 +340,7 @@ modules {
 server default {
 	listen {
 		type = auth
-		ipaddr = 127.0.0.1
+		ipaddr = {address}
 		port = {port}
 	}
 	authorize {
