@@ -45,9 +45,9 @@ func (h Hostname) check() *problem {
 	return nil
 }
 
-// wifi checks what devices will hold the server to. pair is the certificate
-// that it shows them, nil where there is none.
-func (d *decoder) wifi(c *Config, pair *tls.Certificate) {
+// wifi checks what devices will hold the server to. shown are the certificates
+// that it shows them; nil is none.
+func (d *decoder) wifi(c *Config, shown ...*tls.Certificate) {
 	w := c.WiFi
 	if !w.On() {
 		if d.nodes["wifi"] != nil && !d.faulty("wifi") {
@@ -93,8 +93,10 @@ func (d *decoder) wifi(c *Config, pair *tls.Certificate) {
 			say("добавьте в него корневой сертификат того, кто выдал сертификат сервера", "add the root certificate of who issued the server's")))
 		return
 	}
-	if pair != nil {
-		d.fits(w, pair, roots, between)
+	for _, pair := range shown {
+		if pair != nil {
+			d.fits(w, pair, roots, between.Clone())
+		}
 	}
 }
 
