@@ -176,6 +176,25 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// metricByUse reads when the certificates in force end, in Unix seconds.
+func metricByUse(t *testing.T, d *daemon) map[string]float64 {
+	t.Helper()
+	families, err := d.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]float64{}
+	for _, f := range families {
+		if f.GetName() != "schoolbridge_certificate_expires_timestamp_seconds" {
+			continue
+		}
+		for _, m := range f.Metric {
+			out[m.Label[0].GetValue()] = m.Gauge.GetValue()
+		}
+	}
+	return out
+}
+
 // TestExpiryOfCertificates: those in force are told of at the start and at a
 // reload, in log, metric and health.
 func TestExpiryOfCertificates(t *testing.T) {
@@ -193,22 +212,7 @@ func TestExpiryOfCertificates(t *testing.T) {
 	issue(20)
 	s.write("config.yaml", siteConfig+"wifi: {ssids: [a], server_names: [bridge.example], ca_file: ca.pem}\n")
 	d := s.started(log)
-	expiry := func() map[string]float64 {
-		families, err := d.registry.Gather()
-		if err != nil {
-			t.Fatal(err)
-		}
-		out := map[string]float64{}
-		for _, f := range families {
-			if f.GetName() != "schoolbridge_certificate_expires_timestamp_seconds" {
-				continue
-			}
-			for _, m := range f.Metric {
-				out[m.Label[0].GetValue()] = m.Gauge.GetValue()
-			}
-		}
-		return out
-	}
+	expiry := func() map[string]float64 { return metricByUse(t, d) }
 	well := func() (ok, needed bool) {
 		_, results := d.health.Ask(t.Context())
 		for _, r := range results {
