@@ -67,6 +67,7 @@ var docs = map[string]doc{
 	"radius.clients[].name":                  {"Имя в журнале и в policy.", "The name in the log and in policy.", "school-49"},
 	"radius.clients[].range":                 {"Сеть или один адрес; если подходят несколько, решает самая узкая.", "A network or one address; the narrowest that fits counts.", "10.1.2.0/24"},
 	"radius.clients[].secret_file":           {"Файл с общим секретом, права 0600; свой у каждой школы.", "File with the shared secret, mode 0600; one for each school.", "secrets/radius-school-49"},
+	"radius.clients[].certificate":           {"Имя (DNS) в сертификате, с которым клиент приходит по RadSec с любого адреса. Клиенту только RadSec не нужны range и secret_file.", "The DNS name in the certificate with which the client comes over RadSec, from any address. A client of RadSec alone needs neither range nor secret_file.", "wlc.school49.example"},
 	"radius.clients[].school":                {"Школа, где стоят устройства (ekis_id); пусто — ни одной.", "The school where the devices stand (ekis_id); empty: none.", `"1234"`},
 	"radius.clients[].message_authenticator": {"required; optional — только для старых устройств, которые его не присылают.", "required; optional is for old devices that do not send it.", "required"},
 	"radius.clients[].reject_delay":          {"На сколько задерживать отказ, чтобы пароли не подбирали.", "How long a reject is held back, against guessing.", "1s"},
@@ -83,6 +84,15 @@ var docs = map[string]doc{
 	"radius.eap.authorities[].name":          {"Имя, под которым он известен policy.", "The name by which policy knows it.", "school-devices"},
 	"radius.eap.authorities[].ca_file":       {"Его сертификаты, PEM: корневой и промежуточные.", "Its certificates, PEM: root and intermediate ones.", "tls/devices-ca.pem"},
 	"radius.eap.authorities[].crl_file":      {"Список отозванных (CRL), PEM или DER. Просроченный список никого не пускает: обновляйте файл и делайте reload.", "Its revocation list, PEM or DER. One that is out of date lets nobody in: renew the file and reload.", "tls/devices.crl"},
+
+	"wifi":                {"Что знают о сети школы устройства людей: по этому разделу их настраивает «schoolbridge wifi profile». Пусто — не настраивает.", "What people's devices know of the school's network: \"schoolbridge wifi profile\" sets them up by it. Empty: it does not.", ""},
+	"wifi.ssids":          {"Имена сетей WPA2-Enterprise.", "The names of the WPA2-Enterprise networks.", "[school-49]"},
+	"wifi.hidden":         {"Сети скрытые: имени в эфире нет.", "The networks are hidden: not broadcast.", "false"},
+	"wifi.server_names":   {"Имена из сертификата сервера; другому серверу устройство пароль не отдаст. Если серверов несколько, имя каждого.", "Names that the server's certificate bears; a device gives the password to no other. With several servers the name of each.", "[bridge.school49.example]"},
+	"wifi.ca_file":        {"Кто выдал сертификат сервера, PEM, с корневым; он попадёт на устройства. Перед заменой центра — старый и новый вместе.", "Who issued the server's certificate, PEM, with the root; it goes to the devices. Before the authority changes, old and new together.", "tls/ca.pem"},
+	"wifi.method":         {"ttls-pap — пароль проверяет mos.ru, входят все; peap-mschapv2 — для устройств, которые TTLS не умеют: нужен auth.nt_hash и хотя бы один вход до этого.", "ttls-pap: mos.ru checks the password, everybody gets in. peap-mschapv2 is for devices that lack TTLS: it needs auth.nt_hash and one sign-in before.", "ttls-pap"},
+	"wifi.outer_identity": {"Имя, которое видно в эфире вместо логина.", "The name that is seen in the air instead of the login.", "anonymous"},
+	"wifi.organization":   {"Как школа названа в профилях; пусто — первое из server_names.", "What the school is called in profiles; empty: the first of server_names.", "Школа № 49"},
 
 	"names":         {"Что люди могут писать вокруг логина.", "What people may write around a login.", ""},
 	"names.domains": {"Домены: MESH\\логин.", "Domains: MESH\\login.", "[MESH]"},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/tls"
 	"fmt"
 	"slices"
 )
@@ -18,7 +19,9 @@ func (c *Config) InnerMethods() []string {
 	return slices.DeleteFunc(slices.Clone(c.RADIUS.EAP.Inner), func(m string) bool { return m == "mschapv2" && !c.Auth.NTHash })
 }
 
-func (d *decoder) eap(c *Config) {
+// eap checks WPA-Enterprise, and gives the certificates of its own that it
+// shows.
+func (d *decoder) eap(c *Config) (shown []*tls.Certificate) {
 	e := c.RADIUS.EAP
 	for _, p := range []struct {
 		key  string
@@ -31,7 +34,7 @@ func (d *decoder) eap(c *Config) {
 		case cert != key:
 			d.faultAt("radius.eap", wrong(say("сертификат и ключ указывают вместе", "certificate and key come together"), say("добавьте второй файл", "add the other file")))
 		case cert && !d.faulty(path) && !d.faulty(keyPath):
-			d.pair(path, p.cert, p.of)
+			shown = append(shown, d.pair(path, p.cert, p.of))
 		}
 	}
 	if len(e.Methods) == 0 || len(c.InnerMethods()) == 0 {
@@ -47,4 +50,5 @@ func (d *decoder) eap(c *Config) {
 	if d.nodes["radius.eap.methods"] != nil && slices.Contains(e.Methods, "tls") && len(e.Authorities) == 0 && !d.faulty("radius.eap.authorities") {
 		d.warn("radius.eap.methods", wrong(say("tls без authorities не предлагается", "tls is not offered without authorities"), say("добавьте radius.eap.authorities или уберите tls", "add radius.eap.authorities or remove tls")))
 	}
+	return shown
 }

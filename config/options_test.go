@@ -58,10 +58,11 @@ var options = map[string]struct{ good, bad string }{
 	"radius.accounting":                {`["127.0.0.1:1813"]`, `["radius.example:1813"]`},
 	"radius.radsec":                    {`["127.0.0.1:2083"]`, `{a: b}`},
 	"radius.client_ca_file":            {"server.pem", "."},
-	"radius.clients":                   {`[{name: b, range: 10.9.0.1, secret_file: secret}]`, "[b]"},
+	"radius.clients":                   {`[{name: b, range: 10.9.0.1, secret_file: secret}, {name: c, certificate: c.example}]`, "[b]"},
 	"radius.clients[].name":            {"c", `""`},
 	"radius.clients[].range":           {"10.2.0.0/16", "10.2.0.1/16"},
 	"radius.clients[].secret_file":     {"other-secret", "missing"},
+	"radius.clients[].certificate":     {"wlc.school.example", strings.Repeat("x", 254)},
 	"radius.clients[].school":          {"0049", "true"},
 	"radius.clients[].reject_delay":    {"0s", "1m"},
 	"radius.eap.methods":               {"[ttls]", "[md5]"},
@@ -75,6 +76,13 @@ var options = map[string]struct{ good, bad string }{
 	"radius.eap.authorities":           {"[{name: b, ca_file: server.pem}]", "[b]"},
 	"radius.eap.authorities[].name":    {"c", `""`},
 	"radius.eap.authorities[].ca_file": {"server.pem", "secret"},
+	"wifi.ssids":                       {"[school]", strings.Repeat("x", 33)},
+	"wifi.hidden":                      {"true", "maybe"},
+	"wifi.server_names":                {"bridge.example", `["*.example"]`},
+	"wifi.ca_file":                     {"server.pem", "missing"},
+	"wifi.method":                      {"peap-mschapv2", "leap"},
+	"wifi.outer_identity":              {"nobody", strings.Repeat("x", 65)},
+	"wifi.organization":                {"Школа № 49", `" x"`},
 	"names.domains":                    {"[MESH, MOS]", "[mesh, MESH]"},
 	"names.realms":                     {"[school.example]", `[""]`},
 	"policy.time_zone":                 {"Asia/Omsk", "Moscow"},
@@ -182,6 +190,7 @@ func with(t *testing.T, path, value string) string {
 		"mosru.events.issuer":   "mosru.events.audience=a mosru.events.keys_file=keys.json",
 		"mosru.events.audience": "mosru.events.issuer=a mosru.events.keys_file=keys.json", "mosru.events.keys_file": "mosru.events.issuer=a mosru.events.audience=a",
 	}
+	partners["wifi.ssids"] = "wifi.server_names=bridge.example wifi.ca_file=server.pem"
 	partners["ad.server"] = "ad.bind=b@obr.example ad.password_file=secret ad.base=OU=schools,DC=obr ad.search_base=DC=obr"
 	partners["radius.radsec"] = partners["ldap.listen_tls"] + " radius.client_ca_file=server.pem"
 	for partner := range strings.FieldsSeq(partners[path]) {

@@ -26,15 +26,15 @@ const signInsRead = 200
 
 func runExplain(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("explain", flag.ContinueOnError)
-	file := fs.String("config", "", "the configuration `FILE`")
-	lang := fs.String("lang", "ru", "language: ru or en")
-	asJSON := fs.Bool("json", false, "print JSON")
+	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
+	lang := fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
+	asJSON := fs.Bool("json", false, "вывести JSON / print JSON")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
 	}
 	if len(words) != 1 || (*lang != "ru" && *lang != "en") {
-		return usageError("explain: write \"explain --config FILE [--lang ru|en] [--json] LOGIN\"")
+		return misused("explain")
 	}
 	c, err := loadConfig(std, *file, *lang)
 	if err != nil {
@@ -232,7 +232,7 @@ func (e *explainer) targets(ctx context.Context, id identity.PersonID, r *explai
 	for _, s := range list {
 		t := explain.Target{Target: s.Target, State: string(s.Progress()), Name: s.Name, Teams: s.UPN,
 			Made: s.Object != [16]byte{}, Enabled: s.Enabled, Seen: s.Seen, Next: s.Next, PasswordWaits: s.Waiting, Problems: []explain.Problem{}}
-		for _, p := range s.Problems {
+		for _, p := range slices.Concat(s.Problems, s.Duplicates) {
 			t.Problems = append(t.Problems, explain.ProblemOf(e.lang, p))
 		}
 		r.Targets = append(r.Targets, t)

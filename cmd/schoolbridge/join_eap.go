@@ -6,10 +6,12 @@ import (
 	"encoding/pem"
 	"fmt"
 	"os"
+	"slices"
 
 	"schoolbridge/config"
 	"schoolbridge/internal/auth"
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/telemetry"
 	"schoolbridge/radiussrv"
 	"schoolbridge/radiussrv/eap"
 	"schoolbridge/radiussrv/eap/eaptls"
@@ -84,7 +86,7 @@ func eapCertificates(c *config.Config) ([]tls.Certificate, error) {
 func eapTrust(list []config.EAPAuthority) (*eaptls.Trust, error) {
 	var all []eaptls.Authority
 	for _, a := range list {
-		certificates, err := readCertificates(string(a.CAFile))
+		certificates, err := config.ReadCertificates(a.CAFile)
 		if err != nil {
 			return nil, err
 		}
@@ -101,22 +103,21 @@ func eapTrust(list []config.EAPAuthority) (*eaptls.Trust, error) {
 	return eaptls.NewTrust(all)
 }
 
-func readCertificates(file string) (all []*x509.Certificate, err error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
+// eapEndings tells until when what EAP has of its own is valid.
+func eapEndings(c *config.Config, shown []tls.Certificate) (all []telemetry.Certificate, err error) {
+	if e := c.RADIUS.EAP; e.CertificateFile != "" || e.RSACertificateFile != "" {
+		first := slices.MinFunc(shown, func(a, b tls.Certificate) int { return config.ChainEnd(a).Compare(config.ChainEnd(b)) })
+		all = append(all, telemetry.Certificate{Use: useEAP, Ends: config.ChainEnd(first)})
 	}
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		c, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		all = append(all, c)
+	var files []authorityFile
+	for _, a := range c.RADIUS.EAP.Authorities {
+		files = append(files, authorityFile{useEAPClientsCA, a.CAFile})
 	}
-	return all, nil
+	authorities, err := endings(files...)
+	if len(authorities) > 0 {
+		all = append(all, slices.MinFunc(authorities, func(a, b telemetry.Certificate) int { return a.Ends.Compare(b.Ends) }))
+	}
+	return all, err
 }
 
 func readRevocationList(file string) (*x509.RevocationList, error) {

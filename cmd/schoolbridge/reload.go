@@ -7,12 +7,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"schoolbridge/config"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/mosru/keyset"
 	"schoolbridge/internal/policy"
+	"schoolbridge/internal/telemetry"
 	"schoolbridge/radiussrv"
 	"schoolbridge/radiussrv/eap/eaptls"
 )
@@ -27,6 +29,7 @@ type reloadable struct {
 	clients   *radiussrv.Clients
 	eapCerts  []tls.Certificate
 	eapTrust  *eaptls.Trust
+	endings   []telemetry.Certificate // of the authorities
 }
 
 // loadReloadable reads it for the first time.
@@ -36,7 +39,14 @@ func (d *daemon) loadReloadable(context.Context) error {
 		return err
 	}
 	d.cert = fresh.cert
+	d.expiry = telemetry.NewExpiry(telemetry.ExpiryOptions{Ahead: config.ExpirySoon, Registerer: d.registry, Logger: d.log})
+	d.lasting, err = endings(authorityFile{useMosruCA, d.config.Mosru.CAFile}, authorityFile{useADCA, d.config.AD.CAFile})
+	if err != nil {
+		return err
+	}
 	d.take(fresh)
+	d.services = append(d.services, service{"expiry of certificates", d.expiry.Run})
+	d.health.Note("certificates", d.expiry.Check)
 	return nil
 }
 
@@ -59,7 +69,10 @@ func (d *daemon) prepare(c *config.Config) (r reloadable, err error) {
 	if r.policy, err = rules.Compile(); err != nil {
 		return r, fmt.Errorf("policy: %w", err)
 	}
-	if r.clients, err = nasClients(c); err != nil || !c.EAPOn() {
+	if r.clients, err = nasClients(c); err != nil {
+		return r, err
+	}
+	if r.endings, err = endings(authorityFile{useRadSecCA, c.RADIUS.ClientCAFile}, authorityFile{useWiFiCA, c.WiFi.CAFile}); err != nil || !c.EAPOn() {
 		return r, err
 	}
 	if r.eapCerts, err = eapCertificates(c); err != nil {
@@ -68,7 +81,9 @@ func (d *daemon) prepare(c *config.Config) (r reloadable, err error) {
 	if r.eapTrust, err = eapTrust(c.RADIUS.EAP.Authorities); err != nil {
 		return r, fmt.Errorf("radius.eap.authorities: %w", err)
 	}
-	return r, nil
+	own, err := eapEndings(c, r.eapCerts)
+	r.endings = append(r.endings, own...)
+	return r, err
 }
 
 func eventKeys(file string) (*keyset.Set, error) {
@@ -101,6 +116,11 @@ func (d *daemon) take(r reloadable) {
 		d.eapCerts.Store(&r.eapCerts)
 		d.eapTrust.Store(r.eapTrust)
 	}
+	certificates := slices.Concat(d.lasting, r.endings)
+	if d.cert != nil {
+		certificates = append(certificates, telemetry.Certificate{Use: useTLS, Ends: config.ChainEnd(d.cert.config().Certificates[0])})
+	}
+	d.expiry.Set(certificates)
 }
 
 // reloadOn reloads at every signal until ctx ends, but not before the start is

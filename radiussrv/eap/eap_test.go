@@ -298,7 +298,6 @@ func TestMetrics(t *testing.T) {
 		"schoolbridge_eap_results_total resumed peap accepted": 1,
 		"schoolbridge_eap_results_total full peap rejected":    1,
 		"schoolbridge_eap_abandoned_total unknown_state":       1,
-		"schoolbridge_eap_certificate_end_seconds":             float64(b.opts.Certificates()[0].Leaf.NotAfter.Unix()),
 		"schoolbridge_eap_revocation_list_end_seconds":         float64(until.Unix()),
 	} {
 		if got[name] != want {

@@ -1,7 +1,6 @@
 package eap
 
 import (
-	"crypto/tls"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -51,10 +50,6 @@ func newMetrics(to prometheus.Registerer, s *Server) *metrics {
 		Name: "schoolbridge_eap_conversations",
 		Help: "EAP conversations that wait for their peer.",
 	}, func() float64 { return float64(s.table.size()) })
-	f.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "schoolbridge_eap_certificate_end_seconds",
-		Help: "When the first of EAP's certificates ends, in Unix time.",
-	}, func() float64 { return unix(firstEnd(s.opts.Certificates())) })
 	if s.opts.Trust != nil {
 		f.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "schoolbridge_eap_revocation_list_end_seconds",
@@ -80,16 +75,6 @@ func newMetrics(to prometheus.Registerer, s *Server) *metrics {
 		}
 	}
 	return m
-}
-
-// firstEnd is when the first of the certificates ends.
-func firstEnd(all []tls.Certificate) (first time.Time) {
-	for _, c := range all {
-		if c.Leaf != nil && (first.IsZero() || c.Leaf.NotAfter.Before(first)) {
-			first = c.Leaf.NotAfter
-		}
-	}
-	return first
 }
 
 func unix(t time.Time) float64 {
