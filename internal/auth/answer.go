@@ -38,7 +38,8 @@ func (a *Authenticator) answer(ctx context.Context, c *identity.Credential, m *i
 	if !a.guard.admitAnswer(&t, now) {
 		return unavailable(identity.ReasonThrottled)
 	}
-	if reason := a.fits(&k, m, now); reason != "" {
+	asked := mschap.Challenge(m.PeerChallenge, m.Challenge, m.Name)
+	if reason := a.fits(&k, asked, m.Response, now); reason != "" {
 		if reason != identity.ReasonOldPassword && reason != identity.ReasonHashTooOld {
 			a.guard.wrongAnswer(&t, now)
 		}
@@ -47,26 +48,21 @@ func (a *Authenticator) answer(ctx context.Context, c *identity.Credential, m *i
 	a.guard.meet(&t)
 	v := accepted(identity.ReasonKeptHash, grant, e, time.Unix(0, k.learnt))
 	v.Voucher.Hash = true
-	v.MSCHAPv2 = &identity.MSCHAPv2Success{Authenticator: mschap.AuthenticatorResponse(k.hash, challenge(m), m.Response)}
-	v.MSCHAPv2.SendKey, v.MSCHAPv2.RecvKey = mschap.Keys(k.hash, m.Response)
+	v.MSCHAPv2 = new(identity.MSCHAPv2Success)
+	v.MSCHAPv2.Authenticator, v.MSCHAPv2.SendKey, v.MSCHAPv2.RecvKey = k.secret.Success(asked, m.Response)
 	return v
-}
-
-func challenge(m *identity.MSCHAPv2) [8]byte {
-	return mschap.Challenge(m.PeerChallenge, m.Challenge, m.Name)
 }
 
 // fits gives "" where the answer fits a hash that counts. A right answer to one
 // that is too old, and to the one before, cost nobody anything.
-func (a *Authenticator) fits(k *kept, m *identity.MSCHAPv2, now time.Time) identity.Reason {
-	asked := challenge(m)
+func (a *Authenticator) fits(k *kept, asked [8]byte, response [24]byte, now time.Time) identity.Reason {
 	switch {
-	case mschap.Check(k.hash, asked, m.Response) && k.reason == "":
+	case k.secret != nil && k.secret.Check(asked, response):
 		if a.hashes.tooOld(k.learnt, now) {
 			return identity.ReasonHashTooOld
 		}
 		return ""
-	case k.oldAt != 0 && mschap.Check(k.old, asked, m.Response):
+	case k.oldAt != 0 && mschap.Check(k.old, asked, response):
 		return identity.ReasonOldPassword
 	case k.reason != "":
 		return k.reason
@@ -84,7 +80,7 @@ func (a *Authenticator) refuseAnswer(c *identity.Credential, m *identity.MSCHAPv
 	if !a.guard.admitAnswer(&t, now) {
 		return unavailable(reason)
 	}
-	mschap.Check(mschap.Hash(k), challenge(m), m.Response)
+	a.hashes.phantom.Check(mschap.Challenge(m.PeerChallenge, m.Challenge, m.Name), m.Response)
 	if a.hashes.failing(now) {
 		return unavailable(reason)
 	}

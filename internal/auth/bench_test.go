@@ -52,6 +52,19 @@ func BenchmarkRecent(b *testing.B) {
 	})
 }
 
+// BenchmarkKeptHash is the hot path of MSCHAPv2.
+func BenchmarkKeptHash(b *testing.B) {
+	a, c := newBench(b)
+	a.work.Wait()
+	c.Proof = reply("orlovami", right)
+	b.ReportAllocs()
+	for b.Loop() {
+		if v := a.Authenticate(context.Background(), c); v.Reason != identity.ReasonKeptHash {
+			b.Fatal(v.Reason)
+		}
+	}
+}
+
 func BenchmarkKnownBad(b *testing.B) {
 	a, c := newBench(b)
 	c.Proof = wrong
@@ -68,5 +81,10 @@ func TestTheHotPathAllocatesLittle(t *testing.T) {
 	a, c := newBench(t)
 	if n := testing.AllocsPerRun(200, func() { a.Authenticate(context.Background(), c) }); n > 4 {
 		t.Errorf("%v allocations", n)
+	}
+	a.work.Wait()
+	c.Proof = reply("orlovami", right)
+	if n := testing.AllocsPerRun(200, func() { a.Authenticate(context.Background(), c) }); n > 8 {
+		t.Errorf("MSCHAPv2: %v allocations", n)
 	}
 }

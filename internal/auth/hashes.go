@@ -36,12 +36,14 @@ type hashes struct {
 	alive   atomic.Int64
 	grace   time.Duration
 	healthy func() bool
+	phantom *mschap.Secret // what answers to nobody's name are compared with
 }
 
 // kept is what is known of one person's hash. Times are in Unix ns.
 type kept struct {
 	reason identity.Reason // why there is no hash; "": there is
 	hash   mschap.Hash
+	secret *mschap.Secret // the same, prepared; nil: there is none
 	epoch  uint64
 	learnt int64 // when mos.ru last confirmed it
 	since  int64 // when it took another one's place under the same epoch; 0: not that we know
@@ -62,7 +64,9 @@ const (
 
 func newHashes(o Options) (*hashes, error) {
 	table, err := lru.New[identity.PersonID, kept](o.Hashes)
-	h := &hashes{table: table, refresh: o.ConfirmShort, maxAge: o.NTMaxAge, grace: o.OfflineGrace, healthy: o.EventsHealthy}
+	phantom := randomKey()
+	h := &hashes{table: table, refresh: o.ConfirmShort, maxAge: o.NTMaxAge, grace: o.OfflineGrace, healthy: o.EventsHealthy,
+		phantom: mschap.Prepare(mschap.Hash(phantom[:16]))}
 	if o.events {
 		h.alive.Store(o.Now().UnixNano())
 	}
@@ -111,6 +115,9 @@ func (h *hashes) put(id identity.PersonID, v Verifier, epoch uint64, now time.Ti
 	next := kept{reason: HashReason(v, epoch), epoch: epoch, read: now.UnixNano()}
 	if next.reason == "" {
 		next.hash = mschap.Hash(v.NTHash)
+		if next.secret = before.secret; before.hash != next.hash || next.secret == nil {
+			next.secret = mschap.Prepare(next.hash)
+		}
 	}
 	if !v.LearnAt.IsZero() {
 		next.learnt = v.LearnAt.UnixMicro() * 1000 // the store keeps microseconds

@@ -8,11 +8,10 @@
 // The scheme rests on MD4 and DES and holds only inside TLS: whoever sees one
 // exchange in the open finds the NT hash in a day, whatever the password.
 //
-// Start reading at Check.
+// Start reading at Check; Secret is for who checks many.
 package mschap
 
 import (
-	"crypto/des"
 	"crypto/sha1"
 	"crypto/subtle"
 	"encoding/binary"
@@ -69,36 +68,13 @@ func Challenge(peer, authenticator [16]byte, name string) (challenge [8]byte) {
 }
 
 // Response is the answer to a challenge (RFC 2759 section 8.5,
-// ChallengeResponse): the challenge under DES, thrice, with the hash's bytes 0
-// to 6, 7 to 13, and 14 and 15 with five zeros as keys.
-func Response(h Hash, challenge [8]byte) (response [24]byte) {
-	encrypt(response[0:8], challenge[:], [7]byte(h[0:7]))
-	encrypt(response[8:16], challenge[:], [7]byte(h[7:14]))
-	encrypt(response[16:24], challenge[:], [7]byte{h[14], h[15]})
-	return response
-}
-
-// encrypt is DesEncrypt (RFC 2759 section 8.6): the key's 56 bits are spread
-// over eight bytes, whose lowest bits are parity and count for nothing.
-func encrypt(dst, clear []byte, key [7]byte) {
-	var wide [8]byte
-	copy(wide[1:], key[:])
-	all := binary.BigEndian.Uint64(wide[:])
-	for i := range wide {
-		wide[i] = byte(all>>(49-7*i)) << 1
-	}
-	block, err := des.NewCipher(wide[:])
-	if err != nil { // only of a key that has not eight bytes
-		panic(err)
-	}
-	block.Encrypt(dst, clear)
-}
+// ChallengeResponse).
+func Response(h Hash, challenge [8]byte) [24]byte { return Prepare(h).response(challenge) }
 
 // Check says, in constant time, whether an answer to a challenge comes from
 // somebody who has the hash.
 func Check(h Hash, challenge [8]byte, response [24]byte) bool {
-	want := Response(h, challenge)
-	return subtle.ConstantTimeCompare(want[:], response[:]) == 1
+	return Prepare(h).Check(challenge, response)
 }
 
 // The constants of RFC 2759 section 8.7 and RFC 3079 section 3.4.
@@ -114,7 +90,11 @@ const (
 // AuthenticatorResponse shows the peer that we have the hash too (RFC 2759
 // section 8.7), in answer to its response.
 func AuthenticatorResponse(h Hash, challenge [8]byte, response [24]byte) [20]byte {
-	twice := sumMD4(h[:]) // section 8.4
+	return authenticatorResponse(sumMD4(h[:]), challenge, response)
+}
+
+// authenticatorResponse takes the hash of the hash (RFC 2759 section 8.4).
+func authenticatorResponse(twice [16]byte, challenge [8]byte, response [24]byte) [20]byte {
 	in := make([]byte, 0, len(twice)+len(response)+len(magicServer))
 	in = append(in, twice[:]...)
 	in = append(in, response[:]...)
@@ -134,8 +114,9 @@ func CheckAuthenticator(h Hash, challenge [8]byte, response [24]byte, got [20]by
 }
 
 // MasterKey is what both keys are made of (RFC 3079 section 3.4, GetMasterKey).
-func MasterKey(h Hash, response [24]byte) [16]byte {
-	twice := sumMD4(h[:])
+func MasterKey(h Hash, response [24]byte) [16]byte { return masterKey(sumMD4(h[:]), response) }
+
+func masterKey(twice [16]byte, response [24]byte) [16]byte {
 	in := make([]byte, 0, len(twice)+len(response)+len(magicMaster))
 	in = append(in, twice[:]...)
 	in = append(in, response[:]...)
@@ -147,8 +128,9 @@ func MasterKey(h Hash, response [24]byte) [16]byte {
 // Keys are the 128-bit start keys of RFC 3079 section 3.3 as the server names
 // them; the peer sends with recv and receives with send. They are what RFC 2548
 // section 2.4 carries; EAP-MSCHAPv2's key is recv and then send.
-func Keys(h Hash, response [24]byte) (send, recv [16]byte) {
-	master := MasterKey(h, response)
+func Keys(h Hash, response [24]byte) (send, recv [16]byte) { return keys(MasterKey(h, response)) }
+
+func keys(master [16]byte) (send, recv [16]byte) {
 	return startKey(master, magicServerSends), startKey(master, magicClientSends)
 }
 

@@ -90,6 +90,10 @@ func TestCheck(t *testing.T) {
 	if send == recv {
 		t.Error("both directions have one key")
 	}
+	again, toSend, toRecv := Prepare(h).Success(challenge, response)
+	if again != AuthenticatorResponse(h, challenge, response) || toSend != send || toRecv != recv {
+		t.Error("a prepared secret says otherwise")
+	}
 }
 
 func TestNTHash(t *testing.T) {
@@ -112,7 +116,7 @@ func TestHashHides(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []string{fmt.Sprint(h), fmt.Sprintf("%x %q %v %+v %#v %d", h, h, h, h, h, h), string(said)} {
+	for _, s := range []string{fmt.Sprint(h), fmt.Sprintf("%+v %#v %x", Prepare(h), Prepare(h), Prepare(h)), fmt.Sprintf("%x %q %v %+v %#v %d", h, h, h, h, h, h), string(said)} {
 		if bytes.Contains([]byte(s), []byte(hex.EncodeToString(h[:4]))) || bytes.Contains([]byte(s), []byte(fmt.Sprint(h[0], " ", h[1]))) {
 			t.Errorf("the hash shows: %s", s)
 		}
@@ -180,13 +184,13 @@ func FuzzTexts(f *testing.F) {
 func BenchmarkServer(b *testing.B) {
 	h := NTHash("Snegir-2021")
 	response := Response(h, Challenge([16]byte{1}, [16]byte{2}, "orlovami"))
+	s := Prepare(h)
 	b.ReportAllocs()
 	for b.Loop() {
 		challenge := Challenge([16]byte{1}, [16]byte{2}, "orlovami")
-		if !Check(h, challenge, response) {
+		if !s.Check(challenge, response) {
 			b.Fatal("refused")
 		}
-		AuthenticatorResponse(h, challenge, response)
-		Keys(h, response)
+		s.Success(challenge, response)
 	}
 }
