@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"schoolbridge/internal/identity"
+	"schoolbridge/radiussrv/eap"
+	"schoolbridge/radiussrv/eap/packet"
 	"schoolbridge/radiussrv/wire"
 )
 
@@ -33,19 +35,19 @@ func rawReply(t *testing.T, conn net.Conn, request []byte) []byte {
 // Whatever is asked and answered, and whether the client signs: the answer does
 // (CVE-2024-3596).
 func TestEveryAnswerIsSigned(t *testing.T) {
-	eap := talk(func(in EAPRequest) EAPResult {
-		switch in.Name {
+	server := talk(func(in eap.Request) eap.Result {
+		switch string(in.Message[5:]) {
 		case "in":
-			return EAPResult{Message: []byte{3, 1, 0, 4}, Verdict: identity.Verdict{Outcome: identity.Accepted, Login: "in"}}
+			return eap.Result{Message: []byte{3, 1, 0, 4}, Verdict: identity.Verdict{Outcome: identity.Accepted, Login: "in"}}
 		case "out":
-			return EAPResult{Verdict: identity.Verdict{Outcome: identity.Rejected}}
+			return eap.Result{Verdict: identity.Verdict{Outcome: identity.Rejected}}
 		}
-		return EAPResult{Message: []byte{1, 1, 0, 5, 1}, State: []byte("s")}
+		return eap.Result{Message: []byte{1, 1, 0, 5, 1}, State: []byte("s")}
 	})
 	for _, optional := range []bool{false, true} {
 		client := loopback()
 		client.Unsigned = optional
-		_, clear, _ := live(t, Options{Clients: table(t, client), EAP: eap})
+		_, clear, _ := live(t, Options{Clients: table(t, client), EAP: server})
 		_, hashed, _ := live(t, Options{Clients: table(t, client), Auth: hashes()})
 		send := func(conn net.Conn, what string, code wire.Code, request []byte) {
 			t.Helper()
@@ -54,7 +56,10 @@ func TestEveryAnswerIsSigned(t *testing.T) {
 			}
 		}
 		unsigned := func(r *wire.Request) { r.Unsigned = optional }
-		asEAP := func(r *wire.Request) { r.AddText(wire.EAPMessage, "\x02\x01\x00\x04") }
+		asEAP := func(name string) func(*wire.Request) {
+			p := packet.Packet{Code: packet.Response, ID: 1, Type: packet.Identity, Data: []byte(name)}
+			return func(r *wire.Request) { r.Add(wire.EAPMessage, p.Bytes()) }
+		}
 		send(clear, "PAP", wire.AccessAccept, access(t, "orlovami", "Snegir-2021", unsigned))
 		send(clear, "PAP, wrong", wire.AccessReject, access(t, "orlovami", "Wrong", unsigned))
 		send(clear, "PAP, unavailable", wire.AccessReject, access(t, "away", "x", unsigned))
@@ -62,9 +67,9 @@ func TestEveryAnswerIsSigned(t *testing.T) {
 		send(clear, "CHAP", wire.AccessReject, access(t, "a", "-", func(r *wire.Request) { unsigned(r); r.Add(wire.CHAPPassword, make([]byte, 17)) }))
 		send(hashed, "MS-CHAPv2", wire.AccessAccept, speak(t, "orlovami", ours[:], answer("orlovami", "Snegir-2021"), unsigned))
 		send(hashed, "MS-CHAPv2, wrong", wire.AccessReject, speak(t, "orlovami", ours[:], answer("orlovami", "Wrong"), unsigned))
-		send(clear, "EAP", wire.AccessChallenge, access(t, "x", "-", asEAP))
-		send(clear, "EAP in", wire.AccessAccept, access(t, "in", "-", asEAP))
-		send(clear, "EAP out", wire.AccessReject, access(t, "out", "-", asEAP))
+		send(clear, "EAP", wire.AccessChallenge, access(t, "x", "-", asEAP("x")))
+		send(clear, "EAP in", wire.AccessAccept, access(t, "in", "-", asEAP("in")))
+		send(clear, "EAP out", wire.AccessReject, access(t, "out", "-", asEAP("out")))
 		send(clear, "Status-Server", wire.AccessAccept, encode(t, &wire.Request{Code: wire.StatusServer, ID: 99}, nil))
 	}
 }
