@@ -70,7 +70,7 @@ type Result struct {
 	// Verdict ends the conversation; its zero value goes on.
 	Verdict identity.Verdict
 	// MSK is there where accepted: the Master Session Key (RFC 3748 section
-	// 7.10). The peer receives with the first half and sends with the second.
+	// 7.10). The peer sends with the first half and receives with the second.
 	MSK *[64]byte
 }
 
@@ -137,11 +137,11 @@ func New(o Options) (*Server, error) {
 		var m tunnel.Method
 		switch {
 		case t == packet.TTLS:
-			m = ttls.Method{Inner: o.Inner, Random: o.Random}
+			m = ttls.Method{Inner: o.Inner}
 		case t == packet.PEAP:
-			m = peap.Method{Inner: o.Inner, Random: o.Random}
+			m = peap.Method{Inner: o.Inner}
 		case t == packet.TLS && o.Trust != nil:
-			m = eaptls.Method{Trust: o.Trust, Now: o.Now}
+			m = eaptls.Method{Trust: o.Trust}
 		case t == packet.TLS:
 			return nil, errors.New("EAP-TLS needs the authorities of the clients' certificates")
 		default:

@@ -35,7 +35,6 @@ import (
 // Method is EAP-TLS.
 type Method struct {
 	Trust func() *Trust // asked for every session, so that a reload counts at once
-	Now   func() time.Time
 }
 
 // Type is 13.
@@ -61,7 +60,7 @@ const (
 // Run goes from the handshake to the verdict.
 func (m Method) Run(s *tunnel.Session) identity.Verdict {
 	state := s.State()
-	proof, v := m.proof(&state)
+	proof, v := m.proof(&state, s.Now())
 	if v.Outcome != 0 {
 		return v
 	}
@@ -84,7 +83,7 @@ func (m Method) Run(s *tunnel.Session) identity.Verdict {
 
 // proof checks what crypto/tls does not: who the authority is, and whether it
 // has taken a certificate back. One good chain is enough.
-func (m Method) proof(state *tls.ConnectionState) (identity.Certificate, identity.Verdict) {
+func (m Method) proof(state *tls.ConnectionState, now time.Time) (identity.Certificate, identity.Verdict) {
 	trust := m.Trust()
 	v := identity.Verdict{Outcome: identity.Rejected, Reason: tunnel.ReasonCertificate}
 	for _, chain := range state.VerifiedChains {
@@ -92,7 +91,7 @@ func (m Method) proof(state *tls.ConnectionState) (identity.Certificate, identit
 		if !ok {
 			continue
 		}
-		switch trust.revocation(chain, m.Now()) {
+		switch trust.revocation(chain, now) {
 		case revoked:
 			return identity.Certificate{}, identity.Verdict{Outcome: identity.Rejected, Reason: ReasonRevoked}
 		case outdated:

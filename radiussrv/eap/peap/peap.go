@@ -15,10 +15,8 @@
 package peap
 
 import (
-	"crypto/rand"
 	"crypto/tls"
 	"encoding/binary"
-	"io"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/radiussrv/eap/inner"
@@ -28,8 +26,7 @@ import (
 
 // Method is PEAPv0.
 type Method struct {
-	Inner  []packet.Type // in the order in which they are offered
-	Random io.Reader     // nil: crypto/rand
+	Inner []packet.Type // in the order in which they are offered
 }
 
 // Type is 25.
@@ -83,11 +80,7 @@ func (m Method) inside(s *tunnel.Session) (identity.Verdict, error) {
 	}
 	name := string(answer.Data)
 	s.Claim(name)
-	random := m.Random
-	if random == nil {
-		random = rand.Reader
-	}
-	return inner.Run(l, name, m.Inner, random)
+	return inner.Run(l, name, m.Inner, s.Random())
 }
 
 // link carries inner EAP packets without their header: code and length are

@@ -19,10 +19,8 @@ package ttls
 
 import (
 	"bytes"
-	"crypto/rand"
 	"crypto/subtle"
 	"crypto/tls"
-	"io"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/mschap"
@@ -34,8 +32,7 @@ import (
 
 // Method is EAP-TTLS.
 type Method struct {
-	Inner  []packet.Type // inner EAP methods, in the order in which they are offered
-	Random io.Reader     // nil: crypto/rand
+	Inner []packet.Type // inner EAP methods, in the order in which they are offered
 }
 
 // Type is 21.
@@ -133,11 +130,7 @@ func (m Method) eap(s *tunnel.Session, message []byte) identity.Verdict {
 	}
 	name := string(p.Data)
 	s.Claim(name)
-	random := m.Random
-	if random == nil {
-		random = rand.Reader
-	}
-	v, err := inner.Run(&link{Session: s, id: p.ID}, name, m.Inner, random)
+	v, err := inner.Run(&link{Session: s, id: p.ID}, name, m.Inner, s.Random())
 	if err != nil {
 		return s.Broken(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"iter"
 	"net"
 	"os"
@@ -213,6 +214,12 @@ func (s *Session) Exchange(b []byte) ([]byte, error) {
 	}
 	return s.Read()
 }
+
+// Random is where challenges come from.
+func (s *Session) Random() io.Reader { return s.engine.opts.Random }
+
+// Now is the time.
+func (s *Session) Now() time.Time { return s.engine.opts.Now() }
 
 // NextID is the identifier of the request that answers this turn.
 func (s *Session) NextID() byte { return s.turn.ID + 1 }
