@@ -79,7 +79,7 @@ var docs = map[string]doc{
 	"radius.eap.rsa_certificate_file":        {"Второй сертификат, RSA: для устройств, которые ECDSA не умеют.", "A second certificate, RSA: for devices that do not know ECDSA.", "tls/eap-rsa.pem"},
 	"radius.eap.rsa_key_file":                {"Его ключ, права 0600.", "Its key, mode 0600.", "tls/eap-rsa-key.pem"},
 	"radius.eap.resumption":                  {"Сколько после входа можно подключаться снова без пароля (TLS session resumption); права и пароль проверяются каждый раз. 0s — нельзя.", "How long after a sign-in a device may come back without the password (TLS session resumption); gates and password epoch are checked each time. 0s: never.", "12h"},
-	"radius.eap.conversations":               {"Входов, которые идут одновременно, не больше; половина — на одну точку доступа. По 20 КиБ каждый.", "Sign-ins under way at the same time, at most; half of them for one client. 20 KiB each.", "10000"},
+	"radius.eap.conversations":               {"Входов, которые идут одновременно, не больше; половина — на одну точку доступа. До 30 КиБ каждый.", "Sign-ins under way at the same time, at most; half of them for one client. Up to 30 KiB each.", "5000"},
 	"radius.eap.authorities":                 {"Кто выпускает сертификаты устройств и людей для EAP-TLS. Подхватываются по reload.", "Who issues the certificates of devices and people for EAP-TLS. Taken anew on reload.", ""},
 	"radius.eap.authorities[].name":          {"Имя, под которым он известен policy.", "The name by which policy knows it.", "school-devices"},
 	"radius.eap.authorities[].ca_file":       {"Его сертификаты, PEM: корневой и промежуточные.", "Its certificates, PEM: root and intermediate ones.", "tls/devices-ca.pem"},

@@ -99,7 +99,7 @@ type Options struct {
 	Keys       tunnel.Keys
 	Listener   string // tickets of one are none of another's
 
-	Conversations int           // at once; 10,000
+	Conversations int           // at once; 5,000, up to 150 MiB of a flood
 	Share         int           // of them for one NAS; half
 	Lifetime      time.Duration // of a conversation; 60 s
 	RoundTrips    int           // of a conversation; 100
@@ -164,7 +164,7 @@ func (o Options) withDefaults() Options {
 			*n = usual
 		}
 	}
-	set(&o.Conversations, 10_000)
+	set(&o.Conversations, 5_000)
 	set(&o.Share, max(o.Conversations/2, 1))
 	set(&o.RoundTrips, 100)
 	set(&o.Fragment, 1024)
