@@ -123,7 +123,7 @@ func BenchmarkSignIn(b *testing.B) {
 				b.Run(method.name+"/"+version.name+"/"+how, func(b *testing.B) {
 					peer := eaptest.Peer{Name: eaptest.Teacher, Password: eaptest.TeacherPassword, Method: method.kind, Inside: method.inside}
 					config := &tls.Config{
-						ServerName: eaptest.ServerName, MinVersion: version.number, MaxVersion: version.number, CurvePreferences: []tls.CurveID{tls.X25519},
+						ServerName: eaptest.ServerName, MinVersion: version.number, MaxVersion: version.number, CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256},
 					}
 					measure(b, peer, config, how)
 				})
