@@ -194,7 +194,7 @@ func (e *explainer) channel(entry *directory.Entry, r *explain.Report, channel i
 			answer.Allowed, answer.Reason = false, check.Reason
 			break
 		}
-		answer.Rule = check.Grant.Rule
+		answer.Rule = check.Decision.Grant.Rule
 	}
 	r.Channels = append(r.Channels, answer)
 }
