@@ -34,7 +34,7 @@ func runExplain(ctx context.Context, std streams, args []string) error {
 		return err
 	}
 	if len(words) != 1 || (*lang != "ru" && *lang != "en") {
-		return usageError("explain: write \"explain --config FILE [--lang ru|en] [--json] LOGIN\"")
+		return usageError("explain: write \"explain --config FILE [--lang ru|en] [--json] LOGIN|ADDRESS|host/NAME\"")
 	}
 	c, err := loadConfig(std, *file, *lang)
 	if err != nil {
@@ -87,6 +87,9 @@ func (e *explainer) report(ctx context.Context, name string) (explain.Report, er
 	e.schools = map[person.SchoolID]string{}
 	for _, s := range schools {
 		e.schools[s.ID] = s.Name
+	}
+	if thing, err := e.thing(ctx, name, &r); thing || err != nil {
+		return r, err
 	}
 	holder, err := e.db.Accounts().Find(ctx, name)
 	if errors.Is(err, identity.ErrNotFound) {
@@ -190,11 +193,12 @@ func (e *explainer) channels(entry *directory.Entry, r *explain.Report) {
 func (e *explainer) channel(entry *directory.Entry, r *explain.Report, channel identity.Channel, src identity.Source, where string) {
 	answer := explain.Channel{Channel: channel.String(), Allowed: true, Where: where}
 	for _, check := range auth.Gates(entry, e.table, channel, src, e.now) {
-		if !check.OK {
+		if check.Gate == auth.GatePolicy {
+			answer.Decided(check.Decision)
+		} else if !check.OK {
 			answer.Allowed, answer.Reason = false, check.Reason
 			break
 		}
-		answer.Rule = check.Decision.Grant.Rule
 	}
 	r.Channels = append(r.Channels, answer)
 }

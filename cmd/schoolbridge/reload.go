@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"schoolbridge/config"
+	"schoolbridge/internal/auth"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/mosru/keyset"
 	"schoolbridge/internal/policy"
@@ -23,6 +24,7 @@ type reloadable struct {
 	eventKeys *keyset.Set
 	policy    *policy.Table
 	clients   *radiussrv.Clients
+	inventory *auth.Inventory
 }
 
 // loadReloadable reads it for the first time.
@@ -55,6 +57,9 @@ func (d *daemon) prepare(c *config.Config) (r reloadable, err error) {
 	if r.policy, err = rules.Compile(); err != nil {
 		return r, fmt.Errorf("policy: %w", err)
 	}
+	if r.inventory, err = inventoryOf(c); err != nil {
+		return r, fmt.Errorf("radius: %w", err)
+	}
 	r.clients, err = nasClients(c)
 	return r, err
 }
@@ -85,6 +90,7 @@ func (d *daemon) take(r reloadable) {
 	}
 	d.policy.Store(r.policy)
 	d.clients.Store(r.clients)
+	d.inventory.Store(r.inventory)
 }
 
 // reloadOn reloads at every signal until ctx ends, but not before the start is

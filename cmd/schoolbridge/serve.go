@@ -91,6 +91,7 @@ type daemon struct {
 	eventKeys     atomic.Pointer[keyset.Set]
 	policy        atomic.Pointer[policy.Table]
 	clients       atomic.Pointer[radiussrv.Clients]
+	inventory     atomic.Pointer[auth.Inventory]
 
 	services []service
 	release  []func() // in reverse order
@@ -228,7 +229,7 @@ func (d *daemon) joinAuth(context.Context) error {
 	}
 	d.auth, err = auth.New(auth.Options{
 		Directory: d.people, Policy: d.policy.Load, Upstream: d.mosru, Verifiers: d.db.Credentials(), Passwords: d.db.Passwords(),
-		Owners: d.db.Accounts(), Auditor: d.trail,
+		Owners: d.db.Accounts(), Auditor: d.trail, Inventory: d.inventory.Load,
 		Domains: c.Names.Domains, Realms: c.Names.Realms, EventsHealthy: healthy, TagKey: d.tagKey(),
 		ConfirmLong: c.Auth.Confirmation, ConfirmShort: c.Auth.ConfirmationWithoutEvents, OfflineGrace: c.Auth.OfflineGrace,
 		LocalGrace: c.Auth.LocalGrace, NTMaxAge: c.Auth.NTMaxAge, NTOff: !c.Auth.NTHash,

@@ -115,14 +115,29 @@ func (n *Inventory) Machines(authority string, names []string) (Machines, bool) 
 	return n.machines[first], true
 }
 
-// Authorities are those that some machines are listed for, in order.
-func (n *Inventory) Authorities() []string {
-	var all []string
-	if n != nil {
-		for _, m := range n.machines {
-			if !slices.Contains(all, m.Authority) {
-				all = append(all, m.Authority)
-			}
+// Named finds what fits a DNS name, whoever issued the certificate: the line
+// that was listed first.
+func (n *Inventory) Named(name string) (Machines, bool) {
+	if all := n.AllNamed(name); len(all) > 0 {
+		return all[0], true
+	}
+	return Machines{}, false
+}
+
+// AllNamed finds the line that decides about a DNS name, for each authority that
+// has one, in the order of the list.
+func (n *Inventory) AllNamed(name string) []Machines {
+	if n == nil {
+		return nil
+	}
+	var all []Machines
+	asked := map[string]bool{}
+	name = identity.FoldMachineName(name)
+	_, domain, _ := strings.Cut(name, ".")
+	for _, m := range n.machines {
+		if !asked[m.Authority] && (m.Name == name || m.Name == "*."+domain) {
+			asked[m.Authority] = true
+			all = append(all, m)
 		}
 	}
 	return all
@@ -132,6 +147,9 @@ func (n *Inventory) Authorities() []string {
 func (n *Inventory) names(authority string) bool {
 	return n != nil && slices.Contains(n.people, authority)
 }
+
+// ExplainFunc is the Explain of a Device or of Machines.
+type ExplainFunc func(table *policy.Table, src identity.Source, now time.Time) policy.Decision
 
 // Explain says with every question what the table answers to the device.
 func (d Device) Explain(table *policy.Table, src identity.Source, now time.Time) policy.Decision {

@@ -18,17 +18,21 @@ import (
 
 // Report is the whole answer about one name.
 type Report struct {
-	Asked     string          `json:"asked"`
-	Person    string          `json:"person,omitempty"` // person id, "" where there is no account
-	Login     string          `json:"login,omitempty"`
-	Name      string          `json:"name,omitempty"` // ФИО
-	UIDNumber uint32          `json:"uid_number,omitempty"`
-	Roles     []Role          `json:"roles"`
-	Records   []string        `json:"records"` // what the registries hold where there is no account
-	Account   identity.Reason `json:"account,omitempty"`
-	Channels  []Channel       `json:"channels"`
-	Targets   []Target        `json:"targets"`
-	SignIns   []SignIn        `json:"sign_ins"`
+	Asked     string   `json:"asked"`
+	Person    string   `json:"person,omitempty"` // person id, "" where there is no account
+	Login     string   `json:"login,omitempty"`
+	Name      string   `json:"name,omitempty"` // ФИО
+	UIDNumber uint32   `json:"uid_number,omitempty"`
+	Roles     []Role   `json:"roles"`
+	Records   []string `json:"records"` // what the registries hold where there is no account
+	// Thing says that a device or machine was asked about: "device", "machine"
+	// or "". Things are the lines of the configuration that fit it.
+	Thing    string          `json:"thing,omitempty"`
+	Things   []Thing         `json:"things,omitempty"`
+	Account  identity.Reason `json:"account,omitempty"`
+	Channels []Channel       `json:"channels"`
+	Targets  []Target        `json:"targets"`
+	SignIns  []SignIn        `json:"sign_ins"`
 }
 
 // Role is one employment or enrolment of the person.
@@ -46,8 +50,11 @@ type Channel struct {
 	Channel string          `json:"channel"`
 	Allowed bool            `json:"allowed"`
 	Reason  identity.Reason `json:"reason,omitempty"`
-	Rule    string          `json:"rule,omitempty"` // the policy rule that decided
+	Rule    string          `json:"rule,omitempty"` // the policy rule that decided, also where it refused
+	By      string          `json:"by,omitempty"`   // the role and school that it fitted: "staff@1234"
+	VLAN    string          `json:"vlan,omitempty"`
 	Where   string          `json:"where,omitempty"`
+	Later   []Later         `json:"later,omitempty"`
 }
 
 // SignIn is one attempt from the audit trail.
@@ -81,7 +88,8 @@ func (r Report) Found() bool {
 // words are the fixed texts of a report. Codes that a map does not know are
 // shown as they are.
 type words struct {
-	account, none, roles, active, ended, records, channels, yes, no, signIns, noSignIns, todo, rule, since, until string
+	account, none, roles, active, ended, records, channels, yes, no, signIns, noSignIns, todo, rule, since, until,
+	unlisted, later, admits, refuses string
 
 	role, channel, outcome map[string]string
 }
@@ -96,18 +104,24 @@ func word(of map[string]string, code string) string {
 var texts = map[Lang]words{
 	Russian: {"Аккаунт", "нет", "Роли", "действует", "не действует", "Записи реестров", "Вход сейчас (если пароль верен)",
 		"можно", "нельзя", "Последние попытки входа", "не было", "Что делать", "правило", "с", "по",
-		map[string]string{"staff": "сотрудник", "pupil": "ученик", "parent": "родитель"},
+		"нет в списках настроек", "ниже подошли бы и", "впускает", "отказывает",
+		map[string]string{"staff": "сотрудник", "pupil": "ученик", "parent": "родитель", "device": "устройство", "machine": "компьютер"},
 		map[string]string{"ldap": "ПК, доски", "web": "сайт", "wifi": "Wi-Fi"},
 		map[string]string{"accepted": "вошёл", "rejected": "отказ", "unavailable": "недоступно", "malformed": "неверный запрос"}},
 	English: {"Account", "none", "Roles", "active", "not active", "Registry records", "Sign-in now (if the password is right)",
 		"allowed", "refused", "Last sign-ins", "none", "What to do", "rule", "from", "to",
+		"in no list of the configuration", "rules below that would fit too", "admits", "refuses",
 		nil, map[string]string{"ldap": "PCs, boards", "wifi": "Wi-Fi"}, nil},
 }
 
 // Write prints the report for a person to read. Times are shown in loc.
 func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
 	p := &printer{w: w, lang: lang, t: texts[lang]}
-	r.writeAccount(p)
+	if r.Thing != "" {
+		r.writeThings(p)
+	} else {
+		r.writeAccount(p)
+	}
 	r.writeChannels(p)
 	r.writeTargets(p, loc)
 	r.writeSignIns(p, loc)
@@ -152,10 +166,12 @@ func (r Report) writeChannels(p *printer) {
 	for _, c := range r.Channels {
 		what := p.fields(word(p.t.channel, c.Channel), c.Where)
 		if c.Allowed {
-			p.line("  %s: %s, %s «%s»", what, p.t.yes, p.t.rule, c.Rule)
+			p.line("  %s: %s, %s", what, p.t.yes, p.decision(c))
+			p.writePolicy(c)
 			continue
 		}
-		p.line("  %s: %s, %s", what, p.t.no, c.Reason)
+		p.line("  %s: %s", what, p.list(p.t.no, string(c.Reason), p.decision(c)))
+		p.writePolicy(c)
 		if !told[c.Reason] {
 			told[c.Reason] = true
 			p.reason("      ", c.Reason)
@@ -170,7 +186,7 @@ const signInLines = 10
 // writeSignIns lists the attempts, the newest first, and explains the newest
 // that failed: another device may have got in since.
 func (r Report) writeSignIns(p *printer, loc *time.Location) {
-	if r.Person == "" {
+	if r.Person == "" && r.Thing == "" {
 		return
 	}
 	if len(r.SignIns) == 0 {
