@@ -177,7 +177,7 @@ func TestDecideAgreesWithTheSlowReference(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	pick := func(words ...string) string { return words[r.IntN(len(words))] }
 	met := map[identity.Reason]int{}
-	for n := range 4000 {
+	for n := range 1500 {
 		var rules []Rule
 		for i := range r.IntN(7) {
 			rules = append(rules, randomRule(r, fmt.Sprint("rule-", i)))
