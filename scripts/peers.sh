@@ -7,7 +7,7 @@ set -euo pipefail
 
 declare -A package=(
 	[ldapsearch]=ldap-utils [ldapwhoami]=ldap-utils [ldapcompare]=ldap-utils
-	[radclient]=freeradius-utils [curl]=curl [openssl]=openssl [gcc]=gcc
+	[radclient]=freeradius-utils [radsecproxy]=radsecproxy [curl]=curl [openssl]=openssl [gcc]=gcc
 )
 missing=()
 for program in "${!package[@]}"; do

@@ -38,6 +38,9 @@ radius:
     - name: loopback
       range: 127.0.0.0/8
       secret_file: secrets/radius
+    - name: school-49
+      certificate: nas.school.example
+      school: "000149"
   devices:
     - address: 02:00:5e:10:00:01
       name: board, room 12
