@@ -2,14 +2,11 @@ package radiussrv
 
 import (
 	"context"
+	"encoding/binary"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/radiussrv/wire"
 )
-
-// reasonStation refuses a bypass whose Calling-Station-Id is missing or another
-// address than User-Name: nothing but a misconfigured or a lying client says so.
-const reasonStation identity.Reason = "CALLING_STATION_DIFFERS"
 
 // bypassed recognises MAC authentication bypass, and the device that is asked
 // about. User-Name is its hardware address, in any writing; the password is the
@@ -20,7 +17,7 @@ const reasonStation identity.Reason = "CALLING_STATION_DIFFERS"
 func bypassed(r *wire.Received, name string) (identity.HardwareAddress, bool) {
 	p := r.Packet
 	address, ok := identity.ParseHardwareAddress(name)
-	if !ok || p.Count(wire.UserName) != 1 || p.Vendor(vendorMicrosoft, msChapResponse) || p.Vendor(vendorMicrosoft, msChap2Response) {
+	if !ok || p.Count(wire.UserName) != 1 || microsoft(p) {
 		return "", false
 	}
 	service, _ := p.Uint32(wire.ServiceType)
@@ -41,10 +38,23 @@ func bypassed(r *wire.Received, name string) (identity.HardwareAddress, bool) {
 	return address, check
 }
 
-// bypass asks for a device that shows nothing but its address.
+// microsoft says that the packet holds any attribute of Microsoft's: MS-CHAP
+// has a user and is never a bypass.
+func microsoft(p *wire.Packet) bool {
+	for v := range p.All(wire.VendorSpecific) {
+		if len(v) >= 4 && binary.BigEndian.Uint32(v) == 311 {
+			return true
+		}
+	}
+	return false
+}
+
+// bypass asks for a device that shows nothing but its address. Whether that is
+// the one that asks, the authenticator compares: two that are said to ask are
+// none.
 func (s *Server) bypass(ctx context.Context, client *Client, r *wire.Received, from identity.Source, name string, address identity.HardwareAddress) *wire.Reply {
-	if r.Packet.Count(wire.CallingStationID) != 1 || from.Device != string(address) {
-		return s.refuse(client, r, from, resultStation, reasonStation)
+	if r.Packet.Count(wire.CallingStationID) != 1 {
+		from.Device = ""
 	}
 	return s.decided(client, r, from, s.opts.Auth.Authenticate(ctx, identity.Credential{
 		Name: name, Proof: address, Channel: identity.ChannelWiFi, Source: from,

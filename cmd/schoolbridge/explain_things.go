@@ -31,7 +31,10 @@ func (e *explainer) thing(ctx context.Context, name string, r *explain.Report) (
 			r.Things = []explain.Thing{{Kind: r.Thing, Name: d.Name, School: e.school(d.School), VLAN: d.VLAN.String()}}
 			e.thingChannels(r, "", d.Explain)
 		}
-		return true, e.thingSignIns(ctx, r, func(p thingPayload) bool { return p.Device == string(address) })
+		return true, e.thingSignIns(ctx, r, func(p thingPayload) bool {
+			named, ok := identity.ParseHardwareAddress(p.Login)
+			return ok && named == address
+		})
 	}
 	host, isHost := strings.CutPrefix(strings.ToLower(name), "host/")
 	host = identity.FoldMachineName(host)
@@ -66,7 +69,7 @@ func (e *explainer) thingChannels(r *explain.Report, authority string, ask auth.
 
 // thingPayload is what tells in the trail whose attempt a line is.
 type thingPayload struct {
-	Device  string `json:"device"`
+	Login   string `json:"login"`
 	Machine string `json:"machine"`
 }
 

@@ -144,7 +144,7 @@ func TestThingsAreExplained(t *testing.T) {
 		if address, ok := proof.(identity.HardwareAddress); ok {
 			src.Device = string(address)
 		}
-		d.auth.Authenticate(t.Context(), identity.Credential{Name: "02005e100001", Proof: proof, Channel: identity.ChannelWiFi, Source: src})
+		d.auth.Authenticate(t.Context(), identity.Credential{Name: strings.ReplaceAll(src.Device, ":", ""), Proof: proof, Channel: identity.ChannelWiFi, Source: src})
 	}
 	ask(identity.HardwareAddress("02:00:5e:10:00:01"), "50")
 	ask(identity.HardwareAddress("02:00:5e:10:00:09"), "50") // another's
@@ -198,7 +198,8 @@ func TestReloadOfThings(t *testing.T) {
 	s.write("config.yaml", policyConfig)
 	d := s.started(log)
 	ask := func() identity.Reason {
-		return d.auth.Authenticate(t.Context(), identity.Credential{Name: "x", Proof: identity.HardwareAddress("02:00:5e:10:00:01"), Channel: identity.ChannelWiFi}).Reason
+		return d.auth.Authenticate(t.Context(), identity.Credential{Name: "x", Proof: identity.HardwareAddress("02:00:5e:10:00:01"), Channel: identity.ChannelWiFi,
+			Source: identity.Source{Device: "02:00:5e:10:00:01"}}).Reason
 	}
 	if got := ask(); got != identity.ReasonUnknownDevice {
 		t.Error(got)

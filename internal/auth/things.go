@@ -43,7 +43,12 @@ func (a *Authenticator) device(address identity.HardwareAddress, c *identity.Cre
 		return identity.Verdict{Outcome: identity.Malformed, Reason: identity.ReasonBadRequest}
 	}
 	d, ok := a.inventory().Device(address)
-	if !ok {
+	switch {
+	case c.Source.Device != string(address):
+		// A client says of itself who asks (Calling-Station-Id): another one
+		// than it names is misconfigured, or lies.
+		return rejected(identity.ReasonStation)
+	case !ok:
 		return rejected(identity.ReasonUnknownDevice)
 	}
 	return a.thing(policy.Pair{Role: policy.Device, School: d.School}, d.VLAN, identity.ReasonListed, c, now)

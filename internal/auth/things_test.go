@@ -51,6 +51,9 @@ func newSchool(t testing.TB) *world {
 func (w *world) at(school string, proof identity.Proof, name string) identity.Verdict {
 	src := from("02:00:5e:10:00:01")
 	src.School = school
+	if address, ok := proof.(identity.HardwareAddress); ok {
+		src.Device = string(address)
+	}
 	return w.Authenticate(context.Background(), identity.Credential{Name: name, Proof: proof, Channel: identity.ChannelWiFi, Source: src})
 }
 
@@ -110,8 +113,18 @@ func TestDevicesGetNoRightsOfPeople(t *testing.T) {
 	w.change(func() { w.table = table })
 	w.want(w.at("A", board, "x"), identity.Rejected, identity.ReasonRoleNotAllowed)
 	for _, ch := range []identity.Channel{identity.ChannelLDAP, identity.ChannelWeb} {
-		v := w.Authenticate(context.Background(), identity.Credential{Name: "x", Proof: board, Channel: ch})
+		v := w.Authenticate(context.Background(), identity.Credential{Name: "x", Proof: board, Channel: ch, Source: from(string(board))})
 		w.want(v, identity.Rejected, identity.ReasonRoleNotAllowed)
+	}
+}
+
+// Only the device that asks is admitted, whatever the client names.
+func TestTheDeviceThatAsks(t *testing.T) {
+	w := newSchool(t)
+	for _, asks := range []string{"", string(phone), "02-00-5E-10-00-01"} {
+		src := from(asks)
+		v := w.Authenticate(context.Background(), identity.Credential{Name: "x", Proof: board, Channel: identity.ChannelWiFi, Source: src})
+		w.want(v, identity.Rejected, identity.ReasonStation)
 	}
 }
 

@@ -59,6 +59,7 @@ var russian = map[identity.Reason]Advice{
 	identity.ReasonListed:         {"аппаратный адрес есть в списке устройств", ""},
 	identity.ReasonCertificate:    {"сертификат называет известный компьютер или человека", ""},
 	identity.ReasonUnknownDevice:  {"аппаратного адреса (MAC) нет в списке устройств", "Если это доска или другое устройство школы, впишите адрес в radius.devices или в таблицу radius.devices_file и перечитайте настройки (reload). Телефоны и ноутбуки людей входят логином и паролем."},
+	identity.ReasonStation:        {"спрашивают об одном устройстве, а подключается другое или неизвестно какое", "Включите на точке доступа или коммутаторе передачу Calling-Station-Id: в нём должен быть тот же аппаратный адрес, что и в User-Name."},
 	identity.ReasonUnknownMachine: {"имя компьютера из сертификата не подходит ни к одной строке radius.machines", "Сверьте имя (dNSName) и удостоверяющий центр сертификата с radius.machines."},
 	identity.ReasonWrongAuthority: {"сертификат без имени компьютера выпущен центром, который людей не называет", "Если этот центр выпускает сертификаты людям, впишите его в radius.people_authorities; сертификату компьютера нужно имя в dNSName."},
 }
@@ -94,6 +95,7 @@ var english = map[identity.Reason]Advice{
 	identity.ReasonListed:         {"the hardware address is in the list of devices", ""},
 	identity.ReasonCertificate:    {"the certificate names a computer or person that we know", ""},
 	identity.ReasonUnknownDevice:  {"the hardware address (MAC) is in no list of devices", "If it is a board or another thing of the school, add the address to radius.devices or to the table of radius.devices_file and reload. People's phones and laptops sign in with login and password."},
+	identity.ReasonStation:        {"one device is asked about, and another or nobody knows which one is asking", "Let the access point or switch send Calling-Station-Id, with the same hardware address as in User-Name."},
 	identity.ReasonUnknownMachine: {"the computer's name in the certificate fits no line of radius.machines", "Compare the certificate's name (dNSName) and authority with radius.machines."},
 	identity.ReasonWrongAuthority: {"the certificate names no computer, and its authority does not name people", "If this authority issues certificates to people, add it to radius.people_authorities; a computer's certificate needs its name as dNSName."},
 }

@@ -211,11 +211,12 @@ const (
 	ReasonCutOff           Reason = "STORE_UNREACHABLE"   // this replica is behind longer than offline_grace
 	ReasonBadRequest       Reason = "BAD_REQUEST"
 
-	ReasonListed         Reason = "DEVICE_LISTED"       // the hardware address is in the list of devices
-	ReasonCertificate    Reason = "CERTIFICATE_FITS"    // the certificate names a machine or person that we know
-	ReasonUnknownDevice  Reason = "NO_SUCH_DEVICE"      // the hardware address is in no list
-	ReasonUnknownMachine Reason = "NO_SUCH_MACHINE"     // no mapping of radius.machines fits the certificate
-	ReasonWrongAuthority Reason = "AUTHORITY_NO_PEOPLE" // this authority's certificates do not name people
+	ReasonListed         Reason = "DEVICE_LISTED"           // the hardware address is in the list of devices
+	ReasonCertificate    Reason = "CERTIFICATE_FITS"        // the certificate names a machine or person that we know
+	ReasonUnknownDevice  Reason = "NO_SUCH_DEVICE"          // the hardware address is in no list
+	ReasonStation        Reason = "CALLING_STATION_DIFFERS" // another device asks than the one that is named
+	ReasonUnknownMachine Reason = "NO_SUCH_MACHINE"         // no mapping of radius.machines fits the certificate
+	ReasonWrongAuthority Reason = "AUTHORITY_NO_PEOPLE"     // this authority's certificates do not name people
 )
 
 // Grant is what policy gives to an admitted person or device.

@@ -13,9 +13,9 @@ const IdleTimeout = Type(rfc2865.IdleTimeout_Type)
 // somebody who signs in (RFC 2865 section 5.6).
 const CallCheck = uint32(rfc2865.ServiceType_Value_CallCheck)
 
-// AddVSA appends one vendor's attribute in an attribute of its own (RFC 2865
+// AddVendor appends one vendor's attribute in an attribute of its own (RFC 2865
 // section 5.26): some clients read no second one in the same.
-func (r *Reply) AddVSA(vendor uint32, kind byte, value []byte) {
+func (r *Reply) AddVendor(vendor uint32, kind byte, value []byte) {
 	if len(value) > maxValue-6 {
 		r.oversize = true
 		return
@@ -25,14 +25,14 @@ func (r *Reply) AddVSA(vendor uint32, kind byte, value []byte) {
 	r.Add(VendorSpecific, append(b, value...))
 }
 
-// AddVSAText appends text, or nothing where there is none.
-func (r *Reply) AddVSAText(vendor uint32, kind byte, s string) {
+// AddVendorText appends text, or nothing where there is none.
+func (r *Reply) AddVendorText(vendor uint32, kind byte, s string) {
 	if s != "" {
-		r.AddVSA(vendor, kind, []byte(s))
+		r.AddVendor(vendor, kind, []byte(s))
 	}
 }
 
-// AddVSAUint32 appends a number.
-func (r *Reply) AddVSAUint32(vendor uint32, kind byte, n uint32) {
-	r.AddVSA(vendor, kind, binary.BigEndian.AppendUint32(make([]byte, 0, 4), n))
+// AddVendorUint32 appends a number.
+func (r *Reply) AddVendorUint32(vendor uint32, kind byte, n uint32) {
+	r.AddVendor(vendor, kind, binary.BigEndian.AppendUint32(make([]byte, 0, 4), n))
 }
