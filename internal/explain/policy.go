@@ -23,13 +23,13 @@ var weekdays = map[Lang][7]string{
 // Question says one step of a policy decision in words: the rule, the role that
 // it was asked about, and why it fits or does not.
 func Question(lang Lang, s policy.Step, a Asked) string {
-	p := &printer{lang: lang, t: texts[lang]}
-	rule := fmt.Sprintf("%s «%s», %s: ", p.t.rule, s.Rule, s.Pair)
+	t := texts[lang]
+	rule := fmt.Sprintf("%s «%s», %s: ", t.rule, s.Rule, s.Pair)
 	moment := weekdays[lang][a.When.Weekday()] + a.When.Format(" 15:04")
-	channel, none := word(p.t.channel, a.Channel.String()), "—"
+	channel := word(t.channel, a.Channel.String())
 	or := func(text string) string {
 		if text == "" {
-			return none
+			return "—"
 		}
 		return text
 	}
