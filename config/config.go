@@ -29,6 +29,7 @@ type Config struct {
 	Mosru    Mosru    `yaml:"mosru"`
 	LDAP     LDAP     `yaml:"ldap"`
 	RADIUS   RADIUS   `yaml:"radius"`
+	WiFi     WiFi     `yaml:"wifi"`
 	Names    Names    `yaml:"names"`
 	Policy   Policy   `yaml:"policy"`
 	Auth     Auth     `yaml:"auth"`

@@ -16,7 +16,8 @@ import (
 // decoder fills a Config from a tree of YAML nodes by the tags of config.go
 // and collects faults on its way. It never stops at the first.
 type decoder struct {
-	dir    string // the folder of the file: relative paths start here
+	dir    string    // the folder of the file: relative paths start here
+	now    time.Time // by which certificates are judged
 	faults []Fault
 	nodes  map[string]*yaml.Node // where each path that is written stands
 

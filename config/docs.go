@@ -72,9 +72,6 @@ var docs = map[string]doc{
 	"radius.clients[].message_authenticator": {"required; optional — только для старых устройств, которые его не присылают.", "required; optional is for old devices that do not send it.", "required"},
 	"radius.clients[].reject_delay":          {"На сколько задерживать отказ, чтобы пароли не подбирали.", "How long a reject is held back, against guessing.", "1s"},
 
-	"names":                       {"Что люди могут писать вокруг логина.", "What people may write around a login.", ""},
-	"names.domains":               {"Домены: MESH\\логин.", "Domains: MESH\\login.", "[MESH]"},
-	"names.realms":                {"Окончания: логин@school.example.", "Realms: login@school.example.", "[school.example]"},
 	"radius.clients[].vendor":     {"Чьи атрибуты добавлять к стандартным (скорость, фильтр): wispr понимает большинство точек доступа.", "Whose attributes to add to the standard ones (rates, filter): most access points understand wispr.", "mikrotik"},
 	"radius.devices":              {"Доски и прочие устройства без входа, которых впускает один аппаратный адрес (MAC). Подделать адрес может любой: им — свой VLAN. Пусто — выключено. Подхватывается по reload.", "Boards and other things without a sign-in that a hardware address (MAC) alone admits. Anybody can copy one: give them a VLAN of their own. Empty: off. Taken anew on reload.", ""},
 	"radius.devices[].address":    {"Аппаратный адрес, в любом написании.", "The hardware address, in any writing.", "02:00:5e:10:00:01"},
@@ -88,6 +85,19 @@ var docs = map[string]doc{
 	"radius.machines[].school":    {"Чьи они: идентификатор школы.", "Whose they are: the school's identifier.", `"1234"`},
 	"radius.machines[].vlan":      {"Свой VLAN; пусто — из правила.", "Their own VLAN; empty: the rule's.", "70"},
 	"radius.people_authorities":   {"Удостоверяющие центры, чьи сертификаты называют людей: логин в UPN, а без него в CN. Сертификат с dNSName — всегда компьютер.", "Authorities whose certificates name people: a login as UPN, or without one as CN. A certificate with a dNSName is always a computer's.", "[obr-people]"},
+
+	"wifi":                {"Что знают о сети школы устройства людей: по этому разделу их настраивает «schoolbridge wifi profile». Пусто — не настраивает.", "What people's devices know of the school's network: \"schoolbridge wifi profile\" sets them up by it. Empty: it does not.", ""},
+	"wifi.ssids":          {"Имена сетей WPA2-Enterprise.", "The names of the WPA2-Enterprise networks.", "[school-49]"},
+	"wifi.hidden":         {"Сети скрытые: имени в эфире нет.", "The networks are hidden: not broadcast.", "false"},
+	"wifi.server_names":   {"Имена из сертификата сервера; другому серверу устройство пароль не отдаст. Если серверов несколько, имя каждого.", "Names that the server's certificate bears; a device gives the password to no other. With several servers the name of each.", "[bridge.school49.example]"},
+	"wifi.ca_file":        {"Кто выдал сертификат сервера, PEM, с корневым; он попадёт на устройства. Перед заменой центра — старый и новый вместе.", "Who issued the server's certificate, PEM, with the root; it goes to the devices. Before the authority changes, old and new together.", "tls/ca.pem"},
+	"wifi.method":         {"ttls-pap — пароль проверяет mos.ru, входят все; peap-mschapv2 — для устройств, которые TTLS не умеют: нужен auth.nt_hash и хотя бы один вход до этого.", "ttls-pap: mos.ru checks the password, everybody gets in. peap-mschapv2 is for devices that lack TTLS: it needs auth.nt_hash and one sign-in before.", "ttls-pap"},
+	"wifi.outer_identity": {"Имя, которое видно в эфире вместо логина.", "The name that is seen in the air instead of the login.", "anonymous"},
+	"wifi.organization":   {"Как школа названа в профилях; пусто — первое из server_names.", "What the school is called in profiles; empty: the first of server_names.", "Школа № 49"},
+
+	"names":         {"Что люди могут писать вокруг логина.", "What people may write around a login.", ""},
+	"names.domains": {"Домены: MESH\\логин.", "Domains: MESH\\login.", "[MESH]"},
+	"names.realms":  {"Окончания: логин@school.example.", "Realms: login@school.example.", "[school.example]"},
 
 	"policy":                        {"Кто, где и когда может войти и что получит. Решает первое подходящее правило. Подхватывается по reload.", "Who may sign in, where and when, and what they get. The first rule that fits decides. Taken anew on reload.", ""},
 	"policy.time_zone":              {"Часовой пояс школы.", "The schools' time zone.", "Europe/Moscow"},

@@ -78,6 +78,13 @@ var options = map[string]struct{ good, bad string }{
 	"radius.machines[].school":         {"0049", "[a]"},
 	"radius.machines[].vlan":           {"70", "a b"},
 	"radius.people_authorities":        {"city", "[city, city]"},
+	"wifi.ssids":                       {"[school]", strings.Repeat("x", 33)},
+	"wifi.hidden":                      {"true", "maybe"},
+	"wifi.server_names":                {"bridge.example", `["*.example"]`},
+	"wifi.ca_file":                     {"server.pem", "missing"},
+	"wifi.method":                      {"peap-mschapv2", "leap"},
+	"wifi.outer_identity":              {"nobody", strings.Repeat("x", 65)},
+	"wifi.organization":                {"Школа № 49", `" x"`},
 	"names.domains":                    {"[MESH, MOS]", "[mesh, MESH]"},
 	"names.realms":                     {"[school.example]", `[""]`},
 	"policy.time_zone":                 {"Asia/Omsk", "Moscow"},
@@ -186,6 +193,7 @@ func with(t *testing.T, path, value string) string {
 		"mosru.events.issuer":   "mosru.events.audience=a mosru.events.keys_file=keys.json",
 		"mosru.events.audience": "mosru.events.issuer=a mosru.events.keys_file=keys.json", "mosru.events.keys_file": "mosru.events.issuer=a mosru.events.audience=a",
 	}
+	partners["wifi.ssids"] = "wifi.server_names=bridge.example wifi.ca_file=server.pem"
 	partners["ad.server"] = "ad.bind=b@obr.example ad.password_file=secret ad.base=OU=schools,DC=obr ad.search_base=DC=obr"
 	partners["radius.radsec"] = partners["ldap.listen_tls"] + " radius.client_ca_file=server.pem"
 	for partner := range strings.FieldsSeq(partners[path]) {

@@ -27,14 +27,15 @@ const demoSeed = 1
 
 func runDemo(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("demo", flag.ContinueOnError)
-	state := fs.String("state", "demo-state", "folder `DIR` for the demo's state")
-	fresh := fs.Bool("fresh", false, "start over")
+	state := fs.String("state", "demo-state", "папка для её данных / folder `DIR` for its data")
+	fresh := fs.Bool("fresh", false, "начать заново / start over")
+	lang := fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
 	}
-	if len(words) > 0 {
-		return usageError("demo: %q is too much; write \"demo [--state DIR] [--fresh]\"", words[0])
+	if len(words) > 0 || *lang != "ru" && *lang != "en" {
+		return misused("demo")
 	}
 	if taken := takenPorts(ctx); len(taken) > 0 {
 		for _, fault := range taken {
@@ -46,7 +47,7 @@ func runDemo(ctx context.Context, std streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	d := &demo{std: std, folder: demoFolder(absolute), now: time.Now()}
+	d := &demo{std: std, folder: demoFolder(absolute), lang: *lang, now: time.Now()}
 	return d.run(ctx, *fresh)
 }
 
@@ -54,6 +55,7 @@ func runDemo(ctx context.Context, std streams, args []string) error {
 type demo struct {
 	std    streams
 	folder demoFolder
+	lang   string // of what is printed
 	now    time.Time
 	people sample.Sample
 	mosru  *sim.Server
@@ -106,7 +108,7 @@ func (d *demo) made(first bool) (person.Date, error) {
 	}
 	day, err := person.ParseDate(strings.TrimSpace(string(text)))
 	if err != nil || day.IsZero() {
-		return day, fmt.Errorf("%s is damaged: start over with --fresh", d.folder.path(demoMark))
+		return day, fmt.Errorf("файл повреждён, начните заново с --fresh / %s is damaged: start over with --fresh", d.folder.path(demoMark))
 	}
 	return day, nil
 }
@@ -218,7 +220,7 @@ func (d *demo) announce() {
 		"{ldaps}", "LDAPTLS_CACERT="+ca+" ldapwhoami -x -H ldaps://127.0.0.1:3636",
 		"{starttls}", "LDAPTLS_CACERT="+ca+" ldapwhoami -x -ZZ -H ldap://127.0.0.1:3389",
 		"{radius}", "radclient -x 127.0.0.1:1812 auth "+demoSecret)
-	_, _ = with.WriteString(d.std.out, demoText) // nobody reads on: the demo goes on all the same
+	_, _ = with.WriteString(d.std.out, demoTextIn(d.lang)) // nobody reads on: the demo goes on all the same
 }
 
 const demoText = `
@@ -268,6 +270,8 @@ A teacher activates. Active Directory holds two accounts of hers, and her mos.ru
     {adsearch} -ZZ -H ldap://{ad} -D {upn} -w Zimorodok-2021 -b {ad-base} sAMAccountName=evann dn
 Would anything change in Active Directory? (exit code 1: something would, or there are problems)
     {self} provision plan --lang en --config {config}
+What her phone needs for the Wi-Fi, without a password in it (--for apple, windows, linux too):
+    {self} wifi profile --lang en --config {config} --for android orlovami
 mos.ru goes away and comes back: people seen lately go on, the others hear "not now", not "wrong password":
     curl -sS -X POST '{sim}/outage?mode=drop'
     {ldaps} -D uid=orlovami,ou=people,{base} -w Snegir-2021

@@ -45,6 +45,11 @@ radius:
     - address: 02:00:5e:10:00:01
       name: board, room 12
       school: "000149"
+wifi:
+  ssids: [school-demo]
+  server_names: [bridge.school.example]
+  ca_file: ca.pem
+  organization: Демонстрационная школа
 ad:
   server: ldaps://127.0.0.1:3390
   ca_file: ca.pem

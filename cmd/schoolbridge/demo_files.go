@@ -96,7 +96,7 @@ func (d demoFolder) begin() error {
 		return err
 	}
 	if len(names) > 0 && !d.has(demoBegun) && !d.prepared() {
-		return fmt.Errorf("folder %s holds files that no demo made; nothing was touched: name another folder with --state", d)
+		return fmt.Errorf("в папке чужие файлы, ничего не тронуто: назовите другую (--state) / folder %s holds files that no demo made; nothing was touched: name another folder with --state", d)
 	}
 	// The mark comes before anything is removed: who is interrupted here can
 	// begin again.

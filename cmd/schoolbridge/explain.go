@@ -26,15 +26,15 @@ const signInsRead = 200
 
 func runExplain(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("explain", flag.ContinueOnError)
-	file := fs.String("config", "", "the configuration `FILE`")
-	lang := fs.String("lang", "ru", "language: ru or en")
-	asJSON := fs.Bool("json", false, "print JSON")
+	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
+	lang := fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
+	asJSON := fs.Bool("json", false, "вывести JSON / print JSON")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
 	}
 	if len(words) != 1 || (*lang != "ru" && *lang != "en") {
-		return usageError("explain: write \"explain --config FILE [--lang ru|en] [--json] LOGIN|ADDRESS|host/NAME\"")
+		return misused("explain")
 	}
 	c, err := loadConfig(std, *file, *lang)
 	if err != nil {

@@ -16,15 +16,15 @@ import (
 // It needs no store and no network.
 func runPolicy(_ context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("policy", flag.ContinueOnError)
-	file := fs.String("config", "", "the configuration `FILE`")
-	lang := fs.String("lang", "ru", "language: ru or en")
-	asJSON := fs.Bool("json", false, "print JSON")
+	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
+	lang := fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
+	asJSON := fs.Bool("json", false, "вывести JSON / print JSON")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
 	}
 	if len(words) != 2 || words[0] != "test" || (*lang != "ru" && *lang != "en") {
-		return usageError("policy: write \"policy test --config FILE [--lang ru|en] [--json] CASES\"")
+		return misused("policy")
 	}
 	c, err := loadConfig(std, *file, *lang)
 	if err != nil {

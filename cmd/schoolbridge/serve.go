@@ -38,13 +38,13 @@ const stopGrace = 10 * time.Second
 
 func runServe(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
-	file := fs.String("config", "", "the configuration `FILE`")
+	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
 	}
 	if len(words) > 0 {
-		return usageError("serve: %q is too much; write \"serve --config FILE\"", words[0])
+		return misused("serve")
 	}
 	return serve(ctx, std, *file, nil)
 }
@@ -92,6 +92,8 @@ type daemon struct {
 	policy        atomic.Pointer[policy.Table]
 	clients       atomic.Pointer[radiussrv.Clients]
 	inventory     atomic.Pointer[auth.Inventory]
+	expiry        *telemetry.Expiry
+	lasting       []telemetry.Certificate // those that a reload does not replace
 
 	services []service
 	release  []func() // in reverse order
