@@ -128,6 +128,7 @@ type RADIUS struct {
 	RadSec         []Address `yaml:"radsec" default:"" unique:"yes"`
 	ClientCAFile   File      `yaml:"client_ca_file" default:""`
 	Clients        []Client  `yaml:"clients" default:""`
+
 	// Devices holds those of DevicesFile too, behind the written ones.
 	Devices           []Device   `yaml:"devices" default:""`
 	DevicesFile       File       `yaml:"devices_file" default:""`

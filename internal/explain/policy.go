@@ -15,6 +15,18 @@ type Asked struct {
 	When    time.Time // in the table's zone
 }
 
+// policyWords are the fixed texts of the policy's part.
+type policyWords struct {
+	unlisted, later, admits, refuses string
+
+	kind map[string]string
+}
+
+var policyTexts = map[Lang]policyWords{
+	Russian: {"нет в списках настроек", "ниже подошли бы и", "впускает", "отказывает", map[string]string{"device": "устройство", "machine": "компьютер"}},
+	English: {"in no list of the configuration", "rules below that would fit too", "admits", "refuses", nil},
+}
+
 var weekdays = map[Lang][7]string{
 	Russian: {"вс", "пн", "вт", "ср", "чт", "пт", "сб"},
 	English: {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"},
@@ -80,15 +92,16 @@ func (p *printer) writePolicy(c Channel) {
 	if len(c.Later) == 0 {
 		return
 	}
+	t := policyTexts[p.lang]
 	var list []string
 	for _, l := range c.Later {
-		verb := p.t.admits
+		verb := t.admits
 		if !l.Allow {
-			verb = p.t.refuses
+			verb = t.refuses
 		}
 		list = append(list, fmt.Sprintf("«%s» (%s) %s", l.Rule, l.By, verb))
 	}
-	p.line("      %s: %s", p.t.later, p.list(list...))
+	p.line("      %s: %s", t.later, p.list(list...))
 }
 
 // decision is the end of a channel's line: the rule with its role, and the VLAN.
@@ -116,15 +129,16 @@ type Thing struct {
 }
 
 func (r Report) writeThings(p *printer) {
+	t := policyTexts[p.lang]
 	if len(r.Things) == 0 {
-		p.line("%s: %s", r.Asked, p.t.unlisted)
+		p.line("%s: %s", r.Asked, t.unlisted)
 	}
-	for _, t := range r.Things {
+	for _, one := range r.Things {
 		vlan := ""
-		if t.VLAN != "" {
-			vlan = "VLAN " + t.VLAN
+		if one.VLAN != "" {
+			vlan = "VLAN " + one.VLAN
 		}
-		p.line("%s: %s", r.Asked, p.list(word(p.t.role, t.Kind), "«"+t.Name+"»", t.Authority, t.School, vlan))
+		p.line("%s: %s", r.Asked, p.list(word(t.kind, one.Kind), "«"+one.Name+"»", one.Authority, one.School, vlan))
 	}
 	if r.Account != "" {
 		p.reason("  ", r.Account)

@@ -19,21 +19,22 @@ import (
 
 // Report is the whole answer about one name.
 type Report struct {
-	Asked     string   `json:"asked"`
-	Person    string   `json:"person,omitempty"` // person id, "" where there is no account
-	Login     string   `json:"login,omitempty"`
-	Name      string   `json:"name,omitempty"` // ФИО
-	UIDNumber uint32   `json:"uid_number,omitempty"`
-	Roles     []Role   `json:"roles"`
-	Records   []string `json:"records"` // what the registries hold where there is no account
+	Asked     string          `json:"asked"`
+	Person    string          `json:"person,omitempty"` // person id, "" where there is no account
+	Login     string          `json:"login,omitempty"`
+	Name      string          `json:"name,omitempty"` // ФИО
+	UIDNumber uint32          `json:"uid_number,omitempty"`
+	Roles     []Role          `json:"roles"`
+	Records   []string        `json:"records"` // what the registries hold where there is no account
+	Account   identity.Reason `json:"account,omitempty"`
+	Channels  []Channel       `json:"channels"`
+	Targets   []Target        `json:"targets"`
+	SignIns   []SignIn        `json:"sign_ins"`
+
 	// Thing says that a device or machine was asked about: "device", "machine"
 	// or "". Things are the lines of the configuration that fit it.
-	Thing    string          `json:"thing,omitempty"`
-	Things   []Thing         `json:"things,omitempty"`
-	Account  identity.Reason `json:"account,omitempty"`
-	Channels []Channel       `json:"channels"`
-	Targets  []Target        `json:"targets"`
-	SignIns  []SignIn        `json:"sign_ins"`
+	Thing  string  `json:"thing,omitempty"`
+	Things []Thing `json:"things,omitempty"`
 }
 
 // Role is one employment or enrolment of the person.
@@ -89,8 +90,7 @@ func (r Report) Found() bool {
 // words are the fixed texts of a report. Codes that a map does not know are
 // shown as they are.
 type words struct {
-	account, none, roles, active, ended, records, channels, yes, no, signIns, noSignIns, todo, rule, since, until,
-	unlisted, later, admits, refuses string
+	account, none, roles, active, ended, records, channels, yes, no, signIns, noSignIns, todo, rule, since, until string
 
 	role, channel, outcome map[string]string
 }
@@ -105,13 +105,11 @@ func word(of map[string]string, code string) string {
 var texts = map[Lang]words{
 	Russian: {"Аккаунт", "нет", "Роли", "действует", "не действует", "Записи реестров", "Вход сейчас (если пароль верен)",
 		"можно", "нельзя", "Последние попытки входа", "не было", "Что делать", "правило", "с", "по",
-		"нет в списках настроек", "ниже подошли бы и", "впускает", "отказывает",
-		map[string]string{"staff": "сотрудник", "pupil": "ученик", "parent": "родитель", "device": "устройство", "machine": "компьютер"},
+		map[string]string{"staff": "сотрудник", "pupil": "ученик", "parent": "родитель"},
 		map[string]string{"ldap": "ПК, доски", "web": "сайт", "wifi": "Wi-Fi"},
 		map[string]string{"accepted": "вошёл", "rejected": "отказ", "unavailable": "недоступно", "malformed": "неверный запрос"}},
 	English: {"Account", "none", "Roles", "active", "not active", "Registry records", "Sign-in now (if the password is right)",
 		"allowed", "refused", "Last sign-ins", "none", "What to do", "rule", "from", "to",
-		"in no list of the configuration", "rules below that would fit too", "admits", "refuses",
 		nil, map[string]string{"ldap": "PCs, boards", "wifi": "Wi-Fi"}, nil},
 }
 
