@@ -17,7 +17,7 @@ import (
 func bypassed(r *wire.Received, name string) (identity.HardwareAddress, bool) {
 	p := r.Packet
 	address, ok := identity.ParseHardwareAddress(name)
-	if !ok || p.Count(wire.UserName) != 1 || microsoft(p) {
+	if !ok || p.Count(wire.UserName) != 1 || fromMicrosoft(p) {
 		return "", false
 	}
 	service, _ := p.Uint32(wire.ServiceType)
@@ -38,9 +38,9 @@ func bypassed(r *wire.Received, name string) (identity.HardwareAddress, bool) {
 	return address, check
 }
 
-// microsoft says that the packet holds any attribute of Microsoft's: MS-CHAP
+// fromMicrosoft says that the packet holds any attribute of Microsoft's: MS-CHAP
 // has a user and is never a bypass.
-func microsoft(p *wire.Packet) bool {
+func fromMicrosoft(p *wire.Packet) bool {
 	for v := range p.All(wire.VendorSpecific) {
 		if len(v) >= 4 && binary.BigEndian.Uint32(v) == 311 {
 			return true
