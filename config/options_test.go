@@ -96,6 +96,9 @@ var options = map[string]struct{ good, bad string }{
 	"policy.rules[].hours":             {`["mon-fri 07:00-20:00"]`, `["noon"]`},
 	"policy.rules[].allow":             {"false", "maybe"},
 	"policy.rules[].vlan":              {"20", "4095"},
+	"policy.rules[].idle":              {"10m", "60d"},
+	"policy.rules[].bandwidth.down":    {"20M", "20"},
+	"policy.rules[].bandwidth.up":      {"512k", "5G"},
 	"policy.rules[].session":           {"2h", "60d"},
 	"policy.rules[].filter":            {"staff", strings.Repeat("x", 254)},
 	"auth.confirmation":                {"1h", "1y"},
@@ -146,13 +149,27 @@ var options = map[string]struct{ good, bad string }{
 
 	"radius.clients[].message_authenticator": {"optional", "no"},
 	"radius.eap.authorities[].crl_file":      {"devices.crl", "missing"},
+
+	"radius.clients[].vendor":     {"mikrotik", "zyxel"},
+	"radius.devices":              {`[{address: 02005e100002, name: b, school: a}]`, "[board]"},
+	"radius.devices[].address":    {"02-00-5E-10-00-03", "02:00"},
+	"radius.devices[].name":       {"printer", `""`},
+	"radius.devices[].school":     {"0049", `""`},
+	"radius.devices[].vlan":       {"boards", "4095"},
+	"radius.devices_file":         {"boards.csv", "missing"},
+	"radius.machines":             {`[{authority: b, name: pc.b.example, school: a}]`, "[pc]"},
+	"radius.machines[].authority": {"b", `""`},
+	"radius.machines[].name":      {"pc1.a.example", "pc*.a.example"},
+	"radius.machines[].school":    {"0049", "[a]"},
+	"radius.machines[].vlan":      {"70", "a b"},
+	"radius.people_authorities":   {"city", "[city, city]"},
 }
 
 // base is a configuration in which every option can be set.
 const base = `
 mosru: {url: "https://login.example", client_id: bridge, client_secret_file: secret}
 ldap: {base: o=school, services: [{dn: "cn=x,o=school", password_file: secret}]}
-radius: {clients: [{name: a, range: 10.1.0.0/16, secret_file: secret}], eap: {authorities: [{name: a, ca_file: ca.pem}]}}
+radius: {clients: [{name: a, range: 10.1.0.0/16, secret_file: secret}], devices: [{address: "02:00:5e:10:00:01", name: board, school: a}], machines: [{authority: a, name: "*.a.example", school: a}], eap: {authorities: [{name: a, ca_file: ca.pem}]}}
 policy: {rules: [{name: a, allow: true}]}
 ad: {districts: [{name: ЮВАО, label: uvao}]}
 `
@@ -163,6 +180,7 @@ func folder(t testing.TB) string {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"secret": "sixteen-letters-and-more\n", "other-secret": "seventeen-letters-and-more\n", "empty": "\n", "keys.json": `{"keys":[{}]}`, "devices.crl": "x",
+		"boards.csv": "address;name;school;vlan\n02-00-5e-10-00-07;доска;0049;60\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -37,6 +37,7 @@ func (d *decoder) whole(c *Config) {
 	d.listeners(c)
 	d.ldap(c)
 	d.radius(c)
+	d.things(c)
 	d.policy(c)
 	d.auth(c)
 	d.ad(c)
@@ -271,7 +272,8 @@ func (p Policy) Compile() (*policy.Table, error) {
 	rules := make([]policy.Rule, len(p.Rules))
 	for i, r := range p.Rules {
 		rules[i] = policy.Rule{Name: r.Name, Roles: r.Roles, Channels: r.Channels, Schools: r.Schools, NAS: r.NAS, SSIDs: r.SSIDs,
-			Hours: r.Hours, Allow: r.Allow, VLAN: r.VLAN, Session: r.Session, Filter: r.Filter}
+			Hours: r.Hours, Allow: r.Allow, VLAN: string(r.VLAN), Session: r.Session, Idle: r.Idle, Filter: r.Filter,
+			Down: r.Bandwidth.Down, Up: r.Bandwidth.Up}
 	}
 	return policy.Compile(rules, p.TimeZone.Location())
 }

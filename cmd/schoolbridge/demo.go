@@ -212,7 +212,8 @@ func (d *demo) announce() {
 		self = os.Args[0]
 	}
 	ca := d.folder.path("ca.pem")
-	with := strings.NewReplacer("{ca}", ca, "{config}", d.folder.config(), "{self}", self, "{base}", demoBase, "{secret}", demoSecret, "{radsec}", d.folder.path("tls", "radsec.pem"),
+	with := strings.NewReplacer("{ca}", ca, "{config}", d.folder.config(), "{cases}", d.folder.cases(), "{self}", self, "{base}", demoBase,
+		"{secret}", demoSecret, "{radsec}", d.folder.path("tls", "radsec.pem"),
 		"{reader}", demoReader, "{reader-password}", demoReaderPass, "{web}", demoWeb, "{sim}", "http://"+demoMosru+"/sim",
 		"{ad}", demoAD, "{ad-base}", demoADBase, "{ad-admin}", "cn=admin,"+demoADBase, "{ad-password}", demoADAdmin, "{upn}", "evann@uao.obr.mos.ru",
 		"{adsearch}", "LDAPTLS_CACERT="+ca+" ldapsearch -x -LLL",
@@ -250,6 +251,10 @@ A teacher signs in on a PC or board, with LDAPS and with StartTLS, then on the W
 A pupil:
     {ldaps} -D uid=belovas,ou=people,{base} -w Sinica-2021
     echo 'User-Name=belovas,User-Password=Sinica-2021,Message-Authenticator=0x00' | {radius}
+A board without a sign-in comes into its own VLAN by its hardware address, which anybody can copy; why, and the rules against a table of cases:
+    echo 'User-Name=02005e100001,User-Password=02005e100001,Calling-Station-Id=02-00-5E-10-00-01,Message-Authenticator=0x00' | {radius}
+    {self} explain --lang en --config {config} 02:00:5e:10:00:01
+    {self} policy test --lang en --config {config} {cases}
 A board looks a person up with its service account:
     LDAPTLS_CACERT={ca} ldapsearch -x -LLL -ZZ -H ldap://127.0.0.1:3389 -D {reader} -w {reader-password} -b ou=people,{base} uid=orlovami
 A teacher activates. Active Directory holds two accounts of hers, and her mos.ru password opens neither (49):

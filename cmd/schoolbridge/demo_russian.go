@@ -26,6 +26,7 @@ var demoRussian = map[string]string{
 	"Copy a line into another terminal (packages ldap-utils, freeradius-utils, curl):":      "Копируйте строки в другой терминал (пакеты ldap-utils, freeradius-utils, curl):",
 	"A teacher signs in on a PC or board, with LDAPS and with StartTLS, then on the Wi-Fi:": "Учитель входит на ПК или доске, через LDAPS и через StartTLS, потом в Wi-Fi:",
 	"A pupil:": "Ученик:",
+	"A board without a sign-in comes into its own VLAN by its hardware address, which anybody can copy; why, and the rules against a table of cases:": "Доска без входа попадает в свой VLAN по аппаратному адресу, который может подделать любой; почему, и правила против таблицы случаев:",
 	"A board looks a person up with its service account:":                                                                               "Доска ищет человека под своей служебной записью:",
 	"A teacher activates. Active Directory holds two accounts of hers, and her mos.ru password opens neither (49):":                     "Учитель активируется. В Active Directory две её записи, и пароль mos.ru не открывает ни одну (49):",
 	"  In a browser: http://{web}/activate, or here. One account is taken over, no third is made, and the password of mos.ru opens it:": "  В браузере: http://{web}/activate, или здесь. Одна запись взята под управление, третьей нет, и пароль mos.ru её открывает:",

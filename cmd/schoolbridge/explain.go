@@ -88,6 +88,9 @@ func (e *explainer) report(ctx context.Context, name string) (explain.Report, er
 	for _, s := range schools {
 		e.schools[s.ID] = s.Name
 	}
+	if thing, err := e.thing(ctx, name, &r); thing || err != nil {
+		return r, err
+	}
 	holder, err := e.db.Accounts().Find(ctx, name)
 	if errors.Is(err, identity.ErrNotFound) {
 		if err := e.stranger(ctx, name, &r); err != nil {
@@ -193,11 +196,12 @@ func (e *explainer) channels(entry *directory.Entry, r *explain.Report) {
 func (e *explainer) channel(entry *directory.Entry, r *explain.Report, channel identity.Channel, src identity.Source, where string) {
 	answer := explain.Channel{Channel: channel.String(), Allowed: true, Where: where}
 	for _, check := range auth.Gates(entry, e.table, channel, src, e.now) {
-		if !check.OK {
+		if check.Gate == auth.GatePolicy {
+			answer.Decided(check.Decision)
+		} else if !check.OK {
 			answer.Allowed, answer.Reason = false, check.Reason
 			break
 		}
-		answer.Rule = check.Grant.Rule
 	}
 	r.Channels = append(r.Channels, answer)
 }

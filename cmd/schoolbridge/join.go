@@ -181,7 +181,7 @@ func nasClients(c *config.Config) (*radiussrv.Clients, error) {
 			}
 		}
 		list = append(list, radiussrv.Client{Certificate: n.Certificate, Name: n.Name, Prefix: n.Range, Secret: identity.Password(secret), School: n.School,
-			Unsigned: n.MessageAuthenticator == "optional", RejectDelay: n.RejectDelay})
+			Unsigned: n.MessageAuthenticator == "optional", RejectDelay: n.RejectDelay, Vendor: radiussrv.Vendor(n.Vendor)})
 	}
 	return radiussrv.NewClients(list)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"schoolbridge/config"
+	"schoolbridge/internal/auth"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/mosru/keyset"
 	"schoolbridge/internal/policy"
@@ -29,6 +30,7 @@ type reloadable struct {
 	clients   *radiussrv.Clients
 	eapCerts  []tls.Certificate
 	eapTrust  *eaptls.Trust
+	inventory *auth.Inventory
 	endings   []telemetry.Certificate // of the authorities
 }
 
@@ -68,6 +70,9 @@ func (d *daemon) prepare(c *config.Config) (r reloadable, err error) {
 	rules.TimeZone = d.config.Policy.TimeZone // LDAP's days begin in it too, until a restart
 	if r.policy, err = rules.Compile(); err != nil {
 		return r, fmt.Errorf("policy: %w", err)
+	}
+	if r.inventory, err = inventoryOf(c); err != nil {
+		return r, fmt.Errorf("radius: %w", err)
 	}
 	if r.clients, err = nasClients(c); err != nil {
 		return r, err
@@ -116,6 +121,7 @@ func (d *daemon) take(r reloadable) {
 		d.eapCerts.Store(&r.eapCerts)
 		d.eapTrust.Store(r.eapTrust)
 	}
+	d.inventory.Store(r.inventory)
 	certificates := slices.Concat(d.lasting, r.endings)
 	if d.cert != nil {
 		certificates = append(certificates, telemetry.Certificate{Use: useTLS, Ends: config.ChainEnd(d.cert.config().Certificates[0])})

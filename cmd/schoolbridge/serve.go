@@ -95,6 +95,7 @@ type daemon struct {
 	clients       atomic.Pointer[radiussrv.Clients]
 	eapCerts      atomic.Pointer[[]tls.Certificate]
 	eapTrust      atomic.Pointer[eaptls.Trust]
+	inventory     atomic.Pointer[auth.Inventory]
 	expiry        *telemetry.Expiry
 	lasting       []telemetry.Certificate // those that a reload does not replace
 
@@ -234,7 +235,7 @@ func (d *daemon) joinAuth(context.Context) error {
 	}
 	d.auth, err = auth.New(auth.Options{
 		Directory: d.people, Policy: d.policy.Load, Upstream: d.mosru, Verifiers: d.db.Credentials(), Passwords: d.db.Passwords(),
-		Owners: d.db.Accounts(), Auditor: d.trail,
+		Owners: d.db.Accounts(), Auditor: d.trail, Inventory: d.inventory.Load,
 		Domains: c.Names.Domains, Realms: c.Names.Realms, EventsHealthy: healthy, TagKey: d.tagKey(),
 		ConfirmLong: c.Auth.Confirmation, ConfirmShort: c.Auth.ConfirmationWithoutEvents, OfflineGrace: c.Auth.OfflineGrace,
 		LocalGrace: c.Auth.LocalGrace, NTMaxAge: c.Auth.NTMaxAge, NTOff: !c.Auth.NTHash,

@@ -49,7 +49,8 @@ func (r *Reply) AddUint32(t Type, n uint32) {
 }
 
 // AddVendor appends one attribute of a vendor, in a Vendor-Specific of its own
-// (RFC 2865 section 5.26). The value has at most 247 bytes.
+// (RFC 2865 section 5.26): some clients read no second one in the same. The value
+// has at most 247 bytes.
 func (r *Reply) AddVendor(vendor uint32, kind byte, value []byte) {
 	r.Add(VendorSpecific, vendorValue(vendor, kind, value))
 }

@@ -115,8 +115,9 @@ var (
 	oidUPN            = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 20, 2, 3}
 )
 
-// maxUPNs is more than any authority writes.
-const maxUPNs = 8
+// maxUPNs is one more than the authenticator looks at: it refuses so many, where
+// leaving some out would hide that they are several people's.
+const maxUPNs = 101
 
 func upns(c *x509.Certificate) []string {
 	for _, e := range c.Extensions {
