@@ -334,6 +334,8 @@ func TestWholeFileChecks(t *testing.T) {
 		"is for RadSec":       "radius: {clients: [{name: a, certificate: a.example}]}",
 		"has no clients":      "radius: {authentication: [':1812']}",
 		"not offered without": "radius: {eap: {methods: [ttls, tls]}}",
+		"has no \"devcies\"":  "radius: {eap: {authorities: [{name: devices, ca_file: ca.pem}]}, machines: [{authority: devcies, name: '*.a.example', school: a}]}",
+		"has no \"city\"":     "radius: {people_authorities: [city]}",
 		"waits 3 s":           "radius: {authentication: [':1812']}\nmosru: {url: 'https://a.example', client_id: a, timeout: 5s}",
 	} {
 		h := head

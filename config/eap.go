@@ -47,6 +47,18 @@ func (d *decoder) eap(c *Config) (shown []*tls.Certificate) {
 		d.once(names, a.Name, path+".name")
 		d.authority(path+".ca_file", a.CAFile)
 	}
+	known := func(path, name string) {
+		if _, ok := names[name]; !ok && name != "" {
+			d.warn(path, wrong(say("в radius.eap.authorities нет %s: по его сертификатам никто не войдёт", "radius.eap.authorities has no %s: nobody comes in by its certificates", show(name)),
+				say("добавьте его туда или исправьте имя", "add it there or mend the name")))
+		}
+	}
+	for i, m := range c.RADIUS.Machines {
+		known(fmt.Sprintf("radius.machines[%d].authority", i), m.Authority)
+	}
+	for i, name := range c.RADIUS.PeopleAuthorities {
+		known(fmt.Sprintf("radius.people_authorities[%d]", i), name)
+	}
 	if d.nodes["radius.eap.methods"] != nil && slices.Contains(e.Methods, "tls") && len(e.Authorities) == 0 && !d.faulty("radius.eap.authorities") {
 		d.warn("radius.eap.methods", wrong(say("tls без authorities не предлагается", "tls is not offered without authorities"), say("добавьте radius.eap.authorities или уберите tls", "add radius.eap.authorities or remove tls")))
 	}
