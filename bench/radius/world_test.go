@@ -71,7 +71,7 @@ func authenticator(ctx context.Context, r prometheus.Registerer) (*auth.Authenti
 		return nil, err
 	}
 	rules := policy.Default()
-	rules[0].VLAN = 20
+	rules[0].VLAN = "20"
 	table, err := policy.Compile(rules, time.UTC)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ const (
 	demoReaderPass = "reader-demo"
 	demoSecret     = "demo-secret"
 	demoServer     = "bridge.school.example"
+	demoNAS        = "nas.school.example" // in the RadSec client's certificate
 	demoWeb        = "127.0.0.1:8080"
 	demoMosru      = "127.0.0.1:8090"
 	demoClientID   = "schoolbridge-demo"
@@ -67,6 +69,9 @@ func (d demoFolder) path(parts ...string) string {
 
 func (d demoFolder) config() string { return d.path("config.yaml") }
 
+// cases is the table for "policy test".
+func (d demoFolder) cases() string { return d.path("policy-cases.yaml") }
+
 // The marks of a demo's folder. demoBegun is written before anything else, so
 // that nothing is ever removed which no demo made; demoMark last, so that a
 // first start that was interrupted is made anew.
@@ -91,7 +96,7 @@ func (d demoFolder) begin() error {
 		return err
 	}
 	if len(names) > 0 && !d.has(demoBegun) && !d.prepared() {
-		return fmt.Errorf("folder %s holds files that no demo made; nothing was touched: name another folder with --state", d)
+		return fmt.Errorf("в папке чужие файлы, ничего не тронуто: назовите другую (--state) / folder %s holds files that no demo made; nothing was touched: name another folder with --state", d)
 	}
 	// The mark comes before anything is removed: who is interrupted here can
 	// begin again.
@@ -118,8 +123,12 @@ func (d demoFolder) write(registry map[string][]byte, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	err = ca.issue(d.path("tls", "server.pem"), d.path("tls", "server-key.pem"),
+	err = ca.issue(d.path("tls", "server.pem"), d.path("tls", "server-key.pem"), x509.ExtKeyUsageServerAuth,
 		[]string{demoServer, "localhost"}, []net.IP{net.IPv4(127, 0, 0, 1)}, now)
+	if err != nil {
+		return err
+	}
+	err = ca.issue(d.path("tls", "radsec.pem"), d.path("tls", "radsec-key.pem"), x509.ExtKeyUsageClientAuth, []string{demoNAS}, nil, now)
 	if err != nil {
 		return err
 	}
@@ -134,6 +143,7 @@ func (d demoFolder) write(registry map[string][]byte, now time.Time) error {
 		d.path("secrets", "reader"):     []byte(demoReaderPass + "\n"),
 		d.path("secrets", "mosru"):      []byte(rand.Text() + "\n"),
 		d.config():                      []byte(demoConfig),
+		d.cases():                       []byte(demoCases),
 	}
 	for name, content := range registry {
 		files[d.path("registry", name)] = content

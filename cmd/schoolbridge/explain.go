@@ -26,15 +26,15 @@ const signInsRead = 200
 
 func runExplain(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("explain", flag.ContinueOnError)
-	file := fs.String("config", "", "the configuration `FILE`")
-	lang := fs.String("lang", "ru", "language: ru or en")
-	asJSON := fs.Bool("json", false, "print JSON")
+	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
+	lang := fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
+	asJSON := fs.Bool("json", false, "вывести JSON / print JSON")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
 	}
 	if len(words) != 1 || (*lang != "ru" && *lang != "en") {
-		return usageError("explain: write \"explain --config FILE [--lang ru|en] [--json] LOGIN\"")
+		return misused("explain")
 	}
 	c, err := loadConfig(std, *file, *lang)
 	if err != nil {
@@ -87,6 +87,9 @@ func (e *explainer) report(ctx context.Context, name string) (explain.Report, er
 	e.schools = map[person.SchoolID]string{}
 	for _, s := range schools {
 		e.schools[s.ID] = s.Name
+	}
+	if thing, err := e.thing(ctx, name, &r); thing || err != nil {
+		return r, err
 	}
 	holder, err := e.db.Accounts().Find(ctx, name)
 	if errors.Is(err, identity.ErrNotFound) {
@@ -193,11 +196,12 @@ func (e *explainer) channels(entry *directory.Entry, r *explain.Report) {
 func (e *explainer) channel(entry *directory.Entry, r *explain.Report, channel identity.Channel, src identity.Source, where string) {
 	answer := explain.Channel{Channel: channel.String(), Allowed: true, Where: where}
 	for _, check := range auth.Gates(entry, e.table, channel, src, e.now) {
-		if !check.OK {
+		if check.Gate == auth.GatePolicy {
+			answer.Decided(check.Decision)
+		} else if !check.OK {
 			answer.Allowed, answer.Reason = false, check.Reason
 			break
 		}
-		answer.Rule = check.Grant.Rule
 	}
 	r.Channels = append(r.Channels, answer)
 }
@@ -232,7 +236,7 @@ func (e *explainer) targets(ctx context.Context, id identity.PersonID, r *explai
 	for _, s := range list {
 		t := explain.Target{Target: s.Target, State: string(s.Progress()), Name: s.Name, Teams: s.UPN,
 			Made: s.Object != [16]byte{}, Enabled: s.Enabled, Seen: s.Seen, Next: s.Next, PasswordWaits: s.Waiting, Problems: []explain.Problem{}}
-		for _, p := range s.Problems {
+		for _, p := range slices.Concat(s.Problems, s.Duplicates) {
 			t.Problems = append(t.Problems, explain.ProblemOf(e.lang, p))
 		}
 		r.Targets = append(r.Targets, t)

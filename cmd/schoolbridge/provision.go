@@ -16,19 +16,20 @@ import (
 	"schoolbridge/internal/store"
 	"schoolbridge/provision"
 	"schoolbridge/provision/ad"
+	"schoolbridge/provision/match"
 )
 
 func runProvision(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("provision", flag.ContinueOnError)
-	file := fs.String("config", "", "the configuration `FILE`")
-	lang := fs.String("lang", "ru", "language: ru or en")
-	accept := fs.Int("accept-disabling", 0, "apply: let up to `N` accounts be disabled at once")
+	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
+	lang := fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
+	accept := fs.Int("accept-disabling", 0, "apply: разрешить отключить разом до N записей / let up to `N` accounts be disabled at once")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
 	}
 	if len(words) != 1 || words[0] != "plan" && words[0] != "apply" || *lang != "ru" && *lang != "en" || *accept < 0 || *accept > 0 && words[0] == "plan" {
-		return usageError("provision: write \"provision plan --config FILE\" or \"provision apply --config FILE [--accept-disabling N]\", with [--lang ru|en]")
+		return misused("provision")
 	}
 	c, err := loadConfig(std, *file, *lang)
 	if err != nil {
@@ -148,6 +149,11 @@ func (p *provisioner) plan(ctx context.Context) error {
 		if err != nil {
 			return p.unusable(err)
 		}
+		duplicates, err := p.duplicates(ctx, id)
+		if err != nil {
+			return err
+		}
+		plan.Problems = append(plan.Problems, duplicates...)
 		show.step()
 		if line, ok := found.count(job, plan); ok {
 			if err := encoder.Encode(line); err != nil {
@@ -165,6 +171,17 @@ func (p *provisioner) plan(ctx context.Context) error {
 		return errFindings
 	}
 	return nil
+}
+
+// duplicates are the further accounts that are claimed as the person's.
+func (p *provisioner) duplicates(ctx context.Context, id identity.PersonID) ([]match.Problem, error) {
+	list, err := p.db.Targets().Status(ctx, id)
+	for _, s := range list {
+		if s.Target == targetAD {
+			return s.Duplicates, err
+		}
+	}
+	return nil, err
 }
 
 // count notes one account, and gives its line if there is something to tell.

@@ -32,6 +32,8 @@ type Options struct {
 
 	Passwords Passwords // nil: no system keeps its own
 	Owners    Owners    // nil: nobody knows whose a name is but the directory
+	// Inventory gives the devices and machines in force now; nil: none.
+	Inventory func() *Inventory
 
 	Domains []string // taken off as DOMAIN\, in any case
 	Realms  []string // taken off as @realm, in any case
