@@ -10,16 +10,14 @@ import (
 )
 
 // mschapv2 signs in by a method that shows no password, with a client that
-// checks all that it gets (testdata/radius/mschapv2.py). The people of the demo
-// have signed in by PAP before.
+// checks all that it gets.
+func (d *demoProcess) mschapv2(login, password string) (string, int) {
+	d.t.Helper()
+	return d.run(demoSecret+"\n"+password+"\n", "/usr/bin/python3", filepath.Join("..", "..", "testdata", "radius", "mschapv2.py"), "127.0.0.1:1812", login)
+}
+
+// mschapv2 comes when the people of the demo have signed in by PAP.
 func mschapv2(t *testing.T, d *demoProcess, program string) {
-	script, err := filepath.Abs(filepath.Join("..", "..", "testdata", "radius", "mschapv2.py"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ask := func(login, password string) (string, int) {
-		return d.run(demoSecret+"\n"+password+"\n", "/usr/bin/python3", script, "127.0.0.1:1812", login)
-	}
 	explain := func(login string) string {
 		out, _ := d.run("", program, "explain", "--config", filepath.Join(d.state, "config.yaml"), login)
 		return out
@@ -27,7 +25,7 @@ func mschapv2(t *testing.T, d *demoProcess, program string) {
 	for _, p := range accepted {
 		for _, login := range []string{p.login, `MESH\` + p.login} {
 			within(t, 20*time.Second, login+" signs in by MSCHAPv2", func() bool { // the hash is saved beside the sign-in
-				out, code := ask(login, p.password)
+				out, code := d.mschapv2(login, p.password)
 				return code == 0 && strings.Contains(out, "keys and proof are right")
 			})
 		}
@@ -41,7 +39,7 @@ func mschapv2(t *testing.T, d *demoProcess, program string) {
 	}
 	refusals := append(refused[:len(refused):len(refused)], []struct{ login, password string }{{other, "Whatever-2021"}, {"orlovami", "Wrong-2021"}}...)
 	for _, p := range refusals {
-		out, code := ask(p.login, p.password)
+		out, code := d.mschapv2(p.login, p.password)
 		if code != 1 || !strings.HasPrefix(out, "code 3 E=691 R=1 C=") {
 			t.Errorf("%s: exit %d: %s", p.login, code, out)
 		}
@@ -50,7 +48,7 @@ func mschapv2(t *testing.T, d *demoProcess, program string) {
 		t.Errorf("explain after a wrong answer: %s", out)
 	}
 	d.sim("POST", "/sim/outage?mode=drop", "")
-	if out, code := ask("orlovami", "Snegir-2021"); code != 0 {
+	if out, code := d.mschapv2("orlovami", "Snegir-2021"); code != 0 {
 		t.Errorf("while mos.ru is off: exit %d: %s", code, out)
 	}
 	d.sim("POST", "/sim/outage?mode=off", "")
