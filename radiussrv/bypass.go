@@ -42,7 +42,7 @@ func bypassed(r *wire.Received, name string) (identity.HardwareAddress, bool) {
 // has a user and is never a bypass.
 func fromMicrosoft(p *wire.Packet) bool {
 	for v := range p.All(wire.VendorSpecific) {
-		if len(v) >= 4 && binary.BigEndian.Uint32(v) == 311 {
+		if len(v) >= 4 && binary.BigEndian.Uint32(v) == wire.Microsoft {
 			return true
 		}
 	}

@@ -83,10 +83,9 @@ func (s *Server) mschap2(ctx context.Context, client *Client, r *wire.Received, 
 		v.Outcome = identity.Unavailable
 	}
 	reply := s.decided(client, r, from, v)
-	switch {
-	case reply.Code == wire.AccessAccept:
+	if reply.Code == wire.AccessAccept {
 		addSuccess(reply, m.ident(), v.MSCHAPv2)
-	default:
+	} else {
 		addError(reply, m.ident(), mschap.Failure{Code: mschap.CodeWrong, Retry: v.Outcome == identity.Rejected})
 	}
 	return reply

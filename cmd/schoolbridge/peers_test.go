@@ -164,9 +164,10 @@ func TestPeers(t *testing.T) {
 	t.Run("RadSec", func(t *testing.T) { signInsOverRadSec(t, d) })
 	t.Run("explain beside the running demo", func(t *testing.T) { explains(t, d, program) })
 	t.Run("EAP", func(t *testing.T) { signInsOverEAP(t, d) })
+	t.Run("MSCHAPv2", func(t *testing.T) { mschapv2(t, d, program) })
 	t.Run("ports taken", func(t *testing.T) { portsTaken(t, program) })
 	t.Run("mos.ru off and on", func(t *testing.T) { outage(t, d) })
-	t.Run("password changed", func(t *testing.T) { passwordChanged(t, d) })
+	t.Run("password changed", func(t *testing.T) { passwordChanged(t, d, program) })
 	t.Run("malformed input", func(t *testing.T) { malformed(t, d) })
 	t.Run("operation", func(t *testing.T) { operation(t, d) })
 	t.Run("activation", func(t *testing.T) { activation(t, d, program) })
@@ -380,7 +381,7 @@ func outage(t *testing.T, d *demoProcess) {
 	})
 }
 
-func passwordChanged(t *testing.T, d *demoProcess) {
+func passwordChanged(t *testing.T, d *demoProcess, program string) {
 	d.sim("POST", "/sim/password", `{"login":"belovas","password":"Kukushka-2026","event":"now"}`)
 	within(t, 5*time.Second, "the old password is refused", func() bool {
 		_, code := d.whoami(ldapsURI, "belovas", "Sinica-2021")
@@ -388,6 +389,16 @@ func passwordChanged(t *testing.T, d *demoProcess) {
 	})
 	if out, code := d.whoami(ldapsURI, "belovas", "Kukushka-2026"); code != 0 {
 		t.Errorf("the new password: %s", out)
+	}
+	within(t, 20*time.Second, "the new password's hash is kept", func() bool {
+		_, code := d.mschapv2("belovas", "Kukushka-2026")
+		return code == 0
+	})
+	if out, code := d.mschapv2("belovas", "Sinica-2021"); code != 1 {
+		t.Errorf("the old password by MSCHAPv2: exit %d: %s", code, out)
+	}
+	if out, _ := d.run("", program, "explain", "--config", filepath.Join(d.state, "config.yaml"), "belovas"); !strings.Contains(out, "OLD_PASSWORD") {
+		t.Errorf("explain does not know the old password: %s", out)
 	}
 }
 

@@ -66,7 +66,7 @@ type Options struct {
 	DeviceEvery, SourceEvery       time.Duration
 
 	// Sizes of the bounded tables, in entries: confirmations 200k, logins with
-	// failures 100k, devices and sources 200k, NT hashes 200k.
+	// failures 100k, devices and sources 200k, NT hashes (0.7 KB each) 100k.
 	Confirmations, Logins, Devices, Hashes int
 	Flights                                int // upstream calls at once; 1024
 
@@ -117,7 +117,7 @@ func (o Options) withDefaults() Options {
 	set(&o.Confirmations, 200_000)
 	set(&o.Logins, 100_000)
 	set(&o.Devices, 200_000)
-	set(&o.Hashes, 200_000)
+	set(&o.Hashes, 100_000)
 	set(&o.Flights, 1024)
 	if o.events = o.EventsHealthy != nil; !o.events {
 		o.EventsHealthy = func() bool { return false }

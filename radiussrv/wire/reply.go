@@ -48,19 +48,6 @@ func (r *Reply) AddUint32(t Type, n uint32) {
 	r.Add(t, binary.BigEndian.AppendUint32(make([]byte, 0, 4), n))
 }
 
-// AddVendor appends one attribute of a vendor, in a Vendor-Specific of its own
-// (RFC 2865 section 5.26): some clients read no second one in the same. The value
-// has at most 247 bytes.
-func (r *Reply) AddVendor(vendor uint32, kind byte, value []byte) {
-	r.Add(VendorSpecific, vendorValue(vendor, kind, value))
-}
-
-func vendorValue(vendor uint32, kind byte, value []byte) []byte {
-	b := make([]byte, 0, 4+2+len(value))
-	b = binary.BigEndian.AppendUint32(b, vendor)
-	return append(append(b, kind, byte(2+len(value))), value...)
-}
-
 // AddEAP appends an EAP packet in pieces (RFC 3579 section 3.1).
 func (r *Reply) AddEAP(message []byte) {
 	for len(message) > maxValue {

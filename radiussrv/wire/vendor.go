@@ -13,6 +13,19 @@ const IdleTimeout = Type(rfc2865.IdleTimeout_Type)
 // somebody who signs in (RFC 2865 section 5.6).
 const CallCheck = uint32(rfc2865.ServiceType_Value_CallCheck)
 
+// AddVendor appends one vendor's attribute in an attribute of its own (RFC 2865
+// section 5.26): some clients read no second one in the same.
+func (r *Reply) AddVendor(vendor uint32, kind byte, value []byte) {
+	r.Add(VendorSpecific, vendorValue(vendor, kind, value))
+}
+
+// vendorValue makes the value of such an attribute; of more than 247 bytes one
+// that is too long to be sent.
+func vendorValue(vendor uint32, kind byte, value []byte) []byte {
+	b := binary.BigEndian.AppendUint32(make([]byte, 0, 6+len(value)), vendor)
+	return append(append(b, kind, byte(2+len(value))), value...)
+}
+
 // AddVendorText appends text, or nothing where there is none.
 func (r *Reply) AddVendorText(vendor uint32, kind byte, s string) {
 	if s != "" {
