@@ -37,7 +37,7 @@ func (p *Peer) framed(data []byte) ([]byte, error) {
 		return nil, ErrOrder
 	}
 	if flags&flagStart != 0 {
-		p.tunnel = p.newTunnel()
+		p.tunnel = newTunnel(p.client)
 		return p.message(p.advance(nil)), nil
 	}
 	if len(p.out) > 0 { // only an acknowledgement fits

@@ -138,7 +138,7 @@ func (p *Peer) advance(message []byte) []byte {
 
 // converse moves the handshake, then the inner sign-in.
 func (p *Peer) converse(message []byte) error {
-	if p.cause != nil {
+	if p.cause != nil && !p.tunnel.stands {
 		return p.cause
 	}
 	stood := p.tunnel.stands

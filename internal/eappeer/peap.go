@@ -64,7 +64,7 @@ func (p *peap) result(id byte, b []byte) ([]byte, error) {
 		return ours(tlvFailure), ErrRejected
 	case status != tlvSuccess:
 		return nil, ErrMalformed
-	case !p.peer.complete():
+	case p.peer.cause != nil || !p.peer.complete():
 		return ours(tlvFailure), ErrOrder
 	}
 	return ours(tlvSuccess), nil

@@ -26,8 +26,20 @@ type tunnel struct {
 }
 
 // newTunnel prepares a handshake; the first receive starts it.
-func (p *Peer) newTunnel() *tunnel {
+func newTunnel(side func(net.Conn) *tls.Conn) *tunnel {
 	t := &tunnel{}
+	t.conn = side((*transport)(t))
+	t.next, t.stop = iter.Pull(func(yield func(struct{}) bool) {
+		t.yield = yield
+		t.err = t.conn.Handshake()
+		t.yield = nil
+		t.stands = t.err == nil
+	})
+	return t
+}
+
+// client is the TLS client of the options.
+func (p *Peer) client(c net.Conn) *tls.Conn {
 	config := &tls.Config{
 		Rand: p.opts.Random, Time: p.opts.Now,
 		MinVersion: p.opts.MinVersion, MaxVersion: p.opts.MaxVersion,
@@ -42,14 +54,7 @@ func (p *Peer) newTunnel() *tunnel {
 	if p.opts.Certificate != nil {
 		config.Certificates = []tls.Certificate{*p.opts.Certificate}
 	}
-	t.conn = tls.Client((*transport)(t), config)
-	t.next, t.stop = iter.Pull(func(yield func(struct{}) bool) {
-		t.yield = yield
-		t.err = t.conn.Handshake()
-		t.yield = nil
-		t.stands = t.err == nil
-	})
-	return t
+	return tls.Client(c, config)
 }
 
 // verify holds the server's chain against the options.
