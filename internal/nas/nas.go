@@ -86,12 +86,8 @@ const maxRounds = 64
 
 // request begins an Access-Request.
 func (p *Point) request(name string) (*wire.Request, error) {
-	random := p.Random
-	if random == nil {
-		random = rand.Reader
-	}
 	r := &wire.Request{Code: wire.AccessRequest}
-	if _, err := io.ReadFull(random, r.Authenticator[:]); err != nil {
+	if _, err := io.ReadFull(p.random(), r.Authenticator[:]); err != nil {
 		return nil, err
 	}
 	r.AddText(wire.UserName, name)
@@ -171,12 +167,8 @@ func (p *Point) MSCHAPv2(ctx context.Context, line *wire.Line, name string, pass
 	}
 	r.Unsigned = p.Unsigned
 	// Authenticator challenge and peer challenge, both chosen here.
-	random := p.Random
-	if random == nil {
-		random = rand.Reader
-	}
 	var challenges [32]byte
-	if _, err := io.ReadFull(random, challenges[:]); err != nil {
+	if _, err := io.ReadFull(p.random(), challenges[:]); err != nil {
 		return result, err
 	}
 	ours, peers := [16]byte(challenges[:16]), [16]byte(challenges[16:])
@@ -290,4 +282,29 @@ func identityResponse(name string) []byte {
 	b := append([]byte{2, 0, 0, 0, 1}, name...)
 	binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
 	return b
+}
+
+// Status asks whether the server is there (RFC 5997).
+func (p *Point) Status(ctx context.Context, line *wire.Line) (*Result, error) {
+	result := &Result{}
+	r := &wire.Request{Code: wire.StatusServer}
+	if _, err := io.ReadFull(p.random(), r.Authenticator[:]); err != nil {
+		return result, err
+	}
+	p.station(r)
+	if err := result.ask(ctx, line, r); err != nil {
+		return result, err
+	}
+	result.Accepted = result.Reply.Code == wire.AccessAccept || result.Reply.Code == wire.AccountingResponse
+	if !result.Accepted {
+		return result, ErrUnexpected
+	}
+	return result, nil
+}
+
+func (p *Point) random() io.Reader {
+	if p.Random != nil {
+		return p.Random
+	}
+	return rand.Reader
 }
