@@ -28,24 +28,31 @@ type secretFiles struct {
 // maxSecretFile bounds such a file.
 const maxSecretFile = 64 << 10
 
-// read gives a file's content without the line break at its end.
-func (s *secretFiles) read(flagName, file string) ([]byte, error) {
-	var r io.Reader
+// open opens a file, or standard input for "-", which only one flag can have.
+func (s *secretFiles) open(flagName, file string) (io.Reader, func(), error) {
 	switch {
 	case file == "":
-		return nil, usageError("%s is missing: name a file, or - for standard input", flagName)
+		return nil, nil, usageError("%s is missing: name a file, or - for standard input", flagName)
 	case file == "-" && s.used != "":
-		return nil, usageError("%s and %s cannot both read standard input", s.used, flagName)
+		return nil, nil, usageError("%s and %s cannot both read standard input", s.used, flagName)
 	case file == "-":
-		s.used, r = flagName, s.in
-	default:
-		f, err := os.Open(file)
-		if err != nil {
-			return nil, &exitError{exitUsage, fmt.Errorf("%s: %w", flagName, err)}
-		}
-		defer func() { _ = f.Close() }() // opened for reading: nothing is lost
-		r = f
+		s.used = flagName
+		return s.in, func() {}, nil
 	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, nil, &exitError{exitUsage, fmt.Errorf("%s: %w", flagName, err)}
+	}
+	return f, func() { _ = f.Close() }, nil // opened for reading: nothing is lost
+}
+
+// read gives a file's content without the line break at its end.
+func (s *secretFiles) read(flagName, file string) ([]byte, error) {
+	r, done, err := s.open(flagName, file)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	b, err := io.ReadAll(io.LimitReader(r, maxSecretFile+1))
 	if err != nil {
 		return nil, &exitError{exitUsage, fmt.Errorf("%s: %w", flagName, err)}

@@ -54,8 +54,8 @@ const (
 	WarnVLAN       Warning = "vlan_differs" // between a full sign-in and a resumed one
 )
 
-// diagnose finds the cause of an error, the most telling one first.
-func diagnose(err error) (Outcome, Problem) {
+// Diagnose finds the cause of an error, the most telling one first.
+func Diagnose(err error) (Outcome, Problem) {
 	if p := transport(err); p != "" {
 		// A device that had refused the certificate by then says more.
 		if q := certificate(err); q != "" {

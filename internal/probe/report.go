@@ -95,7 +95,7 @@ func (r *Report) add(result *nas.Result, err error) {
 	}
 	r.TookMS, r.Keys = ms(result.Took()), result.Keys
 	if err != nil {
-		r.Outcome, r.Problem = diagnose(err)
+		r.Outcome, r.Problem = Diagnose(err)
 		r.Detail = clean(err.Error())
 	} else {
 		r.Outcome = Accepted
