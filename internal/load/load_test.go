@@ -88,6 +88,18 @@ func TestClosedLoop(t *testing.T) {
 	})
 }
 
+func TestCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, o := range []Options{{Rate: 100}, {Concurrency: 10}} {
+			o.Duration, o.Count = time.Hour, 55
+			r, err := Run(t.Context(), o, fixed(time.Second))
+			if err != nil || r.Ended != 55 || r.NotStarted != 0 || r.Seconds > 7 {
+				t.Errorf("%+v, %v", r, err)
+			}
+		}
+	})
+}
+
 // TestInterrupted: what we cut off ourselves says nothing of the server.
 func TestInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

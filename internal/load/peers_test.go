@@ -54,7 +54,7 @@ func TestForeignServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := load.Run(t.Context(), load.Options{Concurrency: 32, Duration: time.Second}, target.Do)
+		r, err := load.Run(t.Context(), load.Options{Concurrency: 16, Duration: 10 * time.Minute, Count: 300}, target.Do)
 		target.Close()
 		if err != nil {
 			t.Fatal(err)
@@ -64,7 +64,7 @@ func TestForeignServer(t *testing.T) {
 		if name == "wrong" {
 			want = string(probe.Rejected)
 		}
-		if r.Ended == 0 || r.Outcomes[want] != r.Ended || c.resume == 0 && r.Rounds != c.rounds || (r.Resumed > 0) != (c.resume > 0) {
+		if r.Ended != 300 || r.Outcomes[want] != r.Ended || c.resume == 0 && r.Rounds != c.rounds || (r.Resumed > 0) != (c.resume > 0) {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}

@@ -3,10 +3,13 @@
 package nas_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -239,5 +242,68 @@ func TestForeignFreeRADIUS(t *testing.T) {
 	s.Stop()
 	if _, err := point.PAP(ctx, good, login, password); !errors.Is(err, wire.ErrRefused) {
 		t.Errorf("nobody there: %v", err)
+	}
+}
+
+// proxy forwards sign-ins to a server and gives its keys away as change says.
+type proxy struct {
+	line   *wire.Line
+	change func(reply *wire.Reply, send, recv []byte)
+}
+
+// Handle implements wire.Handler.
+func (p *proxy) Handle(ctx context.Context, r *wire.Received) *wire.Reply {
+	request := &wire.Request{Code: r.Packet.Code, Authenticator: r.Packet.Authenticator}
+	for kind, value := range r.Packet.Attributes() {
+		if kind != wire.MessageAuthenticator {
+			request.Add(kind, value)
+		}
+	}
+	a, err := p.line.Exchange(ctx, request)
+	if err != nil {
+		return nil
+	}
+	reply := &wire.Reply{Code: a.Code}
+	for kind, value := range a.Attributes() {
+		if kind != wire.MessageAuthenticator && kind != wire.VendorSpecific {
+			reply.Add(kind, value)
+		}
+	}
+	if send, recv, ok := a.MPPEKeys(request.Authenticator, []byte(radiustest.Secret)); ok {
+		p.change(reply, send, recv)
+	}
+	return reply
+}
+
+// TestWrongKeys: an acceptance with other keys than the device has is none, in
+// whichever of the two the fault is.
+func TestWrongKeys(t *testing.T) {
+	s := radiustest.Start(t, radiustest.Options{Users: users})
+	other := bytes.Repeat([]byte{7}, 32)
+	for name, c := range map[string]struct {
+		change func(reply *wire.Reply, send, recv []byte)
+		right  bool
+	}{
+		"as they are":  {func(r *wire.Reply, send, recv []byte) { r.AddMPPEKeys(send, recv) }, true},
+		"another send": {func(r *wire.Reply, _, recv []byte) { r.AddMPPEKeys(other, recv) }, false},
+		"another recv": {func(r *wire.Reply, send, _ []byte) { r.AddMPPEKeys(send, other) }, false},
+		"swapped":      {func(r *wire.Reply, send, recv []byte) { r.AddMPPEKeys(recv, send) }, false},
+		"half a send":  {func(r *wire.Reply, send, recv []byte) { r.AddMPPEKeys(send[:16], recv) }, false},
+		"none":         {func(*wire.Reply, []byte, []byte) {}, false},
+	} {
+		upstream := wire.NewClient(s.Auth, wire.ClientOptions{Secret: []byte(radiustest.Secret)})
+		t.Cleanup(upstream.Close)
+		conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		peer := wire.NewPeer([]byte(radiustest.Secret), false, nil)
+		between := wire.NewServer(&proxy{upstream.Line(), c.change}, wire.Options{Peer: func(netip.Addr) *wire.Peer { return peer }})
+		go func() { _ = between.ServeUDP(conn, wire.Authentication) }()
+		t.Cleanup(func() { _ = between.Shutdown(context.Background()) })
+		r, _, err := signIn(t, &radiustest.Server{Authority: s.Authority, Auth: conn.LocalAddr().String()}, device(s, eappeer.PEAPMSCHAPv2, nil))
+		if r.Accepted != c.right || r.Keys != c.right || !c.right && !errors.Is(err, nas.ErrKeys) {
+			t.Errorf("%s: %v, %+v", name, err, r)
+		}
 	}
 }
