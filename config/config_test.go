@@ -105,9 +105,9 @@ log: quiet
 	expect(t, faults, 14, "ldap.services[0].password", "password_file")
 	expect(t, faults, 13, "ldap.services[0].password_file", "needed")
 	expect(t, faults, 18, "radius.clients[0].range", "10.0.0.0/24")
-	for _, key := range []string{"name", "range", "secret_file"} {
-		expect(t, faults, 20, "radius.clients[1]."+key, "needed")
-	}
+	expect(t, faults, 20, "radius.clients[1].name", "needed")
+	expect(t, faults, 20, "radius.clients[1].range", "from which addresses")
+	expect(t, faults, 20, "radius.clients[1].secret_file", "neither")
 	expect(t, faults, 21, "radius.clients[2].name", "already in line 17")
 	expect(t, faults, 23, "radius.clients[2].secret_file", "there is no file")
 	expect(t, faults, 24, "radius.clients[2].reject_delay", "found a list")
@@ -300,6 +300,9 @@ func TestWholeFileChecks(t *testing.T) {
 		"web on a taken port":        {pair + "ldap: {base: o=a, listen_tls: ['127.0.0.1:8080']}", "web.listen", "taken"},
 		"service outside":            {"ldap: {base: o=a, services: [{dn: 'cn=x,o=b', password_file: secret}]}", "ldap.services[0].dn", "below the base"},
 		"limits against each other":  {"ldap: {limits: {connections: 10, per_source: 11}}", "ldap.limits.per_source", "at most 10"},
+		"a client of no range":       {"radius: {clients: [{name: a, secret_file: secret, certificate: a.example}]}", "radius.clients[0].range", "from which addresses"},
+		"a client of no secret":      {"radius: {clients: [{name: a, range: 10.0.0.1}]}", "radius.clients[0].secret_file", "neither"},
+		"same certificate":           {"radius: {clients: [{name: a, certificate: a.example}, {name: b, certificate: A.example}]}", "radius.clients[1].certificate", "already"},
 		"same range":                 {"radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret}, {name: b, range: 10.0.0.1/32, secret_file: secret}]}", "radius.clients[1].range", "already"},
 		"rule of the policy":         {"policy: {rules: [{name: a, channels: ldap, vlan: 5, allow: true}]}", "policy.rules[0].vlan", "Wi-Fi only"},
 		"unknown NAS":                {"radius: {clients: [{name: school, range: 10.0.0.1, secret_file: secret}]}\npolicy: {rules: [{name: a, nas: shcool, allow: true}]}", "policy.rules[0].nas[0]", "did you mean school?"},
@@ -323,6 +326,7 @@ func TestWholeFileChecks(t *testing.T) {
 		"listens to nobody":   "",
 		"forged":              "radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret, message_authenticator: optional}]}",
 		"in the clear":        "ldap: {plain_bind: always}",
+		"is for RadSec":       "radius: {clients: [{name: a, certificate: a.example}]}",
 		"has no clients":      "radius: {authentication: [':1812']}",
 		"the certificate end": pair,
 		"waits 3 s":           "radius: {authentication: [':1812']}\nmosru: {url: 'https://a.example', client_id: a, timeout: 5s}",
