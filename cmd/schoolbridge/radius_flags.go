@@ -144,7 +144,7 @@ func (f *radiusFlags) point() (nas.Point, error) {
 		return nas.Point{}, usageError("--nas-address: %q is no IPv4 address", f.address)
 	}
 	for _, s := range []string{f.identifier, f.called, f.calling} {
-		if len(s) > 253 {
+		if len(s) > maxLogin {
 			return nas.Point{}, usageError("a RADIUS attribute has at most 253 bytes")
 		}
 	}
