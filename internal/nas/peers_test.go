@@ -28,6 +28,9 @@ const (
 
 var users = []radiustest.User{{Name: login, Password: password, VLAN: 20}}
 
+// patience is for machines on which nothing moves for a while.
+const patience = 20 * time.Second
+
 // servers are the foreign ones.
 var servers = map[string]func(testing.TB, radiustest.Options) *radiustest.Server{
 	"freeradius": radiustest.Start, "hostapd": radiustest.StartHostapd,
@@ -49,7 +52,7 @@ func device(s *radiustest.Server, m eappeer.Method, client *tls.Certificate) eap
 
 func signIn(t testing.TB, s *radiustest.Server, o eappeer.Options) (*nas.Result, *eappeer.Peer, error) {
 	t.Helper()
-	c := wire.NewClient(s.Auth, wire.ClientOptions{Secret: []byte(radiustest.Secret)})
+	c := wire.NewClient(s.Auth, wire.ClientOptions{Secret: []byte(radiustest.Secret), Wait: patience})
 	t.Cleanup(c.Close)
 	p, err := eappeer.New(o)
 	if err != nil {
@@ -203,13 +206,13 @@ func is(want error) func(error) bool {
 func TestForeignFreeRADIUS(t *testing.T) {
 	s := radiustest.Start(t, radiustest.Options{Users: users})
 	ctx := context.Background()
-	line := func(server, secret string, unsigned bool) *wire.Line {
-		c := wire.NewClient(server, wire.ClientOptions{Secret: []byte(secret), Unsigned: unsigned, Wait: 300 * time.Millisecond, Tries: 2})
+	line := func(server, secret string, unsigned bool, wait time.Duration) *wire.Line {
+		c := wire.NewClient(server, wire.ClientOptions{Secret: []byte(secret), Unsigned: unsigned, Wait: wait, Tries: 2})
 		t.Cleanup(c.Close)
 		return c.Line()
 	}
 	point := &nas.Point{}
-	good := line(s.Auth, radiustest.Secret, true)
+	good := line(s.Auth, radiustest.Secret, true, patience)
 	if r, err := point.PAP(ctx, good, login, password); err != nil || r.Reply.Text(wire.TunnelPrivateGroupID) != "20" {
 		t.Errorf("PAP: %v", err)
 	}
@@ -223,24 +226,24 @@ func TestForeignFreeRADIUS(t *testing.T) {
 	if _, err := point.MSCHAPv2(ctx, good, login, "nope"); !errors.As(err, &refused) || refused.Code != 691 {
 		t.Errorf("MS-CHAPv2, wrong password: %v", err)
 	}
-	if _, err := point.PAP(ctx, line(s.Auth, radiustest.Secret, false), login, password); !errors.Is(err, wire.ErrUnsigned) {
+	if _, err := point.PAP(ctx, line(s.Auth, radiustest.Secret, false, patience), login, password); !errors.Is(err, wire.ErrUnsigned) {
 		t.Errorf("FreeRADIUS 3.2.1 signs nothing but EAP, yet: %v", err)
 	}
-	if _, err := point.MSCHAPv2(ctx, line(s.Auth, "another secret", true), login, password); !errors.Is(err, wire.ErrNoAnswer) {
+	if _, err := point.MSCHAPv2(ctx, line(s.Auth, "another secret", true, time.Second), login, password); !errors.Is(err, wire.ErrNoAnswer) {
 		t.Errorf("another secret: %v", err)
 	}
 	unsigned := &nas.Point{Unsigned: true}
-	if _, err := unsigned.MSCHAPv2(ctx, line(s.Auth, "another secret", true), login, password); !errors.Is(err, wire.ErrForged) {
+	if _, err := unsigned.MSCHAPv2(ctx, line(s.Auth, "another secret", true, time.Second), login, password); !errors.Is(err, wire.ErrForged) {
 		t.Errorf("another secret, unsigned: %v", err)
 	}
-	acct := line(s.Acct, radiustest.Secret, false)
+	acct := line(s.Acct, radiustest.Secret, false, patience)
 	for _, status := range []nas.Status{nas.Start, nas.Interim, nas.Stop} {
 		if r, err := point.Account(ctx, acct, nas.Session{Name: login, ID: "1", Time: time.Minute}, status); err != nil || !r.Accepted {
 			t.Errorf("accounting %d: %v", status, err)
 		}
 	}
 	s.Stop()
-	if _, err := point.PAP(ctx, good, login, password); !errors.Is(err, wire.ErrRefused) {
+	if _, err := point.PAP(ctx, line(s.Auth, radiustest.Secret, true, 50*time.Millisecond), login, password); !errors.Is(err, wire.ErrRefused) {
 		t.Errorf("nobody there: %v", err)
 	}
 }
@@ -291,7 +294,7 @@ func TestWrongKeys(t *testing.T) {
 		"half a send":  {func(r *wire.Reply, send, recv []byte) { r.AddMPPEKeys(send[:16], recv) }, false},
 		"none":         {func(*wire.Reply, []byte, []byte) {}, false},
 	} {
-		upstream := wire.NewClient(s.Auth, wire.ClientOptions{Secret: []byte(radiustest.Secret)})
+		upstream := wire.NewClient(s.Auth, wire.ClientOptions{Secret: []byte(radiustest.Secret), Wait: patience})
 		t.Cleanup(upstream.Close)
 		conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 		if err != nil {

@@ -86,17 +86,17 @@ func TestExchange(t *testing.T) {
 			if !bytes.Equal(first, b) {
 				t.Error("sent again, but not the same")
 			}
-			if n == 2 {
+			if n >= 2 {
 				reply(accepting(t, b, secret, "yes"))
 			}
-		}, ClientOptions{Wait: 30 * time.Millisecond}, nil, 3},
+		}, ClientOptions{Wait: 50 * time.Millisecond, Tries: 100}, nil, 3},
 		"after a forged one": {func(_ int, b []byte, reply func([]byte)) {
 			reply(accepting(t, b, []byte("another"), "forged"))
 			reply([]byte{2, b[1]})
 			reply(accepting(t, b, secret, "yes"))
 		}, ClientOptions{}, nil, 1},
 		"forged only": {func(_ int, b []byte, reply func([]byte)) { reply(accepting(t, b, []byte("another"), "forged")) },
-			ClientOptions{Wait: 30 * time.Millisecond}, ErrForged, 3},
+			ClientOptions{Wait: 50 * time.Millisecond, Tries: 20}, ErrForged, 20},
 		"nothing":  {func(int, []byte, func([]byte)) {}, ClientOptions{Wait: 10 * time.Millisecond, Tries: 2}, ErrNoAnswer, 2},
 		"unsigned": {func(_ int, b []byte, reply func([]byte)) { reply(unsigned(t, b, nil)) }, ClientOptions{}, ErrUnsigned, 1},
 		"unsigned, taken": {func(_ int, b []byte, reply func([]byte)) { reply(unsigned(t, b, nil)) },
