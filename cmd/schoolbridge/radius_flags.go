@@ -172,7 +172,7 @@ func (f *deviceFlags) register(fs *flag.FlagSet) {
 	fs.StringVar(&f.cert, "cert", "", "tls: `FILE` with the device's certificate")
 	fs.StringVar(&f.key, "key", "", "tls: `FILE` with its key")
 	fs.StringVar(&f.tls, "tls", "", "only this version of TLS: 1.2 or 1.3")
-	fs.IntVar(&f.fragment, "fragment", 1398, "the longest EAP packet to send, in bytes, from 64 to 4000")
+	fs.IntVar(&f.fragment, "fragment", 1398, "the longest EAP packet to send, in bytes, from 64 to 3000")
 }
 
 func (f *deviceFlags) needsPassword() bool { return f.method != eappeer.TLS.String() }
@@ -184,8 +184,8 @@ func (f *deviceFlags) options() (eappeer.Options, error) {
 	if o.Method, ok = eappeer.ParseMethod(f.method); !ok {
 		return o, usageError("--method: there is no EAP method %q; -h lists them", f.method)
 	}
-	if f.fragment < 64 || f.fragment > 4000 {
-		return o, usageError("--fragment is from 64 to 4000")
+	if f.fragment < 64 || f.fragment > 3000 {
+		return o, usageError("--fragment is from 64 to 3000")
 	}
 	var err error
 	if f.ca != "none" {
