@@ -14,16 +14,13 @@ import (
 	"schoolbridge/internal/probe"
 )
 
-// loads are what can be put under load.
-var loads = map[string]func(context.Context, streams, []string) error{
-	"radius": loadRADIUS,
-	"eap":    loadEAP,
-}
-
 func runLoad(ctx context.Context, std streams, args []string) error {
 	if len(args) > 0 {
-		if run, ok := loads[args[0]]; ok {
-			return run(ctx, std, args[1:])
+		switch args[0] {
+		case "radius":
+			return loadRADIUS(ctx, std, args[1:])
+		case "eap":
+			return loadEAP(ctx, std, args[1:])
 		}
 	}
 	return oneOf("load", std, args)

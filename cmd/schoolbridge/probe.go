@@ -17,16 +17,13 @@ const (
 	exitNoAnswer = 2
 )
 
-// probes are what can be asked.
-var probes = map[string]func(context.Context, streams, []string) error{
-	"radius": probeRADIUS,
-	"eap":    probeEAP,
-}
-
 func runProbe(ctx context.Context, std streams, args []string) error {
 	if len(args) > 0 {
-		if run, ok := probes[args[0]]; ok {
-			return run(ctx, std, args[1:])
+		switch args[0] {
+		case "radius":
+			return probeRADIUS(ctx, std, args[1:])
+		case "eap":
+			return probeEAP(ctx, std, args[1:])
 		}
 	}
 	return oneOf("probe", std, args)
