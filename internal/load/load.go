@@ -35,6 +35,9 @@ type Options struct {
 	Think       time.Duration // closed loop: between two sign-ins of a device, give or take a half
 	// Progress is called every five seconds with what there is; it may be nil.
 	Progress func(Report)
+
+	// until waits for a moment; false if ctx ended. Tests have a clock of their own.
+	until func(ctx context.Context, t time.Time) bool
 }
 
 // Sample is how one sign-in ended.
@@ -55,6 +58,9 @@ const (
 func (o *Options) check() error {
 	if o.Rate != 0 && o.Concurrency == 0 {
 		o.Concurrency = 1024
+	}
+	if o.until == nil {
+		o.until = until
 	}
 	switch {
 	case !(o.Rate >= 0 && o.Rate <= maxRate), o.Concurrency < 1, o.Concurrency > maxConcurrency:
@@ -99,10 +105,14 @@ func Run(ctx context.Context, o Options, do func(ctx context.Context, n uint64) 
 	stop, cancel := context.WithTimeout(ctx, o.Duration)
 	defer cancel()
 	var workers sync.WaitGroup
+	begin := make(chan moment)
+	if o.Rate > 0 {
+		workers.Go(func() { r.dispatch(stop, begin) })
+	}
 	for w := range o.Concurrency {
 		workers.Go(func() {
 			if o.Rate > 0 {
-				r.open(ctx, stop)
+				r.open(ctx, begin)
 			} else {
 				r.closed(ctx, stop, w)
 			}
@@ -143,16 +153,33 @@ func (r *run) watch(done <-chan struct{}) {
 	}
 }
 
-// open takes the next moment, waits for it, and signs in. What has not begun by
-// the end, does not begin.
-func (r *run) open(ctx, stop context.Context) {
-	for {
-		n := r.next.Add(1) - 1
-		intended := r.began.Add(r.o.at(n))
-		if r.enough(n) || intended.Sub(r.began) >= r.o.Duration || !sleep(stop, time.Until(intended)) {
+// moment is when a sign-in is to begin.
+type moment struct {
+	n  uint64
+	at time.Time
+}
+
+// dispatch hands out the moments as they come. Where nobody is free it waits,
+// and the moments after it are late; what has not begun by the end, does not.
+func (r *run) dispatch(stop context.Context, begin chan<- moment) {
+	defer close(begin)
+	for n := uint64(0); !r.enough(n) && r.o.at(n) < r.o.Duration; n++ {
+		m := moment{n, r.began.Add(r.o.at(n))}
+		if !r.o.until(stop, m.at) {
 			return
 		}
-		r.one(ctx, n, intended)
+		select {
+		case begin <- m:
+		case <-stop.Done():
+			return
+		}
+	}
+}
+
+// open signs in whenever a moment comes.
+func (r *run) open(ctx context.Context, begin <-chan moment) {
+	for m := range begin {
+		r.one(ctx, m.n, m.at)
 	}
 }
 

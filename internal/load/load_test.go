@@ -21,9 +21,12 @@ func fixed(d time.Duration) func(context.Context, uint64) Sample {
 	}
 }
 
+// fake waits on the clock of the test's bubble.
+func fake(ctx context.Context, t time.Time) bool { return sleep(ctx, time.Until(t)) }
+
 func TestOpenLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, err := Run(t.Context(), Options{Rate: 100, Duration: 10 * time.Second}, fixed(20*time.Millisecond))
+		r, err := Run(t.Context(), Options{until: fake, Rate: 100, Duration: 10 * time.Second}, fixed(20*time.Millisecond))
 		if err != nil || r.Ended != 1000 || r.Outcomes["accepted"] != 1000 || r.Late != 0 || r.NotStarted != 0 || r.Rounds != 2 {
 			t.Errorf("%+v, %v", r, err)
 		}
@@ -44,7 +47,7 @@ func TestCoordinatedOmission(t *testing.T) {
 			}
 			return Sample{Outcome: "accepted"}
 		}
-		r, err := Run(t.Context(), Options{Rate: 100, Concurrency: 4, Duration: 10 * time.Second}, do)
+		r, err := Run(t.Context(), Options{until: fake, Rate: 100, Concurrency: 4, Duration: 10 * time.Second}, do)
 		if err != nil || r.Ended != 1000 || r.Late < 190 || r.NotStarted != 0 {
 			t.Errorf("%+v, %v", r, err)
 		}
@@ -57,7 +60,7 @@ func TestCoordinatedOmission(t *testing.T) {
 // TestTooSlow: what has not begun by the end is told.
 func TestTooSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, err := Run(t.Context(), Options{Rate: 100, Concurrency: 2, Duration: 10 * time.Second}, fixed(990*time.Millisecond))
+		r, err := Run(t.Context(), Options{until: fake, Rate: 100, Concurrency: 2, Duration: 10 * time.Second}, fixed(990*time.Millisecond))
 		if err != nil || r.Ended != 22 || r.NotStarted != 978 {
 			t.Errorf("%+v, %v", r, err)
 		}
@@ -90,7 +93,7 @@ func TestClosedLoop(t *testing.T) {
 
 func TestCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, o := range []Options{{Rate: 100}, {Concurrency: 10}} {
+		for _, o := range []Options{{until: fake, Rate: 100}, {Concurrency: 10}} {
 			o.Duration, o.Count = time.Hour, 55
 			r, err := Run(t.Context(), o, fixed(time.Second))
 			if err != nil || r.Ended != 55 || r.NotStarted != 0 || r.Seconds > 7 {
@@ -111,7 +114,7 @@ func TestInterrupted(t *testing.T) {
 			}
 			return Sample{Outcome: "accepted"}
 		}
-		r, err := Run(ctx, Options{Rate: 100, Duration: time.Hour}, do)
+		r, err := Run(ctx, Options{until: fake, Rate: 100, Duration: time.Hour}, do)
 		if err != nil || r.Ended != 11 {
 			t.Errorf("%+v, %v", r, err)
 		}
@@ -236,4 +239,19 @@ func FuzzReadUsers(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestUntil: never early, and not at all once it is over.
+func TestUntil(t *testing.T) {
+	for _, d := range []time.Duration{-time.Second, 0, 50 * time.Microsecond, 3 * time.Millisecond} {
+		at := time.Now().Add(d)
+		if !until(t.Context(), at) || time.Now().Before(at) {
+			t.Errorf("%v: too early", d)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if until(ctx, time.Now().Add(time.Hour)) || until(ctx, time.Now()) {
+		t.Error("it is over")
+	}
 }
