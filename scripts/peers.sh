@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Installs the programs that the tests drive, clients and one directory server,
-# where they are missing.
-# Packages are chosen so that no service is started; a policy file guards that
-# for the time of the installation all the same.
+# Installs the programs that the tests drive, clients and servers, where they
+# are missing. Some of the packages (freeradius, hostapd, samba) bring a service
+# that would be started: a policy file keeps it from that for the time of the
+# installation.
 set -euo pipefail
 
 declare -A package=(
 	[ldapsearch]=ldap-utils [ldapwhoami]=ldap-utils [ldapcompare]=ldap-utils
-	[radclient]=freeradius-utils [radsecproxy]=radsecproxy [curl]=curl [openssl]=openssl [gcc]=gcc
-	[freeradius]=freeradius [eapol_test]=eapoltest [xmllint]=libxml2-utils [python3]=python3
+	[radclient]=freeradius-utils [curl]=curl [openssl]=openssl [gcc]=gcc
+	[eapol_test]=eapoltest [xmllint]=libxml2-utils [python3]=python3
 )
 missing=()
 for program in "${!package[@]}"; do
@@ -16,6 +16,13 @@ for program in "${!package[@]}"; do
 done
 # The race detector links against the C library.
 [ -e /usr/include/stdlib.h ] || missing+=(libc6-dev)
+# RADIUS servers, started by the tests as well; ip gives hostapd a network of its own.
+units=()
+for name in freeradius hostapd radsecproxy wpasupplicant iproute2; do
+	dpkg -s "$name" >/dev/null 2>&1 && continue
+	missing+=($name)
+	[ $name = iproute2 ] || units+=($name)
+done
 # An Active Directory, which the tests provision and start themselves. Asked by
 # package: its programs are not on everybody's path, and some parts, like the
 # Python of a RADIUS client, are none.
@@ -46,4 +53,8 @@ if ! command -v nmcli >/dev/null; then
 	trap '"${root[@]}" rm -f $made; rm -rf "$folder"' EXIT
 	(cd "$folder" && apt-get download -q network-manager && dpkg-deb -x network-manager_*.deb .)
 	"${root[@]}" install -m 0755 "$folder/usr/bin/nmcli" /usr/local/bin/nmcli
+fi
+# Nor are they to be started with the machine; who had them before, keeps them.
+if [ ${#units[@]} -gt 0 ] && command -v systemctl >/dev/null; then
+	"${root[@]}" systemctl disable "${units[@]}" || echo "these services may start with the machine: ${units[*]}" >&2
 fi

@@ -53,6 +53,8 @@ func commands() []command {
 		{"policy", "test --config FILE [--lang ru|en] [--json] CASES", "таблица случаев против правил, без хранилища / a table of cases against the rules, without a store", runPolicy},
 		{"provision", "plan|apply --config FILE [--lang ru|en] [--accept-disabling N]", "что изменилось бы в Active Directory; изменить это / what would change in Active Directory; change it", runProvision},
 		{"wifi", wifiUsage, "настроить устройство человека на Wi-Fi школы / set a person's device up for the school's Wi-Fi", runWiFi},
+		{"probe", "radius|eap --server HOST --secret-file FILE --login LOGIN --password-file FILE …", "пробный вход в Wi-Fi, для наблюдения: 0 принят, 1 отклонён, 2 нет ответа / a Wi-Fi sign-in from outside, for monitoring: 0 accepted, 1 rejected, 2 no answer", runProbe},
+		{"load", "radius|eap --server HOST --secret-file FILE --users FILE --rate N|--concurrency N …", "нагрузка на любой сервер Wi-Fi: сколько входов он выдержит / a load on any Wi-Fi server: how many sign-ins it bears", runLoad},
 		{"audit", "verify --config FILE", "цел ли журнал аудита / is the audit trail whole", runAudit},
 		{"version", "", "версия / the version", runVersion},
 	}

@@ -68,6 +68,7 @@ const (
 	CallingStationID     = Type(rfc2865.CallingStationID_Type)
 	NASIdentifier        = Type(rfc2865.NASIdentifier_Type)
 	ProxyState           = Type(rfc2865.ProxyState_Type)
+	NASPortType          = Type(rfc2865.NASPortType_Type)
 	AcctStatusType       = Type(rfc2866.AcctStatusType_Type)
 	AcctDelayTime        = Type(rfc2866.AcctDelayTime_Type)
 	AcctInputOctets      = Type(rfc2866.AcctInputOctets_Type)

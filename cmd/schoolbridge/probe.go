@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/probe"
+)
+
+// Exit codes of probe, fixed for monitoring. A wrong call ends with exitUsage,
+// which is also that of no answer: a monitor is to be told of both.
+const (
+	exitRejected = 1
+	exitNoAnswer = 2
+)
+
+func runProbe(ctx context.Context, std streams, args []string) error {
+	if len(args) > 0 {
+		switch args[0] {
+		case "radius":
+			return probeRADIUS(ctx, std, args[1:])
+		case "eap":
+			return probeEAP(ctx, std, args[1:])
+		}
+	}
+	return oneOf("probe", std, args)
+}
+
+// maxLogin is what a RADIUS attribute holds.
+const maxLogin = 253
+
+// oneOf tells which words may follow a command.
+func oneOf(name string, std streams, args []string) error {
+	if _, err := parse(flag.NewFlagSet(name, flag.ContinueOnError), std, args); err != nil {
+		return err
+	}
+	return usageError("%[1]s: напишите %[1]s radius или %[1]s eap; что дальше, покажет -h / write %[1]s radius or %[1]s eap; -h shows what may follow", name)
+}
+
+// probeFlags are those of every probe.
+type probeFlags struct {
+	fs              *flag.FlagSet
+	radius          radiusFlags
+	login, password *string
+	lang            *string
+	asJSON          *bool
+	within          *time.Duration
+}
+
+func newProbeFlags(name string) *probeFlags {
+	fs := flag.NewFlagSet("probe "+name, flag.ContinueOnError)
+	f := &probeFlags{fs: fs}
+	f.radius.register(fs)
+	f.login = fs.String("login", "", "кто входит / who signs in")
+	f.password = fs.String("password-file", "", "файл с паролем; - стандартный ввод / `FILE` with the password; - is standard input")
+	f.lang = fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
+	f.asJSON = fs.Bool("json", false, "вывести JSON / print JSON")
+	f.within = fs.Duration("within", 30*time.Second, "сколько может длиться весь вход / how long the whole sign-in may take")
+	return f
+}
+
+// parse reads the command line and both secrets.
+func (f *probeFlags) parse(std streams, args []string) (*probe.Probe, *secretFiles, error) {
+	words, err := parse(f.fs, std, args)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(words) > 0 || *f.lang != string(probe.Russian) && *f.lang != string(probe.English) {
+		return nil, nil, usageError("%[1]s: лишнее слово или неизвестный язык, см. -h / unknown word or language; -h shows what may be written", f.fs.Name())
+	}
+	if len(*f.login) > maxLogin {
+		return nil, nil, usageError("%[1]s: --login длиннее %[2]d байт / --login has more than %[2]d bytes", f.fs.Name(), maxLogin)
+	}
+	files := &secretFiles{in: std.in}
+	p := &probe.Probe{Login: *f.login}
+	if p.Server, p.Client, err = f.radius.client(files); err != nil {
+		return nil, nil, err
+	}
+	if p.Point, err = f.radius.point(); err != nil {
+		return nil, nil, err
+	}
+	return p, files, nil
+}
+
+// run asks, prints, and ends with the outcome's code.
+func (f *probeFlags) run(ctx context.Context, std streams, p *probe.Probe) error {
+	ctx, cancel := context.WithTimeout(ctx, *f.within)
+	defer cancel()
+	report, err := p.Run(ctx)
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	if *f.asJSON {
+		encoder := json.NewEncoder(std.out)
+		encoder.SetIndent("", "  ")
+		err = encoder.Encode(report)
+	} else {
+		err = report.Write(std.out, probe.Lang(*f.lang))
+	}
+	switch {
+	case err != nil:
+		return err
+	case report.Outcome == probe.Rejected:
+		return &exitError{code: exitRejected}
+	case report.Outcome == probe.NoAnswer:
+		return &exitError{code: exitNoAnswer}
+	}
+	return nil
+}
+
+func probeRADIUS(ctx context.Context, std streams, args []string) error {
+	f := newProbeFlags("radius")
+	method := f.fs.String("method", probe.PAP, "способ / the `METHOD`: pap, mschapv2, accounting, status")
+	p, files, err := f.parse(std, args)
+	if err != nil {
+		return err
+	}
+	p.Method = *method
+	if p.Method == probe.Accounting {
+		p.Server = f.radius.accounting()
+	}
+	switch p.Method {
+	case probe.PAP, probe.MSCHAPv2:
+		password, err := files.read("--password-file", *f.password)
+		if err != nil {
+			return err
+		}
+		p.Password = identity.Password(password)
+	case probe.Accounting, probe.Status:
+	default:
+		return usageError("probe radius: --method %[1]q: есть только / is none of pap, mschapv2, accounting, status", *method)
+	}
+	if p.Login == "" && p.Method != probe.Status {
+		return usageError("probe radius: нет --login / --login is missing")
+	}
+	return f.run(ctx, std, p)
+}
+
+func probeEAP(ctx context.Context, std streams, args []string) error {
+	f := newProbeFlags("eap")
+	var device deviceFlags
+	device.register(f.fs)
+	resume := f.fs.Bool("resume", false, "войти дважды и рассказать о втором разе: сеанс должен возобновиться / sign in twice and tell of the second time, which should be resumed")
+	p, files, err := f.parse(std, args)
+	if err != nil {
+		return err
+	}
+	p.Method, p.Resume = probe.EAPMethod, *resume
+	if p.EAP, err = device.options(); err != nil {
+		return err
+	}
+	p.EAP.Identity = p.Login
+	if device.needsPassword() {
+		password, err := files.read("--password-file", *f.password)
+		if err != nil {
+			return err
+		}
+		p.EAP.Password = identity.Password(password)
+	}
+	if p.Login == "" {
+		return usageError("probe eap: нет --login / --login is missing")
+	}
+	return f.run(ctx, std, p)
+}
