@@ -125,6 +125,24 @@ type RADIUS struct {
 	RadSec         []Address `yaml:"radsec" default:"" unique:"yes"`
 	ClientCAFile   File      `yaml:"client_ca_file" default:""`
 	Clients        []Client  `yaml:"clients" default:""`
+
+	Journal      Journal      `yaml:"journal"`
+	Simultaneous Simultaneous `yaml:"simultaneous"`
+}
+
+// Journal is the record of who was on the Wi-Fi when, from accounting.
+type Journal struct {
+	// Keep is six months, which have up to 184 days.
+	Keep    time.Duration `yaml:"keep" default:"184d" min:"1d" max:"1100d"`
+	Interim time.Duration `yaml:"interim" default:"10m" min:"1m" max:"6h"`
+	Silence time.Duration `yaml:"silence" default:"35m" min:"3m" max:"24h"`
+}
+
+// Simultaneous bounds the devices of one person on the Wi-Fi at once; 0: any
+// number.
+type Simultaneous struct {
+	Staff int `yaml:"staff" default:"0" min:"0" max:"1000"`
+	Pupil int `yaml:"pupil" default:"0" min:"0" max:"1000"`
 }
 
 // Client is a NAS: an access point, a controller, or a network of them. The
@@ -136,6 +154,15 @@ type Client struct {
 	School               string        `yaml:"school" default:"" maxlen:"64"`
 	MessageAuthenticator string        `yaml:"message_authenticator" default:"required" one:"required|optional"`
 	RejectDelay          time.Duration `yaml:"reject_delay" default:"1s" min:"0s" max:"2s"`
+
+	DynamicAuthorization DynamicAuthorization `yaml:"dynamic_authorization"`
+}
+
+// DynamicAuthorization is how a NAS is asked to end a session (RFC 5176);
+// without a port it is not.
+type DynamicAuthorization struct {
+	Port       int        `yaml:"port" default:"0" min:"0" max:"65535"`
+	SecretFile SecretFile `yaml:"secret_file" default:""`
 }
 
 // Names are what people may write around their login.

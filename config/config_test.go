@@ -300,6 +300,8 @@ func TestWholeFileChecks(t *testing.T) {
 		"web on a taken port":        {pair + "ldap: {base: o=a, listen_tls: ['127.0.0.1:8080']}", "web.listen", "taken"},
 		"service outside":            {"ldap: {base: o=a, services: [{dn: 'cn=x,o=b', password_file: secret}]}", "ldap.services[0].dn", "below the base"},
 		"limits against each other":  {"ldap: {limits: {connections: 10, per_source: 11}}", "ldap.limits.per_source", "at most 10"},
+		"silence below two interims": {"radius: {journal: {interim: 20m}}", "radius.journal.silence", "one lost message"},
+		"a bound and no accounting":  {"radius: {simultaneous: {pupil: 2}}", "radius.simultaneous", "who is on the network"},
 		"same range":                 {"radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret}, {name: b, range: 10.0.0.1/32, secret_file: secret}]}", "radius.clients[1].range", "already"},
 		"rule of the policy":         {"policy: {rules: [{name: a, channels: ldap, vlan: 5, allow: true}]}", "policy.rules[0].vlan", "Wi-Fi only"},
 		"unknown NAS":                {"radius: {clients: [{name: school, range: 10.0.0.1, secret_file: secret}]}\npolicy: {rules: [{name: a, nas: shcool, allow: true}]}", "policy.rules[0].nas[0]", "did you mean school?"},
@@ -320,12 +322,13 @@ func TestWholeFileChecks(t *testing.T) {
 		})
 	}
 	for words, text := range map[string]string{
-		"listens to nobody":   "",
-		"forged":              "radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret, message_authenticator: optional}]}",
-		"in the clear":        "ldap: {plain_bind: always}",
-		"has no clients":      "radius: {authentication: [':1812']}",
-		"the certificate end": pair,
-		"waits 3 s":           "radius: {authentication: [':1812']}\nmosru: {url: 'https://a.example', client_id: a, timeout: 5s}",
+		"listens to nobody":      "",
+		"forged":                 "radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret, message_authenticator: optional}]}",
+		"in the clear":           "ldap: {plain_bind: always}",
+		"nobody is disconnected": "radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret, dynamic_authorization: {secret_file: secret}}]}",
+		"has no clients":         "radius: {authentication: [':1812']}",
+		"the certificate end":    pair,
+		"waits 3 s":              "radius: {authentication: [':1812']}\nmosru: {url: 'https://a.example', client_id: a, timeout: 5s}",
 	} {
 		h := head
 		if strings.Contains(text, "mosru:") {
@@ -373,7 +376,7 @@ func TestReference(t *testing.T) {
 		live := regexp.MustCompile(`(?m)^( *)# (( *)([a-z_]+:( .*)?|-))$`).ReplaceAllString(text, "$1$2")
 		for name, from := range map[string]string{"tls/server.pem": "server.pem", "tls/server-key.pem": "server-key.pem", "tls/mosru-ca.pem": "server.pem", "tls/radsec-clients-ca.pem": "server.pem",
 			"secrets/mosru": "secret", "secrets/reader": "secret", "secrets/radius-school-49": "secret", "mosru-keys.json": "keys.json",
-			"secrets/events.pem": "secret", "secrets/ad": "secret", "tls/ad-ca.pem": "server.pem"} {
+			"secrets/events.pem": "secret", "secrets/ad": "secret", "secrets/coa-school-49": "secret", "tls/ad-ca.pem": "server.pem"} {
 			b, err := os.ReadFile(filepath.Join(dir, from))
 			if err != nil {
 				t.Fatal(err)

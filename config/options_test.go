@@ -126,6 +126,14 @@ var options = map[string]struct{ good, bad string }{
 	"log.level":                        {"debug", "loud"},
 
 	"radius.clients[].message_authenticator": {"optional", "no"},
+
+	"radius.clients[].dynamic_authorization.port":        {"3799", "70000"},
+	"radius.clients[].dynamic_authorization.secret_file": {"other-secret", "missing"},
+	"radius.journal.keep":                                {"30d", "1h"},
+	"radius.journal.interim":                             {"5m", "1s"},
+	"radius.journal.silence":                             {"1h", "1m"},
+	"radius.simultaneous.staff":                          {"5", "-1"},
+	"radius.simultaneous.pupil":                          {"2", "many"},
 }
 
 // base is a configuration in which every option can be set.
@@ -169,10 +177,17 @@ func with(t *testing.T, path, value string) string {
 		"mosru.events.audience": "mosru.events.issuer=a mosru.events.keys_file=keys.json", "mosru.events.keys_file": "mosru.events.issuer=a mosru.events.audience=a",
 	}
 	partners["ad.server"] = "ad.bind=b@obr.example ad.password_file=secret ad.base=OU=schools,DC=obr ad.search_base=DC=obr"
+	for _, role := range []string{"staff", "pupil"} {
+		partners["radius.simultaneous."+role] = "radius.accounting=[127.0.0.1:1813]"
+	}
 	partners["radius.radsec"] = partners["ldap.listen_tls"] + " radius.client_ca_file=server.pem"
 	for partner := range strings.FieldsSeq(partners[path]) {
 		key, text, _ := strings.Cut(partner, "=")
-		put(root.Content[0], strings.Split(key, "."), &yaml.Node{Kind: yaml.ScalarNode, Value: text})
+		var node yaml.Node
+		if err := yaml.Unmarshal([]byte(text), &node); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		put(root.Content[0], strings.Split(key, "."), node.Content[0])
 	}
 	out, err := yaml.Marshal(&root)
 	if err != nil {

@@ -103,7 +103,7 @@ func (a *Authenticator) Close(ctx context.Context) error {
 // audited and counted.
 func (a *Authenticator) Authenticate(ctx context.Context, c identity.Credential) identity.Verdict {
 	start := a.opt.Now()
-	v := a.decide(ctx, &c, start)
+	v := a.bounded(&c, a.decide(ctx, &c, start))
 	if v.Outcome == identity.Rejected {
 		if usual := start.Add(a.delay.rejection()); usual.After(v.NotBefore) {
 			v.NotBefore = usual
@@ -153,6 +153,12 @@ func rejected(reason identity.Reason) identity.Verdict {
 	return identity.Verdict{Outcome: identity.Rejected, Reason: reason}
 }
 
+// accepted admits somebody whose password mos.ru confirmed at a time.
+func accepted(reason identity.Reason, grant identity.Grant, e *directory.Entry, at time.Time) identity.Verdict {
+	return identity.Verdict{Outcome: identity.Accepted, Reason: reason, Grant: grant,
+		Voucher: identity.Voucher{Person: e.Person, Epoch: e.Epoch, At: at}}
+}
+
 // person decides for somebody who was recognised.
 func (a *Authenticator) person(ctx context.Context, c *identity.Credential, e *directory.Entry, now time.Time) identity.Verdict {
 	grant, reason := pass(e, a.opt.Policy(), c.Channel, &c.Source, now)
@@ -171,7 +177,7 @@ func (a *Authenticator) person(ctx context.Context, c *identity.Credential, e *d
 			a.keep(e, proof, now.Add(-recent.age))
 		}
 		a.guard.meet(&t)
-		return identity.Verdict{Outcome: identity.Accepted, Reason: identity.ReasonRecent, Grant: grant}
+		return accepted(identity.ReasonRecent, grant, e, now.Add(-recent.age))
 	}
 	m := a.tagger.marks(t.key, proof, now)
 	if a.guard.knownBad(&t, m, now) {
@@ -279,7 +285,7 @@ func (a *Authenticator) answered(c *identity.Credential, e *directory.Entry, t *
 	a.confirm.add(a.confirm.mac.over(t.key, e.Epoch, proof), r.asked)
 	a.guard.meet(t)
 	a.keep(e, proof, r.asked)
-	return identity.Verdict{Outcome: identity.Accepted, Reason: identity.ReasonConfirmed, Grant: grant}
+	return accepted(identity.ReasonConfirmed, grant, e, r.asked)
 }
 
 func upstreamReason(err error) identity.Reason {

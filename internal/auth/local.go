@@ -28,7 +28,7 @@ func (a *Authenticator) locally(ctx context.Context, c *identity.Credential, e *
 	}
 	if recent.known && fresh.Epoch == e.Epoch && recent.age <= a.opt.LocalGrace {
 		a.guard.meet(t)
-		return identity.Verdict{Outcome: identity.Accepted, Reason: identity.ReasonRecent, Grant: grant}
+		return accepted(identity.ReasonRecent, grant, fresh, now.Add(-recent.age))
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
@@ -48,7 +48,7 @@ func (a *Authenticator) locally(ctx context.Context, c *identity.Credential, e *
 		return rejected(identity.ReasonWrongPassword)
 	}
 	a.guard.meet(t)
-	return identity.Verdict{Outcome: identity.Accepted, Reason: identity.ReasonLocal, Grant: grant}
+	return accepted(identity.ReasonLocal, grant, fresh, v.LearnAt)
 }
 
 const (
