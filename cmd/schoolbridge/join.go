@@ -177,8 +177,16 @@ func nasClients(c *config.Config) (*radiussrv.Clients, error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, radiussrv.Client{Name: n.Name, Prefix: n.Range, Secret: identity.Password(secret), School: n.School,
-			Unsigned: n.MessageAuthenticator == "optional", RejectDelay: n.RejectDelay})
+		client := radiussrv.Client{Name: n.Name, Prefix: n.Range, Secret: identity.Password(secret), School: n.School,
+			Unsigned: n.MessageAuthenticator == "optional", RejectDelay: n.RejectDelay, DynamicPort: uint16(n.DynamicAuthorization.Port)}
+		if file := n.DynamicAuthorization.SecretFile; file != "" {
+			own, err := config.ReadSecret(file)
+			if err != nil {
+				return nil, err
+			}
+			client.DynamicSecret = identity.Password(own)
+		}
+		list = append(list, client)
 	}
 	return radiussrv.NewClients(list)
 }
@@ -189,9 +197,11 @@ func (d *daemon) joinRADIUS(ctx context.Context) error {
 	if len(c.Authentication)+len(c.Accounting)+len(c.RadSec) == 0 {
 		return nil
 	}
-	server, err := radiussrv.New(radiussrv.Options{
-		Auth: d.auth, Clients: d.clients.Load, Ready: d.serving, Logger: d.log, Metrics: d.registry,
-	})
+	options := radiussrv.Options{Auth: d.auth, Clients: d.clients.Load, Ready: d.serving, Logger: d.log, Metrics: d.registry}
+	if err := d.journaled(&options); err != nil {
+		return err
+	}
+	server, err := radiussrv.New(options)
 	if err != nil {
 		return err
 	}

@@ -51,6 +51,7 @@ func commands() []command {
 		{"match", "--registry DIR --profiles FILE [--bindings FILE] [--today YYYY-MM-DD]", "пробное сопоставление, без хранилища / dry run of the matching rules, without a store", runMatch},
 		{"explain", "--config FILE [--lang ru|en] [--json] LOGIN", "почему человек может или не может войти / why this person can or cannot sign in", runExplain},
 		{"provision", "plan|apply --config FILE [--lang ru|en] [--accept-disabling N]", "что изменилось бы в Active Directory; изменить это / what would change in Active Directory; change it", runProvision},
+		{"sessions", "--config FILE [--address IP] [--at TIME] [--device MAC] [--login LOGIN] [--live] [--format table|json|csv] [--lang ru|en] | disconnect --config FILE SESSION|--login LOGIN", "кто и когда был в Wi-Fi; отключить от Wi-Fi / who was on the Wi-Fi when; take somebody off it", runSessions},
 		{"audit", "verify --config FILE", "цел ли журнал аудита / is the audit trail whole", runAudit},
 		{"version", "", "версия / the version", runVersion},
 	}

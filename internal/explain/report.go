@@ -29,6 +29,8 @@ type Report struct {
 	Channels  []Channel       `json:"channels"`
 	Targets   []Target        `json:"targets"`
 	SignIns   []SignIn        `json:"sign_ins"`
+	// Sessions live on the Wi-Fi, or were asked to end lately.
+	Sessions []Session `json:"sessions"`
 }
 
 // Role is one employment or enrolment of the person.
@@ -110,6 +112,7 @@ func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
 	r.writeAccount(p)
 	r.writeChannels(p)
 	r.writeTargets(p, loc)
+	r.writeSessions(p, loc)
 	r.writeSignIns(p, loc)
 	return p.err
 }
