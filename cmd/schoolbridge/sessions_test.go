@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/md5"
 	"encoding/json"
 	"fmt"
@@ -200,6 +201,16 @@ func (s site) sessions(code int, args ...string) []explain.Session {
 	return list
 }
 
+// answered is a log that tells when a request to end a session is done with.
+type answered chan struct{}
+
+func (a answered) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte("asked to end a session")) {
+		a <- struct{}{}
+	}
+	return len(b), nil
+}
+
 const phone, laptop = "02-00-00-00-00-01", "02-00-00-00-00-02"
 
 func TestSessions(t *testing.T) {
@@ -282,7 +293,8 @@ func TestSessions(t *testing.T) {
 func TestDisconnects(t *testing.T) {
 	s := newSite(t)
 	p := s.wifi("")
-	d := s.started(&logged{})
+	log := make(answered, 100)
+	d := s.started(log)
 	holder, err := d.db.Accounts().Find(t.Context(), "orlovami")
 	if err != nil {
 		t.Fatal(err)
@@ -302,15 +314,10 @@ func TestDisconnects(t *testing.T) {
 	}
 	ended := func(key, why string) {
 		t.Helper()
-		for { // the test's own deadline bounds it
-			list := s.sessions(exitDone, "--device", phone)
-			if x := list[0]; x.Ended != nil && x.Disconnect != nil {
-				if x.Ending != "disconnected" || x.Disconnect.Why != why || x.Disconnect.State != "disconnected" {
-					t.Fatalf("%s: %+v %+v", key, x, x.Disconnect)
-				}
-				return
-			}
-			time.Sleep(50 * time.Millisecond) // another process' view of the store: nothing to wait on
+		<-log
+		x := s.sessions(exitDone, "--device", phone)[0]
+		if x.Ending != "disconnected" || x.Disconnect == nil || x.Disconnect.Why != why || x.Disconnect.State != "disconnected" {
+			t.Fatalf("%s: %+v %+v", key, x, x.Disconnect)
 		}
 	}
 	// An administrator asks; the NAS refuses, and then does.
@@ -337,6 +344,8 @@ func TestDisconnects(t *testing.T) {
 	if list := s.sessions(exitDone, "disconnect", "--login", "orlovami"); len(list) != 0 {
 		t.Errorf("nobody is on the network: %+v", list)
 	}
+	<-log
+	<-log
 	// The directory says so: a changed password, a suspension.
 	on("b2")
 	if _, err := d.db.Credentials().ApplyEvent(t.Context(), passwordSet(holder.Subject)); err != nil {
