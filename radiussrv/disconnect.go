@@ -4,13 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/netip"
-	"os"
 	"time"
 
-	"schoolbridge/internal/identity"
 	"schoolbridge/radiussrv/wire"
 )
 
@@ -38,19 +34,21 @@ var (
 	ErrNoAnswer   = errors.New("the NAS does not answer the Disconnect-Request")
 )
 
-// retransmits are the waits for an answer to each of the same packets, doubling
-// as RFC 5080 section 2.2.1 does: three packets, 7 s.
-var retransmits = [...]time.Duration{time.Second, 2 * time.Second, 4 * time.Second}
+// The same packet is sent so often, with these waits for an answer.
+const (
+	disconnectTries = 4
+	disconnectWait  = 2 * time.Second
+)
 
 // Disconnect asks a NAS to end a session (RFC 5176 section 2.1) and waits for
-// its answer, 7 s at most and for each request on a socket of its own: no other
-// traffic can be taken for an answer, and what does not verify is passed over.
-// Errors are ErrNotOffered, ErrNoAnswer, ctx's or the network's.
+// its answer, 8 s at most, each request on a socket of its own; what does not
+// verify is passed over. Errors are ErrNotOffered, ctx's, or ErrNoAnswer, which
+// may wrap what came instead of an answer.
 func Disconnect(ctx context.Context, client *Client, e Ending) (Answer, error) {
-	return disconnect(ctx, client, e, retransmits[:])
+	return disconnect(ctx, client, e, disconnectWait)
 }
 
-func disconnect(ctx context.Context, client *Client, e Ending, waits []time.Duration) (Answer, error) {
+func disconnect(ctx context.Context, client *Client, e Ending, wait time.Duration) (Answer, error) {
 	if client == nil || client.DynamicPort == 0 || !e.Addr.IsValid() {
 		return Answer{}, ErrNotOffered
 	}
@@ -58,31 +56,26 @@ func disconnect(ctx context.Context, client *Client, e Ending, waits []time.Dura
 	if secret == "" {
 		secret = client.Secret
 	}
-	request, err := e.request(time.Now()).Encode([]byte(string(secret)))
-	if err != nil {
-		return Answer{}, fmt.Errorf("make a Disconnect-Request: %w", err)
+	asker := wire.NewClient(netip.AddrPortFrom(e.Addr, client.DynamicPort).String(),
+		wire.ClientOptions{Secret: []byte(string(secret)), Wait: wait, Tries: disconnectTries})
+	defer asker.Close()
+	p, err := asker.Line().Exchange(ctx, e.request(time.Now()))
+	switch {
+	case ctx.Err() != nil:
+		return Answer{}, ctx.Err()
+	case err != nil:
+		return Answer{}, fmt.Errorf("%w: %w", ErrNoAnswer, err)
+	case p.Code != wire.DisconnectACK && p.Code != wire.DisconnectNAK:
+		return Answer{}, fmt.Errorf("%w: it sent %v", ErrNoAnswer, p.Code)
 	}
-	conn, err := new(net.Dialer).DialContext(ctx, "udp", netip.AddrPortFrom(e.Addr, client.DynamicPort).String())
-	if err != nil {
-		return Answer{}, fmt.Errorf("reach the NAS: %w", err)
-	}
-	defer func() { _ = conn.Close() }() // nothing is lost in it
-	// Closing wakes the reader when ctx ends.
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer stop()
-	for _, wait := range waits {
-		answer, err := ask(ctx, conn, request, secret, wait)
-		if !errors.Is(err, ErrNoAnswer) {
-			return answer, err
-		}
-	}
-	return Answer{}, ErrNoAnswer
+	cause, _ := p.Uint32(wire.ErrorCause)
+	return Answer{Done: p.Code == wire.DisconnectACK, Cause: cause}, nil
 }
 
 // request makes the packet. Event-Timestamp, which a NAS may hold against a
 // replay (RFC 5176 section 6.3), stays the same when the packet is sent again.
 func (e Ending) request(now time.Time) *wire.Request {
-	r := &wire.Request{Code: wire.DisconnectRequest, ID: byte(rand.Uint32())}
+	r := &wire.Request{Code: wire.DisconnectRequest}
 	if a := e.NASAddr; a.Is4() {
 		r.Add(wire.NASIPAddress, a.AsSlice())
 	} else if a.Is6() {
@@ -98,42 +91,4 @@ func (e Ending) request(now time.Time) *wire.Request {
 	}
 	r.AddUint32(wire.EventTimestamp, uint32(now.Unix()))
 	return r
-}
-
-// ask sends the packet once and waits for an answer to it.
-func ask(ctx context.Context, conn net.Conn, request []byte, secret identity.Password, wait time.Duration) (Answer, error) {
-	until := time.Now().Add(wait)
-	err := conn.SetReadDeadline(until)
-	if err == nil {
-		_, err = conn.Write(request)
-	}
-	var buf [4096]byte
-	for err == nil {
-		var n int
-		if n, err = conn.Read(buf[:]); err != nil {
-			break
-		}
-		p, bad := wire.ParseReply(buf[:n], request, []byte(string(secret)))
-		if bad != nil || p.Code != wire.DisconnectACK && p.Code != wire.DisconnectNAK {
-			continue
-		}
-		cause, _ := p.Uint32(wire.ErrorCause)
-		return Answer{Done: p.Code == wire.DisconnectACK, Cause: cause}, nil
-	}
-	if ctx.Err() != nil {
-		return Answer{}, ctx.Err()
-	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return Answer{}, ErrNoAnswer
-	}
-	// "Connection refused" comes at once while the NAS starts anew: it is no
-	// answer, and the next try waits for its turn.
-	timer := time.NewTimer(time.Until(until))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return Answer{}, ErrNoAnswer
-	case <-ctx.Done():
-		return Answer{}, ctx.Err()
-	}
 }

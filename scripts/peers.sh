@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Installs the programs that the tests drive, clients and one directory server,
-# where they are missing.
-# Packages are chosen so that no service is started; a policy file guards that
-# for the time of the installation all the same.
+# Installs the programs that the tests drive, clients and servers, where they
+# are missing. Some of the packages (freeradius, hostapd, samba) bring a service
+# that would be started: a policy file keeps it from that for the time of the
+# installation.
 set -euo pipefail
 
 declare -A package=(
 	[ldapsearch]=ldap-utils [ldapwhoami]=ldap-utils [ldapcompare]=ldap-utils
-	[radclient]=freeradius-utils [curl]=curl [openssl]=openssl [gcc]=gcc
+	[radclient]=freeradius-utils [freeradius]=freeradius [hostapd]=hostapd [curl]=curl [openssl]=openssl [gcc]=gcc
 )
 missing=()
 for program in "${!package[@]}"; do

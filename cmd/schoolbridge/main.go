@@ -52,6 +52,8 @@ func commands() []command {
 		{"explain", "--config FILE [--lang ru|en] [--json] LOGIN", "почему человек может или не может войти / why this person can or cannot sign in", runExplain},
 		{"provision", "plan|apply --config FILE [--lang ru|en] [--accept-disabling N]", "что изменилось бы в Active Directory; изменить это / what would change in Active Directory; change it", runProvision},
 		{"sessions", "--config FILE [--address IP] [--at TIME] [--device MAC] [--login LOGIN] [--live] [--format table|json|csv] [--lang ru|en] | disconnect --config FILE SESSION|--login LOGIN", "кто и когда был в Wi-Fi; отключить от Wi-Fi / who was on the Wi-Fi when; take somebody off it", runSessions},
+		{"probe", "radius|eap --server HOST --secret-file FILE --login LOGIN --password-file FILE …", "пробный вход в Wi-Fi, для наблюдения: 0 принят, 1 отклонён, 2 нет ответа / a Wi-Fi sign-in from outside, for monitoring: 0 accepted, 1 rejected, 2 no answer", runProbe},
+		{"load", "radius|eap --server HOST --secret-file FILE --users FILE --rate N|--concurrency N …", "нагрузка на любой сервер Wi-Fi: сколько входов он выдержит / a load on any Wi-Fi server: how many sign-ins it bears", runLoad},
 		{"audit", "verify --config FILE", "цел ли журнал аудита / is the audit trail whole", runAudit},
 		{"version", "", "версия / the version", runVersion},
 	}

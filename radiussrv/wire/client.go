@@ -9,14 +9,20 @@ import (
 	"layeh.com/radius"
 )
 
-// ErrForged says that a reply is not the answer of somebody who knows the
-// secret to this request.
-var ErrForged = errors.New("the reply's authenticator is wrong: another secret, or forged")
+// What is wrong with a reply.
+var (
+	// ErrForged: it is not the answer of somebody who knows the secret to this
+	// request.
+	ErrForged = errors.New("the reply's authenticator is wrong: another secret, or forged")
+	// ErrUnsigned: its Response Authenticator is right, but that alone can be
+	// forged (CVE-2024-3596), and there is no Message-Authenticator.
+	ErrUnsigned = errors.New("the reply has no Message-Authenticator")
+)
 
 // Request is a packet to send, for probes, load and tests.
 type Request struct {
 	Code          Code
-	ID            byte
+	ID            byte     // chosen by Line.Exchange, else by the caller
 	Authenticator [16]byte // Access-Request and Status-Server: random, chosen by the caller
 	// Unsigned leaves Message-Authenticator out of an Access-Request.
 	Unsigned bool
@@ -31,6 +37,22 @@ func (r *Request) AddText(t Type, s string) { r.Add(t, []byte(s)) }
 
 // AddUint32 appends a number.
 func (r *Request) AddUint32(t Type, n uint32) { r.Add(t, binary.BigEndian.AppendUint32(nil, n)) }
+
+// AddVendor appends a vendor's attribute (RFC 2865 section 5.26) of at most 247
+// bytes; Encode fails if it is longer.
+func (r *Request) AddVendor(vendor uint32, kind byte, value []byte) {
+	v := binary.BigEndian.AppendUint32(make([]byte, 0, 6+len(value)), vendor)
+	r.Add(VendorSpecific, append(append(v, kind, byte(2+len(value))), value...))
+}
+
+// AddEAP appends an EAP packet in pieces (RFC 3579 section 3.1).
+func (r *Request) AddEAP(message []byte) {
+	for len(message) > maxValue {
+		r.Add(EAPMessage, message[:maxValue])
+		message = message[maxValue:]
+	}
+	r.Add(EAPMessage, message)
+}
 
 // AddPassword appends User-Password, hidden with the secret and Authenticator,
 // which therefore have to be set before.
@@ -48,7 +70,10 @@ func (r *Request) AddPassword(password, secret []byte) error {
 // Message-Authenticator that was computed with a zero authenticator (RFC 5176
 // sections 2.3 and 3.4); Authenticator counts for nothing there.
 func (r *Request) Encode(secret []byte) ([]byte, error) {
-	peer := NewPeer(secret, false, nil)
+	return r.encode(NewPeer(secret, false, nil))
+}
+
+func (r *Request) encode(peer *Peer) ([]byte, error) {
 	out := radius.Packet{Code: radius.Code(r.Code), Identifier: r.ID, Authenticator: r.Authenticator, Secret: peer.secret}
 	if r.Code == AccountingRequest {
 		out.Attributes = r.attrs
@@ -83,8 +108,15 @@ func (r *Request) Encode(secret []byte) ([]byte, error) {
 // Authenticator and, wherever there is one, Message-Authenticator, which must
 // be there in an answer to Access-Request or Status-Server. Answers to an
 // Accounting-Request and a Disconnect-Request may come without: nobody can
-// choose the bytes that their Response Authenticator covers.
+// choose the bytes that their Response Authenticator covers. The error is
+// ErrMalformed, ErrForged or ErrUnsigned.
 func ParseReply(reply, request, secret []byte) (*Packet, error) {
+	return parseReply(reply, request, NewPeer(secret, false, nil))
+}
+
+// parseReply takes a reply without Message-Authenticator from a peer that may
+// leave it out, but never one with EAP-Message (RFC 3579 section 3.2).
+func parseReply(reply, request []byte, peer *Peer) (*Packet, error) {
 	reply, l, err := trim(reply)
 	if err != nil {
 		return nil, err
@@ -92,16 +124,26 @@ func ParseReply(reply, request, secret []byte) (*Packet, error) {
 	if len(request) < headerLen || reply[1] != request[1] {
 		return nil, ErrForged
 	}
-	sent := [16]byte(reply[4:headerLen])
-	signed := append([]byte(nil), reply...)
-	copy(signed[4:headerLen], request[4:headerLen])
-	want := md5.Sum(append(append([]byte(nil), signed...), secret...))
+	var sent, want [16]byte
+	copy(sent[:], reply[4:headerLen])
+	h := md5.New()
+	h.Write(reply[:4])
+	h.Write(request[4:headerLen])
+	h.Write(reply[headerLen:])
+	h.Write(peer.secret)
+	h.Sum(want[:0])
 	if subtle.ConstantTimeCompare(sent[:], want[:]) != 1 {
 		return nil, ErrForged
 	}
-	mayLack := Code(request[0]) == AccountingRequest || Code(request[0]) == DisconnectRequest
-	if l.mac == 0 && !mayLack || l.mac != 0 && !NewPeer(secret, false, nil).signed(signed, l.mac) {
-		return nil, ErrForged
+	if l.mac != 0 {
+		copy(reply[4:headerLen], request[4:headerLen])
+		signed := peer.signed(reply, l.mac)
+		copy(reply[4:headerLen], sent[:])
+		if !signed {
+			return nil, ErrForged
+		}
+	} else if Code(request[0]) != AccountingRequest && Code(request[0]) != DisconnectRequest && (l.eap || !peer.unsigned) {
+		return nil, ErrUnsigned
 	}
 	return decode(reply)
 }
