@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +20,7 @@ import (
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
 	"schoolbridge/radiussrv"
-	"schoolbridge/radiussrv/wire"
+	radiuswire "schoolbridge/radiussrv/wire"
 )
 
 const siteSecret = "0123456789abcdef0123"
@@ -44,7 +45,7 @@ type accessPoint struct {
 
 	mu     sync.Mutex
 	answer byte // the code of the answer, 0 for silence
-	asked  []*wire.Packet
+	asked  []*radiuswire.Packet
 }
 
 // wifi makes a site with RADIUS, one teacher, and an access point; more is
@@ -88,7 +89,7 @@ func (p *accessPoint) serve(conn *net.UDPConn) {
 		if err != nil {
 			return
 		}
-		request, err := wire.Parse(b[:n])
+		request, err := radiuswire.Parse(b[:n])
 		if err != nil {
 			continue
 		}
@@ -118,10 +119,10 @@ func (p *accessPoint) disconnects() int {
 }
 
 // exchange sends a request and gives the answer.
-func (p *accessPoint) exchange(address string, code wire.Code, change func(*wire.Request)) *wire.Packet {
+func (p *accessPoint) exchange(address string, code radiuswire.Code, change func(*radiuswire.Request)) *radiuswire.Packet {
 	p.t.Helper()
 	p.id++
-	r := &wire.Request{Code: code, ID: p.id, Authenticator: [16]byte{p.id, 7}}
+	r := &radiuswire.Request{Code: code, ID: p.id, Authenticator: [16]byte{p.id, 7}}
 	change(r)
 	b, err := r.Encode([]byte(siteSecret))
 	if err != nil {
@@ -142,7 +143,7 @@ func (p *accessPoint) exchange(address string, code wire.Code, change func(*wire
 		if err != nil {
 			continue
 		}
-		answer, err := wire.ParseReply(reply[:n], b, []byte(siteSecret))
+		answer, err := radiuswire.ParseReply(reply[:n], b, []byte(siteSecret))
 		if err != nil {
 			p.t.Fatal(err)
 		}
@@ -155,37 +156,37 @@ func (p *accessPoint) exchange(address string, code wire.Code, change func(*wire
 // signIn gives the Class of the Accept, nil for a Reject.
 func (p *accessPoint) signIn(device string) []byte {
 	p.t.Helper()
-	answer := p.exchange(p.auth, wire.AccessRequest, func(r *wire.Request) {
-		r.AddText(wire.UserName, "orlovami")
+	answer := p.exchange(p.auth, radiuswire.AccessRequest, func(r *radiuswire.Request) {
+		r.AddText(radiuswire.UserName, "orlovami")
 		if err := r.AddPassword([]byte("Snegir-2021"), []byte(siteSecret)); err != nil {
 			p.t.Fatal(err)
 		}
-		r.AddText(wire.CallingStationID, device)
-		r.AddText(wire.CalledStationID, "02-10-A4-23-19-C0:School")
+		r.AddText(radiuswire.CallingStationID, device)
+		r.AddText(radiuswire.CalledStationID, "02-10-A4-23-19-C0:School")
 	})
-	class, _ := answer.First(wire.Class)
+	class, _ := answer.First(radiuswire.Class)
 	return class
 }
 
-func (p *accessPoint) account(status uint32, key, device string, class []byte, more func(*wire.Request)) {
+func (p *accessPoint) account(status uint32, key, device string, class []byte, more func(*radiuswire.Request)) {
 	p.t.Helper()
-	answer := p.exchange(p.acct, wire.AccountingRequest, func(r *wire.Request) {
-		r.AddUint32(wire.AcctStatusType, status)
-		r.AddText(wire.NASIdentifier, "ap-1")
+	answer := p.exchange(p.acct, radiuswire.AccountingRequest, func(r *radiuswire.Request) {
+		r.AddUint32(radiuswire.AcctStatusType, status)
+		r.AddText(radiuswire.NASIdentifier, "ap-1")
 		if key != "" {
-			r.AddText(wire.AcctSessionID, key)
-			r.AddText(wire.CallingStationID, device)
-			r.AddText(wire.CalledStationID, "02-10-A4-23-19-C0:School")
-			r.AddText(wire.UserName, "orlovami")
+			r.AddText(radiuswire.AcctSessionID, key)
+			r.AddText(radiuswire.CallingStationID, device)
+			r.AddText(radiuswire.CalledStationID, "02-10-A4-23-19-C0:School")
+			r.AddText(radiuswire.UserName, "orlovami")
 		}
 		if class != nil {
-			r.Add(wire.Class, class)
+			r.Add(radiuswire.Class, class)
 		}
 		if more != nil {
 			more(r)
 		}
 	})
-	if answer.Code != wire.AccountingResponse {
+	if answer.Code != radiuswire.AccountingResponse {
 		p.t.Fatalf("answered %v", answer.Code)
 	}
 }
@@ -224,9 +225,9 @@ func TestSessions(t *testing.T) {
 	}
 	before := time.Now().Add(-time.Second)
 	p.account(1, "a1", phone, class, nil)
-	p.account(3, "a1", phone, class, func(r *wire.Request) {
-		r.AddUint32(wire.AcctSessionTime, 1)
-		r.Add(wire.FramedIPAddress, []byte{10, 0, 0, 7})
+	p.account(3, "a1", phone, class, func(r *radiuswire.Request) {
+		r.AddUint32(radiuswire.AcctSessionTime, 1)
+		r.Add(radiuswire.FramedIPAddress, []byte{10, 0, 0, 7})
 	})
 	p.account(1, "a2", laptop, nil, nil) // whose it is nothing proves
 	list := s.sessions(exitDone)
@@ -330,7 +331,7 @@ func TestDisconnects(t *testing.T) {
 	p.mu.Lock()
 	asked := p.asked[0]
 	p.mu.Unlock()
-	if asked.Text(wire.AcctSessionID) != "b1" || asked.Text(wire.CallingStationID) != phone || asked.Text(wire.NASIdentifier) != "ap-1" {
+	if asked.Text(radiuswire.AcctSessionID) != "b1" || asked.Text(radiuswire.CallingStationID) != phone || asked.Text(radiuswire.NASIdentifier) != "ap-1" {
 		t.Errorf("%+v", asked)
 	}
 	r := s.explained("orlovami")
@@ -399,4 +400,14 @@ func accountingRecord(identifier, nas string) radiussrv.Record {
 		r.NASAddr = netip.MustParseAddr(nas)
 	}
 	return r
+}
+
+// edit changes the configuration.
+func (s site) edit(old, new string) {
+	s.t.Helper()
+	text, err := os.ReadFile(s.path("config.yaml"))
+	if err != nil || !strings.Contains(string(text), old) {
+		s.t.Fatalf("the configuration has no %q, %v", old, err)
+	}
+	s.write("config.yaml", strings.Replace(string(text), old, new, 1))
 }

@@ -19,8 +19,8 @@ const (
 // rows being all with the same NAS, unit and key. It gives that one, and whether
 // anything in it changed; nil where the record begins a session of its own,
 // which Begin makes. A key may come again after the NAS began anew (RFC 2866
-// section 5.5 asks for unique ones, devices count from 1), and one session id
-// may serve two people: then there are several.
+// section 5.5 asks for unique ones, devices count from 1), after another
+// sign-in, and for another person: then there are several.
 func Fold(rows []*Session, r *Record) (s *Session, changed bool) {
 	s = match(rows, r)
 	if s == nil {
@@ -49,6 +49,9 @@ func match(rows []*Session, r *Record) *Session {
 	for _, s := range rows {
 		if !s.of(r) {
 			continue
+		}
+		if r.Detail.SignIn != "" && s.Opened == r.Detail.SignIn {
+			return s
 		}
 		if ok := s.spans(r); ok && (best == nil || s.Began.After(best.Began)) {
 			best = s
@@ -86,7 +89,8 @@ func (s *Session) of(r *Record) bool {
 func (s *Session) spans(r *Record) bool {
 	began := r.began()
 	if r.Status == Start {
-		return s.BeganTold && began.Sub(s.Began).Abs() <= repeated
+		other := s.Opened != "" && r.Detail.SignIn != "" && s.Opened != r.Detail.SignIn
+		return s.BeganTold && !other && began.Sub(s.Began).Abs() <= repeated
 	}
 	if s.Began.After(began.Add(inexact)) {
 		return false
@@ -105,7 +109,7 @@ func (s *Session) fold(r *Record) bool {
 	}
 	switch began := r.began(); {
 	case r.Status == Start && (!s.BeganTold || began.Before(s.Began)):
-		s.Began, s.BeganTold = began, true
+		s.Began, s.BeganTold, s.Opened = began, true, r.Detail.SignIn
 	case !s.BeganTold && began.Before(s.Began):
 		s.Began = began
 	}

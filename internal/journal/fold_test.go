@@ -45,6 +45,8 @@ func told(status Status, key string, minute float64, more ...any) *Record {
 	return r
 }
 
+func by(signIn string) func(*Record) { return func(r *Record) { r.Detail.SignIn = signIn } }
+
 // book folds records as the store does, without its rows.
 type book []*Session
 
@@ -130,6 +132,21 @@ func TestRepeatedRecordsChangeNothing(t *testing.T) {
 		if changed := b.take(records[1]); changed && name != "Interim without a duration" || len(b) != 1 || b.String() != before {
 			t.Errorf("%s: changed %v\n%s\nwas\n%s", name, changed, b, before)
 		}
+	}
+}
+
+// A session id that comes again at once, after another sign-in, is another
+// session; a repeated Start of the first is none.
+func TestTwoSignInsUnderOneID(t *testing.T) {
+	var b book
+	for _, r := range []*Record{
+		told(Start, "1", 0, by("a")), told(Stop, "1", 0.5, by("a")), told(Start, "1", 0.6, by("a")), told(Start, "1", 1, by("b")),
+		told(Stop, "1", 0.5, by("a")), told(Start, "1", 0, by("a")), told(Interim, "1", 11, 10, by("b")), told(Interim, "1", 21, 20, by("reauthenticated")),
+	} {
+		b.take(r)
+	}
+	if len(b) != 2 || b[0].Stopped != at(0.5) || !b[1].Stopped.IsZero() || b[1].Heard() != at(21) {
+		t.Errorf("%v", b)
 	}
 }
 

@@ -156,6 +156,7 @@ type Session struct {
 	Addresses []Address
 	Began     time.Time
 	BeganTold bool      // by a Start; else it is the earliest that a record implies
+	Opened    string    // the sign-in of the Start, or ""
 	Told      time.Time // the last record that told something new, Starts and Stops apart
 	Interim   bool      // the NAS tells of this session while it lasts
 	Stopped   time.Time // told by a Stop, or zero

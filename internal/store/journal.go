@@ -27,6 +27,7 @@ type sealedSession struct {
 	Detail    journal.Detail
 	Addresses []journal.Address `json:",omitempty"`
 	BeganTold bool              `json:",omitempty"`
+	Opened    string            `json:",omitempty"`
 	Interim   bool              `json:",omitempty"`
 	Told      time.Time         `json:",omitzero"`
 	Stopped   time.Time         `json:",omitzero"`
@@ -271,7 +272,7 @@ func (w *sessions) bound(s *journal.Session) error {
 
 func (w *sessions) save(s *journal.Session) error {
 	sealed, err := w.db.keys.sealJSON("sessions", s.ID.String(), "sealed", sealedSession{
-		Key: s.Key, Epoch: s.Epoch, Detail: s.Detail, Addresses: s.Addresses, BeganTold: s.BeganTold, Interim: s.Interim, Told: s.Told,
+		Key: s.Key, Epoch: s.Epoch, Detail: s.Detail, Addresses: s.Addresses, BeganTold: s.BeganTold, Opened: s.Opened, Interim: s.Interim, Told: s.Told,
 		Stopped: s.Stopped, Bound: s.Bound, BoundBy: s.BoundBy, Duration: s.Duration, Traffic: s.Traffic, Cause: s.Cause,
 	})
 	if err != nil {
@@ -353,6 +354,6 @@ func (t *tx) scanSession(scan func(...any) error) (*journal.Session, error) {
 		return nil, err
 	}
 	s.Key, s.Epoch, s.Detail, s.Addresses, s.BeganTold, s.Interim, s.Told = in.Key, in.Epoch, in.Detail, in.Addresses, in.BeganTold, in.Interim, in.Told
-	s.Stopped, s.Bound, s.BoundBy, s.Duration, s.Traffic, s.Cause = in.Stopped, in.Bound, in.BoundBy, in.Duration, in.Traffic, in.Cause
+	s.Opened, s.Stopped, s.Bound, s.BoundBy, s.Duration, s.Traffic, s.Cause = in.Opened, in.Stopped, in.Bound, in.BoundBy, in.Duration, in.Traffic, in.Cause
 	return s, nil
 }
