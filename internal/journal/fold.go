@@ -83,16 +83,20 @@ func (s *Session) of(r *Record) bool {
 	return person && (s.Detail.Device == r.Detail.Device || s.Detail.Device == "" || r.Detail.Device == "")
 }
 
-// spans says that the record's begin lies in the session: not before it, not
-// after its Stop, and, where the record knows its own begin, not after the last
-// sign of life either.
+// spans says that the record was made in the session, which one id has at a
+// time: not before it began, and not by one that began after its last sign of
+// life, where the record knows, or after its Stop. How long a session lasted
+// counts for nothing else: devices count it from various moments.
 func (s *Session) spans(r *Record) bool {
 	began := r.began()
 	if r.Status == Start {
+		if !s.BeganTold {
+			return !began.Before(s.Began) && !began.After(s.Heard())
+		}
 		other := s.Opened != "" && r.Detail.SignIn != "" && s.Opened != r.Detail.SignIn
-		return s.BeganTold && !other && began.Sub(s.Began).Abs() <= repeated
+		return !other && began.Sub(s.Began).Abs() <= repeated
 	}
-	if s.Began.After(began.Add(inexact)) {
+	if s.Began.After(r.At.Add(inexact)) {
 		return false
 	}
 	if r.Duration > 0 {

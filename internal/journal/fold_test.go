@@ -81,11 +81,12 @@ func TestAnyOrder(t *testing.T) {
 		records  []*Record
 		sessions int
 	}{
-		"a whole session":           {[]*Record{told(Start, "1", 0), told(Interim, "1", 10, 10, v4), told(Interim, "1", 20, 20, v4, v6), told(Stop, "1", 25, 25, v4)}, 1},
-		"without durations":         {[]*Record{told(Start, "1", 0), told(Interim, "1", 10, v4), told(Interim, "1", 20, v4), told(Stop, "1", 25)}, 1},
-		"without a Start":           {[]*Record{told(Interim, "1", 10, 10, v4), told(Interim, "1", 20, 20), told(Stop, "1", 25, 25)}, 1},
-		"without a Stop":            {[]*Record{told(Start, "1", 0), told(Interim, "1", 10, 10), told(Interim, "1", 20, 20)}, 1},
-		"a clock that is not exact": {[]*Record{told(Start, "1", 0.1), told(Interim, "1", 10, 10), told(Stop, "1", 25.2, 25)}, 1},
+		"a whole session":                      {[]*Record{told(Start, "1", 0), told(Interim, "1", 10, 10, v4), told(Interim, "1", 20, 20, v4, v6), told(Stop, "1", 25, 25, v4)}, 1},
+		"without durations":                    {[]*Record{told(Start, "1", 0), told(Interim, "1", 10, v4), told(Interim, "1", 20, v4), told(Stop, "1", 25)}, 1},
+		"without a Start":                      {[]*Record{told(Interim, "1", 10, 10, v4), told(Interim, "1", 20, 20), told(Stop, "1", 25, 25)}, 1},
+		"without a Stop":                       {[]*Record{told(Start, "1", 0), told(Interim, "1", 10, 10), told(Interim, "1", 20, 20)}, 1},
+		"a clock that is not exact":            {[]*Record{told(Start, "1", 0.1), told(Interim, "1", 10, 10), told(Stop, "1", 25.2, 25)}, 1},
+		"durations from long before the Start": {[]*Record{told(Start, "1", 0), told(Interim, "1", 10, 70), told(Interim, "1", 20, 80), told(Stop, "1", 25, 85)}, 1},
 		"an id that comes again": {[]*Record{told(Start, "1", 0), told(Interim, "1", 10, 10), told(Stop, "1", 25, 25),
 			told(Start, "1", 60), told(Interim, "1", 70, 10), told(Stop, "1", 75, 15)}, 2},
 		"an id that comes again without Stop": {[]*Record{told(Start, "1", 0), told(Interim, "1", 10, 10), told(Start, "1", 60), told(Interim, "1", 70, 10)}, 2},
