@@ -1,7 +1,7 @@
 // Package accounting measures what the journal of Wi-Fi sessions bears and what
 // it costs those who sign in meanwhile: server, store (SQLite on the disk of the
-// temporary folder, synchronous) and journal run in a process of their own with
-// one core's worth of Go, the load in this one.
+// temporary folder, synchronous) and journal run in a process of their own, the
+// load in this one.
 //
 //	go test -bench . -benchtime 100000x ./bench/accounting
 //
@@ -21,7 +21,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -76,7 +75,6 @@ func (a accounts) Account(ctx context.Context, r radiussrv.Record) error {
 
 // serve answers until it is interrupted, and prints its addresses first.
 func serve(dir string) error {
-	runtime.GOMAXPROCS(1)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	db, err := sqlite.OpenFiles(ctx, filepath.Join(dir, "store.db"), filepath.Join(dir, "keyset.json"), store.Options{})

@@ -132,9 +132,13 @@ func (w *sessions) record(r *journal.Record) error {
 	if err != nil {
 		return err
 	}
-	began := map[journal.ID]time.Time{}
+	type before struct {
+		began     time.Time
+		addresses int
+	}
+	was := map[journal.ID]before{}
 	for _, s := range rows {
-		began[s.ID] = s.Began
+		was[s.ID] = before{s.Began, len(s.Addresses)}
 	}
 	s, changed := journal.Fold(rows, r)
 	switch {
@@ -145,14 +149,17 @@ func (w *sessions) record(r *journal.Record) error {
 	case !changed:
 		return nil
 	}
+	old := was[s.ID]
 	if err := w.settle(s); err != nil {
 		return err
 	}
-	before, known := began[s.ID]
-	if known && before.Equal(s.Began) || s.Detail.Device == "" {
+	if err := w.saveAddresses(s, s.Addresses[old.addresses:]); err != nil {
+		return err
+	}
+	if old.began.Equal(s.Began) || s.Detail.Device == "" {
 		return nil
 	}
-	return w.elsewhere(s, before)
+	return w.elsewhere(s, old.began)
 }
 
 // keyRows bounds how often a NAS may use one session id anew and have all of
@@ -291,21 +298,18 @@ func (w *sessions) save(s *journal.Session) error {
 	if err != nil {
 		return err
 	}
-	err = w.exec(`INSERT INTO sessions (id, key_digest, device_digest, name_digest, nas, unit, person, began, heard, stopped, deadline, ended, ending, sealed)
+	return w.exec(`INSERT INTO sessions (id, key_digest, device_digest, name_digest, nas, unit, person, began, heard, stopped, deadline, ended, ending, sealed)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET key_digest = excluded.key_digest, device_digest = excluded.device_digest, name_digest = excluded.name_digest,
 			person = excluded.person, began = excluded.began, heard = excluded.heard, stopped = excluded.stopped, deadline = excluded.deadline,
 			ended = excluded.ended, ending = excluded.ending, sealed = excluded.sealed`,
 		s.ID[:], key, device, name, s.NAS, s.Unit, s.Person[:], micros(s.Began), micros(s.Heard()), micros(s.Stopped), micros(s.Deadline(w.rules)),
 		micros(s.Ended), s.Ending, sealed)
-	if err != nil {
-		return err
-	}
-	return w.saveAddresses(s)
 }
 
-func (w *sessions) saveAddresses(s *journal.Session) error {
-	for _, a := range s.Addresses {
+// saveAddresses makes a session findable by addresses that it did not have.
+func (w *sessions) saveAddresses(s *journal.Session, added []journal.Address) error {
+	for _, a := range added {
 		d, err := w.db.keys.current(domainAddress, a.Prefix.String())
 		if err != nil {
 			return err
