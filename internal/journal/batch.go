@@ -155,7 +155,7 @@ func (j *Journal) Run(ctx context.Context) error {
 		case w := <-j.queue:
 			j.write(ctx, j.gather(ctx, w))
 		case work := <-j.jobs:
-			work.done <- j.transact(ctx, work.run)
+			work.done <- j.transact(ctx, j.opt.Patience, work.run)
 		case <-tick.C:
 			j.upkeep(ctx)
 		case <-ctx.Done():
@@ -165,12 +165,14 @@ func (j *Journal) Run(ctx context.Context) error {
 	}
 }
 
+// loadWithin is for half a million sessions on a slow machine.
+const loadWithin = 5 * time.Minute
+
 // load reads who is on the Wi-Fi, again until the store answers.
 func (j *Journal) load(ctx context.Context) bool {
 	for {
-		err := j.transact(ctx, func(ctx context.Context) (list []*Session, err error) {
-			err = j.ledger.Live(ctx, func(s *Session) { list = append(list, s) })
-			return list, err
+		err := j.transact(ctx, loadWithin, func(ctx context.Context) ([]*Session, error) {
+			return nil, j.ledger.Live(ctx, func(s *Session) { j.live.put(s) })
 		})
 		if err == nil {
 			return true
@@ -207,7 +209,7 @@ func (j *Journal) write(ctx context.Context, batch []waiting) {
 		records[i] = batch[i].record
 	}
 	began := time.Now()
-	err := j.transact(context.WithoutCancel(ctx), func(ctx context.Context) ([]*Session, error) {
+	err := j.transact(context.WithoutCancel(ctx), j.opt.Patience, func(ctx context.Context) ([]*Session, error) {
 		return j.ledger.Record(ctx, records, j.opt.Rules, j.opt.Now())
 	})
 	j.metrics.batch(len(batch), time.Since(began), err)
@@ -222,8 +224,8 @@ func (j *Journal) write(ctx context.Context, batch []waiting) {
 }
 
 // transact guards one call of the store, and takes over what it changed.
-func (j *Journal) transact(ctx context.Context, run func(context.Context) ([]*Session, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, j.opt.Patience)
+func (j *Journal) transact(ctx context.Context, patience time.Duration, run func(context.Context) ([]*Session, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	changed, err := func() (changed []*Session, err error) {
 		defer func() {
@@ -276,7 +278,7 @@ func (j *Journal) upkeep(ctx context.Context) {
 	j.live.forget(now)
 	for range portions {
 		n := 0
-		err := j.transact(ctx, func(ctx context.Context) ([]*Session, error) {
+		err := j.transact(ctx, j.opt.Patience, func(ctx context.Context) ([]*Session, error) {
 			silent, err := j.ledger.Sweep(ctx, j.opt.Rules, now, portion)
 			n = len(silent)
 			return silent, err
@@ -288,7 +290,7 @@ func (j *Journal) upkeep(ctx context.Context) {
 	if now.Before(j.prune) {
 		return
 	}
-	err := j.transact(ctx, func(ctx context.Context) ([]*Session, error) {
+	err := j.transact(ctx, j.opt.Patience, func(ctx context.Context) ([]*Session, error) {
 		n, err := j.ledger.Prune(ctx, now.Add(-j.opt.Keep), portion)
 		j.metrics.pruned.Add(float64(n))
 		if err == nil && n < portion { // else the next minute goes on

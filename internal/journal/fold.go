@@ -53,7 +53,13 @@ func match(rows []*Session, r *Record) *Session {
 		if r.Detail.SignIn != "" && s.Opened == r.Detail.SignIn {
 			return s
 		}
-		if ok := s.spans(r); ok && (best == nil || s.Began.After(best.Began)) {
+		if !s.spans(r) {
+			continue
+		}
+		if s.knows(r) { // where two would do, a repeated record goes where the first went
+			return s
+		}
+		if best == nil || s.Began.After(best.Began) {
 			best = s
 		}
 	}

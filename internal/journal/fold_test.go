@@ -51,7 +51,7 @@ func by(signIn string) func(*Record) { return func(r *Record) { r.Detail.SignIn 
 type book []*Session
 
 func (b *book) take(r *Record) (changed bool) {
-	s, changed := Fold(*b, r)
+	s, changed := Fold(rowsOf(*b, r), r)
 	if s == nil {
 		*b = append(*b, Begin(ID{byte(len(*b))}, r))
 		return true

@@ -243,6 +243,10 @@ func (s *Session) Settle(r Rules, now time.Time) {
 		s.Ended, s.Ending = s.Heard(), EndSilent
 	default:
 		s.Ended, s.Ending = time.Time{}, EndNone
+		return
+	}
+	if s.Ended.Before(s.Began) { // by the inexactness of clocks
+		s.Ended = s.Began
 	}
 }
 

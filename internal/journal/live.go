@@ -8,7 +8,8 @@ import (
 	"schoolbridge/internal/identity"
 )
 
-// Stay is what memory holds of a session that lives.
+// Stay is what memory holds of a session that lives. It never changes: a newer
+// one takes its place.
 type Stay struct {
 	ID                        ID
 	Person                    identity.PersonID
@@ -66,18 +67,23 @@ func (l *live) put(s *Session) (lived bool) {
 	case s.Cut != nil && s.Cut.State == CutWaiting:
 		stay.cut = s.Cut.Why
 	}
-	l.byID[s.ID] = stay
-	if !s.Person.IsZero() {
-		if l.byPerson[s.Person] == nil {
-			l.byPerson[s.Person] = map[ID]*Stay{}
-		}
-		l.byPerson[s.Person][s.ID] = stay
-		l.arrived(s.Person, stay.Device)
-	}
+	l.enter(stay)
+	l.arrived(s.Person, stay.Device)
 	if old == nil || old.Epoch != stay.Epoch || old.Person != stay.Person {
 		l.changes++
 	}
 	return old != nil
+}
+
+func (l *live) enter(s *Stay) {
+	l.byID[s.ID] = s
+	if s.Person.IsZero() {
+		return
+	}
+	if l.byPerson[s.Person] == nil {
+		l.byPerson[s.Person] = map[ID]*Stay{}
+	}
+	l.byPerson[s.Person][s.ID] = s
 }
 
 // arrived ends the admission whose session is there.
@@ -96,13 +102,13 @@ func (l *live) drop(s *Stay) {
 	}
 }
 
-// all gives everybody, as copies.
-func (l *live) all() []Stay {
+// all gives everybody.
+func (l *live) all() []*Stay {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	list := make([]Stay, 0, len(l.byID))
+	list := make([]*Stay, 0, len(l.byID))
 	for _, s := range l.byID {
-		list = append(list, *s)
+		list = append(list, s)
 	}
 	return list
 }
@@ -112,8 +118,10 @@ func (l *live) asked(ids []ID, why Why) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range ids {
-		if s := l.byID[id]; s != nil {
+		if old := l.byID[id]; old != nil {
+			s := *old
 			s.cut = why
+			l.enter(&s)
 		}
 	}
 }

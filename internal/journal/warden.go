@@ -112,7 +112,7 @@ func (w *Warden) look(ctx context.Context) error {
 		if s.Person.IsZero() {
 			continue
 		}
-		if why := w.opt.Standing(&s, now); why != s.cut {
+		if why := w.opt.Standing(s, now); why != s.cut {
 			wanted[why] = append(wanted[why], s.ID)
 		}
 	}

@@ -197,7 +197,12 @@ func (w *sessions) restarted(r *journal.Record) error {
 	if err := w.exec("INSERT INTO nas_restarts (nas, unit, at) VALUES (?, ?, ?)", r.NAS, r.Unit, micros(r.At)); err != nil {
 		return err
 	}
-	return w.resettle("s.nas = ? AND s.unit = ? AND s.stopped = 0 AND s.deadline >= ? AND s.heard <= ?", r.NAS, r.Unit, micros(r.At), micros(r.At))
+	if err := w.resettle("s.nas = ? AND s.unit = ? AND s.stopped = 0 AND s.deadline >= ? AND s.heard <= ?", r.NAS, r.Unit, micros(r.At), micros(r.At)); err != nil {
+		return err
+	}
+	// What is too much for one transaction is the next sweeps'.
+	return w.exec("UPDATE sessions SET deadline = 0 WHERE nas = ? AND unit = ? AND stopped = 0 AND ended = 0 AND deadline >= ? AND heard <= ?",
+		r.NAS, r.Unit, micros(r.At), micros(r.At))
 }
 
 // elsewhere looks again at the device's other sessions: this one may end them,
@@ -215,11 +220,12 @@ func (w *sessions) elsewhere(s *journal.Session, before time.Time) error {
 	return w.resettle("s.device_digest IN ("+marks(len(digests))+") AND s.stopped = 0 AND s.deadline >= ? AND s.id <> ?", args...)
 }
 
-// everybody is no limit: an ended session of a day cannot come back.
-const everybody = 1 << 30
+// atOnce bounds the sessions that one record ends at once: a controller of a
+// whole district may begin anew, and a transaction is not to take seconds.
+const atOnce = 2000
 
 func (w *sessions) resettle(condition string, args ...any) error {
-	list, err := w.tx.sessions(condition, "s.began", everybody, args...)
+	list, err := w.tx.sessions(condition, "s.began DESC", atOnce, args...)
 	if err != nil {
 		return err
 	}
@@ -328,14 +334,20 @@ func (t *tx) sessions(condition, order string, limit int, args ...any) ([]*journ
 
 func (t *tx) sessionsFrom(from, condition, order string, limit int, args ...any) ([]*journal.Session, error) {
 	var list []*journal.Session
+	err := t.eachSession(from, condition, order, limit, args, func(s *journal.Session) { list = append(list, s) })
+	return list, err
+}
+
+func (t *tx) eachSession(from, condition, order string, limit int, args []any, f func(*journal.Session)) error {
 	query := `SELECT s.id, s.nas, s.unit, s.person, s.began, s.ended, s.ending, s.sealed, d.why, d.asked, d.state, d.tries, d.due, d.at, d.cause FROM ` +
 		from + ` LEFT JOIN disconnects d ON d.session = s.id WHERE ` + condition + ` ORDER BY ` + order + ` LIMIT ?`
-	err := t.each(query, append(args, limit), func(scan func(...any) error) error {
+	return t.each(query, append(args, limit), func(scan func(...any) error) error {
 		s, err := t.scanSession(scan)
-		list = append(list, s)
+		if err == nil {
+			f(s)
+		}
 		return err
 	})
-	return list, err
 }
 
 func (t *tx) scanSession(scan func(...any) error) (*journal.Session, error) {

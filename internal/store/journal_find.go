@@ -14,21 +14,14 @@ import (
 
 // Live calls f for every session that lives.
 func (j *Journal) Live(ctx context.Context, f func(*journal.Session)) error {
+	const all = 1<<31 - 1
 	err := j.db.read(ctx, func(t *tx) error {
-		return t.eachLive(f)
+		return t.eachSession("sessions s", "s.ended = 0 AND s.deadline >= ?", "s.deadline", all, []any{0}, f)
 	})
 	if err != nil {
 		return fmt.Errorf("read live sessions: %w", err)
 	}
 	return nil
-}
-
-func (t *tx) eachLive(f func(*journal.Session)) error {
-	list, err := t.sessions("s.ended = 0 AND s.deadline > ?", "s.deadline", everybody, 0)
-	for _, s := range list {
-		f(s)
-	}
-	return err
 }
 
 // Get gives one session; identity.ErrNotFound where there is none.
@@ -105,7 +98,7 @@ func (t *tx) find(q journal.Query) ([]*journal.Session, error) {
 	case !q.Person.IsZero() || q.Name != "":
 		return t.findOf(q, by)
 	}
-	return t.sessions("s.ended = 0 AND s.deadline > ?"+when, "s.deadline DESC", journal.MaxFound, append([]any{0}, times...)...)
+	return t.sessions("s.ended = 0 AND s.deadline >= ?"+when, "s.deadline DESC", journal.MaxFound, append([]any{0}, times...)...)
 }
 
 // findOf gives a person's own sessions and those that bear the name.

@@ -161,6 +161,30 @@ func testJournalLive(t *testing.T, s *suite) {
 	}
 }
 
+// A controller with very many sessions begins anew.
+func testJournalRestart(t *testing.T, s *suite) {
+	const many = 2300
+	var records []journal.Record
+	for i := range many {
+		records = append(records, s.heard(journal.Start, "wlc", fmt.Sprint(i), 0, func(r *journal.Record) { r.Detail.Device = fmt.Sprint("d", i) }))
+	}
+	now := s.now.Add(10 * time.Minute)
+	s.record(t, now, records...)
+	s.record(t, now, s.heard(journal.Start, "ap-1", "a", 0), s.heard(journal.Start, "wlc", "later", 7, func(r *journal.Record) { r.Detail.Device = "later" }))
+	ended := len(s.record(t, now, s.heard(journal.On, "wlc", "", 5)))
+	swept, err := s.db.Journal().Sweep(t.Context(), silence, now, many)
+	check(t, err)
+	if ended != 2000 || len(swept) != many-ended || swept[0].Ending != journal.EndRestarted || !swept[0].Ended.Equal(s.now.Add(5*time.Minute)) {
+		t.Errorf("%d ended at once, %d swept: %+v", ended, len(swept), swept[:1])
+	}
+	if again := s.record(t, now, s.heard(journal.Off, "wlc", "", 5), s.heard(journal.On, "wlc", "", 6)); len(again) != 0 {
+		t.Errorf("the NAS repeats itself: %d changed", len(again))
+	}
+	if list := s.find(t, journal.Query{Live: true}); len(list) != 2 {
+		t.Errorf("%d sessions live", len(list))
+	}
+}
+
 func testJournalFind(t *testing.T, s *suite) {
 	now := s.now.Add(time.Hour)
 	other := func(r *journal.Record) {

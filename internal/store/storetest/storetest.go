@@ -81,6 +81,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Engine) {
 		{"Claims", testClaims},
 		{"JournalOrder", testJournalOrder},
 		{"JournalLive", testJournalLive},
+		{"JournalRestart", testJournalRestart},
 		{"JournalFind", testJournalFind},
 		{"JournalRotation", testJournalRotation},
 		{"JournalSealed", testJournalSealed},
