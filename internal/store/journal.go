@@ -222,7 +222,7 @@ func (w *sessions) elsewhere(s *journal.Session, before time.Time) error {
 
 // atOnce bounds the sessions that one record ends at once: a controller of a
 // whole district may begin anew, and a transaction is not to take seconds.
-const atOnce = 2000
+const atOnce = 500
 
 func (w *sessions) resettle(condition string, args ...any) error {
 	list, err := w.tx.sessions(condition, "s.began DESC", atOnce, args...)
