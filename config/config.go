@@ -145,12 +145,15 @@ type Simultaneous struct {
 	Pupil int `yaml:"pupil" default:"0" min:"0" max:"1000"`
 }
 
-// Client is a NAS: an access point, a controller, or a network of them. The
-// narrowest range that holds an address counts.
+// Client is a NAS: an access point, a controller, or a network of them. Over
+// UDP its range and secret say who it is, and the narrowest range that holds an
+// address counts; over RadSec its certificate, wherever it comes from, or else
+// its range.
 type Client struct {
 	Name                 string        `yaml:"name" need:"yes" maxlen:"64"`
-	Range                netip.Prefix  `yaml:"range" need:"yes"`
-	SecretFile           SecretFile    `yaml:"secret_file" need:"yes"`
+	Range                netip.Prefix  `yaml:"range" default:""`
+	SecretFile           SecretFile    `yaml:"secret_file" default:""`
+	Certificate          string        `yaml:"certificate" default:"" maxlen:"253"`
 	School               string        `yaml:"school" default:"" maxlen:"64"`
 	MessageAuthenticator string        `yaml:"message_authenticator" default:"required" one:"required|optional"`
 	RejectDelay          time.Duration `yaml:"reject_delay" default:"1s" min:"0s" max:"2s"`

@@ -105,9 +105,9 @@ log: quiet
 	expect(t, faults, 14, "ldap.services[0].password", "password_file")
 	expect(t, faults, 13, "ldap.services[0].password_file", "needed")
 	expect(t, faults, 18, "radius.clients[0].range", "10.0.0.0/24")
-	for _, key := range []string{"name", "range", "secret_file"} {
-		expect(t, faults, 20, "radius.clients[1]."+key, "needed")
-	}
+	expect(t, faults, 20, "radius.clients[1].name", "needed")
+	expect(t, faults, 20, "radius.clients[1].range", "from which addresses")
+	expect(t, faults, 20, "radius.clients[1].secret_file", "neither")
 	expect(t, faults, 21, "radius.clients[2].name", "already in line 17")
 	expect(t, faults, 23, "radius.clients[2].secret_file", "there is no file")
 	expect(t, faults, 24, "radius.clients[2].reject_delay", "found a list")
@@ -301,7 +301,11 @@ func TestWholeFileChecks(t *testing.T) {
 		"service outside":            {"ldap: {base: o=a, services: [{dn: 'cn=x,o=b', password_file: secret}]}", "ldap.services[0].dn", "below the base"},
 		"limits against each other":  {"ldap: {limits: {connections: 10, per_source: 11}}", "ldap.limits.per_source", "at most 10"},
 		"silence below two interims": {"radius: {journal: {interim: 20m}}", "radius.journal.silence", "one lost message"},
+		"disconnect and no secret":   {"radius: {clients: [{name: a, certificate: a.example, dynamic_authorization: {port: 3799}}]}", "radius.clients[0].dynamic_authorization", "nothing signs"},
 		"a bound and no accounting":  {"radius: {simultaneous: {pupil: 2}}", "radius.simultaneous", "who is on the network"},
+		"a client of no range":       {"radius: {clients: [{name: a, secret_file: secret, certificate: a.example}]}", "radius.clients[0].range", "from which addresses"},
+		"a client of no secret":      {"radius: {clients: [{name: a, range: 10.0.0.1}]}", "radius.clients[0].secret_file", "neither"},
+		"same certificate":           {"radius: {clients: [{name: a, certificate: a.example}, {name: b, certificate: A.example}]}", "radius.clients[1].certificate", "already"},
 		"same range":                 {"radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret}, {name: b, range: 10.0.0.1/32, secret_file: secret}]}", "radius.clients[1].range", "already"},
 		"rule of the policy":         {"policy: {rules: [{name: a, channels: ldap, vlan: 5, allow: true}]}", "policy.rules[0].vlan", "Wi-Fi only"},
 		"unknown NAS":                {"radius: {clients: [{name: school, range: 10.0.0.1, secret_file: secret}]}\npolicy: {rules: [{name: a, nas: shcool, allow: true}]}", "policy.rules[0].nas[0]", "did you mean school?"},
@@ -329,6 +333,7 @@ func TestWholeFileChecks(t *testing.T) {
 		"has no clients":         "radius: {authentication: [':1812']}",
 		"the certificate end":    pair,
 		"waits 3 s":              "radius: {authentication: [':1812']}\nmosru: {url: 'https://a.example', client_id: a, timeout: 5s}",
+		"is for RadSec":          "radius: {clients: [{name: a, certificate: a.example}]}",
 	} {
 		h := head
 		if strings.Contains(text, "mosru:") {

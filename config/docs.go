@@ -67,6 +67,7 @@ var docs = map[string]doc{
 	"radius.clients[].name":                              {"Имя в журнале и в policy.", "The name in the log and in policy.", "school-49"},
 	"radius.clients[].range":                             {"Сеть или один адрес; если подходят несколько, решает самая узкая.", "A network or one address; the narrowest that fits counts.", "10.1.2.0/24"},
 	"radius.clients[].secret_file":                       {"Файл с общим секретом, права 0600; свой у каждой школы.", "File with the shared secret, mode 0600; one for each school.", "secrets/radius-school-49"},
+	"radius.clients[].certificate":                       {"Имя (DNS) в сертификате, с которым клиент приходит по RadSec с любого адреса. Клиенту только RadSec не нужны range и secret_file.", "The DNS name in the certificate with which the client comes over RadSec, from any address. A client of RadSec alone needs neither range nor secret_file.", "wlc.school49.example"},
 	"radius.clients[].school":                            {"Школа, где стоят устройства (ekis_id); пусто — ни одной.", "The school where the devices stand (ekis_id); empty: none.", `"1234"`},
 	"radius.clients[].message_authenticator":             {"required; optional — только для старых устройств, которые его не присылают.", "required; optional is for old devices that do not send it.", "required"},
 	"radius.clients[].reject_delay":                      {"На сколько задерживать отказ, чтобы пароли не подбирали.", "How long a reject is held back, against guessing.", "1s"},

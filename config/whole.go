@@ -209,18 +209,24 @@ func (d *decoder) once(seen map[string]int, name, path string) {
 }
 
 func (d *decoder) radius(c *Config) {
-	names, ranges := map[string]int{}, map[string]int{}
+	names, ranges, certificates := map[string]int{}, map[string]int{}, map[string]int{}
 	for i, client := range c.RADIUS.Clients {
 		path := fmt.Sprintf("radius.clients[%d]", i)
 		d.once(names, client.Name, path+".name")
 		if client.Range.IsValid() {
 			d.once(ranges, client.Range.String(), path+".range")
 		}
+		d.once(certificates, strings.ToLower(client.Certificate), path+".certificate")
+		d.provesItself(path, c, client)
 		if client.MessageAuthenticator == "optional" {
 			d.warn(path+".message_authenticator", wrong(say("без Message-Authenticator ответы можно подделать (Blast-RADIUS, CVE-2024-3596)", "without Message-Authenticator replies can be forged (Blast-RADIUS, CVE-2024-3596)"),
 				say("только для старых устройств; обновите их и верните required", "for old devices only; update them and go back to required")))
 		}
 		d.weak(path+".secret_file", client)
+		if client.DynamicAuthorization.Port != 0 && client.DynamicAuthorization.SecretFile == "" && client.SecretFile == "" {
+			d.faultAt(path+".dynamic_authorization", wrong(say("просьбу отключить нечем подписать", "nothing signs the request to disconnect"),
+				say("добавьте dynamic_authorization.secret_file", "add dynamic_authorization.secret_file")))
+		}
 		if client.DynamicAuthorization.SecretFile != "" && client.DynamicAuthorization.Port == 0 {
 			d.warn(path+".dynamic_authorization", wrong(say("секрет есть, а port не задан: никого не отключают", "there is a secret and no port: nobody is disconnected"),
 				say("добавьте port: 3799 или уберите secret_file", "add port: 3799 or remove secret_file")))
@@ -248,10 +254,25 @@ func (d *decoder) sessions(c *Config) {
 	}
 }
 
+// provesItself looks whether a client can be told from others.
+func (d *decoder) provesItself(path string, c *Config, client Client) {
+	if !client.Range.IsValid() && !d.faulty(path+".range") && (client.Certificate == "" || client.SecretFile != "") {
+		d.faultAt(path+".range", wrong(say("не указано, с каких адресов приходит клиент", "it is not said from which addresses the client comes"),
+			say("укажите range, а для клиента только RadSec — certificate и никакого secret_file", "set range, or for a client of RadSec alone certificate and no secret_file")))
+	}
+	if client.SecretFile == "" && client.Certificate == "" && !d.faulty(path+".secret_file") {
+		d.faultAt(path+".secret_file", wrong(say("у клиента нет ни общего секрета, ни сертификата", "the client has neither a shared secret nor a certificate"),
+			say("укажите secret_file (UDP) или certificate (RadSec)", "set secret_file (UDP) or certificate (RadSec)")))
+	}
+	if client.Certificate != "" && len(c.RADIUS.RadSec) == 0 {
+		d.warn(path+".certificate", wrong(say("сертификат клиента нужен только RadSec, а он выключен", "a client's certificate is for RadSec, which is off"), say("укажите radius.radsec", "set radius.radsec")))
+	}
+}
+
 // weak warns about a shared secret that can be guessed from captured packets.
 func (d *decoder) weak(path string, client Client) {
 	const enough = 16
-	if d.faulty(path) { // it may be a pipe, which must not be opened
+	if client.SecretFile == "" || d.faulty(path) { // it may be a pipe, which must not be opened
 		return
 	}
 	secret, err := ReadSecret(client.SecretFile)

@@ -39,7 +39,7 @@ func (s *shelf) Activate(_ context.Context, a person.Activation, _ time.Time) (p
 			return person.Activated{}, err
 		}
 	}
-	return person.Activated{Login: a.Login, Epoch: 1}, nil
+	return person.Activated{Person: identity.PersonID{1}, Login: a.Login, Epoch: 1}, nil
 }
 
 // teacher and her profile are invented; the СНИЛС is generated.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -14,8 +16,11 @@ import (
 // SignIns is what the desk needs of sign-ins; the authenticator is behind it.
 type SignIns interface {
 	// Identify proves who somebody is at mos.ru, with an account here or
-	// without. asked is when mos.ru was asked.
+	// without. asked is when mos.ru was asked. What is accepted is not in the
+	// audit trail until Report says what came of it.
 	Identify(ctx context.Context, c identity.Credential) (profile person.Profile, asked time.Time, v identity.Verdict)
+	// Report takes what came of a credential that Identify accepted.
+	Report(c identity.Credential, v identity.Verdict, start time.Time)
 	// Authenticate is a sign-in of somebody with an account.
 	Authenticate(ctx context.Context, c identity.Credential) identity.Verdict
 	// Learn takes over a password that mos.ru has confirmed, unless the
@@ -77,6 +82,7 @@ func NewDesk(s SignIns, a *Activator, statuses Statuses, o DeskOptions) *Desk {
 // Activate makes whoever the credential proves exactly one account. Repeated
 // and concurrent calls give equal answers, but for how far the targets are.
 func (d *Desk) Activate(ctx context.Context, c identity.Credential) Answer {
+	start := d.o.Now()
 	profile, asked, v := d.signIns.Identify(ctx, c)
 	if v.Outcome != identity.Accepted {
 		return refusal(v)
@@ -87,12 +93,20 @@ func (d *Desk) Activate(ctx context.Context, c identity.Credential) Answer {
 		if ctx.Err() == nil { // else nobody waits for it any more
 			d.o.Logger.Error("an activation cannot be written", "request", c.Source.Request, "error", err)
 		}
-		return Answer{State: StateUnavailable, Problem: string(identity.ReasonCutOff)}
+		v.Outcome, v.Reason = identity.Unavailable, identity.ReasonCutOff
+		d.signIns.Report(c, v, start)
+		return refusal(v)
 	}
 	if result.Verdict.Decision != match.Match {
-		return undecided(result.Verdict)
+		a := undecided(result.Verdict)
+		code, _, _ := strings.Cut(a.Problem, "(")
+		v.Outcome, v.Reason = identity.Rejected, identity.Reason(code)
+		d.signIns.Report(c, v, start)
+		return a
 	}
 	done := result.Activated
+	v.Person, v.Login = done.Person, done.Login
+	d.signIns.Report(c, v, start)
 	a := Answer{State: StateActive, Login: done.Login, Roles: result.Verdict.Roles, Problems: result.Verdict.Problems}
 	if done.Login == "" { // a parent
 		a.Login = identity.Login(profile.Login)
@@ -228,6 +242,11 @@ func (d *Desk) complete(ctx context.Context, a Answer, id identity.PersonID) Ans
 		a.PC, a.Teams = s.Name, s.UPN
 		if s.Progress() == Stuck {
 			a.Problems = append(a.Problems, s.Problems...)
+		}
+		for _, p := range s.Duplicates {
+			if !slices.Contains(a.Problems, p) {
+				a.Problems = append(a.Problems, p)
+			}
 		}
 	}
 	return a

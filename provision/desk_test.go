@@ -23,10 +23,17 @@ type porter struct {
 	seen    bool
 	mu      sync.Mutex
 	learnt  []identity.PersonID
+	told    []identity.Verdict
 }
 
 func (p *porter) Identify(context.Context, identity.Credential) (person.Profile, time.Time, identity.Verdict) {
 	return p.profile, now, p.verdict
+}
+
+func (p *porter) Report(_ identity.Credential, v identity.Verdict, start time.Time) {
+	if start.Equal(now) {
+		p.told = append(p.told, v)
+	}
 }
 
 func (p *porter) Authenticate(context.Context, identity.Credential) identity.Verdict {
@@ -98,6 +105,9 @@ func TestDeskWaits(t *testing.T) {
 		if a.State != provision.StateActive || a.Targets["ad"] != c.ad || a.Targets["wifi"] != c.wifi || took != c.took || len(p.learnt) != c.learnt {
 			t.Errorf("%s: %+v after %v, learnt %d times", c.what, a, took, len(p.learnt))
 		}
+		if len(p.told) != 1 || p.told[0].Outcome != identity.Accepted || p.told[0].Person.IsZero() || p.told[0].Login != "orlovami" {
+			t.Errorf("%s: reported as %+v", c.what, p.told)
+		}
 		if a.PC != "orlovami" || a.WiFi != "orlovami" || a.Teams != "orlovami@uao.obr.mos.ru" || a.Login != "orlovami" || len(a.Roles) != 1 {
 			t.Errorf("%s: the logins are %+v", c.what, a)
 		}
@@ -136,6 +146,17 @@ func TestDeskRefuses(t *testing.T) {
 		a, _ := ask(t, p, s, adStatus(false, true))
 		if a.State != c.state || a.Problem != c.problem || a.Login != "" || a.PC != "" || len(a.Targets) != 0 || len(p.learnt) != 0 || !a.NotBefore.Equal(c.verdict.NotBefore) {
 			t.Errorf("%s: %+v", c.what, a)
+		}
+		// What mos.ru refused is told by Identify; the rest once, by its problem.
+		want := []identity.Verdict{{Outcome: identity.Rejected, Reason: identity.Reason(c.problem)}}
+		if c.state == provision.StateUnavailable {
+			want[0].Outcome = identity.Unavailable
+		}
+		if c.verdict.Outcome != identity.Accepted {
+			want = nil
+		}
+		if !slices.Equal(p.told, want) {
+			t.Errorf("%s: reported as %+v", c.what, p.told)
 		}
 		if c.verdict.Outcome != identity.Accepted && len(s.took) != 0 {
 			t.Errorf("%s: written %+v", c.what, s.took)

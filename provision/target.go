@@ -224,4 +224,7 @@ type Status struct {
 	Failures int
 	// Waiting says that a clear password waits for delivery.
 	Waiting bool
+	// Duplicates are further accounts there that are claimed as this person's:
+	// match.ADDuplicate with the name of each. None while Object is not known.
+	Duplicates []match.Problem
 }

@@ -21,10 +21,10 @@ const maxRejectDelay = 2 * time.Second
 
 // Client is a NAS or a network of them: who may send us requests.
 type Client struct {
-	Name   string       // as policy, logs and metrics know it
-	Prefix netip.Prefix // the longest that holds the address counts
-	Secret identity.Password
-	School string // ekis_id of the school where it stands, or ""
+	Name   string            // as policy, logs and metrics know it
+	Prefix netip.Prefix      // the longest that holds the address counts
+	Secret identity.Password // "": none; the client comes over RadSec only
+	School string            // ekis_id of the school where it stands, or ""
 	// Unsigned takes requests without Message-Authenticator, for old devices
 	// (message_authenticator: optional).
 	Unsigned bool
@@ -32,8 +32,8 @@ type Client struct {
 	// is: 0 is none. At most 2 s.
 	RejectDelay time.Duration
 	// Certificate is the DNS name in the certificate with which the client
-	// comes over RadSec, from any address. "": any certificate of the
-	// configured authority, from Prefix.
+	// comes over RadSec, from any address; Prefix may be left out then. "": any
+	// certificate of the configured authority, from Prefix.
 	Certificate string
 	// DynamicPort is the UDP port at which the client takes Disconnect-Requests
 	// (RFC 5176 section 2.3: 3799); 0: it takes none.
@@ -69,12 +69,15 @@ func NewClients(list []Client) (*Clients, error) {
 			continue
 		}
 		peer := wire.NewPeer([]byte(string(client.Secret)), client.Unsigned, &client)
-		c.byPrefix[client.Prefix], c.byName[client.Name] = peer, peer
+		c.byName[client.Name] = peer
+		if client.Secret != "" { // without one nothing that comes over UDP is believed
+			c.byPrefix[client.Prefix] = peer
+			lengths[client.Prefix.Bits()] = true
+		}
 		c.tunnels[&client] = wire.NewTunnelPeer(&client)
 		if client.Certificate != "" {
 			c.byCert[client.Certificate] = &client
 		}
-		lengths[client.Prefix.Bits()] = true
 	}
 	for n := range lengths {
 		c.bits = append(c.bits, n)
@@ -98,13 +101,13 @@ func (c *Clients) fault(client Client) error {
 		return errors.New("it has no name")
 	case c.byName[client.Name] != nil:
 		return errors.New("another client has the same name")
-	case !client.Prefix.IsValid():
+	case !client.Prefix.IsValid() && (client.Certificate == "" || client.Secret != ""):
 		return errors.New("its address range is not valid")
 	case c.byPrefix[client.Prefix] != nil:
 		return errors.New("another client has the same address range")
 	case client.Certificate != "" && c.byCert[client.Certificate] != nil:
 		return errors.New("another client has the same certificate name")
-	case client.Secret == "":
+	case client.Secret == "" && client.Certificate == "":
 		return errors.New("it has no secret")
 	case client.RejectDelay < 0 || client.RejectDelay > maxRejectDelay:
 		return errors.New("its reject delay is not between 0 and 2 s: access points give up waiting")

@@ -49,11 +49,12 @@ func TestFaultsOfClientsAreAllNamed(t *testing.T) {
 		change(func(c *Client) { c.Prefix = netip.Prefix{} }),
 		change(func(c *Client) { c.Prefix = netip.MustParsePrefix("10.9.9.9/8") }),
 		change(func(c *Client) { c.Secret = "" }),
+		change(func(c *Client) { c.Prefix, c.Certificate = netip.Prefix{}, "b.example" }),
 		change(func(c *Client) { c.RejectDelay = 3 * time.Second }),
 		change(func(c *Client) { c.RejectDelay = -1 }),
 	})
-	if err == nil || strings.Count(err.Error(), "\n") != 6 {
-		t.Errorf("want seven faults, got:\n%v", err)
+	if err == nil || strings.Count(err.Error(), "\n") != 7 {
+		t.Errorf("want eight faults, got:\n%v", err)
 	}
 }
 

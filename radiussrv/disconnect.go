@@ -56,6 +56,9 @@ func disconnect(ctx context.Context, client *Client, e Ending, wait time.Duratio
 	if secret == "" {
 		secret = client.Secret
 	}
+	if secret == "" { // a client of RadSec alone
+		return Answer{}, ErrNotOffered
+	}
 	asker := wire.NewClient(netip.AddrPortFrom(e.Addr, client.DynamicPort).String(),
 		wire.ClientOptions{Secret: []byte(string(secret)), Wait: wait, Tries: disconnectTries})
 	defer asker.Close()

@@ -149,6 +149,9 @@ func TestDisconnectWithoutAnswer(t *testing.T) {
 	if _, err := Disconnect(t.Context(), &client, ending(client)); !errors.Is(err, ErrNoAnswer) {
 		t.Errorf("a code that answers nothing: %v", err)
 	}
+	if _, err := Disconnect(t.Context(), &Client{Certificate: "a.example", DynamicPort: 3799}, ending(client)); !errors.Is(err, ErrNotOffered) {
+		t.Errorf("without a secret: %v", err)
+	}
 	client.DynamicPort = 0
 	if _, err := Disconnect(t.Context(), &client, ending(client)); !errors.Is(err, ErrNotOffered) {
 		t.Errorf("off: %v", err)

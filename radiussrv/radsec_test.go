@@ -9,14 +9,16 @@ import (
 	"crypto/x509"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
-	"net/netip"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
+	"schoolbridge/internal/identity"
 	"schoolbridge/radiussrv/wire"
 )
 
@@ -134,7 +136,7 @@ func over(t *testing.T, conn *tls.Conn, r *wire.Request) *wire.Packet {
 
 func TestRadSecCarriesEverything(t *testing.T) {
 	ca, auth := newAuthority(t), school()
-	named := Client{Name: "controller", Prefix: netip.MustParsePrefix("192.0.2.1/32"), Secret: "unused", School: "2002", Certificate: "WLC.school.example"}
+	named := Client{Name: "controller", School: "2002", Certificate: "WLC.school.example"}
 	dial := radsec(t, ca, Options{Auth: auth, Clients: table(t, named)})
 	conn := dial(ca.issue("wlc.school.example"))
 	for id := range byte(3) {
@@ -150,6 +152,56 @@ func TestRadSecCarriesEverything(t *testing.T) {
 	}
 	if p := over(t, conn, &wire.Request{Code: wire.StatusServer, ID: 10}); p == nil {
 		t.Error("no answer to Status-Server")
+	}
+}
+
+// Many requests are under way on one connection; a slow one holds up none of
+// the others, and replies come in whatever order they are ready.
+func TestRadSecCarriesManyAtOnce(t *testing.T) {
+	ca, auth := newAuthority(t), school()
+	slow, say := make(chan struct{}), auth.say
+	auth.say = func(ctx context.Context, c identity.Credential) identity.Verdict {
+		if strings.HasPrefix(c.Source.Device, "02:00:00:00:00:0") {
+			<-slow
+		}
+		return say(ctx, c)
+	}
+	conn := radsec(t, ca, Options{Auth: auth})(ca.issue("any.example"))
+	const all, held = 256, 16
+	requests := map[byte][]byte{}
+	for id := range all {
+		r := &wire.Request{Code: wire.AccessRequest, ID: byte(id)}
+		r.AddText(wire.UserName, "orlovami")
+		r.AddText(wire.CallingStationID, fmt.Sprintf("02-00-00-00-00-%02x", id))
+		if err := r.AddPassword([]byte("Snegir-2021"), []byte("radsec")); err != nil {
+			t.Fatal(err)
+		}
+		b, err := r.Encode([]byte("radsec"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		requests[byte(id)] = b
+		if _, err := conn.Write(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for answered := range all {
+		if answered == all-held {
+			close(slow)
+		}
+		reply := make([]byte, 4096)
+		if _, err := io.ReadFull(conn, reply[:4]); err != nil {
+			t.Fatalf("after %d replies: %v", answered, err)
+		}
+		n := binary.BigEndian.Uint16(reply[2:4])
+		if _, err := io.ReadFull(conn, reply[4:n]); err != nil {
+			t.Fatal(err)
+		}
+		p, err := wire.ParseReply(reply[:n], requests[reply[1]], []byte("radsec"))
+		if err != nil || p.Code != wire.AccessAccept {
+			t.Fatalf("reply %d: %v, %v", reply[1], p, err)
+		}
+		delete(requests, reply[1])
 	}
 }
 

@@ -283,8 +283,8 @@ func TestRejects(t *testing.T) {
 		{"a password that is no UTF-8", "orlovami", "\xff\xfe", nil, wrong, resultMalformed, false},
 		{"CHAP", "orlovami", "-", func(r *wire.Request) { r.Add(wire.CHAPPassword, make([]byte, 17)) }, wrong, resultCHAP, false},
 		{"CHAP and PAP", "orlovami", "x", func(r *wire.Request) { r.Add(wire.CHAPPassword, make([]byte, 17)) }, wrong, resultMalformed, false},
-		{"MS-CHAP", "orlovami", "-", microsoft(1), wrong, resultMSCHAP, false},
-		{"MS-CHAPv2", "orlovami", "-", microsoft(25), wrong, resultMSCHAP, false},
+		{"MS-CHAPv1", "orlovami", "-", microsoft(1), wrong, resultMSCHAP, false},
+		{"MS-CHAPv2 without its challenge", "orlovami", "-", microsoft(25), wrong, resultMalformed, false},
 		{"a computer", "host/PC-12.school.example", "x", nil, wrong, resultMachine, false},
 		{"a computer, shouted", "HOST/PC-12", "x", nil, wrong, resultMachine, false},
 	} {
@@ -490,6 +490,7 @@ func FuzzHandle(f *testing.F) {
 	f.Add(access(f, "orlovami", "Snegir-2021", nil))
 	f.Add(access(f, "host/pc", "-", func(r *wire.Request) { r.AddText(wire.EAPMessage, "\x02\x01\x00\x06\x01a") }))
 	f.Add(access(f, "DOMAIN\\x", "-", func(r *wire.Request) { r.Add(wire.VendorSpecific, []byte{0, 0, 1, 55, 25, 3, 0}) }))
+	f.Add(speak(f, "orlovami", ours[:], answer("orlovami", "Snegir-2021"), nil))
 	f.Add(accounting(f, func(r *wire.Request) {
 		r.AddUint32(wire.AcctStatusType, 2)
 		r.AddText(wire.AcctSessionID, "1")

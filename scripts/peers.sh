@@ -7,7 +7,7 @@ set -euo pipefail
 
 declare -A package=(
 	[ldapsearch]=ldap-utils [ldapwhoami]=ldap-utils [ldapcompare]=ldap-utils
-	[radclient]=freeradius-utils [freeradius]=freeradius [hostapd]=hostapd [curl]=curl [openssl]=openssl [gcc]=gcc
+	[radclient]=freeradius-utils [radsecproxy]=radsecproxy [curl]=curl [openssl]=openssl [gcc]=gcc
 )
 missing=()
 for program in "${!package[@]}"; do
@@ -19,6 +19,13 @@ done
 # package: its programs are not on everybody's path, and some parts are none.
 for name in samba samba-dsdb-modules samba-vfs-modules winbind samba-ad-provision; do
 	dpkg -s "$name" >/dev/null 2>&1 || missing+=($name)
+done
+# RADIUS servers, started by the tests as well; ip gives hostapd a network of its own.
+units=()
+for name in freeradius hostapd iproute2; do
+	dpkg -s "$name" >/dev/null 2>&1 && continue
+	missing+=($name)
+	[ $name = iproute2 ] || units+=($name)
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 
@@ -35,3 +42,7 @@ if [ ! -e $policy ]; then
 fi
 "${root[@]}" apt-get update -q
 "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+# Nor are they to be started with the machine; who had them before, keeps them.
+if [ ${#units[@]} -gt 0 ] && command -v systemctl >/dev/null; then
+	"${root[@]}" systemctl disable "${units[@]}"
+fi

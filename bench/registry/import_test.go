@@ -1,5 +1,5 @@
 // Package registry measures the import of registries: rows a second and memory,
-// against records kept in memory.
+// against records kept in memory and against the store.
 //
 //	go test -run '^$' -bench . -benchtime 1x ./bench/registry
 package registry
@@ -11,20 +11,26 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"testing"
 
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/store"
+	"schoolbridge/internal/store/sqlite"
 	"schoolbridge/provision/registry"
 )
 
 // memory remembers keys and digests only: what is measured is the import.
-type memory map[string][]byte
+type memory struct {
+	mu   sync.Mutex
+	rows map[string][]byte
+}
 
-func (m memory) Digests(_ context.Context, kind person.RecordKind, f func(string, []byte) error) error {
+func (m *memory) Digests(_ context.Context, kind person.RecordKind, f func(string, []byte) error) error {
 	if kind != person.RecordEmployment {
 		return nil
 	}
-	for key, digest := range m {
+	for key, digest := range m.rows {
 		if err := f(key, digest); err != nil {
 			return err
 		}
@@ -32,9 +38,11 @@ func (m memory) Digests(_ context.Context, kind person.RecordKind, f func(string
 	return nil
 }
 
-func (m memory) Apply(_ context.Context, c registry.Chunk) error {
+func (m *memory) Apply(_ context.Context, c registry.Chunk) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for _, row := range c.Rows {
-		m[row.Key] = row.Digest
+		m.rows[row.Key] = row.Digest
 	}
 	return nil
 }
@@ -63,7 +71,7 @@ func kadry(b *testing.B, rows int) (dir string) {
 }
 
 // heapPeak imports and gives the most memory in use, above what was before.
-func heapPeak(b *testing.B, m memory, dir string, today person.Date) uint64 {
+func heapPeak(b *testing.B, m registry.Records, dir string, today person.Date) uint64 {
 	b.Helper()
 	var at runtime.MemStats
 	runtime.GC()
@@ -91,14 +99,14 @@ func BenchmarkImport(b *testing.B) {
 				name = fmt.Sprintf("rows=%d/again", rows)
 			}
 			b.Run(name, func(b *testing.B) {
-				m := memory{}
+				m := &memory{rows: map[string][]byte{}}
 				if again {
 					heapPeak(b, m, dir, today)
 				}
 				var peak uint64
 				for b.Loop() {
 					if !again {
-						clear(m)
+						clear(m.rows)
 					}
 					peak = heapPeak(b, m, dir, today)
 				}
@@ -107,4 +115,32 @@ func BenchmarkImport(b *testing.B) {
 			})
 		}
 	}
+}
+
+// BenchmarkImportStore imports 200,000 rows into a new SQLite file.
+func BenchmarkImportStore(b *testing.B) {
+	const rows = 200_000
+	today, _ := person.NewDate(2026, 9, 1)
+	dir := kadry(b, rows)
+	var peak uint64
+	for b.Loop() {
+		b.StopTimer()
+		keys, err := store.NewKeyset()
+		if err != nil {
+			b.Fatal(err)
+		}
+		db, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "store.db"), keys, store.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		peak = heapPeak(b, db.Registry(), dir, today)
+		b.StopTimer()
+		if err := db.Close(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+	b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+	b.ReportMetric(float64(peak)/(1<<20), "MiB")
 }

@@ -85,8 +85,9 @@ func newAuthority(file string, now time.Time) (*authority, error) {
 	return &authority{cert, key}, writePEM(file, "CERTIFICATE", der, 0o644)
 }
 
-// issue writes a server certificate and its key for the names.
-func (a *authority) issue(certFile, keyFile string, names []string, addrs []net.IP, now time.Time) error {
+// issue writes a certificate and its key for the names of a server, or of a
+// client of RadSec.
+func (a *authority) issue(certFile, keyFile string, usage x509.ExtKeyUsage, names []string, addrs []net.IP, now time.Time) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
@@ -103,7 +104,7 @@ func (a *authority) issue(certFile, keyFile string, names []string, addrs []net.
 		DNSNames:     names,
 		IPAddresses:  addrs,
 		KeyUsage:     x509.KeyUsageDigitalSignature,
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		ExtKeyUsage:  []x509.ExtKeyUsage{usage},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
 	if err != nil {

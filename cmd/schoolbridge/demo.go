@@ -210,7 +210,7 @@ func (d *demo) announce() {
 		self = os.Args[0]
 	}
 	ca := d.folder.path("ca.pem")
-	with := strings.NewReplacer("{ca}", ca, "{config}", d.folder.config(), "{self}", self, "{base}", demoBase, "{secret}", demoSecret,
+	with := strings.NewReplacer("{ca}", ca, "{config}", d.folder.config(), "{self}", self, "{base}", demoBase, "{secret}", demoSecret, "{radsec}", d.folder.path("tls", "radsec.pem"),
 		"{reader}", demoReader, "{reader-password}", demoReaderPass, "{web}", demoWeb, "{sim}", "http://"+demoMosru+"/sim",
 		"{ad}", demoAD, "{ad-base}", demoADBase, "{ad-admin}", "cn=admin,"+demoADBase, "{ad-password}", demoADAdmin, "{upn}", "evann@uao.obr.mos.ru",
 		"{adsearch}", "LDAPTLS_CACERT="+ca+" ldapsearch -x -LLL",
@@ -225,6 +225,7 @@ schoolbridge demo: invented people, loopback only
 
   LDAP      ldap://127.0.0.1:3389 (StartTLS), ldaps://127.0.0.1:3636, base {base}
   RADIUS    127.0.0.1:1812 (sign-in), 1813 (accounting), 2083 (RadSec), secret {secret}
+  RadSec    a client comes with {radsec} and the key beside it
   web       http://{web}/activate (activation), /readyz /metrics
   AD        ldap://{ad} (simulated; StartTLS, and TLS on the same port), base {ad-base}, administrator {ad-admin} / {ad-password}
   mos.ru    {sim}/ (simulated; this page lists its switches)

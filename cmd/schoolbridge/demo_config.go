@@ -38,6 +38,9 @@ radius:
     - name: loopback
       range: 127.0.0.0/8
       secret_file: secrets/radius
+    - name: school-49
+      certificate: nas.school.example
+      school: "000149"
 ad:
   server: ldaps://127.0.0.1:3390
   ca_file: ca.pem

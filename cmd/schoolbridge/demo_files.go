@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ const (
 	demoReaderPass = "reader-demo"
 	demoSecret     = "demo-secret"
 	demoServer     = "bridge.school.example"
+	demoNAS        = "nas.school.example" // in the RadSec client's certificate
 	demoWeb        = "127.0.0.1:8080"
 	demoMosru      = "127.0.0.1:8090"
 	demoClientID   = "schoolbridge-demo"
@@ -118,8 +120,12 @@ func (d demoFolder) write(registry map[string][]byte, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	err = ca.issue(d.path("tls", "server.pem"), d.path("tls", "server-key.pem"),
+	err = ca.issue(d.path("tls", "server.pem"), d.path("tls", "server-key.pem"), x509.ExtKeyUsageServerAuth,
 		[]string{demoServer, "localhost"}, []net.IP{net.IPv4(127, 0, 0, 1)}, now)
+	if err != nil {
+		return err
+	}
+	err = ca.issue(d.path("tls", "radsec.pem"), d.path("tls", "radsec-key.pem"), x509.ExtKeyUsageClientAuth, []string{demoNAS}, nil, now)
 	if err != nil {
 		return err
 	}

@@ -230,7 +230,7 @@ func (e *explainer) targets(ctx context.Context, id identity.PersonID, r *explai
 	for _, s := range list {
 		t := explain.Target{Target: s.Target, State: string(s.Progress()), Name: s.Name, Teams: s.UPN,
 			Made: s.Object != [16]byte{}, Enabled: s.Enabled, Seen: s.Seen, Next: s.Next, PasswordWaits: s.Waiting, Problems: []explain.Problem{}}
-		for _, p := range s.Problems {
+		for _, p := range slices.Concat(s.Problems, s.Duplicates) {
 			t.Problems = append(t.Problems, explain.ProblemOf(e.lang, p))
 		}
 		r.Targets = append(r.Targets, t)

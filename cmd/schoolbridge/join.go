@@ -173,11 +173,14 @@ func (d *daemon) ldapServer() (*ldapsrv.Server, error) {
 func nasClients(c *config.Config) (*radiussrv.Clients, error) {
 	list := make([]radiussrv.Client, 0, len(c.RADIUS.Clients))
 	for _, n := range c.RADIUS.Clients {
-		secret, err := config.ReadSecret(n.SecretFile)
-		if err != nil {
-			return nil, err
+		var secret []byte
+		if n.SecretFile != "" {
+			var err error
+			if secret, err = config.ReadSecret(n.SecretFile); err != nil {
+				return nil, err
+			}
 		}
-		client := radiussrv.Client{Name: n.Name, Prefix: n.Range, Secret: identity.Password(secret), School: n.School,
+		client := radiussrv.Client{Certificate: n.Certificate, Name: n.Name, Prefix: n.Range, Secret: identity.Password(secret), School: n.School,
 			Unsigned: n.MessageAuthenticator == "optional", RejectDelay: n.RejectDelay, DynamicPort: uint16(n.DynamicAuthorization.Port)}
 		if file := n.DynamicAuthorization.SecretFile; file != "" {
 			own, err := config.ReadSecret(file)

@@ -112,6 +112,11 @@ func (s signIns) Authenticate(ctx context.Context, c identity.Credential) identi
 	return s.d.auth.Authenticate(ctx, c)
 }
 
+// Report implements provision.SignIns.
+func (s signIns) Report(c identity.Credential, v identity.Verdict, start time.Time) {
+	s.d.auth.Report(c, v, start)
+}
+
 // Learn implements provision.SignIns.
 func (s signIns) Learn(id identity.PersonID, epoch uint64, proof identity.Password, asked time.Time) {
 	s.d.auth.Learn(id, epoch, proof, asked)

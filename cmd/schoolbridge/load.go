@@ -43,6 +43,7 @@ func newLoadFlags(name string) *loadFlags {
 	f.fs.Float64Var(&f.options.Rate, "rate", 0, "sign-ins a `SECOND`, whatever becomes of those before")
 	f.fs.IntVar(&f.options.Concurrency, "concurrency", 0, "sign-ins at once: with --rate at most (1024), else always")
 	f.fs.DurationVar(&f.options.Duration, "duration", 10*time.Second, "how long")
+	f.fs.Uint64Var(&f.options.Count, "count", 0, "end after so many sign-ins")
 	f.fs.DurationVar(&f.options.Ramp, "ramp", 0, "the time in which the load grows, at the beginning")
 	f.fs.DurationVar(&f.options.Think, "think", 0, "without --rate: time to think between two sign-ins of a device")
 	f.fs.StringVar(&f.users, "users", "", "`FILE` with a line \"login,password\" for each user (CSV)")

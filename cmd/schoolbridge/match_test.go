@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,9 +22,7 @@ func folder(t *testing.T, files map[string]string) string {
 // command runs one command line and gives exit code, output and messages.
 func runCommand(t *testing.T, args ...string) (int, string, string) {
 	t.Helper()
-	var out, messages bytes.Buffer
-	code := dispatch(context.Background(), streams{strings.NewReader(""), &out, &messages}, args)
-	return code, out.String(), messages.String()
+	return runLine("", args...)
 }
 
 const kadryHeader = "id,fio,snils,school,start,end,position,birth_date,phone,email,ezhd_login,district\n"

@@ -3,9 +3,14 @@
 package main
 
 import (
+	"encoding/json"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"schoolbridge/internal/explain"
 )
 
 // inAD gives what the simulated Active Directory's administrator sees.
@@ -31,7 +36,7 @@ func (d *demoProcess) bindsInAD(upn, password string) bool {
 // activation takes evann all the way: she has two accounts, one of them is
 // adopted, no third is made, and from then on her mos.ru password is hers
 // everywhere, a changed one too.
-func activation(t *testing.T, d *demoProcess) {
+func activation(t *testing.T, d *demoProcess, program string) {
 	const upn, old, fresh = "evann@uao.obr.mos.ru", "Zimorodok-2021", "Zimorodok-2026"
 	if d.bindsInAD(upn, old) {
 		t.Error("her mos.ru password works before the activation")
@@ -74,6 +79,22 @@ func activation(t *testing.T, d *demoProcess) {
 		if !strings.Contains(out, want) {
 			t.Errorf("%s: %s", name, out)
 		}
+	}
+	// The administrator reads the same: what became of each, and the second account.
+	file := filepath.Join(d.state, "config.yaml")
+	for login, want := range map[string]string{"evann": "AD_DUPLICATE(evann-1)", "kimv": "EMPLOYMENT_ENDED"} {
+		outcome := map[bool]string{true: "accepted", false: "rejected"}[login == "evann"]
+		d.await("what became of "+login+" in explain", func() bool {
+			out, _ := d.run("", program, "explain", "--config", file, "--json", login)
+			var r explain.Report
+			if err := json.Unmarshal([]byte(out), &r); err != nil {
+				t.Fatalf("explain %s: %v: %s", login, err, out)
+			}
+			return strings.Contains(out, want) && slices.ContainsFunc(r.SignIns, func(s explain.SignIn) bool { return s.Channel == "web" && s.Outcome == outcome })
+		})
+	}
+	if out, code := d.run("", program, "provision", "plan", "--config", file); code != exitFindings || !strings.Contains(out, `"login":"evann","action":"none","changes":[],"problems":["AD_DUPLICATE(evann-1)"]`) {
+		t.Errorf("provision plan: exit %d: %s", code, out)
 	}
 }
 

@@ -161,13 +161,14 @@ func TestPeers(t *testing.T) {
 	t.Run("LDAP", func(t *testing.T) { signInsOverLDAP(t, d) })
 	t.Run("LDAP search", func(t *testing.T) { searches(t, d) })
 	t.Run("RADIUS", func(t *testing.T) { signInsOverRADIUS(t, d) })
+	t.Run("RadSec", func(t *testing.T) { signInsOverRadSec(t, d) })
 	t.Run("explain beside the running demo", func(t *testing.T) { explains(t, d, program) })
 	t.Run("ports taken", func(t *testing.T) { portsTaken(t, program) })
 	t.Run("mos.ru off and on", func(t *testing.T) { outage(t, d) })
 	t.Run("password changed", func(t *testing.T) { passwordChanged(t, d) })
 	t.Run("malformed input", func(t *testing.T) { malformed(t, d) })
 	t.Run("operation", func(t *testing.T) { operation(t, d) })
-	t.Run("activation", func(t *testing.T) { activation(t, d) })
+	t.Run("activation", func(t *testing.T) { activation(t, d, program) })
 
 	if err := d.stop(); err != nil {
 		t.Fatalf("Ctrl-C: %v\n%s", err, d.stderr.String())
@@ -207,8 +208,9 @@ func printedLines(t *testing.T, d *demoProcess) {
 		}
 		n++
 		want := 0
-		if strings.HasSuffix(line, " kimv") { // explain has something to say
-			want = 1
+		// These have something to say: who left, and a second account.
+		if strings.HasSuffix(line, " kimv") || strings.HasSuffix(line, " evann") || strings.Contains(line, " provision plan ") {
+			want = exitFindings
 		}
 		if strings.Contains(line, "-D evann@") {
 			// Refused before the activation, accepted after it, and after the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"time"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/probe"
@@ -31,6 +32,9 @@ func runProbe(ctx context.Context, std streams, args []string) error {
 	return usageError("probe: write \"probe radius\" or \"probe eap\", and -h for what may follow")
 }
 
+// maxLogin is what a RADIUS attribute holds.
+const maxLogin = 253
+
 // probeFlags are those of every probe.
 type probeFlags struct {
 	fs              *flag.FlagSet
@@ -38,6 +42,7 @@ type probeFlags struct {
 	login, password *string
 	lang            *string
 	asJSON          *bool
+	within          *time.Duration
 }
 
 func newProbeFlags(name string) *probeFlags {
@@ -48,6 +53,7 @@ func newProbeFlags(name string) *probeFlags {
 	f.password = fs.String("password-file", "", "`FILE` with the password; - is standard input")
 	f.lang = fs.String("lang", "ru", "language: ru or en")
 	f.asJSON = fs.Bool("json", false, "print JSON")
+	f.within = fs.Duration("within", 30*time.Second, "how long the whole sign-in may take")
 	return f
 }
 
@@ -59,6 +65,9 @@ func (f *probeFlags) parse(std streams, args []string) (*probe.Probe, *secretFil
 	}
 	if len(words) > 0 || *f.lang != string(probe.Russian) && *f.lang != string(probe.English) {
 		return nil, nil, usageError("%s: unknown word or language; -h shows what may be written", f.fs.Name())
+	}
+	if len(*f.login) > maxLogin {
+		return nil, nil, usageError("%s: --login has more than %d bytes", f.fs.Name(), maxLogin)
 	}
 	files := &secretFiles{in: std.in}
 	p := &probe.Probe{Login: *f.login}
@@ -73,6 +82,8 @@ func (f *probeFlags) parse(std streams, args []string) (*probe.Probe, *secretFil
 
 // run asks, prints, and ends with the outcome's code.
 func (f *probeFlags) run(ctx context.Context, std streams, p *probe.Probe) error {
+	ctx, cancel := context.WithTimeout(ctx, *f.within)
+	defer cancel()
 	report, err := p.Run(ctx)
 	if err != nil {
 		return &exitError{exitUsage, err}

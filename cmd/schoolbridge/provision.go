@@ -16,6 +16,7 @@ import (
 	"schoolbridge/internal/store"
 	"schoolbridge/provision"
 	"schoolbridge/provision/ad"
+	"schoolbridge/provision/match"
 )
 
 func runProvision(ctx context.Context, std streams, args []string) error {
@@ -148,6 +149,11 @@ func (p *provisioner) plan(ctx context.Context) error {
 		if err != nil {
 			return p.unusable(err)
 		}
+		duplicates, err := p.duplicates(ctx, id)
+		if err != nil {
+			return err
+		}
+		plan.Problems = append(plan.Problems, duplicates...)
 		show.step()
 		if line, ok := found.count(job, plan); ok {
 			if err := encoder.Encode(line); err != nil {
@@ -165,6 +171,17 @@ func (p *provisioner) plan(ctx context.Context) error {
 		return errFindings
 	}
 	return nil
+}
+
+// duplicates are the further accounts that are claimed as the person's.
+func (p *provisioner) duplicates(ctx context.Context, id identity.PersonID) ([]match.Problem, error) {
+	list, err := p.db.Targets().Status(ctx, id)
+	for _, s := range list {
+		if s.Target == targetAD {
+			return s.Duplicates, err
+		}
+	}
+	return nil, err
 }
 
 // count notes one account, and gives its line if there is something to tell.

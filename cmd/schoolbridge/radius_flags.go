@@ -46,7 +46,7 @@ func (s *secretFiles) open(flagName, file string) (io.Reader, func(), error) {
 	return f, func() { _ = f.Close() }, nil // opened for reading: nothing is lost
 }
 
-// read gives a file's content without the line break at its end.
+// read gives a file's content without line breaks at its end.
 func (s *secretFiles) read(flagName, file string) ([]byte, error) {
 	r, done, err := s.open(flagName, file)
 	if err != nil {
@@ -57,7 +57,7 @@ func (s *secretFiles) read(flagName, file string) ([]byte, error) {
 	if err != nil {
 		return nil, &exitError{exitUsage, fmt.Errorf("%s: %w", flagName, err)}
 	}
-	b = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
+	b = bytes.TrimRight(b, "\r\n") // as the daemon reads its files
 	if len(b) == 0 || len(b) > maxSecretFile {
 		return nil, usageError("%s: the file is empty or beyond %d bytes", flagName, maxSecretFile)
 	}
@@ -88,7 +88,7 @@ func (f *radiusFlags) register(fs *flag.FlagSet) {
 	fs.StringVar(&f.identifier, "nas-identifier", "schoolbridge-probe", "what the access point calls itself")
 	fs.StringVar(&f.address, "nas-address", "127.0.0.1", "the access point's IPv4 `ADDRESS` in the request")
 	fs.StringVar(&f.called, "called-station", "", "Called-Station-Id: the access point and, after a colon, the SSID")
-	fs.StringVar(&f.calling, "calling-station", "02-00-00-00-00-01", "Calling-Station-Id: the device's hardware address")
+	fs.StringVar(&f.calling, "calling-station", "02-00-00-00-00-01", "Calling-Station-Id: the device's hardware address (load: each user has one)")
 	fs.DurationVar(&f.timeout, "timeout", 2*time.Second, "how long to wait before a request is sent again")
 	fs.IntVar(&f.tries, "tries", 3, "how often a request is sent at most")
 	fs.BoolVar(&f.allowUnsigned, "allow-unsigned", false, "take answers without Message-Authenticator, which can be forged")
@@ -144,7 +144,7 @@ func (f *radiusFlags) point() (nas.Point, error) {
 		return nas.Point{}, usageError("--nas-address: %q is no IPv4 address", f.address)
 	}
 	for _, s := range []string{f.identifier, f.called, f.calling} {
-		if len(s) > 253 {
+		if len(s) > maxLogin {
 			return nas.Point{}, usageError("a RADIUS attribute has at most 253 bytes")
 		}
 	}

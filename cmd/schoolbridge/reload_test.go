@@ -69,7 +69,7 @@ func (s site) certificate() {
 	s.t.Helper()
 	ca, err := newAuthority(s.path("ca.pem"), time.Now())
 	if err == nil {
-		err = ca.issue(s.path("server.pem"), s.path("server-key.pem"), []string{"localhost"}, []net.IP{net.IPv4(127, 0, 0, 1)}, time.Now())
+		err = ca.issue(s.path("server.pem"), s.path("server-key.pem"), x509.ExtKeyUsageServerAuth, []string{"localhost"}, []net.IP{net.IPv4(127, 0, 0, 1)}, time.Now())
 	}
 	if err != nil {
 		s.t.Fatal(err)

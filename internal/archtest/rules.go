@@ -65,6 +65,18 @@ var rules = []rule{
 		reason: "it starts a real Active Directory for tests, and knows only Linux with Samba installed",
 	},
 	{
+		who: "anything but a test", in: not(under("internal/radiustest")), imports: under("internal/radiustest"),
+		reason: "it starts real RADIUS servers for tests, and knows only Linux with them installed",
+	},
+	{
+		who: "the EAP peer", in: under("internal/eappeer"), imports: both(ours, not(under("internal/eappeer", "internal/identity", "internal/mschap"))),
+		reason: "it is a device: it knows no RADIUS attribute and nothing of the server, or a fault that both share would pass",
+	},
+	{
+		who: "the server", in: under("radiussrv", "ldapsrv", "internal/auth", "provision", "internal/web"), imports: under("internal/eappeer", "internal/nas", "internal/probe", "internal/load"),
+		reason: "the other side of the wire is for probes, load and tests",
+	},
+	{
 		who: "anything but internal/store", in: not(under("internal/store")), imports: under("database/sql", "modernc.org/sqlite", "github.com/jackc/pgx"), tests: true,
 		reason: "SQL lives under internal/store, where one suite checks it on every engine",
 	},

@@ -12,6 +12,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -48,9 +49,14 @@ type Verifiers interface {
 // that keep their own (Active Directory).
 type Passwords interface {
 	// Offer keeps the password if one of the person's systems does not have
-	// it; identity.ErrConflict where the epoch has moved on since asked.
+	// it; identity.ErrConflict where the epoch has moved on since asked,
+	// ErrNewer where another one counts as newer than asked.
 	Offer(ctx context.Context, id identity.PersonID, epoch uint64, proof identity.Password, asked time.Time) error
 }
+
+// ErrNewer says that a password was declined for one that came with an event:
+// which of the two is mos.ru's now, a later question will tell.
+var ErrNewer = errors.New("another password counts as newer")
 
 // Auditor takes every verdict. It must not block a sign-in.
 type Auditor interface {

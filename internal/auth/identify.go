@@ -28,15 +28,23 @@ type Identified struct {
 // Identify proves who somebody is on mos.ru, with an account here or without:
 // for activation. Any of mos.ru's four kinds of names serves. The limits are
 // those of a sign-in, so that the form is no better place to guess at. The
-// verdict is audited; it carries no grant.
+// verdict carries no grant; it is audited unless it is accepted, for then the
+// caller decides what comes of it, and says so to Report.
 func (a *Authenticator) Identify(ctx context.Context, c identity.Credential, from Profiler) (Identified, identity.Verdict) {
 	start := a.opt.Now()
 	who, v := a.identify(ctx, &c, from, start)
 	if v.Outcome == identity.Rejected || v.Outcome == identity.Unavailable { // how soon we know that we cannot tell would tell, too
 		v.NotBefore = start.Add(a.delay.rejection())
 	}
-	a.report(&c, &v, start)
+	if v.Outcome != identity.Accepted {
+		a.report(&c, &v, start)
+	}
 	return who, v
+}
+
+// Report audits and counts what came of somebody whom Identify proved.
+func (a *Authenticator) Report(c identity.Credential, v identity.Verdict, start time.Time) {
+	a.report(&c, &v, start)
 }
 
 func (a *Authenticator) identify(ctx context.Context, c *identity.Credential, from Profiler, now time.Time) (who Identified, v identity.Verdict) {

@@ -150,8 +150,12 @@ func (a *Authenticator) keep(e *directory.Entry, proof identity.Password, asked 
 		defer func() { <-a.saver.slots }()
 		ctx, cancel := context.WithTimeout(a.life, saveTimeout)
 		defer cancel()
-		if offer {
-			a.offer(ctx, e, proof, asked)
+		if offer && a.offer(ctx, e, proof, asked) {
+			// Neither the confirmation nor the offer counts: the next sign-in
+			// asks mos.ru again, until its yes is the newer one.
+			a.confirm.drop(a.confirm.mac.over(key(e.Person), e.Epoch, proof))
+			a.saver.offered.Remove(e.Person)
+			return
 		}
 		if !known && a.saveVerifier(ctx, e, proof, asked) {
 			a.saver.saved.Add(e.Person, savedVerifier{mark, asked})
@@ -175,11 +179,16 @@ func (a *Authenticator) saveVerifier(ctx context.Context, e *directory.Entry, pr
 	return err == nil
 }
 
-func (a *Authenticator) offer(ctx context.Context, e *directory.Entry, proof identity.Password, asked time.Time) {
+// offer says whether the proof was declined for a newer one.
+func (a *Authenticator) offer(ctx context.Context, e *directory.Entry, proof identity.Password, asked time.Time) (declined bool) {
 	err := a.opt.Passwords.Offer(ctx, e.Person, e.Epoch, proof, asked)
+	if errors.Is(err, ErrNewer) {
+		return true
+	}
 	if err != nil && !errors.Is(err, identity.ErrConflict) {
 		a.opt.Logger.Error("auth: the password cannot be kept for the systems that wait for it", "person", e.Person.String(), "error", err)
 	}
+	return false
 }
 
 // disown empties the kept verifier where it fits a proof that mos.ru has just

@@ -219,13 +219,14 @@ func FuzzVerifyArgon2(f *testing.F) {
 type offers struct {
 	mu  sync.Mutex
 	got []string
+	err error
 }
 
 func (o *offers) Offer(_ context.Context, id identity.PersonID, epoch uint64, proof identity.Password, asked time.Time) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.got = append(o.got, fmt.Sprintf("%d/%d %s %v", id[0], epoch, string(proof), asked.Sub(begin)))
-	return nil
+	return o.err
 }
 
 // A password that mos.ru confirmed is offered when it is confirmed, and from a
@@ -251,6 +252,30 @@ func TestOffers(t *testing.T) {
 	expect("recently confirmed and wanted", "1/1 Snegir-2021 0s")
 	w.sign("orlovami", wrong, "d")
 	expect("wrong")
+}
+
+// A password in whose way a newer one stands is asked about again at every
+// sign-in, until it is taken; from then on its confirmation counts.
+func TestOffersAreRepeated(t *testing.T) {
+	o := &offers{err: ErrNewer}
+	w := newWorld(t, func(opt *Options) { opt.Passwords, opt.EventsHealthy = o, func() bool { return true } })
+	for range 3 {
+		w.sign("orlovami", right, "d")
+		w.settled()
+		w.pass(20 * time.Second)
+	}
+	o.err = nil
+	for range 3 {
+		w.sign("orlovami", right, "d")
+		w.settled()
+		w.pass(20 * time.Second)
+	}
+	if want := []string{"1/1 Snegir-2021 0s", "1/1 Snegir-2021 20s", "1/1 Snegir-2021 40s", "1/1 Snegir-2021 1m0s"}; !slices.Equal(o.got, want) {
+		t.Errorf("offered %q, want %q", o.got, want)
+	}
+	if len(w.asked) != len(o.got) {
+		t.Errorf("mos.ru was asked %d times", len(w.asked))
+	}
 }
 
 // Whoever is waited for and signs in without end is offered once in a while.

@@ -14,6 +14,7 @@ import (
 	"unicode"
 
 	"schoolbridge/internal/identity"
+	"schoolbridge/provision/match"
 )
 
 // Report is the whole answer about one name.
@@ -228,7 +229,10 @@ func (p *printer) line(format string, args ...any) {
 }
 
 func (p *printer) reason(indent string, reason identity.Reason) {
-	advice, _ := AdviceFor(p.lang, reason)
+	advice, ok := AdviceFor(p.lang, reason)
+	if !ok { // an activation ends with a problem's code
+		advice, _ = ProblemAdvice(p.lang, match.Code(reason))
+	}
 	advice.Meaning = string(reason) + ": " + advice.Meaning
 	p.advice(indent, advice)
 }

@@ -30,6 +30,7 @@ type Options struct {
 	// zero; else always.
 	Concurrency int
 	Duration    time.Duration
+	Count       uint64        // at most so many sign-ins; 0: as many as come
 	Ramp        time.Duration // from nothing to all, at the beginning
 	Think       time.Duration // closed loop: between two sign-ins of a device, give or take a half
 	// Progress is called every five seconds with what there is; it may be nil.
@@ -148,7 +149,7 @@ func (r *run) open(ctx, stop context.Context) {
 	for {
 		n := r.next.Add(1) - 1
 		intended := r.began.Add(r.o.at(n))
-		if intended.Sub(r.began) >= r.o.Duration || !sleep(stop, time.Until(intended)) {
+		if r.enough(n) || intended.Sub(r.began) >= r.o.Duration || !sleep(stop, time.Until(intended)) {
 			return
 		}
 		r.one(ctx, n, intended)
@@ -162,12 +163,17 @@ func (r *run) closed(ctx, stop context.Context, w int) {
 	}
 	for {
 		n := r.next.Add(1) - 1
+		if r.enough(n) {
+			return
+		}
 		r.one(ctx, n, time.Now())
 		if !sleep(stop, jitter(r.o.Think, n)) {
 			return
 		}
 	}
 }
+
+func (r *run) enough(n uint64) bool { return r.o.Count > 0 && n >= r.o.Count }
 
 // one signs in and counts.
 func (r *run) one(ctx context.Context, n uint64, intended time.Time) {

@@ -90,7 +90,11 @@ func (r *run) report() Report {
 		out.Rounds = float64(t.rounds) / float64(t.ended)
 	}
 	if r.o.Rate > 0 {
-		if planned := r.o.planned(min(elapsed, r.o.Duration)); planned > r.started.Load() {
+		planned := r.o.planned(min(elapsed, r.o.Duration))
+		if r.o.Count > 0 {
+			planned = min(planned, r.o.Count)
+		}
+		if planned > r.started.Load() {
 			out.NotStarted = planned - r.started.Load()
 		}
 	}

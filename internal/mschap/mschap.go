@@ -12,7 +12,7 @@
 package mschap
 
 import (
-	"crypto/des" //nolint:gosec // RFC 2759 section 8.6 demands it
+	"crypto/des"
 	"crypto/sha1"
 	"crypto/subtle"
 	"encoding/binary"

@@ -135,7 +135,7 @@ func TestTexts(t *testing.T) {
 	if s := f.String(); s != "E=691 R=1 C=010000000000000000000000000000FE V=3 M=Неверный M= пароль" {
 		t.Error(s)
 	}
-	for _, f := range []Failure{f, {Code: CodeHours}} {
+	for _, f := range []Failure{f, {Code: CodeChange}} {
 		if got, ok := ParseFailure(f.String()); !ok || got != f {
 			t.Errorf("%s came back as %+v", f, got)
 		}
@@ -146,6 +146,16 @@ func TestTexts(t *testing.T) {
 	for _, bad := range []string{"", "R=1", "E=", "E=x", "E=-1", "E=99999999999", "E=691 C=01", "E=691 C=zz0000000000000000000000000000FE"} {
 		if _, ok := ParseFailure(bad); ok {
 			t.Errorf("%q is taken", bad)
+		}
+	}
+}
+
+func TestName(t *testing.T) {
+	for typed, want := range map[string]string{
+		"orlovami": "orlovami", `MESH\orlovami`: "orlovami", "orlovami@school.example": "orlovami@school.example", `a\b\c`: `b\c`, `\x`: "x", "": "",
+	} {
+		if got := Name(typed); got != want {
+			t.Errorf("%q: %q, want %q", typed, got, want)
 		}
 	}
 }

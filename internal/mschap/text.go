@@ -7,15 +7,21 @@ import (
 )
 
 // What a failure means (RFC 2759 section 6). Windows asks for the password
-// again after CodeWrong with Retry, and tells the others to the person.
+// again after CodeWrong with Retry. The others of that section would tell a
+// stranger who exists.
 const (
-	CodeHours       = 646 // ERROR_RESTRICTED_LOGON_HOURS
-	CodeDisabled    = 647 // ERROR_ACCT_DISABLED
-	CodeExpired     = 648 // ERROR_PASSWD_EXPIRED
-	CodeNotAllowed  = 649 // ERROR_NO_DIALIN_PERMISSION
-	CodeWrong       = 691 // ERROR_AUTHENTICATION_FAILURE
-	CodeChangeFault = 709 // ERROR_CHANGING_PASSWORD
+	CodeWrong  = 691 // ERROR_AUTHENTICATION_FAILURE
+	CodeChange = 709 // ERROR_CHANGING_PASSWORD
 )
+
+// Name gives what of a typed name is hashed: all but a domain in front (RFC 2759
+// section 4).
+func Name(typed string) string {
+	if _, rest, ok := strings.Cut(typed, `\`); ok {
+		return rest
+	}
+	return typed
+}
 
 // Success writes the text that ends a sign-in well (RFC 2759 section 5); the
 // message may be "".

@@ -13,7 +13,6 @@
 package nas
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -183,19 +182,22 @@ func (p *Point) MSCHAPv2(ctx context.Context, line *wire.Line, name string, pass
 		return result, err
 	}
 	if err := result.verdict(); err != nil {
-		if v, ok := result.Reply.VendorValue(wire.Microsoft, wire.MSCHAPError); ok && len(v) > 1 {
+		if v := result.microsoft(wire.MSCHAPError); len(v) > 1 {
 			if f, ok := mschap.ParseFailure(string(v[1:])); ok { // its first byte is the identifier
 				return result, &eappeer.PasswordError{Failure: f}
 			}
 		}
 		return result, err
 	}
-	if v, _ := result.Reply.VendorValue(wire.Microsoft, wire.MSCHAP2Success); len(v) < 1 || !proves(hash, challenge, response, string(v[1:])) {
+	if v := result.microsoft(wire.MSCHAP2Success); len(v) < 1 || !proves(hash, challenge, response, string(v[1:])) {
 		result.Accepted = false
 		return result, eappeer.ErrUnproven
 	}
+	if result.microsoft(wire.MSMPPESendKey) == nil && result.microsoft(wire.MSMPPERecvKey) == nil {
+		return result, nil // nothing demands them here
+	}
 	send, recv := mschap.Keys(hash, response)
-	return result, result.keys(r, line, recv[:], send[:], false)
+	return result, result.keys(r, line, send[:], recv[:])
 }
 
 func proves(hash mschap.Hash, challenge [8]byte, response [24]byte, text string) bool {
@@ -203,32 +205,29 @@ func proves(hash mschap.Hash, challenge [8]byte, response [24]byte, text string)
 	return ok && mschap.CheckAuthenticator(hash, challenge, response, got)
 }
 
-// keys holds the MS-MPPE keys of an acceptance against what the device has.
-func (r *Result) keys(request *wire.Request, line *wire.Line, recv, send []byte, demanded bool) error {
-	secret := line.Client().Secret()
-	gotRecv, hasRecv := r.Reply.Key(wire.MSMPPERecvKey, request.Authenticator, secret)
-	gotSend, hasSend := r.Reply.Key(wire.MSMPPESendKey, request.Authenticator, secret)
-	if !hasRecv && !hasSend && !demanded {
+// keys holds the MS-MPPE keys of an acceptance, named from the server's side,
+// against what the device has.
+func (r *Result) keys(request *wire.Request, line *wire.Line, send, recv []byte) error {
+	gotSend, gotRecv, ok := r.Reply.MPPEKeys(request.Authenticator, line.Client().Secret())
+	sendRight, recvRight := subtle.ConstantTimeCompare(gotSend, send) == 1, subtle.ConstantTimeCompare(gotRecv, recv) == 1
+	if r.Keys = ok && sendRight && recvRight; r.Keys {
 		return nil
 	}
-	r.Keys = subtle.ConstantTimeCompare(gotRecv, recv) == 1 && subtle.ConstantTimeCompare(gotSend, send) == 1
-	if !r.Keys {
-		r.Accepted = false
-		return fmt.Errorf("%w: receive %s, send %s", ErrKeys, compared(hasRecv, gotRecv, recv), compared(hasSend, gotSend, send))
+	r.Accepted = false
+	if !ok {
+		return fmt.Errorf("%w: one is missing or malformed", ErrKeys)
 	}
-	return nil
+	return fmt.Errorf("%w: MS-MPPE-Send-Key is right: %v, MS-MPPE-Recv-Key: %v", ErrKeys, sendRight, recvRight)
 }
 
-func compared(has bool, got, want []byte) string {
-	switch {
-	case !has:
-		return "is missing"
-	case len(got) != len(want):
-		return fmt.Sprintf("has %d bytes instead of %d", len(got), len(want))
-	case bytes.Equal(got, want):
-		return "is right"
+// microsoft gives the value of Microsoft's first attribute of the kind.
+func (r *Result) microsoft(kind byte) []byte {
+	for k, v := range r.Reply.Vendor(wire.Microsoft) {
+		if k == kind {
+			return v
+		}
 	}
-	return "differs"
+	return nil
 }
 
 // EAP carries a device's conversation (RFC 3579) to its end, which is good only
@@ -271,7 +270,7 @@ func (p *Point) EAP(ctx context.Context, line *wire.Line, device *eappeer.Peer, 
 		}
 		result.Accepted = true
 		msk := device.MSK()
-		return result, result.keys(r, line, msk[:32], msk[32:], true)
+		return result, result.keys(r, line, msk[32:], msk[:32])
 	}
 	return result, ErrRounds
 }

@@ -3,10 +3,13 @@
 package nas_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +27,9 @@ const (
 )
 
 var users = []radiustest.User{{Name: login, Password: password, VLAN: 20}}
+
+// patience is for machines on which nothing moves for a while.
+const patience = 20 * time.Second
 
 // servers are the foreign ones.
 var servers = map[string]func(testing.TB, radiustest.Options) *radiustest.Server{
@@ -46,7 +52,7 @@ func device(s *radiustest.Server, m eappeer.Method, client *tls.Certificate) eap
 
 func signIn(t testing.TB, s *radiustest.Server, o eappeer.Options) (*nas.Result, *eappeer.Peer, error) {
 	t.Helper()
-	c := wire.NewClient(s.Auth, wire.ClientOptions{Secret: []byte(radiustest.Secret)})
+	c := wire.NewClient(s.Auth, wire.ClientOptions{Secret: []byte(radiustest.Secret), Wait: patience})
 	t.Cleanup(c.Close)
 	p, err := eappeer.New(o)
 	if err != nil {
@@ -200,13 +206,13 @@ func is(want error) func(error) bool {
 func TestForeignFreeRADIUS(t *testing.T) {
 	s := radiustest.Start(t, radiustest.Options{Users: users})
 	ctx := context.Background()
-	line := func(server, secret string, unsigned bool) *wire.Line {
-		c := wire.NewClient(server, wire.ClientOptions{Secret: []byte(secret), Unsigned: unsigned, Wait: 300 * time.Millisecond, Tries: 2})
+	line := func(server, secret string, unsigned bool, wait time.Duration) *wire.Line {
+		c := wire.NewClient(server, wire.ClientOptions{Secret: []byte(secret), Unsigned: unsigned, Wait: wait, Tries: 2})
 		t.Cleanup(c.Close)
 		return c.Line()
 	}
 	point := &nas.Point{}
-	good := line(s.Auth, radiustest.Secret, true)
+	good := line(s.Auth, radiustest.Secret, true, patience)
 	if r, err := point.PAP(ctx, good, login, password); err != nil || r.Reply.Text(wire.TunnelPrivateGroupID) != "20" {
 		t.Errorf("PAP: %v", err)
 	}
@@ -220,24 +226,87 @@ func TestForeignFreeRADIUS(t *testing.T) {
 	if _, err := point.MSCHAPv2(ctx, good, login, "nope"); !errors.As(err, &refused) || refused.Code != 691 {
 		t.Errorf("MS-CHAPv2, wrong password: %v", err)
 	}
-	if _, err := point.PAP(ctx, line(s.Auth, radiustest.Secret, false), login, password); !errors.Is(err, wire.ErrUnsigned) {
+	if _, err := point.PAP(ctx, line(s.Auth, radiustest.Secret, false, patience), login, password); !errors.Is(err, wire.ErrUnsigned) {
 		t.Errorf("FreeRADIUS 3.2.1 signs nothing but EAP, yet: %v", err)
 	}
-	if _, err := point.MSCHAPv2(ctx, line(s.Auth, "another secret", true), login, password); !errors.Is(err, wire.ErrNoAnswer) {
+	if _, err := point.MSCHAPv2(ctx, line(s.Auth, "another secret", true, time.Second), login, password); !errors.Is(err, wire.ErrNoAnswer) {
 		t.Errorf("another secret: %v", err)
 	}
 	unsigned := &nas.Point{Unsigned: true}
-	if _, err := unsigned.MSCHAPv2(ctx, line(s.Auth, "another secret", true), login, password); !errors.Is(err, wire.ErrForged) {
+	if _, err := unsigned.MSCHAPv2(ctx, line(s.Auth, "another secret", true, time.Second), login, password); !errors.Is(err, wire.ErrForged) {
 		t.Errorf("another secret, unsigned: %v", err)
 	}
-	acct := line(s.Acct, radiustest.Secret, false)
+	acct := line(s.Acct, radiustest.Secret, false, patience)
 	for _, status := range []nas.Status{nas.Start, nas.Interim, nas.Stop} {
 		if r, err := point.Account(ctx, acct, nas.Session{Name: login, ID: "1", Time: time.Minute}, status); err != nil || !r.Accepted {
 			t.Errorf("accounting %d: %v", status, err)
 		}
 	}
 	s.Stop()
-	if _, err := point.PAP(ctx, good, login, password); !errors.Is(err, wire.ErrRefused) {
+	if _, err := point.PAP(ctx, line(s.Auth, radiustest.Secret, true, 50*time.Millisecond), login, password); !errors.Is(err, wire.ErrRefused) {
 		t.Errorf("nobody there: %v", err)
+	}
+}
+
+// proxy forwards sign-ins to a server and gives its keys away as change says.
+type proxy struct {
+	line   *wire.Line
+	change func(reply *wire.Reply, send, recv []byte)
+}
+
+// Handle implements wire.Handler.
+func (p *proxy) Handle(ctx context.Context, r *wire.Received) *wire.Reply {
+	request := &wire.Request{Code: r.Packet.Code, Authenticator: r.Packet.Authenticator}
+	for kind, value := range r.Packet.Attributes() {
+		if kind != wire.MessageAuthenticator {
+			request.Add(kind, value)
+		}
+	}
+	a, err := p.line.Exchange(ctx, request)
+	if err != nil {
+		return nil
+	}
+	reply := &wire.Reply{Code: a.Code}
+	for kind, value := range a.Attributes() {
+		if kind != wire.MessageAuthenticator && kind != wire.VendorSpecific {
+			reply.Add(kind, value)
+		}
+	}
+	if send, recv, ok := a.MPPEKeys(request.Authenticator, []byte(radiustest.Secret)); ok {
+		p.change(reply, send, recv)
+	}
+	return reply
+}
+
+// TestWrongKeys: an acceptance with other keys than the device has is none, in
+// whichever of the two the fault is.
+func TestWrongKeys(t *testing.T) {
+	s := radiustest.Start(t, radiustest.Options{Users: users})
+	other := bytes.Repeat([]byte{7}, 32)
+	for name, c := range map[string]struct {
+		change func(reply *wire.Reply, send, recv []byte)
+		right  bool
+	}{
+		"as they are":  {func(r *wire.Reply, send, recv []byte) { r.AddMPPEKeys(send, recv) }, true},
+		"another send": {func(r *wire.Reply, _, recv []byte) { r.AddMPPEKeys(other, recv) }, false},
+		"another recv": {func(r *wire.Reply, send, _ []byte) { r.AddMPPEKeys(send, other) }, false},
+		"swapped":      {func(r *wire.Reply, send, recv []byte) { r.AddMPPEKeys(recv, send) }, false},
+		"half a send":  {func(r *wire.Reply, send, recv []byte) { r.AddMPPEKeys(send[:16], recv) }, false},
+		"none":         {func(*wire.Reply, []byte, []byte) {}, false},
+	} {
+		upstream := wire.NewClient(s.Auth, wire.ClientOptions{Secret: []byte(radiustest.Secret), Wait: patience})
+		t.Cleanup(upstream.Close)
+		conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		peer := wire.NewPeer([]byte(radiustest.Secret), false, nil)
+		between := wire.NewServer(&proxy{upstream.Line(), c.change}, wire.Options{Peer: func(netip.Addr) *wire.Peer { return peer }})
+		go func() { _ = between.ServeUDP(conn, wire.Authentication) }()
+		t.Cleanup(func() { _ = between.Shutdown(context.Background()) })
+		r, _, err := signIn(t, &radiustest.Server{Authority: s.Authority, Auth: conn.LocalAddr().String()}, device(s, eappeer.PEAPMSCHAPv2, nil))
+		if r.Accepted != c.right || r.Keys != c.right || !c.right && !errors.Is(err, nas.ErrKeys) {
+			t.Errorf("%s: %v, %+v", name, err, r)
+		}
 	}
 }

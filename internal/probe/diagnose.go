@@ -25,6 +25,7 @@ const (
 	ProblemNoAnswer     Problem = "no_answer"
 	ProblemRefused      Problem = "port_closed"
 	ProblemAddress      Problem = "unknown_host"
+	ProblemNetwork      Problem = "network"
 	ProblemSecret       Problem = "wrong_secret"
 	ProblemUnsigned     Problem = "unsigned"
 	ProblemRadSec       Problem = "radsec"
@@ -113,8 +114,8 @@ func transport(err error) Problem {
 		return ProblemNoAnswer
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return ProblemInterrupted
-	case errors.As(err, &op) && op.Op == "dial":
-		return ProblemNoAnswer
+	case errors.As(err, &op):
+		return ProblemNetwork
 	}
 	return ""
 }

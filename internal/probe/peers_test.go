@@ -21,7 +21,7 @@ func TestForeignServer(t *testing.T) {
 	good := func() *probe.Probe {
 		return &probe.Probe{
 			Server: s.Auth, Method: probe.EAPMethod, Login: "orlovami", Password: "Snegir-2021",
-			Client: wire.ClientOptions{Secret: []byte(radiustest.Secret), Wait: 500 * time.Millisecond, Tries: 2},
+			Client: wire.ClientOptions{Secret: []byte(radiustest.Secret), Wait: 20 * time.Second, Tries: 2},
 			Point:  nas.Point{Identifier: "probe"},
 			EAP: eappeer.Options{Method: eappeer.PEAPMSCHAPv2, Identity: "orlovami", Password: "Snegir-2021",
 				Roots: s.Authority.Pool(), ServerName: radiustest.ServerName},
@@ -45,16 +45,17 @@ func TestForeignServer(t *testing.T) {
 		"name":         {func(p *probe.Probe) { p.EAP.ServerName = "other.example" }, probe.Rejected, probe.ProblemName, "(names: radius.school.example)"},
 		"authority":    {func(p *probe.Probe) { p.EAP.Roots = radiustest.NewAuthority(t).Pool() }, probe.Rejected, probe.ProblemAuthority, "of another authority"},
 		"later":        {func(p *probe.Probe) { p.EAP.Now = func() time.Time { return time.Now().AddDate(2, 0, 0) } }, probe.Rejected, probe.ProblemExpired, "has ended"},
-		"secret":       {func(p *probe.Probe) { p.Client.Secret = []byte("another") }, probe.NoAnswer, probe.ProblemNoAnswer, "no answer"},
+		"secret":       {func(p *probe.Probe) { p.Client.Secret, p.Client.Wait = []byte("another"), 50*time.Millisecond }, probe.NoAnswer, probe.ProblemNoAnswer, "no answer"},
 		"unsigned":     {func(p *probe.Probe) { p.Method = probe.PAP }, probe.NoAnswer, probe.ProblemUnsigned, "CVE-2024-3596"},
 		"pap":          {func(p *probe.Probe) { p.Method, p.Client.Unsigned = probe.PAP, true }, probe.Accepted, "", "Tunnel-Private-Group-Id = 20\n"},
 		"mschapv2":     {func(p *probe.Probe) { p.Method, p.Client.Unsigned = probe.MSCHAPv2, true }, probe.Accepted, "", "round 1: "},
 		"wrong secret": {func(p *probe.Probe) {
-			p.Method, p.Client.Unsigned, p.Point.Unsigned, p.Client.Secret = probe.MSCHAPv2, true, true, []byte("another")
+			p.Method, p.Client.Unsigned, p.Point.Unsigned = probe.MSCHAPv2, true, true
+			p.Client.Secret, p.Client.Wait = []byte("another"), time.Second
 		}, probe.NoAnswer, probe.ProblemSecret, "another secret"},
 		"status":     {func(p *probe.Probe) { p.Method, p.Client.Unsigned = probe.Status, true }, probe.Accepted, "", "accepted: status"},
 		"accounting": {func(p *probe.Probe) { p.Method, p.Server = probe.Accounting, s.Acct }, probe.Accepted, "", "2 rounds"},
-		"wrong port": {func(p *probe.Probe) { p.Server = "127.0.0.1:9" }, probe.NoAnswer, probe.ProblemRefused, "nobody listens"},
+		"wrong port": {func(p *probe.Probe) { p.Server, p.Client.Wait = "127.0.0.1:9", 50*time.Millisecond }, probe.NoAnswer, probe.ProblemRefused, "nobody listens"},
 	} {
 		p := good()
 		c.change(p)

@@ -96,7 +96,7 @@ func (r *Report) add(result *nas.Result, err error) {
 	r.TookMS, r.Keys = ms(result.Took()), result.Keys
 	if err != nil {
 		r.Outcome, r.Problem = Diagnose(err)
-		r.Detail = clean(err.Error())
+		r.Detail = clean(strings.ReplaceAll(err.Error(), "\n", "; "))
 	} else {
 		r.Outcome = Accepted
 	}
@@ -147,7 +147,7 @@ func (r *Report) Write(w io.Writer, lang Lang) error {
 		advice := t.problem[r.Problem]
 		fmt.Fprintf(b, "%s: %s\n", t.reason, advice.meaning)
 		fmt.Fprintf(b, "%s: %s\n", t.remedy, advice.remedy)
-		fmt.Fprintf(b, "%s: %s\n", t.detail, strings.ReplaceAll(r.Detail, "\n", "; "))
+		fmt.Fprintf(b, "%s: %s\n", t.detail, r.Detail)
 	}
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(b, "%s: %s\n", t.warning, t.warnings[warning])

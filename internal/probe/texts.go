@@ -40,6 +40,7 @@ var texts = map[Lang]*text{
 			ProblemNoAnswer:     {"ответа нет", "Проверьте адрес, порт и сетевой экран; внесён ли адрес этой машины в список точек доступа сервера (radius.clients); верен ли секрет: на запрос с чужим секретом сервер молчит."},
 			ProblemRefused:      {"на этом порту никто не слушает", "Проверьте порт и запущен ли сервер RADIUS."},
 			ProblemAddress:      {"имя сервера не найдено в DNS", "Проверьте написание имени и DNS."},
+			ProblemNetwork:      {"сеть до сервера недоступна", "Проверьте сеть этой машины, маршрут и адрес сервера."},
 			ProblemSecret:       {"ответ подписан другим секретом", "Сверьте общий секрет (secret) на сервере и в --secret-file; лишний пробел или перевод строки тоже считается."},
 			ProblemUnsigned:     {"сервер ответил без Message-Authenticator, такой ответ можно подделать (CVE-2024-3596)", "Обновите сервер RADIUS или включите в нём Message-Authenticator. Чтобы всё же увидеть ответ: --allow-unsigned."},
 			ProblemRadSec:       {"соединение RadSec не установлено или оборвалось", "Проверьте порт (обычно 2083), сертификат и ключ (--radsec-cert, --radsec-key), удостоверяющий центр (--radsec-ca) и имя сервера (--radsec-name)."},
@@ -54,7 +55,7 @@ var texts = map[Lang]*text{
 			ProblemUnproven:     {"сервер не доказал, что знает пароль: устройство ему не поверит", "Проверьте, тот ли это сервер; пароль на сервере мог измениться."},
 			ProblemProtocol:     {"сервер нарушает протокол", "Ошибка сервера RADIUS: обновите его; подробности пригодятся разработчику."},
 			ProblemEndless:      {"разговор не кончается", "Ошибка сервера RADIUS: обновите его."},
-			ProblemInterrupted:  {"прервано", "Повторите."},
+			ProblemInterrupted:  {"прервано, или ответа не дождались за время --within", "Повторите; если сервер медлит, причину знает его журнал."},
 			ProblemNotExplained: {"сбой", "Смотрите подробности."},
 		},
 		warnings: map[Warning]string{
@@ -81,6 +82,7 @@ var texts = map[Lang]*text{
 			ProblemNoAnswer:     {"no answer", "Check address, port and firewall; whether this machine's address is among the server's access points (radius.clients); and the secret: a server is silent to a request with another one."},
 			ProblemRefused:      {"nobody listens on that port", "Check the port, and whether the RADIUS server runs."},
 			ProblemAddress:      {"DNS does not know the server's name", "Check the name and DNS."},
+			ProblemNetwork:      {"the server's network cannot be reached", "Check this machine's network, the route and the server's address."},
 			ProblemSecret:       {"the answer is signed with another secret", "Compare the server's shared secret with --secret-file; a blank or a line break counts too."},
 			ProblemUnsigned:     {"the server answers without Message-Authenticator; such an answer can be forged (CVE-2024-3596)", "Update the RADIUS server, or switch Message-Authenticator on there. To see the answer all the same: --allow-unsigned."},
 			ProblemRadSec:       {"there is no RadSec connection, or it broke", "Check the port (usually 2083), certificate and key (--radsec-cert, --radsec-key), the authority (--radsec-ca) and the server's name (--radsec-name)."},
@@ -95,7 +97,7 @@ var texts = map[Lang]*text{
 			ProblemUnproven:     {"the server did not show that it knows the password: devices will not believe it", "Check whether it is the right server; the password there may have changed."},
 			ProblemProtocol:     {"the server breaks the protocol", "A fault of the RADIUS server: update it; the detail is for its developers."},
 			ProblemEndless:      {"the conversation does not end", "A fault of the RADIUS server: update it."},
-			ProblemInterrupted:  {"interrupted", "Try again."},
+			ProblemInterrupted:  {"interrupted, or it took longer than --within", "Try again; if the server is slow, its log knows why."},
 			ProblemNotExplained: {"failure", "See the detail."},
 		},
 		warnings: map[Warning]string{

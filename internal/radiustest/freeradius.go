@@ -45,7 +45,7 @@ func Start(t testing.TB, o Options) *Server {
 		"min": o.MinTLS, "max": o.MaxTLS, "fragment": strconv.Itoa(o.Fragment), "cache": cache, "default": o.Default, "sites": o.Sites,
 	}))
 	var err error
-	if s.process, err = run(dir, "freeradius", "-f", "-l", "stdout", "-n", "radiusd", "-d", dir); err != nil {
+	if s.process, err = run(dir, "/usr/sbin/freeradius", "-f", "-l", "stdout", "-n", "radiusd", "-d", dir); err != nil {
 		t.Fatal(err)
 	}
 	s.await(t)

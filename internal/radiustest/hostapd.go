@@ -53,7 +53,7 @@ radius_server_auth_port=%[5]d
 		runtime.LockOSThread() // for good: the thread, with its network, ends with the goroutine
 		err := ownNetwork()
 		if err == nil {
-			s.process, err = run(s.dir, "hostapd", file)
+			s.process, err = run(s.dir, "/usr/sbin/hostapd", file)
 		}
 		started <- err
 		if err == nil {
@@ -113,7 +113,7 @@ func ownNetwork() error {
 	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("a network namespace for hostapd takes root, or unshare -Urn: %w", err)
 	}
-	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
+	if out, err := exec.Command("/usr/sbin/ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
 		return fmt.Errorf("ip link set lo up: %w: %s", err, out)
 	}
 	return nil

@@ -54,6 +54,11 @@ func (p *process) ended(d time.Duration) bool {
 	select {
 	case <-p.done:
 		return true
+	default:
+	}
+	select {
+	case <-p.done:
+		return true
 	case <-time.After(d):
 		return false
 	}

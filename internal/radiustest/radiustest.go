@@ -41,10 +41,11 @@ type Options struct {
 	Resumption bool   // remember sessions
 	Fragment   int    // longest EAP packet that it sends; 1024
 	RSA        bool   // an RSA-2048 certificate instead of P-256
-	// Refuse names EAP methods ("peap", "ttls", "tls") that it does not offer
-	// first; the one offered first is Default, "md5" if empty.
+	// Default is the EAP method that FreeRADIUS asks for first: "md5", which
+	// every device refuses, or "peap", "ttls", "tls".
 	Default string
-	// Sites holds more of FreeRADIUS' configuration: clients, servers, listeners.
+	// Sites holds more of FreeRADIUS' configuration: clients, servers, listeners
+	// for its server "default".
 	Sites string
 }
 

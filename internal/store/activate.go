@@ -98,7 +98,7 @@ func (t *tx) activate(act person.Activation, now time.Time) (person.Activated, e
 		changed = changed || more
 	}
 	if done.Epoch != 0 {
-		if _, err := t.keepPassword(offer{person: id, epoch: done.Epoch, typed: act.Password, learnt: asked, now: now}); err != nil {
+		if err := t.keepPassword(offer{person: id, epoch: done.Epoch, typed: act.Password, learnt: asked, now: now}); err != nil {
 			return person.Activated{}, err
 		}
 	}

@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/provision"
+	"schoolbridge/provision/match"
 )
 
 // Claims says for which registry records the accounts are that a target held
@@ -75,6 +77,37 @@ func (c *Claims) Of(ctx context.Context, records []person.RecordRef) ([]provisio
 		return nil, fmt.Errorf("read claims: %w", err)
 	}
 	return list, nil
+}
+
+// duplicatesOf gives the accounts beside a person's own in a target that are
+// claimed for the person's records and are nobody else's.
+func (t *tx) duplicatesOf(id identity.PersonID, own storedTarget) ([]match.Problem, error) {
+	if len(own.Object) == 0 {
+		return nil, nil
+	}
+	var list []match.Problem
+	err := t.each(`SELECT c.kind, c.key, c.object, c.sealed FROM bindings b JOIN claims c ON c.kind = b.kind AND c.key = b.key
+		WHERE b.person = ? AND c.target = ? AND c.object <> ?
+		AND NOT EXISTS (SELECT 1 FROM targets t WHERE t.target = c.target AND t.object = c.object)
+		ORDER BY c.created, c.object`, []any{id[:], own.target, own.Object}, func(scan func(...any) error) error {
+		var ref person.RecordRef
+		var object, sealed []byte
+		if err := scan(&ref.Kind, &ref.ID, &object, &sealed); err != nil {
+			return err
+		}
+		var other [16]byte
+		copy(other[:], object)
+		var s sealedObject
+		if err := t.db.keys.openJSON("claims", claimKey(own.target, other, ref), "sealed", sealed, &s); err != nil {
+			return err
+		}
+		problem := match.Problem{Code: match.ADDuplicate, Arg: s.Name}
+		if !slices.Contains(list, problem) { // one account may be claimed for several records
+			list = append(list, problem)
+		}
+		return nil
+	})
+	return list, err
 }
 
 func claimKey(target string, object [16]byte, record person.RecordRef) string {

@@ -227,8 +227,7 @@ func (t *tx) takePassword(id identity.PersonID, e Event, covers, now time.Time) 
 	if err != nil || newer > 0 {
 		return err
 	}
-	_, err = t.keepPassword(offer{person: id, epoch: epoch, typed: e.Password, learnt: covers, now: now})
-	return err
+	return t.keepPassword(offer{person: id, epoch: epoch, typed: e.Password, learnt: covers, now: now})
 }
 
 // auditJSON adds an audit line with a JSON payload.

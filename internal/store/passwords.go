@@ -14,6 +14,7 @@ import (
 	"slices"
 	"time"
 
+	"schoolbridge/internal/auth"
 	"schoolbridge/internal/identity"
 	"schoolbridge/provision"
 )
@@ -44,7 +45,9 @@ const (
 // Offer is told of clear passwords that mos.ru confirmed when it was asked, of
 // a person whose credential epoch was epoch then. It is kept
 // only if one of the person's targets does not have it, which is a short look
-// at the store otherwise. identity.ErrConflict where the epoch has moved on.
+// at the store otherwise. identity.ErrConflict where the epoch has moved on;
+// auth.ErrNewer where another one waits or was delivered that counts as newer
+// than asked, as one from an event does for eventMargin.
 func (p *Passwords) Offer(ctx context.Context, id identity.PersonID, epoch uint64, typed identity.Password, asked time.Time) error {
 	o := offer{person: id, epoch: epoch, typed: typed, learnt: asked, now: p.db.now()}
 	needed := false
@@ -57,8 +60,7 @@ func (p *Passwords) Offer(ctx context.Context, id identity.PersonID, epoch uint6
 			if err := t.holdEpoch(id, epoch); err != nil {
 				return err
 			}
-			_, err := t.keepPassword(o)
-			return err
+			return t.keepPassword(o)
 		})
 	}
 	if err != nil {
@@ -87,7 +89,8 @@ type offer struct {
 	tags   []keyed // the password's digests under every key, the current one first
 }
 
-// needed says whether keeping the password would change anything.
+// needed says whether keeping the password would change anything;
+// auth.ErrNewer where another one stands in its way.
 func (t *tx) needed(o *offer) (bool, error) {
 	if o.typed == "" || len(o.typed) > passwordLimit {
 		return false, nil
@@ -108,12 +111,22 @@ func (t *tx) needed(o *offer) (bool, error) {
 		return false, err
 	case w.alive(o.now) && w.Epoch == o.epoch && o.sameAs(w.Tag):
 		return false, nil
-	case w.Epoch > o.epoch || w.Epoch == o.epoch && w.learnt > micros(o.learnt):
-		return false, nil // a newer one waits
+	case w.Epoch > o.epoch:
+		return false, nil
+	case w.Epoch == o.epoch && w.learnt > micros(o.learnt):
+		return false, auth.ErrNewer
 	default:
 		return true, nil // the one that waits must not be delivered any more
 	}
-	return slices.ContainsFunc(rows, o.wantedBy), nil
+	switch {
+	case slices.ContainsFunc(rows, o.wantedBy):
+		return true, nil
+	case slices.ContainsFunc(rows, func(r storedTarget) bool {
+		return r.Observed.PasswordEpoch == o.epoch && !o.sameAs(r.Observed.PasswordTag)
+	}):
+		return false, auth.ErrNewer
+	}
+	return false, nil
 }
 
 // wantedBy says that a target should get the password: it has none of this
@@ -141,15 +154,18 @@ func (o *offer) sameAs(tag []byte) bool {
 
 // keepPassword keeps what is needed, in place of what waits, and makes the
 // person's accounts due.
-func (t *tx) keepPassword(o offer) (bool, error) {
+func (t *tx) keepPassword(o offer) error {
 	needed, err := t.needed(&o)
+	if errors.Is(err, auth.ErrNewer) {
+		return nil
+	}
 	if err != nil || !needed {
-		return false, err
+		return err
 	}
 	day := o.now.UTC().Format(time.DateOnly)
 	key, err := t.dayKey(day)
 	if err != nil {
-		return false, err
+		return err
 	}
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails
@@ -159,11 +175,11 @@ func (t *tx) keepPassword(o offer) (bool, error) {
 		day = excluded.day, digest = excluded.digest, sealed = excluded.sealed`,
 		o.person[:], id[:], o.epoch, micros(o.learnt), micros(o.now.Add(passwordLife)), day, o.tags[0].digest, sealed)
 	if err != nil {
-		return false, err
+		return err
 	}
 	t.woke = true
 	t.publish(o.person)
-	return true, t.triggerTargets(o.person, o.now)
+	return t.triggerTargets(o.person, o.now)
 }
 
 func passwordPlace(person identity.PersonID, id [16]byte) []byte {

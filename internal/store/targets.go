@@ -382,12 +382,17 @@ func (s *Targets) Status(ctx context.Context, id identity.PersonID) ([]provision
 		if err != nil && !errors.Is(err, identity.ErrNotFound) {
 			return err
 		}
+		waits := err == nil && w.alive(s.db.now())
 		for _, r := range rows {
 			o := r.Observed
+			duplicates, err := t.duplicatesOf(id, r)
+			if err != nil {
+				return err
+			}
 			list = append(list, provision.Status{
 				Account: r.account(), Pending: r.Revision > r.seen || o.At.IsZero(), Ready: o.Ready && len(o.Problems) == 0,
 				Enabled: o.Enabled, UPN: o.UPN, Problems: o.Problems, Seen: o.At, Next: r.due, Failures: r.Failures,
-				Waiting: err == nil && w.alive(s.db.now()),
+				Waiting: waits, Duplicates: duplicates,
 			})
 		}
 		return nil

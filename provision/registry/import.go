@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"schoolbridge/internal/person"
 )
 
@@ -47,7 +49,7 @@ var ErrFileChanged = errors.New(both("файл изменился во врем�
 //	pass 2   files with changes: rows ─► chunks ─► Apply; then what is gone
 //
 // Memory is an entry of 44 bytes for each row of files and store (some 200 with
-// what the map and the collector keep spare), and one chunk.
+// what the map and the collector keep spare), and three chunks.
 //
 // A row with a fault is left as it is stored. A file that cannot be used or has
 // no good row ends nobody, and neither do the other files of its kind. An
@@ -255,16 +257,25 @@ func (f *FileSummary) count(s state) {
 	}
 }
 
-// write is pass 2: it gives what pass 1 found new or changed to the store.
-func (r *run) write(ctx context.Context, f *FileSummary, file *File, k *known) error {
-	chunk := Chunk{Kind: recordKind(f.Kind), Day: r.o.Today}
-	flush := func() error {
-		if len(chunk.Rows) == 0 {
-			return nil
+// chunksAtOnce are in the store's hands while the next one is read: one is
+// written and one made ready.
+const chunksAtOnce = 2
+
+// write is pass 2: it gives what pass 1 found new or changed to the store. No
+// two chunks hold the same key, so their order does not matter.
+func (r *run) write(ctx context.Context, f *FileSummary, file *File, k *known) (err error) {
+	store, ctx := errgroup.WithContext(ctx)
+	store.SetLimit(chunksAtOnce)
+	defer func() {
+		if failed := store.Wait(); failed != nil {
+			err = failed // it is why ctx has ended
 		}
-		err := r.records.Apply(ctx, chunk)
+	}()
+	chunk := Chunk{Kind: recordKind(f.Kind), Day: r.o.Today}
+	flush := func() {
+		full := chunk
+		store.Go(func() error { return r.records.Apply(ctx, full) })
 		chunk.Rows = nil
-		return err
 	}
 	var fault *Fault
 	for record, err := range file.Records(r.names) {
@@ -286,13 +297,14 @@ func (r *run) write(ctx context.Context, f *FileSummary, file *File, k *known) e
 			chunk.Rows = append(chunk.Rows, row)
 		}
 		if len(chunk.Rows) == maxChunk {
-			if err := flush(); err != nil {
-				return err
-			}
+			flush()
 		}
 	}
 	r.meter.done(file)
-	return flush()
+	if len(chunk.Rows) > 0 {
+		flush()
+	}
+	return nil
 }
 
 // gone tells the store of the rows that none of a kind's files has any more.

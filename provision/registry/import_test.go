@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 
 // memory is Records in memory.
 type memory struct {
+	mu      sync.Mutex
 	rows    map[person.RecordKind]map[string]Row
 	applied int
 	fail    error
@@ -34,6 +36,8 @@ func (m *memory) Digests(_ context.Context, kind person.RecordKind, f func(strin
 }
 
 func (m *memory) Apply(_ context.Context, c Chunk) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.fail != nil {
 		return m.fail
 	}

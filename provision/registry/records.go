@@ -34,7 +34,8 @@ type Records interface {
 	// not gone, with the key and the digest that Apply was given.
 	Digests(ctx context.Context, kind person.RecordKind, f func(key string, digest []byte) error) error
 	// Apply stores one chunk in one transaction. A row whose key is there
-	// replaces it; a row that was gone is back. It is safe to repeat.
+	// replaces it; a row that was gone is back. It is safe to repeat, and to
+	// call at the same time for other keys.
 	Apply(ctx context.Context, chunk Chunk) error
 }
 

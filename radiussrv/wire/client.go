@@ -38,11 +38,9 @@ func (r *Request) AddText(t Type, s string) { r.Add(t, []byte(s)) }
 // AddUint32 appends a number.
 func (r *Request) AddUint32(t Type, n uint32) { r.Add(t, binary.BigEndian.AppendUint32(nil, n)) }
 
-// AddVendor appends a vendor's attribute (RFC 2865 section 5.26) of at most 247
-// bytes; Encode fails if it is longer.
+// AddVendor appends one attribute of a vendor, as Reply.AddVendor does.
 func (r *Request) AddVendor(vendor uint32, kind byte, value []byte) {
-	v := binary.BigEndian.AppendUint32(make([]byte, 0, 6+len(value)), vendor)
-	r.Add(VendorSpecific, append(append(v, kind, byte(2+len(value))), value...))
+	r.Add(VendorSpecific, vendorValue(vendor, kind, value))
 }
 
 // AddEAP appends an EAP packet in pieces (RFC 3579 section 3.1).

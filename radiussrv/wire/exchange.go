@@ -20,7 +20,8 @@ var (
 	ErrNoAnswer = errors.New("no answer")
 	// ErrRefused: the machine answers that nobody listens on the port.
 	ErrRefused = errors.New("nobody listens on that port")
-	// ErrLost: the RadSec connection could not be made, or broke. It wraps the cause.
+	// ErrLost: the RadSec connection could not be made, or broke. The cause is
+	// wrapped beside it.
 	ErrLost = errors.New("no RadSec connection")
 )
 
@@ -143,6 +144,14 @@ func (c *Client) Close() {
 	c.reads.Wait()
 }
 
+// lost marks what ends a RadSec connection.
+func (c *Client) lost(err error) error {
+	if c.opts.TLS == nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrLost, err)
+}
+
 // dial opens a connection, or gives the one that another exchange opened.
 func (l *Line) dial(ctx context.Context) (net.Conn, error) {
 	l.mu.Lock()
@@ -157,14 +166,11 @@ func (l *Line) dial(ctx context.Context) (net.Conn, error) {
 	var err error
 	if c.opts.TLS != nil {
 		conn, err = (&tls.Dialer{Config: c.opts.TLS}).DialContext(ctx, "tcp", c.server)
-		if err != nil {
-			err = fmt.Errorf("%w: %w", ErrLost, err)
-		}
 	} else {
 		conn, err = (&net.Dialer{}).DialContext(ctx, "udp", c.server)
 	}
 	if err != nil {
-		return nil, err
+		return nil, c.lost(err)
 	}
 	if udp, ok := conn.(*net.UDPConn); ok {
 		_ = udp.SetReadBuffer(readBuffer)
@@ -273,7 +279,7 @@ func (l *Line) end(conn net.Conn, err error) {
 	for _, p := range l.waiting {
 		if p != nil && p.conn == conn {
 			select {
-			case p.answer <- outcome{nil, fmt.Errorf("%w: %w", ErrLost, err)}:
+			case p.answer <- outcome{nil, l.client.lost(err)}:
 			default:
 			}
 		}
@@ -325,7 +331,7 @@ func (c *Client) ask(ctx context.Context, p *pending) (a Answer, err error) {
 			_ = p.conn.SetWriteDeadline(time.Now().Add(writeWithin))
 		}
 		if _, err := p.conn.Write(p.request); err != nil && !errors.Is(err, syscall.ECONNREFUSED) {
-			return a, fmt.Errorf("%w: %w", ErrLost, err)
+			return a, c.lost(err)
 		} else if err != nil {
 			p.note(ErrRefused)
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"schoolbridge/internal/auth"
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
@@ -16,6 +17,14 @@ import (
 func (s *suite) offer(t *testing.T, id identity.PersonID, epoch uint64, password string) {
 	t.Helper()
 	check(t, s.db.Passwords().Offer(t.Context(), id, epoch, identity.Password(password), s.now))
+}
+
+// declined offers a password in whose way a newer one stands.
+func (s *suite) declined(t *testing.T, id identity.PersonID, epoch uint64, password identity.Password, asked time.Time) {
+	t.Helper()
+	if err := s.db.Passwords().Offer(t.Context(), id, epoch, password, asked); !errors.Is(err, auth.ErrNewer) {
+		t.Errorf("offered %s: %v", asked, err)
+	}
 }
 
 func (s *suite) wants(t *testing.T, what string, id identity.PersonID, want string) {
@@ -112,7 +121,7 @@ func testLateOffers(t *testing.T, s *suite) {
 	s.now = s.now.Add(time.Minute)
 	late := func(want string) {
 		t.Helper()
-		check(t, s.db.Passwords().Offer(t.Context(), id, 1, "old", asked))
+		s.declined(t, id, 1, "old", asked)
 		s.wants(t, "a late confirmation", id, want)
 	}
 	s.offer(t, id, 1, "new")
@@ -125,7 +134,8 @@ func testLateOffers(t *testing.T, s *suite) {
 	}
 	// Changed by other hands: then the last one that came is better than none.
 	s.save(t, id, provision.Pass{Observed: provision.Observed{At: s.now}})
-	late("old")
+	check(t, s.db.Passwords().Offer(t.Context(), id, 1, "old", asked))
+	s.wants(t, "a late confirmation where the target has none", id, "old")
 
 	// A clock that was wrong does not keep passwords away until its time comes.
 	right := s.now
@@ -344,6 +354,7 @@ func testEventPasswords(t *testing.T, s *suite) {
 	s.wants(t, "an older event later", id, "new")
 	event(s.now.Add(2*time.Second), "newest")
 	s.wants(t, "two events", id, "newest")
+	s.declined(t, id, s.job(t, id).Entry.Epoch, "another", s.now)
 	s.deliver(t, id)
 	event(s.now.Add(time.Second), "late") // it is older than what AD has
 	s.wants(t, "a late event after the delivery", id, "")
@@ -355,7 +366,7 @@ func testEventPasswords(t *testing.T, s *suite) {
 	// the event's password; what it confirms later is newer.
 	epoch := s.job(t, id).Entry.Epoch
 	s.now = s.now.Add(30 * time.Second)
-	s.offer(t, id, epoch, "another")
+	s.declined(t, id, epoch, "another", s.now)
 	s.wants(t, "a sign-in within a minute of the event", id, "")
 	s.now = s.now.Add(time.Minute)
 	s.offer(t, id, epoch, "another")

@@ -476,6 +476,11 @@ func testClaims(t *testing.T, s *suite) {
 	if !slices.Equal(e.Accounts, []provision.Account{{Target: "ad", Name: "evann", Object: [16]byte{2}}}) {
 		t.Errorf("accounts %+v of %v", e.Accounts, done.Person)
 	}
+	status, err := s.db.Targets().Status(t.Context(), done.Person)
+	check(t, err)
+	if len(status) != 1 || !slices.Equal(status[0].Duplicates, []match.Problem{{Code: match.ADDuplicate, Arg: "renamed"}}) {
+		t.Errorf("duplicates: %+v", status)
+	}
 	owners, err := s.db.Accounts().Owners(t.Context(), "ad", [][16]byte{{1}, {2}, {3}, {4}})
 	check(t, err)
 	want := map[[16]byte]provision.Owner{
@@ -490,6 +495,9 @@ func testClaims(t *testing.T, s *suite) {
 		t.Errorf("owners in another target: %+v, %v", owners, err)
 	}
 	check(t, s.db.Claims().Drop(t.Context(), "ad", [16]byte{1}))
+	if status, err := s.db.Targets().Status(t.Context(), done.Person); err != nil || len(status[0].Duplicates) != 0 {
+		t.Errorf("duplicates after one was dropped: %+v, %v", status, err)
+	}
 	if got, err := s.db.Claims().Of(t.Context(), []person.RecordRef{employment("k1")}); err != nil || len(got) != 1 {
 		t.Errorf("after one was dropped: %+v, %v", got, err)
 	}

@@ -1,0 +1,26 @@
+//go:build peers
+
+package radiustest
+
+import "testing"
+
+// TestNoOrphan: a server ends when the pipe closes that only we hold, as it does
+// when this process is killed.
+func TestNoOrphan(t *testing.T) {
+	for name, start := range map[string]func(testing.TB, Options) *Server{"freeradius": Start, "hostapd": StartHostapd} {
+		s := start(t, Options{})
+		_ = s.process.pipe.Close()
+		if !s.process.ended(stopTime) {
+			t.Errorf("%s outlives its test", name)
+		}
+	}
+}
+
+// TestStop: a server can be stopped before its test ends.
+func TestStop(t *testing.T) {
+	s := Start(t, Options{RSA: true, Users: []User{{Name: "a", Password: "b"}}})
+	s.Stop()
+	if !s.process.ended(0) || s.answers() == nil {
+		t.Error("it goes on")
+	}
+}
