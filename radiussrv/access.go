@@ -175,7 +175,7 @@ func (s *Server) accept(r *wire.Received, v identity.Verdict) (*wire.Reply, erro
 	}
 	// A NAS that asks who pays sends a NUL, or what it was told before (RFC 4372
 	// section 2.1): only such a one gets to know.
-	if s.opts.ChargeKey != nil && r.Packet.Has(wire.ChargeableUserIdentity) {
+	if s.opts.ChargeKey != nil && !v.Person.IsZero() && r.Packet.Has(wire.ChargeableUserIdentity) {
 		reply.AddText(wire.ChargeableUserIdentity, chargeable(s.opts.ChargeKey, v.Person))
 	}
 	return reply, nil

@@ -24,6 +24,10 @@ func TestOneDeviceTooMany(t *testing.T) {
 	}
 	c := identity.Credential{Name: "orlovami", Proof: right, Channel: identity.ChannelLDAP, Source: identity.Source{Device: "third"}}
 	w.want(w.Authenticate(t.Context(), c), identity.Accepted, identity.ReasonRecent)
+	board := identity.Verdict{Outcome: identity.Accepted} // nobody's
+	if v := w.bounded(&identity.Credential{Channel: identity.ChannelWiFi, Source: identity.Source{Device: "third"}}, board); v != board {
+		t.Errorf("a device of nobody's: %+v", v)
+	}
 	if fmt.Sprint(asked) != "[1stafffirst 1staffthird]" {
 		t.Errorf("asked %q", asked)
 	}
