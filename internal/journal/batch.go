@@ -80,6 +80,7 @@ type Journal struct {
 
 	size    int       // records of the next batch: fewer after a failure
 	failing bool      // the last transaction failed
+	stale   bool      // one did, and may have been made all the same: memory is to be read anew
 	prune   time.Time // when to prune next
 }
 
@@ -150,37 +151,49 @@ func (j *Journal) Run(ctx context.Context) error {
 	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
 	j.upkeep(ctx)
-	for {
+	for ctx.Err() == nil {
 		select {
 		case w := <-j.queue:
-			j.write(ctx, j.gather(ctx, w))
+			j.write(context.WithoutCancel(ctx), j.gather(ctx, w))
 		case work := <-j.jobs:
 			work.done <- j.transact(ctx, j.opt.Patience, work.run)
 		case <-tick.C:
 			j.upkeep(ctx)
 		case <-ctx.Done():
-			j.drain(context.WithoutCancel(ctx))
-			return nil
 		}
 	}
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainWithin)
+	defer cancel()
+	j.drain(late)
+	return nil
 }
 
-// loadWithin is for half a million sessions on a slow machine.
-const loadWithin = 5 * time.Minute
+const (
+	loadWithin  = 5 * time.Minute // half a million sessions on a slow machine
+	drainWithin = 5 * time.Second
+)
 
 // load reads who is on the Wi-Fi, again until the store answers.
 func (j *Journal) load(ctx context.Context) bool {
-	for {
-		err := j.transact(ctx, loadWithin, func(ctx context.Context) ([]*Session, error) {
-			return nil, j.ledger.Live(ctx, func(s *Session) { j.live.put(s) })
-		})
-		if err == nil {
-			return true
-		}
+	for j.read(ctx) != nil {
 		if pause(ctx, time.Second); ctx.Err() != nil {
 			return false
 		}
 	}
+	return true
+}
+
+// read makes memory what the store says.
+func (j *Journal) read(ctx context.Context) error {
+	fresh := newLive()
+	err := j.transact(ctx, loadWithin, func(ctx context.Context) ([]*Session, error) {
+		return nil, j.ledger.Live(ctx, func(s *Session) { fresh.put(s) })
+	})
+	if err == nil {
+		j.live.become(fresh)
+		j.stale = false
+	}
+	return err
 }
 
 // gather takes what comes within a moment of the first record.
@@ -209,7 +222,7 @@ func (j *Journal) write(ctx context.Context, batch []waiting) {
 		records[i] = batch[i].record
 	}
 	began := time.Now()
-	err := j.transact(context.WithoutCancel(ctx), j.opt.Patience, func(ctx context.Context) ([]*Session, error) {
+	err := j.transact(ctx, j.opt.Patience, func(ctx context.Context) ([]*Session, error) {
 		return j.ledger.Record(ctx, records, j.opt.Rules, j.opt.Now())
 	})
 	j.metrics.batch(len(batch), time.Since(began), err)
@@ -242,6 +255,7 @@ func (j *Journal) transact(ctx context.Context, patience time.Duration, run func
 		j.opt.Logger.Error("the session journal cannot be written: accounting is not answered, and the NAS clients tell it again", "error", err)
 	}
 	j.failing = err != nil
+	j.stale = j.stale || err != nil
 	for _, s := range changed {
 		j.metrics.ended(j.live.put(s), s)
 	}
@@ -276,6 +290,9 @@ const (
 func (j *Journal) upkeep(ctx context.Context) {
 	now := j.opt.Now()
 	j.live.forget(now)
+	if j.stale && j.read(ctx) != nil {
+		return
+	}
 	for range portions {
 		n := 0
 		err := j.transact(ctx, j.opt.Patience, func(ctx context.Context) ([]*Session, error) {

@@ -23,6 +23,7 @@ type fakeLedger struct {
 	takes    time.Duration
 	sessions map[string]*Session
 	sizes    []int
+	lost     bool // records are entered, and it is not said
 	pruned   []time.Time
 	old      int // sessions that are too old
 }
@@ -59,6 +60,9 @@ func (l *fakeLedger) Record(ctx context.Context, records []Record, rules Rules, 
 		s.Settle(rules, now)
 		whole := *s
 		changed = append(changed, &whole)
+	}
+	if l.lost {
+		return nil, errors.New("the answer was lost")
 	}
 	return changed, nil
 }
@@ -258,6 +262,57 @@ func TestWhatWaitsAtTheEndIsKept(t *testing.T) {
 		group.Wait()
 		if err := <-done; err != nil || len(l.sessions) != 300 {
 			t.Errorf("%v, %d kept", err, len(l.sessions))
+		}
+	})
+}
+
+// A transaction whose answer was lost may have been made: memory is read anew.
+func TestAfterALostAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &fakeLedger{}
+		j := running(t, l, Options{})
+		if err := j.Account(t.Context(), start("before")); err != nil {
+			t.Fatal(err)
+		}
+		l.mu.Lock()
+		l.lost = true
+		l.mu.Unlock()
+		stop := *told(Stop, "before", 0)
+		stop.At = time.Now()
+		for _, r := range []Record{start("now"), stop} {
+			if err := j.Account(t.Context(), r); err == nil {
+				t.Fatal("answered")
+			}
+		}
+		pass(2 * upkeepEvery)
+		list := j.live.all()
+		if len(list) != 1 || list[0].ID != l.sessions["now"].ID || len(j.live.byPerson[orlova]) != 1 {
+			t.Errorf("%+v", list)
+		}
+	})
+}
+
+func TestTheEndWithoutAStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := New(&fakeLedger{takes: time.Hour}, Options{Every: time.Hour})
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- j.Run(ctx) }()
+		var group sync.WaitGroup
+		for i := range 400 {
+			group.Go(func() {
+				if err := j.Account(context.Background(), start(fmt.Sprint(i))); err == nil {
+					t.Error("answered")
+				}
+			})
+		}
+		synctest.Wait()
+		began := time.Now()
+		cancel()
+		<-done
+		group.Wait()
+		if took := time.Since(began); took > drainWithin+3*time.Second {
+			t.Errorf("the end took %v", took)
 		}
 	})
 }

@@ -75,6 +75,21 @@ func (l *live) put(s *Session) (lived bool) {
 	return old != nil
 }
 
+// become takes over the sessions of a fresh one.
+func (l *live) become(fresh *live) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id, s := range fresh.byID {
+		if old := l.byID[id]; old != nil && old.cut != s.cut {
+			kept := *s
+			kept.cut = old.cut
+			fresh.enter(&kept)
+		}
+	}
+	l.byID, l.byPerson, l.unheld = fresh.byID, fresh.byPerson, fresh.unheld
+	l.changes++
+}
+
 func (l *live) enter(s *Stay) {
 	l.byID[s.ID] = s
 	if s.Person.IsZero() {
