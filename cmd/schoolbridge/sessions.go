@@ -30,34 +30,48 @@ type asked struct {
 	Disconnect string `json:"disconnect,omitempty"`
 }
 
-func runSessions(ctx context.Context, std streams, args []string) error {
+// sessionsCall is a command line of sessions.
+type sessionsCall struct {
+	asked
+	file, lang, format string
+	wait               time.Duration
+	disconnect         bool
+}
+
+func parseSessions(std streams, args []string) (c sessionsCall, err error) {
 	fs := flag.NewFlagSet("sessions", flag.ContinueOnError)
-	file := fs.String("config", "", "the configuration `FILE`")
-	lang := fs.String("lang", "ru", "language: ru or en")
-	format := fs.String("format", "table", "table, json or csv")
-	wait := fs.Duration("wait", 40*time.Second, "disconnect: how long to wait for the answer")
-	var a asked
-	fs.StringVar(&a.Address, "address", "", "who had this `IP` address")
-	fs.StringVar(&a.At, "at", "", "at that `TIME` of the school: \"2026-09-01 10:30\"")
-	fs.StringVar(&a.Device, "device", "", "a device's hardware address, `MAC`")
-	fs.StringVar(&a.Login, "login", "", "a person's `LOGIN`")
-	fs.BoolVar(&a.Live, "live", false, "only who is on the network now")
+	fs.StringVar(&c.file, "config", "", "the configuration `FILE`")
+	fs.StringVar(&c.lang, "lang", "ru", "language: ru or en")
+	fs.StringVar(&c.format, "format", "table", "table, json or csv")
+	fs.DurationVar(&c.wait, "wait", 40*time.Second, "disconnect: how long to wait for the answer")
+	fs.StringVar(&c.Address, "address", "", "who had this `IP` address")
+	fs.StringVar(&c.At, "at", "", "at that `TIME` of the school: \"2026-09-01 10:30\"")
+	fs.StringVar(&c.Device, "device", "", "a device's hardware address, `MAC`")
+	fs.StringVar(&c.Login, "login", "", "a person's `LOGIN`")
+	fs.BoolVar(&c.Live, "live", false, "only who is on the network now")
 	words, err := parse(fs, std, args)
+	if err != nil {
+		return c, err
+	}
+	if c.disconnect = len(words) > 0 && words[0] == "disconnect"; c.disconnect {
+		if words = words[1:]; len(words) == 1 {
+			c.Disconnect, words = words[0], nil
+		}
+	}
+	if c.lang != "ru" && c.lang != "en" || c.format != "table" && c.format != "json" && c.format != "csv" || len(words) > 0 ||
+		c.disconnect && (c.Disconnect == "") == (c.Login == "") {
+		return c, usageError("sessions: write \"sessions --config FILE [--address IP] [--at TIME] [--device MAC] [--login LOGIN] [--live] [--format table|json|csv] [--lang ru|en]\" " +
+			"or \"sessions disconnect --config FILE [--wait 40s] SESSION | --login LOGIN\"")
+	}
+	return c, nil
+}
+
+func runSessions(ctx context.Context, std streams, args []string) error {
+	call, err := parseSessions(std, args)
 	if err != nil {
 		return err
 	}
-	disconnect := len(words) > 0 && words[0] == "disconnect"
-	if disconnect {
-		if words = words[1:]; len(words) == 1 {
-			a.Disconnect, words = words[0], nil
-		}
-	}
-	if *lang != "ru" && *lang != "en" || *format != "table" && *format != "json" && *format != "csv" || len(words) > 0 ||
-		disconnect && (a.Disconnect == "") == (a.Login == "") {
-		return usageError("sessions: write \"sessions --config FILE [--address IP] [--at TIME] [--device MAC] [--login LOGIN] [--live] [--format table|json|csv] [--lang ru|en]\" " +
-			"or \"sessions disconnect --config FILE [--wait 40s] SESSION | --login LOGIN\"")
-	}
-	c, err := loadConfig(std, *file, *lang)
+	c, err := loadConfig(std, call.file, call.lang)
 	if err != nil {
 		return err
 	}
@@ -66,21 +80,21 @@ func runSessions(ctx context.Context, std streams, args []string) error {
 		return err
 	}
 	defer func() { _ = db.Close() }() // what it wrote is committed by then
-	v := &viewer{db: db, config: c, lang: explain.Lang(*lang), now: time.Now(), people: map[identity.PersonID]store.Holder{}}
+	v := &viewer{db: db, config: c, lang: explain.Lang(call.lang), now: time.Now(), people: map[identity.PersonID]store.Holder{}}
 	var list []explain.Session
-	if disconnect {
-		list, err = v.disconnect(ctx, std, a, *wait)
+	if call.disconnect {
+		list, err = v.disconnect(ctx, std, call.asked, call.wait)
 	} else {
-		list, err = v.sessions(ctx, a)
+		list, err = v.sessions(ctx, call.asked)
 	}
 	if err != nil {
 		return err
 	}
-	if err := writeSessions(std, list, *format, v.lang, c.Policy.TimeZone.Location()); err != nil {
+	if err := writeSessions(std, list, call.format, v.lang, c.Policy.TimeZone.Location()); err != nil {
 		return err
 	}
 	for _, s := range list {
-		if disconnect && s.Ended == nil {
+		if call.disconnect && s.Ended == nil {
 			return errFindings
 		}
 	}
