@@ -15,17 +15,17 @@ for program in "${!package[@]}"; do
 done
 # The race detector links against the C library.
 [ -e /usr/include/stdlib.h ] || missing+=(libc6-dev)
-# An Active Directory, which the tests provision and start themselves. Asked by
-# package: its programs are not on everybody's path, and some parts are none.
-for name in samba samba-dsdb-modules samba-vfs-modules winbind samba-ad-provision; do
-	dpkg -s "$name" >/dev/null 2>&1 || missing+=($name)
-done
 # RADIUS servers, started by the tests as well; ip gives hostapd a network of its own.
 units=()
 for name in freeradius hostapd iproute2; do
 	dpkg -s "$name" >/dev/null 2>&1 && continue
 	missing+=($name)
 	[ $name = iproute2 ] || units+=($name)
+done
+# An Active Directory, which the tests provision and start themselves. Asked by
+# package: its programs are not on everybody's path, and some parts are none.
+for name in samba samba-dsdb-modules samba-vfs-modules winbind samba-ad-provision; do
+	dpkg -s "$name" >/dev/null 2>&1 || missing+=($name)
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 

@@ -14,19 +14,16 @@ import (
 	"schoolbridge/internal/probe"
 )
 
-// loads are what can be put under load.
-var loads = map[string]func(context.Context, streams, []string) error{
-	"radius": loadRADIUS,
-	"eap":    loadEAP,
-}
-
 func runLoad(ctx context.Context, std streams, args []string) error {
 	if len(args) > 0 {
-		if run, ok := loads[args[0]]; ok {
-			return run(ctx, std, args[1:])
+		switch args[0] {
+		case "radius":
+			return loadRADIUS(ctx, std, args[1:])
+		case "eap":
+			return loadEAP(ctx, std, args[1:])
 		}
 	}
-	return usageError("load: write \"load radius\" or \"load eap\", and -h for what may follow")
+	return oneOf("load", std, args)
 }
 
 // loadFlags are those of every load.
@@ -40,15 +37,15 @@ type loadFlags struct {
 
 func newLoadFlags(name string) *loadFlags {
 	f := &loadFlags{fs: flag.NewFlagSet("load "+name, flag.ContinueOnError)}
-	f.fs.Float64Var(&f.options.Rate, "rate", 0, "sign-ins a `SECOND`, whatever becomes of those before")
-	f.fs.IntVar(&f.options.Concurrency, "concurrency", 0, "sign-ins at once: with --rate at most (1024), else always")
-	f.fs.DurationVar(&f.options.Duration, "duration", 10*time.Second, "how long")
-	f.fs.Uint64Var(&f.options.Count, "count", 0, "end after so many sign-ins")
-	f.fs.DurationVar(&f.options.Ramp, "ramp", 0, "the time in which the load grows, at the beginning")
-	f.fs.DurationVar(&f.options.Think, "think", 0, "without --rate: time to think between two sign-ins of a device")
-	f.fs.StringVar(&f.users, "users", "", "`FILE` with a line \"login,password\" for each user (CSV)")
-	f.fs.StringVar(&f.lang, "lang", "ru", "language: ru or en")
-	f.fs.BoolVar(&f.asJSON, "json", false, "print JSON")
+	f.fs.Float64Var(&f.options.Rate, "rate", 0, "входов в секунду, что бы ни стало с прежними / sign-ins a second, `N`, whatever becomes of those before")
+	f.fs.IntVar(&f.options.Concurrency, "concurrency", 0, "одновременных входов: при --rate не больше (1024), иначе всегда столько / sign-ins at once: with --rate at most (1024), else always")
+	f.fs.DurationVar(&f.options.Duration, "duration", 10*time.Second, "как долго / how long")
+	f.fs.Uint64Var(&f.options.Count, "count", 0, "закончить после стольких входов / end after so many sign-ins")
+	f.fs.DurationVar(&f.options.Ramp, "ramp", 0, "за какое время нагрузка вырастает в начале / the time in which the load grows, at the beginning")
+	f.fs.DurationVar(&f.options.Think, "think", 0, "без --rate: пауза между двумя входами устройства / without --rate: time to think between two sign-ins of a device")
+	f.fs.StringVar(&f.users, "users", "", "файл CSV, строка «логин,пароль» на каждого / `FILE` (CSV), a line \"login,password\" for each user")
+	f.fs.StringVar(&f.lang, "lang", "ru", "язык: ru или en / language `LANG`: ru or en")
+	f.fs.BoolVar(&f.asJSON, "json", false, "вывести JSON / print JSON")
 	return f
 }
 
@@ -58,10 +55,10 @@ func (f *loadFlags) parse(std streams, args []string) error {
 		return err
 	}
 	if _, ok := loadTexts[f.lang]; !ok || len(words) > 0 {
-		return usageError("%s: unknown word or language; -h shows what may be written", f.fs.Name())
+		return usageError("%[1]s: лишнее слово или неизвестный язык, см. -h / unknown word or language; -h shows what may be written", f.fs.Name())
 	}
 	if f.options.Rate == 0 && f.options.Concurrency == 0 {
-		return usageError("%s: --rate or --concurrency is missing", f.fs.Name())
+		return usageError("%[1]s: нет --rate или --concurrency / --rate or --concurrency is missing", f.fs.Name())
 	}
 	return nil
 }
@@ -111,7 +108,7 @@ type radiusLoad struct {
 func newRADIUSLoad(name string) *radiusLoad {
 	f := &radiusLoad{loadFlags: newLoadFlags(name)}
 	f.radius.register(f.fs)
-	f.fs.IntVar(&f.sockets, "sockets", 0, "source ports, or connections with --radsec, from 1 to 1024; each carries 256 requests at once (default: as many as --concurrency needs)")
+	f.fs.IntVar(&f.sockets, "sockets", 0, "исходящих портов или соединений RadSec, до 1024, в каждом 256 запросов сразу; обычно по --concurrency / source ports, or connections with --radsec, up to 1024, each with 256 requests at once; usually what --concurrency needs")
 	return f
 }
 
@@ -133,7 +130,7 @@ func (f *radiusLoad) target(std streams, args []string) (load.RADIUSOptions, err
 		f.sockets = min(max(f.options.Concurrency, 1)/200+1, 64)
 	}
 	if f.sockets < 1 || f.sockets > 1024 {
-		return o, usageError("%s: --sockets is from 1 to 1024", f.fs.Name())
+		return o, usageError("%[1]s: --sockets: от 1 до 1024 / from 1 to 1024", f.fs.Name())
 	}
 	o.Client.Lines = f.sockets
 	o.Users, err = f.readUsers(files)
@@ -152,13 +149,13 @@ func (f *radiusLoad) start(ctx context.Context, std streams, o load.RADIUSOption
 
 func loadRADIUS(ctx context.Context, std streams, args []string) error {
 	f := newRADIUSLoad("radius")
-	method := f.fs.String("method", probe.PAP, "pap, mschapv2 or accounting (a session's start, interim and stop)")
+	method := f.fs.String("method", probe.PAP, "способ; accounting — начало, середина и конец сеанса / the `METHOD`: pap, mschapv2 or accounting (a session's start, interim and stop)")
 	o, err := f.target(std, args)
 	if err != nil {
 		return err
 	}
 	if o.Method = *method; !slices.Contains([]string{probe.PAP, probe.MSCHAPv2, probe.Accounting}, o.Method) {
-		return usageError("load radius: --method %q is none of pap, mschapv2, accounting", *method)
+		return usageError("load radius: --method %[1]q: есть только / is none of pap, mschapv2, accounting", *method)
 	}
 	if o.Method == probe.Accounting {
 		o.Server = f.radius.accounting()
@@ -170,7 +167,7 @@ func loadEAP(ctx context.Context, std streams, args []string) error {
 	f := newRADIUSLoad("eap")
 	var device deviceFlags
 	device.register(f.fs)
-	resume := f.fs.Float64("resume", 0, "the share of sign-ins that come back with a ticket, from 0 to 1")
+	resume := f.fs.Float64("resume", 0, "доля входов с возобновлением сеанса, от 0 до 1 / the share of sign-ins that come back with a ticket, from 0 to 1")
 	o, err := f.target(std, args)
 	if err != nil {
 		return err

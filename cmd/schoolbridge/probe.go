@@ -17,23 +17,28 @@ const (
 	exitNoAnswer = 2
 )
 
-// probes are what can be asked.
-var probes = map[string]func(context.Context, streams, []string) error{
-	"radius": probeRADIUS,
-	"eap":    probeEAP,
-}
-
 func runProbe(ctx context.Context, std streams, args []string) error {
 	if len(args) > 0 {
-		if run, ok := probes[args[0]]; ok {
-			return run(ctx, std, args[1:])
+		switch args[0] {
+		case "radius":
+			return probeRADIUS(ctx, std, args[1:])
+		case "eap":
+			return probeEAP(ctx, std, args[1:])
 		}
 	}
-	return usageError("probe: write \"probe radius\" or \"probe eap\", and -h for what may follow")
+	return oneOf("probe", std, args)
 }
 
 // maxLogin is what a RADIUS attribute holds.
 const maxLogin = 253
+
+// oneOf tells which words may follow a command.
+func oneOf(name string, std streams, args []string) error {
+	if _, err := parse(flag.NewFlagSet(name, flag.ContinueOnError), std, args); err != nil {
+		return err
+	}
+	return usageError("%[1]s: напишите %[1]s radius или %[1]s eap; что дальше, покажет -h / write %[1]s radius or %[1]s eap; -h shows what may follow", name)
+}
 
 // probeFlags are those of every probe.
 type probeFlags struct {
@@ -49,11 +54,11 @@ func newProbeFlags(name string) *probeFlags {
 	fs := flag.NewFlagSet("probe "+name, flag.ContinueOnError)
 	f := &probeFlags{fs: fs}
 	f.radius.register(fs)
-	f.login = fs.String("login", "", "who signs in")
-	f.password = fs.String("password-file", "", "`FILE` with the password; - is standard input")
-	f.lang = fs.String("lang", "ru", "language: ru or en")
-	f.asJSON = fs.Bool("json", false, "print JSON")
-	f.within = fs.Duration("within", 30*time.Second, "how long the whole sign-in may take")
+	f.login = fs.String("login", "", "кто входит / who signs in")
+	f.password = fs.String("password-file", "", "файл с паролем; - стандартный ввод / `FILE` with the password; - is standard input")
+	f.lang = fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
+	f.asJSON = fs.Bool("json", false, "вывести JSON / print JSON")
+	f.within = fs.Duration("within", 30*time.Second, "сколько может длиться весь вход / how long the whole sign-in may take")
 	return f
 }
 
@@ -64,10 +69,10 @@ func (f *probeFlags) parse(std streams, args []string) (*probe.Probe, *secretFil
 		return nil, nil, err
 	}
 	if len(words) > 0 || *f.lang != string(probe.Russian) && *f.lang != string(probe.English) {
-		return nil, nil, usageError("%s: unknown word or language; -h shows what may be written", f.fs.Name())
+		return nil, nil, usageError("%[1]s: лишнее слово или неизвестный язык, см. -h / unknown word or language; -h shows what may be written", f.fs.Name())
 	}
 	if len(*f.login) > maxLogin {
-		return nil, nil, usageError("%s: --login has more than %d bytes", f.fs.Name(), maxLogin)
+		return nil, nil, usageError("%[1]s: --login длиннее %[2]d байт / --login has more than %[2]d bytes", f.fs.Name(), maxLogin)
 	}
 	files := &secretFiles{in: std.in}
 	p := &probe.Probe{Login: *f.login}
@@ -108,7 +113,7 @@ func (f *probeFlags) run(ctx context.Context, std streams, p *probe.Probe) error
 
 func probeRADIUS(ctx context.Context, std streams, args []string) error {
 	f := newProbeFlags("radius")
-	method := f.fs.String("method", probe.PAP, "pap, mschapv2, accounting or status")
+	method := f.fs.String("method", probe.PAP, "способ / the `METHOD`: pap, mschapv2, accounting, status")
 	p, files, err := f.parse(std, args)
 	if err != nil {
 		return err
@@ -126,10 +131,10 @@ func probeRADIUS(ctx context.Context, std streams, args []string) error {
 		p.Password = identity.Password(password)
 	case probe.Accounting, probe.Status:
 	default:
-		return usageError("probe radius: --method %q is none of pap, mschapv2, accounting, status", *method)
+		return usageError("probe radius: --method %[1]q: есть только / is none of pap, mschapv2, accounting, status", *method)
 	}
 	if p.Login == "" && p.Method != probe.Status {
-		return usageError("probe radius: --login is missing")
+		return usageError("probe radius: нет --login / --login is missing")
 	}
 	return f.run(ctx, std, p)
 }
@@ -138,7 +143,7 @@ func probeEAP(ctx context.Context, std streams, args []string) error {
 	f := newProbeFlags("eap")
 	var device deviceFlags
 	device.register(f.fs)
-	resume := f.fs.Bool("resume", false, "sign in twice and tell of the second time, which should be resumed")
+	resume := f.fs.Bool("resume", false, "войти дважды и рассказать о втором разе: сеанс должен возобновиться / sign in twice and tell of the second time, which should be resumed")
 	p, files, err := f.parse(std, args)
 	if err != nil {
 		return err
@@ -156,7 +161,7 @@ func probeEAP(ctx context.Context, std streams, args []string) error {
 		p.EAP.Password = identity.Password(password)
 	}
 	if p.Login == "" {
-		return usageError("probe eap: --login is missing")
+		return usageError("probe eap: нет --login / --login is missing")
 	}
 	return f.run(ctx, std, p)
 }

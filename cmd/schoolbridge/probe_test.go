@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -79,7 +80,7 @@ func TestProbe(t *testing.T) {
 		"both standard input": {"x", "radius --server SERVER --secret-file - --login a --password-file -", 2, "cannot both read"},
 		"no secret":           {"", "radius --server SERVER --login a --password-file PASSWORD", 2, "--secret-file is missing"},
 		"an empty file":       {"", "radius --server SERVER --secret-file EMPTY --login a --password-file PASSWORD", 2, "is empty"},
-		"no server":           {"", "radius --secret-file SECRET --login a --password-file PASSWORD", 2, "--server"},
+		"no server":           {"", "radius --secret-file SECRET --login a --password-file PASSWORD", 2, "--server is missing"},
 		"no login":            {"", "radius --server SERVER --secret-file SECRET --password-file PASSWORD", 2, "--login"},
 		"method":              {"", "radius --method chap --server SERVER --secret-file SECRET --login a", 2, "none of"},
 		"language":            {"", "radius --lang de --server SERVER --secret-file SECRET --login a", 2, "language"},
@@ -88,7 +89,7 @@ func TestProbe(t *testing.T) {
 		"eap, a CA of none":   {"", "eap --ca WRONG --server SERVER --secret-file SECRET --login a --password-file PASSWORD", 2, "no certificate"},
 		"eap, method":         {"", "eap --ca none --method leap --server SERVER --secret-file SECRET --login a --password-file PASSWORD", 2, "no EAP method"},
 		"eap-tls, no key":     {"", "eap --ca none --method tls --server SERVER --secret-file SECRET --login a", 2, "--cert"},
-		"eap, TLS":            {"", "eap --ca none --tls 1.1 --server SERVER --secret-file SECRET --login a --password-file PASSWORD", 2, "--tls is"},
+		"eap, TLS":            {"", "eap --ca none --tls 1.1 --server SERVER --secret-file SECRET --login a --password-file PASSWORD", 2, "--tls: 1.2"},
 		"eap, not offered":    {"", "eap --ca none --server SERVER --secret-file SECRET --login a --password-file PASSWORD", 1, "отклонён"},
 		"RadSec without CA":   {"", "radius --radsec --server SERVER --login a --password-file PASSWORD", 2, "--radsec-ca"},
 	} {
@@ -135,5 +136,28 @@ func TestLoad(t *testing.T) {
 	}
 	if code, _, messages := runLine("", "load"); code != 2 || !strings.Contains(messages, "load radius") {
 		t.Errorf("exit %d: %s", code, messages)
+	}
+}
+
+// What a flag is for is said in both languages.
+func TestProbeFlags(t *testing.T) {
+	for _, command := range [][]string{{"probe", "radius"}, {"probe", "eap"}, {"load", "radius"}, {"load", "eap"}} {
+		code, out, messages := runLine("", append(command, "-h")...)
+		if code != exitDone || out != "" || !strings.Contains(messages, "-server HOST[:PORT]") {
+			t.Errorf("%v -h: exit %d\n%s%s", command, code, out, messages)
+		}
+		for line := range strings.Lines(messages) {
+			if strings.HasPrefix(line, "    \t") && !regexp.MustCompile(`[А-яё].* / .*[a-z]|JSON / print`).MatchString(line) {
+				t.Errorf("%v -h in one language: %s", command, line)
+			}
+		}
+	}
+	for _, command := range []string{"probe", "load"} {
+		if code, _, _ := runLine("", command, "-h"); code != exitDone {
+			t.Errorf("%s -h: exit %d", command, code)
+		}
+		if code, _, messages := runLine("", command, "ldap"); code != exitUsage || !strings.Contains(messages, command+" radius") {
+			t.Errorf("%s ldap: exit %d\n%s", command, code, messages)
+		}
 	}
 }

@@ -32,9 +32,9 @@ const maxSecretFile = 64 << 10
 func (s *secretFiles) open(flagName, file string) (io.Reader, func(), error) {
 	switch {
 	case file == "":
-		return nil, nil, usageError("%s is missing: name a file, or - for standard input", flagName)
+		return nil, nil, usageError("нет %[1]s: назовите файл или - для стандартного ввода / %[1]s is missing: name a file, or - for standard input", flagName)
 	case file == "-" && s.used != "":
-		return nil, nil, usageError("%s and %s cannot both read standard input", s.used, flagName)
+		return nil, nil, usageError("%[1]s и %[2]s не могут вместе читать стандартный ввод / %[1]s and %[2]s cannot both read standard input", s.used, flagName)
 	case file == "-":
 		s.used = flagName
 		return s.in, func() {}, nil
@@ -59,7 +59,7 @@ func (s *secretFiles) read(flagName, file string) ([]byte, error) {
 	}
 	b = bytes.TrimRight(b, "\r\n") // as the daemon reads its files
 	if len(b) == 0 || len(b) > maxSecretFile {
-		return nil, usageError("%s: the file is empty or beyond %d bytes", flagName, maxSecretFile)
+		return nil, usageError("%s: файл пуст или больше %[2]d байт / the file is empty or beyond %[2]d bytes", flagName, maxSecretFile)
 	}
 	return b, nil
 }
@@ -78,21 +78,21 @@ type radiusFlags struct {
 }
 
 func (f *radiusFlags) register(fs *flag.FlagSet) {
-	fs.StringVar(&f.server, "server", "", "the server, `HOST[:PORT]`; port 1812, for accounting 1813, for RadSec 2083")
-	fs.StringVar(&f.secret, "secret-file", "", "`FILE` with the shared secret; - is standard input")
-	fs.BoolVar(&f.radsec, "radsec", false, "RADIUS over TLS instead of UDP")
-	fs.StringVar(&f.radsecCA, "radsec-ca", "", "RadSec: `FILE` with the authority of the server")
-	fs.StringVar(&f.radsecName, "radsec-name", "", "RadSec: the server's `NAME` in its certificate; default: that of --server")
-	fs.StringVar(&f.radsecCert, "radsec-cert", "", "RadSec: `FILE` with our certificate")
-	fs.StringVar(&f.radsecKey, "radsec-key", "", "RadSec: `FILE` with its key")
-	fs.StringVar(&f.identifier, "nas-identifier", "schoolbridge-probe", "what the access point calls itself")
-	fs.StringVar(&f.address, "nas-address", "127.0.0.1", "the access point's IPv4 `ADDRESS` in the request")
-	fs.StringVar(&f.called, "called-station", "", "Called-Station-Id: the access point and, after a colon, the SSID")
-	fs.StringVar(&f.calling, "calling-station", "02-00-00-00-00-01", "Calling-Station-Id: the device's hardware address (load: each user has one)")
-	fs.DurationVar(&f.timeout, "timeout", 2*time.Second, "how long to wait before a request is sent again")
-	fs.IntVar(&f.tries, "tries", 3, "how often a request is sent at most")
-	fs.BoolVar(&f.allowUnsigned, "allow-unsigned", false, "take answers without Message-Authenticator, which can be forged")
-	fs.BoolVar(&f.withoutSigning, "send-unsigned", false, "leave Message-Authenticator out of requests without EAP, as old devices do")
+	fs.StringVar(&f.server, "server", "", "сервер; порт 1812, для учёта 1813, для RadSec 2083 / the server, `HOST[:PORT]`; port 1812, for accounting 1813, for RadSec 2083")
+	fs.StringVar(&f.secret, "secret-file", "", "файл с общим секретом; - стандартный ввод / `FILE` with the shared secret; - is standard input")
+	fs.BoolVar(&f.radsec, "radsec", false, "RADIUS поверх TLS, а не UDP / RADIUS over TLS instead of UDP")
+	fs.StringVar(&f.radsecCA, "radsec-ca", "", "RadSec: удостоверяющий центр сервера / RadSec: `FILE` with the authority of the server")
+	fs.StringVar(&f.radsecName, "radsec-name", "", "RadSec: имя сервера в его сертификате; обычно то, что в --server / RadSec: the server's `NAME` in its certificate; usually that of --server")
+	fs.StringVar(&f.radsecCert, "radsec-cert", "", "RadSec: наш сертификат / RadSec: `FILE` with our certificate")
+	fs.StringVar(&f.radsecKey, "radsec-key", "", "RadSec: его ключ / RadSec: `FILE` with its key")
+	fs.StringVar(&f.identifier, "nas-identifier", "schoolbridge-probe", "как называет себя точка доступа / what the access point calls itself")
+	fs.StringVar(&f.address, "nas-address", "127.0.0.1", "адрес IPv4 точки доступа в запросе / the access point's IPv4 `ADDRESS` in the request")
+	fs.StringVar(&f.called, "called-station", "", "Called-Station-Id: адрес точки доступа и через двоеточие SSID / the access point and, after a colon, the SSID")
+	fs.StringVar(&f.calling, "calling-station", "02-00-00-00-00-01", "Calling-Station-Id: аппаратный адрес устройства (в load — свой у каждого) / the device's hardware address (load: each user has one)")
+	fs.DurationVar(&f.timeout, "timeout", 2*time.Second, "сколько ждать ответа, прежде чем повторить запрос / how long to wait before a request is sent again")
+	fs.IntVar(&f.tries, "tries", 3, "сколько раз отправить запрос / how often a request is sent at most")
+	fs.BoolVar(&f.allowUnsigned, "allow-unsigned", false, "принимать ответы без Message-Authenticator, которые можно подделать / take answers without Message-Authenticator, which can be forged")
+	fs.BoolVar(&f.withoutSigning, "send-unsigned", false, "не ставить Message-Authenticator в запросы без EAP, как старые устройства / leave Message-Authenticator out of requests without EAP, as old devices do")
 }
 
 // accounting gives the server with the port of accounting, where none is written.
@@ -114,10 +114,10 @@ func withPort(server, port string) string {
 func (f *radiusFlags) client(files *secretFiles) (string, radiuswire.ClientOptions, error) {
 	o := radiuswire.ClientOptions{Wait: f.timeout, Tries: f.tries, Unsigned: f.allowUnsigned}
 	if f.server == "" {
-		return "", o, usageError("--server is missing")
+		return "", o, usageError("нет --server / --server is missing")
 	}
 	if f.timeout <= 0 || f.timeout > time.Minute || f.tries < 1 || f.tries > 20 {
-		return "", o, usageError("--timeout is up to 1m, --tries from 1 to 20")
+		return "", o, usageError("--timeout: до 1m, --tries: от 1 до 20 / --timeout is up to 1m, --tries from 1 to 20")
 	}
 	if !f.radsec {
 		secret, err := files.read("--secret-file", f.secret)
@@ -141,11 +141,11 @@ func (f *radiusFlags) client(files *secretFiles) (string, radiuswire.ClientOptio
 func (f *radiusFlags) point() (nas.Point, error) {
 	address, err := netip.ParseAddr(f.address)
 	if err != nil || !address.Is4() {
-		return nas.Point{}, usageError("--nas-address: %q is no IPv4 address", f.address)
+		return nas.Point{}, usageError("--nas-address: %[1]q не адрес IPv4 / %[1]q is no IPv4 address", f.address)
 	}
 	for _, s := range []string{f.identifier, f.called, f.calling} {
 		if len(s) > maxLogin {
-			return nas.Point{}, usageError("a RADIUS attribute has at most 253 bytes")
+			return nas.Point{}, usageError("атрибут RADIUS не длиннее 253 байт / a RADIUS attribute has at most 253 bytes")
 		}
 	}
 	return nas.Point{Identifier: f.identifier, Address: address, Called: f.called, Calling: f.calling, Unsigned: f.withoutSigning}, nil
@@ -165,14 +165,14 @@ func (f *deviceFlags) register(fs *flag.FlagSet) {
 	for _, m := range eappeer.Methods() {
 		names = append(names, m.String())
 	}
-	fs.StringVar(&f.method, "method", eappeer.PEAPMSCHAPv2.String(), strings.Join(names, ", "))
-	fs.StringVar(&f.anonymous, "anonymous", "", "the name that is sent in the open instead of the login")
-	fs.StringVar(&f.ca, "ca", "", "`FILE` with the authority that signs the server's certificate, or \"none\": then it is shown and not checked, and the password goes to whoever answers")
-	fs.StringVar(&f.name, "name", "", "the `NAME` that the server's certificate must have")
-	fs.StringVar(&f.cert, "cert", "", "tls: `FILE` with the device's certificate")
-	fs.StringVar(&f.key, "key", "", "tls: `FILE` with its key")
-	fs.StringVar(&f.tls, "tls", "", "only this version of TLS: 1.2 or 1.3")
-	fs.IntVar(&f.fragment, "fragment", 1398, "the longest EAP packet to send, in bytes, from 64 to 4000")
+	fs.StringVar(&f.method, "method", eappeer.PEAPMSCHAPv2.String(), "метод EAP / the EAP method: "+strings.Join(names, ", "))
+	fs.StringVar(&f.anonymous, "anonymous", "", "имя, которое идёт открыто вместо логина / the name that is sent in the open instead of the login")
+	fs.StringVar(&f.ca, "ca", "", "центр, выдавший сертификат сервера; none — показать сертификат без проверки: пароль получит любой, кто ответит / `FILE` with the authority that signs the server's certificate; none: it is shown and not checked, and the password goes to whoever answers")
+	fs.StringVar(&f.name, "name", "", "имя, которое должно быть в сертификате сервера / the `NAME` that the server's certificate must have")
+	fs.StringVar(&f.cert, "cert", "", "tls: сертификат устройства / tls: `FILE` with the device's certificate")
+	fs.StringVar(&f.key, "key", "", "tls: его ключ / tls: `FILE` with its key")
+	fs.StringVar(&f.tls, "tls", "", "только эта версия TLS / only this version of TLS: 1.2 or 1.3")
+	fs.IntVar(&f.fragment, "fragment", 1398, "наибольший отправляемый пакет EAP, байт / the longest EAP packet to send, in bytes, from 64 to 3000")
 }
 
 func (f *deviceFlags) needsPassword() bool { return f.method != eappeer.TLS.String() }
@@ -182,10 +182,10 @@ func (f *deviceFlags) options() (eappeer.Options, error) {
 	o := eappeer.Options{Anonymous: f.anonymous, ServerName: f.name, Fragment: f.fragment}
 	var ok bool
 	if o.Method, ok = eappeer.ParseMethod(f.method); !ok {
-		return o, usageError("--method: there is no EAP method %q; -h lists them", f.method)
+		return o, usageError("--method: метода EAP %[1]q нет, все перечисляет -h / there is no EAP method %[1]q; -h lists them", f.method)
 	}
-	if f.fragment < 64 || f.fragment > 4000 {
-		return o, usageError("--fragment is from 64 to 4000")
+	if f.fragment < 64 || f.fragment > 3000 {
+		return o, usageError("--fragment: от 64 до 3000 / from 64 to 3000")
 	}
 	var err error
 	if f.ca != "none" {
@@ -205,14 +205,14 @@ func (f *deviceFlags) options() (eappeer.Options, error) {
 	case "1.3":
 		o.MinVersion, o.MaxVersion = tls.VersionTLS13, tls.VersionTLS13
 	default:
-		return o, usageError("--tls is 1.2 or 1.3")
+		return o, usageError("--tls: 1.2 или 1.3 / 1.2 or 1.3")
 	}
 	return o, nil
 }
 
 func readAuthority(flagName, file string) (*x509.CertPool, error) {
 	if file == "" {
-		return nil, usageError("%s is missing: the file of the certificate authority", flagName)
+		return nil, usageError("нет %[1]s, файла удостоверяющего центра / %[1]s is missing: the file of the certificate authority", flagName)
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -220,14 +220,14 @@ func readAuthority(flagName, file string) (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(b) {
-		return nil, usageError("%s: there is no certificate (PEM) in %s", flagName, file)
+		return nil, usageError("%[1]s: в %[2]s нет сертификата (PEM) / there is no certificate (PEM) in %[2]s", flagName, file)
 	}
 	return pool, nil
 }
 
 func readPair(flagName, cert, key string) (*tls.Certificate, error) {
 	if cert == "" || key == "" {
-		return nil, usageError("%s and its key are needed", flagName)
+		return nil, usageError("нужны %[1]s и его ключ / %[1]s and its key are needed", flagName)
 	}
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	if err != nil {

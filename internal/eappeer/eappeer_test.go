@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/binary"
 	"errors"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -360,4 +361,22 @@ func FuzzInner(f *testing.F) {
 			t.Fatal("a proof was guessed")
 		}
 	})
+}
+
+// TestAbandoned: what is left in the middle of a handshake leaves nothing behind.
+func TestAbandoned(t *testing.T) {
+	before := runtime.NumGoroutine()
+	for range 1000 {
+		p, err := New(Options{Method: PEAPGTC, Identity: login, Password: password})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if hello, done, err := p.Handle([]byte{codeRequest, 1, 0, 6, typePEAP, flagStart}); done || err != nil || len(hello) < 100 {
+			t.Fatalf("%x, %v", hello, err)
+		}
+		p.Close()
+	}
+	if after := runtime.NumGoroutine(); after > before+100 {
+		t.Errorf("%d goroutines before, %d after", before, after)
+	}
 }

@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -46,9 +47,9 @@ type device struct {
 func NewRADIUS(o RADIUSOptions) (*RADIUS, error) {
 	switch {
 	case len(o.Users) == 0:
-		return nil, fmt.Errorf("there is nobody to sign in")
+		return nil, errors.New("входить некому / there is nobody to sign in")
 	case !(o.Resume >= 0 && o.Resume <= 1) || o.Resume > 0 && o.Method != probe.EAPMethod:
-		return nil, fmt.Errorf("the share of those who come back is from 0 to 1, and for EAP only")
+		return nil, errors.New("доля возвращающихся — от 0 до 1, и только для EAP / the share of those who come back is from 0 to 1, and for EAP only")
 	}
 	switch o.Method {
 	case probe.PAP, probe.MSCHAPv2, probe.Accounting:
