@@ -17,6 +17,8 @@ package config
 import (
 	"net/netip"
 	"time"
+
+	"schoolbridge/internal/policy"
 )
 
 // Config is a whole configuration, checked. Paths are absolute.
@@ -27,6 +29,7 @@ type Config struct {
 	Mosru    Mosru    `yaml:"mosru"`
 	LDAP     LDAP     `yaml:"ldap"`
 	RADIUS   RADIUS   `yaml:"radius"`
+	WiFi     WiFi     `yaml:"wifi"`
 	Names    Names    `yaml:"names"`
 	Policy   Policy   `yaml:"policy"`
 	Auth     Auth     `yaml:"auth"`
@@ -128,6 +131,12 @@ type RADIUS struct {
 
 	Journal      Journal      `yaml:"journal"`
 	Simultaneous Simultaneous `yaml:"simultaneous"`
+
+	// Devices holds those of DevicesFile too, behind the written ones.
+	Devices           []Device   `yaml:"devices" default:""`
+	DevicesFile       File       `yaml:"devices_file" default:""`
+	Machines          []Machines `yaml:"machines" default:""`
+	PeopleAuthorities []string   `yaml:"people_authorities" default:"" unique:"yes" word:"yes"`
 }
 
 // Journal is the record of who was on the Wi-Fi when, from accounting.
@@ -145,6 +154,23 @@ type Simultaneous struct {
 	Pupil int `yaml:"pupil" default:"0" min:"0" max:"1000"`
 }
 
+// Device is a board or another thing that is admitted by its hardware address.
+type Device struct {
+	Address HardwareAddress `yaml:"address" need:"yes"`
+	Name    string          `yaml:"name" need:"yes" maxlen:"64"`
+	School  string          `yaml:"school" need:"yes" maxlen:"64"`
+	VLAN    VLAN            `yaml:"vlan" default:""`
+}
+
+// Machines are computers that are admitted by their certificates before
+// anybody signs in.
+type Machines struct {
+	Authority string      `yaml:"authority" need:"yes" maxlen:"64"`
+	Name      MachineName `yaml:"name" need:"yes"`
+	School    string      `yaml:"school" need:"yes" maxlen:"64"`
+	VLAN      VLAN        `yaml:"vlan" default:""`
+}
+
 // Client is a NAS: an access point, a controller, or a network of them. Over
 // UDP its range and secret say who it is, and the narrowest range that holds an
 // address counts; over RadSec its certificate, wherever it comes from, or else
@@ -157,6 +183,7 @@ type Client struct {
 	School               string        `yaml:"school" default:"" maxlen:"64"`
 	MessageAuthenticator string        `yaml:"message_authenticator" default:"required" one:"required|optional"`
 	RejectDelay          time.Duration `yaml:"reject_delay" default:"1s" min:"0s" max:"2s"`
+	Vendor               string        `yaml:"vendor" default:"wispr" one:"wispr|aruba|cisco|hpe|mikrotik|ruckus|ubiquiti"`
 
 	DynamicAuthorization DynamicAuthorization `yaml:"dynamic_authorization"`
 }
@@ -182,17 +209,25 @@ type Policy struct {
 
 // Rule is one line of the policy table; Policy.Compile makes it work.
 type Rule struct {
-	Name     string        `yaml:"name" need:"yes" maxlen:"64"`
-	Roles    []string      `yaml:"roles" default:"staff, pupil" one:"staff|pupil|parent" unique:"yes" word:"yes"`
-	Channels []string      `yaml:"channels" default:"ldap, wifi, web" one:"ldap|wifi|web" unique:"yes" word:"yes"`
-	Schools  []string      `yaml:"schools" default:"own" unique:"yes" word:"yes"`
-	NAS      []string      `yaml:"nas" default:"" unique:"yes" word:"yes"`
-	SSIDs    []string      `yaml:"ssids" default:"" unique:"yes" word:"yes"`
-	Hours    []string      `yaml:"hours" default:"" unique:"yes" word:"yes"`
-	Allow    bool          `yaml:"allow" need:"yes"`
-	VLAN     int           `yaml:"vlan" default:"0" min:"0" max:"4094"`
-	Session  time.Duration `yaml:"session" default:"0s" min:"0s" max:"30d"`
-	Filter   string        `yaml:"filter" default:"" maxlen:"253"`
+	Name      string        `yaml:"name" need:"yes" maxlen:"64"`
+	Roles     []string      `yaml:"roles" default:"staff, pupil" one:"staff|pupil|parent|device|machine" unique:"yes" word:"yes"`
+	Channels  []string      `yaml:"channels" default:"ldap, wifi, web" one:"ldap|wifi|web" unique:"yes" word:"yes"`
+	Schools   []string      `yaml:"schools" default:"own" unique:"yes" word:"yes"`
+	NAS       []string      `yaml:"nas" default:"" unique:"yes" word:"yes"`
+	SSIDs     []string      `yaml:"ssids" default:"" unique:"yes" word:"yes"`
+	Hours     []string      `yaml:"hours" default:"" unique:"yes" word:"yes"`
+	Allow     bool          `yaml:"allow" need:"yes"`
+	VLAN      VLAN          `yaml:"vlan" default:""`
+	Session   time.Duration `yaml:"session" default:"0s" min:"0s" max:"30d"`
+	Idle      time.Duration `yaml:"idle" default:"0s" min:"0s" max:"30d"`
+	Filter    string        `yaml:"filter" default:"" maxlen:"253"`
+	Bandwidth Bandwidth     `yaml:"bandwidth"`
+}
+
+// Bandwidth bounds what one device sends and receives.
+type Bandwidth struct {
+	Down policy.Rate `yaml:"down" default:"" min:"64k" max:"4G"`
+	Up   policy.Rate `yaml:"up" default:"" min:"64k" max:"4G"`
 }
 
 // Auth is how sign-ins are decided.

@@ -23,7 +23,8 @@ func writeCertificate(t testing.TB, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(48 * time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0),
+		DNSNames: []string{"bridge.example"}, IsCA: true, BasicConstraintsValid: true}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -329,11 +330,10 @@ func TestWholeFileChecks(t *testing.T) {
 		"listens to nobody":      "",
 		"forged":                 "radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret, message_authenticator: optional}]}",
 		"in the clear":           "ldap: {plain_bind: always}",
-		"nobody is disconnected": "radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret, dynamic_authorization: {secret_file: secret}}]}",
-		"has no clients":         "radius: {authentication: [':1812']}",
-		"the certificate end":    pair,
-		"waits 3 s":              "radius: {authentication: [':1812']}\nmosru: {url: 'https://a.example', client_id: a, timeout: 5s}",
 		"is for RadSec":          "radius: {clients: [{name: a, certificate: a.example}]}",
+		"has no clients":         "radius: {authentication: [':1812']}",
+		"waits 3 s":              "radius: {authentication: [':1812']}\nmosru: {url: 'https://a.example', client_id: a, timeout: 5s}",
+		"nobody is disconnected": "radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret, dynamic_authorization: {secret_file: secret}}]}",
 	} {
 		h := head
 		if strings.Contains(text, "mosru:") {
@@ -381,7 +381,7 @@ func TestReference(t *testing.T) {
 		live := regexp.MustCompile(`(?m)^( *)# (( *)([a-z_]+:( .*)?|-))$`).ReplaceAllString(text, "$1$2")
 		for name, from := range map[string]string{"tls/server.pem": "server.pem", "tls/server-key.pem": "server-key.pem", "tls/mosru-ca.pem": "server.pem", "tls/radsec-clients-ca.pem": "server.pem",
 			"secrets/mosru": "secret", "secrets/reader": "secret", "secrets/radius-school-49": "secret", "mosru-keys.json": "keys.json",
-			"secrets/events.pem": "secret", "secrets/ad": "secret", "secrets/coa-school-49": "secret", "tls/ad-ca.pem": "server.pem"} {
+			"secrets/events.pem": "secret", "secrets/ad": "secret", "secrets/coa-school-49": "secret", "tls/ad-ca.pem": "server.pem", "tls/ca.pem": "server.pem"} {
 			b, err := os.ReadFile(filepath.Join(dir, from))
 			if err != nil {
 				t.Fatal(err)

@@ -9,12 +9,15 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"schoolbridge/internal/policy"
 )
 
 // decoder fills a Config from a tree of YAML nodes by the tags of config.go
 // and collects faults on its way. It never stops at the first.
 type decoder struct {
-	dir    string // the folder of the file: relative paths start here
+	dir    string    // the folder of the file: relative paths start here
+	now    time.Time // by which certificates are judged
 	faults []Fault
 	nodes  map[string]*yaml.Node // where each path that is written stands
 
@@ -294,7 +297,8 @@ func (d *decoder) scalar(n *yaml.Node, path string, f reflect.StructField, v ref
 	}
 	_, prefix := v.Interface().(netip.Prefix)
 	_, duration := v.Interface().(time.Duration)
-	if !text && !prefix && !duration && n.Style&quotes != 0 {
+	_, rate := v.Interface().(policy.Rate)
+	if !text && !prefix && !duration && !rate && n.Style&quotes != 0 {
 		d.fault(n, path, wrong(say("в кавычках это текст", "in quotes this is text"), say("уберите кавычки", "take the quotes away")))
 		return false
 	}

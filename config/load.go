@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -45,8 +46,11 @@ func Load(path string) (*Config, []Fault, error) {
 
 // Check judges a file's bytes. Relative paths in it start at dir. It looks at
 // the files that the configuration names.
-func Check(data []byte, dir string) (*Config, []Fault) {
-	d := &decoder{dir: dir, nodes: map[string]*yaml.Node{}}
+func Check(data []byte, dir string) (*Config, []Fault) { return checkAt(data, dir, time.Now()) }
+
+// checkAt is Check at a given time, by which certificates are judged.
+func checkAt(data []byte, dir string, now time.Time) (*Config, []Fault) {
+	d := &decoder{dir: dir, now: now, nodes: map[string]*yaml.Node{}}
 	root, ok := d.parse(data)
 	if !ok {
 		return nil, d.faults

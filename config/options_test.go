@@ -65,6 +65,13 @@ var options = map[string]struct{ good, bad string }{
 	"radius.clients[].certificate":     {"wlc.school.example", strings.Repeat("x", 254)},
 	"radius.clients[].school":          {"0049", "true"},
 	"radius.clients[].reject_delay":    {"0s", "1m"},
+	"wifi.ssids":                       {"[school]", strings.Repeat("x", 33)},
+	"wifi.hidden":                      {"true", "maybe"},
+	"wifi.server_names":                {"bridge.example", `["*.example"]`},
+	"wifi.ca_file":                     {"server.pem", "missing"},
+	"wifi.method":                      {"peap-mschapv2", "leap"},
+	"wifi.outer_identity":              {"nobody", strings.Repeat("x", 65)},
+	"wifi.organization":                {"Школа № 49", `" x"`},
 	"names.domains":                    {"[MESH, MOS]", "[mesh, MESH]"},
 	"names.realms":                     {"[school.example]", `[""]`},
 	"policy.time_zone":                 {"Asia/Omsk", "Moscow"},
@@ -78,6 +85,9 @@ var options = map[string]struct{ good, bad string }{
 	"policy.rules[].hours":             {`["mon-fri 07:00-20:00"]`, `["noon"]`},
 	"policy.rules[].allow":             {"false", "maybe"},
 	"policy.rules[].vlan":              {"20", "4095"},
+	"policy.rules[].idle":              {"10m", "60d"},
+	"policy.rules[].bandwidth.down":    {"20M", "20"},
+	"policy.rules[].bandwidth.up":      {"512k", "5G"},
 	"policy.rules[].session":           {"2h", "60d"},
 	"policy.rules[].filter":            {"staff", strings.Repeat("x", 254)},
 	"auth.confirmation":                {"1h", "1y"},
@@ -135,13 +145,26 @@ var options = map[string]struct{ good, bad string }{
 	"radius.journal.silence":                             {"1h", "1m"},
 	"radius.simultaneous.staff":                          {"5", "-1"},
 	"radius.simultaneous.pupil":                          {"2", "many"},
+	"radius.clients[].vendor":                            {"mikrotik", "zyxel"},
+	"radius.devices":                                     {`[{address: 02005e100002, name: b, school: a}]`, "[board]"},
+	"radius.devices[].address":                           {"02-00-5E-10-00-03", "02:00"},
+	"radius.devices[].name":                              {"printer", `""`},
+	"radius.devices[].school":                            {"0049", `""`},
+	"radius.devices[].vlan":                              {"boards", "4095"},
+	"radius.devices_file":                                {"boards.csv", "missing"},
+	"radius.machines":                                    {`[{authority: b, name: pc.b.example, school: a}]`, "[pc]"},
+	"radius.machines[].authority":                        {"b", `""`},
+	"radius.machines[].name":                             {"pc1.a.example", "pc*.a.example"},
+	"radius.machines[].school":                           {"0049", "[a]"},
+	"radius.machines[].vlan":                             {"70", "a b"},
+	"radius.people_authorities":                          {"city", "[city, city]"},
 }
 
 // base is a configuration in which every option can be set.
 const base = `
 mosru: {url: "https://login.example", client_id: bridge, client_secret_file: secret}
 ldap: {base: o=school, services: [{dn: "cn=x,o=school", password_file: secret}]}
-radius: {clients: [{name: a, range: 10.1.0.0/16, secret_file: secret}]}
+radius: {clients: [{name: a, range: 10.1.0.0/16, secret_file: secret}], devices: [{address: "02:00:5e:10:00:01", name: board, school: a}], machines: [{authority: a, name: "*.a.example", school: a}]}
 policy: {rules: [{name: a, allow: true}]}
 ad: {districts: [{name: ЮВАО, label: uvao}]}
 `
@@ -152,6 +175,7 @@ func folder(t testing.TB) string {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"secret": "sixteen-letters-and-more\n", "other-secret": "seventeen-letters-and-more\n", "empty": "\n", "keys.json": `{"keys":[{}]}`,
+		"boards.csv": "address;name;school;vlan\n02-00-5e-10-00-07;доска;0049;60\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -177,6 +201,7 @@ func with(t *testing.T, path, value string) string {
 		"mosru.events.issuer":   "mosru.events.audience=a mosru.events.keys_file=keys.json",
 		"mosru.events.audience": "mosru.events.issuer=a mosru.events.keys_file=keys.json", "mosru.events.keys_file": "mosru.events.issuer=a mosru.events.audience=a",
 	}
+	partners["wifi.ssids"] = "wifi.server_names=bridge.example wifi.ca_file=server.pem"
 	partners["ad.server"] = "ad.bind=b@obr.example ad.password_file=secret ad.base=OU=schools,DC=obr ad.search_base=DC=obr"
 	for _, role := range []string{"staff", "pupil"} {
 		partners["radius.simultaneous."+role] = "radius.accounting=[127.0.0.1:1813]"

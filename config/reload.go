@@ -6,7 +6,8 @@ import (
 )
 
 // reloadable are the options that a running daemon takes anew.
-var reloadable = []string{"tls", "radius.clients", "radius.client_ca_file", "policy.rules", "mosru.events.keys_file"}
+var reloadable = []string{"tls", "radius.clients", "radius.client_ca_file", "radius.devices", "radius.devices_file", "radius.machines",
+	"radius.people_authorities", "wifi", "policy.rules", "mosru.events.keys_file"}
 
 // Reloadable names the options that differ and need a restart; none means
 // that a reload does it all. Contents of files are not compared. old is what

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"schoolbridge/internal/policy"
 )
 
 // set parses s by the type of v and the range of f.
@@ -15,6 +17,14 @@ func set(s string, f reflect.StructField, v reflect.Value) *problem {
 	switch v.Interface().(type) {
 	case time.Duration:
 		return setDuration(s, f, v)
+	case policy.Rate:
+		value, err := policy.ParseRate(s)
+		v.SetUint(uint64(value))
+		if err != nil {
+			return wrong(say("%s — не скорость от 64k до 4G", "%s is no rate from 64k to 4G", show(s)),
+				say("напишите число с единицей (бит/с): 512k, 20M, 1G", "write a number and a unit (bit/s): 512k, 20M, 1G"))
+		}
+		return nil
 	case netip.Prefix:
 		value, p := parseRange(s)
 		v.Set(reflect.ValueOf(value))

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,12 +24,16 @@ func (d *decoder) resolve(c *Config) {
 // whole checks what no option shows alone.
 func (d *decoder) whole(c *Config) {
 	d.mosru(c)
-	d.certificate(c)
+	pair := d.certificate(c)
 	d.authority("mosru.ca_file", c.Mosru.CAFile)
 	d.authority("radius.client_ca_file", c.RADIUS.ClientCAFile)
+	d.authority("ad.ca_file", c.AD.CAFile)
+	d.authority("wifi.ca_file", c.WiFi.CAFile)
+	d.wifi(c, pair)
 	d.listeners(c)
 	d.ldap(c)
 	d.radius(c)
+	d.things(c)
 	d.policy(c)
 	d.auth(c)
 	d.ad(c)
@@ -60,43 +62,6 @@ func (d *decoder) mosru(c *Config) {
 	}
 }
 
-// certificate loads the pair as the daemon will.
-func (d *decoder) certificate(c *Config) {
-	cert, key := c.TLS.CertificateFile, c.TLS.KeyFile
-	written := d.nodes["tls.certificate_file"] != nil || d.nodes["tls.key_file"] != nil
-	needed := "ldap.listen_tls"
-	if len(c.LDAP.ListenTLS) == 0 {
-		needed = "radius.radsec"
-	}
-	switch {
-	case !written && len(c.LDAP.ListenTLS)+len(c.RADIUS.RadSec) > 0:
-		d.faultAt(needed, wrong(say("для TLS нет сертификата", "there is no certificate for TLS"), say("укажите tls.certificate_file и tls.key_file", "set tls.certificate_file and tls.key_file")))
-	case !written && len(c.LDAP.Listen) > 0 && c.LDAP.PlainBind == "never":
-		d.faultAt("ldap.listen", wrong(say("без сертификата здесь никто не войдёт: StartTLS невозможен, а plain_bind: never", "without a certificate nobody can sign in here: no StartTLS, and plain_bind is never"), say("укажите tls.certificate_file и tls.key_file", "set tls.certificate_file and tls.key_file")))
-	case written && (d.nodes["tls.certificate_file"] == nil || d.nodes["tls.key_file"] == nil):
-		d.faultAt("tls", wrong(say("сертификат и ключ указывают вместе", "certificate and key come together"), say("добавьте второй файл", "add the other file")))
-	case written && !d.faulty("tls."):
-		pair, err := tls.LoadX509KeyPair(string(cert), string(key))
-		if err != nil {
-			d.faultAt("tls.certificate_file", wrong(say("сертификат и ключ не подходят: %v", "certificate and key do not work: %v", err),
-				say("нужны PEM-файлы: сертификат сервера с цепочкой и его ключ", "PEM files are needed: the server's certificate with its chain, and its key")))
-			return
-		}
-		d.validity(pair.Leaf.NotBefore, pair.Leaf.NotAfter)
-	}
-}
-
-// authority looks into a file of certificates as the daemon will.
-func (d *decoder) authority(path string, file File) {
-	if file == "" || d.faulty(path) {
-		return
-	}
-	text, err := os.ReadFile(string(file)) // look has seen that it is a small regular file
-	if err != nil || !x509.NewCertPool().AppendCertsFromPEM(text) {
-		d.faultAt(path, wrong(say("в %s нет сертификата в PEM", "%s holds no certificate in PEM", string(file)), say("нужны строки от -----BEGIN CERTIFICATE----- до -----END CERTIFICATE-----", "lines from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE----- are needed")))
-	}
-}
-
 // eventKeys makes sure of the kind of file only: which of its keys serve is
 // for the receiver to say.
 func (d *decoder) eventKeys(file File) {
@@ -110,20 +75,6 @@ func (d *decoder) eventKeys(file File) {
 	text, err := os.ReadFile(string(file))
 	if err != nil || json.Unmarshal(text, &set) != nil || len(set.Keys) == 0 {
 		d.faultAt(path, wrong(say("%s — не набор открытых ключей (JWK set)", "%s is no set of public keys (JWK set)", string(file)), say("нужен JSON вида {\"keys\": [...]}, каким его публикует mos.ru", "JSON such as {\"keys\": [...]} is needed, as mos.ru publishes it")))
-	}
-}
-
-func (d *decoder) validity(from, to time.Time) {
-	now := time.Now()
-	const soon = 14 * 24 * time.Hour
-	remedy := say("выпустите новый; замена подхватывается без остановки (reload)", "issue a new one; a reload takes it without a stop")
-	switch {
-	case now.Before(from):
-		d.warn("tls.certificate_file", wrong(say("сертификат действует только с %s", "the certificate is valid from %s only", from.Format(time.DateOnly)), say("проверьте часы", "look at the clock")))
-	case now.After(to):
-		d.warn("tls.certificate_file", wrong(say("сертификат истёк %s", "the certificate ended on %s", to.Format(time.DateOnly)), remedy))
-	case to.Sub(now) < soon:
-		d.warn("tls.certificate_file", wrong(say("сертификат истекает %s", "the certificate ends on %s", to.Format(time.DateOnly)), remedy))
 	}
 }
 
@@ -338,7 +289,8 @@ func (p Policy) Compile() (*policy.Table, error) {
 	rules := make([]policy.Rule, len(p.Rules))
 	for i, r := range p.Rules {
 		rules[i] = policy.Rule{Name: r.Name, Roles: r.Roles, Channels: r.Channels, Schools: r.Schools, NAS: r.NAS, SSIDs: r.SSIDs,
-			Hours: r.Hours, Allow: r.Allow, VLAN: r.VLAN, Session: r.Session, Filter: r.Filter}
+			Hours: r.Hours, Allow: r.Allow, VLAN: string(r.VLAN), Session: r.Session, Idle: r.Idle, Filter: r.Filter,
+			Down: r.Bandwidth.Down, Up: r.Bandwidth.Up}
 	}
 	return policy.Compile(rules, p.TimeZone.Location())
 }

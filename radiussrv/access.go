@@ -36,6 +36,9 @@ func (s *Server) access(ctx context.Context, client *Client, r *wire.Received) *
 	}
 	name, ok := userName(p)
 	m := readMicrosoft(p)
+	if address, ok := bypassed(r, name); ok {
+		return s.bypass(ctx, client, r, from, name, address)
+	}
 	switch {
 	case !ok || p.Count(wire.UserPassword)+p.Count(wire.CHAPPassword)+m.ways() != 1:
 		// One way to prove oneself (RFC 2865 section 4.1: never both).
@@ -91,7 +94,7 @@ func machine(name string) bool {
 func (s *Server) decided(client *Client, r *wire.Received, from identity.Source, v identity.Verdict) *wire.Reply {
 	switch v.Outcome {
 	case identity.Accepted:
-		reply, err := s.accept(r, v)
+		reply, err := s.accept(client, r, v)
 		if err != nil {
 			s.opts.Logger.Error("an Access-Accept could not be made", "err", err, "request", from.Request)
 			return s.unavailable(r, from, v)
@@ -149,7 +152,7 @@ func rejectAt(client *Client, arrived, notBefore time.Time) time.Time {
 }
 
 // accept makes what every Access-Accept carries, whatever the method was.
-func (s *Server) accept(r *wire.Received, v identity.Verdict) (*wire.Reply, error) {
+func (s *Server) accept(client *Client, r *wire.Received, v identity.Verdict) (*wire.Reply, error) {
 	class, err := s.class.seal(v.Person, v.Voucher.Epoch)
 	if err != nil {
 		return nil, err
@@ -158,18 +161,21 @@ func (s *Server) accept(r *wire.Received, v identity.Verdict) (*wire.Reply, erro
 	// The canonical login (RFC 2865 section 5.1): accounting will carry it.
 	reply.AddText(wire.UserName, string(v.Login))
 	reply.Add(wire.Class, class)
-	if vlan := v.Grant.VLAN; vlan > 0 && vlan < 4095 {
+	vlan := v.Grant.VLANName
+	if n := v.Grant.VLAN; n > 0 && n < 4095 {
+		vlan = strconv.Itoa(int(n))
+	}
+	if vlan != "" {
 		// No tag on any of the three: one tunnel needs none (RFC 2868 section
 		// 3.6 takes a first byte above 0x1F as text).
 		reply.AddUint32(wire.TunnelType, tunnelVLAN)
 		reply.AddUint32(wire.TunnelMediumType, tunnelIEEE802)
-		reply.AddText(wire.TunnelPrivateGroupID, strconv.Itoa(int(vlan)))
+		reply.AddText(wire.TunnelPrivateGroupID, vlan)
 	}
-	if d := v.Grant.SessionTimeout; d > 0 {
-		seconds := min((d+time.Second-1)/time.Second, 1<<31-1)
-		reply.AddUint32(wire.SessionTimeout, uint32(seconds))
-	}
+	addSeconds(reply, wire.SessionTimeout, v.Grant.SessionTimeout)
+	addSeconds(reply, wire.IdleTimeout, v.Grant.IdleTimeout)
 	reply.AddText(wire.FilterID, clip(v.Grant.Filter, maxFilterBytes))
+	addVendor(reply, client.Vendor, v.Grant)
 	if d := s.opts.Interim; d > 0 {
 		reply.AddUint32(wire.AcctInterimInterval, uint32(d/time.Second)) // RFC 2869 section 5.16
 	}
@@ -188,6 +194,13 @@ func chargeable(key *[32]byte, person identity.PersonID) string {
 	h := hmac.New(sha256.New, key[:])
 	h.Write(person[:])
 	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// addSeconds sends a time in whole seconds, rounded up; 0 is none.
+func addSeconds(reply *wire.Reply, t wire.Type, d time.Duration) {
+	if d > 0 {
+		reply.AddUint32(t, uint32(min((d+time.Second-1)/time.Second, 1<<31-1)))
+	}
 }
 
 // addText sends text in at most two attributes, never cutting a letter in two:

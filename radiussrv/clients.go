@@ -35,6 +35,8 @@ type Client struct {
 	// comes over RadSec, from any address; Prefix may be left out then. "": any
 	// certificate of the configured authority, from Prefix.
 	Certificate string
+	// Vendor chooses the attributes of a grant that only some clients know.
+	Vendor Vendor
 	// DynamicPort is the UDP port at which the client takes Disconnect-Requests
 	// (RFC 5176 section 2.3: 3799); 0: it takes none.
 	DynamicPort uint16
@@ -109,6 +111,8 @@ func (c *Clients) fault(client Client) error {
 		return errors.New("another client has the same certificate name")
 	case client.Secret == "" && client.Certificate == "":
 		return errors.New("it has no secret")
+	case !client.Vendor.known():
+		return fmt.Errorf("the vendor %q is not known", client.Vendor)
 	case client.RejectDelay < 0 || client.RejectDelay > maxRejectDelay:
 		return errors.New("its reject delay is not between 0 and 2 s: access points give up waiting")
 	}

@@ -489,6 +489,8 @@ func TestLongMessagesAreCutBetweenLetters(t *testing.T) {
 func FuzzHandle(f *testing.F) {
 	f.Add(access(f, "orlovami", "Snegir-2021", nil))
 	f.Add(access(f, "host/pc", "-", func(r *wire.Request) { r.AddText(wire.EAPMessage, "\x02\x01\x00\x06\x01a") }))
+	f.Add(access(f, "02005e100001", "02005e100001", func(r *wire.Request) { r.AddText(wire.CallingStationID, "02-00-5E-10-00-01") }))
+	f.Add(access(f, "02-00-5E-10-00-01", "-", func(r *wire.Request) { chap(r, "02-00-5E-10-00-01", []byte("challenge")) }))
 	f.Add(access(f, "DOMAIN\\x", "-", func(r *wire.Request) { r.Add(wire.VendorSpecific, []byte{0, 0, 1, 55, 25, 3, 0}) }))
 	f.Add(speak(f, "orlovami", ours[:], answer("orlovami", "Snegir-2021"), nil))
 	f.Add(accounting(f, func(r *wire.Request) {

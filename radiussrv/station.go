@@ -29,34 +29,14 @@ func source(client *Client, r *wire.Received, request string) identity.Source {
 // and 3.21). The address comes back as lower-case hex with colons; either part
 // is "" where it cannot be read.
 func station(s string) (mac, ssid string) {
-	digits := make([]byte, 0, 12)
-	at := 0
-	for ; at < len(s) && len(digits) < 12; at++ {
-		switch c := s[at]; {
-		case c >= '0' && c <= '9', c >= 'a' && c <= 'f':
-			digits = append(digits, c)
-		case c >= 'A' && c <= 'F':
-			digits = append(digits, c+'a'-'A')
-		case (c == '-' || c == ':' || c == '.') && len(digits) > 0 && len(digits)%2 == 0:
-		default:
-			return "", ""
-		}
-	}
-	rest := s[at:]
-	if len(digits) < 12 || rest != "" && rest[0] != ':' {
+	address, rest, ok := identity.CutHardwareAddress(s)
+	if !ok || rest != "" && rest[0] != ':' {
 		return "", ""
-	}
-	out := make([]byte, 0, 17)
-	for i := 0; i < 12; i += 2 {
-		if i > 0 {
-			out = append(out, ':')
-		}
-		out = append(out, digits[i], digits[i+1])
 	}
 	if rest != "" {
 		ssid = network(rest[1:])
 	}
-	return string(out), ssid
+	return string(address), ssid
 }
 
 // network takes the name of a Wi-Fi network: at most 32 bytes of printable text.

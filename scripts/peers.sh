@@ -8,6 +8,7 @@ set -euo pipefail
 declare -A package=(
 	[ldapsearch]=ldap-utils [ldapwhoami]=ldap-utils [ldapcompare]=ldap-utils
 	[radclient]=freeradius-utils [radsecproxy]=radsecproxy [curl]=curl [openssl]=openssl [gcc]=gcc
+	[freeradius]=freeradius [eapol_test]=eapoltest [xmllint]=libxml2-utils [python3]=python3
 )
 missing=()
 for program in "${!package[@]}"; do
@@ -27,6 +28,9 @@ done
 for name in samba samba-dsdb-modules samba-vfs-modules winbind samba-ad-provision; do
 	dpkg -s "$name" >/dev/null 2>&1 || missing+=($name)
 done
+# NetworkManager's command alone, with its libraries: the package around it
+# would take over this machine's network at its next start.
+command -v nmcli >/dev/null || missing+=(libnm0 libpolkit-agent-1-0)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 root=()
@@ -34,15 +38,22 @@ if [ "$(id -u)" != 0 ]; then
 	command -v sudo >/dev/null || { echo "make test installs ${missing[*]}: run it as root, or install them and run it again" >&2; exit 1; }
 	root=(sudo)
 fi
-policy=/usr/sbin/policy-rc.d
+policy=/usr/sbin/policy-rc.d made=
 if [ ! -e $policy ]; then
+	made=$policy
 	printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee $policy >/dev/null
 	"${root[@]}" chmod 0755 $policy
-	trap '"${root[@]}" rm -f $policy' EXIT
+	trap '"${root[@]}" rm -f $made' EXIT
 fi
 "${root[@]}" apt-get update -q
 "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
 # Nor are they to be started with the machine; who had them before, keeps them.
 if [ ${#units[@]} -gt 0 ] && command -v systemctl >/dev/null; then
 	"${root[@]}" systemctl disable "${units[@]}"
+fi
+if ! command -v nmcli >/dev/null; then
+	folder=$(mktemp -d)
+	trap '"${root[@]}" rm -f $made; rm -rf "$folder"' EXIT
+	(cd "$folder" && apt-get download -q network-manager && dpkg-deb -x network-manager_*.deb .)
+	"${root[@]}" install -m 0755 "$folder/usr/bin/nmcli" /usr/local/bin/nmcli
 fi

@@ -10,13 +10,13 @@ import (
 
 func runAudit(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("audit", flag.ContinueOnError)
-	file := fs.String("config", "", "the configuration `FILE`")
+	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
 	}
 	if len(words) != 1 || words[0] != "verify" {
-		return usageError("audit: write \"audit verify --config FILE\"")
+		return misused("audit")
 	}
 	c, err := loadConfig(std, *file, "ru")
 	if err != nil {

@@ -14,16 +14,14 @@ import (
 
 func runConfig(_ context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("config", flag.ContinueOnError)
-	file := fs.String("config", "", "the configuration `FILE`")
-	lang := fs.String("lang", "ru", "language of texts: ru or en")
+	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
+	lang := fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
 	}
-	if *lang != "ru" && *lang != "en" {
-		return usageError("config: --lang is ru or en, not %q", *lang)
-	}
 	switch {
+	case *lang != "ru" && *lang != "en":
 	case len(words) == 1 && words[0] == "reference":
 		_, err := io.WriteString(std.out, config.Reference(*lang))
 		return err
@@ -34,7 +32,7 @@ func runConfig(_ context.Context, std streams, args []string) error {
 		_, err := fmt.Fprintf(std.out, "%s: OK\n", *file)
 		return err
 	}
-	return usageError("config: write \"config check --config FILE\" or \"config reference [--lang ru|en]\"")
+	return misused("config")
 }
 
 // loadConfig reads a configuration and prints what is wrong with it; the error
@@ -73,7 +71,7 @@ func openStore(ctx context.Context, c *config.Config, opts store.Options) (*stor
 // least of all keys that then belong to whoever asked.
 func openMadeStore(ctx context.Context, c *config.Config) (*store.DB, error) {
 	if _, err := os.Stat(string(c.Store.Path)); err != nil {
-		return nil, fmt.Errorf("store %s is not made yet: start the daemon or import registries first, and look at state and store.path in the configuration: %w", c.Store.Path, err)
+		return nil, fmt.Errorf("хранилища %[1]s ещё нет: сначала запустите службу или загрузите реестры, и проверьте state и store.path / store %[1]s is not made yet: start the daemon or import registries first, and look at state and store.path in the configuration: %[2]w", c.Store.Path, err)
 	}
 	return openStore(ctx, c, store.Options{})
 }

@@ -27,14 +27,15 @@ const demoSeed = 1
 
 func runDemo(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("demo", flag.ContinueOnError)
-	state := fs.String("state", "demo-state", "folder `DIR` for the demo's state")
-	fresh := fs.Bool("fresh", false, "start over")
+	state := fs.String("state", "demo-state", "папка для её данных / folder `DIR` for its data")
+	fresh := fs.Bool("fresh", false, "начать заново / start over")
+	lang := fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
 	}
-	if len(words) > 0 {
-		return usageError("demo: %q is too much; write \"demo [--state DIR] [--fresh]\"", words[0])
+	if len(words) > 0 || *lang != "ru" && *lang != "en" {
+		return misused("demo")
 	}
 	if taken := takenPorts(ctx); len(taken) > 0 {
 		for _, fault := range taken {
@@ -46,7 +47,7 @@ func runDemo(ctx context.Context, std streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	d := &demo{std: std, folder: demoFolder(absolute), now: time.Now()}
+	d := &demo{std: std, folder: demoFolder(absolute), lang: *lang, now: time.Now()}
 	return d.run(ctx, *fresh)
 }
 
@@ -54,6 +55,7 @@ func runDemo(ctx context.Context, std streams, args []string) error {
 type demo struct {
 	std    streams
 	folder demoFolder
+	lang   string // of what is printed
 	now    time.Time
 	people sample.Sample
 	mosru  *sim.Server
@@ -106,7 +108,7 @@ func (d *demo) made(first bool) (person.Date, error) {
 	}
 	day, err := person.ParseDate(strings.TrimSpace(string(text)))
 	if err != nil || day.IsZero() {
-		return day, fmt.Errorf("%s is damaged: start over with --fresh", d.folder.path(demoMark))
+		return day, fmt.Errorf("файл повреждён, начните заново с --fresh / %s is damaged: start over with --fresh", d.folder.path(demoMark))
 	}
 	return day, nil
 }
@@ -210,14 +212,15 @@ func (d *demo) announce() {
 		self = os.Args[0]
 	}
 	ca := d.folder.path("ca.pem")
-	with := strings.NewReplacer("{ca}", ca, "{config}", d.folder.config(), "{self}", self, "{base}", demoBase, "{secret}", demoSecret, "{radsec}", d.folder.path("tls", "radsec.pem"),
+	with := strings.NewReplacer("{ca}", ca, "{config}", d.folder.config(), "{cases}", d.folder.cases(), "{self}", self, "{base}", demoBase,
+		"{secret}", demoSecret, "{radsec}", d.folder.path("tls", "radsec.pem"),
 		"{reader}", demoReader, "{reader-password}", demoReaderPass, "{web}", demoWeb, "{sim}", "http://"+demoMosru+"/sim",
 		"{ad}", demoAD, "{ad-base}", demoADBase, "{ad-admin}", "cn=admin,"+demoADBase, "{ad-password}", demoADAdmin, "{upn}", "evann@uao.obr.mos.ru",
 		"{adsearch}", "LDAPTLS_CACERT="+ca+" ldapsearch -x -LLL",
 		"{ldaps}", "LDAPTLS_CACERT="+ca+" ldapwhoami -x -H ldaps://127.0.0.1:3636",
 		"{starttls}", "LDAPTLS_CACERT="+ca+" ldapwhoami -x -ZZ -H ldap://127.0.0.1:3389",
 		"{radius}", "radclient -x 127.0.0.1:1812 auth "+demoSecret)
-	_, _ = with.WriteString(d.std.out, demoText) // nobody reads on: the demo goes on all the same
+	_, _ = with.WriteString(d.std.out, demoTextIn(d.lang)) // nobody reads on: the demo goes on all the same
 }
 
 const demoText = `
@@ -248,6 +251,10 @@ A teacher signs in on a PC or board, with LDAPS and with StartTLS, then on the W
 A pupil:
     {ldaps} -D uid=belovas,ou=people,{base} -w Sinica-2021
     echo 'User-Name=belovas,User-Password=Sinica-2021,Message-Authenticator=0x00' | {radius}
+A board without a sign-in comes into its own VLAN by its hardware address, which anybody can copy; why, and the rules against a table of cases:
+    echo 'User-Name=02005e100001,User-Password=02005e100001,Calling-Station-Id=02-00-5E-10-00-01,Message-Authenticator=0x00' | {radius}
+    {self} explain --lang en --config {config} 02:00:5e:10:00:01
+    {self} policy test --lang en --config {config} {cases}
 A board looks a person up with its service account:
     LDAPTLS_CACERT={ca} ldapsearch -x -LLL -ZZ -H ldap://127.0.0.1:3389 -D {reader} -w {reader-password} -b ou=people,{base} uid=orlovami
 A teacher activates. Active Directory holds two accounts of hers, and her mos.ru password opens neither (49):
@@ -263,6 +270,8 @@ A teacher activates. Active Directory holds two accounts of hers, and her mos.ru
     {adsearch} -ZZ -H ldap://{ad} -D {upn} -w Zimorodok-2021 -b {ad-base} sAMAccountName=evann dn
 Would anything change in Active Directory? (exit code 1: something would, or there are problems)
     {self} provision plan --lang en --config {config}
+What her phone needs for the Wi-Fi, without a password in it (--for apple, windows, linux too):
+    {self} wifi profile --lang en --config {config} --for android orlovami
 mos.ru goes away and comes back: people seen lately go on, the others hear "not now", not "wrong password":
     curl -sS -X POST '{sim}/outage?mode=drop'
     {ldaps} -D uid=orlovami,ou=people,{base} -w Snegir-2021

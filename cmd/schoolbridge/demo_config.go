@@ -41,6 +41,15 @@ radius:
     - name: school-49
       certificate: nas.school.example
       school: "000149"
+  devices:
+    - address: 02:00:5e:10:00:01
+      name: board, room 12
+      school: "000149"
+wifi:
+  ssids: [school-demo]
+  server_names: [bridge.school.example]
+  ca_file: ca.pem
+  organization: Демонстрационная школа
 ad:
   server: ldaps://127.0.0.1:3390
   ca_file: ca.pem
@@ -55,6 +64,11 @@ names:
 policy:
   time_zone: Europe/Moscow
   rules:
+    - name: boards
+      roles: device
+      channels: wifi
+      allow: true
+      vlan: 60
     - name: staff-wifi
       roles: [staff]
       channels: [wifi]
@@ -67,6 +81,8 @@ policy:
       schools: own
       allow: true
       vlan: 30
+      idle: 30m
+      bandwidth: {down: 20M, up: 5M}
     - name: staff
       roles: [staff]
       channels: [ldap, web]
@@ -81,4 +97,76 @@ web:
   listen: 127.0.0.1:8080
 log:
   format: text
+`
+
+// demoCases is a table of cases for "schoolbridge policy test" over the demo's
+// policy; all come out as expected.
+const demoCases = `# Cases for: schoolbridge policy test --config config.yaml policy-cases.yaml
+- name: a teacher at her own school
+  who: staff@000149
+  channel: wifi
+  school: "000149"
+  when: 2026-11-24 10:00
+  expect: allow
+  vlan: 20
+- name: a teacher at another school
+  who: staff@000149
+  channel: wifi
+  school: "001050"
+  when: 2026-11-24 10:00
+  expect: allow
+  rule: staff-wifi
+- name: a pupil at the own school
+  who: pupil@000149
+  channel: wifi
+  school: "000149"
+  when: 2026-11-24 10:00
+  expect: allow
+  vlan: 30
+  idle: 30m
+  down: 20M
+  up: 5M
+- name: a pupil at another school
+  who: pupil@000149
+  channel: wifi
+  school: "001050"
+  when: 2026-11-24 10:00
+  expect: SCHOOL_NOT_ALLOWED
+- name: a teacher who is a pupil's parent
+  who: [parent@000149, staff@001050]
+  channel: wifi
+  school: "000149"
+  when: 2026-11-24 10:00
+  expect: allow
+  by: staff@001050
+- name: a parent on the Wi-Fi
+  who: parent@000149
+  channel: wifi
+  school: "000149"
+  when: 2026-11-24 10:00
+  expect: ROLE_NOT_ALLOWED
+- name: a guest
+  who: nobody
+  channel: wifi
+  when: 2026-11-24 10:00
+  expect: refuse
+- name: the board of room 12
+  who: 02-00-5E-10-00-01
+  channel: wifi
+  school: "000149"
+  when: 2026-11-24 10:00
+  expect: allow
+  vlan: 60
+- name: somebody's phone
+  who: 02-00-5E-10-00-99
+  channel: wifi
+  school: "000149"
+  when: 2026-11-24 10:00
+  expect: NO_SUCH_DEVICE
+- name: a computer, for which there is no rule
+  who: machine@000149
+  channel: wifi
+  school: "000149"
+  when: 2026-11-24 10:00
+  expect: refuse
 `

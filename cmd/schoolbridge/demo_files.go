@@ -69,6 +69,9 @@ func (d demoFolder) path(parts ...string) string {
 
 func (d demoFolder) config() string { return d.path("config.yaml") }
 
+// cases is the table for "policy test".
+func (d demoFolder) cases() string { return d.path("policy-cases.yaml") }
+
 // The marks of a demo's folder. demoBegun is written before anything else, so
 // that nothing is ever removed which no demo made; demoMark last, so that a
 // first start that was interrupted is made anew.
@@ -93,7 +96,7 @@ func (d demoFolder) begin() error {
 		return err
 	}
 	if len(names) > 0 && !d.has(demoBegun) && !d.prepared() {
-		return fmt.Errorf("folder %s holds files that no demo made; nothing was touched: name another folder with --state", d)
+		return fmt.Errorf("в папке чужие файлы, ничего не тронуто: назовите другую (--state) / folder %s holds files that no demo made; nothing was touched: name another folder with --state", d)
 	}
 	// The mark comes before anything is removed: who is interrupted here can
 	// begin again.
@@ -140,6 +143,7 @@ func (d demoFolder) write(registry map[string][]byte, now time.Time) error {
 		d.path("secrets", "reader"):     []byte(demoReaderPass + "\n"),
 		d.path("secrets", "mosru"):      []byte(rand.Text() + "\n"),
 		d.config():                      []byte(demoConfig),
+		d.cases():                       []byte(demoCases),
 	}
 	for name, content := range registry {
 		files[d.path("registry", name)] = content

@@ -27,15 +27,15 @@ const signInsRead = 200
 
 func runExplain(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("explain", flag.ContinueOnError)
-	file := fs.String("config", "", "the configuration `FILE`")
-	lang := fs.String("lang", "ru", "language: ru or en")
-	asJSON := fs.Bool("json", false, "print JSON")
+	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
+	lang := fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
+	asJSON := fs.Bool("json", false, "вывести JSON / print JSON")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
 	}
 	if len(words) != 1 || (*lang != "ru" && *lang != "en") {
-		return usageError("explain: write \"explain --config FILE [--lang ru|en] [--json] LOGIN\"")
+		return misused("explain")
 	}
 	c, err := loadConfig(std, *file, *lang)
 	if err != nil {
@@ -88,6 +88,9 @@ func (e *explainer) report(ctx context.Context, name string) (explain.Report, er
 	e.schools = map[person.SchoolID]string{}
 	for _, s := range schools {
 		e.schools[s.ID] = s.Name
+	}
+	if thing, err := e.thing(ctx, name, &r); thing || err != nil {
+		return r, err
 	}
 	holder, err := e.db.Accounts().Find(ctx, name)
 	if errors.Is(err, identity.ErrNotFound) {
@@ -209,11 +212,12 @@ func (e *explainer) channels(entry *directory.Entry, r *explain.Report) {
 func (e *explainer) channel(entry *directory.Entry, r *explain.Report, channel identity.Channel, src identity.Source, where string) {
 	answer := explain.Channel{Channel: channel.String(), Allowed: true, Where: where}
 	for _, check := range auth.Gates(entry, e.table, channel, src, e.now) {
-		if !check.OK {
+		if check.Gate == auth.GatePolicy {
+			answer.Decided(check.Decision)
+		} else if !check.OK {
 			answer.Allowed, answer.Reason = false, check.Reason
 			break
 		}
-		answer.Rule = check.Grant.Rule
 	}
 	r.Channels = append(r.Channels, answer)
 }

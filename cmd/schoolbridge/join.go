@@ -181,7 +181,8 @@ func nasClients(c *config.Config) (*radiussrv.Clients, error) {
 			}
 		}
 		client := radiussrv.Client{Certificate: n.Certificate, Name: n.Name, Prefix: n.Range, Secret: identity.Password(secret), School: n.School,
-			Unsigned: n.MessageAuthenticator == "optional", RejectDelay: n.RejectDelay, DynamicPort: uint16(n.DynamicAuthorization.Port)}
+			Unsigned: n.MessageAuthenticator == "optional", RejectDelay: n.RejectDelay, Vendor: radiussrv.Vendor(n.Vendor),
+			DynamicPort: uint16(n.DynamicAuthorization.Port)}
 		if file := n.DynamicAuthorization.SecretFile; file != "" {
 			own, err := config.ReadSecret(file)
 			if err != nil {

@@ -44,16 +44,18 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"demo", "[--state DIR] [--fresh]", "вся система на этой машине, с вымышленными людьми / the whole system on loopback, with invented people", runDemo},
+		{"demo", "[--state DIR] [--fresh] [--lang ru|en]", "вся система на этой машине, с вымышленными людьми / the whole system on loopback, with invented people", runDemo},
 		{"serve", "--config FILE", "служба / the daemon", runServe},
 		{"config", "check --config FILE | reference [--lang ru|en]", "ошибки файла настроек; все параметры с пояснениями / faults of a configuration file; all options, annotated", runConfig},
 		{"registry", "import --config FILE [--accept-ending N] PATH…", "загрузить реестры / registry files into the store", runRegistry},
 		{"match", "--registry DIR --profiles FILE [--bindings FILE] [--today YYYY-MM-DD]", "пробное сопоставление, без хранилища / dry run of the matching rules, without a store", runMatch},
-		{"explain", "--config FILE [--lang ru|en] [--json] LOGIN", "почему человек может или не может войти / why this person can or cannot sign in", runExplain},
+		{"explain", "--config FILE [--lang ru|en] [--json] LOGIN|ADDRESS|host/NAME", "почему человек, устройство или компьютер может или не может войти / why a person, device or computer can or cannot sign in", runExplain},
+		{"policy", "test --config FILE [--lang ru|en] [--json] CASES", "таблица случаев против правил, без хранилища / a table of cases against the rules, without a store", runPolicy},
 		{"provision", "plan|apply --config FILE [--lang ru|en] [--accept-disabling N]", "что изменилось бы в Active Directory; изменить это / what would change in Active Directory; change it", runProvision},
 		{"sessions", "--config FILE [--address IP] [--at TIME] [--device MAC] [--login LOGIN] [--live] [--format table|json|csv] [--lang ru|en] | disconnect --config FILE SESSION|--login LOGIN", "кто и когда был в Wi-Fi; отключить от Wi-Fi / who was on the Wi-Fi when; take somebody off it", runSessions},
 		{"probe", "radius|eap --server HOST --secret-file FILE --login LOGIN --password-file FILE …", "пробный вход в Wi-Fi, для наблюдения: 0 принят, 1 отклонён, 2 нет ответа / a Wi-Fi sign-in from outside, for monitoring: 0 accepted, 1 rejected, 2 no answer", runProbe},
 		{"load", "radius|eap --server HOST --secret-file FILE --users FILE --rate N|--concurrency N …", "нагрузка на любой сервер Wi-Fi: сколько входов он выдержит / a load on any Wi-Fi server: how many sign-ins it bears", runLoad},
+		{"wifi", wifiUsage, "настроить устройство человека на Wi-Fi школы / set a person's device up for the school's Wi-Fi", runWiFi},
 		{"audit", "verify --config FILE", "цел ли журнал аудита / is the audit trail whole", runAudit},
 		{"version", "", "версия / the version", runVersion},
 	}
@@ -76,6 +78,20 @@ func (e *exitError) Unwrap() error { return e.cause }
 
 func usageError(format string, args ...any) error {
 	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// misused tells how a command is written.
+func misused(name string) error {
+	return usageError("вызов / usage: %s", synopsis(name))
+}
+
+func synopsis(name string) string {
+	for _, c := range commands() {
+		if c.name == name {
+			return strings.TrimSpace("schoolbridge " + c.name + " " + c.args)
+		}
+	}
+	return "schoolbridge " + name
 }
 
 var errFindings = &exitError{code: exitFindings}
@@ -102,7 +118,7 @@ func dispatch(ctx context.Context, std streams, args []string) int {
 			return report(std, c.run(ctx, std, args[1:]))
 		}
 	}
-	fmt.Fprintf(std.err, "schoolbridge: there is no command %q\n", args[0])
+	fmt.Fprintf(std.err, "schoolbridge: команды %q нет / there is no command %q\n", args[0], args[0])
 	usage(std.err)
 	return exitUsage
 }
@@ -127,7 +143,7 @@ func report(std streams, err error) int {
 func usage(w io.Writer) {
 	fmt.Fprint(w, "schoolbridge: один логин для школьного Wi-Fi, ПК и досок / one school login for Wi-Fi, classroom PCs and whiteboards\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %s\n      %s\n", strings.TrimSpace("schoolbridge "+c.name+" "+c.args), c.help)
+		fmt.Fprintf(w, "  %s\n      %s\n", synopsis(c.name), c.help)
 	}
 	fmt.Fprint(w, "\nКоды / exit codes: 0 сделано / done, 1 есть замечания / findings, 2 вызов или настройки / usage or configuration, 3 сбой / failed\n")
 }
@@ -137,16 +153,22 @@ func runVersion(_ context.Context, std streams, _ []string) error {
 	return err
 }
 
-// parse reads flags and gives the remaining words; flags may follow them.
+// parse reads flags and gives the remaining words; flags may follow them. A
+// flag that is not understood, or a question for help, shows the command's
+// flags.
 func parse(fs *flag.FlagSet, std streams, args []string) ([]string, error) {
-	fs.SetOutput(std.err)
+	fs.SetOutput(io.Discard) // what the package says itself is English only
 	var words []string
 	for {
 		if err := fs.Parse(args); err != nil {
-			if errors.Is(err, flag.ErrHelp) {
-				return nil, err
+			if !errors.Is(err, flag.ErrHelp) {
+				fmt.Fprintln(std.err, "schoolbridge: не понято / not understood:", err)
+				err = &exitError{code: exitUsage}
 			}
-			return nil, &exitError{code: exitUsage} // flag has printed the fault
+			fmt.Fprintln(std.err, synopsis(fs.Name()))
+			fs.SetOutput(std.err)
+			fs.PrintDefaults()
+			return nil, err
 		}
 		if fs.NArg() == 0 {
 			return words, nil

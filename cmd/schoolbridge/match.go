@@ -19,11 +19,11 @@ import (
 
 func runMatch(_ context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("match", flag.ContinueOnError)
-	folder := fs.String("registry", "", "folder `DIR` of registry files")
-	profiles := fs.String("profiles", "", "profiles, one JSON object a line, in `FILE`")
-	bindings := fs.String("bindings", "", "bindings, one JSON object a line, in `FILE`")
-	day := fs.String("today", "", "the day by which roles are active, `YYYY-MM-DD`")
-	unverified := fs.Bool("contacts-unverified", false, "count contacts as not verified where a profile does not say")
+	folder := fs.String("registry", "", "папка с реестрами / folder `DIR` of registry files")
+	profiles := fs.String("profiles", "", "профили, объект JSON в строке / profiles, one JSON object a line, in `FILE`")
+	bindings := fs.String("bindings", "", "привязки, объект JSON в строке / bindings, one JSON object a line, in `FILE`")
+	day := fs.String("today", "", "день, на который роли действуют / the day by which roles are active, `YYYY-MM-DD`")
+	unverified := fs.Bool("contacts-unverified", false, "не считать контакты подтверждёнными, если профиль об этом молчит / count contacts as not verified where a profile does not say")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
@@ -31,7 +31,7 @@ func runMatch(_ context.Context, std streams, args []string) error {
 	today, err := person.ParseDate(*day)
 	switch {
 	case len(words) > 0 || *folder == "" || *profiles == "":
-		return usageError("match: write \"match --registry DIR --profiles FILE [--bindings FILE] [--today YYYY-MM-DD]\"")
+		return misused("match")
 	case err != nil:
 		return usageError("match: --today: %w", err)
 	case today.IsZero():

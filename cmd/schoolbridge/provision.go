@@ -21,15 +21,15 @@ import (
 
 func runProvision(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("provision", flag.ContinueOnError)
-	file := fs.String("config", "", "the configuration `FILE`")
-	lang := fs.String("lang", "ru", "language: ru or en")
-	accept := fs.Int("accept-disabling", 0, "apply: let up to `N` accounts be disabled at once")
+	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
+	lang := fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
+	accept := fs.Int("accept-disabling", 0, "apply: разрешить отключить разом до N записей / let up to `N` accounts be disabled at once")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
 	}
 	if len(words) != 1 || words[0] != "plan" && words[0] != "apply" || *lang != "ru" && *lang != "en" || *accept < 0 || *accept > 0 && words[0] == "plan" {
-		return usageError("provision: write \"provision plan --config FILE\" or \"provision apply --config FILE [--accept-disabling N]\", with [--lang ru|en]")
+		return misused("provision")
 	}
 	c, err := loadConfig(std, *file, *lang)
 	if err != nil {

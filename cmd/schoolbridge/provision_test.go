@@ -245,7 +245,7 @@ func TestProvisionRefusals(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{{}, {"undo"}, {"plan", "--accept-disabling", "1"}, {"apply", "--accept-disabling", "-1"}, {"plan", "--lang", "de"}} {
-		refused(exitUsage, "write \"provision plan", args...)
+		refused(exitUsage, "schoolbridge provision plan|apply", args...)
 	}
 	refused(exitUsage, "нет раздела ad", "plan")
 	refused(exitUsage, "no section ad", "apply", "--lang", "en")

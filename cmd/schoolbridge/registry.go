@@ -23,14 +23,14 @@ import (
 
 func runRegistry(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("registry", flag.ContinueOnError)
-	file := fs.String("config", "", "the configuration `FILE`")
-	accept := fs.Int("accept-ending", 0, "let exactly `N` employments and enrolments end")
+	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
+	accept := fs.Int("accept-ending", 0, "согласие: выбудет ровно N записей / let exactly `N` employments and enrolments end")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
 	}
 	if len(words) < 2 || words[0] != "import" {
-		return usageError("registry: write \"registry import --config FILE PATH…\"")
+		return misused("registry")
 	}
 	c, err := loadConfig(std, *file, "ru")
 	if err != nil {

@@ -6,12 +6,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"schoolbridge/config"
+	"schoolbridge/internal/auth"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/mosru/keyset"
 	"schoolbridge/internal/policy"
+	"schoolbridge/internal/telemetry"
 	"schoolbridge/radiussrv"
 )
 
@@ -23,6 +26,8 @@ type reloadable struct {
 	eventKeys *keyset.Set
 	policy    *policy.Table
 	clients   *radiussrv.Clients
+	inventory *auth.Inventory
+	endings   []telemetry.Certificate // of the authorities
 }
 
 // loadReloadable reads it for the first time.
@@ -32,7 +37,14 @@ func (d *daemon) loadReloadable(context.Context) error {
 		return err
 	}
 	d.cert = fresh.cert
+	d.expiry = telemetry.NewExpiry(telemetry.ExpiryOptions{Ahead: config.ExpirySoon, Registerer: d.registry, Logger: d.log})
+	d.lasting, err = endings(authorityFile{useMosruCA, d.config.Mosru.CAFile}, authorityFile{useADCA, d.config.AD.CAFile})
+	if err != nil {
+		return err
+	}
 	d.take(fresh)
+	d.services = append(d.services, service{"expiry of certificates", d.expiry.Run})
+	d.health.Note("certificates", d.expiry.Check)
 	return nil
 }
 
@@ -55,7 +67,13 @@ func (d *daemon) prepare(c *config.Config) (r reloadable, err error) {
 	if r.policy, err = rules.Compile(); err != nil {
 		return r, fmt.Errorf("policy: %w", err)
 	}
-	r.clients, err = nasClients(c)
+	if r.inventory, err = inventoryOf(c); err != nil {
+		return r, fmt.Errorf("radius: %w", err)
+	}
+	if r.clients, err = nasClients(c); err != nil {
+		return r, err
+	}
+	r.endings, err = endings(authorityFile{useRadSecCA, c.RADIUS.ClientCAFile}, authorityFile{useWiFiCA, c.WiFi.CAFile})
 	return r, err
 }
 
@@ -85,6 +103,12 @@ func (d *daemon) take(r reloadable) {
 	}
 	d.policy.Store(r.policy)
 	d.clients.Store(r.clients)
+	d.inventory.Store(r.inventory)
+	certificates := slices.Concat(d.lasting, r.endings)
+	if d.cert != nil {
+		certificates = append(certificates, telemetry.Certificate{Use: useTLS, Ends: config.ChainEnd(d.cert.config().Certificates[0])})
+	}
+	d.expiry.Set(certificates)
 }
 
 // reloadOn reloads at every signal until ctx ends, but not before the start is

@@ -176,6 +176,80 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// metricByUse reads when the certificates in force end, in Unix seconds.
+func metricByUse(t *testing.T, d *daemon) map[string]float64 {
+	t.Helper()
+	families, err := d.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]float64{}
+	for _, f := range families {
+		if f.GetName() != "schoolbridge_certificate_expires_timestamp_seconds" {
+			continue
+		}
+		for _, m := range f.Metric {
+			out[m.Label[0].GetValue()] = m.Gauge.GetValue()
+		}
+	}
+	return out
+}
+
+// TestExpiryOfCertificates: those in force are told of at the start and at a
+// reload, in log, metric and health.
+func TestExpiryOfCertificates(t *testing.T) {
+	s, log := newSite(t), &logged{}
+	issue := func(days int) {
+		made := time.Now().AddDate(0, 0, days-820) // the demo's authority gives 820 days
+		ca, err := newAuthority(s.path("ca.pem"), made)
+		if err == nil {
+			err = ca.issue(s.path("server.pem"), s.path("server-key.pem"), x509.ExtKeyUsageServerAuth, []string{"bridge.example"}, nil, made)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	issue(20)
+	s.write("config.yaml", siteConfig+"wifi: {ssids: [a], server_names: [bridge.example], ca_file: ca.pem}\n")
+	d := s.started(log)
+	expiry := func() map[string]float64 { return metricByUse(t, d) }
+	well := func() (ok, needed bool) {
+		_, results := d.health.Ask(t.Context())
+		for _, r := range results {
+			if r.Name == "certificates" {
+				return r.OK, r.Needed
+			}
+		}
+		t.Fatal("no check of certificates")
+		return false, false
+	}
+	if said := log.take(); strings.Count(said, "a certificate ends soon") != 1 || !strings.Contains(said, "use=tls") {
+		t.Error(said)
+	}
+	if ok, needed := well(); ok || needed {
+		t.Errorf("health: ok %v, needed %v", ok, needed)
+	}
+	old := expiry()
+	if len(old) != 2 || old["wifi_ca"] < old["tls"] {
+		t.Error(old)
+	}
+	issue(400)
+	d.reload()
+	if said := log.take(); strings.Contains(said, "ends soon") {
+		t.Error(said)
+	}
+	if fresh := expiry(); fresh["tls"]-old["tls"] < 379*86400 {
+		t.Errorf("%v, then %v", old, fresh)
+	}
+	// A faulty file changes nothing, and what is in force is what counts.
+	issue(5)
+	s.write("server-key.pem", "no key\n")
+	d.reload()
+	if fresh := expiry(); fresh["tls"]-old["tls"] < 379*86400 {
+		t.Errorf("%v, then %v", old, fresh)
+	}
+}
+
 // TestReloadOfAuthorities: a RadSec client is judged by the authority in force.
 func TestReloadOfAuthorities(t *testing.T) {
 	s := newSite(t)

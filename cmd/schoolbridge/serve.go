@@ -39,13 +39,13 @@ const stopGrace = 10 * time.Second
 
 func runServe(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
-	file := fs.String("config", "", "the configuration `FILE`")
+	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
 	}
 	if len(words) > 0 {
-		return usageError("serve: %q is too much; write \"serve --config FILE\"", words[0])
+		return misused("serve")
 	}
 	return serve(ctx, std, *file, nil)
 }
@@ -93,6 +93,9 @@ type daemon struct {
 	eventKeys     atomic.Pointer[keyset.Set]
 	policy        atomic.Pointer[policy.Table]
 	clients       atomic.Pointer[radiussrv.Clients]
+	inventory     atomic.Pointer[auth.Inventory]
+	expiry        *telemetry.Expiry
+	lasting       []telemetry.Certificate // those that a reload does not replace
 
 	services []service
 	release  []func() // in reverse order
@@ -230,7 +233,7 @@ func (d *daemon) joinAuth(context.Context) error {
 	}
 	d.auth, err = auth.New(auth.Options{
 		Directory: d.people, Policy: d.policy.Load, Upstream: d.mosru, Verifiers: d.db.Credentials(), Passwords: d.db.Passwords(),
-		Owners: d.db.Accounts(), Auditor: d.trail, Admit: d.admit(),
+		Owners: d.db.Accounts(), Auditor: d.trail, Admit: d.admit(), Inventory: d.inventory.Load,
 		Domains: c.Names.Domains, Realms: c.Names.Realms, EventsHealthy: healthy, TagKey: d.tagKey(),
 		ConfirmLong: c.Auth.Confirmation, ConfirmShort: c.Auth.ConfirmationWithoutEvents, OfflineGrace: c.Auth.OfflineGrace,
 		LocalGrace: c.Auth.LocalGrace, NTMaxAge: c.Auth.NTMaxAge, NTOff: !c.Auth.NTHash,

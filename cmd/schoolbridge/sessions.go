@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"time"
@@ -40,15 +39,15 @@ type sessionsCall struct {
 
 func parseSessions(std streams, args []string) (c sessionsCall, err error) {
 	fs := flag.NewFlagSet("sessions", flag.ContinueOnError)
-	fs.StringVar(&c.file, "config", "", "the configuration `FILE`")
-	fs.StringVar(&c.lang, "lang", "ru", "language: ru or en")
-	fs.StringVar(&c.format, "format", "table", "table, json or csv")
-	fs.DurationVar(&c.wait, "wait", 40*time.Second, "disconnect: how long to wait for the answer")
-	fs.StringVar(&c.Address, "address", "", "who had this `IP` address")
-	fs.StringVar(&c.At, "at", "", "at that `TIME` of the school: \"2026-09-01 10:30\"")
-	fs.StringVar(&c.Device, "device", "", "a device's hardware address, `MAC`")
-	fs.StringVar(&c.Login, "login", "", "a person's `LOGIN`")
-	fs.BoolVar(&c.Live, "live", false, "only who is on the network now")
+	fs.StringVar(&c.file, "config", "", "файл настроек / the configuration `FILE`")
+	fs.StringVar(&c.lang, "lang", "ru", "язык: ru или en / language `LANG`: ru or en")
+	fs.StringVar(&c.format, "format", "table", "вид: table, json или csv / `FORMAT`: table, json or csv")
+	fs.DurationVar(&c.wait, "wait", 40*time.Second, "disconnect: сколько ждать ответа / how `LONG` to wait for the answer")
+	fs.StringVar(&c.Address, "address", "", "у кого был этот адрес / who had this `IP` address")
+	fs.StringVar(&c.At, "at", "", "в это время школы / at that `TIME` of the school: \"2026-09-01 10:30\"")
+	fs.StringVar(&c.Device, "device", "", "MAC-адрес устройства / a device's hardware address, `MAC`")
+	fs.StringVar(&c.Login, "login", "", "логин человека / a person's `LOGIN`")
+	fs.BoolVar(&c.Live, "live", false, "только кто в сети сейчас / only who is on the network now")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return c, err
@@ -60,8 +59,7 @@ func parseSessions(std streams, args []string) (c sessionsCall, err error) {
 	}
 	if c.lang != "ru" && c.lang != "en" || c.format != "table" && c.format != "json" && c.format != "csv" || len(words) > 0 ||
 		c.disconnect && (c.Disconnect == "") == (c.Login == "") {
-		return c, usageError("sessions: write \"sessions --config FILE [--address IP] [--at TIME] [--device MAC] [--login LOGIN] [--live] [--format table|json|csv] [--lang ru|en]\" " +
-			"or \"sessions disconnect --config FILE [--wait 40s] SESSION | --login LOGIN\"")
+		return c, misused("sessions")
 	}
 	return c, nil
 }
@@ -130,19 +128,19 @@ func (v *viewer) sessions(ctx context.Context, a asked) ([]explain.Session, erro
 func (v *viewer) query(ctx context.Context, a asked) (q journal.Query, err error) {
 	q.Live = a.Live || a.Address == "" && a.Device == "" && a.Login == ""
 	if q.Live && a.At != "" {
-		return q, usageError("sessions: --at asks about the past: name --address, --device or --login, and leave --live out")
+		return q, usageError("sessions: --at — это о прошлом: назовите --address, --device или --login без --live / --at asks about the past: name --address, --device or --login, without --live")
 	}
 	if a.Address != "" {
 		if q.Address, err = netip.ParseAddr(a.Address); err != nil || q.Address.Zone() != "" {
-			return q, usageError("sessions: --address %q is no IP address", a.Address)
+			return q, usageError("sessions: --address %q — не IP-адрес / is no IP address", a.Address)
 		}
 	}
 	if a.Device != "" {
-		mac, err := net.ParseMAC(a.Device)
-		if err != nil || len(mac) != 6 {
-			return q, usageError("sessions: --device %q is no hardware address such as 02:00:00:00:00:01", a.Device)
+		device, ok := identity.ParseHardwareAddress(a.Device)
+		if !ok {
+			return q, usageError("sessions: --device %q — не MAC-адрес / is no hardware address such as 02:00:00:00:00:01", a.Device)
 		}
-		q.Device = mac.String()
+		q.Device = string(device)
 	}
 	if a.At != "" {
 		if q.At, err = schoolTime(a.At, v.config.Policy.TimeZone.Location()); err != nil {
@@ -167,7 +165,7 @@ func schoolTime(text string, zone *time.Location) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, usageError("sessions: --at %q is no time: write \"2026-09-01 10:30\" or \"01.09.2026 10:30\"", text)
+	return time.Time{}, usageError("sessions: --at %q — не время / is no time: \"2026-09-01 10:30\", \"01.09.2026 10:30\"", text)
 }
 
 // audit: reading personal data is itself a line of the trail, with the account
@@ -294,11 +292,11 @@ func (v *viewer) targets(ctx context.Context, a asked) ([]*journal.Session, erro
 	}
 	id, err := journal.ParseID(a.Disconnect)
 	if err != nil {
-		return nil, usageError("sessions disconnect: %q: %v; schoolbridge sessions --live shows them", a.Disconnect, err)
+		return nil, usageError("sessions disconnect: %q — не номер сеанса, их показывает / is no session, which are shown by schoolbridge sessions --live: %w", a.Disconnect, err)
 	}
 	s, err := v.db.Journal().Get(ctx, id)
 	if errors.Is(err, identity.ErrNotFound) {
-		return nil, usageError("sessions disconnect: there is no session %s; schoolbridge sessions --live shows them", id)
+		return nil, usageError("sessions disconnect: сеанса %s нет, их показывает / there is no session, they are shown by schoolbridge sessions --live", id)
 	}
 	return []*journal.Session{s}, err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -71,12 +72,83 @@ func TestTheDocumentedActiveDirectory(t *testing.T) {
 	}
 }
 
+// And the section about devices, which has to fit a certificate of that name.
+func TestTheDocumentedWiFi(t *testing.T) {
+	for _, page := range []string{"docs/administrator.ru.md", "docs/administrator.en.md"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, section, ok := strings.Cut(string(text), "   ```yaml\n   wifi:\n")
+		section, _, ended := strings.Cut(section, "   ```\n")
+		if !ok || !ended {
+			t.Fatalf("%s offers no section wifi", page)
+		}
+		d := demoFolder(t.TempDir())
+		if err := d.write(nil, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		write(t, d.path("mosru-keys.json"), keySet("one"))
+		section = strings.NewReplacer("\n   ", "\n", "bridge.school49.example", demoServer, "tls/ca.pem", "ca.pem").Replace("\n" + section)
+		before, after, _ := strings.Cut(demoConfig, "wifi:\n")
+		_, after, _ = strings.Cut(after, "\nad:")
+		write(t, d.config(), before+"wifi:"+section+"\nad:"+after)
+		if c, faults, err := config.Load(d.config()); err != nil || c == nil || len(faults) > 0 || !c.WiFi.On() {
+			t.Errorf("%s: %v %v", page, err, faults)
+		}
+	}
+}
+
 func TestDemoText(t *testing.T) {
-	var out bytes.Buffer
-	d := &demo{std: streams{out: &out}, folder: "/somewhere"}
-	d.announce()
-	// What is left in braces is JSON.
-	if text := out.String(); regexp.MustCompile(`\{[^"]|[^"]\}`).MatchString(text) || !strings.HasSuffix(text, "\nready\n") {
-		t.Error(text)
+	for _, lang := range []string{"ru", "en"} {
+		var out bytes.Buffer
+		d := &demo{std: streams{out: &out}, folder: "/somewhere", lang: lang}
+		d.announce()
+		// What is left in braces is JSON.
+		text := out.String()
+		if regexp.MustCompile(`\{[^"]|[^"]\}`).MatchString(text) || !strings.HasSuffix(text, "\nready\n") {
+			t.Error(text)
+		}
+		if russian := strings.Contains(text, "Учитель"); russian != (lang == "ru") || strings.Contains(text, "--lang en --config") == russian {
+			t.Errorf("%s:\n%s", lang, text)
+		}
+	}
+	// Every line that is read has its translation, and no translation is left
+	// over.
+	left := maps.Clone(demoRussian)
+	for line := range strings.Lines(demoText) {
+		line = strings.TrimSuffix(line, "\n")
+		if _, ok := demoRussian[line]; !ok && line != "" && line != "ready" && !demoCommand(line) {
+			t.Errorf("no Russian for %q", line)
+		}
+		delete(left, line)
+	}
+	for line := range left {
+		t.Errorf("the Russian of a line that is not printed: %q", line)
+	}
+}
+
+// What a flag is for is said in both languages, everywhere.
+func TestFlagsInBothLanguages(t *testing.T) {
+	for _, c := range commands() {
+		if c.name == "version" {
+			continue
+		}
+		var out, errs bytes.Buffer
+		if code := dispatch(t.Context(), streams{strings.NewReader(""), &out, &errs}, []string{c.name, "-h"}); code != exitDone || out.Len() > 0 {
+			t.Errorf("%s -h: %d", c.name, code)
+		}
+		if !strings.HasPrefix(errs.String(), "schoolbridge "+c.name+" "+c.args+"\n") {
+			t.Errorf("%s -h: %s", c.name, errs.String())
+		}
+		for line := range strings.Lines(errs.String()) {
+			if strings.HasPrefix(line, "    \t") && !regexp.MustCompile(`[А-яё].* / .*[a-z]|JSON / print`).MatchString(line) {
+				t.Errorf("%s -h in one language: %s", c.name, line)
+			}
+		}
+		errs.Reset()
+		if code := dispatch(t.Context(), streams{strings.NewReader(""), &out, &errs}, []string{c.name, "--no-such-flag"}); code != exitUsage || !strings.Contains(errs.String(), "не понято") {
+			t.Errorf("%s: %d %s", c.name, code, errs.String())
+		}
 	}
 }

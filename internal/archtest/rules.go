@@ -123,7 +123,7 @@ const frontEnds = "front-ends never import each other, so that one can be change
 
 // pure are the packages that only decide.
 func pure(pkg string) bool {
-	return under("internal/identity", "internal/person", "internal/policy", "internal/mschap", "provision/match", "provision/login", "ldapsrv/filter")(pkg)
+	return under("internal/identity", "internal/person", "internal/policy", "internal/mschap", "internal/sheet", "internal/onboard", "provision/match", "provision/login", "ldapsrv/filter")(pkg)
 }
 
 // ours says that a folder of this module is meant.

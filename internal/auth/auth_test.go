@@ -102,7 +102,7 @@ func TestGatesForExplain(t *testing.T) {
 		}
 	}
 	last := Gates(w.entries["belovas"], w.table, identity.ChannelWiFi, from("d"), begin)[3]
-	if !last.OK || last.Grant.Rule != "pupils" || len(last.Trace) != 2 || !last.Trace[1].Fits {
+	if !last.OK || last.Decision.Grant.Rule != "pupils" || last.Decision.Decided != 1 {
 		t.Errorf("%+v", last)
 	}
 }

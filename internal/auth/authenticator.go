@@ -115,6 +115,9 @@ func (a *Authenticator) Authenticate(ctx context.Context, c identity.Credential)
 
 // decide is Authenticate without its surroundings.
 func (a *Authenticator) decide(ctx context.Context, c *identity.Credential, now time.Time) identity.Verdict {
+	if v, ok := a.withoutPassword(c, now); ok {
+		return v
+	}
 	if !wellFormed(c) {
 		return identity.Verdict{Outcome: identity.Malformed, Reason: identity.ReasonBadRequest}
 	}

@@ -25,8 +25,8 @@ type Check struct {
 	Gate   Gate
 	OK     bool
 	Reason identity.Reason // "" if OK
-	Grant  identity.Grant  // of GatePolicy, if OK
-	Trace  []policy.Step   // of GatePolicy: every question of the table, the decisive one last
+	// Decision is GatePolicy's, with every question of the table.
+	Decision policy.Decision
 }
 
 // Gates asks all gates of an entry, for explain: those behind a closed one
@@ -36,7 +36,8 @@ func Gates(e *directory.Entry, table *policy.Table, channel identity.Channel, sr
 	check := func(g Gate, reason identity.Reason) Check { return Check{Gate: g, OK: reason == "", Reason: reason} }
 	var buf [8]policy.Pair
 	last := check(GatePolicy, "")
-	last.Grant, last.Reason, last.Trace = table.Explain(activePairs(buf[:0], e, day), channel, &src, now)
+	last.Decision = table.Explain(activePairs(buf[:0], e, day), channel, &src, now)
+	last.Reason = last.Decision.Reason
 	last.OK = last.Reason == ""
 	return []Check{check(GateActivated, activated(e)), check(GateState, state(e)), check(GateDates, dates(e, day)), last}
 }
@@ -90,7 +91,7 @@ func dates(e *directory.Entry, day person.Date) identity.Reason {
 func activePairs(pairs []policy.Pair, e *directory.Entry, day person.Date) []policy.Pair {
 	for i := range e.Affiliations {
 		if a := &e.Affiliations[i]; a.ActiveOn(day) {
-			pairs = append(pairs, policy.Pair{Role: a.Role, School: a.School})
+			pairs = append(pairs, policy.Pair{Role: policy.Role(a.Role), School: a.School})
 		}
 	}
 	return pairs

@@ -35,6 +35,8 @@ type Options struct {
 	// Admit says whether a person whom a role admits to the Wi-Fi may bring one
 	// device more. It asks memory only; nil: any number.
 	Admit func(person identity.PersonID, role, device string) bool
+	// Inventory gives the devices and machines in force now; nil: none.
+	Inventory func() *Inventory
 
 	Domains []string // taken off as DOMAIN\, in any case
 	Realms  []string // taken off as @realm, in any case

@@ -48,6 +48,7 @@ func payload(c *identity.Credential, v *identity.Verdict, took time.Duration) []
 	b = field(b, "ssid", c.Source.SSID)
 	b = field(b, "school", c.Source.School)
 	b = field(b, "rule", v.Grant.Rule)
+	b = proofFields(b, c, v)
 	b = field(b, "request", c.Source.Request)
 	return append(b, '}')
 }

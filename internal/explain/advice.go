@@ -56,6 +56,13 @@ var russian = map[identity.Reason]Advice{
 	identity.ReasonEpochMoved:       {"пароль сменили как раз во время проверки", "Войдите ещё раз с новым паролем."},
 	identity.ReasonCutOff:           {"сервер слишком долго без связи с хранилищем", "Оператор восстанавливает доступ к базе данных; причину называет /readyz."},
 	identity.ReasonBadRequest:       {"запрос составлен неверно", "Проверьте настройки устройства или точки доступа."},
+
+	identity.ReasonListed:         {"аппаратный адрес есть в списке устройств", ""},
+	identity.ReasonCertificate:    {"сертификат называет известный компьютер или человека", ""},
+	identity.ReasonUnknownDevice:  {"аппаратного адреса (MAC) нет в списке устройств", "Если это доска или другое устройство школы, впишите адрес в radius.devices или в таблицу radius.devices_file и перечитайте настройки (reload). Телефоны и ноутбуки людей входят логином и паролем."},
+	identity.ReasonStation:        {"спрашивают об одном устройстве, а подключается другое или неизвестно какое", "Включите на точке доступа или коммутаторе передачу Calling-Station-Id: в нём должен быть тот же аппаратный адрес, что и в User-Name."},
+	identity.ReasonUnknownMachine: {"имя компьютера из сертификата не подходит ни к одной строке radius.machines", "Сверьте имя (dNSName) и удостоверяющий центр сертификата с radius.machines."},
+	identity.ReasonWrongAuthority: {"сертификат без имени компьютера выпущен центром, который людей не называет", "Если этот центр выпускает сертификаты людям, впишите его в radius.people_authorities; сертификату компьютера нужно имя в dNSName."},
 }
 
 var english = map[identity.Reason]Advice{
@@ -86,4 +93,11 @@ var english = map[identity.Reason]Advice{
 	identity.ReasonEpochMoved:       {"the password was changed while it was being checked", "Sign in again with the new password."},
 	identity.ReasonCutOff:           {"the server has been without its store for too long", "The operator restores access to the database; /readyz names the cause."},
 	identity.ReasonBadRequest:       {"the request is malformed", "Check the settings of the device or access point."},
+
+	identity.ReasonListed:         {"the hardware address is in the list of devices", ""},
+	identity.ReasonCertificate:    {"the certificate names a computer or person that we know", ""},
+	identity.ReasonUnknownDevice:  {"the hardware address (MAC) is in no list of devices", "If it is a board or another thing of the school, add the address to radius.devices or to the table of radius.devices_file and reload. People's phones and laptops sign in with login and password."},
+	identity.ReasonStation:        {"one device is asked about, and another or nobody knows which one is asking", "Let the access point or switch send Calling-Station-Id, with the same hardware address as in User-Name."},
+	identity.ReasonUnknownMachine: {"the computer's name in the certificate fits no line of radius.machines", "Compare the certificate's name (dNSName) and authority with radius.machines."},
+	identity.ReasonWrongAuthority: {"the certificate names no computer, and its authority does not name people", "If this authority issues certificates to people, add it to radius.people_authorities; a computer's certificate needs its name as dNSName."},
 }

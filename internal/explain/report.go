@@ -32,6 +32,11 @@ type Report struct {
 	SignIns   []SignIn        `json:"sign_ins"`
 	// Sessions live on the Wi-Fi, or were asked to end lately.
 	Sessions []Session `json:"sessions"`
+
+	// Thing says that a device or machine was asked about: "device", "machine"
+	// or "". Things are the lines of the configuration that fit it.
+	Thing  string  `json:"thing,omitempty"`
+	Things []Thing `json:"things,omitempty"`
 }
 
 // Role is one employment or enrolment of the person.
@@ -49,8 +54,11 @@ type Channel struct {
 	Channel string          `json:"channel"`
 	Allowed bool            `json:"allowed"`
 	Reason  identity.Reason `json:"reason,omitempty"`
-	Rule    string          `json:"rule,omitempty"` // the policy rule that decided
+	Rule    string          `json:"rule,omitempty"` // the policy rule that decided, also where it refused
+	By      string          `json:"by,omitempty"`   // the role and school that it fitted: "staff@1234"
+	VLAN    string          `json:"vlan,omitempty"`
 	Where   string          `json:"where,omitempty"`
+	Later   []Later         `json:"later,omitempty"`
 }
 
 // SignIn is one attempt from the audit trail.
@@ -110,7 +118,11 @@ var texts = map[Lang]words{
 // Write prints the report for a person to read. Times are shown in loc.
 func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
 	p := &printer{w: w, lang: lang, t: texts[lang]}
-	r.writeAccount(p)
+	if r.Thing != "" {
+		r.writeThings(p)
+	} else {
+		r.writeAccount(p)
+	}
 	r.writeChannels(p)
 	r.writeTargets(p, loc)
 	r.writeSessions(p, loc)
@@ -156,10 +168,12 @@ func (r Report) writeChannels(p *printer) {
 	for _, c := range r.Channels {
 		what := p.fields(word(p.t.channel, c.Channel), c.Where)
 		if c.Allowed {
-			p.line("  %s: %s, %s «%s»", what, p.t.yes, p.t.rule, c.Rule)
+			p.line("  %s: %s, %s", what, p.t.yes, p.decision(c))
+			p.writePolicy(c)
 			continue
 		}
-		p.line("  %s: %s, %s", what, p.t.no, c.Reason)
+		p.line("  %s: %s", what, p.list(p.t.no, string(c.Reason), p.decision(c)))
+		p.writePolicy(c)
 		if !told[c.Reason] {
 			told[c.Reason] = true
 			p.reason("      ", c.Reason)
@@ -174,7 +188,7 @@ const signInLines = 10
 // writeSignIns lists the attempts, the newest first, and explains the newest
 // that failed: another device may have got in since.
 func (r Report) writeSignIns(p *printer, loc *time.Location) {
-	if r.Person == "" {
+	if r.Person == "" && r.Thing == "" {
 		return
 	}
 	if len(r.SignIns) == 0 {

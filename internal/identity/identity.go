@@ -211,16 +211,26 @@ const (
 	ReasonEpochMoved       Reason = "CREDENTIAL_CHANGED"  // the credential changed while we asked
 	ReasonCutOff           Reason = "STORE_UNREACHABLE"   // this replica is behind longer than offline_grace
 	ReasonBadRequest       Reason = "BAD_REQUEST"
+
+	ReasonListed         Reason = "DEVICE_LISTED"           // the hardware address is in the list of devices
+	ReasonCertificate    Reason = "CERTIFICATE_FITS"        // the certificate names a machine or person that we know
+	ReasonUnknownDevice  Reason = "NO_SUCH_DEVICE"          // the hardware address is in no list
+	ReasonStation        Reason = "CALLING_STATION_DIFFERS" // another device asks than the one that is named
+	ReasonUnknownMachine Reason = "NO_SUCH_MACHINE"         // no mapping of radius.machines fits the certificate
+	ReasonWrongAuthority Reason = "AUTHORITY_NO_PEOPLE"     // this authority's certificates do not name people
 )
 
-// Grant is what policy gives to an admitted person on a device.
+// Grant is what policy gives to an admitted person or device.
 type Grant struct {
 	Rule           string        // name of the policy rule that decided
-	Role           string        // "staff", "pupil"
+	Role           string        // "staff", "pupil", "device", "machine"
 	School         string        // ekis_id of the role that decided
-	VLAN           uint16        // 1..4094, or 0 for the network's own
+	VLAN           uint16        // 1..4094, or 0 for the network's own or a named one
+	VLANName       string        // where the network calls its VLANs by name; VLAN is 0 then
 	SessionTimeout time.Duration // or 0 for none
+	IdleTimeout    time.Duration // or 0 for none
 	Filter         string        // Filter-Id, or ""
+	Down, Up       uint32        // greatest rates to and from the device, bit/s; 0 for none
 }
 
 // Verdict answers a Credential.

@@ -75,7 +75,8 @@ func (c *compiler) compile(in Rule) rule {
 		c.fault("name", "another rule has this name; names are unique")
 	}
 	c.names[in.Name] = true
-	out := rule{name: in.Name, nas: in.NAS, ssids: in.SSIDs, allow: in.Allow, filter: in.Filter, session: in.Session}
+	out := rule{name: in.Name, nas: in.NAS, ssids: in.SSIDs, allow: in.Allow, gives: identity.Grant{Rule: in.Name, SessionTimeout: in.Session,
+		IdleTimeout: in.Idle, Filter: in.Filter, Down: uint32(in.Down), Up: uint32(in.Up)}}
 	c.channels(in, &out)
 	c.roles(in, &out)
 	c.schools(in, &out)
@@ -116,18 +117,22 @@ func (c *compiler) channels(in Rule, out *rule) {
 
 func (c *compiler) roles(in Rule, out *rule) {
 	for _, word := range in.Roles {
-		role, ok := person.ParseRole(word)
+		role, ok := ParseRole(word)
 		if !ok {
-			c.fault("roles", "%q is no role: staff, pupil or parent", word)
+			c.fault("roles", "%q is no role: staff, pupil, parent, device or machine", word)
 			continue
 		}
 		out.roles |= 1 << role
-		if role == person.RoleParent && in.Allow && out.channels&^(1<<identity.ChannelWeb) != 0 {
+		switch {
+		case !in.Allow:
+		case role == Parent && out.channels&^(1<<identity.ChannelWeb) != 0:
 			c.fault("roles", "parents sign in on the web only: write channels: [web]")
+		case role.thing() && out.channels&^(1<<identity.ChannelWiFi) != 0:
+			c.fault("roles", "a %s comes over Wi-Fi only: write channels: [wifi]", role)
 		}
 	}
 	if len(in.Roles) == 0 {
-		out.roles = 1<<person.RoleStaff | 1<<person.RolePupil
+		out.roles = 1<<Staff | 1<<Pupil
 	}
 }
 
@@ -155,25 +160,41 @@ func (c *compiler) schools(in Rule, out *rule) {
 // network checks what a rule gives to the network.
 func (c *compiler) network(in Rule, out *rule) {
 	wifi := out.channels&(1<<identity.ChannelWiFi) != 0
-	gives := in.VLAN != 0 || in.Session != 0 || in.Filter != ""
+	vlan, err := ParseVLAN(in.VLAN)
 	switch {
-	case in.VLAN < 0 || in.VLAN > MaxVLAN:
-		c.fault("vlan", "%d is no VLAN: 1 to %d, or leave it out", in.VLAN, MaxVLAN)
-	case in.VLAN != 0 && !wifi:
+	case err != nil:
+		c.fault("vlan", "%v", err)
+	case !vlan.IsZero() && !wifi:
 		c.fault("vlan", "a VLAN is given on Wi-Fi only: add wifi to channels or leave it out")
 	default:
-		out.vlan = uint16(in.VLAN)
+		out.gives.VLAN, out.gives.VLANName = vlan.Number, vlan.Name
 	}
-	if in.Session != 0 && (in.Session < MinSession || in.Session > MaxSession) {
-		c.fault("session", "%v is out of range: %v to %v", in.Session, MinSession, MaxSession)
-	}
+	c.span("session", in.Session)
+	c.span("idle", in.Idle)
+	c.rate("bandwidth.down", in.Down, wifi)
+	c.rate("bandwidth.up", in.Up, wifi)
 	if len(in.Filter) > MaxFilter {
 		c.fault("filter", "%d bytes are too long: at most %d", len(in.Filter), MaxFilter)
 	}
 	if len(in.SSIDs) > 0 && !wifi {
 		c.fault("ssids", "only Wi-Fi has SSIDs: add wifi to channels or leave them out")
 	}
-	if !in.Allow && gives {
-		c.fault("allow", "a rule that refuses gives no vlan, session or filter: write allow: true or leave them out")
+	if !in.Allow && (!vlan.IsZero() || in.Session != 0 || in.Idle != 0 || in.Filter != "" || in.Down != 0 || in.Up != 0) {
+		c.fault("allow", "a rule that refuses gives no vlan, session, idle, filter or bandwidth: write allow: true or leave them out")
+	}
+}
+
+func (c *compiler) span(field string, d time.Duration) {
+	if d != 0 && (d < MinSession || d > MaxSession) {
+		c.fault(field, "%v is out of range: %v to %v", d, MinSession, MaxSession)
+	}
+}
+
+func (c *compiler) rate(field string, r Rate, wifi bool) {
+	switch {
+	case r != 0 && (r < MinRate || r > MaxRate):
+		c.fault(field, "%d bit/s are out of range: %v to %v", uint32(r), MinRate, MaxRate)
+	case r != 0 && !wifi:
+		c.fault(field, "only Wi-Fi is limited: add wifi to channels or leave it out")
 	}
 }

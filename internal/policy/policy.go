@@ -7,9 +7,13 @@
 // the first rule in table order that fits any of these pairs decides, and the
 // pair it fits is the one that the grant names. So the order of the rules, not
 // that of a person's employments, says which VLAN somebody with two roles gets.
-// Where no rule fits, nobody is admitted.
+// Where no rule fits, nobody is admitted: a guest is somebody without a pair.
 //
-// One thing no table can say: parents do not sign in on LDAP or Wi-Fi.
+// Things have roles too: a device shows nothing but its hardware address, a
+// machine has a certificate. Only rules that name these roles fit them.
+//
+// Two things no table can say: parents do not sign in on LDAP or Wi-Fi, and
+// devices and machines come over Wi-Fi (RADIUS) only.
 //
 // Start reading at Rule, Compile and Table.Decide.
 package policy
@@ -22,11 +26,48 @@ import (
 	"schoolbridge/internal/person"
 )
 
+// Role is what somebody or something is to a school.
+type Role uint8
+
+// The roles: those of people, and those of things.
+const (
+	Staff   = Role(person.RoleStaff)
+	Pupil   = Role(person.RolePupil)
+	Parent  = Role(person.RoleParent)
+	Device  = Parent + 1 // admitted by its hardware address alone
+	Machine = Parent + 2 // admitted by a certificate before anybody signs in
+)
+
+// String gives the word of the configuration.
+func (r Role) String() string {
+	switch r {
+	case Device:
+		return "device"
+	case Machine:
+		return "machine"
+	}
+	return person.Role(r).String()
+}
+
+// thing says that no person is meant.
+func (r Role) thing() bool { return r == Device || r == Machine }
+
+// ParseRole reads what String writes.
+func ParseRole(s string) (Role, bool) {
+	for _, r := range []Role{Device, Machine} {
+		if s == r.String() {
+			return r, true
+		}
+	}
+	r, ok := person.ParseRole(s)
+	return Role(r), ok
+}
+
 // Rule is one line of the table, in the words of the configuration. An empty
 // list asks nothing, but for Schools.
 type Rule struct {
 	Name     string
-	Roles    []string // "staff", "pupil", "parent"; empty: staff and pupil
+	Roles    []string // "staff", "pupil", "parent", "device", "machine"; empty: staff and pupil
 	Channels []string // "ldap", "wifi", "web"; empty: all
 	// Schools says where the device may stand: "own" (the school of the role,
 	// or a device of no school), "any", or identifiers of schools. Empty is the
@@ -37,27 +78,34 @@ type Rule struct {
 	// Hours are like "mon-fri 08:00-20:00", "sat,sun 10:00-14:00" or
 	// "22:00-06:00" (into the next day), in the table's time zone. A session
 	// that a rule with hours allows ends with them.
-	Hours   []string
-	Allow   bool
-	VLAN    int           // 1..4094; 0: the network's own
-	Session time.Duration // 0: none
-	Filter  string        // Filter-Id
+	Hours    []string
+	Allow    bool
+	VLAN     string        // see ParseVLAN; "": the network's own
+	Session  time.Duration // 0: none
+	Idle     time.Duration // 0: none
+	Filter   string        // Filter-Id
+	Down, Up Rate          // 0: none
 }
 
-// Default is the table of an installation that says nothing: staff anywhere,
-// pupils at their own school.
+// Default is the table of an installation that says nothing: staff anywhere;
+// pupils, and the devices and machines that it lists, at their own school.
 func Default() []Rule {
 	return []Rule{
 		{Name: "staff", Roles: []string{"staff"}, Schools: []string{"any"}, Allow: true},
 		{Name: "pupils", Roles: []string{"pupil"}, Schools: []string{"own"}, Allow: true},
+		{Name: "devices", Roles: []string{"device"}, Channels: []string{"wifi"}, Schools: []string{"own"}, Allow: true},
+		{Name: "machines", Roles: []string{"machine"}, Channels: []string{"wifi"}, Schools: []string{"own"}, Allow: true},
 	}
 }
 
 // Pair is one role at one school, active on the day that is asked about.
 type Pair struct {
-	Role   person.Role
+	Role   Role
 	School person.SchoolID
 }
+
+// String gives "staff@1234".
+func (p Pair) String() string { return p.Role.String() + "@" + string(p.School) }
 
 // Table is a compiled list of rules. It never changes and may be shared.
 type Table struct {
@@ -69,16 +117,14 @@ type Table struct {
 type rule struct {
 	name     string
 	channels uint8 // bits of identity.Channel
-	roles    uint8 // bits of person.Role
+	roles    uint8 // bits of Role
 	own, any bool
 	schools  []person.SchoolID
 	nas      []string
 	ssids    []string
 	hours    []hours
 	allow    bool
-	vlan     uint16
-	session  time.Duration
-	filter   string
+	gives    identity.Grant // all of it that does not depend on who and when
 }
 
 // Zone is the time zone in which the table's hours and days are meant.
@@ -103,30 +149,46 @@ const (
 
 // Step is one question of a decision: did this rule fit this pair?
 type Step struct {
-	Rule   string
-	Role   person.Role
-	School person.SchoolID
-	Fits   bool
-	Field  Field // where it does not: the first field that did not fit
-	Allow  bool  // where it fits: what the rule says
+	Rule  string
+	Pair  Pair
+	Fits  bool
+	Field Field // where it does not: the first field that did not fit
+	Allow bool  // where it fits: what the rule says
+}
+
+// Decision is an answer with all that led to it.
+type Decision struct {
+	Grant  identity.Grant
+	Reason identity.Reason // "" means yes
+	// Steps holds every question that the table can ask, in its order, those
+	// behind the decision too.
+	Steps   []Step
+	Decided int // which of the steps decided; -1 where none fits
+}
+
+// By is the step that decided, if one did.
+func (d Decision) By() (Step, bool) {
+	if d.Decided < 0 {
+		return Step{}, false
+	}
+	return d.Steps[d.Decided], true
+}
+
+// Later are the steps that fit as well and come too late.
+func (d Decision) Later() []Step {
+	var later []Step
+	for _, s := range d.Steps[d.Decided+1:] {
+		if s.Fits {
+			later = append(later, s)
+		}
+	}
+	return later
 }
 
 // Decide says whether somebody with these pairs may sign in on the channel,
 // from src, at now. An empty reason means yes, with the grant; otherwise the
 // grant is zero. It does not allocate.
 func (t *Table) Decide(pairs []Pair, channel identity.Channel, src *identity.Source, now time.Time) (identity.Grant, identity.Reason) {
-	return t.decide(pairs, channel, src, now, nil)
-}
-
-// Explain is Decide that also tells every question it asked, in order; the
-// last step is the one that decided if it fits.
-func (t *Table) Explain(pairs []Pair, channel identity.Channel, src *identity.Source, now time.Time) (identity.Grant, identity.Reason, []Step) {
-	var trace []Step
-	grant, reason := t.decide(pairs, channel, src, now, &trace)
-	return grant, reason, trace
-}
-
-func (t *Table) decide(pairs []Pair, channel identity.Channel, src *identity.Source, now time.Time, trace *[]Step) (identity.Grant, identity.Reason) {
 	if len(pairs) == 0 {
 		return identity.Grant{}, identity.ReasonEnded
 	}
@@ -136,9 +198,6 @@ func (t *Table) decide(pairs []Pair, channel identity.Channel, src *identity.Sou
 		r := &t.rules[i]
 		for _, p := range pairs {
 			miss := r.ask(p, channel, src, now)
-			if trace != nil {
-				*trace = append(*trace, Step{Rule: r.name, Role: p.Role, School: p.School, Fits: miss == "", Field: miss, Allow: miss == "" && r.allow})
-			}
 			if miss == "" {
 				return r.grant(p, now)
 			}
@@ -150,12 +209,30 @@ func (t *Table) decide(pairs []Pair, channel identity.Channel, src *identity.Sou
 	return identity.Grant{}, refusal(nearest)
 }
 
+// Explain is Decide that also tells what every rule says to every pair.
+func (t *Table) Explain(pairs []Pair, channel identity.Channel, src *identity.Source, now time.Time) Decision {
+	d := Decision{Decided: -1}
+	d.Grant, d.Reason = t.Decide(pairs, channel, src, now)
+	now = now.In(t.zone)
+	for i := range t.rules {
+		r := &t.rules[i]
+		for _, p := range pairs {
+			miss := r.ask(p, channel, src, now)
+			if miss == "" && d.Decided < 0 {
+				d.Decided = len(d.Steps)
+			}
+			d.Steps = append(d.Steps, Step{Rule: r.name, Pair: p, Fits: miss == "", Field: miss, Allow: miss == "" && r.allow})
+		}
+	}
+	return d
+}
+
 // ask gives the first field that does not fit, or "".
 func (r *rule) ask(p Pair, channel identity.Channel, src *identity.Source, now time.Time) Field {
 	switch {
 	case r.channels&(1<<channel) == 0:
 		return FieldChannels
-	case r.roles&(1<<p.Role) == 0, p.Role == person.RoleParent && channel != identity.ChannelWeb:
+	case r.roles&(1<<p.Role) == 0, p.Role == Parent && channel != identity.ChannelWeb, p.Role.thing() && channel != identity.ChannelWiFi:
 		return FieldRoles
 	case len(r.nas) > 0 && !slices.Contains(r.nas, src.NAS):
 		return FieldNAS
@@ -187,15 +264,16 @@ func (r *rule) grant(p Pair, now time.Time) (identity.Grant, identity.Reason) {
 		}
 		return identity.Grant{}, identity.ReasonRoleNotAllowed
 	}
-	session := r.session
+	g := r.gives
+	g.Role, g.School = p.Role.String(), string(p.School)
 	var left time.Duration
 	for _, h := range r.hours {
 		left = max(left, h.left(now))
 	}
-	if left > 0 && (session == 0 || left < session) {
-		session = left
+	if left > 0 && (g.SessionTimeout == 0 || left < g.SessionTimeout) {
+		g.SessionTimeout = left
 	}
-	return identity.Grant{Rule: r.name, Role: p.Role.String(), School: string(p.School), VLAN: r.vlan, SessionTimeout: session, Filter: r.filter}, ""
+	return g, ""
 }
 
 // depth orders the fields as they are asked: the rule that came nearest to

@@ -8,16 +8,15 @@ import (
 	"time"
 
 	"schoolbridge/internal/identity"
-	"schoolbridge/internal/person"
 )
 
 var (
 	moscow   = time.FixedZone("MSK", 3*3600)
 	tuesday  = time.Date(2026, 11, 24, 10, 0, 0, 0, moscow)
-	staffA   = Pair{person.RoleStaff, "A"}
-	staffB   = Pair{person.RoleStaff, "B"}
-	pupilA   = Pair{person.RolePupil, "A"}
-	parentA  = Pair{person.RoleParent, "A"}
+	staffA   = Pair{Staff, "A"}
+	staffB   = Pair{Staff, "B"}
+	pupilA   = Pair{Pupil, "A"}
+	parentA  = Pair{Parent, "A"}
 	ldap     = identity.ChannelLDAP
 	wifi     = identity.ChannelWiFi
 	web      = identity.ChannelWeb
@@ -65,23 +64,26 @@ func TestParentsStayOutWhateverTheTableSays(t *testing.T) {
 
 func TestTableOrderDecidesOverAllPairs(t *testing.T) {
 	table := compiled(t,
-		Rule{Name: "b", Roles: []string{"staff"}, Channels: []string{"wifi"}, Schools: []string{"own"}, NAS: []string{"b-ap"}, Allow: true, VLAN: 40},
-		Rule{Name: "pupils", Roles: []string{"pupil"}, Channels: []string{"wifi"}, Allow: true, VLAN: 30, Session: time.Hour, Filter: "kids"},
-		Rule{Name: "staff", Roles: []string{"staff"}, Channels: []string{"wifi"}, Schools: []string{"any"}, Allow: true, VLAN: 20},
+		Rule{Name: "b", Roles: []string{"staff"}, Channels: []string{"wifi"}, Schools: []string{"own"}, NAS: []string{"b-ap"}, Allow: true, VLAN: "40"},
+		Rule{Name: "pupils", Roles: []string{"pupil"}, Channels: []string{"wifi"}, Allow: true, VLAN: "30", Session: time.Hour, Filter: "kids"},
+		Rule{Name: "staff", Roles: []string{"staff"}, Channels: []string{"wifi"}, Schools: []string{"any"}, Allow: true, VLAN: "20"},
 	)
 	src := &identity.Source{School: "A", NAS: "a-ap"}
 	for _, pairs := range [][]Pair{{staffB, pupilA, staffA}, {staffA, staffB, pupilA}} {
-		grant, reason, trace := table.Explain(pairs, wifi, src, tuesday)
+		d := table.Explain(pairs, wifi, src, tuesday)
 		want := identity.Grant{Rule: "pupils", Role: "pupil", School: "A", VLAN: 30, SessionTimeout: time.Hour, Filter: "kids"}
-		if reason != "" || grant != want {
-			t.Errorf("%v: %q %+v", pairs, reason, grant)
+		if d.Reason != "" || d.Grant != want {
+			t.Errorf("%v: %q %+v", pairs, d.Reason, d.Grant)
 		}
-		last := trace[len(trace)-1]
-		if last.Rule != "pupils" || !last.Fits || last.Role != person.RolePupil || !last.Allow {
-			t.Errorf("the last step is %+v", last)
+		if by, ok := d.By(); !ok || by != (Step{Rule: "pupils", Pair: pupilA, Fits: true, Allow: true}) {
+			t.Errorf("the deciding step is %+v", by)
 		}
-		if trace[0].Fits || trace[0].Rule != "b" {
-			t.Errorf("the first step is %+v", trace[0])
+		if d.Steps[0].Fits || d.Steps[0].Rule != "b" || len(d.Steps) != 9 {
+			t.Errorf("the steps are %+v", d.Steps)
+		}
+		// The rule for staff fits both employments and comes too late.
+		if later := d.Later(); len(later) != 2 || later[0].Rule != "staff" || later[1].Rule != "staff" || later[0].Pair.Role != Staff {
+			t.Errorf("later: %+v", later)
 		}
 	}
 	grant, _ := table.Decide([]Pair{staffA, staffB}, wifi, &identity.Source{School: "B", NAS: "b-ap"}, tuesday)
@@ -117,9 +119,9 @@ func TestFieldsAndReasons(t *testing.T) {
 		"refusing rule":  {Rule{Name: "no", Roles: []string{"staff"}}, identity.ReasonRoleNotAllowed, ""},
 		"refusing hours": {Rule{Name: "no", Hours: []string{"09:00-11:00"}}, identity.ReasonHours, ""},
 	} {
-		grant, got, trace := compiled(t, c.rule).Explain([]Pair{staffB}, wifi, &src, tuesday)
-		if got != c.want || trace[0].Field != c.field || (grant != identity.Grant{}) != (got == "") {
-			t.Errorf("%s: %q by %q %+v, want %q by %q", name, got, trace[0].Field, grant, c.want, c.field)
+		d := compiled(t, c.rule).Explain([]Pair{staffB}, wifi, &src, tuesday)
+		if d.Reason != c.want || d.Steps[0].Field != c.field || (d.Grant != identity.Grant{}) != (d.Reason == "") {
+			t.Errorf("%s: %q by %q %+v, want %q by %q", name, d.Reason, d.Steps[0].Field, d.Grant, c.want, c.field)
 		}
 	}
 	if _, got := compiled(t).Decide([]Pair{staffA}, wifi, &src, tuesday); got != identity.ReasonRoleNotAllowed {
@@ -170,15 +172,21 @@ func TestCompileNamesRuleAndField(t *testing.T) {
 		"nas":      func(r *Rule) { r.NAS = []string{""} },
 		"ssids":    func(r *Rule) { r.SSIDs = []string{""} },
 		"ssids ":   func(r *Rule) { r.SSIDs, r.Channels = []string{"a"}, []string{"ldap"} },
-		"vlan":     func(r *Rule) { r.VLAN = 4095 },
-		"vlan ":    func(r *Rule) { r.VLAN = -1 },
-		"vlan  ":   func(r *Rule) { r.VLAN, r.Channels = 5, []string{"ldap"} },
+		"roles  ":  func(r *Rule) { r.Roles = []string{"device"} },
+		"roles   ": func(r *Rule) { r.Roles, r.Channels = []string{"machine"}, []string{"wifi", "web"} },
+		"vlan":     func(r *Rule) { r.VLAN = "4095" },
+		"vlan ":    func(r *Rule) { r.VLAN = "-1" },
+		"vlan  ":   func(r *Rule) { r.VLAN, r.Channels = "5", []string{"ldap"} },
 		"session":  func(r *Rule) { r.Session = time.Second },
-		"filter":   func(r *Rule) { r.Filter = strings.Repeat("x", 254) },
-		"allow":    func(r *Rule) { r.Allow, r.VLAN = false, 7 },
-		"hours":    func(r *Rule) { r.Hours = []string{"mon 9:00-10:00"} },
-		"hours ":   func(r *Rule) { r.Hours = []string{"mon 09:00-09:00"} },
-		"hours  ":  func(r *Rule) { r.Hours = []string{"someday 09:00-10:00"} },
+		"idle":     func(r *Rule) { r.Idle = time.Second },
+
+		"bandwidth.down": func(r *Rule) { r.Down = 1 },
+		"bandwidth.up":   func(r *Rule) { r.Up, r.Channels = 1e6, []string{"ldap"} },
+		"filter":         func(r *Rule) { r.Filter = strings.Repeat("x", 254) },
+		"allow":          func(r *Rule) { r.Allow, r.VLAN = false, "7" },
+		"hours":          func(r *Rule) { r.Hours = []string{"mon 9:00-10:00"} },
+		"hours ":         func(r *Rule) { r.Hours = []string{"mon 09:00-09:00"} },
+		"hours  ":        func(r *Rule) { r.Hours = []string{"someday 09:00-10:00"} },
 	} {
 		r := ok
 		change(&r)
@@ -188,7 +196,7 @@ func TestCompileNamesRuleAndField(t *testing.T) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
-	_, err := Compile([]Rule{ok, ok, {Name: "x", VLAN: 9999, Filter: "f"}}, nil)
+	_, err := Compile([]Rule{ok, ok, {Name: "x", VLAN: "9999", Filter: "f"}}, nil)
 	for _, part := range []string{"rule r: name", "rule x: vlan", "rule x: allow"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("%v lacks %q", err, part)
@@ -223,7 +231,7 @@ func FuzzHours(f *testing.F) {
 
 func ExampleTable_Explain() {
 	table, _ := Compile(Default(), time.UTC)
-	_, reason, trace := table.Explain([]Pair{{person.RolePupil, "1234"}}, identity.ChannelWiFi, &identity.Source{School: "77"}, time.Time{})
-	fmt.Println(reason, trace[0].Field, trace[1].Field)
+	d := table.Explain([]Pair{{Pupil, "1234"}}, identity.ChannelWiFi, &identity.Source{School: "77"}, time.Time{})
+	fmt.Println(d.Reason, d.Steps[0].Field, d.Steps[1].Field)
 	// Output: SCHOOL_NOT_ALLOWED roles schools
 }

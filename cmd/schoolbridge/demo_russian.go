@@ -1,0 +1,62 @@
+package main
+
+import "strings"
+
+// demoRussian is every line of demoText that people read, in Russian. Lines to
+// copy are the same in both languages but for the language that they ask for.
+var demoRussian = map[string]string{
+	"schoolbridge demo: invented people, loopback only": "Демонстрация schoolbridge: люди вымышлены, доступна только с этой машины (English: --lang en)",
+
+	"  RADIUS    127.0.0.1:1812 (sign-in), 1813 (accounting), 2083 (RadSec), secret {secret}":                                           "  RADIUS    127.0.0.1:1812 (вход), 1813 (учёт), 2083 (RadSec), секрет {secret}",
+	"  LDAP      ldap://127.0.0.1:3389 (StartTLS), ldaps://127.0.0.1:3636, base {base}":                                                 "  LDAP      ldap://127.0.0.1:3389 (StartTLS), ldaps://127.0.0.1:3636, корень {base}",
+	"  RadSec    a client comes with {radsec} and the key beside it":                                                                    "  RadSec    клиент приходит с сертификатом {radsec} и ключом рядом с ним",
+	"  web       http://{web}/activate (activation), /readyz /metrics":                                                                  "  веб       http://{web}/activate (активация), /readyz /metrics",
+	"  AD        ldap://{ad} (simulated; StartTLS, and TLS on the same port), base {ad-base}, administrator {ad-admin} / {ad-password}": "  AD        ldap://{ad} (имитация; StartTLS и TLS на том же порту), корень {ad-base}, администратор {ad-admin} / {ad-password}",
+	"  mos.ru    {sim}/ (simulated; this page lists its switches)":                                                                      "  mos.ru    {sim}/ (имитация; на этой странице её переключатели)",
+	"  config    {config}": "  настройки {config}",
+	"  CA        {ca}":     "  УЦ        {ca}",
+
+	"  login      password         who":                                                                                   "  логин      пароль           кто",
+	"  orlovami   Snegir-2021      teacher at two schools and a parent, activated":                                        "  orlovami   Snegir-2021      учитель в двух школах и родитель, активирована",
+	"  belovas    Sinica-2021      pupil, activated":                                                                      "  belovas    Sinica-2021      ученик, активирован",
+	"  evann      Zimorodok-2021   teacher, not yet activated: activate her on the page; AD has two old accounts of hers": "  evann      Zimorodok-2021   учитель, ещё не активирована: активируйте её на странице; в AD две её старые записи",
+	"  smirnovao  Ivolga-2021      parent only: refused on PCs and Wi-Fi":                                                 "  smirnovao  Ivolga-2021      только родитель: на ПК и в Wi-Fi отказ",
+	"  kimv       Krapivnik-2021   left the school last year: refused":                                                    "  kimv       Krapivnik-2021   уволилась в прошлом году: отказ",
+
+	"Copy a line into another terminal (packages ldap-utils, freeradius-utils, curl):":      "Копируйте строки в другой терминал (пакеты ldap-utils, freeradius-utils, curl):",
+	"A teacher signs in on a PC or board, with LDAPS and with StartTLS, then on the Wi-Fi:": "Учитель входит на ПК или доске, через LDAPS и через StartTLS, потом в Wi-Fi:",
+	"A pupil:": "Ученик:",
+	"A board without a sign-in comes into its own VLAN by its hardware address, which anybody can copy; why, and the rules against a table of cases:": "Доска без входа попадает в свой VLAN по аппаратному адресу, который может подделать любой; почему, и правила против таблицы случаев:",
+	"A board looks a person up with its service account:":                                                                               "Доска ищет человека под своей служебной записью:",
+	"A teacher activates. Active Directory holds two accounts of hers, and her mos.ru password opens neither (49):":                     "Учитель активируется. В Active Directory две её записи, и пароль mos.ru не открывает ни одну (49):",
+	"  In a browser: http://{web}/activate, or here. One account is taken over, no third is made, and the password of mos.ru opens it:": "  В браузере: http://{web}/activate, или здесь. Одна запись взята под управление, третьей нет, и пароль mos.ru её открывает:",
+	"  She changes her password on mos.ru: seconds later Active Directory takes the new one and refuses the old one (49):":              "  Она меняет пароль на mos.ru: через секунды Active Directory принимает новый и не принимает старый (49):",
+	"Would anything change in Active Directory? (exit code 1: something would, or there are problems)":                                  "Изменилось бы что-нибудь в Active Directory? (код 1: да, или есть проблемы)",
+	"What her phone needs for the Wi-Fi, without a password in it (--for apple, windows, linux too):":                                   "Что нужно её телефону для Wi-Fi; пароля там нет (бывает и --for apple, windows, linux):",
+	`mos.ru goes away and comes back: people seen lately go on, the others hear "not now", not "wrong password":`:                       "mos.ru пропадает и возвращается: кто входил недавно, работает, остальные слышат «не сейчас», а не «неверный пароль»:",
+	"All switches of the simulated mos.ru (changed passwords, events, slowness), with lines to copy:":                                   "Все переключатели имитации mos.ru (смена пароля, события, медлительность), со строками для копирования:",
+	"Is everything well?": "Всё ли в порядке?",
+	"Who is this, and what speaks against signing in? (exit code 1: something does)": "Кто это и что мешает войти? (код 1: что-то мешает)",
+
+	"A password that you changed stays changed: --fresh starts over. Ctrl-C stops the demo.": "Изменённый пароль таким и останется: --fresh начинает заново. Ctrl-C останавливает демонстрацию.",
+}
+
+// demoTextIn is demoText in a language, ru or en.
+func demoTextIn(lang string) string {
+	if lang == "en" {
+		return demoText
+	}
+	var b strings.Builder
+	for line := range strings.Lines(demoText) {
+		if russian, ok := demoRussian[strings.TrimSuffix(line, "\n")]; ok {
+			line = russian + "\n"
+		} else if demoCommand(line) {
+			line = strings.Replace(line, " --lang en ", " ", 1)
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// demoCommand says that a line is to be copied.
+func demoCommand(line string) bool { return strings.HasPrefix(line, "    ") }

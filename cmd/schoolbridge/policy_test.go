@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"schoolbridge/internal/auth"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/policy"
+)
+
+const policyConfig = siteConfig + `policy:
+  rules:
+    - {name: boards, roles: device, channels: wifi, allow: true, vlan: 60}
+    - {name: pcs, roles: machine, channels: wifi, allow: true, vlan: 70}
+    - {name: staff, roles: staff, schools: any, allow: true, vlan: 20}
+    - {name: pupils, roles: pupil, allow: true, vlan: 30}
+`
+
+// things goes below radius of siteConfig.
+const things = `radius:
+  devices: [{address: "02:00:5e:10:00:01", name: board, school: "49", vlan: 61}]
+  machines: [{authority: pcs, name: "*.school49.example", school: "49"}]
+`
+
+func withThings(text string) string { return strings.Replace(text, "radius:\n", things, 1) }
+
+func TestPolicyTest(t *testing.T) {
+	s := newSite(t)
+	s.write("config.yaml", withThings(policyConfig))
+	const good = "- {who: 'staff@49', channel: wifi, nas: first, when: 2026-11-24 10:00, expect: allow, vlan: 20}\n" +
+		"- {who: 02005e100001, channel: wifi, nas: first, when: 2026-11-24 10:00, expect: allow, vlan: 61}\n" +
+		"- {who: host/pc1.school49.example, channel: wifi, nas: first, when: 2026-11-24 10:00, expect: allow, vlan: 70}\n"
+	s.write("good.yaml", good)
+	s.write("good.csv", "who;channel;when;expect;vlan\nstaff@49;wifi;24.11.2026 10:00;allow;20\n")
+	s.write("findings.yaml", good+"- {name: a pupil, who: 'pupil@50', channel: ldap, school: '49', when: 2026-11-24 10:00, expect: allow}\n")
+	s.write("bad.yaml", good+"- {who: 'guest@49'}\n")
+	run := func(args ...string) (string, string, int) {
+		return s.command(append([]string{"policy", "test", "--lang", "en", "--config", s.path("config.yaml")}, args...)...)
+	}
+	for _, name := range []string{"good.yaml", "good.csv"} {
+		if out, errs, code := run(s.path(name)); code != exitDone || !strings.Contains(out, "otherwise: 0") {
+			t.Errorf("%s: %d %s %s", name, code, out, errs)
+		}
+	}
+	out, errs, code := run(s.path("findings.yaml"))
+	if code != exitFindings || !strings.Contains(out, s.path("findings.yaml")+":4: a pupil, pupil@50, ldap, 49, 2026-11-24 10:00: not as expected") ||
+		!strings.Contains(out, "rule «pupils», pupil@50: not where the device stands, school 49") || !strings.Contains(out, "cases: 4, as expected: 3, otherwise: 1") {
+		t.Errorf("findings: %d %s %s", code, out, errs)
+	}
+	out, _, code = run("--json", s.path("findings.yaml"))
+	var report struct {
+		Cases    int
+		Findings []struct {
+			Line   int
+			Reason identity.Reason
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &report); err != nil || code != exitFindings || report.Cases != 4 || len(report.Findings) != 1 ||
+		report.Findings[0].Line != 4 || report.Findings[0].Reason != identity.ReasonSchoolNotAllowed {
+		t.Errorf("as JSON: %d %v %s", code, err, out)
+	}
+	if out, errs, code := run(s.path("bad.yaml")); code != exitUsage || out != "" || !strings.Contains(errs, s.path("bad.yaml")+":4: who: \"guest@49\" is not understood; write role@school") {
+		t.Errorf("a bad file: %d %s %s", code, out, errs)
+	}
+	for what, args := range map[string][]string{"no such file": {s.path("missing.yaml")}, "no cases": {}, "two": {s.path("good.yaml"), s.path("good.csv")}} {
+		if out, errs, code := run(args...); code != exitUsage || out != "" || errs == "" {
+			t.Errorf("%s: %d %s %s", what, code, out, errs)
+		}
+	}
+	s.write("config.yaml", "radius: 1\n")
+	if _, errs, code := run(s.path("good.yaml")); code != exitUsage || !strings.Contains(errs, "line 1") {
+		t.Errorf("a bad configuration: %d %s", code, errs)
+	}
+	if _, err := os.Stat(s.path("state")); !os.IsNotExist(err) {
+		t.Errorf("policy test made a state folder: %v", err)
+	}
+}
+
+// The demo's cases come out as they say.
+func TestTheDemosCases(t *testing.T) {
+	d := demoFolder(t.TempDir())
+	if err := d.write(nil, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	write(t, d.path("mosru-keys.json"), keySet("one"))
+	s := site{t, string(d)}
+	if out, errs, code := s.command("policy", "test", "--config", d.config(), d.cases()); code != exitDone || !strings.Contains(out, "иначе: 0") {
+		t.Errorf("%d %s %s", code, out, errs)
+	}
+}
+
+// So do those of the administrator's pages, over the policy that stands there.
+func TestTheDocumentedPolicy(t *testing.T) {
+	for _, page := range []string{"administrator.ru.md", "administrator.en.md"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "docs", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		block := func(begin string) string {
+			_, section, ok := strings.Cut(string(text), "```yaml\n"+begin)
+			section, _, ended := strings.Cut(section, "```\n")
+			if !ok || !ended {
+				t.Fatalf("%s has no example that begins with %q", page, begin)
+			}
+			return begin + section
+		}
+		s := newSite(t)
+		s.write("boards.csv", "address;name;school;vlan\n02-00-5e-10-00-02;доска;000149;\n")
+		if err := os.Mkdir(s.path("secrets"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		s.write("secrets/radius-school-49", "0123456789abcdef0123\n")
+		config := block("radius:\n  clients:\n    - name: school-49\n      vendor:")
+		s.write("config.yaml", strings.Replace(config, "secrets/", s.path("secrets")+"/", 1)+"mosru: {url: 'http://127.0.0.1:1', client_id: test}\n")
+		s.write("policy-cases.yaml", block("- name: "))
+		out, errs, code := s.command("policy", "test", "--config", s.path("config.yaml"), s.path("policy-cases.yaml"))
+		if code != exitDone || !strings.Contains(out, "иначе: 0") {
+			t.Errorf("%s: %d %s %s", page, code, out, errs)
+		}
+	}
+}
+
+// TestThingsAreExplained: an administrator asks why a board is not admitted.
+func TestThingsAreExplained(t *testing.T) {
+	s := newSite(t)
+	s.write("config.yaml", withThings(policyConfig))
+	s.write("kadry.csv", "id,fio,school,start\nk1,Орлова Мария Игоревна,49,2015-09-01\n")
+	if out, errs, code := s.command("registry", "import", "--config", s.path("config.yaml"), s.path("kadry.csv")); code > exitFindings {
+		t.Fatalf("import: %d %s %s", code, out, errs)
+	}
+	d, err := s.daemon(io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(proof identity.Proof, school string) {
+		src := identity.Source{NAS: "first", School: school, Device: "02:00:5e:10:00:07"}
+		if address, ok := proof.(identity.HardwareAddress); ok {
+			src.Device = string(address)
+		}
+		d.auth.Authenticate(t.Context(), identity.Credential{Name: strings.ReplaceAll(src.Device, ":", ""), Proof: proof, Channel: identity.ChannelWiFi, Source: src})
+	}
+	ask(identity.HardwareAddress("02:00:5e:10:00:01"), "50")
+	ask(identity.HardwareAddress("02:00:5e:10:00:09"), "50") // another's
+	ask(identity.Certificate{Authority: "pcs", DNSNames: []string{"pc1.school49.example"}, Serial: "01"}, "49")
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := d.trail.Run(ended); err != nil { // writes what is queued, and ends
+		t.Fatal(err)
+	}
+	d.close()
+
+	board := s.explained("02-00-5E-10-00-01")
+	if board.Thing != "device" || len(board.Things) != 1 || board.Things[0].Name != "board" || board.Things[0].VLAN != "61" || board.Account != "" {
+		t.Errorf("%+v", board)
+	}
+	if len(board.Channels) != 1 || !board.Channels[0].Allowed || board.Channels[0].Rule != "boards" || board.Channels[0].By != "device@49" || board.Channels[0].VLAN != "61" {
+		t.Errorf("%+v", board.Channels)
+	}
+	if len(board.SignIns) != 1 || board.SignIns[0].Reason != identity.ReasonSchoolNotAllowed {
+		t.Errorf("%+v", board.SignIns)
+	}
+	if pc := s.explained("host/PC1.school49.example"); pc.Thing != "machine" || len(pc.Things) != 1 || pc.Things[0].Authority != "pcs" ||
+		len(pc.SignIns) != 1 || pc.SignIns[0].Outcome != "accepted" || !pc.Channels[0].Allowed {
+		t.Errorf("%+v", pc)
+	}
+	if pc := s.explained("pc7.school49.example"); pc.Thing != "machine" || len(pc.SignIns) != 0 {
+		t.Errorf("%+v", pc)
+	}
+	for name, reason := range map[string]identity.Reason{"02:00:5e:10:00:99": identity.ReasonUnknownDevice, "host/pc1.school50.example": identity.ReasonUnknownMachine} {
+		if r := s.explained(name); r.Account != reason || r.Thing == "" {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+	out, _, code := s.command("explain", "--config", s.path("config.yaml"), "02:00:5e:10:00:99")
+	for _, words := range []string{"02:00:5e:10:00:99: нет в списках настроек", "NO_SUCH_DEVICE", "radius.devices"} {
+		if code != exitFindings || !strings.Contains(out, words) {
+			t.Errorf("%d, no %q in\n%s", code, words, out)
+		}
+	}
+	out, _, _ = s.command("explain", "--lang", "en", "--config", s.path("config.yaml"), "02:00:5e:10:00:01")
+	for _, words := range []string{"device, «board», 49, VLAN 61", "Wi-Fi first: allowed, rule «boards» (device@49), VLAN 61", "SCHOOL_NOT_ALLOWED"} {
+		if !strings.Contains(out, words) {
+			t.Errorf("no %q in\n%s", words, out)
+		}
+	}
+}
+
+// A reload takes devices and machines anew.
+func TestReloadOfThings(t *testing.T) {
+	s, log := newSite(t), &logged{}
+	s.write("config.yaml", policyConfig)
+	d := s.started(log)
+	ask := func() identity.Reason {
+		return d.auth.Authenticate(t.Context(), identity.Credential{Name: "x", Proof: identity.HardwareAddress("02:00:5e:10:00:01"), Channel: identity.ChannelWiFi,
+			Source: identity.Source{Device: "02:00:5e:10:00:01"}}).Reason
+	}
+	if got := ask(); got != identity.ReasonUnknownDevice {
+		t.Error(got)
+	}
+	s.write("config.yaml", withThings(policyConfig))
+	log.take()
+	d.reload()
+	if said := log.take(); strings.Contains(said, "restart") || strings.Contains(said, "refused") {
+		t.Errorf("after a reload: %s", said)
+	}
+	if got := ask(); got != identity.ReasonListed {
+		t.Error(got)
+	}
+	s.write("config.yaml", policyConfig)
+	d.reload()
+	if got := ask(); got != identity.ReasonUnknownDevice {
+		t.Errorf("a device that was taken off the list: %s", got)
+	}
+}
+
+// The authorities and VLANs of a configuration arrive where they decide.
+func TestInventoryOfAConfiguration(t *testing.T) {
+	s := newSite(t)
+	s.write("config.yaml", withThings(policyConfig))
+	n, err := inventoryOf(loaded(t, s.path("config.yaml")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, ok := n.Device("02:00:5e:10:00:01"); !ok || d != (auth.Device{Address: "02:00:5e:10:00:01", Name: "board", School: "49", VLAN: policy.VLAN{Number: 61}}) {
+		t.Errorf("%+v", d)
+	}
+	if m, ok := n.Machines("pcs", []string{"a.school49.example"}); !ok || m.School != "49" {
+		t.Errorf("%+v", m)
+	}
+}
