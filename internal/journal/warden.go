@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -116,14 +117,15 @@ func (w *Warden) look(ctx context.Context) error {
 			wanted[why] = append(wanted[why], s.ID)
 		}
 	}
-	for why, ids := range wanted {
-		if why != "" { // an administrator's request is nothing that Standing takes back
-			err := w.ask(ctx, ids, why, now)
-			if err != nil {
-				return err
+	for why, all := range wanted {
+		for ids := range slices.Chunk(all, portion) {
+			if why != "" { // an administrator's request is nothing that Standing takes back
+				if err := w.ask(ctx, ids, why, now); err != nil {
+					return err
+				}
 			}
+			w.journal.live.asked(ids, why)
 		}
-		w.journal.live.asked(ids, why)
 	}
 	w.seen, w.changes, w.looked = seen, changes, now
 	return nil
