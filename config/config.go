@@ -130,6 +130,9 @@ type RADIUS struct {
 	Clients        []Client  `yaml:"clients" default:""`
 	EAP            EAP       `yaml:"eap"`
 
+	Journal      Journal      `yaml:"journal"`
+	Simultaneous Simultaneous `yaml:"simultaneous"`
+
 	// Devices holds those of DevicesFile too, behind the written ones.
 	Devices           []Device   `yaml:"devices" default:""`
 	DevicesFile       File       `yaml:"devices_file" default:""`
@@ -155,6 +158,21 @@ type EAPAuthority struct {
 	Name    string `yaml:"name" need:"yes" maxlen:"64"`
 	CAFile  File   `yaml:"ca_file" need:"yes"`
 	CRLFile File   `yaml:"crl_file" default:""`
+}
+
+// Journal is the record of who was on the Wi-Fi when, from accounting.
+type Journal struct {
+	// Keep is six months, which have up to 184 days.
+	Keep    time.Duration `yaml:"keep" default:"184d" min:"1d" max:"1100d"`
+	Interim time.Duration `yaml:"interim" default:"10m" min:"1m" max:"6h"`
+	Silence time.Duration `yaml:"silence" default:"35m" min:"3m" max:"24h"`
+}
+
+// Simultaneous bounds the devices of one person on the Wi-Fi at once; 0: any
+// number.
+type Simultaneous struct {
+	Staff int `yaml:"staff" default:"0" min:"0" max:"1000"`
+	Pupil int `yaml:"pupil" default:"0" min:"0" max:"1000"`
 }
 
 // Device is a board or another thing that is admitted by its hardware address.
@@ -187,6 +205,15 @@ type Client struct {
 	MessageAuthenticator string        `yaml:"message_authenticator" default:"required" one:"required|optional"`
 	RejectDelay          time.Duration `yaml:"reject_delay" default:"1s" min:"0s" max:"2s"`
 	Vendor               string        `yaml:"vendor" default:"wispr" one:"wispr|aruba|cisco|hpe|mikrotik|ruckus|ubiquiti"`
+
+	DynamicAuthorization DynamicAuthorization `yaml:"dynamic_authorization"`
+}
+
+// DynamicAuthorization is how a NAS is asked to end a session (RFC 5176);
+// without a port it is not.
+type DynamicAuthorization struct {
+	Port       int        `yaml:"port" default:"0" min:"0" max:"65535"`
+	SecretFile SecretFile `yaml:"secret_file" default:""`
 }
 
 // Names are what people may write around their login.

@@ -305,6 +305,9 @@ func TestWholeFileChecks(t *testing.T) {
 		"web on a taken port":        {pair + "ldap: {base: o=a, listen_tls: ['127.0.0.1:8080']}", "web.listen", "taken"},
 		"service outside":            {"ldap: {base: o=a, services: [{dn: 'cn=x,o=b', password_file: secret}]}", "ldap.services[0].dn", "below the base"},
 		"limits against each other":  {"ldap: {limits: {connections: 10, per_source: 11}}", "ldap.limits.per_source", "at most 10"},
+		"silence below two interims": {"radius: {journal: {interim: 20m}}", "radius.journal.silence", "one lost message"},
+		"disconnect and no secret":   {"radius: {clients: [{name: a, certificate: a.example, dynamic_authorization: {port: 3799}}]}", "radius.clients[0].dynamic_authorization", "nothing signs"},
+		"a bound and no accounting":  {"radius: {simultaneous: {pupil: 2}}", "radius.simultaneous", "who is on the network"},
 		"a client of no range":       {"radius: {clients: [{name: a, secret_file: secret, certificate: a.example}]}", "radius.clients[0].range", "from which addresses"},
 		"a client of no secret":      {"radius: {clients: [{name: a, range: 10.0.0.1}]}", "radius.clients[0].secret_file", "neither"},
 		"same certificate":           {"radius: {clients: [{name: a, certificate: a.example}, {name: b, certificate: A.example}]}", "radius.clients[1].certificate", "already"},
@@ -328,15 +331,16 @@ func TestWholeFileChecks(t *testing.T) {
 		})
 	}
 	for words, text := range map[string]string{
-		"listens to nobody":   "",
-		"forged":              "radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret, message_authenticator: optional}]}",
-		"in the clear":        "ldap: {plain_bind: always}",
-		"is for RadSec":       "radius: {clients: [{name: a, certificate: a.example}]}",
-		"has no clients":      "radius: {authentication: [':1812']}",
-		"not offered without": "radius: {eap: {methods: [ttls, tls]}}",
-		"has no \"devcies\"":  "radius: {eap: {authorities: [{name: devices, ca_file: ca.pem}]}, machines: [{authority: devcies, name: '*.a.example', school: a}]}",
-		"has no \"city\"":     "radius: {people_authorities: [city]}",
-		"waits 3 s":           "radius: {authentication: [':1812']}\nmosru: {url: 'https://a.example', client_id: a, timeout: 5s}",
+		"listens to nobody":      "",
+		"forged":                 "radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret, message_authenticator: optional}]}",
+		"in the clear":           "ldap: {plain_bind: always}",
+		"is for RadSec":          "radius: {clients: [{name: a, certificate: a.example}]}",
+		"has no clients":         "radius: {authentication: [':1812']}",
+		"not offered without":    "radius: {eap: {methods: [ttls, tls]}}",
+		"has no \"devcies\"":     "radius: {eap: {authorities: [{name: devices, ca_file: ca.pem}]}, machines: [{authority: devcies, name: '*.a.example', school: a}]}",
+		"has no \"city\"":        "radius: {people_authorities: [city]}",
+		"waits 3 s":              "radius: {authentication: [':1812']}\nmosru: {url: 'https://a.example', client_id: a, timeout: 5s}",
+		"nobody is disconnected": "radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret, dynamic_authorization: {secret_file: secret}}]}",
 	} {
 		h := head
 		if strings.Contains(text, "mosru:") {
@@ -384,7 +388,7 @@ func TestReference(t *testing.T) {
 		live := regexp.MustCompile(`(?m)^( *)# (( *)([a-z_]+:( .*)?|-))$`).ReplaceAllString(text, "$1$2")
 		for name, from := range map[string]string{"tls/server.pem": "server.pem", "tls/server-key.pem": "server-key.pem", "tls/mosru-ca.pem": "server.pem", "tls/radsec-clients-ca.pem": "server.pem",
 			"secrets/mosru": "secret", "secrets/reader": "secret", "secrets/radius-school-49": "secret", "mosru-keys.json": "keys.json",
-			"secrets/events.pem": "secret", "secrets/ad": "secret", "tls/ad-ca.pem": "server.pem", "tls/ca.pem": "server.pem",
+			"secrets/events.pem": "secret", "secrets/ad": "secret", "secrets/coa-school-49": "secret", "tls/ad-ca.pem": "server.pem", "tls/ca.pem": "server.pem",
 			"tls/eap.pem": "server.pem", "tls/eap-key.pem": "server-key.pem", "tls/eap-rsa.pem": "server.pem", "tls/eap-rsa-key.pem": "server-key.pem",
 			"tls/devices-ca.pem": "server.pem", "tls/devices.crl": "devices.crl"} {
 			b, err := os.ReadFile(filepath.Join(dir, from))

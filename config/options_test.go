@@ -150,19 +150,26 @@ var options = map[string]struct{ good, bad string }{
 	"radius.clients[].message_authenticator": {"optional", "no"},
 	"radius.eap.authorities[].crl_file":      {"devices.crl", "missing"},
 
-	"radius.clients[].vendor":     {"mikrotik", "zyxel"},
-	"radius.devices":              {`[{address: 02005e100002, name: b, school: a}]`, "[board]"},
-	"radius.devices[].address":    {"02-00-5E-10-00-03", "02:00"},
-	"radius.devices[].name":       {"printer", `""`},
-	"radius.devices[].school":     {"0049", `""`},
-	"radius.devices[].vlan":       {"boards", "4095"},
-	"radius.devices_file":         {"boards.csv", "missing"},
-	"radius.machines":             {`[{authority: b, name: pc.b.example, school: a}]`, "[pc]"},
-	"radius.machines[].authority": {"b", `""`},
-	"radius.machines[].name":      {"pc1.a.example", "pc*.a.example"},
-	"radius.machines[].school":    {"0049", "[a]"},
-	"radius.machines[].vlan":      {"70", "a b"},
-	"radius.people_authorities":   {"city", "[city, city]"},
+	"radius.clients[].dynamic_authorization.port":        {"3799", "70000"},
+	"radius.clients[].dynamic_authorization.secret_file": {"other-secret", "missing"},
+	"radius.journal.keep":                                {"30d", "1h"},
+	"radius.journal.interim":                             {"5m", "1s"},
+	"radius.journal.silence":                             {"1h", "1m"},
+	"radius.simultaneous.staff":                          {"5", "-1"},
+	"radius.simultaneous.pupil":                          {"2", "many"},
+	"radius.clients[].vendor":                            {"mikrotik", "zyxel"},
+	"radius.devices":                                     {`[{address: 02005e100002, name: b, school: a}]`, "[board]"},
+	"radius.devices[].address":                           {"02-00-5E-10-00-03", "02:00"},
+	"radius.devices[].name":                              {"printer", `""`},
+	"radius.devices[].school":                            {"0049", `""`},
+	"radius.devices[].vlan":                              {"boards", "4095"},
+	"radius.devices_file":                                {"boards.csv", "missing"},
+	"radius.machines":                                    {`[{authority: b, name: pc.b.example, school: a}]`, "[pc]"},
+	"radius.machines[].authority":                        {"b", `""`},
+	"radius.machines[].name":                             {"pc1.a.example", "pc*.a.example"},
+	"radius.machines[].school":                           {"0049", "[a]"},
+	"radius.machines[].vlan":                             {"70", "a b"},
+	"radius.people_authorities":                          {"city", "[city, city]"},
 }
 
 // base is a configuration in which every option can be set.
@@ -210,10 +217,17 @@ func with(t *testing.T, path, value string) string {
 	}
 	partners["wifi.ssids"] = "wifi.server_names=bridge.example wifi.ca_file=server.pem"
 	partners["ad.server"] = "ad.bind=b@obr.example ad.password_file=secret ad.base=OU=schools,DC=obr ad.search_base=DC=obr"
+	for _, role := range []string{"staff", "pupil"} {
+		partners["radius.simultaneous."+role] = "radius.accounting=[127.0.0.1:1813]"
+	}
 	partners["radius.radsec"] = partners["ldap.listen_tls"] + " radius.client_ca_file=server.pem"
 	for partner := range strings.FieldsSeq(partners[path]) {
 		key, text, _ := strings.Cut(partner, "=")
-		put(root.Content[0], strings.Split(key, "."), &yaml.Node{Kind: yaml.ScalarNode, Value: text})
+		var node yaml.Node
+		if err := yaml.Unmarshal([]byte(text), &node); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		put(root.Content[0], strings.Split(key, "."), node.Content[0])
 	}
 	out, err := yaml.Marshal(&root)
 	if err != nil {

@@ -178,13 +178,34 @@ func (d *decoder) radius(c *Config) {
 				say("только для старых устройств; обновите их и верните required", "for old devices only; update them and go back to required")))
 		}
 		d.weak(path+".secret_file", client)
+		if client.DynamicAuthorization.Port != 0 && client.DynamicAuthorization.SecretFile == "" && client.SecretFile == "" {
+			d.faultAt(path+".dynamic_authorization", wrong(say("просьбу отключить нечем подписать", "nothing signs the request to disconnect"),
+				say("добавьте dynamic_authorization.secret_file", "add dynamic_authorization.secret_file")))
+		}
+		if client.DynamicAuthorization.SecretFile != "" && client.DynamicAuthorization.Port == 0 {
+			d.warn(path+".dynamic_authorization", wrong(say("секрет есть, а port не задан: никого не отключают", "there is a secret and no port: nobody is disconnected"),
+				say("добавьте port: 3799 или уберите secret_file", "add port: 3799 or remove secret_file")))
+		}
 	}
+	d.sessions(c)
 	if len(c.RADIUS.RadSec) > 0 && c.RADIUS.ClientCAFile == "" && !d.faulty("radius.client_ca_file") {
 		d.faultAt("radius.client_ca_file", wrong(say("для RadSec не указан удостоверяющий центр клиентов", "there is no authority for the certificates of RadSec clients"),
 			say("укажите radius.client_ca_file", "set radius.client_ca_file")))
 	}
 	if len(c.RADIUS.Authentication)+len(c.RADIUS.RadSec) > 0 && len(c.RADIUS.Clients) == 0 && !d.faulty("radius.clients") {
 		d.warn("radius", wrong(say("RADIUS включён, а точек доступа нет: все пакеты будут отброшены", "RADIUS is on and has no clients: every packet will be dropped"), say("добавьте radius.clients", "add radius.clients")))
+	}
+}
+
+// sessions checks what the journal of sessions needs.
+func (d *decoder) sessions(c *Config) {
+	if j := c.RADIUS.Journal; j.Silence < 2*j.Interim && !d.faulty("radius.journal") {
+		d.faultAt("radius.journal.silence", wrong(say("silence меньше двух interim: одно потерянное сообщение закончит сеанс", "silence is below two interims: one lost message would end a session"),
+			say("задайте не меньше 2 × interim, лучше 3,5", "set at least 2 × interim, better 3.5")))
+	}
+	if s := c.RADIUS.Simultaneous; s.Staff+s.Pupil > 0 && len(c.RADIUS.Accounting)+len(c.RADIUS.RadSec) == 0 {
+		d.faultAt("radius.simultaneous", wrong(say("без учёта не видно, кто в сети", "without accounting nobody knows who is on the network"),
+			say("укажите radius.accounting и включите учёт на контроллере", "set radius.accounting and switch accounting on at the controller")))
 	}
 }
 

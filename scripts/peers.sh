@@ -48,6 +48,10 @@ if [ ! -e $policy ]; then
 fi
 "${root[@]}" apt-get update -q
 "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+# Nor are they to be started with the machine; who had them before, keeps them.
+if [ ${#units[@]} -gt 0 ] && command -v systemctl >/dev/null; then
+	"${root[@]}" systemctl disable "${units[@]}"
+fi
 if ! command -v nmcli >/dev/null; then
 	folder=$(mktemp -d)
 	trap '"${root[@]}" rm -f $made; rm -rf "$folder"' EXIT

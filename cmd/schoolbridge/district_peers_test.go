@@ -288,23 +288,23 @@ func (s *district) command(words ...string) (string, error) {
 // process is one life of the daemon.
 type process struct {
 	*exec.Cmd
-	log  journal
+	log  diary
 	done chan struct{} // closed when it ended
 }
 
-// journal is what a process says.
-type journal struct {
+// diary is what a process says.
+type diary struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (j *journal) Write(b []byte) (int, error) {
+func (j *diary) Write(b []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.Write(b)
 }
 
-func (j *journal) String() string {
+func (j *diary) String() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.String()

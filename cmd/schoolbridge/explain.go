@@ -16,6 +16,7 @@ import (
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/journal"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/policy"
 	"schoolbridge/internal/store"
@@ -74,7 +75,7 @@ type explainer struct {
 }
 
 func (e *explainer) report(ctx context.Context, name string) (explain.Report, error) {
-	r := explain.Report{Asked: name, Roles: []explain.Role{}, Records: []string{}, Channels: []explain.Channel{}, Targets: []explain.Target{}, SignIns: []explain.SignIn{}}
+	r := explain.Report{Asked: name, Roles: []explain.Role{}, Records: []string{}, Channels: []explain.Channel{}, Targets: []explain.Target{}, SignIns: []explain.SignIn{}, Sessions: []explain.Session{}}
 	var err error
 	if e.table, err = e.config.Policy.Compile(); err != nil {
 		return r, err
@@ -124,7 +125,25 @@ func (e *explainer) report(ctx context.Context, name string) (explain.Report, er
 	if err := e.signIns(ctx, holder.Person, &r); err != nil {
 		return r, err
 	}
+	if err := e.sessions(ctx, holder.Person, &r); err != nil {
+		return r, err
+	}
 	return r, e.audit(ctx, holder.Person, name)
+}
+
+// sessions tells with which devices the person is on the Wi-Fi, and of those
+// that were asked to leave within a day what came of it.
+func (e *explainer) sessions(ctx context.Context, id identity.PersonID, r *explain.Report) error {
+	list, err := e.db.Journal().Find(ctx, journal.Query{Person: id})
+	if err != nil {
+		return err
+	}
+	for _, s := range list {
+		if s.Live() || s.Cut != nil && e.now.Sub(s.Cut.Asked) < 24*time.Hour {
+			r.Sessions = append(r.Sessions, shownSession(s, e.lang))
+		}
+	}
+	return nil
 }
 
 // audit: reading personal data is itself a line of the trail, with the account

@@ -180,8 +180,17 @@ func nasClients(c *config.Config) (*radiussrv.Clients, error) {
 				return nil, err
 			}
 		}
-		list = append(list, radiussrv.Client{Certificate: n.Certificate, Name: n.Name, Prefix: n.Range, Secret: identity.Password(secret), School: n.School,
-			Unsigned: n.MessageAuthenticator == "optional", RejectDelay: n.RejectDelay, Vendor: radiussrv.Vendor(n.Vendor)})
+		client := radiussrv.Client{Certificate: n.Certificate, Name: n.Name, Prefix: n.Range, Secret: identity.Password(secret), School: n.School,
+			Unsigned: n.MessageAuthenticator == "optional", RejectDelay: n.RejectDelay, Vendor: radiussrv.Vendor(n.Vendor),
+			DynamicPort: uint16(n.DynamicAuthorization.Port)}
+		if file := n.DynamicAuthorization.SecretFile; file != "" {
+			own, err := config.ReadSecret(file)
+			if err != nil {
+				return nil, err
+			}
+			client.DynamicSecret = identity.Password(own)
+		}
+		list = append(list, client)
 	}
 	return radiussrv.NewClients(list)
 }
@@ -196,9 +205,11 @@ func (d *daemon) joinRADIUS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	server, err := radiussrv.New(radiussrv.Options{
-		Auth: d.auth, EAP: eap, Clients: d.clients.Load, Ready: d.serving, Logger: d.log, Metrics: d.registry,
-	})
+	options := radiussrv.Options{Auth: d.auth, EAP: eap, Clients: d.clients.Load, Ready: d.serving, Logger: d.log, Metrics: d.registry}
+	if err := d.journaled(&options); err != nil {
+		return err
+	}
+	server, err := radiussrv.New(options)
 	if err != nil {
 		return err
 	}

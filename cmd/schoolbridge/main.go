@@ -52,9 +52,10 @@ func commands() []command {
 		{"explain", "--config FILE [--lang ru|en] [--json] LOGIN|ADDRESS|host/NAME", "почему человек, устройство или компьютер может или не может войти / why a person, device or computer can or cannot sign in", runExplain},
 		{"policy", "test --config FILE [--lang ru|en] [--json] CASES", "таблица случаев против правил, без хранилища / a table of cases against the rules, without a store", runPolicy},
 		{"provision", "plan|apply --config FILE [--lang ru|en] [--accept-disabling N]", "что изменилось бы в Active Directory; изменить это / what would change in Active Directory; change it", runProvision},
-		{"wifi", wifiUsage, "настроить устройство человека на Wi-Fi школы / set a person's device up for the school's Wi-Fi", runWiFi},
+		{"sessions", "--config FILE [--address IP] [--at TIME] [--device MAC] [--login LOGIN] [--live] [--format table|json|csv] [--lang ru|en] | disconnect --config FILE SESSION|--login LOGIN", "кто и когда был в Wi-Fi; отключить от Wi-Fi / who was on the Wi-Fi when; take somebody off it", runSessions},
 		{"probe", "radius|eap --server HOST --secret-file FILE --login LOGIN --password-file FILE …", "пробный вход в Wi-Fi, для наблюдения: 0 принят, 1 отклонён, 2 нет ответа / a Wi-Fi sign-in from outside, for monitoring: 0 accepted, 1 rejected, 2 no answer", runProbe},
 		{"load", "radius|eap --server HOST --secret-file FILE --users FILE --rate N|--concurrency N …", "нагрузка на любой сервер Wi-Fi: сколько входов он выдержит / a load on any Wi-Fi server: how many sign-ins it bears", runLoad},
+		{"wifi", wifiUsage, "настроить устройство человека на Wi-Fi школы / set a person's device up for the school's Wi-Fi", runWiFi},
 		{"audit", "verify --config FILE", "цел ли журнал аудита / is the audit trail whole", runAudit},
 		{"version", "", "версия / the version", runVersion},
 	}

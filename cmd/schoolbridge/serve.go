@@ -24,6 +24,7 @@ import (
 	"schoolbridge/internal/auth"
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/journal"
 	"schoolbridge/internal/mosru"
 	"schoolbridge/internal/mosru/keyset"
 	"schoolbridge/internal/policy"
@@ -84,6 +85,7 @@ type daemon struct {
 	db            *store.DB
 	people        *directory.Directory
 	trail         *telemetry.Trail
+	journal       *journal.Journal // nil: no RADIUS
 	mosru         *mosru.Client
 	auth          *auth.Authenticator
 	ad            *ad.Target                    // nil: none is connected
@@ -111,7 +113,7 @@ func newDaemon(ctx context.Context, logTo io.Writer, file string, c *config.Conf
 		return nil, err
 	}
 	d := &daemon{file: file, config: c, log: log, registry: telemetry.NewRegistry(version), systemd: telemetry.NewSystemd(log)}
-	for _, step := range []func(context.Context) error{d.openStore, d.loadReloadable, d.joinAuth, d.joinAD, d.joinWeb, d.joinLDAP, d.joinRADIUS} {
+	for _, step := range []func(context.Context) error{d.openStore, d.loadReloadable, d.joinJournal, d.joinAuth, d.joinAD, d.joinWeb, d.joinLDAP, d.joinRADIUS} {
 		if err := step(ctx); err != nil {
 			d.close()
 			return nil, err
@@ -235,7 +237,7 @@ func (d *daemon) joinAuth(context.Context) error {
 	}
 	d.auth, err = auth.New(auth.Options{
 		Directory: d.people, Policy: d.policy.Load, Upstream: d.mosru, Verifiers: d.db.Credentials(), Passwords: d.db.Passwords(),
-		Owners: d.db.Accounts(), Auditor: d.trail, Inventory: d.inventory.Load,
+		Owners: d.db.Accounts(), Auditor: d.trail, Admit: d.admit(), Inventory: d.inventory.Load,
 		Domains: c.Names.Domains, Realms: c.Names.Realms, EventsHealthy: healthy, TagKey: d.tagKey(),
 		ConfirmLong: c.Auth.Confirmation, ConfirmShort: c.Auth.ConfirmationWithoutEvents, OfflineGrace: c.Auth.OfflineGrace,
 		LocalGrace: c.Auth.LocalGrace, NTMaxAge: c.Auth.NTMaxAge, NTOff: !c.Auth.NTHash,

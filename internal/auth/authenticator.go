@@ -107,7 +107,7 @@ func (a *Authenticator) Close(ctx context.Context) error {
 // audited and counted.
 func (a *Authenticator) Authenticate(ctx context.Context, c identity.Credential) identity.Verdict {
 	start := a.opt.Now()
-	v := a.decide(ctx, &c, start)
+	v := a.bounded(&c, a.decide(ctx, &c, start))
 	if v.Outcome == identity.Rejected {
 		if usual := start.Add(a.delay.rejection()); usual.After(v.NotBefore) {
 			v.NotBefore = usual

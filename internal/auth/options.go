@@ -32,6 +32,9 @@ type Options struct {
 
 	Passwords Passwords // nil: no system keeps its own
 	Owners    Owners    // nil: nobody knows whose a name is but the directory
+	// Admit says whether a person whom a role admits to the Wi-Fi may bring one
+	// device more. It asks memory only; nil: any number.
+	Admit func(person identity.PersonID, role, device string) bool
 	// Inventory gives the devices and machines in force now; nil: none.
 	Inventory func() *Inventory
 

@@ -31,6 +31,8 @@ type Report struct {
 	MSCHAPv2  *MSCHAPv2       `json:"mschapv2,omitempty"` // nil where there is no account
 	Targets   []Target        `json:"targets"`
 	SignIns   []SignIn        `json:"sign_ins"`
+	// Sessions live on the Wi-Fi, or were asked to end lately.
+	Sessions []Session `json:"sessions"`
 
 	// Thing says that a device or machine was asked about: "device", "machine"
 	// or "". Things are the lines of the configuration that fit it.
@@ -125,6 +127,7 @@ func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
 	r.writeChannels(p)
 	r.writeMSCHAPv2(p, loc)
 	r.writeTargets(p, loc)
+	r.writeSessions(p, loc)
 	r.writeSignIns(p, loc)
 	return p.err
 }

@@ -208,6 +208,7 @@ const (
 	ReasonRoleNotAllowed   Reason = "ROLE_NOT_ALLOWED"       // no rule admits the role on this channel
 	ReasonSchoolNotAllowed Reason = "SCHOOL_NOT_ALLOWED"     // the device stands in another school
 	ReasonHours            Reason = "OUTSIDE_HOURS"
+	ReasonTooManyDevices   Reason = "TOO_MANY_DEVICES" // on the Wi-Fi at once
 	ReasonReassigned       Reason = "LOGIN_REASSIGNED" // mos.ru answers with another subject than the bound one
 	ReasonThrottled        Reason = "THROTTLED"        // too many failures from this login, device or source
 	ReasonUpstreamDown     Reason = "MOSRU_UNREACHABLE"

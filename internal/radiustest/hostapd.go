@@ -42,12 +42,49 @@ eap_user_file=%[1]s/users
 radius_server_clients=%[1]s/clients
 radius_server_auth_port=%[5]d
 `, s.dir, lifetime, hostapdFlags(o), o.Fragment, inside))
+	s.Auth = s.hostapd(t, file, inside)
+	s.await(t)
+	return s
+}
+
+// StartAccessPoint runs hostapd as a NAS that nobody is connected to, until the
+// test's end: it takes Disconnect-Requests (RFC 5176) signed with Secret at the
+// address Dynamic, strictly, and knows none of their sessions.
+func StartAccessPoint(t testing.TB, identifier string) *Server {
+	t.Helper()
+	s := &Server{dir: t.TempDir()}
+	const inside = 3799 // in the namespace
+	file := write(t, s.dir, "hostapd.conf", fmt.Sprintf(`driver=none
+interface=lo
+ssid=test
+ieee8021x=1
+eap_server=0
+logger_stdout=-1
+logger_stdout_level=0
+own_ip_addr=127.0.0.1
+nas_identifier=%s
+auth_server_addr=127.0.0.1
+auth_server_port=1
+auth_server_shared_secret=%[2]s
+radius_das_port=%[3]d
+radius_das_client=127.0.0.1 %[2]s
+radius_das_require_event_timestamp=1
+radius_das_require_message_authenticator=1
+`, identifier, Secret, inside))
+	s.Dynamic = s.hostapd(t, file, inside)
+	t.Cleanup(s.process.stop)
+	return s
+}
+
+// hostapd starts it in a network of its own and gives the address outside that
+// leads to a port of it.
+func (s *Server) hostapd(t testing.TB, file string, inside int) string {
+	t.Helper()
 	outside, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = outside.Close() })
-	s.Auth = outside.LocalAddr().String()
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // for good: the thread, with its network, ends with the goroutine
@@ -63,8 +100,7 @@ radius_server_auth_port=%[5]d
 	if err := <-started; err != nil {
 		t.Fatal(err)
 	}
-	s.await(t)
-	return s
+	return outside.LocalAddr().String()
 }
 
 // relay carries datagrams between a socket outside and a port of the calling

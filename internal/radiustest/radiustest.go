@@ -69,6 +69,7 @@ type Server struct {
 	Authority *Authority // signed its certificate; it takes client certificates of the same
 	Auth      string     // host:port for sign-ins
 	Acct      string     // host:port for accounting, FreeRADIUS only
+	Dynamic   string     // host:port for Disconnect-Requests, StartAccessPoint only
 	Pid       int
 	dir       string
 	process   *process

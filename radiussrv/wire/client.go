@@ -63,7 +63,10 @@ func (r *Request) AddPassword(password, secret []byte) error {
 	return nil
 }
 
-// Encode gives the packet's bytes, Message-Authenticator first.
+// Encode gives the packet's bytes, Message-Authenticator first. A
+// Disconnect-Request is sealed like an Accounting-Request, over the
+// Message-Authenticator that was computed with a zero authenticator (RFC 5176
+// sections 2.3 and 3.4); Authenticator counts for nothing there.
 func (r *Request) Encode(secret []byte) ([]byte, error) {
 	return r.encode(NewPeer(secret, false, nil))
 }
@@ -73,6 +76,10 @@ func (r *Request) encode(peer *Peer) ([]byte, error) {
 	if r.Code == AccountingRequest {
 		out.Attributes = r.attrs
 		return out.Encode()
+	}
+	sealed := r.Code == DisconnectRequest
+	if sealed {
+		out.Authenticator = [16]byte{}
 	}
 	if !r.Unsigned {
 		out.Add(radius.Type(MessageAuthenticator), make([]byte, macLen))
@@ -86,12 +93,20 @@ func (r *Request) encode(peer *Peer) ([]byte, error) {
 		mac := peer.sum(b)
 		copy(b[headerLen+2:], mac[:])
 	}
+	if sealed {
+		h := md5.New()
+		h.Write(b)
+		h.Write(peer.secret)
+		h.Sum(b[4:4:headerLen])
+	}
 	return b, nil
 }
 
 // ParseReply checks the reply to a request, both as sent: identifier, Response
 // Authenticator and, wherever there is one, Message-Authenticator, which must
-// be there in an answer to Access-Request or Status-Server. The error is
+// be there in an answer to Access-Request or Status-Server. Answers to an
+// Accounting-Request and a Disconnect-Request may come without: nobody can
+// choose the bytes that their Response Authenticator covers. The error is
 // ErrMalformed, ErrForged or ErrUnsigned.
 func ParseReply(reply, request, secret []byte) (*Packet, error) {
 	return parseReply(reply, request, NewPeer(secret, false, nil))
@@ -125,7 +140,7 @@ func parseReply(reply, request []byte, peer *Peer) (*Packet, error) {
 		if !signed {
 			return nil, ErrForged
 		}
-	} else if Code(request[0]) != AccountingRequest && (l.eap || !peer.unsigned) {
+	} else if Code(request[0]) != AccountingRequest && Code(request[0]) != DisconnectRequest && (l.eap || !peer.unsigned) {
 		return nil, ErrUnsigned
 	}
 	return decode(reply)

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"schoolbridge/internal/directory"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/journal"
+	"schoolbridge/internal/person"
+	"schoolbridge/radiussrv"
+)
+
+// journalRules are the times by which silence ends a session. A NAS that tells
+// nothing between Start and Stop may do so for a whole day.
+func journalRules(silence time.Duration) journal.Rules {
+	return journal.Rules{Silence: silence, Quiet: 24 * time.Hour}
+}
+
+// joinJournal sets up the journal of Wi-Fi sessions and who ends them.
+func (d *daemon) joinJournal(context.Context) error {
+	c := d.config.RADIUS
+	if len(c.Authentication)+len(c.Accounting)+len(c.RadSec) == 0 {
+		return nil
+	}
+	d.journal = journal.New(d.db.Journal(), journal.Options{
+		Rules: journalRules(c.Journal.Silence), Keep: c.Journal.Keep,
+		Simultaneous: map[string]int{person.RoleStaff.String(): c.Simultaneous.Staff, person.RolePupil.String(): c.Simultaneous.Pupil},
+		Logger:       d.log, Registerer: d.registry,
+	})
+	warden := journal.NewWarden(d.journal, journal.WardenOptions{
+		Orders: d.db.Journal(), Standing: d.standing, Version: d.people.Seq, Disconnect: d.disconnect, Logger: d.log,
+	})
+	d.services = append(d.services, service{"session journal", d.journal.Run}, service{"session warden", warden.Run})
+	return nil
+}
+
+// admit is the authenticator's question about one device more.
+func (d *daemon) admit() func(person identity.PersonID, role, device string) bool {
+	if d.journal == nil {
+		return nil
+	}
+	return d.journal.Admit
+}
+
+// standing says why a session may not go on. Hours and other rules of the policy
+// are not among it: a session has its length from the sign-in.
+func (d *daemon) standing(s *journal.Stay, now time.Time) journal.Why {
+	select {
+	case <-d.people.Loaded():
+	default:
+		return "" // an empty directory knows nobody
+	}
+	e, ok := d.people.Get(s.Person)
+	if !ok {
+		return journal.WhyRemoved
+	}
+	day := person.DateOf(now.In(d.policy.Load().Zone()))
+	switch {
+	case e.State != directory.StateActive:
+		return journal.WhySuspended
+	case !activeOn(e, day):
+		return journal.WhyLeft
+	case s.Epoch != 0 && s.Epoch < e.Epoch:
+		return journal.WhyChanged
+	}
+	return ""
+}
+
+func activeOn(e *directory.Entry, day person.Date) bool {
+	for i := range e.Affiliations {
+		if e.Affiliations[i].ActiveOn(day) {
+			return true
+		}
+	}
+	return false
+}
+
+// disconnect asks a session's NAS to end it.
+func (d *daemon) disconnect(ctx context.Context, s *journal.Session) (journal.Answer, error) {
+	answer, err := radiussrv.Disconnect(ctx, d.clients.Load().Named(s.NAS), radiussrv.Ending{
+		Addr: s.Detail.Peer, NASAddr: s.Detail.NASAddr, NASIdentifier: s.Detail.NASIdentifier, SessionID: s.Key, Station: s.Detail.Station,
+	})
+	if errors.Is(err, radiussrv.ErrNotOffered) {
+		err = journal.ErrNotOffered
+	}
+	return journal.Answer{Done: answer.Done, Cause: answer.Cause}, err
+}
+
+// accounts brings what NAS clients tell to the journal.
+type accounts struct{ journal *journal.Journal }
+
+// Account implements radiussrv.Accounting.
+func (a accounts) Account(ctx context.Context, r radiussrv.Record) error {
+	return a.journal.Account(ctx, journalRecord(r))
+}
+
+var journalStatus = map[radiussrv.Status]journal.Status{
+	radiussrv.Start: journal.Start, radiussrv.Interim: journal.Interim, radiussrv.Stop: journal.Stop, radiussrv.On: journal.On, radiussrv.Off: journal.Off,
+}
+
+func journalRecord(r radiussrv.Record) journal.Record {
+	unit := r.NASIdentifier
+	switch {
+	case unit != "":
+	case r.NASAddr.IsValid():
+		unit = r.NASAddr.String()
+	default:
+		unit = r.Source.Addr.String()
+	}
+	return journal.Record{
+		Status: journalStatus[r.Status], At: r.At, NAS: r.Source.NAS, Unit: unit, Key: r.SessionID, Person: r.Person, Epoch: r.Epoch,
+		Detail: journal.Detail{
+			Name: r.UserName, Device: r.Source.Device, Station: r.Station, SSID: r.Source.SSID, School: r.Source.School, Port: r.Port,
+			Multi: r.MultiSessionID, SignIn: string(r.Session), Peer: r.Source.Addr, NASAddr: r.NASAddr, NASIdentifier: r.NASIdentifier,
+		},
+		Addresses: r.Addresses, Duration: r.Duration, Cause: r.TerminateCause,
+		Traffic: journal.Traffic{InOctets: r.InOctets, OutOctets: r.OutOctets, InPackets: r.InPackets, OutPackets: r.OutPackets},
+	}
+}
+
+// journaled adds to the RADIUS server what the journal needs of it.
+func (d *daemon) journaled(o *radiussrv.Options) error {
+	class, err := d.db.SharedKey("radius class")
+	if err != nil {
+		return fmt.Errorf("key of Class: %w", err)
+	}
+	charge, err := d.db.SharedKey("chargeable user identity")
+	if err != nil {
+		return fmt.Errorf("key of Chargeable-User-Identity: %w", err)
+	}
+	o.Accounting, o.ClassKey, o.ChargeKey = accounts{d.journal}, &class, &charge
+	if c := d.config.RADIUS; len(c.Accounting)+len(c.RadSec) > 0 {
+		o.Interim = c.Journal.Interim
+	}
+	return nil
+}

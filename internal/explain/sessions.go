@@ -1,0 +1,152 @@
+package explain
+
+import (
+	"fmt"
+	"time"
+)
+
+// Session is one stay of a device on the Wi-Fi.
+type Session struct {
+	ID string `json:"session"`
+	// Person is a person id; "" where nothing proved whose the session is, and
+	// Login then is only what the NAS told.
+	Person string `json:"person,omitempty"`
+	Login  string `json:"login,omitempty"`
+	Name   string `json:"name,omitempty"` // ФИО
+	// Began and Ended are shown in the school's time; Ended is missing while the
+	// session lives. Inferred says that no NAS told the end.
+	Began      time.Time   `json:"began"`
+	Ended      *time.Time  `json:"ended,omitempty"`
+	Ending     string      `json:"ending,omitempty"`
+	Inferred   bool        `json:"inferred"`
+	Heard      time.Time   `json:"heard"` // the last record that speaks of it
+	Device     string      `json:"device,omitempty"`
+	Addresses  []string    `json:"addresses"`
+	NAS        string      `json:"nas"`
+	Unit       string      `json:"unit"` // NAS-Identifier, else an address of the NAS
+	SSID       string      `json:"ssid,omitempty"`
+	School     string      `json:"school,omitempty"` // where it stands
+	Port       string      `json:"port,omitempty"`
+	InOctets   uint64      `json:"in_octets"`
+	OutOctets  uint64      `json:"out_octets"`
+	Disconnect *Disconnect `json:"disconnect,omitempty"`
+}
+
+// Disconnect is the last request to end a session, and what came of it.
+type Disconnect struct {
+	Why    string    `json:"why"`
+	State  string    `json:"state"`
+	Asked  time.Time `json:"asked"`
+	Tried  time.Time `json:"tried,omitzero"`
+	Tries  int       `json:"tries"`
+	Cause  uint32    `json:"error_cause,omitempty"` // RFC 5176 section 3.5
+	Answer string    `json:"answer"`                // in words
+}
+
+// sessionWords are the fixed texts about sessions.
+type sessionWords struct {
+	now, none, lives, inferred, unproven, disconnect, tries string
+
+	ending, why, state map[string]string
+	cause              map[uint32]string
+}
+
+var sessionTexts = map[Lang]sessionWords{
+	Russian: {"Сейчас в Wi-Fi", "никого", "в сети", "по косвенным данным", "не подтверждён", "отключение", "попыток",
+		map[string]string{"stop": "завершён", "moved": "устройство перешло", "nas_restarted": "точка доступа перезапущена", "silent": "нет вестей", "disconnected": "отключён"},
+		map[string]string{"SUSPENDED": "аккаунт приостановлен", "EMPLOYMENT_ENDED": "нет действующего места работы или учёбы", "NO_SUCH_ACCOUNT": "аккаунт удалён",
+			"CREDENTIAL_CHANGED": "пароль сменён", "ADMINISTRATOR": "по просьбе администратора"},
+		map[string]string{"waiting": "ждёт ответа точки доступа", "disconnected": "точка доступа отключила", "refused": "точка доступа отказала",
+			"no_answer": "точка доступа не ответила: проверьте, что она слушает этот порт и секрет тот же", "not_offered": "не отправлено: dynamic_authorization для этой точки доступа не настроена",
+			"over": "сеанс уже закончился сам"},
+		map[uint32]string{401: "атрибут не поддерживается", 402: "не хватает атрибута", 403: "точка доступа не узнаёт себя (NAS-Identifier, NAS-IP-Address)", 404: "запрос не понят",
+			405: "такая служба не поддерживается", 406: "такое расширение не поддерживается", 407: "недопустимое значение атрибута", 501: "запрещено на точке доступа",
+			502: "некому передать запрос", 503: "такого сеанса там нет", 504: "сеанс нельзя завершить", 505: "ошибка посредника (прокси)", 506: "не хватает ресурсов",
+			507: "запрос начат повторно", 508: "подходит несколько сеансов"}},
+	English: {"On the Wi-Fi now", "nobody", "on the network", "inferred", "not proven", "disconnect", "tries",
+		map[string]string{"stop": "ended", "moved": "the device moved", "nas_restarted": "the access point restarted", "silent": "nothing heard", "disconnected": "disconnected"},
+		map[string]string{"SUSPENDED": "account suspended", "EMPLOYMENT_ENDED": "no active employment or enrolment", "NO_SUCH_ACCOUNT": "account removed",
+			"CREDENTIAL_CHANGED": "password changed", "ADMINISTRATOR": "asked by the administrator"},
+		map[string]string{"waiting": "waits for the access point", "disconnected": "the access point disconnected", "refused": "the access point refused",
+			"no_answer": "the access point did not answer: see that it listens on that port with the same secret", "not_offered": "not sent: no dynamic_authorization for this access point",
+			"over": "the session had ended by itself"},
+		map[uint32]string{401: "unsupported attribute", 402: "missing attribute", 403: "the access point does not recognise itself (NAS-Identifier, NAS-IP-Address)", 404: "invalid request",
+			405: "unsupported service", 406: "unsupported extension", 407: "invalid attribute value", 501: "administratively prohibited",
+			502: "request not routable", 503: "it has no such session", 504: "session not removable", 505: "other proxy error", 506: "resources unavailable",
+			507: "request initiated", 508: "several sessions fit"}},
+}
+
+// AnswerIn says what came of a request in words, with the Error-Cause of RFC
+// 5176 section 3.5 where the NAS gave one.
+func (d *Disconnect) AnswerIn(lang Lang) string {
+	t := sessionTexts[lang]
+	text := word(t.state, d.State)
+	if d.Cause == 0 {
+		return text
+	}
+	cause, ok := t.cause[d.Cause]
+	if !ok {
+		return fmt.Sprintf("%s (Error-Cause %d)", text, d.Cause)
+	}
+	return fmt.Sprintf("%s: %s (Error-Cause %d)", text, cause, d.Cause)
+}
+
+// Line says a request and its answer in one line.
+func (d *Disconnect) Line(lang Lang) string {
+	t := sessionTexts[lang]
+	line := fmt.Sprintf("%s, %s: %s", t.disconnect, word(t.why, d.Why), d.Answer)
+	if d.Tries > 1 {
+		line += fmt.Sprintf(", %s: %d", t.tries, d.Tries)
+	}
+	return line
+}
+
+// End says how a session ended, "" for one that lives.
+func (s *Session) End(lang Lang) string {
+	t := sessionTexts[lang]
+	switch {
+	case s.Ended == nil:
+		return t.lives
+	case s.Inferred:
+		return word(t.ending, s.Ending) + ", " + t.inferred
+	}
+	return word(t.ending, s.Ending)
+}
+
+// Who says whose a session is.
+func (s *Session) Who(lang Lang) string {
+	switch {
+	case s.Person == "" && s.Login == "":
+		return "–"
+	case s.Person == "":
+		return fmt.Sprintf("%s (%s)", s.Login, sessionTexts[lang].unproven)
+	case s.Login == "":
+		return s.Person
+	case s.Name == "":
+		return s.Login
+	}
+	return s.Login + ", " + s.Name
+}
+
+// writeSessions lists the person's devices on the Wi-Fi.
+func (r Report) writeSessions(p *printer, loc *time.Location) {
+	if r.Person == "" {
+		return
+	}
+	t := sessionTexts[p.lang]
+	if len(r.Sessions) == 0 {
+		p.line("%s: %s", t.now, p.t.none)
+		return
+	}
+	p.line("%s:", t.now)
+	for _, s := range r.Sessions {
+		since := s.Began.In(loc).Format(clock)
+		p.line("  %s", p.fields(append([]string{s.ID, p.t.since, since, s.NAS, s.SSID, s.Device}, s.Addresses...)...))
+		if s.Ended != nil {
+			p.line("      %s", p.fields(s.Ended.In(loc).Format(clock), s.End(p.lang)))
+		}
+		if s.Disconnect != nil {
+			p.line("      %s", s.Disconnect.Line(p.lang))
+		}
+	}
+}
