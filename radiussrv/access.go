@@ -2,6 +2,9 @@ package radiussrv
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"log/slog"
 	"math/rand/v2"
 	"strconv"
@@ -97,7 +100,7 @@ func machine(name string) bool {
 func (s *Server) decided(client *Client, r *wire.Received, from identity.Source, v identity.Verdict) *wire.Reply {
 	switch v.Outcome {
 	case identity.Accepted:
-		reply, err := s.accept(v)
+		reply, err := s.accept(r, v)
 		if err != nil {
 			s.opts.Logger.Error("an Access-Accept could not be made", "err", err, "request", from.Request)
 			return s.unavailable(r, from, v)
@@ -155,8 +158,8 @@ func rejectAt(client *Client, arrived, notBefore time.Time) time.Time {
 }
 
 // accept makes what every Access-Accept carries, whatever the method was.
-func (s *Server) accept(v identity.Verdict) (*wire.Reply, error) {
-	class, err := s.class.seal(v.Person)
+func (s *Server) accept(r *wire.Received, v identity.Verdict) (*wire.Reply, error) {
+	class, err := s.class.seal(v.Person, v.Voucher.Epoch)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +179,24 @@ func (s *Server) accept(v identity.Verdict) (*wire.Reply, error) {
 		reply.AddUint32(wire.SessionTimeout, uint32(seconds))
 	}
 	reply.AddText(wire.FilterID, clip(v.Grant.Filter, maxFilterBytes))
+	if d := s.opts.Interim; d > 0 {
+		reply.AddUint32(wire.AcctInterimInterval, uint32(d/time.Second)) // RFC 2869 section 5.16
+	}
+	// A NAS that asks who pays sends a NUL, or what it was told before (RFC 4372
+	// section 2.1): only such a one gets to know.
+	if s.opts.ChargeKey != nil && r.Packet.Has(wire.ChargeableUserIdentity) {
+		reply.AddText(wire.ChargeableUserIdentity, chargeable(s.opts.ChargeKey, v.Person))
+	}
 	return reply, nil
+}
+
+// chargeable is a person's Chargeable-User-Identity: the same at every sign-in,
+// at every NAS and on every replica with the key, and nobody without it can
+// tell whose it is.
+func chargeable(key *[32]byte, person identity.PersonID) string {
+	h := hmac.New(sha256.New, key[:])
+	h.Write(person[:])
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // addText sends text in at most two attributes, never cutting a letter in two:

@@ -3,6 +3,7 @@ package radiussrv
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -28,25 +29,40 @@ const (
 )
 
 // Record is one Accounting-Request. Everything in it is what the client said,
-// except Person and Session, which are proven by our own Class.
+// except Person, Epoch and Session, which are proven by our own Class. Text
+// that is not readable is "".
 type Record struct {
 	Status         Status
 	At             time.Time // when it happened: arrival less Acct-Delay-Time
 	Source         identity.Source
-	NASAddr        netip.Addr        // NAS-IP-Address, may be invalid
+	NASAddr        netip.Addr        // NAS-IP-Address, else NAS-IPv6-Address; may be invalid
 	NASIdentifier  string            // or ""
 	SessionID      string            // the client's own, unique only there; "" with On and Off
+	MultiSessionID string            // ties sessions that belong together (RFC 2866 section 5.11), or ""
+	Port           string            // NAS-Port-Id, or ""
+	UserName       string            // as the client tells it, or ""
+	Station        string            // Calling-Station-Id as the client writes it, or ""
 	Person         identity.PersonID // zero where the Class is missing or not ours
+	Epoch          uint64            // the credential epoch of the sign-in, 0 where it is not known
 	Session        SessionID         // the sign-in it belongs to, or ""
-	Address        netip.Addr        // the device's IPv4 address, may be invalid
-	Duration       time.Duration
+	// Addresses are the device's: Framed-IP-Address, Framed-IPv6-Address (RFC
+	// 6911) and Framed-IPv6-Prefix (RFC 3162), at most maxAddresses.
+	Addresses      []netip.Prefix
+	Duration       time.Duration // at most maxDuration
 	InOctets       uint64
 	OutOctets      uint64
+	InPackets      uint32
+	OutPackets     uint32
 	TerminateCause uint32 // RFC 2866 section 5.10, or 0
 }
 
-// maxDelay bounds what a client may say that it waited.
-const maxDelay = 24 * time.Hour
+// What a client may say: that it waited, how long a session lasted, and how
+// many addresses a device has (temporary ones of RFC 8981 come in numbers).
+const (
+	maxDelay     = 24 * time.Hour
+	maxDuration  = 400 * 24 * time.Hour
+	maxAddresses = 8
+)
 
 // account answers an Accounting-Request: always when it can be read, unless
 // what it tells could not be kept.
@@ -75,14 +91,21 @@ func (s *Server) record(client *Client, r *wire.Received) (Record, bool) {
 	p := r.Packet
 	status, _ := p.Uint32(wire.AcctStatusType)
 	record := Record{
-		Status:        Status(status),
-		Source:        source(client, r, requestID()),
-		NASAddr:       p.IPv4(wire.NASIPAddress),
-		NASIdentifier: readable(p.Text(wire.NASIdentifier)),
-		SessionID:     readable(p.Text(wire.AcctSessionID)),
-		Address:       p.IPv4(wire.FramedIPAddress),
-		InOctets:      octets(p, wire.AcctInputOctets, wire.AcctInputGigawords),
-		OutOctets:     octets(p, wire.AcctOutputOctets, wire.AcctOutputGigawords),
+		Status:         Status(status),
+		Source:         source(client, r, requestID()),
+		NASAddr:        p.IPv4(wire.NASIPAddress),
+		NASIdentifier:  readable(p.Text(wire.NASIdentifier)),
+		SessionID:      readable(p.Text(wire.AcctSessionID)),
+		MultiSessionID: readable(p.Text(wire.AcctMultiSessionID)),
+		Port:           readable(p.Text(wire.NASPortID)),
+		UserName:       readable(p.Text(wire.UserName)),
+		Station:        readable(p.Text(wire.CallingStationID)),
+		Addresses:      addresses(p),
+		InOctets:       octets(p, wire.AcctInputOctets, wire.AcctInputGigawords),
+		OutOctets:      octets(p, wire.AcctOutputOctets, wire.AcctOutputGigawords),
+	}
+	if !record.NASAddr.IsValid() {
+		record.NASAddr = p.IPv6(wire.NASIPv6Address)
 	}
 	switch record.Status {
 	case On, Off:
@@ -96,16 +119,43 @@ func (s *Server) record(client *Client, r *wire.Received) (Record, bool) {
 	delay, _ := p.Uint32(wire.AcctDelayTime)
 	record.At = r.At.Add(-min(time.Duration(delay)*time.Second, maxDelay))
 	seconds, _ := p.Uint32(wire.AcctSessionTime)
-	record.Duration = time.Duration(seconds) * time.Second
+	record.Duration = min(time.Duration(seconds)*time.Second, maxDuration)
+	record.InPackets, _ = p.Uint32(wire.AcctInputPackets)
+	record.OutPackets, _ = p.Uint32(wire.AcctOutputPackets)
 	record.TerminateCause, _ = p.Uint32(wire.AcctTerminateCause)
 	// Several servers may each have added a Class; ours is the one that opens.
 	for class := range p.All(wire.Class) {
-		if person, session, ok := s.class.open(class); ok {
-			record.Person, record.Session = person, session
+		if in, ok := s.class.open(class); ok {
+			record.Person, record.Epoch, record.Session = in.person, in.epoch, in.session
 			break
 		}
 	}
 	return record, true
+}
+
+// addresses gives the device's addresses, each once; what tells none is left
+// out, 0.0.0.0 and link-local addresses too: every device has such.
+func addresses(p *wire.Packet) []netip.Prefix {
+	var all []netip.Prefix
+	add := func(a netip.Prefix) {
+		if !a.IsValid() || a.Bits() == 0 || len(all) == maxAddresses || slices.Contains(all, a) ||
+			a.Addr().IsUnspecified() || a.Addr().IsLinkLocalUnicast() || a.Addr().IsMulticast() {
+			return
+		}
+		all = append(all, a)
+	}
+	if v4 := p.IPv4(wire.FramedIPAddress); v4.IsValid() {
+		add(netip.PrefixFrom(v4, 32))
+	}
+	for v := range p.All(wire.FramedIPv6Address) {
+		if len(v) == 16 {
+			add(netip.PrefixFrom(netip.AddrFrom16([16]byte(v)), 128))
+		}
+	}
+	for v := range p.All(wire.FramedIPv6Prefix) {
+		add(wire.IPv6Prefix(v))
+	}
+	return all
 }
 
 // octets joins a counter with its overflows (RFC 2869 section 5.1).

@@ -3,12 +3,13 @@ package radiussrv
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
-	"schoolbridge/internal/identity"
 	"schoolbridge/radiussrv/wire"
 )
 
@@ -56,19 +57,32 @@ func TestAccountingKnowsTheSignInByClass(t *testing.T) {
 		r.AddText(wire.NASIdentifier, "ap-1")
 		r.Add(wire.NASIPAddress, []byte{10, 0, 0, 1})
 		r.Add(wire.FramedIPAddress, []byte{10, 0, 0, 9})
+		for _, v6 := range []string{"2001:db8::9", "2001:db8::9", "fe80::1", "::"} {
+			r.Add(wire.FramedIPv6Address, netip.MustParseAddr(v6).AsSlice())
+		}
+		for _, prefix := range [][]byte{{0, 64, 0x20, 0x01, 0x0d, 0xb8, 0, 1, 0, 0, 0xff}, {0, 64, 0x20}, {0}, {0, 0}, {0, 129, 0x20, 1}} {
+			r.Add(wire.FramedIPv6Prefix, prefix)
+		}
+		r.AddText(wire.UserName, "orlovami")
+		r.AddText(wire.NASPortID, "wlan0")
+		r.AddText(wire.AcctMultiSessionID, "m1")
+		r.AddUint32(wire.AcctInputPackets, 3)
+		r.AddUint32(wire.AcctOutputPackets, 4)
 		r.AddText(wire.ProxyState, "p")
 	}))
 	if p.Code != wire.AccountingResponse || p.Text(wire.ProxyState) != "p" || len(book.all()) != 1 {
 		t.Fatalf("%v, %d kept", p.Code, len(book.all()))
 	}
 	got := book.all()[0]
-	_, session, ok := s.class.open(class)
-	if !ok || got.Person != orlova || got.Session != session || len(session) != 24 {
-		t.Errorf("person %v, session %q", got.Person, got.Session)
+	in, ok := s.class.open(class)
+	if !ok || got.Person != orlova || got.Epoch != 7 || got.Session != in.session || len(in.session) != 24 {
+		t.Errorf("person %v, epoch %d, session %q", got.Person, got.Epoch, got.Session)
 	}
 	if got.Status != Stop || got.SessionID != "5F-1" || got.InOctets != 2<<32+7 || got.OutOctets != 9 || got.Duration != time.Minute ||
 		got.TerminateCause != 1 || got.Source.Device != "02:00:00:00:00:01" || got.Source.School != "1001" || got.NASIdentifier != "ap-1" ||
-		got.NASAddr.String() != "10.0.0.1" || got.Address.String() != "10.0.0.9" {
+		got.NASAddr.String() != "10.0.0.1" || got.Station != "0200.0000.0001" || got.UserName != "orlovami" || got.Port != "wlan0" ||
+		got.MultiSessionID != "m1" || got.InPackets != 3 || got.OutPackets != 4 ||
+		fmt.Sprint(got.Addresses) != "[10.0.0.9/32 2001:db8::9/128 2001:db8:1::/64]" {
 		t.Errorf("%+v", got)
 	}
 	if age := time.Since(got.At); age < 5*time.Second || age > 10*time.Second {
@@ -125,27 +139,27 @@ func TestClass(t *testing.T) {
 	}
 	replica, _ := newClassSealer(key)
 	stranger, _ := newClassSealer(nil)
-	class, err := one.seal(orlova)
+	class, err := one.seal(orlova, 7)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if person, session, ok := replica.open(class); !ok || person != orlova || session == "" {
+	if in, ok := replica.open(class); !ok || in.person != orlova || in.epoch != 7 || in.session == "" {
 		t.Error("another replica cannot read it")
 	}
-	if again, _ := one.seal(orlova); string(again) == string(class) {
+	if again, _ := one.seal(orlova, 7); string(again) == string(class) {
 		t.Error("two sessions of one person can be linked")
 	}
-	if _, _, ok := stranger.open(class); ok {
+	if _, ok := stranger.open(class); ok {
 		t.Error("another key opens it")
 	}
 	for i := range class {
 		changed := append([]byte(nil), class...)
 		changed[i] ^= 1
-		if person, _, ok := one.open(changed); ok || person != (identity.PersonID{}) {
+		if in, ok := one.open(changed); ok || in != (signIn{}) {
 			t.Errorf("changed at byte %d it still opens", i)
 		}
 	}
-	if _, _, ok := one.open(class[:classLen-1]); ok {
+	if _, ok := one.open(class[:classLen-1]); ok {
 		t.Error("cut short it still opens")
 	}
 }

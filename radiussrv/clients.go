@@ -35,6 +35,11 @@ type Client struct {
 	// comes over RadSec, from any address; Prefix may be left out then. "": any
 	// certificate of the configured authority, from Prefix.
 	Certificate string
+	// DynamicPort is the UDP port at which the client takes Disconnect-Requests
+	// (RFC 5176 section 2.3: 3799); 0: it takes none.
+	DynamicPort uint16
+	// DynamicSecret is the secret there; "": Secret.
+	DynamicSecret identity.Password
 }
 
 // Clients is a table of NAS clients, made once and never changed: a reload makes
@@ -116,6 +121,14 @@ func (c *Clients) Find(addr netip.Addr) *Client {
 		return peer.Owner().(*Client)
 	}
 	return nil
+}
+
+// Named gives the client of that name, or nil.
+func (c *Clients) Named(name string) *Client {
+	if c == nil || c.byName[name] == nil {
+		return nil
+	}
+	return c.byName[name].Owner().(*Client)
 }
 
 // tunnel gives the client that a verified certificate stands for: the one whose

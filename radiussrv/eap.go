@@ -59,7 +59,7 @@ func (s *Server) eap(ctx context.Context, client *Client, r *wire.Received, from
 		reply.AddEAP(out.Message)
 		return reply
 	case identity.Accepted:
-		reply, err := s.accept(out.Verdict)
+		reply, err := s.accept(r, out.Verdict)
 		if err == nil {
 			s.said(r, from, resultAccepted, out.Verdict)
 			reply.AddEAP(out.Message)

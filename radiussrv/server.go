@@ -19,7 +19,9 @@
 // not ask to type the password again, and within 3 s of the request.
 //
 // Limits: PAP with passwords of at most 128 bytes; names of at most 253; no
-// EAP method of its own; no change of authorization.
+// EAP method of its own. Of RFC 5176 there is Disconnect over UDP (Disconnector):
+// no CoA-Request, whose changes a new sign-in brings anyway, and nothing back
+// through RadSec (RFC 8559).
 //
 // Start reading at Options and Server.Handle.
 package radiussrv
@@ -82,6 +84,12 @@ type Options struct {
 	// ClassKey is shared by replicas, so that accounting may reach another one
 	// than the sign-in. Nil: a random one, good until the process ends.
 	ClassKey *[32]byte
+	// ChargeKey makes Chargeable-User-Identity (RFC 4372), which NAS clients
+	// that ask for it are told. Nil: nobody is.
+	ChargeKey *[32]byte
+	// Interim asks NAS clients for interim accounting at this interval (RFC
+	// 2869 section 5.16). 0: they do as they are configured.
+	Interim  time.Duration
 	Messages Messages // empty ones take the Russian defaults
 	Logger   *slog.Logger
 	Metrics  prometheus.Registerer

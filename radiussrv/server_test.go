@@ -66,7 +66,7 @@ func school() *judge {
 			return identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonWrongPassword}
 		}
 		return identity.Verdict{
-			Outcome: identity.Accepted, Person: orlova, Login: "orlovami",
+			Outcome: identity.Accepted, Person: orlova, Login: "orlovami", Voucher: identity.Voucher{Person: orlova, Epoch: 7},
 			Grant: identity.Grant{VLAN: 20, SessionTimeout: 90*time.Minute + time.Millisecond, Filter: "staff"},
 		}
 	}}

@@ -94,6 +94,26 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE TABLE strays (digest {bytes} NOT NULL, version {int} NOT NULL, at {int} NOT NULL, upstream {int} NOT NULL, upstream_at {int} NOT NULL,
 		PRIMARY KEY (digest, version)){table}`,
 	`CREATE INDEX strays_at ON strays (at)`,
+}}, {oldest: 1, statements: []string{
+	// Who was on the Wi-Fi when. unit is what a NAS calls itself. heard and
+	// deadline bound the end of a session of which no Stop came.
+	`CREATE TABLE sessions (id {bytes} NOT NULL PRIMARY KEY, key_digest {bytes} NOT NULL, device_digest {bytes}, name_digest {bytes},
+		nas {text} NOT NULL, unit {text} NOT NULL, person {bytes} NOT NULL, began {int} NOT NULL, heard {int} NOT NULL, stopped {int} NOT NULL,
+		deadline {int} NOT NULL, ended {int} NOT NULL, ending {int} NOT NULL, sealed {bytes} NOT NULL)`,
+	`CREATE INDEX sessions_key ON sessions (key_digest)`,
+	`CREATE INDEX sessions_device ON sessions (device_digest, began)`,
+	`CREATE INDEX sessions_name ON sessions (name_digest, began) WHERE name_digest IS NOT NULL`,
+	`CREATE INDEX sessions_person ON sessions (person, began)`,
+	`CREATE INDEX sessions_unit ON sessions (nas, unit, deadline) WHERE stopped = 0`,
+	`CREATE INDEX sessions_live ON sessions (deadline) WHERE ended = 0`,
+	`CREATE INDEX sessions_ended ON sessions (ended) WHERE ended > 0`,
+	`CREATE TABLE session_addresses (digest {bytes} NOT NULL, session {bytes} NOT NULL REFERENCES sessions (id), PRIMARY KEY (digest, session)){table}`,
+	`CREATE INDEX session_addresses_session ON session_addresses (session)`,
+	`CREATE TABLE nas_restarts (nas {text} NOT NULL, unit {text} NOT NULL, at {int} NOT NULL, PRIMARY KEY (nas, unit, at)){table}`,
+	`CREATE INDEX nas_restarts_at ON nas_restarts (at)`,
+	`CREATE TABLE disconnects (session {bytes} NOT NULL PRIMARY KEY REFERENCES sessions (id), why {text} NOT NULL, asked {int} NOT NULL,
+		state {int} NOT NULL, tries {int} NOT NULL, due {int} NOT NULL, at {int} NOT NULL, cause {int} NOT NULL)`,
+	`CREATE INDEX disconnects_due ON disconnects (due) WHERE state = 0`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

@@ -29,6 +29,10 @@ const (
 	domainCard // the parent's part of a card's key
 	domainAuditHead
 	domainPassword // recognises a delivered or waiting password
+	domainShared   // keys of other rooms that all replicas share
+	domainSession  // a NAS and its session's id
+	domainDevice   // hardware addresses
+	domainAddress  // addresses of devices
 )
 
 // keyed is a digest with the version of the key that made it.

@@ -10,6 +10,7 @@
 //	    ├─ Targets      what cannot be derived of an account elsewhere, and the queue of its worker
 //	    ├─ Passwords    clear passwords that wait for a target, for a day
 //	    ├─ Claims       whose are the accounts that a target already has
+//	    ├─ Journal      who was on the Wi-Fi when
 //	    └─ Audit        hash-chained trail
 //
 // Every write runs in one transaction that ends by taking numbers from the one
@@ -109,6 +110,13 @@ func (db *DB) Ping(ctx context.Context) error {
 // changes it.
 func (db *DB) DailyKey(day string) ([32]byte, error) {
 	digest, err := db.keys.digest(db.keys.lookup.PrimaryID, domainDaily, day)
+	return [32]byte(digest), err
+}
+
+// SharedKey is a secret for one use, the same on each replica that has the same
+// keyset. Rotating the keyset changes it.
+func (db *DB) SharedKey(use string) ([32]byte, error) {
+	digest, err := db.keys.digest(db.keys.lookup.PrimaryID, domainShared, use)
 	return [32]byte(digest), err
 }
 

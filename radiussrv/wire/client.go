@@ -43,13 +43,20 @@ func (r *Request) AddPassword(password, secret []byte) error {
 	return nil
 }
 
-// Encode gives the packet's bytes, Message-Authenticator first.
+// Encode gives the packet's bytes, Message-Authenticator first. A
+// Disconnect-Request is sealed like an Accounting-Request, over the
+// Message-Authenticator that was computed with a zero authenticator (RFC 5176
+// sections 2.3 and 3.4); Authenticator counts for nothing there.
 func (r *Request) Encode(secret []byte) ([]byte, error) {
 	peer := NewPeer(secret, false, nil)
 	out := radius.Packet{Code: radius.Code(r.Code), Identifier: r.ID, Authenticator: r.Authenticator, Secret: peer.secret}
 	if r.Code == AccountingRequest {
 		out.Attributes = r.attrs
 		return out.Encode()
+	}
+	sealed := r.Code == DisconnectRequest
+	if sealed {
+		out.Authenticator = [16]byte{}
 	}
 	if !r.Unsigned {
 		out.Add(radius.Type(MessageAuthenticator), make([]byte, macLen))
@@ -63,12 +70,20 @@ func (r *Request) Encode(secret []byte) ([]byte, error) {
 		mac := peer.sum(b)
 		copy(b[headerLen+2:], mac[:])
 	}
+	if sealed {
+		h := md5.New()
+		h.Write(b)
+		h.Write(peer.secret)
+		h.Sum(b[4:4:headerLen])
+	}
 	return b, nil
 }
 
 // ParseReply checks the reply to a request, both as sent: identifier, Response
 // Authenticator and, wherever there is one, Message-Authenticator, which must
-// be there in an answer to Access-Request or Status-Server.
+// be there in an answer to Access-Request or Status-Server. Answers to an
+// Accounting-Request and a Disconnect-Request may come without: nobody can
+// choose the bytes that their Response Authenticator covers.
 func ParseReply(reply, request, secret []byte) (*Packet, error) {
 	reply, l, err := trim(reply)
 	if err != nil {
@@ -84,7 +99,8 @@ func ParseReply(reply, request, secret []byte) (*Packet, error) {
 	if subtle.ConstantTimeCompare(sent[:], want[:]) != 1 {
 		return nil, ErrForged
 	}
-	if l.mac == 0 && Code(request[0]) != AccountingRequest || l.mac != 0 && !NewPeer(secret, false, nil).signed(signed, l.mac) {
+	mayLack := Code(request[0]) == AccountingRequest || Code(request[0]) == DisconnectRequest
+	if l.mac == 0 && !mayLack || l.mac != 0 && !NewPeer(secret, false, nil).signed(signed, l.mac) {
 		return nil, ErrForged
 	}
 	return decode(reply)

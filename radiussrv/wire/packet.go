@@ -148,6 +148,27 @@ func (p *Packet) IPv4(t Type) netip.Addr {
 	return netip.AddrFrom4([4]byte(v))
 }
 
+// IPv6 gives the first attribute of the type if it has sixteen bytes.
+func (p *Packet) IPv6(t Type) netip.Addr {
+	v, _ := p.First(t)
+	if len(v) != 16 {
+		return netip.Addr{}
+	}
+	return netip.AddrFrom16([16]byte(v))
+}
+
+// IPv6Prefix reads the value of an IPv6 prefix attribute (RFC 3162 section
+// 2.3): a reserved byte, a length in bits, and as many bytes as were needed or
+// more. Bits behind the length are dropped. The zero prefix where it is none.
+func IPv6Prefix(v []byte) netip.Prefix {
+	if len(v) < 2 || len(v) > 18 || v[1] > 128 || int(v[1]) > 8*(len(v)-2) {
+		return netip.Prefix{}
+	}
+	var addr [16]byte
+	copy(addr[:], v[2:])
+	return netip.PrefixFrom(netip.AddrFrom16(addr), int(v[1])).Masked()
+}
+
 // EAP joins the EAP-Message attributes in order (RFC 3579 section 3.1). It says
 // false where there is none; an EAP-Start is present and empty.
 func (p *Packet) EAP() ([]byte, bool) {

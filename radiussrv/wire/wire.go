@@ -27,12 +27,17 @@ import (
 	"layeh.com/radius/rfc2866"
 	"layeh.com/radius/rfc2868"
 	"layeh.com/radius/rfc2869"
+	"layeh.com/radius/rfc3162"
+	"layeh.com/radius/rfc3576"
+	"layeh.com/radius/rfc4372"
+	"layeh.com/radius/rfc6911"
 )
 
 // Code is the first byte of a packet (RFC 2865 section 3).
 type Code byte
 
-// The codes that a server of sign-ins and accounting meets.
+// The codes that a server of sign-ins and accounting meets, and those with
+// which it asks a NAS to end a session (RFC 5176 section 2.1).
 const (
 	AccessRequest      = Code(radius.CodeAccessRequest)
 	AccessAccept       = Code(radius.CodeAccessAccept)
@@ -41,6 +46,9 @@ const (
 	AccountingResponse = Code(radius.CodeAccountingResponse)
 	AccessChallenge    = Code(radius.CodeAccessChallenge)
 	StatusServer       = Code(radius.CodeStatusServer)
+	DisconnectRequest  = Code(radius.CodeDisconnectRequest)
+	DisconnectACK      = Code(radius.CodeDisconnectACK)
+	DisconnectNAK      = Code(radius.CodeDisconnectNAK)
 )
 
 // String gives the name in the RFCs.
@@ -82,6 +90,17 @@ const (
 	EAPMessage           = Type(rfc2869.EAPMessage_Type)
 	MessageAuthenticator = Type(rfc2869.MessageAuthenticator_Type)
 	TunnelPrivateGroupID = Type(rfc2868.TunnelPrivateGroupID_Type)
+
+	AcctInputPackets       = Type(rfc2866.AcctInputPackets_Type)
+	AcctOutputPackets      = Type(rfc2866.AcctOutputPackets_Type)
+	AcctMultiSessionID     = Type(rfc2866.AcctMultiSessionID_Type)
+	AcctInterimInterval    = Type(rfc2869.AcctInterimInterval_Type)
+	NASPortID              = Type(rfc2869.NASPortID_Type)
+	NASIPv6Address         = Type(rfc3162.NASIPv6Address_Type)
+	FramedIPv6Prefix       = Type(rfc3162.FramedIPv6Prefix_Type)
+	FramedIPv6Address      = Type(rfc6911.FramedIPv6Address_Type)
+	ChargeableUserIdentity = Type(rfc4372.ChargeableUserIdentity_Type)
+	ErrorCause             = Type(rfc3576.ErrorCause_Type)
 )
 
 // Sizes of the protocol, and the bounds that we set.
