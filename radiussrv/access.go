@@ -16,13 +16,6 @@ import (
 	"schoolbridge/radiussrv/wire"
 )
 
-// Microsoft's attributes that show MS-CHAP (RFC 2548 section 2).
-const (
-	vendorMicrosoft = 311
-	msChapResponse  = 1
-	msChap2Response = 25
-)
-
 // Values of the tunnel attributes for a VLAN (RFC 3580 section 3.31).
 const (
 	tunnelVLAN     = 13
@@ -42,15 +35,23 @@ func (s *Server) access(ctx context.Context, client *Client, r *wire.Received) *
 		return s.eap(ctx, client, r, from, message)
 	}
 	name, ok := userName(p)
+	m := readMicrosoft(p)
 	switch {
-	case !ok || !onePassword(p):
+	case !ok || p.Count(wire.UserPassword)+p.Count(wire.CHAPPassword)+m.ways() != 1:
+		// One way to prove oneself (RFC 2865 section 4.1: never both).
 		return s.refuse(client, r, from, resultMalformed, identity.ReasonBadRequest)
 	case p.Has(wire.CHAPPassword):
 		return s.refuse(client, r, from, resultCHAP, reasonMethod)
-	case p.Vendor(vendorMicrosoft, msChapResponse) || p.Vendor(vendorMicrosoft, msChap2Response):
+	case m.v1 > 0:
 		return s.refuse(client, r, from, resultMSCHAP, reasonMethod)
+	case m.ways() > 0 && !m.whole():
+		return s.refuse(client, r, from, resultMalformed, identity.ReasonBadRequest)
+	case m.change > 0:
+		return s.refuseChange(client, r, from, &m)
 	case machine(name):
 		return s.refuse(client, r, from, resultMachine, reasonMachine)
+	case m.v2 > 0:
+		return s.mschap2(ctx, client, r, from, name, &m)
 	}
 	clear, ok := p.Password(r.Peer.Secret())
 	if !ok || !utf8.Valid(clear) {
@@ -71,7 +72,7 @@ func (s *Server) access(ctx context.Context, client *Client, r *wire.Received) *
 
 // Reasons of this front-end's own, for its log lines.
 const (
-	reasonMethod  identity.Reason = "METHOD_NOT_OFFERED" // CHAP, MS-CHAP or EAP, which are not served here
+	reasonMethod  identity.Reason = "METHOD_NOT_OFFERED" // CHAP, MS-CHAPv1, a change of password, or EAP where it is not served
 	reasonMachine identity.Reason = "MACHINE_ACCOUNT"    // host/…: a computer signs in, not a person
 )
 
@@ -81,22 +82,12 @@ func userName(p *wire.Packet) (string, bool) {
 	return name, name != "" && printable(name) && p.Count(wire.UserName) == 1
 }
 
-// onePassword says that a request carries one way to prove itself (RFC 2865
-// section 4.1: User-Password or CHAP-Password, never both).
-func onePassword(p *wire.Packet) bool {
-	ways := p.Count(wire.UserPassword) + p.Count(wire.CHAPPassword)
-	if p.Vendor(vendorMicrosoft, msChapResponse) || p.Vendor(vendorMicrosoft, msChap2Response) {
-		ways++
-	}
-	return ways == 1
-}
-
 // machine says that Windows signs in the computer itself.
 func machine(name string) bool {
 	return len(name) >= 5 && strings.EqualFold(name[:5], "host/")
 }
 
-// decided turns a verdict into a reply to PAP.
+// decided turns a verdict into a reply to whoever spoke no EAP.
 func (s *Server) decided(client *Client, r *wire.Received, from identity.Source, v identity.Verdict) *wire.Reply {
 	switch v.Outcome {
 	case identity.Accepted:

@@ -5,34 +5,25 @@ import (
 	"encoding/binary"
 
 	"schoolbridge/internal/identity"
+	"schoolbridge/radiussrv/eap"
 	"schoolbridge/radiussrv/wire"
 )
 
-// EAP holds EAP conversations (RFC 3579). One call is one round trip.
+// EAP holds EAP conversations (RFC 3579). One call is one round trip; eap.Server
+// is one.
 type EAP interface {
-	Exchange(ctx context.Context, in EAPRequest) EAPResult
+	Exchange(ctx context.Context, in eap.Request) eap.Result
 }
 
-// EAPRequest is one message of a peer.
-type EAPRequest struct {
-	Source  identity.Source
-	Name    string // User-Name, usually an outer identity that says little; may be ""
-	Message []byte // the joined EAP-Message; empty is EAP-Start
-	State   []byte // as last sent to this peer, or nil
-}
-
-// EAPResult is the server's answer.
-type EAPResult struct {
-	Message []byte // the EAP packet to send; nil with a verdict that refuses makes an EAP-Failure
-	State   []byte // goes with a challenge
-	// Verdict ends the conversation; its zero value goes on with a challenge.
-	Verdict identity.Verdict
-}
+// eapolHeader is what the way to the peer adds to an EAP packet; Framed-MTU does
+// not count it out (RFC 3579 section 2.4).
+const eapolHeader = 4
 
 // EAP codes (RFC 3748 section 4).
 const (
 	eapFailure   = 4
 	eapHeaderLen = 4
+	maxEAP       = 4096 // no RADIUS packet carries more
 )
 
 // eap answers a request that carries EAP-Message. Reply-Message never stands
@@ -48,11 +39,21 @@ func (s *Server) eap(ctx context.Context, client *Client, r *wire.Received, from
 		return rejectEAP(client, r, failure(message), identity.Verdict{})
 	}
 	state, _ := p.First(wire.State)
-	out := s.opts.EAP.Exchange(ctx, EAPRequest{Source: from, Name: p.Text(wire.UserName), Message: message, State: state})
+	in := eap.Request{Source: from, Message: message, State: state}
+	if mtu, ok := p.Uint32(wire.FramedMTU); ok && mtu > eapolHeader && mtu <= maxEAP {
+		in.MTU = int(mtu) - eapolHeader
+	}
+	out := s.opts.EAP.Exchange(ctx, in)
 	switch out.Verdict.Outcome {
 	case 0:
+		if out.Message == nil {
+			return nil // the NAS repeats it by itself
+		}
 		s.said(r, from, resultChallenge, out.Verdict)
 		reply := &wire.Reply{Code: wire.AccessChallenge}
+		if !out.NotBefore.IsZero() {
+			reply.NotBefore = rejectAt(&Client{}, r.At, out.NotBefore)
+		}
 		if len(out.State) > 0 {
 			reply.Add(wire.State, out.State)
 		}
@@ -61,6 +62,11 @@ func (s *Server) eap(ctx context.Context, client *Client, r *wire.Received, from
 	case identity.Accepted:
 		reply, err := s.accept(r, out.Verdict)
 		if err == nil {
+			if out.MSK != nil {
+				// The peer sends with the first half, so the NAS receives with it
+				// (RFC 3748 section 7.10, RFC 2548 sections 2.4.2 and 2.4.3).
+				reply.AddMPPEKeys(out.MSK[32:], out.MSK[:32])
+			}
 			s.said(r, from, resultAccepted, out.Verdict)
 			reply.AddEAP(out.Message)
 			return reply

@@ -8,8 +8,8 @@
 // radiussrv/wire; who may sign in is decided behind Authenticator.
 //
 //	                    ┌─ EAP-Message ─► EAP (refused while there is none)
-//	Access-Request ─────┼─ CHAP, MS-CHAP ─► refused: they need a password in clear, or come later
-//	                    └─ User-Password ─► Authenticator ─► Accept | Reject, in its time
+//	Access-Request ─────┼─ CHAP, MS-CHAPv1 ─► refused: nobody keeps what could check them
+//	                    └─ MS-CHAPv2, User-Password ─► Authenticator ─► Accept | Reject, in its time
 //	Accounting-Request ─► Accounting ─► Response once it is kept
 //	Status-Server ──────► an answer while this replica can serve, else silence
 //

@@ -17,6 +17,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"schoolbridge/internal/identity"
+	"schoolbridge/radiussrv/eap"
 	"schoolbridge/radiussrv/wire"
 )
 
@@ -283,8 +284,8 @@ func TestRejects(t *testing.T) {
 		{"a password that is no UTF-8", "orlovami", "\xff\xfe", nil, wrong, resultMalformed, false},
 		{"CHAP", "orlovami", "-", func(r *wire.Request) { r.Add(wire.CHAPPassword, make([]byte, 17)) }, wrong, resultCHAP, false},
 		{"CHAP and PAP", "orlovami", "x", func(r *wire.Request) { r.Add(wire.CHAPPassword, make([]byte, 17)) }, wrong, resultMalformed, false},
-		{"MS-CHAP", "orlovami", "-", microsoft(1), wrong, resultMSCHAP, false},
-		{"MS-CHAPv2", "orlovami", "-", microsoft(25), wrong, resultMSCHAP, false},
+		{"MS-CHAPv1", "orlovami", "-", microsoft(1), wrong, resultMSCHAP, false},
+		{"MS-CHAPv2 without its challenge", "orlovami", "-", microsoft(25), wrong, resultMalformed, false},
 		{"a computer", "host/PC-12.school.example", "x", nil, wrong, resultMachine, false},
 		{"a computer, shouted", "HOST/PC-12", "x", nil, wrong, resultMachine, false},
 	} {
@@ -335,20 +336,20 @@ func TestEAPIsRefusedCleanly(t *testing.T) {
 }
 
 // talk is an EAP handler made of a function.
-type talk func(in EAPRequest) EAPResult
+type talk func(in eap.Request) eap.Result
 
-func (f talk) Exchange(_ context.Context, in EAPRequest) EAPResult { return f(in) }
+func (f talk) Exchange(_ context.Context, in eap.Request) eap.Result { return f(in) }
 
 func TestEAPHandler(t *testing.T) {
 	long := bytes.Repeat([]byte("e"), 600)
-	_, conn, _ := live(t, Options{EAP: talk(func(in EAPRequest) EAPResult {
+	_, conn, _ := live(t, Options{EAP: talk(func(in eap.Request) eap.Result {
 		switch string(in.State) {
 		case "":
-			return EAPResult{Message: long, State: []byte("1")}
+			return eap.Result{Message: long, State: []byte("1")}
 		case "1":
-			return EAPResult{Message: []byte{3, in.Message[1], 0, 4}, Verdict: identity.Verdict{Outcome: identity.Accepted, Person: orlova, Login: "orlovami"}}
+			return eap.Result{Message: []byte{3, in.Message[1], 0, 4}, Verdict: identity.Verdict{Outcome: identity.Accepted, Person: orlova, Login: "orlovami"}}
 		}
-		return EAPResult{Verdict: identity.Verdict{Outcome: identity.Rejected}}
+		return eap.Result{Verdict: identity.Verdict{Outcome: identity.Rejected}}
 	})})
 	say := func(state string) *wire.Packet {
 		return exchange(t, conn, access(t, "anonymous", "-", func(r *wire.Request) {
@@ -490,6 +491,7 @@ func FuzzHandle(f *testing.F) {
 	f.Add(access(f, "orlovami", "Snegir-2021", nil))
 	f.Add(access(f, "host/pc", "-", func(r *wire.Request) { r.AddText(wire.EAPMessage, "\x02\x01\x00\x06\x01a") }))
 	f.Add(access(f, "DOMAIN\\x", "-", func(r *wire.Request) { r.Add(wire.VendorSpecific, []byte{0, 0, 1, 55, 25, 3, 0}) }))
+	f.Add(speak(f, "orlovami", ours[:], answer("orlovami", "Snegir-2021"), nil))
 	f.Add(accounting(f, func(r *wire.Request) {
 		r.AddUint32(wire.AcctStatusType, 2)
 		r.AddText(wire.AcctSessionID, "1")

@@ -7,32 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode/utf16"
 
 	"golang.org/x/crypto/argon2"
-	//lint:ignore SA1019 the NT hash is MD4 by definition
-	"golang.org/x/crypto/md4"
 
 	"schoolbridge/internal/identity"
 )
-
-const ntSize = 16
-
-// NTHash is the MD4 of the password in UTF-16LE (MS-NLMP section 3.3.1,
-// NTOWFv1). It is as good as the password to whoever speaks MSCHAPv2 or NTLM.
-func NTHash(p identity.Password) [ntSize]byte {
-	units := utf16.Encode([]rune(string(p)))
-	text := make([]byte, 0, 2*len(units))
-	for _, u := range units {
-		text = append(text, byte(u), byte(u>>8))
-	}
-	h := md4.New()
-	h.Write(text)
-	clear(text)
-	var sum [ntSize]byte
-	h.Sum(sum[:0])
-	return sum
-}
 
 // Our argon2id parameters (RFC 9106): about 20 ms; and the greatest that we
 // take from the store, so that no row can exhaust the machine.

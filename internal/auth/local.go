@@ -10,6 +10,7 @@ import (
 
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/mschap"
 )
 
 // locally decides while mos.ru is unreachable: what mos.ru confirmed within
@@ -71,8 +72,8 @@ func newLocalPool() localPool { return localPool{make(chan struct{}, 2)} }
 
 // check compares a proof with a kept verifier; the reason says why it cannot.
 func (p localPool) check(v Verifier, proof identity.Password, now time.Time, ntMaxAge time.Duration) (bool, identity.Reason) {
-	if len(v.NTHash) == ntSize && now.Sub(v.LearnAt) <= ntMaxAge {
-		hash := NTHash(proof)
+	if len(v.NTHash) == len(mschap.Hash{}) && now.Sub(v.LearnAt) <= ntMaxAge {
+		hash := mschap.NTHash(string(proof))
 		return subtle.ConstantTimeCompare(hash[:], v.NTHash) == 1, ""
 	}
 	if v.Argon2 == "" {
@@ -168,7 +169,7 @@ func (a *Authenticator) saveVerifier(ctx context.Context, e *directory.Entry, pr
 	if a.opt.NTOff {
 		v.Argon2 = hashArgon2(proof)
 	} else {
-		hash := NTHash(proof)
+		hash := mschap.NTHash(string(proof))
 		v.NTHash = hash[:]
 	}
 	err := a.opt.Verifiers.SaveVerifier(ctx, e.Person, v)

@@ -32,6 +32,11 @@ func (r *Request) AddText(t Type, s string) { r.Add(t, []byte(s)) }
 // AddUint32 appends a number.
 func (r *Request) AddUint32(t Type, n uint32) { r.Add(t, binary.BigEndian.AppendUint32(nil, n)) }
 
+// AddVendor appends one attribute of a vendor, as Reply.AddVendor does.
+func (r *Request) AddVendor(vendor uint32, kind byte, value []byte) {
+	r.Add(VendorSpecific, vendorValue(vendor, kind, value))
+}
+
 // AddPassword appends User-Password, hidden with the secret and Authenticator,
 // which therefore have to be set before.
 func (r *Request) AddPassword(password, secret []byte) error {

@@ -180,26 +180,27 @@ func (p *Packet) EAP() ([]byte, bool) {
 	return message, found
 }
 
-// Vendor says whether the packet holds the vendor's attribute of that type, in
-// the format of RFC 2865 section 5.26. A vendor attribute with odd lengths ends
-// the search in that attribute and does no harm.
-func (p *Packet) Vendor(vendor uint32, kind byte) bool {
-	for v := range p.All(VendorSpecific) {
-		if len(v) < 4 || binary.BigEndian.Uint32(v) != vendor {
-			continue
-		}
-		for v = v[4:]; len(v) >= 2; {
-			size := int(v[1])
-			if size < 2 || size > len(v) {
-				break
+// Vendor gives type and value of the vendor's attributes, in the format of RFC
+// 2865 section 5.26, in order; the values are for reading only. A vendor
+// attribute with odd lengths ends there and does no harm.
+func (p *Packet) Vendor(vendor uint32) iter.Seq2[byte, []byte] {
+	return func(yield func(byte, []byte) bool) {
+		for v := range p.All(VendorSpecific) {
+			if len(v) < 4 || binary.BigEndian.Uint32(v) != vendor {
+				continue
 			}
-			if v[0] == kind {
-				return true
+			for v = v[4:]; len(v) >= 2; {
+				size := int(v[1])
+				if size < 2 || size > len(v) {
+					break
+				}
+				if !yield(v[0], v[2:size]) {
+					return
+				}
+				v = v[size:]
 			}
-			v = v[size:]
 		}
 	}
-	return false
 }
 
 // Password decrypts User-Password (RFC 2865 section 5.2): 16 to 128 bytes,

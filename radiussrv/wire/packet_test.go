@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -119,26 +120,27 @@ func TestPassword(t *testing.T) {
 
 func TestVendorAttributes(t *testing.T) {
 	microsoft := string([]byte{0, 0, 1, 55})
-	for _, c := range []struct {
-		value string
-		want  bool
-	}{
-		{microsoft + "\x19\x03x", true},
-		{microsoft + "\x01\x03x\x19\x03x", true},
-		{microsoft, false},
-		{microsoft + "\x19", false},
-		{microsoft + "\x19\x00\x19\x02", false},
-		{microsoft + "\x19\xff", false},
-		{microsoft + "\x01\x02\x01\x01\x19\x02", false},
-		{"\x00\x00\x01", false},
-		{"\x00\x00\x01\x38\x19\x03x", false},
+	for _, c := range []struct{ value, want string }{
+		{microsoft + "\x19\x03x", "25=x "},
+		{microsoft + "\x01\x03x\x19\x04yz", "1=x 25=yz "},
+		{microsoft, ""},
+		{microsoft + "\x19", ""},
+		{microsoft + "\x19\x00\x19\x02", ""},
+		{microsoft + "\x19\xff", ""},
+		{microsoft + "\x01\x02\x01\x01\x19\x02", "1= "},
+		{"\x00\x00\x01", ""},
+		{"\x00\x00\x01\x38\x19\x03x", ""},
 	} {
 		p, err := Parse(raw(AccessRequest, attr(VendorSpecific, c.value)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := p.Vendor(311, 25); got != c.want {
-			t.Errorf("%x: %v", c.value, got)
+		got := ""
+		for kind, value := range p.Vendor(Microsoft) {
+			got += fmt.Sprintf("%d=%s ", kind, value)
+		}
+		if got != c.want {
+			t.Errorf("%x: %q, want %q", c.value, got, c.want)
 		}
 	}
 }
@@ -277,7 +279,9 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatalf("the codec refuses what trim takes: %v", err)
 		}
-		p.Vendor(311, 1)
+		for range p.Vendor(Microsoft) {
+		}
+		p.MPPEKeys(p.Authenticator, secret)
 		p.EAP()
 		if clear, ok := p.Password(secret); ok && len(clear) > 128 {
 			t.Fatal("a password beyond 128 bytes")

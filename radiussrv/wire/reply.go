@@ -20,6 +20,7 @@ type Reply struct {
 	// holding a worker. Zero: at once.
 	NotBefore time.Time
 	attrs     radius.Attributes
+	keys      *mppeKeys
 	oversize  bool
 }
 
@@ -47,6 +48,18 @@ func (r *Reply) AddUint32(t Type, n uint32) {
 	r.Add(t, binary.BigEndian.AppendUint32(make([]byte, 0, 4), n))
 }
 
+// AddVendor appends one attribute of a vendor, in a Vendor-Specific of its own
+// (RFC 2865 section 5.26). The value has at most 247 bytes.
+func (r *Reply) AddVendor(vendor uint32, kind byte, value []byte) {
+	r.Add(VendorSpecific, vendorValue(vendor, kind, value))
+}
+
+func vendorValue(vendor uint32, kind byte, value []byte) []byte {
+	b := make([]byte, 0, 4+2+len(value))
+	b = binary.BigEndian.AppendUint32(b, vendor)
+	return append(append(b, kind, byte(2+len(value))), value...)
+}
+
 // AddEAP appends an EAP packet in pieces (RFC 3579 section 3.1).
 func (r *Reply) AddEAP(message []byte) {
 	for len(message) > maxValue {
@@ -69,12 +82,15 @@ func (r *Reply) encode(request *Packet, peer *Peer) ([]byte, error) {
 		return nil, errReply
 	}
 	out := radius.Packet{Code: radius.Code(r.Code), Identifier: request.ID, Authenticator: request.Authenticator}
-	out.Attributes = make(radius.Attributes, 0, len(r.attrs)+2)
+	out.Attributes = make(radius.Attributes, 0, len(r.attrs)+4)
 	signed := request.Code != AccountingRequest
 	if signed {
 		out.Add(radius.Type(MessageAuthenticator), make([]byte, macLen))
 	}
 	out.Attributes = append(out.Attributes, r.attrs...)
+	if r.keys != nil {
+		r.keys.addTo(&out, peer.secret)
+	}
 	for state := range request.All(ProxyState) {
 		out.Add(radius.Type(ProxyState), state)
 	}

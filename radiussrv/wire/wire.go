@@ -66,6 +66,7 @@ const (
 	ServiceType          = Type(rfc2865.ServiceType_Type)
 	FramedIPAddress      = Type(rfc2865.FramedIPAddress_Type)
 	FilterID             = Type(rfc2865.FilterID_Type)
+	FramedMTU            = Type(rfc2865.FramedMTU_Type)
 	ReplyMessage         = Type(rfc2865.ReplyMessage_Type)
 	State                = Type(rfc2865.State_Type)
 	Class                = Type(rfc2865.Class_Type)

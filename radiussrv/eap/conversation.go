@@ -1,0 +1,118 @@
+package eap
+
+import (
+	"container/list"
+	"context"
+	"slices"
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/radiussrv/eap/packet"
+	"schoolbridge/radiussrv/eap/tunnel"
+)
+
+// state is a conversation's random name, which comes back with every message.
+type state [16]byte
+
+// conversation is one peer's way from its name to a verdict.
+type conversation struct {
+	state     state
+	nas       nasKey
+	outer     string
+	left      []packet.Type // methods that were not offered yet
+	method    packet.Type
+	transport *tunnel.Transport
+	answered  bool // the peer has taken the method up
+	trips     int
+	id        byte   // of the request that waits for its answer
+	last      []byte // that request
+
+	// The table's.
+	begun         time.Time
+	stage         stage
+	busy, removed bool
+	age, place    *list.Element
+}
+
+// offer turns to a method.
+func (s *Server) offer(c *conversation, t packet.Type) {
+	c.method, c.transport = t, s.engines[t].Begin(c.outer)
+	c.left = slices.DeleteFunc(slices.Clone(c.left), func(o packet.Type) bool { return o == t })
+}
+
+// reached is the conversation's stage.
+func (c *conversation) reached() stage {
+	switch {
+	case c.transport.Established():
+		return established
+	case c.transport.Begun():
+		return shaking
+	}
+	return asked
+}
+
+// request makes the next request, and keeps it for a peer that has not got it.
+func (c *conversation) request(previous byte, data []byte) Result {
+	c.id = previous + 1
+	c.last = packet.Packet{Code: packet.Request, ID: c.id, Type: c.method, Data: data}.Bytes()
+	return c.repeat()
+}
+
+func (c *conversation) repeat() Result {
+	return Result{Message: c.last, State: slices.Clone(c.state[:])}
+}
+
+// typeHeader is what an EAP packet has before its type data.
+const typeHeader = 5
+
+// step answers one response.
+func (s *Server) step(ctx context.Context, c *conversation, in Request, p packet.Packet) Result {
+	if c.trips++; c.trips > s.opts.RoundTrips {
+		s.metrics.end(endTrips)
+		return failed(p.ID, tunnel.Malformed())
+	}
+	switch {
+	case p.ID != c.id:
+		// Answered before, or never asked: whoever lost our request needs it
+		// again, and nobody else gets anywhere.
+		return c.repeat()
+	case p.Type == packet.Nak && !c.answered:
+		return s.nak(c, p)
+	case p.Type != c.method:
+		return c.repeat()
+	}
+	c.answered = true
+	room := 0
+	if in.MTU > 0 {
+		room = max(in.MTU-typeHeader, 1)
+	}
+	a, err := c.transport.Step(ctx, in.Source, p.Data, p.ID, room)
+	switch {
+	case err != nil:
+		s.metrics.ended(c.method, false, identity.Malformed)
+		return failed(p.ID, tunnel.Malformed())
+	case a.Result == nil:
+		out := c.request(p.ID, a.Data)
+		out.NotBefore = a.NotBefore
+		return out
+	}
+	s.metrics.ended(c.method, a.Result.Resumed, a.Result.Verdict.Outcome)
+	if a.Result.Verdict.Outcome != identity.Accepted {
+		return failed(p.ID, a.Result.Verdict)
+	}
+	return Result{
+		Message: packet.Packet{Code: packet.Success, ID: p.ID}.Bytes(),
+		Verdict: a.Result.Verdict, MSK: a.Result.MSK,
+	}
+}
+
+// nak offers the next method that the peer wants (RFC 3748 section 5.3.1).
+func (s *Server) nak(c *conversation, p packet.Packet) Result {
+	next, ok := packet.Choose(c.left, p.Data)
+	if !ok {
+		s.metrics.end(endMethod)
+		return failed(p.ID, identity.Verdict{Outcome: identity.Rejected, Reason: tunnel.ReasonMethod})
+	}
+	s.offer(c, next)
+	return c.request(p.ID, c.transport.Start())
+}

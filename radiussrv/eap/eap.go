@@ -1,0 +1,277 @@
+// Package eap is the EAP server (RFC 3748): it holds conversations, chooses the
+// method with the peer and takes it to a verdict and keys. It knows EAP and no
+// RADIUS attribute; what carries its messages hands them over one by one.
+//
+//	no state: empty ─► Request/Identity             (nothing is kept)
+//	          Response/Identity ─► conversation, Start of the first method
+//
+//	          ┌───────────── Nak: next method that the peer names; none ─► Failure
+//	          ▼          │
+//	Start ─► asked ──────┤
+//	                     └─ answered ─► shaking ─► established ─► Success with keys, or Failure
+//
+//	with state, at every point:
+//	  another identifier or type ─► the last request again (RFC 3748 section 4.1: nothing is done)
+//	  out of order               ─► Failure
+//	  unknown state              ─► Failure: too old, pushed out, or of another NAS
+//
+// What is offered is EAP-TTLS, PEAP and EAP-TLS, each a package: ttls, peap,
+// eaptls over tunnel, which is TLS; inner, with mschapv2, is the EAP inside.
+// resume remembers who may come back with a ticket. MD5, GTC and MSCHAPv2 bare,
+// outside a tunnel, are offered to nobody: over the air they give the password
+// away, and make no keys.
+//
+// Limits: conversations in all and for each NAS, their age and their round trips
+// (Options); a message of the peer 16 KiB.
+//
+// Start reading at Server.Exchange.
+package eap
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/radiussrv/eap/eaptls"
+	"schoolbridge/radiussrv/eap/inner"
+	"schoolbridge/radiussrv/eap/packet"
+	"schoolbridge/radiussrv/eap/peap"
+	"schoolbridge/radiussrv/eap/resume"
+	"schoolbridge/radiussrv/eap/ttls"
+	"schoolbridge/radiussrv/eap/tunnel"
+)
+
+// Request is one message of a peer.
+type Request struct {
+	Source  identity.Source
+	Message []byte // one EAP packet; empty asks us to begin
+	State   []byte // as last given out for this peer, or nil
+	// MTU is what the way to the peer carries, in bytes of EAP; 0: not known.
+	MTU int
+}
+
+// Result is the server's answer.
+type Result struct {
+	// Message is the EAP packet to send. Nil is silence: a step of the same
+	// conversation is in work.
+	Message []byte
+	State   []byte // goes with a request
+	// NotBefore is the moment before which a request must not leave.
+	NotBefore time.Time
+	// Verdict ends the conversation; its zero value goes on.
+	Verdict identity.Verdict
+	// MSK is there where accepted: the Master Session Key (RFC 3748 section
+	// 7.10). The peer receives with the first half and sends with the second.
+	MSK *[64]byte
+}
+
+// Options says what a Server needs; Auth and Certificates are required.
+type Options struct {
+	Auth tunnel.Authenticator
+	// Certificates gives the server's, the preferred first. Asked for every
+	// handshake, so that a reload counts at once.
+	Certificates func() []tls.Certificate
+	// Methods in the order in which they are offered: packet.TTLS, PEAP, TLS.
+	// Nil: PEAP, TTLS, and TLS where Trust is set.
+	Methods []packet.Type
+	// Inner are the EAP methods inside TTLS and PEAP, in the order in which they
+	// are offered. Nil: MSCHAPv2, GTC.
+	Inner []packet.Type
+	// Trust gives the authorities of peers' certificates, for EAP-TLS.
+	Trust func() *eaptls.Trust
+	// Whose says to whom a name belongs; nil: names inside and outside are not
+	// compared.
+	Whose func(name string) (identity.PersonID, bool)
+
+	// Resumption is how long after a full handshake a session may be resumed;
+	// 0: never. Ledger and Keys, where replicas share them, else each its own.
+	Resumption time.Duration
+	Ledger     resume.Ledger
+	Keys       tunnel.Keys
+	Listener   string // tickets of one are none of another's
+
+	Conversations int           // at once; 10,000
+	Share         int           // of them for one NAS; half
+	Lifetime      time.Duration // of a conversation; 60 s
+	RoundTrips    int           // of a conversation; 100
+	Fragment      int           // bytes of a request at most; 1024
+	Metrics       prometheus.Registerer
+	Now           func() time.Time
+	Random        io.Reader
+}
+
+// Server is an EAP server for any number of NASes.
+type Server struct {
+	opts    Options
+	engines map[packet.Type]*tunnel.Engine
+	table   *table
+	metrics *metrics
+}
+
+// New makes a server. Close ends it.
+func New(o Options) (*Server, error) {
+	o = o.withDefaults()
+	for _, t := range o.Inner {
+		if !slices.Contains(inner.Methods(), t) {
+			return nil, fmt.Errorf("%v is no method for the inside of a tunnel", t)
+		}
+	}
+	if len(o.Methods) == 0 || len(o.Inner) == 0 {
+		return nil, errors.New("EAP needs a method, and one inside")
+	}
+	s := &Server{opts: o, engines: make(map[packet.Type]*tunnel.Engine)}
+	shared := tunnel.Options{
+		Auth: o.Auth, Certificates: o.Certificates, Whose: o.Whose, Lifetime: o.Resumption, Ledger: o.Ledger, Keys: o.Keys,
+		Listener: o.Listener, Fragment: o.Fragment, Now: o.Now, Random: o.Random,
+	}
+	for _, t := range o.Methods {
+		var m tunnel.Method
+		switch {
+		case t == packet.TTLS:
+			m = ttls.Method{Inner: o.Inner, Random: o.Random}
+		case t == packet.PEAP:
+			m = peap.Method{Inner: o.Inner, Random: o.Random}
+		case t == packet.TLS && o.Trust != nil:
+			m = eaptls.Method{Trust: o.Trust, Now: o.Now}
+		case t == packet.TLS:
+			return nil, errors.New("EAP-TLS needs the authorities of the clients' certificates")
+		default:
+			return nil, fmt.Errorf("EAP method %v is not offered outside a tunnel", t)
+		}
+		e, err := tunnel.New(m, shared)
+		if err != nil {
+			return nil, err
+		}
+		s.engines[t] = e
+	}
+	s.metrics = newMetrics(o.Metrics, func() float64 { return float64(s.table.size()) })
+	s.table = newTable(o.Conversations, o.Share, o.Lifetime, o.Now, s.metrics.end)
+	return s, nil
+}
+
+func (o Options) withDefaults() Options {
+	set := func(n *int, usual int) {
+		if *n <= 0 {
+			*n = usual
+		}
+	}
+	set(&o.Conversations, 10_000)
+	set(&o.Share, max(o.Conversations/2, 1))
+	set(&o.RoundTrips, 100)
+	set(&o.Fragment, 1024)
+	if o.Lifetime <= 0 {
+		o.Lifetime = time.Minute
+	}
+	if o.Methods == nil {
+		o.Methods = []packet.Type{packet.PEAP, packet.TTLS}
+		if o.Trust != nil {
+			o.Methods = append(o.Methods, packet.TLS)
+		}
+	}
+	if o.Inner == nil {
+		o.Inner = []packet.Type{packet.MSCHAPv2, packet.GTC}
+	}
+	if o.Resumption > 0 && o.Ledger == nil {
+		o.Ledger = resume.NewMemory(1 << 16)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	return o
+}
+
+// Close ends all conversations.
+func (s *Server) Close() { s.table.close() }
+
+// Exchange answers one message. It may wait for the authenticator, as long as
+// ctx lets it; several peers may be answered at once.
+func (s *Server) Exchange(ctx context.Context, in Request) Result {
+	if len(in.Message) == 0 {
+		return s.start(in)
+	}
+	p, err := packet.Parse(in.Message)
+	if err != nil || p.Code != packet.Response {
+		s.metrics.end(endMalformed)
+		return failed(0, tunnel.Malformed())
+	}
+	nas := nasKey{in.Source.NAS, in.Source.Addr}
+	if len(in.State) == 0 {
+		return s.begin(in, p, nas)
+	}
+	if len(in.State) != len(state{}) {
+		return s.unknown(p)
+	}
+	c, what := s.table.take(state(in.State), nas)
+	switch what {
+	case foundNone:
+		return s.unknown(p)
+	case foundBusy:
+		s.metrics.end(endBusy)
+		return Result{}
+	}
+	over := true // also where a step panics
+	defer func() { s.table.put(c, c.reached(), over) }()
+	out := s.step(ctx, c, in, p)
+	over = out.Verdict.Outcome != 0
+	return out
+}
+
+// start asks a peer for its name (RFC 3579 section 2.1). Nothing is kept: the
+// answer says all.
+func (s *Server) start(in Request) Result {
+	var id [1]byte
+	if _, err := io.ReadFull(s.opts.Random, id[:]); err != nil {
+		return failed(0, identity.Verdict{Outcome: identity.Unavailable, Reason: identity.ReasonOverload})
+	}
+	return Result{Message: packet.Packet{Code: packet.Request, ID: id[0], Type: packet.Identity}.Bytes()}
+}
+
+// unknown answers a state that stands for nothing: it is nobody's fault.
+func (s *Server) unknown(p packet.Packet) Result {
+	s.metrics.end(endUnknown)
+	return failed(p.ID, identity.Verdict{Outcome: identity.Unavailable, Reason: ReasonState})
+}
+
+// ReasonState is there where a peer goes on with a conversation that is not, or
+// no longer, here.
+const ReasonState identity.Reason = "EAP_CONVERSATION_UNKNOWN"
+
+// maxIdentity is the longest identity that RADIUS could carry.
+const maxIdentity = 253
+
+// begin makes a conversation for a peer that names itself.
+func (s *Server) begin(in Request, p packet.Packet, nas nasKey) Result {
+	if p.Type != packet.Identity || len(p.Data) > maxIdentity || !utf8.Valid(p.Data) {
+		s.metrics.end(endMalformed)
+		return failed(p.ID, tunnel.Malformed())
+	}
+	c := &conversation{nas: nas, outer: string(p.Data), left: s.opts.Methods}
+	if _, err := io.ReadFull(s.opts.Random, c.state[:]); err != nil {
+		return failed(p.ID, identity.Verdict{Outcome: identity.Unavailable, Reason: identity.ReasonOverload})
+	}
+	s.offer(c, s.opts.Methods[0])
+	out := c.request(p.ID, c.transport.Start())
+	if !s.table.add(c) {
+		s.metrics.end(endRefused)
+		return failed(p.ID, identity.Verdict{Outcome: identity.Unavailable, Reason: identity.ReasonOverload})
+	}
+	s.table.put(c, asked, false)
+	return out
+}
+
+// failed ends a conversation that has come to nothing.
+func failed(id byte, v identity.Verdict) Result {
+	return Result{Message: packet.Packet{Code: packet.Failure, ID: id}.Bytes(), Verdict: v}
+}

@@ -1,0 +1,244 @@
+package eap
+
+import (
+	"container/list"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// stage is how far a conversation has come, and so what it is worth when places
+// are short.
+type stage uint8
+
+const (
+	asked       stage = iota // it named itself, that is all: anybody can
+	shaking                  // TLS has begun
+	established              // TLS stands
+	stageEnd
+)
+
+// nasKey is who a conversation belongs to. Its state is worth nothing to others.
+type nasKey struct {
+	name string
+	addr netip.Addr
+}
+
+// table holds conversations between round trips. Nothing in it waits: a
+// conversation is taken out for a step and put back, and whoever removes one
+// that is out leaves it to its holder to close.
+//
+//	add ─► waiting ◄─ put ── take ─► busy ──┐
+//	          │                             │ removed meanwhile: put says so
+//	          └─ end, expired, pushed out ──┴─► closed
+//
+// Places are limited in all and for each NAS. A newcomer without a place pushes
+// out, of its own NAS or of the one that holds most, the oldest that has only
+// named itself; where there is none, the oldest in the handshake; an
+// established one only if it has stood still for a quarter of the lifetime.
+// Otherwise the newcomer has to go.
+type table struct {
+	limit, share int
+	lifetime     time.Duration
+	now          func() time.Time
+	gone         func(end) // counts
+
+	mu      sync.Mutex
+	byState map[state]*conversation
+	ages    list.List // oldest first; all live equally long
+	shares  map[nasKey]*share
+	timer   *time.Timer
+	closed  bool
+}
+
+type share struct {
+	count  int
+	stages [stageEnd]list.List // oldest first
+}
+
+func newTable(limit, each int, lifetime time.Duration, now func() time.Time, gone func(end)) *table {
+	return &table{limit: limit, share: each, lifetime: lifetime, now: now, gone: gone,
+		byState: make(map[state]*conversation), shares: make(map[nasKey]*share)}
+}
+
+// add takes a new conversation in, as busy; false where there is no place.
+func (t *table) add(c *conversation) bool {
+	t.mu.Lock()
+	closing := t.expired()
+	ok := !t.closed
+	if s := t.shares[c.nas]; ok {
+		switch {
+		case s != nil && s.count >= t.share, s != nil && len(t.byState) >= t.limit && s.count > t.limit/len(t.shares):
+			ok = t.push(s, &closing)
+		case len(t.byState) >= t.limit:
+			ok = t.push(t.biggest(), &closing)
+		}
+	}
+	if ok {
+		s := t.shares[c.nas]
+		if s == nil {
+			s = &share{}
+			t.shares[c.nas] = s
+		}
+		s.count++
+		c.begun, c.busy = t.now(), true
+		t.byState[c.state] = c
+		c.age, c.place = t.ages.PushBack(c), s.stages[c.stage].PushBack(c)
+		t.arm()
+	}
+	t.mu.Unlock()
+	closeAll(closing)
+	return ok
+}
+
+// push removes whom a newcomer may push out of a share.
+func (t *table) push(s *share, closing *[]*conversation) bool {
+	for at := range s.stages {
+		e := s.stages[at].Front()
+		if e == nil {
+			continue
+		}
+		c := e.Value.(*conversation)
+		if c.stage == established && t.now().Sub(c.begun) < t.lifetime/4 {
+			return false
+		}
+		t.remove(c, closing)
+		t.gone(endPushed)
+		return true
+	}
+	return false
+}
+
+func (t *table) biggest() *share {
+	var most *share
+	for _, s := range t.shares {
+		if most == nil || s.count > most.count {
+			most = s
+		}
+	}
+	return most
+}
+
+// remove takes c out; where it is busy, put will say so.
+func (t *table) remove(c *conversation, closing *[]*conversation) {
+	delete(t.byState, c.state)
+	t.ages.Remove(c.age)
+	s := t.shares[c.nas]
+	s.stages[c.stage].Remove(c.place)
+	if s.count--; s.count == 0 {
+		delete(t.shares, c.nas)
+	}
+	c.removed = true
+	if !c.busy {
+		*closing = append(*closing, c)
+	}
+}
+
+// found is what take found.
+type found uint8
+
+const (
+	foundNone found = iota
+	foundBusy
+	foundFree
+)
+
+// take gives the conversation that a state stands for to one caller, who has to
+// put it back.
+func (t *table) take(key state, nas nasKey) (*conversation, found) {
+	t.mu.Lock()
+	closing := t.expired()
+	defer closeAll(closing)
+	defer t.mu.Unlock()
+	c := t.byState[key]
+	switch {
+	case c == nil || c.nas != nas:
+		return nil, foundNone
+	case c.busy:
+		return nil, foundBusy
+	}
+	c.busy = true
+	return c, foundFree
+}
+
+// put gives a conversation back after a step, or ends it.
+func (t *table) put(c *conversation, reached stage, over bool) {
+	t.mu.Lock()
+	var closing []*conversation
+	c.busy = false
+	switch {
+	case c.removed:
+		closing = append(closing, c)
+	case over:
+		t.remove(c, &closing)
+	case reached != c.stage:
+		s := t.shares[c.nas]
+		s.stages[c.stage].Remove(c.place)
+		c.stage = reached
+		c.place = s.stages[reached].PushBack(c)
+	}
+	t.mu.Unlock()
+	closeAll(closing)
+}
+
+// expired removes what is too old. Conversations may live for lifetime and no
+// longer, however much they are talked to.
+func (t *table) expired() (closing []*conversation) {
+	now := t.now()
+	for e := t.ages.Front(); e != nil; e = t.ages.Front() {
+		c := e.Value.(*conversation)
+		if now.Sub(c.begun) < t.lifetime {
+			break
+		}
+		t.remove(c, &closing)
+		t.gone(endExpired)
+	}
+	return closing
+}
+
+// arm sees to it that what nobody asks for any more goes too.
+func (t *table) arm() {
+	if t.timer != nil || t.closed {
+		return
+	}
+	e := t.ages.Front()
+	if e == nil {
+		return
+	}
+	left := t.lifetime - t.now().Sub(e.Value.(*conversation).begun)
+	t.timer = time.AfterFunc(max(left, time.Millisecond), func() {
+		t.mu.Lock()
+		closing := t.expired()
+		t.timer = nil
+		t.arm()
+		t.mu.Unlock()
+		closeAll(closing)
+	})
+}
+
+// close ends all conversations and takes no more.
+func (t *table) close() {
+	t.mu.Lock()
+	t.closed = true
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+	var closing []*conversation
+	for _, c := range t.byState {
+		t.remove(c, &closing)
+	}
+	t.mu.Unlock()
+	closeAll(closing)
+}
+
+func (t *table) size() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.byState)
+}
+
+func closeAll(all []*conversation) {
+	for _, c := range all {
+		c.transport.Close()
+	}
+}

@@ -1,0 +1,233 @@
+// Package tunnel runs crypto/tls as the server's end of an EAP method: what
+// EAP-TLS, EAP-TTLS and PEAP have in common (RFC 5216, and RFC 9190 with RFC
+// 9427 for TLS 1.3). It knows fragments, the TLS session, the keys that come
+// out of it and its resumption; what is said inside is a Method's business.
+//
+//	          Start
+//	            │           ┌────────── fragments ◄─────────┐
+//	            ▼           ▼                               │ rest
+//	EAP ──► inbound ──► whole message ──► Session.step ──► outbound ──► EAP
+//	          │ more                          │
+//	          └► empty request                └► done: Result
+//
+// A Session is straight-line code in a coroutine (iter.Pull): handshake, then
+// Method.Run. Where it would wait for the peer it yields; where nobody comes
+// back, Transport.Close unwinds it, and neither goroutine nor channel is left.
+//
+//	handshake ─┬─ failed ─► alert, if we have one ─► answer to it ─► refused
+//	           └─ complete ─► keys ─┬─ none (no Extended Master Secret) ─► refused
+//	                                └─ Method.Run ─► verdict ─► names agree? ─► recorded for resumption
+//
+// Limits: a peer's message has at most 16 KiB; TLS 1.2 and 1.3 only. TLS 1.0
+// and 1.1 are not offered, to no client: their devices lack Extended Master
+// Secret for the most part, and then nobody can vouch for the keys.
+//
+// Start reading at Method, then Session.
+package tunnel
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/radiussrv/eap/packet"
+	"schoolbridge/radiussrv/eap/resume"
+)
+
+// Method is one EAP method on top of TLS.
+type Method interface {
+	Type() packet.Type
+	// Label exports the keys from TLS 1.2; 1.3 has one label for all.
+	Label() string
+	// VersionMask are the bits of the flags that hold the method's version.
+	// Only version 0 is spoken.
+	VersionMask() byte
+	// Configure changes a session's configuration before it begins.
+	Configure(c *tls.Config)
+	// Run goes on after the handshake. It never accepts whom the
+	// authenticator has not.
+	Run(s *Session) identity.Verdict
+}
+
+// Authenticator decides sign-ins; internal/auth is one.
+type Authenticator interface {
+	Authenticate(ctx context.Context, c identity.Credential) identity.Verdict
+	// Resume says whether a voucher still admits, with the grant of now. It is
+	// asked before the peer has shown that the ticket is its own, so it must
+	// not count as a sign-in by itself.
+	Resume(ctx context.Context, v identity.Voucher, ch identity.Channel, from identity.Source) identity.Verdict
+}
+
+// Keys gives the secrets from which ticket keys are derived, the newest first,
+// and a number that changes when they do. It is asked for every session.
+type Keys func(now time.Time) (generation uint64, secrets [][32]byte)
+
+// Options are shared by the engines of one server. Auth and Certificates are
+// required.
+type Options struct {
+	Auth Authenticator
+	// Certificates gives the server's, the preferred first: the first one that
+	// the peer can use is shown. Asked for every handshake; it must not be
+	// empty.
+	Certificates func() []tls.Certificate
+	// Whose says to whom a name belongs. Nil: names inside and outside are not
+	// compared.
+	Whose func(name string) (identity.PersonID, bool)
+	// Lifetime of a session from its full handshake; 0: none is resumed.
+	Lifetime time.Duration
+	Ledger   resume.Ledger
+	Keys     Keys   // nil: random ones, changed every Lifetime
+	Listener string // tickets of one are none of another's
+	Fragment int    // bytes of a request's type data at most; 1024
+	Now      func() time.Time
+	Random   io.Reader
+}
+
+// Engine makes the sessions of one method.
+type Engine struct {
+	method Method
+	opts   Options
+
+	mu         sync.Mutex
+	generation uint64
+	base       *tls.Config
+}
+
+// New makes an engine.
+func New(m Method, o Options) (*Engine, error) {
+	if o.Auth == nil || o.Certificates == nil {
+		return nil, errors.New("EAP needs an authenticator and a certificate")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	if o.Fragment == 0 {
+		o.Fragment = 1024
+	}
+	if o.Fragment < minFragment {
+		return nil, fmt.Errorf("fragments of less than %d bytes need too many round trips", minFragment)
+	}
+	if o.Lifetime > 0 {
+		if o.Ledger == nil {
+			o.Ledger = resume.NewMemory(1 << 16)
+		}
+		if o.Keys == nil {
+			o.Keys = (&ring{every: o.Lifetime, random: o.Random}).keys
+		}
+	}
+	e := &Engine{method: m, opts: o}
+	_, err := e.config()
+	return e, err
+}
+
+// Type is the method's.
+func (e *Engine) Type() packet.Type { return e.method.Type() }
+
+// config gives the configuration that sessions are copied from; it is made anew
+// when the ticket keys change.
+func (e *Engine) config() (*tls.Config, error) {
+	var generation uint64
+	var secrets [][32]byte
+	if e.opts.Lifetime > 0 {
+		generation, secrets = e.opts.Keys(e.opts.Now())
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.base != nil && e.generation == generation {
+		return e.base, nil
+	}
+	c := &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		Time:       e.opts.Now,
+		Rand:       e.opts.Random,
+		// Post-quantum shares make every hello one round trip longer, and cost
+		// more than the rest of a handshake.
+		CurvePreferences:            []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384},
+		GetCertificate:              e.certificate,
+		DynamicRecordSizingDisabled: true,
+		SessionTicketsDisabled:      len(secrets) == 0,
+	}
+	if len(secrets) > 0 {
+		keys := make([][32]byte, 0, len(secrets))
+		for _, secret := range secrets {
+			b, err := hkdf.Key(sha256.New, secret[:], nil, "EAP session tickets|"+e.method.Type().String()+"|"+e.opts.Listener, 32)
+			if err != nil {
+				return nil, fmt.Errorf("derive ticket keys: %w", err)
+			}
+			keys = append(keys, [32]byte(b))
+		}
+		c.SetSessionTicketKeys(keys)
+	}
+	e.base, e.generation = c, generation
+	return c, nil
+}
+
+// sessionConfig is the configuration of one session: its tickets have to know it.
+func (e *Engine) sessionConfig(s *Session) *tls.Config {
+	base, err := e.config()
+	if err != nil { // the keys could be derived before; go on with those
+		e.mu.Lock()
+		base = e.base
+		e.mu.Unlock()
+	}
+	c := base.Clone()
+	if !c.SessionTicketsDisabled {
+		c.WrapSession, c.UnwrapSession = s.wrap, s.unwrap
+	}
+	e.method.Configure(c)
+	return c
+}
+
+// certificate chooses the first that the peer can use. Peers of EAP address
+// nobody by name: the name that they check is not what a hello might carry.
+func (e *Engine) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	all := e.opts.Certificates()
+	if len(all) == 0 {
+		return nil, errors.New("there is no certificate for EAP")
+	}
+	anonymous := *hello
+	anonymous.ServerName = ""
+	for i := range all {
+		if anonymous.SupportsCertificate(&all[i]) == nil {
+			return &all[i], nil
+		}
+	}
+	return &all[0], nil
+}
+
+// ring makes random secrets and keeps the last two.
+type ring struct {
+	every  time.Duration
+	random io.Reader
+
+	mu         sync.Mutex
+	generation uint64
+	since      time.Time
+	secrets    [][32]byte
+}
+
+func (r *ring) keys(now time.Time) (uint64, [][32]byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.generation == 0 || now.Sub(r.since) >= r.every {
+		var fresh [32]byte
+		if _, err := io.ReadFull(r.random, fresh[:]); err != nil {
+			return r.generation, r.secrets // none at all: nothing is resumed
+		}
+		r.secrets = append([][32]byte{fresh}, r.secrets[:min(len(r.secrets), 1)]...)
+		r.generation++
+		r.since = now
+	}
+	return r.generation, r.secrets
+}

@@ -1,0 +1,86 @@
+package tunnel
+
+import (
+	"context"
+	"time"
+
+	"schoolbridge/internal/identity"
+)
+
+// Transport is one run of a method: type data of responses in, of requests out.
+// It is not for several goroutines at once.
+type Transport struct {
+	engine  *Engine
+	outer   string
+	session *Session // once the peer has said something
+	in      inbound
+	out     outbound
+}
+
+// Begin makes a transport for a peer that called itself outer.
+func (e *Engine) Begin(outer string) *Transport { return &Transport{engine: e, outer: outer} }
+
+// Start is the type data of the first request.
+func (t *Transport) Start() []byte { return []byte{flagStart} }
+
+// Answer is what follows a response.
+type Answer struct {
+	Data []byte // of the next request, unless Result is there
+	// NotBefore is the moment before which it must not leave.
+	NotBefore time.Time
+	Result    *Result
+}
+
+// Step takes the type data of the peer's response. Room is how much type data
+// the way to the peer can carry, or 0 if nobody said. An error ends the
+// conversation.
+func (t *Transport) Step(ctx context.Context, from identity.Source, data []byte, id byte, room int) (Answer, error) {
+	if len(data) == 0 {
+		return Answer{}, ErrOrder
+	}
+	flags, rest := data[0], data[1:]
+	if flags&t.engine.method.VersionMask() != 0 {
+		return Answer{}, ErrOrder // a version that was not offered
+	}
+	size := t.engine.opts.Fragment
+	if room > 0 {
+		size = max(min(size, room), minFragment)
+	}
+	if t.out.pending() {
+		// An acknowledgement has no flags and no data (RFC 5216 section 2.1.5).
+		if len(rest) > 0 || flags&(flagLength|flagMore|flagStart) != 0 {
+			return Answer{}, ErrOrder
+		}
+		return Answer{Data: t.out.next(size)}, nil
+	}
+	whole, complete, err := t.in.add(flags, rest)
+	if err != nil {
+		return Answer{}, err
+	}
+	if !complete {
+		return Answer{Data: []byte{0}}, nil
+	}
+	if t.session == nil {
+		t.session = t.engine.begin(t.outer)
+	}
+	out, done := t.session.step(Turn{Ctx: ctx, Source: from, ID: id, Data: whole})
+	if done {
+		return Answer{Result: &t.session.result}, nil
+	}
+	t.out.put(out)
+	return Answer{Data: t.out.next(size), NotBefore: t.session.notBefore}, nil
+}
+
+// Established says that the peer has completed a handshake.
+func (t *Transport) Established() bool { return t.session != nil && t.session.established }
+
+// Begun says that the peer has sent a first whole message.
+func (t *Transport) Begun() bool { return t.session != nil }
+
+// Close ends the session if it has not ended. It must be called once for every
+// transport, and not while Step runs.
+func (t *Transport) Close() {
+	if t.session != nil {
+		t.session.close()
+	}
+}
