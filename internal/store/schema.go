@@ -114,6 +114,12 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE TABLE disconnects (session {bytes} NOT NULL PRIMARY KEY REFERENCES sessions (id), why {text} NOT NULL, asked {int} NOT NULL,
 		state {int} NOT NULL, tries {int} NOT NULL, due {int} NOT NULL, at {int} NOT NULL, cause {int} NOT NULL)`,
 	`CREATE INDEX disconnects_due ON disconnects (due) WHERE state = 0`,
+}}, {oldest: 1, statements: []string{
+	// What lets TLS sessions on the Wi-Fi be taken up again, and the secrets of
+	// their tickets.
+	`CREATE TABLE resumptions (handle {bytes} NOT NULL PRIMARY KEY, expires {int} NOT NULL, sealed {bytes} NOT NULL){table}`,
+	`CREATE INDEX resumptions_expires ON resumptions (expires)`,
+	`CREATE TABLE ticket_secrets (made {int} NOT NULL PRIMARY KEY, sealed {bytes} NOT NULL)`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

@@ -86,6 +86,8 @@ func Run(t *testing.T, fresh func(t *testing.T) Engine) {
 		{"JournalRotation", testJournalRotation},
 		{"JournalSealed", testJournalSealed},
 		{"Disconnects", testDisconnects},
+		{"Resumptions", testResumptions},
+		{"TicketSecrets", testTicketSecrets},
 		{"Audit", testAudit},
 		{"AuditTampering", testAuditTampering},
 		{"AuditCut", testAuditCut},
