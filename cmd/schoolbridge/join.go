@@ -201,7 +201,7 @@ func (d *daemon) joinRADIUS(ctx context.Context) error {
 	if len(c.Authentication)+len(c.Accounting)+len(c.RadSec) == 0 {
 		return nil
 	}
-	eap, err := d.joinEAP()
+	eap, err := d.joinEAP(ctx)
 	if err != nil {
 		return err
 	}

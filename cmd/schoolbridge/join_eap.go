@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -20,7 +21,7 @@ import (
 
 // joinEAP makes the EAP server of every RADIUS listener; nil where there is no
 // certificate for it.
-func (d *daemon) joinEAP() (radiussrv.EAP, error) {
+func (d *daemon) joinEAP(ctx context.Context) (radiussrv.EAP, error) {
 	if !d.config.EAPOn() {
 		return nil, nil
 	}
@@ -42,6 +43,9 @@ func (d *daemon) joinEAP() (radiussrv.EAP, error) {
 	}
 	for _, m := range d.config.InnerMethods() {
 		o.Inner = append(o.Inner, methods[m])
+	}
+	if err := d.shareResumption(ctx, &o); err != nil {
+		return nil, err
 	}
 	server, err := eap.New(o)
 	if err != nil {

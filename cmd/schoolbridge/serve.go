@@ -197,6 +197,9 @@ func (d *daemon) prune(ctx context.Context) {
 	if err := d.db.PruneFeed(ctx, feedKept); err != nil && ctx.Err() == nil {
 		d.log.Warn("pruning the change feed", "error", err)
 	}
+	if err := d.db.Resumptions().Prune(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		d.log.Error("resumable sessions that have expired cannot be forgotten", "error", err)
+	}
 	if err := d.db.Passwords().Prune(ctx, time.Now()); err != nil && ctx.Err() == nil {
 		d.log.Error("destroying dead passwords", "error", err)
 	}
