@@ -24,11 +24,16 @@ func TestOneDeviceTooMany(t *testing.T) {
 	}
 	c := identity.Credential{Name: "orlovami", Proof: right, Channel: identity.ChannelLDAP, Source: identity.Source{Device: "third"}}
 	w.want(w.Authenticate(t.Context(), c), identity.Accepted, identity.ReasonRecent)
+	success := w.sign("orlovami", right, "first").Voucher
+	src := identity.Source{Device: "third"}
+	w.want(w.Resume(t.Context(), success, identity.ChannelWiFi, src), identity.Rejected, identity.ReasonTooManyDevices)
+	src.Device = "first"
+	w.want(w.Resume(t.Context(), success, identity.ChannelWiFi, src), identity.Accepted, identity.ReasonResumed)
 	board := identity.Verdict{Outcome: identity.Accepted} // nobody's
 	if v := w.bounded(&identity.Credential{Channel: identity.ChannelWiFi, Source: identity.Source{Device: "third"}}, board); v != board {
 		t.Errorf("a device of nobody's: %+v", v)
 	}
-	if fmt.Sprint(asked) != "[1stafffirst 1staffthird]" {
+	if fmt.Sprint(asked) != "[1stafffirst 1staffthird 1stafffirst 1staffthird 1stafffirst]" {
 		t.Errorf("asked %q", asked)
 	}
 }

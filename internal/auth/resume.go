@@ -19,7 +19,7 @@ import (
 func (a *Authenticator) Resume(ctx context.Context, v identity.Voucher, channel identity.Channel, src identity.Source) identity.Verdict {
 	start := a.opt.Now()
 	c := identity.Credential{Channel: channel, Source: src}
-	verdict := a.resume(ctx, v, &c, start)
+	verdict := a.bounded(&c, a.resume(ctx, v, &c, start))
 	if verdict.Outcome == identity.Accepted {
 		a.guard.recognise(key(verdict.Person), &c)
 	}
