@@ -31,6 +31,8 @@ func (p *porter) Identify(context.Context, identity.Credential) (person.Profile,
 }
 
 func (p *porter) Report(_ identity.Credential, v identity.Verdict, start time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if start.Equal(now) {
 		p.told = append(p.told, v)
 	}
