@@ -42,4 +42,4 @@ type Records interface {
 // maxChunk bounds the rows and keys of a chunk: enough to make a transaction
 // worth its cost, little enough that a daemon beside the import waits no longer
 // than a fraction of a second for its turn to write.
-const maxChunk = 4000
+const maxChunk = 8000
