@@ -367,6 +367,19 @@ func TestLiveSessionsFollowTheStore(t *testing.T) {
 	})
 }
 
+// A city ends a million sessions a day, and as many have to be forgotten.
+func TestOldSessionsAreForgottenAsFastAsTheyCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const minutes = 4
+		l := &fakeLedger{old: minutes * portions * portion}
+		j := running(t, l, Options{})
+		pass((minutes-1)*time.Minute + time.Second)
+		if n := counted(t, j.metrics.pruned); n != minutes*portions*portion || n/minutes*24*60 < 5e6 {
+			t.Errorf("%v were forgotten", n)
+		}
+	})
+}
+
 func TestSimultaneousUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := running(t, &fakeLedger{}, Options{Simultaneous: map[string]int{"pupil": 2}})
