@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -97,10 +98,9 @@ func sessionsCSV(w io.Writer, list []explain.Session, lang explain.Lang, zone *t
 	return out.Error()
 }
 
+// formula is how a spreadsheet's formula begins, in a cell or where one begins
+// for a spreadsheet that splits cells at semicolons, as a Russian one does.
+var formula = regexp.MustCompile(`(^|[;\t\r\n])([" ]*[=+@-])`)
+
 // cell keeps a spreadsheet from taking text that a device told for a formula.
-func cell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
-}
+func cell(s string) string { return formula.ReplaceAllString(s, "${1}'${2}") }
