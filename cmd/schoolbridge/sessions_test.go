@@ -16,6 +16,7 @@ import (
 	"schoolbridge/config"
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/journal"
 	"schoolbridge/internal/mosru/sim"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
@@ -424,6 +425,24 @@ func TestCellsHoldNoFormula(t *testing.T) {
 	} {
 		if got := cell(told); got != want {
 			t.Errorf("%q became %q, want %q", told, got, want)
+		}
+	}
+}
+
+// Who sees a part of the sessions is told so, in every format.
+func TestAPartIsCalledAPart(t *testing.T) {
+	list := make([]explain.Session, journal.MaxFound)
+	for _, format := range []string{"table", "csv", "json"} {
+		for lang, word := range map[explain.Lang]string{explain.Russian: "показаны только 1000", explain.English: "only 1000"} {
+			for _, c := range []struct {
+				list []explain.Session
+				told bool
+			}{{list, true}, {list[1:], false}} {
+				var out, errs bytes.Buffer
+				if err := writeSessions(streams{out: &out, err: &errs}, c.list, format, lang, time.UTC); err != nil || strings.Contains(errs.String(), word) != c.told {
+					t.Errorf("%s, %s, %d: %v %q", format, lang, len(c.list), err, errs.String())
+				}
+			}
 		}
 	}
 }

@@ -13,11 +13,16 @@ import (
 	"unicode"
 
 	"schoolbridge/internal/explain"
+	"schoolbridge/internal/journal"
 )
 
 // writeSessions prints sessions in one of the formats. Times of the table and
 // of CSV are the school's.
 func writeSessions(std streams, list []explain.Session, format string, lang explain.Lang, zone *time.Location) error {
+	if len(list) == journal.MaxFound { // perhaps there are more
+		fmt.Fprintf(std.err, map[explain.Lang]string{explain.Russian: "показаны только %d сеансов, их может быть больше; уточните: --address, --device, --login, --at\n",
+			explain.English: "only %d sessions are shown, there may be more; narrow it down: --address, --device, --login, --at\n"}[lang], len(list))
+	}
 	switch format {
 	case "json":
 		encoder := json.NewEncoder(std.out)
