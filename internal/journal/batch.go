@@ -314,7 +314,8 @@ func (j *Journal) upkeep(ctx context.Context) {
 }
 
 // inPortions repeats a transaction that takes a portion at most and says how
-// much it took; done says that there was no more.
+// much it took; done says that there was no more. In between it writes the
+// records that wait.
 func (j *Journal) inPortions(ctx context.Context, run func(context.Context) (int, []*Session, error)) (done bool, err error) {
 	for range portions {
 		n := 0
@@ -324,6 +325,11 @@ func (j *Journal) inPortions(ctx context.Context, run func(context.Context) (int
 		})
 		if err != nil || n < portion {
 			return err == nil, err
+		}
+		select {
+		case w := <-j.queue:
+			j.write(context.WithoutCancel(ctx), j.gather(ctx, w))
+		default:
 		}
 	}
 	return false, nil
