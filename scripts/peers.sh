@@ -16,18 +16,20 @@ for program in "${!package[@]}"; do
 done
 # The race detector links against the C library.
 [ -e /usr/include/stdlib.h ] || missing+=(libc6-dev)
-# RADIUS servers, started by the tests as well; ip gives hostapd a network of its own.
+# RADIUS servers, started by the tests as well, with ip, which gives hostapd a
+# network of its own; and an Active Directory, which the tests provision and
+# start themselves. Asked by package: its programs are not on everybody's path,
+# and some parts, like the Python of a RADIUS client, are none.
+declare -A services=(
+	[freeradius]=freeradius [hostapd]=hostapd [radsecproxy]=radsecproxy [wpasupplicant]=wpa_supplicant
+	[samba]="smbd nmbd samba-ad-dc" [winbind]=winbind
+)
 units=()
-for name in freeradius hostapd radsecproxy wpasupplicant iproute2; do
+for name in freeradius hostapd radsecproxy wpasupplicant iproute2 python3-pyrad python3-pycryptodome \
+	samba samba-dsdb-modules samba-vfs-modules winbind samba-ad-provision; do
 	dpkg -s "$name" >/dev/null 2>&1 && continue
-	missing+=($name)
-	[ $name = iproute2 ] || units+=($name)
-done
-# An Active Directory, which the tests provision and start themselves. Asked by
-# package: its programs are not on everybody's path, and some parts, like the
-# Python of a RADIUS client, are none.
-for name in python3-pyrad python3-pycryptodome samba samba-dsdb-modules samba-vfs-modules winbind samba-ad-provision; do
-	dpkg -s "$name" >/dev/null 2>&1 || missing+=($name)
+	missing+=("$name")
+	units+=(${services[$name]:-})
 done
 # NetworkManager's command alone, with its libraries: the package around it
 # would take over this machine's network at its next start.
@@ -48,10 +50,6 @@ if [ ! -e $policy ]; then
 fi
 "${root[@]}" apt-get update -q
 "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
-# Nor are they to be started with the machine; who had them before, keeps them.
-if [ ${#units[@]} -gt 0 ] && command -v systemctl >/dev/null; then
-	"${root[@]}" systemctl disable "${units[@]}"
-fi
 if ! command -v nmcli >/dev/null; then
 	folder=$(mktemp -d)
 	trap '"${root[@]}" rm -f $made; rm -rf "$folder"' EXIT

@@ -204,7 +204,7 @@ func (d *demo) fill(ctx context.Context) error {
 	return d.settle(ctx, c, db, target)
 }
 
-// announce prints what runs where and how to try it. Commands are indented by
+// announce prints what runs where and how to try it, at last "ready". Commands are indented by
 // four spaces and work as they are, from any folder.
 func (d *demo) announce() {
 	self, err := os.Executable()
@@ -220,6 +220,10 @@ func (d *demo) announce() {
 		"{ldaps}", "LDAPTLS_CACERT="+ca+" ldapwhoami -x -H ldaps://127.0.0.1:3636",
 		"{starttls}", "LDAPTLS_CACERT="+ca+" ldapwhoami -x -ZZ -H ldap://127.0.0.1:3389",
 		"{radius}", "radclient -x 127.0.0.1:1812 auth "+demoSecret)
+	if text, err := os.ReadFile(d.folder.config()); err == nil && string(text) != demoConfig {
+		fmt.Fprintf(d.std.out, map[string]string{"ru": "\n%s не тот, который пишет эта версия (его правили, или папку сделала прежняя): часть строк может не сработать, --fresh начинает заново.\n",
+			"en": "\n%s is not what this version writes (somebody changed it, or an older version made the folder): some lines may not work; --fresh starts over.\n"}[d.lang], d.folder.config())
+	}
 	_, _ = with.WriteString(d.std.out, demoTextIn(d.lang)) // nobody reads on: the demo goes on all the same
 }
 

@@ -16,6 +16,7 @@ import (
 	"schoolbridge/config"
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/journal"
 	"schoolbridge/internal/mosru/sim"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
@@ -284,8 +285,9 @@ func TestSessions(t *testing.T) {
 	if err != nil || len(lines) < 6 || !strings.Contains(string(lines[0].Payload), "orlovami") {
 		t.Errorf("%d lines in the trail, %v", len(lines), err)
 	}
+	text := log.take()
 	for _, personal := range []string{"orlovami", "Смирнова", "02:00:00", "10.0.0.7"} {
-		if text := log.take(); strings.Contains(text, personal) {
+		if strings.Contains(text, personal) {
 			t.Errorf("the log holds %q", personal)
 		}
 	}
@@ -411,4 +413,36 @@ func (s site) edit(old, new string) {
 		s.t.Fatalf("the configuration has no %q, %v", old, err)
 	}
 	s.write("config.yaml", strings.Replace(string(text), old, new, 1))
+}
+
+// A spreadsheet that takes the semicolon for the separator, as a Russian one
+// does, splits cells of its own: none of them may begin a formula.
+func TestCellsHoldNoFormula(t *testing.T) {
+	for told, want := range map[string]string{
+		"School": "School", "a-b=c@d;e": "a-b=c@d;e", "": "",
+		"=1": "'=1", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", "\t=1": "\t'=1",
+		"x;=cmd|'/C calc'!A0": "x;'=cmd|'/C calc'!A0", `x; "=1`: `x;' "=1`, "x;+1;-1": "x;'+1;'-1",
+	} {
+		if got := cell(told); got != want {
+			t.Errorf("%q became %q, want %q", told, got, want)
+		}
+	}
+}
+
+// Who sees a part of the sessions is told so, in every format.
+func TestAPartIsCalledAPart(t *testing.T) {
+	list := make([]explain.Session, journal.MaxFound)
+	for _, format := range []string{"table", "csv", "json"} {
+		for lang, word := range map[explain.Lang]string{explain.Russian: "показаны только 1000", explain.English: "only 1000"} {
+			for _, c := range []struct {
+				list []explain.Session
+				told bool
+			}{{list, true}, {list[1:], false}} {
+				var out, errs bytes.Buffer
+				if err := writeSessions(streams{out: &out, err: &errs}, c.list, format, lang, time.UTC); err != nil || strings.Contains(errs.String(), word) != c.told {
+					t.Errorf("%s, %s, %d: %v %q", format, lang, len(c.list), err, errs.String())
+				}
+			}
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -12,11 +13,16 @@ import (
 	"unicode"
 
 	"schoolbridge/internal/explain"
+	"schoolbridge/internal/journal"
 )
 
 // writeSessions prints sessions in one of the formats. Times of the table and
 // of CSV are the school's.
 func writeSessions(std streams, list []explain.Session, format string, lang explain.Lang, zone *time.Location) error {
+	if len(list) == journal.MaxFound { // perhaps there are more
+		fmt.Fprintf(std.err, map[explain.Lang]string{explain.Russian: "показаны только %d сеансов, их может быть больше; уточните: --address, --device, --login, --at\n",
+			explain.English: "only %d sessions are shown, there may be more; narrow it down: --address, --device, --login, --at\n"}[lang], len(list))
+	}
 	switch format {
 	case "json":
 		encoder := json.NewEncoder(std.out)
@@ -97,10 +103,9 @@ func sessionsCSV(w io.Writer, list []explain.Session, lang explain.Lang, zone *t
 	return out.Error()
 }
 
+// formula is how a spreadsheet's formula begins, in a cell or where one begins
+// for a spreadsheet that splits cells at semicolons, as a Russian one does.
+var formula = regexp.MustCompile(`(^|[;\t\r\n])([" ]*[=+@-])`)
+
 // cell keeps a spreadsheet from taking text that a device told for a formula.
-func cell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
-}
+func cell(s string) string { return formula.ReplaceAllString(s, "${1}'${2}") }

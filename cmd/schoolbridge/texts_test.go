@@ -152,3 +152,19 @@ func TestFlagsInBothLanguages(t *testing.T) {
 		}
 	}
 }
+
+// A demo's folder of an older version has no board, no Wi-Fi and no table of
+// cases: whoever copies its lines is told.
+func TestAnOldDemoIsCalledOld(t *testing.T) {
+	for lang, word := range map[string]string{"ru": "прежняя", "en": "an older version"} {
+		for text, told := range map[string]bool{demoConfig: false, "state: .\n": true} {
+			var out bytes.Buffer
+			d := &demo{std: streams{out: &out}, folder: demoFolder(t.TempDir()), lang: lang}
+			write(t, d.folder.config(), text)
+			d.announce()
+			if strings.Contains(out.String(), word) != told || !strings.Contains(out.String(), d.folder.cases()) {
+				t.Errorf("%s: %s", lang, out.String())
+			}
+		}
+	}
+}

@@ -293,29 +293,44 @@ func (j *Journal) upkeep(ctx context.Context) {
 	if j.stale && j.read(ctx) != nil {
 		return
 	}
-	for range portions {
-		n := 0
-		err := j.transact(ctx, j.opt.Patience, func(ctx context.Context) ([]*Session, error) {
-			silent, err := j.ledger.Sweep(ctx, j.opt.Rules, now, portion)
-			n = len(silent)
-			return silent, err
-		})
-		if err != nil || n < portion {
-			break
-		}
-	}
+	_, _ = j.inPortions(ctx, func(ctx context.Context) (int, []*Session, error) {
+		silent, err := j.ledger.Sweep(ctx, j.opt.Rules, now, portion)
+		return len(silent), silent, err
+	}) // transact has told of a failure, and the next minute goes on
 	if now.Before(j.prune) {
 		return
 	}
-	err := j.transact(ctx, j.opt.Patience, func(ctx context.Context) ([]*Session, error) {
+	done, err := j.inPortions(ctx, func(ctx context.Context) (int, []*Session, error) {
 		n, err := j.ledger.Prune(ctx, now.Add(-j.opt.Keep), portion)
 		j.metrics.pruned.Add(float64(n))
-		if err == nil && n < portion { // else the next minute goes on
-			j.prune = now.Add(24 * time.Hour)
-		}
-		return nil, err
+		return n, nil, err
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		j.opt.Logger.Warn("old sessions could not be forgotten; it is tried again", "error", err)
+	case done: // else the next minute goes on
+		j.prune = now.Add(24 * time.Hour)
 	}
+}
+
+// inPortions repeats a transaction that takes a portion at most and says how
+// much it took; done says that there was no more. In between it writes the
+// records that wait.
+func (j *Journal) inPortions(ctx context.Context, run func(context.Context) (int, []*Session, error)) (done bool, err error) {
+	for range portions {
+		n := 0
+		err := j.transact(ctx, j.opt.Patience, func(ctx context.Context) (changed []*Session, err error) {
+			n, changed, err = run(ctx)
+			return changed, err
+		})
+		if err != nil || n < portion {
+			return err == nil, err
+		}
+		select {
+		case w := <-j.queue:
+			j.write(context.WithoutCancel(ctx), j.gather(ctx, w))
+		default:
+		}
+	}
+	return false, nil
 }

@@ -26,6 +26,7 @@ type fakeLedger struct {
 	lost     bool // records are entered, and it is not said
 	pruned   []time.Time
 	old      int // sessions that are too old
+	prunes   time.Duration
 }
 
 func (l *fakeLedger) Record(ctx context.Context, records []Record, rules Rules, now time.Time) ([]*Session, error) {
@@ -94,6 +95,7 @@ func (l *fakeLedger) Sweep(_ context.Context, rules Rules, now time.Time, limit 
 }
 
 func (l *fakeLedger) Prune(_ context.Context, before time.Time, limit int) (int, error) {
+	time.Sleep(l.prunes)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.pruned = append(l.pruned, before)
@@ -363,6 +365,34 @@ func TestLiveSessionsFollowTheStore(t *testing.T) {
 		}
 		if families, err := registry.Gather(); err != nil || len(families) < 8 {
 			t.Errorf("%d metrics, %v", len(families), err)
+		}
+	})
+}
+
+// A city ends a million sessions a day, and as many have to be forgotten.
+func TestOldSessionsAreForgottenAsFastAsTheyCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const minutes = 4
+		l := &fakeLedger{old: minutes * portions * portion}
+		j := running(t, l, Options{})
+		pass((minutes-1)*time.Minute + time.Second)
+		if n := counted(t, j.metrics.pruned); n != minutes*portions*portion || n/minutes*24*60 < 5e6 {
+			t.Errorf("%v were forgotten", n)
+		}
+	})
+}
+
+// No record waits for more than the portion at work.
+func TestRecordsDoNotWaitForUpkeep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &fakeLedger{old: portions * portion, prunes: time.Second}
+		j := running(t, l, Options{})
+		for range 3 {
+			pass(1100 * time.Millisecond)
+			began := time.Now()
+			if err := j.Account(t.Context(), start("now")); err != nil || time.Since(began) > 1100*time.Millisecond {
+				t.Errorf("%v after %v", err, time.Since(began))
+			}
 		}
 	})
 }

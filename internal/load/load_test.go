@@ -3,6 +3,8 @@ package load
 import (
 	"context"
 	"math"
+	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -11,7 +13,9 @@ import (
 	"time"
 
 	"schoolbridge/internal/eappeer"
+	"schoolbridge/internal/nas"
 	"schoolbridge/internal/probe"
+	"schoolbridge/radiussrv/wire"
 )
 
 func fixed(d time.Duration) func(context.Context, uint64) Sample {
@@ -222,6 +226,46 @@ func TestOptionsOfRADIUS(t *testing.T) {
 		if _, err := NewRADIUS(o); err == nil {
 			t.Errorf("%s is taken", name)
 		}
+	}
+}
+
+// sessionTold gives the Acct-Session-Id of a new load's first request.
+func sessionTold(t *testing.T) string {
+	t.Helper()
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Close() }()
+	r, err := NewRADIUS(RADIUSOptions{Users: []User{{"a", "b"}}, Method: probe.Accounting, Server: server.LocalAddr().String(),
+		Client: wire.ClientOptions{Secret: []byte("secret"), Wait: time.Minute, Tries: 1}, Point: nas.Point{Address: netip.MustParseAddr("127.0.0.1")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan Sample)
+	go func() { done <- r.Do(ctx, 0) }()
+	var b [4096]byte
+	n, _, err := server.ReadFrom(b[:])
+	cancel()
+	<-done
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rest := b[20:n]; len(rest) > 2 && int(rest[1]) <= len(rest) && rest[1] > 2; rest = rest[rest[1]:] {
+		if rest[0] == 44 { // Acct-Session-Id
+			return string(rest[2:rest[1]])
+		}
+	}
+	t.Fatal("the request names no session")
+	return ""
+}
+
+// RFC 2866 section 5.5: ids are unique, over loads too.
+func TestSessionsOfTwoLoadsDiffer(t *testing.T) {
+	if a, b := sessionTold(t), sessionTold(t); a == b {
+		t.Errorf("both loads begin with the session %q", a)
 	}
 }
 

@@ -80,9 +80,10 @@ type File struct {
 	Body  []byte
 }
 
-// Files makes what one platform needs. The first file does it all by itself;
-// the others are for whoever manages many devices. A network that lacks
-// something, or a login with characters that no login has, is an error.
+// Files makes what one platform needs. The first file does it all by itself, but
+// for Android, where the authority goes with the steps; the others are for
+// whoever manages many devices. A network that lacks something, or a login with
+// characters that no login has, is an error.
 func Files(n Network, login identity.Login, p Platform, lang Lang) ([]File, error) {
 	if err := n.check(); err != nil {
 		return nil, err

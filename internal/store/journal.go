@@ -206,18 +206,23 @@ func (w *sessions) restarted(r *journal.Record) error {
 }
 
 // elsewhere looks again at the device's other sessions: this one may end them,
-// and may have ended them when it seemed to begin at another time.
+// and may have ended them when it seemed to begin at another time. Those that
+// something ended before are left alone (see bound), or each session of a device
+// that never stops would cost more than the last.
 func (w *sessions) elsewhere(s *journal.Session, before time.Time) error {
-	earliest := s.Began
-	if !before.IsZero() && before.Before(earliest) {
+	earliest, latest := s.Began, s.Began
+	if before.After(latest) {
+		latest = before
+	} else if !before.IsZero() {
 		earliest = before
 	}
 	digests, err := w.digestsOf(domainDevice, s.Detail.Device)
 	if err != nil {
 		return err
 	}
-	args := append(digests, micros(earliest), s.ID[:])
-	return w.resettle("s.device_digest IN ("+marks(len(digests))+") AND s.stopped = 0 AND s.deadline >= ? AND s.id <> ?", args...)
+	args := append(digests, micros(latest), micros(latest), micros(earliest), micros(earliest), journal.EndSilent, s.ID[:])
+	return w.resettle("s.device_digest IN ("+marks(len(digests))+") AND s.stopped = 0 AND s.began < ? AND s.heard <= ? AND s.deadline >= ?"+
+		" AND (s.ended = 0 OR s.ended >= ? OR s.ending = ?) AND s.id <> ?", args...)
 }
 
 // atOnce bounds the sessions that one record ends at once: a controller of a

@@ -185,6 +185,28 @@ func testJournalRestart(t *testing.T, s *suite) {
 	}
 }
 
+// A device that goes from place to place without a Stop, or an access point
+// that tells one address for all devices, costs each time the same.
+func testJournalMoves(t *testing.T, s *suite) {
+	now := s.now.Add(20 * time.Hour)
+	for i := range 20 {
+		changed := s.record(t, now, s.heard(journal.Start, "ap-1", fmt.Sprint(i), i))
+		if want := min(i+1, 2); len(changed) != want {
+			t.Fatalf("session %d changed %d, want %d", i, len(changed), want)
+		}
+	}
+	last := s.find(t, journal.Query{Device: phone})[0]
+	// Silence ended the last one; what began before that and is told late takes its place.
+	s.record(t, now, s.heard(journal.Interim, "ap-1", "19", 30, lasted(11)))
+	if x, err := s.db.Journal().Get(t.Context(), last.ID); err != nil || x.Ending != journal.EndSilent {
+		t.Errorf("%+v, %v", x, err)
+	}
+	s.record(t, now, s.heard(journal.Start, "ap-2", "b", 40))
+	if x, err := s.db.Journal().Get(t.Context(), last.ID); err != nil || x.Ending != journal.EndMoved || !x.Ended.Equal(s.now.Add(40*time.Minute)) {
+		t.Errorf("%+v, %v", x, err)
+	}
+}
+
 func testJournalFind(t *testing.T, s *suite) {
 	now := s.now.Add(time.Hour)
 	other := func(r *journal.Record) {

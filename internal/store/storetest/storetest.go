@@ -82,6 +82,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Engine) {
 		{"JournalOrder", testJournalOrder},
 		{"JournalLive", testJournalLive},
 		{"JournalRestart", testJournalRestart},
+		{"JournalMoves", testJournalMoves},
 		{"JournalFind", testJournalFind},
 		{"JournalRotation", testJournalRotation},
 		{"JournalSealed", testJournalSealed},
