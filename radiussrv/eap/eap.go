@@ -22,7 +22,7 @@
 // away, and make no keys.
 //
 // Limits: conversations in all and for each NAS, their age and their round trips
-// (Options); a message of the peer 16 KiB.
+// (Options); a message of the peer 4 KiB, of EAP-TLS 16 KiB.
 //
 // Start reading at Server.Exchange.
 package eap
