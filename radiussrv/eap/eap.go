@@ -262,7 +262,7 @@ func (s *Server) begin(in Request, p packet.Packet, nas nasKey) Result {
 		return failed(p.ID, identity.Verdict{Outcome: identity.Unavailable, Reason: identity.ReasonOverload})
 	}
 	s.offer(c, s.opts.Methods[0])
-	out := c.request(p.ID, c.transport.Start())
+	out := c.request(p.ID, c.transport.Start(), time.Time{})
 	if !s.table.add(c) {
 		s.metrics.end(endRefused)
 		return failed(p.ID, identity.Verdict{Outcome: identity.Unavailable, Reason: identity.ReasonOverload})
