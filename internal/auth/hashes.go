@@ -2,7 +2,10 @@ package auth
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,9 +47,9 @@ type kept struct {
 	reason identity.Reason // why there is no hash; "": there is
 	hash   mschap.Hash
 	secret *mschap.Secret // the same, prepared; nil: there is none
+	mark   uint64         // Voucher.Hash of what rests on it; 0: there is none
 	epoch  uint64
 	learnt int64 // when mos.ru last confirmed it
-	since  int64 // when it took another one's place under the same epoch; 0: not that we know
 	read   int64 // when the store said so
 	// old is the hash before: it is refused, but whoever has it is no guesser.
 	old   mschap.Hash
@@ -115,6 +118,7 @@ func (h *hashes) put(id identity.PersonID, v Verifier, epoch uint64, now time.Ti
 	next := kept{reason: HashReason(v, epoch), epoch: epoch, read: now.UnixNano()}
 	if next.reason == "" {
 		next.hash = mschap.Hash(v.NTHash)
+		next.mark = markOf(id, next.hash)
 		if next.secret = before.secret; before.hash != next.hash || next.secret == nil {
 			next.secret = mschap.Prepare(next.hash)
 		}
@@ -130,11 +134,18 @@ func (h *hashes) put(id identity.PersonID, v Verifier, epoch uint64, now time.Ti
 		before.read = next.read // read before a younger one was saved
 		next = before
 	case before.reason != "" || before.hash == next.hash && next.reason == "":
-		next.since, next.old, next.oldAt = before.since, before.old, before.oldAt
+		next.old, next.oldAt = before.old, before.oldAt
 	default:
-		next.since, next.old, next.oldAt = next.learnt, before.hash, next.read
+		next.old, next.oldAt = before.hash, next.read
 	}
 	h.table.Add(id, next)
+}
+
+// markOf is never 0. It is the same on every replica and after a restart, and
+// kept as well guarded as the hash: passwords can be tried on it.
+func markOf(id identity.PersonID, h mschap.Hash) uint64 {
+	sum := sha256.Sum256(slices.Concat(id[:], h[:]))
+	return binary.BigEndian.Uint64(sum[:]) | 1
 }
 
 // keptHash gives what is kept of a person. It may wait for the store. The reason
