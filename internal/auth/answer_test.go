@@ -168,6 +168,24 @@ func TestAHashGrowsYoungAgain(t *testing.T) {
 	w.want(w.answers("orlovami", right, "tablet"), identity.Accepted, identity.ReasonKeptHash)
 }
 
+// A night in which nobody signs in is no pause of the events.
+func TestAQuietNight(t *testing.T) {
+	seen := begin
+	w := newWorld(t, func(o *Options) { o.EventsSeen = func() time.Time { return seen } })
+	w.change(func() {
+		w.healthy = true
+		nt := mschap.NTHash(string(right))
+		w.verifiers[identity.PersonID{1}] = Verifier{NTHash: nt[:], Epoch: 1, LearnAt: begin.Add(-60 * 24 * time.Hour)}
+	})
+	w.want(w.answers("orlovami", right, "phone"), identity.Accepted, identity.ReasonKeptHash)
+	w.pass(12 * time.Hour)
+	seen = begin.Add(12*time.Hour - 10*time.Minute)
+	w.change(func() { w.healthy = false })
+	w.want(w.answers("orlovami", right, "phone"), identity.Accepted, identity.ReasonKeptHash)
+	w.pass(time.Hour)
+	w.want(w.answers("orlovami", right, "phone"), identity.Rejected, identity.ReasonHashTooOld)
+}
+
 func TestOldHashesWithoutEventsAtAll(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.EventsHealthy = nil })
 	w.change(func() {

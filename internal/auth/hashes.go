@@ -34,11 +34,13 @@ type hashes struct {
 	maxAge  time.Duration
 	// failed is when the store last gave no answer, in Unix ns.
 	failed atomic.Int64
-	// alive is when events were last seen to arrive, in Unix ns: where they are
-	// to come at all, until just before the start.
+	// alive is when somebody last found that events arrive, in Unix ns: where they
+	// are to come at all, until just before the start. seen knows of the time in
+	// which nobody asked.
 	alive   atomic.Int64
 	grace   time.Duration
 	healthy func() bool
+	seen    func() time.Time
 	phantom *mschap.Secret // what answers to nobody's name are compared with
 }
 
@@ -68,7 +70,7 @@ const (
 func newHashes(o Options) (*hashes, error) {
 	table, err := lru.New[identity.PersonID, kept](o.Hashes)
 	phantom := randomKey()
-	h := &hashes{table: table, refresh: o.ConfirmShort, maxAge: o.NTMaxAge, grace: o.OfflineGrace, healthy: o.EventsHealthy,
+	h := &hashes{table: table, refresh: o.ConfirmShort, maxAge: o.NTMaxAge, grace: o.OfflineGrace, healthy: o.EventsHealthy, seen: o.EventsSeen,
 		phantom: mschap.Prepare(mschap.Hash(phantom[:16]))}
 	if o.events {
 		h.alive.Store(o.Now().UnixNano())
@@ -97,7 +99,7 @@ func (h *hashes) tooOld(learnt int64, now time.Time) bool {
 		h.alive.Store(now.UnixNano())
 		return false
 	}
-	return now.UnixNano()-learnt > int64(h.maxAge) && now.UnixNano()-h.alive.Load() > int64(h.grace)
+	return now.UnixNano()-learnt > int64(h.maxAge) && now.UnixNano()-h.alive.Load() > int64(h.grace) && now.Sub(h.seen()) > h.grace
 }
 
 // good says whether what was read may be used without asking again.
