@@ -99,7 +99,7 @@ type Options struct {
 	Keys       tunnel.Keys
 	Listener   string // tickets of one are none of another's
 
-	Conversations int           // at once; 5,000, up to 150 MiB of a flood
+	Conversations int           // at once; 5,000, up to 190 MiB of the worst flood
 	Share         int           // of them for one NAS; half
 	Lifetime      time.Duration // of a conversation; 60 s
 	RoundTrips    int           // of a conversation; 100
