@@ -50,20 +50,21 @@ func mosruOptions(d *daemon, secret identity.Password, roots *x509.CertPool) mos
 	}
 }
 
-// joinEvents sets up the receiver of mos.ru's events and gives its pulse.
-func (d *daemon) joinEvents() (healthy func() bool, err error) {
+// joinEvents sets up the receiver of mos.ru's events and gives its pulse: how it
+// is, and when it last was.
+func (d *daemon) joinEvents() (healthy func() bool, seen func() time.Time, err error) {
 	c := d.config.Mosru.Events
 	if !c.On() {
-		return nil, nil
+		return nil, nil, nil
 	}
 	var opener *events.Opener
 	if c.PasswordKeyFile != "" {
 		text, err := config.ReadSecret(c.PasswordKeyFile)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if opener, err = events.ParseOpener(text); err != nil {
-			return nil, fmt.Errorf("mosru.events.password_key_file: %w", err)
+			return nil, nil, fmt.Errorf("mosru.events.password_key_file: %w", err)
 		}
 	}
 	receiver, err := events.New(events.Options{
@@ -72,7 +73,7 @@ func (d *daemon) joinEvents() (healthy func() bool, err error) {
 		MaxAge: c.MaxAge, Interval: c.Heartbeat, Logger: d.log, Metrics: d.registry,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	d.eventReceiver = receiver
 	d.health.Note("events", func(context.Context) error {
@@ -81,7 +82,7 @@ func (d *daemon) joinEvents() (healthy func() bool, err error) {
 		}
 		return nil
 	})
-	return receiver.Healthy, nil
+	return receiver.Healthy, receiver.LastSeen, nil
 }
 
 // changes brings mos.ru's events to the store.

@@ -234,14 +234,14 @@ func (d *daemon) joinAuth(context.Context) error {
 		return fmt.Errorf("mosru: %w", err)
 	}
 	d.release = append(d.release, d.mosru.Close)
-	healthy, err := d.joinEvents()
+	healthy, seen, err := d.joinEvents()
 	if err != nil {
 		return err
 	}
 	d.auth, err = auth.New(auth.Options{
 		Directory: d.people, Policy: d.policy.Load, Upstream: d.mosru, Verifiers: d.db.Credentials(), Passwords: d.db.Passwords(),
 		Owners: d.db.Accounts(), Auditor: d.trail, Admit: d.admit(), Inventory: d.inventory.Load,
-		Domains: c.Names.Domains, Realms: c.Names.Realms, EventsHealthy: healthy, TagKey: d.tagKey(),
+		Domains: c.Names.Domains, Realms: c.Names.Realms, EventsHealthy: healthy, EventsSeen: seen, TagKey: d.tagKey(),
 		ConfirmLong: c.Auth.Confirmation, ConfirmShort: c.Auth.ConfirmationWithoutEvents, OfflineGrace: c.Auth.OfflineGrace,
 		LocalGrace: c.Auth.LocalGrace, NTMaxAge: c.Auth.NTMaxAge, NTOff: !c.Auth.NTHash,
 		LoginFailures: c.Auth.FailuresPerLogin, LoginWindow: c.Auth.FailuresWindow,

@@ -47,7 +47,7 @@ func (a *Authenticator) answer(ctx context.Context, c *identity.Credential, m *i
 	}
 	a.guard.meet(&t)
 	v := accepted(identity.ReasonKeptHash, grant, e, time.Unix(0, k.learnt))
-	v.Voucher.Hash = true
+	v.Voucher.Hash = k.mark
 	v.MSCHAPv2 = new(identity.MSCHAPv2Success)
 	v.MSCHAPv2.Authenticator, v.MSCHAPv2.SendKey, v.MSCHAPv2.RecvKey = k.secret.Success(asked, m.Response)
 	return v

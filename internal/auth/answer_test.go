@@ -57,7 +57,7 @@ func TestMSCHAPv2(t *testing.T) {
 		if send, recv := mschap.Keys(h, m.Response); v.MSCHAPv2.SendKey != send || v.MSCHAPv2.RecvKey != recv {
 			t.Errorf("%s: keys %x %x", typed, v.MSCHAPv2.SendKey, v.MSCHAPv2.RecvKey)
 		}
-		if want := (identity.Voucher{Person: identity.PersonID{1}, Epoch: 1, At: begin, Hash: true}); !v.Voucher.At.Equal(want.At) || v.Voucher.Person != want.Person || v.Voucher.Epoch != 1 || !v.Voucher.Hash {
+		if want := (identity.Voucher{Person: identity.PersonID{1}, Epoch: 1, At: begin}); !v.Voucher.At.Equal(want.At) || v.Voucher.Person != want.Person || v.Voucher.Epoch != 1 || v.Voucher.Hash == 0 {
 			t.Errorf("%s: voucher %+v", typed, v.Voucher)
 		}
 	}
@@ -166,6 +166,24 @@ func TestAHashGrowsYoungAgain(t *testing.T) {
 	w.want(w.sign("orlovami", right, "laptop"), identity.Accepted, identity.ReasonConfirmed)
 	w.settled()
 	w.want(w.answers("orlovami", right, "tablet"), identity.Accepted, identity.ReasonKeptHash)
+}
+
+// A night in which nobody signs in is no pause of the events.
+func TestAQuietNight(t *testing.T) {
+	seen := begin
+	w := newWorld(t, func(o *Options) { o.EventsSeen = func() time.Time { return seen } })
+	w.change(func() {
+		w.healthy = true
+		nt := mschap.NTHash(string(right))
+		w.verifiers[identity.PersonID{1}] = Verifier{NTHash: nt[:], Epoch: 1, LearnAt: begin.Add(-60 * 24 * time.Hour)}
+	})
+	w.want(w.answers("orlovami", right, "phone"), identity.Accepted, identity.ReasonKeptHash)
+	w.pass(12 * time.Hour)
+	seen = begin.Add(12*time.Hour - 10*time.Minute)
+	w.change(func() { w.healthy = false })
+	w.want(w.answers("orlovami", right, "phone"), identity.Accepted, identity.ReasonKeptHash)
+	w.pass(time.Hour)
+	w.want(w.answers("orlovami", right, "phone"), identity.Rejected, identity.ReasonHashTooOld)
 }
 
 func TestOldHashesWithoutEventsAtAll(t *testing.T) {

@@ -2,7 +2,10 @@ package auth
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,11 +34,13 @@ type hashes struct {
 	maxAge  time.Duration
 	// failed is when the store last gave no answer, in Unix ns.
 	failed atomic.Int64
-	// alive is when events were last seen to arrive, in Unix ns: where they are
-	// to come at all, until just before the start.
+	// alive is when somebody last found that events arrive, in Unix ns: where they
+	// are to come at all, until just before the start. seen knows of the time in
+	// which nobody asked.
 	alive   atomic.Int64
 	grace   time.Duration
 	healthy func() bool
+	seen    func() time.Time
 	phantom *mschap.Secret // what answers to nobody's name are compared with
 }
 
@@ -44,9 +49,9 @@ type kept struct {
 	reason identity.Reason // why there is no hash; "": there is
 	hash   mschap.Hash
 	secret *mschap.Secret // the same, prepared; nil: there is none
+	mark   uint64         // Voucher.Hash of what rests on it; 0: there is none
 	epoch  uint64
 	learnt int64 // when mos.ru last confirmed it
-	since  int64 // when it took another one's place under the same epoch; 0: not that we know
 	read   int64 // when the store said so
 	// old is the hash before: it is refused, but whoever has it is no guesser.
 	old   mschap.Hash
@@ -65,7 +70,7 @@ const (
 func newHashes(o Options) (*hashes, error) {
 	table, err := lru.New[identity.PersonID, kept](o.Hashes)
 	phantom := randomKey()
-	h := &hashes{table: table, refresh: o.ConfirmShort, maxAge: o.NTMaxAge, grace: o.OfflineGrace, healthy: o.EventsHealthy,
+	h := &hashes{table: table, refresh: o.ConfirmShort, maxAge: o.NTMaxAge, grace: o.OfflineGrace, healthy: o.EventsHealthy, seen: o.EventsSeen,
 		phantom: mschap.Prepare(mschap.Hash(phantom[:16]))}
 	if o.events {
 		h.alive.Store(o.Now().UnixNano())
@@ -94,7 +99,7 @@ func (h *hashes) tooOld(learnt int64, now time.Time) bool {
 		h.alive.Store(now.UnixNano())
 		return false
 	}
-	return now.UnixNano()-learnt > int64(h.maxAge) && now.UnixNano()-h.alive.Load() > int64(h.grace)
+	return now.UnixNano()-learnt > int64(h.maxAge) && now.UnixNano()-h.alive.Load() > int64(h.grace) && now.Sub(h.seen()) > h.grace
 }
 
 // good says whether what was read may be used without asking again.
@@ -115,6 +120,7 @@ func (h *hashes) put(id identity.PersonID, v Verifier, epoch uint64, now time.Ti
 	next := kept{reason: HashReason(v, epoch), epoch: epoch, read: now.UnixNano()}
 	if next.reason == "" {
 		next.hash = mschap.Hash(v.NTHash)
+		next.mark = markOf(id, next.hash)
 		if next.secret = before.secret; before.hash != next.hash || next.secret == nil {
 			next.secret = mschap.Prepare(next.hash)
 		}
@@ -130,11 +136,18 @@ func (h *hashes) put(id identity.PersonID, v Verifier, epoch uint64, now time.Ti
 		before.read = next.read // read before a younger one was saved
 		next = before
 	case before.reason != "" || before.hash == next.hash && next.reason == "":
-		next.since, next.old, next.oldAt = before.since, before.old, before.oldAt
+		next.old, next.oldAt = before.old, before.oldAt
 	default:
-		next.since, next.old, next.oldAt = next.learnt, before.hash, next.read
+		next.old, next.oldAt = before.hash, next.read
 	}
 	h.table.Add(id, next)
+}
+
+// markOf is never 0. It is the same on every replica and after a restart, and
+// kept as well guarded as the hash: passwords can be tried on it.
+func markOf(id identity.PersonID, h mschap.Hash) uint64 {
+	sum := sha256.Sum256(slices.Concat(id[:], h[:]))
+	return binary.BigEndian.Uint64(sum[:]) | 1
 }
 
 // keptHash gives what is kept of a person. It may wait for the store. The reason

@@ -43,6 +43,9 @@ type Options struct {
 
 	// EventsHealthy says whether events of changed passwords arrive; nil: never.
 	EventsHealthy func() bool
+	// EventsSeen is when they last did, zero for never; nil: as far as
+	// EventsHealthy was asked meanwhile.
+	EventsSeen func() time.Time
 	// TagKey gives the key of the known-bad tags for a day ("2026-11-24", UTC),
 	// the same on every replica; nil: keys of this process.
 	TagKey func(day string) [32]byte
@@ -124,6 +127,9 @@ func (o Options) withDefaults() Options {
 	set(&o.Flights, 1024)
 	if o.events = o.EventsHealthy != nil; !o.events {
 		o.EventsHealthy = func() bool { return false }
+	}
+	if o.EventsSeen == nil {
+		o.EventsSeen = func() time.Time { return time.Time{} }
 	}
 	if o.Now == nil {
 		o.Now = time.Now

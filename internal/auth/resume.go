@@ -70,17 +70,16 @@ func (a *Authenticator) resume(ctx context.Context, v identity.Voucher, c *ident
 // vouched says why a voucher counts no more, or cannot be judged now.
 func (a *Authenticator) vouched(ctx context.Context, e *directory.Entry, v identity.Voucher, now time.Time) identity.Reason {
 	switch {
-	case e.Epoch != v.Epoch, v.At.IsZero(), v.Hash && a.opt.NTOff, !v.Hash && !a.confirm.stands(v.At, now):
+	case e.Epoch != v.Epoch, v.At.IsZero(), v.Hash != 0 && a.opt.NTOff, v.Hash == 0 && !a.confirm.stands(v.At, now):
 		return identity.ReasonFullSignIn
-	case !v.Hash:
+	case v.Hash == 0:
 		return ""
 	}
 	k, _, lost := a.keptHash(ctx, e, now)
-	at := v.At.UnixNano()
 	switch {
 	case lost != "" && lost != identity.ReasonEpochMoved:
 		return lost
-	case lost != "", k.reason != "", at < k.since, a.hashes.tooOld(at, now), v.At.Sub(now) > time.Minute:
+	case lost != "", k.mark != v.Hash, a.hashes.tooOld(v.At.UnixNano(), now), v.At.Sub(now) > time.Minute:
 		return identity.ReasonFullSignIn
 	}
 	return ""

@@ -20,7 +20,7 @@ func TestVouchers(t *testing.T) {
 	want := func(v identity.Verdict, reason identity.Reason, at time.Time) {
 		t.Helper()
 		w.want(v, identity.Accepted, reason)
-		if got := v.Voucher; got.Person != v.Person || got.Epoch != 1 || !got.At.Equal(at) || got.Hash != (reason == identity.ReasonKeptHash) {
+		if got := v.Voucher; got.Person != v.Person || got.Epoch != 1 || !got.At.Equal(at) || (got.Hash != 0) != (reason == identity.ReasonKeptHash) {
 			t.Errorf("%v: %+v, want %v", reason, got, at)
 		}
 	}
@@ -114,6 +114,17 @@ func TestResumeEnds(t *testing.T) {
 			w.want(w.sign("orlovami", "Neu-2026", "laptop"), identity.Accepted, identity.ReasonConfirmed)
 			w.settled()
 		}, identity.ReasonResumed, full},
+		{"another password since, and a start after it", false, func(w *world) {
+			w.pass(time.Minute)
+			w.change(func() { w.passwords["orlovami@mos"] = "Neu-2026" })
+			w.want(w.sign("orlovami", "Neu-2026", "laptop"), identity.Accepted, identity.ReasonConfirmed)
+			w.settled()
+			w.hashes.table.Purge()
+		}, identity.ReasonResumed, full},
+		{"a start, the password is the same", false, func(w *world) {
+			w.pass(time.Minute)
+			w.hashes.table.Purge()
+		}, identity.ReasonResumed, identity.ReasonResumed},
 		{"the clock was set back", true, func(w *world) { w.pass(-time.Hour) }, full, full},
 	} {
 		t.Run(c.what, func(t *testing.T) {

@@ -3,7 +3,6 @@ package eappeer
 import (
 	"encoding/binary"
 	"io"
-	"strings"
 
 	"schoolbridge/internal/mschap"
 )
@@ -52,8 +51,7 @@ func (p *Peer) answer(authenticator [16]byte) (*exchange, error) {
 	if _, err := io.ReadFull(p.opts.Random, x.peer[:]); err != nil {
 		return nil, err
 	}
-	name := p.opts.Identity[strings.LastIndexByte(p.opts.Identity, '\\')+1:]
-	x.challenge = mschap.Challenge(x.peer, authenticator, name)
+	x.challenge = mschap.Challenge(x.peer, authenticator, mschap.Name(p.opts.Identity))
 	x.response = mschap.Response(x.hash, x.challenge)
 	return x, nil
 }

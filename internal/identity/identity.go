@@ -268,7 +268,9 @@ type Voucher struct {
 	Person PersonID
 	Epoch  uint64    // the credential epoch; a changed password ends it
 	At     time.Time // when mos.ru last confirmed what the success rests on
-	Hash   bool      // it rests on the kept NT hash, whose greatest age counts
+	// Hash tells the kept NT hash that it rests on, whose greatest age counts,
+	// from others of the person; 0: it rests on a password.
+	Hash uint64
 }
 
 // What an upstream can answer other than "yes". Callers branch with errors.Is.

@@ -21,7 +21,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"strings"
 	"time"
 
 	"schoolbridge/internal/eappeer"
@@ -172,7 +171,7 @@ func (p *Point) MSCHAPv2(ctx context.Context, line *wire.Line, name string, pass
 	}
 	ours, peers := [16]byte(challenges[:16]), [16]byte(challenges[16:])
 	hash := mschap.NTHash(string(password))
-	challenge := mschap.Challenge(peers, ours, name[strings.LastIndexByte(name, '\\')+1:])
+	challenge := mschap.Challenge(peers, ours, mschap.Name(name))
 	response := mschap.Response(hash, challenge)
 	value := append([]byte{1, 0}, peers[:]...) // identifier, flags
 	value = append(append(value, make([]byte, 8)...), response[:]...)

@@ -35,7 +35,7 @@ type sealedResumption struct {
 	Person identity.PersonID
 	Epoch  uint64
 	At     time.Time
-	Hash   bool `json:",omitempty"`
+	Hash   uint64 `json:",omitempty"`
 }
 
 // Save keeps sessions; those that are there are replaced.

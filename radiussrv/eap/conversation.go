@@ -24,8 +24,9 @@ type conversation struct {
 	transport *tunnel.Transport
 	answered  bool // the peer has taken the method up
 	trips     int
-	id        byte   // of the request that waits for its answer
-	last      []byte // that request
+	id        byte      // of the request that waits for its answer
+	last      []byte    // that request
+	notBefore time.Time // the moment before which it must not leave, repeated or not
 
 	// The table's.
 	begun         time.Time
@@ -52,14 +53,14 @@ func (c *conversation) reached() stage {
 }
 
 // request makes the next request, and keeps it for a peer that has not got it.
-func (c *conversation) request(previous byte, data []byte) Result {
-	c.id = previous + 1
+func (c *conversation) request(previous byte, data []byte, notBefore time.Time) Result {
+	c.id, c.notBefore = previous+1, notBefore
 	c.last = packet.Packet{Code: packet.Request, ID: c.id, Type: c.method, Data: data}.Bytes()
 	return c.repeat()
 }
 
 func (c *conversation) repeat() Result {
-	return Result{Message: c.last, State: slices.Clone(c.state[:])}
+	return Result{Message: c.last, State: slices.Clone(c.state[:]), NotBefore: c.notBefore}
 }
 
 // typeHeader is what an EAP packet has before its type data.
@@ -92,9 +93,7 @@ func (s *Server) step(ctx context.Context, c *conversation, in Request, p packet
 		s.metrics.ended(c.method, false, identity.Malformed)
 		return failed(p.ID, tunnel.Malformed())
 	case a.Result == nil:
-		out := c.request(p.ID, a.Data)
-		out.NotBefore = a.NotBefore
-		return out
+		return c.request(p.ID, a.Data, a.NotBefore)
 	}
 	s.metrics.ended(c.method, a.Result.Resumed, a.Result.Verdict.Outcome)
 	if a.Result.Verdict.Outcome != identity.Accepted {
@@ -114,5 +113,5 @@ func (s *Server) nak(c *conversation, p packet.Packet) Result {
 		return failed(p.ID, identity.Verdict{Outcome: identity.Rejected, Reason: tunnel.ReasonMethod})
 	}
 	s.offer(c, next)
-	return c.request(p.ID, c.transport.Start())
+	return c.request(p.ID, c.transport.Start(), time.Time{})
 }

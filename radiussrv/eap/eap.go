@@ -22,7 +22,7 @@
 // away, and make no keys.
 //
 // Limits: conversations in all and for each NAS, their age and their round trips
-// (Options); a message of the peer 16 KiB.
+// (Options); a message of the peer 4 KiB, of EAP-TLS 16 KiB.
 //
 // Start reading at Server.Exchange.
 package eap
@@ -99,7 +99,7 @@ type Options struct {
 	Keys       tunnel.Keys
 	Listener   string // tickets of one are none of another's
 
-	Conversations int           // at once; 5,000, up to 150 MiB of a flood
+	Conversations int           // at once; 5,000, up to 190 MiB of the worst flood
 	Share         int           // of them for one NAS; half
 	Lifetime      time.Duration // of a conversation; 60 s
 	RoundTrips    int           // of a conversation; 100
@@ -262,7 +262,7 @@ func (s *Server) begin(in Request, p packet.Packet, nas nasKey) Result {
 		return failed(p.ID, identity.Verdict{Outcome: identity.Unavailable, Reason: identity.ReasonOverload})
 	}
 	s.offer(c, s.opts.Methods[0])
-	out := c.request(p.ID, c.transport.Start())
+	out := c.request(p.ID, c.transport.Start(), time.Time{})
 	if !s.table.add(c) {
 		s.metrics.end(endRefused)
 		return failed(p.ID, identity.Verdict{Outcome: identity.Unavailable, Reason: identity.ReasonOverload})

@@ -1,6 +1,7 @@
 package eap
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -224,6 +225,10 @@ func TestNotBeforeBindsTheFirstNo(t *testing.T) {
 		reply := send(m)
 		if b.last.NotBefore.Equal(b.school.NotBefore) {
 			waited++
+			lost := Request{Source: nas, Message: bytes.Clone(m), State: b.last.State}
+			if again := b.Exchange(t.Context(), lost); !bytes.Equal(again.Message, reply) || !again.NotBefore.Equal(b.school.NotBefore) {
+				t.Errorf("repeated, it leaves at %v", again.NotBefore)
+			}
 		}
 		return reply
 	}); err != nil {

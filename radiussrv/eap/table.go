@@ -35,7 +35,7 @@ type nasKey struct {
 // Places are limited in all and for each NAS. A newcomer without a place pushes
 // out, of its own NAS or of the one that holds most, the oldest that has only
 // named itself; where there is none, the oldest in the handshake; an
-// established one only if it has stood still for a quarter of the lifetime.
+// established one only if it is older than a quarter of the lifetime.
 // Otherwise the newcomer has to go.
 type table struct {
 	limit, share int

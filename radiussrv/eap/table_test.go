@@ -229,3 +229,29 @@ func TestHalfOpenMemory(t *testing.T) {
 		t.Errorf("%d conversations in %d bytes, before %d", b.table.size(), more, full)
 	}
 }
+
+// TestEndlessHandshake: a peer that begins a message of TLS and never ends it
+// does not fill the memory.
+func TestEndlessHandshake(t *testing.T) {
+	b := newBench(t, nil)
+	for method, most := range map[packet.Type]int{packet.PEAP: 16 << 10, packet.TLS: 40 << 10} {
+		out := b.Exchange(t.Context(), Request{Source: nas, Message: hello("anonymous")})
+		answer := func(kind packet.Type, data []byte) {
+			r := packet.Packet{Code: packet.Response, ID: out.Message[1], Type: kind, Data: data}
+			out = b.Exchange(t.Context(), Request{Source: nas, Message: r.Bytes(), State: out.State})
+		}
+		if method != packet.PEAP {
+			answer(packet.Nak, []byte{byte(method)})
+		}
+		piece := append([]byte{0, 22, 3, 1, 0x0f, 0x00}, make([]byte, 0xf00)...) // a record of 3,840 bytes
+		copy(piece[6:], []byte{1, 0, 0xff, 0xff})                                // of a hello of 64 KiB
+		taken := 0
+		for ; out.Verdict.Outcome == 0 && taken < 100<<10; taken += len(piece) {
+			answer(method, piece)
+			piece = append(piece[:6], make([]byte, 0xf00)...)
+		}
+		if taken > most {
+			t.Errorf("%v: %d bytes of a handshake are taken", method, taken)
+		}
+	}
+}

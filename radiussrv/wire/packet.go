@@ -186,18 +186,13 @@ func (p *Packet) EAP() ([]byte, bool) {
 func (p *Packet) Vendor(vendor uint32) iter.Seq2[byte, []byte] {
 	return func(yield func(byte, []byte) bool) {
 		for v := range p.All(VendorSpecific) {
-			if len(v) < 4 || binary.BigEndian.Uint32(v) != vendor {
-				continue
-			}
-			for v = v[4:]; len(v) >= 2; {
-				size := int(v[1])
-				if size < 2 || size > len(v) {
+			for a := range SplitVendor(v) {
+				if a.Vendor != vendor {
 					break
 				}
-				if !yield(v[0], v[2:size]) {
+				if !yield(a.Type, a.Value) {
 					return
 				}
-				v = v[size:]
 			}
 		}
 	}

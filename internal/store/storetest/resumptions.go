@@ -19,7 +19,7 @@ func testResumptions(t *testing.T, s *suite) {
 	all := make([]store.Resumption, 5)
 	for i := range all {
 		all[i] = store.Resumption{Handle: [16]byte{byte(i)}, Expires: s.now.Add(time.Duration(i) * time.Hour), Method: 21, Name: "orlovami",
-			Voucher: identity.Voucher{Person: identity.PersonID{7}, Epoch: 3, At: s.now, Hash: i%2 == 0}}
+			Voucher: identity.Voucher{Person: identity.PersonID{7}, Epoch: 3, At: s.now, Hash: uint64(i%2) << 63}}
 	}
 	check(t, db.Save(t.Context(), all))
 	all[3].Name, all[3].Voucher.Epoch = "", 4

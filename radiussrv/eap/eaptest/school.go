@@ -123,7 +123,7 @@ func (s *School) Authenticate(ctx context.Context, c identity.Credential) identi
 		challenge := mschap.Challenge(proof.PeerChallenge, proof.Challenge, proof.Name)
 		if mschap.Check(hash, challenge, proof.Response) {
 			v.MSCHAPv2 = &identity.MSCHAPv2Success{Authenticator: mschap.AuthenticatorResponse(hash, challenge, proof.Response)}
-			v.Voucher.Hash = true
+			v.Voucher.Hash = 1
 			return v
 		}
 	}

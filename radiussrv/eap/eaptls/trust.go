@@ -90,14 +90,14 @@ const (
 	outdated // a list is older than it may be: nobody can tell
 )
 
-// revocation looks up every certificate of a chain, the root's excepted, in all
-// lists of its issuer. Authorities without a list revoke nothing.
+// revocation looks up every certificate of a chain, a self-signed root's
+// excepted, in all lists of its issuer. Authorities without a list revoke
+// nothing.
 func (t *Trust) revocation(chain []*x509.Certificate, now time.Time) status {
 	answer := good
-	for i, c := range chain[:len(chain)-1] {
-		issuer := chain[i+1]
+	for i, c := range chain {
 		for _, l := range t.lists {
-			if !bytes.Equal(l.issuer, issuer.RawSubject) || !bytes.Equal(l.key, issuer.RawSubjectPublicKeyInfo) {
+			if !l.about(chain, i) {
 				continue
 			}
 			switch {
@@ -109,6 +109,18 @@ func (t *Trust) revocation(chain []*x509.Certificate, now time.Time) status {
 		}
 	}
 	return answer
+}
+
+// about says that a list is that of the issuer of a chain's certificate. Of the
+// one that ends the chain, an intermediate one perhaps, the issuer is not there
+// to compare keys with.
+func (l *list) about(chain []*x509.Certificate, i int) bool {
+	c := chain[i]
+	if i == len(chain)-1 {
+		return bytes.Equal(l.issuer, c.RawIssuer) && !bytes.Equal(c.RawIssuer, c.RawSubject)
+	}
+	issuer := chain[i+1]
+	return bytes.Equal(l.issuer, issuer.RawSubject) && bytes.Equal(l.key, issuer.RawSubjectPublicKeyInfo)
 }
 
 // authority names the authority of a chain: that of the certificate nearest to

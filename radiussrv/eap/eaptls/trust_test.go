@@ -1,8 +1,13 @@
 package eaptls
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +51,67 @@ func TestTrust(t *testing.T) {
 	})
 	if err == nil || strings.Count(err.Error(), "\n") != 3 {
 		t.Errorf("faults: %v", err)
+	}
+}
+
+// TestRevokedIntermediate: one that the authority names among its certificates,
+// because peers do not send it, ends a chain; its revocation counts all the same.
+func TestRevokedIntermediate(t *testing.T) {
+	now := time.Now()
+	make := func(serial int64, name string, parent *x509.Certificate, signer *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &x509.Certificate{
+			SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: name}, IsCA: name != "pc-1", BasicConstraintsValid: true,
+			NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		}
+		if parent == nil {
+			parent, signer = c, key
+		}
+		der, err := x509.CreateCertificate(rand.Reader, c, parent, key.Public(), signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err = x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c, key
+	}
+	root, rootKey := make(1, "root", nil, nil)
+	between, betweenKey := make(2, "intermediate", root, rootKey)
+	leaf, _ := make(3, "pc-1", between, betweenKey)
+	list := func(serial int64) *x509.RevocationList {
+		der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
+			Number: big.NewInt(1), ThisUpdate: now.Add(-time.Hour), NextUpdate: now.Add(time.Hour),
+			RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: big.NewInt(serial), RevocationTime: now}},
+		}, root, rootKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed, err := x509.ParseRevocationList(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parsed
+	}
+	for serial, want := range map[int64]status{2: revoked, 9: good} {
+		trust, err := NewTrust([]Authority{{Name: "school", Certificates: []*x509.Certificate{root, between}, Revoked: []*x509.RevocationList{list(serial)}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// As crypto/tls builds them: each configured certificate may end a chain.
+		for _, chain := range [][]*x509.Certificate{{leaf, between}, {leaf, between, root}} {
+			if got := trust.revocation(chain, now); got != want {
+				t.Errorf("list of %d, chain of %d: %v", serial, len(chain), got)
+			}
+		}
+		later := now.Add(2 * time.Hour)
+		if got := trust.revocation([]*x509.Certificate{leaf, between}, later); want == good && got != outdated {
+			t.Errorf("an old list counts: %v", got)
+		}
 	}
 }
 

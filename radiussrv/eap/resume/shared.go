@@ -53,8 +53,8 @@ func (s *Shared) Record(ctx context.Context, h Handle, r Record) {
 	}
 }
 
-// Find implements Ledger. Whoever asks holds a ticket of ours, so that nobody
-// can make the store busy with handles that never were.
+// Find implements Ledger. Whoever asks holds a ticket of ours and so went through
+// a handshake once: handles out of the air never reach the store.
 func (s *Shared) Find(ctx context.Context, h Handle, now time.Time) (Record, bool) {
 	if r, ok := s.memory.Find(ctx, h, now); ok {
 		return r, true

@@ -18,9 +18,10 @@
 //	           └─ complete ─► keys ─┬─ none (no Extended Master Secret) ─► refused
 //	                                └─ Method.Run ─► verdict ─► names agree? ─► recorded for resumption
 //
-// Limits: a peer's message has at most 16 KiB; TLS 1.2 and 1.3 only. TLS 1.0
-// and 1.1 are not offered, to no client: their devices lack Extended Master
-// Secret for the most part, and then nobody can vouch for the keys.
+// Limits: a peer's message has at most 4 KiB, of EAP-TLS 16 KiB, and all of a
+// handshake twice that and 4 KiB; TLS 1.2 and 1.3 only. TLS 1.0 and 1.1 are not
+// offered, to no client: their devices lack Extended Master Secret for the most
+// part, and then nobody can vouch for the keys.
 //
 // Start reading at Method, then Session.
 package tunnel

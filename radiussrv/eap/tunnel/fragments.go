@@ -15,10 +15,11 @@ const (
 
 const (
 	lengthLen = 4
-	// maxMessage bounds what a peer may have us put together: a chain of client
-	// certificates and a hello with such a chain in its ticket fit well.
+	// maxMessage bounds what a peer of EAP-TLS may have us put together: a chain of
+	// client certificates and a hello with such a chain in its ticket fit well.
 	maxMessage = 16 << 10
-	// maxHello is room for post-quantum key shares and a ticket.
+	// maxHello is room for post-quantum key shares and a ticket, and for more than
+	// anybody says inside a tunnel.
 	maxHello = 4 << 10
 	// minFragment keeps the header a small part and the round trips countable.
 	minFragment = 64

@@ -16,6 +16,7 @@ type Transport struct {
 	session *Session // once the peer has said something
 	in      inbound
 	out     outbound
+	early   int // bytes that the peer has said before it completed a handshake
 }
 
 // Begin makes a transport for a peer that called itself outer.
@@ -61,6 +62,12 @@ func (t *Transport) Step(ctx context.Context, from identity.Source, data []byte,
 	if !complete {
 		return Answer{Data: []byte{0}}, nil
 	}
+	// crypto/tls would keep 64 KiB of a message of the handshake that never ends.
+	if !t.Established() {
+		if t.early += len(whole); t.early > 2*t.limit()+maxHello {
+			return Answer{}, ErrOrder
+		}
+	}
 	if t.session == nil {
 		t.session = t.engine.begin(t.outer)
 	}
@@ -72,10 +79,10 @@ func (t *Transport) Step(ctx context.Context, from identity.Source, data []byte,
 	return Answer{Data: t.out.next(size), NotBefore: t.session.notBefore}, nil
 }
 
-// limit bounds the peer's message: what is asked for before anybody is known
-// is a hello, and a certificate in EAP-TLS alone.
+// limit bounds one message of the peer: only EAP-TLS has certificates in it. A
+// handshake takes two of that size, for a peer that has to say hello again.
 func (t *Transport) limit() int {
-	if t.Established() || t.engine.Type() == packet.TLS {
+	if t.engine.Type() == packet.TLS {
 		return maxMessage
 	}
 	return maxHello
