@@ -31,11 +31,17 @@ func parseDN(s string) (dn, error) {
 	if len(s) > maxDN {
 		return nil, errDN
 	}
+	return readDN(s)
+}
+
+// readDN is parseDN without the bound: what String writes may be longer than
+// what was read.
+func readDN(s string) (dn, error) {
 	var name dn
 	for {
 		attribute, rest, ok := strings.Cut(s, "=")
 		attribute = strings.ToLower(strings.TrimSpace(attribute))
-		if !ok || attribute == "" || strings.ContainsAny(attribute, `,+;\"<>#`) || len(name) == maxRDNs {
+		if !ok || !isType(attribute) || len(name) == maxRDNs {
 			return nil, errDN
 		}
 		if a, ok := attributesByName[attribute]; ok { // by number, or by its other name
@@ -51,6 +57,17 @@ func parseDN(s string) (dn, error) {
 		}
 		s = rest
 	}
+}
+
+// isType says that lower-case text is a short name or an OID (RFC 4512
+// section 1.4), dots and hyphens wherever they stand.
+func isType(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.' {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // dnValue reads a value up to an unescaped comma. Blanks around it do not
