@@ -51,7 +51,7 @@ func TestResolve(t *testing.T) {
 }
 
 func FuzzDN(f *testing.F) {
-	for _, s := range []string{"uid=anna,ou=people,dc=x", `cn=\d0\90\,b , dc=x`, `cn=\ a\ ;dc=#`, "a=b+c=d", testPeople, "uid=x," + testPeople, `uid=\23 x,` + testPeople, "\xc1=a", "a=" + strings.Repeat("=", 4000)} {
+	for _, s := range []string{"uid=anna,ou=people,dc=x", `cn=\d0\90\,b , dc=x`, `cn=\ a\ ;dc=#`, "a=b+c=d", testPeople, "uid=x," + testPeople, `uid=\23 x,` + testPeople, "\xc1=a", "a=" + strings.Repeat("=", 20)} {
 		f.Add(s)
 	}
 	s, err := New(Options{Auth: &fakeAuth{}, Directory: testDirectory(f), Base: testBase})
