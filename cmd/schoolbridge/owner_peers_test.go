@@ -55,8 +55,8 @@ func overtaken(t *testing.T, s *district) {
 	}
 	s.judge(t, p, first, older) // the daemon does not know of the answer yet
 	t.Logf("the daemon slept %v", time.Since(frozen).Round(time.Millisecond))
+	seen := s.seen(t, p) // while it sleeps: once awake it is quick
 	s.signal(syscall.SIGCONT)
-	seen := s.seen(t, p)
 	if !until(recovery, func() bool { return s.seen(t, p).After(seen) && s.settled(t, p) }) {
 		t.Error("the daemon does not look again")
 	}
