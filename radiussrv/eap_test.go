@@ -10,7 +10,6 @@ import (
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/radiussrv/eap"
-	"schoolbridge/radiussrv/eap/tunnel"
 	"schoolbridge/radiussrv/wire"
 )
 
@@ -89,7 +88,7 @@ func TestEAPChallengeInItsTime(t *testing.T) {
 func TestEAPFaultsAreLogged(t *testing.T) {
 	var log bytes.Buffer
 	s := newServer(t, Options{Logger: slog.New(slog.NewTextHandler(&log, nil)), EAP: talk(func(eap.Request) eap.Result {
-		return eap.Result{Verdict: identity.Verdict{Outcome: identity.Rejected, Reason: tunnel.ReasonDistrust}}
+		return eap.Result{Verdict: identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonDistrust}}
 	})})
 	for range 3 {
 		handled(t, s, nil)
