@@ -45,7 +45,9 @@ func refusals(t *testing.T) site {
 		d.refused(eap.Refusal{Name: name, Method: method, Verdict: v, Accepted: !v.Person.IsZero(),
 			Source: identity.Source{NAS: "first", School: "49", Device: device}})
 	}
-	no := func(why identity.Reason) identity.Verdict { return identity.Verdict{Outcome: identity.Rejected, Reason: why} }
+	no := func(why identity.Reason) identity.Verdict {
+		return identity.Verdict{Outcome: identity.Rejected, Reason: why}
+	}
 	tell("orlovami", "02:00:00:00:00:0a", packet.PEAP, no(identity.ReasonDistrust))
 	tell("anonymous", "02:00:00:00:00:0a", packet.TTLS, no(identity.ReasonOldTLS))
 	tell("anonymous@else.example", "02:00:00:00:00:0b", packet.TTLS, no(identity.ReasonDistrust))
