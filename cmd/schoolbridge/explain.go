@@ -25,13 +25,13 @@ import (
 func runExplain(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("explain", flag.ContinueOnError)
 	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
-	lang := fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
+	lang := langFlag(fs)
 	asJSON := fs.Bool("json", false, "вывести JSON / print JSON")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
 	}
-	if len(words) != 1 || (*lang != "ru" && *lang != "en") {
+	if len(words) != 1 {
 		return misused("explain")
 	}
 	c, err := loadConfig(std, *file, *lang)

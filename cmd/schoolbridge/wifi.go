@@ -67,14 +67,14 @@ func parseWiFi(std streams, args []string) (wifiCall, error) {
 	fs.StringVar(&call.out, "out", "", "куда записать главный файл; без него — стандартный вывод / `FILE` for the main file; standard output without it")
 	fs.StringVar(&call.dir, "dir", "", "папка для всех файлов / folder `DIR` for all files")
 	fs.BoolVar(&call.sign, "sign", false, "подписать профиль Apple сертификатом сервера / sign the profile for Apple with the server's certificate")
-	lang := fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
+	lang := langFlag(fs)
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return call, err
 	}
 	call.lang = onboard.Lang(*lang)
 	known := call.platform == "" || slices.Contains(onboard.Platforms(), onboard.Platform(call.platform))
-	if len(words) != 2 || words[0] != "profile" || !known || call.lang != onboard.Russian && call.lang != onboard.English ||
+	if len(words) != 2 || words[0] != "profile" || !known ||
 		call.out != "" && (call.platform == "" || call.dir != "") {
 		return call, misused("wifi")
 	}
