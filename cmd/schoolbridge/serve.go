@@ -246,7 +246,7 @@ func (d *daemon) joinAuth(context.Context) error {
 		ConfirmLong: c.Auth.Confirmation, ConfirmShort: c.Auth.ConfirmationWithoutEvents, OfflineGrace: c.Auth.OfflineGrace,
 		LocalGrace: c.Auth.LocalGrace, NTMaxAge: c.Auth.NTMaxAge, NTOff: !c.Auth.NTHash,
 		LoginFailures: c.Auth.FailuresPerLogin, LoginWindow: c.Auth.FailuresWindow,
-		DeviceFailures: c.Auth.FailuresPerDevice, SourceFailures: c.Auth.FailuresPerSource, Confirmations: c.Auth.Confirmations,
+		DeviceFailures: c.Auth.FailuresPerDevice, SourceFailures: c.Auth.FailuresPerSource, Confirmations: c.Auth.Confirmations, Hashes: c.Auth.NTHashes,
 		Logger: d.log, Registerer: d.registry,
 	})
 	if err != nil {
