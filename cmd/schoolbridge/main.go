@@ -1,6 +1,17 @@
 // Command schoolbridge is the daemon and its tools. This package joins the
 // rooms of the house (it alone imports the store and the mos.ru client), reads
-// flags and signals, and decides nothing else. One file per command.
+// flags and signals, and decides nothing else. Which file is what:
+//
+//	main.go, language.go      the table of commands, exit codes, what all flags share
+//	NAME.go, NAME_*.go        one command: explain, policy, provision, registry, sessions, wifi, …
+//	radius_flags.go           what probe and load share
+//	serve.go, services.go     the daemon: making it, its parts from start to stop
+//	join_*.go, inventory.go   one part of the daemon each, from configuration to running
+//	http*.go, ports.go        listeners
+//	reload.go, certificate.go, expiry.go   what changes while it runs
+//	demo*.go                  the demo: serve with everything around it made
+//
+// Tests named *_peers_test.go run against real programs.
 //
 // Machine output goes to standard output, messages to standard error. Exit
 // codes: 0 done, 1 done with findings, 2 usage or configuration, 3 failed.

@@ -94,7 +94,7 @@ func runRegistry(ctx context.Context, std streams, args []string) error {
 
 // importRegistry imports files and leaves one line in the audit trail.
 func importRegistry(ctx context.Context, db *store.DB, paths []string, o registry.Options) (*registry.Summary, error) {
-	schools, err := storedSchools(ctx, db)
+	schools, err := db.Directory().Schools(ctx)
 	if err != nil {
 		return nil, err
 	}
