@@ -53,6 +53,24 @@ func TestNamesTellNothing(t *testing.T) {
 	b.signsIn(t, p, false)
 }
 
+// TestOwnNameInAnotherRealm: it is the same person's all the same.
+func TestOwnNameInAnotherRealm(t *testing.T) {
+	b := newBench(t, func(o *Options) {
+		whose := o.Whose
+		o.Whose = func(name string) (identity.PersonID, bool) {
+			if strings.Contains(name, "@") { // realms are not taken off
+				return identity.PersonID{}, false
+			}
+			return whose(name)
+		}
+	})
+	p := b.peer(t, kinds[0], tls.VersionTLS13)
+	p.Outer = eaptest.Teacher + "@else.example"
+	b.signsIn(t, p, false)
+	p.Outer = eaptest.Pupil + "@else.example"
+	b.refused(t, p, identity.Rejected, identity.ReasonNamesDisagree)
+}
+
 // innerIdentity is m with another name.
 func innerIdentity(m []byte, method packet.Type, name string) []byte {
 	if method == packet.PEAP {

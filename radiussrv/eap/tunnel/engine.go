@@ -204,9 +204,9 @@ func (e *Engine) sessionConfig(s *Session) *tls.Config {
 	return c
 }
 
-// anonymous says that a name is nobody's (RFC 7542 section 2.4).
-func (e *Engine) anonymous(name string) bool {
-	user, _, _ := strings.Cut(name, "@")
+// anonymous says that a name is nobody's, whatever the realm behind it (RFC 7542
+// section 2.4).
+func (e *Engine) anonymous(user string) bool {
 	outer, _, _ := strings.Cut(e.opts.Outer, "@")
 	return user == "" || strings.EqualFold(user, "anonymous") || strings.EqualFold(user, outer)
 }

@@ -134,19 +134,21 @@ func (s *Session) finish(v identity.Verdict) {
 	}
 }
 
-// agree says that every name that the peer said is that of who was accepted, or
-// anonymous. A name that nobody has is refused as somebody else's is, so that
+// agree says that every name that the peer said is that of who was accepted, in
+// whatever realm, or anonymous. A name that nobody has is refused as somebody else's is, so that
 // whoever may sign in learns of no other name whether it exists. A device is
 // nobody.
 func (s *Session) agree(accepted identity.PersonID) bool {
 	if s.engine.opts.Whose == nil || accepted.IsZero() {
 		return true
 	}
+	own := func(name string) bool {
+		p, ok := s.engine.opts.Whose(name)
+		return ok && p == accepted
+	}
 	for _, name := range s.claims {
-		if s.engine.anonymous(name) {
-			continue
-		}
-		if p, ok := s.engine.opts.Whose(name); !ok || p != accepted {
+		user, _, _ := strings.Cut(name, "@")
+		if !s.engine.anonymous(user) && !own(name) && !own(user) {
 			return false
 		}
 	}
