@@ -135,9 +135,9 @@ func (s *Session) finish(v identity.Verdict) {
 }
 
 // agree says that every name that the peer said is that of who was accepted, in
-// whatever realm, or anonymous. A name that nobody has is refused as somebody else's is, so that
-// whoever may sign in learns of no other name whether it exists. A device is
-// nobody.
+// whatever realm, or anonymous. A name that nobody has is refused as somebody
+// else's is, so that whoever may sign in learns of no other name whether it
+// exists. A device is nobody.
 func (s *Session) agree(accepted identity.PersonID) bool {
 	if s.engine.opts.Whose == nil || accepted.IsZero() {
 		return true
