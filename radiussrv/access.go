@@ -108,8 +108,22 @@ func (s *Server) decided(client *Client, r *wire.Received, from identity.Source,
 
 // refuse rejects what the authenticator is not asked about.
 func (s *Server) refuse(client *Client, r *wire.Received, from identity.Source, what result, why identity.Reason) *wire.Reply {
-	s.said(r, from, what, identity.Verdict{Outcome: identity.Rejected, Reason: why})
+	v := identity.Verdict{Outcome: identity.Rejected, Reason: why}
+	s.said(r, from, what, v)
+	s.refused(r, from, what, v)
 	return s.reject(client, r, time.Time{})
+}
+
+// refused tells who keeps what was refused.
+func (s *Server) refused(r *wire.Received, from identity.Source, what result, v identity.Verdict) {
+	if s.opts.Refused == nil {
+		return
+	}
+	name, ok := userName(r.Packet)
+	if !ok {
+		name = ""
+	}
+	s.opts.Refused(name, map[result]string{resultCHAP: "chap", resultMSCHAP: "mschap"}[what], from, v)
 }
 
 // reject says no, in the same words whatever the reason was.

@@ -30,8 +30,13 @@ func handled(t *testing.T, s *Server, with func(*wire.Request)) *wire.Reply {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s.Handle(t.Context(), receivedBy(s, p))
+}
+
+// receivedBy is a packet as a client on this machine sends it.
+func receivedBy(s *Server, p *wire.Packet) *wire.Received {
 	from := netip.MustParseAddrPort("127.0.0.1:50000")
-	return s.Handle(t.Context(), &wire.Received{Packet: p, Peer: s.opts.Clients().peer(from.Addr()), From: from, At: time.Now(), Signed: true, Role: wire.Authentication})
+	return &wire.Received{Packet: p, Peer: s.opts.Clients().peer(from.Addr()), From: from, At: time.Now(), Signed: true, Role: wire.Authentication}
 }
 
 func TestEAPKeys(t *testing.T) {
