@@ -119,6 +119,10 @@ type Options struct {
 	MinVersion, MaxVersion uint16 // tls.VersionTLS12, tls.VersionTLS13
 	// Sessions keeps tickets between conversations of one person; nil: none.
 	Sessions tls.ClientSessionCache
+	// Apart sends the last flight of a TLS 1.3 handshake alone, as
+	// wpa_supplicant does, and the inner sign-in a round later. Some servers give
+	// tickets only in that round.
+	Apart bool
 	// Fragment is the longest EAP packet that is sent; 1398. At least 64.
 	Fragment int
 	Random   io.Reader // crypto/rand.Reader
