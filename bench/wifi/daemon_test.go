@@ -97,7 +97,7 @@ func (w *world) daemon(t testing.TB, o setting) (s *server, stop func()) {
 	write(t, filepath.Join(dir, "config.yaml"), strings.NewReplacer(
 		"@sim@", simulated, "@host@", host, "@auth@", auth, "@acct@", acct, "@web@", web).Replace(daemonConfig))
 	process, stopDaemon := launch(t, dir, w.program)
-	s = &server{name: "schoolbridge", pid: process, people: w.people, roots: w.authority.Pool(), authority: w.authority.PEM()}
+	s = &server{name: "schoolbridge", pid: process, people: w.people, roots: w.authority.Pool()}
 	s.pap, s.acct = net.JoinHostPort(host, auth), net.JoinHostPort(host, acct)
 	s.mschap, s.eap, s.kept = s.pap, s.pap, s.acct
 	s.whole = func() error { return audited(web) }

@@ -29,7 +29,7 @@ type server struct {
 	// those that it needs. kept is accounting that is written down.
 	pap, mschap, eap, acct, kept string
 	roots                        *x509.CertPool
-	authority                    string       // the same as PEM
+	identifiers                  bool         // resumes TLS 1.2 by session identifier, not by ticket
 	whole                        func() error // whether it has kept all that it has to keep
 	classes                      [][]byte     // Class of each person's sign-in, for accounting; nil where there is none
 }

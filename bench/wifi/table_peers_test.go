@@ -21,7 +21,6 @@ type side struct {
 	Busy    float64  `json:"busy,omitempty"`
 	Figures []figure `json:"figures,omitempty"`
 	Failed  string   `json:"failed,omitempty"` // why there is no figure
-	Missing string   `json:"missing,omitempty"`
 }
 
 // line is a finished row.
@@ -87,7 +86,6 @@ func (w *world) group(t *testing.T, g group, rounds int) []*line {
 	lines := make([]*line, len(g.rows))
 	for i, r := range g.rows {
 		lines[i] = &line{Name: r.name, Unit: r.unit, AtLeast: r.ratio, AtMost: r.most}
-		lines[i].FreeRADIUS.Missing = r.nobody
 	}
 	var peer, ours *server
 	var stop []func()
@@ -119,12 +117,13 @@ func (w *world) group(t *testing.T, g group, rounds int) []*line {
 
 // add measures once more.
 func (d *side) add(t *testing.T, r row, s *server) {
-	if d.Missing != "" || d.Failed != "" {
+	if d.Failed != "" {
 		return
 	}
 	f, err := r.work.run(t, s)
 	if err != nil {
 		d.Failed = err.Error()
+		fmt.Fprintf(os.Stderr, "%s, %s: failed: %v\n", r.name, s.name, err)
 		return
 	}
 	d.Figures = append(d.Figures, f)
@@ -143,7 +142,7 @@ func (l *line) finish() {
 		}
 	}
 	failed := l.FreeRADIUS.Failed+l.Ours.Failed != ""
-	if !failed && l.FreeRADIUS.Missing == "" && l.Ours.Median > 0 {
+	if !failed && l.Ours.Median > 0 {
 		l.Ratio = l.FreeRADIUS.Median / l.Ours.Median
 	}
 	switch {
@@ -193,11 +192,8 @@ func show(w io.Writer, machine []string, lines []*line) error {
 // text is a cell: the median of the rounds, from the least to the greatest, and
 // the rate, with ~ where the load was the limit and not the server.
 func (d *side) text(unit string) string {
-	switch {
-	case d.Failed != "":
+	if d.Failed != "" {
 		return "failed"
-	case d.Missing != "":
-		return "-"
 	}
 	values := make([]float64, len(d.Figures))
 	for i, f := range d.Figures {

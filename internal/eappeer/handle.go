@@ -142,6 +142,9 @@ func (p *Peer) converse(message []byte) error {
 		return p.cause
 	}
 	stood := p.tunnel.stands
+	if p.identified != nil && p.identified.hello == nil {
+		p.identified.hello = bytes.Clone(message)
+	}
 	if err := p.tunnel.receive(message); err != nil {
 		return p.refused(err)
 	}
@@ -215,6 +218,9 @@ func (p *Peer) established() {
 	p.info.Established, p.info.Version, p.info.Suite = true, state.Version, state.CipherSuite
 	p.info.Curve, p.info.Resumed = state.CurveID, state.DidResume
 	p.info.Chain = state.PeerCertificates
+	if p.identified != nil {
+		p.identified.keep(state)
+	}
 }
 
 // refused puts an error of TLS into our words.
