@@ -119,7 +119,7 @@ func (w *world) mosru(t testing.TB, dir, web string) (address string, stop func(
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(dir, "mosru-keys.json"), simulated.EventKeys(), 0o600))
 	write(t, filepath.Join(dir, "mosru-secret"), "bench")
-	ctx, cancel := context.WithCancel(cancelled(t))
+	ctx, cancel := context.WithCancel(t.Context())
 	go simulated.Run(ctx)
 	front := &http.Server{Handler: simulated, ReadHeaderTimeout: time.Minute}
 	go func() { _ = front.Serve(listener) }()

@@ -68,6 +68,6 @@ func describe(z sizes, others func() float64) []string {
 		fmt.Sprintf("%s, %d cores: %s. Others used %.0f %% of the machine meanwhile.", model, runtime.NumCPU(), cores, 100*others()),
 		fmt.Sprintf("%s; schoolbridge %s, %s.", first("/usr/sbin/freeradius", "-v"), first("git", "describe", "--always", "--dirty"), runtime.Version()),
 		fmt.Sprintf("%d people, %d rounds in turn; medians (least–greatest). CPU time of the server for each, what it does later included;", z.people, z.rounds),
-		"a rate with ~ is the load's limit, not the server's. Every answer is checked: a row with one wrong or missing is failed.",
+		"a rate with ~ is the limit of the load, or of others on the machine, not the server's. Every answer is checked: a row with one wrong or missing is failed.",
 	}
 }

@@ -41,11 +41,7 @@ func (p plain) run(t testing.TB, s *server) (figure, error) {
 // answers is run with all answers, checked.
 func (p plain) answers(t testing.TB, s *server) ([]*wire.Packet, figure, error) {
 	t.Helper()
-	s.run++
-	questions := make([]question, p.n)
-	for i := range questions {
-		questions[i] = p.ask(s, i)
-	}
+	questions := p.questions(s)
 	var replies [][]byte
 	var repeats uint64
 	f, err := s.measure(t, p.n, func() (err error) {
@@ -56,13 +52,30 @@ func (p plain) answers(t testing.TB, s *server) ([]*wire.Packet, figure, error) 
 		return nil, figure{}, err
 	}
 	f.Repeats = repeats
-	packets := make([]*wire.Packet, p.n)
+	packets, err := checked(questions, replies)
+	return packets, f, err
+}
+
+// questions makes them all.
+func (p plain) questions(s *server) []question {
+	s.run++
+	questions := make([]question, p.n)
+	for i := range questions {
+		questions[i] = p.ask(s, i)
+	}
+	return questions
+}
+
+// checked holds all replies against their questions.
+func checked(questions []question, replies [][]byte) ([]*wire.Packet, error) {
+	packets := make([]*wire.Packet, len(replies))
 	for i, reply := range replies {
+		var err error
 		if packets[i], err = check(questions[i], reply); err != nil {
-			return nil, figure{}, fmt.Errorf("answer %d of %d: %w", i, p.n, err)
+			return nil, fmt.Errorf("answer %d of %d: %w", i, len(replies), err)
 		}
 	}
-	return packets, f, nil
+	return packets, nil
 }
 
 // exchange asks everything, each socket an equal part, and gives the replies and

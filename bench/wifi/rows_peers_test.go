@@ -4,6 +4,7 @@ package wifi
 
 import (
 	"crypto/tls"
+	"fmt"
 	"testing"
 	"time"
 
@@ -67,6 +68,7 @@ func groups(z sizes) []group {
 			{name: "PAP", unit: cpu, work: pap(z.plain), ratio: 3},
 			{name: "MS-CHAPv2", unit: cpu, work: mschapv2(z.plain), ratio: 2.5},
 			{name: "PAP, 2000/s, p99", unit: ms, work: steady{z.rate, z.steady}, most: 0.5},
+			{name: "PAP, 500/s beside accounting, p99", unit: ms, work: beside{steady{z.rate / 4, z.steady}, accounting(z.records)}},
 			{name: "accounting (FreeRADIUS keeps nothing)", unit: cpu, work: accounting(z.records)},
 			{name: "accounting (FreeRADIUS: detail file)", unit: cpu, work: keptAccounting(z.records)},
 			{name: "TTLS/PAP, full, P-256, TLS 1.2", unit: cpu, work: full(eappeer.TTLSPAP, v12), ratio: 2},
@@ -87,8 +89,8 @@ func groups(z sizes) []group {
 			{name: "PEAP-MSCHAPv2, full, RSA-2048, TLS 1.3", unit: cpu, work: full(eappeer.PEAPMSCHAPv2, v13), ratio: 0.7},
 		}},
 		{fresh: true, rows: []row{
-			{name: "memory, 10,000 users", unit: mib, work: resident{}, most: 40},
-			{name: "memory, with 10,000 half-open EAP sessions", unit: mib, work: halfOpen{z.half}, most: 200},
+			{name: fmt.Sprintf("memory, %d users", z.people), unit: mib, work: resident{}, most: 40},
+			{name: fmt.Sprintf("memory, with %d half-open EAP sessions", z.half), unit: mib, work: halfOpen{z.half}, most: 200},
 		}},
 	}
 }

@@ -148,7 +148,7 @@ func (l *line) finish() {
 	switch {
 	case failed:
 		l.Holds = "failed"
-	case l.AtLeast == 0 && l.AtMost == 0:
+	case *quick, l.AtLeast == 0 && l.AtMost == 0:
 		l.Holds = "-"
 	case l.AtLeast > 0 && l.Ratio < l.AtLeast, l.AtMost > 0 && l.Ours.Median > l.AtMost:
 		l.Holds = "no"
@@ -190,7 +190,7 @@ func show(w io.Writer, machine []string, lines []*line) error {
 }
 
 // text is a cell: the median of the rounds, from the least to the greatest, and
-// the rate, with ~ where the load was the limit and not the server.
+// the rate, with ~ where the server did not have its core for most of the time.
 func (d *side) text(unit string) string {
 	if d.Failed != "" {
 		return "failed"

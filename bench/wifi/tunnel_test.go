@@ -3,6 +3,7 @@ package wifi
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -117,6 +118,41 @@ func (y steady) run(t testing.TB, s *server) (figure, error) {
 		err = fmt.Errorf("%v %v, %d not started", r.Outcomes, r.Problems, r.NotStarted)
 	}
 	return figure{Value: r.Latency.P99, Rate: r.Rate, Median: r.Latency.P50, Repeats: r.Repeats}, err
+}
+
+// beside is the same while records of accounting come in as fast as they are
+// answered.
+type beside struct {
+	steady
+	records plain
+}
+
+func (b beside) run(t testing.TB, s *server) (figure, error) {
+	t.Helper()
+	over, told := make(chan struct{}), make(chan error, 1)
+	go func() { told <- b.tell(s, over) }()
+	f, err := b.steady.run(t, s)
+	close(over)
+	return f, errors.Join(err, <-told)
+}
+
+// tell sends records again and again until over is closed.
+func (b beside) tell(s *server, over <-chan struct{}) error {
+	for {
+		select {
+		case <-over:
+			return nil
+		default:
+		}
+		questions := b.records.questions(s)
+		replies, _, err := exchange(b.records.to(s), questions, b.records.sockets, b.records.window)
+		if err != nil {
+			return err
+		}
+		if _, err = checked(questions, replies); err != nil {
+			return err
+		}
+	}
 }
 
 // halfOpen is what a server has in memory while n EAP conversations have had

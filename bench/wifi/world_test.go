@@ -2,7 +2,6 @@ package wifi
 
 import (
 	"bufio"
-	"context"
 	"crypto/tls"
 	"fmt"
 	"os"
@@ -149,11 +148,4 @@ func must(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// cancelled is a context that ends with the test's cleanup.
-func cancelled(t testing.TB) context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(cancel)
-	return ctx
 }
