@@ -113,7 +113,7 @@ type loop struct {
 // wait is how long an answer may take before its request is sent again, and
 // tries how often it is sent.
 const (
-	wait  = 2 * time.Second
+	wait  = 5 * time.Second
 	tries = 3
 )
 

@@ -96,11 +96,11 @@ func (s *server) measure(t testing.TB, n int, do func() error) (figure, error) {
 	err := do()
 	took := time.Since(began)
 	busy := s.used(t) - before
-	cpu := s.settle(t) - before
-	done()
 	if err == nil {
 		err = s.whole()
 	}
+	cpu := s.settle(t) - before
+	done()
 	return figure{
 		Value: float64(cpu.Nanoseconds()) / 1000 / float64(n), Rate: float64(n) / took.Seconds(), Busy: busy.Seconds() / took.Seconds(),
 	}, err
