@@ -30,7 +30,7 @@ func keptAccounting(n int) plain {
 
 func papQuestion(s *server, i int) question {
 	r, q := access(s, i)
-	must2(r.AddPassword([]byte(password), []byte(secret)))
+	sure(r.AddPassword([]byte(password), []byte(secret)))
 	q.bytes = encode(station(r))
 	return q
 }
@@ -91,12 +91,12 @@ func record(s *server, i int) question {
 
 func encode(r *wire.Request) []byte {
 	b, err := r.Encode([]byte(secret))
-	must2(err)
+	sure(err)
 	return b
 }
 
-// must2 is for what fails only if this package is wrong.
-func must2(err error) {
+// sure is for what fails only if this package is wrong.
+func sure(err error) {
 	if err != nil {
 		panic(err)
 	}
