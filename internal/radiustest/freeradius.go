@@ -33,6 +33,10 @@ func Start(t testing.TB, o Options) *Server {
 		Auth: net.JoinHostPort(address, strconv.Itoa(auth)), Acct: net.JoinHostPort(address, strconv.Itoa(acct))}
 	writeCertificates(t, s, o)
 	write(t, dir, "users", freeradiusUsers(t, o.Users))
+	proxy := "no"
+	if o.Proxy {
+		proxy = "yes"
+	}
 	cache := "no"
 	if o.Resumption {
 		cache = "yes"
@@ -43,7 +47,7 @@ func Start(t testing.TB, o Options) *Server {
 	}
 	write(t, dir, "radiusd.conf", expand(freeradiusConf, map[string]string{
 		"dir": dir, "address": address, "auth": strconv.Itoa(auth), "acct": strconv.Itoa(acct), "secret": Secret,
-		"min": o.MinTLS, "max": o.MaxTLS, "fragment": strconv.Itoa(o.Fragment), "cache": cache, "default": o.Default, "sites": o.Sites,
+		"min": o.MinTLS, "max": o.MaxTLS, "fragment": strconv.Itoa(o.Fragment), "cache": cache, "default": o.Default, "proxy": proxy, "sites": o.Sites,
 	}))
 	s.freeradius(t)
 	return s

@@ -120,6 +120,9 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE TABLE resumptions (handle {bytes} NOT NULL PRIMARY KEY, expires {int} NOT NULL, sealed {bytes} NOT NULL){table}`,
 	`CREATE INDEX resumptions_expires ON resumptions (expires)`,
 	`CREATE TABLE ticket_secrets (made {int} NOT NULL PRIMARY KEY, sealed {bytes} NOT NULL)`,
+}}, {oldest: 1, statements: []string{
+	// A NAS may be asked to change a session instead (journal.How).
+	`ALTER TABLE disconnects ADD COLUMN how {int} NOT NULL DEFAULT 0`,
 }}}
 
 // migrate brings the schema up to date in one transaction.
