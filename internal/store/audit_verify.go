@@ -186,8 +186,9 @@ const auditErasure = "audit_erasure"
 type erasure struct{ Before time.Time }
 
 // ErasePayloads empties the payloads of lines older than before, many small
-// transactions one after the other. The lines and their hashes stay, and a
-// line tells of the erasure. An erasure that was cut short is repeated.
+// transactions one after the other, and says how many. A block is as old as its
+// youngest entry. The lines and their hashes stay, and a line tells of the
+// erasure. An erasure that was cut short is repeated.
 func (a *Audit) ErasePayloads(ctx context.Context, before time.Time) (int64, error) {
 	text, err := json.Marshal(erasure{before})
 	if err != nil {
@@ -214,6 +215,9 @@ func (a *Audit) ErasePayloads(ctx context.Context, before time.Time) (int64, err
 			if err != nil {
 				return n, fmt.Errorf("erase payloads of the audit trail: %w", err)
 			}
+		}
+		if err := a.forget(ctx, h.Chain); err != nil {
+			return n, fmt.Errorf("erase the index of the audit trail: %w", err)
 		}
 	}
 	return n, nil

@@ -123,6 +123,13 @@ var migrations = []migration{{oldest: 1, statements: []string{
 }}, {oldest: 1, statements: []string{
 	// A NAS may be asked to change a session instead (journal.How).
 	`ALTER TABLE disconnects ADD COLUMN how {int} NOT NULL DEFAULT 0`,
+}}, {oldest: 1, statements: []string{
+	// Blocks of the audit trail, which are lines of no kind, and who is in them
+	// (audit_index.go). An older version goes on with the chain, verifies and
+	// erases it, and does not see what is in blocks.
+	`CREATE INDEX audit_blocks ON audit (chain, seq) WHERE kind = '' AND length(sealed) > 0`,
+	`CREATE TABLE audit_index (chain {text} NOT NULL, level {int} NOT NULL, bucket {int} NOT NULL, upto {int} NOT NULL, first {int} NOT NULL,
+		sealed {bytes} NOT NULL, PRIMARY KEY (chain, level, bucket, upto)){table}`,
 }}}
 
 // migrate brings the schema up to date in one transaction.
