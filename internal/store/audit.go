@@ -71,7 +71,7 @@ func (t *tx) writeAudit() error {
 		return err
 	}
 	first := h.Seq + 1
-	var all []mention
+	all := make([]mention, 0, len(t.audits))
 	for _, l := range lines {
 		if h, err = t.writeLine(h, l); err != nil {
 			return err

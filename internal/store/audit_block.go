@@ -42,7 +42,7 @@ func auditLines(entries []identity.AuditEntry) (lines []line) {
 	for len(entries) > 0 {
 		n, size := 0, 0
 		for n < min(len(entries), blockEntries) {
-			size += 64 + len(entries[n].Kind) + len(entries[n].Payload)
+			size += entryBytes(&entries[n])
 			if n > 0 && size > blockBytes {
 				break
 			}
@@ -66,9 +66,18 @@ func (l line) latest() int64 {
 	return at
 }
 
+// entryBytes is what an entry takes at most.
+func entryBytes(e *identity.AuditEntry) int {
+	return 8 + len(e.Person) + 2*binary.MaxVarintLen64 + len(e.Kind) + len(e.Payload)
+}
+
 // pack gives the block of some entries.
 func (l line) pack() []byte {
-	var b []byte
+	size := 0
+	for i := range l {
+		size += entryBytes(&l[i])
+	}
+	b := make([]byte, 0, size)
 	for i := range l {
 		e := &l[i]
 		b = binary.BigEndian.AppendUint64(b, uint64(micros(e.At)))

@@ -11,13 +11,13 @@ import (
 // people in a range of a chain's lines, sealed with its place and range:
 //
 //	level 0   one bucket    a row for each transaction that wrote blocks
-//	   │ 8,192 mentions are dealt out (64 smaller rows: put together)
+//	   │ 32,768 mentions are dealt out (128 smaller rows: put together)
 //	level 1   64 buckets    by the low 6 bits of the tag
 //	   │ in turn, one bucket each time that level 0 is dealt out: 64 rows
 //	level 2   4,096 buckets by the low 12 bits
 //
 // So every step is about as small as the others, and half a year of five
-// million sign-ins a day is some 1,000 rows of 4 KiB in each bucket.
+// million sign-ins a day is some 250 rows of 16 KiB in each bucket.
 //
 // A row that opens tells the truth about its range, and blocks in no row's
 // range are looked into. So an index that was cut, forged or lost, or that an
@@ -26,11 +26,11 @@ import (
 const (
 	indexTop    = 2        // the last level
 	indexShift  = 6        // bits of the tag for each level
-	indexDue    = 16 << 10 // weight of level 0 at which it is tidied
-	indexRow    = 256      // what a row weighs at least
-	indexDeal   = 8 << 10  // mentions that are worth dealing out
+	indexDue    = 64 << 10 // weight of level 0 at which it is tidied
+	indexRow    = 512      // what a row weighs at least; else its mentions
+	indexDeal   = 32 << 10 // mentions that are worth dealing out
 	indexPage   = 128      // rows read at once
-	indexRepair = 8 * 128  // blocks looked into in one step where the index has none of them
+	indexRepair = 1024     // blocks looked into in one step where the index has none of them
 )
 
 // indexKey is the place of a row in the index.
@@ -165,7 +165,11 @@ func (t *tx) gather(k indexKey, rows []indexed) (indexed, error) {
 	if err != nil {
 		return indexed{}, err
 	}
-	all := indexed{first: end + 1, upto: end, mentions: []byte{}}
+	size := 0
+	for _, r := range rows {
+		size += len(r.mentions)
+	}
+	all := indexed{first: end + 1, upto: end, mentions: make([]byte, 0, size)}
 	for _, r := range rows {
 		if r.mentions != nil && r.first > all.upto+1 {
 			if whole, err := t.repair(k, &all, r.first-1); err != nil || !whole {
@@ -228,6 +232,9 @@ func (t *tx) deal(k indexKey, r indexed) error {
 		return nil
 	}
 	parts := make([][]byte, 1<<indexShift)
+	for n := range parts { // of about the same size
+		parts[n] = make([]byte, 0, len(r.mentions)>>indexShift*5/4)
+	}
 	for b := r.mentions; len(b) > 0; b = b[mentionBytes:] {
 		n := bucketAt(k.level+1, unpackMention(b).tag) >> (k.level * indexShift)
 		parts[n] = append(parts[n], b[:mentionBytes]...)
