@@ -193,7 +193,12 @@ func (o Options) withDefaults() Options {
 }
 
 // Close ends all conversations.
-func (s *Server) Close() { s.table.close() }
+func (s *Server) Close() {
+	s.table.close()
+	for _, e := range s.engines {
+		e.Close()
+	}
+}
 
 // Exchange answers one message. It may wait for the authenticator, as long as
 // ctx lets it; several peers may be answered at once.
