@@ -99,6 +99,7 @@ func (s *Server) step(ctx context.Context, c *conversation, in Request, p packet
 	if a.Result.Verdict.Outcome != identity.Accepted {
 		return failed(p.ID, a.Result.Verdict)
 	}
+	s.habits.set(in.Source.Device, c.method)
 	return Result{
 		Message: packet.Packet{Code: packet.Success, ID: p.ID}.Bytes(),
 		Verdict: a.Result.Verdict, MSK: a.Result.MSK,

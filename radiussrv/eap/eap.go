@@ -3,7 +3,8 @@
 // RADIUS attribute; what carries its messages hands them over one by one.
 //
 //	no state: empty ─► Request/Identity             (nothing is kept)
-//	          Response/Identity ─► conversation, Start of the first method
+//	          Response/Identity ─► conversation, Start of the first method: the
+//	                               device's last (habits), else Options.Methods[0]
 //
 //	          ┌───────────── Nak: next method that the peer names; none ─► Failure
 //	          ▼          │
@@ -81,7 +82,8 @@ type Options struct {
 	// handshake, so that a reload counts at once.
 	Certificates func() []tls.Certificate
 	// Methods in the order in which they are offered: packet.TTLS, PEAP, TLS.
-	// Nil: PEAP, TTLS, and TLS where Trust is set.
+	// Nil: PEAP, TTLS, and TLS where Trust is set. A device is offered first by
+	// what it came in last.
 	Methods []packet.Type
 	// Inner are the EAP methods inside TTLS and PEAP, in the order in which they
 	// are offered. Nil: MSCHAPv2, GTC.
@@ -103,10 +105,13 @@ type Options struct {
 	Share         int           // of them for one NAS; half
 	Lifetime      time.Duration // of a conversation; 60 s
 	RoundTrips    int           // of a conversation; 100
-	Fragment      int           // bytes of a request at most; 1024
-	Metrics       prometheus.Registerer
-	Now           func() time.Time
-	Random        io.Reader
+	// Fragment is the most bytes of a request's type data; 1024. A P-256
+	// certificate goes in one; with much more, the datagrams would be fragments
+	// of IP wherever a tunnel lies between NAS and server.
+	Fragment int
+	Metrics  prometheus.Registerer
+	Now      func() time.Time
+	Random   io.Reader
 }
 
 // Server is an EAP server for any number of NASes.
@@ -114,6 +119,7 @@ type Server struct {
 	opts    Options
 	engines map[packet.Type]*tunnel.Engine
 	table   *table
+	habits  *habits
 	metrics *metrics
 }
 
@@ -128,7 +134,7 @@ func New(o Options) (*Server, error) {
 	if len(o.Methods) == 0 || len(o.Inner) == 0 {
 		return nil, errors.New("EAP needs a method, and one inside")
 	}
-	s := &Server{opts: o, engines: make(map[packet.Type]*tunnel.Engine)}
+	s := &Server{opts: o, engines: make(map[packet.Type]*tunnel.Engine), habits: newHabits()}
 	shared := tunnel.Options{
 		Auth: o.Auth, Certificates: o.Certificates, Whose: o.Whose, Lifetime: o.Resumption, Ledger: o.Ledger, Keys: o.Keys,
 		Listener: o.Listener, Fragment: o.Fragment, Now: o.Now, Random: o.Random,
@@ -266,7 +272,11 @@ func (s *Server) begin(in Request, p packet.Packet, nas nasKey) Result {
 	if _, err := io.ReadFull(s.opts.Random, c.state[:]); err != nil {
 		return failed(p.ID, identity.Verdict{Outcome: identity.Unavailable, Reason: identity.ReasonOverload})
 	}
-	s.offer(c, s.opts.Methods[0])
+	first := s.opts.Methods[0]
+	if t, ok := s.habits.of(in.Source.Device); ok && s.engines[t] != nil {
+		first = t
+	}
+	s.offer(c, first)
 	out := c.request(p.ID, c.transport.Start(), time.Time{})
 	if !s.table.add(c) {
 		s.metrics.end(endRefused)
