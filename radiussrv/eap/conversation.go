@@ -31,6 +31,7 @@ type conversation struct {
 	// The table's.
 	begun         time.Time
 	stage         stage
+	places        int
 	busy, removed bool
 	age, place    *list.Element
 }
@@ -51,6 +52,13 @@ func (c *conversation) reached() stage {
 	}
 	return asked
 }
+
+// morePlaces is how much of what its peer sent costs a conversation one place
+// more: crypto/tls keeps it up to three times.
+const morePlaces = 2 << 10
+
+// weight is how many places the conversation takes.
+func (c *conversation) weight() int { return 1 + c.transport.Held()/morePlaces }
 
 // request makes the next request, and keeps it for a peer that has not got it.
 func (c *conversation) request(previous byte, data []byte, notBefore time.Time) Result {

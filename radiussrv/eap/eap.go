@@ -23,7 +23,9 @@
 // away, and make no keys.
 //
 // Limits: conversations in all and for each NAS, their age and their round trips
-// (Options); a message of the peer 4 KiB, of EAP-TLS 16 KiB.
+// (Options); a message of the peer 4 KiB, of EAP-TLS 16 KiB. A conversation in the
+// handshake holds 17 KiB: 8 of stack, 6 of crypto/tls, the rest ours; more than 2
+// KiB from its peer count as further conversations.
 //
 // Start reading at Server.Exchange.
 package eap
@@ -101,7 +103,7 @@ type Options struct {
 	Keys       tunnel.Keys
 	Listener   string // tickets of one are none of another's
 
-	Conversations int           // at once; 5,000, up to 190 MiB of the worst flood
+	Conversations int           // at once; 10,000, of 17 KiB each in the handshake; see table
 	Share         int           // of them for one NAS; half
 	Lifetime      time.Duration // of a conversation; 60 s
 	RoundTrips    int           // of a conversation; 100
@@ -170,7 +172,7 @@ func (o Options) withDefaults() Options {
 			*n = usual
 		}
 	}
-	set(&o.Conversations, 5_000)
+	set(&o.Conversations, 10_000)
 	set(&o.Share, max(o.Conversations/2, 1))
 	set(&o.RoundTrips, 100)
 	set(&o.Fragment, 1024)
@@ -206,6 +208,9 @@ func (s *Server) Close() {
 	}
 }
 
+// Conversations is how many wait for their peer.
+func (s *Server) Conversations() int { return s.table.size() }
+
 // Exchange answers one message. It may wait for the authenticator, as long as
 // ctx lets it; several peers may be answered at once.
 func (s *Server) Exchange(ctx context.Context, in Request) Result {
@@ -233,7 +238,7 @@ func (s *Server) Exchange(ctx context.Context, in Request) Result {
 		return Result{}
 	}
 	over := true // also where a step panics
-	defer func() { s.table.put(c, c.reached(), over) }()
+	defer func() { s.table.put(c, c.reached(), c.weight(), over) }()
 	out := s.step(ctx, c, in, p)
 	over = out.Verdict.Outcome != 0
 	return out
@@ -282,7 +287,7 @@ func (s *Server) begin(in Request, p packet.Packet, nas nasKey) Result {
 		s.metrics.end(endRefused)
 		return failed(p.ID, identity.Verdict{Outcome: identity.Unavailable, Reason: identity.ReasonOverload})
 	}
-	s.table.put(c, asked, false)
+	s.table.put(c, asked, 1, false)
 	return out
 }
 
