@@ -43,6 +43,9 @@ type table struct {
 	lifetime     time.Duration
 	now          func() time.Time
 	gone         func(end) // counts
+	// silent is told, without the lock, of conversations whose peer did not go
+	// on; nil: nobody is.
+	silent func(*conversation)
 
 	mu      sync.Mutex
 	byState map[state]*conversation
@@ -82,7 +85,7 @@ func (t *table) add(c *conversation) bool {
 		t.arm()
 	}
 	t.mu.Unlock()
-	closeAll(closing)
+	t.closeAll(closing)
 	return ok
 }
 
@@ -161,7 +164,7 @@ const (
 func (t *table) take(key state, nas nasKey) (*conversation, found) {
 	t.mu.Lock()
 	closing := t.expired()
-	defer closeAll(closing)
+	defer t.closeAll(closing)
 	defer t.mu.Unlock()
 	c := t.byState[key]
 	switch {
@@ -188,7 +191,7 @@ func (t *table) put(c *conversation, reached stage, places int, over bool) {
 		t.settle(c, reached, places, &closing)
 	}
 	t.mu.Unlock()
-	closeAll(closing)
+	t.closeAll(closing)
 }
 
 // settle gives c the rank and the places that it has come to.
@@ -220,6 +223,7 @@ func (t *table) expired() (closing []*conversation) {
 		if now.Sub(c.begun) < t.lifetime {
 			break
 		}
+		c.silent = !c.busy
 		t.remove(c, &closing)
 		t.gone(endExpired)
 	}
@@ -242,7 +246,7 @@ func (t *table) arm() {
 		t.timer = nil
 		t.arm()
 		t.mu.Unlock()
-		closeAll(closing)
+		t.closeAll(closing)
 	})
 }
 
@@ -258,7 +262,7 @@ func (t *table) close() {
 		t.remove(c, &closing)
 	}
 	t.mu.Unlock()
-	closeAll(closing)
+	t.closeAll(closing)
 }
 
 func (t *table) size() int {
@@ -267,8 +271,11 @@ func (t *table) size() int {
 	return len(t.byState)
 }
 
-func closeAll(all []*conversation) {
+func (t *table) closeAll(all []*conversation) {
 	for _, c := range all {
+		if c.silent && t.silent != nil {
+			t.silent(c)
+		}
 		c.transport.Close()
 	}
 }

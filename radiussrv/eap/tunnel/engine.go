@@ -35,6 +35,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -85,6 +86,9 @@ type Options struct {
 	// Whose says to whom a name belongs. Nil: names inside and outside are not
 	// compared.
 	Whose func(name string) (identity.PersonID, bool)
+	// Outer is a name that devices give outside instead of their person's,
+	// beside "anonymous" and nothing, each with any realm or none.
+	Outer string
 	// Lifetime of a session from its full handshake; 0: none is resumed.
 	Lifetime time.Duration
 	Ledger   resume.Ledger
@@ -164,22 +168,31 @@ var (
 
 // configure makes the configuration of a session whose hello is there.
 func (e *Engine) configure(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	s := (*Session)(hello.Conn.(*wire))
+	for _, v := range hello.SupportedVersions {
+		s.offered = max(s.offered, v)
+	}
 	certificates, err := e.certificate(hello)
 	if err != nil {
 		return nil, err
 	}
 	c := e.base.Clone()
 	c.Certificates = certificates
-	newer := func(v uint16) bool { return v > tls.VersionTLS12 }
-	if !slices.ContainsFunc(hello.SupportedVersions, newer) && slices.Contains(hello.SupportedCurves, tls.CurveP256) {
+	if s.offered <= tls.VersionTLS12 && slices.Contains(hello.SupportedCurves, tls.CurveP256) {
 		c.CurvePreferences = curves12
 	}
-	s := (*Session)(hello.Conn.(*wire))
 	if s.sealers = e.ticketSealers(); len(s.sealers) > 0 {
 		c.SessionTicketsDisabled, c.WrapSession, c.UnwrapSession = false, s.wrap, s.unwrap
 	}
 	e.method.Configure(c)
 	return c, nil
+}
+
+// anonymous says that a name is nobody's, whatever the realm behind it (RFC 7542
+// section 2.4).
+func (e *Engine) anonymous(user string) bool {
+	outer, _, _ := strings.Cut(e.opts.Outer, "@")
+	return user == "" || strings.EqualFold(user, "anonymous") || strings.EqualFold(user, outer)
 }
 
 // certificate chooses the first that the peer can use. Peers of EAP address

@@ -99,6 +99,14 @@ func (t *Transport) Held() int {
 	return len(t.in.buf) + t.early
 }
 
+// Judged is what the authenticator said last; nil: it was not asked.
+func (t *Transport) Judged() *identity.Verdict {
+	if t.session == nil {
+		return nil
+	}
+	return t.session.judged
+}
+
 // Begun says that the peer has sent a first whole message.
 func (t *Transport) Begun() bool { return t.session != nil }
 
