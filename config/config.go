@@ -149,7 +149,7 @@ type EAP struct {
 	RSACertificateFile File           `yaml:"rsa_certificate_file" default:""`
 	RSAKeyFile         SecretFile     `yaml:"rsa_key_file" default:""`
 	Resumption         time.Duration  `yaml:"resumption" default:"12h" min:"0s" max:"24h"`
-	Conversations      int            `yaml:"conversations" default:"5000" min:"100" max:"1000000"`
+	Conversations      int            `yaml:"conversations" default:"10000" min:"100" max:"1000000"`
 	Authorities        []EAPAuthority `yaml:"authorities" default:""`
 }
 
