@@ -101,7 +101,7 @@ func TestReadersBesideChanges(t *testing.T) {
 					_ = d.GroupsOf(e, day)
 				}
 				for _, g := range d.Groups()[:3] {
-					for e := range d.InSchool(g.School) {
+					for _, e := range d.InSchool(g.School, 0) {
 						_ = has(g, e, day)
 					}
 				}

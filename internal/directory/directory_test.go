@@ -381,7 +381,7 @@ func TestChangeOfOne(t *testing.T) {
 		}
 		for id, want := range schools {
 			slices.Sort(want)
-			if got := uids(d.InSchool(id)); !slices.Equal(got, want) {
+			if got := uids(slices.Values(d.InSchool(id, 0))); !slices.Equal(got, want) {
 				t.Errorf("in school %s: %v, want %v", id, got, want)
 			}
 		}

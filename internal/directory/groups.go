@@ -74,12 +74,20 @@ func (d *Directory) GroupByGID(gid uint32) (*Group, bool) {
 	return g, ok
 }
 
-// InSchool walks everybody who has, had or will have an affiliation with the
-// school, in the order of uidNumber.
-func (d *Directory) InSchool(id person.SchoolID) iter.Seq[*Entry] {
+// InSchool gives everybody who has, had or will have an affiliation with the
+// school and whose uidNumber is greater than after, in the order of uidNumber.
+// The slice is shared: do not change it.
+func (d *Directory) InSchool(id person.SchoolID, after uint32) []*Entry {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return slices.Values(d.now.members.schools[id])
+	list := d.now.members.schools[id]
+	at, _ := slices.BinarySearchFunc(list, after, func(e *Entry, n uint32) int {
+		if e.UIDNumber <= n {
+			return -1
+		}
+		return 1
+	})
+	return list[at:]
 }
 
 // Takes says whether the affiliation makes somebody a member on that day. It is
@@ -97,6 +105,65 @@ func (g *Group) Takes(a Affiliation, day person.Date) bool {
 		return a.School == g.School && a.Role == person.RolePupil && a.Class != "" && (a.Class == g.Class || className(a.School, a.Class) == g.Name)
 	}
 	return false
+}
+
+// Direct says whether the affiliation makes somebody a member of the group
+// itself, where groups stand in groups: of a class, the pupil is a member by way
+// of the class only of its school and of all pupils.
+func (g *Group) Direct(a Affiliation, day person.Date) bool {
+	return g.Takes(a, day) && (g.Kind == GroupClass || a.Role != person.RolePupil || a.Class == "")
+}
+
+// Within says whether the members of g are all members of the other group: those
+// of a class are of its school and pupils.
+func (g *Group) Within(other *Group) bool {
+	return g.Kind == GroupClass && (other.Kind == GroupSchool && other.School == g.School || other.Kind == GroupRole && other.Role == person.RolePupil)
+}
+
+// Above gives the groups that g is within, by name.
+func (d *Directory) Above(g *Group) []*Group {
+	if g.Kind != GroupClass {
+		return nil
+	}
+	var above []*Group
+	all := d.groups()
+	for _, name := range [...]string{roleName(person.RolePupil), groupKey(schoolName(g.School))} {
+		if other := all.byName[name]; other != nil && g.Within(other) {
+			above = append(above, other)
+		}
+	}
+	return above
+}
+
+// GroupsAfter gives the groups whose names come after one, in the order of their
+// names. The slice is shared: do not change it.
+func (d *Directory) GroupsAfter(name string) []*Group {
+	all := d.groups().sorted
+	at, found := slices.BinarySearchFunc(all, name, func(g *Group, name string) int { return strings.Compare(g.Name, name) })
+	if found {
+		at++
+	}
+	return all[at:]
+}
+
+// Inside walks the groups that are within g.
+func (d *Directory) Inside(g *Group) iter.Seq[*Group] {
+	return func(yield func(*Group) bool) {
+		all, first := d.groups().sorted, ""
+		switch {
+		case g.Kind == GroupSchool: // its classes' names begin with its own
+			first = g.Name + "-"
+			at, _ := slices.BinarySearchFunc(all, first, func(g *Group, name string) int { return strings.Compare(g.Name, name) })
+			all = all[at:]
+		case g.Kind != GroupRole || g.Role != person.RolePupil:
+			return
+		}
+		for _, one := range all {
+			if !strings.HasPrefix(one.Name, first) || one.Within(g) && !yield(one) {
+				return
+			}
+		}
+	}
 }
 
 // GroupsOf gives the groups that e is a member of on that day, by name.

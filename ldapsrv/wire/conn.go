@@ -81,11 +81,12 @@ func (c *Conn) Malformed() {
 }
 
 // Reply answers with a result.
-func (c *Conn) Reply(id int32, op byte, r Result) { c.ReplyExtra(id, op, r, nil) }
+func (c *Conn) Reply(id int32, op byte, r Result) { c.ReplyExtra(id, op, r, nil, nil) }
 
-// ReplyExtra answers with a result and what the operation adds to it.
-func (c *Conn) ReplyExtra(id int32, op byte, r Result, extra []byte) {
-	c.out = AppendResult(c.Buffer(), id, op, r, extra)
+// ReplyExtra answers with a result, what the operation adds to it, and controls
+// that AppendControl made.
+func (c *Conn) ReplyExtra(id int32, op byte, r Result, extra, controls []byte) {
+	c.out = AppendResult(c.Buffer(), id, op, r, extra, controls)
 }
 
 // Buffer gives the memory in which answers are gathered, for appending whole
