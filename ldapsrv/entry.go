@@ -92,13 +92,17 @@ func (p *personEntry) Values(a int, into *filter.Values) bool {
 		t.values(p, into)
 		return true
 	}
+	if !p.v.tree.personHas.has(attr(a)) {
+		return true
+	}
 	switch attr(a) {
 	case attrObjectClass:
 		addAll(into, p.v.tree.personClass)
 	case attrObjectCategory:
 		into.Text("CN=Person,CN=Schema,CN=Configuration," + p.v.tree.name)
 	case attrMemberOf:
-		for _, g := range p.v.s.opt.Directory.GroupsOf(p.e, p.v.day) {
+		p.v.groups = p.v.s.opt.Directory.GroupsOf(p.e, p.v.day, p.v.groups[:0])
+		for _, g := range p.v.groups {
 			if p.v.seesGroup(g) && p.v.belongs(p.e, g, p.v.tree.nested) {
 				into.Add(p.v.tree.appendGroup(into.Buffer(), g.Name))
 			}
@@ -115,7 +119,7 @@ func (p *personEntry) Values(a int, into *filter.Values) bool {
 // all.
 func (p *personEntry) Test(q filter.Assertion) (t filter.Truth, handled bool) {
 	if attr(q.Attribute) != attrMemberOf || q.Present {
-		return categoryTest(q, "person")
+		return categoryTest(q, "person", p.attributes())
 	}
 	at := p.v.s.resolve(q.Value)
 	g, ok := p.v.group(at)
@@ -222,8 +226,8 @@ func (g *groupEntry) Test(q filter.Assertion) (t filter.Truth, handled bool) {
 		at := v.s.resolve(q.Value)
 		above, ok := v.group(at)
 		return truth(ok && at.tree == v.tree && g.g.Within(above)), true
-	case a != attrMember && (a != attrMemberUID || nested):
-		return categoryTest(q, "group")
+	case a != attrMember && a != attrMemberUID || !g.v.tree.groupHas.has(a):
+		return categoryTest(q, "group", g.attributes())
 	case q.Present:
 		for range v.members(g.g, nested) {
 			return filter.True, true
@@ -247,11 +251,11 @@ func (g *groupEntry) NameValues(a int, into *filter.Values) { nameValues(g, a, i
 
 // categoryTest answers an assertion on objectCategory, of which the class alone
 // counts: see canonicalCategory.
-func categoryTest(q filter.Assertion, class string) (filter.Truth, bool) {
+func categoryTest(q filter.Assertion, class string, has attrs) (filter.Truth, bool) {
 	if attr(q.Attribute) != attrObjectCategory || q.Present {
 		return filter.Undefined, false
 	}
-	return truth(q.Value == class), true
+	return truth(q.Value == class && has.has(attrObjectCategory)), true
 }
 
 func truth(b bool) filter.Truth {

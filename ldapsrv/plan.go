@@ -90,7 +90,7 @@ func (t *tree) fieldOf(a filter.Assertion) (f field, value string, ok bool) {
 		return f, "", f != fieldNone
 	}
 	rule := syntaxes[t.schema.types[a.Attribute].syntax].rule
-	if f == fieldNone || f >= fieldRole || (rule == filter.CaseExact && before+behind != "") {
+	if f == fieldNone || f >= fieldRole || f == fieldUID || f == fieldGID || (rule == filter.CaseExact && before+behind != "") {
 		return fieldNone, "", false
 	}
 	value, ok = strings.CutPrefix(a.Value, filter.Fold(before))
@@ -210,7 +210,7 @@ func (r *run) fetchGroups(a filter.Assertion, into []*directory.Group) []*direct
 			return append(into, d.Above(inner)...)
 		}
 		if e, found := r.memberOf(of, a.Value); found {
-			return append(into, d.GroupsOf(e, r.day)...)
+			return d.GroupsOf(e, r.day, into)
 		}
 	}
 	if ok {

@@ -104,7 +104,9 @@ func (q *searchRequest) parseAttributes(body []byte, s *schema) error {
 
 // search answers one search; abandoned says that nobody wants its result.
 func (x *session) search(c *wire.Conn, m *wire.Message, p page) (result wire.Result, controls []byte, abandoned bool, err error) {
-	r := run{view: x.view(), x: x, c: c, m: m, page: p, limit: x.s.opt.Entries, deadline: time.Now().Add(x.s.opt.Search)}
+	r := &x.run
+	*r = run{view: x.view(), x: x, c: c, m: m, page: p, limit: x.s.opt.Entries, deadline: time.Now().Add(x.s.opt.Search)}
+	r.view.groups = x.memberships[:0]
 	q := &r.q
 	switch err := parseSearch(m.Body, x.s.schema, q, &x.filter); {
 	case errors.Is(err, errRange):
@@ -153,6 +155,7 @@ type run struct {
 	abandoned bool
 	person    personEntry // used again for each
 	group     groupEntry
+	container unitEntry
 }
 
 // begin finds out how many entries are wanted, and from which on; false: none.
@@ -185,7 +188,7 @@ func (r *run) binding() []byte { return r.s.pages.binding(r.x.name, r.m.Body) }
 // all finds the entries below the base.
 func (r *run) all() {
 	s := r.s
-	at := s.resolve(string(r.q.base))
+	at := s.resolveBase(r.q.base)
 	if at.kind == placeRoot && r.q.scope == scopeBase {
 		r.single(s.root)
 		return
@@ -317,7 +320,7 @@ func (r *run) units(kind placeKind, scope int32, whole bool) bool {
 
 // people offers those whom the filter can be true for; false ends the search.
 func (r *run) people() bool {
-	if !r.possible(r.tree.personClass, r.tree.personHas) {
+	if !r.possible(r.tree.personKind) {
 		return true
 	}
 	var after uint32
@@ -358,7 +361,7 @@ func (r *run) offerPerson(e *directory.Entry) bool {
 
 // groups offers the groups that the filter can be true for.
 func (r *run) groups() bool {
-	if !r.possible(r.tree.groupClass, r.tree.groupHas) {
+	if !r.possible(r.tree.groupKind) {
 		return true
 	}
 	after := ""
@@ -391,8 +394,8 @@ func (r *run) groups() bool {
 
 // possible says whether any entry of a kind can make the filter true: it is
 // evaluated over an entry of which only the kind is known.
-func (r *run) possible(classes []string, has attrs) bool {
-	return r.x.filter.Eval(&kindOnly{classes, has}, &r.x.scratch) != filter.False
+func (r *run) possible(kind *kindOnly) bool {
+	return r.x.filter.Eval(kind, &r.x.scratch) != filter.False
 }
 
 type kindOnly struct {
@@ -492,7 +495,8 @@ func (r *run) unit(kind placeKind, o *fixedEntry) object {
 	if kind == placeBase {
 		return o
 	}
-	return &unitEntry{o, &r.view, kind}
+	r.container = unitEntry{o, &r.view, kind}
+	return &r.container
 }
 
 func (u *unitEntry) attributes() attrs { return u.has.or(setOf(attrNumSubordinates)) }

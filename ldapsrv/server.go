@@ -86,7 +86,7 @@ type Directory interface {
 	Inside(g *directory.Group) iter.Seq[*directory.Group]
 	Group(name string) (*directory.Group, bool)
 	GroupByGID(gid uint32) (*directory.Group, bool)
-	GroupsOf(e *directory.Entry, day person.Date) []*directory.Group
+	GroupsOf(e *directory.Entry, day person.Date, into []*directory.Group) []*directory.Group
 }
 
 // Service is an account of boards or of a program.

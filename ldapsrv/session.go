@@ -20,11 +20,13 @@ type session struct {
 	asker *service
 
 	// Used again by each request:
-	filter  filter.Filter
-	scratch filter.Values
-	cover   []filter.Assertion
-	people  []*directory.Entry
-	groups  []*directory.Group
+	filter      filter.Filter
+	scratch     filter.Values
+	cover       []filter.Assertion
+	people      []*directory.Entry
+	groups      []*directory.Group
+	memberships []*directory.Group // of one person
+	run         run
 }
 
 // Texts of answers, Russian first. They are fixed: causes go to the audit trail.
@@ -108,6 +110,7 @@ func (x *session) forget() {
 		x.groups = nil
 	}
 	x.cover, x.people, x.groups = x.cover[:0], x.people[:0], x.groups[:0]
+	x.memberships, x.run = x.run.view.groups[:0], run{}
 }
 
 func (x *session) reply(c *wire.Conn, m *wire.Message, r wire.Result, extra, controls []byte) {

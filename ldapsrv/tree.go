@@ -62,6 +62,8 @@ type tree struct {
 	personHas   attrs
 	groupHas    attrs
 	usual       attrs // what "*" means
+	personKind  *kindOnly
+	groupKind   *kindOnly
 	personClass []string
 	groupClass  []string
 	// nested says that groups are members of groups, and people only of the
@@ -177,6 +179,7 @@ func (t *tree) configure(values map[attr]string, configured []Attribute) error {
 		t.personHas = t.personHas.or(setOf(a))
 	}
 	t.usual = t.schema.all.without(t.schema.operational).without(t.schema.tagged).or(t.usual)
+	t.personKind, t.groupKind = &kindOnly{t.personClass, t.personHas}, &kindOnly{t.groupClass, t.groupHas}
 	return nil
 }
 
@@ -190,6 +193,22 @@ func (t *tree) appendPerson(b []byte, login string) []byte {
 
 func (t *tree) appendGroup(b []byte, name string) []byte {
 	return append(append(append(append(b, t.groupRDN...), escapeDN(name)...), ','), t.groups...)
+}
+
+// resolveBase is resolve for the bases that nearly every search has, as we write
+// them.
+func (s *Server) resolveBase(name []byte) place {
+	for _, t := range s.trees {
+		switch string(name) {
+		case t.people:
+			return place{kind: placePeople, tree: t}
+		case t.name:
+			return place{kind: placeBase, tree: t}
+		case t.groups:
+			return place{kind: placeGroups, tree: t}
+		}
+	}
+	return s.resolve(string(name))
 }
 
 // resolve finds where a name stands. The spelling that everybody uses is known

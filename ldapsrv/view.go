@@ -21,6 +21,7 @@ type view struct {
 	service *service          // a service account, or nil
 	person  identity.PersonID // a person, or zero
 	read    attrs             // what may be read of entries
+	groups  []*directory.Group
 }
 
 func (s *Server) today() person.Date { return person.DateOf(s.opt.Now().In(s.opt.Zone)) }

@@ -98,7 +98,7 @@ func TestReadersBesideChanges(t *testing.T) {
 					last = e.UIDNumber
 				}
 				if e, ok := d.Lookup("login77"); ok {
-					_ = d.GroupsOf(e, day)
+					_ = d.GroupsOf(e, day, nil)
 				}
 				for _, g := range d.Groups()[:3] {
 					for _, e := range d.InSchool(g.School, 0) {

@@ -127,8 +127,8 @@ func (d *Directory) Above(g *Group) []*Group {
 	}
 	var above []*Group
 	all := d.groups()
-	for _, name := range [...]string{roleName(person.RolePupil), groupKey(schoolName(g.School))} {
-		if other := all.byName[name]; other != nil && g.Within(other) {
+	for _, other := range [...]*Group{all.byName[roleName(person.RolePupil)], all.schools[g.School]} {
+		if other != nil {
 			above = append(above, other)
 		}
 	}
@@ -166,29 +166,27 @@ func (d *Directory) Inside(g *Group) iter.Seq[*Group] {
 	}
 }
 
-// GroupsOf gives the groups that e is a member of on that day, by name.
-func (d *Directory) GroupsOf(e *Entry, day person.Date) []*Group {
-	all := d.groups()
-	var out []*Group
-	// A name may be another group's where a school's identifier reads like a
-	// class of another school.
-	add := func(kind GroupKind, school person.SchoolID, name string) {
-		if g := all.byName[name]; g != nil && g.Kind == kind && g.School == school && !slices.Contains(out, g) {
-			out = append(out, g)
+// GroupsOf appends the groups that e is a member of on that day, by name.
+func (d *Directory) GroupsOf(e *Entry, day person.Date, into []*Group) []*Group {
+	all, first := d.groups(), len(into)
+	add := func(g *Group) {
+		if g != nil && !slices.Contains(into[first:], g) {
+			into = append(into, g)
 		}
 	}
-	for _, a := range e.Affiliations {
+	for i := range e.Affiliations {
+		a := &e.Affiliations[i]
 		if !a.ActiveOn(day) || !grouped(a.Role) {
 			continue
 		}
-		add(GroupRole, "", roleName(a.Role))
-		add(GroupSchool, a.School, groupKey(schoolName(a.School)))
+		add(all.byName[roleName(a.Role)])
+		add(all.schools[a.School])
 		if a.Role == person.RolePupil && a.Class != "" {
-			add(GroupClass, a.School, groupKey(className(a.School, a.Class)))
+			add(all.classes[classKey{a.School, a.Class}])
 		}
 	}
-	slices.SortFunc(out, func(a, b *Group) int { return strings.Compare(a.Name, b.Name) })
-	return out
+	slices.SortFunc(into[first:], func(a, b *Group) int { return strings.Compare(a.Name, b.Name) })
+	return into
 }
 
 // grouped: parents have no account, so they are in no group either.
@@ -309,6 +307,10 @@ type groupSet struct {
 	sorted []*Group
 	byName map[string]*Group // by groupKey
 	byGID  map[uint32]*Group
+	// As affiliations name them. A group's name may be another's where a school's
+	// identifier reads like a class of another school; it is then missing here.
+	schools map[person.SchoolID]*Group
+	classes map[classKey]*Group
 }
 
 func (d *Directory) groups() *groupSet {
@@ -345,12 +347,19 @@ func keys[K comparable, V any](m map[K]V) []K {
 // deriveGroups makes the groups of all schools that are known or that somebody
 // belongs to, and of their classes.
 func deriveGroups(known *schools, inUse []person.SchoolID, classes []classKey) *groupSet {
-	s := &groupSet{byName: map[string]*Group{}, byGID: map[uint32]*Group{}}
-	add := func(g *Group) {
-		if key := groupKey(g.Name); s.byName[key] == nil {
+	s := &groupSet{byName: map[string]*Group{}, byGID: map[uint32]*Group{},
+		schools: map[person.SchoolID]*Group{}, classes: make(map[classKey]*Group, len(classes))}
+	add := func(g *Group) *Group {
+		key := groupKey(g.Name)
+		if first := s.byName[key]; first == nil {
 			s.byName[key] = g
 			s.sorted = append(s.sorted, g)
+		} else if first.Kind != g.Kind || first.School != g.School {
+			return nil
+		} else {
+			return first
 		}
+		return g
 	}
 	add(&Group{Name: "staff", Title: "Сотрудники", Kind: GroupRole, Role: person.RoleStaff})
 	add(&Group{Name: "pupils", Title: "Ученики", Kind: GroupRole, Role: person.RolePupil})
@@ -363,13 +372,13 @@ func deriveGroups(known *schools, inUse []person.SchoolID, classes []classKey) *
 	ids := append(keys(known.byID), inUse...)
 	slices.Sort(ids)
 	for _, id := range ids {
-		add(&Group{Name: schoolName(id), Title: title(id), Kind: GroupSchool, School: id})
+		s.schools[id] = add(&Group{Name: schoolName(id), Title: title(id), Kind: GroupSchool, School: id})
 	}
 	slices.SortFunc(classes, func(a, b classKey) int {
 		return cmp.Or(strings.Compare(string(a.school), string(b.school)), strings.Compare(a.class, b.class))
 	})
 	for _, c := range classes {
-		add(&Group{Name: className(c.school, c.class), Title: c.class + ", " + title(c.school), Kind: GroupClass, School: c.school, Class: c.class})
+		s.classes[c] = add(&Group{Name: className(c.school, c.class), Title: c.class + ", " + title(c.school), Kind: GroupClass, School: c.school, Class: c.class})
 	}
 	slices.SortFunc(s.sorted, func(a, b *Group) int { return strings.Compare(a.Name, b.Name) })
 	s.number()

@@ -227,8 +227,11 @@ func (n *node) ask(id int, s Subject, scratch *Values) Truth {
 	}
 	scratch.Reset()
 	known := s.Values(id, scratch)
-	if named, ok := s.(Named); ok && n.names {
-		named.NameValues(id, scratch)
+	if n.names {
+		named, ok := s.(Named)
+		if known = known && ok; ok {
+			named.NameValues(id, scratch)
+		}
 	}
 	if n.kind == Present && known {
 		return truth(scratch.Len() > 0)

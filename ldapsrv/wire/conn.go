@@ -24,14 +24,15 @@ var outs = sync.Pool{New: func() any { return new([]byte) }}
 // Conn is one client's connection, as a Session sees it. Its methods are called
 // by the session while it serves a request, and by nobody else.
 type Conn struct {
-	server *Server
-	raw    net.Conn // the socket
-	net    net.Conn // the socket, or TLS over it
-	reader pduReader
-	ahead  *ahead // not nil: a goroutine reads
-	out    []byte
-	lent   *[]byte // where out came from; nil: nowhere
-	peer   netip.Addr
+	server  *Server
+	raw     net.Conn // the socket
+	net     net.Conn // the socket, or TLS over it
+	reader  pduReader
+	ahead   *ahead // not nil: a goroutine reads
+	out     []byte
+	request Message // that is served
+	lent    *[]byte // where out came from; nil: nowhere
+	peer    netip.Addr
 
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
@@ -180,13 +181,14 @@ func (s *Server) run(c *Conn, implicit bool) {
 	c.reader.in = bufio.NewReaderSize(c.net, bufferSize)
 	session := s.opt.Open(c)
 	for !c.ended && c.failed == nil {
-		m, err := c.next()
-		if err != nil {
+		var err error
+		if c.request, err = c.next(); err != nil {
 			c.leave(err)
 			return
 		}
 		s.metrics.requests.Inc()
-		session.Serve(c.ctx, c, &m)
+		session.Serve(c.ctx, c, &c.request)
+		c.request = Message{}
 		if c.startTLS != nil && !c.upgrade() {
 			return
 		}
