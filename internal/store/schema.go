@@ -120,6 +120,9 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE TABLE resumptions (handle {bytes} NOT NULL PRIMARY KEY, expires {int} NOT NULL, sealed {bytes} NOT NULL){table}`,
 	`CREATE INDEX resumptions_expires ON resumptions (expires)`,
 	`CREATE TABLE ticket_secrets (made {int} NOT NULL PRIMARY KEY, sealed {bytes} NOT NULL)`,
+}}, {oldest: 1, statements: []string{
+	// The objectSid of accounts in Active Directory, for LDAP.
+	`ALTER TABLE targets ADD COLUMN sid {bytes}`,
 }}}
 
 // migrate brings the schema up to date in one transaction.
