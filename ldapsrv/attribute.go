@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"math/big"
 	"math/bits"
+	"slices"
 	"strings"
 
 	"schoolbridge/ldapsrv/filter"
@@ -79,10 +80,9 @@ const (
 // attrs is a set of attributes.
 type attrs [2]uint64
 
-const (
-	maxAttrs      = 64 * len(attrs{})
-	maxConfigured = 48
-)
+// maxAttrs is how many there can be; about fifty of them are left for the
+// configuration.
+const maxAttrs = 64 * len(attrs{})
 
 func setOf(list ...attr) (s attrs) {
 	for _, a := range list {
@@ -276,8 +276,7 @@ var builtin = [attrCount]attributeType{
 	attrLDAPSyntaxes:          {oid: "1.3.6.1.4.1.1466.101.120.16", name: "ldapSyntaxes", syntax: syntaxExact, operational: true},
 }
 
-// known are attributes that nobody has unless they are configured: their
-// numbers, and the names as everybody writes them.
+// known are further attributes, which nobody has unless they are configured.
 var known = []attributeType{
 	{oid: "2.5.4.12", name: "title"}, {oid: "2.5.4.7", name: "l"}, {oid: "2.5.4.17", name: "postalCode"},
 	{oid: "2.5.4.9", name: "street"}, {oid: "2.5.4.8", name: "st"}, {oid: "2.5.4.43", name: "initials"},
@@ -302,8 +301,8 @@ var standard = newSchema()
 
 func newSchema() *schema {
 	s := &schema{byName: map[string]attr{"userid": attrUID, "commonname": attrCN, "surname": attrSN, "rfc822mailbox": attrMail, "organizationname": attrO}}
-	for i := range builtin {
-		s.add(builtin[i])
+	for _, t := range slices.Concat(builtin[:], known) {
+		s.add(t)
 	}
 	return s
 }
@@ -348,13 +347,8 @@ func (s *schema) configure(name string) (attr, bool) {
 	if a, ok := s.find([]byte(name)); ok {
 		return a, true
 	}
-	if len(s.types) >= maxAttrs || len(s.types) >= int(attrCount)+maxConfigured || !isKeyString(name) {
+	if len(s.types) == maxAttrs || !isKeyString(name) {
 		return 0, false
-	}
-	for _, t := range known {
-		if strings.EqualFold(t.name, name) {
-			return s.add(t), true
-		}
 	}
 	return s.add(attributeType{name: name, oid: madeOID(name)}), true
 }

@@ -173,7 +173,7 @@ func start(t testing.TB, change func(*Options), more ...*directory.Entry) *world
 	t.Helper()
 	d, src := testSource(t, more...)
 	w := &world{t: t, src: src, auth: &fakeAuth{d: d}}
-	certificate, roots := selfSigned(t)
+	certificate, roots := issued(t)
 	w.roots = roots
 	config := &tls.Config{Certificates: []tls.Certificate{certificate}}
 	o := Options{
@@ -214,28 +214,40 @@ func start(t testing.TB, change func(*Options), more ...*directory.Entry) *world
 	return w
 }
 
-func selfSigned(t testing.TB) (tls.Certificate, *x509.CertPool) {
+// issued gives a certificate for localhost behind its authority's, and the
+// authority alone.
+func issued(t testing.TB) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
+	root := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "school test authority"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	leaf := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: root.NotBefore, NotAfter: root.NotAfter,
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
+	var keys [2]*ecdsa.PrivateKey
+	var chain [2][]byte
+	for i := range keys {
+		var err error
+		if keys[i], err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+			t.Fatal(err)
+		}
 	}
-	parsed, err := x509.ParseCertificate(der)
+	for i, template := range []*x509.Certificate{leaf, root} {
+		der, err := x509.CreateCertificate(rand.Reader, template, root, &keys[i].PublicKey, keys[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		chain[i] = der
+	}
+	parsed, err := x509.ParseCertificate(chain[1])
 	if err != nil {
 		t.Fatal(err)
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(parsed)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots
+	return tls.Certificate{Certificate: chain[:], PrivateKey: keys[0]}, roots
 }
 
 func (w *world) client() *tls.Config { return &tls.Config{RootCAs: w.roots, ServerName: "localhost"} }

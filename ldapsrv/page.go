@@ -41,6 +41,7 @@ const (
 	stageContainers stage = iota
 	stagePeople
 	stageGroups
+	stagePersonal
 	stageService
 )
 

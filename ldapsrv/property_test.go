@@ -160,6 +160,11 @@ func TestIndexesFindWhatAWalkFinds(t *testing.T) {
 				t.Errorf("%d: %s: a walk finds the groups %q, the indexes %q", i, text, walked, by)
 			}
 		}
+		if own, ok := q.candidatesPersonal(); ok && q.tree.personal != "" {
+			if walked, by := q.pickPersonal(slices.Collect(q.everybody(0))), q.pickPersonal(own); !slices.Equal(walked, by) {
+				t.Errorf("%d: %s: a walk finds %d groups of people's own, the indexes %d", i, text, len(walked), len(by))
+			}
+		}
 		if len(q.pick(slices.Collect(q.everybody(0)))) > 0 && !q.possible(q.tree.personKind) {
 			t.Errorf("%s is held to be impossible", text)
 		}
@@ -172,6 +177,15 @@ func TestIndexesFindWhatAWalkFinds(t *testing.T) {
 func (r *run) pick(list []*directory.Entry) (names []string) {
 	for _, e := range list {
 		if r.sees(e) && r.x.filter.Eval(&personEntry{&r.view, e}, &r.x.scratch) == filter.True {
+			names = append(names, string(e.Login))
+		}
+	}
+	return names
+}
+
+func (r *run) pickPersonal(list []*directory.Entry) (names []string) {
+	for _, e := range list {
+		if r.sees(e) && r.x.filter.Eval(&personalEntry{&r.view, e}, &r.x.scratch) == filter.True {
 			names = append(names, string(e.Login))
 		}
 	}

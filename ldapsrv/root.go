@@ -65,13 +65,16 @@ func newSubschema(s *schema) *fixedEntry {
 
 // newContainers are the entries that hold the others, in the order of their
 // places from placeBase on.
-func newContainers(t *tree, ad bool) []*fixedEntry {
-	units := []struct{ name, dn string }{{"people", t.people}, {"groups", t.groups}}
-	if t.services != "" {
-		units = append(units, struct{ name, dn string }{"services", t.services})
+func newContainers(t *tree, ad bool) (all [containers]*fixedEntry) {
+	units := 0
+	for i, unit := range []struct{ name, dn string }{{"people", t.people}, {"groups", t.groups}, {"personal", t.personal}, {"services", t.services}} {
+		if unit.dn != "" {
+			all[i+1] = container(unit.dn, unit.name, map[attr][]string{attrObjectClass: classesUnit, attrOU: {unit.name}}, ad)
+			units++
+		}
 	}
 	first := t.base[0]
-	base := map[attr][]string{attrNumSubordinates: {strconv.Itoa(len(units))}}
+	base := map[attr][]string{attrNumSubordinates: {strconv.Itoa(units)}}
 	switch {
 	case first.attribute == "dc" && ad:
 		base[attrObjectClass], base[attrDC] = []string{"top", "domain", "domainDNS"}, []string{first.value}
@@ -82,10 +85,7 @@ func newContainers(t *tree, ad bool) []*fixedEntry {
 	default:
 		base[attrObjectClass], base[attrOU] = classesUnit, []string{first.value}
 	}
-	all := []*fixedEntry{container(t.name, first.value, base, ad)}
-	for _, unit := range units {
-		all = append(all, container(unit.dn, unit.name, map[attr][]string{attrObjectClass: classesUnit, attrOU: {unit.name}}, ad))
-	}
+	all[0] = container(t.name, first.value, base, ad)
 	return all
 }
 

@@ -19,11 +19,11 @@ var (
 		{"2.5.6.0", "top", "ABSTRACT MUST objectClass"},
 		{"2.5.6.6", "person", "SUP top STRUCTURAL MUST cn MAY ( sn $ description )"},
 		{"2.5.6.7", "organizationalPerson", "SUP person STRUCTURAL MAY ( ou $ title $ l $ st $ street $ postalCode $ physicalDeliveryOfficeName )"},
-		{"2.16.840.1.113730.3.2.2", "inetOrgPerson", "SUP organizationalPerson STRUCTURAL MAY ( uid $ givenName $ displayName $ mail $ o $ employeeType )"},
+		{"2.16.840.1.113730.3.2.2", "inetOrgPerson", "SUP organizationalPerson STRUCTURAL MAY ( uid $ givenName $ displayName $ mail $ o $ employeeType $ initials $ roomNumber $ departmentNumber $ employeeNumber $ preferredLanguage $ labeledURI )"},
 		{"1.3.6.1.1.1.2.0", "posixAccount", "SUP top AUXILIARY MUST ( cn $ uid $ uidNumber $ gidNumber $ homeDirectory ) MAY ( loginShell $ gecos )"},
 		{"2.5.6.9", "groupOfNames", "SUP top STRUCTURAL MUST cn MAY ( member $ description )"},
 		{"1.3.6.1.1.1.2.2", "posixGroup", "SUP top AUXILIARY MUST gidNumber MAY ( memberUid $ description )"},
-		{"1.2.840.113556.1.5.9", "user", "SUP organizationalPerson STRUCTURAL MAY ( sAMAccountName $ userPrincipalName $ name $ distinguishedName $ objectGUID $ objectSid $ objectCategory $ userAccountControl $ primaryGroupID $ sAMAccountType $ whenCreated $ whenChanged $ uid $ givenName $ displayName $ mail $ employeeType $ o $ memberOf $ uidNumber $ gidNumber $ unixHomeDirectory $ loginShell $ gecos )"},
+		{"1.2.840.113556.1.5.9", "user", "SUP organizationalPerson STRUCTURAL MAY ( sAMAccountName $ userPrincipalName $ name $ distinguishedName $ objectGUID $ objectSid $ objectCategory $ userAccountControl $ primaryGroupID $ sAMAccountType $ whenCreated $ whenChanged $ uid $ givenName $ displayName $ mail $ employeeType $ o $ memberOf $ uidNumber $ gidNumber $ unixHomeDirectory $ loginShell $ gecos $ employeeNumber $ employeeID $ department $ company $ info $ homeDrive $ profilePath $ scriptPath $ wWWHomePage )"},
 		{"1.2.840.113556.1.5.8", "group", "SUP top STRUCTURAL MUST cn MAY ( sAMAccountName $ name $ distinguishedName $ displayName $ description $ objectCategory $ groupType $ sAMAccountType $ member $ memberOf $ gidNumber )"},
 		{"2.5.6.11", "applicationProcess", "SUP top STRUCTURAL MUST cn MAY description"},
 		{"2.5.6.5", "organizationalUnit", "SUP top STRUCTURAL MUST ou"},
@@ -56,7 +56,7 @@ func (s *schema) objectClassDescriptions() []string {
 		list = append(list, "( "+c.oid+" NAME '"+c.name+"' "+c.text+" )")
 	}
 	var more []string
-	for i := int(attrCount); i < len(s.types); i++ {
+	for i := int(attrCount) + len(known); i < len(s.types); i++ {
 		more = append(more, s.types[i].name)
 	}
 	if len(more) > 0 {

@@ -155,7 +155,7 @@ type run struct {
 	abandoned bool
 	person    personEntry // used again for each
 	group     groupEntry
-	container unitEntry
+	personal  personalEntry
 }
 
 // begin finds out how many entries are wanted, and from which on; false: none.
@@ -264,6 +264,10 @@ func (v *view) named(at place) object {
 		if g, ok := v.group(at); ok && v.service != nil {
 			return &groupEntry{v, g}
 		}
+	case placeOwnGroup:
+		if e, ok := v.personAt(at); ok && v.service != nil && v.sees(e) {
+			return &personalEntry{v, e}
+		}
 	case placeService:
 		if v.service != nil && v.service.key == at.leaf {
 			return v.service.entry
@@ -288,6 +292,9 @@ func (r *run) branch(at place) {
 	if r.from.stage <= stageGroups && (whole || kind == placeGroups) && !r.groups() {
 		return
 	}
+	if r.from.stage <= stagePersonal && (whole || kind == placePersonal) && r.tree.personal != "" && !r.personalGroups() {
+		return
+	}
 	if (whole || kind == placeServices) && r.tree.services != "" && (r.from.stage < stageService) {
 		r.offer(r.service.entry, position{stage: stageService})
 	}
@@ -308,10 +315,10 @@ func (r *run) units(kind placeKind, scope int32, whole bool) bool {
 		unit := placeBase + placeKind(i)
 		self := unit == kind && scope != scopeOne
 		below := scope == scopeOne && kind == placeBase && unit > placeBase
-		if uint32(i) < r.from.number || !self && !below && !whole {
+		if o == nil || uint32(i) < r.from.number || !self && !below && !whole {
 			continue
 		}
-		if !r.offer(r.unit(unit, o), position{number: uint32(i) + 1}) {
+		if !r.offer(r.unit(unit), position{number: uint32(i) + 1}) {
 			return false
 		}
 	}
@@ -491,12 +498,13 @@ type unitEntry struct {
 	kind placeKind
 }
 
-func (r *run) unit(kind placeKind, o *fixedEntry) object {
+func (v *view) unit(kind placeKind) object {
+	o := v.tree.containers[kind-placeBase]
 	if kind == placeBase {
 		return o
 	}
-	r.container = unitEntry{o, &r.view, kind}
-	return &r.container
+	v.container = unitEntry{o, v, kind}
+	return &v.container
 }
 
 func (u *unitEntry) attributes() attrs { return u.has.or(setOf(attrNumSubordinates)) }
@@ -509,7 +517,7 @@ func (u *unitEntry) Values(a int, into *filter.Values) bool {
 	}
 	n := 0
 	switch {
-	case u.kind == placePeople:
+	case u.kind == placePeople, u.kind == placePersonal && u.v.service != nil:
 		looked := 0
 		for e := range u.v.everybody(0) {
 			if looked++; looked > maxMembers {
@@ -564,7 +572,7 @@ func (x *session) compare(body []byte) (wire.Result, error) {
 	}
 	o := v.named(at)
 	if at.kind >= placeBase && at.kind <= placeServices {
-		o = v.tree.containers[at.kind-placeBase]
+		o = v.unit(at.kind)
 	}
 	if o == nil {
 		return wire.Result{Code: wire.NoSuchObject, Matched: at.missing()}, nil

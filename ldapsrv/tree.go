@@ -29,14 +29,18 @@ const (
 	placeBad                       // no distinguished name at all
 	placeRoot                      // the empty name
 	placeSchema                    // the subschema
-	placeBase                      // these four are the containers
+	placeBase                      // from here on are the containers
 	placePeople                    //
 	placeGroups                    //
+	placePersonal                  // of RFC2307bis only
 	placeServices                  // of the first tree only
 	placePerson                    // below people; leaf is the login
 	placeGroup                     // below groups; leaf is the name
+	placeOwnGroup                  // below personal; leaf is the login
 	placeService                   // leaf is the service's key
 )
+
+const containers = int(placeServices-placeBase) + 1
 
 // place is where a name stands.
 type place struct {
@@ -54,22 +58,22 @@ type tree struct {
 	schema                         *schema
 	base                           dn
 	name, people, groups, services string // as they are written; services "": none here
+	personal                       string // "": no groups of people's own
 	key                            string
 	personRDN, groupRDN            string // "uid=", "cn="
 	personType                     string // "uid"
 
-	person      []*template // by attr
-	personHas   attrs
-	groupHas    attrs
-	usual       attrs // what "*" means
-	personKind  *kindOnly
-	groupKind   *kindOnly
-	personClass []string
-	groupClass  []string
+	person                              []*template // by attr
+	personHas                           attrs
+	groupHas                            attrs
+	usual                               attrs // what "*" means
+	personKind, groupKind, personalKind *kindOnly
+	personClass                         []string
+	groupClass                          []string
 	// nested says that groups are members of groups, and people only of the
 	// narrowest; else everybody is a member of each group.
 	nested     bool
-	containers []*fixedEntry // from placeBase on
+	containers [containers]*fixedEntry // from placeBase on; nil: not here
 }
 
 // spec is what one schema looks like, in templates.
@@ -140,6 +144,9 @@ func newTree(s *schema, base string, kind Schema, suffix string, configured []At
 	if kind == AD {
 		t.groupRDN = "CN="
 	}
+	if kind == RFC2307bis && !slices.ContainsFunc(configured, func(a Attribute) bool { return strings.EqualFold(a.Name, "gidNumber") }) {
+		t.personal = "ou=personal," + name
+	}
 	if first {
 		t.services = like.unit + "=services," + name
 	}
@@ -179,7 +186,7 @@ func (t *tree) configure(values map[attr]string, configured []Attribute) error {
 		t.personHas = t.personHas.or(setOf(a))
 	}
 	t.usual = t.schema.all.without(t.schema.operational).without(t.schema.tagged).or(t.usual)
-	t.personKind, t.groupKind = &kindOnly{t.personClass, t.personHas}, &kindOnly{t.groupClass, t.groupHas}
+	t.personKind, t.groupKind, t.personalKind = &kindOnly{t.personClass, t.personHas}, &kindOnly{t.groupClass, t.groupHas}, &kindOnly{t.groupClass, personalHas}
 	return nil
 }
 
@@ -289,6 +296,8 @@ func (t *tree) resolve(d dn, above int) place {
 		unit, leaf, attribute = place{kind: placePeople, tree: t, matched: t.people}, placePerson, t.personType
 	case word == "groups":
 		unit, leaf, attribute = place{kind: placeGroups, tree: t, matched: t.groups}, placeGroup, "cn"
+	case word == "personal" && t.personal != "":
+		unit, leaf, attribute = place{kind: placePersonal, tree: t, matched: t.personal}, placeOwnGroup, "cn"
 	case word == "services" && t.services != "":
 		unit = place{kind: placeServices, tree: t, matched: t.services}
 	}
@@ -308,6 +317,8 @@ func (p place) missing() string {
 		return p.tree.people
 	case placeGroup:
 		return p.tree.groups
+	case placeOwnGroup:
+		return p.tree.personal
 	case placeService:
 		return p.tree.services
 	}

@@ -22,6 +22,8 @@ type view struct {
 	person  identity.PersonID // a person, or zero
 	read    attrs             // what may be read of entries
 	groups  []*directory.Group
+
+	container unitEntry // used again
 }
 
 func (s *Server) today() person.Date { return person.DateOf(s.opt.Now().In(s.opt.Zone)) }

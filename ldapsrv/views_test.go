@@ -241,6 +241,42 @@ func TestNamesInFilters(t *testing.T) {
 	}
 }
 
+// Everybody has a group of his own, for his gidNumber, which lists nobody and is
+// found by nothing else.
+func TestPersonalGroups(t *testing.T) {
+	w := start(t, twoViews)
+	personal := "ou=personal," + testBase
+	c := w.as(reader, secret)
+	if e := whole(t, c, "cn=Belovas,"+personal); e["gidNumber"][0] != "10002" || e["cn"][0] != "belovas" || e["member"] != nil || e["memberUid"] != nil {
+		t.Errorf("is %q", e)
+	}
+	for filter, want := range map[string]string{
+		"(&(gidNumber=10002)(objectClass=posixGroup))": "belovas", "(&(cn=BELOVAS)(objectClass=posixGroup))": "belovas", "(entryDN=cn=belovas," + personal + ")": "belovas",
+		"(gidNumber=10004)": "", "(gidNumber=10005)": "", "(&(objectClass=posixGroup)(gidNumber<=10003))": "orlovami belovas sidorov", "(&(objectClass=groupOfNames)(cn=bel*))": "belovas",
+	} {
+		if got := found(t, c, testBase, filter); got != want && got != want+" "+want {
+			t.Errorf("%s finds %q, want %q", filter, got, want)
+		}
+	}
+	if got := found(t, w.as(reader, secret), adBase, "(&(objectClass=group)(gidNumber=10002))"); got != "" {
+		t.Errorf("the other view has %q", got)
+	}
+	if got := found(t, start(t, func(o *Options) { o.Services[1].Attributes = nil }).as(board, secret), personal, "(objectClass=posixGroup)"); got != "orlovami belovas" {
+		t.Errorf("the board sees %q", got)
+	}
+	if _, err := w.as(personName("belovas"), password).Search(search("cn=belovas,"+personal, ldap.ScopeBaseObject, "(cn=*)")); code(err) != 32 {
+		t.Errorf("a person: %v", err)
+	}
+	// With one number for all of a role there are none.
+	c = start(t, func(o *Options) { o.Attributes = []Attribute{{"gidNumber", "{role_gid}"}} }).as(reader, secret)
+	if got := found(t, c, testBase, "(&(objectClass=posixGroup)(gidNumber=10002))"); got != "" {
+		t.Errorf("finds %q", got)
+	}
+	if _, err := c.Search(search(personal, ldap.ScopeBaseObject, "(ou=*)")); code(err) != 32 {
+		t.Errorf("the place: %v", err)
+	}
+}
+
 // The subschema says of every entry's attributes and classes what they are.
 func TestSubschemaIsWhole(t *testing.T) {
 	w := start(t, func(o *Options) { twoViews(o); o.Attributes = []Attribute{{"badge", "B-{login}"}} })
@@ -273,12 +309,21 @@ func TestSubschemaIsWhole(t *testing.T) {
 			}
 		}
 	}
+	// What descriptions name is described too.
 	for _, d := range slices.Concat(schema["objectClasses"], schema["attributeTypes"], schema["matchingRules"]) {
-		for _, word := range strings.Fields(d) {
-			if strings.HasPrefix(word, "caseI") || strings.HasSuffix(word, "Match") && !strings.Contains(word, "'") {
-				if !described("matchingRules", word) && word != "UUIDMatch" {
+		words := strings.Fields(d)
+		for i, word := range words {
+			switch before := words[i-min(i, 1)]; {
+			case before == "EQUALITY" || before == "ORDERING" || before == "SUBSTR":
+				if !described("matchingRules", word) {
 					t.Errorf("the rule %s is described nowhere", word)
 				}
+			case before == "SYNTAX" && !slices.ContainsFunc(schema["ldapSyntaxes"], func(s string) bool { return strings.HasPrefix(s, "( "+word+" ") }):
+				t.Errorf("the syntax %s is described nowhere", word)
+			case before == "SUP" && !described("objectClasses", word):
+				t.Errorf("the class %s is described nowhere", word)
+			case (before == "$" || before == "MUST" || before == "MAY" || before == "(" && i > 1) && word != "(" && !described("attributeTypes", word):
+				t.Errorf("the attribute %s is described nowhere", word)
 			}
 		}
 	}
@@ -288,7 +333,7 @@ func TestOperationalAttributes(t *testing.T) {
 	w := start(t, nil)
 	c := w.as(reader, secret)
 	for name, want := range map[string]map[string]string{
-		testBase:   {"hasSubordinates": "TRUE", "numSubordinates": "3", "structuralObjectClass": "domain", "entryDN": testBase},
+		testBase:   {"hasSubordinates": "TRUE", "numSubordinates": "4", "structuralObjectClass": "domain", "entryDN": testBase},
 		testPeople: {"hasSubordinates": "TRUE", "numSubordinates": "3"}, testGroups: {"numSubordinates": "6"}, "ou=services," + testBase: {"numSubordinates": "1"},
 		personName("belovas"):    {"hasSubordinates": "FALSE", "structuralObjectClass": "inetOrgPerson", "subschemaSubentry": subschemaDN},
 		"cn=staff," + testGroups: {"hasSubordinates": "FALSE", "structuralObjectClass": "groupOfNames"},
