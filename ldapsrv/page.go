@@ -140,7 +140,7 @@ func (p *pages) binding(who string, request []byte) []byte {
 }
 
 // maxCookie bounds a cookie: the name of a group is the longest in it.
-const maxCookie = 1 << 10
+const maxCookie = maxDN + 1<<10
 
 func (p *pages) cookie(at position, binding []byte) []byte {
 	b := append(make([]byte, 0, 16+len(at.name)), 1, byte(at.stage)) // 1 is the version of this form

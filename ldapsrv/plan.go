@@ -28,11 +28,14 @@ func (r *run) candidates() (list []*directory.Entry, ok bool) {
 	}
 	list = r.x.people[:0]
 	for _, a := range cover {
-		if list, ok = r.fetchPeople(a, list); !ok {
+		// Where they are very many, they need not be gathered: a walk looks at no
+		// more of them at once.
+		if list, ok = r.fetchPeople(a, list); !ok || len(list) > r.s.opt.Unindexed {
+			r.x.people = list
 			return nil, false
 		}
 	}
-	if len(cover) > 1 || len(list) > 1 {
+	if len(list) > 1 {
 		list = directory.Ordered(list)
 	}
 	r.x.people = list
@@ -147,7 +150,7 @@ func (r *run) fetchPeople(a filter.Assertion, into []*directory.Entry) (list []*
 	if !a.Prefix || strings.Contains(value, " ") {
 		return append(into, d.ByWord(value)...), true
 	}
-	return d.ByBeginning(value, r.s.opt.Unindexed, into)
+	return d.ByBeginning(value, r.s.opt.Unindexed-len(into), into)
 }
 
 func number32(n int64) uint32 { return uint32(min(max(n, 0), 1<<32-1)) }

@@ -199,7 +199,7 @@ func (d *Directory) Load(ctx context.Context) error {
 	}
 	m.schools = newSchools(all)
 	m.order = newOrder(entries)
-	m.words.sort()
+	m.words.loaded()
 	m.members.groups.set.Store(deriveGroups(m.schools, keys(m.members.schools), keys(m.members.classes)))
 	m.members.groups.stale.Store(false)
 	d.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"schoolbridge/internal/person"
 )
@@ -67,6 +68,40 @@ func MailKey(mail string) string { return person.FoldName(strings.Map(seen, mail
 // WordKey is the form in which the first word of a full name is found. Names
 // that any matching rule of LDAP holds equal have the same.
 func WordKey(name string) string {
+	var memory [64]byte
+	if word, ok := plainWord(memory[:0], name); ok {
+		return string(word)
+	}
+	return foldedWord(name)
+}
+
+// plainWord is foldedWord for letters that need no tables: a load asks it of
+// everybody.
+func plainWord(word []byte, name string) ([]byte, bool) {
+	for _, r := range name {
+		switch {
+		case r == ' ' && len(word) == 0:
+		case r == ' ':
+			return word, true
+		case r > ' ' && r <= '~':
+			word = append(word, byte(unicode.ToLower(r)))
+		case r >= 'А' && r <= 'я', r == 'ё', r == 'Ё':
+			r = unicode.ToLower(r)
+			switch r { // letters with marks
+			case 'ё':
+				r = 'е'
+			case 'й':
+				r = 'и'
+			}
+			word = utf8.AppendRune(word, r)
+		default:
+			return nil, false
+		}
+	}
+	return word, true
+}
+
+func foldedWord(name string) string {
 	name = person.FoldName(strings.Map(visible, name))
 	for word := range strings.FieldsSeq(name) {
 		return word
@@ -107,12 +142,25 @@ func newWords() words { return words{lists: map[string][]*Entry{}} }
 func (w *words) add(e *Entry) {
 	word := wordOf(e)
 	list, known := w.lists[word]
-	if !known {
-		if w.fresh = append(w.fresh, word); len(w.fresh) > freshMost && w.sorted != nil {
-			w.sort()
-		}
+	if w.sorted == nil {
+		w.lists[word] = append(list, e) // a load's order is none: see loaded
+		return
 	}
 	w.lists[word] = insert(list, e)
+	if known {
+		return
+	}
+	if w.fresh = append(w.fresh, word); len(w.fresh) > freshMost {
+		w.sort()
+	}
+}
+
+// loaded ends a load: lists that grew in any order are sorted.
+func (w *words) loaded() {
+	for _, list := range w.lists {
+		slices.SortFunc(list, func(a, b *Entry) int { return cmp.Compare(a.UIDNumber, b.UIDNumber) })
+	}
+	w.sort()
 }
 
 // sort brings all words into order.
