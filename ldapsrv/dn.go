@@ -45,7 +45,7 @@ func readDN(s string) (dn, error) {
 			return nil, errDN
 		}
 		if a, ok := standard.byName[attribute]; ok { // by number, or by its other name
-			attribute = strings.ToLower(builtin[a].name)
+			attribute = strings.ToLower(standard.types[a].name)
 		}
 		value, rest, more, err := dnValue(rest)
 		if err != nil {

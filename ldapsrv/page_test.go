@@ -35,7 +35,7 @@ func paged(c *ldap.Conn, q *ldap.SearchRequest, size uint32, cookie []byte) (nam
 }
 
 func TestPages(t *testing.T) {
-	w := start(t, func(o *Options) { o.Entries = 50; twoViews(o) }, crowd(260)...)
+	w := start(t, func(o *Options) { o.Entries = 50; twoViews(o) }, crowd(90)...)
 	c := w.as(reader, secret)
 	for _, base := range []string{testBase, testPeople, testGroups, adBase, ""} {
 		for _, filter := range []string{"(objectClass=*)", "(|(uid=user1)(uid=user7)(sn=Белов)(cn=*school*))", "(uid=nobody)", "(employeeType=pupil)"} {

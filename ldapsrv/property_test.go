@@ -133,7 +133,7 @@ func TestIndexesFindWhatAWalkFinds(t *testing.T) {
 		t.Fatal(err)
 	}
 	indexed, found := 0, 0
-	for i := range 8000 {
+	for i := range 3000 {
 		text := anyFilter(r, s, people, 3)
 		x := &session{s: s, service: &s.services[i%3]}
 		parsed, err := filter.Parse(text)
@@ -169,7 +169,7 @@ func TestIndexesFindWhatAWalkFinds(t *testing.T) {
 			t.Errorf("%s is held to be impossible", text)
 		}
 	}
-	if indexed < 1000 || found < 1000 {
+	if indexed < 1000 || found < 500 {
 		t.Errorf("only %d filters were answered by indexes, with %d people", indexed, found)
 	}
 }
