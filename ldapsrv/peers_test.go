@@ -15,7 +15,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,8 +30,11 @@ func runClient(t *testing.T, name string, args ...string) (string, int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
+	runtime.LockOSThread() // whose end, with this process, ends the program too
+	defer runtime.UnlockOSThread()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.WaitDelay = 10 * time.Second
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil {
 		t.Fatalf("%s: %v (make test installs it)", name, err)
@@ -165,8 +170,9 @@ func (w *world) authority(dir string) string {
 	return write(w.t.(*testing.T), dir, "ca.pem", string(pem.EncodeToMemory(block)))
 }
 
-// namespace runs a daemon of the name service and then commands, in a mount
-// namespace of its own with a temporary /etc/pam.d and nsswitch.conf.
+// namespace runs a daemon of the name service and then commands, in a namespace
+// of mounts with a temporary /etc/pam.d and nsswitch.conf, and in one of
+// processes, whose end is the end of all of them.
 const namespace = `
 set -e
 mount --bind "$DIR/nsswitch.conf" /etc/nsswitch.conf
@@ -190,7 +196,7 @@ func inNamespace(t *testing.T, dir, service, module, prepare, daemon, ready, com
 	write(t, dir, "nsswitch.conf", fmt.Sprintf("passwd: files %s\ngroup: files %s\nshadow: files %s\nhosts: files dns\n", service, service, service))
 	write(t, dir, "commands", commands)
 	script := strings.NewReplacer("$DIR", dir, "$MODULE", module, "$PREPARE", prepare, "$DAEMON", daemon, "$READY", ready).Replace(namespace)
-	out, code := runClient(t, "unshare", "--mount", "--propagation", "private", "bash", "-c", script)
+	out, code := runClient(t, "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", script)
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, out)
 	}
