@@ -3,6 +3,7 @@ package ldapsrv
 import (
 	"slices"
 	"strings"
+	"unicode"
 
 	"schoolbridge/internal/directory"
 	"schoolbridge/ldapsrv/filter"
@@ -64,7 +65,8 @@ func (r *run) costPerson(a filter.Assertion) (n int, ok bool) {
 	f, value, ok := t.fieldOf(a)
 	switch {
 	case !ok:
-		return 0, false
+		// A text around the field that is not there is nobody's.
+		return 0, f != fieldNone
 	case a.Prefix && (f == fieldFull || f == fieldLast):
 		return costBeginning, value != ""
 	case a.Prefix:
@@ -82,25 +84,29 @@ func (r *run) costPerson(a filter.Assertion) (n int, ok bool) {
 }
 
 // fieldOf gives the one field whose value decides an assertion on an attribute,
-// and that value.
+// and that value; not ok with a field: no value of the field does.
 func (t *tree) fieldOf(a filter.Assertion) (f field, value string, ok bool) {
 	made := t.person[a.Attribute]
 	if made == nil || made.time {
 		return fieldNone, "", false
 	}
 	f, before, behind := made.only()
-	if made.number {
+	around := before+behind != ""
+	switch {
+	case made.number:
 		return f, "", f != fieldNone
-	}
-	rule := syntaxes[t.schema.types[a.Attribute].syntax].rule
-	if f == fieldNone || f >= fieldRole || f == fieldUID || f == fieldGID || (rule == filter.CaseExact && before+behind != "") {
+	case f == fieldNone, f >= fieldRole, f == fieldUID, f == fieldGID, around && (a.Exact || a.Prefix):
 		return fieldNone, "", false
+	case !around:
+		return f, a.Value, true
 	}
 	value, ok = strings.CutPrefix(a.Value, filter.Fold(before))
-	if !ok || a.Prefix && behind != "" {
-		return fieldNone, "", false
+	if ok {
+		value, ok = strings.CutSuffix(value, filter.Fold(behind))
 	}
-	value, ok = strings.CutSuffix(value, filter.Fold(behind))
+	if !ok && strings.ContainsFunc(a.Value, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return fieldNone, "", false // letters may have grown together where the texts meet
+	}
 	return f, value, ok
 }
 
@@ -128,7 +134,10 @@ func (r *run) fetchPeople(a filter.Assertion, into []*directory.Entry) (list []*
 		}
 		return one(d.Lookup(at.leaf))
 	}
-	f, value, _ := r.tree.fieldOf(a)
+	f, value, ok := r.tree.fieldOf(a)
+	if !ok {
+		return into, true
+	}
 	switch f {
 	case fieldLogin, fieldSAM:
 		return one(d.Lookup(value))

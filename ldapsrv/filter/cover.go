@@ -6,6 +6,7 @@ type Assertion struct {
 	Present   bool   // there is any value
 	Chain     bool   // by way of groups in groups (1.2.840.113556.1.4.1941)
 	Prefix    bool   // Value begins one
+	Exact     bool   // the case of letters counts
 	Value     string // in normal form, for texts
 	Number    int64  // for numbers
 }
@@ -79,14 +80,14 @@ func (f *Filter) coverAnd(n *node, i int32, into []Assertion, cost func(Assertio
 
 // assertion gives what an index can be asked.
 func (n *node) assertion() (Assertion, bool) {
-	a := Assertion{Attribute: n.id, Chain: n.chain, Value: n.folded, Number: n.number}
+	a := Assertion{Attribute: n.id, Chain: n.chain, Exact: n.rule == CaseExact, Value: n.folded, Number: n.number}
 	switch {
 	case n.names, n.kind == Extensible && len(n.attr) == 0:
 		return a, false
 	case n.kind == Present:
 		return Assertion{Attribute: n.id, Present: true}, true
 	case n.kind == Substrings && n.subs[0].place == 0:
-		return Assertion{Attribute: n.id, Prefix: true, Value: n.subs[0].norm}, true
+		return Assertion{Attribute: n.id, Prefix: true, Exact: a.Exact, Value: n.subs[0].norm}, true
 	}
 	return a, n.test == equal
 }
