@@ -22,12 +22,12 @@ done
 # and some parts, like the Python of a RADIUS client, are none.
 declare -A services=(
 	[freeradius]=freeradius [hostapd]=hostapd [radsecproxy]=radsecproxy [wpasupplicant]=wpa_supplicant
-	[samba]="smbd nmbd samba-ad-dc" [winbind]=winbind [nslcd]=nslcd [sssd-common]=sssd
+	[samba]="smbd nmbd samba-ad-dc" [winbind]=winbind [slapd]=slapd [nslcd]=nslcd [sssd-common]=sssd
 )
 units=()
 for name in freeradius hostapd radsecproxy wpasupplicant iproute2 python3-pyrad python3-pycryptodome \
 	samba samba-dsdb-modules samba-vfs-modules winbind samba-ad-provision \
-	python3-ldap python3-ldap3 sssd-common sssd-ldap libnss-sss libpam-sss nslcd libnss-ldapd libpam-ldapd; do
+	python3-ldap python3-ldap3 slapd sssd-common sssd-ldap libnss-sss libpam-sss nslcd libnss-ldapd libpam-ldapd; do
 	dpkg -s "$name" >/dev/null 2>&1 && continue
 	missing+=("$name")
 	units+=(${services[$name]:-})
