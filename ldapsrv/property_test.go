@@ -135,7 +135,7 @@ func TestIndexesFindWhatAWalkFinds(t *testing.T) {
 	indexed, found := 0, 0
 	for i := range 3000 {
 		text := anyFilter(r, s, people, 3)
-		x := &session{s: s, service: &s.services[i%3]}
+		x := &session{s: s, service: &s.services[i%3], work: new(work)}
 		parsed, err := filter.Parse(text)
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)

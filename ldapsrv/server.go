@@ -5,6 +5,7 @@
 //	dc=school,dc=example               a tree: a base and a schema
 //	├─ ou=people     uid=LOGIN         people
 //	├─ ou=groups     cn=GROUP          roles, schools, classes
+//	├─ ou=personal   cn=LOGIN          everybody's own group for his gidNumber, of RFC2307bis only
 //	└─ ou=services   cn=SERVICE        accounts of boards and programs, of the first tree only
 //
 // There is one directory (internal/directory: entries and indexes in memory) and
@@ -22,7 +23,7 @@
 //	             └─ none: walk those whom the asker may see, bounded    ─┴─► sees? ─► filter.Eval ─► templates ─► BER
 //
 // Both ways give the same entries in the same order: containers, people by
-// uidNumber, groups by name, the service. A page of a paged search ends at a
+// uidNumber, groups by name, people's own groups, the service. A page of a paged search ends at a
 // position in that order, which the client carries away sealed (page.go).
 //
 // Who sees what: nobody in particular sees the root DSE; a service account sees
@@ -34,9 +35,9 @@
 // passwords are changed at mos.ru, and the answers say so.
 //
 // Cost: entries are not kept in BER. A search by an index takes one lookup, one
-// evaluation and the wanted templates, all in memory that the session or the
-// connection has already; a person costs the directory's entry and indexes, and
-// nothing for each tree.
+// evaluation and the wanted templates, all in memory that is borrowed for the
+// request (work.go) or the connection's; a person costs the directory's entry and
+// indexes, and nothing for each tree.
 //
 // Start reading at Server and session.Serve; then tree.go, search.go.
 package ldapsrv

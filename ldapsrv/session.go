@@ -3,9 +3,7 @@ package ldapsrv
 import (
 	"context"
 
-	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
-	"schoolbridge/ldapsrv/filter"
 	"schoolbridge/ldapsrv/wire"
 )
 
@@ -19,14 +17,7 @@ type session struct {
 	// users bind on the same connection (Apache does so).
 	asker *service
 
-	// Used again by each request:
-	filter      filter.Filter
-	scratch     filter.Values
-	cover       []filter.Assertion
-	people      []*directory.Entry
-	groups      []*directory.Group
-	memberships []*directory.Group // of one person
-	run         run
+	*work // while a search or a comparison runs
 }
 
 // Texts of answers, Russian first. They are fixed: causes go to the audit trail.
@@ -77,12 +68,14 @@ func (x *session) Serve(ctx context.Context, c *wire.Conn, m *wire.Message) {
 		return
 	case wire.OpSearchRequest:
 		var abandoned bool
+		x.work = works.Get().(*work)
 		result, controls, abandoned, err = x.search(c, m, page)
 		x.forget()
 		if abandoned {
 			return
 		}
 	case wire.OpCompareRequest:
+		x.work = works.Get().(*work)
 		result, err = x.compare(m.Body)
 		x.forget()
 	case wire.OpExtendedRequest:
@@ -95,22 +88,6 @@ func (x *session) Serve(ctx context.Context, c *wire.Conn, m *wire.Message) {
 		return
 	}
 	x.reply(c, m, result, extra, controls)
-}
-
-// forget drops what a request left behind, so that a silent connection holds
-// none of it.
-func (x *session) forget() {
-	x.filter.Forget()
-	x.scratch.Forget()
-	clear(x.cover[:cap(x.cover)])
-	if clear(x.people); cap(x.people) > 256 {
-		x.people = nil
-	}
-	if clear(x.groups); cap(x.groups) > 256 {
-		x.groups = nil
-	}
-	x.cover, x.people, x.groups = x.cover[:0], x.people[:0], x.groups[:0]
-	x.memberships, x.run = x.run.view.groups[:0], run{}
 }
 
 func (x *session) reply(c *wire.Conn, m *wire.Message, r wire.Result, extra, controls []byte) {
