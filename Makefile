@@ -8,7 +8,7 @@ TAGS        := peers
 
 export CGO_ENABLED ?= 0
 
-.PHONY: all build demo test peers lint vuln check fuzz bench fmt clean
+.PHONY: all build demo test peers lint vuln check fuzz bench bench-wifi fmt clean
 .NOTPARALLEL:
 
 all: build
@@ -46,6 +46,13 @@ test: peers build lint vuln fuzz check
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./bench/...
+
+# Ours beside FreeRADIUS, one table; bench/README.md says how to read it. Flags
+# with ARGS: -quick -rounds 3 -rows PAP -out table.json
+bench-wifi:
+	./scripts/peers.sh freeradius
+	go test -c -tags $(TAGS) -o bin/bench-wifi ./bench/wifi
+	./bin/bench-wifi -test.run '^TestTable$$' -test.timeout 6h -table $(ARGS)
 
 clean:
 	rm -rf bin demo-state

@@ -226,11 +226,13 @@ type Client struct {
 	DynamicAuthorization DynamicAuthorization `yaml:"dynamic_authorization"`
 }
 
-// DynamicAuthorization is how a NAS is asked to end a session (RFC 5176);
-// without a port it is not.
+// DynamicAuthorization is how a NAS is asked to end or change a session (RFC
+// 5176); without a port, and not over RadSec, it is not.
 type DynamicAuthorization struct {
 	Port       int        `yaml:"port" default:"0" min:"0" max:"65535"`
 	SecretFile SecretFile `yaml:"secret_file" default:""`
+	RadSec     bool       `yaml:"radsec" default:"false"`
+	CoA        bool       `yaml:"coa" default:"true"`
 }
 
 // Names are what people may write around their login.

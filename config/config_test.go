@@ -349,6 +349,7 @@ func TestWholeFileChecks(t *testing.T) {
 		"has no \"devcies\"":     "radius: {eap: {authorities: [{name: devices, ca_file: ca.pem}]}, machines: [{authority: devcies, name: '*.a.example', school: a}]}",
 		"has no \"city\"":        "radius: {people_authorities: [city]}",
 		"waits 3 s":              "radius: {authentication: [':1812']}\nmosru: {url: 'https://a.example', client_id: a, timeout: 5s}",
+		"does not listen":        "radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret, dynamic_authorization: {radsec: true}}]}",
 		"nobody is disconnected": "radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret, dynamic_authorization: {secret_file: secret}}]}",
 	} {
 		h := head

@@ -201,6 +201,10 @@ func (d *decoder) radius(c *Config) {
 			d.faultAt(path+".dynamic_authorization", wrong(say("просьбу отключить нечем подписать", "nothing signs the request to disconnect"),
 				say("добавьте dynamic_authorization.secret_file", "add dynamic_authorization.secret_file")))
 		}
+		if client.DynamicAuthorization.RadSec && len(c.RADIUS.RadSec) == 0 {
+			d.warn(path+".dynamic_authorization", wrong(say("radsec: true, а radius.radsec не слушает", "radsec: true, and radius.radsec does not listen"),
+				say("добавьте radius.radsec или уберите radsec", "add radius.radsec or remove radsec")))
+		}
 		if client.DynamicAuthorization.SecretFile != "" && client.DynamicAuthorization.Port == 0 {
 			d.warn(path+".dynamic_authorization", wrong(say("секрет есть, а port не задан: никого не отключают", "there is a secret and no port: nobody is disconnected"),
 				say("добавьте port: 3799 или уберите secret_file", "add port: 3799 or remove secret_file")))

@@ -161,7 +161,9 @@ func rejectAt(client *Client, arrived, notBefore time.Time) time.Time {
 
 // accept makes what every Access-Accept carries, whatever the method was.
 func (s *Server) accept(client *Client, r *wire.Received, v identity.Verdict) (*wire.Reply, error) {
-	class, err := s.class.seal(v.Person, v.Voucher.Epoch)
+	_, ssid := station(r.Packet.Text(wire.CalledStationID))
+	now := s.opts.Now()
+	class, err := s.class.seal(signIn{person: v.Person, epoch: v.Voucher.Epoch, given: v.Grant.Given(now, now), client: client.named(), ssid: ssid})
 	if err != nil {
 		return nil, err
 	}
@@ -169,21 +171,7 @@ func (s *Server) accept(client *Client, r *wire.Received, v identity.Verdict) (*
 	// The canonical login (RFC 2865 section 5.1): accounting will carry it.
 	reply.AddText(wire.UserName, string(v.Login))
 	reply.Add(wire.Class, class)
-	vlan := v.Grant.VLANName
-	if n := v.Grant.VLAN; n > 0 && n < 4095 {
-		vlan = strconv.Itoa(int(n))
-	}
-	if vlan != "" {
-		// No tag on any of the three: one tunnel needs none (RFC 2868 section
-		// 3.6 takes a first byte above 0x1F as text).
-		reply.AddUint32(wire.TunnelType, tunnelVLAN)
-		reply.AddUint32(wire.TunnelMediumType, tunnelIEEE802)
-		reply.AddText(wire.TunnelPrivateGroupID, vlan)
-	}
-	addSeconds(reply, wire.SessionTimeout, v.Grant.SessionTimeout)
-	addSeconds(reply, wire.IdleTimeout, v.Grant.IdleTimeout)
-	reply.AddText(wire.FilterID, clip(v.Grant.Filter, maxFilterBytes))
-	addVendor(reply, client.Vendor, v.Grant)
+	addGrant(reply, client.Vendor, v.Grant)
 	if d := s.opts.Interim; d > 0 {
 		reply.AddUint32(wire.AcctInterimInterval, uint32(d/time.Second)) // RFC 2869 section 5.16
 	}
@@ -193,6 +181,25 @@ func (s *Server) accept(client *Client, r *wire.Received, v identity.Verdict) (*
 		reply.AddText(wire.ChargeableUserIdentity, chargeable(s.opts.ChargeKey, v.Person))
 	}
 	return reply, nil
+}
+
+// addGrant says what a session may, in an Access-Accept and in a CoA-Request.
+func addGrant(reply *wire.Reply, vendor Vendor, g identity.Grant) {
+	vlan := g.VLANName
+	if n := g.VLAN; n > 0 && n < 4095 {
+		vlan = strconv.Itoa(int(n))
+	}
+	if vlan != "" {
+		// No tag on any of the three: one tunnel needs none (RFC 2868 section
+		// 3.6 takes a first byte above 0x1F as text).
+		reply.AddUint32(wire.TunnelType, tunnelVLAN)
+		reply.AddUint32(wire.TunnelMediumType, tunnelIEEE802)
+		reply.AddText(wire.TunnelPrivateGroupID, vlan)
+	}
+	addSeconds(reply, wire.SessionTimeout, g.SessionTimeout)
+	addSeconds(reply, wire.IdleTimeout, g.IdleTimeout)
+	reply.AddText(wire.FilterID, clip(g.Filter, maxFilterBytes))
+	addVendor(reply, vendor, g)
 }
 
 // chargeable is a person's Chargeable-User-Identity: the same at every sign-in,

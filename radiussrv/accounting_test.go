@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"schoolbridge/internal/identity"
 	"schoolbridge/radiussrv/wire"
 )
 
@@ -41,7 +42,7 @@ func accounting(t testing.TB, change func(*wire.Request)) []byte {
 func TestAccountingKnowsTheSignInByClass(t *testing.T) {
 	book := &ledger{}
 	s, auth, acct := live(t, Options{Accounting: book})
-	class, _ := exchange(t, auth, access(t, "orlovami", "Snegir-2021", nil)).First(wire.Class)
+	class, _ := exchange(t, auth, access(t, "orlovami", "Snegir-2021", func(r *wire.Request) { r.AddText(wire.CalledStationID, "02-00-00-00-00-09:School") })).First(wire.Class)
 	p := exchange(t, acct, accounting(t, func(r *wire.Request) {
 		r.AddUint32(wire.AcctStatusType, 2)
 		r.AddText(wire.AcctSessionID, "5F-1")
@@ -75,7 +76,7 @@ func TestAccountingKnowsTheSignInByClass(t *testing.T) {
 	}
 	got := book.all()[0]
 	in, ok := s.class.open(class)
-	if !ok || got.Person != orlova || got.Epoch != 7 || got.Session != in.session || len(in.session) != 24 {
+	if !ok || got.Person != orlova || got.Epoch != 7 || got.Given.Mark == 0 || got.Given != in.given || got.Source.SSID != "School" || got.Session != in.session || len(in.session) != 24 {
 		t.Errorf("person %v, epoch %d, session %q", got.Person, got.Epoch, got.Session)
 	}
 	if got.Status != Stop || got.SessionID != "5F-1" || got.InOctets != 2<<32+7 || got.OutOctets != 9 || got.Duration != time.Minute ||
@@ -87,6 +88,28 @@ func TestAccountingKnowsTheSignInByClass(t *testing.T) {
 	}
 	if age := time.Since(got.At); age < 5*time.Second || age > 10*time.Second {
 		t.Errorf("it happened %v ago, want 5 s", age)
+	}
+}
+
+// What another client's sign-in was given says nothing about what this one would
+// be given.
+func TestClassOfAnotherClient(t *testing.T) {
+	s := newServer(t, Options{})
+	for name, known := range map[string]bool{"ap": true, "switch": false} {
+		client := Client{Name: name}
+		class, err := s.class.seal(signIn{person: orlova, given: identity.Given{Mark: 5}, client: client.named()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := accounting(t, func(r *wire.Request) {
+			r.AddUint32(wire.AcctStatusType, 1)
+			r.AddText(wire.AcctSessionID, "1")
+			r.Add(wire.Class, class)
+		})
+		record, ok := s.record(&Client{Name: "ap"}, received(t, loopback(), time.Now(), b))
+		if !ok || record.Person != orlova || record.Given.IsZero() == known {
+			t.Errorf("%s: %+v", name, record)
+		}
 	}
 }
 
@@ -139,14 +162,23 @@ func TestClass(t *testing.T) {
 	}
 	replica, _ := newClassSealer(key)
 	stranger, _ := newClassSealer(nil)
-	class, err := one.seal(orlova, 7)
+	told := signIn{person: orlova, epoch: 7, client: 9, ssid: "School",
+		given: identity.Given{Mark: 1<<63 + 5, At: time.Unix(1_800_000_000, 0).UTC(), Until: time.Unix(1_800_028_800, 0).UTC()}}
+	class, err := one.seal(told)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if in, ok := replica.open(class); !ok || in.person != orlova || in.epoch != 7 || in.session == "" {
-		t.Error("another replica cannot read it")
+	in, ok := replica.open(class)
+	told.session = in.session
+	if !ok || in != told || in.session == "" {
+		t.Errorf("another replica reads %+v", in)
 	}
-	if again, _ := one.seal(orlova, 7); string(again) == string(class) {
+	if bare, err := one.seal(signIn{}); err != nil || len(bare) != classMin {
+		t.Errorf("%d bytes, %v", len(bare), err)
+	} else if in, ok := one.open(bare); !ok || in.given != (identity.Given{}) || in.ssid != "" {
+		t.Errorf("of nobody: %+v", in)
+	}
+	if again, _ := one.seal(told); string(again) == string(class) {
 		t.Error("two sessions of one person can be linked")
 	}
 	if _, ok := stranger.open(class); ok {
@@ -159,7 +191,7 @@ func TestClass(t *testing.T) {
 			t.Errorf("changed at byte %d it still opens", i)
 		}
 	}
-	if _, ok := one.open(class[:classLen-1]); ok {
+	if _, ok := one.open(class[:classMin-1]); ok {
 		t.Error("cut short it still opens")
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"hash/fnv"
+	"time"
 
 	"schoolbridge/internal/identity"
 )
@@ -13,17 +15,21 @@ import (
 // Class ties accounting to the sign-in it belongs to (RFC 2865 section 5.25):
 // the NAS sends it back and reads nothing in it. It is
 //
-//	version (1) | nonce (12) | person id (16), credential epoch (8), encrypted | tag (16)
+//	version (1) | nonce (12) | what a signIn says, encrypted (44 to 76) | tag (16)
 //
 // under AES-256-GCM, so nobody can make one or see that two are one person's.
 // The nonce is random and is the session's handle at the same time. The epoch
 // is the one that the sign-in was decided under, so that a session outlives a
-// changed password for no longer than it takes to disconnect it.
+// changed password for no longer than it takes to disconnect it; what was given
+// is there for the same reason. Where it was given is, because policy asks for
+// it: not every NAS tells the network's name again in accounting, and it may
+// account by another address.
 const (
-	classVersion = 2
+	classVersion = 3
 	classNonce   = 12
-	classClear   = 16 + 8
-	classLen     = 1 + classNonce + classClear + 16
+	classClear   = 16 + 8 + 8 + 4 + 4 + 4 // and the network's name
+	classTag     = 16
+	classMin     = 1 + classNonce + classClear + classTag
 )
 
 // SessionID is one admitted session's handle, 24 hexadecimal digits.
@@ -33,6 +39,9 @@ type SessionID string
 type signIn struct {
 	person  identity.PersonID
 	epoch   uint64 // 0: not known
+	given   identity.Given
+	client  uint32 // stands for the NAS client's name
+	ssid    string // or ""
 	session SessionID
 }
 
@@ -55,19 +64,26 @@ func newClassSealer(key *[32]byte) (classSealer, error) {
 	return classSealer{aead}, err
 }
 
-func (s classSealer) seal(person identity.PersonID, epoch uint64) ([]byte, error) {
-	out := make([]byte, 1+classNonce, classLen)
+// seal makes the Class of a sign-in and its session's handle.
+func (s classSealer) seal(in signIn) ([]byte, error) {
+	out := make([]byte, 1+classNonce, classMin+len(in.ssid))
 	out[0] = classVersion
 	if _, err := rand.Read(out[1:]); err != nil {
 		return nil, err
 	}
-	clear := binary.BigEndian.AppendUint64(append(make([]byte, 0, classClear), person[:]...), epoch)
+	clear := append(make([]byte, 0, classClear+len(in.ssid)), in.person[:]...)
+	clear = binary.BigEndian.AppendUint64(clear, in.epoch)
+	clear = binary.BigEndian.AppendUint64(clear, in.given.Mark)
+	clear = binary.BigEndian.AppendUint32(clear, seconds(in.given.At))
+	clear = binary.BigEndian.AppendUint32(clear, seconds(in.given.Until))
+	clear = binary.BigEndian.AppendUint32(clear, in.client)
+	clear = append(clear, in.ssid...)
 	return s.aead.Seal(out, out[1:1+classNonce], clear, out[:1]), nil
 }
 
 // open reads a Class that came back; false where it is not one of ours.
 func (s classSealer) open(class []byte) (in signIn, ok bool) {
-	if len(class) != classLen || class[0] != classVersion {
+	if len(class) < classMin || class[0] != classVersion {
 		return in, false
 	}
 	nonce := class[1 : 1+classNonce]
@@ -76,6 +92,31 @@ func (s classSealer) open(class []byte) (in signIn, ok bool) {
 		return in, false
 	}
 	copy(in.person[:], clear)
-	in.epoch, in.session = binary.BigEndian.Uint64(clear[16:]), SessionID(hex.EncodeToString(nonce))
+	in.epoch = binary.BigEndian.Uint64(clear[16:])
+	in.given = identity.Given{Mark: binary.BigEndian.Uint64(clear[24:]), At: moment(clear[32:]), Until: moment(clear[36:])}
+	in.client = binary.BigEndian.Uint32(clear[40:])
+	in.ssid, in.session = string(clear[classClear:]), SessionID(hex.EncodeToString(nonce))
 	return in, true
+}
+
+// named is a client's name in a Class.
+func (c *Client) named() uint32 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(c.Name)) // never fails
+	return h.Sum32()
+}
+
+// seconds writes a time for a Class, which holds them until 2106; 0 is none.
+func seconds(t time.Time) uint32 {
+	if t.IsZero() {
+		return 0
+	}
+	return uint32(t.Unix())
+}
+
+func moment(b []byte) time.Time {
+	if n := binary.BigEndian.Uint32(b); n != 0 {
+		return time.Unix(int64(n), 0).UTC()
+	}
+	return time.Time{}
 }

@@ -38,10 +38,15 @@ type Client struct {
 	// Vendor chooses the attributes of a grant that only some clients know.
 	Vendor Vendor
 	// DynamicPort is the UDP port at which the client takes Disconnect-Requests
-	// (RFC 5176 section 2.3: 3799); 0: it takes none.
+	// and CoA-Requests (RFC 5176 section 2.3: 3799); 0: it takes none.
 	DynamicPort uint16
 	// DynamicSecret is the secret there; "": Secret.
 	DynamicSecret identity.Password
+	// DynamicTunnel sends them over the RadSec connection that the client has
+	// opened, and to DynamicPort only where there is none.
+	DynamicTunnel bool
+	// NoCoA keeps CoA-Requests from a client that does not know them.
+	NoCoA bool
 }
 
 // Clients is a table of NAS clients, made once and never changed: a reload makes

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -34,7 +35,7 @@ func newAuthority(t testing.TB) *authority {
 	t.Helper()
 	a := &authority{t: t, pool: x509.NewCertPool()}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	a.key = newKey(t)
@@ -62,7 +63,7 @@ func (a *authority) issue(name string) tls.Certificate {
 	a.t.Helper()
 	key := newKey(a.t)
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(2), NotBefore: a.cert.NotBefore, NotAfter: a.cert.NotAfter, DNSNames: []string{name},
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotBefore: a.cert.NotBefore, NotAfter: a.cert.NotAfter, DNSNames: []string{name},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}, a.cert, &key.PublicKey, a.key)
 	if err != nil {
@@ -73,6 +74,12 @@ func (a *authority) issue(name string) tls.Certificate {
 
 // radsec serves on loopback and gives a way to connect with a certificate.
 func radsec(t *testing.T, ca *authority, opts Options) func(certs ...tls.Certificate) *tls.Conn {
+	t.Helper()
+	_, dial := radsecServer(t, ca, opts)
+	return dial
+}
+
+func radsecServer(t *testing.T, ca *authority, opts Options) (*Server, func(certs ...tls.Certificate) *tls.Conn) {
 	t.Helper()
 	s := newServer(t, opts)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -91,7 +98,7 @@ func radsec(t *testing.T, ca *authority, opts Options) func(certs ...tls.Certifi
 			t.Error(err)
 		}
 	})
-	return func(certs ...tls.Certificate) *tls.Conn {
+	return s, func(certs ...tls.Certificate) *tls.Conn {
 		conn, err := tls.Dial("tcp", ln.Addr().String(), &tls.Config{RootCAs: ca.pool, ServerName: "bridge.school.example", Certificates: certs})
 		if err != nil {
 			t.Fatal(err)

@@ -20,9 +20,9 @@
 // not ask to type the password again, and within 3 s of the request.
 //
 // Limits: PAP with passwords of at most 128 bytes; names of at most 253; no
-// EAP method of its own. Of RFC 5176 there is Disconnect over UDP (Disconnector):
-// no CoA-Request, whose changes a new sign-in brings anyway, and nothing back
-// through RadSec (RFC 8559).
+// EAP method of its own. Of RFC 5176 there are Disconnect and CoA as their client,
+// over UDP and back over the NAS's own RadSec connection (Server.Disconnect,
+// Server.Change): no Authorize Only, and no routing through proxies (RFC 8559).
 //
 // Start reading at Options and Server.Handle.
 package radiussrv

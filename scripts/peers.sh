@@ -2,8 +2,10 @@
 # Installs the programs that the tests drive, clients and servers, where they
 # are missing. Some of the packages (freeradius, hostapd, samba) bring a service
 # that would be started: a policy file keeps it from that for the time of the
-# installation.
+# installation. With arguments only the packages named are looked at.
 set -euo pipefail
+only=("$@")
+wanted() { [ ${#only[@]} -eq 0 ] || [[ " ${only[*]} " == *" $1 "* ]]; }
 
 declare -A package=(
 	[ldapsearch]=ldap-utils [ldapwhoami]=ldap-utils [ldapcompare]=ldap-utils
@@ -12,10 +14,11 @@ declare -A package=(
 )
 missing=()
 for program in "${!package[@]}"; do
+	wanted "${package[$program]}" || continue
 	command -v "$program" >/dev/null || missing+=("${package[$program]}")
 done
 # The race detector links against the C library.
-[ -e /usr/include/stdlib.h ] || missing+=(libc6-dev)
+wanted libc6-dev && [ ! -e /usr/include/stdlib.h ] && missing+=(libc6-dev)
 # RADIUS servers, started by the tests as well, with ip, which gives hostapd a
 # network of its own; and an Active Directory, which the tests provision and
 # start themselves. Asked by package: its programs are not on everybody's path,
@@ -28,13 +31,18 @@ units=()
 for name in freeradius hostapd radsecproxy wpasupplicant iproute2 python3-pyrad python3-pycryptodome \
 	samba samba-dsdb-modules samba-vfs-modules winbind samba-ad-provision \
 	python3-ldap python3-ldap3 slapd sssd-common sssd-ldap libnss-sss libpam-sss nslcd libnss-ldapd libpam-ldapd; do
+	wanted "$name" || continue
 	dpkg -s "$name" >/dev/null 2>&1 && continue
 	missing+=("$name")
 	units+=(${services[$name]:-})
 done
 # NetworkManager's command alone, with its libraries: the package around it
 # would take over this machine's network at its next start.
-command -v nmcli >/dev/null || missing+=(libnm0 libpolkit-agent-1-0)
+nmcli=
+if wanted network-manager && ! command -v nmcli >/dev/null; then
+	nmcli=missing
+	missing+=(libnm0 libpolkit-agent-1-0)
+fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 root=()
@@ -58,7 +66,7 @@ cp -a /etc/nsswitch.conf /etc/pam.d "$kept"
 "${root[@]}" cp -a "$kept/nsswitch.conf" /etc/nsswitch.conf
 "${root[@]}" cp -a "$kept/pam.d/." /etc/pam.d/
 rm -rf "$kept"
-if ! command -v nmcli >/dev/null; then
+if [ -n "$nmcli" ]; then
 	folder=$(mktemp -d)
 	trap '"${root[@]}" rm -f $made; rm -rf "$folder"' EXIT
 	(cd "$folder" && apt-get download -q network-manager && dpkg-deb -x network-manager_*.deb .)

@@ -190,7 +190,7 @@ func nasClients(c *config.Config) (*radiussrv.Clients, error) {
 		}
 		client := radiussrv.Client{Certificate: n.Certificate, Name: n.Name, Prefix: n.Range, Secret: identity.Password(secret), School: n.School,
 			Unsigned: n.MessageAuthenticator == "optional", RejectDelay: n.RejectDelay, Vendor: radiussrv.Vendor(n.Vendor),
-			DynamicPort: uint16(n.DynamicAuthorization.Port)}
+			DynamicPort: uint16(n.DynamicAuthorization.Port), DynamicTunnel: n.DynamicAuthorization.RadSec, NoCoA: !n.DynamicAuthorization.CoA}
 		if file := n.DynamicAuthorization.SecretFile; file != "" {
 			own, err := config.ReadSecret(file)
 			if err != nil {
@@ -223,6 +223,7 @@ func (d *daemon) joinRADIUS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.radius = server
 	for _, kind := range []struct {
 		what      string
 		addresses []config.Address

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
-	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/journal"
 	"schoolbridge/internal/person"
@@ -31,7 +29,8 @@ func (d *daemon) joinJournal(context.Context) error {
 		Logger:       d.log, Registerer: d.registry,
 	})
 	warden := journal.NewWarden(d.journal, journal.WardenOptions{
-		Orders: d.db.Journal(), Standing: d.standing, Version: d.people.Seq, Disconnect: d.disconnect, Logger: d.log,
+		Orders: d.db.Journal(), Standing: d.standing, Version: func() uint64 { return d.people.Seq() + d.reloads.Load() },
+		Disconnect: d.disconnect, Change: d.change, Logger: d.log,
 	})
 	d.services = append(d.services, service{"session journal", d.journal.Run}, service{"session warden", warden.Run})
 	return nil
@@ -43,50 +42,6 @@ func (d *daemon) admit() func(person identity.PersonID, role, device string) boo
 		return nil
 	}
 	return d.journal.Admit
-}
-
-// standing says why a session may not go on. Hours and other rules of the policy
-// are not among it: a session has its length from the sign-in.
-func (d *daemon) standing(s *journal.Stay, now time.Time) journal.Why {
-	select {
-	case <-d.people.Loaded():
-	default:
-		return "" // an empty directory knows nobody
-	}
-	e, ok := d.people.Get(s.Person)
-	if !ok {
-		return journal.WhyRemoved
-	}
-	day := person.DateOf(now.In(d.policy.Load().Zone()))
-	switch {
-	case e.State != directory.StateActive:
-		return journal.WhySuspended
-	case !activeOn(e, day):
-		return journal.WhyLeft
-	case s.Epoch != 0 && s.Epoch < e.Epoch:
-		return journal.WhyChanged
-	}
-	return ""
-}
-
-func activeOn(e *directory.Entry, day person.Date) bool {
-	for i := range e.Affiliations {
-		if e.Affiliations[i].ActiveOn(day) {
-			return true
-		}
-	}
-	return false
-}
-
-// disconnect asks a session's NAS to end it.
-func (d *daemon) disconnect(ctx context.Context, s *journal.Session) (journal.Answer, error) {
-	answer, err := radiussrv.Disconnect(ctx, d.clients.Load().Named(s.NAS), radiussrv.Ending{
-		Addr: s.Detail.Peer, NASAddr: s.Detail.NASAddr, NASIdentifier: s.Detail.NASIdentifier, SessionID: s.Key, Station: s.Detail.Station,
-	})
-	if errors.Is(err, radiussrv.ErrNotOffered) {
-		err = journal.ErrNotOffered
-	}
-	return journal.Answer{Done: answer.Done, Cause: answer.Cause}, err
 }
 
 // accounts brings what NAS clients tell to the journal.
@@ -111,7 +66,7 @@ func journalRecord(r radiussrv.Record) journal.Record {
 		unit = r.Source.Addr.String()
 	}
 	return journal.Record{
-		Status: journalStatus[r.Status], At: r.At, NAS: r.Source.NAS, Unit: unit, Key: r.SessionID, Person: r.Person, Epoch: r.Epoch,
+		Status: journalStatus[r.Status], At: r.At, NAS: r.Source.NAS, Unit: unit, Key: r.SessionID, Person: r.Person, Epoch: r.Epoch, Given: r.Given,
 		Detail: journal.Detail{
 			Name: r.UserName, Device: r.Source.Device, Station: r.Station, SSID: r.Source.SSID, School: r.Source.School, Port: r.Port,
 			Multi: r.MultiSessionID, SignIn: string(r.Session), Peer: r.Source.Addr, NASAddr: r.NASAddr, NASIdentifier: r.NASIdentifier,

@@ -127,6 +127,7 @@ func (d *daemon) take(r reloadable) {
 		certificates = append(certificates, telemetry.Certificate{Use: useTLS, Ends: config.ChainEnd(d.cert.config().Certificates[0])})
 	}
 	d.expiry.Set(certificates)
+	d.reloads.Add(1)
 }
 
 // reloadOn reloads at every signal until ctx ends, but not before the start is

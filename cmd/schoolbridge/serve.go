@@ -87,6 +87,8 @@ type daemon struct {
 	people        *directory.Directory
 	trail         *telemetry.Trail
 	journal       *journal.Journal // nil: no RADIUS
+	radius        *radiussrv.Server
+	reloads       atomic.Uint64
 	mosru         *mosru.Client
 	auth          *auth.Authenticator
 	ad            *ad.Target                    // nil: none is connected

@@ -21,20 +21,23 @@ import (
 
 // asked is what the command line of sessions wants to know.
 type asked struct {
-	Address    string `json:"address,omitempty"`
-	At         string `json:"at,omitempty"`
-	Device     string `json:"device,omitempty"`
-	Login      string `json:"login,omitempty"`
-	Live       bool   `json:"live,omitempty"`
-	Disconnect string `json:"disconnect,omitempty"`
+	Address string `json:"address,omitempty"`
+	At      string `json:"at,omitempty"`
+	Device  string `json:"device,omitempty"`
+	Login   string `json:"login,omitempty"`
+	Live    bool   `json:"live,omitempty"`
+	Verb    string `json:"request,omitempty"` // "disconnect" or "reauthorize": not only shown
+	Session string `json:"session,omitempty"` // which one, where it is not Login's
 }
+
+// sessionVerbs are what a NAS can be asked by hand.
+var sessionVerbs = map[string]journal.Why{"disconnect": journal.WhyAdministrator, "reauthorize": journal.WhyReauthorize}
 
 // sessionsCall is a command line of sessions.
 type sessionsCall struct {
 	asked
 	file, lang, format string
 	wait               time.Duration
-	disconnect         bool
 }
 
 func parseSessions(std streams, args []string) (c sessionsCall, err error) {
@@ -42,7 +45,7 @@ func parseSessions(std streams, args []string) (c sessionsCall, err error) {
 	fs.StringVar(&c.file, "config", "", "файл настроек / the configuration `FILE`")
 	lang := langFlag(fs)
 	fs.StringVar(&c.format, "format", "table", "вид: table, json или csv / `FORMAT`: table, json or csv")
-	fs.DurationVar(&c.wait, "wait", 40*time.Second, "disconnect: сколько ждать ответа / how `LONG` to wait for the answer")
+	fs.DurationVar(&c.wait, "wait", 40*time.Second, "disconnect, reauthorize: сколько ждать ответа / how `LONG` to wait for the answer")
 	fs.StringVar(&c.Address, "address", "", "у кого был этот адрес / who had this `IP` address")
 	fs.StringVar(&c.At, "at", "", "в это время школы / at that `TIME` of the school: \"2026-09-01 10:30\"")
 	fs.StringVar(&c.Device, "device", "", "MAC-адрес устройства / a device's hardware address, `MAC`")
@@ -52,14 +55,15 @@ func parseSessions(std streams, args []string) (c sessionsCall, err error) {
 	if err != nil {
 		return c, err
 	}
-	if c.disconnect = len(words) > 0 && words[0] == "disconnect"; c.disconnect {
+	if len(words) > 0 && sessionVerbs[words[0]] != "" {
+		c.Verb = words[0]
 		if words = words[1:]; len(words) == 1 {
-			c.Disconnect, words = words[0], nil
+			c.Session, words = words[0], nil
 		}
 	}
 	c.lang = *lang
 	if c.format != "table" && c.format != "json" && c.format != "csv" || len(words) > 0 ||
-		c.disconnect && (c.Disconnect == "") == (c.Login == "") {
+		c.Verb != "" && (c.Session == "") == (c.Login == "") {
 		return c, misused("sessions")
 	}
 	return c, nil
@@ -81,8 +85,8 @@ func runSessions(ctx context.Context, std streams, args []string) error {
 	defer func() { _ = db.Close() }() // what it wrote is committed by then
 	v := &viewer{db: db, config: c, lang: explain.Lang(call.lang), now: time.Now(), people: map[identity.PersonID]store.Holder{}}
 	var list []explain.Session
-	if call.disconnect {
-		list, err = v.disconnect(ctx, std, call.asked, call.wait)
+	if call.Verb != "" {
+		list, err = v.request(ctx, std, call.asked, call.wait)
 	} else {
 		list, err = v.sessions(ctx, call.asked)
 	}
@@ -93,7 +97,8 @@ func runSessions(ctx context.Context, std streams, args []string) error {
 		return err
 	}
 	for _, s := range list {
-		if call.disconnect && s.Ended == nil {
+		changed := call.Verb == "reauthorize" && s.Disconnect != nil && s.Disconnect.State == journal.CutChanged.String()
+		if call.Verb != "" && s.Ended == nil && !changed {
 			return errFindings
 		}
 	}
@@ -242,15 +247,15 @@ func shownSession(s *journal.Session, lang explain.Lang) explain.Session {
 		x.Addresses = append(x.Addresses, text)
 	}
 	if c := s.Cut; c != nil {
-		x.Disconnect = &explain.Disconnect{Why: string(c.Why), State: c.State.String(), Asked: c.Asked, Tried: c.At, Tries: c.Tries, Cause: c.Cause}
+		x.Disconnect = &explain.Disconnect{Why: string(c.Why), Request: c.How.String(), State: c.State.String(), Asked: c.Asked, Tried: c.At, Tries: c.Tries, Cause: c.Cause}
 		x.Disconnect.Answer = x.Disconnect.AnswerIn(lang)
 	}
 	return x
 }
 
-// disconnect asks the daemon to have sessions ended, and waits for what the NAS
-// says.
-func (v *viewer) disconnect(ctx context.Context, std streams, a asked, wait time.Duration) ([]explain.Session, error) {
+// request asks the daemon to have sessions ended or given what their people
+// would be given now, and waits for what the NAS says.
+func (v *viewer) request(ctx context.Context, std streams, a asked, wait time.Duration) ([]explain.Session, error) {
 	targets, err := v.targets(ctx, a)
 	if err != nil {
 		return nil, err
@@ -265,10 +270,10 @@ func (v *viewer) disconnect(ctx context.Context, std streams, a asked, wait time
 		return nil, err
 	}
 	if len(ids) == 0 {
-		fmt.Fprintln(std.err, map[explain.Lang]string{explain.Russian: "в сети никого: отключать нечего", explain.English: "nobody is on the network: nothing to disconnect"}[v.lang])
+		fmt.Fprintln(std.err, map[explain.Lang]string{explain.Russian: "в сети никого: просить не о чем", explain.English: "nobody is on the network: there is nothing to ask for"}[v.lang])
 		return v.shown(ctx, targets)
 	}
-	if err := v.db.Journal().AskDisconnect(ctx, ids, journal.WhyAdministrator, v.now); err != nil {
+	if err := v.db.Journal().AskDisconnect(ctx, ids, sessionVerbs[a.Verb], v.now); err != nil {
 		return nil, err
 	}
 	found, waiting, err := v.answers(ctx, ids, wait)
@@ -284,20 +289,20 @@ func (v *viewer) disconnect(ctx context.Context, std streams, a asked, wait time
 
 // targets are the sessions that are meant: one, or those of a person that live.
 func (v *viewer) targets(ctx context.Context, a asked) ([]*journal.Session, error) {
-	if a.Disconnect == "" {
+	if a.Session == "" {
 		q, err := v.query(ctx, asked{Login: a.Login, Live: true})
 		if err != nil {
 			return nil, err
 		}
 		return v.db.Journal().Find(ctx, q)
 	}
-	id, err := journal.ParseID(a.Disconnect)
+	id, err := journal.ParseID(a.Session)
 	if err != nil {
-		return nil, usageError("sessions disconnect: %q — не номер сеанса, их показывает / is no session, which are shown by schoolbridge sessions --live: %w", a.Disconnect, err)
+		return nil, usageError("sessions %s: %q — не номер сеанса, их показывает / is no session, which are shown by schoolbridge sessions --live: %w", a.Verb, a.Session, err)
 	}
 	s, err := v.db.Journal().Get(ctx, id)
 	if errors.Is(err, identity.ErrNotFound) {
-		return nil, usageError("sessions disconnect: сеанса %s нет, их показывает / there is no session, they are shown by schoolbridge sessions --live", id)
+		return nil, usageError("sessions %s: сеанса %s нет, их показывает / there is no session, they are shown by schoolbridge sessions --live", a.Verb, id)
 	}
 	return []*journal.Session{s}, err
 }

@@ -9,7 +9,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"net"
 	"os/exec"
 	"strings"
 	"sync"
@@ -245,14 +244,4 @@ func keptKeys(t *testing.T, db *store.DB) map[string]bool {
 		t.Fatal(err)
 	}
 	return kept
-}
-
-func tcpPort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }

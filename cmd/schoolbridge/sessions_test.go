@@ -37,7 +37,8 @@ func udpPort(t *testing.T) int {
 	return conn.LocalAddr().(*net.UDPAddr).Port
 }
 
-// accessPoint speaks RADIUS to a daemon, and takes Disconnect-Requests.
+// accessPoint speaks RADIUS to a daemon, and takes Disconnect-Requests and
+// CoA-Requests.
 type accessPoint struct {
 	t          *testing.T
 	auth, acct string
@@ -45,7 +46,8 @@ type accessPoint struct {
 	id         byte
 
 	mu     sync.Mutex
-	answer byte // the code of the answer, 0 for silence
+	answer byte // the code of the answer to a Disconnect-Request, 0 for silence
+	coa    byte // to a CoA-Request
 	asked  []*radiuswire.Packet
 }
 
@@ -82,7 +84,7 @@ radius:
 	return p
 }
 
-// serve answers Disconnect-Requests by the RFC's words alone.
+// serve answers them by the RFC's words alone.
 func (p *accessPoint) serve(conn *net.UDPConn) {
 	var b [4096]byte
 	for {
@@ -97,6 +99,9 @@ func (p *accessPoint) serve(conn *net.UDPConn) {
 		p.mu.Lock()
 		p.asked = append(p.asked, request)
 		answer := p.answer
+		if request.Code == radiuswire.CoARequest {
+			answer = p.coa
+		}
 		p.mu.Unlock()
 		if answer == 0 {
 			continue
@@ -207,7 +212,7 @@ func (s site) sessions(code int, args ...string) []explain.Session {
 type answered chan struct{}
 
 func (a answered) Write(b []byte) (int, error) {
-	if bytes.Contains(b, []byte("asked to end a session")) {
+	if bytes.Contains(b, []byte("asked to end or change a session")) {
 		a <- struct{}{}
 	}
 	return len(b), nil

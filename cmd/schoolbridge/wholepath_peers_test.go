@@ -53,8 +53,8 @@ network={
 `
 
 // TestWholePath has a real access point and a real supplicant in a network
-// namespace of its own sign in, come back without the password, and be cut off
-// once the password has changed.
+// namespace of its own sign in, come back without the password, be sent to fetch
+// other rights, and be cut off once the password has changed.
 func TestWholePath(t *testing.T) {
 	program := buildProgram(t)
 	d := startDemo(t, program, filepath.Join(t.TempDir(), "state"))
@@ -102,8 +102,30 @@ func TestWholePath(t *testing.T) {
 		return out
 	}
 	d.await("the session in the journal", func() bool { return strings.Contains(sessions(), p.mac) })
+	// hostapd knows no CoA for a VLAN: it says so, and is asked to disconnect.
+	revised := strings.Replace(changed, "vlan: 20", "vlan: 21", 1)
+	if revised == changed {
+		t.Fatal("the demo's policy gives staff no VLAN 20")
+	}
+	if err := os.WriteFile(config, []byte(revised), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	d.await("the laptop sent off for other rights", func() bool {
+		return strings.Contains(sessions(), `"why": "GRANT_CHANGED"`) && strings.Contains(sessions(), `"state": "disconnected"`)
+	})
+	if p.point.count("Unsupported attribute") == 0 {
+		t.Error("the access point was not asked for a change first")
+	}
+	again("the laptop back with other rights")
+	d.await("its session in the journal", func() bool {
+		out, _ := d.run("", program, "sessions", "--config", config, "--live", "--login", "orlovami", "--format", "json")
+		return strings.Contains(out, p.mac)
+	})
 	d.sim("POST", "/sim/password", `{"login":"orlovami","password":"Kukushka-2026","event":"now"}`)
-	d.await("the laptop cut off", func() bool { return !p.authorized() && strings.Contains(sessions(), `"state": "disconnected"`) })
+	d.await("the laptop cut off", func() bool { return !p.authorized() && strings.Contains(sessions(), `"why": "CREDENTIAL_CHANGED"`) })
 
 	refused := p.laptop.count("CTRL-EVENT-EAP-FAILURE")
 	p.reassociate()

@@ -117,8 +117,13 @@ type Options struct {
 	// Certificate is the device's own, for TLS.
 	Certificate            *tls.Certificate
 	MinVersion, MaxVersion uint16 // tls.VersionTLS12, tls.VersionTLS13
-	// Sessions keeps tickets between conversations of one person; nil: none.
+	// Sessions keeps tickets between conversations of one person; nil: none. An
+	// Identifier keeps a session of TLS 1.2 without.
 	Sessions tls.ClientSessionCache
+	// Apart sends the last flight of a TLS 1.3 handshake alone, as
+	// wpa_supplicant does, and the inner sign-in a round later. Some servers give
+	// tickets only in that round.
+	Apart bool
 	// Fragment is the longest EAP packet that is sent; 1398. At least 64.
 	Fragment int
 	Random   io.Reader // crypto/rand.Reader
@@ -184,6 +189,8 @@ type Peer struct {
 	inner  inner
 	tunnel *tunnel
 	info   Info
+
+	identified *identified // nil: Sessions is no Identifier
 
 	lastRequest, lastResponse []byte
 

@@ -142,6 +142,9 @@ func (p *Peer) converse(message []byte) error {
 		return p.cause
 	}
 	stood := p.tunnel.stands
+	if p.identified != nil && p.identified.hello == nil {
+		p.identified.hello = bytes.Clone(message)
+	}
 	if err := p.tunnel.receive(message); err != nil {
 		return p.refused(err)
 	}
@@ -158,8 +161,9 @@ func (p *Peer) converse(message []byte) error {
 	switch {
 	case p.opts.Method == TLS:
 		return p.protected(text)
-	case !stood && !p.info.Resumed, stood && p.info.Resumed && !p.begun && len(message) == 0:
-		// A server that resumed and asks on nevertheless, wants all of it.
+	case !stood && !p.info.Resumed && p.apart():
+		return nil
+	case !stood && !p.info.Resumed, stood && !p.begun && p.invited(message, text):
 		if reply := p.inner.begin(); reply != nil {
 			p.begun = true
 			return p.tunnel.write(reply)
@@ -178,6 +182,18 @@ func (p *Peer) converse(message []byte) error {
 		return nil
 	}
 	return p.tunnel.write(reply)
+}
+
+// apart says that the handshake's last flight goes alone.
+func (p *Peer) apart() bool { return p.opts.Apart && p.tunnel.modern() }
+
+// invited says that the server waits for an inner sign-in that has not begun:
+// one that resumed and asks on nevertheless, wants all of it.
+func (p *Peer) invited(message, text []byte) bool {
+	if p.info.Resumed {
+		return len(message) == 0
+	}
+	return p.apart() && len(text) == 0
 }
 
 // protectedSuccess is the application data that says that the server commits
@@ -202,6 +218,9 @@ func (p *Peer) established() {
 	p.info.Established, p.info.Version, p.info.Suite = true, state.Version, state.CipherSuite
 	p.info.Curve, p.info.Resumed = state.CurveID, state.DidResume
 	p.info.Chain = state.PeerCertificates
+	if p.identified != nil {
+		p.identified.keep(state)
+	}
 }
 
 // refused puts an error of TLS into our words.

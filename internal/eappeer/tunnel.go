@@ -54,6 +54,7 @@ func (p *Peer) client(c net.Conn) *tls.Conn {
 	if p.opts.Certificate != nil {
 		config.Certificates = []tls.Certificate{*p.opts.Certificate}
 	}
+	p.identify(config)
 	return tls.Client(c, config)
 }
 

@@ -32,55 +32,69 @@ type Session struct {
 	Disconnect *Disconnect `json:"disconnect,omitempty"`
 }
 
-// Disconnect is the last request to end a session, and what came of it.
+// Disconnect is the last request to end or change a session, and what came of
+// it.
 type Disconnect struct {
-	Why    string    `json:"why"`
-	State  string    `json:"state"`
-	Asked  time.Time `json:"asked"`
-	Tried  time.Time `json:"tried,omitzero"`
-	Tries  int       `json:"tries"`
-	Cause  uint32    `json:"error_cause,omitempty"` // RFC 5176 section 3.5
-	Answer string    `json:"answer"`                // in words
+	Why     string    `json:"why"`
+	Request string    `json:"request"` // "disconnect" or "coa", the last one made
+	State   string    `json:"state"`
+	Asked   time.Time `json:"asked"`
+	Tried   time.Time `json:"tried,omitzero"`
+	Tries   int       `json:"tries"`
+	Cause   uint32    `json:"error_cause,omitempty"` // RFC 5176 section 3.5
+	Answer  string    `json:"answer"`                // in words
 }
 
 // sessionWords are the fixed texts about sessions.
 type sessionWords struct {
-	now, none, lives, inferred, unproven, disconnect, tries string
+	now, none, lives, inferred, unproven, disconnect, change, noCoA, tries string
 
 	ending, why, state map[string]string
 	cause              map[uint32]string
 }
 
 var sessionTexts = map[Lang]sessionWords{
-	Russian: {"Сейчас в Wi-Fi", "никого", "в сети", "по косвенным данным", "не подтверждён", "отключение", "попыток",
+	Russian: {"Сейчас в Wi-Fi", "никого", "в сети", "по косвенным данным", "не подтверждён", "отключение", "новые права", "CoA не принят, устройство отключают, чтобы оно вошло заново: ", "попыток",
 		map[string]string{"stop": "завершён", "moved": "устройство перешло", "nas_restarted": "точка доступа перезапущена", "silent": "нет вестей", "disconnected": "отключён"},
 		map[string]string{"SUSPENDED": "аккаунт приостановлен", "EMPLOYMENT_ENDED": "нет действующего места работы или учёбы", "NO_SUCH_ACCOUNT": "аккаунт удалён",
-			"CREDENTIAL_CHANGED": "пароль сменён", "ADMINISTRATOR": "по просьбе администратора"},
+			"CREDENTIAL_CHANGED": "пароль сменён", "ADMINISTRATOR": "по просьбе администратора", "OUTSIDE_HOURS": "время по правилам вышло",
+			"ROLE_NOT_ALLOWED": "правила больше не пускают эту роль", "SCHOOL_NOT_ALLOWED": "правила больше не пускают в этой школе",
+			"TOO_MANY_DEVICES": "слишком много устройств сразу", "GRANT_CHANGED": "правила, роль или школа изменились", "REAUTHORIZE": "по просьбе администратора"},
 		map[string]string{"waiting": "ждёт ответа точки доступа", "disconnected": "точка доступа отключила", "refused": "точка доступа отказала",
 			"no_answer": "точка доступа не ответила: проверьте, что она слушает этот порт и секрет тот же", "not_offered": "не отправлено: dynamic_authorization для этой точки доступа не настроена",
-			"over": "сеанс уже закончился сам"},
+			"over": "сеанс уже закончился сам", "changed": "точка доступа приняла новые права", "not_needed": "стало не нужно раньше, чем точку доступа спросили",
+			"still_there": "точка доступа раз за разом подтверждает отключение, а сеанс продолжается: отключите устройство на ней самой и проверьте её настройки"},
 		map[uint32]string{401: "атрибут не поддерживается", 402: "не хватает атрибута", 403: "точка доступа не узнаёт себя (NAS-Identifier, NAS-IP-Address)", 404: "запрос не понят",
 			405: "такая служба не поддерживается", 406: "такое расширение не поддерживается", 407: "недопустимое значение атрибута", 501: "запрещено на точке доступа",
 			502: "некому передать запрос", 503: "такого сеанса там нет", 504: "сеанс нельзя завершить", 505: "ошибка посредника (прокси)", 506: "не хватает ресурсов",
 			507: "запрос начат повторно", 508: "подходит несколько сеансов"}},
-	English: {"On the Wi-Fi now", "nobody", "on the network", "inferred", "not proven", "disconnect", "tries",
+	English: {"On the Wi-Fi now", "nobody", "on the network", "inferred", "not proven", "disconnect", "new rights", "no CoA was taken, so the device is disconnected to come back: ", "tries",
 		map[string]string{"stop": "ended", "moved": "the device moved", "nas_restarted": "the access point restarted", "silent": "nothing heard", "disconnected": "disconnected"},
 		map[string]string{"SUSPENDED": "account suspended", "EMPLOYMENT_ENDED": "no active employment or enrolment", "NO_SUCH_ACCOUNT": "account removed",
-			"CREDENTIAL_CHANGED": "password changed", "ADMINISTRATOR": "asked by the administrator"},
+			"CREDENTIAL_CHANGED": "password changed", "ADMINISTRATOR": "asked by the administrator", "OUTSIDE_HOURS": "the hours of the rule are over",
+			"ROLE_NOT_ALLOWED": "the rules no longer admit this role", "SCHOOL_NOT_ALLOWED": "the rules no longer admit at this school",
+			"TOO_MANY_DEVICES": "too many devices at once", "GRANT_CHANGED": "rules, role or school changed", "REAUTHORIZE": "asked by the administrator"},
 		map[string]string{"waiting": "waits for the access point", "disconnected": "the access point disconnected", "refused": "the access point refused",
 			"no_answer": "the access point did not answer: see that it listens on that port with the same secret", "not_offered": "not sent: no dynamic_authorization for this access point",
-			"over": "the session had ended by itself"},
+			"over": "the session had ended by itself", "changed": "the access point took the new rights", "not_needed": "no longer needed when the access point was to be asked",
+			"still_there": "the access point says again and again that it disconnected, and the session goes on: disconnect the device there and check its settings"},
 		map[uint32]string{401: "unsupported attribute", 402: "missing attribute", 403: "the access point does not recognise itself (NAS-Identifier, NAS-IP-Address)", 404: "invalid request",
 			405: "unsupported service", 406: "unsupported extension", 407: "invalid attribute value", 501: "administratively prohibited",
 			502: "request not routable", 503: "it has no such session", 504: "session not removable", 505: "other proxy error", 506: "resources unavailable",
 			507: "request initiated", 508: "several sessions fit"}},
 }
 
+// changes says that new rights were wanted, not an end.
+func (d *Disconnect) changes() bool { return d.Why == "GRANT_CHANGED" || d.Why == "REAUTHORIZE" }
+
 // AnswerIn says what came of a request in words, with the Error-Cause of RFC
 // 5176 section 3.5 where the NAS gave one.
 func (d *Disconnect) AnswerIn(lang Lang) string {
 	t := sessionTexts[lang]
 	text := word(t.state, d.State)
+	if d.changes() && d.Request == "disconnect" && d.Tries > 0 {
+		text = t.noCoA + text
+	}
 	if d.Cause == 0 {
 		return text
 	}
@@ -94,7 +108,11 @@ func (d *Disconnect) AnswerIn(lang Lang) string {
 // Line says a request and its answer in one line.
 func (d *Disconnect) Line(lang Lang) string {
 	t := sessionTexts[lang]
-	line := fmt.Sprintf("%s, %s: %s", t.disconnect, word(t.why, d.Why), d.Answer)
+	what := t.disconnect
+	if d.changes() {
+		what = t.change
+	}
+	line := fmt.Sprintf("%s, %s: %s", what, word(t.why, d.Why), d.Answer)
 	if d.Tries > 1 {
 		line += fmt.Sprintf(", %s: %d", t.tries, d.Tries)
 	}

@@ -45,6 +45,16 @@ func TestSessionsOfAReport(t *testing.T) {
 	if got := odd.AnswerIn(Russian); !strings.HasSuffix(got, "(Error-Cause 999)") {
 		t.Error(got)
 	}
+	for want, d := range map[string]Disconnect{
+		"new rights, rules, role or school changed: the access point took the new rights":                                                        {Why: "GRANT_CHANGED", Request: "coa", State: "changed", Tries: 1},
+		"new rights, asked by the administrator: waits for the access point":                                                                     {Why: "REAUTHORIZE", Request: "coa", State: "waiting"},
+		"new rights, rules, role or school changed: no CoA was taken, so the device is disconnected to come back: the access point disconnected": {Why: "GRANT_CHANGED", Request: "disconnect", State: "disconnected", Tries: 1},
+		"disconnect, the hours of the rule are over: the access point disconnected":                                                              {Why: "OUTSIDE_HOURS", Request: "disconnect", State: "disconnected", Tries: 1},
+	} {
+		if d.Answer = d.AnswerIn(English); d.Line(English) != want {
+			t.Errorf("%q, want %q", d.Line(English), want)
+		}
+	}
 	r := Report{Person: "00ff", Sessions: []Session{
 		{ID: "aa", Began: began, NAS: "school-49", SSID: "School", Device: "02:00:00:00:00:01", Addresses: []string{"10.0.0.7"}, Disconnect: refused},
 		{ID: "bb", Began: began, Ended: &ended, Ending: "moved", Inferred: true, NAS: "school-49"},

@@ -252,7 +252,9 @@ type Grant struct {
 	School         string        // ekis_id of the role that decided
 	VLAN           uint16        // 1..4094, or 0 for the network's own or a named one
 	VLANName       string        // where the network calls its VLANs by name; VLAN is 0 then
-	SessionTimeout time.Duration // or 0 for none
+	SessionTimeout time.Duration // what the device is told: the less of the next two, or 0 for none
+	Longest        time.Duration // a session's length by the rule, or 0 for none
+	Left           time.Duration // of the rule's hours, or 0 where it has none
 	IdleTimeout    time.Duration // or 0 for none
 	Filter         string        // Filter-Id, or ""
 	Down, Up       uint32        // greatest rates to and from the device, bit/s; 0 for none

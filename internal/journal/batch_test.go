@@ -58,6 +58,9 @@ func (l *fakeLedger) Record(ctx context.Context, records []Record, rules Rules, 
 		} else {
 			s.fold(r)
 		}
+		if s.Bound.Before(s.Heard()) {
+			s.Bound = time.Time{}
+		}
 		s.Settle(rules, now)
 		whole := *s
 		changed = append(changed, &whole)

@@ -7,19 +7,53 @@ import (
 	"schoolbridge/internal/identity"
 )
 
-// Why says why a session should be over.
+// Why says why a session should be over, or be changed.
 type Why string
 
-// The reasons.
+// The reasons. Those of policy are its own words.
 const (
 	WhySuspended     Why = "SUSPENDED"
 	WhyLeft          Why = "EMPLOYMENT_ENDED" // no role is active today
 	WhyRemoved       Why = "NO_SUCH_ACCOUNT"
 	WhyChanged       Why = "CREDENTIAL_CHANGED"
+	WhyHours         Why = "OUTSIDE_HOURS"
+	WhyRole          Why = "ROLE_NOT_ALLOWED"
+	WhySchool        Why = "SCHOOL_NOT_ALLOWED"
+	WhySurplus       Why = "TOO_MANY_DEVICES"
 	WhyAdministrator Why = "ADMINISTRATOR"
+
+	WhyGrant       Why = "GRANT_CHANGED" // it would be given something else now
+	WhyReauthorize Why = "REAUTHORIZE"   // an administrator asks for what it would be given now
 )
 
-// CutState is how far a request to end a session is.
+// Changes says that the session may stay, under other rights.
+func (w Why) Changes() bool { return w == WhyGrant || w == WhyReauthorize }
+
+// byHand says that it stands until it is done: nothing else says so.
+func (w Why) byHand() bool { return w == WhyAdministrator || w == WhyReauthorize }
+
+// How is what the NAS is asked. The values are stored.
+type How uint8
+
+// A NAS that does not change a session is asked to disconnect it, so that the
+// device comes back and is given what is right.
+const (
+	Disconnect How = iota
+	Change         // CoA-Request
+)
+
+// String gives a word for output.
+func (h How) String() string { return [...]string{"disconnect", "coa"}[min(h, Change)] }
+
+// How is what a NAS is asked first.
+func (w Why) How() How {
+	if w.Changes() {
+		return Change
+	}
+	return Disconnect
+}
+
+// CutState is how far a request to end or change a session is.
 type CutState uint8
 
 // The states. All but the first are final. They are stored; never renumber
@@ -31,16 +65,20 @@ const (
 	CutSilent                  // the NAS did not answer any try
 	CutOff                     // the NAS takes no such requests by the configuration
 	CutOver                    // the session ended by itself meanwhile
+	CutChanged                 // the NAS changed the session
+	CutStays                   // the NAS said again and again that it ended the session, and goes on to tell of it
+	CutVoid                    // the reason was gone before the NAS was asked
 )
 
 // String gives a word for output and metrics.
 func (s CutState) String() string {
-	return [...]string{"waiting", "disconnected", "refused", "no_answer", "not_offered", "over"}[min(s, CutOver)]
+	return [...]string{"waiting", "disconnected", "refused", "no_answer", "not_offered", "over", "changed", "still_there", "not_needed"}[min(s, CutVoid)]
 }
 
-// Cut is the last request to end a session.
+// Cut is the last request to end or change a session.
 type Cut struct {
 	Why   Why
+	How   How // of the last try, or of the next where there was none
 	Asked time.Time
 	State CutState
 	Tries int
@@ -49,9 +87,21 @@ type Cut struct {
 	Cause uint32    // Error-Cause of the last refusal (RFC 5176 section 3.5), or 0
 }
 
+// MaxTries is how often one request is made of a NAS, whatever it answers.
+const MaxTries = len(backOff) + 1
+
 // causeUnknownSession is the Error-Cause of a NAS that has no such session
 // (RFC 5176 section 3.5, "Session Context Not Found").
 const causeUnknownSession = 503
+
+// late is how long after a session's end a NAS may still tell of it: what was
+// under way.
+const late = 30 * time.Second
+
+// kept says that the session lives although its NAS said that it had ended it.
+func (s *Session) kept() bool {
+	return s.Live() && s.Cut != nil && s.Cut.Ends() && s.Heard().Sub(s.Cut.At) > late
+}
 
 // Ends says that by the NAS's answer the session is over.
 func (c *Cut) Ends() bool {

@@ -1,11 +1,12 @@
 // Package journal knows who was on the Wi-Fi when. It takes what NAS clients
 // tell (RFC 2866, RFC 2869), makes sessions of it, keeps those that live in
-// memory, and ends sessions that should be over by asking the NAS (RFC 5176).
+// memory, and has the NAS end those that should be over and change those that
+// are to be given something else (RFC 5176).
 //
 //	Account ─► bounded queue ─► one transaction for many ─► answers, live sessions
 //	              │ full, store down                           │
 //	              ▼                                            ├─► Admit: simultaneous use
-//	          no answer: the NAS tells again                   └─► Warden: who has to go
+//	          no answer: the NAS tells again                   └─► Warden: who has to go, who gets other rights
 //
 // A session is what its records say together, in whatever order they came:
 //
@@ -59,6 +60,7 @@ type Record struct {
 	Key    string    // Acct-Session-Id, "" with On and Off
 	Person identity.PersonID
 	Epoch  uint64
+	Given  identity.Given // by the sign-in
 	Detail Detail
 	// Addresses are the device's, at that moment.
 	Addresses []netip.Prefix
@@ -152,6 +154,8 @@ type Session struct {
 	Key       string // Acct-Session-Id
 	Person    identity.PersonID
 	Epoch     uint64 // the newest of its sign-ins', 0 where it is not known
+	// Given is what the last sign-in gave it, or since then a CoA.
+	Given     identity.Given
 	Detail    Detail
 	Addresses []Address
 	Began     time.Time

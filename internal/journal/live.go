@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -15,7 +16,57 @@ type Stay struct {
 	Person                    identity.PersonID
 	Epoch                     uint64
 	Device, NAS, School, SSID string
-	cut                       Why // what was asked about it, "" for nothing
+
+	mark             uint64 // of Given
+	at, until, began int64  // Unix seconds, 0 for none; Given's and the session's
+	cut              demand // what was asked about it
+	kept             bool   // its NAS said that it was over
+}
+
+// demand is what a NAS was asked about a session, the zero value for nothing.
+type demand struct {
+	why   Why
+	mark  uint64 // of what it is to be given; 0: not known
+	until int64  // in minutes
+}
+
+func (s Standing) demand() demand {
+	d := demand{why: s.Why, mark: s.Given.Mark}
+	if !s.Given.Until.IsZero() {
+		d.until = s.Given.Until.Round(time.Minute).Unix() / 60
+	}
+	return d
+}
+
+// StayOf is what memory holds of a session.
+func StayOf(s *Session) *Stay {
+	stay := &Stay{ID: s.ID, Person: s.Person, Epoch: s.Epoch, Device: s.Detail.Device, NAS: s.NAS, School: s.Detail.School, SSID: s.Detail.SSID,
+		mark: s.Given.Mark, at: unix(s.Given.At), until: unix(s.Given.Until), began: unix(s.Began), kept: s.kept()}
+	// What a NAS refused or did not answer is not asked again after a restart;
+	// what was changed may be other than it should be by now.
+	if c := s.Cut; c != nil && c.State != CutChanged && c.State != CutVoid && c.State != CutOver {
+		stay.cut = demand{why: c.Why}
+	}
+	return stay
+}
+
+// Given is what the session was given, zero where it is not known.
+func (s *Stay) Given() identity.Given {
+	return identity.Given{Mark: s.mark, At: moment(s.at), Until: moment(s.until)}
+}
+
+func unix(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
+}
+
+func moment(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.Unix(n, 0).UTC()
 }
 
 // maxLive bounds the sessions held in memory; those beyond are in the store
@@ -60,16 +111,13 @@ func (l *live) put(s *Session) (lived bool) {
 		l.unheld++
 		return old != nil
 	}
-	stay := &Stay{ID: s.ID, Person: s.Person, Epoch: s.Epoch, Device: s.Detail.Device, NAS: s.NAS, School: s.Detail.School, SSID: s.Detail.SSID}
-	switch {
-	case old != nil:
+	stay := StayOf(s)
+	if old != nil {
 		stay.cut = old.cut
-	case s.Cut != nil && s.Cut.State == CutWaiting:
-		stay.cut = s.Cut.Why
 	}
 	l.enter(stay)
 	l.arrived(s.Person, stay.Device)
-	if old == nil || old.Epoch != stay.Epoch || old.Person != stay.Person {
+	if old == nil || stay.kept || old.Epoch != stay.Epoch || old.Person != stay.Person || old.mark != stay.mark || old.until != stay.until {
 		l.changes++
 	}
 	return old != nil
@@ -128,14 +176,37 @@ func (l *live) all() []*Stay {
 	return list
 }
 
-// asked notes what was asked about sessions, "" for nothing any more.
-func (l *live) asked(ids []ID, why Why) {
+// crowds gives the sessions of each person that has several.
+func (l *live) crowds() [][]*Stay {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all [][]*Stay
+	for _, stays := range l.byPerson {
+		if len(stays) > 1 {
+			all = append(all, slices.Collect(maps.Values(stays)))
+		}
+	}
+	return all
+}
+
+// asked notes what was asked about sessions, the zero demand for nothing any
+// more.
+func (l *live) asked(ids []ID, d demand) {
+	l.each(ids, func(s *Stay) { s.cut = d })
+}
+
+// again notes that those which are kept were seen to.
+func (l *live) again(ids []ID) {
+	l.each(ids, func(s *Stay) { s.kept = false })
+}
+
+func (l *live) each(ids []ID, change func(*Stay)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range ids {
 		if old := l.byID[id]; old != nil {
 			s := *old
-			s.cut = why
+			change(&s)
 			l.enter(&s)
 		}
 	}
@@ -153,9 +224,14 @@ func (l *live) counts() (held, unheld int) {
 	return len(l.byID), l.unheld
 }
 
+// Bound is how many devices at once a role allows, 0 for any number.
+func (j *Journal) Bound(role string) int { return j.opt.Simultaneous[role] }
+
 // Admit says whether a person may have one device more, by the bound of the
 // role. A device that is there already replaces itself; one that was admitted
-// counts from then on, for a moment also without its Start. It asks memory only.
+// counts from then on, for a moment also without its Start. It asks memory only:
+// until the journal is read after a start everybody is admitted, rather than
+// turned away, and the Warden ends what proves too much.
 func (j *Journal) Admit(person identity.PersonID, role, device string) bool {
 	bound := j.opt.Simultaneous[role]
 	if bound <= 0 {

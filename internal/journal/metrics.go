@@ -33,7 +33,7 @@ func newMetrics(r prometheus.Registerer, j *Journal) *metrics {
 	}, []string{"by"})
 	cuts := f.NewCounterVec(prometheus.CounterOpts{
 		Name: "schoolbridge_journal_disconnects_total",
-		Help: "Requests to end sessions, by how they ended.",
+		Help: "Requests to end or change sessions, by how they ended.",
 	}, []string{"answer"})
 	m := &metrics{
 		kept: records.WithLabelValues("kept"), busy: records.WithLabelValues("busy"), failed: records.WithLabelValues("failed"),
@@ -51,7 +51,7 @@ func newMetrics(r prometheus.Registerer, j *Journal) *metrics {
 	for e := EndMoved; e <= EndCut; e++ {
 		m.inferred[e] = inferred.WithLabelValues(e.String())
 	}
-	for s := CutDone; s <= CutOver; s++ {
+	for s := CutDone; s <= CutVoid; s++ {
 		m.cuts[s] = cuts.WithLabelValues(s.String())
 	}
 	return m

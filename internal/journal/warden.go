@@ -7,56 +7,93 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"schoolbridge/internal/identity"
 )
 
-// Orders keeps requests to end sessions, so that none is lost with a process
-// and a command beside the daemon can make one; the store does.
+// Orders keeps requests to end and change sessions, so that none is lost with a
+// process and a command beside the daemon can make one; the store does.
 type Orders interface {
 	AskDisconnect(ctx context.Context, ids []ID, why Why, now time.Time) error
-	DueDisconnects(ctx context.Context, now time.Time, limit int) ([]*Session, error)
+	// AskAgain has requests that were answered made again at a time, unless there
+	// were MaxTries: these are CutStays then, and given back.
+	AskAgain(ctx context.Context, ids []ID, now, due time.Time) ([]*Session, error)
+	// DueDisconnects gives at most limit of them that are due, none of the
+	// units.
+	DueDisconnects(ctx context.Context, now time.Time, limit int, except []Unit) ([]*Session, error)
 	SaveDisconnect(ctx context.Context, s *Session, rules Rules, now time.Time) (*Session, error)
 }
+
+// Unit is one device that requests are made of.
+type Unit struct{ NAS, Unit string }
 
 // Answer is what a NAS said.
 type Answer struct {
 	Done  bool
-	Cause uint32 // Error-Cause (RFC 5176 section 3.5) of a refusal, or 0
+	Cause uint32         // Error-Cause (RFC 5176 section 3.5) of a refusal, or 0
+	Given identity.Given // what a Change was to give
+	// Slight says of a Change that a session which is not changed need not be
+	// disconnected.
+	Slight bool
 }
 
-// ErrNotOffered says that the NAS takes no requests by the configuration. Any
-// other error of a Disconnect is no answer.
-var ErrNotOffered = errors.New("the NAS takes no Disconnect-Requests by the configuration")
+// What can come of a request that was not made. Any other error of a Disconnect
+// or a Change is no answer.
+var (
+	ErrNotOffered = errors.New("the NAS takes no requests by the configuration")
+	ErrNoChange   = errors.New("a CoA-Request cannot do this: the session is to be disconnected")
+	ErrAway       = errors.New("the NAS cannot be reached at the moment")
+)
+
+// Standing is what has to become of a session.
+type Standing struct {
+	Why   Why            // "" lets it go on as it is
+	Given identity.Given // what it would be given now; zero where Why ends it
+	Bound int            // how many devices the person may have at once, by the role that admits; 0: no bound
+}
 
 // WardenOptions say what a Warden needs; all but Logger are required.
 type WardenOptions struct {
 	Orders Orders
-	// Standing says why a session has to end, as of now: level, not edge, so
-	// that nothing is missed over a restart. "" lets it stay. It asks memory only.
-	Standing func(s *Stay, now time.Time) Why
+	// Standing says whether a session may go on, as of now: level, not edge, so
+	// that nothing is missed over a restart. False: it is not known yet. It asks
+	// memory only.
+	Standing func(s *Stay, now time.Time) (Standing, bool)
 	// Version moves whenever Standing may answer otherwise for anybody.
 	Version func() uint64
-	// Disconnect asks the session's NAS to end it.
-	Disconnect func(ctx context.Context, s *Session) (Answer, error)
-	Logger     *slog.Logger
+	// Disconnect asks the session's NAS to end it, Change to give it what it
+	// would be given now.
+	Disconnect, Change func(ctx context.Context, s *Session) (Answer, error)
+	Logger             *slog.Logger
 }
 
-// Warden ends sessions that should be over:
+// Warden ends sessions that should be over, and changes those that should be
+// other than they are:
 //
-//	Standing says why ─┐
-//	                   ├─► Orders: waiting ──► NAS ─┬─ ACK ─────────────► disconnected
-//	a command asks ────┘      ▲                     ├─ NAK ─────────────► refused
-//	                          │ 30 s, 2 min, 10 min ├─ none, or "later" ─► again, at last no_answer
-//	                          └─────────────────────┘
+//	Standing says why ─┐                             ┌─ refuses, cannot, twice no answer
+//	                   ├─► Orders: waiting ──► NAS: CoA ─┬─ ACK ─────────► changed
+//	a command asks ────┘      ▲                └─► or Disconnect ─┬─ ACK ─► disconnected ─┐ the NAS tells
+//	                          │                                   ├─ NAK ─► refused       │ of it still
+//	                          │ 30 s, 2 min, 10 min               │                       │
+//	                          ├── none, or "later" ◄──────────────┤ at last no_answer     │
+//	                          └───────────────────────────────────┼───────────────────────┤
+//	                                                              └─ at last still_there ─┘
+//
+// A unit (one device of a NAS client) has a share of the requests under way, and
+// after one without an answer it is left alone for a while, whatever waits for
+// it: a dead controller keeps nobody else waiting.
 type Warden struct {
 	journal *Journal
 	opt     WardenOptions
 	busy    sync.WaitGroup
 
 	mu       sync.Mutex
-	inFlight map[ID]bool
+	inFlight map[ID]Unit
+	quiet    map[Unit]time.Time // until when each is left alone
 
 	seen, changes uint64
 	looked        time.Time
+	took          time.Duration // the last look
 	failing       bool
 }
 
@@ -65,14 +102,18 @@ func NewWarden(j *Journal, o WardenOptions) *Warden {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Warden{journal: j, opt: o, inFlight: map[ID]bool{}}
+	return &Warden{journal: j, opt: o, inFlight: map[ID]Unit{}, quiet: map[Unit]time.Time{}}
 }
 
 const (
 	wardenEvery = time.Second
-	lookEvery   = time.Minute      // whatever the versions say: dates begin and end
+	lookEvery   = time.Minute      // whatever the versions say: dates and hours begin and end
+	lookLater   = 4 * time.Second  // at most, where looking takes long: a tenth of the time is spent on it
 	atOnce      = 32               // requests under way
-	answerIn    = 10 * time.Second // one try
+	atOnceUnit  = 4                // of them with one unit
+	answerIn    = 20 * time.Second // one try: a CoA and a Disconnect
+	quietFor    = 30 * time.Second // a unit that did not answer
+	awayFor     = 5 * time.Second  // one that cannot be reached: asking that costs nothing
 )
 
 // backOff are the pauses after each try that got no answer; after the last
@@ -95,75 +136,182 @@ func (w *Warden) Run(ctx context.Context) error {
 			err = w.act(ctx)
 		}
 		if err != nil && !w.failing && ctx.Err() == nil {
-			w.opt.Logger.Error("sessions that should be over cannot be ended", "error", err)
+			w.opt.Logger.Error("sessions that should be over or changed cannot be seen to", "error", err)
 		}
 		w.failing = err != nil
 	}
 }
 
-// look asks for the end of every session that may not stay.
+// look asks for what every session needs that may not go on as it is.
 func (w *Warden) look(ctx context.Context) error {
 	now := w.journal.opt.Now()
 	seen, changes := w.opt.Version(), w.journal.live.version()
-	if seen == w.seen && changes == w.changes && now.Sub(w.looked) < lookEvery {
+	since := now.Sub(w.looked)
+	if seen == w.seen && changes == w.changes && since < lookEvery || since < min(9*w.took, lookLater) {
 		return nil
 	}
-	wanted := map[Why][]ID{}
+	defer func() { w.took = w.journal.opt.Now().Sub(now) }()
+	wanted, noted := map[demand][]ID{}, map[demand][]ID{}
+	var kept []ID
+	surplus := w.surplus(now)
 	for _, s := range w.journal.live.all() {
+		if s.kept {
+			kept = append(kept, s.ID)
+		}
 		if s.Person.IsZero() {
 			continue
 		}
-		if why := w.opt.Standing(s, now); why != s.cut {
-			wanted[why] = append(wanted[why], s.ID)
+		standing, known := w.opt.Standing(s, now)
+		if !known {
+			continue
+		}
+		want := standing.demand()
+		if surplus[s.ID] && (want.why == "" || want.why.Changes()) {
+			want = demand{why: WhySurplus}
+		}
+		switch {
+		case want == s.cut, want.why == "" && s.cut.why == "":
+		case want.why == "", want.why == s.cut.why && s.cut.mark == 0:
+			// An administrator's request is nothing that Standing takes back, and
+			// one from before a restart is not made anew.
+			noted[want] = append(noted[want], s.ID)
+		default:
+			wanted[want] = append(wanted[want], s.ID)
 		}
 	}
-	for why, all := range wanted {
-		for ids := range slices.Chunk(all, portion) {
-			if why != "" { // an administrator's request is nothing that Standing takes back
-				if err := w.ask(ctx, ids, why, now); err != nil {
-					return err
-				}
-			}
-			w.journal.live.asked(ids, why)
-		}
+	for want, ids := range noted {
+		w.journal.live.asked(ids, want)
+	}
+	if err := w.askAll(ctx, wanted, now); err != nil {
+		return err
+	}
+	if err := w.again(ctx, kept, now); err != nil {
+		return err
 	}
 	w.seen, w.changes, w.looked = seen, changes, now
 	return nil
 }
 
-func (w *Warden) ask(ctx context.Context, ids []ID, why Why, now time.Time) error {
-	return w.journal.change(ctx, func(ctx context.Context) ([]*Session, error) {
-		return nil, w.opt.Orders.AskDisconnect(ctx, ids, why, now)
-	})
-}
-
-// act makes the tries that are due.
-func (w *Warden) act(ctx context.Context) error {
-	w.mu.Lock()
-	free := atOnce - len(w.inFlight)
-	w.mu.Unlock()
-	if free <= 0 {
-		return nil
-	}
-	due, err := w.opt.Orders.DueDisconnects(ctx, w.journal.opt.Now(), 2*atOnce)
-	if err != nil {
-		return err
-	}
-	for _, s := range due {
-		if w.take(s.ID) {
-			w.busy.Go(func() { w.try(ctx, s) })
+func (w *Warden) askAll(ctx context.Context, wanted map[demand][]ID, now time.Time) error {
+	for want, all := range wanted {
+		for ids := range slices.Chunk(all, portion) {
+			err := w.journal.change(ctx, func(ctx context.Context) ([]*Session, error) {
+				return nil, w.opt.Orders.AskDisconnect(ctx, ids, want.why, now)
+			})
+			if err != nil {
+				return err
+			}
+			w.journal.live.asked(ids, want)
 		}
 	}
 	return nil
 }
 
-func (w *Warden) take(id ID) bool {
+// again has NAS clients asked once more who said that sessions were over and
+// tell of them still.
+func (w *Warden) again(ctx context.Context, kept []ID, now time.Time) error {
+	for ids := range slices.Chunk(kept, portion) {
+		var stay []*Session
+		err := w.journal.change(ctx, func(ctx context.Context) (_ []*Session, err error) {
+			stay, err = w.opt.Orders.AskAgain(ctx, ids, now, now.Add(backOff[0]))
+			return nil, err
+		})
+		if err != nil {
+			return err
+		}
+		w.journal.live.again(ids)
+		for _, s := range stay {
+			w.tell(s)
+		}
+	}
+	return nil
+}
+
+// surplus are the sessions on more devices than a person may have at once, those
+// that came last: it may be that they were admitted while the journal was not
+// read yet.
+func (w *Warden) surplus(now time.Time) map[ID]bool {
+	var over map[ID]bool
+	for _, stays := range w.journal.live.crowds() {
+		slices.SortFunc(stays, func(a, b *Stay) int { return int(min(max(a.began-b.began, -1), 1)) })
+		devices := map[string]bool{}
+		for _, s := range stays {
+			standing, known := w.opt.Standing(s, now)
+			switch {
+			case !known, s.Device == "", devices[s.Device], standing.Why != "" && !standing.Why.Changes():
+			case standing.Bound > 0 && len(devices) >= standing.Bound:
+				if over == nil {
+					over = map[ID]bool{}
+				}
+				over[s.ID] = true
+			default:
+				devices[s.Device] = true
+			}
+		}
+	}
+	return over
+}
+
+// act makes the tries that are due. It looks again where a unit took its share
+// of what was found, for others may wait behind it.
+func (w *Warden) act(ctx context.Context) error {
+	for range atOnce {
+		free, except := w.room()
+		if free <= 0 {
+			return nil
+		}
+		due, err := w.opt.Orders.DueDisconnects(ctx, w.journal.opt.Now(), 2*atOnce, except)
+		if err != nil {
+			return err
+		}
+		began := 0
+		for _, s := range due {
+			if w.take(s) {
+				began++
+				w.busy.Go(func() { w.try(ctx, s) })
+			}
+		}
+		if began == 0 || len(due) < 2*atOnce {
+			return nil
+		}
+	}
+	return nil
+}
+
+// room says how many tries may begin, and with whom none.
+func (w *Warden) room() (free int, except []Unit) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.inFlight[id] || len(w.inFlight) >= atOnce {
+	now := w.journal.opt.Now()
+	for u, until := range w.quiet {
+		if now.Before(until) {
+			except = append(except, u)
+		} else {
+			delete(w.quiet, u)
+		}
+	}
+	shares := map[Unit]int{}
+	for _, u := range w.inFlight {
+		if shares[u]++; shares[u] == atOnceUnit {
+			except = append(except, u)
+		}
+	}
+	return atOnce - len(w.inFlight), except
+}
+
+func (w *Warden) take(s *Session) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	unit, share := Unit{s.NAS, s.Unit}, 0
+	for _, u := range w.inFlight {
+		if u == unit {
+			share++
+		}
+	}
+	if _, ok := w.inFlight[s.ID]; ok || share >= atOnceUnit || len(w.inFlight) >= atOnce {
 		return false
 	}
-	w.inFlight[id] = true
+	w.inFlight[s.ID] = unit
 	return true
 }
 
@@ -174,16 +322,30 @@ func (w *Warden) try(ctx context.Context, s *Session) {
 		defer w.mu.Unlock()
 		delete(w.inFlight, s.ID)
 	}()
+	now := w.journal.opt.Now()
 	answer, err := Answer{}, error(nil)
-	if s.Live() {
+	switch needed, known := w.needed(s, now); {
+	case !s.Live():
+		s.Cut.State = CutOver
+	case !known:
+		return
+	case !needed:
+		s.Cut.State = CutVoid
+	default:
 		limited, cancel := context.WithTimeout(ctx, answerIn)
-		answer, err = w.opt.Disconnect(limited, s)
+		answer, err = w.request(limited, s)
 		cancel()
+		if ctx.Err() != nil {
+			return // it is tried again after the start
+		}
+		if w.silent(s, err) {
+			return
+		}
+		s.Cut.next(answer, err, w.journal.opt.Now())
+		if s.Cut.State == CutChanged {
+			s.Given = answer.Given
+		}
 	}
-	if ctx.Err() != nil {
-		return // it is tried again after the start
-	}
-	s.Cut.next(s.Live(), answer, err, w.journal.opt.Now())
 	err = w.journal.change(ctx, func(ctx context.Context) ([]*Session, error) {
 		after, err := w.opt.Orders.SaveDisconnect(ctx, s, w.journal.opt.Rules, w.journal.opt.Now())
 		if after == nil {
@@ -191,13 +353,70 @@ func (w *Warden) try(ctx context.Context, s *Session) {
 		}
 		return []*Session{after}, err
 	})
-	if err != nil { // the NAS is not asked again as fast as the store forgets
+	switch {
+	case err != nil: // the NAS is not asked again as fast as the store forgets
 		pause(ctx, backOff[0])
-	} else if s.Cut.State != CutWaiting {
-		w.journal.metrics.cut(s.Cut.State)
-		w.opt.Logger.Info("a NAS was asked to end a session", "session", s.ID.String(), "client", s.NAS, "why", string(s.Cut.Why),
-			"answer", s.Cut.State.String(), "error_cause", s.Cut.Cause, "tries", s.Cut.Tries)
+	case s.Cut.State == CutVoid: // should the reason come back, it is a new one
+		w.journal.live.asked([]ID{s.ID}, demand{})
+		fallthrough
+	case s.Cut.State != CutWaiting:
+		w.tell(s)
 	}
+}
+
+// needed says whether the reason of a request still stands.
+func (w *Warden) needed(s *Session, now time.Time) (needed, known bool) {
+	switch why := s.Cut.Why; {
+	case why.byHand() || s.Person.IsZero():
+		return true, true
+	case why == WhySurplus:
+		return w.surplus(now)[s.ID], true
+	}
+	standing, known := w.opt.Standing(StayOf(s), now)
+	return standing.Why != "" && (s.Cut.Why.Changes() || !standing.Why.Changes()), known
+}
+
+// request asks for the change, or where there is none to be had for the end.
+func (w *Warden) request(ctx context.Context, s *Session) (Answer, error) {
+	if s.Cut.How == Change {
+		answer, err := w.opt.Change(ctx, s)
+		refused := err == nil && !answer.Done && !passing(answer.Cause) && answer.Cause != causeUnknownSession
+		if answer.Slight || !refused && !errors.Is(err, ErrNoChange) {
+			return answer, err
+		}
+		if refused {
+			w.opt.Logger.Info("a NAS refuses to change a session and is asked to end it", "session", s.ID.String(), "client", s.NAS, "error_cause", answer.Cause)
+		}
+		s.Cut.How = Disconnect
+	}
+	return w.opt.Disconnect(ctx, s)
+}
+
+// silent leaves a unit alone that did not answer. It says whether the request
+// was not made at all: then nothing is to be kept of it, and it waits.
+func (w *Warden) silent(s *Session, err error) (away bool) {
+	if err == nil || errors.Is(err, ErrNotOffered) || errors.Is(err, ErrNoChange) {
+		return false
+	}
+	wait := quietFor
+	if away = errors.Is(err, ErrAway); away {
+		wait = awayFor
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.quiet[Unit{s.NAS, s.Unit}] = w.journal.opt.Now().Add(wait)
+	return away
+}
+
+// tell counts and logs what came of a request.
+func (w *Warden) tell(s *Session) {
+	w.journal.metrics.cut(s.Cut.State)
+	level := slog.LevelInfo
+	if s.Cut.State == CutStays {
+		level = slog.LevelWarn
+	}
+	w.opt.Logger.Log(context.Background(), level, "a NAS was asked to end or change a session", "session", s.ID.String(), "client", s.NAS, "why", string(s.Cut.Why),
+		"request", s.Cut.How.String(), "answer", s.Cut.State.String(), "error_cause", s.Cut.Cause, "tries", s.Cut.Tries)
 }
 
 func pause(ctx context.Context, d time.Duration) {
@@ -210,24 +429,25 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // next says how far the request is after a try.
-func (c *Cut) next(lives bool, answer Answer, err error, now time.Time) {
-	switch {
-	case !lives:
-		c.State = CutOver
-		return
-	case errors.Is(err, ErrNotOffered):
+func (c *Cut) next(answer Answer, err error, now time.Time) {
+	if errors.Is(err, ErrNotOffered) {
 		c.State = CutOff
 		return
 	}
 	c.Tries++
 	c.At, c.Cause = now, answer.Cause
 	switch {
+	case err == nil && answer.Done && c.How == Change:
+		c.State = CutChanged
 	case err == nil && answer.Done:
 		c.State = CutDone
 	case err == nil && !passing(answer.Cause):
 		c.State = CutRefused
-	case c.Tries <= len(backOff):
+	case c.Tries < MaxTries:
 		c.Due = now.Add(backOff[c.Tries-1])
+		if c.Tries >= MaxTries/2 && !answer.Slight {
+			c.How = Disconnect
+		}
 	case err == nil:
 		c.State = CutRefused
 	default:

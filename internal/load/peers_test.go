@@ -43,10 +43,16 @@ func TestForeignServer(t *testing.T) {
 		"ttls-pap":   {probe.EAPMethod, eappeer.TTLSPAP, tls.VersionTLS12, users, 0, 6},
 		"peap":       {probe.EAPMethod, eappeer.PEAPMSCHAPv2, tls.VersionTLS12, users, 0, 10},
 		"peap again": {probe.EAPMethod, eappeer.PEAPMSCHAPv2, tls.VersionTLS13, users, 0.5, 10},
+		"apart":      {probe.EAPMethod, eappeer.TTLSPAP, tls.VersionTLS13, users, 0.5, 5},
+		"by name":    {probe.EAPMethod, eappeer.TTLSPAP, tls.VersionTLS12, users, 0.5, 6},
 	} {
 		o := load.RADIUSOptions{Server: s.Auth, Method: c.method, Users: c.users, Resume: c.resume,
 			Client: wire.ClientOptions{Secret: []byte(radiustest.Secret), Unsigned: true, Lines: 2, Wait: 10 * time.Second},
 			EAP:    eappeer.Options{Method: c.eap, Roots: s.Authority.Pool(), ServerName: radiustest.ServerName, MaxVersion: c.tls}}
+		o.EAP.Apart = name == "apart"
+		if name == "by name" { // of the session: FreeRADIUS gives no tickets in TLS 1.2
+			o.Sessions = func() tls.ClientSessionCache { return new(eappeer.Identifier) }
+		}
 		if c.method == probe.Accounting {
 			o.Server = s.Acct
 		}

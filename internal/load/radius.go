@@ -33,6 +33,8 @@ type RADIUSOptions struct {
 	EAP    eappeer.Options // for probe.EAPMethod; login and password are the users'
 	Users  []User          // in turn
 	Resume float64         // the share of sign-ins that come back with a ticket, 0 to 1
+	// Sessions makes what keeps a device's ticket; nil: a cache of one.
+	Sessions func() tls.ClientSessionCache
 }
 
 // maxDevices bounds how many tickets are kept, a few kilobytes each.
@@ -65,6 +67,9 @@ func NewRADIUS(o RADIUSOptions) (*RADIUS, error) {
 		p.Close()
 	default:
 		return nil, fmt.Errorf("there is no load of %q", o.Method)
+	}
+	if o.Sessions == nil {
+		o.Sessions = func() tls.ClientSessionCache { return tls.NewLRUClientSessionCache(1) }
 	}
 	r := &RADIUS{opts: o, client: wire.NewClient(o.Server, o.Client), run: rand.Text()[:8]}
 	if o.Resume > 0 {
@@ -117,7 +122,7 @@ func (r *RADIUS) eap(ctx context.Context, point *nas.Point, line *wire.Line, who
 	if d != nil && d.mu.TryLock() {
 		defer d.mu.Unlock()
 		if d.sessions == nil {
-			d.sessions = tls.NewLRUClientSessionCache(1)
+			d.sessions = r.opts.Sessions()
 		}
 		o.Sessions = d.sessions
 	}

@@ -232,46 +232,70 @@ func (r *Result) microsoft(kind byte) []byte {
 // EAP carries a device's conversation (RFC 3579) to its end, which is good only
 // with the device's own Success and with the keys that the device has.
 func (p *Point) EAP(ctx context.Context, line *wire.Line, device *eappeer.Peer, outer string) (*Result, error) {
-	result := &Result{}
-	message := identityResponse(outer)
-	var state []byte
-	for len(result.Rounds) < maxRounds {
-		r, err := p.request(outer)
-		if err != nil {
-			return result, err
+	c := p.Converse(line, device, outer)
+	for {
+		if done, err := c.Step(ctx); done || err != nil {
+			return &c.Result, err
 		}
-		r.AddEAP(message)
-		if state != nil {
-			r.Add(wire.State, state)
-		}
-		err = result.ask(ctx, line, r)
-		result.Rounds[len(result.Rounds)-1].Sent = len(message)
-		if err != nil {
-			return result, errors.Join(err, device.Err())
-		}
-		got, has := result.Reply.EAP()
-		if !has {
-			if result.Reply.Code == wire.AccessReject {
-				return result, errors.Join(ErrRejected, device.Err())
-			}
-			return result, ErrUnexpected
-		}
-		response, done, err := device.Handle(got)
-		switch {
-		case err != nil:
-			return result, err
-		case !done && result.Reply.Code == wire.AccessChallenge:
-			message = response
-			state, _ = result.Reply.First(wire.State)
-			continue
-		case !done || result.Reply.Code != wire.AccessAccept:
-			return result, ErrUnexpected
-		}
-		result.Accepted = true
-		msk := device.MSK()
-		return result, result.keys(r, line, msk[32:], msk[:32])
 	}
-	return result, ErrRounds
+}
+
+// Conversation is EAP under way, for who wants to stop on it.
+type Conversation struct {
+	Result  Result
+	point   *Point
+	line    *wire.Line
+	device  *eappeer.Peer
+	outer   string
+	message []byte
+	state   []byte
+}
+
+// Converse begins a conversation; nothing is sent yet.
+func (p *Point) Converse(line *wire.Line, device *eappeer.Peer, outer string) *Conversation {
+	return &Conversation{point: p, line: line, device: device, outer: outer, message: identityResponse(outer)}
+}
+
+// Step goes one round. With done or an error the conversation is over.
+func (c *Conversation) Step(ctx context.Context) (done bool, err error) {
+	result := &c.Result
+	if len(result.Rounds) >= maxRounds {
+		return true, ErrRounds
+	}
+	r, err := c.point.request(c.outer)
+	if err != nil {
+		return true, err
+	}
+	r.AddEAP(c.message)
+	if c.state != nil {
+		r.Add(wire.State, c.state)
+	}
+	err = result.ask(ctx, c.line, r)
+	result.Rounds[len(result.Rounds)-1].Sent = len(c.message)
+	if err != nil {
+		return true, errors.Join(err, c.device.Err())
+	}
+	got, has := result.Reply.EAP()
+	if !has {
+		if result.Reply.Code == wire.AccessReject {
+			return true, errors.Join(ErrRejected, c.device.Err())
+		}
+		return true, ErrUnexpected
+	}
+	response, done, err := c.device.Handle(got)
+	switch {
+	case err != nil:
+		return true, err
+	case !done && result.Reply.Code == wire.AccessChallenge:
+		c.message = response
+		c.state, _ = result.Reply.First(wire.State)
+		return false, nil
+	case !done || result.Reply.Code != wire.AccessAccept:
+		return true, ErrUnexpected
+	}
+	result.Accepted = true
+	msk := c.device.MSK()
+	return true, result.keys(r, c.line, msk[32:], msk[:32])
 }
 
 // identityResponse is what an access point sends first: it asked the device

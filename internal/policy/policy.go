@@ -265,13 +265,12 @@ func (r *rule) grant(p Pair, now time.Time) (identity.Grant, identity.Reason) {
 		return identity.Grant{}, identity.ReasonRoleNotAllowed
 	}
 	g := r.gives
-	g.Role, g.School = p.Role.String(), string(p.School)
-	var left time.Duration
+	g.Role, g.School, g.Longest = p.Role.String(), string(p.School), g.SessionTimeout
 	for _, h := range r.hours {
-		left = max(left, h.left(now))
+		g.Left = max(g.Left, h.left(now))
 	}
-	if left > 0 && (g.SessionTimeout == 0 || left < g.SessionTimeout) {
-		g.SessionTimeout = left
+	if g.Left > 0 && (g.SessionTimeout == 0 || g.Left < g.SessionTimeout) {
+		g.SessionTimeout = g.Left
 	}
 	return g, ""
 }

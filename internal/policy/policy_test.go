@@ -71,7 +71,7 @@ func TestTableOrderDecidesOverAllPairs(t *testing.T) {
 	src := &identity.Source{School: "A", NAS: "a-ap"}
 	for _, pairs := range [][]Pair{{staffB, pupilA, staffA}, {staffA, staffB, pupilA}} {
 		d := table.Explain(pairs, wifi, src, tuesday)
-		want := identity.Grant{Rule: "pupils", Role: "pupil", School: "A", VLAN: 30, SessionTimeout: time.Hour, Filter: "kids"}
+		want := identity.Grant{Rule: "pupils", Role: "pupil", School: "A", VLAN: 30, SessionTimeout: time.Hour, Longest: time.Hour, Filter: "kids"}
 		if d.Reason != "" || d.Grant != want {
 			t.Errorf("%v: %q %+v", pairs, d.Reason, d.Grant)
 		}

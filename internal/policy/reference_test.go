@@ -37,10 +37,13 @@ func slowly(rules []Rule, pairs []Pair, channel string, src identity.Source, now
 			case !r.Allow:
 				return identity.Grant{}, identity.ReasonRoleNotAllowed
 			default:
-				g := identity.Grant{Rule: r.Name, Role: p.Role.String(), School: string(p.School), SessionTimeout: r.Session,
+				g := identity.Grant{Rule: r.Name, Role: p.Role.String(), School: string(p.School), SessionTimeout: r.Session, Longest: r.Session,
 					IdleTimeout: r.Idle, Filter: r.Filter, Down: uint32(r.Down), Up: uint32(r.Up)}
 				if _, err := fmt.Sscan(r.VLAN, &g.VLAN); err != nil {
 					g.VLANName = r.VLAN
+				}
+				if len(r.Hours) > 0 {
+					g.Left = left
 				}
 				if len(r.Hours) > 0 && (r.Session == 0 || left < r.Session) {
 					g.SessionTimeout = left

@@ -74,7 +74,7 @@ func TestSchool(t *testing.T) {
 		}
 	}
 	grant, _ := table.Decide([]Pair{pupilA}, wifi, &identity.Source{School: "A"}, at(late))
-	if want := (identity.Grant{Rule: "pupils-wifi", Role: "pupil", School: "A", VLAN: 30, SessionTimeout: 30 * time.Minute, Down: 20e6, Up: 5e6}); grant != want {
+	if want := (identity.Grant{Rule: "pupils-wifi", Role: "pupil", School: "A", VLAN: 30, SessionTimeout: 30 * time.Minute, Longest: 2 * time.Hour, Left: 30 * time.Minute, Down: 20e6, Up: 5e6}); grant != want {
 		t.Errorf("the pupil gets %+v", grant)
 	}
 	grant, _ = table.Decide([]Pair{machineA}, wifi, &identity.Source{}, at(late))

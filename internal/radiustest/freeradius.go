@@ -33,6 +33,10 @@ func Start(t testing.TB, o Options) *Server {
 		Auth: net.JoinHostPort(address, strconv.Itoa(auth)), Acct: net.JoinHostPort(address, strconv.Itoa(acct))}
 	writeCertificates(t, s, o)
 	write(t, dir, "users", freeradiusUsers(t, o.Users))
+	proxy := "no"
+	if o.Proxy {
+		proxy = "yes"
+	}
 	cache := "no"
 	if o.Resumption {
 		cache = "yes"
@@ -43,14 +47,29 @@ func Start(t testing.TB, o Options) *Server {
 	}
 	write(t, dir, "radiusd.conf", expand(freeradiusConf, map[string]string{
 		"dir": dir, "address": address, "auth": strconv.Itoa(auth), "acct": strconv.Itoa(acct), "secret": Secret,
-		"min": o.MinTLS, "max": o.MaxTLS, "fragment": strconv.Itoa(o.Fragment), "cache": cache, "default": o.Default, "sites": o.Sites,
+		"min": o.MinTLS, "max": o.MaxTLS, "fragment": strconv.Itoa(o.Fragment), "cache": cache, "default": o.Default, "proxy": proxy, "sites": o.Sites,
 	}))
+	s.freeradius(t)
+	return s
+}
+
+// StartIn runs FreeRADIUS until the test's end with a configuration of the
+// caller's, radiusd.conf in dir, which takes Secret and answers at auth; before
+// says how its command begins, such as with taskset.
+func StartIn(t testing.TB, dir, auth string, before ...string) *Server {
+	t.Helper()
+	s := &Server{Auth: auth, dir: dir}
+	s.freeradius(t, before...)
+	return s
+}
+
+func (s *Server) freeradius(t testing.TB, before ...string) {
+	t.Helper()
 	var err error
-	if s.process, err = child.Start(dir, "/usr/sbin/freeradius", "-f", "-l", "stdout", "-n", "radiusd", "-d", dir); err != nil {
+	if s.process, err = child.Start(s.dir, append(before, "/usr/sbin/freeradius", "-f", "-l", "stdout", "-n", "radiusd", "-d", s.dir)...); err != nil {
 		t.Fatal(err)
 	}
 	s.await(t)
-	return s
 }
 
 // await waits until a server answers.

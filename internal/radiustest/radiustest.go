@@ -49,6 +49,8 @@ type Options struct {
 	// Sites holds more of FreeRADIUS' configuration: clients, servers, listeners
 	// for its server "default".
 	Sites string
+	// Proxy has FreeRADIUS be a client itself, by what Sites says.
+	Proxy bool
 }
 
 func (o *Options) defaults() {

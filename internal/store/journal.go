@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"schoolbridge/internal/identity"
 	"schoolbridge/internal/journal"
 	"schoolbridge/internal/person"
 )
@@ -23,7 +24,8 @@ func (db *DB) Journal() *Journal { return &Journal{db} }
 // sealedSession is sessions.sealed.
 type sealedSession struct {
 	Key       string
-	Epoch     uint64 `json:",omitempty"`
+	Epoch     uint64         `json:",omitempty"`
+	Given     identity.Given `json:",omitzero"`
 	Detail    journal.Detail
 	Addresses []journal.Address `json:",omitempty"`
 	BeganTold bool              `json:",omitempty"`
@@ -290,7 +292,7 @@ func (w *sessions) bound(s *journal.Session) error {
 
 func (w *sessions) save(s *journal.Session) error {
 	sealed, err := w.db.keys.sealJSON("sessions", s.ID.String(), "sealed", sealedSession{
-		Key: s.Key, Epoch: s.Epoch, Detail: s.Detail, Addresses: s.Addresses, BeganTold: s.BeganTold, Opened: s.Opened, Interim: s.Interim, Told: s.Told,
+		Key: s.Key, Epoch: s.Epoch, Given: s.Given, Detail: s.Detail, Addresses: s.Addresses, BeganTold: s.BeganTold, Opened: s.Opened, Interim: s.Interim, Told: s.Told,
 		Stopped: s.Stopped, Bound: s.Bound, BoundBy: s.BoundBy, Duration: s.Duration, Traffic: s.Traffic, Cause: s.Cause,
 	})
 	if err != nil {
@@ -344,7 +346,7 @@ func (t *tx) sessionsFrom(from, condition, order string, limit int, args ...any)
 }
 
 func (t *tx) eachSession(from, condition, order string, limit int, args []any, f func(*journal.Session)) error {
-	query := `SELECT s.id, s.nas, s.unit, s.person, s.began, s.ended, s.ending, s.sealed, d.why, d.asked, d.state, d.tries, d.due, d.at, d.cause FROM ` +
+	query := `SELECT s.id, s.nas, s.unit, s.person, s.began, s.ended, s.ending, s.sealed, d.why, d.how, d.asked, d.state, d.tries, d.due, d.at, d.cause FROM ` +
 		from + ` LEFT JOIN disconnects d ON d.session = s.id WHERE ` + condition + ` ORDER BY ` + order + ` LIMIT ?`
 	return t.each(query, append(args, limit), func(scan func(...any) error) error {
 		s, err := t.scanSession(scan)
@@ -360,21 +362,21 @@ func (t *tx) scanSession(scan func(...any) error) (*journal.Session, error) {
 	var id, who, sealed []byte
 	var began, ended int64
 	var why sql.NullString
-	var asked, state, tries, due, at, cause sql.NullInt64
-	if err := scan(&id, &s.NAS, &s.Unit, &who, &began, &ended, &s.Ending, &sealed, &why, &asked, &state, &tries, &due, &at, &cause); err != nil {
+	var how, asked, state, tries, due, at, cause sql.NullInt64
+	if err := scan(&id, &s.NAS, &s.Unit, &who, &began, &ended, &s.Ending, &sealed, &why, &how, &asked, &state, &tries, &due, &at, &cause); err != nil {
 		return nil, err
 	}
 	copy(s.ID[:], id)
 	s.Person, s.Began, s.Ended = personID(who), moment(began), moment(ended)
 	if why.Valid {
-		s.Cut = &journal.Cut{Why: journal.Why(why.String), Asked: moment(asked.Int64), State: journal.CutState(state.Int64), Tries: int(tries.Int64),
+		s.Cut = &journal.Cut{Why: journal.Why(why.String), How: journal.How(how.Int64), Asked: moment(asked.Int64), State: journal.CutState(state.Int64), Tries: int(tries.Int64),
 			Due: moment(due.Int64), At: moment(at.Int64), Cause: uint32(cause.Int64)}
 	}
 	var in sealedSession
 	if err := t.db.keys.openJSON("sessions", s.ID.String(), "sealed", sealed, &in); err != nil {
 		return nil, err
 	}
-	s.Key, s.Epoch, s.Detail, s.Addresses, s.BeganTold, s.Interim, s.Told = in.Key, in.Epoch, in.Detail, in.Addresses, in.BeganTold, in.Interim, in.Told
+	s.Key, s.Epoch, s.Given, s.Detail, s.Addresses, s.BeganTold, s.Interim, s.Told = in.Key, in.Epoch, in.Given, in.Detail, in.Addresses, in.BeganTold, in.Interim, in.Told
 	s.Opened, s.Stopped, s.Bound, s.BoundBy, s.Duration, s.Traffic, s.Cause = in.Opened, in.Stopped, in.Bound, in.BoundBy, in.Duration, in.Traffic, in.Cause
 	return s, nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"time"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/journal"
@@ -132,78 +131,4 @@ func around(addr netip.Addr) []string {
 		}
 	}
 	return all
-}
-
-// AskDisconnect asks for the ends of sessions, each of which has a line in the
-// trail. A request that is there already is asked anew.
-func (j *Journal) AskDisconnect(ctx context.Context, ids []journal.ID, why journal.Why, now time.Time) error {
-	err := j.db.write(ctx, func(t *tx) error {
-		for _, id := range ids {
-			var who []byte
-			if err := t.row("SELECT person FROM sessions WHERE id = ?", id[:]).Scan(&who); err != nil {
-				return notFound(err)
-			}
-			err := t.exec(`INSERT INTO disconnects (session, why, asked, state, tries, due, at, cause) VALUES (?, ?, ?, ?, 0, ?, 0, 0)
-				ON CONFLICT (session) DO UPDATE SET why = excluded.why, asked = excluded.asked, state = excluded.state, tries = 0, due = excluded.due,
-					at = 0, cause = 0`, id[:], why, micros(now), journal.CutWaiting, micros(now))
-			if err != nil {
-				return err
-			}
-			if err := t.auditJSON(now, "disconnect", personID(who), map[string]any{"session": id.String(), "why": why}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("ask for a disconnect: %w", err)
-	}
-	return nil
-}
-
-// DueDisconnects gives sessions whose end was asked for and waits for a try.
-func (j *Journal) DueDisconnects(ctx context.Context, now time.Time, limit int) ([]*journal.Session, error) {
-	var list []*journal.Session
-	err := j.db.read(ctx, func(t *tx) (err error) {
-		list, err = t.sessionsFrom("disconnects w JOIN sessions s ON s.id = w.session", "w.state = 0 AND w.due <= ?", "w.due", limit, micros(now))
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read disconnects: %w", err)
-	}
-	return list, nil
-}
-
-// SaveDisconnect notes how far the session's Cut is, unless it was asked anew
-// meanwhile, and gives the session as it is then: the NAS's answer may end it.
-// The final answer has a line in the trail.
-func (j *Journal) SaveDisconnect(ctx context.Context, s *journal.Session, rules journal.Rules, now time.Time) (*journal.Session, error) {
-	c := s.Cut
-	var after *journal.Session
-	err := j.db.write(ctx, func(t *tx) error {
-		n, err := t.count("UPDATE disconnects SET state = ?, tries = ?, due = ?, at = ?, cause = ? WHERE session = ? AND asked = ? AND state = 0",
-			c.State, c.Tries, micros(c.Due), micros(c.At), c.Cause, s.ID[:], micros(c.Asked))
-		if err != nil {
-			return err
-		}
-		list, err := t.sessions("s.id = ?", "s.began", 1, s.ID[:])
-		if err != nil || len(list) == 0 {
-			return err // pruned meanwhile
-		}
-		after = list[0]
-		if n == 0 || c.State == journal.CutWaiting {
-			return nil
-		}
-		if c.Ends() {
-			w := &sessions{tx: t, rules: rules, now: now}
-			if err := w.settle(after); err != nil {
-				return err
-			}
-		}
-		return t.auditJSON(now, "disconnect_answer", s.Person, map[string]any{"session": s.ID.String(), "answer": c.State.String(), "cause": c.Cause, "tries": c.Tries})
-	})
-	if err != nil {
-		return nil, fmt.Errorf("save a disconnect: %w", err)
-	}
-	return after, nil
 }

@@ -121,6 +121,9 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE INDEX resumptions_expires ON resumptions (expires)`,
 	`CREATE TABLE ticket_secrets (made {int} NOT NULL PRIMARY KEY, sealed {bytes} NOT NULL)`,
 }}, {oldest: 1, statements: []string{
+	// A NAS may be asked to change a session instead (journal.How).
+	`ALTER TABLE disconnects ADD COLUMN how {int} NOT NULL DEFAULT 0`,
+}}, {oldest: 1, statements: []string{
 	// The objectSid of accounts in Active Directory, for LDAP.
 	`ALTER TABLE targets ADD COLUMN sid {bytes}`,
 }}}

@@ -43,6 +43,9 @@ func (r *Request) AddVendor(vendor uint32, kind byte, value []byte) {
 	r.Add(VendorSpecific, vendorValue(vendor, kind, value))
 }
 
+// AddAll appends what a reply carries.
+func (r *Request) AddAll(reply *Reply) { r.attrs = append(r.attrs, reply.attrs...) }
+
 // AddEAP appends an EAP packet in pieces (RFC 3579 section 3.1).
 func (r *Request) AddEAP(message []byte) {
 	for len(message) > maxValue {
@@ -64,9 +67,9 @@ func (r *Request) AddPassword(password, secret []byte) error {
 }
 
 // Encode gives the packet's bytes, Message-Authenticator first. A
-// Disconnect-Request is sealed like an Accounting-Request, over the
-// Message-Authenticator that was computed with a zero authenticator (RFC 5176
-// sections 2.3 and 3.4); Authenticator counts for nothing there.
+// Disconnect-Request or CoA-Request is sealed like an Accounting-Request, over
+// the Message-Authenticator that was computed with a zero authenticator (RFC
+// 5176 sections 2.3 and 3.4); Authenticator counts for nothing there.
 func (r *Request) Encode(secret []byte) ([]byte, error) {
 	return r.encode(NewPeer(secret, false, nil))
 }
@@ -77,7 +80,7 @@ func (r *Request) encode(peer *Peer) ([]byte, error) {
 		out.Attributes = r.attrs
 		return out.Encode()
 	}
-	sealed := r.Code == DisconnectRequest
+	sealed := r.Code.dynamic()
 	if sealed {
 		out.Authenticator = [16]byte{}
 	}
@@ -105,8 +108,8 @@ func (r *Request) encode(peer *Peer) ([]byte, error) {
 // ParseReply checks the reply to a request, both as sent: identifier, Response
 // Authenticator and, wherever there is one, Message-Authenticator, which must
 // be there in an answer to Access-Request or Status-Server. Answers to an
-// Accounting-Request and a Disconnect-Request may come without: nobody can
-// choose the bytes that their Response Authenticator covers. The error is
+// Accounting-Request, a Disconnect-Request and a CoA-Request may come without:
+// nobody can choose the bytes that their Response Authenticator covers. The error is
 // ErrMalformed, ErrForged or ErrUnsigned.
 func ParseReply(reply, request, secret []byte) (*Packet, error) {
 	return parseReply(reply, request, NewPeer(secret, false, nil))
@@ -136,11 +139,17 @@ func parseReply(reply, request []byte, peer *Peer) (*Packet, error) {
 	if l.mac != 0 {
 		copy(reply[4:headerLen], request[4:headerLen])
 		signed := peer.signed(reply, l.mac)
+		if !signed && Code(request[0]).dynamic() {
+			// RFC 5176 section 3.4 has the request's authenticator here too;
+			// FreeRADIUS 3 takes zeros, as in requests. Either takes the secret.
+			clear(reply[4:headerLen])
+			signed = peer.signed(reply, l.mac)
+		}
 		copy(reply[4:headerLen], sent[:])
 		if !signed {
 			return nil, ErrForged
 		}
-	} else if Code(request[0]) != AccountingRequest && Code(request[0]) != DisconnectRequest && (l.eap || !peer.unsigned) {
+	} else if Code(request[0]) != AccountingRequest && !Code(request[0]).dynamic() && (l.eap || !peer.unsigned) {
 		return nil, ErrUnsigned
 	}
 	return decode(reply)

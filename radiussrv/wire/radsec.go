@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -39,9 +40,12 @@ type tlsListener struct {
 
 // tlsLink is one RadSec connection. It carries every kind of request.
 type tlsLink struct {
-	conn *tls.Conn
-	from netip.AddrPort
-	mu   sync.Mutex // one writer at a time
+	conn   *tls.Conn
+	from   netip.AddrPort
+	mu     sync.Mutex                          // one writer at a time
+	proven atomic.Pointer[tls.ConnectionState] // nil before the handshake
+	heard  atomic.Int64                        // when the last packet came, in ns
+	asking asking
 }
 
 func (c *tlsLink) role() Role             { return Authentication | Accounting }
@@ -86,6 +90,8 @@ func (s *Server) ServeTLS(ln net.Listener, config *tls.Config, identify Identify
 		return ErrStopped
 	}
 	defer s.readers.Done()
+	s.tunnels.add(l)
+	defer s.tunnels.remove(l)
 	for failures := 0; ; {
 		conn, err := ln.Accept()
 		if err != nil {
@@ -144,6 +150,7 @@ func (l *tlsListener) open(raw net.Conn) {
 func (l *tlsListener) serve(c *tlsLink) {
 	defer l.server.readers.Done()
 	l.read(c)
+	c.asking.end()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stopping {
@@ -166,6 +173,7 @@ func (l *tlsListener) read(c *tlsLink) {
 		}
 		return
 	}
+	c.proven.Store(&state)
 	for {
 		d := s.buffers.Get().(*datagram)
 		if !l.next(c, d) {
@@ -177,6 +185,14 @@ func (l *tlsListener) read(c *tlsLink) {
 			s.opts.Events.Dropped(DropHandshake, c.from, nil)
 			s.release(d)
 			return
+		}
+		c.heard.Store(d.at.UnixNano())
+		if Code(d.buf[0]).answersDynamic() {
+			if !c.asking.take(d.buf[:d.n], d.peer) {
+				s.opts.Events.Dropped(DropForged, c.from, d.peer)
+			}
+			s.release(d)
+			continue
 		}
 		s.take(d)
 	}

@@ -63,6 +63,7 @@ type Server struct {
 	idle       atomic.Int32
 	workers    atomic.Int32
 	links      atomic.Uint32
+	tunnels    tunnels
 
 	ctx    context.Context // ends when requests in work have to give up
 	cancel context.CancelFunc

@@ -306,7 +306,7 @@ func testDisconnects(t *testing.T, s *suite) {
 	}
 	due := func(at time.Time) []*journal.Session {
 		t.Helper()
-		list, err := j.DueDisconnects(t.Context(), at, 10)
+		list, err := j.DueDisconnects(t.Context(), at, 10, nil)
 		check(t, err)
 		return list
 	}

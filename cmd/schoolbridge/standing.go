@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"schoolbridge/internal/auth"
+	"schoolbridge/internal/directory"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/journal"
+	"schoolbridge/radiussrv"
+)
+
+// endGrace is how long a NAS may take to end a session by its own clock before
+// it is asked to.
+const endGrace = time.Minute
+
+// standing says whether a session may go on as it is: whether its person would
+// be admitted now, from there, and be given the same.
+func (d *daemon) standing(s *journal.Stay, now time.Time) (journal.Standing, bool) {
+	select {
+	case <-d.people.Loaded():
+	default:
+		return journal.Standing{}, false // an empty directory knows nobody
+	}
+	e, ok := d.people.Get(s.Person)
+	if !ok {
+		return journal.Standing{Why: journal.WhyRemoved}, true
+	}
+	client := d.clients.Load().Named(s.NAS)
+	grant, reason := d.grantOf(e, s.NAS, s.SSID, s.School, now)
+	given := s.Given()
+	// Policy is not asked about a session of which it is not known what was given
+	// where, or at a client that is gone; nor in the moment in which the NAS ends
+	// a session by its own clock.
+	settled := given.IsZero() || client == nil || !given.Until.IsZero() && now.Sub(given.Until).Abs() < endGrace
+	switch {
+	case reason != "" && !(byPolicy(reason) && settled):
+		return journal.Standing{Why: whyOf(reason)}, true
+	case s.Epoch != 0 && s.Epoch < e.Epoch:
+		return journal.Standing{Why: journal.WhyChanged}, true
+	}
+	standing := journal.Standing{Bound: d.journal.Bound(grant.Role)}
+	if settled {
+		return standing, true
+	}
+	if is := grant.Given(given.At, now); differs(given, is, client, now) {
+		standing.Why, standing.Given = journal.WhyGrant, is
+	}
+	return standing, true
+}
+
+// differs says that the NAS is to be told what a session is given now. Another
+// end alone is told only to one that can change it while the session goes on, or
+// once it has come.
+func differs(was, is identity.Given, client *radiussrv.Client, now time.Time) bool {
+	switch {
+	case was.Mark != is.Mark:
+		return true
+	case was.Ends(is), is.Until.IsZero():
+		return false
+	}
+	asked := !client.NoCoA && (client.DynamicPort != 0 || client.DynamicTunnel)
+	return asked || now.Sub(is.Until) > endGrace
+}
+
+// grantOf asks every gate about a person as at a sign-in. The school is where
+// the NAS stands by today's configuration.
+func (d *daemon) grantOf(e *directory.Entry, nas, ssid, school string, now time.Time) (identity.Grant, identity.Reason) {
+	if client := d.clients.Load().Named(nas); client != nil {
+		school = client.School
+	}
+	return auth.Standing(e, d.policy.Load(), identity.ChannelWiFi, &identity.Source{NAS: nas, SSID: ssid, School: school}, now)
+}
+
+// byPolicy says that a reason is the table's, not that of the person's account.
+func byPolicy(reason identity.Reason) bool {
+	return reason == identity.ReasonHours || reason == identity.ReasonRoleNotAllowed || reason == identity.ReasonSchoolNotAllowed
+}
+
+// whyOf says the reason of a gate in the journal's words.
+func whyOf(reason identity.Reason) journal.Why {
+	switch reason {
+	case identity.ReasonSuspended:
+		return journal.WhySuspended
+	case identity.ReasonHours:
+		return journal.WhyHours
+	case identity.ReasonSchoolNotAllowed:
+		return journal.WhySchool
+	case identity.ReasonRoleNotAllowed:
+		return journal.WhyRole
+	case identity.ReasonNotActivated:
+		return journal.WhyRemoved
+	}
+	return journal.WhyLeft
+}
+
+// disconnect asks a session's NAS to end it.
+func (d *daemon) disconnect(ctx context.Context, s *journal.Session) (journal.Answer, error) {
+	answer, err := d.radius.Disconnect(ctx, d.clients.Load().Named(s.NAS), nasSession(s))
+	return journal.Answer{Done: answer.Done, Cause: answer.Cause}, nasError(err)
+}
+
+// change asks a session's NAS to give it what its person would be given now. A
+// session that may not go on, or from which something is to be taken that no
+// CoA-Request can take, has to end.
+func (d *daemon) change(ctx context.Context, s *journal.Session) (journal.Answer, error) {
+	now := time.Now()
+	e, ok := d.people.Get(s.Person)
+	if !ok { // nobody's, or a thing's: what comes back is given what is right
+		return journal.Answer{}, journal.ErrNoChange
+	}
+	grant, reason := d.grantOf(e, s.NAS, s.Detail.SSID, s.Detail.School, now)
+	at := s.Given.At
+	if at.IsZero() {
+		at = s.Began
+	}
+	is := grant.Given(at, now)
+	if reason != "" || s.Given.Withdraws(is) || !is.Until.IsZero() && !is.Until.After(now) {
+		return journal.Answer{}, journal.ErrNoChange
+	}
+	if grant.SessionTimeout = 0; !is.Until.IsZero() {
+		grant.SessionTimeout = is.Until.Sub(now)
+	}
+	answer, err := d.radius.Change(ctx, d.clients.Load().Named(s.NAS), nasSession(s), grant)
+	slight := s.Cut.Why == journal.WhyGrant && s.Given.Mark == is.Mark
+	return journal.Answer{Done: answer.Done, Cause: answer.Cause, Given: is, Slight: slight}, nasError(err)
+}
+
+// nasSession names a session to its NAS.
+func nasSession(s *journal.Session) radiussrv.Session {
+	return radiussrv.Session{
+		Addr: s.Detail.Peer, NASAddr: s.Detail.NASAddr, NASIdentifier: s.Detail.NASIdentifier, SessionID: s.Key, Station: s.Detail.Station,
+	}
+}
+
+func nasError(err error) error {
+	switch {
+	case errors.Is(err, radiussrv.ErrNotOffered):
+		return journal.ErrNotOffered
+	case errors.Is(err, radiussrv.ErrNoCoA):
+		return journal.ErrNoChange
+	case errors.Is(err, radiussrv.ErrAway):
+		return journal.ErrAway
+	}
+	return err
+}

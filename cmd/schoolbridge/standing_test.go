@@ -1,0 +1,196 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"schoolbridge/internal/explain"
+	"schoolbridge/internal/journal"
+	radiuswire "schoolbridge/radiussrv/wire"
+)
+
+const staffRules = `policy:
+  rules:
+    - {name: staff, roles: staff, schools: any, allow: true, vlan: 20, session: 8h}
+log: {format: text}`
+
+// changing makes a site with a policy, its daemon and an access point that
+// takes changes.
+func changing(t *testing.T, rules string) (s site, p *accessPoint, d *daemon, log answered) {
+	t.Helper()
+	s = newSite(t)
+	p = s.wifi("")
+	s.edit("log: {format: text}", rules)
+	p.says(41)
+	p.saysToCoA(44)
+	log = make(answered, 100)
+	return s, p, s.started(log), log
+}
+
+func (p *accessPoint) saysToCoA(code byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.coa = code
+}
+
+// last is the last request that the access point was asked.
+func (p *accessPoint) last() *radiuswire.Packet {
+	p.t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.asked) == 0 {
+		p.t.Fatal("the access point was asked nothing")
+	}
+	return p.asked[len(p.asked)-1]
+}
+
+// TestRightsChangeWhileSomebodyIsThere: other rules, and the access point is
+// told; it cannot, and the device is sent off to come back; nothing is left of
+// the right, and it is sent off for good.
+func TestRightsChangeWhileSomebodyIsThere(t *testing.T) {
+	s, p, d, log := changing(t, staffRules)
+	p.account(1, "g1", phone, p.signIn(phone), nil)
+	rules := func(from, to string) explain.Session {
+		t.Helper()
+		s.edit(from, to)
+		d.reload()
+		<-log
+		list := s.sessions(exitDone, "--device", phone)
+		if len(list) != 1 || list[0].Disconnect == nil {
+			t.Fatalf("%+v", list)
+		}
+		return list[0]
+	}
+	x := rules("vlan: 20", "vlan: 30")
+	asked := p.last()
+	seconds, _ := asked.Uint32(radiuswire.SessionTimeout)
+	if asked.Code != radiuswire.CoARequest || asked.Text(radiuswire.TunnelPrivateGroupID) != "30" || asked.Text(radiuswire.AcctSessionID) != "g1" || seconds == 0 || seconds > 8*3600 {
+		t.Fatalf("%+v", asked)
+	}
+	if x.Ended != nil || x.Disconnect.Why != "GRANT_CHANGED" || x.Disconnect.State != "changed" || x.Disconnect.Request != "coa" || p.disconnects() != 1 {
+		t.Fatalf("%+v, asked %d times", x.Disconnect, p.disconnects())
+	}
+	if r := s.explained("orlovami"); len(r.Sessions) != 1 || r.Sessions[0].Disconnect == nil || r.Sessions[0].Disconnect.State != "changed" {
+		t.Errorf("explain: %+v", r.Sessions)
+	}
+	// What the rule is called changes nothing that the access point would be told.
+	s.edit("name: staff", "name: teachers")
+	d.reload()
+	x = rules("session: 8h", "session: 4h")
+	if seconds, _ := p.last().Uint32(radiuswire.SessionTimeout); seconds == 0 || seconds > 4*3600 || x.Disconnect.State != "changed" || p.disconnects() != 2 {
+		t.Errorf("%d s, %+v, asked %d times", seconds, x.Disconnect, p.disconnects())
+	}
+	// By hand, though nothing changed.
+	if list := s.sessions(exitDone, "reauthorize", x.ID); len(list) != 1 || list[0].Disconnect.Why != "REAUTHORIZE" || list[0].Disconnect.State != "changed" ||
+		p.last().Code != radiuswire.CoARequest || p.last().Text(radiuswire.TunnelPrivateGroupID) != "30" {
+		t.Errorf("%+v", list)
+	}
+	<-log
+	p.saysToCoA(45)
+	x = rules("vlan: 30", "vlan: 40")
+	if x.Ending != "disconnected" || x.Disconnect.State != "disconnected" || x.Disconnect.Request != "disconnect" || p.disconnects() != 5 || p.last().Code != radiuswire.DisconnectRequest {
+		t.Errorf("%+v %+v, asked %d times", x, x.Disconnect, p.disconnects())
+	}
+	p.account(1, "g2", phone, p.signIn(phone), nil)
+	s.edit("allow: true", "allow: false")
+	s.edit(", vlan: 40, session: 4h", "")
+	d.reload()
+	<-log
+	x = s.sessions(exitDone, "--device", phone)[0]
+	if x.Ending != "disconnected" || x.Disconnect.Why != "ROLE_NOT_ALLOWED" || p.disconnects() != 6 {
+		t.Errorf("%+v %+v, asked %d times", x, x.Disconnect, p.disconnects())
+	}
+}
+
+// A client that is said to know no CoA is asked for the end at once, and for
+// nothing where only the length of the session is another.
+func TestRightsChangeAtAClientWithoutCoA(t *testing.T) {
+	s, p, d, log := changing(t, staffRules)
+	s.edit("dynamic_authorization: {port:", "dynamic_authorization: {coa: false, port:")
+	d.reload()
+	p.account(1, "g1", phone, p.signIn(phone), nil)
+	s.edit("session: 8h", "session: 9h")
+	d.reload()
+	s.edit("vlan: 20", "vlan: 30")
+	d.reload()
+	<-log
+	x := s.sessions(exitDone, "--device", phone)[0]
+	if x.Ending != "disconnected" || x.Disconnect.Why != "GRANT_CHANGED" || p.disconnects() != 1 || p.last().Code != radiuswire.DisconnectRequest {
+		t.Errorf("%+v %+v, asked %d times", x, x.Disconnect, p.disconnects())
+	}
+	if !strings.Contains(x.Disconnect.Answer, "CoA") {
+		t.Errorf("%q", x.Disconnect.Answer)
+	}
+}
+
+// What no CoA can take away ends the session.
+func TestRightsWithdrawn(t *testing.T) {
+	s, p, d, log := changing(t, staffRules)
+	p.account(1, "g1", phone, p.signIn(phone), nil)
+	s.edit("vlan: 20, ", "")
+	d.reload()
+	<-log
+	x := s.sessions(exitDone, "--device", phone)[0]
+	if x.Ending != "disconnected" || x.Disconnect.Why != "GRANT_CHANGED" || p.last().Code != radiuswire.DisconnectRequest {
+		t.Errorf("%+v %+v", x, x.Disconnect)
+	}
+}
+
+// TestStandingOverADay: hours that end, hours that begin, and the moment between
+// in which the access point ends the session itself.
+func TestStandingOverADay(t *testing.T) {
+	_, _, d, _ := changing(t, `policy:
+  rules:
+    - {name: exam, roles: staff, hours: "tue 10:00-10:30", allow: false}
+    - {name: day, roles: staff, schools: any, hours: "mon-fri 08:00-14:00", allow: true, vlan: 20}
+    - {name: evening, roles: staff, schools: any, hours: "mon-fri 14:00-20:00", allow: true, vlan: 30, session: 2h}
+log: {format: text}`)
+	holder, err := d.db.Accounts().Find(t.Context(), "orlovami")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, ok := d.people.Get(holder.Person)
+	if !ok {
+		t.Fatal("she is not in the directory")
+	}
+	clock := func(text string) time.Time {
+		at, err := time.ParseInLocation("15:04:05", text, time.UTC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return time.Date(2026, 11, 24, at.Hour(), at.Minute(), at.Second(), 0, d.policy.Load().Zone()) // a Tuesday
+	}
+	for _, c := range []struct {
+		from, at string
+		why      journal.Why
+		until    string
+	}{
+		{"09:00:00", "09:59:00", "", ""},
+		{"09:00:00", "10:00:00", journal.WhyHours, ""}, // nothing of it was said at the sign-in
+		{"09:00:00", "13:00:00", "", ""},
+		{"09:00:00", "13:59:50", "", ""},
+		{"09:00:00", "14:00:30", "", ""}, // the access point's own clock ends it
+		{"09:00:00", "14:01:30", journal.WhyGrant, "11:00:00"},
+		{"15:00:00", "16:59:00", "", ""},
+		{"19:00:00", "19:59:50", "", ""},
+		{"19:00:00", "20:00:30", "", ""},
+		{"19:00:00", "20:01:30", journal.WhyHours, ""},
+		{"15:00:00", "21:00:00", journal.WhyHours, ""},
+	} {
+		at, now := clock(c.from), clock(c.at)
+		grant, reason := d.grantOf(e, "school-49", "School", "49", at)
+		if reason != "" {
+			t.Fatalf("%s: %s", c.from, reason)
+		}
+		stay := journal.StayOf(&journal.Session{Person: holder.Person, NAS: "school-49", Given: grant.Given(at, at)})
+		got, known := d.standing(stay, now)
+		if !known || got.Why != c.why || c.until != "" && !got.Given.Until.Equal(clock(c.until)) {
+			t.Errorf("from %s at %s: %+v", c.from, c.at, got)
+		}
+	}
+	// Of a session from before the update nothing is known but whose it is.
+	if got, known := d.standing(journal.StayOf(&journal.Session{Person: holder.Person, NAS: "school-49"}), clock("15:00:00")); !known || got.Why != "" {
+		t.Errorf("%+v", got)
+	}
+}
