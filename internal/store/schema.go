@@ -123,6 +123,9 @@ var migrations = []migration{{oldest: 1, statements: []string{
 }}, {oldest: 1, statements: []string{
 	// A NAS may be asked to change a session instead (journal.How).
 	`ALTER TABLE disconnects ADD COLUMN how {int} NOT NULL DEFAULT 0`,
+}}, {oldest: 1, statements: []string{
+	// The objectSid of accounts in Active Directory, for LDAP.
+	`ALTER TABLE targets ADD COLUMN sid {bytes}`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

@@ -61,6 +61,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Engine) {
 		{"Owner", testOwner},
 		{"Suspend", testSuspend},
 		{"Targets", testTargets},
+		{"object shown", testObjectShown},
 		{"TargetRows", testTargetRows},
 		{"TargetTriggers", testTargetTriggers},
 		{"SwitchedOff", testSwitchedOff},
