@@ -172,13 +172,15 @@ func (l *tlsListener) read(c *tlsLink) {
 			s.release(d)
 			return
 		}
-		d.link, d.from, d.at, d.peer = c, c.from, s.opts.Now(), l.identify(c.from.Addr(), &state)
-		if d.peer == nil {
+		d.link, d.from, d.At, d.Peer = c, c.from, s.opts.Now(), l.identify(c.from.Addr(), &state)
+		if d.Peer == nil {
 			s.opts.Events.Dropped(DropHandshake, c.from, nil)
 			s.release(d)
 			return
 		}
-		s.take(d)
+		if s.take(d, nil) {
+			s.release(d)
+		}
 	}
 }
 
