@@ -112,6 +112,14 @@ func (h *hashes) good(k *kept, now time.Time) bool {
 	return age >= 0 && age < int64(life)
 }
 
+// recall gives what is kept under a person's epoch, and says whether it may be
+// used without asking again.
+func (h *hashes) recall(e *directory.Entry, now time.Time) (k kept, same, good bool) {
+	k, ok := h.table.Get(e.Person)
+	same = ok && k.epoch == e.Epoch
+	return k, same, same && h.good(&k, now)
+}
+
 // put takes over what the store has under a person's epoch.
 func (h *hashes) put(id identity.PersonID, v Verifier, epoch uint64, now time.Time) {
 	h.putting.Lock()
@@ -154,9 +162,8 @@ func markOf(id identity.PersonID, h mschap.Hash) uint64 {
 // says why we cannot tell now.
 func (a *Authenticator) keptHash(ctx context.Context, e *directory.Entry, now time.Time) (k kept, waited bool, reason identity.Reason) {
 	h := a.hashes
-	k, ok := h.table.Get(e.Person)
-	same := ok && k.epoch == e.Epoch
-	if same && h.good(&k, now) {
+	k, same, good := h.recall(e, now)
+	if good {
 		return k, false, ""
 	}
 	if h.failing(now) {
