@@ -129,7 +129,8 @@ func (s *Server) refuse(client *Client, r *wire.Received, from identity.Source, 
 
 // reject says no, in the same words whatever the reason was.
 func (s *Server) reject(client *Client, r *wire.Received, notBefore time.Time) *wire.Reply {
-	reply := &wire.Reply{Code: wire.AccessReject, NotBefore: rejectAt(client, r.At, notBefore)}
+	reply := r.Reply(wire.AccessReject)
+	reply.NotBefore = rejectAt(client, r.At, notBefore)
 	addText(reply, wire.ReplyMessage, s.opts.Messages.Rejected)
 	return reply
 }
@@ -137,7 +138,7 @@ func (s *Server) reject(client *Client, r *wire.Received, notBefore time.Time) *
 // unavailable says no at once: nobody did anything wrong.
 func (s *Server) unavailable(r *wire.Received, from identity.Source, v identity.Verdict) *wire.Reply {
 	s.said(r, from, resultUnavailable, v)
-	reply := &wire.Reply{Code: wire.AccessReject}
+	reply := r.Reply(wire.AccessReject)
 	addText(reply, wire.ReplyMessage, s.opts.Messages.Unavailable)
 	return reply
 }
@@ -166,7 +167,7 @@ func (s *Server) accept(client *Client, r *wire.Received, v identity.Verdict) (*
 	if err != nil {
 		return nil, err
 	}
-	reply := &wire.Reply{Code: wire.AccessAccept}
+	reply := r.Reply(wire.AccessAccept)
 	// The canonical login (RFC 2865 section 5.1): accounting will carry it.
 	reply.AddText(wire.UserName, string(v.Login))
 	reply.Add(wire.Class, class)

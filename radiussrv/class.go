@@ -61,8 +61,8 @@ func (s classSealer) seal(person identity.PersonID, epoch uint64) ([]byte, error
 	if _, err := rand.Read(out[1:]); err != nil {
 		return nil, err
 	}
-	clear := binary.BigEndian.AppendUint64(append(make([]byte, 0, classClear), person[:]...), epoch)
-	return s.aead.Seal(out, out[1:1+classNonce], clear, out[:1]), nil
+	clear := binary.BigEndian.AppendUint64(append(out, person[:]...), epoch)[len(out):] // encrypted where it lies
+	return s.aead.Seal(out, out[1:], clear, out[:1]), nil
 }
 
 // open reads a Class that came back; false where it is not one of ours.

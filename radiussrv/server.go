@@ -223,9 +223,9 @@ func (s *Server) status(r *wire.Received) *wire.Reply {
 	}
 	s.metrics.result(resultStatus)
 	if r.Role == wire.Accounting {
-		return &wire.Reply{Code: wire.AccountingResponse}
+		return r.Reply(wire.AccountingResponse)
 	}
-	return &wire.Reply{Code: wire.AccessAccept}
+	return r.Reply(wire.AccessAccept)
 }
 
 // requestID ties the log lines of one request together.

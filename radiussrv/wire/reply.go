@@ -9,8 +9,8 @@ import (
 // errPacket says that attributes do not fit into a packet.
 var errPacket = errors.New("the attributes do not fit into a RADIUS packet")
 
-// Reply is what a Handler answers. Message-Authenticator, Proxy-State,
-// identifier and Response Authenticator are added when it is sent.
+// Reply is what a Handler answers: see Received.Reply. Message-Authenticator,
+// Proxy-State, identifier and Response Authenticator are added when it is sent.
 type Reply struct {
 	Code Code
 	// NotBefore is the moment before which it must not leave; it waits without
@@ -23,6 +23,15 @@ type Reply struct {
 
 // replySize is what most replies take.
 const replySize = 256
+
+// Reply begins the reply to a request, in memory of the request's own.
+func (r *Received) Reply(code Code) *Reply {
+	if r.reply == nil {
+		r.reply = &Reply{}
+	}
+	*r.reply = Reply{Code: code, attrs: r.reply.attrs[:0]}
+	return r.reply
+}
 
 // Add appends an attribute of at most 253 bytes; a longer one makes the reply
 // impossible to send.

@@ -23,6 +23,7 @@ type Received struct {
 	At     time.Time // when it arrived
 	Signed bool      // proven: by Message-Authenticator, whole by its authenticator, or by TLS
 	Role   Role      // what the listener it came by is for
+	reply  *Reply
 }
 
 // Handler answers requests. Nil is silence: the peer will try again, here or at
@@ -99,6 +100,7 @@ type datagram struct {
 	n      int
 	ticket ticket // where repeats are noticed; zero where there are none
 	packet Packet
+	answer Reply
 	Received
 	route
 }
@@ -195,7 +197,7 @@ func (s *Server) take(d *datagram, out *batch) (free bool) {
 		return true
 	}
 	d.packet = decode(b)
-	d.Packet, d.Role = &d.packet, d.link.role()
+	d.Packet, d.Role, d.reply = &d.packet, d.link.role(), &d.answer
 	d.From = netip.AddrPortFrom(d.from.Addr().Unmap(), d.from.Port())
 	d.Signed = l.mac != 0 || d.packet.Code == AccountingRequest || d.Peer.tunnel
 	if s.prompt != nil {
@@ -240,6 +242,7 @@ func (s *Server) release(d *datagram) {
 // clean forgets all but the buffer.
 func (d *datagram) clean() {
 	d.ticket, d.packet, d.Received = ticket{}, Packet{}, Received{}
+	d.answer.keys = mppeKeys{}
 	d.link, d.controls = nil, 0
 }
 
