@@ -39,6 +39,7 @@ func (a *Authenticator) answer(ctx context.Context, c *identity.Credential, m *i
 		return unavailable(identity.ReasonThrottled)
 	}
 	asked := mschap.Challenge(m.PeerChallenge, m.Challenge, m.Name)
+	a.hashes.prepare(e.Person, &k)
 	if reason := a.fits(&k, asked, m.Response, now); reason != "" {
 		if reason != identity.ReasonOldPassword && reason != identity.ReasonHashTooOld {
 			a.guard.wrongAnswer(&t, now)

@@ -48,7 +48,7 @@ type hashes struct {
 type kept struct {
 	reason identity.Reason // why there is no hash; "": there is
 	hash   mschap.Hash
-	secret *mschap.Secret // the same, prepared; nil: there is none
+	secret *mschap.Secret // the same, prepared; nil: there is none, or nobody has answered to it yet
 	mark   uint64         // Voucher.Hash of what rests on it; 0: there is none
 	epoch  uint64
 	learnt int64 // when mos.ru last confirmed it
@@ -129,8 +129,8 @@ func (h *hashes) put(id identity.PersonID, v Verifier, epoch uint64, now time.Ti
 	if next.reason == "" {
 		next.hash = mschap.Hash(v.NTHash)
 		next.mark = markOf(id, next.hash)
-		if next.secret = before.secret; before.hash != next.hash || next.secret == nil {
-			next.secret = mschap.Prepare(next.hash)
+		if before.hash == next.hash {
+			next.secret = before.secret
 		}
 	}
 	if !v.LearnAt.IsZero() {
@@ -149,6 +149,21 @@ func (h *hashes) put(id identity.PersonID, v Verifier, epoch uint64, now time.Ti
 		next.old, next.oldAt = before.hash, next.read
 	}
 	h.table.Add(id, next)
+}
+
+// prepare makes a hash ready for answers, the first time that one comes: most
+// people show their passwords and never give any.
+func (h *hashes) prepare(id identity.PersonID, k *kept) {
+	if k.secret != nil || k.reason != "" {
+		return
+	}
+	k.secret = mschap.Prepare(k.hash)
+	h.putting.Lock()
+	defer h.putting.Unlock()
+	if now, ok := h.table.Peek(id); ok && now.reason == "" && now.hash == k.hash {
+		now.secret = k.secret
+		h.table.Add(id, now)
+	}
 }
 
 // markOf is never 0. It is the same on every replica and after a restart, and

@@ -102,8 +102,8 @@ type saver struct {
 }
 
 type savedVerifier struct {
-	mark [32]byte
-	at   time.Time
+	mark digest
+	at   int64 // Unix ns
 }
 
 func newSaver(o Options) (saver, error) {
@@ -116,9 +116,9 @@ func newSaver(o Options) (saver, error) {
 }
 
 // within says that a table has the mark, not older than a time.
-func within(table *lru.Cache[identity.PersonID, savedVerifier], id identity.PersonID, mark [32]byte, now time.Time, age time.Duration) bool {
+func within(table *lru.Cache[identity.PersonID, savedVerifier], id identity.PersonID, mark digest, now time.Time, age time.Duration) bool {
 	old, ok := table.Get(id)
-	return ok && old.mark == mark && now.Sub(old.at) < age
+	return ok && old.mark == mark && now.UnixNano()-old.at < int64(age)
 }
 
 // keep saves the verifier of a proof that mos.ru has confirmed, and offers the
@@ -143,7 +143,7 @@ func (a *Authenticator) keep(e *directory.Entry, proof identity.Password, asked 
 		return
 	}
 	if offer {
-		a.saver.offered.Add(e.Person, savedVerifier{mark, now})
+		a.saver.offered.Add(e.Person, savedVerifier{mark, now.UnixNano()})
 	}
 	go func() {
 		defer a.work.Done()
@@ -158,7 +158,7 @@ func (a *Authenticator) keep(e *directory.Entry, proof identity.Password, asked 
 			return
 		}
 		if !known && a.saveVerifier(ctx, e, proof, asked) {
-			a.saver.saved.Add(e.Person, savedVerifier{mark, asked})
+			a.saver.saved.Add(e.Person, savedVerifier{mark, asked.UnixNano()})
 		}
 	}()
 }

@@ -54,6 +54,7 @@ func (a *Authenticator) recall(c *identity.Credential, e *directory.Entry, now t
 			return v, false
 		}
 		asked := mschap.Challenge(proof.PeerChallenge, proof.Challenge, proof.Name)
+		a.hashes.prepare(e.Person, &k)
 		if a.fits(&k, asked, proof.Response, now) != "" {
 			return v, false
 		}

@@ -58,7 +58,7 @@ type Options struct {
 	Readers    int              // goroutines that read a socket and answer what is answered promptly; one for each processor, 4 at most
 	Workers    int              // requests handled at once that were not; 1024
 	Queue      int              // requests that wait for a worker; 4096
-	Duplicates int              // requests remembered; 65536
+	Duplicates int              // requests remembered, with 128 bytes of reply on average: 5.5 MiB; 32768
 	Delayed    int              // replies that wait for their moment; 16384
 	Tunnels    int              // RadSec connections at once; 1024, a sixteenth of them from one address
 	Patience   time.Duration    // a request that waited longer for its worker is dropped; 2 s
@@ -138,7 +138,7 @@ func NewServer(h Handler, opts Options) *Server {
 	set(&opts.Readers, min(runtime.GOMAXPROCS(0), 4))
 	set(&opts.Workers, 1024)
 	set(&opts.Queue, 4096)
-	set(&opts.Duplicates, 65536)
+	set(&opts.Duplicates, 32768)
 	set(&opts.Delayed, 16384)
 	set(&opts.Tunnels, 1024)
 	if opts.Patience <= 0 {
