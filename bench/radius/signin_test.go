@@ -63,7 +63,7 @@ func TestMain(m *testing.M) {
 // serve answers until it is interrupted, and prints its address first.
 func serve() error {
 	runtime.GOMAXPROCS(1)
-	debug.SetGCPercent(50) // as the daemon does
+	debug.SetGCPercent(40) // as the daemon does
 	clients, err := radiussrv.NewClients([]radiussrv.Client{{
 		Name: "bench", Prefix: netip.MustParsePrefix("127.0.0.0/8"), Secret: secret, School: "1001",
 	}})

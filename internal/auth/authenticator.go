@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 
 	"schoolbridge/internal/directory"
@@ -30,7 +29,7 @@ type Authenticator struct {
 	local     localPool
 	hashes    *hashes
 	saver     saver
-	aliases   *lru.Cache[key, string] // other names of a mos.ru login, by typedKey
+	aliases   *table[key, string] // other names of a mos.ru login, by typedKey
 	metrics   *metrics
 	// down is when mos.ru last gave nobody an answer (unreachable, throttling
 	// us, refusing us as a client), in Unix ns; 0 once it answered since.
@@ -59,22 +58,10 @@ func New(o Options) (*Authenticator, error) {
 		return nil, err
 	}
 	o = o.withDefaults()
-	a := &Authenticator{opt: o, tagger: newTagger(o.TagKey), phantom: newMAC(randomKey()), local: newLocalPool()}
-	var err error
-	if a.confirm, err = newConfirmations(o); err != nil {
-		return nil, err
-	}
-	if a.guard, err = newGuard(o); err != nil {
-		return nil, err
-	}
-	if a.hashes, err = newHashes(o); err != nil {
-		return nil, err
-	}
-	if a.saver, err = newSaver(o); err != nil {
-		return nil, err
-	}
-	if a.aliases, err = lru.New[key, string](o.Logins); err != nil {
-		return nil, err
+	a := &Authenticator{
+		opt: o, tagger: newTagger(o.TagKey), phantom: newMAC(randomKey()), local: newLocalPool(),
+		confirm: newConfirmations(o), guard: newGuard(o), hashes: newHashes(o), saver: newSaver(o),
+		aliases: newTable[key, string](o.Logins),
 	}
 	a.flights.of, a.flights.limit = map[flightKey]*flight{}, o.Flights
 	a.metrics = newMetrics(o.Registerer)

@@ -10,8 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
-
 	"schoolbridge/internal/identity"
 )
 
@@ -54,7 +52,7 @@ func (m *mac) over(k key, epoch uint64, proof identity.Password) digest {
 // confirmed lately: a MAC under a key that dies with the process.
 type confirmations struct {
 	mac         *mac
-	table       *lru.Cache[digest, int64] // when mos.ru was asked, Unix ns
+	table       *table[digest, int64] // when mos.ru was asked, Unix ns
 	long, short time.Duration
 	healthy     func() bool
 	// since is the moment from which events have been arriving without a gap
@@ -62,12 +60,8 @@ type confirmations struct {
 	since atomic.Int64
 }
 
-func newConfirmations(o Options) (*confirmations, error) {
-	table, err := lru.New[digest, int64](o.Confirmations)
-	if err != nil {
-		return nil, err
-	}
-	return &confirmations{mac: newMAC(randomKey()), table: table, long: o.ConfirmLong, short: o.ConfirmShort, healthy: o.EventsHealthy}, nil
+func newConfirmations(o Options) *confirmations {
+	return &confirmations{mac: newMAC(randomKey()), table: newTable[digest, int64](o.Confirmations), long: o.ConfirmLong, short: o.ConfirmShort, healthy: o.EventsHealthy}
 }
 
 func randomKey() (key [32]byte) {

@@ -10,8 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
-
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/mschap"
@@ -28,7 +26,7 @@ import (
 // It is read again because another replica may have saved or emptied it without
 // a new epoch. What this one saves or empties is put here at once.
 type hashes struct {
-	table   *lru.Cache[identity.PersonID, kept]
+	table   *table[identity.PersonID, kept]
 	putting sync.Mutex
 	refresh time.Duration
 	maxAge  time.Duration
@@ -67,15 +65,14 @@ const (
 	storeAgain = 5 * time.Second
 )
 
-func newHashes(o Options) (*hashes, error) {
-	table, err := lru.New[identity.PersonID, kept](o.Hashes)
+func newHashes(o Options) *hashes {
 	phantom := randomKey()
-	h := &hashes{table: table, refresh: o.ConfirmShort, maxAge: o.NTMaxAge, grace: o.OfflineGrace, healthy: o.EventsHealthy, seen: o.EventsSeen,
+	h := &hashes{table: newTable[identity.PersonID, kept](o.Hashes), refresh: o.ConfirmShort, maxAge: o.NTMaxAge, grace: o.OfflineGrace, healthy: o.EventsHealthy, seen: o.EventsSeen,
 		phantom: mschap.Prepare(mschap.Hash(phantom[:16]))}
 	if o.events {
 		h.alive.Store(o.Now().UnixNano())
 	}
-	return h, err
+	return h
 }
 
 // HashReason says why a person's verifier serves no MSCHAPv2, whatever its age;
