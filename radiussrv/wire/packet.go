@@ -90,6 +90,13 @@ func Parse(b []byte) (*Packet, error) {
 	return &p, nil
 }
 
+// Clone gives a packet that lies in memory of its own.
+func (p *Packet) Clone() *Packet {
+	own := *p
+	own.attrs = bytes.Clone(p.attrs)
+	return &own
+}
+
 // First gives the value of the first attribute of the type.
 func (p *Packet) First(t Type) ([]byte, bool) {
 	for a, v := range p.attrs.all() {
@@ -205,7 +212,7 @@ func (p *Packet) Vendor(vendor uint32) iter.Seq2[byte, []byte] {
 // Password decrypts User-Password (RFC 2865 section 5.2): 16 to 128 bytes,
 // padded with NULs. It says false if the attribute is missing, there twice, of
 // a forbidden length, or holds a NUL inside, which no password can: cutting
-// there, as the codec's helper does, would check another password than was sent.
+// there, as helpers elsewhere do, would check another password than was sent.
 func (p *Packet) Password(secret []byte) ([]byte, bool) {
 	hidden, _ := p.First(UserPassword)
 	if len(hidden) < 16 || len(hidden) > 128 || len(hidden)%16 != 0 || p.Count(UserPassword) != 1 {
