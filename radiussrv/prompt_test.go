@@ -31,12 +31,14 @@ func TestPromptRepliesReadAlike(t *testing.T) {
 		judge *judge
 		ask   func() []byte
 	}{
-		"PAP":            {school(), func() []byte { return access(t, "orlovami", "Snegir-2021", nil) }},
-		"PAP, wrong":     {school(), func() []byte { return access(t, "orlovami", "wrong", nil) }},
-		"PAP, away":      {school(), func() []byte { return access(t, "away", "Snegir-2021", nil) }},
-		"MS-CHAPv2":      {hashes(), func() []byte { return speak(t, "orlovami", ours[:], answer("orlovami", "Snegir-2021"), nil) }},
-		"charged, NAS":   {school(), func() []byte { return access(t, "orlovami", "Snegir-2021", charged) }},
-		"two User-Names": {school(), func() []byte { return access(t, "orlovami", "Snegir-2021", func(r *wire.Request) { r.AddText(wire.UserName, "x") }) }},
+		"PAP":          {school(), func() []byte { return access(t, "orlovami", "Snegir-2021", nil) }},
+		"PAP, wrong":   {school(), func() []byte { return access(t, "orlovami", "wrong", nil) }},
+		"PAP, away":    {school(), func() []byte { return access(t, "away", "Snegir-2021", nil) }},
+		"MS-CHAPv2":    {hashes(), func() []byte { return speak(t, "orlovami", ours[:], answer("orlovami", "Snegir-2021"), nil) }},
+		"charged, NAS": {school(), func() []byte { return access(t, "orlovami", "Snegir-2021", charged) }},
+		"two User-Names": {school(), func() []byte {
+			return access(t, "orlovami", "Snegir-2021", func(r *wire.Request) { r.AddText(wire.UserName, "x") })
+		}},
 	} {
 		t.Run(what, func(t *testing.T) {
 			client := loopback()
