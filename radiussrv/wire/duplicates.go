@@ -15,7 +15,7 @@ const (
 	keepInFlight = 10 * time.Second
 	shardCount   = 16
 	// replyRoom is what a request remembered has for its reply, on average.
-	replyRoom = 128
+	replyRoom = 112
 )
 
 // requestKey is what makes two packets the same request: RFC 5080 section
@@ -47,7 +47,7 @@ func keyOf(packet []byte, from netip.AddrPort, link uint16) requestKey {
 //	(new) ─begin─► in flight ─finish─► answered ─5 s─► forgotten
 //	                  └─forget─► forgotten (nothing was answered: a repeat is a new try)
 //
-// It takes some 170 bytes a request, all of them without pointers, and touches
+// It takes some 160 bytes a request, all of them without pointers, and touches
 // no more than it needs: a small installation never fills it.
 type duplicates struct {
 	seed   maphash.Seed

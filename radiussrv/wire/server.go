@@ -58,7 +58,7 @@ type Options struct {
 	Readers    int              // goroutines that read a socket and answer what is answered promptly; one for each processor, 4 at most
 	Workers    int              // requests handled at once that were not; 1024
 	Queue      int              // requests that wait for a worker; 4096
-	Duplicates int              // requests remembered, with 128 bytes of reply on average: 5.5 MiB; 32768
+	Duplicates int              // requests remembered, with 112 bytes of reply on average: 5 MiB; 32768
 	Delayed    int              // replies that wait for their moment; 16384
 	Tunnels    int              // RadSec connections at once; 1024, a sixteenth of them from one address
 	Patience   time.Duration    // a request that waited longer for its worker is dropped; 2 s
