@@ -55,15 +55,15 @@ func (s *Server) signIn(client *Client, r *wire.Received, ask decide) (*wire.Rep
 		// One way to prove oneself (RFC 2865 section 4.1: never both).
 		return s.refuse(client, r, from, resultMalformed, identity.ReasonBadRequest), true
 	case p.Has(wire.CHAPPassword):
-		return s.refuse(client, r, from, resultCHAP, reasonMethod), true
+		return s.refuse(client, r, from, resultCHAP, identity.ReasonMethod), true
 	case m.v1 > 0:
-		return s.refuse(client, r, from, resultMSCHAP, reasonMethod), true
+		return s.refuse(client, r, from, resultMSCHAP, identity.ReasonMethod), true
 	case m.ways() > 0 && !m.whole():
 		return s.refuse(client, r, from, resultMalformed, identity.ReasonBadRequest), true
 	case m.change > 0:
 		return s.refuseChange(client, r, from, &m), true
 	case machine(name):
-		return s.refuse(client, r, from, resultMachine, reasonMachine), true
+		return s.refuse(client, r, from, resultMachine, identity.ReasonMachineAccount), true
 	case m.v2 > 0:
 		return s.mschap2(client, r, from, name, &m, ask)
 	}
@@ -81,12 +81,6 @@ func (s *Server) signIn(client *Client, r *wire.Received, ask decide) (*wire.Rep
 	}
 	return s.decided(client, r, from, v), true
 }
-
-// Reasons of this front-end's own, for its log lines.
-const (
-	reasonMethod  identity.Reason = "METHOD_NOT_OFFERED" // CHAP, MS-CHAPv1, a change of password, or EAP where it is not served
-	reasonMachine identity.Reason = "MACHINE_ACCOUNT"    // host/…: a computer signs in, not a person
-)
 
 // userName takes the one User-Name, as readable text (RFC 2865 section 5.1).
 func userName(p *wire.Packet) (string, bool) {
@@ -123,8 +117,22 @@ func (s *Server) decided(client *Client, r *wire.Received, from identity.Source,
 
 // refuse rejects what the authenticator is not asked about.
 func (s *Server) refuse(client *Client, r *wire.Received, from identity.Source, what result, why identity.Reason) *wire.Reply {
-	s.said(r, from, what, identity.Verdict{Outcome: identity.Rejected, Reason: why})
+	v := identity.Verdict{Outcome: identity.Rejected, Reason: why}
+	s.said(r, from, what, v)
+	s.refused(r, from, what, v)
 	return s.reject(client, r, time.Time{})
+}
+
+// refused tells who keeps what was refused.
+func (s *Server) refused(r *wire.Received, from identity.Source, what result, v identity.Verdict) {
+	if s.opts.Refused == nil {
+		return
+	}
+	name, ok := userName(r.Packet)
+	if !ok {
+		name = ""
+	}
+	s.opts.Refused(name, map[result]string{resultCHAP: "chap", resultMSCHAP: "mschap"}[what], from, v)
 }
 
 // reject says no, in the same words whatever the reason was.

@@ -31,6 +31,7 @@ type Authenticator struct {
 	saver     saver
 	aliases   *table[key, string] // other names of a mos.ru login, by typedKey
 	metrics   *metrics
+	refusals  *refusals
 	// down is when mos.ru last gave nobody an answer (unreachable, throttling
 	// us, refusing us as a client), in Unix ns; 0 once it answered since.
 	down atomic.Int64
@@ -64,7 +65,7 @@ func New(o Options) (*Authenticator, error) {
 		aliases: newTable[key, string](o.Logins),
 	}
 	a.flights.of, a.flights.limit = map[flightKey]*flight{}, o.Flights
-	a.metrics = newMetrics(o.Registerer)
+	a.metrics, a.refusals = newMetrics(o.Registerer), newRefusals(o.Registerer)
 	a.life, a.end = context.WithCancel(context.Background())
 	return a, nil
 }
