@@ -135,7 +135,7 @@ func (d *duplicates) begin(key *requestKey, now time.Time, buf []byte) (ticket, 
 		s.oldest++
 	}
 	if s.oldest == s.next { // nothing there: begin where memory is in use already
-		s.written += -s.written % uint64(len(s.replies))
+		s.turn()
 	}
 	n := s.next
 	s.next++
@@ -173,13 +173,19 @@ func (t ticket) finish(reply []byte, age time.Duration) {
 	if !s.there(t.number) || len(reply) == 0 || len(reply) > maxPacket {
 		return
 	}
-	if left := size - s.written%size; left < uint64(len(reply)) { // it does not fit before the end
-		s.written += left
+	if size-s.written%size < uint64(len(reply)) { // it does not fit before the end
+		s.turn()
 	}
 	kept := s.slot(t.number)
 	kept.at, kept.size, kept.until = s.written, uint16(len(reply)), age+keepReply
 	copy(s.replies[s.written%size:], reply)
 	s.written += uint64(len(reply))
+}
+
+// turn goes on at the beginning of the replies' ring.
+func (s *shard) turn() {
+	size := uint64(len(s.replies))
+	s.written = (s.written + size - 1) / size * size
 }
 
 // forget lets a repeat be tried anew.
