@@ -34,7 +34,7 @@ func TestPromptAnswersDoNotWaitForSlowOnes(t *testing.T) {
 		return &Reply{Code: AccessReject}
 	})
 	events := &tally{}
-	conn := listen(t, h, "127.0.0.1:0", Authentication, Options{Peer: everyone(false), Events: events, Readers: 1, Workers: 2, Queue: 3})
+	conn := listen(t, h, "127.0.0.1:0", Authentication, Options{Peer: everyone(false), Events: events, Readers: 1, Workers: 2, Queue: 3, Patience: time.Hour})
 	client, err := net.Dial("udp", conn.LocalAddr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ func TestARequestInWorkIsNotWrittenOver(t *testing.T) {
 		reply.AddText(ReplyMessage, r.Packet.Text(UserName)+r.Packet.Text(FilterID))
 		return reply
 	})
-	conn := listen(t, h, "127.0.0.1:0", Authentication, Options{Peer: everyone(false)})
+	conn := listen(t, h, "127.0.0.1:0", Authentication, Options{Peer: everyone(false), Patience: time.Hour})
 	client, err := net.Dial("udp", conn.LocalAddr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -206,7 +206,7 @@ func TestPromptRepliesAreRepeatedAndDelayedToo(t *testing.T) {
 // on several addresses: everybody gets the answer to his own question, from the
 // address that he asked.
 func TestManyAtOnceOnSeveralAddresses(t *testing.T) {
-	s := NewServer(accept, Options{Peer: everyone(false)})
+	s := NewServer(accept, Options{Peer: everyone(false), Patience: time.Hour})
 	var served sync.WaitGroup
 	t.Cleanup(func() {
 		if err := s.Shutdown(context.Background()); err != nil {
