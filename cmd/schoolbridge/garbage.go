@@ -14,7 +14,9 @@ const (
 	// leastGarbage is allowed whatever there is.
 	leastGarbage = 10 << 20
 	leastPercent = 6
-	usualPercent = 100
+	// usualPercent is less than Go's own 100: most of what is in memory stays there
+	// for weeks, and a sign-in makes half a kilobyte of garbage.
+	usualPercent = 40
 )
 
 // garbagePercent is GOGC while conversations hold so much of what is live, both
@@ -24,7 +26,7 @@ const (
 // more of them there are: at 10,000, about as much as their handshakes.
 func garbagePercent(live, held uint64) int {
 	live = max(live, held, 1)
-	allowed := max(live-held, leastGarbage)
+	allowed := max(usualPercent*(live-held)/100, leastGarbage)
 	return int(min(max(100*allowed/live, leastPercent), usualPercent))
 }
 

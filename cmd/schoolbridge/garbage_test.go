@@ -16,11 +16,11 @@ func TestGarbagePercent(t *testing.T) {
 		live, held uint64
 		want       int
 	}{
-		{0, 0, 100},
-		{8 * mib, 0, 100},
-		{1200 * mib, 12 * mib, 99},
+		{0, 0, usualPercent},
+		{8 * mib, 0, usualPercent},
+		{1200 * mib, 12 * mib, 39},
 		{128 * mib, 118 * mib, 7},  // 10,000 of them in a small school: 10 MiB of garbage
-		{300 * mib, 118 * mib, 60}, // in a city: as much as without them
+		{300 * mib, 118 * mib, 24}, // in a city: as much as without them
 		{100 * mib, 118 * mib, 8},  // more than the last collection saw
 		{2000 * mib, 1900 * mib, leastPercent},
 	} {

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
-
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/mschap"
@@ -96,29 +94,27 @@ func (p localPool) check(v Verifier, proof identity.Password, now time.Time, ntM
 // written at each confirmation.
 type saver struct {
 	mac     *mac
-	saved   *lru.Cache[identity.PersonID, savedVerifier]
-	offered *lru.Cache[identity.PersonID, savedVerifier]
+	saved   *table[identity.PersonID, savedVerifier]
+	offered *table[identity.PersonID, savedVerifier]
 	slots   chan struct{}
 }
 
 type savedVerifier struct {
-	mark [32]byte
-	at   time.Time
+	mark digest
+	at   int64 // Unix ns
 }
 
-func newSaver(o Options) (saver, error) {
-	saved, err := lru.New[identity.PersonID, savedVerifier](o.Logins)
-	if err != nil {
-		return saver{}, err
+func newSaver(o Options) saver {
+	return saver{
+		mac: newMAC(randomKey()), saved: newTable[identity.PersonID, savedVerifier](o.Logins),
+		offered: newTable[identity.PersonID, savedVerifier](o.Logins), slots: make(chan struct{}, savers),
 	}
-	offered, err := lru.New[identity.PersonID, savedVerifier](o.Logins)
-	return saver{mac: newMAC(randomKey()), saved: saved, offered: offered, slots: make(chan struct{}, savers)}, err
 }
 
 // within says that a table has the mark, not older than a time.
-func within(table *lru.Cache[identity.PersonID, savedVerifier], id identity.PersonID, mark [32]byte, now time.Time, age time.Duration) bool {
+func within(table *table[identity.PersonID, savedVerifier], id identity.PersonID, mark digest, now time.Time, age time.Duration) bool {
 	old, ok := table.Get(id)
-	return ok && old.mark == mark && now.Sub(old.at) < age
+	return ok && old.mark == mark && now.UnixNano()-old.at < int64(age)
 }
 
 // keep saves the verifier of a proof that mos.ru has confirmed, and offers the
@@ -143,7 +139,7 @@ func (a *Authenticator) keep(e *directory.Entry, proof identity.Password, asked 
 		return
 	}
 	if offer {
-		a.saver.offered.Add(e.Person, savedVerifier{mark, now})
+		a.saver.offered.Add(e.Person, savedVerifier{mark, now.UnixNano()})
 	}
 	go func() {
 		defer a.work.Done()
@@ -158,7 +154,7 @@ func (a *Authenticator) keep(e *directory.Entry, proof identity.Password, asked 
 			return
 		}
 		if !known && a.saveVerifier(ctx, e, proof, asked) {
-			a.saver.saved.Add(e.Person, savedVerifier{mark, asked})
+			a.saver.saved.Add(e.Person, savedVerifier{mark, asked.UnixNano()})
 		}
 	}()
 }

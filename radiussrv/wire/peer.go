@@ -67,6 +67,13 @@ func (p *Peer) signed(packet []byte, at int) bool {
 	return subtle.ConstantTimeCompare(sent[:], want[:]) == 1
 }
 
+// seal sets a packet's authenticator to the MD5 over it, as it stands, and the
+// secret (RFC 2865 section 3, RFC 2866 section 3).
+func (p *Peer) seal(packet []byte) {
+	sum := md5.Sum(append(packet, p.secret...)) // behind the packet, where there is room
+	copy(packet[4:headerLen], sum[:])
+}
+
 // sealed says whether an Accounting-Request's authenticator is right (RFC 2866
 // section 3): the MD5 over the packet with a zero authenticator and the secret.
 func (p *Peer) sealed(packet []byte) bool {
