@@ -93,17 +93,19 @@ func (p localPool) check(v Verifier, proof identity.Password, now time.Time, ntM
 }
 
 // saver remembers what was saved, so that an unchanged verifier is not
-// written at each confirmation.
+// written at each confirmation, and what could not be, so that the next sign-in
+// has it written although mos.ru is not asked again for hours.
 type saver struct {
-	mac     *mac
 	saved   *lru.Cache[identity.PersonID, savedVerifier]
 	offered *lru.Cache[identity.PersonID, savedVerifier]
 	slots   chan struct{}
 }
 
+// savedVerifier is known by the mark of the confirmation that it rests on.
 type savedVerifier struct {
 	mark [32]byte
 	at   time.Time
+	owed bool // it was not saved
 }
 
 func newSaver(o Options) (saver, error) {
@@ -112,30 +114,42 @@ func newSaver(o Options) (saver, error) {
 		return saver{}, err
 	}
 	offered, err := lru.New[identity.PersonID, savedVerifier](o.Logins)
-	return saver{mac: newMAC(randomKey()), saved: saved, offered: offered, slots: make(chan struct{}, savers)}, err
+	return saver{saved: saved, offered: offered, slots: make(chan struct{}, savers)}, err
 }
 
 // within says that a table has the mark, not older than a time.
 func within(table *lru.Cache[identity.PersonID, savedVerifier], id identity.PersonID, mark [32]byte, now time.Time, age time.Duration) bool {
 	old, ok := table.Get(id)
-	return ok && old.mark == mark && now.Sub(old.at) < age
+	return ok && old.mark == mark && !old.owed && now.Sub(old.at) < age
+}
+
+// owes says that a confirmed proof waits for the store to take its verifier.
+func (s *saver) owes(id identity.PersonID, mark [32]byte) bool {
+	last, ok := s.saved.Peek(id)
+	return ok && last.owed && last.mark == mark
 }
 
 // keep saves the verifier of a proof that mos.ru has confirmed, and offers the
 // proof to the systems that keep their own passwords, beside the sign-in: a
-// slow store slows nobody down.
-func (a *Authenticator) keep(e *directory.Entry, proof identity.Password, asked time.Time) {
-	mark := a.saver.mac.over(key(e.Person), e.Epoch, proof)
+// slow store slows nobody down. mark is the confirmation's. What is not saved is
+// owed: a later sign-in tries again.
+func (a *Authenticator) keep(e *directory.Entry, mark [32]byte, proof identity.Password, asked time.Time) {
 	now := a.opt.Now()
 	known := within(a.saver.saved, e.Person, mark, asked, saveAgain)
 	offer := a.opt.Passwords != nil && (!known || e.PasswordWanted) && !within(a.saver.offered, e.Person, mark, now, offerAgain)
 	if known && !offer {
 		return
 	}
+	owed := func() {
+		if !known {
+			a.saver.saved.Add(e.Person, savedVerifier{mark, asked, true})
+		}
+	}
 	select {
 	case a.saver.slots <- struct{}{}:
 	default:
 		a.metrics.dropped.Inc()
+		owed()
 		return
 	}
 	if !a.begin() {
@@ -143,7 +157,10 @@ func (a *Authenticator) keep(e *directory.Entry, proof identity.Password, asked 
 		return
 	}
 	if offer {
-		a.saver.offered.Add(e.Person, savedVerifier{mark, now})
+		a.saver.offered.Add(e.Person, savedVerifier{mark, now, false})
+	}
+	if a.saver.owes(e.Person, mark) {
+		a.saver.saved.Remove(e.Person) // one at a time tries again
 	}
 	go func() {
 		defer a.work.Done()
@@ -153,12 +170,16 @@ func (a *Authenticator) keep(e *directory.Entry, proof identity.Password, asked 
 		if offer && a.offer(ctx, e, proof, asked) {
 			// Neither the confirmation nor the offer counts: the next sign-in
 			// asks mos.ru again, until its yes is the newer one.
-			a.confirm.drop(a.confirm.mac.over(key(e.Person), e.Epoch, proof))
+			a.confirm.drop(mark)
 			a.saver.offered.Remove(e.Person)
 			return
 		}
-		if !known && a.saveVerifier(ctx, e, proof, asked) {
-			a.saver.saved.Add(e.Person, savedVerifier{mark, asked})
+		switch {
+		case known:
+		case a.saveVerifier(ctx, e, proof, asked):
+			a.saver.saved.Add(e.Person, savedVerifier{mark, asked, false})
+		default:
+			owed()
 		}
 	}()
 }

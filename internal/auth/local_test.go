@@ -172,6 +172,48 @@ func TestVerifiersAreSavedOnceAnHour(t *testing.T) {
 	}
 }
 
+// What the store did not take is written at the next sign-in, although mos.ru
+// is not asked again: else methods that show no password would know the old one
+// until the confirmation ends.
+func TestVerifiersThatWereNotSavedAreOwed(t *testing.T) {
+	for name, trouble := range map[string]func(w *world) (over func()){
+		"the store fails": func(w *world) func() {
+			w.change(func() { w.saveFails = context.DeadlineExceeded })
+			return func() { w.change(func() { w.saveFails = nil }) }
+		},
+		"too many write": func(w *world) func() {
+			for range savers {
+				w.saver.slots <- struct{}{}
+			}
+			return func() {
+				for range savers {
+					<-w.saver.slots
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			over := trouble(w)
+			w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)
+			w.settled()
+			w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonRecent)
+			w.settled()
+			over()
+			if w.saves != 0 {
+				t.Fatal("it was saved")
+			}
+			for range 5 {
+				w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonRecent)
+				w.settled()
+			}
+			if w.saves != 1 || !w.verifiers[identity.PersonID{1}].LearnAt.Equal(begin) {
+				t.Errorf("%d saves, %+v", w.saves, w.verifiers[identity.PersonID{1}])
+			}
+		})
+	}
+}
+
 func TestArgon2WhereNTIsOff(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.NTOff = true })
 	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)
