@@ -38,12 +38,21 @@ type oracle struct {
 
 	mu       sync.Mutex
 	windows  []*window
-	accepts  []string // wrong ones, as far as they are told
-	rejects  []string
+	accepts  []wrong // as far as they are kept
+	rejects  []wrong
 	accepted int // wrongly
 	rejected int
 	owed     int
 }
+
+// wrong is an answer that should have been another.
+type wrong struct {
+	who            *somebody
+	mac, text      string
+	sent, answered time.Time
+}
+
+const kept = 2000
 
 func newOracle(strict bool) *oracle { return &oracle{strict: strict} }
 
@@ -163,13 +172,14 @@ func (o *oracle) owes(p *somebody, f proof) bool {
 }
 
 // saw judges one answer.
-func (o *oracle) saw(p *somebody, f proof, accepted bool, outcome string) {
+func (o *oracle) saw(d *device, f proof, accepted bool, outcome string) {
+	p := d.owner
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if accepted {
 		why := o.forbids(p, f)
 		if why != "" {
-			o.note(&o.accepted, &o.accepts, p, f, why)
+			o.note(&o.accepted, &o.accepts, d, f, why)
 			return
 		}
 		if f.secret == p.current() {
@@ -186,38 +196,48 @@ func (o *oracle) saw(p *somebody, f proof, accepted bool, outcome string) {
 		o.owed++
 		o.mu.Unlock()
 		if !accepted {
-			o.note(&o.rejected, &o.rejects, p, f, outcome)
+			o.note(&o.rejected, &o.rejects, d, f, outcome)
 		}
 	}
 }
 
-func (o *oracle) note(count *int, list *[]string, p *somebody, f proof, why string) {
+func (o *oracle) note(count *int, list *[]wrong, d *device, f proof, why string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	*count++
-	if len(*list) < 40 {
-		text := fmt.Sprintf("%s person %d by %v (resumed %v), %s", f.sent.Format("15:04:05.000"), p.n, f.how, f.resumed, why)
+	if len(*list) < kept {
+		text := fmt.Sprintf("%s %s by %v (resumed %v, took %v), %s", f.sent.Format("15:04:05.000"), d.owner.profile.Login, f.how, f.resumed,
+			f.answered.Sub(f.sent).Round(time.Millisecond), why)
 		if f.secret != nil && !f.secret.until.IsZero() {
 			text += fmt.Sprintf("; changed %v before, notice lost %v", f.sent.Sub(f.secret.until).Round(time.Millisecond), f.secret.lost)
 			if !f.secret.noticed.IsZero() {
 				text += fmt.Sprintf(", taken %v before", f.sent.Sub(f.secret.noticed).Round(time.Millisecond))
 			}
 		}
-		*list = append(*list, text)
+		*list = append(*list, wrong{d.owner, d.mac, text, f.sent, f.answered})
 	}
 }
 
-// judge tells what was found.
-func (o *oracle) judge(t *testing.T) {
+// judge tells what was found, and of the wrong rejects why the daemon says that
+// it refused.
+func (o *oracle) judge(t *testing.T, reason func(wrong) string) {
 	t.Helper()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	t.Logf("of %d right passwords while all worked %d were not accepted; %d wrong accepts", o.owed, o.rejected, o.accepted)
-	for _, line := range o.rejects {
-		t.Log("wrong reject: " + line)
+	reasons := map[string]int{}
+	for i, w := range o.rejects {
+		why := reason(w)
+		reasons[why]++
+		if i < 40 {
+			t.Logf("wrong reject: %s: %s", w.text, why)
+		}
 	}
-	for _, line := range o.accepts {
-		t.Error("wrong accept: " + line)
+	if len(reasons) > 0 {
+		t.Logf("the daemon's reasons: %v", reasons)
+	}
+	for _, w := range o.accepts[:min(len(o.accepts), 40)] {
+		t.Errorf("wrong accept: %s: %s", w.text, reason(w))
 	}
 	if o.strict && o.rejected*10_000 > o.owed {
 		t.Errorf("%d wrong rejects of %d", o.rejected, o.owed)

@@ -30,10 +30,15 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"schoolbridge/internal/auth"
 	"schoolbridge/internal/load"
+	"schoolbridge/internal/store"
+	"schoolbridge/internal/store/sqlite"
 )
 
 var (
@@ -72,11 +77,32 @@ func TestSoak(t *testing.T) {
 	w.sweep(t)
 	d.judgeGauges(t, idle)
 	d.stop(t)
-	w.judgeStops(t)
-	o.judge(t)
+	db, err := sqlite.OpenFiles(t.Context(), filepath.Join(s.dir, "store.db"), filepath.Join(s.dir, "keyset.json"), store.Options{})
+	must(t, err)
+	defer db.Close()
+	w.judgeStops(t, db)
+	o.judge(t, reasons(t, db))
 	t.Log(w.tally.String())
 	if report.Ended == 0 || w.tally.of("kill") == 0 {
 		t.Error("nothing happened: the run proves nothing")
+	}
+}
+
+// reasons reads from the audit trail what the daemon said of an answer.
+func reasons(t *testing.T, db *store.DB) func(wrong) string {
+	return func(w wrong) string {
+		holder, err := db.Accounts().Find(t.Context(), w.who.profile.Login)
+		must(t, err)
+		entries, err := db.Audit().Recent(t.Context(), holder.Person, 2000, auth.AuditSignIn)
+		must(t, err)
+		mac := strings.ToLower(strings.ReplaceAll(w.mac, "-", ":"))
+		for _, e := range entries {
+			var said struct{ Device, Reason string }
+			if json.Unmarshal(e.Payload, &said) == nil && said.Device == mac && !e.At.Before(w.sent.Truncate(time.Millisecond)) && !e.At.After(w.answered) {
+				return said.Reason
+			}
+		}
+		return "not in the audit trail"
 	}
 }
 

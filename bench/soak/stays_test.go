@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,7 +13,6 @@ import (
 	"schoolbridge/internal/journal"
 	"schoolbridge/internal/nas"
 	"schoolbridge/internal/store"
-	"schoolbridge/internal/store/sqlite"
 )
 
 // stop is one that the daemon has answered.
@@ -94,11 +92,8 @@ func (w *world) told(point *nas.Point, s nas.Session, status nas.Status, after t
 }
 
 // judgeStops looks for every answered Stop in the journal of the stopped daemon.
-func (w *world) judgeStops(t *testing.T) {
+func (w *world) judgeStops(t *testing.T, db *store.DB) {
 	t.Helper()
-	db, err := sqlite.OpenFiles(t.Context(), filepath.Join(w.dir, "store.db"), filepath.Join(w.dir, "keyset.json"), store.Options{})
-	must(t, err)
-	defer db.Close()
 	lost, odd := 0, 0
 	for mac, stops := range w.ledger.stops {
 		found, err := db.Journal().Find(t.Context(), journal.Query{Device: strings.ToLower(strings.ReplaceAll(mac, "-", ":"))})

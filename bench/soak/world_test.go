@@ -78,7 +78,7 @@ const (
 	guessing   = 0.001
 	premature  = 0.001
 	fromTicket = 0.5 // of EAP sign-ins, with the ticket of the one before
-	staying    = 0.2 // of those who come in, with accounting
+	staying    = 0.1 // of those who come in, with accounting
 )
 
 // signIn is sign-in number n.
@@ -131,7 +131,7 @@ func (w *world) try(ctx context.Context, d *device, s *secret, password identity
 	}
 	f.answered = time.Now()
 	accepted, outcome := err == nil, outcomeOf(result, err)
-	w.oracle.saw(d.owner, f, accepted, outcome)
+	w.oracle.saw(d, f, accepted, outcome)
 	kind := "right"
 	if s == nil {
 		kind = "guess"

@@ -192,6 +192,9 @@ func (a *Authenticator) saveVerifier(ctx context.Context, e *directory.Entry, pr
 	} else {
 		hash := mschap.NTHash(string(proof))
 		v.NTHash = hash[:]
+		if a.stored(ctx, e, v) {
+			return true
+		}
 	}
 	err := a.opt.Verifiers.SaveVerifier(ctx, e.Person, v)
 	if err == nil {
@@ -201,6 +204,18 @@ func (a *Authenticator) saveVerifier(ctx context.Context, e *directory.Entry, pr
 		a.opt.Logger.Error("auth: the verifier cannot be saved", "person", e.Person.String(), "error", err)
 	}
 	return err == nil
+}
+
+// stored says that the store has the verifier already, and not for long: after a
+// start everybody signs in for the first time, and a read costs the store much
+// less than a write.
+func (a *Authenticator) stored(ctx context.Context, e *directory.Entry, v Verifier) bool {
+	old, err := a.opt.Verifiers.Verifier(ctx, e.Person)
+	if err != nil || old.Epoch != v.Epoch || subtle.ConstantTimeCompare(old.NTHash, v.NTHash) != 1 || v.LearnAt.Sub(old.LearnAt) >= saveAgain {
+		return false
+	}
+	a.hashes.put(e.Person, old, e.Epoch, a.opt.Now())
+	return true
 }
 
 // offer says whether the proof was declined for a newer one.
