@@ -168,7 +168,7 @@ func (d *daemon) watch() {
 	}
 }
 
-// metrics reads /metrics, as far as lines have no label.
+// metrics reads /metrics; a name has its labels behind it.
 func (d *daemon) metrics() (map[string]float64, error) {
 	client := http.Client{Timeout: 5 * time.Second}
 	response, err := client.Get("http://" + d.web + "/metrics")
@@ -179,8 +179,12 @@ func (d *daemon) metrics() (map[string]float64, error) {
 	values := map[string]float64{}
 	lines := bufio.NewScanner(response.Body)
 	for lines.Scan() {
-		name, text, ok := strings.Cut(lines.Text(), " ")
-		if v, err := strconv.ParseFloat(text, 64); ok && err == nil {
+		at := strings.LastIndexByte(lines.Text(), ' ')
+		if at < 0 {
+			continue
+		}
+		name, text := lines.Text()[:at], lines.Text()[at+1:]
+		if v, err := strconv.ParseFloat(text, 64); err == nil {
 			values[name] = v
 		}
 	}
@@ -223,6 +227,13 @@ func (d *daemon) judgeGauges(t *testing.T, idle gauges) {
 		return err == nil && g.goroutines <= idle.goroutines+64 && g.fds <= idle.fds+32
 	}) {
 		t.Errorf("at rest there are %v goroutines and %v files, before the load there were %v and %v", rest.goroutines, rest.fds, idle.goroutines, idle.fds)
+	}
+	m, err := d.metrics()
+	must(t, err)
+	for name, v := range m {
+		if v > 0 && (strings.Contains(name, "abandoned_total") || strings.Contains(name, "dropped_total") || strings.Contains(name, "not_saved") || strings.Contains(name, "journal_records")) {
+			t.Logf("last life: %s %v", name, v)
+		}
 	}
 	t.Logf("at rest: %v goroutines, %v files, heap %.1f MiB, resident %.1f MiB", rest.goroutines, rest.fds, rest.heap/(1<<20), rest.resident/(1<<20))
 	d.mu.Lock()

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"schoolbridge/internal/identity"
 )
 
 // What the documentation promises, and what is given before a refusal of
@@ -52,7 +54,7 @@ type wrong struct {
 	sent, answered time.Time
 }
 
-const kept = 2000
+const kept = 10_000
 
 func newOracle(strict bool) *oracle { return &oracle{strict: strict} }
 
@@ -164,7 +166,8 @@ func (o *oracle) owes(p *somebody, f proof) bool {
 	}
 	if n := len(p.secrets); n > 1 {
 		before := p.secrets[n-2]
-		if !before.lost && !settled(before.noticed) || before.lost && f.how.hash() && !settled(f.secret.clear) {
+		// A notice brings no hash: the password has to be shown once.
+		if !before.lost && !settled(before.noticed) || f.how.hash() && !settled(f.secret.clear) {
 			return false
 		}
 	}
@@ -218,28 +221,31 @@ func (o *oracle) note(count *int, list *[]wrong, d *device, f proof, why string)
 	}
 }
 
-// judge tells what was found, and of the wrong rejects why the daemon says that
-// it refused.
-func (o *oracle) judge(t *testing.T, reason func(wrong) string) {
+// judge tells what was found. Of those who should have come in and did not it
+// counts apart whom the daemon refused, and whom it told that it cannot tell
+// now: mos.ru and the store are late on a machine that has too much to do. Who
+// took a session up again whose time ended meanwhile signs in anew.
+func (o *oracle) judge(t *testing.T, said func(wrong) (outcome, reason string)) {
 	t.Helper()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	t.Logf("of %d right passwords while all worked %d were not accepted; %d wrong accepts", o.owed, o.rejected, o.accepted)
-	reasons := map[string]int{}
-	for i, w := range o.rejects {
-		why := reason(w)
-		reasons[why]++
-		if i < 40 {
-			t.Logf("wrong reject: %s: %s", w.text, why)
+	refused, why := 0, map[string]int{}
+	for _, w := range o.rejects {
+		outcome, reason := said(w)
+		why[outcome+" "+reason]++
+		if outcome == "rejected" && reason != string(identity.ReasonFullSignIn) {
+			if refused++; refused <= 40 {
+				t.Logf("wrong reject: %s: %s", w.text, reason)
+			}
 		}
 	}
-	if len(reasons) > 0 {
-		t.Logf("the daemon's reasons: %v", reasons)
-	}
+	t.Logf("of %d right passwords while all worked %d were refused, %d had no verdict; %d wrong accepts", o.owed, refused, o.rejected-refused, o.accepted)
+	t.Logf("what the daemon says of them: %v", why)
 	for _, w := range o.accepts[:min(len(o.accepts), 40)] {
-		t.Errorf("wrong accept: %s: %s", w.text, reason(w))
+		_, reason := said(w)
+		t.Errorf("wrong accept: %s: %s", w.text, reason)
 	}
-	if o.strict && o.rejected*10_000 > o.owed {
-		t.Errorf("%d wrong rejects of %d", o.rejected, o.owed)
+	if o.strict && refused*10_000 > o.owed {
+		t.Errorf("%d wrong rejects of %d", refused, o.owed)
 	}
 }

@@ -36,6 +36,7 @@ import (
 	"time"
 
 	"schoolbridge/internal/auth"
+	"schoolbridge/internal/identity"
 	"schoolbridge/internal/load"
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/store/sqlite"
@@ -81,28 +82,31 @@ func TestSoak(t *testing.T) {
 	must(t, err)
 	defer db.Close()
 	w.judgeStops(t, db)
-	o.judge(t, reasons(t, db))
+	o.judge(t, verdicts(t, db))
 	t.Log(w.tally.String())
 	if report.Ended == 0 || w.tally.of("kill") == 0 {
 		t.Error("nothing happened: the run proves nothing")
 	}
 }
 
-// reasons reads from the audit trail what the daemon said of an answer.
-func reasons(t *testing.T, db *store.DB) func(wrong) string {
-	return func(w wrong) string {
-		holder, err := db.Accounts().Find(t.Context(), w.who.profile.Login)
-		must(t, err)
-		entries, err := db.Audit().Recent(t.Context(), holder.Person, 2000, auth.AuditSignIn)
-		must(t, err)
+// verdicts reads from the audit trail what the daemon said of an answer.
+func verdicts(t *testing.T, db *store.DB) func(wrong) (outcome, reason string) {
+	read := map[*somebody][]identity.AuditEntry{}
+	return func(w wrong) (string, string) {
+		if _, ok := read[w.who]; !ok {
+			holder, err := db.Accounts().Find(t.Context(), w.who.profile.Login)
+			must(t, err)
+			read[w.who], err = db.Audit().Recent(t.Context(), holder.Person, 5000, auth.AuditSignIn)
+			must(t, err)
+		}
 		mac := strings.ToLower(strings.ReplaceAll(w.mac, "-", ":"))
-		for _, e := range entries {
-			var said struct{ Device, Reason string }
+		for _, e := range read[w.who] {
+			var said struct{ Device, Outcome, Reason string }
 			if json.Unmarshal(e.Payload, &said) == nil && said.Device == mac && !e.At.Before(w.sent.Truncate(time.Millisecond)) && !e.At.After(w.answered) {
-				return said.Reason
+				return said.Outcome, said.Reason
 			}
 		}
-		return "not in the audit trail"
+		return "no", "verdict"
 	}
 }
 

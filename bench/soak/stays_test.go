@@ -49,8 +49,9 @@ var numbers atomic.Uint64
 // stay is a session: Start, perhaps interim records, Stop; some come twice, and
 // some Stops before the Start.
 func (w *world) stay(d *device, point nas.Point, class []byte) {
-	r := rand.New(rand.NewPCG(*seedFlag, 1<<61|numbers.Add(1)))
-	s := nas.Session{Name: d.owner.profile.Login, ID: fmt.Sprintf("soak-%d", numbers.Load()<<8|uint64(r.IntN(256))), Class: class}
+	number := numbers.Add(1)
+	r := rand.New(rand.NewPCG(*seedFlag, 1<<61|number))
+	s := nas.Session{Name: d.owner.profile.Login, ID: fmt.Sprintf("soak-%d", number), Class: class}
 	length := time.Duration(1+r.IntN(int(min(*forFlag/20, time.Minute)/time.Second+1))) * time.Second
 	w.under.Go(func() {
 		if r.Float64() < 0.05 { // what was told first comes last
@@ -104,8 +105,12 @@ func (w *world) judgeStops(t *testing.T, db *store.DB) {
 		}
 		for _, s := range stops {
 			switch k := known[s.unit+" "+s.key]; {
-			case k == nil, k.Ending != journal.EndTold, k.Stopped.IsZero():
+			case k == nil:
 				lost++
+				t.Logf("lost: %+v of %s is nowhere", s, mac)
+			case k.Ending != journal.EndTold, k.Stopped.IsZero():
+				lost++
+				t.Logf("lost: %+v of %s: %+v", s, mac, k)
 			case k.Duration != s.duration || k.Person.IsZero():
 				odd++
 			}
