@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"sort"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -42,6 +43,8 @@ type Client struct {
 	DynamicPort uint16
 	// DynamicSecret is the secret there; "": Secret.
 	DynamicSecret identity.Password
+
+	busy *atomic.Int32 // sign-ins in work
 }
 
 // Clients is a table of NAS clients, made once and never changed: a reload makes
@@ -64,6 +67,7 @@ func NewClients(list []Client) (*Clients, error) {
 	var faults []error
 	for i := range list {
 		client := list[i]
+		client.busy = new(atomic.Int32)
 		client.Prefix = canonical(client.Prefix)
 		client.Certificate = strings.ToLower(client.Certificate)
 		if err := c.fault(client); err != nil {

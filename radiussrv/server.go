@@ -106,6 +106,7 @@ type Server struct {
 	class   classSealer
 	metrics *metrics
 	log     *reporter
+	shares  *shares
 }
 
 // New makes a server that serves nothing yet.
@@ -134,7 +135,10 @@ func New(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare Class: %w", err)
 	}
-	s := &Server{opts: opts, class: sealer, metrics: newMetrics(opts.Metrics)}
+	if opts.Wire.Workers <= 0 {
+		opts.Wire.Workers = defaultWorkers
+	}
+	s := &Server{opts: opts, class: sealer, metrics: newMetrics(opts.Metrics), shares: newShares(opts.Wire.Workers)}
 	s.log = newReporter(opts.Logger, opts.Now, s.metrics)
 	opts.Wire.Peer = func(addr netip.Addr) *wire.Peer { return opts.Clients().peer(addr) }
 	opts.Wire.Events, opts.Wire.Now = s.log, opts.Now
@@ -168,6 +172,15 @@ func (s *Server) Shutdown(ctx context.Context) error { return s.wire.Shutdown(ct
 // Handle answers one request; the engine calls it.
 func (s *Server) Handle(ctx context.Context, r *wire.Received) *wire.Reply {
 	client := r.Peer.Owner().(*Client)
+	if r.Packet.Code != wire.StatusServer {
+		leave, ok := s.shares.enter(client, r.Packet.Code)
+		if !ok {
+			s.metrics.result(resultBusy)
+			s.log.busy(client, r.From.Addr())
+			return nil
+		}
+		defer leave()
+	}
 	switch r.Packet.Code {
 	case wire.AccessRequest:
 		if !r.Signed {
