@@ -224,7 +224,7 @@ func (d *daemon) judgeGauges(t *testing.T, idle gauges) {
 		if err == nil {
 			rest = g
 		}
-		return err == nil && g.goroutines <= idle.goroutines+64 && g.fds <= idle.fds+32
+		return err == nil && g.goroutines <= idle.goroutines+96 && g.fds <= idle.fds+48
 	}) {
 		t.Errorf("at rest there are %v goroutines and %v files, before the load there were %v and %v", rest.goroutines, rest.fds, idle.goroutines, idle.fds)
 	}
