@@ -55,7 +55,8 @@ func (a *Authenticator) locally(ctx context.Context, c *identity.Credential, e *
 const (
 	storeTimeout = time.Second     // of a read that a sign-in waits for
 	saveTimeout  = 5 * time.Second // of a write that nobody waits for
-	savers       = 8               // writes at once; those beyond are left to the next sign-in
+	savers       = 8               // writes at once
+	waitingSaves = 1024            // those that may wait for a turn, saveTimeout at most; what is beyond is left to the next sign-in
 	// offerAgain is how long a password that was offered is not offered again:
 	// the directory hears of it within a second or two that nothing waits any
 	// more, and meanwhile a person may sign in a thousand times.
@@ -98,7 +99,8 @@ func (p localPool) check(v Verifier, proof identity.Password, now time.Time, ntM
 type saver struct {
 	saved   *lru.Cache[identity.PersonID, savedVerifier]
 	offered *lru.Cache[identity.PersonID, savedVerifier]
-	slots   chan struct{}
+	waiting chan struct{} // a place for each that is under way
+	slots   chan struct{} // a place for each that writes
 }
 
 // savedVerifier is known by the mark of the confirmation that it rests on.
@@ -114,7 +116,7 @@ func newSaver(o Options) (saver, error) {
 		return saver{}, err
 	}
 	offered, err := lru.New[identity.PersonID, savedVerifier](o.Logins)
-	return saver{saved: saved, offered: offered, slots: make(chan struct{}, savers)}, err
+	return saver{saved: saved, offered: offered, waiting: make(chan struct{}, waitingSaves), slots: make(chan struct{}, savers)}, err
 }
 
 // within says that a table has the mark, not older than a time.
@@ -146,14 +148,14 @@ func (a *Authenticator) keep(e *directory.Entry, mark [32]byte, proof identity.P
 		}
 	}
 	select {
-	case a.saver.slots <- struct{}{}:
+	case a.saver.waiting <- struct{}{}:
 	default:
 		a.metrics.dropped.Inc()
 		owed()
 		return
 	}
 	if !a.begin() {
-		<-a.saver.slots
+		<-a.saver.waiting
 		return
 	}
 	if offer {
@@ -164,6 +166,12 @@ func (a *Authenticator) keep(e *directory.Entry, mark [32]byte, proof identity.P
 	}
 	go func() {
 		defer a.work.Done()
+		defer func() { <-a.saver.waiting }()
+		if !a.turn() {
+			a.metrics.dropped.Inc()
+			owed()
+			return
+		}
 		defer func() { <-a.saver.slots }()
 		ctx, cancel := context.WithTimeout(a.life, saveTimeout)
 		defer cancel()
@@ -182,6 +190,18 @@ func (a *Authenticator) keep(e *directory.Entry, mark [32]byte, proof identity.P
 			owed()
 		}
 	}()
+}
+
+// turn waits for a slot; false where none came free in time.
+func (a *Authenticator) turn() bool {
+	ctx, cancel := context.WithTimeout(a.life, saveTimeout)
+	defer cancel()
+	select {
+	case a.saver.slots <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // saveVerifier says whether the verifier was saved.

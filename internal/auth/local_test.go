@@ -182,12 +182,12 @@ func TestVerifiersThatWereNotSavedAreOwed(t *testing.T) {
 			return func() { w.change(func() { w.saveFails = nil }) }
 		},
 		"too many write": func(w *world) func() {
-			for range savers {
-				w.saver.slots <- struct{}{}
+			for range waitingSaves {
+				w.saver.waiting <- struct{}{}
 			}
 			return func() {
-				for range savers {
-					<-w.saver.slots
+				for range waitingSaves {
+					<-w.saver.waiting
 				}
 			}
 		},
