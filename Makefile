@@ -8,7 +8,7 @@ TAGS        := peers
 
 export CGO_ENABLED ?= 0
 
-.PHONY: all build demo test peers lint vuln check fuzz bench fmt clean
+.PHONY: all build demo test peers lint vuln check fuzz bench soak fmt clean
 .NOTPARALLEL:
 
 all: build
@@ -46,6 +46,10 @@ test: peers build lint vuln fuzz check
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./bench/...
+
+# A school that lives while everything goes wrong: bench/soak says what is judged.
+soak:
+	go test -run TestSoak -v -count 1 -timeout 0 ./bench/soak -args -strict -rate 500 -for 30m -people 2000 -churn 1 $(ARGS)
 
 clean:
 	rm -rf bin demo-state

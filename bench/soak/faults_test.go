@@ -68,29 +68,38 @@ func (w *world) mosruTrouble(outage string, latency, d time.Duration) {
 	mended()
 }
 
-// lockStore takes SQLite's own locks of a store in WAL mode (sqlite.org,
-// "WAL-mode File Format", section 2.3.1) as another program would that writes
-// for long, or that has the whole file for itself.
+// lockStore keeps the store from the daemon for a while.
 func (w *world) lockStore(kind fault, d time.Duration) {
-	f, err := os.OpenFile(filepath.Join(w.dir, "store.db-shm"), os.O_RDWR, 0)
+	mended := w.oracle.broken(kind)
+	defer mended()
+	release, err := w.takeStore(kind)
 	if err != nil {
 		w.tally.add("lock failed:", err.Error())
 		return
 	}
-	defer f.Close()                       // gives the locks back
+	w.tally.add(map[fault]string{storeBusy: "store locked for writing", storeClosed: "store locked"}[kind])
+	w.wait(d)
+	release()
+}
+
+// takeStore takes SQLite's own locks of a store in WAL mode (sqlite.org,
+// "WAL-mode File Format", section 2.3.1) as another program would that writes
+// for long, or that has the whole file for itself.
+func (w *world) takeStore(kind fault) (release func(), err error) {
+	f, err := os.OpenFile(filepath.Join(w.dir, "store.db-shm"), os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
 	first, last := int64(120), int64(120) // WAL_WRITE_LOCK
 	if kind == storeClosed {
 		last = 127 // WAL_READ_LOCK(4)
 	}
-	mended := w.oracle.broken(kind)
 	for at := first; at <= last; at++ {
 		lock := syscall.Flock_t{Type: syscall.F_WRLCK, Start: at, Len: 1}
-		if !until(10*time.Second, func() bool { return syscall.FcntlFlock(f.Fd(), syscall.F_SETLK, &lock) == nil }) {
-			w.tally.add("lock not got")
+		if !until(30*time.Second, func() bool { err = syscall.FcntlFlock(f.Fd(), syscall.F_SETLK, &lock); return err == nil }) {
+			_ = f.Close()
+			return nil, err
 		}
 	}
-	w.tally.add(map[fault]string{storeBusy: "store locked for writing", storeClosed: "store locked"}[kind])
-	w.wait(d)
-	_ = f.Close()
-	mended()
+	return func() { _ = f.Close() }, nil // closing gives the locks back
 }

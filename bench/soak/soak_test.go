@@ -1,7 +1,7 @@
 // Package soak lets a school live on the real daemon while everything goes wrong
 // that may, and holds every answer against what would have been right.
 //
-//	make soak ARGS="-rate 500 -for 30m"
+//	make soak ARGS="-dir /tmp/soak"
 //
 // The built program serves from its own SQLite store. This process is the
 // simulated mos.ru, the access points and the devices: an open loop of sign-ins
