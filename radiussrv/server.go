@@ -173,13 +173,13 @@ func (s *Server) Shutdown(ctx context.Context) error { return s.wire.Shutdown(ct
 func (s *Server) Handle(ctx context.Context, r *wire.Received) *wire.Reply {
 	client := r.Peer.Owner().(*Client)
 	if r.Packet.Code != wire.StatusServer {
-		leave, ok := s.shares.enter(client, r.Packet.Code)
+		held, ok := s.shares.enter(client, r.Packet.Code)
 		if !ok {
 			s.metrics.result(resultBusy)
 			s.log.busy(client, r.From.Addr())
 			return nil
 		}
-		defer leave()
+		defer held.Add(-1)
 	}
 	switch r.Packet.Code {
 	case wire.AccessRequest:

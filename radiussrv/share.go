@@ -22,9 +22,9 @@ func newShares(workers int) *shares {
 	return &shares{ofClient: int32(max(workers*3/4, 1)), accounting: int32(max(workers/4, 1))}
 }
 
-// enter counts a request in; false where its share is used up. Else leave has to
-// be called.
-func (s *shares) enter(client *Client, code wire.Code) (leave func(), ok bool) {
+// enter counts a request in; false where its share is used up. Else the caller
+// takes 1 from the count when it is done.
+func (s *shares) enter(client *Client, code wire.Code) (count *atomic.Int32, ok bool) {
 	count, limit := client.busy, s.ofClient
 	if code == wire.AccountingRequest {
 		count, limit = &s.inAccount, s.accounting
@@ -33,5 +33,5 @@ func (s *shares) enter(client *Client, code wire.Code) (leave func(), ok bool) {
 		count.Add(-1)
 		return nil, false
 	}
-	return func() { count.Add(-1) }, true
+	return count, true
 }

@@ -226,12 +226,16 @@ func (a *Authenticator) saveVerifier(ctx context.Context, e *directory.Entry, pr
 	return err == nil
 }
 
-// stored says that the store has the verifier already, and not for long: after a
-// start everybody signs in for the first time, and a read costs the store much
-// less than a write.
+// stored says that nothing is to be written: the store has the verifier already,
+// and not for long, or a younger one. After a start everybody signs in for the
+// first time, and a read costs the store much less than a write.
 func (a *Authenticator) stored(ctx context.Context, e *directory.Entry, v Verifier) bool {
 	old, err := a.opt.Verifiers.Verifier(ctx, e.Person)
-	if err != nil || old.Epoch != v.Epoch || subtle.ConstantTimeCompare(old.NTHash, v.NTHash) != 1 || v.LearnAt.Sub(old.LearnAt) >= saveAgain {
+	if err != nil || old.Epoch != v.Epoch {
+		return false
+	}
+	same := subtle.ConstantTimeCompare(old.NTHash, v.NTHash) == 1 && v.LearnAt.Sub(old.LearnAt) < saveAgain
+	if !same && !old.LearnAt.After(v.LearnAt) {
 		return false
 	}
 	a.hashes.put(e.Person, old, e.Epoch, a.opt.Now())

@@ -214,6 +214,25 @@ func TestVerifiersThatWereNotSavedAreOwed(t *testing.T) {
 	}
 }
 
+// What is owed comes too late where mos.ru has confirmed another password since,
+// on another replica perhaps.
+func TestAnOwedVerifierMayBeOutOfDate(t *testing.T) {
+	w := newWorld(t)
+	w.change(func() { w.saveFails = context.DeadlineExceeded })
+	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)
+	w.settled()
+	newer := mschap.NTHash("Kukushka-2026")
+	w.change(func() {
+		w.saveFails = nil
+		w.verifiers[identity.PersonID{1}] = Verifier{NTHash: newer[:], Epoch: 1, LearnAt: begin.Add(time.Minute)}
+	})
+	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonRecent)
+	w.settled()
+	if k, ok := w.hashes.table.Peek(identity.PersonID{1}); w.saves != 0 || !ok || k.hash != newer {
+		t.Errorf("%d saves, %v, %v", w.saves, k.hash == newer, ok)
+	}
+}
+
 func TestArgon2WhereNTIsOff(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.NTOff = true })
 	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)
