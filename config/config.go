@@ -257,6 +257,7 @@ type Auth struct {
 	ConfirmationWithoutEvents time.Duration `yaml:"confirmation_without_events" default:"5m" min:"1s" max:"5m"`
 	Confirmations             int           `yaml:"confirmations" default:"200000" min:"100" max:"10000000"`
 	NTHash                    bool          `yaml:"nt_hash" default:"true"`
+	NTHashes                  int           `yaml:"nt_hashes" default:"100000" min:"100" max:"10000000"`
 	NTMaxAge                  time.Duration `yaml:"nt_max_age" default:"30d" min:"1h" max:"400d"`
 	LocalGrace                time.Duration `yaml:"local_grace" default:"7d" min:"1s" max:"30d"`
 	OfflineGrace              time.Duration `yaml:"offline_grace" default:"1h" min:"1s" max:"24h"`

@@ -47,6 +47,7 @@ func (d *decoder) eap(c *Config) (shown []*tls.Certificate) {
 		d.once(names, a.Name, path+".name")
 		d.authority(path+".ca_file", a.CAFile)
 	}
+	d.shared(e.Authorities)
 	known := func(path, name string) {
 		if _, ok := names[name]; !ok && name != "" {
 			d.warn(path, wrong(say("в radius.eap.authorities нет %s: по его сертификатам никто не войдёт", "radius.eap.authorities has no %s: nobody comes in by its certificates", show(name)),
@@ -63,4 +64,38 @@ func (d *decoder) eap(c *Config) (shown []*tls.Certificate) {
 		d.warn("radius.eap.methods", wrong(say("tls без authorities не предлагается", "tls is not offered without authorities"), say("добавьте radius.eap.authorities или уберите tls", "add radius.eap.authorities or remove tls")))
 	}
 	return shown
+}
+
+// shared faults a certificate that two authorities have: which of them issued a
+// device's could not be told.
+func (d *decoder) shared(authorities []EAPAuthority) {
+	first := map[string]int{}
+	for i, a := range authorities {
+		path := fmt.Sprintf("radius.eap.authorities[%d].ca_file", i)
+		if a.CAFile == "" || d.faulty(path) {
+			continue
+		}
+		list, err := ReadCertificates(a.CAFile)
+		if err != nil {
+			continue // authority has said it
+		}
+		for _, c := range list {
+			before, again := first[string(c.Raw)]
+			if !again {
+				first[string(c.Raw)] = i
+				continue
+			}
+			if before == i {
+				continue
+			}
+			line := 0
+			if n := d.near(fmt.Sprintf("radius.eap.authorities[%d]", before)); n != nil {
+				line = n.Line
+			}
+			d.faultAt(path, wrong(say("сертификат %s есть и у центра %s (строка %d): чей сертификат у устройства, не различить", "the certificate %s is in the file of %s too (line %d): whose a device's certificate is could not be told",
+				show(c.Subject.CommonName), show(authorities[before].Name), line),
+				say("оставьте его в одном; промежуточным центрам общий корневой нужен только один раз", "leave it in one; intermediate authorities need their common root once only")))
+			break
+		}
+	}
 }

@@ -105,6 +105,7 @@ var options = map[string]struct{ good, bad string }{
 	"auth.confirmation_without_events": {"1m", "10m"},
 	"auth.confirmations":               {"1000", "1"},
 	"auth.nt_hash":                     {"off", "0"},
+	"auth.nt_hashes":                   {"1000", "1"},
 	"auth.nt_max_age":                  {"10d", "1m"},
 	"auth.local_grace":                 {"1h", "-1h"},
 	"auth.offline_grace":               {"2h", "25h"},

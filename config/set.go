@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"schoolbridge/internal/policy"
@@ -98,12 +99,21 @@ func checkText(s string, f reflect.StructField) *problem {
 		return wrong(say("пусто", "empty"), say("напишите значение или уберите строку", "write a value or remove the line"))
 	case len(s) > most:
 		return wrong(say("длиннее %d байт", "longer than %d bytes", most), say("сократите", "shorten it"))
-	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }):
+	case !legible(s):
 		return wrong(say("в тексте управляющие символы", "the text holds control characters"), say("наберите значение заново в одну строку", "type the value again on one line"))
 	case strings.TrimSpace(s) != s:
 		return wrong(say("по краям пробелы", "there are spaces around it"), say("уберите их", "remove them"))
 	}
 	return nil
+}
+
+// legible says that s shows what it is: neither control characters, C1 (U+0080
+// to U+009F) and line separators included, nor what turns the direction of the
+// letters around it.
+func legible(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.In(r, unicode.Cc, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
+	})
 }
 
 func checkWord(s string, words []string) *problem {

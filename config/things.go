@@ -143,6 +143,9 @@ func filled(column, cell string) *problem {
 	if cell == "" || len(cell) > most {
 		return wrong(say("в столбце %s нужно от 1 до %d байт", "the column %s needs 1 to %d bytes", column, most), say("заполните или сократите", "fill it in or shorten it"))
 	}
+	if !legible(cell) {
+		return wrong(say("в столбце %s управляющие символы", "the column %s holds control characters", column), say("наберите значение заново", "type the value again"))
+	}
 	return nil
 }
 

@@ -64,6 +64,7 @@ func TestThingsAreChecked(t *testing.T) {
 		"a strange column":      {"radius: {devices_file: list.csv}", "mac,name,schol\n02005e100001,b,s\n", "radius.devices_file", "list.csv:1: the column"},
 		"a bad address":         {"radius: {devices_file: list.csv}", "mac,name,school\nboard,b,s\n", "radius.devices_file", "list.csv:2: \"board\" is no hardware address"},
 		"a bad VLAN":            {"radius: {devices_file: list.csv}", "mac,name,school,vlan\n02005e100001,b,s,4095\n", "radius.devices_file", "list.csv:2: \"4095\" is no VLAN"},
+		"a turned name":         {"radius: {devices_file: list.csv}", "mac,name,school\n02005e100001,a\u202eb,s\n", "radius.devices_file", "list.csv:2: the column name holds control"},
 		"machines twice":        {"radius: {machines: [{authority: a, name: '*.a.b', school: s}, {authority: a, name: '*.A.b', school: t}]}", "", "radius.machines[1].name", "already"},
 		"devices with LDAP":     {"policy: {rules: [{name: a, roles: device, allow: true}]}", "", "policy.rules[0].roles", "channels: [wifi]"},
 		"a limit on LDAP":       {"policy: {rules: [{name: a, channels: ldap, allow: true, bandwidth: {down: 1M}}]}", "", "policy.rules[0].bandwidth.down", "only Wi-Fi"},

@@ -44,15 +44,15 @@ func (s *Server) access(ctx context.Context, client *Client, r *wire.Received) *
 		// One way to prove oneself (RFC 2865 section 4.1: never both).
 		return s.refuse(client, r, from, resultMalformed, identity.ReasonBadRequest)
 	case p.Has(wire.CHAPPassword):
-		return s.refuse(client, r, from, resultCHAP, reasonMethod)
+		return s.refuse(client, r, from, resultCHAP, identity.ReasonMethod)
 	case m.v1 > 0:
-		return s.refuse(client, r, from, resultMSCHAP, reasonMethod)
+		return s.refuse(client, r, from, resultMSCHAP, identity.ReasonMethod)
 	case m.ways() > 0 && !m.whole():
 		return s.refuse(client, r, from, resultMalformed, identity.ReasonBadRequest)
 	case m.change > 0:
 		return s.refuseChange(client, r, from, &m)
 	case machine(name):
-		return s.refuse(client, r, from, resultMachine, reasonMachine)
+		return s.refuse(client, r, from, resultMachine, identity.ReasonMachineAccount)
 	case m.v2 > 0:
 		return s.mschap2(ctx, client, r, from, name, &m)
 	}
@@ -72,12 +72,6 @@ func (s *Server) access(ctx context.Context, client *Client, r *wire.Received) *
 	})
 	return s.decided(client, r, from, verdict)
 }
-
-// Reasons of this front-end's own, for its log lines.
-const (
-	reasonMethod  identity.Reason = "METHOD_NOT_OFFERED" // CHAP, MS-CHAPv1, a change of password, or EAP where it is not served
-	reasonMachine identity.Reason = "MACHINE_ACCOUNT"    // host/…: a computer signs in, not a person
-)
 
 // userName takes the one User-Name, as readable text (RFC 2865 section 5.1).
 func userName(p *wire.Packet) (string, bool) {
@@ -114,8 +108,22 @@ func (s *Server) decided(client *Client, r *wire.Received, from identity.Source,
 
 // refuse rejects what the authenticator is not asked about.
 func (s *Server) refuse(client *Client, r *wire.Received, from identity.Source, what result, why identity.Reason) *wire.Reply {
-	s.said(r, from, what, identity.Verdict{Outcome: identity.Rejected, Reason: why})
+	v := identity.Verdict{Outcome: identity.Rejected, Reason: why}
+	s.said(r, from, what, v)
+	s.refused(r, from, what, v)
 	return s.reject(client, r, time.Time{})
+}
+
+// refused tells who keeps what was refused.
+func (s *Server) refused(r *wire.Received, from identity.Source, what result, v identity.Verdict) {
+	if s.opts.Refused == nil {
+		return
+	}
+	name, ok := userName(r.Packet)
+	if !ok {
+		name = ""
+	}
+	s.opts.Refused(name, map[result]string{resultCHAP: "chap", resultMSCHAP: "mschap"}[what], from, v)
 }
 
 // reject says no, in the same words whatever the reason was.

@@ -35,7 +35,7 @@ func (s *Server) eap(ctx context.Context, client *Client, r *wire.Received, from
 		return rejectEAP(client, r, failure(message), identity.Verdict{})
 	}
 	if s.opts.EAP == nil {
-		s.said(r, from, resultEAPRefused, identity.Verdict{Reason: reasonMethod})
+		s.said(r, from, resultEAPRefused, identity.Verdict{Reason: identity.ReasonMethod})
 		return rejectEAP(client, r, failure(message), identity.Verdict{})
 	}
 	state, _ := p.First(wire.State)

@@ -10,7 +10,6 @@ import (
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/radiussrv/eap"
-	"schoolbridge/radiussrv/eap/tunnel"
 	"schoolbridge/radiussrv/wire"
 )
 
@@ -31,8 +30,13 @@ func handled(t *testing.T, s *Server, with func(*wire.Request)) *wire.Reply {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s.Handle(t.Context(), receivedBy(s, p))
+}
+
+// receivedBy is a packet as a client on this machine sends it.
+func receivedBy(s *Server, p *wire.Packet) *wire.Received {
 	from := netip.MustParseAddrPort("127.0.0.1:50000")
-	return s.Handle(t.Context(), &wire.Received{Packet: p, Peer: s.opts.Clients().peer(from.Addr()), From: from, At: time.Now(), Signed: true, Role: wire.Authentication})
+	return &wire.Received{Packet: p, Peer: s.opts.Clients().peer(from.Addr()), From: from, At: time.Now(), Signed: true, Role: wire.Authentication}
 }
 
 func TestEAPKeys(t *testing.T) {
@@ -89,7 +93,7 @@ func TestEAPChallengeInItsTime(t *testing.T) {
 func TestEAPFaultsAreLogged(t *testing.T) {
 	var log bytes.Buffer
 	s := newServer(t, Options{Logger: slog.New(slog.NewTextHandler(&log, nil)), EAP: talk(func(eap.Request) eap.Result {
-		return eap.Result{Verdict: identity.Verdict{Outcome: identity.Rejected, Reason: tunnel.ReasonDistrust}}
+		return eap.Result{Verdict: identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonDistrust}}
 	})})
 	for range 3 {
 		handled(t, s, nil)

@@ -116,7 +116,9 @@ func addError(reply *wire.Reply, ident byte, f mschap.Failure) {
 
 // refuseChange says that no password is changed here: it belongs to mos.ru.
 func (s *Server) refuseChange(client *Client, r *wire.Received, from identity.Source, m *microsoft) *wire.Reply {
-	s.said(r, from, resultMSCHAP, identity.Verdict{Outcome: identity.Rejected, Reason: reasonMethod})
+	v := identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonMethod}
+	s.said(r, from, resultMSCHAP, v)
+	s.refused(r, from, resultMSCHAP, v)
 	reply := s.reject(client, r, time.Time{})
 	addError(reply, m.ident(), mschap.Failure{Code: mschap.CodeChange})
 	return reply

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"schoolbridge/internal/identity"
-	"schoolbridge/radiussrv/eap/eaptls"
-	"schoolbridge/radiussrv/eap/tunnel"
 	"schoolbridge/radiussrv/wire"
 )
 
@@ -165,12 +163,14 @@ func (l *reporter) garbled(client *Client, addr netip.Addr) {
 // eapFaults are what an administrator can mend when devices fail before anybody
 // has shown a password.
 var eapFaults = map[identity.Reason]struct{ what, remedy string }{
-	tunnel.ReasonDistrust: {"a device does not trust the certificate of EAP", "give devices the authority and the server name of the certificate, as the administrator's page says"},
-	tunnel.ReasonHandshake: {"a device and EAP find no common TLS",
+	identity.ReasonDistrust: {"a device does not trust the certificate of EAP", "give devices the authority and the server name of the certificate, as the administrator's page says"},
+	identity.ReasonHandshake: {"a device and EAP find no common TLS",
+		"look at the device's cipher suites, and at whether it has a certificate where EAP-TLS wants one"},
+	identity.ReasonOldTLS: {"a device speaks TLS 1.1 at most",
 		"TLS 1.2 or 1.3 is needed: update the device, or give it a network of its own"},
-	tunnel.ReasonNoMasterSecret: {"a device speaks TLS 1.2 without Extended Master Secret",
+	identity.ReasonNoMasterSecret: {"a device speaks TLS 1.2 without Extended Master Secret",
 		"update the device, switch TLS 1.3 on there, or give it a network of its own"},
-	eaptls.ReasonOutdated: {"a revocation list is out of date: certificates of its authority are not let in", "renew radius.eap.authorities[].crl_file and reload"},
+	identity.ReasonListOutdated: {"a revocation list is out of date: certificates of its authority are not let in", "renew radius.eap.authorities[].crl_file and reload"},
 }
 
 func (l *reporter) eap(why identity.Reason, client *Client, addr netip.Addr) {

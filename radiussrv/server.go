@@ -79,6 +79,10 @@ type Options struct {
 	EAP EAP
 	// Accounting keeps what clients tell of sessions; nil answers and forgets.
 	Accounting Accounting
+	// Refused is told of sign-ins without EAP that are refused before Auth is
+	// asked: who says so to be, and the method, "" for none of ours. It must not
+	// wait. Nil: nobody is.
+	Refused func(name, method string, from identity.Source, v identity.Verdict)
 	// Ready says whether this replica can serve at all. While it says false,
 	// Status-Server gets no answer and clients go to another server. Nil: yes.
 	Ready func() bool

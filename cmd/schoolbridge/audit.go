@@ -11,6 +11,7 @@ import (
 func runAudit(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("audit", flag.ContinueOnError)
 	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
+	lang := langFlag(fs)
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
@@ -18,7 +19,7 @@ func runAudit(ctx context.Context, std streams, args []string) error {
 	if len(words) != 1 || words[0] != "verify" {
 		return misused("audit")
 	}
-	c, err := loadConfig(std, *file, "ru")
+	c, err := loadConfig(std, *file, *lang)
 	if err != nil {
 		return err
 	}

@@ -15,13 +15,12 @@ import (
 func runConfig(_ context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("config", flag.ContinueOnError)
 	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
-	lang := fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
+	lang := langFlag(fs)
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
 	}
 	switch {
-	case *lang != "ru" && *lang != "en":
 	case len(words) == 1 && words[0] == "reference":
 		_, err := io.WriteString(std.out, config.Reference(*lang))
 		return err

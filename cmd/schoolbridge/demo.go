@@ -29,12 +29,12 @@ func runDemo(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("demo", flag.ContinueOnError)
 	state := fs.String("state", "demo-state", "папка для её данных / folder `DIR` for its data")
 	fresh := fs.Bool("fresh", false, "начать заново / start over")
-	lang := fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
+	lang := langFlag(fs)
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
 	}
-	if len(words) > 0 || *lang != "ru" && *lang != "en" {
+	if len(words) > 0 {
 		return misused("demo")
 	}
 	if taken := takenPorts(ctx); len(taken) > 0 {
@@ -93,7 +93,7 @@ func (d *demo) run(ctx context.Context, fresh bool) error {
 			return err
 		}
 	}
-	return serve(ctx, d.std, d.folder.config(), d.announce)
+	return serve(ctx, d.std, d.folder.config(), d.lang, d.announce)
 }
 
 // made is the day for which the people were invented: a later start invents the

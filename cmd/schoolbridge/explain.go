@@ -22,19 +22,16 @@ import (
 	"schoolbridge/internal/store"
 )
 
-// signInsRead is how many attempts a report goes back.
-const signInsRead = 200
-
 func runExplain(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("explain", flag.ContinueOnError)
 	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
-	lang := fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
+	lang := langFlag(fs)
 	asJSON := fs.Bool("json", false, "вывести JSON / print JSON")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
 	}
-	if len(words) != 1 || (*lang != "ru" && *lang != "en") {
+	if len(words) != 1 {
 		return misused("explain")
 	}
 	c, err := loadConfig(std, *file, *lang)
@@ -75,7 +72,7 @@ type explainer struct {
 }
 
 func (e *explainer) report(ctx context.Context, name string) (explain.Report, error) {
-	r := explain.Report{Asked: name, Roles: []explain.Role{}, Records: []string{}, Channels: []explain.Channel{}, Targets: []explain.Target{}, SignIns: []explain.SignIn{}, Sessions: []explain.Session{}}
+	r := emptyReport(name)
 	var err error
 	if e.table, err = e.config.Policy.Compile(); err != nil {
 		return r, err
@@ -84,64 +81,76 @@ func (e *explainer) report(ctx context.Context, name string) (explain.Report, er
 	if err != nil {
 		return r, err
 	}
-	name = auth.BareName(name, e.config.Names.Domains, e.config.Names.Realms)
 	e.schools = map[person.SchoolID]string{}
 	for _, s := range schools {
 		e.schools[s.ID] = s.Name
 	}
-	if thing, err := e.thing(ctx, name, &r); thing || err != nil {
-		return r, err
-	}
-	holder, err := e.db.Accounts().Find(ctx, name)
-	if errors.Is(err, identity.ErrNotFound) {
-		if err := e.stranger(ctx, name, &r); err != nil {
-			return r, err
-		}
-		return r, e.audit(ctx, identity.PersonID{}, name)
-	}
+	name = auth.BareName(name, e.config.Names.Domains, e.config.Names.Realms)
+	id, err := e.somebody(ctx, name, &r)
 	if err != nil {
 		return r, err
+	}
+	// A login may read as a hardware address or a machine's name does.
+	thing, seen, err := e.thing(ctx, name)
+	switch known := r.Person != "" || len(r.Records) > 0; {
+	case err != nil:
+		return r, err
+	case known && seen:
+		r.Also = thing
+	case !known && thing != nil:
+		thing.Asked, r = r.Asked, *thing
+	}
+	return r, e.audit(ctx, id, name)
+}
+
+func emptyReport(asked string) explain.Report {
+	return explain.Report{Asked: asked, Roles: []explain.Role{}, Records: []string{}, Channels: []explain.Channel{}, Targets: []explain.Target{},
+		SignIns: []explain.SignIn{}, Sessions: []explain.Session{}}
+}
+
+// somebody explains whoever has the name, or that nobody has.
+func (e *explainer) somebody(ctx context.Context, name string, r *explain.Report) (identity.PersonID, error) {
+	holder, err := e.db.Accounts().Find(ctx, name)
+	if errors.Is(err, identity.ErrNotFound) {
+		return identity.PersonID{}, e.stranger(ctx, name, r)
+	}
+	if err != nil {
+		return identity.PersonID{}, err
 	}
 	r.Person, r.Login, r.UIDNumber = holder.Person.String(), string(holder.Login), holder.UIDNumber
 	r.Name = person.JoinFIO(holder.Last, holder.First, holder.Middle)
 	entry, err := e.db.Directory().Entry(ctx, holder.Person)
 	switch {
 	case err == nil:
-		e.roles(entry, &r)
-		e.channels(entry, &r)
-		if err := e.mschapv2(ctx, entry, &r); err != nil {
-			return r, err
+		e.roles(entry, r)
+		e.channels(entry, r)
+		if err := e.mschapv2(ctx, entry, r); err != nil {
+			return holder.Person, err
 		}
 	case !errors.Is(err, identity.ErrNotFound):
-		return r, err
+		return holder.Person, err
 	case onlyParent(holder):
 		r.Account = identity.ReasonRoleNotAllowed
 	default:
 		r.Account = identity.ReasonNotActivated
 	}
-	if err := e.targets(ctx, holder.Person, &r); err != nil {
-		return r, err
+	for _, part := range []func(context.Context, identity.PersonID, *explain.Report) error{e.targets, e.sessions, e.signIns} {
+		if err := part(ctx, holder.Person, r); err != nil {
+			return holder.Person, err
+		}
 	}
-	if err := e.signIns(ctx, holder.Person, &r); err != nil {
-		return r, err
-	}
-	if err := e.sessions(ctx, holder.Person, &r); err != nil {
-		return r, err
-	}
-	return r, e.audit(ctx, holder.Person, name)
+	return holder.Person, nil
 }
 
 // sessions tells with which devices the person is on the Wi-Fi, and of those
 // that were asked to leave within a day what came of it.
 func (e *explainer) sessions(ctx context.Context, id identity.PersonID, r *explain.Report) error {
-	list, err := e.db.Journal().Find(ctx, journal.Query{Person: id})
+	list, err := e.db.Journal().Find(ctx, journal.Query{Person: id, Live: true, Asked: e.now.Add(-24 * time.Hour)})
 	if err != nil {
 		return err
 	}
 	for _, s := range list {
-		if s.Live() || s.Cut != nil && e.now.Sub(s.Cut.Asked) < 24*time.Hour {
-			r.Sessions = append(r.Sessions, shownSession(s, e.lang))
-		}
+		r.Sessions = append(r.Sessions, shownSession(s, e.lang))
 	}
 	return nil
 }
@@ -259,25 +268,6 @@ func (e *explainer) targets(ctx context.Context, id identity.PersonID, r *explai
 			t.Problems = append(t.Problems, explain.ProblemOf(e.lang, p))
 		}
 		r.Targets = append(r.Targets, t)
-	}
-	return nil
-}
-
-// signIns reads the last attempts from the audit trail.
-func (e *explainer) signIns(ctx context.Context, id identity.PersonID, r *explain.Report) error {
-	entries, err := e.db.Audit().Recent(ctx, id, signInsRead, auth.AuditSignIn)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		var s explain.SignIn
-		if entry.Payload != nil {
-			if err := json.Unmarshal(entry.Payload, &s); err != nil {
-				return fmt.Errorf("read the audit trail: %w", err)
-			}
-		}
-		s.At = entry.At
-		r.SignIns = append(r.SignIns, s)
 	}
 	return nil
 }

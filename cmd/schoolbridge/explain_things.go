@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"strings"
 
 	"schoolbridge/internal/auth"
@@ -12,17 +10,16 @@ import (
 	"schoolbridge/internal/policy"
 )
 
-// thingsRead is how many attempts of nobody in particular a report goes back:
-// those of devices and machines are among them.
-const thingsRead = 5000
-
 // thing explains a hardware address or a machine's name ("host/…", or one that
-// the list knows); false where the name is a person's.
-func (e *explainer) thing(ctx context.Context, name string, r *explain.Report) (bool, error) {
+// the list knows); nil where the name is a person's. Seen says that the
+// configuration or the trail knows such a thing.
+func (e *explainer) thing(ctx context.Context, name string) (r *explain.Report, seen bool, err error) {
 	inventory, err := inventoryOf(e.config)
 	if err != nil {
-		return false, err
+		return nil, false, err
 	}
+	thing := emptyReport(name)
+	r = &thing
 	if address, ok := identity.ParseHardwareAddress(name); ok {
 		d, listed := inventory.Device(address)
 		r.Thing, r.Account = policy.Device.String(), identity.ReasonUnknownDevice
@@ -31,16 +28,14 @@ func (e *explainer) thing(ctx context.Context, name string, r *explain.Report) (
 			r.Things = []explain.Thing{{Kind: r.Thing, Name: d.Name, School: e.school(d.School), VLAN: d.VLAN.String()}}
 			e.thingChannels(r, "", d.Explain)
 		}
-		return true, e.thingSignIns(ctx, r, func(p thingPayload) bool {
-			named, ok := identity.ParseHardwareAddress(p.Login)
-			return ok && named == address
-		})
+		err = e.deviceSignIns(ctx, address, r)
+		return r, listed || len(r.SignIns) > 0, err
 	}
 	host, isHost := strings.CutPrefix(strings.ToLower(name), "host/")
 	host = identity.FoldMachineName(host)
 	lines := inventory.AllNamed(host)
 	if !isHost && len(lines) == 0 {
-		return false, nil
+		return nil, false, nil
 	}
 	r.Thing = policy.Machine.String()
 	if len(lines) == 0 {
@@ -50,7 +45,7 @@ func (e *explainer) thing(ctx context.Context, name string, r *explain.Report) (
 		r.Things = append(r.Things, explain.Thing{Kind: r.Thing, Name: m.Name, Authority: m.Authority, School: e.school(m.School), VLAN: m.VLAN.String()})
 		e.thingChannels(r, m.Authority, m.Explain)
 	}
-	return true, e.thingSignIns(ctx, r, func(p thingPayload) bool { return p.Machine == host })
+	return r, true, e.machineSignIns(ctx, host, r)
 }
 
 // thingChannels asks the policy for every school's Wi-Fi.
@@ -65,38 +60,4 @@ func (e *explainer) thingChannels(r *explain.Report, authority string, ask auth.
 		answer.Decided(ask(e.table, identity.Source{NAS: nas.Name, School: nas.School}, e.now))
 		r.Channels = append(r.Channels, answer)
 	}
-}
-
-// thingPayload is what tells in the trail whose attempt a line is.
-type thingPayload struct {
-	Login   string `json:"login"`
-	Machine string `json:"machine"`
-}
-
-// thingSignIns reads the attempts of a thing from the trail, and leaves a line
-// there of who asked.
-func (e *explainer) thingSignIns(ctx context.Context, r *explain.Report, whose func(thingPayload) bool) error {
-	entries, err := e.db.Audit().Recent(ctx, identity.PersonID{}, thingsRead, auth.AuditSignIn)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		var p thingPayload
-		var s explain.SignIn
-		if entry.Payload == nil {
-			continue
-		}
-		if err := json.Unmarshal(entry.Payload, &p); err != nil {
-			return fmt.Errorf("read the audit trail: %w", err)
-		}
-		if !whose(p) || len(r.SignIns) == signInsRead {
-			continue
-		}
-		if err := json.Unmarshal(entry.Payload, &s); err != nil {
-			return fmt.Errorf("read the audit trail: %w", err)
-		}
-		s.At = entry.At
-		r.SignIns = append(r.SignIns, s)
-	}
-	return e.audit(ctx, identity.PersonID{}, r.Asked)
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"schoolbridge/config"
+	"schoolbridge/internal/auth"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/mosru"
 	"schoolbridge/internal/mosru/events"
@@ -206,7 +207,9 @@ func (d *daemon) joinRADIUS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	options := radiussrv.Options{Auth: d.auth, EAP: eap, Clients: d.clients.Load, Ready: d.serving, Logger: d.log, Metrics: d.registry}
+	options := radiussrv.Options{Auth: d.auth, EAP: eap, Refused: func(name, method string, from identity.Source, v identity.Verdict) {
+		d.auth.Refused(auth.Refusal{Name: name, Method: method, Channel: identity.ChannelWiFi, Source: from, Verdict: v})
+	}, Clients: d.clients.Load, Ready: d.serving, Logger: d.log, Metrics: d.registry}
 	if err := d.journaled(&options); err != nil {
 		return err
 	}

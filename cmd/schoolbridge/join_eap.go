@@ -27,7 +27,7 @@ func (d *daemon) joinEAP(ctx context.Context) (radiussrv.EAP, error) {
 	}
 	c := d.config.RADIUS.EAP
 	o := eap.Options{
-		Auth: d.auth, Whose: d.whose, Resumption: c.Resumption, Conversations: c.Conversations, Listener: "radius", Metrics: d.registry,
+		Auth: d.auth, Whose: d.whose, Outer: d.config.WiFi.OuterIdentity, Refused: d.refused, Resumption: c.Resumption, Conversations: c.Conversations, Listener: "radius", Metrics: d.registry,
 		Certificates: func() []tls.Certificate { return *d.eapCerts.Load() },
 	}
 	methods := map[string]packet.Type{
@@ -62,6 +62,15 @@ func (d *daemon) whose(name string) (identity.PersonID, bool) {
 		return identity.PersonID{}, false
 	}
 	return e.Person, true
+}
+
+// refused brings what EAP ended by itself to the audit trail.
+func (d *daemon) refused(r eap.Refusal) {
+	method := ""
+	if r.Method != 0 {
+		method = r.Method.String()
+	}
+	d.auth.Refused(auth.Refusal{Name: r.Name, Method: method, Channel: identity.ChannelWiFi, Source: r.Source, Verdict: r.Verdict, Accepted: r.Accepted})
 }
 
 // eapCertificates loads what EAP shows: its own certificates, the cheap one

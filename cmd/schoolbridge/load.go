@@ -31,7 +31,7 @@ type loadFlags struct {
 	fs      *flag.FlagSet
 	options load.Options
 	users   string
-	lang    string
+	lang    *string
 	asJSON  bool
 }
 
@@ -44,7 +44,7 @@ func newLoadFlags(name string) *loadFlags {
 	f.fs.DurationVar(&f.options.Ramp, "ramp", 0, "за какое время нагрузка вырастает в начале / the time in which the load grows, at the beginning")
 	f.fs.DurationVar(&f.options.Think, "think", 0, "без --rate: пауза между двумя входами устройства / without --rate: time to think between two sign-ins of a device")
 	f.fs.StringVar(&f.users, "users", "", "файл CSV, строка «логин,пароль» на каждого / `FILE` (CSV), a line \"login,password\" for each user")
-	f.fs.StringVar(&f.lang, "lang", "ru", "язык: ru или en / language `LANG`: ru or en")
+	f.lang = langFlag(f.fs)
 	f.fs.BoolVar(&f.asJSON, "json", false, "вывести JSON / print JSON")
 	return f
 }
@@ -54,8 +54,8 @@ func (f *loadFlags) parse(std streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	if _, ok := loadTexts[f.lang]; !ok || len(words) > 0 {
-		return usageError("%[1]s: лишнее слово или неизвестный язык, см. -h / unknown word or language; -h shows what may be written", f.fs.Name())
+	if len(words) > 0 {
+		return usageError("%[1]s: лишнее слово, см. -h / unknown word; -h shows what may be written", f.fs.Name())
 	}
 	if f.options.Rate == 0 && f.options.Concurrency == 0 {
 		return usageError("%[1]s: нет --rate или --concurrency / --rate or --concurrency is missing", f.fs.Name())
@@ -79,7 +79,7 @@ func (f *loadFlags) readUsers(files *secretFiles) ([]load.User, error) {
 
 // run loads and prints. Anything but acceptances is a finding.
 func (f *loadFlags) run(ctx context.Context, std streams, do func(context.Context, uint64) load.Sample) error {
-	text := loadTexts[f.lang]
+	text := loadTexts[*f.lang]
 	f.options.Progress = func(r load.Report) { fmt.Fprintf(std.err, text.progress, r.Seconds, r.Ended, r.Rate, r.Latency.P99) }
 	report, err := load.Run(ctx, f.options, do)
 	if err != nil {

@@ -1,6 +1,17 @@
 // Command schoolbridge is the daemon and its tools. This package joins the
 // rooms of the house (it alone imports the store and the mos.ru client), reads
-// flags and signals, and decides nothing else. One file per command.
+// flags and signals, and decides nothing else. Which file is what:
+//
+//	main.go, language.go      the table of commands, exit codes, what all flags share
+//	NAME.go, NAME_*.go        one command: explain, policy, provision, registry, sessions, wifi, …
+//	radius_flags.go           what probe and load share
+//	serve.go, services.go     the daemon: making it, its parts from start to stop
+//	join_*.go, inventory.go   one part of the daemon each, from configuration to running
+//	http*.go, ports.go        listeners
+//	reload.go, certificate.go, expiry.go   what changes while it runs
+//	demo*.go                  the demo: serve with everything around it made
+//
+// Tests named *_peers_test.go run against real programs.
 //
 // Machine output goes to standard output, messages to standard error. Exit
 // codes: 0 done, 1 done with findings, 2 usage or configuration, 3 failed.
@@ -45,9 +56,9 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"demo", "[--state DIR] [--fresh] [--lang ru|en]", "вся система на этой машине, с вымышленными людьми / the whole system on loopback, with invented people", runDemo},
-		{"serve", "--config FILE", "служба / the daemon", runServe},
-		{"config", "check --config FILE | reference [--lang ru|en]", "ошибки файла настроек; все параметры с пояснениями / faults of a configuration file; all options, annotated", runConfig},
-		{"registry", "import --config FILE [--accept-ending N] PATH…", "загрузить реестры / registry files into the store", runRegistry},
+		{"serve", "--config FILE [--lang ru|en]", "служба / the daemon", runServe},
+		{"config", "check --config FILE [--lang ru|en] | reference [--lang ru|en]", "ошибки файла настроек; все параметры с пояснениями / faults of a configuration file; all options, annotated", runConfig},
+		{"registry", "import --config FILE [--lang ru|en] [--accept-ending N] PATH…", "загрузить реестры / registry files into the store", runRegistry},
 		{"match", "--registry DIR --profiles FILE [--bindings FILE] [--today YYYY-MM-DD]", "пробное сопоставление, без хранилища / dry run of the matching rules, without a store", runMatch},
 		{"explain", "--config FILE [--lang ru|en] [--json] LOGIN|ADDRESS|host/NAME", "почему человек, устройство или компьютер может или не может войти / why a person, device or computer can or cannot sign in", runExplain},
 		{"policy", "test --config FILE [--lang ru|en] [--json] CASES", "таблица случаев против правил, без хранилища / a table of cases against the rules, without a store", runPolicy},
@@ -56,7 +67,7 @@ func commands() []command {
 		{"probe", "radius|eap --server HOST --secret-file FILE --login LOGIN --password-file FILE …", "пробный вход в Wi-Fi, для наблюдения: 0 принят, 1 отклонён, 2 нет ответа / a Wi-Fi sign-in from outside, for monitoring: 0 accepted, 1 rejected, 2 no answer", runProbe},
 		{"load", "radius|eap --server HOST --secret-file FILE --users FILE --rate N|--concurrency N …", "нагрузка на любой сервер Wi-Fi: сколько входов он выдержит / a load on any Wi-Fi server: how many sign-ins it bears", runLoad},
 		{"wifi", wifiUsage, "настроить устройство человека на Wi-Fi школы / set a person's device up for the school's Wi-Fi", runWiFi},
-		{"audit", "verify --config FILE", "цел ли журнал аудита / is the audit trail whole", runAudit},
+		{"audit", "verify --config FILE [--lang ru|en]", "цел ли журнал аудита / is the audit trail whole", runAudit},
 		{"version", "", "версия / the version", runVersion},
 	}
 }

@@ -17,13 +17,13 @@ import (
 func runPolicy(_ context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("policy", flag.ContinueOnError)
 	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
-	lang := fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
+	lang := langFlag(fs)
 	asJSON := fs.Bool("json", false, "вывести JSON / print JSON")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
 	}
-	if len(words) != 2 || words[0] != "test" || (*lang != "ru" && *lang != "en") {
+	if len(words) != 2 || words[0] != "test" {
 		return misused("policy")
 	}
 	c, err := loadConfig(std, *file, *lang)

@@ -117,12 +117,23 @@ func TestTheDocumentedPolicy(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.write("secrets/radius-school-49", "0123456789abcdef0123\n")
+		if err := os.Mkdir(s.path("tls"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(s.path("ca.pem"), s.path("tls/school-pcs.pem")); err != nil { // as good as theirs
+			t.Fatal(err)
+		}
 		config := block("radius:\n  clients:\n    - name: school-49\n      vendor:")
 		s.write("config.yaml", strings.Replace(config, "secrets/", s.path("secrets")+"/", 1)+"mosru: {url: 'http://127.0.0.1:1', client_id: test}\n")
 		s.write("policy-cases.yaml", block("- name: "))
 		out, errs, code := s.command("policy", "test", "--config", s.path("config.yaml"), s.path("policy-cases.yaml"))
 		if code != exitDone || !strings.Contains(out, "иначе: 0") {
 			t.Errorf("%s: %d %s %s", page, code, out, errs)
+		}
+		for _, known := range []string{"radius.eap.authorities", "radius.machines"} {
+			if strings.Contains(errs, known) {
+				t.Errorf("%s: the example is warned about: %s", page, errs)
+			}
 		}
 	}
 }
@@ -231,7 +242,7 @@ func TestInventoryOfAConfiguration(t *testing.T) {
 	if d, ok := n.Device("02:00:5e:10:00:01"); !ok || d != (auth.Device{Address: "02:00:5e:10:00:01", Name: "board", School: "49", VLAN: policy.VLAN{Number: 61}}) {
 		t.Errorf("%+v", d)
 	}
-	if m, ok := n.Machines("pcs", []string{"a.school49.example"}); !ok || m.School != "49" {
+	if m, _, ok := n.Machines("pcs", []string{"a.school49.example"}); !ok || m.School != "49" {
 		t.Errorf("%+v", m)
 	}
 }

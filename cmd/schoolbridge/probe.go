@@ -56,7 +56,7 @@ func newProbeFlags(name string) *probeFlags {
 	f.radius.register(fs)
 	f.login = fs.String("login", "", "кто входит / who signs in")
 	f.password = fs.String("password-file", "", "файл с паролем; - стандартный ввод / `FILE` with the password; - is standard input")
-	f.lang = fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
+	f.lang = langFlag(fs)
 	f.asJSON = fs.Bool("json", false, "вывести JSON / print JSON")
 	f.within = fs.Duration("within", 30*time.Second, "сколько может длиться весь вход / how long the whole sign-in may take")
 	return f
@@ -68,8 +68,8 @@ func (f *probeFlags) parse(std streams, args []string) (*probe.Probe, *secretFil
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(words) > 0 || *f.lang != string(probe.Russian) && *f.lang != string(probe.English) {
-		return nil, nil, usageError("%[1]s: лишнее слово или неизвестный язык, см. -h / unknown word or language; -h shows what may be written", f.fs.Name())
+	if len(words) > 0 {
+		return nil, nil, usageError("%[1]s: лишнее слово, см. -h / unknown word; -h shows what may be written", f.fs.Name())
 	}
 	if len(*f.login) > maxLogin {
 		return nil, nil, usageError("%[1]s: --login длиннее %[2]d байт / --login has more than %[2]d bytes", f.fs.Name(), maxLogin)

@@ -22,13 +22,13 @@ import (
 func runProvision(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("provision", flag.ContinueOnError)
 	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
-	lang := fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
+	lang := langFlag(fs)
 	accept := fs.Int("accept-disabling", 0, "apply: разрешить отключить разом до N записей / let up to `N` accounts be disabled at once")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
 	}
-	if len(words) != 1 || words[0] != "plan" && words[0] != "apply" || *lang != "ru" && *lang != "en" || *accept < 0 || *accept > 0 && words[0] == "plan" {
+	if len(words) != 1 || words[0] != "plan" && words[0] != "apply" || *accept < 0 || *accept > 0 && words[0] == "plan" {
 		return misused("provision")
 	}
 	c, err := loadConfig(std, *file, *lang)

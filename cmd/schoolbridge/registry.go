@@ -21,9 +21,31 @@ import (
 	"schoolbridge/provision/registry"
 )
 
+// registryText are the messages of "registry import" in one language. What is
+// wrong with a row is told in both.
+type registryText struct {
+	checking, writing, going, ask, unread, needless, counts string
+}
+
+var registryTexts = map[string]registryText{
+	"ru": {
+		checking: "проверка", writing: "запись", going: "%s: %s, строк %d, %d %%, осталось %v",
+		ask:    "Чтобы продолжить, введите число %d: ",
+		unread: "файл не прочитан, см. выше", needless: "загрузка не нужна, читает только schoolbridge match",
+		counts: "строк %d: новых %d, изменено %d, без изменений %d, выбыло %d; с ошибками %d",
+	},
+	"en": {
+		checking: "checking", writing: "writing", going: "%s: %s, rows %d, %d %%, %v left",
+		ask:    "Type the number %d to go on: ",
+		unread: "the file was not read, see above", needless: "not imported: only schoolbridge match reads it",
+		counts: "rows %d: new %d, changed %d, unchanged %d, gone %d; with faults %d",
+	},
+}
+
 func runRegistry(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("registry", flag.ContinueOnError)
 	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
+	lang := langFlag(fs)
 	accept := fs.Int("accept-ending", 0, "согласие: выбудет ровно N записей / let exactly `N` employments and enrolments end")
 	words, err := parse(fs, std, args)
 	if err != nil {
@@ -32,7 +54,7 @@ func runRegistry(ctx context.Context, std streams, args []string) error {
 	if len(words) < 2 || words[0] != "import" {
 		return misused("registry")
 	}
-	c, err := loadConfig(std, *file, "ru")
+	c, err := loadConfig(std, *file, *lang)
 	if err != nil {
 		return err
 	}
@@ -42,13 +64,14 @@ func runRegistry(ctx context.Context, std streams, args []string) error {
 	}
 	defer func() { _ = db.Close() }() // every chunk is committed by then
 	now := time.Now()
+	text := registryTexts[*lang]
 	o := registry.Options{
 		Today: person.DateOf(now.In(c.Policy.TimeZone.Location())), EndingShare: c.Registry.EndingShare,
-		MinEnding: c.Registry.EndingMinimum, AcceptEnding: *accept, Progress: progress(std),
+		MinEnding: c.Registry.EndingMinimum, AcceptEnding: *accept, Progress: text.progress(std),
 	}
 	summary, err := importRegistry(ctx, db, words[1:], o)
 	var ending *registry.EndingError
-	if errors.As(err, &ending) && confirm(std, ending) {
+	if errors.As(err, &ending) && text.confirm(std, ending) {
 		o.AcceptEnding = ending.Total()
 		summary, err = importRegistry(ctx, db, words[1:], o)
 	}
@@ -60,7 +83,7 @@ func runRegistry(ctx context.Context, std streams, args []string) error {
 	case err != nil:
 		return err
 	}
-	if err := writeSummary(std, summary); err != nil {
+	if err := text.writeSummary(std, summary); err != nil {
 		return err
 	}
 	if summary.Findings() {
@@ -71,7 +94,7 @@ func runRegistry(ctx context.Context, std streams, args []string) error {
 
 // importRegistry imports files and leaves one line in the audit trail.
 func importRegistry(ctx context.Context, db *store.DB, paths []string, o registry.Options) (*registry.Summary, error) {
-	schools, err := storedSchools(ctx, db)
+	schools, err := db.Directory().Schools(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -96,21 +119,21 @@ func importRegistry(ctx context.Context, db *store.DB, paths []string, o registr
 }
 
 // progress shows a line that is written over, on a terminal only.
-func progress(std streams) func(registry.Progress) {
+func (t registryText) progress(std streams) func(registry.Progress) {
 	f, ok := std.err.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return nil
 	}
 	return func(p registry.Progress) {
-		phase := "проверка"
+		phase := t.checking
 		if p.Writing {
-			phase = "запись"
+			phase = t.writing
 		}
 		percent := 100
 		if p.Total > 0 {
 			percent = int(100 * p.Bytes / p.Total)
 		}
-		fmt.Fprintf(f, "\r\033[K%s: %s, строк %d, %d %%, осталось %v", phase, p.File, p.Rows, percent, p.Left.Round(time.Second))
+		fmt.Fprintf(f, "\r\033[K"+t.going, phase, p.File, p.Rows, percent, p.Left.Round(time.Second))
 		if percent == 100 {
 			fmt.Fprint(f, "\r\033[K")
 		}
@@ -118,39 +141,39 @@ func progress(std streams) func(registry.Progress) {
 }
 
 // confirm asks a person at a terminal whether so many may end.
-func confirm(std streams, ending *registry.EndingError) bool {
+func (t registryText) confirm(std streams, ending *registry.EndingError) bool {
 	in, ok := std.in.(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
 		return false
 	}
-	fmt.Fprintf(std.err, "%v\nЧтобы продолжить, введите число %d: ", ending, ending.Total())
+	fmt.Fprintf(std.err, "%v\n"+t.ask, ending, ending.Total())
 	answer, _ := bufio.NewReader(in).ReadString('\n')
 	return strings.TrimSpace(answer) == strconv.Itoa(ending.Total())
 }
 
-func writeSummary(std streams, s *registry.Summary) error {
+func (t registryText) writeSummary(std streams, s *registry.Summary) error {
 	for i := range s.Files {
 		f := &s.Files[i]
 		for j := range f.Faults {
 			fmt.Fprintln(std.err, &f.Faults[j])
 		}
-		if err := writeFile(std.out, f); err != nil {
+		if err := t.writeFile(std.out, f); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func writeFile(w io.Writer, f *registry.FileSummary) error {
+func (t registryText) writeFile(w io.Writer, f *registry.FileSummary) error {
 	if f.Ignored {
-		why := "файл не прочитан, см. выше"
+		why := t.unread
 		if len(f.Faults) == 0 { // a kind that the store does not keep
-			why = "загрузка не нужна, читает только schoolbridge match"
+			why = t.needless
 		}
 		_, err := fmt.Fprintf(w, "%-14s %s\n", f.Kind.String()+":", why)
 		return err
 	}
-	_, err := fmt.Fprintf(w, "%-14s строк %d: новых %d, изменено %d, без изменений %d, выбыло %d; с ошибками %d\n",
+	_, err := fmt.Fprintf(w, "%-14s "+t.counts+"\n",
 		f.Kind.String()+":", f.Read, f.New, f.Changed, f.Unchanged, f.Gone, f.Bad)
 	return err
 }

@@ -42,6 +42,7 @@ const stopGrace = 10 * time.Second
 func runServe(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
 	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
+	lang := langFlag(fs)
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
@@ -49,13 +50,13 @@ func runServe(ctx context.Context, std streams, args []string) error {
 	if len(words) > 0 {
 		return misused("serve")
 	}
-	return serve(ctx, std, *file, nil)
+	return serve(ctx, std, *file, *lang, nil)
 }
 
 // serve runs the daemon until ctx ends. ready, where not nil, is called once
 // when everything answers.
-func serve(ctx context.Context, std streams, file string, ready func()) error {
-	c, err := loadConfig(std, file, "ru")
+func serve(ctx context.Context, std streams, file, lang string, ready func()) error {
+	c, err := loadConfig(std, file, lang)
 	if err != nil {
 		return err
 	}
@@ -245,7 +246,7 @@ func (d *daemon) joinAuth(context.Context) error {
 		ConfirmLong: c.Auth.Confirmation, ConfirmShort: c.Auth.ConfirmationWithoutEvents, OfflineGrace: c.Auth.OfflineGrace,
 		LocalGrace: c.Auth.LocalGrace, NTMaxAge: c.Auth.NTMaxAge, NTOff: !c.Auth.NTHash,
 		LoginFailures: c.Auth.FailuresPerLogin, LoginWindow: c.Auth.FailuresWindow,
-		DeviceFailures: c.Auth.FailuresPerDevice, SourceFailures: c.Auth.FailuresPerSource, Confirmations: c.Auth.Confirmations,
+		DeviceFailures: c.Auth.FailuresPerDevice, SourceFailures: c.Auth.FailuresPerSource, Confirmations: c.Auth.Confirmations, Hashes: c.Auth.NTHashes,
 		Logger: d.log, Registerer: d.registry,
 	})
 	if err != nil {

@@ -46,7 +46,7 @@ func TestAStartThatFails(t *testing.T) {
 	file := smallConfig(t, other.Addr().String())
 	for range 2 {
 		var out, log bytes.Buffer
-		err := serve(t.Context(), streams{out: &out, err: &log}, file, nil)
+		err := serve(t.Context(), streams{out: &out, err: &log}, file, "ru", nil)
 		if err == nil || !strings.Contains(err.Error(), "port "+other.Addr().String()+"/tcp for web is taken") {
 			t.Fatalf("got %v\n%s", err, &log)
 		}

@@ -40,7 +40,7 @@ type sessionsCall struct {
 func parseSessions(std streams, args []string) (c sessionsCall, err error) {
 	fs := flag.NewFlagSet("sessions", flag.ContinueOnError)
 	fs.StringVar(&c.file, "config", "", "файл настроек / the configuration `FILE`")
-	fs.StringVar(&c.lang, "lang", "ru", "язык: ru или en / language `LANG`: ru or en")
+	lang := langFlag(fs)
 	fs.StringVar(&c.format, "format", "table", "вид: table, json или csv / `FORMAT`: table, json or csv")
 	fs.DurationVar(&c.wait, "wait", 40*time.Second, "disconnect: сколько ждать ответа / how `LONG` to wait for the answer")
 	fs.StringVar(&c.Address, "address", "", "у кого был этот адрес / who had this `IP` address")
@@ -57,7 +57,8 @@ func parseSessions(std streams, args []string) (c sessionsCall, err error) {
 			c.Disconnect, words = words[0], nil
 		}
 	}
-	if c.lang != "ru" && c.lang != "en" || c.format != "table" && c.format != "json" && c.format != "csv" || len(words) > 0 ||
+	c.lang = *lang
+	if c.format != "table" && c.format != "json" && c.format != "csv" || len(words) > 0 ||
 		c.disconnect && (c.Disconnect == "") == (c.Login == "") {
 		return c, misused("sessions")
 	}

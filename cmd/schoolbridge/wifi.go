@@ -67,14 +67,14 @@ func parseWiFi(std streams, args []string) (wifiCall, error) {
 	fs.StringVar(&call.out, "out", "", "куда записать главный файл; без него — стандартный вывод / `FILE` for the main file; standard output without it")
 	fs.StringVar(&call.dir, "dir", "", "папка для всех файлов / folder `DIR` for all files")
 	fs.BoolVar(&call.sign, "sign", false, "подписать профиль Apple сертификатом сервера / sign the profile for Apple with the server's certificate")
-	lang := fs.String("lang", "ru", "язык: ru или en / language `LANG`: ru or en")
+	lang := langFlag(fs)
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return call, err
 	}
 	call.lang = onboard.Lang(*lang)
 	known := call.platform == "" || slices.Contains(onboard.Platforms(), onboard.Platform(call.platform))
-	if len(words) != 2 || words[0] != "profile" || !known || call.lang != onboard.Russian && call.lang != onboard.English ||
+	if len(words) != 2 || words[0] != "profile" || !known ||
 		call.out != "" && (call.platform == "" || call.dir != "") {
 		return call, misused("wifi")
 	}
@@ -182,7 +182,7 @@ func (w wifiCall) deliver(std streams, n onboard.Network, login identity.Login, 
 		case w.dir != "":
 			err = w.keep(std, filepath.Join(w.dir, string(p)), files)
 		case w.out != "":
-			err = os.WriteFile(w.out, files[0].Body, 0o600)
+			err = replace(w.out, files[0].Body)
 		case w.platform != "":
 			_, err = std.out.Write(files[0].Body)
 		default:
@@ -206,12 +206,32 @@ func (w wifiCall) keep(std streams, folder string, files []onboard.File) error {
 	}
 	for _, f := range files {
 		path := filepath.Join(folder, f.Name)
-		if err := os.WriteFile(path, f.Body, 0o600); err != nil {
+		if err := replace(path, f.Body); err != nil {
 			return err
 		}
 		fmt.Fprintf(std.err, "%s: %s\n", path, f.About)
 	}
 	return nil
+}
+
+// replace puts a file in the place of another at once; its mode is 0600, whatever
+// the other one's was. What is no regular file is written to.
+func replace(path string, body []byte) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return os.WriteFile(path, body, 0o600)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".schoolbridge-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(body)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
 }
 
 func list(std streams, p onboard.Platform, files []onboard.File) error {

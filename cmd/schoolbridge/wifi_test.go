@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/pem"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,12 +56,26 @@ func TestWiFiProfile(t *testing.T) {
 			}
 		}
 		file := s.path(platform)
+		if err := os.WriteFile(file, []byte("older"), 0o644); err != nil { // for everybody to read
+			t.Fatal(err)
+		}
+		open, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if written, errs, code := s.profile("--for", platform, "--out", file, "orlovami"); code != exitDone || written != "" || !strings.Contains(errs, "Паролей в файлах нет") {
 			t.Errorf("%s into a file: %d %s %s", platform, code, written, errs)
 		}
 		if b, err := os.ReadFile(file); err != nil || string(b) != out {
 			t.Errorf("%s: the file is not what was printed: %v", platform, err)
 		}
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v", platform, info.Mode(), err)
+		}
+		if b, err := io.ReadAll(open); err != nil || string(b) != "older" {
+			t.Errorf("%s: who had the older file open reads %.20q, %v", platform, b, err)
+		}
+		_ = open.Close()
 	}
 	if out, _, code := s.profile("--lang", "en", "--for", "android", "orlovami"); code != exitDone || !strings.Contains(out, "Anonymous identity") {
 		t.Errorf("in English: %d %s", code, out)
@@ -71,8 +86,19 @@ func TestWiFiProfile(t *testing.T) {
 			t.Errorf("the list: %d\n%s", code, out)
 		}
 	}
-	if _, _, code := s.profile("--dir", s.path("all"), "orlovami"); code != exitDone {
-		t.Errorf("into a folder: %d", code)
+	if _, errs, code := s.profile("--for", "apple", "--out", s.path("missing/x"), "orlovami"); code != exitFailed || !strings.Contains(errs, "missing") {
+		t.Errorf("into no folder: %d %s", code, errs)
+	}
+	if _, errs, code := s.profile("--for", "apple", "--out", os.DevNull, "orlovami"); code != exitDone {
+		t.Errorf("into a device: %d %s", code, errs)
+	}
+	for range 2 { // the second time over the first
+		if _, _, code := s.profile("--dir", s.path("all"), "orlovami"); code != exitDone {
+			t.Errorf("into a folder: %d", code)
+		}
+	}
+	if left, err := filepath.Glob(s.path(".schoolbridge-*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
 	}
 	for line := range strings.Lines(out) {
 		column := strings.Split(line, "\t")

@@ -17,7 +17,6 @@ package adtest
 import (
 	"context"
 	"crypto/x509"
-	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -26,6 +25,7 @@ import (
 	"testing"
 	"time"
 
+	"schoolbridge/internal/child"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/ldapclient"
 )
@@ -66,7 +66,7 @@ type DC struct {
 
 	t       testing.TB
 	dir     string
-	process *process
+	process *child.Process
 }
 
 // Start makes a domain and waits until it answers. The test's end ends it.
@@ -120,7 +120,7 @@ func address(t testing.TB) string {
 func (d *DC) Start() {
 	d.t.Helper()
 	var err error
-	if d.process, err = run(d.dir); err != nil {
+	if d.process, err = child.Start(d.dir, "samba", "-i", "--no-process-group", "--debug-stdout", "-M", "prefork", "-s", configFile(d.dir)); err != nil {
 		d.t.Fatalf("start the domain controller: %v", err)
 	}
 	deadline := time.Now().Add(time.Minute)
@@ -129,19 +129,19 @@ func (d *DC) Start() {
 		switch {
 		case err == nil:
 			return
-		case d.process.ended():
+		case d.process.Ended(0):
 			d.t.Fatalf("the domain controller ended while it started; its last words:\n%s", tail(d.dir))
 		case time.Now().After(deadline):
 			d.t.Fatalf("the domain controller does not answer within a minute: %v; its last words:\n%s", err, tail(d.dir))
 		}
-		d.process.wait(50 * time.Millisecond)
+		d.process.Ended(50 * time.Millisecond)
 	}
 }
 
 // Stop ends the controller; its data stays.
 func (d *DC) Stop() {
 	if d.process != nil {
-		d.process.stop()
+		d.process.Stop()
 		d.process = nil
 	}
 }
@@ -197,10 +197,7 @@ func (d *DC) relax() {
 	}
 }
 
-func tail(dir string) []byte {
-	b, err := os.ReadFile(filepath.Join(dir, "stdout.log"))
-	if err != nil {
-		return fmt.Append(nil, err)
-	}
-	return b[max(0, len(b)-4096):]
+func tail(dir string) string {
+	said := child.Log(dir)
+	return said[max(0, len(said)-4096):]
 }

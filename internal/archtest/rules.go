@@ -65,6 +65,10 @@ var rules = []rule{
 		reason: "it starts a real Active Directory for tests, and knows only Linux with Samba installed",
 	},
 	{
+		who: "anything but a test", in: not(under("internal/child", "internal/adtest", "internal/radiustest")), imports: under("internal/child"),
+		reason: "it runs programs of others for tests, and knows only Linux",
+	},
+	{
 		who: "anything but a test", in: not(under("radiussrv/eap/eaptest")), imports: under("radiussrv/eap/eaptest"),
 		reason: "its authenticator admits by itself, and its peer is for tests only",
 	},

@@ -9,11 +9,16 @@ import (
 	"schoolbridge/internal/mschap"
 )
 
-// answer decides an MSCHAPv2 answer of somebody who was recognised. What may
-// wait comes first; from then on all is judged as of one moment.
+// answer decides an MSCHAPv2 answer of somebody who was recognised. Whoever may
+// not try is told so before the store is read for a hash. That may wait: what was
+// asked before it is asked again, and from then on all is judged as of one moment.
 func (a *Authenticator) answer(ctx context.Context, c *identity.Credential, m *identity.MSCHAPv2, e *directory.Entry, now time.Time) identity.Verdict {
 	if a.opt.NTOff {
 		return rejected(identity.ReasonHashOff)
+	}
+	t, grant, no := a.mayAnswer(c, m, e, now)
+	if no.Outcome != 0 {
+		return no
 	}
 	k, waited, lost := a.keptHash(ctx, e, now)
 	if waited {
@@ -26,17 +31,12 @@ func (a *Authenticator) answer(ctx context.Context, c *identity.Credential, m *i
 			lost = identity.ReasonEpochMoved
 		}
 		e = fresh
+		if t, grant, no = a.mayAnswer(c, m, e, now); no.Outcome != 0 {
+			return no
+		}
 	}
-	grant, closed := pass(e, a.opt.Policy(), c.Channel, &c.Source, now)
-	switch {
-	case closed != "":
-		return a.refuseAnswer(c, m, now, a.personKey(e), closed)
-	case lost != "":
+	if lost != "" {
 		return unavailable(lost)
-	}
-	t := a.guard.try(key(e.Person), false, e.Epoch, c)
-	if !a.guard.admitAnswer(&t, now) {
-		return unavailable(identity.ReasonThrottled)
 	}
 	asked := mschap.Challenge(m.PeerChallenge, m.Challenge, m.Name)
 	if reason := a.fits(&k, asked, m.Response, now); reason != "" {
@@ -51,6 +51,20 @@ func (a *Authenticator) answer(ctx context.Context, c *identity.Credential, m *i
 	v.MSCHAPv2 = new(identity.MSCHAPv2Success)
 	v.MSCHAPv2.Authenticator, v.MSCHAPv2.SendKey, v.MSCHAPv2.RecvKey = k.secret.Success(asked, m.Response)
 	return v
+}
+
+// mayAnswer asks the gates and the guard; a verdict without an outcome lets the
+// answer be looked at.
+func (a *Authenticator) mayAnswer(c *identity.Credential, m *identity.MSCHAPv2, e *directory.Entry, now time.Time) (t try, grant identity.Grant, no identity.Verdict) {
+	grant, closed := pass(e, a.opt.Policy(), c.Channel, &c.Source, now)
+	if closed != "" {
+		return t, grant, a.refuseAnswer(c, m, now, a.personKey(e), closed)
+	}
+	t = a.guard.try(key(e.Person), false, e.Epoch, c)
+	if !a.guard.admitAnswer(&t, now) {
+		no = unavailable(identity.ReasonThrottled)
+	}
+	return t, grant, no
 }
 
 // fits gives "" where the answer fits a hash that counts. A right answer to one

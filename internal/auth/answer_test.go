@@ -392,6 +392,35 @@ func (w *world) exhaust(name string) {
 	}
 }
 
+// Whoever may not try is told so without the store's being read.
+func TestNobodyReadsTheStoreInVain(t *testing.T) {
+	w := newWorld(t)
+	w.learn("orlovami", right)
+	w.exhaust("orlovami")
+	w.hashes.table.Purge()
+	before := w.reads
+	for i := range 100 {
+		w.want(w.answers("orlovami", wrong, fmt.Sprint("stranger", 1000+i)), identity.Unavailable, identity.ReasonThrottled)
+		if v := w.answers("kimv", wrong, fmt.Sprint("device", i)); v.Reason != identity.ReasonEnded {
+			t.Errorf("%+v", v)
+		}
+	}
+	if w.reads != before {
+		t.Errorf("the store was read %d times", w.reads-before)
+	}
+	// A device that the person signed in on may, and is asked about.
+	w.recognise(identity.PersonID{1}, "known")
+	w.want(w.answers("orlovami", right, "known"), identity.Accepted, identity.ReasonKeptHash)
+	if w.reads != before+1 {
+		t.Errorf("the store was read %d times for a known device", w.reads-before)
+	}
+}
+
+// recognise makes a device known.
+func (w *world) recognise(id identity.PersonID, device string) {
+	w.guard.recognise(key(id), &identity.Credential{Channel: identity.ChannelWiFi, Source: from(device)})
+}
+
 // One who searches among many people spends what his address has.
 func TestASearchAmongMany(t *testing.T) {
 	w := newWorld(t)

@@ -32,6 +32,7 @@ type Authenticator struct {
 	saver     saver
 	aliases   *lru.Cache[key, string] // other names of a mos.ru login, by typedKey
 	metrics   *metrics
+	refusals  *refusals
 	// down is when mos.ru last gave nobody an answer (unreachable, throttling
 	// us, refusing us as a client), in Unix ns; 0 once it answered since.
 	down atomic.Int64
@@ -77,7 +78,7 @@ func New(o Options) (*Authenticator, error) {
 		return nil, err
 	}
 	a.flights.of, a.flights.limit = map[flightKey]*flight{}, o.Flights
-	a.metrics = newMetrics(o.Registerer)
+	a.metrics, a.refusals = newMetrics(o.Registerer), newRefusals(o.Registerer)
 	a.life, a.end = context.WithCancel(context.Background())
 	return a, nil
 }

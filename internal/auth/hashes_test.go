@@ -53,6 +53,24 @@ func TestAnOlderHashReplacesNone(t *testing.T) {
 	has("third", "second")
 }
 
+// Memory is bounded; whom it has no place for is read each time and signs in all
+// the same.
+func TestMoreHashesThanMemory(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.Hashes = 1 })
+	nt := mschap.NTHash(string(right))
+	for _, login := range []string{"orlovami", "belovas"} {
+		w.verifiers[w.entries[login].Person] = Verifier{NTHash: nt[:], Epoch: 1, LearnAt: begin}
+	}
+	for range 3 {
+		for _, login := range []string{"orlovami", "belovas"} {
+			w.want(w.answers(login, right, login), identity.Accepted, identity.ReasonKeptHash)
+		}
+	}
+	if n := w.hashes.table.Len(); n != 1 || w.reads != 6 {
+		t.Errorf("%d in memory, %d reads", n, w.reads)
+	}
+}
+
 // The clock set back makes nothing that was read count for longer.
 func TestHashesAndASetBackClock(t *testing.T) {
 	w := newWorld(t)

@@ -90,29 +90,30 @@ func (n *Inventory) Device(address identity.HardwareAddress) (Device, bool) {
 	return d, ok
 }
 
-// Machines finds what fits one of a certificate's DNS names; where several do,
-// the one that was listed first.
-func (n *Inventory) Machines(authority string, names []string) (Machines, bool) {
+// Machines finds what fits one of a certificate's DNS names, and that name,
+// folded; where several do, the one that was listed first.
+func (n *Inventory) Machines(authority string, names []string) (m Machines, host string, ok bool) {
 	if n == nil {
-		return Machines{}, false
+		return Machines{}, "", false
 	}
 	first := len(n.machines)
 	for _, name := range names {
 		name = identity.FoldMachineName(name)
-		if strings.HasPrefix(name, "*.") { // a certificate for many is nobody's name
+		// A certificate for many is nobody's name.
+		if strings.HasPrefix(name, "*.") || !identity.MachinePattern(name) {
 			continue
 		}
 		_, domain, _ := strings.Cut(name, ".")
 		for _, pattern := range []string{name, "*." + domain} {
-			if i, ok := n.byName[machineKey{authority, pattern}]; ok {
-				first = min(first, i)
+			if i, ok := n.byName[machineKey{authority, pattern}]; ok && i < first {
+				first, host = i, name
 			}
 		}
 	}
 	if first == len(n.machines) {
-		return Machines{}, false
+		return Machines{}, "", false
 	}
-	return n.machines[first], true
+	return n.machines[first], host, true
 }
 
 // Named finds what fits a DNS name, whoever issued the certificate: the line

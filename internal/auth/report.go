@@ -28,30 +28,37 @@ func (a *Authenticator) report(c *identity.Credential, v *identity.Verdict, star
 // payload is the JSON of an audit entry. Empty fields are left out:
 //
 //	{"login":"as typed","channel":"wifi","method":"mschapv2","outcome":"rejected","reason":"WRONG_PASSWORD","took_ms":12,
-//	 "addr":"192.0.2.7","device":"02:…","nas":"…","ssid":"Study","school":"1234","rule":"staff","request":"…"}
+//	 "addr":"192.0.2.7","device":"02:…","nas":"…","ssid":"Study","school":"1234","request":"…","rule":"staff"}
 func payload(c *identity.Credential, v *identity.Verdict, took time.Duration) []byte {
+	b := begun(c.Name, c.Channel, method(c.Proof), v)
+	b = strconv.AppendInt(append(b, `,"took_ms":`...), took.Milliseconds(), 10)
+	b = sourceFields(b, &c.Source)
+	b = field(b, "rule", v.Grant.Rule)
+	return append(proofFields(b, c, v), '}')
+}
+
+// begun is what every entry begins with.
+func begun(typed string, channel identity.Channel, method string, v *identity.Verdict) []byte {
 	b := make([]byte, 0, 256)
-	typed := c.Name
 	if len(typed) > MaxName {
 		typed = typed[:MaxName]
 	}
 	b = text(append(b, `{"login":`...), typed)
-	b = field(b, "channel", c.Channel.String())
-	b = field(b, "method", method(c.Proof))
+	b = field(b, "channel", channel.String())
+	b = field(b, "method", method)
 	b = field(b, "outcome", v.Outcome.String())
-	b = field(b, "reason", string(v.Reason))
-	b = strconv.AppendInt(append(b, `,"took_ms":`...), took.Milliseconds(), 10)
-	if c.Source.Addr.IsValid() {
-		b = append(c.Source.Addr.AppendTo(append(b, `,"addr":"`...)), '"')
+	return field(b, "reason", string(v.Reason))
+}
+
+func sourceFields(b []byte, src *identity.Source) []byte {
+	if src.Addr.IsValid() {
+		b = append(src.Addr.AppendTo(append(b, `,"addr":"`...)), '"')
 	}
-	b = field(b, "device", c.Source.Device)
-	b = field(b, "nas", c.Source.NAS)
-	b = field(b, "ssid", c.Source.SSID)
-	b = field(b, "school", c.Source.School)
-	b = field(b, "rule", v.Grant.Rule)
-	b = proofFields(b, c, v)
-	b = field(b, "request", c.Source.Request)
-	return append(b, '}')
+	b = field(b, "device", src.Device)
+	b = field(b, "nas", src.NAS)
+	b = field(b, "ssid", src.SSID)
+	b = field(b, "school", src.School)
+	return field(b, "request", src.Request)
 }
 
 // method names what was shown, where that is no password.

@@ -73,11 +73,13 @@ func (a *Authenticator) certificate(cert identity.Certificate, c *identity.Crede
 	}
 	n := a.inventory()
 	if len(cert.DNSNames) > 0 {
-		m, ok := n.Machines(cert.Authority, cert.DNSNames)
+		m, host, ok := n.Machines(cert.Authority, cert.DNSNames)
 		if !ok {
 			return rejected(identity.ReasonUnknownMachine)
 		}
-		return a.thing(policy.Pair{Role: policy.Machine, School: m.School}, m.VLAN, identity.ReasonCertificate, c, now)
+		v := a.thing(policy.Pair{Role: policy.Machine, School: m.School}, m.VLAN, identity.ReasonCertificate, c, now)
+		v.Login = identity.Login(host)
+		return v
 	}
 	if !n.names(cert.Authority) {
 		return rejected(identity.ReasonWrongAuthority)
@@ -149,7 +151,10 @@ func proofFields(b []byte, c *identity.Credential, v *identity.Verdict) []byte {
 	case identity.Certificate:
 		b = field(b, "authority", proof.Authority)
 		b = field(b, "serial", proof.Serial)
-		if len(proof.DNSNames) > 0 {
+		switch {
+		case len(proof.DNSNames) > 0 && v.Login != "":
+			b = field(b, "machine", string(v.Login))
+		case len(proof.DNSNames) > 0:
 			b = field(b, "machine", identity.FoldMachineName(proof.DNSNames[0]))
 		}
 		return field(b, "role", v.Grant.Role)

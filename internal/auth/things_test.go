@@ -159,6 +159,7 @@ func TestMachines(t *testing.T) {
 		{"an authority of nobody", "A", identity.Certificate{Authority: "other", DNSNames: names("pc1.school-a.example")}, identity.ReasonUnknownMachine, ""},
 		{"two labels below", "A", identity.Certificate{Authority: "pcs", DNSNames: names("x.pc1.school-a.example")}, identity.ReasonUnknownMachine, ""},
 		{"the domain itself", "A", identity.Certificate{Authority: "pcs", DNSNames: names("school-a.example")}, identity.ReasonUnknownMachine, ""},
+		{"an odd name", "A", identity.Certificate{Authority: "pcs", DNSNames: names("pc 1.school-a.example")}, identity.ReasonUnknownMachine, ""},
 		{"a wildcard", "A", identity.Certificate{Authority: "pcs", DNSNames: names("*.school-a.example")}, identity.ReasonUnknownMachine, ""},
 		{"a PC that is called like a teacher", "A", identity.Certificate{Authority: "both", CommonName: "orlovami", DNSNames: names("orlovami.elsewhere.example")}, identity.ReasonUnknownMachine, ""},
 		{"a common name alone", "A", identity.Certificate{Authority: "pcs", CommonName: "pc1.school-a.example"}, identity.ReasonWrongAuthority, ""},
@@ -175,11 +176,19 @@ func TestMachines(t *testing.T) {
 			outcome = identity.Malformed
 		}
 		w.want(v, outcome, reason)
-		if got := (policy.VLAN{Number: v.Grant.VLAN, Name: v.Grant.VLANName}).String(); got != c.vlan || !v.Person.IsZero() || v.Login != "" {
+		if got := (policy.VLAN{Number: v.Grant.VLAN, Name: v.Grant.VLANName}).String(); got != c.vlan || !v.Person.IsZero() {
 			t.Errorf("%s: %+v", c.what, v)
 		}
+		// What accounting will call it is the name in the certificate that fitted.
+		want := ""
+		if n := len(c.cert.DNSNames); outcome == identity.Accepted {
+			want = identity.FoldMachineName(c.cert.DNSNames[n-1])
+		}
+		if outcome != identity.Rejected && string(v.Login) != want {
+			t.Errorf("%s: %s, want %s", c.what, v.Login, want)
+		}
 	}
-	w.at("A", identity.Certificate{Authority: "pcs", DNSNames: names("PC1.school-a.example"), Serial: "01ab"}, "host/PC1.school-a.example")
+	w.at("A", identity.Certificate{Authority: "pcs", DNSNames: names("pc1", "PC1.school-a.example"), Serial: "01ab"}, "host/PC1.school-a.example")
 	if got := w.lastAudit(); got["machine"] != "pc1.school-a.example" || got["serial"] != "01ab" || got["authority"] != "pcs" || got["role"] != "machine" {
 		t.Errorf("the trail: %v", got)
 	}

@@ -38,6 +38,10 @@ type Report struct {
 	// or "". Things are the lines of the configuration that fit it.
 	Thing  string  `json:"thing,omitempty"`
 	Things []Thing `json:"things,omitempty"`
+
+	// Also is the device or machine that the name of somebody reads as, where
+	// there is one.
+	Also *Report `json:"also,omitempty"`
 }
 
 // Role is one employment or enrolment of the person.
@@ -66,10 +70,16 @@ type Channel struct {
 type SignIn struct {
 	At      time.Time       `json:"at"`
 	Channel string          `json:"channel"`
+	Method  string          `json:"method,omitempty"` // of EAP, or what was shown in place of a password
 	Device  string          `json:"device,omitempty"`
 	NAS     string          `json:"nas,omitempty"`
 	Outcome string          `json:"outcome"`
 	Reason  identity.Reason `json:"reason"`
+	After   string          `json:"after,omitempty"` // "accepted": the server had said yes
+	// Who signed in, in a device's report. ByDevice says, in a person's, that the
+	// device is all that tells whose attempt it was.
+	Who      string `json:"who,omitempty"`
+	ByDevice bool   `json:"by_device,omitempty"`
 }
 
 // Found says whether anything stands in the person's way: a channel that
@@ -93,7 +103,7 @@ func (r Report) Found() bool {
 // words are the fixed texts of a report. Codes that a map does not know are
 // shown as they are.
 type words struct {
-	account, none, roles, active, ended, records, channels, yes, no, signIns, noSignIns, todo, rule, since, until, confirmed string
+	account, none, roles, active, ended, records, channels, yes, no, signIns, noSignIns, todo, rule, since, until, confirmed, after, byDevice string
 
 	role, channel, outcome map[string]string
 }
@@ -107,12 +117,12 @@ func word(of map[string]string, code string) string {
 
 var texts = map[Lang]words{
 	Russian: {"Аккаунт", "нет", "Роли", "действует", "не действует", "Записи реестров", "Вход сейчас (если пароль верен)",
-		"можно", "нельзя", "Последние попытки входа", "не было", "Что делать", "правило", "с", "по", "образец пароля подтверждён",
+		"можно", "нельзя", "Последние попытки входа", "не было", "Что делать", "правило", "с", "по", "образец пароля подтверждён", "после нашего «да»", "(по устройству)",
 		map[string]string{"staff": "сотрудник", "pupil": "ученик", "parent": "родитель"},
 		map[string]string{"ldap": "ПК, доски", "web": "сайт", "wifi": "Wi-Fi"},
 		map[string]string{"accepted": "вошёл", "rejected": "отказ", "unavailable": "недоступно", "malformed": "неверный запрос"}},
 	English: {"Account", "none", "Roles", "active", "not active", "Registry records", "Sign-in now (if the password is right)",
-		"allowed", "refused", "Last sign-ins", "none", "What to do", "rule", "from", "to", "the kept hash was confirmed",
+		"allowed", "refused", "Last sign-ins", "none", "What to do", "rule", "from", "to", "the kept hash was confirmed", "after our yes", "(by the device)",
 		nil, map[string]string{"ldap": "PCs, boards", "wifi": "Wi-Fi"}, nil},
 }
 
@@ -129,6 +139,10 @@ func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
 	r.writeTargets(p, loc)
 	r.writeSessions(p, loc)
 	r.writeSignIns(p, loc)
+	if r.Also != nil && p.err == nil {
+		p.line("")
+		return r.Also.Write(w, lang, loc)
+	}
 	return p.err
 }
 
@@ -187,8 +201,8 @@ func (r Report) writeChannels(p *printer) {
 // again and again takes one.
 const signInLines = 10
 
-// writeSignIns lists the attempts, the newest first, and explains the newest
-// that failed: another device may have got in since.
+// writeSignIns lists the attempts, the newest first, and explains each reason
+// for which one failed, once: another device may have got in since.
 func (r Report) writeSignIns(p *printer, loc *time.Location) {
 	if r.Person == "" && r.Thing == "" {
 		return
@@ -198,7 +212,7 @@ func (r Report) writeSignIns(p *printer, loc *time.Location) {
 		return
 	}
 	p.line("%s:", p.t.signIns)
-	explained := false
+	explained := map[identity.Reason]bool{}
 	for i, lines := 0, 0; i < len(r.SignIns) && lines < signInLines; lines++ {
 		s, n := r.SignIns[i], 0
 		for i < len(r.SignIns) && s.alike(r.SignIns[i]) {
@@ -208,9 +222,16 @@ func (r Report) writeSignIns(p *printer, loc *time.Location) {
 		if n > 1 {
 			times = fmt.Sprintf("×%d", n)
 		}
-		p.line("  %s", p.fields(s.At.In(loc).Format(clock), word(p.t.channel, s.Channel), s.NAS, s.Device, word(p.t.outcome, s.Outcome), string(s.Reason), times))
-		if !explained && s.Outcome != identity.Accepted.String() {
-			explained = true
+		after, byDevice := "", ""
+		if s.After != "" {
+			after = p.t.after
+		}
+		if s.ByDevice {
+			byDevice = p.t.byDevice
+		}
+		p.line("  %s", p.fields(s.At.In(loc).Format(clock), word(p.t.channel, s.Channel), s.NAS, s.Device, s.Who, s.Method, word(p.t.outcome, s.Outcome), after, string(s.Reason), byDevice, times))
+		if !explained[s.Reason] && s.Outcome != identity.Accepted.String() {
+			explained[s.Reason] = true
 			p.reason("      ", s.Reason)
 		}
 	}

@@ -132,19 +132,21 @@ func TestMSCHAPv2(t *testing.T) {
 }
 
 // A phone that tries an old password all day neither pushes the other attempts
-// out of sight nor goes unexplained because another device got in.
+// out of sight nor goes unexplained because another device got in. Each reason is
+// explained once.
 func TestRepeatedSignIns(t *testing.T) {
 	at := time.Date(2026, 9, 1, 5, 0, 0, 0, time.UTC)
 	r := Report{Person: "00ff", SignIns: []SignIn{{At: at.Add(time.Hour), Channel: "ldap", Outcome: "accepted", Reason: identity.ReasonRecent}}}
 	for i := range 50 {
 		r.SignIns = append(r.SignIns, SignIn{At: at.Add(-time.Duration(i) * time.Second), Channel: "wifi", Device: "aa", Outcome: "rejected", Reason: identity.ReasonKnownBad})
 	}
-	r.SignIns = append(r.SignIns, SignIn{At: at.Add(-time.Hour), Channel: "ldap", Outcome: "unavailable", Reason: identity.ReasonUpstreamDown})
+	r.SignIns = append(r.SignIns, SignIn{At: at.Add(-time.Hour), Channel: "ldap", Outcome: "unavailable", Reason: identity.ReasonUpstreamDown},
+		SignIn{At: at.Add(-2 * time.Hour), Channel: "wifi", Device: "bb", Outcome: "rejected", Reason: identity.ReasonKnownBad})
 	var out strings.Builder
 	if err := r.Write(&out, English, time.UTC); err != nil {
 		t.Fatal(err)
 	}
-	for text, times := range map[string]int{"×50": 1, "KNOWN_BAD_PASSWORD": 2, "MOSRU_UNREACHABLE": 1, "What to do": 1} {
+	for text, times := range map[string]int{"×50": 1, "KNOWN_BAD_PASSWORD": 3, "MOSRU_UNREACHABLE": 2, "What to do": 2} {
 		if got := strings.Count(out.String(), text); got != times {
 			t.Errorf("%q %d times, want %d:\n%s", text, got, times, &out)
 		}

@@ -227,6 +227,22 @@ const (
 	ReasonStation        Reason = "CALLING_STATION_DIFFERS" // another device asks than the one that is named
 	ReasonUnknownMachine Reason = "NO_SUCH_MACHINE"         // no mapping of radius.machines fits the certificate
 	ReasonWrongAuthority Reason = "AUTHORITY_NO_PEOPLE"     // this authority's certificates do not name people
+	ReasonNotValid       Reason = "CERTIFICATE_NOT_VALID"   // no configured authority's, or out of date
+	ReasonRevoked        Reason = "CERTIFICATE_REVOKED"
+	ReasonListOutdated   Reason = "REVOCATION_LIST_OUT_OF_DATE"
+
+	// What ends a conversation before anybody could be judged, or after a yes.
+	ReasonMethod         Reason = "METHOD_NOT_OFFERED"        // the peer knows none of ours, or asks for a change of password
+	ReasonMachineAccount Reason = "MACHINE_ACCOUNT"           // host/…: a computer signs in with a password
+	ReasonNamesDisagree  Reason = "NAMES_DISAGREE"            // outer or inner identity is not that of who was accepted
+	ReasonDistrust       Reason = "SERVER_NOT_TRUSTED"        // the peer refused our certificate
+	ReasonHandshake      Reason = "TLS_FAILED"                // no common cipher, or bytes that are no TLS
+	ReasonOldTLS         Reason = "TLS_TOO_OLD"               // the peer offers TLS 1.1 at most
+	ReasonNoMasterSecret Reason = "NO_EXTENDED_MASTER_SECRET" // RFC 7627: without it no keys may be exported
+	ReasonGaveUp         Reason = "PEER_GAVE_UP"              // the peer said no after we had said yes, or nothing more
+	ReasonSilent         Reason = "PEER_SILENT"               // the peer stopped answering
+	ReasonRoundTrips     Reason = "TOO_MANY_ROUND_TRIPS"
+	ReasonConversation   Reason = "EAP_CONVERSATION_UNKNOWN" // too old, pushed out, or begun elsewhere
 )
 
 // Grant is what policy gives to an admitted person or device.
@@ -247,7 +263,7 @@ type Verdict struct {
 	Outcome Outcome
 	Reason  Reason
 	Person  PersonID // zero where nobody was recognised
-	Login   Login    // canonical; "" where nobody was recognised
+	Login   Login    // canonical, of a machine its DNS name; "" where nobody was recognised
 	Grant   Grant    // zero unless accepted
 	// NotBefore is the moment before which a rejection must not leave, so that
 	// unknown names and wrong passwords take alike long. Zero: at once.

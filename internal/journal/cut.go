@@ -69,6 +69,8 @@ type Query struct {
 	Name   string
 	At     time.Time // if not zero: that had begun and not ended then
 	Live   bool      // only those that live
+	// Asked, with Live, gives those too that were asked to end since then.
+	Asked time.Time
 }
 
 // MaxFound bounds the sessions that one Query gives, the newest first.

@@ -6,14 +6,12 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -22,6 +20,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"schoolbridge/internal/radiustest"
 )
 
 // run runs a real program and gives what it printed.
@@ -208,21 +208,20 @@ func TestSignedProfile(t *testing.T) {
 // password and where the authorities are, and signs in through FreeRADIUS; it
 // gives nothing to a server of another name or authority.
 func TestEapolTestAgainstFreeRADIUS(t *testing.T) {
-	root := issue(t, "root", true, newKey(t), nil)
-	server := issue(t, "bridge.school49.example", false, newKey(t), root)
-	radius := startFreeRADIUS(t, server, root)
-	stranger := issue(t, "root", true, newKey(t), nil) // of the same name
+	server := radiustest.Start(t, radiustest.Options{Users: []radiustest.User{{Name: "orlovami", Password: radiusPassword}}})
+	root := server.Authority.Certificate
+	stranger := issue(t, root.Subject.CommonName, true, newKey(t), nil)
 	for _, m := range []Method{TTLSPAP, PEAPMSCHAPv2} {
 		n := school(t, m)
-		n.Authorities = []*x509.Certificate{root.Certificate}
+		n.Authorities, n.ServerNames = []*x509.Certificate{root}, []string{radiustest.ServerName}
 		for what, change := range map[string]func(*Network){
 			"as it is": func(*Network) {}, "another authority": func(n *Network) { n.Authorities = []*x509.Certificate{stranger.Certificate} },
-			"another name": func(n *Network) { n.ServerNames = []string{"school49.example", "idge.school49.example"} },
+			"another name": func(n *Network) { n.ServerNames = []string{"school.example", "dius.school.example"} },
 		} {
 			n := n
 			change(&n)
 			list := files(t, n, "orlovami", Linux, Russian)
-			out, err := radius.signIn(t, body(t, list, "school-wifi.wpa_supplicant.conf"), n.bundle())
+			out, err := signIn(t, server, body(t, list, "school-wifi.wpa_supplicant.conf"), n.bundle())
 			if accepted := err == nil && strings.HasSuffix(strings.TrimSpace(out), "SUCCESS"); accepted != (what == "as it is") {
 				t.Errorf("%s, %s: %v\n%s", m, what, err, out)
 			}
@@ -232,139 +231,37 @@ func TestEapolTestAgainstFreeRADIUS(t *testing.T) {
 			if what != "as it is" && !strings.Contains(out, "CTRL-EVENT-EAP-TLS-CERT-ERROR") {
 				t.Errorf("%s, %s: refused for another reason\n%s", m, what, out)
 			}
-			if !strings.Contains(out, "Value: 'anonymous'") || strings.Contains(out, "Value: 'orlovami'") { // what travels in clear
+			if sent := requests(out); !strings.Contains(sent, "Value: 'anonymous'") || strings.Contains(sent, "Value: 'orlovami'") { // what travels in clear
 				t.Errorf("%s: the outer name\n%s", m, out)
 			}
 		}
 	}
 }
 
-// freeRADIUS is a server that knows one person.
-type freeRADIUS struct {
-	address, port string
-}
-
 const radiusPassword = "Snegir-2021"
 
-func startFreeRADIUS(t *testing.T, server, root *issued) freeRADIUS {
-	t.Helper()
-	dir := t.TempDir()
-	key, err := x509.MarshalPKCS8PrivateKey(server.key.(*ecdsa.PrivateKey))
-	if err != nil {
-		t.Fatal(err)
+// requests are the RADIUS requests that eapol_test tells of: what it was told
+// comes through no air.
+func requests(out string) string {
+	var sent strings.Builder
+	for _, message := range strings.Split(out, "RADIUS message: code=")[1:] {
+		if strings.HasPrefix(message, "1 ") {
+			sent.WriteString(message)
+		}
 	}
-	put(t, filepath.Join(dir, "key.pem"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
-	put(t, filepath.Join(dir, "cert.pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Raw}))
-	put(t, filepath.Join(dir, "ca.pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.Raw}))
-	put(t, filepath.Join(dir, "users"), []byte("orlovami Cleartext-Password := \""+radiusPassword+"\"\n"))
-	// An address of its own: nobody else's port can come in between.
-	address := fmt.Sprintf("127.%d.%d.%d", 128+mathrand.IntN(100), mathrand.IntN(256), 1+mathrand.IntN(254))
-	free, err := net.ListenPacket("udp", net.JoinHostPort(address, "0"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(free.LocalAddr().String())
-	_ = free.Close()
-	put(t, filepath.Join(dir, "radiusd.conf"), []byte(strings.NewReplacer("{dir}", dir, "{address}", address, "{port}", port).Replace(radiusConfig)))
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("freeradius", "-f", "-l", "stdout", "-d", dir)
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // killed: the error says so
-		_ = log.Close()
-	})
-	return freeRADIUS{address, port}
+	return sent.String()
 }
 
-// signIn runs eapol_test. It repeats an unanswered request, so that the server
-// need not be up yet.
-func (r freeRADIUS) signIn(t *testing.T, blocks string, authorities []byte) (string, error) {
+// signIn runs eapol_test against a server.
+func signIn(t *testing.T, server *radiustest.Server, blocks string, authorities []byte) (string, error) {
+	t.Helper()
 	ca := put(t, filepath.Join(t.TempDir(), "ca.pem"), authorities)
 	// All blocks are read, the first is used.
 	block := strings.ReplaceAll(strings.ReplaceAll(blocks, authorityPath, ca), "\n}\n", "\n\tpassword=\""+radiusPassword+"\"\n}\n")
-	out, err := run(t, nil, "eapol_test", "-c", put(t, filepath.Join(t.TempDir(), "block.conf"), []byte(block)), "-a", r.address, "-p", r.port, "-s", "testing123", "-t", "60")
+	host, port, err := net.SplitHostPort(server.Auth)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := run(t, nil, "eapol_test", "-c", put(t, filepath.Join(t.TempDir(), "block.conf"), []byte(block)), "-a", host, "-p", port, "-s", radiustest.Secret, "-t", "60")
 	return string(out), err
 }
-
-const radiusConfig = `
-name = radiusd
-libdir = /usr/lib/freeradius
-logdir = {dir}
-run_dir = {dir}
-confdir = {dir}
-db_dir = {dir}
-pidfile = {dir}/pid
-security {
-	reject_delay = 0
-}
-client local {
-	ipaddr = 127.0.0.0/8
-	secret = testing123
-}
-modules {
-	pap {
-	}
-	mschap {
-	}
-	files {
-		usersfile = {dir}/users
-	}
-	eap {
-		default_eap_type = ttls
-		tls-config common {
-			private_key_file = {dir}/key.pem
-			certificate_file = {dir}/cert.pem
-			ca_file = {dir}/ca.pem
-			ecdh_curve = "prime256v1"
-		}
-		ttls {
-			tls = common
-			virtual_server = inner
-		}
-		peap {
-			tls = common
-			default_eap_type = mschapv2
-			virtual_server = inner
-		}
-		mschapv2 {
-		}
-	}
-}
-server default {
-	listen {
-		type = auth
-		ipaddr = {address}
-		port = {port}
-	}
-	authorize {
-		eap
-	}
-	authenticate {
-		eap
-	}
-}
-server inner {
-	authorize {
-		eap
-		files
-		mschap
-		pap
-	}
-	authenticate {
-		Auth-Type PAP {
-			pap
-		}
-		Auth-Type MS-CHAP {
-			mschap
-		}
-		eap
-	}
-}
-`

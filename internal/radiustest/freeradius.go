@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"schoolbridge/internal/child"
 	"schoolbridge/radiussrv/wire"
 )
 
@@ -45,7 +46,7 @@ func Start(t testing.TB, o Options) *Server {
 		"min": o.MinTLS, "max": o.MaxTLS, "fragment": strconv.Itoa(o.Fragment), "cache": cache, "default": o.Default, "sites": o.Sites,
 	}))
 	var err error
-	if s.process, err = run(dir, "/usr/sbin/freeradius", "-f", "-l", "stdout", "-n", "radiusd", "-d", dir); err != nil {
+	if s.process, err = child.Start(dir, "/usr/sbin/freeradius", "-f", "-l", "stdout", "-n", "radiusd", "-d", dir); err != nil {
 		t.Fatal(err)
 	}
 	s.await(t)
@@ -55,15 +56,15 @@ func Start(t testing.TB, o Options) *Server {
 // await waits until a server answers.
 func (s *Server) await(t testing.TB) {
 	t.Helper()
-	t.Cleanup(s.process.stop)
-	s.Pid = s.process.cmd.Process.Pid
+	t.Cleanup(s.process.Stop)
+	s.Pid = s.process.Pid
 	deadline := time.Now().Add(time.Minute)
 	for {
 		err := s.answers()
 		switch {
 		case err == nil:
 			return
-		case s.process.ended(20 * time.Millisecond):
+		case s.process.Ended(20 * time.Millisecond):
 			t.Fatalf("the RADIUS server ended while it started; it said:\n%s", s.Log())
 		case time.Now().After(deadline):
 			t.Fatalf("the RADIUS server does not answer within a minute: %v; it said:\n%s", err, s.Log())

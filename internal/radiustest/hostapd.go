@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"schoolbridge/internal/child"
 )
 
 // StartHostapd runs the RADIUS and EAP server inside hostapd until the test's
@@ -72,7 +74,7 @@ radius_das_require_event_timestamp=1
 radius_das_require_message_authenticator=1
 `, identifier, Secret, inside))
 	s.Dynamic = s.hostapd(t, file, inside)
-	t.Cleanup(s.process.stop)
+	t.Cleanup(s.process.Stop)
 	return s
 }
 
@@ -90,7 +92,7 @@ func (s *Server) hostapd(t testing.TB, file string, inside int) string {
 		runtime.LockOSThread() // for good: the thread, with its network, ends with the goroutine
 		err := ownNetwork()
 		if err == nil {
-			s.process, err = run(s.dir, "/usr/sbin/hostapd", file)
+			s.process, err = child.Start(s.dir, "/usr/sbin/hostapd", file)
 		}
 		started <- err
 		if err == nil {

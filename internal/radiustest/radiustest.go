@@ -19,6 +19,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"schoolbridge/internal/child"
 )
 
 // What every server made here takes.
@@ -72,17 +74,16 @@ type Server struct {
 	Dynamic   string     // host:port for Disconnect-Requests, StartAccessPoint only
 	Pid       int
 	dir       string
-	process   *process
+	process   *child.Process
 }
 
 // Log gives what the server has said.
 func (s *Server) Log() string {
-	b, _ := os.ReadFile(filepath.Join(s.dir, "stdout.log"))
-	return string(b)
+	return child.Log(s.dir)
 }
 
 // Stop ends the server before its test does.
-func (s *Server) Stop() { s.process.stop() }
+func (s *Server) Stop() { s.process.Stop() }
 
 // port picks a UDP port that nobody uses on a loopback address.
 func port(t testing.TB, address string) int {

@@ -2,15 +2,19 @@
 
 package radiustest
 
-import "testing"
+import (
+	"testing"
+
+	"schoolbridge/internal/child"
+)
 
 // TestNoOrphan: a server ends when the pipe closes that only we hold, as it does
 // when this process is killed.
 func TestNoOrphan(t *testing.T) {
 	for name, start := range map[string]func(testing.TB, Options) *Server{"freeradius": Start, "hostapd": StartHostapd} {
 		s := start(t, Options{})
-		_ = s.process.pipe.Close()
-		if !s.process.ended(stopTime) {
+		s.process.Abandon()
+		if !s.process.Ended(child.StopTime) {
 			t.Errorf("%s outlives its test", name)
 		}
 	}
@@ -20,7 +24,7 @@ func TestNoOrphan(t *testing.T) {
 func TestStop(t *testing.T) {
 	s := Start(t, Options{RSA: true, Users: []User{{Name: "a", Password: "b"}}})
 	s.Stop()
-	if !s.process.ended(0) || s.answers() == nil {
+	if !s.process.Ended(0) || s.answers() == nil {
 		t.Error("it goes on")
 	}
 }

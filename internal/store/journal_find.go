@@ -76,7 +76,10 @@ func (t *tx) find(q journal.Query) ([]*journal.Session, error) {
 	if !q.At.IsZero() {
 		when, times = " AND s.began <= ? AND (s.ended = 0 OR s.ended >= ?)", []any{micros(q.At), micros(q.At)}
 	}
-	if q.Live {
+	switch {
+	case q.Live && !q.Asked.IsZero():
+		when, times = when+" AND (s.ended = 0 OR d.asked >= ?)", append(times, micros(q.Asked))
+	case q.Live:
 		when += " AND s.ended = 0"
 	}
 	by := func(from, column string, values []any) ([]*journal.Session, error) {

@@ -34,12 +34,12 @@ func TestDeviceCertificates(t *testing.T) {
 			b.trusts(t, b.pki.Revoke(t, time.Now().Add(time.Hour), b.pki.Client(t, "other", "", time.Time{})))
 			admitted(true)
 			b.trusts(t, b.pki.Revoke(t, time.Now().Add(-time.Minute)))
-			b.refused(t, device, identity.Unavailable, eaptls.ReasonOutdated)
+			b.refused(t, device, identity.Unavailable, identity.ReasonListOutdated)
 			b.trusts(t, b.pki.Revoke(t, time.Now().Add(time.Hour), board))
-			b.refused(t, device, identity.Rejected, eaptls.ReasonRevoked)
+			b.refused(t, device, identity.Rejected, identity.ReasonRevoked)
 			fresh := b.peer(t, tlsKind, version)
 			fresh.TLS.Certificates = device.TLS.Certificates
-			b.refused(t, fresh, identity.Rejected, eaptls.ReasonRevoked)
+			b.refused(t, fresh, identity.Rejected, identity.ReasonRevoked)
 
 			late := b.peer(t, tlsKind, version)
 			late.TLS.Certificates = []tls.Certificate{b.pki.Client(t, eaptest.Board, "", time.Now().Add(-time.Minute))}
@@ -113,5 +113,5 @@ func TestDistrustIsNamed(t *testing.T) {
 	})
 	p := b.peer(t, kinds[0], tls.VersionTLS12)
 	p.TLS.MinVersion, p.TLS.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
-	b.refused(t, p, identity.Rejected, "TLS_FAILED")
+	b.refused(t, p, identity.Rejected, identity.ReasonOldTLS)
 }

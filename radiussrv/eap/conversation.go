@@ -18,6 +18,7 @@ type state [16]byte
 type conversation struct {
 	state     state
 	nas       nasKey
+	source    identity.Source // as it began
 	outer     string
 	left      []packet.Type // methods that were not offered yet
 	method    packet.Type
@@ -32,6 +33,7 @@ type conversation struct {
 	begun         time.Time
 	stage         stage
 	busy, removed bool
+	silent        bool // its time was over while the peer had the word
 	age, place    *list.Element
 }
 
@@ -70,7 +72,9 @@ const typeHeader = 5
 func (s *Server) step(ctx context.Context, c *conversation, in Request, p packet.Packet) Result {
 	if c.trips++; c.trips > s.opts.RoundTrips {
 		s.metrics.end(endTrips)
-		return failed(p.ID, tunnel.Malformed())
+		v := identity.Verdict{Outcome: identity.Malformed, Reason: identity.ReasonRoundTrips}
+		s.refused(c, v)
+		return failed(p.ID, v)
 	}
 	switch {
 	case p.ID != c.id:
@@ -91,12 +95,16 @@ func (s *Server) step(ctx context.Context, c *conversation, in Request, p packet
 	switch {
 	case err != nil:
 		s.metrics.ended(c.method, false, identity.Malformed)
+		s.refused(c, tunnel.Malformed())
 		return failed(p.ID, tunnel.Malformed())
 	case a.Result == nil:
 		return c.request(p.ID, a.Data, a.NotBefore)
 	}
 	s.metrics.ended(c.method, a.Result.Resumed, a.Result.Verdict.Outcome)
 	if a.Result.Verdict.Outcome != identity.Accepted {
+		if a.Result.Own {
+			s.refused(c, a.Result.Verdict)
+		}
 		return failed(p.ID, a.Result.Verdict)
 	}
 	return Result{
@@ -110,7 +118,9 @@ func (s *Server) nak(c *conversation, p packet.Packet) Result {
 	next, ok := packet.Choose(c.left, p.Data)
 	if !ok {
 		s.metrics.end(endMethod)
-		return failed(p.ID, identity.Verdict{Outcome: identity.Rejected, Reason: tunnel.ReasonMethod})
+		v := identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonMethod}
+		s.refused(&conversation{source: c.source, outer: c.outer}, v)
+		return failed(p.ID, v)
 	}
 	s.offer(c, next)
 	return c.request(p.ID, c.transport.Start(), time.Time{})

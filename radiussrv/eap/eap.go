@@ -91,6 +91,12 @@ type Options struct {
 	// Whose says to whom a name belongs; nil: names inside and outside are not
 	// compared.
 	Whose func(name string) (identity.PersonID, bool)
+	// Outer is what devices are told to call themselves outside, beside
+	// "anonymous"; with any realm.
+	Outer string
+	// Refused is told what became of conversations that the authenticator did
+	// not end. It must not wait. Nil: nobody is.
+	Refused func(Refusal)
 
 	// Resumption is how long after a full handshake a session may be resumed;
 	// 0: never. Ledger and Keys, where replicas share them, else each its own.
@@ -130,7 +136,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{opts: o, engines: make(map[packet.Type]*tunnel.Engine)}
 	shared := tunnel.Options{
-		Auth: o.Auth, Certificates: o.Certificates, Whose: o.Whose, Lifetime: o.Resumption, Ledger: o.Ledger, Keys: o.Keys,
+		Auth: o.Auth, Certificates: o.Certificates, Whose: o.Whose, Outer: o.Outer, Lifetime: o.Resumption, Ledger: o.Ledger, Keys: o.Keys,
 		Listener: o.Listener, Fragment: o.Fragment, Now: o.Now, Random: o.Random,
 	}
 	for _, t := range o.Methods {
@@ -155,6 +161,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.metrics = newMetrics(o.Metrics, s)
 	s.table = newTable(o.Conversations, o.Share, o.Lifetime, o.Now, s.metrics.end)
+	s.table.silent = s.silent
 	return s, nil
 }
 
@@ -211,12 +218,12 @@ func (s *Server) Exchange(ctx context.Context, in Request) Result {
 		return s.begin(in, p, nas)
 	}
 	if len(in.State) != len(state{}) {
-		return s.unknown(p)
+		return s.unknown(in, p)
 	}
 	c, what := s.table.take(state(in.State), nas)
 	switch what {
 	case foundNone:
-		return s.unknown(p)
+		return s.unknown(in, p)
 	case foundBusy:
 		s.metrics.end(endBusy)
 		return Result{}
@@ -239,14 +246,16 @@ func (s *Server) start(in Request) Result {
 }
 
 // unknown answers a state that stands for nothing: it is nobody's fault.
-func (s *Server) unknown(p packet.Packet) Result {
+func (s *Server) unknown(in Request, p packet.Packet) Result {
 	s.metrics.end(endUnknown)
-	return failed(p.ID, identity.Verdict{Outcome: identity.Unavailable, Reason: ReasonState})
+	v := identity.Verdict{Outcome: identity.Unavailable, Reason: identity.ReasonConversation}
+	c := &conversation{source: in.Source}
+	if s.engines[p.Type] != nil {
+		c.method = p.Type
+	}
+	s.refused(c, v)
+	return failed(p.ID, v)
 }
-
-// ReasonState is there where a peer goes on with a conversation that is not, or
-// no longer, here.
-const ReasonState identity.Reason = "EAP_CONVERSATION_UNKNOWN"
 
 // maxIdentity is the longest identity that RADIUS could carry.
 const maxIdentity = 253
@@ -257,7 +266,7 @@ func (s *Server) begin(in Request, p packet.Packet, nas nasKey) Result {
 		s.metrics.end(endMalformed)
 		return failed(p.ID, tunnel.Malformed())
 	}
-	c := &conversation{nas: nas, outer: string(p.Data), left: s.opts.Methods}
+	c := &conversation{nas: nas, source: in.Source, outer: string(p.Data), left: s.opts.Methods}
 	if _, err := io.ReadFull(s.opts.Random, c.state[:]); err != nil {
 		return failed(p.ID, identity.Verdict{Outcome: identity.Unavailable, Reason: identity.ReasonOverload})
 	}

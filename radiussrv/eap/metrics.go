@@ -31,10 +31,19 @@ func (e end) String() string {
 
 var methods = []packet.Type{packet.TTLS, packet.PEAP, packet.TLS}
 
+// ownReasons are those of refusals.
+var ownReasons = []identity.Reason{
+	identity.ReasonMethod, identity.ReasonMachineAccount, identity.ReasonNamesDisagree, identity.ReasonDistrust, identity.ReasonHandshake,
+	identity.ReasonOldTLS, identity.ReasonNoMasterSecret, identity.ReasonGaveUp, identity.ReasonSilent, identity.ReasonRoundTrips,
+	identity.ReasonConversation, identity.ReasonNotValid, identity.ReasonRevoked, identity.ReasonListOutdated, identity.ReasonBadRequest,
+}
+
 // metrics holds every counter ready.
 type metrics struct {
 	ends    [endEnd]prometheus.Counter
 	results map[result]prometheus.Counter
+	// refusals is by reason, of which there are few.
+	refusals *prometheus.CounterVec
 }
 
 type result struct {
@@ -64,7 +73,14 @@ func newMetrics(to prometheus.Registerer, s *Server) *metrics {
 		Name: "schoolbridge_eap_results_total",
 		Help: "EAP conversations that ended with a verdict, by method, handshake (full or resumed) and outcome.",
 	}, []string{"method", "handshake", "outcome"})
-	m := &metrics{results: make(map[result]prometheus.Counter)}
+	refusals := f.NewCounterVec(prometheus.CounterOpts{
+		Name: "schoolbridge_eap_refusals_total",
+		Help: "EAP conversations that ended without the authenticator's word, or after its yes, by reason.",
+	}, []string{"reason"})
+	m := &metrics{refusals: refusals, results: make(map[result]prometheus.Counter)}
+	for _, why := range ownReasons {
+		refusals.WithLabelValues(string(why))
+	}
 	for e := range endEnd {
 		m.ends[e] = ends.WithLabelValues(e.String())
 	}

@@ -70,7 +70,7 @@ func TestStateIsBound(t *testing.T) {
 	} {
 		in, _ := open()
 		change(&in)
-		if out := b.Exchange(t.Context(), in); out.Verdict.Outcome != identity.Unavailable || out.Verdict.Reason != ReasonState {
+		if out := b.Exchange(t.Context(), in); out.Verdict.Outcome != identity.Unavailable || out.Verdict.Reason != identity.ReasonConversation {
 			t.Errorf("%s: %+v", name, out.Verdict)
 		}
 	}
@@ -115,9 +115,9 @@ func TestOutOfOrder(t *testing.T) {
 			return c
 		},
 	}
-	// An inner identity that names nobody is as good as none, and what stands
+	// What cannot be printed is nobody's name and as good as none; what stands
 	// behind an acknowledgement or is named twice says nothing.
-	harmless := []string{"inner identity twice", "inner identity cut", "proven twice", "inner nak twice"}
+	harmless := []string{"inner identity twice", "proven twice", "inner nak twice"}
 	each(t, func(t *testing.T, k kind, version uint16) {
 		var steps []string
 		learn := b.peer(t, k, version)
@@ -203,7 +203,7 @@ func TestRoundTripsAreCounted(t *testing.T) {
 	b := newBench(t, func(o *Options) { o.RoundTrips = 5 })
 	p := b.peer(t, kinds[0], tls.VersionTLS12)
 	p.Fragment = 20
-	b.refused(t, p, identity.Malformed, identity.ReasonBadRequest)
+	b.refused(t, p, identity.Malformed, identity.ReasonRoundTrips)
 	if b.table.size() != 0 {
 		t.Error("the conversation is left")
 	}

@@ -42,6 +42,9 @@ type table struct {
 	lifetime     time.Duration
 	now          func() time.Time
 	gone         func(end) // counts
+	// silent is told, without the lock, of conversations whose peer did not go
+	// on; nil: nobody is.
+	silent func(*conversation)
 
 	mu      sync.Mutex
 	byState map[state]*conversation
@@ -87,7 +90,7 @@ func (t *table) add(c *conversation) bool {
 		t.arm()
 	}
 	t.mu.Unlock()
-	closeAll(closing)
+	t.closeAll(closing)
 	return ok
 }
 
@@ -148,7 +151,7 @@ const (
 func (t *table) take(key state, nas nasKey) (*conversation, found) {
 	t.mu.Lock()
 	closing := t.expired()
-	defer closeAll(closing)
+	defer t.closeAll(closing)
 	defer t.mu.Unlock()
 	c := t.byState[key]
 	switch {
@@ -178,7 +181,7 @@ func (t *table) put(c *conversation, reached stage, over bool) {
 		c.place = s.stages[reached].PushBack(c)
 	}
 	t.mu.Unlock()
-	closeAll(closing)
+	t.closeAll(closing)
 }
 
 // expired removes what is too old. Conversations may live for lifetime and no
@@ -190,6 +193,7 @@ func (t *table) expired() (closing []*conversation) {
 		if now.Sub(c.begun) < t.lifetime {
 			break
 		}
+		c.silent = !c.busy
 		t.remove(c, &closing)
 		t.gone(endExpired)
 	}
@@ -212,7 +216,7 @@ func (t *table) arm() {
 		t.timer = nil
 		t.arm()
 		t.mu.Unlock()
-		closeAll(closing)
+		t.closeAll(closing)
 	})
 }
 
@@ -228,7 +232,7 @@ func (t *table) close() {
 		t.remove(c, &closing)
 	}
 	t.mu.Unlock()
-	closeAll(closing)
+	t.closeAll(closing)
 }
 
 func (t *table) size() int {
@@ -237,8 +241,11 @@ func (t *table) size() int {
 	return len(t.byState)
 }
 
-func closeAll(all []*conversation) {
+func (t *table) closeAll(all []*conversation) {
 	for _, c := range all {
+		if c.silent && t.silent != nil {
+			t.silent(c)
+		}
 		c.transport.Close()
 	}
 }

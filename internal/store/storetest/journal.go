@@ -219,10 +219,15 @@ func testJournalFind(t *testing.T, s *suite) {
 		s.heard(journal.Start, "ap-1", "b", 30, other, address("10.0.0.7/32")),
 	)
 	at := func(minute int) time.Time { return s.now.Add(time.Duration(minute) * time.Minute) }
+	asked := s.find(t, journal.Query{Device: phone})[0].ID
+	check(t, s.db.Journal().AskDisconnect(t.Context(), []journal.ID{asked}, journal.WhySuspended, at(25)))
 	for what, c := range map[string]struct {
 		q    journal.Query
 		keys string
 	}{
+		"a person's that live or were asked to end":        {journal.Query{Person: identity.PersonID{7}, Live: true, Asked: at(25)}, "a"},
+		"a person's that live or were asked to end lately": {journal.Query{Person: identity.PersonID{7}, Live: true, Asked: at(26)}, ""},
+		"somebody's, of whom one lives and none was asked": {journal.Query{Person: identity.PersonID{9}, Name: "guest", Live: true, Asked: at(1)}, "b"},
 		"an address":            {journal.Query{Address: netip.MustParseAddr("10.0.0.7")}, "b a"},
 		"at a time":             {journal.Query{Address: netip.MustParseAddr("10.0.0.7"), At: at(5)}, "a"},
 		"at another time":       {journal.Query{Address: netip.MustParseAddr("::ffff:10.0.0.7"), At: at(45)}, "b"},

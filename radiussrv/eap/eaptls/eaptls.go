@@ -51,12 +51,6 @@ func (m Method) Configure(c *tls.Config) {
 	c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, m.Trust().pool
 }
 
-// Reasons of this method's own.
-const (
-	ReasonRevoked  identity.Reason = "CERTIFICATE_REVOKED"
-	ReasonOutdated identity.Reason = "REVOCATION_LIST_OUT_OF_DATE"
-)
-
 // Run goes from the handshake to the verdict.
 func (m Method) Run(s *tunnel.Session) identity.Verdict {
 	state := s.State()
@@ -85,7 +79,7 @@ func (m Method) Run(s *tunnel.Session) identity.Verdict {
 // has taken a certificate back. One good chain is enough.
 func (m Method) proof(state *tls.ConnectionState, now time.Time) (identity.Certificate, identity.Verdict) {
 	trust := m.Trust()
-	v := identity.Verdict{Outcome: identity.Rejected, Reason: tunnel.ReasonCertificate}
+	v := identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonNotValid}
 	for _, chain := range state.VerifiedChains {
 		authority, ok := trust.authority(chain)
 		if !ok {
@@ -93,9 +87,9 @@ func (m Method) proof(state *tls.ConnectionState, now time.Time) (identity.Certi
 		}
 		switch trust.revocation(chain, now) {
 		case revoked:
-			return identity.Certificate{}, identity.Verdict{Outcome: identity.Rejected, Reason: ReasonRevoked}
+			return identity.Certificate{}, identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonRevoked}
 		case outdated:
-			v = identity.Verdict{Outcome: identity.Unavailable, Reason: ReasonOutdated}
+			v = identity.Verdict{Outcome: identity.Unavailable, Reason: identity.ReasonListOutdated}
 		default:
 			return certificate(authority, chain[0]), identity.Verdict{}
 		}

@@ -47,6 +47,9 @@ func NewTrust(all []Authority) (*Trust, error) {
 				faults = append(faults, fmt.Errorf("authority %q: certificate %x is not one of an authority", a.Name, c.SerialNumber))
 				continue
 			}
+			if other, again := t.names[string(c.Raw)]; again && other != a.Name {
+				faults = append(faults, fmt.Errorf("authority %q: %q has the certificate %x too", a.Name, other, c.SerialNumber))
+			}
 			t.pool.AddCert(c)
 			t.names[string(c.Raw)] = a.Name
 		}

@@ -58,7 +58,7 @@ func Run(l Link, name string, order []packet.Type, random io.Reader) (identity.V
 		}
 		next, ok := packet.Choose(left, nak)
 		if !ok {
-			return identity.Verdict{Outcome: identity.Rejected, Reason: tunnel.ReasonMethod}, nil
+			return identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonMethod}, nil
 		}
 		t = next
 	}
@@ -122,7 +122,7 @@ func (e *exchange) run() (v identity.Verdict, nak []byte, err error) {
 	case mschapv2.Op(answer.Data) == mschapv2.OpChangePassword:
 		// Nobody's password has expired here and none is changed here; the
 		// peer hears so and can end in order (RFC 2759 section 7).
-		v = identity.Verdict{Outcome: identity.Rejected, Reason: tunnel.ReasonMethod}
+		v = identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonMethod}
 		return v, nil, e.fail(mschap.CodeChange)
 	}
 	r, err := mschapv2.ParseResponse(answer.Data)
@@ -155,7 +155,7 @@ func (e *exchange) judge(r mschapv2.Response) (identity.Verdict, error) {
 		return v, err
 	}
 	if answer.Type != packet.MSCHAPv2 || mschapv2.Op(answer.Data) != mschapv2.OpSuccess {
-		return identity.Verdict{Outcome: identity.Rejected, Reason: tunnel.ReasonPeer, Person: v.Person, Login: v.Login}, nil
+		return identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonGaveUp, Person: v.Person, Login: v.Login}, nil
 	}
 	return v, nil
 }

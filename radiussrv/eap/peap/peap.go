@@ -64,7 +64,7 @@ func (m Method) Run(s *tunnel.Session) identity.Verdict {
 	case err != nil:
 		return s.Broken(err)
 	case v.Outcome == identity.Accepted && !agreed:
-		return identity.Verdict{Outcome: identity.Rejected, Reason: tunnel.ReasonPeer, Person: v.Person, Login: v.Login}
+		return identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonGaveUp, Person: v.Person, Login: v.Login}
 	}
 	return v
 }

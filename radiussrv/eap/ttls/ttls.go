@@ -75,7 +75,7 @@ func (m Method) Run(s *tunnel.Session) identity.Verdict {
 	case eap:
 		return m.eap(s, message)
 	}
-	return identity.Verdict{Outcome: identity.Rejected, Reason: tunnel.ReasonMethod}
+	return identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonMethod}
 }
 
 func read(s *tunnel.Session) (avps, error) {

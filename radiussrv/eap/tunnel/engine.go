@@ -36,6 +36,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -86,6 +87,9 @@ type Options struct {
 	// Whose says to whom a name belongs. Nil: names inside and outside are not
 	// compared.
 	Whose func(name string) (identity.PersonID, bool)
+	// Outer is a name that devices give outside instead of their person's,
+	// beside "anonymous" and nothing, each with any realm or none.
+	Outer string
 	// Lifetime of a session from its full handshake; 0: none is resumed.
 	Lifetime time.Duration
 	Ledger   resume.Ledger
@@ -191,8 +195,20 @@ func (e *Engine) sessionConfig(s *Session) *tls.Config {
 		c.WrapSession, c.UnwrapSession = s.wrap, s.unwrap
 	}
 	e.method.Configure(c)
-	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) { return cheaper(c, hello), nil }
+	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		for _, v := range hello.SupportedVersions {
+			s.offered = max(s.offered, v)
+		}
+		return cheaper(c, hello), nil
+	}
 	return c
+}
+
+// anonymous says that a name is nobody's, whatever the realm behind it (RFC 7542
+// section 2.4).
+func (e *Engine) anonymous(user string) bool {
+	outer, _, _ := strings.Cut(e.opts.Outer, "@")
+	return user == "" || strings.EqualFold(user, "anonymous") || strings.EqualFold(user, outer)
 }
 
 // cheaper leaves X25519 out for a peer of TLS 1.2 that knows P-256 too: it would

@@ -37,7 +37,9 @@ type Session struct {
 	spent     bool // the turn was looked at
 	nowait    bool // Read gives up instead of waiting for the next turn
 
-	claims      []string // names that the peer said, outside and inside
+	claims      []string          // names that the peer said, outside and inside
+	judged      *identity.Verdict // the authenticator's last
+	offered     uint16            // newest version of TLS that the peer offers
 	issued      *resume.Handle
 	taken       *resume.Record // of the ticket that was honoured; it counts once TLS has resumed
 	established bool
@@ -59,6 +61,8 @@ type Result struct {
 	Verdict identity.Verdict
 	MSK     *[64]byte // where accepted
 	Resumed bool
+	// Own says that the authenticator was not asked, or had said yes.
+	Own bool
 }
 
 // errAbandoned is what everything in a session ends with after Close.
@@ -108,7 +112,7 @@ func (s *Session) inside() {
 	state := s.conn.ConnectionState()
 	s.resumed = state.DidResume
 	if s.msk = exportMSK(&state, s.engine.method); s.msk == nil {
-		s.finish(refused(ReasonNoMasterSecret))
+		s.finish(refused(identity.ReasonNoMasterSecret))
 		return
 	}
 	s.finish(s.engine.method.Run(s))
@@ -118,23 +122,33 @@ func (s *Session) inside() {
 // and is what lets the session be resumed.
 func (s *Session) finish(v identity.Verdict) {
 	if v.Outcome == identity.Accepted && !s.agree(v.Person) {
-		v = identity.Verdict{Outcome: identity.Rejected, Reason: ReasonNames, Person: v.Person, Login: v.Login}
+		v = refused(identity.ReasonNamesDisagree)
 	}
-	s.result = &Result{Verdict: v, Resumed: s.resumed}
+	s.result = &Result{Verdict: v, Resumed: s.resumed, Own: s.judged == nil}
+	if j := s.judged; j != nil && j.Outcome == identity.Accepted && v.Outcome != identity.Accepted {
+		s.result.Own, s.result.Verdict.Person, s.result.Verdict.Login = true, j.Person, j.Login
+	}
 	if v.Outcome == identity.Accepted {
 		s.result.MSK = s.msk
 		s.record(v.Voucher)
 	}
 }
 
-// agree says that no name that the peer said belongs to somebody else than was
-// accepted. A device is nobody.
+// agree says that every name that the peer said is that of who was accepted, in
+// whatever realm, or anonymous. A name that nobody has is refused as somebody
+// else's is, so that whoever may sign in learns of no other name whether it
+// exists. A device is nobody.
 func (s *Session) agree(accepted identity.PersonID) bool {
 	if s.engine.opts.Whose == nil || accepted.IsZero() {
 		return true
 	}
+	own := func(name string) bool {
+		p, ok := s.engine.opts.Whose(name)
+		return ok && p == accepted
+	}
 	for _, name := range s.claims {
-		if p, ok := s.engine.opts.Whose(name); ok && p != accepted {
+		user, _, _ := strings.Cut(name, "@")
+		if !s.engine.anonymous(user) && !own(name) && !own(user) {
 			return false
 		}
 	}
@@ -263,13 +277,15 @@ func named(name string) bool { return name != "" && len(name) <= maxName && prin
 
 // Authenticate asks who is there. The verdict always has an outcome.
 func (s *Session) Authenticate(name string, proof identity.Proof) identity.Verdict {
-	if _, certificate := proof.(identity.Certificate); !certificate {
+	if c, ok := proof.(identity.Certificate); ok {
+		s.certified(c)
+	} else {
 		if !named(name) {
 			return Malformed()
 		}
 		// Windows asks for the computer itself; it has no password here.
 		if len(name) >= 5 && strings.EqualFold(name[:5], "host/") {
-			return refused(ReasonMachine)
+			return refused(identity.ReasonMachineAccount)
 		}
 		s.Claim(name)
 	}
@@ -279,27 +295,26 @@ func (s *Session) Authenticate(name string, proof identity.Proof) identity.Verdi
 	if v.Outcome == 0 {
 		v.Outcome = identity.Unavailable
 	}
+	s.judged = &v
 	if v.Outcome == identity.Rejected {
 		s.notBefore = v.NotBefore // of what is said next, be it the last word or not
 	}
 	return v
 }
 
+// certified takes the names of the peer's certificate from those that it has
+// only said.
+func (s *Session) certified(c identity.Certificate) {
+	names := slices.Concat(c.UPNs, c.DNSNames, []string{c.CommonName})
+	s.claims = slices.DeleteFunc(s.claims, func(said string) bool {
+		return slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, said) })
+	})
+}
+
 // printable says that s is UTF-8 without control characters.
 func printable(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c >= 0x7f && c < 0xa0 })
 }
-
-// Reasons of the methods' own.
-const (
-	ReasonMethod         identity.Reason = "METHOD_NOT_OFFERED"
-	ReasonMachine        identity.Reason = "MACHINE_ACCOUNT"
-	ReasonNames          identity.Reason = "NAMES_DISAGREE"            // outer or inner identity is somebody else's
-	ReasonDistrust       identity.Reason = "SERVER_NOT_TRUSTED"        // the peer refused our certificate
-	ReasonHandshake      identity.Reason = "TLS_FAILED"                // no common version or cipher, or bytes that are no TLS
-	ReasonPeer           identity.Reason = "PEER_GAVE_UP"              // the peer said no after we had said yes
-	ReasonNoMasterSecret identity.Reason = "NO_EXTENDED_MASTER_SECRET" // RFC 7627: without it no keys may be exported
-)
 
 func refused(why identity.Reason) identity.Verdict {
 	return identity.Verdict{Outcome: identity.Rejected, Reason: why}
@@ -320,22 +335,22 @@ func (s *Session) Broken(err error) identity.Verdict {
 	v := Malformed()
 	why, alert := s.alert(err)
 	switch {
+	case alert && why == identity.ReasonHandshake && s.established:
+		return refused(identity.ReasonGaveUp)
 	case alert:
 		return refused(why)
 	case errors.As(err, new(*tls.CertificateVerificationError)):
-		v = refused(ReasonCertificate)
+		v = refused(identity.ReasonNotValid)
+	case !s.established && s.offered != 0 && s.offered < tls.VersionTLS12:
+		v = refused(identity.ReasonOldTLS)
 	case !s.established && !errors.Is(err, ErrOrder):
-		v = refused(ReasonHandshake)
+		v = refused(identity.ReasonHandshake)
 	}
 	if len(s.out) > 0 {
 		_ = s.wait() // whatever comes, the verdict stands
 	}
 	return v
 }
-
-// ReasonCertificate is there where the peer's certificate is not one of a
-// configured authority's, or out of date.
-const ReasonCertificate identity.Reason = "CERTIFICATE_NOT_VALID"
 
 // recordAlert is the type of an alert's record (RFC 8446 section 5.1).
 const recordAlert = 21
@@ -353,9 +368,9 @@ func (s *Session) alert(err error) (why identity.Reason, alert bool) {
 	// its alert comes in clear where crypto/tls expects a sealed one.
 	if b := s.turn.Data; len(b) == 7 && b[0] == recordAlert {
 		if slices.Contains(distrust, tls.AlertError(b[6])) {
-			return ReasonDistrust, true
+			return identity.ReasonDistrust, true
 		}
-		return ReasonHandshake, true
+		return identity.ReasonHandshake, true
 	}
 	if !errors.As(err, &remote) || remote.Op != "remote error" {
 		return "", false
@@ -364,10 +379,10 @@ func (s *Session) alert(err error) (why identity.Reason, alert bool) {
 	// AlertError.
 	for _, a := range distrust {
 		if strings.HasSuffix(err.Error(), a.Error()) {
-			return ReasonDistrust, true
+			return identity.ReasonDistrust, true
 		}
 	}
-	return ReasonHandshake, true
+	return identity.ReasonHandshake, true
 }
 
 // wire is the session as crypto/tls sees it: the connection below.

@@ -76,6 +76,7 @@ func (s *Session) Resumed() (identity.Verdict, bool) {
 	if v.Outcome == 0 {
 		v.Outcome = identity.Unavailable
 	}
+	s.judged = &v
 	return v, true
 }
 

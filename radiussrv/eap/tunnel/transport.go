@@ -91,6 +91,14 @@ func (t *Transport) limit() int {
 // Established says that the peer has completed a handshake.
 func (t *Transport) Established() bool { return t.session != nil && t.session.established }
 
+// Judged is what the authenticator said last; nil: it was not asked.
+func (t *Transport) Judged() *identity.Verdict {
+	if t.session == nil {
+		return nil
+	}
+	return t.session.judged
+}
+
 // Begun says that the peer has sent a first whole message.
 func (t *Transport) Begun() bool { return t.session != nil }
 

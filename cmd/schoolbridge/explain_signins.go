@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"schoolbridge/internal/auth"
+	"schoolbridge/internal/explain"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/journal"
+)
+
+const (
+	// signInsRead is how many attempts a report goes back.
+	signInsRead = 200
+	// nobodysRead is how many attempts of nobody in particular it looks through:
+	// those of devices and machines are among them.
+	nobodysRead = 5000
+	// usersRead bounds the people of one device whose attempts are looked at.
+	usersRead = 20
+)
+
+// attempt is one line of the trail, with what tells whose it is.
+type attempt struct {
+	explain.SignIn
+	Login   string `json:"login"` // as typed, or said outside: never shown
+	Machine string `json:"machine"`
+}
+
+// attempts reads somebody's last lines, or nobody's, the newest first.
+func (e *explainer) attempts(ctx context.Context, id identity.PersonID, limit int, kinds ...string) ([]attempt, error) {
+	entries, err := e.db.Audit().Recent(ctx, id, limit, kinds...)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]attempt, 0, len(entries))
+	for _, entry := range entries {
+		var a attempt
+		if entry.Payload != nil {
+			if err := json.Unmarshal(entry.Payload, &a); err != nil {
+				return nil, fmt.Errorf("read the audit trail: %w", err)
+			}
+		}
+		a.At = entry.At
+		list = append(list, a)
+	}
+	return list, nil
+}
+
+// add takes attempts into the report that fit, in the order of time.
+func add(r *explain.Report, list []attempt, fit func(*attempt) bool) {
+	for i := range list {
+		if fit(&list[i]) {
+			r.SignIns = append(r.SignIns, list[i].SignIn)
+		}
+	}
+	slices.SortStableFunc(r.SignIns, func(a, b explain.SignIn) int { return b.At.Compare(a.At) })
+	r.SignIns = r.SignIns[:min(len(r.SignIns), signInsRead)]
+}
+
+// signIns are a person's attempts, and what became of those devices of hers that
+// called themselves anonymous and got no further.
+func (e *explainer) signIns(ctx context.Context, id identity.PersonID, r *explain.Report) error {
+	own, err := e.attempts(ctx, id, signInsRead, auth.AuditSignIn, auth.AuditRefused)
+	if err != nil {
+		return err
+	}
+	add(r, own, func(*attempt) bool { return true })
+	devices := map[string]bool{}
+	for _, s := range r.SignIns {
+		devices[s.Device] = true
+	}
+	for _, s := range r.Sessions {
+		devices[s.Device] = true
+	}
+	if delete(devices, ""); len(devices) == 0 {
+		return nil
+	}
+	nobodys, err := e.attempts(ctx, identity.PersonID{}, nobodysRead, auth.AuditRefused)
+	if err != nil {
+		return err
+	}
+	add(r, nobodys, func(a *attempt) bool {
+		a.ByDevice = true
+		return devices[a.Device]
+	})
+	return nil
+}
+
+// deviceSignIns are those that came from a hardware address, whoever it was, and
+// those that were about it.
+func (e *explainer) deviceSignIns(ctx context.Context, address identity.HardwareAddress, r *explain.Report) error {
+	nobodys, err := e.attempts(ctx, identity.PersonID{}, nobodysRead, auth.AuditSignIn, auth.AuditRefused)
+	if err != nil {
+		return err
+	}
+	device := string(address)
+	add(r, nobodys, func(a *attempt) bool {
+		named, ok := identity.ParseHardwareAddress(a.Login)
+		return ok && named == address || a.Device == device
+	})
+	sessions, err := e.db.Journal().Find(ctx, journal.Query{Device: device})
+	if err != nil {
+		return err
+	}
+	users := map[identity.PersonID]bool{{}: true} // nobody has been looked at
+	for _, s := range sessions {
+		if users[s.Person] || len(users) > usersRead {
+			continue
+		}
+		users[s.Person] = true
+		if err := e.userSignIns(ctx, s.Person, device, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// userSignIns are those of one person on one device.
+func (e *explainer) userSignIns(ctx context.Context, id identity.PersonID, device string, r *explain.Report) error {
+	holder, err := e.db.Accounts().Get(ctx, id)
+	if err != nil && !errors.Is(err, identity.ErrNotFound) {
+		return err
+	}
+	own, err := e.attempts(ctx, id, signInsRead, auth.AuditSignIn, auth.AuditRefused)
+	add(r, own, func(a *attempt) bool {
+		a.Who = string(holder.Login)
+		return a.Device == device
+	})
+	return err
+}
+
+// machineSignIns are those of a computer: by its certificate, or, where none was
+// taken, by the name that it gave itself.
+func (e *explainer) machineSignIns(ctx context.Context, host string, r *explain.Report) error {
+	nobodys, err := e.attempts(ctx, identity.PersonID{}, nobodysRead, auth.AuditSignIn, auth.AuditRefused)
+	add(r, nobodys, func(a *attempt) bool {
+		said, ok := strings.CutPrefix(strings.ToLower(a.Login), "host/")
+		return a.Machine == host || a.Machine == "" && ok && identity.FoldMachineName(said) == host
+	})
+	return err
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"schoolbridge/internal/explain"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/journal"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/store"
+	"schoolbridge/radiussrv/eap"
+	"schoolbridge/radiussrv/eap/packet"
+)
+
+// refusals is a site whose trail holds what devices ended by themselves.
+func refusals(t *testing.T) site {
+	s := newSite(t)
+	s.write("config.yaml", withThings(policyConfig))
+	s.write("kadry.csv", "id,fio,school,start\nk1,Орлова Мария Игоревна,49,2015-09-01\nk2,Ким Вера Львовна,49,2015-09-01\nk3,Белов Антон Ильич,49,2015-09-01\n")
+	if out, errs, code := s.command("registry", "import", "--config", s.path("config.yaml"), s.path("kadry.csv")); code > exitFindings {
+		t.Fatalf("import: %d %s %s", code, out, errs)
+	}
+	for i, login := range []string{"orlovami", "02005e100001", "02005e100088"} {
+		s.activate(login, true, person.RecordRef{Kind: person.RecordEmployment, ID: []person.RecordID{"k1", "k2", "k3"}[i]})
+	}
+	d, err := s.daemon(io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- d.people.Run(ctx) }()
+	<-d.people.Loaded()
+	teacher, ok := d.whose("orlovami")
+	if !ok {
+		t.Fatal("the directory does not know the teacher")
+	}
+	tell := func(name, device string, method packet.Type, v identity.Verdict) {
+		d.refused(eap.Refusal{Name: name, Method: method, Verdict: v, Accepted: !v.Person.IsZero(),
+			Source: identity.Source{NAS: "first", School: "49", Device: device}})
+	}
+	no := func(why identity.Reason) identity.Verdict {
+		return identity.Verdict{Outcome: identity.Rejected, Reason: why}
+	}
+	tell("orlovami", "02:00:00:00:00:0a", packet.PEAP, no(identity.ReasonDistrust))
+	tell("anonymous", "02:00:00:00:00:0a", packet.TTLS, no(identity.ReasonOldTLS))
+	tell("anonymous@else.example", "02:00:00:00:00:0b", packet.TTLS, no(identity.ReasonDistrust))
+	named := no(identity.ReasonNamesDisagree)
+	named.Person = teacher
+	tell("belovas", "02:00:00:00:00:0c", packet.TTLS, named)
+	tell("host/PC1.school49.example", "02:00:00:00:00:0d", packet.TLS, no(identity.ReasonNotValid))
+	tell("anonymous", "02:00:00:00:00:0e", 0, no(identity.ReasonMethod))
+	stop()
+	if err := <-done; err != nil && ctx.Err() == nil {
+		t.Fatal(err)
+	}
+	if err := d.trail.Run(ctx); err != nil { // ctx has ended: writes what is queued
+		t.Fatal(err)
+	}
+	d.close()
+	return s
+}
+
+// TestRefusalsAreExplained: what a device ended by itself is told of with the
+// person whose name it gave, and else by the device.
+func TestRefusalsAreExplained(t *testing.T) {
+	s := refusals(t)
+	type line struct {
+		reason      identity.Reason
+		device, how string
+		after, by   bool
+	}
+	shown := func(r explain.Report) map[line]bool {
+		t.Helper()
+		all := map[line]bool{}
+		for i, x := range r.SignIns {
+			all[line{x.Reason, x.Device, x.Method, x.After == "accepted", x.ByDevice}] = true
+			if x.NAS != "first" || x.Channel != "wifi" || x.Outcome != "rejected" || i > 0 && x.At.After(r.SignIns[i-1].At) {
+				t.Errorf("%+v", x)
+			}
+		}
+		return all
+	}
+	for name, want := range map[string][]line{
+		"orlovami": {{identity.ReasonNamesDisagree, "02:00:00:00:00:0c", "ttls", true, false}, {identity.ReasonDistrust, "02:00:00:00:00:0a", "peap", false, false},
+			{identity.ReasonOldTLS, "02:00:00:00:00:0a", "ttls", false, true}},
+		"02-00-00-00-00-0b":         {{identity.ReasonDistrust, "02:00:00:00:00:0b", "ttls", false, false}},
+		"02-00-00-00-00-0e":         {{identity.ReasonMethod, "02:00:00:00:00:0e", "", false, false}},
+		"host/pc1.school49.example": {{identity.ReasonNotValid, "02:00:00:00:00:0d", "tls", false, false}},
+	} {
+		r := s.explained(name)
+		got := shown(r)
+		for _, one := range want {
+			if !got[one] {
+				t.Errorf("%s: no %+v in %+v", name, one, r.SignIns)
+			}
+		}
+		if len(got) != len(want) || !r.Found() {
+			t.Errorf("%s: %+v", name, r.SignIns)
+		}
+	}
+	for lang, words := range map[string][]string{
+		"ru": {"ttls отказ после нашего «да» NAMES_DISAGREE", "TLS_TOO_OLD (по устройству)", "schoolbridge wifi profile", "не доверяет сертификату сервера", "Нужен TLS 1.2"},
+		"en": {"ttls rejected after our yes NAMES_DISAGREE", "TLS_TOO_OLD (by the device)", "schoolbridge wifi profile", "does not trust the server's certificate", "TLS 1.2 is needed"},
+	} {
+		out, _, code := s.command("explain", "--lang", lang, "--config", s.path("config.yaml"), "orlovami")
+		for _, w := range words {
+			if code != exitFindings || !strings.Contains(out, w) {
+				t.Errorf("%d, no %q in\n%s", code, w, out)
+			}
+		}
+		if strings.Contains(out, "belovas") {
+			t.Errorf("what was said outside is shown:\n%s", out)
+		}
+	}
+}
+
+// TestALoginLikeAnAddress: the person comes first, and the thing with it where
+// there is one.
+func TestALoginLikeAnAddress(t *testing.T) {
+	s := refusals(t)
+	r := s.explained("02005e100001")
+	if r.Login != "02005e100001" || r.Thing != "" || len(r.Roles) != 1 || r.Also == nil || r.Also.Thing != "device" || len(r.Also.Things) != 1 {
+		t.Errorf("%+v, also %+v", r, r.Also)
+	}
+	out, _, _ := s.command("explain", "--lang", "en", "--config", s.path("config.yaml"), "02005E100001")
+	if !strings.Contains(out, "Account: 02005e100001, Смирнова") || !strings.Contains(out, "device, «board»") {
+		t.Error(out)
+	}
+	if r := s.explained("02005e100088"); r.Login != "02005e100088" || r.Also != nil {
+		t.Errorf("a device that nobody knows: %+v", r.Also)
+	}
+	if r := s.explained("02005e100077"); r.Thing != "device" || r.Asked != "02005e100077" || r.Account != identity.ReasonUnknownDevice {
+		t.Errorf("neither: %+v", r)
+	}
+}
+
+// TestManySessions: a session that lives is shown, and one that was asked to end
+// today, however many of the person's came after them.
+func TestManySessions(t *testing.T) {
+	s := newSite(t)
+	s.write("kadry.csv", "id,fio,school,start\nk1,Орлова Мария Игоревна,49,2015-09-01\n")
+	if out, errs, code := s.command("registry", "import", "--config", s.path("config.yaml"), s.path("kadry.csv")); code > exitFindings {
+		t.Fatalf("import: %d %s %s", code, out, errs)
+	}
+	s.activate("orlovami", true, person.RecordRef{Kind: person.RecordEmployment, ID: "k1"})
+	now := time.Now()
+	s.inStore(func(db *store.DB) error {
+		holder, err := db.Accounts().Find(t.Context(), "orlovami")
+		if err != nil {
+			return err
+		}
+		record := func(status journal.Status, key string, ago time.Duration) journal.Record {
+			return journal.Record{Status: status, At: now.Add(-ago), NAS: "first", Unit: "ap", Key: key, Person: holder.Person,
+				Detail: journal.Detail{Device: "device " + key}}
+		}
+		records := []journal.Record{record(journal.Start, "lives", 3*time.Hour), record(journal.Start, "cut", 3*time.Hour), record(journal.Start, "cut long ago", 3*time.Hour)}
+		for i := range journal.MaxFound + 1 {
+			key := fmt.Sprint(i)
+			records = append(records, record(journal.Start, key, 2*time.Hour), record(journal.Stop, key, time.Hour))
+		}
+		rules := journal.Rules{Silence: 24 * time.Hour, Quiet: 24 * time.Hour}
+		changed, err := db.Journal().Record(t.Context(), records, rules, now)
+		if err != nil {
+			return err
+		}
+		for i, at := range map[int]time.Time{1: now.Add(-time.Hour), 2: now.Add(-25 * time.Hour)} {
+			if err := db.Journal().AskDisconnect(t.Context(), []journal.ID{changed[i].ID}, journal.WhySuspended, at); err != nil {
+				return err
+			}
+		}
+		_, err = db.Journal().Record(t.Context(), []journal.Record{record(journal.Stop, "cut", time.Minute), record(journal.Stop, "cut long ago", time.Minute)}, rules, now)
+		return err
+	})
+	var devices []string
+	for _, x := range s.explained("orlovami").Sessions {
+		devices = append(devices, x.Device)
+	}
+	slices.Sort(devices)
+	if want := []string{"device cut", "device lives"}; !slices.Equal(devices, want) {
+		t.Errorf("%q, want %q", devices, want)
+	}
+}

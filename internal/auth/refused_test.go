@@ -1,0 +1,88 @@
+package auth
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"schoolbridge/internal/identity"
+)
+
+func (w *world) trail() (all []identity.AuditEntry) {
+	w.change(func() { all, w.audits = w.audits, nil })
+	return all
+}
+
+func TestRefused(t *testing.T) {
+	w := newWorld(t)
+	src := from("02:00:5e:10:00:07")
+	src.NAS, src.SSID, src.Request = "corridor", "Study", "r1"
+	no := identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonDistrust}
+	for _, c := range []struct {
+		name string
+		who  identity.PersonID
+	}{{"orlovami", identity.PersonID{1}}, {`mesh\OrlovaMI`, identity.PersonID{1}}, {"anonymous", identity.PersonID{}}, {"", identity.PersonID{}},
+		{strings.Repeat("x", MaxName+1), identity.PersonID{}}} {
+		w.Refused(Refusal{Name: c.name, Method: "peap", Channel: identity.ChannelWiFi, Source: src, Verdict: no})
+		got := w.lastAudit()
+		if all := w.trail(); len(all) != 1 || all[0].Kind != AuditRefused || all[0].Person != c.who || !all[0].At.Equal(w.now) {
+			t.Errorf("%.20q: %+v", c.name, all)
+		}
+		for key, want := range map[string]string{"channel": "wifi", "method": "peap", "outcome": "rejected", "reason": "SERVER_NOT_TRUSTED",
+			"device": src.Device, "nas": "corridor", "ssid": "Study", "request": "r1"} {
+			if got[key] != want {
+				t.Errorf("%s is %v", key, got[key])
+			}
+		}
+		if _, after := got["after"]; after {
+			t.Error("after a yes that nobody said")
+		}
+		w.pass(time.Minute)
+	}
+}
+
+// TestRefusedIsBounded: a stranger can write little, and what follows a yes is
+// always written.
+func TestRefusedIsBounded(t *testing.T) {
+	w := newWorld(t)
+	tell := func(nas, device string, accepted bool) {
+		src := from(device)
+		src.NAS = nas
+		w.Refused(Refusal{Channel: identity.ChannelWiFi, Source: src, Accepted: accepted, Verdict: identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonGaveUp, Person: identity.PersonID{1}}})
+	}
+	for range 100 {
+		tell("corridor", "phone", false)
+	}
+	if n := len(w.trail()); n != 1 {
+		t.Errorf("%d lines of one phone", n)
+	}
+	for i := range 1000 {
+		tell("corridor", fmt.Sprint("mac", i), false)
+	}
+	if n := len(w.trail()); n != refusalsEach-1 {
+		t.Errorf("%d more lines of one NAS", n)
+	}
+	tell("yard", "phone", false)
+	for range 5 {
+		tell("corridor", "phone", true)
+	}
+	all := w.trail()
+	if len(all) != 6 || !strings.Contains(string(all[5].Payload), `"after":"accepted"`) {
+		t.Errorf("%d lines of another NAS and of who was let in", len(all))
+	}
+	for i := range 100 * refusalsEach {
+		tell(fmt.Sprint("nas", i%100), fmt.Sprint("mac", i), false)
+	}
+	if n := len(w.trail()); n != refusalsAll-refusalsEach-1 {
+		t.Errorf("%d lines of many", n)
+	}
+	if len(w.refusals.written) != refusalsAll {
+		t.Errorf("%d are remembered", len(w.refusals.written))
+	}
+	w.pass(time.Minute)
+	tell("corridor", "phone", false)
+	if n := len(w.trail()); n != 1 {
+		t.Errorf("%d lines a minute later", n)
+	}
+}
