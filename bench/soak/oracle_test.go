@@ -52,6 +52,7 @@ type wrong struct {
 	who            *somebody
 	mac, text      string
 	sent, answered time.Time
+	grace          bool // right while mos.ru does not answer
 }
 
 const kept = 10_000
@@ -116,6 +117,10 @@ type proof struct {
 	sent, answered time.Time
 }
 
+// mosruRefuses is what forbids says of a password whose change the daemon cannot
+// know but from mos.ru.
+const mosruRefuses = "with a password that mos.ru would refuse"
+
 // forbids says why nobody may come in with a proof, "" if somebody may. The
 // person is locked.
 func (o *oracle) forbids(p *somebody, f proof) string {
@@ -150,7 +155,7 @@ func (o *oracle) forbids(p *somebody, f proof) string {
 	// mos.ru has not said so, and the confirmation is over. While it is gone the
 	// kept hash answers, for days.
 	if o.strict && f.sent.After(f.secret.until.Add(confirmation)) && !o.disturbed(f.sent.Add(-calm), f.answered, mosruGone, mosruSlow) {
-		return "with a password that mos.ru would refuse"
+		return mosruRefuses
 	}
 	return ""
 }
@@ -217,15 +222,16 @@ func (o *oracle) note(count *int, list *[]wrong, d *device, f proof, why string)
 				text += fmt.Sprintf(", taken %v before", f.sent.Sub(f.secret.noticed).Round(time.Millisecond))
 			}
 		}
-		*list = append(*list, wrong{d.owner, d.mac, text, f.sent, f.answered})
+		*list = append(*list, wrong{d.owner, d.mac, text, f.sent, f.answered, why == mosruRefuses})
 	}
 }
 
 // judge tells what was found. Of those who should have come in and did not it
 // counts apart whom the daemon refused, and whom it told that it cannot tell
 // now: mos.ru and the store are late on a machine that has too much to do. Who
-// took a session up again whose time ended meanwhile signs in anew.
-func (o *oracle) judge(t *testing.T, said func(wrong) (outcome, reason string)) {
+// took a session up again whose time ended meanwhile signs in anew. While mos.ru
+// is late, what it confirmed within auth.local_grace opens; missed knows when.
+func (o *oracle) judge(t *testing.T, said func(wrong) (outcome, reason string), missed func(from, to time.Time) bool) {
 	t.Helper()
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -239,12 +245,18 @@ func (o *oracle) judge(t *testing.T, said func(wrong) (outcome, reason string)) 
 			}
 		}
 	}
-	t.Logf("of %d right passwords while all worked %d were refused, %d had no verdict; %d wrong accepts", o.owed, refused, o.rejected-refused, o.accepted)
-	t.Logf("what the daemon says of them: %v", why)
-	for _, w := range o.accepts[:min(len(o.accepts), 40)] {
-		_, reason := said(w)
-		t.Errorf("wrong accept: %s: %s", w.text, reason)
+	wrongly := o.accepted
+	for _, w := range o.accepts {
+		switch _, reason := said(w); {
+		case w.grace && missed(w.sent.Add(-calm), w.answered):
+			wrongly--
+			t.Logf("mos.ru was late: %s: %s", w.text, reason)
+		default:
+			t.Errorf("wrong accept: %s: %s", w.text, reason)
+		}
 	}
+	t.Logf("of %d right passwords while all worked %d were refused, %d had no verdict; %d wrong accepts", o.owed, refused, o.rejected-refused, wrongly)
+	t.Logf("what the daemon says of them: %v", why)
 	if o.strict && refused*10_000 > o.owed {
 		t.Errorf("%d wrong rejects of %d", refused, o.owed)
 	}

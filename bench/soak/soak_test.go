@@ -82,7 +82,7 @@ func TestSoak(t *testing.T) {
 	must(t, err)
 	defer db.Close()
 	w.judgeStops(t, db)
-	o.judge(t, verdicts(t, db))
+	o.judge(t, verdicts(t, db), d.missed)
 	t.Log(w.tally.String())
 	if report.Ended == 0 || w.tally.of("kill") == 0 {
 		t.Error("nothing happened: the run proves nothing")
