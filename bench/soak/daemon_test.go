@@ -24,13 +24,12 @@ type daemon struct {
 	stopped           chan struct{}
 	watching          sync.WaitGroup
 
-	mu    sync.Mutex
-	cmd   *exec.Cmd
-	done  chan struct{}
-	life  int
-	seen  []gauges
-	died  []string // ends that nobody brought about
-	spent float64  // CPU seconds of the lives before
+	mu   sync.Mutex
+	cmd  *exec.Cmd
+	done chan struct{}
+	life int
+	seen []gauges
+	died []string // ends that nobody brought about
 }
 
 // gauges are what /metrics says of the process.
