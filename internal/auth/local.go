@@ -184,7 +184,7 @@ func (a *Authenticator) keep(e *directory.Entry, mark [32]byte, proof identity.P
 		}
 		switch {
 		case known:
-		case a.saveVerifier(ctx, e, proof, asked):
+		case a.saveVerifier(ctx, e, mark, proof, asked):
 			a.saver.saved.Add(e.Person, savedVerifier{mark, asked, false})
 		default:
 			owed()
@@ -205,15 +205,18 @@ func (a *Authenticator) turn() bool {
 }
 
 // saveVerifier says whether the verifier was saved.
-func (a *Authenticator) saveVerifier(ctx context.Context, e *directory.Entry, proof identity.Password, asked time.Time) bool {
+func (a *Authenticator) saveVerifier(ctx context.Context, e *directory.Entry, mark [32]byte, proof identity.Password, asked time.Time) bool {
 	v := Verifier{Epoch: e.Epoch, LearnAt: asked}
 	if a.opt.NTOff {
 		v.Argon2 = hashArgon2(proof)
 	} else {
 		hash := mschap.NTHash(string(proof))
 		v.NTHash = hash[:]
-		if a.stored(ctx, e, v) {
-			return true
+		if done, refuted := a.stored(ctx, e, v); done || refuted {
+			if refuted { // the next sign-in asks mos.ru again, and its yes is the younger word
+				a.confirm.drop(mark)
+			}
+			return done
 		}
 	}
 	err := a.opt.Verifiers.SaveVerifier(ctx, e.Person, v)
@@ -228,18 +231,24 @@ func (a *Authenticator) saveVerifier(ctx context.Context, e *directory.Entry, pr
 
 // stored says that nothing is to be written: the store has the verifier already,
 // and not for long, or a younger one. After a start everybody signs in for the
-// first time, and a read costs the store much less than a write.
-func (a *Authenticator) stored(ctx context.Context, e *directory.Entry, v Verifier) bool {
+// first time, and a read costs the store much less than a write. refuted says
+// that the store's was emptied later than this one was learnt: perhaps because
+// of another password, and nobody can tell.
+func (a *Authenticator) stored(ctx context.Context, e *directory.Entry, v Verifier) (done, refuted bool) {
 	old, err := a.opt.Verifiers.Verifier(ctx, e.Person)
 	if err != nil || old.Epoch != v.Epoch {
-		return false
+		return false, false
+	}
+	younger := old.LearnAt.After(v.LearnAt)
+	if younger && len(old.NTHash) == 0 {
+		return false, true
 	}
 	same := subtle.ConstantTimeCompare(old.NTHash, v.NTHash) == 1 && v.LearnAt.Sub(old.LearnAt) < saveAgain
-	if !same && !old.LearnAt.After(v.LearnAt) {
-		return false
+	if !same && !younger {
+		return false, false
 	}
 	a.hashes.put(e.Person, old, e.Epoch, a.opt.Now())
-	return true
+	return true, false
 }
 
 // offer says whether the proof was declined for a newer one.
@@ -268,7 +277,14 @@ func (a *Authenticator) disown(e *directory.Entry, proof identity.Password, aske
 			if err = a.opt.Verifiers.SaveVerifier(ctx, e.Person, none); err == nil {
 				a.hashes.put(e.Person, none, e.Epoch, a.opt.Now())
 			}
-			a.saver.saved.Remove(e.Person)
+			// Another password's may have been saved between the reading and the
+			// writing: then that one is owed.
+			last, ok := a.saver.saved.Peek(e.Person)
+			if last.owed = true; ok && last.mark != a.confirm.mac.over(key(e.Person), e.Epoch, proof) {
+				a.saver.saved.Add(e.Person, last)
+			} else {
+				a.saver.saved.Remove(e.Person)
+			}
 		}
 	}
 	if err != nil && !errors.Is(err, identity.ErrNotFound) && !errors.Is(err, identity.ErrConflict) && ctx.Err() == nil {

@@ -233,6 +233,29 @@ func TestAnOwedVerifierMayBeOutOfDate(t *testing.T) {
 	}
 }
 
+// An old password is refused while the new one's verifier waits for the store:
+// the emptied verifier is the younger word, so mos.ru is asked about the new one
+// once more, and then it is kept.
+func TestARefusalOvertakesANewVerifier(t *testing.T) {
+	w := newWorld(t)
+	w.change(func() { w.saveFails = context.DeadlineExceeded })
+	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)
+	w.settled()
+	w.change(func() {
+		w.saveFails = nil
+		w.verifiers[identity.PersonID{1}] = Verifier{Epoch: 1, LearnAt: begin.Add(time.Second)}
+	})
+	w.pass(time.Minute)
+	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonRecent)
+	w.settled()
+	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)
+	w.settled()
+	hash := mschap.NTHash(string(right))
+	if v := w.verifiers[identity.PersonID{1}]; w.saves != 1 || string(v.NTHash) != string(hash[:]) {
+		t.Errorf("%d saves, %+v", w.saves, v)
+	}
+}
+
 func TestArgon2WhereNTIsOff(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.NTOff = true })
 	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)
