@@ -29,7 +29,8 @@ func (w *world) change(ctx context.Context) {
 		case x < 0.85:
 			w.renew(p, sim.DeliverLost)
 		default:
-			w.under.Go(func() { w.suspend(p, time.Duration(5+r.IntN(15))*time.Second) })
+			pause := time.Duration(5+r.IntN(15)) * time.Second
+			w.under.Go(func() { w.suspend(p, pause) })
 		}
 	}
 }

@@ -20,6 +20,7 @@ func TestStoreGone(t *testing.T) {
 	s.activateAll(t, d)
 	w := newWorld(s, d, newOracle(false))
 	defer w.close()
+	close(w.ending) // no sessions but our own
 	p := s.people[0]
 	lets := func(h how) bool {
 		return strings.HasSuffix(w.try(t.Context(), p.devices[h], p.now(), p.now().password, false).Outcome, " accepted")

@@ -139,7 +139,7 @@ func (w *world) try(ctx context.Context, d *device, s *secret, password identity
 		kind = "old"
 	}
 	w.tally.add("sign-in", d.how.String(), kind, outcome)
-	if accepted && rand.Float64() < staying {
+	if accepted && !isClosed(w.ending) && rand.Float64() < staying {
 		class, _ := result.Reply.First(wire.Class)
 		w.stay(d, point, class)
 	}
