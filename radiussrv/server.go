@@ -117,6 +117,7 @@ type Server struct {
 	class   classSealer
 	metrics *metrics
 	log     *reporter
+	shares  *shares
 }
 
 // New makes a server that serves nothing yet.
@@ -145,7 +146,10 @@ func New(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare Class: %w", err)
 	}
-	s := &Server{opts: opts, class: sealer, metrics: newMetrics(opts.Metrics)}
+	if opts.Wire.Workers <= 0 {
+		opts.Wire.Workers = defaultWorkers
+	}
+	s := &Server{opts: opts, class: sealer, metrics: newMetrics(opts.Metrics), shares: newShares(opts.Wire.Workers)}
 	if r, ok := opts.Auth.(Recaller); ok {
 		s.recall = r.Recall
 	}
@@ -182,6 +186,15 @@ func (s *Server) Shutdown(ctx context.Context) error { return s.wire.Shutdown(ct
 // Handle answers one request; the engine calls it.
 func (s *Server) Handle(ctx context.Context, r *wire.Received) *wire.Reply {
 	client := r.Peer.Owner().(*Client)
+	if r.Packet.Code != wire.StatusServer {
+		held, ok := s.shares.enter(client, r.Packet.Code)
+		if !ok {
+			s.metrics.result(resultBusy)
+			s.log.busy(client, r.From.Addr())
+			return nil
+		}
+		defer held.Add(-1)
+	}
 	switch r.Packet.Code {
 	case wire.AccessRequest:
 		reply := s.access(ctx, client, r)

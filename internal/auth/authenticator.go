@@ -182,10 +182,11 @@ func (a *Authenticator) person(ctx context.Context, c *identity.Credential, e *d
 	if !a.guard.admit(&t, now) {
 		return unavailable(identity.ReasonThrottled)
 	}
-	recent := a.confirm.find(a.confirm.mac.over(t.key, e.Epoch, proof), now)
+	id := a.confirm.mac.over(t.key, e.Epoch, proof)
+	recent := a.confirm.find(id, now)
 	if recent.fresh {
-		if e.PasswordWanted {
-			a.keep(e, proof, now.Add(-recent.age))
+		if e.PasswordWanted || a.saver.owes(e.Person, id) {
+			a.keep(e, id, proof, now.Add(-recent.age))
 		}
 		return a.again(e, &t, grant, recent, now)
 	}
@@ -301,9 +302,10 @@ func (a *Authenticator) answered(c *identity.Credential, e *directory.Entry, t *
 		return rejected(reason)
 	}
 	proof := c.Proof.(identity.Password)
-	a.confirm.add(a.confirm.mac.over(t.key, e.Epoch, proof), r.asked)
+	id := a.confirm.mac.over(t.key, e.Epoch, proof)
+	a.confirm.add(id, r.asked)
 	a.guard.meet(t)
-	a.keep(e, proof, r.asked)
+	a.keep(e, id, proof, r.asked)
 	return accepted(identity.ReasonConfirmed, grant, e, r.asked)
 }
 

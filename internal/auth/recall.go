@@ -43,8 +43,9 @@ func (a *Authenticator) recall(c *identity.Credential, e *directory.Entry, now t
 		if e.PasswordWanted || !a.guard.admit(&t, now) {
 			return v, false
 		}
-		recent := a.confirm.find(a.confirm.mac.over(t.key, e.Epoch, proof), now)
-		if !recent.fresh {
+		id := a.confirm.mac.over(t.key, e.Epoch, proof)
+		recent := a.confirm.find(id, now)
+		if !recent.fresh || a.saver.owes(e.Person, id) {
 			return v, false
 		}
 		return a.again(e, &t, grant, recent, now), true

@@ -75,9 +75,13 @@ func (db *DB) writeOnce(ctx context.Context, f func(*tx) error) (wake bool, err 
 }
 
 // read runs f on one snapshot.
-func (db *DB) read(ctx context.Context, f func(*tx) error) (err error) {
+func (db *DB) read(ctx context.Context, f func(*tx) error) error {
+	return db.readFrom(ctx, db.driver.Reader(), f)
+}
+
+func (db *DB) readFrom(ctx context.Context, pool *sql.DB, f func(*tx) error) (err error) {
 	defer func(began time.Time) { db.metrics.observe("read", began, err) }(time.Now())
-	inner, err := db.driver.Reader().BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelDefault})
+	inner, err := pool.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelDefault})
 	if err != nil {
 		return err
 	}

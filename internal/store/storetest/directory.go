@@ -301,6 +301,13 @@ func testVerifiers(t *testing.T, s *suite) {
 	if got, err := c.Verifier(t.Context(), done.Person); err != nil || !reflect.DeepEqual(got, v) {
 		t.Errorf("after refusals: %+v, %v", got, err)
 	}
+	// Writes may come in another order than mos.ru's words did.
+	older := v
+	older.NTHash, older.LearnAt = []byte("fedcba9876543210"), v.LearnAt.Add(-time.Second)
+	check(t, c.SaveVerifier(t.Context(), done.Person, older))
+	if got, err := c.Verifier(t.Context(), done.Person); err != nil || !reflect.DeepEqual(got, v) {
+		t.Errorf("after an older one: %+v, %v", got, err)
+	}
 }
 
 func testEvents(t *testing.T, s *suite) {
