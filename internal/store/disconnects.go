@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"schoolbridge/internal/journal"
@@ -79,13 +80,25 @@ func (j *Journal) AskAgain(ctx context.Context, ids []journal.ID, now, due time.
 }
 
 // DueDisconnects gives sessions whose end or change was asked for and waits for
-// a try, those of some units left out.
+// a try, those of some units left out; one without a name is all of its client.
 func (j *Journal) DueDisconnects(ctx context.Context, now time.Time, limit int, except []journal.Unit) ([]*journal.Session, error) {
 	condition, args := "w.state = 0 AND w.due <= ?", []any{micros(now)}
+	var clients, units []any
 	for _, u := range except {
-		condition += " AND NOT (s.nas = ? AND s.unit = ?)"
-		args = append(args, u.NAS, u.Unit)
+		if u.Unit == "" {
+			clients = append(clients, u.NAS)
+		} else {
+			units = append(units, u.NAS, u.Unit)
+		}
 	}
+	// Lists: an engine bounds how deep a condition of many parts may be.
+	if len(clients) > 0 {
+		condition += " AND s.nas NOT IN (" + marks(len(clients)) + ")"
+	}
+	if len(units) > 0 {
+		condition += " AND (s.nas, s.unit) NOT IN (VALUES " + strings.TrimSuffix(strings.Repeat("(?, ?), ", len(units)/2), ", ") + ")"
+	}
+	args = append(append(args, clients...), units...)
 	var list []*journal.Session
 	err := j.db.read(ctx, func(t *tx) (err error) {
 		list, err = t.sessionsFrom("disconnects w JOIN sessions s ON s.id = w.session", condition, "w.due", limit, args...)

@@ -137,15 +137,20 @@ func testDueOfOthers(t *testing.T, s *suite) {
 		ids = append(ids, s.record(t, now, s.heard(journal.Start, unit, fmt.Sprint(i), 0, other))[0].ID)
 	}
 	check(t, j.AskDisconnect(t.Context(), ids, journal.WhySuspended, now))
+	many := []journal.Unit{{NAS: "school-49", Unit: "dead"}} // a city whose controllers are away
+	for i := range 5000 {
+		many = append(many, journal.Unit{NAS: "school-49", Unit: fmt.Sprint("away-", i)})
+	}
 	for _, c := range []struct {
 		except []journal.Unit
 		want   int
 	}{{nil, 5}, {[]journal.Unit{{NAS: "school-49", Unit: "dead"}}, 2}, {[]journal.Unit{{NAS: "other", Unit: "dead"}}, 5},
-		{[]journal.Unit{{NAS: "school-49", Unit: "dead"}, {NAS: "school-49", Unit: "ap-1"}}, 0}} {
+		{[]journal.Unit{{NAS: "school-49", Unit: "dead"}, {NAS: "school-49", Unit: "ap-1"}}, 0},
+		{[]journal.Unit{{NAS: "school-49"}}, 0}, {[]journal.Unit{{NAS: "other"}, {NAS: "school-49", Unit: "dead"}}, 2}, {many, 2}} {
 		list, err := j.DueDisconnects(t.Context(), now, 5, c.except)
 		check(t, err)
 		if len(list) != c.want {
-			t.Errorf("except %v: %d", c.except, len(list))
+			t.Errorf("except %d of them: %d", len(c.except), len(list))
 		}
 	}
 }
