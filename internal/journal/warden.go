@@ -19,7 +19,7 @@ type Orders interface {
 	// were MaxTries: these are CutStays then, and given back.
 	AskAgain(ctx context.Context, ids []ID, now, due time.Time) ([]*Session, error)
 	// DueDisconnects gives at most limit of them that are due, none of the
-	// units.
+	// units; one without a name is all of its NAS client.
 	DueDisconnects(ctx context.Context, now time.Time, limit int, except []Unit) ([]*Session, error)
 	SaveDisconnect(ctx context.Context, s *Session, rules Rules, now time.Time) (*Session, error)
 }
@@ -81,7 +81,8 @@ type WardenOptions struct {
 //
 // A unit (one device of a NAS client) has a share of the requests under way, and
 // after one without an answer it is left alone for a while, whatever waits for
-// it: a dead controller keeps nobody else waiting.
+// it: a dead controller keeps nobody else waiting. Nor does a NAS client of many
+// units that are dead, or that it invents, for it has a share too.
 type Warden struct {
 	journal *Journal
 	opt     WardenOptions
@@ -111,6 +112,7 @@ const (
 	lookLater   = 4 * time.Second  // at most, where looking takes long: a tenth of the time is spent on it
 	atOnce      = 32               // requests under way
 	atOnceUnit  = 4                // of them with one unit
+	atOnceNAS   = 16               // and with one NAS client
 	answerIn    = 20 * time.Second // one try: a CoA and a Disconnect
 	quietFor    = 30 * time.Second // a unit that did not answer
 	awayFor     = 5 * time.Second  // one that cannot be reached: asking that costs nothing
@@ -295,6 +297,10 @@ func (w *Warden) room() (free int, except []Unit) {
 		if shares[u]++; shares[u] == atOnceUnit {
 			except = append(except, u)
 		}
+		all := Unit{NAS: u.NAS}
+		if shares[all]++; shares[all] == atOnceNAS {
+			except = append(except, all)
+		}
 	}
 	return atOnce - len(w.inFlight), except
 }
@@ -302,13 +308,16 @@ func (w *Warden) room() (free int, except []Unit) {
 func (w *Warden) take(s *Session) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	unit, share := Unit{s.NAS, s.Unit}, 0
+	unit, share, all := Unit{s.NAS, s.Unit}, 0, 0
 	for _, u := range w.inFlight {
+		if u.NAS == unit.NAS {
+			all++
+		}
 		if u == unit {
 			share++
 		}
 	}
-	if _, ok := w.inFlight[s.ID]; ok || share >= atOnceUnit || len(w.inFlight) >= atOnce {
+	if _, ok := w.inFlight[s.ID]; ok || share >= atOnceUnit || all >= atOnceNAS || len(w.inFlight) >= atOnce {
 		return false
 	}
 	w.inFlight[s.ID] = unit

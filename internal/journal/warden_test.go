@@ -54,7 +54,7 @@ func (o *fakeOrders) DueDisconnects(_ context.Context, now time.Time, limit int,
 	o.of.mu.Lock()
 	defer o.of.mu.Unlock()
 	for _, s := range o.of.sessions {
-		if c := o.cuts[s.ID]; c != nil && c.State == CutWaiting && !c.Due.After(now) && len(due) < limit && !slices.Contains(except, Unit{s.NAS, s.Unit}) {
+		if c := o.cuts[s.ID]; c != nil && c.State == CutWaiting && !c.Due.After(now) && len(due) < limit && !slices.Contains(except, Unit{s.NAS, s.Unit}) && !slices.Contains(except, Unit{NAS: s.NAS}) {
 			whole, cut := *s, *c
 			whole.Cut = &cut
 			due = append(due, &whole)
@@ -501,6 +501,59 @@ func TestADeadControllerSlowsNobody(t *testing.T) {
 			t.Error(err)
 		}
 		mu.Lock()
+	})
+}
+
+// Neither does a client whose hundreds of access points are all dead, or who says
+// that it has so many.
+func TestADeadClientSlowsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &fakeLedger{}
+		j := running(t, l, Options{})
+		var mu sync.Mutex
+		under, most, well := 0, 0, time.Duration(0)
+		began := time.Now()
+		w := NewWarden(j, WardenOptions{
+			Orders: &fakeOrders{of: l, cuts: map[ID]*Cut{}}, Version: func() uint64 { return 1 },
+			Standing: func(*Stay, time.Time) (Standing, bool) { return Standing{Why: WhySuspended}, true },
+			Disconnect: func(_ context.Context, s *Session) (Answer, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if s.NAS == "well" {
+					well = time.Since(began)
+					return Answer{Done: true}, nil
+				}
+				under++
+				most = max(most, under)
+				mu.Unlock()
+				time.Sleep(8 * time.Second)
+				mu.Lock()
+				under--
+				return Answer{}, errors.New("no answer")
+			},
+		})
+		for i := range 200 {
+			r := start(fmt.Sprint(i))
+			r.Person, r.Detail.Device, r.Unit = identity.PersonID{byte(i), 1}, "", fmt.Sprint("ap-", i)
+			if i == 199 {
+				r.NAS = "well"
+			}
+			if err := j.Account(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		began = time.Now()
+		ctx, cancel := context.WithCancel(t.Context())
+		stopped := make(chan error, 1)
+		go func() { stopped <- w.Run(ctx) }()
+		pass(5 * time.Minute)
+		cancel()
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+		if well == 0 || well > 10*time.Second || most != atOnceNAS {
+			t.Errorf("the other one was asked after %v; %d at once with the dead one", well, most)
+		}
 	})
 }
 
