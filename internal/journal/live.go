@@ -189,6 +189,13 @@ func (l *live) crowds() [][]*Stay {
 	return all
 }
 
+// of gives the sessions of one person.
+func (l *live) of(person identity.PersonID) []*Stay {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Values(l.byPerson[person]))
+}
+
 // asked notes what was asked about sessions, the zero demand for nothing any
 // more.
 func (l *live) asked(ids []ID, d demand) {

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -233,25 +234,27 @@ func (w *Warden) again(ctx context.Context, kept []ID, now time.Time) error {
 // that came last: it may be that they were admitted while the journal was not
 // read yet.
 func (w *Warden) surplus(now time.Time) map[ID]bool {
-	var over map[ID]bool
+	over := map[ID]bool{}
 	for _, stays := range w.journal.live.crowds() {
-		slices.SortFunc(stays, func(a, b *Stay) int { return int(min(max(a.began-b.began, -1), 1)) })
-		devices := map[string]bool{}
-		for _, s := range stays {
-			standing, known := w.opt.Standing(s, now)
-			switch {
-			case !known, s.Device == "", devices[s.Device], standing.Why != "" && !standing.Why.Changes():
-			case standing.Bound > 0 && len(devices) >= standing.Bound:
-				if over == nil {
-					over = map[ID]bool{}
-				}
-				over[s.ID] = true
-			default:
-				devices[s.Device] = true
-			}
-		}
+		w.beyond(stays, now, over)
 	}
 	return over
+}
+
+// beyond adds those of one person.
+func (w *Warden) beyond(stays []*Stay, now time.Time, over map[ID]bool) {
+	slices.SortFunc(stays, func(a, b *Stay) int { return cmp.Or(cmp.Compare(a.began, b.began), slices.Compare(a.ID[:], b.ID[:])) })
+	devices := map[string]bool{}
+	for _, s := range stays {
+		standing, known := w.opt.Standing(s, now)
+		switch {
+		case !known, s.Device == "", devices[s.Device], standing.Why != "" && !standing.Why.Changes():
+		case standing.Bound > 0 && len(devices) >= standing.Bound:
+			over[s.ID] = true
+		default:
+			devices[s.Device] = true
+		}
+	}
 }
 
 // act makes the tries that are due. It looks again where a unit took its share
@@ -379,7 +382,9 @@ func (w *Warden) needed(s *Session, now time.Time) (needed, known bool) {
 	case why.byHand() || s.Person.IsZero():
 		return true, true
 	case why == WhySurplus:
-		return w.surplus(now)[s.ID], true
+		over := map[ID]bool{}
+		w.beyond(w.journal.live.of(s.Person), now, over)
+		return over[s.ID], true
 	}
 	standing, known := w.opt.Standing(StayOf(s), now)
 	return standing.Why != "" && (s.Cut.Why.Changes() || !standing.Why.Changes()), known

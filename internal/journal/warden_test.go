@@ -585,3 +585,33 @@ func TestTheSurplusGoes(t *testing.T) {
 		}
 	})
 }
+
+// Of two that came in the same second it is the same one each time that goes,
+// and a try looks at its own person only.
+func TestTheSurplusOfOnePerson(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const people = 200
+		l := &fakeLedger{}
+		s := &scene{j: running(t, l, Options{}), orders: &fakeOrders{of: l, cuts: map[ID]*Cut{}}, answers: []func() (Answer, error){ack}}
+		for i := range 2 * people {
+			r := start(fmt.Sprint(i))
+			r.Person, r.Detail.Device = identity.PersonID{byte(i / 2), 1}, fmt.Sprint(i)
+			if err := s.j.Account(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		looked := 0
+		w := NewWarden(s.j, WardenOptions{Standing: func(*Stay, time.Time) (Standing, bool) { looked++; return Standing{Bound: 1}, true }})
+		over := w.surplus(time.Now())
+		looked = 0
+		for _, x := range l.sessions {
+			x.Cut = &Cut{Why: WhySurplus}
+			if needed, known := w.needed(x, time.Now()); needed != over[x.ID] || !known {
+				t.Errorf("session %s: needed %v", x.Key, needed)
+			}
+		}
+		if len(over) != people || looked > 2*2*people {
+			t.Errorf("%d too many, %d were looked at for them", len(over), looked)
+		}
+	})
+}
