@@ -392,6 +392,9 @@ func (w *Warden) needed(s *Session, now time.Time) (needed, known bool) {
 
 // request asks for the change, or where there is none to be had for the end.
 func (w *Warden) request(ctx context.Context, s *Session) (Answer, error) {
+	if !s.Cut.Why.Changes() { // an older replica asks for an end and leaves How
+		s.Cut.How = Disconnect
+	}
 	if s.Cut.How == Change {
 		answer, err := w.opt.Change(ctx, s)
 		refused := err == nil && !answer.Done && !passing(answer.Cause) && answer.Cause != causeUnknownSession

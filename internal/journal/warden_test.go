@@ -615,3 +615,18 @@ func TestTheSurplusOfOnePerson(t *testing.T) {
 		}
 	})
 }
+
+// An older replica knows no Change: where it asks for the end of a session that
+// was changed before, the end it is.
+func TestAnEndIsNoChange(t *testing.T) {
+	w := NewWarden(New(&fakeLedger{}, Options{}), WardenOptions{
+		Disconnect: func(context.Context, *Session) (Answer, error) { return Answer{Done: true, Cause: 1}, nil },
+		Change:     func(context.Context, *Session) (Answer, error) { return Answer{Done: true, Cause: 2}, nil },
+	})
+	for why, cause := range map[Why]uint32{WhyAdministrator: 1, WhySuspended: 1, WhyGrant: 2} {
+		s := &Session{Cut: &Cut{Why: why, How: Change}}
+		if answer, err := w.request(t.Context(), s); err != nil || answer.Cause != cause {
+			t.Errorf("%s: %+v, %v", why, answer, err)
+		}
+	}
+}
