@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"schoolbridge/internal/journal"
@@ -24,7 +23,7 @@ func (j *Journal) AskDisconnect(ctx context.Context, ids []journal.ID, why journ
 				ON CONFLICT (session) DO UPDATE SET why = excluded.why, how = excluded.how, asked = excluded.asked, state = excluded.state, tries = 0,
 					due = excluded.due, at = 0, cause = 0
 				WHERE excluded.how = 0 OR disconnects.state <> 0 OR disconnects.why <> ?`,
-				id[:], why, why.How(), micros(now), journal.CutWaiting, micros(now), journal.WhyAdministrator)
+				id[:], why, why.How(), micros(now), journal.CutWaiting, micros(why.Due(now)), journal.WhyAdministrator)
 			if err != nil {
 				return err
 			}
@@ -88,15 +87,16 @@ func (j *Journal) DueDisconnects(ctx context.Context, now time.Time, limit int, 
 		if u.Unit == "" {
 			clients = append(clients, u.NAS)
 		} else {
-			units = append(units, u.NAS, u.Unit)
+			units = append(units, u.NAS+"\n"+u.Unit)
 		}
 	}
-	// Lists: an engine bounds how deep a condition of many parts may be.
+	// Lists: an engine bounds how deep a condition of many parts may be. No name of
+	// a client holds the separator.
 	if len(clients) > 0 {
 		condition += " AND s.nas NOT IN (" + marks(len(clients)) + ")"
 	}
 	if len(units) > 0 {
-		condition += " AND (s.nas, s.unit) NOT IN (VALUES " + strings.TrimSuffix(strings.Repeat("(?, ?), ", len(units)/2), ", ") + ")"
+		condition += " AND s.nas || '\n' || s.unit NOT IN (" + marks(len(units)) + ")"
 	}
 	args = append(append(args, clients...), units...)
 	var list []*journal.Session
