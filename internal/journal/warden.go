@@ -50,7 +50,10 @@ var (
 type Standing struct {
 	Why   Why            // "" lets it go on as it is
 	Given identity.Given // what it would be given now; zero where Why ends it
-	Bound int            // how many devices the person may have at once, by the role that admits; 0: no bound
+	// Closed says that the NAS takes no requests by the configuration. When it does
+	// it is asked what it was not asked before.
+	Closed bool
+	Bound  int // how many devices the person may have at once, by the role that admits; 0: no bound
 }
 
 // WardenOptions say what a Warden needs; all but Logger are required.
@@ -170,11 +173,15 @@ func (w *Warden) look(ctx context.Context) error {
 		}
 		want := standing.demand()
 		if surplus[s.ID] && (want.why == "" || want.why.Changes()) {
-			want = demand{why: WhySurplus}
+			want = demand{why: WhySurplus, closed: standing.Closed}
+		}
+		opened := s.cut.closed && !want.closed
+		if want.why == s.cut.why && !opened {
+			want.closed = s.cut.closed
 		}
 		switch {
 		case want == s.cut, want.why == "" && s.cut.why == "":
-		case want.why == "", want.why == s.cut.why && s.cut.mark == 0:
+		case want.why == "", want.why == s.cut.why && s.cut.mark == 0 && !opened:
 			// An administrator's request is nothing that Standing takes back, and
 			// one from before a restart is not made anew.
 			noted[want] = append(noted[want], s.ID)

@@ -434,6 +434,38 @@ func TestRefusedOverARestart(t *testing.T) {
 	})
 }
 
+// A NAS that takes no requests by the configuration is asked once it does, and
+// before that there is one request, whatever else moves and over a restart.
+func TestANASThatComesToTakeRequests(t *testing.T) {
+	for name, restart := range map[string]bool{"at once": false, "after a restart": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				off := func() (Answer, error) { return Answer{}, ErrNotOffered }
+				s := staged(t, off, nak(501))
+				s.stand(Standing{Why: WhySuspended, Closed: true})
+				pass(5 * time.Minute)
+				orders := s.orders
+				if restart {
+					s = &scene{j: running(t, orders.of, Options{}), orders: orders, stands: s.stands, answers: s.answers[1:]}
+					pass(time.Second)
+					s.watched(t)
+					pass(5 * time.Minute)
+				}
+				if c := s.cut(); c.State != CutOff || len(orders.asks) != 1 {
+					t.Fatalf("%+v, asked %v", c, orders.asks)
+				}
+				for _, closed := range []bool{false, false, true, false} {
+					s.stand(Standing{Why: WhySuspended, Closed: closed})
+					pass(5 * time.Minute)
+				}
+				if c := s.cut(); c.State != CutRefused || len(orders.asks) != 2 {
+					t.Errorf("%+v, asked %v", c, orders.asks)
+				}
+			})
+		})
+	}
+}
+
 // A controller that answers nobody, with hundreds of sessions to end, keeps none
 // waiting at others.
 func TestADeadControllerSlowsNobody(t *testing.T) {
