@@ -39,7 +39,8 @@ var (
 )
 
 // The same packet is sent so often over UDP, with these waits for an answer;
-// over RadSec it is sent once and the answer has as long.
+// over RadSec it is sent once and the answer has as long, shared among several
+// connections.
 const (
 	dynamicTries = 4
 	dynamicWait  = 2 * time.Second
