@@ -39,7 +39,8 @@ var (
 )
 
 // The same packet is sent so often over UDP, with these waits for an answer;
-// over RadSec it is sent once and the answer has as long.
+// over RadSec it is sent once and the answer has as long, shared among several
+// connections.
 const (
 	dynamicTries = 4
 	dynamicWait  = 2 * time.Second
@@ -145,7 +146,8 @@ const maxTunnels = 4
 // askTunnels asks over the client's own connections, that from the session's
 // address first. Several devices may come with one certificate or from behind
 // one address: who says that the session or the NAS is none of his is not the
-// last to be asked.
+// last to be asked, and neither is who says nothing, for whom the others do not
+// speak then.
 func (s *Server) askTunnels(ctx context.Context, client *Client, x Session, r *wire.Request, wait time.Duration) (*wire.Packet, error) {
 	ctx, cancel := context.WithTimeout(ctx, dynamicTries*wait)
 	defer cancel()
@@ -160,15 +162,27 @@ func (s *Server) askTunnels(ctx context.Context, client *Client, x Session, r *w
 		}
 		return 0
 	})
+	list = list[:min(len(list), maxTunnels)]
 	p, err := (*wire.Packet)(nil), error(wire.ErrNoTunnel)
-	for _, t := range list[:min(len(list), maxTunnels)] {
-		next, failed := t.Ask(ctx, r)
-		if failed != nil && p != nil {
-			continue // somebody else has answered
+	var silent error
+	for i, t := range list {
+		if i == len(list)-1 {
+			wait *= dynamicTries // what is left
 		}
-		if p, err = next, failed; err == nil && !stranger(p) {
-			break
+		turn, done := context.WithTimeout(ctx, wait)
+		p, err = t.Ask(turn, r)
+		done()
+		switch {
+		case ctx.Err() != nil:
+			return p, err
+		case err != nil:
+			silent = err
+		case !stranger(p):
+			return p, nil
 		}
+	}
+	if silent != nil {
+		return nil, silent
 	}
 	return p, err
 }

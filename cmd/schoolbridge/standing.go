@@ -24,11 +24,13 @@ func (d *daemon) standing(s *journal.Stay, now time.Time) (journal.Standing, boo
 	default:
 		return journal.Standing{}, false // an empty directory knows nobody
 	}
+	client := d.clients.Load().Named(s.NAS)
+	standing := journal.Standing{Closed: client == nil || client.DynamicPort == 0 && !client.DynamicTunnel}
 	e, ok := d.people.Get(s.Person)
 	if !ok {
-		return journal.Standing{Why: journal.WhyRemoved}, true
+		standing.Why = journal.WhyRemoved
+		return standing, true
 	}
-	client := d.clients.Load().Named(s.NAS)
 	grant, reason := d.grantOf(e, s.NAS, s.SSID, s.School, now)
 	given := s.Given()
 	// Policy is not asked about a session of which it is not known what was given
@@ -37,11 +39,13 @@ func (d *daemon) standing(s *journal.Stay, now time.Time) (journal.Standing, boo
 	settled := given.IsZero() || client == nil || !given.Until.IsZero() && now.Sub(given.Until).Abs() < endGrace
 	switch {
 	case reason != "" && !(byPolicy(reason) && settled):
-		return journal.Standing{Why: whyOf(reason)}, true
+		standing.Why = whyOf(reason)
+		return standing, true
 	case s.Epoch != 0 && s.Epoch < e.Epoch:
-		return journal.Standing{Why: journal.WhyChanged}, true
+		standing.Why = journal.WhyChanged
+		return standing, true
 	}
-	standing := journal.Standing{Bound: d.journal.Bound(grant.Role)}
+	standing.Bound = d.journal.Bound(grant.Role)
 	if settled {
 		return standing, true
 	}

@@ -124,6 +124,27 @@ func TestRightsChangeAtAClientWithoutCoA(t *testing.T) {
 	}
 }
 
+// Who could not be disconnected because nothing said how the access point is
+// asked, is when that is said.
+func TestRequestsAreOfferedLater(t *testing.T) {
+	s, p, d, log := changing(t, staffRules)
+	s.edit("dynamic_authorization: {port:", "dynamic_authorization: {coa: false}} #")
+	d.reload()
+	p.account(1, "g1", phone, p.signIn(phone), nil)
+	s.edit("allow: true, vlan: 20, session: 8h", "allow: false")
+	d.reload()
+	<-log
+	if x := s.sessions(exitDone, "--device", phone)[0]; x.Ended != nil || x.Disconnect.State != "not_offered" {
+		t.Fatalf("%+v %+v", x, x.Disconnect)
+	}
+	s.edit("dynamic_authorization: {coa: false}} #", "dynamic_authorization: {port:")
+	d.reload()
+	<-log
+	if x := s.sessions(exitDone, "--device", phone)[0]; x.Ending != "disconnected" || x.Disconnect.Why != "ROLE_NOT_ALLOWED" || p.disconnects() != 1 {
+		t.Errorf("%+v %+v, asked %d times", x, x.Disconnect, p.disconnects())
+	}
+}
+
 // What no CoA can take away ends the session.
 func TestRightsWithdrawn(t *testing.T) {
 	s, p, d, log := changing(t, staffRules)

@@ -215,9 +215,10 @@ func (w wifiCall) keep(std streams, folder string, files []onboard.File) error {
 }
 
 // replace puts a file in the place of another at once; its mode is 0600, whatever
-// the other one's was. What is no regular file is written to.
+// the other one's was. What is no regular file is written to, as is what a link
+// leads to: /dev/stdout is a link, and must stay one.
 func replace(path string, body []byte) error {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
 		return os.WriteFile(path, body, 0o600)
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".schoolbridge-*") // mode 0600

@@ -91,6 +91,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Engine) {
 		{"Changes", testChanges},
 		{"KeptSessions", testKeptSessions},
 		{"DueOfOthers", testDueOfOthers},
+		{"DueFirst", testDueFirst},
 		{"Resumptions", testResumptions},
 		{"TicketSecrets", testTicketSecrets},
 		{"Audit", testAudit},
