@@ -103,7 +103,7 @@ func (r Report) Found() bool {
 // words are the fixed texts of a report. Codes that a map does not know are
 // shown as they are.
 type words struct {
-	account, none, roles, active, ended, records, channels, yes, no, signIns, noSignIns, todo, rule, since, until, confirmed, after, byDevice string
+	account, none, roles, active, ended, records, channels, things, yes, no, signIns, noSignIns, todo, rule, since, until, confirmed, after, byDevice string
 
 	role, channel, outcome map[string]string
 }
@@ -116,12 +116,12 @@ func word(of map[string]string, code string) string {
 }
 
 var texts = map[Lang]words{
-	Russian: {"Аккаунт", "нет", "Роли", "действует", "не действует", "Записи реестров", "Вход сейчас (если пароль верен)",
+	Russian: {"Аккаунт", "нет", "Роли", "действует", "не действует", "Записи реестров", "Вход сейчас (если пароль верен)", "Вход сейчас",
 		"можно", "нельзя", "Последние попытки входа", "не было", "Что делать", "правило", "с", "по", "образец пароля подтверждён", "после нашего «да»", "(по устройству)",
 		map[string]string{"staff": "сотрудник", "pupil": "ученик", "parent": "родитель"},
 		map[string]string{"ldap": "ПК, доски", "web": "сайт", "wifi": "Wi-Fi"},
 		map[string]string{"accepted": "вошёл", "rejected": "отказ", "unavailable": "недоступно", "malformed": "неверный запрос"}},
-	English: {"Account", "none", "Roles", "active", "not active", "Registry records", "Sign-in now (if the password is right)",
+	English: {"Account", "none", "Roles", "active", "not active", "Registry records", "Sign-in now (if the password is right)", "Sign-in now",
 		"allowed", "refused", "Last sign-ins", "none", "What to do", "rule", "from", "to", "the kept hash was confirmed", "after our yes", "(by the device)",
 		nil, map[string]string{"ldap": "PCs, boards", "wifi": "Wi-Fi"}, nil},
 }
@@ -179,7 +179,11 @@ func (r Report) writeChannels(p *printer) {
 	if len(r.Channels) == 0 {
 		return
 	}
-	p.line("%s:", p.t.channels)
+	if r.Thing == "" {
+		p.line("%s:", p.t.channels)
+	} else { // it has no password
+		p.line("%s:", p.t.things)
+	}
 	told := map[identity.Reason]bool{}
 	for _, c := range r.Channels {
 		what := p.fields(word(p.t.channel, c.Channel), c.Where)

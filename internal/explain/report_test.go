@@ -107,6 +107,17 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// A board has no password that could be right.
+func TestAThingHasNoPassword(t *testing.T) {
+	r := Report{Asked: "02:00:5e:10:00:01", Thing: "device", Channels: []Channel{{Channel: "wifi", Reason: identity.ReasonSchoolNotAllowed}}}
+	for lang, head := range map[Lang]string{Russian: "\nВход сейчас:\n", English: "\nSign-in now:\n"} {
+		var out strings.Builder
+		if err := r.Write(&out, lang, time.UTC); err != nil || !strings.Contains(out.String(), head) {
+			t.Errorf("%s: %v\n%s", lang, err, out.String())
+		}
+	}
+}
+
 func TestMSCHAPv2(t *testing.T) {
 	at := time.Date(2026, 9, 1, 5, 20, 0, 0, time.UTC)
 	for _, c := range []struct {
