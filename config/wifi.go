@@ -111,7 +111,7 @@ func (d *decoder) fits(w WiFi, pair *tls.Certificate, roots, between *x509.CertP
 		d.warn("wifi.server_names", wrong(say("в сертификате сервера нет имён (subjectAltName, DNS); устройства откажутся подключаться", "the server's certificate holds no names (subjectAltName, DNS); devices will refuse to connect"),
 			say("выпустите новый с этим именем; в CN его не ищут", "issue a new one with this name; nobody looks for it in the CN")))
 	case !slices.ContainsFunc(w.ServerNames, func(name Hostname) bool { return slices.Contains(leaf.DNSNames, string(name)) }):
-		d.warn("wifi.server_names", wrong(say("сертификат сервера таких имён не носит, в нём: %s; устройства откажутся подключаться", "the server's certificate bears none of these names but %s; devices will refuse to connect", strings.Join(leaf.DNSNames, ", ")),
+		d.warn("wifi.server_names", wrong(say("в сертификате сервера таких имён нет, в нём: %s; устройства откажутся подключаться", "the server's certificate bears none of these names but %s; devices will refuse to connect", strings.Join(leaf.DNSNames, ", ")),
 			say("впишите имя из сертификата или выпустите новый", "write a name of the certificate, or issue a new one")))
 	}
 	for _, raw := range pair.Certificate[1:] {
