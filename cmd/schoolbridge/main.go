@@ -158,8 +158,8 @@ func complain(std streams, err error) {
 	fmt.Fprintln(std.err, "schoolbridge:", err)
 	var path *fs.PathError
 	if errors.As(err, &path) && errors.Is(path, fs.ErrPermission) {
-		fmt.Fprintf(std.err, "Нет прав на %[1]s: выполните команду от пользователя службы, sudo -u schoolbridge schoolbridge …; то, что создал root, отдайте ей: chown schoolbridge: %[1]s\n", path.Path)
-		fmt.Fprintf(std.err, "%[1]s is not for this user: run the command as the daemon's, sudo -u schoolbridge schoolbridge …; what root has made is to be given to it: chown schoolbridge: %[1]s\n", path.Path)
+		fmt.Fprintf(std.err, "Нет прав на %[1]s: выполните команду от пользователя службы, sudo -u schoolbridge schoolbridge …; то, что создал root, отдайте службе: chown schoolbridge: %[1]s\n", path.Path)
+		fmt.Fprintf(std.err, "%[1]s is not for this user: run the command as the daemon's, sudo -u schoolbridge schoolbridge …; what root has made is to be given to that user: chown schoolbridge: %[1]s\n", path.Path)
 	}
 }
 
