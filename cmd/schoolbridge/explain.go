@@ -212,12 +212,8 @@ func (e *explainer) roles(entry *directory.Entry, r *explain.Report) {
 func (e *explainer) channels(entry *directory.Entry, r *explain.Report) {
 	e.channel(entry, r, identity.ChannelLDAP, identity.Source{}, "")
 	e.channel(entry, r, identity.ChannelWeb, identity.Source{}, "")
-	seen := map[string]bool{}
-	for _, nas := range e.config.RADIUS.Clients {
-		if !seen[nas.School] {
-			seen[nas.School] = true
-			e.channel(entry, r, identity.ChannelWiFi, identity.Source{NAS: nas.Name, School: nas.School}, nas.Name)
-		}
+	for _, nas := range e.config.RADIUS.Clients { // rules may name one of a school's
+		e.channel(entry, r, identity.ChannelWiFi, identity.Source{NAS: nas.Name, School: nas.School}, nas.Name)
 	}
 }
 

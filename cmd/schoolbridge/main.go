@@ -23,6 +23,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"strings"
@@ -129,8 +130,8 @@ func dispatch(ctx context.Context, std streams, args []string) int {
 			return report(std, c.run(ctx, std, args[1:]))
 		}
 	}
-	fmt.Fprintf(std.err, "schoolbridge: команды %q нет / there is no command %q\n", args[0], args[0])
 	usage(std.err)
+	fmt.Fprintf(std.err, "\nschoolbridge: команды %[1]q нет / there is no command %[1]q\n", args[0]) // last, where it is seen
 	return exitUsage
 }
 
@@ -143,12 +144,23 @@ func report(std streams, err error) int {
 		return exitDone
 	case errors.As(err, &exit):
 		if exit.cause != nil {
-			fmt.Fprintln(std.err, "schoolbridge:", exit.cause)
+			complain(std, exit.cause)
 		}
 		return exit.code
 	}
-	fmt.Fprintln(std.err, "schoolbridge:", err)
+	complain(std, err)
 	return exitFailed
+}
+
+// complain prints an error. Somebody else's files are the commonest one that
+// does not say itself what to do.
+func complain(std streams, err error) {
+	fmt.Fprintln(std.err, "schoolbridge:", err)
+	var path *fs.PathError
+	if errors.As(err, &path) && errors.Is(path, fs.ErrPermission) {
+		fmt.Fprintf(std.err, "Нет прав на %[1]s: выполните команду от пользователя службы, sudo -u schoolbridge schoolbridge …; то, что создал root, отдайте службе: chown schoolbridge: %[1]s\n", path.Path)
+		fmt.Fprintf(std.err, "%[1]s is not for this user: run the command as the daemon's, sudo -u schoolbridge schoolbridge …; what root has made is to be given to that user: chown schoolbridge: %[1]s\n", path.Path)
+	}
 }
 
 func usage(w io.Writer) {
@@ -172,13 +184,12 @@ func parse(fs *flag.FlagSet, std streams, args []string) ([]string, error) {
 	var words []string
 	for {
 		if err := fs.Parse(args); err != nil {
-			if !errors.Is(err, flag.ErrHelp) {
-				fmt.Fprintln(std.err, "schoolbridge: не понято / not understood:", err)
-				err = &exitError{code: exitUsage}
-			}
 			fmt.Fprintln(std.err, synopsis(fs.Name()))
 			fs.SetOutput(std.err)
 			fs.PrintDefaults()
+			if !errors.Is(err, flag.ErrHelp) { // below the flags, where it is seen
+				err = usageError("не понято / not understood: %w", err)
+			}
 			return nil, err
 		}
 		if fs.NArg() == 0 {

@@ -325,6 +325,7 @@ func (d *daemon) announce(ctx context.Context, ready func()) error {
 	case <-d.people.Loaded():
 	}
 	d.auditConfig("in force", nil)
+	d.tellSchools(d.config)
 	d.log.Info("ready", "people", d.people.Len(), "version", version)
 	d.systemd.Ready()
 	if ready != nil {

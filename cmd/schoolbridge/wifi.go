@@ -73,8 +73,11 @@ func parseWiFi(std streams, args []string) (wifiCall, error) {
 		return call, err
 	}
 	call.lang = onboard.Lang(*lang)
-	known := call.platform == "" || slices.Contains(onboard.Platforms(), onboard.Platform(call.platform))
-	if len(words) != 2 || words[0] != "profile" || !known ||
+	if call.platform != "" && !slices.Contains(onboard.Platforms(), onboard.Platform(call.platform)) {
+		return call, usageError("%s", call.say(fmt.Sprintf("--for: %q не бывает; есть apple (iPhone, iPad, Mac), windows, android и linux", call.platform),
+			fmt.Sprintf("--for: there is no %q but apple (iPhone, iPad, Mac), windows, android and linux", call.platform)))
+	}
+	if len(words) != 2 || words[0] != "profile" ||
 		call.out != "" && (call.platform == "" || call.dir != "") {
 		return call, misused("wifi")
 	}

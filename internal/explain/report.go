@@ -89,10 +89,8 @@ func (r Report) Found() bool {
 	if r.Account != "" {
 		return true
 	}
-	for _, c := range r.Channels {
-		if !c.Allowed {
-			return true
-		}
+	if slices.ContainsFunc(r.Channels, func(c Channel) bool { return !c.Allowed && !r.elsewhere(c) }) {
+		return true
 	}
 	if slices.ContainsFunc(r.Targets, Target.found) {
 		return true
@@ -100,10 +98,17 @@ func (r Report) Found() bool {
 	return len(r.SignIns) > 0 && r.SignIns[0].Outcome != identity.Accepted.String()
 }
 
+// elsewhere says that a refusal is about another school's access point, while
+// the same channel is open at one.
+func (r Report) elsewhere(c Channel) bool {
+	return c.Reason == identity.ReasonSchoolNotAllowed &&
+		slices.ContainsFunc(r.Channels, func(o Channel) bool { return o.Allowed && o.Channel == c.Channel })
+}
+
 // words are the fixed texts of a report. Codes that a map does not know are
 // shown as they are.
 type words struct {
-	account, none, roles, active, ended, records, channels, yes, no, signIns, noSignIns, todo, rule, since, until, confirmed, after, byDevice string
+	account, none, roles, active, ended, records, channels, things, more, yes, no, signIns, noSignIns, todo, rule, since, until, confirmed, after, byDevice string
 
 	role, channel, outcome map[string]string
 }
@@ -116,12 +121,12 @@ func word(of map[string]string, code string) string {
 }
 
 var texts = map[Lang]words{
-	Russian: {"Аккаунт", "нет", "Роли", "действует", "не действует", "Записи реестров", "Вход сейчас (если пароль верен)",
+	Russian: {"Аккаунт", "нет", "Роли", "действует", "не действует", "Записи реестров", "Вход сейчас (если пароль верен)", "Вход сейчас", " и ещё %d",
 		"можно", "нельзя", "Последние попытки входа", "не было", "Что делать", "правило", "с", "по", "образец пароля подтверждён", "после нашего «да»", "(по устройству)",
 		map[string]string{"staff": "сотрудник", "pupil": "ученик", "parent": "родитель"},
 		map[string]string{"ldap": "ПК, доски", "web": "сайт", "wifi": "Wi-Fi"},
 		map[string]string{"accepted": "вошёл", "rejected": "отказ", "unavailable": "недоступно", "malformed": "неверный запрос"}},
-	English: {"Account", "none", "Roles", "active", "not active", "Registry records", "Sign-in now (if the password is right)",
+	English: {"Account", "none", "Roles", "active", "not active", "Registry records", "Sign-in now (if the password is right)", "Sign-in now", " and %d more",
 		"allowed", "refused", "Last sign-ins", "none", "What to do", "rule", "from", "to", "the kept hash was confirmed", "after our yes", "(by the device)",
 		nil, map[string]string{"ldap": "PCs, boards", "wifi": "Wi-Fi"}, nil},
 }
@@ -179,9 +184,13 @@ func (r Report) writeChannels(p *printer) {
 	if len(r.Channels) == 0 {
 		return
 	}
-	p.line("%s:", p.t.channels)
+	if r.Thing == "" {
+		p.line("%s:", p.t.channels)
+	} else { // it has no password
+		p.line("%s:", p.t.things)
+	}
 	told := map[identity.Reason]bool{}
-	for _, c := range r.Channels {
+	for _, c := range together(r.Channels, p.t.more) {
 		what := p.fields(word(p.t.channel, c.Channel), c.Where)
 		if c.Allowed {
 			p.line("  %s: %s, %s", what, p.t.yes, p.decision(c))
@@ -195,6 +204,38 @@ func (r Report) writeChannels(p *printer) {
 			p.reason("      ", c.Reason)
 		}
 	}
+}
+
+// placesNamed is how many access points of one answer are named.
+const placesNamed = 4
+
+// together gives channels of the same answer one line: a city has hundreds of
+// access points that refuse a pupil.
+func together(all []Channel, more string) []Channel {
+	var list []Channel
+	var places []int
+	for _, c := range all {
+		i := slices.IndexFunc(list, func(o Channel) bool { return c.answersAs(o) })
+		if i < 0 {
+			list, places = append(list, c), append(places, 1)
+			continue
+		}
+		if places[i]++; places[i] <= placesNamed {
+			list[i].Where += ", " + c.Where
+		}
+	}
+	for i, n := range places {
+		if n > placesNamed {
+			list[i].Where += fmt.Sprintf(more, n-placesNamed)
+		}
+	}
+	return list
+}
+
+// answersAs says that two answers differ in the place only.
+func (c Channel) answersAs(other Channel) bool {
+	return c.Channel == other.Channel && c.Allowed == other.Allowed && c.Reason == other.Reason &&
+		c.Rule == other.Rule && c.By == other.By && c.VLAN == other.VLAN && slices.Equal(c.Later, other.Later)
 }
 
 // signInLines is how many lines the last attempts take. A device that tries
