@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"hash"
 	"sync"
+	"sync/atomic"
 )
 
 // Peer is somebody with whom we share a secret. Make it with NewPeer and use it
@@ -16,6 +17,7 @@ type Peer struct {
 	tunnel   bool
 	owner    any
 	macs     sync.Pool
+	queued   atomic.Int32 // requests that wait for a worker
 }
 
 // radsecSecret is the one secret of all RadSec peers (RFC 6614 section 2.3): TLS

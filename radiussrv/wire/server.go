@@ -57,7 +57,7 @@ type Options struct {
 	Events     Events
 	Readers    int              // goroutines that read a socket and answer what is answered promptly; one for each processor, 4 at most
 	Workers    int              // requests handled at once that were not; 1024
-	Queue      int              // requests that wait for a worker; 4096
+	Queue      int              // requests that wait for a worker; 4096, three quarters of them from one peer
 	Duplicates int              // requests remembered, with 112 bytes of reply on average: 5 MiB; 32768
 	Delayed    int              // replies that wait for their moment; 16384
 	Tunnels    int              // RadSec connections at once; 1024, a sixteenth of them from one address
@@ -210,11 +210,19 @@ func (s *Server) take(d *datagram, out *batch) (free bool) {
 	return !s.enqueue(d)
 }
 
-// enqueue gives a datagram to the workers, or drops it where everything is full.
+// enqueue gives a datagram to the workers, or drops it where everything is full,
+// or as much of it as one peer may fill.
 func (s *Server) enqueue(d *datagram) bool {
+	peer := d.Peer
+	if int(peer.queued.Add(1)) > max(cap(s.queue)*3/4, 1) {
+		peer.queued.Add(-1)
+		s.drop(d, DropOverload)
+		return false
+	}
 	select {
 	case s.queue <- d:
 	default:
+		peer.queued.Add(-1)
 		s.drop(d, DropOverload)
 		return false
 	}
@@ -278,6 +286,7 @@ func (s *Server) work() {
 		if !ok {
 			return
 		}
+		d.Peer.queued.Add(-1)
 		s.handle(d)
 		s.release(d)
 	}

@@ -281,7 +281,7 @@ func TestOverloadIsDroppedAndReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		open = make(chan struct{})
 		events := &tally{}
-		s := NewServer(h, Options{Workers: 2, Queue: 3, Events: events, Peer: everyone(false)})
+		s := NewServer(h, Options{Workers: 2, Queue: 4, Events: events, Peer: everyone(false)})
 		tap := newTap(Authentication)
 		for id := range byte(10) {
 			arrive(s, tap, ask(t, id, nil), nas)
@@ -298,6 +298,51 @@ func TestOverloadIsDroppedAndReported(t *testing.T) {
 		}
 		if err := s.Shutdown(t.Context()); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// One access point that floods fills its share of the queue and no more: another
+// one's requests find a place.
+func TestAFloodLeavesRoomForOthers(t *testing.T) {
+	open := make(chan struct{})
+	h := script(func(context.Context, *Received) *Reply {
+		<-open
+		return &Reply{Code: AccessAccept}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		open = make(chan struct{})
+		peers := map[string]*Peer{"192.0.2.1": NewPeer(secret, false, nil), "192.0.2.2": NewPeer(secret, false, nil)}
+		events := &tally{}
+		s := NewServer(h, Options{Workers: 1, Queue: 8, Events: events, Peer: func(a netip.Addr) *Peer { return peers[a.String()] }})
+		flood, other := newTap(Authentication), newTap(Authentication)
+		for id := range byte(20) {
+			arrive(s, flood, ask(t, id, nil), nas)
+			synctest.Wait()
+		}
+		for id := range byte(2) {
+			arrive(s, other, ask(t, id, nil), "192.0.2.2:1000")
+			synctest.Wait()
+		}
+		if n := events.dropped(DropOverload); n != 13 {
+			t.Errorf("%d dropped, want 13 of the flood's: one is in work and six are queued", n)
+		}
+		close(open)
+		for range 2 {
+			if other.next() == nil {
+				t.Error("another peer's request was lost")
+			}
+		}
+		for id := range byte(2) { // what was taken is given back
+			arrive(s, flood, ask(t, 100+id, nil), nas)
+		}
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		for _, p := range peers {
+			if n := p.queued.Load(); n != 0 {
+				t.Errorf("%d counted as queued at the end", n)
+			}
 		}
 	})
 }
