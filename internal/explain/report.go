@@ -27,10 +27,12 @@ type Report struct {
 	Roles     []Role          `json:"roles"`
 	Records   []string        `json:"records"` // what the registries hold where there is no account
 	Account   identity.Reason `json:"account,omitempty"`
-	Channels  []Channel       `json:"channels"`
-	MSCHAPv2  *MSCHAPv2       `json:"mschapv2,omitempty"` // nil where there is no account
-	Targets   []Target        `json:"targets"`
-	SignIns   []SignIn        `json:"sign_ins"`
+	// Suspension is nil where nobody closed the account.
+	Suspension *Suspension `json:"suspension,omitempty"`
+	Channels   []Channel   `json:"channels"`
+	MSCHAPv2   *MSCHAPv2   `json:"mschapv2,omitempty"` // nil where there is no account
+	Targets    []Target    `json:"targets"`
+	SignIns    []SignIn    `json:"sign_ins"`
 	// Sessions live on the Wi-Fi, or were asked to end lately.
 	Sessions []Session `json:"sessions"`
 
@@ -139,6 +141,7 @@ func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
 	} else {
 		r.writeAccount(p)
 	}
+	r.writeSuspension(p, loc)
 	r.writeChannels(p)
 	r.writeMSCHAPv2(p, loc)
 	r.writeTargets(p, loc)
