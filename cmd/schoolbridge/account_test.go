@@ -161,6 +161,7 @@ func TestWhoseAccount(t *testing.T) {
 			Profile: person.Profile{Subject: "orlova", Login: "orlovami", Last: "Орлова", First: "Мария"}}, time.Now())
 		return err
 	})
+	t.Setenv("SUDO_UID", "4242")
 	for _, name := range []string{"orlovami", "orlova-pc", `mesh\Orlova-PC`} {
 		if d := s.account(exitDone, verbSuspend, name, "by "+name); d.Login != "orlova-pc" || !d.Changed {
 			t.Errorf("%s: %+v", name, d)
@@ -206,7 +207,7 @@ func TestWhoseAccount(t *testing.T) {
 			kinds[line.Kind]++
 		}
 		first := string(lines[len(lines)-1].Payload) + string(lines[len(lines)-2].Payload)
-		if kinds["account"] != 6 || kinds["state"] != 6 || !strings.Contains(first, fmt.Sprintf(`"uid":%d`, os.Getuid())) || strings.Count(first, `"reason":"by orlovami"`) != 2 {
+		if kinds["account"] != 6 || kinds["state"] != 6 || !strings.Contains(first, fmt.Sprintf(`"sudo_uid":4242,"uid":%d`, os.Getuid())) || strings.Count(first, `"reason":"by orlovami"`) != 2 {
 			t.Errorf("%v, the first: %s", kinds, first)
 		}
 		strangers, err := db.Audit().Recent(t.Context(), identity.PersonID{}, 100, "account")

@@ -27,14 +27,15 @@ type Report struct {
 	Roles     []Role          `json:"roles"`
 	Records   []string        `json:"records"` // what the registries hold where there is no account
 	Account   identity.Reason `json:"account,omitempty"`
-	// Suspension is nil where nobody closed the account.
-	Suspension *Suspension `json:"suspension,omitempty"`
-	Channels   []Channel   `json:"channels"`
-	MSCHAPv2   *MSCHAPv2   `json:"mschapv2,omitempty"` // nil where there is no account
-	Targets    []Target    `json:"targets"`
-	SignIns    []SignIn    `json:"sign_ins"`
+	Channels  []Channel       `json:"channels"`
+	MSCHAPv2  *MSCHAPv2       `json:"mschapv2,omitempty"` // nil where there is no account
+	Targets   []Target        `json:"targets"`
+	SignIns   []SignIn        `json:"sign_ins"`
 	// Sessions live on the Wi-Fi, or were asked to end lately.
 	Sessions []Session `json:"sessions"`
+
+	// Suspension is nil where nobody closed the account.
+	Suspension *Suspension `json:"suspension,omitempty"`
 
 	// Thing says that a device or machine was asked about: "device", "machine"
 	// or "". Things are the lines of the configuration that fit it.
