@@ -51,7 +51,7 @@ func (s *switcher) closing(d switched) []string {
 	if s.config.AD.On() {
 		lines = append(lines, s.say("  Active Directory, а с ней Teams: запись отключает служба, обычно в течение минуты.", "  Active Directory, and Teams with it: the daemon disables the account, most often within a minute."))
 	}
-	return append(lines, s.say("  Служба сейчас не работает — всё это произойдёт при её запуске.", "  If the daemon does not run now, all of it happens when it starts."))
+	return append(lines, s.say("  Если служба сейчас не работает, всё это произойдёт при её запуске.", "  If the daemon does not run now, all of it happens when it starts."))
 }
 
 // opening is what follows a resumption.
