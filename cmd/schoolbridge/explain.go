@@ -119,6 +119,9 @@ func (e *explainer) somebody(ctx context.Context, name string, r *explain.Report
 	}
 	r.Person, r.Login, r.UIDNumber = holder.Person.String(), string(holder.Login), holder.UIDNumber
 	r.Name = person.JoinFIO(holder.Last, holder.First, holder.Middle)
+	if r.Suspension, err = e.suspension(ctx, holder); err != nil {
+		return holder.Person, err
+	}
 	entry, err := e.db.Directory().Entry(ctx, holder.Person)
 	switch {
 	case err == nil:

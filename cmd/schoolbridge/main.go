@@ -3,7 +3,7 @@
 // flags and signals, and decides nothing else. Which file is what:
 //
 //	main.go, language.go      the table of commands, exit codes, what all flags share
-//	NAME.go, NAME_*.go        one command: explain, policy, provision, registry, sessions, wifi, …
+//	NAME.go, NAME_*.go        one command: account, explain, policy, provision, registry, sessions, wifi, …
 //	radius_flags.go           what probe and load share
 //	serve.go, services.go     the daemon: making it, its parts from start to stop
 //	join_*.go, inventory.go   one part of the daemon each, from configuration to running
@@ -62,6 +62,7 @@ func commands() []command {
 		{"registry", "import --config FILE [--lang ru|en] [--accept-ending N] PATH…", "загрузить реестры / registry files into the store", runRegistry},
 		{"match", "--registry DIR --profiles FILE [--bindings FILE] [--today YYYY-MM-DD]", "пробное сопоставление, без хранилища / dry run of the matching rules, without a store", runMatch},
 		{"explain", "--config FILE [--lang ru|en] [--json] LOGIN|ADDRESS|host/NAME", "почему человек, устройство или компьютер может или не может войти / why a person, device or computer can or cannot sign in", runExplain},
+		{"account", "suspend|resume --config FILE LOGIN --reason TEXT [--json] [--lang ru|en]", "закрыть человеку вход и снова открыть / shut somebody out, and let them in again", runAccount},
 		{"policy", "test --config FILE [--lang ru|en] [--json] CASES", "таблица случаев против правил, без хранилища / a table of cases against the rules, without a store", runPolicy},
 		{"provision", "plan|apply --config FILE [--lang ru|en] [--accept-disabling N]", "что изменилось бы в Active Directory; изменить это / what would change in Active Directory; change it", runProvision},
 		{"sessions", "--config FILE [--address IP] [--at TIME] [--device MAC] [--login LOGIN] [--live] [--format table|json|csv] [--lang ru|en] | disconnect|reauthorize --config FILE SESSION|--login LOGIN", "кто и когда был в Wi-Fi; отключить от Wi-Fi или дать права заново / who was on the Wi-Fi when; take somebody off it, or give the rights anew", runSessions},

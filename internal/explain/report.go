@@ -34,6 +34,9 @@ type Report struct {
 	// Sessions live on the Wi-Fi, or were asked to end lately.
 	Sessions []Session `json:"sessions"`
 
+	// Suspension is nil where nobody closed the account.
+	Suspension *Suspension `json:"suspension,omitempty"`
+
 	// Thing says that a device or machine was asked about: "device", "machine"
 	// or "". Things are the lines of the configuration that fit it.
 	Thing  string  `json:"thing,omitempty"`
@@ -139,6 +142,7 @@ func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
 	} else {
 		r.writeAccount(p)
 	}
+	r.writeSuspension(p, loc)
 	r.writeChannels(p)
 	r.writeMSCHAPv2(p, loc)
 	r.writeTargets(p, loc)
