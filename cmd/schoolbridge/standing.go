@@ -68,7 +68,7 @@ func differs(was, is identity.Given, client *radiussrv.Client, now time.Time) bo
 	switch {
 	case !takesRequests(client):
 		return false
-	case was.Mark != is.Mark:
+	case !was.Alike(is):
 		return true
 	case was.Ends(is), is.Until.IsZero():
 		return false
@@ -135,7 +135,7 @@ func (d *daemon) change(ctx context.Context, s *journal.Session) (journal.Answer
 		grant.SessionTimeout = is.Until.Sub(now)
 	}
 	answer, err := d.radius.Change(ctx, d.clients.Load().Named(s.NAS), nasSession(s), grant)
-	slight := s.Cut.Why == journal.WhyGrant && s.Given.Mark == is.Mark
+	slight := s.Cut.Why == journal.WhyGrant && s.Given.Alike(is)
 	return journal.Answer{Done: answer.Done, Cause: answer.Cause, Given: is, Slight: slight}, nasError(err)
 }
 

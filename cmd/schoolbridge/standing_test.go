@@ -249,6 +249,13 @@ log: {format: text}`)
 			t.Errorf("from %s at %s: %+v", c.from, c.at, got)
 		}
 	}
+	// What another build gave cannot be compared, but for its end.
+	grant, _ := d.grantOf(e, "school-49", "School", "49", clock("15:00:00"))
+	given := grant.Given(clock("15:00:00"), clock("15:00:00"))
+	given.Mark ^= 0xabcdef01ff00
+	if got, known := d.standing(journal.StayOf(&journal.Session{Person: holder.Person, NAS: "school-49", Given: given}), clock("16:00:00")); !known || got.Why != "" {
+		t.Errorf("of another build: %+v", got)
+	}
 	// Of a session from before the update nothing is known but whose it is.
 	if got, known := d.standing(journal.StayOf(&journal.Session{Person: holder.Person, NAS: "school-49"}), clock("15:00:00")); !known || got.Why != "" {
 		t.Errorf("%+v", got)
