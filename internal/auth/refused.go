@@ -10,9 +10,12 @@ import (
 	"schoolbridge/internal/identity"
 )
 
-// AuditRefused is the kind of the audit entries of Refused. They look as those
-// of AuditSignIn do; where "after" is "accepted", one of those came before.
-const AuditRefused = "sign_in_refused"
+// The kinds of the audit entries of Refused, which look as those of AuditSignIn
+// do: whose the attempt was is proven in the one and only said in the other.
+const (
+	AuditEnded   = "sign_in_ended"   // an accepted AuditSignIn came before; "after" is "accepted"
+	AuditRefused = "sign_in_refused" // anybody can cause these
+)
 
 // Refusal is a sign-in that a front-end ended by itself: before this package
 // was asked, or after it had said yes.
@@ -43,7 +46,11 @@ func (a *Authenticator) Refused(r Refusal) {
 		a.refusals.withheld.Inc()
 		return
 	}
-	a.opt.Auditor.Audit(identity.AuditEntry{At: now, Kind: AuditRefused, Person: person, Payload: r.payload()})
+	kind := AuditRefused
+	if r.Accepted {
+		kind = AuditEnded
+	}
+	a.opt.Auditor.Audit(identity.AuditEntry{At: now, Kind: kind, Person: person, Payload: r.payload()})
 }
 
 func (r *Refusal) payload() []byte {

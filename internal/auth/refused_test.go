@@ -72,7 +72,7 @@ func TestRefusedIsBounded(t *testing.T) {
 		tell("corridor", "phone", true)
 	}
 	all := w.trail()
-	if len(all) != 6 || !strings.Contains(string(all[5].Payload), `"after":"accepted"`) {
+	if len(all) != 6 || all[0].Kind != AuditRefused || all[5].Kind != AuditEnded || !strings.Contains(string(all[5].Payload), `"after":"accepted"`) {
 		t.Errorf("%d lines of another NAS and of who was let in", len(all))
 	}
 	for i := range 100 * refusalsEach {
