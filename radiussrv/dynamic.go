@@ -1,6 +1,7 @@
 package radiussrv
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -140,14 +141,19 @@ func askPort(ctx context.Context, client *Client, x Session, r *wire.Request, wa
 	return answer.Packet, err
 }
 
-// maxTunnels bounds the connections over which one session is looked for.
-const maxTunnels = 4
+// maxTunnels bounds the connections over which one session is looked for, beside
+// the time.
+const maxTunnels = 16
+
+// errUnasked: those who were asked know nothing of the session, and further
+// connections are open.
+var errUnasked = errors.New("the NAS client has more RadSec connections open than could be asked, and those that were asked do not know the session")
 
 // askTunnels asks over the client's own connections, that from the session's
 // address first. Several devices may come with one certificate or from behind
 // one address: who says that the session or the NAS is none of his is not the
-// last to be asked, and neither is who says nothing, for whom the others do not
-// speak then.
+// last to be asked, and neither is who says nothing. Nobody speaks for one who
+// said nothing or was not asked.
 func (s *Server) askTunnels(ctx context.Context, client *Client, x Session, r *wire.Request, wait time.Duration) (*wire.Packet, error) {
 	ctx, cancel := context.WithTimeout(ctx, dynamicTries*wait)
 	defer cancel()
@@ -162,9 +168,11 @@ func (s *Server) askTunnels(ctx context.Context, client *Client, x Session, r *w
 		}
 		return 0
 	})
-	list = list[:min(len(list), maxTunnels)]
+	silent := error(nil)
+	if len(list) > maxTunnels {
+		list, silent = list[:maxTunnels], errUnasked
+	}
 	p, err := (*wire.Packet)(nil), error(wire.ErrNoTunnel)
-	var silent error
 	for i, t := range list {
 		if i == len(list)-1 {
 			wait *= dynamicTries // what is left
@@ -173,12 +181,14 @@ func (s *Server) askTunnels(ctx context.Context, client *Client, x Session, r *w
 		p, err = t.Ask(turn, r)
 		done()
 		switch {
-		case ctx.Err() != nil:
-			return p, err
+		case err == nil && !stranger(p):
+			return p, nil
 		case err != nil:
 			silent = err
-		case !stranger(p):
-			return p, nil
+		}
+		if ctx.Err() != nil && i < len(list)-1 {
+			silent = cmp.Or(silent, errUnasked)
+			break
 		}
 	}
 	if silent != nil {

@@ -25,7 +25,7 @@ func (d *daemon) standing(s *journal.Stay, now time.Time) (journal.Standing, boo
 		return journal.Standing{}, false // an empty directory knows nobody
 	}
 	client := d.clients.Load().Named(s.NAS)
-	standing := journal.Standing{Closed: client == nil || client.DynamicPort == 0 && !client.DynamicTunnel}
+	standing := journal.Standing{Closed: !takesRequests(client)}
 	e, ok := d.people.Get(s.Person)
 	if !ok {
 		standing.Why = journal.WhyRemoved
@@ -55,18 +55,25 @@ func (d *daemon) standing(s *journal.Stay, now time.Time) (journal.Standing, boo
 	return standing, true
 }
 
-// differs says that the NAS is to be told what a session is given now. Another
+// takesRequests says that a NAS client can be asked at all, by the configuration.
+func takesRequests(client *radiussrv.Client) bool {
+	return client != nil && (client.DynamicPort != 0 || client.DynamicTunnel)
+}
+
+// differs says that the NAS is to be told what a session is given now: nothing
+// where it can be told nothing, for whoever has something else may stay. Another
 // end alone is told only to one that can change it while the session goes on, or
 // once it has come.
 func differs(was, is identity.Given, client *radiussrv.Client, now time.Time) bool {
 	switch {
-	case was.Mark != is.Mark:
+	case !takesRequests(client):
+		return false
+	case !was.Alike(is):
 		return true
 	case was.Ends(is), is.Until.IsZero():
 		return false
 	}
-	asked := !client.NoCoA && (client.DynamicPort != 0 || client.DynamicTunnel)
-	return asked || now.Sub(is.Until) > endGrace
+	return !client.NoCoA || now.Sub(is.Until) > endGrace
 }
 
 // grantOf asks every gate about a person as at a sign-in. The school is where
@@ -128,7 +135,7 @@ func (d *daemon) change(ctx context.Context, s *journal.Session) (journal.Answer
 		grant.SessionTimeout = is.Until.Sub(now)
 	}
 	answer, err := d.radius.Change(ctx, d.clients.Load().Named(s.NAS), nasSession(s), grant)
-	slight := s.Cut.Why == journal.WhyGrant && s.Given.Mark == is.Mark
+	slight := s.Cut.Why == journal.WhyGrant && s.Given.Alike(is)
 	return journal.Answer{Done: answer.Done, Cause: answer.Cause, Given: is, Slight: slight}, nasError(err)
 }
 

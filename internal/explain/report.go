@@ -80,9 +80,11 @@ type SignIn struct {
 	Reason  identity.Reason `json:"reason"`
 	After   string          `json:"after,omitempty"` // "accepted": the server had said yes
 	// Who signed in, in a device's report. ByDevice says, in a person's, that the
-	// device is all that tells whose attempt it was.
+	// device is all that tells whose attempt it was; Said, that nothing but a name
+	// does which a device gave and did not prove.
 	Who      string `json:"who,omitempty"`
 	ByDevice bool   `json:"by_device,omitempty"`
+	Said     bool   `json:"said,omitempty"`
 }
 
 // Found says whether anything stands in the person's way: a channel that
@@ -111,7 +113,7 @@ func (r Report) elsewhere(c Channel) bool {
 // words are the fixed texts of a report. Codes that a map does not know are
 // shown as they are.
 type words struct {
-	account, none, roles, active, ended, records, channels, things, more, yes, no, signIns, noSignIns, todo, rule, since, until, confirmed, after, byDevice string
+	account, none, roles, active, ended, records, channels, things, more, yes, no, signIns, noSignIns, todo, rule, since, until, confirmed, after, byDevice, said string
 
 	role, channel, outcome map[string]string
 }
@@ -125,12 +127,12 @@ func word(of map[string]string, code string) string {
 
 var texts = map[Lang]words{
 	Russian: {"Аккаунт", "нет", "Роли", "действует", "не действует", "Записи реестров", "Вход сейчас (если пароль верен)", "Вход сейчас", " и ещё %d",
-		"можно", "нельзя", "Последние попытки входа", "не было", "Что делать", "правило", "с", "по", "образец пароля подтверждён", "после нашего «да»", "(по устройству)",
+		"можно", "нельзя", "Последние попытки входа", "не было", "Что делать", "правило", "с", "по", "образец пароля подтверждён", "после нашего «да»", "(по устройству)", "(имя не доказано)",
 		map[string]string{"staff": "сотрудник", "pupil": "ученик", "parent": "родитель"},
 		map[string]string{"ldap": "ПК, доски", "web": "сайт", "wifi": "Wi-Fi"},
 		map[string]string{"accepted": "вошёл", "rejected": "отказ", "unavailable": "недоступно", "malformed": "неверный запрос"}},
 	English: {"Account", "none", "Roles", "active", "not active", "Registry records", "Sign-in now (if the password is right)", "Sign-in now", " and %d more",
-		"allowed", "refused", "Last sign-ins", "none", "What to do", "rule", "from", "to", "the kept hash was confirmed", "after our yes", "(by the device)",
+		"allowed", "refused", "Last sign-ins", "none", "What to do", "rule", "from", "to", "the kept hash was confirmed", "after our yes", "(by the device)", "(name not proven)",
 		nil, map[string]string{"ldap": "PCs, boards", "wifi": "Wi-Fi"}, nil},
 }
 
@@ -242,9 +244,13 @@ func (c Channel) answersAs(other Channel) bool {
 		c.Rule == other.Rule && c.By == other.By && c.VLAN == other.VLAN && slices.Equal(c.Later, other.Later)
 }
 
-// signInLines is how many lines the last attempts take. A device that tries
-// again and again takes one.
-const signInLines = 10
+// signInLines is how many lines the last attempts take, saidLines how many
+// further ones those whose name nobody proved, which anybody can cause. A device
+// that tries again and again takes one.
+const (
+	signInLines = 10
+	saidLines   = 5
+)
 
 // writeSignIns lists the attempts, the newest first, and explains each reason
 // for which one failed, once: another device may have got in since.
@@ -258,23 +264,30 @@ func (r Report) writeSignIns(p *printer, loc *time.Location) {
 	}
 	p.line("%s:", p.t.signIns)
 	explained := map[identity.Reason]bool{}
-	for i, lines := 0, 0; i < len(r.SignIns) && lines < signInLines; lines++ {
+	lines := map[bool]int{false: signInLines, true: saidLines}
+	for i := 0; i < len(r.SignIns); {
 		s, n := r.SignIns[i], 0
 		for i < len(r.SignIns) && s.alike(r.SignIns[i]) {
 			i, n = i+1, n+1
+		}
+		if lines[s.Said]--; lines[s.Said] < 0 {
+			continue
 		}
 		times := ""
 		if n > 1 {
 			times = fmt.Sprintf("×%d", n)
 		}
-		after, byDevice := "", ""
+		after, by := "", ""
 		if s.After != "" {
 			after = p.t.after
 		}
-		if s.ByDevice {
-			byDevice = p.t.byDevice
+		switch {
+		case s.ByDevice:
+			by = p.t.byDevice
+		case s.Said && (r.Person != "" || s.Who != ""):
+			by = p.t.said
 		}
-		p.line("  %s", p.fields(s.At.In(loc).Format(clock), word(p.t.channel, s.Channel), s.NAS, s.Device, s.Who, s.Method, word(p.t.outcome, s.Outcome), after, string(s.Reason), byDevice, times))
+		p.line("  %s", p.fields(s.At.In(loc).Format(clock), word(p.t.channel, s.Channel), s.NAS, s.Device, s.Who, s.Method, word(p.t.outcome, s.Outcome), after, string(s.Reason), by, times))
 		if !explained[s.Reason] && s.Outcome != identity.Accepted.String() {
 			explained[s.Reason] = true
 			p.reason("      ", s.Reason)

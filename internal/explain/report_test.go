@@ -193,6 +193,30 @@ func TestRepeatedSignIns(t *testing.T) {
 	}
 }
 
+// Attempts under a name that nobody proved, however many, leave the others in
+// sight, and say what they are.
+func TestSaidSignIns(t *testing.T) {
+	at := time.Date(2026, 9, 1, 5, 0, 0, 0, time.UTC)
+	r := Report{Person: "00ff"}
+	for i := range 50 {
+		r.SignIns = append(r.SignIns, SignIn{At: at.Add(-time.Duration(i) * time.Second), Channel: "wifi", Device: fmt.Sprint("dev-", i), Outcome: "rejected", Reason: identity.ReasonDistrust, Said: true})
+	}
+	for i := range 20 {
+		r.SignIns = append(r.SignIns, SignIn{At: at.Add(-time.Duration(i) * time.Hour), Channel: "wifi", Device: fmt.Sprint("own-", i), Outcome: "accepted"})
+	}
+	for lang, mark := range map[Lang]string{Russian: "(имя не доказано)", English: "(name not proven)"} {
+		var out strings.Builder
+		if err := r.Write(&out, lang, time.UTC); err != nil {
+			t.Fatal(err)
+		}
+		for text, times := range map[string]int{mark: saidLines, "dev-": saidLines, "own-": signInLines} {
+			if got := strings.Count(out.String(), text); got != times {
+				t.Errorf("%q %d times, want %d:\n%s", text, got, times, &out)
+			}
+		}
+	}
+}
+
 // How far the account is in Active Directory: the names there, what waits, and
 // every problem with its remedy.
 func TestTargets(t *testing.T) {
