@@ -8,7 +8,7 @@ TAGS        := peers
 
 export CGO_ENABLED ?= 0
 
-.PHONY: all build demo test peers lint vuln check fuzz bench bench-wifi fmt clean
+.PHONY: all build demo test peers lint vuln check fuzz bench bench-wifi soak fmt clean
 .NOTPARALLEL:
 
 all: build
@@ -53,6 +53,10 @@ bench-wifi:
 	./scripts/peers.sh freeradius
 	go test -c -tags $(TAGS) -o bin/bench-wifi ./bench/wifi
 	./bin/bench-wifi -test.run '^TestTable$$' -test.timeout 6h -table $(ARGS)
+
+# A school that lives while everything goes wrong: bench/soak says what is judged.
+soak:
+	go test -run TestSoak -v -count 1 -timeout 0 ./bench/soak -args -strict -rate 500 -for 30m -people 2000 -churn 1 $(ARGS)
 
 clean:
 	rm -rf bin demo-state

@@ -90,12 +90,28 @@ func (e Events) On() bool { return e.Issuer != "" }
 
 // LDAP is the LDAP server; without listeners it is off.
 type LDAP struct {
-	Listen    []Address  `yaml:"listen" default:"" unique:"yes"`
-	ListenTLS []Address  `yaml:"listen_tls" default:"" unique:"yes"`
-	Base      DN         `yaml:"base" default:""`
-	PlainBind string     `yaml:"plain_bind" default:"never" one:"never|loopback|always"`
-	Services  []Service  `yaml:"services" default:""`
-	Limits    LDAPLimits `yaml:"limits"`
+	Listen     []Address   `yaml:"listen" default:"" unique:"yes"`
+	ListenTLS  []Address   `yaml:"listen_tls" default:"" unique:"yes"`
+	Base       DN          `yaml:"base" default:""`
+	Schema     string      `yaml:"schema" default:"rfc2307bis" one:"rfc2307bis|ad"`
+	Views      []View      `yaml:"views" default:""`
+	UPNSuffix  string      `yaml:"upn_suffix" default:"" word:"yes"`
+	Attributes []Attribute `yaml:"attributes" default:""`
+	PlainBind  string      `yaml:"plain_bind" default:"never" one:"never|loopback|always"`
+	Services   []Service   `yaml:"services" default:""`
+	Limits     LDAPLimits  `yaml:"limits"`
+}
+
+// View shows the same people and groups below another base.
+type View struct {
+	Base   DN     `yaml:"base" need:"yes"`
+	Schema string `yaml:"schema" default:"ad" one:"rfc2307bis|ad"`
+}
+
+// Attribute is what people's values of an LDAP attribute are made of.
+type Attribute struct {
+	Name  string   `yaml:"name" need:"yes" word:"yes"`
+	Value Template `yaml:"value" need:"yes"`
 }
 
 // Service is an account of a program that searches the directory.
@@ -118,6 +134,7 @@ type LDAPLimits struct {
 	PDU         int           `yaml:"pdu" default:"262144" min:"4096" max:"16777216"`
 	InFlight    int           `yaml:"in_flight" default:"32" min:"1" max:"1000"`
 	Entries     int           `yaml:"entries" default:"1000" min:"1" max:"10000000"`
+	Unindexed   int           `yaml:"unindexed" default:"100000" min:"1000" max:"10000000"`
 	SearchTime  time.Duration `yaml:"search_time" default:"10s" min:"100ms" max:"10m"`
 }
 
@@ -149,7 +166,7 @@ type EAP struct {
 	RSACertificateFile File           `yaml:"rsa_certificate_file" default:""`
 	RSAKeyFile         SecretFile     `yaml:"rsa_key_file" default:""`
 	Resumption         time.Duration  `yaml:"resumption" default:"12h" min:"0s" max:"24h"`
-	Conversations      int            `yaml:"conversations" default:"5000" min:"100" max:"1000000"`
+	Conversations      int            `yaml:"conversations" default:"10000" min:"100" max:"1000000"`
 	Authorities        []EAPAuthority `yaml:"authorities" default:""`
 }
 

@@ -40,6 +40,14 @@ var options = map[string]struct{ good, bad string }{
 	"ldap.listen":                      {`["127.0.0.1:389"]`, `["localhost"]`},
 	"ldap.listen_tls":                  {`["[::1]:636"]`, `[":0"]`},
 	"ldap.base":                        {"o=School", "school"},
+	"ldap.schema":                      {"ad", "nis"},
+	"ldap.views":                       {`[{base: "dc=ad,dc=example"}]`, "ad"},
+	"ldap.views[].base":                {"dc=ad,dc=test", "ad"},
+	"ldap.views[].schema":              {"rfc2307bis", "nis"},
+	"ldap.upn_suffix":                  {"school.example", "[a]"},
+	"ldap.attributes":                  {`[{name: title, value: "{role}"}]`, "title"},
+	"ldap.attributes[].name":           {"badge", `""`},
+	"ldap.attributes[].value":          {`"{school}, {class:latin}"`, `"{parents}"`},
 	"ldap.plain_bind":                  {"loopback", "sometimes"},
 	"ldap.services":                    {`[{dn: "cn=z,o=school", password_file: secret}]`, "cn=x"},
 	"ldap.services[].dn":               {"cn=y,o=school", "y"},
@@ -53,6 +61,7 @@ var options = map[string]struct{ good, bad string }{
 	"ldap.limits.pdu":                  {"65536", "10"},
 	"ldap.limits.in_flight":            {"7", "0"},
 	"ldap.limits.entries":              {"7", "0"},
+	"ldap.limits.unindexed":            {"5000", "1"},
 	"ldap.limits.search_time":          {"7s", "1h"},
 	"radius.authentication":            {`["127.0.0.1:1812"]`, `["127.0.0.1:99999"]`},
 	"radius.accounting":                {`["127.0.0.1:1813"]`, `["radius.example:1813"]`},
@@ -178,7 +187,7 @@ var options = map[string]struct{ good, bad string }{
 // base is a configuration in which every option can be set.
 const base = `
 mosru: {url: "https://login.example", client_id: bridge, client_secret_file: secret}
-ldap: {base: o=school, services: [{dn: "cn=x,o=school", password_file: secret}]}
+ldap: {base: o=school, views: [{base: o=elsewhere}], attributes: [{name: a, value: b}], services: [{dn: "cn=x,o=school", password_file: secret}]}
 radius: {clients: [{name: a, range: 10.1.0.0/16, secret_file: secret}], devices: [{address: "02:00:5e:10:00:01", name: board, school: a}], machines: [{authority: a, name: "*.a.example", school: a}], eap: {authorities: [{name: a, ca_file: ca.pem}]}}
 policy: {rules: [{name: a, allow: true}]}
 ad: {districts: [{name: ЮВАО, label: uvao}]}

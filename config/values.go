@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -100,6 +101,33 @@ func (d DN) check() *problem {
 			return wrong(say("%s — не отличительное имя (DN)", "%s is no distinguished name", show(string(d))),
 				say("напишите, например, dc=school,dc=example", "write, for example, dc=school,dc=example"))
 		}
+	}
+	return nil
+}
+
+// Template makes the values of an LDAP attribute of a person: text, and fields in
+// braces. The LDAP server says which fields fit which attribute.
+type Template string
+
+// templateFields are what a Template may name.
+var templateFields = []string{"login", "sam", "full", "last", "first", "middle", "mail", "uid", "gid", "role_gid", "uuid", "guid", "sid", "created", "modified",
+	"role", "school", "school_id", "district", "class"}
+
+func (t Template) check() *problem {
+	for rest := string(t); ; {
+		_, behind, open := strings.Cut(rest, "{")
+		if !open {
+			break
+		}
+		field, after, closed := strings.Cut(behind, "}")
+		name := strings.TrimSuffix(field, ":latin")
+		if !closed || !slices.Contains(templateFields, name) {
+			return wrong(say("поля {%s} нет", "there is no field {%s}", name), say("поля: %s; {first:latin} — латиницей", "the fields are %s; {first:latin} is in Latin letters", strings.Join(templateFields, ", ")))
+		}
+		rest = after
+	}
+	if t == "" || len(t) > 256 {
+		return wrong(say("шаблон пуст или длиннее 256 байт", "the template is empty or longer than 256 bytes"), say("напишите, например, /home/{login}", "write, for example, /home/{login}"))
 	}
 	return nil
 }

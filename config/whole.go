@@ -135,6 +135,7 @@ func (d *decoder) ldap(c *Config) {
 	if c.LDAP.Limits.PerSource > c.LDAP.Limits.Connections {
 		d.faultAt("ldap.limits.per_source", wrong(say("с одного адреса разрешено больше соединений, чем всего", "one source may hold more connections than there are"), say("не больше %d", "at most %d", c.LDAP.Limits.Connections)))
 	}
+	d.views(c)
 	seen := map[string]int{}
 	for i, s := range c.LDAP.Services {
 		path := fmt.Sprintf("ldap.services[%d].dn", i)
@@ -150,6 +151,24 @@ func (d *decoder) ldap(c *Config) {
 				}
 			}
 		}
+	}
+}
+
+// views faults bases that are not apart, and attributes that come twice.
+func (d *decoder) views(c *Config) {
+	bases := []string{strings.ToLower(string(c.LDAP.Base))}
+	for i, v := range c.LDAP.Views {
+		base := strings.ToLower(string(v.Base))
+		for _, other := range bases {
+			if base != "" && (strings.HasSuffix(","+base, ","+other) || strings.HasSuffix(","+other, ","+base)) {
+				d.faultAt(fmt.Sprintf("ldap.views[%d].base", i), wrong(say("корень пересекается с %s", "the base is not apart from %s", other), say("дайте виду свой корень, например dc=ad,dc=example", "give the view a base of its own, for example dc=ad,dc=example")))
+			}
+		}
+		bases = append(bases, base)
+	}
+	seen := map[string]int{}
+	for i, a := range c.LDAP.Attributes {
+		d.once(seen, strings.ToLower(a.Name), fmt.Sprintf("ldap.attributes[%d].name", i))
 	}
 }
 

@@ -3,6 +3,7 @@ package config
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -105,8 +106,12 @@ func (d *decoder) fits(w WiFi, pair *tls.Certificate, roots, between *x509.CertP
 	leaf := pair.Leaf
 	// Letter by letter: devices take neither a wildcard nor the common name for
 	// a name that they were given.
-	if !slices.ContainsFunc(w.ServerNames, func(name Hostname) bool { return slices.Contains(leaf.DNSNames, string(name)) }) {
-		d.warn("wifi.server_names", wrong(say("сертификат сервера таких имён не носит, в нём: %s; устройства откажутся подключаться", "the server's certificate bears none of these names but %s; devices will refuse to connect", strings.Join(leaf.DNSNames, ", ")),
+	switch {
+	case len(leaf.DNSNames) == 0:
+		d.warn("wifi.server_names", wrong(say("в сертификате сервера нет имён (subjectAltName, DNS); устройства откажутся подключаться", "the server's certificate holds no names (subjectAltName, DNS); devices will refuse to connect"),
+			say("выпустите новый с этим именем; в CN его не ищут", "issue a new one with this name; nobody looks for it in the CN")))
+	case !slices.ContainsFunc(w.ServerNames, func(name Hostname) bool { return slices.Contains(leaf.DNSNames, string(name)) }):
+		d.warn("wifi.server_names", wrong(say("в сертификате сервера таких имён нет, в нём: %s; устройства откажутся подключаться", "the server's certificate bears none of these names but %s; devices will refuse to connect", strings.Join(leaf.DNSNames, ", ")),
 			say("впишите имя из сертификата или выпустите новый", "write a name of the certificate, or issue a new one")))
 	}
 	for _, raw := range pair.Certificate[1:] {
@@ -120,7 +125,13 @@ func (d *decoder) fits(w WiFi, pair *tls.Certificate, roots, between *x509.CertP
 	} else if at.After(leaf.NotAfter) {
 		at = leaf.NotAfter
 	}
-	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}); err != nil {
+	_, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage:
+		d.warn("wifi.ca_file", wrong(say("сертификат сервера выпущен не для серверов; устройства откажутся подключаться", "the server's certificate is not for servers; devices will refuse to connect"),
+			say("выпустите новый с назначением «проверка подлинности сервера» (extendedKeyUsage = serverAuth)", "issue a new one for server authentication (extendedKeyUsage = serverAuth)")))
+	case err != nil:
 		d.warn("wifi.ca_file", wrong(say("сертификат сервера этим центром не подтверждается (%v); устройства откажутся подключаться", "this authority does not vouch for the server's certificate (%v); devices will refuse to connect", err),
 			say("укажите корневой сертификат того, кто его выдал", "name the root certificate of who issued it")))
 	}

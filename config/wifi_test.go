@@ -22,7 +22,7 @@ type signer struct {
 }
 
 // sign makes a certificate that ends at a time, by itself where by is nil.
-func sign(t *testing.T, name string, authority bool, ends time.Time, by *signer) *signer {
+func sign(t *testing.T, name string, authority bool, ends time.Time, by *signer, change ...func(*x509.Certificate)) *signer {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -31,6 +31,9 @@ func sign(t *testing.T, name string, authority bool, ends time.Time, by *signer)
 	template := &x509.Certificate{SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: name}, NotBefore: ends.AddDate(-2, 0, 0), NotAfter: ends, IsCA: authority, BasicConstraintsValid: true}
 	if !authority {
 		template.DNSNames, template.ExtKeyUsage = []string{name}, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	}
+	for _, c := range change {
+		c(template)
 	}
 	if by == nil {
 		by = &signer{template, key}
@@ -115,6 +118,17 @@ func TestWiFi(t *testing.T) {
 		}
 		if c.path != "" {
 			expect(t, faults, 4, c.path, c.words)
+		}
+	}
+	for words, spoil := range map[string]func(*x509.Certificate){
+		"holds no names":        func(c *x509.Certificate) { c.DNSNames = nil },
+		"server authentication": func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} },
+	} {
+		server := sign(t, "bridge.school49.example", false, ends, between, spoil)
+		save(t, filepath.Join(dir, "server.pem"), server, between)
+		saveKey(t, filepath.Join(dir, "server-key.pem"), server)
+		if _, faults := Check([]byte(wifiBase+"wifi: {"+good+"}\n"), dir); len(faults) != 1 || !Usable(faults) || !strings.Contains(lines(faults), words) {
+			t.Errorf("no %q in %s", words, lines(faults))
 		}
 	}
 	if _, faults := Check([]byte(wifiBase+"wifi: {"+good+", method: peap-mschapv2}\nauth: {nt_hash: false}\n"), dir); Usable(faults) {

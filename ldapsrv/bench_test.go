@@ -122,3 +122,16 @@ func BenchmarkPipelined(b *testing.B) {
 func BenchmarkDump(b *testing.B) {
 	benchmark(b, message(2, wire.OpSearchRequest, searchBody(testPeople, 2, equality("objectClass", "posixAccount"), "uid", "cn", "sn", "mail", "uidNumber", "gidNumber")), 1, 10_000)
 }
+
+// A filter that no index answers, held against everybody.
+func BenchmarkWalk(b *testing.B) {
+	filter := wire.AppendTLV(nil, wire.TagOctets, "cn")
+	filter, list := wire.Begin(filter, wire.TagSequence)
+	filter = wire.End(wire.AppendTLV(filter, 0x81, "петр"), list)
+	benchmark(b, message(2, wire.OpSearchRequest, searchBody(testPeople, 2, wire.AppendTLV(nil, 0xa4, filter), "uid")), 1, 10_000)
+}
+
+// Who has a surname, in the order in which pages would show them.
+func BenchmarkSearchSurname(b *testing.B) {
+	benchmark(b, message(2, wire.OpSearchRequest, searchBody(testPeople, 2, equality("sn", "БЕЛОВ"), "uid", "cn")), 1, 1)
+}

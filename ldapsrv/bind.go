@@ -128,9 +128,9 @@ func (x *session) bindService(ctx context.Context, c *wire.Conn, account *servic
 // bindPerson signs a person in by DN, or by a login as typed. Any other DN is
 // nobody's login, which is for Auth to say: it takes as long as an unknown one.
 func (x *session) bindPerson(ctx context.Context, c *wire.Conn, b bindRequest) wire.Result {
-	name := string(b.name)
+	name, t := string(b.name), x.s.trees[0]
 	if at := x.s.resolve(name); at.kind == placePerson {
-		name = at.leaf
+		name, t = at.leaf, at.tree
 	}
 	v := x.s.opt.Auth.Authenticate(ctx, identity.Credential{
 		Name: name, Proof: identity.Password(b.password), Channel: identity.ChannelLDAP, Source: x.source(c),
@@ -141,7 +141,7 @@ func (x *session) bindPerson(ctx context.Context, c *wire.Conn, b bindRequest) w
 	}
 	switch v.Outcome {
 	case identity.Accepted:
-		x.person, x.name = v.Person, x.s.personDN(string(v.Login))
+		x.person, x.name = v.Person, x.s.nameOf(t, v)
 		return wire.Result{}
 	case identity.Unavailable:
 		return wire.Result{Code: wire.Unavailable, Text: textUnavailable}
@@ -149,6 +149,15 @@ func (x *session) bindPerson(ctx context.Context, c *wire.Conn, b bindRequest) w
 		return wire.Result{Code: wire.ProtocolError, Text: textMalformed}
 	}
 	return wire.Result{Code: wire.InvalidCredentials, Text: textCredentials}
+}
+
+// nameOf is the DN of whoever signed in, in the tree that he named himself in.
+func (s *Server) nameOf(t *tree, v identity.Verdict) string {
+	if e, ok := s.opt.Directory.Get(v.Person); ok {
+		p := personEntry{&view{s: s, tree: t}, e}
+		return string(p.appendName(nil))
+	}
+	return string(t.appendPerson(nil, string(v.Login)))
 }
 
 // source tells where a bind came from. The device's school is known if the

@@ -44,8 +44,8 @@ func readDN(s string) (dn, error) {
 		if !ok || !isType(attribute) || len(name) == maxRDNs {
 			return nil, errDN
 		}
-		if a, ok := attributesByName[attribute]; ok { // by number, or by its other name
-			attribute = strings.ToLower(attributeTypes[a].name)
+		if a, ok := standard.byName[attribute]; ok { // by number, or by its other name
+			attribute = strings.ToLower(standard.types[a].name)
 		}
 		value, rest, more, err := dnValue(rest)
 		if err != nil {
@@ -125,6 +125,27 @@ func (d dn) String() string {
 		b.WriteString(r.attribute + "=" + escapeDN(r.value))
 	}
 	return b.String()
+}
+
+// upper writes the name as Active Directory does.
+func (d dn) upper() string {
+	big := make(dn, len(d))
+	for i, r := range d {
+		big[i] = rdn{strings.ToUpper(r.attribute), r.value}
+	}
+	return big.String()
+}
+
+// dottedName is the name in the dc attributes of a base: "school.example".
+func dottedName(base string) string {
+	d, _ := parseDN(base) // it is looked at by others
+	var labels []string
+	for _, r := range d {
+		if r.attribute == "dc" {
+			labels = append(labels, r.value)
+		}
+	}
+	return strings.Join(labels, ".")
 }
 
 func escapeDN(s string) string {

@@ -1,8 +1,7 @@
 package ldapsrv
 
 import (
-	"encoding/hex"
-	"slices"
+	"crypto/sha256"
 	"strconv"
 	"strings"
 	"time"
@@ -16,21 +15,22 @@ import (
 // may not read are kept out by the asker's schema and selection.
 type object interface {
 	filter.Subject
-	name() string
+	appendName(b []byte) []byte
 	attributes() attrs // those that it may have
 }
 
 // appendEntry appends a whole SearchResultEntry (RFC 4511 section 4.5.2).
-func appendEntry(b []byte, id int32, o object, wanted attrs, typesOnly bool, scratch *filter.Values) []byte {
+func appendEntry(b []byte, id int32, o object, types []attributeType, wanted attrs, typesOnly bool, scratch *filter.Values) []byte {
 	b, message := wire.Begin(b, wire.TagSequence)
 	b = wire.AppendInt(b, wire.TagInteger, id)
 	b, body := wire.Begin(b, wire.OpSearchResultEntry)
-	b = wire.AppendTLV(b, wire.TagOctets, o.name())
+	b, name := wire.Begin(b, wire.TagOctets)
+	b = wire.End(o.appendName(b), name)
 	b, list := wire.Begin(b, wire.TagSequence)
-	for wanted &= o.attributes(); wanted != 0; {
-		t := &attributeTypes[wanted.next()]
+	for wanted = wanted.and(o.attributes()); !wanted.empty(); {
+		t := &types[wanted.next()]
 		scratch.Reset()
-		if !o.Values(int(t.id), scratch) || len(scratch.Texts)+len(scratch.Numbers) == 0 {
+		if !o.Values(int(t.id), scratch) || scratch.Len() == 0 {
 			continue
 		}
 		b = appendAttribute(b, t, typesOnly, scratch)
@@ -43,15 +43,18 @@ func appendAttribute(b []byte, t *attributeType, typesOnly bool, v *filter.Value
 	b = append(b, t.head...)
 	b, set := wire.Begin(b, wire.TagSet)
 	if !typesOnly {
-		for _, text := range v.Texts {
-			b = wire.AppendTLV(b, wire.TagOctets, text)
+		for i := range v.Texts() {
+			b = wire.AppendTLV(b, wire.TagOctets, v.At(i))
 		}
 		for _, n := range v.Numbers {
 			var value int
 			b, value = wire.Begin(b, wire.TagOctets)
-			if t.syntax == syntaxTime {
-				b = time.Unix(n, 0).UTC().AppendFormat(b, timeLayout)
-			} else {
+			switch t.syntax {
+			case syntaxTime:
+				b = appendTime(b, n, "Z")
+			case syntaxADTime: // MS-ADTS section 3.1.1.2.2.2.7
+				b = appendTime(b, n, ".0Z")
+			default:
 				b = strconv.AppendInt(b, n, 10)
 			}
 			b = wire.End(b, value)
@@ -60,7 +63,10 @@ func appendAttribute(b []byte, t *attributeType, typesOnly bool, v *filter.Value
 	return wire.End(wire.End(b, set), item)
 }
 
-const timeLayout = "20060102150405Z"
+// appendTime writes a generalized time (RFC 4517 section 3.3.13).
+func appendTime(b []byte, seconds int64, end string) []byte {
+	return append(time.Unix(seconds, 0).UTC().AppendFormat(b, "20060102150405"), end...)
+}
 
 // personEntry is somebody with an account.
 type personEntry struct {
@@ -68,75 +74,60 @@ type personEntry struct {
 	e *directory.Entry
 }
 
-var personAttributes = setOf(attrObjectClass, attrUID, attrCN, attrSN, attrGivenName, attrDisplayName, attrMail, attrUIDNumber, attrGIDNumber,
-	attrHomeDirectory, attrLoginShell, attrGecos, attrEmployeeType, attrO, attrMemberOf, attrEntryUUID, attrEntryDN, attrCreateTimestamp, attrModifyTimestamp,
-	attrHasSubordinates, attrStructuralObjectClass, attrSubschemaSubentry)
+func (p *personEntry) attributes() attrs { return p.v.tree.personHas }
 
-func (p *personEntry) attributes() attrs { return personAttributes }
-func (p *personEntry) name() string      { return p.v.s.personDN(string(p.e.Login)) }
+func (p *personEntry) appendName(b []byte) []byte { return p.v.tree.appendPerson(b, p.rdn()) }
+
+// rdn is the value of the entry's own part of its name.
+func (p *personEntry) rdn() string {
+	if p.v.tree.personType == "cn" {
+		return samOf(p.e)
+	}
+	return string(p.e.Login)
+}
 
 // Values implements filter.Subject.
 func (p *personEntry) Values(a int, into *filter.Values) bool {
-	e := p.e
+	if t := p.v.tree.person[a]; t != nil {
+		t.values(p, into)
+		return true
+	}
+	if !p.v.tree.personHas.has(attr(a)) {
+		return true
+	}
 	switch attr(a) {
 	case attrObjectClass:
-		into.Texts = append(into.Texts, classesPerson...)
-	case attrUID:
-		into.Text(string(e.Login))
-	case attrCN, attrDisplayName, attrGecos:
-		add(into, fullName(e))
-	case attrSN:
-		add(into, e.Last)
-	case attrGivenName:
-		add(into, e.First)
-	case attrMail:
-		add(into, e.Mail)
-	case attrUIDNumber:
-		into.Number(int64(e.UIDNumber))
-	case attrGIDNumber:
-		into.Number(int64(e.GIDNumber))
-	case attrHomeDirectory:
-		into.Text("/home/" + string(e.Login))
-	case attrLoginShell:
-		into.Text("/bin/bash")
-	case attrEmployeeType, attrO:
-		p.affiliations(attr(a), into)
+		addAll(into, p.v.tree.personClass)
+	case attrObjectCategory:
+		into.Text("CN=Person,CN=Schema,CN=Configuration," + p.v.tree.name)
 	case attrMemberOf:
-		for _, g := range p.v.s.opt.Directory.GroupsOf(e, p.v.day) {
-			if p.v.seesGroup(g) && p.v.belongs(e, g) {
-				into.Text(p.v.s.groupDN(g.Name))
+		p.v.groups = p.v.s.opt.Directory.GroupsOf(p.e, p.v.day, p.v.groups[:0])
+		for _, g := range p.v.groups {
+			if p.v.seesGroup(g) && p.v.belongs(p.e, g, p.v.tree.nested) {
+				into.Add(p.v.tree.appendGroup(into.Buffer(), g.Name))
 			}
 		}
-	case attrEntryUUID:
-		add(into, uuidText(e.UUID))
-	case attrCreateTimestamp:
-		addTime(into, e.Created)
-	case attrModifyTimestamp:
-		addTime(into, e.Modified)
 	case attrStructuralObjectClass:
-		into.Text("inetOrgPerson")
+		into.Text(p.v.tree.personClass[3])
 	default:
 		common(p, attr(a), into)
 	}
 	return true
 }
 
-// affiliations tells roles or schools, as far as the asker sees the school.
-func (p *personEntry) affiliations(a attr, into *filter.Values) {
-	for i := range p.e.Affiliations {
-		of := &p.e.Affiliations[i]
-		if !of.ActiveOn(p.v.day) || !p.v.seesSchool(of.School) {
-			continue
-		}
-		value := of.Role.String()
-		if a == attrO {
-			value = p.v.s.schoolName(of.School)
-		}
-		if !slices.Contains(into.Texts, value) {
-			into.Text(value)
-		}
+// Test implements filter.Matcher: one group is asked about without a list of
+// all.
+func (p *personEntry) Test(q filter.Assertion) (t filter.Truth, handled bool) {
+	if attr(q.Attribute) != attrMemberOf || q.Present {
+		return categoryTest(q, "person", p.attributes())
 	}
+	at := p.v.s.resolve(q.Value)
+	g, ok := p.v.group(at)
+	return truth(ok && at.tree == p.v.tree && p.v.belongs(p.e, g, p.v.tree.nested && !q.Chain)), true
 }
+
+// NameValues implements filter.Named.
+func (p *personEntry) NameValues(a int, into *filter.Values) { nameValues(p, a, into) }
 
 // groupEntry is a role, a school or a class.
 type groupEntry struct {
@@ -144,31 +135,46 @@ type groupEntry struct {
 	g *directory.Group
 }
 
-var groupAttributes = setOf(attrObjectClass, attrCN, attrDescription, attrGIDNumber, attrMember, attrMemberUID,
-	attrEntryDN, attrHasSubordinates, attrStructuralObjectClass, attrSubschemaSubentry)
-
 // maxMembers bounds what one entry lists; larger groups list nobody, and are
 // asked with member=, memberUid= or the person's memberOf.
 const maxMembers = 20_000
 
-func (g *groupEntry) attributes() attrs { return groupAttributes }
-func (g *groupEntry) name() string      { return g.v.s.groupDN(g.g.Name) }
+func (g *groupEntry) attributes() attrs { return g.v.tree.groupHas }
+
+func (g *groupEntry) appendName(b []byte) []byte { return g.v.tree.appendGroup(b, g.g.Name) }
 
 // Values implements filter.Subject.
 func (g *groupEntry) Values(a int, into *filter.Values) bool {
+	if !g.v.tree.groupHas.has(attr(a)) {
+		return true
+	}
 	switch attr(a) {
 	case attrObjectClass:
-		into.Texts = append(into.Texts, classesGroup...)
-	case attrCN:
+		addAll(into, g.v.tree.groupClass)
+	case attrObjectCategory:
+		into.Text("CN=Group,CN=Schema,CN=Configuration," + g.v.tree.name)
+	case attrCN, attrName, attrSAMAccountName:
 		into.Text(g.g.Name)
-	case attrDescription:
+	case attrDescription, attrDisplayName:
 		add(into, g.g.Title)
 	case attrGIDNumber:
 		into.Number(int64(g.g.GID))
+	case attrGroupType: // global, for access (MS-ADTS section 2.2.12)
+		into.Number(-0x80000000 + 2)
+	case attrSAMAccountType:
+		into.Number(0x10000000)
 	case attrMember, attrMemberUID:
 		return g.list(attr(a), into)
+	case attrMemberOf:
+		for _, above := range g.v.s.opt.Directory.Above(g.g) {
+			if g.v.seesGroup(above) {
+				into.Add(g.v.tree.appendGroup(into.Buffer(), above.Name))
+			}
+		}
+	case attrEntryUUID:
+		into.Text(madeUUID(g.v.tree.groups + "/" + g.g.Name))
 	case attrStructuralObjectClass:
-		into.Text("groupOfNames")
+		into.Text(g.v.tree.groupClass[1])
 	default:
 		common(g, attr(a), into)
 	}
@@ -176,37 +182,87 @@ func (g *groupEntry) Values(a int, into *filter.Values) bool {
 }
 
 func (g *groupEntry) list(a attr, into *filter.Values) bool {
-	for e := range g.v.members(g.g) {
-		if len(into.Texts) == maxMembers {
-			into.Reset()
-			return false
+	tree := g.v.tree
+	room := func() bool {
+		if into.Texts() < maxMembers {
+			return true
 		}
-		if a == attrMember {
-			into.Text(g.v.s.personDN(string(e.Login)))
-		} else {
+		into.Reset()
+		return false
+	}
+	for e := range g.v.members(g.g, tree.nested) {
+		switch {
+		case !room():
+			return false
+		case a == attrMember:
+			p := personEntry{g.v, e}
+			into.Add(p.appendName(into.Buffer()))
+		default:
 			into.Text(string(e.Login))
 		}
+	}
+	if a != attrMember || !tree.nested {
+		return true
+	}
+	for one := range g.v.s.opt.Directory.Inside(g.g) {
+		if !g.v.seesGroup(one) {
+			continue
+		}
+		if !room() {
+			return false
+		}
+		into.Add(tree.appendGroup(into.Buffer(), one.Name))
 	}
 	return true
 }
 
 // Test implements filter.Matcher: whether one person is a member, and whether
 // there is any, is known without a list of all.
-func (g *groupEntry) Test(kind filter.Kind, a int, value string) (t filter.Truth, handled bool) {
-	if attr(a) != attrMember && attr(a) != attrMemberUID {
-		return filter.Undefined, false
-	}
-	if kind == filter.Present {
-		for range g.v.members(g.g) {
+func (g *groupEntry) Test(q filter.Assertion) (t filter.Truth, handled bool) {
+	v, a := g.v, attr(q.Attribute)
+	nested := v.tree.nested
+	switch {
+	case a == attrMemberOf && q.Chain && nested:
+		at := v.s.resolve(q.Value)
+		above, ok := v.group(at)
+		return truth(ok && at.tree == v.tree && g.g.Within(above)), true
+	case a != attrMember && a != attrMemberUID || !g.v.tree.groupHas.has(a):
+		return categoryTest(q, "group", g.attributes())
+	case q.Present:
+		for range v.members(g.g, nested) {
 			return filter.True, true
+		}
+		for one := range v.s.opt.Directory.Inside(g.g) {
+			if nested && v.seesGroup(one) {
+				return filter.True, true
+			}
 		}
 		return filter.False, true
 	}
-	e, ok := g.v.memberOf(attr(a), value)
-	if ok && g.v.sees(e) && g.v.belongs(e, g.g) {
-		return filter.True, true
+	if one, ok := v.groupMember(a, q.Value); ok {
+		return truth(nested && one.Within(g.g)), true
 	}
-	return filter.False, true
+	e, ok := v.memberOf(a, q.Value)
+	return truth(ok && v.sees(e) && v.belongs(e, g.g, nested && !q.Chain)), true
+}
+
+// NameValues implements filter.Named.
+func (g *groupEntry) NameValues(a int, into *filter.Values) { nameValues(g, a, into) }
+
+// categoryTest answers an assertion on objectCategory, of which the class alone
+// counts: see canonicalCategory.
+func categoryTest(q filter.Assertion, class string, has attrs) (filter.Truth, bool) {
+	if attr(q.Attribute) != attrObjectCategory || q.Present {
+		return filter.Undefined, false
+	}
+	return truth(q.Value == class && has.has(attrObjectCategory)), true
+}
+
+func truth(b bool) filter.Truth {
+	if b {
+		return filter.True
+	}
+	return filter.False
 }
 
 // fixedEntry is one whose values never change: containers, the root DSE, the
@@ -221,19 +277,19 @@ func newFixed(dn string, values map[attr][]string) *fixedEntry {
 	f := &fixedEntry{dn: dn, values: values}
 	for a, list := range values {
 		if len(list) > 0 {
-			f.has |= setOf(a)
+			f.has = f.has.or(setOf(a))
 		}
 	}
 	return f
 }
 
-func (f *fixedEntry) attributes() attrs { return f.has }
-func (f *fixedEntry) name() string      { return f.dn }
+func (f *fixedEntry) attributes() attrs          { return f.has }
+func (f *fixedEntry) appendName(b []byte) []byte { return append(b, f.dn...) }
 
 // Values implements filter.Subject.
 func (f *fixedEntry) Values(a int, into *filter.Values) bool {
 	for _, v := range f.values[attr(a)] {
-		if attributeTypes[a].syntax == syntaxNumber {
+		if a < len(builtin) && builtin[a].syntax == syntaxNumber {
 			n, _ := strconv.ParseInt(v, 10, 64) // written here, in digits
 			into.Number(n)
 		} else {
@@ -243,15 +299,33 @@ func (f *fixedEntry) Values(a int, into *filter.Values) bool {
 	return true
 }
 
+// NameValues implements filter.Named.
+func (f *fixedEntry) NameValues(a int, into *filter.Values) { nameValues(f, a, into) }
+
 // common gives what every leaf has.
 func common(o object, a attr, into *filter.Values) {
 	switch a {
-	case attrEntryDN:
-		into.Text(o.name())
+	case attrEntryDN, attrDistinguishedName:
+		if o.attributes().has(a) {
+			into.Add(o.appendName(into.Buffer()))
+		}
 	case attrSubschemaSubentry:
 		into.Text(subschemaDN)
 	case attrHasSubordinates:
 		into.Text("FALSE")
+	}
+}
+
+// nameValues adds what an entry's name has of an attribute.
+func nameValues(o object, a int, into *filter.Values) {
+	name, err := parseDN(string(o.appendName(nil)))
+	if err != nil || a >= len(builtin) {
+		return
+	}
+	for _, r := range name {
+		if r.attribute == strings.ToLower(builtin[a].name) {
+			into.Text(r.value)
+		}
 	}
 }
 
@@ -261,50 +335,17 @@ func add(into *filter.Values, text string) {
 	}
 }
 
-func addTime(into *filter.Values, t time.Time) {
-	if !t.IsZero() {
-		into.Number(t.Unix())
+func addAll(into *filter.Values, list []string) {
+	for _, text := range list {
+		into.Text(text)
 	}
 }
 
-// fullName is how people write a name: the parts that there are.
-func fullName(e *directory.Entry) string {
-	switch {
-	case e.Last != "" && e.First != "" && e.Middle != "":
-		return e.Last + " " + e.First + " " + e.Middle
-	case e.Middle == "" && e.Last != "" && e.First != "":
-		return e.Last + " " + e.First
-	}
-	return strings.Join(strings.Fields(e.Last+" "+e.First+" "+e.Middle), " ")
-}
-
-func uuidText(u [16]byte) string {
-	if u == [16]byte{} {
-		return ""
-	}
-	var b [36]byte
-	hex.Encode(b[:8], u[:4])
-	b[8] = '-'
-	hex.Encode(b[9:13], u[4:6])
-	b[13] = '-'
-	hex.Encode(b[14:18], u[6:8])
-	b[18] = '-'
-	hex.Encode(b[19:23], u[8:10])
-	b[23] = '-'
-	hex.Encode(b[24:], u[10:])
-	return string(b[:])
-}
-
-func canonicalUUID(v string) (string, bool) {
-	u, ok := parseUUID(v)
-	return uuidText(u), ok
-}
-
-func parseUUID(v string) (u [16]byte, ok bool) {
-	b, err := hex.DecodeString(strings.ReplaceAll(v, "-", ""))
-	if err != nil || len(b) != len(u) || len(v) != 36 {
-		return u, false
-	}
-	copy(u[:], b)
-	return u, true
+// madeUUID is the entryUUID of what has no row in the store: the same on every
+// server that shows the same tree (RFC 9562 section 5.8).
+func madeUUID(name string) string {
+	sum := sha256.Sum256([]byte("schoolbridge entry " + strings.ToLower(name)))
+	u := [16]byte(sum[:16])
+	u[6], u[8] = u[6]&0x0f|0x80, u[8]&0x3f|0x80
+	return string(appendUUID(nil, u))
 }

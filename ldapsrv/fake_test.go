@@ -26,6 +26,7 @@ const (
 	testBase   = "dc=school,dc=example"
 	testPeople = "ou=people," + testBase
 	testGroups = "ou=groups," + testBase
+	adBase     = "DC=ad,DC=example"
 	reader     = "cn=reader,ou=services," + testBase // sees everything
 	board      = "cn=board,ou=services," + testBase  // sees school 49, few attributes
 	secret     = "reader-secret"
@@ -34,10 +35,13 @@ const (
 
 var testNow = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
+func testClock() time.Time { return testNow }
+
 // source is a directory.Source that is filled once.
 type source struct {
 	schools []person.School
 	entries []*directory.Entry
+	changes []directory.Change
 }
 
 func (s *source) Load(_ context.Context, school func(person.School) error, entry func(*directory.Entry) error) (directory.Position, error) {
@@ -51,7 +55,9 @@ func (s *source) Load(_ context.Context, school func(person.School) error, entry
 }
 
 func (s *source) Since(context.Context, directory.Position) ([]directory.Change, directory.Position, error) {
-	return nil, directory.Position{Seq: 1}, nil
+	changes := s.changes
+	s.changes = nil
+	return changes, directory.Position{Seq: 1}, nil
 }
 
 func (s *source) Wait(ctx context.Context) error { <-ctx.Done(); return nil }
@@ -79,6 +85,12 @@ func day(y, m, d int) person.Date {
 
 func testDirectory(t testing.TB, more ...*directory.Entry) *directory.Directory {
 	t.Helper()
+	d, _ := testSource(t, more...)
+	return d
+}
+
+func testSource(t testing.TB, more ...*directory.Entry) (*directory.Directory, *source) {
+	t.Helper()
 	ended := at(person.RoleStaff, "49", "")
 	ended.To = day(2026, 6, 1)
 	suspended := testPerson(10005, "petrovp", "Петров", "Пётр", at(person.RoleStaff, "49", ""))
@@ -97,7 +109,14 @@ func testDirectory(t testing.TB, more ...*directory.Entry) *directory.Directory 
 	if err := d.Load(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	return d
+	return d, src
+}
+
+// changeTo lets the directory know of a changed entry.
+func changeTo(w *world, e *directory.Entry) error {
+	w.src.changes = append(w.src.changes, directory.Change{Entry: e})
+	_, err := w.auth.d.Step(context.Background())
+	return err
 }
 
 // fakeAuth accepts everybody in the directory with the password.
@@ -144,6 +163,7 @@ type world struct {
 	t      testing.TB
 	server *Server
 	auth   *fakeAuth
+	src    *source
 	plain  string
 	tls    string
 	roots  *x509.CertPool
@@ -151,9 +171,9 @@ type world struct {
 
 func start(t testing.TB, change func(*Options), more ...*directory.Entry) *world {
 	t.Helper()
-	d := testDirectory(t, more...)
-	w := &world{t: t, auth: &fakeAuth{d: d}}
-	certificate, roots := selfSigned(t)
+	d, src := testSource(t, more...)
+	w := &world{t: t, src: src, auth: &fakeAuth{d: d}}
+	certificate, roots := issued(t)
 	w.roots = roots
 	config := &tls.Config{Certificates: []tls.Certificate{certificate}}
 	o := Options{
@@ -194,28 +214,40 @@ func start(t testing.TB, change func(*Options), more ...*directory.Entry) *world
 	return w
 }
 
-func selfSigned(t testing.TB) (tls.Certificate, *x509.CertPool) {
+// issued gives a certificate for localhost behind its authority's, and the
+// authority alone.
+func issued(t testing.TB) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
+	root := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "school test authority"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	leaf := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: root.NotBefore, NotAfter: root.NotAfter,
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
+	var keys [2]*ecdsa.PrivateKey
+	var chain [2][]byte
+	for i := range keys {
+		var err error
+		if keys[i], err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+			t.Fatal(err)
+		}
 	}
-	parsed, err := x509.ParseCertificate(der)
+	for i, template := range []*x509.Certificate{leaf, root} {
+		der, err := x509.CreateCertificate(rand.Reader, template, root, &keys[i].PublicKey, keys[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		chain[i] = der
+	}
+	parsed, err := x509.ParseCertificate(chain[1])
 	if err != nil {
 		t.Fatal(err)
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(parsed)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots
+	return tls.Certificate{Certificate: chain[:], PrivateKey: keys[0]}, roots
 }
 
 func (w *world) client() *tls.Config { return &tls.Config{RootCAs: w.roots, ServerName: "localhost"} }

@@ -55,14 +55,14 @@ func FuzzRequests(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	x := &session{s: s, service: &s.services[0], name: reader}
+	x := &session{s: s, service: &s.services[0], name: reader, work: new(work)}
 	f.Fuzz(func(t *testing.T, op byte, body []byte) {
 		switch op {
 		case wire.OpBindRequest:
 			_, _ = parseBind(body)
 		case wire.OpSearchRequest:
 			var q searchRequest
-			if err := parseSearch(body, &q, &x.filter); err != nil {
+			if err := parseSearch(body, s.schema, &q, &x.filter); err != nil {
 				return
 			}
 			if q.scope < 0 || q.scope > scopeSub || q.sizeLimit < 0 || q.timeLimit < 0 {
@@ -70,10 +70,10 @@ func FuzzRequests(f *testing.F) {
 			}
 			v := x.view()
 			x.filter.Bind(&v)
-			if e, ok := v.lookup("orlovami"); ok {
+			if e, ok := d.Lookup("orlovami"); ok {
 				o := &personEntry{&v, e}
 				if x.filter.Eval(o, &x.scratch) == filter.True {
-					_ = appendEntry(nil, 1, o, q.wanted, q.typesOnly, &x.scratch)
+					_ = appendEntry(nil, 1, o, s.schema.types, q.wanted, q.typesOnly, &x.scratch)
 				}
 			}
 			_ = s.resolve(string(q.base))

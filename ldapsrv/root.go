@@ -1,5 +1,7 @@
 package ldapsrv
 
+import "strconv"
+
 const subschemaDN = "cn=Subschema"
 
 // OIDs of what is supported, or refused with a reason of its own.
@@ -9,20 +11,28 @@ const (
 	oidPasswordModify = "1.3.6.1.4.1.4203.1.11.1" // RFC 3062, refused with the place where it is done
 	oidAllOperational = "1.3.6.1.4.1.4203.1.5.1"  // RFC 3673: "+"
 	oidAbsoluteTF     = "1.3.6.1.4.1.4203.1.5.3"  // RFC 4526: (&) and (|)
+	oidPaged          = "1.2.840.113556.1.4.319"  // RFC 2696
+	oidManageDSAIT    = "2.16.840.1.113730.3.4.2" // RFC 3296; there are no referrals
+	oidDomainScope    = "1.2.840.113556.1.4.1339" // MS-ADTS section 3.1.1.3.4.1.4; the same in Active Directory
 )
 
 // newRootDSE is what anybody may read (RFC 4512 section 5.1). It claims what is
-// there and nothing else: no controls, no SASL mechanisms.
-func newRootDSE(o *Options, t *tree) *fixedEntry {
+// there and nothing else: no SASL mechanisms, no capabilities of Active Directory.
+func newRootDSE(o *Options, trees []*tree) *fixedEntry {
 	extensions := []string{oidWhoAmI}
 	if o.TLS != nil {
 		extensions = append(extensions, oidStartTLS)
 	}
+	var contexts []string
+	for _, t := range trees {
+		contexts = append(contexts, t.name)
+	}
 	return newFixed("", map[attr][]string{
 		attrObjectClass:          {"top"},
-		attrNamingContexts:       {t.name},
-		attrDefaultNamingContext: {t.name},
+		attrNamingContexts:       contexts,
+		attrDefaultNamingContext: contexts[:1],
 		attrSupportedLDAPVersion: {"3"},
+		attrSupportedControl:     {oidPaged, oidManageDSAIT, oidDomainScope},
 		attrSupportedExtension:   extensions,
 		attrSupportedFeatures:    {oidAllOperational, oidAbsoluteTF},
 		attrSubschemaSubentry:    {subschemaDN},
@@ -38,39 +48,55 @@ func nonEmpty(s string) []string {
 	return []string{s}
 }
 
-// newSubschema describes attributes and classes (RFC 4512 section 4.2).
-func newSubschema() *fixedEntry {
+// newSubschema describes attributes, classes and rules (RFC 4512 section 4.2).
+func newSubschema(s *schema) *fixedEntry {
 	return newFixed(subschemaDN, map[attr][]string{
-		attrObjectClass:    {"top", "subentry", "subschema"},
-		attrCN:             {"Subschema"},
-		attrAttributeTypes: attributeDescriptions(),
-		attrObjectClasses:  objectClassDescriptions,
+		attrObjectClass:           {"top", "subentry", "subschema"},
+		attrStructuralObjectClass: {"subentry"},
+		attrCN:                    {"Subschema"},
+		attrEntryDN:               {subschemaDN},
+		attrSubschemaSubentry:     {subschemaDN},
+		attrAttributeTypes:        s.attributeDescriptions(),
+		attrObjectClasses:         s.objectClassDescriptions(),
+		attrMatchingRules:         matchingRuleDescriptions(),
+		attrLDAPSyntaxes:          syntaxDescriptions,
 	})
 }
 
 // newContainers are the entries that hold the others, in the order of their
 // places from placeBase on.
-func newContainers(t *tree) []*fixedEntry {
+func newContainers(t *tree, ad bool) (all [containers]*fixedEntry) {
+	units := 0
+	for i, unit := range []struct{ name, dn string }{{"people", t.people}, {"groups", t.groups}, {"personal", t.personal}, {"services", t.services}} {
+		if unit.dn != "" {
+			all[i+1] = container(unit.dn, unit.name, map[attr][]string{attrObjectClass: classesUnit, attrOU: {unit.name}}, ad)
+			units++
+		}
+	}
 	first := t.base[0]
-	base := map[attr][]string{}
-	switch first.attribute {
-	case "dc":
+	base := map[attr][]string{attrNumSubordinates: {strconv.Itoa(units)}}
+	switch {
+	case first.attribute == "dc" && ad:
+		base[attrObjectClass], base[attrDC] = []string{"top", "domain", "domainDNS"}, []string{first.value}
+	case first.attribute == "dc":
 		base[attrObjectClass], base[attrDC] = []string{"top", "domain"}, []string{first.value}
-	case "o":
+	case first.attribute == "o":
 		base[attrObjectClass], base[attrO] = []string{"top", "organization"}, []string{first.value}
 	default:
 		base[attrObjectClass], base[attrOU] = classesUnit, []string{first.value}
 	}
-	all := []*fixedEntry{container(t.name, base)}
-	for _, unit := range []struct{ name, dn string }{{"people", t.people}, {"groups", t.groups}, {"services", t.services}} {
-		all = append(all, container(unit.dn, map[attr][]string{attrObjectClass: classesUnit, attrOU: {unit.name}}))
-	}
+	all[0] = container(t.name, first.value, base, ad)
 	return all
 }
 
-func container(dn string, values map[attr][]string) *fixedEntry {
+func container(dn, name string, values map[attr][]string, ad bool) *fixedEntry {
 	classes := values[attrObjectClass]
 	values[attrStructuralObjectClass] = classes[len(classes)-1:]
 	values[attrEntryDN], values[attrHasSubordinates], values[attrSubschemaSubentry] = []string{dn}, []string{"TRUE"}, []string{subschemaDN}
+	if ad {
+		values[attrName], values[attrDistinguishedName] = []string{name}, []string{dn}
+	} else {
+		values[attrEntryUUID] = []string{madeUUID(dn)}
+	}
 	return newFixed(dn, values)
 }

@@ -2,7 +2,7 @@ package ldapsrv
 
 import (
 	"errors"
-	"iter"
+	"math"
 	"time"
 
 	"schoolbridge/internal/directory"
@@ -27,8 +27,10 @@ type searchRequest struct {
 	sizeLimit int32
 	timeLimit int32
 	typesOnly bool
-	wanted    attrs
-	tooMany   bool // attributes
+	wanted    attrs // by name
+	star      bool  // and all user attributes
+	plus      bool  // and all operational ones
+	tooMany   bool  // attributes
 }
 
 // errRange says that a number is none that the operation knows: the request
@@ -37,7 +39,7 @@ var errRange = errors.New("a number out of its range")
 
 // parseSearch reads a request into q and f; the error is of the request's
 // structure, or errRange or filter.ErrTooComplex.
-func parseSearch(body []byte, q *searchRequest, f *filter.Filter) (err error) {
+func parseSearch(body []byte, s *schema, q *searchRequest, f *filter.Filter) (err error) {
 	if q.base, body, err = wire.Expect(body, wire.TagOctets); err != nil {
 		return err
 	}
@@ -67,12 +69,12 @@ func parseSearch(body []byte, q *searchRequest, f *filter.Filter) (err error) {
 	if body, err = f.Read(body); err != nil {
 		return err
 	}
-	return q.parseAttributes(body)
+	return q.parseAttributes(body, s)
 }
 
 // parseAttributes reads which attributes are wanted (RFC 4511 section 4.5.1.8,
 // RFC 3673).
-func (q *searchRequest) parseAttributes(body []byte) error {
+func (q *searchRequest) parseAttributes(body []byte, s *schema) error {
 	list, _, err := wire.Expect(body, wire.TagSequence)
 	if err != nil {
 		return err
@@ -85,46 +87,50 @@ func (q *searchRequest) parseAttributes(body []byte) error {
 		}
 		switch string(value) {
 		case "*":
-			q.wanted |= everything &^ operational
+			q.star = true
 		case "+":
-			q.wanted |= operational
+			q.plus = true
 		case "1.1": // none; whatever else is listed is returned all the same
 		default:
-			if a, ok := attributeOf(value); ok {
-				q.wanted |= setOf(a)
+			if a, ok := s.find(value); ok {
+				q.wanted = q.wanted.or(setOf(a))
 			}
 		}
 	}
-	if count == 0 {
-		q.wanted = everything &^ operational
-	}
+	q.star = q.star || count == 0
 	q.tooMany = count > maxAttributes
 	return nil
 }
 
 // search answers one search; abandoned says that nobody wants its result.
-func (x *session) search(c *wire.Conn, m *wire.Message) (result wire.Result, abandoned bool, err error) {
-	var q searchRequest
-	switch err := parseSearch(m.Body, &q, &x.filter); {
+func (x *session) search(c *wire.Conn, m *wire.Message, p page) (result wire.Result, controls []byte, abandoned bool, err error) {
+	r := &x.run
+	*r = run{view: x.view(), x: x, c: c, m: m, page: p, limit: x.s.opt.Entries, deadline: time.Now().Add(x.s.opt.Search)}
+	r.view.groups = x.memberships[:0]
+	q := &r.q
+	switch err := parseSearch(m.Body, x.s.schema, q, &x.filter); {
 	case errors.Is(err, errRange):
-		return wire.Result{Code: wire.ProtocolError, Text: textRange}, false, nil
+		return wire.Result{Code: wire.ProtocolError, Text: textRange}, nil, false, nil
 	case errors.Is(err, filter.ErrTooComplex):
-		return wire.Result{Code: wire.AdminLimitExceeded, Text: textTooComplex}, false, nil
+		return wire.Result{Code: wire.AdminLimitExceeded, Text: textTooComplex}, nil, false, nil
 	case err != nil:
-		return wire.Result{}, false, err
+		return wire.Result{}, nil, false, err
 	case q.tooMany:
-		return wire.Result{Code: wire.AdminLimitExceeded, Text: textTooManyAttrs}, false, nil
-	}
-	r := run{view: x.view(), x: x, c: c, m: m, q: &q, limit: x.s.opt.Entries, deadline: time.Now().Add(x.s.opt.Search)}
-	if q.sizeLimit > 0 {
-		r.limit = min(r.limit, int(q.sizeLimit))
+		return wire.Result{Code: wire.AdminLimitExceeded, Text: textTooManyAttrs}, nil, false, nil
 	}
 	if span := time.Duration(q.timeLimit) * time.Second; span > 0 && span < x.s.opt.Search {
-		r.deadline = time.Now().Add(span)
+		r.deadline, r.hurry = time.Now().Add(span), true
+	}
+	if !r.begin() {
+		return r.done, p.response(nil), false, nil
 	}
 	r.all()
 	x.s.metrics.entries.Add(float64(r.sent))
-	return r.done, r.abandoned, nil
+	var cookie []byte
+	if r.more && r.done.Code == wire.Success {
+		cookie = x.s.pages.cookie(r.behind, r.binding())
+	}
+	return r.done, p.response(cookie), r.abandoned, nil
 }
 
 // run is one search under way.
@@ -133,25 +139,58 @@ type run struct {
 	x         *session
 	c         *wire.Conn
 	m         *wire.Message
-	q         *searchRequest
-	limit     int
+	q         searchRequest
+	page      page
+	limit     int // entries of this answer
+	most      int // entries of all answers, as the client has it
 	deadline  time.Time
+	hurry     bool // the deadline is the client's own
+	from      position
+	behind    position // of what was dealt with last
+	more      bool     // there is another page
 	sent      int
 	looked    int
+	walked    int         // people and groups that were looked at
 	done      wire.Result // what it comes to
 	abandoned bool
 	person    personEntry // used again for each
 	group     groupEntry
+	personal  personalEntry
 }
+
+// begin finds out how many entries are wanted, and from which on; false: none.
+func (r *run) begin() bool {
+	r.most = math.MaxInt
+	if r.q.sizeLimit > 0 {
+		r.most = int(r.q.sizeLimit)
+	}
+	if !r.page.on {
+		return true
+	}
+	if len(r.page.cookie) > 0 {
+		var err error
+		if r.from, err = r.s.pages.open(r.page.cookie, r.binding()); err != nil {
+			r.done = wire.Result{Code: wire.UnwillingToPerform, Text: textCookie}
+			return false
+		}
+		r.behind = r.from
+	}
+	if r.page.size == 0 { // RFC 2696 section 3: nothing more is wanted
+		return len(r.page.cookie) == 0
+	}
+	r.limit = min(r.limit, r.page.size)
+	return true
+}
+
+// binding is what a cookie of this search counts for.
+func (r *run) binding() []byte { return r.s.pages.binding(r.x.name, r.m.Body) }
 
 // all finds the entries below the base.
 func (r *run) all() {
 	s := r.s
-	at := s.resolve(string(r.q.base))
+	at := s.resolveBase(r.q.base)
 	if at.kind == placeRoot && r.q.scope == scopeBase {
-		r.x.filter.Bind(rootSchema{})
-		r.q.wanted &= everything
-		r.offer(s.root)
+		r.single(s.root)
 		return
 	}
 	if at.kind == placeBad {
@@ -165,13 +204,15 @@ func (r *run) all() {
 	}
 	if at.kind == placeSchema {
 		if r.q.scope != scopeOne {
-			r.x.filter.Bind(rootSchema{})
-			r.offer(s.schema)
+			r.single(s.subschema)
 		}
 		return
 	}
+	if at.tree != nil {
+		r.tree = at.tree
+	}
 	r.x.filter.Bind(&r.view)
-	r.q.wanted &= r.read
+	r.choose(r.read)
 	if at.kind >= placePerson || at.kind == placeNone {
 		r.leaf(at)
 		return
@@ -179,15 +220,35 @@ func (r *run) all() {
 	r.branch(at)
 }
 
+// choose makes the list of attributes a set.
+func (r *run) choose(readable attrs) {
+	if r.q.star {
+		r.q.wanted = r.q.wanted.or(r.tree.usual)
+	}
+	if r.q.plus {
+		r.q.wanted = r.q.wanted.or(r.s.schema.operational)
+	}
+	r.q.wanted = r.q.wanted.and(readable)
+}
+
+// single answers with an entry that stands in no tree, and of which everything
+// may be read.
+func (r *run) single(o *fixedEntry) {
+	whole := view{s: r.s, read: r.s.schema.all}
+	r.x.filter.Bind(&whole)
+	r.choose(whole.read)
+	r.offer(o, position{})
+}
+
 // leaf answers a search at one person, group or service account.
 func (r *run) leaf(at place) {
 	o := r.named(at)
 	if o == nil {
-		r.done = wire.Result{Code: wire.NoSuchObject, Matched: r.s.missing(at)}
+		r.done = wire.Result{Code: wire.NoSuchObject, Matched: at.missing()}
 		return
 	}
 	if r.q.scope != scopeOne { // nothing is below a leaf
-		r.offer(o)
+		r.offer(o, position{})
 	}
 }
 
@@ -196,12 +257,16 @@ func (r *run) leaf(at place) {
 func (v *view) named(at place) object {
 	switch at.kind {
 	case placePerson:
-		if e, ok := v.lookup(at.leaf); ok && v.sees(e) {
+		if e, ok := v.personAt(at); ok && v.sees(e) {
 			return &personEntry{v, e}
 		}
 	case placeGroup:
-		if g, ok := v.s.opt.Directory.Group(at.leaf); ok && v.service != nil && v.seesGroup(g) {
+		if g, ok := v.group(at); ok && v.service != nil {
 			return &groupEntry{v, g}
+		}
+	case placeOwnGroup:
+		if e, ok := v.personAt(at); ok && v.service != nil && v.sees(e) {
+			return &personalEntry{v, e}
 		}
 	case placeService:
 		if v.service != nil && v.service.key == at.leaf {
@@ -214,141 +279,130 @@ func (v *view) named(at place) object {
 // branch answers a search at a container, in the order of the tree.
 func (r *run) branch(at place) {
 	kind, scope := at.kind, r.q.scope
-	whole := scope == scopeSub && kind <= placeBase // the root's subtree is the base's
-	for unit := placeBase; unit <= placeServices; unit++ {
-		o := r.s.containers[unit-placeBase]
-		self := unit == kind && scope != scopeOne
-		below := scope == scopeOne && (kind == placeRoot && unit == placeBase || kind == placeBase && unit > placeBase)
-		if (self || below || whole) && !r.offer(o) {
-			return
-		}
-	}
-	if scope == scopeBase {
+	whole := scope == scopeSub && kind <= placeBase // the root's subtree is the first tree
+	if r.from.stage == stageContainers && !r.units(kind, scope, whole) || scope == scopeBase || scope == scopeOne && kind <= placeBase {
 		return
 	}
-	if (whole || kind == placePeople) && !r.people() {
+	if r.from.stage <= stagePeople && (whole || kind == placePeople) && !r.people() {
 		return
 	}
 	if r.service == nil {
 		return
 	}
-	if (whole || kind == placeGroups) && !r.groups() {
+	if r.from.stage <= stageGroups && (whole || kind == placeGroups) && !r.groups() {
 		return
 	}
-	if whole || kind == placeServices {
-		r.offer(r.service.entry)
+	if r.from.stage <= stagePersonal && (whole || kind == placePersonal) && r.tree.personal != "" && !r.personalGroups() {
+		return
 	}
+	if (whole || kind == placeServices) && r.tree.services != "" && (r.from.stage < stageService) {
+		r.offer(r.service.entry, position{stage: stageService})
+	}
+}
+
+// units offers the containers in the scope. One level below the root are the
+// bases of all trees.
+func (r *run) units(kind placeKind, scope int32, whole bool) bool {
+	if kind == placeRoot && scope == scopeOne {
+		for i, t := range r.s.trees {
+			if uint32(i) >= r.from.number && !r.offer(t.containers[0], position{number: uint32(i) + 1}) {
+				return false
+			}
+		}
+		return true
+	}
+	for i, o := range r.tree.containers {
+		unit := placeBase + placeKind(i)
+		self := unit == kind && scope != scopeOne
+		below := scope == scopeOne && kind == placeBase && unit > placeBase
+		if o == nil || uint32(i) < r.from.number || !self && !below && !whole {
+			continue
+		}
+		if !r.offer(r.unit(unit), position{number: uint32(i) + 1}) {
+			return false
+		}
+	}
+	return true
 }
 
 // people offers those whom the filter can be true for; false ends the search.
 func (r *run) people() bool {
-	if !r.possible(classesPerson, personAttributes) {
+	if !r.possible(r.tree.personKind) {
 		return true
 	}
-	for e := range r.candidates() {
-		if !r.look(1) {
-			return false
+	var after uint32
+	if r.from.stage == stagePeople {
+		after = r.from.number
+	}
+	if r.service != nil {
+		if list, ok := r.candidates(); ok {
+			for _, e := range list {
+				if e.UIDNumber > after && !r.offerPerson(e) {
+					return false
+				}
+			}
+			return true
 		}
-		if !r.sees(e) {
-			continue
-		}
-		r.person = personEntry{&r.view, e}
-		if !r.offer(&r.person) {
+		r.s.metrics.walks.Inc()
+	}
+	for e := range r.everybody(after) {
+		if !r.offerPerson(e) {
 			return false
 		}
 	}
 	return true
 }
 
-// candidates gives, by an index where the filter demands an equality that there
-// is one for, everybody whom it can be true for.
-func (r *run) candidates() iter.Seq[*directory.Entry] {
-	if r.service == nil {
-		return r.everybody() // himself
-	}
-	d := r.s.opt.Directory
-	var found iter.Seq[*directory.Entry]
-	r.x.filter.Wants(func(w filter.Want) bool {
-		switch attr(w.Attribute) {
-		case attrUID:
-			found = only(r.lookup(w.Value))
-		case attrUIDNumber:
-			found = only(d.ByUID(uint32(min(max(w.Number, 0), 1<<32-1))))
-		case attrEntryUUID:
-			u, _ := parseUUID(w.Value) // its assertion was one
-			found = only(d.ByUUID(u))
-		case attrMemberOf:
-			if at := r.s.resolve(w.Value); at.kind == placeGroup {
-				if g, ok := d.Group(at.leaf); ok {
-					found = r.members(g)
-				}
-			}
-			return true // something narrower may follow
-		default:
-			return true
-		}
+func (r *run) offerPerson(e *directory.Entry) bool {
+	if !r.look(1) {
 		return false
-	})
-	if found == nil {
-		r.s.metrics.walks.Inc()
-		found = r.everybody()
 	}
-	return found
+	at := position{stage: stagePeople, number: e.UIDNumber}
+	if !r.sees(e) {
+		r.pass(at)
+		return true
+	}
+	r.person = personEntry{&r.view, e}
+	return r.offer(&r.person, at)
 }
 
 // groups offers the groups that the filter can be true for.
 func (r *run) groups() bool {
-	if !r.possible(classesGroup, groupAttributes) {
+	if !r.possible(r.tree.groupKind) {
 		return true
 	}
-	for _, g := range r.candidateGroups() {
+	after := ""
+	if r.from.stage == stageGroups {
+		after = r.from.name
+	}
+	list, ok := r.candidateGroups()
+	if !ok {
+		list = r.s.opt.Directory.GroupsAfter(after)
+	}
+	for _, g := range list {
+		if g.Name <= after {
+			continue
+		}
 		if !r.look(groupCost) {
 			return false
 		}
+		at := position{stage: stageGroups, name: g.Name}
 		if !r.seesGroup(g) {
+			r.pass(at)
 			continue
 		}
 		r.group = groupEntry{&r.view, g}
-		if !r.offer(&r.group) {
+		if !r.offer(&r.group, at) {
 			return false
 		}
 	}
 	return true
 }
 
-func (r *run) candidateGroups() (found []*directory.Group) {
-	d := r.s.opt.Directory
-	indexed := false
-	one := func(g *directory.Group, ok bool) {
-		if indexed = true; ok {
-			found = []*directory.Group{g}
-		}
-	}
-	r.x.filter.Wants(func(w filter.Want) bool {
-		switch a := attr(w.Attribute); a {
-		case attrGIDNumber:
-			one(d.GroupByGID(uint32(min(max(w.Number, 0), 1<<32-1))))
-		case attrCN:
-			one(d.Group(w.Value))
-		case attrMember, attrMemberUID:
-			// Which groups somebody is in is asked at every sign-in: they are few.
-			indexed = true
-			if e, ok := r.memberOf(a, w.Value); ok {
-				found = d.GroupsOf(e, r.day)
-			}
-		}
-		return !indexed
-	})
-	if !indexed {
-		return d.Groups()
-	}
-	return found
-}
-
 // possible says whether any entry of a kind can make the filter true: it is
 // evaluated over an entry of which only the kind is known.
-func (r *run) possible(classes []string, has attrs) bool {
-	return r.x.filter.Eval(&kindOnly{classes, has}, &r.x.scratch) != filter.False
+func (r *run) possible(kind *kindOnly) bool {
+	return r.x.filter.Eval(kind, &r.x.scratch) != filter.False
 }
 
 type kindOnly struct {
@@ -359,7 +413,7 @@ type kindOnly struct {
 // Values implements filter.Subject.
 func (k *kindOnly) Values(a int, into *filter.Values) bool {
 	if attr(a) == attrObjectClass {
-		into.Texts = append(into.Texts, k.classes...)
+		addAll(into, k.classes)
 		return true
 	}
 	return !k.has.has(attr(a)) // what the kind never has is known to be missing
@@ -374,8 +428,13 @@ const (
 	groupCost  = 64
 )
 
-// look bounds the time that a search takes; false ends it.
+// look bounds what a search takes; false ends it. A page that takes too long
+// ends early, and the next one goes on from there.
 func (r *run) look(cost int) bool {
+	if r.walked++; r.walked > r.s.opt.Unindexed {
+		r.tooMuch(wire.Result{Code: wire.AdminLimitExceeded, Text: textUnindexed})
+		return false
+	}
 	before := r.looked / lookEvery
 	if r.looked += cost; r.looked/lookEvery == before {
 		return true
@@ -388,88 +447,46 @@ func (r *run) look(cost int) bool {
 		return false
 	}
 	if time.Now().After(r.deadline) {
-		r.done = wire.Result{Code: wire.TimeLimitExceeded, Text: textTime}
+		r.tooMuch(wire.Result{Code: wire.TimeLimitExceeded, Text: textTime})
 		return false
 	}
 	return true
 }
 
+// tooMuch ends a page early, or the search with the result.
+func (r *run) tooMuch(result wire.Result) {
+	if r.page.on && !r.hurry && r.behind != r.from {
+		r.more = true
+		return
+	}
+	r.done = result
+}
+
+// pass goes on behind an entry.
+func (r *run) pass(at position) {
+	at.total = r.from.total + uint32(r.sent)
+	r.behind = at
+}
+
 // offer sends an entry if the filter is true for it; false ends the search.
-func (r *run) offer(o object) bool {
+func (r *run) offer(o object, at position) bool {
 	if r.x.filter.Eval(o, &r.x.scratch) != filter.True {
+		r.pass(at)
 		return true
 	}
-	if r.sent == r.limit {
+	switch {
+	case int(r.from.total)+r.sent >= r.most:
 		r.done = wire.Result{Code: wire.SizeLimitExceeded}
+		return false
+	case r.sent == r.limit && r.page.on:
+		r.more = true
+		return false
+	case r.sent == r.limit:
+		r.done = wire.Result{Code: wire.SizeLimitExceeded, Text: textEntries}
 		return false
 	}
 	r.sent++
-	b := appendEntry(r.c.Buffer(), r.m.ID, o, r.q.wanted, r.q.typesOnly, &r.x.scratch)
+	r.pass(at)
+	b := appendEntry(r.c.Buffer(), r.m.ID, o, r.s.schema.types, r.q.wanted, r.q.typesOnly, &r.x.scratch)
 	return r.c.Wrote(b) == nil
-}
-
-// rootSchema lets anybody read the root DSE and whoever is signed in the
-// subschema, in full.
-type rootSchema struct{}
-
-// Attribute implements filter.Schema.
-func (rootSchema) Attribute(description []byte) (filter.Attribute, bool) {
-	v := view{read: everything}
-	return v.Attribute(description)
-}
-
-// compare is RFC 4511 section 4.10.
-func (x *session) compare(body []byte) (wire.Result, error) {
-	target, body, err := wire.Expect(body, wire.TagOctets)
-	if err != nil {
-		return wire.Result{}, err
-	}
-	assertion, _, err := wire.Expect(body, wire.TagSequence)
-	if err != nil {
-		return wire.Result{}, err
-	}
-	description, rest, err := wire.Expect(assertion, wire.TagOctets)
-	if err != nil {
-		return wire.Result{}, err
-	}
-	value, _, err := wire.Expect(rest, wire.TagOctets)
-	if err != nil {
-		return wire.Result{}, err
-	}
-	v := x.view()
-	at := x.s.resolve(string(target))
-	switch {
-	case at.kind == placeBad:
-		return wire.Result{Code: wire.InvalidDNSyntax, Text: textBadDN}, nil
-	case v.nobody():
-		return wire.Result{Code: wire.InsufficientAccessRights, Text: textSignIn}, nil
-	}
-	o := v.named(at)
-	if at.kind >= placeBase && at.kind <= placeServices {
-		o = x.s.containers[at.kind-placeBase]
-	}
-	if o == nil {
-		return wire.Result{Code: wire.NoSuchObject, Matched: x.s.missing(at)}, nil
-	}
-	return x.compareValue(&v, o, description, value), nil
-}
-
-// compareValue tells the same of what the asker may not read as of what is not
-// there.
-func (x *session) compareValue(v *view, o object, description, value []byte) wire.Result {
-	if _, known := attributeOf(description); !known {
-		return wire.Result{Code: wire.UndefinedAttributeType}
-	}
-	x.filter.Set(filter.Equality, description, value)
-	x.filter.Bind(v)
-	equal := x.filter.Eval(o, &x.scratch)
-	if equal == filter.True {
-		return wire.Result{Code: wire.CompareTrue}
-	}
-	x.filter.Set(filter.Present, description, nil)
-	x.filter.Bind(v)
-	if equal == filter.False && x.filter.Eval(o, &x.scratch) == filter.True {
-		return wire.Result{Code: wire.CompareFalse}
-	}
-	return wire.Result{Code: wire.NoSuchAttribute}
 }

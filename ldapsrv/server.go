@@ -2,24 +2,44 @@
 // and programs, and takes sign-ins as binds. Its rooms are wire (BER and the
 // connection engine) and filter; the rules of LDAP are here.
 //
-//	dc=school,dc=example
-//	├─ ou=people     uid=LOGIN        inetOrgPerson, posixAccount
-//	├─ ou=groups     cn=GROUP         groupOfNames, posixGroup: roles, schools, classes
-//	└─ ou=services   cn=SERVICE       accounts of boards and programs (bind only)
+//	dc=school,dc=example               a tree: a base and a schema
+//	├─ ou=people     uid=LOGIN         people
+//	├─ ou=groups     cn=GROUP          roles, schools, classes
+//	├─ ou=personal   cn=LOGIN          everybody's own group for his gidNumber, of RFC2307bis only
+//	└─ ou=services   cn=SERVICE        accounts of boards and programs, of the first tree only
+//
+// There is one directory (internal/directory: entries and indexes in memory) and
+// any number of trees over it. A tree's schema (tree.go: specs) is data: object
+// classes, names, and for each attribute of a person a template ("{last}",
+// "/home/{login}"), which the configuration may replace or add to. A template
+// makes values for an answer, for a filter and, where it is one field and texts
+// around it, leads from an asserted value to an index (plan.go); so a configured
+// attribute is searched as fast as one of ours. Groups follow from affiliations;
+// RFC2307bis has everybody in each of his groups, AD has groups in groups
+// (class ⊂ school, class ⊂ pupils) and the rule 1.2.840.113556.1.4.1941.
+//
+//	search ─► resolve base ─► tree ─► filter.Bind (what may be read) ─► filter.Cover
+//	             ├─ a cover: ask the indexes, order by uidNumber       ─┐
+//	             └─ none: walk those whom the asker may see, bounded    ─┴─► sees? ─► filter.Eval ─► templates ─► BER
+//
+// Both ways give the same entries in the same order: containers, people by
+// uidNumber, groups by name, people's own groups, the service. A page of a paged search ends at a
+// position in that order, which the client carries away sealed (page.go).
 //
 // Who sees what: nobody in particular sees the root DSE; a service account sees
 // the people and groups of its schools, in its attributes; a person sees himself
 // and the containers above. People who are suspended, or neither employed nor
 // enrolled today, are not listed at all: to clients they do not exist. Passwords
 // are never an attribute, and an attribute that may not be read is Undefined in
-// filters. All of that is decided in view.go.
+// filters. All of that is decided in view.go. The directory is read only:
+// passwords are changed at mos.ru, and the answers say so.
 //
-// Searches by uid, uidNumber, entryUUID, memberOf (people) and cn, gidNumber,
-// member, memberUid (groups) are answered by an index, others by a walk. The
-// directory is read only: passwords are changed at mos.ru, and the answers say
-// so.
+// Cost: entries are not kept in BER. A search by an index takes one lookup, one
+// evaluation and the wanted templates, all in memory that is borrowed for the
+// request (work.go) or the connection's; a person costs the directory's entry and
+// indexes, and nothing for each tree.
 //
-// Start reading at Server and session.Serve.
+// Start reading at Server and session.Serve; then tree.go, search.go.
 package ldapsrv
 
 import (
@@ -32,6 +52,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -54,12 +75,19 @@ type Directory interface {
 	ByUID(number uint32) (*directory.Entry, bool)
 	ByUUID(uuid [16]byte) (*directory.Entry, bool)
 	All(after uint32) iter.Seq[*directory.Entry]
-	InSchool(id person.SchoolID) iter.Seq[*directory.Entry]
+	ByGID(number uint32) (*directory.Entry, bool)
+	ByGUID(guid [16]byte) (*directory.Entry, bool)
+	ByMail(mail string, into []*directory.Entry) []*directory.Entry
+	ByWord(name string) []*directory.Entry
+	ByBeginning(name string, most int, into []*directory.Entry) ([]*directory.Entry, bool)
+	InSchool(id person.SchoolID, after uint32) []*directory.Entry
 	School(id person.SchoolID) (person.School, bool)
-	Groups() []*directory.Group
+	GroupsAfter(name string) []*directory.Group
+	Above(g *directory.Group) []*directory.Group
+	Inside(g *directory.Group) iter.Seq[*directory.Group]
 	Group(name string) (*directory.Group, bool)
 	GroupByGID(gid uint32) (*directory.Group, bool)
-	GroupsOf(e *directory.Entry, day person.Date) []*directory.Group
+	GroupsOf(e *directory.Entry, day person.Date, into []*directory.Group) []*directory.Group
 }
 
 // Service is an account of boards or of a program.
@@ -80,20 +108,34 @@ const (
 	PlainAlways   PlainBind = "always"
 )
 
+// View is one more tree over the same directory.
+type View struct {
+	Base   string
+	Schema Schema
+}
+
 // Options of a Server. Auth, Directory and Base are required. Names with a
 // domain or realm are taken apart by Auth.
 type Options struct {
 	Auth      Authenticator
 	Directory Directory
 	Base      string
-	Services  []Service
-	TLS       func() *tls.Config // nil: no TLS at all
-	PlainBind PlainBind          // "": never
-	Limits    wire.Limits
-	Entries   int            // of one answer; 1,000
-	Search    time.Duration  // one search takes at most; 10 s
-	Zone      *time.Location // in which a day begins; UTC
-	Version   string         // shown in the root DSE; "": not
+	Schema    Schema // of the tree below Base; "": RFC2307bis
+	Views     []View // beside it
+	// UPNSuffix is what follows "@" in userPrincipalName; "": the names in the
+	// base's dc attributes, with dots.
+	UPNSuffix  string
+	Attributes []Attribute // of people, in all trees
+	Services   []Service
+	TLS        func() *tls.Config // nil: no TLS at all
+	PlainBind  PlainBind          // "": never
+	Limits     wire.Limits
+	Entries    int            // of one answer, which may be a page; 1,000
+	Unindexed  int            // people that one request may look through; 100,000
+	PageKey    []byte         // 32 bytes that seal the cookies of paged searches, the same on all replicas; nil: random
+	Search     time.Duration  // one search takes at most; 10 s
+	Zone       *time.Location // in which a day begins; UTC
+	Version    string         // shown in the root DSE; "": not
 	// PasswordPlace says, in the answer to whoever wants to change a password
 	// here, where that is done.
 	PasswordPlace string
@@ -116,23 +158,20 @@ type service struct {
 // Server answers LDAP. Make it with New.
 type Server struct {
 	opt      Options
-	tree     tree
+	schema   *schema
+	trees    []*tree
+	pages    *pages
 	services []service
 	names    map[string]*service // by DN as configured
 	guesses  guesses
 	engine   *wire.Server
 	metrics  metrics
 
-	root, schema *fixedEntry
-	containers   []*fixedEntry
+	root, subschema *fixedEntry
 }
 
 // New checks the options.
 func New(o Options) (*Server, error) {
-	base, err := parseDN(o.Base)
-	if err != nil || len(base) == 0 {
-		return nil, fmt.Errorf("ldapsrv: base %q: %w", o.Base, errDN)
-	}
 	if o.Auth == nil || o.Directory == nil {
 		return nil, errors.New("ldapsrv: Auth and Directory are required")
 	}
@@ -141,10 +180,13 @@ func New(o Options) (*Server, error) {
 	default:
 		return nil, fmt.Errorf("ldapsrv: there is no plain_bind %q", o.PlainBind)
 	}
-	s := &Server{opt: o, tree: newTree(base), names: map[string]*service{}, metrics: newMetrics(o.Metrics)}
+	s := &Server{opt: o, schema: newSchema(), names: map[string]*service{}, metrics: newMetrics(o.Metrics)}
 	s.defaults()
+	if err := s.plant(); err != nil {
+		return nil, fmt.Errorf("ldapsrv: %w", err)
+	}
 	for _, account := range o.Services {
-		one, err := newService(account)
+		one, err := s.newService(account)
 		if err != nil {
 			return nil, err
 		}
@@ -157,7 +199,11 @@ func New(o Options) (*Server, error) {
 		}
 		s.names[o.Services[i].DN] = one
 	}
-	s.root, s.schema, s.containers = newRootDSE(&s.opt, &s.tree), newSubschema(), newContainers(&s.tree)
+	s.root, s.subschema = newRootDSE(&s.opt, s.trees), newSubschema(s.schema)
+	var err error
+	if s.pages, err = newPages(&s.opt); err != nil {
+		return nil, fmt.Errorf("ldapsrv: %w", err)
+	}
 	s.engine = wire.New(wire.Options{
 		Open: func(*wire.Conn) wire.Session { return &session{s: s} },
 		TLS:  o.TLS, Limits: o.Limits, Logger: s.opt.Logger, Metrics: o.Metrics,
@@ -165,8 +211,37 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
+// plant makes the trees. Two of them with one base, or one inside the other,
+// would give names two meanings.
+func (s *Server) plant() error {
+	o := &s.opt
+	suffix := o.UPNSuffix
+	if suffix == "" {
+		suffix = dottedName(o.Base)
+	}
+	for i, one := range append([]View{{o.Base, o.Schema}}, o.Views...) {
+		t, err := newTree(s.schema, one.Base, one.Schema, suffix, o.Attributes, i == 0)
+		if err != nil {
+			return err
+		}
+		for _, other := range s.trees {
+			if strings.HasSuffix(","+t.key, ","+other.key) || strings.HasSuffix(","+other.key, ","+t.key) {
+				return fmt.Errorf("the bases %q and %q are not apart", other.name, t.name)
+			}
+		}
+		s.trees = append(s.trees, t)
+	}
+	return nil
+}
+
 func (s *Server) defaults() {
 	o := &s.opt
+	if o.Schema == "" {
+		o.Schema = RFC2307bis
+	}
+	if o.Unindexed <= 0 {
+		o.Unindexed = 100_000
+	}
 	if o.Entries <= 0 {
 		o.Entries = 1000
 	}
@@ -187,13 +262,13 @@ func (s *Server) defaults() {
 	}
 }
 
-func newService(account Service) (service, error) {
+func (s *Server) newService(account Service) (service, error) {
 	name, err := parseDN(account.DN)
 	if err != nil || len(name) == 0 || account.Password == "" {
 		return service{}, fmt.Errorf("ldapsrv: service %q needs a name and a password", account.DN)
 	}
 	one := service{
-		name: name.String(), key: name.key(), secret: sha256.Sum256([]byte(account.Password)), read: everything,
+		name: name.String(), key: name.key(), secret: sha256.Sum256([]byte(account.Password)), read: s.schema.all,
 		entry: newFixed(name.String(), map[attr][]string{
 			attrObjectClass: classesService, attrCN: {name[0].value}, attrEntryDN: {name.String()},
 			attrStructuralObjectClass: {"applicationProcess"}, attrHasSubordinates: {"FALSE"}, attrSubschemaSubentry: {subschemaDN},
@@ -208,19 +283,19 @@ func newService(account Service) (service, error) {
 	if len(account.Attributes) > 0 {
 		one.read = alwaysReadable
 		for _, a := range account.Attributes {
-			t, ok := attributeOf([]byte(a))
+			t, ok := s.schema.find([]byte(a))
 			if !ok {
 				return service{}, fmt.Errorf("ldapsrv: service %q: there is no attribute %q", account.DN, a)
 			}
-			one.read |= setOf(t)
+			one.read = one.read.or(setOf(t))
 		}
 	}
 	return one, nil
 }
 
 // alwaysReadable is what an entry's name and kind tell anyway.
-var alwaysReadable = setOf(attrObjectClass, attrUID, attrEntryDN, attrOU, attrDC,
-	attrStructuralObjectClass, attrHasSubordinates, attrSubschemaSubentry)
+var alwaysReadable = setOf(attrObjectClass, attrObjectCategory, attrUID, attrSAMAccountName, attrName, attrEntryDN, attrDistinguishedName, attrOU, attrDC,
+	attrStructuralObjectClass, attrHasSubordinates, attrNumSubordinates, attrSubschemaSubentry)
 
 // Serve accepts from one listener until Shutdown; implicit says that TLS begins
 // with the connection (LDAPS).
@@ -229,14 +304,6 @@ func (s *Server) Serve(l net.Listener, implicit bool) error { return s.engine.Se
 // Shutdown tells clients, lets running requests finish, and returns when all
 // connections are closed. At ctx's end it cuts those that are left.
 func (s *Server) Shutdown(ctx context.Context) error { return s.engine.Shutdown(ctx) }
-
-func (s *Server) personDN(login string) string {
-	return "uid=" + escapeDN(login) + "," + s.tree.people
-}
-
-func (s *Server) groupDN(name string) string {
-	return "cn=" + escapeDN(name) + "," + s.tree.groups
-}
 
 func (s *Server) schoolName(id person.SchoolID) string {
 	if school, ok := s.opt.Directory.School(id); ok && school.Name != "" {

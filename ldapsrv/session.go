@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"schoolbridge/internal/identity"
-	"schoolbridge/ldapsrv/filter"
 	"schoolbridge/ldapsrv/wire"
 )
 
@@ -18,9 +17,7 @@ type session struct {
 	// users bind on the same connection (Apache does so).
 	asker *service
 
-	// Used again by each request:
-	filter  filter.Filter
-	scratch filter.Values
+	*work // while a search or a comparison runs
 }
 
 // Texts of answers, Russian first. They are fixed: causes go to the audit trail.
@@ -41,7 +38,11 @@ const (
 	textRange        = "Такого scope или предела нет / No such scope or limit"
 	textTooComplex   = "Слишком сложный фильтр / The filter is too large or too deep"
 	textTooManyAttrs = "Слишком много атрибутов / Too many attributes"
-	textTime         = "Сузьте фильтр, например uid=… / Narrow the filter: uid, uidNumber, entryUUID, memberOf, and cn, gidNumber, member of groups are indexed"
+	textTime         = "Поиск занял слишком много времени, сузьте фильтр, например uid=… / The search took too long; narrow the filter, for example uid=…"
+	textUnindexed    = "По такому фильтру пришлось бы перебрать слишком много людей: ищите по uid, uidNumber, mail, фамилии, группе или постранично / Too many people would have to be looked through: search by uid, uidNumber, mail, surname or group, or by pages"
+	textCookie       = "Этот поиск по страницам начат не так или не здесь, начните его заново / These pages were begun otherwise or elsewhere: begin anew"
+	textEntries      = "Найдено больше, чем отдаётся сразу: ищите постранично / There is more than is sent at once: search by pages"
+	textPage         = "Неверный запрос страницы / Malformed request of a page"
 )
 
 // Serve implements wire.Session.
@@ -49,12 +50,13 @@ func (x *session) Serve(ctx context.Context, c *wire.Conn, m *wire.Message) {
 	if m.Op == wire.OpBindRequest { // whatever comes of it (RFC 4513 section 5.1)
 		x.signOut(c)
 	}
-	if responseOf(m.Op) != 0 && critical(m) {
-		x.reply(c, m, wire.Result{Code: wire.UnavailableCriticalExtension, Text: textCritical}, nil)
+	page, refused := readControls(m)
+	if refused.Code != wire.Success {
+		x.reply(c, m, refused, nil, nil)
 		return
 	}
 	var result wire.Result
-	var extra []byte
+	var extra, controls []byte
 	var err error
 	switch m.Op {
 	case wire.OpBindRequest:
@@ -66,12 +68,14 @@ func (x *session) Serve(ctx context.Context, c *wire.Conn, m *wire.Message) {
 		return
 	case wire.OpSearchRequest:
 		var abandoned bool
-		result, abandoned, err = x.search(c, m)
+		x.work = works.Get().(*work)
+		result, controls, abandoned, err = x.search(c, m, page)
 		x.forget()
 		if abandoned {
 			return
 		}
 	case wire.OpCompareRequest:
+		x.work = works.Get().(*work)
 		result, err = x.compare(m.Body)
 		x.forget()
 	case wire.OpExtendedRequest:
@@ -83,35 +87,17 @@ func (x *session) Serve(ctx context.Context, c *wire.Conn, m *wire.Message) {
 		c.Malformed()
 		return
 	}
-	x.reply(c, m, result, extra)
+	x.reply(c, m, result, extra, controls)
 }
 
-// forget drops what a request left behind, so that a silent connection holds
-// none of it.
-func (x *session) forget() {
-	x.filter.Forget()
-	x.scratch.Forget()
-}
-
-func (x *session) reply(c *wire.Conn, m *wire.Message, r wire.Result, extra []byte) {
+func (x *session) reply(c *wire.Conn, m *wire.Message, r wire.Result, extra, controls []byte) {
 	x.s.metrics.count(m.Op, r.Code)
-	c.ReplyExtra(m.ID, responseOf(m.Op), r, extra)
+	c.ReplyExtra(m.ID, responseOf(m.Op), r, extra, controls)
 }
 
 func (s *Server) readOnly() wire.Result {
 	return wire.Result{Code: wire.UnwillingToPerform, Text: "Каталог только для чтения; пароль меняют на " + s.opt.PasswordPlace +
 		" / This directory is read-only; passwords are changed at " + s.opt.PasswordPlace}
-}
-
-// critical says that a control must be understood and is not (RFC 4511 section
-// 4.1.11). No control is supported yet.
-func critical(m *wire.Message) bool {
-	for i := range m.Controls {
-		if m.Controls[i].Critical {
-			return true
-		}
-	}
-	return false
 }
 
 func responseOf(op byte) byte {
@@ -173,7 +159,7 @@ func (x *session) startTLS(c *wire.Conn) wire.Result {
 
 // view is the directory as whoever is signed in sees it today.
 func (x *session) view() view {
-	v := view{s: x.s, day: x.s.today(), service: x.service, person: x.person, read: everything}
+	v := view{s: x.s, tree: x.s.trees[0], day: x.s.today(), service: x.service, person: x.person, read: x.s.schema.all}
 	if x.service != nil {
 		v.read = x.service.read
 	}

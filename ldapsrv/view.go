@@ -1,7 +1,9 @@
 package ldapsrv
 
 import (
+	"container/heap"
 	"iter"
+	"slices"
 	"strings"
 
 	"schoolbridge/internal/directory"
@@ -10,14 +12,18 @@ import (
 	"schoolbridge/ldapsrv/filter"
 )
 
-// view is the directory as one asker sees it on one day. It is where access is
+// view is one tree as one asker sees it on one day. It is where access is
 // decided, all of it: who is seen, which groups, which attributes.
 type view struct {
 	s       *Server
+	tree    *tree
 	day     person.Date
 	service *service          // a service account, or nil
 	person  identity.PersonID // a person, or zero
 	read    attrs             // what may be read of entries
+	groups  []*directory.Group
+
+	container unitEntry // used again
 }
 
 func (s *Server) today() person.Date { return person.DateOf(s.opt.Now().In(s.opt.Zone)) }
@@ -54,44 +60,95 @@ func (v *view) seesGroup(g *directory.Group) bool {
 
 // Attribute implements filter.Schema: what may not be read is not there.
 func (v *view) Attribute(description []byte) (filter.Attribute, bool) {
-	a, ok := attributeOf(description)
+	a, ok := v.s.schema.find(description)
 	if !ok || !v.read.has(a) {
 		return filter.Attribute{}, false
 	}
-	s := &syntaxes[attributeTypes[a].syntax]
-	return filter.Attribute{ID: int(a), Rule: s.rule, Prepare: s.prepare}, true
+	return v.s.schema.attribute(a), true
 }
 
-// everybody walks those whom the asker may see, and perhaps others.
-func (v *view) everybody() iter.Seq[*directory.Entry] {
-	d := v.s.opt.Directory
-	if v.service == nil {
-		return only(d.Get(v.person))
-	}
-	if v.service.schools == nil {
-		return d.All(0)
-	}
-	return func(yield func(*directory.Entry) bool) {
-		for i, id := range v.service.list {
-			for e := range d.InSchool(id) {
-				if !v.in(e, v.service.list[:i]) && !yield(e) {
-					return
-				}
+// Attributes implements filter.Schema.
+func (v *view) Attributes() iter.Seq[filter.Attribute] {
+	return func(yield func(filter.Attribute) bool) {
+		for rest := v.read; !rest.empty(); {
+			if !yield(v.s.schema.attribute(rest.next())) {
+				return
 			}
 		}
 	}
 }
 
+// attribute is what a filter has to know of an attribute.
+func (s *schema) attribute(a attr) filter.Attribute {
+	of := &syntaxes[s.types[a].syntax]
+	return filter.Attribute{ID: int(a), Rule: of.rule, Ordered: of.ordered, Prepare: of.prepare}
+}
+
+// everybody walks those whom the asker may see, and perhaps others, whose number
+// is greater than after, in the order of their numbers.
+func (v *view) everybody(after uint32) iter.Seq[*directory.Entry] {
+	d := v.s.opt.Directory
+	switch {
+	case v.service == nil:
+		e, ok := d.Get(v.person)
+		return only(e, ok && e.UIDNumber > after)
+	case v.service.schools == nil:
+		return d.All(after)
+	case len(v.service.list) == 1:
+		return slices.Values(d.InSchool(v.service.list[0], after))
+	}
+	return v.merged(after)
+}
+
+// merged walks several schools at once; who is at two of them comes once.
+func (v *view) merged(after uint32) iter.Seq[*directory.Entry] {
+	return func(yield func(*directory.Entry) bool) {
+		var schools queue
+		for _, id := range v.service.list {
+			if list := v.s.opt.Directory.InSchool(id, after); len(list) > 0 {
+				schools = append(schools, list)
+			}
+		}
+		heap.Init(&schools)
+		for len(schools) > 0 {
+			e := schools[0][0]
+			if e.UIDNumber > after && !yield(e) {
+				return
+			}
+			after = e.UIDNumber
+			if schools[0] = schools[0][1:]; len(schools[0]) == 0 {
+				heap.Pop(&schools)
+			} else {
+				heap.Fix(&schools, 0)
+			}
+		}
+	}
+}
+
+// queue implements heap.Interface: the list with the lowest number first.
+type queue [][]*directory.Entry
+
+func (q queue) Len() int           { return len(q) }
+func (q queue) Less(i, j int) bool { return q[i][0].UIDNumber < q[j][0].UIDNumber }
+func (q queue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
+func (q *queue) Push(x any)        { *q = append(*q, x.([]*directory.Entry)) }
+func (q *queue) Pop() any {
+	last := (*q)[len(*q)-1]
+	*q = (*q)[:len(*q)-1]
+	return last
+}
+
 // members walks those members of a group whom the asker sees, by way of its
-// schools where those are few: a role has members all over the city.
-func (v *view) members(g *directory.Group) iter.Seq[*directory.Entry] {
-	all := v.everybody()
-	if g.Kind != directory.GroupRole && v.seesGroup(g) {
-		all = v.s.opt.Directory.InSchool(g.School)
+// school where it has one: a role has members all over the city. directly leaves
+// out who is a member by way of another group.
+func (v *view) members(g *directory.Group, directly bool) iter.Seq[*directory.Entry] {
+	all := v.everybody(0)
+	if g.Kind != directory.GroupRole && v.service != nil {
+		all = slices.Values(v.s.opt.Directory.InSchool(g.School, 0))
 	}
 	return func(yield func(*directory.Entry) bool) {
 		for e := range all {
-			if v.belongs(e, g) && v.sees(e) && !yield(e) {
+			if v.belongs(e, g, directly) && v.sees(e) && !yield(e) {
 				return
 			}
 		}
@@ -100,47 +157,64 @@ func (v *view) members(g *directory.Group) iter.Seq[*directory.Entry] {
 
 // belongs says whether somebody is a member of a group by what the asker may
 // know of him: a role that he has at another school is none of its business.
-func (v *view) belongs(e *directory.Entry, g *directory.Group) bool {
+func (v *view) belongs(e *directory.Entry, g *directory.Group, directly bool) bool {
 	for i := range e.Affiliations {
-		if a := &e.Affiliations[i]; v.seesSchool(a.School) && g.Takes(*a, v.day) {
+		a := &e.Affiliations[i]
+		if v.seesSchool(a.School) && (directly && g.Direct(*a, v.day) || !directly && g.Takes(*a, v.day)) {
 			return true
 		}
 	}
 	return false
 }
 
-// in says whether a school's walk has met the person already.
-func (v *view) in(e *directory.Entry, schools []person.SchoolID) bool {
-	for i := range e.Affiliations {
-		for _, id := range schools {
-			if a := &e.Affiliations[i]; a.School == id && a.Role != person.RoleParent {
-				return true
-			}
-		}
+// group finds the group at a place, as far as the asker sees it.
+func (v *view) group(at place) (*directory.Group, bool) {
+	if at.kind != placeGroup {
+		return nil, false
 	}
-	return false
+	g, ok := v.s.opt.Directory.Group(at.leaf)
+	return g, ok && v.seesGroup(g)
+}
+
+// groupMember finds the group that a value of member names.
+func (v *view) groupMember(a attr, value string) (*directory.Group, bool) {
+	if a != attrMember {
+		return nil, false
+	}
+	at := v.s.resolve(value)
+	g, ok := v.group(at)
+	return g, ok && at.tree == v.tree
 }
 
 // memberOf finds the person whom a value of member or memberUid names.
 func (v *view) memberOf(a attr, value string) (*directory.Entry, bool) {
 	if a == attrMember {
 		at := v.s.resolve(value)
-		if at.kind != placePerson {
+		if at.kind != placePerson || at.tree != v.tree {
 			return nil, false
 		}
-		value = at.leaf
+		return v.personAt(at)
 	}
-	return v.lookup(value)
+	return v.lookup(value, func(e *directory.Entry) string { return string(e.Login) })
 }
 
-// lookup finds a person by the login that uid shows; the directory's index
-// knows other names too.
-func (v *view) lookup(login string) (*directory.Entry, bool) {
-	e, ok := v.s.opt.Directory.Lookup(login)
-	if !ok || !strings.EqualFold(string(e.Login), login) && filter.Fold(string(e.Login)) != filter.Fold(login) {
+// personAt finds the person at a place.
+func (v *view) personAt(at place) (*directory.Entry, bool) {
+	return v.lookup(at.leaf, func(e *directory.Entry) string {
+		p := personEntry{&view{tree: at.tree}, e}
+		return p.rdn()
+	})
+}
+
+// lookup finds a person by one of the names; the directory's index knows others
+// too.
+func (v *view) lookup(name string, of func(*directory.Entry) string) (*directory.Entry, bool) {
+	e, ok := v.s.opt.Directory.Lookup(name)
+	if !ok {
 		return nil, false
 	}
-	return e, true
+	own := of(e)
+	return e, strings.EqualFold(own, name) || filter.Fold(own) == filter.Fold(name)
 }
 
 func only[T any](v T, ok bool) iter.Seq[T] {

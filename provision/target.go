@@ -103,6 +103,7 @@ type Password struct {
 // Pass is what one pass came to.
 type Pass struct {
 	Object   []byte
+	SID      []byte // the object's security identifier, where the target has such
 	Stamp    string
 	Observed Observed
 	// Delivered is the ID of the password that the target now has; nil: none.

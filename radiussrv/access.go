@@ -29,32 +29,43 @@ const (
 func (s *Server) access(ctx context.Context, client *Client, r *wire.Received) *wire.Reply {
 	ctx, cancel := s.within(ctx, r)
 	defer cancel()
+	if message, ok := r.Packet.EAP(); ok {
+		return s.eap(ctx, client, r, source(client, r, requestID()), message)
+	}
+	reply, _ := s.signIn(client, r, func(c identity.Credential) (identity.Verdict, bool) {
+		return s.opts.Auth.Authenticate(ctx, c), true
+	})
+	return reply
+}
+
+// decide asks whether a credential is accepted; false: that cannot be told so.
+type decide func(identity.Credential) (identity.Verdict, bool)
+
+// signIn answers an Access-Request without EAP, unless it cannot be decided.
+func (s *Server) signIn(client *Client, r *wire.Received, ask decide) (*wire.Reply, bool) {
 	p := r.Packet
 	from := source(client, r, requestID())
-	if message, ok := p.EAP(); ok {
-		return s.eap(ctx, client, r, from, message)
-	}
 	name, ok := userName(p)
 	if address, ok := bypassed(r, name); ok {
-		return s.bypass(ctx, client, r, from, name, address)
+		return s.bypass(client, r, from, name, address, ask)
 	}
 	m := readMicrosoft(p)
 	switch {
 	case !ok || p.Count(wire.UserPassword)+p.Count(wire.CHAPPassword)+m.ways() != 1:
 		// One way to prove oneself (RFC 2865 section 4.1: never both).
-		return s.refuse(client, r, from, resultMalformed, identity.ReasonBadRequest)
+		return s.refuse(client, r, from, resultMalformed, identity.ReasonBadRequest), true
 	case p.Has(wire.CHAPPassword):
-		return s.refuse(client, r, from, resultCHAP, identity.ReasonMethod)
+		return s.refuse(client, r, from, resultCHAP, identity.ReasonMethod), true
 	case m.v1 > 0:
-		return s.refuse(client, r, from, resultMSCHAP, identity.ReasonMethod)
+		return s.refuse(client, r, from, resultMSCHAP, identity.ReasonMethod), true
 	case m.ways() > 0 && !m.whole():
-		return s.refuse(client, r, from, resultMalformed, identity.ReasonBadRequest)
+		return s.refuse(client, r, from, resultMalformed, identity.ReasonBadRequest), true
 	case m.change > 0:
-		return s.refuseChange(client, r, from, &m)
+		return s.refuseChange(client, r, from, &m), true
 	case machine(name):
-		return s.refuse(client, r, from, resultMachine, identity.ReasonMachineAccount)
+		return s.refuse(client, r, from, resultMachine, identity.ReasonMachineAccount), true
 	case m.v2 > 0:
-		return s.mschap2(ctx, client, r, from, name, &m)
+		return s.mschap2(client, r, from, name, &m, ask)
 	}
 	clear, ok := p.Password(r.Peer.Secret())
 	if !ok || !utf8.Valid(clear) {
@@ -62,15 +73,13 @@ func (s *Server) access(ctx context.Context, client *Client, r *wire.Received) *
 		if !r.Signed {
 			s.log.garbled(client, r.From.Addr())
 		}
-		return s.refuse(client, r, from, resultMalformed, identity.ReasonBadRequest)
+		return s.refuse(client, r, from, resultMalformed, identity.ReasonBadRequest), true
 	}
-	verdict := s.opts.Auth.Authenticate(ctx, identity.Credential{
-		Name:    name,
-		Proof:   identity.Password(clear),
-		Channel: identity.ChannelWiFi,
-		Source:  from,
-	})
-	return s.decided(client, r, from, verdict)
+	v, ok := ask(identity.Credential{Name: name, Proof: identity.Password(clear), Channel: identity.ChannelWiFi, Source: from})
+	if !ok {
+		return nil, false
+	}
+	return s.decided(client, r, from, v), true
 }
 
 // userName takes the one User-Name, as readable text (RFC 2865 section 5.1).
@@ -128,7 +137,8 @@ func (s *Server) refused(r *wire.Received, from identity.Source, what result, v 
 
 // reject says no, in the same words whatever the reason was.
 func (s *Server) reject(client *Client, r *wire.Received, notBefore time.Time) *wire.Reply {
-	reply := &wire.Reply{Code: wire.AccessReject, NotBefore: rejectAt(client, r.At, notBefore)}
+	reply := r.Reply(wire.AccessReject)
+	reply.NotBefore = rejectAt(client, r.At, notBefore)
 	addText(reply, wire.ReplyMessage, s.opts.Messages.Rejected)
 	return reply
 }
@@ -136,7 +146,7 @@ func (s *Server) reject(client *Client, r *wire.Received, notBefore time.Time) *
 // unavailable says no at once: nobody did anything wrong.
 func (s *Server) unavailable(r *wire.Received, from identity.Source, v identity.Verdict) *wire.Reply {
 	s.said(r, from, resultUnavailable, v)
-	reply := &wire.Reply{Code: wire.AccessReject}
+	reply := r.Reply(wire.AccessReject)
 	addText(reply, wire.ReplyMessage, s.opts.Messages.Unavailable)
 	return reply
 }
@@ -167,7 +177,7 @@ func (s *Server) accept(client *Client, r *wire.Received, v identity.Verdict) (*
 	if err != nil {
 		return nil, err
 	}
-	reply := &wire.Reply{Code: wire.AccessAccept}
+	reply := r.Reply(wire.AccessAccept)
 	// The canonical login (RFC 2865 section 5.1): accounting will carry it.
 	reply.AddText(wire.UserName, string(v.Login))
 	reply.Add(wire.Class, class)

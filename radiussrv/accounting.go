@@ -68,7 +68,7 @@ const (
 // account answers an Accounting-Request: always when it can be read, unless
 // what it tells could not be kept.
 func (s *Server) account(ctx context.Context, client *Client, r *wire.Received) *wire.Reply {
-	reply := &wire.Reply{Code: wire.AccountingResponse}
+	reply := r.Reply(wire.AccountingResponse)
 	record, ok := s.record(client, r)
 	if !ok {
 		s.metrics.result(resultAccountingOdd)

@@ -71,14 +71,14 @@ func (s classSealer) seal(in signIn) ([]byte, error) {
 	if _, err := rand.Read(out[1:]); err != nil {
 		return nil, err
 	}
-	clear := append(make([]byte, 0, classClear+len(in.ssid)), in.person[:]...)
+	clear := append(out[len(out):], in.person[:]...) // encrypted where it lies
 	clear = binary.BigEndian.AppendUint64(clear, in.epoch)
 	clear = binary.BigEndian.AppendUint64(clear, in.given.Mark)
 	clear = binary.BigEndian.AppendUint32(clear, seconds(in.given.At))
 	clear = binary.BigEndian.AppendUint32(clear, seconds(in.given.Until))
 	clear = binary.BigEndian.AppendUint32(clear, in.client)
 	clear = append(clear, in.ssid...)
-	return s.aead.Seal(out, out[1:1+classNonce], clear, out[:1]), nil
+	return s.aead.Seal(out, out[1:], clear, out[:1]), nil
 }
 
 // open reads a Class that came back; false where it is not one of ours.

@@ -1,6 +1,7 @@
 package radiussrv
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +40,8 @@ var (
 )
 
 // The same packet is sent so often over UDP, with these waits for an answer;
-// over RadSec it is sent once and the answer has as long.
+// over RadSec it is sent once and the answer has as long, shared among several
+// connections.
 const (
 	dynamicTries = 4
 	dynamicWait  = 2 * time.Second
@@ -139,13 +141,19 @@ func askPort(ctx context.Context, client *Client, x Session, r *wire.Request, wa
 	return answer.Packet, err
 }
 
-// maxTunnels bounds the connections over which one session is looked for.
-const maxTunnels = 4
+// maxTunnels bounds the connections over which one session is looked for, beside
+// the time.
+const maxTunnels = 16
+
+// errUnasked: those who were asked know nothing of the session, and further
+// connections are open.
+var errUnasked = errors.New("the NAS client has more RadSec connections open than could be asked, and those that were asked do not know the session")
 
 // askTunnels asks over the client's own connections, that from the session's
 // address first. Several devices may come with one certificate or from behind
 // one address: who says that the session or the NAS is none of his is not the
-// last to be asked.
+// last to be asked, and neither is who says nothing. Nobody speaks for one who
+// said nothing or was not asked.
 func (s *Server) askTunnels(ctx context.Context, client *Client, x Session, r *wire.Request, wait time.Duration) (*wire.Packet, error) {
 	ctx, cancel := context.WithTimeout(ctx, dynamicTries*wait)
 	defer cancel()
@@ -160,15 +168,31 @@ func (s *Server) askTunnels(ctx context.Context, client *Client, x Session, r *w
 		}
 		return 0
 	})
+	silent := error(nil)
+	if len(list) > maxTunnels {
+		list, silent = list[:maxTunnels], errUnasked
+	}
 	p, err := (*wire.Packet)(nil), error(wire.ErrNoTunnel)
-	for _, t := range list[:min(len(list), maxTunnels)] {
-		next, failed := t.Ask(ctx, r)
-		if failed != nil && p != nil {
-			continue // somebody else has answered
+	for i, t := range list {
+		if i == len(list)-1 {
+			wait *= dynamicTries // what is left
 		}
-		if p, err = next, failed; err == nil && !stranger(p) {
+		turn, done := context.WithTimeout(ctx, wait)
+		p, err = t.Ask(turn, r)
+		done()
+		switch {
+		case err == nil && !stranger(p):
+			return p, nil
+		case err != nil:
+			silent = err
+		}
+		if ctx.Err() != nil && i < len(list)-1 {
+			silent = cmp.Or(silent, errUnasked)
 			break
 		}
+	}
+	if silent != nil {
+		return nil, silent
 	}
 	return p, err
 }

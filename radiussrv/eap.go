@@ -50,7 +50,7 @@ func (s *Server) eap(ctx context.Context, client *Client, r *wire.Received, from
 			return nil // the NAS repeats it by itself
 		}
 		s.said(r, from, resultChallenge, out.Verdict)
-		reply := &wire.Reply{Code: wire.AccessChallenge}
+		reply := r.Reply(wire.AccessChallenge)
 		if !out.NotBefore.IsZero() {
 			reply.NotBefore = rejectAt(&Client{}, r.At, out.NotBefore)
 		}
@@ -98,7 +98,7 @@ func failure(message []byte) []byte {
 }
 
 func rejectEAP(client *Client, r *wire.Received, message []byte, v identity.Verdict) *wire.Reply {
-	reply := &wire.Reply{Code: wire.AccessReject}
+	reply := r.Reply(wire.AccessReject)
 	if v.Outcome != identity.Unavailable {
 		reply.NotBefore = rejectAt(client, r.At, v.NotBefore)
 	}

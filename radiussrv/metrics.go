@@ -26,13 +26,14 @@ const (
 	resultAccountingLost
 	resultStatus
 	resultStatusSilent
+	resultBusy
 	resultEnd
 )
 
 func (r result) String() string {
 	return [...]string{
 		"accepted", "rejected", "unavailable", "malformed", "chap_refused", "mschap_refused", "eap_refused",
-		"machine_refused", "challenge", "accounting", "accounting_ignored", "accounting_lost", "status", "status_silent",
+		"machine_refused", "challenge", "accounting", "accounting_ignored", "accounting_lost", "status", "status_silent", "client_busy",
 	}[r]
 }
 

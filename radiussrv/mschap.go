@@ -1,7 +1,6 @@
 package radiussrv
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"time"
@@ -66,8 +65,8 @@ func (m *microsoft) whole() bool {
 }
 
 // mschap2 answers MS-CHAPv2.
-func (s *Server) mschap2(ctx context.Context, client *Client, r *wire.Received, from identity.Source, name string, m *microsoft) *wire.Reply {
-	v := s.opts.Auth.Authenticate(ctx, identity.Credential{
+func (s *Server) mschap2(client *Client, r *wire.Received, from identity.Source, name string, m *microsoft, ask decide) (*wire.Reply, bool) {
+	v, ok := ask(identity.Credential{
 		Name: name,
 		Proof: identity.MSCHAPv2{
 			Name:          mschap.Name(name),
@@ -78,6 +77,9 @@ func (s *Server) mschap2(ctx context.Context, client *Client, r *wire.Received, 
 		Channel: identity.ChannelWiFi,
 		Source:  from,
 	})
+	if !ok {
+		return nil, false
+	}
 	if v.Outcome == identity.Accepted && v.MSCHAPv2 == nil {
 		s.opts.Logger.Error("an MS-CHAPv2 answer was accepted without the keys that belong to it", "request", from.Request)
 		v.Outcome = identity.Unavailable
@@ -88,7 +90,7 @@ func (s *Server) mschap2(ctx context.Context, client *Client, r *wire.Received, 
 	} else {
 		addError(reply, m.ident(), mschap.Failure{Code: mschap.CodeWrong, Retry: v.Outcome == identity.Rejected})
 	}
-	return reply
+	return reply, true
 }
 
 // addSuccess proves to the peer that we know the password, and hands the NAS the

@@ -179,6 +179,11 @@ func (l *reporter) eap(why identity.Reason, client *Client, addr netip.Addr) {
 	}
 }
 
+func (l *reporter) busy(client *Client, addr netip.Addr) {
+	l.warn("RADIUS requests dropped: too many of this client, or of accounting, are under way", addr, client,
+		"look what they wait for (/readyz: mos.ru, the store), and whether a device behind the client goes wild")
+}
+
 func (l *reporter) lost(client *Client, err error) {
 	if _, ok := l.may("accounting", netip.Addr{}); ok {
 		l.log.Error("RADIUS accounting could not be kept; the client will send it again", "client", client.Name, "err", err)

@@ -233,6 +233,61 @@ func TestReverseFindsTheDevice(t *testing.T) {
 	}
 }
 
+// One of them that says nothing keeps nobody from answering, and that it is not
+// theirs is no answer in its place.
+func TestReverseOneIsSilent(t *testing.T) {
+	mute := func([]byte) [][]byte { return nil }
+	stranger := func(request []byte) [][]byte {
+		return [][]byte{replyTo(request, 42, "radsec", 101, 6, 0, 0, 1, 0xf7)}
+	}
+	for name, c := range map[string]struct {
+		heard []func([]byte) [][]byte // the last one is asked first
+		want  error
+	}{
+		"the first":  {[]func([]byte) [][]byte{acks(41), mute}, nil},
+		"the second": {[]func([]byte) [][]byte{mute, stranger}, ErrNoAnswer},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, dial := reverse(t)
+			for _, answer := range c.heard {
+				conn := dial()
+				heard(t, conn)
+				radsecNAS(t, conn, answer)
+			}
+			if answer, err := s.Disconnect(t.Context(), &wlc, ending()); !errors.Is(err, c.want) || answer.Done != (c.want == nil) {
+				t.Errorf("%+v, %v", answer, err)
+			}
+		})
+	}
+}
+
+// Where more devices are connected than are asked, those that were do not speak
+// for the rest: only all of them together say that a session is gone.
+func TestReverseManyStrangers(t *testing.T) {
+	stranger := func(request []byte) [][]byte {
+		return [][]byte{replyTo(request, 42, "radsec", 101, 6, 0, 0, 1, 0xf7)}
+	}
+	for name, c := range map[string]struct {
+		strangers int
+		want      error
+	}{"as many as are asked": {maxTunnels, nil}, "one more": {maxTunnels + 1, ErrNoAnswer}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, dial := reverse(t)
+			for range c.strangers {
+				conn := dial()
+				heard(t, conn)
+				radsecNAS(t, conn, stranger)
+			}
+			answer, err := s.Disconnect(t.Context(), &wlc, ending())
+			if !errors.Is(err, c.want) || err == nil && answer.Cause != 503 || answer.Done {
+				t.Errorf("%+v, %v", answer, err)
+			}
+		})
+	}
+}
+
 // A client known by its address alone is asked over a connection from there,
 // and over UDP where it has none and a port.
 func TestReverseByAddress(t *testing.T) {

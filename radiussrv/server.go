@@ -50,6 +50,12 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, c identity.Credential) identity.Verdict
 }
 
+// Recaller is an Authenticator that accepts some credentials from memory, without
+// waiting. Where it says false it has counted nothing, and Authenticate decides.
+type Recaller interface {
+	Recall(c identity.Credential) (identity.Verdict, bool)
+}
+
 // Messages are shown to people by their devices, in Reply-Message.
 type Messages struct {
 	Accepted    string // nothing is sent if ""
@@ -107,9 +113,11 @@ type Options struct {
 type Server struct {
 	opts    Options
 	wire    *wire.Server
+	recall  func(identity.Credential) (identity.Verdict, bool) // nil: nobody can
 	class   classSealer
 	metrics *metrics
 	log     *reporter
+	shares  *shares
 }
 
 // New makes a server that serves nothing yet.
@@ -138,7 +146,13 @@ func New(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare Class: %w", err)
 	}
-	s := &Server{opts: opts, class: sealer, metrics: newMetrics(opts.Metrics)}
+	if opts.Wire.Workers <= 0 {
+		opts.Wire.Workers = defaultWorkers
+	}
+	s := &Server{opts: opts, class: sealer, metrics: newMetrics(opts.Metrics), shares: newShares(opts.Wire.Workers)}
+	if r, ok := opts.Auth.(Recaller); ok {
+		s.recall = r.Recall
+	}
 	s.log = newReporter(opts.Logger, opts.Now, s.metrics)
 	opts.Wire.Peer = func(addr netip.Addr) *wire.Peer { return opts.Clients().peer(addr) }
 	opts.Wire.Events, opts.Wire.Now = s.log, opts.Now
@@ -172,13 +186,19 @@ func (s *Server) Shutdown(ctx context.Context) error { return s.wire.Shutdown(ct
 // Handle answers one request; the engine calls it.
 func (s *Server) Handle(ctx context.Context, r *wire.Received) *wire.Reply {
 	client := r.Peer.Owner().(*Client)
+	if r.Packet.Code != wire.StatusServer {
+		held, ok := s.shares.enter(client, r.Packet.Code)
+		if !ok {
+			s.metrics.result(resultBusy)
+			s.log.busy(client, r.From.Addr())
+			return nil
+		}
+		defer held.Add(-1)
+	}
 	switch r.Packet.Code {
 	case wire.AccessRequest:
-		if !r.Signed {
-			s.log.unsigned(client, r.From.Addr())
-		}
 		reply := s.access(ctx, client, r)
-		s.metrics.seconds.Observe(s.opts.Now().Sub(r.At).Seconds())
+		s.decidedNow(client, r)
 		return reply
 	case wire.AccountingRequest:
 		return s.account(ctx, client, r)
@@ -186,6 +206,28 @@ func (s *Server) Handle(ctx context.Context, r *wire.Received) *wire.Reply {
 		return s.status(r)
 	}
 	return nil
+}
+
+// HandlePrompt answers sign-ins that memory alone can decide; the engine asks it
+// before Handle.
+func (s *Server) HandlePrompt(r *wire.Received) (*wire.Reply, bool) {
+	if s.recall == nil || r.Packet.Code != wire.AccessRequest || r.Packet.Has(wire.EAPMessage) {
+		return nil, false
+	}
+	client := r.Peer.Owner().(*Client)
+	reply, ok := s.signIn(client, r, s.recall)
+	if ok {
+		s.decidedNow(client, r)
+	}
+	return reply, ok
+}
+
+// decidedNow notes that an Access-Request has been decided.
+func (s *Server) decidedNow(client *Client, r *wire.Received) {
+	if !r.Signed {
+		s.log.unsigned(client, r.From.Addr())
+	}
+	s.metrics.seconds.Observe(s.opts.Now().Sub(r.At).Seconds())
 }
 
 // status answers Status-Server as the port would answer its own requests
@@ -198,9 +240,9 @@ func (s *Server) status(r *wire.Received) *wire.Reply {
 	}
 	s.metrics.result(resultStatus)
 	if r.Role == wire.Accounting {
-		return &wire.Reply{Code: wire.AccountingResponse}
+		return r.Reply(wire.AccountingResponse)
 	}
-	return &wire.Reply{Code: wire.AccessAccept}
+	return r.Reply(wire.AccessAccept)
 }
 
 // requestID ties the log lines of one request together.

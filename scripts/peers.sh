@@ -10,7 +10,7 @@ wanted() { [ ${#only[@]} -eq 0 ] || [[ " ${only[*]} " == *" $1 "* ]]; }
 declare -A package=(
 	[ldapsearch]=ldap-utils [ldapwhoami]=ldap-utils [ldapcompare]=ldap-utils
 	[radclient]=freeradius-utils [curl]=curl [openssl]=openssl [gcc]=gcc
-	[eapol_test]=eapoltest [xmllint]=libxml2-utils [python3]=python3
+	[eapol_test]=eapoltest [xmllint]=libxml2-utils [python3]=python3 [ldapvi]=ldapvi [pamtester]=pamtester
 )
 missing=()
 for program in "${!package[@]}"; do
@@ -25,11 +25,12 @@ wanted libc6-dev && [ ! -e /usr/include/stdlib.h ] && missing+=(libc6-dev)
 # and some parts, like the Python of a RADIUS client, are none.
 declare -A services=(
 	[freeradius]=freeradius [hostapd]=hostapd [radsecproxy]=radsecproxy [wpasupplicant]=wpa_supplicant
-	[samba]="smbd nmbd samba-ad-dc" [winbind]=winbind
+	[samba]="smbd nmbd samba-ad-dc" [winbind]=winbind [slapd]=slapd [nslcd]=nslcd [sssd-common]=sssd
 )
 units=()
 for name in freeradius hostapd radsecproxy wpasupplicant iproute2 python3-pyrad python3-pycryptodome \
-	samba samba-dsdb-modules samba-vfs-modules winbind samba-ad-provision; do
+	samba samba-dsdb-modules samba-vfs-modules winbind samba-ad-provision \
+	python3-ldap python3-ldap3 slapd sssd-common sssd-ldap libnss-sss libpam-sss nslcd libnss-ldapd libpam-ldapd; do
 	wanted "$name" || continue
 	dpkg -s "$name" >/dev/null 2>&1 && continue
 	missing+=("$name")
@@ -56,8 +57,15 @@ if [ ! -e $policy ]; then
 	"${root[@]}" chmod 0755 $policy
 	trap '"${root[@]}" rm -f $made' EXIT
 fi
+# The name services' and PAM's modules enter themselves into the machine's own
+# configuration, which is put back: the tests use copies.
+kept=$(mktemp -d)
+cp -a /etc/nsswitch.conf /etc/pam.d "$kept"
 "${root[@]}" apt-get update -q
 "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+"${root[@]}" cp -a "$kept/nsswitch.conf" /etc/nsswitch.conf
+"${root[@]}" cp -a "$kept/pam.d/." /etc/pam.d/
+rm -rf "$kept"
 if [ -n "$nmcli" ]; then
 	folder=$(mktemp -d)
 	trap '"${root[@]}" rm -f $made; rm -rf "$folder"' EXIT

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"schoolbridge/config"
@@ -41,7 +43,10 @@ func loadConfig(std streams, file, lang string) (*config.Config, error) {
 		return nil, usageError("укажите файл настроек: --config ФАЙЛ / name the configuration with --config FILE")
 	}
 	c, faults, err := config.Load(file)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, usageError("файла настроек %[1]s нет, проверьте --config / there is no configuration %[1]s, look at --config", file)
+	case err != nil:
 		return nil, &exitError{exitUsage, err}
 	}
 	for _, f := range faults {

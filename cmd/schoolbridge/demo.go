@@ -213,7 +213,7 @@ func (d *demo) announce() {
 	}
 	ca := d.folder.path("ca.pem")
 	with := strings.NewReplacer("{ca}", ca, "{config}", d.folder.config(), "{cases}", d.folder.cases(), "{self}", self, "{base}", demoBase,
-		"{secret}", demoSecret, "{radsec}", d.folder.path("tls", "radsec.pem"),
+		"{secret}", demoSecret, "{secret-file}", d.folder.path("secrets", "radius"), "{server-name}", "bridge.school.example", "{radsec}", d.folder.path("tls", "radsec.pem"),
 		"{reader}", demoReader, "{reader-password}", demoReaderPass, "{web}", demoWeb, "{sim}", "http://"+demoMosru+"/sim",
 		"{ad}", demoAD, "{ad-base}", demoADBase, "{ad-admin}", "cn=admin,"+demoADBase, "{ad-password}", demoADAdmin, "{upn}", "evann@uao.obr.mos.ru",
 		"{adsearch}", "LDAPTLS_CACERT="+ca+" ldapsearch -x -LLL",
@@ -252,6 +252,8 @@ A teacher signs in on a PC or board, with LDAPS and with StartTLS, then on the W
     {ldaps} -D uid=orlovami,ou=people,{base} -w Snegir-2021
     {starttls} -D uid=orlovami,ou=people,{base} -w Snegir-2021
     echo 'User-Name=orlovami,User-Password=Snegir-2021,Message-Authenticator=0x00' | {radius}
+As her phone does it (WPA-Enterprise), with handshake, certificate, keys and VLAN:
+    echo Snegir-2021 | {self} probe eap --lang en --server 127.0.0.1 --secret-file {secret-file} --ca {ca} --name {server-name} --method ttls-pap --login orlovami --password-file -
 A pupil:
     {ldaps} -D uid=belovas,ou=people,{base} -w Sinica-2021
     echo 'User-Name=belovas,User-Password=Sinica-2021,Message-Authenticator=0x00' | {radius}

@@ -119,6 +119,9 @@ func (e *explainer) somebody(ctx context.Context, name string, r *explain.Report
 	}
 	r.Person, r.Login, r.UIDNumber = holder.Person.String(), string(holder.Login), holder.UIDNumber
 	r.Name = person.JoinFIO(holder.Last, holder.First, holder.Middle)
+	if r.Suspension, err = e.suspension(ctx, holder); err != nil {
+		return holder.Person, err
+	}
 	entry, err := e.db.Directory().Entry(ctx, holder.Person)
 	switch {
 	case err == nil:
@@ -212,12 +215,8 @@ func (e *explainer) roles(entry *directory.Entry, r *explain.Report) {
 func (e *explainer) channels(entry *directory.Entry, r *explain.Report) {
 	e.channel(entry, r, identity.ChannelLDAP, identity.Source{}, "")
 	e.channel(entry, r, identity.ChannelWeb, identity.Source{}, "")
-	seen := map[string]bool{}
-	for _, nas := range e.config.RADIUS.Clients {
-		if !seen[nas.School] {
-			seen[nas.School] = true
-			e.channel(entry, r, identity.ChannelWiFi, identity.Source{NAS: nas.Name, School: nas.School}, nas.Name)
-		}
+	for _, nas := range e.config.RADIUS.Clients { // rules may name one of a school's
+		e.channel(entry, r, identity.ChannelWiFi, identity.Source{NAS: nas.Name, School: nas.School}, nas.Name)
 	}
 }
 

@@ -15,8 +15,10 @@ import (
 )
 
 const (
-	// signInsRead is how many attempts a report goes back.
+	// signInsRead is how many attempts a report goes back, saidRead how many of
+	// those beside them that anybody can cause with somebody's name.
 	signInsRead = 200
+	saidRead    = 100
 	// nobodysRead is how many attempts of nobody in particular it looks through:
 	// those of devices and machines are among them.
 	nobodysRead = 5000
@@ -29,6 +31,17 @@ type attempt struct {
 	explain.SignIn
 	Login   string `json:"login"` // as typed, or said outside: never shown
 	Machine string `json:"machine"`
+}
+
+// both reads somebody's last lines, or nobody's: those that say whose they are,
+// and apart from them those in which that is only said.
+func (e *explainer) both(ctx context.Context, id identity.PersonID, proven, said int) ([]attempt, error) {
+	list, err := e.attempts(ctx, id, proven, auth.AuditSignIn, auth.AuditEnded)
+	if err != nil {
+		return nil, err
+	}
+	more, err := e.attempts(ctx, id, said, auth.AuditRefused)
+	return append(list, more...), err
 }
 
 // attempts reads somebody's last lines, or nobody's, the newest first.
@@ -45,13 +58,14 @@ func (e *explainer) attempts(ctx context.Context, id identity.PersonID, limit in
 				return nil, fmt.Errorf("read the audit trail: %w", err)
 			}
 		}
-		a.At = entry.At
+		a.At, a.Said = entry.At, entry.Kind == auth.AuditRefused
 		list = append(list, a)
 	}
 	return list, nil
 }
 
-// add takes attempts into the report that fit, in the order of time.
+// add takes attempts into the report that fit, in the order of time: so many of
+// either sort.
 func add(r *explain.Report, list []attempt, fit func(*attempt) bool) {
 	for i := range list {
 		if fit(&list[i]) {
@@ -59,13 +73,17 @@ func add(r *explain.Report, list []attempt, fit func(*attempt) bool) {
 		}
 	}
 	slices.SortStableFunc(r.SignIns, func(a, b explain.SignIn) int { return b.At.Compare(a.At) })
-	r.SignIns = r.SignIns[:min(len(r.SignIns), signInsRead)]
+	left := map[bool]int{false: signInsRead, true: saidRead}
+	r.SignIns = slices.DeleteFunc(r.SignIns, func(s explain.SignIn) bool {
+		left[s.Said]--
+		return left[s.Said] < 0
+	})
 }
 
 // signIns are a person's attempts, and what became of those devices of hers that
 // called themselves anonymous and got no further.
 func (e *explainer) signIns(ctx context.Context, id identity.PersonID, r *explain.Report) error {
-	own, err := e.attempts(ctx, id, signInsRead, auth.AuditSignIn, auth.AuditRefused)
+	own, err := e.both(ctx, id, signInsRead, saidRead)
 	if err != nil {
 		return err
 	}
@@ -94,7 +112,7 @@ func (e *explainer) signIns(ctx context.Context, id identity.PersonID, r *explai
 // deviceSignIns are those that came from a hardware address, whoever it was, and
 // those that were about it.
 func (e *explainer) deviceSignIns(ctx context.Context, address identity.HardwareAddress, r *explain.Report) error {
-	nobodys, err := e.attempts(ctx, identity.PersonID{}, nobodysRead, auth.AuditSignIn, auth.AuditRefused)
+	nobodys, err := e.both(ctx, identity.PersonID{}, nobodysRead, nobodysRead)
 	if err != nil {
 		return err
 	}
@@ -126,7 +144,7 @@ func (e *explainer) userSignIns(ctx context.Context, id identity.PersonID, devic
 	if err != nil && !errors.Is(err, identity.ErrNotFound) {
 		return err
 	}
-	own, err := e.attempts(ctx, id, signInsRead, auth.AuditSignIn, auth.AuditRefused)
+	own, err := e.both(ctx, id, signInsRead, saidRead)
 	add(r, own, func(a *attempt) bool {
 		a.Who = string(holder.Login)
 		return a.Device == device
@@ -137,7 +155,7 @@ func (e *explainer) userSignIns(ctx context.Context, id identity.PersonID, devic
 // machineSignIns are those of a computer: by its certificate, or, where none was
 // taken, by the name that it gave itself.
 func (e *explainer) machineSignIns(ctx context.Context, host string, r *explain.Report) error {
-	nobodys, err := e.attempts(ctx, identity.PersonID{}, nobodysRead, auth.AuditSignIn, auth.AuditRefused)
+	nobodys, err := e.both(ctx, identity.PersonID{}, nobodysRead, nobodysRead)
 	add(r, nobodys, func(a *attempt) bool {
 		said, ok := strings.CutPrefix(strings.ToLower(a.Login), "host/")
 		return a.Machine == host || a.Machine == "" && ok && identity.FoldMachineName(said) == host

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"schoolbridge/internal/auth"
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/journal"
@@ -118,6 +119,50 @@ func TestRefusalsAreExplained(t *testing.T) {
 		if strings.Contains(out, "belovas") {
 			t.Errorf("what was said outside is shown:\n%s", out)
 		}
+	}
+}
+
+// TestSaidNamesHideNoSignIn: whoever says somebody's name without end takes no
+// sign-in out of her report.
+func TestSaidNamesHideNoSignIn(t *testing.T) {
+	s := newSite(t)
+	s.write("kadry.csv", "id,fio,school,start\nk1,Орлова Мария Игоревна,49,2015-09-01\n")
+	if out, errs, code := s.command("registry", "import", "--config", s.path("config.yaml"), s.path("kadry.csv")); code > exitFindings {
+		t.Fatalf("import: %d %s %s", code, out, errs)
+	}
+	s.activate("orlovami", true, person.RecordRef{Kind: person.RecordEmployment, ID: "k1"})
+	now := time.Now()
+	s.inStore(func(db *store.DB) error {
+		holder, err := db.Accounts().Find(t.Context(), "orlovami")
+		if err != nil {
+			return err
+		}
+		var lines []identity.AuditEntry
+		line := func(ago time.Duration, kind, outcome, device string) {
+			lines = append(lines, identity.AuditEntry{At: now.Add(-ago), Kind: kind, Person: holder.Person,
+				Payload: fmt.Appendf(nil, `{"login":"orlovami","channel":"wifi","outcome":%q,"reason":"SERVER_NOT_TRUSTED","device":%q}`, outcome, device)})
+		}
+		for i := range 3 {
+			line(time.Duration(i+1)*time.Hour, auth.AuditSignIn, "accepted", "02:00:00:00:00:0a")
+		}
+		line(2*time.Hour, auth.AuditEnded, "rejected", "02:00:00:00:00:0a")
+		for i := range 2 * signInsRead {
+			line(time.Duration(i)*time.Second, auth.AuditRefused, "rejected", fmt.Sprintf("02:00:00:00:01:%02x", i%256))
+		}
+		return db.Audit().Append(t.Context(), lines)
+	})
+	r := s.explained("orlovami")
+	said := 0
+	for _, x := range r.SignIns {
+		if x.Said {
+			said++
+		}
+		if x.Said != (x.Device != "02:00:00:00:00:0a") {
+			t.Errorf("%+v", x)
+		}
+	}
+	if said != saidRead || len(r.SignIns) != said+4 {
+		t.Errorf("%d attempts, %d of them under a name that was only said", len(r.SignIns), said)
 	}
 }
 

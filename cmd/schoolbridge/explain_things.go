@@ -48,14 +48,9 @@ func (e *explainer) thing(ctx context.Context, name string) (r *explain.Report, 
 	return r, true, e.machineSignIns(ctx, host, r)
 }
 
-// thingChannels asks the policy for every school's Wi-Fi.
+// thingChannels asks the policy for every NAS client.
 func (e *explainer) thingChannels(r *explain.Report, authority string, ask auth.ExplainFunc) {
-	seen := map[string]bool{}
 	for _, nas := range e.config.RADIUS.Clients {
-		if seen[nas.School] {
-			continue
-		}
-		seen[nas.School] = true
 		answer := explain.Channel{Channel: identity.ChannelWiFi.String(), Where: strings.TrimSpace(authority + " " + nas.Name)}
 		answer.Decided(ask(e.table, identity.Source{NAS: nas.Name, School: nas.School}, e.now))
 		r.Channels = append(r.Channels, answer)

@@ -146,14 +146,20 @@ func (d *daemon) joinLDAP(ctx context.Context) error {
 func (d *daemon) ldapServer() (*ldapsrv.Server, error) {
 	c := d.config.LDAP
 	o := ldapsrv.Options{
-		Auth: d.auth, Directory: d.people, Base: string(c.Base), PlainBind: ldapsrv.PlainBind(c.PlainBind),
+		Auth: d.auth, Directory: d.people, Base: string(c.Base), Schema: ldapsrv.Schema(c.Schema), UPNSuffix: c.UPNSuffix, PlainBind: ldapsrv.PlainBind(c.PlainBind),
 		Limits: ldapwire.Limits{Connections: c.Limits.Connections, PerSource: c.Limits.PerSource, PDU: c.Limits.PDU,
 			Idle: c.Limits.Idle, Write: c.Limits.Write},
-		Entries: c.Limits.Entries, Search: c.Limits.SearchTime, Zone: d.config.Policy.TimeZone.Location(), Version: version,
+		Entries: c.Limits.Entries, Unindexed: c.Limits.Unindexed, Search: c.Limits.SearchTime, Zone: d.config.Policy.TimeZone.Location(), Version: version,
 		Logger: d.log, Metrics: d.registry,
 	}
 	if d.cert != nil {
 		o.TLS = func() *tls.Config { return d.cert.config() }
+	}
+	for _, v := range c.Views {
+		o.Views = append(o.Views, ldapsrv.View{Base: string(v.Base), Schema: ldapsrv.Schema(v.Schema)})
+	}
+	for _, a := range c.Attributes {
+		o.Attributes = append(o.Attributes, ldapsrv.Attribute{Name: a.Name, Value: string(a.Value)})
 	}
 	for _, s := range c.Services {
 		secret, err := config.ReadSecret(s.PasswordFile)

@@ -90,7 +90,7 @@ func (f *loadFlags) run(ctx context.Context, std streams, do func(context.Contex
 		encoder.SetIndent("", "  ")
 		err = encoder.Encode(report)
 	} else {
-		err = text.write(std.out, report)
+		err = text.write(std.out, probe.Lang(*f.lang), report)
 	}
 	if err == nil && (report.Outcomes[string(probe.Accepted)] != report.Ended || report.NotStarted > 0) {
 		return errFindings
@@ -180,12 +180,12 @@ func loadEAP(ctx context.Context, std streams, args []string) error {
 }
 
 // loadText are the words of a report in one language.
-type loadText struct{ progress, rate, outcome, problem, resumed, rounds, late, times, latency, service string }
+type loadText struct{ progress, rate, problem, resumed, rounds, late, times, latency, service string }
 
 var loadTexts = map[string]*loadText{
 	"ru": {
 		progress: "%.0f с: завершено %d, %.0f в секунду, p99 %.2f мс\n",
-		rate:     "входов %d за %.1f с: %.1f в секунду\n", outcome: "  %s: %d\n", problem: "  причина %s: %d\n",
+		rate:     "входов %d за %.1f с: %.1f в секунду\n", problem: "  причина %s, %d: %s\n    что делать: %s\n",
 		resumed: "возобновлённых сеансов: %d\n", rounds: "раундов на вход: %.2f, повторных запросов: %d\n",
 		late:    "начато позже срока: %d, не начато вовсе: %d (не успевает сервер или эта машина)\n",
 		times:   "%s, мс: среднее %.2f, p50 %.2f, p90 %.2f, p99 %.2f, p99.9 %.2f, наибольшее %.2f\n",
@@ -193,7 +193,7 @@ var loadTexts = map[string]*loadText{
 	},
 	"en": {
 		progress: "%.0f s: %d ended, %.0f a second, p99 %.2f ms\n",
-		rate:     "%d sign-ins in %.1f s: %.1f a second\n", outcome: "  %s: %d\n", problem: "  reason %s: %d\n",
+		rate:     "%d sign-ins in %.1f s: %.1f a second\n", problem: "  reason %s, %d: %s\n    remedy: %s\n",
 		resumed: "resumed sessions: %d\n", rounds: "rounds a sign-in: %.2f, requests sent again: %d\n",
 		late:    "begun after their moment: %d, not at all: %d (the server or this machine does not keep up)\n",
 		times:   "%s, ms: mean %.2f, p50 %.2f, p90 %.2f, p99 %.2f, p99.9 %.2f, max %.2f\n",
@@ -201,13 +201,14 @@ var loadTexts = map[string]*loadText{
 	},
 }
 
-func (t *loadText) write(w io.Writer, r load.Report) error {
+func (t *loadText) write(w io.Writer, lang probe.Lang, r load.Report) error {
 	fmt.Fprintf(w, t.rate, r.Ended, r.Seconds, r.Rate)
 	for _, k := range slices.Sorted(maps.Keys(r.Outcomes)) {
-		fmt.Fprintf(w, t.outcome, k, r.Outcomes[k])
+		fmt.Fprintf(w, "  %s: %d\n", probe.Outcome(k).In(lang), r.Outcomes[k])
 	}
 	for _, k := range slices.Sorted(maps.Keys(r.Problems)) {
-		fmt.Fprintf(w, t.problem, k, r.Problems[k])
+		meaning, remedy := probe.Problem(k).In(lang)
+		fmt.Fprintf(w, t.problem, k, r.Problems[k], meaning, remedy)
 	}
 	fmt.Fprintf(w, t.resumed, r.Resumed)
 	fmt.Fprintf(w, t.rounds, r.Rounds, r.Repeats)

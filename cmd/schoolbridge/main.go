@@ -3,7 +3,7 @@
 // flags and signals, and decides nothing else. Which file is what:
 //
 //	main.go, language.go      the table of commands, exit codes, what all flags share
-//	NAME.go, NAME_*.go        one command: explain, policy, provision, registry, sessions, wifi, …
+//	NAME.go, NAME_*.go        one command: account, explain, policy, provision, registry, sessions, wifi, …
 //	radius_flags.go           what probe and load share
 //	serve.go, services.go     the daemon: making it, its parts from start to stop
 //	join_*.go, inventory.go   one part of the daemon each, from configuration to running
@@ -23,6 +23,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"strings"
@@ -61,6 +62,7 @@ func commands() []command {
 		{"registry", "import --config FILE [--lang ru|en] [--accept-ending N] PATH…", "загрузить реестры / registry files into the store", runRegistry},
 		{"match", "--registry DIR --profiles FILE [--bindings FILE] [--today YYYY-MM-DD]", "пробное сопоставление, без хранилища / dry run of the matching rules, without a store", runMatch},
 		{"explain", "--config FILE [--lang ru|en] [--json] LOGIN|ADDRESS|host/NAME", "почему человек, устройство или компьютер может или не может войти / why a person, device or computer can or cannot sign in", runExplain},
+		{"account", "suspend|resume --config FILE LOGIN --reason TEXT [--json] [--lang ru|en]", "закрыть человеку вход и снова открыть / shut somebody out, and let them in again", runAccount},
 		{"policy", "test --config FILE [--lang ru|en] [--json] CASES", "таблица случаев против правил, без хранилища / a table of cases against the rules, without a store", runPolicy},
 		{"provision", "plan|apply --config FILE [--lang ru|en] [--accept-disabling N]", "что изменилось бы в Active Directory; изменить это / what would change in Active Directory; change it", runProvision},
 		{"sessions", "--config FILE [--address IP] [--at TIME] [--device MAC] [--login LOGIN] [--live] [--format table|json|csv] [--lang ru|en] | disconnect|reauthorize --config FILE SESSION|--login LOGIN", "кто и когда был в Wi-Fi; отключить от Wi-Fi или дать права заново / who was on the Wi-Fi when; take somebody off it, or give the rights anew", runSessions},
@@ -129,8 +131,8 @@ func dispatch(ctx context.Context, std streams, args []string) int {
 			return report(std, c.run(ctx, std, args[1:]))
 		}
 	}
-	fmt.Fprintf(std.err, "schoolbridge: команды %q нет / there is no command %q\n", args[0], args[0])
 	usage(std.err)
+	fmt.Fprintf(std.err, "\nschoolbridge: команды %[1]q нет / there is no command %[1]q\n", args[0]) // last, where it is seen
 	return exitUsage
 }
 
@@ -143,12 +145,23 @@ func report(std streams, err error) int {
 		return exitDone
 	case errors.As(err, &exit):
 		if exit.cause != nil {
-			fmt.Fprintln(std.err, "schoolbridge:", exit.cause)
+			complain(std, exit.cause)
 		}
 		return exit.code
 	}
-	fmt.Fprintln(std.err, "schoolbridge:", err)
+	complain(std, err)
 	return exitFailed
+}
+
+// complain prints an error. Somebody else's files are the commonest one that
+// does not say itself what to do.
+func complain(std streams, err error) {
+	fmt.Fprintln(std.err, "schoolbridge:", err)
+	var path *fs.PathError
+	if errors.As(err, &path) && errors.Is(path, fs.ErrPermission) {
+		fmt.Fprintf(std.err, "Нет прав на %[1]s: выполните команду от пользователя службы, sudo -u schoolbridge schoolbridge …; то, что создал root, отдайте службе: chown schoolbridge: %[1]s\n", path.Path)
+		fmt.Fprintf(std.err, "%[1]s is not for this user: run the command as the daemon's, sudo -u schoolbridge schoolbridge …; what root has made is to be given to that user: chown schoolbridge: %[1]s\n", path.Path)
+	}
 }
 
 func usage(w io.Writer) {
@@ -172,13 +185,12 @@ func parse(fs *flag.FlagSet, std streams, args []string) ([]string, error) {
 	var words []string
 	for {
 		if err := fs.Parse(args); err != nil {
-			if !errors.Is(err, flag.ErrHelp) {
-				fmt.Fprintln(std.err, "schoolbridge: не понято / not understood:", err)
-				err = &exitError{code: exitUsage}
-			}
 			fmt.Fprintln(std.err, synopsis(fs.Name()))
 			fs.SetOutput(std.err)
 			fs.PrintDefaults()
+			if !errors.Is(err, flag.ErrHelp) { // below the flags, where it is seen
+				err = usageError("не понято / not understood: %w", err)
+			}
 			return nil, err
 		}
 		if fs.NArg() == 0 {

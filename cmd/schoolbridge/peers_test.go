@@ -340,7 +340,7 @@ func portsTaken(t *testing.T, program string) {
 		t.Fatal("a second demo started beside the first")
 	}
 	for _, p := range demoPorts {
-		if strings.Count(string(out), p.addr+"/"+p.network) != 1 {
+		if strings.Count(string(out), "/ port "+p.addr+"/"+p.network+" ") != 1 || strings.Count(string(out), "порт "+p.addr+"/"+p.network+" ") != 1 {
 			t.Errorf("no single line about %s:\n%s", p.addr, out)
 		}
 	}

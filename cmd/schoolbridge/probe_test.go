@@ -114,8 +114,8 @@ func TestLoad(t *testing.T) {
 		code int
 		says string
 	}{
-		"all accepted": {"--users USERS --concurrency 4 --count 100 --duration 10m", 0, "accepted: 100"},
-		"at a rate":    {"--users USERS --rate 1000 --count 50 --duration 10m", 0, "accepted: 50"},
+		"all accepted": {"--users USERS --concurrency 4 --count 100 --duration 10m", 0, "принят: 100"},
+		"at a rate":    {"--users USERS --rate 1000 --count 50 --duration 10m", 0, "принят: 50"},
 		"half":         {"--users MIXED --concurrency 4 --count 100 --duration 10m --lang en", 1, "rejected: 50"},
 		"no users":     {"--users BAD --concurrency 4", 2, "line 1"},
 		"no load":      {"--users USERS", 2, "--rate or --concurrency"},

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -41,7 +43,7 @@ func (s *secretFiles) open(flagName, file string) (io.Reader, func(), error) {
 	}
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, nil, &exitError{exitUsage, fmt.Errorf("%s: %w", flagName, err)}
+		return nil, nil, unreadable(flagName, file, err)
 	}
 	return f, func() { _ = f.Close() }, nil // opened for reading: nothing is lost
 }
@@ -129,7 +131,7 @@ func (f *radiusFlags) client(files *secretFiles) (string, radiuswire.ClientOptio
 	if err != nil {
 		return "", o, err
 	}
-	own, err := readPair("--radsec-cert", f.radsecCert, f.radsecKey)
+	own, err := readPair("--radsec-cert", f.radsecCert, "--radsec-key", f.radsecKey)
 	if err != nil {
 		return "", o, err
 	}
@@ -194,7 +196,7 @@ func (f *deviceFlags) options() (eappeer.Options, error) {
 		}
 	}
 	if o.Method == eappeer.TLS {
-		if o.Certificate, err = readPair("--cert", f.cert, f.key); err != nil {
+		if o.Certificate, err = readPair("--cert", f.cert, "--key", f.key); err != nil {
 			return o, err
 		}
 	}
@@ -210,13 +212,21 @@ func (f *deviceFlags) options() (eappeer.Options, error) {
 	return o, nil
 }
 
+// unreadable says which file that a flag names cannot be read, and why.
+func unreadable(flagName, file string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return usageError("%[1]s: файла %[2]s нет / %[1]s: there is no file %[2]s", flagName, file)
+	}
+	return &exitError{exitUsage, fmt.Errorf("%s: %w", flagName, err)}
+}
+
 func readAuthority(flagName, file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, usageError("нет %[1]s, файла удостоверяющего центра / %[1]s is missing: the file of the certificate authority", flagName)
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {
-		return nil, &exitError{exitUsage, fmt.Errorf("%s: %w", flagName, err)}
+		return nil, unreadable(flagName, file, err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(b) {
@@ -225,13 +235,17 @@ func readAuthority(flagName, file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-func readPair(flagName, cert, key string) (*tls.Certificate, error) {
+func readPair(certFlag, cert, keyFlag, key string) (*tls.Certificate, error) {
 	if cert == "" || key == "" {
-		return nil, usageError("нужны %[1]s и его ключ / %[1]s and its key are needed", flagName)
+		return nil, usageError("нужны %[1]s и %[2]s, сертификат и его ключ / %[1]s and %[2]s are needed: the certificate and its key", certFlag, keyFlag)
 	}
 	pair, err := tls.LoadX509KeyPair(cert, key)
-	if err != nil {
-		return nil, &exitError{exitUsage, fmt.Errorf("%s: %w", flagName, err)}
+	var path *fs.PathError
+	switch {
+	case errors.As(err, &path):
+		return nil, unreadable(certFlag+", "+keyFlag, path.Path, err)
+	case err != nil:
+		return nil, usageError("%s, %s: нужны сертификат и его ключ, оба PEM / a certificate and its key are wanted, both PEM: %w", certFlag, keyFlag, err)
 	}
 	return &pair, nil
 }

@@ -176,6 +176,7 @@ func (d *daemon) reload() {
 	}
 	d.take(fresh)
 	d.auditConfig("reloaded", restart)
+	d.tellSchools(c)
 	d.log.Info("configuration reloaded")
 }
 

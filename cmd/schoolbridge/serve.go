@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -56,6 +57,9 @@ func runServe(ctx context.Context, std streams, args []string) error {
 // serve runs the daemon until ctx ends. ready, where not nil, is called once
 // when everything answers.
 func serve(ctx context.Context, std streams, file, lang string, ready func()) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(usualPercent)
+	}
 	c, err := loadConfig(std, file, lang)
 	if err != nil {
 		return err
@@ -321,6 +325,7 @@ func (d *daemon) announce(ctx context.Context, ready func()) error {
 	case <-d.people.Loaded():
 	}
 	d.auditConfig("in force", nil)
+	d.tellSchools(d.config)
 	d.log.Info("ready", "people", d.people.Len(), "version", version)
 	d.systemd.Ready()
 	if ready != nil {

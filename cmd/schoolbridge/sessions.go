@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"time"
@@ -96,6 +97,9 @@ func runSessions(ctx context.Context, std streams, args []string) error {
 	if err := writeSessions(std, list, call.format, v.lang, c.Policy.TimeZone.Location()); err != nil {
 		return err
 	}
+	if len(list) == 0 {
+		v.nothing(std.err)
+	}
 	for _, s := range list {
 		changed := call.Verb == "reauthorize" && s.Disconnect != nil && s.Disconnect.State == journal.CutChanged.String()
 		if call.Verb != "" && s.Ended == nil && !changed {
@@ -112,6 +116,8 @@ type viewer struct {
 	lang   explain.Lang
 	now    time.Time
 	people map[identity.PersonID]store.Holder // that were looked up
+	at     time.Time                          // that was asked about, or zero
+	nobody bool                               // the login that was asked about is nobody's
 }
 
 // sessions finds what was asked for, and leaves a line in the trail for each
@@ -152,6 +158,7 @@ func (v *viewer) query(ctx context.Context, a asked) (q journal.Query, err error
 		if q.At, err = schoolTime(a.At, v.config.Policy.TimeZone.Location()); err != nil {
 			return q, err
 		}
+		v.at = q.At
 	}
 	if a.Login != "" {
 		q.Name = auth.BareName(a.Login, v.config.Names.Domains, v.config.Names.Realms)
@@ -159,9 +166,23 @@ func (v *viewer) query(ctx context.Context, a asked) (q journal.Query, err error
 		if err != nil && !errors.Is(err, identity.ErrNotFound) {
 			return q, err
 		}
-		q.Person = holder.Person
+		q.Person, v.nobody = holder.Person, holder.Person.IsZero()
 	}
 	return q, nil
+}
+
+// nothing says what makes people look in vain: a moment that was another one,
+// and a login with a slip in it.
+func (v *viewer) nothing(w io.Writer) {
+	say := func(ru, en string, args ...any) {
+		fmt.Fprintf(w, map[explain.Lang]string{explain.Russian: ru, explain.English: en}[v.lang]+"\n", args...)
+	}
+	if zone := v.config.Policy.TimeZone.Location(); !v.at.IsZero() {
+		say("искали на момент %s, время %s: сеанс, который начался хоть секундой позже, не показан", "looked at the moment %s, time of %s: a session that began a second later is not shown", v.at.In(zone).Format(sessionClock), zone)
+	}
+	if v.nobody {
+		say("такого логина сейчас нет ни у кого: проверьте написание", "nobody has this login now: check the spelling")
+	}
 }
 
 // schoolTime reads a time as people write it, in the school's zone.
@@ -298,11 +319,11 @@ func (v *viewer) targets(ctx context.Context, a asked) ([]*journal.Session, erro
 	}
 	id, err := journal.ParseID(a.Session)
 	if err != nil {
-		return nil, usageError("sessions %s: %q — не номер сеанса, их показывает / is no session, which are shown by schoolbridge sessions --live: %w", a.Verb, a.Session, err)
+		return nil, usageError("sessions %[1]s: %[2]q — не номер сеанса (16 шестнадцатеричных цифр), номера показывает schoolbridge sessions --live / %[2]q is no session's id (16 hexadecimal digits); schoolbridge sessions --live shows them", a.Verb, a.Session)
 	}
 	s, err := v.db.Journal().Get(ctx, id)
 	if errors.Is(err, identity.ErrNotFound) {
-		return nil, usageError("sessions %s: сеанса %s нет, их показывает / there is no session, they are shown by schoolbridge sessions --live", a.Verb, id)
+		return nil, usageError("sessions %[1]s: сеанса %[2]s нет, номера показывает schoolbridge sessions --live / there is no session %[2]s; schoolbridge sessions --live shows them", a.Verb, id)
 	}
 	return []*journal.Session{s}, err
 }

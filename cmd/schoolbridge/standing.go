@@ -24,11 +24,13 @@ func (d *daemon) standing(s *journal.Stay, now time.Time) (journal.Standing, boo
 	default:
 		return journal.Standing{}, false // an empty directory knows nobody
 	}
+	client := d.clients.Load().Named(s.NAS)
+	standing := journal.Standing{Closed: !takesRequests(client)}
 	e, ok := d.people.Get(s.Person)
 	if !ok {
-		return journal.Standing{Why: journal.WhyRemoved}, true
+		standing.Why = journal.WhyRemoved
+		return standing, true
 	}
-	client := d.clients.Load().Named(s.NAS)
 	grant, reason := d.grantOf(e, s.NAS, s.SSID, s.School, now)
 	given := s.Given()
 	// Policy is not asked about a session of which it is not known what was given
@@ -37,11 +39,13 @@ func (d *daemon) standing(s *journal.Stay, now time.Time) (journal.Standing, boo
 	settled := given.IsZero() || client == nil || !given.Until.IsZero() && now.Sub(given.Until).Abs() < endGrace
 	switch {
 	case reason != "" && !(byPolicy(reason) && settled):
-		return journal.Standing{Why: whyOf(reason)}, true
+		standing.Why = whyOf(reason)
+		return standing, true
 	case s.Epoch != 0 && s.Epoch < e.Epoch:
-		return journal.Standing{Why: journal.WhyChanged}, true
+		standing.Why = journal.WhyChanged
+		return standing, true
 	}
-	standing := journal.Standing{Bound: d.journal.Bound(grant.Role)}
+	standing.Bound = d.journal.Bound(grant.Role)
 	if settled {
 		return standing, true
 	}
@@ -51,18 +55,25 @@ func (d *daemon) standing(s *journal.Stay, now time.Time) (journal.Standing, boo
 	return standing, true
 }
 
-// differs says that the NAS is to be told what a session is given now. Another
+// takesRequests says that a NAS client can be asked at all, by the configuration.
+func takesRequests(client *radiussrv.Client) bool {
+	return client != nil && (client.DynamicPort != 0 || client.DynamicTunnel)
+}
+
+// differs says that the NAS is to be told what a session is given now: nothing
+// where it can be told nothing, for whoever has something else may stay. Another
 // end alone is told only to one that can change it while the session goes on, or
 // once it has come.
 func differs(was, is identity.Given, client *radiussrv.Client, now time.Time) bool {
 	switch {
-	case was.Mark != is.Mark:
+	case !takesRequests(client):
+		return false
+	case !was.Alike(is):
 		return true
 	case was.Ends(is), is.Until.IsZero():
 		return false
 	}
-	asked := !client.NoCoA && (client.DynamicPort != 0 || client.DynamicTunnel)
-	return asked || now.Sub(is.Until) > endGrace
+	return !client.NoCoA || now.Sub(is.Until) > endGrace
 }
 
 // grantOf asks every gate about a person as at a sign-in. The school is where
@@ -124,7 +135,7 @@ func (d *daemon) change(ctx context.Context, s *journal.Session) (journal.Answer
 		grant.SessionTimeout = is.Until.Sub(now)
 	}
 	answer, err := d.radius.Change(ctx, d.clients.Load().Named(s.NAS), nasSession(s), grant)
-	slight := s.Cut.Why == journal.WhyGrant && s.Given.Mark == is.Mark
+	slight := s.Cut.Why == journal.WhyGrant && s.Given.Alike(is)
 	return journal.Answer{Done: answer.Done, Cause: answer.Cause, Given: is, Slight: slight}, nasError(err)
 }
 

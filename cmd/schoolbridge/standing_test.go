@@ -124,6 +124,66 @@ func TestRightsChangeAtAClientWithoutCoA(t *testing.T) {
 	}
 }
 
+// Who could not be disconnected because nothing said how the access point is
+// asked, is when that is said.
+func TestRequestsAreOfferedLater(t *testing.T) {
+	s, p, d, log := changing(t, staffRules)
+	s.edit("dynamic_authorization: {port:", "dynamic_authorization: {coa: false}} #")
+	d.reload()
+	p.account(1, "g1", phone, p.signIn(phone), nil)
+	s.edit("allow: true, vlan: 20, session: 8h", "allow: false")
+	d.reload()
+	<-log
+	if x := s.sessions(exitDone, "--device", phone)[0]; x.Ended != nil || x.Disconnect.State != "not_offered" {
+		t.Fatalf("%+v %+v", x, x.Disconnect)
+	}
+	s.edit("dynamic_authorization: {coa: false}} #", "dynamic_authorization: {port:")
+	d.reload()
+	<-log
+	if x := s.sessions(exitDone, "--device", phone)[0]; x.Ending != "disconnected" || x.Disconnect.Why != "ROLE_NOT_ALLOWED" || p.disconnects() != 1 {
+		t.Errorf("%+v %+v, asked %d times", x, x.Disconnect, p.disconnects())
+	}
+}
+
+// At a client that can be asked nothing other rights ask for nothing, and for
+// what was missed once it can be asked; that somebody has to leave is noted.
+func TestRightsChangeAtAClientThatTakesNoRequests(t *testing.T) {
+	s, _, d, _ := changing(t, staffRules)
+	s.edit("dynamic_authorization: {port:", "dynamic_authorization: {coa: false}} #")
+	d.reload()
+	holder, err := d.db.Accounts().Find(t.Context(), "orlovami")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, ok := d.people.Get(holder.Person)
+	if !ok {
+		t.Fatal("she is not in the directory")
+	}
+	now := time.Now()
+	grant, reason := d.grantOf(e, "school-49", "School", "49", now)
+	if reason != "" {
+		t.Fatal(reason)
+	}
+	stay := journal.StayOf(&journal.Session{Person: holder.Person, NAS: "school-49", Given: grant.Given(now, now)})
+	for _, c := range []struct {
+		from, to string
+		want     journal.Why
+		closed   bool
+	}{
+		{"vlan: 20", "vlan: 30", "", true},
+		{"session: 8h", "session: 4h", "", true},
+		{"dynamic_authorization: {coa: false}} #", "dynamic_authorization: {port:", journal.WhyGrant, false},
+		{"dynamic_authorization: {port:", "dynamic_authorization: {coa: false}} #", "", true},
+		{"allow: true, vlan: 30, session: 4h", "allow: false", journal.WhyRole, true},
+	} {
+		s.edit(c.from, c.to)
+		d.reload()
+		if got, known := d.standing(stay, now); !known || got.Why != c.want || got.Closed != c.closed || got.Given.IsZero() != (c.want != journal.WhyGrant) {
+			t.Errorf("%s: %+v, %v", c.to, got, known)
+		}
+	}
+}
+
 // What no CoA can take away ends the session.
 func TestRightsWithdrawn(t *testing.T) {
 	s, p, d, log := changing(t, staffRules)
@@ -188,6 +248,13 @@ log: {format: text}`)
 		if !known || got.Why != c.why || c.until != "" && !got.Given.Until.Equal(clock(c.until)) {
 			t.Errorf("from %s at %s: %+v", c.from, c.at, got)
 		}
+	}
+	// What another build gave cannot be compared, but for its end.
+	grant, _ := d.grantOf(e, "school-49", "School", "49", clock("15:00:00"))
+	given := grant.Given(clock("15:00:00"), clock("15:00:00"))
+	given.Mark ^= 0xabcdef01ff00
+	if got, known := d.standing(journal.StayOf(&journal.Session{Person: holder.Person, NAS: "school-49", Given: given}), clock("16:00:00")); !known || got.Why != "" {
+		t.Errorf("of another build: %+v", got)
 	}
 	// Of a session from before the update nothing is known but whose it is.
 	if got, known := d.standing(journal.StayOf(&journal.Session{Person: holder.Person, NAS: "school-49"}), clock("15:00:00")); !known || got.Why != "" {

@@ -73,8 +73,11 @@ func parseWiFi(std streams, args []string) (wifiCall, error) {
 		return call, err
 	}
 	call.lang = onboard.Lang(*lang)
-	known := call.platform == "" || slices.Contains(onboard.Platforms(), onboard.Platform(call.platform))
-	if len(words) != 2 || words[0] != "profile" || !known ||
+	if call.platform != "" && !slices.Contains(onboard.Platforms(), onboard.Platform(call.platform)) {
+		return call, usageError("%s", call.say(fmt.Sprintf("--for: %q не бывает; есть apple (iPhone, iPad, Mac), windows, android и linux", call.platform),
+			fmt.Sprintf("--for: there is no %q but apple (iPhone, iPad, Mac), windows, android and linux", call.platform)))
+	}
+	if len(words) != 2 || words[0] != "profile" ||
 		call.out != "" && (call.platform == "" || call.dir != "") {
 		return call, misused("wifi")
 	}
@@ -215,9 +218,10 @@ func (w wifiCall) keep(std streams, folder string, files []onboard.File) error {
 }
 
 // replace puts a file in the place of another at once; its mode is 0600, whatever
-// the other one's was. What is no regular file is written to.
+// the other one's was. What is no regular file is written to, as is what a link
+// leads to: /dev/stdout is a link, and must stay one.
 func replace(path string, body []byte) error {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
 		return os.WriteFile(path, body, 0o600)
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".schoolbridge-*") // mode 0600

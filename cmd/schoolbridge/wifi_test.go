@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/pem"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -91,6 +92,16 @@ func TestWiFiProfile(t *testing.T) {
 	}
 	if _, errs, code := s.profile("--for", "apple", "--out", os.DevNull, "orlovami"); code != exitDone {
 		t.Errorf("into a device: %d %s", code, errs)
+	}
+	link, file := s.path("link"), s.path("linked")
+	if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Symlink(file, link)); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs, code := s.profile("--for", "apple", "--out", link, "orlovami"); code != exitDone {
+		t.Errorf("through a link: %d %s", code, errs)
+	}
+	if b, err := os.ReadFile(file); err != nil || len(b) == 0 {
+		t.Errorf("a link was replaced: %q %v", b, err)
 	}
 	for range 2 { // the second time over the first
 		if _, _, code := s.profile("--dir", s.path("all"), "orlovami"); code != exitDone {

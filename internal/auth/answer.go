@@ -39,17 +39,23 @@ func (a *Authenticator) answer(ctx context.Context, c *identity.Credential, m *i
 		return unavailable(lost)
 	}
 	asked := mschap.Challenge(m.PeerChallenge, m.Challenge, m.Name)
+	a.hashes.prepare(e.Person, &k)
 	if reason := a.fits(&k, asked, m.Response, now); reason != "" {
 		if reason != identity.ReasonOldPassword && reason != identity.ReasonHashTooOld {
 			a.guard.wrongAnswer(&t, now)
 		}
 		return rejected(reason)
 	}
-	a.guard.meet(&t)
+	return a.fitted(e, &t, grant, &k, asked, m.Response)
+}
+
+// fitted admits somebody whose answer fits the kept hash.
+func (a *Authenticator) fitted(e *directory.Entry, t *try, grant identity.Grant, k *kept, asked [8]byte, response [24]byte) identity.Verdict {
+	a.guard.meet(t)
 	v := accepted(identity.ReasonKeptHash, grant, e, time.Unix(0, k.learnt))
 	v.Voucher.Hash = k.mark
 	v.MSCHAPv2 = new(identity.MSCHAPv2Success)
-	v.MSCHAPv2.Authenticator, v.MSCHAPv2.SendKey, v.MSCHAPv2.RecvKey = k.secret.Success(asked, m.Response)
+	v.MSCHAPv2.Authenticator, v.MSCHAPv2.SendKey, v.MSCHAPv2.RecvKey = k.secret.Success(asked, response)
 	return v
 }
 

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 
 	"schoolbridge/internal/directory"
@@ -30,7 +29,7 @@ type Authenticator struct {
 	local     localPool
 	hashes    *hashes
 	saver     saver
-	aliases   *lru.Cache[key, string] // other names of a mos.ru login, by typedKey
+	aliases   *table[key, string] // other names of a mos.ru login, by typedKey
 	metrics   *metrics
 	refusals  *refusals
 	// down is when mos.ru last gave nobody an answer (unreachable, throttling
@@ -60,22 +59,10 @@ func New(o Options) (*Authenticator, error) {
 		return nil, err
 	}
 	o = o.withDefaults()
-	a := &Authenticator{opt: o, tagger: newTagger(o.TagKey), phantom: newMAC(randomKey()), local: newLocalPool()}
-	var err error
-	if a.confirm, err = newConfirmations(o); err != nil {
-		return nil, err
-	}
-	if a.guard, err = newGuard(o); err != nil {
-		return nil, err
-	}
-	if a.hashes, err = newHashes(o); err != nil {
-		return nil, err
-	}
-	if a.saver, err = newSaver(o); err != nil {
-		return nil, err
-	}
-	if a.aliases, err = lru.New[key, string](o.Logins); err != nil {
-		return nil, err
+	a := &Authenticator{
+		opt: o, tagger: newTagger(o.TagKey), phantom: newMAC(randomKey()), local: newLocalPool(),
+		confirm: newConfirmations(o), guard: newGuard(o), hashes: newHashes(o), saver: newSaver(o),
+		aliases: newTable[key, string](o.Logins),
 	}
 	a.flights.of, a.flights.limit = map[flightKey]*flight{}, o.Flights
 	a.metrics, a.refusals = newMetrics(o.Registerer), newRefusals(o.Registerer)
@@ -123,25 +110,14 @@ func (a *Authenticator) decide(ctx context.Context, c *identity.Credential, now 
 	if v, ok := a.withoutPassword(c, now); ok {
 		return v
 	}
-	if !wellFormed(c) {
-		return identity.Verdict{Outcome: identity.Malformed, Reason: identity.ReasonBadRequest}
-	}
-	if !a.inTouch(now) {
-		return unavailable(identity.ReasonCutOff)
-	}
-	name := a.bareName(c.Name)
+	e, v := a.recognise(c, now)
 	switch {
-	case c.Proof == identity.Password(""):
-		return identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonEmptyPassword}
-	case loginOnly(name, c.Channel):
-		// Says nothing of who exists, so it needs none of refuse's care.
-		return rejected(identity.ReasonLoginOnly)
+	case e != nil:
+	case v.Reason == identity.ReasonUnknown:
+		return a.refuse(c, now, a.nameKey(a.bareName(c.Name)), v.Reason)
+	default:
+		return v
 	}
-	e, ok := a.opt.Directory.Lookup(name)
-	if !ok {
-		return a.refuse(c, now, a.nameKey(name), identity.ReasonUnknown)
-	}
-	var v identity.Verdict
 	if m, ok := c.Proof.(identity.MSCHAPv2); ok {
 		v = a.answer(ctx, c, &m, e, now)
 	} else {
@@ -149,6 +125,30 @@ func (a *Authenticator) decide(ctx context.Context, c *identity.Credential, now 
 	}
 	v.Person, v.Login = e.Person, e.Login
 	return v
+}
+
+// recognise gives the entry that a credential names, or the verdict where that
+// cannot be told. It changes nothing.
+func (a *Authenticator) recognise(c *identity.Credential, now time.Time) (*directory.Entry, identity.Verdict) {
+	if !wellFormed(c) {
+		return nil, identity.Verdict{Outcome: identity.Malformed, Reason: identity.ReasonBadRequest}
+	}
+	if !a.inTouch(now) {
+		return nil, unavailable(identity.ReasonCutOff)
+	}
+	name := a.bareName(c.Name)
+	switch {
+	case c.Proof == identity.Password(""):
+		return nil, identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonEmptyPassword}
+	case loginOnly(name, c.Channel):
+		// Says nothing of who exists, so it needs none of refuse's care.
+		return nil, rejected(identity.ReasonLoginOnly)
+	}
+	e, ok := a.opt.Directory.Lookup(name)
+	if !ok {
+		return nil, rejected(identity.ReasonUnknown)
+	}
+	return e, identity.Verdict{}
 }
 
 // inTouch says that the directory is loaded and not too old to decide by.
@@ -185,11 +185,10 @@ func (a *Authenticator) person(ctx context.Context, c *identity.Credential, e *d
 	id := a.confirm.mac.over(t.key, e.Epoch, proof)
 	recent := a.confirm.find(id, now)
 	if recent.fresh {
-		if e.PasswordWanted {
-			a.keep(e, proof, now.Add(-recent.age))
+		if e.PasswordWanted || a.saver.owes(e.Person, id) {
+			a.keep(e, id, proof, now.Add(-recent.age))
 		}
-		a.guard.meet(&t)
-		return accepted(identity.ReasonRecent, grant, e, now.Add(-recent.age))
+		return a.again(e, &t, grant, recent, now)
 	}
 	m := a.tagger.marks(t.key, proof, now)
 	if a.guard.knownBad(&t, m, now) {
@@ -200,6 +199,12 @@ func (a *Authenticator) person(ctx context.Context, c *identity.Credential, e *d
 		return a.locally(ctx, c, e, &t, recent)
 	}
 	return v
+}
+
+// again admits somebody whose password mos.ru has confirmed lately.
+func (a *Authenticator) again(e *directory.Entry, t *try, grant identity.Grant, recent confirmation, now time.Time) identity.Verdict {
+	a.guard.meet(t)
+	return accepted(identity.ReasonRecent, grant, e, now.Add(-recent.age))
 }
 
 // refuse answers a name that nobody has or may use here as if mos.ru had been
@@ -297,9 +302,10 @@ func (a *Authenticator) answered(c *identity.Credential, e *directory.Entry, t *
 		return rejected(reason)
 	}
 	proof := c.Proof.(identity.Password)
-	a.confirm.add(a.confirm.mac.over(t.key, e.Epoch, proof), r.asked)
+	id := a.confirm.mac.over(t.key, e.Epoch, proof)
+	a.confirm.add(id, r.asked)
 	a.guard.meet(t)
-	a.keep(e, proof, r.asked)
+	a.keep(e, id, proof, r.asked)
 	return accepted(identity.ReasonConfirmed, grant, e, r.asked)
 }
 

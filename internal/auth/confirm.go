@@ -10,8 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
-
 	"schoolbridge/internal/identity"
 )
 
@@ -30,9 +28,13 @@ type macState struct {
 	sum [sha256.Size]byte
 }
 
+// digest is half of an HMAC-SHA256, which is enough: nobody without the key finds
+// two inputs that share it.
+type digest [sha256.Size / 2]byte
+
 // over gives the MAC of a person or name, an epoch and a proof. The first two
 // have fixed lengths, so no two inputs read alike.
-func (m *mac) over(k key, epoch uint64, proof identity.Password) [sha256.Size]byte {
+func (m *mac) over(k key, epoch uint64, proof identity.Password) digest {
 	s := m.pool.Get().(*macState)
 	s.Reset()
 	in := append(s.in[:0], k[:]...)
@@ -40,7 +42,7 @@ func (m *mac) over(k key, epoch uint64, proof identity.Password) [sha256.Size]by
 	in = append(in, proof...)
 	s.Write(in)
 	s.Sum(s.sum[:0])
-	sum := s.sum
+	sum := digest(s.sum[:])
 	clear(in)
 	m.pool.Put(s)
 	return sum
@@ -50,7 +52,7 @@ func (m *mac) over(k key, epoch uint64, proof identity.Password) [sha256.Size]by
 // confirmed lately: a MAC under a key that dies with the process.
 type confirmations struct {
 	mac         *mac
-	table       *lru.Cache[[sha256.Size]byte, int64] // when mos.ru was asked, Unix ns
+	table       *table[digest, int64] // when mos.ru was asked, Unix ns
 	long, short time.Duration
 	healthy     func() bool
 	// since is the moment from which events have been arriving without a gap
@@ -58,12 +60,8 @@ type confirmations struct {
 	since atomic.Int64
 }
 
-func newConfirmations(o Options) (*confirmations, error) {
-	table, err := lru.New[[sha256.Size]byte, int64](o.Confirmations)
-	if err != nil {
-		return nil, err
-	}
-	return &confirmations{mac: newMAC(randomKey()), table: table, long: o.ConfirmLong, short: o.ConfirmShort, healthy: o.EventsHealthy}, nil
+func newConfirmations(o Options) *confirmations {
+	return &confirmations{mac: newMAC(randomKey()), table: newTable[digest, int64](o.Confirmations), long: o.ConfirmLong, short: o.ConfirmShort, healthy: o.EventsHealthy}
 }
 
 func randomKey() (key [32]byte) {
@@ -78,7 +76,7 @@ type confirmation struct {
 	age   time.Duration // since then
 }
 
-func (c *confirmations) find(id [sha256.Size]byte, now time.Time) confirmation {
+func (c *confirmations) find(id digest, now time.Time) confirmation {
 	since := c.gapless(now)
 	at, ok := c.table.Get(id)
 	if !ok {
@@ -121,6 +119,6 @@ func (c *confirmations) gapless(now time.Time) int64 {
 }
 
 // drop forgets what mos.ru confirmed once and refuses now.
-func (c *confirmations) drop(id [sha256.Size]byte) { c.table.Remove(id) }
+func (c *confirmations) drop(id digest) { c.table.Remove(id) }
 
-func (c *confirmations) add(id [sha256.Size]byte, asked time.Time) { c.table.Add(id, asked.UnixNano()) }
+func (c *confirmations) add(id digest, asked time.Time) { c.table.Add(id, asked.UnixNano()) }

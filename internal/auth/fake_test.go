@@ -33,6 +33,7 @@ type world struct {
 	saves     int
 	reads     int
 	readFails error
+	saveFails error
 	reading   func() // runs inside a read of the store, without the lock
 	audits    []identity.AuditEntry
 
@@ -106,6 +107,9 @@ func (w *world) SaveVerifier(_ context.Context, id identity.PersonID, v Verifier
 		if e.Person == id && e.Epoch != v.Epoch {
 			return identity.ErrConflict
 		}
+	}
+	if w.saveFails != nil {
+		return w.saveFails
 	}
 	w.verifiers[id] = v
 	w.saves++

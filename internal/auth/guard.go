@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
-
 	"schoolbridge/internal/identity"
 )
 
@@ -33,12 +31,12 @@ type guard struct {
 	seed maphash.Seed
 
 	mu       sync.Mutex
-	people   *simplelru.LRU[key, *login]
-	phantoms *simplelru.LRU[key, *login] // names that nobody has or may use: they must not push out people
-	devices  *simplelru.LRU[uint64, bucket]
-	sources  *simplelru.LRU[uint64, bucket]
-	known    *simplelru.LRU[seen, bucket]
-	wrongs   *simplelru.LRU[seen, wrongs]
+	people   *table[key, *login]
+	phantoms *table[key, *login] // names that nobody has or may use: they must not push out people
+	devices  *table[uint64, bucket]
+	sources  *table[uint64, bucket]
+	known    *table[seen, bucket]
+	wrongs   *table[seen, wrongs]
 }
 
 // seen is a person on a device.
@@ -92,28 +90,13 @@ const (
 // have a code sent to the person each time.
 const holdFor = time.Minute
 
-func newGuard(o Options) (*guard, error) {
-	g := &guard{o: o, seed: maphash.MakeSeed()}
-	var err error
-	keep := func(e error) {
-		if err == nil {
-			err = e
-		}
+func newGuard(o Options) *guard {
+	return &guard{
+		o: o, seed: maphash.MakeSeed(),
+		people: newTable[key, *login](o.Logins), phantoms: newTable[key, *login](o.Logins),
+		devices: newTable[uint64, bucket](o.Devices), sources: newTable[uint64, bucket](o.Devices),
+		known: newTable[seen, bucket](o.Devices), wrongs: newTable[seen, wrongs](o.Devices),
 	}
-	var e error
-	g.people, e = simplelru.NewLRU[key, *login](o.Logins, nil)
-	keep(e)
-	g.phantoms, e = simplelru.NewLRU[key, *login](o.Logins, nil)
-	keep(e)
-	g.devices, e = simplelru.NewLRU[uint64, bucket](o.Devices, nil)
-	keep(e)
-	g.sources, e = simplelru.NewLRU[uint64, bucket](o.Devices, nil)
-	keep(e)
-	g.known, e = simplelru.NewLRU[seen, bucket](o.Devices, nil)
-	keep(e)
-	g.wrongs, e = simplelru.NewLRU[seen, wrongs](o.Devices, nil)
-	keep(e)
-	return g, err
 }
 
 // try is one sign-in as the guard sees it.
@@ -149,7 +132,7 @@ func network(addr netip.Addr) netip.Addr {
 }
 
 // table gives where the login of a try is kept.
-func (g *guard) table(t *try) *simplelru.LRU[key, *login] {
+func (g *guard) table(t *try) *table[key, *login] {
 	if t.phantom {
 		return g.phantoms
 	}
@@ -339,9 +322,14 @@ func (g *guard) recognise(k key, c *identity.Credential) {
 	t := g.try(k, false, 0, c)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if at := (seen{t.key, t.device}); !g.known.Contains(at) {
+	if at := (seen{t.key, t.device}); !g.knows(at) {
 		g.known.Add(at, 0)
 	}
+}
+
+func (g *guard) knows(at seen) bool {
+	_, ok := g.known.Peek(at)
+	return ok
 }
 
 // meet makes the device known to the person; where it was, it gets back the

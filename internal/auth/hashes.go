@@ -10,8 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
-
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/mschap"
@@ -28,7 +26,7 @@ import (
 // It is read again because another replica may have saved or emptied it without
 // a new epoch. What this one saves or empties is put here at once.
 type hashes struct {
-	table   *lru.Cache[identity.PersonID, kept]
+	table   *table[identity.PersonID, kept]
 	putting sync.Mutex
 	refresh time.Duration
 	maxAge  time.Duration
@@ -48,7 +46,7 @@ type hashes struct {
 type kept struct {
 	reason identity.Reason // why there is no hash; "": there is
 	hash   mschap.Hash
-	secret *mschap.Secret // the same, prepared; nil: there is none
+	secret *mschap.Secret // the same, prepared; nil: there is none, or nobody has answered to it yet
 	mark   uint64         // Voucher.Hash of what rests on it; 0: there is none
 	epoch  uint64
 	learnt int64 // when mos.ru last confirmed it
@@ -67,15 +65,14 @@ const (
 	storeAgain = 5 * time.Second
 )
 
-func newHashes(o Options) (*hashes, error) {
-	table, err := lru.New[identity.PersonID, kept](o.Hashes)
+func newHashes(o Options) *hashes {
 	phantom := randomKey()
-	h := &hashes{table: table, refresh: o.ConfirmShort, maxAge: o.NTMaxAge, grace: o.OfflineGrace, healthy: o.EventsHealthy, seen: o.EventsSeen,
+	h := &hashes{table: newTable[identity.PersonID, kept](o.Hashes), refresh: o.ConfirmShort, maxAge: o.NTMaxAge, grace: o.OfflineGrace, healthy: o.EventsHealthy, seen: o.EventsSeen,
 		phantom: mschap.Prepare(mschap.Hash(phantom[:16]))}
 	if o.events {
 		h.alive.Store(o.Now().UnixNano())
 	}
-	return h, err
+	return h
 }
 
 // HashReason says why a person's verifier serves no MSCHAPv2, whatever its age;
@@ -112,6 +109,14 @@ func (h *hashes) good(k *kept, now time.Time) bool {
 	return age >= 0 && age < int64(life)
 }
 
+// recall gives what is kept under a person's epoch, and says whether it may be
+// used without asking again.
+func (h *hashes) recall(e *directory.Entry, now time.Time) (k kept, same, good bool) {
+	k, ok := h.table.Get(e.Person)
+	same = ok && k.epoch == e.Epoch
+	return k, same, same && h.good(&k, now)
+}
+
 // put takes over what the store has under a person's epoch.
 func (h *hashes) put(id identity.PersonID, v Verifier, epoch uint64, now time.Time) {
 	h.putting.Lock()
@@ -121,8 +126,8 @@ func (h *hashes) put(id identity.PersonID, v Verifier, epoch uint64, now time.Ti
 	if next.reason == "" {
 		next.hash = mschap.Hash(v.NTHash)
 		next.mark = markOf(id, next.hash)
-		if next.secret = before.secret; before.hash != next.hash || next.secret == nil {
-			next.secret = mschap.Prepare(next.hash)
+		if before.hash == next.hash {
+			next.secret = before.secret
 		}
 	}
 	if !v.LearnAt.IsZero() {
@@ -143,6 +148,21 @@ func (h *hashes) put(id identity.PersonID, v Verifier, epoch uint64, now time.Ti
 	h.table.Add(id, next)
 }
 
+// prepare makes a hash ready for answers, the first time that one comes: most
+// people show their passwords and never give any.
+func (h *hashes) prepare(id identity.PersonID, k *kept) {
+	if k.secret != nil || k.reason != "" {
+		return
+	}
+	k.secret = mschap.Prepare(k.hash)
+	h.putting.Lock()
+	defer h.putting.Unlock()
+	if now, ok := h.table.Peek(id); ok && now.reason == "" && now.hash == k.hash {
+		now.secret = k.secret
+		h.table.Add(id, now)
+	}
+}
+
 // markOf is never 0. It is the same on every replica and after a restart, and
 // kept as well guarded as the hash: passwords can be tried on it.
 func markOf(id identity.PersonID, h mschap.Hash) uint64 {
@@ -154,9 +174,8 @@ func markOf(id identity.PersonID, h mschap.Hash) uint64 {
 // says why we cannot tell now.
 func (a *Authenticator) keptHash(ctx context.Context, e *directory.Entry, now time.Time) (k kept, waited bool, reason identity.Reason) {
 	h := a.hashes
-	k, ok := h.table.Get(e.Person)
-	same := ok && k.epoch == e.Epoch
-	if same && h.good(&k, now) {
+	k, same, good := h.recall(e, now)
+	if good {
 		return k, false, ""
 	}
 	if h.failing(now) {

@@ -11,10 +11,7 @@ import (
 // What was read from the store before something younger was put there, by this
 // replica or under another epoch, does not replace it.
 func TestAnOlderHashReplacesNone(t *testing.T) {
-	h, err := newHashes(Options{EventsHealthy: func() bool { return true }, Now: func() time.Time { return begin }}.withDefaults())
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := newHashes(Options{EventsHealthy: func() bool { return true }, Now: func() time.Time { return begin }}.withDefaults())
 	id := identity.PersonID{1}
 	put := func(p identity.Password, epoch uint64, learnt time.Duration, now time.Duration) {
 		nt := mschap.NTHash(string(p))

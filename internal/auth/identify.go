@@ -231,6 +231,7 @@ func (a *Authenticator) Learn(id identity.PersonID, epoch uint64, proof identity
 	if !ok || e.Epoch != epoch {
 		return
 	}
-	a.confirm.add(a.confirm.mac.over(key(id), epoch, proof), asked)
-	a.keep(e, proof, asked)
+	mark := a.confirm.mac.over(key(id), epoch, proof)
+	a.confirm.add(mark, asked)
+	a.keep(e, mark, proof, asked)
 }

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
-
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/mschap"
@@ -55,7 +53,8 @@ func (a *Authenticator) locally(ctx context.Context, c *identity.Credential, e *
 const (
 	storeTimeout = time.Second     // of a read that a sign-in waits for
 	saveTimeout  = 5 * time.Second // of a write that nobody waits for
-	savers       = 8               // writes at once; those beyond are left to the next sign-in
+	savers       = 8               // writes at once
+	waitingSaves = 1024            // those that may wait for a turn, saveTimeout at most; what is beyond is left to the next sign-in
 	// offerAgain is how long a password that was offered is not offered again:
 	// the directory hears of it within a second or two that nothing waits any
 	// more, and meanwhile a person may sign in a thousand times.
@@ -93,84 +92,128 @@ func (p localPool) check(v Verifier, proof identity.Password, now time.Time, ntM
 }
 
 // saver remembers what was saved, so that an unchanged verifier is not
-// written at each confirmation.
+// written at each confirmation, and what could not be, so that the next sign-in
+// has it written although mos.ru is not asked again for hours.
 type saver struct {
-	mac     *mac
-	saved   *lru.Cache[identity.PersonID, savedVerifier]
-	offered *lru.Cache[identity.PersonID, savedVerifier]
-	slots   chan struct{}
+	saved   *table[identity.PersonID, savedVerifier]
+	offered *table[identity.PersonID, savedVerifier]
+	waiting chan struct{} // a place for each that is under way
+	slots   chan struct{} // a place for each that writes
 }
 
+// savedVerifier is known by the mark of the confirmation that it rests on.
 type savedVerifier struct {
-	mark [32]byte
-	at   time.Time
+	mark digest
+	at   int64 // Unix ns
+	owed bool  // it was not saved
 }
 
-func newSaver(o Options) (saver, error) {
-	saved, err := lru.New[identity.PersonID, savedVerifier](o.Logins)
-	if err != nil {
-		return saver{}, err
+func newSaver(o Options) saver {
+	return saver{
+		saved: newTable[identity.PersonID, savedVerifier](o.Logins), offered: newTable[identity.PersonID, savedVerifier](o.Logins),
+		waiting: make(chan struct{}, waitingSaves), slots: make(chan struct{}, savers),
 	}
-	offered, err := lru.New[identity.PersonID, savedVerifier](o.Logins)
-	return saver{mac: newMAC(randomKey()), saved: saved, offered: offered, slots: make(chan struct{}, savers)}, err
 }
 
 // within says that a table has the mark, not older than a time.
-func within(table *lru.Cache[identity.PersonID, savedVerifier], id identity.PersonID, mark [32]byte, now time.Time, age time.Duration) bool {
+func within(table *table[identity.PersonID, savedVerifier], id identity.PersonID, mark digest, now time.Time, age time.Duration) bool {
 	old, ok := table.Get(id)
-	return ok && old.mark == mark && now.Sub(old.at) < age
+	return ok && old.mark == mark && !old.owed && now.UnixNano()-old.at < int64(age)
+}
+
+// owes says that a confirmed proof waits for the store to take its verifier.
+func (s *saver) owes(id identity.PersonID, mark digest) bool {
+	last, ok := s.saved.Peek(id)
+	return ok && last.owed && last.mark == mark
 }
 
 // keep saves the verifier of a proof that mos.ru has confirmed, and offers the
 // proof to the systems that keep their own passwords, beside the sign-in: a
-// slow store slows nobody down.
-func (a *Authenticator) keep(e *directory.Entry, proof identity.Password, asked time.Time) {
-	mark := a.saver.mac.over(key(e.Person), e.Epoch, proof)
+// slow store slows nobody down. mark is the confirmation's. What is not saved is
+// owed: a later sign-in tries again.
+func (a *Authenticator) keep(e *directory.Entry, mark digest, proof identity.Password, asked time.Time) {
 	now := a.opt.Now()
 	known := within(a.saver.saved, e.Person, mark, asked, saveAgain)
 	offer := a.opt.Passwords != nil && (!known || e.PasswordWanted) && !within(a.saver.offered, e.Person, mark, now, offerAgain)
 	if known && !offer {
 		return
 	}
+	owed := func() {
+		if !known {
+			a.saver.saved.Add(e.Person, savedVerifier{mark, asked.UnixNano(), true})
+		}
+	}
 	select {
-	case a.saver.slots <- struct{}{}:
+	case a.saver.waiting <- struct{}{}:
 	default:
 		a.metrics.dropped.Inc()
+		owed()
 		return
 	}
 	if !a.begin() {
-		<-a.saver.slots
+		<-a.saver.waiting
 		return
 	}
 	if offer {
-		a.saver.offered.Add(e.Person, savedVerifier{mark, now})
+		a.saver.offered.Add(e.Person, savedVerifier{mark, now.UnixNano(), false})
+	}
+	if a.saver.owes(e.Person, mark) {
+		a.saver.saved.Remove(e.Person) // one at a time tries again
 	}
 	go func() {
 		defer a.work.Done()
+		defer func() { <-a.saver.waiting }()
+		if !a.turn() {
+			a.metrics.dropped.Inc()
+			owed()
+			return
+		}
 		defer func() { <-a.saver.slots }()
 		ctx, cancel := context.WithTimeout(a.life, saveTimeout)
 		defer cancel()
 		if offer && a.offer(ctx, e, proof, asked) {
 			// Neither the confirmation nor the offer counts: the next sign-in
 			// asks mos.ru again, until its yes is the newer one.
-			a.confirm.drop(a.confirm.mac.over(key(e.Person), e.Epoch, proof))
+			a.confirm.drop(mark)
 			a.saver.offered.Remove(e.Person)
 			return
 		}
-		if !known && a.saveVerifier(ctx, e, proof, asked) {
-			a.saver.saved.Add(e.Person, savedVerifier{mark, asked})
+		switch {
+		case known:
+		case a.saveVerifier(ctx, e, mark, proof, asked):
+			a.saver.saved.Add(e.Person, savedVerifier{mark, asked.UnixNano(), false})
+		default:
+			owed()
 		}
 	}()
 }
 
+// turn waits for a slot; false where none came free in time.
+func (a *Authenticator) turn() bool {
+	ctx, cancel := context.WithTimeout(a.life, saveTimeout)
+	defer cancel()
+	select {
+	case a.saver.slots <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // saveVerifier says whether the verifier was saved.
-func (a *Authenticator) saveVerifier(ctx context.Context, e *directory.Entry, proof identity.Password, asked time.Time) bool {
+func (a *Authenticator) saveVerifier(ctx context.Context, e *directory.Entry, mark digest, proof identity.Password, asked time.Time) bool {
 	v := Verifier{Epoch: e.Epoch, LearnAt: asked}
 	if a.opt.NTOff {
 		v.Argon2 = hashArgon2(proof)
 	} else {
 		hash := mschap.NTHash(string(proof))
 		v.NTHash = hash[:]
+		if done, refuted := a.stored(ctx, e, v); done || refuted {
+			if refuted { // the next sign-in asks mos.ru again, and its yes is the younger word
+				a.confirm.drop(mark)
+			}
+			return done
+		}
 	}
 	err := a.opt.Verifiers.SaveVerifier(ctx, e.Person, v)
 	if err == nil {
@@ -180,6 +223,28 @@ func (a *Authenticator) saveVerifier(ctx context.Context, e *directory.Entry, pr
 		a.opt.Logger.Error("auth: the verifier cannot be saved", "person", e.Person.String(), "error", err)
 	}
 	return err == nil
+}
+
+// stored says that nothing is to be written: the store has the verifier already,
+// and not for long, or a younger one. After a start everybody signs in for the
+// first time, and a read costs the store much less than a write. refuted says
+// that the store's was emptied later than this one was learnt: perhaps because
+// of another password, and nobody can tell.
+func (a *Authenticator) stored(ctx context.Context, e *directory.Entry, v Verifier) (done, refuted bool) {
+	old, err := a.opt.Verifiers.Verifier(ctx, e.Person)
+	if err != nil || old.Epoch != v.Epoch {
+		return false, false
+	}
+	younger := old.LearnAt.After(v.LearnAt)
+	if younger && len(old.NTHash) == 0 {
+		return false, true
+	}
+	same := subtle.ConstantTimeCompare(old.NTHash, v.NTHash) == 1 && v.LearnAt.Sub(old.LearnAt) < saveAgain
+	if !same && !younger {
+		return false, false
+	}
+	a.hashes.put(e.Person, old, e.Epoch, a.opt.Now())
+	return true, false
 }
 
 // offer says whether the proof was declined for a newer one.
@@ -208,7 +273,14 @@ func (a *Authenticator) disown(e *directory.Entry, proof identity.Password, aske
 			if err = a.opt.Verifiers.SaveVerifier(ctx, e.Person, none); err == nil {
 				a.hashes.put(e.Person, none, e.Epoch, a.opt.Now())
 			}
-			a.saver.saved.Remove(e.Person)
+			// Another password's may have been saved between the reading and the
+			// writing: then that one is owed.
+			last, ok := a.saver.saved.Peek(e.Person)
+			if last.owed = true; ok && last.mark != a.confirm.mac.over(key(e.Person), e.Epoch, proof) {
+				a.saver.saved.Add(e.Person, last)
+			} else {
+				a.saver.saved.Remove(e.Person)
+			}
 		}
 	}
 	if err != nil && !errors.Is(err, identity.ErrNotFound) && !errors.Is(err, identity.ErrConflict) && ctx.Err() == nil {

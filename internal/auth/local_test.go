@@ -172,6 +172,90 @@ func TestVerifiersAreSavedOnceAnHour(t *testing.T) {
 	}
 }
 
+// What the store did not take is written at the next sign-in, although mos.ru
+// is not asked again: else methods that show no password would know the old one
+// until the confirmation ends.
+func TestVerifiersThatWereNotSavedAreOwed(t *testing.T) {
+	for name, trouble := range map[string]func(w *world) (over func()){
+		"the store fails": func(w *world) func() {
+			w.change(func() { w.saveFails = context.DeadlineExceeded })
+			return func() { w.change(func() { w.saveFails = nil }) }
+		},
+		"too many write": func(w *world) func() {
+			for range waitingSaves {
+				w.saver.waiting <- struct{}{}
+			}
+			return func() {
+				for range waitingSaves {
+					<-w.saver.waiting
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			over := trouble(w)
+			w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)
+			w.settled()
+			w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonRecent)
+			w.settled()
+			over()
+			if w.saves != 0 {
+				t.Fatal("it was saved")
+			}
+			for range 5 {
+				w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonRecent)
+				w.settled()
+			}
+			if w.saves != 1 || !w.verifiers[identity.PersonID{1}].LearnAt.Equal(begin) {
+				t.Errorf("%d saves, %+v", w.saves, w.verifiers[identity.PersonID{1}])
+			}
+		})
+	}
+}
+
+// What is owed comes too late where mos.ru has confirmed another password since,
+// on another replica perhaps.
+func TestAnOwedVerifierMayBeOutOfDate(t *testing.T) {
+	w := newWorld(t)
+	w.change(func() { w.saveFails = context.DeadlineExceeded })
+	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)
+	w.settled()
+	newer := mschap.NTHash("Kukushka-2026")
+	w.change(func() {
+		w.saveFails = nil
+		w.verifiers[identity.PersonID{1}] = Verifier{NTHash: newer[:], Epoch: 1, LearnAt: begin.Add(time.Minute)}
+	})
+	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonRecent)
+	w.settled()
+	if k, ok := w.hashes.table.Peek(identity.PersonID{1}); w.saves != 0 || !ok || k.hash != newer {
+		t.Errorf("%d saves, %v, %v", w.saves, k.hash == newer, ok)
+	}
+}
+
+// An old password is refused while the new one's verifier waits for the store:
+// the emptied verifier is the younger word, so mos.ru is asked about the new one
+// once more, and then it is kept.
+func TestARefusalOvertakesANewVerifier(t *testing.T) {
+	w := newWorld(t)
+	w.change(func() { w.saveFails = context.DeadlineExceeded })
+	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)
+	w.settled()
+	w.change(func() {
+		w.saveFails = nil
+		w.verifiers[identity.PersonID{1}] = Verifier{Epoch: 1, LearnAt: begin.Add(time.Second)}
+	})
+	w.pass(time.Minute)
+	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonRecent)
+	w.settled()
+	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)
+	w.settled()
+	hash := mschap.NTHash(string(right))
+	if v := w.verifiers[identity.PersonID{1}]; w.saves != 1 || string(v.NTHash) != string(hash[:]) {
+		t.Errorf("%d saves, %+v", w.saves, v)
+	}
+}
+
 func TestArgon2WhereNTIsOff(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.NTOff = true })
 	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)

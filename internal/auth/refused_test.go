@@ -49,7 +49,11 @@ func TestRefusedIsBounded(t *testing.T) {
 	tell := func(nas, device string, accepted bool) {
 		src := from(device)
 		src.NAS = nas
-		w.Refused(Refusal{Channel: identity.ChannelWiFi, Source: src, Accepted: accepted, Verdict: identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonGaveUp, Person: identity.PersonID{1}}})
+		v := identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonGaveUp}
+		if accepted {
+			v.Person = identity.PersonID{1}
+		}
+		w.Refused(Refusal{Channel: identity.ChannelWiFi, Source: src, Accepted: accepted, Verdict: v})
 	}
 	for range 100 {
 		tell("corridor", "phone", false)
@@ -68,20 +72,73 @@ func TestRefusedIsBounded(t *testing.T) {
 		tell("corridor", "phone", true)
 	}
 	all := w.trail()
-	if len(all) != 6 || !strings.Contains(string(all[5].Payload), `"after":"accepted"`) {
+	if len(all) != 6 || all[0].Kind != AuditRefused || all[5].Kind != AuditEnded || !strings.Contains(string(all[5].Payload), `"after":"accepted"`) {
 		t.Errorf("%d lines of another NAS and of who was let in", len(all))
 	}
 	for i := range 100 * refusalsEach {
 		tell(fmt.Sprint("nas", i%100), fmt.Sprint("mac", i), false)
 	}
-	if n := len(w.trail()); n != refusalsAll-refusalsEach-1 {
-		t.Errorf("%d lines of many", n)
-	}
-	if len(w.refusals.written) != refusalsAll {
-		t.Errorf("%d are remembered", len(w.refusals.written))
+	// Each of the hundred has its sure ones; corridor has used its part of the rest.
+	if n, want := len(w.trail()), 100*refusalsSure+refusalsAll-(refusalsEach-refusalsSure); n != want {
+		t.Errorf("%d lines of many, want %d", n, want)
 	}
 	w.pass(time.Minute)
 	tell("corridor", "phone", false)
+	if n := len(w.trail()); n != 1 {
+		t.Errorf("%d lines a minute later", n)
+	}
+}
+
+// TestRefusedOfOthers: clients that are full of a stranger's lines silence no
+// other one, and however many there are, the lines have a bound.
+func TestRefusedOfOthers(t *testing.T) {
+	w := newWorld(t)
+	tell := func(nas string, device int) {
+		src := from(fmt.Sprint("mac", device))
+		src.NAS = nas
+		w.Refused(Refusal{Name: "anonymous", Channel: identity.ChannelWiFi, Source: src, Verdict: identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonDistrust}})
+	}
+	for i := range 20 * refusalsEach {
+		tell(fmt.Sprint("loud", i%20), i)
+	}
+	w.trail()
+	for i := range refusalsSure + 1 {
+		tell("yard", i)
+	}
+	if n := len(w.trail()); n != refusalsSure {
+		t.Errorf("%d lines of a client beside loud ones", n)
+	}
+	for i := range 2 * refusalsClients {
+		tell(fmt.Sprint("another", i), 0)
+	}
+	if n := len(w.trail()); n != refusalsClients-21 || len(w.refusals.each) != refusalsClients {
+		t.Errorf("%d lines of very many clients, %d are counted", n, len(w.refusals.each))
+	}
+}
+
+// TestRefusedOfOnePerson: who says somebody's name from many devices writes
+// little, and nothing in the place of others.
+func TestRefusedOfOnePerson(t *testing.T) {
+	w := newWorld(t)
+	tell := func(name string, device int) {
+		src := from(fmt.Sprint("mac", device))
+		src.NAS = fmt.Sprint("nas", device%7)
+		w.Refused(Refusal{Name: name, Channel: identity.ChannelWiFi, Source: src, Verdict: identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonDistrust}})
+	}
+	for i := range 50 {
+		tell([]string{"orlovami", `mesh\OrlovaMI`}[i%2], i)
+	}
+	if n := len(w.trail()); n != refusalsNamed {
+		t.Errorf("%d lines of one person", n)
+	}
+	for i := range 10 {
+		tell("anonymous", 100+i)
+	}
+	if n := len(w.trail()); n != 10 {
+		t.Errorf("%d lines of nobody", n)
+	}
+	w.pass(time.Minute)
+	tell("orlovami", 0)
 	if n := len(w.trail()); n != 1 {
 		t.Errorf("%d lines a minute later", n)
 	}

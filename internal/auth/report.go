@@ -3,6 +3,7 @@ package auth
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -140,7 +141,9 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 	asked    *prometheus.HistogramVec
 	dropped  prometheus.Counter
-	counters sync.Map // verdictKey → prometheus.Counter
+	// counters never changes once it is there: to add one is to make another map.
+	counters atomic.Pointer[map[verdictKey]prometheus.Counter]
+	adding   sync.Mutex
 	took     [4]prometheus.Observer
 }
 
@@ -159,6 +162,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		asked:    f.NewHistogramVec(prometheus.HistogramOpts{Name: "schoolbridge_auth_upstream_seconds", Help: "Time that mos.ru took to answer.", Buckets: buckets}, []string{"answer"}),
 		dropped:  f.NewCounter(prometheus.CounterOpts{Name: "schoolbridge_auth_verifiers_not_saved_total", Help: "Verifiers left to the next sign-in because the store was slow."}),
 	}
+	m.counters.Store(&map[verdictKey]prometheus.Counter{})
 	for ch := range m.took {
 		m.took[ch] = m.seconds.WithLabelValues(identity.Channel(ch).String())
 	}
@@ -167,14 +171,23 @@ func newMetrics(r prometheus.Registerer) *metrics {
 
 func (m *metrics) verdict(ch identity.Channel, outcome identity.Outcome, reason identity.Reason, took time.Duration) {
 	k := verdictKey{ch, outcome, reason}
-	c, ok := m.counters.Load(k)
+	c, ok := (*m.counters.Load())[k]
 	if !ok {
-		c, _ = m.counters.LoadOrStore(k, m.verdicts.WithLabelValues(ch.String(), outcome.String(), string(reason)))
+		c = m.add(k)
 	}
-	c.(prometheus.Counter).Inc()
+	c.Inc()
 	if int(ch) < len(m.took) {
 		m.took[ch].Observe(took.Seconds())
 	}
+}
+
+func (m *metrics) add(k verdictKey) prometheus.Counter {
+	m.adding.Lock()
+	defer m.adding.Unlock()
+	next := maps.Clone(*m.counters.Load())
+	next[k] = m.verdicts.WithLabelValues(k.channel.String(), k.outcome.String(), string(k.reason))
+	m.counters.Store(&next)
+	return next[k]
 }
 
 func (m *metrics) upstream(err error, took time.Duration) {

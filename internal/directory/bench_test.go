@@ -1,8 +1,10 @@
 package directory
 
 import (
+	"context"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 
@@ -98,10 +100,10 @@ func TestReadersBesideChanges(t *testing.T) {
 					last = e.UIDNumber
 				}
 				if e, ok := d.Lookup("login77"); ok {
-					_ = d.GroupsOf(e, day)
+					_ = d.GroupsOf(e, day, nil)
 				}
 				for _, g := range d.Groups()[:3] {
-					for e := range d.InSchool(g.School) {
+					for _, e := range d.InSchool(g.School, 0) {
 						_ = has(g, e, day)
 					}
 				}
@@ -120,4 +122,49 @@ func TestReadersBesideChanges(t *testing.T) {
 	}
 	close(stop)
 	readers.Wait()
+}
+
+// stream gives people without keeping them, each text in memory of its own, as
+// a store does.
+type stream struct {
+	n int
+	*feed
+}
+
+var surnames, firsts, middles = []string{"Иванов", "Смирнова", "Кузнецов", "Попова", "Васильев", "Петрова", "Соколов"},
+	[]string{"Александр", "Мария", "Дмитрий", "Анна", "Максим"}, []string{"Александрович", "Сергеевна", "Дмитриевич", "Андреевна"}
+
+func (s stream) Load(_ context.Context, school func(person.School) error, add func(*Entry) error) (Position, error) {
+	for i := range s.n {
+		login := fmt.Sprintf("login%d", i)
+		e := entry(uint32(100000+i), login)
+		e.Person[4], e.UUID[4] = byte(i>>24), byte(i>>24)
+		e.Subject, e.MosruLogin, e.Mail = identity.Subject(fmt.Sprintf("%036d", i)), strings.Clone(login), fmt.Sprintf("mail%d@example.org", i)
+		e.Last, e.First, e.Middle = fmt.Sprint(surnames[i%7], i%9973), strings.Clone(firsts[i%5]), strings.Clone(middles[i%4])
+		e.Names = []person.Name{{Kind: person.NameMosru, Text: strings.Clone(login)}, {Kind: person.NameEZHD, Text: fmt.Sprint("old", i)}}
+		e.Affiliations = []Affiliation{{Role: person.RolePupil, School: person.SchoolID(fmt.Sprint(i / 1000)), Class: fmt.Sprintf("%dА", i/30%11+1),
+			Record: person.RecordRef{Kind: person.RecordEnrolment, ID: person.RecordID(fmt.Sprint("k", i))}}}
+		if err := add(e); err != nil {
+			return Position{}, err
+		}
+	}
+	return Position{Seq: 1}, nil
+}
+
+// BenchmarkMemory measures what a person takes, indexes and all.
+func BenchmarkMemory(b *testing.B) {
+	const people = 200_000
+	for b.Loop() {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		d := New(stream{people, newFeed()}, Options{})
+		if err := d.Load(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/people, "B/person")
+		runtime.KeepAlive(d)
+	}
 }

@@ -43,6 +43,9 @@ type model struct {
 	names   index[string]
 	persons index[identity.PersonID]
 	uuids   index[[16]byte]
+	objects index[[16]byte] // by the GUID in Active Directory, where there is one
+	mails   bag
+	words   words
 	gids    map[uint32]*Entry // only where gidNumber differs from uidNumber
 	order   order
 	schools *schools
@@ -54,6 +57,9 @@ func newModel() *model {
 		names:   newIndex(hasName),
 		persons: newIndex(func(e *Entry, id identity.PersonID) bool { return e.Person == id }),
 		uuids:   newIndex(func(e *Entry, u [16]byte) bool { return e.UUID == u }),
+		objects: newIndex(func(e *Entry, g [16]byte) bool { return e.AD.GUID == g }),
+		mails:   newBag(),
+		words:   newWords(),
 		gids:    map[uint32]*Entry{},
 		schools: newSchools(nil),
 		members: newMemberships(),
@@ -116,6 +122,13 @@ func (d *Directory) ByUUID(uuid [16]byte) (*Entry, bool) {
 	return d.now.uuids.get(uuid)
 }
 
+// ByGUID finds the entry whose object in Active Directory this is.
+func (d *Directory) ByGUID(guid [16]byte) (*Entry, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.now.objects.get(guid)
+}
+
 // All walks everybody whose uidNumber is greater than after, in the order of
 // uidNumber. Numbers are never reused and survive renames, so a caller that
 // pages can go on after the last number it saw. The walk sees one moment: it
@@ -170,12 +183,13 @@ func (d *Directory) Loaded() <-chan struct{} { return d.loaded }
 // Load fills the directory anew, leaving the old state in force until the new
 // one is whole. Not to be called beside Run.
 func (d *Directory) Load(ctx context.Context) error {
-	m := newModel()
+	m, share := newModel(), sharing{}
 	var all []person.School
 	var entries []*Entry
 	pos, err := d.src.Load(ctx,
 		func(s person.School) error { all = append(all, s); return nil },
 		func(e *Entry) error {
+			share.entry(e)
 			m.index(e)
 			entries = append(entries, e)
 			return nil
@@ -185,6 +199,7 @@ func (d *Directory) Load(ctx context.Context) error {
 	}
 	m.schools = newSchools(all)
 	m.order = newOrder(entries)
+	m.words.loaded()
 	m.members.groups.set.Store(deriveGroups(m.schools, keys(m.members.schools), keys(m.members.classes)))
 	m.members.groups.stale.Store(false)
 	d.mu.Lock()
@@ -253,6 +268,13 @@ func (m *model) index(e *Entry) {
 	}
 	m.persons.put(e.Person, e)
 	m.uuids.put(e.UUID, e)
+	if e.AD.GUID != [16]byte{} {
+		m.objects.put(e.AD.GUID, e)
+	}
+	if e.Mail != "" {
+		m.mails.add(MailKey(e.Mail), e)
+	}
+	m.words.add(e)
 	if e.GIDNumber != e.UIDNumber {
 		m.gids[e.GIDNumber] = e
 	}
@@ -265,6 +287,9 @@ func (m *model) drop(e *Entry) {
 	}
 	m.persons.remove(e.Person, e)
 	m.uuids.remove(e.UUID, e)
+	m.objects.remove(e.AD.GUID, e)
+	m.mails.remove(MailKey(e.Mail), e)
+	m.words.remove(e)
 	if m.gids[e.GIDNumber] == e {
 		delete(m.gids, e.GIDNumber)
 	}

@@ -322,7 +322,7 @@ func TestGroups(t *testing.T) {
 	}
 	pupil, _ := d.Lookup("pupil")
 	var of []string
-	for _, g := range d.GroupsOf(pupil, day) {
+	for _, g := range d.GroupsOf(pupil, day, nil) {
 		of = append(of, g.Name)
 	}
 	if !slices.Equal(of, []string{"pupils", "school-1234", "school-1234-5а"}) {
@@ -347,7 +347,7 @@ func TestGroupsWithNamesAlike(t *testing.T) {
 	day, _ := person.NewDate(2026, 11, 1)
 	for g := range slices.Values(d.Groups()) {
 		for e := range d.All(0) {
-			if listed := slices.Contains(d.GroupsOf(e, day), g); listed != has(g, e, day) {
+			if listed := slices.Contains(d.GroupsOf(e, day, nil), g); listed != has(g, e, day) {
 				t.Errorf("%s in %s (%v): GroupsOf says %v", e.Login, g.Name, g.School, listed)
 			}
 		}
@@ -381,7 +381,7 @@ func TestChangeOfOne(t *testing.T) {
 		}
 		for id, want := range schools {
 			slices.Sort(want)
-			if got := uids(d.InSchool(id)); !slices.Equal(got, want) {
+			if got := uids(slices.Values(d.InSchool(id, 0))); !slices.Equal(got, want) {
 				t.Errorf("in school %s: %v, want %v", id, got, want)
 			}
 		}

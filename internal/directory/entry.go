@@ -65,6 +65,14 @@ type Entry struct {
 	Created        time.Time
 	Modified       time.Time
 	Seq            uint64 // feed number of the last change
+	AD             Object
+}
+
+// Object is what is known of somebody's object in Active Directory; its zero
+// value: nothing.
+type Object struct {
+	GUID [16]byte // objectGUID, in the order of its bytes there
+	SID  string   // objectSid, the bytes (MS-DTYP section 2.4.2.2)
 }
 
 // Position is a place in the change feed. Row is the random id of the feed row

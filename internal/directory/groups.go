@@ -74,12 +74,20 @@ func (d *Directory) GroupByGID(gid uint32) (*Group, bool) {
 	return g, ok
 }
 
-// InSchool walks everybody who has, had or will have an affiliation with the
-// school, in the order of uidNumber.
-func (d *Directory) InSchool(id person.SchoolID) iter.Seq[*Entry] {
+// InSchool gives everybody who has, had or will have an affiliation with the
+// school and whose uidNumber is greater than after, in the order of uidNumber.
+// The slice is shared: do not change it.
+func (d *Directory) InSchool(id person.SchoolID, after uint32) []*Entry {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return slices.Values(d.now.members.schools[id])
+	list := d.now.members.schools[id]
+	at, _ := slices.BinarySearchFunc(list, after, func(e *Entry, n uint32) int {
+		if e.UIDNumber <= n {
+			return -1
+		}
+		return 1
+	})
+	return list[at:]
 }
 
 // Takes says whether the affiliation makes somebody a member on that day. It is
@@ -99,29 +107,86 @@ func (g *Group) Takes(a Affiliation, day person.Date) bool {
 	return false
 }
 
-// GroupsOf gives the groups that e is a member of on that day, by name.
-func (d *Directory) GroupsOf(e *Entry, day person.Date) []*Group {
+// Direct says whether the affiliation makes somebody a member of the group
+// itself, where groups stand in groups: of a class, the pupil is a member by way
+// of the class only of its school and of all pupils.
+func (g *Group) Direct(a Affiliation, day person.Date) bool {
+	return g.Takes(a, day) && (g.Kind == GroupClass || a.Role != person.RolePupil || a.Class == "")
+}
+
+// Within says whether the members of g are all members of the other group: those
+// of a class are of its school and pupils.
+func (g *Group) Within(other *Group) bool {
+	return g.Kind == GroupClass && (other.Kind == GroupSchool && other.School == g.School || other.Kind == GroupRole && other.Role == person.RolePupil)
+}
+
+// Above gives the groups that g is within, by name.
+func (d *Directory) Above(g *Group) []*Group {
+	if g.Kind != GroupClass {
+		return nil
+	}
+	var above []*Group
 	all := d.groups()
-	var out []*Group
-	// A name may be another group's where a school's identifier reads like a
-	// class of another school.
-	add := func(kind GroupKind, school person.SchoolID, name string) {
-		if g := all.byName[name]; g != nil && g.Kind == kind && g.School == school && !slices.Contains(out, g) {
-			out = append(out, g)
+	for _, other := range [...]*Group{all.byName[roleName(person.RolePupil)], all.schools[g.School]} {
+		if other != nil {
+			above = append(above, other)
 		}
 	}
-	for _, a := range e.Affiliations {
+	return above
+}
+
+// GroupsAfter gives the groups whose names come after one, in the order of their
+// names. The slice is shared: do not change it.
+func (d *Directory) GroupsAfter(name string) []*Group {
+	all := d.groups().sorted
+	at, found := slices.BinarySearchFunc(all, name, func(g *Group, name string) int { return strings.Compare(g.Name, name) })
+	if found {
+		at++
+	}
+	return all[at:]
+}
+
+// Inside walks the groups that are within g.
+func (d *Directory) Inside(g *Group) iter.Seq[*Group] {
+	return func(yield func(*Group) bool) {
+		all, first := d.groups().sorted, ""
+		switch {
+		case g.Kind == GroupSchool: // its classes' names begin with its own
+			first = g.Name + "-"
+			at, _ := slices.BinarySearchFunc(all, first, func(g *Group, name string) int { return strings.Compare(g.Name, name) })
+			all = all[at:]
+		case g.Kind != GroupRole || g.Role != person.RolePupil:
+			return
+		}
+		for _, one := range all {
+			if !strings.HasPrefix(one.Name, first) || one.Within(g) && !yield(one) {
+				return
+			}
+		}
+	}
+}
+
+// GroupsOf appends the groups that e is a member of on that day, by name.
+func (d *Directory) GroupsOf(e *Entry, day person.Date, into []*Group) []*Group {
+	all, first := d.groups(), len(into)
+	add := func(g *Group) {
+		if g != nil && !slices.Contains(into[first:], g) {
+			into = append(into, g)
+		}
+	}
+	for i := range e.Affiliations {
+		a := &e.Affiliations[i]
 		if !a.ActiveOn(day) || !grouped(a.Role) {
 			continue
 		}
-		add(GroupRole, "", roleName(a.Role))
-		add(GroupSchool, a.School, groupKey(schoolName(a.School)))
+		add(all.byName[roleName(a.Role)])
+		add(all.schools[a.School])
 		if a.Role == person.RolePupil && a.Class != "" {
-			add(GroupClass, a.School, groupKey(className(a.School, a.Class)))
+			add(all.classes[classKey{a.School, a.Class}])
 		}
 	}
-	slices.SortFunc(out, func(a, b *Group) int { return strings.Compare(a.Name, b.Name) })
-	return out
+	slices.SortFunc(into[first:], func(a, b *Group) int { return strings.Compare(a.Name, b.Name) })
+	return into
 }
 
 // grouped: parents have no account, so they are in no group either.
@@ -242,6 +307,10 @@ type groupSet struct {
 	sorted []*Group
 	byName map[string]*Group // by groupKey
 	byGID  map[uint32]*Group
+	// As affiliations name them. A group's name may be another's where a school's
+	// identifier reads like a class of another school; it is then missing here.
+	schools map[person.SchoolID]*Group
+	classes map[classKey]*Group
 }
 
 func (d *Directory) groups() *groupSet {
@@ -278,12 +347,19 @@ func keys[K comparable, V any](m map[K]V) []K {
 // deriveGroups makes the groups of all schools that are known or that somebody
 // belongs to, and of their classes.
 func deriveGroups(known *schools, inUse []person.SchoolID, classes []classKey) *groupSet {
-	s := &groupSet{byName: map[string]*Group{}, byGID: map[uint32]*Group{}}
-	add := func(g *Group) {
-		if key := groupKey(g.Name); s.byName[key] == nil {
+	s := &groupSet{byName: map[string]*Group{}, byGID: map[uint32]*Group{},
+		schools: map[person.SchoolID]*Group{}, classes: make(map[classKey]*Group, len(classes))}
+	add := func(g *Group) *Group {
+		key := groupKey(g.Name)
+		if first := s.byName[key]; first == nil {
 			s.byName[key] = g
 			s.sorted = append(s.sorted, g)
+		} else if first.Kind != g.Kind || first.School != g.School {
+			return nil
+		} else {
+			return first
 		}
+		return g
 	}
 	add(&Group{Name: "staff", Title: "Сотрудники", Kind: GroupRole, Role: person.RoleStaff})
 	add(&Group{Name: "pupils", Title: "Ученики", Kind: GroupRole, Role: person.RolePupil})
@@ -296,13 +372,13 @@ func deriveGroups(known *schools, inUse []person.SchoolID, classes []classKey) *
 	ids := append(keys(known.byID), inUse...)
 	slices.Sort(ids)
 	for _, id := range ids {
-		add(&Group{Name: schoolName(id), Title: title(id), Kind: GroupSchool, School: id})
+		s.schools[id] = add(&Group{Name: schoolName(id), Title: title(id), Kind: GroupSchool, School: id})
 	}
 	slices.SortFunc(classes, func(a, b classKey) int {
 		return cmp.Or(strings.Compare(string(a.school), string(b.school)), strings.Compare(a.class, b.class))
 	})
 	for _, c := range classes {
-		add(&Group{Name: className(c.school, c.class), Title: c.class + ", " + title(c.school), Kind: GroupClass, School: c.school, Class: c.class})
+		s.classes[c] = add(&Group{Name: className(c.school, c.class), Title: c.class + ", " + title(c.school), Kind: GroupClass, School: c.school, Class: c.class})
 	}
 	slices.SortFunc(s.sorted, func(a, b *Group) int { return strings.Compare(a.Name, b.Name) })
 	s.number()

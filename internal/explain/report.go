@@ -34,6 +34,9 @@ type Report struct {
 	// Sessions live on the Wi-Fi, or were asked to end lately.
 	Sessions []Session `json:"sessions"`
 
+	// Suspension is nil where nobody closed the account.
+	Suspension *Suspension `json:"suspension,omitempty"`
+
 	// Thing says that a device or machine was asked about: "device", "machine"
 	// or "". Things are the lines of the configuration that fit it.
 	Thing  string  `json:"thing,omitempty"`
@@ -77,9 +80,11 @@ type SignIn struct {
 	Reason  identity.Reason `json:"reason"`
 	After   string          `json:"after,omitempty"` // "accepted": the server had said yes
 	// Who signed in, in a device's report. ByDevice says, in a person's, that the
-	// device is all that tells whose attempt it was.
+	// device is all that tells whose attempt it was; Said, that nothing but a name
+	// does which a device gave and did not prove.
 	Who      string `json:"who,omitempty"`
 	ByDevice bool   `json:"by_device,omitempty"`
+	Said     bool   `json:"said,omitempty"`
 }
 
 // Found says whether anything stands in the person's way: a channel that
@@ -89,10 +94,8 @@ func (r Report) Found() bool {
 	if r.Account != "" {
 		return true
 	}
-	for _, c := range r.Channels {
-		if !c.Allowed {
-			return true
-		}
+	if slices.ContainsFunc(r.Channels, func(c Channel) bool { return !c.Allowed && !r.elsewhere(c) }) {
+		return true
 	}
 	if slices.ContainsFunc(r.Targets, Target.found) {
 		return true
@@ -100,10 +103,17 @@ func (r Report) Found() bool {
 	return len(r.SignIns) > 0 && r.SignIns[0].Outcome != identity.Accepted.String()
 }
 
+// elsewhere says that a refusal is about another school's access point, while
+// the same channel is open at one.
+func (r Report) elsewhere(c Channel) bool {
+	return c.Reason == identity.ReasonSchoolNotAllowed &&
+		slices.ContainsFunc(r.Channels, func(o Channel) bool { return o.Allowed && o.Channel == c.Channel })
+}
+
 // words are the fixed texts of a report. Codes that a map does not know are
 // shown as they are.
 type words struct {
-	account, none, roles, active, ended, records, channels, yes, no, signIns, noSignIns, todo, rule, since, until, confirmed, after, byDevice string
+	account, none, roles, active, ended, records, channels, things, more, yes, no, signIns, noSignIns, todo, rule, since, until, confirmed, after, byDevice, said string
 
 	role, channel, outcome map[string]string
 }
@@ -116,13 +126,13 @@ func word(of map[string]string, code string) string {
 }
 
 var texts = map[Lang]words{
-	Russian: {"Аккаунт", "нет", "Роли", "действует", "не действует", "Записи реестров", "Вход сейчас (если пароль верен)",
-		"можно", "нельзя", "Последние попытки входа", "не было", "Что делать", "правило", "с", "по", "образец пароля подтверждён", "после нашего «да»", "(по устройству)",
+	Russian: {"Аккаунт", "нет", "Роли", "действует", "не действует", "Записи реестров", "Вход сейчас (если пароль верен)", "Вход сейчас", " и ещё %d",
+		"можно", "нельзя", "Последние попытки входа", "не было", "Что делать", "правило", "с", "по", "образец пароля подтверждён", "после нашего «да»", "(по устройству)", "(имя не доказано)",
 		map[string]string{"staff": "сотрудник", "pupil": "ученик", "parent": "родитель"},
 		map[string]string{"ldap": "ПК, доски", "web": "сайт", "wifi": "Wi-Fi"},
 		map[string]string{"accepted": "вошёл", "rejected": "отказ", "unavailable": "недоступно", "malformed": "неверный запрос"}},
-	English: {"Account", "none", "Roles", "active", "not active", "Registry records", "Sign-in now (if the password is right)",
-		"allowed", "refused", "Last sign-ins", "none", "What to do", "rule", "from", "to", "the kept hash was confirmed", "after our yes", "(by the device)",
+	English: {"Account", "none", "Roles", "active", "not active", "Registry records", "Sign-in now (if the password is right)", "Sign-in now", " and %d more",
+		"allowed", "refused", "Last sign-ins", "none", "What to do", "rule", "from", "to", "the kept hash was confirmed", "after our yes", "(by the device)", "(name not proven)",
 		nil, map[string]string{"ldap": "PCs, boards", "wifi": "Wi-Fi"}, nil},
 }
 
@@ -134,6 +144,7 @@ func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
 	} else {
 		r.writeAccount(p)
 	}
+	r.writeSuspension(p, loc)
 	r.writeChannels(p)
 	r.writeMSCHAPv2(p, loc)
 	r.writeTargets(p, loc)
@@ -179,9 +190,13 @@ func (r Report) writeChannels(p *printer) {
 	if len(r.Channels) == 0 {
 		return
 	}
-	p.line("%s:", p.t.channels)
+	if r.Thing == "" {
+		p.line("%s:", p.t.channels)
+	} else { // it has no password
+		p.line("%s:", p.t.things)
+	}
 	told := map[identity.Reason]bool{}
-	for _, c := range r.Channels {
+	for _, c := range together(r.Channels, p.t.more) {
 		what := p.fields(word(p.t.channel, c.Channel), c.Where)
 		if c.Allowed {
 			p.line("  %s: %s, %s", what, p.t.yes, p.decision(c))
@@ -197,9 +212,45 @@ func (r Report) writeChannels(p *printer) {
 	}
 }
 
-// signInLines is how many lines the last attempts take. A device that tries
-// again and again takes one.
-const signInLines = 10
+// placesNamed is how many access points of one answer are named.
+const placesNamed = 4
+
+// together gives channels of the same answer one line: a city has hundreds of
+// access points that refuse a pupil.
+func together(all []Channel, more string) []Channel {
+	var list []Channel
+	var places []int
+	for _, c := range all {
+		i := slices.IndexFunc(list, func(o Channel) bool { return c.answersAs(o) })
+		if i < 0 {
+			list, places = append(list, c), append(places, 1)
+			continue
+		}
+		if places[i]++; places[i] <= placesNamed {
+			list[i].Where += ", " + c.Where
+		}
+	}
+	for i, n := range places {
+		if n > placesNamed {
+			list[i].Where += fmt.Sprintf(more, n-placesNamed)
+		}
+	}
+	return list
+}
+
+// answersAs says that two answers differ in the place only.
+func (c Channel) answersAs(other Channel) bool {
+	return c.Channel == other.Channel && c.Allowed == other.Allowed && c.Reason == other.Reason &&
+		c.Rule == other.Rule && c.By == other.By && c.VLAN == other.VLAN && slices.Equal(c.Later, other.Later)
+}
+
+// signInLines is how many lines the last attempts take, saidLines how many
+// further ones those whose name nobody proved, which anybody can cause. A device
+// that tries again and again takes one.
+const (
+	signInLines = 10
+	saidLines   = 5
+)
 
 // writeSignIns lists the attempts, the newest first, and explains each reason
 // for which one failed, once: another device may have got in since.
@@ -213,23 +264,30 @@ func (r Report) writeSignIns(p *printer, loc *time.Location) {
 	}
 	p.line("%s:", p.t.signIns)
 	explained := map[identity.Reason]bool{}
-	for i, lines := 0, 0; i < len(r.SignIns) && lines < signInLines; lines++ {
+	lines := map[bool]int{false: signInLines, true: saidLines}
+	for i := 0; i < len(r.SignIns); {
 		s, n := r.SignIns[i], 0
 		for i < len(r.SignIns) && s.alike(r.SignIns[i]) {
 			i, n = i+1, n+1
+		}
+		if lines[s.Said]--; lines[s.Said] < 0 {
+			continue
 		}
 		times := ""
 		if n > 1 {
 			times = fmt.Sprintf("×%d", n)
 		}
-		after, byDevice := "", ""
+		after, by := "", ""
 		if s.After != "" {
 			after = p.t.after
 		}
-		if s.ByDevice {
-			byDevice = p.t.byDevice
+		switch {
+		case s.ByDevice:
+			by = p.t.byDevice
+		case s.Said && (r.Person != "" || s.Who != ""):
+			by = p.t.said
 		}
-		p.line("  %s", p.fields(s.At.In(loc).Format(clock), word(p.t.channel, s.Channel), s.NAS, s.Device, s.Who, s.Method, word(p.t.outcome, s.Outcome), after, string(s.Reason), byDevice, times))
+		p.line("  %s", p.fields(s.At.In(loc).Format(clock), word(p.t.channel, s.Channel), s.NAS, s.Device, s.Who, s.Method, word(p.t.outcome, s.Outcome), after, string(s.Reason), by, times))
 		if !explained[s.Reason] && s.Outcome != identity.Accepted.String() {
 			explained[s.Reason] = true
 			p.reason("      ", s.Reason)

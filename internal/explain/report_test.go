@@ -2,6 +2,7 @@ package explain
 
 import (
 	"bytes"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -107,6 +108,45 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// A board has no password that could be right.
+func TestAThingHasNoPassword(t *testing.T) {
+	r := Report{Asked: "02:00:5e:10:00:01", Thing: "device", Channels: []Channel{{Channel: "wifi", Reason: identity.ReasonSchoolNotAllowed}}}
+	for lang, head := range map[Lang]string{Russian: "\nВход сейчас:\n", English: "\nSign-in now:\n"} {
+		var out strings.Builder
+		if err := r.Write(&out, lang, time.UTC); err != nil || !strings.Contains(out.String(), head) {
+			t.Errorf("%s: %v\n%s", lang, err, out.String())
+		}
+	}
+}
+
+// Hundreds of access points with one answer take one line, and that of other
+// schools is no finding while the own one is open.
+func TestManyAccessPoints(t *testing.T) {
+	r := Report{Person: "1", Channels: []Channel{{Channel: "wifi", Allowed: true, Rule: "pupils", VLAN: "30", Where: "school-49"}, {Channel: "wifi", Allowed: true, Rule: "pupils", VLAN: "31", Where: "hall"}}}
+	for i := range 600 {
+		r.Channels = append(r.Channels, Channel{Channel: "wifi", Reason: identity.ReasonSchoolNotAllowed, Where: fmt.Sprint("school-", 100+i)})
+	}
+	r.Channels = append(r.Channels, Channel{Channel: "wifi", Allowed: true, Rule: "pupils", VLAN: "30", Where: "annex"})
+	for lang, more := range map[Lang]string{Russian: " и ещё 596: нельзя, SCHOOL_NOT_ALLOWED\n", English: " and 596 more: refused, SCHOOL_NOT_ALLOWED\n"} {
+		var out strings.Builder
+		if err := r.Write(&out, lang, time.UTC); err != nil || strings.Count(out.String(), "SCHOOL_NOT_ALLOWED") != 2 {
+			t.Errorf("%v\n%s", err, out.String())
+		}
+		for _, want := range []string{"Wi-Fi school-49, annex: ", "Wi-Fi hall: ", "Wi-Fi school-100, school-101, school-102, school-103" + more} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("no %q in\n%s", want, out.String())
+			}
+		}
+	}
+	if r.Found() {
+		t.Error("other schools are a finding")
+	}
+	r.Channels = r.Channels[2:602]
+	if !r.Found() {
+		t.Error("no school at all is no finding")
+	}
+}
+
 func TestMSCHAPv2(t *testing.T) {
 	at := time.Date(2026, 9, 1, 5, 20, 0, 0, time.UTC)
 	for _, c := range []struct {
@@ -149,6 +189,30 @@ func TestRepeatedSignIns(t *testing.T) {
 	for text, times := range map[string]int{"×50": 1, "KNOWN_BAD_PASSWORD": 3, "MOSRU_UNREACHABLE": 2, "What to do": 2} {
 		if got := strings.Count(out.String(), text); got != times {
 			t.Errorf("%q %d times, want %d:\n%s", text, got, times, &out)
+		}
+	}
+}
+
+// Attempts under a name that nobody proved, however many, leave the others in
+// sight, and say what they are.
+func TestSaidSignIns(t *testing.T) {
+	at := time.Date(2026, 9, 1, 5, 0, 0, 0, time.UTC)
+	r := Report{Person: "00ff"}
+	for i := range 50 {
+		r.SignIns = append(r.SignIns, SignIn{At: at.Add(-time.Duration(i) * time.Second), Channel: "wifi", Device: fmt.Sprint("dev-", i), Outcome: "rejected", Reason: identity.ReasonDistrust, Said: true})
+	}
+	for i := range 20 {
+		r.SignIns = append(r.SignIns, SignIn{At: at.Add(-time.Duration(i) * time.Hour), Channel: "wifi", Device: fmt.Sprint("own-", i), Outcome: "accepted"})
+	}
+	for lang, mark := range map[Lang]string{Russian: "(имя не доказано)", English: "(name not proven)"} {
+		var out strings.Builder
+		if err := r.Write(&out, lang, time.UTC); err != nil {
+			t.Fatal(err)
+		}
+		for text, times := range map[string]int{mark: saidLines, "dev-": saidLines, "own-": signInLines} {
+			if got := strings.Count(out.String(), text); got != times {
+				t.Errorf("%q %d times, want %d:\n%s", text, got, times, &out)
+			}
 		}
 	}
 }

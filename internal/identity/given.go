@@ -11,7 +11,8 @@ import (
 // is that of a session of which it is not known.
 type Given struct {
 	// Mark stands for what the network was told but for times. Its lowest byte
-	// says which kinds of things there are, see Withdraws.
+	// says which kinds of things there are, see Withdraws; the next one is the
+	// version of how the rest was made, see Alike.
 	Mark  uint64
 	At    time.Time // when somebody signed in; a session's length counts from it
 	Until time.Time // when the session is to end, or zero
@@ -20,7 +21,13 @@ type Given struct {
 // IsZero says that it is not known.
 func (g Given) IsZero() bool { return g == Given{} }
 
-// The kinds of things of a Mark, as bits.
+// markVersion is that of the marks made here: a new one whenever a grant's mark
+// comes out otherwise than before, so that an update asks nothing of the
+// sessions that go on.
+const markVersion = 1
+
+// The kinds of things of a Mark, as bits, which keep their meaning whatever the
+// version.
 const (
 	givesVLAN = 1 << iota
 	givesFilter
@@ -49,7 +56,7 @@ func (g *Grant) Given(at, now time.Time) Given {
 	part(givesDown, uint64(g.Down), "")
 	part(givesUp, uint64(g.Up), "")
 	part(givesIdle, uint64(g.IdleTimeout), "")
-	given := Given{Mark: h.Sum64()&^0xff | kinds, At: at}
+	given := Given{Mark: h.Sum64()&^0xffff | markVersion<<8 | kinds, At: at}
 	if g.Longest > 0 {
 		given.Until = at.Add(g.Longest)
 	}
@@ -57,6 +64,12 @@ func (g *Grant) Given(at, now time.Time) Given {
 		given.Until = end
 	}
 	return given
+}
+
+// Alike says that both give the same but for times, or that it cannot be told,
+// for their marks are of two versions.
+func (g Given) Alike(o Given) bool {
+	return g.Mark == o.Mark || g.Mark>>8&0xff != o.Mark>>8&0xff
 }
 
 // Withdraws says that o lacks a kind of thing that g has: what a network was

@@ -35,11 +35,29 @@ func TestGiven(t *testing.T) {
 		g := whole
 		c.change(&g)
 		is := g.Given(at, now)
-		if (is.Mark == was.Mark) != c.mark || is.Ends(was) != c.until || was.Withdraws(is) != c.withdraws {
+		if is.Alike(was) != c.mark || was.Alike(is) != c.mark || is.Ends(was) != c.until || was.Withdraws(is) != c.withdraws {
 			t.Errorf("%s: %+v became %+v", name, was, is)
 		}
 	}
 	if none := (&Grant{}).Given(at, at); none.Mark&0xff != 0 || was.Withdraws(was) || none.Withdraws(was) || !(Given{}).IsZero() {
 		t.Errorf("%+v", none)
+	}
+}
+
+// TestMarksOfTwoVersions: nothing can be said of what another build gave, but
+// which kinds of things there are.
+func TestMarksOfTwoVersions(t *testing.T) {
+	at := time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)
+	given := func(g Grant) Given { return g.Given(at, at) }
+	with, other, without := given(Grant{VLAN: 20}), given(Grant{VLAN: 30}), given(Grant{})
+	if with.Mark>>8&0xff != markVersion || without.Mark>>8&0xff != markVersion || with.Alike(other) {
+		t.Errorf("%x, %x, %x", with.Mark, other.Mark, without.Mark)
+	}
+	for _, version := range []uint64{0, markVersion + 1, 0xff} {
+		was := with
+		was.Mark = was.Mark&^0xff00 | version<<8
+		if !was.Alike(with) || !was.Alike(other) || !other.Alike(was) || was.Withdraws(other) || !was.Withdraws(without) {
+			t.Errorf("version %d: %+v", version, was)
+		}
 	}
 }

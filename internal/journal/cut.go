@@ -53,6 +53,22 @@ func (w Why) How() How {
 	return Disconnect
 }
 
+// Due is when the request has its turn: a reload may have a hundred thousand
+// sessions changed, and neither those who wait at the command line nor those who
+// may not stay at all are behind them.
+func (w Why) Due(asked time.Time) time.Time {
+	switch w {
+	case WhyAdministrator, WhyReauthorize:
+		return asked.Add(-2 * ahead)
+	case WhySuspended, WhyLeft, WhyRemoved, WhyChanged:
+		return asked.Add(-ahead)
+	}
+	return asked
+}
+
+// ahead is longer than any such work takes.
+const ahead = 7 * 24 * time.Hour
+
 // CutState is how far a request to end or change a session is.
 type CutState uint8
 

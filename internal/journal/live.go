@@ -28,10 +28,12 @@ type demand struct {
 	why   Why
 	mark  uint64 // of what it is to be given; 0: not known
 	until int64  // in minutes
+	// closed says that it was not asked, for the NAS takes no requests.
+	closed bool
 }
 
 func (s Standing) demand() demand {
-	d := demand{why: s.Why, mark: s.Given.Mark}
+	d := demand{why: s.Why, mark: s.Given.Mark, closed: s.Closed && s.Why != ""}
 	if !s.Given.Until.IsZero() {
 		d.until = s.Given.Until.Round(time.Minute).Unix() / 60
 	}
@@ -45,7 +47,7 @@ func StayOf(s *Session) *Stay {
 	// What a NAS refused or did not answer is not asked again after a restart;
 	// what was changed may be other than it should be by now.
 	if c := s.Cut; c != nil && c.State != CutChanged && c.State != CutVoid && c.State != CutOver {
-		stay.cut = demand{why: c.Why}
+		stay.cut = demand{why: c.Why, closed: c.State == CutOff}
 	}
 	return stay
 }
@@ -187,6 +189,13 @@ func (l *live) crowds() [][]*Stay {
 		}
 	}
 	return all
+}
+
+// of gives the sessions of one person.
+func (l *live) of(person identity.PersonID) []*Stay {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Values(l.byPerson[person]))
 }
 
 // asked notes what was asked about sessions, the zero demand for nothing any

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -19,7 +20,7 @@ type Orders interface {
 	// were MaxTries: these are CutStays then, and given back.
 	AskAgain(ctx context.Context, ids []ID, now, due time.Time) ([]*Session, error)
 	// DueDisconnects gives at most limit of them that are due, none of the
-	// units.
+	// units; one without a name is all of its NAS client.
 	DueDisconnects(ctx context.Context, now time.Time, limit int, except []Unit) ([]*Session, error)
 	SaveDisconnect(ctx context.Context, s *Session, rules Rules, now time.Time) (*Session, error)
 }
@@ -49,7 +50,10 @@ var (
 type Standing struct {
 	Why   Why            // "" lets it go on as it is
 	Given identity.Given // what it would be given now; zero where Why ends it
-	Bound int            // how many devices the person may have at once, by the role that admits; 0: no bound
+	// Closed says that the NAS takes no requests by the configuration. When it does
+	// it is asked what it was not asked before.
+	Closed bool
+	Bound  int // how many devices the person may have at once, by the role that admits; 0: no bound
 }
 
 // WardenOptions say what a Warden needs; all but Logger are required.
@@ -81,7 +85,8 @@ type WardenOptions struct {
 //
 // A unit (one device of a NAS client) has a share of the requests under way, and
 // after one without an answer it is left alone for a while, whatever waits for
-// it: a dead controller keeps nobody else waiting.
+// it: a dead controller keeps nobody else waiting. Nor does a NAS client of many
+// units that are dead, or that it invents, for it has a share too.
 type Warden struct {
 	journal *Journal
 	opt     WardenOptions
@@ -111,6 +116,7 @@ const (
 	lookLater   = 4 * time.Second  // at most, where looking takes long: a tenth of the time is spent on it
 	atOnce      = 32               // requests under way
 	atOnceUnit  = 4                // of them with one unit
+	atOnceNAS   = 16               // and with one NAS client
 	answerIn    = 20 * time.Second // one try: a CoA and a Disconnect
 	quietFor    = 30 * time.Second // a unit that did not answer
 	awayFor     = 5 * time.Second  // one that cannot be reached: asking that costs nothing
@@ -167,11 +173,15 @@ func (w *Warden) look(ctx context.Context) error {
 		}
 		want := standing.demand()
 		if surplus[s.ID] && (want.why == "" || want.why.Changes()) {
-			want = demand{why: WhySurplus}
+			want = demand{why: WhySurplus, closed: standing.Closed}
+		}
+		opened := s.cut.closed && !want.closed
+		if want.why == s.cut.why && !opened {
+			want.closed = s.cut.closed
 		}
 		switch {
 		case want == s.cut, want.why == "" && s.cut.why == "":
-		case want.why == "", want.why == s.cut.why && s.cut.mark == 0:
+		case want.why == "", want.why == s.cut.why && s.cut.mark == 0 && !opened:
 			// An administrator's request is nothing that Standing takes back, and
 			// one from before a restart is not made anew.
 			noted[want] = append(noted[want], s.ID)
@@ -231,25 +241,27 @@ func (w *Warden) again(ctx context.Context, kept []ID, now time.Time) error {
 // that came last: it may be that they were admitted while the journal was not
 // read yet.
 func (w *Warden) surplus(now time.Time) map[ID]bool {
-	var over map[ID]bool
+	over := map[ID]bool{}
 	for _, stays := range w.journal.live.crowds() {
-		slices.SortFunc(stays, func(a, b *Stay) int { return int(min(max(a.began-b.began, -1), 1)) })
-		devices := map[string]bool{}
-		for _, s := range stays {
-			standing, known := w.opt.Standing(s, now)
-			switch {
-			case !known, s.Device == "", devices[s.Device], standing.Why != "" && !standing.Why.Changes():
-			case standing.Bound > 0 && len(devices) >= standing.Bound:
-				if over == nil {
-					over = map[ID]bool{}
-				}
-				over[s.ID] = true
-			default:
-				devices[s.Device] = true
-			}
-		}
+		w.beyond(stays, now, over)
 	}
 	return over
+}
+
+// beyond adds those of one person.
+func (w *Warden) beyond(stays []*Stay, now time.Time, over map[ID]bool) {
+	slices.SortFunc(stays, func(a, b *Stay) int { return cmp.Or(cmp.Compare(a.began, b.began), slices.Compare(a.ID[:], b.ID[:])) })
+	devices := map[string]bool{}
+	for _, s := range stays {
+		standing, known := w.opt.Standing(s, now)
+		switch {
+		case !known, s.Device == "", devices[s.Device], standing.Why != "" && !standing.Why.Changes():
+		case standing.Bound > 0 && len(devices) >= standing.Bound:
+			over[s.ID] = true
+		default:
+			devices[s.Device] = true
+		}
+	}
 }
 
 // act makes the tries that are due. It looks again where a unit took its share
@@ -295,6 +307,10 @@ func (w *Warden) room() (free int, except []Unit) {
 		if shares[u]++; shares[u] == atOnceUnit {
 			except = append(except, u)
 		}
+		all := Unit{NAS: u.NAS}
+		if shares[all]++; shares[all] == atOnceNAS {
+			except = append(except, all)
+		}
 	}
 	return atOnce - len(w.inFlight), except
 }
@@ -302,13 +318,16 @@ func (w *Warden) room() (free int, except []Unit) {
 func (w *Warden) take(s *Session) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	unit, share := Unit{s.NAS, s.Unit}, 0
+	unit, share, all := Unit{s.NAS, s.Unit}, 0, 0
 	for _, u := range w.inFlight {
+		if u.NAS == unit.NAS {
+			all++
+		}
 		if u == unit {
 			share++
 		}
 	}
-	if _, ok := w.inFlight[s.ID]; ok || share >= atOnceUnit || len(w.inFlight) >= atOnce {
+	if _, ok := w.inFlight[s.ID]; ok || share >= atOnceUnit || all >= atOnceNAS || len(w.inFlight) >= atOnce {
 		return false
 	}
 	w.inFlight[s.ID] = unit
@@ -370,7 +389,9 @@ func (w *Warden) needed(s *Session, now time.Time) (needed, known bool) {
 	case why.byHand() || s.Person.IsZero():
 		return true, true
 	case why == WhySurplus:
-		return w.surplus(now)[s.ID], true
+		over := map[ID]bool{}
+		w.beyond(w.journal.live.of(s.Person), now, over)
+		return over[s.ID], true
 	}
 	standing, known := w.opt.Standing(StayOf(s), now)
 	return standing.Why != "" && (s.Cut.Why.Changes() || !standing.Why.Changes()), known
@@ -378,6 +399,9 @@ func (w *Warden) needed(s *Session, now time.Time) (needed, known bool) {
 
 // request asks for the change, or where there is none to be had for the end.
 func (w *Warden) request(ctx context.Context, s *Session) (Answer, error) {
+	if !s.Cut.Why.Changes() { // an older replica asks for an end and leaves How
+		s.Cut.How = Disconnect
+	}
 	if s.Cut.How == Change {
 		answer, err := w.opt.Change(ctx, s)
 		refused := err == nil && !answer.Done && !passing(answer.Cause) && answer.Cause != causeUnknownSession

@@ -54,7 +54,7 @@ func (o *fakeOrders) DueDisconnects(_ context.Context, now time.Time, limit int,
 	o.of.mu.Lock()
 	defer o.of.mu.Unlock()
 	for _, s := range o.of.sessions {
-		if c := o.cuts[s.ID]; c != nil && c.State == CutWaiting && !c.Due.After(now) && len(due) < limit && !slices.Contains(except, Unit{s.NAS, s.Unit}) {
+		if c := o.cuts[s.ID]; c != nil && c.State == CutWaiting && !c.Due.After(now) && len(due) < limit && !slices.Contains(except, Unit{s.NAS, s.Unit}) && !slices.Contains(except, Unit{NAS: s.NAS}) {
 			whole, cut := *s, *c
 			whole.Cut = &cut
 			due = append(due, &whole)
@@ -434,6 +434,38 @@ func TestRefusedOverARestart(t *testing.T) {
 	})
 }
 
+// A NAS that takes no requests by the configuration is asked once it does, and
+// before that there is one request, whatever else moves and over a restart.
+func TestANASThatComesToTakeRequests(t *testing.T) {
+	for name, restart := range map[string]bool{"at once": false, "after a restart": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				off := func() (Answer, error) { return Answer{}, ErrNotOffered }
+				s := staged(t, off, nak(501))
+				s.stand(Standing{Why: WhySuspended, Closed: true})
+				pass(5 * time.Minute)
+				orders := s.orders
+				if restart {
+					s = &scene{j: running(t, orders.of, Options{}), orders: orders, stands: s.stands, answers: s.answers[1:]}
+					pass(time.Second)
+					s.watched(t)
+					pass(5 * time.Minute)
+				}
+				if c := s.cut(); c.State != CutOff || len(orders.asks) != 1 {
+					t.Fatalf("%+v, asked %v", c, orders.asks)
+				}
+				for _, closed := range []bool{false, false, true, false} {
+					s.stand(Standing{Why: WhySuspended, Closed: closed})
+					pass(5 * time.Minute)
+				}
+				if c := s.cut(); c.State != CutRefused || len(orders.asks) != 2 {
+					t.Errorf("%+v, asked %v", c, orders.asks)
+				}
+			})
+		})
+	}
+}
+
 // A controller that answers nobody, with hundreds of sessions to end, keeps none
 // waiting at others.
 func TestADeadControllerSlowsNobody(t *testing.T) {
@@ -504,6 +536,59 @@ func TestADeadControllerSlowsNobody(t *testing.T) {
 	})
 }
 
+// Neither does a client whose hundreds of access points are all dead, or who says
+// that it has so many.
+func TestADeadClientSlowsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &fakeLedger{}
+		j := running(t, l, Options{})
+		var mu sync.Mutex
+		under, most, well := 0, 0, time.Duration(0)
+		began := time.Now()
+		w := NewWarden(j, WardenOptions{
+			Orders: &fakeOrders{of: l, cuts: map[ID]*Cut{}}, Version: func() uint64 { return 1 },
+			Standing: func(*Stay, time.Time) (Standing, bool) { return Standing{Why: WhySuspended}, true },
+			Disconnect: func(_ context.Context, s *Session) (Answer, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if s.NAS == "well" {
+					well = time.Since(began)
+					return Answer{Done: true}, nil
+				}
+				under++
+				most = max(most, under)
+				mu.Unlock()
+				time.Sleep(8 * time.Second)
+				mu.Lock()
+				under--
+				return Answer{}, errors.New("no answer")
+			},
+		})
+		for i := range 200 {
+			r := start(fmt.Sprint(i))
+			r.Person, r.Detail.Device, r.Unit = identity.PersonID{byte(i), 1}, "", fmt.Sprint("ap-", i)
+			if i == 199 {
+				r.NAS = "well"
+			}
+			if err := j.Account(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		began = time.Now()
+		ctx, cancel := context.WithCancel(t.Context())
+		stopped := make(chan error, 1)
+		go func() { stopped <- w.Run(ctx) }()
+		pass(5 * time.Minute)
+		cancel()
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+		if well == 0 || well > 10*time.Second || most != atOnceNAS {
+			t.Errorf("the other one was asked after %v; %d at once with the dead one", well, most)
+		}
+	})
+}
+
 // Whoever was admitted while the journal was not read yet, and is one device too
 // many, goes: the last that came.
 func TestTheSurplusGoes(t *testing.T) {
@@ -531,4 +616,49 @@ func TestTheSurplusGoes(t *testing.T) {
 			t.Errorf("gone: %v, asked %v", gone, s.orders.asks)
 		}
 	})
+}
+
+// Of two that came in the same second it is the same one each time that goes,
+// and a try looks at its own person only.
+func TestTheSurplusOfOnePerson(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const people = 200
+		l := &fakeLedger{}
+		s := &scene{j: running(t, l, Options{}), orders: &fakeOrders{of: l, cuts: map[ID]*Cut{}}, answers: []func() (Answer, error){ack}}
+		for i := range 2 * people {
+			r := start(fmt.Sprint(i))
+			r.Person, r.Detail.Device = identity.PersonID{byte(i / 2), 1}, fmt.Sprint(i)
+			if err := s.j.Account(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		looked := 0
+		w := NewWarden(s.j, WardenOptions{Standing: func(*Stay, time.Time) (Standing, bool) { looked++; return Standing{Bound: 1}, true }})
+		over := w.surplus(time.Now())
+		looked = 0
+		for _, x := range l.sessions {
+			x.Cut = &Cut{Why: WhySurplus}
+			if needed, known := w.needed(x, time.Now()); needed != over[x.ID] || !known {
+				t.Errorf("session %s: needed %v", x.Key, needed)
+			}
+		}
+		if len(over) != people || looked > 2*2*people {
+			t.Errorf("%d too many, %d were looked at for them", len(over), looked)
+		}
+	})
+}
+
+// An older replica knows no Change: where it asks for the end of a session that
+// was changed before, the end it is.
+func TestAnEndIsNoChange(t *testing.T) {
+	w := NewWarden(New(&fakeLedger{}, Options{}), WardenOptions{
+		Disconnect: func(context.Context, *Session) (Answer, error) { return Answer{Done: true, Cause: 1}, nil },
+		Change:     func(context.Context, *Session) (Answer, error) { return Answer{Done: true, Cause: 2}, nil },
+	})
+	for why, cause := range map[Why]uint32{WhyAdministrator: 1, WhySuspended: 1, WhyGrant: 2} {
+		s := &Session{Cut: &Cut{Why: why, How: Change}}
+		if answer, err := w.request(t.Context(), s); err != nil || answer.Cause != cause {
+			t.Errorf("%s: %+v, %v", why, answer, err)
+		}
+	}
 }

@@ -22,6 +22,8 @@ type Session struct {
 	Name string
 	ID   string        // Acct-Session-Id
 	Time time.Duration // since its start
+	// Class is what the acceptance carried, nil for none (RFC 2865 section 5.25).
+	Class []byte
 }
 
 // Account sends one Accounting-Request; anything but Accounting-Response is an
@@ -31,6 +33,9 @@ func (p *Point) Account(ctx context.Context, line *wire.Line, s Session, status 
 	r := &wire.Request{Code: wire.AccountingRequest}
 	r.AddText(wire.UserName, s.Name)
 	p.station(r)
+	if s.Class != nil {
+		r.Add(wire.Class, s.Class)
+	}
 	r.AddText(wire.AcctSessionID, s.ID)
 	r.AddUint32(wire.AcctStatusType, uint32(status))
 	if status != Start {

@@ -135,7 +135,7 @@ func TestEAPAbuse(t *testing.T) {
 func TestAttributes(t *testing.T) {
 	got := make(chan *wire.Packet, 1)
 	line := serve(t, func(r *wire.Received) *wire.Reply {
-		got <- r.Packet
+		got <- r.Packet.Clone()
 		if r.Packet.Code == wire.AccountingRequest {
 			return &wire.Reply{Code: wire.AccountingResponse}
 		}

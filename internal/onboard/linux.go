@@ -75,7 +75,7 @@ func (w *writer) nmcli() string {
 		}
 		b.WriteString("\n")
 	}
-	fmt.Fprintf(&b, "printf '%%s\\n' %s\n", quoteShell(w.say("Готово. Без рабочего стола: nmcli --ask connection up ИМЯ-СЕТИ", "Done. Without a desktop: nmcli --ask connection up NETWORK")))
+	fmt.Fprintf(&b, "printf '%%s\\n' %s\n", quoteShell(w.say("Готово. Без рабочего стола: nmcli --ask connection up ", "Done. Without a desktop: nmcli --ask connection up ")+quoteShell(w.SSIDs[0])))
 	return b.String()
 }
 

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,7 +16,11 @@ type hours struct {
 	from, to int
 }
 
-const day = 24 * 60
+// In minutes.
+const (
+	day  = 24 * 60
+	week = 7 * day
+)
 
 var weekdays = map[string]time.Weekday{
 	"sun": time.Sunday, "mon": time.Monday, "tue": time.Tuesday, "wed": time.Wednesday,
@@ -26,25 +31,51 @@ var weekdays = map[string]time.Weekday{
 
 var errHours = errors.New(`write like "mon-fri 08:00-20:00", "sat,sun 10:00-14:00" or "08:00-20:00"`)
 
-// left is how long the span goes on after now; 0 where it is not on. It
+// open says whether one of the spans is on.
+func open(spans []hours, now time.Time) bool {
+	minute := minuteOf(now)
+	return slices.ContainsFunc(spans, func(h hours) bool { return h.left(minute) > 0 })
+}
+
+// left is how long spans go on after now, with those that overlap or follow at
+// once; 0 where none is on, and where they leave no minute of the week out. It
 // counts on the wall clock, so a change to summer time moves it by an hour.
-func (h hours) left(now time.Time) time.Duration {
-	minute := now.Hour()*60 + now.Minute()
-	into := time.Duration(now.Second())*time.Second + time.Duration(now.Nanosecond())
-	today := h.days&(1<<now.Weekday()) != 0
-	yesterday := h.days&(1<<((now.Weekday()+6)%7)) != 0
-	end := -1
+func left(spans []hours, now time.Time) time.Duration {
+	start := minuteOf(now)
+	for end := start; end < start+week; {
+		longest := 0
+		for _, h := range spans {
+			longest = max(longest, h.left(end%week))
+		}
+		if longest == 0 {
+			into := time.Duration(now.Second())*time.Second + time.Duration(now.Nanosecond())
+			return max(time.Duration(end-start)*time.Minute-into, 0)
+		}
+		end += longest
+	}
+	return 0
+}
+
+// minuteOf counts from midnight on Sunday.
+func minuteOf(now time.Time) int {
+	return int(now.Weekday())*day + now.Hour()*60 + now.Minute()
+}
+
+// left is how many minutes this span goes on after a minute of the week; 0 where
+// it is not on.
+func (h hours) left(now int) int {
+	weekday, minute := now/day, now%day
+	today := h.days&(1<<weekday) != 0
+	yesterday := h.days&(1<<((weekday+6)%7)) != 0
 	switch {
 	case h.from < h.to && today && minute >= h.from && minute < h.to:
-		end = h.to
+		return h.to - minute
 	case h.from >= h.to && today && minute >= h.from:
-		end = h.to + day
+		return h.to + day - minute
 	case h.from >= h.to && yesterday && minute < h.to:
-		end = h.to
-	default:
-		return 0
+		return h.to - minute
 	}
-	return time.Duration(end-minute)*time.Minute - into
+	return 0
 }
 
 func parseHours(s string) (hours, error) {

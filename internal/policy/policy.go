@@ -77,7 +77,8 @@ type Rule struct {
 	SSIDs   []string
 	// Hours are like "mon-fri 08:00-20:00", "sat,sun 10:00-14:00" or
 	// "22:00-06:00" (into the next day), in the table's time zone. A session
-	// that a rule with hours allows ends with them.
+	// that a rule with hours allows ends with them; those that overlap or adjoin,
+	// also at midnight, are one span, and a whole week of them has no end.
 	Hours    []string
 	Allow    bool
 	VLAN     string        // see ParseVLAN; "": the network's own
@@ -240,7 +241,7 @@ func (r *rule) ask(p Pair, channel identity.Channel, src *identity.Source, now t
 		return FieldSSIDs
 	case !r.place(p, person.SchoolID(src.School)):
 		return FieldSchools
-	case !r.open(now):
+	case len(r.hours) > 0 && !open(r.hours, now):
 		return FieldHours
 	}
 	return ""
@@ -248,13 +249,6 @@ func (r *rule) ask(p Pair, channel identity.Channel, src *identity.Source, now t
 
 func (r *rule) place(p Pair, device person.SchoolID) bool {
 	return r.any || r.own && (device == "" || device == p.School) || device != "" && slices.Contains(r.schools, device)
-}
-
-func (r *rule) open(now time.Time) bool {
-	if len(r.hours) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(r.hours, func(h hours) bool { return h.left(now) > 0 })
 }
 
 func (r *rule) grant(p Pair, now time.Time) (identity.Grant, identity.Reason) {
@@ -266,9 +260,7 @@ func (r *rule) grant(p Pair, now time.Time) (identity.Grant, identity.Reason) {
 	}
 	g := r.gives
 	g.Role, g.School, g.Longest = p.Role.String(), string(p.School), g.SessionTimeout
-	for _, h := range r.hours {
-		g.Left = max(g.Left, h.left(now))
-	}
+	g.Left = left(r.hours, now)
 	if g.Left > 0 && (g.SessionTimeout == 0 || g.Left < g.SessionTimeout) {
 		g.SessionTimeout = g.Left
 	}

@@ -160,6 +160,44 @@ func TestHours(t *testing.T) {
 	}
 }
 
+// TestHoursThatAdjoin: no session ends where the next span begins at once.
+func TestHoursThatAdjoin(t *testing.T) {
+	at := func(day, hour, minute int) time.Time { return time.Date(2026, 11, day, hour, minute, 0, 0, moscow) } // the 23rd is a Monday
+	const hour, endless = time.Hour, -1
+	for _, c := range []struct {
+		hours []string
+		now   time.Time
+		left  time.Duration // 0: not on
+	}{
+		{[]string{"mon-fri 00:00-24:00"}, at(23, 0, 0), 120 * hour},
+		{[]string{"mon-fri 00:00-24:00"}, at(27, 23, 0), hour},
+		{[]string{"mon-fri 00:00-24:00"}, at(28, 0, 0), 0},
+		{[]string{"sat-mon 00:00-24:00"}, at(28, 12, 0), 60 * hour}, // over the end of the week
+		{[]string{"08:00-14:00", "14:00-20:00"}, at(23, 9, 0), 11 * hour},
+		{[]string{"14:00-20:00", "08:00-14:00"}, at(23, 9, 0), 11 * hour},
+		{[]string{"08:00-14:00", "12:00-20:00"}, at(23, 13, 0), 7 * hour},
+		{[]string{"08:00-14:00", "14:01-20:00"}, at(23, 13, 0), hour},
+		{[]string{"08:00-20:00", "09:00-10:00"}, at(23, 9, 30), 10*hour + 30*time.Minute},
+		{[]string{"fri 20:00-06:00", "sat 06:00-10:00"}, at(27, 21, 0), 13 * hour},
+		{[]string{"mon-wed 22:00-24:00", "tue-thu 00:00-02:00"}, at(24, 23, 0), 3 * hour},
+		{[]string{"00:00-24:00"}, at(25, 12, 34), endless},
+		{[]string{"mon-fri 00:00-24:00", "sat,sun 00:00-24:00"}, at(28, 23, 59), endless},
+		{[]string{"08:00-20:00", "20:00-08:00"}, at(25, 3, 0), endless},
+		{[]string{"12:00-11:59"}, at(25, 12, 0), 24*hour - time.Minute},
+		{[]string{"mon-sat 00:00-24:00", "sun 00:00-23:59"}, at(23, 0, 0), 168*hour - time.Minute},
+	} {
+		table := compiled(t, Rule{Name: "r", Schools: []string{"any"}, Hours: c.hours, Allow: true})
+		grant, reason := table.Decide([]Pair{staffA}, wifi, &identity.Source{}, c.now)
+		if (reason == "") != (c.left != 0) || grant.Left != max(c.left, 0) || grant.SessionTimeout != grant.Left {
+			t.Errorf("%q at %v: %q, %v left, want %v", c.hours, c.now, reason, grant.Left, c.left)
+		}
+	}
+	always := compiled(t, Rule{Name: "r", Schools: []string{"any"}, Hours: []string{"00:00-24:00"}, Allow: true, Session: 8 * hour})
+	if grant, _ := always.Decide([]Pair{staffA}, wifi, &identity.Source{}, at(23, 23, 0)); grant.SessionTimeout != 8*hour {
+		t.Errorf("a length of the rule's own: %v", grant.SessionTimeout)
+	}
+}
+
 func TestCompileNamesRuleAndField(t *testing.T) {
 	ok := Rule{Name: "r", Allow: true}
 	for want, change := range map[string]func(*Rule){
@@ -223,8 +261,13 @@ func FuzzHours(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if left := h.left(time.Unix(unix%1e10, 0).UTC()); left < 0 || left > 24*time.Hour {
-			t.Errorf("%q: %v left", s, left)
+		now := time.Unix(unix%1e10, 0).UTC()
+		end, on := left([]hours{h}, now), open([]hours{h}, now)
+		if end < 0 || end > 7*24*time.Hour || !on && end != 0 {
+			t.Errorf("%q: %v left", s, end)
+		}
+		if on && end != 0 && open([]hours{h}, now.Add(end)) {
+			t.Errorf("%q: %v left, and on then", s, end)
 		}
 	})
 }

@@ -42,10 +42,10 @@ func slowly(rules []Rule, pairs []Pair, channel string, src identity.Source, now
 				if _, err := fmt.Sscan(r.VLAN, &g.VLAN); err != nil {
 					g.VLANName = r.VLAN
 				}
-				if len(r.Hours) > 0 {
+				if left < 7*24*time.Hour {
 					g.Left = left
 				}
-				if len(r.Hours) > 0 && (r.Session == 0 || left < r.Session) {
+				if g.Left > 0 && (r.Session == 0 || left < r.Session) {
 					g.SessionTimeout = left
 				}
 				return g, ""
@@ -74,8 +74,13 @@ func fits(r Rule, p Pair, channel string, src identity.Source, now time.Time) (p
 	for _, s := range schools {
 		place = place || s == "any" || s == "own" && (src.School == "" || src.School == string(p.School)) || s == src.School
 	}
-	for _, h := range r.Hours {
-		left = max(left, span(h, now))
+	for on := true; on && left < 7*24*time.Hour; {
+		on = false
+		for _, h := range r.Hours {
+			if more := span(h, now.Add(left)); more > 0 {
+				on, left = true, left+more
+			}
+		}
 	}
 	for _, ok := range []bool{
 		in(r.Channels, channel),
@@ -148,7 +153,7 @@ func some(r *rand.Rand, n int, words ...string) []string {
 
 func randomRule(r *rand.Rand, name string) Rule {
 	in := Rule{Name: name, Allow: r.IntN(4) > 0, NAS: some(r, 1, "ap", "hall", "reader"),
-		Hours:    some(r, 2, "mon-fri 08:00-20:00", "sat,sun 10:00-14:00", "fri-mon 22:00-06:00", "08:30-24:00", "wed 00:00-00:01", "23:59-00:01"),
+		Hours:    some(r, 2, "mon-fri 08:00-20:00", "sat,sun 10:00-14:00", "fri-mon 22:00-06:00", "08:30-24:00", "mon-fri 00:00-24:00", "00:00-08:30", "20:00-08:00", "wed 00:00-00:01", "23:59-00:01"),
 		Channels: some(r, 2, "ldap", "wifi", "web"), Schools: some(r, 2, "own", "A", "B", "C"), Roles: some(r, 3, "staff", "pupil", "device", "machine")}
 	if r.IntN(3) == 0 {
 		in.Schools = []string{"any"}

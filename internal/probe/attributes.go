@@ -46,6 +46,15 @@ var standard = map[wire.Type]struct {
 var vendors = map[uint32]string{9: "Cisco", 311: "Microsoft", 4413: "Broadcom", 2011: "Huawei", 14122: "WISPr", 14179: "Airespace",
 	14823: "Aruba", 14988: "Mikrotik", 25053: "Ruckus", 41112: "Ubiquiti", 11863: "TP-Link"}
 
+// vendorNames are attributes of theirs worth a name.
+var vendorNames = map[[2]uint32]struct {
+	name string
+	form form
+}{
+	{14122, 7}: {"WISPr-Bandwidth-Max-Up", number}, {14122, 8}: {"WISPr-Bandwidth-Max-Down", number},
+	{14988, 8}: {"Mikrotik-Rate-Limit", plain}, {14988, 26}: {"Mikrotik-Wireless-VLANID", number},
+}
+
 // attributes reads an answer: what it grants, by name, and the VLAN.
 func attributes(p *wire.Packet) (all []Attribute, vlan string) {
 	for kind, value := range p.Attributes() {
@@ -85,7 +94,11 @@ func vendor(value []byte) (all []Attribute) {
 			all = append(all, Attribute{name, shown})
 			continue
 		}
-		all = append(all, Attribute{fmt.Sprintf("%s-%d", name, v.Type), shown})
+		name = fmt.Sprintf("%s-%d", name, v.Type)
+		if known, ok := vendorNames[[2]uint32{v.Vendor, uint32(v.Type)}]; ok {
+			name, shown = known.name, show(known.form, v.Value)
+		}
+		all = append(all, Attribute{name, shown})
 	}
 	return all
 }

@@ -99,7 +99,7 @@ func TestRun(t *testing.T) {
 			if err := r.Write(&b, English); err != nil {
 				t.Fatal(err)
 			}
-			for _, want := range []string{"accepted: pap", "VLAN: 20\n", "Session-Timeout = 3600\n", "Mikrotik-8 = 10M/\n", "Attribute-200 = 0x01ff\n", "Tunnel-Type = 13\n"} {
+			for _, want := range []string{"accepted: pap", "VLAN: 20\n", "Session-Timeout = 3600\n", "Mikrotik-Rate-Limit = 10M/\n", "Attribute-200 = 0x01ff\n", "Tunnel-Type = 13\n"} {
 				if !strings.Contains(b.String(), want) {
 					t.Errorf("no %q in\n%s", want, b.String())
 				}

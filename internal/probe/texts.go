@@ -11,6 +11,15 @@ const (
 
 type advice struct{ meaning, remedy string }
 
+// In gives the outcome's words.
+func (o Outcome) In(lang Lang) string { return texts[lang].outcome[o] }
+
+// In says in words what is wrong, and what to do.
+func (p Problem) In(lang Lang) (meaning, remedy string) {
+	a := texts[lang].problem[p]
+	return a.meaning, a.remedy
+}
+
 // text is all that a report says in one language.
 type text struct {
 	head, reason, remedy, detail, warning  string
@@ -34,7 +43,7 @@ var texts = map[Lang]*text{
 		outcome: map[Outcome]string{Accepted: "принят", Rejected: "отклонён", NoAnswer: "нет ответа"},
 		problem: map[Problem]advice{
 			ProblemRejected:     {"сервер отклонил вход и причины не назвал", "Проверьте логин и пароль; причину знает сервер: в schoolbridge её покажет «schoolbridge explain ЛОГИН»."},
-			ProblemPassword:     {"сервер не принял пароль (или такого логина нет)", "Проверьте логин и пароль; в schoolbridge причину покажет «schoolbridge explain ЛОГИН»."},
+			ProblemPassword:     {"сервер ответил ошибкой 691: неверны пароль или логин; schoolbridge отвечает так на любой отказ, чтобы чужой не узнал причины", "Проверьте логин и пароль; в schoolbridge причину покажет «schoolbridge explain ЛОГИН». MSCHAPv2 не проходит и с верным паролем, пока человек не вошёл однажды иначе: попробуйте --method ttls-pap (без EAP — pap)."},
 			ProblemAccount:      {"учётная запись выключена, просрочена или вход в этот час закрыт", "Причину знает сервер: в schoolbridge её покажет «schoolbridge explain ЛОГИН»."},
 			ProblemMethod:       {"сервер не принимает этот метод EAP", "Выберите другой --method или включите метод на сервере."},
 			ProblemNoAnswer:     {"ответа нет", "Проверьте адрес, порт и сетевой экран; внесён ли адрес этой машины в список точек доступа сервера (radius.clients); верен ли секрет: на запрос с чужим секретом сервер молчит."},
@@ -76,7 +85,7 @@ var texts = map[Lang]*text{
 		outcome: map[Outcome]string{Accepted: "accepted", Rejected: "rejected", NoAnswer: "no answer"},
 		problem: map[Problem]advice{
 			ProblemRejected:     {"the server rejects the sign-in and gives no reason", "Check login and password; the server knows why: with schoolbridge, \"schoolbridge explain LOGIN\" tells."},
-			ProblemPassword:     {"the server does not take the password (or knows no such login)", "Check login and password; with schoolbridge, \"schoolbridge explain LOGIN\" tells why."},
+			ProblemPassword:     {"the server answers with error 691: a wrong password or login; schoolbridge says so for every refusal, so that a stranger does not learn the reason", "Check login and password; with schoolbridge, \"schoolbridge explain LOGIN\" tells why. MSCHAPv2 fails with the right password too until the person has signed in another way once: try --method ttls-pap (without EAP: pap)."},
 			ProblemAccount:      {"the account is disabled or expired, or may not sign in at this hour", "The server knows why: with schoolbridge, \"schoolbridge explain LOGIN\" tells."},
 			ProblemMethod:       {"the server does not take this EAP method", "Choose another --method, or enable it on the server."},
 			ProblemNoAnswer:     {"no answer", "Check address, port and firewall; whether this machine's address is among the server's access points (radius.clients); and the secret: a server is silent to a request with another one."},

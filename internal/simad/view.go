@@ -2,6 +2,7 @@ package simad
 
 import (
 	"encoding/hex"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -165,6 +166,17 @@ func (s subject) Values(id int, into *filter.Values) bool {
 	return true
 }
 
+// Attributes implements filter.Schema.
+func (d *Directory) Attributes() iter.Seq[filter.Attribute] {
+	return func(yield func(filter.Attribute) bool) {
+		for _, name := range everything {
+			if a, ok := d.Attribute([]byte(name)); ok && !yield(a) {
+				return
+			}
+		}
+	}
+}
+
 // Attribute implements filter.Schema.
 func (d *Directory) Attribute(description []byte) (filter.Attribute, bool) {
 	low := strings.ToLower(string(description))
@@ -175,9 +187,9 @@ func (d *Directory) Attribute(description []byte) (filter.Attribute, bool) {
 	id, _ := slices.BinarySearch(everything, low)
 	switch attr.form {
 	case asNumber:
-		return filter.Attribute{ID: id, Rule: filter.Integer}, true
+		return filter.Attribute{ID: id, Rule: filter.Integer, Ordered: true}, true
 	case asTime:
-		return filter.Attribute{ID: id, Rule: filter.Time}, true
+		return filter.Attribute{ID: id, Rule: filter.Time, Ordered: true}, true
 	case asOctets:
 		return filter.Attribute{ID: id, Rule: filter.CaseExact, Prepare: func(v string) (string, bool) { return hex.EncodeToString([]byte(v)), true }}, true
 	case asName:

@@ -25,7 +25,9 @@ type Holder struct {
 	First      string
 	Middle     string
 	Mail       string
-	State      directory.State
+	State      directory.State // what Suspended and Closed come to
+	Suspended  bool            // here, until Resume
+	Closed     bool            // by the upstream: Resume does not open that
 	Epoch      uint64
 	Created    time.Time
 	Names      []person.Name
@@ -77,6 +79,7 @@ func (t *tx) holder(id identity.PersonID) (Holder, error) {
 	if err := t.row("SELECT state, upstream, epoch, created FROM people WHERE id = ?", id[:]).Scan(&h.State, &upstream, &h.Epoch, &created); err != nil {
 		return h, notFound(err)
 	}
+	h.Suspended, h.Closed = h.State == directory.StateSuspended, upstream != upstreamOpen
 	h.State = shown(h.State, upstream)
 	h.Created = moment(created)
 	p, err := t.profileOf(id)

@@ -61,7 +61,8 @@ func (c *Credentials) SaveVerifier(ctx context.Context, id identity.PersonID, v 
 			return err
 		}
 		return t.exec(`INSERT INTO verifiers (person, epoch, learnt, sealed) VALUES (?, ?, ?, ?) ON CONFLICT (person) DO UPDATE
-			SET epoch = excluded.epoch, learnt = excluded.learnt, sealed = excluded.sealed`, id[:], v.Epoch, micros(v.LearnAt), sealed)
+			SET epoch = excluded.epoch, learnt = excluded.learnt, sealed = excluded.sealed
+			WHERE verifiers.epoch <> excluded.epoch OR verifiers.learnt <= excluded.learnt`, id[:], v.Epoch, micros(v.LearnAt), sealed)
 	})
 	if err != nil {
 		return fmt.Errorf("save verifier: %w", err)

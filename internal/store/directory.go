@@ -130,7 +130,7 @@ func (t *tx) head() (directory.Position, uint64, error) {
 func (d *Directory) Since(ctx context.Context, after directory.Position) ([]directory.Change, directory.Position, error) {
 	var changes []directory.Change
 	position := after
-	err := d.db.read(ctx, func(t *tx) error {
+	err := d.db.readFrom(ctx, d.db.driver.Feed(), func(t *tx) error {
 		if err := t.continues(after); err != nil {
 			return err
 		}
@@ -280,7 +280,7 @@ func (d *Directory) ahead(ctx context.Context) (bool, error) {
 	at := d.at
 	d.mu.Unlock()
 	ahead := false
-	err := d.db.read(ctx, func(t *tx) error {
+	err := d.db.readFrom(ctx, d.db.driver.Feed(), func(t *tx) error {
 		head, _, err := t.head()
 		ahead = head != at
 		return err

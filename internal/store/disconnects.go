@@ -23,7 +23,7 @@ func (j *Journal) AskDisconnect(ctx context.Context, ids []journal.ID, why journ
 				ON CONFLICT (session) DO UPDATE SET why = excluded.why, how = excluded.how, asked = excluded.asked, state = excluded.state, tries = 0,
 					due = excluded.due, at = 0, cause = 0
 				WHERE excluded.how = 0 OR disconnects.state <> 0 OR disconnects.why <> ?`,
-				id[:], why, why.How(), micros(now), journal.CutWaiting, micros(now), journal.WhyAdministrator)
+				id[:], why, why.How(), micros(now), journal.CutWaiting, micros(why.Due(now)), journal.WhyAdministrator)
 			if err != nil {
 				return err
 			}
@@ -79,13 +79,26 @@ func (j *Journal) AskAgain(ctx context.Context, ids []journal.ID, now, due time.
 }
 
 // DueDisconnects gives sessions whose end or change was asked for and waits for
-// a try, those of some units left out.
+// a try, those of some units left out; one without a name is all of its client.
 func (j *Journal) DueDisconnects(ctx context.Context, now time.Time, limit int, except []journal.Unit) ([]*journal.Session, error) {
 	condition, args := "w.state = 0 AND w.due <= ?", []any{micros(now)}
+	var clients, units []any
 	for _, u := range except {
-		condition += " AND NOT (s.nas = ? AND s.unit = ?)"
-		args = append(args, u.NAS, u.Unit)
+		if u.Unit == "" {
+			clients = append(clients, u.NAS)
+		} else {
+			units = append(units, u.NAS+"\n"+u.Unit)
+		}
 	}
+	// Lists: an engine bounds how deep a condition of many parts may be. No name of
+	// a client holds the separator.
+	if len(clients) > 0 {
+		condition += " AND s.nas NOT IN (" + marks(len(clients)) + ")"
+	}
+	if len(units) > 0 {
+		condition += " AND s.nas || '\n' || s.unit NOT IN (" + marks(len(units)) + ")"
+	}
+	args = append(append(args, clients...), units...)
 	var list []*journal.Session
 	err := j.db.read(ctx, func(t *tx) (err error) {
 		list, err = t.sessionsFrom("disconnects w JOIN sessions s ON s.id = w.session", condition, "w.due", limit, args...)

@@ -14,6 +14,9 @@ type Driver interface {
 	// Reader gives connections for read-only transactions, each of which sees
 	// one snapshot.
 	Reader() *sql.DB
+	// Feed is a Reader that only those who follow the change feed use: however
+	// many wait to read, a revoked sign-in is heard of.
+	Feed() *sql.DB
 	// SQL turns the shared dialect ("?" placeholders and the column types
 	// {int}, {bytes}, {text}, and {table} after a table's last bracket) into
 	// the engine's own.
@@ -25,6 +28,6 @@ type Driver interface {
 	// Scrub makes sure that what was deleted, a destroyed key above all, is in
 	// no file of the engine any more, as far as the engine can.
 	Scrub(ctx context.Context) error
-	// Close ends both pools.
+	// Close ends all pools.
 	Close() error
 }

@@ -36,10 +36,10 @@ func (t *tx) entries(condition string, args ...any) ([]*directory.Entry, error) 
 	where := func(query, column string) string {
 		return strings.Replace(query, "CONDITION", strings.ReplaceAll(condition, "PERSON", column), 1)
 	}
-	err := t.each(where(`SELECT p.id, p.epoch, p.state, p.upstream, p.created, p.modified, p.seq, p.sealed, a.uid_number, a.gid_number, a.uuid, a.sealed,
+	err := t.each(where(`SELECT p.id, p.epoch, p.state, p.upstream, p.created, p.modified, p.seq, p.sealed, a.uid_number, a.gid_number, a.uuid, a.sealed, o.object, o.sid,
 		EXISTS (SELECT 1 FROM targets t WHERE t.person = p.id AND t.password_epoch < p.epoch
 			AND NOT EXISTS (SELECT 1 FROM passwords w WHERE w.person = p.id AND w.epoch = p.epoch))
-		FROM people p JOIN accounts a ON a.person = p.id WHERE CONDITION ORDER BY p.id`, "p.id"), args,
+		FROM people p JOIN accounts a ON a.person = p.id LEFT JOIN targets o ON o.person = p.id AND o.target = 'ad' WHERE CONDITION ORDER BY p.id`, "p.id"), args,
 		func(scan func(...any) error) error {
 			e, err := t.scanEntry(scan)
 			if err == nil {
@@ -64,17 +64,19 @@ func (t *tx) entries(condition string, args ...any) ([]*directory.Entry, error) 
 }
 
 func (t *tx) scanEntry(scan func(...any) error) (*directory.Entry, error) {
-	var id, uuid, sealed, sealedLogin []byte
+	var id, uuid, object, sid, sealed, sealedLogin []byte
 	var created, modified int64
 	var upstream int
 	e := &directory.Entry{}
-	err := scan(&id, &e.Epoch, &e.State, &upstream, &created, &modified, &e.Seq, &sealed, &e.UIDNumber, &e.GIDNumber, &uuid, &sealedLogin, &e.PasswordWanted)
+	err := scan(&id, &e.Epoch, &e.State, &upstream, &created, &modified, &e.Seq, &sealed, &e.UIDNumber, &e.GIDNumber, &uuid, &sealedLogin, &object, &sid, &e.PasswordWanted)
 	if err != nil {
 		return nil, err
 	}
 	e.State = shown(e.State, upstream)
 	e.Person, e.Created, e.Modified = personID(id), moment(created), moment(modified)
 	copy(e.UUID[:], uuid)
+	copy(e.AD.GUID[:], object)
+	e.AD.SID = string(sid)
 	var p sealedPerson
 	row := e.Person.String()
 	if err := t.db.keys.openJSON("people", row, "sealed", sealed, &p); err != nil {

@@ -124,6 +124,9 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	// A NAS may be asked to change a session instead (journal.How).
 	`ALTER TABLE disconnects ADD COLUMN how {int} NOT NULL DEFAULT 0`,
 }}, {oldest: 1, statements: []string{
+	// The objectSid of accounts in Active Directory, for LDAP.
+	`ALTER TABLE targets ADD COLUMN sid {bytes}`,
+}}, {oldest: 1, statements: []string{
 	// Blocks of the audit trail, which are lines of no kind, and who is in them
 	// (audit_index.go). An older version goes on with the chain, verifies and
 	// erases it, and does not see what is in blocks.

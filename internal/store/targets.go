@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -247,14 +248,15 @@ func (s *Targets) Save(ctx context.Context, target string, id identity.PersonID,
 	}
 	now := micros(s.db.now())
 	err := s.db.write(ctx, func(t *tx) error {
-		if err := t.publishWanted(id, target, epoch, pass.Delivered != nil); err != nil {
+		sid, err := t.publishPass(id, target, pass, epoch)
+		if err != nil {
 			return err
 		}
-		n, err := t.count(`UPDATE targets SET object = COALESCE(?, object), stamp = COALESCE(?, stamp), observed = COALESCE(?, observed),
+		n, err := t.count(`UPDATE targets SET object = COALESCE(?, object), sid = ?, stamp = COALESCE(?, stamp), observed = COALESCE(?, observed),
 			password_epoch = COALESCE(?, password_epoch), revision = revision + 1, seen = revision + 1, failures = ?,
 			urgent = CASE WHEN ? THEN urgent ELSE 0 END, due = ?, updated = ?, off_at = CASE WHEN ? THEN ? ELSE off_at END
 			WHERE person = ? AND target = ? AND revision = ?`,
-			object, stamp, observed, epoch, failures, pass.Again, micros(due), now, pass.SwitchedOff, now, id[:], target, revision)
+			object, sid, stamp, observed, epoch, failures, pass.Again, micros(due), now, pass.SwitchedOff, now, id[:], target, revision)
 		if err == nil && n == 0 {
 			err = identity.ErrConflict
 		}
@@ -272,22 +274,27 @@ func (s *Targets) Save(ctx context.Context, target string, id identity.PersonID,
 	return nil
 }
 
-// publishWanted lets the directory know where a pass changes whether the target
-// wants the password. epoch is the one of the password that it has now, nil
-// where the pass did not see.
-func (t *tx) publishWanted(id identity.PersonID, target string, epoch any, delivered bool) error {
-	if !delivered && epoch == nil {
-		return nil
-	}
+// publishPass lets the directory know where a pass changes whether the target
+// wants the password, or which object there is, and gives the object's SID. epoch
+// is the one of the password that the target has now, nil where the pass did not
+// see.
+func (t *tx) publishPass(id identity.PersonID, target string, pass provision.Pass, epoch any) (sid []byte, err error) {
 	var before uint64
-	err := t.row("SELECT password_epoch FROM targets WHERE person = ? AND target = ?", id[:], target).Scan(&before)
-	if err == nil && (delivered || before != epoch.(uint64)) {
+	var object []byte
+	err = t.row("SELECT password_epoch, object, sid FROM targets WHERE person = ? AND target = ?", id[:], target).Scan(&before, &object, &sid)
+	if isNoRows(err) {
+		return nil, nil // the write finds that out
+	}
+	known := sid
+	other := pass.Object != nil && !bytes.Equal(pass.Object, object)
+	if other || len(pass.SID) > 0 {
+		sid = pass.SID // of another object, the old one is none
+	}
+	wanted := pass.Delivered != nil || epoch != nil && before != epoch.(uint64)
+	if err == nil && (wanted || other || !bytes.Equal(sid, known)) {
 		t.publish(id)
 	}
-	if isNoRows(err) {
-		return nil // the write finds that out
-	}
-	return err
+	return sid, err
 }
 
 // ErrShared says that a pass came upon an object which is another person's

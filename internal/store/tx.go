@@ -30,6 +30,7 @@ type tx struct {
 	many      bool // an import: nobody waits for each of those it touches
 	woke      bool // there is work for those who wait, besides what the feed tells
 	audits    []identity.AuditEntry
+	courtesy  courtesy
 }
 
 // write runs f in a transaction, again when it loses to another one, and
@@ -75,9 +76,13 @@ func (db *DB) writeOnce(ctx context.Context, f func(*tx) error) (wake bool, err 
 }
 
 // read runs f on one snapshot.
-func (db *DB) read(ctx context.Context, f func(*tx) error) (err error) {
+func (db *DB) read(ctx context.Context, f func(*tx) error) error {
+	return db.readFrom(ctx, db.driver.Reader(), f)
+}
+
+func (db *DB) readFrom(ctx context.Context, pool *sql.DB, f func(*tx) error) (err error) {
 	defer func(began time.Time) { db.metrics.observe("read", began, err) }(time.Now())
-	inner, err := db.driver.Reader().BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelDefault})
+	inner, err := pool.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelDefault})
 	if err != nil {
 		return err
 	}
@@ -109,14 +114,29 @@ func (t *tx) count(query string, args ...any) (int64, error) {
 		return 0, err
 	}
 	result, err := s.ExecContext(t.ctx, args...)
-	// An engine that runs in this process computes for as long as a transaction
-	// has statements. Those who sign in meanwhile would wait for the runtime to
-	// take the processor from it, 10 ms each time.
-	runtime.Gosched()
+	t.courtesy.give(time.Now, runtime.Gosched)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+// courtesy lets others run between a transaction's statements. An engine that
+// runs in this process computes for as long as there are some; those who sign in
+// meanwhile would wait for the runtime to take the processor from it, 10 ms each
+// time. On a busy machine they all have their turn first, some ms a statement,
+// while the one writer is taken: so a transaction goes on for as long as it waited
+// before it waits again.
+type courtesy struct{ until time.Time }
+
+func (c *courtesy) give(now func() time.Time, yield func()) {
+	began := now()
+	if began.Before(c.until) {
+		return
+	}
+	yield()
+	back := now()
+	c.until = back.Add(back.Sub(began))
 }
 
 // scanner is one row to be read, or the error of asking for it.

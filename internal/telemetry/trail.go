@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,7 +45,11 @@ type Trail struct {
 	store   Appender
 	options TrailOptions
 	log     *slog.Logger
-	queue   chan identity.AuditEntry
+
+	mu      sync.Mutex
+	waiting []identity.AuditEntry // in order; grows only as far as it must
+	held    int                   // those, and what is being written
+	wake    chan struct{}         // told of the first entry that waits, and when a batch is full
 
 	written, dropped, failures prometheus.Counter
 
@@ -67,7 +73,7 @@ func NewTrail(store Appender, o TrailOptions) *Trail {
 	defaultTo(&o.Every, 250*time.Millisecond)
 	defaultTo(&o.Patience, 5*time.Second)
 	defaultTo(&o.Flush, 8*time.Second)
-	t := &Trail{store: store, options: o, log: orDiscard(o.Logger), queue: make(chan identity.AuditEntry, o.Queue)}
+	t := &Trail{store: store, options: o, log: orDiscard(o.Logger), wake: make(chan struct{}, 1)}
 	factory := promauto.With(o.Registerer)
 	counter := func(name, help string) prometheus.Counter {
 		return factory.NewCounter(prometheus.CounterOpts{Name: "schoolbridge_telemetry_audit_" + name, Help: help})
@@ -76,7 +82,7 @@ func NewTrail(store Appender, o TrailOptions) *Trail {
 	t.dropped = counter("dropped_total", "Audit entries lost because the store was down for too long. Must stay 0.")
 	t.failures = counter("failures_total", "Writes of the audit trail that failed and were tried again.")
 	factory.NewGaugeFunc(prometheus.GaugeOpts{Name: "schoolbridge_telemetry_audit_waiting", Help: "Audit entries that wait for the store."},
-		func() float64 { return float64(len(t.queue)) })
+		func() float64 { return float64(t.holds()) })
 	return t
 }
 
@@ -89,15 +95,36 @@ func defaultTo[T int | time.Duration](v *T, standard T) {
 // Audit takes an entry and never waits. It is safe to call from anywhere, at
 // any time; what comes after Run has ended is lost when the process ends.
 func (t *Trail) Audit(entry identity.AuditEntry) {
-	if len(entry.Payload) <= MaxAuditPayload {
+	if len(entry.Payload) > MaxAuditPayload || !t.keep(entry) {
+		t.dropped.Inc()
+		t.complain()
+	}
+}
+
+// keep adds an entry if there is room for one more.
+func (t *Trail) keep(entry identity.AuditEntry) bool {
+	t.mu.Lock()
+	room := t.held < t.options.Queue
+	if room {
+		t.waiting = append(t.waiting, entry)
+		t.held++
+	}
+	n := len(t.waiting)
+	t.mu.Unlock()
+	if room && (n == 1 || n == t.options.Batch) {
 		select {
-		case t.queue <- entry:
-			return
-		default:
+		case t.wake <- struct{}{}:
+		default: // told already
 		}
 	}
-	t.dropped.Inc()
-	t.complain()
+	return room
+}
+
+// holds says how many entries wait, or are being written.
+func (t *Trail) holds() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.held
 }
 
 // complain logs lost entries, at most once in a while.
@@ -105,7 +132,7 @@ func (t *Trail) complain() {
 	t.lost.Add(1)
 	now, last := time.Now().UnixNano(), t.complained.Load()
 	if now-last >= int64(complain) && t.complained.CompareAndSwap(last, now) {
-		t.log.Error("AUDIT ENTRIES ARE LOST: the queue is full or an entry too large", "lost", t.lost.Swap(0), "waiting", len(t.queue))
+		t.log.Error("AUDIT ENTRIES ARE LOST: the queue is full or an entry too large", "lost", t.lost.Swap(0), "waiting", t.holds())
 	}
 }
 
@@ -115,52 +142,63 @@ func (t *Trail) Run(ctx context.Context) error {
 	defer end()
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(t.options.Flush, end) })
 	defer stop()
-	batch := make([]identity.AuditEntry, 0, t.options.Batch)
+	var spare []identity.AuditEntry
 	for {
-		batch = t.gather(ctx, batch[:0])
-		if len(batch) == 0 {
-			return nil // ctx has ended and the queue is empty
+		t.gather(ctx)
+		taken := t.take(spare)
+		if len(taken) == 0 {
+			return nil // ctx has ended and nothing waits
 		}
-		if err := t.write(life, batch); err != nil {
-			return t.giveUp(len(batch), err)
+		for batch := range slices.Chunk(taken, t.options.Batch) {
+			if err := t.write(life, batch); err != nil {
+				return t.giveUp(err)
+			}
+			t.mu.Lock()
+			t.held -= len(batch)
+			t.mu.Unlock()
+		}
+		clear(taken)
+		if spare = taken[:0]; cap(spare) > 4*t.options.Batch { // from when the store was down
+			spare = nil
 		}
 	}
 }
 
-// gather waits for an entry and takes what comes with it. Once ctx has ended
-// it takes what is there, and nothing when nothing is left.
-func (t *Trail) gather(ctx context.Context, batch []identity.AuditEntry) []identity.AuditEntry {
-	select {
-	case e := <-t.queue:
-		batch = append(batch, e)
-	case <-ctx.Done():
-		return t.drain(batch)
-	}
+// gather waits for an entry and for those that come soon after it. Once ctx has
+// ended it does not wait.
+func (t *Trail) gather(ctx context.Context) {
+	t.until(ctx, 1, nil)
 	timer := time.NewTimer(t.options.Every)
 	defer timer.Stop()
-	for len(batch) < t.options.Batch {
-		select {
-		case e := <-t.queue:
-			batch = append(batch, e)
-		case <-timer.C:
-			return batch
-		case <-ctx.Done():
-			return t.drain(batch)
-		}
-	}
-	return batch
+	t.until(ctx, t.options.Batch, timer.C)
 }
 
-func (t *Trail) drain(batch []identity.AuditEntry) []identity.AuditEntry {
-	for len(batch) < t.options.Batch {
+// until waits for so many entries, until the time is over or ctx has ended.
+func (t *Trail) until(ctx context.Context, n int, over <-chan time.Time) {
+	for {
+		t.mu.Lock()
+		enough := len(t.waiting) >= n
+		t.mu.Unlock()
+		if enough {
+			return
+		}
 		select {
-		case e := <-t.queue:
-			batch = append(batch, e)
-		default:
-			return batch
+		case <-t.wake:
+		case <-over:
+			return
+		case <-ctx.Done():
+			return
 		}
 	}
-	return batch
+}
+
+// take gives all that waits, and goes on in spare.
+func (t *Trail) take(spare []identity.AuditEntry) []identity.AuditEntry {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	taken := t.waiting
+	t.waiting = spare
+	return taken
 }
 
 // write appends the batch, again and again while the store is down, until life
@@ -173,7 +211,7 @@ func (t *Trail) write(life context.Context, batch []identity.AuditEntry) error {
 			return nil
 		}
 		t.failures.Inc()
-		t.log.Warn("the audit trail cannot be written; it is tried again", "error", err, "entries", len(batch), "waiting", len(t.queue))
+		t.log.Warn("the audit trail cannot be written; it is tried again", "error", err, "entries", len(batch), "waiting", t.holds())
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
@@ -197,8 +235,8 @@ func (t *Trail) append(life context.Context, batch []identity.AuditEntry) (err e
 }
 
 // giveUp tells what a stop with the store down loses.
-func (t *Trail) giveUp(unwritten int, cause error) error {
-	unwritten += len(t.queue)
+func (t *Trail) giveUp(cause error) error {
+	unwritten := t.holds()
 	t.dropped.Add(float64(unwritten))
 	t.log.Error("AUDIT ENTRIES ARE LOST: the store did not take them before the end", "lost", unwritten)
 	return fmt.Errorf("write the rest of the audit trail: %w", cause)

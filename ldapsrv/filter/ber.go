@@ -114,12 +114,10 @@ func (f *Filter) addSubstrings(b []byte) error {
 	return f.leaf(n)
 }
 
-// addExtensible reads an extensible match. Without a rule it is an equality
-// (RFC 4511 section 4.5.1.7.7); rules that can be named do not exist here, so
-// that those evaluate to Undefined, and so do matches inside names.
+// addExtensible reads an extensible match. Without a rule and names it is an
+// equality (RFC 4511 section 4.5.1.7.7).
 func (f *Filter) addExtensible(b []byte) error {
 	n := node{kind: Extensible}
-	other := false
 	for len(b) > 0 {
 		e, rest, err := wire.Next(b)
 		if err != nil {
@@ -127,21 +125,19 @@ func (f *Filter) addExtensible(b []byte) error {
 		}
 		b = rest
 		switch e.Tag {
+		case 0x81:
+			n.named = e.Value
 		case 0x82:
 			n.attr = e.Value
 		case 0x83:
 			n.value = e.Value
 		case 0x84:
-			inNames, err := wire.Bool(e.Value)
-			if err != nil {
+			if n.names, err = wire.Bool(e.Value); err != nil {
 				return err
 			}
-			other = other || inNames
-		default:
-			other = true
 		}
 	}
-	if len(n.attr) > 0 && !other {
+	if len(n.attr) > 0 && len(n.named) == 0 && !n.names {
 		n.kind = Equality
 	}
 	return f.leaf(n)

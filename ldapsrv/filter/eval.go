@@ -1,5 +1,7 @@
 package filter
 
+import "iter"
+
 // Truth is a value of three-valued logic. The order is that of the logic: And
 // is the least, Or the greatest, Not the opposite.
 type Truth int8
@@ -13,8 +15,9 @@ const (
 
 // Attribute is what a Schema tells of one attribute.
 type Attribute struct {
-	ID   int // handed to Subject.Values; not negative
-	Rule Rule
+	ID      int // handed to Subject.Values; not negative
+	Rule    Rule
+	Ordered bool // it has an ORDERING rule: >= and <= are defined
 	// Prepare, where not nil, brings an assertion value of an equality match
 	// into the form in which the Subject gives values; false: it is no such
 	// value, the assertion is Undefined.
@@ -26,31 +29,9 @@ type Schema interface {
 	// Attribute finds one by name or number. An attribute that does not exist,
 	// or whose existence the asking one may not learn, is not there.
 	Attribute(description []byte) (Attribute, bool)
+	// Attributes are all that Attribute finds, each once.
+	Attributes() iter.Seq[Attribute]
 }
-
-// Values are the values of one attribute of one entry, as a Subject gives them.
-// Which field counts depends on the attribute's rule.
-type Values struct {
-	Texts   []string
-	Numbers []int64
-}
-
-// Text adds a text value.
-func (v *Values) Text(text string) { v.Texts = append(v.Texts, text) }
-
-// Number adds a number or, in Unix seconds, a time.
-func (v *Values) Number(n int64) { v.Numbers = append(v.Numbers, n) }
-
-// Forget drops the values, and memory that only a long list needed.
-func (v *Values) Forget() {
-	clear(v.Texts)
-	if v.Reset(); cap(v.Texts) > 256 {
-		v.Texts = nil
-	}
-}
-
-// Reset takes all values out.
-func (v *Values) Reset() { v.Texts, v.Numbers = v.Texts[:0], v.Numbers[:0] }
 
 // Subject is an entry.
 type Subject interface {
@@ -64,65 +45,128 @@ type Subject interface {
 // than by giving all values (the members of a group).
 type Matcher interface {
 	Subject
-	// Test answers an assertion of that kind; value is in normal form. handled
+	// Test answers an assertion of the kind Present, Equality or Approx. handled
 	// false: ask Values.
-	Test(kind Kind, attribute int, value string) (t Truth, handled bool)
+	Test(q Assertion) (t Truth, handled bool)
+}
+
+// Named is a Subject with a name whose parts ":dn" matches ask.
+type Named interface {
+	Subject
+	// NameValues adds the values that the entry's distinguished name has of an
+	// attribute.
+	NameValues(attribute int, into *Values)
 }
 
 // Bind looks every attribute up and brings the assertions into normal form,
-// once for all entries. It must come before Eval and Wants.
+// once for all entries. It must come before Eval and Cover.
 func (f *Filter) Bind(s Schema) {
 	for i := range f.nodes {
 		n := &f.nodes[i]
-		if n.kind <= Not || n.kind == Extensible {
-			continue
+		switch {
+		case n.kind <= Not:
+		case n.kind == Extensible:
+			n.bound = n.bindNamed(s)
+		default:
+			a, ok := s.Attribute(n.attr)
+			n.bound = ok && n.prepare(a)
 		}
-		a, ok := s.Attribute(n.attr)
-		n.bound = ok && n.prepare(a)
 	}
+}
+
+// bindNamed binds an extensible match.
+func (n *node) bindNamed(s Schema) bool {
+	var rule *NamedRule
+	if len(n.named) > 0 {
+		var ok bool
+		if rule, ok = namedRule(n.named); !ok {
+			return false
+		}
+		n.test, n.chain = rule.test, rule.chain
+	}
+	if len(n.attr) > 0 {
+		a, ok := s.Attribute(n.attr)
+		if !ok || rule != nil && !rule.fits(a) {
+			return false
+		}
+		n.id, n.rule, n.test = a.ID, a.Rule, equal
+		if rule != nil {
+			n.rule, n.test = rule.ruleFor(a), rule.test
+		}
+		return n.assert(a)
+	}
+	if rule == nil {
+		return false
+	}
+	n.any, n.rule = n.any[:0], rule.rule
+	for a := range s.Attributes() {
+		if rule.fits(a) && a.Prepare == nil {
+			n.any = append(n.any, a)
+		}
+	}
+	return n.assert(Attribute{})
 }
 
 // prepare gives false where the assertion can only be Undefined.
 func (n *node) prepare(a Attribute) bool {
 	n.id, n.rule = a.ID, a.Rule
-	if n.kind == Present {
+	switch n.kind {
+	case Present:
+		return true
+	case GreaterOrEqual, LessOrEqual: // RFC 4511 section 4.5.1.7.3
+		if n.test = atLeast; n.kind == LessOrEqual {
+			n.test = atMost
+		}
+		return a.Ordered && n.assert(a)
+	case Substrings:
+		n.test = pieces
+		if a.Prepare != nil || !a.Rule.text() {
+			return false
+		}
+		for i := range n.subs {
+			n.subs[i].norm = pieceNormal(a.Rule, &n.subs[i])
+		}
 		return true
 	}
-	if a.Rule == Integer || a.Rule == Time {
-		var ok bool
-		n.number, ok = a.Rule.number(string(n.value))
-		return ok && n.kind != Substrings
-	}
-	if n.kind == GreaterOrEqual || n.kind == LessOrEqual {
-		return false // no text here has an ORDERING rule (RFC 4511 section 4.5.1.7.3)
-	}
-	if n.kind == Substrings {
-		for i := range n.subs {
-			n.subs[i].norm = pieceNormal(a.Rule, string(n.subs[i].text))
-		}
-		return a.Prepare == nil
-	}
-	value, ok := string(n.value), true
-	if a.Prepare != nil {
-		value, ok = a.Prepare(value)
-	}
-	n.folded = a.Rule.normal(value)
-	return ok
+	n.test = equal
+	return n.assert(a)
 }
 
-// pieceNormal keeps the spaces at a piece's ends: they are inside the value.
-func pieceNormal(r Rule, text string) string {
-	middle := r.normal(text)
-	if middle == "" {
-		if text != "" {
-			return " "
+// assert brings the assertion value into the form that values are held against.
+func (n *node) assert(a Attribute) (ok bool) {
+	if n.rule.numeric() {
+		n.number, ok = n.rule.number(string(n.value))
+		return ok
+	}
+	value := n.value
+	if a.Prepare != nil {
+		prepared, ok := a.Prepare(string(value))
+		if !ok {
+			return false
 		}
+		value = []byte(prepared)
+	}
+	var memory [64]byte
+	n.folded = string(n.rule.appendTo(memory[:0], value))
+	return true
+}
+
+// pieceNormal keeps the spaces at a piece's ends that are inside the value (RFC
+// 4518 section 2.6.1).
+func pieceNormal(r Rule, p *piece) string {
+	middle := string(r.appendTo(nil, p.text))
+	switch {
+	case len(p.text) == 0:
+		return ""
+	case middle == "" && p.place == 1:
+		return " "
+	case middle == "":
 		return ""
 	}
-	if text[0] == ' ' {
+	if p.text[0] == ' ' && p.place != 0 {
 		middle = " " + middle
 	}
-	if text[len(text)-1] == ' ' {
+	if p.text[len(p.text)-1] == ' ' && p.place != 2 {
 		middle += " "
 	}
 	return middle
@@ -155,27 +199,45 @@ func (f *Filter) eval(i int32, s Subject, scratch *Values) Truth {
 	case Not:
 		return -f.eval(i+1, s, scratch)
 	}
-	return n.test(s, scratch)
-}
-
-func (n *node) test(s Subject, scratch *Values) Truth {
 	if !n.bound {
 		return Undefined
 	}
-	if m, ok := s.(Matcher); ok {
-		if t, handled := m.Test(n.kind, n.id, n.folded); handled {
+	if n.kind == Extensible && len(n.attr) == 0 {
+		return n.askAny(s, scratch)
+	}
+	return n.ask(n.id, s, scratch)
+}
+
+// askAny asks every attribute that a match without one can mean.
+func (n *node) askAny(s Subject, scratch *Values) Truth {
+	t := False
+	for _, a := range n.any {
+		if t = max(t, n.ask(a.ID, s, scratch)); t == True {
+			break
+		}
+	}
+	return t
+}
+
+func (n *node) ask(id int, s Subject, scratch *Values) Truth {
+	if m, ok := s.(Matcher); ok && (n.kind == Present || n.test == equal) && !n.rule.numeric() {
+		if t, handled := m.Test(Assertion{Attribute: id, Present: n.kind == Present, Chain: n.chain, Value: n.folded}); handled && !n.names {
 			return t
 		}
 	}
 	scratch.Reset()
-	if !s.Values(n.id, scratch) {
-		return Undefined
+	known := s.Values(id, scratch)
+	if n.names {
+		named, ok := s.(Named)
+		if known = known && ok; ok {
+			named.NameValues(id, scratch)
+		}
 	}
-	if n.kind == Present {
-		return truth(len(scratch.Texts)+len(scratch.Numbers) > 0)
+	if n.kind == Present && known {
+		return truth(scratch.Len() > 0)
 	}
-	for _, v := range scratch.Texts {
-		if n.matchText(v) {
+	for i := range scratch.ends {
+		if n.matchText(scratch.At(i), scratch) {
 			return True
 		}
 	}
@@ -183,6 +245,9 @@ func (n *node) test(s Subject, scratch *Values) Truth {
 		if n.matchNumber(v) {
 			return True
 		}
+	}
+	if !known {
+		return Undefined
 	}
 	return False
 }
@@ -192,35 +257,4 @@ func truth(b bool) Truth {
 		return True
 	}
 	return False
-}
-
-// Want is an equality that every entry that the filter accepts must fulfil.
-type Want struct {
-	Attribute int
-	Value     string // in normal form, for texts
-	Number    int64  // for numbers
-}
-
-// Wants calls yield for the equalities that the filter demands: those that
-// stand in its outermost And. An index on any of them finds every entry that
-// can match. yield gives false to end.
-func (f *Filter) Wants(yield func(Want) bool) {
-	if len(f.nodes) > 0 {
-		f.wants(0, yield)
-	}
-}
-
-func (f *Filter) wants(i int32, yield func(Want) bool) bool {
-	n := &f.nodes[i]
-	switch {
-	case n.kind == And:
-		for c := i + 1; c < n.end; c = f.nodes[c].end {
-			if !f.wants(c, yield) {
-				return false
-			}
-		}
-	case n.kind == Equality && n.bound:
-		return yield(Want{n.id, n.folded, n.number})
-	}
-	return true
 }

@@ -3,12 +3,20 @@
 // evaluates them in three-valued logic (RFC 4511 section 4.5.1.7: True, False
 // and Undefined, as X.511 section 7.8 defines them). Pure: no I/O, no clock.
 //
+//	BER or text ─► nodes ─► Bind (attributes, rules, assertions in normal form)
+//	                          ├─► Cover: what an index has to be asked, or that there is no help
+//	                          └─► Eval:  true, false or undefined for one entry
+//
 // Bounds: MaxDepth levels, MaxNodes parts and as many substrings; a filter is read into one slice and
 // evaluated without memory of its own.
 //
 // Whatever a caller may not read, its Schema or Subject answers as unknown; the
 // filter is then Undefined, so that nobody can probe by searching what they
-// cannot read.
+// cannot read. An extensible match without an attribute asks those attributes
+// that the Schema names, which are those that may be read.
+//
+// Rules of matching that can be named stand in named.go, how values compare in
+// match.go and fold.go.
 //
 // Start reading at Parse, Filter.Bind and Filter.Eval.
 package filter
@@ -57,13 +65,18 @@ type node struct {
 	end   int32
 	attr  []byte // attribute description as sent
 	value []byte // assertion value as sent
+	named []byte // Extensible: the matching rule as sent
+	names bool   // Extensible: values in the entry's name count too (":dn")
 	// subs are the pieces of a substring filter: each a tag byte's context
 	// number (0 initial, 1 any, 2 final) and a value.
 	subs []piece
 
 	// What Bind found out:
 	bound  bool
+	chain  bool // membership by way of groups in groups counts
+	test   test
 	id     int
+	any    []Attribute // Extensible without an attribute: all that can be meant
 	rule   Rule
 	folded string // the assertion in normal form
 	number int64  // for numbers
@@ -129,7 +142,14 @@ func (f *Filter) appendText(b []byte, i int32) []byte {
 			b = append(b, '*')
 		}
 	case Extensible:
-		b = appendEscaped(append(append(b, n.attr...), ":="...), n.value)
+		b = append(b, n.attr...)
+		if n.names {
+			b = append(b, ":dn"...)
+		}
+		if len(n.named) > 0 {
+			b = append(append(b, ':'), n.named...)
+		}
+		b = appendEscaped(append(b, ":="...), n.value)
 	default:
 		b = append(append(b, n.attr...), map[Kind]string{Equality: "=", GreaterOrEqual: ">=", LessOrEqual: "<=", Approx: "~="}[n.kind]...)
 		b = appendEscaped(b, n.value)

@@ -3,7 +3,7 @@ package filter
 import (
 	"bytes"
 	"errors"
-	"slices"
+	"iter"
 	"strings"
 	"testing"
 
@@ -18,6 +18,7 @@ const (
 	idExact
 	idName
 	idMember
+	idPerson
 )
 
 type schema struct{}
@@ -27,21 +28,34 @@ func (schema) Attribute(d []byte) (Attribute, bool) {
 	case "uid":
 		return Attribute{ID: idUID, Rule: CaseIgnore}, true
 	case "n":
-		return Attribute{ID: idN, Rule: Integer}, true
+		return Attribute{ID: idN, Rule: Integer, Ordered: true}, true
+	case "person":
+		return Attribute{ID: idPerson, Rule: Name}, true
 	case "time":
-		return Attribute{ID: idTime, Rule: Time}, true
+		return Attribute{ID: idTime, Rule: Time, Ordered: true}, true
 	case "exact":
 		return Attribute{ID: idExact, Rule: CaseExact}, true
 	case "name":
 		return Attribute{ID: idName, Rule: CaseIgnore, Prepare: func(v string) (string, bool) { return strings.TrimPrefix(v, "x-"), v != "bad" }}, true
 	case "member":
-		return Attribute{ID: idMember, Rule: CaseIgnore}, true
+		return Attribute{ID: idMember, Rule: DN}, true
 	case "empty":
 		return Attribute{ID: 98, Rule: CaseIgnore}, true
 	case "hidden":
 		return Attribute{ID: 99, Rule: CaseIgnore}, true
 	}
 	return Attribute{}, false
+}
+
+// Attributes implements Schema.
+func (s schema) Attributes() iter.Seq[Attribute] {
+	return func(yield func(Attribute) bool) {
+		for _, name := range []string{"uid", "n", "time", "exact", "name", "member", "empty", "person"} {
+			if a, _ := s.Attribute([]byte(name)); !yield(a) {
+				return
+			}
+		}
+	}
 }
 
 type subject struct{}
@@ -59,16 +73,26 @@ func (subject) Values(id int, into *Values) bool {
 		into.Text("/home/Anna")
 	case idName:
 		into.Text("Name")
+	case idPerson:
+		into.Text("Ёлкина  Пётр")
 	case idMember:
-		panic("asked for all members")
+		if into.Texts() == 0 {
+			return false // too many to be listed
+		}
 	case 99:
 		return false
 	}
 	return true
 }
 
-func (subject) Test(kind Kind, id int, value string) (Truth, bool) {
-	return truth(kind == Present || value == "boris"), id == idMember
+func (subject) Test(q Assertion) (Truth, bool) {
+	return truth(q.Present || q.Value == "boris" || q.Chain && q.Value == "anna"), q.Attribute == idMember
+}
+
+func (subject) NameValues(id int, into *Values) {
+	if id == idUID {
+		into.Text("rdn")
+	}
 }
 
 // lenient gives the members too: a foreign filter may ask for them.
@@ -94,7 +118,17 @@ var evaluations = map[string]Truth{
 	"(empty=*)": False, "(!(empty=*))": True, "(empty=x)": False, "(hidden=*)": Undefined, "(hidden=x)": Undefined, "(!(hidden=x))": Undefined, "(unknown=*)": Undefined, "(!(unknown=x))": Undefined,
 	"(&)": True, "(|)": False, "(!(uid=anna))": False, "(!(uid=x))": True,
 	"(&(uid=anna)(hidden=x))": Undefined, "(&(uid=boris)(hidden=x))": False, "(|(uid=anna)(hidden=x))": True, "(|(uid=boris)(hidden=x))": Undefined,
-	"(uid:=anna)": True, "(uid:1.2.3:=anna)": Undefined, "(:dn:1.2.3:=anna)": Undefined, "(uid:dn:=anna)": Undefined,
+	"(uid:=anna)": True, "(uid:1.2.3:=anna)": Undefined, "(:dn:1.2.3:=anna)": Undefined,
+	"(uid:dn:=anna)": True, "(uid:dn:=RDN)": True, "(uid:=rdn)": False, "(exact:dn:=rdn)": False, "(uid:dn:2.5.13.5:=RDN)": False, "(uid:dn:2.5.13.5:=rdn)": True,
+	"(uid:caseExactMatch:=Anna)": True, "(uid:caseExactMatch:=anna)": False, "(uid:2.5.13.5:=Anna)": True, "(exact:caseIgnoreMatch:=/HOME/ANNA)": True,
+	"(:caseExactMatch:=Anna)": True, "(:2.5.13.2:=/home/ANNA)": True, "(:caseExactMatch:=anna)": False, "(:dn:caseIgnoreMatch:=RDN)": True,
+	"(n:1.2.840.113556.1.4.803:=5)": True, "(n:1.2.840.113556.1.4.803:=8)": False, "(n:1.2.840.113556.1.4.803:=9)": False, "(n:1.2.840.113556.1.4.804:=9)": True, "(n:1.2.840.113556.1.4.804:=8)": False,
+	"(n:1.2.840.113556.1.4.803:=0)": True, "(n:1.2.840.113556.1.4.803:=x)": Undefined, "(uid:1.2.840.113556.1.4.803:=1)": Undefined, "(!(n:1.2.840.113556.1.4.803:=2))": False,
+	"(n:integerOrderingMatch:=8)": True, "(n:integerOrderingMatch:=7)": False, "(uid:caseIgnoreOrderingMatch:=B)": True, "(uid:caseIgnoreOrderingMatch:=a)": False,
+	"(time:2.5.13.28:=20010909014641Z)": True, "(time:generalizedTimeMatch:=20010909014640Z)": True,
+	"(member:1.2.840.113556.1.4.1941:=anna)": True, "(member:distinguishedNameMatch:=boris)": True, "(hidden:caseExactMatch:=x)": Undefined, "(:caseIgnoreMatch:=x)": False,
+	"(person=елкина петр)": True, "(person=ЁЛКИНА ПЁТР)": True, "(person=Ёлк*)": True, "(person=елк*)": True, "(person=* петр)": True, "(person=*пЕтр)": True, "(person=йолкина петр)": False, "(uid=*елкина)": False,
+	"(person:caseIgnoreMatch:=елкина петр)": True, "(person:caseExactMatch:=Ёлкина Пётр)": True, "(person= елк*)": True, "(person=*тр )": True, "(n<=9223372036854775808)": True, "(n>=-9223372036854775809)": True,
 	"(&(|(uid=x)(n=7))(!(|(n=1)(n=2))))": True,
 }
 
@@ -150,9 +184,16 @@ func appendBER(b []byte, f *Filter, i int32) []byte {
 		}
 		b = wire.End(b, list)
 	case Extensible:
-		b = wire.AppendTLV(b, 0x81, "1.2.3")
-		b = wire.AppendTLV(b, 0x82, n.attr)
+		if len(n.named) > 0 {
+			b = wire.AppendTLV(b, 0x81, n.named)
+		}
+		if len(n.attr) > 0 {
+			b = wire.AppendTLV(b, 0x82, n.attr)
+		}
 		b = wire.AppendTLV(b, 0x83, n.value)
+		if n.names {
+			b = append(b, 0x84, 1, 0xff)
+		}
 	default:
 		b = wire.AppendTLV(wire.AppendTLV(b, wire.TagOctets, n.attr), wire.TagOctets, n.value)
 	}
@@ -161,7 +202,7 @@ func appendBER(b []byte, f *Filter, i int32) []byte {
 
 func TestTextRoundTrip(t *testing.T) {
 	for _, text := range []string{
-		"(&(uid=a*b*c)(!(n>=7)))", `(cn=\2a\28\5c)`, "(a:dn:1.2:=x)", "(|(a~=b)(c<=d)(e=*))", "(a=*b*)", "(a=b*)", "(a=*b)", "(a=*b*c*)", "(&)", `(cn=\d0\b0)`, "(a=)",
+		"(&(uid=a*b*c)(!(n>=7)))", `(cn=\2a\28\5c)`, "(a:dn:1.2:=x)", "(:dn:1.2:=x)", "(a:dn:=x)", "(:caseExactMatch:=x)", "(|(a~=b)(c<=d)(e=*))", "(a=*b*)", "(a=b*)", "(a=*b)", "(a=*b*c*)", "(&)", `(cn=\d0\b0)`, "(a=)",
 	} {
 		f, err := Parse(text)
 		if err != nil || f.Text() != text {
@@ -175,7 +216,7 @@ func TestTextRoundTrip(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for _, text := range []string{
-		"", "(", ")", "(uid=x", "(uid=x))", "(uid)", "(=x)", "(!)", "(!(a=b)(c=d))", "(a=**)", `(a=\)`, `(a=\zz)`, "(&(a=b)", "(a=(b))", "(>=x)", "(a=b)(c=d)", "(&(a=b)x)", "(a~=b*)", "(a b=c)", "(<:=)", "(a:b=c)",
+		"", "(", ")", "(uid=x", "(uid=x))", "(uid)", "(=x)", "(!)", "(!(a=b)(c=d))", "(a=**)", `(a=\)`, `(a=\zz)`, "(&(a=b)", "(a=(b))", "(>=x)", "(a=b)(c=d)", "(&(a=b)x)", "(a~=b*)", "(a b=c)", "(<:=)", "(a:b=c)", "(:=x)", "(:dn:=x)", "(a:b:c:=x)", "(a::=x)",
 	} {
 		if f, err := Parse(text); !errors.Is(err, ErrSyntax) {
 			t.Errorf("%q is taken as %v, %v", text, f, err)
@@ -247,28 +288,51 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
-func TestWants(t *testing.T) {
-	for text, want := range map[string][]string{
-		"(uid=A)": {"a"}, "(&(uid=*)(uid=a)(n=3))": {"a", "#3"}, "(&(&(uid=a))(uid=b))": {"a", "b"},
-		"(|(uid=a)(uid=b))": nil, "(!(uid=a))": nil, "(uid=a*)": nil, "(&(|(uid=a)))": nil, "(unknown=a)": nil, "(n=x)": nil,
+func TestCover(t *testing.T) {
+	// What the indexes know: uid leads to one, n to ten, person by its beginning
+	// to a hundred; nobody has "empty".
+	cost := func(a Assertion) (int, bool) {
+		switch {
+		case a.Attribute == idUID && !a.Present && !a.Prefix:
+			return 1, true
+		case a.Attribute == idN && !a.Present:
+			return 10, true
+		case a.Attribute == idPerson && a.Prefix:
+			return 100, true
+		case a.Attribute == 98:
+			return 0, true
+		}
+		return 0, false
+	}
+	for text, want := range map[string]string{
+		"(uid=A)": "a", "(&(uid=*)(n=3)(uid=a))": "a", "(&(&(n=3))(person=б*))": "#3", "(|(uid=a)(uid=b))": "a b", "(|(uid=a)(uid=*))": "none",
+		"(!(uid=a))": "none", "(&(!(uid=a))(uid=b))": "b", "(uid=a*)": "none", "(&(|(uid=a)(n=2)))": "a #2", "(unknown=a)": "", "(&(uid=*)(unknown=a))": "", "(|(unknown=a)(uid=b))": "b",
+		"(n=x)": "", "(&)": "none", "(|)": "", "(person=Б*в)": "б", "(person=*б)": "none", "(&(uid=a)(empty=x))": "x", "(n>=3)": "none", "(:caseExactMatch:=a)": "none", "(uid:dn:=a)": "none",
+		"(&(|(uid=a)(uid=b))(|(uid=c)(n=3)))": "a b", "(&(|(n=1)(n=2))(uid=*)(|(uid=c)(uid=d)))": "c d", "(n:1.2.840.113556.1.4.803:=1)": "none", "(uid:caseIgnoreMatch:=A)": "a",
 	} {
 		f, err := Parse(text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		f.Bind(schema{})
+		list, ok := f.Cover(nil, cost)
 		var got []string
-		f.Wants(func(w Want) bool {
-			if w.Attribute == idN {
-				got = append(got, "#"+string(rune('0'+w.Number)))
-			} else {
-				got = append(got, w.Value)
+		for _, a := range list {
+			if a.Attribute == idN {
+				a.Value = "#" + string(rune('0'+a.Number))
 			}
-			return true
-		})
-		if !slices.Equal(got, want) {
-			t.Errorf("%s wants %q, not %q", text, got, want)
+			got = append(got, a.Value)
 		}
+		joined := strings.Join(got, " ")
+		if !ok {
+			joined = "none"
+		}
+		if joined != want {
+			t.Errorf("%s is covered by %q, not %q", text, joined, want)
+		}
+	}
+	if list, ok := new(Filter).Cover(nil, cost); len(list) > 0 || !ok {
+		t.Error("no filter has a cover")
 	}
 }
 
@@ -288,7 +352,7 @@ func TestForget(t *testing.T) {
 	for range 300 {
 		v.Text("x")
 	}
-	if v.Forget(); cap(v.Texts) != 0 {
+	if v.Forget(); cap(v.ends) != 0 {
 		t.Error("a long list is kept")
 	}
 }
@@ -334,7 +398,7 @@ func FuzzRead(f *testing.F) {
 		if truth < False || truth > True {
 			t.Fatalf("%x is %d", b, truth)
 		}
-		parsed.Wants(func(Want) bool { return true })
+		parsed.Cover(nil, func(Assertion) (int, bool) { return 1, true })
 		_ = parsed.Text()
 	})
 }
@@ -346,6 +410,11 @@ func FuzzFold(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		if folded := Fold(s); strings.HasPrefix(folded, " ") || strings.Contains(folded, "  ") {
 			t.Fatalf("%q folds to %q", s, folded)
+		}
+		for _, r := range []Rule{CaseIgnore, CaseExact, Name} {
+			if quick, slow := appendNormal(nil, []byte(s), r), appendSlowly(nil, []byte(s), r); !bytes.Equal(quick, slow) {
+				t.Fatalf("%q under rule %d: %q and %q", s, r, quick, slow)
+			}
 		}
 	})
 }

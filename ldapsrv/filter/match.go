@@ -1,91 +1,74 @@
 package filter
 
 import (
+	"bytes"
+	"math"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
 )
 
 // Rule says how values of an attribute compare (RFC 4517 section 4.2).
 type Rule byte
 
-// The rules.
+// The rules. Those from DN to Boolean compare like CaseIgnore what
+// Attribute.Prepare has brought into one form.
 const (
-	CaseIgnore Rule = iota + 1 // caseIgnoreMatch, also for DNs and object identifiers after Attribute.Prepare
+	CaseIgnore Rule = iota + 1 // caseIgnoreMatch
 	CaseExact                  // caseExactMatch and caseExactIA5Match
+	Name                       // caseIgnoreMatch in which ё is е, as people write it
+	Octets                     // octetStringMatch
 	Integer                    // integerMatch, integerOrderingMatch
 	Time                       // generalizedTimeMatch, generalizedTimeOrderingMatch
+	DN                         // distinguishedNameMatch
+	OID                        // objectIdentifierMatch
+	UUID                       // UUIDMatch
+	Boolean                    // booleanMatch
 )
 
-// Fold gives the form in which values compare under CaseIgnore: without case,
-// with single spaces inside and none outside (RFC 4518, simplified: NFKC in
-// place of its tables). It returns value itself where nothing changes.
-func Fold(value string) string {
-	if plain(value) {
-		return value
-	}
-	if !ascii(value) {
-		value = cases.Fold().String(norm.NFKC.String(strings.ToValidUTF8(value, "\uFFFD")))
-	}
-	return spaces(strings.ToLower(value))
-}
+// numeric says that values are numbers.
+func (r Rule) numeric() bool { return r == Integer || r == Time }
 
-// spaces does for CaseExact what Fold does, but for the case.
-func spaces(value string) string {
-	value = strings.TrimSpace(value)
-	if !strings.Contains(value, "  ") {
-		return value
-	}
-	return strings.Join(strings.Fields(value), " ")
-}
+// text says that values are texts that people write.
+func (r Rule) text() bool { return r == CaseIgnore || r == CaseExact || r == Name }
 
-// plain says that value is its own folded form.
-func plain(value string) bool {
-	for i := range len(value) {
-		c := value[i]
-		if c >= utf8.RuneSelf || c >= 'A' && c <= 'Z' || c < ' ' || c == ' ' && (i == 0 || i == len(value)-1 || value[i-1] == ' ') {
-			return false
-		}
+// appendTo appends the form in which a text compares under the rule.
+func (r Rule) appendTo(b, value []byte) []byte {
+	if r == Octets {
+		return append(b, value...)
 	}
-	return true
-}
-
-func ascii(value string) bool {
-	for i := range len(value) {
-		if value[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
-
-// normal is the form of a text value under a rule.
-func (r Rule) normal(value string) string {
-	if r == CaseIgnore {
-		return Fold(value)
-	}
-	return spaces(value)
+	return appendNormal(b, value, r)
 }
 
 // number reads an assertion of a rule that compares numbers.
 func (r Rule) number(value string) (int64, bool) {
 	if r == Integer {
-		if len(value) > 1 && (value[0] == '0' || value[0] == '+') {
-			return 0, false // RFC 4517 section 3.3.16 knows no leading zeros
-		}
-		n, err := strconv.ParseInt(value, 10, 64)
-		return n, err == nil
+		return parseInteger(value)
 	}
 	t, ok := parseTime(value)
 	return t.Unix(), ok
 }
 
-// parseTime reads a generalized time in UTC or with an offset, without
-// fractions (RFC 4517 section 3.3.13).
+// parseInteger reads RFC 4517 section 3.3.16, which knows no leading zeros. What
+// is too large for any value here compares as the largest there is.
+func parseInteger(value string) (int64, bool) {
+	digits := strings.TrimPrefix(value, "-")
+	if digits == "" || len(digits) > 1 && digits[0] == '0' || strings.TrimLeft(digits, "0123456789") != "" {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil && len(digits) < len(value) {
+		return math.MinInt64, true
+	}
+	if err != nil {
+		return math.MaxInt64, true
+	}
+	return n, true
+}
+
+// parseTime reads a generalized time in UTC or with an offset; fractions are
+// passed over (RFC 4517 section 3.3.13).
 func parseTime(s string) (time.Time, bool) {
 	for _, layout := range []string{"20060102150405Z0700", "200601021504Z0700", "2006010215Z0700"} {
 		if t, err := time.Parse(layout, s); err == nil {
@@ -101,14 +84,13 @@ func parseTime(s string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// quickEqual compares under CaseIgnore without making the value's normal form;
-// sure is false where that is needed.
-func quickEqual(value, folded string) (equal, sure bool) {
+// quickEqual compares without case, not making the value's normal form; sure is
+// false where that is needed.
+func quickEqual(value []byte, folded string) (equal, sure bool) {
 	if len(value) != len(folded) {
 		return false, simple(value)
 	}
-	for i := range len(value) {
-		c := value[i]
+	for i, c := range value {
 		if c >= 'A' && c <= 'Z' {
 			c |= 0x20
 		}
@@ -120,49 +102,58 @@ func quickEqual(value, folded string) (equal, sure bool) {
 }
 
 // simple says that only the case can stand between value and its normal form.
-func simple(value string) bool {
-	for i := range len(value) {
-		if c := value[i]; c >= utf8.RuneSelf || c <= ' ' {
+func simple(value []byte) bool {
+	for _, c := range value {
+		if c >= utf8.RuneSelf-1 || c <= ' ' {
 			return false
 		}
 	}
 	return true
 }
 
-// matchText holds one value against a text assertion.
-func (n *node) matchText(value string) bool {
-	if n.rule == CaseIgnore && n.kind == Equality {
+// matchText holds one value against a text assertion. scratch lends memory.
+func (n *node) matchText(value []byte, scratch *Values) bool {
+	if n.test == equal && n.rule != CaseExact && n.rule != Octets {
 		if equal, sure := quickEqual(value, n.folded); sure {
 			return equal
 		}
 	}
-	value = n.rule.normal(value)
-	switch n.kind {
-	case Equality, Approx:
-		return value == n.folded
-	case Substrings:
+	if n.rule != Octets {
+		scratch.normal = n.rule.appendTo(scratch.normal[:0], value)
+		value = scratch.normal
+	}
+	switch n.test {
+	case equal:
+		return string(value) == n.folded
+	case pieces:
 		return n.matchPieces(value)
+	case less:
+		return string(value) < n.folded
+	case atLeast:
+		return string(value) >= n.folded
+	case atMost:
+		return string(value) <= n.folded
 	}
 	return false
 }
 
-func (n *node) matchPieces(value string) bool {
+func (n *node) matchPieces(value []byte) bool {
 	for i := range n.subs {
 		p := &n.subs[i]
 		switch p.place {
 		case 0:
-			if !strings.HasPrefix(value, p.norm) {
+			if len(value) < len(p.norm) || string(value[:len(p.norm)]) != p.norm {
 				return false
 			}
 			value = value[len(p.norm):]
 		case 1:
-			at := strings.Index(value, p.norm)
+			at := bytes.Index(value, []byte(p.norm))
 			if at < 0 {
 				return false
 			}
 			value = value[at+len(p.norm):]
 		case 2:
-			if !strings.HasSuffix(value, p.norm) {
+			if len(value) < len(p.norm) || string(value[len(value)-len(p.norm):]) != p.norm {
 				return false
 			}
 		}
@@ -172,13 +163,19 @@ func (n *node) matchPieces(value string) bool {
 
 // matchNumber holds one value against a number or time.
 func (n *node) matchNumber(value int64) bool {
-	switch n.kind {
-	case Equality, Approx:
+	switch n.test {
+	case equal:
 		return value == n.number
-	case GreaterOrEqual:
+	case less:
+		return value < n.number
+	case atLeast:
 		return value >= n.number
-	case LessOrEqual:
+	case atMost:
 		return value <= n.number
+	case allBits:
+		return value&n.number == n.number
+	case anyBit:
+		return value&n.number != 0
 	}
 	return false
 }

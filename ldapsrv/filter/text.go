@@ -89,10 +89,32 @@ func (f *Filter) parseItem(item string) error {
 	if err != nil {
 		return err
 	}
-	if kind == Extensible && attr != "" && !strings.Contains(attr, ":") {
-		kind = Equality // RFC 4511 section 4.5.1.7.7
+	if kind == Extensible {
+		return f.parseExtensible(attr, text)
 	}
 	return f.leaf(node{kind: kind, attr: []byte(attr), value: text})
+}
+
+// parseExtensible reads "attr:dn:rule", of which attr or rule must be there
+// (RFC 4515 section 3).
+func (f *Filter) parseExtensible(what string, value []byte) error {
+	parts := strings.Split(what, ":")
+	n := node{kind: Extensible, attr: []byte(parts[0]), value: value}
+	rest := parts[1:]
+	if len(rest) > 0 && strings.EqualFold(rest[0], "dn") {
+		n.names, rest = true, rest[1:]
+	}
+	switch {
+	case len(rest) > 1, len(rest) == 1 && rest[0] == "":
+		return syntax("a match with more than an attribute, dn and a rule")
+	case len(rest) == 1:
+		n.named = []byte(rest[0])
+	case len(n.attr) == 0:
+		return syntax("a match without an attribute and a rule")
+	case !n.names: // RFC 4511 section 4.5.1.7.7
+		n.kind = Equality
+	}
+	return f.leaf(n)
 }
 
 // description says whether attr can be an attribute description (RFC 4512

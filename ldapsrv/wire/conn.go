@@ -24,14 +24,15 @@ var outs = sync.Pool{New: func() any { return new([]byte) }}
 // Conn is one client's connection, as a Session sees it. Its methods are called
 // by the session while it serves a request, and by nobody else.
 type Conn struct {
-	server *Server
-	raw    net.Conn // the socket
-	net    net.Conn // the socket, or TLS over it
-	reader pduReader
-	ahead  *ahead // not nil: a goroutine reads
-	out    []byte
-	lent   *[]byte // where out came from; nil: nowhere
-	peer   netip.Addr
+	server  *Server
+	raw     net.Conn // the socket
+	net     net.Conn // the socket, or TLS over it
+	reader  pduReader
+	ahead   *ahead // not nil: a goroutine reads
+	out     []byte
+	request Message // that is served
+	lent    *[]byte // where out came from; nil: nowhere
+	peer    netip.Addr
 
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
@@ -81,11 +82,12 @@ func (c *Conn) Malformed() {
 }
 
 // Reply answers with a result.
-func (c *Conn) Reply(id int32, op byte, r Result) { c.ReplyExtra(id, op, r, nil) }
+func (c *Conn) Reply(id int32, op byte, r Result) { c.ReplyExtra(id, op, r, nil, nil) }
 
-// ReplyExtra answers with a result and what the operation adds to it.
-func (c *Conn) ReplyExtra(id int32, op byte, r Result, extra []byte) {
-	c.out = AppendResult(c.Buffer(), id, op, r, extra)
+// ReplyExtra answers with a result, what the operation adds to it, and controls
+// that AppendControl made.
+func (c *Conn) ReplyExtra(id int32, op byte, r Result, extra, controls []byte) {
+	c.out = AppendResult(c.Buffer(), id, op, r, extra, controls)
 }
 
 // Buffer gives the memory in which answers are gathered, for appending whole
@@ -179,13 +181,14 @@ func (s *Server) run(c *Conn, implicit bool) {
 	c.reader.in = bufio.NewReaderSize(c.net, bufferSize)
 	session := s.opt.Open(c)
 	for !c.ended && c.failed == nil {
-		m, err := c.next()
-		if err != nil {
+		var err error
+		if c.request, err = c.next(); err != nil {
 			c.leave(err)
 			return
 		}
 		s.metrics.requests.Inc()
-		session.Serve(c.ctx, c, &m)
+		session.Serve(c.ctx, c, &c.request)
+		c.request = Message{}
 		if c.startTLS != nil && !c.upgrade() {
 			return
 		}

@@ -26,6 +26,8 @@ const (
 // maxControls bounds the controls of one message.
 const maxControls = 32
 
+const tagControls = 0xa0
+
 // Message is one request (RFC 4511 section 4.1.1). Its memory is valid until
 // the handler returns.
 type Message struct {
@@ -75,7 +77,7 @@ func ParseMessage(b []byte) (Message, error) {
 		if e, rest, err = Next(rest); err != nil {
 			return m, err
 		}
-		if e.Tag != 0xa0 || m.Controls != nil {
+		if e.Tag != tagControls || m.Controls != nil {
 			continue
 		}
 		if m.Controls, err = parseControls(e.Value); err != nil {
@@ -173,21 +175,31 @@ type Result struct {
 }
 
 // AppendResult appends a whole response message with a result. extra is
-// appended inside the operation, behind the result.
-func AppendResult(b []byte, id int32, op byte, r Result, extra []byte) []byte {
+// appended inside the operation, behind the result; controls, made by
+// AppendControl, behind it.
+func AppendResult(b []byte, id int32, op byte, r Result, extra, controls []byte) []byte {
 	b, message := Begin(b, TagSequence)
 	b = AppendInt(b, TagInteger, id)
 	b, body := Begin(b, op)
 	b = AppendInt(b, TagEnumerated, int32(r.Code))
 	b = AppendTLV(b, TagOctets, r.Matched)
 	b = AppendTLV(b, TagOctets, r.Text)
-	b = append(b, extra...)
-	return End(End(b, body), message)
+	b = End(append(b, extra...), body)
+	if len(controls) > 0 {
+		b = AppendTLV(b, tagControls, controls)
+	}
+	return End(b, message)
+}
+
+// AppendControl appends a control of a response to a list of them.
+func AppendControl(b []byte, oid string, value []byte) []byte {
+	b, item := Begin(b, TagSequence)
+	return End(AppendTLV(AppendTLV(b, TagOctets, oid), TagOctets, value), item)
 }
 
 // noticeOID names the Notice of Disconnection (RFC 4511 section 4.4.1).
 const noticeOID = "1.3.6.1.4.1.1466.20036"
 
 func appendNotice(b []byte, code Code, text string) []byte {
-	return AppendResult(b, 0, OpExtendedResponse, Result{Code: code, Text: text}, AppendTLV(nil, 0x8a, noticeOID))
+	return AppendResult(b, 0, OpExtendedResponse, Result{Code: code, Text: text}, AppendTLV(nil, 0x8a, noticeOID), nil)
 }

@@ -93,7 +93,7 @@ func (t *Target) read(ctx context.Context, dn string) (object, error) {
 // takeOver hands the object's stamp to the store and writes nothing: the next
 // pass knows what is newest.
 func (r *run) takeOver(o object) provision.Pass {
-	return provision.Pass{Object: o.ID[:], Stamp: kept(o.Stamp), Observed: r.job.Row.Observed, Again: true, Wrote: r.wrote}
+	return provision.Pass{Object: o.ID[:], SID: o.SID, Stamp: kept(o.Stamp), Observed: r.job.Row.Observed, Again: true, Wrote: r.wrote}
 }
 
 // change brings a known object to what is wanted.
@@ -188,7 +188,7 @@ func (r *run) confirm(before, now object) known {
 
 // result is the pass over an object that was seen as o.
 func (r *run) result(o object, stamp string, k known) provision.Pass {
-	pass := provision.Pass{Object: o.ID[:], Stamp: kept(stamp), Wrote: r.wrote}
+	pass := provision.Pass{Object: o.ID[:], SID: o.SID, Stamp: kept(stamp), Wrote: r.wrote}
 	pass.Observed = provision.Observed{
 		At: r.job.Now, Name: o.Name, UPN: o.UPN, Place: o.DN, Enabled: o.enabled(),
 		Problems: unique(r.problems), Ready: len(r.problems) == 0,

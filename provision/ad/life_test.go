@@ -1,6 +1,7 @@
 package ad_test
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"slices"
@@ -229,8 +230,12 @@ func life(t *testing.T, s *site) {
 	for _, name := range []string{"evann@uao.obr.mos.ru", netbios + `\evann`, "evann@" + realm} {
 		s.must(s.bind(name, "Zimorodok-2021"))
 	}
-	if p := s.settle(s.target, a); p.Wrote != 0 {
+	p := s.settle(s.target, a)
+	if p.Wrote != 0 {
 		t.Errorf("a pass with nothing to do writes: %+v", p)
+	}
+	if sid := e.Bytes("objectSid"); !bytes.Equal(p.SID, sid) || len(sid) != 28 || !bytes.Equal(p.Object, e.Bytes("objectGUID")) {
+		t.Errorf("is seen as %x, %x", p.Object, p.SID)
 	}
 
 	// The person may change neither mark nor stamp, though others' rights hold.

@@ -24,6 +24,7 @@ const (
 // object is an account as Active Directory shows it.
 type object struct {
 	ID          [16]byte // objectGUID
+	SID         []byte   // objectSid
 	DN          string
 	Name        string // sAMAccountName
 	UPN         string
@@ -39,7 +40,7 @@ type object struct {
 
 // attributes are what is read of an account.
 func (l layout) attributes() []string {
-	return []string{"objectGUID", "objectClass", "sAMAccountName", "userPrincipalName", "userAccountControl", "pwdLastSet", "memberOf",
+	return []string{"objectGUID", "objectSid", "objectClass", "sAMAccountName", "userPrincipalName", "userAccountControl", "pwdLastSet", "memberOf",
 		"adminCount", "servicePrincipalName", "isCriticalSystemObject", "whenCreated", "sn", "givenName", "displayName", l.mark, l.stamp}
 }
 
@@ -58,6 +59,9 @@ func (l layout) see(e ldapclient.Entry) (object, error) {
 		return o, errObject
 	}
 	copy(o.ID[:], id)
+	if sid := e.Bytes("objectSid"); len(sid) <= 68 { // MS-DTYP section 2.4.2.2
+		o.SID = sid
+	}
 	for _, name := range []string{"sn", "givenName", "displayName"} {
 		o.Texts[name] = e.Text(name)
 	}

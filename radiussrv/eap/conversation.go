@@ -32,6 +32,7 @@ type conversation struct {
 	// The table's.
 	begun         time.Time
 	stage         stage
+	places        int
 	busy, removed bool
 	silent        bool // its time was over while the peer had the word
 	age, place    *list.Element
@@ -53,6 +54,13 @@ func (c *conversation) reached() stage {
 	}
 	return asked
 }
+
+// morePlaces is how much of what its peer sent costs a conversation one place
+// more: crypto/tls keeps it up to three times.
+const morePlaces = 2 << 10
+
+// weight is how many places the conversation takes.
+func (c *conversation) weight() int { return 1 + c.transport.Held()/morePlaces }
 
 // request makes the next request, and keeps it for a peer that has not got it.
 func (c *conversation) request(previous byte, data []byte, notBefore time.Time) Result {
@@ -107,6 +115,7 @@ func (s *Server) step(ctx context.Context, c *conversation, in Request, p packet
 		}
 		return failed(p.ID, a.Result.Verdict)
 	}
+	s.habits.set(in.Source.Device, c.method)
 	return Result{
 		Message: packet.Packet{Code: packet.Success, ID: p.ID}.Bytes(),
 		Verdict: a.Result.Verdict, MSK: a.Result.MSK,

@@ -3,7 +3,8 @@
 // RADIUS attribute; what carries its messages hands them over one by one.
 //
 //	no state: empty ─► Request/Identity             (nothing is kept)
-//	          Response/Identity ─► conversation, Start of the first method
+//	          Response/Identity ─► conversation, Start of the first method: the
+//	                               device's last (habits), else Options.Methods[0]
 //
 //	          ┌───────────── Nak: next method that the peer names; none ─► Failure
 //	          ▼          │
@@ -22,7 +23,9 @@
 // away, and make no keys.
 //
 // Limits: conversations in all and for each NAS, their age and their round trips
-// (Options); a message of the peer 4 KiB, of EAP-TLS 16 KiB.
+// (Options); a message of the peer 4 KiB, of EAP-TLS 16 KiB. A conversation in the
+// handshake holds 17 KiB: 8 of stack, 6 of crypto/tls, the rest ours; more than 2
+// KiB from its peer count as further conversations.
 //
 // Start reading at Server.Exchange.
 package eap
@@ -81,7 +84,8 @@ type Options struct {
 	// handshake, so that a reload counts at once.
 	Certificates func() []tls.Certificate
 	// Methods in the order in which they are offered: packet.TTLS, PEAP, TLS.
-	// Nil: PEAP, TTLS, and TLS where Trust is set.
+	// Nil: PEAP, TTLS, and TLS where Trust is set. A device is offered first by
+	// what it came in last.
 	Methods []packet.Type
 	// Inner are the EAP methods inside TTLS and PEAP, in the order in which they
 	// are offered. Nil: MSCHAPv2, GTC.
@@ -105,14 +109,17 @@ type Options struct {
 	Keys       tunnel.Keys
 	Listener   string // tickets of one are none of another's
 
-	Conversations int           // at once; 5,000, up to 190 MiB of the worst flood
+	Conversations int           // at once; 10,000, of 17 KiB each in the handshake; see table
 	Share         int           // of them for one NAS; half
 	Lifetime      time.Duration // of a conversation; 60 s
 	RoundTrips    int           // of a conversation; 100
-	Fragment      int           // bytes of a request at most; 1024
-	Metrics       prometheus.Registerer
-	Now           func() time.Time
-	Random        io.Reader
+	// Fragment is the most bytes of a request's type data; 1024. A P-256
+	// certificate goes in one; with much more, the datagrams would be fragments
+	// of IP wherever a tunnel lies between NAS and server.
+	Fragment int
+	Metrics  prometheus.Registerer
+	Now      func() time.Time
+	Random   io.Reader
 }
 
 // Server is an EAP server for any number of NASes.
@@ -120,6 +127,7 @@ type Server struct {
 	opts    Options
 	engines map[packet.Type]*tunnel.Engine
 	table   *table
+	habits  *habits
 	metrics *metrics
 }
 
@@ -134,7 +142,7 @@ func New(o Options) (*Server, error) {
 	if len(o.Methods) == 0 || len(o.Inner) == 0 {
 		return nil, errors.New("EAP needs a method, and one inside")
 	}
-	s := &Server{opts: o, engines: make(map[packet.Type]*tunnel.Engine)}
+	s := &Server{opts: o, engines: make(map[packet.Type]*tunnel.Engine), habits: newHabits()}
 	shared := tunnel.Options{
 		Auth: o.Auth, Certificates: o.Certificates, Whose: o.Whose, Outer: o.Outer, Lifetime: o.Resumption, Ledger: o.Ledger, Keys: o.Keys,
 		Listener: o.Listener, Fragment: o.Fragment, Now: o.Now, Random: o.Random,
@@ -171,7 +179,7 @@ func (o Options) withDefaults() Options {
 			*n = usual
 		}
 	}
-	set(&o.Conversations, 5_000)
+	set(&o.Conversations, 10_000)
 	set(&o.Share, max(o.Conversations/2, 1))
 	set(&o.RoundTrips, 100)
 	set(&o.Fragment, 1024)
@@ -200,7 +208,15 @@ func (o Options) withDefaults() Options {
 }
 
 // Close ends all conversations.
-func (s *Server) Close() { s.table.close() }
+func (s *Server) Close() {
+	s.table.close()
+	for _, e := range s.engines {
+		e.Close()
+	}
+}
+
+// Conversations is how many wait for their peer.
+func (s *Server) Conversations() int { return s.table.size() }
 
 // Exchange answers one message. It may wait for the authenticator, as long as
 // ctx lets it; several peers may be answered at once.
@@ -229,7 +245,7 @@ func (s *Server) Exchange(ctx context.Context, in Request) Result {
 		return Result{}
 	}
 	over := true // also where a step panics
-	defer func() { s.table.put(c, c.reached(), over) }()
+	defer func() { s.table.put(c, c.reached(), c.weight(), over) }()
 	out := s.step(ctx, c, in, p)
 	over = out.Verdict.Outcome != 0
 	return out
@@ -270,13 +286,17 @@ func (s *Server) begin(in Request, p packet.Packet, nas nasKey) Result {
 	if _, err := io.ReadFull(s.opts.Random, c.state[:]); err != nil {
 		return failed(p.ID, identity.Verdict{Outcome: identity.Unavailable, Reason: identity.ReasonOverload})
 	}
-	s.offer(c, s.opts.Methods[0])
+	first := s.opts.Methods[0]
+	if t, ok := s.habits.of(in.Source.Device); ok && s.engines[t] != nil {
+		first = t
+	}
+	s.offer(c, first)
 	out := c.request(p.ID, c.transport.Start(), time.Time{})
 	if !s.table.add(c) {
 		s.metrics.end(endRefused)
 		return failed(p.ID, identity.Verdict{Outcome: identity.Unavailable, Reason: identity.ReasonOverload})
 	}
-	s.table.put(c, asked, false)
+	s.table.put(c, asked, 1, false)
 	return out
 }
 

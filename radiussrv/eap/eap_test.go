@@ -283,20 +283,7 @@ func TestMetrics(t *testing.T) {
 	p.Leave = "response"
 	_, _ = p.Run(b.link(nas))
 	_ = b.Exchange(t.Context(), Request{Source: nas, Message: hello("x"), State: make([]byte, 16)})
-	got := map[string]float64{}
-	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			name := f.GetName()
-			for _, l := range m.GetLabel() {
-				name += " " + l.GetValue()
-			}
-			got[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
-		}
-	}
+	got := values(t, registry)
 	for name, want := range map[string]float64{
 		"schoolbridge_eap_conversations":                       1,
 		"schoolbridge_eap_results_total full peap accepted":    1,
@@ -309,4 +296,24 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, got[name], want)
 		}
 	}
+}
+
+// values gives every counter and gauge by its name and the values of its labels.
+func values(t *testing.T, registry *prometheus.Registry) map[string]float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			name := f.GetName()
+			for _, l := range m.GetLabel() {
+				name += " " + l.GetValue()
+			}
+			all[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	return all
 }

@@ -1,6 +1,7 @@
 package eap
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 	"schoolbridge/internal/identity"
 	"schoolbridge/radiussrv/eap/eaptest"
 	"schoolbridge/radiussrv/eap/packet"
+	"schoolbridge/radiussrv/eap/resume"
 )
 
 func TestResumption(t *testing.T) {
@@ -32,6 +34,35 @@ func TestResumption(t *testing.T) {
 			if o.Trips > full.Trips && k.method != packet.TLS || o.MSK == full.MSK {
 				t.Errorf("%d round trips instead of %d", o.Trips, full.Trips)
 			}
+		}
+	})
+}
+
+// counted is a ledger that counts what is written.
+type counted struct {
+	resume.Ledger
+	records int
+}
+
+func (c *counted) Record(ctx context.Context, h resume.Handle, r resume.Record) {
+	c.records++
+	c.Ledger.Record(ctx, h, r)
+}
+
+// TestComingBackWritesNothing: the first success stands behind every ticket that
+// follows from it.
+func TestComingBackWritesNothing(t *testing.T) {
+	ledger := &counted{Ledger: resume.NewMemory(8)}
+	b := newBench(t, func(o *Options) { o.Ledger = ledger })
+	each(t, func(t *testing.T, k kind, version uint16) {
+		before := ledger.records
+		p := b.peer(t, k, version)
+		b.signsIn(t, p, false)
+		for range 3 {
+			b.signsIn(t, p, true)
+		}
+		if n := ledger.records - before; n != 1 {
+			t.Errorf("%d records of one sign-in", n)
 		}
 	})
 }

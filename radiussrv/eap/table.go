@@ -32,13 +32,14 @@ type nasKey struct {
 //	          │                             │ removed meanwhile: put says so
 //	          └─ end, expired, pushed out ──┴─► closed
 //
-// Places are limited in all and for each NAS. A newcomer without a place pushes
-// out, of its own NAS or of the one that holds most, the oldest that has only
-// named itself; where there is none, the oldest in the handshake; an
-// established one only if it is older than a quarter of the lifetime.
-// Otherwise the newcomer has to go.
+// Places are limited in all and for each NAS; a conversation takes one, and more
+// while it keeps more than usual of what its peer sent. Who needs one that is not
+// there, a newcomer or one that grows, pushes out, of its own NAS or of the one
+// that holds most, the oldest that has only named itself; where there is none, the
+// oldest in the handshake; an established one only if it is older than a quarter
+// of the lifetime. Otherwise it has to go itself.
 type table struct {
-	limit, share int
+	limit, share int // places
 	lifetime     time.Duration
 	now          func() time.Time
 	gone         func(end) // counts
@@ -48,6 +49,7 @@ type table struct {
 
 	mu      sync.Mutex
 	byState map[state]*conversation
+	held    int       // places
 	ages    list.List // oldest first; all live equally long
 	shares  map[nasKey]*share
 	timer   *time.Timer
@@ -55,7 +57,7 @@ type table struct {
 }
 
 type share struct {
-	count  int
+	held   int
 	stages [stageEnd]list.List // oldest first
 }
 
@@ -68,23 +70,16 @@ func newTable(limit, each int, lifetime time.Duration, now func() time.Time, gon
 func (t *table) add(c *conversation) bool {
 	t.mu.Lock()
 	closing := t.expired()
-	ok := !t.closed
-	if s := t.shares[c.nas]; ok {
-		switch {
-		case s != nil && s.count >= t.share, s != nil && len(t.byState) >= t.limit && s.count > t.limit/len(t.shares):
-			ok = t.push(s, &closing)
-		case len(t.byState) >= t.limit:
-			ok = t.push(t.biggest(), &closing)
-		}
-	}
+	ok := !t.closed && t.room(c.nas, 1, &closing)
 	if ok {
 		s := t.shares[c.nas]
 		if s == nil {
 			s = &share{}
 			t.shares[c.nas] = s
 		}
-		s.count++
-		c.begun, c.busy = t.now(), true
+		c.begun, c.busy, c.places = t.now(), true, 1
+		s.held++
+		t.held++
 		t.byState[c.state] = c
 		c.age, c.place = t.ages.PushBack(c), s.stages[c.stage].PushBack(c)
 		t.arm()
@@ -92,6 +87,23 @@ func (t *table) add(c *conversation) bool {
 	t.mu.Unlock()
 	t.closeAll(closing)
 	return ok
+}
+
+// room pushes others out until n more places are free; false where nobody may be.
+func (t *table) room(nas nasKey, n int, closing *[]*conversation) bool {
+	for {
+		from := t.shares[nas]
+		switch {
+		case from != nil && from.held+n > t.share:
+		case t.held+n <= t.limit:
+			return true
+		case from == nil || from.held <= t.limit/len(t.shares):
+			from = t.biggest()
+		}
+		if from == nil || !t.push(from, closing) {
+			return false
+		}
+	}
 }
 
 // push removes whom a newcomer may push out of a share.
@@ -115,7 +127,7 @@ func (t *table) push(s *share, closing *[]*conversation) bool {
 func (t *table) biggest() *share {
 	var most *share
 	for _, s := range t.shares {
-		if most == nil || s.count > most.count {
+		if most == nil || s.held > most.held {
 			most = s
 		}
 	}
@@ -128,7 +140,8 @@ func (t *table) remove(c *conversation, closing *[]*conversation) {
 	t.ages.Remove(c.age)
 	s := t.shares[c.nas]
 	s.stages[c.stage].Remove(c.place)
-	if s.count--; s.count == 0 {
+	t.held -= c.places
+	if s.held -= c.places; s.held == 0 {
 		delete(t.shares, c.nas)
 	}
 	c.removed = true
@@ -165,7 +178,7 @@ func (t *table) take(key state, nas nasKey) (*conversation, found) {
 }
 
 // put gives a conversation back after a step, or ends it.
-func (t *table) put(c *conversation, reached stage, over bool) {
+func (t *table) put(c *conversation, reached stage, places int, over bool) {
 	t.mu.Lock()
 	var closing []*conversation
 	c.busy = false
@@ -174,14 +187,31 @@ func (t *table) put(c *conversation, reached stage, over bool) {
 		closing = append(closing, c)
 	case over:
 		t.remove(c, &closing)
-	case reached != c.stage:
-		s := t.shares[c.nas]
+	default:
+		t.settle(c, reached, places, &closing)
+	}
+	t.mu.Unlock()
+	t.closeAll(closing)
+}
+
+// settle gives c the rank and the places that it has come to.
+func (t *table) settle(c *conversation, reached stage, places int, closing *[]*conversation) {
+	if more := places - c.places; more > 0 && !t.room(c.nas, more, closing) && !c.removed {
+		t.remove(c, closing)
+		t.gone(endPushed)
+	}
+	if c.removed { // here, or as the oldest of those that had to go
+		return
+	}
+	s := t.shares[c.nas]
+	t.held += places - c.places
+	s.held += places - c.places
+	c.places = places
+	if reached != c.stage {
 		s.stages[c.stage].Remove(c.place)
 		c.stage = reached
 		c.place = s.stages[reached].PushBack(c)
 	}
-	t.mu.Unlock()
-	t.closeAll(closing)
 }
 
 // expired removes what is too old. Conversations may live for lifetime and no

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net/netip"
 	"runtime"
 	"strings"
@@ -89,60 +88,6 @@ func TestSilenceEndsThem(t *testing.T) {
 	})
 }
 
-// TestFlood: what is only named pushes out its like, and nothing of other NASes
-// or further on.
-func TestFlood(t *testing.T) {
-	b := newBench(t, func(o *Options) { o.Conversations, o.Share = 100, 50 })
-	begun := func(from identity.Source, k kind, leave string) (goOn func() bool) {
-		t.Helper()
-		p := b.peer(t, k, tls.VersionTLS13)
-		send := b.link(from)
-		var wait chan struct{}
-		reached, done := make(chan struct{}), make(chan bool)
-		wait = make(chan struct{})
-		p.Wrong = func(step string, m []byte) []byte {
-			if step == leave {
-				close(reached)
-				<-wait
-			}
-			return m
-		}
-		go func() {
-			o, err := p.Run(send)
-			done <- err == nil && o.Success
-		}()
-		<-reached
-		return func() bool { close(wait); return <-done }
-	}
-	yard := begun(at("yard"), kinds[0], "hello 1")
-	handshake := begun(nas, kinds[0], "password")
-	inside := begun(nas, kinds[4], "response")
-	for i := range 1000 {
-		out := b.Exchange(t.Context(), Request{Source: nas, Message: hello(fmt.Sprint("x", i))})
-		if out.Verdict.Outcome != 0 {
-			t.Fatal(out.Verdict)
-		}
-	}
-	if n := b.table.size(); n != 51 {
-		t.Errorf("%d conversations", n)
-	}
-	for i := range 200 { // from everywhere
-		b.Exchange(t.Context(), Request{Source: at(fmt.Sprint("nas", i%20)), Message: hello("x")})
-	}
-	if n := b.table.size(); n != 100 {
-		t.Errorf("%d conversations", n)
-	}
-	if !inside() {
-		t.Error("an established one was pushed out")
-	}
-	if !handshake() {
-		t.Error("one in the handshake was pushed out")
-	}
-	if !yard() {
-		t.Error("one of another NAS was pushed out")
-	}
-}
-
 // TestEstablishedOnesHoldTheirPlace: but not for ever.
 func TestEstablishedOnesHoldTheirPlace(t *testing.T) {
 	b := newBench(t, func(o *Options) { o.Conversations, o.Share = 4, 2 })
@@ -182,14 +127,12 @@ func TestPanicCostsOneConversation(t *testing.T) {
 	}
 }
 
-// TestHalfOpenMemory: what a conversation costs that stops after its hello, and
-// that more of them than there are places cost no more.
-func TestHalfOpenMemory(t *testing.T) {
-	const places = 300
-	b := newBench(t, func(o *Options) { o.Conversations, o.Share = places, places })
+// recorded is a hello of TLS 1.3, to be sent again and again: the server cannot
+// know.
+func (b *bench) recorded(t *testing.T) (first []byte) {
+	t.Helper()
 	p := b.peer(t, kinds[4], tls.VersionTLS13)
 	p.TLS.CurvePreferences = []tls.CurveID{tls.X25519}
-	var first []byte // a hello, sent again and again: the server cannot know
 	p.Leave = "hello 2"
 	p.Wrong = func(step string, m []byte) []byte {
 		if step == "hello 1" {
@@ -200,6 +143,25 @@ func TestHalfOpenMemory(t *testing.T) {
 	if _, err := p.Run(b.link(nas)); first == nil {
 		t.Fatal(err)
 	}
+	return first
+}
+
+// halfOpen begins a conversation and leaves it after the server's first flight.
+func (b *bench) halfOpen(t *testing.T, from identity.Source, first []byte) {
+	t.Helper()
+	out := b.Exchange(t.Context(), Request{Source: from, Message: hello("anonymous")})
+	r := packet.Packet{Code: packet.Response, ID: 4, Type: packet.PEAP, Data: append([]byte{0}, first...)}
+	if out = b.Exchange(t.Context(), Request{Source: from, Message: r.Bytes(), State: out.State}); out.Verdict.Outcome != 0 {
+		t.Fatal(out.Verdict)
+	}
+}
+
+// TestHalfOpenMemory: what a conversation costs that stops after its hello, and
+// that more of them than there are places cost no more.
+func TestHalfOpenMemory(t *testing.T) {
+	const places = 300
+	b := newBench(t, func(o *Options) { o.Conversations, o.Share = places, places })
+	first := b.recorded(t)
 	used := func() int {
 		runtime.GC()
 		runtime.GC()
@@ -209,11 +171,7 @@ func TestHalfOpenMemory(t *testing.T) {
 	}
 	open := func(n int) {
 		for range n {
-			out := b.Exchange(t.Context(), Request{Source: nas, Message: hello("anonymous")})
-			r := packet.Packet{Code: packet.Response, ID: 4, Type: packet.PEAP, Data: append([]byte{0}, first...)}
-			if out = b.Exchange(t.Context(), Request{Source: nas, Message: r.Bytes(), State: out.State}); out.Verdict.Outcome != 0 {
-				t.Fatal(out.Verdict)
-			}
+			b.halfOpen(t, nas, first)
 		}
 	}
 	before := used()

@@ -5,16 +5,29 @@ import (
 	"iter"
 )
 
-// Attributes gives all attributes as they came.
-func (p *Packet) Attributes() iter.Seq2[Type, []byte] {
+// attributes are as they stand in a packet: type, length, value, one after the
+// other (RFC 2865 section 5). Their lengths are sound.
+type attributes []byte
+
+func (a attributes) all() iter.Seq2[Type, []byte] {
 	return func(yield func(Type, []byte) bool) {
-		for _, a := range p.attrs {
-			if !yield(Type(a.Type), a.Attribute) {
+		for at := 0; at < len(a); {
+			end := at + int(a[at+1])
+			if !yield(Type(a[at]), a[at+2:end:end]) {
 				return
 			}
+			at = end
 		}
 	}
 }
+
+// add appends a value of at most maxValue bytes.
+func (a attributes) add(t Type, value []byte) attributes {
+	return append(append(a, byte(t), byte(2+len(value))), value...)
+}
+
+// Attributes gives all attributes as they came.
+func (p *Packet) Attributes() iter.Seq2[Type, []byte] { return p.attrs.all() }
 
 // VendorValue is one attribute inside a Vendor-Specific one.
 type VendorValue struct {

@@ -60,7 +60,7 @@ func TestForgedReplies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rejected, err := (&Reply{Code: AccessReject}).encode(p, NewPeer(secret, false, nil))
+		rejected, err := (&Reply{Code: AccessReject}).encode(nil, p, NewPeer(secret, false, nil))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,7 +125,7 @@ func TestEveryReplyIsSignedFirst(t *testing.T) {
 				reply.AddMPPEKeys(make([]byte, 32), make([]byte, 32))
 				reply.AddVendor(Microsoft, MSCHAPError, []byte("x"))
 				reply.AddEAP(make([]byte, 300))
-				b, err := reply.encode(p, peer)
+				b, err := reply.encode(nil, p, peer)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -164,8 +164,10 @@ func TestNoProxyStateUnsigned(t *testing.T) {
 				tap := newTap(Authentication)
 				d := s.buffers.Get().(*datagram)
 				d.n = copy(d.buf[:], ask(t, 1, c.change))
-				d.link, d.from, d.at, d.peer = tap, netip.MustParseAddrPort(nas), s.opts.Now(), c.peer
-				s.take(d)
+				d.link, d.from, d.At, d.Peer = tap, netip.MustParseAddrPort(nas), s.opts.Now(), c.peer
+				if s.take(d, nil) {
+					s.release(d)
+				}
 				if reply := tap.next(); (reply != nil) != c.answers {
 					t.Errorf("answered: %x", reply)
 				}

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"crypto/md5"
 	"crypto/subtle"
 	"encoding/binary"
@@ -26,11 +27,15 @@ type Request struct {
 	Authenticator [16]byte // Access-Request and Status-Server: random, chosen by the caller
 	// Unsigned leaves Message-Authenticator out of an Access-Request.
 	Unsigned bool
-	attrs    radius.Attributes
+	attrs    attributes
+	oversize bool
 }
 
 // Add appends an attribute; Encode fails if it is longer than 253 bytes.
-func (r *Request) Add(t Type, value []byte) { r.attrs.Add(radius.Type(t), value) }
+func (r *Request) Add(t Type, value []byte) {
+	r.oversize = r.oversize || len(value) > maxValue
+	r.attrs = r.attrs.add(t, value)
+}
 
 // AddText appends text.
 func (r *Request) AddText(t Type, s string) { r.Add(t, []byte(s)) }
@@ -40,11 +45,15 @@ func (r *Request) AddUint32(t Type, n uint32) { r.Add(t, binary.BigEndian.Append
 
 // AddVendor appends one attribute of a vendor, as Reply.AddVendor does.
 func (r *Request) AddVendor(vendor uint32, kind byte, value []byte) {
-	r.Add(VendorSpecific, vendorValue(vendor, kind, value))
+	r.oversize = r.oversize || len(value) > maxVendorValue
+	r.attrs = append(appendVendor(r.attrs, vendor, kind, len(value)), value...)
 }
 
 // AddAll appends what a reply carries.
-func (r *Request) AddAll(reply *Reply) { r.attrs = append(r.attrs, reply.attrs...) }
+func (r *Request) AddAll(reply *Reply) {
+	r.oversize = r.oversize || reply.oversize
+	r.attrs = append(r.attrs, reply.attrs...)
+}
 
 // AddEAP appends an EAP packet in pieces (RFC 3579 section 3.1).
 func (r *Request) AddEAP(message []byte) {
@@ -62,7 +71,7 @@ func (r *Request) AddPassword(password, secret []byte) error {
 	if err != nil {
 		return err
 	}
-	r.attrs.Add(radius.Type(UserPassword), hidden)
+	r.Add(UserPassword, hidden)
 	return nil
 }
 
@@ -75,32 +84,27 @@ func (r *Request) Encode(secret []byte) ([]byte, error) {
 }
 
 func (r *Request) encode(peer *Peer) ([]byte, error) {
-	out := radius.Packet{Code: radius.Code(r.Code), Identifier: r.ID, Authenticator: r.Authenticator, Secret: peer.secret}
-	if r.Code == AccountingRequest {
-		out.Attributes = r.attrs
-		return out.Encode()
-	}
-	sealed := r.Code.dynamic()
+	sealed := r.Code == AccountingRequest || r.Code.dynamic()
+	signed := !r.Unsigned && r.Code != AccountingRequest
+	authenticator := r.Authenticator
 	if sealed {
-		out.Authenticator = [16]byte{}
+		authenticator = [16]byte{}
 	}
-	if !r.Unsigned {
-		out.Add(radius.Type(MessageAuthenticator), make([]byte, macLen))
+	b := header(make([]byte, 0, 256), r.Code, r.ID, authenticator)
+	if signed {
+		b = attributes(b).add(MessageAuthenticator, make([]byte, macLen))
 	}
-	out.Attributes = append(out.Attributes, r.attrs...)
-	b, err := out.MarshalBinary()
-	if err != nil {
-		return nil, err
+	b = append(b, r.attrs...)
+	if r.oversize || len(b) > maxPacket {
+		return nil, errPacket
 	}
-	if !r.Unsigned {
+	binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
+	if signed {
 		mac := peer.sum(b)
 		copy(b[headerLen+2:], mac[:])
 	}
 	if sealed {
-		h := md5.New()
-		h.Write(b)
-		h.Write(peer.secret)
-		h.Sum(b[4:4:headerLen])
+		peer.seal(b)
 	}
 	return b, nil
 }
@@ -152,5 +156,6 @@ func parseReply(reply, request []byte, peer *Peer) (*Packet, error) {
 	} else if Code(request[0]) != AccountingRequest && !Code(request[0]).dynamic() && (l.eap || !peer.unsigned) {
 		return nil, ErrUnsigned
 	}
-	return decode(reply)
+	p := decode(bytes.Clone(reply))
+	return &p, nil
 }

@@ -54,7 +54,7 @@ func accepting(t *testing.T, request, secret []byte, text string) []byte {
 	}
 	reply := &Reply{Code: AccessAccept}
 	reply.AddText(ReplyMessage, text)
-	b, err := reply.encode(p, NewPeer(secret, false, nil))
+	b, err := reply.encode(nil, p, NewPeer(secret, false, nil))
 	if err != nil {
 		t.Error(err)
 	}
@@ -131,7 +131,7 @@ func unsigned(t *testing.T, request, eap []byte) []byte {
 	if eap != nil {
 		reply.AddEAP(eap)
 	}
-	b, err := reply.encode(p, NewPeer(secret, false, nil))
+	b, err := reply.encode(nil, p, NewPeer(secret, false, nil))
 	if err != nil {
 		t.Error(err)
 	}

@@ -4,8 +4,6 @@ import (
 	"crypto/md5"
 	"crypto/rand"
 	"crypto/subtle"
-
-	"layeh.com/radius"
 )
 
 // Microsoft is the vendor of the attributes of RFC 2548.
@@ -48,34 +46,34 @@ func (r *Reply) AddMPPEKeys(send, recv []byte) {
 			return
 		}
 	}
-	r.keys = &mppeKeys{send, recv}
+	r.keys = mppeKeys{send, recv}
 }
 
-// addTo encrypts the keys into two attributes.
-func (k *mppeKeys) addTo(out *radius.Packet, secret []byte) {
+// appendTo encrypts the keys into two attributes.
+func (k *mppeKeys) appendTo(b []byte, authenticator [16]byte, secret []byte) []byte {
 	var salt [2]byte
 	_, _ = rand.Read(salt[:]) // never fails
 	salt[0] |= 0x80           // the first bit is set, and no two in a packet are alike
-	add := func(kind byte, key []byte) {
-		value := sealKey(key, salt, out.Authenticator, secret)
-		out.Add(radius.Type(VendorSpecific), vendorValue(Microsoft, kind, value))
-	}
-	add(MSMPPESendKey, k.send)
+	b = appendVendor(b, Microsoft, MSMPPESendKey, 2+sealedSize(k.send))
+	b = appendKey(b, k.send, salt, authenticator, secret)
 	salt[1] ^= 1
-	add(MSMPPERecvKey, k.recv)
+	b = appendVendor(b, Microsoft, MSMPPERecvKey, 2+sealedSize(k.recv))
+	return appendKey(b, k.recv, salt, authenticator, secret)
 }
 
-// sealKey makes one attribute's value: the salt, then the key's length and the
+// sealedSize is what a key with its length takes in blocks of 16 bytes.
+func sealedSize(key []byte) int { return (1 + len(key) + 15) / 16 * 16 }
+
+// appendKey makes one attribute's value: the salt, then the key's length and the
 // key in blocks of 16 bytes, each under the MD5 of the secret and of what came
 // before it (RFC 2548 section 2.4.2).
-func sealKey(key []byte, salt [2]byte, authenticator [16]byte, secret []byte) []byte {
-	size := (1 + len(key) + 15) / 16 * 16
-	b := make([]byte, 2+size)
-	copy(b, salt[:])
-	b[2] = byte(len(key))
-	copy(b[3:], key)
-	before := append(authenticator[:], salt[:]...)
-	for at := 2; at < len(b); at += 16 {
+func appendKey(b, key []byte, salt [2]byte, authenticator [16]byte, secret []byte) []byte {
+	b = append(append(b, salt[:]...), byte(len(key)))
+	at := len(b) - 1
+	b = append(append(b, key...), zeros[:sealedSize(key)-1-len(key)]...)
+	var first [18]byte
+	before := append(append(first[:0], authenticator[:]...), salt[:]...)
+	for ; at < len(b); at += 16 {
 		mask := saltMask(secret, before)
 		before = b[at : at+16]
 		subtle.XORBytes(before, before, mask[:])
@@ -83,6 +81,7 @@ func sealKey(key []byte, salt [2]byte, authenticator [16]byte, secret []byte) []
 	return b
 }
 
+// saltMask is the MD5 that hides 16 bytes.
 func saltMask(secret, before []byte) [16]byte {
 	var buf [128]byte
 	return md5.Sum(append(append(buf[:0], secret...), before...))

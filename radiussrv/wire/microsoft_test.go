@@ -20,7 +20,7 @@ func TestMPPEKeys(t *testing.T) {
 		send, recv := key(n, 1), key(n, 2)
 		reply := &Reply{Code: AccessAccept}
 		reply.AddMPPEKeys(send, recv)
-		b, err := reply.encode(p, NewPeer(secret, false, nil))
+		b, err := reply.encode(nil, p, NewPeer(secret, false, nil))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,8 +36,11 @@ func TestMPPEKeys(t *testing.T) {
 			t.Error("another secret opens the keys")
 		}
 		// The codec's own helper is a witness: it reads what we hid.
-		theirs := radius.Packet{Secret: secret, Authenticator: p.Authenticator, Attributes: answer.attrs}
-		if got := microsoft.MSMPPESendKey_Get(&theirs, &radius.Packet{Authenticator: p.Authenticator}); !bytes.Equal(got, send) {
+		theirs, err := radius.Parse(b, secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := microsoft.MSMPPESendKey_Get(theirs, &radius.Packet{Authenticator: p.Authenticator}); !bytes.Equal(got, send) {
 			t.Errorf("the codec reads %x", got)
 		}
 		var salts [][]byte
@@ -51,7 +54,7 @@ func TestMPPEKeys(t *testing.T) {
 	for _, n := range []int{0, 15, 33} {
 		reply := &Reply{Code: AccessAccept}
 		reply.AddMPPEKeys(make([]byte, 16), make([]byte, n))
-		if _, err := reply.encode(p, NewPeer(secret, false, nil)); err == nil {
+		if _, err := reply.encode(nil, p, NewPeer(secret, false, nil)); err == nil {
 			t.Errorf("a key of %d bytes was taken", n)
 		}
 	}
@@ -59,25 +62,23 @@ func TestMPPEKeys(t *testing.T) {
 
 func TestKeysThatAreNone(t *testing.T) {
 	var authenticator [16]byte
-	good := sealKey(make([]byte, 16), [2]byte{0x80}, authenticator, secret)
-	long := sealKey(make([]byte, 15), [2]byte{0x80}, authenticator, secret)
+	seal := func(key []byte) []byte { return appendKey(nil, key, [2]byte{0x80}, authenticator, secret) }
+	good, long := seal(make([]byte, 16)), seal(make([]byte, 15))
 	for what, value := range map[string][]byte{
 		"nothing": nil, "salt alone": good[:2], "half a block": good[:10], "a key of 15 bytes": long,
-		"a length beyond the blocks": sealKey(append([]byte{}, make([]byte, 31)...), [2]byte{0x80}, authenticator, secret)[:2+16],
+		"a length beyond the blocks": seal(make([]byte, 31))[:2+16],
 	} {
 		if openKey(value, authenticator, secret) != nil {
 			t.Errorf("%s is a key", what)
 		}
 	}
-	once := vendorValue(Microsoft, MSMPPESendKey, good)
-	recv := vendorValue(Microsoft, MSMPPERecvKey, good)
+	attr := func(kind byte) []byte { return append(appendVendor(nil, Microsoft, kind, len(good)), good...) }
+	once, recv := attr(MSMPPESendKey), attr(MSMPPERecvKey)
 	for what, attrs := range map[string][][]byte{
 		"one direction": {once}, "one twice": {once, once, recv}, "none": {},
 	} {
 		p := Packet{}
-		for _, a := range slices.Clone(attrs) {
-			p.attrs.Add(radius.Type(VendorSpecific), a)
-		}
+		p.attrs = slices.Concat(attrs...)
 		if _, _, ok := p.MPPEKeys(authenticator, secret); ok {
 			t.Errorf("%s: taken", what)
 		}

@@ -1,26 +1,25 @@
 package wire
 
 import (
-	"crypto/md5"
+	"bytes"
 	"crypto/subtle"
 	"encoding/binary"
 	"errors"
 	"iter"
 	"net/netip"
-
-	"layeh.com/radius"
 )
 
 // ErrMalformed says that bytes are no RADIUS packet, or one beyond our bounds.
 var ErrMalformed = errors.New("not a RADIUS packet")
 
 // Packet is a received packet whose lengths are sound and whose origin is
-// proven as far as its code allows. It is for reading only.
+// proven as far as its code allows. It is for reading only, and it lies in the
+// buffer that it was received in: see Received.
 type Packet struct {
 	Code          Code
 	ID            byte
 	Authenticator [16]byte
-	attrs         radius.Attributes
+	attrs         attributes
 }
 
 // layout is what the check of the lengths learns on its way.
@@ -75,34 +74,44 @@ func trim(b []byte) ([]byte, layout, error) {
 	return b, l, nil
 }
 
-// decode hands trimmed bytes to the codec, which copies what it keeps.
-func decode(b []byte) (*Packet, error) {
-	p, err := radius.Parse(b, nil)
-	if err != nil {
-		return nil, ErrMalformed
-	}
-	return &Packet{Code: Code(p.Code), ID: p.Identifier, Authenticator: p.Authenticator, attrs: p.Attributes}, nil
+// decode reads trimmed bytes, which the packet goes on to lie in.
+func decode(b []byte) Packet {
+	return Packet{Code: Code(b[0]), ID: b[1], Authenticator: [16]byte(b[4:headerLen]), attrs: attributes(b[headerLen:])}
 }
 
-// Parse reads one packet without proving where it comes from.
+// Parse reads one packet without proving where it comes from. It keeps nothing
+// of b.
 func Parse(b []byte) (*Packet, error) {
 	b, _, err := trim(b)
 	if err != nil {
 		return nil, err
 	}
-	return decode(b)
+	p := decode(bytes.Clone(b))
+	return &p, nil
+}
+
+// Clone gives a packet that lies in memory of its own.
+func (p *Packet) Clone() *Packet {
+	own := *p
+	own.attrs = bytes.Clone(p.attrs)
+	return &own
 }
 
 // First gives the value of the first attribute of the type.
 func (p *Packet) First(t Type) ([]byte, bool) {
-	return p.attrs.Lookup(radius.Type(t))
+	for a, v := range p.attrs.all() {
+		if a == t {
+			return v, true
+		}
+	}
+	return nil, false
 }
 
 // All gives the values of all attributes of the type, in order.
 func (p *Packet) All(t Type) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		for _, a := range p.attrs {
-			if a.Type == radius.Type(t) && !yield(a.Attribute) {
+		for a, v := range p.attrs.all() {
+			if a == t && !yield(v) {
 				return
 			}
 		}
@@ -112,8 +121,10 @@ func (p *Packet) All(t Type) iter.Seq[[]byte] {
 // Count says how many attributes of the type there are.
 func (p *Packet) Count(t Type) int {
 	n := 0
-	for range p.All(t) {
-		n++
+	for a := range p.attrs.all() {
+		if a == t {
+			n++
+		}
 	}
 	return n
 }
@@ -201,19 +212,17 @@ func (p *Packet) Vendor(vendor uint32) iter.Seq2[byte, []byte] {
 // Password decrypts User-Password (RFC 2865 section 5.2): 16 to 128 bytes,
 // padded with NULs. It says false if the attribute is missing, there twice, of
 // a forbidden length, or holds a NUL inside, which no password can: cutting
-// there, as the codec's helper does, would check another password than was sent.
+// there, as helpers elsewhere do, would check another password than was sent.
 func (p *Packet) Password(secret []byte) ([]byte, bool) {
 	hidden, _ := p.First(UserPassword)
 	if len(hidden) < 16 || len(hidden) > 128 || len(hidden)%16 != 0 || p.Count(UserPassword) != 1 {
 		return nil, false
 	}
-	clear := make([]byte, 0, len(hidden))
-	block := make([]byte, 0, len(secret)+16)
+	clear := make([]byte, len(hidden))
 	before := p.Authenticator[:]
 	for at := 0; at < len(hidden); at += 16 {
-		mask := md5.Sum(append(append(block, secret...), before...))
+		mask := saltMask(secret, before)
 		before = hidden[at : at+16]
-		clear = clear[:at+16]
 		subtle.XORBytes(clear[at:], before, mask[:])
 	}
 	end := len(clear)

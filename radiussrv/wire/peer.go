@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"hash"
 	"sync"
+	"sync/atomic"
 )
 
 // Peer is somebody with whom we share a secret. Make it with NewPeer and use it
@@ -16,6 +17,7 @@ type Peer struct {
 	tunnel   bool
 	owner    any
 	macs     sync.Pool
+	queued   atomic.Int32 // requests that wait for a worker
 }
 
 // radsecSecret is the one secret of all RadSec peers (RFC 6614 section 2.3): TLS
@@ -65,6 +67,13 @@ func (p *Peer) signed(packet []byte, at int) bool {
 	want := p.sum(packet)
 	copy(field, sent[:])
 	return subtle.ConstantTimeCompare(sent[:], want[:]) == 1
+}
+
+// seal sets a packet's authenticator to the MD5 over it, as it stands, and the
+// secret (RFC 2865 section 3, RFC 2866 section 3).
+func (p *Peer) seal(packet []byte) {
+	sum := md5.Sum(append(packet, p.secret...)) // behind the packet, where there is room
+	copy(packet[4:headerLen], sum[:])
 }
 
 // sealed says whether an Accounting-Request's authenticator is right (RFC 2866

@@ -180,21 +180,23 @@ func (l *tlsListener) read(c *tlsLink) {
 			s.release(d)
 			return
 		}
-		d.link, d.from, d.at, d.peer = c, c.from, s.opts.Now(), l.identify(c.from.Addr(), &state)
-		if d.peer == nil {
+		d.link, d.from, d.At, d.Peer = c, c.from, s.opts.Now(), l.identify(c.from.Addr(), &state)
+		if d.Peer == nil {
 			s.opts.Events.Dropped(DropHandshake, c.from, nil)
 			s.release(d)
 			return
 		}
-		c.heard.Store(d.at.UnixNano())
+		c.heard.Store(d.At.UnixNano())
 		if Code(d.buf[0]).answersDynamic() {
-			if !c.asking.take(d.buf[:d.n], d.peer) {
-				s.opts.Events.Dropped(DropForged, c.from, d.peer)
+			if !c.asking.take(d.buf[:d.n], d.Peer) {
+				s.opts.Events.Dropped(DropForged, c.from, d.Peer)
 			}
 			s.release(d)
 			continue
 		}
-		s.take(d)
+		if s.take(d, nil) {
+			s.release(d)
+		}
 	}
 }
 

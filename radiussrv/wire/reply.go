@@ -1,27 +1,36 @@
 package wire
 
 import (
-	"crypto/md5"
 	"encoding/binary"
 	"errors"
 	"time"
-
-	"layeh.com/radius"
 )
 
-// errReply says that a reply does not fit into a packet.
-var errReply = errors.New("the reply does not fit into a RADIUS packet")
+// errPacket says that attributes do not fit into a packet.
+var errPacket = errors.New("the attributes do not fit into a RADIUS packet")
 
-// Reply is what a Handler answers. Message-Authenticator, Proxy-State,
-// identifier and Response Authenticator are added when it is sent.
+// Reply is what a Handler answers: see Received.Reply. Message-Authenticator,
+// Proxy-State, identifier and Response Authenticator are added when it is sent.
 type Reply struct {
 	Code Code
 	// NotBefore is the moment before which it must not leave; it waits without
 	// holding a worker. Zero: at once.
 	NotBefore time.Time
-	attrs     radius.Attributes
-	keys      *mppeKeys
+	attrs     attributes
+	keys      mppeKeys
 	oversize  bool
+}
+
+// replySize is what most replies take.
+const replySize = 256
+
+// Reply begins the reply to a request, in memory of the request's own.
+func (r *Received) Reply(code Code) *Reply {
+	if r.reply == nil {
+		r.reply = &Reply{}
+	}
+	*r.reply = Reply{Code: code, attrs: r.reply.attrs[:0]}
+	return r.reply
 }
 
 // Add appends an attribute of at most 253 bytes; a longer one makes the reply
@@ -31,21 +40,32 @@ func (r *Reply) Add(t Type, value []byte) {
 		r.oversize = true
 		return
 	}
-	r.attrs.Add(radius.Type(t), value)
+	r.attrs = r.room().add(t, value)
+}
+
+// room makes room for the first attribute and those that follow.
+func (r *Reply) room() attributes {
+	if r.attrs == nil {
+		return make(attributes, 0, replySize)
+	}
+	return r.attrs
 }
 
 // AddText appends text. An empty one is left out: RFC 2865 section 5 forbids
 // sending it.
 func (r *Reply) AddText(t Type, s string) {
-	if s != "" {
-		r.Add(t, []byte(s))
+	switch {
+	case len(s) > maxValue:
+		r.oversize = true
+	case s != "":
+		r.attrs = append(append(r.room(), byte(t), byte(2+len(s))), s...)
 	}
 }
 
 // AddUint32 appends a number. With the types of RFC 2868 its first byte is the
 // tag, which stays 0: none.
 func (r *Reply) AddUint32(t Type, n uint32) {
-	r.Add(t, binary.BigEndian.AppendUint32(make([]byte, 0, 4), n))
+	r.attrs = binary.BigEndian.AppendUint32(append(r.room(), byte(t), 2+4), n)
 }
 
 // AddEAP appends an EAP packet in pieces (RFC 3579 section 3.1).
@@ -57,7 +77,7 @@ func (r *Reply) AddEAP(message []byte) {
 	r.Add(EAPMessage, message)
 }
 
-// encode makes the bytes that answer the request: Message-Authenticator in
+// encode makes, in out, the bytes that answer the request: Message-Authenticator in
 // front of everything, so that no chosen prefix can come before it
 // (CVE-2024-3596), and the Proxy-States at the end, in their order.
 //
@@ -65,36 +85,36 @@ func (r *Reply) AddEAP(message []byte) {
 // there, FreeRADIUS computes it otherwise than others do and drops a reply whose
 // sum it does not share, and the request, being proven whole, carries nothing
 // that an attacker chose.
-func (r *Reply) encode(request *Packet, peer *Peer) ([]byte, error) {
-	if r.oversize {
-		return nil, errReply
-	}
-	out := radius.Packet{Code: radius.Code(r.Code), Identifier: request.ID, Authenticator: request.Authenticator}
-	out.Attributes = make(radius.Attributes, 0, len(r.attrs)+4)
+func (r *Reply) encode(out []byte, request *Packet, peer *Peer) ([]byte, error) {
+	b := header(out, r.Code, request.ID, request.Authenticator)
 	signed := request.Code != AccountingRequest
 	if signed {
-		out.Add(radius.Type(MessageAuthenticator), make([]byte, macLen))
+		b = attributes(b).add(MessageAuthenticator, zeros[:])
 	}
-	out.Attributes = append(out.Attributes, r.attrs...)
-	if r.keys != nil {
-		r.keys.addTo(&out, peer.secret)
+	b = append(b, r.attrs...)
+	if r.keys.send != nil {
+		b = r.keys.appendTo(b, request.Authenticator, peer.secret)
 	}
 	for state := range request.All(ProxyState) {
-		out.Add(radius.Type(ProxyState), state)
+		b = attributes(b).add(ProxyState, state)
 	}
-	b, err := out.MarshalBinary()
-	if err != nil {
-		return nil, errReply
+	if r.oversize || len(b) > maxPacket {
+		return nil, errPacket
 	}
+	binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
 	if signed {
 		mac := peer.sum(b)
 		copy(b[headerLen+2:], mac[:])
 	}
 	// Response Authenticator: MD5(Code+ID+Length+RequestAuth+Attributes+Secret)
 	// (RFC 2865 section 3).
-	h := md5.New()
-	h.Write(b)
-	h.Write(peer.secret)
-	h.Sum(b[4:4:headerLen])
+	peer.seal(b)
 	return b, nil
+}
+
+var zeros [macLen]byte
+
+// header begins a packet in out, whose length is still to come.
+func header(out []byte, code Code, id byte, authenticator [16]byte) []byte {
+	return append(append(out[:0], byte(code), id, 0, 0), authenticator[:]...)
 }

@@ -1,10 +1,12 @@
 package wire
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -12,7 +14,8 @@ import (
 )
 
 // Received is a request as the Handler sees it: checked, proven as far as its
-// code allows, and not seen before.
+// code allows, and not seen before. It and the values of its packet are good
+// until the Handler returns; what is needed longer has to be copied.
 type Received struct {
 	Packet *Packet
 	Peer   *Peer
@@ -20,6 +23,7 @@ type Received struct {
 	At     time.Time // when it arrived
 	Signed bool      // proven: by Message-Authenticator, whole by its authenticator, or by TLS
 	Role   Role      // what the listener it came by is for
+	reply  *Reply
 }
 
 // Handler answers requests. Nil is silence: the peer will try again, here or at
@@ -27,6 +31,14 @@ type Received struct {
 // should give up at the end of ctx.
 type Handler interface {
 	Handle(ctx context.Context, r *Received) *Reply
+}
+
+// Prompt is a Handler that knows some answers without waiting for anybody. It is
+// asked first, by whoever reads the socket: what it answers takes no queue and no
+// other goroutine. Where it says false it has changed nothing, and Handle is
+// asked. It must not wait, nor compute for longer than some microseconds.
+type Prompt interface {
+	HandlePrompt(r *Received) (reply *Reply, ok bool)
 }
 
 // Events tells what happened to packets that no Handler saw, or that it spoiled.
@@ -43,9 +55,10 @@ type Options struct {
 	Peer func(netip.Addr) *Peer
 	// Events may be nil.
 	Events     Events
-	Workers    int              // requests handled at once; 1024
-	Queue      int              // requests that wait for a worker; 4096
-	Duplicates int              // requests remembered; 65536
+	Readers    int              // goroutines that read a socket and answer what is answered promptly; one for each processor, 4 at most
+	Workers    int              // requests handled at once that were not; 1024
+	Queue      int              // requests that wait for a worker; 4096, three quarters of them from one peer
+	Duplicates int              // requests remembered, with 112 bytes of reply on average: 5 MiB; 32768
 	Delayed    int              // replies that wait for their moment; 16384
 	Tunnels    int              // RadSec connections at once; 1024, a sixteenth of them from one address
 	Patience   time.Duration    // a request that waited longer for its worker is dropped; 2 s
@@ -56,6 +69,7 @@ type Options struct {
 type Server struct {
 	opts       Options
 	handler    Handler
+	prompt     Prompt // the same, or nil
 	duplicates *duplicates
 	later      *later
 	queue      chan *datagram
@@ -80,12 +94,15 @@ type Server struct {
 // ErrStopped is what serving ends with after Shutdown.
 var ErrStopped = errors.New("the RADIUS server was stopped")
 
-// datagram is one packet on its way in, with the way back.
+// datagram is one packet on its way in, with the way back and with what becomes
+// known of it.
 type datagram struct {
-	buf  [maxPacket]byte
-	n    int
-	at   time.Time
-	peer *Peer // known from the connection (RadSec), else nil
+	buf    [maxPacket]byte
+	n      int
+	ticket ticket // where repeats are noticed; zero where there are none
+	packet Packet
+	answer Reply
+	Received
 	route
 }
 
@@ -93,12 +110,16 @@ type datagram struct {
 // datagram.
 type route struct {
 	link link
-	from netip.AddrPort
+	from netip.AddrPort // as the socket has it
+	native
 	// control is the socket's control message that makes the reply leave from
 	// the address the request was sent to.
-	control  [64]byte
+	control  [controlSize]byte
 	controls int
 }
+
+// controlSize has room for one in6_pktinfo.
+const controlSize = 64
 
 // link is a socket or a connection.
 type link interface {
@@ -115,9 +136,10 @@ func NewServer(h Handler, opts Options) *Server {
 			*n = usual
 		}
 	}
+	set(&opts.Readers, min(runtime.GOMAXPROCS(0), 4))
 	set(&opts.Workers, 1024)
 	set(&opts.Queue, 4096)
-	set(&opts.Duplicates, 65536)
+	set(&opts.Duplicates, 32768)
 	set(&opts.Delayed, 16384)
 	set(&opts.Tunnels, 1024)
 	if opts.Patience <= 0 {
@@ -132,10 +154,11 @@ func NewServer(h Handler, opts Options) *Server {
 	s := &Server{
 		opts:       opts,
 		handler:    h,
-		duplicates: newDuplicates(opts.Duplicates),
+		duplicates: newDuplicates(opts.Duplicates, opts.Now()),
 		later:      &later{limit: opts.Delayed, waiting: make(map[*time.Timer]struct{})},
 		queue:      make(chan *datagram, opts.Queue),
 	}
+	s.prompt, _ = h.(Prompt)
 	s.buffers.New = func() any { return new(datagram) }
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
@@ -160,23 +183,76 @@ func (s *Server) enter(stop, closer func()) bool {
 	return true
 }
 
-// take queues a datagram, or drops it where everything is full.
-func (s *Server) take(d *datagram) {
+// take takes a datagram from its bytes to its reply, or to the queue where its
+// answer has to be waited for. It says whether the datagram may be used again.
+// Replies leave through out; nil: each by itself.
+func (s *Server) take(d *datagram, out *batch) (free bool) {
+	free = true
+	defer func() {
+		if v := recover(); v != nil {
+			s.panicked(d, v)
+		}
+	}()
+	b, l, ok := s.admit(d)
+	if !ok || s.repeated(d, b, out) {
+		return true
+	}
+	d.packet = decode(b)
+	d.Packet, d.Role, d.reply = &d.packet, d.link.role(), &d.answer
+	d.From = netip.AddrPortFrom(d.from.Addr().Unmap(), d.from.Port())
+	d.Signed = l.mac != 0 || d.packet.Code == AccountingRequest || d.Peer.tunnel
+	if s.prompt != nil {
+		if reply, ok := s.prompt.HandlePrompt(&d.Received); ok {
+			s.answer(reply, d, out)
+			return true
+		}
+	}
+	return !s.enqueue(d)
+}
+
+// enqueue gives a datagram to the workers, or drops it where everything is full,
+// or as much of it as one peer may fill.
+func (s *Server) enqueue(d *datagram) bool {
+	peer := d.Peer
+	if int(peer.queued.Add(1)) > max(cap(s.queue)*3/4, 1) {
+		peer.queued.Add(-1)
+		s.drop(d, DropOverload)
+		return false
+	}
 	select {
 	case s.queue <- d:
 	default:
-		s.opts.Events.Dropped(DropOverload, d.from, d.peer)
-		s.release(d)
-		return
+		peer.queued.Add(-1)
+		s.drop(d, DropOverload)
+		return false
 	}
 	if s.idle.Load() == 0 {
 		s.hire()
 	}
+	return true
+}
+
+// drop reports a request that gets no answer. A repeat is a new try.
+func (s *Server) drop(d *datagram, why Drop) {
+	s.opts.Events.Dropped(why, d.from, d.Peer)
+	d.ticket.forget()
+}
+
+func (s *Server) panicked(d *datagram, value any) {
+	s.opts.Events.Panicked(value, debug.Stack())
+	s.drop(d, DropPanic)
 }
 
 func (s *Server) release(d *datagram) {
-	d.peer, d.link, d.controls = nil, nil, 0
+	d.clean()
 	s.buffers.Put(d)
+}
+
+// clean forgets all but the buffer.
+func (d *datagram) clean() {
+	d.ticket, d.packet, d.Received = ticket{}, Packet{}, Received{}
+	d.answer.keys = mppeKeys{}
+	d.link, d.controls = nil, 0
 }
 
 // keepIdle workers stay when there is nothing to do; more came because all were
@@ -210,66 +286,39 @@ func (s *Server) work() {
 		if !ok {
 			return
 		}
-		s.process(d)
+		d.Peer.queued.Add(-1)
+		s.handle(d)
 		s.release(d)
 	}
 }
 
-// process takes one datagram from its bytes to its reply.
-func (s *Server) process(d *datagram) {
-	var key requestKey
-	begun := false
+// handle lets the Handler answer a datagram from the queue.
+func (s *Server) handle(d *datagram) {
 	defer func() {
 		if v := recover(); v != nil {
-			s.opts.Events.Panicked(v, debug.Stack())
-			s.opts.Events.Dropped(DropPanic, d.from, d.peer)
-			if begun {
-				s.duplicates.forget(key)
-			}
+			s.panicked(d, v)
 		}
 	}()
-	b, l, peer, ok := s.admit(d)
-	if !ok {
+	if s.opts.Now().Sub(d.At) > s.opts.Patience {
+		s.drop(d, DropLate)
 		return
 	}
-	number, repeats := d.link.number()
-	if repeats {
-		key = keyOf(b, d.from, number)
-		switch was, reply := s.duplicates.begin(key, d.at); was {
-		case seenInFlight:
-			s.opts.Events.Duplicate(false)
-			return
-		case seenAnswered:
-			s.opts.Events.Duplicate(true)
-			s.send(reply, &d.route, peer)
-			return
-		}
-		begun = true
-	}
-	p, err := decode(b)
-	if err != nil { // the codec is stricter than trim
-		s.opts.Events.Dropped(DropMalformed, d.from, peer)
-		s.duplicates.forget(key)
-		return
-	}
-	signed := l.mac != 0 || p.Code == AccountingRequest || peer.tunnel
-	reply := s.handler.Handle(s.ctx, &Received{Packet: p, Peer: peer, From: netip.AddrPortFrom(d.from.Addr().Unmap(), d.from.Port()), At: d.at, Signed: signed, Role: d.link.role()})
-	s.answer(reply, p, peer, d.route, key, begun)
+	s.answer(s.handler.Handle(s.ctx, &d.Received), d, nil)
 }
 
-// admit takes what comes from a peer, is whole, belongs here, is not too old and
-// is authentic, and reports what it does not take.
-func (s *Server) admit(d *datagram) (b []byte, l layout, peer *Peer, ok bool) {
-	if peer = d.peer; peer == nil {
+// admit takes what comes from a peer, is whole, belongs here and is authentic,
+// and reports what it does not take.
+func (s *Server) admit(d *datagram) (b []byte, l layout, ok bool) {
+	if d.Peer == nil {
 		// An IPv4 peer on a socket for both families is an IPv4 peer.
-		peer = s.opts.Peer(d.from.Addr().Unmap())
+		d.Peer = s.opts.Peer(d.from.Addr().Unmap())
 	}
-	drop := func(why Drop) ([]byte, layout, *Peer, bool) {
-		s.opts.Events.Dropped(why, d.from, peer)
+	drop := func(why Drop) ([]byte, layout, bool) {
+		s.opts.Events.Dropped(why, d.from, d.Peer)
 		d.link.dropped(why)
-		return nil, layout{}, nil, false
+		return nil, layout{}, false
 	}
-	if peer == nil {
+	if d.Peer == nil {
 		return drop(DropUnknownPeer)
 	}
 	b, l, err := trim(d.buf[:d.n])
@@ -279,55 +328,73 @@ func (s *Server) admit(d *datagram) (b []byte, l layout, peer *Peer, ok bool) {
 	if !d.link.role().takes(Code(b[0])) {
 		return drop(DropCode)
 	}
-	if s.opts.Now().Sub(d.at) > s.opts.Patience {
-		return drop(DropLate)
-	}
-	if why, authentic := peer.authentic(b, l); !authentic {
+	if why, authentic := d.Peer.authentic(b, l); !authentic {
 		return drop(why)
 	}
-	return b, l, peer, true
+	return b, l, true
+}
+
+// repeated notes a request; one that was noted before gets its reply again.
+func (s *Server) repeated(d *datagram, b []byte, out *batch) bool {
+	number, repeats := d.link.number()
+	if !repeats {
+		return false
+	}
+	key := keyOf(b, d.from, number)
+	t, was, reply := s.duplicates.begin(&key, d.At, out.room())
+	switch was {
+	case seenInFlight:
+		s.opts.Events.Duplicate(false)
+	case seenAnswered:
+		s.opts.Events.Duplicate(true)
+		s.send(reply, &d.route, d.Peer, out)
+	default:
+		d.ticket = t
+	}
+	return was != seenNever
 }
 
 // answer encodes a reply and sends it now or in its time.
-func (s *Server) answer(reply *Reply, p *Packet, peer *Peer, back route, key requestKey, begun bool) {
+func (s *Server) answer(reply *Reply, d *datagram, out *batch) {
 	if reply == nil {
-		if begun {
-			s.duplicates.forget(key)
-		}
+		d.ticket.forget()
 		return
 	}
-	b, err := reply.encode(p, peer)
+	b, err := reply.encode(out.room(), &d.packet, d.Peer)
 	if err != nil {
-		s.opts.Events.Dropped(DropReply, back.from, peer)
-		if begun {
-			s.duplicates.forget(key)
-		}
+		s.drop(d, DropReply)
 		return
-	}
-	deliver := func() {
-		if begun {
-			s.duplicates.finish(key, b, s.opts.Now())
-		}
-		s.send(b, &back, peer)
 	}
 	wait := time.Duration(0)
 	if !reply.NotBefore.IsZero() {
 		wait = reply.NotBefore.Sub(s.opts.Now())
 	}
 	if wait <= 0 {
-		deliver()
+		d.ticket.finish(b, s.duplicates.age(s.opts.Now()))
+		s.send(b, &d.route, d.Peer, out)
 		return
 	}
-	if !s.later.after(wait, deliver) {
+	s.delay(wait, bytes.Clone(b), d)
+}
+
+// delay sends a reply in its time, without the datagram that it answers.
+func (s *Server) delay(wait time.Duration, b []byte, d *datagram) {
+	back, peer, ticket := d.route, d.Peer, d.ticket
+	if !s.later.after(wait, func() {
+		ticket.finish(b, s.duplicates.age(s.opts.Now()))
+		s.send(b, &back, peer, nil)
+	}) {
 		// Sending at once would tell what the delay is there to hide.
-		s.opts.Events.Dropped(DropOverload, back.from, peer)
-		if begun {
-			s.duplicates.forget(key)
-		}
+		s.drop(d, DropOverload)
 	}
 }
 
-func (s *Server) send(b []byte, r *route, peer *Peer) {
+// send sends b, which may be used again once it returns, or once out is flushed.
+func (s *Server) send(b []byte, r *route, peer *Peer, out *batch) {
+	if out != nil {
+		out.add(b, r, peer)
+		return
+	}
 	if err := r.link.send(b, r); err != nil {
 		s.opts.Events.Dropped(DropReply, r.from, peer)
 	}

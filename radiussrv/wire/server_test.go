@@ -102,8 +102,10 @@ func (w *wireTap) next() []byte {
 func arrive(s *Server, w link, b []byte, from string) {
 	d := s.buffers.Get().(*datagram)
 	d.n = copy(d.buf[:], b)
-	d.link, d.from, d.at = w, netip.MustParseAddrPort(from), s.opts.Now()
-	s.take(d)
+	d.link, d.from, d.At = w, netip.MustParseAddrPort(from), s.opts.Now()
+	if s.take(d, nil) {
+		s.release(d)
+	}
 }
 
 const nas = "192.0.2.1:1000"
@@ -279,7 +281,7 @@ func TestOverloadIsDroppedAndReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		open = make(chan struct{})
 		events := &tally{}
-		s := NewServer(h, Options{Workers: 2, Queue: 3, Events: events, Peer: everyone(false)})
+		s := NewServer(h, Options{Workers: 2, Queue: 4, Events: events, Peer: everyone(false)})
 		tap := newTap(Authentication)
 		for id := range byte(10) {
 			arrive(s, tap, ask(t, id, nil), nas)
@@ -296,6 +298,51 @@ func TestOverloadIsDroppedAndReported(t *testing.T) {
 		}
 		if err := s.Shutdown(t.Context()); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// One access point that floods fills its share of the queue and no more: another
+// one's requests find a place.
+func TestAFloodLeavesRoomForOthers(t *testing.T) {
+	open := make(chan struct{})
+	h := script(func(context.Context, *Received) *Reply {
+		<-open
+		return &Reply{Code: AccessAccept}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		open = make(chan struct{})
+		peers := map[string]*Peer{"192.0.2.1": NewPeer(secret, false, nil), "192.0.2.2": NewPeer(secret, false, nil)}
+		events := &tally{}
+		s := NewServer(h, Options{Workers: 1, Queue: 8, Events: events, Peer: func(a netip.Addr) *Peer { return peers[a.String()] }})
+		flood, other := newTap(Authentication), newTap(Authentication)
+		for id := range byte(20) {
+			arrive(s, flood, ask(t, id, nil), nas)
+			synctest.Wait()
+		}
+		for id := range byte(2) {
+			arrive(s, other, ask(t, id, nil), "192.0.2.2:1000")
+			synctest.Wait()
+		}
+		if n := events.dropped(DropOverload); n != 13 {
+			t.Errorf("%d dropped, want 13 of the flood's: one is in work and six are queued", n)
+		}
+		close(open)
+		for range 2 {
+			if other.next() == nil {
+				t.Error("another peer's request was lost")
+			}
+		}
+		for id := range byte(2) { // what was taken is given back
+			arrive(s, flood, ask(t, 100+id, nil), nas)
+		}
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		for _, p := range peers {
+			if n := p.queued.Load(); n != 0 {
+				t.Errorf("%d counted as queued at the end", n)
+			}
 		}
 	})
 }
@@ -361,24 +408,6 @@ func TestShutdownGivesUpInTime(t *testing.T) {
 			t.Error("something was sent after Shutdown")
 		}
 	})
-}
-
-func TestDuplicateTableIsBounded(t *testing.T) {
-	d := newDuplicates(64)
-	now := time.Unix(1000, 0)
-	for i := range 10000 {
-		key := requestKey{id: byte(i), port: uint16(i)}
-		key.authenticator[0] = byte(i >> 8)
-		d.begin(key, now)
-		d.finish(key, []byte("reply"), now)
-	}
-	total := 0
-	for i := range d.shards {
-		total += len(d.shards[i].index)
-	}
-	if total > 64 {
-		t.Errorf("%d requests are remembered, want at most 64", total)
-	}
 }
 
 // listen serves on a loopback socket and gives a connection to it.

@@ -53,13 +53,35 @@ func (s *Server) ServeUDP(conn *net.UDPConn, role Role) error {
 		return ErrStopped
 	}
 	defer s.readers.Done()
+	ended := make(chan error)
+	for range s.opts.Readers {
+		go func() { ended <- s.read(u) }()
+	}
+	var errs error
+	for range s.opts.Readers {
+		if err := <-ended; errs == nil {
+			errs = err
+		}
+	}
+	return errs
+}
+
+// read takes what comes, as much at once as is there, and waits only where
+// nothing is. One reader reads while others answer.
+func (s *Server) read(u *udpLink) error {
+	b, err := newBatch(s, u)
+	if err != nil {
+		return err
+	}
+	defer b.release()
 	for failures := 0; ; {
-		d := s.buffers.Get().(*datagram)
-		if err := u.receive(d); err != nil {
-			s.release(d)
-			if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
-				return ErrStopped
-			}
+		n, err := b.receive()
+		switch {
+		case err == nil:
+			failures = 0
+		case errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed):
+			return ErrStopped
+		default:
 			// A queued ICMP error of an earlier reply, or no memory for a
 			// moment, pass; what stays is the socket's end.
 			if failures++; failures > 100 {
@@ -67,20 +89,6 @@ func (s *Server) ServeUDP(conn *net.UDPConn, role Role) error {
 			}
 			continue
 		}
-		failures = 0
-		d.at = s.opts.Now()
-		s.take(d)
+		b.serve(n)
 	}
-}
-
-func (u *udpLink) receive(d *datagram) (err error) {
-	d.link, d.controls = u, 0
-	if !u.wild {
-		d.n, d.from, err = u.conn.ReadFromUDPAddrPort(d.buf[:])
-	} else {
-		var oob int
-		d.n, oob, _, d.from, err = u.conn.ReadMsgUDPAddrPort(d.buf[:], d.control[:])
-		d.controls = returnControl(d.control[:oob])
-	}
-	return err
 }

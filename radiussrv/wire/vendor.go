@@ -16,14 +16,20 @@ const CallCheck = uint32(rfc2865.ServiceType_Value_CallCheck)
 // AddVendor appends one vendor's attribute in an attribute of its own (RFC 2865
 // section 5.26): some clients read no second one in the same.
 func (r *Reply) AddVendor(vendor uint32, kind byte, value []byte) {
-	r.Add(VendorSpecific, vendorValue(vendor, kind, value))
+	if len(value) > maxVendorValue {
+		r.oversize = true
+		return
+	}
+	r.attrs = append(appendVendor(r.room(), vendor, kind, len(value)), value...)
 }
 
-// vendorValue makes the value of such an attribute; of more than 247 bytes one
-// that is too long to be sent.
-func vendorValue(vendor uint32, kind byte, value []byte) []byte {
-	b := binary.BigEndian.AppendUint32(make([]byte, 0, 6+len(value)), vendor)
-	return append(append(b, kind, byte(2+len(value))), value...)
+// maxVendorValue is what is left of an attribute.
+const maxVendorValue = maxValue - 6
+
+// appendVendor begins such an attribute, of which n bytes are still to come.
+func appendVendor(b []byte, vendor uint32, kind byte, n int) []byte {
+	b = binary.BigEndian.AppendUint32(append(b, byte(VendorSpecific), byte(2+4+2+n)), vendor)
+	return append(b, kind, byte(2+n))
 }
 
 // AddVendorText appends text, or nothing where there is none.

@@ -2,23 +2,27 @@
 // them to a Handler, and signs and sends what the handler answers. It knows who
 // may talk to us only through Options.Peer and holds no policy.
 //
-// The codec is layeh.com/radius, and this package is its only importer. Around
-// it stand our own checks and our own loop:
+// A reader takes as many datagrams as are there in one call, sees each as far as
+// memory serves, and sends the replies in one call too:
 //
-//	datagram ─► peer known? ─► lengths ─► code fits the port? ─► authentic?
-//	                                                               │
-//	 reply ◄─ signed ◄─ perhaps later ◄─ Handler ◄─ codec ◄─ seen before? ─► the same reply again
+//	datagram ─► peer known? ─► lengths ─► code fits the port? ─► authentic? ─► seen before? ─► the same reply again
+//	                                                                               │
+//	 reply ◄─ signed ◄─ perhaps later ◄─┬─ Prompt: known without waiting ◄─────────┤
+//	                                    └─ Handler, by a worker, may wait ◄─ queue ◄┘
+//
+// So what is answered from memory changes no goroutine, and what waits for
+// somebody holds no reader up.
 //
 // Limits: a packet has at most 4096 bytes and 200 attributes; work is done by a
 // bounded number of workers behind a bounded queue, and what does not fit is
 // dropped and reported, never buffered without end; the table of duplicates and
 // the set of delayed replies are bounded too. A panic costs one packet.
 //
-// Only typed accessors are offered. Helpers of the codec that are known to
-// misbehave on odd input (Microsoft's vendor setters, tagged strings with tag
-// 0, EAPMessage_Set, UserPassword at an embedded NUL) are not used.
+// Packets are read where they were received, and replies made in memory that is
+// used again: see Received. Of layeh.com/radius come the dictionaries, and in the
+// tests a witness; this package is its only importer.
 //
-// Start reading at Server and Server.process.
+// Start reading at Server, Server.take and batch.
 package wire
 
 import (

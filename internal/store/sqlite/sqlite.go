@@ -72,7 +72,7 @@ func firstKeyset(path, keysetPath string, missing error) (*store.Keyset, error) 
 	return keys, err
 }
 
-type driver struct{ writer, reader *sql.DB }
+type driver struct{ writer, reader, feed *sql.DB }
 
 func open(path string) (*driver, error) {
 	absolute, err := filepath.Abs(path)
@@ -92,7 +92,12 @@ func open(path string) (*driver, error) {
 	}
 	reader.SetMaxOpenConns(4)
 	reader.SetMaxIdleConns(4)
-	return &driver{writer, reader}, nil
+	feed, err := pool(absolute, "deferred", append(pragmas, "cache_size(-2048)", "query_only(1)"))
+	if err != nil {
+		return nil, errors.Join(err, reader.Close(), writer.Close())
+	}
+	feed.SetMaxOpenConns(1)
+	return &driver{writer, reader, feed}, nil
 }
 
 func pool(path, lock string, pragmas []string) (*sql.DB, error) {
@@ -106,6 +111,9 @@ func (d *driver) Writer() *sql.DB { return d.writer }
 
 // Reader implements store.Driver.
 func (d *driver) Reader() *sql.DB { return d.reader }
+
+// Feed implements store.Driver.
+func (d *driver) Feed() *sql.DB { return d.feed }
 
 var dialect = strings.NewReplacer("{int}", "INTEGER", "{bytes}", "BLOB", "{text}", "TEXT", "{table}", " WITHOUT ROWID")
 
@@ -144,4 +152,6 @@ func (d *driver) Scrub(ctx context.Context) error {
 }
 
 // Close implements store.Driver.
-func (d *driver) Close() error { return errors.Join(d.reader.Close(), d.writer.Close()) }
+func (d *driver) Close() error {
+	return errors.Join(d.feed.Close(), d.reader.Close(), d.writer.Close())
+}

@@ -301,6 +301,13 @@ func testVerifiers(t *testing.T, s *suite) {
 	if got, err := c.Verifier(t.Context(), done.Person); err != nil || !reflect.DeepEqual(got, v) {
 		t.Errorf("after refusals: %+v, %v", got, err)
 	}
+	// Writes may come in another order than mos.ru's words did.
+	older := v
+	older.NTHash, older.LearnAt = []byte("fedcba9876543210"), v.LearnAt.Add(-time.Second)
+	check(t, c.SaveVerifier(t.Context(), done.Person, older))
+	if got, err := c.Verifier(t.Context(), done.Person); err != nil || !reflect.DeepEqual(got, v) {
+		t.Errorf("after an older one: %+v, %v", got, err)
+	}
 }
 
 func testEvents(t *testing.T, s *suite) {
@@ -370,9 +377,18 @@ func testUpstreamState(t *testing.T, s *suite) {
 	}
 	accounts := s.db.Accounts()
 	at := s.now.Add(-time.Hour)
+	closed := func(here, upstream bool) {
+		t.Helper()
+		if h, err := accounts.Get(t.Context(), done.Person); err != nil || h.Suspended != here || h.Closed != upstream {
+			t.Errorf("suspended here %v, closed by mos.ru %v, %v; want %v, %v", h.Suspended, h.Closed, err, here, upstream)
+		}
+	}
+	closed(false, false)
 	say(store.EventDisabled, at)
 	expect("disabled", directory.StateSuspended)
+	closed(false, true)
 	check(t, accounts.Suspend(t.Context(), done.Person, s.now, "here too"))
+	closed(true, true)
 	check(t, accounts.Resume(t.Context(), done.Person, s.now, ""))
 	expect("what mos.ru closed is not opened here", directory.StateSuspended)
 	say(store.EventEnabled, at.Add(time.Second))
@@ -385,6 +401,7 @@ func testUpstreamState(t *testing.T, s *suite) {
 	check(t, accounts.Suspend(t.Context(), done.Person, s.now, ""))
 	say(store.EventEnabled, at.Add(2*time.Second))
 	expect("what was closed here is not opened by mos.ru", directory.StateSuspended)
+	closed(true, false)
 	check(t, accounts.Resume(t.Context(), done.Person, s.now, ""))
 	expect("resumed", directory.StateActive)
 	say(store.EventRemoved, at.Add(3*time.Second))

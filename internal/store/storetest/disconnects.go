@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -137,15 +138,41 @@ func testDueOfOthers(t *testing.T, s *suite) {
 		ids = append(ids, s.record(t, now, s.heard(journal.Start, unit, fmt.Sprint(i), 0, other))[0].ID)
 	}
 	check(t, j.AskDisconnect(t.Context(), ids, journal.WhySuspended, now))
+	many := []journal.Unit{{NAS: "school-49", Unit: "dead"}} // a city whose controllers are away
+	for i := range 5000 {
+		many = append(many, journal.Unit{NAS: "school-49", Unit: fmt.Sprint("away-", i)})
+	}
 	for _, c := range []struct {
 		except []journal.Unit
 		want   int
 	}{{nil, 5}, {[]journal.Unit{{NAS: "school-49", Unit: "dead"}}, 2}, {[]journal.Unit{{NAS: "other", Unit: "dead"}}, 5},
-		{[]journal.Unit{{NAS: "school-49", Unit: "dead"}, {NAS: "school-49", Unit: "ap-1"}}, 0}} {
+		{[]journal.Unit{{NAS: "school-49", Unit: "dead"}, {NAS: "school-49", Unit: "ap-1"}}, 0},
+		{[]journal.Unit{{NAS: "school-49"}}, 0}, {[]journal.Unit{{NAS: "other"}, {NAS: "school-49", Unit: "dead"}}, 2}, {many, 2}} {
 		list, err := j.DueDisconnects(t.Context(), now, 5, c.except)
 		check(t, err)
 		if len(list) != c.want {
-			t.Errorf("except %v: %d", c.except, len(list))
+			t.Errorf("except %d of them: %d", len(c.except), len(list))
 		}
+	}
+}
+
+// Whoever waits at the command line, and then whoever may not stay, passes those
+// who are only given other rights.
+func testDueFirst(t *testing.T, s *suite) {
+	j, now := s.db.Journal(), s.now.Add(time.Minute)
+	whys := []journal.Why{journal.WhyGrant, journal.WhyHours, journal.WhySuspended, journal.WhyChanged, journal.WhyReauthorize, journal.WhyAdministrator}
+	for i, why := range whys {
+		other := func(r *journal.Record) { r.Detail.Device, r.Person = "", identity.PersonID{byte(i + 1)} }
+		id := s.record(t, now, s.heard(journal.Start, "ap-1", fmt.Sprint(i), 0, other))[0].ID
+		check(t, j.AskDisconnect(t.Context(), []journal.ID{id}, why, now.Add(time.Duration(i)*time.Second)))
+	}
+	list, err := j.DueDisconnects(t.Context(), now.Add(time.Minute), 10, nil)
+	check(t, err)
+	var got []journal.Why
+	for _, x := range list {
+		got = append(got, x.Cut.Why)
+	}
+	if want := slices.Concat(whys[4:], whys[2:4], whys[:2]); !slices.Equal(got, want) {
+		t.Errorf("%v, not %v", got, want)
 	}
 }

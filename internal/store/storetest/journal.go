@@ -318,7 +318,7 @@ func testDisconnects(t *testing.T, s *suite) {
 		return after
 	}
 	list := due(now)
-	if len(list) != 1 || list[0].ID != id || list[0].Cut.Why != journal.WhySuspended || len(due(now.Add(-time.Second))) != 0 {
+	if len(list) != 1 || list[0].ID != id || list[0].Cut.Why != journal.WhySuspended || len(due(journal.WhySuspended.Due(now).Add(-time.Second))) != 0 {
 		t.Fatalf("%+v", list)
 	}
 	old := *list[0].Cut

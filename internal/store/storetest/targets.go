@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
@@ -74,6 +75,43 @@ func (s *suite) due(t *testing.T) []identity.PersonID {
 	ids, err := s.db.Targets().Due(t.Context(), "ad", s.now, 100)
 	check(t, err)
 	return ids
+}
+
+// testObjectShown: the directory shows what is known of the object in Active
+// Directory, and hears of it once.
+func testObjectShown(t *testing.T, s *suite) {
+	_, who := s.orlovaInAD(t)
+	d := s.db.Directory()
+	var e *directory.Entry
+	at, err := d.Load(t.Context(), func(person.School) error { return nil }, func(one *directory.Entry) error { e = one; return nil })
+	check(t, err)
+	if e == nil || e.AD != (directory.Object{}) {
+		t.Fatalf("before any pass: %+v", e)
+	}
+	one, other := [16]byte{1, 2}, [16]byte{3}
+	sid := []byte("\x01\x05 a sid")
+	for what, step := range []struct {
+		pass provision.Pass
+		want directory.Object
+		told bool
+	}{
+		{provision.Pass{Object: one[:]}, directory.Object{GUID: one}, true},
+		{provision.Pass{Object: one[:], SID: sid}, directory.Object{GUID: one, SID: string(sid)}, true},
+		{provision.Pass{Object: one[:], SID: sid}, directory.Object{GUID: one, SID: string(sid)}, false},
+		{provision.Pass{Object: one[:]}, directory.Object{GUID: one, SID: string(sid)}, false},
+		{provision.Pass{}, directory.Object{GUID: one, SID: string(sid)}, false},
+		{provision.Pass{Object: other[:]}, directory.Object{GUID: other}, true},
+	} {
+		s.save(t, who.Person, step.pass)
+		changes, next, err := d.Since(t.Context(), at)
+		check(t, err)
+		if at = next; (len(changes) == 1) != step.told || step.told && changes[0].Entry.AD != step.want {
+			t.Errorf("pass %d: the directory hears %+v", what, changes)
+		}
+		if e, err := d.Entry(t.Context(), who.Person); err != nil || e.AD != step.want {
+			t.Errorf("pass %d: the entry has %+v, %v; want %+v", what, e, err, step.want)
+		}
+	}
 }
 
 func testTargets(t *testing.T, s *suite) {

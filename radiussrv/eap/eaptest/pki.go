@@ -110,6 +110,14 @@ func (p *PKI) Client(t testing.TB, name, upn string, until time.Time) tls.Certif
 	return p.issue(t, template, ecdsaKey(t))
 }
 
+// Computer issues a certificate for a computer, with its DNS name.
+func (p *PKI) Computer(t testing.TB, name string) tls.Certificate {
+	t.Helper()
+	return p.issue(t, &x509.Certificate{
+		Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, ecdsaKey(t))
+}
+
 // UPN is a subjectAltName with one of Microsoft's user principal names.
 func UPN(upn string) []byte {
 	var b cryptobyte.Builder

@@ -12,7 +12,7 @@
 // without consequences while the ticket could be somebody else's, and for good
 // once the handshake has shown that it is the peer's own.
 // What it was first made from bounds all that follow it: tickets made on
-// resumption inherit Expires.
+// resumption carry the same handle. So nothing is written when somebody comes back.
 //
 // Start reading at Ledger.
 package resume

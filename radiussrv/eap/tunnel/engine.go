@@ -10,7 +10,7 @@
 //	          │ more                          │
 //	          └► empty request                └► done: Result
 //
-// A Session is straight-line code in a coroutine (iter.Pull): handshake, then
+// A Session is straight-line code in a coroutine (runner): handshake, then
 // Method.Run. Where it would wait for the peer it yields; where nobody comes
 // back, Transport.Close unwinds it, and neither goroutine nor channel is left.
 //
@@ -28,9 +28,8 @@ package tunnel
 
 import (
 	"context"
-	"crypto/hkdf"
+	"crypto/cipher"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -102,15 +101,17 @@ type Options struct {
 
 // Engine makes the sessions of one method.
 type Engine struct {
-	method Method
-	opts   Options
+	method  Method
+	opts    Options
+	base    *tls.Config // of every session, until its hello is there
+	runners runners
 
 	mu         sync.Mutex
 	generation uint64
-	base       *tls.Config
+	sealers    []cipher.AEAD
 }
 
-// New makes an engine.
+// New makes an engine. Close ends it.
 func New(m Method, o Options) (*Engine, error) {
 	if o.Auth == nil || o.Certificates == nil {
 		return nil, errors.New("EAP needs an authenticator and a certificate")
@@ -136,72 +137,55 @@ func New(m Method, o Options) (*Engine, error) {
 		}
 	}
 	e := &Engine{method: m, opts: o}
-	_, err := e.config()
-	return e, err
+	e.base = &tls.Config{
+		MinVersion:                  tls.VersionTLS12,
+		Time:                        o.Now,
+		Rand:                        o.Random,
+		CurvePreferences:            curves,
+		DynamicRecordSizingDisabled: true,
+		SessionTicketsDisabled:      true,
+		GetConfigForClient:          e.configure,
+	}
+	return e, nil
 }
 
 // Type is the method's.
 func (e *Engine) Type() packet.Type { return e.method.Type() }
 
-// config gives the configuration that sessions are copied from; it is made anew
-// when the ticket keys change.
-func (e *Engine) config() (*tls.Config, error) {
-	var generation uint64
-	var secrets [][32]byte
-	if e.opts.Lifetime > 0 {
-		generation, secrets = e.opts.Keys(e.opts.Now())
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.base != nil && e.generation == generation {
-		return e.base, nil
-	}
-	c := &tls.Config{
-		MinVersion: tls.VersionTLS12,
-		Time:       e.opts.Now,
-		Rand:       e.opts.Random,
-		// Post-quantum shares make every hello one round trip longer, and cost
-		// more than the rest of a handshake.
-		CurvePreferences:            []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384},
-		GetCertificate:              e.certificate,
-		DynamicRecordSizingDisabled: true,
-		SessionTicketsDisabled:      len(secrets) == 0,
-	}
-	if len(secrets) > 0 {
-		keys := make([][32]byte, 0, len(secrets))
-		for _, secret := range secrets {
-			b, err := hkdf.Key(sha256.New, secret[:], nil, "EAP session tickets|"+e.method.Type().String()+"|"+e.opts.Listener, 32)
-			if err != nil {
-				return nil, fmt.Errorf("derive ticket keys: %w", err)
-			}
-			keys = append(keys, [32]byte(b))
-		}
-		c.SetSessionTicketKeys(keys)
-	}
-	e.base, e.generation = c, generation
-	return c, nil
-}
+// Close frees what is kept for sessions to come. Sessions that are there are
+// their holders' to close.
+func (e *Engine) Close() { e.runners.close() }
 
-// sessionConfig is the configuration of one session: its tickets have to know it.
-func (e *Engine) sessionConfig(s *Session) *tls.Config {
-	base, err := e.config()
-	if err != nil { // the keys could be derived before; go on with those
-		e.mu.Lock()
-		base = e.base
-		e.mu.Unlock()
+var (
+	// Post-quantum shares make every hello one round trip longer, and cost more
+	// than the rest of a handshake.
+	curves = []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384}
+	// A peer of TLS 1.2 that knows both would choose X25519, which costs a third
+	// more here. In TLS 1.3 another curve than the peer bets on would cost a round
+	// trip.
+	curves12 = []tls.CurveID{tls.CurveP256, tls.CurveP384}
+)
+
+// configure makes the configuration of a session whose hello is there.
+func (e *Engine) configure(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	s := (*Session)(hello.Conn.(*wire))
+	for _, v := range hello.SupportedVersions {
+		s.offered = max(s.offered, v)
 	}
-	c := base.Clone()
-	if !c.SessionTicketsDisabled {
-		c.WrapSession, c.UnwrapSession = s.wrap, s.unwrap
+	certificates, err := e.certificate(hello)
+	if err != nil {
+		return nil, err
+	}
+	c := e.base.Clone()
+	c.Certificates = certificates
+	if s.offered <= tls.VersionTLS12 && slices.Contains(hello.SupportedCurves, tls.CurveP256) {
+		c.CurvePreferences = curves12
+	}
+	if s.sealers = e.ticketSealers(); len(s.sealers) > 0 {
+		c.SessionTicketsDisabled, c.WrapSession, c.UnwrapSession = false, s.wrap, s.unwrap
 	}
 	e.method.Configure(c)
-	c.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		for _, v := range hello.SupportedVersions {
-			s.offered = max(s.offered, v)
-		}
-		return cheaper(c, hello), nil
-	}
-	return c
+	return c, nil
 }
 
 // anonymous says that a name is nobody's, whatever the realm behind it (RFC 7542
@@ -211,34 +195,24 @@ func (e *Engine) anonymous(user string) bool {
 	return user == "" || strings.EqualFold(user, "anonymous") || strings.EqualFold(user, outer)
 }
 
-// cheaper leaves X25519 out for a peer of TLS 1.2 that knows P-256 too: it would
-// choose the first, which costs a third more here. In TLS 1.3 another curve than
-// the peer bets on would cost a round trip. Nil: as it is.
-func cheaper(c *tls.Config, hello *tls.ClientHelloInfo) *tls.Config {
-	newer := func(v uint16) bool { return v > tls.VersionTLS12 }
-	if slices.ContainsFunc(hello.SupportedVersions, newer) || !slices.Contains(hello.SupportedCurves, tls.CurveP256) {
-		return nil
-	}
-	c = c.Clone()
-	c.CurvePreferences = []tls.CurveID{tls.CurveP256, tls.CurveP384}
-	return c
-}
-
 // certificate chooses the first that the peer can use. Peers of EAP address
 // nobody by name: the name that they check is not what a hello might carry.
-func (e *Engine) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (e *Engine) certificate(hello *tls.ClientHelloInfo) ([]tls.Certificate, error) {
 	all := e.opts.Certificates()
 	if len(all) == 0 {
 		return nil, errors.New("there is no certificate for EAP")
+	}
+	if len(all) == 1 {
+		return all, nil
 	}
 	anonymous := *hello
 	anonymous.ServerName = ""
 	for i := range all {
 		if anonymous.SupportsCertificate(&all[i]) == nil {
-			return &all[i], nil
+			return all[i : i+1], nil
 		}
 	}
-	return &all[0], nil
+	return all[:1], nil
 }
 
 // ring makes random secrets and keeps the last two.

@@ -2,10 +2,10 @@ package tunnel
 
 import (
 	"context"
+	"crypto/cipher"
 	"crypto/tls"
 	"errors"
 	"io"
-	"iter"
 	"net"
 	"os"
 	"slices"
@@ -22,12 +22,10 @@ import (
 // that it has to wait, the coroutine that it runs in is left, and what was
 // written goes to the peer in one message.
 type Session struct {
-	engine *Engine
-	config *tls.Config
-	conn   *tls.Conn
-	next   func() (struct{}, bool)
-	stop   func()
-	yield  func(struct{}) bool
+	engine  *Engine
+	conn    *tls.Conn
+	runner  *runner       // until there is a result
+	sealers []cipher.AEAD // of its tickets
 
 	// The turn that is being answered.
 	turn      Turn
@@ -40,8 +38,9 @@ type Session struct {
 	claims      []string          // names that the peer said, outside and inside
 	judged      *identity.Verdict // the authenticator's last
 	offered     uint16            // newest version of TLS that the peer offers
-	issued      *resume.Handle
-	taken       *resume.Record // of the ticket that was honoured; it counts once TLS has resumed
+	handle      resume.Handle     // of its ticket
+	issued      bool              // the handle is fresh
+	taken       *resume.Record    // of the ticket that was honoured; it counts once TLS has resumed
 	established bool
 	resumed     bool
 	msk         *[64]byte
@@ -68,30 +67,35 @@ type Result struct {
 // errAbandoned is what everything in a session ends with after Close.
 var errAbandoned = errors.New("the conversation was given up")
 
-// begin makes the coroutine; it runs with the first turn.
+// begin makes a session; it runs with the first turn.
 func (e *Engine) begin(outer string) *Session {
-	s := &Session{engine: e}
+	s := &Session{engine: e, runner: e.runners.get()}
+	s.runner.session = s
 	s.Claim(outer)
-	s.config = e.sessionConfig(s)
-	s.conn = tls.Server((*wire)(s), s.config)
-	s.next, s.stop = iter.Pull(func(yield func(struct{}) bool) {
-		s.yield = yield
-		s.serve()
-	})
+	s.conn = tls.Server((*wire)(s), e.base)
 	return s
 }
 
 // step lets the session answer one turn. Done says that result is there.
 func (s *Session) step(t Turn) (out []byte, done bool) {
 	s.turn, s.in, s.out, s.spent, s.notBefore = t, t.Data, nil, false, time.Time{}
-	_, more := s.next()
+	s.runner.next()
 	out = s.out
 	s.turn, s.in, s.out = Turn{}, nil, nil
-	return out, !more
+	if s.result == nil {
+		return out, false
+	}
+	s.engine.runners.put(s.runner)
+	s.runner = nil
+	return out, true
 }
 
-// close ends the coroutine wherever it waits.
-func (s *Session) close() { s.stop() }
+// close unwinds the session wherever it waits.
+func (s *Session) close() {
+	if s.runner != nil {
+		s.runner.stop()
+	}
+}
 
 // serve is the session from its first byte to its result. It keeps its frame
 // small: while a peer is in the handshake, the stack is most of what it costs.
@@ -157,7 +161,7 @@ func (s *Session) agree(accepted identity.PersonID) bool {
 
 // wait sends what was written and waits for the next turn.
 func (s *Session) wait() error {
-	if !s.yield(struct{}{}) {
+	if !s.runner.yield(struct{}{}) {
 		return errAbandoned
 	}
 	return nil

@@ -91,6 +91,14 @@ func (t *Transport) limit() int {
 // Established says that the peer has completed a handshake.
 func (t *Transport) Established() bool { return t.session != nil && t.session.established }
 
+// Held is how many bytes are kept of what the peer sent and has not ended.
+func (t *Transport) Held() int {
+	if t.Established() {
+		return len(t.in.buf)
+	}
+	return len(t.in.buf) + t.early
+}
+
 // Judged is what the authenticator said last; nil: it was not asked.
 func (t *Transport) Judged() *identity.Verdict {
 	if t.session == nil {

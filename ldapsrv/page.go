@@ -1,0 +1,161 @@
+package ldapsrv
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"schoolbridge/ldapsrv/wire"
+)
+
+// Simple paged results (RFC 2696). The server keeps nothing between two pages:
+// the cookie holds the position, sealed (AES-GCM) so that it can neither be read
+// nor made, and bound to who asks, to the request's every byte, and to the rules
+// of access. A cookie of another asker, request or configuration is refused (53).
+// What changes between two pages is shown as it is when its turn comes: nobody
+// comes twice, and who was there all the time is not left out.
+
+// page is what a request's control asks.
+type page struct {
+	on     bool
+	size   int
+	cookie []byte
+}
+
+// position is behind an entry, in the order of search results.
+type position struct {
+	stage  stage
+	number uint32 // container, or uidNumber
+	name   string // of a group
+	total  uint32 // entries sent up to here, in all pages
+}
+
+// stage is a part of the results.
+type stage uint8
+
+const (
+	stageContainers stage = iota
+	stagePeople
+	stageGroups
+	stagePersonal
+	stageService
+)
+
+// readControls looks through a request's controls (RFC 4511 section 4.1.11).
+func readControls(m *wire.Message) (p page, refused wire.Result) {
+	if responseOf(m.Op) == 0 {
+		return p, refused // whatever is asked of what has no answer
+	}
+	for i := range m.Controls {
+		c := &m.Controls[i]
+		switch {
+		case m.Op == wire.OpSearchRequest && string(c.OID) == oidPaged:
+			if p.on || !p.read(c.Value) {
+				return p, wire.Result{Code: wire.ProtocolError, Text: textPage}
+			}
+		case string(c.OID) == oidManageDSAIT && m.Op != wire.OpBindRequest && m.Op != wire.OpExtendedRequest:
+		case string(c.OID) == oidDomainScope && m.Op == wire.OpSearchRequest:
+		case c.Critical:
+			return p, wire.Result{Code: wire.UnavailableCriticalExtension, Text: textCritical}
+		}
+	}
+	return p, refused
+}
+
+// read reads a realSearchControlValue (RFC 2696 section 2).
+func (p *page) read(value []byte) bool {
+	body, rest, err := wire.Expect(value, wire.TagSequence)
+	if err != nil || len(rest) > 0 {
+		return false
+	}
+	number, body, err := wire.Expect(body, wire.TagInteger)
+	if err != nil {
+		return false
+	}
+	size, err := wire.Int(number)
+	if err != nil || size < 0 {
+		return false
+	}
+	cookie, rest, err := wire.Expect(body, wire.TagOctets)
+	if err != nil || len(rest) > 0 {
+		return false
+	}
+	*p = page{on: true, size: int(size), cookie: cookie}
+	return true
+}
+
+// response is the control of an answer. How many entries there are in all is not
+// told: counting them would cost as much as sending them.
+func (p *page) response(cookie []byte) []byte {
+	if !p.on {
+		return nil
+	}
+	b, value := wire.Begin(nil, wire.TagSequence)
+	b = wire.AppendInt(b, wire.TagInteger, 0)
+	b = wire.End(wire.AppendTLV(b, wire.TagOctets, cookie), value)
+	return wire.AppendControl(nil, oidPaged, b)
+}
+
+// pages seals and opens cookies.
+type pages struct {
+	seal  cipher.AEAD
+	rules [sha256.Size]byte
+}
+
+var errCookie = errors.New("no cookie of ours")
+
+func newPages(o *Options) (*pages, error) {
+	key := o.PageKey
+	if key == nil {
+		key = make([]byte, 32)
+		rand.Read(key)
+	}
+	if len(key) != 32 {
+		return nil, fmt.Errorf("a page key of %d bytes, not 32", len(key))
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	seal, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, err
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %q %q %q", o.Base, o.Schema, o.Views, o.Attributes) // a hash takes everything
+	for _, one := range o.Services {
+		fmt.Fprintf(h, "%q %q %q", one.DN, one.Schools, one.Attributes)
+	}
+	return &pages{seal, [sha256.Size]byte(h.Sum(nil))}, nil
+}
+
+// binding is what a cookie counts for.
+func (p *pages) binding(who string, request []byte) []byte {
+	query, asker := sha256.Sum256(request), sha256.Sum256([]byte(who))
+	return append(append(p.rules[:len(p.rules):len(p.rules)], query[:]...), asker[:]...)
+}
+
+// maxCookie bounds a cookie: the name of a group is the longest in it.
+const maxCookie = maxDN + 1<<10
+
+func (p *pages) cookie(at position, binding []byte) []byte {
+	b := append(make([]byte, 0, 16+len(at.name)), 1, byte(at.stage)) // 1 is the version of this form
+	b = binary.BigEndian.AppendUint32(b, at.number)
+	b = binary.BigEndian.AppendUint32(b, at.total)
+	return p.seal.Seal(nil, nil, append(b, at.name...), binding)
+}
+
+func (p *pages) open(cookie, binding []byte) (at position, err error) {
+	if len(cookie) > maxCookie {
+		return at, errCookie
+	}
+	b, err := p.seal.Open(nil, nil, cookie, binding)
+	if err != nil || len(b) < 10 || b[0] != 1 || stage(b[1]) > stageService {
+		return at, errCookie
+	}
+	return position{stage(b[1]), binary.BigEndian.Uint32(b[2:]), string(b[10:]), binary.BigEndian.Uint32(b[6:])}, nil
+}
