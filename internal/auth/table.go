@@ -6,7 +6,7 @@ import lru "github.com/hashicorp/golang-lru/v2"
 // for several goroutines.
 type table[K comparable, V any] = lru.Cache[K, V]
 
-// newTable makes one; limit is positive, as Options.defaults sees to.
+// newTable makes one; limit is positive, as Options.withDefaults sees to.
 func newTable[K comparable, V any](limit int) *table[K, V] {
 	t, err := lru.New[K, V](limit)
 	if err != nil {
