@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -18,6 +19,9 @@ const (
 	// for weeks, and a sign-in makes half a kilobyte of garbage.
 	usualPercent = 40
 )
+
+// garbageIsOurs says that GOGC was left to us: who has set it knows better.
+func garbageIsOurs() bool { return os.Getenv("GOGC") == "" }
 
 // garbagePercent is GOGC while conversations hold so much of what is live, both
 // in bytes. By itself Go lets garbage grow with all that is live, and a flood of

@@ -57,7 +57,7 @@ func runServe(ctx context.Context, std streams, args []string) error {
 // serve runs the daemon until ctx ends. ready, where not nil, is called once
 // when everything answers.
 func serve(ctx context.Context, std streams, file, lang string, ready func()) error {
-	if os.Getenv("GOGC") == "" {
+	if garbageIsOurs() {
 		debug.SetGCPercent(usualPercent)
 	}
 	c, err := loadConfig(std, file, lang)
