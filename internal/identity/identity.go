@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -315,3 +316,7 @@ type AuditEntry struct {
 	Person  PersonID // zero if nobody in particular
 	Payload []byte
 }
+
+// SignIn says whether the entry tells of a sign-in, as its kind does: "sign_in"
+// and what begins so. Those are many, and go after their time; all others stay.
+func (e AuditEntry) SignIn() bool { return strings.HasPrefix(e.Kind, "sign_in") }

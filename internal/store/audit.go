@@ -1,12 +1,11 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"schoolbridge/internal/identity"
@@ -18,11 +17,11 @@ import (
 //	chain, seq, at, kind, person, previous hash ────┴─HMAC─► hash ─► next row
 //	                                                           └─HMAC─► the head's seal
 //
-// A line is one entry, or a block of entries that came together (audit_block.go);
-// audit_index.go finds the blocks of a person.
+// Changes are a line each and stay. Sign-ins are many: those that come together
+// are one line, a block (audit_block.go); audit_index.go finds somebody's blocks.
 //
-// The chain runs over hashes of the sealed payloads, so that a payload can be
-// erased after its retention and the chain still verifies; hashes and the
+// The chain runs over hashes of the sealed payloads, so that sign-ins can be
+// erased after their retention and the chain still verifies; hashes and the
 // head's seal are keyed, so that whoever has only the database can neither
 // write a chain of his own nor cut one off. A whole older database put back
 // looks as it did then: heads that were noted elsewhere (Heads) tell that.
@@ -34,10 +33,19 @@ func (db *DB) Audit() *Audit { return &Audit{db} }
 // auditBatch bounds the rows read at once.
 const auditBatch = 1000
 
-// Append writes the entries in one transaction, in order.
+// maxPayload bounds the payload of one entry.
+const maxPayload = 1 << 20
+
+// Append writes the entries in one transaction, in order. It refuses a payload of
+// more than a MiB.
 func (a *Audit) Append(ctx context.Context, entries []identity.AuditEntry) error {
 	if len(entries) == 0 {
 		return nil
+	}
+	for i := range entries {
+		if len(entries[i].Payload) > maxPayload {
+			return errors.New("append to the audit trail: an entry is too large")
+		}
 	}
 	err := a.db.write(ctx, func(t *tx) error {
 		t.audits = append(t.audits, entries...)
@@ -70,30 +78,26 @@ func (t *tx) writeAudit() error {
 	if err != nil {
 		return err
 	}
-	first := h.Seq + 1
-	all := make([]mention, 0, len(t.audits))
+	before := h.Seq
 	for _, l := range lines {
 		if h, err = t.writeLine(h, l); err != nil {
 			return err
 		}
-		if !l.alone() {
-			all = append(all, l.mentions(h.Seq)...)
-		}
 	}
-	if err := t.indexBlocks(h.Chain, first, h.Seq, all); err != nil {
+	if err := t.putHead(h); err != nil {
 		return err
 	}
-	return t.putHead(h)
+	return t.extendIndex(h.Chain, before, h.Seq)
 }
 
 // writeLine adds one line after the head and gives the new head.
 func (t *tx) writeLine(h AuditHead, l line) (AuditHead, error) {
 	r := auditRow{chain: h.Chain, seq: h.Seq + 1, at: l.latest(), previous: h.Hash, version: t.db.keys.lookup.PrimaryID}
 	var payload []byte
-	if l.alone() {
-		r.kind, r.person, payload = l[0].Kind, l[0].Person[:], l[0].Payload
-	} else {
+	if l.block() {
 		r.kind, r.person, payload = auditBlock, []byte{}, l.pack()
+	} else {
+		r.kind, r.person, payload = l[0].Kind, l[0].Person[:], l[0].Payload
 	}
 	var err error
 	if r.sealed, err = t.db.keys.seal("audit", auditKey(r.chain, r.seq), "sealed", payload); err != nil {
@@ -108,6 +112,20 @@ func (t *tx) writeLine(h AuditHead, l line) (AuditHead, error) {
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		r.chain, r.seq, r.at, r.kind, r.person, r.sealed, r.payloadHash, r.previous, r.version, r.hash)
 	return AuditHead{Chain: r.chain, Seq: r.seq, Hash: r.hash}, err
+}
+
+// lines calls f with a chain's lines after one, in order, at most limit of them.
+func (t *tx) lines(chain string, after int64, limit int, f func(auditRow) error) (n int, err error) {
+	err = t.each(`SELECT chain, seq, at, kind, person, sealed, payload_hash, previous, version, hash FROM audit
+		WHERE chain = ? AND seq > ? ORDER BY seq LIMIT ?`, []any{chain, after, limit}, func(scan func(...any) error) error {
+		n++
+		var r auditRow
+		if err := scan(&r.chain, &r.seq, &r.at, &r.kind, &r.person, &r.sealed, &r.payloadHash, &r.previous, &r.version, &r.hash); err != nil {
+			return err
+		}
+		return f(r)
+	})
+	return n, err
 }
 
 func auditKey(chain string, seq int64) string { return chain + "/" + strconv.FormatInt(seq, 10) }
@@ -127,94 +145,4 @@ func (r auditRow) sum(keys *Keyset) ([]byte, error) {
 		field(v)
 	}
 	return keys.digest(r.version, domainAudit, string(b))
-}
-
-// Recent gives a person's last entries, newest first, at most limit. kinds,
-// where given, are the only ones. Of an erased line the payload is nil; the
-// entries of an erased block are gone.
-func (a *Audit) Recent(ctx context.Context, id identity.PersonID, limit int, kinds ...string) ([]identity.AuditEntry, error) {
-	if limit <= 0 {
-		return nil, nil
-	}
-	var found line
-	err := a.db.read(ctx, func(t *tx) error {
-		var err error
-		if found, err = t.ownLines(id, limit, kinds); err != nil {
-			return err
-		}
-		heads, err := t.heads()
-		if err != nil {
-			return err
-		}
-		own := found
-		for _, h := range heads {
-			more, err := t.inBlocks(h.Chain, id, limit, kinds, own)
-			if err != nil {
-				return err
-			}
-			found = append(found, more...)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the audit trail: %w", err)
-	}
-	slices.SortStableFunc(found, func(a, b identity.AuditEntry) int { return b.At.Compare(a.At) })
-	return found[:min(limit, len(found))], nil
-}
-
-// ownLines are a person's entries that are lines of their own, newest first.
-func (t *tx) ownLines(id identity.PersonID, limit int, kinds []string) (entries line, err error) {
-	query := "SELECT chain, seq, at, kind, sealed FROM audit WHERE person = ?"
-	args := []any{id[:]}
-	if len(kinds) > 0 {
-		query += " AND kind IN (" + marks(len(kinds)) + ")"
-		for _, kind := range kinds {
-			args = append(args, kind)
-		}
-	}
-	query += " ORDER BY at DESC, seq DESC LIMIT ?"
-	err = t.each(query, append(args, limit), func(scan func(...any) error) error {
-		var r auditRow
-		if err := scan(&r.chain, &r.seq, &r.at, &r.kind, &r.sealed); err != nil {
-			return err
-		}
-		e := identity.AuditEntry{At: moment(r.at), Kind: r.kind, Person: id}
-		if len(r.sealed) > 0 {
-			var err error
-			if e.Payload, err = t.db.keys.open("audit", auditKey(r.chain, r.seq), "sealed", r.sealed); err != nil {
-				return err
-			}
-		}
-		entries = append(entries, e)
-		return nil
-	})
-	return entries, err
-}
-
-// inBlocks are a person's entries in the blocks of a chain, newest first, as
-// far back as somebody needs who has own already and wants limit.
-func (t *tx) inBlocks(chain string, id identity.PersonID, limit int, kinds []string, own line) (entries line, err error) {
-	bits := ^uint16(0)
-	if len(kinds) > 0 {
-		bits = 0
-	}
-	for _, kind := range kinds {
-		bits |= kindBit(kind)
-	}
-	err = t.mentioning(chain, personTag(id), bits, func(seq int64) (enough bool, err error) {
-		block, err := t.openBlock(chain, seq)
-		if err != nil || len(block) == 0 {
-			return false, err
-		}
-		for _, e := range slices.Backward(block) {
-			if e.Person == id && (len(kinds) == 0 || slices.Contains(kinds, e.Kind)) {
-				e.Payload = bytes.Clone(e.Payload) // not to keep the whole block
-				entries = append(entries, e)
-			}
-		}
-		older := len(own) == limit && micros(own[limit-1].At) > block.latest()
-		return len(entries) >= limit || older, nil
-	})
-	return entries, err
 }

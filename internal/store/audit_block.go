@@ -11,25 +11,21 @@ import (
 	"schoolbridge/internal/identity"
 )
 
-// Entries that come together, as sign-ins do, are one line of the chain: a
-// block, sealed and hashed once. What stands in it cannot be taken out, added
-// to it or moved within it, since the line's hash covers the whole.
+// Sign-ins that come together are one line of the chain: a block, sealed and
+// hashed once. What stands in it cannot be taken out, added to it or moved within
+// it, since the line's hash covers the whole; nor does the line say whose it is.
 //
 //	entry   at (8 bytes) ─ person (16 bytes) ─ length, kind ─ length, payload
 //	block   entries one after the other, compressed (S2)
 //
-// Numbers are big-endian, lengths unsigned varints. A line's kind tells whether
-// it is a block; a single entry is a line with its own kind and person.
+// Numbers are big-endian, lengths unsigned varints.
 const (
-	auditBlock = "" // the kind of a block; an entry of that kind is always in one
+	auditBlock = "sign_ins" // the kind of its line, whose person is empty
 
 	blockEntries = 128
 	blockBytes   = 64 << 10 // before compression; only an entry alone may be larger
+	blockLimit   = 2 << 20  // more than an entry of maxPayload: no block claims more
 )
-
-// blockLimit bounds what a block may claim to be: one entry whose payload is
-// as large as SQLite and Tink bear is far below.
-const blockLimit = 64 << 20
 
 // errBlock is no tampering, which the seal finds, but a fault of ours.
 var errBlock = errors.New("a block of the audit trail is malformed")
@@ -40,10 +36,9 @@ type line []identity.AuditEntry
 // auditLines groups entries that are written together, in order.
 func auditLines(entries []identity.AuditEntry) (lines []line) {
 	for len(entries) > 0 {
-		n, size := 0, 0
-		for n < min(len(entries), blockEntries) {
-			size += entryBytes(&entries[n])
-			if n > 0 && size > blockBytes {
+		n, size := 1, entryBytes(&entries[0])
+		for entries[0].SignIn() && n < min(len(entries), blockEntries) && entries[n].SignIn() {
+			if size += entryBytes(&entries[n]); size > blockBytes {
 				break
 			}
 			n++
@@ -54,8 +49,8 @@ func auditLines(entries []identity.AuditEntry) (lines []line) {
 	return lines
 }
 
-// alone says that the line is an entry as it is.
-func (l line) alone() bool { return len(l) == 1 && l[0].Kind != auditBlock }
+// block says that the line is a block, if only of one.
+func (l line) block() bool { return l[0].SignIn() }
 
 // latest is when the last of its entries was made, in microseconds.
 func (l line) latest() int64 {
@@ -134,6 +129,9 @@ type mention struct {
 	kinds uint16
 }
 
+// bucket is its bucket in the index.
+func (m mention) bucket() int { return int(m.tag % indexBuckets) }
+
 // mentionBytes is its width in the index: tag, 48 bits of the number, kinds.
 const mentionBytes = 16
 
@@ -151,8 +149,7 @@ func kindBit(kind string) uint16 {
 	return 1 << ((h ^ h>>16) & 15)
 }
 
-// mentions gives everybody in the block once: nobody's lines too fill no more
-// than their share of the index.
+// mentions gives everybody in the block once, nobody in particular too.
 func (l line) mentions(seq int64) []mention {
 	all := make([]mention, len(l))
 	for i := range l {

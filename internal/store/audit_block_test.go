@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,20 +17,26 @@ func TestAuditLines(t *testing.T) {
 	for range blockEntries + 1 {
 		entries = append(entries, identity.AuditEntry{Kind: "sign_in"})
 	}
-	entries = append(entries, identity.AuditEntry{Kind: "large", Payload: large}, identity.AuditEntry{Payload: large}, identity.AuditEntry{Kind: "config"})
+	entries = append(entries, identity.AuditEntry{Kind: "sign_in", Payload: large}, identity.AuditEntry{Kind: "sign_in_refused"},
+		identity.AuditEntry{Kind: "sign_in"}, identity.AuditEntry{Kind: "config"}, identity.AuditEntry{Kind: "config"}, identity.AuditEntry{Kind: "sign_in"})
 	lines := auditLines(entries)
 	var sizes []int
+	var blocks []bool
 	for _, l := range lines {
-		sizes = append(sizes, len(l))
+		sizes, blocks = append(sizes, len(l)), append(blocks, l.block())
 	}
-	if len(sizes) != 5 || sizes[0] != blockEntries || sizes[1] != 1 || sizes[2] != 1 || sizes[3] != 1 || sizes[4] != 1 {
-		t.Errorf("lines of %v entries", sizes)
+	if !slices.Equal(sizes, []int{blockEntries, 1, 1, 2, 1, 1, 1}) || !slices.Equal(blocks, []bool{true, true, true, true, false, false, true}) {
+		t.Errorf("lines of %v entries, blocks %v", sizes, blocks)
 	}
-	if !lines[2].alone() || lines[3].alone() || !lines[4].alone() {
-		t.Error("an entry without a kind must be a block, any other single one a line")
-	}
-	if l, err := unpack(lines[3].pack()); err != nil || len(l) != 1 || !bytes.Equal(l[0].Payload, large) {
+	if l, err := unpack(lines[2].pack()); err != nil || len(l) != 1 || !bytes.Equal(l[0].Payload, large) {
 		t.Errorf("%d entries, %v", len(l), err)
+	}
+	most := line{{Kind: "sign_in", Payload: make([]byte, maxPayload)}}
+	if l, err := unpack(most.pack()); err != nil || len(l) != 1 {
+		t.Errorf("%d entries, %v", len(l), err)
+	}
+	if _, err := unpack(s2.Encode(nil, make([]byte, blockLimit+1))); err == nil {
+		t.Error("a block larger than any")
 	}
 }
 

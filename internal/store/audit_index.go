@@ -1,335 +1,237 @@
 package store
 
 import (
-	"context"
+	"fmt"
 	"math"
-	"slices"
-	"strconv"
 )
 
-// The index of blocks by person. A row holds the mentions of one bucket of
-// people in a range of a chain's lines, sealed with its place and range:
+// The index of blocks by person. Once a chain has grown by indexLines lines, the
+// next writer reads them, and deals who is in their blocks into buckets:
 //
-//	level 0   one bucket     a row for each transaction that wrote blocks
-//	   │ 8,192 mentions are dealt out (64 smaller rows: put together)
-//	level 1   64 buckets     by the low 6 bits of the tag
-//	   │ in turn, one bucket each time that level 0 is dealt out: 64 rows
-//	level 2   4,096 buckets  by the low 12 bits
-//	   │ likewise
-//	level 3   262,144 buckets
+//	lines   ▢▢▢▢▢▢▢▢│▢▢▢▢▢▢▢▢│▢▢▢▢   a step is one row for every bucket, and
+//	bucket 0    row  │   row  │ ─     tells all that the bucket's people have
+//	   …        row  │   row  │ ─     in those lines
+//	bucket 255  row  │   row  │ ─
 //
-// So every step is about as small as the others, and a search reads about a
-// quarter of a MiB of each level and, for half a year of five million sign-ins
-// a day, 14 rows of level 3.
-//
-// A row that opens tells the truth about its range, and blocks in no row's
-// range are looked into. So an index that was cut, forged or lost, or that an
-// older version of the program did not write, makes a search slow and never
-// makes it miss anything that the chain has.
+// A search reads the rows of one bucket, the newest first, and looks into every
+// block that no row tells of: those written last, and whatever is missing. A row
+// is sealed with its place, its range and the hash of its last line, from which
+// all lines before it follow, and is made of lines that were verified: one that
+// opens tells the truth about these lines of this chain. So an index that was cut,
+// forged, put back or lost, or that an older version of the program did not write,
+// makes a search slow and never makes it miss what the chain has.
 const (
-	indexTop    = 3        // the last level
-	indexShift  = 6        // bits of the tag for each level
-	indexDue    = 16 << 10 // weight of level 0 at which it is tidied
-	indexRow    = 256      // what a row weighs at least; else its mentions
-	indexDeal   = 8 << 10  // mentions that are worth dealing out
-	indexPage   = 128      // rows read at once
-	indexRepair = 1024     // blocks looked into in one step where the index has none of them
+	indexBuckets = 256  // by the low bits of the tag
+	indexLines   = 1024 // of a step; not more than auditBatch reads at once
+	indexEvery   = 64   // lines between two looks whether a step is due
+	indexPage    = 64   // rows read at once
 )
 
-// indexKey is the place of a row in the index.
-type indexKey struct {
-	chain         string
-	level, bucket int
-}
-
-func bucketAt(level int, tag uint64) int { return int(tag & (1<<(level*indexShift) - 1)) }
-
-// indexed is a row: what its bucket has in the lines from first to upto. Its
-// mentions are nil if it does not open, and then it says nothing.
+// indexed is a row: what its bucket has in the lines from first to upto, whose
+// hash is that of the last.
 type indexed struct {
 	first, upto int64
+	hash        []byte
 	mentions    []byte
-	sealed      []byte
 }
 
-func (r indexed) weight() int { return max(len(r.mentions)/mentionBytes, indexRow) }
-
-// name is the row in the associated data of the seal.
-func (k indexKey) name(first, upto int64) string {
-	b := append([]byte(k.chain), '/')
-	for _, n := range []int64{int64(k.level), int64(k.bucket), first, upto} {
-		b = append(strconv.AppendInt(b, n, 10), '/')
-	}
-	return string(b)
+// place is the row in the associated data of its seal.
+func (r *indexed) place(chain string, bucket int) string {
+	return fmt.Sprintf("%s/%d/%d/%d/%x", chain, bucket, r.first, r.upto, r.hash)
 }
 
-func (t *tx) putIndex(k indexKey, r indexed) error {
-	sealed, err := t.db.keys.seal("audit_index", k.name(r.first, r.upto), "sealed", r.mentions)
-	if err != nil {
-		return err
-	}
-	return t.exec("INSERT INTO audit_index (chain, level, bucket, upto, first, sealed) VALUES (?, ?, ?, ?, ?, ?)",
-		k.chain, k.level, k.bucket, r.upto, r.first, sealed)
-}
-
-const (
-	indexOldest = "SELECT upto, first, sealed FROM audit_index WHERE chain = ? AND level = ? AND bucket = ? AND upto > ? ORDER BY upto LIMIT ?"
-	indexNewest = "SELECT upto, first, sealed FROM audit_index WHERE chain = ? AND level = ? AND bucket = ? AND upto <= ? ORDER BY upto DESC LIMIT ?"
-)
-
-// readIndex gives rows of a bucket from a line on, by one of the queries above.
-func (t *tx) readIndex(query string, k indexKey, from int64) ([]indexed, error) {
-	var rows []indexed
-	err := t.each(query, []any{k.chain, k.level, k.bucket, from, indexPage}, func(scan func(...any) error) error {
-		var r indexed
-		err := scan(&r.upto, &r.first, &r.sealed)
-		rows = append(rows, r)
-		return err
-	})
-	for i := range rows {
-		r := &rows[i]
-		plain, err := t.db.keys.open("audit_index", k.name(r.first, r.upto), "sealed", r.sealed)
-		if err == nil && len(plain)%mentionBytes == 0 && r.first <= r.upto {
-			r.mentions = append(plain, plain[:0]...)
-		} else {
-			t.db.log.Error("the audit trail's index was tampered with: it is made good from the trail", "chain", k.chain, "line", r.upto)
-		}
-		r.sealed = nil
-	}
-	return rows, err
-}
-
-// indexBlocks notes who is in the blocks among the lines from first to upto.
-func (t *tx) indexBlocks(chain string, first, upto int64, all []mention) error {
-	if len(all) == 0 {
+// extendIndex makes the step that is due, if one is, after lines were added to a
+// chain.
+func (t *tx) extendIndex(chain string, before, last int64) error {
+	if before/indexEvery == last/indexEvery {
 		return nil
 	}
-	r := indexed{first: first, upto: upto, mentions: packMentions(all)}
-	if err := t.putIndex(indexKey{chain: chain}, r); err != nil {
+	var end, first int64 // no row counts that somebody made ahead of the chain
+	err := t.row("SELECT coalesce(max(upto), 0) FROM audit_index WHERE chain = ? AND bucket = 0 AND upto <= ?", chain, last).Scan(&end)
+	if err != nil || last-end < indexLines {
 		return err
 	}
-	if t.db.untidy.Add(int64(r.weight())) < indexDue {
-		return nil
+	err = t.row("SELECT coalesce(min(seq), ?) FROM audit WHERE chain = ? AND seq > ?"+blockRows, last, chain, end).Scan(&first)
+	if err != nil || last-first < indexLines-1 {
+		return err
 	}
-	weight, err := t.tidyIndex(chain)
-	t.db.untidy.Store(int64(weight))
-	return err
-}
-
-// tidyIndex makes level 0 small again if it is due, and says what it weighs.
-func (t *tx) tidyIndex(chain string) (weight int, err error) {
-	zero := indexKey{chain: chain}
-	rows, err := t.readIndex(indexOldest, zero, 0)
-	for _, r := range rows {
-		weight += r.weight()
+	r, all, err := t.readMentions(chain, first)
+	if err != nil || r.upto < r.first {
+		return err
 	}
-	if err != nil || weight < indexDue {
-		return weight, err
+	parts := make([][]mention, indexBuckets)
+	for _, m := range all {
+		parts[m.bucket()] = append(parts[m.bucket()], m)
 	}
-	r, err := t.gather(zero, rows)
-	if err != nil {
-		return 0, err
-	}
-	if r.upto < r.first {
-		return 0, nil // there was nothing but rows that do not open
-	}
-	if len(r.mentions) < indexDeal*mentionBytes {
-		return r.weight(), t.putIndex(zero, r)
-	}
-	if err := t.deal(zero, r); err != nil {
-		return 0, err
-	}
-	turn, err := t.indexTurn(chain)
-	if err != nil {
-		return 0, err
-	}
-	for level := 1; level < indexTop; level++ {
-		next := indexKey{chain, level, bucketAt(level, uint64(turn))}
-		if rows, err = t.readIndex(indexOldest, next, 0); err != nil {
-			return 0, err
-		}
-		if r, err = t.gather(next, rows); err != nil {
-			return 0, err
-		}
-		if err := t.deal(next, r); err != nil {
-			return 0, err
-		}
-	}
-	return 0, nil
-}
-
-// indexTurn counts how often level 0 was dealt out.
-func (t *tx) indexTurn(chain string) (n int64, err error) {
-	err = t.row("INSERT INTO counters (name, value) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = counters.value + 1 RETURNING value",
-		"audit_index/"+chain).Scan(&n)
-	return n, err
-}
-
-// gather takes rows, in order, out of a bucket and gives them as one that
-// begins where the next level ends. Blocks before them that none of them knows
-// are looked into; where there are too many, the row ends before the rest.
-func (t *tx) gather(k indexKey, rows []indexed) (indexed, error) {
-	end, err := t.indexEnd(k)
-	if err != nil {
-		return indexed{}, err
-	}
-	size := 0
-	for _, r := range rows {
-		size += len(r.mentions)
-	}
-	all := indexed{first: end + 1, upto: end, mentions: make([]byte, 0, size)}
-	for _, r := range rows {
-		if r.mentions != nil && r.first > all.upto+1 {
-			if whole, err := t.repair(k, &all, r.first-1); err != nil || !whole {
-				return all, err
-			}
-		}
-		for b := r.mentions; len(b) > 0; b = b[mentionBytes:] {
-			if unpackMention(b).seq > all.upto {
-				all.mentions = append(all.mentions, b[:mentionBytes]...)
-			}
-		}
-		if r.mentions != nil {
-			all.upto = max(all.upto, r.upto)
-		}
-		if err := t.exec("DELETE FROM audit_index WHERE chain = ? AND level = ? AND bucket = ? AND upto = ?", k.chain, k.level, k.bucket, r.upto); err != nil {
-			return all, err
-		}
-	}
-	return all, nil
-}
-
-// indexEnd is the last line that the levels above have of a bucket.
-func (t *tx) indexEnd(k indexKey) (end int64, err error) {
-	for level := k.level + 1; level <= indexTop && end == 0; level++ {
-		err = t.row("SELECT coalesce(max(upto), 0) FROM audit_index WHERE chain = ? AND level = ? AND bucket = ?", k.chain, level, k.bucket).Scan(&end)
-		if err != nil {
-			return 0, err
-		}
-	}
-	return end, nil
-}
-
-// repair extends a row as far as upto by looking into the blocks there, or to
-// the last one that one step bears.
-func (t *tx) repair(k indexKey, r *indexed, upto int64) (whole bool, err error) {
-	seqs, err := t.blocks("SELECT seq FROM audit WHERE chain = ? AND seq > ? AND seq <= ?"+blockRows+"ORDER BY seq LIMIT ?",
-		k.chain, r.upto, upto, indexRepair)
-	if err != nil {
-		return false, err
-	}
-	for _, seq := range seqs {
-		l, err := t.openBlock(k.chain, seq)
-		if err != nil {
-			return false, err
-		}
-		all := slices.DeleteFunc(l.mentions(seq), func(m mention) bool { return bucketAt(k.level, m.tag) != k.bucket })
-		r.mentions = append(r.mentions, packMentions(all)...)
-		r.upto = seq
-	}
-	if len(seqs) == indexRepair {
-		return false, nil
-	}
-	r.upto = max(r.upto, upto)
-	return true, nil
-}
-
-// deal splits a row among the buckets of the next level.
-func (t *tx) deal(k indexKey, r indexed) error {
-	if r.upto < r.first {
-		return nil
-	}
-	parts := make([][]byte, 1<<indexShift)
-	for n := range parts { // of about the same size
-		parts[n] = make([]byte, 0, len(r.mentions)>>indexShift*5/4)
-	}
-	for b := r.mentions; len(b) > 0; b = b[mentionBytes:] {
-		n := bucketAt(k.level+1, unpackMention(b).tag) >> (k.level * indexShift)
-		parts[n] = append(parts[n], b[:mentionBytes]...)
-	}
-	for n, part := range parts {
-		to := indexKey{k.chain, k.level + 1, n<<(k.level*indexShift) | k.bucket}
-		if err := t.putIndex(to, indexed{first: r.first, upto: r.upto, mentions: part}); err != nil {
+	for bucket, part := range parts {
+		r.mentions = packMentions(part)
+		if err := t.putIndex(chain, bucket, &r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// blockRows are the lines that are blocks and were not erased: the condition
-// of the index audit_blocks.
-const blockRows = " AND kind = '' AND length(sealed) > 0 "
-
-// blocks gives the numbers of lines that a query asks for.
-func (t *tx) blocks(query string, args ...any) (seqs []int64, err error) {
-	err = t.each(query, args, func(scan func(...any) error) error {
-		var seq int64
-		err := scan(&seq)
-		seqs = append(seqs, seq)
-		return err
+// readMentions gives who is in the blocks of a step's lines from a line on, and
+// the lines' range. It begins after lines that do not follow from the one before
+// them, or that were erased, and ends before the next of them.
+func (t *tx) readMentions(chain string, first int64) (r indexed, all []mention, err error) {
+	r = indexed{first: first, upto: first - 1}
+	last := auditRow{seq: first - 1, hash: make([]byte, 32)}
+	if first > 1 {
+		if err := t.row("SELECT hash FROM audit WHERE chain = ? AND seq = ?", chain, last.seq).Scan(&last.hash); err != nil && !isNoRows(err) {
+			return r, nil, err
+		}
+	}
+	ended, wrong := false, ""
+	_, err = t.lines(chain, last.seq, indexLines, func(next auditRow) error {
+		if ended {
+			return nil
+		}
+		block, why := t.follow(next, last)
+		switch {
+		case why == "":
+			all, r.upto, r.hash = append(all, block.mentions(next.seq)...), next.seq, next.hash
+		case r.upto < r.first: // nothing yet
+			r.first, r.upto, wrong = next.seq+1, next.seq, why
+		default:
+			ended, wrong = true, why
+		}
+		last = next
+		return nil
 	})
-	return seqs, err
+	if wrong != "" {
+		t.db.log.Error("the audit trail's index leaves out lines; `schoolbridge audit verify` tells more", "chain", chain, "line", last.seq, "why", wrong)
+	}
+	return r, all, err
+}
+
+// follow gives the entries of the line after last, if it is a block, or says why
+// they are not what was written there.
+func (t *tx) follow(r, last auditRow) (block line, why string) {
+	why = r.follows(last, t.db.keys)
+	switch {
+	case why != "" || r.kind != auditBlock:
+		return nil, why
+	case len(r.sealed) == 0:
+		return nil, "it was erased"
+	}
+	block, err := t.openBlock(r.chain, r.seq, r.sealed)
+	if err != nil {
+		return nil, err.Error()
+	}
+	return block, ""
+}
+
+func (t *tx) putIndex(chain string, bucket int, r *indexed) error {
+	sealed, err := t.db.keys.seal("audit_index", r.place(chain, bucket), "sealed", r.mentions)
+	if err != nil {
+		return err
+	}
+	return t.exec(`INSERT INTO audit_index (chain, bucket, upto, first, sealed) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (chain, bucket, upto) DO UPDATE SET first = excluded.first, sealed = excluded.sealed`, chain, bucket, r.upto, r.first, sealed)
+}
+
+// readIndex gives a bucket's rows about lines before one, the newest first, the
+// mentions of those that do not open being nil.
+func (t *tx) readIndex(chain string, bucket int, before int64) (rows []indexed, err error) {
+	err = t.each(`SELECT i.upto, i.first, i.sealed, a.hash FROM audit_index i LEFT JOIN audit a ON a.chain = i.chain AND a.seq = i.upto
+		WHERE i.chain = ? AND i.bucket = ? AND i.upto < ? ORDER BY i.upto DESC LIMIT ?`, []any{chain, bucket, before, indexPage},
+		func(scan func(...any) error) error {
+			var r indexed
+			var sealed []byte
+			if err := scan(&r.upto, &r.first, &sealed, &r.hash); err != nil {
+				return err
+			}
+			plain, err := t.db.keys.open("audit_index", r.place(chain, bucket), "sealed", sealed)
+			if err == nil && len(plain)%mentionBytes == 0 {
+				r.mentions = append(plain, plain[:0]...)
+			}
+			rows = append(rows, r)
+			return nil
+		})
+	return rows, err
 }
 
 // mentioning calls f with the numbers of the blocks of a chain that may have
 // lines of a person, newest first, until it has enough.
 func (t *tx) mentioning(chain string, tag uint64, kinds uint16, f func(seq int64) (enough bool, err error)) error {
-	from := int64(math.MaxInt64 - 1) // of the lines that are still to be searched, the newest
-	unknown := func(after int64) (enough bool, err error) {
-		for from > after {
-			seqs, err := t.blocks("SELECT seq FROM audit WHERE chain = ? AND seq > ? AND seq <= ?"+blockRows+"ORDER BY seq DESC LIMIT ?",
-				chain, after, from, indexPage)
-			if err != nil {
-				return false, err
-			}
-			for _, seq := range seqs {
-				if enough, err := f(seq); err != nil || enough {
-					return enough, err
-				}
-			}
-			if len(seqs) < indexPage {
-				break
-			}
-			from = seqs[len(seqs)-1] - 1
+	bucket := mention{tag: tag}.bucket()
+	left := int64(math.MaxInt64) // what is before this line is still to be searched
+	forged := 0
+	for before, more := left, true; more; {
+		rows, err := t.readIndex(chain, bucket, before)
+		if err != nil {
+			return err
 		}
-		return false, nil
-	}
-	for level := range indexTop + 1 {
-		k := indexKey{chain, level, bucketAt(level, tag)}
-		for {
-			rows, err := t.readIndex(indexNewest, k, from)
-			if err != nil {
+		for i := range rows {
+			r := &rows[i]
+			if before = r.upto; r.mentions == nil {
+				forged++
+			}
+			if r.mentions == nil || r.upto >= left {
+				continue
+			}
+			if enough, err := t.unindexed(chain, r.upto, left, f); err != nil || enough {
 				return err
 			}
-			for _, r := range rows {
-				if r.mentions == nil || r.upto > from {
-					continue
-				}
-				if enough, err := unknown(r.upto); err != nil || enough {
-					return err
-				}
-				for b := r.mentions; len(b) > 0; b = b[:len(b)-mentionBytes] {
-					m := unpackMention(b[len(b)-mentionBytes:])
-					if m.tag != tag || m.kinds&kinds == 0 {
-						continue
-					}
-					if enough, err := f(m.seq); err != nil || enough {
-						return err
-					}
-				}
-				from = r.first - 1
+			if enough, err := r.eachSeq(tag, kinds, f); err != nil || enough {
+				return err
 			}
-			if len(rows) < indexPage {
-				break
-			}
+			left = r.first
 		}
+		more = len(rows) == indexPage
 	}
-	_, err := unknown(0)
+	if forged > 0 {
+		t.db.log.Error("the audit trail's index was tampered with; searches do without what is wrong and are slower", "chain", chain, "rows", forged)
+	}
+	_, err := t.unindexed(chain, 0, left, f)
 	return err
 }
 
-// openBlock gives the entries of a block, none if it was erased.
-func (t *tx) openBlock(chain string, seq int64) (line, error) {
+// eachSeq calls f with the row's blocks of a person, newest first, until it has
+// enough.
+func (r *indexed) eachSeq(tag uint64, kinds uint16, f func(seq int64) (enough bool, err error)) (enough bool, err error) {
+	for b := r.mentions; len(b) > 0 && !enough && err == nil; b = b[:len(b)-mentionBytes] {
+		if m := unpackMention(b[len(b)-mentionBytes:]); m.tag == tag && m.kinds&kinds != 0 {
+			enough, err = f(m.seq)
+		}
+	}
+	return enough, err
+}
+
+// blockRows are the lines that are blocks and were not erased: the condition of
+// the database's index audit_blocks.
+const blockRows = " AND kind = 'sign_ins' AND length(sealed) > 0 "
+
+// unindexed calls f with the numbers of all blocks between two lines, newest
+// first, until it has enough.
+func (t *tx) unindexed(chain string, after, before int64, f func(seq int64) (enough bool, err error)) (enough bool, err error) {
+	for before > after+1 {
+		var seqs []int64
+		err := t.each("SELECT seq FROM audit WHERE chain = ? AND seq > ? AND seq < ?"+blockRows+"ORDER BY seq DESC LIMIT ?",
+			[]any{chain, after, before, auditBatch}, func(scan func(...any) error) error {
+				err := scan(&before)
+				seqs = append(seqs, before)
+				return err
+			})
+		if err != nil {
+			return false, err
+		}
+		for _, seq := range seqs {
+			if enough, err := f(seq); err != nil || enough {
+				return enough, err
+			}
+		}
+		if len(seqs) < auditBatch {
+			break
+		}
+	}
+	return false, nil
+}
+
+// readBlock gives the entries of a block, none if it was erased.
+func (t *tx) readBlock(chain string, seq int64) (line, error) {
 	var sealed []byte
 	err := t.row("SELECT sealed FROM audit WHERE chain = ? AND seq = ?"+blockRows, chain, seq).Scan(&sealed)
 	if isNoRows(err) {
@@ -338,42 +240,13 @@ func (t *tx) openBlock(chain string, seq int64) (line, error) {
 	if err != nil {
 		return nil, err
 	}
+	return t.openBlock(chain, seq, sealed)
+}
+
+func (t *tx) openBlock(chain string, seq int64, sealed []byte) (line, error) {
 	block, err := t.db.keys.open("audit", auditKey(chain, seq), "sealed", sealed)
 	if err != nil {
 		return nil, err
 	}
 	return unpack(block)
-}
-
-// forget erases what the index knows of lines whose blocks are all erased.
-func (a *Audit) forget(ctx context.Context, chain string) error {
-	var first int64 // the oldest block that is there
-	err := a.db.read(ctx, func(t *tx) error {
-		return t.row("SELECT coalesce(min(seq), 0) FROM audit WHERE chain = ?"+blockRows, chain).Scan(&first)
-	})
-	if err != nil {
-		return err
-	}
-	if first == 0 {
-		first = math.MaxInt64
-	}
-	const some = 1 << 10
-	for level := range indexTop + 1 {
-		buckets := 1 << (level * indexShift)
-		for from := 0; from < buckets; from += some {
-			err := a.db.write(ctx, func(t *tx) error {
-				for bucket := from; bucket < min(from+some, buckets); bucket++ {
-					err := t.exec("DELETE FROM audit_index WHERE chain = ? AND level = ? AND bucket = ? AND upto < ?", chain, level, bucket, first)
-					if err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

@@ -32,7 +32,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -59,8 +58,6 @@ type DB struct {
 	log     *slog.Logger
 	metrics metrics
 
-	untidy atomic.Int64 // roughly what the audit index's level 0 weighs
-
 	mu   sync.Mutex
 	wake chan struct{} // closed and replaced at every commit that changed somebody
 }
@@ -79,7 +76,6 @@ func Open(ctx context.Context, driver Driver, keys *Keyset, opts Options) (*DB, 
 		driver: driver, keys: keys, replica: opts.Replica, poll: opts.Poll, now: opts.Now, log: opts.Log,
 		wake: make(chan struct{}), metrics: newMetrics(opts.Metrics),
 	}
-	db.untidy.Store(indexDue) // it is looked at once
 	if db.replica == "" {
 		db.replica = "main"
 	}

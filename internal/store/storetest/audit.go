@@ -30,8 +30,8 @@ func testAudit(t *testing.T, s *suite) {
 	}
 	lines := 0
 	check(t, s.db.Audit().Verify(t.Context(), func(n int) { lines = n }))
-	if lines != 2 {
-		t.Errorf("verified %d lines, want a block for each time", lines)
+	if lines != 3 {
+		t.Errorf("verified %d lines, want a block for each time, and one for the change", lines)
 	}
 	// Changes leave lines in their own transaction.
 	_, done := s.withOrlova(t)
@@ -42,7 +42,7 @@ func testAudit(t *testing.T, s *suite) {
 
 func testAuditTampering(t *testing.T, s *suite) {
 	for i := range 4 {
-		entries := []identity.AuditEntry{{At: s.now, Kind: "sign_in", Payload: fmt.Appendf(nil, `{"n":%d}`, i)}}
+		entries := []identity.AuditEntry{{At: s.now, Kind: "import", Payload: fmt.Appendf(nil, `{"n":%d}`, i)}}
 		check(t, s.db.Audit().Append(t.Context(), entries))
 	}
 	verify := func(what string, broken bool) {
@@ -59,7 +59,7 @@ func testAuditTampering(t *testing.T, s *suite) {
 	verify("untouched", false)
 	for _, change := range []struct{ what, do, undo string }{
 		{"time", "UPDATE audit SET at = at + 1 WHERE seq = 2", "UPDATE audit SET at = at - 1 WHERE seq = 2"},
-		{"kind", "UPDATE audit SET kind = 'config' WHERE seq = 2", "UPDATE audit SET kind = 'sign_in' WHERE seq = 2"},
+		{"kind", "UPDATE audit SET kind = 'config' WHERE seq = 2", "UPDATE audit SET kind = 'import' WHERE seq = 2"},
 		{"moved", "UPDATE audit SET seq = 9 WHERE seq = 2", "UPDATE audit SET seq = 2 WHERE seq = 9"},
 		{"head", "UPDATE audit_heads SET seq = 3", "UPDATE audit_heads SET seq = 4"},
 		{"chain", "UPDATE audit_heads SET chain = 'other'", "UPDATE audit_heads SET chain = 'main'"},
@@ -115,37 +115,59 @@ func testAuditCut(t *testing.T, s *suite) {
 // not taken for an erased one.
 func testAuditEmptied(t *testing.T, s *suite) {
 	audit := s.db.Audit()
-	for _, at := range []time.Time{s.now.AddDate(0, -7, 0), s.now} {
+	for _, at := range []time.Time{s.now.AddDate(0, -7, 0), s.now.AddDate(0, -7, 1), s.now} {
 		check(t, audit.Append(t.Context(), []identity.AuditEntry{{At: at, Kind: "sign_in", Payload: []byte("{}")}}))
 	}
-	check(t, s.Exec("UPDATE audit SET sealed = ? WHERE seq = 1", []byte{}))
-	if err := audit.Verify(t.Context(), nil); !store.IsBroken(err) {
-		t.Errorf("an emptied line before any erasure: %v", err)
+	empty := func(seq int) { check(t, s.Exec("UPDATE audit SET sealed = ? WHERE seq = ?", []byte{}, seq)) }
+	empty(2)
+	s.broken(t, "an emptied line before any erasure", true)
+	n, err := audit.EraseSignIns(t.Context(), s.now.AddDate(0, -6, 0))
+	check(t, err)
+	if n != 1 {
+		t.Errorf("erased %d lines, want the one that was left", n)
 	}
-	_, err := audit.ErasePayloads(t.Context(), s.now.AddDate(0, -6, 0))
+	s.broken(t, "erased", false)
+	empty(3)
+	s.broken(t, "an emptied line younger than the erasure", true)
+}
+
+// testAuditEmptiedChange: no erasure excuses that a change's payload is gone.
+func testAuditEmptiedChange(t *testing.T, s *suite) {
+	audit := s.db.Audit()
+	old := s.now.AddDate(0, -7, 0)
+	check(t, audit.Append(t.Context(), []identity.AuditEntry{{At: old, Kind: "sign_in", Payload: []byte("{}")}, {At: old, Kind: "import", Payload: []byte("{}")}}))
+	_, err := audit.EraseSignIns(t.Context(), s.now.AddDate(0, -6, 0))
 	check(t, err)
 	check(t, audit.Verify(t.Context(), nil))
 	check(t, s.Exec("UPDATE audit SET sealed = ? WHERE seq = 2", []byte{}))
 	if err := audit.Verify(t.Context(), nil); !store.IsBroken(err) {
-		t.Errorf("an emptied line younger than the erasure: %v", err)
+		t.Errorf("an emptied change: %v", err)
 	}
 }
 
+// testAuditErasure: sign-ins go, each block with its youngest entry; changes stay.
 func testAuditErasure(t *testing.T, s *suite) {
-	who := identity.PersonID{7}
-	for _, e := range []identity.AuditEntry{
-		{At: s.now.AddDate(0, -7, 0), Kind: "sign_in", Person: who, Payload: []byte("old")}, {At: s.now, Kind: "sign_in", Person: who, Payload: []byte("new")},
-	} {
-		check(t, s.db.Audit().Append(t.Context(), []identity.AuditEntry{e}))
+	audit, who := s.db.Audit(), identity.PersonID{7}
+	for _, days := range [][]int{{300, 299}, {250, 100}, {90, 80}, {200}} {
+		entries := []identity.AuditEntry{{At: s.now.AddDate(0, 0, -days[0]), Kind: "state", Person: who, Payload: []byte("{}")}}
+		for _, d := range days {
+			entries = append(entries, identity.AuditEntry{At: s.now.AddDate(0, 0, -d), Kind: "sign_in", Person: who, Payload: []byte("{}")})
+		}
+		check(t, audit.Append(t.Context(), entries))
 	}
-	n, err := s.db.Audit().ErasePayloads(t.Context(), s.now.AddDate(0, -6, 0))
-	check(t, err)
-	got, err := s.db.Audit().Recent(t.Context(), who, 9)
-	check(t, err)
-	if n != 1 || len(got) != 2 || string(got[0].Payload) != "new" || got[1].Payload != nil {
-		t.Errorf("erased %d, left %+v", n, got)
+	for _, step := range []struct{ days, lines, left int }{{400, 0, 11}, {180, 2, 8}, {180, 0, 8}, {0, 2, 4}} {
+		n, err := audit.EraseSignIns(t.Context(), s.now.AddDate(0, 0, -step.days))
+		check(t, err)
+		got, err := audit.Recent(t.Context(), who, 99)
+		check(t, err)
+		if n != step.lines || len(got) != step.left {
+			t.Errorf("after %d days: erased %d lines, left %d entries, want %d and %d", step.days, n, len(got), step.lines, step.left)
+		}
+		check(t, audit.Verify(t.Context(), nil))
 	}
-	if err := s.db.Audit().Verify(t.Context(), nil); err != nil {
-		t.Errorf("after erasure: %v", err)
+	told, err := s.Count("SELECT count(*) FROM audit WHERE kind = 'audit_erasure'")
+	check(t, err)
+	if told != 2 {
+		t.Errorf("%d lines tell of erasures, want one each time that something was erased", told)
 	}
 }
