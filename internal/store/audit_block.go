@@ -109,6 +109,9 @@ func unpack(block []byte) (l line, err error) {
 		}
 		l = append(l, e)
 	}
+	if len(l) == 0 {
+		return nil, errBlock
+	}
 	return l, nil
 }
 

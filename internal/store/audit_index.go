@@ -153,9 +153,13 @@ func (t *tx) readIndex(chain string, bucket int, before int64) (rows []indexed, 
 	return rows, err
 }
 
-// mentioning calls f with the numbers of the blocks of a chain that may have
-// lines of a person, newest first, until it has enough.
-func (t *tx) mentioning(chain string, tag uint64, kinds uint16, f func(seq int64) (enough bool, err error)) error {
+// visit takes the entries of a block and its number, and says whether that is
+// enough.
+type visit func(seq int64, block line) (enough bool)
+
+// mentioning visits the blocks of a chain that may have lines of a person, newest
+// first, until it is enough.
+func (t *tx) mentioning(chain string, tag uint64, kinds uint16, f visit) error {
 	bucket := mention{tag: tag}.bucket()
 	left := int64(math.MaxInt64) // what is before this line is still to be searched
 	forged := 0
@@ -175,7 +179,7 @@ func (t *tx) mentioning(chain string, tag uint64, kinds uint16, f func(seq int64
 			if enough, err := t.unindexed(chain, r.upto, left, f); err != nil || enough {
 				return err
 			}
-			if enough, err := r.eachSeq(tag, kinds, f); err != nil || enough {
+			if enough, err := t.mentioned(chain, r.mentions, tag, kinds, f); err != nil || enough {
 				return err
 			}
 			left = r.first
@@ -189,58 +193,59 @@ func (t *tx) mentioning(chain string, tag uint64, kinds uint16, f func(seq int64
 	return err
 }
 
-// eachSeq calls f with the row's blocks of a person, newest first, until it has
-// enough.
-func (r *indexed) eachSeq(tag uint64, kinds uint16, f func(seq int64) (enough bool, err error)) (enough bool, err error) {
-	for b := r.mentions; len(b) > 0 && !enough && err == nil; b = b[:len(b)-mentionBytes] {
-		if m := unpackMention(b[len(b)-mentionBytes:]); m.tag == tag && m.kinds&kinds != 0 {
-			enough, err = f(m.seq)
-		}
-	}
-	return enough, err
-}
-
 // blockRows are the lines that are blocks and were not erased: the condition of
 // the database's index audit_blocks.
 const blockRows = " AND kind = 'sign_ins' AND length(sealed) > 0 "
 
-// unindexed calls f with the numbers of all blocks between two lines, newest
-// first, until it has enough.
-func (t *tx) unindexed(chain string, after, before int64, f func(seq int64) (enough bool, err error)) (enough bool, err error) {
-	for before > after+1 {
-		var seqs []int64
-		err := t.each("SELECT seq FROM audit WHERE chain = ? AND seq > ? AND seq < ?"+blockRows+"ORDER BY seq DESC LIMIT ?",
-			[]any{chain, after, before, auditBatch}, func(scan func(...any) error) error {
-				err := scan(&before)
-				seqs = append(seqs, before)
+// mentioned visits the blocks that a row knows of, newest first, until it is
+// enough.
+func (t *tx) mentioned(chain string, mentions []byte, tag uint64, kinds uint16, f visit) (enough bool, err error) {
+	for b := mentions; len(b) > 0 && !enough; b = b[:len(b)-mentionBytes] {
+		m := unpackMention(b[len(b)-mentionBytes:])
+		if m.tag != tag || m.kinds&kinds == 0 {
+			continue
+		}
+		var sealed []byte
+		err := t.row("SELECT sealed FROM audit WHERE chain = ? AND seq = ?"+blockRows, chain, m.seq).Scan(&sealed)
+		if isNoRows(err) {
+			continue // erased
+		}
+		if err != nil {
+			return false, err
+		}
+		block, err := t.openBlock(chain, m.seq, sealed)
+		if err != nil {
+			return false, err
+		}
+		enough = f(m.seq, block)
+	}
+	return enough, nil
+}
+
+// unindexed visits all blocks between two lines, newest first, until it is enough.
+func (t *tx) unindexed(chain string, after, before int64, f visit) (enough bool, err error) {
+	for more := before > after+1; more; {
+		var page []auditRow
+		err := t.each("SELECT seq, sealed FROM audit WHERE chain = ? AND seq > ? AND seq < ?"+blockRows+"ORDER BY seq DESC LIMIT ?",
+			[]any{chain, after, before, indexPage}, func(scan func(...any) error) error {
+				var r auditRow
+				err := scan(&r.seq, &r.sealed)
+				page = append(page, r)
 				return err
 			})
 		if err != nil {
 			return false, err
 		}
-		for _, seq := range seqs {
-			if enough, err := f(seq); err != nil || enough {
-				return enough, err
+		for _, r := range page {
+			block, err := t.openBlock(chain, r.seq, r.sealed)
+			if err != nil || f(r.seq, block) {
+				return err == nil, err
 			}
+			before = r.seq
 		}
-		if len(seqs) < auditBatch {
-			break
-		}
+		more = len(page) == indexPage
 	}
 	return false, nil
-}
-
-// readBlock gives the entries of a block, none if it was erased.
-func (t *tx) readBlock(chain string, seq int64) (line, error) {
-	var sealed []byte
-	err := t.row("SELECT sealed FROM audit WHERE chain = ? AND seq = ?"+blockRows, chain, seq).Scan(&sealed)
-	if isNoRows(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return t.openBlock(chain, seq, sealed)
 }
 
 func (t *tx) openBlock(chain string, seq int64, sealed []byte) (line, error) {

@@ -72,12 +72,11 @@ func testAuditIndex(t *testing.T, s *suite) {
 		check(t, s.Exec(damage))
 	}
 	for i, damage := range damages {
-		for n, left := 1, 2; n < x.people && left > 0; n++ {
-			if bucketOf(n)/32 == i {
-				x.find(damage, n, n+1, 1)
-				left--
-			}
+		n := 1
+		for bucketOf(n)/32 != i {
+			n++
 		}
+		x.find(damage, n, n+1, 1)
 	}
 	// Rows that are ahead of the chain, one of them where the next will be.
 	for _, upto := range []int{3 * 2 * indexStep, 1 << 40} {
@@ -87,13 +86,13 @@ func testAuditIndex(t *testing.T, s *suite) {
 	for range 4 { // what is gone is made again
 		x.more(indexStep)
 	}
-	x.find("made again", 1, x.people, 499)
+	x.find("made again", 1, x.people, 999)
 	check(t, s.Exec("DELETE FROM audit_index"))
 	for range 4 {
 		x.more(indexStep)
 	}
 	x.rows(4 * indexBuckets)
-	x.find("lost", 1, x.people, 499)
+	x.find("lost", 1, x.people, 999)
 	s.broken(t, "all the same", false)
 }
 
