@@ -25,6 +25,7 @@ import (
 type Config struct {
 	State    Path     `yaml:"state" default:"/var/lib/schoolbridge"`
 	Store    Store    `yaml:"store"`
+	Audit    Audit    `yaml:"audit"`
 	TLS      TLS      `yaml:"tls"`
 	Mosru    Mosru    `yaml:"mosru"`
 	LDAP     LDAP     `yaml:"ldap"`
@@ -44,6 +45,11 @@ type Config struct {
 type Store struct {
 	Path       Path `yaml:"path" default:"schoolbridge.db" base:"state"`
 	KeysetFile Path `yaml:"keyset_file" default:"keyset.json" base:"state"`
+}
+
+// Audit is the trail of changes, which stay, and of sign-ins.
+type Audit struct {
+	KeepSignIns time.Duration `yaml:"keep_sign_ins" default:"184d" min:"1d" max:"1100d"` // as Journal.Keep
 }
 
 // TLS is the server certificate of LDAPS, StartTLS and RadSec.

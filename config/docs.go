@@ -12,6 +12,9 @@ var docs = map[string]doc{
 	"store.path":        {"Файл базы SQLite; относительный путь считается от state.", "The SQLite file; a relative path starts at state.", "schoolbridge.db"},
 	"store.keyset_file": {"Ключи, которыми запечатана база; создаются при первом запуске. Копию храните отдельно от базы: одно без другого бесполезно.", "The keys that seal the store; made on first start. Keep its copy apart from the store's: one is useless without the other.", "keyset.json"},
 
+	"audit":               {"Журнал аудита: изменения и входы, запечатан и связан хешами.", "The audit trail: changes and sign-ins, sealed and chained by hashes.", ""},
+	"audit.keep_sign_ins": {"Сколько хранить входы, удачные и нет; потом их содержимое стирается в течение суток, а цепочка остаётся целой. Изменения (активации, настройки, действия администратора) не стираются. Столько же, сколько radius.journal.keep, и по той же причине (152-ФЗ, ст. 5).", "How long sign-ins are kept, good and bad; within a day after that their content is erased, and the chain stays whole. Changes (activations, configuration, what administrators do) are not erased. As long as radius.journal.keep, for the same reason (152-FZ, article 5).", "184d"},
+
 	"tls":                  {"Сертификат сервера для LDAPS, StartTLS и RadSec. Подхватывается по reload.", "The server certificate of LDAPS, StartTLS and RadSec. Taken anew on reload.", ""},
 	"tls.certificate_file": {"Сертификат с цепочкой, PEM. Имя в нём — то, к которому обращаются устройства.", "Certificate with its chain, PEM. It names the host that devices ask for.", "tls/server.pem"},
 	"tls.key_file":         {"Закрытый ключ, PEM, права 0600.", "Private key, PEM, mode 0600.", "tls/server-key.pem"},

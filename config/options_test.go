@@ -164,6 +164,7 @@ var options = map[string]struct{ good, bad string }{
 	"radius.clients[].dynamic_authorization.secret_file": {"other-secret", "missing"},
 	"radius.clients[].dynamic_authorization.radsec":      {"true", "perhaps"},
 	"radius.clients[].dynamic_authorization.coa":         {"false", "perhaps"},
+	"audit.keep_sign_ins":                                {"90d", "1h"},
 	"radius.journal.keep":                                {"30d", "1h"},
 	"radius.journal.interim":                             {"5m", "1s"},
 	"radius.journal.silence":                             {"1h", "1m"},

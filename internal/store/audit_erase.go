@@ -71,24 +71,32 @@ func (a *Audit) eraseSome(ctx context.Context, before time.Time, first bool) (n 
 	return n, err
 }
 
-// forget erases what the index knows of lines whose blocks are all erased.
+// forget erases what the index knows of lines whose blocks are all erased, a
+// bucket at a time.
 func (a *Audit) forget(ctx context.Context) error {
-	oldest := map[string]int64{} // block of a chain
+	kept := map[string]int64{} // chain: its oldest block, where the index goes back further
 	err := a.db.read(ctx, func(t *tx) error {
 		chains, err := t.chains()
 		for _, chain := range chains {
-			var first int64
+			var first, older int64
 			if err := t.row("SELECT coalesce(min(seq), ?) FROM audit WHERE chain = ?"+blockRows, int64(math.MaxInt64), chain).Scan(&first); err != nil {
 				return err
 			}
-			oldest[chain] = first
+			// The last bucket tells that all were done.
+			err := t.row("SELECT count(*) FROM audit_index WHERE chain = ? AND bucket = ? AND upto < ?", chain, indexBuckets-1, first).Scan(&older)
+			if err != nil {
+				return err
+			}
+			if older > 0 {
+				kept[chain] = first
+			}
 		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	for chain, first := range oldest {
+	for chain, first := range kept {
 		for bucket := range indexBuckets {
 			err := a.db.write(ctx, func(t *tx) error {
 				return t.exec("DELETE FROM audit_index WHERE chain = ? AND bucket = ? AND upto < ?", chain, bucket, first)
