@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/klauspost/compress/s2"
 
@@ -83,36 +84,39 @@ func (l line) pack() []byte {
 	return s2.Encode(nil, b)
 }
 
-// unpack undoes pack.
-func unpack(block []byte) (l line, err error) {
-	if n, err := s2.DecodedLen(block); err != nil || n > blockLimit {
-		return nil, errBlock
+// unpack undoes pack. Where whose is not nil, it gives that person's entries
+// only, which may be none; latest is of the whole block.
+func unpack(block []byte, whose *identity.PersonID) (l line, latest time.Time, err error) {
+	if n, err := s2.DecodedLen(block); err != nil || n == 0 || n > blockLimit {
+		return nil, latest, errBlock
 	}
 	b, err := s2.Decode(nil, block)
 	if err != nil {
-		return nil, errBlock
+		return nil, latest, errBlock
 	}
 	for len(b) > 0 {
 		var e identity.AuditEntry
 		if len(b) < 8+len(e.Person) {
-			return nil, errBlock
+			return nil, latest, errBlock
 		}
 		e.At = moment(int64(binary.BigEndian.Uint64(b)))
 		copy(e.Person[:], b[8:])
 		kind, rest, ok := cutField(b[8+len(e.Person):])
 		if !ok {
-			return nil, errBlock
+			return nil, latest, errBlock
 		}
-		e.Kind = string(kind)
 		if e.Payload, b, ok = cutField(rest); !ok {
-			return nil, errBlock
+			return nil, latest, errBlock
 		}
-		l = append(l, e)
+		if e.At.After(latest) {
+			latest = e.At
+		}
+		if whose == nil || *whose == e.Person {
+			e.Kind = string(kind)
+			l = append(l, e)
+		}
 	}
-	if len(l) == 0 {
-		return nil, errBlock
-	}
-	return l, nil
+	return l, latest, nil
 }
 
 func cutField(b []byte) (field, rest []byte, ok bool) {

@@ -28,14 +28,14 @@ func TestAuditLines(t *testing.T) {
 	if !slices.Equal(sizes, []int{blockEntries, 1, 1, 2, 1, 1, 1}) || !slices.Equal(blocks, []bool{true, true, true, true, false, false, true}) {
 		t.Errorf("lines of %v entries, blocks %v", sizes, blocks)
 	}
-	if l, err := unpack(lines[2].pack()); err != nil || len(l) != 1 || !bytes.Equal(l[0].Payload, large) {
+	if l, _, err := unpack(lines[2].pack(), nil); err != nil || len(l) != 1 || !bytes.Equal(l[0].Payload, large) {
 		t.Errorf("%d entries, %v", len(l), err)
 	}
 	most := line{{Kind: "sign_in", Payload: make([]byte, maxPayload)}}
-	if l, err := unpack(most.pack()); err != nil || len(l) != 1 {
+	if l, _, err := unpack(most.pack(), nil); err != nil || len(l) != 1 {
 		t.Errorf("%d entries, %v", len(l), err)
 	}
-	if _, err := unpack(s2.Encode(nil, make([]byte, blockLimit+1))); err == nil {
+	if _, _, err := unpack(s2.Encode(nil, make([]byte, blockLimit+1)), nil); err == nil {
 		t.Error("a block larger than any")
 	}
 }
@@ -59,13 +59,17 @@ func FuzzUnpackBlock(f *testing.F) {
 	f.Add(s2.Encode(nil, bytes.Repeat([]byte{0xff}, 40)))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0x0f})
 	f.Fuzz(func(t *testing.T, block []byte) {
-		l, err := unpack(block)
+		l, latest, err := unpack(block, nil)
 		if err != nil {
 			return
 		}
-		again, err := unpack(l.pack())
+		again, _, err := unpack(l.pack(), nil)
 		if err != nil || len(again) != len(l) {
 			t.Fatalf("%d entries, %v, want %d", len(again), err, len(l))
+		}
+		own, same, err := unpack(block, &l[0].Person)
+		if err != nil || len(own) == 0 || !same.Equal(latest) || !l[0].At.IsZero() && micros(latest) != l.latest() {
+			t.Fatalf("%d entries of one, %v, %v and %v", len(own), err, same, latest)
 		}
 		for i, e := range again {
 			if !e.At.Equal(l[i].At) || e.Person != l[i].Person || e.Kind != l[i].Kind || !bytes.Equal(e.Payload, l[i].Payload) {

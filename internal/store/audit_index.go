@@ -1,12 +1,16 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"time"
+
+	"schoolbridge/internal/identity"
 )
 
-// The index of blocks by person. Once a chain has grown by indexLines lines, the
-// next writer reads them, and deals who is in their blocks into buckets:
+// The index of blocks by person. Once a chain has enough blocks that are not in
+// it, the next writer reads their lines, and deals who is in them into buckets:
 //
 //	lines   ▢▢▢▢▢▢▢▢│▢▢▢▢▢▢▢▢│▢▢▢▢   a step is one row for every bucket, and
 //	bucket 0    row  │   row  │ ─     tells all that the bucket's people have
@@ -20,11 +24,16 @@ import (
 // opens tells the truth about these lines of this chain. So an index that was cut,
 // forged, put back or lost, or that an older version of the program did not write,
 // makes a search slow and never makes it miss what the chain has.
+//
+// What comes slowly is in small blocks, and what comes fast in large ones, which
+// cost more to look into: a step is so many blocks, or so much in them.
 const (
-	indexBuckets = 256  // by the low bits of the tag
-	indexLines   = 1024 // of a step; not more than auditBatch reads at once
-	indexEvery   = 64   // lines between two looks whether a step is due
-	indexPage    = 64   // rows read at once
+	indexBuckets = 256     // by the low bits of the tag
+	indexStep    = 4096    // blocks (Options.IndexStep)
+	indexBytes   = 4 << 20 // sealed
+	indexStretch = 4       // lines of a step, changes among them, for each block
+	indexLooks   = 8       // how often in a step's lines a writer asks whether one is due
+	indexPage    = 64      // rows read at once
 )
 
 // indexed is a row: what its bucket has in the lines from first to upto, whose
@@ -43,16 +52,19 @@ func (r *indexed) place(chain string, bucket int) string {
 // extendIndex makes the step that is due, if one is, after lines were added to a
 // chain.
 func (t *tx) extendIndex(chain string, before, last int64) error {
-	if before/indexEvery == last/indexEvery {
+	step := t.db.indexStep
+	every := max(step/indexLooks, 1)
+	if before/every == last/every {
 		return nil
 	}
-	var end, first int64 // no row counts that somebody made ahead of the chain
+	var end, blocks, size, first int64 // no row counts that somebody made ahead of the chain
 	err := t.row("SELECT coalesce(max(upto), 0) FROM audit_index WHERE chain = ? AND bucket = 0 AND upto <= ?", chain, last).Scan(&end)
-	if err != nil || last-end < indexLines {
+	if err != nil || last == end {
 		return err
 	}
-	err = t.row("SELECT coalesce(min(seq), ?) FROM audit WHERE chain = ? AND seq > ?"+blockRows, last, chain, end).Scan(&first)
-	if err != nil || last-first < indexLines-1 {
+	err = t.row("SELECT count(*), coalesce(sum(size), 0), coalesce(min(seq), 0) FROM (SELECT seq, length(sealed) AS size FROM audit WHERE chain = ? AND seq > ?"+
+		blockRows+"ORDER BY seq LIMIT ?) AS next", chain, end, step).Scan(&blocks, &size, &first)
+	if err != nil || blocks < step && size < indexBytes {
 		return err
 	}
 	r, all, err := t.readMentions(chain, first)
@@ -72,6 +84,9 @@ func (t *tx) extendIndex(chain string, before, last int64) error {
 	return nil
 }
 
+// errEnough ends the reading of lines.
+var errEnough = errors.New("enough")
+
 // readMentions gives who is in the blocks of a step's lines from a line on, and
 // the lines' range. It begins after lines that do not follow from the one before
 // them, or that were erased, and ends before the next of them.
@@ -83,25 +98,32 @@ func (t *tx) readMentions(chain string, first int64) (r indexed, all []mention, 
 			return r, nil, err
 		}
 	}
-	ended, wrong := false, ""
-	_, err = t.lines(chain, last.seq, indexLines, func(next auditRow) error {
-		if ended {
-			return nil
+	blocks, size, wrong := int64(0), 0, ""
+	_, err = t.lines(chain, last.seq, indexStretch*int(t.db.indexStep), func(next auditRow) error {
+		if next.kind == auditBlock {
+			if blocks == t.db.indexStep || size >= indexBytes {
+				return errEnough
+			}
+			blocks, size = blocks+1, size+len(next.sealed)
 		}
 		block, why := t.follow(next, last)
+		last = next
 		switch {
 		case why == "":
 			all, r.upto, r.hash = append(all, block.mentions(next.seq)...), next.seq, next.hash
+			return nil
 		case r.upto < r.first: // nothing yet
 			r.first, r.upto, wrong = next.seq+1, next.seq, why
-		default:
-			ended, wrong = true, why
+			return nil
 		}
-		last = next
-		return nil
+		wrong = why
+		return errEnough
 	})
 	if wrong != "" {
 		t.db.log.Error("the audit trail's index leaves out lines; `schoolbridge audit verify` tells more", "chain", chain, "line", last.seq, "why", wrong)
+	}
+	if errors.Is(err, errEnough) {
+		err = nil
 	}
 	return r, all, err
 }
@@ -116,7 +138,7 @@ func (t *tx) follow(r, last auditRow) (block line, why string) {
 	case len(r.sealed) == 0:
 		return nil, "it was erased"
 	}
-	block, err := t.openBlock(r.chain, r.seq, r.sealed)
+	block, _, err := t.openBlock(r.chain, r.seq, r.sealed, nil)
 	if err != nil {
 		return nil, err.Error()
 	}
@@ -153,14 +175,14 @@ func (t *tx) readIndex(chain string, bucket int, before int64) (rows []indexed, 
 	return rows, err
 }
 
-// visit takes the entries of a block and its number, and says whether that is
-// enough.
-type visit func(seq int64, block line) (enough bool)
+// visit takes a person's entries of a block, its number and when the last of all
+// its entries was made, and says whether that is enough.
+type visit func(seq int64, own line, latest time.Time) (enough bool)
 
 // mentioning visits the blocks of a chain that may have lines of a person, newest
 // first, until it is enough.
-func (t *tx) mentioning(chain string, tag uint64, kinds uint16, f visit) error {
-	bucket := mention{tag: tag}.bucket()
+func (t *tx) mentioning(chain string, id identity.PersonID, kinds uint16, f visit) error {
+	bucket := mention{tag: personTag(id)}.bucket()
 	left := int64(math.MaxInt64) // what is before this line is still to be searched
 	forged := 0
 	for before, more := left, true; more; {
@@ -176,10 +198,10 @@ func (t *tx) mentioning(chain string, tag uint64, kinds uint16, f visit) error {
 			if r.mentions == nil || r.upto >= left {
 				continue
 			}
-			if enough, err := t.unindexed(chain, r.upto, left, f); err != nil || enough {
+			if enough, err := t.unindexed(chain, id, r.upto, left, f); err != nil || enough {
 				return err
 			}
-			if enough, err := t.mentioned(chain, r.mentions, tag, kinds, f); err != nil || enough {
+			if enough, err := t.mentioned(chain, id, r.mentions, kinds, f); err != nil || enough {
 				return err
 			}
 			left = r.first
@@ -189,7 +211,7 @@ func (t *tx) mentioning(chain string, tag uint64, kinds uint16, f visit) error {
 	if forged > 0 {
 		t.db.log.Error("the audit trail's index was tampered with; searches do without what is wrong and are slower", "chain", chain, "rows", forged)
 	}
-	_, err := t.unindexed(chain, 0, left, f)
+	_, err := t.unindexed(chain, id, 0, left, f)
 	return err
 }
 
@@ -199,7 +221,8 @@ const blockRows = " AND kind = 'sign_ins' AND length(sealed) > 0 "
 
 // mentioned visits the blocks that a row knows of, newest first, until it is
 // enough.
-func (t *tx) mentioned(chain string, mentions []byte, tag uint64, kinds uint16, f visit) (enough bool, err error) {
+func (t *tx) mentioned(chain string, id identity.PersonID, mentions []byte, kinds uint16, f visit) (enough bool, err error) {
+	tag := personTag(id)
 	for b := mentions; len(b) > 0 && !enough; b = b[:len(b)-mentionBytes] {
 		m := unpackMention(b[len(b)-mentionBytes:])
 		if m.tag != tag || m.kinds&kinds == 0 {
@@ -213,17 +236,17 @@ func (t *tx) mentioned(chain string, mentions []byte, tag uint64, kinds uint16, 
 		if err != nil {
 			return false, err
 		}
-		block, err := t.openBlock(chain, m.seq, sealed)
+		own, latest, err := t.openBlock(chain, m.seq, sealed, &id)
 		if err != nil {
 			return false, err
 		}
-		enough = f(m.seq, block)
+		enough = f(m.seq, own, latest)
 	}
 	return enough, nil
 }
 
 // unindexed visits all blocks between two lines, newest first, until it is enough.
-func (t *tx) unindexed(chain string, after, before int64, f visit) (enough bool, err error) {
+func (t *tx) unindexed(chain string, id identity.PersonID, after, before int64, f visit) (enough bool, err error) {
 	for more := before > after+1; more; {
 		var page []auditRow
 		err := t.each("SELECT seq, sealed FROM audit WHERE chain = ? AND seq > ? AND seq < ?"+blockRows+"ORDER BY seq DESC LIMIT ?",
@@ -237,8 +260,8 @@ func (t *tx) unindexed(chain string, after, before int64, f visit) (enough bool,
 			return false, err
 		}
 		for _, r := range page {
-			block, err := t.openBlock(chain, r.seq, r.sealed)
-			if err != nil || f(r.seq, block) {
+			own, latest, err := t.openBlock(chain, r.seq, r.sealed, &id)
+			if err != nil || f(r.seq, own, latest) {
 				return err == nil, err
 			}
 			before = r.seq
@@ -248,10 +271,10 @@ func (t *tx) unindexed(chain string, after, before int64, f visit) (enough bool,
 	return false, nil
 }
 
-func (t *tx) openBlock(chain string, seq int64, sealed []byte) (line, error) {
+func (t *tx) openBlock(chain string, seq int64, sealed []byte, whose *identity.PersonID) (l line, latest time.Time, err error) {
 	block, err := t.db.keys.open("audit", auditKey(chain, seq), "sealed", sealed)
 	if err != nil {
-		return nil, err
+		return nil, latest, err
 	}
-	return unpack(block)
+	return unpack(block, whose)
 }

@@ -112,12 +112,12 @@ func (s *search) blocks(t *tx, chain string) error {
 	if len(s.kinds) == 0 {
 		bits = ^bits
 	}
-	return t.mentioning(chain, personTag(s.person), bits, func(seq int64, block line) (enough bool) {
-		for n, e := range slices.Backward(block) {
-			if e.Person == s.person && (len(s.kinds) == 0 || slices.Contains(s.kinds, e.Kind)) {
+	return t.mentioning(chain, s.person, bits, func(seq int64, own line, latest time.Time) (enough bool) {
+		for n, e := range slices.Backward(own) {
+			if len(s.kinds) == 0 || slices.Contains(s.kinds, e.Kind) {
 				s.add(found{e, seq, n})
 			}
 		}
-		return len(s.found) == s.limit && moment(block.latest()).Add(late).Before(s.found[s.limit-1].At)
+		return len(s.found) == s.limit && latest.Add(late).Before(s.found[s.limit-1].At)
 	})
 }

@@ -47,7 +47,7 @@ func TestAuditRolledBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := sqlite.Open(t.Context(), path, keys, store.Options{})
+	db, err := sqlite.Open(t.Context(), path, keys, store.Options{IndexStep: 512})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func writeUntilKilled(dir string) error {
 	if err != nil {
 		return err
 	}
-	db, err := sqlite.Open(context.Background(), filepath.Join(dir, "store.db"), keys, store.Options{})
+	db, err := sqlite.Open(context.Background(), filepath.Join(dir, "store.db"), keys, store.Options{IndexStep: 512})
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func TestAuditKilled(t *testing.T) {
 		if err := command.Wait(); err == nil {
 			t.Error("it ended by itself")
 		}
-		db, err := sqlite.Open(t.Context(), filepath.Join(dir, "store.db"), keys, store.Options{})
+		db, err := sqlite.Open(t.Context(), filepath.Join(dir, "store.db"), keys, store.Options{IndexStep: 512})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -103,6 +103,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Engine) {
 		{"AuditBlocks", testAuditBlocks},
 		{"AuditRecent", testAuditRecent},
 		{"AuditIndex", testAuditIndex},
+		{"AuditIndexBytes", testAuditIndexBytes},
 		{"AuditIndexMeanwhile", testAuditIndexMeanwhile},
 		{"AuditIndexOfAnotherPast", testAuditIndexOfAnotherPast},
 		{"AuditIndexErasure", testAuditIndexErasure},
@@ -133,7 +134,7 @@ type suite struct {
 // open gives another handle that lives as long as the test.
 func (s *suite) open(t *testing.T, keys *store.Keyset) *store.DB {
 	t.Helper()
-	db, err := s.Open(t.Context(), keys, store.Options{Poll: 5 * time.Millisecond, Now: func() time.Time { return s.now }})
+	db, err := s.Open(t.Context(), keys, store.Options{Poll: 5 * time.Millisecond, Now: func() time.Time { return s.now }, IndexStep: indexStep})
 	check(t, err)
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
