@@ -71,35 +71,38 @@ func (a *Audit) eraseSome(ctx context.Context, before time.Time, first bool) (n 
 	return n, err
 }
 
-// forget erases what the index knows of lines whose blocks are all erased, a
-// bucket at a time.
+// forget erases what the index knows of erased lines, a bucket at a time. A row
+// that tells of others too goes with them: those are looked into from then on.
 func (a *Audit) forget(ctx context.Context) error {
-	kept := map[string]int64{} // chain: its oldest block, where the index goes back further
+	upto := map[string]int64{} // chain: the last line of such a row
 	err := a.db.read(ctx, func(t *tx) error {
 		chains, err := t.chains()
+		if err != nil {
+			return err
+		}
 		for _, chain := range chains {
-			var first, older int64
-			if err := t.row("SELECT coalesce(min(seq), ?) FROM audit WHERE chain = ?"+blockRows, int64(math.MaxInt64), chain).Scan(&first); err != nil {
+			var oldest, last int64 // block that is there; row's line
+			if err := t.row("SELECT coalesce(min(seq), ?) FROM audit WHERE chain = ?"+blockRows, int64(math.MaxInt64), chain).Scan(&oldest); err != nil {
 				return err
 			}
-			// The last bucket tells that all were done.
-			err := t.row("SELECT count(*) FROM audit_index WHERE chain = ? AND bucket = ? AND upto < ?", chain, indexBuckets-1, first).Scan(&older)
+			// Ranges are the same in all buckets, and the last bucket comes last.
+			err := t.row("SELECT coalesce(max(upto), 0) FROM audit_index WHERE chain = ? AND bucket = ? AND first < ?", chain, indexBuckets-1, oldest).Scan(&last)
 			if err != nil {
 				return err
 			}
-			if older > 0 {
-				kept[chain] = first
+			if last > 0 {
+				upto[chain] = last
 			}
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for chain, first := range kept {
+	for chain, last := range upto {
 		for bucket := range indexBuckets {
 			err := a.db.write(ctx, func(t *tx) error {
-				return t.exec("DELETE FROM audit_index WHERE chain = ? AND bucket = ? AND upto < ?", chain, bucket, first)
+				return t.exec("DELETE FROM audit_index WHERE chain = ? AND bucket = ? AND upto <= ?", chain, bucket, last)
 			})
 			if err != nil {
 				return err

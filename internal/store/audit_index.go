@@ -59,11 +59,11 @@ func (t *tx) extendIndex(chain string, before, last int64) error {
 	}
 	var end, blocks, size, first int64 // no row counts that somebody made ahead of the chain
 	err := t.row("SELECT coalesce(max(upto), 0) FROM audit_index WHERE chain = ? AND bucket = 0 AND upto <= ?", chain, last).Scan(&end)
-	if err != nil || last == end {
+	if err != nil {
 		return err
 	}
 	err = t.row("SELECT count(*), coalesce(sum(size), 0), coalesce(min(seq), 0) FROM (SELECT seq, length(sealed) AS size FROM audit WHERE chain = ? AND seq > ?"+
-		blockRows+"ORDER BY seq LIMIT ?) AS next", chain, end, step).Scan(&blocks, &size, &first)
+		blockRows+"ORDER BY seq LIMIT ?) AS b", chain, end, step).Scan(&blocks, &size, &first)
 	if err != nil || blocks < step && size < indexBytes {
 		return err
 	}
