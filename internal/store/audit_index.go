@@ -63,7 +63,7 @@ func (t *tx) extendIndex(chain string, before, last int64) error {
 		return err
 	}
 	err = t.row("SELECT count(*), coalesce(sum(size), 0), coalesce(min(seq), 0) FROM (SELECT seq, length(sealed) AS size FROM audit WHERE chain = ? AND seq > ?"+
-		blockRows+"ORDER BY seq LIMIT ?) AS b", chain, end, step).Scan(&blocks, &size, &first)
+		blockRows+"ORDER BY seq LIMIT ?) AS step", chain, end, step).Scan(&blocks, &size, &first)
 	if err != nil || blocks < step && size < indexBytes {
 		return err
 	}

@@ -13,7 +13,8 @@ import (
 
 // Recent gives a person's last entries, newest first, at most limit. kinds,
 // where given, are the only ones. Of erased sign-ins nothing is left, but of those
-// that a version before blocks wrote: their payload is nil.
+// that a version before blocks wrote: their payload is nil. A line or block on the
+// way that does not open is an error.
 func (a *Audit) Recent(ctx context.Context, id identity.PersonID, limit int, kinds ...string) ([]identity.AuditEntry, error) {
 	if limit <= 0 {
 		return nil, nil

@@ -173,6 +173,21 @@ func testAuditIndexOfAnotherPast(t *testing.T, s *suite) {
 	x.find("the other future", first, x.people, 7)
 }
 
+// testAuditIndexSealed: neither blocks nor index show in clear who signed in.
+func testAuditIndexSealed(t *testing.T, s *suite) {
+	x := &indexTest{t, s, 1}
+	x.more(indexStep + 10)
+	x.rows(indexBuckets)
+	disk, err := s.Bytes()
+	check(t, err)
+	for n := 1; n < x.people; n++ {
+		id := somebody(n) // its tag is its second half
+		if bytes.Contains(disk, id[8:]) {
+			t.Fatalf("person %d is in the files", n)
+		}
+	}
+}
+
 // testAuditIndexErasure: what is erased goes from the index too, and the index
 // goes on behind it.
 func testAuditIndexErasure(t *testing.T, s *suite) {

@@ -106,6 +106,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Engine) {
 		{"AuditIndexBytes", testAuditIndexBytes},
 		{"AuditIndexMeanwhile", testAuditIndexMeanwhile},
 		{"AuditIndexOfAnotherPast", testAuditIndexOfAnotherPast},
+		{"AuditIndexSealed", testAuditIndexSealed},
 		{"AuditIndexErasure", testAuditIndexErasure},
 		{"AuditTogether", testAuditTogether},
 		{"SealedColumns", testSealedColumns},
