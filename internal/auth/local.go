@@ -111,7 +111,7 @@ type savedVerifier struct {
 func newSaver(o Options) saver {
 	return saver{
 		saved: newTable[identity.PersonID, savedVerifier](o.Logins), offered: newTable[identity.PersonID, savedVerifier](o.Logins),
-		owed: newTable[identity.PersonID, digest](o.Logins),
+		owed:    newTable[identity.PersonID, digest](o.Logins),
 		waiting: make(chan struct{}, waitingSaves), slots: make(chan struct{}, savers),
 	}
 }
