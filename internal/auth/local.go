@@ -195,6 +195,9 @@ func (a *Authenticator) keep(e *directory.Entry, mark digest, proof identity.Pas
 		case known:
 		case a.saveVerifier(ctx, e, mark, proof, asked):
 			a.saver.has(e.Person, mark, asked)
+			if !e.PasswordWanted { // what is saved is not offered again by itself
+				a.saver.offered.Remove(e.Person)
+			}
 		default:
 			owed()
 		}
