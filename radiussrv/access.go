@@ -173,7 +173,7 @@ func rejectAt(client *Client, arrived, notBefore time.Time) time.Time {
 func (s *Server) accept(client *Client, r *wire.Received, v identity.Verdict) (*wire.Reply, error) {
 	_, ssid := station(r.Packet.Text(wire.CalledStationID))
 	now := s.opts.Now()
-	class, err := s.class.seal(signIn{person: v.Person, epoch: v.Voucher.Epoch, given: v.Grant.Given(now, now), client: client.named(), ssid: ssid})
+	class, err := s.class.seal(signIn{person: v.Person, epoch: v.Voucher.Epoch, given: v.Grant.Given(now, now), client: client.named(), ssid: ssid, basis: v.Basis})
 	if err != nil {
 		return nil, err
 	}

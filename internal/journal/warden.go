@@ -164,7 +164,7 @@ func (w *Warden) look(ctx context.Context) error {
 		if s.kept {
 			kept = append(kept, s.ID)
 		}
-		if s.Person.IsZero() {
+		if s.nobodys() {
 			continue
 		}
 		standing, known := w.opt.Standing(s, now)
@@ -383,10 +383,13 @@ func (w *Warden) try(ctx context.Context, s *Session) {
 	}
 }
 
+// nobodys says that nothing is known of whose sign-in a session rests on.
+func (s *Stay) nobodys() bool { return s.Person.IsZero() && s.Basis == nil }
+
 // needed says whether the reason of a request still stands.
 func (w *Warden) needed(s *Session, now time.Time) (needed, known bool) {
 	switch why := s.Cut.Why; {
-	case why.byHand() || s.Person.IsZero():
+	case why.byHand() || StayOf(s).nobodys():
 		return true, true
 	case why == WhySurplus:
 		over := map[ID]bool{}

@@ -187,6 +187,29 @@ func TestWhoMayNotStayIsDisconnected(t *testing.T) {
 	})
 }
 
+// Of a board or a computer there is no person, and it has to go all the same; of
+// a session of which nobody knows whose it is nothing is asked.
+func TestThingsAreDisconnected(t *testing.T) {
+	for asked, basis := range []*identity.Basis{nil, {Device: "02:00:5e:10:00:01"}} {
+		synctest.Test(t, func(t *testing.T) {
+			l := &fakeLedger{}
+			s := &scene{j: running(t, l, Options{}), orders: &fakeOrders{of: l, cuts: map[ID]*Cut{}}, answers: []func() (Answer, error){ack}}
+			r := start("1")
+			r.Person, r.Epoch, r.Basis = identity.PersonID{}, 0, basis
+			if err := s.j.Account(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			s.watched(t)
+			pass(time.Minute)
+			s.become(WhyUnlisted)
+			pass(3 * time.Second)
+			if len(s.tries) != asked {
+				t.Errorf("%+v: %+v, tries at %v", basis, s.cut(), s.tries)
+			}
+		})
+	}
+}
+
 func TestTriesAreBounded(t *testing.T) {
 	for name, c := range map[string]struct {
 		answers []func() (Answer, error)
