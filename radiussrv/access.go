@@ -253,6 +253,9 @@ func clip(s string, n int) string {
 // that was typed stays out of it.
 func (s *Server) said(r *wire.Received, from identity.Source, what result, v identity.Verdict) {
 	s.metrics.result(what)
+	if what == resultRejected {
+		s.log.refusal(r.Peer.Owner().(*Client), r.From.Addr())
+	}
 	if !s.opts.Logger.Enabled(context.Background(), slog.LevelDebug) {
 		return
 	}

@@ -25,6 +25,7 @@ type reporter struct {
 	written   map[cause]struct{}
 	strangers int // of those written, about addresses that are no client
 	withheld  int
+	refused   map[netip.Addr]int  // sign-ins in the current minute
 	announced map[string]struct{} // clients whose unsigned requests were reported
 }
 
@@ -38,6 +39,10 @@ type cause struct {
 const (
 	lineBurst    = 20
 	maxAnnounced = 10000
+	// manyRefused in a minute behind one address are a line: a whole school that
+	// comes in the morning with old passwords is fewer.
+	manyRefused    = 1000
+	maxRefusedFrom = 10000 // addresses that are counted
 )
 
 // unknownClient is the one line that whoever invents addresses can cause.
@@ -47,6 +52,7 @@ func newReporter(log *slog.Logger, now func() time.Time, m *metrics) *reporter {
 	return &reporter{
 		log: log, now: now, metrics: m,
 		written:   make(map[cause]struct{}),
+		refused:   make(map[netip.Addr]int),
 		announced: make(map[string]struct{}),
 	}
 }
@@ -56,10 +62,7 @@ func newReporter(log *slog.Logger, now func() time.Time, m *metrics) *reporter {
 func (l *reporter) may(what string, addr netip.Addr) (withheld int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now := l.now(); now.Sub(l.minute) >= time.Minute || now.Before(l.minute) {
-		l.minute, l.strangers = now, 0
-		clear(l.written)
-	}
+	l.turn()
 	c := cause{what, addr}
 	_, done := l.written[c]
 	if done || len(l.written) >= lineBurst || what == unknownClient && l.strangers >= lineBurst/2 {
@@ -72,6 +75,30 @@ func (l *reporter) may(what string, addr netip.Addr) (withheld int, ok bool) {
 	}
 	withheld, l.withheld = l.withheld, 0
 	return withheld, true
+}
+
+// turn begins another minute when it is time.
+func (l *reporter) turn() {
+	if now := l.now(); now.Sub(l.minute) >= time.Minute || now.Before(l.minute) {
+		l.minute, l.strangers = now, 0
+		clear(l.written)
+		clear(l.refused)
+	}
+}
+
+// refusal counts a sign-in that was refused, and tells of very many.
+func (l *reporter) refusal(client *Client, addr netip.Addr) {
+	l.mu.Lock()
+	l.turn()
+	n := l.refused[addr] + 1
+	if n > 1 || len(l.refused) < maxRefusedFrom {
+		l.refused[addr] = n
+	}
+	l.mu.Unlock()
+	if n == manyRefused {
+		l.warn("very many RADIUS sign-ins are refused", addr, client,
+			"see why (schoolbridge_auth_verdicts_total by reason), and whether a device behind the client goes wild or somebody guesses")
+	}
 }
 
 func (l *reporter) warn(what string, addr netip.Addr, client *Client, remedy string) {

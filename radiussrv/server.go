@@ -187,13 +187,12 @@ func (s *Server) Shutdown(ctx context.Context) error { return s.wire.Shutdown(ct
 func (s *Server) Handle(ctx context.Context, r *wire.Received) *wire.Reply {
 	client := r.Peer.Owner().(*Client)
 	if r.Packet.Code != wire.StatusServer {
-		held, ok := s.shares.enter(client, r.Packet.Code)
-		if !ok {
+		if !s.shares.enter(client, r) {
 			s.metrics.result(resultBusy)
 			s.log.busy(client, r.From.Addr())
 			return nil
 		}
-		defer held.Add(-1)
+		defer s.shares.leave(client, r)
 	}
 	switch r.Packet.Code {
 	case wire.AccessRequest:
