@@ -132,6 +132,9 @@ func (d *decoder) ldap(c *Config) {
 	if c.LDAP.PlainBind == "always" {
 		d.warn("ldap.plain_bind", wrong(say("пароли пойдут по сети открыто", "passwords will cross the network in the clear"), say("по возможности never, а клиентам — LDAPS или StartTLS", "never where possible, and LDAPS or StartTLS for the clients")))
 	}
+	if l := c.RADIUS.RadSecLimits; l.PerSource > l.Connections {
+		d.faultAt("radius.radsec_limits.per_source", wrong(say("с одного адреса разрешено больше соединений, чем всего", "one source may hold more connections than there are"), say("не больше %d", "at most %d", l.Connections)))
+	}
 	if c.LDAP.Limits.PerSource > c.LDAP.Limits.Connections {
 		d.faultAt("ldap.limits.per_source", wrong(say("с одного адреса разрешено больше соединений, чем всего", "one source may hold more connections than there are"), say("не больше %d", "at most %d", c.LDAP.Limits.Connections)))
 	}

@@ -145,7 +145,7 @@ func (l *reporter) Dropped(why wire.Drop, from netip.AddrPort, peer *wire.Peer) 
 	case wire.DropReply:
 		l.warn("a RADIUS reply could not be sent", addr, client, "")
 	case wire.DropLimit:
-		l.warn("RadSec connection refused: too many", addr, client, "")
+		l.warn("RadSec connection refused: too many", addr, client, "if all of them are yours, raise radius.radsec_limits.per_source or .connections")
 	case wire.DropHandshake:
 		l.warn("RadSec connection refused: TLS or certificate", addr, client, "the client's certificate has to come from the configured authority and name a client")
 	}
@@ -214,5 +214,14 @@ func (l *reporter) busy(client *Client, addr netip.Addr) {
 func (l *reporter) lost(client *Client, err error) {
 	if _, ok := l.may("accounting", netip.Addr{}); ok {
 		l.log.Error("RADIUS accounting could not be kept; the client will send it again", "client", client.Name, "err", err)
+	}
+}
+
+// crowded tells that a session is looked for over some of a client's connections
+// only.
+func (l *reporter) crowded(client *Client, open, asked int) {
+	if _, ok := l.may("crowded "+client.Name, netip.Addr{}); ok {
+		l.log.Warn("a RADIUS client has more RadSec connections open than are asked about a session: somebody may not be disconnected", "client", client.Name,
+			"open", open, "asked", asked, "remedy", "raise radius.radsec_limits.asked, or give each device a certificate and a client of its own")
 	}
 }

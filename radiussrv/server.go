@@ -100,7 +100,10 @@ type Options struct {
 	ChargeKey *[32]byte
 	// Interim asks NAS clients for interim accounting at this interval (RFC
 	// 2869 section 5.16). 0: they do as they are configured.
-	Interim  time.Duration
+	Interim time.Duration
+	// Asked is how many RadSec connections of a client are asked about one session
+	// at most; 0: 16.
+	Asked    int
 	Messages Messages // empty ones take the Russian defaults
 	Logger   *slog.Logger
 	Metrics  prometheus.Registerer
@@ -145,6 +148,9 @@ func New(opts Options) (*Server, error) {
 	sealer, err := newClassSealer(opts.ClassKey)
 	if err != nil {
 		return nil, fmt.Errorf("prepare Class: %w", err)
+	}
+	if opts.Asked <= 0 {
+		opts.Asked = defaultAsked
 	}
 	if opts.Wire.Workers <= 0 {
 		opts.Wire.Workers = defaultWorkers

@@ -60,7 +60,8 @@ type Options struct {
 	Queue      int              // requests that wait for a worker; 4096, shared out by Places
 	Duplicates int              // requests remembered, with 112 bytes of reply on average: 5 MiB; 32768
 	Delayed    int              // replies that wait for their moment; 16384, shared out as well
-	Tunnels    int              // RadSec connections at once; 1024, a sixteenth of them from one address
+	Tunnels    int              // RadSec connections of a listener at once; 1024
+	TunnelsAt  int              // of them from one address; a sixteenth
 	Patience   time.Duration    // a request that waited longer for its worker is dropped; 2 s
 	Now        func() time.Time // time.Now
 }
@@ -144,6 +145,7 @@ func NewServer(h Handler, opts Options) *Server {
 	set(&opts.Duplicates, 32768)
 	set(&opts.Delayed, 16384)
 	set(&opts.Tunnels, 1024)
+	set(&opts.TunnelsAt, max(opts.Tunnels/16, 1))
 	if opts.Patience <= 0 {
 		opts.Patience = 2 * time.Second
 	}
