@@ -18,6 +18,7 @@ import (
 	"schoolbridge/internal/mosru"
 	"schoolbridge/internal/mosru/events"
 	"schoolbridge/internal/mosru/keyset"
+	"schoolbridge/internal/mschap"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
 	"schoolbridge/ldapsrv"
@@ -104,7 +105,12 @@ func (c changes) ApplyChange(ctx context.Context, change events.Change) (bool, e
 	case events.Removed:
 		kind = store.EventRemoved
 	}
-	return c.d.db.Credentials().ApplyEvent(ctx, store.Event{ID: change.ID, At: change.At, Subject: change.Subject, Kind: kind, Password: change.Password})
+	e := store.Event{ID: change.ID, At: change.At, Subject: change.Subject, Kind: kind, Password: change.Password}
+	if change.Password != "" && c.d.config.Auth.NTHash {
+		hash := mschap.NTHash(string(change.Password))
+		e.NTHash = hash[:]
+	}
+	return c.d.db.Credentials().ApplyEvent(ctx, e)
 }
 
 // joinLDAP opens the LDAP listeners.
