@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"time"
 
 	"schoolbridge/config"
@@ -198,7 +197,7 @@ func schoolTime(text string, zone *time.Location) (time.Time, error) {
 // audit: reading personal data is itself a line of the trail, with the account
 // of this machine that reads it; whose data it was is found by that person.
 func (v *viewer) audit(ctx context.Context, a asked, about identity.PersonID, found []*journal.Session) error {
-	payload, err := json.Marshal(map[string]any{"asked": a, "found": len(found), "uid": os.Getuid()})
+	payload, err := json.Marshal(byCaller(map[string]any{"asked": a, "found": len(found)}))
 	if err != nil {
 		return err
 	}
