@@ -34,7 +34,7 @@ var docs = map[string]doc{
 	"mosru.events.issuer":             {"Кто подписывает (iss). Задан — уведомления включены.", "Who signs (iss). Set: notices are on.", "https://login.mos.ru"},
 	"mosru.events.audience":           {"Кому адресовано (aud).", "Whom they are for (aud).", "schoolbridge"},
 	"mosru.events.keys_file":          {"Открытые ключи подписи (JWKS). Подхватываются по reload.", "Public keys of the signature (JWKS). Taken anew on reload.", "mosru-keys.json"},
-	"mosru.events.password_key_file":  {"Закрытый ключ (PEM, PKCS #8; RSA или EC), на который mos.ru шифрует новый пароль в уведомлении. Без него AD и PEAP получают новый пароль при следующем входе человека.", "Private key (PEM, PKCS #8; RSA or EC) to which mos.ru encrypts the new password in a notice. Without it AD gets a new password at the person's next sign-in.", "secrets/events.pem"},
+	"mosru.events.password_key_file":  {"Закрытый ключ (PEM, PKCS #8; RSA или EC), на который mos.ru шифрует новый пароль в уведомлении. Без него AD и PEAP получают новый пароль при следующем входе человека.", "Private key (PEM, PKCS #8; RSA or EC) to which mos.ru encrypts the new password in a notice. Without it AD and PEAP get a new password at the person's next sign-in.", "secrets/events.pem"},
 	"mosru.events.max_age":            {"Уведомления старше этого отвергаются.", "Notices older than this are refused.", "24h"},
 	"mosru.events.heartbeat":          {"Как часто приходит пустое уведомление; пропали — подтверждения живут недолго.", "How often an empty notice comes; without them confirmations live shortly.", "1m"},
 

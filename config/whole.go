@@ -132,9 +132,6 @@ func (d *decoder) ldap(c *Config) {
 	if c.LDAP.PlainBind == "always" {
 		d.warn("ldap.plain_bind", wrong(say("пароли пойдут по сети открыто", "passwords will cross the network in the clear"), say("по возможности never, а клиентам — LDAPS или StartTLS", "never where possible, and LDAPS or StartTLS for the clients")))
 	}
-	if l := c.RADIUS.RadSecLimits; l.PerSource > l.Connections {
-		d.faultAt("radius.radsec_limits.per_source", wrong(say("с одного адреса разрешено больше соединений, чем всего", "one source may hold more connections than there are"), say("не больше %d", "at most %d", l.Connections)))
-	}
 	if c.LDAP.Limits.PerSource > c.LDAP.Limits.Connections {
 		d.faultAt("ldap.limits.per_source", wrong(say("с одного адреса разрешено больше соединений, чем всего", "one source may hold more connections than there are"), say("не больше %d", "at most %d", c.LDAP.Limits.Connections)))
 	}
@@ -214,6 +211,9 @@ func (d *decoder) radius(c *Config) {
 		}
 	}
 	d.sessions(c)
+	if l := c.RADIUS.RadSecLimits; l.PerSource > l.Connections {
+		d.faultAt("radius.radsec_limits.per_source", wrong(say("с одного адреса разрешено больше соединений, чем всего", "one source may hold more connections than there are"), say("не больше %d", "at most %d", l.Connections)))
+	}
 	if len(c.RADIUS.RadSec) > 0 && c.RADIUS.ClientCAFile == "" && !d.faulty("radius.client_ca_file") {
 		d.faultAt("radius.client_ca_file", wrong(say("для RadSec не указан удостоверяющий центр клиентов", "there is no authority for the certificates of RadSec clients"),
 			say("укажите radius.client_ca_file", "set radius.client_ca_file")))

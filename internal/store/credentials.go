@@ -187,11 +187,7 @@ func (t *tx) applyEvent(id identity.PersonID, e Event, now time.Time) error {
 		return err
 	}
 	if e.Kind == EventPasswordSet {
-		newest, err := t.newestPassword(id, e)
-		if err == nil && newest {
-			err = errors.Join(t.takePassword(id, e, covers, now), t.takeHash(id, e, covers))
-		}
-		if err != nil {
+		if err := t.takeNew(id, e, covers, now); err != nil {
 			return err
 		}
 	}
@@ -218,6 +214,17 @@ func (t *tx) applyUpstream(id identity.PersonID, e Event) error {
 		return err
 	}
 	return t.exec("DELETE FROM verifiers WHERE person = ?", id[:])
+}
+
+// takeNew takes what a password event brought.
+func (t *tx) takeNew(id identity.PersonID, e Event, covers, now time.Time) error {
+	if newest, err := t.newestPassword(id, e); err != nil || !newest {
+		return err
+	}
+	if err := t.takePassword(id, e, covers, now); err != nil {
+		return err
+	}
+	return t.takeHash(id, e, covers)
 }
 
 // newestPassword says that no younger password event of the person came before,
