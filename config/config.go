@@ -146,12 +146,13 @@ type LDAPLimits struct {
 
 // RADIUS is the RADIUS server; without listeners it is off.
 type RADIUS struct {
-	Authentication []Address `yaml:"authentication" default:"" unique:"yes"`
-	Accounting     []Address `yaml:"accounting" default:"" unique:"yes"`
-	RadSec         []Address `yaml:"radsec" default:"" unique:"yes"`
-	ClientCAFile   File      `yaml:"client_ca_file" default:""`
-	Clients        []Client  `yaml:"clients" default:""`
-	EAP            EAP       `yaml:"eap"`
+	Authentication []Address    `yaml:"authentication" default:"" unique:"yes"`
+	Accounting     []Address    `yaml:"accounting" default:"" unique:"yes"`
+	RadSec         []Address    `yaml:"radsec" default:"" unique:"yes"`
+	ClientCAFile   File         `yaml:"client_ca_file" default:""`
+	RadSecLimits   RadSecLimits `yaml:"radsec_limits"`
+	Clients        []Client     `yaml:"clients" default:""`
+	EAP            EAP          `yaml:"eap"`
 
 	Journal      Journal      `yaml:"journal"`
 	Simultaneous Simultaneous `yaml:"simultaneous"`
@@ -161,6 +162,14 @@ type RADIUS struct {
 	DevicesFile       File       `yaml:"devices_file" default:""`
 	Machines          []Machines `yaml:"machines" default:""`
 	PeopleAuthorities []string   `yaml:"people_authorities" default:"" unique:"yes" word:"yes"`
+}
+
+// RadSecLimits bound the RadSec connections of a listener, and how many of one
+// client are asked about one session.
+type RadSecLimits struct {
+	Connections int `yaml:"connections" default:"1024" min:"1" max:"100000"`
+	PerSource   int `yaml:"per_source" default:"64" min:"1" max:"100000"`
+	Asked       int `yaml:"asked" default:"16" min:"1" max:"1000"`
 }
 
 // EAP is WPA-Enterprise; without a certificate, here or in tls, it is off.

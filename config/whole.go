@@ -211,6 +211,9 @@ func (d *decoder) radius(c *Config) {
 		}
 	}
 	d.sessions(c)
+	if l := c.RADIUS.RadSecLimits; l.PerSource > l.Connections {
+		d.faultAt("radius.radsec_limits.per_source", wrong(say("с одного адреса разрешено больше соединений, чем всего", "one source may hold more connections than there are"), say("не больше %d", "at most %d", l.Connections)))
+	}
 	if len(c.RADIUS.RadSec) > 0 && c.RADIUS.ClientCAFile == "" && !d.faulty("radius.client_ca_file") {
 		d.faultAt("radius.client_ca_file", wrong(say("для RadSec не указан удостоверяющий центр клиентов", "there is no authority for the certificates of RadSec clients"),
 			say("укажите radius.client_ca_file", "set radius.client_ca_file")))

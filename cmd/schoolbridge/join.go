@@ -18,6 +18,7 @@ import (
 	"schoolbridge/internal/mosru"
 	"schoolbridge/internal/mosru/events"
 	"schoolbridge/internal/mosru/keyset"
+	"schoolbridge/internal/mschap"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
 	"schoolbridge/ldapsrv"
@@ -104,7 +105,12 @@ func (c changes) ApplyChange(ctx context.Context, change events.Change) (bool, e
 	case events.Removed:
 		kind = store.EventRemoved
 	}
-	return c.d.db.Credentials().ApplyEvent(ctx, store.Event{ID: change.ID, At: change.At, Subject: change.Subject, Kind: kind, Password: change.Password})
+	e := store.Event{ID: change.ID, At: change.At, Subject: change.Subject, Kind: kind, Password: change.Password}
+	if change.Password != "" && c.d.config.Auth.NTHash {
+		hash := mschap.NTHash(string(change.Password))
+		e.NTHash = hash[:]
+	}
+	return c.d.db.Credentials().ApplyEvent(ctx, e)
 }
 
 // joinLDAP opens the LDAP listeners.
@@ -215,7 +221,8 @@ func (d *daemon) joinRADIUS(ctx context.Context) error {
 	}
 	options := radiussrv.Options{Auth: d.auth, EAP: eap, Refused: func(name, method string, from identity.Source, v identity.Verdict) {
 		d.auth.Refused(auth.Refusal{Name: name, Method: method, Channel: identity.ChannelWiFi, Source: from, Verdict: v})
-	}, Clients: d.clients.Load, Ready: d.serving, Logger: d.log, Metrics: d.registry}
+	}, Clients: d.clients.Load, Ready: d.serving, Logger: d.log, Metrics: d.registry,
+		Asked: c.RadSecLimits.Asked, Wire: radiuswire.Options{Tunnels: c.RadSecLimits.Connections, TunnelsAt: c.RadSecLimits.PerSource}}
 	if err := d.journaled(&options); err != nil {
 		return err
 	}

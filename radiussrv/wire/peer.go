@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"hash"
 	"sync"
-	"sync/atomic"
 )
 
 // Peer is somebody with whom we share a secret. Make it with NewPeer and use it
@@ -17,7 +16,6 @@ type Peer struct {
 	tunnel   bool
 	owner    any
 	macs     sync.Pool
-	queued   atomic.Int32 // requests that wait for a worker
 }
 
 // radsecSecret is the one secret of all RadSec peers (RFC 6614 section 2.3): TLS
@@ -34,9 +32,13 @@ func NewTunnelPeer(owner any) *Peer {
 // NewPeer describes a peer. With unsigned, its Access-Requests may come without
 // Message-Authenticator: for old devices, because such requests can be forged
 // and their replies, where the peer does not check them, too (CVE-2024-3596).
-// Owner is the caller's own description, given back by Peer.Owner.
+// Owner is the caller's own description, comparable, given back by Peer.Owner;
+// peers of one owner share his Places. Nil: the peer itself.
 func NewPeer(secret []byte, unsigned bool, owner any) *Peer {
 	p := &Peer{secret: append([]byte(nil), secret...), unsigned: unsigned, owner: owner}
+	if owner == nil {
+		p.owner = p
+	}
 	p.macs.New = func() any { return &mac{Hash: hmac.New(md5.New, p.secret)} }
 	return p
 }

@@ -54,7 +54,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Engine) {
 		{"FeedOrder", testFeedOrder},
 		{"Verifiers", testVerifiers},
 		{"Events", testEvents},
-		{"LateEvent", testLateEvent},
+		{"LateEvent", testLateEvent}, {"EventHashes", testEventHashes},
 		{"UpstreamState", testUpstreamState},
 		{"Strays", testStrays},
 		{"EventWhileActivating", testEventWhileActivating},
