@@ -91,7 +91,7 @@ func profileOf(i int) person.Profile {
 func surname(i int) string {
 	syllables := strings.Fields("Ба Ве Го Ду Жи За Ки Лю Ме Но")
 	name := ""
-	for range 4 {
+	for k := 0; k < 4 || i > 0; k++ {
 		name, i = syllables[i%10]+strings.ToLower(name), i/10
 	}
 	return name + "нова"
