@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ func ldapSite(t *testing.T, s site, log *logged) (d *daemon, address, old string
 	t.Helper()
 	s.write("config.yaml", siteConfig+`ldap:
   base: dc=school,dc=example
+  services: [{dn: "cn=reader,ou=services,dc=school,dc=example", password_file: secret}]
   listeners:
     - {address: "127.0.0.1:63601", tls: true}
     - {address: "127.0.0.1:63602", tls: true, old_tls: true}
@@ -149,5 +151,33 @@ func TestPageKeyIsShared(t *testing.T) {
 	}
 	if keys[0] != keys[2] || keys[1] != keys[3] || keys[0] == keys[1] || keys[0] == [32]byte{} {
 		t.Errorf("%x", keys)
+	}
+}
+
+// `load ldap` drives a server, and says what is in its way.
+func TestLoadLDAP(t *testing.T) {
+	s := newSite(t)
+	_, address, _ := ldapSite(t, s, &logged{})
+	s.write("users.csv", "nobody,x\n")
+	base := []string{"load", "ldap", "--lang", "en", "--server", address, "--tls", "--ca", s.path("ca.pem"), "--bind-dn", "cn=reader,ou=services,dc=school,dc=example",
+		"--password-file", s.path("secret"), "--concurrency", "2", "--count", "20", "--duration", "10m"}
+	for _, c := range []struct {
+		args string
+		code int
+		says string
+	}{
+		{"--work connect --json", 0, `"accepted": 20`},
+		{"--work dump --base dc=school,dc=example", 0, "entries received: 0"},
+		{"--work search --base dc=school,dc=example --users " + s.path("users.csv"), 1, "the search found nobody, or several"},
+		{"--work bind --base dc=school,dc=example --users " + s.path("users.csv"), 1, "wrong name or password (49)"},
+		{"--work connect --name elsewhere.example", 1, "TLS failed"},
+		{"--work sing-in --users " + s.path("users.csv"), 2, "there is only"},
+		{"--work search --base o=x", 2, "--users"},
+		{"--work connect --starttls", 2, "either --tls or --starttls"},
+	} {
+		code, out, errs := runLine("", append(slices.Clone(base), strings.Fields(c.args)...)...)
+		if code != c.code || !strings.Contains(out+errs, c.says) {
+			t.Errorf("%s: exit %d, %s%s", c.args, code, out, errs)
+		}
 	}
 }

@@ -35,8 +35,8 @@ func newLDAPLoad() *ldapLoad {
 	}
 	fs := f.fs
 	fs.StringVar(&f.server, "server", "", "сервер; порт 389, для --tls 636 / the server, `HOST[:PORT]`; port 389, with --tls 636")
-	fs.BoolVar(&f.implicit, "tls", false, "LDAPS")
-	fs.BoolVar(&f.startTLS, "starttls", false, "StartTLS")
+	fs.BoolVar(&f.implicit, "tls", false, "LDAPS: TLS с начала соединения / LDAPS: TLS from the beginning of a connection")
+	fs.BoolVar(&f.startTLS, "starttls", false, "начать TLS командой StartTLS / begin TLS by StartTLS")
 	fs.StringVar(&f.ca, "ca", "", "TLS: центр, выдавший сертификат сервера; none — не проверять / TLS: `FILE` with the authority that signs the server's certificate; none: it is not checked")
 	fs.StringVar(&f.name, "name", "", "TLS: имя в сертификате сервера; обычно то, что в --server / TLS: the `NAME` in the server's certificate; usually that of --server")
 	fs.StringVar(&f.work, "work", string(load.LDAPSearch), "что делать / what to do, `WORK`: "+strings.Join(works, ", "))
