@@ -357,7 +357,7 @@ func (c *Conn) leave(err error) {
 		}
 		c.out = appendNotice(c.Buffer(), bye.code, bye.text)
 		c.rest()
-		if bye.code != AdminLimitExceeded {
+		if c.reader.free(); bye.code != AdminLimitExceeded {
 			c.linger()
 		}
 		return

@@ -129,7 +129,7 @@ func TestProxy(t *testing.T) {
 
 // Limits are the client's, not the balancer's.
 func TestProxyLimits(t *testing.T) {
-	w := startAs(t, Options{Limits: Limits{PerSource: 2, Handshake: 20 * time.Millisecond}}, Listener{Proxies: loopback})
+	w := startAs(t, Options{Limits: Limits{PerSource: 2}}, Listener{Proxies: loopback})
 	for range 2 {
 		for _, header := range [][]byte{header4, header6} {
 			p := w.dial()
@@ -143,7 +143,12 @@ func TestProxyLimits(t *testing.T) {
 	if n := w.metric("refused_connections_total", troublePerSource); n != 1 {
 		t.Errorf("%v connections are refused", n)
 	}
-	p = w.dial()
+}
+
+// A header has its time.
+func TestProxyDeadline(t *testing.T) {
+	w := startAs(t, Options{Limits: Limits{Handshake: 50 * time.Millisecond}}, Listener{Proxies: loopback})
+	p := w.dial()
 	p.send(header4[:20])
 	p.wantEnd() // the rest never came
 }
