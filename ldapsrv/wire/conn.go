@@ -217,13 +217,16 @@ func (s *Server) run(c *Conn) {
 	c.Flush()
 }
 
-// serve serves one request, unless too many of its source are under way.
+// serve serves one request, unless too many of its source are under way. A bind
+// that is refused unseen ends the connection: whoever was signed in must not go
+// on as if it had not come (RFC 4511 section 4.2.1).
 func (s *Server) serve(session Session, c *Conn) {
 	if !add(&c.from.operations, 1, int64(s.opt.Limits.Operations)) {
 		if op := ResponseOf(c.request.Op); op != 0 {
 			s.metrics.busy.Inc()
 			s.notices.say("an LDAP request is answered busy", troubleOperations, c.peer)
 			c.Reply(c.request.ID, op, Result{Code: Busy, Text: "too many requests from your address are under way"})
+			c.ended = c.ended || op == OpBindResponse
 			return
 		}
 		c.from.operations.Add(1) // unbind and abandon cost nothing

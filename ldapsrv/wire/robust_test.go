@@ -246,6 +246,7 @@ func TestOperationsOfOneSource(t *testing.T) {
 			t.Errorf("answer %d %#x %d, %v", id, op, code, err)
 		}
 	}
+	p.wantEnd() // nobody goes on as who he was before the bind
 	if !w.dialFrom("127.0.0.2").answered(3) || w.metric("busy_total") != 2 {
 		t.Error("another source is not answered, or the answers are not counted")
 	}
@@ -253,8 +254,8 @@ func TestOperationsOfOneSource(t *testing.T) {
 	for _, h := range held {
 		h.want(1, "hold")
 	}
-	if !p.answered(3) {
-		t.Error("the connection does not go on")
+	if !held[0].answered(3) || !w.dial().answered(3) {
+		t.Error("the source does not go on")
 	}
 }
 
