@@ -86,7 +86,7 @@ func (w *world) slapd(t testing.TB, ours *server) (s *server, stop func()) {
 	running, err := child.Start(log, append(command, "/usr/sbin/slapd", "-h", "ldap://"+plain+" ldaps://"+secure, "-f", conf, "-d", "0")...)
 	stand.Must(t, err)
 	t.Cleanup(running.Stop)
-	s = &server{&stand.Process{Name: "slapd", Pid: running.Pid}, w.People, plain, secure, w.roots}
+	s = &server{Process: &stand.Process{Name: "slapd", Pid: running.Pid}, people: w.People, plain: plain, secure: secure, roots: w.roots}
 	for until := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		if c, err := ldap.DialURL("ldap://" + plain); err == nil {
 			_ = c.Close()

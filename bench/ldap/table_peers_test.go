@@ -62,12 +62,34 @@ func TestTable(t *testing.T) {
 		peer, second := w.slapd(t, ours)
 		return peer, ours, func() { second(); first() }
 	}
+	bare := newWorld(t, few)
+	silent := func(t testing.TB) (peer, ours *server, stop func()) {
+		var known [2]float64
+		for i, w := range []*world{bare, w} {
+			var first, second func()
+			ours, _, first = w.silent(t)
+			peer, second = w.slapd(t, ours)
+			if stop = func() { second(); first() }; i == 0 {
+				for k, s := range []*server{peer, ours} {
+					f, err := resident(t, s)
+					stand.Must(t, err)
+					known[k] = f.Value
+				}
+				stop()
+			}
+		}
+		peer.bare, ours.bare = known[0], known[1]
+		return peer, ours, stop
+	}
 	version := stand.FirstLine("/usr/bin/dpkg-query", "-W", "-f", "${Package} ${Version}", "slapd")
 	stand.Table(t, "slapd", version, stand.Sizes{People: z.people, Rounds: z.rounds}, []stand.Group[*server]{
 		{Start: start, Rows: rows(z)},
 		{Start: start, Fresh: true, Rows: []stand.Row[*server]{
-			{Name: fmt.Sprintf("memory, %d people, after searches", z.people), Unit: stand.MiB, Run: resident},
 			{Name: fmt.Sprintf("memory of a silent connection, of %d", z.idle), Unit: stand.KiB, Run: idle{n: z.idle}.run, Most: 8},
+		}},
+		{Start: silent, Fresh: true, Rows: []stand.Row[*server]{
+			{Name: fmt.Sprintf("memory, %d people", z.people), Unit: stand.MiB, Run: resident},
+			{Name: fmt.Sprintf("memory of one more person, to %d", z.people), Unit: stand.Bytes, Run: person, Ratio: 3},
 		}},
 		{Start: start, Fresh: true, Rows: []stand.Row[*server]{
 			{Name: fmt.Sprintf("memory of a silent connection with TLS, of %d", z.idle), Unit: stand.KiB, Run: idle{n: z.idle, secure: true}.run, Most: 25},

@@ -33,6 +33,7 @@ type server struct {
 	people        int
 	plain, secure string // addresses, LDAP and LDAPS
 	roots         *x509.CertPool
+	bare          float64 // MiB that it has in memory with few people
 }
 
 // world is what both have.
@@ -77,15 +78,7 @@ policy:
 
 // daemon runs ours until the test's end, or until stop; everybody has signed in.
 func (w *world) daemon(t testing.TB) (s *server, stop func()) {
-	t.Helper()
-	host := stand.Loopback()
-	plain, secure := stand.Port(t, "tcp", host), stand.Port(t, "tcp", host)
-	process, web, stop := w.Daemon(t, daemonConfig, func(dir string) {
-		stand.Write(t, filepath.Join(dir, "cert.pem"), w.certificate)
-		stand.Write(t, filepath.Join(dir, "key.pem"), w.key)
-		stand.Write(t, filepath.Join(dir, "reader"), secret)
-	}, "@host@", host, "@plain@", plain, "@secure@", secure)
-	s = &server{process, w.People, net.JoinHostPort(host, plain), net.JoinHostPort(host, secure), w.roots}
+	s, web, stop := w.silent(t)
 	for passes := 0; ; passes++ { // a busy machine's mos.ru may not answer all of them in time
 		known := s.known(t, web)
 		_, err := turns{work: load.LDAPBind, n: w.People, atOnce: 8}.once(t, s)
@@ -96,6 +89,19 @@ func (w *world) daemon(t testing.TB) (s *server, stop func()) {
 			t.Fatalf("the first sign-ins: %v", err)
 		}
 	}
+}
+
+// silent is daemon before anybody has signed in.
+func (w *world) silent(t testing.TB) (s *server, web string, stop func()) {
+	t.Helper()
+	host := stand.Loopback()
+	plain, secure := stand.Port(t, "tcp", host), stand.Port(t, "tcp", host)
+	process, web, stop := w.Daemon(t, daemonConfig, func(dir string) {
+		stand.Write(t, filepath.Join(dir, "cert.pem"), w.certificate)
+		stand.Write(t, filepath.Join(dir, "key.pem"), w.key)
+		stand.Write(t, filepath.Join(dir, "reader"), secret)
+	}, "@host@", host, "@plain@", plain, "@secure@", secure)
+	return &server{Process: process, people: w.People, plain: net.JoinHostPort(host, plain), secure: net.JoinHostPort(host, secure), roots: w.roots}, web, stop
 }
 
 // known is how many binds were answered from memory.
@@ -254,6 +260,18 @@ func (i idle) run(t testing.TB, s *server) (stand.Figure, error) {
 		}
 	}
 	return f, nil
+}
+
+// few is how many people a server has that is compared with, to see what more of
+// them cost.
+const few = 50
+
+// person is what one more of many people costs in memory, in bytes, after a search
+// for each.
+func person(t testing.TB, s *server) (stand.Figure, error) {
+	f, err := resident(t, s)
+	f.Value = (f.Value - s.bare) * (1 << 20) / float64(max(s.people-few, 1))
+	return f, err
 }
 
 // resident is what a server has in memory after a search for everybody, in MiB.

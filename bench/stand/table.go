@@ -16,10 +16,11 @@ import (
 
 // The units of rows. Rows in CPU have a rate too.
 const (
-	CPU = "µs"
-	MS  = "ms"
-	MiB = "MiB"
-	KiB = "KiB"
+	CPU   = "µs"
+	MS    = "ms"
+	MiB   = "MiB"
+	KiB   = "KiB"
+	Bytes = "B"
 )
 
 // Labelled is a server as a table knows it.
