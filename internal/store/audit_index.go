@@ -31,8 +31,8 @@ const (
 	indexBuckets = 256     // by the low bits of the tag
 	indexStep    = 4096    // blocks (Options.IndexStep)
 	indexBytes   = 4 << 20 // sealed
-	indexStretch = 4       // lines of a step, changes among them, for each block
-	indexLooks   = 8       // how often in a step's lines a writer asks whether one is due
+	indexStretch = 4       // a step's lines, changes among them, for each block; its bytes for those that make it due
+	indexLooks   = 16      // how often in a step's lines a writer asks whether one is due
 	indexPage    = 64      // rows read at once
 )
 
@@ -101,7 +101,7 @@ func (t *tx) readMentions(chain string, first int64) (r indexed, all []mention, 
 	blocks, size, wrong := int64(0), 0, ""
 	_, err = t.lines(chain, last.seq, indexStretch*int(t.db.indexStep), func(next auditRow) error {
 		if next.kind == auditBlock {
-			if blocks == t.db.indexStep || size >= indexBytes {
+			if blocks == t.db.indexStep || size >= indexStretch*indexBytes {
 				return errEnough
 			}
 			blocks, size = blocks+1, size+len(next.sealed)
