@@ -47,6 +47,8 @@ type Client struct {
 	DynamicTunnel bool
 	// NoCoA keeps CoA-Requests from a client that does not know them.
 	NoCoA bool
+
+	busy *wire.Share // sign-ins in work
 }
 
 // Clients is a table of NAS clients, made once and never changed: a reload makes
@@ -69,6 +71,7 @@ func NewClients(list []Client) (*Clients, error) {
 	var faults []error
 	for i := range list {
 		client := list[i]
+		client.busy = new(wire.Share)
 		client.Prefix = canonical(client.Prefix)
 		client.Certificate = strings.ToLower(client.Certificate)
 		if err := c.fault(client); err != nil {

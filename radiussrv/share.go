@@ -14,20 +14,20 @@ const defaultWorkers = 1024
 // store. What is over a share is dropped, and its NAS asks again; the others find
 // workers free.
 type shares struct {
-	signIns    *wire.Places // the workers
-	accounting int32        // a quarter of them
+	workers    int   // a client has a wire.Share of them for sign-ins
+	accounting int32 // a quarter of them
 	inAccount  atomic.Int32
 }
 
 func newShares(workers int) *shares {
-	return &shares{signIns: wire.NewPlaces(workers), accounting: int32(max(workers/4, 1))}
+	return &shares{workers: workers, accounting: int32(max(workers/4, 1))}
 }
 
 // enter counts a request in; false where its share is used up. Else the caller
 // calls leave when it is done.
 func (s *shares) enter(client *Client, r *wire.Received) bool {
 	if r.Packet.Code != wire.AccountingRequest {
-		return s.signIns.Take(client.Name, r.From.Addr())
+		return client.busy.Take(s.workers, r.From.Addr())
 	}
 	if s.inAccount.Add(1) > s.accounting {
 		s.inAccount.Add(-1)
@@ -38,7 +38,7 @@ func (s *shares) enter(client *Client, r *wire.Received) bool {
 
 func (s *shares) leave(client *Client, r *wire.Received) {
 	if r.Packet.Code != wire.AccountingRequest {
-		s.signIns.Give(client.Name, r.From.Addr())
+		client.busy.Give(r.From.Addr())
 		return
 	}
 	s.inAccount.Add(-1)

@@ -35,7 +35,7 @@ func TestNobodyHoldsEveryWorker(t *testing.T) {
 		}
 		s := newServer(t, Options{Auth: judge, Accounting: keeper{}, Wire: wire.Options{Workers: 8}})
 		flooding, other := loopback(), loopback()
-		flooding.Name = "flooding"
+		flooding.Name, flooding.busy = "flooding", new(wire.Share)
 		accounting := func() *wire.Received {
 			lastID++
 			r := &wire.Request{Code: wire.AccountingRequest, ID: lastID}

@@ -16,6 +16,8 @@ type Peer struct {
 	tunnel   bool
 	owner    any
 	macs     sync.Pool
+	queued   Share // requests that wait for a worker
+	delayed  Share // replies that wait for their moment
 }
 
 // radsecSecret is the one secret of all RadSec peers (RFC 6614 section 2.3): TLS
@@ -32,13 +34,9 @@ func NewTunnelPeer(owner any) *Peer {
 // NewPeer describes a peer. With unsigned, its Access-Requests may come without
 // Message-Authenticator: for old devices, because such requests can be forged
 // and their replies, where the peer does not check them, too (CVE-2024-3596).
-// Owner is the caller's own description, comparable, given back by Peer.Owner;
-// peers of one owner share his Places. Nil: the peer itself.
+// Owner is the caller's own description, given back by Peer.Owner.
 func NewPeer(secret []byte, unsigned bool, owner any) *Peer {
 	p := &Peer{secret: append([]byte(nil), secret...), unsigned: unsigned, owner: owner}
-	if owner == nil {
-		p.owner = p
-	}
 	p.macs.New = func() any { return &mac{Hash: hmac.New(md5.New, p.secret)} }
 	return p
 }

@@ -57,9 +57,9 @@ type Options struct {
 	Events     Events
 	Readers    int              // goroutines that read a socket and answer what is answered promptly; one for each processor, 4 at most
 	Workers    int              // requests handled at once that were not; 1024
-	Queue      int              // requests that wait for a worker; 4096, shared out by Places
+	Queue      int              // requests that wait for a worker; 4096, as many of one peer as a Share allows
 	Duplicates int              // requests remembered, with 112 bytes of reply on average: 5 MiB; 32768
-	Delayed    int              // replies that wait for their moment; 16384, shared out as well
+	Delayed    int              // replies that wait for their moment; 16384, likewise
 	Tunnels    int              // RadSec connections of a listener at once; 1024
 	TunnelsAt  int              // of them from one address; a sixteenth
 	Patience   time.Duration    // a request that waited longer for its worker is dropped; 2 s
@@ -74,8 +74,6 @@ type Server struct {
 	duplicates *duplicates
 	later      *later
 	queue      chan *datagram
-	queued     *Places
-	delayed    *Places
 	buffers    sync.Pool
 	idle       atomic.Int32
 	workers    atomic.Int32
@@ -161,8 +159,6 @@ func NewServer(h Handler, opts Options) *Server {
 		duplicates: newDuplicates(opts.Duplicates, opts.Now()),
 		later:      &later{limit: opts.Delayed, waiting: make(map[*time.Timer]struct{})},
 		queue:      make(chan *datagram, opts.Queue),
-		queued:     NewPlaces(opts.Queue),
-		delayed:    NewPlaces(opts.Delayed),
 	}
 	s.prompt, _ = h.(Prompt)
 	s.buffers.New = func() any { return new(datagram) }
@@ -219,14 +215,14 @@ func (s *Server) take(d *datagram, out *batch) (free bool) {
 // enqueue gives a datagram to the workers, or drops it where everything is full,
 // or as much of it as one peer or address may fill.
 func (s *Server) enqueue(d *datagram) bool {
-	if !s.queued.Take(d.Peer.owner, d.From.Addr()) {
+	if !d.Peer.queued.Take(cap(s.queue), d.From.Addr()) {
 		s.drop(d, DropOverload)
 		return false
 	}
 	select {
 	case s.queue <- d:
 	default:
-		s.queued.Give(d.Peer.owner, d.From.Addr())
+		d.Peer.queued.Give(d.From.Addr())
 		s.drop(d, DropOverload)
 		return false
 	}
@@ -290,7 +286,7 @@ func (s *Server) work() {
 		if !ok {
 			return
 		}
-		s.queued.Give(d.Peer.owner, d.From.Addr())
+		d.Peer.queued.Give(d.From.Addr())
 		s.handle(d)
 		s.release(d)
 	}
@@ -384,17 +380,17 @@ func (s *Server) answer(reply *Reply, d *datagram, out *batch) {
 // delay sends a reply in its time, without the datagram that it answers.
 func (s *Server) delay(wait time.Duration, b []byte, d *datagram) {
 	back, peer, ticket, addr := d.route, d.Peer, d.ticket, d.From.Addr()
-	if !s.delayed.Take(peer.owner, addr) {
+	if !peer.delayed.Take(s.opts.Delayed, addr) {
 		s.drop(d, DropOverload)
 		return
 	}
 	if !s.later.after(wait, func() {
-		s.delayed.Give(peer.owner, addr)
+		peer.delayed.Give(addr)
 		ticket.finish(b, s.duplicates.age(s.opts.Now()))
 		s.send(b, &back, peer, nil)
 	}) {
 		// Sending at once would tell what the delay is there to hide.
-		s.delayed.Give(peer.owner, addr)
+		peer.delayed.Give(addr)
 		s.drop(d, DropOverload)
 	}
 }
