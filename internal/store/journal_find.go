@@ -15,7 +15,7 @@ import (
 func (j *Journal) Live(ctx context.Context, f func(*journal.Session)) error {
 	const all = 1<<31 - 1
 	err := j.db.read(ctx, func(t *tx) error {
-		return t.eachSession("sessions s", "s.ended = 0 AND s.deadline >= ?", "s.deadline", all, []any{0}, f)
+		return t.eachSession("sessions s", "s.ended = 0 AND s.due >= ?", "s.due", all, []any{0}, func(s *stored) { f(s.Session) })
 	})
 	if err != nil {
 		return fmt.Errorf("read live sessions: %w", err)
@@ -100,7 +100,7 @@ func (t *tx) find(q journal.Query) ([]*journal.Session, error) {
 	case !q.Person.IsZero() || q.Name != "":
 		return t.findOf(q, by)
 	}
-	return t.sessions("s.ended = 0 AND s.deadline >= ?"+when, "s.deadline DESC", journal.MaxFound, append([]any{0}, times...)...)
+	return t.sessions("s.ended = 0 AND s.due >= ?"+when, "s.due DESC", journal.MaxFound, append([]any{0}, times...)...)
 }
 
 // findOf gives a person's own sessions and those that bear the name.
