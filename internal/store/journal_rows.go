@@ -99,7 +99,11 @@ func (w *sessions) save(s *stored) error {
 	}
 	if !s.is || !was.Stopped.Equal(s.Stopped) || !was.Ended.Equal(s.Ended) || was.Ending != s.Ending {
 		set |= 2
-		args = append(args, micros(s.Stopped), micros(s.Ended), s.Ending)
+		stopped := micros(s.Stopped)
+		if stopped > 0 { // clocks differ, and whoever looks from a moment on passes by those that stopped before
+			stopped = max(stopped, micros(s.Began))
+		}
+		args = append(args, stopped, micros(s.Ended), s.Ending)
 	}
 	digest := func(d domain, text string) any {
 		if text == "" || err != nil {

@@ -1,10 +1,12 @@
 package store
 
 import (
-	"crypto/rand"
 	"database/sql"
+	"encoding/binary"
 	"math"
+	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"schoolbridge/internal/journal"
@@ -134,11 +136,11 @@ func (w *sessions) findLoneOf(devices []string, earliest int64) error {
 		of[string(d.([]byte))] = devices[i/versions]
 	}
 	list := "(" + marks(len(digests)) + ")"
-	args := slices.Concat(digests, []any{earliest, journal.EndSilent, earliest}, digests, []any{earliest, keyRows * len(digests)})
+	args := slices.Concat(digests, []any{earliest, journal.EndSilent, earliest}, digests, []any{earliest, earliest, keyRows * len(digests)})
 	n := 0
 	others := map[string]bool{}
 	err = w.each("SELECT device_digest FROM sessions WHERE stopped = 0 AND device_digest IN "+list+" AND (ended = 0 OR ended >= ? OR ending = ? AND deadline >= ?)"+
-		" UNION ALL SELECT device_digest FROM sessions WHERE device_digest IN "+list+" AND began >= ? LIMIT ?", args,
+		" UNION ALL SELECT device_digest FROM sessions WHERE device_digest IN "+list+" AND stopped >= ? AND began >= ? LIMIT ?", args,
 		func(scan func(...any) error) error {
 			var digest []byte
 			n++
@@ -166,8 +168,7 @@ func (w *sessions) record(r *journal.Record) error {
 	var s *stored
 	switch {
 	case found == nil:
-		var id journal.ID
-		_, _ = rand.Read(id[:]) // never fails
+		id := w.db.sessionIDs.next(w.now)
 		s = &stored{Session: journal.Begin(id, r)}
 		w.byID[id] = s
 		w.byKey[key] = append(w.byKey[key], s.Session)
@@ -194,6 +195,24 @@ func (w *sessions) record(r *journal.Record) error {
 		return nil
 	}
 	return w.elsewhere(s, before.began)
+}
+
+// sessionIDs gives what sessions are called: the second in which the first record
+// came and a number that no other one of this process has. They lie together in
+// every index that they are in, where random ones would have each a page of its own
+// written.
+type sessionIDs struct{ last atomic.Uint32 }
+
+func newSessionIDs() *sessionIDs {
+	ids := new(sessionIDs)
+	ids.last.Store(rand.Uint32()) // other processes write too
+	return ids
+}
+
+func (ids *sessionIDs) next(now time.Time) (id journal.ID) {
+	binary.BigEndian.PutUint32(id[:], uint32(now.Unix()))
+	binary.BigEndian.PutUint32(id[4:], ids.last.Add(1))
+	return id
 }
 
 // goesOn says that nothing but a Disconnect can have ended the session: nothing
@@ -334,12 +353,18 @@ func (w *sessions) bound(s *stored, lone bool) error {
 	if err := w.flush(); err != nil {
 		return err
 	}
-	args := append(digests, micros(s.Began), heard, s.ID[:])
-	err = w.row("SELECT MIN(began) FROM sessions WHERE device_digest IN ("+marks(len(digests))+") AND began > ? AND began >= ? AND id <> ?", args...).Scan(&at)
-	if moved := moment(at.Int64); at.Valid && (s.Bound.IsZero() || moved.Before(s.Bound)) {
-		s.Bound, s.BoundBy = moved, journal.EndMoved
+	args := append([]any{micros(s.Began), heard, s.ID[:]}, digests...)
+	find := func(stopped string, args ...any) error {
+		err := w.row("SELECT MIN(began) FROM sessions WHERE began > ? AND began >= ? AND id <> ? AND device_digest IN ("+marks(len(digests))+") AND "+stopped, args...).Scan(&at)
+		if moved := moment(at.Int64); at.Valid && (s.Bound.IsZero() || moved.Before(s.Bound)) {
+			s.Bound, s.BoundBy = moved, journal.EndMoved
+		}
+		return err
 	}
-	return err
+	if err := find("stopped = 0", args...); err != nil {
+		return err
+	}
+	return find("stopped >= ?", append(args, heard)...)
 }
 
 // bound enters an event, or none, and what the NAS said to a Disconnect.

@@ -128,15 +128,16 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`ALTER TABLE targets ADD COLUMN sid {bytes}`,
 }}, {oldest: 1, statements: nil}, {oldest: 8, statements: []string{
 	// A record moves the deadline of its session and no index with it: due is when
-	// that is looked at, and follows. An index for each question that a session's
-	// end is found by holds those alone that it may find. Sealed columns of sessions
-	// are in another layout from here on (journal_seal.go).
+	// that is looked at, and follows. Who looks for what ends a session, or is ended,
+	// passes by all that the device did before: stopped is 0 or not before began. The
+	// sealed columns are in another layout from here on (journal_seal.go).
 	`ALTER TABLE sessions ADD COLUMN due {int} NOT NULL DEFAULT 0`,
 	`DROP INDEX sessions_live`,
 	`DROP INDEX sessions_unit`,
+	`DROP INDEX sessions_device`,
 	`CREATE INDEX sessions_due ON sessions (due) WHERE ended = 0`,
-	`CREATE INDEX sessions_open_unit ON sessions (nas, unit, ended) WHERE stopped = 0`,
-	`CREATE INDEX sessions_open_device ON sessions (device_digest, began) WHERE stopped = 0`,
+	`CREATE INDEX sessions_open ON sessions (nas, unit, ended) WHERE stopped = 0`,
+	`CREATE INDEX sessions_of_device ON sessions (device_digest, stopped, began)`,
 }}}
 
 // migrate brings the schema up to date in one transaction.
