@@ -128,7 +128,7 @@ func (j *Journal) SaveDisconnect(ctx context.Context, s *journal.Session, rules 
 		if err != nil || len(list) == 0 {
 			return err // pruned meanwhile
 		}
-		after = list[0].Session
+		after = &list[0].Session
 		changed := c.State == journal.CutChanged && after.Detail.SignIn == s.Detail.SignIn
 		if changed { // whoever asked anew meanwhile
 			after.Given = s.Given

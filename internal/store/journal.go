@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"schoolbridge/internal/journal"
@@ -18,20 +17,20 @@ type Journal struct{ db *DB }
 func (db *DB) Journal() *Journal { return &Journal{db} }
 
 // Record enters records in one transaction, and gives the sessions that they
-// changed, each as it is afterwards. Entering them again changes nothing.
+// changed, each as it is afterwards. Entering them again changes nothing. Their
+// times become whole microseconds, as the columns have them.
 func (j *Journal) Record(ctx context.Context, records []journal.Record, rules journal.Rules, now time.Time) ([]*journal.Session, error) {
+	for i := range records {
+		records[i].At = records[i].At.Truncate(time.Microsecond).UTC()
+	}
 	var w *sessions
 	err := j.db.write(ctx, func(t *tx) error {
 		w = newSessions(t, rules, now)
-		all := slices.Clone(records)
-		for i := range all {
-			all[i].At = all[i].At.Truncate(time.Microsecond).UTC() // as the columns have it
-		}
-		if err := w.prefetch(all); err != nil {
+		if err := w.prefetch(records); err != nil {
 			return err
 		}
-		for i := range all {
-			if err := w.record(&all[i]); err != nil {
+		for i := range records {
+			if err := w.record(&records[i]); err != nil {
 				return err
 			}
 		}

@@ -17,7 +17,7 @@ import (
 func (j *Journal) Live(ctx context.Context, f func(*journal.Session)) error {
 	const all = 1<<31 - 1
 	err := j.db.read(ctx, func(t *tx) error {
-		return t.eachSession("sessions s", "s.ended = 0 AND s.due >= ?", "s.due", all, []any{0}, func(s *stored) { f(s.Session) })
+		return t.eachSession("sessions s", "s.ended = 0 AND s.due >= ?", "s.due", all, []any{0}, func(s *stored) { f(&s.Session) })
 	})
 	if err != nil {
 		return fmt.Errorf("read live sessions: %w", err)
@@ -57,7 +57,7 @@ func (j *Journal) Devices(ctx context.Context, since time.Time, f func(*journal.
 			}
 			for _, s := range list {
 				before = part.place(s)
-				if !s.Person.IsZero() && !s.Given.At.IsZero() && s.Detail.Device != "" && !f(s.Session) {
+				if !s.Person.IsZero() && !s.Given.At.IsZero() && s.Detail.Device != "" && !f(&s.Session) {
 					return nil
 				}
 			}

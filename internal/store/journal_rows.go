@@ -6,22 +6,36 @@ import (
 	"strings"
 	"time"
 
+	"schoolbridge/internal/identity"
 	"schoolbridge/internal/journal"
 	"schoolbridge/internal/person"
 )
 
 // stored is a session with what is in its row.
 type stored struct {
-	*journal.Session
-	is  bool            // there is a row
-	row journal.Session // as the row has it
-	due int64           // when it is looked at again, at the latest at the deadline
-	// settled is what it was when its end was last brought up to date.
+	journal.Session
+	is      bool    // there is a row
+	row     columns // of it
+	due     int64   // when it is looked at again, at the latest at the deadline
 	settled settled
 	waits   bool // for flush
 	counted bool // among those that are changed
 }
 
+// columns are what tells whether a group of columns is to be written.
+type columns struct {
+	person                identity.PersonID
+	began, stopped, ended time.Time
+	ending                journal.Ending
+	device, name          string
+	addresses             int
+}
+
+func columnsOf(s *journal.Session) columns {
+	return columns{s.Person, s.Began, s.Stopped, s.Ended, s.Ending, s.Detail.Device, s.Detail.Name, len(s.Addresses)}
+}
+
+// settled is what a session was when its end was last brought up to date.
 type settled struct {
 	open     bool // nothing had ended it
 	began    time.Time
@@ -29,8 +43,8 @@ type settled struct {
 	deadline int64
 }
 
-func (l *settled) take(s *journal.Session, deadline int64) {
-	*l = settled{s.Live() && s.Bound.IsZero(), s.Began, s.Detail.Device, deadline}
+func settledOf(s *journal.Session, deadline int64) settled {
+	return settled{s.Live() && s.Bound.IsZero(), s.Began, s.Detail.Device, deadline}
 }
 
 // load reads the sessions that the condition chooses, as they are after all that
@@ -56,7 +70,7 @@ func (w *sessions) flush() error {
 		if err := w.save(s); err != nil {
 			return err
 		}
-		s.waits, s.is, s.row = false, true, *s.Session
+		s.waits, s.is, s.row = false, true, columnsOf(&s.Session)
 	}
 	w.dirty = w.dirty[:0]
 	return nil
@@ -87,17 +101,17 @@ const insertSession = `INSERT INTO sessions (heard, deadline, sealed, due, stopp
 // save writes a session's row and makes it findable by addresses that it did not
 // have.
 func (w *sessions) save(s *stored) error {
-	sealed, err := w.db.keys.seal("sessions", s.ID.String(), "sealed", sealSession(s.Session))
+	sealed, err := w.db.keys.seal("sessions", s.ID.String(), "sealed", sealSession(&s.Session))
 	if err != nil {
 		return err
 	}
-	was, set := &s.row, 0
+	was, is, set := s.row, columnsOf(&s.Session), 0
 	args := append(make([]any, 0, 15), micros(s.Heard()), s.settled.deadline, sealed)
 	if !s.is || s.Live() && (s.due == 0 || s.due > s.settled.deadline) {
 		set, s.due = set|1, s.settled.deadline
 		args = append(args, s.due)
 	}
-	if !s.is || !was.Stopped.Equal(s.Stopped) || !was.Ended.Equal(s.Ended) || was.Ending != s.Ending {
+	if !s.is || was.stopped != is.stopped || was.ended != is.ended || was.ending != is.ending {
 		set |= 2
 		stopped := micros(s.Stopped)
 		if stopped > 0 { // clocks differ, and whoever looks from a moment on passes by those that stopped before
@@ -113,7 +127,7 @@ func (w *sessions) save(s *stored) error {
 		k, err = w.db.keys.current(d, text)
 		return k.digest
 	}
-	if !s.is || was.Person != s.Person || !was.Began.Equal(s.Began) || was.Detail.Device != s.Detail.Device || was.Detail.Name != s.Detail.Name {
+	if !s.is || was.person != is.person || was.began != is.began || was.device != is.device || was.name != is.name {
 		set |= 4
 		args = append(args, s.Person[:], micros(s.Began), digest(domainDevice, s.Detail.Device), digest(domainName, person.FoldName(s.Detail.Name)))
 	}
@@ -128,7 +142,7 @@ func (w *sessions) save(s *stored) error {
 	if err := w.exec(query, args...); err != nil {
 		return err
 	}
-	return w.saveAddresses(s.Session, s.Addresses[len(was.Addresses):])
+	return w.saveAddresses(&s.Session, s.Addresses[was.addresses:])
 }
 
 func (w *sessions) saveAddresses(s *journal.Session, added []journal.Address) error {
@@ -151,14 +165,18 @@ func (t *tx) sessions(condition, order string, limit int, args ...any) ([]*journ
 
 func (t *tx) sessionsFrom(from, condition, order string, limit int, args ...any) ([]*journal.Session, error) {
 	var list []*journal.Session
-	err := t.eachSession(from, condition, order, limit, args, func(s *stored) { list = append(list, s.Session) })
+	err := t.eachSession(from, condition, order, limit, args, func(s *stored) { list = append(list, &s.Session) })
 	return list, err
 }
 
 func (t *tx) eachSession(from, condition, order string, limit int, args []any, f func(*stored)) error {
 	query := `SELECT s.id, s.nas, s.unit, s.person, s.began, s.deadline, s.due, s.ended, s.ending, s.sealed,
 		d.why, d.how, d.asked, d.state, d.tries, d.due, d.at, d.cause FROM ` +
-		from + ` LEFT JOIN disconnects d ON d.session = s.id WHERE ` + condition + ` ORDER BY ` + order + ` LIMIT ?`
+		from + ` LEFT JOIN disconnects d ON d.session = s.id WHERE ` + condition
+	if order != "" {
+		query += ` ORDER BY ` + order
+	}
+	query += ` LIMIT ?`
 	return t.each(query, append(args, limit), func(scan func(...any) error) error {
 		s, err := t.scanSession(scan)
 		if err == nil {
@@ -169,7 +187,7 @@ func (t *tx) eachSession(from, condition, order string, limit int, args []any, f
 }
 
 func (t *tx) scanSession(scan func(...any) error) (*stored, error) {
-	s := &stored{Session: &journal.Session{}, is: true}
+	s := &stored{is: true}
 	var id, who, sealed sql.RawBytes
 	var began, deadline, ended int64
 	var why sql.NullString
@@ -188,10 +206,9 @@ func (t *tx) scanSession(scan func(...any) error) (*stored, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := openSession(plain, s.Session); err != nil {
+	if err := openSession(plain, &s.Session); err != nil {
 		return nil, err
 	}
-	s.row = *s.Session
-	s.settled.take(s.Session, deadline)
+	s.row, s.settled = columnsOf(&s.Session), settledOf(&s.Session, deadline)
 	return s, nil
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"encoding/binary"
 	"math"
@@ -32,7 +33,11 @@ type sessions struct {
 }
 
 func newSessions(t *tx, rules journal.Rules, now time.Time) *sessions {
-	return &sessions{tx: t, rules: rules, now: now, byID: map[journal.ID]*stored{}, byKey: map[string][]*journal.Session{},
+	// A statement is short, and to be ready to break one off costs a goroutine: the
+	// end of the context ends the transaction, and with it the next statement.
+	own := *t
+	own.ctx = context.WithoutCancel(t.ctx)
+	return &sessions{tx: &own, rules: rules, now: now, byID: map[journal.ID]*stored{}, byKey: map[string][]*journal.Session{},
 		lone: map[string]int64{}, restart: math.MaxInt64}
 }
 
@@ -41,7 +46,7 @@ func newSessions(t *tx, rules journal.Rules, now time.Time) *sessions {
 const keyRows = 32
 
 // atATime is how many digests one statement looks for.
-const atATime = 64
+const atATime = 256
 
 // prefetch reads the sessions of the records' keys, and what there is of the
 // devices that have none.
@@ -73,8 +78,11 @@ func (w *sessions) fetch(keys []string) error {
 	if err != nil {
 		return err
 	}
-	most := keyRows * len(keys)
-	rows, err := w.load("s.key_digest IN ("+marks(len(digests))+")", "s.began DESC", most, digests...)
+	most, order := keyRows*len(keys), "" // sorting would take the rows along
+	if len(keys) == 1 {
+		order = "s.began DESC"
+	}
+	rows, err := w.load("s.key_digest IN ("+marks(len(digests))+")", order, most, digests...)
 	if err != nil {
 		return err
 	}
@@ -91,11 +99,17 @@ func (w *sessions) fetch(keys []string) error {
 	}
 	for _, s := range rows {
 		key := sessionKey(s.NAS, s.Unit, s.Key)
-		if len(w.byKey[key]) < keyRows {
-			w.byKey[key] = append(w.byKey[key], s.Session)
-		}
+		w.byKey[key] = append(w.byKey[key], &s.Session)
+	}
+	for key, list := range w.byKey {
+		newestFirst(list)
+		w.byKey[key] = list[:min(len(list), keyRows)]
 	}
 	return nil
+}
+
+func newestFirst(list []*journal.Session) {
+	slices.SortStableFunc(list, func(a, b *journal.Session) int { return b.Began.Compare(a.Began) })
 }
 
 func sessionKey(nas, unit, key string) string { return nas + "\x00" + unit + "\x00" + key }
@@ -169,16 +183,16 @@ func (w *sessions) record(r *journal.Record) error {
 	switch {
 	case found == nil:
 		id := w.db.sessionIDs.next(w.now)
-		s = &stored{Session: journal.Begin(id, r)}
+		s = &stored{Session: *journal.Begin(id, r)}
 		w.byID[id] = s
-		w.byKey[key] = append(w.byKey[key], s.Session)
+		w.byKey[key] = append(w.byKey[key], &s.Session)
 	case !changed:
 		return nil
 	default:
 		s = w.byID[found.ID]
 	}
 	before := s.settled
-	slices.SortStableFunc(w.byKey[key], func(a, b *journal.Session) int { return b.Began.Compare(a.Began) })
+	newestFirst(w.byKey[key])
 	if s.goesOn(w.now) {
 		s.bound(journal.EndNone, 0)
 		w.settle(s)
@@ -314,14 +328,14 @@ func (w *sessions) resettle(condition, order string, limit int, args ...any) err
 // settle brings the session's end up to date; flush writes it.
 func (w *sessions) settle(s *stored) {
 	s.Settle(w.rules, w.now)
-	s.settled.take(s.Session, micros(s.Deadline(w.rules)))
+	s.settled = settledOf(&s.Session, micros(s.Deadline(w.rules)))
 	if !s.waits {
 		s.waits = true
 		w.dirty = append(w.dirty, s)
 	}
 	if !s.counted {
 		s.counted = true
-		w.changed = append(w.changed, s.Session)
+		w.changed = append(w.changed, &s.Session)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // known of a session then that need not be looked for, it ends as it would in
 // transactions of one record.
 func testJournalClock(t *testing.T, s *suite) {
-	for range 6 {
+	for range 3 {
 		told := s.day()
 		var cuts [][]journal.Record
 		for rest := told; len(rest) > 0; {
