@@ -55,7 +55,7 @@ func (w *sessions) prefetch(records []journal.Record) error {
 	seen := map[string]bool{}
 	for i := range records {
 		r := &records[i]
-		if key := sessionKey(r.NAS, r.Unit, r.Key); r.Key != "" && !seen[key] {
+		if key := sessionKey(r.NAS, r.Unit, r.Key); !ofNAS(r) && !seen[key] {
 			seen[key], keys = true, append(keys, key)
 		}
 	}
@@ -101,7 +101,8 @@ func (w *sessions) fetch(keys []string) error {
 		key := sessionKey(s.NAS, s.Unit, s.Key)
 		w.byKey[key] = append(w.byKey[key], &s.Session)
 	}
-	for key, list := range w.byKey {
+	for _, key := range keys {
+		list := w.byKey[key]
 		newestFirst(list)
 		w.byKey[key] = list[:min(len(list), keyRows)]
 	}
@@ -111,6 +112,9 @@ func (w *sessions) fetch(keys []string) error {
 func newestFirst(list []*journal.Session) {
 	slices.SortStableFunc(list, func(a, b *journal.Session) int { return b.Began.Compare(a.Began) })
 }
+
+// ofNAS says that a record speaks of the NAS, not of a session.
+func ofNAS(r *journal.Record) bool { return r.Status == journal.On || r.Status == journal.Off }
 
 func sessionKey(nas, unit, key string) string { return nas + "\x00" + unit + "\x00" + key }
 
@@ -123,7 +127,7 @@ func (w *sessions) findLone(records []journal.Record) error {
 	for i := range records {
 		r := &records[i]
 		device := r.Detail.Device
-		if device == "" || r.Key == "" || len(w.byKey[sessionKey(r.NAS, r.Unit, r.Key)]) > 0 {
+		if device == "" || ofNAS(r) || len(w.byKey[sessionKey(r.NAS, r.Unit, r.Key)]) > 0 {
 			continue
 		}
 		earliest = min(earliest, micros(r.Began()))
@@ -174,7 +178,7 @@ func (w *sessions) findLoneOf(devices []string, earliest int64) error {
 }
 
 func (w *sessions) record(r *journal.Record) error {
-	if r.Status == journal.On || r.Status == journal.Off {
+	if ofNAS(r) {
 		return w.restarted(r)
 	}
 	key := sessionKey(r.NAS, r.Unit, r.Key)
