@@ -67,7 +67,8 @@ func New(o Options) (*Authenticator, error) {
 	}
 	a.payloads.New = func() any { return new([]byte) }
 	a.flights.of, a.flights.limit = map[flightKey]*flight{}, o.Flights
-	a.metrics, a.refusals = newMetrics(o.Registerer), newRefusals(o.Registerer)
+	a.metrics = newMetrics(o.Registerer, func() float64 { return float64(a.guard.known.Len()) })
+	a.refusals = newRefusals(o.Registerer)
 	a.life, a.end = context.WithCancel(context.Background())
 	return a, nil
 }

@@ -155,8 +155,9 @@ type verdictKey struct {
 	reason  identity.Reason
 }
 
-func newMetrics(r prometheus.Registerer) *metrics {
+func newMetrics(r prometheus.Registerer, known func() float64) *metrics {
 	f := promauto.With(r)
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "schoolbridge_auth_known_devices", Help: "Devices on which somebody signed in before, with a budget of their own."}, known)
 	buckets := []float64{1e-5, 1e-4, 1e-3, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
 	m := &metrics{
 		verdicts: f.NewCounterVec(prometheus.CounterOpts{Name: "schoolbridge_auth_verdicts_total", Help: "Sign-ins decided."}, []string{"channel", "outcome", "reason"}),

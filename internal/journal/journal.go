@@ -97,7 +97,7 @@ func (t Traffic) max(o Traffic) Traffic {
 	return Traffic{max(t.InOctets, o.InOctets), max(t.OutOctets, o.OutOctets), max(t.InPackets, o.InPackets), max(t.OutPackets, o.OutPackets)}
 }
 
-// ID is a session's random identifier.
+// ID is a session's identifier.
 type ID [8]byte
 
 // String gives 16 lower-case hexadecimal digits.
