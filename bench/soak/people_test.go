@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"schoolbridge/internal/eappeer"
@@ -82,6 +83,8 @@ type device struct {
 	secret  *secret
 	tickets tickets
 	behind  *secret // what the ticket came with, whether it was right or not
+
+	recorded atomic.Bool // the journal has a session of the owner's on it
 }
 
 // tickets is a device's cache of one, which tells whether a new one came.

@@ -62,7 +62,9 @@ func (w *world) stay(d *device, point nas.Point, class []byte) {
 			w.told(&point, s, nas.Start, 0, d.mac)
 			return
 		}
-		w.told(&point, s, nas.Start, 0, d.mac)
+		if w.told(&point, s, nas.Start, 0, d.mac) {
+			d.recorded.Store(true)
+		}
 		if r.Float64() < 0.5 {
 			w.wait(length / 2)
 			w.told(&point, s, nas.Interim, elapsed(), d.mac)
@@ -76,8 +78,9 @@ func (w *world) stay(d *device, point nas.Point, class []byte) {
 	})
 }
 
-// told tells until there is an answer, as an access point does for a while.
-func (w *world) told(point *nas.Point, s nas.Session, status nas.Status, after time.Duration, mac string) {
+// told tells until there is an answer, as an access point does for a while; it
+// says whether one came.
+func (w *world) told(point *nas.Point, s nas.Session, status nas.Status, after time.Duration, mac string) bool {
 	s.Time = after
 	word := map[nas.Status]string{nas.Start: "start", nas.Interim: "interim", nas.Stop: "stop"}[status]
 	for range 20 {
@@ -87,12 +90,13 @@ func (w *world) told(point *nas.Point, s nas.Session, status nas.Status, after t
 			if status == nas.Stop {
 				w.ledger.add(mac, stop{point.Identifier, s.ID, after})
 			}
-			return
+			return true
 		}
 		w.tally.add("accounting", word, outcomeOf(nil, err))
 		time.Sleep(500 * time.Millisecond)
 	}
 	w.tally.add("accounting", word, "given up")
+	return false
 }
 
 // judgeStops looks for every answered Stop in the journal of the stopped daemon.

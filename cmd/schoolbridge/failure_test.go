@@ -30,9 +30,12 @@ import (
 type troubled struct {
 	site
 	d      *daemon
+	stop   func()
 	auth   string
+	acct   string
 	mosru  string // address of the simulator
 	client *radiuswire.Client
+	log    *logged
 }
 
 const (
@@ -42,10 +45,11 @@ const (
 	stranger1 = "02-00-00-00-00-99"
 )
 
-func newTroubled(t *testing.T) *troubled {
+// more is added to the configuration.
+func newTroubled(t *testing.T, more ...string) *troubled {
 	t.Helper()
-	s := &troubled{site: newSite(t)}
-	s.auth = fmt.Sprintf("127.0.0.1:%d", udpPort(t))
+	s := &troubled{site: newSite(t), log: &logged{}}
+	s.auth, s.acct = fmt.Sprintf("127.0.0.1:%d", udpPort(t)), fmt.Sprintf("127.0.0.1:%d", udpPort(t))
 	s.write("config.yaml", fmt.Sprintf(`state: state
 mosru:
   url: http://127.0.0.1:1
@@ -53,13 +57,14 @@ mosru:
   breaker: {failures: 3, open_for: 1s}
 radius:
   authentication: [%q]
+  accounting: [%q]
   eap: {conversations: 100}
   clients:
     - {name: school-49, range: 127.0.0.1/32, secret_file: secret, school: "49", reject_delay: 0s}
     - {name: school-50, range: 127.0.0.2/32, secret_file: secret, school: "49", reject_delay: 0s}
 tls: {certificate_file: server.pem, key_file: server-key.pem}
 log: {format: text}
-`, s.auth))
+`, s.auth, s.acct)+strings.Join(more, ""))
 	logins := []string{"orlovami", "belovas", "evann"}
 	var users []sim.User
 	var kadry strings.Builder
@@ -77,7 +82,7 @@ log: {format: text}
 	for i, login := range logins {
 		s.activate(login, true, person.RecordRef{Kind: person.RecordEmployment, ID: person.RecordID(fmt.Sprintf("k%d", i))})
 	}
-	s.d = s.started(io.Discard)
+	s.d, s.stop = s.stoppable(s.log)
 	s.client = radiuswire.NewClient(s.auth, radiuswire.ClientOptions{Secret: []byte(siteSecret), Lines: 4, Tries: 10})
 	t.Cleanup(s.client.Close)
 	return s

@@ -32,7 +32,33 @@ func (d *daemon) joinJournal(context.Context) error {
 		Orders: d.db.Journal(), Standing: d.standing, Version: func() uint64 { return d.people.Seq() + d.reloads.Load() },
 		Disconnect: d.disconnect, Change: d.change, Logger: d.log,
 	})
-	d.services = append(d.services, service{"session journal", d.journal.Run}, service{"session warden", warden.Run})
+	d.services = append(d.services, service{"session journal", d.journal.Run}, service{"session warden", warden.Run}, service{"known devices", d.recallDevices})
+	return nil
+}
+
+// knownFor is how old a session may be on whose device the person counts as seen.
+const knownFor = 30 * 24 * time.Hour
+
+// recallDevices tells the authenticator on which devices people signed in before
+// the start, beside those who sign in already: the newest first, for as long as it
+// has room.
+func (d *daemon) recallDevices(ctx context.Context) error {
+	since, began := time.Now().Add(-knownFor), time.Now()
+	for {
+		err := d.db.Journal().Devices(ctx, since, func(s *journal.Session) bool {
+			return d.auth.Remember(s.Person, identity.Source{NAS: s.NAS, School: s.Detail.School, Device: s.Detail.Device})
+		})
+		if err == nil || ctx.Err() != nil {
+			break
+		}
+		d.log.Warn("which devices are known is not read yet; it is tried again", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+	d.log.Debug("known devices are read", "took", time.Since(began))
+	<-ctx.Done()
 	return nil
 }
 
@@ -66,7 +92,7 @@ func journalRecord(r radiussrv.Record) journal.Record {
 		unit = r.Source.Addr.String()
 	}
 	return journal.Record{
-		Status: journalStatus[r.Status], At: r.At, NAS: r.Source.NAS, Unit: unit, Key: r.SessionID, Person: r.Person, Epoch: r.Epoch, Given: r.Given,
+		Status: journalStatus[r.Status], At: r.At, NAS: r.Source.NAS, Unit: unit, Key: r.SessionID, Person: r.Person, Epoch: r.Epoch, Given: r.Given, Basis: r.Basis,
 		Detail: journal.Detail{
 			Name: r.UserName, Device: r.Source.Device, Station: r.Station, SSID: r.Source.SSID, School: r.Source.School, Port: r.Port,
 			Multi: r.MultiSessionID, SignIn: string(r.Session), Peer: r.Source.Addr, NASAddr: r.NASAddr, NASIdentifier: r.NASIdentifier,

@@ -93,27 +93,41 @@ func (s site) daemon(logTo io.Writer) (*daemon, error) {
 // started is a daemon that runs as long as the test.
 func (s site) started(logTo io.Writer) *daemon {
 	s.t.Helper()
+	d, _ := s.stoppable(logTo)
+	return d
+}
+
+// stoppable is a daemon that runs until stop, or as long as the test.
+func (s site) stoppable(logTo io.Writer) (_ *daemon, stop func()) {
+	s.t.Helper()
 	d, err := s.daemon(logTo)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(s.t.Context())
+	return d, s.running(d)
+}
+
+// running runs a daemon until stop, or as long as the test.
+func (s site) running(d *daemon) (stop func()) {
+	s.t.Helper()
+	ctx, end := context.WithCancel(s.t.Context())
 	ready, done := make(chan struct{}), make(chan error, 1)
 	go func() { done <- d.run(ctx, nil, func() { close(ready) }) }()
-	s.t.Cleanup(func() {
-		stop()
+	stop = sync.OnceFunc(func() {
+		end()
 		if err := <-done; err != nil {
 			s.t.Errorf("the daemon ended with %v", err)
 		}
 		d.close()
 	})
+	s.t.Cleanup(stop)
 	select {
 	case <-ready:
 	case err := <-done:
 		done <- err
 		s.t.Fatalf("the daemon ended at once: %v", err)
 	}
-	return d
+	return stop
 }
 
 // logged is a log that may be read while it is written.

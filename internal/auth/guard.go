@@ -18,7 +18,8 @@ import (
 //	may ask mos.ru       all but the last failure of the        all of them
 //	                     login's window; half on the page
 //
-// A device is known once the person signed in on it. So strangers can use up
+// A device is known once the person signed in on it; after a restart the session
+// journal remembers (Authenticator.Remember). So strangers can use up
 // what they share, but not what is left to her own devices, and never more
 // than mos.ru takes before it locks. Refusals that are remembered (tags) cost
 // nothing; answers that are none (unavailable) cost a guess and nothing else.
@@ -325,6 +326,14 @@ func (g *guard) recognise(k key, c *identity.Credential) {
 	if at := (seen{t.key, t.device}); !g.knows(at) {
 		g.known.Add(at, 0)
 	}
+}
+
+// remember makes the device known, unless there is no room.
+func (g *guard) remember(k key, c *identity.Credential) (room bool) {
+	if c.Source.Device != "" && g.known.Len() < g.o.Devices/2 {
+		g.recognise(k, c)
+	}
+	return g.known.Len() < g.o.Devices/2
 }
 
 func (g *guard) knows(at seen) bool {

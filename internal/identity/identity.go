@@ -105,6 +105,7 @@ type Certificate struct {
 	DNSNames   []string // subjectAltName dNSName
 	UPNs       []string // subjectAltName otherName with Microsoft's user principal name
 	Serial     string   // lower-case hexadecimal
+	Chain      []Issued // what can be taken back of it
 }
 
 // HardwareAddress is all that a device without a sign-in of its own has to show
@@ -278,6 +279,8 @@ type Verdict struct {
 	// to admit the same person again without asking for the password (TLS
 	// session resumption).
 	Voucher Voucher
+	// Basis is there where something else than a password was accepted.
+	Basis *Basis
 }
 
 // Voucher says on what a success rests. It is no secret and proves nothing by

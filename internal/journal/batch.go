@@ -13,7 +13,8 @@ import (
 // Ledger keeps sessions; the store does. Each call is one transaction, durable
 // when it returns.
 type Ledger interface {
-	// Record enters records and gives the sessions that they changed.
+	// Record enters records and gives the sessions that they changed. It may change
+	// the records and keeps none of them.
 	Record(ctx context.Context, records []Record, rules Rules, now time.Time) ([]*Session, error)
 	// Live calls f for every session that lives.
 	Live(ctx context.Context, f func(*Session)) error
@@ -78,6 +79,8 @@ type Journal struct {
 	jobs    chan job
 	metrics *metrics
 
+	batch   []waiting // Run's alone, as are the records in it
+	records []Record
 	size    int       // records of the next batch: fewer after a failure
 	failing bool      // the last transaction failed
 	stale   bool      // one did, and may have been made all the same: memory is to be read anew
@@ -198,7 +201,8 @@ func (j *Journal) read(ctx context.Context) error {
 
 // gather takes what comes within a moment of the first record.
 func (j *Journal) gather(ctx context.Context, first waiting) []waiting {
-	batch := append(make([]waiting, 0, j.size), first)
+	batch := append(j.batch[:0], first)
+	defer func() { j.batch = batch }()
 	timer := time.NewTimer(j.opt.Every)
 	defer timer.Stop()
 	for len(batch) < j.size {
@@ -217,10 +221,11 @@ func (j *Journal) gather(ctx context.Context, first waiting) []waiting {
 // write enters a batch and answers all who wait. After a failure the next ones
 // are smaller, down to one record: should one be what fails, it fails alone.
 func (j *Journal) write(ctx context.Context, batch []waiting) {
-	records := make([]Record, len(batch))
+	records := j.records[:0]
 	for i := range batch {
-		records[i] = batch[i].record
+		records = append(records, batch[i].record)
 	}
+	j.records = records
 	began := time.Now()
 	err := j.transact(ctx, j.opt.Patience, func(ctx context.Context) ([]*Session, error) {
 		return j.ledger.Record(ctx, records, j.opt.Rules, j.opt.Now())
@@ -267,7 +272,7 @@ func (j *Journal) drain(ctx context.Context) {
 	for {
 		select {
 		case w := <-j.queue:
-			batch := append(make([]waiting, 0, j.size), w)
+			batch := append(j.batch[:0], w)
 			for len(batch) < j.size && len(j.queue) > 0 {
 				batch = append(batch, <-j.queue)
 			}

@@ -31,13 +31,13 @@ func Fold(rows []*Session, r *Record) (s *Session, changed bool) {
 
 // Begin makes a session of its first record. Its ID is the caller's to give.
 func Begin(id ID, r *Record) *Session {
-	s := &Session{ID: id, NAS: r.NAS, Unit: r.Unit, Key: r.Key, Person: r.Person, Epoch: r.Epoch, Given: r.Given, Detail: r.Detail, Began: r.began()}
+	s := &Session{ID: id, NAS: r.NAS, Unit: r.Unit, Key: r.Key, Person: r.Person, Epoch: r.Epoch, Given: r.Given, Basis: r.Basis, Detail: r.Detail, Began: r.Began()}
 	s.fold(r)
 	return s
 }
 
-// began is when the record implies that its session began.
-func (r *Record) began() time.Time {
+// Began is when the record implies that its session began.
+func (r *Record) Began() time.Time {
 	if r.Status == Start {
 		return r.At
 	}
@@ -71,7 +71,7 @@ func match(rows []*Session, r *Record) *Session {
 		if !s.of(r) || s.BeganTold {
 			continue
 		}
-		ahead := s.Began.Sub(r.began())
+		ahead := s.Began.Sub(r.Began())
 		near := ahead >= -inexact && ahead <= early
 		if s.Duration > 0 && (r.Status == Start || r.Duration > 0) { // both know when it began
 			near = ahead.Abs() <= repeated
@@ -94,7 +94,7 @@ func (s *Session) of(r *Record) bool {
 // life, where the record knows, or after its Stop. How long a session lasted
 // counts for nothing else: devices count it from various moments.
 func (s *Session) spans(r *Record) bool {
-	began := r.began()
+	began := r.Began()
 	if r.Status == Start {
 		if !s.BeganTold {
 			return !began.Before(s.Began) && !began.After(s.Heard())
@@ -117,7 +117,7 @@ func (s *Session) fold(r *Record) bool {
 	if s.knows(r) {
 		return false
 	}
-	switch began := r.began(); {
+	switch began := r.Began(); {
 	case r.Status == Start && (!s.BeganTold || began.Before(s.Began)):
 		s.Began, s.BeganTold, s.Opened = began, true, r.Detail.SignIn
 	case !s.BeganTold && began.Before(s.Began):
@@ -138,7 +138,7 @@ func (s *Session) fold(r *Record) bool {
 	}
 	s.Epoch = max(s.Epoch, r.Epoch)
 	if in := r.Detail.SignIn; in != "" && in != s.Detail.SignIn && (newest || s.Detail.SignIn == "") {
-		s.Given = r.Given // of the same sign-in it may have been changed since
+		s.Given, s.Basis = r.Given, r.Basis // of the same sign-in the first may have been changed since
 	}
 	s.Detail.take(&r.Detail, newest)
 	if s.Person != (identity.PersonID{}) {

@@ -60,7 +60,8 @@ type Record struct {
 	Key    string    // Acct-Session-Id, "" with On and Off
 	Person identity.PersonID
 	Epoch  uint64
-	Given  identity.Given // by the sign-in
+	Given  identity.Given  // by the sign-in
+	Basis  *identity.Basis // of the sign-in
 	Detail Detail
 	// Addresses are the device's, at that moment.
 	Addresses []netip.Prefix
@@ -96,7 +97,7 @@ func (t Traffic) max(o Traffic) Traffic {
 	return Traffic{max(t.InOctets, o.InOctets), max(t.OutOctets, o.OutOctets), max(t.InPackets, o.InPackets), max(t.OutPackets, o.OutPackets)}
 }
 
-// ID is a session's random identifier.
+// ID is a session's identifier.
 type ID [8]byte
 
 // String gives 16 lower-case hexadecimal digits.
@@ -156,6 +157,7 @@ type Session struct {
 	Epoch     uint64 // the newest of its sign-ins', 0 where it is not known
 	// Given is what the last sign-in gave it, or since then a CoA.
 	Given     identity.Given
+	Basis     *identity.Basis // of the last sign-in; nil: a password, or it is not known
 	Detail    Detail
 	Addresses []Address
 	Began     time.Time

@@ -123,18 +123,22 @@ func (j *Journal) SaveDisconnect(ctx context.Context, s *journal.Session, rules 
 		if err != nil {
 			return err
 		}
-		list, err := t.sessions("s.id = ?", "s.began", 1, s.ID[:])
+		w := newSessions(t, rules, now)
+		list, err := w.load("s.id = ?", "s.began", 1, s.ID[:])
 		if err != nil || len(list) == 0 {
 			return err // pruned meanwhile
 		}
-		after = list[0]
+		after = &list[0].Session
 		changed := c.State == journal.CutChanged && after.Detail.SignIn == s.Detail.SignIn
 		if changed { // whoever asked anew meanwhile
 			after.Given = s.Given
 		}
 		if changed || n > 0 && c.Ends() {
-			w := &sessions{tx: t, rules: rules, now: now}
-			if err := w.settle(after); err != nil {
+			if err := w.bound(list[0], false); err != nil {
+				return err
+			}
+			w.settle(list[0])
+			if err := w.flush(); err != nil {
 				return err
 			}
 		}

@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
+	"time"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/journal"
@@ -15,10 +17,54 @@ import (
 func (j *Journal) Live(ctx context.Context, f func(*journal.Session)) error {
 	const all = 1<<31 - 1
 	err := j.db.read(ctx, func(t *tx) error {
-		return t.eachSession("sessions s", "s.ended = 0 AND s.deadline >= ?", "s.deadline", all, []any{0}, f)
+		return t.eachSession("sessions s", "s.ended = 0 AND s.due >= ?", "s.due", all, []any{0}, func(s *stored) { f(&s.Session) })
 	})
 	if err != nil {
 		return fmt.Errorf("read live sessions: %w", err)
+	}
+	return nil
+}
+
+// devicesRead bounds the sessions that Devices reads, and devicesPage those of one
+// transaction.
+const (
+	devicesRead = 500_000
+	devicesPage = 1000
+)
+
+// Devices calls f for sessions whose Class proved which person showed the password
+// to this NAS client, until it wants no more: those that live first, then those that
+// ended last, none before since. Of sessions that ended in the same microsecond some
+// may be left out.
+func (j *Journal) Devices(ctx context.Context, since time.Time, f func(*journal.Session) (more bool)) error {
+	read := 0
+	for _, part := range []struct {
+		condition, column string
+		from              int64
+		place             func(*stored) int64
+	}{
+		{"s.ended = 0 AND s.due < ? AND s.due >= ?", "s.due", 0, func(s *stored) int64 { return s.due }},
+		{"s.ended > 0 AND s.ended < ? AND s.ended >= ?", "s.ended", micros(since), func(s *stored) int64 { return micros(s.Ended) }},
+	} {
+		for before, page := int64(math.MaxInt64), devicesPage; page == devicesPage; read += page {
+			var list []*stored
+			err := j.db.read(ctx, func(t *tx) error {
+				list = nil
+				return t.eachSession("sessions s", part.condition, part.column+" DESC", devicesPage, []any{before, part.from}, func(s *stored) { list = append(list, s) })
+			})
+			if err != nil {
+				return fmt.Errorf("read devices of the session journal: %w", err)
+			}
+			for _, s := range list {
+				before = part.place(s)
+				if !s.Person.IsZero() && !s.Given.At.IsZero() && s.Detail.Device != "" && !f(&s.Session) {
+					return nil
+				}
+			}
+			if page = len(list); read > devicesRead {
+				return nil
+			}
+		}
 	}
 	return nil
 }
@@ -100,7 +146,7 @@ func (t *tx) find(q journal.Query) ([]*journal.Session, error) {
 	case !q.Person.IsZero() || q.Name != "":
 		return t.findOf(q, by)
 	}
-	return t.sessions("s.ended = 0 AND s.deadline >= ?"+when, "s.deadline DESC", journal.MaxFound, append([]any{0}, times...)...)
+	return t.sessions("s.ended = 0 AND s.due >= ?"+when, "s.due DESC", journal.MaxFound, append([]any{0}, times...)...)
 }
 
 // findOf gives a person's own sessions and those that bear the name.

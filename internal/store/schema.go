@@ -134,6 +134,18 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE INDEX audit_blocks ON audit (chain, seq) WHERE kind = 'sign_ins' AND length(sealed) > 0`,
 	`CREATE TABLE audit_index (chain {text} NOT NULL, bucket {int} NOT NULL, upto {int} NOT NULL, first {int} NOT NULL,
 		sealed {bytes} NOT NULL, PRIMARY KEY (chain, bucket, upto)){table}`,
+}}, {oldest: 8, statements: []string{
+	// A record moves the deadline of its session and no index with it: due is when
+	// that is looked at, and follows. Who looks for what ends a session, or is ended,
+	// passes by all that the device did before: stopped is 0 or not before began. The
+	// sealed columns are in another layout from here on (journal_seal.go).
+	`ALTER TABLE sessions ADD COLUMN due {int} NOT NULL DEFAULT 0`,
+	`DROP INDEX sessions_live`,
+	`DROP INDEX sessions_unit`,
+	`DROP INDEX sessions_device`,
+	`CREATE INDEX sessions_due ON sessions (due) WHERE ended = 0`,
+	`CREATE INDEX sessions_open ON sessions (nas, unit, ended) WHERE stopped = 0`,
+	`CREATE INDEX sessions_of_device ON sessions (device_digest, stopped, began)`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

@@ -59,7 +59,8 @@ type DB struct {
 	log     *slog.Logger
 	metrics metrics
 
-	indexStep int64
+	indexStep  int64
+	sessionIDs *sessionIDs
 
 	mu   sync.Mutex
 	wake chan struct{} // closed and replaced at every commit that changed somebody
@@ -77,7 +78,7 @@ var (
 func Open(ctx context.Context, driver Driver, keys *Keyset, opts Options) (*DB, error) {
 	db := &DB{
 		driver: driver, keys: keys, replica: opts.Replica, poll: opts.Poll, now: opts.Now, log: opts.Log,
-		wake: make(chan struct{}), metrics: newMetrics(opts.Metrics),
+		wake: make(chan struct{}), metrics: newMetrics(opts.Metrics), sessionIDs: newSessionIDs(),
 	}
 	if db.replica == "" {
 		db.replica = "main"

@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"compress/gzip"
+	"fmt"
 	"io"
 	"net/netip"
 	"os"
@@ -125,4 +126,104 @@ func TestFromVersion6(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// before8 are records of sessions of every kind.
+func before8(now time.Time) []journal.Record {
+	at := func(minute int) time.Time { return now.Add(time.Duration(minute) * time.Minute) }
+	r := func(status journal.Status, minute int, unit, key, device string) journal.Record {
+		return journal.Record{Status: status, At: at(minute), NAS: "school-49", Unit: unit, Key: key, Person: identity.PersonID{7}, Epoch: 3,
+			Given: identity.Given{Mark: 1 << 60, At: at(minute), Until: at(minute + 600)},
+			Detail: journal.Detail{Device: device, Station: "02-00-00-00-00-01", SSID: "Школа", School: "49", Port: "wlan7", Multi: "m", SignIn: "0123456789abcdef01234567",
+				Peer: netip.MustParseAddr("10.1.0.1"), NASAddr: netip.MustParseAddr("fe80::1"), NASIdentifier: unit}}
+	}
+	live, moves, stopped, guest := r(journal.Start, 0, "ap-1", "a", "phone"), r(journal.Start, 1, "ap-2", "b", "laptop"), r(journal.Stop, 5, "ap-1", "c", "board"), r(journal.Start, 2, "ap-3", "d", "")
+	told := r(journal.Interim, 10, "ap-1", "a", "phone")
+	told.Duration, told.Traffic = 10*time.Minute, journal.Traffic{InOctets: 1 << 40, OutOctets: 2, InPackets: 3, OutPackets: 4}
+	told.Addresses = []netip.Prefix{netip.MustParsePrefix("10.0.0.7/32"), netip.MustParsePrefix("2001:db8:1::/64")}
+	stopped.Duration, stopped.Cause = 4*time.Minute, 1
+	guest.Person, guest.Detail.Name, guest.Given, guest.Detail.Peer = identity.PersonID{}, "guest", identity.Given{}, netip.Addr{}
+	return []journal.Record{live, told, moves, stopped, guest}
+}
+
+var rules8 = journal.Rules{Silence: 35 * time.Minute, Quiet: 24 * time.Hour}
+
+// testdata/v6-sessions is a store that the program wrote when its schema had version 6,
+// with the sessions of before8: they are what the same records make today, and
+// they go on.
+func TestSessionsFromVersion6(t *testing.T) {
+	path, keyset := old(t, "testdata/v6-sessions")
+	now := time.Date(2026, 9, 1, 9, 0, 0, 0, time.UTC)
+	keys, err := store.NewKeyset()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := sqlite.OpenFiles(t.Context(), path, keyset, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer before.Close()
+	today, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "store.db"), keys, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer today.Close()
+	record := func(db *store.DB, minute int, records ...journal.Record) {
+		t.Helper()
+		if _, err := db.Journal().Record(t.Context(), records, rules8, now.Add(time.Duration(minute)*time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	record(today, 11, before8(now)...)
+	both := func(q journal.Query, want int) {
+		t.Helper()
+		var told [2]string
+		for i, db := range []*store.DB{before, today} {
+			list, err := db.Journal().Find(t.Context(), q)
+			if err != nil || len(list) != want {
+				t.Errorf("%+v finds %d, want %d, %v", q, len(list), want, err)
+			}
+			for _, s := range list {
+				s.ID = journal.ID{}
+				told[i] += fmt.Sprintf("%+v\n", *s)
+			}
+		}
+		if told[0] != told[1] {
+			t.Errorf("%+v\n%s\ntoday\n%s", q, told[0], told[1])
+		}
+	}
+	compare := func(live int) {
+		t.Helper()
+		for _, q := range []journal.Query{{Person: identity.PersonID{7}}, {Device: "laptop"}, {Address: netip.MustParseAddr("10.0.0.7")}, {Name: "guest"}} {
+			both(q, map[bool]int{true: 3, false: 1}[!q.Person.IsZero()])
+		}
+		both(journal.Query{Live: true}, live)
+	}
+	compare(3)
+	on := before8(now)
+	told, moved, restart := on[1], on[2], on[4]
+	told.At, told.Duration, told.Addresses = told.At.Add(10*time.Minute), 20*time.Minute, append(told.Addresses, netip.MustParsePrefix("10.0.0.8/32"))
+	moved.At, moved.Person, moved.Unit = now.Add(15*time.Minute), identity.PersonID{8}, "ap-9"
+	moved.Detail.Device = "laptop"
+	restart.Status, restart.At, restart.Key, restart.Detail.Name = journal.On, now.Add(16*time.Minute), "", ""
+	for _, db := range []*store.DB{before, today} {
+		record(db, 21, told, restart)
+		record(db, 21, moved)
+		for range 2 {
+			if _, err := db.Journal().Sweep(t.Context(), rules8, now.Add(30*time.Minute), 10); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	both(journal.Query{Live: true}, 2)
+	both(journal.Query{Address: netip.MustParseAddr("10.0.0.8")}, 1)
+	both(journal.Query{Device: "laptop"}, 2)
+	both(journal.Query{Name: "guest"}, 1)
+	for _, db := range []*store.DB{before, today} {
+		silent, err := db.Journal().Sweep(t.Context(), rules8, now.Add(time.Hour), 10)
+		if err != nil || len(silent) != 1 || silent[0].Key != "a" {
+			t.Errorf("%d are silent, %v", len(silent), err)
+		}
+	}
+	both(journal.Query{Person: identity.PersonID{7}}, 3)
 }
