@@ -104,7 +104,7 @@ func testAuditRecent(t *testing.T, s *suite) {
 			// Begun up to half a minute ago, or in the same moment as another.
 			e.At = s.now.Add(time.Duration(len(all)-random.IntN(30))*time.Second + time.Duration(len(all))*time.Microsecond)
 			if i > 0 && random.IntN(4) == 0 {
-				e.At = some[i-1].At
+				e.At, e.Person = some[i-1].At, some[i-1].Person
 			}
 			some, all = append(some, e), append(all, e)
 		}
