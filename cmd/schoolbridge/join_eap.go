@@ -13,9 +13,9 @@ import (
 	"schoolbridge/internal/auth"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/telemetry"
+	"schoolbridge/internal/trust"
 	"schoolbridge/radiussrv"
 	"schoolbridge/radiussrv/eap"
-	"schoolbridge/radiussrv/eap/eaptls"
 	"schoolbridge/radiussrv/eap/packet"
 )
 
@@ -99,14 +99,14 @@ func eapCertificates(c *config.Config) ([]tls.Certificate, error) {
 }
 
 // eapTrust loads the authorities of devices' certificates and their lists.
-func eapTrust(list []config.EAPAuthority) (*eaptls.Trust, error) {
-	var all []eaptls.Authority
+func eapTrust(list []config.EAPAuthority) (*trust.Set, error) {
+	var all []trust.Authority
 	for _, a := range list {
 		certificates, err := config.ReadCertificates(a.CAFile)
 		if err != nil {
 			return nil, err
 		}
-		authority := eaptls.Authority{Name: a.Name, Certificates: certificates}
+		authority := trust.Authority{Name: a.Name, Certificates: certificates}
 		if a.CRLFile != "" {
 			revoked, err := readRevocationList(string(a.CRLFile))
 			if err != nil {
@@ -116,7 +116,7 @@ func eapTrust(list []config.EAPAuthority) (*eaptls.Trust, error) {
 		}
 		all = append(all, authority)
 	}
-	return eaptls.NewTrust(all)
+	return trust.New(all)
 }
 
 // eapEndings tells until when what EAP has of its own is valid.

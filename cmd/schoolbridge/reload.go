@@ -16,8 +16,8 @@ import (
 	"schoolbridge/internal/mosru/keyset"
 	"schoolbridge/internal/policy"
 	"schoolbridge/internal/telemetry"
+	"schoolbridge/internal/trust"
 	"schoolbridge/radiussrv"
-	"schoolbridge/radiussrv/eap/eaptls"
 )
 
 // reloadable is what a reload replaces, all of it made before any is taken.
@@ -29,7 +29,7 @@ type reloadable struct {
 	policy    *policy.Table
 	clients   *radiussrv.Clients
 	eapCerts  []tls.Certificate
-	eapTrust  *eaptls.Trust
+	eapTrust  *trust.Set
 	inventory *auth.Inventory
 	endings   []telemetry.Certificate // of the authorities
 }

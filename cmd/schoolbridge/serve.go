@@ -32,9 +32,9 @@ import (
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/store/sqlite"
 	"schoolbridge/internal/telemetry"
+	"schoolbridge/internal/trust"
 	"schoolbridge/provision/ad"
 	"schoolbridge/radiussrv"
-	"schoolbridge/radiussrv/eap/eaptls"
 )
 
 // stopGrace is how long one part of the daemon may take to stop.
@@ -103,7 +103,7 @@ type daemon struct {
 	policy        atomic.Pointer[policy.Table]
 	clients       atomic.Pointer[radiussrv.Clients]
 	eapCerts      atomic.Pointer[[]tls.Certificate]
-	eapTrust      atomic.Pointer[eaptls.Trust]
+	eapTrust      atomic.Pointer[trust.Set]
 	inventory     atomic.Pointer[auth.Inventory]
 	expiry        *telemetry.Expiry
 	lasting       []telemetry.Certificate // those that a reload does not replace

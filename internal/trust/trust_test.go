@@ -1,4 +1,4 @@
-package eaptls
+package trust
 
 import (
 	"crypto/ecdsa"
@@ -20,30 +20,30 @@ func TestTrust(t *testing.T) {
 	pki, other := eaptest.NewPKI(t), eaptest.NewPKI(t)
 	client := pki.Client(t, "pc-1", "", time.Time{})
 	until := time.Now().Add(time.Hour).Truncate(time.Second)
-	trust, err := NewTrust([]Authority{
+	set, err := New([]Authority{
 		{Name: "school", Certificates: []*x509.Certificate{pki.Authority}, Revoked: []*x509.RevocationList{pki.Revoke(t, until, client)}},
 		{Name: "other", Certificates: []*x509.Certificate{other.Authority}},
 	})
-	if err != nil || !trust.Expires().Equal(until) {
-		t.Fatal(err, trust.Expires())
+	if err != nil || !set.Expires().Equal(until) {
+		t.Fatal(err, set.Expires())
 	}
 	chain := func(c tls.Certificate, p *eaptest.PKI) []*x509.Certificate {
 		return []*x509.Certificate{c.Leaf, p.Authority}
 	}
-	if name, ok := trust.authority(chain(client, pki)); !ok || name != "school" {
+	if name, ok := set.authority(chain(client, pki)); !ok || name != "school" {
 		t.Error(name)
 	}
-	if trust.revocation(chain(client, pki), time.Now()) != revoked {
+	if set.revocation(chain(client, pki), time.Now()) != revoked {
 		t.Error("a revoked one is good")
 	}
 	fresh := chain(pki.Client(t, "pc-2", "", time.Time{}), pki)
-	if trust.revocation(fresh, time.Now()) != good || trust.revocation(fresh, until.Add(time.Second)) != outdated {
+	if set.revocation(fresh, time.Now()) != good || set.revocation(fresh, until.Add(time.Second)) != outdated {
 		t.Error("a good one is not, or an old list counts")
 	}
-	if trust.revocation(chain(other.Client(t, "pc-1", "", time.Time{}), other), until.Add(time.Hour)) != good {
+	if set.revocation(chain(other.Client(t, "pc-1", "", time.Time{}), other), until.Add(time.Hour)) != good {
 		t.Error("an authority without a list revokes")
 	}
-	_, err = NewTrust([]Authority{
+	_, err = New([]Authority{
 		{Name: "", Certificates: []*x509.Certificate{pki.Authority}},
 		{Name: "leaf", Certificates: []*x509.Certificate{client.Leaf}},
 		{Name: "forged", Certificates: []*x509.Certificate{pki.Authority}, Revoked: []*x509.RevocationList{other.Revoke(t, until)}},
@@ -98,18 +98,18 @@ func TestRevokedIntermediate(t *testing.T) {
 		return parsed
 	}
 	for serial, want := range map[int64]status{2: revoked, 9: good} {
-		trust, err := NewTrust([]Authority{{Name: "school", Certificates: []*x509.Certificate{root, between}, Revoked: []*x509.RevocationList{list(serial)}}})
+		set, err := New([]Authority{{Name: "school", Certificates: []*x509.Certificate{root, between}, Revoked: []*x509.RevocationList{list(serial)}}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		// As crypto/tls builds them: each configured certificate may end a chain.
 		for _, chain := range [][]*x509.Certificate{{leaf, between}, {leaf, between, root}} {
-			if got := trust.revocation(chain, now); got != want {
+			if got := set.revocation(chain, now); got != want {
 				t.Errorf("list of %d, chain of %d: %v", serial, len(chain), got)
 			}
 		}
 		later := now.Add(2 * time.Hour)
-		if got := trust.revocation([]*x509.Certificate{leaf, between}, later); want == good && got != outdated {
+		if got := set.revocation([]*x509.Certificate{leaf, between}, later); want == good && got != outdated {
 			t.Errorf("an old list counts: %v", got)
 		}
 	}
