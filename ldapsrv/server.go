@@ -44,6 +44,7 @@ package ldapsrv
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"errors"
@@ -51,7 +52,7 @@ import (
 	"iter"
 	"log/slog"
 	"net"
-	"slices"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -60,6 +61,7 @@ import (
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/trust"
 	"schoolbridge/ldapsrv/wire"
 )
 
@@ -92,10 +94,13 @@ type Directory interface {
 
 // Service is an account of boards or of a program.
 type Service struct {
-	DN         string
-	Password   identity.Password
-	Schools    []person.SchoolID // whose people it sees; none: all
-	Attributes []string          // which attributes it sees beside uid, ou and objectClass; none: all
+	DN           string
+	Password     identity.Password // "": it signs in with a certificate only
+	Certificates []CertificateName // with which it signs in; see external.go
+	From         []netip.Prefix    // where it may come from; none: anywhere
+	Schools      []person.SchoolID // whose people it sees; none: all
+	Roles        []person.Role     // in which roles; none: staff and pupils
+	Attributes   []string          // which attributes it sees beside uid, ou and objectClass; none: all
 }
 
 // PlainBind says where a password is taken without TLS.
@@ -127,6 +132,8 @@ type Options struct {
 	UPNSuffix  string
 	Attributes []Attribute // of people, in all trees
 	Services   []Service
+	Rules      []Rule             // what people see of others; none: nothing
+	Trust      func() *trust.Set  // who issues certificates of services, asked at each sign-in; nil, or giving nil: nobody
 	TLS        func() *tls.Config // nil: no TLS at all
 	PlainBind  PlainBind          // "": never
 	Limits     wire.Limits
@@ -146,14 +153,18 @@ type Options struct {
 
 // service is a Service ready for use.
 type service struct {
+	scope   // what it sees
+	scopes  [1]scope
 	name    string // DN
+	common  string // the value of its own part of the name
 	key     string
 	secret  [sha256.Size]byte
-	schools map[person.SchoolID]bool // nil: all
-	list    []person.SchoolID        // the same
-	read    attrs
+	sources networks
 	entry   *fixedEntry
 }
+
+// from says whether the account may come from an address.
+func (s *service) from(a netip.Addr) bool { return s.sources.have(a) }
 
 // Server answers LDAP. Make it with New.
 type Server struct {
@@ -163,9 +174,13 @@ type Server struct {
 	pages    *pages
 	services []service
 	names    map[string]*service // by DN as configured
-	guesses  guesses
-	engine   *wire.Server
-	metrics  metrics
+	rules    []rule
+
+	certificates map[CertificateName]*service // names folded
+	principals   []principal
+	guesses      guesses
+	engine       *wire.Server
+	metrics      metrics
 
 	root, subschema *fixedEntry
 }
@@ -180,7 +195,7 @@ func New(o Options) (*Server, error) {
 	default:
 		return nil, fmt.Errorf("ldapsrv: there is no plain_bind %q", o.PlainBind)
 	}
-	s := &Server{opt: o, schema: newSchema(), names: map[string]*service{}, metrics: newMetrics(o.Metrics)}
+	s := &Server{opt: o, schema: newSchema(), names: map[string]*service{}, certificates: map[CertificateName]*service{}, metrics: newMetrics(o.Metrics)}
 	s.defaults()
 	if err := s.plant(); err != nil {
 		return nil, fmt.Errorf("ldapsrv: %w", err)
@@ -198,6 +213,20 @@ func New(o Options) (*Server, error) {
 			return nil, fmt.Errorf("ldapsrv: service %q has a name that is taken; give it one of its own, below ou=services", o.Services[i].DN)
 		}
 		s.names[o.Services[i].DN] = one
+		for _, c := range o.Services[i].Certificates {
+			c.Name = identity.FoldMachineName(c.Name)
+			if s.certificates[c] != nil || c.Name == "" {
+				return nil, fmt.Errorf("ldapsrv: service %q: the certificates %q of %q are another's, or nameless", o.Services[i].DN, c.Name, c.Authority)
+			}
+			s.certificates[c] = one
+		}
+	}
+	for _, r := range o.Rules {
+		one, err := s.newRule(r)
+		if err != nil {
+			return nil, fmt.Errorf("ldapsrv: %w", err)
+		}
+		s.rules = append(s.rules, one)
 	}
 	s.root, s.subschema = newRootDSE(&s.opt, s.trees), newSubschema(s.schema)
 	var err error
@@ -231,6 +260,7 @@ func (s *Server) plant() error {
 		}
 		s.trees = append(s.trees, t)
 	}
+	s.findPrincipals(suffix)
 	return nil
 }
 
@@ -264,32 +294,33 @@ func (s *Server) defaults() {
 
 func (s *Server) newService(account Service) (service, error) {
 	name, err := parseDN(account.DN)
-	if err != nil || len(name) == 0 || account.Password == "" {
-		return service{}, fmt.Errorf("ldapsrv: service %q needs a name and a password", account.DN)
+	if err != nil || len(name) == 0 || account.Password == "" && len(account.Certificates) == 0 {
+		return service{}, fmt.Errorf("ldapsrv: service %q needs a name, and a password or a certificate", account.DN)
 	}
 	one := service{
-		name: name.String(), key: name.key(), secret: sha256.Sum256([]byte(account.Password)), read: s.schema.all,
+		name: name.String(), key: name.key(), common: name[0].value, secret: sha256.Sum256([]byte(account.Password)), sources: account.From,
 		entry: newFixed(name.String(), map[attr][]string{
 			attrObjectClass: classesService, attrCN: {name[0].value}, attrEntryDN: {name.String()},
 			attrStructuralObjectClass: {"applicationProcess"}, attrHasSubordinates: {"FALSE"}, attrSubschemaSubentry: {subschemaDN},
 		}),
 	}
-	if len(account.Schools) > 0 {
-		one.schools, one.list = map[person.SchoolID]bool{}, slices.Clone(account.Schools)
-		for _, id := range account.Schools {
-			one.schools[id] = true
-		}
+	if account.Password == "" {
+		rand.Read(one.secret[:]) // the digest of nothing that anybody can send
 	}
+	read := s.schema.all
 	if len(account.Attributes) > 0 {
-		one.read = alwaysReadable
-		for _, a := range account.Attributes {
-			t, ok := s.schema.find([]byte(a))
-			if !ok {
-				return service{}, fmt.Errorf("ldapsrv: service %q: there is no attribute %q", account.DN, a)
-			}
-			one.read = one.read.or(setOf(t))
+		if read, err = s.schema.named(account.Attributes); err != nil {
+			return service{}, fmt.Errorf("ldapsrv: service %q: %w", account.DN, err)
 		}
 	}
+	sees := listed
+	if len(account.Roles) > 0 {
+		if sees = rolesOf(account.Roles); sees&^listed != 0 {
+			return service{}, fmt.Errorf("ldapsrv: service %q: people are seen as staff or pupils", account.DN)
+		}
+	}
+	one.scope = newScope(one.name, sees, account.Schools, read)
+	one.scopes[0] = one.scope
 	return one, nil
 }
 
