@@ -92,6 +92,25 @@ func (n networks) have(from netip.Addr) bool {
 	return len(n) == 0 || slices.ContainsFunc(n, func(p netip.Prefix) bool { return p.Contains(from) })
 }
 
+// Rules are checked rules of one server.
+type Rules []rule
+
+// Compile checks rules.
+func (s *Server) Compile(list []Rule) (Rules, error) {
+	all := make(Rules, 0, len(list))
+	for _, r := range list {
+		one, err := s.newRule(r)
+		if err != nil {
+			return nil, fmt.Errorf("ldapsrv: %w", err)
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+// Apply puts rules in force: every request from now on is answered by them.
+func (s *Server) Apply(rules Rules) { s.rules.Store(&rules) }
+
 func (s *Server) newRule(r Rule) (rule, error) {
 	read, err := s.schema.named(r.Attributes)
 	one := rule{who: rolesOf(r.Who), from: r.From}
@@ -163,18 +182,22 @@ func (s *Server) viewOf(account *service, who identity.PersonID, from netip.Addr
 	switch {
 	case account != nil:
 		v.scopes, v.read, v.list, v.everywhere = account.scopes[:], account.read, account.list, account.schools == nil
-	case !who.IsZero() && len(s.rules) > 0:
+	case !who.IsZero():
+		rules := *s.rules.Load()
+		if len(rules) == 0 {
+			break
+		}
 		if e, ok := s.opt.Directory.Get(who); ok && e.State == directory.StateActive {
-			v.apply(e.Affiliations, from)
+			v.apply(rules, e.Affiliations, from)
 		}
 	}
 	return v
 }
 
 // apply gives a person's view what the rules let him see of others.
-func (v *view) apply(of []directory.Affiliation, from netip.Addr) {
-	for i := range v.s.rules {
-		one, ok := v.s.rules[i].scopeFor(of, v.day, from)
+func (v *view) apply(rules Rules, of []directory.Affiliation, from netip.Addr) {
+	for i := range rules {
+		one, ok := rules[i].scopeFor(of, v.day, from)
 		if !ok {
 			continue
 		}

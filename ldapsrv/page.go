@@ -134,9 +134,6 @@ func newPages(o *Options) (*pages, error) {
 	for _, one := range o.Services {
 		fmt.Fprintf(h, "%q %q %d %q", one.DN, one.Schools, one.Roles, one.Attributes)
 	}
-	for _, one := range o.Rules {
-		fmt.Fprintf(h, "%q %d %d %q %q", one.Name, one.Who, one.Sees, one.Schools, one.Attributes)
-	}
 	return &pages{seal, [sha256.Size]byte(h.Sum(nil))}, nil
 }
 

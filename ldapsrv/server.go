@@ -54,6 +54,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -174,7 +175,7 @@ type Server struct {
 	pages    *pages
 	services []service
 	names    map[string]*service // by DN as configured
-	rules    []rule
+	rules    atomic.Pointer[Rules]
 
 	certificates map[CertificateName]*service // names folded
 	principals   []principal
@@ -221,15 +222,12 @@ func New(o Options) (*Server, error) {
 			s.certificates[c] = one
 		}
 	}
-	for _, r := range o.Rules {
-		one, err := s.newRule(r)
-		if err != nil {
-			return nil, fmt.Errorf("ldapsrv: %w", err)
-		}
-		s.rules = append(s.rules, one)
+	rules, err := s.Compile(o.Rules)
+	if err != nil {
+		return nil, err
 	}
+	s.Apply(rules)
 	s.root, s.subschema = newRootDSE(&s.opt, s.trees), newSubschema(s.schema)
-	var err error
 	if s.pages, err = newPages(&s.opt); err != nil {
 		return nil, fmt.Errorf("ldapsrv: %w", err)
 	}

@@ -18,10 +18,7 @@ import (
 	"schoolbridge/internal/mosru"
 	"schoolbridge/internal/mosru/events"
 	"schoolbridge/internal/mosru/keyset"
-	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
-	"schoolbridge/ldapsrv"
-	ldapwire "schoolbridge/ldapsrv/wire"
 	"schoolbridge/radiussrv"
 	radiuswire "schoolbridge/radiussrv/wire"
 )
@@ -117,6 +114,7 @@ func (d *daemon) joinLDAP(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.ldap = server
 	type port struct {
 		net.Listener
 		implicit bool
@@ -141,40 +139,6 @@ func (d *daemon) joinLDAP(ctx context.Context) error {
 		}})
 	}
 	return nil
-}
-
-func (d *daemon) ldapServer() (*ldapsrv.Server, error) {
-	c := d.config.LDAP
-	o := ldapsrv.Options{
-		Auth: d.auth, Directory: d.people, Base: string(c.Base), Schema: ldapsrv.Schema(c.Schema), UPNSuffix: c.UPNSuffix, PlainBind: ldapsrv.PlainBind(c.PlainBind),
-		Limits: ldapwire.Limits{Connections: c.Limits.Connections, PerSource: c.Limits.PerSource, PDU: c.Limits.PDU,
-			Idle: c.Limits.Idle, Write: c.Limits.Write},
-		Entries: c.Limits.Entries, Unindexed: c.Limits.Unindexed, Search: c.Limits.SearchTime, Zone: d.config.Policy.TimeZone.Location(), Version: version,
-		Logger: d.log, Metrics: d.registry,
-	}
-	if d.cert != nil {
-		o.TLS = func() *tls.Config { return d.cert.config() }
-	}
-	for _, v := range c.Views {
-		o.Views = append(o.Views, ldapsrv.View{Base: string(v.Base), Schema: ldapsrv.Schema(v.Schema)})
-	}
-	for _, a := range c.Attributes {
-		o.Attributes = append(o.Attributes, ldapsrv.Attribute{Name: a.Name, Value: string(a.Value)})
-	}
-	for _, s := range c.Services {
-		secret, err := config.ReadSecret(s.PasswordFile)
-		if err != nil {
-			return nil, err
-		}
-		account := ldapsrv.Service{DN: string(s.DN), Password: identity.Password(secret), Attributes: s.Attributes}
-		if !s.AnySchool() {
-			for _, id := range s.Schools {
-				account.Schools = append(account.Schools, person.SchoolID(id))
-			}
-		}
-		o.Services = append(o.Services, account)
-	}
-	return ldapsrv.New(o)
 }
 
 // nasClients makes the table of NAS clients with their secrets.

@@ -33,6 +33,7 @@ import (
 	"schoolbridge/internal/store/sqlite"
 	"schoolbridge/internal/telemetry"
 	"schoolbridge/internal/trust"
+	"schoolbridge/ldapsrv"
 	"schoolbridge/provision/ad"
 	"schoolbridge/radiussrv"
 )
@@ -92,6 +93,7 @@ type daemon struct {
 	trail         *telemetry.Trail
 	journal       *journal.Journal // nil: no RADIUS
 	radius        *radiussrv.Server
+	ldap          *ldapsrv.Server // nil: no LDAP
 	reloads       atomic.Uint64
 	mosru         *mosru.Client
 	auth          *auth.Authenticator
@@ -104,6 +106,7 @@ type daemon struct {
 	clients       atomic.Pointer[radiussrv.Clients]
 	eapCerts      atomic.Pointer[[]tls.Certificate]
 	eapTrust      atomic.Pointer[trust.Set]
+	ldapAsks      atomic.Pointer[ldapAsks]
 	inventory     atomic.Pointer[auth.Inventory]
 	expiry        *telemetry.Expiry
 	lasting       []telemetry.Certificate // those that a reload does not replace
