@@ -89,7 +89,8 @@ func (p *personEntry) rdn() string {
 // Values implements filter.Subject. What may be read of others and not of this
 // one is as unknown as what is not there to be asked for.
 func (p *personEntry) Values(a int, into *filter.Values) bool {
-	if !p.v.reads(p.e).has(attr(a)) {
+	// An account reads of all entries the same, and is asked for nothing else.
+	if p.v.service == nil && !p.v.reads(p.e).has(attr(a)) {
 		return false
 	}
 	if t := p.v.tree.person[a]; t != nil {
