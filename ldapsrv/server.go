@@ -27,12 +27,16 @@
 // position in that order, which the client carries away sealed (page.go).
 //
 // Who sees what: nobody in particular sees the root DSE; a service account sees
-// the people and groups of its schools, in its attributes; a person sees himself
-// and the containers above. People who are suspended, or neither employed nor
-// enrolled today, are not listed at all: to clients they do not exist. Passwords
-// are never an attribute, and an attribute that may not be read is Undefined in
-// filters. All of that is decided in view.go. The directory is read only:
-// passwords are changed at mos.ru, and the answers say so.
+// the people and groups of its schools and roles, in its attributes; a person sees
+// himself, the containers above, and of others what rules say. People who are
+// suspended, or neither employed nor enrolled today, are not listed at all: to
+// clients they do not exist. Passwords are never an attribute, and an attribute that
+// may not be read is Undefined in filters. All of that is decided in view.go and
+// access.go. The directory is read only: passwords are changed at mos.ru, and the
+// answers say so.
+//
+// Who is asking: simple binds with a DN, a login or a user principal name (bind.go),
+// SASL PLAIN (sasl.go) and EXTERNAL with a client certificate (external.go).
 //
 // Cost: entries are not kept in BER. A search by an index takes one lookup, one
 // evaluation and the wanted templates, all in memory that is borrowed for the

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/policy"
 	"schoolbridge/ldapsrv"
+	"schoolbridge/radiussrv/eap/eaptest"
 )
 
 const policyConfig = siteConfig + `policy:
@@ -249,6 +251,33 @@ func TestTheDocumentedPolicy(t *testing.T) {
 			if strings.Contains(errs, known) {
 				t.Errorf("%s: the example is warned about: %s", page, errs)
 			}
+		}
+	}
+}
+
+// And the cases of who sees whom, over the accounts and rules that stand there.
+func TestTheDocumentedAccess(t *testing.T) {
+	for _, page := range []string{"administrator.ru.md", "administrator.en.md"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "docs", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		block := func(begin string) string {
+			_, section, ok := strings.Cut(string(text), "```yaml\n"+begin)
+			section, _, ended := strings.Cut(section, "```\n")
+			if !ok || !ended {
+				t.Fatalf("%s has no example that begins with %q", page, begin)
+			}
+			return begin + section
+		}
+		s, pki := newSite(t), eaptest.NewPKI(t)
+		eaptest.Write(t, s.dir, "school-devices", tls.Certificate{Certificate: [][]byte{pki.Authority.Raw}})
+		s.write("school-devices.crl", string(pki.Revoke(t, time.Now().Add(time.Hour)).Raw))
+		ldap := strings.NewReplacer("ldap:\n", "ldap:\n  base: dc=school49,dc=example\n", "tls/", "", "secrets/phonebook", "secret").Replace(block("ldap:\n  services:\n    - dn: cn=boards"))
+		s.write("config.yaml", siteConfig+ldap)
+		s.write("cases.yaml", block("- {who: \"cn=boards"))
+		if out, errs, code := s.command("policy", "test", "--config", s.path("config.yaml"), s.path("cases.yaml")); code != exitDone || !strings.Contains(out, "иначе: 0") {
+			t.Errorf("%s: %d %s %s", page, code, out, errs)
 		}
 	}
 }
