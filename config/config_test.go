@@ -323,6 +323,7 @@ func TestWholeFileChecks(t *testing.T) {
 		"a service's attribute":      {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a', password_file: secret, attributes: [uid, dispalyName]}]}", "ldap.services[0].attributes[1]", "did you mean displayname?"},
 		"an attribute of nobody":     {"ldap: {access: [{name: a, who: staff, sees: pupil, attributes: [snils]}]}", "ldap.access[0].attributes[0]", "ldap.attributes"},
 		"a password shown":           {"ldap: {attributes: [{name: userPassword, value: '{login}'}]}", "ldap.attributes[0].name", "call the attribute otherwise"},
+		"limits of RadSec":           {"radius: {radsec_limits: {connections: 10, per_source: 11}}", "radius.radsec_limits.per_source", "at most 10"},
 		"limits against each other":  {"ldap: {limits: {connections: 10, per_source: 11}}", "ldap.limits.per_source", "at most 10"},
 		"silence below two interims": {"radius: {journal: {interim: 20m}}", "radius.journal.silence", "one lost message"},
 		"disconnect and no secret":   {"radius: {clients: [{name: a, certificate: a.example, dynamic_authorization: {port: 3799}}]}", "radius.clients[0].dynamic_authorization", "nothing signs"},

@@ -85,7 +85,10 @@ func (d *decoder) access(c *Config) {
 
 // askers checks on which listeners clients are asked for a certificate.
 func (d *decoder) askers(c *Config) {
-	all := slices.Concat(c.LDAP.Listen, c.LDAP.ListenTLS)
+	var all []Address
+	for _, l := range c.LDAP.All() {
+		all = append(all, l.Address)
+	}
 	for i, a := range c.LDAP.Certificates.Listen {
 		if slices.Contains(all, a) || len(all) == 0 && d.faulty("ldap.listen") {
 			continue
@@ -94,7 +97,7 @@ func (d *decoder) askers(c *Config) {
 		for j, one := range all {
 			words[j] = string(one)
 		}
-		d.faultAt(fmt.Sprintf("ldap.certificates.listen[%d]", i), wrong(say("адреса %s нет ни в ldap.listen, ни в ldap.listen_tls", "the address %s is in neither ldap.listen nor ldap.listen_tls", show(string(a))),
+		d.faultAt(fmt.Sprintf("ldap.certificates.listen[%d]", i), wrong(say("адреса %s нет ни в ldap.listen, ни в listen_tls, ни в listeners", "the address %s is in none of ldap.listen, listen_tls and listeners", show(string(a))),
 			say("перепишите его оттуда (%s) или уберите список: тогда сертификат спрашивают все", "copy it from there (%s), or remove the list: all ask for certificates then", strings.Join(words, ", "))))
 	}
 }

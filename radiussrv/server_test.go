@@ -407,9 +407,6 @@ func received(t *testing.T, client Client, at time.Time, b []byte) *wire.Receive
 	if err != nil {
 		t.Fatal(err)
 	}
-	if client.busy == nil {
-		client.busy = new(atomic.Int32)
-	}
 	return &wire.Received{
 		Packet: p, Peer: wire.NewPeer([]byte(testSecret), false, &client), From: netip.MustParseAddrPort("127.0.0.1:5"),
 		At: at, Signed: true, Role: wire.Authentication,
@@ -505,7 +502,6 @@ func FuzzHandle(f *testing.F) {
 	}))
 	s := newServer(f, Options{Accounting: &ledger{}})
 	client := loopback()
-	client.busy = new(atomic.Int32)
 	peer := wire.NewPeer([]byte(testSecret), true, &client)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := wire.Parse(b)

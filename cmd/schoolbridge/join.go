@@ -18,6 +18,7 @@ import (
 	"schoolbridge/internal/mosru"
 	"schoolbridge/internal/mosru/events"
 	"schoolbridge/internal/mosru/keyset"
+	"schoolbridge/internal/mschap"
 	"schoolbridge/internal/store"
 	"schoolbridge/radiussrv"
 	radiuswire "schoolbridge/radiussrv/wire"
@@ -101,44 +102,12 @@ func (c changes) ApplyChange(ctx context.Context, change events.Change) (bool, e
 	case events.Removed:
 		kind = store.EventRemoved
 	}
-	return c.d.db.Credentials().ApplyEvent(ctx, store.Event{ID: change.ID, At: change.At, Subject: change.Subject, Kind: kind, Password: change.Password})
-}
-
-// joinLDAP opens the LDAP listeners.
-func (d *daemon) joinLDAP(ctx context.Context) error {
-	c := d.config.LDAP
-	if len(c.Listen)+len(c.ListenTLS) == 0 {
-		return nil
+	e := store.Event{ID: change.ID, At: change.At, Subject: change.Subject, Kind: kind, Password: change.Password}
+	if change.Password != "" && c.d.config.Auth.NTHash {
+		hash := mschap.NTHash(string(change.Password))
+		e.NTHash = hash[:]
 	}
-	server, err := d.ldapServer()
-	if err != nil {
-		return err
-	}
-	d.ldap = server
-	type port struct {
-		net.Listener
-		implicit bool
-	}
-	var ports []port
-	for _, list := range []struct {
-		addresses []config.Address
-		implicit  bool
-	}{{c.Listen, false}, {c.ListenTLS, true}} {
-		for _, address := range list.addresses {
-			l, err := listen(ctx, "LDAP", string(address))
-			if err != nil {
-				return err
-			}
-			d.release = append(d.release, func() { _ = l.Close() }) // closed already, unless the start failed
-			ports = append(ports, port{l, list.implicit})
-		}
-	}
-	for _, p := range ports {
-		d.services = append(d.services, service{"LDAP " + p.Addr().String(), func(ctx context.Context) error {
-			return untilDone(ctx, func() error { return server.Serve(p.Listener, p.implicit) }, server.Shutdown)
-		}})
-	}
-	return nil
+	return c.d.db.Credentials().ApplyEvent(ctx, e)
 }
 
 // nasClients makes the table of NAS clients with their secrets.
@@ -179,7 +148,8 @@ func (d *daemon) joinRADIUS(ctx context.Context) error {
 	}
 	options := radiussrv.Options{Auth: d.auth, EAP: eap, Refused: func(name, method string, from identity.Source, v identity.Verdict) {
 		d.auth.Refused(auth.Refusal{Name: name, Method: method, Channel: identity.ChannelWiFi, Source: from, Verdict: v})
-	}, Clients: d.clients.Load, Ready: d.serving, Logger: d.log, Metrics: d.registry}
+	}, Clients: d.clients.Load, Ready: d.serving, Logger: d.log, Metrics: d.registry,
+		Asked: c.RadSecLimits.Asked, Wire: radiuswire.Options{Tunnels: c.RadSecLimits.Connections, TunnelsAt: c.RadSecLimits.PerSource}}
 	if err := d.journaled(&options); err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/go-ldap/ldap/v3"
 
-	"schoolbridge/config"
 	"schoolbridge/radiussrv/eap/eaptest"
 )
 
@@ -131,28 +130,4 @@ func TestCertificatesOverLDAP(t *testing.T) {
 		t.Errorf("a forged list: %s", said)
 	}
 	signsIn(start, true, 0)
-}
-
-func TestListenersThatAsk(t *testing.T) {
-	for address, want := range map[string][3]bool{ // 127.0.0.1:636, 10.0.0.1:636, 127.0.0.1:637
-		":636": {true, true, false}, "0.0.0.0:636": {true, true, false}, "[::]:636": {true, true, false}, "127.0.0.1:636": {true, false, false},
-		"localhost:636": {true, false, false}, "10.0.0.1:636": {false, true, false}, "10.0.0.1:637": {false, false, false},
-	} {
-		a, err := newLDAPAsks(config.LDAPCertificates{Listen: []config.Address{config.Address(address)}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, local := range []string{"127.0.0.1:636", "10.0.0.1:636", "127.0.0.1:637"} {
-			at, err := net.ResolveTCPAddr("tcp", local)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := a.here(at); got != want[i] {
-				t.Errorf("%s asks on %s: %v", address, local, got)
-			}
-		}
-		if a.here(&net.UnixAddr{}) {
-			t.Error("asks on a socket without a port")
-		}
-	}
 }

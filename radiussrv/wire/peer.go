@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"hash"
 	"sync"
-	"sync/atomic"
 )
 
 // Peer is somebody with whom we share a secret. Make it with NewPeer and use it
@@ -17,7 +16,6 @@ type Peer struct {
 	tunnel   bool
 	owner    any
 	macs     sync.Pool
-	queued   atomic.Int32 // requests that wait for a worker
 }
 
 // radsecSecret is the one secret of all RadSec peers (RFC 6614 section 2.3): TLS
@@ -34,11 +32,21 @@ func NewTunnelPeer(owner any) *Peer {
 // NewPeer describes a peer. With unsigned, its Access-Requests may come without
 // Message-Authenticator: for old devices, because such requests can be forged
 // and their replies, where the peer does not check them, too (CVE-2024-3596).
-// Owner is the caller's own description, given back by Peer.Owner.
+// Owner is the caller's own description, comparable, given back by Peer.Owner;
+// peers of one owner share his Places. Nil: the peer itself.
 func NewPeer(secret []byte, unsigned bool, owner any) *Peer {
 	p := &Peer{secret: append([]byte(nil), secret...), unsigned: unsigned, owner: owner}
-	p.macs.New = func() any { return hmac.New(md5.New, p.secret) }
+	if owner == nil {
+		p.owner = p
+	}
+	p.macs.New = func() any { return &mac{Hash: hmac.New(md5.New, p.secret)} }
 	return p
+}
+
+// mac is an HMAC's state, and room for what comes out.
+type mac struct {
+	hash.Hash
+	sum [macLen]byte
 }
 
 // Owner gives what NewPeer was given.
@@ -49,13 +57,14 @@ func (p *Peer) Secret() []byte { return p.secret }
 
 // sum computes a Message-Authenticator over whole packets whose field is
 // zero (RFC 3579 section 3.2).
-func (p *Peer) sum(packet []byte) (mac [macLen]byte) {
-	h := p.macs.Get().(hash.Hash)
-	h.Reset()
-	h.Write(packet)
-	h.Sum(mac[:0])
-	p.macs.Put(h)
-	return mac
+func (p *Peer) sum(packet []byte) [macLen]byte {
+	m := p.macs.Get().(*mac)
+	m.Reset()
+	m.Write(packet)
+	m.Sum(m.sum[:0])
+	sum := m.sum
+	p.macs.Put(m)
+	return sum
 }
 
 // signed says whether the Message-Authenticator at the offset is right. The

@@ -57,10 +57,11 @@ type Options struct {
 	Events     Events
 	Readers    int              // goroutines that read a socket and answer what is answered promptly; one for each processor, 4 at most
 	Workers    int              // requests handled at once that were not; 1024
-	Queue      int              // requests that wait for a worker; 4096, three quarters of them from one peer
+	Queue      int              // requests that wait for a worker; 4096, shared out by Places
 	Duplicates int              // requests remembered, with 112 bytes of reply on average: 5 MiB; 32768
-	Delayed    int              // replies that wait for their moment; 16384
-	Tunnels    int              // RadSec connections at once; 1024, a sixteenth of them from one address
+	Delayed    int              // replies that wait for their moment; 16384, shared out as well
+	Tunnels    int              // RadSec connections of a listener at once; 1024
+	TunnelsAt  int              // of them from one address; a sixteenth
 	Patience   time.Duration    // a request that waited longer for its worker is dropped; 2 s
 	Now        func() time.Time // time.Now
 }
@@ -73,6 +74,8 @@ type Server struct {
 	duplicates *duplicates
 	later      *later
 	queue      chan *datagram
+	queued     *Places
+	delayed    *Places
 	buffers    sync.Pool
 	idle       atomic.Int32
 	workers    atomic.Int32
@@ -142,6 +145,7 @@ func NewServer(h Handler, opts Options) *Server {
 	set(&opts.Duplicates, 32768)
 	set(&opts.Delayed, 16384)
 	set(&opts.Tunnels, 1024)
+	set(&opts.TunnelsAt, max(opts.Tunnels/16, 1))
 	if opts.Patience <= 0 {
 		opts.Patience = 2 * time.Second
 	}
@@ -157,6 +161,8 @@ func NewServer(h Handler, opts Options) *Server {
 		duplicates: newDuplicates(opts.Duplicates, opts.Now()),
 		later:      &later{limit: opts.Delayed, waiting: make(map[*time.Timer]struct{})},
 		queue:      make(chan *datagram, opts.Queue),
+		queued:     NewPlaces(opts.Queue),
+		delayed:    NewPlaces(opts.Delayed),
 	}
 	s.prompt, _ = h.(Prompt)
 	s.buffers.New = func() any { return new(datagram) }
@@ -211,18 +217,16 @@ func (s *Server) take(d *datagram, out *batch) (free bool) {
 }
 
 // enqueue gives a datagram to the workers, or drops it where everything is full,
-// or as much of it as one peer may fill.
+// or as much of it as one peer or address may fill.
 func (s *Server) enqueue(d *datagram) bool {
-	peer := d.Peer
-	if int(peer.queued.Add(1)) > max(cap(s.queue)*3/4, 1) {
-		peer.queued.Add(-1)
+	if !s.queued.Take(d.Peer.owner, d.From.Addr()) {
 		s.drop(d, DropOverload)
 		return false
 	}
 	select {
 	case s.queue <- d:
 	default:
-		peer.queued.Add(-1)
+		s.queued.Give(d.Peer.owner, d.From.Addr())
 		s.drop(d, DropOverload)
 		return false
 	}
@@ -286,7 +290,7 @@ func (s *Server) work() {
 		if !ok {
 			return
 		}
-		d.Peer.queued.Add(-1)
+		s.queued.Give(d.Peer.owner, d.From.Addr())
 		s.handle(d)
 		s.release(d)
 	}
@@ -379,12 +383,18 @@ func (s *Server) answer(reply *Reply, d *datagram, out *batch) {
 
 // delay sends a reply in its time, without the datagram that it answers.
 func (s *Server) delay(wait time.Duration, b []byte, d *datagram) {
-	back, peer, ticket := d.route, d.Peer, d.ticket
+	back, peer, ticket, addr := d.route, d.Peer, d.ticket, d.From.Addr()
+	if !s.delayed.Take(peer.owner, addr) {
+		s.drop(d, DropOverload)
+		return
+	}
 	if !s.later.after(wait, func() {
+		s.delayed.Give(peer.owner, addr)
 		ticket.finish(b, s.duplicates.age(s.opts.Now()))
 		s.send(b, &back, peer, nil)
 	}) {
 		// Sending at once would tell what the delay is there to hide.
+		s.delayed.Give(peer.owner, addr)
 		s.drop(d, DropOverload)
 	}
 }
