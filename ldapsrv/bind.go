@@ -55,6 +55,7 @@ func parseBind(body []byte) (b bindRequest, err error) {
 
 func (x *session) signOut(c *wire.Conn) {
 	x.service, x.person, x.name, x.proof = nil, identity.PersonID{}, "", nil
+	x.saslBegun = "" // whatever comes instead of its next step ends it (RFC 4511 section 4.2.1)
 	c.SetBound(false)
 }
 
@@ -63,7 +64,6 @@ func (x *session) signOut(c *wire.Conn) {
 func (x *session) bind(ctx context.Context, c *wire.Conn, body []byte) (r wire.Result, extra []byte, err error) {
 	start := time.Now()
 	b, err := parseBind(body)
-	x.saslBegun = "" // by this bind or, if it is none of it, by none (RFC 4511 section 4.2.1)
 	switch {
 	case err != nil:
 		return wire.Result{}, nil, err

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/trust"
 	"schoolbridge/ldapsrv/filter"
 	"schoolbridge/ldapsrv/wire"
 )
@@ -47,11 +48,22 @@ func (x *session) mechanisms(c *wire.Conn) (list []string) {
 		return nil
 	}
 	if x.s.certifies() && len(c.Certificates()) > 0 {
-		if _, outcome := x.s.certified(c); outcome == identity.Accepted {
+		// Judged once, for anybody may ask, with a chain that is dear to judge.
+		if by := x.s.opt.Trust(); x.offer.by != by {
+			_, outcome := x.s.certified(c)
+			x.offer = offer{by, outcome == identity.Accepted}
+		}
+		if x.offer.external {
 			list = append(list, saslExternal)
 		}
 	}
 	return append(list, saslPlain)
+}
+
+// offer is whether EXTERNAL is offered, under the authorities of then.
+type offer struct {
+	by       *trust.Set
+	external bool
 }
 
 func (x *session) bindSASL(ctx context.Context, c *wire.Conn, s saslCredentials) (r wire.Result, extra []byte) {

@@ -20,6 +20,7 @@ type session struct {
 	asker *service
 	// saslBegun is the mechanism of a bind that waits for its next step.
 	saslBegun string
+	offer     offer
 	tried     bool // the bind under way has tried a password
 	locked    bool // it was right, and a gate is closed
 

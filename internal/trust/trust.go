@@ -232,10 +232,14 @@ func (t *Set) Judge(chains [][]*x509.Certificate, now time.Time) (identity.Certi
 	return identity.Certificate{}, outcome, reason
 }
 
+// maxShown bounds the certificates of one client: more of them are made to be dear
+// to judge.
+const maxShown = 10
+
 // Verify judges what a client has shown in a TLS handshake that did not: its
 // certificate first, then those between it and the authority.
 func (t *Set) Verify(shown []*x509.Certificate, now time.Time) (identity.Certificate, identity.Outcome, identity.Reason) {
-	if len(shown) == 0 {
+	if len(shown) == 0 || len(shown) > maxShown {
 		return identity.Certificate{}, identity.Rejected, identity.ReasonNotValid
 	}
 	between := x509.NewCertPool()

@@ -133,6 +133,38 @@ func TestRevokedIntermediate(t *testing.T) {
 	}
 }
 
+// Verify builds the chain that a handshake did not, and looks at no more than a
+// client has.
+func TestVerify(t *testing.T) {
+	pki := eaptest.NewPKI(t)
+	client, other := pki.Client(t, "pc-1", "", time.Time{}), eaptest.NewPKI(t).Client(t, "pc-1", "", time.Time{})
+	set, err := New([]Authority{{Name: "school", Certificates: []*x509.Certificate{pki.Authority}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	many := []*x509.Certificate{client.Leaf}
+	for range maxShown {
+		many = append(many, pki.Authority)
+	}
+	for what, c := range map[string]struct {
+		shown []*x509.Certificate
+		at    time.Time
+		want  identity.Outcome
+	}{
+		"good":               {[]*x509.Certificate{client.Leaf}, time.Now(), identity.Accepted},
+		"with its authority": {many[:maxShown], time.Now(), identity.Accepted},
+		"too many":           {many, time.Now(), identity.Rejected},
+		"none":               {nil, time.Now(), identity.Rejected},
+		"another's":          {[]*x509.Certificate{other.Leaf}, time.Now(), identity.Rejected},
+		"too late":           {[]*x509.Certificate{client.Leaf}, client.Leaf.NotAfter.Add(time.Second), identity.Rejected},
+		"a server's":         {[]*x509.Certificate{pki.Server(t, false).Leaf}, time.Now(), identity.Rejected},
+	} {
+		if proof, got, _ := set.Verify(c.shown, c.at); got != c.want || (got == identity.Accepted) != (proof.Authority == "school" && proof.CommonName == "pc-1") {
+			t.Errorf("%s: %v %+v", what, got, proof)
+		}
+	}
+}
+
 func TestUPNs(t *testing.T) {
 	if got := parseUPNs(eaptest.UPN("pc-1@school.example")); !slices.Equal(got, []string{"pc-1@school.example"}) {
 		t.Error(got)
