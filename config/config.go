@@ -106,7 +106,10 @@ type LDAP struct {
 	Attributes []Attribute `yaml:"attributes" default:""`
 	PlainBind  string      `yaml:"plain_bind" default:"never" one:"never|loopback|always"`
 	Services   []Service   `yaml:"services" default:""`
+	Access     []Access    `yaml:"access" default:""`
 	Limits     LDAPLimits  `yaml:"limits"`
+
+	Certificates LDAPCertificates `yaml:"certificates"`
 }
 
 // Listener is an LDAP address with rules of its own.
@@ -145,12 +148,16 @@ type Attribute struct {
 	Value Template `yaml:"value" need:"yes"`
 }
 
-// Service is an account of a program that searches the directory.
+// Service is an account of a program that searches the directory. It signs in
+// with a password, with a certificate, or with either.
 type Service struct {
-	DN           DN         `yaml:"dn" need:"yes"`
-	PasswordFile SecretFile `yaml:"password_file" need:"yes"`
-	Schools      []string   `yaml:"schools" default:"any" unique:"yes" word:"yes"`
-	Attributes   []string   `yaml:"attributes" default:"" unique:"fold"`
+	DN           DN                   `yaml:"dn" need:"yes"`
+	PasswordFile SecretFile           `yaml:"password_file" default:""`
+	Certificates []ServiceCertificate `yaml:"certificates" default:""`
+	From         []netip.Prefix       `yaml:"from" default:"" unique:"yes"`
+	Schools      []string             `yaml:"schools" default:"any" unique:"yes" word:"yes"`
+	Roles        []string             `yaml:"roles" default:"staff, pupil" one:"staff|pupil" unique:"yes" word:"yes"`
+	Attributes   []string             `yaml:"attributes" default:"" unique:"fold"`
 }
 
 // AnySchool says that the service sees the people of all schools.
@@ -204,19 +211,19 @@ type RadSecLimits struct {
 
 // EAP is WPA-Enterprise; without a certificate, here or in tls, it is off.
 type EAP struct {
-	Methods            []string       `yaml:"methods" default:"peap, ttls, tls" one:"peap|ttls|tls" unique:"yes" word:"yes"`
-	Inner              []string       `yaml:"inner" default:"mschapv2, gtc" one:"mschapv2|gtc" unique:"yes" word:"yes"`
-	CertificateFile    File           `yaml:"certificate_file" default:""`
-	KeyFile            SecretFile     `yaml:"key_file" default:""`
-	RSACertificateFile File           `yaml:"rsa_certificate_file" default:""`
-	RSAKeyFile         SecretFile     `yaml:"rsa_key_file" default:""`
-	Resumption         time.Duration  `yaml:"resumption" default:"12h" min:"0s" max:"24h"`
-	Conversations      int            `yaml:"conversations" default:"10000" min:"100" max:"1000000"`
-	Authorities        []EAPAuthority `yaml:"authorities" default:""`
+	Methods            []string      `yaml:"methods" default:"peap, ttls, tls" one:"peap|ttls|tls" unique:"yes" word:"yes"`
+	Inner              []string      `yaml:"inner" default:"mschapv2, gtc" one:"mschapv2|gtc" unique:"yes" word:"yes"`
+	CertificateFile    File          `yaml:"certificate_file" default:""`
+	KeyFile            SecretFile    `yaml:"key_file" default:""`
+	RSACertificateFile File          `yaml:"rsa_certificate_file" default:""`
+	RSAKeyFile         SecretFile    `yaml:"rsa_key_file" default:""`
+	Resumption         time.Duration `yaml:"resumption" default:"12h" min:"0s" max:"24h"`
+	Conversations      int           `yaml:"conversations" default:"10000" min:"100" max:"1000000"`
+	Authorities        []Authority   `yaml:"authorities" default:""`
 }
 
-// EAPAuthority issues the certificates of devices or people, for EAP-TLS.
-type EAPAuthority struct {
+// Authority issues the certificates of devices, programs or people.
+type Authority struct {
 	Name    string `yaml:"name" need:"yes" maxlen:"64"`
 	CAFile  File   `yaml:"ca_file" need:"yes"`
 	CRLFile File   `yaml:"crl_file" default:""`

@@ -104,7 +104,7 @@ log: quiet
 	expect(t, faults, 10, "ldap.listen_tls", "a list is expected")
 	expect(t, faults, 11, "ldap.base", "quotes")
 	expect(t, faults, 14, "ldap.services[0].password", "password_file")
-	expect(t, faults, 13, "ldap.services[0].password_file", "needed")
+	expect(t, faults, 13, "ldap.services[0].password_file", "nothing to sign in with")
 	expect(t, faults, 18, "radius.clients[0].range", "10.0.0.0/24")
 	expect(t, faults, 20, "radius.clients[1].name", "needed")
 	expect(t, faults, 20, "radius.clients[1].range", "from which addresses")
@@ -313,6 +313,16 @@ func TestWholeFileChecks(t *testing.T) {
 		"one view twice":             {"ldap: {base: o=a, views: [{base: o=b}, {base: O=B}]}", "ldap.views[1].base", "apart"},
 		"one attribute twice":        {"ldap: {attributes: [{name: title, value: a}, {name: Title, value: b}]}", "ldap.attributes[1].name", "already"},
 		"service outside":            {"ldap: {base: o=a, services: [{dn: 'cn=x,o=b', password_file: secret}]}", "ldap.services[0].dn", "below the base"},
+		"nothing to sign in with":    {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a'}]}", "ldap.services[0].password_file", "nothing to sign in with"},
+		"unknown authority":          {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a', certificates: [{authority: b, name: c}]}]}", "ldap.services[0].certificates[0].authority", "has no"},
+		"a board of two accounts":    {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a', certificates: [{authority: b, name: c.d}, {authority: b, name: C.D}]}]}", "ldap.services[0].certificates[1].name", "already"},
+		"certificates nowhere":       {"ldap: {listen: ['127.0.0.1:389'], certificates: {listen: ['127.0.0.1:636']}}", "ldap.certificates.listen[0]", "copy it from there (127.0.0.1:389)"},
+		"one authority twice":        {"ldap: {certificates: {authorities: [{name: a, ca_file: ca.pem}, {name: b, ca_file: ca.pem}]}}", "ldap.certificates.authorities[1].ca_file", "leave it in one"},
+		"pupils to pupils":           {"ldap: {access: [{name: a, who: [staff, pupil], sees: pupil}]}", "ldap.access[0].sees", "make two rules"},
+		"one access rule twice":      {"ldap: {access: [{name: a, who: staff, sees: pupil}, {name: a, who: staff, sees: pupil}]}", "ldap.access[1].name", "already"},
+		"a service's attribute":      {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a', password_file: secret, attributes: [uid, dispalyName]}]}", "ldap.services[0].attributes[1]", "did you mean displayname?"},
+		"an attribute of nobody":     {"ldap: {access: [{name: a, who: staff, sees: pupil, attributes: [snils]}]}", "ldap.access[0].attributes[0]", "ldap.attributes"},
+		"a password shown":           {"ldap: {attributes: [{name: userPassword, value: '{login}'}]}", "ldap.attributes[0].name", "call the attribute otherwise"},
 		"limits of RadSec":           {"radius: {radsec_limits: {connections: 10, per_source: 11}}", "radius.radsec_limits.per_source", "at most 10"},
 		"limits against each other":  {"ldap: {limits: {connections: 10, per_source: 11}}", "ldap.limits.per_source", "at most 10"},
 		"silence below two interims": {"radius: {journal: {interim: 20m}}", "radius.journal.silence", "one lost message"},
@@ -401,7 +411,8 @@ func TestReference(t *testing.T) {
 			"secrets/mosru": "secret", "secrets/reader": "secret", "secrets/radius-school-49": "secret", "mosru-keys.json": "keys.json",
 			"secrets/events.pem": "secret", "secrets/ad": "secret", "secrets/coa-school-49": "secret", "tls/ad-ca.pem": "server.pem", "tls/ca.pem": "server.pem",
 			"tls/eap.pem": "server.pem", "tls/eap-key.pem": "server-key.pem", "tls/eap-rsa.pem": "server.pem", "tls/eap-rsa-key.pem": "server-key.pem",
-			"tls/devices-ca.pem": "server.pem", "tls/devices.crl": "devices.crl"} {
+			"tls/devices-ca.pem": "server.pem", "tls/devices.crl": "devices.crl",
+			"tls/school-devices.pem": "other.pem", "tls/school-devices.crl": "devices.crl"} {
 			b, err := os.ReadFile(filepath.Join(dir, from))
 			if err != nil {
 				t.Fatal(err)
@@ -438,7 +449,7 @@ func TestReloadable(t *testing.T) {
 	if got := Reloadable(old, check(strings.NewReplacer("10.1.0.0/16", "10.2.0.0/16", "allow: true", "allow: false").Replace(base)+tls)); len(got) != 0 {
 		t.Errorf("NAS clients and policy need a restart: %v", got)
 	}
-	got := Reloadable(old, check(strings.NewReplacer("o=school", "o=other", "policy: {", "policy: {time_zone: Asia/Omsk, ").Replace(base)+"web: {listen: '127.0.0.1:81'}\n"))
+	got := Reloadable(old, check(strings.NewReplacer("o=school", "o=other", "policy: {", "policy: {time_zone: Asia/Omsk, ", "who: staff", "who: pupil", "name: z, ca_file: ca", "name: y, ca_file: third").Replace(base)+"web: {listen: '127.0.0.1:81'}\n"))
 	if want := []string{"tls", "ldap.base", "ldap.services", "policy.time_zone", "web.listen"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

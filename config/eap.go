@@ -42,12 +42,7 @@ func (d *decoder) eap(c *Config) (shown []*tls.Certificate) {
 			say("назовите methods и inner; mschapv2 работает только с auth.nt_hash: true", "name methods and inner; mschapv2 works with auth.nt_hash: true only")))
 	}
 	names := map[string]int{}
-	for i, a := range e.Authorities {
-		path := fmt.Sprintf("radius.eap.authorities[%d]", i)
-		d.once(names, a.Name, path+".name")
-		d.authority(path+".ca_file", a.CAFile)
-	}
-	d.shared(e.Authorities)
+	d.authorities("radius.eap.authorities", e.Authorities, names)
 	known := func(path, name string) {
 		if _, ok := names[name]; !ok && name != "" {
 			d.warn(path, wrong(say("в radius.eap.authorities нет %s: по его сертификатам никто не войдёт", "radius.eap.authorities has no %s: nobody comes in by its certificates", show(name)),
@@ -66,20 +61,30 @@ func (d *decoder) eap(c *Config) (shown []*tls.Certificate) {
 	return shown
 }
 
+// authorities checks a list of them and gathers their names.
+func (d *decoder) authorities(list string, all []Authority, names map[string]int) {
+	for i, a := range all {
+		path := fmt.Sprintf("%s[%d]", list, i)
+		d.once(names, a.Name, path+".name")
+		d.authority(path+".ca_file", a.CAFile)
+	}
+	d.shared(list, all)
+}
+
 // shared faults a certificate that two authorities have: which of them issued a
 // device's could not be told.
-func (d *decoder) shared(authorities []EAPAuthority) {
+func (d *decoder) shared(list string, authorities []Authority) {
 	first := map[string]int{}
 	for i, a := range authorities {
-		path := fmt.Sprintf("radius.eap.authorities[%d].ca_file", i)
+		path := fmt.Sprintf("%s[%d].ca_file", list, i)
 		if a.CAFile == "" || d.faulty(path) {
 			continue
 		}
-		list, err := ReadCertificates(a.CAFile)
+		certificates, err := ReadCertificates(a.CAFile)
 		if err != nil {
 			continue // authority has said it
 		}
-		for _, c := range list {
+		for _, c := range certificates {
 			before, again := first[string(c.Raw)]
 			if !again {
 				first[string(c.Raw)] = i
@@ -89,7 +94,7 @@ func (d *decoder) shared(authorities []EAPAuthority) {
 				continue
 			}
 			line := 0
-			if n := d.near(fmt.Sprintf("radius.eap.authorities[%d]", before)); n != nil {
+			if n := d.near(fmt.Sprintf("%s[%d]", list, before)); n != nil {
 				line = n.Line
 			}
 			d.faultAt(path, wrong(say("сертификат %s есть и у центра %s (строка %d): чей сертификат у устройства, не различить", "the certificate %s is in the file of %s too (line %d): whose a device's certificate is could not be told",

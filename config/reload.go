@@ -6,7 +6,7 @@ import (
 )
 
 // reloadable are the options that a running daemon takes anew.
-var reloadable = []string{"tls", "radius.clients", "radius.client_ca_file", "radius.devices", "radius.devices_file", "radius.machines",
+var reloadable = []string{"tls", "ldap.certificates", "ldap.access", "radius.clients", "radius.client_ca_file", "radius.devices", "radius.devices_file", "radius.machines",
 	"radius.people_authorities", "radius.eap.certificate_file", "radius.eap.key_file", "radius.eap.rsa_certificate_file", "radius.eap.rsa_key_file",
 	"radius.eap.authorities", "wifi", "policy.rules", "mosru.events.keys_file"}
 

@@ -36,6 +36,7 @@ func (d *decoder) whole(c *Config) {
 	}
 	d.listeners(c)
 	d.ldap(c)
+	d.access(c)
 	d.radius(c)
 	d.things(c)
 	d.policy(c)
@@ -148,13 +149,7 @@ func (d *decoder) ldap(c *Config) {
 		if s.DN != "" && base != "" && !strings.HasSuffix(dn, ","+base) {
 			d.faultAt(path, wrong(say("служебная учётная запись не под корнем %s", "the service account is not below the base %s", string(c.LDAP.Base)), say("напишите, например, cn=reader,ou=services,%s", "write, for example, cn=reader,ou=services,%s", string(c.LDAP.Base))))
 		}
-		if len(s.Schools) > 1 {
-			for j, id := range s.Schools {
-				if id == "any" {
-					d.faultAt(fmt.Sprintf("ldap.services[%d].schools[%d]", i, j), wrong(say("any уже значит все школы", "any means all schools already"), say("оставьте any одно или уберите его", "leave any alone or remove it")))
-				}
-			}
-		}
+		d.anyAlone(fmt.Sprintf("ldap.services[%d]", i), s.Schools)
 	}
 }
 

@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"math/rand/v2"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -16,9 +18,16 @@ import (
 type bindRequest struct {
 	version  int32
 	name     []byte
-	simple   bool
+	method   byte // methodSimple, methodSASL or one that nobody knows
 	password []byte
+	sasl     saslCredentials
 }
+
+// Methods of authentication, as tags.
+const (
+	methodSimple = 0x80
+	methodSASL   = 0xa3
+)
 
 func parseBind(body []byte) (b bindRequest, err error) {
 	value, body, err := wire.Expect(body, wire.TagInteger)
@@ -35,47 +44,68 @@ func parseBind(body []byte) (b bindRequest, err error) {
 	if err != nil {
 		return b, err
 	}
-	if b.simple = method.Tag == 0x80; b.simple {
+	switch b.method = method.Tag; b.method {
+	case methodSimple:
 		b.password = method.Value
+	case methodSASL:
+		b.sasl, err = parseSASL(method.Value)
 	}
-	return b, nil
+	return b, err
 }
 
 func (x *session) signOut(c *wire.Conn) {
-	x.service, x.person, x.name = nil, identity.PersonID{}, ""
+	x.service, x.person, x.name, x.proof = nil, identity.PersonID{}, "", nil
+	x.saslBegun = "" // whatever comes instead of its next step ends it (RFC 4511 section 4.2.1)
 	c.SetBound(false)
 }
 
-// bind answers a bind. Whoever was signed in is not any more.
-func (x *session) bind(ctx context.Context, c *wire.Conn, body []byte) (wire.Result, error) {
+// bind answers a bind. Whoever was signed in is not any more. extra is what the
+// answer holds beside the result.
+func (x *session) bind(ctx context.Context, c *wire.Conn, body []byte) (r wire.Result, extra []byte, err error) {
 	start := time.Now()
 	b, err := parseBind(body)
 	switch {
 	case err != nil:
-		return wire.Result{}, err
+		return wire.Result{}, nil, err
 	case b.version != 3:
-		return wire.Result{Code: wire.ProtocolError, Text: textVersion}, nil
-	case !b.simple: // RFC 4513 section 5.2; the result of SASL mechanisms that are not there
-		return wire.Result{Code: wire.AuthMethodNotSupported, Text: textSASL}, nil
-	case len(b.password) == 0 && len(b.name) == 0: // anonymous, RFC 4513 section 5.1.1
-		return wire.Result{}, nil
-	case len(b.password) == 0: // unauthenticated, RFC 4513 section 5.1.2
-		return wire.Result{Code: wire.UnwillingToPerform, Text: textEmpty}, nil
-	case !x.s.confidential(c):
-		return wire.Result{Code: wire.ConfidentialityRequired, Text: textPlain}, nil
-	case len(b.name) == 0:
-		return wire.Result{Code: wire.InvalidCredentials, Text: textCredentials}, nil
+		return wire.Result{Code: wire.ProtocolError, Text: textVersion}, nil, nil
+	case b.method == methodSASL:
+		r, extra = x.bindSASL(ctx, c, b.sasl)
+	case b.method == methodSimple:
+		r = x.bindSimple(ctx, c, b)
+	default: // RFC 4511 section 4.2: the ways of LDAPv2, and Microsoft's own
+		return wire.Result{Code: wire.AuthMethodNotSupported, Text: textSASL}, nil, nil
 	}
-	c.Flush() // the answers before this one need not wait for mos.ru
-	var r wire.Result
-	if account := x.s.serviceOf(b.name); account != nil {
-		r = x.bindService(ctx, c, account, b.password)
-	} else {
-		r = x.bindPerson(ctx, c, b)
+	if x.tried {
+		x.tried = false
+		x.s.metrics.binds.Observe(time.Since(start).Seconds())
 	}
 	c.SetBound(x.name != "")
-	x.s.metrics.binds.Observe(time.Since(start).Seconds())
-	return r, nil
+	return r, extra, nil
+}
+
+func (x *session) bindSimple(ctx context.Context, c *wire.Conn, b bindRequest) wire.Result {
+	switch {
+	case len(b.password) == 0 && len(b.name) == 0: // anonymous, RFC 4513 section 5.1.1
+		return wire.Result{}
+	case len(b.password) == 0: // unauthenticated, RFC 4513 section 5.1.2
+		return wire.Result{Code: wire.UnwillingToPerform, Text: textEmpty}
+	case !x.s.confidential(c):
+		return wire.Result{Code: wire.ConfidentialityRequired, Text: textPlain}
+	case len(b.name) == 0:
+		return wire.Result{Code: wire.InvalidCredentials, Text: textCredentials}
+	}
+	return x.bindPassword(ctx, c, b.name, b.password)
+}
+
+// bindPassword signs in whoever has a name, in any of its forms, and a password.
+func (x *session) bindPassword(ctx context.Context, c *wire.Conn, name, password []byte) wire.Result {
+	c.Flush() // the answers before this one need not wait for mos.ru
+	x.tried = true
+	if account := x.s.serviceOf(name); account != nil {
+		return x.bindService(ctx, c, account, password)
+	}
+	return x.bindPerson(ctx, c, string(name), identity.Password(password))
 }
 
 func (s *Server) confidential(c *wire.Conn) bool {
@@ -111,13 +141,14 @@ const serviceDelay = 300 * time.Millisecond
 
 func (x *session) bindService(ctx context.Context, c *wire.Conn, account *service, password []byte) wire.Result {
 	given := sha256.Sum256(password)
-	right := subtle.ConstantTimeCompare(given[:], account.secret[:]) == 1
+	// An account without a password has the digest of none that can be sent.
+	right := subtle.ConstantTimeCompare(given[:], account.secret[:]) == 1 && account.from(c.Peer())
 	switch {
 	case !x.s.guesses.heard(guess{c.Source(), account}, right, x.s.opt.Now()):
 		wait(ctx, serviceDelay)
 		return wire.Result{Code: wire.Unavailable, Text: textUnavailable}
 	case !right:
-		x.s.opt.Logger.Warn("a service account's password was wrong", "service", account.name)
+		x.s.opt.Logger.Warn("a service account's password was wrong, or it came from elsewhere than it may", "service", account.name, "from", c.Peer())
 		wait(ctx, serviceDelay)
 		return wire.Result{Code: wire.InvalidCredentials, Text: textCredentials}
 	}
@@ -125,23 +156,27 @@ func (x *session) bindService(ctx context.Context, c *wire.Conn, account *servic
 	return wire.Result{}
 }
 
-// bindPerson signs a person in by DN, or by a login as typed. Any other DN is
+// bindPerson signs a person in by DN, in any tree, by user principal name, or by
+// a login as typed, perhaps with a domain, which Auth knows. Any other DN is
 // nobody's login, which is for Auth to say: it takes as long as an unknown one.
-func (x *session) bindPerson(ctx context.Context, c *wire.Conn, b bindRequest) wire.Result {
-	name, t := string(b.name), x.s.trees[0]
+func (x *session) bindPerson(ctx context.Context, c *wire.Conn, name string, password identity.Password) wire.Result {
+	t := x.s.trees[0]
 	if at := x.s.resolve(name); at.kind == placePerson {
 		name, t = at.leaf, at.tree
+	} else {
+		name = x.s.principal(name)
 	}
 	v := x.s.opt.Auth.Authenticate(ctx, identity.Credential{
-		Name: name, Proof: identity.Password(b.password), Channel: identity.ChannelLDAP, Source: x.source(c),
+		Name: name, Proof: password, Channel: identity.ChannelLDAP, Source: x.source(c),
 	})
 	// Only this connection waits; others are served meanwhile.
 	if !v.NotBefore.IsZero() {
 		wait(ctx, v.NotBefore.Sub(x.s.opt.Now()))
 	}
+	x.locked = v.Outcome == identity.Rejected && v.Proven
 	switch v.Outcome {
 	case identity.Accepted:
-		x.person, x.name = v.Person, x.s.nameOf(t, v)
+		x.person, x.tree, x.name = v.Person, t, x.s.nameOf(t, v.Person, v.Login)
 		return wire.Result{}
 	case identity.Unavailable:
 		return wire.Result{Code: wire.Unavailable, Text: textUnavailable}
@@ -151,13 +186,48 @@ func (x *session) bindPerson(ctx context.Context, c *wire.Conn, b bindRequest) w
 	return wire.Result{Code: wire.InvalidCredentials, Text: textCredentials}
 }
 
-// nameOf is the DN of whoever signed in, in the tree that he named himself in.
-func (s *Server) nameOf(t *tree, v identity.Verdict) string {
-	if e, ok := s.opt.Directory.Get(v.Person); ok {
+// principal takes the login out of a user principal name, as the trees write it;
+// other names stay as they are.
+func (s *Server) principal(name string) string {
+	for _, p := range s.principals {
+		cut := len(name) - len(p.behind)
+		if cut > len(p.before) && strings.EqualFold(name[cut:], p.behind) && strings.EqualFold(name[:len(p.before)], p.before) {
+			return name[len(p.before):cut]
+		}
+	}
+	return name
+}
+
+// principal is what stands around a login in userPrincipalName.
+type principal struct{ before, behind string }
+
+// findPrincipals gathers how the trees write userPrincipalName: by default, and
+// as it may be configured.
+func (s *Server) findPrincipals(suffix string) {
+	if suffix != "" {
+		s.principals = append(s.principals, principal{"", "@" + suffix})
+	}
+	for _, t := range s.trees {
+		made := t.person[attrUserPrincipalName]
+		if made == nil {
+			continue
+		}
+		p := principal{}
+		var f field
+		if f, p.before, p.behind = made.only(); (f == fieldLogin || f == fieldSAM) && p.before+p.behind != "" && !slices.Contains(s.principals, p) {
+			s.principals = append(s.principals, p)
+		}
+	}
+}
+
+// nameOf is a person's DN in a tree: the one that the directory shows now, or
+// that of the login where he is there no more.
+func (s *Server) nameOf(t *tree, who identity.PersonID, login identity.Login) string {
+	if e, ok := s.opt.Directory.Get(who); ok {
 		p := personEntry{&view{s: s, tree: t}, e}
 		return string(p.appendName(nil))
 	}
-	return string(t.appendPerson(nil, string(v.Login)))
+	return string(t.appendPerson(nil, string(login)))
 }
 
 // source tells where a bind came from. The device's school is known if the

@@ -6,7 +6,7 @@ import (
 )
 
 // compare is RFC 4511 section 4.10.
-func (x *session) compare(body []byte) (wire.Result, error) {
+func (x *session) compare(c *wire.Conn, body []byte) (wire.Result, error) {
 	target, body, err := wire.Expect(body, wire.TagOctets)
 	if err != nil {
 		return wire.Result{}, err
@@ -23,7 +23,7 @@ func (x *session) compare(body []byte) (wire.Result, error) {
 	if err != nil {
 		return wire.Result{}, err
 	}
-	v := x.view()
+	v := x.view(c)
 	at := x.s.resolve(string(target))
 	switch {
 	case at.kind == placeBad:

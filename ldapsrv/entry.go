@@ -74,7 +74,7 @@ type personEntry struct {
 	e *directory.Entry
 }
 
-func (p *personEntry) attributes() attrs { return p.v.tree.personHas }
+func (p *personEntry) attributes() attrs { return p.v.tree.personHas.and(p.v.reads(p.e)) }
 
 func (p *personEntry) appendName(b []byte) []byte { return p.v.tree.appendPerson(b, p.rdn()) }
 
@@ -86,10 +86,15 @@ func (p *personEntry) rdn() string {
 	return string(p.e.Login)
 }
 
-// Values implements filter.Subject.
+// Values implements filter.Subject. What may be read of others and not of this
+// one is as unknown as what is not there to be asked for.
 func (p *personEntry) Values(a int, into *filter.Values) bool {
+	// An account reads of all entries the same, and is asked for nothing else.
+	if p.v.service == nil && !p.v.reads(p.e).has(attr(a)) {
+		return false
+	}
 	if t := p.v.tree.person[a]; t != nil {
-		t.values(p, into)
+		t.values(p, attr(a), into)
 		return true
 	}
 	if !p.v.tree.personHas.has(attr(a)) {
@@ -103,7 +108,7 @@ func (p *personEntry) Values(a int, into *filter.Values) bool {
 	case attrMemberOf:
 		p.v.groups = p.v.s.opt.Directory.GroupsOf(p.e, p.v.day, p.v.groups[:0])
 		for _, g := range p.v.groups {
-			if p.v.seesGroup(g) && p.v.belongs(p.e, g, p.v.tree.nested) {
+			if p.v.seesGroup(g) && p.v.belongs(p.e, g, attrMemberOf, p.v.tree.nested) {
 				into.Add(p.v.tree.appendGroup(into.Buffer(), g.Name))
 			}
 		}
@@ -118,12 +123,15 @@ func (p *personEntry) Values(a int, into *filter.Values) bool {
 // Test implements filter.Matcher: one group is asked about without a list of
 // all.
 func (p *personEntry) Test(q filter.Assertion) (t filter.Truth, handled bool) {
+	if a := attr(q.Attribute); (a == attrMemberOf || a == attrObjectCategory) && !p.v.reads(p.e).has(a) {
+		return filter.Undefined, true
+	}
 	if attr(q.Attribute) != attrMemberOf || q.Present {
 		return categoryTest(q, "person", p.attributes())
 	}
 	at := p.v.s.resolve(q.Value)
 	g, ok := p.v.group(at)
-	return truth(ok && at.tree == p.v.tree && p.v.belongs(p.e, g, p.v.tree.nested && !q.Chain)), true
+	return truth(ok && at.tree == p.v.tree && p.v.belongs(p.e, g, attrMemberOf, p.v.tree.nested && !q.Chain)), true
 }
 
 // NameValues implements filter.Named.
@@ -190,7 +198,7 @@ func (g *groupEntry) list(a attr, into *filter.Values) bool {
 		into.Reset()
 		return false
 	}
-	for e := range g.v.members(g.g, tree.nested) {
+	for e := range g.v.members(g.g, a, tree.nested) {
 		switch {
 		case !room():
 			return false
@@ -229,7 +237,7 @@ func (g *groupEntry) Test(q filter.Assertion) (t filter.Truth, handled bool) {
 	case a != attrMember && a != attrMemberUID || !g.v.tree.groupHas.has(a):
 		return categoryTest(q, "group", g.attributes())
 	case q.Present:
-		for range v.members(g.g, nested) {
+		for range v.members(g.g, a, nested) {
 			return filter.True, true
 		}
 		for one := range v.s.opt.Directory.Inside(g.g) {
@@ -243,7 +251,7 @@ func (g *groupEntry) Test(q filter.Assertion) (t filter.Truth, handled bool) {
 		return truth(nested && one.Within(g.g)), true
 	}
 	e, ok := v.memberOf(a, q.Value)
-	return truth(ok && v.sees(e) && v.belongs(e, g.g, nested && !q.Chain)), true
+	return truth(ok && v.sees(e) && v.belongs(e, g.g, a, nested && !q.Chain)), true
 }
 
 // NameValues implements filter.Named.

@@ -60,6 +60,10 @@ func readControls(m *wire.Message) (p page, refused wire.Result) {
 			if p.on || !p.read(c.Value) {
 				return p, wire.Result{Code: wire.ProtocolError, Text: textPage}
 			}
+		case m.Op == wire.OpBindRequest && string(c.OID) == oidPasswordPolicy:
+			if len(c.Value) > 0 { // section 6.1
+				return p, wire.Result{Code: wire.ProtocolError, Text: textPolicy}
+			}
 		case string(c.OID) == oidManageDSAIT && m.Op != wire.OpBindRequest && m.Op != wire.OpExtendedRequest:
 		case string(c.OID) == oidDomainScope && m.Op == wire.OpSearchRequest:
 		case c.Critical:
@@ -129,7 +133,7 @@ func newPages(o *Options) *pages {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %q %q %q", o.Base, o.Schema, o.Views, o.Attributes) // a hash takes everything
 	for _, one := range o.Services {
-		fmt.Fprintf(h, "%q %q %q", one.DN, one.Schools, one.Attributes)
+		fmt.Fprintf(h, "%q %q %d %q", one.DN, one.Schools, one.Roles, one.Attributes)
 	}
 	h.Sum(p.rules[:0])
 	return p

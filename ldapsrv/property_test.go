@@ -3,13 +3,16 @@ package ldapsrv
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 
 	"schoolbridge/internal/directory"
+	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/ldapsrv/filter"
+	"schoolbridge/ldapsrv/wire"
 )
 
 // town makes people whose names, schools, addresses and roles meet often.
@@ -65,7 +68,9 @@ func anyFilter(r *rand.Rand, s *Server, people []*directory.Entry, depth int) st
 			"userPrincipalName", "entryUUID", "objectGUID", "entryDN", "distinguishedName", "objectCategory", "employeeID", "seat", "name", "gecos"}[r.IntN(22)]
 	}
 	t := s.trees[r.IntN(len(s.trees))]
-	v := &view{s: s, tree: t, service: &s.services[0], day: s.today()}
+	whole := s.viewOf(&s.services[0], identity.PersonID{}, netip.Addr{})
+	v := &whole
+	v.tree = t
 	p := personEntry{v, e}
 	value := []string{
 		string(e.Login), strings.ToUpper(string(e.Login)), samOf(e), string(appendFull(nil, e)), strings.ReplaceAll(string(appendFull(nil, e)), "ё", "е"), e.Last, e.Mail, string(p.appendName(nil)),
@@ -141,7 +146,7 @@ func TestIndexesFindWhatAWalkFinds(t *testing.T) {
 			t.Fatalf("%s: %v", text, err)
 		}
 		x.filter = *parsed
-		q := &run{view: x.view(), x: x}
+		q := &run{view: x.view(new(wire.Conn)), x: x}
 		q.tree = s.trees[i%2]
 		q.read = x.service.read
 		x.filter.Bind(&q.view)

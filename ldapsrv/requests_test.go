@@ -68,7 +68,7 @@ func FuzzRequests(f *testing.F) {
 			if q.scope < 0 || q.scope > scopeSub || q.sizeLimit < 0 || q.timeLimit < 0 {
 				t.Fatalf("%+v", q)
 			}
-			v := x.view()
+			v := x.view(new(wire.Conn))
 			x.filter.Bind(&v)
 			if e, ok := d.Lookup("orlovami"); ok {
 				o := &personEntry{&v, e}
@@ -78,7 +78,7 @@ func FuzzRequests(f *testing.F) {
 			}
 			_ = s.resolve(string(q.base))
 		case wire.OpCompareRequest:
-			_, _ = x.compare(body)
+			_, _ = x.compare(new(wire.Conn), body)
 		}
 	})
 }

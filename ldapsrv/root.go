@@ -1,6 +1,10 @@
 package ldapsrv
 
-import "strconv"
+import (
+	"strconv"
+
+	"schoolbridge/ldapsrv/filter"
+)
 
 const subschemaDN = "cn=Subschema"
 
@@ -17,7 +21,8 @@ const (
 )
 
 // newRootDSE is what anybody may read (RFC 4512 section 5.1). It claims what is
-// there and nothing else: no SASL mechanisms, no capabilities of Active Directory.
+// there and nothing else: no capabilities of Active Directory. SASL mechanisms are
+// rootEntry's.
 func newRootDSE(o *Options, trees []*tree) *fixedEntry {
 	extensions := []string{oidWhoAmI}
 	if o.TLS != nil {
@@ -32,13 +37,36 @@ func newRootDSE(o *Options, trees []*tree) *fixedEntry {
 		attrNamingContexts:       contexts,
 		attrDefaultNamingContext: contexts[:1],
 		attrSupportedLDAPVersion: {"3"},
-		attrSupportedControl:     {oidPaged, oidManageDSAIT, oidDomainScope},
+		attrSupportedControl:     {oidPaged, oidManageDSAIT, oidDomainScope, oidPasswordPolicy},
 		attrSupportedExtension:   extensions,
 		attrSupportedFeatures:    {oidAllOperational, oidAbsoluteTF},
 		attrSubschemaSubentry:    {subschemaDN},
 		attrVendorName:           {"schoolbridge"},
 		attrVendorVersion:        nonEmpty(o.Version),
 	})
+}
+
+// rootEntry is the root DSE as one connection sees it: with the SASL mechanisms
+// that would be taken on it now (RFC 4513 section 5.2.1.2).
+type rootEntry struct {
+	*fixedEntry
+	mechanisms []string
+}
+
+func (r *rootEntry) attributes() attrs {
+	if len(r.mechanisms) == 0 {
+		return r.has
+	}
+	return r.has.or(setOf(attrSupportedSASLMechanisms))
+}
+
+// Values implements filter.Subject.
+func (r *rootEntry) Values(a int, into *filter.Values) bool {
+	if attr(a) == attrSupportedSASLMechanisms {
+		addAll(into, r.mechanisms)
+		return true
+	}
+	return r.fixedEntry.Values(a, into)
 }
 
 func nonEmpty(s string) []string {

@@ -105,7 +105,7 @@ func (q *searchRequest) parseAttributes(body []byte, s *schema) error {
 // search answers one search; abandoned says that nobody wants its result.
 func (x *session) search(c *wire.Conn, m *wire.Message, p page) (result wire.Result, controls []byte, abandoned bool, err error) {
 	r := &x.run
-	*r = run{view: x.view(), x: x, c: c, m: m, page: p, limit: x.s.opt.Entries, deadline: time.Now().Add(x.s.opt.Search)}
+	*r = run{view: x.view(c), x: x, c: c, m: m, page: p, limit: x.s.opt.Entries, deadline: time.Now().Add(x.s.opt.Search)}
 	r.view.groups = x.memberships[:0]
 	q := &r.q
 	switch err := parseSearch(m.Body, x.s.schema, q, &x.filter); {
@@ -190,7 +190,7 @@ func (r *run) all() {
 	s := r.s
 	at := s.resolveBase(r.q.base)
 	if at.kind == placeRoot && r.q.scope == scopeBase {
-		r.single(s.root)
+		r.single(&rootEntry{s.root, r.x.mechanisms(r.c)})
 		return
 	}
 	if at.kind == placeBad {
@@ -233,7 +233,7 @@ func (r *run) choose(readable attrs) {
 
 // single answers with an entry that stands in no tree, and of which everything
 // may be read.
-func (r *run) single(o *fixedEntry) {
+func (r *run) single(o object) {
 	whole := view{s: r.s, read: r.s.schema.all}
 	r.x.filter.Bind(&whole)
 	r.choose(whole.read)
@@ -334,7 +334,7 @@ func (r *run) people() bool {
 	if r.from.stage == stagePeople {
 		after = r.from.number
 	}
-	if r.service != nil {
+	if r.wide() {
 		if list, ok := r.candidates(); ok {
 			for _, e := range list {
 				if e.UIDNumber > after && !r.offerPerson(e) {

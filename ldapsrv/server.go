@@ -27,12 +27,16 @@
 // position in that order, which the client carries away sealed (page.go).
 //
 // Who sees what: nobody in particular sees the root DSE; a service account sees
-// the people and groups of its schools, in its attributes; a person sees himself
-// and the containers above. People who are suspended, or neither employed nor
-// enrolled today, are not listed at all: to clients they do not exist. Passwords
-// are never an attribute, and an attribute that may not be read is Undefined in
-// filters. All of that is decided in view.go. The directory is read only:
-// passwords are changed at mos.ru, and the answers say so.
+// the people and groups of its schools and roles, in its attributes; a person sees
+// himself, the containers above, and of others what rules say. People who are
+// suspended, or neither employed nor enrolled today, are not listed at all: to
+// clients they do not exist. Passwords are never an attribute, and an attribute that
+// may not be read is Undefined in filters. All of that is decided in view.go and
+// access.go. The directory is read only: passwords are changed at mos.ru, and the
+// answers say so.
+//
+// Who is asking: simple binds with a DN, a login or a user principal name (bind.go),
+// SASL PLAIN (sasl.go) and EXTERNAL with a client certificate (external.go).
 //
 // Cost: entries are not kept in BER. A search by an index takes one lookup, one
 // evaluation and the wanted templates, all in memory that is borrowed for the
@@ -44,6 +48,7 @@ package ldapsrv
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"errors"
@@ -51,8 +56,9 @@ import (
 	"iter"
 	"log/slog"
 	"net"
-	"slices"
+	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -60,6 +66,7 @@ import (
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/trust"
 	"schoolbridge/ldapsrv/wire"
 )
 
@@ -92,10 +99,13 @@ type Directory interface {
 
 // Service is an account of boards or of a program.
 type Service struct {
-	DN         string
-	Password   identity.Password
-	Schools    []person.SchoolID // whose people it sees; none: all
-	Attributes []string          // which attributes it sees beside uid, ou and objectClass; none: all
+	DN           string
+	Password     identity.Password // "": it signs in with a certificate only
+	Certificates []CertificateName // with which it signs in; see external.go
+	From         []netip.Prefix    // where it may come from; none: anywhere
+	Schools      []person.SchoolID // whose people it sees; none: all
+	Roles        []person.Role     // in which roles; none: staff and pupils
+	Attributes   []string          // which attributes it sees beside uid, ou and objectClass; none: all
 }
 
 // PlainBind says where a password is taken without TLS.
@@ -127,6 +137,8 @@ type Options struct {
 	UPNSuffix  string
 	Attributes []Attribute // of people, in all trees
 	Services   []Service
+	Rules      []Rule             // what people see of others; none: nothing
+	Trust      func() *trust.Set  // who issues certificates of services, asked at each sign-in; nil, or giving nil: nobody
 	TLS        func() *tls.Config // nil: no TLS at all
 	PlainBind  PlainBind          // "": never
 	Limits     wire.Limits
@@ -148,14 +160,18 @@ type Options struct {
 
 // service is a Service ready for use.
 type service struct {
+	scope   // what it sees
+	scopes  [1]scope
 	name    string // DN
+	common  string // the value of its own part of the name
 	key     string
 	secret  [sha256.Size]byte
-	schools map[person.SchoolID]bool // nil: all
-	list    []person.SchoolID        // the same
-	read    attrs
+	sources networks
 	entry   *fixedEntry
 }
+
+// from says whether the account may come from an address.
+func (s *service) from(a netip.Addr) bool { return s.sources.have(a) }
 
 // Server answers LDAP. Make it with New.
 type Server struct {
@@ -165,9 +181,13 @@ type Server struct {
 	pages    *pages
 	services []service
 	names    map[string]*service // by DN as configured
-	guesses  guesses
-	engine   *wire.Server
-	metrics  metrics
+	rules    atomic.Pointer[Rules]
+
+	certificates map[CertificateName]*service // names folded
+	principals   []principal
+	guesses      guesses
+	engine       *wire.Server
+	metrics      metrics
 
 	root, subschema *fixedEntry
 }
@@ -182,7 +202,7 @@ func New(o Options) (*Server, error) {
 	default:
 		return nil, fmt.Errorf("ldapsrv: there is no plain_bind %q", o.PlainBind)
 	}
-	s := &Server{opt: o, schema: newSchema(), names: map[string]*service{}, metrics: newMetrics(o.Metrics)}
+	s := &Server{opt: o, schema: newSchema(), names: map[string]*service{}, certificates: map[CertificateName]*service{}, metrics: newMetrics(o.Metrics)}
 	s.defaults()
 	if err := s.plant(); err != nil {
 		return nil, fmt.Errorf("ldapsrv: %w", err)
@@ -200,7 +220,19 @@ func New(o Options) (*Server, error) {
 			return nil, fmt.Errorf("ldapsrv: service %q has a name that is taken; give it one of its own, below ou=services", o.Services[i].DN)
 		}
 		s.names[o.Services[i].DN] = one
+		for _, c := range o.Services[i].Certificates {
+			c.Name = identity.FoldMachineName(c.Name)
+			if s.certificates[c] != nil || c.Name == "" {
+				return nil, fmt.Errorf("ldapsrv: service %q: the certificates %q of %q are another's, or nameless", o.Services[i].DN, c.Name, c.Authority)
+			}
+			s.certificates[c] = one
+		}
 	}
+	rules, err := s.Compile(o.Rules)
+	if err != nil {
+		return nil, err
+	}
+	s.Apply(rules)
 	s.root, s.subschema = newRootDSE(&s.opt, s.trees), newSubschema(s.schema)
 	s.pages = newPages(&s.opt)
 	s.engine = wire.New(wire.Options{
@@ -230,6 +262,7 @@ func (s *Server) plant() error {
 		}
 		s.trees = append(s.trees, t)
 	}
+	s.findPrincipals(suffix)
 	return nil
 }
 
@@ -263,32 +296,33 @@ func (s *Server) defaults() {
 
 func (s *Server) newService(account Service) (service, error) {
 	name, err := parseDN(account.DN)
-	if err != nil || len(name) == 0 || account.Password == "" {
-		return service{}, fmt.Errorf("ldapsrv: service %q needs a name and a password", account.DN)
+	if err != nil || len(name) == 0 || account.Password == "" && len(account.Certificates) == 0 {
+		return service{}, fmt.Errorf("ldapsrv: service %q needs a name, and a password or a certificate", account.DN)
 	}
 	one := service{
-		name: name.String(), key: name.key(), secret: sha256.Sum256([]byte(account.Password)), read: s.schema.all,
+		name: name.String(), key: name.key(), common: name[0].value, secret: sha256.Sum256([]byte(account.Password)), sources: account.From,
 		entry: newFixed(name.String(), map[attr][]string{
 			attrObjectClass: classesService, attrCN: {name[0].value}, attrEntryDN: {name.String()},
 			attrStructuralObjectClass: {"applicationProcess"}, attrHasSubordinates: {"FALSE"}, attrSubschemaSubentry: {subschemaDN},
 		}),
 	}
-	if len(account.Schools) > 0 {
-		one.schools, one.list = map[person.SchoolID]bool{}, slices.Clone(account.Schools)
-		for _, id := range account.Schools {
-			one.schools[id] = true
-		}
+	if account.Password == "" {
+		rand.Read(one.secret[:]) // the digest of nothing that anybody can send
 	}
+	read := s.schema.all
 	if len(account.Attributes) > 0 {
-		one.read = alwaysReadable
-		for _, a := range account.Attributes {
-			t, ok := s.schema.find([]byte(a))
-			if !ok {
-				return service{}, fmt.Errorf("ldapsrv: service %q: there is no attribute %q", account.DN, a)
-			}
-			one.read = one.read.or(setOf(t))
+		if read, err = s.schema.named(account.Attributes); err != nil {
+			return service{}, fmt.Errorf("ldapsrv: service %q: %w", account.DN, err)
 		}
 	}
+	sees := listed
+	if len(account.Roles) > 0 {
+		if sees = rolesOf(account.Roles); sees&^listed != 0 {
+			return service{}, fmt.Errorf("ldapsrv: service %q: people are seen as staff or pupils", account.DN)
+		}
+	}
+	one.scope = newScope(one.name, sees, account.Schools, read)
+	one.scopes[0] = one.scope
 	return one, nil
 }
 

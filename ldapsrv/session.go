@@ -13,9 +13,16 @@ type session struct {
 	service *service          // a service account, or nil
 	person  identity.PersonID // a person, or zero
 	name    string            // DN of either, "" for nobody
+	tree    *tree             // in which a person has named himself
+	proof   *certified        // of a service account that has shown a certificate
 	// asker is the service account that was signed in last, which is whose
 	// users bind on the same connection (Apache does so).
 	asker *service
+	// saslBegun is the mechanism of a bind that waits for its next step.
+	saslBegun string
+	offer     offer
+	tried     bool // the bind under way has tried a password
+	locked    bool // it was right, and a gate is closed
 
 	*work // while a search or a comparison runs
 }
@@ -26,7 +33,12 @@ const (
 	textUnavailable  = "Вход сейчас невозможен, попробуйте позже / Sign-in is not possible now, try again later"
 	textPlain        = "Пароль принимается только по TLS: StartTLS или LDAPS / Passwords are taken over TLS only: StartTLS or LDAPS"
 	textEmpty        = "Нужен пароль / A bind with a name needs a password"
-	textSASL         = "SASL не поддерживается, только простой bind / SASL is not supported, only simple binds"
+	textSASL         = "Такого способа входа здесь нет; есть простой bind, по TLS — SASL PLAIN и, с сертификатом, EXTERNAL / There is no such way to sign in here, but simple binds and, over TLS, SASL PLAIN and, with a certificate, EXTERNAL"
+	textSASLStep     = "Вход начат и не закончен, он отменён; начните его заново / A sign-in was begun and not finished; it is cancelled: begin anew"
+	textCertificate  = "Нет сертификата клиента; предъявите его при установке TLS / No client certificate; show one in the TLS handshake"
+	textNotCertified = "По этому сертификату здесь никого нет, или он отозван, или вы назвались другим / This certificate is nobody's here, or revoked, or another identity was asked for"
+	textNoValue      = "У этой операции нет значения / This operation has no value"
+	textPolicy       = "У control password policy нет значения / The password policy control has no value"
 	textVersion      = "Только LDAPv3 / Only LDAPv3 is spoken here"
 	textMalformed    = "Имя или пароль записаны неверно / Malformed name or password"
 	textSignIn       = "Сначала войдите (bind) / Sign in first"
@@ -49,6 +61,8 @@ const (
 func (x *session) Serve(ctx context.Context, c *wire.Conn, m *wire.Message) {
 	if m.Op == wire.OpBindRequest { // whatever comes of it (RFC 4513 section 5.1)
 		x.signOut(c)
+	} else if m.Op != wire.OpAbandonRequest && m.Op != wire.OpUnbindRequest && !x.goesOn(c, m) {
+		return
 	}
 	page, refused := readControls(m)
 	if refused.Code != wire.Success {
@@ -60,7 +74,10 @@ func (x *session) Serve(ctx context.Context, c *wire.Conn, m *wire.Message) {
 	var err error
 	switch m.Op {
 	case wire.OpBindRequest:
-		result, err = x.bind(ctx, c, m.Body)
+		x.locked = false
+		if result, extra, err = x.bind(ctx, c, m.Body); asksPolicy(m) {
+			controls = policyResponse(x.locked)
+		}
 	case wire.OpUnbindRequest:
 		c.End()
 		return
@@ -76,7 +93,7 @@ func (x *session) Serve(ctx context.Context, c *wire.Conn, m *wire.Message) {
 		}
 	case wire.OpCompareRequest:
 		x.work = works.Get().(*work)
-		result, err = x.compare(m.Body)
+		result, err = x.compare(c, m.Body)
 		x.forget()
 	case wire.OpExtendedRequest:
 		result, extra, err = x.extended(c, m.Body)
@@ -100,23 +117,62 @@ func (s *Server) readOnly() wire.Result {
 		" / This directory is read-only; passwords are changed at " + s.opt.PasswordPlace}
 }
 
+// passwordElsewhere answers Password Modify (RFC 3062), whoever asks and of whom.
+func (s *Server) passwordElsewhere() wire.Result {
+	return wire.Result{Code: wire.UnwillingToPerform, Text: "Пароль здесь общий с городской учётной записью, и через LDAP его не сменить: смените его на " + s.opt.PasswordPlace +
+		", новый подействует здесь сам / The password is that of the city account and is not changed over LDAP: change it at " + s.opt.PasswordPlace + ", and the new one takes effect here by itself"}
+}
+
+// whoAmI is the authorization identity in the form of RFC 4513 section 5.2.1.8,
+// "" for nobody. Somebody whose login has changed since is called by the new one.
+func (x *session) whoAmI() string {
+	switch {
+	case x.name == "":
+		return ""
+	case !x.person.IsZero():
+		if _, there := x.s.opt.Directory.Get(x.person); there {
+			return "dn:" + x.s.nameOf(x.tree, x.person, "")
+		}
+	}
+	return "dn:" + x.name
+}
+
+// goesOn looks at what has happened since the last request: a certificate that
+// counts no more signs out, and a bind of several steps that is left in the
+// middle is over, with the request that came instead (RFC 4511 section 4.2.1).
+func (x *session) goesOn(c *wire.Conn, m *wire.Message) bool {
+	if x.proof != nil && !x.stillCertified(c) {
+		x.signOut(c)
+		x.asker = nil
+	}
+	if x.saslBegun == "" {
+		return true
+	}
+	x.saslBegun = ""
+	x.reply(c, m, wire.Result{Code: wire.OperationsError, Text: textSASLStep}, nil, nil)
+	return false
+}
+
 // extended is RFC 4511 section 4.12.
 func (x *session) extended(c *wire.Conn, body []byte) (r wire.Result, extra []byte, err error) {
-	name, _, err := wire.Expect(body, 0x80)
+	name, value, err := wire.Expect(body, 0x80)
 	if err != nil {
 		return r, nil, err
 	}
 	switch string(name) {
 	case oidWhoAmI:
-		who := ""
-		if x.name != "" {
-			who = "dn:" + x.name
+		if len(value) > 0 { // RFC 4532 section 2.1
+			return wire.Result{Code: wire.ProtocolError, Text: textNoValue}, nil, nil
 		}
-		return r, wire.AppendTLV(nil, 0x8b, who), nil
+		return r, wire.AppendTLV(nil, 0x8b, x.whoAmI()), nil
 	case oidStartTLS:
-		return x.startTLS(c), wire.AppendTLV(nil, 0x8a, oidStartTLS), nil
+		extra = wire.AppendTLV(nil, 0x8a, oidStartTLS)
+		if len(value) > 0 { // RFC 4511 section 4.14.1
+			return wire.Result{Code: wire.ProtocolError, Text: textNoValue}, extra, nil
+		}
+		return x.startTLS(c), extra, nil
 	case oidPasswordModify:
-		return x.s.readOnly(), nil, nil
+		return x.s.passwordElsewhere(), nil, nil
 	}
 	return wire.Result{Code: wire.ProtocolError, Text: textOperation}, nil, nil
 }
@@ -136,10 +192,6 @@ func (x *session) startTLS(c *wire.Conn) wire.Result {
 }
 
 // view is the directory as whoever is signed in sees it today.
-func (x *session) view() view {
-	v := view{s: x.s, tree: x.s.trees[0], day: x.s.today(), service: x.service, person: x.person, read: x.s.schema.all}
-	if x.service != nil {
-		v.read = x.service.read
-	}
-	return v
+func (x *session) view(c *wire.Conn) view {
+	return x.s.viewOf(x.service, x.person, c.Peer())
 }

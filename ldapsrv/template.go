@@ -138,11 +138,11 @@ func (t *template) uses(any ...field) bool {
 	return false
 }
 
-// values adds the attribute's values of a person.
-func (t *template) values(p *personEntry, into *filter.Values) {
+// values adds the values of a person's attribute, which a is.
+func (t *template) values(p *personEntry, a attr, into *filter.Values) {
 	switch {
 	case t.number:
-		if n, ok := t.parts[0].number(p); ok {
+		if n, ok := t.parts[0].number(p, a); ok {
 			into.Number(n)
 		}
 		return
@@ -156,7 +156,7 @@ func (t *template) values(p *personEntry, into *filter.Values) {
 		}
 		return
 	case !t.each:
-		if b, ok := t.append(into.Buffer(), p, nil); ok {
+		if b, ok := t.append(into.Buffer(), p, a, nil); ok {
 			into.Add(b)
 		}
 		return
@@ -164,18 +164,18 @@ func (t *template) values(p *personEntry, into *filter.Values) {
 	first := into.Texts()
 	for i := range p.e.Affiliations {
 		of := &p.e.Affiliations[i]
-		if of.Role == person.RoleParent || !of.ActiveOn(p.v.day) || !p.v.seesSchool(of.School) {
+		if of.Role == person.RoleParent || !of.ActiveOn(p.v.day) || !p.v.shows(p.e, of, a) {
 			continue
 		}
 		before := len(into.Buffer())
-		if b, ok := t.append(into.Buffer(), p, of); ok && !into.Has(first, string(b[before:])) {
+		if b, ok := t.append(into.Buffer(), p, a, of); ok && !into.Has(first, string(b[before:])) {
 			into.Add(b)
 		}
 	}
 }
 
 // append appends a value; false where one of its fields is empty.
-func (t *template) append(b []byte, p *personEntry, of *directory.Affiliation) ([]byte, bool) {
+func (t *template) append(b []byte, p *personEntry, a attr, of *directory.Affiliation) ([]byte, bool) {
 	for i := range t.parts {
 		one := &t.parts[i]
 		if one.field == fieldNone {
@@ -183,7 +183,7 @@ func (t *template) append(b []byte, p *personEntry, of *directory.Affiliation) (
 			continue
 		}
 		before := len(b)
-		b = one.append(b, p, of)
+		b = one.append(b, p, a, of)
 		if len(b) == before {
 			return b, false
 		}
@@ -194,7 +194,7 @@ func (t *template) append(b []byte, p *personEntry, of *directory.Affiliation) (
 	return b, true
 }
 
-func (f *part) number(p *personEntry) (int64, bool) {
+func (f *part) number(p *personEntry, a attr) (int64, bool) {
 	switch f.field {
 	case fieldUID:
 		return int64(p.e.UIDNumber), true
@@ -204,7 +204,7 @@ func (f *part) number(p *personEntry) (int64, bool) {
 		for i := range p.e.Affiliations {
 			of := &p.e.Affiliations[i]
 			switch {
-			case !of.ActiveOn(p.v.day) || !p.v.seesSchool(of.School):
+			case !of.ActiveOn(p.v.day) || !p.v.shows(p.e, of, a):
 			case of.Role == person.RoleStaff:
 				return int64(directory.GIDStaff), true
 			case of.Role == person.RolePupil:
@@ -217,7 +217,7 @@ func (f *part) number(p *personEntry) (int64, bool) {
 	return n, err == nil
 }
 
-func (f *part) append(b []byte, p *personEntry, of *directory.Affiliation) []byte {
+func (f *part) append(b []byte, p *personEntry, a attr, of *directory.Affiliation) []byte {
 	e := p.e
 	switch f.field {
 	case fieldLogin:
@@ -235,7 +235,7 @@ func (f *part) append(b []byte, p *personEntry, of *directory.Affiliation) []byt
 	case fieldMail:
 		return append(b, e.Mail...)
 	case fieldUID, fieldGID, fieldRoleGID:
-		if n, ok := f.number(p); ok {
+		if n, ok := f.number(p, a); ok {
 			return strconv.AppendInt(b, n, 10)
 		}
 	case fieldUUID:

@@ -20,8 +20,12 @@ type view struct {
 	day     person.Date
 	service *service          // a service account, or nil
 	person  identity.PersonID // a person, or zero
-	read    attrs             // what may be read of entries
+	read    attrs             // what may be read of some entries at least; see reads
 	groups  []*directory.Group
+
+	scopes     []scope           // of others, see access.go
+	list       []person.SchoolID // of all scopes,
+	everywhere bool              // or all there are
 
 	container unitEntry // used again
 }
@@ -31,34 +35,50 @@ func (s *Server) today() person.Date { return person.DateOf(s.opt.Now().In(s.opt
 // nobody says that the asker is anonymous.
 func (v *view) nobody() bool { return v.service == nil && v.person.IsZero() }
 
-// sees says whether the asker sees a person: himself, or, for a service
-// account, people of its schools whose account counts today. Whoever left or is
-// suspended is seen by nobody, not even by himself on a connection that he
-// opened before.
+// sees says whether the asker sees a person: himself, or people in his scopes
+// whose account counts today. Whoever left or is suspended is seen by nobody, not
+// even by himself on a connection that he opened before.
 func (v *view) sees(e *directory.Entry) bool {
-	if e.State != directory.StateActive || v.service == nil && e.Person != v.person {
+	self := v.self(e)
+	if e.State != directory.StateActive || !self && len(v.scopes) == 0 {
 		return false
 	}
 	for i := range e.Affiliations {
 		a := &e.Affiliations[i]
-		if a.Role != person.RoleParent && a.ActiveOn(v.day) && (v.service == nil || v.seesSchool(a.School)) {
+		if a.Role == person.RoleParent || !a.ActiveOn(v.day) {
+			continue
+		}
+		if self {
 			return true
+		}
+		for j := range v.scopes {
+			if v.scopes[j].covers(a) {
+				return true
+			}
 		}
 	}
 	return false
 }
 
-func (v *view) seesSchool(id person.SchoolID) bool {
-	return v.service == nil || v.service.schools == nil || v.service.schools[id]
-}
-
-// seesGroup: persons see no groups but in their own memberOf; a service account
-// sees the roles, its schools and their classes.
+// seesGroup: persons see no groups but in memberOf, where belongs decides; a
+// service account sees those of its roles, its schools and, if it sees pupils,
+// their classes.
 func (v *view) seesGroup(g *directory.Group) bool {
-	return g.Kind == directory.GroupRole || v.seesSchool(g.School)
+	if v.service == nil {
+		return true
+	}
+	switch s := &v.service.scope; g.Kind {
+	case directory.GroupRole:
+		return s.roles.has(g.Role)
+	case directory.GroupClass:
+		return s.roles.has(person.RolePupil) && s.school(g.School)
+	default:
+		return s.school(g.School)
+	}
 }
 
-// Attribute implements filter.Schema: what may not be read is not there.
+// Attribute implements filter.Schema: what may be read of nobody is not there.
+// What may be read of some, entries keep to themselves (personEntry.Values).
 func (v *view) Attribute(description []byte) (filter.Attribute, bool) {
 	a, ok := v.s.schema.find(description)
 	if !ok || !v.read.has(a) {
@@ -89,25 +109,32 @@ func (s *schema) attribute(a attr) filter.Attribute {
 func (v *view) everybody(after uint32) iter.Seq[*directory.Entry] {
 	d := v.s.opt.Directory
 	switch {
-	case v.service == nil:
+	case v.everywhere:
+		return d.All(after)
+	case len(v.scopes) == 0:
 		e, ok := d.Get(v.person)
 		return only(e, ok && e.UIDNumber > after)
-	case v.service.schools == nil:
-		return d.All(after)
-	case len(v.service.list) == 1:
-		return slices.Values(d.InSchool(v.service.list[0], after))
+	case v.service != nil && len(v.list) == 1:
+		return slices.Values(d.InSchool(v.list[0], after))
 	}
 	return v.merged(after)
 }
 
-// merged walks several schools at once; who is at two of them comes once.
+// wide says that the asker sees others, so that indexes help.
+func (v *view) wide() bool { return len(v.scopes) > 0 }
+
+// merged walks several schools at once, and a person himself; who is in two of
+// them comes once.
 func (v *view) merged(after uint32) iter.Seq[*directory.Entry] {
 	return func(yield func(*directory.Entry) bool) {
 		var schools queue
-		for _, id := range v.service.list {
+		for _, id := range v.list {
 			if list := v.s.opt.Directory.InSchool(id, after); len(list) > 0 {
 				schools = append(schools, list)
 			}
+		}
+		if e, ok := v.s.opt.Directory.Get(v.person); ok && v.service == nil && e.UIDNumber > after {
+			schools = append(schools, []*directory.Entry{e})
 		}
 		heap.Init(&schools)
 		for len(schools) > 0 {
@@ -141,14 +168,14 @@ func (q *queue) Pop() any {
 // members walks those members of a group whom the asker sees, by way of its
 // school where it has one: a role has members all over the city. directly leaves
 // out who is a member by way of another group.
-func (v *view) members(g *directory.Group, directly bool) iter.Seq[*directory.Entry] {
+func (v *view) members(g *directory.Group, a attr, directly bool) iter.Seq[*directory.Entry] {
 	all := v.everybody(0)
 	if g.Kind != directory.GroupRole && v.service != nil {
 		all = slices.Values(v.s.opt.Directory.InSchool(g.School, 0))
 	}
 	return func(yield func(*directory.Entry) bool) {
 		for e := range all {
-			if v.belongs(e, g, directly) && v.sees(e) && !yield(e) {
+			if v.belongs(e, g, a, directly) && v.sees(e) && !yield(e) {
 				return
 			}
 		}
@@ -157,10 +184,11 @@ func (v *view) members(g *directory.Group, directly bool) iter.Seq[*directory.En
 
 // belongs says whether somebody is a member of a group by what the asker may
 // know of him: a role that he has at another school is none of its business.
-func (v *view) belongs(e *directory.Entry, g *directory.Group, directly bool) bool {
+// by is the attribute that tells it.
+func (v *view) belongs(e *directory.Entry, g *directory.Group, by attr, directly bool) bool {
 	for i := range e.Affiliations {
 		a := &e.Affiliations[i]
-		if v.seesSchool(a.School) && (directly && g.Direct(*a, v.day) || !directly && g.Takes(*a, v.day)) {
+		if v.shows(e, a, by) && (directly && g.Direct(*a, v.day) || !directly && g.Takes(*a, v.day)) {
 			return true
 		}
 	}

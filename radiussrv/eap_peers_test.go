@@ -16,9 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"schoolbridge/internal/trust"
 	"schoolbridge/radiussrv/eap"
 	"schoolbridge/radiussrv/eap/eaptest"
-	"schoolbridge/radiussrv/eap/eaptls"
 	"schoolbridge/radiussrv/wire"
 )
 
@@ -35,14 +35,14 @@ func serveEAP(t *testing.T, change func(*eap.Options, *eaptest.PKI)) *eapServer 
 	t.Helper()
 	s := &eapServer{dir: t.TempDir(), school: eaptest.NewSchool(), pki: eaptest.NewPKI(t)}
 	certificates := []tls.Certificate{s.pki.Server(t, false), s.pki.Server(t, true)}
-	trust, err := eaptls.NewTrust([]eaptls.Authority{{Name: "school", Certificates: []*x509.Certificate{s.pki.Authority}}})
+	set, err := trust.New([]trust.Authority{{Name: "school", Certificates: []*x509.Certificate{s.pki.Authority}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	opts := eap.Options{
 		Auth: s.school, Whose: s.school.Whose, Resumption: time.Hour,
 		Certificates: func() []tls.Certificate { return certificates },
-		Trust:        func() *eaptls.Trust { return trust },
+		Trust:        func() *trust.Set { return set },
 	}
 	if change != nil {
 		change(&opts, s.pki)

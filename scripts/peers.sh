@@ -30,7 +30,7 @@ declare -A services=(
 units=()
 for name in freeradius haproxy hostapd radsecproxy wpasupplicant iproute2 python3-pyrad python3-pycryptodome \
 	samba samba-dsdb-modules samba-vfs-modules winbind samba-ad-provision \
-	python3-ldap python3-ldap3 slapd sssd-common sssd-ldap libnss-sss libpam-sss nslcd libnss-ldapd libpam-ldapd; do
+	libsasl2-modules python3-ldap python3-ldap3 slapd sssd-common sssd-ldap libnss-sss libpam-sss nslcd libnss-ldapd libpam-ldapd; do
 	wanted "$name" || continue
 	dpkg -s "$name" >/dev/null 2>&1 && continue
 	missing+=("$name")

@@ -29,6 +29,26 @@ ldap:
   services:
     - dn: cn=reader,ou=services,dc=school,dc=example
       password_file: secrets/reader
+    # The whiteboards of one school: they sign in with a certificate (tls/board.pem)
+    # and see names of their own school.
+    - dn: cn=board,ou=services,dc=school,dc=example
+      certificates:
+        - authority: demo
+          name: "*.boards.school.example"
+      schools: ["000149"]
+      attributes: [cn, displayName, memberOf]
+  certificates:
+    authorities:
+      - name: demo
+        ca_file: ca.pem
+  access:
+    # From the staff room a teacher finds colleagues; elsewhere everybody sees himself.
+    - name: staff-phonebook
+      who: staff
+      sees: staff
+      schools: own
+      attributes: [cn, displayName, mail]
+      from: [127.0.0.2/32]
 radius:
   authentication: ["127.0.0.1:1812"]
   accounting: ["127.0.0.1:1813"]
@@ -163,6 +183,41 @@ const demoCases = `# Cases for: schoolbridge policy test --config config.yaml po
   school: "000149"
   when: 2026-11-24 10:00
   expect: NO_SUCH_DEVICE
+- name: a board lists its school
+  who: cn=board,ou=services,dc=school,dc=example
+  whom: pupil@000149
+  attribute: displayName
+  expect: seen
+- name: and not its addresses
+  who: cn=board,ou=services,dc=school,dc=example
+  whom: pupil@000149
+  attribute: mail
+  expect: ATTRIBUTE_UNSEEN
+- name: nor another school
+  who: cn=board,ou=services,dc=school,dc=example
+  whom: pupil@001050
+  expect: NO_RULE
+- name: a teacher finds a colleague from the staff room
+  who: staff@000149
+  from: 127.0.0.2
+  whom: staff@000149
+  attribute: mail
+  expect: seen
+  rule: staff-phonebook
+- name: and from nowhere else
+  who: staff@000149
+  from: 127.0.0.1
+  whom: staff@000149
+  expect: unseen
+- name: a pupil finds no pupil
+  who: pupil@000149
+  whom: pupil@000149
+  expect: unseen
+- name: but himself
+  who: pupil@000149
+  whom: self
+  attribute: memberOf
+  expect: seen
 - name: a computer, for which there is no rule
   who: machine@000149
   channel: wifi

@@ -21,7 +21,8 @@ const (
 	demoReaderPass = "reader-demo"
 	demoSecret     = "demo-secret"
 	demoServer     = "bridge.school.example"
-	demoNAS        = "nas.school.example" // in the RadSec client's certificate
+	demoNAS        = "nas.school.example"             // in the RadSec client's certificate
+	demoBoard      = "board-12.boards.school.example" // in the whiteboard's
 	demoWeb        = "127.0.0.1:8080"
 	demoMosru      = "127.0.0.1:8090"
 	demoClientID   = "schoolbridge-demo"
@@ -129,6 +130,10 @@ func (d demoFolder) write(registry map[string][]byte, now time.Time) error {
 		return err
 	}
 	err = ca.issue(d.path("tls", "radsec.pem"), d.path("tls", "radsec-key.pem"), x509.ExtKeyUsageClientAuth, []string{demoNAS}, nil, now)
+	if err != nil {
+		return err
+	}
+	err = ca.issue(d.path("tls", "board.pem"), d.path("tls", "board-key.pem"), x509.ExtKeyUsageClientAuth, []string{demoBoard}, nil, now)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"schoolbridge/config"
 	"schoolbridge/internal/telemetry"
 )
@@ -11,6 +13,7 @@ const (
 	useTLS          = "tls"
 	useEAP          = "eap" // what radius.eap has beside it
 	useEAPClientsCA = "eap_clients_ca"
+	useLDAPClients  = "ldap_clients_ca"
 	useRadSecCA     = "radsec_clients_ca"
 	useWiFiCA       = "wifi_ca"
 	useMosruCA      = "mosru_ca"
@@ -37,4 +40,18 @@ func endings(files ...authorityFile) ([]telemetry.Certificate, error) {
 		out = append(out, telemetry.Certificate{Use: f.use, Ends: config.AuthorityEnd(list)})
 	}
 	return out, nil
+}
+
+// soonest tells until when the first of several authorities is valid; none where
+// there are none.
+func soonest(use string, list []config.Authority) ([]telemetry.Certificate, error) {
+	var files []authorityFile
+	for _, a := range list {
+		files = append(files, authorityFile{use, a.CAFile})
+	}
+	all, err := endings(files...)
+	if len(all) == 0 {
+		return nil, err
+	}
+	return []telemetry.Certificate{slices.MinFunc(all, func(a, b telemetry.Certificate) int { return a.Ends.Compare(b.Ends) })}, err
 }

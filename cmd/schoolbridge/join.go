@@ -19,10 +19,7 @@ import (
 	"schoolbridge/internal/mosru/events"
 	"schoolbridge/internal/mosru/keyset"
 	"schoolbridge/internal/mschap"
-	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
-	"schoolbridge/ldapsrv"
-	ldapwire "schoolbridge/ldapsrv/wire"
 	"schoolbridge/radiussrv"
 	radiuswire "schoolbridge/radiussrv/wire"
 )
@@ -111,42 +108,6 @@ func (c changes) ApplyChange(ctx context.Context, change events.Change) (bool, e
 		e.NTHash = hash[:]
 	}
 	return c.d.db.Credentials().ApplyEvent(ctx, e)
-}
-
-func (d *daemon) ldapServer() (*ldapsrv.Server, error) {
-	c := d.config.LDAP
-	o := ldapsrv.Options{
-		Auth: d.auth, Directory: d.people, Base: string(c.Base), Schema: ldapsrv.Schema(c.Schema), UPNSuffix: c.UPNSuffix, PlainBind: ldapsrv.PlainBind(c.PlainBind),
-		Limits: ldapwire.Limits{Connections: c.Limits.Connections, PerSource: c.Limits.PerSource, Handshakes: c.Limits.Handshakes, Operations: c.Limits.Operations,
-			Unread: int64(c.Limits.Unread), PDU: c.Limits.PDU, InFlight: c.Limits.InFlight, Idle: c.Limits.Idle, Handshake: c.Limits.Handshake,
-			Read: c.Limits.Request, Write: c.Limits.Write},
-		PageKey: d.pageKey,
-		Entries: c.Limits.Entries, Unindexed: c.Limits.Unindexed, Search: c.Limits.SearchTime, Zone: d.config.Policy.TimeZone.Location(), Version: version,
-		Logger: d.log, Metrics: d.registry,
-	}
-	if d.cert != nil {
-		o.TLS = func() *tls.Config { return d.cert.config() }
-	}
-	for _, v := range c.Views {
-		o.Views = append(o.Views, ldapsrv.View{Base: string(v.Base), Schema: ldapsrv.Schema(v.Schema)})
-	}
-	for _, a := range c.Attributes {
-		o.Attributes = append(o.Attributes, ldapsrv.Attribute{Name: a.Name, Value: string(a.Value)})
-	}
-	for _, s := range c.Services {
-		secret, err := config.ReadSecret(s.PasswordFile)
-		if err != nil {
-			return nil, err
-		}
-		account := ldapsrv.Service{DN: string(s.DN), Password: identity.Password(secret), Attributes: s.Attributes}
-		if !s.AnySchool() {
-			for _, id := range s.Schools {
-				account.Schools = append(account.Schools, person.SchoolID(id))
-			}
-		}
-		o.Services = append(o.Services, account)
-	}
-	return ldapsrv.New(o)
 }
 
 // nasClients makes the table of NAS clients with their secrets.

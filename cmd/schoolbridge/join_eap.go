@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"os"
 	"slices"
 
 	"schoolbridge/config"
@@ -15,7 +12,6 @@ import (
 	"schoolbridge/internal/telemetry"
 	"schoolbridge/radiussrv"
 	"schoolbridge/radiussrv/eap"
-	"schoolbridge/radiussrv/eap/eaptls"
 	"schoolbridge/radiussrv/eap/packet"
 )
 
@@ -98,55 +94,12 @@ func eapCertificates(c *config.Config) ([]tls.Certificate, error) {
 	return all, nil
 }
 
-// eapTrust loads the authorities of devices' certificates and their lists.
-func eapTrust(list []config.EAPAuthority) (*eaptls.Trust, error) {
-	var all []eaptls.Authority
-	for _, a := range list {
-		certificates, err := config.ReadCertificates(a.CAFile)
-		if err != nil {
-			return nil, err
-		}
-		authority := eaptls.Authority{Name: a.Name, Certificates: certificates}
-		if a.CRLFile != "" {
-			revoked, err := readRevocationList(string(a.CRLFile))
-			if err != nil {
-				return nil, err
-			}
-			authority.Revoked = append(authority.Revoked, revoked)
-		}
-		all = append(all, authority)
-	}
-	return eaptls.NewTrust(all)
-}
-
 // eapEndings tells until when what EAP has of its own is valid.
 func eapEndings(c *config.Config, shown []tls.Certificate) (all []telemetry.Certificate, err error) {
 	if e := c.RADIUS.EAP; e.CertificateFile != "" || e.RSACertificateFile != "" {
 		first := slices.MinFunc(shown, func(a, b tls.Certificate) int { return config.ChainEnd(a).Compare(config.ChainEnd(b)) })
 		all = append(all, telemetry.Certificate{Use: useEAP, Ends: config.ChainEnd(first)})
 	}
-	var files []authorityFile
-	for _, a := range c.RADIUS.EAP.Authorities {
-		files = append(files, authorityFile{useEAPClientsCA, a.CAFile})
-	}
-	authorities, err := endings(files...)
-	if len(authorities) > 0 {
-		all = append(all, slices.MinFunc(authorities, func(a, b telemetry.Certificate) int { return a.Ends.Compare(b.Ends) }))
-	}
-	return all, err
-}
-
-func readRevocationList(file string) (*x509.RevocationList, error) {
-	der, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	if block, _ := pem.Decode(der); block != nil {
-		der = block.Bytes
-	}
-	list, err := x509.ParseRevocationList(der)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return list, nil
+	authorities, err := soonest(useEAPClientsCA, c.RADIUS.EAP.Authorities)
+	return append(all, authorities...), err
 }

@@ -72,7 +72,7 @@ func TestEAPTrust(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, file := range []string{der, text} {
-		trust, err := eapTrust([]config.EAPAuthority{{Name: "devices", CAFile: config.File(ca), CRLFile: config.File(file)}})
+		trust, err := authorities([]config.Authority{{Name: "devices", CAFile: config.File(ca), CRLFile: config.File(file)}})
 		if err != nil || !trust.Expires().Equal(until) {
 			t.Errorf("%s: %v", file, err)
 		}
@@ -82,7 +82,7 @@ func TestEAPTrust(t *testing.T) {
 		t.Fatal(err)
 	}
 	for file, words := range map[string]string{strange: "signed", ca: ca, filepath.Join(dir, "missing"): "no such file"} {
-		if _, err := eapTrust([]config.EAPAuthority{{Name: "devices", CAFile: config.File(ca), CRLFile: config.File(file)}}); err == nil || !strings.Contains(err.Error(), words) {
+		if _, err := authorities([]config.Authority{{Name: "devices", CAFile: config.File(ca), CRLFile: config.File(file)}}); err == nil || !strings.Contains(err.Error(), words) {
 			t.Errorf("%s: %v", file, err)
 		}
 	}

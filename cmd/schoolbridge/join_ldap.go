@@ -20,6 +20,7 @@ func (d *daemon) joinLDAP(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.ldap = server
 	var old []string
 	for _, one := range all {
 		l, err := listenAlive(ctx, "LDAP", string(one.Address), net.KeepAliveConfig{Enable: true, Idle: one.KeepAlive, Interval: one.KeepAlive / 4, Count: 4})
@@ -28,9 +29,13 @@ func (d *daemon) joinLDAP(ctx context.Context) error {
 		}
 		d.release = append(d.release, func() { _ = l.Close() }) // closed already, unless the start failed
 		how := ldapwire.Listener{Implicit: one.TLS, Idle: one.Idle, Proxies: one.Balancers}
-		if one.OldTLS && d.cert != nil {
-			how.TLS = d.cert.old.Load
-			old = append(old, string(one.Address))
+		if d.cert != nil {
+			asking := &askingTLS{base: d.cert.config, asks: d.ldapAsks.Load, address: one.Address}
+			if one.OldTLS {
+				asking.base = d.cert.old.Load
+				old = append(old, string(one.Address))
+			}
+			how.TLS = asking.config
 		}
 		d.services = append(d.services, service{"LDAP " + l.Addr().String(), func(ctx context.Context) error {
 			return untilDone(ctx, func() error { return server.Serve(l, how) }, server.Shutdown)

@@ -9,7 +9,12 @@ import (
 
 	"schoolbridge/config"
 	"schoolbridge/internal/cases"
+	"schoolbridge/internal/directory"
 	"schoolbridge/internal/explain"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/policy"
+	"schoolbridge/ldapsrv"
 )
 
 // runPolicy asks a table of cases of the policy that a configuration declares.
@@ -77,7 +82,52 @@ func policyWorld(c *config.Config) (cases.World, error) {
 	for _, s := range c.LDAP.Services {
 		w.Services = append(w.Services, string(s.DN))
 	}
-	return w, nil
+	if c.LDAP.Base != "" {
+		w.Look, err = looker(c)
+	}
+	return w, err
+}
+
+// looker asks the rules of the LDAP server who sees whom; no directory, secret or
+// network is needed.
+func looker(c *config.Config) (func(cases.Look) (cases.Sight, error), error) {
+	o, err := ldapOptions(c, func(config.Service) (identity.Password, error) { return "not asked", nil })
+	if err != nil {
+		return nil, err
+	}
+	o.Auth, o.Directory = nobody{}, directory.New(nil, directory.Options{})
+	server, err := ldapsrv.New(o)
+	if err != nil {
+		return nil, err
+	}
+	return func(q cases.Look) (cases.Sight, error) {
+		ask := ldapsrv.Question{Service: q.Service, Who: affiliated(q.Who), From: q.From, Base: q.Base, Whom: affiliated(q.Whom), Self: q.Self, Attribute: q.Attribute}
+		switch g := q.Group; {
+		case g.Role != 0:
+			ask.Group = &directory.Group{Kind: directory.GroupRole, Role: g.Role}
+		case g.Class:
+			ask.Group = &directory.Group{Kind: directory.GroupClass, School: g.School}
+		case g.School != "":
+			ask.Group = &directory.Group{Kind: directory.GroupSchool, School: g.School}
+		}
+		s, err := server.Look(ask)
+		return cases.Sight{Seen: s.Seen, Rule: s.Rule, Unseen: string(s.Unseen)}, err
+	}, nil
+}
+
+// affiliated are roles that somebody has today.
+func affiliated(pairs []policy.Pair) (all []directory.Affiliation) {
+	for _, p := range pairs {
+		all = append(all, directory.Affiliation{Role: person.Role(p.Role), School: p.School})
+	}
+	return all
+}
+
+// nobody admits nobody.
+type nobody struct{}
+
+func (nobody) Authenticate(context.Context, identity.Credential) identity.Verdict {
+	return identity.Verdict{Outcome: identity.Rejected}
 }
 
 // readCases reads a file of at most cases.MaxSize bytes.

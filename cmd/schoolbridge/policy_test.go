@@ -2,17 +2,23 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"schoolbridge/config"
 	"schoolbridge/internal/auth"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/policy"
+	"schoolbridge/ldapsrv"
+	"schoolbridge/radiussrv/eap/eaptest"
 )
 
 const policyConfig = siteConfig + `policy:
@@ -83,6 +89,117 @@ func TestPolicyTest(t *testing.T) {
 	}
 }
 
+// accessConfig has two accounts and two rules of who sees whom.
+const accessConfig = siteConfig + `ldap:
+  base: dc=school,dc=example
+  views: [{base: "dc=ad,dc=example"}]
+  attributes: [{name: seat, value: "{class}"}]
+  services:
+    - {dn: "cn=board,ou=services,dc=school,dc=example", certificates: [{authority: a, name: "board.example"}], schools: ["49"], attributes: [cn, seat], from: [10.49.0.0/16]}
+    - {dn: "cn=job,ou=services,dc=school,dc=example", password_file: secret, roles: staff}
+  certificates: {authorities: [{name: a, ca_file: ca.pem}]}
+  access:
+    - {name: phonebook, who: staff, sees: staff, schools: own, attributes: [mail]}
+    - {name: class, who: staff, sees: pupil, attributes: [seat, cn], from: [10.0.0.0/8]}
+`
+
+func TestPolicyTestOfAccess(t *testing.T) {
+	s := newSite(t)
+	s.write("config.yaml", accessConfig)
+	const board, job = "'cn=board,ou=services,dc=school,dc=example'", "'CN=job,ou=services,dc=school,dc=example'"
+	rows := []string{
+		"who: " + board + ", from: 10.49.1.2, whom: pupil@49, attribute: seat, expect: seen, rule: 'cn=board,ou=services,dc=school,dc=example'",
+		"who: " + board + ", from: 10.49.1.2, whom: pupil@49, expect: seen",
+		"who: " + board + ", from: 10.49.1.2, whom: pupil@49, attribute: mail, expect: ATTRIBUTE_UNSEEN",
+		"who: " + board + ", from: 10.49.1.2, whom: [pupil@50, staff@49], attribute: surname, expect: ATTRIBUTE_UNSEEN",
+		"who: " + board + ", from: 10.49.1.2, whom: pupil@50, expect: NO_RULE",
+		"who: " + board + ", from: 10.49.1.2, whom: parent@49, expect: unseen",
+		"who: " + board + ", from: 10.50.1.2, whom: pupil@49, expect: FROM_ELSEWHERE",
+		"who: " + board + ", whom: pupil@49, expect: FROM_ELSEWHERE",
+		"who: " + board + ", from: 10.49.1.2, whom: 'group:49', expect: seen",
+		"who: " + board + ", from: 10.49.1.2, whom: 'class:49', attribute: cn, expect: seen",
+		"who: " + board + ", from: 10.49.1.2, whom: 'group:50', expect: NO_RULE",
+		"who: " + board + ", from: 10.49.1.2, whom: 'group:49', attribute: member, expect: ATTRIBUTE_UNSEEN",
+		"who: " + board + ", from: 10.49.1.2, whom: pupil@49, base: 'ou=groups,dc=school,dc=example', expect: NOT_BELOW_BASE",
+		"who: " + board + ", from: 10.49.1.2, whom: pupil@49, base: 'dc=elsewhere', expect: NOT_BELOW_BASE",
+		"who: " + board + ", from: 10.49.1.2, whom: pupil@49, base: 'OU=people,DC=ad,DC=example', attribute: cn, expect: seen",
+		"who: " + board + ", from: 10.49.1.2, whom: pupil@49, base: 'DC=ad,DC=example', attribute: homeDirectory, expect: ATTRIBUTE_MISSING",
+		"who: " + board + ", from: 10.49.1.2, base: 'ou=people,dc=school,dc=example', attribute: ou, expect: seen",
+		"who: " + board + ", from: 10.49.1.2, base: 'cn=job,ou=services,dc=school,dc=example', expect: unseen",
+		"who: " + job + ", whom: staff@7, attribute: mail, expect: seen",
+		"who: " + job + ", whom: pupil@7, expect: unseen",
+		"who: " + job + ", whom: 'class:7', expect: unseen",
+		"who: " + job + ", whom: 'group:staff', attribute: member, expect: seen",
+		"who: " + job + ", whom: 'group:pupil', expect: unseen",
+		"who: staff@49, whom: staff@49, attribute: mail, expect: seen, rule: phonebook",
+		"who: staff@49, whom: staff@49, attribute: cn, expect: unseen",
+		"who: staff@49, whom: staff@50, expect: unseen",
+		"who: staff@49, from: 10.1.2.3, whom: pupil@49, attribute: seat, expect: seen, rule: class",
+		"who: staff@49, from: '::ffff:10.1.2.3', whom: pupil@49, attribute: seat, expect: seen, rule: class",
+		"who: staff@49, from: 192.0.2.1, whom: pupil@49, expect: unseen",
+		"who: staff@49, whom: 'group:49', expect: unseen",
+		"who: [parent@49, pupil@50], whom: pupil@50, expect: unseen",
+		"who: pupil@49, channel: ldap, whom: self, attribute: memberOf, expect: seen, rule: self",
+		"who: nobody, whom: staff@49, expect: NOT_SIGNED_IN",
+		"who: nobody, base: 'dc=school,dc=example', expect: NOT_SIGNED_IN",
+	}
+	s.write("good.yaml", "- {"+strings.Join(rows, "}\n- {")+"}\n")
+	s.write("good.csv", "кто;откуда;кого;атрибут;ожидается\ncn=board,ou=services,dc=school,dc=example;10.49.1.2;pupil@49;cn;seen\nstaff@49;;pupil@49;;unseen\n")
+	run := func(args ...string) (string, string, int) {
+		return s.command(append([]string{"policy", "test", "--lang", "en", "--config", s.path("config.yaml")}, args...)...)
+	}
+	for name, count := range map[string]string{"good.yaml": fmt.Sprint("cases: ", len(rows)), "good.csv": "cases: 2"} {
+		if out, errs, code := run(s.path(name)); code != exitDone || !strings.Contains(out, count) {
+			t.Errorf("%s: %d %s %s", name, code, out, errs)
+		}
+	}
+	s.write("findings.yaml", "- {name: addresses, who: pupil@49, from: 10.0.0.1, whom: pupil@49, attribute: mail, expect: seen}\n- {who: staff@49, whom: staff@49, attribute: mail, expect: seen, rule: class}\n")
+	out, errs, code := run(s.path("findings.yaml"))
+	for _, words := range []string{":1: addresses, pupil@49, 10.0.0.1, pupil@49, mail: not as expected", "expect: expected seen, got NO_RULE", "NO_RULE: neither the account's scope", "rule: expected class, got phonebook", "otherwise: 2"} {
+		if code != exitFindings || !strings.Contains(out, words) {
+			t.Errorf("%d, no %q in\n%s%s", code, words, out, errs)
+		}
+	}
+	if out, _, _ := run("--json", s.path("findings.yaml")); !strings.Contains(out, `"unseen": "NO_RULE"`) {
+		t.Errorf("as JSON: %s", out)
+	}
+	for row, words := range map[string]string{
+		"who: staff@49, whom: staff@49, attribute: snils, expect: seen":                      `there is no attribute "snils"`,
+		"who: staff@49, whom: staff@49, base: school, expect: seen":                          "malformed distinguished name",
+		"who: staff@49, whom: teacher, expect: seen":                                         "whom: \"teacher\" is not understood; write role@school, self",
+		"who: staff@49, whom: device@49, expect: seen":                                       "whom: \"device@49\" is not understood",
+		"who: 'cn=x,dc=y', whom: staff@49, expect: seen":                                     "is not in ldap.services; there are: cn=board",
+		"who: device@49, whom: staff@49, expect: seen":                                       "people and the accounts of ldap.services",
+		"who: " + job + ", whom: self, expect: seen":                                         "an account is nobody",
+		"who: staff@49, whom: staff@49, from: here, expect: seen":                            "is no IP address",
+		"who: staff@49, whom: staff@49, expect: allow":                                       "write seen, unseen or a reason",
+		"who: staff@49, whom: staff@49, expect: unseen, rule: x":                             "rules only show",
+		"who: staff@49, whom: staff@49, expect: seen, vlan: 20":                              "vlan: who sees whom",
+		"who: staff@49, channel: wifi, whom: staff@49, expect: seen":                         "over ldap",
+		"who: staff@49, base: 'uid=x,ou=people,dc=school,dc=example', expect: seen":          "say whose entry it is",
+		"who: staff@49, channel: web, from: 10.0.0.1, when: 2026-11-24 10:00, expect: allow": "from: it goes with whom",
+	} {
+		s.write("bad.yaml", "- {"+row+"}\n")
+		if out, errs, code := run(s.path("bad.yaml")); code != exitUsage || out != "" || !strings.Contains(errs, s.path("bad.yaml")+":1: ") || !strings.Contains(errs, words) {
+			t.Errorf("%s: %d %s %s", row, code, out, errs)
+		}
+	}
+	s.write("config.yaml", siteConfig)
+	if _, errs, code := run(s.path("good.csv")); code != exitUsage || !strings.Contains(errs, "is not in ldap.services") || !strings.Contains(errs, "set ldap.base") {
+		t.Errorf("without LDAP: %d %s", code, errs)
+	}
+}
+
+// The configuration knows the attributes that the LDAP server has, and no others.
+func TestAttributesOfConfigurationAndServer(t *testing.T) {
+	want, got := ldapsrv.AttributeNames(), config.LDAPAttributes()
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(want, got) {
+		t.Errorf("the server has\n%s\nthe configuration knows\n%s", want, got)
+	}
+}
+
 // The demo's cases come out as they say.
 func TestTheDemosCases(t *testing.T) {
 	d := demoFolder(t.TempDir())
@@ -134,6 +251,33 @@ func TestTheDocumentedPolicy(t *testing.T) {
 			if strings.Contains(errs, known) {
 				t.Errorf("%s: the example is warned about: %s", page, errs)
 			}
+		}
+	}
+}
+
+// And the cases of who sees whom, over the accounts and rules that stand there.
+func TestTheDocumentedAccess(t *testing.T) {
+	for _, page := range []string{"administrator.ru.md", "administrator.en.md"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "docs", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		block := func(begin string) string {
+			_, section, ok := strings.Cut(string(text), "```yaml\n"+begin)
+			section, _, ended := strings.Cut(section, "```\n")
+			if !ok || !ended {
+				t.Fatalf("%s has no example that begins with %q", page, begin)
+			}
+			return begin + section
+		}
+		s, pki := newSite(t), eaptest.NewPKI(t)
+		eaptest.Write(t, s.dir, "school-devices", tls.Certificate{Certificate: [][]byte{pki.Authority.Raw}})
+		s.write("school-devices.crl", string(pki.Revoke(t, time.Now().Add(time.Hour)).Raw))
+		ldap := strings.NewReplacer("ldap:\n", "ldap:\n  base: dc=school49,dc=example\n", "tls/", "", "secrets/phonebook", "secret").Replace(block("ldap:\n  services:\n    - dn: cn=boards"))
+		s.write("config.yaml", siteConfig+ldap)
+		s.write("cases.yaml", block("- {who: \"cn=boards"))
+		if out, errs, code := s.command("policy", "test", "--config", s.path("config.yaml"), s.path("cases.yaml")); code != exitDone || !strings.Contains(out, "иначе: 0") {
+			t.Errorf("%s: %d %s %s", page, code, out, errs)
 		}
 	}
 }

@@ -16,8 +16,9 @@ import (
 	"schoolbridge/internal/mosru/keyset"
 	"schoolbridge/internal/policy"
 	"schoolbridge/internal/telemetry"
+	"schoolbridge/internal/trust"
+	"schoolbridge/ldapsrv"
 	"schoolbridge/radiussrv"
-	"schoolbridge/radiussrv/eap/eaptls"
 )
 
 // reloadable is what a reload replaces, all of it made before any is taken.
@@ -29,7 +30,9 @@ type reloadable struct {
 	policy    *policy.Table
 	clients   *radiussrv.Clients
 	eapCerts  []tls.Certificate
-	eapTrust  *eaptls.Trust
+	eapTrust  *trust.Set
+	ldapAsks  *ldapAsks
+	access    ldapsrv.Rules
 	inventory *auth.Inventory
 	endings   []telemetry.Certificate // of the authorities
 }
@@ -77,13 +80,26 @@ func (d *daemon) prepare(c *config.Config) (r reloadable, err error) {
 	if r.clients, err = nasClients(c); err != nil {
 		return r, err
 	}
-	if r.endings, err = endings(authorityFile{useRadSecCA, c.RADIUS.ClientCAFile}, authorityFile{useWiFiCA, c.WiFi.CAFile}); err != nil || !c.EAPOn() {
+	if r.ldapAsks, err = newLDAPAsks(c.LDAP.Certificates); err != nil {
+		return r, fmt.Errorf("ldap.certificates: %w", err)
+	}
+	if d.ldap != nil {
+		if r.access, err = d.ldap.Compile(ldapRules(c.LDAP.Access)); err != nil {
+			return r, fmt.Errorf("ldap.access: %w", err)
+		}
+	}
+	if r.endings, err = endings(authorityFile{useRadSecCA, c.RADIUS.ClientCAFile}, authorityFile{useWiFiCA, c.WiFi.CAFile}); err != nil {
+		return r, err
+	}
+	clients, err := soonest(useLDAPClients, c.LDAP.Certificates.Authorities)
+	r.endings = append(r.endings, clients...)
+	if err != nil || !c.EAPOn() {
 		return r, err
 	}
 	if r.eapCerts, err = eapCertificates(c); err != nil {
 		return r, fmt.Errorf("radius.eap: %w", err)
 	}
-	if r.eapTrust, err = eapTrust(c.RADIUS.EAP.Authorities); err != nil {
+	if r.eapTrust, err = authorities(c.RADIUS.EAP.Authorities); err != nil {
 		return r, fmt.Errorf("radius.eap.authorities: %w", err)
 	}
 	own, err := eapEndings(c, r.eapCerts)
@@ -120,6 +136,10 @@ func (d *daemon) take(r reloadable) {
 	if r.eapTrust != nil {
 		d.eapCerts.Store(&r.eapCerts)
 		d.eapTrust.Store(r.eapTrust)
+	}
+	d.ldapAsks.Store(r.ldapAsks)
+	if d.ldap != nil {
+		d.ldap.Apply(r.access)
 	}
 	d.inventory.Store(r.inventory)
 	certificates := slices.Concat(d.lasting, r.endings)

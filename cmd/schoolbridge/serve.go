@@ -32,9 +32,10 @@ import (
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/store/sqlite"
 	"schoolbridge/internal/telemetry"
+	"schoolbridge/internal/trust"
+	"schoolbridge/ldapsrv"
 	"schoolbridge/provision/ad"
 	"schoolbridge/radiussrv"
-	"schoolbridge/radiussrv/eap/eaptls"
 )
 
 // stopGrace is how long one part of the daemon may take to stop.
@@ -92,6 +93,7 @@ type daemon struct {
 	trail         *telemetry.Trail
 	journal       *journal.Journal // nil: no RADIUS
 	radius        *radiussrv.Server
+	ldap          *ldapsrv.Server // nil: no LDAP
 	reloads       atomic.Uint64
 	mosru         *mosru.Client
 	auth          *auth.Authenticator
@@ -103,7 +105,8 @@ type daemon struct {
 	policy        atomic.Pointer[policy.Table]
 	clients       atomic.Pointer[radiussrv.Clients]
 	eapCerts      atomic.Pointer[[]tls.Certificate]
-	eapTrust      atomic.Pointer[eaptls.Trust]
+	eapTrust      atomic.Pointer[trust.Set]
+	ldapAsks      atomic.Pointer[ldapAsks]
 	inventory     atomic.Pointer[auth.Inventory]
 	expiry        *telemetry.Expiry
 	lasting       []telemetry.Certificate // those that a reload does not replace

@@ -237,6 +237,62 @@ func TestGatesAreAskedAgainAfterTheAnswer(t *testing.T) {
 	}
 }
 
+// Who shows the right password at a closed gate is known to have it only where
+// mos.ru confirmed it lately; a wrong password, a changed one and a stranger are not.
+func TestRightPasswordAtAClosedGate(t *testing.T) {
+	w := newWorld(t)
+	at := func(name string, p identity.Password, school string) identity.Verdict {
+		src := from("d")
+		src.School = school
+		return w.Authenticate(t.Context(), identity.Credential{Name: name, Proof: p, Channel: identity.ChannelLDAP, Source: src})
+	}
+	want := func(v identity.Verdict, proven bool) {
+		t.Helper()
+		if v.Outcome != identity.Rejected || v.Proven != proven {
+			t.Errorf("%+v, want proven %v", v, proven)
+		}
+	}
+	want(at("belovas", right, "B"), false) // mos.ru has not said it
+	if v := at("belovas", right, "A"); v.Outcome != identity.Accepted || v.Proven {
+		t.Errorf("%+v", v)
+	}
+	want(at("belovas", right, "B"), true)
+	want(at("belovas", wrong, "B"), false)
+	want(at("belovas", wrong, "A"), false)
+	want(at("nobody", right, "A"), false)
+	want(at("evann", right, "A"), false)
+	calls := w.calls()
+	w.event("belovas")
+	want(at("belovas", right, "B"), false)
+	w.pass(13 * time.Hour)
+	want(at("belovas", right, "B"), false)
+	if w.calls() != calls {
+		t.Error("mos.ru was asked about somebody at a closed gate")
+	}
+	w.during = func() { w.edit("orlovami", func(e *directory.Entry) { e.State = directory.StateSuspended }) }
+	want(at("orlovami", right, "A"), true)
+}
+
+// Guesses at a closed gate run into the same limit as at an open one.
+func TestGuessesAtAClosedGateAreBounded(t *testing.T) {
+	w := newWorld(t)
+	w.want(w.sign("belovas", right, "d"), identity.Accepted, identity.ReasonConfirmed)
+	src := from("d")
+	src.School = "B"
+	ask := func(p identity.Password) identity.Verdict {
+		return w.Authenticate(t.Context(), identity.Credential{Name: "belovas", Proof: p, Channel: identity.ChannelLDAP, Source: src})
+	}
+	for i := range 100 {
+		if v := ask(identity.Password(fmt.Sprint("guess ", i))); v.Outcome == identity.Unavailable {
+			if v = ask(right); v.Proven || v.Outcome != identity.Unavailable {
+				t.Errorf("behind the limit: %+v", v)
+			}
+			return
+		}
+	}
+	t.Error("there is no limit")
+}
+
 func TestReassignedLogin(t *testing.T) {
 	w := newWorld(t)
 	w.subjects["orlovami@mos"] = "somebody else"

@@ -178,7 +178,9 @@ func accepted(reason identity.Reason, grant identity.Grant, e *directory.Entry, 
 func (a *Authenticator) person(ctx context.Context, c *identity.Credential, e *directory.Entry, now time.Time) identity.Verdict {
 	grant, reason := pass(e, a.opt.Policy(), c.Channel, &c.Source, now)
 	if reason != "" {
-		return a.refuse(c, now, a.personKey(e), reason)
+		v := a.refuse(c, now, a.personKey(e), reason)
+		v.Proven = v.Outcome == identity.Rejected && a.confirmedLately(c, e, now)
+		return v
 	}
 	proof := c.Proof.(identity.Password)
 	t := a.guard.try(key(e.Person), false, e.Epoch, c)
@@ -202,6 +204,15 @@ func (a *Authenticator) person(ctx context.Context, c *identity.Credential, e *d
 		return a.locally(ctx, c, e, &t, recent)
 	}
 	return v
+}
+
+// confirmedLately says of somebody before a closed gate that mos.ru confirmed this
+// very password of his not long ago. Memory alone is asked: mos.ru is no oracle
+// for those who may not sign in. It tells no more than an open gate would, for
+// refuse has counted the try like one there.
+func (a *Authenticator) confirmedLately(c *identity.Credential, e *directory.Entry, now time.Time) bool {
+	proof, ok := c.Proof.(identity.Password)
+	return ok && a.confirm.find(a.confirm.mac.over(key(e.Person), e.Epoch, proof), now).fresh
 }
 
 // again admits somebody whose password mos.ru has confirmed lately.
@@ -302,7 +313,7 @@ func (a *Authenticator) answered(c *identity.Credential, e *directory.Entry, t *
 	}
 	grant, reason := pass(e, a.opt.Policy(), c.Channel, &c.Source, now)
 	if reason != "" {
-		return rejected(reason)
+		return identity.Verdict{Outcome: identity.Rejected, Reason: reason, Proven: true}
 	}
 	proof := c.Proof.(identity.Password)
 	id := a.confirm.mac.over(t.key, e.Epoch, proof)

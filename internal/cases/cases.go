@@ -1,8 +1,9 @@
 // Package cases reads tables of policy cases (who, where, when, and what is
 // expected) and asks them of a policy table, offline: no store, no network, no
-// clock. `schoolbridge policy test` is made of it.
+// clock. A case may ask instead who sees whom over LDAP (look.go).
+// `schoolbridge policy test` is made of it.
 //
-//	YAML, CSV ─► row: line and cells ─► Case ─► Ask ─► Answer: decision, differences
+//	YAML, CSV ─► row: line and cells ─► Case ─► Ask ─► Answer: decision or sight, differences
 //
 // A file is refused whole where one row cannot be understood: a case that is
 // not asked would pass for one that is as expected.
@@ -26,6 +27,9 @@ type World struct {
 	Inventory *auth.Inventory
 	Clients   map[string]string // the school of every NAS client, by its name
 	Services  []string          // LDAP service accounts
+	// Look says who sees whom over LDAP, or what of the question cannot be
+	// understood; nil: there is no LDAP.
+	Look func(Look) (Sight, error)
 }
 
 // Case is one line: who, where, when, and what is expected.
@@ -38,8 +42,10 @@ type Case struct {
 	Channel identity.Channel
 	Source  identity.Source // NAS, SSID and School
 	When    time.Time
+	Look    *Look // instead of all of these
 
 	who  string            // as written
+	whom string            // the same
 	want map[string]string // by field, in the writing of Answer.fields
 }
 
@@ -75,16 +81,24 @@ type Difference struct {
 type Answer struct {
 	Case     Case
 	Decision policy.Decision
+	Sight    Sight        // of a Look
 	Differs  []Difference // none: as expected
 }
 
 // Ask asks the case.
 func (c Case) Ask(w World) Answer {
-	a := Answer{Case: c, Decision: c.decide(w)}
-	got := a.got()
+	a := Answer{Case: c}
+	var got map[string]string
+	if c.Look != nil {
+		a.Sight, _ = w.Look(*c.Look) // it was understood when it was read
+		got = a.Sight.got()
+	} else {
+		a.Decision = c.decide(w)
+		got = a.got()
+	}
 	for _, field := range fields {
 		want, expected := c.want[field]
-		if field == fieldExpect && want == wordRefuse && got[field] != wordAllow {
+		if field == fieldExpect && (want == wordRefuse && got[field] != wordAllow || want == wordUnseen && got[field] != wordSeen) {
 			continue
 		}
 		if expected && want != got[field] {

@@ -3,6 +3,7 @@ package cases
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -35,7 +36,13 @@ func school(t testing.TB) World {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return World{Table: table, Inventory: inventory, Clients: map[string]string{"ap-49": "49", "hall-49": "49", "ap-50": "50", "mobile": ""}, Services: []string{"cn=reader"}}
+	return World{Table: table, Inventory: inventory, Clients: map[string]string{"ap-49": "49", "hall-49": "49", "ap-50": "50", "mobile": ""}, Services: []string{"cn=reader"},
+		Look: func(q Look) (Sight, error) {
+			if q.Attribute == "none" {
+				return Sight{}, errors.New("no such attribute")
+			}
+			return Sight{Seen: q.Self, Rule: q.Service, Unseen: "NO_RULE"}, nil
+		}}
 }
 
 func asked(t *testing.T, w World, name string, data []byte) Report {
@@ -209,7 +216,7 @@ func TestFaults(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add(true, read(f, "good.yaml"))
 	f.Add(false, read(f, "good.csv"))
-	for _, s := range []string{"- {who: 'staff@49', expect: allow}", "- &a [*a]", "- who: [a, [b]]", "who;when\n\"", "-\n", "? [a]\n: b", "- ? {a: b}\n  : c"} {
+	for _, s := range []string{"- {who: 'staff@49', expect: allow}", "- {who: 'cn=reader', from: '10.0.0.1', whom: [staff@49, pupil@50], base: 'dc=x', attribute: cn, expect: unseen}", "who;whom;expect\nstaff@49;class:49;seen\nstaff@49;self;seen\n", "- &a [*a]", "- who: [a, [b]]", "who;when\n\"", "-\n", "? [a]\n: b", "- ? {a: b}\n  : c"} {
 		f.Add(true, []byte(s))
 		f.Add(false, []byte(s))
 	}

@@ -32,6 +32,12 @@ func (r *reader) read(in row) Case {
 	if strings.ContainsFunc(strings.Join(slices.Collect(maps.Values(in.cells)), ""), unicode.IsControl) {
 		r.fault(in.line, "в тексте управляющие символы; наберите его заново", "the text holds control characters; type it again")
 	}
+	if in.looks() {
+		return r.readLook(in)
+	}
+	if in.cells["from"] != "" {
+		r.fault(in.lineOf("from"), "from: спрашивают там, где есть whom, base или attribute; уберите", "from: it goes with whom, base or attribute; leave it out")
+	}
 	r.who(in, &c)
 	r.where(in, &c)
 	when, err := moment(in.cells["when"], r.world.Table.Zone())
@@ -58,7 +64,7 @@ func show(s string) string { return fmt.Sprintf("%.60q", s) }
 
 // who reads "staff@49 pupil@50", a hardware address, "host/NAME" or "nobody".
 func (r *reader) who(in row, c *Case) {
-	words := strings.FieldsFunc(c.who, func(c rune) bool { return unicode.IsSpace(c) || c == ',' || c == ';' })
+	words := words(c.who)
 	line := in.lineOf("who")
 	switch {
 	case len(words) == 0:
@@ -91,6 +97,11 @@ func (r *reader) who(in row, c *Case) {
 		}
 		c.Pairs = append(c.Pairs, pair)
 	}
+}
+
+// words takes a cell with several of them apart.
+func words(cell string) []string {
+	return strings.FieldsFunc(cell, func(c rune) bool { return unicode.IsSpace(c) || c == ',' || c == ';' })
 }
 
 func parsePair(s string) (policy.Pair, bool) {

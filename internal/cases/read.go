@@ -53,6 +53,7 @@ var columns = map[string]string{
 	"nas": "nas", "точка": "nas", "ssid": "ssid", "сеть": "ssid", "school": "school", "школа": "school", "when": "when", "когда": "when",
 	"expect": fieldExpect, "ожидается": fieldExpect, "rule": fieldRule, "правило": fieldRule, "by": fieldBy, "роль": fieldBy, "vlan": fieldVLAN,
 	"session": fieldSession, "сеанс": fieldSession, "idle": fieldIdle, "простой": fieldIdle, "filter": fieldFilter, "фильтр": fieldFilter,
+	"whom": "whom", "кого": "whom", "from": "from", "откуда": "from", "base": "base", "корень": "base", "attribute": "attribute", "атрибут": "attribute",
 	"down": fieldDown, "к устройству": fieldDown, "up": fieldUp, "от устройства": fieldUp,
 }
 

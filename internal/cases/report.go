@@ -31,13 +31,15 @@ func (r Report) Findings() int {
 	return n
 }
 
-type words struct{ differs, want, got, allow, refuse, none, nothing, later, summary, role string }
+type phrases struct {
+	differs, want, got, allow, refuse, none, nothing, later, summary, role, seen, unseen string
+}
 
-var texts = map[explain.Lang]words{
+var texts = map[explain.Lang]phrases{
 	explain.Russian: {"не так, как ожидалось", "ожидалось", "вышло", "впустить", "отказать", "ни одно правило не подошло", "нет", "ниже подошло бы и",
-		"случаев: %d, как ожидалось: %d, иначе: %d", "вопросов к правилам не было: у nobody нет ролей, а неизвестного устройства нет в списке"},
+		"случаев: %d, как ожидалось: %d, иначе: %d", "вопросов к правилам не было: у nobody нет ролей, а неизвестного устройства нет в списке", "видно", "не видно"},
 	explain.English: {"not as expected", "expected", "got", "admit", "refuse", "no rule fits", "none", "below it would fit too",
-		"cases: %d, as expected: %d, otherwise: %d", "no rule was asked: nobody has no roles, and what is not listed is unknown"},
+		"cases: %d, as expected: %d, otherwise: %d", "no rule was asked: nobody has no roles, and what is not listed is unknown", "seen", "not seen"},
 }
 
 // Write prints every case that differs with all questions of the table, and a
@@ -61,6 +63,12 @@ func (r Report) Write(w io.Writer, lang explain.Lang) error {
 		line("%s:%d: %s: %s", r.File, a.Case.Line, a.Case.title(), t.differs)
 		for _, d := range a.Differs {
 			line("    %s: %s %s, %s %s", d.Field, t.want, t.word(d.Want), t.got, t.word(d.Got))
+		}
+		if a.Case.Look != nil {
+			if !a.Sight.Seen {
+				line("    %s: %s", a.Sight.Unseen, a.Sight.words(lang))
+			}
+			continue
 		}
 		if a.Decision.Reason != "" {
 			advice, _ := explain.AdviceFor(lang, a.Decision.Reason)
@@ -96,7 +104,7 @@ func (r Report) asked(a Answer) explain.Asked {
 	return explain.Asked{Channel: a.Case.Channel, Source: a.Case.Source, When: a.Case.When.In(r.Table.Zone())}
 }
 
-func (t words) word(s string) string {
+func (t phrases) word(s string) string {
 	switch s {
 	case wordAllow:
 		return t.allow
@@ -104,6 +112,10 @@ func (t words) word(s string) string {
 		return t.refuse
 	case wordNone:
 		return t.nothing
+	case wordSeen:
+		return t.seen
+	case wordUnseen:
+		return t.unseen
 	}
 	return s
 }
@@ -111,6 +123,18 @@ func (t words) word(s string) string {
 // title tells a case from others.
 func (c Case) title() string {
 	var parts []string
+	if q := c.Look; q != nil {
+		from := ""
+		if q.From.IsValid() {
+			from = q.From.String()
+		}
+		for _, s := range []string{c.Name, c.who, from, q.Base, c.whom, q.Attribute} {
+			if s != "" {
+				parts = append(parts, s)
+			}
+		}
+		return strings.Join(parts, ", ")
+	}
 	for _, s := range []string{c.Name, c.who, c.Channel.String(), c.Source.NAS, c.Source.SSID, c.Source.School, c.When.Format("2006-01-02 15:04")} {
 		if s != "" {
 			parts = append(parts, s)
@@ -132,6 +156,7 @@ type (
 		Name    string          `json:"name,omitempty"`
 		Who     string          `json:"who"`
 		Reason  identity.Reason `json:"reason,omitempty"`
+		Unseen  string          `json:"unseen,omitempty"`
 		Differs []Difference    `json:"differs"`
 		Steps   []jsonStep      `json:"steps"`
 		Decided int             `json:"decided"` // index of the step that decided, or -1
@@ -154,7 +179,7 @@ func (r Report) WriteJSON(w io.Writer, lang explain.Lang) error {
 		if len(a.Differs) == 0 {
 			continue
 		}
-		f := jsonFinding{Line: a.Case.Line, Name: a.Case.Name, Who: a.Case.who, Reason: a.Decision.Reason, Differs: a.Differs, Steps: []jsonStep{}, Decided: a.Decision.Decided}
+		f := jsonFinding{Line: a.Case.Line, Name: a.Case.Name, Who: a.Case.who, Reason: a.Decision.Reason, Unseen: a.Sight.Unseen, Differs: a.Differs, Steps: []jsonStep{}, Decided: a.Decision.Decided}
 		asked := r.asked(a)
 		for _, s := range a.Decision.Steps {
 			f.Steps = append(f.Steps, jsonStep{s.Rule, s.Pair.String(), s.Fits, s.Allow, s.Field, explain.Question(lang, s, asked)})

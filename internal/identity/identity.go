@@ -269,6 +269,10 @@ type Verdict struct {
 	Person  PersonID // zero where nobody was recognised
 	Login   Login    // canonical, of a machine its DNS name; "" where nobody was recognised
 	Grant   Grant    // zero unless accepted
+	// Proven says of a rejection that the password was right all the same, and
+	// that only a gate is closed: whoever reads it has learned nothing that the
+	// password does not give him elsewhere. False wherever that is not known.
+	Proven bool
 	// NotBefore is the moment before which a rejection must not leave, so that
 	// unknown names and wrong passwords take alike long. Zero: at once.
 	// Front-ends wait without holding a worker.

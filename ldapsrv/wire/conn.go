@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -65,6 +66,16 @@ func (c *Conn) Source() netip.Addr { return source(c.peer) }
 
 // TLS says whether the connection is confidential.
 func (c *Conn) TLS() bool { return c.net != c.raw }
+
+// Certificates are what the client has shown in the TLS handshake, its own first;
+// it has the key of that one. Nobody has looked at who issued it.
+func (c *Conn) Certificates() []*x509.Certificate {
+	secured, ok := c.net.(*tls.Conn)
+	if !ok {
+		return nil
+	}
+	return secured.ConnectionState().PeerCertificates
+}
 
 // SetBound says whether somebody is signed in: such connections may send larger
 // requests and be silent for longer.

@@ -178,10 +178,12 @@ const (
 	AdminLimitExceeded           Code = 11
 	UnavailableCriticalExtension Code = 12
 	ConfidentialityRequired      Code = 13
+	SASLBindInProgress           Code = 14
 	NoSuchAttribute              Code = 16
 	UndefinedAttributeType       Code = 17
 	NoSuchObject                 Code = 32
 	InvalidDNSyntax              Code = 34
+	InappropriateAuthentication  Code = 48
 	InvalidCredentials           Code = 49
 	InsufficientAccessRights     Code = 50
 	Busy                         Code = 51

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/trust"
 	"schoolbridge/radiussrv/eap/eaptest"
-	"schoolbridge/radiussrv/eap/eaptls"
 	"schoolbridge/radiussrv/eap/packet"
 )
 
@@ -61,7 +61,7 @@ func TestReloadedAuthorities(t *testing.T) {
 		b := newBench(t, nil)
 		p := b.peer(t, kind{"", packet.TLS, ""}, version)
 		b.signsIn(t, p, false)
-		trust, err := eaptls.NewTrust([]eaptls.Authority{{Name: "other", Certificates: []*x509.Certificate{eaptest.NewPKI(t).Authority}}})
+		trust, err := trust.New([]trust.Authority{{Name: "other", Certificates: []*x509.Certificate{eaptest.NewPKI(t).Authority}}})
 		if err != nil {
 			t.Fatal(err)
 		}

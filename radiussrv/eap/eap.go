@@ -44,6 +44,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/trust"
 	"schoolbridge/radiussrv/eap/eaptls"
 	"schoolbridge/radiussrv/eap/inner"
 	"schoolbridge/radiussrv/eap/packet"
@@ -91,7 +92,7 @@ type Options struct {
 	// are offered. Nil: MSCHAPv2, GTC.
 	Inner []packet.Type
 	// Trust gives the authorities of peers' certificates, for EAP-TLS.
-	Trust func() *eaptls.Trust
+	Trust func() *trust.Set
 	// Whose says to whom a name belongs; nil: names inside and outside are not
 	// compared.
 	Whose func(name string) (identity.PersonID, bool)

@@ -14,8 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/trust"
 	"schoolbridge/radiussrv/eap/eaptest"
-	"schoolbridge/radiussrv/eap/eaptls"
 	"schoolbridge/radiussrv/eap/packet"
 )
 
@@ -24,7 +24,7 @@ type bench struct {
 	*Server
 	school *eaptest.School
 	pki    *eaptest.PKI
-	trust  atomic.Pointer[eaptls.Trust]
+	trust  atomic.Pointer[trust.Set]
 	skew   atomic.Int64 // nanoseconds that the server's clock is ahead
 	last   Result
 }
@@ -33,7 +33,7 @@ var nas = identity.Source{NAS: "corridor", Addr: netip.MustParseAddr("127.0.0.1"
 
 func (b *bench) trusts(t testing.TB, lists ...*x509.RevocationList) {
 	t.Helper()
-	trust, err := eaptls.NewTrust([]eaptls.Authority{{Name: "school", Certificates: []*x509.Certificate{b.pki.Authority}, Revoked: lists}})
+	trust, err := trust.New([]trust.Authority{{Name: "school", Certificates: []*x509.Certificate{b.pki.Authority}, Revoked: lists}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package eaptls
+package trust
 
 import (
 	"crypto/ecdsa"
@@ -21,27 +21,27 @@ func TestTrust(t *testing.T) {
 	pki, other := eaptest.NewPKI(t), eaptest.NewPKI(t)
 	client := pki.Client(t, "pc-1", "", time.Time{})
 	until := time.Now().Add(time.Hour).Truncate(time.Second)
-	trust, err := NewTrust([]Authority{
+	set, err := New([]Authority{
 		{Name: "school", Certificates: []*x509.Certificate{pki.Authority}, Revoked: []*x509.RevocationList{pki.Revoke(t, until, client)}},
 		{Name: "other", Certificates: []*x509.Certificate{other.Authority}},
 	})
-	if err != nil || !trust.Expires().Equal(until) {
-		t.Fatal(err, trust.Expires())
+	if err != nil || !set.Expires().Equal(until) {
+		t.Fatal(err, set.Expires())
 	}
 	chain := func(c tls.Certificate, p *eaptest.PKI) []*x509.Certificate {
 		return []*x509.Certificate{c.Leaf, p.Authority}
 	}
-	if name, ok := trust.authority(chain(client, pki)); !ok || name != "school" {
+	if name, ok := set.authority(chain(client, pki)); !ok || name != "school" {
 		t.Error(name)
 	}
-	if trust.revocation(chain(client, pki), time.Now()) != revoked {
+	if set.revocation(chain(client, pki), time.Now()) != revoked {
 		t.Error("a revoked one is good")
 	}
 	fresh := chain(pki.Client(t, "pc-2", "", time.Time{}), pki)
-	if trust.revocation(fresh, time.Now()) != good || trust.revocation(fresh, until.Add(time.Second)) != outdated {
+	if set.revocation(fresh, time.Now()) != good || set.revocation(fresh, until.Add(time.Second)) != outdated {
 		t.Error("a good one is not, or an old list counts")
 	}
-	if trust.revocation(chain(other.Client(t, "pc-1", "", time.Time{}), other), until.Add(time.Hour)) != good {
+	if set.revocation(chain(other.Client(t, "pc-1", "", time.Time{}), other), until.Add(time.Hour)) != good {
 		t.Error("an authority without a list revokes")
 	}
 	for what, c := range map[string]struct {
@@ -54,11 +54,11 @@ func TestTrust(t *testing.T) {
 		"of the other, with its serial": {"other", chain(other.Client(t, "pc-1", "", time.Time{}), other), ""},
 		"of an authority that is gone":  {"gone", fresh, identity.ReasonNotValid},
 	} {
-		if got := trust.Standing(c.authority, issued(c.chain)); got != c.want {
+		if got := set.Standing(c.authority, issued(c.chain)); got != c.want {
 			t.Errorf("%s: %q", what, got)
 		}
 	}
-	_, err = NewTrust([]Authority{
+	_, err = New([]Authority{
 		{Name: "", Certificates: []*x509.Certificate{pki.Authority}},
 		{Name: "leaf", Certificates: []*x509.Certificate{client.Leaf}},
 		{Name: "forged", Certificates: []*x509.Certificate{pki.Authority}, Revoked: []*x509.RevocationList{other.Revoke(t, until)}},
@@ -113,22 +113,54 @@ func TestRevokedIntermediate(t *testing.T) {
 		return parsed
 	}
 	for serial, want := range map[int64]status{2: revoked, 9: good} {
-		trust, err := NewTrust([]Authority{{Name: "school", Certificates: []*x509.Certificate{root, between}, Revoked: []*x509.RevocationList{list(serial)}}})
+		set, err := New([]Authority{{Name: "school", Certificates: []*x509.Certificate{root, between}, Revoked: []*x509.RevocationList{list(serial)}}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		// As crypto/tls builds them: each configured certificate may end a chain.
 		for _, chain := range [][]*x509.Certificate{{leaf, between}, {leaf, between, root}} {
-			if got := trust.revocation(chain, now); got != want {
+			if got := set.revocation(chain, now); got != want {
 				t.Errorf("list of %d, chain of %d: %v", serial, len(chain), got)
 			}
-			if got := trust.Standing("school", issued(chain)); (got == identity.ReasonRevoked) != (want == revoked) {
+			if got := set.Standing("school", issued(chain)); (got == identity.ReasonRevoked) != (want == revoked) {
 				t.Errorf("list of %d, chain of %d: standing %q", serial, len(chain), got)
 			}
 		}
 		later := now.Add(2 * time.Hour)
-		if got := trust.revocation([]*x509.Certificate{leaf, between}, later); want == good && got != outdated {
+		if got := set.revocation([]*x509.Certificate{leaf, between}, later); want == good && got != outdated {
 			t.Errorf("an old list counts: %v", got)
+		}
+	}
+}
+
+// Verify builds the chain that a handshake did not, and looks at no more than a
+// client has.
+func TestVerify(t *testing.T) {
+	pki := eaptest.NewPKI(t)
+	client, other := pki.Client(t, "pc-1", "", time.Time{}), eaptest.NewPKI(t).Client(t, "pc-1", "", time.Time{})
+	set, err := New([]Authority{{Name: "school", Certificates: []*x509.Certificate{pki.Authority}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	many := []*x509.Certificate{client.Leaf}
+	for range maxShown {
+		many = append(many, pki.Authority)
+	}
+	for what, c := range map[string]struct {
+		shown []*x509.Certificate
+		at    time.Time
+		want  identity.Outcome
+	}{
+		"good":               {[]*x509.Certificate{client.Leaf}, time.Now(), identity.Accepted},
+		"with its authority": {many[:maxShown], time.Now(), identity.Accepted},
+		"too many":           {many, time.Now(), identity.Rejected},
+		"none":               {nil, time.Now(), identity.Rejected},
+		"another's":          {[]*x509.Certificate{other.Leaf}, time.Now(), identity.Rejected},
+		"too late":           {[]*x509.Certificate{client.Leaf}, client.Leaf.NotAfter.Add(time.Second), identity.Rejected},
+		"a server's":         {[]*x509.Certificate{pki.Server(t, false).Leaf}, time.Now(), identity.Rejected},
+	} {
+		if proof, got, _ := set.Verify(c.shown, c.at); got != c.want || (got == identity.Accepted) != (proof.Authority == "school" && proof.CommonName == "pc-1") {
+			t.Errorf("%s: %v %+v", what, got, proof)
 		}
 	}
 }

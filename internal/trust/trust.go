@@ -1,4 +1,15 @@
-package eaptls
+// Package trust knows who issues the certificates with which devices, programs
+// and people sign in, and which of these certificates were taken back. EAP-TLS
+// over RADIUS and SASL EXTERNAL over LDAP ask it.
+//
+//	chain ─► an authority of the Set ─┬─ revoked ──────────► refused
+//	                                  ├─ list out of date ─► unavailable
+//	                                  └─ identity.Certificate: authority, names, serial
+//
+// Limits: revocation by lists from files, as fresh as the files are; no OCSP.
+//
+// Start reading at New and Set.Judge.
+package trust
 
 import (
 	"bytes"
@@ -22,9 +33,9 @@ type Authority struct {
 	Revoked      []*x509.RevocationList
 }
 
-// Trust is a set of authorities, made once and never changed: a reload makes
+// Set is a set of authorities, made once and never changed: a reload makes
 // another one.
-type Trust struct {
+type Set struct {
 	pool  *x509.CertPool
 	names map[string]string // raw certificate → authority
 	lists []list
@@ -40,11 +51,11 @@ type list struct {
 	by [2]uint64
 }
 
-// NewTrust checks authorities and their lists, and names every fault at once. A
+// New checks authorities and their lists, and names every fault at once. A
 // list must be signed by a certificate of its authority and say when the next
 // one is due.
-func NewTrust(all []Authority) (*Trust, error) {
-	t := &Trust{pool: x509.NewCertPool(), names: make(map[string]string)}
+func New(all []Authority) (*Set, error) {
+	t := &Set{pool: x509.NewCertPool(), names: make(map[string]string)}
 	var faults []error
 	for _, a := range all {
 		if a.Name == "" || len(a.Certificates) == 0 {
@@ -105,7 +116,7 @@ const (
 // revocation looks up every certificate of a chain, a self-signed root's
 // excepted, in all lists of its issuer. Authorities without a list revoke
 // nothing.
-func (t *Trust) revocation(chain []*x509.Certificate, now time.Time) status {
+func (t *Set) revocation(chain []*x509.Certificate, now time.Time) status {
 	answer := good
 	for i, c := range chain {
 		for _, l := range t.lists {
@@ -162,7 +173,7 @@ func issuer(name, key []byte) uint64 {
 
 // Standing says why a certificate that was accepted would not be any more, ""
 // where nothing says so. A list that is out of date says nothing.
-func (t *Trust) Standing(authority string, chain []identity.Issued) identity.Reason {
+func (t *Set) Standing(authority string, chain []identity.Issued) identity.Reason {
 	known := false
 	for _, name := range t.names {
 		known = known || name == authority
@@ -186,7 +197,7 @@ func (t *Trust) Standing(authority string, chain []identity.Issued) identity.Rea
 
 // authority names the authority of a chain: that of the certificate nearest to
 // the peer's that is configured.
-func (t *Trust) authority(chain []*x509.Certificate) (string, bool) {
+func (t *Set) authority(chain []*x509.Certificate) (string, bool) {
 	for _, c := range chain[1:] {
 		if name, ok := t.names[string(c.Raw)]; ok {
 			return name, true
@@ -195,8 +206,55 @@ func (t *Trust) authority(chain []*x509.Certificate) (string, bool) {
 	return "", false
 }
 
+// Pool holds every certificate of the authorities, each of which may end a
+// chain.
+func (t *Set) Pool() *x509.CertPool { return t.pool }
+
+// Judge checks of verified chains what crypto/x509 does not: who the authority
+// is, and whether it has taken a certificate back. One good chain is enough; then
+// the outcome is Accepted and the reason empty.
+func (t *Set) Judge(chains [][]*x509.Certificate, now time.Time) (identity.Certificate, identity.Outcome, identity.Reason) {
+	outcome, reason := identity.Rejected, identity.ReasonNotValid
+	for _, chain := range chains {
+		authority, ok := t.authority(chain)
+		if !ok {
+			continue
+		}
+		switch t.revocation(chain, now) {
+		case revoked:
+			return identity.Certificate{}, identity.Rejected, identity.ReasonRevoked
+		case outdated:
+			outcome, reason = identity.Unavailable, identity.ReasonListOutdated
+		default:
+			return certificate(authority, chain), identity.Accepted, ""
+		}
+	}
+	return identity.Certificate{}, outcome, reason
+}
+
+// maxShown bounds the certificates of one client: more of them are made to be dear
+// to judge.
+const maxShown = 10
+
+// Verify judges what a client has shown in a TLS handshake that did not: its
+// certificate first, then those between it and the authority.
+func (t *Set) Verify(shown []*x509.Certificate, now time.Time) (identity.Certificate, identity.Outcome, identity.Reason) {
+	if len(shown) == 0 || len(shown) > maxShown {
+		return identity.Certificate{}, identity.Rejected, identity.ReasonNotValid
+	}
+	between := x509.NewCertPool()
+	for _, c := range shown[1:] {
+		between.AddCert(c)
+	}
+	chains, err := shown[0].Verify(x509.VerifyOptions{Roots: t.pool, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	if err != nil {
+		return identity.Certificate{}, identity.Rejected, identity.ReasonNotValid
+	}
+	return t.Judge(chains, now)
+}
+
 // Expires is when the first list is out of date; zero where there is none.
-func (t *Trust) Expires() (first time.Time) {
+func (t *Set) Expires() (first time.Time) {
 	for _, l := range t.lists {
 		if first.IsZero() || l.until.Before(first) {
 			first = l.until

@@ -1,0 +1,161 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"schoolbridge/internal/identity"
+)
+
+// LDAPCertificates are the certificates with which boards and programs sign in
+// over LDAP (SASL EXTERNAL); without authorities nobody does.
+type LDAPCertificates struct {
+	Listen      []Address   `yaml:"listen" default:"" unique:"yes"`
+	Authorities []Authority `yaml:"authorities" default:""`
+}
+
+// ServiceCertificate names certificates of a service account.
+type ServiceCertificate struct {
+	Authority string `yaml:"authority" need:"yes" maxlen:"64"`
+	Name      string `yaml:"name" need:"yes" maxlen:"253"`
+}
+
+// Access is what people see of others over LDAP.
+type Access struct {
+	Name       string         `yaml:"name" need:"yes" maxlen:"64"`
+	Who        []string       `yaml:"who" need:"yes" one:"staff|pupil" unique:"yes" word:"yes"`
+	Sees       []string       `yaml:"sees" need:"yes" one:"staff|pupil" unique:"yes" word:"yes"`
+	Schools    []string       `yaml:"schools" default:"own" unique:"yes" word:"yes"`
+	Attributes []string       `yaml:"attributes" default:"" unique:"fold"`
+	From       []netip.Prefix `yaml:"from" default:"" unique:"yes"`
+}
+
+// ldapAttributes are what an LDAP attribute may be called; the LDAP server's own
+// list, by lower-case name.
+var ldapAttributes = strings.Fields(`attributetypes cn cn;lang-en commonname company createtimestamp dc defaultnamingcontext department departmentnumber
+	description displayname displayname;lang-en distinguishedname employeeid employeenumber employeetype entrydn entryuuid gecos gidnumber givenname
+	givenname;lang-en grouptype hassubordinates homedirectory homedrive info initials l labeleduri ldapsyntaxes loginshell mail matchingrules member
+	memberof memberuid modifytimestamp name namingcontexts numsubordinates o objectcategory objectclass objectclasses objectguid objectsid
+	organizationname ou physicaldeliveryofficename postalcode preferredlanguage primarygroupid profilepath rfc822mailbox roomnumber samaccountname
+	samaccounttype scriptpath sn sn;lang-en st street structuralobjectclass subschemasubentry supportedcontrol supportedextension supportedfeatures
+	supportedldapversion supportedsaslmechanisms surname title uid uidnumber unixhomedirectory useraccountcontrol userid userprincipalname vendorname
+	vendorversion whenchanged whencreated wwwhomepage`)
+
+// LDAPAttributes are the names that configurations may give to attributes without
+// configuring them.
+func LDAPAttributes() []string { return slices.Clone(ldapAttributes) }
+
+// secretAttributes hold passwords in other directories. Clients and people take
+// what they find in them for one.
+var secretAttributes = []string{"userpassword", "unicodepwd", "authpassword", "dbcspwd", "ntpwdhistory", "lmpwdhistory", "supplementalcredentials", "sambantpassword",
+	"sambalmpassword", "sambapasswordhistory", "krbprincipalkey", "ms-mcs-admpwd", "mslaps-password", "unixuserpassword", "ipanthash", "pwdhistory"}
+
+// access checks who signs in over LDAP with what, and who sees whom.
+func (d *decoder) access(c *Config) {
+	for i, a := range c.LDAP.Attributes {
+		if slices.Contains(secretAttributes, strings.ToLower(a.Name)) {
+			d.faultAt(fmt.Sprintf("ldap.attributes[%d].name", i), wrong(say("%s в других каталогах — пароль; у нас паролей в каталоге нет", "%s is a password in other directories; in this one there are none", show(a.Name)),
+				say("назовите атрибут иначе", "call the attribute otherwise")))
+		}
+	}
+	authorities := map[string]int{}
+	d.authorities("ldap.certificates.authorities", c.LDAP.Certificates.Authorities, authorities)
+	d.askers(c)
+	used := d.serviceAccounts(c, authorities)
+	if len(authorities) > 0 && !used && !d.faulty("ldap.services") {
+		d.warn("ldap.certificates.authorities", wrong(say("ни одна ldap.services не входит с сертификатом", "none of ldap.services signs in with a certificate"), say("добавьте ей certificates или уберите authorities", "add certificates to one, or remove the authorities")))
+	}
+	if len(authorities) > 0 && c.TLS.CertificateFile == "" && !d.faulty("tls") {
+		d.warn("ldap.certificates.authorities", wrong(say("без tls.certificate_file нет и TLS, а сертификат предъявляют в нём", "without tls.certificate_file there is no TLS, in which certificates are shown"), d.example("tls.certificate_file")))
+	}
+	names := map[string]int{}
+	for i, a := range c.LDAP.Access {
+		path := fmt.Sprintf("ldap.access[%d]", i)
+		d.once(names, a.Name, path+".name")
+		d.anyAlone(path, a.Schools)
+		d.attributes(c, path, a.Attributes)
+		if slices.Contains(a.Who, "pupil") && slices.Contains(a.Sees, "pupil") {
+			d.faultAt(path+".sees", wrong(say("ученики не видят друг друга в каталоге, и правило этого не меняет", "pupils are not listed to pupils, and no rule changes that"),
+				say("уберите pupil из who или из sees; если правило и для сотрудников, сделайте из него два", "remove pupil from who or from sees; make two rules of it where it is meant for staff too")))
+		}
+	}
+}
+
+// askers checks on which listeners clients are asked for a certificate.
+func (d *decoder) askers(c *Config) {
+	var all []Address
+	for _, l := range c.LDAP.All() {
+		all = append(all, l.Address)
+	}
+	for i, a := range c.LDAP.Certificates.Listen {
+		if slices.Contains(all, a) || len(all) == 0 && d.faulty("ldap.listen") {
+			continue
+		}
+		words := make([]string, len(all))
+		for j, one := range all {
+			words[j] = string(one)
+		}
+		d.faultAt(fmt.Sprintf("ldap.certificates.listen[%d]", i), wrong(say("адреса %s нет ни в ldap.listen, ни в listen_tls, ни в listeners", "the address %s is in none of ldap.listen, listen_tls and listeners", show(string(a))),
+			say("перепишите его оттуда (%s) или уберите список: тогда сертификат спрашивают все", "copy it from there (%s), or remove the list: all ask for certificates then", strings.Join(words, ", "))))
+	}
+}
+
+// serviceAccounts checks how they sign in and what they see; used says that one has
+// a certificate.
+func (d *decoder) serviceAccounts(c *Config, authorities map[string]int) (used bool) {
+	seen := map[string]int{}
+	for i, s := range c.LDAP.Services {
+		path := fmt.Sprintf("ldap.services[%d]", i)
+		if s.PasswordFile == "" && len(s.Certificates) == 0 && !d.faulty(path+".password_file") && !d.faulty(path+".certificates") {
+			d.faultAt(path+".password_file", wrong(say("нет ни password_file, ни certificates: войти ей нечем", "it needs a password_file or certificates: there is nothing to sign in with"), d.example(path+".password_file")))
+		}
+		d.attributes(c, path, s.Attributes)
+		for j, one := range s.Certificates {
+			used = true
+			here := fmt.Sprintf("%s.certificates[%d]", path, j)
+			name := identity.FoldMachineName(one.Name)
+			if _, ok := authorities[one.Authority]; !ok && one.Authority != "" {
+				d.faultAt(here+".authority", wrong(say("в ldap.certificates.authorities нет %s", "ldap.certificates.authorities has no %s", show(one.Authority)), say("добавьте его туда или исправьте имя", "add it there or mend the name")))
+			}
+			if strings.Contains(name, "*") && !identity.MachinePattern(name) {
+				d.faultAt(here+".name", wrong(say("%s — не имя и не *.домен", "%s is neither a name nor *.domain", show(one.Name)), d.example(here+".name")))
+			}
+			d.once(seen, one.Authority+" "+name, here+".name")
+		}
+	}
+	return used
+}
+
+// anyAlone faults "any" beside schools that it covers.
+func (d *decoder) anyAlone(path string, schools []string) {
+	for j, id := range schools {
+		if id == "any" && len(schools) > 1 {
+			d.faultAt(fmt.Sprintf("%s.schools[%d]", path, j), wrong(say("any уже значит все школы", "any means all schools already"), say("оставьте any одно или уберите его", "leave any alone or remove it")))
+		}
+	}
+}
+
+// attributes faults what no entry has and nobody has configured.
+func (d *decoder) attributes(c *Config, path string, list []string) {
+	known := ldapAttributes
+	for _, a := range c.LDAP.Attributes {
+		known = append(known, strings.ToLower(a.Name))
+	}
+	for j, name := range list {
+		lower := strings.ToLower(name)
+		if slices.Contains(known, lower) || numeric(lower) {
+			continue
+		}
+		remedy := say("атрибуты — как в LDAP: uid, cn, displayName, mail, memberOf; свои описывают в ldap.attributes", "attributes are those of LDAP: uid, cn, displayName, mail, memberOf; your own are made in ldap.attributes")
+		if near := nearest(lower, known); near != "" {
+			remedy = say("вы имели в виду %s?", "did you mean %s?", near)
+		}
+		d.faultAt(fmt.Sprintf("%s.attributes[%d]", path, j), wrong(say("атрибута %s нет", "there is no attribute %s", show(name)), remedy))
+	}
+}
+
+// numeric says that an attribute is named by its number, which the LDAP server
+// looks up.
+func numeric(name string) bool { return name != "" && name[0] >= '0' && name[0] <= '9' }
