@@ -48,7 +48,7 @@ func (a *Audit) Append(ctx context.Context, entries []identity.AuditEntry) error
 		}
 	}
 	err := a.db.write(ctx, func(t *tx) error {
-		t.audits = append(t.audits, entries...)
+		t.audits = entries
 		return nil
 	})
 	if err != nil {
@@ -95,7 +95,7 @@ func (t *tx) writeLine(h AuditHead, l line) (AuditHead, error) {
 	r := auditRow{chain: h.Chain, seq: h.Seq + 1, at: l.latest(), previous: h.Hash, version: t.db.keys.lookup.PrimaryID}
 	var payload []byte
 	if l.block() {
-		r.kind, r.person, payload = auditBlock, []byte{}, l.pack()
+		r.kind, r.person, payload = auditBlock, []byte{}, t.packer.pack(l)
 	} else {
 		r.kind, r.person, payload = l[0].Kind, l[0].Person[:], l[0].Payload
 	}

@@ -67,13 +67,13 @@ func entryBytes(e *identity.AuditEntry) int {
 	return 8 + len(e.Person) + 2*binary.MaxVarintLen64 + len(e.Kind) + len(e.Payload)
 }
 
+// packer makes blocks one after the other in the same memory: each is good until
+// the next.
+type packer struct{ plain, packed []byte }
+
 // pack gives the block of some entries.
-func (l line) pack() []byte {
-	size := 0
-	for i := range l {
-		size += entryBytes(&l[i])
-	}
-	b := make([]byte, 0, size)
+func (p *packer) pack(l line) []byte {
+	b := p.plain[:0]
 	for i := range l {
 		e := &l[i]
 		b = binary.BigEndian.AppendUint64(b, uint64(micros(e.At)))
@@ -81,7 +81,8 @@ func (l line) pack() []byte {
 		b = append(binary.AppendUvarint(b, uint64(len(e.Kind))), e.Kind...)
 		b = append(binary.AppendUvarint(b, uint64(len(e.Payload))), e.Payload...)
 	}
-	return s2.Encode(nil, b)
+	p.plain, p.packed = b, s2.Encode(p.packed[:cap(p.packed)], b)
+	return p.packed
 }
 
 // unpack undoes pack. Where whose is not nil, it gives that person's entries

@@ -28,11 +28,11 @@ func TestAuditLines(t *testing.T) {
 	if !slices.Equal(sizes, []int{blockEntries, 1, 1, 2, 1, 1, 1}) || !slices.Equal(blocks, []bool{true, true, true, true, false, false, true}) {
 		t.Errorf("lines of %v entries, blocks %v", sizes, blocks)
 	}
-	if l, _, err := unpack(lines[2].pack(), nil); err != nil || len(l) != 1 || !bytes.Equal(l[0].Payload, large) {
+	if l, _, err := unpack(new(packer).pack(lines[2]), nil); err != nil || len(l) != 1 || !bytes.Equal(l[0].Payload, large) {
 		t.Errorf("%d entries, %v", len(l), err)
 	}
 	most := line{{Kind: "sign_in", Payload: make([]byte, maxPayload)}}
-	if l, _, err := unpack(most.pack(), nil); err != nil || len(l) != 1 {
+	if l, _, err := unpack(new(packer).pack(most), nil); err != nil || len(l) != 1 {
 		t.Errorf("%d entries, %v", len(l), err)
 	}
 	if _, _, err := unpack(s2.Encode(nil, make([]byte, blockLimit+1)), nil); err == nil {
@@ -55,7 +55,7 @@ func TestMentions(t *testing.T) {
 }
 
 func FuzzUnpackBlock(f *testing.F) {
-	f.Add(line{{At: time.Unix(1_800_000_000, 0), Kind: "sign_in", Person: identity.PersonID{1}, Payload: []byte("{}")}, {}}.pack())
+	f.Add(new(packer).pack(line{{At: time.Unix(1_800_000_000, 0), Kind: "sign_in", Person: identity.PersonID{1}, Payload: []byte("{}")}, {}}))
 	f.Add(s2.Encode(nil, bytes.Repeat([]byte{0xff}, 40)))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0x0f})
 	f.Fuzz(func(t *testing.T, block []byte) {
@@ -63,7 +63,7 @@ func FuzzUnpackBlock(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, _, err := unpack(l.pack(), nil)
+		again, _, err := unpack(new(packer).pack(l), nil)
 		if err != nil || len(again) != len(l) {
 			t.Fatalf("%d entries, %v, want %d", len(again), err, len(l))
 		}
