@@ -20,6 +20,7 @@ import (
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
+	"schoolbridge/ldapsrv/wire"
 )
 
 const (
@@ -198,7 +199,7 @@ func start(t testing.TB, change func(*Options), more ...*directory.Entry) *world
 			t.Fatal(err)
 		}
 		wait.Go(func() {
-			if err := w.server.Serve(l, implicit); err != nil {
+			if err := w.server.Serve(l, wire.Listener{Implicit: implicit}); err != nil {
 				t.Errorf("Serve: %v", err)
 			}
 		})

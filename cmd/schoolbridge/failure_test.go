@@ -35,6 +35,7 @@ type troubled struct {
 	acct   string
 	mosru  string // address of the simulator
 	client *radiuswire.Client
+	log    *logged
 }
 
 const (
@@ -47,7 +48,7 @@ const (
 // more is added to the configuration.
 func newTroubled(t *testing.T, more ...string) *troubled {
 	t.Helper()
-	s := &troubled{site: newSite(t)}
+	s := &troubled{site: newSite(t), log: &logged{}}
 	s.auth, s.acct = fmt.Sprintf("127.0.0.1:%d", udpPort(t)), fmt.Sprintf("127.0.0.1:%d", udpPort(t))
 	s.write("config.yaml", fmt.Sprintf(`state: state
 mosru:
@@ -81,7 +82,7 @@ log: {format: text}
 	for i, login := range logins {
 		s.activate(login, true, person.RecordRef{Kind: person.RecordEmployment, ID: person.RecordID(fmt.Sprintf("k%d", i))})
 	}
-	s.d, s.stop = s.running(io.Discard)
+	s.d, s.stop = s.stoppable(s.log)
 	s.client = radiuswire.NewClient(s.auth, radiuswire.ClientOptions{Secret: []byte(siteSecret), Lines: 4, Tries: 10})
 	t.Cleanup(s.client.Close)
 	return s

@@ -93,17 +93,23 @@ func (s site) daemon(logTo io.Writer) (*daemon, error) {
 // started is a daemon that runs as long as the test.
 func (s site) started(logTo io.Writer) *daemon {
 	s.t.Helper()
-	d, _ := s.running(logTo)
+	d, _ := s.stoppable(logTo)
 	return d
 }
 
-// running is a daemon that runs until stop, or as long as the test.
-func (s site) running(logTo io.Writer) (_ *daemon, stop func()) {
+// stoppable is a daemon that runs until stop, or as long as the test.
+func (s site) stoppable(logTo io.Writer) (_ *daemon, stop func()) {
 	s.t.Helper()
 	d, err := s.daemon(logTo)
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	return d, s.running(d)
+}
+
+// running runs a daemon until stop, or as long as the test.
+func (s site) running(d *daemon) (stop func()) {
+	s.t.Helper()
 	ctx, end := context.WithCancel(s.t.Context())
 	ready, done := make(chan struct{}), make(chan error, 1)
 	go func() { done <- d.run(ctx, nil, func() { close(ready) }) }()
@@ -121,7 +127,7 @@ func (s site) running(logTo io.Writer) (_ *daemon, stop func()) {
 		done <- err
 		s.t.Fatalf("the daemon ended at once: %v", err)
 	}
-	return d, stop
+	return stop
 }
 
 // logged is a log that may be read while it is written.

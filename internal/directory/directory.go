@@ -190,7 +190,6 @@ func (d *Directory) Load(ctx context.Context) error {
 		func(s person.School) error { all = append(all, s); return nil },
 		func(e *Entry) error {
 			share.entry(e)
-			m.index(e)
 			entries = append(entries, e)
 			return nil
 		})
@@ -199,6 +198,9 @@ func (d *Directory) Load(ctx context.Context) error {
 	}
 	m.schools = newSchools(all)
 	m.order = newOrder(entries)
+	for _, e := range entries { // in order, so that lists of many grow at their end
+		m.index(e)
+	}
 	m.words.loaded()
 	m.members.groups.set.Store(deriveGroups(m.schools, keys(m.members.schools), keys(m.members.classes)))
 	m.members.groups.stale.Store(false)
@@ -319,6 +321,9 @@ func foldedNames(e *Entry) iter.Seq[string] {
 }
 
 func hasName(e *Entry, folded string) bool {
+	if string(e.Login) == folded { // as nearly everybody's: nothing to fold
+		return true
+	}
 	for name := range foldedNames(e) {
 		if name == folded {
 			return true

@@ -15,6 +15,7 @@ type sealedSession struct {
 	Key       string
 	Epoch     uint64
 	Given     identity.Given
+	Basis     *identity.Basis
 	Detail    journal.Detail
 	Addresses []journal.Address
 	BeganTold bool
@@ -34,7 +35,7 @@ type sealedSession struct {
 //	layout (1) | each field in turn: numbers and times as varints, text and addresses behind their length
 //
 // for every record has its session read and written, and JSON was a fifth of what
-// that cost. Another field makes another layout.
+// that cost; only the Basis, which few have, is. Another field makes another layout.
 const sessionLayout = 1
 
 var errLayout = errors.New("a session's sealed column has an unknown layout")
@@ -68,8 +69,11 @@ func sealSession(s *journal.Session) []byte {
 		}
 		return 0
 	}
-	d := &s.Detail
-	text(s.Key, s.Opened, d.Name, d.Device, d.Station, d.SSID, d.School, d.Port, d.Multi, d.SignIn, d.NASIdentifier)
+	d, basis := &s.Detail, []byte(nil)
+	if s.Basis != nil {
+		basis, _ = json.Marshal(s.Basis) // of text and numbers: never fails
+	}
+	text(string(basis), s.Key, s.Opened, d.Name, d.Device, d.Station, d.SSID, d.School, d.Port, d.Multi, d.SignIn, d.NASIdentifier)
 	binaryOf(d.Peer)
 	binaryOf(d.NASAddr)
 	number(s.Epoch, s.Given.Mark, flag(s.BeganTold), flag(s.Interim), uint64(s.BoundBy), uint64(s.Duration), uint64(s.Cause),
@@ -92,6 +96,9 @@ func openSession(plain []byte, s *journal.Session) error {
 	}
 	f := fields{rest: plain[1:]}
 	d := &s.Detail
+	if basis := f.short(); len(basis) > 0 && json.Unmarshal(basis, &s.Basis) != nil {
+		return errLayout
+	}
 	for _, t := range []*string{&s.Key, &s.Opened, &d.Name, &d.Device, &d.Station, &d.SSID, &d.School, &d.Port, &d.Multi, &d.SignIn, &d.NASIdentifier} {
 		*t = f.string()
 	}
@@ -125,7 +132,7 @@ func openOldSession(plain []byte, s *journal.Session) error {
 	if err := json.Unmarshal(plain, &in); err != nil {
 		return err
 	}
-	s.Key, s.Epoch, s.Given, s.Detail, s.Addresses, s.BeganTold, s.Interim, s.Told = in.Key, in.Epoch, in.Given, in.Detail, in.Addresses, in.BeganTold, in.Interim, in.Told
+	s.Key, s.Epoch, s.Given, s.Basis, s.Detail, s.Addresses, s.BeganTold, s.Interim, s.Told = in.Key, in.Epoch, in.Given, in.Basis, in.Detail, in.Addresses, in.BeganTold, in.Interim, in.Told
 	s.Opened, s.Stopped, s.Bound, s.BoundBy, s.Duration, s.Traffic, s.Cause = in.Opened, in.Stopped, in.Bound, in.BoundBy, in.Duration, in.Traffic, in.Cause
 	return nil
 }

@@ -126,7 +126,15 @@ var migrations = []migration{{oldest: 1, statements: []string{
 }}, {oldest: 1, statements: []string{
 	// The objectSid of accounts in Active Directory, for LDAP.
 	`ALTER TABLE targets ADD COLUMN sid {bytes}`,
-}}, {oldest: 1, statements: nil}, {oldest: 8, statements: []string{
+}}, {oldest: 1, statements: []string{
+	// Sign-ins of the audit trail, which go after their time; blocks of them, and
+	// who is in which (audit_index.go). An older version goes on with the chain,
+	// verifies it and does not see what is in blocks.
+	`CREATE INDEX audit_sign_ins ON audit (at) WHERE substr(kind, 1, 7) = 'sign_in' AND length(sealed) > 0`,
+	`CREATE INDEX audit_blocks ON audit (chain, seq) WHERE kind = 'sign_ins' AND length(sealed) > 0`,
+	`CREATE TABLE audit_index (chain {text} NOT NULL, bucket {int} NOT NULL, upto {int} NOT NULL, first {int} NOT NULL,
+		sealed {bytes} NOT NULL, PRIMARY KEY (chain, bucket, upto)){table}`,
+}}, {oldest: 8, statements: []string{
 	// A record moves the deadline of its session and no index with it: due is when
 	// that is looked at, and follows. Who looks for what ends a session, or is ended,
 	// passes by all that the device did before: stopped is 0 or not before began. The

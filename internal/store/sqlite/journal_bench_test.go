@@ -3,7 +3,6 @@ package sqlite_test
 import (
 	"fmt"
 	"net/netip"
-	"syscall"
 	"testing"
 	"time"
 
@@ -62,13 +61,4 @@ func BenchmarkJournal(b *testing.B) {
 			b.ReportMetric(float64((cpu(b)-began).Nanoseconds())/1000/float64(b.N), "µs-cpu/op")
 		})
 	}
-}
-
-// cpu is what this process has used.
-func cpu(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -151,6 +151,7 @@ func testJournalDevices(t *testing.T, s *suite) {
 		s.heard(journal.Stop, "ap-2", "old", 0, given(2, "old"), func(r *journal.Record) { r.At = old }),
 		s.heard(journal.Stop, "ap-2", "unproven", 5000, given(2, "a"), func(r *journal.Record) { r.Person = identity.PersonID{} }),
 		s.heard(journal.Stop, "ap-2", "another's", 5001, given(2, "b"), func(r *journal.Record) { r.Given = identity.Given{} }),
+		s.heard(journal.Stop, "ap-2", "by certificate", 5003, given(2, "d"), func(r *journal.Record) { r.Basis = &identity.Basis{Authority: "people"} }),
 		s.heard(journal.Stop, "ap-2", "no device", 5002, given(2, "c"), func(r *journal.Record) { r.Detail.Device = "" }),
 	)
 	s.record(t, s.now.Add(time.Hour), records...)
