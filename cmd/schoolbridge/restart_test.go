@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"testing"
 
 	"schoolbridge/internal/identity"
@@ -40,7 +39,7 @@ func TestARestartAmidOldPasswords(t *testing.T) {
 	account(stranger1, nas.Session{Name: "orlovami", ID: "claimed"}, nas.Start)
 
 	s.stop()
-	s.d, s.stop = s.stoppable(io.Discard)
+	s.d, s.stop = s.stoppable(s.log)
 	if !eventually(func() bool { return s.metric("schoolbridge_auth_known_devices") >= 2 }) {
 		t.Fatal("nothing is remembered")
 	}

@@ -57,7 +57,7 @@ func (j *Journal) Devices(ctx context.Context, since time.Time, f func(*journal.
 			}
 			for _, s := range list {
 				before = part.place(s)
-				if !s.Person.IsZero() && !s.Given.At.IsZero() && s.Detail.Device != "" && !f(&s.Session) {
+				if !s.Person.IsZero() && s.Basis == nil && !s.Given.At.IsZero() && s.Detail.Device != "" && !f(&s.Session) {
 					return nil
 				}
 			}

@@ -15,6 +15,7 @@ type sealedSession struct {
 	Key       string
 	Epoch     uint64
 	Given     identity.Given
+	Basis     *identity.Basis
 	Detail    journal.Detail
 	Addresses []journal.Address
 	BeganTold bool
@@ -31,21 +32,16 @@ type sealedSession struct {
 
 // A session's sealed column is
 //
-//	layout (1) | each field in turn: numbers and times as varints, text and addresses behind their length,
-//	             the basis as JSON
+//	layout (1) | each field in turn: numbers and times as varints, text and addresses behind their length
 //
 // for every record has its session read and written, and JSON was a fifth of what
-// that cost. Another field makes another layout.
+// that cost; only the Basis, which few have, is. Another field makes another layout.
 const sessionLayout = 1
 
 var errLayout = errors.New("a session's sealed column has an unknown layout")
 
 // sealSession is what s has beside its columns.
 func sealSession(s *journal.Session) []byte {
-	var basis []byte // few have one
-	if s.Basis != nil {
-		basis, _ = json.Marshal(s.Basis) // text and numbers alone: never fails
-	}
 	b := append(make([]byte, 0, 512), sessionLayout)
 	text := func(texts ...string) {
 		for _, t := range texts {
@@ -73,8 +69,11 @@ func sealSession(s *journal.Session) []byte {
 		}
 		return 0
 	}
-	d := &s.Detail
-	text(s.Key, s.Opened, d.Name, d.Device, d.Station, d.SSID, d.School, d.Port, d.Multi, d.SignIn, d.NASIdentifier, string(basis))
+	d, basis := &s.Detail, []byte(nil)
+	if s.Basis != nil {
+		basis, _ = json.Marshal(s.Basis) // of text and numbers: never fails
+	}
+	text(string(basis), s.Key, s.Opened, d.Name, d.Device, d.Station, d.SSID, d.School, d.Port, d.Multi, d.SignIn, d.NASIdentifier)
 	binaryOf(d.Peer)
 	binaryOf(d.NASAddr)
 	number(s.Epoch, s.Given.Mark, flag(s.BeganTold), flag(s.Interim), uint64(s.BoundBy), uint64(s.Duration), uint64(s.Cause),
@@ -97,12 +96,11 @@ func openSession(plain []byte, s *journal.Session) error {
 	}
 	f := fields{rest: plain[1:]}
 	d := &s.Detail
+	if basis := f.short(); len(basis) > 0 && json.Unmarshal(basis, &s.Basis) != nil {
+		return errLayout
+	}
 	for _, t := range []*string{&s.Key, &s.Opened, &d.Name, &d.Device, &d.Station, &d.SSID, &d.School, &d.Port, &d.Multi, &d.SignIn, &d.NASIdentifier} {
 		*t = f.string()
-	}
-	if basis := f.short(); len(basis) > 0 {
-		s.Basis = new(identity.Basis)
-		f.bad = f.bad || json.Unmarshal(basis, s.Basis) != nil
 	}
 	f.binary(&d.Peer)
 	f.binary(&d.NASAddr)
@@ -134,7 +132,7 @@ func openOldSession(plain []byte, s *journal.Session) error {
 	if err := json.Unmarshal(plain, &in); err != nil {
 		return err
 	}
-	s.Key, s.Epoch, s.Given, s.Detail, s.Addresses, s.BeganTold, s.Interim, s.Told = in.Key, in.Epoch, in.Given, in.Detail, in.Addresses, in.BeganTold, in.Interim, in.Told
+	s.Key, s.Epoch, s.Given, s.Basis, s.Detail, s.Addresses, s.BeganTold, s.Interim, s.Told = in.Key, in.Epoch, in.Given, in.Basis, in.Detail, in.Addresses, in.BeganTold, in.Interim, in.Told
 	s.Opened, s.Stopped, s.Bound, s.BoundBy, s.Duration, s.Traffic, s.Cause = in.Opened, in.Stopped, in.Bound, in.BoundBy, in.Duration, in.Traffic, in.Cause
 	return nil
 }

@@ -13,7 +13,8 @@ import (
 func FuzzSession(f *testing.F) {
 	at := time.Date(2026, 9, 1, 8, 0, 0, 5000, time.UTC)
 	whole := &journal.Session{
-		Key: "a", Epoch: 1 << 63, Basis: &identity.Basis{Authority: "school", Machine: "pc.school", Chain: []identity.Issued{{Issuer: 1<<64 - 1, Serial: "0a"}}}, Given: identity.Given{Mark: 1<<64 - 1, At: at, Until: at.Add(time.Hour)},
+		Key: "a", Epoch: 1 << 63, Given: identity.Given{Mark: 1<<64 - 1, At: at, Until: at.Add(time.Hour)},
+		Basis: &identity.Basis{Authority: "pcs", Machine: "pc1", Chain: []identity.Issued{{Issuer: 1<<64 - 1, Serial: "05"}}},
 		Detail: journal.Detail{Name: "имя", Device: "02:00:00:00:00:01", Station: "s", SSID: "n", School: "49", Port: "p", Multi: "m", SignIn: "i", NASIdentifier: "ap",
 			Peer: netip.MustParseAddr("fe80::1%eth0"), NASAddr: netip.MustParseAddr("10.0.0.1")},
 		Addresses: []journal.Address{{Prefix: netip.MustParsePrefix("10.0.0.7/32"), First: at, Last: at}, {Prefix: netip.MustParsePrefix("2001:db8::/64"), First: at, Last: at.Add(time.Minute)}},
@@ -28,8 +29,7 @@ func FuzzSession(f *testing.F) {
 		if !again.Basis.Equal(s.Basis) {
 			f.Fatalf("%+v, want %+v", again.Basis, s.Basis)
 		}
-		again.Basis = s.Basis // compared
-		if err != nil || fmt.Sprintf("%+v", again) != fmt.Sprintf("%+v", *s) {
+		if again.Basis = s.Basis; err != nil || fmt.Sprintf("%+v", again) != fmt.Sprintf("%+v", *s) {
 			f.Fatalf("%+v, %v, want %+v", again, err, *s)
 		}
 		for n := range plain {

@@ -148,11 +148,11 @@ func before8(now time.Time) []journal.Record {
 
 var rules8 = journal.Rules{Silence: 35 * time.Minute, Quiet: 24 * time.Hour}
 
-// testdata/v6-sessions is a store that the program wrote when its schema had version 6,
+// testdata/v6sessions is a store that the program wrote when its schema had version 6,
 // with the sessions of before8: they are what the same records make today, and
 // they go on.
 func TestSessionsFromVersion6(t *testing.T) {
-	path, keyset := old(t, "testdata/v6-sessions")
+	path, keyset := old(t, "testdata/v6sessions")
 	now := time.Date(2026, 9, 1, 9, 0, 0, 0, time.UTC)
 	keys, err := store.NewKeyset()
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -17,7 +16,7 @@ import (
 // known of a session then that need not be looked for, it ends as it would in
 // transactions of one record.
 func testJournalClock(t *testing.T, s *suite) {
-	for range 3 {
+	for range 2 {
 		told := s.day()
 		var cuts [][]journal.Record
 		for rest := told; len(rest) > 0; {
@@ -50,7 +49,7 @@ func testJournalClock(t *testing.T, s *suite) {
 			_, err = s.db.Journal().Prune(t.Context(), evening.AddDate(0, 0, 1), 100)
 			check(t, err)
 		}
-		if stories[0] != stories[1] || !strings.Contains(stories[0], "moved") {
+		if stories[0] != stories[1] || stories[0] == "" {
 			var how []string
 			for _, r := range told {
 				how = append(how, fmt.Sprintf("%d %s %s@%v/%v", r.Status, r.Unit, r.Key, r.At.Sub(s.now), r.Duration))
@@ -67,7 +66,7 @@ func (s *suite) day() (told []journal.Record) {
 		minute int
 	}
 	var all []arrival
-	for range 50 {
+	for range 36 {
 		minute := rand.IntN(300)
 		unit := fmt.Sprint("ap-", rand.IntN(2))
 		r := s.heard(journal.Status(1+rand.IntN(3)), unit, fmt.Sprint(rand.IntN(8)), minute)
@@ -109,9 +108,11 @@ func testJournalCrowd(t *testing.T, s *suite) {
 		return records
 	}
 	s.record(t, s.now, both(journal.Start, 0)...)
+	var again []journal.Record
 	for i := range 70 { // one after the other, under one id
-		s.record(t, s.now.Add(time.Hour), s.heard(journal.Start, "wlc", "again", i*5, device(many)), s.heard(journal.Stop, "wlc", "again", i*5+1, lasted(1), device(many)))
+		again = append(again, s.heard(journal.Start, "wlc", "again", i*5, device(many)), s.heard(journal.Stop, "wlc", "again", i*5+1, lasted(1), device(many)))
 	}
+	s.record(t, s.now.Add(6*time.Hour), again...)
 	s.db = s.open(t, rotated)
 	records := append(both(journal.Interim, 10, lasted(10), address("10.0.0.7/32")), s.heard(journal.Stop, "wlc", "again", 346, lasted(1), device(many)))
 	if changed := s.record(t, s.now.Add(11*time.Minute), records...); len(changed) != many {
@@ -145,13 +146,13 @@ func testJournalDevices(t *testing.T, s *suite) {
 	for i := range many {
 		records = append(records, s.heard(journal.Stop, "ap-1", fmt.Sprint(i), i, given(1, fmt.Sprint(i))))
 	}
-	nobody := func(change func(*journal.Record)) func(*journal.Record) { return change }
 	records = append(records,
 		s.heard(journal.Start, "ap-2", "live", 1, given(2, "live")),
 		s.heard(journal.Stop, "ap-2", "old", 0, given(2, "old"), func(r *journal.Record) { r.At = old }),
-		s.heard(journal.Stop, "ap-2", "unproven", 5000, given(2, "a"), nobody(func(r *journal.Record) { r.Person = identity.PersonID{} })),
-		s.heard(journal.Stop, "ap-2", "another's", 5001, given(2, "b"), nobody(func(r *journal.Record) { r.Given = identity.Given{} })),
-		s.heard(journal.Stop, "ap-2", "no device", 5002, given(2, "c"), nobody(func(r *journal.Record) { r.Detail.Device = "" })),
+		s.heard(journal.Stop, "ap-2", "unproven", 5000, given(2, "a"), func(r *journal.Record) { r.Person = identity.PersonID{} }),
+		s.heard(journal.Stop, "ap-2", "another's", 5001, given(2, "b"), func(r *journal.Record) { r.Given = identity.Given{} }),
+		s.heard(journal.Stop, "ap-2", "by certificate", 5003, given(2, "d"), func(r *journal.Record) { r.Basis = &identity.Basis{Authority: "people"} }),
+		s.heard(journal.Stop, "ap-2", "no device", 5002, given(2, "c"), func(r *journal.Record) { r.Detail.Device = "" }),
 	)
 	s.record(t, s.now.Add(time.Hour), records...)
 	read := func(most int) (keys []string) {
