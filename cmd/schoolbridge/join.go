@@ -152,6 +152,11 @@ func (d *daemon) ldapServer() (*ldapsrv.Server, error) {
 		Entries: c.Limits.Entries, Unindexed: c.Limits.Unindexed, Search: c.Limits.SearchTime, Zone: d.config.Policy.TimeZone.Location(), Version: version,
 		Logger: d.log, Metrics: d.registry,
 	}
+	key, err := d.db.SharedKey("ldap cookies")
+	if err != nil {
+		return nil, err
+	}
+	o.PageKey = key[:]
 	if d.cert != nil {
 		o.TLS = func() *tls.Config { return d.cert.config() }
 	}

@@ -29,6 +29,7 @@ import (
 	"schoolbridge/internal/mosru"
 	"schoolbridge/internal/mosru/keyset"
 	"schoolbridge/internal/policy"
+	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/store/sqlite"
 	"schoolbridge/internal/telemetry"
@@ -161,7 +162,7 @@ func (d *daemon) openStore(ctx context.Context) error {
 	})
 	d.people = directory.New(d.db.Directory(), directory.Options{Logger: d.log, Registerer: d.registry})
 	d.trail = telemetry.NewTrail(d.db.Audit(), telemetry.TrailOptions{Registerer: d.registry, Logger: d.log})
-	d.services = append(d.services, service{"audit trail", d.trail.Run}, service{"directory", d.people.Run}, service{"upkeep", d.upkeep})
+	d.services = append(d.services, service{"audit trail", d.trail.Run}, service{"directory", d.people.Run}, service{"upkeep", d.upkeep}, service{"calendar", d.calendar})
 	d.health.Need("store", func(ctx context.Context) error { return d.db.Ping(ctx) })
 	d.health.Need("directory", func(context.Context) error {
 		select {
@@ -180,6 +181,32 @@ func (d *daemon) openStore(ctx context.Context) error {
 // feedKept is how many rows of the change feed stay for readers that are
 // behind.
 const feedKept = 100_000
+
+// calendarDelay is how long after midnight the store's feed is told of the new
+// day: by then it has begun on the clocks of all replicas.
+const calendarDelay = 5 * time.Minute
+
+// calendar tells the feed of each day, so that what begins or ends with it reaches
+// those who follow changes.
+func (d *daemon) calendar(ctx context.Context) error {
+	ticker := time.NewTicker(time.Minute)
+	defer ticker.Stop()
+	for told := (person.Date{}); ; {
+		day := person.DateOf(time.Now().In(d.config.Policy.TimeZone.Location()).Add(-calendarDelay))
+		if day != told {
+			if err := d.db.TellDay(ctx, day); err == nil {
+				told = day
+			} else if ctx.Err() == nil {
+				d.log.Warn("the change feed is not told of the day; trying again in a minute", "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
 
 // upkeep prunes the change feed and notes the trail's heads in the log, every
 // hour: a log that is kept elsewhere then tells when an older database was put
