@@ -60,12 +60,16 @@ func (s *source) Since(context.Context, directory.Position) ([]directory.Change,
 	return changes, directory.Position{Seq: 1}, nil
 }
 
+func (s *source) Rows(_ context.Context, upTo directory.Position, _ int) ([]directory.Position, error) {
+	return []directory.Position{upTo}, nil
+}
+
 func (s *source) Wait(ctx context.Context) error { <-ctx.Done(); return nil }
 
 func testPerson(number uint32, login, last, first string, as ...directory.Affiliation) *directory.Entry {
 	e := &directory.Entry{
 		Login: identity.Login(login), Last: last, First: first, Middle: "Ивановна", Mail: login + "@example.org",
-		UIDNumber: number, GIDNumber: number, State: directory.StateActive, Affiliations: as,
+		UIDNumber: number, GIDNumber: number, Seq: uint64(number), State: directory.StateActive, Affiliations: as,
 		Created: testNow.Add(-time.Hour), Modified: testNow.Add(-time.Minute),
 		Names: []person.Name{{Kind: person.NameMosru, Text: login + ".mosru"}},
 	}

@@ -19,6 +19,12 @@ import (
 // What changes between two pages is shown as it is when its turn comes: nobody
 // comes twice, and who was there all the time is not left out.
 
+// extras are what a search's controls ask.
+type extras struct {
+	page page
+	sync syncRequest
+}
+
 // page is what a request's control asks.
 type page struct {
 	on     bool
@@ -46,7 +52,7 @@ const (
 )
 
 // readControls looks through a request's controls (RFC 4511 section 4.1.11).
-func readControls(m *wire.Message) (p page, refused wire.Result) {
+func readControls(m *wire.Message) (p extras, refused wire.Result) {
 	if responseOf(m.Op) == 0 {
 		return p, refused // whatever is asked of what has no answer
 	}
@@ -54,8 +60,12 @@ func readControls(m *wire.Message) (p page, refused wire.Result) {
 		c := &m.Controls[i]
 		switch {
 		case m.Op == wire.OpSearchRequest && string(c.OID) == oidPaged:
-			if p.on || !p.read(c.Value) {
+			if p.page.on || !p.page.read(c.Value) {
 				return p, wire.Result{Code: wire.ProtocolError, Text: textPage}
+			}
+		case m.Op == wire.OpSearchRequest && string(c.OID) == oidSyncRequest:
+			if p.sync.on || !p.sync.read(c.Value) {
+				return p, wire.Result{Code: wire.ProtocolError, Text: textSync}
 			}
 		case string(c.OID) == oidManageDSAIT && m.Op != wire.OpBindRequest && m.Op != wire.OpExtendedRequest:
 		case string(c.OID) == oidDomainScope && m.Op == wire.OpSearchRequest:
@@ -103,6 +113,7 @@ func (p *page) response(cookie []byte) []byte {
 // pages seals and opens cookies.
 type pages struct {
 	seal  cipher.AEAD
+	key   []byte
 	rules [sha256.Size]byte
 }
 
@@ -130,7 +141,7 @@ func newPages(o *Options) (*pages, error) {
 	for _, one := range o.Services {
 		fmt.Fprintf(h, "%q %q %q", one.DN, one.Schools, one.Attributes)
 	}
-	return &pages{seal, [sha256.Size]byte(h.Sum(nil))}, nil
+	return &pages{seal, key, [sha256.Size]byte(h.Sum(nil))}, nil
 }
 
 // binding is what a cookie counts for.

@@ -1,24 +1,29 @@
 package ldapsrv
 
-import "strconv"
+import (
+	"strconv"
+
+	"schoolbridge/ldapsrv/filter"
+)
 
 const subschemaDN = "cn=Subschema"
 
 // OIDs of what is supported, or refused with a reason of its own.
 const (
-	oidStartTLS       = "1.3.6.1.4.1.1466.20037"  // RFC 4511 section 4.14
-	oidWhoAmI         = "1.3.6.1.4.1.4203.1.11.3" // RFC 4532
-	oidPasswordModify = "1.3.6.1.4.1.4203.1.11.1" // RFC 3062, refused with the place where it is done
-	oidAllOperational = "1.3.6.1.4.1.4203.1.5.1"  // RFC 3673: "+"
-	oidAbsoluteTF     = "1.3.6.1.4.1.4203.1.5.3"  // RFC 4526: (&) and (|)
-	oidPaged          = "1.2.840.113556.1.4.319"  // RFC 2696
-	oidManageDSAIT    = "2.16.840.1.113730.3.4.2" // RFC 3296; there are no referrals
-	oidDomainScope    = "1.2.840.113556.1.4.1339" // MS-ADTS section 3.1.1.3.4.1.4; the same in Active Directory
+	oidStartTLS       = "1.3.6.1.4.1.1466.20037"   // RFC 4511 section 4.14
+	oidWhoAmI         = "1.3.6.1.4.1.4203.1.11.3"  // RFC 4532
+	oidPasswordModify = "1.3.6.1.4.1.4203.1.11.1"  // RFC 3062, refused with the place where it is done
+	oidAllOperational = "1.3.6.1.4.1.4203.1.5.1"   // RFC 3673: "+"
+	oidAbsoluteTF     = "1.3.6.1.4.1.4203.1.5.3"   // RFC 4526: (&) and (|)
+	oidPaged          = "1.2.840.113556.1.4.319"   // RFC 2696
+	oidSyncRequest    = "1.3.6.1.4.1.4203.1.9.1.1" // RFC 4533 section 2.2
+	oidManageDSAIT    = "2.16.840.1.113730.3.4.2"  // RFC 3296; there are no referrals
+	oidDomainScope    = "1.2.840.113556.1.4.1339"  // MS-ADTS section 3.1.1.3.4.1.4; the same in Active Directory
 )
 
 // newRootDSE is what anybody may read (RFC 4512 section 5.1). It claims what is
 // there and nothing else: no SASL mechanisms, no capabilities of Active Directory.
-func newRootDSE(o *Options, trees []*tree) *fixedEntry {
+func newRootDSE(o *Options, trees []*tree) *rootEntry {
 	extensions := []string{oidWhoAmI}
 	if o.TLS != nil {
 		extensions = append(extensions, oidStartTLS)
@@ -27,18 +32,35 @@ func newRootDSE(o *Options, trees []*tree) *fixedEntry {
 	for _, t := range trees {
 		contexts = append(contexts, t.name)
 	}
-	return newFixed("", map[attr][]string{
+	return &rootEntry{d: o.Directory, fixedEntry: newFixed("", map[attr][]string{
 		attrObjectClass:          {"top"},
 		attrNamingContexts:       contexts,
 		attrDefaultNamingContext: contexts[:1],
 		attrSupportedLDAPVersion: {"3"},
-		attrSupportedControl:     {oidPaged, oidManageDSAIT, oidDomainScope},
+		attrSupportedControl:     {oidPaged, oidSyncRequest, oidManageDSAIT, oidDomainScope},
 		attrSupportedExtension:   extensions,
 		attrSupportedFeatures:    {oidAllOperational, oidAbsoluteTF},
 		attrSubschemaSubentry:    {subschemaDN},
 		attrVendorName:           {"schoolbridge"},
 		attrVendorVersion:        nonEmpty(o.Version),
-	})
+	})}
+}
+
+// rootEntry is the root DSE with what changes in it.
+type rootEntry struct {
+	*fixedEntry
+	d Directory
+}
+
+func (r *rootEntry) attributes() attrs { return r.has.or(setOf(attrHighestCommittedUSN)) }
+
+// Values implements filter.Subject.
+func (r *rootEntry) Values(a int, into *filter.Values) bool {
+	if attr(a) == attrHighestCommittedUSN { // MS-ADTS section 3.1.1.3.2
+		into.Number(int64(r.d.Seq()))
+		return true
+	}
+	return r.fixedEntry.Values(a, into)
 }
 
 func nonEmpty(s string) []string {
@@ -96,7 +118,7 @@ func container(dn, name string, values map[attr][]string, ad bool) *fixedEntry {
 	if ad {
 		values[attrName], values[attrDistinguishedName] = []string{name}, []string{dn}
 	} else {
-		values[attrEntryUUID] = []string{madeUUID(dn)}
+		values[attrEntryUUID] = []string{string(appendUUID(nil, madeUUID(dn)))}
 	}
 	return newFixed(dn, values)
 }

@@ -88,6 +88,19 @@ type Directory interface {
 	Group(name string) (*directory.Group, bool)
 	GroupByGID(gid uint32) (*directory.Group, bool)
 	GroupsOf(e *directory.Entry, day person.Date, into []*directory.Group) []*directory.Group
+
+	// What changed, for sync.go and the indexes of changes.
+	Seq() uint64
+	Mark(seq uint64) (uint64, bool)
+	Await(ctx context.Context, seq uint64) error
+	Changed(after uint64, most int, into []*directory.Entry) ([]*directory.Entry, bool)
+	CountChanged(after uint64) int
+	ChangedAt(second int64, most int, into []*directory.Entry) ([]*directory.Entry, bool)
+	CountChangedAt(second int64) int
+	Versions(after uint64) ([]directory.Version, bool)
+	GroupStamp(name string) directory.Stamp
+	MovedGroups(after uint64) ([]string, bool)
+	MovedGroupsAt(second int64) ([]string, bool)
 }
 
 // Service is an account of boards or of a program.
@@ -132,7 +145,7 @@ type Options struct {
 	Limits     wire.Limits
 	Entries    int            // of one answer, which may be a page; 1,000
 	Unindexed  int            // people that one request may look through; 100,000
-	PageKey    []byte         // 32 bytes that seal the cookies of paged searches, the same on all replicas; nil: random
+	PageKey    []byte         // 32 bytes that seal the cookies of paged searches and of content synchronization, the same on all replicas; nil: random
 	Search     time.Duration  // one search takes at most; 10 s
 	Zone       *time.Location // in which a day begins; UTC
 	Version    string         // shown in the root DSE; "": not
@@ -167,7 +180,10 @@ type Server struct {
 	engine   *wire.Server
 	metrics  metrics
 
-	root, subschema *fixedEntry
+	syncs *syncs
+
+	root      *rootEntry
+	subschema *fixedEntry
 }
 
 // New checks the options.
@@ -204,6 +220,7 @@ func New(o Options) (*Server, error) {
 	if s.pages, err = newPages(&s.opt); err != nil {
 		return nil, fmt.Errorf("ldapsrv: %w", err)
 	}
+	s.syncs = newSyncs(&s.opt, s.pages)
 	s.engine = wire.New(wire.Options{
 		Open: func(*wire.Conn) wire.Session { return &session{s: s} },
 		TLS:  o.TLS, Limits: o.Limits, Logger: s.opt.Logger, Metrics: o.Metrics,
@@ -272,6 +289,7 @@ func (s *Server) newService(account Service) (service, error) {
 		entry: newFixed(name.String(), map[attr][]string{
 			attrObjectClass: classesService, attrCN: {name[0].value}, attrEntryDN: {name.String()},
 			attrStructuralObjectClass: {"applicationProcess"}, attrHasSubordinates: {"FALSE"}, attrSubschemaSubentry: {subschemaDN},
+			attrEntryUUID: {string(appendUUID(nil, madeUUID(name.String())))},
 		}),
 	}
 	if len(account.Schools) > 0 {
@@ -295,7 +313,8 @@ func (s *Server) newService(account Service) (service, error) {
 
 // alwaysReadable is what an entry's name and kind tell anyway.
 var alwaysReadable = setOf(attrObjectClass, attrObjectCategory, attrUID, attrSAMAccountName, attrName, attrEntryDN, attrDistinguishedName, attrOU, attrDC,
-	attrStructuralObjectClass, attrHasSubordinates, attrNumSubordinates, attrSubschemaSubentry)
+	attrStructuralObjectClass, attrHasSubordinates, attrNumSubordinates, attrSubschemaSubentry,
+	attrEntryUUID, attrEntryCSN, attrContextCSN, attrUSNChanged)
 
 // Serve accepts from one listener until Shutdown; implicit says that TLS begins
 // with the connection (LDAPS).

@@ -50,7 +50,7 @@ func (x *session) Serve(ctx context.Context, c *wire.Conn, m *wire.Message) {
 	if m.Op == wire.OpBindRequest { // whatever comes of it (RFC 4513 section 5.1)
 		x.signOut(c)
 	}
-	page, refused := readControls(m)
+	asked, refused := readControls(m)
 	if refused.Code != wire.Success {
 		x.reply(c, m, refused, nil, nil)
 		return
@@ -69,7 +69,7 @@ func (x *session) Serve(ctx context.Context, c *wire.Conn, m *wire.Message) {
 	case wire.OpSearchRequest:
 		var abandoned bool
 		x.work = works.Get().(*work)
-		result, controls, abandoned, err = x.search(c, m, page)
+		result, controls, abandoned, err = x.search(ctx, c, m, asked)
 		x.forget()
 		if abandoned {
 			return

@@ -51,7 +51,7 @@ func (m *moves) change(old, e *Entry, s Stamp) {
 				continue
 			}
 			m.mark(roleName(a.Role), s)
-			m.mark(groupKey(schoolName(a.School)), s)
+			m.mark(groupKey(SchoolGroup(a.School)), s)
 			if a.Role == person.RolePupil && a.Class != "" {
 				m.mark(groupKey(className(a.School, a.Class)), s)
 			}
@@ -91,7 +91,7 @@ func (m *moves) rename(old, fresh *schools, classes map[classKey]int, s Stamp) {
 		}
 	}
 	for id := range changed {
-		m.mark(groupKey(schoolName(id)), s)
+		m.mark(groupKey(SchoolGroup(id)), s)
 	}
 	for key := range classes {
 		if changed[key.school] {
