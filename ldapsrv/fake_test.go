@@ -176,7 +176,15 @@ type world struct {
 func start(t testing.TB, change func(*Options), more ...*directory.Entry) *world {
 	t.Helper()
 	d, src := testSource(t, more...)
-	w := &world{t: t, src: src, auth: &fakeAuth{d: d}}
+	w := startOver(t, d, change)
+	w.src = src
+	return w
+}
+
+// startOver serves a directory.
+func startOver(t testing.TB, d *directory.Directory, change func(*Options)) *world {
+	t.Helper()
+	w := &world{t: t, auth: &fakeAuth{d: d}}
 	certificate, roots := issued(t)
 	w.roots = roots
 	config := &tls.Config{Certificates: []tls.Certificate{certificate}}

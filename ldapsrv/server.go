@@ -91,6 +91,7 @@ type Directory interface {
 
 	// What changed, for sync.go and the indexes of changes.
 	Seq() uint64
+	Ahead() uint64
 	Mark(seq uint64) (uint64, bool)
 	Await(ctx context.Context, seq uint64) error
 	Changed(after uint64, most int, into []*directory.Entry) ([]*directory.Entry, bool)
@@ -180,7 +181,8 @@ type Server struct {
 	engine   *wire.Server
 	metrics  metrics
 
-	syncs *syncs
+	syncs    *syncs
+	syncWait time.Duration // for a replica that is behind
 
 	root      *rootEntry
 	subschema *fixedEntry
@@ -220,7 +222,7 @@ func New(o Options) (*Server, error) {
 	if s.pages, err = newPages(&s.opt); err != nil {
 		return nil, fmt.Errorf("ldapsrv: %w", err)
 	}
-	s.syncs = newSyncs(&s.opt, s.pages)
+	s.syncs, s.syncWait = newSyncs(&s.opt, s.pages), syncWait
 	s.engine = wire.New(wire.Options{
 		Open: func(*wire.Conn) wire.Session { return &session{s: s} },
 		TLS:  o.TLS, Limits: o.Limits, Logger: s.opt.Logger, Metrics: o.Metrics,

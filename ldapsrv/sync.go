@@ -19,10 +19,10 @@ import (
 // filter, or over by the calendar.
 //
 //	no cookie             ─► everything, each entry "add"
-//	cookie of a position  ─┬─ who changed since, and how they were before, is remembered ─► delete phase:
+//	cookie of a position  ─┬─ who changed since, and how they were before, is known ─► delete phase:
 //	                       │      those who changed and are in the content: "add"; the others: their UUIDs, gone
-//	                       ├─ it is not (a restart, a large import), or the base is one entry ─► present phase:
-//	                       │      the content once: what changed "add", of what did not only the UUID
+//	                       ├─ it is not (a restart, a large import, another replica), or the base is one entry ─► present phase:
+//	                       │      the content once: who changed and all groups "add", of others only the UUID
 //	                       └─ no cookie of this request, these rules, this history ─► e-syncRefreshRequired, or everything (reloadHint)
 //	cookie from ahead     ─► wait until the directory has come there; then as above, or busy
 //
@@ -96,6 +96,9 @@ func (r *run) beginSync(ctx context.Context, q *syncRequest) bool {
 			return refuse(wire.SyncRefreshRequired, textSyncRefresh)
 		}
 	}
+	if !r.await(ctx, d.Ahead()) {
+		return refuse(wire.Busy, textSyncBehind)
+	}
 	now := d.Seq()
 	mark, ok := d.Mark(now)
 	if !ok { // the directory loads anew at this moment, or never did
@@ -121,13 +124,8 @@ func (r *run) resume(ctx context.Context, cookie, binding []byte) (resumed, busy
 	if !ok {
 		return false, false
 	}
-	if seq > d.Seq() {
-		r.c.Flush()
-		wait, cancel := context.WithTimeout(ctx, syncWait)
-		defer cancel()
-		if d.Await(wait, seq) != nil {
-			return false, true
-		}
+	if !r.await(ctx, seq) {
+		return false, true
 	}
 	mark, ok := d.Mark(seq)
 	if !ok || r.s.syncs.tag(seq, mark, binding) != tag {
@@ -137,7 +135,18 @@ func (r *run) resume(ctx context.Context, cookie, binding []byte) (resumed, busy
 	return true, false
 }
 
-// standing is an entry's UUID and the number of its last change.
+// await waits for this replica to come to a position, for a while.
+func (r *run) await(ctx context.Context, seq uint64) bool {
+	if seq <= r.s.opt.Directory.Seq() {
+		return true
+	}
+	r.c.Flush()
+	wait, cancel := context.WithTimeout(ctx, r.s.syncWait)
+	defer cancel()
+	return r.s.opt.Directory.Await(wait, seq) == nil
+}
+
+// standing is an entry's UUID, and the number of its last change or more.
 func (r *run) standing(o object) (uuid [16]byte, seq uint64) {
 	switch o := o.(type) {
 	case *personEntry:
@@ -145,7 +154,9 @@ func (r *run) standing(o object) (uuid [16]byte, seq uint64) {
 	case *personalEntry:
 		return personalUUID(o.e), o.e.Seq
 	case *groupEntry:
-		return o.v.tree.groupUUID(o.g.Name), o.stamp().Seq
+		// Of members who came and went again between two reads of the feed its number
+		// tells nothing, but another replica may have shown them.
+		return o.v.tree.groupUUID(o.g.Name), math.MaxUint64
 	case *unitEntry:
 		return madeUUID(o.dn), 0
 	case *fixedEntry:
@@ -228,6 +239,9 @@ func (r *run) tellGone(e *directory.Entry, people, own bool) bool {
 
 // couldKnow says whether the asker sees somebody on some day.
 func (r *run) couldKnow(e *directory.Entry) bool {
+	if r.service.schools == nil {
+		return true
+	}
 	for i := range e.Affiliations {
 		if a := &e.Affiliations[i]; a.Role != person.RoleParent && r.seesSchool(a.School) {
 			return true

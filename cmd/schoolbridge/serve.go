@@ -187,18 +187,15 @@ const feedKept = 100_000
 const calendarDelay = 5 * time.Minute
 
 // calendar tells the feed of each day, so that what begins or ends with it reaches
-// those who follow changes.
+// those who follow changes. It asks often: a failover may take back that it was
+// told.
 func (d *daemon) calendar(ctx context.Context) error {
-	ticker := time.NewTicker(time.Minute)
+	ticker := time.NewTicker(calendarDelay)
 	defer ticker.Stop()
-	for told := (person.Date{}); ; {
+	for {
 		day := person.DateOf(time.Now().In(d.config.Policy.TimeZone.Location()).Add(-calendarDelay))
-		if day != told {
-			if err := d.db.TellDay(ctx, day); err == nil {
-				told = day
-			} else if ctx.Err() == nil {
-				d.log.Warn("the change feed is not told of the day; trying again in a minute", "error", err)
-			}
+		if err := d.db.TellDay(ctx, day); err != nil && ctx.Err() == nil {
+			d.log.Warn("the change feed is not told of the day; trying again", "error", err, "in", calendarDelay)
 		}
 		select {
 		case <-ctx.Done():

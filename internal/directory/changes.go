@@ -4,8 +4,6 @@ import (
 	"slices"
 	"sort"
 	"time"
-
-	"schoolbridge/internal/identity"
 )
 
 // Changed appends the entries whose Seq is greater than after, in the order of
@@ -92,6 +90,7 @@ type Version struct {
 const (
 	rowsKept     = 1 << 16
 	versionsKept = 1 << 13
+	blindKept    = 1 << 10
 )
 
 // history is what is remembered of the feed: which row stood at a number, so that
@@ -102,7 +101,14 @@ type history struct {
 	rows     []uint64 // beginnings of the rows' ids
 	versions []Version
 	known    uint64 // versions of changes after this number are all there
+	// blind are stretches of the feed of which only the outcome was seen: somebody
+	// changed twice between two reads. What was inside of one is not known.
+	blind []stretch
+	ahead uint64 // the highest Seq of an entry
 }
+
+// stretch is what lies between two positions, those not included.
+type stretch struct{ from, to uint64 }
 
 func newHistory(rows []Position, at Position) *history {
 	h := &history{known: at.Seq}
@@ -132,8 +138,29 @@ func (h *history) add(rows []Position, at Position) {
 func (h *history) keep(e *Entry, seq uint64) {
 	h.versions = append(h.versions, Version{e, seq})
 	if cut := len(h.versions) - versionsKept; cut > versionsKept/8 {
-		h.known = h.versions[cut-1].seq
+		h.known = max(h.known, h.versions[cut-1].seq)
 		h.versions = slices.Delete(h.versions, 0, cut)
+	}
+}
+
+// read notes a step of the feed that is about to be taken in.
+func (h *history) read(list []Change, from, to uint64) {
+	top := to
+	for _, c := range list {
+		if c.Entry != nil {
+			top = max(top, c.Entry.Seq)
+		}
+	}
+	if len(list) > 0 {
+		h.ahead = max(h.ahead, top)
+	}
+	if uint64(len(list)) == to-from && top == to {
+		return
+	}
+	h.blind = append(h.blind, stretch{from, top})
+	if cut := len(h.blind) - blindKept; cut > blindKept/8 {
+		h.known = max(h.known, h.blind[cut-1].to)
+		h.blind = slices.Delete(h.blind, 0, cut)
 	}
 }
 
@@ -161,17 +188,27 @@ func (d *Directory) Mark(seq uint64) (uint64, bool) {
 
 // Versions gives those whom changes with a number greater than after took the
 // place of, or away, as they were before, in the order of the changes. False: not
-// all are remembered.
+// all are known, because that is too long ago, or a replica that read the feed at
+// other moments may have shown what this one never saw.
 func (d *Directory) Versions(after uint64) ([]Version, bool) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	h := d.history
-	if h == nil || after < h.known {
+	if h == nil || after < h.known || slices.ContainsFunc(h.blind, func(s stretch) bool { return s.from < after && after < s.to }) {
 		return nil, false
 	}
 	at := sort.Search(len(h.versions), func(i int) bool { return h.versions[i].seq > after })
 	return slices.Clone(h.versions[at:]), true
 }
 
-// Person is whose version it is.
-func (v Version) Person() identity.PersonID { return v.Entry.Person }
+// Ahead is the highest Seq of the entries that changes brought. It is more than
+// the directory's own Seq while it catches up with a long feed, of which it reads
+// a part at once, and entries as they are now: it shows no one moment then.
+func (d *Directory) Ahead() uint64 {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.history == nil {
+		return 0
+	}
+	return d.history.ahead
+}

@@ -250,6 +250,9 @@ func (d *Directory) Step(ctx context.Context) (changes int, err error) {
 			return 0, err
 		}
 	}
+	d.mu.Lock()
+	d.history.read(list, d.pos.Seq, pos.Seq)
+	d.mu.Unlock()
 	for part := range slices.Chunk(list, lockBatch) {
 		d.mu.Lock()
 		for _, c := range part {
@@ -268,8 +271,7 @@ func (d *Directory) Step(ctx context.Context) (changes int, err error) {
 	return len(list), nil
 }
 
-// apply takes in one change of a step that ends at the stamp: groups get its
-// number, whichever row of the step moved them.
+// apply takes in one change of a step that ends at the stamp.
 func (d *Directory) apply(c Change, s Stamp) {
 	m := d.now
 	switch {
@@ -280,8 +282,7 @@ func (d *Directory) apply(c Change, s Stamp) {
 		m.index(c.Entry)
 		m.order.put(c.Entry)
 		m.changes.put(c.Entry)
-		s.At = latest(c.Entry.Modified, m.moves.start.At)
-		m.moves.change(old, c.Entry, s)
+		m.moves.change(old, c.Entry, Stamp{c.Entry.Seq, latest(c.Entry.Modified, m.moves.start.At)})
 		if ok {
 			m.drop(old)
 			d.history.keep(old, s.Seq)

@@ -23,14 +23,18 @@ type move struct {
 }
 
 func (m *moves) mark(key string, s Stamp) {
-	if before, ok := m.last[key]; ok && before.Seq == s.Seq {
+	if before, ok := m.last[key]; ok && before.Seq >= s.Seq {
 		if before.At.Before(s.At) {
 			m.last[key] = s
 		}
 		return
 	}
 	m.last[key] = s
-	m.log = append(m.log, move{s.Seq, key})
+	at := len(m.log)
+	for at > 0 && m.log[at-1].seq > s.Seq { // a step tells of schools first
+		at--
+	}
+	m.log = slices.Insert(m.log, at, move{s.Seq, key})
 	if len(m.log) > 2*len(m.last)+blockSize {
 		m.log = slices.DeleteFunc(m.log, func(one move) bool { return m.last[one.key].Seq != one.seq })
 	}
