@@ -109,7 +109,7 @@ func (p *personEntry) Values(a int, into *filter.Values) bool {
 			}
 		}
 	case attrEntryCSN:
-		into.Add(appendCSN(into.Buffer(), p.e.Seq, 0))
+		p.v.addCSN(into, p.e.Seq)
 	case attrUSNChanged:
 		into.Number(int64(p.e.Seq))
 	case attrStructuralObjectClass:
@@ -181,7 +181,7 @@ func (g *groupEntry) Values(a int, into *filter.Values) bool {
 	case attrModifyTimestamp, attrWhenChanged:
 		into.Number(g.stamp().At.Unix())
 	case attrEntryCSN:
-		into.Add(appendCSN(into.Buffer(), g.stamp().Seq, 0))
+		g.v.addCSN(into, g.stamp().Seq)
 	case attrUSNChanged:
 		into.Number(int64(g.stamp().Seq))
 	case attrStructuralObjectClass:

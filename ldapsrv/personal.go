@@ -40,7 +40,7 @@ func (p *personalEntry) Values(a int, into *filter.Values) bool {
 	case attrModifyTimestamp:
 		into.Number(p.e.Modified.Unix())
 	case attrEntryCSN:
-		into.Add(appendCSN(into.Buffer(), p.e.Seq, 0))
+		p.v.addCSN(into, p.e.Seq)
 	case attrUSNChanged:
 		into.Number(int64(p.e.Seq))
 	case attrStructuralObjectClass:

@@ -26,6 +26,11 @@ import (
 //	                       └─ no cookie of this request, these rules, this history ─► e-syncRefreshRequired, or everything (reloadHint)
 //	cookie from ahead     ─► wait until the directory has come there; then as above, or busy
 //
+// OpenLDAP's consumer passes over entries that are new to it and whose entryCSN is
+// not newer than its cookie, and keeps what is newer. Where its cookie does not
+// count any more, because other rules or another history show it others, all
+// entries come with the number of the new cookie.
+//
 // The position is taken before anything is read: what changes meanwhile comes once
 // more next time. An entry that is gone is told of only to who could know of it:
 // of an account for some schools, people who are or were there.
@@ -88,11 +93,10 @@ func (r *run) beginSync(ctx context.Context, q *syncRequest) bool {
 	s, d, binding := &r.sync, r.s.opt.Directory, r.s.syncs.binding(r.x.name, r.m.Body)
 	s.on = true
 	if len(q.cookie) > 0 {
-		resumed, busy := r.resume(ctx, q.cookie, binding)
-		switch {
+		switch busy := r.resume(ctx, q.cookie, binding); {
 		case busy:
 			return refuse(wire.Busy, textSyncBehind)
-		case !resumed && !q.reload:
+		case !s.resumed && !q.reload:
 			return refuse(wire.SyncRefreshRequired, textSyncRefresh)
 		}
 	}
@@ -104,7 +108,11 @@ func (r *run) beginSync(ctx context.Context, q *syncRequest) bool {
 	if !ok { // the directory loads anew at this moment, or never did
 		return refuse(wire.Busy, textSyncBehind)
 	}
-	s.cookie = r.s.syncs.cookie(now, mark, binding)
+	tag := r.s.syncs.tag(now, mark, binding)
+	s.cookie = syncCookie(now, tag)
+	if len(q.cookie) > 0 && !s.resumed {
+		r.newer.seq, r.newer.more = now, tag
+	}
 	if s.resumed && r.service != nil && r.q.scope != scopeBase && at.kind >= placeBase && at.kind <= placeServices {
 		s.before, s.deletes = d.Versions(s.since)
 	}
@@ -117,22 +125,19 @@ func (r *run) beginSync(ctx context.Context, q *syncRequest) bool {
 	return true
 }
 
-// resume finds the position of a cookie; busy: this replica has not come there.
-func (r *run) resume(ctx context.Context, cookie, binding []byte) (resumed, busy bool) {
-	d := r.s.opt.Directory
+// resume finds the position of a cookie, and whether it counts; busy: this replica
+// has not come there.
+func (r *run) resume(ctx context.Context, cookie, binding []byte) (busy bool) {
 	seq, tag, ok := parseSyncCookie(cookie)
 	if !ok {
-		return false, false
+		return false
 	}
 	if !r.await(ctx, seq) {
-		return false, true
+		return true
 	}
-	mark, ok := d.Mark(seq)
-	if !ok || r.s.syncs.tag(seq, mark, binding) != tag {
-		return false, false
-	}
-	r.sync.resumed, r.sync.since = true, seq
-	return true, false
+	mark, ok := r.s.opt.Directory.Mark(seq)
+	r.sync.resumed, r.sync.since = ok && r.s.syncs.tag(seq, mark, binding) == tag, seq
+	return false
 }
 
 // await waits for this replica to come to a position, for a while.

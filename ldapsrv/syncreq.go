@@ -182,9 +182,7 @@ func (s *syncs) tag(seq, mark uint64, binding []byte) uint64 {
 	return binary.BigEndian.Uint64(h.Sum(nil)) >> 16
 }
 
-func (s *syncs) cookie(seq, mark uint64, binding []byte) string {
-	return string(appendCSN([]byte("rid=000,csn="), seq, s.tag(seq, mark, binding)))
-}
+func syncCookie(seq, tag uint64) string { return string(appendCSN([]byte("rid=000,csn="), seq, tag)) }
 
 // parseSyncCookie finds the number in a cookie, as we made it or as OpenLDAP's
 // consumer writes it anew, with a rid and a sid of its own.
