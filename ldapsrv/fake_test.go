@@ -42,6 +42,7 @@ type source struct {
 	schools []person.School
 	entries []*directory.Entry
 	changes []directory.Change
+	at      directory.Position
 }
 
 func (s *source) Load(_ context.Context, school func(person.School) error, entry func(*directory.Entry) error) (directory.Position, error) {
@@ -51,13 +52,13 @@ func (s *source) Load(_ context.Context, school func(person.School) error, entry
 	for _, one := range s.entries {
 		_ = entry(one)
 	}
-	return directory.Position{Seq: 1}, nil
+	return s.at, nil
 }
 
 func (s *source) Since(context.Context, directory.Position) ([]directory.Change, directory.Position, error) {
 	changes := s.changes
 	s.changes = nil
-	return changes, directory.Position{Seq: 1}, nil
+	return changes, s.at, nil
 }
 
 func (s *source) Rows(_ context.Context, upTo directory.Position, _ int) ([]directory.Position, error) {
@@ -100,6 +101,7 @@ func testSource(t testing.TB, more ...*directory.Entry) (*directory.Directory, *
 	suspended := testPerson(10005, "petrovp", "Петров", "Пётр", at(person.RoleStaff, "49", ""))
 	suspended.State = directory.StateSuspended
 	src := &source{
+		at:      directory.Position{Seq: 1},
 		schools: []person.School{{ID: "49", Name: "Школа № 49"}, {ID: "1234", Name: "Школа № 1234"}},
 		entries: append([]*directory.Entry{
 			testPerson(10001, "orlovami", "Орлова", "Мария", at(person.RoleStaff, "49", ""), at(person.RoleStaff, "1234", "")),
