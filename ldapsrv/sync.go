@@ -211,8 +211,13 @@ func (r *run) updatePeople(people, own bool) bool {
 	was := map[identity.PersonID]bool{}
 	for _, v := range r.sync.before {
 		e := v.Entry
-		was[e.Person] = was[e.Person] || r.couldKnow(e)
-		if _, ok := d.Get(e.Person); !ok && was[e.Person] && !r.tellGone(e, people, own) {
+		if !r.couldKnow(e) {
+			continue
+		}
+		was[e.Person] = true
+		now, ok := d.Get(e.Person)
+		// Who lost the account and got another one is another entry.
+		if people && (!ok || now.UUID != e.UUID) && !r.tell(e.UUID) || own && !ok && !r.tell(personalUUID(e)) {
 			return false
 		}
 	}
@@ -236,10 +241,6 @@ func (r *run) updatePeople(people, own bool) bool {
 		}
 	}
 	return true
-}
-
-func (r *run) tellGone(e *directory.Entry, people, own bool) bool {
-	return (!people || r.tell(e.UUID)) && (!own || r.tell(personalUUID(e)))
 }
 
 // couldKnow says whether the asker sees somebody on some day.

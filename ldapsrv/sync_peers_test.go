@@ -164,6 +164,7 @@ func TestPeerSlapdConsumer(t *testing.T) {
 	}
 	d := story.replica(t)
 	w := startOver(t, d, story.options)
+	w.server.syncWait = time.Millisecond // nobody reads the feed meanwhile
 	follower := newSlapdConsumer(t, w.plain)
 	agree := func(what string) {
 		t.Helper()
@@ -240,7 +241,6 @@ func TestPeerSlapdConsumer(t *testing.T) {
 		t.Fatal(err)
 	}
 	agree("the provider was away")
-	w.server.syncWait = time.Millisecond
 	story.lose(2)
 	if err := d.Load(t.Context()); err != nil {
 		t.Fatal(err)

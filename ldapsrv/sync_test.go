@@ -295,6 +295,10 @@ func TestSyncBringsChanges(t *testing.T) {
 	story.write(story.people()[0].Person, nil)
 	poll("removed", [3]int{0, 0, 1}, [3]int{0, 0, 1}, [3]int{3})
 	e = *story.people()[1]
+	story.write(e.Person, nil)
+	e.UUID[3]++
+	story.put(&e)
+	poll("another account", [3]int{1, 0, 1}, [3]int{1, 0, 1}, [3]int{}) // with the same names
 	e.Affiliations = []directory.Affiliation{at(person.RolePupil, "49", "11Ж")}
 	story.put(&e)
 	poll("a new class", [3]int{1}, [3]int{1}, [3]int{4})
