@@ -180,7 +180,7 @@ func TestSyncConverges(t *testing.T) {
 		}
 		consumers := map[string][]*consumer{}
 		for who := range conns {
-			for _, one := range []*consumer{
+			consumers[who] = []*consumer{
 				newConsumer(testBase, ldap.ScopeWholeSubtree, "(objectClass=*)", "*", "+"),
 				newConsumer(testBase, ldap.ScopeWholeSubtree, "(|(sn=Иванов)(cn=school-49*)(o=Лицей*))"),
 				newConsumer(testPeople, ldap.ScopeSingleLevel, "(&(employeeType=pupil)(!(givenName=Пётр)))", "uid", "cn", "memberOf"),
@@ -189,8 +189,6 @@ func TestSyncConverges(t *testing.T) {
 				newConsumer(personName("login20003"), ldap.ScopeBaseObject, "(objectClass=*)"),
 				newConsumer(adBase, ldap.ScopeWholeSubtree, "(objectClass=*)", "*"),
 				newConsumer(testBase, ldap.ScopeSingleLevel, "(objectClass=*)"),
-			} {
-				consumers[who] = append(consumers[who], one)
 			}
 		}
 		deltas := 0
