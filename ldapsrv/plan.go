@@ -246,3 +246,23 @@ func (r *run) fetchGroups(a filter.Assertion, into []*directory.Group) []*direct
 	}
 	return into
 }
+
+// possible says whether any entry of a kind can make the filter true: it is
+// evaluated over an entry of which only the kind is known.
+func (r *run) possible(kind *kindOnly) bool {
+	return r.x.filter.Eval(kind, &r.x.scratch) != filter.False
+}
+
+type kindOnly struct {
+	classes []string
+	has     attrs
+}
+
+// Values implements filter.Subject.
+func (k *kindOnly) Values(a int, into *filter.Values) bool {
+	if attr(a) == attrObjectClass {
+		addAll(into, k.classes)
+		return true
+	}
+	return !k.has.has(attr(a)) // what the kind never has is known to be missing
+}

@@ -406,26 +406,6 @@ func (r *run) groups() bool {
 	return true
 }
 
-// possible says whether any entry of a kind can make the filter true: it is
-// evaluated over an entry of which only the kind is known.
-func (r *run) possible(kind *kindOnly) bool {
-	return r.x.filter.Eval(kind, &r.x.scratch) != filter.False
-}
-
-type kindOnly struct {
-	classes []string
-	has     attrs
-}
-
-// Values implements filter.Subject.
-func (k *kindOnly) Values(a int, into *filter.Values) bool {
-	if attr(a) == attrObjectClass {
-		addAll(into, k.classes)
-		return true
-	}
-	return !k.has.has(attr(a)) // what the kind never has is known to be missing
-}
-
 // How often a walk looks up, in people: at the clock, and whether it goes on for
 // so long that its client should be watched. A group costs as much as many
 // people, because of its members.
