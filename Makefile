@@ -8,7 +8,7 @@ TAGS        := peers
 
 export CGO_ENABLED ?= 0
 
-.PHONY: all build demo test peers lint vuln check fuzz bench bench-wifi soak fmt clean
+.PHONY: all build demo test peers lint vuln check fuzz bench bench-wifi bench-ldap soak fmt clean
 .NOTPARALLEL:
 
 all: build
@@ -53,6 +53,12 @@ bench-wifi:
 	./scripts/peers.sh freeradius
 	go test -c -tags $(TAGS) -o bin/bench-wifi ./bench/wifi
 	./bin/bench-wifi -test.run '^TestTable$$' -test.timeout 6h -table $(ARGS)
+
+# Ours beside OpenLDAP's slapd. Flags with ARGS: -people 100000 -quick -rows bind
+bench-ldap:
+	./scripts/peers.sh slapd
+	go test -c -tags $(TAGS) -o bin/bench-ldap ./bench/ldap
+	./bin/bench-ldap -test.run '^TestTable$$' -test.timeout 6h -table $(ARGS)
 
 # A school that lives while everything goes wrong: bench/soak says what is judged.
 soak:

@@ -14,14 +14,22 @@ import (
 func (d *decoder) certificate(c *Config) *tls.Certificate {
 	cert, key := c.TLS.CertificateFile, c.TLS.KeyFile
 	written := d.nodes["tls.certificate_file"] != nil || d.nodes["tls.key_file"] != nil
-	needed := "ldap.listen_tls"
-	if len(c.LDAP.ListenTLS) == 0 {
+	needed := ""
+	if len(c.RADIUS.RadSec) > 0 {
 		needed = "radius.radsec"
 	}
+	for i, l := range c.LDAP.Listeners {
+		if l.TLS || l.OldTLS {
+			needed = fmt.Sprintf("ldap.listeners[%d]", i)
+		}
+	}
+	if len(c.LDAP.ListenTLS) > 0 {
+		needed = "ldap.listen_tls"
+	}
 	switch {
-	case !written && len(c.LDAP.ListenTLS)+len(c.RADIUS.RadSec) > 0:
+	case !written && needed != "":
 		d.faultAt(needed, wrong(say("для TLS нет сертификата", "there is no certificate for TLS"), say("укажите tls.certificate_file и tls.key_file", "set tls.certificate_file and tls.key_file")))
-	case !written && len(c.LDAP.Listen) > 0 && c.LDAP.PlainBind == "never":
+	case !written && len(c.LDAP.All()) > 0 && c.LDAP.PlainBind == "never":
 		d.faultAt("ldap.listen", wrong(say("без сертификата здесь никто не войдёт: StartTLS невозможен, а plain_bind: never", "without a certificate nobody can sign in here: no StartTLS, and plain_bind is never"), say("укажите tls.certificate_file и tls.key_file", "set tls.certificate_file and tls.key_file")))
 	case written && (d.nodes["tls.certificate_file"] == nil || d.nodes["tls.key_file"] == nil):
 		d.faultAt("tls", wrong(say("сертификат и ключ указывают вместе", "certificate and key come together"), say("добавьте второй файл", "add the other file")))
@@ -29,6 +37,22 @@ func (d *decoder) certificate(c *Config) *tls.Certificate {
 		return d.pair("tls.certificate_file", cert, key)
 	}
 	return nil
+}
+
+// ldapListeners warns of what old boards need, and of what they would miss.
+func (d *decoder) ldapListeners(c *Config) {
+	for i, l := range c.LDAP.Listeners {
+		path := fmt.Sprintf("ldap.listeners[%d].", i)
+		if l.OldTLS {
+			d.warn(path+"old_tls", wrong(say("TLS 1.0 и 1.1 и обмен ключами RSA взломаны: пароли тех, кто входит здесь, можно прочесть", "TLS 1.0, TLS 1.1 and RSA key exchange are broken: the passwords of whoever signs in here can be read"),
+				say("только для старых досок, на отдельном адресе в их сети; замените доски", "for old boards only, on an address of their own in their network; replace them")))
+		}
+		for _, from := range l.Balancers {
+			if from.Bits() == 0 {
+				d.faultAt(path+"balancers", wrong(say("балансировщику верят на слово, чьё это соединение; %s — это кто угодно", "a balancer is believed whose a connection is; %s is anybody", from), say("назовите его адреса", "name its addresses")))
+			}
+		}
+	}
 }
 
 // pair loads a certificate and its key, and looks at how long its chain is

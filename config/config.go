@@ -25,6 +25,7 @@ import (
 type Config struct {
 	State    Path     `yaml:"state" default:"/var/lib/schoolbridge"`
 	Store    Store    `yaml:"store"`
+	Audit    Audit    `yaml:"audit"`
 	TLS      TLS      `yaml:"tls"`
 	Mosru    Mosru    `yaml:"mosru"`
 	LDAP     LDAP     `yaml:"ldap"`
@@ -44,6 +45,11 @@ type Config struct {
 type Store struct {
 	Path       Path `yaml:"path" default:"schoolbridge.db" base:"state"`
 	KeysetFile Path `yaml:"keyset_file" default:"keyset.json" base:"state"`
+}
+
+// Audit is the trail of changes, which stay, and of sign-ins.
+type Audit struct {
+	KeepSignIns time.Duration `yaml:"keep_sign_ins" default:"184d" min:"1d" max:"1100d"` // as Journal.Keep
 }
 
 // TLS is the server certificate of LDAPS, StartTLS and RadSec.
@@ -92,6 +98,7 @@ func (e Events) On() bool { return e.Issuer != "" }
 type LDAP struct {
 	Listen     []Address   `yaml:"listen" default:"" unique:"yes"`
 	ListenTLS  []Address   `yaml:"listen_tls" default:"" unique:"yes"`
+	Listeners  []Listener  `yaml:"listeners" default:""`
 	Base       DN          `yaml:"base" default:""`
 	Schema     string      `yaml:"schema" default:"rfc2307bis" one:"rfc2307bis|ad"`
 	Views      []View      `yaml:"views" default:""`
@@ -100,6 +107,30 @@ type LDAP struct {
 	PlainBind  string      `yaml:"plain_bind" default:"never" one:"never|loopback|always"`
 	Services   []Service   `yaml:"services" default:""`
 	Limits     LDAPLimits  `yaml:"limits"`
+}
+
+// Listener is an LDAP address with rules of its own.
+type Listener struct {
+	Address   Address        `yaml:"address" need:"yes"`
+	TLS       bool           `yaml:"tls" default:"false"`
+	OldTLS    bool           `yaml:"old_tls" default:"false"`
+	Balancers []netip.Prefix `yaml:"balancers" default:"" unique:"yes"`
+	Idle      time.Duration  `yaml:"idle" default:"15m" min:"1s" max:"24h"`
+	KeepAlive time.Duration  `yaml:"keepalive" default:"1m" min:"1s" max:"2h"`
+}
+
+// usualKeepAlive is of listen and listen_tls.
+const usualKeepAlive = time.Minute
+
+// All gives every address that LDAP listens on; none: it is off.
+func (l LDAP) All() []Listener {
+	var all []Listener
+	for i, list := range [][]Address{l.Listen, l.ListenTLS} {
+		for _, a := range list {
+			all = append(all, Listener{Address: a, TLS: i == 1, Idle: l.Limits.Idle, KeepAlive: usualKeepAlive})
+		}
+	}
+	return append(all, l.Listeners...)
 }
 
 // View shows the same people and groups below another base.
@@ -129,6 +160,11 @@ func (s Service) AnySchool() bool { return len(s.Schools) == 1 && s.Schools[0] =
 type LDAPLimits struct {
 	Connections int           `yaml:"connections" default:"10000" min:"1" max:"1000000"`
 	PerSource   int           `yaml:"per_source" default:"1000" min:"1" max:"1000000"`
+	Handshakes  int           `yaml:"handshakes" default:"256" min:"1" max:"1000000"`
+	Operations  int           `yaml:"operations" default:"512" min:"1" max:"1000000"`
+	Unread      int           `yaml:"unread" default:"8388608" min:"65536" max:"1073741824"`
+	Handshake   time.Duration `yaml:"handshake" default:"10s" min:"1s" max:"5m"`
+	Request     time.Duration `yaml:"request" default:"20s" min:"1s" max:"10m"`
 	Idle        time.Duration `yaml:"idle" default:"15m" min:"1s" max:"24h"`
 	Write       time.Duration `yaml:"write" default:"30s" min:"1s" max:"10m"`
 	PDU         int           `yaml:"pdu" default:"262144" min:"4096" max:"16777216"`
@@ -140,12 +176,13 @@ type LDAPLimits struct {
 
 // RADIUS is the RADIUS server; without listeners it is off.
 type RADIUS struct {
-	Authentication []Address `yaml:"authentication" default:"" unique:"yes"`
-	Accounting     []Address `yaml:"accounting" default:"" unique:"yes"`
-	RadSec         []Address `yaml:"radsec" default:"" unique:"yes"`
-	ClientCAFile   File      `yaml:"client_ca_file" default:""`
-	Clients        []Client  `yaml:"clients" default:""`
-	EAP            EAP       `yaml:"eap"`
+	Authentication []Address    `yaml:"authentication" default:"" unique:"yes"`
+	Accounting     []Address    `yaml:"accounting" default:"" unique:"yes"`
+	RadSec         []Address    `yaml:"radsec" default:"" unique:"yes"`
+	ClientCAFile   File         `yaml:"client_ca_file" default:""`
+	RadSecLimits   RadSecLimits `yaml:"radsec_limits"`
+	Clients        []Client     `yaml:"clients" default:""`
+	EAP            EAP          `yaml:"eap"`
 
 	Journal      Journal      `yaml:"journal"`
 	Simultaneous Simultaneous `yaml:"simultaneous"`
@@ -155,6 +192,14 @@ type RADIUS struct {
 	DevicesFile       File       `yaml:"devices_file" default:""`
 	Machines          []Machines `yaml:"machines" default:""`
 	PeopleAuthorities []string   `yaml:"people_authorities" default:"" unique:"yes" word:"yes"`
+}
+
+// RadSecLimits bound the RadSec connections of a listener, and how many of one
+// client are asked about one session.
+type RadSecLimits struct {
+	Connections int `yaml:"connections" default:"1024" min:"1" max:"100000"`
+	PerSource   int `yaml:"per_source" default:"64" min:"1" max:"100000"`
+	Asked       int `yaml:"asked" default:"16" min:"1" max:"1000"`
 }
 
 // EAP is WPA-Enterprise; without a certificate, here or in tls, it is off.

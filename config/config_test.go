@@ -313,6 +313,7 @@ func TestWholeFileChecks(t *testing.T) {
 		"one view twice":             {"ldap: {base: o=a, views: [{base: o=b}, {base: O=B}]}", "ldap.views[1].base", "apart"},
 		"one attribute twice":        {"ldap: {attributes: [{name: title, value: a}, {name: Title, value: b}]}", "ldap.attributes[1].name", "already"},
 		"service outside":            {"ldap: {base: o=a, services: [{dn: 'cn=x,o=b', password_file: secret}]}", "ldap.services[0].dn", "below the base"},
+		"limits of RadSec":           {"radius: {radsec_limits: {connections: 10, per_source: 11}}", "radius.radsec_limits.per_source", "at most 10"},
 		"limits against each other":  {"ldap: {limits: {connections: 10, per_source: 11}}", "ldap.limits.per_source", "at most 10"},
 		"silence below two interims": {"radius: {journal: {interim: 20m}}", "radius.journal.silence", "one lost message"},
 		"disconnect and no secret":   {"radius: {clients: [{name: a, certificate: a.example, dynamic_authorization: {port: 3799}}]}", "radius.clients[0].dynamic_authorization", "nothing signs"},

@@ -39,6 +39,13 @@ var options = map[string]struct{ good, bad string }{
 	"mosru.events.heartbeat":           {"30s", "2d"},
 	"ldap.listen":                      {`["127.0.0.1:389"]`, `["localhost"]`},
 	"ldap.listen_tls":                  {`["[::1]:636"]`, `[":0"]`},
+	"ldap.listeners":                   {`[{address: "127.0.0.1:1389"}]`, "127.0.0.1:1389"},
+	"ldap.listeners[].address":         {"127.0.0.1:2389", "localhost"},
+	"ldap.listeners[].tls":             {"yes", "perhaps"},
+	"ldap.listeners[].old_tls":         {"yes", "1.0"},
+	"ldap.listeners[].balancers":       {"[10.0.0.5, 'fd00::/64']", "[0.0.0.0/0]"},
+	"ldap.listeners[].idle":            {"1h", "0s"},
+	"ldap.listeners[].keepalive":       {"10s", "1d"},
 	"ldap.base":                        {"o=School", "school"},
 	"ldap.schema":                      {"ad", "nis"},
 	"ldap.views":                       {`[{base: "dc=ad,dc=example"}]`, "ad"},
@@ -48,7 +55,7 @@ var options = map[string]struct{ good, bad string }{
 	"ldap.attributes":                  {`[{name: title, value: "{role}"}]`, "title"},
 	"ldap.attributes[].name":           {"badge", `""`},
 	"ldap.attributes[].value":          {`"{school}, {class:latin}"`, `"{parents}"`},
-	"ldap.plain_bind":                  {"loopback", "sometimes"},
+	"ldap.plain_bind":                  {"always", "sometimes"},
 	"ldap.services":                    {`[{dn: "cn=z,o=school", password_file: secret}]`, "cn=x"},
 	"ldap.services[].dn":               {"cn=y,o=school", "y"},
 	"ldap.services[].password_file":    {"other-secret", "missing"},
@@ -56,6 +63,11 @@ var options = map[string]struct{ good, bad string }{
 	"ldap.services[].attributes":       {"[uid]", "[uid, UID]"},
 	"ldap.limits.connections":          {"2000", "0"},
 	"ldap.limits.per_source":           {"7", "-1"},
+	"ldap.limits.handshakes":           {"7", "0"},
+	"ldap.limits.operations":           {"7", "0"},
+	"ldap.limits.unread":               {"100000", "10"},
+	"ldap.limits.handshake":            {"7s", "0s"},
+	"ldap.limits.request":              {"7s", "1h"},
 	"ldap.limits.idle":                 {"1m", "0s"},
 	"ldap.limits.write":                {"7s", "1h"},
 	"ldap.limits.pdu":                  {"65536", "10"},
@@ -65,6 +77,9 @@ var options = map[string]struct{ good, bad string }{
 	"ldap.limits.search_time":          {"7s", "1h"},
 	"radius.authentication":            {`["127.0.0.1:1812"]`, `["127.0.0.1:99999"]`},
 	"radius.accounting":                {`["127.0.0.1:1813"]`, `["radius.example:1813"]`},
+	"radius.radsec_limits.connections": {"2000", "0"},
+	"radius.radsec_limits.per_source":  {"7", "0"},
+	"radius.radsec_limits.asked":       {"40", "0"},
 	"radius.radsec":                    {`["127.0.0.1:2083"]`, `{a: b}`},
 	"radius.client_ca_file":            {"server.pem", "."},
 	"radius.clients":                   {`[{name: b, range: 10.9.0.1, secret_file: secret}, {name: c, certificate: c.example}]`, "[b]"},
@@ -164,6 +179,7 @@ var options = map[string]struct{ good, bad string }{
 	"radius.clients[].dynamic_authorization.secret_file": {"other-secret", "missing"},
 	"radius.clients[].dynamic_authorization.radsec":      {"true", "perhaps"},
 	"radius.clients[].dynamic_authorization.coa":         {"false", "perhaps"},
+	"audit.keep_sign_ins":                                {"90d", "1h"},
 	"radius.journal.keep":                                {"30d", "1h"},
 	"radius.journal.interim":                             {"5m", "1s"},
 	"radius.journal.silence":                             {"1h", "1m"},
@@ -187,7 +203,7 @@ var options = map[string]struct{ good, bad string }{
 // base is a configuration in which every option can be set.
 const base = `
 mosru: {url: "https://login.example", client_id: bridge, client_secret_file: secret}
-ldap: {base: o=school, views: [{base: o=elsewhere}], attributes: [{name: a, value: b}], services: [{dn: "cn=x,o=school", password_file: secret}]}
+ldap: {base: o=school, plain_bind: loopback, listeners: [{address: "127.0.0.1:3890"}], views: [{base: o=elsewhere}], attributes: [{name: a, value: b}], services: [{dn: "cn=x,o=school", password_file: secret}]}
 radius: {clients: [{name: a, range: 10.1.0.0/16, secret_file: secret}], devices: [{address: "02:00:5e:10:00:01", name: board, school: a}], machines: [{authority: a, name: "*.a.example", school: a}], eap: {authorities: [{name: a, ca_file: ca.pem}]}}
 policy: {rules: [{name: a, allow: true}]}
 ad: {districts: [{name: ЮВАО, label: uvao}]}
@@ -229,6 +245,7 @@ func with(t *testing.T, path, value string) string {
 	}
 	partners["wifi.ssids"] = "wifi.server_names=bridge.example wifi.ca_file=server.pem"
 	partners["ad.server"] = "ad.bind=b@obr.example ad.password_file=secret ad.base=OU=schools,DC=obr ad.search_base=DC=obr"
+	partners["ldap.listeners[].tls"], partners["ldap.listeners[].old_tls"] = partners["ldap.listen_tls"], partners["ldap.listen_tls"]
 	for _, role := range []string{"staff", "pupil"} {
 		partners["radius.simultaneous."+role] = "radius.accounting=[127.0.0.1:1813]"
 	}

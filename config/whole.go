@@ -109,6 +109,9 @@ func (d *decoder) listeners(c *Config) {
 	}
 	use("tcp ", "ldap.listen", c.LDAP.Listen)
 	use("tcp ", "ldap.listen_tls", c.LDAP.ListenTLS)
+	for i, l := range c.LDAP.Listeners {
+		use("tcp ", fmt.Sprintf("ldap.listeners[%d].address", i), []Address{l.Address})
+	}
 	use("tcp ", "radius.radsec", c.RADIUS.RadSec)
 	use("udp ", "radius.authentication", c.RADIUS.Authentication)
 	use("udp ", "radius.accounting", c.RADIUS.Accounting)
@@ -120,13 +123,13 @@ func (d *decoder) listeners(c *Config) {
 		d.fault(at, "web.listen", wrong(say("адрес %s уже занят: %s", "the address %s is taken by %s", string(c.Web.Listen), first), say("выберите другой порт", "choose another port")))
 	}
 	if len(seen) == 0 {
-		d.warn("", wrong(say("служба никого не слушает: нет ни ldap.listen, ни ldap.listen_tls, ни radius.authentication, ни radius.radsec", "the daemon listens to nobody: none of ldap.listen, ldap.listen_tls, radius.authentication, radius.radsec is set"),
+		d.warn("", wrong(say("служба никого не слушает: нет ни ldap.listen, ни ldap.listen_tls, ни ldap.listeners, ни radius.authentication, ни radius.radsec", "the daemon listens to nobody: none of ldap.listen, ldap.listen_tls, ldap.listeners, radius.authentication, radius.radsec is set"),
 			say("включите то, что нужно школе", "switch on what the school needs")))
 	}
 }
 
 func (d *decoder) ldap(c *Config) {
-	if c.LDAP.Base == "" && len(c.LDAP.Listen)+len(c.LDAP.ListenTLS) > 0 {
+	if c.LDAP.Base == "" && len(c.LDAP.All()) > 0 {
 		d.faultAt("ldap.base", wrong(say("LDAP включён, а корня каталога нет", "LDAP is on and has no base"), d.example("ldap.base")))
 	}
 	if c.LDAP.PlainBind == "always" {
@@ -135,6 +138,7 @@ func (d *decoder) ldap(c *Config) {
 	if c.LDAP.Limits.PerSource > c.LDAP.Limits.Connections {
 		d.faultAt("ldap.limits.per_source", wrong(say("с одного адреса разрешено больше соединений, чем всего", "one source may hold more connections than there are"), say("не больше %d", "at most %d", c.LDAP.Limits.Connections)))
 	}
+	d.ldapListeners(c)
 	d.views(c)
 	seen := map[string]int{}
 	for i, s := range c.LDAP.Services {
@@ -211,6 +215,9 @@ func (d *decoder) radius(c *Config) {
 		}
 	}
 	d.sessions(c)
+	if l := c.RADIUS.RadSecLimits; l.PerSource > l.Connections {
+		d.faultAt("radius.radsec_limits.per_source", wrong(say("с одного адреса разрешено больше соединений, чем всего", "one source may hold more connections than there are"), say("не больше %d", "at most %d", l.Connections)))
+	}
 	if len(c.RADIUS.RadSec) > 0 && c.RADIUS.ClientCAFile == "" && !d.faulty("radius.client_ca_file") {
 		d.faultAt("radius.client_ca_file", wrong(say("для RadSec не указан удостоверяющий центр клиентов", "there is no authority for the certificates of RadSec clients"),
 			say("укажите radius.client_ca_file", "set radius.client_ca_file")))

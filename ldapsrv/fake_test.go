@@ -20,6 +20,7 @@ import (
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
+	"schoolbridge/ldapsrv/wire"
 )
 
 const (
@@ -212,7 +213,7 @@ func startOver(t testing.TB, d *directory.Directory, change func(*Options)) *wor
 			t.Fatal(err)
 		}
 		wait.Go(func() {
-			if err := w.server.Serve(l, implicit); err != nil {
+			if err := w.server.Serve(l, wire.Listener{Implicit: implicit}); err != nil {
 				t.Errorf("Serve: %v", err)
 			}
 		})

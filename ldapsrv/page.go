@@ -8,6 +8,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"schoolbridge/ldapsrv/wire"
 )
@@ -16,6 +18,7 @@ import (
 // the cookie holds the position, sealed (AES-GCM) so that it can neither be read
 // nor made, and bound to who asks, to the request's every byte, and to the rules
 // of access. A cookie of another asker, request or configuration is refused (53).
+// Replicas with the same keys go on with each other's searches.
 // What changes between two pages is shown as it is when its turn comes: nobody
 // comes twice, and who was there all the time is not left out.
 
@@ -53,7 +56,7 @@ const (
 
 // readControls looks through a request's controls (RFC 4511 section 4.1.11).
 func readControls(m *wire.Message) (p extras, refused wire.Result) {
-	if responseOf(m.Op) == 0 {
+	if wire.ResponseOf(m.Op) == 0 {
 		return p, refused // whatever is asked of what has no answer
 	}
 	for i := range m.Controls {
@@ -110,38 +113,54 @@ func (p *page) response(cookie []byte) []byte {
 	return wire.AppendControl(nil, oidPaged, b)
 }
 
-// pages seals and opens cookies.
+// pages seals and opens cookies. The keys are those of a day: a search by pages
+// may go on until the end of the next one.
 type pages struct {
-	seal  cipher.AEAD
-	key   []byte
+	key   func(day string) [32]byte
+	now   func() time.Time
+	seals atomic.Pointer[seals]
 	rules [sha256.Size]byte
+}
+
+type seals struct {
+	day           int64 // since 1970, UTC
+	today, before cipher.AEAD
 }
 
 var errCookie = errors.New("no cookie of ours")
 
-func newPages(o *Options) (*pages, error) {
-	key := o.PageKey
-	if key == nil {
-		key = make([]byte, 32)
-		rand.Read(key)
-	}
-	if len(key) != 32 {
-		return nil, fmt.Errorf("a page key of %d bytes, not 32", len(key))
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	seal, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		return nil, err
+func newPages(o *Options) *pages {
+	p := &pages{key: o.PageKey, now: o.Now}
+	if p.key == nil {
+		var one [32]byte
+		rand.Read(one[:])
+		p.key = func(string) [32]byte { return one }
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %q %q %q", o.Base, o.Schema, o.Views, o.Attributes) // a hash takes everything
 	for _, one := range o.Services {
 		fmt.Fprintf(h, "%q %q %q", one.DN, one.Schools, one.Attributes)
 	}
-	return &pages{seal, key, [sha256.Size]byte(h.Sum(nil))}, nil
+	h.Sum(p.rules[:0])
+	return p
+}
+
+// current gives the seals of today.
+func (p *pages) current() *seals {
+	const seconds = 24 * 60 * 60
+	day := p.now().Unix() / seconds
+	if s := p.seals.Load(); s != nil && s.day == day {
+		return s
+	}
+	of := func(day int64) cipher.AEAD {
+		key := p.key(time.Unix(day*seconds, 0).UTC().Format(time.DateOnly))
+		block, _ := aes.NewCipher(key[:])              // 32 bytes are a key
+		seal, _ := cipher.NewGCMWithRandomNonce(block) // AES fits
+		return seal
+	}
+	s := &seals{day, of(day), of(day - 1)}
+	p.seals.Store(s)
+	return s
 }
 
 // binding is what a cookie counts for.
@@ -157,14 +176,18 @@ func (p *pages) cookie(at position, binding []byte) []byte {
 	b := append(make([]byte, 0, 16+len(at.name)), 1, byte(at.stage)) // 1 is the version of this form
 	b = binary.BigEndian.AppendUint32(b, at.number)
 	b = binary.BigEndian.AppendUint32(b, at.total)
-	return p.seal.Seal(nil, nil, append(b, at.name...), binding)
+	return p.current().today.Seal(nil, nil, append(b, at.name...), binding)
 }
 
 func (p *pages) open(cookie, binding []byte) (at position, err error) {
 	if len(cookie) > maxCookie {
 		return at, errCookie
 	}
-	b, err := p.seal.Open(nil, nil, cookie, binding)
+	s := p.current()
+	b, err := s.today.Open(nil, nil, cookie, binding)
+	if err != nil {
+		b, err = s.before.Open(nil, nil, cookie, binding)
+	}
 	if err != nil || len(b) < 10 || b[0] != 1 || stage(b[1]) > stageService {
 		return at, errCookie
 	}

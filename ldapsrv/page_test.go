@@ -2,6 +2,7 @@ package ldapsrv
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -77,9 +78,10 @@ func TestPages(t *testing.T) {
 
 // A cookie is for whoever got it, for the same search, under the same rules.
 func TestCookiesAreBound(t *testing.T) {
-	key := bytes.Repeat([]byte{7}, 32)
+	now := testNow
 	services := func(o *Options) {
-		o.PageKey = key
+		o.PageKey = func(day string) [32]byte { return sha256.Sum256([]byte(day)) }
+		o.Now = func() time.Time { return now }
 		o.Services = append(o.Services, Service{DN: "cn=twin,ou=services," + testBase, Password: secret})
 	}
 	w := start(t, services, crowd(10)...)
@@ -122,9 +124,13 @@ func TestCookiesAreBound(t *testing.T) {
 	if names, next, err := paged(c, q(), 0, cookie); err != nil || len(names)+len(next) > 0 {
 		t.Errorf("an end: %q, %x, %v", names, next, err)
 	}
-	if _, err := New(Options{Auth: w.auth, Directory: w.auth.d, Base: testBase, PageKey: key[:16]}); err == nil {
-		t.Error("half a key passes")
+	// The key of yesterday's searches still opens, that of the day before does not.
+	now = now.AddDate(0, 0, 1)
+	if names, _, err := paged(c, q(), 3, cookie); err != nil || len(names) != 3 {
+		t.Errorf("a day later: %q, %v", names, err)
 	}
+	now = now.AddDate(0, 0, 1)
+	refused("a cookie of two days ago", c, q(), cookie)
 }
 
 func TestPageControls(t *testing.T) {
@@ -224,10 +230,7 @@ func TestPagesBesideChanges(t *testing.T) {
 }
 
 func FuzzPage(f *testing.F) {
-	p, err := newPages(&Options{PageKey: make([]byte, 32)})
-	if err != nil {
-		f.Fatal(err)
-	}
+	p := newPages(&Options{Now: testClock})
 	binding := p.binding("x", []byte("y"))
 	f.Add([]byte("\x30\x05\x02\x01\x05\x04\x00"), []byte("x"))
 	f.Add([]byte("\x30\x05\x02\x01\xff\x04\x00"), p.cookie(position{stagePeople, 5, "", 7}, binding))

@@ -144,12 +144,17 @@ type Options struct {
 	TLS        func() *tls.Config // nil: no TLS at all
 	PlainBind  PlainBind          // "": never
 	Limits     wire.Limits
-	Entries    int            // of one answer, which may be a page; 1,000
-	Unindexed  int            // people that one request may look through; 100,000
-	PageKey    []byte         // 32 bytes that seal the cookies of paged searches and of content synchronization, the same on all replicas; nil: random
-	Search     time.Duration  // one search takes at most; 10 s
-	Zone       *time.Location // in which a day begins; UTC
-	Version    string         // shown in the root DSE; "": not
+	Entries    int // of one answer, which may be a page; 1,000
+	Unindexed  int // people that one request may look through; 100,000
+	// PageKey gives the key that seals the cookies of a day's paged searches
+	// (YYYY-MM-DD, UTC), the same on all replicas and after a restart; nil: random.
+	PageKey func(day string) [32]byte
+	// SyncKey is 32 bytes that make the cookies of content synchronization, the same
+	// on all replicas and after a restart; nil: random.
+	SyncKey []byte
+	Search  time.Duration  // one search takes at most; 10 s
+	Zone    *time.Location // in which a day begins; UTC
+	Version string         // shown in the root DSE; "": not
 	// PasswordPlace says, in the answer to whoever wants to change a password
 	// here, where that is done.
 	PasswordPlace string
@@ -218,10 +223,7 @@ func New(o Options) (*Server, error) {
 		s.names[o.Services[i].DN] = one
 	}
 	s.root, s.subschema = newRootDSE(&s.opt, s.trees), newSubschema(s.schema)
-	var err error
-	if s.pages, err = newPages(&s.opt); err != nil {
-		return nil, fmt.Errorf("ldapsrv: %w", err)
-	}
+	s.pages = newPages(&s.opt)
 	s.syncs, s.syncWait = newSyncs(&s.opt, s.pages), syncWait
 	s.engine = wire.New(wire.Options{
 		Open: func(*wire.Conn) wire.Session { return &session{s: s} },
@@ -318,9 +320,8 @@ var alwaysReadable = setOf(attrObjectClass, attrObjectCategory, attrUID, attrSAM
 	attrStructuralObjectClass, attrHasSubordinates, attrNumSubordinates, attrSubschemaSubentry,
 	attrEntryUUID, attrEntryCSN, attrContextCSN, attrUSNChanged)
 
-// Serve accepts from one listener until Shutdown; implicit says that TLS begins
-// with the connection (LDAPS).
-func (s *Server) Serve(l net.Listener, implicit bool) error { return s.engine.Serve(l, implicit) }
+// Serve accepts from one listener until Shutdown.
+func (s *Server) Serve(l net.Listener, how wire.Listener) error { return s.engine.Serve(l, how) }
 
 // Shutdown tells clients, lets running requests finish, and returns when all
 // connections are closed. At ctx's end it cuts those that are left.

@@ -92,34 +92,12 @@ func (x *session) Serve(ctx context.Context, c *wire.Conn, m *wire.Message) {
 
 func (x *session) reply(c *wire.Conn, m *wire.Message, r wire.Result, extra, controls []byte) {
 	x.s.metrics.count(m.Op, r.Code)
-	c.ReplyExtra(m.ID, responseOf(m.Op), r, extra, controls)
+	c.ReplyExtra(m.ID, wire.ResponseOf(m.Op), r, extra, controls)
 }
 
 func (s *Server) readOnly() wire.Result {
 	return wire.Result{Code: wire.UnwillingToPerform, Text: "Каталог только для чтения; пароль меняют на " + s.opt.PasswordPlace +
 		" / This directory is read-only; passwords are changed at " + s.opt.PasswordPlace}
-}
-
-func responseOf(op byte) byte {
-	switch op {
-	case wire.OpBindRequest:
-		return wire.OpBindResponse
-	case wire.OpSearchRequest:
-		return wire.OpSearchResultDone
-	case wire.OpModifyRequest:
-		return wire.OpModifyResponse
-	case wire.OpAddRequest:
-		return wire.OpAddResponse
-	case wire.OpDelRequest:
-		return wire.OpDelResponse
-	case wire.OpModifyDNRequest:
-		return wire.OpModifyDNResponse
-	case wire.OpCompareRequest:
-		return wire.OpCompareResponse
-	case wire.OpExtendedRequest:
-		return wire.OpExtendedResponse
-	}
-	return 0 // unbind and abandon have no answer
 }
 
 // extended is RFC 4511 section 4.12.

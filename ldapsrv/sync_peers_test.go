@@ -20,6 +20,7 @@ import (
 	"schoolbridge/internal/child"
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/person"
+	"schoolbridge/ldapsrv/wire"
 )
 
 func TestPeerSyncSearch(t *testing.T) {
@@ -263,7 +264,7 @@ func TestPeerSlapdConsumer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		go func() { _ = next.server.Serve(l, false) }() // ends with the test
+		go func() { _ = next.server.Serve(l, wire.Listener{}) }() // ends with the test
 		w.server = next.server
 		e.Last += "а"
 		story.put(&e) // its consumer takes no cookie whose position is not later

@@ -149,7 +149,7 @@ var syncSchools = []person.School{{ID: "49", Name: "Школа № 49"}, {ID: "1
 const two = "cn=two,ou=services," + testBase // sees two schools
 
 func (c *chronicle) options(o *Options) {
-	o.PageKey = bytes.Repeat([]byte{7}, 32)
+	o.SyncKey = bytes.Repeat([]byte{7}, 32)
 	o.Views = []View{{Base: adBase, Schema: AD}}
 	o.Now, o.Entries = c.clock, 10_000
 	o.Services = append(o.Services, Service{DN: two, Password: secret, Schools: []person.SchoolID{"1234", "7"}})
@@ -377,7 +377,7 @@ func TestSyncCookiesAreBound(t *testing.T) {
 	refused("a changed digest", c, first.query, digit)
 	changed := startOver(t, d, func(o *Options) { story.options(o); o.Services[1].Schools = nil })
 	refused("other rules", changed.as(reader, secret), first.query, cookie)
-	refused("another key", startOver(t, d, func(o *Options) { story.options(o); o.PageKey = nil }).as(reader, secret), first.query, cookie)
+	refused("another key", startOver(t, d, func(o *Options) { story.options(o); o.SyncKey = nil }).as(reader, secret), first.query, cookie)
 	// As OpenLDAP's consumer writes it, and with other limits.
 	again := newConsumer(testPeople, ldap.ScopeWholeSubtree, "(uid=*)", "uid")
 	again.query.SizeLimit, again.query.TimeLimit = 100, 100
@@ -555,7 +555,7 @@ func FuzzSync(f *testing.F) {
 	if err := d.Load(f.Context()); err != nil {
 		f.Fatal(err)
 	}
-	s, err := New(Options{Auth: &fakeAuth{d: d}, Directory: d, Base: testBase, PageKey: make([]byte, 32)})
+	s, err := New(Options{Auth: &fakeAuth{d: d}, Directory: d, Base: testBase, SyncKey: make([]byte, 32)})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package ldapsrv
 import (
 	"bytes"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -146,7 +147,12 @@ type syncs struct{ key []byte }
 const maxSyncCookie = 256
 
 func newSyncs(o *Options, p *pages) *syncs {
-	h := hmac.New(sha256.New, p.key)
+	key := o.SyncKey
+	if key == nil {
+		key = make([]byte, 32)
+		rand.Read(key)
+	}
+	h := hmac.New(sha256.New, key)
 	fmt.Fprintf(h, "schoolbridge sync 1 %x %q %q", p.rules, o.UPNSuffix, o.Zone) // a hash takes everything
 	return &syncs{h.Sum(nil)}
 }

@@ -97,7 +97,7 @@ func machine(name string) bool {
 func (s *Server) decided(client *Client, r *wire.Received, from identity.Source, v identity.Verdict) *wire.Reply {
 	switch v.Outcome {
 	case identity.Accepted:
-		reply, err := s.accept(client, r, v)
+		reply, err := s.accept(client, r, from, v)
 		if err != nil {
 			s.opts.Logger.Error("an Access-Accept could not be made", "err", err, "request", from.Request)
 			return s.unavailable(r, from, v)
@@ -170,10 +170,9 @@ func rejectAt(client *Client, arrived, notBefore time.Time) time.Time {
 }
 
 // accept makes what every Access-Accept carries, whatever the method was.
-func (s *Server) accept(client *Client, r *wire.Received, v identity.Verdict) (*wire.Reply, error) {
-	_, ssid := station(r.Packet.Text(wire.CalledStationID))
+func (s *Server) accept(client *Client, r *wire.Received, from identity.Source, v identity.Verdict) (*wire.Reply, error) {
 	now := s.opts.Now()
-	class, err := s.class.seal(signIn{person: v.Person, epoch: v.Voucher.Epoch, given: v.Grant.Given(now, now), client: client.named(), ssid: ssid})
+	class, err := s.class.seal(signIn{person: v.Person, epoch: v.Voucher.Epoch, given: v.Grant.Given(now, now), client: client.named(), ssid: from.SSID, basis: v.Basis})
 	if err != nil {
 		return nil, err
 	}
@@ -253,6 +252,9 @@ func clip(s string, n int) string {
 // that was typed stays out of it.
 func (s *Server) said(r *wire.Received, from identity.Source, what result, v identity.Verdict) {
 	s.metrics.result(what)
+	if what == resultRejected {
+		s.log.refusal(r.Peer.Owner().(*Client), r.From.Addr())
+	}
 	if !s.opts.Logger.Enabled(context.Background(), slog.LevelDebug) {
 		return
 	}

@@ -29,7 +29,7 @@ const (
 )
 
 // Record is one Accounting-Request. Everything in it is what the client said,
-// except Person, Epoch, Given and Session, which are proven by our own Class, as
+// except Person, Epoch, Given, Basis and Session, which are proven by our own Class, as
 // is Source's SSID where the sign-in had one. Text that is not readable is "".
 type Record struct {
 	Status         Status
@@ -45,6 +45,7 @@ type Record struct {
 	Person         identity.PersonID // zero where the Class is missing or not ours
 	Epoch          uint64            // the credential epoch of the sign-in, 0 where it is not known
 	Given          identity.Given    // by the sign-in, zero where it is not known or was another client's
+	Basis          *identity.Basis   // of the sign-in, nil for a password, or where it is not known
 	Session        SessionID         // the sign-in it belongs to, or ""
 	// Addresses are the device's: Framed-IP-Address, Framed-IPv6-Address (RFC
 	// 6911) and Framed-IPv6-Prefix (RFC 3162), at most maxAddresses.
@@ -127,7 +128,7 @@ func (s *Server) record(client *Client, r *wire.Received) (Record, bool) {
 	// Several servers may each have added a Class; ours is the one that opens.
 	for class := range p.All(wire.Class) {
 		if in, ok := s.class.open(class); ok {
-			record.Person, record.Epoch, record.Given, record.Session = in.person, in.epoch, in.given, in.session
+			record.Person, record.Epoch, record.Given, record.Basis, record.Session = in.person, in.epoch, in.given, in.basis, in.session
 			if in.client != client.named() {
 				record.Given = identity.Given{}
 			}

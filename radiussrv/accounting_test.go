@@ -1,11 +1,13 @@
 package radiussrv
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -194,4 +196,53 @@ func TestClass(t *testing.T) {
 	if _, ok := one.open(class[:classMin-1]); ok {
 		t.Error("cut short it still opens")
 	}
+}
+
+// TestClassTellsWhatASignInRestedOn, in the 253 bytes that an attribute has: of a
+// long chain the certificate itself, of what is longer still nothing.
+func TestClassTellsWhatASignInRestedOn(t *testing.T) {
+	sealer, err := newClassSealer(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := func(n uint64) identity.Issued { return identity.Issued{Issuer: n, Serial: strings.Repeat("9f", 20)} }
+	certificate := func(host string, chain ...identity.Issued) *identity.Basis {
+		return &identity.Basis{Authority: "pcs", Machine: host, Chain: chain}
+	}
+	long, tooLong := strings.Repeat("a", 60)+".school49.example", strings.Repeat("a", 63)+"."+strings.Repeat("b", 63)+".example"
+	for what, c := range map[string]struct{ in, want *identity.Basis }{
+		"a password":         {nil, nil},
+		"a board":            {&identity.Basis{Device: "02:00:5e:10:00:01"}, &identity.Basis{Device: "02:00:5e:10:00:01"}},
+		"no address":         {&identity.Basis{Device: "board"}, nil},
+		"a computer":         {certificate("pc1.school49.example", link(1), link(2)), certificate("pc1.school49.example", link(1), link(2))},
+		"a person":           {certificate("", link(1)), certificate("", link(1))},
+		"a long chain":       {certificate(long, link(1), link(2), link(3)), certificate(long, link(1), link(2))},
+		"too long a name":    {certificate(tooLong, link(1)), nil},
+		"too long a serial":  {certificate("", identity.Issued{Serial: strings.Repeat("11", 300)}), nil},
+		"without any serial": {certificate("pc1.school49.example"), nil},
+	} {
+		class, err := sealer.seal(signIn{ssid: strings.Repeat("s", 32), basis: c.in})
+		if err != nil || len(class) > classMax {
+			t.Fatalf("%s: %d bytes, %v", what, len(class), err)
+		}
+		in, ok := sealer.open(class)
+		if !ok || !in.basis.Equal(c.want) || in.ssid != strings.Repeat("s", 32) {
+			t.Errorf("%s: %+v, %v", what, in.basis, ok)
+		}
+	}
+}
+
+// FuzzBasis: what another version wrote is refused whole or read whole.
+func FuzzBasis(f *testing.F) {
+	f.Add([]byte{basisDevice, 2, 0, 0x5e, 0x10, 0, 1})
+	f.Add(appendBasis(nil, &identity.Basis{Authority: "pcs", Machine: "pc1.school49.example", Chain: []identity.Issued{{Issuer: 1, Serial: "12"}}}, 200))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got, ok := readBasis(b)
+		if !ok || got == nil || got.Device == "" && len(got.Chain) == 0 {
+			return
+		}
+		if again := appendBasis(nil, got, len(b)); !bytes.Equal(again, b) {
+			t.Errorf("%x reads as %+v and writes as %x", b, got, again)
+		}
+	})
 }

@@ -9,13 +9,15 @@ import (
 	"hash/fnv"
 	"time"
 
+	"golang.org/x/crypto/cryptobyte"
+
 	"schoolbridge/internal/identity"
 )
 
 // Class ties accounting to the sign-in it belongs to (RFC 2865 section 5.25):
 // the NAS sends it back and reads nothing in it. It is
 //
-//	version (1) | nonce (12) | what a signIn says, encrypted (44 to 76) | tag (16)
+//	version (1) | nonce (12) | what a signIn says, encrypted (46 to 224) | tag (16)
 //
 // under AES-256-GCM, so nobody can make one or see that two are one person's.
 // The nonce is random and is the session's handle at the same time. The epoch
@@ -23,13 +25,15 @@ import (
 // changed password for no longer than it takes to disconnect it; what was given
 // is there for the same reason. Where it was given is, because policy asks for
 // it: not every NAS tells the network's name again in accounting, and it may
-// account by another address.
+// account by another address. What it rested on, where that was no password, is
+// there so that a board which is taken off the list has to go.
 const (
-	classVersion = 3
+	classVersion = 4
 	classNonce   = 12
-	classClear   = 16 + 8 + 8 + 4 + 4 + 4 // and the network's name
+	classClear   = 16 + 8 + 8 + 4 + 4 + 4 // and the network's name, and the basis
 	classTag     = 16
-	classMin     = 1 + classNonce + classClear + classTag
+	classMin     = 1 + classNonce + classClear + 1 + 1 + classTag
+	classMax     = 253 // RFC 2865 section 5
 )
 
 // SessionID is one admitted session's handle, 24 hexadecimal digits.
@@ -42,6 +46,7 @@ type signIn struct {
 	given   identity.Given
 	client  uint32 // stands for the NAS client's name
 	ssid    string // or ""
+	basis   *identity.Basis
 	session SessionID
 }
 
@@ -66,7 +71,7 @@ func newClassSealer(key *[32]byte) (classSealer, error) {
 
 // seal makes the Class of a sign-in and its session's handle.
 func (s classSealer) seal(in signIn) ([]byte, error) {
-	out := make([]byte, 1+classNonce, classMin+len(in.ssid))
+	out := make([]byte, 1+classNonce, classMin+len(in.ssid)+basisSize(in.basis))
 	out[0] = classVersion
 	if _, err := rand.Read(out[1:]); err != nil {
 		return nil, err
@@ -77,7 +82,8 @@ func (s classSealer) seal(in signIn) ([]byte, error) {
 	clear = binary.BigEndian.AppendUint32(clear, seconds(in.given.At))
 	clear = binary.BigEndian.AppendUint32(clear, seconds(in.given.Until))
 	clear = binary.BigEndian.AppendUint32(clear, in.client)
-	clear = append(clear, in.ssid...)
+	clear = append(append(clear, byte(len(in.ssid))), in.ssid...) // network has bounded it
+	clear = appendBasis(clear, in.basis, classMax-1-classNonce-classTag-len(clear))
 	return s.aead.Seal(out, out[1:], clear, out[:1]), nil
 }
 
@@ -95,8 +101,15 @@ func (s classSealer) open(class []byte) (in signIn, ok bool) {
 	in.epoch = binary.BigEndian.Uint64(clear[16:])
 	in.given = identity.Given{Mark: binary.BigEndian.Uint64(clear[24:]), At: moment(clear[32:]), Until: moment(clear[36:])}
 	in.client = binary.BigEndian.Uint32(clear[40:])
-	in.ssid, in.session = string(clear[classClear:]), SessionID(hex.EncodeToString(nonce))
-	return in, true
+	in.session = SessionID(hex.EncodeToString(nonce))
+	rest := cryptobyte.String(clear[classClear:])
+	var ssid cryptobyte.String
+	if !rest.ReadUint8LengthPrefixed(&ssid) {
+		return in, false
+	}
+	in.ssid = string(ssid)
+	in.basis, ok = readBasis(rest)
+	return in, ok
 }
 
 // named is a client's name in a Class.

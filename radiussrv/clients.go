@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"sort"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -49,7 +48,7 @@ type Client struct {
 	// NoCoA keeps CoA-Requests from a client that does not know them.
 	NoCoA bool
 
-	busy *atomic.Int32 // sign-ins in work
+	busy *wire.Share // sign-ins in work
 }
 
 // Clients is a table of NAS clients, made once and never changed: a reload makes
@@ -72,7 +71,7 @@ func NewClients(list []Client) (*Clients, error) {
 	var faults []error
 	for i := range list {
 		client := list[i]
-		client.busy = new(atomic.Int32)
+		client.busy = new(wire.Share)
 		client.Prefix = canonical(client.Prefix)
 		client.Certificate = strings.ToLower(client.Certificate)
 		if err := c.fault(client); err != nil {

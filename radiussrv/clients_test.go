@@ -77,7 +77,7 @@ func TestStation(t *testing.T) {
 		"10.0.0.1":                                     {"", ""},
 		"":                                             {"", ""},
 	} {
-		if mac, ssid := station(in); mac != want[0] || ssid != want[1] {
+		if mac, ssid := device(in), ssid(in); mac != want[0] || ssid != want[1] {
 			t.Errorf("%q: %q %q", in, mac, ssid)
 		}
 	}
@@ -88,11 +88,11 @@ func FuzzStation(f *testing.F) {
 	f.Add("0200.00aa.0001")
 	f.Add("02:00:00:aa:00:01:\xff")
 	f.Fuzz(func(t *testing.T, s string) {
-		mac, ssid := station(s)
+		mac, ssid := device(s), ssid(s)
 		if mac != "" && len(mac) != 17 || mac == "" && ssid != "" || len(ssid) > 32 || !utf8.ValidString(ssid) {
 			t.Errorf("%q: %q %q", s, mac, ssid)
 		}
-		if again, _ := station(mac); again != mac {
+		if again := device(mac); again != mac {
 			t.Errorf("%q is not read as it is written", mac)
 		}
 	})

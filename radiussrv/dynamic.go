@@ -141,9 +141,9 @@ func askPort(ctx context.Context, client *Client, x Session, r *wire.Request, wa
 	return answer.Packet, err
 }
 
-// maxTunnels bounds the connections over which one session is looked for, beside
-// the time.
-const maxTunnels = 16
+// defaultAsked bounds the connections over which one session is looked for,
+// beside the time.
+const defaultAsked = 16
 
 // errUnasked: those who were asked know nothing of the session, and further
 // connections are open.
@@ -169,8 +169,9 @@ func (s *Server) askTunnels(ctx context.Context, client *Client, x Session, r *w
 		return 0
 	})
 	silent := error(nil)
-	if len(list) > maxTunnels {
-		list, silent = list[:maxTunnels], errUnasked
+	if most := s.opts.Asked; len(list) > most {
+		s.log.crowded(client, len(list), most)
+		list, silent = list[:most], errUnasked
 	}
 	p, err := (*wire.Packet)(nil), error(wire.ErrNoTunnel)
 	for i, t := range list {

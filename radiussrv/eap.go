@@ -60,7 +60,7 @@ func (s *Server) eap(ctx context.Context, client *Client, r *wire.Received, from
 		reply.AddEAP(out.Message)
 		return reply
 	case identity.Accepted:
-		reply, err := s.accept(client, r, out.Verdict)
+		reply, err := s.accept(client, r, from, out.Verdict)
 		if err == nil {
 			if out.MSK != nil {
 				// The peer sends with the first half, so the NAS receives with it

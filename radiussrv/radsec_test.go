@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"os"
@@ -257,7 +258,8 @@ func TestRadSecEndsAfterNonsense(t *testing.T) {
 
 func TestRadSecConnectionsAreBounded(t *testing.T) {
 	ca := newAuthority(t)
-	dial := radsec(t, ca, Options{Wire: wire.Options{Tunnels: 32}})
+	var log logged
+	dial := radsec(t, ca, Options{Wire: wire.Options{Tunnels: 100, TunnelsAt: 2}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	cert := ca.issue("any.example")
 	first, second := dial(cert), dial(cert)
 	if over(t, first, &wire.Request{Code: wire.AccessRequest}) == nil || over(t, second, &wire.Request{Code: wire.AccessRequest}) == nil {
@@ -271,5 +273,8 @@ func TestRadSecConnectionsAreBounded(t *testing.T) {
 	_ = raw.SetReadDeadline(time.Now().Add(10 * time.Second))
 	if _, err := raw.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("a third connection from one address stays: %v", err)
+	}
+	if !strings.Contains(log.String(), "radius.radsec_limits.per_source") {
+		t.Errorf("the log does not say which limit: %s", log.String())
 	}
 }

@@ -25,6 +25,7 @@ type reporter struct {
 	written   map[cause]struct{}
 	strangers int // of those written, about addresses that are no client
 	withheld  int
+	refused   map[netip.Addr]int  // sign-ins in the current minute
 	announced map[string]struct{} // clients whose unsigned requests were reported
 }
 
@@ -38,6 +39,10 @@ type cause struct {
 const (
 	lineBurst    = 20
 	maxAnnounced = 10000
+	// manyRefused in a minute behind one address are a line: a whole school that
+	// comes in the morning with old passwords is fewer.
+	manyRefused    = 1000
+	maxRefusedFrom = 10000 // addresses that are counted
 )
 
 // unknownClient is the one line that whoever invents addresses can cause.
@@ -47,6 +52,7 @@ func newReporter(log *slog.Logger, now func() time.Time, m *metrics) *reporter {
 	return &reporter{
 		log: log, now: now, metrics: m,
 		written:   make(map[cause]struct{}),
+		refused:   make(map[netip.Addr]int),
 		announced: make(map[string]struct{}),
 	}
 }
@@ -56,10 +62,7 @@ func newReporter(log *slog.Logger, now func() time.Time, m *metrics) *reporter {
 func (l *reporter) may(what string, addr netip.Addr) (withheld int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now := l.now(); now.Sub(l.minute) >= time.Minute || now.Before(l.minute) {
-		l.minute, l.strangers = now, 0
-		clear(l.written)
-	}
+	l.turn()
 	c := cause{what, addr}
 	_, done := l.written[c]
 	if done || len(l.written) >= lineBurst || what == unknownClient && l.strangers >= lineBurst/2 {
@@ -72,6 +75,30 @@ func (l *reporter) may(what string, addr netip.Addr) (withheld int, ok bool) {
 	}
 	withheld, l.withheld = l.withheld, 0
 	return withheld, true
+}
+
+// turn begins another minute when it is time.
+func (l *reporter) turn() {
+	if now := l.now(); now.Sub(l.minute) >= time.Minute || now.Before(l.minute) {
+		l.minute, l.strangers = now, 0
+		clear(l.written)
+		clear(l.refused)
+	}
+}
+
+// refusal counts a sign-in that was refused, and tells of very many.
+func (l *reporter) refusal(client *Client, addr netip.Addr) {
+	l.mu.Lock()
+	l.turn()
+	n := l.refused[addr] + 1
+	if n > 1 || len(l.refused) < maxRefusedFrom {
+		l.refused[addr] = n
+	}
+	l.mu.Unlock()
+	if n == manyRefused {
+		l.warn("very many RADIUS sign-ins are refused", addr, client,
+			"see why (schoolbridge_auth_verdicts_total by reason), and whether a device behind the client goes wild or somebody guesses")
+	}
 }
 
 func (l *reporter) warn(what string, addr netip.Addr, client *Client, remedy string) {
@@ -118,7 +145,7 @@ func (l *reporter) Dropped(why wire.Drop, from netip.AddrPort, peer *wire.Peer) 
 	case wire.DropReply:
 		l.warn("a RADIUS reply could not be sent", addr, client, "")
 	case wire.DropLimit:
-		l.warn("RadSec connection refused: too many", addr, client, "")
+		l.warn("RadSec connection refused: too many", addr, client, "if all of them are yours, raise radius.radsec_limits.per_source or .connections")
 	case wire.DropHandshake:
 		l.warn("RadSec connection refused: TLS or certificate", addr, client, "the client's certificate has to come from the configured authority and name a client")
 	}
@@ -187,5 +214,14 @@ func (l *reporter) busy(client *Client, addr netip.Addr) {
 func (l *reporter) lost(client *Client, err error) {
 	if _, ok := l.may("accounting", netip.Addr{}); ok {
 		l.log.Error("RADIUS accounting could not be kept; the client will send it again", "client", client.Name, "err", err)
+	}
+}
+
+// crowded tells that a session is looked for over some of a client's connections
+// only.
+func (l *reporter) crowded(client *Client, open, asked int) {
+	if _, ok := l.may("crowded "+client.Name, netip.Addr{}); ok {
+		l.log.Warn("a RADIUS client has more RadSec connections open than are asked about a session: somebody may not be disconnected", "client", client.Name,
+			"open", open, "asked", asked, "remedy", "raise radius.radsec_limits.asked, or give each device a certificate and a client of its own")
 	}
 }

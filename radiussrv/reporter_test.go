@@ -94,6 +94,34 @@ func TestDroppedPacketsAreReportedSeldom(t *testing.T) {
 	}
 }
 
+// A flood of refusals is one line a minute for each address, and says nothing of
+// whoever has fewer.
+func TestManyRefusalsAreTold(t *testing.T) {
+	var log logged
+	now := time.Unix(10000, 0)
+	r := newReporter(slog.New(slog.NewTextHandler(&log, nil)), func() time.Time { return now }, newMetrics(nil))
+	client := loopback()
+	refuse := func(addr string, times int) {
+		for range times {
+			r.refusal(&client, netip.MustParseAddr(addr))
+		}
+	}
+	for range 3 {
+		refuse("192.0.2.1", 3*manyRefused)
+		refuse("192.0.2.2", manyRefused-1)
+		now = now.Add(time.Minute)
+	}
+	if text := log.String(); strings.Count(text, "\n") != 3 || strings.Count(text, "192.0.2.1") != 3 {
+		t.Errorf("%s", text)
+	}
+	for i := range 2 * maxRefusedFrom {
+		r.refusal(&client, netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}))
+	}
+	if len(r.refused) != maxRefusedFrom {
+		t.Errorf("%d addresses are counted", len(r.refused))
+	}
+}
+
 func TestUnknownNASAndWrongSecretAreSilent(t *testing.T) {
 	log := logged{lines: make(chan struct{}, 1)}
 	registry := prometheus.NewRegistry()

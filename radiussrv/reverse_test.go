@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
@@ -263,26 +264,37 @@ func TestReverseOneIsSilent(t *testing.T) {
 }
 
 // Where more devices are connected than are asked, those that were do not speak
-// for the rest: only all of them together say that a session is gone.
+// for the rest: only all of them together say that a session is gone. How many are
+// asked can be set, and what is missed stands in the log, once.
 func TestReverseManyStrangers(t *testing.T) {
 	stranger := func(request []byte) [][]byte {
 		return [][]byte{replyTo(request, 42, "radsec", 101, 6, 0, 0, 1, 0xf7)}
 	}
 	for name, c := range map[string]struct {
-		strangers int
-		want      error
-	}{"as many as are asked": {maxTunnels, nil}, "one more": {maxTunnels + 1, ErrNoAnswer}} {
+		strangers, asked int
+		want             error
+	}{
+		"as many as are asked": {defaultAsked, 0, nil}, "one more": {defaultAsked + 1, 0, ErrNoAnswer},
+		"more, and more are asked": {defaultAsked + 4, defaultAsked + 4, nil}, "fewer are asked": {3, 2, ErrNoAnswer},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, dial := reverse(t)
+			var log logged
+			ca := newAuthority(t)
+			s, dial := radsecServer(t, ca, Options{Clients: table(t, wlc), Asked: c.asked, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 			for range c.strangers {
-				conn := dial()
+				conn := dial(ca.issue("wlc.school.example"))
 				heard(t, conn)
 				radsecNAS(t, conn, stranger)
 			}
-			answer, err := s.Disconnect(t.Context(), &wlc, ending())
-			if !errors.Is(err, c.want) || err == nil && answer.Cause != 503 || answer.Done {
-				t.Errorf("%+v, %v", answer, err)
+			for range 2 {
+				answer, err := s.Disconnect(t.Context(), &wlc, ending())
+				if !errors.Is(err, c.want) || err == nil && answer.Cause != 503 || answer.Done {
+					t.Errorf("%+v, %v", answer, err)
+				}
+			}
+			if n := strings.Count(log.String(), "radius.radsec_limits.asked"); (n == 1) != (c.want != nil) {
+				t.Errorf("%d lines:\n%s", n, log.String())
 			}
 		})
 	}

@@ -100,7 +100,10 @@ type Options struct {
 	ChargeKey *[32]byte
 	// Interim asks NAS clients for interim accounting at this interval (RFC
 	// 2869 section 5.16). 0: they do as they are configured.
-	Interim  time.Duration
+	Interim time.Duration
+	// Asked is how many RadSec connections of a client are asked about one session
+	// at most; 0: 16.
+	Asked    int
 	Messages Messages // empty ones take the Russian defaults
 	Logger   *slog.Logger
 	Metrics  prometheus.Registerer
@@ -146,6 +149,9 @@ func New(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare Class: %w", err)
 	}
+	if opts.Asked <= 0 {
+		opts.Asked = defaultAsked
+	}
 	if opts.Wire.Workers <= 0 {
 		opts.Wire.Workers = defaultWorkers
 	}
@@ -187,13 +193,12 @@ func (s *Server) Shutdown(ctx context.Context) error { return s.wire.Shutdown(ct
 func (s *Server) Handle(ctx context.Context, r *wire.Received) *wire.Reply {
 	client := r.Peer.Owner().(*Client)
 	if r.Packet.Code != wire.StatusServer {
-		held, ok := s.shares.enter(client, r.Packet.Code)
-		if !ok {
+		if !s.shares.enter(client, r) {
 			s.metrics.result(resultBusy)
 			s.log.busy(client, r.From.Addr())
 			return nil
 		}
-		defer held.Add(-1)
+		defer s.shares.leave(client, r)
 	}
 	switch r.Packet.Code {
 	case wire.AccessRequest:

@@ -408,7 +408,7 @@ func received(t *testing.T, client Client, at time.Time, b []byte) *wire.Receive
 		t.Fatal(err)
 	}
 	if client.busy == nil {
-		client.busy = new(atomic.Int32)
+		client.busy = new(wire.Share)
 	}
 	return &wire.Received{
 		Packet: p, Peer: wire.NewPeer([]byte(testSecret), false, &client), From: netip.MustParseAddrPort("127.0.0.1:5"),
@@ -505,7 +505,7 @@ func FuzzHandle(f *testing.F) {
 	}))
 	s := newServer(f, Options{Accounting: &ledger{}})
 	client := loopback()
-	client.busy = new(atomic.Int32)
+	client.busy = new(wire.Share)
 	peer := wire.NewPeer([]byte(testSecret), true, &client)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := wire.Parse(b)

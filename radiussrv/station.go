@@ -12,31 +12,34 @@ import (
 // trail compare. What does not look as it should is left out rather than kept
 // as somebody wrote it.
 func source(client *Client, r *wire.Received, request string) identity.Source {
-	_, ssid := station(r.Packet.Text(wire.CalledStationID))
-	device, _ := station(r.Packet.Text(wire.CallingStationID))
 	return identity.Source{
 		Addr:    r.From.Addr(),
-		Device:  device,
+		Device:  device(r.Packet.Text(wire.CallingStationID)),
 		NAS:     client.Name,
-		SSID:    ssid,
+		SSID:    ssid(r.Packet.Text(wire.CalledStationID)),
 		School:  client.School,
 		Request: request,
 	}
 }
 
-// station reads a station id: a hardware address in any of the usual writings,
-// perhaps with a colon and the network's name behind it (RFC 3580 sections 3.20
-// and 3.21). The address comes back as lower-case hex with colons; either part
-// is "" where it cannot be read.
-func station(s string) (mac, ssid string) {
+// device and ssid read a station id: a hardware address in any of the usual
+// writings, perhaps with a colon and the network's name behind it (RFC 3580
+// sections 3.20 and 3.21). The address comes as lower-case hex with colons; what
+// cannot be read is "".
+func device(s string) string {
 	address, rest, ok := identity.CutHardwareAddress(s)
 	if !ok || rest != "" && rest[0] != ':' {
-		return "", ""
+		return ""
 	}
-	if rest != "" {
-		ssid = network(rest[1:])
+	return string(address)
+}
+
+func ssid(s string) string {
+	_, rest, ok := identity.CutHardwareAddress(s)
+	if !ok || rest == "" || rest[0] != ':' {
+		return ""
 	}
-	return string(address), ssid
+	return network(rest[1:])
 }
 
 // network takes the name of a Wi-Fi network: at most 32 bytes of printable text.

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"testing"
 
+	"schoolbridge/bench/stand"
 	"schoolbridge/internal/eappeer"
 )
 
@@ -14,7 +15,7 @@ import (
 func BenchmarkDaemon(b *testing.B) {
 	w := newWorld(b, 10_000)
 	s, _ := w.daemon(b, setting{})
-	bench := func(name string, work func(n int) (figure, error)) {
+	bench := func(name string, work func(n int) (stand.Figure, error)) {
 		b.Run(name, func(b *testing.B) {
 			f, err := work(b.N)
 			if err != nil {
@@ -22,7 +23,7 @@ func BenchmarkDaemon(b *testing.B) {
 			}
 			b.ReportMetric(f.Value, "µs-cpu/op")
 			b.ReportMetric(f.Rate, "ops/s")
-			b.ReportMetric(s.resident(b), "MiB-rss")
+			b.ReportMetric(s.Resident(b), "MiB-rss")
 			b.ReportMetric(0, "ns/op")
 		})
 	}
@@ -30,12 +31,12 @@ func BenchmarkDaemon(b *testing.B) {
 		name string
 		work func(int) plain
 	}{{"pap", pap}, {"mschapv2", mschapv2}, {"accounting", accounting}} {
-		bench(p.name, func(n int) (figure, error) { return p.work(n).run(b, s) })
+		bench(p.name, func(n int) (stand.Figure, error) { return p.work(n).run(b, s) })
 	}
 	for _, method := range []eappeer.Method{eappeer.TTLSPAP, eappeer.TTLSMSCHAPv2, eappeer.PEAPMSCHAPv2} {
 		for name, version := range map[string]uint16{"tls12": tls.VersionTLS12, "tls13": tls.VersionTLS13} {
 			for how, resumed := range map[string]bool{"full": false, "resumed": true} {
-				bench(method.String()+"/"+name+"/"+how, func(n int) (figure, error) {
+				bench(method.String()+"/"+name+"/"+how, func(n int) (stand.Figure, error) {
 					return tunnel{method: method, version: version, resumed: resumed, n: n}.run(b, s)
 				})
 			}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"schoolbridge/bench/stand"
 	"schoolbridge/internal/radiustest"
 )
 
@@ -20,26 +21,26 @@ var freeradiusConf string
 // freeradius runs it until the test's end, or until stop.
 func (w *world) freeradius(t testing.TB, o setting) (s *server, stop func()) {
 	t.Helper()
-	dir, host := t.TempDir(), loopback()
+	dir, host := t.TempDir(), stand.Loopback()
 	w.certificate(t, dir, o.rsa)
-	must(t, os.Mkdir(filepath.Join(dir, "sessions"), 0o700))
+	stand.Must(t, os.Mkdir(filepath.Join(dir, "sessions"), 0o700))
 	users := new(strings.Builder)
-	for i := range w.people {
+	for i := range w.People {
 		// MS-CHAPv2 would make the hash from the password each time.
-		fmt.Fprintf(users, "%s Cleartext-Password := %q, NT-Password := 0x%x\n\n", login(i), password, nt[:])
+		fmt.Fprintf(users, "%s Cleartext-Password := %q, NT-Password := 0x%x\n\n", stand.Login(i), stand.Password, nt[:])
 	}
-	write(t, filepath.Join(dir, "users"), users.String())
+	stand.Write(t, filepath.Join(dir, "users"), users.String())
 	all := 0 // it knows nothing else
-	s = &server{name: "FreeRADIUS", known: func(testing.TB) int { all += w.people; return all }, people: w.people, roots: w.authority.Pool(), identifiers: true, whole: func() error { return nil }}
+	s = &server{Process: &stand.Process{Name: "FreeRADIUS"}, known: func(testing.TB) int { all += w.People; return all }, people: w.People, roots: w.authority.Pool(), identifiers: true}
 	fill := []string{"@dir@", dir, "@host@", host, "@secret@", secret, "@cache@", map[bool]string{false: "no", true: "yes"}[o.resumption]}
 	for name, address := range map[string]*string{"pap": &s.pap, "mschap": &s.mschap, "eap": &s.eap, "acct": &s.acct, "kept": &s.kept} {
-		number := port(t, "udp", host)
+		number := stand.Port(t, "udp", host)
 		*address = net.JoinHostPort(host, number)
 		fill = append(fill, "@"+name+"@", number)
 	}
-	write(t, filepath.Join(dir, "radiusd.conf"), strings.NewReplacer(fill...).Replace(freeradiusConf))
-	running := radiustest.StartIn(t, dir, s.pap, onItsCore()...)
-	s.pid = running.Pid
+	stand.Write(t, filepath.Join(dir, "radiusd.conf"), strings.NewReplacer(fill...).Replace(freeradiusConf))
+	running := radiustest.StartIn(t, dir, s.pap, stand.OnItsCore()...)
+	s.Pid = running.Pid
 	s.warm(t)
 	return s, running.Stop
 }

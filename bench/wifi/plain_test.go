@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"schoolbridge/bench/stand"
 	"schoolbridge/internal/mschap"
 	"schoolbridge/radiussrv/wire"
 )
@@ -33,23 +34,23 @@ type question struct {
 }
 
 // run measures; the error is of the first answer that is missing or wrong.
-func (p plain) run(t testing.TB, s *server) (figure, error) {
+func (p plain) run(t testing.TB, s *server) (stand.Figure, error) {
 	_, f, err := p.answers(t, s)
 	return f, err
 }
 
 // answers is run with all answers, checked.
-func (p plain) answers(t testing.TB, s *server) ([]*wire.Packet, figure, error) {
+func (p plain) answers(t testing.TB, s *server) ([]*wire.Packet, stand.Figure, error) {
 	t.Helper()
 	questions := p.questions(s)
 	var replies [][]byte
 	var repeats uint64
-	f, err := s.measure(t, p.n, func() (err error) {
+	f, err := s.Measure(t, p.n, func() (err error) {
 		replies, repeats, err = exchange(p.to(s), questions, p.sockets, p.window)
 		return err
 	})
 	if err != nil {
-		return nil, figure{}, err
+		return nil, stand.Figure{}, err
 	}
 	f.Repeats = repeats
 	packets, err := checked(questions, replies)

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 
+	"schoolbridge/bench/stand"
 	"schoolbridge/internal/mschap"
 	"schoolbridge/radiussrv/wire"
 )
@@ -30,12 +31,12 @@ func keptAccounting(n int) plain {
 
 func papQuestion(s *server, i int) question {
 	r, q := access(s, i)
-	sure(r.AddPassword([]byte(password), []byte(secret)))
+	sure(r.AddPassword([]byte(stand.Password), []byte(secret)))
 	q.bytes = encode(station(r))
 	return q
 }
 
-var nt = mschap.NTHash(password)
+var nt = mschap.NTHash(stand.Password)
 
 func mschapQuestion(s *server, i int) question {
 	r, q := access(s, i)
@@ -51,7 +52,7 @@ func mschapQuestion(s *server, i int) question {
 func access(s *server, i int) (*wire.Request, question) {
 	r := &wire.Request{Code: wire.AccessRequest, ID: byte(i)}
 	_, _ = rand.Read(r.Authenticator[:])
-	q := question{login: login(i % s.people)}
+	q := question{login: stand.Login(i % s.people)}
 	r.AddText(wire.UserName, q.login)
 	return r, q
 }
@@ -75,7 +76,7 @@ func record(s *server, i int) question {
 	r.AddUint32(wire.AcctStatusType, []uint32{1, 3, 3, 3, 2}[step])
 	r.AddText(wire.AcctSessionID, fmt.Sprintf("%04X-%08X", s.run, session))
 	r.AddText(wire.NASIdentifier, fmt.Sprintf("ap-%d", session%100))
-	r.AddText(wire.UserName, login(who))
+	r.AddText(wire.UserName, stand.Login(who))
 	if s.classes[who] != nil {
 		r.Add(wire.Class, s.classes[who])
 	}

@@ -5,33 +5,11 @@ package wifi
 import (
 	"crypto/tls"
 	"fmt"
-	"testing"
 	"time"
 
+	"schoolbridge/bench/stand"
 	"schoolbridge/internal/eappeer"
 )
-
-// work is what is done and measured.
-type work interface {
-	run(t testing.TB, s *server) (figure, error)
-}
-
-// row is a line of the table.
-type row struct {
-	name string
-	unit string
-	work work
-	// What the design demands: the peer's figure divided by ours, and ours alone.
-	// 0: nothing.
-	ratio, most float64
-}
-
-// group is rows that servers are started for.
-type group struct {
-	setting
-	fresh bool // new servers for every round
-	rows  []row
-}
 
 // sizes are how much of everything is done.
 type sizes struct {
@@ -48,14 +26,8 @@ var (
 	whole = sizes{people: 10_000, plain: 60_000, records: 20_000, tunnels: 2000, half: 10_000, rate: 2000, steady: 10 * time.Second, rounds: 5}
 )
 
-const (
-	cpu = "µs"
-	ms  = "ms"
-	mib = "MiB"
-)
-
 // groups are all rows.
-func groups(z sizes) []group {
+func (w *world) groups(z sizes) []stand.Group[*server] {
 	const v12, v13 = tls.VersionTLS12, tls.VersionTLS13
 	full := func(m eappeer.Method, version uint16) tunnel {
 		return tunnel{method: m, version: version, n: z.tunnels}
@@ -63,34 +35,34 @@ func groups(z sizes) []group {
 	back := func(m eappeer.Method, version uint16) tunnel {
 		return tunnel{method: m, version: version, n: z.tunnels, resumed: true}
 	}
-	return []group{
-		{rows: []row{
-			{name: "PAP", unit: cpu, work: pap(z.plain), ratio: 3},
-			{name: "MS-CHAPv2", unit: cpu, work: mschapv2(z.plain), ratio: 2.5},
-			{name: "PAP, 2000/s, p99", unit: ms, work: steady{z.rate, z.steady}, most: 0.5},
-			{name: "PAP, 500/s beside accounting, p99", unit: ms, work: beside{steady{z.rate / 4, z.steady}, accounting(z.records)}},
-			{name: "accounting (FreeRADIUS keeps nothing)", unit: cpu, work: accounting(z.records)},
-			{name: "accounting (FreeRADIUS: detail file)", unit: cpu, work: keptAccounting(z.records)},
-			{name: "TTLS/PAP, full, P-256, TLS 1.2", unit: cpu, work: full(eappeer.TTLSPAP, v12), ratio: 2},
-			{name: "TTLS/PAP, full, P-256, TLS 1.3", unit: cpu, work: full(eappeer.TTLSPAP, v13), ratio: 2},
-			{name: "TTLS/MSCHAPv2, full, P-256, TLS 1.2", unit: cpu, work: full(eappeer.TTLSMSCHAPv2, v12)},
-			{name: "PEAP-MSCHAPv2, full, P-256, TLS 1.2", unit: cpu, work: full(eappeer.PEAPMSCHAPv2, v12), ratio: 1.9},
-			{name: "PEAP-MSCHAPv2, full, P-256, TLS 1.3", unit: cpu, work: full(eappeer.PEAPMSCHAPv2, v13), ratio: 1.9},
+	return []stand.Group[*server]{
+		{Start: w.start(setting{}), Rows: []stand.Row[*server]{
+			{Name: "PAP", Unit: stand.CPU, Run: pap(z.plain).run, Ratio: 3},
+			{Name: "MS-CHAPv2", Unit: stand.CPU, Run: mschapv2(z.plain).run, Ratio: 2.5},
+			{Name: "PAP, 2000/s, p99", Unit: stand.MS, Run: steady{z.rate, z.steady}.run, Most: 0.5},
+			{Name: "PAP, 500/s beside accounting, p99", Unit: stand.MS, Run: beside{steady{z.rate / 4, z.steady}, accounting(z.records)}.run},
+			{Name: "accounting (FreeRADIUS keeps nothing)", Unit: stand.CPU, Run: accounting(z.records).run},
+			{Name: "accounting (FreeRADIUS: detail file)", Unit: stand.CPU, Run: keptAccounting(z.records).run},
+			{Name: "TTLS/PAP, full, P-256, TLS 1.2", Unit: stand.CPU, Run: full(eappeer.TTLSPAP, v12).run, Ratio: 2},
+			{Name: "TTLS/PAP, full, P-256, TLS 1.3", Unit: stand.CPU, Run: full(eappeer.TTLSPAP, v13).run, Ratio: 2},
+			{Name: "TTLS/MSCHAPv2, full, P-256, TLS 1.2", Unit: stand.CPU, Run: full(eappeer.TTLSMSCHAPv2, v12).run},
+			{Name: "PEAP-MSCHAPv2, full, P-256, TLS 1.2", Unit: stand.CPU, Run: full(eappeer.PEAPMSCHAPv2, v12).run, Ratio: 1.9},
+			{Name: "PEAP-MSCHAPv2, full, P-256, TLS 1.3", Unit: stand.CPU, Run: full(eappeer.PEAPMSCHAPv2, v13).run, Ratio: 1.9},
 		}},
-		{setting: setting{resumption: true}, rows: []row{
-			{name: "TTLS/PAP, resumed, TLS 1.2", unit: cpu, work: back(eappeer.TTLSPAP, v12), ratio: 5},
-			{name: "TTLS/PAP, resumed, TLS 1.3", unit: cpu, work: back(eappeer.TTLSPAP, v13), ratio: 2.5},
-			{name: "PEAP-MSCHAPv2, resumed, TLS 1.2", unit: cpu, work: back(eappeer.PEAPMSCHAPv2, v12), ratio: 5},
-			{name: "PEAP-MSCHAPv2, resumed, TLS 1.3", unit: cpu, work: back(eappeer.PEAPMSCHAPv2, v13), ratio: 2.5},
+		{Start: w.start(setting{resumption: true}), Rows: []stand.Row[*server]{
+			{Name: "TTLS/PAP, resumed, TLS 1.2", Unit: stand.CPU, Run: back(eappeer.TTLSPAP, v12).run, Ratio: 5},
+			{Name: "TTLS/PAP, resumed, TLS 1.3", Unit: stand.CPU, Run: back(eappeer.TTLSPAP, v13).run, Ratio: 2.5},
+			{Name: "PEAP-MSCHAPv2, resumed, TLS 1.2", Unit: stand.CPU, Run: back(eappeer.PEAPMSCHAPv2, v12).run, Ratio: 5},
+			{Name: "PEAP-MSCHAPv2, resumed, TLS 1.3", Unit: stand.CPU, Run: back(eappeer.PEAPMSCHAPv2, v13).run, Ratio: 2.5},
 		}},
-		{setting: setting{rsa: true}, rows: []row{
-			{name: "TTLS/PAP, full, RSA-2048, TLS 1.2", unit: cpu, work: full(eappeer.TTLSPAP, v12), ratio: 0.7},
-			{name: "PEAP-MSCHAPv2, full, RSA-2048, TLS 1.2", unit: cpu, work: full(eappeer.PEAPMSCHAPv2, v12), ratio: 0.7},
-			{name: "PEAP-MSCHAPv2, full, RSA-2048, TLS 1.3", unit: cpu, work: full(eappeer.PEAPMSCHAPv2, v13), ratio: 0.7},
+		{Start: w.start(setting{rsa: true}), Rows: []stand.Row[*server]{
+			{Name: "TTLS/PAP, full, RSA-2048, TLS 1.2", Unit: stand.CPU, Run: full(eappeer.TTLSPAP, v12).run, Ratio: 0.7},
+			{Name: "PEAP-MSCHAPv2, full, RSA-2048, TLS 1.2", Unit: stand.CPU, Run: full(eappeer.PEAPMSCHAPv2, v12).run, Ratio: 0.7},
+			{Name: "PEAP-MSCHAPv2, full, RSA-2048, TLS 1.3", Unit: stand.CPU, Run: full(eappeer.PEAPMSCHAPv2, v13).run, Ratio: 0.7},
 		}},
-		{fresh: true, rows: []row{
-			{name: fmt.Sprintf("memory, %d users", z.people), unit: mib, work: resident{}, most: 40},
-			{name: fmt.Sprintf("memory, with %d half-open EAP sessions", z.half), unit: mib, work: halfOpen{z.half}, most: 200},
+		{Start: w.start(setting{}), Fresh: true, Rows: []stand.Row[*server]{
+			{Name: fmt.Sprintf("memory, %d users", z.people), Unit: stand.MiB, Run: resident{}.run, Most: 40},
+			{Name: fmt.Sprintf("memory, with %d half-open EAP sessions", z.half), Unit: stand.MiB, Run: halfOpen{z.half}.run, Most: 200},
 		}},
 	}
 }

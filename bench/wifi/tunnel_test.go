@@ -5,10 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
+	"schoolbridge/bench/stand"
 	"schoolbridge/internal/eappeer"
 	"schoolbridge/internal/load"
 	"schoolbridge/internal/nas"
@@ -49,21 +49,21 @@ func (u tunnel) target(s *server) (*load.RADIUS, error) {
 }
 
 // run measures.
-func (u tunnel) run(t testing.TB, s *server) (figure, error) {
+func (u tunnel) run(t testing.TB, s *server) (stand.Figure, error) {
 	t.Helper()
 	u.n = min(u.n, s.people)
 	target, err := u.target(s)
 	if err != nil {
-		return figure{}, err
+		return stand.Figure{}, err
 	}
 	defer target.Close()
 	if u.resumed { // everybody gets a ticket; what comes back is seen below
 		if _, err := load.Run(t.Context(), load.Options{Concurrency: atOnce, Duration: patience, Count: uint64(u.n)}, target.Do); err != nil {
-			return figure{}, err
+			return stand.Figure{}, err
 		}
 	}
 	var r load.Report
-	f, err := s.measure(t, u.n, func() error {
+	f, err := s.Measure(t, u.n, func() error {
 		r, err = load.Run(t.Context(), load.Options{Concurrency: atOnce, Duration: patience, Count: uint64(u.n)}, target.Do)
 		return err
 	})
@@ -94,7 +94,7 @@ func clientOptions(lines int) wire.ClientOptions {
 func users(s *server) []load.User {
 	list := make([]load.User, s.people)
 	for i := range list {
-		list[i] = load.User{Login: login(i), Password: password}
+		list[i] = load.User{Login: stand.Login(i), Password: stand.Password}
 	}
 	return list
 }
@@ -106,18 +106,18 @@ type steady struct {
 	d    time.Duration
 }
 
-func (y steady) run(t testing.TB, s *server) (figure, error) {
+func (y steady) run(t testing.TB, s *server) (stand.Figure, error) {
 	t.Helper()
 	target, err := load.NewRADIUS(load.RADIUSOptions{Server: s.pap, Client: clientOptions(1), Method: probe.PAP, Users: users(s)})
 	if err != nil {
-		return figure{}, err
+		return stand.Figure{}, err
 	}
 	defer target.Close()
 	r, err := load.Run(t.Context(), load.Options{Rate: y.rate, Duration: y.d}, target.Do)
-	if err == nil && (r.Outcomes[string(probe.Accepted)] != r.Ended || *real && r.NotStarted > r.Ended/100) {
+	if err == nil && (r.Outcomes[string(probe.Accepted)] != r.Ended || *stand.Real && r.NotStarted > r.Ended/100) {
 		err = fmt.Errorf("%v %v, %d not started", r.Outcomes, r.Problems, r.NotStarted)
 	}
-	return figure{Value: r.Latency.P99, Rate: r.Rate, Median: r.Latency.P50, Repeats: r.Repeats}, err
+	return stand.Figure{Value: r.Latency.P99, Rate: r.Rate, Median: r.Latency.P50, Repeats: r.Repeats}, err
 }
 
 // beside is the same while records of accounting come in as fast as they are
@@ -127,7 +127,7 @@ type beside struct {
 	records plain
 }
 
-func (b beside) run(t testing.TB, s *server) (figure, error) {
+func (b beside) run(t testing.TB, s *server) (stand.Figure, error) {
 	t.Helper()
 	over, told := make(chan struct{}), make(chan error, 1)
 	go func() { told <- b.tell(s, over) }()
@@ -160,7 +160,7 @@ func (b beside) tell(s *server, over <-chan struct{}) error {
 // so that none is counted that the server has forgotten.
 type halfOpen struct{ n int }
 
-func (h halfOpen) run(t testing.TB, s *server) (figure, error) {
+func (h halfOpen) run(t testing.TB, s *server) (stand.Figure, error) {
 	t.Helper()
 	client := wire.NewClient(s.eap, clientOptions(4))
 	defer client.Close()
@@ -183,9 +183,9 @@ func (h halfOpen) run(t testing.TB, s *server) (figure, error) {
 		return load.Sample{}
 	})
 	if err != nil || len(r.Problems) > 0 {
-		return figure{}, fmt.Errorf("%v %v", err, r.Problems)
+		return stand.Figure{}, fmt.Errorf("%v %v", err, r.Problems)
 	}
-	f := figure{Value: s.resident(t)}
+	f := stand.Figure{Value: s.Resident(t)}
 	for i := range h.n {
 		if c := <-waiting; i%max(h.n/100, 1) == 0 {
 			if err := finish(t.Context(), c); err != nil {
@@ -208,15 +208,6 @@ func finish(ctx context.Context, c *nas.Conversation) error {
 // they do when it starts.
 type resident struct{}
 
-func (resident) run(t testing.TB, s *server) (figure, error) {
-	return figure{Value: s.resident(t)}, nil
-}
-
-// median of several.
-func median(list []float64) float64 {
-	list = slices.Sorted(slices.Values(list))
-	if n := len(list); n%2 == 0 {
-		return (list[n/2-1] + list[n/2]) / 2
-	}
-	return list[len(list)/2]
+func (resident) run(t testing.TB, s *server) (stand.Figure, error) {
+	return stand.Figure{Value: s.Resident(t)}, nil
 }

@@ -16,61 +16,9 @@
 package wifi
 
 import (
-	"flag"
-	"fmt"
-	"os"
-	"os/exec"
-	"runtime"
-	"strconv"
 	"testing"
+
+	"schoolbridge/bench/stand"
 )
 
-var (
-	real    = flag.Bool("table", false, "make the table with its real sizes; without it, TestTable only shows that all of it works")
-	quick   = flag.Bool("quick", false, "smaller sizes and fewer rounds: a look, no verdict")
-	only    = flag.String("rows", "", "only rows whose name matches this `expression`")
-	rounds  = flag.Int("rounds", 0, "how often both sides are measured in turn; 5, with -quick 1")
-	out     = flag.String("out", "", "write the table as JSON to this `file` too")
-	profile = flag.String("serverprofile", "", "write a CPU profile of our server to this `file`, while it is measured; of the last measurement, where there are several")
-)
-
-func TestMain(m *testing.M) {
-	flag.Parse()
-	if *real || flag.Lookup("test.bench").Value.String() != "" {
-		pinned = separate()
-	}
-	os.Exit(m.Run())
-}
-
-// pinned says that servers and load have a core each.
-var pinned bool
-
-// The cores, where there are two.
-const (
-	serverCore = "0"
-	loadCore   = "1"
-)
-
-// separate moves this process to the load's core: its threads, and with them
-// those that they start.
-func separate() bool {
-	if runtime.NumCPU() < 2 {
-		fmt.Fprintln(os.Stderr, "there is one core for both sides: what they cost includes that they are in each other's way")
-		return false
-	}
-	for range 2 { // a thread may begin meanwhile
-		if out, err := exec.Command("taskset", "-a", "-c", "-p", loadCore, strconv.Itoa(os.Getpid())).CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "taskset: %v: %s; the load has no core of its own\n", err, out)
-			return false
-		}
-	}
-	return true
-}
-
-// onItsCore is how a server's command begins.
-func onItsCore() []string {
-	if !pinned {
-		return nil
-	}
-	return []string{"/usr/bin/taskset", "-c", serverCore}
-}
+func TestMain(m *testing.M) { stand.Main(m) }

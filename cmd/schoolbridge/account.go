@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"os"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -150,14 +148,9 @@ func (s *switcher) turn(ctx context.Context) (d switched, err error) {
 }
 
 // audit: who asked for it and why is a line of the trail, also where nothing
-// came of it; the change itself is another. Administrators become the daemon's
-// user by sudo, which tells who they were.
+// came of it; the change itself is another.
 func (s *switcher) audit(ctx context.Context, id identity.PersonID, asked string) error {
-	line := map[string]any{"asked": asked, "request": s.verb, "reason": s.reason, "uid": os.Getuid()}
-	if uid, err := strconv.ParseUint(os.Getenv("SUDO_UID"), 10, 32); err == nil {
-		line["sudo_uid"] = uid
-	}
-	payload, err := json.Marshal(line)
+	payload, err := json.Marshal(byCaller(map[string]any{"asked": asked, "request": s.verb, "reason": s.reason}))
 	if err != nil {
 		return err
 	}

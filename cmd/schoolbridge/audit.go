@@ -9,6 +9,9 @@ import (
 )
 
 func runAudit(ctx context.Context, std streams, args []string) error {
+	if len(args) > 0 && args[0] == "show" {
+		return runAuditShow(ctx, std, args[1:])
+	}
 	fs := flag.NewFlagSet("audit", flag.ContinueOnError)
 	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
 	lang := langFlag(fs)

@@ -10,7 +10,7 @@ import (
 // replaces it for new handshakes; connections that stand keep theirs.
 type certificate struct {
 	certFile, keyFile string
-	current           atomic.Pointer[tls.Config]
+	current, old      atomic.Pointer[tls.Config]
 }
 
 func loadCertificate(certFile, keyFile string) (*certificate, error) {
@@ -24,14 +24,37 @@ func (c *certificate) load() error {
 	if err != nil {
 		return fmt.Errorf("certificate %s with key %s: %w", c.certFile, c.keyFile, err)
 	}
-	c.current.Store(&tls.Config{
+	fresh := &tls.Config{
 		Certificates: []tls.Certificate{pair},
 		MinVersion:   tls.VersionTLS12,
 		// No post-quantum hybrid: it costs a fifth of a connect, and what is
 		// protected here is changed more often than it could be broken.
 		CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384},
-	})
+	}
+	c.take(fresh)
 	return nil
+}
+
+// take puts a configuration in force, and beside it the one for old boards. Each
+// has session tickets of its own: nothing crosses over.
+func (c *certificate) take(fresh *tls.Config) {
+	old := fresh.Clone()
+	old.MinVersion = tls.VersionTLS10
+	old.CipherSuites = oldSuites
+	c.current.Store(fresh)
+	c.old.Store(old)
+}
+
+// oldSuites are those of TLS 1.0 to 1.2 that boards have, the broken kinds
+// (RC4, 3DES) left out: first what keeps secrets for later too, and at the end
+// RSA key exchange, which Go gives only to who names it.
+var oldSuites = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
+	tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA,
 }
 
 // config is the TLS configuration in force.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -161,7 +160,7 @@ func (e *explainer) sessions(ctx context.Context, id identity.PersonID, r *expla
 // audit: reading personal data is itself a line of the trail, with the account
 // of this machine that reads it.
 func (e *explainer) audit(ctx context.Context, id identity.PersonID, asked string) error {
-	payload, err := json.Marshal(map[string]any{"asked": asked, "uid": os.Getuid()})
+	payload, err := json.Marshal(byCaller(map[string]any{"asked": asked}))
 	if err != nil {
 		return err
 	}

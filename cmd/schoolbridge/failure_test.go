@@ -33,6 +33,7 @@ type troubled struct {
 	auth   string
 	mosru  string // address of the simulator
 	client *radiuswire.Client
+	log    *logged
 }
 
 const (
@@ -44,7 +45,7 @@ const (
 
 func newTroubled(t *testing.T) *troubled {
 	t.Helper()
-	s := &troubled{site: newSite(t)}
+	s := &troubled{site: newSite(t), log: &logged{}}
 	s.auth = fmt.Sprintf("127.0.0.1:%d", udpPort(t))
 	s.write("config.yaml", fmt.Sprintf(`state: state
 mosru:
@@ -77,7 +78,7 @@ log: {format: text}
 	for i, login := range logins {
 		s.activate(login, true, person.RecordRef{Kind: person.RecordEmployment, ID: person.RecordID(fmt.Sprintf("k%d", i))})
 	}
-	s.d = s.started(io.Discard)
+	s.d = s.started(s.log)
 	s.client = radiuswire.NewClient(s.auth, radiuswire.ClientOptions{Secret: []byte(siteSecret), Lines: 4, Tries: 10})
 	t.Cleanup(s.client.Close)
 	return s

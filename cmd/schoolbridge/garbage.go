@@ -18,26 +18,39 @@ const (
 	// usualPercent is less than Go's own 100: most of what is in memory stays there
 	// for weeks, and a sign-in makes half a kilobyte of garbage.
 	usualPercent = 40
+	// busyPercent is the most while sign-ins by EAP come in fast: a full one makes
+	// 36 KiB of it, nearly all in crypto/tls, and in a small school the collector
+	// took a seventh of the work.
+	busyPercent = 100
 )
 
 // garbageIsOurs says that GOGC was left to us: who has set it knows better.
 func garbageIsOurs() bool { return os.Getenv("GOGC") == "" }
 
-// garbagePercent is GOGC while conversations hold so much of what is live, both
-// in bytes. By itself Go lets garbage grow with all that is live, and a flood of
-// half-open conversations, which make none while they wait, would take its memory
-// twice. So it grows with the rest only, and the collector works the harder the
-// more of them there are: at 10,000, about as much as their handshakes.
-func garbagePercent(live, held uint64) int {
+// garbagePercent is GOGC while conversations hold so much of what is live, and so
+// much was made in the last second, all in bytes. By itself Go lets garbage grow
+// with all that is live, and a flood of half-open conversations, which make none
+// while they wait, would take its memory twice. So it grows with the rest only, and
+// the collector works the harder the more of them there are: at 10,000, about as
+// much as their handshakes. And once a second is often enough, as long as memory
+// does no more than double: what is made in it may lie.
+func garbagePercent(live, held, made uint64) int {
 	live = max(live, held, 1)
-	allowed := max(usualPercent*(live-held)/100, leastGarbage)
-	return int(min(max(100*allowed/live, leastPercent), usualPercent))
+	rest := live - held
+	percent := min(max(100*made/max(rest, 1), usualPercent), busyPercent)
+	allowed := max(percent*rest/100, leastGarbage)
+	return int(min(max(100*allowed/live, leastPercent), percent))
 }
 
 // boundGarbage keeps GOGC at garbagePercent until ctx ends.
 func boundGarbage(ctx context.Context, conversations func() int) error {
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}}
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/heap/allocs:bytes"}}
+	read := func() (live, made uint64) {
+		metrics.Read(sample)
+		return sample[0].Value.Uint64() + sample[1].Value.Uint64(), sample[2].Value.Uint64()
+	}
 	now := usualPercent
+	_, before := read()
 	defer debug.SetGCPercent(usualPercent)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -47,8 +60,9 @@ func boundGarbage(ctx context.Context, conversations func() int) error {
 			return nil
 		case <-tick.C:
 		}
-		metrics.Read(live)
-		next := garbagePercent(live[0].Value.Uint64()+live[1].Value.Uint64(), uint64(conversations())*conversationBytes)
+		live, made := read()
+		next := garbagePercent(live, uint64(conversations())*conversationBytes, made-before)
+		before = made
 		// A change stops the world for a moment: not for a trifle.
 		if next != now && (next == usualPercent || 10*next < 9*now || 9*next > 10*now) {
 			now = next

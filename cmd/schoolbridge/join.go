@@ -18,6 +18,7 @@ import (
 	"schoolbridge/internal/mosru"
 	"schoolbridge/internal/mosru/events"
 	"schoolbridge/internal/mosru/keyset"
+	"schoolbridge/internal/mschap"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
 	"schoolbridge/ldapsrv"
@@ -104,59 +105,30 @@ func (c changes) ApplyChange(ctx context.Context, change events.Change) (bool, e
 	case events.Removed:
 		kind = store.EventRemoved
 	}
-	return c.d.db.Credentials().ApplyEvent(ctx, store.Event{ID: change.ID, At: change.At, Subject: change.Subject, Kind: kind, Password: change.Password})
-}
-
-// joinLDAP opens the LDAP listeners.
-func (d *daemon) joinLDAP(ctx context.Context) error {
-	c := d.config.LDAP
-	if len(c.Listen)+len(c.ListenTLS) == 0 {
-		return nil
+	e := store.Event{ID: change.ID, At: change.At, Subject: change.Subject, Kind: kind, Password: change.Password}
+	if change.Password != "" && c.d.config.Auth.NTHash {
+		hash := mschap.NTHash(string(change.Password))
+		e.NTHash = hash[:]
 	}
-	server, err := d.ldapServer()
-	if err != nil {
-		return err
-	}
-	type port struct {
-		net.Listener
-		implicit bool
-	}
-	var ports []port
-	for _, list := range []struct {
-		addresses []config.Address
-		implicit  bool
-	}{{c.Listen, false}, {c.ListenTLS, true}} {
-		for _, address := range list.addresses {
-			l, err := listen(ctx, "LDAP", string(address))
-			if err != nil {
-				return err
-			}
-			d.release = append(d.release, func() { _ = l.Close() }) // closed already, unless the start failed
-			ports = append(ports, port{l, list.implicit})
-		}
-	}
-	for _, p := range ports {
-		d.services = append(d.services, service{"LDAP " + p.Addr().String(), func(ctx context.Context) error {
-			return untilDone(ctx, func() error { return server.Serve(p.Listener, p.implicit) }, server.Shutdown)
-		}})
-	}
-	return nil
+	return c.d.db.Credentials().ApplyEvent(ctx, e)
 }
 
 func (d *daemon) ldapServer() (*ldapsrv.Server, error) {
 	c := d.config.LDAP
 	o := ldapsrv.Options{
 		Auth: d.auth, Directory: d.people, Base: string(c.Base), Schema: ldapsrv.Schema(c.Schema), UPNSuffix: c.UPNSuffix, PlainBind: ldapsrv.PlainBind(c.PlainBind),
-		Limits: ldapwire.Limits{Connections: c.Limits.Connections, PerSource: c.Limits.PerSource, PDU: c.Limits.PDU,
-			Idle: c.Limits.Idle, Write: c.Limits.Write},
+		Limits: ldapwire.Limits{Connections: c.Limits.Connections, PerSource: c.Limits.PerSource, Handshakes: c.Limits.Handshakes, Operations: c.Limits.Operations,
+			Unread: int64(c.Limits.Unread), PDU: c.Limits.PDU, InFlight: c.Limits.InFlight, Idle: c.Limits.Idle, Handshake: c.Limits.Handshake,
+			Read: c.Limits.Request, Write: c.Limits.Write},
+		PageKey: d.pageKey,
 		Entries: c.Limits.Entries, Unindexed: c.Limits.Unindexed, Search: c.Limits.SearchTime, Zone: d.config.Policy.TimeZone.Location(), Version: version,
 		Logger: d.log, Metrics: d.registry,
 	}
-	key, err := d.db.SharedKey("ldap cookies")
+	key, err := d.db.SharedKey("ldap sync")
 	if err != nil {
 		return nil, err
 	}
-	o.PageKey = key[:]
+	o.SyncKey = key[:]
 	if d.cert != nil {
 		o.TLS = func() *tls.Config { return d.cert.config() }
 	}
@@ -220,7 +192,8 @@ func (d *daemon) joinRADIUS(ctx context.Context) error {
 	}
 	options := radiussrv.Options{Auth: d.auth, EAP: eap, Refused: func(name, method string, from identity.Source, v identity.Verdict) {
 		d.auth.Refused(auth.Refusal{Name: name, Method: method, Channel: identity.ChannelWiFi, Source: from, Verdict: v})
-	}, Clients: d.clients.Load, Ready: d.serving, Logger: d.log, Metrics: d.registry}
+	}, Clients: d.clients.Load, Ready: d.serving, Logger: d.log, Metrics: d.registry,
+		Asked: c.RadSecLimits.Asked, Wire: radiuswire.Options{Tunnels: c.RadSecLimits.Connections, TunnelsAt: c.RadSecLimits.PerSource}}
 	if err := d.journaled(&options); err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func TestLanguages(t *testing.T) {
 			}
 		}
 	}
-	for _, args := range [][]string{{"demo"}, {"load", "radius"}, {"probe", "eap"}} {
+	for _, args := range [][]string{{"demo"}, {"load", "radius"}, {"load", "ldap"}, {"probe", "eap"}} {
 		if code := dispatch(t.Context(), streams{strings.NewReader(""), io.Discard, io.Discard}, append(args, "--lang", "de")); code != exitUsage {
 			t.Errorf("%v: %d", args, code)
 		}

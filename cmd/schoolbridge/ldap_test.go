@@ -12,6 +12,8 @@ import (
 
 	"github.com/go-ldap/ldap/v3"
 	"github.com/prometheus/client_golang/prometheus"
+
+	ldapwire "schoolbridge/ldapsrv/wire"
 )
 
 // What the configuration says of views and attributes is what the LDAP server
@@ -54,7 +56,7 @@ func TestViewsAndAttributesOfLDAP(t *testing.T) {
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(l, false) }()
+	go func() { served <- server.Serve(l, ldapwire.Listener{}) }()
 	c, err := ldap.DialURL("ldap://" + l.Addr().String())
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,8 @@ func runLoad(ctx context.Context, std streams, args []string) error {
 			return loadRADIUS(ctx, std, args[1:])
 		case "eap":
 			return loadEAP(ctx, std, args[1:])
+		case "ldap":
+			return loadLDAP(ctx, std, args[1:])
 		}
 	}
 	return oneOf("load", std, args)
@@ -33,10 +35,11 @@ type loadFlags struct {
 	users   string
 	lang    *string
 	asJSON  bool
+	texts   map[string]*loadText
 }
 
 func newLoadFlags(name string) *loadFlags {
-	f := &loadFlags{fs: flag.NewFlagSet("load "+name, flag.ContinueOnError)}
+	f := &loadFlags{fs: flag.NewFlagSet("load "+name, flag.ContinueOnError), texts: loadTexts}
 	f.fs.Float64Var(&f.options.Rate, "rate", 0, "входов в секунду, что бы ни стало с прежними / sign-ins a second, `N`, whatever becomes of those before")
 	f.fs.IntVar(&f.options.Concurrency, "concurrency", 0, "одновременных входов: при --rate не больше (1024), иначе всегда столько / sign-ins at once: with --rate at most (1024), else always")
 	f.fs.DurationVar(&f.options.Duration, "duration", 10*time.Second, "как долго / how long")
@@ -79,7 +82,7 @@ func (f *loadFlags) readUsers(files *secretFiles) ([]load.User, error) {
 
 // run loads and prints. Anything but acceptances is a finding.
 func (f *loadFlags) run(ctx context.Context, std streams, do func(context.Context, uint64) load.Sample) error {
-	text := loadTexts[*f.lang]
+	text := f.texts[*f.lang]
 	f.options.Progress = func(r load.Report) { fmt.Fprintf(std.err, text.progress, r.Seconds, r.Ended, r.Rate, r.Latency.P99) }
 	report, err := load.Run(ctx, f.options, do)
 	if err != nil {
@@ -180,7 +183,10 @@ func loadEAP(ctx context.Context, std streams, args []string) error {
 }
 
 // loadText are the words of a report in one language.
-type loadText struct{ progress, rate, problem, resumed, rounds, late, times, latency, service string }
+type loadText struct {
+	progress, rate, problem, resumed, rounds, entries, late, times, latency, service string
+	explain                                                                          func(probe.Problem) (meaning, remedy string)
+}
 
 var loadTexts = map[string]*loadText{
 	"ru": {
@@ -208,9 +214,16 @@ func (t *loadText) write(w io.Writer, lang probe.Lang, r load.Report) error {
 	}
 	for _, k := range slices.Sorted(maps.Keys(r.Problems)) {
 		meaning, remedy := probe.Problem(k).In(lang)
+		if t.explain != nil {
+			meaning, remedy = t.explain(probe.Problem(k))
+		}
 		fmt.Fprintf(w, t.problem, k, r.Problems[k], meaning, remedy)
 	}
-	fmt.Fprintf(w, t.resumed, r.Resumed)
+	if t.entries == "" {
+		fmt.Fprintf(w, t.resumed, r.Resumed)
+	} else {
+		fmt.Fprintf(w, t.entries, r.Entries, r.EntryRate)
+	}
 	fmt.Fprintf(w, t.rounds, r.Rounds, r.Repeats)
 	if r.Late > 0 || r.NotStarted > 0 {
 		fmt.Fprintf(w, t.late, r.Late, r.NotStarted)

@@ -10,6 +10,7 @@ import (
 
 	"schoolbridge/internal/eappeer"
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/journal"
 	"schoolbridge/internal/nas"
 	"schoolbridge/radiussrv/eap/eaptest"
 	radiuswire "schoolbridge/radiussrv/wire"
@@ -22,6 +23,7 @@ tls: {certificate_file: server.pem, key_file: server.key}
 log: {format: text, level: debug}
 radius:
   authentication: ["127.0.0.1:%d"]
+  accounting: ["127.0.0.1:%d"]
   clients: [{name: hall, range: 127.0.0.0/8, secret_file: secret, school: "49", reject_delay: 0s}]
   eap:
     authorities:
@@ -40,21 +42,22 @@ policy:
 // machines is a daemon that knows computers, and their authorities.
 type machines struct {
 	site
-	port        int
+	port, acct  int
 	pcs, boards *eaptest.PKI
 	daemon      *daemon
 	log         *logged
+	class       []byte // of the last acceptance
 }
 
 func newMachines(t *testing.T) *machines {
 	t.Helper()
-	m := &machines{site: newSite(t), port: udpPort(t), pcs: eaptest.NewPKI(t), boards: eaptest.NewPKI(t), log: &logged{}}
+	m := &machines{site: newSite(t), port: udpPort(t), acct: udpPort(t), pcs: eaptest.NewPKI(t), boards: eaptest.NewPKI(t), log: &logged{}}
 	eaptest.Write(t, m.dir, "server", m.pcs.Server(t, false))
 	for name, pki := range map[string]*eaptest.PKI{"pcs": m.pcs, "boards": m.boards} {
 		eaptest.Write(t, m.dir, name, tls.Certificate{Certificate: [][]byte{pki.Authority.Raw}})
 	}
 	m.revoke()
-	m.write("config.yaml", fmt.Sprintf(machinesConfig, m.port))
+	m.write("config.yaml", fmt.Sprintf(machinesConfig, m.port, m.acct))
 	m.daemon = m.started(m.log)
 	return m
 }
@@ -93,6 +96,7 @@ func (m *machines) signsIn(c tls.Certificate, version uint16, tickets tls.Client
 	if !result.Keys {
 		m.t.Error("the keys of the acceptance are not the computer's")
 	}
+	m.class, _ = result.Reply.First(radiuswire.Class)
 	group, _ := result.Reply.First(radiuswire.TunnelPrivateGroupID)
 	return string(group), peer.Info().Resumed, ""
 }
@@ -152,4 +156,67 @@ func TestMachinesOfNow(t *testing.T) {
 	m.revoke(other, pc)
 	m.daemon.reload()
 	each("revoked", "", "CERTIFICATE_REVOKED", false)
+}
+
+// stays begins the session of whoever was admitted last, and gives what the
+// store holds of it.
+func (m *machines) stays(key string) *journal.Stay {
+	m.t.Helper()
+	client := radiuswire.NewClient(fmt.Sprintf("127.0.0.1:%d", m.acct), radiuswire.ClientOptions{Secret: []byte(siteSecret), Wait: 30 * time.Second})
+	defer client.Close()
+	if _, err := (&nas.Point{}).Account(m.t.Context(), client.Line(), nas.Session{Name: key, ID: key, Class: m.class}, nas.Start); err != nil {
+		m.t.Fatal(err)
+	}
+	list, err := m.daemon.db.Journal().Find(m.t.Context(), journal.Query{Live: true})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for _, s := range list {
+		if s.Key == key {
+			return journal.StayOf(s)
+		}
+	}
+	m.t.Fatalf("no session of %s in %+v", key, list)
+	return nil
+}
+
+// TestMachinesThatMayNotStay: of computers that are on the network, each as its
+// own sign-in says, those whose certificate is taken back or whose line is gone
+// may not stay.
+func TestMachinesThatMayNotStay(t *testing.T) {
+	m := newMachines(t)
+	stays := map[string]*journal.Stay{}
+	certificates := map[string]tls.Certificate{}
+	for _, name := range []string{"pc1.school49.example", "pc2.school49.example", "server.school49.example"} {
+		certificates[name] = m.pcs.Computer(t, name)
+		vlan, _, refused := m.signsIn(certificates[name], tls.VersionTLS13, nil)
+		if refused != "" {
+			t.Fatalf("%s: VLAN %q, %s", name, vlan, refused)
+		}
+		stays[name] = m.stays(name)
+	}
+	stand := func(when string, want map[string]journal.Why) {
+		t.Helper()
+		for name, stay := range stays {
+			if got, known := m.daemon.standing(stay, time.Now()); !known || got.Why != want[name] {
+				t.Errorf("%s, %s: %+v, %v; want %q", when, name, got, known, want[name])
+			}
+		}
+	}
+	stand("all is well", nil)
+	m.revoke(certificates["pc1.school49.example"])
+	m.daemon.reload()
+	stand("one is revoked", map[string]journal.Why{"pc1.school49.example": journal.WhyRevoked})
+	m.revoke()
+	m.edit("name: server.school49.example", "name: other.school49.example")
+	m.edit("name: hall", fmt.Sprintf("dynamic_authorization: {port: %d}, name: hall", udpPort(t)))
+	m.daemon.reload()
+	stand("one gets the VLAN of the others", map[string]journal.Why{"server.school49.example": journal.WhyGrant})
+	m.edit(`"*.school49.example"`, `"*.school51.example"`)
+	m.daemon.reload()
+	stand("no line is theirs", map[string]journal.Why{"pc1.school49.example": journal.WhyUnlisted, "pc2.school49.example": journal.WhyUnlisted, "server.school49.example": journal.WhyUnlisted})
+	m.edit(`"*.school51.example"`, `"*.school49.example"`)
+	m.edit("allow: true, vlan: 70", "allow: false")
+	m.daemon.reload()
+	stand("computers are not admitted", map[string]journal.Why{"pc1.school49.example": journal.WhyRole, "pc2.school49.example": journal.WhyRole, "server.school49.example": journal.WhyRole})
 }

@@ -10,7 +10,12 @@ import (
 
 // listen opens a TCP port, or says in one line what is in the way and what to do.
 func listen(ctx context.Context, what, address string) (net.Listener, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	return listenAlive(ctx, what, address, net.KeepAliveConfig{Enable: true})
+}
+
+// listenAlive is listen with a say in how dead clients are found.
+func listenAlive(ctx context.Context, what, address string, alive net.KeepAliveConfig) (net.Listener, error) {
+	l, err := (&net.ListenConfig{KeepAliveConfig: alive}).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, portFault("tcp", what, address, err)
 	}

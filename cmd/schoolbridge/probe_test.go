@@ -141,7 +141,7 @@ func TestLoad(t *testing.T) {
 
 // What a flag is for is said in both languages.
 func TestProbeFlags(t *testing.T) {
-	for _, command := range [][]string{{"probe", "radius"}, {"probe", "eap"}, {"load", "radius"}, {"load", "eap"}} {
+	for _, command := range [][]string{{"probe", "radius"}, {"probe", "eap"}, {"load", "radius"}, {"load", "eap"}, {"load", "ldap"}} {
 		code, out, messages := runLine("", append(command, "-h")...)
 		if code != exitDone || out != "" || !strings.Contains(messages, "-server HOST[:PORT]") {
 			t.Errorf("%v -h: exit %d\n%s%s", command, code, out, messages)
@@ -156,8 +156,8 @@ func TestProbeFlags(t *testing.T) {
 		if code, _, _ := runLine("", command, "-h"); code != exitDone {
 			t.Errorf("%s -h: exit %d", command, code)
 		}
-		if code, _, messages := runLine("", command, "ldap"); code != exitUsage || !strings.Contains(messages, command+" radius") {
-			t.Errorf("%s ldap: exit %d\n%s", command, code, messages)
+		if code, _, messages := runLine("", command, "dns"); code != exitUsage || !strings.Contains(messages, command+" radius") {
+			t.Errorf("%s dns: exit %d\n%s", command, code, messages)
 		}
 	}
 }

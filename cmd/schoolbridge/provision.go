@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"math"
-	"os"
 	"time"
 
 	"schoolbridge/config"
@@ -91,8 +90,7 @@ func (p *provisioner) say(format string, args ...any) {
 // audit leaves a line that somebody at this machine read or changed the
 // accounts of all.
 func (p *provisioner) audit(ctx context.Context, kind string, more map[string]any) error {
-	more["uid"] = os.Getuid()
-	payload, err := json.Marshal(more)
+	payload, err := json.Marshal(byCaller(more))
 	if err != nil {
 		return err
 	}

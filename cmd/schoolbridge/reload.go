@@ -107,7 +107,7 @@ func eventKeys(file string) (*keyset.Set, error) {
 // events, was settled at the start.
 func (d *daemon) take(r reloadable) {
 	if d.cert != nil && r.cert != nil {
-		d.cert.current.Store(r.cert.config())
+		d.cert.take(r.cert.config())
 	}
 	if r.authority != nil {
 		d.authority.Store(r.authority)

@@ -97,6 +97,13 @@ func (s site) started(logTo io.Writer) *daemon {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.running(d)
+	return d
+}
+
+// running runs a daemon as long as the test.
+func (s site) running(d *daemon) {
+	s.t.Helper()
 	ctx, stop := context.WithCancel(s.t.Context())
 	ready, done := make(chan struct{}), make(chan error, 1)
 	go func() { done <- d.run(ctx, nil, func() { close(ready) }) }()
@@ -113,7 +120,6 @@ func (s site) started(logTo io.Writer) *daemon {
 		done <- err
 		s.t.Fatalf("the daemon ended at once: %v", err)
 	}
-	return d
 }
 
 // logged is a log that may be read while it is written.

@@ -231,6 +231,13 @@ func (d *daemon) prune(ctx context.Context) {
 	if err := d.db.Resumptions().Prune(ctx, time.Now()); err != nil && ctx.Err() == nil {
 		d.log.Error("resumable sessions that have expired cannot be forgotten", "error", err)
 	}
+	// A whole day at once, so that a line a day tells of it.
+	due := time.Now().Add(-d.config.Audit.KeepSignIns).Truncate(24 * time.Hour)
+	if n, err := d.db.Audit().EraseSignIns(ctx, due); err != nil && ctx.Err() == nil {
+		d.log.Error("old sign-ins in the audit trail cannot be erased", "error", err)
+	} else if n > 0 {
+		d.log.Info("old sign-ins in the audit trail are erased", "before", due, "lines", n)
+	}
 	if err := d.db.Passwords().Prune(ctx, time.Now()); err != nil && ctx.Err() == nil {
 		d.log.Error("destroying dead passwords", "error", err)
 	}

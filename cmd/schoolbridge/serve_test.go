@@ -7,8 +7,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"schoolbridge/config"
+	"schoolbridge/internal/auth"
+	"schoolbridge/internal/identity"
 )
 
 // smallConfig is a configuration that serves HTTP alone, on a port.
@@ -87,6 +90,50 @@ func TestReloadComparesWithWhatRuns(t *testing.T) {
 		if warns := strings.Contains(log.String(), "ldap.base"); warns != step.warns || !strings.Contains(log.String(), "configuration reloaded") {
 			t.Errorf("warns of a restart: %v, want %v\n%s", warns, step.warns, &log)
 		}
+	}
+}
+
+// The daemon erases sign-ins when their time is over, and nothing else.
+func TestOldSignInsAreErased(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := free.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := smallConfig(t, free.Addr().String())
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, file, string(text)+"audit: {keep_sign_ins: 30d}\n")
+	var log bytes.Buffer
+	d, err := newDaemon(t.Context(), &log, file, loaded(t, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	now := time.Now()
+	for _, days := range []int{29, 32, 400} { // up to a day late
+		at := now.AddDate(0, 0, -days)
+		err := d.db.Audit().Append(t.Context(), []identity.AuditEntry{{At: at, Kind: auth.AuditSignIn, Payload: []byte("{}")},
+			{At: at, Kind: auth.AuditRefused, Payload: []byte("{}")}, {At: at, Kind: auth.AuditEnded, Payload: []byte("{}")}, {At: at, Kind: "import", Payload: []byte("{}")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.prune(t.Context())
+	for kind, want := range map[string]int{auth.AuditSignIn: 1, auth.AuditRefused: 1, auth.AuditEnded: 1, "import": 3} {
+		if got, err := d.db.Audit().Recent(t.Context(), identity.PersonID{}, 9, kind); err != nil || len(got) != want {
+			t.Errorf("%s: %d entries, %v, want %d", kind, len(got), err, want)
+		}
+	}
+	if err := d.db.Audit().Verify(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(log.String(), "erased") {
+		t.Error(log.String())
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"time"
 
 	"schoolbridge/config"
@@ -187,18 +186,25 @@ func (v *viewer) nothing(w io.Writer) {
 
 // schoolTime reads a time as people write it, in the school's zone.
 func schoolTime(text string, zone *time.Location) (time.Time, error) {
-	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02T15:04:05", "2006-01-02T15:04", "02.01.2006 15:04:05", "02.01.2006 15:04"} {
-		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
-			return t, nil
-		}
+	if t, ok := readTime(text, zone); ok {
+		return t, nil
 	}
 	return time.Time{}, usageError("sessions: --at %q — не время / is no time: \"2026-09-01 10:30\", \"01.09.2026 10:30\"", text)
+}
+
+func readTime(text string, zone *time.Location) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02T15:04:05", "2006-01-02T15:04", "02.01.2006 15:04:05", "02.01.2006 15:04"} {
+		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // audit: reading personal data is itself a line of the trail, with the account
 // of this machine that reads it; whose data it was is found by that person.
 func (v *viewer) audit(ctx context.Context, a asked, about identity.PersonID, found []*journal.Session) error {
-	payload, err := json.Marshal(map[string]any{"asked": a, "found": len(found), "uid": os.Getuid()})
+	payload, err := json.Marshal(byCaller(map[string]any{"asked": a, "found": len(found)}))
 	if err != nil {
 		return err
 	}

@@ -16,8 +16,8 @@ import (
 // it is asked to.
 const endGrace = time.Minute
 
-// standing says whether a session may go on as it is: whether its person would
-// be admitted now, from there, and be given the same.
+// standing says whether a session may go on as it is: whether its person or
+// thing would be admitted now, from there, and be given the same.
 func (d *daemon) standing(s *journal.Stay, now time.Time) (journal.Standing, bool) {
 	select {
 	case <-d.people.Loaded():
@@ -26,12 +26,7 @@ func (d *daemon) standing(s *journal.Stay, now time.Time) (journal.Standing, boo
 	}
 	client := d.clients.Load().Named(s.NAS)
 	standing := journal.Standing{Closed: !takesRequests(client)}
-	e, ok := d.people.Get(s.Person)
-	if !ok {
-		standing.Why = journal.WhyRemoved
-		return standing, true
-	}
-	grant, reason := d.grantOf(e, s.NAS, s.SSID, s.School, now)
+	grant, reason := d.grantNow(s, now)
 	given := s.Given()
 	// Policy is not asked about a session of which it is not known what was given
 	// where, or at a client that is gone; nor in the moment in which the NAS ends
@@ -41,7 +36,7 @@ func (d *daemon) standing(s *journal.Stay, now time.Time) (journal.Standing, boo
 	case reason != "" && !(byPolicy(reason) && settled):
 		standing.Why = whyOf(reason)
 		return standing, true
-	case s.Epoch != 0 && s.Epoch < e.Epoch:
+	case d.outlived(s):
 		standing.Why = journal.WhyChanged
 		return standing, true
 	}
@@ -76,13 +71,51 @@ func differs(was, is identity.Given, client *radiussrv.Client, now time.Time) bo
 	return !client.NoCoA || now.Sub(is.Until) > endGrace
 }
 
-// grantOf asks every gate about a person as at a sign-in. The school is where
-// the NAS stands by today's configuration.
+// grantOf asks every gate about a person as at a sign-in.
 func (d *daemon) grantOf(e *directory.Entry, nas, ssid, school string, now time.Time) (identity.Grant, identity.Reason) {
+	src := d.standsAt(nas, ssid, school)
+	return auth.Standing(e, d.policy.Load(), identity.ChannelWiFi, &src, now)
+}
+
+// grantNow asks every gate about a session as at a sign-in: those of its person,
+// or of the thing that signed in last, and whether the certificate still stands.
+func (d *daemon) grantNow(s *journal.Stay, now time.Time) (identity.Grant, identity.Reason) {
+	if b := s.Basis; b != nil {
+		if grant, reason := d.basisNow(s, now); reason != "" || b.Thing() {
+			return grant, reason
+		}
+	}
+	e, ok := d.people.Get(s.Person)
+	if !ok {
+		return identity.Grant{}, identity.ReasonUnknown
+	}
+	return d.grantOf(e, s.NAS, s.SSID, s.School, now)
+}
+
+// basisNow asks about what a session's sign-in rested on that was no password.
+func (d *daemon) basisNow(s *journal.Stay, now time.Time) (identity.Grant, identity.Reason) {
+	if trust := d.eapTrust.Load(); trust != nil && s.Basis.Authority != "" {
+		if reason := trust.Standing(s.Basis.Authority, s.Basis.Chain); reason != "" {
+			return identity.Grant{}, reason
+		}
+	}
+	src := d.standsAt(s.NAS, s.SSID, s.School)
+	return d.inventory.Load().Standing(s.Basis, d.policy.Load(), &src, now)
+}
+
+// outlived says that a session is older than its person's password.
+func (d *daemon) outlived(s *journal.Stay) bool {
+	e, ok := d.people.Get(s.Person)
+	return ok && !s.Basis.Thing() && s.Epoch != 0 && s.Epoch < e.Epoch
+}
+
+// standsAt is where a session is. The school is where the NAS stands by today's
+// configuration.
+func (d *daemon) standsAt(nas, ssid, school string) identity.Source {
 	if client := d.clients.Load().Named(nas); client != nil {
 		school = client.School
 	}
-	return auth.Standing(e, d.policy.Load(), identity.ChannelWiFi, &identity.Source{NAS: nas, SSID: ssid, School: school}, now)
+	return identity.Source{NAS: nas, SSID: ssid, School: school}
 }
 
 // byPolicy says that a reason is the table's, not that of the person's account.
@@ -101,8 +134,12 @@ func whyOf(reason identity.Reason) journal.Why {
 		return journal.WhySchool
 	case identity.ReasonRoleNotAllowed:
 		return journal.WhyRole
-	case identity.ReasonNotActivated:
+	case identity.ReasonNotActivated, identity.ReasonUnknown:
 		return journal.WhyRemoved
+	case identity.ReasonUnknownDevice, identity.ReasonUnknownMachine, identity.ReasonWrongAuthority, identity.ReasonNotValid:
+		return journal.WhyUnlisted
+	case identity.ReasonRevoked:
+		return journal.WhyRevoked
 	}
 	return journal.WhyLeft
 }
@@ -113,16 +150,12 @@ func (d *daemon) disconnect(ctx context.Context, s *journal.Session) (journal.An
 	return journal.Answer{Done: answer.Done, Cause: answer.Cause}, nasError(err)
 }
 
-// change asks a session's NAS to give it what its person would be given now. A
+// change asks a session's NAS to give it what whoever signed in would be given now. A
 // session that may not go on, or from which something is to be taken that no
 // CoA-Request can take, has to end.
 func (d *daemon) change(ctx context.Context, s *journal.Session) (journal.Answer, error) {
 	now := time.Now()
-	e, ok := d.people.Get(s.Person)
-	if !ok { // nobody's, or a thing's: what comes back is given what is right
-		return journal.Answer{}, journal.ErrNoChange
-	}
-	grant, reason := d.grantOf(e, s.NAS, s.Detail.SSID, s.Detail.School, now)
+	grant, reason := d.grantNow(journal.StayOf(s), now) // of nobody's: who comes back is given what is right
 	at := s.Given.At
 	if at.IsZero() {
 		at = s.Began

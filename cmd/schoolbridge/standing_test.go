@@ -261,3 +261,57 @@ log: {format: text}`)
 		t.Errorf("%+v", got)
 	}
 }
+
+// bypass lets a board in by its address alone, and gives the Class.
+func (p *accessPoint) bypass(device string) []byte {
+	p.t.Helper()
+	answer := p.exchange(p.auth, radiuswire.AccessRequest, func(r *radiuswire.Request) {
+		r.AddText(radiuswire.UserName, device)
+		if err := r.AddPassword([]byte(device), []byte(siteSecret)); err != nil {
+			p.t.Fatal(err)
+		}
+		r.AddText(radiuswire.CallingStationID, device)
+	})
+	class, ok := answer.First(radiuswire.Class)
+	if !ok {
+		p.t.Fatalf("%s is not admitted", device)
+	}
+	return class
+}
+
+// TestBoardsThatMayNotStay: other rights for boards, and the access point is
+// told; off the list, and they are sent off.
+func TestBoardsThatMayNotStay(t *testing.T) {
+	const board = "02-00-5E-10-00-01"
+	s := newSite(t)
+	p := s.wifi("  devices: [{address: \"02:00:5e:10:00:01\", name: board, school: \"49\"}]\n")
+	s.edit("log: {format: text}", `policy:
+  rules:
+    - {name: boards, roles: device, channels: wifi, allow: true, vlan: 60}
+    - {name: staff, roles: staff, schools: any, allow: true, vlan: 20}
+log: {format: text}`)
+	p.says(41)
+	p.saysToCoA(44)
+	log := make(answered, 100)
+	d := s.started(log)
+	p.account(1, "b1", board, p.bypass(board), nil)
+	p.account(1, "g1", phone, p.signIn(phone), nil)
+	s.edit("vlan: 60", "vlan: 61")
+	d.reload()
+	<-log
+	x := s.sessions(exitDone, "--device", board)[0]
+	if x.Ended != nil || x.Disconnect == nil || x.Disconnect.Why != "GRANT_CHANGED" || x.Disconnect.State != "changed" || p.disconnects() != 1 ||
+		p.last().Code != radiuswire.CoARequest || p.last().Text(radiuswire.TunnelPrivateGroupID) != "61" || p.last().Text(radiuswire.AcctSessionID) != "b1" {
+		t.Fatalf("%+v %+v, asked %d times", x, x.Disconnect, p.disconnects())
+	}
+	s.edit(`address: "02:00:5e:10:00:01"`, `address: "02:00:5e:10:00:02"`)
+	d.reload()
+	<-log
+	x = s.sessions(exitDone, "--device", board)[0]
+	if x.Ending != "disconnected" || x.Disconnect.Why != "NOT_LISTED" || p.disconnects() != 2 || p.last().Code != radiuswire.DisconnectRequest {
+		t.Errorf("%+v %+v, asked %d times", x, x.Disconnect, p.disconnects())
+	}
+	if x := s.sessions(exitDone, "--device", phone)[0]; x.Ended != nil || x.Disconnect != nil {
+		t.Errorf("a teacher beside it: %+v", x)
+	}
+}

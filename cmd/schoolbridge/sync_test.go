@@ -14,6 +14,7 @@ import (
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
+	ldapwire "schoolbridge/ldapsrv/wire"
 )
 
 // A job synchronizes with a daemon over its store; its cookie outlives the daemon.
@@ -119,7 +120,7 @@ func synchronize(t *testing.T, d *daemon, cookie []byte) (entries, present, gone
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(l, false) }()
+	go func() { served <- server.Serve(l, ldapwire.Listener{}) }()
 	c, err := ldap.DialURL("ldap://" + l.Addr().String())
 	if err != nil {
 		t.Fatal(err)

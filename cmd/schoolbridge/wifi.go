@@ -158,7 +158,7 @@ func (w wifiCall) holder(ctx context.Context, c *config.Config) (identity.Login,
 
 // auditProfile leaves a line in the trail: what is handed out names a person.
 func auditProfile(ctx context.Context, db *store.DB, id identity.PersonID, asked, platform string) error {
-	payload, err := json.Marshal(map[string]any{"asked": asked, "for": platform, "uid": os.Getuid()})
+	payload, err := json.Marshal(byCaller(map[string]any{"asked": asked, "for": platform}))
 	if err != nil {
 		return err
 	}

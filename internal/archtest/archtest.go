@@ -102,7 +102,8 @@ func parse(name string, source []byte, module string) (file, error) {
 	if err != nil {
 		return file{}, fmt.Errorf("parse: %w", err)
 	}
-	f := file{name: name, pkg: path.Dir(name), test: strings.HasSuffix(name, "_test.go"),
+	// What lies below bench serves measurements alone, also where they share it.
+	f := file{name: name, pkg: path.Dir(name), test: strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "bench/"),
 		imports: map[string]token.Position{}, uses: map[string]token.Position{}, dots: map[string]token.Position{}}
 	local := map[string]string{} // what a file calls a package
 	for _, spec := range tree.Imports {

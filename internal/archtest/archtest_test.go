@@ -136,6 +136,7 @@ func TestAllowedImportsPass(t *testing.T) {
 		"cmd/schoolbridge/c.go":        "example/config",
 		"internal/mosru/events/a.go":   "example/internal/identity",
 		"bench/a_test.go":              "example/internal/auth",
+		"bench/stand/a.go":             "example/internal/store",
 		"internal/auth/testdata/a.go":  "C",
 		"demo-state/generated/file.go": "C",
 	} {

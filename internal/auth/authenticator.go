@@ -32,6 +32,7 @@ type Authenticator struct {
 	aliases   *table[key, string] // other names of a mos.ru login, by typedKey
 	metrics   *metrics
 	refusals  *refusals
+	payloads  sync.Pool // of *[]byte, for report
 	// down is when mos.ru last gave nobody an answer (unreachable, throttling
 	// us, refusing us as a client), in Unix ns; 0 once it answered since.
 	down atomic.Int64
@@ -64,6 +65,7 @@ func New(o Options) (*Authenticator, error) {
 		confirm: newConfirmations(o), guard: newGuard(o), hashes: newHashes(o), saver: newSaver(o),
 		aliases: newTable[key, string](o.Logins),
 	}
+	a.payloads.New = func() any { return new([]byte) }
 	a.flights.of, a.flights.limit = map[flightKey]*flight{}, o.Flights
 	a.metrics, a.refusals = newMetrics(o.Registerer), newRefusals(o.Registerer)
 	a.life, a.end = context.WithCancel(context.Background())

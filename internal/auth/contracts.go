@@ -62,7 +62,8 @@ type Passwords interface {
 // which of the two is mos.ru's now, a later question will tell.
 var ErrNewer = errors.New("another password counts as newer")
 
-// Auditor takes every verdict. It must not block a sign-in.
+// Auditor takes every verdict. It must not block a sign-in, and keeps a copy of
+// the payload.
 type Auditor interface {
 	Audit(entry identity.AuditEntry)
 }

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/netip"
@@ -119,6 +120,7 @@ func (w *world) SaveVerifier(_ context.Context, id identity.PersonID, v Verifier
 func (w *world) Audit(e identity.AuditEntry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	e.Payload = bytes.Clone(e.Payload)
 	w.audits = append(w.audits, e)
 }
 

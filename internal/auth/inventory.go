@@ -149,6 +149,47 @@ func (n *Inventory) names(authority string) bool {
 	return n != nil && slices.Contains(n.people, authority)
 }
 
+// Standing says what a thing that is there already would be given at now, or why
+// it would not be admitted any more; of a certificate that names a person, only
+// whether its authority still may.
+func (n *Inventory) Standing(b *identity.Basis, table *policy.Table, src *identity.Source, now time.Time) (identity.Grant, identity.Reason) {
+	switch {
+	case b.Device != "":
+		d, ok := n.Device(b.Device)
+		if !ok {
+			return identity.Grant{}, identity.ReasonUnknownDevice
+		}
+		return d.decide(table, identity.ChannelWiFi, src, now)
+	case b.Machine != "":
+		m, _, ok := n.Machines(b.Authority, []string{b.Machine})
+		if !ok {
+			return identity.Grant{}, identity.ReasonUnknownMachine
+		}
+		return m.decide(table, identity.ChannelWiFi, src, now)
+	case !n.names(b.Authority):
+		return identity.Grant{}, identity.ReasonWrongAuthority
+	}
+	return identity.Grant{}, ""
+}
+
+func (d Device) decide(table *policy.Table, channel identity.Channel, src *identity.Source, now time.Time) (identity.Grant, identity.Reason) {
+	return decideThing(table, policy.Pair{Role: policy.Device, School: d.School}, d.VLAN, channel, src, now)
+}
+
+func (m Machines) decide(table *policy.Table, channel identity.Channel, src *identity.Source, now time.Time) (identity.Grant, identity.Reason) {
+	return decideThing(table, policy.Pair{Role: policy.Machine, School: m.School}, m.VLAN, channel, src, now)
+}
+
+// decideThing asks the table about something that is no person.
+func decideThing(table *policy.Table, pair policy.Pair, own policy.VLAN, channel identity.Channel, src *identity.Source, now time.Time) (identity.Grant, identity.Reason) {
+	pairs := [1]policy.Pair{pair}
+	grant, reason := table.Decide(pairs[:], channel, src, now)
+	if reason != "" {
+		return identity.Grant{}, reason
+	}
+	return into(grant, own), ""
+}
+
 // ExplainFunc is the Explain of a Device or of Machines.
 type ExplainFunc func(table *policy.Table, src identity.Source, now time.Time) policy.Decision
 

@@ -96,6 +96,7 @@ func (p localPool) check(v Verifier, proof identity.Password, now time.Time, ntM
 // has it written although mos.ru is not asked again for hours.
 type saver struct {
 	saved   *table[identity.PersonID, savedVerifier]
+	owed    *table[identity.PersonID, digest] // marks of what was not saved; mostly empty
 	offered *table[identity.PersonID, savedVerifier]
 	waiting chan struct{} // a place for each that is under way
 	slots   chan struct{} // a place for each that writes
@@ -105,12 +106,12 @@ type saver struct {
 type savedVerifier struct {
 	mark digest
 	at   int64 // Unix ns
-	owed bool  // it was not saved
 }
 
 func newSaver(o Options) saver {
 	return saver{
 		saved: newTable[identity.PersonID, savedVerifier](o.Logins), offered: newTable[identity.PersonID, savedVerifier](o.Logins),
+		owed:    newTable[identity.PersonID, digest](o.Logins),
 		waiting: make(chan struct{}, waitingSaves), slots: make(chan struct{}, savers),
 	}
 }
@@ -118,13 +119,25 @@ func newSaver(o Options) saver {
 // within says that a table has the mark, not older than a time.
 func within(table *table[identity.PersonID, savedVerifier], id identity.PersonID, mark digest, now time.Time, age time.Duration) bool {
 	old, ok := table.Get(id)
-	return ok && old.mark == mark && !old.owed && now.UnixNano()-old.at < int64(age)
+	return ok && old.mark == mark && now.UnixNano()-old.at < int64(age)
 }
 
 // owes says that a confirmed proof waits for the store to take its verifier.
 func (s *saver) owes(id identity.PersonID, mark digest) bool {
-	last, ok := s.saved.Peek(id)
-	return ok && last.owed && last.mark == mark
+	owed, ok := s.owed.Peek(id)
+	return ok && owed == mark
+}
+
+// owe notes that the store has not, or may not have, what was confirmed last.
+func (s *saver) owe(id identity.PersonID, mark digest) {
+	s.saved.Remove(id)
+	s.owed.Add(id, mark)
+}
+
+// has notes what the store has.
+func (s *saver) has(id identity.PersonID, mark digest, asked time.Time) {
+	s.owed.Remove(id)
+	s.saved.Add(id, savedVerifier{mark, asked.UnixNano()})
 }
 
 // keep saves the verifier of a proof that mos.ru has confirmed, and offers the
@@ -140,7 +153,7 @@ func (a *Authenticator) keep(e *directory.Entry, mark digest, proof identity.Pas
 	}
 	owed := func() {
 		if !known {
-			a.saver.saved.Add(e.Person, savedVerifier{mark, asked.UnixNano(), true})
+			a.saver.owe(e.Person, mark)
 		}
 	}
 	select {
@@ -155,10 +168,10 @@ func (a *Authenticator) keep(e *directory.Entry, mark digest, proof identity.Pas
 		return
 	}
 	if offer {
-		a.saver.offered.Add(e.Person, savedVerifier{mark, now.UnixNano(), false})
+		a.saver.offered.Add(e.Person, savedVerifier{mark, now.UnixNano()})
 	}
 	if a.saver.owes(e.Person, mark) {
-		a.saver.saved.Remove(e.Person) // one at a time tries again
+		a.saver.owed.Remove(e.Person) // one at a time tries again
 	}
 	go func() {
 		defer a.work.Done()
@@ -181,7 +194,10 @@ func (a *Authenticator) keep(e *directory.Entry, mark digest, proof identity.Pas
 		switch {
 		case known:
 		case a.saveVerifier(ctx, e, mark, proof, asked):
-			a.saver.saved.Add(e.Person, savedVerifier{mark, asked.UnixNano(), false})
+			a.saver.has(e.Person, mark, asked)
+			if !e.PasswordWanted { // what is saved is not offered again by itself
+				a.saver.offered.Remove(e.Person)
+			}
 		default:
 			owed()
 		}
@@ -275,11 +291,14 @@ func (a *Authenticator) disown(e *directory.Entry, proof identity.Password, aske
 			}
 			// Another password's may have been saved between the reading and the
 			// writing: then that one is owed.
-			last, ok := a.saver.saved.Peek(e.Person)
-			if last.owed = true; ok && last.mark != a.confirm.mac.over(key(e.Person), e.Epoch, proof) {
-				a.saver.saved.Add(e.Person, last)
-			} else {
+			refused := a.confirm.mac.over(key(e.Person), e.Epoch, proof)
+			switch last, ok := a.saver.saved.Peek(e.Person); {
+			case ok && last.mark != refused:
+				a.saver.owe(e.Person, last.mark)
+			case ok:
 				a.saver.saved.Remove(e.Person)
+			case a.saver.owes(e.Person, refused):
+				a.saver.owed.Remove(e.Person)
 			}
 		}
 	}

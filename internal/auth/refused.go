@@ -54,7 +54,7 @@ func (a *Authenticator) Refused(r Refusal) {
 }
 
 func (r *Refusal) payload() []byte {
-	b := begun(r.Name, r.Channel, r.Method, &r.Verdict)
+	b := begun(nil, r.Name, r.Channel, r.Method, &r.Verdict)
 	if r.Accepted {
 		b = field(b, "after", identity.Accepted.String())
 		if r.Verdict.Person.IsZero() {

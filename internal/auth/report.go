@@ -23,15 +23,18 @@ const AuditSignIn = "sign_in"
 func (a *Authenticator) report(c *identity.Credential, v *identity.Verdict, start time.Time) {
 	took := a.opt.Now().Sub(start)
 	a.metrics.verdict(c.Channel, v.Outcome, v.Reason, took)
-	a.opt.Auditor.Audit(identity.AuditEntry{At: start, Kind: AuditSignIn, Person: v.Person, Payload: payload(c, v, took)})
+	b := a.payloads.Get().(*[]byte)
+	*b = payload((*b)[:0], c, v, took)
+	a.opt.Auditor.Audit(identity.AuditEntry{At: start, Kind: AuditSignIn, Person: v.Person, Payload: *b})
+	a.payloads.Put(b)
 }
 
-// payload is the JSON of an audit entry. Empty fields are left out:
+// payload appends the JSON of an audit entry. Empty fields are left out:
 //
 //	{"login":"as typed","channel":"wifi","method":"mschapv2","outcome":"rejected","reason":"WRONG_PASSWORD","took_ms":12,
 //	 "addr":"192.0.2.7","device":"02:…","nas":"…","ssid":"Study","school":"1234","request":"…","rule":"staff"}
-func payload(c *identity.Credential, v *identity.Verdict, took time.Duration) []byte {
-	b := begun(c.Name, c.Channel, method(c.Proof), v)
+func payload(b []byte, c *identity.Credential, v *identity.Verdict, took time.Duration) []byte {
+	b = begun(b, c.Name, c.Channel, method(c.Proof), v)
 	b = strconv.AppendInt(append(b, `,"took_ms":`...), took.Milliseconds(), 10)
 	b = sourceFields(b, &c.Source)
 	b = field(b, "rule", v.Grant.Rule)
@@ -39,8 +42,7 @@ func payload(c *identity.Credential, v *identity.Verdict, took time.Duration) []
 }
 
 // begun is what every entry begins with.
-func begun(typed string, channel identity.Channel, method string, v *identity.Verdict) []byte {
-	b := make([]byte, 0, 256)
+func begun(b []byte, typed string, channel identity.Channel, method string, v *identity.Verdict) []byte {
 	if len(typed) > MaxName {
 		typed = typed[:MaxName]
 	}

@@ -7,7 +7,6 @@ import (
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
-	"schoolbridge/internal/policy"
 )
 
 // withoutPassword decides proofs that mos.ru is not asked about:
@@ -51,17 +50,11 @@ func (a *Authenticator) device(address identity.HardwareAddress, c *identity.Cre
 	case !ok:
 		return rejected(identity.ReasonUnknownDevice)
 	}
-	return a.thing(policy.Pair{Role: policy.Device, School: d.School}, d.VLAN, identity.ReasonListed, c, now)
-}
-
-// thing asks the table about something that is no person.
-func (a *Authenticator) thing(pair policy.Pair, own policy.VLAN, why identity.Reason, c *identity.Credential, now time.Time) identity.Verdict {
-	pairs := [1]policy.Pair{pair}
-	grant, reason := a.opt.Policy().Decide(pairs[:], c.Channel, &c.Source, now)
+	grant, reason := d.decide(a.opt.Policy(), c.Channel, &c.Source, now)
 	if reason != "" {
 		return rejected(reason)
 	}
-	return identity.Verdict{Outcome: identity.Accepted, Reason: why, Grant: into(grant, own)}
+	return identity.Verdict{Outcome: identity.Accepted, Reason: identity.ReasonListed, Grant: grant, Basis: &identity.Basis{Device: address}}
 }
 
 // certificate admits a machine or a person whose certificate the front-end has
@@ -77,8 +70,14 @@ func (a *Authenticator) certificate(cert identity.Certificate, c *identity.Crede
 		if !ok {
 			return rejected(identity.ReasonUnknownMachine)
 		}
-		v := a.thing(policy.Pair{Role: policy.Machine, School: m.School}, m.VLAN, identity.ReasonCertificate, c, now)
-		v.Login = identity.Login(host)
+		v := identity.Verdict{Login: identity.Login(host)}
+		grant, reason := m.decide(a.opt.Policy(), c.Channel, &c.Source, now)
+		if reason != "" {
+			v.Outcome, v.Reason = identity.Rejected, reason
+			return v
+		}
+		v.Outcome, v.Reason, v.Grant = identity.Accepted, identity.ReasonCertificate, grant
+		v.Basis = &identity.Basis{Authority: cert.Authority, Machine: host, Chain: cert.Chain}
 		return v
 	}
 	if !n.names(cert.Authority) {
@@ -98,6 +97,7 @@ func (a *Authenticator) certificate(cert identity.Certificate, c *identity.Crede
 		return v
 	}
 	v.Outcome, v.Reason, v.Grant = identity.Accepted, identity.ReasonCertificate, grant
+	v.Basis = &identity.Basis{Authority: cert.Authority, Chain: cert.Chain}
 	return v
 }
 

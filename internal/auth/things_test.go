@@ -80,6 +80,9 @@ func TestDevices(t *testing.T) {
 		if v.Grant.VLAN != c.vlan || !v.Person.IsZero() || v.Login != "" || (v.Voucher != identity.Voucher{}) {
 			t.Errorf("%s: %+v", c.what, v)
 		}
+		if v.Outcome == identity.Accepted != v.Basis.Equal(&identity.Basis{Device: c.address}) {
+			t.Errorf("%s: rests on %+v", c.what, v.Basis)
+		}
 		// As for an unknown name, no refusal is sooner than mos.ru's.
 		if (v.NotBefore.IsZero()) != (c.outcome != identity.Rejected) {
 			t.Errorf("%s: leaves at %v", c.what, v.NotBefore)
@@ -261,6 +264,51 @@ func TestInventoryIsChecked(t *testing.T) {
 	} {
 		if _, err := NewInventory(c.devices, c.machines, c.people); err == nil {
 			t.Errorf("%s: taken", what)
+		}
+	}
+}
+
+// TestThingsStand: what a sign-in rested on is asked again, by the list and the
+// rules of now.
+func TestThingsStand(t *testing.T) {
+	w := newSchool(t)
+	chain := []identity.Issued{{Issuer: 7, Serial: "05"}}
+	machine := w.at("A", identity.Certificate{Authority: "pcs", DNSNames: []string{"PC1.school-a.example"}, Chain: chain}, "host/pc1.school-a.example")
+	w.want(machine, identity.Accepted, identity.ReasonCertificate)
+	want := &identity.Basis{Authority: "pcs", Machine: "pc1.school-a.example", Chain: chain}
+	if !machine.Basis.Equal(want) || !want.Thing() {
+		t.Fatalf("%+v", machine.Basis)
+	}
+	w.person(9, "orlovami", right, directory.Affiliation{Role: person.RoleStaff, School: "A"})
+	teacher := w.at("A", identity.Certificate{Authority: "people", CommonName: "orlovami", Chain: chain}, "orlovami")
+	if w.want(teacher, identity.Accepted, identity.ReasonCertificate); !teacher.Basis.Equal(&identity.Basis{Authority: "people", Chain: chain}) || teacher.Basis.Thing() {
+		t.Fatalf("%+v", teacher.Basis)
+	}
+	full := w.opt.Inventory()
+	people, err := NewInventory(nil, nil, []string{"both"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		what   string
+		n      *Inventory
+		basis  *identity.Basis
+		school string
+		reason identity.Reason
+		vlan   uint16
+	}{
+		{"a board", full, &identity.Basis{Device: board}, "A", "", 61},
+		{"in another school", full, &identity.Basis{Device: board}, "B", identity.ReasonSchoolNotAllowed, 0},
+		{"off the list", people, &identity.Basis{Device: board}, "A", identity.ReasonUnknownDevice, 0},
+		{"no list at all", nil, &identity.Basis{Device: board}, "A", identity.ReasonUnknownDevice, 0},
+		{"a computer", full, want, "A", "", machine.Grant.VLAN},
+		{"its name is off the list", people, want, "A", identity.ReasonUnknownMachine, 0},
+		{"a teacher", full, teacher.Basis, "B", "", 0},
+		{"whose authority names nobody now", people, teacher.Basis, "A", identity.ReasonWrongAuthority, 0},
+	} {
+		grant, reason := c.n.Standing(c.basis, w.opt.Policy(), &identity.Source{School: c.school}, w.now)
+		if reason != c.reason || grant.VLAN != c.vlan {
+			t.Errorf("%s: %+v, %s", c.what, grant, reason)
 		}
 	}
 }

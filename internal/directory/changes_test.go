@@ -271,7 +271,9 @@ func TestMovedGroups(t *testing.T) {
 	moved("suspended", with(func(e *Entry) { e.State = StateSuspended }), "pupils", "school-7", "school-7-5а")
 	moved("a class", with(func(e *Entry) { e.Affiliations = []Affiliation{{Role: person.RolePupil, School: "7", Class: "6А"}} }), "pupils", "school-7", "school-7-5а", "school-7-6а")
 	soon := person.DateOf(now).AddDays(1)
-	moved("a last day", with(func(e *Entry) { e.Affiliations = []Affiliation{{Role: person.RolePupil, School: "7", Class: "6А", To: soon}} }), "pupils", "school-7", "school-7-6а")
+	moved("a last day", with(func(e *Entry) {
+		e.Affiliations = []Affiliation{{Role: person.RolePupil, School: "7", Class: "6А", To: soon}}
+	}), "pupils", "school-7", "school-7-6а")
 	now = now.Add(36 * time.Hour)
 	moved("the day after", with(func(*Entry) {}), "pupils", "school-7", "school-7-6а")
 	now = now.Add(200 * time.Hour)

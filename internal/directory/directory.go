@@ -198,7 +198,6 @@ func (d *Directory) Load(ctx context.Context) error {
 		func(s person.School) error { all = append(all, s); return nil },
 		func(e *Entry) error {
 			share.entry(e)
-			m.index(e)
 			entries = append(entries, e)
 			newest = latest(newest, e.Modified)
 			return nil
@@ -213,6 +212,9 @@ func (d *Directory) Load(ctx context.Context) error {
 	m.schools = newSchools(all)
 	m.changes = newOrder(byChange, entries)
 	m.order = newOrder(byNumber, entries)
+	for _, e := range entries { // in order, so that lists of many grow at their end
+		m.index(e)
+	}
 	m.moves.start = Stamp{pos.Seq, newest}
 	m.words.loaded()
 	m.members.groups.set.Store(deriveGroups(m.schools, keys(m.members.schools), keys(m.members.classes)))
@@ -360,6 +362,9 @@ func foldedNames(e *Entry) iter.Seq[string] {
 }
 
 func hasName(e *Entry, folded string) bool {
+	if string(e.Login) == folded { // as nearly everybody's: nothing to fold
+		return true
+	}
 	for name := range foldedNames(e) {
 		if name == folded {
 			return true

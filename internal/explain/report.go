@@ -88,8 +88,9 @@ type SignIn struct {
 }
 
 // Found says whether anything stands in the person's way: a channel that
-// refuses, an account that is missing, or one with a problem in a target.
-// Commands exit 1 then.
+// refuses, an account that is missing, one with a problem in a target, or a last
+// sign-in that failed. Commands exit 1 then. What anybody can cause by saying a
+// name counts for nothing.
 func (r Report) Found() bool {
 	if r.Account != "" {
 		return true
@@ -100,7 +101,8 @@ func (r Report) Found() bool {
 	if slices.ContainsFunc(r.Targets, Target.found) {
 		return true
 	}
-	return len(r.SignIns) > 0 && r.SignIns[0].Outcome != identity.Accepted.String()
+	i := slices.IndexFunc(r.SignIns, func(s SignIn) bool { return !s.Said })
+	return i >= 0 && r.SignIns[i].Outcome != identity.Accepted.String()
 }
 
 // elsewhere says that a refusal is about another school's access point, while
@@ -127,12 +129,12 @@ func word(of map[string]string, code string) string {
 
 var texts = map[Lang]words{
 	Russian: {"Аккаунт", "нет", "Роли", "действует", "не действует", "Записи реестров", "Вход сейчас (если пароль верен)", "Вход сейчас", " и ещё %d",
-		"можно", "нельзя", "Последние попытки входа", "не было", "Что делать", "правило", "с", "по", "образец пароля подтверждён", "после нашего «да»", "(по устройству)", "(имя не доказано)",
+		"можно", "нельзя", "Последние попытки входа", "не было", "Что делать", "правило", "с", "по", "образец пароля подтверждён", "после нашего «да»", "(по устройству)", "Попытки без доказательства (такую может вызвать кто угодно)",
 		map[string]string{"staff": "сотрудник", "pupil": "ученик", "parent": "родитель"},
 		map[string]string{"ldap": "ПК, доски", "web": "сайт", "wifi": "Wi-Fi"},
 		map[string]string{"accepted": "вошёл", "rejected": "отказ", "unavailable": "недоступно", "malformed": "неверный запрос"}},
 	English: {"Account", "none", "Roles", "active", "not active", "Registry records", "Sign-in now (if the password is right)", "Sign-in now", " and %d more",
-		"allowed", "refused", "Last sign-ins", "none", "What to do", "rule", "from", "to", "the kept hash was confirmed", "after our yes", "(by the device)", "(name not proven)",
+		"allowed", "refused", "Last sign-ins", "none", "What to do", "rule", "from", "to", "the kept hash was confirmed", "after our yes", "(by the device)", "Attempts without proof (anybody can cause one)",
 		nil, map[string]string{"ldap": "PCs, boards", "wifi": "Wi-Fi"}, nil},
 }
 
@@ -244,48 +246,59 @@ func (c Channel) answersAs(other Channel) bool {
 		c.Rule == other.Rule && c.By == other.By && c.VLAN == other.VLAN && slices.Equal(c.Later, other.Later)
 }
 
-// signInLines is how many lines the last attempts take, saidLines how many
-// further ones those whose name nobody proved, which anybody can cause. A device
-// that tries again and again takes one.
+// signInLines is how many lines the last attempts take, saidLines how many those
+// apart from them which anybody can cause. A device that tries again and again
+// takes one.
 const (
 	signInLines = 10
 	saidLines   = 5
 )
 
 // writeSignIns lists the attempts, the newest first, and explains each reason
-// for which one failed, once: another device may have got in since.
+// for which one failed, once: another device may have got in since. Those whose
+// name nobody proved come after them.
 func (r Report) writeSignIns(p *printer, loc *time.Location) {
 	if r.Person == "" && r.Thing == "" {
 		return
 	}
-	if len(r.SignIns) == 0 {
-		p.line("%s: %s", p.t.signIns, p.t.noSignIns)
-		return
+	var proven, said []SignIn
+	for _, s := range r.SignIns {
+		if s.Said {
+			said = append(said, s)
+		} else {
+			proven = append(proven, s)
+		}
 	}
-	p.line("%s:", p.t.signIns)
 	explained := map[identity.Reason]bool{}
-	lines := map[bool]int{false: signInLines, true: saidLines}
-	for i := 0; i < len(r.SignIns); {
-		s, n := r.SignIns[i], 0
-		for i < len(r.SignIns) && s.alike(r.SignIns[i]) {
+	if len(proven) == 0 {
+		p.line("%s: %s", p.t.signIns, p.t.noSignIns)
+	} else {
+		p.line("%s:", p.t.signIns)
+		p.attempts(proven, signInLines, loc, explained)
+	}
+	if len(said) > 0 {
+		p.line("%s:", p.t.said)
+		p.attempts(said, saidLines, loc, explained)
+	}
+}
+
+// attempts writes at most so many lines, each for those alike that follow each
+// other.
+func (p *printer) attempts(list []SignIn, lines int, loc *time.Location, explained map[identity.Reason]bool) {
+	for i := 0; i < len(list) && lines > 0; lines-- {
+		s, n := list[i], 0
+		for i < len(list) && s.alike(list[i]) {
 			i, n = i+1, n+1
 		}
-		if lines[s.Said]--; lines[s.Said] < 0 {
-			continue
-		}
-		times := ""
+		after, by, times := "", "", ""
 		if n > 1 {
 			times = fmt.Sprintf("×%d", n)
 		}
-		after, by := "", ""
 		if s.After != "" {
 			after = p.t.after
 		}
-		switch {
-		case s.ByDevice:
+		if s.ByDevice {
 			by = p.t.byDevice
-		case s.Said && (r.Person != "" || s.Who != ""):
-			by = p.t.said
 		}
 		p.line("  %s", p.fields(s.At.In(loc).Format(clock), word(p.t.channel, s.Channel), s.NAS, s.Device, s.Who, s.Method, word(p.t.outcome, s.Outcome), after, string(s.Reason), by, times))
 		if !explained[s.Reason] && s.Outcome != identity.Accepted.String() {

@@ -8,7 +8,15 @@ import "strings"
 // some of the pairs. It comes back in the writing of HardwareAddress, with what
 // stands behind it.
 func CutHardwareAddress(s string) (address HardwareAddress, rest string, ok bool) {
-	var out [17]byte
+	out, rest, ok := cutHardwareAddress(s)
+	if !ok {
+		return "", s, false
+	}
+	return HardwareAddress(out[:]), rest, true
+}
+
+// cutHardwareAddress gives the address as bytes: not everybody keeps it.
+func cutHardwareAddress(s string) (out [17]byte, rest string, ok bool) {
 	digits, at, separated := 0, 0, true
 	for ; at < len(s) && digits < 12; at++ {
 		c := s[at]
@@ -20,7 +28,7 @@ func CutHardwareAddress(s string) (address HardwareAddress, rest string, ok bool
 			separated = true
 			continue
 		default:
-			return "", s, false
+			return out, s, false
 		}
 		place := digits + digits/2
 		out[place], separated = c, false
@@ -28,10 +36,7 @@ func CutHardwareAddress(s string) (address HardwareAddress, rest string, ok bool
 			out[place+1] = ':'
 		}
 	}
-	if digits < 12 {
-		return "", s, false
-	}
-	return HardwareAddress(out[:]), s[at:], true
+	return out, s[at:], digits == 12
 }
 
 // ParseHardwareAddress is CutHardwareAddress for a whole text.

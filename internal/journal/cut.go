@@ -20,6 +20,8 @@ const (
 	WhyRole          Why = "ROLE_NOT_ALLOWED"
 	WhySchool        Why = "SCHOOL_NOT_ALLOWED"
 	WhySurplus       Why = "TOO_MANY_DEVICES"
+	WhyUnlisted      Why = "NOT_LISTED" // the device or machine, or the authority of its certificate
+	WhyRevoked       Why = "CERTIFICATE_REVOKED"
 	WhyAdministrator Why = "ADMINISTRATOR"
 
 	WhyGrant       Why = "GRANT_CHANGED" // it would be given something else now
@@ -60,7 +62,7 @@ func (w Why) Due(asked time.Time) time.Time {
 	switch w {
 	case WhyAdministrator, WhyReauthorize:
 		return asked.Add(-2 * ahead)
-	case WhySuspended, WhyLeft, WhyRemoved, WhyChanged:
+	case WhySuspended, WhyLeft, WhyRemoved, WhyChanged, WhyUnlisted, WhyRevoked:
 		return asked.Add(-ahead)
 	}
 	return asked

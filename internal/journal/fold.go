@@ -31,7 +31,7 @@ func Fold(rows []*Session, r *Record) (s *Session, changed bool) {
 
 // Begin makes a session of its first record. Its ID is the caller's to give.
 func Begin(id ID, r *Record) *Session {
-	s := &Session{ID: id, NAS: r.NAS, Unit: r.Unit, Key: r.Key, Person: r.Person, Epoch: r.Epoch, Given: r.Given, Detail: r.Detail, Began: r.began()}
+	s := &Session{ID: id, NAS: r.NAS, Unit: r.Unit, Key: r.Key, Person: r.Person, Epoch: r.Epoch, Given: r.Given, Basis: r.Basis, Detail: r.Detail, Began: r.began()}
 	s.fold(r)
 	return s
 }
@@ -138,7 +138,7 @@ func (s *Session) fold(r *Record) bool {
 	}
 	s.Epoch = max(s.Epoch, r.Epoch)
 	if in := r.Detail.SignIn; in != "" && in != s.Detail.SignIn && (newest || s.Detail.SignIn == "") {
-		s.Given = r.Given // of the same sign-in it may have been changed since
+		s.Given, s.Basis = r.Given, r.Basis // of the same sign-in the first may have been changed since
 	}
 	s.Detail.take(&r.Detail, newest)
 	if s.Person != (identity.PersonID{}) {

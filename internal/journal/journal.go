@@ -60,7 +60,8 @@ type Record struct {
 	Key    string    // Acct-Session-Id, "" with On and Off
 	Person identity.PersonID
 	Epoch  uint64
-	Given  identity.Given // by the sign-in
+	Given  identity.Given  // by the sign-in
+	Basis  *identity.Basis // of the sign-in
 	Detail Detail
 	// Addresses are the device's, at that moment.
 	Addresses []netip.Prefix
@@ -156,6 +157,7 @@ type Session struct {
 	Epoch     uint64 // the newest of its sign-ins', 0 where it is not known
 	// Given is what the last sign-in gave it, or since then a CoA.
 	Given     identity.Given
+	Basis     *identity.Basis // of the last sign-in; nil: a password, or it is not known
 	Detail    Detail
 	Addresses []Address
 	Began     time.Time

@@ -16,6 +16,7 @@ type Stay struct {
 	Person                    identity.PersonID
 	Epoch                     uint64
 	Device, NAS, School, SSID string
+	Basis                     *identity.Basis
 
 	mark             uint64 // of Given
 	at, until, began int64  // Unix seconds, 0 for none; Given's and the session's
@@ -42,7 +43,7 @@ func (s Standing) demand() demand {
 
 // StayOf is what memory holds of a session.
 func StayOf(s *Session) *Stay {
-	stay := &Stay{ID: s.ID, Person: s.Person, Epoch: s.Epoch, Device: s.Detail.Device, NAS: s.NAS, School: s.Detail.School, SSID: s.Detail.SSID,
+	stay := &Stay{ID: s.ID, Person: s.Person, Epoch: s.Epoch, Device: s.Detail.Device, NAS: s.NAS, School: s.Detail.School, SSID: s.Detail.SSID, Basis: s.Basis,
 		mark: s.Given.Mark, at: unix(s.Given.At), until: unix(s.Given.Until), began: unix(s.Began), kept: s.kept()}
 	// What a NAS refused or did not answer is not asked again after a restart;
 	// what was changed may be other than it should be by now.
@@ -119,7 +120,7 @@ func (l *live) put(s *Session) (lived bool) {
 	}
 	l.enter(stay)
 	l.arrived(s.Person, stay.Device)
-	if old == nil || stay.kept || old.Epoch != stay.Epoch || old.Person != stay.Person || old.mark != stay.mark || old.until != stay.until {
+	if old == nil || stay.kept || old.Epoch != stay.Epoch || old.Person != stay.Person || old.mark != stay.mark || old.until != stay.until || !old.Basis.Equal(stay.Basis) {
 		l.changes++
 	}
 	return old != nil

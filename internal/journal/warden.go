@@ -85,8 +85,10 @@ type WardenOptions struct {
 //
 // A unit (one device of a NAS client) has a share of the requests under way, and
 // after one without an answer it is left alone for a while, whatever waits for
-// it: a dead controller keeps nobody else waiting. Nor does a NAS client of many
-// units that are dead, or that it invents, for it has a share too.
+// it: a dead controller keeps nobody else waiting. Nor do NAS clients of many
+// units that are dead, or that they invent: a client may have as many under way as
+// are free, so that one takes half of all, the next one half of the rest, and what
+// comes free goes to whoever has least.
 type Warden struct {
 	journal *Journal
 	opt     WardenOptions
@@ -116,7 +118,6 @@ const (
 	lookLater   = 4 * time.Second  // at most, where looking takes long: a tenth of the time is spent on it
 	atOnce      = 32               // requests under way
 	atOnceUnit  = 4                // of them with one unit
-	atOnceNAS   = 16               // and with one NAS client
 	answerIn    = 20 * time.Second // one try: a CoA and a Disconnect
 	quietFor    = 30 * time.Second // a unit that did not answer
 	awayFor     = 5 * time.Second  // one that cannot be reached: asking that costs nothing
@@ -164,7 +165,7 @@ func (w *Warden) look(ctx context.Context) error {
 		if s.kept {
 			kept = append(kept, s.ID)
 		}
-		if s.Person.IsZero() {
+		if s.nobodys() {
 			continue
 		}
 		standing, known := w.opt.Standing(s, now)
@@ -302,17 +303,17 @@ func (w *Warden) room() (free int, except []Unit) {
 			delete(w.quiet, u)
 		}
 	}
-	shares := map[Unit]int{}
+	free = atOnce - len(w.inFlight)
+	units, clients := map[Unit]int{}, map[string]int{}
 	for _, u := range w.inFlight {
-		if shares[u]++; shares[u] == atOnceUnit {
+		if units[u]++; units[u] == atOnceUnit {
 			except = append(except, u)
 		}
-		all := Unit{NAS: u.NAS}
-		if shares[all]++; shares[all] == atOnceNAS {
-			except = append(except, all)
+		if clients[u.NAS]++; clients[u.NAS] == max(free, 1) {
+			except = append(except, Unit{NAS: u.NAS})
 		}
 	}
-	return atOnce - len(w.inFlight), except
+	return free, except
 }
 
 func (w *Warden) take(s *Session) bool {
@@ -327,7 +328,7 @@ func (w *Warden) take(s *Session) bool {
 			share++
 		}
 	}
-	if _, ok := w.inFlight[s.ID]; ok || share >= atOnceUnit || all >= atOnceNAS || len(w.inFlight) >= atOnce {
+	if _, ok := w.inFlight[s.ID]; ok || share >= atOnceUnit || all >= atOnce-len(w.inFlight) {
 		return false
 	}
 	w.inFlight[s.ID] = unit
@@ -383,10 +384,13 @@ func (w *Warden) try(ctx context.Context, s *Session) {
 	}
 }
 
+// nobodys says that nothing is known of whose sign-in a session rests on.
+func (s *Stay) nobodys() bool { return s.Person.IsZero() && s.Basis == nil }
+
 // needed says whether the reason of a request still stands.
 func (w *Warden) needed(s *Session, now time.Time) (needed, known bool) {
 	switch why := s.Cut.Why; {
-	case why.byHand() || s.Person.IsZero():
+	case why.byHand() || StayOf(s).nobodys():
 		return true, true
 	case why == WhySurplus:
 		over := map[ID]bool{}

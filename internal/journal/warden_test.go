@@ -187,6 +187,29 @@ func TestWhoMayNotStayIsDisconnected(t *testing.T) {
 	})
 }
 
+// Of a board or a computer there is no person, and it has to go all the same; of
+// a session of which nobody knows whose it is nothing is asked.
+func TestThingsAreDisconnected(t *testing.T) {
+	for asked, basis := range []*identity.Basis{nil, {Device: "02:00:5e:10:00:01"}} {
+		synctest.Test(t, func(t *testing.T) {
+			l := &fakeLedger{}
+			s := &scene{j: running(t, l, Options{}), orders: &fakeOrders{of: l, cuts: map[ID]*Cut{}}, answers: []func() (Answer, error){ack}}
+			r := start("1")
+			r.Person, r.Epoch, r.Basis = identity.PersonID{}, 0, basis
+			if err := s.j.Account(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			s.watched(t)
+			pass(time.Minute)
+			s.become(WhyUnlisted)
+			pass(3 * time.Second)
+			if len(s.tries) != asked {
+				t.Errorf("%+v: %+v, tries at %v", basis, s.cut(), s.tries)
+			}
+		})
+	}
+}
+
 func TestTriesAreBounded(t *testing.T) {
 	for name, c := range map[string]struct {
 		answers []func() (Answer, error)
@@ -536,57 +559,62 @@ func TestADeadControllerSlowsNobody(t *testing.T) {
 	})
 }
 
-// Neither does a client whose hundreds of access points are all dead, or who says
-// that it has so many.
-func TestADeadClientSlowsNobody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := &fakeLedger{}
-		j := running(t, l, Options{})
-		var mu sync.Mutex
-		under, most, well := 0, 0, time.Duration(0)
-		began := time.Now()
-		w := NewWarden(j, WardenOptions{
-			Orders: &fakeOrders{of: l, cuts: map[ID]*Cut{}}, Version: func() uint64 { return 1 },
-			Standing: func(*Stay, time.Time) (Standing, bool) { return Standing{Why: WhySuspended}, true },
-			Disconnect: func(_ context.Context, s *Session) (Answer, error) {
-				mu.Lock()
-				defer mu.Unlock()
-				if s.NAS == "well" {
-					well = time.Since(began)
-					return Answer{Done: true}, nil
-				}
-				under++
-				most = max(most, under)
-				mu.Unlock()
-				time.Sleep(8 * time.Second)
-				mu.Lock()
-				under--
-				return Answer{}, errors.New("no answer")
-			},
-		})
-		for i := range 200 {
-			r := start(fmt.Sprint(i))
-			r.Person, r.Detail.Device, r.Unit = identity.PersonID{byte(i), 1}, "", fmt.Sprint("ap-", i)
-			if i == 199 {
-				r.NAS = "well"
+// Neither do clients whose hundreds of access points are all dead, or who say
+// that they have so many: each leaves half of the room that it finds.
+func TestDeadClientsSlowNobody(t *testing.T) {
+	for dead := range 5 {
+		t.Run(fmt.Sprint(dead+1), func(t *testing.T) { synctest.Test(t, func(t *testing.T) { beside(t, dead+1) }) })
+	}
+}
+
+// beside has sessions end at a client that is well while others are dead.
+func beside(t *testing.T, dead int) {
+	l := &fakeLedger{}
+	j := running(t, l, Options{})
+	var mu sync.Mutex
+	under, most, ended, last := 0, 0, 0, time.Duration(0)
+	began := time.Now()
+	w := NewWarden(j, WardenOptions{
+		Orders: &fakeOrders{of: l, cuts: map[ID]*Cut{}}, Version: func() uint64 { return 1 },
+		Standing: func(*Stay, time.Time) (Standing, bool) { return Standing{Why: WhySuspended}, true },
+		Disconnect: func(_ context.Context, s *Session) (Answer, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if s.NAS == "well" {
+				ended, last = ended+1, time.Since(began)
+				return Answer{Done: true}, nil
 			}
-			if err := j.Account(t.Context(), r); err != nil {
-				t.Fatal(err)
-			}
-		}
-		began = time.Now()
-		ctx, cancel := context.WithCancel(t.Context())
-		stopped := make(chan error, 1)
-		go func() { stopped <- w.Run(ctx) }()
-		pass(5 * time.Minute)
-		cancel()
-		if err := <-stopped; err != nil {
-			t.Error(err)
-		}
-		if well == 0 || well > 10*time.Second || most != atOnceNAS {
-			t.Errorf("the other one was asked after %v; %d at once with the dead one", well, most)
-		}
+			under++
+			most = max(most, under)
+			mu.Unlock()
+			time.Sleep(8 * time.Second)
+			mu.Lock()
+			under--
+			return Answer{}, errors.New("no answer")
+		},
 	})
+	for i := range 200*dead + 5 {
+		r := start(fmt.Sprint(i))
+		r.Person, r.Detail.Device, r.Unit = identity.PersonID{byte(i), byte(i >> 8), 1}, "", fmt.Sprint("ap-", i)
+		if r.NAS = fmt.Sprint("dead-", i%dead); i >= 200*dead {
+			r.NAS = "well"
+		}
+		if err := j.Account(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	began = time.Now()
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := make(chan error, 1)
+	go func() { stopped <- w.Run(ctx) }()
+	pass(5 * time.Minute)
+	cancel()
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	if ended != 5 || last > 10*time.Second || most > atOnce-atOnce>>dead {
+		t.Errorf("%d of the other one's were over after %v; %d at once with the dead ones", ended, last, most)
+	}
 }
 
 // Whoever was admitted while the journal was not read yet, and is one device too

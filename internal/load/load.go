@@ -9,7 +9,7 @@
 // thought.
 //
 // What is kept is bounded: the users, a histogram, and the tickets of at most
-// 4096 devices. What the sign-ins are, Run does not know; RADIUS is one kind.
+// 4096 devices. What the sign-ins are, Run does not know; RADIUS and LDAP are kinds.
 //
 // Start reading at Run.
 package load
@@ -47,6 +47,7 @@ type Sample struct {
 	Rounds  int
 	Repeats int // requests sent again
 	Resumed bool
+	Entries uint64 // that a search gave
 }
 
 // The bounds of Options.

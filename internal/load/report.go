@@ -18,6 +18,9 @@ type Report struct {
 	// Rounds is the mean of a sign-in, Repeats the requests that were sent again.
 	Rounds  float64 `json:"rounds"`
 	Repeats uint64  `json:"repeats"`
+	// Entries are those that searches gave, EntryRate a second.
+	Entries   uint64  `json:"entries,omitempty"`
+	EntryRate float64 `json:"entry_rate,omitempty"`
 	// Late began more than 10 ms after their moment, NotStarted not at all: the
 	// server or this machine was too slow for so many at once.
 	Late       uint64 `json:"late"`
@@ -43,6 +46,7 @@ type tally struct {
 	outcomes, problems   map[string]uint64
 	ended, resumed, late uint64
 	rounds, repeats      uint64
+	entries              uint64
 	latency, service     histogram
 }
 
@@ -66,6 +70,7 @@ func (t *tally) add(s Sample, latency, service time.Duration, late bool) {
 	}
 	t.rounds += uint64(s.Rounds)
 	t.repeats += uint64(s.Repeats)
+	t.entries += s.Entries
 	t.latency.add(latency)
 	t.service.add(service)
 }
@@ -77,7 +82,7 @@ func (r *run) report() Report {
 	elapsed := time.Since(r.began)
 	out := Report{
 		Seconds: elapsed.Seconds(), Ended: t.ended, Outcomes: map[string]uint64{}, Problems: map[string]uint64{},
-		Resumed: t.resumed, Repeats: t.repeats, Late: t.late, Latency: t.latency.times(), Service: t.service.times(),
+		Resumed: t.resumed, Entries: t.entries, Repeats: t.repeats, Late: t.late, Latency: t.latency.times(), Service: t.service.times(),
 	}
 	for k, v := range t.outcomes {
 		out.Outcomes[k] = v
@@ -88,6 +93,7 @@ func (r *run) report() Report {
 	if t.ended > 0 {
 		out.Rate = float64(t.ended) / elapsed.Seconds()
 		out.Rounds = float64(t.rounds) / float64(t.ended)
+		out.EntryRate = float64(t.entries) / elapsed.Seconds()
 	}
 	if r.o.Rate > 0 {
 		planned := r.o.planned(min(elapsed, r.o.Duration))

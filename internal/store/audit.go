@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -16,8 +17,11 @@ import (
 //	chain, seq, at, kind, person, previous hash ────┴─HMAC─► hash ─► next row
 //	                                                           └─HMAC─► the head's seal
 //
-// The chain runs over hashes of the sealed payloads, so that a payload can be
-// erased after its retention and the chain still verifies; hashes and the
+// Changes are a line each and stay. Sign-ins are many: those that come together
+// are one line, a block (audit_block.go); audit_index.go finds somebody's blocks.
+//
+// The chain runs over hashes of the sealed payloads, so that sign-ins can be
+// erased after their retention and the chain still verifies; hashes and the
 // head's seal are keyed, so that whoever has only the database can neither
 // write a chain of his own nor cut one off. A whole older database put back
 // looks as it did then: heads that were noted elsewhere (Heads) tell that.
@@ -29,10 +33,19 @@ func (db *DB) Audit() *Audit { return &Audit{db} }
 // auditBatch bounds the rows read at once.
 const auditBatch = 1000
 
-// Append writes the entries in one transaction, in order.
+// maxPayload bounds the payload of one entry.
+const maxPayload = 1 << 20
+
+// Append writes the entries in one transaction, in order. It refuses a payload of
+// more than a MiB.
 func (a *Audit) Append(ctx context.Context, entries []identity.AuditEntry) error {
 	if len(entries) == 0 {
 		return nil
+	}
+	for i := range entries {
+		if len(entries[i].Payload) > maxPayload {
+			return errors.New("append to the audit trail: an entry is too large")
+		}
 	}
 	err := a.db.write(ctx, func(t *tx) error {
 		t.audits = append(t.audits, entries...)
@@ -60,30 +73,59 @@ func (t *tx) writeAudit() error {
 	if len(t.audits) == 0 {
 		return nil
 	}
-	h, err := t.takeHead(t.db.replica, len(t.audits))
+	lines := auditLines(t.audits)
+	h, err := t.takeHead(t.db.replica, len(lines))
 	if err != nil {
 		return err
 	}
-	r := auditRow{chain: h.Chain, seq: h.Seq, hash: h.Hash, version: t.db.keys.lookup.PrimaryID}
-	for _, e := range t.audits {
-		r.seq++
-		r.at, r.kind, r.person, r.previous = micros(e.At), e.Kind, e.Person[:], r.hash
-		if r.sealed, err = t.db.keys.seal("audit", auditKey(r.chain, r.seq), "sealed", e.Payload); err != nil {
-			return err
-		}
-		sum := sha256.Sum256(r.sealed)
-		r.payloadHash = sum[:]
-		if r.hash, err = r.sum(t.db.keys); err != nil {
-			return err
-		}
-		err = t.exec(`INSERT INTO audit (chain, seq, at, kind, person, sealed, payload_hash, previous, version, hash)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			r.chain, r.seq, r.at, r.kind, r.person, r.sealed, r.payloadHash, r.previous, r.version, r.hash)
-		if err != nil {
+	before := h.Seq
+	for _, l := range lines {
+		if h, err = t.writeLine(h, l); err != nil {
 			return err
 		}
 	}
-	return t.putHead(AuditHead{Chain: r.chain, Seq: r.seq, Hash: r.hash})
+	if err := t.putHead(h); err != nil {
+		return err
+	}
+	return t.extendIndex(h.Chain, before, h.Seq)
+}
+
+// writeLine adds one line after the head and gives the new head.
+func (t *tx) writeLine(h AuditHead, l line) (AuditHead, error) {
+	r := auditRow{chain: h.Chain, seq: h.Seq + 1, at: l.latest(), previous: h.Hash, version: t.db.keys.lookup.PrimaryID}
+	var payload []byte
+	if l.block() {
+		r.kind, r.person, payload = auditBlock, []byte{}, l.pack()
+	} else {
+		r.kind, r.person, payload = l[0].Kind, l[0].Person[:], l[0].Payload
+	}
+	var err error
+	if r.sealed, err = t.db.keys.seal("audit", auditKey(r.chain, r.seq), "sealed", payload); err != nil {
+		return h, err
+	}
+	sum := sha256.Sum256(r.sealed)
+	r.payloadHash = sum[:]
+	if r.hash, err = r.sum(t.db.keys); err != nil {
+		return h, err
+	}
+	err = t.exec(`INSERT INTO audit (chain, seq, at, kind, person, sealed, payload_hash, previous, version, hash)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		r.chain, r.seq, r.at, r.kind, r.person, r.sealed, r.payloadHash, r.previous, r.version, r.hash)
+	return AuditHead{Chain: r.chain, Seq: r.seq, Hash: r.hash}, err
+}
+
+// lines calls f with a chain's lines after one, in order, at most limit of them.
+func (t *tx) lines(chain string, after int64, limit int, f func(auditRow) error) (n int, err error) {
+	err = t.each(`SELECT chain, seq, at, kind, person, sealed, payload_hash, previous, version, hash FROM audit
+		WHERE chain = ? AND seq > ? ORDER BY seq LIMIT ?`, []any{chain, after, limit}, func(scan func(...any) error) error {
+		n++
+		var r auditRow
+		if err := scan(&r.chain, &r.seq, &r.at, &r.kind, &r.person, &r.sealed, &r.payloadHash, &r.previous, &r.version, &r.hash); err != nil {
+			return err
+		}
+		return f(r)
+	})
+	return n, err
 }
 
 func auditKey(chain string, seq int64) string { return chain + "/" + strconv.FormatInt(seq, 10) }
@@ -103,41 +145,4 @@ func (r auditRow) sum(keys *Keyset) ([]byte, error) {
 		field(v)
 	}
 	return keys.digest(r.version, domainAudit, string(b))
-}
-
-// Recent gives a person's last lines, newest first, at most limit; the
-// payload of an erased one is nil. kinds, where given, are the only ones.
-func (a *Audit) Recent(ctx context.Context, id identity.PersonID, limit int, kinds ...string) ([]identity.AuditEntry, error) {
-	query := "SELECT chain, seq, at, kind, sealed FROM audit WHERE person = ?"
-	args := []any{id[:]}
-	if len(kinds) > 0 {
-		query += " AND kind IN (" + marks(len(kinds)) + ")"
-		for _, kind := range kinds {
-			args = append(args, kind)
-		}
-	}
-	query += " ORDER BY at DESC, seq DESC LIMIT ?"
-	args = append(args, limit)
-	var entries []identity.AuditEntry
-	err := a.db.read(ctx, func(t *tx) error {
-		return t.each(query, args, func(scan func(...any) error) error {
-			var r auditRow
-			if err := scan(&r.chain, &r.seq, &r.at, &r.kind, &r.sealed); err != nil {
-				return err
-			}
-			e := identity.AuditEntry{At: moment(r.at), Kind: r.kind, Person: id}
-			if len(r.sealed) > 0 {
-				var err error
-				if e.Payload, err = a.db.keys.open("audit", auditKey(r.chain, r.seq), "sealed", r.sealed); err != nil {
-					return err
-				}
-			}
-			entries = append(entries, e)
-			return nil
-		})
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the audit trail: %w", err)
-	}
-	return entries, nil
 }

@@ -50,15 +50,20 @@ var notOurs = bytes.Repeat([]byte{0xff}, 32)
 func (t *tx) takeHead(chain string, n int) (AuditHead, error) {
 	h := AuditHead{Chain: chain}
 	none := make([]byte, 32)
-	err := t.exec(`INSERT INTO audit_heads (chain, seq, hash, version, seal) VALUES (?, 0, ?, 0, ?) ON CONFLICT (chain) DO NOTHING`,
-		chain, none, []byte{})
-	if err != nil {
-		return h, err
-	}
 	var version uint32
 	var seal []byte
-	err = t.row("UPDATE audit_heads SET seq = seq + ? WHERE chain = ? RETURNING seq, hash, version, seal", n, chain).
-		Scan(&h.Seq, &h.Hash, &version, &seal)
+	take := func() error {
+		return t.row("UPDATE audit_heads SET seq = seq + ? WHERE chain = ? RETURNING seq, hash, version, seal", n, chain).
+			Scan(&h.Seq, &h.Hash, &version, &seal)
+	}
+	err := take()
+	if isNoRows(err) {
+		err = t.exec(`INSERT INTO audit_heads (chain, seq, hash, version, seal) VALUES (?, 0, ?, 0, ?) ON CONFLICT (chain) DO NOTHING`,
+			chain, none, []byte{})
+		if err == nil {
+			err = take()
+		}
+	}
 	if err != nil {
 		return h, err
 	}

@@ -4,10 +4,9 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
+	"slices"
 
 	"schoolbridge/internal/identity"
 )
@@ -54,21 +53,28 @@ func (a *Audit) Verify(ctx context.Context, progress func(lines int)) error {
 
 // headless finds a chain whose head was removed.
 func (t *tx) headless(heads []AuditHead) error {
-	known := map[string]bool{}
-	for _, h := range heads {
-		known[h.Chain] = true
+	chains, err := t.chains()
+	if err != nil {
+		return err
 	}
-	chain := ""
-	for {
+	for _, chain := range chains {
+		if !slices.ContainsFunc(heads, func(h AuditHead) bool { return h.Chain == chain }) {
+			return &Broken{chain, 0, "its head is missing"}
+		}
+	}
+	return nil
+}
+
+// chains gives all chains that have lines.
+func (t *tx) chains() (all []string, err error) {
+	for chain := ""; ; all = append(all, chain) {
 		// From chain to chain over the index, not over every line.
 		err := t.row("SELECT chain FROM audit WHERE chain > ? ORDER BY chain LIMIT 1", chain).Scan(&chain)
-		switch {
-		case isNoRows(err):
-			return nil
-		case err != nil:
-			return err
-		case !known[chain]:
-			return &Broken{chain, 0, "its head is missing"}
+		if isNoRows(err) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 }
@@ -85,22 +91,13 @@ type verification struct {
 func (v *verification) chain(head AuditHead) error {
 	last := auditRow{hash: make([]byte, 32)}
 	for {
-		n := 0
-		err := v.each(`SELECT chain, seq, at, kind, person, sealed, payload_hash, previous, version, hash FROM audit
-			WHERE chain = ? AND seq > ? ORDER BY seq LIMIT ?`, []any{head.Chain, last.seq, auditBatch},
-			func(scan func(...any) error) error {
-				var r auditRow
-				err := scan(&r.chain, &r.seq, &r.at, &r.kind, &r.person, &r.sealed, &r.payloadHash, &r.previous, &r.version, &r.hash)
-				if err != nil {
-					return err
-				}
-				if why := r.follows(last, v.db.keys); why != "" {
-					return &Broken{r.chain, r.seq, why}
-				}
-				last = r
-				n++
-				return v.noteErasure(r)
-			})
+		n, err := v.tx.lines(head.Chain, last.seq, auditBatch, func(r auditRow) error {
+			if why := r.follows(last, v.db.keys); why != "" {
+				return &Broken{r.chain, r.seq, why}
+			}
+			last = r
+			return v.noteErasure(r)
+		})
 		if err != nil {
 			return err
 		}
@@ -132,6 +129,9 @@ func (v *verification) head(h AuditHead) error {
 
 func (v *verification) noteErasure(r auditRow) error {
 	if len(r.sealed) == 0 {
+		if !(identity.AuditEntry{Kind: r.kind}).SignIn() {
+			return &Broken{r.chain, r.seq, "its payload is gone, and only sign-ins are ever erased"}
+		}
 		if v.emptied.chain == "" || r.at > v.emptied.at {
 			v.emptied = r
 		}
@@ -177,44 +177,4 @@ func (r auditRow) follows(last auditRow, keys *Keyset) string {
 		return "it was changed"
 	}
 	return ""
-}
-
-// auditErasure is the kind of the lines that tell of an erasure.
-const auditErasure = "audit_erasure"
-
-// erasure is their payload.
-type erasure struct{ Before time.Time }
-
-// ErasePayloads empties the payloads of lines older than before, many small
-// transactions one after the other. The lines and their hashes stay, and a
-// line tells of the erasure. An erasure that was cut short is repeated.
-func (a *Audit) ErasePayloads(ctx context.Context, before time.Time) (int64, error) {
-	text, err := json.Marshal(erasure{before})
-	if err != nil {
-		return 0, err
-	}
-	// First, so that Verify never sees an emptied line without it.
-	if err := a.Append(ctx, []identity.AuditEntry{{At: a.db.now(), Kind: auditErasure, Payload: text}}); err != nil {
-		return 0, err
-	}
-	heads, err := a.Heads(ctx)
-	if err != nil {
-		return 0, err
-	}
-	var n int64
-	for _, h := range heads {
-		for from := int64(0); from < h.Seq; from += auditBatch {
-			var erased int64
-			err := a.db.write(ctx, func(t *tx) (err error) {
-				erased, err = t.count("UPDATE audit SET sealed = ? WHERE chain = ? AND seq > ? AND seq <= ? AND at < ? AND length(sealed) > 0",
-					[]byte{}, h.Chain, from, from+auditBatch, micros(before))
-				return err
-			})
-			n += erased
-			if err != nil {
-				return n, fmt.Errorf("erase payloads of the audit trail: %w", err)
-			}
-		}
-	}
-	return n, nil
 }

@@ -104,8 +104,10 @@ type Event struct {
 	At      time.Time
 	Subject identity.Subject
 	Kind    EventKind
-	// Password is the new one, where the event brings it.
+	// Password is the new one, where the event brings it, and NTHash its hash (16
+	// bytes), where such are kept.
 	Password identity.Password
+	NTHash   []byte
 }
 
 // ErrEvent says that an event cannot be taken: no id, or outside the window.
@@ -125,7 +127,8 @@ const (
 // confirmation, and the kept verifier goes, unless mos.ru confirmed it well
 // after the event (a late event never replaces a newer confirmation). So it is
 // with the passwords that wait for targets or were delivered to them; one that
-// the event brings waits under the new epoch. A city account that was disabled
+// the event brings waits under the new epoch, and its hash is the verifier there.
+// A city account that was disabled
 // or removed is suspended, until it is enabled again; of events that overtook
 // each other the younger one stands. It is durable when ApplyEvent returns. applied is false
 // for a replay and for a subject that nobody here is bound to; that is
@@ -184,7 +187,7 @@ func (t *tx) applyEvent(id identity.PersonID, e Event, now time.Time) error {
 		return err
 	}
 	if e.Kind == EventPasswordSet {
-		if err := t.takePassword(id, e, covers, now); err != nil {
+		if err := t.takeNew(id, e, covers, now); err != nil {
 			return err
 		}
 	}
@@ -211,6 +214,47 @@ func (t *tx) applyUpstream(id identity.PersonID, e Event) error {
 		return err
 	}
 	return t.exec("DELETE FROM verifiers WHERE person = ?", id[:])
+}
+
+// takeNew takes what a password event brought.
+func (t *tx) takeNew(id identity.PersonID, e Event, covers, now time.Time) error {
+	if newest, err := t.newestPassword(id, e); err != nil || !newest {
+		return err
+	}
+	if err := t.takePassword(id, e, covers, now); err != nil {
+		return err
+	}
+	return t.takeHash(id, e, covers)
+}
+
+// newestPassword says that no younger password event of the person came before,
+// perhaps without its password. It is remembered among the events' ids, which
+// hold no line break, as long as older ones may come. Of two in one second, the
+// one that comes last stands.
+func (t *tx) newestPassword(id identity.PersonID, e Event) (bool, error) {
+	n, err := t.count("INSERT INTO events (id, at) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at WHERE events.at <= excluded.at",
+		"password\n"+id.String(), micros(e.At))
+	return n > 0, err
+}
+
+// takeHash keeps the hash of a password that an event brought as the verifier of
+// somebody who has an account that is open, unless mos.ru has confirmed a younger
+// one. It counts as learnt as late as an older password may still be confirmed.
+func (t *tx) takeHash(id identity.PersonID, e Event, covers time.Time) error {
+	if len(e.NTHash) == 0 {
+		return nil
+	}
+	var epoch uint64
+	var upstream, accounts int
+	err := t.row("SELECT epoch, upstream, (SELECT COUNT(*) FROM accounts WHERE person = people.id) FROM people WHERE id = ?", id[:]).Scan(&epoch, &upstream, &accounts)
+	if err != nil || upstream != upstreamOpen || accounts == 0 {
+		return err
+	}
+	sealed, err := t.db.keys.sealJSON("verifiers", id.String(), "sealed", sealedVerifier{NT: e.NTHash})
+	if err != nil {
+		return err
+	}
+	return t.exec("INSERT INTO verifiers (person, epoch, learnt, sealed) VALUES (?, ?, ?, ?) ON CONFLICT (person) DO NOTHING", id[:], epoch, micros(covers), sealed)
 }
 
 // takePassword keeps the password that an event brought, unless a target has a

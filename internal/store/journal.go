@@ -24,8 +24,9 @@ func (db *DB) Journal() *Journal { return &Journal{db} }
 // sealedSession is sessions.sealed.
 type sealedSession struct {
 	Key       string
-	Epoch     uint64         `json:",omitempty"`
-	Given     identity.Given `json:",omitzero"`
+	Epoch     uint64          `json:",omitempty"`
+	Given     identity.Given  `json:",omitzero"`
+	Basis     *identity.Basis `json:",omitempty"`
 	Detail    journal.Detail
 	Addresses []journal.Address `json:",omitempty"`
 	BeganTold bool              `json:",omitempty"`
@@ -292,7 +293,7 @@ func (w *sessions) bound(s *journal.Session) error {
 
 func (w *sessions) save(s *journal.Session) error {
 	sealed, err := w.db.keys.sealJSON("sessions", s.ID.String(), "sealed", sealedSession{
-		Key: s.Key, Epoch: s.Epoch, Given: s.Given, Detail: s.Detail, Addresses: s.Addresses, BeganTold: s.BeganTold, Opened: s.Opened, Interim: s.Interim, Told: s.Told,
+		Key: s.Key, Epoch: s.Epoch, Given: s.Given, Basis: s.Basis, Detail: s.Detail, Addresses: s.Addresses, BeganTold: s.BeganTold, Opened: s.Opened, Interim: s.Interim, Told: s.Told,
 		Stopped: s.Stopped, Bound: s.Bound, BoundBy: s.BoundBy, Duration: s.Duration, Traffic: s.Traffic, Cause: s.Cause,
 	})
 	if err != nil {
@@ -376,7 +377,7 @@ func (t *tx) scanSession(scan func(...any) error) (*journal.Session, error) {
 	if err := t.db.keys.openJSON("sessions", s.ID.String(), "sealed", sealed, &in); err != nil {
 		return nil, err
 	}
-	s.Key, s.Epoch, s.Given, s.Detail, s.Addresses, s.BeganTold, s.Interim, s.Told = in.Key, in.Epoch, in.Given, in.Detail, in.Addresses, in.BeganTold, in.Interim, in.Told
+	s.Key, s.Epoch, s.Given, s.Basis, s.Detail, s.Addresses, s.BeganTold, s.Interim, s.Told = in.Key, in.Epoch, in.Given, in.Basis, in.Detail, in.Addresses, in.BeganTold, in.Interim, in.Told
 	s.Opened, s.Stopped, s.Bound, s.BoundBy, s.Duration, s.Traffic, s.Cause = in.Opened, in.Stopped, in.Bound, in.BoundBy, in.Duration, in.Traffic, in.Cause
 	return s, nil
 }

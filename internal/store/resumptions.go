@@ -1,10 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,7 +23,7 @@ func (db *DB) Resumptions() *Resumptions { return &Resumptions{db} }
 
 // Resumption is one session that may be taken up again.
 type Resumption struct {
-	Handle  [16]byte // random; the ticket holds it
+	Handle  [16]byte // the ticket holds it; random behind the time, so that neighbours are written together
 	Expires time.Time
 	Method  uint8 // EAP type
 	Name    string
@@ -40,6 +42,7 @@ type sealedResumption struct {
 
 // Save keeps sessions; those that are there are replaced.
 func (r *Resumptions) Save(ctx context.Context, list []Resumption) error {
+	list = slices.SortedFunc(slices.Values(list), func(a, b Resumption) int { return bytes.Compare(a.Handle[:], b.Handle[:]) })
 	sealed := make([][]byte, len(list))
 	for i, s := range list {
 		var err error

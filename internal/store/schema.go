@@ -126,6 +126,14 @@ var migrations = []migration{{oldest: 1, statements: []string{
 }}, {oldest: 1, statements: []string{
 	// The objectSid of accounts in Active Directory, for LDAP.
 	`ALTER TABLE targets ADD COLUMN sid {bytes}`,
+}}, {oldest: 1, statements: []string{
+	// Sign-ins of the audit trail, which go after their time; blocks of them, and
+	// who is in which (audit_index.go). An older version goes on with the chain,
+	// verifies it and does not see what is in blocks.
+	`CREATE INDEX audit_sign_ins ON audit (at) WHERE substr(kind, 1, 7) = 'sign_in' AND length(sealed) > 0`,
+	`CREATE INDEX audit_blocks ON audit (chain, seq) WHERE kind = 'sign_ins' AND length(sealed) > 0`,
+	`CREATE TABLE audit_index (chain {text} NOT NULL, bucket {int} NOT NULL, upto {int} NOT NULL, first {int} NOT NULL,
+		sealed {bytes} NOT NULL, PRIMARY KEY (chain, bucket, upto)){table}`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

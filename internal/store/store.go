@@ -41,11 +41,12 @@ import (
 
 // Options are what a store may be told; the zero value is sensible.
 type Options struct {
-	Replica string                // names this replica's audit chain; "" is "main"
-	Poll    time.Duration         // how often Directory.Wait looks for other processes' writes; 0 is 1 s
-	Now     func() time.Time      // nil is time.Now
-	Log     *slog.Logger          // nil discards
-	Metrics prometheus.Registerer // nil keeps them to itself
+	Replica   string                // names this replica's audit chain; "" is "main"
+	Poll      time.Duration         // how often Directory.Wait looks for other processes' writes; 0 is 1 s
+	IndexStep int                   // blocks of sign-ins that the audit trail's index takes at once; 0 is 4096
+	Now       func() time.Time      // nil is time.Now
+	Log       *slog.Logger          // nil discards
+	Metrics   prometheus.Registerer // nil keeps them to itself
 }
 
 // DB is an open store, safe for use by many goroutines.
@@ -57,6 +58,8 @@ type DB struct {
 	now     func() time.Time
 	log     *slog.Logger
 	metrics metrics
+
+	indexStep int64
 
 	mu   sync.Mutex
 	wake chan struct{} // closed and replaced at every commit that changed somebody
@@ -78,6 +81,9 @@ func Open(ctx context.Context, driver Driver, keys *Keyset, opts Options) (*DB, 
 	}
 	if db.replica == "" {
 		db.replica = "main"
+	}
+	if db.indexStep = int64(opts.IndexStep); db.indexStep <= 0 {
+		db.indexStep = indexStep
 	}
 	if db.poll <= 0 {
 		db.poll = time.Second

@@ -23,8 +23,8 @@ type Appender interface {
 // TrailOptions bound a Trail. Zero values are sensible.
 type TrailOptions struct {
 	Queue      int           // entries that may wait for the store; 0: 100000
-	Batch      int           // entries written at once; 0: 500
-	Every      time.Duration // how long a batch gathers; 0: 250ms
+	Batch      int           // entries written at once; 0: 2000
+	Every      time.Duration // how long a batch gathers; 0: 500ms
 	Patience   time.Duration // deadline of one write; 0: 5s
 	Flush      time.Duration // how long Run goes on after its end to write the rest; 0: 8s
 	Registerer prometheus.Registerer
@@ -47,9 +47,9 @@ type Trail struct {
 	log     *slog.Logger
 
 	mu      sync.Mutex
-	waiting []identity.AuditEntry // in order; grows only as far as it must
-	held    int                   // those, and what is being written
-	wake    chan struct{}         // told of the first entry that waits, and when a batch is full
+	waiting gathered
+	held    int           // entries that wait, or are being written
+	wake    chan struct{} // told of the first entry that waits, and when a batch is full
 
 	written, dropped, failures prometheus.Counter
 
@@ -69,8 +69,8 @@ const (
 // NewTrail makes a Trail. It takes entries at once and writes while Run runs.
 func NewTrail(store Appender, o TrailOptions) *Trail {
 	defaultTo(&o.Queue, 100_000)
-	defaultTo(&o.Batch, 500)
-	defaultTo(&o.Every, 250*time.Millisecond)
+	defaultTo(&o.Batch, 2000)
+	defaultTo(&o.Every, 500*time.Millisecond)
 	defaultTo(&o.Patience, 5*time.Second)
 	defaultTo(&o.Flush, 8*time.Second)
 	t := &Trail{store: store, options: o, log: orDiscard(o.Logger), wake: make(chan struct{}, 1)}
@@ -92,8 +92,9 @@ func defaultTo[T int | time.Duration](v *T, standard T) {
 	}
 }
 
-// Audit takes an entry and never waits. It is safe to call from anywhere, at
-// any time; what comes after Run has ended is lost when the process ends.
+// Audit takes an entry and never waits; its payload is copied. It is safe to call
+// from anywhere, at any time; what comes after Run has ended is lost when the
+// process ends.
 func (t *Trail) Audit(entry identity.AuditEntry) {
 	if len(entry.Payload) > MaxAuditPayload || !t.keep(entry) {
 		t.dropped.Inc()
@@ -106,10 +107,10 @@ func (t *Trail) keep(entry identity.AuditEntry) bool {
 	t.mu.Lock()
 	room := t.held < t.options.Queue
 	if room {
-		t.waiting = append(t.waiting, entry)
+		t.waiting.add(entry)
 		t.held++
 	}
-	n := len(t.waiting)
+	n := len(t.waiting.entries)
 	t.mu.Unlock()
 	if room && (n == 1 || n == t.options.Batch) {
 		select {
@@ -142,14 +143,14 @@ func (t *Trail) Run(ctx context.Context) error {
 	defer end()
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(t.options.Flush, end) })
 	defer stop()
-	var spare []identity.AuditEntry
+	var spare gathered
 	for {
 		t.gather(ctx)
 		taken := t.take(spare)
-		if len(taken) == 0 {
+		if len(taken.entries) == 0 {
 			return nil // ctx has ended and nothing waits
 		}
-		for batch := range slices.Chunk(taken, t.options.Batch) {
+		for batch := range slices.Chunk(taken.entries, t.options.Batch) {
 			if err := t.write(life, batch); err != nil {
 				return t.giveUp(err)
 			}
@@ -157,10 +158,7 @@ func (t *Trail) Run(ctx context.Context) error {
 			t.held -= len(batch)
 			t.mu.Unlock()
 		}
-		clear(taken)
-		if spare = taken[:0]; cap(spare) > 4*t.options.Batch { // from when the store was down
-			spare = nil
-		}
+		spare = taken.emptied(2 * t.options.Batch)
 	}
 }
 
@@ -177,7 +175,7 @@ func (t *Trail) gather(ctx context.Context) {
 func (t *Trail) until(ctx context.Context, n int, over <-chan time.Time) {
 	for {
 		t.mu.Lock()
-		enough := len(t.waiting) >= n
+		enough := len(t.waiting.entries) >= n
 		t.mu.Unlock()
 		if enough {
 			return
@@ -193,7 +191,7 @@ func (t *Trail) until(ctx context.Context, n int, over <-chan time.Time) {
 }
 
 // take gives all that waits, and goes on in spare.
-func (t *Trail) take(spare []identity.AuditEntry) []identity.AuditEntry {
+func (t *Trail) take(spare gathered) gathered {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	taken := t.waiting

@@ -156,7 +156,7 @@ func TestTrailIsBoundedAndLoud(t *testing.T) {
 		}
 		big := entry("big")
 		big.Payload = make([]byte, MaxAuditPayload+1)
-		trail.waiting, trail.held = trail.waiting[:1], 1
+		trail.waiting, trail.held = gathered{entries: trail.waiting.entries[:1]}, 1
 		trail.Audit(big)
 		if trail.holds() != 1 {
 			t.Error("an entry without bounds is taken")

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -35,11 +34,7 @@ func (c *Conn) Watch(m *Message) {
 	// The request lies in the old reader's buffer, which nobody touches any
 	// more; what came behind it moves to a fresh one.
 	old := c.reader
-	behind, _ := old.in.Peek(old.in.Buffered()) // no more than is there
-	behind = bytes.Clone(behind[old.pending:])
-	in := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(behind), c.net), bufferSize)
-	_, _ = in.Peek(len(behind)) // all of it is at hand
-	c.reader = pduReader{in: in, budget: old.budget, held: 0}
+	c.reader = old.split()
 	a := &ahead{
 		queue: make(chan *queued, c.server.opt.Limits.InFlight-1),
 		done:  make(chan struct{}),
@@ -57,10 +52,10 @@ func (c *Conn) Abandoned() bool {
 	return c.ahead != nil && c.ahead.now.abandoned.Load() || c.failed != nil || c.ctx.Err() != nil
 }
 
-func (c *Conn) readAhead(a *ahead, first *queued, bound bool, old pduReader) {
+func (c *Conn) readAhead(a *ahead, first *queued, bound bool, old *pduReader) {
 	defer close(a.done)
 	defer close(a.queue)
-	defer old.release()
+	defer old.free()
 	defer func() {
 		if p := recover(); p != nil {
 			c.server.fault(p)

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"strings"
@@ -121,15 +120,28 @@ func TestParseMessage(t *testing.T) {
 	}
 }
 
-func newReader(b []byte, budget int64) (*pduReader, *atomic.Int64) {
-	left := &atomic.Int64{}
+// purse is a budget.
+type purse struct{ atomic.Int64 }
+
+func (p *purse) take(n int64) bool {
+	if p.Add(-n) < 0 {
+		p.Add(n)
+		return false
+	}
+	return true
+}
+
+func (p *purse) give(n int64) { p.Add(n) }
+
+func readerOf(b []byte, budget int64) (*pduReader, *purse) {
+	left := &purse{}
 	left.Store(budget)
-	return &pduReader{in: bufio.NewReaderSize(bytes.NewReader(b), bufferSize), budget: left}, left
+	return newReader(bytes.NewReader(b), left), left
 }
 
 func TestReaderBudget(t *testing.T) {
 	large := pdu(1, OpSearchRequest, make([]byte, 100_000))
-	r, left := newReader(append(large, large...), 150_000)
+	r, left := readerOf(append(large, large...), 150_000)
 	for range 2 {
 		if _, err := r.read(1 << 20); err != nil {
 			t.Fatal(err)
@@ -142,7 +154,7 @@ func TestReaderBudget(t *testing.T) {
 	if left.Load() != 150_000 {
 		t.Errorf("%d bytes are left in the end", left.Load())
 	}
-	r, left = newReader(large, 50_000)
+	r, left = readerOf(large, 50_000)
 	if _, err := r.read(1 << 20); !errors.Is(err, errBusy) {
 		t.Errorf("above the budget: %v", err)
 	}
@@ -150,12 +162,12 @@ func TestReaderBudget(t *testing.T) {
 	if left.Load() != 50_000 {
 		t.Errorf("%d bytes are left after a refusal", left.Load())
 	}
-	r, _ = newReader(large, 1<<20)
+	r, _ = readerOf(large, 1<<20)
 	if _, err := r.read(90_000); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("above the limit: %v", err)
 	}
 	// A header that promises much costs nothing until it comes.
-	r, left = newReader([]byte{TagSequence, 0x83, 0x0f, 0xff, 0xff, 1, 2, 3}, 1<<20)
+	r, left = readerOf([]byte{TagSequence, 0x83, 0x0f, 0xff, 0xff, 1, 2, 3}, 1<<20)
 	if _, err := r.read(1 << 20); err == nil {
 		t.Error("a request that never came passes")
 	}
@@ -193,7 +205,7 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte{TagSequence, 0x84, 0x7f, 0xff, 0xff, 0xff})
 	f.Add(pdu(1, OpDelRequest, nil, 0xa0, 7, 0x30, 5, 4, 3, '1', '.', '2'))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r, left := newReader(b, 1<<16)
+		r, left := readerOf(b, 1<<16)
 		total := 0
 		for {
 			whole := r.whole()

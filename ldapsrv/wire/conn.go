@@ -1,13 +1,13 @@
 package wire
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -25,9 +25,11 @@ var outs = sync.Pool{New: func() any { return new([]byte) }}
 // by the session while it serves a request, and by nobody else.
 type Conn struct {
 	server  *Server
+	how     *Listener
+	from    *origin  // nil: whose the connection is, a balancer has yet to say
 	raw     net.Conn // the socket
 	net     net.Conn // the socket, or TLS over it
-	reader  pduReader
+	reader  *pduReader
 	ahead   *ahead // not nil: a goroutine reads
 	out     []byte
 	request Message // that is served
@@ -46,9 +48,8 @@ type Conn struct {
 	stopping atomic.Bool
 }
 
-func newConn(s *Server, raw net.Conn) *Conn {
-	c := &Conn{server: s, raw: raw, net: raw}
-	c.reader.budget = &s.large
+func newConn(s *Server, raw net.Conn, how *Listener) *Conn {
+	c := &Conn{server: s, how: how, raw: raw, net: raw}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	if a, ok := raw.RemoteAddr().(*net.TCPAddr); ok {
 		c.peer = a.AddrPort().Addr().Unmap().WithZone("")
@@ -56,7 +57,7 @@ func newConn(s *Server, raw net.Conn) *Conn {
 	return c
 }
 
-// Peer is the client's address.
+// Peer is the client's address: the socket's, or what a balancer says it is.
 func (c *Conn) Peer() netip.Addr { return c.peer }
 
 // Source is what limits count: the client's IPv4 address or IPv6 /64.
@@ -112,8 +113,18 @@ func (c *Conn) Wrote(b []byte) error {
 
 // Flush writes what was answered so far. The engine does so by itself when no
 // request waits; a session that is about to wait for somebody does it first.
+// What a client does not take waits in its socket and here, flushAt bytes and a
+// message at most, until Limits.Write ends the connection; all that a source
+// leaves waiting is bounded too, so that many such clients take no memory.
 func (c *Conn) Flush() {
 	if len(c.out) == 0 || c.failed != nil {
+		c.out = c.out[:0]
+		return
+	}
+	n := int64(len(c.out))
+	if !add(&c.from.unread, n, c.server.opt.Limits.Unread) {
+		c.failed = errUnread
+		c.server.ended(c, troubleUnread)
 		c.out = c.out[:0]
 		return
 	}
@@ -121,9 +132,14 @@ func (c *Conn) Flush() {
 		c.writeUntil = until
 		_ = c.raw.SetWriteDeadline(until) // a closed socket fails below
 	}
-	_, c.failed = c.net.Write(c.out)
+	if _, c.failed = c.net.Write(c.out); errors.Is(c.failed, os.ErrDeadlineExceeded) {
+		c.server.ended(c, troubleDeaf)
+	}
+	c.from.unread.Add(-n)
 	c.out = c.out[:0]
 }
+
+var errUnread = errors.New("too many answers that nobody takes")
 
 // rest flushes and gives the memory back, before the connection falls silent.
 func (c *Conn) rest() {
@@ -141,10 +157,10 @@ func (c *Conn) rest() {
 // StartTLS says whether TLS can begin now; if so it does when the answer is
 // written (RFC 4511 section 4.14).
 func (c *Conn) StartTLS() bool {
-	if c.TLS() || c.server.opt.TLS == nil {
+	if c.TLS() || c.how.TLS == nil {
 		return false
 	}
-	c.startTLS = c.server.opt.TLS()
+	c.startTLS = c.how.TLS()
 	return c.startTLS != nil
 }
 
@@ -162,7 +178,7 @@ func (c *Conn) kill() {
 }
 
 // run owns the connection from its first to its last byte.
-func (s *Server) run(c *Conn, implicit bool) {
+func (s *Server) run(c *Conn) {
 	defer s.forget(c)
 	defer func() {
 		if p := recover(); p != nil {
@@ -173,12 +189,17 @@ func (s *Server) run(c *Conn, implicit bool) {
 		if c.ahead != nil {
 			<-c.ahead.done
 		}
-		c.reader.release()
+		if c.reader != nil {
+			c.reader.free()
+		}
 	}()
-	if implicit && (s.opt.TLS == nil || !c.handshake(s.opt.TLS())) {
+	c.reader = newReader(c.raw, c)
+	if len(c.how.Proxies) > 0 && !s.introduce(c) {
 		return
 	}
-	c.reader.in = bufio.NewReaderSize(c.net, bufferSize)
+	if c.how.Implicit && (c.how.TLS == nil || !c.handshake(c.how.TLS())) {
+		return
+	}
 	session := s.opt.Open(c)
 	for !c.ended && c.failed == nil {
 		var err error
@@ -187,13 +208,31 @@ func (s *Server) run(c *Conn, implicit bool) {
 			return
 		}
 		s.metrics.requests.Inc()
-		session.Serve(c.ctx, c, &c.request)
+		s.serve(session, c)
 		c.request = Message{}
 		if c.startTLS != nil && !c.upgrade() {
 			return
 		}
 	}
 	c.Flush()
+}
+
+// serve serves one request, unless too many of its source are under way. A bind
+// that is refused unseen ends the connection: whoever was signed in must not go
+// on as if it had not come (RFC 4511 section 4.2.1).
+func (s *Server) serve(session Session, c *Conn) {
+	if !add(&c.from.operations, 1, int64(s.opt.Limits.Operations)) {
+		if op := ResponseOf(c.request.Op); op != 0 {
+			s.metrics.busy.Inc()
+			s.notices.say("an LDAP request is answered busy", troubleOperations, c.peer)
+			c.Reply(c.request.ID, op, Result{Code: Busy, Text: "too many requests from your address are under way"})
+			c.ended = c.ended || op == OpBindResponse
+			return
+		}
+		c.from.operations.Add(1) // unbind and abandon cost nothing
+	}
+	defer c.from.operations.Add(-1)
+	session.Serve(c.ctx, c, &c.request)
 }
 
 // fault books a panic; its connection ends.
@@ -239,9 +278,9 @@ func (c *Conn) next() (Message, error) {
 // by Read. It belongs to one goroutine at a time.
 func (c *Conn) read(bound bool) ([]byte, error) {
 	limits := &c.server.opt.Limits
-	size, idle := limits.FirstPDU, limits.FirstIdle
+	size, idle := limits.FirstPDU, min(limits.FirstIdle, c.how.Idle)
 	if bound {
-		size, idle = limits.PDU, limits.Idle
+		size, idle = limits.PDU, c.how.Idle
 	}
 	if c.reader.whole() {
 		return c.reader.read(size)
@@ -251,14 +290,24 @@ func (c *Conn) read(bound bool) ([]byte, error) {
 		if c.stopping.Load() {
 			c.deadline(0)
 		}
-		if _, err := c.reader.in.Peek(1); err != nil {
-			return nil, err
+		if err := c.reader.wait(); err != nil {
+			return nil, silence(err)
 		}
 	}
 	if !c.reader.whole() {
 		c.deadline(limits.Read)
 	}
 	return c.reader.read(size)
+}
+
+// errSilent says that a client asked nothing for too long.
+var errSilent = errors.New("silent for too long")
+
+func silence(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return errSilent
+	}
+	return err
 }
 
 func (c *Conn) deadline(in time.Duration) {
@@ -278,28 +327,53 @@ func renewed(old time.Time, in time.Duration) (until time.Time, renew bool) {
 
 var errStopping = errors.New("the server is stopping")
 
+// goodbyes are the notices of disconnection and what is counted, by the reason
+// why there is no next request. Being silent or slow is no result code's meaning
+// (RFC 4511 section 4.4.1); adminLimitExceeded says it best.
+var goodbyes = []struct {
+	err  error
+	code Code
+	text string
+	why  string
+}{
+	{errSilent, AdminLimitExceeded, "silent for too long", troubleIdle},
+	{os.ErrDeadlineExceeded, AdminLimitExceeded, "the request took too long to come", troubleSlow},
+	{ErrTooLarge, ProtocolError, "the request is too large", troubleTooLarge},
+	{ErrBER, ProtocolError, "the request cannot be understood", troubleMalformed},
+	{errBusy, Busy, "too many large requests at once", troubleBusy},
+}
+
 // leave says goodbye in the words of RFC 4511 section 4.4.1.
 func (c *Conn) leave(err error) {
-	code, text := Success, ""
-	switch {
-	case c.stopping.Load():
-		code, text = Unavailable, errStopping.Error()
-	case errors.Is(err, ErrTooLarge):
-		code, text = ProtocolError, "the request is too large"
-	case errors.Is(err, ErrBER):
-		code, text = ProtocolError, "the request cannot be understood"
-	case errors.Is(err, errBusy):
-		code, text = Busy, "too many large requests at once"
+	if c.stopping.Load() {
+		c.out = appendNotice(c.Buffer(), Unavailable, errStopping.Error())
+		c.rest()
+		return
 	}
-	if code == ProtocolError {
-		c.server.metrics.malformed.Inc()
-	}
-	if code != Success {
-		c.out = appendNotice(c.Buffer(), code, text)
+	for _, bye := range goodbyes {
+		if !errors.Is(err, bye.err) || c.failed != nil {
+			continue
+		}
+		c.server.ended(c, bye.why)
+		if bye.code == ProtocolError {
+			c.server.metrics.malformed.Inc()
+		}
+		c.out = appendNotice(c.Buffer(), bye.code, bye.text)
+		c.rest()
+		if c.reader.free(); bye.code != AdminLimitExceeded {
+			c.linger()
+		}
+		return
 	}
 	c.rest()
-	if code == ProtocolError || code == Busy {
-		c.linger()
+}
+
+// ended tells of a connection that is ended for what its client does. Silence is
+// usual, and only counted.
+func (s *Server) ended(c *Conn, why string) {
+	s.metrics.ended.WithLabelValues(why).Inc()
+	if why != troubleIdle {
+		s.notices.say("an LDAP connection is ended", why, c.peer)
 	}
 }
 
@@ -318,27 +392,44 @@ func (c *Conn) upgrade() bool {
 	config := c.startTLS
 	c.startTLS = nil
 	c.reader.release()
-	early := c.reader.in.Buffered() > 0
+	early := c.reader.waiting() > 0
 	c.rest()
-	if c.failed != nil || early || !c.handshake(config) {
-		return false
-	}
-	c.reader.in.Reset(c.net)
-	return true
+	return c.failed == nil && !early && c.handshake(config)
 }
 
+// handshake begins TLS. Of one source so many may be half open, and none for
+// longer than Limits.Handshake.
 func (c *Conn) handshake(config *tls.Config) bool {
 	if config == nil {
 		return false
 	}
-	secured := tls.Server(c.raw, config)
-	_ = c.raw.SetDeadline(time.Now().Add(c.server.opt.Limits.Read)) // a closed socket fails below
-	if err := secured.HandshakeContext(c.ctx); err != nil {
-		c.server.metrics.handshakes.Inc()
+	s := c.server
+	if !add(&c.from.handshakes, 1, int64(s.opt.Limits.Handshakes)) {
+		s.refused(c, troubleHandshakes)
 		return false
 	}
+	defer c.from.handshakes.Add(-1)
+	s.metrics.halfOpen.Inc()
+	defer s.metrics.halfOpen.Dec()
+	socket := c.raw
+	if rest := c.reader.take(); len(rest) > 0 { // came with a PROXY header
+		socket = &behind{c.raw, rest}
+	}
+	c.reader.free()
+	secured := tls.Server(socket, config)
+	_ = c.raw.SetDeadline(time.Now().Add(s.opt.Limits.Handshake)) // a closed socket fails below
+	if c.stopping.Load() {
+		return false
+	}
+	if err := secured.Handshake(); err != nil { // kill closes the socket: no context is needed
+		s.metrics.handshakes.Inc()
+		s.notices.say("a TLS handshake of an LDAP client failed", troubleHandshake, c.peer)
+		return false
+	}
+	s.metrics.versions.WithLabelValues(versionName(secured.ConnectionState().Version)).Inc()
 	_ = c.raw.SetDeadline(time.Time{})
 	c.readUntil, c.writeUntil = time.Time{}, time.Time{}
 	c.net = secured
+	c.reader = newReader(secured, c)
 	return true
 }

@@ -97,6 +97,29 @@ func request(tag byte) bool {
 	return false
 }
 
+// ResponseOf gives the tag of a request's answer; 0 where it has none.
+func ResponseOf(op byte) byte {
+	switch op {
+	case OpBindRequest:
+		return OpBindResponse
+	case OpSearchRequest:
+		return OpSearchResultDone
+	case OpModifyRequest:
+		return OpModifyResponse
+	case OpAddRequest:
+		return OpAddResponse
+	case OpDelRequest:
+		return OpDelResponse
+	case OpModifyDNRequest:
+		return OpModifyDNResponse
+	case OpCompareRequest:
+		return OpCompareResponse
+	case OpExtendedRequest:
+		return OpExtendedResponse
+	}
+	return 0 // unbind and abandon
+}
+
 func parseControls(list []byte) ([]Control, error) {
 	var controls []Control
 	for len(list) > 0 {

@@ -1,23 +1,47 @@
 package wire
 
 import (
-	"bufio"
+	"bytes"
 	"errors"
 	"io"
-	"sync/atomic"
+	"sync"
+	"syscall"
 )
 
 // bufferSize is what a connection reads at once. Requests that fit are served
 // where they lie.
 const bufferSize = 4 << 10
 
+// buffers lends the memory for requests: a connection holds some only while
+// there is something in it.
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
+// firstSize is what a connection without a socket of its own to wait on (TLS)
+// keeps ready while it is silent; most requests fit.
+const firstSize = 512
+
 // pduReader reads whole messages.
+//
+//	silent: no buffer ─ wait ─► buffer: [r … pending ▏ next messages … w] ─ release, all read ─► wait gives it back
 type pduReader struct {
-	in      *bufio.Reader
-	pending int    // bytes of the last message, still in the buffer
-	large   []byte // memory of a message that does not fit into the buffer
-	held    int64  // bytes taken from the budget for it
-	budget  *atomic.Int64
+	in     io.Reader
+	socket syscall.RawConn // of in, where memory can be borrowed when bytes are there; or nil
+	first  []byte          // where there is no socket
+	try    func(fd uintptr) bool
+	tried  error
+
+	buf     *[bufferSize]byte // nil: nothing is there
+	r, w    int               // what is there and not discarded
+	pending int               // bytes of the last message, still in the buffer
+	large   []byte            // memory of a message that does not fit into the buffer
+	held    int64             // bytes taken from the budget for it
+	budget  budget
+}
+
+// budget is the memory for large messages.
+type budget interface {
+	take(bytes int64) bool
+	give(bytes int64)
 }
 
 var (
@@ -26,9 +50,107 @@ var (
 	errBusy = errors.New("too many large requests at once")
 )
 
+func newReader(in io.Reader, b budget) *pduReader {
+	r := &pduReader{in: in, budget: b}
+	if s, ok := in.(syscall.Conn); ok && socketReads {
+		if raw, err := s.SyscallConn(); err == nil {
+			r.socket, r.try = raw, r.readSocket
+		}
+	}
+	return r
+}
+
+// split gives a reader of what follows the last message, which stays where it
+// is until free.
+func (r *pduReader) split() *pduReader {
+	next := newReader(r.in, r.budget)
+	if behind := r.buf; behind != nil && r.waiting() > 0 {
+		next.borrow()
+		next.w = copy(next.buf[:], behind[r.r+r.pending:r.w])
+	}
+	r.w = r.r + r.pending
+	return next
+}
+
+func (r *pduReader) borrow() {
+	if r.buf == nil {
+		r.buf = buffers.Get().(*[bufferSize]byte)
+		r.r, r.w = 0, 0
+	}
+}
+
+// free gives all memory back.
+func (r *pduReader) free() {
+	r.release()
+	if r.buf != nil {
+		buffers.Put(r.buf)
+		r.buf, r.r, r.w = nil, 0, 0
+	}
+}
+
+// wait gives the buffer back, in which nothing is left, and waits for bytes.
+func (r *pduReader) wait() error {
+	r.free()
+	if r.socket != nil {
+		r.tried = nil
+		if err := r.socket.Read(r.try); err != nil {
+			return err
+		}
+		return r.tried
+	}
+	if r.first == nil {
+		r.first = make([]byte, firstSize)
+	}
+	n, err := r.in.Read(r.first)
+	if n == 0 {
+		return err // nil where a record was empty: the caller asks again
+	}
+	r.borrow()
+	r.w = copy(r.buf[:], r.first[:n])
+	return nil
+}
+
+// fill reads more behind what is there.
+func (r *pduReader) fill() error {
+	r.borrow()
+	if r.r > 0 && r.w == bufferSize {
+		r.w = copy(r.buf[:], r.buf[r.r:r.w])
+		r.r = 0
+	}
+	n, err := r.in.Read(r.buf[r.w:])
+	r.w += n
+	if n > 0 {
+		return nil
+	}
+	return err
+}
+
+// peek gives the next n bytes, of bufferSize at most, or what came before an
+// error.
+func (r *pduReader) peek(n int) ([]byte, error) {
+	if r.buf != nil && r.r+n > bufferSize {
+		r.w = copy(r.buf[:], r.buf[r.r:r.w])
+		r.r = 0
+	}
+	for r.w-r.r < n {
+		if err := r.fill(); err != nil {
+			return r.there(), err
+		}
+	}
+	return r.buf[r.r : r.r+n], nil
+}
+
+// there is what can be had without reading.
+func (r *pduReader) there() []byte {
+	if r.buf == nil {
+		return nil
+	}
+	return r.buf[r.r:r.w]
+}
+
 // read gives the content of the next message, of at most limit bytes. It is
 // valid until the next call. The memory grows with what arrives, not with what
-// a header promises, and is taken from a budget that all connections share.
+// a header promises, and is taken from a budget that connections share.
 func (r *pduReader) read(limit int) ([]byte, error) {
 	r.release()
 	head, err := r.header()
@@ -43,20 +165,20 @@ func (r *pduReader) read(limit int) ([]byte, error) {
 		return nil, ErrTooLarge
 	}
 	if total := 1 + size + n; total <= bufferSize {
-		b, err := r.in.Peek(total)
+		b, err := r.peek(total)
 		if err != nil {
 			return nil, unexpected(err)
 		}
 		r.pending = total
 		return b[1+size:], nil
 	}
-	_, _ = r.in.Discard(1 + size) // it was peeked at, so it is there
+	r.r += 1 + size // it was peeked at, so it is there
 	return r.readLarge(n)
 }
 
 // header peeks at a message's tag and length.
 func (r *pduReader) header() ([]byte, error) {
-	head, err := r.in.Peek(2)
+	head, err := r.peek(2)
 	if err != nil {
 		if len(head) > 0 {
 			err = unexpected(err)
@@ -73,7 +195,7 @@ func (r *pduReader) header() ([]byte, error) {
 	if more > 8 {
 		return nil, errLongLength
 	}
-	if head, err = r.in.Peek(2 + more); err != nil {
+	if head, err = r.peek(2 + more); err != nil {
 		return nil, unexpected(err)
 	}
 	return head, nil
@@ -87,14 +209,15 @@ func (r *pduReader) readLarge(n int) ([]byte, error) {
 	for len(b) < n {
 		start := len(b)
 		more := min(step, n-start)
-		if r.budget.Add(-int64(more)) < 0 {
-			r.budget.Add(int64(more))
+		if !r.budget.take(int64(more)) {
 			return nil, errBusy
 		}
 		r.held += int64(more)
 		b = append(b, make([]byte, more)...)
 		r.large = b
-		if _, err := io.ReadFull(r.in, b[start:]); err != nil {
+		from := copy(b[start:], r.there())
+		r.r += from
+		if _, err := io.ReadFull(r.in, b[start+from:]); err != nil {
 			return nil, unexpected(err)
 		}
 	}
@@ -103,30 +226,34 @@ func (r *pduReader) readLarge(n int) ([]byte, error) {
 
 // release gives back what the last message took.
 func (r *pduReader) release() {
-	if r.pending > 0 {
-		_, _ = r.in.Discard(r.pending) // it was peeked at, so it is there
-		r.pending = 0
-	}
+	r.r += r.pending
+	r.pending = 0
 	if r.held > 0 {
-		r.budget.Add(r.held)
+		r.budget.give(r.held)
 		r.held, r.large = 0, nil
 	}
 }
 
 // waiting is how many bytes are here behind the last message.
-func (r *pduReader) waiting() int { return r.in.Buffered() - r.pending }
+func (r *pduReader) waiting() int { return r.w - r.r - r.pending }
 
 // whole says that the next message lies in the buffer to its end, so that
 // reading it cannot wait.
 func (r *pduReader) whole() bool {
 	r.release()
-	have := r.in.Buffered()
-	if have < 2 {
+	head := r.there()
+	if len(head) < 2 {
 		return false
 	}
-	head, _ := r.in.Peek(min(have, 10))
-	n, size, err := length(head[1:])
-	return err == nil && 1+size+n <= have
+	n, size, err := length(head[1:min(len(head), 10)])
+	return err == nil && 1+size+n <= len(head)
+}
+
+// take moves the bytes that are there into memory of their own.
+func (r *pduReader) take() []byte {
+	b := bytes.Clone(r.there())
+	r.r = r.w
+	return b
 }
 
 func unexpected(err error) error {

@@ -9,10 +9,13 @@
 // serves in turn; while a long search runs a second one reads ahead, at most
 // Limits.InFlight requests, so that Abandon and a client's end are noticed.
 //
-// Bounds: connections in all and per source address, bytes of a request (fewer
-// before a successful bind) and of all large requests together, requests in
-// flight, time to send a request once it began, silence, time to take an
-// answer. A handler that panics ends its connection only.
+// Bounds: connections in all; connections, handshakes, operations under way,
+// untaken answers and large requests of each source address; bytes of a request
+// (fewer before a successful bind); requests in flight; time for a handshake, to
+// send a request once it began, of silence, to take an answer. What is above
+// ends that connection, or is answered busy, and others do not feel it. A handler
+// that panics ends its connection only. A silent connection holds a goroutine and
+// no buffer (read.go). trouble.go counts and tells.
 //
 // Start reading at Server and Session.
 package wire
@@ -30,7 +33,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 // Session serves the requests of one connection, never two at a time.
@@ -41,16 +43,21 @@ type Session interface {
 }
 
 // Limits bound connections. The zero value of each stands for the default.
+// A source is an IPv4 address or an IPv6 /64.
 type Limits struct {
 	Connections int           // in all; 10,000
-	PerSource   int           // of one IPv4 address or IPv6 /64; 1,000
+	PerSource   int           // of one source; 1,000
+	Handshakes  int           // of one source, under way; 256
+	Operations  int           // of one source, under way: more are answered busy; 512
+	Unread      int64         // bytes of answers that one source has not taken; 8 MiB
 	FirstPDU    int           // bytes of a request before a bind; 256 KiB, never more than PDU
 	PDU         int           // and after; 1 MiB
-	LargePDUs   int64         // bytes of all requests above 4 KiB at one moment; 64 MiB
+	LargePDUs   int64         // bytes of all requests above 4 KiB at one moment; 64 MiB, of which one source has an eighth
 	InFlight    int           // requests of a connection read before the first of them is answered; 32
 	FirstIdle   time.Duration // silence before a bind; 1 min, never more than Idle
 	Idle        time.Duration // and after; 15 min
-	Read        time.Duration // from the first to the last byte of a request, and for a TLS handshake; 20 s
+	Handshake   time.Duration // for a TLS handshake, and for a PROXY header; 10 s
+	Read        time.Duration // from the first to the last byte of a request; 20 s
 	Write       time.Duration // until the client takes an answer; 30 s
 }
 
@@ -63,6 +70,9 @@ func withDefault[T int | int64 | time.Duration](v *T, to T) {
 func (l Limits) withDefaults() Limits {
 	withDefault(&l.Connections, 10_000)
 	withDefault(&l.PerSource, 1_000)
+	withDefault(&l.Handshakes, 256)
+	withDefault(&l.Operations, 512)
+	withDefault(&l.Unread, 8<<20)
 	withDefault(&l.PDU, 1<<20)
 	withDefault(&l.FirstPDU, 256<<10)
 	l.FirstPDU = min(l.FirstPDU, l.PDU)
@@ -71,9 +81,20 @@ func (l Limits) withDefaults() Limits {
 	withDefault(&l.Idle, 15*time.Minute)
 	withDefault(&l.FirstIdle, time.Minute)
 	l.FirstIdle = min(l.FirstIdle, l.Idle)
+	withDefault(&l.Handshake, 10*time.Second)
 	withDefault(&l.Read, 20*time.Second)
 	withDefault(&l.Write, 30*time.Second)
 	return l
+}
+
+// Listener says how the connections of one listener are served.
+type Listener struct {
+	Implicit bool               // TLS begins with the connection (LDAPS)
+	TLS      func() *tls.Config // of new handshakes; nil: Options.TLS
+	Idle     time.Duration      // silence after a bind; 0: Limits.Idle
+	// Proxies are balancers: connections come from them alone, and begin with a
+	// PROXY header that says whose they are. None: no header is taken.
+	Proxies []netip.Prefix
 }
 
 // Options of a Server. Open is required.
@@ -89,39 +110,15 @@ type Options struct {
 type Server struct {
 	opt     Options
 	metrics metrics
-	large   atomic.Int64 // bytes left of Limits.LargePDUs
+	notices *notices
+	large   atomic.Int64 // bytes of large requests
 
 	mu        sync.Mutex
 	closing   bool
 	listeners map[net.Listener]bool
 	conns     map[*Conn]bool
-	sources   map[netip.Addr]int
+	sources   map[netip.Addr]*origin
 	wait      sync.WaitGroup
-}
-
-// metrics are the engine's figures.
-type metrics struct {
-	connections prometheus.Gauge
-	refused     *prometheus.CounterVec
-	requests    prometheus.Counter
-	malformed   prometheus.Counter
-	handshakes  prometheus.Counter
-	panics      prometheus.Counter
-}
-
-func newMetrics(r prometheus.Registerer) metrics {
-	f := promauto.With(r)
-	counter := func(name, help string) prometheus.Counter {
-		return f.NewCounter(prometheus.CounterOpts{Name: "schoolbridge_ldapsrv_" + name, Help: help})
-	}
-	return metrics{
-		connections: f.NewGauge(prometheus.GaugeOpts{Name: "schoolbridge_ldapsrv_connections", Help: "Open LDAP connections."}),
-		refused:     f.NewCounterVec(prometheus.CounterOpts{Name: "schoolbridge_ldapsrv_refused_connections_total", Help: "LDAP connections refused, by limit."}, []string{"limit"}),
-		requests:    counter("requests_total", "LDAP requests read."),
-		malformed:   counter("malformed_total", "LDAP connections ended because of malformed or too large requests."),
-		handshakes:  counter("failed_handshakes_total", "TLS handshakes that failed."),
-		panics:      counter("panics_total", "LDAP connections ended by a fault of ours."),
-	}
 }
 
 // New gives a Server that listens nowhere yet.
@@ -130,18 +127,21 @@ func New(o Options) *Server {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{
-		opt: o, metrics: newMetrics(o.Metrics),
-		listeners: map[net.Listener]bool{}, conns: map[*Conn]bool{}, sources: map[netip.Addr]int{},
+	return &Server{
+		opt: o, metrics: newMetrics(o.Metrics), notices: newNotices(o.Logger),
+		listeners: map[net.Listener]bool{}, conns: map[*Conn]bool{}, sources: map[netip.Addr]*origin{},
 	}
-	s.large.Store(o.Limits.LargePDUs)
-	return s
 }
 
-// Serve accepts from one listener until Shutdown, and then gives nil. implicit
-// says that TLS begins with the connection (LDAPS). It may be called for
-// several listeners.
-func (s *Server) Serve(l net.Listener, implicit bool) error {
+// Serve accepts from one listener until Shutdown, and then gives nil. It may be
+// called for several listeners.
+func (s *Server) Serve(l net.Listener, how Listener) error {
+	if how.TLS == nil {
+		how.TLS = s.opt.TLS
+	}
+	if how.Idle <= 0 {
+		how.Idle = s.opt.Limits.Idle
+	}
 	s.mu.Lock()
 	if s.closing {
 		s.mu.Unlock()
@@ -166,8 +166,8 @@ func (s *Server) Serve(l net.Listener, implicit bool) error {
 			continue
 		}
 		pause = 5 * time.Millisecond
-		if c := s.admit(raw); c != nil {
-			go s.run(c, implicit)
+		if c := s.admit(raw, &how); c != nil {
+			go s.run(c)
 		}
 	}
 }
@@ -178,49 +178,90 @@ func (s *Server) isClosing() bool {
 	return s.closing
 }
 
-// source is what PerSource counts: one IPv6 host has a whole /64 to dial from.
-func source(peer netip.Addr) netip.Addr {
-	if !peer.Is6() {
-		return peer
-	}
-	p, _ := peer.Prefix(64) // 64 bits are never too many
-	return p.Addr()
-}
-
-// admit counts a connection, or closes it where a limit is reached.
-func (s *Server) admit(raw net.Conn) *Conn {
-	c := newConn(s, raw)
-	from := c.Source()
+// admit takes a connection in, or closes it where a limit is reached.
+func (s *Server) admit(raw net.Conn, how *Listener) *Conn {
+	c := newConn(s, raw, how)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	limit := ""
 	switch {
 	case s.closing:
-		limit = "closing"
+		limit = troubleClosing
 	case len(s.conns) >= s.opt.Limits.Connections:
-		limit = "connections"
-	case s.sources[from] >= s.opt.Limits.PerSource:
-		limit = "per_source"
+		limit = troubleConnections
+	case len(how.Proxies) == 0:
+		limit = s.count(c)
+	case !how.balancer(c.peer):
+		limit = troubleProxy
 	}
 	if limit != "" {
-		s.metrics.refused.WithLabelValues(limit).Inc()
+		s.refused(c, limit)
 		c.kill()
 		return nil
 	}
 	s.conns[c] = true
-	s.sources[from]++
 	s.metrics.connections.Inc()
 	s.wait.Add(1)
 	return c
 }
 
+// refused tells of a connection that is not taken.
+func (s *Server) refused(c *Conn, limit string) {
+	s.metrics.refused.WithLabelValues(limit).Inc()
+	if limit != troubleClosing {
+		s.notices.say("an LDAP connection is refused", limit, c.peer)
+	}
+}
+
+func (l *Listener) balancer(peer netip.Addr) bool {
+	for _, p := range l.Proxies {
+		if p.Contains(peer) {
+			return true
+		}
+	}
+	return false
+}
+
+// count counts a connection for its source, or gives the limit that is reached.
+// The caller holds mu.
+func (s *Server) count(c *Conn) (limit string) {
+	from := s.sources[c.Source()]
+	switch {
+	case from == nil:
+		from = &origin{}
+		s.sources[c.Source()] = from
+	case from.connections >= s.opt.Limits.PerSource:
+		return troublePerSource
+	}
+	from.connections++
+	c.from = from
+	return ""
+}
+
+// introduce learns from a balancer whose the connection is, and counts it.
+func (s *Server) introduce(c *Conn) bool {
+	limit := troubleProxy
+	if err := c.proxied(); err == nil {
+		s.mu.Lock()
+		limit = s.count(c)
+		s.mu.Unlock()
+	} else if c.reader.waiting() == 0 {
+		return false // a balancer that only looks whether we are there
+	}
+	if limit != "" {
+		s.refused(c, limit)
+	}
+	return limit == ""
+}
+
 func (s *Server) forget(c *Conn) {
-	from := c.Source()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
-	if s.sources[from]--; s.sources[from] == 0 {
-		delete(s.sources, from)
+	if c.from != nil {
+		if c.from.connections--; c.from.connections == 0 {
+			delete(s.sources, c.Source())
+		}
 	}
 	s.metrics.connections.Dec()
 	s.wait.Done()

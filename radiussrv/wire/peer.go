@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"hash"
 	"sync"
-	"sync/atomic"
 )
 
 // Peer is somebody with whom we share a secret. Make it with NewPeer and use it
@@ -17,7 +16,8 @@ type Peer struct {
 	tunnel   bool
 	owner    any
 	macs     sync.Pool
-	queued   atomic.Int32 // requests that wait for a worker
+	queued   Share // requests that wait for a worker
+	delayed  Share // replies that wait for their moment
 }
 
 // radsecSecret is the one secret of all RadSec peers (RFC 6614 section 2.3): TLS
@@ -37,8 +37,14 @@ func NewTunnelPeer(owner any) *Peer {
 // Owner is the caller's own description, given back by Peer.Owner.
 func NewPeer(secret []byte, unsigned bool, owner any) *Peer {
 	p := &Peer{secret: append([]byte(nil), secret...), unsigned: unsigned, owner: owner}
-	p.macs.New = func() any { return hmac.New(md5.New, p.secret) }
+	p.macs.New = func() any { return &mac{Hash: hmac.New(md5.New, p.secret)} }
 	return p
+}
+
+// mac is an HMAC's state, and room for what comes out.
+type mac struct {
+	hash.Hash
+	sum [macLen]byte
 }
 
 // Owner gives what NewPeer was given.
@@ -49,13 +55,14 @@ func (p *Peer) Secret() []byte { return p.secret }
 
 // sum computes a Message-Authenticator over whole packets whose field is
 // zero (RFC 3579 section 3.2).
-func (p *Peer) sum(packet []byte) (mac [macLen]byte) {
-	h := p.macs.Get().(hash.Hash)
-	h.Reset()
-	h.Write(packet)
-	h.Sum(mac[:0])
-	p.macs.Put(h)
-	return mac
+func (p *Peer) sum(packet []byte) [macLen]byte {
+	m := p.macs.Get().(*mac)
+	m.Reset()
+	m.Write(packet)
+	m.Sum(m.sum[:0])
+	sum := m.sum
+	p.macs.Put(m)
+	return sum
 }
 
 // signed says whether the Message-Authenticator at the offset is right. The

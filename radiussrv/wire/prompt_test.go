@@ -34,7 +34,7 @@ func TestPromptAnswersDoNotWaitForSlowOnes(t *testing.T) {
 		return &Reply{Code: AccessReject}
 	})
 	events := &tally{}
-	conn := listen(t, h, "127.0.0.1:0", Authentication, Options{Peer: everyone(false), Events: events, Readers: 1, Workers: 2, Queue: 4, Patience: time.Hour})
+	conn := listen(t, h, "127.0.0.1:0", Authentication, Options{Peer: everyone(false), Events: events, Readers: 1, Workers: 2, Queue: 6, Patience: time.Hour})
 	client, err := net.Dial("udp", conn.LocalAddr().String())
 	if err != nil {
 		t.Fatal(err)

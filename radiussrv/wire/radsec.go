@@ -13,8 +13,10 @@ import (
 	"time"
 )
 
-// Deadlines of a RadSec connection (RFC 6614). Proxies keep theirs open and ask
-// Status-Server when nothing else is to be said.
+// Deadlines of a RadSec connection (RFC 6614). A client keeps its own open by
+// Status-Server when nothing else is to be said (RFC 6613 section 2.4, RFC 3539
+// section 3.4); one that says nothing is told that it is closed, and opens another
+// when it needs one.
 const (
 	handshakeWithin = 10 * time.Second
 	packetWithin    = 10 * time.Second // from a packet's first byte to its last
@@ -126,10 +128,10 @@ func (l *tlsListener) open(raw net.Conn) {
 	addr, _ := netip.ParseAddrPort(raw.RemoteAddr().String())
 	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
 	c := &tlsLink{conn: tls.Server(raw, l.config), from: addr}
-	limit := l.server.opts.Tunnels
+	limits := &l.server.opts
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.stopping || len(l.conns) >= limit || l.from[addr.Addr()] >= max(limit/16, 1) {
+	if l.stopping || len(l.conns) >= limits.Tunnels || l.from[addr.Addr()] >= limits.TunnelsAt {
 		_ = raw.Close()
 		if !l.stopping {
 			l.server.opts.Events.Dropped(DropLimit, addr, nil)
@@ -151,16 +153,23 @@ func (l *tlsListener) serve(c *tlsLink) {
 	defer l.server.readers.Done()
 	l.read(c)
 	c.asking.end()
+	if l.leave(c) {
+		_ = c.conn.Close() // tells the peer (close_notify); not under the lock, for one that reads nothing is waited for
+	}
+}
+
+// leave takes a connection out; false once all are stopping.
+func (l *tlsListener) leave(c *tlsLink) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stopping {
-		return
+		return false
 	}
 	delete(l.conns, c)
 	if l.from[c.from.Addr()]--; l.from[c.from.Addr()] == 0 {
 		delete(l.from, c.from.Addr())
 	}
-	_ = c.conn.Close()
+	return true
 }
 
 func (l *tlsListener) read(c *tlsLink) {

@@ -57,10 +57,11 @@ type Options struct {
 	Events     Events
 	Readers    int              // goroutines that read a socket and answer what is answered promptly; one for each processor, 4 at most
 	Workers    int              // requests handled at once that were not; 1024
-	Queue      int              // requests that wait for a worker; 4096, three quarters of them from one peer
+	Queue      int              // requests that wait for a worker; 4096, as many of one peer as a Share allows
 	Duplicates int              // requests remembered, with 112 bytes of reply on average: 5 MiB; 32768
-	Delayed    int              // replies that wait for their moment; 16384
-	Tunnels    int              // RadSec connections at once; 1024, a sixteenth of them from one address
+	Delayed    int              // replies that wait for their moment; 16384, likewise
+	Tunnels    int              // RadSec connections of a listener at once; 1024
+	TunnelsAt  int              // of them from one address; a sixteenth
 	Patience   time.Duration    // a request that waited longer for its worker is dropped; 2 s
 	Now        func() time.Time // time.Now
 }
@@ -142,6 +143,7 @@ func NewServer(h Handler, opts Options) *Server {
 	set(&opts.Duplicates, 32768)
 	set(&opts.Delayed, 16384)
 	set(&opts.Tunnels, 1024)
+	set(&opts.TunnelsAt, max(opts.Tunnels/16, 1))
 	if opts.Patience <= 0 {
 		opts.Patience = 2 * time.Second
 	}
@@ -211,18 +213,16 @@ func (s *Server) take(d *datagram, out *batch) (free bool) {
 }
 
 // enqueue gives a datagram to the workers, or drops it where everything is full,
-// or as much of it as one peer may fill.
+// or as much of it as one peer or address may fill.
 func (s *Server) enqueue(d *datagram) bool {
-	peer := d.Peer
-	if int(peer.queued.Add(1)) > max(cap(s.queue)*3/4, 1) {
-		peer.queued.Add(-1)
+	if !d.Peer.queued.Take(cap(s.queue), d.From.Addr()) {
 		s.drop(d, DropOverload)
 		return false
 	}
 	select {
 	case s.queue <- d:
 	default:
-		peer.queued.Add(-1)
+		d.Peer.queued.Give(d.From.Addr())
 		s.drop(d, DropOverload)
 		return false
 	}
@@ -286,7 +286,7 @@ func (s *Server) work() {
 		if !ok {
 			return
 		}
-		d.Peer.queued.Add(-1)
+		d.Peer.queued.Give(d.From.Addr())
 		s.handle(d)
 		s.release(d)
 	}
@@ -379,12 +379,18 @@ func (s *Server) answer(reply *Reply, d *datagram, out *batch) {
 
 // delay sends a reply in its time, without the datagram that it answers.
 func (s *Server) delay(wait time.Duration, b []byte, d *datagram) {
-	back, peer, ticket := d.route, d.Peer, d.ticket
+	back, peer, ticket, addr := d.route, d.Peer, d.ticket, d.From.Addr()
+	if !peer.delayed.Take(s.opts.Delayed, addr) {
+		s.drop(d, DropOverload)
+		return
+	}
 	if !s.later.after(wait, func() {
+		peer.delayed.Give(addr)
 		ticket.finish(b, s.duplicates.age(s.opts.Now()))
 		s.send(b, &back, peer, nil)
 	}) {
 		// Sending at once would tell what the delay is there to hide.
+		peer.delayed.Give(addr)
 		s.drop(d, DropOverload)
 	}
 }

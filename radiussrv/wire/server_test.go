@@ -242,7 +242,7 @@ func TestDelayedReplyHoldsNoWorker(t *testing.T) {
 	h := script(func(_ context.Context, r *Received) *Reply {
 		return &Reply{Code: AccessReject, NotBefore: r.At.Add(time.Second)}
 	})
-	bubble(t, h, Options{Workers: 1, Delayed: 3}, func(s *Server, events *tally) {
+	bubble(t, h, Options{Workers: 1, Delayed: 6}, func(s *Server, events *tally) {
 		tap, first := newTap(Authentication), ask(t, 0, nil)
 		arrive(s, tap, first, nas)
 		for id := range byte(4) {
@@ -263,7 +263,7 @@ func TestDelayedReplyHoldsNoWorker(t *testing.T) {
 			}
 		}
 		if tap.next() != nil || events.dropped(DropOverload) != 2 {
-			t.Errorf("%d dropped, want 2 beyond the limit of 3 delayed replies", events.dropped(DropOverload))
+			t.Errorf("%d dropped, want 2 beyond the three delayed replies of one address", events.dropped(DropOverload))
 		}
 		arrive(s, tap, first, nas)
 		if tap.next() == nil {
@@ -281,7 +281,7 @@ func TestOverloadIsDroppedAndReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		open = make(chan struct{})
 		events := &tally{}
-		s := NewServer(h, Options{Workers: 2, Queue: 4, Events: events, Peer: everyone(false)})
+		s := NewServer(h, Options{Workers: 2, Queue: 6, Events: events, Peer: everyone(false)})
 		tap := newTap(Authentication)
 		for id := range byte(10) {
 			arrive(s, tap, ask(t, id, nil), nas)
@@ -302,8 +302,8 @@ func TestOverloadIsDroppedAndReported(t *testing.T) {
 	})
 }
 
-// One access point that floods fills its share of the queue and no more: another
-// one's requests find a place.
+// One access point that floods fills its share of the queue and no more: others'
+// requests find a place, those of the same client and those of another.
 func TestAFloodLeavesRoomForOthers(t *testing.T) {
 	open := make(chan struct{})
 	h := script(func(context.Context, *Received) *Reply {
@@ -312,9 +312,10 @@ func TestAFloodLeavesRoomForOthers(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		open = make(chan struct{})
-		peers := map[string]*Peer{"192.0.2.1": NewPeer(secret, false, nil), "192.0.2.2": NewPeer(secret, false, nil)}
+		one, two := NewPeer(secret, false, nil), NewPeer(secret, false, nil)
+		peers := map[string]*Peer{"192.0.2.1": one, "192.0.2.3": one, "192.0.2.2": two}
 		events := &tally{}
-		s := NewServer(h, Options{Workers: 1, Queue: 8, Events: events, Peer: func(a netip.Addr) *Peer { return peers[a.String()] }})
+		s := NewServer(h, Options{Workers: 1, Queue: 16, Events: events, Peer: func(a netip.Addr) *Peer { return peers[a.String()] }})
 		flood, other := newTap(Authentication), newTap(Authentication)
 		for id := range byte(20) {
 			arrive(s, flood, ask(t, id, nil), nas)
@@ -322,15 +323,16 @@ func TestAFloodLeavesRoomForOthers(t *testing.T) {
 		}
 		for id := range byte(2) {
 			arrive(s, other, ask(t, id, nil), "192.0.2.2:1000")
+			arrive(s, other, ask(t, id, nil), "192.0.2.3:1000")
 			synctest.Wait()
 		}
-		if n := events.dropped(DropOverload); n != 13 {
-			t.Errorf("%d dropped, want 13 of the flood's: one is in work and six are queued", n)
+		if n := events.dropped(DropOverload); n != 10 {
+			t.Errorf("%d dropped, want 10 of the flood's: one is in work and nine are queued", n)
 		}
 		close(open)
-		for range 2 {
+		for range 4 {
 			if other.next() == nil {
-				t.Error("another peer's request was lost")
+				t.Error("another's request was lost")
 			}
 		}
 		for id := range byte(2) { // what was taken is given back
@@ -339,10 +341,38 @@ func TestAFloodLeavesRoomForOthers(t *testing.T) {
 		if err := s.Shutdown(t.Context()); err != nil {
 			t.Error(err)
 		}
-		for _, p := range peers {
-			if n := p.queued.Load(); n != 0 {
-				t.Errorf("%d counted as queued at the end", n)
+		if one.queued.all.Load() != 0 || two.queued.all.Load() != 0 {
+			t.Error("some are counted as queued at the end")
+		}
+	})
+}
+
+// Nor does it take every place of those replies that wait for their moment: the
+// refusals of others leave.
+func TestAFloodOfRefusalsLeavesRoomForOthers(t *testing.T) {
+	h := script(func(_ context.Context, r *Received) *Reply {
+		return &Reply{Code: AccessReject, NotBefore: r.At.Add(time.Second)}
+	})
+	one, two := NewPeer(secret, false, nil), NewPeer(secret, false, nil)
+	peers := map[string]*Peer{"192.0.2.1": one, "192.0.2.3": one, "192.0.2.2": two}
+	bubble(t, h, Options{Delayed: 16, Peer: func(a netip.Addr) *Peer { return peers[a.String()] }}, func(s *Server, events *tally) {
+		flood, other := newTap(Authentication), newTap(Authentication)
+		for id := range byte(20) {
+			arrive(s, flood, ask(t, id, nil), nas)
+		}
+		synctest.Wait()
+		for id := range byte(2) {
+			arrive(s, other, ask(t, id, nil), "192.0.2.2:1000")
+			arrive(s, other, ask(t, id, nil), "192.0.2.3:1000")
+		}
+		time.Sleep(time.Second)
+		for range 4 {
+			if other.next() == nil {
+				t.Error("another's refusal was lost")
 			}
+		}
+		if n := events.dropped(DropOverload); n != 11 || one.delayed.all.Load() != 0 {
+			t.Errorf("%d dropped, want 11 beyond the nine of one address; %d are counted at the end", n, one.delayed.all.Load())
 		}
 	})
 }

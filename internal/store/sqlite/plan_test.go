@@ -33,6 +33,7 @@ var whole = map[string]string{
 	"schools":     "a few thousand rows, all needed",
 	"audit_heads": "a row for each replica",
 	"passwords":   "those of a day that no target has yet",
+	"step":        "a subquery: at most the blocks that the audit trail's index takes at once",
 	"employments": "an import compares all digests",
 	"enrolments":  "an import compares all digests",
 	"cards":       "an import compares all digests",

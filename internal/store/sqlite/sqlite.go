@@ -81,12 +81,14 @@ func open(path string) (*driver, error) {
 	}
 	pragmas := []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)", "wal_autocheckpoint(16000)",
 		"secure_delete(1)"} // deleted rows are overwritten with zeros
-	writer, err := pool(absolute, "immediate", append(pragmas, "cache_size(-65536)"))
+	// Caches are small: what is not in them is in the system's, which gives it back
+	// to who needs it more.
+	writer, err := pool(absolute, "immediate", append(pragmas, "cache_size(-8192)"))
 	if err != nil {
 		return nil, err
 	}
 	writer.SetMaxOpenConns(1) // waiting in Go is fair, waiting in SQLite is not
-	reader, err := pool(absolute, "deferred", append(pragmas, "cache_size(-16384)", "query_only(1)"))
+	reader, err := pool(absolute, "deferred", append(pragmas, "cache_size(-2048)", "query_only(1)"))
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}

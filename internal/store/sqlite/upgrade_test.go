@@ -91,3 +91,38 @@ func TestFromVersion2(t *testing.T) {
 		}
 	}
 }
+
+// testdata/v6 is a store that the program wrote when its schema had version 6: the
+// trail of somebody invented, sign-ins that are a line each among it.
+func TestFromVersion6(t *testing.T) {
+	path, keyset := old(t, "testdata/v6")
+	now := time.Date(2026, 9, 1, 9, 0, 0, 0, time.UTC)
+	db, err := sqlite.OpenFiles(t.Context(), path, keyset, store.Options{Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }() // the test is over
+	who := identity.PersonID{7}
+	err = db.Audit().Append(t.Context(), []identity.AuditEntry{{At: now, Kind: "sign_in", Person: who, Payload: []byte("{}")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, before := range []int{11, 8, 0} { // months
+		n, err := db.Audit().EraseSignIns(t.Context(), now.AddDate(0, -before, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries, err := db.Audit().Recent(t.Context(), who, 9)
+		if err != nil || len(entries) != 6 || !entries[0].At.Equal(now) {
+			t.Fatalf("%+v, %v", entries, err)
+		}
+		for _, e := range entries {
+			if erased := e.SignIn() && e.At.Before(now.AddDate(0, -before, 0)); erased != (e.Payload == nil) {
+				t.Errorf("%d months, %d lines erased: %+v", before, n, e)
+			}
+		}
+		if err := db.Audit().Verify(t.Context(), nil); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -464,7 +464,6 @@ func testEvents(t *testing.T, s *suite) {
 	}
 }
 
-// testLateEvent: an event never replaces a newer confirmation.
 // testUpstreamState: a city account that was closed and opened again.
 func testUpstreamState(t *testing.T, s *suite) {
 	profile, done := s.withOrlova(t)
@@ -525,6 +524,64 @@ func testUpstreamState(t *testing.T, s *suite) {
 	}
 }
 
+// testEventHashes: the hash that an event brings is the verifier from then on,
+// unless something younger is known, and only of an account that is open.
+func testEventHashes(t *testing.T, s *suite) {
+	profile, done := s.withOrlova(t)
+	c, id, n := s.db.Credentials(), done.Person, 0
+	event := func(who identity.Subject, kind store.EventKind, at time.Time, hash string) {
+		t.Helper()
+		n++
+		e := store.Event{ID: fmt.Sprint("e", n), At: at, Subject: who, Kind: kind, NTHash: []byte(hash)}
+		if applied, err := c.ApplyEvent(t.Context(), e); err != nil || !applied {
+			t.Fatalf("event %d: %v, %v", n, applied, err)
+		}
+	}
+	expect := func(what, hash string) {
+		t.Helper()
+		v, err := s.open(t, s.keys).Credentials().Verifier(t.Context(), id)
+		if hash == "" && errors.Is(err, identity.ErrNotFound) {
+			return
+		}
+		epoch := load(t, s.db.Directory()).entries[id].Epoch
+		if err != nil || string(v.NTHash) != hash || v.Argon2 != "" || v.Epoch != epoch {
+			t.Errorf("%s: %q under epoch %d of %d, %v; want %q", what, v.NTHash, v.Epoch, epoch, err, hash)
+		}
+	}
+	check(t, c.SaveVerifier(t.Context(), id, auth.Verifier{NTHash: []byte("before"), Epoch: 1, LearnAt: s.now.Add(-time.Hour)}))
+	event(profile.Subject, store.EventPasswordSet, s.now, "new")
+	expect("an event with a password", "new")
+	// mos.ru may say yes to the old one for a moment.
+	check(t, c.SaveVerifier(t.Context(), id, auth.Verifier{NTHash: []byte("before"), Epoch: 2, LearnAt: s.now.Add(time.Second)}))
+	expect("the old password confirmed a second later", "new")
+	event(profile.Subject, store.EventPasswordSet, s.now.Add(-time.Second), "older")
+	expect("an older event later", "new")
+	event(profile.Subject, store.EventPasswordSet, s.now.Add(time.Second), "newest")
+	expect("two events", "newest")
+	event(profile.Subject, store.EventPasswordSet, s.now.Add(2*time.Second), "")
+	expect("an event without a password", "")
+	event(profile.Subject, store.EventPasswordSet, s.now.Add(time.Second), "late")
+	expect("one from before it, later", "")
+	epoch := load(t, s.db.Directory()).entries[id].Epoch
+	check(t, c.SaveVerifier(t.Context(), id, auth.Verifier{NTHash: []byte("confirmed"), Epoch: epoch, LearnAt: s.now.Add(5 * time.Minute)}))
+	event(profile.Subject, store.EventPasswordSet, s.now.Add(3*time.Minute), "before that")
+	expect("one from before a confirmation", "confirmed")
+	event(profile.Subject, store.EventDisabled, s.now.Add(4*time.Minute), "")
+	event(profile.Subject, store.EventPasswordSet, s.now.Add(5*time.Minute), "of a closed account")
+	expect("a closed account", "")
+
+	// A parent is known and has no account.
+	put(t, s.db, person.Card{Child: "c1", ParentFIO: "Смирнова Ольга Петровна"})
+	parent := activation(person.Profile{Subject: "parent", Login: "smirnovao", Last: "Смирнова", First: "Ольга", Middle: "Петровна"}, person.RecordRef{Kind: person.RecordCard, ID: "c1"})
+	parent.Login = ""
+	id = s.activate(t, s.db, parent).Person
+	event("parent", store.EventPasswordSet, s.now, "of a parent")
+	if _, err := c.Verifier(t.Context(), id); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("a parent's hash is kept: %v", err)
+	}
+}
+
+// testLateEvent: an event never replaces a newer confirmation.
 func testLateEvent(t *testing.T, s *suite) {
 	profile, done := s.withOrlova(t)
 	c := s.db.Credentials()

@@ -21,7 +21,10 @@ func testChanges(t *testing.T, s *suite) {
 	j, now := s.db.Journal(), s.now.Add(time.Minute)
 	first := identity.Given{Mark: 1<<63 | 5, At: s.now, Until: s.now.Add(8 * time.Hour)}
 	second := identity.Given{Mark: 7, At: s.now}
-	id := s.record(t, now, s.heard(journal.Start, "ap-1", "a", 0, by("one", first)))[0].ID
+	board := &identity.Basis{Device: "02:00:5e:10:00:01"}
+	machine := &identity.Basis{Authority: "pcs", Machine: "pc1.school49.example", Chain: []identity.Issued{{Issuer: 1<<63 | 1, Serial: "00fffe"}}}
+	on := func(b *identity.Basis) func(*journal.Record) { return func(r *journal.Record) { r.Basis = b } }
+	id := s.record(t, now, s.heard(journal.Start, "ap-1", "a", 0, by("one", first), on(board)))[0].ID
 	live := func() *journal.Session {
 		t.Helper()
 		list := s.find(t, journal.Query{Live: true})
@@ -30,8 +33,8 @@ func testChanges(t *testing.T, s *suite) {
 		}
 		return list[0]
 	}
-	if got := live(); got.Given != first {
-		t.Fatalf("%+v", got.Given)
+	if got := live(); got.Given != first || !got.Basis.Equal(board) {
+		t.Fatalf("%+v, %+v", got.Given, got.Basis)
 	}
 	change := func() *journal.Session {
 		t.Helper()
@@ -63,15 +66,15 @@ func testChanges(t *testing.T, s *suite) {
 		t.Errorf("after an interim record: %+v", got.Given)
 	}
 	x = change()
-	s.record(t, now, s.heard(journal.Interim, "ap-1", "a", 20, lasted(20), by("two", first)))
+	s.record(t, now, s.heard(journal.Interim, "ap-1", "a", 20, lasted(20), by("two", first), on(machine)))
 	x.Given = second
 	if after := save(x, journal.CutChanged, journal.Change); after.Given != first {
 		t.Errorf("after another sign-in: %+v", after.Given)
 	}
 	// A late record of the first sign-in is not the newest word.
-	s.record(t, now, s.heard(journal.Interim, "ap-1", "a", 15, lasted(15), by("one", second)))
-	if got := live(); got.Given != first {
-		t.Errorf("after a late record: %+v", got.Given)
+	s.record(t, now, s.heard(journal.Interim, "ap-1", "a", 15, lasted(15), by("one", second), on(board)))
+	if got := live(); got.Given != first || !got.Basis.Equal(machine) {
+		t.Errorf("after a late record: %+v, %+v", got.Given, got.Basis)
 	}
 	if after := save(change(), journal.CutRefused, journal.Disconnect); after.Cut.How != journal.Disconnect || !after.Live() {
 		t.Errorf("%+v", after.Cut)

@@ -57,7 +57,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Engine) {
 		{"FeedOrder", testFeedOrder},
 		{"Verifiers", testVerifiers},
 		{"Events", testEvents},
-		{"LateEvent", testLateEvent},
+		{"LateEvent", testLateEvent}, {"EventHashes", testEventHashes},
 		{"UpstreamState", testUpstreamState},
 		{"Strays", testStrays},
 		{"EventWhileActivating", testEventWhileActivating},
@@ -101,7 +101,17 @@ func Run(t *testing.T, fresh func(t *testing.T) Engine) {
 		{"AuditTampering", testAuditTampering},
 		{"AuditCut", testAuditCut},
 		{"AuditEmptied", testAuditEmptied},
+		{"AuditEmptiedChange", testAuditEmptiedChange},
 		{"AuditErasure", testAuditErasure},
+		{"AuditBlocks", testAuditBlocks},
+		{"AuditRecent", testAuditRecent},
+		{"AuditIndex", testAuditIndex},
+		{"AuditIndexBytes", testAuditIndexBytes},
+		{"AuditIndexMeanwhile", testAuditIndexMeanwhile},
+		{"AuditIndexOfAnotherPast", testAuditIndexOfAnotherPast},
+		{"AuditIndexSealed", testAuditIndexSealed},
+		{"AuditIndexErasure", testAuditIndexErasure},
+		{"AuditTogether", testAuditTogether},
 		{"SealedColumns", testSealedColumns},
 		{"NothingInClear", testNothingInClear},
 		{"WrongKeyset", testWrongKeyset},
@@ -128,7 +138,7 @@ type suite struct {
 // open gives another handle that lives as long as the test.
 func (s *suite) open(t *testing.T, keys *store.Keyset) *store.DB {
 	t.Helper()
-	db, err := s.Open(t.Context(), keys, store.Options{Poll: 5 * time.Millisecond, Now: func() time.Time { return s.now }})
+	db, err := s.Open(t.Context(), keys, store.Options{Poll: 5 * time.Millisecond, Now: func() time.Time { return s.now }, IndexStep: indexStep})
 	check(t, err)
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {

@@ -91,18 +91,21 @@ func (m Method) proof(state *tls.ConnectionState, now time.Time) (identity.Certi
 		case outdated:
 			v = identity.Verdict{Outcome: identity.Unavailable, Reason: identity.ReasonListOutdated}
 		default:
-			return certificate(authority, chain[0]), identity.Verdict{}
+			return certificate(authority, chain), identity.Verdict{}
 		}
 	}
 	return identity.Certificate{}, v
 }
 
-func certificate(authority string, c *x509.Certificate) identity.Certificate {
+func certificate(authority string, chain []*x509.Certificate) identity.Certificate {
+	c := chain[0]
 	return identity.Certificate{
 		Authority: authority, CommonName: c.Subject.CommonName, DNSNames: c.DNSNames,
-		UPNs: upns(c), Serial: hex.EncodeToString(c.SerialNumber.Bytes()),
+		UPNs: upns(c), Serial: hexadecimal(c), Chain: issued(chain),
 	}
 }
+
+func hexadecimal(c *x509.Certificate) string { return hex.EncodeToString(c.SerialNumber.Bytes()) }
 
 var (
 	oidSubjectAltName = asn1.ObjectIdentifier{2, 5, 29, 17}

@@ -2,11 +2,17 @@ package eaptls
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
+
+	"schoolbridge/internal/identity"
 )
 
 // Authority issues certificates to devices or people.
@@ -30,6 +36,8 @@ type list struct {
 	key     []byte // raw public key
 	until   time.Time
 	serials map[string]bool // big-endian bytes
+	// by are what stands for its issuer in identity.Issued, without the key too.
+	by [2]uint64
 }
 
 // NewTrust checks authorities and their lists, and names every fault at once. A
@@ -73,7 +81,8 @@ func check(r *x509.RevocationList, issuers []*x509.Certificate) (list, error) {
 		if r.CheckSignatureFrom(c) != nil {
 			continue
 		}
-		l := list{issuer: c.RawSubject, key: c.RawSubjectPublicKeyInfo, until: r.NextUpdate, serials: make(map[string]bool, len(r.RevokedCertificateEntries))}
+		l := list{issuer: c.RawSubject, key: c.RawSubjectPublicKeyInfo, until: r.NextUpdate, serials: make(map[string]bool, len(r.RevokedCertificateEntries)),
+			by: [2]uint64{issuer(c.RawSubject, c.RawSubjectPublicKeyInfo), issuer(c.RawSubject, nil)}}
 		for _, e := range r.RevokedCertificateEntries {
 			l.serials[serial(e.SerialNumber)] = true
 		}
@@ -124,6 +133,55 @@ func (l *list) about(chain []*x509.Certificate, i int) bool {
 	}
 	issuer := chain[i+1]
 	return bytes.Equal(l.issuer, issuer.RawSubject) && bytes.Equal(l.key, issuer.RawSubjectPublicKeyInfo)
+}
+
+// issued is what of a chain can be taken back, in few bytes: what revocation
+// looks up.
+func issued(chain []*x509.Certificate) []identity.Issued {
+	var all []identity.Issued
+	for i, c := range chain {
+		switch {
+		case i < len(chain)-1:
+			all = append(all, identity.Issued{Issuer: issuer(chain[i+1].RawSubject, chain[i+1].RawSubjectPublicKeyInfo), Serial: hexadecimal(c)})
+		case !bytes.Equal(c.RawIssuer, c.RawSubject):
+			all = append(all, identity.Issued{Issuer: issuer(c.RawIssuer, nil), Serial: hexadecimal(c)})
+		}
+	}
+	return all
+}
+
+// issuer stands for a name and a key: eight bytes of SHA-256, since whoever
+// asks an authority for a certificate may choose names.
+func issuer(name, key []byte) uint64 {
+	h := sha256.New()
+	_ = binary.Write(h, binary.BigEndian, uint64(len(name))) // never fails
+	h.Write(name)
+	h.Write(key)
+	return binary.BigEndian.Uint64(h.Sum(nil))
+}
+
+// Standing says why a certificate that was accepted would not be any more, ""
+// where nothing says so. A list that is out of date says nothing.
+func (t *Trust) Standing(authority string, chain []identity.Issued) identity.Reason {
+	known := false
+	for _, name := range t.names {
+		known = known || name == authority
+	}
+	if !known {
+		return identity.ReasonNotValid
+	}
+	for _, c := range chain {
+		number, err := hex.DecodeString(c.Serial)
+		if err != nil {
+			continue
+		}
+		for _, l := range t.lists {
+			if slices.Contains(l.by[:], c.Issuer) && l.serials[string(number)] {
+				return identity.ReasonRevoked
+			}
+		}
+	}
+	return ""
 }
 
 // authority names the authority of a chain: that of the certificate nearest to

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"schoolbridge/internal/identity"
 	"schoolbridge/radiussrv/eap/eaptest"
 )
 
@@ -42,6 +43,20 @@ func TestTrust(t *testing.T) {
 	}
 	if trust.revocation(chain(other.Client(t, "pc-1", "", time.Time{}), other), until.Add(time.Hour)) != good {
 		t.Error("an authority without a list revokes")
+	}
+	for what, c := range map[string]struct {
+		authority string
+		chain     []*x509.Certificate
+		want      identity.Reason
+	}{
+		"revoked":                       {"school", chain(client, pki), identity.ReasonRevoked},
+		"good":                          {"school", fresh, ""},
+		"of the other, with its serial": {"other", chain(other.Client(t, "pc-1", "", time.Time{}), other), ""},
+		"of an authority that is gone":  {"gone", fresh, identity.ReasonNotValid},
+	} {
+		if got := trust.Standing(c.authority, issued(c.chain)); got != c.want {
+			t.Errorf("%s: %q", what, got)
+		}
 	}
 	_, err = NewTrust([]Authority{
 		{Name: "", Certificates: []*x509.Certificate{pki.Authority}},
@@ -106,6 +121,9 @@ func TestRevokedIntermediate(t *testing.T) {
 		for _, chain := range [][]*x509.Certificate{{leaf, between}, {leaf, between, root}} {
 			if got := trust.revocation(chain, now); got != want {
 				t.Errorf("list of %d, chain of %d: %v", serial, len(chain), got)
+			}
+			if got := trust.Standing("school", issued(chain)); (got == identity.ReasonRevoked) != (want == revoked) {
+				t.Errorf("list of %d, chain of %d: standing %q", serial, len(chain), got)
 			}
 		}
 		later := now.Add(2 * time.Hour)

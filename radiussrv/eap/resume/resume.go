@@ -19,6 +19,8 @@ package resume
 
 import (
 	"context"
+	"encoding/binary"
+	"io"
 	"sync"
 	"time"
 
@@ -26,9 +28,18 @@ import (
 	"schoolbridge/radiussrv/eap/packet"
 )
 
-// Handle names one tunnel, at random. It is no secret: the ticket's key is what
-// the peer has to have.
+// Handle names one tunnel: when it was made, in milliseconds of Unix time, and at
+// random beyond that. It is no secret: the ticket's key is what the peer has to
+// have. The time is there for stores, where what comes together then lies together:
+// names all at random cost a page each.
 type Handle [16]byte
+
+// NewHandle makes one.
+func NewHandle(now time.Time, random io.Reader) (h Handle, err error) {
+	binary.BigEndian.PutUint64(h[:], uint64(now.UnixMilli())<<16)
+	_, err = io.ReadFull(random, h[6:])
+	return h, err
+}
 
 // Record says what a success under a handle rests on.
 type Record struct {

@@ -31,8 +31,9 @@ type entry struct {
 const (
 	sharedQueue = 4096 // records that wait for the store; those beyond are known here only
 	sharedBatch = 512  // records of one Save
-	// gatherFor is how long the first record of a batch waits for others.
-	gatherFor   = 50 * time.Millisecond
+	// gatherFor is how long the first record of a batch waits for others: a Save
+	// costs as much as 30 records. What a crash loses means full handshakes.
+	gatherFor   = 500 * time.Millisecond
 	saveWithin  = 5 * time.Second
 	findWithin  = 300 * time.Millisecond // a peer waits
 	complainFor = time.Minute            // between two lines about a store that fails

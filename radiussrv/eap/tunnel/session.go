@@ -199,7 +199,7 @@ func (s *Session) alertOr(err error) error {
 
 // Read gives all application data of the peer's next message, at least a byte.
 func (s *Session) Read() ([]byte, error) {
-	b := make([]byte, 512)
+	b := make([]byte, 128) // name and password, or a proof, fit
 	n, err := s.conn.Read(b)
 	if err != nil {
 		return nil, err

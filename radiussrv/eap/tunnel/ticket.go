@@ -83,10 +83,11 @@ func open(sealers []cipher.AEAD, ticket []byte) (clear []byte, ok bool) {
 // when that does: there is nothing new to remember.
 func (s *Session) wrap(cs tls.ConnectionState, state *tls.SessionState) ([]byte, error) {
 	if !cs.DidResume {
-		if _, err := io.ReadFull(s.engine.opts.Random, s.handle[:]); err != nil {
+		h, err := resume.NewHandle(s.engine.opts.Now(), s.engine.opts.Random)
+		if err != nil {
 			return nil, err
 		}
-		s.issued = true
+		s.handle, s.issued = h, true
 	}
 	state.Extra = append(state.Extra, append(bytes.Clone(extraTag), s.handle[:]...))
 	clear, err := state.Bytes()

@@ -1,6 +1,6 @@
-//go:build peers
+//go:build linux
 
-package wifi
+package stand
 
 import (
 	"fmt"
@@ -26,7 +26,7 @@ func watchOthers(t testing.TB) func() float64 {
 // hypervisor gave to others is among it.
 func all(t testing.TB) (busy time.Duration) {
 	text, err := os.ReadFile("/proc/stat")
-	must(t, err)
+	Must(t, err)
 	first, _, _ := strings.Cut(string(text), "\n")
 	for i, field := range strings.Fields(first)[1:9] {
 		if i != 3 && i != 4 { // idle, waiting for the disk
@@ -47,13 +47,15 @@ func own() (used time.Duration) {
 	return used
 }
 
+// FirstLine is what a program says first, such as its version.
+func FirstLine(name string, args ...string) string {
+	said, _ := exec.Command(name, args...).CombinedOutput()
+	line, _, _ := strings.Cut(string(said), "\n")
+	return strings.TrimSpace(line)
+}
+
 // describe says what was measured, and where.
-func describe(z sizes, others func() float64) []string {
-	first := func(name string, args ...string) string {
-		said, _ := exec.Command(name, args...).CombinedOutput()
-		line, _, _ := strings.Cut(string(said), "\n")
-		return strings.TrimSpace(line)
-	}
+func describe(peer string, people, rounds int, others func() float64) []string {
 	model := "unknown processor"
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		if _, after, ok := strings.Cut(string(text), "model name\t: "); ok {
@@ -66,8 +68,8 @@ func describe(z sizes, others func() float64) []string {
 	}
 	return []string{
 		fmt.Sprintf("%s, %d cores: %s. Others used %.0f %% of the machine meanwhile.", model, runtime.NumCPU(), cores, 100*others()),
-		fmt.Sprintf("%s; schoolbridge %s, %s.", first("/usr/sbin/freeradius", "-v"), first("git", "describe", "--always", "--dirty"), runtime.Version()),
-		fmt.Sprintf("%d people, %d rounds in turn; medians (least–greatest). CPU time of the server for each, what it does later included;", z.people, z.rounds),
+		fmt.Sprintf("%s; schoolbridge %s, %s.", peer, FirstLine("git", "describe", "--always", "--dirty"), runtime.Version()),
+		fmt.Sprintf("%d people, %d rounds in turn; medians (least–greatest). CPU time of the server for each, what it does later included;", people, rounds),
 		"a rate with ~ is the limit of the load, or of others on the machine, not the server's. Every answer is checked: a row with one wrong or missing is failed.",
 	}
 }

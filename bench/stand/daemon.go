@@ -1,0 +1,222 @@
+//go:build linux
+
+package stand
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"schoolbridge/internal/mosru/sim"
+)
+
+// Ours is the daemon's name in a table.
+const Ours = "schoolbridge"
+
+// top is the part of the configuration that every measurement has. What is not
+// the default: bounds on requests to mos.ru, which may be slow on a busy machine.
+const top = `state: .
+store:
+  path: schoolbridge.db
+  keyset_file: keyset.json
+mosru:
+  url: @sim@
+  client_id: bench
+  client_secret_file: mosru-secret
+  timeout: 30s
+  requests_per_second: 100000
+  burst: 100000
+  in_flight: 10000
+  events:
+    issuer: @sim@
+    audience: bench
+    keys_file: mosru-keys.json
+    heartbeat: 5s
+web:
+  listen: @web@
+`
+
+// build makes our program, as make does.
+func build(t testing.TB) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "schoolbridge")
+	command := []string{"build", "-trimpath", "-o", program}
+	if *profile != "" {
+		command = append(command, "-tags", "profile")
+	}
+	cmd := exec.Command("go", append(command, "schoolbridge/cmd/schoolbridge")...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, said)
+	}
+	return program
+}
+
+// Daemon runs ours until the test's end, or until stop. rest is what the
+// configuration has beside what every measurement has; prepare may put files
+// beside it, and fill gives what stands for "@name@" in rest. web is where its
+// metrics are.
+func (w *School) Daemon(t testing.TB, rest string, prepare func(dir string), fill ...string) (s *Process, web string, stop func()) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"schoolbridge.db", "keyset.json"} {
+		b, err := os.ReadFile(filepath.Join(w.Dir, name))
+		Must(t, err)
+		Must(t, os.WriteFile(filepath.Join(dir, name), b, 0o600))
+	}
+	prepare(dir)
+	host := Loopback()
+	web = net.JoinHostPort(host, Port(t, "tcp", host))
+	simulated, stopMosru := w.mosru(t, dir, web)
+	fill = append(fill, "@sim@", simulated, "@web@", web)
+	Write(t, filepath.Join(dir, "config.yaml"), strings.NewReplacer(fill...).Replace(top+rest))
+	process, stopDaemon := launch(t, dir, w.Program)
+	s = &Process{Name: Ours, Pid: process, Whole: func() error { return audited(web) }}
+	await(t, dir, web)
+	return s, web, func() { stopDaemon(); stopMosru() }
+}
+
+// mosru runs the simulated mos.ru, in this process, and gives its address.
+func (w *School) mosru(t testing.TB, dir, web string) (address string, stop func()) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	Must(t, err)
+	address = "http://" + listener.Addr().String()
+	simulated, err := sim.New(sim.Options{
+		Issuer: address, Clients: []sim.Client{{ID: "bench", Secret: "bench", PasswordGrant: true}}, Users: w.users,
+		Events: sim.Events{Endpoint: "http://" + web + "/events/mosru", Audience: "bench", Interval: 5 * time.Second, First: 100 * time.Millisecond},
+	})
+	Must(t, err)
+	Must(t, os.WriteFile(filepath.Join(dir, "mosru-keys.json"), simulated.EventKeys(), 0o600))
+	Write(t, filepath.Join(dir, "mosru-secret"), "bench")
+	ctx, cancel := context.WithCancel(t.Context())
+	go simulated.Run(ctx)
+	front := &http.Server{Handler: simulated, ReadHeaderTimeout: time.Minute}
+	go func() { _ = front.Serve(listener) }()
+	stop = func() { cancel(); _ = front.Close() }
+	t.Cleanup(stop)
+	return address, stop
+}
+
+// launch starts the daemon.
+func launch(t testing.TB, dir, program string) (pid int, stop func()) {
+	t.Helper()
+	command := append(OnItsCore(), program, "serve", "--config", filepath.Join(dir, "config.yaml"))
+	cmd := exec.Command(command[0], command[1:]...)
+	log, err := os.Create(filepath.Join(dir, "log"))
+	Must(t, err)
+	defer log.Close()
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if *profile != "" {
+		cmd.Env = append(os.Environ(), "SCHOOLBRIDGE_CPUPROFILE="+*profile)
+	}
+	Must(t, cmd.Start())
+	var over atomic.Bool
+	stop = func() {
+		if over.Swap(true) {
+			return
+		}
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err != nil {
+			said, _ := os.ReadFile(filepath.Join(dir, "log"))
+			t.Errorf("schoolbridge ends with %v; it said:\n%s", err, said)
+		}
+	}
+	t.Cleanup(stop)
+	return cmd.Process.Pid, stop
+}
+
+// await waits until the daemon is ready and mos.ru's events come in: until then
+// a confirmation is kept for minutes only.
+func await(t testing.TB, dir, web string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		said := new(bytes.Buffer)
+		r, err := http.Get("http://" + web + "/readyz")
+		if err == nil {
+			_, _ = said.ReadFrom(r.Body)
+			_ = r.Body.Close()
+			if r.StatusCode == http.StatusOK && !strings.Contains(said.String(), "mos.ru sends no events") {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			log, _ := os.ReadFile(filepath.Join(dir, "log"))
+			t.Fatalf("schoolbridge is not ready: %v, %s; it said:\n%s", err, said, log)
+		}
+	}
+}
+
+// Metric reads the value of a series of the daemon's.
+func Metric(web, series string) (int, error) {
+	r, err := http.Get("http://" + web + "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	defer r.Body.Close()
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		return 0, err
+	}
+	_, after, ok := strings.Cut(string(text), "\n"+series+" ")
+	if !ok {
+		return 0, nil // it begins with its first event
+	}
+	number, _, _ := strings.Cut(after, "\n")
+	value, err := strconv.ParseFloat(number, 64)
+	return int(value), err
+}
+
+// audited waits until the audit trail is written. Entries that find its queue
+// full are lost, and a server that loses them is measured for less than its work.
+func audited(web string) error {
+	for tries := 0; ; tries++ {
+		waiting, err := Metric(web, "schoolbridge_telemetry_audit_waiting")
+		dropped, err2 := Metric(web, "schoolbridge_telemetry_audit_dropped_total")
+		switch {
+		case err != nil || err2 != nil:
+			return errors.Join(err, err2)
+		case dropped > 0 || tries == 600:
+			return fmt.Errorf("the audit trail is not whole: %d entries are lost, %d wait", dropped, waiting)
+		case waiting == 0:
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// Loopback is an address of one server alone: nobody else's port can come in
+// between.
+func Loopback() string {
+	return fmt.Sprintf("127.%d.%d.%d", 128+rand.IntN(100), rand.IntN(256), 1+rand.IntN(254))
+}
+
+// Port picks one that nobody uses.
+func Port(t testing.TB, network, host string) string {
+	t.Helper()
+	if network == "udp" {
+		c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(host)})
+		Must(t, err)
+		defer c.Close()
+		return strconv.Itoa(c.LocalAddr().(*net.UDPAddr).Port)
+	}
+	l, err := net.Listen("tcp", host+":0")
+	Must(t, err)
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+}

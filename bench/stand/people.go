@@ -1,0 +1,142 @@
+//go:build linux
+
+package stand
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"schoolbridge/internal/auth"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/mosru/sim"
+	"schoolbridge/internal/mschap"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/store"
+	"schoolbridge/internal/store/sqlite"
+	"schoolbridge/provision"
+	"schoolbridge/provision/match"
+	"schoolbridge/provision/registry"
+)
+
+// Password is everybody's.
+const Password = "Snegir-2021"
+
+// Login is person i's.
+func Login(i int) string { return fmt.Sprintf("user%06d", i) }
+
+// School is who the servers know, and our program.
+type School struct {
+	People  int
+	Dir     string // holds the store and the keyset
+	Program string // ours
+	users   []sim.User
+}
+
+// NewSchool builds our program, and imports and activates people.
+func NewSchool(t testing.TB, people int) *School {
+	t.Helper()
+	w := &School{People: people, Dir: Memory(t)}
+	for i := range people {
+		w.users = append(w.users, sim.User{Profile: profileOf(i), Password: Password})
+	}
+	w.Program = build(t)
+	ctx := t.Context()
+	nt := mschap.NTHash(Password)
+	db, err := sqlite.OpenFiles(ctx, filepath.Join(w.Dir, "schoolbridge.db"), filepath.Join(w.Dir, "keyset.json"), store.Options{})
+	Must(t, err)
+	today := person.DateOf(time.Now())
+	_, err = registry.Import(ctx, db.Registry(), []string{w.kadry(t)}, registry.Options{Today: today})
+	Must(t, err)
+	activator := provision.NewActivator(db.Accounts(), time.UTC, provision.ActivatorOptions{})
+	for _, u := range w.users {
+		result, err := activator.Activate(ctx, provision.Request{Profile: u.Profile, Password: u.Password}, time.Now())
+		Must(t, err)
+		if result.Verdict.Decision != match.Match {
+			t.Fatalf("%s does not match: %v", u.Profile.Login, result.Verdict.Problems)
+		}
+		// Kept at activation by the daemon; a first sign-in keeps it again.
+		Must(t, db.Credentials().SaveVerifier(ctx, result.Activated.Person, auth.Verifier{NTHash: nt[:], Epoch: 1, LearnAt: time.Now()}))
+	}
+	Must(t, db.Close())
+	return w
+}
+
+// Memory is a folder in memory where there is one: people are activated one by
+// one, each in a transaction that waits for the disk.
+func Memory(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "bench-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// profileOf is person i's city account.
+func profileOf(i int) person.Profile {
+	return person.Profile{
+		Subject: identity.Subject("sub-" + Login(i)), Login: Login(i), Last: surname(i), First: "Мария", Middle: "Игоревна",
+		SNILS: snils(i), SNILSConfirmed: true, Trusted: true, Email: Login(i) + "@example.org",
+	}
+}
+
+// surname is each person's own: the store compares namesakes, and refuses too
+// many of them.
+func surname(i int) string {
+	syllables := strings.Fields("Ба Ве Го Ду Жи За Ки Лю Ме Но")
+	name := ""
+	for k := 0; k < 4 || i > 0; k++ {
+		name, i = syllables[i%10]+strings.ToLower(name), i/10
+	}
+	return name + "нова"
+}
+
+// snils is an invented number with the right checksum.
+func snils(i int) string {
+	digits := fmt.Sprintf("987%06d", i)
+	sum := 0
+	for k, d := range digits {
+		sum += (9 - k) * int(d-'0')
+	}
+	if sum %= 101; sum == 100 {
+		sum = 0
+	}
+	return fmt.Sprintf("%s%02d", digits, sum)
+}
+
+// kadry writes everybody's employment and gives the folder.
+func (w *School) kadry(t testing.TB) string {
+	t.Helper()
+	dir := filepath.Join(w.Dir, "registry")
+	Must(t, os.Mkdir(dir, 0o700))
+	file, err := os.Create(filepath.Join(dir, "kadry.csv"))
+	Must(t, err)
+	text := bufio.NewWriter(file)
+	fmt.Fprintln(text, "id;fio;snils;school;start;end;position;birth_date;phone;email;ezhd_login;district")
+	for i := range w.People {
+		fmt.Fprintf(text, "k%06d;%s Мария Игоревна;%s;1001;2019-09-01;;учитель;;;%s@example.org;;ЮАО\n", i, surname(i), snils(i), Login(i))
+	}
+	Must(t, text.Flush())
+	Must(t, file.Close())
+	return dir
+}
+
+// Write writes a file that only we read.
+func Write(t testing.TB, path, text string) {
+	t.Helper()
+	Must(t, os.WriteFile(path, []byte(text), 0o600))
+}
+
+// Must ends a test at what must not happen.
+func Must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

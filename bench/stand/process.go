@@ -1,0 +1,122 @@
+//go:build linux
+
+package stand
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Process is a running server.
+type Process struct {
+	Name  string
+	Pid   int
+	Whole func() error // whether it has kept all that it has to keep; nil: nothing
+}
+
+// Label is what the table calls it.
+func (s *Process) Label() string { return s.Name }
+
+// Used is the server's CPU time, in hundredths of a second (proc(5)).
+func (s *Process) Used(t testing.TB) time.Duration {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+2:]))
+	return ticks(t, fields[11]) + ticks(t, fields[12])
+}
+
+// ticks reads a time that the kernel gives in its unit for users, on Linux
+// always a hundredth of a second.
+func ticks(t testing.TB, field string) time.Duration {
+	t.Helper()
+	n, err := strconv.Atoi(field)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(n) * 10 * time.Millisecond
+}
+
+// Resident is what the server has in memory, in MiB.
+func (s *Process) Resident(t testing.TB) float64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := strconv.Atoi(strings.Fields(string(text))[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return float64(pages*os.Getpagesize()) / (1 << 20)
+}
+
+// Figure is what one measurement gives.
+type Figure struct {
+	Value   float64 `json:"value"`             // in the row's unit
+	Rate    float64 `json:"rate,omitempty"`    // a second
+	Busy    float64 `json:"busy,omitempty"`    // the share of its core that the server used meanwhile
+	Median  float64 `json:"median,omitempty"`  // where Value is a higher percentile
+	Rounds  float64 `json:"rounds,omitempty"`  // round trips of a sign-in
+	Repeats uint64  `json:"repeats,omitempty"` // requests that were sent again
+}
+
+// Measure gives the CPU time, in microseconds, that the server needs for each of
+// the n things that do asks of it, what it puts off until afterwards included.
+func (s *Process) Measure(t testing.TB, n int, do func() error) (Figure, error) {
+	t.Helper()
+	done := s.profiling()
+	before, began := s.Used(t), time.Now()
+	err := do()
+	took := time.Since(began)
+	busy := s.Used(t) - before
+	if err == nil && s.Whole != nil {
+		err = s.Whole()
+	}
+	cpu := s.Settle(t) - before
+	done()
+	return Figure{
+		Value: float64(cpu.Nanoseconds()) / 1000 / float64(n), Rate: float64(n) / took.Seconds(), Busy: busy.Seconds() / took.Seconds(),
+	}, err
+}
+
+// Settle waits until the server has nothing to do any more, a minute at most,
+// and gives its CPU time.
+func (s *Process) Settle(t testing.TB) time.Duration {
+	t.Helper()
+	for last, n := s.Used(t), 0; ; n++ {
+		time.Sleep(400 * time.Millisecond)
+		now := s.Used(t)
+		if now-last <= 10*time.Millisecond || n == 150 {
+			return now
+		}
+		last = now
+	}
+}
+
+// profiling has a profile written of what the daemon does until the returned
+// function is called. Only a build with the tag profile knows these signals.
+func (s *Process) profiling() (stop func()) {
+	if *profile == "" || s.Name != Ours {
+		return func() {}
+	}
+	_ = syscall.Kill(s.Pid, syscall.SIGUSR1)
+	return func() { _ = syscall.Kill(s.Pid, syscall.SIGUSR2) }
+}
+
+// median of several.
+func median(list []float64) float64 {
+	list = slices.Sorted(slices.Values(list))
+	if n := len(list); n%2 == 0 {
+		return (list[n/2-1] + list[n/2]) / 2
+	}
+	return list[len(list)/2]
+}

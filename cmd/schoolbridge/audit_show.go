@@ -1,0 +1,273 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"schoolbridge/config"
+	"schoolbridge/internal/auth"
+	"schoolbridge/internal/explain"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/store"
+)
+
+// auditRead is how many of the newest lines of a person are looked through.
+const auditRead = 20_000
+
+// auditCall is a command line of "audit show".
+type auditCall struct {
+	file, who, kinds, from, to, format string
+	nobody                             bool
+	limit                              int
+	lang                               explain.Lang
+}
+
+// auditLine is one line of the trail as it is shown. Data is what the line says;
+// it is missing once it was erased.
+type auditLine struct {
+	At   time.Time      `json:"at"`
+	Kind string         `json:"kind"`
+	Data map[string]any `json:"data,omitempty"`
+}
+
+func parseAuditShow(std streams, args []string) (c auditCall, err error) {
+	fs := flag.NewFlagSet("audit", flag.ContinueOnError)
+	fs.StringVar(&c.file, "config", "", "файл настроек / the configuration `FILE`")
+	fs.StringVar(&c.kinds, "kinds", "", "только строки этих видов, через запятую / lines of these kinds only, separated by commas: `KINDS`")
+	fs.StringVar(&c.from, "from", "", "не раньше этого дня или времени / not before this day or `TIME`")
+	fs.StringVar(&c.to, "to", "", "не позже этого дня или времени / not after this day or `TIME`")
+	fs.StringVar(&c.format, "format", "table", "table или json / table or json: `FORMAT`")
+	fs.BoolVar(&c.nobody, "nobody", false, "строки ни о ком: настройки, загрузки реестров, чужие имена / lines about nobody: configuration, imports, names that nobody has")
+	fs.IntVar(&c.limit, "limit", 200, "не больше стольких строк, последние / at most so many lines, the newest: `N`")
+	lang := langFlag(fs)
+	words, err := parse(fs, std, args)
+	if err != nil {
+		return c, err
+	}
+	c.lang = explain.Lang(*lang)
+	if len(words) == 1 {
+		c.who = words[0]
+	}
+	if len(words) > 1 || (c.who == "") != c.nobody || c.format != "table" && c.format != "json" || c.limit < 1 || c.limit > auditRead {
+		return c, misused("audit")
+	}
+	return c, nil
+}
+
+func runAuditShow(ctx context.Context, std streams, args []string) error {
+	call, err := parseAuditShow(std, args)
+	if err != nil {
+		return err
+	}
+	c, err := loadConfig(std, call.file, string(call.lang))
+	if err != nil {
+		return err
+	}
+	db, err := openMadeStore(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }() // the line about the reading is committed by then
+	v := &auditor{auditCall: call, db: db, config: c, now: time.Now()}
+	lines, err := v.lines(ctx)
+	if err != nil {
+		return err
+	}
+	if len(lines) > call.limit {
+		fmt.Fprintf(std.err, v.say("показаны последние %d строк из %d; остальные: --limit, --from, --to, --kinds\n", "the newest %d lines of %d are shown; for the others: --limit, --from, --to, --kinds\n"), call.limit, len(lines))
+		lines = lines[:call.limit]
+	}
+	if v.cut {
+		fmt.Fprintf(std.err, v.say("просмотрены только последние %d строк, старше могут быть ещё; назовите --kinds\n", "only the newest %d lines were looked through, there may be older ones; name --kinds\n"), auditRead)
+	}
+	if call.format == "json" {
+		encoder := json.NewEncoder(std.out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(lines)
+	}
+	if len(lines) == 0 {
+		fmt.Fprintln(std.err, v.say("строк не найдено", "no lines found"))
+		return nil
+	}
+	return v.table(std.out, lines)
+}
+
+// auditor reads the trail for an administrator.
+type auditor struct {
+	auditCall
+	db     *store.DB
+	config *config.Config
+	now    time.Time
+	cut    bool // there may be lines that were not looked through
+}
+
+func (v *auditor) say(ru, en string) string {
+	if v.lang == explain.English {
+		return en
+	}
+	return ru
+}
+
+// lines finds what was asked for, the newest first. That somebody read it is a
+// line of the trail itself.
+func (v *auditor) lines(ctx context.Context) ([]auditLine, error) {
+	from, to, err := v.period()
+	if err != nil {
+		return nil, err
+	}
+	id, err := v.person(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var kinds []string
+	for kind := range strings.SplitSeq(v.kinds, ",") {
+		if kind = strings.TrimSpace(kind); kind != "" {
+			kinds = append(kinds, kind)
+		}
+	}
+	entries, err := v.db.Audit().Recent(ctx, id, auditRead, kinds...)
+	if err != nil {
+		return nil, err
+	}
+	v.cut = len(entries) == auditRead && !entries[len(entries)-1].At.Before(from)
+	lines := []auditLine{}
+	for _, e := range entries {
+		if e.At.Before(from) || !to.IsZero() && !e.At.Before(to) {
+			continue
+		}
+		line := auditLine{At: e.At, Kind: e.Kind}
+		if line.Data, err = auditData(e); err != nil {
+			return nil, err
+		}
+		lines = append(lines, line)
+	}
+	payload, err := json.Marshal(byCaller(map[string]any{"asked": v.who, "kinds": kinds, "from": v.from, "to": v.to, "found": len(lines)}))
+	if err != nil {
+		return nil, err
+	}
+	return lines, v.db.Audit().Append(ctx, []identity.AuditEntry{{At: v.now, Kind: "audit_show", Person: id, Payload: payload}})
+}
+
+// auditData reads what a line says. What was typed or said as a name at a sign-in
+// stays in the trail: it may be a password, or somebody else's.
+func auditData(e identity.AuditEntry) (map[string]any, error) {
+	if e.Payload == nil {
+		return nil, nil
+	}
+	var data any
+	if err := json.Unmarshal(e.Payload, &data); err != nil {
+		return nil, fmt.Errorf("read the audit trail: %w", err)
+	}
+	fields, ok := data.(map[string]any)
+	if !ok {
+		return map[string]any{"list": data}, nil
+	}
+	switch e.Kind {
+	case auth.AuditSignIn, auth.AuditEnded, auth.AuditRefused:
+		delete(fields, "login")
+	}
+	return fields, nil
+}
+
+// person is whose lines are meant: by login, or by the id that explain and the
+// log show, also of somebody who is gone.
+func (v *auditor) person(ctx context.Context) (identity.PersonID, error) {
+	if v.nobody {
+		return identity.PersonID{}, nil
+	}
+	holder, err := v.db.Accounts().Find(ctx, auth.BareName(v.who, v.config.Names.Domains, v.config.Names.Realms))
+	if err == nil {
+		return holder.Person, nil
+	}
+	if !errors.Is(err, identity.ErrNotFound) {
+		return identity.PersonID{}, err
+	}
+	if id, err := identity.ParsePersonID(v.who); err == nil && !id.IsZero() {
+		return id, nil
+	}
+	return identity.PersonID{}, &exitError{exitFindings, errors.New(v.say("такого логина нет ни у кого; того, кого уже нет, находят по номеру (id), --nobody показывает строки ни о ком",
+		"nobody has this login; somebody who is gone is found by id, and --nobody shows the lines about nobody"))}
+}
+
+// period is from when until when, the end not included; either may be zero.
+func (v *auditor) period() (from, to time.Time, err error) {
+	zone := v.config.Policy.TimeZone.Location()
+	read := func(flag, text string) (at time.Time, day bool) {
+		if text == "" || err != nil {
+			return at, false
+		}
+		for _, layout := range []string{time.DateOnly, "02.01.2006"} {
+			if at, err := time.ParseInLocation(layout, text, zone); err == nil {
+				return at, true
+			}
+		}
+		at, ok := readTime(text, zone)
+		if !ok {
+			err = usageError("audit show: --%s %q — не день и не время / is no day and no time: 2026-09-01, \"01.09.2026 10:30\"", flag, text)
+		}
+		return at, false
+	}
+	from, _ = read("from", v.from)
+	to, day := read("to", v.to)
+	if day {
+		to = to.AddDate(0, 0, 1)
+	}
+	return from, to, err
+}
+
+func (v *auditor) table(w io.Writer, lines []auditLine) error {
+	zone := v.config.Policy.TimeZone.Location()
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, v.say("ВРЕМЯ\tЧТО\tПОДРОБНОСТИ", "TIME\tWHAT\tDETAILS"))
+	for _, line := range lines {
+		details := v.say("стёрто по сроку хранения", "erased after its retention")
+		if line.Data != nil {
+			details = auditDetails(line.Data)
+		}
+		what := line.Kind
+		if word, ok := auditWords[line.Kind]; ok {
+			what = v.say(word.ru, word.en)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\n", line.At.In(zone).Format(sessionClock), printable(what), printable(details))
+	}
+	return table.Flush()
+}
+
+// auditDetails writes fields in one line, in the order of their names; empty ones
+// are left out.
+func auditDetails(data map[string]any) string {
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(data)) {
+		switch value := data[name].(type) {
+		case nil:
+		case string:
+			if value != "" {
+				words = append(words, name+"="+value)
+			}
+		default:
+			text, _ := json.Marshal(value) // came from JSON: never fails
+			words = append(words, name+"="+string(text))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// auditWords say the kinds of lines; others are shown by their codes.
+var auditWords = map[string]struct{ ru, en string }{
+	auth.AuditSignIn: {"вход", "sign-in"}, auth.AuditEnded: {"вход оборвался", "sign-in ended"}, auth.AuditRefused: {"попытка без доказательства", "attempt without proof"},
+	"activation": {"активация", "activation"}, "credential_change": {"событие mos.ru", "event of mos.ru"}, "state": {"доступ закрыт или открыт", "shut out or let in"},
+	"removal": {"аккаунт удалён", "account removed"}, "account": {"команда account", "command account"}, "disconnect": {"просьба отключить от Wi-Fi", "to be taken off the Wi-Fi"},
+	"disconnect_answer": {"ответ точки доступа", "access point's answer"}, "provision": {"Active Directory", "Active Directory"}, "import": {"загрузка реестров", "import of registries"},
+	"import_chunk": {"часть загрузки", "part of an import"}, "config": {"настройки", "configuration"}, "explain": {"команда explain", "command explain"},
+	"provision_plan": {"команда provision plan", "command provision plan"}, "provision_apply": {"команда provision apply", "command provision apply"},
+	"sessions": {"команда sessions", "command sessions"}, "wifi_profile": {"команда wifi profile", "command wifi profile"}, "audit_show": {"команда audit show", "command audit show"},
+}

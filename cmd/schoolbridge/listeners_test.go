@@ -1,0 +1,183 @@
+package main
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"schoolbridge/config"
+)
+
+// ldapSite is a daemon with an LDAP listener for everybody and one for old
+// boards, and their addresses.
+func ldapSite(t *testing.T, s site, log *logged) (d *daemon, address, old string) {
+	t.Helper()
+	s.write("config.yaml", siteConfig+`ldap:
+  base: dc=school,dc=example
+  services: [{dn: "cn=reader,ou=services,dc=school,dc=example", password_file: secret}]
+  listeners:
+    - {address: "127.0.0.1:63601", tls: true}
+    - {address: "127.0.0.1:63602", tls: true, old_tls: true}
+`)
+	c, faults, err := config.Load(s.path("config.yaml"))
+	if err != nil || c == nil {
+		t.Fatalf("%v, %v", err, faults)
+	}
+	c.Web.Listen = "127.0.0.1:0"
+	for i := range c.LDAP.Listeners {
+		c.LDAP.Listeners[i].Address = "127.0.0.1:0"
+	}
+	if d, err = newDaemon(t.Context(), log, s.path("config.yaml"), c); err != nil {
+		t.Fatal(err)
+	}
+	s.running(d)
+	var found []string
+	for _, one := range d.services {
+		if at, ok := strings.CutPrefix(one.name, "LDAP "); ok {
+			found = append(found, at)
+		}
+	}
+	return d, found[0], found[1]
+}
+
+// rsaCertificate puts one with an RSA key in the place of the site's.
+func (s site) rsaCertificate() {
+	s.t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().AddDate(1, 0, 0), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment}
+	raw, err := x509.CreateCertificate(rand.Reader, leaf, leaf, &key.PublicKey, key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{"server.pem": {Type: "CERTIFICATE", Bytes: raw}, "server-key.pem": {Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}} {
+		if err := os.WriteFile(s.path(name), pem.EncodeToMemory(block), 0o600); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// Old TLS is spoken where it is configured and nowhere else, and everybody is told.
+func TestOldTLSOfOneListener(t *testing.T) {
+	s, log := newSite(t), &logged{}
+	s.rsaCertificate()
+	d, address, old := ldapSite(t, s, log)
+	for what, c := range map[string]*tls.Config{
+		"TLS 1.0":          {MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10},
+		"TLS 1.1":          {MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11},
+		"RSA key exchange": {MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA}},
+	} {
+		c.InsecureSkipVerify = true
+		if conn, err := tls.Dial("tcp", old, c); err != nil {
+			t.Errorf("%s on the listener for it: %v", what, err)
+		} else {
+			_ = conn.Close()
+		}
+		if conn, err := tls.Dial("tcp", address, c); err == nil {
+			_ = conn.Close()
+			t.Errorf("%s is spoken on another listener", what)
+		}
+	}
+	if said := log.take(); !strings.Contains(said, "old TLS is taken here") || !strings.Contains(said, old[:10]) {
+		t.Errorf("the log says %s", said)
+	}
+	ready, results := d.health.Ask(t.Context())
+	for _, r := range results {
+		if r.Name == "ldap_old_tls" && !r.OK && !r.Needed {
+			return
+		}
+	}
+	t.Errorf("health says nothing: %v, %+v", ready, results)
+}
+
+// A reload brings new connections the new certificate, also those for old
+// boards, and leaves the old ones alone.
+func TestReloadLeavesConnections(t *testing.T) {
+	s, log := newSite(t), &logged{}
+	d, address, old := ldapSite(t, s, log)
+	dial := func(address string) *ldap.Conn {
+		c, err := ldap.DialURL("ldaps://"+address, ldap.DialWithTLSConfig(&tls.Config{InsecureSkipVerify: true}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	serial := func(c *ldap.Conn) string {
+		state, _ := c.TLSConnectionState()
+		return state.PeerCertificates[0].SerialNumber.String()
+	}
+	root := ldap.NewSearchRequest("", ldap.ScopeBaseObject, 0, 0, 5, false, "(objectClass=*)", []string{"supportedLDAPVersion"}, nil)
+	for _, address := range []string{address, old} {
+		standing := dial(address)
+		before := serial(standing)
+		s.certificate()
+		d.reload()
+		if now := serial(dial(address)); now == before {
+			t.Errorf("a new connection has the old certificate; the log says %s", log.take())
+		}
+		if _, err := standing.Search(root); err != nil {
+			t.Errorf("a connection of before the reload: %v", err)
+		}
+	}
+}
+
+// The key of paged searches is the same on replicas and after a restart, and
+// another one each day.
+func TestPageKeyIsShared(t *testing.T) {
+	s := newSite(t)
+	var keys [][32]byte
+	for range 2 {
+		d, err := s.daemon(&logged{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, d.pageKey("2026-11-24"), d.pageKey("2026-11-25"))
+		d.close()
+	}
+	if keys[0] != keys[2] || keys[1] != keys[3] || keys[0] == keys[1] || keys[0] == [32]byte{} {
+		t.Errorf("%x", keys)
+	}
+}
+
+// `load ldap` drives a server, and says what is in its way.
+func TestLoadLDAP(t *testing.T) {
+	s := newSite(t)
+	_, address, _ := ldapSite(t, s, &logged{})
+	s.write("users.csv", "nobody,x\n")
+	base := []string{"load", "ldap", "--lang", "en", "--server", address, "--tls", "--ca", s.path("ca.pem"), "--bind-dn", "cn=reader,ou=services,dc=school,dc=example",
+		"--password-file", s.path("secret"), "--concurrency", "2", "--count", "20", "--duration", "10m"}
+	for _, c := range []struct {
+		args string
+		code int
+		says string
+	}{
+		{"--work connect --json", 0, `"accepted": 20`},
+		{"--work dump --base dc=school,dc=example", 0, "entries received: 0"},
+		{"--work search --base dc=school,dc=example --users " + s.path("users.csv"), 1, "the search found nobody, or several"},
+		{"--work bind --base dc=school,dc=example --users " + s.path("users.csv"), 1, "wrong name or password (49)"},
+		{"--work connect --name elsewhere.example", 1, "TLS failed"},
+		{"--work sing-in --users " + s.path("users.csv"), 2, "there is only"},
+		{"--work search --base o=x", 2, "--users"},
+		{"--work connect --starttls", 2, "either --tls or --starttls"},
+	} {
+		code, out, errs := runLine("", append(slices.Clone(base), strings.Fields(c.args)...)...)
+		if code != c.code || !strings.Contains(out+errs, c.says) {
+			t.Errorf("%s: exit %d, %s%s", c.args, code, out, errs)
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"schoolbridge/internal/identity"
+)
+
+// Recent gives a person's last entries, newest first, at most limit. kinds,
+// where given, are the only ones. Of erased sign-ins nothing is left, but of those
+// that a version before blocks wrote: their payload is nil. A line or block on the
+// way that does not open is an error.
+func (a *Audit) Recent(ctx context.Context, id identity.PersonID, limit int, kinds ...string) ([]identity.AuditEntry, error) {
+	if limit <= 0 {
+		return nil, nil
+	}
+	s := &search{person: id, limit: limit, kinds: kinds}
+	err := a.db.read(ctx, func(t *tx) error {
+		if err := s.lines(t); err != nil {
+			return err
+		}
+		chains, err := t.chains()
+		if err != nil {
+			return err
+		}
+		for _, chain := range chains {
+			if err := s.blocks(t, chain); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the audit trail: %w", err)
+	}
+	entries := make([]identity.AuditEntry, len(s.found))
+	for i := range s.found {
+		entries[i] = s.found[i].AuditEntry
+	}
+	return entries, nil
+}
+
+// search gathers the last entries of a person.
+type search struct {
+	person identity.PersonID
+	limit  int
+	kinds  []string
+	found  []found // newest first, at most limit
+}
+
+// found is an entry with its place: line and number in it.
+type found struct {
+	identity.AuditEntry
+	seq int64
+	n   int
+}
+
+// add takes an entry if it is among the last.
+func (s *search) add(e found) {
+	i, _ := slices.BinarySearchFunc(s.found, e, func(a, b found) int {
+		return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.seq, a.seq), cmp.Compare(b.n, a.n))
+	})
+	if i == s.limit {
+		return
+	}
+	e.Payload = bytes.Clone(e.Payload) // not to keep its whole block
+	s.found = slices.Insert(s.found[:min(len(s.found), s.limit-1)], i, e)
+}
+
+// lines adds the entries that are lines of their own.
+func (s *search) lines(t *tx) error {
+	query := "SELECT chain, seq, at, kind, sealed FROM audit WHERE person = ?"
+	args := []any{s.person[:]}
+	if len(s.kinds) > 0 {
+		query += " AND kind IN (" + marks(len(s.kinds)) + ")"
+		for _, kind := range s.kinds {
+			args = append(args, kind)
+		}
+	}
+	query += " ORDER BY at DESC, seq DESC LIMIT ?"
+	return t.each(query, append(args, s.limit), func(scan func(...any) error) error {
+		var r auditRow
+		if err := scan(&r.chain, &r.seq, &r.at, &r.kind, &r.sealed); err != nil {
+			return err
+		}
+		e := found{identity.AuditEntry{At: moment(r.at), Kind: r.kind, Person: s.person}, r.seq, 0}
+		if len(r.sealed) > 0 {
+			var err error
+			if e.Payload, err = t.db.keys.open("audit", auditKey(r.chain, r.seq), "sealed", r.sealed); err != nil {
+				return err
+			}
+		}
+		s.add(e)
+		return nil
+	})
+}
+
+// late is how much later than others an entry may be written at most without its
+// place among them being lost: a sign-in is dated when it began.
+const late = time.Minute
+
+// blocks adds the entries in the blocks of a chain.
+func (s *search) blocks(t *tx, chain string) error {
+	bits := uint16(0)
+	for _, kind := range s.kinds {
+		bits |= kindBit(kind)
+	}
+	if len(s.kinds) == 0 {
+		bits = ^bits
+	}
+	return t.mentioning(chain, s.person, bits, func(seq int64, own line, latest time.Time) (enough bool) {
+		for n, e := range slices.Backward(own) {
+			if len(s.kinds) == 0 || slices.Contains(s.kinds, e.Kind) {
+				s.add(found{e, seq, n})
+			}
+		}
+		return len(s.found) == s.limit && latest.Add(late).Before(s.found[s.limit-1].At)
+	})
+}

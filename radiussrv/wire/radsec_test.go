@@ -1,0 +1,123 @@
+package wire
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// pipes is a listener whose connections are made by dial.
+type pipes struct {
+	came chan net.Conn
+	end  chan struct{}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.came:
+		return c, nil
+	case <-p.end:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { close(p.end); return nil }
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// piped is a server whose connections are in memory.
+func piped(t *testing.T) (s *Server, dial func() *tls.Conn, ended chan error) {
+	pair, roots := selfSigned(t)
+	peer := NewTunnelPeer(nil)
+	s = NewServer(script(func(context.Context, *Received) *Reply { return &Reply{Code: AccessAccept} }), Options{})
+	ln := &pipes{make(chan net.Conn), make(chan struct{})}
+	ended = make(chan error, 1)
+	go func() {
+		ended <- s.ServeTLS(ln, &tls.Config{Certificates: []tls.Certificate{pair}, ClientCAs: roots}, func(netip.Addr, *tls.ConnectionState) *Peer { return peer })
+	}()
+	return s, func() *tls.Conn {
+		ours, theirs := net.Pipe()
+		ln.came <- theirs
+		return tls.Client(ours, &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}, ServerName: "127.0.0.1"})
+	}, ended
+}
+
+// TestRadSecIsKeptByItsWatchdog: whoever asks Status-Server now and then stays
+// connected for hours; who says nothing is told that the connection is closed,
+// and may open another.
+func TestRadSecIsKeptByItsWatchdog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, dial, ended := piped(t)
+		for range 2 {
+			conn := dial()
+			for range 20 {
+				watchdog(t, conn)
+				time.Sleep(idleFor - time.Second)
+			}
+			watchdog(t, conn)
+			began := time.Now()
+			if n, err := conn.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) { // io.ErrUnexpectedEOF without close_notify
+				t.Errorf("%d bytes, %v", n, err)
+			}
+			if idle := time.Since(began); idle != idleFor {
+				t.Errorf("closed after %v", idle)
+			}
+			_ = conn.Close()
+		}
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := <-ended; !errors.Is(err, ErrStopped) {
+			t.Error(err)
+		}
+	})
+}
+
+// watchdog asks whether the server is there.
+func watchdog(t *testing.T, conn *tls.Conn) {
+	t.Helper()
+	b, err := (&Request{Code: StatusServer}).Encode([]byte(radsecSecret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	var reply [maxPacket]byte
+	n, err := stream(conn)(reply[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ParseReply(reply[:n], b, []byte(radsecSecret)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestOneThatReadsNothingHoldsNobody: a connection whose end the peer does not
+// take is waited for, and meanwhile others come and go.
+func TestOneThatReadsNothingHoldsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, dial, ended := piped(t)
+		stuck := dial()
+		watchdog(t, stuck)
+		time.Sleep(idleFor) // from now on the server writes its close_notify, which nobody reads
+		synctest.Wait()
+		began := time.Now()
+		other := dial()
+		watchdog(t, other)
+		if took := time.Since(began); took != 0 {
+			t.Errorf("another one waited %v", took)
+		}
+		_ = other.Close()
+		_ = stuck.NetConn().Close()
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		<-ended
+	})
+}
