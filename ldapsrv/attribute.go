@@ -58,6 +58,9 @@ const (
 	attrEntryDN
 	attrCreateTimestamp
 	attrModifyTimestamp
+	attrEntryCSN
+	attrContextCSN
+	attrUSNChanged
 	attrHasSubordinates
 	attrNumSubordinates
 	attrStructuralObjectClass
@@ -69,6 +72,7 @@ const (
 	attrSupportedControl
 	attrSupportedFeatures
 	attrSupportedSASLMechanisms
+	attrHighestCommittedUSN
 	attrVendorName
 	attrVendorVersion
 	attrAttributeTypes
@@ -259,6 +263,9 @@ var builtin = [attrCount]attributeType{
 	attrEntryDN:                 {oid: "1.3.6.1.1.20", name: "entryDN", syntax: syntaxDN, single: true, operational: true},
 	attrCreateTimestamp:         {oid: "2.5.18.1", name: "createTimestamp", syntax: syntaxTime, single: true, operational: true},
 	attrModifyTimestamp:         {oid: "2.5.18.2", name: "modifyTimestamp", syntax: syntaxTime, single: true, operational: true},
+	attrEntryCSN:                {oid: "1.3.6.1.4.1.4203.666.1.7", name: "entryCSN", syntax: syntaxExact, single: true, operational: true},
+	attrContextCSN:              {oid: "1.3.6.1.4.1.4203.666.1.25", name: "contextCSN", syntax: syntaxExact, single: true, operational: true},
+	attrUSNChanged:              {oid: "1.2.840.113556.1.2.120", name: "uSNChanged", syntax: syntaxNumber, single: true, operational: true},
 	attrHasSubordinates:         {oid: "2.5.18.9", name: "hasSubordinates", syntax: syntaxBoolean, single: true, operational: true},
 	attrNumSubordinates:         {oid: "1.3.1.1.4.1.453.16.2.103", name: "numSubordinates", syntax: syntaxNumber, single: true, operational: true},
 	attrStructuralObjectClass:   {oid: "2.5.21.9", name: "structuralObjectClass", syntax: syntaxOID, single: true, operational: true},
@@ -270,6 +277,7 @@ var builtin = [attrCount]attributeType{
 	attrSupportedControl:        {oid: "1.3.6.1.4.1.1466.101.120.13", name: "supportedControl", syntax: syntaxOID, operational: true},
 	attrSupportedFeatures:       {oid: "1.3.6.1.4.1.4203.1.3.5", name: "supportedFeatures", syntax: syntaxOID, operational: true},
 	attrSupportedSASLMechanisms: {oid: "1.3.6.1.4.1.1466.101.120.14", name: "supportedSASLMechanisms", operational: true},
+	attrHighestCommittedUSN:     {oid: madeOID("highestCommittedUSN"), name: "highestCommittedUSN", syntax: syntaxNumber, single: true, operational: true},
 	attrVendorName:              {oid: "1.3.6.1.1.4", name: "vendorName", single: true, operational: true},
 	attrVendorVersion:           {oid: "1.3.6.1.1.5", name: "vendorVersion", single: true, operational: true},
 	attrAttributeTypes:          {oid: "2.5.21.5", name: "attributeTypes", syntax: syntaxExact, operational: true},

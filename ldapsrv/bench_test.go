@@ -29,7 +29,8 @@ func crowd(n uint32) []*directory.Entry {
 // counted by their last message.
 type rawClient struct {
 	net.Conn
-	in *bufio.Reader
+	in      *bufio.Reader
+	entries int // that came
 }
 
 func dialRaw(b *testing.B, address string) *rawClient {
@@ -38,7 +39,7 @@ func dialRaw(b *testing.B, address string) *rawClient {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = c.Close() })
-	return &rawClient{c, bufio.NewReaderSize(c, 64<<10)}
+	return &rawClient{c, bufio.NewReaderSize(c, 64<<10), 0}
 }
 
 // until reads answers up to n messages that are no entries.
@@ -64,6 +65,8 @@ func (c *rawClient) until(b *testing.B, n int) {
 		_, rest, _ := wire.Next(whole[header:]) // the id
 		if rest[0] != wire.OpSearchResultEntry {
 			n--
+		} else {
+			c.entries++
 		}
 		if _, err := io.CopyN(io.Discard, c.in, int64(header+size)); err != nil {
 			b.Fatal(err)

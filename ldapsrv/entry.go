@@ -20,7 +20,7 @@ type object interface {
 }
 
 // appendEntry appends a whole SearchResultEntry (RFC 4511 section 4.5.2).
-func appendEntry(b []byte, id int32, o object, types []attributeType, wanted attrs, typesOnly bool, scratch *filter.Values) []byte {
+func appendEntry(b []byte, id int32, o object, types []attributeType, wanted attrs, typesOnly bool, scratch *filter.Values, controls []byte) []byte {
 	b, message := wire.Begin(b, wire.TagSequence)
 	b = wire.AppendInt(b, wire.TagInteger, id)
 	b, body := wire.Begin(b, wire.OpSearchResultEntry)
@@ -35,7 +35,8 @@ func appendEntry(b []byte, id int32, o object, types []attributeType, wanted att
 		}
 		b = appendAttribute(b, t, typesOnly, scratch)
 	}
-	return wire.End(wire.End(wire.End(b, list), body), message)
+	b = wire.End(wire.End(b, list), body)
+	return wire.End(wire.AppendControls(b, controls), message)
 }
 
 func appendAttribute(b []byte, t *attributeType, typesOnly bool, v *filter.Values) []byte {
@@ -112,6 +113,10 @@ func (p *personEntry) Values(a int, into *filter.Values) bool {
 				into.Add(p.v.tree.appendGroup(into.Buffer(), g.Name))
 			}
 		}
+	case attrEntryCSN:
+		p.v.addCSN(into, p.e.Seq)
+	case attrUSNChanged:
+		into.Number(int64(p.e.Seq))
 	case attrStructuralObjectClass:
 		into.Text(p.v.tree.personClass[3])
 	default:
@@ -180,7 +185,13 @@ func (g *groupEntry) Values(a int, into *filter.Values) bool {
 			}
 		}
 	case attrEntryUUID:
-		into.Text(madeUUID(g.v.tree.groups + "/" + g.g.Name))
+		into.Add(appendUUID(into.Buffer(), g.v.tree.groupUUID(g.g.Name)))
+	case attrModifyTimestamp, attrWhenChanged:
+		into.Number(g.stamp().At.Unix())
+	case attrEntryCSN:
+		g.v.addCSN(into, g.stamp().Seq)
+	case attrUSNChanged:
+		into.Number(int64(g.stamp().Seq))
 	case attrStructuralObjectClass:
 		into.Text(g.v.tree.groupClass[1])
 	default:
@@ -188,6 +199,10 @@ func (g *groupEntry) Values(a int, into *filter.Values) bool {
 	}
 	return true
 }
+
+func (g *groupEntry) stamp() directory.Stamp { return g.v.s.opt.Directory.GroupStamp(g.g.Name) }
+
+func (t *tree) groupUUID(name string) [16]byte { return madeUUID(t.groups + "/" + name) }
 
 func (g *groupEntry) list(a attr, into *filter.Values) bool {
 	tree := g.v.tree
@@ -351,9 +366,9 @@ func addAll(into *filter.Values, list []string) {
 
 // madeUUID is the entryUUID of what has no row in the store: the same on every
 // server that shows the same tree (RFC 9562 section 5.8).
-func madeUUID(name string) string {
+func madeUUID(name string) [16]byte {
 	sum := sha256.Sum256([]byte("schoolbridge entry " + strings.ToLower(name)))
 	u := [16]byte(sum[:16])
 	u[6], u[8] = u[6]&0x0f|0x80, u[8]&0x3f|0x80
-	return string(appendUUID(nil, u))
+	return u
 }

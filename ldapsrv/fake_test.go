@@ -43,6 +43,7 @@ type source struct {
 	schools []person.School
 	entries []*directory.Entry
 	changes []directory.Change
+	at      directory.Position
 }
 
 func (s *source) Load(_ context.Context, school func(person.School) error, entry func(*directory.Entry) error) (directory.Position, error) {
@@ -52,13 +53,17 @@ func (s *source) Load(_ context.Context, school func(person.School) error, entry
 	for _, one := range s.entries {
 		_ = entry(one)
 	}
-	return directory.Position{Seq: 1}, nil
+	return s.at, nil
 }
 
 func (s *source) Since(context.Context, directory.Position) ([]directory.Change, directory.Position, error) {
 	changes := s.changes
 	s.changes = nil
-	return changes, directory.Position{Seq: 1}, nil
+	return changes, s.at, nil
+}
+
+func (s *source) Rows(_ context.Context, upTo directory.Position, _ int) ([]directory.Position, error) {
+	return []directory.Position{upTo}, nil
 }
 
 func (s *source) Wait(ctx context.Context) error { <-ctx.Done(); return nil }
@@ -66,7 +71,7 @@ func (s *source) Wait(ctx context.Context) error { <-ctx.Done(); return nil }
 func testPerson(number uint32, login, last, first string, as ...directory.Affiliation) *directory.Entry {
 	e := &directory.Entry{
 		Login: identity.Login(login), Last: last, First: first, Middle: "Ивановна", Mail: login + "@example.org",
-		UIDNumber: number, GIDNumber: number, State: directory.StateActive, Affiliations: as,
+		UIDNumber: number, GIDNumber: number, Seq: uint64(number), State: directory.StateActive, Affiliations: as,
 		Created: testNow.Add(-time.Hour), Modified: testNow.Add(-time.Minute),
 		Names: []person.Name{{Kind: person.NameMosru, Text: login + ".mosru"}},
 	}
@@ -97,6 +102,7 @@ func testSource(t testing.TB, more ...*directory.Entry) (*directory.Directory, *
 	suspended := testPerson(10005, "petrovp", "Петров", "Пётр", at(person.RoleStaff, "49", ""))
 	suspended.State = directory.StateSuspended
 	src := &source{
+		at:      directory.Position{Seq: 1},
 		schools: []person.School{{ID: "49", Name: "Школа № 49"}, {ID: "1234", Name: "Школа № 1234"}},
 		entries: append([]*directory.Entry{
 			testPerson(10001, "orlovami", "Орлова", "Мария", at(person.RoleStaff, "49", ""), at(person.RoleStaff, "1234", "")),
@@ -173,7 +179,15 @@ type world struct {
 func start(t testing.TB, change func(*Options), more ...*directory.Entry) *world {
 	t.Helper()
 	d, src := testSource(t, more...)
-	w := &world{t: t, src: src, auth: &fakeAuth{d: d}}
+	w := startOver(t, d, change)
+	w.src = src
+	return w
+}
+
+// startOver serves a directory.
+func startOver(t testing.TB, d *directory.Directory, change func(*Options)) *world {
+	t.Helper()
+	w := &world{t: t, auth: &fakeAuth{d: d}}
 	certificate, roots := issued(t)
 	w.roots = roots
 	config := &tls.Config{Certificates: []tls.Certificate{certificate}}

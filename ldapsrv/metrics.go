@@ -21,7 +21,7 @@ type metrics struct {
 
 var opNames = [...]string{"bind", "search", "compare", "extended", "write"}
 
-// maxCode is the largest result code that is sent (RFC 4511 appendix A).
+// maxCode is the largest result code that is sent often (RFC 4511 appendix A).
 const maxCode = wire.Other
 
 func newMetrics(r prometheus.Registerer) metrics {
@@ -48,7 +48,11 @@ func (m *metrics) count(op byte, code wire.Code) {
 	case wire.OpExtendedRequest:
 		i = 3
 	}
-	cell := &m.known[i][min(max(code, 0), maxCode)]
+	if code < 0 || code > maxCode {
+		m.results.WithLabelValues(opNames[i], strconv.Itoa(int(code))).Inc()
+		return
+	}
+	cell := &m.known[i][code]
 	counter := cell.Load()
 	if counter == nil {
 		c := m.results.WithLabelValues(opNames[i], strconv.Itoa(int(code)))

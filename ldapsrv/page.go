@@ -22,6 +22,12 @@ import (
 // What changes between two pages is shown as it is when its turn comes: nobody
 // comes twice, and who was there all the time is not left out.
 
+// extras are what a search's controls ask.
+type extras struct {
+	page page
+	sync syncRequest
+}
+
 // page is what a request's control asks.
 type page struct {
 	on     bool
@@ -49,7 +55,7 @@ const (
 )
 
 // readControls looks through a request's controls (RFC 4511 section 4.1.11).
-func readControls(m *wire.Message) (p page, refused wire.Result) {
+func readControls(m *wire.Message) (p extras, refused wire.Result) {
 	if wire.ResponseOf(m.Op) == 0 {
 		return p, refused // whatever is asked of what has no answer
 	}
@@ -57,12 +63,16 @@ func readControls(m *wire.Message) (p page, refused wire.Result) {
 		c := &m.Controls[i]
 		switch {
 		case m.Op == wire.OpSearchRequest && string(c.OID) == oidPaged:
-			if p.on || !p.read(c.Value) {
+			if p.page.on || !p.page.read(c.Value) {
 				return p, wire.Result{Code: wire.ProtocolError, Text: textPage}
 			}
 		case m.Op == wire.OpBindRequest && string(c.OID) == oidPasswordPolicy:
 			if len(c.Value) > 0 { // section 6.1
 				return p, wire.Result{Code: wire.ProtocolError, Text: textPolicy}
+			}
+		case m.Op == wire.OpSearchRequest && string(c.OID) == oidSyncRequest:
+			if p.sync.on || !p.sync.read(c.Value) {
+				return p, wire.Result{Code: wire.ProtocolError, Text: textSync}
 			}
 		case string(c.OID) == oidManageDSAIT && m.Op != wire.OpBindRequest && m.Op != wire.OpExtendedRequest:
 		case string(c.OID) == oidDomainScope && m.Op == wire.OpSearchRequest:

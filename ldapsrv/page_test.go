@@ -236,7 +236,7 @@ func FuzzPage(f *testing.F) {
 	f.Add([]byte("\x30\x05\x02\x01\xff\x04\x00"), p.cookie(position{stagePeople, 5, "", 7}, binding))
 	f.Fuzz(func(t *testing.T, control, cookie []byte) {
 		m := &wire.Message{ID: 1, Op: wire.OpSearchRequest, Controls: []wire.Control{{OID: []byte(oidPaged), Value: control}}}
-		if asked, refused := readControls(m); refused.Code == wire.Success && (!asked.on || asked.size < 0) {
+		if asked, refused := readControls(m); refused.Code == wire.Success && (!asked.page.on || asked.page.size < 0) {
 			t.Fatalf("%x is taken for %+v", control, asked)
 		}
 		if at, err := p.open(cookie, binding); err == nil && at != (position{stagePeople, 5, "", 7}) {

@@ -18,7 +18,7 @@ type personalEntry struct {
 	e *directory.Entry
 }
 
-var personalHas = setOf(attrObjectClass, attrCN, attrGIDNumber, attrEntryUUID, attrEntryDN, attrHasSubordinates, attrStructuralObjectClass, attrSubschemaSubentry)
+var personalHas = setOf(attrObjectClass, attrCN, attrGIDNumber, attrEntryUUID, attrModifyTimestamp, attrEntryCSN, attrUSNChanged, attrEntryDN, attrHasSubordinates, attrStructuralObjectClass, attrSubschemaSubentry)
 
 func (p *personalEntry) attributes() attrs { return personalHas }
 
@@ -36,7 +36,13 @@ func (p *personalEntry) Values(a int, into *filter.Values) bool {
 	case attrGIDNumber:
 		into.Number(int64(p.e.GIDNumber))
 	case attrEntryUUID:
-		into.Text(madeUUID("personal/" + p.e.Person.String()))
+		into.Add(appendUUID(into.Buffer(), personalUUID(p.e)))
+	case attrModifyTimestamp:
+		into.Number(p.e.Modified.Unix())
+	case attrEntryCSN:
+		p.v.addCSN(into, p.e.Seq)
+	case attrUSNChanged:
+		into.Number(int64(p.e.Seq))
 	case attrStructuralObjectClass:
 		into.Text(p.v.tree.groupClass[1])
 	default:
@@ -44,6 +50,8 @@ func (p *personalEntry) Values(a int, into *filter.Values) bool {
 	}
 	return true
 }
+
+func personalUUID(e *directory.Entry) [16]byte { return madeUUID("personal/" + e.Person.String()) }
 
 // NameValues implements filter.Named.
 func (p *personalEntry) NameValues(a int, into *filter.Values) { nameValues(p, a, into) }
@@ -99,6 +107,12 @@ func (r *run) candidatesPersonal() (list []*directory.Entry, ok bool) {
 	list = r.x.people[:0]
 	for _, a := range cover {
 		var e *directory.Entry
+		if a.AtLeast {
+			if list, ok = r.fetchSince(a, list); !ok {
+				return nil, false
+			}
+			continue
+		}
 		switch attr(a.Attribute) {
 		case attrCN:
 			e, _ = r.s.opt.Directory.Lookup(a.Value)
@@ -121,6 +135,8 @@ func (r *run) costPersonal(a filter.Assertion) (n int, ok bool) {
 	switch of := attr(a.Attribute); {
 	case !personalHas.has(of):
 		return 0, true
+	case a.AtLeast:
+		return r.costSince(a)
 	case of == attrObjectClass && !a.Present && !a.Prefix:
 		return 0, !slices.ContainsFunc(r.tree.groupClass, func(c string) bool { return strings.EqualFold(c, a.Value) })
 	case of == attrCN, of == attrGIDNumber, of == attrEntryDN:

@@ -49,6 +49,8 @@ func (r *run) costPerson(a filter.Assertion) (n int, ok bool) {
 	switch of := attr(a.Attribute); {
 	case !t.personHas.has(of):
 		return 0, true // nobody has it
+	case a.AtLeast:
+		return r.costSince(a)
 	case a.Present:
 		return 0, false
 	case of == attrObjectClass:
@@ -122,6 +124,8 @@ func (r *run) fetchPeople(a filter.Assertion, into []*directory.Entry) (list []*
 	switch of := attr(a.Attribute); {
 	case !r.tree.personHas.has(of), of == attrObjectClass:
 		return into, true
+	case a.AtLeast:
+		return r.fetchSince(a, into)
 	case of == attrMemberOf:
 		if g, ok := r.view.group(r.s.resolve(a.Value)); ok {
 			into = append(into, d.InSchool(g.School, 0)...)
@@ -187,6 +191,9 @@ func (r *run) costGroup(a filter.Assertion) (n int, ok bool) {
 	switch of := attr(a.Attribute); {
 	case !t.groupHas.has(of):
 		return 0, true
+	case a.AtLeast:
+		names, ok := r.movedSince(a)
+		return len(names), ok
 	case a.Present, a.Prefix:
 		return 0, false
 	case of == attrObjectClass:
@@ -204,6 +211,15 @@ func (r *run) fetchGroups(a filter.Assertion, into []*directory.Group) []*direct
 	d := r.s.opt.Directory
 	var one *directory.Group
 	ok := false
+	if a.AtLeast {
+		names, _ := r.movedSince(a)
+		for _, name := range names {
+			if g, found := d.Group(name); found {
+				into = append(into, g)
+			}
+		}
+		return into
+	}
 	switch of := attr(a.Attribute); of {
 	case attrGIDNumber:
 		one, ok = d.GroupByGID(number32(a.Number))
@@ -229,4 +245,24 @@ func (r *run) fetchGroups(a filter.Assertion, into []*directory.Group) []*direct
 		into = append(into, one)
 	}
 	return into
+}
+
+// possible says whether any entry of a kind can make the filter true: it is
+// evaluated over an entry of which only the kind is known.
+func (r *run) possible(kind *kindOnly) bool {
+	return r.x.filter.Eval(kind, &r.x.scratch) != filter.False
+}
+
+type kindOnly struct {
+	classes []string
+	has     attrs
+}
+
+// Values implements filter.Subject.
+func (k *kindOnly) Values(a int, into *filter.Values) bool {
+	if attr(a) == attrObjectClass {
+		addAll(into, k.classes)
+		return true
+	}
+	return !k.has.has(attr(a)) // what the kind never has is known to be missing
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
@@ -22,6 +23,7 @@ func town(r *rand.Rand, n int) []*directory.Entry {
 	for i := range n {
 		e := testPerson(20_000+uint32(i), fmt.Sprintf("%s%d", pick("ivanov", "Petrov", "семёнов", "зайцев"), i), "", "")
 		e.Last = pick("Иванов", "Иванова", "Ёлкин", "Елкин", "Петров-Водкин", "Ким", "", "Smith", "  Ли ")
+		e.Seq, e.Modified = uint64(1+i*7%n), testNow.Add(time.Duration(r.IntN(100))*time.Second)
 		e.First, e.Middle = pick("Иван", "Пётр", "Петр", "Анна  Мария", ""), pick("Иванович", "", "Йосифович")
 		e.Mail = pick("", e.Mail, "Family@example.org", "FAMILY@Example.org")
 		e.Names = append(e.Names, person.Name{Kind: person.NameAD, Text: pick("ad-", "AD.") + fmt.Sprint(i)})
@@ -65,7 +67,7 @@ func anyFilter(r *rand.Rand, s *Server, people []*directory.Entry, depth int) st
 	attribute := s.schema.types[r.IntN(len(s.schema.types))].name
 	if r.IntN(3) > 0 {
 		attribute = []string{"uid", "cn", "sn", "displayName", "mail", "memberOf", "member", "memberUid", "objectClass", "gidNumber", "uidNumber", "sAMAccountName",
-			"userPrincipalName", "entryUUID", "objectGUID", "entryDN", "distinguishedName", "objectCategory", "employeeID", "seat", "name", "gecos"}[r.IntN(22)]
+			"userPrincipalName", "entryUUID", "objectGUID", "entryDN", "distinguishedName", "objectCategory", "employeeID", "seat", "name", "gecos", "uSNChanged", "modifyTimestamp", "whenChanged", "createTimestamp"}[r.IntN(26)]
 	}
 	t := s.trees[r.IntN(len(s.trees))]
 	whole := s.viewOf(&s.services[0], identity.PersonID{}, netip.Addr{})
@@ -90,6 +92,12 @@ func anyFilter(r *rand.Rand, s *Server, people []*directory.Entry, depth int) st
 		case has.Len() > 0:
 			value = fmt.Sprint(has.Numbers[0])
 		}
+	}
+	if attribute == "uSNChanged" {
+		return fmt.Sprintf("(uSNChanged>=%d)", r.IntN(len(people))-3)
+	}
+	if strings.HasSuffix(attribute, "Timestamp") || attribute == "whenChanged" {
+		return "(" + attribute + ">=" + string(appendTime(nil, testNow.Unix()+r.Int64N(130)-10, "Z")) + ")"
 	}
 	value = string(escaped(value))
 	switch r.IntN(12) {

@@ -73,7 +73,7 @@ func FuzzRequests(f *testing.F) {
 			if e, ok := d.Lookup("orlovami"); ok {
 				o := &personEntry{&v, e}
 				if x.filter.Eval(o, &x.scratch) == filter.True {
-					_ = appendEntry(nil, 1, o, s.schema.types, q.wanted, q.typesOnly, &x.scratch)
+					_ = appendEntry(nil, 1, o, s.schema.types, q.wanted, q.typesOnly, &x.scratch, nil)
 				}
 			}
 			_ = s.resolve(string(q.base))

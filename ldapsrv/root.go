@@ -10,14 +10,15 @@ const subschemaDN = "cn=Subschema"
 
 // OIDs of what is supported, or refused with a reason of its own.
 const (
-	oidStartTLS       = "1.3.6.1.4.1.1466.20037"  // RFC 4511 section 4.14
-	oidWhoAmI         = "1.3.6.1.4.1.4203.1.11.3" // RFC 4532
-	oidPasswordModify = "1.3.6.1.4.1.4203.1.11.1" // RFC 3062, refused with the place where it is done
-	oidAllOperational = "1.3.6.1.4.1.4203.1.5.1"  // RFC 3673: "+"
-	oidAbsoluteTF     = "1.3.6.1.4.1.4203.1.5.3"  // RFC 4526: (&) and (|)
-	oidPaged          = "1.2.840.113556.1.4.319"  // RFC 2696
-	oidManageDSAIT    = "2.16.840.1.113730.3.4.2" // RFC 3296; there are no referrals
-	oidDomainScope    = "1.2.840.113556.1.4.1339" // MS-ADTS section 3.1.1.3.4.1.4; the same in Active Directory
+	oidStartTLS       = "1.3.6.1.4.1.1466.20037"   // RFC 4511 section 4.14
+	oidWhoAmI         = "1.3.6.1.4.1.4203.1.11.3"  // RFC 4532
+	oidPasswordModify = "1.3.6.1.4.1.4203.1.11.1"  // RFC 3062, refused with the place where it is done
+	oidAllOperational = "1.3.6.1.4.1.4203.1.5.1"   // RFC 3673: "+"
+	oidAbsoluteTF     = "1.3.6.1.4.1.4203.1.5.3"   // RFC 4526: (&) and (|)
+	oidPaged          = "1.2.840.113556.1.4.319"   // RFC 2696
+	oidSyncRequest    = "1.3.6.1.4.1.4203.1.9.1.1" // RFC 4533 section 2.2
+	oidManageDSAIT    = "2.16.840.1.113730.3.4.2"  // RFC 3296; there are no referrals
+	oidDomainScope    = "1.2.840.113556.1.4.1339"  // MS-ADTS section 3.1.1.3.4.1.4; the same in Active Directory
 )
 
 // newRootDSE is what anybody may read (RFC 4512 section 5.1). It claims what is
@@ -37,7 +38,7 @@ func newRootDSE(o *Options, trees []*tree) *fixedEntry {
 		attrNamingContexts:       contexts,
 		attrDefaultNamingContext: contexts[:1],
 		attrSupportedLDAPVersion: {"3"},
-		attrSupportedControl:     {oidPaged, oidManageDSAIT, oidDomainScope, oidPasswordPolicy},
+		attrSupportedControl:     {oidPaged, oidSyncRequest, oidManageDSAIT, oidDomainScope, oidPasswordPolicy},
 		attrSupportedExtension:   extensions,
 		attrSupportedFeatures:    {oidAllOperational, oidAbsoluteTF},
 		attrSubschemaSubentry:    {subschemaDN},
@@ -46,27 +47,34 @@ func newRootDSE(o *Options, trees []*tree) *fixedEntry {
 	})
 }
 
-// rootEntry is the root DSE as one connection sees it: with the SASL mechanisms
-// that would be taken on it now (RFC 4513 section 5.2.1.2).
+// rootEntry is the root DSE as one connection sees it now: with the SASL mechanisms
+// that would be taken on it (RFC 4513 section 5.2.1.2), and the number of the last
+// change (MS-ADTS section 3.1.1.3.2).
 type rootEntry struct {
 	*fixedEntry
 	mechanisms []string
+	d          Directory
 }
 
 func (r *rootEntry) attributes() attrs {
-	if len(r.mechanisms) == 0 {
-		return r.has
+	all := r.has.or(setOf(attrHighestCommittedUSN))
+	if len(r.mechanisms) > 0 {
+		all = all.or(setOf(attrSupportedSASLMechanisms))
 	}
-	return r.has.or(setOf(attrSupportedSASLMechanisms))
+	return all
 }
 
 // Values implements filter.Subject.
 func (r *rootEntry) Values(a int, into *filter.Values) bool {
-	if attr(a) == attrSupportedSASLMechanisms {
+	switch attr(a) {
+	case attrSupportedSASLMechanisms:
 		addAll(into, r.mechanisms)
-		return true
+	case attrHighestCommittedUSN:
+		into.Number(int64(r.d.Seq()))
+	default:
+		return r.fixedEntry.Values(a, into)
 	}
-	return r.fixedEntry.Values(a, into)
+	return true
 }
 
 func nonEmpty(s string) []string {
@@ -124,7 +132,7 @@ func container(dn, name string, values map[attr][]string, ad bool) *fixedEntry {
 	if ad {
 		values[attrName], values[attrDistinguishedName] = []string{name}, []string{dn}
 	} else {
-		values[attrEntryUUID] = []string{madeUUID(dn)}
+		values[attrEntryUUID] = []string{string(appendUUID(nil, madeUUID(dn)))}
 	}
 	return newFixed(dn, values)
 }

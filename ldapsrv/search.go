@@ -1,6 +1,7 @@
 package ldapsrv
 
 import (
+	"context"
 	"errors"
 	"math"
 	"time"
@@ -103,9 +104,9 @@ func (q *searchRequest) parseAttributes(body []byte, s *schema) error {
 }
 
 // search answers one search; abandoned says that nobody wants its result.
-func (x *session) search(c *wire.Conn, m *wire.Message, p page) (result wire.Result, controls []byte, abandoned bool, err error) {
+func (x *session) search(ctx context.Context, c *wire.Conn, m *wire.Message, asked extras) (result wire.Result, controls []byte, abandoned bool, err error) {
 	r := &x.run
-	*r = run{view: x.view(c), x: x, c: c, m: m, page: p, limit: x.s.opt.Entries, deadline: time.Now().Add(x.s.opt.Search)}
+	*r = run{view: x.view(c), x: x, c: c, m: m, page: asked.page, limit: x.s.opt.Entries, walks: x.s.opt.Unindexed, deadline: time.Now().Add(x.s.opt.Search)}
 	r.view.groups = x.memberships[:0]
 	q := &r.q
 	switch err := parseSearch(m.Body, x.s.schema, q, &x.filter); {
@@ -121,8 +122,8 @@ func (x *session) search(c *wire.Conn, m *wire.Message, p page) (result wire.Res
 	if span := time.Duration(q.timeLimit) * time.Second; span > 0 && span < x.s.opt.Search {
 		r.deadline, r.hurry = time.Now().Add(span), true
 	}
-	if !r.begin() {
-		return r.done, p.response(nil), false, nil
+	if asked.sync.on && !r.beginSync(ctx, &asked.sync) || !r.begin() {
+		return r.done, r.page.response(nil), false, nil
 	}
 	r.all()
 	x.s.metrics.entries.Add(float64(r.sent))
@@ -130,7 +131,7 @@ func (x *session) search(c *wire.Conn, m *wire.Message, p page) (result wire.Res
 	if r.more && r.done.Code == wire.Success {
 		cookie = x.s.pages.cookie(r.behind, r.binding())
 	}
-	return r.done, p.response(cookie), r.abandoned, nil
+	return r.done, append(r.page.response(cookie), r.sync.response(r.done.Code)...), r.abandoned, nil
 }
 
 // run is one search under way.
@@ -141,7 +142,9 @@ type run struct {
 	m         *wire.Message
 	q         searchRequest
 	page      page
+	sync      syncing
 	limit     int // entries of this answer
+	walks     int // people and groups that may be looked at
 	most      int // entries of all answers, as the client has it
 	deadline  time.Time
 	hurry     bool // the deadline is the client's own
@@ -190,7 +193,7 @@ func (r *run) all() {
 	s := r.s
 	at := s.resolveBase(r.q.base)
 	if at.kind == placeRoot && r.q.scope == scopeBase {
-		r.single(&rootEntry{s.root, r.x.mechanisms(r.c)})
+		r.single(&rootEntry{s.root, r.x.mechanisms(r.c), s.opt.Directory})
 		return
 	}
 	if at.kind == placeBad {
@@ -213,11 +216,15 @@ func (r *run) all() {
 	}
 	r.x.filter.Bind(&r.view)
 	r.choose(r.read)
-	if at.kind >= placePerson || at.kind == placeNone {
+	switch {
+	case at.kind >= placePerson || at.kind == placeNone:
 		r.leaf(at)
-		return
+	case r.sync.deletes:
+		r.update(at)
+	default:
+		r.branch(at)
 	}
-	r.branch(at)
+	r.tellSet()
 }
 
 // choose makes the list of attributes a set.
@@ -399,26 +406,6 @@ func (r *run) groups() bool {
 	return true
 }
 
-// possible says whether any entry of a kind can make the filter true: it is
-// evaluated over an entry of which only the kind is known.
-func (r *run) possible(kind *kindOnly) bool {
-	return r.x.filter.Eval(kind, &r.x.scratch) != filter.False
-}
-
-type kindOnly struct {
-	classes []string
-	has     attrs
-}
-
-// Values implements filter.Subject.
-func (k *kindOnly) Values(a int, into *filter.Values) bool {
-	if attr(a) == attrObjectClass {
-		addAll(into, k.classes)
-		return true
-	}
-	return !k.has.has(attr(a)) // what the kind never has is known to be missing
-}
-
 // How often a walk looks up, in people: at the clock, and whether it goes on for
 // so long that its client should be watched. A group costs as much as many
 // people, because of its members.
@@ -431,7 +418,7 @@ const (
 // look bounds what a search takes; false ends it. A page that takes too long
 // ends early, and the next one goes on from there.
 func (r *run) look(cost int) bool {
-	if r.walked++; r.walked > r.s.opt.Unindexed {
+	if r.walked++; r.walked > r.walks {
 		r.tooMuch(wire.Result{Code: wire.AdminLimitExceeded, Text: textUnindexed})
 		return false
 	}
@@ -474,6 +461,18 @@ func (r *run) offer(o object, at position) bool {
 		r.pass(at)
 		return true
 	}
+	return r.send(o, at)
+}
+
+func (r *run) send(o object, at position) bool {
+	var controls []byte
+	if r.sync.on {
+		uuid, seq := r.standing(o)
+		if r.sync.resumed && !r.sync.deletes && seq <= r.sync.since {
+			return r.tell(uuid)
+		}
+		controls = syncState(uuid)
+	}
 	switch {
 	case int(r.from.total)+r.sent >= r.most:
 		r.done = wire.Result{Code: wire.SizeLimitExceeded}
@@ -487,6 +486,6 @@ func (r *run) offer(o object, at position) bool {
 	}
 	r.sent++
 	r.pass(at)
-	b := appendEntry(r.c.Buffer(), r.m.ID, o, r.s.schema.types, r.q.wanted, r.q.typesOnly, &r.x.scratch)
+	b := appendEntry(r.c.Buffer(), r.m.ID, o, r.s.schema.types, r.q.wanted, r.q.typesOnly, &r.x.scratch, controls)
 	return r.c.Wrote(b) == nil
 }

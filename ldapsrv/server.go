@@ -95,6 +95,20 @@ type Directory interface {
 	Group(name string) (*directory.Group, bool)
 	GroupByGID(gid uint32) (*directory.Group, bool)
 	GroupsOf(e *directory.Entry, day person.Date, into []*directory.Group) []*directory.Group
+
+	// What changed, for sync.go and the indexes of changes.
+	Seq() uint64
+	Ahead() uint64
+	Mark(seq uint64) (uint64, bool)
+	Await(ctx context.Context, seq uint64) error
+	Changed(after uint64, most int, into []*directory.Entry) ([]*directory.Entry, bool)
+	CountChanged(after uint64) int
+	ChangedAt(second int64, most int, into []*directory.Entry) ([]*directory.Entry, bool)
+	CountChangedAt(second int64) int
+	Versions(after uint64) ([]directory.Version, bool)
+	GroupStamp(name string) directory.Stamp
+	MovedGroups(after uint64) ([]string, bool)
+	MovedGroupsAt(second int64) ([]string, bool)
 }
 
 // Service is an account of boards or of a program.
@@ -147,6 +161,9 @@ type Options struct {
 	// PageKey gives the key that seals the cookies of a day's paged searches
 	// (YYYY-MM-DD, UTC), the same on all replicas and after a restart; nil: random.
 	PageKey func(day string) [32]byte
+	// SyncKey is 32 bytes that make the cookies of content synchronization, the same
+	// on all replicas and after a restart; nil: random.
+	SyncKey []byte
 	Search  time.Duration  // one search takes at most; 10 s
 	Zone    *time.Location // in which a day begins; UTC
 	Version string         // shown in the root DSE; "": not
@@ -189,7 +206,11 @@ type Server struct {
 	engine       *wire.Server
 	metrics      metrics
 
-	root, subschema *fixedEntry
+	syncs    *syncs
+	syncWait time.Duration // for a replica that is behind
+
+	root      *fixedEntry
+	subschema *fixedEntry
 }
 
 // New checks the options.
@@ -235,6 +256,7 @@ func New(o Options) (*Server, error) {
 	s.Apply(rules)
 	s.root, s.subschema = newRootDSE(&s.opt, s.trees), newSubschema(s.schema)
 	s.pages = newPages(&s.opt)
+	s.syncs, s.syncWait = newSyncs(&s.opt, s.pages), syncWait
 	s.engine = wire.New(wire.Options{
 		Open: func(*wire.Conn) wire.Session { return &session{s: s} },
 		TLS:  o.TLS, Limits: o.Limits, Logger: s.opt.Logger, Metrics: o.Metrics,
@@ -304,6 +326,7 @@ func (s *Server) newService(account Service) (service, error) {
 		entry: newFixed(name.String(), map[attr][]string{
 			attrObjectClass: classesService, attrCN: {name[0].value}, attrEntryDN: {name.String()},
 			attrStructuralObjectClass: {"applicationProcess"}, attrHasSubordinates: {"FALSE"}, attrSubschemaSubentry: {subschemaDN},
+			attrEntryUUID: {string(appendUUID(nil, madeUUID(name.String())))},
 		}),
 	}
 	if account.Password == "" {
@@ -314,6 +337,7 @@ func (s *Server) newService(account Service) (service, error) {
 		if read, err = s.schema.named(account.Attributes); err != nil {
 			return service{}, fmt.Errorf("ldapsrv: service %q: %w", account.DN, err)
 		}
+		read = read.or(synchronizable)
 	}
 	sees := listed
 	if len(account.Roles) > 0 {
@@ -329,6 +353,9 @@ func (s *Server) newService(account Service) (service, error) {
 // alwaysReadable is what an entry's name and kind tell anyway.
 var alwaysReadable = setOf(attrObjectClass, attrObjectCategory, attrUID, attrSAMAccountName, attrName, attrEntryDN, attrDistinguishedName, attrOU, attrDC,
 	attrStructuralObjectClass, attrHasSubordinates, attrNumSubordinates, attrSubschemaSubentry)
+
+// synchronizable is what a program that keeps a copy needs of whatever it sees.
+var synchronizable = setOf(attrEntryUUID, attrEntryCSN, attrContextCSN, attrUSNChanged)
 
 // Serve accepts from one listener until Shutdown.
 func (s *Server) Serve(l net.Listener, how wire.Listener) error { return s.engine.Serve(l, how) }

@@ -232,8 +232,12 @@ func TestSearchFilters(t *testing.T) {
 		"(uidNumber>=10002)":                            "belovas sidorov",
 		"(uidNumber=010002)":                            "",
 		"(uidNumber=-4294957294)":                       "",
-		"(modifyTimestamp>=20261124115900Z)":            "orlovami belovas sidorov",
-		"(modifyTimestamp>=20261124115901Z)":            "",
+		"(&(uid=*)(modifyTimestamp>=20261124115900Z))":  "orlovami belovas sidorov",
+		"(&(uid=*)(modifyTimestamp>=20261124115901Z))":  "",
+		"(modifyTimestamp>=20261124120000Z)":            "pupils school-1234 school-1234-7б school-49 school-49-5а staff", // since the load, nobody knows
+		"(modifyTimestamp>=20261124120001Z)":            "",
+		"(&(objectClass=person)(uSNChanged>=10002))":    "belovas sidorov",
+		"(uSNChanged>=10006)":                           "",
 		"(employeeType=pupil)":                          "belovas sidorov",
 		"(objectClass=applicationProcess)":              "reader",
 		"(&)":                                           "example people groups personal services orlovami belovas sidorov pupils school-1234 school-1234-7б school-49 school-49-5а staff orlovami belovas sidorov reader",
@@ -374,7 +378,7 @@ func TestRootDSE(t *testing.T) {
 	if e.GetAttributeValue("namingContexts") != testBase || e.GetAttributeValue("supportedLDAPVersion") != "3" || !slices.Contains(e.GetAttributeValues("supportedExtension"), oidStartTLS) {
 		t.Errorf("%+v", e)
 	}
-	if !slices.Equal(e.GetAttributeValues("supportedControl"), []string{oidPaged, oidManageDSAIT, oidDomainScope, oidPasswordPolicy}) || len(e.GetAttributeValues("supportedSASLMechanisms")) > 0 {
+	if !slices.Equal(e.GetAttributeValues("supportedControl"), []string{oidPaged, oidSyncRequest, oidManageDSAIT, oidDomainScope, oidPasswordPolicy}) || len(e.GetAttributeValues("supportedSASLMechanisms")) > 0 {
 		t.Error("claims what is not there")
 	}
 	for _, base := range []string{testBase, testPeople, personName("orlovami"), personName("nobody"), "cn=Subschema", "o=elsewhere"} {

@@ -64,7 +64,7 @@ func (x *session) Serve(ctx context.Context, c *wire.Conn, m *wire.Message) {
 	} else if m.Op != wire.OpAbandonRequest && m.Op != wire.OpUnbindRequest && !x.goesOn(c, m) {
 		return
 	}
-	page, refused := readControls(m)
+	asked, refused := readControls(m)
 	if refused.Code != wire.Success {
 		x.reply(c, m, refused, nil, nil)
 		return
@@ -86,7 +86,7 @@ func (x *session) Serve(ctx context.Context, c *wire.Conn, m *wire.Message) {
 	case wire.OpSearchRequest:
 		var abandoned bool
 		x.work = works.Get().(*work)
-		result, controls, abandoned, err = x.search(c, m, page)
+		result, controls, abandoned, err = x.search(ctx, c, m, asked)
 		x.forget()
 		if abandoned {
 			return

@@ -97,8 +97,8 @@ var specs = map[Schema]spec{
 			attrEmployeeType: "{role}", attrO: "{school}", attrEntryUUID: "{uuid}", attrCreateTimestamp: "{created}", attrModifyTimestamp: "{modified}",
 			attrCNLatin: "{full:latin}", attrDisplayNameLatin: "{full:latin}", attrSNLatin: "{last:latin}", attrGivenNameLatin: "{first:latin}",
 		},
-		own:   []attr{attrObjectClass, attrMemberOf, attrEntryDN, attrHasSubordinates, attrStructuralObjectClass, attrSubschemaSubentry},
-		group: []attr{attrObjectClass, attrCN, attrDescription, attrGIDNumber, attrMember, attrMemberUID, attrEntryUUID, attrEntryDN, attrHasSubordinates, attrStructuralObjectClass, attrSubschemaSubentry},
+		own:   []attr{attrObjectClass, attrMemberOf, attrEntryCSN, attrUSNChanged, attrEntryDN, attrHasSubordinates, attrStructuralObjectClass, attrSubschemaSubentry},
+		group: []attr{attrObjectClass, attrCN, attrDescription, attrGIDNumber, attrMember, attrMemberUID, attrEntryUUID, attrModifyTimestamp, attrEntryCSN, attrUSNChanged, attrEntryDN, attrHasSubordinates, attrStructuralObjectClass, attrSubschemaSubentry},
 	},
 	AD: {
 		person: "CN", unit: "OU", personClass: classesUser, groupClass: classesADGroup, nested: true,
@@ -113,10 +113,10 @@ var specs = map[Schema]spec{
 			attrCreateTimestamp: "{created}", attrModifyTimestamp: "{modified}",
 			attrDisplayNameLatin: "{full:latin}", attrSNLatin: "{last:latin}", attrGivenNameLatin: "{first:latin}",
 		},
-		own: []attr{attrObjectClass, attrObjectCategory, attrMemberOf, attrDistinguishedName, attrEntryDN, attrHasSubordinates, attrStructuralObjectClass, attrSubschemaSubentry},
+		own: []attr{attrObjectClass, attrObjectCategory, attrMemberOf, attrUSNChanged, attrDistinguishedName, attrEntryDN, attrHasSubordinates, attrStructuralObjectClass, attrSubschemaSubentry},
 		group: []attr{attrObjectClass, attrObjectCategory, attrCN, attrName, attrSAMAccountName, attrDisplayName, attrDescription, attrGIDNumber, attrGroupType, attrSAMAccountType,
-			attrMember, attrMemberOf, attrDistinguishedName, attrEntryDN, attrHasSubordinates, attrStructuralObjectClass, attrSubschemaSubentry},
-		usual: []attr{attrMemberOf},
+			attrMember, attrMemberOf, attrWhenChanged, attrModifyTimestamp, attrUSNChanged, attrDistinguishedName, attrEntryDN, attrHasSubordinates, attrStructuralObjectClass, attrSubschemaSubentry},
+		usual: []attr{attrMemberOf, attrUSNChanged},
 	},
 }
 

@@ -10,20 +10,25 @@ type unitEntry struct {
 }
 
 func (v *view) unit(kind placeKind) object {
-	o := v.tree.containers[kind-placeBase]
-	if kind == placeBase {
-		return o
-	}
-	v.container = unitEntry{o, v, kind}
+	v.container = unitEntry{v.tree.containers[kind-placeBase], v, kind}
 	return &v.container
 }
 
-func (u *unitEntry) attributes() attrs { return u.has.or(setOf(attrNumSubordinates)) }
+func (u *unitEntry) attributes() attrs {
+	if u.kind == placeBase {
+		return u.has.or(setOf(attrContextCSN))
+	}
+	return u.has.or(setOf(attrNumSubordinates))
+}
 
 // Values implements filter.Subject. Where there are too many people to be
 // counted, their number is not told.
 func (u *unitEntry) Values(a int, into *filter.Values) bool {
-	if attr(a) != attrNumSubordinates {
+	switch {
+	case attr(a) == attrContextCSN && u.kind == placeBase:
+		into.Add(appendCSN(into.Buffer(), u.v.s.opt.Directory.Seq(), 0))
+		return true
+	case attr(a) != attrNumSubordinates, u.kind == placeBase:
 		return u.fixedEntry.Values(a, into)
 	}
 	n := 0

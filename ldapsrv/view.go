@@ -22,6 +22,7 @@ type view struct {
 	person  identity.PersonID // a person, or zero
 	read    attrs             // what may be read of some entries at least; see reads
 	groups  []*directory.Group
+	newer   struct{ seq, more uint64 } // no entryCSN is before this one
 
 	scopes     []scope           // of others, see access.go
 	list       []person.SchoolID // of all scopes,
@@ -31,6 +32,15 @@ type view struct {
 }
 
 func (s *Server) today() person.Date { return person.DateOf(s.opt.Now().In(s.opt.Zone)) }
+
+// addCSN adds an entryCSN.
+func (v *view) addCSN(into *filter.Values, seq uint64) {
+	more := uint64(0)
+	if seq <= v.newer.seq {
+		seq, more = v.newer.seq, v.newer.more
+	}
+	into.Add(appendCSN(into.Buffer(), seq, more))
+}
 
 // nobody says that the asker is anonymous.
 func (v *view) nobody() bool { return v.service == nil && v.person.IsZero() }

@@ -26,7 +26,11 @@ func (d *daemon) ldapServer() (*ldapsrv.Server, error) {
 	o.Limits = ldapwire.Limits{Connections: c.Limits.Connections, PerSource: c.Limits.PerSource, Handshakes: c.Limits.Handshakes, Operations: c.Limits.Operations,
 		Unread: int64(c.Limits.Unread), PDU: c.Limits.PDU, InFlight: c.Limits.InFlight, Idle: c.Limits.Idle, Handshake: c.Limits.Handshake,
 		Read: c.Limits.Request, Write: c.Limits.Write}
-	o.PageKey = d.pageKey
+	key, err := d.db.SharedKey("ldap sync")
+	if err != nil {
+		return nil, err
+	}
+	o.SyncKey, o.PageKey = key[:], d.pageKey
 	o.PasswordPlace, o.Trust = string(d.config.Web.Recovery), func() *trust.Set { return d.ldapAsks.Load().issuers() }
 	if d.cert != nil {
 		o.TLS = d.cert.config // listeners have their own: see askingTLS

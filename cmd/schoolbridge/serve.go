@@ -28,6 +28,7 @@ import (
 	"schoolbridge/internal/journal"
 	"schoolbridge/internal/mosru"
 	"schoolbridge/internal/mosru/keyset"
+	"schoolbridge/internal/person"
 	"schoolbridge/internal/policy"
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/store/sqlite"
@@ -164,7 +165,7 @@ func (d *daemon) openStore(ctx context.Context) error {
 	})
 	d.people = directory.New(d.db.Directory(), directory.Options{Logger: d.log, Registerer: d.registry})
 	d.trail = telemetry.NewTrail(d.db.Audit(), telemetry.TrailOptions{Registerer: d.registry, Logger: d.log})
-	d.services = append(d.services, service{"audit trail", d.trail.Run}, service{"directory", d.people.Run}, service{"upkeep", d.upkeep})
+	d.services = append(d.services, service{"audit trail", d.trail.Run}, service{"directory", d.people.Run}, service{"upkeep", d.upkeep}, service{"calendar", d.calendar})
 	d.health.Need("store", func(ctx context.Context) error { return d.db.Ping(ctx) })
 	d.health.Need("directory", func(context.Context) error {
 		select {
@@ -183,6 +184,29 @@ func (d *daemon) openStore(ctx context.Context) error {
 // feedKept is how many rows of the change feed stay for readers that are
 // behind.
 const feedKept = 100_000
+
+// calendarDelay is how long after midnight the store's feed is told of the new
+// day: by then it has begun on the clocks of all replicas.
+const calendarDelay = 5 * time.Minute
+
+// calendar tells the feed of each day, so that what begins or ends with it reaches
+// those who follow changes. It asks often: a failover may take back that it was
+// told.
+func (d *daemon) calendar(ctx context.Context) error {
+	ticker := time.NewTicker(calendarDelay)
+	defer ticker.Stop()
+	for {
+		day := person.DateOf(time.Now().In(d.config.Policy.TimeZone.Location()).Add(-calendarDelay))
+		if err := d.db.TellDay(ctx, day); err != nil && ctx.Err() == nil {
+			d.log.Warn("the change feed is not told of the day; trying again", "error", err, "in", calendarDelay)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
 
 // upkeep prunes the change feed and notes the trail's heads in the log, every
 // hour: a log that is kept elsewhere then tells when an older database was put

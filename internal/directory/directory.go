@@ -28,9 +28,11 @@ type Directory struct {
 	contact atomic.Int64
 	at      atomic.Uint64 // feed number of the last applied change
 
-	mu   sync.RWMutex
-	now  *model
-	once sync.Once
+	mu      sync.RWMutex
+	now     *model
+	history *history
+	turns   turns
+	once    sync.Once
 	// loaded is closed once the first load is done.
 	loaded chan struct{}
 	// pos is owned by whoever runs Load or Step: one goroutine.
@@ -47,9 +49,11 @@ type model struct {
 	mails   bag
 	words   words
 	gids    map[uint32]*Entry // only where gidNumber differs from uidNumber
-	order   order
+	order   order             // by uidNumber
+	changes order             // by change number
 	schools *schools
 	members memberships
+	moves   moves
 }
 
 func newModel() *model {
@@ -61,8 +65,11 @@ func newModel() *model {
 		mails:   newBag(),
 		words:   newWords(),
 		gids:    map[uint32]*Entry{},
+		order:   newOrder(byNumber, nil),
+		changes: newOrder(byChange, nil),
 		schools: newSchools(nil),
 		members: newMemberships(),
+		moves:   moves{last: map[string]Stamp{}},
 	}
 }
 
@@ -137,7 +144,7 @@ func (d *Directory) All(after uint32) iter.Seq[*Entry] {
 	d.mu.RLock()
 	blocks := d.now.order.snapshot()
 	d.mu.RUnlock()
-	return walk(blocks, after)
+	return walk(byNumber, blocks, rank{number: after})
 }
 
 // Len is the number of entries.
@@ -186,29 +193,38 @@ func (d *Directory) Load(ctx context.Context) error {
 	m, share := newModel(), sharing{}
 	var all []person.School
 	var entries []*Entry
+	newest := d.opt.Now()
 	pos, err := d.src.Load(ctx,
 		func(s person.School) error { all = append(all, s); return nil },
 		func(e *Entry) error {
 			share.entry(e)
 			entries = append(entries, e)
+			newest = latest(newest, e.Modified)
 			return nil
 		})
 	if err != nil {
 		return err
 	}
+	rows, err := d.src.Rows(ctx, pos, rowsKept)
+	if err != nil {
+		return err
+	}
 	m.schools = newSchools(all)
-	m.order = newOrder(entries)
+	m.changes = newOrder(byChange, entries)
+	m.order = newOrder(byNumber, entries)
 	for _, e := range entries { // in order, so that lists of many grow at their end
 		m.index(e)
 	}
+	m.moves.start = Stamp{pos.Seq, newest}
 	m.words.loaded()
 	m.members.groups.set.Store(deriveGroups(m.schools, keys(m.members.schools), keys(m.members.classes)))
 	m.members.groups.stale.Store(false)
 	d.mu.Lock()
-	d.now = m
+	d.now, d.history = m, newHistory(rows, pos)
 	d.mu.Unlock()
 	d.pos = pos
 	d.touch(pos)
+	d.turns.end(false)
 	d.once.Do(func() { close(d.loaded) })
 	return nil
 }
@@ -225,24 +241,41 @@ const lockBatch = 64
 // Step takes in what changed since the last Load or Step, once. It is what
 // Run does after each Wait; ErrHistory asks for Load.
 func (d *Directory) Step(ctx context.Context) (changes int, err error) {
+	d.turns.begin()
 	list, pos, err := d.src.Since(ctx, d.pos)
 	if err != nil {
 		return 0, err
 	}
+	var rows []Position
+	if pos.Seq > d.pos.Seq {
+		if rows, err = d.src.Rows(ctx, pos, int(min(pos.Seq-d.pos.Seq, rowsKept))); err != nil {
+			return 0, err
+		}
+	}
+	d.mu.Lock()
+	d.history.read(list, d.pos.Seq, pos.Seq)
+	d.mu.Unlock()
 	for part := range slices.Chunk(list, lockBatch) {
 		d.mu.Lock()
 		for _, c := range part {
-			d.now.apply(c)
+			d.apply(c, Stamp{pos.Seq, d.opt.Now()})
 		}
 		d.now.order.seal()
+		d.now.changes.seal()
 		d.mu.Unlock()
 	}
+	d.mu.Lock()
+	d.history.add(rows, pos)
+	d.mu.Unlock()
 	d.pos = pos
 	d.touch(pos)
+	d.turns.end(len(list) == 0)
 	return len(list), nil
 }
 
-func (m *model) apply(c Change) {
+// apply takes in one change of a step that ends at the stamp.
+func (d *Directory) apply(c Change, s Stamp) {
+	m := d.now
 	switch {
 	case c.Entry != nil:
 		// The new one comes before the old one goes, so that a school or class of
@@ -250,20 +283,27 @@ func (m *model) apply(c Change) {
 		old, ok := m.persons.get(c.Entry.Person)
 		m.index(c.Entry)
 		m.order.put(c.Entry)
+		m.changes.put(c.Entry)
+		m.moves.change(old, c.Entry, Stamp{c.Entry.Seq, latest(c.Entry.Modified, m.moves.start.At)})
 		if ok {
 			m.drop(old)
+			d.history.keep(old, s.Seq)
 		}
 	case !c.Removed.IsZero():
 		if old, ok := m.persons.get(c.Removed); ok {
+			m.moves.change(old, nil, s)
 			m.drop(old)
+			d.history.keep(old, s.Seq)
 		}
 	default:
-		m.schools = newSchools(c.Schools)
+		fresh := newSchools(c.Schools)
+		m.moves.rename(m.schools, fresh, m.members.classes, s)
+		m.schools = fresh
 		m.members.changed()
 	}
 }
 
-// index enters e everywhere but in the order.
+// index enters e everywhere but in the orders.
 func (m *model) index(e *Entry) {
 	for name := range foldedNames(e) {
 		m.names.put(name, e)
@@ -296,6 +336,7 @@ func (m *model) drop(e *Entry) {
 		delete(m.gids, e.GIDNumber)
 	}
 	m.order.remove(e)
+	m.changes.remove(e)
 	m.members.remove(e)
 }
 

@@ -94,6 +94,14 @@ func (f *feed) Since(_ context.Context, after Position) ([]Change, Position, err
 	return slices.Clone(f.changes[after.Seq-f.base:]), f.head(), nil
 }
 
+func (f *feed) Rows(_ context.Context, upTo Position, most int) ([]Position, error) {
+	var rows []Position
+	for seq := upTo.Seq - min(upTo.Seq, uint64(most)) + 1; seq <= upTo.Seq; seq++ {
+		rows = append(rows, Position{Seq: seq})
+	}
+	return rows, nil
+}
+
 func (f *feed) Wait(ctx context.Context) error {
 	select {
 	case <-f.woken:

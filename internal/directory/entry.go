@@ -103,6 +103,10 @@ type Source interface {
 	// few thousand changes at once (a person several times in a row may come
 	// once), and the new position. ErrHistory where it cannot.
 	Since(ctx context.Context, after Position) ([]Change, Position, error)
+	// Rows gives the positions of the last feed rows up to one, that one included,
+	// at most so many, in order and without a gap; ErrHistory where the row there
+	// is another. Where there is no row yet, there is nothing.
+	Rows(ctx context.Context, upTo Position, most int) ([]Position, error)
 	// Wait returns when something may have changed, or at ctx's end; it may
 	// return early or for nothing.
 	Wait(ctx context.Context) error

@@ -199,11 +199,12 @@ func roleName(r person.Role) string {
 	return "pupils"
 }
 
-func schoolName(id person.SchoolID) string { return "school-" + string(id) }
+// SchoolGroup is the name of a school's group; those of its classes follow a "-".
+func SchoolGroup(id person.SchoolID) string { return "school-" + string(id) }
 
 // className folds the letter's case: "5А" and "5а" are one class.
 func className(id person.SchoolID, class string) string {
-	return schoolName(id) + "-" + strings.ToLower(strings.Join(strings.Fields(class), ""))
+	return SchoolGroup(id) + "-" + strings.ToLower(strings.Join(strings.Fields(class), ""))
 }
 
 // memberships knows who may be in which school, and which classes there are.
@@ -372,7 +373,7 @@ func deriveGroups(known *schools, inUse []person.SchoolID, classes []classKey) *
 	ids := append(keys(known.byID), inUse...)
 	slices.Sort(ids)
 	for _, id := range ids {
-		s.schools[id] = add(&Group{Name: schoolName(id), Title: title(id), Kind: GroupSchool, School: id})
+		s.schools[id] = add(&Group{Name: SchoolGroup(id), Title: title(id), Kind: GroupSchool, School: id})
 	}
 	slices.SortFunc(classes, func(a, b classKey) int {
 		return cmp.Or(strings.Compare(string(a.school), string(b.school)), strings.Compare(a.class, b.class))

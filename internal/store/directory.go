@@ -220,6 +220,34 @@ func (t *tx) feedAfter(after directory.Position) (people []identity.PersonID, sc
 	return people, schools, end, err
 }
 
+// Rows implements directory.Source.
+func (d *Directory) Rows(ctx context.Context, upTo directory.Position, most int) ([]directory.Position, error) {
+	if upTo == (directory.Position{}) {
+		return nil, nil
+	}
+	var rows []directory.Position
+	err := d.db.readFrom(ctx, d.db.driver.Feed(), func(t *tx) error {
+		rows = rows[:0]
+		first := upTo.Seq - min(upTo.Seq, uint64(most)) + 1
+		return t.each("SELECT seq, row_id FROM feed WHERE seq >= ? AND seq <= ? ORDER BY seq", []any{first, upTo.Seq},
+			func(scan func(...any) error) error {
+				var p directory.Position
+				var row []byte
+				err := scan(&p.Seq, &row)
+				copy(p.Row[:], row)
+				rows = append(rows, p)
+				return err
+			})
+	})
+	if err == nil && (len(rows) == 0 || rows[len(rows)-1] != upTo || upTo.Seq-rows[0].Seq != uint64(len(rows)-1)) {
+		err = directory.ErrHistory
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read feed rows: %w", err)
+	}
+	return rows, nil
+}
+
 // changesOf gives each person's entry as it is now, or the removal.
 func (t *tx) changesOf(ids []identity.PersonID) ([]directory.Change, error) {
 	args := make([]any, len(ids))

@@ -84,7 +84,7 @@ func (t *tx) writeFeed() (bool, error) {
 		if err := add(feedPerson, id[:]); err != nil {
 			return false, err
 		}
-		if err := t.exec("UPDATE people SET seq = ? WHERE id = ?", seq, id[:]); err != nil {
+		if err := t.exec("UPDATE people SET seq = ?, modified = ? WHERE id = ?", seq, now, id[:]); err != nil {
 			return false, err
 		}
 	}

@@ -123,7 +123,9 @@ func (t *tx) put(kind *registry, records []record) error {
 		keys[i] = records[i].key
 	}
 	if kind.kind == schools {
-		t.schools = true
+		if err := t.touchSchools(keys); err != nil {
+			return err
+		}
 	} else if err := t.touchBound(kind.kind, keys); err != nil {
 		return err
 	}
@@ -207,7 +209,9 @@ func (t *tx) dropLookups(kind *registry, keys []string) error {
 // end marks records as no longer in their registry.
 func (t *tx) end(kind *registry, keys []string, day person.Date) error {
 	if kind.kind == schools {
-		t.schools = t.schools || len(keys) > 0
+		if err := t.touchSchools(keys); err != nil {
+			return err
+		}
 	} else if err := t.touchBound(kind.kind, keys); err != nil {
 		return err
 	}
@@ -255,6 +259,36 @@ func (t *tx) touchBound(kind person.RecordKind, keys []string) error {
 		keys = next
 	}
 	return nil
+}
+
+// touchSchools tells the feed of schools, and of everybody there: a person is
+// shown with the name of the school and has a place by its district. That reads
+// through all records, which is worth it a few times a year.
+func (t *tx) touchSchools(keys []string) error {
+	t.schools = t.schools || len(keys) > 0
+	return batches(keys, inList, func(keys []string) error {
+		in := " WHERE school IN (" + marks(len(keys)) + ")"
+		if err := t.touchFound(person.RecordEmployment, "SELECT key FROM employments"+in, anys(keys)...); err != nil {
+			return err
+		}
+		return t.touchFound(person.RecordEnrolment, "SELECT key FROM enrolments"+in, anys(keys)...)
+	})
+}
+
+// touchFound tells the feed of the people bound to the records that a query
+// finds.
+func (t *tx) touchFound(kind person.RecordKind, query string, args ...any) error {
+	var keys []string
+	err := t.each(query, args, func(scan func(...any) error) error {
+		var key string
+		err := scan(&key)
+		keys = append(keys, key)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return t.touchBound(kind, keys)
 }
 
 // digests gives what import stored with each live row of a registry.

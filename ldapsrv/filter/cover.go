@@ -6,6 +6,7 @@ type Assertion struct {
 	Present   bool   // there is any value
 	Chain     bool   // by way of groups in groups (1.2.840.113556.1.4.1941)
 	Prefix    bool   // Value begins one
+	AtLeast   bool   // a value is Number or more
 	Exact     bool   // the case of letters counts
 	Value     string // in normal form, for texts
 	Number    int64  // for numbers
@@ -89,5 +90,6 @@ func (n *node) assertion() (Assertion, bool) {
 	case n.kind == Substrings && n.subs[0].place == 0:
 		return Assertion{Attribute: n.id, Prefix: true, Exact: a.Exact, Value: n.subs[0].norm}, true
 	}
-	return a, n.test == equal
+	a.AtLeast = n.test == atLeast && n.rule.numeric()
+	return a, n.test == equal || a.AtLeast
 }

@@ -307,7 +307,7 @@ func TestCover(t *testing.T) {
 	for text, want := range map[string]string{
 		"(uid=A)": "a", "(&(uid=*)(n=3)(uid=a))": "a", "(&(&(n=3))(person=б*))": "#3", "(|(uid=a)(uid=b))": "a b", "(|(uid=a)(uid=*))": "none",
 		"(!(uid=a))": "none", "(&(!(uid=a))(uid=b))": "b", "(uid=a*)": "none", "(&(|(uid=a)(n=2)))": "a #2", "(unknown=a)": "", "(&(uid=*)(unknown=a))": "", "(|(unknown=a)(uid=b))": "b",
-		"(n=x)": "", "(&)": "none", "(|)": "", "(person=Б*в)": "б", "(person=*б)": "none", "(&(uid=a)(empty=x))": "x", "(n>=3)": "none", "(:caseExactMatch:=a)": "none", "(uid:dn:=a)": "none",
+		"(n=x)": "", "(&)": "none", "(|)": "", "(person=Б*в)": "б", "(person=*б)": "none", "(&(uid=a)(empty=x))": "x", "(n>=3)": "#3", "(!(n>=3))": "none", "(person>=б)": "", "(:caseExactMatch:=a)": "none", "(uid:dn:=a)": "none",
 		"(&(|(uid=a)(uid=b))(|(uid=c)(n=3)))": "a b", "(&(|(n=1)(n=2))(uid=*)(|(uid=c)(uid=d)))": "c d", "(n:1.2.840.113556.1.4.803:=1)": "none", "(uid:caseIgnoreMatch:=A)": "a",
 	} {
 		f, err := Parse(text)

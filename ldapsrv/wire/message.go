@@ -21,6 +21,7 @@ const (
 	OpAbandonRequest    = 0x50
 	OpExtendedRequest   = 0x77
 	OpExtendedResponse  = 0x78
+	OpIntermediate      = 0x79
 )
 
 // maxControls bounds the controls of one message.
@@ -190,6 +191,7 @@ const (
 	Unavailable                  Code = 52
 	UnwillingToPerform           Code = 53
 	Other                        Code = 80
+	SyncRefreshRequired          Code = 4096 // RFC 4533 section 2.6
 )
 
 // Result is what most responses carry (RFC 4511 section 4.1.9).
@@ -210,10 +212,26 @@ func AppendResult(b []byte, id int32, op byte, r Result, extra, controls []byte)
 	b = AppendTLV(b, TagOctets, r.Matched)
 	b = AppendTLV(b, TagOctets, r.Text)
 	b = End(append(b, extra...), body)
-	if len(controls) > 0 {
-		b = AppendTLV(b, tagControls, controls)
+	return End(AppendControls(b, controls), message)
+}
+
+// AppendControls appends the controls of a message, made by AppendControl, behind
+// its operation; none: nothing.
+func AppendControls(b, controls []byte) []byte {
+	if len(controls) == 0 {
+		return b
 	}
-	return End(b, message)
+	return AppendTLV(b, tagControls, controls)
+}
+
+// AppendIntermediate appends a whole intermediate response (RFC 4511 section
+// 4.13).
+func AppendIntermediate(b []byte, id int32, oid string, value []byte) []byte {
+	b, message := Begin(b, TagSequence)
+	b = AppendInt(b, TagInteger, id)
+	b, body := Begin(b, OpIntermediate)
+	b = AppendTLV(AppendTLV(b, 0x80, oid), 0x81, value)
+	return End(End(b, body), message)
 }
 
 // AppendControl appends a control of a response to a list of them.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -184,6 +185,115 @@ func testDirectoryHistory(t *testing.T, s *suite) {
 	check(t, s.Exec("DELETE FROM feed WHERE seq = ?", end.Seq+1))
 	if _, _, err := d.Since(t.Context(), end); !errors.Is(err, directory.ErrHistory) {
 		t.Errorf("a gap gave %v, want ErrHistory", err)
+	}
+}
+
+// testDirectoryRows: the feed's rows lead to a position, and to no other.
+func testDirectoryRows(t *testing.T, s *suite) {
+	d := s.db.Directory()
+	if rows, err := d.Rows(t.Context(), directory.Position{}, 5); err != nil || len(rows) > 0 {
+		t.Errorf("of an empty feed: %v, %v", rows, err)
+	}
+	_, done := s.withOrlova(t)
+	for range 3 {
+		check(t, s.db.Accounts().Suspend(t.Context(), done.Person, s.now, ""))
+		check(t, s.db.Accounts().Resume(t.Context(), done.Person, s.now, ""))
+	}
+	at := load(t, d).at
+	all, err := d.Rows(t.Context(), at, 100)
+	check(t, err)
+	if uint64(len(all)) != at.Seq || all[0].Seq != 1 || all[len(all)-1] != at || all[0].Row == all[1].Row {
+		t.Errorf("rows %v up to %v", all, at)
+	}
+	last, err := d.Rows(t.Context(), at, 2)
+	check(t, err)
+	if !slices.Equal(last, all[len(all)-2:]) {
+		t.Errorf("the last two are %v", last)
+	}
+	for _, other := range []directory.Position{{Seq: at.Seq, Row: all[0].Row}, {Seq: at.Seq + 1, Row: at.Row}} {
+		if _, err := d.Rows(t.Context(), other, 2); !errors.Is(err, directory.ErrHistory) {
+			t.Errorf("up to %v: %v", other, err)
+		}
+	}
+}
+
+// testTellDay: the calendar's changes are in the feed, once.
+func testTellDay(t *testing.T, s *suite) {
+	put(t, s.db, person.Employment{ID: "k2", FIO: "Кто То", School: "49", Start: date(t, "2026-10-01"), End: date(t, "2026-12-31")},
+		person.Employment{ID: "k3", FIO: "Кто Ещё", School: "49", Start: date(t, "2026-10-02")},
+		person.Employment{ID: "k4", FIO: "Никто", School: "49", Start: date(t, "2026-10-01")}) // who has no account
+	of := map[identity.PersonID]string{}
+	for _, key := range []string{"k2", "k3"} {
+		profile := person.Profile{Subject: identity.Subject(key), Login: key, Last: key}
+		of[s.activate(t, s.db, activation(profile, employment(key))).Person] = key
+	}
+	d := s.db.Directory()
+	at := load(t, d).at
+	told := func(day string, want ...string) {
+		t.Helper()
+		check(t, s.db.TellDay(t.Context(), date(t, day)))
+		check(t, s.open(t, s.keys).TellDay(t.Context(), date(t, day))) // another replica
+		var changes []directory.Change
+		changes, at = since(t, d, at)
+		var got []string
+		for _, c := range changes {
+			got = append(got, of[c.Entry.Person])
+			if !c.Entry.Modified.Equal(s.now) {
+				t.Errorf("%s: modified %v", day, c.Entry.Modified)
+			}
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s told of %q, want %q", day, got, want)
+		}
+	}
+	told("2026-09-30")
+	s.now = s.now.Add(time.Hour)
+	told("2026-10-01", "k2")
+	told("2026-10-02", "k3")
+	told("2026-10-01")       // over
+	told("2026-12-31")       // the last day
+	told("2027-01-01", "k2") // and the day after
+	told("2036-01-01")       // a clock that is wrong
+	told("2026-12-31")       // counts for nothing
+	told("2027-01-02", "k2") // told again rather than not
+}
+
+// testSchoolRenamed: who is shown with a school's name changes with it.
+func testSchoolRenamed(t *testing.T, s *suite) {
+	put(t, s.db, person.School{ID: "49", Name: "Школа № 49"})
+	_, orlova := s.withOrlova(t)
+	row, profile := belova(t)
+	row.School = "1584"
+	put(t, s.db, row)
+	merged := row
+	merged.ID, merged.MergedTo = "p9", row.ID
+	put(t, s.db, merged)
+	belova := s.activate(t, s.db, activation(profile, enrolment("p9")))
+	d := s.db.Directory()
+	at := load(t, d).at
+	for _, one := range []struct {
+		what string
+		do   func()
+		want []identity.PersonID
+	}{
+		{"her school", func() { put(t, s.db, person.School{ID: "49", Name: "Школа № 49 имени Пушкина"}) }, []identity.PersonID{orlova.Person}},
+		{"the pupil's", func() { put(t, s.db, person.School{ID: row.School, Name: "Лицей"}) }, []identity.PersonID{belova.Person}},
+		{"another", func() { put(t, s.db, person.School{ID: "7", Name: "Школа № 7"}) }, nil},
+		{"her school's end", func() { end(t, s.db, 0, s.now, "49") }, []identity.PersonID{orlova.Person}},
+	} {
+		one.do()
+		var changes []directory.Change
+		changes, at = since(t, d, at)
+		var got []identity.PersonID
+		for _, c := range changes {
+			if c.Entry != nil {
+				got = append(got, c.Entry.Person)
+			}
+		}
+		if len(changes) != 1+len(one.want) || !slices.Equal(got, one.want) {
+			t.Errorf("%s: %d changes, of people %v, want %v", one.what, len(changes), got, one.want)
+		}
 	}
 }
 
