@@ -98,7 +98,8 @@ func (t *tx) readMentions(chain string, first int64) (r indexed, all []mention, 
 			return r, nil, err
 		}
 	}
-	blocks, size, wrong := int64(0), 0, ""
+	blocks, size := int64(0), 0
+	var wrong *Broken
 	_, err = t.lines(chain, last.seq, indexStretch*int(t.db.indexStep), func(next auditRow) error {
 		if next.kind == auditBlock {
 			if blocks == t.db.indexStep || size >= indexStretch*indexBytes {
@@ -108,25 +109,30 @@ func (t *tx) readMentions(chain string, first int64) (r indexed, all []mention, 
 		}
 		block, why := t.follow(next, last)
 		last = next
-		switch {
-		case why == "":
+		if why == "" {
 			all, r.upto, r.hash = append(all, block.mentions(next.seq)...), next.seq, next.hash
 			return nil
-		case r.upto < r.first: // nothing yet
-			r.first, r.upto, wrong = next.seq+1, next.seq, why
+		}
+		if why != erased && wrong == nil {
+			wrong = &Broken{chain, next.seq, why}
+		}
+		if r.upto < r.first { // nothing yet
+			r.first, r.upto = next.seq+1, next.seq
 			return nil
 		}
-		wrong = why
 		return errEnough
 	})
-	if wrong != "" {
-		t.db.log.Error("the audit trail's index leaves out lines; `schoolbridge audit verify` tells more", "chain", chain, "line", last.seq, "why", wrong)
+	if wrong != nil {
+		t.db.log.Error("the audit trail's index leaves out lines; `schoolbridge audit verify` tells more", "chain", chain, "line", wrong.Seq, "why", wrong.Why)
 	}
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
 	return r, all, err
 }
+
+// erased is why a line is left out and nothing is wrong.
+const erased = "it was erased"
 
 // follow gives the entries of the line after last, if it is a block, or says why
 // they are not what was written there.
@@ -136,7 +142,7 @@ func (t *tx) follow(r, last auditRow) (block line, why string) {
 	case why != "" || r.kind != auditBlock:
 		return nil, why
 	case len(r.sealed) == 0:
-		return nil, "it was erased"
+		return nil, erased
 	}
 	block, _, err := t.openBlock(r.chain, r.seq, r.sealed, nil)
 	if err != nil {
