@@ -50,13 +50,21 @@ func (r *indexed) place(chain string, bucket int) string {
 }
 
 // extendIndex makes the step that is due, if one is, after lines were added to a
-// chain.
+// chain. Lines come first: where that failed, or took longer than the writer had,
+// the next one does without.
 func (t *tx) extendIndex(chain string, before, last int64) error {
-	step := t.db.indexStep
-	every := max(step/indexLooks, 1)
-	if before/every == last/every {
+	every := max(t.db.indexStep/indexLooks, 1)
+	if before/every == last/every || t.db.indexFails.Swap(false) {
 		return nil
 	}
+	err := t.stepIndex(chain, last)
+	t.db.indexFails.Store(err != nil)
+	return err
+}
+
+// stepIndex makes the step that is due at a line.
+func (t *tx) stepIndex(chain string, last int64) error {
+	step := t.db.indexStep
 	var end, blocks, size, first int64 // no row counts that somebody made ahead of the chain
 	err := t.row("SELECT coalesce(max(upto), 0) FROM audit_index WHERE chain = ? AND bucket = 0 AND upto <= ?", chain, last).Scan(&end)
 	if err != nil {
