@@ -76,6 +76,9 @@ func TestTrailPutsAside(t *testing.T) {
 			if count(t, trail.dropped) != float64(len(bad)) || count(t, trail.written) != float64(100-len(bad)) || trail.holds() != 0 {
 				t.Errorf("%v refused: %v dropped, %v written, %d wait", bad, count(t, trail.dropped), count(t, trail.written), trail.holds())
 			}
+			if most := siftAfter + 30*len(bad); store.calls > most {
+				t.Errorf("%v refused: the store was asked %d times, more than %d", bad, store.calls, most)
+			}
 			if n := strings.Count(log.String(), "AN AUDIT ENTRY IS LOST"); n != len(bad) || strings.Contains(log.String(), "secret") {
 				t.Errorf("%v refused: %s", bad, log.String())
 			}
