@@ -18,6 +18,7 @@ import (
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/store"
+	"schoolbridge/internal/telemetry"
 )
 
 // auditRead is how many of the newest lines of a person are looked through.
@@ -270,4 +271,5 @@ var auditWords = map[string]struct{ ru, en string }{
 	"import_chunk": {"часть загрузки", "part of an import"}, "config": {"настройки", "configuration"}, "explain": {"команда explain", "command explain"},
 	"provision_plan": {"команда provision plan", "command provision plan"}, "provision_apply": {"команда provision apply", "command provision apply"},
 	"sessions": {"команда sessions", "command sessions"}, "wifi_profile": {"команда wifi profile", "command wifi profile"}, "audit_show": {"команда audit show", "command audit show"},
+	telemetry.AuditLost: {"строка журнала потеряна", "line of the trail lost"}, "audit_erasure": {"старые входы стёрты", "old sign-ins erased"},
 }
