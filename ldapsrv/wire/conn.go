@@ -199,6 +199,7 @@ func (s *Server) run(c *Conn) {
 		_ = c.net.Close() // whatever was to be written was
 		if c.ahead != nil {
 			<-c.ahead.done
+			c.ahead.first.free()
 		}
 		if c.reader != nil {
 			c.reader.free()
@@ -221,6 +222,9 @@ func (s *Server) run(c *Conn) {
 		s.metrics.requests.Inc()
 		s.serve(session, c)
 		c.request = Message{}
+		if c.ahead != nil {
+			c.ahead.first.free() // nothing but that request lay there
+		}
 		if c.startTLS != nil && !c.upgrade() {
 			return
 		}
@@ -298,9 +302,6 @@ func (c *Conn) read(bound bool) ([]byte, error) {
 	}
 	if c.reader.waiting() == 0 {
 		c.deadline(idle)
-		if c.stopping.Load() {
-			c.deadline(0)
-		}
 		if err := c.reader.wait(); err != nil {
 			return nil, silence(err)
 		}
@@ -321,10 +322,17 @@ func silence(err error) error {
 	return err
 }
 
+// deadline bounds the reads to come; those of a connection that is stopped fail
+// at once, whichever of the two came first.
 func (c *Conn) deadline(in time.Duration) {
-	if until, renew := renewed(c.readUntil, in); renew {
-		c.readUntil = until
-		_ = c.raw.SetReadDeadline(until) // a closed socket fails at the read
+	until, renew := renewed(c.readUntil, in)
+	if !renew {
+		return
+	}
+	c.readUntil = until
+	_ = c.raw.SetReadDeadline(until) // a closed socket fails at the read
+	if c.stopping.Load() {
+		_ = c.raw.SetReadDeadline(time.Now())
 	}
 }
 
