@@ -33,9 +33,10 @@ type Conn struct {
 	reader  *pduReader
 	ahead   *ahead // not nil: a goroutine reads
 	out     []byte
-	request Message // that is served
-	lent    *[]byte // where out came from; nil: nowhere
-	peer    netip.Addr
+	request Message    // that is served
+	lent    *[]byte    // where out came from; nil: nowhere
+	peer    netip.Addr // the client's; until a balancer has told it, the socket's
+	local   bool       // the socket's other end is this machine
 
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
@@ -54,12 +55,17 @@ func newConn(s *Server, raw net.Conn, how *Listener) *Conn {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	if a, ok := raw.RemoteAddr().(*net.TCPAddr); ok {
 		c.peer = a.AddrPort().Addr().Unmap().WithZone("")
+		c.local = c.peer.IsLoopback()
 	}
 	return c
 }
 
 // Peer is the client's address: the socket's, or what a balancer says it is.
 func (c *Conn) Peer() netip.Addr { return c.peer }
+
+// Loopback says that client and socket are this machine's: a balancer's own
+// loopback is elsewhere, and between it and us lies a network.
+func (c *Conn) Loopback() bool { return c.local && c.peer.IsLoopback() }
 
 // Source is what limits count: the client's IPv4 address or IPv6 /64.
 func (c *Conn) Source() netip.Addr { return source(c.peer) }
