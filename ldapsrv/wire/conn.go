@@ -139,7 +139,7 @@ func (c *Conn) Flush() {
 		return
 	}
 	n := int64(len(c.out))
-	if !add(&c.from.unread, n, c.server.opt.Limits.Unread) {
+	if !add(&c.from.unread, n, max(c.server.opt.Limits.Unread, n)) { // one alone may be larger: a group of thousands
 		c.failed = errUnread
 		c.server.ended(c, troubleUnread)
 		c.out = c.out[:0]
