@@ -109,7 +109,7 @@ func (x *session) bindPassword(ctx context.Context, c *wire.Conn, name, password
 }
 
 func (s *Server) confidential(c *wire.Conn) bool {
-	return c.TLS() || s.opt.PlainBind == PlainAlways || s.opt.PlainBind == PlainLoopback && c.Peer().IsLoopback()
+	return c.TLS() || s.opt.PlainBind == PlainAlways || s.opt.PlainBind == PlainLoopback && c.Loopback()
 }
 
 func (s *Server) serviceOf(name []byte) *service {

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package ldap measures what LDAP costs the server: the daemon as it is built for
 // production, beside OpenLDAP's slapd with the same people, indexes and no log.
 // README.md in the folder above says how to run it and to read it.

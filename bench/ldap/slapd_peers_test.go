@@ -1,4 +1,4 @@
-//go:build peers
+//go:build linux && peers
 
 package ldap
 

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package wifi measures what Wi-Fi costs the server: the daemon as it is built
 // for production, beside FreeRADIUS with a configuration that does nothing more
 // than it must. README.md in the folder above says how to run it and to read it.

@@ -157,6 +157,54 @@ func TestLDAP(t *testing.T) {
 	}
 }
 
+// An entry that fits into no buffer has its own name, and the one before it does
+// not stay.
+func TestLargeEntryHasItsName(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer func() { _ = ours.Close() }()
+	go func() {
+		var b []byte
+		for _, name := range []string{"uid=before", "uid=large"} {
+			attributes := strings.Repeat("x", min(1000*len(b), 10_000)) // none of the first
+			b = message(b, wire.OpSearchResultEntry, wire.AppendTLV(wire.AppendTLV(nil, wire.TagOctets, name), wire.TagSequence, attributes))
+		}
+		b = wire.AppendResult(b, messageID, wire.OpSearchResultDone, wire.Result{Text: strings.Repeat("t", 10_000)}, nil, nil)
+		_, _ = theirs.Write(b)
+		_ = theirs.Close()
+	}()
+	c := newLDAPConn(ours, time.Minute, false)
+	for i := 0; ; i++ {
+		done, err := c.message()
+		if err != nil || i > 2 {
+			t.Fatal(i, err)
+		}
+		if done {
+			break
+		}
+	}
+	if string(c.dn) != "uid=large" || c.entries != 2 {
+		t.Errorf("%d entries, the last is %q", c.entries, c.dn)
+	}
+}
+
+// A server that takes connections and says nothing does not answer: its TLS is
+// not at fault.
+func TestSilentServerIsNoFaultOfTLS(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // nobody accepts
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	target, err := NewLDAP(LDAPOptions{Server: l.Addr().String(), Work: LDAPConnect, TLS: &tls.Config{ServerName: "x"}, Timeout: 30 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	if s := target.Do(t.Context(), 0); s.Problem != string(probe.ProblemNoAnswer) {
+		t.Errorf("%+v", s)
+	}
+}
+
 // What goes wrong is told apart.
 func TestLDAPProblems(t *testing.T) {
 	gone, err := net.Listen("tcp", "127.0.0.1:0")

@@ -2,6 +2,8 @@ package load
 
 import (
 	"bufio"
+	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -117,7 +119,7 @@ type ldapConn struct {
 	out     []byte    // memory for a request
 
 	entries  int
-	dn       []byte // of the last entry, where it is small
+	dn       []byte // of the last entry
 	controls []byte
 }
 
@@ -199,10 +201,12 @@ func (c *ldapConn) message() (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if from+size > len(b) { // a large entry: its name is not needed
-		_, err := io.CopyN(io.Discard, c.in, int64(from+size))
-		c.entries++
-		return false, err
+	if from+size > len(b) { // its memory grows with what comes, not with what is promised
+		var large bytes.Buffer
+		if _, err := io.CopyN(&large, c.in, int64(from+size)); err != nil {
+			return false, err
+		}
+		return c.judge(large.Bytes()[from:])
 	}
 	defer func() { _, _ = c.in.Discard(from + size) }() // it was peeked at
 	return c.judge(b[from:])
@@ -272,7 +276,7 @@ func diagnoseLDAP(err error) (probe.Outcome, probe.Problem) {
 	for _, known := range []struct {
 		is error
 		p  probe.Problem
-	}{{os.ErrDeadlineExceeded, probe.ProblemNoAnswer}, {errTLS, ProblemTLS}, {errForeign, probe.ProblemProtocol}, {wire.ErrBER, probe.ProblemProtocol},
+	}{{os.ErrDeadlineExceeded, probe.ProblemNoAnswer}, {context.DeadlineExceeded, probe.ProblemNoAnswer}, {errTLS, ProblemTLS}, {errForeign, probe.ProblemProtocol}, {wire.ErrBER, probe.ProblemProtocol},
 		{io.EOF, ProblemClosed}, {syscall.ECONNRESET, ProblemClosed}, {syscall.EPIPE, ProblemClosed}, {syscall.ECONNREFUSED, probe.ProblemRefused}} {
 		if errors.Is(err, known.is) {
 			return probe.NoAnswer, known.p

@@ -17,6 +17,7 @@ type ahead struct {
 	done  chan struct{} // closed when the goroutine is gone and err is set
 	err   error         // why it ended; nil: the connection goes on without it
 	now   *queued       // what is served
+	first *pduReader    // holds the request that began it, until that is answered
 }
 
 // queued is a request that was read ahead.
@@ -32,17 +33,17 @@ func (c *Conn) Watch(m *Message) {
 		return
 	}
 	// The request lies in the old reader's buffer, which nobody touches any
-	// more; what came behind it moves to a fresh one.
-	old := c.reader
-	c.reader = old.split()
+	// more until it is answered; what came behind it moves to a fresh one.
 	a := &ahead{
+		first: c.reader,
 		queue: make(chan *queued, c.server.opt.Limits.InFlight-1),
 		done:  make(chan struct{}),
 		now:   &queued{m: *m},
 	}
 	a.now.m.Body, a.now.m.Controls = nil, nil
+	c.reader = a.first.split()
 	c.ahead = a
-	go c.readAhead(a, a.now, c.bound, old)
+	go c.readAhead(a, a.now, c.bound)
 }
 
 // Abandoned says that the client no longer wants the answer to the request that
@@ -52,10 +53,9 @@ func (c *Conn) Abandoned() bool {
 	return c.ahead != nil && c.ahead.now.abandoned.Load() || c.failed != nil || c.ctx.Err() != nil
 }
 
-func (c *Conn) readAhead(a *ahead, first *queued, bound bool, old *pduReader) {
+func (c *Conn) readAhead(a *ahead, first *queued, bound bool) {
 	defer close(a.done)
 	defer close(a.queue)
-	defer old.free()
 	defer func() {
 		if p := recover(); p != nil {
 			c.server.fault(p)

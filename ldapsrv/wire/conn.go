@@ -33,9 +33,10 @@ type Conn struct {
 	reader  *pduReader
 	ahead   *ahead // not nil: a goroutine reads
 	out     []byte
-	request Message // that is served
-	lent    *[]byte // where out came from; nil: nowhere
-	peer    netip.Addr
+	request Message    // that is served
+	lent    *[]byte    // where out came from; nil: nowhere
+	peer    netip.Addr // the client's; until a balancer has told it, the socket's
+	local   bool       // the socket's other end is this machine
 
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
@@ -54,12 +55,17 @@ func newConn(s *Server, raw net.Conn, how *Listener) *Conn {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	if a, ok := raw.RemoteAddr().(*net.TCPAddr); ok {
 		c.peer = a.AddrPort().Addr().Unmap().WithZone("")
+		c.local = c.peer.IsLoopback()
 	}
 	return c
 }
 
 // Peer is the client's address: the socket's, or what a balancer says it is.
 func (c *Conn) Peer() netip.Addr { return c.peer }
+
+// Loopback says that client and socket are this machine's: a balancer's own
+// loopback is elsewhere, and between it and us lies a network.
+func (c *Conn) Loopback() bool { return c.local && c.peer.IsLoopback() }
 
 // Source is what limits count: the client's IPv4 address or IPv6 /64.
 func (c *Conn) Source() netip.Addr { return source(c.peer) }
@@ -133,7 +139,7 @@ func (c *Conn) Flush() {
 		return
 	}
 	n := int64(len(c.out))
-	if !add(&c.from.unread, n, c.server.opt.Limits.Unread) {
+	if !add(&c.from.unread, n, max(c.server.opt.Limits.Unread, n)) { // one alone may be larger: a group of thousands
 		c.failed = errUnread
 		c.server.ended(c, troubleUnread)
 		c.out = c.out[:0]
@@ -199,6 +205,7 @@ func (s *Server) run(c *Conn) {
 		_ = c.net.Close() // whatever was to be written was
 		if c.ahead != nil {
 			<-c.ahead.done
+			c.ahead.first.free()
 		}
 		if c.reader != nil {
 			c.reader.free()
@@ -221,6 +228,9 @@ func (s *Server) run(c *Conn) {
 		s.metrics.requests.Inc()
 		s.serve(session, c)
 		c.request = Message{}
+		if c.ahead != nil {
+			c.ahead.first.free() // nothing but that request lay there
+		}
 		if c.startTLS != nil && !c.upgrade() {
 			return
 		}
@@ -298,9 +308,6 @@ func (c *Conn) read(bound bool) ([]byte, error) {
 	}
 	if c.reader.waiting() == 0 {
 		c.deadline(idle)
-		if c.stopping.Load() {
-			c.deadline(0)
-		}
 		if err := c.reader.wait(); err != nil {
 			return nil, silence(err)
 		}
@@ -321,10 +328,17 @@ func silence(err error) error {
 	return err
 }
 
+// deadline bounds the reads to come; those of a connection that is stopped fail
+// at once, whichever of the two came first.
 func (c *Conn) deadline(in time.Duration) {
-	if until, renew := renewed(c.readUntil, in); renew {
-		c.readUntil = until
-		_ = c.raw.SetReadDeadline(until) // a closed socket fails at the read
+	until, renew := renewed(c.readUntil, in)
+	if !renew {
+		return
+	}
+	c.readUntil = until
+	_ = c.raw.SetReadDeadline(until) // a closed socket fails at the read
+	if c.stopping.Load() {
+		_ = c.raw.SetReadDeadline(time.Now())
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -142,6 +143,43 @@ func TestProxyLimits(t *testing.T) {
 	p.wantEnd()
 	if n := w.metric("refused_connections_total", troublePerSource); n != 1 {
 		t.Errorf("%v connections are refused", n)
+	}
+}
+
+// dialled is a connection whose other end is somewhere.
+type dialled struct {
+	net.Conn
+	from string
+}
+
+func (d dialled) RemoteAddr() net.Addr {
+	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(d.from))
+}
+
+// What a balancer elsewhere calls loopback is not ours.
+func TestLoopback(t *testing.T) {
+	local := "PROXY TCP4 127.0.0.1 10.0.0.1 12345 389\r\n"
+	for _, c := range []struct {
+		socket, header string
+		want           bool
+	}{
+		{"127.0.0.1:1000", "", true}, {"[::1]:1000", "", true}, {"[::ffff:127.0.0.1]:1000", "", true}, {"192.0.2.1:1000", "", false},
+		{"127.0.0.1:1000", local, true}, {"127.0.0.1:1000", string(header4), false}, {"192.0.2.1:1000", local, false}, {"192.0.2.1:1000", string(header4), false},
+	} {
+		ours, theirs := net.Pipe()
+		conn := newConn(&Server{opt: Options{Limits: Limits{}.withDefaults()}}, dialled{ours, c.socket}, &Listener{})
+		conn.reader = newReader(ours, conn)
+		if c.header != "" {
+			go func() { _, _ = theirs.Write([]byte(c.header)) }()
+			if err := conn.proxied(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := conn.Loopback(); got != c.want {
+			t.Errorf("%s, %q: %v", c.socket, c.header, got)
+		}
+		conn.kill()
+		_ = theirs.Close()
 	}
 }
 

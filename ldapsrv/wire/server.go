@@ -14,8 +14,8 @@
 // (fewer before a successful bind); requests in flight; time for a handshake, to
 // send a request once it began, of silence, to take an answer. What is above
 // ends that connection, or is answered busy, and others do not feel it. A handler
-// that panics ends its connection only. A silent connection holds a goroutine and
-// no buffer (read.go). trouble.go counts and tells.
+// that panics ends its connection only. A silent connection holds a goroutine and,
+// but for what TLS needs, no buffer (read.go). trouble.go counts and tells.
 //
 // Start reading at Server and Session.
 package wire

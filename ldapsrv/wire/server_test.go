@@ -315,40 +315,6 @@ func TestPanicEndsOneConnection(t *testing.T) {
 	}
 }
 
-func TestAbandon(t *testing.T) {
-	w := start(t, Limits{})
-	p := w.dial()
-	p.send(request1(5, "watch"), request1(6, "queued"), request1(7, "kept"))
-	if body := <-w.e.started; body != "watch" {
-		t.Fatalf("memory of the request is gone: %q", body)
-	}
-	p.send(pdu(8, OpAbandonRequest, []byte{6}), pdu(9, OpAbandonRequest, []byte{99}), pdu(10, OpAbandonRequest, []byte{5}))
-	if got := <-w.e.started; got != "abandoned" {
-		t.Fatal(got)
-	}
-	p.want(7, "kept")
-	p.send(request1(11, "next"), pdu(12, OpBindRequest, []byte("bind")), request1(13, "after"))
-	p.want(11, "next")
-	p.want(12, "bind")
-	p.want(13, "after")
-	// And where nothing is to be abandoned.
-	p.send(pdu(14, OpAbandonRequest, []byte{13}), request1(15, "still"))
-	p.want(15, "still")
-}
-
-// An unbind while a search runs: nobody waits for what else was asked.
-func TestUnbindAbandons(t *testing.T) {
-	w := start(t, Limits{})
-	p := w.dial()
-	p.send(request1(1, "watch"), request1(2, "queued"))
-	<-w.e.started
-	p.send(pdu(3, OpUnbindRequest, nil))
-	if got := <-w.e.started; got != "abandoned" {
-		t.Error(got)
-	}
-	p.wantEnd()
-}
-
 // deaf takes connections on which no answer can be sent.
 type deaf struct{ net.Listener }
 
@@ -380,37 +346,6 @@ func TestFailedAnswerEnds(t *testing.T) {
 		if _, err := p.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 			t.Errorf("%s: %v", body, err)
 		}
-	}
-}
-
-func TestReadAheadIsBounded(t *testing.T) {
-	w := start(t, Limits{InFlight: 4})
-	p := w.dial()
-	p.send(request1(1, "watch"))
-	<-w.e.started
-	var batch []byte
-	for id := int32(2); id <= 100; id++ {
-		batch = append(batch, request1(id, "x")...)
-	}
-	p.send(batch, request1(101, strings.Repeat("l", 9_000)), request1(102, "end"))
-	w.e.release <- struct{}{}
-	p.want(1, "watch")
-	for id := int32(2); id <= 100; id++ {
-		p.want(id, "x")
-	}
-	p.want(101, strings.Repeat("l", 20))
-	p.want(102, "end")
-}
-
-func TestGoneClientIsNoticed(t *testing.T) {
-	w := start(t, Limits{})
-	p := w.dial()
-	p.send(request1(1, "watch"))
-	<-w.e.started
-	_ = p.Conn.(*net.TCPConn).SetLinger(0)
-	_ = p.Close()
-	if got := <-w.e.started; got != "abandoned" {
-		t.Error(got)
 	}
 }
 

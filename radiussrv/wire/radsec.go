@@ -37,7 +37,7 @@ type tlsListener struct {
 	mu       sync.Mutex
 	stopping bool
 	conns    map[*tlsLink]struct{}
-	from     map[netip.Addr]int
+	from     map[netip.Addr]int // by source
 }
 
 // tlsLink is one RadSec connection. It carries every kind of request.
@@ -131,7 +131,7 @@ func (l *tlsListener) open(raw net.Conn) {
 	limits := &l.server.opts
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.stopping || len(l.conns) >= limits.Tunnels || l.from[addr.Addr()] >= limits.TunnelsAt {
+	if l.stopping || len(l.conns) >= limits.Tunnels || l.from[source(addr.Addr())] >= limits.TunnelsAt {
 		_ = raw.Close()
 		if !l.stopping {
 			l.server.opts.Events.Dropped(DropLimit, addr, nil)
@@ -139,7 +139,7 @@ func (l *tlsListener) open(raw net.Conn) {
 		return
 	}
 	l.conns[c] = struct{}{}
-	l.from[addr.Addr()]++
+	l.from[source(addr.Addr())]++
 	l.server.readers.Add(1)
 	// The deadline is set here, under the lock, so that it cannot undo that of
 	// stop.
@@ -166,10 +166,20 @@ func (l *tlsListener) leave(c *tlsLink) bool {
 		return false
 	}
 	delete(l.conns, c)
-	if l.from[c.from.Addr()]--; l.from[c.from.Addr()] == 0 {
-		delete(l.from, c.from.Addr())
+	from := source(c.from.Addr())
+	if l.from[from]--; l.from[from] == 0 {
+		delete(l.from, from)
 	}
 	return true
+}
+
+// source is what TunnelsAt counts: one IPv6 host has a whole /64 to dial from.
+func source(addr netip.Addr) netip.Addr {
+	if !addr.Is6() {
+		return addr
+	}
+	wide, _ := addr.Prefix(64) // 64 bits are never too many
+	return wide.Addr()
 }
 
 func (l *tlsListener) read(c *tlsLink) {

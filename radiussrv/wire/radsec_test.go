@@ -121,3 +121,42 @@ func TestOneThatReadsNothingHoldsNobody(t *testing.T) {
 		<-ended
 	})
 }
+
+// from is a connection from an address.
+type from struct {
+	net.Conn
+	addr netip.AddrPort
+}
+
+func (f from) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(f.addr) }
+
+// TestTunnelsOfOneSource: whoever has a /64 has no more connections than others.
+func TestTunnelsOfOneSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		events := &tally{}
+		s := NewServer(script(func(context.Context, *Received) *Reply { return nil }), Options{Events: events, TunnelsAt: 2})
+		l := &tlsListener{server: s, config: &tls.Config{}, conns: map[*tlsLink]struct{}{}, from: map[netip.Addr]int{}}
+		for i, addr := range []string{"2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8:0:1::1", "192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"} {
+			ours, theirs := net.Pipe()
+			defer func() { _ = theirs.Close() }()
+			l.open(from{ours, netip.AddrPortFrom(netip.MustParseAddr(addr), uint16(1000+i))})
+		}
+		open := func() (conns, sources int) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			return len(l.conns), len(l.from)
+		}
+		conns, sources := open()
+		if n := events.dropped(DropLimit); n != 2 || conns != 6 || sources != 4 {
+			t.Errorf("%d are refused and %d taken of %d sources, want 2, 6 and 4", n, conns, sources)
+		}
+		time.Sleep(handshakeWithin) // nobody goes on
+		synctest.Wait()
+		if conns, sources := open(); conns+sources != 0 {
+			t.Errorf("%d connections and %d sources are counted in the end", conns, sources)
+		}
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}

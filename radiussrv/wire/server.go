@@ -61,7 +61,7 @@ type Options struct {
 	Duplicates int              // requests remembered, with 112 bytes of reply on average: 5 MiB; 32768
 	Delayed    int              // replies that wait for their moment; 16384, likewise
 	Tunnels    int              // RadSec connections of a listener at once; 1024
-	TunnelsAt  int              // of them from one address; a sixteenth
+	TunnelsAt  int              // of them from one IPv4 address or IPv6 /64; a sixteenth
 	Patience   time.Duration    // a request that waited longer for its worker is dropped; 2 s
 	Now        func() time.Time // time.Now
 }
