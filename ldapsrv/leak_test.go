@@ -35,7 +35,10 @@ func (q asking) shown(a directory.Affiliation, today person.Date) (attributes []
 	}
 	if s := q.service; s != nil {
 		ok = (len(s.Roles) == 0 || slices.Contains(s.Roles, a.Role)) && (len(s.Schools) == 0 || slices.Contains(s.Schools, a.School))
-		return append([]string{"entryUUID", "uSNChanged"}, s.Attributes...), len(s.Attributes) == 0, ok // for copies
+		if s.Sync {
+			attributes = []string{"entryUUID", "uSNChanged"}
+		}
+		return append(attributes, s.Attributes...), len(s.Attributes) == 0, ok
 	}
 	for _, r := range q.rules {
 		fits := false
@@ -185,7 +188,7 @@ func someAccess(r *rand.Rand) (services []Service, rules []Rule) {
 	roles := [][]person.Role{{person.RoleStaff}, {person.RolePupil}, {person.RoleStaff, person.RolePupil}}
 	services = []Service{{DN: reader, Password: secret}}
 	for i := range 3 {
-		one := Service{DN: fmt.Sprintf("cn=s%d,ou=services,%s", i, testBase), Password: secret, Roles: roles[r.IntN(3)], Attributes: attributes()}
+		one := Service{DN: fmt.Sprintf("cn=s%d,ou=services,%s", i, testBase), Password: secret, Roles: roles[r.IntN(3)], Attributes: attributes(), Sync: r.IntN(2) == 0}
 		for _, id := range some("49", "1234", "7") {
 			one.Schools = append(one.Schools, person.SchoolID(id))
 		}

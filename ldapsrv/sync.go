@@ -17,7 +17,10 @@ import (
 // Content synchronization, refreshOnly (RFC 4533): a job that comes again learns
 // what changed in what it asked for, and what is gone from it, for whatever
 // reason: removed, suspended, of another school now, no longer matched by the
-// filter, or over by the calendar.
+// filter, or over by the calendar. It is for accounts with a right of its own,
+// because it takes as long as it takes: a board's password that got about must not
+// let anybody read a city again and again. People may not: what they see changes
+// with rules and with their own roles, of which no cookie knows.
 //
 //	no cookie             ─► everything, each entry "add"
 //	cookie of a position  ─┬─ who changed since, and how they were before, is known ─► delete phase:
@@ -39,6 +42,7 @@ import (
 // Texts of answers.
 const (
 	textSync        = "Неверный запрос синхронизации / Malformed request of a synchronization"
+	textSyncRight   = "Эта запись не синхронизирует; это разрешает sync: true у записи в ldap.services / This account may not synchronize; sync: true at the account in ldap.services lets it"
 	textPersist     = "Постоянная синхронизация (refreshAndPersist) не поддерживается: опрашивайте (refreshOnly) / refreshAndPersist is not supported: poll with refreshOnly"
 	textSyncPages   = "Синхронизация не делится на страницы / A synchronization does not come by pages"
 	textSyncBase    = "Синхронизируется то, что ниже " // and a base
@@ -82,6 +86,8 @@ func (r *run) beginSync(ctx context.Context, q *syncRequest) bool {
 	switch {
 	case r.nobody():
 		return refuse(wire.InsufficientAccessRights, textSignIn)
+	case r.service == nil || !r.service.sync:
+		return refuse(wire.InsufficientAccessRights, textSyncRight)
 	case q.persist:
 		return refuse(wire.UnwillingToPerform, textPersist)
 	case r.page.on:
@@ -114,14 +120,12 @@ func (r *run) beginSync(ctx context.Context, q *syncRequest) bool {
 	if len(q.cookie) > 0 && !s.resumed {
 		r.newer.seq, r.newer.more = now, tag
 	}
-	if s.resumed && r.service != nil && r.q.scope != scopeBase && at.kind >= placeBase && at.kind <= placeServices {
+	if s.resumed && r.q.scope != scopeBase && at.kind >= placeBase && at.kind <= placeServices {
 		s.before, s.deletes = d.Versions(s.since)
 	}
-	if r.service != nil { // it is shown everything anyway, page by page
-		r.limit, r.walks = math.MaxInt, math.MaxInt
-		if !r.hurry {
-			r.deadline = time.Now().Add(syncTime)
-		}
+	r.limit, r.walks = math.MaxInt, math.MaxInt // it is shown everything anyway, page by page
+	if !r.hurry {
+		r.deadline = time.Now().Add(syncTime)
 	}
 	return true
 }
