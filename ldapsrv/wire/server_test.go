@@ -64,6 +64,13 @@ func (e *echo) Serve(ctx context.Context, c *Conn, m *Message) {
 			}
 		}
 		e.started <- "abandoned"
+		if c.Canceled() {
+			c.Reply(m.ID, OpSearchResultDone, Result{Code: Canceled})
+		}
+		return
+	}
+	if value, ok := isCancel(m.Body); ok && m.Op == OpExtendedRequest {
+		c.Reply(m.ID, OpExtendedResponse, Result{Code: c.Cancel(value), Text: "cancel"})
 		return
 	}
 	c.Reply(m.ID, m.Op+1, Result{Text: string(m.Body[:min(len(m.Body), 20)])})
@@ -195,6 +202,14 @@ func (p *peer) want(id int32, text string) {
 }
 
 // wantNotice expects the notice of disconnection and the end.
+func (p *peer) wantCode(id int32, code Code) {
+	p.Helper()
+	gotID, _, got, text, err := p.answer()
+	if err != nil || gotID != id || Code(got) != code {
+		p.Fatalf("answer %d %d %q %v, want %d %d", gotID, got, text, err, id, code)
+	}
+}
+
 func (p *peer) wantNotice(code Code) {
 	p.Helper()
 	id, op, got, text, err := p.answer()
