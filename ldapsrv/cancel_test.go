@@ -5,12 +5,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-ldap/ldap/v3"
+
 	"schoolbridge/internal/directory"
 	"schoolbridge/ldapsrv/wire"
 )
 
 // endless is a directory in which a walk ends only when nobody wants it any more.
-type endless struct{ *directory.Directory }
+type endless struct {
+	*directory.Directory
+	again func() // after each round
+}
 
 func (d endless) All(uint32) iter.Seq[*directory.Entry] {
 	return func(yield func(*directory.Entry) bool) {
@@ -20,6 +25,7 @@ func (d endless) All(uint32) iter.Seq[*directory.Entry] {
 					return
 				}
 			}
+			d.again()
 		}
 	}
 }
@@ -27,7 +33,7 @@ func (d endless) All(uint32) iter.Seq[*directory.Entry] {
 // RFC 4533 section 3.7: a synchronization that is canceled says so, and gives no
 // cookie.
 func TestSyncIsCanceled(t *testing.T) {
-	w := start(t, func(o *Options) { o.Directory = endless{o.Directory.(*directory.Directory)} })
+	w := start(t, func(o *Options) { o.Directory = endless{o.Directory.(*directory.Directory), func() {}} })
 	c := dialBytes(t, w)
 	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	cancel := func(id int32, value string) []byte {
@@ -46,5 +52,27 @@ func TestSyncIsCanceled(t *testing.T) {
 		if got := l.message(); string(got) != want {
 			t.Errorf("answer %d: %x, want %x", i+1, got, want)
 		}
+	}
+}
+
+// A certificate that is taken back ends what runs on it.
+func TestCertificateEndsInTheMiddle(t *testing.T) {
+	var w *certifiedWorld
+	revoke := func() {}
+	w = startCertified(t, func(o *Options) {
+		o.Services[len(o.Services)-1].Sync = true // devices
+		o.Directory = endless{o.Directory.(*directory.Directory), func() { revoke() }}
+	})
+	shown := w.pki.Computer(t, "a.boards.example")
+	c := w.over(shown)
+	if err := c.ExternalBind(); err != nil {
+		t.Fatal(err)
+	}
+	lists := w.pki.Revoke(t, time.Now().Add(time.Hour), shown)
+	revoke = func() { w.trusts(t, lists) }
+	query := search(testPeople, ldap.ScopeWholeSubtree, "(givenName=nobody)")
+	query.Controls = []ldap.Control{ldap.NewControlString(oidSyncRequest, true, "\x30\x03\x0a\x01\x01")}
+	if _, err := c.Search(query); code(err) != ldap.LDAPResultInsufficientAccessRights {
+		t.Error(err)
 	}
 }

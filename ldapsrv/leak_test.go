@@ -61,14 +61,19 @@ func (q asking) shown(a directory.Affiliation, today person.Date) (attributes []
 // others are nameless ones who keep schools and classes alive: that these exist
 // is told.
 func removed(t *testing.T, s *Server, people []*directory.Entry, q asking) *directory.Directory {
+	return filled(t, q.remains(s, people))
+}
+
+func (q asking) remains(s *Server, people []*directory.Entry) []*directory.Entry {
 	today := person.DateOf(testNow)
 	var left []*directory.Entry
 	rest := testPerson(999_999, "rest", "", "")
-	rest.State = directory.StateSuspended
+	rest.State, rest.Seq = directory.StateSuspended, 0
 	for _, e := range people {
 		if e.Modified.After(rest.Modified) {
 			rest.Modified = e.Modified // when anything changed last is no secret: contextCSN
 		}
+		rest.Seq = max(rest.Seq, e.Seq)
 		if e == q.person {
 			left = append(left, e)
 			continue
@@ -96,7 +101,7 @@ func removed(t *testing.T, s *Server, people []*directory.Entry, q asking) *dire
 		left = append(left, &one)
 	}
 	rest.Affiliations = q.groups(rest.Affiliations)
-	return filled(t, append(left, rest))
+	return append(left, rest)
 }
 
 // groups are the employments and enrolments of which the groups are seen: those at
@@ -386,7 +391,7 @@ func (l *leaker) ask(op byte, body, controls []byte) (list [][]byte) {
 	for {
 		m := l.message()
 		list = append(list, m)
-		if m[0] != wire.OpSearchResultEntry {
+		if m[0] != wire.OpSearchResultEntry && m[0] != wire.OpIntermediate {
 			return list
 		}
 	}

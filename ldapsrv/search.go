@@ -431,6 +431,10 @@ func (r *run) look(cost int) bool {
 	if r.c.Abandoned() {
 		return false
 	}
+	if r.x.proof != nil && !r.x.stillCertified(r.c) { // the next request finds nobody signed in
+		r.done = wire.Result{Code: wire.InsufficientAccessRights, Text: textNotCertified}
+		return false
+	}
 	if time.Now().After(r.deadline) {
 		r.tooMuch(wire.Result{Code: wire.TimeLimitExceeded, Text: textTime})
 		return false

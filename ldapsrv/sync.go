@@ -64,6 +64,7 @@ type syncing struct {
 	deletes bool   // a delete phase: what is not told of is as it was
 	cookie  string
 	before  []directory.Version // of those who changed since
+	classes map[string]bool     // in which those were; see wasClass
 	uuids   []byte
 	count   int
 }
@@ -248,9 +249,13 @@ func (r *run) updatePeople(people, own bool) bool {
 	return true
 }
 
-// couldKnow says whether the asker sees somebody on some day.
+// couldKnow says whether the asker may have seen somebody as he is or was in a
+// version, up to today: at another replica perhaps, whose day began before ours.
 func (r *run) couldKnow(e *directory.Entry) bool {
-	return slices.ContainsFunc(e.Affiliations, func(a directory.Affiliation) bool { return r.service.covers(&a) })
+	tomorrow := r.day.AddDays(1)
+	return e.State == directory.StateActive && slices.ContainsFunc(e.Affiliations, func(a directory.Affiliation) bool {
+		return r.service.covers(&a) && !a.Closed && !a.From.After(tomorrow)
+	})
 }
 
 // settle sends what is in the content, and tells of what is not and could have
@@ -295,13 +300,30 @@ func (r *run) updateGroups() {
 }
 
 // couldKnowGroup says whether a group that is gone was of a school that the asker
-// sees.
+// sees, and no class where it sees no pupils.
 func (r *run) couldKnowGroup(name string) bool {
-	for _, id := range r.service.list {
+	pupils := r.service.roles.has(person.RolePupil)
+	if r.service.schools == nil {
+		return pupils || !r.wasClass(name)
+	}
+	return slices.ContainsFunc(r.service.list, func(id person.SchoolID) bool {
 		school := strings.ToLower(directory.SchoolGroup(id))
-		if name == school || strings.HasPrefix(name, school+"-") && r.service.roles.has(person.RolePupil) {
-			return true
+		return name == school || strings.HasPrefix(name, school+"-") && pupils
+	})
+}
+
+// wasClass says whether a group that is gone was a class: whoever was in it last is
+// among those who changed.
+func (r *run) wasClass(name string) bool {
+	if r.sync.classes == nil {
+		r.sync.classes = map[string]bool{}
+		for _, v := range r.sync.before {
+			for _, a := range v.Entry.Affiliations {
+				if a.Class != "" {
+					r.sync.classes[strings.ToLower(directory.ClassGroup(a.School, a.Class))] = true
+				}
+			}
 		}
 	}
-	return r.service.schools == nil
+	return r.sync.classes[name]
 }
