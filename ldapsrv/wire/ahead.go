@@ -17,6 +17,7 @@ type ahead struct {
 	done  chan struct{} // closed when the goroutine is gone and err is set
 	err   error         // why it ended; nil: the connection goes on without it
 	now   *queued       // what is served
+	first *pduReader    // in whose memory the request lies that was served when this began
 }
 
 // queued is a request that was read ahead.
@@ -40,10 +41,11 @@ func (c *Conn) Watch(m *Message) {
 		queue: make(chan *queued, c.server.opt.Limits.InFlight-1),
 		done:  make(chan struct{}),
 		now:   &queued{m: *m},
+		first: old,
 	}
 	a.now.m.Body, a.now.m.Controls = nil, nil
 	c.ahead = a
-	go c.readAhead(a, a.now, c.bound, old)
+	go c.readAhead(a, a.now, c.bound)
 }
 
 // Abandoned says that the client no longer wants the answer to the request that
@@ -53,10 +55,9 @@ func (c *Conn) Abandoned() bool {
 	return c.ahead != nil && c.ahead.now.abandoned.Load() || c.failed != nil || c.ctx.Err() != nil
 }
 
-func (c *Conn) readAhead(a *ahead, first *queued, bound bool, old *pduReader) {
+func (c *Conn) readAhead(a *ahead, first *queued, bound bool) {
 	defer close(a.done)
 	defer close(a.queue)
-	defer old.free()
 	defer func() {
 		if p := recover(); p != nil {
 			c.server.fault(p)
@@ -146,6 +147,7 @@ func abandonAll(list []*queued) {
 // next gives the oldest request that was read ahead; false when no more come,
 // or when the client takes no answers any more.
 func (a *ahead) next(c *Conn) (Message, bool) {
+	a.first.free() // its request has been served
 	for {
 		var q *queued
 		select {

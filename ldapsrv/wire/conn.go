@@ -199,6 +199,7 @@ func (s *Server) run(c *Conn) {
 		_ = c.net.Close() // whatever was to be written was
 		if c.ahead != nil {
 			<-c.ahead.done
+			c.ahead.first.free()
 		}
 		if c.reader != nil {
 			c.reader.free()

@@ -93,7 +93,9 @@ func start(t *testing.T, l Limits) *world {
 func startAs(t *testing.T, o Options, how Listener) *world {
 	t.Helper()
 	w := &world{T: t, e: &echo{started: make(chan string, 8), release: make(chan struct{})}, metrics: prometheus.NewRegistry()}
-	o.Open, o.Metrics = func(*Conn) Session { return w.e }, w.metrics
+	if o.Metrics = w.metrics; o.Open == nil {
+		o.Open = func(*Conn) Session { return w.e }
+	}
 	w.Server = New(o)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
