@@ -158,6 +158,7 @@ type Service struct {
 	Schools      []string             `yaml:"schools" default:"any" unique:"yes" word:"yes"`
 	Roles        []string             `yaml:"roles" default:"staff, pupil" one:"staff|pupil" unique:"yes" word:"yes"`
 	Attributes   []string             `yaml:"attributes" default:"" unique:"fold"`
+	Sync         bool                 `yaml:"sync" default:"false"`
 }
 
 // AnySchool says that the service sees the people of all schools.

@@ -65,6 +65,7 @@ var docs = map[string]doc{
 	"ldap.services[].dn":                       {"Имя, под корнем каталога.", "The name, below the base.", "cn=reader,ou=services,dc=school,dc=example"},
 	"ldap.services[].schools":                  {"Людей каких школ она видит: any или список идентификаторов.", "Of which schools it sees people: any, or a list of identifiers.", `["1234"]`},
 	"ldap.services[].attributes":               {"Какие атрибуты она видит; пусто — обычный набор.", "Which attributes it sees; empty: the usual set.", "[uid, cn, memberOf]"},
+	"ldap.services[].sync":                     {"Она держит копию: ей можно синхронизироваться (RFC 4533) без пределов поиска. Доскам это не нужно.", "It keeps a copy: it may synchronize (RFC 4533), without the limits of searches. Boards do not need that.", "true"},
 	"ldap.services[].password_file":            {"Файл с паролем, права 0600. Без него — только с сертификатом.", "File with the password, mode 0600. Without it: with a certificate only.", "secrets/reader"},
 	"ldap.services[].certificates":             {"Сертификаты, с которыми она входит (SASL EXTERNAL).", "Certificates with which it signs in (SASL EXTERNAL).", ""},
 	"ldap.services[].certificates[].authority": {"Кто выпустил: имя из ldap.certificates.authorities.", "Who issued them: a name of ldap.certificates.authorities.", "school-devices"},

@@ -34,14 +34,14 @@ type Access struct {
 
 // ldapAttributes are what an LDAP attribute may be called; the LDAP server's own
 // list, by lower-case name.
-var ldapAttributes = strings.Fields(`attributetypes cn cn;lang-en commonname company contextcsn createtimestamp dc defaultnamingcontext department departmentnumber
-	description displayname displayname;lang-en distinguishedname employeeid employeenumber employeetype entrycsn entrydn entryuuid gecos gidnumber givenname
-	givenname;lang-en grouptype hassubordinates highestcommittedusn homedirectory homedrive info initials l labeleduri ldapsyntaxes loginshell mail matchingrules member
-	memberof memberuid modifytimestamp name namingcontexts numsubordinates o objectcategory objectclass objectclasses objectguid objectsid
-	organizationname ou physicaldeliveryofficename postalcode preferredlanguage primarygroupid profilepath rfc822mailbox roomnumber samaccountname
-	samaccounttype scriptpath sn sn;lang-en st street structuralobjectclass subschemasubentry supportedcontrol supportedextension supportedfeatures
-	supportedldapversion supportedsaslmechanisms surname title uid uidnumber unixhomedirectory useraccountcontrol userid userprincipalname usnchanged vendorname
-	vendorversion whenchanged whencreated wwwhomepage`)
+var ldapAttributes = strings.Fields(`attributetypes cn cn;lang-en commonname company contextcsn createtimestamp dc defaultnamingcontext department departmentnumber description
+	displayname displayname;lang-en distinguishedname employeeid employeenumber employeetype entrycsn entrydn entryuuid gecos gidnumber givenname
+	givenname;lang-en grouptype hassubordinates highestcommittedusn homedirectory homedrive info initials l labeleduri ldapsyntaxes loginshell
+	mail matchingrules member memberof memberuid modifytimestamp name namingcontexts numsubordinates o objectcategory objectclass objectclasses
+	objectguid objectsid organizationname ou physicaldeliveryofficename postalcode preferredlanguage primarygroupid profilepath rfc822mailbox
+	roomnumber samaccountname samaccounttype scriptpath sn sn;lang-en st street structuralobjectclass subschemasubentry supportedcontrol
+	supportedextension supportedfeatures supportedldapversion supportedsaslmechanisms surname title uid uidnumber unixhomedirectory
+	useraccountcontrol userid userprincipalname usnchanged vendorname vendorversion whenchanged whencreated wwwhomepage`)
 
 // LDAPAttributes are the names that configurations may give to attributes without
 // configuring them.
@@ -75,6 +75,7 @@ func (d *decoder) access(c *Config) {
 		path := fmt.Sprintf("ldap.access[%d]", i)
 		d.once(names, a.Name, path+".name")
 		d.anyAlone(path, a.Schools)
+		d.some(path+".schools", a.Schools)
 		d.attributes(c, path, a.Attributes)
 		if slices.Contains(a.Who, "pupil") && slices.Contains(a.Sees, "pupil") {
 			d.faultAt(path+".sees", wrong(say("ученики не видят друг друга в каталоге, и правило этого не меняет", "pupils are not listed to pupils, and no rule changes that"),
@@ -112,6 +113,8 @@ func (d *decoder) serviceAccounts(c *Config, authorities map[string]int) (used b
 			d.faultAt(path+".password_file", wrong(say("нет ни password_file, ни certificates: войти ей нечем", "it needs a password_file or certificates: there is nothing to sign in with"), d.example(path+".password_file")))
 		}
 		d.attributes(c, path, s.Attributes)
+		d.some(path+".schools", s.Schools)
+		d.some(path+".roles", s.Roles)
 		for j, one := range s.Certificates {
 			used = true
 			here := fmt.Sprintf("%s.certificates[%d]", path, j)
@@ -126,6 +129,14 @@ func (d *decoder) serviceAccounts(c *Config, authorities map[string]int) (used b
 		}
 	}
 	return used
+}
+
+// some faults a list that is written and empty: whoever writes it means nobody, and
+// would let everybody be seen.
+func (d *decoder) some(path string, list []string) {
+	if len(list) == 0 && !d.faulty(path) {
+		d.faultAt(path, wrong(say("список пуст", "the list is empty"), say("перечислите, что видно, или уберите строку: тогда действует обычное значение", "list what is seen, or remove the line: the default counts then")))
+	}
 }
 
 // anyAlone faults "any" beside schools that it covers.

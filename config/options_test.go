@@ -59,6 +59,7 @@ var options = map[string]struct{ good, bad string }{
 	"ldap.services":                            {`[{dn: "cn=z,o=school", password_file: secret}]`, "cn=x"},
 	"ldap.services[].dn":                       {"cn=y,o=school", "y"},
 	"ldap.services[].password_file":            {"other-secret", "missing"},
+	"ldap.services[].sync":                     {"true", "perhaps"},
 	"ldap.services[].schools":                  {`["0049"]`, "[a, a]"},
 	"ldap.services[].attributes":               {"[uid]", "[uid, UID]"},
 	"ldap.services[].from":                     {"[10.0.0.0/8]", "[10.0.0.1/8]"},

@@ -30,6 +30,7 @@ type chronicle struct {
 type chapter struct {
 	at      directory.Position
 	person  identity.PersonID // whom the row is about; zero: the schools
+	within  bool              // the transaction of the row before
 	schools []person.School
 	entries map[identity.PersonID]*directory.Entry
 }
@@ -66,7 +67,8 @@ func (c *chronicle) row(seq uint64) directory.Position {
 
 func (c *chronicle) put(e *directory.Entry) { c.write(e.Person, e) }
 
-// rename names a school anew, and touches who is there, as the store does.
+// rename names a school anew, and touches who is there, as the store does, in one
+// transaction.
 func (c *chronicle) rename(id person.SchoolID, name string) {
 	c.mu.Lock()
 	before := c.last()
@@ -81,6 +83,7 @@ func (c *chronicle) rename(id person.SchoolID, name string) {
 	for _, e := range c.people() {
 		if slices.ContainsFunc(e.Affiliations, func(a directory.Affiliation) bool { return a.School == id }) {
 			c.put(e)
+			c.states[len(c.states)-1].within = true
 		}
 	}
 }
@@ -100,11 +103,16 @@ func (c *chronicle) people() []*directory.Entry {
 	return slices.SortedFunc(maps.Values(c.last().entries), func(a, b *directory.Entry) int { return int(a.UIDNumber) - int(b.UIDNumber) })
 }
 
-// lose takes the last rows back, as a failover to a standby that was behind does.
+// lose takes the last rows back, and whole transactions with them, as a failover to
+// a standby that was behind does.
 func (c *chronicle) lose(rows int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.states = c.states[:max(1, len(c.states)-rows)]
+	keep := max(1, len(c.states)-rows)
+	for keep < len(c.states) && c.states[keep].within {
+		keep--
+	}
+	c.states = c.states[:keep]
 }
 
 func (c *chronicle) at(p directory.Position) (chapter, error) {

@@ -194,7 +194,7 @@ func startOver(t testing.TB, d *directory.Directory, change func(*Options)) *wor
 	o := Options{
 		Auth: w.auth, Directory: d, Base: testBase, PlainBind: PlainLoopback, Version: "test",
 		Services: []Service{
-			{DN: reader, Password: secret},
+			{DN: reader, Password: secret, Sync: true},
 			{DN: board, Password: secret, Schools: []person.SchoolID{"49"}, Attributes: []string{"uid", "cn", "memberOf"}},
 		},
 		TLS: func() *tls.Config { return config }, Now: func() time.Time { return testNow },

@@ -35,7 +35,10 @@ func (q asking) shown(a directory.Affiliation, today person.Date) (attributes []
 	}
 	if s := q.service; s != nil {
 		ok = (len(s.Roles) == 0 || slices.Contains(s.Roles, a.Role)) && (len(s.Schools) == 0 || slices.Contains(s.Schools, a.School))
-		return append([]string{"entryUUID", "uSNChanged"}, s.Attributes...), len(s.Attributes) == 0, ok // for copies
+		if s.Sync {
+			attributes = []string{"entryUUID", "uSNChanged"}
+		}
+		return append(attributes, s.Attributes...), len(s.Attributes) == 0, ok
 	}
 	for _, r := range q.rules {
 		fits := false
@@ -58,14 +61,19 @@ func (q asking) shown(a directory.Affiliation, today person.Date) (attributes []
 // others are nameless ones who keep schools and classes alive: that these exist
 // is told.
 func removed(t *testing.T, s *Server, people []*directory.Entry, q asking) *directory.Directory {
+	return filled(t, q.remains(s, people))
+}
+
+func (q asking) remains(s *Server, people []*directory.Entry) []*directory.Entry {
 	today := person.DateOf(testNow)
 	var left []*directory.Entry
 	rest := testPerson(999_999, "rest", "", "")
-	rest.State = directory.StateSuspended
+	rest.State, rest.Seq = directory.StateSuspended, 0
 	for _, e := range people {
 		if e.Modified.After(rest.Modified) {
 			rest.Modified = e.Modified // when anything changed last is no secret: contextCSN
 		}
+		rest.Seq = max(rest.Seq, e.Seq)
 		if e == q.person {
 			left = append(left, e)
 			continue
@@ -93,7 +101,7 @@ func removed(t *testing.T, s *Server, people []*directory.Entry, q asking) *dire
 		left = append(left, &one)
 	}
 	rest.Affiliations = q.groups(rest.Affiliations)
-	return filled(t, append(left, rest))
+	return append(left, rest)
 }
 
 // groups are the employments and enrolments of which the groups are seen: those at
@@ -185,7 +193,7 @@ func someAccess(r *rand.Rand) (services []Service, rules []Rule) {
 	roles := [][]person.Role{{person.RoleStaff}, {person.RolePupil}, {person.RoleStaff, person.RolePupil}}
 	services = []Service{{DN: reader, Password: secret}}
 	for i := range 3 {
-		one := Service{DN: fmt.Sprintf("cn=s%d,ou=services,%s", i, testBase), Password: secret, Roles: roles[r.IntN(3)], Attributes: attributes()}
+		one := Service{DN: fmt.Sprintf("cn=s%d,ou=services,%s", i, testBase), Password: secret, Roles: roles[r.IntN(3)], Attributes: attributes(), Sync: r.IntN(2) == 0}
 		for _, id := range some("49", "1234", "7") {
 			one.Schools = append(one.Schools, person.SchoolID(id))
 		}
@@ -383,7 +391,7 @@ func (l *leaker) ask(op byte, body, controls []byte) (list [][]byte) {
 	for {
 		m := l.message()
 		list = append(list, m)
-		if m[0] != wire.OpSearchResultEntry {
+		if m[0] != wire.OpSearchResultEntry && m[0] != wire.OpIntermediate {
 			return list
 		}
 	}

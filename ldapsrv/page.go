@@ -16,8 +16,10 @@ import (
 
 // Simple paged results (RFC 2696). The server keeps nothing between two pages:
 // the cookie holds the position, sealed (AES-GCM) so that it can neither be read
-// nor made, and bound to who asks, to the request's every byte, and to the rules
-// of access. A cookie of another asker, request or configuration is refused (53).
+// nor made, and bound to who asks, to the request's every byte, and to the trees
+// and accounts. A cookie of another asker, request or configuration is refused
+// (53). The rules of what people see may change between two pages (Server.Apply):
+// a position gives no right, and each page is answered by the rules of then.
 // Replicas with the same keys go on with each other's searches.
 // What changes between two pages is shown as it is when its turn comes: nobody
 // comes twice, and who was there all the time is not left out.
@@ -143,7 +145,7 @@ func newPages(o *Options) *pages {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %q %q %q", o.Base, o.Schema, o.Views, o.Attributes) // a hash takes everything
 	for _, one := range o.Services {
-		fmt.Fprintf(h, "%q %q %d %q", one.DN, one.Schools, one.Roles, one.Attributes)
+		fmt.Fprintf(h, "%q %q %d %q %t", one.DN, one.Schools, one.Roles, one.Attributes, one.Sync)
 	}
 	h.Sum(p.rules[:0])
 	return p

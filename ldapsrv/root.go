@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"schoolbridge/ldapsrv/filter"
+	"schoolbridge/ldapsrv/wire"
 )
 
 const subschemaDN = "cn=Subschema"
@@ -25,7 +26,7 @@ const (
 // there and nothing else: no capabilities of Active Directory. SASL mechanisms are
 // rootEntry's.
 func newRootDSE(o *Options, trees []*tree) *fixedEntry {
-	extensions := []string{oidWhoAmI}
+	extensions := []string{oidWhoAmI, wire.OIDCancel}
 	if o.TLS != nil {
 		extensions = append(extensions, oidStartTLS)
 	}

@@ -131,34 +131,33 @@ func (x *session) search(ctx context.Context, c *wire.Conn, m *wire.Message, ask
 	if r.more && r.done.Code == wire.Success {
 		cookie = x.s.pages.cookie(r.behind, r.binding())
 	}
-	return r.done, append(r.page.response(cookie), r.sync.response(r.done.Code)...), r.abandoned, nil
+	return r.done, append(r.page.response(cookie), r.sync.response(r.done.Code)...), c.Abandoned(), nil
 }
 
 // run is one search under way.
 type run struct {
 	view
-	x         *session
-	c         *wire.Conn
-	m         *wire.Message
-	q         searchRequest
-	page      page
-	sync      syncing
-	limit     int // entries of this answer
-	walks     int // people and groups that may be looked at
-	most      int // entries of all answers, as the client has it
-	deadline  time.Time
-	hurry     bool // the deadline is the client's own
-	from      position
-	behind    position // of what was dealt with last
-	more      bool     // there is another page
-	sent      int
-	looked    int
-	walked    int         // people and groups that were looked at
-	done      wire.Result // what it comes to
-	abandoned bool
-	person    personEntry // used again for each
-	group     groupEntry
-	personal  personalEntry
+	x        *session
+	c        *wire.Conn
+	m        *wire.Message
+	q        searchRequest
+	page     page
+	sync     syncing
+	limit    int // entries of this answer
+	walks    int // people and groups that may be looked at
+	most     int // entries of all answers, as the client has it
+	deadline time.Time
+	hurry    bool // the deadline is the client's own
+	from     position
+	behind   position // of what was dealt with last
+	more     bool     // there is another page
+	sent     int
+	looked   int
+	walked   int         // people and groups that were looked at
+	done     wire.Result // what it comes to
+	person   personEntry // used again for each
+	group    groupEntry
+	personal personalEntry
 }
 
 // begin finds out how many entries are wanted, and from which on; false: none.
@@ -430,7 +429,10 @@ func (r *run) look(cost int) bool {
 		r.c.Watch(r.m)
 	}
 	if r.c.Abandoned() {
-		r.abandoned = true
+		return false
+	}
+	if r.x.proof != nil && !r.x.stillCertified(r.c) { // the next request finds nobody signed in
+		r.done = wire.Result{Code: wire.InsufficientAccessRights, Text: textNotCertified}
 		return false
 	}
 	if time.Now().After(r.deadline) {

@@ -120,6 +120,9 @@ type Service struct {
 	Schools      []person.SchoolID // whose people it sees; none: all
 	Roles        []person.Role     // in which roles; none: staff and pupils
 	Attributes   []string          // which attributes it sees beside uid, ou and objectClass; none: all
+	// Sync lets it keep a copy: content synchronization, without the bounds of a
+	// search, and the attributes that tell what changed.
+	Sync bool
 }
 
 // PlainBind says where a password is taken without TLS.
@@ -184,6 +187,7 @@ type service struct {
 	key     string
 	secret  [sha256.Size]byte
 	sources networks
+	sync    bool
 	entry   *fixedEntry
 }
 
@@ -322,7 +326,7 @@ func (s *Server) newService(account Service) (service, error) {
 		return service{}, fmt.Errorf("ldapsrv: service %q needs a name, and a password or a certificate", account.DN)
 	}
 	one := service{
-		name: name.String(), key: name.key(), common: name[0].value, secret: sha256.Sum256([]byte(account.Password)), sources: account.From,
+		name: name.String(), key: name.key(), common: name[0].value, secret: sha256.Sum256([]byte(account.Password)), sources: account.From, sync: account.Sync,
 		entry: newFixed(name.String(), map[attr][]string{
 			attrObjectClass: classesService, attrCN: {name[0].value}, attrEntryDN: {name.String()},
 			attrStructuralObjectClass: {"applicationProcess"}, attrHasSubordinates: {"FALSE"}, attrSubschemaSubentry: {subschemaDN},
@@ -337,6 +341,8 @@ func (s *Server) newService(account Service) (service, error) {
 		if read, err = s.schema.named(account.Attributes); err != nil {
 			return service{}, fmt.Errorf("ldapsrv: service %q: %w", account.DN, err)
 		}
+	}
+	if account.Sync {
 		read = read.or(synchronizable)
 	}
 	sees := listed

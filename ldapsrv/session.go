@@ -89,7 +89,10 @@ func (x *session) Serve(ctx context.Context, c *wire.Conn, m *wire.Message) {
 		result, controls, abandoned, err = x.search(ctx, c, m, asked)
 		x.forget()
 		if abandoned {
-			return
+			if !c.Canceled() {
+				return
+			}
+			result, controls = wire.Result{Code: wire.Canceled}, nil
 		}
 	case wire.OpCompareRequest:
 		x.work = works.Get().(*work)
@@ -171,6 +174,9 @@ func (x *session) extended(c *wire.Conn, body []byte) (r wire.Result, extra []by
 			return wire.Result{Code: wire.ProtocolError, Text: textNoValue}, extra, nil
 		}
 		return x.startTLS(c), extra, nil
+	case wire.OIDCancel:
+		value, _, _ = wire.Expect(value, 0x81)
+		return wire.Result{Code: c.Cancel(value)}, nil, nil
 	case oidPasswordModify:
 		return x.s.passwordElsewhere(), nil, nil
 	}

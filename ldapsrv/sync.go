@@ -17,7 +17,10 @@ import (
 // Content synchronization, refreshOnly (RFC 4533): a job that comes again learns
 // what changed in what it asked for, and what is gone from it, for whatever
 // reason: removed, suspended, of another school now, no longer matched by the
-// filter, or over by the calendar.
+// filter, or over by the calendar. It is for accounts with a right of its own,
+// because it takes as long as it takes: a board's password that got about must not
+// let anybody read a city again and again. People may not: what they see changes
+// with rules and with their own roles, of which no cookie knows.
 //
 //	no cookie             ─► everything, each entry "add"
 //	cookie of a position  ─┬─ who changed since, and how they were before, is known ─► delete phase:
@@ -39,6 +42,7 @@ import (
 // Texts of answers.
 const (
 	textSync        = "Неверный запрос синхронизации / Malformed request of a synchronization"
+	textSyncRight   = "Эта запись не синхронизирует; это разрешает sync: true у записи в ldap.services / This account may not synchronize; sync: true at the account in ldap.services lets it"
 	textPersist     = "Постоянная синхронизация (refreshAndPersist) не поддерживается: опрашивайте (refreshOnly) / refreshAndPersist is not supported: poll with refreshOnly"
 	textSyncPages   = "Синхронизация не делится на страницы / A synchronization does not come by pages"
 	textSyncBase    = "Синхронизируется то, что ниже " // and a base
@@ -60,6 +64,7 @@ type syncing struct {
 	deletes bool   // a delete phase: what is not told of is as it was
 	cookie  string
 	before  []directory.Version // of those who changed since
+	classes map[string]bool     // in which those were; see wasClass
 	uuids   []byte
 	count   int
 }
@@ -82,6 +87,8 @@ func (r *run) beginSync(ctx context.Context, q *syncRequest) bool {
 	switch {
 	case r.nobody():
 		return refuse(wire.InsufficientAccessRights, textSignIn)
+	case r.service == nil || !r.service.sync:
+		return refuse(wire.InsufficientAccessRights, textSyncRight)
 	case q.persist:
 		return refuse(wire.UnwillingToPerform, textPersist)
 	case r.page.on:
@@ -114,14 +121,12 @@ func (r *run) beginSync(ctx context.Context, q *syncRequest) bool {
 	if len(q.cookie) > 0 && !s.resumed {
 		r.newer.seq, r.newer.more = now, tag
 	}
-	if s.resumed && r.service != nil && r.q.scope != scopeBase && at.kind >= placeBase && at.kind <= placeServices {
+	if s.resumed && r.q.scope != scopeBase && at.kind >= placeBase && at.kind <= placeServices {
 		s.before, s.deletes = d.Versions(s.since)
 	}
-	if r.service != nil { // it is shown everything anyway, page by page
-		r.limit, r.walks = math.MaxInt, math.MaxInt
-		if !r.hurry {
-			r.deadline = time.Now().Add(syncTime)
-		}
+	r.limit, r.walks = math.MaxInt, math.MaxInt // it is shown everything anyway, page by page
+	if !r.hurry {
+		r.deadline = time.Now().Add(syncTime)
 	}
 	return true
 }
@@ -244,9 +249,13 @@ func (r *run) updatePeople(people, own bool) bool {
 	return true
 }
 
-// couldKnow says whether the asker sees somebody on some day.
+// couldKnow says whether the asker may have seen somebody as he is or was in a
+// version, up to today: at another replica perhaps, whose day began before ours.
 func (r *run) couldKnow(e *directory.Entry) bool {
-	return slices.ContainsFunc(e.Affiliations, func(a directory.Affiliation) bool { return r.service.covers(&a) })
+	tomorrow := r.day.AddDays(1)
+	return e.State == directory.StateActive && slices.ContainsFunc(e.Affiliations, func(a directory.Affiliation) bool {
+		return r.service.covers(&a) && !a.Closed && !a.From.After(tomorrow)
+	})
 }
 
 // settle sends what is in the content, and tells of what is not and could have
@@ -291,13 +300,30 @@ func (r *run) updateGroups() {
 }
 
 // couldKnowGroup says whether a group that is gone was of a school that the asker
-// sees.
+// sees, and no class where it sees no pupils.
 func (r *run) couldKnowGroup(name string) bool {
-	for _, id := range r.service.list {
+	pupils := r.service.roles.has(person.RolePupil)
+	if r.service.schools == nil {
+		return pupils || !r.wasClass(name)
+	}
+	return slices.ContainsFunc(r.service.list, func(id person.SchoolID) bool {
 		school := strings.ToLower(directory.SchoolGroup(id))
-		if name == school || strings.HasPrefix(name, school+"-") && r.service.roles.has(person.RolePupil) {
-			return true
+		return name == school || strings.HasPrefix(name, school+"-") && pupils
+	})
+}
+
+// wasClass says whether a group that is gone was a class: whoever was in it last is
+// among those who changed.
+func (r *run) wasClass(name string) bool {
+	if r.sync.classes == nil {
+		r.sync.classes = map[string]bool{}
+		for _, v := range r.sync.before {
+			for _, a := range v.Entry.Affiliations {
+				if a.Class != "" {
+					r.sync.classes[strings.ToLower(directory.ClassGroup(a.School, a.Class))] = true
+				}
+			}
 		}
 	}
-	return r.service.schools == nil
+	return r.sync.classes[name]
 }

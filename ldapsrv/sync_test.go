@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -152,7 +153,8 @@ func (c *chronicle) options(o *Options) {
 	o.SyncKey = bytes.Repeat([]byte{7}, 32)
 	o.Views = []View{{Base: adBase, Schema: AD}}
 	o.Now, o.Entries = c.clock, 10_000
-	o.Services = append(o.Services, Service{DN: two, Password: secret, Schools: []person.SchoolID{"1234", "7"}})
+	o.Services[1].Sync = true
+	o.Services = append(o.Services, Service{DN: two, Password: secret, Sync: true, Schools: []person.SchoolID{"1234", "7"}})
 }
 
 // After any changes, whoever applied what he was sent has what a search finds:
@@ -175,7 +177,7 @@ func TestSyncConverges(t *testing.T) {
 			worlds[i] = startOver(t, replicas[i].Load(), story.options)
 			worlds[i].server.syncWait = time.Millisecond // nobody reads the feed meanwhile
 		}
-		for who, secret := range map[string]string{reader: secret, board: secret, two: secret, personName("orlovami"): password} {
+		for who, secret := range map[string]string{reader: secret, board: secret, two: secret} {
 			conns[who] = [2]*ldap.Conn{worlds[0].as(who, secret), worlds[1].as(who, secret)}
 		}
 		consumers := map[string][]*consumer{}
@@ -217,8 +219,8 @@ func TestSyncConverges(t *testing.T) {
 			visit := func(check bool) {
 				i := r.IntN(2)
 				follow(t, replicas[i].Load())
-				for who, list := range consumers {
-					for n, one := range list {
+				for _, who := range slices.Sorted(maps.Keys(consumers)) {
+					for n, one := range consumers[who] {
 						if r.IntN(3) == 0 && !check {
 							continue
 						}
@@ -469,6 +471,8 @@ func TestSyncRefusals(t *testing.T) {
 		"schema":             {c, search("cn=Subschema", ldap.ScopeBaseObject, "(objectClass=*)"), []ldap.Control{control(poll)}, 53},
 		"nowhere":            {c, search("ou=x,"+testBase, ldap.ScopeWholeSubtree, "(uid=*)"), []ldap.Control{control(poll)}, 32},
 		"nobody":             {w.dial(), people, []ldap.Control{control(poll)}, 50},
+		"a person":           {w.as("orlovami", password), people, []ldap.Control{control(poll)}, 50},
+		"a board":            {w.as(board, secret), people, []ldap.Control{control(poll)}, 50},
 	} {
 		query := *one.query
 		query.Controls = one.controls

@@ -54,7 +54,7 @@ func ldapOptions(c *config.Config, secret func(config.Service) (identity.Passwor
 		o.Attributes = append(o.Attributes, ldapsrv.Attribute{Name: a.Name, Value: string(a.Value)})
 	}
 	for _, s := range l.Services {
-		account := ldapsrv.Service{DN: string(s.DN), From: s.From, Roles: rolesOf(s.Roles), Attributes: s.Attributes}
+		account := ldapsrv.Service{DN: string(s.DN), From: s.From, Roles: rolesOf(s.Roles), Attributes: s.Attributes, Sync: s.Sync}
 		if s.PasswordFile != "" {
 			if account.Password, err = secret(s); err != nil {
 				return o, err

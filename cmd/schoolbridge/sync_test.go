@@ -34,7 +34,7 @@ func TestSynchronizationOverTheStore(t *testing.T) {
 	write(t, filepath.Join(dir, "secret"), "sixteen-letters-and-more\n")
 	file := filepath.Join(dir, "config.yaml")
 	write(t, file, "state: state\nmosru: {url: 'http://127.0.0.1:9', client_id: x}\nweb: {listen: '"+ports[0]+"'}\nldap:\n  base: dc=school,dc=test\n  listen: ['"+ports[1]+
-		"']\n  plain_bind: loopback\n  services: [{dn: 'cn=sync,ou=services,dc=school,dc=test', password_file: secret}]\n")
+		"']\n  plain_bind: loopback\n  services: [{dn: 'cn=sync,ou=services,dc=school,dc=test', password_file: secret, sync: true}]\n")
 	var cookie []byte
 	poll := func(d *daemon, what string, entries, present, gone int) {
 		t.Helper()

@@ -102,7 +102,7 @@ func (g *Group) Takes(a Affiliation, day person.Date) bool {
 	case GroupSchool:
 		return a.School == g.School
 	case GroupClass:
-		return a.School == g.School && a.Role == person.RolePupil && a.Class != "" && (a.Class == g.Class || className(a.School, a.Class) == g.Name)
+		return a.School == g.School && a.Role == person.RolePupil && a.Class != "" && (a.Class == g.Class || ClassGroup(a.School, a.Class) == g.Name)
 	}
 	return false
 }
@@ -202,8 +202,8 @@ func roleName(r person.Role) string {
 // SchoolGroup is the name of a school's group; those of its classes follow a "-".
 func SchoolGroup(id person.SchoolID) string { return "school-" + string(id) }
 
-// className folds the letter's case: "5А" and "5а" are one class.
-func className(id person.SchoolID, class string) string {
+// ClassGroup is the name of a class's group. It folds the letter's case: "5А" and "5а" are one class.
+func ClassGroup(id person.SchoolID, class string) string {
 	return SchoolGroup(id) + "-" + strings.ToLower(strings.Join(strings.Fields(class), ""))
 }
 
@@ -379,7 +379,7 @@ func deriveGroups(known *schools, inUse []person.SchoolID, classes []classKey) *
 		return cmp.Or(strings.Compare(string(a.school), string(b.school)), strings.Compare(a.class, b.class))
 	})
 	for _, c := range classes {
-		s.classes[c] = add(&Group{Name: className(c.school, c.class), Title: c.class + ", " + title(c.school), Kind: GroupClass, School: c.school, Class: c.class})
+		s.classes[c] = add(&Group{Name: ClassGroup(c.school, c.class), Title: c.class + ", " + title(c.school), Kind: GroupClass, School: c.school, Class: c.class})
 	}
 	slices.SortFunc(s.sorted, func(a, b *Group) int { return strings.Compare(a.Name, b.Name) })
 	s.number()

@@ -57,7 +57,7 @@ func (m *moves) change(old, e *Entry, s Stamp) {
 			m.mark(roleName(a.Role), s)
 			m.mark(groupKey(SchoolGroup(a.School)), s)
 			if a.Role == person.RolePupil && a.Class != "" {
-				m.mark(groupKey(className(a.School, a.Class)), s)
+				m.mark(groupKey(ClassGroup(a.School, a.Class)), s)
 			}
 		}
 	}
@@ -99,7 +99,7 @@ func (m *moves) rename(old, fresh *schools, classes map[classKey]int, s Stamp) {
 	}
 	for key := range classes {
 		if changed[key.school] {
-			m.mark(groupKey(className(key.school, key.class)), s)
+			m.mark(groupKey(ClassGroup(key.school, key.class)), s)
 		}
 	}
 }

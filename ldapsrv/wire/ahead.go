@@ -24,6 +24,7 @@ type ahead struct {
 type queued struct {
 	m         Message
 	abandoned atomic.Bool
+	cancel    cancel
 }
 
 // Watch is called by a session whose request takes long. From then on
@@ -47,8 +48,8 @@ func (c *Conn) Watch(m *Message) {
 }
 
 // Abandoned says that the client no longer wants the answer to the request that
-// is served: it sent an Abandon (RFC 4511 section 4.11) or is gone. It tells
-// only after Watch.
+// is served: it sent an Abandon (RFC 4511 section 4.11) or a Cancel (see Canceled),
+// or is gone. It tells only after Watch.
 func (c *Conn) Abandoned() bool {
 	return c.ahead != nil && c.ahead.now.abandoned.Load() || c.failed != nil || c.ctx.Err() != nil
 }
@@ -78,6 +79,10 @@ func (c *Conn) readAhead(a *ahead, first *queued, bound bool) {
 			continue
 		case OpUnbindRequest: // RFC 4511 section 4.3: nobody waits for the answers
 			abandonAll(recent)
+		case OpExtendedRequest:
+			if value, ok := isCancel(q.m.Body); ok {
+				q.aim(recent, value)
+			}
 		}
 		// At most the queue, the one in service and the one at the door.
 		if recent = append(recent, q); len(recent) > cap(a.queue)+2 {
@@ -109,8 +114,11 @@ func (c *Conn) readQueued(bound bool) (q *queued, last bool, err error) {
 		return nil, false, err
 	}
 	switch q.m.Op {
-	case OpBindRequest, OpUnbindRequest, OpExtendedRequest:
+	case OpBindRequest, OpUnbindRequest:
 		last = true
+	case OpExtendedRequest:
+		_, cancels := isCancel(q.m.Body)
+		last = last || !cancels
 	}
 	return q, last, nil
 }
@@ -154,6 +162,9 @@ func (a *ahead) next(c *Conn) (Message, bool) {
 		}
 		a.now = q
 		if q.abandoned.Load() && (q.m.Op == OpSearchRequest || q.m.Op == OpCompareRequest) {
+			if q.cancel.grant() {
+				c.Reply(q.m.ID, ResponseOf(q.m.Op), Result{Code: Canceled})
+			}
 			continue
 		}
 		return q.m, true

@@ -385,7 +385,10 @@ func (c *Conn) leave(err error) {
 		}
 		c.out = appendNotice(c.Buffer(), bye.code, bye.text)
 		c.rest()
-		if c.reader.free(); bye.code != AdminLimitExceeded {
+		if c.ahead == nil { // nobody else reads
+			c.reader.free()
+		}
+		if bye.code != AdminLimitExceeded {
 			c.linger()
 		}
 		return

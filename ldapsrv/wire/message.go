@@ -191,6 +191,10 @@ const (
 	Unavailable                  Code = 52
 	UnwillingToPerform           Code = 53
 	Other                        Code = 80
+	Canceled                     Code = 118 // RFC 3909 section 2.3, and the three below
+	NoSuchOperation              Code = 119
+	TooLate                      Code = 120
+	CannotCancel                 Code = 121
 	SyncRefreshRequired          Code = 4096 // RFC 4533 section 2.6
 )
 

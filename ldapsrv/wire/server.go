@@ -7,7 +7,7 @@
 // which they came: that is what RFC 4511 section 4.2.1 wants around a bind, and
 // clients that pipeline get their answers in one write. One goroutine reads and
 // serves in turn; while a long search runs a second one reads ahead, at most
-// Limits.InFlight requests, so that Abandon and a client's end are noticed.
+// Limits.InFlight requests, so that Abandon, Cancel and a client's end are noticed.
 //
 // Bounds: connections in all; connections, handshakes, operations under way,
 // untaken answers and large requests of each source address; bytes of a request

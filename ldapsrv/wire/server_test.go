@@ -64,6 +64,13 @@ func (e *echo) Serve(ctx context.Context, c *Conn, m *Message) {
 			}
 		}
 		e.started <- "abandoned"
+		if c.Canceled() {
+			c.Reply(m.ID, OpSearchResultDone, Result{Code: Canceled})
+		}
+		return
+	}
+	if value, ok := isCancel(m.Body); ok && m.Op == OpExtendedRequest {
+		c.Reply(m.ID, OpExtendedResponse, Result{Code: c.Cancel(value), Text: "cancel"})
 		return
 	}
 	c.Reply(m.ID, m.Op+1, Result{Text: string(m.Body[:min(len(m.Body), 20)])})
@@ -86,7 +93,9 @@ func start(t *testing.T, l Limits) *world {
 func startAs(t *testing.T, o Options, how Listener) *world {
 	t.Helper()
 	w := &world{T: t, e: &echo{started: make(chan string, 8), release: make(chan struct{})}, metrics: prometheus.NewRegistry()}
-	o.Open, o.Metrics = func(*Conn) Session { return w.e }, w.metrics
+	if o.Metrics = w.metrics; o.Open == nil {
+		o.Open = func(*Conn) Session { return w.e }
+	}
 	w.Server = New(o)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -195,6 +204,14 @@ func (p *peer) want(id int32, text string) {
 }
 
 // wantNotice expects the notice of disconnection and the end.
+func (p *peer) wantCode(id int32, code Code) {
+	p.Helper()
+	gotID, _, got, text, err := p.answer()
+	if err != nil || gotID != id || Code(got) != code {
+		p.Fatalf("answer %d %d %q %v, want %d %d", gotID, got, text, err, id, code)
+	}
+}
+
 func (p *peer) wantNotice(code Code) {
 	p.Helper()
 	id, op, got, text, err := p.answer()
