@@ -93,7 +93,7 @@ func TestStoreCommands(t *testing.T) {
 		t.Errorf("explain: %+v", r)
 	}
 
-	out, errs, code := s.command("audit", "verify", "--config", file)
+	out, errs, code := s.command("audit", "verify", "--lang", "en", "--config", file)
 	// 2 chunks, 1 import, 2 activations, 8 readings.
 	if code != exitDone || !strings.Contains(out, "whole, lines: 13") || !strings.Contains(out, `head of chain "main": line 13, `) {
 		t.Errorf("audit verify: %d %s %s", code, out, errs)
