@@ -41,9 +41,9 @@ func runAudit(ctx context.Context, std streams, args []string) error {
 	case err != nil:
 		return err
 	}
-	whole, head := "журнал аудита цел, строк: %d\n", "конец цепочки %q: строка %d, %x\n"
+	whole, head := "журнал аудита цел, строк: %d (в одной бывает много входов)\n", "конец цепочки %q: строка %d, %x\n"
 	if *lang == string(explain.English) {
-		whole, head = "the audit trail is whole, lines: %d\n", "head of chain %q: line %d, %x\n"
+		whole, head = "the audit trail is whole, lines: %d (one may hold many sign-ins)\n", "head of chain %q: line %d, %x\n"
 	}
 	if _, err := fmt.Fprintf(std.out, whole, lines); err != nil {
 		return err
