@@ -44,13 +44,13 @@ type Access struct {
 
 // ldapAttributes are what an LDAP attribute may be called; the LDAP server's own
 // list, by lower-case name.
-var ldapAttributes = strings.Fields(`attributetypes cn cn;lang-en commonname company createtimestamp dc defaultnamingcontext department departmentnumber
-	description displayname displayname;lang-en distinguishedname employeeid employeenumber employeetype entrydn entryuuid gecos gidnumber givenname
-	givenname;lang-en grouptype hassubordinates homedirectory homedrive info initials l labeleduri ldapsyntaxes loginshell mail matchingrules member
+var ldapAttributes = strings.Fields(`attributetypes cn cn;lang-en commonname company contextcsn createtimestamp dc defaultnamingcontext department departmentnumber
+	description displayname displayname;lang-en distinguishedname employeeid employeenumber employeetype entrycsn entrydn entryuuid gecos gidnumber givenname
+	givenname;lang-en grouptype hassubordinates highestcommittedusn homedirectory homedrive info initials l labeleduri ldapsyntaxes loginshell mail matchingrules member
 	memberof memberuid modifytimestamp name namingcontexts numsubordinates o objectcategory objectclass objectclasses objectguid objectsid
 	organizationname ou physicaldeliveryofficename postalcode preferredlanguage primarygroupid profilepath rfc822mailbox roomnumber samaccountname
 	samaccounttype scriptpath sn sn;lang-en st street structuralobjectclass subschemasubentry supportedcontrol supportedextension supportedfeatures
-	supportedldapversion supportedsaslmechanisms surname title uid uidnumber unixhomedirectory useraccountcontrol userid userprincipalname vendorname
+	supportedldapversion supportedsaslmechanisms surname title uid uidnumber unixhomedirectory useraccountcontrol userid userprincipalname usnchanged vendorname
 	vendorversion whenchanged whencreated wwwhomepage`)
 
 // LDAPAttributes are the names that configurations may give to attributes without

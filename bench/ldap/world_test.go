@@ -244,10 +244,12 @@ func (i idle) run(t testing.TB, s *server) (stand.Figure, error) {
 	options := u.options(s)
 	options.Users = options.Users[:1]
 	r, err := load.Run(t.Context(), load.Options{Concurrency: 16, Duration: patience, Count: uint64(i.n)}, func(ctx context.Context, n uint64) load.Sample {
-		if boards[n], err = load.NewLDAP(options); err != nil {
+		board, err := load.NewLDAP(options)
+		if err != nil {
 			return load.Sample{Problem: err.Error()}
 		}
-		return boards[n].Do(ctx, 0)
+		boards[n] = board
+		return board.Do(ctx, 0)
 	})
 	if err != nil || r.Outcomes["accepted"] != uint64(i.n) {
 		return stand.Figure{}, fmt.Errorf("of %d connections: %v %v %w", i.n, r.Outcomes, r.Problems, err)

@@ -15,6 +15,7 @@ import (
 const (
 	promise = 5 * time.Second // from a notice that was taken to its effect
 	calm    = 10 * time.Second
+	ahead   = time.Minute // a notice's password counts as learnt so long after its change
 )
 
 // fault is something that we broke.
@@ -173,7 +174,7 @@ func (o *oracle) owes(p *somebody, f proof) bool {
 	if n := len(p.secrets); n > 1 {
 		before := p.secrets[n-2]
 		// A notice brings no hash: the password has to be shown once.
-		if !before.lost && !settled(before.noticed) || f.how.hash() && !settled(f.secret.clear) {
+		if !before.lost && !settled(before.noticed) || f.how.hash() && (!settled(f.secret.clear) || !f.secret.clear.After(p.dated())) {
 			return false
 		}
 	}
@@ -195,8 +196,8 @@ func (o *oracle) saw(d *device, f proof, accepted bool, outcome string) {
 			switch {
 			case f.how.hash() && f.secret.hashed.IsZero():
 				f.secret.hashed = f.answered
-			case !f.how.hash() && !f.resumed && f.secret.clear.IsZero():
-				f.secret.clear = f.answered
+			case !f.how.hash() && !f.resumed && !f.secret.clear.After(p.dated()):
+				f.secret.clear = f.sent
 			}
 		}
 	}

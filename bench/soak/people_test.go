@@ -43,11 +43,22 @@ type secret struct {
 	until    time.Time // mos.ru takes another one
 	lost     bool      // there was no notice of that
 	noticed  time.Time // it was taken
-	clear    time.Time // it was first accepted in clear while it was right
+	clear    time.Time // it was shown in clear and accepted while it was right, first after dated
 	hashed   time.Time // it was first accepted by MSCHAPv2 while it was right
 }
 
 func (p *somebody) current() *secret { return p.secrets[len(p.secrets)-1] }
+
+// dated is until when what a notice told of a change before the last counts for more
+// than what mos.ru confirms.
+func (p *somebody) dated() (at time.Time) {
+	for _, s := range p.secrets[:max(len(p.secrets)-2, 0)] {
+		if t := s.until.Add(ahead); !s.lost && t.After(at) {
+			at = t
+		}
+	}
+	return at
+}
 
 // leaves says that the registry's next file ends the employment.
 func (p *somebody) leaves() bool {

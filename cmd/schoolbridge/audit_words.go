@@ -8,6 +8,7 @@ import (
 
 	"schoolbridge/internal/auth"
 	"schoolbridge/internal/explain"
+	"schoolbridge/internal/telemetry"
 )
 
 // auditWords say the kinds of lines; others are shown by their codes.
@@ -17,8 +18,9 @@ var auditWords = map[string]struct{ ru, en string }{
 	"removal": {"аккаунт удалён", "account removed"}, "account": {"команда account", "command account"}, "disconnect": {"просьба отключить от Wi-Fi", "to be taken off the Wi-Fi"},
 	"disconnect_answer": {"ответ точки доступа", "access point's answer"}, "provision": {"Active Directory", "Active Directory"}, "import": {"загрузка реестров", "import of registries"},
 	"import_chunk": {"часть загрузки", "part of an import"}, "config": {"настройки", "configuration"}, "explain": {"команда explain", "command explain"},
-	"audit_erasure": {"стирание по сроку хранения", "erasure after the retention"}, "provision_plan": {"команда provision plan", "command provision plan"}, "provision_apply": {"команда provision apply", "command provision apply"},
+	"provision_plan": {"команда provision plan", "command provision plan"}, "provision_apply": {"команда provision apply", "command provision apply"},
 	"sessions": {"команда sessions", "command sessions"}, "wifi_profile": {"команда wifi profile", "command wifi profile"}, "audit_show": {"команда audit show", "command audit show"},
+	telemetry.AuditLost: {"строка журнала потеряна", "line of the trail lost"}, "audit_erasure": {"старые входы стёрты", "old sign-ins erased"},
 }
 
 // auditFields are the Russian names of what lines of sign-ins and commands say;

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -36,8 +37,13 @@ func (d *daemon) joinJournal(context.Context) error {
 	return nil
 }
 
-// knownFor is how old a session may be on whose device the person counts as seen.
-const knownFor = 30 * 24 * time.Hour
+// knownFor is how old a session may be on whose device the person counts as seen,
+// and knownEach on how many devices: which one it was is the NAS's word, and one
+// that lies is not to have places to guess from by the thousand.
+const (
+	knownFor  = 30 * 24 * time.Hour
+	knownEach = 8
+)
 
 // recallDevices tells the authenticator on which devices people signed in before
 // the start, beside those who sign in already: the newest first, for as long as it
@@ -45,8 +51,9 @@ const knownFor = 30 * 24 * time.Hour
 func (d *daemon) recallDevices(ctx context.Context) error {
 	since, began := time.Now().Add(-knownFor), time.Now()
 	for {
+		recent := recalled{}
 		err := d.db.Journal().Devices(ctx, since, func(s *journal.Session) bool {
-			return d.auth.Remember(s.Person, identity.Source{NAS: s.NAS, School: s.Detail.School, Device: s.Detail.Device})
+			return !recent.add(s) || d.auth.Remember(s.Person, identity.Source{NAS: s.NAS, School: s.Detail.School, Device: s.Detail.Device})
 		})
 		if err == nil || ctx.Err() != nil {
 			break
@@ -60,6 +67,19 @@ func (d *daemon) recallDevices(ctx context.Context) error {
 	d.log.Debug("known devices are read", "took", time.Since(began))
 	<-ctx.Done()
 	return nil
+}
+
+// recalled are the devices of each person, at most knownEach.
+type recalled map[identity.PersonID][]identity.Source
+
+// add says whether a session is on one that was not there.
+func (r recalled) add(s *journal.Session) bool {
+	of, at := r[s.Person], identity.Source{NAS: s.NAS, School: s.Detail.School, Device: s.Detail.Device}
+	if len(of) >= knownEach || slices.Contains(of, at) {
+		return false
+	}
+	r[s.Person] = append(of, at)
+	return true
 }
 
 // admit is the authenticator's question about one device more.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/journal"
 	"schoolbridge/internal/nas"
 	radiuswire "schoolbridge/radiussrv/wire"
 )
@@ -61,5 +62,24 @@ func TestARestartAmidOldPasswords(t *testing.T) {
 	}
 	if n := s.metric("schoolbridge_auth_known_devices"); n != 2 {
 		t.Errorf("%v devices are known", n)
+	}
+}
+
+// An access point that tells of one sign-in on ever other devices has few of them
+// known, and those of other people are known all the same.
+func TestRecalledDevicesOfEach(t *testing.T) {
+	r, took := recalled{}, 0
+	on := func(person byte, device int) *journal.Session {
+		return &journal.Session{Person: identity.PersonID{person}, NAS: "ap", Detail: journal.Detail{School: "1234", Device: fmt.Sprint(device)}}
+	}
+	for n := range 1000 {
+		for range 2 {
+			if r.add(on(1, n)) {
+				took++
+			}
+		}
+	}
+	if took != knownEach || !r.add(on(2, 5)) || r.add(on(2, 5)) {
+		t.Errorf("%d devices of one person are recalled", took)
 	}
 }

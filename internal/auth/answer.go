@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto/subtle"
 	"time"
 
 	"schoolbridge/internal/directory"
@@ -56,6 +57,34 @@ func (a *Authenticator) fitted(e *directory.Entry, t *try, grant identity.Grant,
 	v.Voucher.Hash = k.mark
 	v.MSCHAPv2 = new(identity.MSCHAPv2Success)
 	v.MSCHAPv2.Authenticator, v.MSCHAPv2.SendKey, v.MSCHAPv2.RecvKey = k.secret.Success(asked, response)
+	return v
+}
+
+// withKeptHash admits somebody on a known device of hers whose password fits the
+// kept hash, while mos.ru must not be asked any more: phones with an old password
+// have used up her failures. An MSCHAPv2 answer would do as much, and as few
+// guesses. Everybody else gets the verdict v.
+func (a *Authenticator) withKeptHash(ctx context.Context, c *identity.Credential, e *directory.Entry, t *try, v identity.Verdict) identity.Verdict {
+	if a.opt.NTOff {
+		return v
+	}
+	k, _, lost := a.keptHash(ctx, e, a.opt.Now())
+	now := a.opt.Now()
+	fresh, ok := a.opt.Directory.Get(e.Person)
+	if lost != "" || k.reason != "" || a.hashes.tooOld(k.learnt, now) || !ok || fresh.Epoch != k.epoch {
+		return v
+	}
+	shown := mschap.NTHash(string(c.Proof.(identity.Password)))
+	if subtle.ConstantTimeCompare(shown[:], k.hash[:]) == 0 {
+		return v
+	}
+	grant, closed := pass(fresh, a.opt.Policy(), c.Channel, &c.Source, now)
+	if closed != "" {
+		return v
+	}
+	a.guard.meet(t)
+	v = accepted(identity.ReasonKeptHash, grant, fresh, time.Unix(0, k.learnt))
+	v.Voucher.Hash = k.mark
 	return v
 }
 

@@ -200,8 +200,11 @@ func (a *Authenticator) person(ctx context.Context, c *identity.Credential, e *d
 		return rejected(identity.ReasonKnownBad)
 	}
 	v, lost := a.ask(ctx, c, e, &t, m)
-	if lost {
+	switch {
+	case lost:
 		return a.locally(ctx, c, e, &t, recent)
+	case v.Reason == identity.ReasonThrottled && t.known && c.Channel != identity.ChannelWeb:
+		return a.withKeptHash(ctx, c, e, &t, v)
 	}
 	return v
 }

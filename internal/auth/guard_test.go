@@ -116,6 +116,33 @@ func TestStrangersCannotLockTheTeacherOut(t *testing.T) {
 	w.want(w.sign("orlovami", right, "tablet"), identity.Accepted, identity.ReasonRecent)
 }
 
+// Her own devices with an old password use up what mos.ru may be asked. On those
+// that know the new one it fits the kept hash.
+func TestOldPhonesDoNotKeepHerOut(t *testing.T) {
+	const old identity.Password = "Ivolga-2025"
+	w := newWorld(t)
+	devices := []string{"laptop", "phone", "tablet", "board", "watch"}
+	for _, d := range devices {
+		w.want(w.sign("orlovami", right, d), identity.Accepted, map[bool]identity.Reason{true: identity.ReasonConfirmed, false: identity.ReasonRecent}[d == "laptop"])
+	}
+	w.settled()
+	w.pass(5*time.Minute + time.Second) // confirmations end, as in a restart
+	for i, d := range devices[1:] {
+		w.want(w.sign("orlovami", old+identity.Password(fmt.Sprint(i)), d), identity.Rejected, identity.ReasonWrongPassword)
+	}
+	v := w.sign("orlovami", right, "laptop")
+	w.want(v, identity.Accepted, identity.ReasonKeptHash)
+	if v.Voucher.Hash == 0 || w.calls() != 1+4 {
+		t.Errorf("%+v after %d calls", v.Voucher, w.calls())
+	}
+	w.want(w.sign("orlovami", old, "laptop"), identity.Unavailable, identity.ReasonThrottled)
+	w.want(w.sign("orlovami", right, "stranger"), identity.Unavailable, identity.ReasonThrottled)
+	web := w.Authenticate(t.Context(), identity.Credential{Name: "orlovami", Proof: right, Channel: identity.ChannelWeb, Source: from("laptop")})
+	w.want(web, identity.Unavailable, identity.ReasonThrottled)
+	w.event("orlovami")
+	w.want(w.sign("orlovami", right, "laptop"), identity.Unavailable, identity.ReasonThrottled)
+}
+
 // Many at once cannot slip past the budget before the first answer is there.
 func TestTheBudgetHoldsForManyAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

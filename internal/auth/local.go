@@ -244,23 +244,21 @@ func (a *Authenticator) saveVerifier(ctx context.Context, e *directory.Entry, ma
 // stored says that nothing is to be written: the store has the verifier already,
 // and not for long, or a younger one. After a start everybody signs in for the
 // first time, and a read costs the store much less than a write. refuted says
-// that the store's was emptied later than this one was learnt: perhaps because
-// of another password, and nobody can tell.
+// that the store's is of another password, or was emptied, later than this one was
+// learnt. Which of them counts nobody can tell: what an event brought is dated as
+// late as mos.ru may still confirm the one before.
 func (a *Authenticator) stored(ctx context.Context, e *directory.Entry, v Verifier) (done, refuted bool) {
 	old, err := a.opt.Verifiers.Verifier(ctx, e.Person)
 	if err != nil || old.Epoch != v.Epoch {
 		return false, false
 	}
-	younger := old.LearnAt.After(v.LearnAt)
-	if younger && len(old.NTHash) == 0 {
-		return false, true
+	same := subtle.ConstantTimeCompare(old.NTHash, v.NTHash) == 1
+	refuted = !same && old.LearnAt.After(v.LearnAt)
+	done = same && v.LearnAt.Sub(old.LearnAt) < saveAgain
+	if done || refuted {
+		a.hashes.put(e.Person, old, e.Epoch, a.opt.Now())
 	}
-	same := subtle.ConstantTimeCompare(old.NTHash, v.NTHash) == 1 && v.LearnAt.Sub(old.LearnAt) < saveAgain
-	if !same && !younger {
-		return false, false
-	}
-	a.hashes.put(e.Person, old, e.Epoch, a.opt.Now())
-	return true, false
+	return done, refuted
 }
 
 // offer says whether the proof was declined for a newer one.

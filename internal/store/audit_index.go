@@ -50,13 +50,21 @@ func (r *indexed) place(chain string, bucket int) string {
 }
 
 // extendIndex makes the step that is due, if one is, after lines were added to a
-// chain.
+// chain. Lines come first: where that failed, or took longer than the writer had,
+// the next one does without.
 func (t *tx) extendIndex(chain string, before, last int64) error {
-	step := t.db.indexStep
-	every := max(step/indexLooks, 1)
-	if before/every == last/every {
+	every := max(t.db.indexStep/indexLooks, 1)
+	if before/every == last/every || t.db.indexFails.Swap(false) {
 		return nil
 	}
+	err := t.stepIndex(chain, last)
+	t.db.indexFails.Store(err != nil)
+	return err
+}
+
+// stepIndex makes the step that is due at a line.
+func (t *tx) stepIndex(chain string, last int64) error {
+	step := t.db.indexStep
 	var end, blocks, size, first int64 // no row counts that somebody made ahead of the chain
 	err := t.row("SELECT coalesce(max(upto), 0) FROM audit_index WHERE chain = ? AND bucket = 0 AND upto <= ?", chain, last).Scan(&end)
 	if err != nil {
@@ -98,7 +106,8 @@ func (t *tx) readMentions(chain string, first int64) (r indexed, all []mention, 
 			return r, nil, err
 		}
 	}
-	blocks, size, wrong := int64(0), 0, ""
+	blocks, size := int64(0), 0
+	var wrong *Broken
 	_, err = t.lines(chain, last.seq, indexStretch*int(t.db.indexStep), func(next auditRow) error {
 		if next.kind == auditBlock {
 			if blocks == t.db.indexStep || size >= indexStretch*indexBytes {
@@ -108,25 +117,30 @@ func (t *tx) readMentions(chain string, first int64) (r indexed, all []mention, 
 		}
 		block, why := t.follow(next, last)
 		last = next
-		switch {
-		case why == "":
+		if why == "" {
 			all, r.upto, r.hash = append(all, block.mentions(next.seq)...), next.seq, next.hash
 			return nil
-		case r.upto < r.first: // nothing yet
-			r.first, r.upto, wrong = next.seq+1, next.seq, why
+		}
+		if why != erased && wrong == nil {
+			wrong = &Broken{chain, next.seq, why}
+		}
+		if r.upto < r.first { // nothing yet
+			r.first, r.upto = next.seq+1, next.seq
 			return nil
 		}
-		wrong = why
 		return errEnough
 	})
-	if wrong != "" {
-		t.db.log.Error("the audit trail's index leaves out lines; `schoolbridge audit verify` tells more", "chain", chain, "line", last.seq, "why", wrong)
+	if wrong != nil {
+		t.db.log.Error("the audit trail's index leaves out lines; `schoolbridge audit verify` tells more", "chain", chain, "line", wrong.Seq, "why", wrong.Why)
 	}
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
 	return r, all, err
 }
+
+// erased is why a line is left out and nothing is wrong.
+const erased = "it was erased"
 
 // follow gives the entries of the line after last, if it is a block, or says why
 // they are not what was written there.
@@ -136,7 +150,7 @@ func (t *tx) follow(r, last auditRow) (block line, why string) {
 	case why != "" || r.kind != auditBlock:
 		return nil, why
 	case len(r.sealed) == 0:
-		return nil, "it was erased"
+		return nil, erased
 	}
 	block, _, err := t.openBlock(r.chain, r.seq, r.sealed, nil)
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 )
 
 // migration is one step of the schema, forward only. Versions N and N+1 share
-// a database while replicas roll, so a step adds and never takes away what
+// a database while replicas roll, so a step adds and does not take away what
 // the version before it reads; oldest is the lowest program version that may
-// still use the database afterwards.
+// still use the database afterwards, its own where that was not to be had.
 type migration struct {
 	oldest     int
 	statements []string

@@ -32,6 +32,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -60,6 +61,7 @@ type DB struct {
 	metrics metrics
 
 	indexStep  int64
+	indexFails atomic.Bool // the last look at the audit trail's index
 	sessionIDs *sessionIDs
 
 	mu   sync.Mutex

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -40,7 +41,8 @@ type TrailOptions struct {
 //	     dropped: counted, and logged loudly
 //
 // An append whose answer was lost is repeated: an entry may stand in the trail
-// twice, and never silently not at all.
+// twice, and never silently not at all. One that the store refuses while it takes
+// others holds nobody else's up (sift.go).
 type Trail struct {
 	store   Appender
 	options TrailOptions
@@ -79,7 +81,7 @@ func NewTrail(store Appender, o TrailOptions) *Trail {
 		return factory.NewCounter(prometheus.CounterOpts{Name: "schoolbridge_telemetry_audit_" + name, Help: help})
 	}
 	t.written = counter("written_total", "Audit entries that reached the store.")
-	t.dropped = counter("dropped_total", "Audit entries lost because the store was down for too long. Must stay 0.")
+	t.dropped = counter("dropped_total", "Audit entries lost: the store was down for too long, or refuses them. Must stay 0.")
 	t.failures = counter("failures_total", "Writes of the audit trail that failed and were tried again.")
 	factory.NewGaugeFunc(prometheus.GaugeOpts{Name: "schoolbridge_telemetry_audit_waiting", Help: "Audit entries that wait for the store."},
 		func() float64 { return float64(t.holds()) })
@@ -154,9 +156,6 @@ func (t *Trail) Run(ctx context.Context) error {
 			if err := t.write(life, batch); err != nil {
 				return t.giveUp(err)
 			}
-			t.mu.Lock()
-			t.held -= len(batch)
-			t.mu.Unlock()
 		}
 		spare = taken.emptied(2 * t.options.Batch)
 	}
@@ -202,33 +201,58 @@ func (t *Trail) take(spare gathered) gathered {
 // write appends the batch, again and again while the store is down, until life
 // ends.
 func (t *Trail) write(life context.Context, batch []identity.AuditEntry) error {
+	tries := 0
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		err := t.append(life, batch)
 		if err == nil {
-			t.written.Add(float64(len(batch)))
+			t.done(len(batch), t.written)
 			return nil
 		}
-		t.failures.Inc()
 		t.log.Warn("the audit trail cannot be written; it is tried again", "error", err, "entries", len(batch), "waiting", t.holds())
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-life.Done():
-			timer.Stop()
+		if tries++; tries%siftAfter == 0 && answers(err) {
+			if batch = t.sift(life, batch); len(batch) == 0 {
+				return nil
+			}
+		}
+		if !t.pause(life, pause) {
 			return err
 		}
 	}
 }
 
+// pause waits; false where life ends first.
+func (t *Trail) pause(life context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-life.Done():
+		return false
+	}
+}
+
+// done counts entries that wait no longer.
+func (t *Trail) done(n int, as prometheus.Counter) {
+	as.Add(float64(n))
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.held -= n
+}
+
 // append guards the one call out of this package.
 func (t *Trail) append(life context.Context, batch []identity.AuditEntry) (err error) {
+	ctx, cancel := context.WithTimeout(life, t.options.Patience)
+	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the store panicked: %v", p)
 		}
+		if err != nil {
+			t.failures.Inc()
+			err = errors.Join(err, ctx.Err()) // a store cut short may say something else
+		}
 	}()
-	ctx, cancel := context.WithTimeout(life, t.options.Patience)
-	defer cancel()
 	return t.store.Append(ctx, batch)
 }
 

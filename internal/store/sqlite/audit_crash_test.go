@@ -39,9 +39,14 @@ func trail(t *testing.T, db *store.DB, what string, people []int, want int) {
 	}
 }
 
-// TestAuditRolledBack fails a transaction at one statement after another: it is
-// as if it had never been, and the next one finds all as it should be.
-func TestAuditRolledBack(t *testing.T) {
+// failing is a store whose statements can be made to fail.
+type failing struct {
+	*testing.T
+	db     *store.DB
+	behind *sql.DB
+}
+
+func newFailing(t *testing.T) *failing {
 	path := filepath.Join(t.TempDir(), "store.db")
 	keys, err := store.NewKeyset()
 	if err != nil {
@@ -51,62 +56,107 @@ func TestAuditRolledBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = db.Close() }() // the test is over
+	t.Cleanup(func() { _ = db.Close() }) // the test is over
 	behind, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(10000)")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = behind.Close() }()
-	failing := func(event string, act func() error) {
-		t.Helper()
-		if _, err := behind.ExecContext(t.Context(), "CREATE TRIGGER failing BEFORE "+event+" BEGIN SELECT RAISE(ABORT, 'failing'); END"); err != nil {
-			t.Fatal(err)
-		}
-		if err := act(); err == nil {
-			t.Errorf("%s: nothing failed", event)
-		}
-		if _, err := behind.ExecContext(t.Context(), "DROP TRIGGER failing"); err != nil {
-			t.Fatal(err)
-		}
+	t.Cleanup(func() { _ = behind.Close() })
+	return &failing{t, db, behind}
+}
+
+// at has one statement fail in what is done.
+func (f *failing) at(event string, act func() error) {
+	f.Helper()
+	if _, err := f.behind.ExecContext(f.Context(), "CREATE TRIGGER failing BEFORE "+event+" BEGIN SELECT RAISE(ABORT, 'failing'); END"); err != nil {
+		f.Fatal(err)
 	}
-	add := func(first, n int) error { return db.Audit().Append(t.Context(), alone(first, n)) }
-	if err := add(0, 300); err != nil {
+	if err := act(); err == nil {
+		f.Errorf("%s: nothing failed", event)
+	}
+	if _, err := f.behind.ExecContext(f.Context(), "DROP TRIGGER failing"); err != nil {
+		f.Fatal(err)
+	}
+}
+
+func (f *failing) add(first, n int) error { return f.db.Audit().Append(f.Context(), alone(first, n)) }
+
+func (f *failing) indexed(want int) {
+	f.Helper()
+	rows := 0
+	if err := f.behind.QueryRowContext(f.Context(), "SELECT count(*) FROM audit_index").Scan(&rows); err != nil || rows != want {
+		f.Errorf("%d rows in the index, %v, want %d", rows, err, want)
+	}
+}
+
+// TestAuditRolledBack fails a transaction at one statement after another: it is
+// as if it had never been, and the next one finds all as it should be.
+func TestAuditRolledBack(t *testing.T) {
+	f := newFailing(t)
+	if err := f.add(0, 300); err != nil {
 		t.Fatal(err)
 	}
 	for _, event := range []string{
 		"UPDATE OF seq ON audit_heads", "INSERT ON audit WHEN NEW.seq = 601", "INSERT ON audit WHEN NEW.seq = 1023", "UPDATE OF seal ON audit_heads",
-		"INSERT ON audit_index WHEN NEW.bucket = 0", "INSERT ON audit_index WHEN NEW.bucket = 99", "INSERT ON audit_index WHEN NEW.bucket = 255",
+		"INSERT ON audit_index WHEN NEW.bucket = 99",
 	} {
-		failing(event, func() error { return add(300, 300) })
-		trail(t, db, event, []int{300, 599}, 0)
-		trail(t, db, event, []int{0, 299}, 1)
+		f.at(event, func() error { return f.add(300, 300) })
+		trail(t, f.db, event, []int{300, 599}, 0)
+		trail(t, f.db, event, []int{0, 299}, 1)
 	}
-	if err := add(300, 300); err != nil {
-		t.Fatal(err)
+	for first := 300; first < 600; first += 150 { // the first goes without the index
+		if err := f.add(first, 150); err != nil {
+			t.Fatal(err)
+		}
 	}
-	trail(t, db, "added", []int{0, 100, 299, 300, 450, 599}, 1)
+	f.indexed(256)
+	trail(t, f.db, "added", []int{0, 100, 299, 300, 450, 599}, 1)
 	erase := func() error {
-		_, err := db.Audit().EraseSignIns(t.Context(), time.Unix(1_800_000_000+550, 0))
+		_, err := f.db.Audit().EraseSignIns(t.Context(), time.Unix(1_800_000_000+550, 0))
 		return err
 	}
 	for _, event := range []string{"UPDATE ON audit WHEN OLD.seq = 7", "INSERT ON audit WHEN NEW.kind = 'audit_erasure'"} {
-		failing(event, erase)
-		trail(t, db, event, []int{0, 3, 599}, 1)
+		f.at(event, erase)
+		trail(t, f.db, event, []int{0, 3, 599}, 1)
 	}
 	for _, event := range []string{"UPDATE ON audit WHEN OLD.seq = 1051", "DELETE ON audit_index WHEN OLD.bucket = 70"} { // an erasure is cut short
-		failing(event, erase)
-		trail(t, db, event, []int{0, 3, 499}, 0)
-		trail(t, db, event, []int{550, 599}, 1)
+		f.at(event, erase)
+		trail(t, f.db, event, []int{0, 3, 499}, 0)
+		trail(t, f.db, event, []int{550, 599}, 1)
 	}
 	if err := erase(); err != nil {
 		t.Error(err)
 	}
-	trail(t, db, "erased", []int{0, 499, 549}, 0)
-	trail(t, db, "erased", []int{550, 599}, 1)
-	rows := 0
-	if err := behind.QueryRowContext(t.Context(), "SELECT count(*) FROM audit_index").Scan(&rows); err != nil || rows != 0 {
-		t.Errorf("%d rows in the index, %v", rows, err)
+	trail(t, f.db, "erased", []int{0, 499, 549}, 0)
+	trail(t, f.db, "erased", []int{550, 599}, 1)
+	f.indexed(0)
+}
+
+// An index that cannot be written costs a try, and no lines.
+func TestAuditWithoutIndex(t *testing.T) {
+	f, next := newFailing(t), 500
+	if err := f.add(0, next); err != nil {
+		t.Fatal(err)
 	}
+	for _, bucket := range []int{0, 99, 255} {
+		event := fmt.Sprint("INSERT ON audit_index WHEN NEW.bucket = ", bucket)
+		f.at(event, func() error {
+			failed := f.add(next, 30)
+			trail(t, f.db, event, []int{next, next + 29}, 0)
+			if err := f.add(next, 30); err != nil {
+				t.Errorf("%s: %v", event, err)
+			}
+			return failed
+		})
+		f.indexed(0)
+		trail(t, f.db, event, []int{0, next - 1, next, next + 29}, 1)
+		next += 30
+	}
+	if err := f.add(next, 30); err != nil {
+		t.Fatal(err)
+	}
+	f.indexed(256)
+	trail(t, f.db, "in the end", []int{0, 499, 500, next + 29}, 1)
 }
 
 // Where the process that is killed writes, and from which person on.
