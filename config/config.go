@@ -102,7 +102,7 @@ type LDAP struct {
 	Base       DN          `yaml:"base" default:""`
 	Schema     string      `yaml:"schema" default:"rfc2307bis" one:"rfc2307bis|ad"`
 	Views      []View      `yaml:"views" default:""`
-	UPNSuffix  string      `yaml:"upn_suffix" default:"" word:"yes"`
+	UPNSuffix  Realm       `yaml:"upn_suffix" default:"" word:"yes"`
 	Attributes []Attribute `yaml:"attributes" default:""`
 	PlainBind  string      `yaml:"plain_bind" default:"never" one:"never|loopback|always"`
 	Services   []Service   `yaml:"services" default:""`

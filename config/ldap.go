@@ -22,6 +22,16 @@ type ServiceCertificate struct {
 	Name      string `yaml:"name" need:"yes" maxlen:"253"`
 }
 
+// Realm is what follows @ in user principal names: a DNS name.
+type Realm string
+
+func (r Realm) check() *problem {
+	if Hostname(r).check() == nil {
+		return nil
+	}
+	return wrong(say("%s — не окончание логина", "%s is no ending of a login", show(string(r))), say("напишите имя DNS без @, например school.example", "write a DNS name without @, for example school.example"))
+}
+
 // Access is what people see of others over LDAP.
 type Access struct {
 	Name       string         `yaml:"name" need:"yes" maxlen:"64"`

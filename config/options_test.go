@@ -51,7 +51,7 @@ var options = map[string]struct{ good, bad string }{
 	"ldap.views":                               {`[{base: "dc=ad,dc=example"}]`, "ad"},
 	"ldap.views[].base":                        {"dc=ad,dc=test", "ad"},
 	"ldap.views[].schema":                      {"rfc2307bis", "nis"},
-	"ldap.upn_suffix":                          {"school.example", "[a]"},
+	"ldap.upn_suffix":                          {"school.example", `"@school.example"`},
 	"ldap.attributes":                          {`[{name: title, value: "{role}"}]`, "title"},
 	"ldap.attributes[].name":                   {"badge", `""`},
 	"ldap.attributes[].value":                  {`"{school}, {class:latin}"`, `"{parents}"`},

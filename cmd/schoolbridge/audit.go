@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 
+	"schoolbridge/internal/explain"
 	"schoolbridge/internal/store"
 )
 
@@ -40,12 +41,16 @@ func runAudit(ctx context.Context, std streams, args []string) error {
 	case err != nil:
 		return err
 	}
-	if _, err := fmt.Fprintf(std.out, "журнал аудита цел, строк: %d / the audit trail is whole, lines: %d\n", lines, lines); err != nil {
+	whole, head := "журнал аудита цел, строк: %d (в одной бывает много входов)\n", "конец цепочки %q: строка %d, %x\n"
+	if *lang == string(explain.English) {
+		whole, head = "the audit trail is whole, lines: %d (one may hold many sign-ins)\n", "head of chain %q: line %d, %x\n"
+	}
+	if _, err := fmt.Fprintf(std.out, whole, lines); err != nil {
 		return err
 	}
 	heads, err := db.Audit().Heads(ctx)
 	for _, h := range heads {
-		fmt.Fprintf(std.out, "head of chain %q: line %d, %x\n", h.Chain, h.Seq, h.Hash)
+		fmt.Fprintf(std.out, head, h.Chain, h.Seq, h.Hash)
 	}
 	return err
 }

@@ -7,9 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -18,7 +15,6 @@ import (
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/store"
-	"schoolbridge/internal/telemetry"
 )
 
 // auditRead is how many of the newest lines of a person are looked through.
@@ -26,10 +22,11 @@ const auditRead = 20_000
 
 // auditCall is a command line of "audit show".
 type auditCall struct {
-	file, who, kinds, from, to, format string
-	nobody                             bool
-	limit                              int
-	lang                               explain.Lang
+	file, who, from, to, format string
+	kinds                       []string // none: all
+	nobody                      bool
+	limit                       int
+	lang                        explain.Lang
 }
 
 // auditLine is one line of the trail as it is shown. Data is what the line says;
@@ -43,7 +40,7 @@ type auditLine struct {
 func parseAuditShow(std streams, args []string) (c auditCall, err error) {
 	fs := flag.NewFlagSet("audit", flag.ContinueOnError)
 	fs.StringVar(&c.file, "config", "", "файл настроек / the configuration `FILE`")
-	fs.StringVar(&c.kinds, "kinds", "", "только строки этих видов, через запятую / lines of these kinds only, separated by commas: `KINDS`")
+	kinds := fs.String("kinds", "", "только строки этих видов, через запятую / lines of these kinds only, separated by commas, `KINDS`: "+everyKind())
 	fs.StringVar(&c.from, "from", "", "не раньше этого дня или времени / not before this day or `TIME`")
 	fs.StringVar(&c.to, "to", "", "не позже этого дня или времени / not after this day or `TIME`")
 	fs.StringVar(&c.format, "format", "table", "table или json / table or json: `FORMAT`")
@@ -60,6 +57,10 @@ func parseAuditShow(std streams, args []string) (c auditCall, err error) {
 	}
 	if len(words) > 1 || (c.who == "") != c.nobody || c.format != "table" && c.format != "json" || c.limit < 1 || c.limit > auditRead {
 		return c, misused("audit")
+	}
+	var unknown string
+	if c.kinds, unknown = auditKinds(*kinds); unknown != "" {
+		return c, usageError("audit show: --kinds: вида %[1]q нет; есть / there is no kind %[1]q; there are: %[2]s", unknown, everyKind())
 	}
 	return c, nil
 }
@@ -129,13 +130,7 @@ func (v *auditor) lines(ctx context.Context) ([]auditLine, error) {
 	if err != nil {
 		return nil, err
 	}
-	var kinds []string
-	for kind := range strings.SplitSeq(v.kinds, ",") {
-		if kind = strings.TrimSpace(kind); kind != "" {
-			kinds = append(kinds, kind)
-		}
-	}
-	entries, err := v.db.Audit().Recent(ctx, id, auditRead, kinds...)
+	entries, err := v.db.Audit().Recent(ctx, id, auditRead, v.kinds...)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +146,7 @@ func (v *auditor) lines(ctx context.Context) ([]auditLine, error) {
 		}
 		lines = append(lines, line)
 	}
-	payload, err := json.Marshal(byCaller(map[string]any{"asked": v.who, "kinds": kinds, "from": v.from, "to": v.to, "found": len(lines)}))
+	payload, err := json.Marshal(byCaller(map[string]any{"asked": v.who, "kinds": v.kinds, "from": v.from, "to": v.to, "found": len(lines)}))
 	if err != nil {
 		return nil, err
 	}
@@ -232,7 +227,7 @@ func (v *auditor) table(w io.Writer, lines []auditLine) error {
 	for _, line := range lines {
 		details := v.say("стёрто по сроку хранения", "erased after its retention")
 		if line.Data != nil {
-			details = auditDetails(line.Data)
+			details = auditDetails(line.Data, v.lang)
 		}
 		what := line.Kind
 		if word, ok := auditWords[line.Kind]; ok {
@@ -241,35 +236,4 @@ func (v *auditor) table(w io.Writer, lines []auditLine) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\n", line.At.In(zone).Format(sessionClock), printable(what), printable(details))
 	}
 	return table.Flush()
-}
-
-// auditDetails writes fields in one line, in the order of their names; empty ones
-// are left out.
-func auditDetails(data map[string]any) string {
-	var words []string
-	for _, name := range slices.Sorted(maps.Keys(data)) {
-		switch value := data[name].(type) {
-		case nil:
-		case string:
-			if value != "" {
-				words = append(words, name+"="+value)
-			}
-		default:
-			text, _ := json.Marshal(value) // came from JSON: never fails
-			words = append(words, name+"="+string(text))
-		}
-	}
-	return strings.Join(words, " ")
-}
-
-// auditWords say the kinds of lines; others are shown by their codes.
-var auditWords = map[string]struct{ ru, en string }{
-	auth.AuditSignIn: {"вход", "sign-in"}, auth.AuditEnded: {"вход оборвался", "sign-in ended"}, auth.AuditRefused: {"попытка без доказательства", "attempt without proof"},
-	"activation": {"активация", "activation"}, "credential_change": {"событие mos.ru", "event of mos.ru"}, "state": {"доступ закрыт или открыт", "shut out or let in"},
-	"removal": {"аккаунт удалён", "account removed"}, "account": {"команда account", "command account"}, "disconnect": {"просьба отключить от Wi-Fi", "to be taken off the Wi-Fi"},
-	"disconnect_answer": {"ответ точки доступа", "access point's answer"}, "provision": {"Active Directory", "Active Directory"}, "import": {"загрузка реестров", "import of registries"},
-	"import_chunk": {"часть загрузки", "part of an import"}, "config": {"настройки", "configuration"}, "explain": {"команда explain", "command explain"},
-	"provision_plan": {"команда provision plan", "command provision plan"}, "provision_apply": {"команда provision apply", "command provision apply"},
-	"sessions": {"команда sessions", "command sessions"}, "wifi_profile": {"команда wifi profile", "command wifi profile"}, "audit_show": {"команда audit show", "command audit show"},
-	telemetry.AuditLost: {"строка журнала потеряна", "line of the trail lost"}, "audit_erasure": {"старые входы стёрты", "old sign-ins erased"},
 }

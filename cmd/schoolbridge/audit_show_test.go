@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"schoolbridge/internal/auth"
+	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
@@ -89,17 +90,20 @@ func TestAuditShow(t *testing.T) {
 		return err
 	})
 	for lang, words := range map[string][]string{
-		"ru": {"ВРЕМЯ", "2026-09-01 23:30:00", "попытка без доказательства", "активация", "reason=WRONG_PASSWORD", "device=\uFFFD[2J"},
+		"ru": {"ВРЕМЯ", "2026-09-01 23:30:00", "попытка без доказательства", "активация", "причина=WRONG_PASSWORD", "устройство=\uFFFD[2J"},
 		"en": {"TIME", "2026-09-02 00:30:00", "attempt without proof", "outcome=rejected"},
 	} {
 		out, errs := show(exitDone, "orlovami", "--lang", lang, "--kinds", "activation,sign_in,sign_in_ended,sign_in_refused")
 		for _, word := range words {
-			if !strings.Contains(out, word) || strings.Contains(out, "nas=") {
+			if !strings.Contains(out, word) || strings.Contains(out, "nas=") || strings.Contains(out, "точка=") {
 				t.Errorf("no %q in\n%s%s", word, out, errs)
 			}
 		}
 	}
 	if _, errs := show(exitDone, "orlovami", "--limit", "2", "--kinds", "sign_in,sign_in_ended,sign_in_refused"); !strings.Contains(errs, "2 строк из 3") {
+		t.Error(errs)
+	}
+	if _, errs := show(exitUsage, "orlovami", "--kinds", "sign_in,state,gossip"); !strings.Contains(errs, `"gossip"`) || !strings.Contains(errs, "sign_in_refused, state, wifi_profile") {
 		t.Error(errs)
 	}
 	show(exitFindings, "belovas")
@@ -119,13 +123,13 @@ func TestAuditData(t *testing.T) {
 		t.Errorf("erased: %v, %v", data, err)
 	}
 	data, err := auditData(identity.AuditEntry{Kind: "import", Payload: []byte(`[{"Read":1}]`)})
-	if err != nil || auditDetails(data) != `list=[{"Read":1}]` {
+	if err != nil || auditDetails(data, explain.English) != `list=[{"Read":1}]` {
 		t.Errorf("%v, %v", data, err)
 	}
 	if _, err := auditData(identity.AuditEntry{Payload: []byte("{")}); err == nil {
 		t.Error("what is no JSON is taken")
 	}
-	if got := auditDetails(map[string]any{"b": true, "a": "x", "c": nil, "d": "", "n": 4.0}); got != `a=x b=true n=4` {
+	if got := auditDetails(map[string]any{"b": true, "a": "x", "c": nil, "d": "", "n": 4.0}, explain.English); got != `a=x b=true n=4` {
 		t.Error(got)
 	}
 }

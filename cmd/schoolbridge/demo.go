@@ -214,6 +214,7 @@ func (d *demo) announce() {
 	ca := d.folder.path("ca.pem")
 	with := strings.NewReplacer("{ca}", ca, "{config}", d.folder.config(), "{cases}", d.folder.cases(), "{self}", self, "{base}", demoBase,
 		"{secret}", demoSecret, "{secret-file}", d.folder.path("secrets", "radius"), "{server-name}", "bridge.school.example", "{radsec}", d.folder.path("tls", "radsec.pem"),
+		"{board}", d.folder.path("tls", "board.pem"), "{board-key}", d.folder.path("tls", "board-key.pem"),
 		"{reader}", demoReader, "{reader-password}", demoReaderPass, "{web}", demoWeb, "{sim}", "http://"+demoMosru+"/sim",
 		"{ad}", demoAD, "{ad-base}", demoADBase, "{ad-admin}", "cn=admin,"+demoADBase, "{ad-password}", demoADAdmin, "{upn}", "evann@uao.obr.mos.ru",
 		"{adsearch}", "LDAPTLS_CACERT="+ca+" ldapsearch -x -LLL",
@@ -263,6 +264,10 @@ A board without a sign-in comes into its own VLAN by its hardware address, which
     {self} policy test --lang en --config {config} {cases}
 A board looks a person up with its service account:
     LDAPTLS_CACERT={ca} ldapsearch -x -LLL -ZZ -H ldap://127.0.0.1:3389 -D {reader} -w {reader-password} -b ou=people,{base} uid=orlovami
+Another board signs in with its certificate, without a password:
+    LDAPTLS_CACERT={ca} LDAPTLS_CERT={board} LDAPTLS_KEY={board-key} ldapwhoami -Y EXTERNAL -H ldaps://127.0.0.1:3636
+A program that keeps a copy of the people asks, with the cookie at the end, for nothing but what has changed:
+    LDAPTLS_CACERT={ca} ldapsearch -x -ZZ -H ldap://127.0.0.1:3389 -D {reader} -w {reader-password} -b ou=people,{base} -E '!sync=ro' '(objectClass=person)' uid
 A teacher activates. Active Directory holds two accounts of hers, and her mos.ru password opens neither (49):
     {adsearch} -H ldap://{ad} -D {ad-admin} -w {ad-password} -b {ad-base} 'sAMAccountName=evann*' userPrincipalName employeeNumber
     {adsearch} -ZZ -H ldap://{ad} -D {upn} -w Zimorodok-2021 -b {ad-base} sAMAccountName=evann dn
@@ -289,6 +294,9 @@ Is everything well?
 Who is this, and what speaks against signing in? (exit code 1: something does)
     {self} explain --lang en --config {config} evann
     {self} explain --lang en --config {config} kimv
+What does the audit trail say of somebody, and is it whole?
+    {self} audit show --lang en --config {config} orlovami
+    {self} audit verify --lang en --config {config}
 
 A password that you changed stays changed: --fresh starts over. Ctrl-C stops the demo.
 ready

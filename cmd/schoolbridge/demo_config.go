@@ -29,6 +29,7 @@ ldap:
   services:
     - dn: cn=reader,ou=services,dc=school,dc=example
       password_file: secrets/reader
+      sync: true # may keep a copy of the people (RFC 4533)
     # The whiteboards of one school: they sign in with a certificate (tls/board.pem)
     # and see names of their own school.
     - dn: cn=board,ou=services,dc=school,dc=example

@@ -29,6 +29,8 @@ var demoRussian = map[string]string{
 	"A pupil:": "Ученик:",
 	"A board without a sign-in comes into its own VLAN by its hardware address, which anybody can copy; why, and the rules against a table of cases:": "Доска без входа попадает в свой VLAN по аппаратному адресу, который может подделать любой; почему, и правила против таблицы случаев:",
 	"A board looks a person up with its service account:":                                                                               "Доска ищет человека под своей служебной записью:",
+	"Another board signs in with its certificate, without a password:":                                                                  "Другая доска входит с сертификатом, без пароля:",
+	"A program that keeps a copy of the people asks, with the cookie at the end, for nothing but what has changed:":                     "Программа держит у себя копию людей; с cookie из конца ответа она спрашивает только изменившееся:",
 	"A teacher activates. Active Directory holds two accounts of hers, and her mos.ru password opens neither (49):":                     "Учитель активируется. В Active Directory две её записи, и пароль mos.ru не открывает ни одну (49):",
 	"  In a browser: http://{web}/activate, or here. One account is taken over, no third is made, and the password of mos.ru opens it:": "  В браузере: http://{web}/activate, или здесь. Одна запись взята под управление, третьей нет, и пароль mos.ru её открывает:",
 	"  She changes her password on mos.ru: seconds later Active Directory takes the new one and refuses the old one (49):":              "  Она меняет пароль на mos.ru: через секунды Active Directory принимает новый и не принимает старый (49):",
@@ -37,6 +39,7 @@ var demoRussian = map[string]string{
 	`mos.ru goes away and comes back: people seen lately go on, the others hear "not now", not "wrong password":`:                       "mos.ru пропадает и возвращается: кто входил недавно, работает, остальные слышат «не сейчас», а не «неверный пароль»:",
 	"All switches of the simulated mos.ru (changed passwords, events, slowness), with lines to copy:":                                   "Все переключатели имитации mos.ru (смена пароля, события, медлительность), со строками для копирования:",
 	"Is everything well?": "Всё ли в порядке?",
+	"What does the audit trail say of somebody, and is it whole?":                    "Что говорит о человеке журнал аудита, и цел ли он?",
 	"Who is this, and what speaks against signing in? (exit code 1: something does)": "Кто это и что мешает войти? (код 1: что-то мешает)",
 
 	"A password that you changed stays changed: --fresh starts over. Ctrl-C stops the demo.": "Изменённый пароль таким и останется: --fresh начинает заново. Ctrl-C останавливает демонстрацию.",

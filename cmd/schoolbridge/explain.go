@@ -184,6 +184,7 @@ func (e *explainer) stranger(ctx context.Context, name string, r *explain.Report
 	for _, x := range c.Enrolments {
 		r.Records = append(r.Records, fmt.Sprintf("%s %s: %s %s %s", person.RecordEnrolment, x.ID, e.school(x.School), x.Class, x.Status))
 	}
+	r.Foreign = foreign(name)
 	switch {
 	case len(r.Records) > 0:
 		r.Account = identity.ReasonNotActivated
@@ -193,6 +194,17 @@ func (e *explainer) stranger(ctx context.Context, name string, r *explain.Report
 		r.Account = identity.ReasonUnknown
 	}
 	return nil
+}
+
+// foreign is the domain or realm that a name has once ours are taken off, or "".
+func foreign(bare string) string {
+	if domain, _, ok := strings.Cut(bare, `\`); ok {
+		return domain
+	}
+	if at := strings.LastIndexByte(bare, '@'); at >= 0 {
+		return bare[at+1:]
+	}
+	return ""
 }
 
 func (e *explainer) school(id person.SchoolID) string {

@@ -89,13 +89,18 @@ func TestStoreCommands(t *testing.T) {
 			t.Errorf("explain %s: %s, want %q", login, r.Account, want)
 		}
 	}
+	for login, want := range map[string]string{`elsewhere\orlovami`: "elsewhere", "orlovami@example.org": "example.org", `mesh\nobody`: "", "nobody": "", "orlovami": ""} {
+		if r := s.explained(login); r.Foreign != want {
+			t.Errorf("explain %s: foreign %q, want %q", login, r.Foreign, want)
+		}
+	}
 	if r := s.explained("orlovami"); len(r.Roles) != 1 || !r.Roles[0].Active || len(r.Channels) == 0 || r.MSCHAPv2 == nil || r.MSCHAPv2.Reason != identity.ReasonHashMissing {
 		t.Errorf("explain: %+v", r)
 	}
 
-	out, errs, code := s.command("audit", "verify", "--config", file)
-	// 2 chunks, 1 import, 2 activations, 8 readings.
-	if code != exitDone || !strings.Contains(out, "whole, lines: 13") || !strings.Contains(out, `head of chain "main": line 13, `) {
+	out, errs, code := s.command("audit", "verify", "--lang", "en", "--config", file)
+	// 2 chunks, 1 import, 2 activations, 13 readings.
+	if code != exitDone || !strings.Contains(out, "whole, lines: 18") || !strings.Contains(out, `head of chain "main": line 18, `) {
 		t.Errorf("audit verify: %d %s %s", code, out, errs)
 	}
 }

@@ -43,7 +43,7 @@ func (d *daemon) ldapServer() (*ldapsrv.Server, error) {
 func ldapOptions(c *config.Config, secret func(config.Service) (identity.Password, error)) (o ldapsrv.Options, err error) {
 	l := c.LDAP
 	o = ldapsrv.Options{
-		Base: string(l.Base), Schema: ldapsrv.Schema(l.Schema), UPNSuffix: l.UPNSuffix, PlainBind: ldapsrv.PlainBind(l.PlainBind),
+		Base: string(l.Base), Schema: ldapsrv.Schema(l.Schema), UPNSuffix: string(l.UPNSuffix), PlainBind: ldapsrv.PlainBind(l.PlainBind),
 		Entries: l.Limits.Entries, Unindexed: l.Limits.Unindexed, Search: l.Limits.SearchTime, Zone: c.Policy.TimeZone.Location(), Version: version,
 		Rules: ldapRules(l.Access),
 	}

@@ -25,7 +25,7 @@ func runLoad(ctx context.Context, std streams, args []string) error {
 			return loadLDAP(ctx, std, args[1:])
 		}
 	}
-	return oneOf("load", std, args)
+	return oneOf("load", std, args, "radius", "eap", "ldap")
 }
 
 // loadFlags are those of every load.

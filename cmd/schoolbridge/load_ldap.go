@@ -113,10 +113,10 @@ func (f *ldapLoad) target(std streams) (load.LDAPOptions, error) {
 // ldapLoadTexts are the words of a report about LDAP.
 func ldapLoadTexts() map[string]*loadText {
 	ru, en := *loadTexts["ru"], *loadTexts["en"]
-	ru.rate, en.rate = "повторов %d за %.1f с: %.1f в секунду\n", "%d turns in %.1f s: %.1f a second\n"
+	ru.rate, en.rate = "прогонов %d за %.1f с: %.1f в секунду\n", "%d turns in %.1f s: %.1f a second\n"
 	ru.entries, en.entries = "получено записей: %d, %.0f в секунду\n", "entries received: %d, %.0f a second\n"
-	ru.rounds, en.rounds = "запросов на повтор: %.2f, отправлено снова: %d\n", "requests a turn: %.2f, sent again: %d\n"
-	ru.service, en.service = "длительность самого повтора", "time of the turn itself"
+	ru.rounds, en.rounds = "запросов на прогон: %.2f, отправлено снова: %d\n", "requests a turn: %.2f, sent again: %d\n"
+	ru.service, en.service = "длительность самого прогона", "time of the turn itself"
 	explain := func(lang probe.Lang, own map[probe.Problem][2]string) func(probe.Problem) (string, string) {
 		return func(p probe.Problem) (meaning, remedy string) {
 			if t, ok := own[p]; ok {
@@ -132,6 +132,7 @@ func ldapLoadTexts() map[string]*loadText {
 // ldapProblems are what a directory server's answers mean, and what to do.
 var ldapProblems = map[string]map[probe.Problem][2]string{
 	"ru": {
+		probe.ProblemRefused:    {"на этом порту никто не слушает", "Проверьте --server, порт (389, с --tls 636) и запущен ли сервер."},
 		probe.ProblemPassword:   {"неверные имя или пароль (49)", "Проверьте --bind-dn, --password-file, --user-dn и файл --users."},
 		probe.ProblemNoAnswer:   {"сервер не ответил вовремя", "Сервер перегружен или недоступен; --timeout задаёт, сколько ждать."},
 		probe.ProblemProtocol:   {"ответ не по протоколу LDAP", "Проверьте порт: на 636 нужен --tls, на 389 — нет."},
@@ -145,6 +146,7 @@ var ldapProblems = map[string]map[probe.Problem][2]string{
 		load.ProblemTLS:         {"TLS не удался", "Проверьте --ca и --name."},
 	},
 	"en": {
+		probe.ProblemRefused:    {"nobody listens on this port", "Check --server, the port (389, with --tls 636) and whether the server runs."},
 		probe.ProblemPassword:   {"wrong name or password (49)", "Check --bind-dn, --password-file, --user-dn and the file of --users."},
 		probe.ProblemNoAnswer:   {"the server did not answer in time", "It is overloaded or away; --timeout says how long to wait."},
 		probe.ProblemProtocol:   {"an answer that is not LDAP", "Check the port: 636 needs --tls, 389 does not."},

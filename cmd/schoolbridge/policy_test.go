@@ -165,7 +165,7 @@ func TestPolicyTestOfAccess(t *testing.T) {
 	}
 	for row, words := range map[string]string{
 		"who: staff@49, whom: staff@49, attribute: snils, expect: seen":                      `there is no attribute "snils"`,
-		"who: staff@49, whom: staff@49, base: school, expect: seen":                          "malformed distinguished name",
+		"who: staff@49, whom: staff@49, base: school, expect: seen":                          `base: "school" is no name of an entry`,
 		"who: staff@49, whom: teacher, expect: seen":                                         "whom: \"teacher\" is not understood; write role@school, self",
 		"who: staff@49, whom: device@49, expect: seen":                                       "whom: \"device@49\" is not understood",
 		"who: 'cn=x,dc=y', whom: staff@49, expect: seen":                                     "is not in ldap.services; there are: cn=board",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"strings"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -26,18 +27,22 @@ func runProbe(ctx context.Context, std streams, args []string) error {
 			return probeEAP(ctx, std, args[1:])
 		}
 	}
-	return oneOf("probe", std, args)
+	return oneOf("probe", std, args, "radius", "eap")
 }
 
 // maxLogin is what a RADIUS attribute holds.
 const maxLogin = 253
 
 // oneOf tells which words may follow a command.
-func oneOf(name string, std streams, args []string) error {
+func oneOf(name string, std streams, args []string, kinds ...string) error {
 	if _, err := parse(flag.NewFlagSet(name, flag.ContinueOnError), std, args); err != nil {
 		return err
 	}
-	return usageError("%[1]s: напишите %[1]s radius или %[1]s eap; что дальше, покажет -h / write %[1]s radius or %[1]s eap; -h shows what may follow", name)
+	lines := make([]string, len(kinds))
+	for i, kind := range kinds {
+		lines[i] = name + " " + kind
+	}
+	return usageError("%s: напишите %s; что дальше, покажет -h / write %s; -h shows what may follow", name, strings.Join(lines, " или "), strings.Join(lines, " or "))
 }
 
 // probeFlags are those of every probe.

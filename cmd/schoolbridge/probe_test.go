@@ -134,7 +134,7 @@ func TestLoad(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &report); err != nil || code != 0 || report.Ended != 10 || report.Rounds != 3 {
 		t.Errorf("exit %d, %v: %s", code, err, out)
 	}
-	if code, _, messages := runLine("", "load"); code != 2 || !strings.Contains(messages, "load radius") {
+	if code, _, messages := runLine("", "load"); code != 2 || !strings.Contains(messages, "load radius или load eap или load ldap") {
 		t.Errorf("exit %d: %s", code, messages)
 	}
 }

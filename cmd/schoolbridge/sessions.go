@@ -260,8 +260,13 @@ func shownSession(s *journal.Session, lang explain.Lang) explain.Session {
 		Device: s.Detail.Device, Addresses: []string{}, NAS: s.NAS, Unit: s.Unit, SSID: s.Detail.SSID, School: s.Detail.School, Port: s.Detail.Port,
 		InOctets: s.Traffic.InOctets, OutOctets: s.Traffic.OutOctets,
 	}
-	if !s.Person.IsZero() {
+	switch {
+	case !s.Person.IsZero():
 		x.Person = s.Person.String()
+	case s.Basis.Thing() && s.Basis.Device != "":
+		x.Thing = "device"
+	case s.Basis.Thing():
+		x.Thing = "machine"
 	}
 	if !s.Live() {
 		x.Ended = &s.Ended

@@ -451,3 +451,15 @@ func TestAPartIsCalledAPart(t *testing.T) {
 		}
 	}
 }
+
+// A board's or computer's session is not that of a name which nothing proved.
+func TestSessionsOfThings(t *testing.T) {
+	for want, basis := range map[string]*identity.Basis{"": nil, "device": {Device: "02005e100001"}, "machine": {Authority: "pcs", Machine: "pc1.example"}} {
+		if x := shownSession(&journal.Session{Basis: basis}, explain.English); x.Thing != want {
+			t.Errorf("%+v: %q", basis, x.Thing)
+		}
+	}
+	if x := shownSession(&journal.Session{Person: identity.PersonID{1}, Basis: &identity.Basis{Authority: "people"}}, explain.English); x.Thing != "" {
+		t.Errorf("a person is a %q", x.Thing)
+	}
+}

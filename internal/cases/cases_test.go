@@ -41,6 +41,9 @@ func school(t testing.TB) World {
 			if q.Attribute == "none" {
 				return Sight{}, errors.New("no such attribute")
 			}
+			if q.Base == "none" {
+				return Sight{}, errors.New("no DN")
+			}
 			return Sight{Seen: q.Self, Rule: q.Service, Unseen: "NO_RULE"}, nil
 		}}
 }
@@ -191,6 +194,9 @@ func TestFaults(t *testing.T) {
 		"a service on Wi-Fi":  {"a.yaml", "- {who: staff@49, nas: cn=reader" + rest, 1, "not in the configuration"},
 		"another school":      {"a.yaml", "- {who: staff@49, nas: ap-49, school: '50'" + rest, 1, "leave school out"},
 		"a terminal's cursor": {"a.yaml", "- {name: \"a\\eb\", who: staff@49" + rest, 1, "control"},
+		"a strange attribute": {"a.yaml", "- {who: staff@49, whom: self, attribute: none, expect: seen}", 1, `no attribute "none"`},
+		"a strange base":      {"a.yaml", "- {who: staff@49, whom: self, base: none, expect: seen}", 1, `"none" is no name of an entry`},
+		"both strange":        {"a.yaml", "- {who: staff@49, whom: self, base: none, attribute: none, expect: seen}", 1, "not understood"},
 		"a strange column":    {"a.csv", "\nwho,chanel\n", 2, "the column"},
 		"lines of a table":    {"a.csv", "who;channel;when;expect\nstaff@49;wifi;2026-11-24 09:30;allow\nstaff;wifi;24.11.2026 09:30;allow\n", 3, "not understood"},
 		"the bound of faults": {"a.yaml", strings.Repeat("- x\n", 1000), 1, "key: value"},

@@ -87,9 +87,26 @@ func (r *reader) readLook(in row) Case {
 	if r.world.Look == nil {
 		r.fault(in.line, "в настройках нет LDAP: задайте ldap.base", "the configuration has no LDAP: set ldap.base")
 	} else if _, err := r.world.Look(*q); err != nil {
-		r.fault(in.line, "не понять вопроса: %v; исправьте who, base, whom или attribute", "the question is not understood: %v; mend who, base, whom or attribute", err)
+		r.notUnderstood(in, *q, err)
 	}
 	return c
+}
+
+// notUnderstood says which part of a question it is that none of the trees knows.
+func (r *reader) notUnderstood(in row, q Look, err error) {
+	understood := func(q Look) bool { _, err := r.world.Look(q); return err == nil }
+	anyAttribute, anyBase := q, q
+	anyAttribute.Attribute, anyBase.Base = "", ""
+	switch {
+	case understood(anyAttribute):
+		r.fault(in.lineOf("attribute"), "attribute: атрибута %s нет; атрибуты — как в LDAP: cn, displayName, mail; свои описывают в ldap.attributes",
+			"attribute: there is no attribute %s; attributes are those of LDAP: cn, displayName, mail; your own are described in ldap.attributes", show(q.Attribute))
+	case in.cells["whom"] != "" && understood(anyBase):
+		r.fault(in.lineOf("base"), "base: %s — не имя записи (DN); напишите, например, ou=people,dc=school,dc=example",
+			"base: %s is no name of an entry (DN); write, for example, ou=people,dc=school,dc=example", show(q.Base))
+	default:
+		r.fault(in.line, "не понять вопроса: %v; исправьте who, base, whom или attribute", "the question is not understood: %v; mend who, base, whom or attribute", err)
+	}
 }
 
 // asker reads who asks: an account by its DN, roles, or nobody.

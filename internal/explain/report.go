@@ -27,10 +27,13 @@ type Report struct {
 	Roles     []Role          `json:"roles"`
 	Records   []string        `json:"records"` // what the registries hold where there is no account
 	Account   identity.Reason `json:"account,omitempty"`
-	Channels  []Channel       `json:"channels"`
-	MSCHAPv2  *MSCHAPv2       `json:"mschapv2,omitempty"` // nil where there is no account
-	Targets   []Target        `json:"targets"`
-	SignIns   []SignIn        `json:"sign_ins"`
+	// Foreign is the DOMAIN\ or @realm that was asked with and is in no names.domains
+	// or names.realms.
+	Foreign  string    `json:"foreign,omitempty"`
+	Channels []Channel `json:"channels"`
+	MSCHAPv2 *MSCHAPv2 `json:"mschapv2,omitempty"` // nil where there is no account
+	Targets  []Target  `json:"targets"`
+	SignIns  []SignIn  `json:"sign_ins"`
 	// Sessions live on the Wi-Fi, or were asked to end lately.
 	Sessions []Session `json:"sessions"`
 
@@ -167,6 +170,10 @@ func (r Report) writeAccount(p *printer) {
 	}
 	if r.Account != "" {
 		p.reason("  ", r.Account)
+	}
+	if r.Foreign != "" {
+		p.line("  "+map[Lang]string{Russian: "Если «%s» — ваш домен или окончание логина, впишите его в names.domains (ДОМЕН\\логин) или names.realms (логин@окончание).",
+			English: "If “%s” is a domain or an ending of logins of yours, add it to names.domains (DOMAIN\\login) or names.realms (login@realm)."}[p.lang], r.Foreign)
 	}
 	if len(r.Roles) > 0 {
 		p.line("%s:", p.t.roles)

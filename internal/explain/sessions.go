@@ -13,6 +13,8 @@ type Session struct {
 	Person string `json:"person,omitempty"`
 	Login  string `json:"login,omitempty"`
 	Name   string `json:"name,omitempty"` // ФИО
+	// Thing is "device" or "machine" where one of these signed in, not a person.
+	Thing string `json:"thing,omitempty"`
 	// Began and Ended are shown in the school's time; Ended is missing while the
 	// session lives. Inferred says that no NAS told the end.
 	Began      time.Time   `json:"began"`
@@ -49,8 +51,8 @@ type Disconnect struct {
 type sessionWords struct {
 	now, none, lives, inferred, unproven, disconnect, change, noCoA, tries string
 
-	ending, why, state map[string]string
-	cause              map[uint32]string
+	ending, why, state, thing map[string]string
+	cause                     map[uint32]string
 }
 
 var sessionTexts = map[Lang]sessionWords{
@@ -64,6 +66,7 @@ var sessionTexts = map[Lang]sessionWords{
 			"no_answer": "точка доступа не ответила: проверьте, что она слушает этот порт и секрет тот же", "not_offered": "не отправлено: dynamic_authorization для этой точки доступа не настроена",
 			"over": "сеанс уже закончился сам", "changed": "точка доступа приняла новые права", "not_needed": "стало не нужно раньше, чем точку доступа спросили",
 			"still_there": "точка доступа раз за разом подтверждает отключение, а сеанс продолжается: отключите устройство на ней самой и проверьте её настройки"},
+		map[string]string{"device": "устройство из списка", "machine": "компьютер с сертификатом"},
 		map[uint32]string{401: "атрибут не поддерживается", 402: "не хватает атрибута", 403: "точка доступа не узнаёт себя (NAS-Identifier, NAS-IP-Address)", 404: "запрос не понят",
 			405: "такая служба не поддерживается", 406: "такое расширение не поддерживается", 407: "недопустимое значение атрибута", 501: "запрещено на точке доступа",
 			502: "некому передать запрос", 503: "такого сеанса там нет", 504: "сеанс нельзя завершить", 505: "ошибка посредника (прокси)", 506: "не хватает ресурсов",
@@ -78,6 +81,7 @@ var sessionTexts = map[Lang]sessionWords{
 			"no_answer": "the access point did not answer: see that it listens on that port with the same secret", "not_offered": "not sent: no dynamic_authorization for this access point",
 			"over": "the session had ended by itself", "changed": "the access point took the new rights", "not_needed": "no longer needed when the access point was to be asked",
 			"still_there": "the access point says again and again that it disconnected, and the session goes on: disconnect the device there and check its settings"},
+		map[string]string{"device": "listed device", "machine": "computer with a certificate"},
 		map[uint32]string{401: "unsupported attribute", 402: "missing attribute", 403: "the access point does not recognise itself (NAS-Identifier, NAS-IP-Address)", 404: "invalid request",
 			405: "unsupported service", 406: "unsupported extension", 407: "invalid attribute value", 501: "administratively prohibited",
 			502: "request not routable", 503: "it has no such session", 504: "session not removable", 505: "other proxy error", 506: "resources unavailable",
@@ -136,6 +140,8 @@ func (s *Session) Who(lang Lang) string {
 	switch {
 	case s.Person == "" && s.Login == "":
 		return "–"
+	case s.Person == "" && s.Thing != "":
+		return fmt.Sprintf("%s (%s)", s.Login, word(sessionTexts[lang].thing, s.Thing))
 	case s.Person == "":
 		return fmt.Sprintf("%s (%s)", s.Login, sessionTexts[lang].unproven)
 	case s.Login == "":

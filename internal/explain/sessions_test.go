@@ -73,7 +73,7 @@ func TestSessionsOfAReport(t *testing.T) {
 		}
 	}
 	for want, s := range map[string]Session{
-		"–": {}, "guest (not proven)": {Login: "guest"}, "00ff": {Person: "00ff"}, "evann": {Person: "00ff", Login: "evann"}, "evann, Иванова": {Person: "00ff", Login: "evann", Name: "Иванова"},
+		"–": {}, "guest (not proven)": {Login: "guest"}, "02005e100001 (listed device)": {Login: "02005e100001", Thing: "device"}, "00ff": {Person: "00ff"}, "evann": {Person: "00ff", Login: "evann"}, "evann, Иванова": {Person: "00ff", Login: "evann", Name: "Иванова"},
 	} {
 		if got := s.Who(English); got != want {
 			t.Errorf("%q, want %q", got, want)

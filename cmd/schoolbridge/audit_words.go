@@ -1,0 +1,71 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"schoolbridge/internal/auth"
+	"schoolbridge/internal/explain"
+	"schoolbridge/internal/telemetry"
+)
+
+// auditWords say the kinds of lines; others are shown by their codes.
+var auditWords = map[string]struct{ ru, en string }{
+	auth.AuditSignIn: {"вход", "sign-in"}, auth.AuditEnded: {"вход оборвался", "sign-in ended"}, auth.AuditRefused: {"попытка без доказательства", "attempt without proof"},
+	"activation": {"активация", "activation"}, "credential_change": {"событие mos.ru", "event of mos.ru"}, "state": {"доступ закрыт или открыт", "shut out or let in"},
+	"removal": {"аккаунт удалён", "account removed"}, "account": {"команда account", "command account"}, "disconnect": {"просьба отключить от Wi-Fi", "to be taken off the Wi-Fi"},
+	"disconnect_answer": {"ответ точки доступа", "access point's answer"}, "provision": {"Active Directory", "Active Directory"}, "import": {"загрузка реестров", "import of registries"},
+	"import_chunk": {"часть загрузки", "part of an import"}, "config": {"настройки", "configuration"}, "explain": {"команда explain", "command explain"},
+	"provision_plan": {"команда provision plan", "command provision plan"}, "provision_apply": {"команда provision apply", "command provision apply"},
+	"sessions": {"команда sessions", "command sessions"}, "wifi_profile": {"команда wifi profile", "command wifi profile"}, "audit_show": {"команда audit show", "command audit show"},
+	telemetry.AuditLost: {"строка журнала потеряна", "line of the trail lost"}, "audit_erasure": {"старые входы стёрты", "old sign-ins erased"},
+}
+
+// auditFields are the Russian names of what lines of sign-ins and commands say;
+// others keep those of JSON.
+var auditFields = map[string]string{
+	"addr": "адрес", "asked": "спросили", "channel": "где", "device": "устройство", "for": "для", "found": "найдено", "from": "от", "to": "до", "kinds": "виды",
+	"nas": "точка", "outcome": "итог", "reason": "причина", "role": "роль", "rule": "правило", "request": "запрос", "took_ms": "мс", "state": "состояние", "accounts": "записей",
+}
+
+// auditKinds reads a list of kinds; unknown is the first that there is not.
+func auditKinds(list string) (kinds []string, unknown string) {
+	for kind := range strings.SplitSeq(list, ",") {
+		if kind = strings.TrimSpace(kind); kind == "" {
+			continue
+		}
+		if _, ok := auditWords[kind]; !ok {
+			return nil, kind
+		}
+		kinds = append(kinds, kind)
+	}
+	return kinds, ""
+}
+
+// everyKind lists the kinds that may be asked for.
+func everyKind() string { return strings.Join(slices.Sorted(maps.Keys(auditWords)), ", ") }
+
+// auditDetails writes fields in one line, in the order of their names; empty ones
+// are left out.
+func auditDetails(data map[string]any, lang explain.Lang) string {
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(data)) {
+		said := name
+		if word, ok := auditFields[name]; ok && lang == explain.Russian {
+			said = word
+		}
+		switch value := data[name].(type) {
+		case nil:
+		case string:
+			if value != "" {
+				words = append(words, said+"="+value)
+			}
+		default:
+			text, _ := json.Marshal(value) // came from JSON: never fails
+			words = append(words, said+"="+string(text))
+		}
+	}
+	return strings.Join(words, " ")
+}
