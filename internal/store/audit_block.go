@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -95,6 +96,7 @@ func unpack(block []byte, whose *identity.PersonID) (l line, latest time.Time, e
 	if err != nil {
 		return nil, latest, errBlock
 	}
+	most := int64(math.MinInt64)
 	for len(b) > 0 {
 		var e identity.AuditEntry
 		if len(b) < 8+len(e.Person) {
@@ -109,15 +111,13 @@ func unpack(block []byte, whose *identity.PersonID) (l line, latest time.Time, e
 		if e.Payload, b, ok = cutField(rest); !ok {
 			return nil, latest, errBlock
 		}
-		if e.At.After(latest) {
-			latest = e.At
-		}
+		most = max(most, micros(e.At))
 		if whose == nil || *whose == e.Person {
 			e.Kind = string(kind)
 			l = append(l, e)
 		}
 	}
-	return l, latest, nil
+	return l, moment(most), nil
 }
 
 func cutField(b []byte) (field, rest []byte, ok bool) {
