@@ -35,8 +35,10 @@ func parseCancel(value []byte) (id int32, ok bool) {
 	if err != nil || len(rest) > 0 {
 		return 0, false
 	}
-	id, err = Int(number)
-	return id, err == nil && id >= 0
+	if id, err = Int(number); err != nil || id < 0 {
+		return 0, false
+	}
+	return id, true
 }
 
 // aim finds what a Cancel cancels, the newest request with the number, and has it

@@ -48,6 +48,7 @@ func TestCancel(t *testing.T) {
 func FuzzCancel(f *testing.F) {
 	f.Add([]byte{0x30, 3, 2, 1, 5})
 	f.Add([]byte{0x30, 4, 2, 2, 5})
+	f.Add([]byte{0x30, 3, 2, 1, 0x87}) // a number below 0
 	f.Fuzz(func(t *testing.T, b []byte) {
 		q := &queued{}
 		one := &queued{m: Message{ID: 5, Op: OpSearchRequest}}
