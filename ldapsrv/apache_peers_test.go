@@ -55,7 +55,7 @@ func startApache(t *testing.T, w *world, folders map[string]string) *apache {
 	if err := os.Chmod(w.authority(dir), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	write(t, dir, "school-reader", secret+"\n")
+	write(t, dir, "school-web", secret+"\n")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +71,7 @@ func startApache(t *testing.T, w *world, folders map[string]string) *apache {
 		if err := os.Chmod(page, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		conf += strings.NewReplacer("/etc/ssl/certs/school-ca.pem", dir+"/ca.pem", "/etc/apache2/school-reader", dir+"/school-reader").Replace(text)
+		conf += strings.NewReplacer("/etc/ssl/certs/school-ca.pem", dir+"/ca.pem", "/etc/apache2/school-web", dir+"/school-web").Replace(text)
 	}
 	server, err := child.Start(dir, "/usr/sbin/apache2", "-DFOREGROUND", "-f", write(t, dir, "httpd.conf", conf))
 	if err != nil {
@@ -117,7 +117,7 @@ func (a *apache) get(folder, login, password string) (int, string) {
 }
 
 func TestPeerApache(t *testing.T) {
-	w := start(t, nil)
+	w := startRecipes(t, nil)
 	const first = "# /etc/apache2/conf-available/school-login.conf"
 	staff := w.recipe(first)
 	// The same for pupils, over StartTLS; directives of the whole server stay as they are.

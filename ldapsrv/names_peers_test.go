@@ -150,10 +150,10 @@ func (w *world) sssd(dir, commands string, more ...string) map[string]string {
 func TestPeerSSSD(t *testing.T) {
 	for name, change := range map[string][]string{
 		"rfc2307bis": nil,
-		"ad":         {"ldap_schema = rfc2307bis", "ldap_schema = ad\nldap_id_mapping = false\nauto_private_groups = true", "ldap_search_base = dc=school49,dc=example", "ldap_search_base = " + adBase},
+		"ad":         {"ldap_schema = rfc2307bis", "ldap_schema = ad\nldap_id_mapping = false\nauto_private_groups = true", "ldap_search_base = dc=school49,dc=example", "ldap_search_base = " + adBase, "cn=linux", "cn=reader"}, // who has the usual attributes
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := start(t, twoViews, crowd(40)...)
+			w := startRecipes(t, twoViews, crowd(40)...)
 			nameAnswers(t, w.sssd(t.TempDir(), nameCommands, change...), "Белов Семён Ивановна")
 		})
 	}
@@ -184,7 +184,7 @@ sign_in "offline again, old" right
 `
 
 func sssdOffline(t *testing.T) {
-	w, dir := start(t, nil, crowd(40)...), t.TempDir()
+	w, dir := startRecipes(t, nil, crowd(40)...), t.TempDir()
 	w.steady()
 	steps := http.NewServeMux()
 	step := func(name string, do func() error) {
@@ -257,7 +257,7 @@ func (w *world) steady() {
 }
 
 func TestPeerNSLCD(t *testing.T) {
-	w, dir := start(t, nil, crowd(1200)...), t.TempDir()
+	w, dir := startRecipes(t, nil, crowd(1200)...), t.TempDir()
 	passwords(t, dir)
 	w.authority(dir)
 	write(t, dir, "nslcd.conf", w.recipe("# /etc/nslcd.conf"))

@@ -338,7 +338,7 @@ func TestPGina(t *testing.T) {
 	for i, page := range computerPages(t) {
 		for _, how := range []string{"DN pattern", "search", "search, two connections"} {
 			t.Run(fmt.Sprintf("%s/page %d", how, i), func(t *testing.T) {
-				w := start(t, func(o *Options) { o.PlainBind = PlainNever })
+				w := startRecipes(t, func(o *Options) { o.PlainBind = PlainNever })
 				p := pginaFields(w, page, how != "DN pattern")
 				p.reconnect = how == "search, two connections"
 				pginaSignsIn(t, p)
@@ -375,7 +375,7 @@ func pginaSignsIn(t *testing.T, p *pgina) {
 	}
 	// A PC with a service account is told apart by it.
 	p.signIn("belovas", "another", false)
-	if asked, want := p.w.auth.last().Source.NAS, map[bool]string{true: reader}[p.search && !p.reconnect]; asked != want {
+	if asked, want := p.w.auth.last().Source.NAS, map[bool]string{true: p.dn}[p.search && !p.reconnect]; asked != want {
 		t.Errorf("the sign-in comes by way of %q, want %q", asked, want)
 	}
 	p.w.auth.set(func(context.Context, identity.Credential) identity.Verdict {
@@ -390,7 +390,7 @@ func pginaSignsIn(t *testing.T, p *pgina) {
 func TestPGinaSequence(t *testing.T) {
 	who, base := personName("orlovami"), "ou=people,"+testBase
 	expiry := "base " + who + " (objectClass=*) " + strings.Join(expiryAttributes, ",")
-	service := []string{"bind " + reader, "sub " + base + " (uid=orlovami) "}
+	service := []string{"bind cn=pgina,ou=services," + testBase, "sub " + base + " (uid=orlovami) "}
 	rule := func(filter string) string { return "base " + who + " " + filter + " dn" }
 	rules := []string{rule("(!(memberOf=cn=school-49," + testGroups + "))"), rule("(memberOf=cn=staff," + testGroups + ")"), rule("(memberOf=cn=pupils," + testGroups + ")")}
 	convert := "sub " + who + " (objectClass=*) displayName,mail"
@@ -404,7 +404,7 @@ func TestPGinaSequence(t *testing.T) {
 		{true, password, slices.Concat(service, []string{"bind " + who}, service, []string{expiry, convert, service[0], rules[0], service[0]}, rules[1:])},
 		{true, "wrong", slices.Concat(service, []string{"bind " + who}, service, []string{expiry})},
 	} {
-		p := pginaFields(start(t, nil), computerPages(t)[0], one.search)
+		p := pginaFields(startRecipes(t, nil), computerPages(t)[0], one.search)
 		p.signIn("orlovami", one.password, false)
 		if !slices.Equal(p.trace, one.want) {
 			t.Errorf("search %v, %s: sent\n%s\nwant\n%s", one.search, one.password, strings.Join(p.trace, "\n"), strings.Join(one.want, "\n"))

@@ -2,8 +2,12 @@ package ldapsrv
 
 import (
 	"os"
+	"regexp"
 	"strings"
 	"testing"
+
+	"schoolbridge/internal/directory"
+	"schoolbridge/internal/person"
 )
 
 // What docs/computers tells the administrator to write is what the tests drive
@@ -39,7 +43,25 @@ func (w *world) named(text string, more ...string) string {
 		text = strings.ReplaceAll(text, more[i], more[i+1])
 	}
 	return strings.NewReplacer("ldaps://bridge.school49.example", "ldaps://"+w.tls, "ldap://bridge.school49.example", "ldap://"+w.plain,
-		"dc=school49,dc=example", testBase, "READER-PASSWORD", secret, "school-000149", "school-49").Replace(text)
+		"dc=school49,dc=example", testBase, "PASSWORD", secret, "000149", "49").Replace(text)
+}
+
+// startRecipes is start with the service accounts of the page.
+func startRecipes(t testing.TB, change func(*Options), more ...*directory.Entry) *world {
+	t.Helper()
+	return start(t, func(o *Options) {
+		if change != nil {
+			change(o)
+		}
+		text := (&world{t: t}).recipe("# /etc/schoolbridge/config.yaml")
+		all := regexp.MustCompile(`dn: (\S+) .*\n.*\n +schools: \["(\w+)"\]\n +attributes: \[(.*)\]`).FindAllStringSubmatch(text, -1)
+		if len(all) != 3 {
+			t.Fatalf("%d accounts in: %s", len(all), text)
+		}
+		for _, one := range all {
+			o.Services = append(o.Services, Service{DN: one[1], Password: secret, Schools: []person.SchoolID{person.SchoolID(one[2])}, Attributes: strings.Split(one[3], ", ")})
+		}
+	}, more...)
 }
 
 func computerPages(t testing.TB) (pages [2]string) {
