@@ -173,7 +173,7 @@ sign_in "offline, new too early" new
 say "offline, groups" id -Gn belovas
 become changed
 become up
-for i in $(seq 240); do pamtester schooltest belovas authenticate < "$DIR/new" >"$DIR/try" 2>&1 && break; sleep .5; done
+for i in $(seq 120); do pamtester schooltest belovas authenticate < "$DIR/new" >"$DIR/try" 2>&1 && break; sleep .5; done
 sign_in "back, new" new
 sign_in "back, old" right
 become unreachable

@@ -54,6 +54,7 @@ func TestForbiddenImportsFail(t *testing.T) {
 		{"provision/ad/a.go", "example/internal/adtest", "a real Active Directory for tests"},
 		{"radiussrv/a.go", "example/radiussrv/eap/eaptest", "admits by itself"},
 		{"radiussrv/a.go", "example/internal/radiustest", "real RADIUS servers for tests"},
+		{"ldapsrv/a.go", "example/internal/httpdtest", "a real web server for tests"},
 		{"internal/eappeer/a.go", "example/radiussrv/wire", "knows no RADIUS attribute"},
 		{"radiussrv/a.go", "example/internal/nas", "other side of the wire"},
 		{"internal/auth/a_test.go", "database/sql", "SQL lives under internal/store"},

@@ -65,7 +65,7 @@ var rules = []rule{
 		reason: "it starts a real Active Directory for tests, and knows only Linux with Samba installed",
 	},
 	{
-		who: "anything but a test", in: not(under("internal/child", "internal/adtest", "internal/radiustest")), imports: under("internal/child"),
+		who: "anything but a test", in: not(under("internal/child", "internal/adtest", "internal/radiustest", "internal/httpdtest")), imports: under("internal/child"),
 		reason: "it runs programs of others for tests, and knows only Linux",
 	},
 	{
@@ -75,6 +75,10 @@ var rules = []rule{
 	{
 		who: "anything but a test", in: not(under("internal/radiustest")), imports: under("internal/radiustest"),
 		reason: "it starts real RADIUS servers for tests, and knows only Linux with them installed",
+	},
+	{
+		who: "anything but a test", in: not(under("internal/httpdtest")), imports: under("internal/httpdtest"),
+		reason: "it starts a real web server for tests, and knows only Linux with one installed",
 	},
 	{
 		who: "the EAP peer", in: under("internal/eappeer"), imports: both(ours, not(under("internal/eappeer", "internal/identity", "internal/mschap"))),
