@@ -6,6 +6,7 @@ package ldapsrv
 // whoever asks by way of it gets what he would get directly.
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/go-ldap/ldap/v3"
 
+	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 )
 
@@ -79,20 +81,12 @@ func TestPeerProxy(t *testing.T) {
 		o.Entries, o.Unindexed = 100, 100_000
 		o.Rules = []Rule{{Name: "staff", Who: []person.Role{person.RoleStaff}, Sees: []person.Role{person.RoleStaff}, Attributes: []string{"cn", "mail"}}}
 	}, people...)
+	w.steady()
 	dir := t.TempDir()
 	conf := w.recipe("# /etc/ldap/slapd.conf", "/etc/ssl/certs/school-ca.pem", w.authority(dir))
 	address := runSlapd(t, dir, write(t, dir, "slapd.conf", conf))
 
-	for _, one := range []struct{ name, password string }{{reader, "wrong"}, {personName("orlovami"), "wrong"}, {personName("nobody"), password}} {
-		c, err := ldap.DialURL("ldap://" + address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Bind(one.name, one.password); code(err) != ldap.LDAPResultInvalidCredentials {
-			t.Errorf("%s: %v", one.name, err)
-		}
-		_ = c.Close()
-	}
+	proxyBinds(t, w, address)
 	for _, name := range []string{reader, board, personName("orlovami"), personName("belovas")} {
 		given := password
 		if name == reader || name == board {
@@ -121,5 +115,42 @@ func TestPeerProxy(t *testing.T) {
 		if b.entries < 20 {
 			t.Errorf("%s sees %d entries only", name, b.entries)
 		}
+	}
+}
+
+// proxyBinds: who is refused directly is refused by the proxy, with the same code,
+// and a restart of ours is over with its end.
+func proxyBinds(t *testing.T, w *world, address string) {
+	t.Helper()
+	bind := func(name, password string) uint16 {
+		t.Helper()
+		c, err := ldap.DialURL("ldap://" + address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		return code(c.Bind(name, password))
+	}
+	for _, one := range []struct{ name, password string }{{reader, "wrong"}, {personName("orlovami"), "wrong"}, {personName("nobody"), password}} {
+		if got := bind(one.name, one.password); got != ldap.LDAPResultInvalidCredentials {
+			t.Errorf("%s: %d", one.name, got)
+		}
+	}
+	w.auth.set(func(context.Context, identity.Credential) identity.Verdict {
+		return identity.Verdict{Outcome: identity.Unavailable}
+	})
+	if got := bind(personName("orlovami"), password); got != ldap.LDAPResultUnavailable {
+		t.Errorf("mos.ru unreachable: %d", got)
+	}
+	w.auth.set(nil)
+	w.down()
+	if got := bind(personName("orlovami"), password); got != ldap.LDAPResultUnavailable {
+		t.Errorf("while ours is away: %d", got)
+	}
+	if err := w.up(w.plain, w.tls); err != nil {
+		t.Fatal(err)
+	}
+	if got := bind(personName("orlovami"), password); got != 0 {
+		t.Errorf("when ours is back: %d", got)
 	}
 }
