@@ -225,6 +225,7 @@ func (w *world) up(plain, secure string) (err error) {
 	}{{&w.plain, plain, false}, {&w.tls, secure, true}} {
 		l, err := net.Listen("tcp", one.address)
 		if err != nil {
+			w.down()
 			return err
 		}
 		*one.at = l.Addr().String()

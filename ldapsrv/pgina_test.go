@@ -5,7 +5,7 @@ package ldapsrv
 // the fields that docs/computers gives the administrator.
 //
 // Source: github.com/MutonUfoAI/pgina (pGina fork 3.9.9), Plugins/LdapPlugin/Ldap,
-// LdapServer.cs, Plugin.cs and GroupRules.cs; a connection is .NET's
+// LdapServer.cs, Plugin.cs and the rules' file; a connection is .NET's
 // LdapConnection, which calls wldap32 (dotnet/corefx, LdapConnection.cs).
 //
 //	          DN pattern                                 search
@@ -49,6 +49,7 @@ type pgina struct {
 	filter    string // Search Filter
 	context   string // Search Context
 	asUser    bool   // bind with user credentials instead of anonymously
+	onError   bool   // Allow when server is unreachable
 	converter []string
 	rules     []pginaRule
 	reconnect bool // before the user's bind
@@ -79,16 +80,16 @@ func microsoft(p *ber.Packet) []byte {
 	return append(binary.BigEndian.AppendUint32(b, uint32(len(inside))), inside...)
 }
 
-func (p *pgina) connect() {
+// connect says whether the server is there.
+func (p *pgina) connect() bool {
 	p.w.t.Helper()
 	if p.conn != nil {
 		_ = p.conn.Close()
 	}
 	var err error
-	if p.conn, err = tls.Dial("tcp", p.w.tls, p.w.client()); err != nil {
-		p.w.t.Fatal(err)
-	}
+	p.conn, err = tls.Dial("tcp", p.w.tls, p.w.client())
 	p.id = 0
+	return err == nil
 }
 
 // ask sends one request and gives the entries and the code that come back.
@@ -201,8 +202,8 @@ func (p *pgina) authenticate(user, password string) (in bool, told map[string]st
 	if password == "" || dn == "" {
 		return false, nil
 	}
-	if p.reconnect {
-		p.connect()
+	if p.reconnect && !p.connect() {
+		p.w.t.Fatal("no second connection")
 	}
 	code := p.bind(dn, password)
 	if code != 0 && code != ldap.LDAPResultInvalidCredentials {
@@ -244,7 +245,9 @@ func (p *pgina) matching(tab, user string) (results []string) {
 // says that the plugin Local Machine knows him: one of the two has to.
 func (p *pgina) signIn(user, password string, local bool) (in bool, groups []string, told map[string]string) {
 	p.trace, p.conn = nil, nil
-	p.connect()
+	if !p.connect() {
+		return local && p.onError, nil, nil
+	}
 	defer p.unbind()
 	known, told := p.authenticate(user, password)
 	if !known && !local {
@@ -290,7 +293,7 @@ func (p *pgina) set(field, value string) {
 	p.w.t.Helper()
 	typed, yes := strings.Trim(value, "`"), value == "yes" || value == "да"
 	fixed := map[string]string{"LDAP Port": "636", "Use SSL": "yes", "Use TLS": "no", "Validate Server Certificate": "yes", "Bind → Allow Empty Passwords": "no",
-		"Deny when LDAP authentication fails, Allow when server is unreachable": "no", "Authorization → Default": "Allow"}
+		"Authorization → Default": "Allow", "Authorization → Deny when LDAP authentication fails": "no"}
 	switch field {
 	case "Bind → User DN Pattern":
 		p.pattern = typed
@@ -306,6 +309,8 @@ func (p *pgina) set(field, value string) {
 		p.pw = typed
 	case "bind with user credentials instead of anonymously":
 		p.asUser = yes
+	case "Authorization → Allow when server is unreachable":
+		p.onError = yes
 	case "Attribute converter":
 		for _, m := range regexp.MustCompile("← `(\\w+)`").FindAllStringSubmatch(value, -1) {
 			p.converter = append(p.converter, m[1])
@@ -320,7 +325,7 @@ func (p *pgina) set(field, value string) {
 }
 
 // addRule takes a rule, which pGina keeps only if it has the form of its own
-// expression (GroupRules.cs).
+// expression.
 func (p *pgina) addRule(cells []string) {
 	p.w.t.Helper()
 	for i := range cells {
@@ -383,6 +388,12 @@ func pginaSignsIn(t *testing.T, p *pgina) {
 	})
 	if in, _, _ := p.signIn("orlovami", password, false); in {
 		t.Error("in while mos.ru does not answer")
+	}
+	p.w.down()
+	for login, want := range map[string]bool{"Administrator": true, "orlovami": false} {
+		if in, _, _ := p.signIn(login, password, want); in != want {
+			t.Errorf("%s while the server is away: in %v", login, in)
+		}
 	}
 }
 
