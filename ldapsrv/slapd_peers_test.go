@@ -13,7 +13,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"slices"
 	"strings"
@@ -24,6 +23,7 @@ import (
 
 	"schoolbridge/internal/child"
 	"schoolbridge/internal/directory"
+	"schoolbridge/internal/freeport"
 )
 
 var slapdAttributes = []string{"objectClass", "uid", "cn", "sn", "givenName", "displayName", "mail", "uidNumber", "gidNumber", "homeDirectory", "loginShell", "employeeType", "o"}
@@ -61,12 +61,7 @@ directory `+dir+`/db
 	if out, code := runClient(t, "/usr/sbin/slapadd", "-q", "-f", conf, "-l", write(t, dir, "people.ldif", b.String())); code != 0 {
 		t.Fatalf("slapadd: exit %d: %s", code, out)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close()
+	address := freeport.TCP(t)
 	server, err := child.Start(dir, "/usr/sbin/slapd", "-h", "ldap://"+address, "-f", conf, "-d", "0")
 	if err != nil {
 		t.Fatal(err)
