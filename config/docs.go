@@ -202,7 +202,7 @@ var docs = map[string]doc{
 	"auth.offline_grace":               {"Сколько работать без связи с хранилищем.", "How long to go on without the store.", "1h"},
 	"auth.failures_per_login":          {"Сколько отказов mos.ru на один логин за failures_window; меньше, чем блокирует сам mos.ru.", "How many refusals of mos.ru for one login in failures_window; fewer than mos.ru itself locks at.", "4"},
 	"auth.failures_per_device":         {"Сколько неудач подряд может быть у одного устройства; дальше — с паузами.", "How many failures in a row one device may cause; pauses follow.", "10"},
-	"auth.failures_per_source":         {"То же для одного адреса (контроллера, сервера).", "The same for one address (controller, server).", "200"},
+	"auth.failures_per_source":         {"То же для одного адреса (контроллера, сервера). В Wi-Fi вторая половина — для точек доступа, где в последнее время было меньше двадцатой доли: кто подбирает пароли, меняя MAC, мешает новым устройствам только у своей точки.", "The same for one address (controller, server). On the Wi-Fi the second half is for access points that lately had fewer than a twentieth: who guesses with ever new MACs keeps out new devices at his own access point only.", "200"},
 	"auth.failures_window":             {"За какое время считать отказы одному логину.", "The time in which refusals for one login are counted.", "10m"},
 
 	"registry":                {"Загрузка реестров: когда остановиться и спросить.", "Registry import: when to stop and ask.", ""},

@@ -220,6 +220,13 @@ func (w *world) sign(name string, p identity.Password, device string) identity.V
 	return w.Authenticate(context.Background(), identity.Credential{Name: name, Proof: p, Channel: identity.ChannelWiFi, Source: from(device)})
 }
 
+// signAt is sign at an access point.
+func (w *world) signAt(ap, name string, p identity.Password, device string) identity.Verdict {
+	src := from(device)
+	src.AP = ap
+	return w.Authenticate(context.Background(), identity.Credential{Name: name, Proof: p, Channel: identity.ChannelWiFi, Source: src})
+}
+
 // want checks outcome and reason.
 func (w *world) want(v identity.Verdict, outcome identity.Outcome, reason identity.Reason) {
 	w.t.Helper()
