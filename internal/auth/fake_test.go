@@ -142,6 +142,14 @@ func (w *world) edit(login string, f func(*directory.Entry)) {
 
 func (w *world) event(login string) { w.edit(login, func(e *directory.Entry) { e.Epoch++ }) }
 
+// revoke does to the kept verifier what the store does at an event that brings no
+// password. The caller holds the lock.
+func (w *world) revoke(login string) {
+	e := w.entries[login]
+	v := w.verifiers[e.Person]
+	w.verifiers[e.Person] = Verifier{Epoch: e.Epoch, LearnAt: v.LearnAt, Before: v.Leaves(nil)}
+}
+
 func (w *world) pass(d time.Duration) { w.change(func() { w.now = w.now.Add(d) }) }
 
 func (w *world) calls() int {
