@@ -63,6 +63,17 @@ func loadConfig(std streams, file, lang string, warnings ...string) (*config.Con
 	return c, nil
 }
 
+// openSite reads a configuration and opens the store that it names, for commands
+// that make neither. Who calls it closes the store.
+func openSite(ctx context.Context, std streams, file, lang string) (*config.Config, *store.DB, error) {
+	c, err := loadConfig(std, file, lang)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := openMadeStore(ctx, c)
+	return c, db, err
+}
+
 // openStore opens the store that a configuration names, beside a running
 // daemon or without one. The first to open it makes it.
 func openStore(ctx context.Context, c *config.Config, opts store.Options) (*store.DB, error) {

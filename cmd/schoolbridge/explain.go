@@ -33,11 +33,7 @@ func runExplain(ctx context.Context, std streams, args []string) error {
 	if len(words) != 1 {
 		return misused("explain")
 	}
-	c, err := loadConfig(std, *file, *lang)
-	if err != nil {
-		return err
-	}
-	db, err := openMadeStore(ctx, c)
+	c, db, err := openSite(ctx, std, *file, *lang)
 	if err != nil {
 		return err
 	}
@@ -48,9 +44,7 @@ func runExplain(ctx context.Context, std streams, args []string) error {
 		return err
 	}
 	if *asJSON {
-		encoder := json.NewEncoder(std.out)
-		encoder.SetIndent("", "  ")
-		err = encoder.Encode(report)
+		err = std.json(report)
 	} else {
 		err = report.Write(std.out, e.lang, c.Policy.TimeZone.Location())
 	}
