@@ -133,14 +133,20 @@ func TestUnknownSchools(t *testing.T) {
 	config(s, `
   devices: [{address: "02:00:5e:10:00:01", name: board, school: "50"}]
   eap: {authorities: [{name: pcs, ca_file: ca.pem}]}
-  machines: [{authority: pcs, name: pc.school.example, school: "000049"}, {authority: pcs, name: pc.school51.example, school: "51"}]`)
+  machines: [{authority: pcs, name: pc.school.example, school: "000049"}, {authority: pcs, name: pc.school51.example, school: "51"}]
+ldap:
+  base: dc=school,dc=example
+  services: [{dn: "cn=board,dc=school,dc=example", password_file: secret, schools: ["52", "000049"]}]
+  access: [{name: phonebook, who: staff, sees: staff, schools: [own, "53"]}]
+policy: {rules: [{name: staff, allow: true, schools: [own, "54"]}]}`)
 	d.reload()
-	for _, want := range []string{`option="radius.clients first" school=49`, "option=radius.devices school=50", `option="radius.machines pc.school51.example" school=51`, "ekis_id"} {
+	for _, want := range []string{`option="radius.clients first" school=49`, "option=radius.devices school=50", `option="radius.machines pc.school51.example" school=51`,
+		`option="ldap.services cn=board,dc=school,dc=example" school=52`, `option="ldap.access phonebook" school=53`, `option="policy.rules staff" school=54`, "ekis_id"} {
 		if text += log.take(); !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	if strings.Contains(text, "school=000049") {
+	if strings.Contains(text, "school=000049") || strings.Contains(text, "school=own") {
 		t.Errorf("a school that is there is told of:\n%s", text)
 	}
 }
