@@ -44,14 +44,20 @@ type Conn struct {
 	readUntil, writeUntil time.Time // deadlines of the socket
 
 	bound    bool // somebody is signed in: larger requests are taken
+	lobbied  bool // the lobby has it as one where nobody is; see fallSilent
 	ended    bool // no further request is served
 	failed   error
 	startTLS *tls.Config
 	stopping atomic.Bool
+
+	silent         atomic.Bool // nobody is signed in, and nothing of his is under way
+	before, behind *Conn       // in the lobby, like
+	waits          bool        // whether it is there; of Server.mu
 }
 
 func newConn(s *Server, raw net.Conn, how *Listener) *Conn {
-	c := &Conn{server: s, how: how, raw: raw, net: raw}
+	c := &Conn{server: s, how: how, raw: raw, net: raw, lobbied: true}
+	c.silent.Store(true)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	if a, ok := raw.RemoteAddr().(*net.TCPAddr); ok {
 		c.peer = a.AddrPort().Addr().Unmap().WithZone("")
@@ -149,9 +155,11 @@ func (c *Conn) Flush() {
 		c.writeUntil = until
 		_ = c.raw.SetWriteDeadline(until) // a closed socket fails below
 	}
+	c.waiting(true)
 	if _, c.failed = c.net.Write(c.out); errors.Is(c.failed, os.ErrDeadlineExceeded) {
 		c.server.ended(c, troubleDeaf)
 	}
+	c.waiting(false)
 	c.from.unread.Add(-n)
 	c.out = c.out[:0]
 }
@@ -287,11 +295,13 @@ func (c *Conn) next() (Message, error) {
 		if c.failed != nil {
 			return Message{}, c.failed
 		}
+		c.fallSilent()
 	}
 	b, err := c.read(c.bound)
 	if err != nil {
 		return Message{}, err
 	}
+	c.waiting(false)
 	return ParseMessage(b)
 }
 
@@ -439,6 +449,7 @@ func (c *Conn) handshake(config *tls.Config) bool {
 	defer c.from.handshakes.Add(-1)
 	s.metrics.halfOpen.Inc()
 	defer s.metrics.halfOpen.Dec()
+	c.waiting(true)
 	socket := c.raw
 	if rest := c.reader.take(); len(rest) > 0 { // came with a PROXY header
 		socket = &behind{c.raw, rest}
