@@ -1,7 +1,6 @@
 package ldapsrv
 
 import (
-	"context"
 	"errors"
 	"math"
 	"time"
@@ -104,7 +103,7 @@ func (q *searchRequest) parseAttributes(body []byte, s *schema) error {
 }
 
 // search answers one search; abandoned says that nobody wants its result.
-func (x *session) search(ctx context.Context, c *wire.Conn, m *wire.Message, asked extras) (result wire.Result, controls []byte, abandoned bool, err error) {
+func (x *session) search(c *wire.Conn, m *wire.Message, asked extras) (result wire.Result, controls []byte, abandoned bool, err error) {
 	r := &x.run
 	*r = run{view: x.view(c), x: x, c: c, m: m, page: asked.page, limit: x.s.opt.Entries, walks: x.s.opt.Unindexed, deadline: time.Now().Add(x.s.opt.Search)}
 	r.view.groups = x.memberships[:0]
@@ -122,7 +121,10 @@ func (x *session) search(ctx context.Context, c *wire.Conn, m *wire.Message, ask
 	if span := time.Duration(q.timeLimit) * time.Second; span > 0 && span < x.s.opt.Search {
 		r.deadline, r.hurry = time.Now().Add(span), true
 	}
-	if asked.sync.on && !r.beginSync(ctx, &asked.sync) || !r.begin() {
+	if asked.sync.on && !r.beginSync(&asked.sync) {
+		return r.done, r.page.response(nil), c.Abandoned(), nil
+	}
+	if !r.begin() {
 		return r.done, r.page.response(nil), false, nil
 	}
 	r.all()

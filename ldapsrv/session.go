@@ -86,7 +86,7 @@ func (x *session) Serve(ctx context.Context, c *wire.Conn, m *wire.Message) {
 	case wire.OpSearchRequest:
 		var abandoned bool
 		x.work = works.Get().(*work)
-		result, controls, abandoned, err = x.search(ctx, c, m, asked)
+		result, controls, abandoned, err = x.search(c, m, asked)
 		x.forget()
 		if abandoned {
 			if !c.Canceled() {
