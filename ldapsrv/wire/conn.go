@@ -151,7 +151,7 @@ func (c *Conn) Flush() {
 		c.out = c.out[:0]
 		return
 	}
-	if until, renew := renewed(c.writeUntil, c.server.opt.Limits.Write); renew {
+	if until, renew := renewed(c.writeUntil, c.server.opt.Limits.Write); renew && !c.TLS() { // with it, timely sees to it
 		c.writeUntil = until
 		_ = c.raw.SetWriteDeadline(until) // a closed socket fails below
 	}
@@ -455,7 +455,8 @@ func (c *Conn) handshake(config *tls.Config) bool {
 		socket = &behind{c.raw, rest}
 	}
 	c.reader.free()
-	secured := tls.Server(socket, config)
+	writes := &timely{Conn: socket, most: s.opt.Limits.Write, set: true}
+	secured := tls.Server(writes, config)
 	_ = c.raw.SetDeadline(time.Now().Add(s.opt.Limits.Handshake)) // a closed socket fails below
 	if c.stopping.Load() {
 		return false
@@ -467,7 +468,7 @@ func (c *Conn) handshake(config *tls.Config) bool {
 	}
 	s.metrics.versions.WithLabelValues(versionName(secured.ConnectionState().Version)).Inc()
 	_ = c.raw.SetDeadline(time.Time{})
-	c.readUntil, c.writeUntil = time.Time{}, time.Time{}
+	c.readUntil, writes.set = time.Time{}, false
 	c.net = secured
 	c.reader = newReader(secured, c)
 	return true
