@@ -141,14 +141,19 @@ const serviceDelay = 300 * time.Millisecond
 
 func (x *session) bindService(ctx context.Context, c *wire.Conn, account *service, password []byte) wire.Result {
 	given := sha256.Sum256(password)
-	// An account without a password has the digest of none that can be sent.
-	right := subtle.ConstantTimeCompare(given[:], account.secret[:]) == 1 && account.from(c.Peer())
+	right := subtle.ConstantTimeCompare(given[:], account.secret[:]) == 1
 	switch {
-	case !x.s.guesses.heard(guess{c.Source(), account}, right, x.s.opt.Now()):
+	case !account.password || !account.from(c.Peer()):
+		if x.s.guesses.futile(x.s.opt.Now()) {
+			x.s.opt.Logger.Warn("a service account's password was tried from where it may not come from, or it has none", "service", account.name, "from", c.Peer())
+		}
+		wait(ctx, serviceDelay)
+		return wire.Result{Code: wire.InvalidCredentials, Text: textCredentials}
+	case !x.s.guesses.heard(ctx, guess{c.Source(), account.key}, right, x.s.opt.Now):
 		wait(ctx, serviceDelay)
 		return wire.Result{Code: wire.Unavailable, Text: textUnavailable}
 	case !right:
-		x.s.opt.Logger.Warn("a service account's password was wrong, or it came from elsewhere than it may", "service", account.name, "from", c.Peer())
+		x.s.opt.Logger.Warn("a service account's password was wrong", "service", account.name, "from", c.Peer())
 		wait(ctx, serviceDelay)
 		return wire.Result{Code: wire.InvalidCredentials, Text: textCredentials}
 	}

@@ -48,7 +48,6 @@ package ldapsrv
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"errors"
@@ -180,15 +179,16 @@ type Options struct {
 
 // service is a Service ready for use.
 type service struct {
-	scope   // what it sees
-	scopes  [1]scope
-	name    string // DN
-	common  string // the value of its own part of the name
-	key     string
-	secret  [sha256.Size]byte
-	sources networks
-	sync    bool
-	entry   *fixedEntry
+	scope    // what it sees
+	scopes   [1]scope
+	name     string // DN
+	common   string // the value of its own part of the name
+	key      string
+	secret   [sha256.Size]byte
+	password bool // whether there is one
+	sources  networks
+	sync     bool
+	entry    *fixedEntry
 }
 
 // from says whether the account may come from an address.
@@ -326,15 +326,12 @@ func (s *Server) newService(account Service) (service, error) {
 		return service{}, fmt.Errorf("ldapsrv: service %q needs a name, and a password or a certificate", account.DN)
 	}
 	one := service{
-		name: name.String(), key: name.key(), common: name[0].value, secret: sha256.Sum256([]byte(account.Password)), sources: account.From, sync: account.Sync,
+		name: name.String(), key: name.key(), common: name[0].value, secret: sha256.Sum256([]byte(account.Password)), password: account.Password != "", sources: account.From, sync: account.Sync,
 		entry: newFixed(name.String(), map[attr][]string{
 			attrObjectClass: classesService, attrCN: {name[0].value}, attrEntryDN: {name.String()},
 			attrStructuralObjectClass: {"applicationProcess"}, attrHasSubordinates: {"FALSE"}, attrSubschemaSubentry: {subschemaDN},
 			attrEntryUUID: {string(appendUUID(nil, madeUUID(name.String())))},
 		}),
-	}
-	if account.Password == "" {
-		rand.Read(one.secret[:]) // the digest of nothing that anybody can send
 	}
 	read := s.schema.all
 	if len(account.Attributes) > 0 {
