@@ -112,29 +112,6 @@ func (s *Server) confidential(c *wire.Conn) bool {
 	return c.TLS() || s.opt.PlainBind == PlainAlways || s.opt.PlainBind == PlainLoopback && c.Loopback()
 }
 
-func (s *Server) serviceOf(name []byte) *service {
-	if len(s.services) == 0 {
-		return nil
-	}
-	if one := s.names[string(name)]; one != nil {
-		return one
-	}
-	at := s.resolve(string(name))
-	if at.kind != placeService {
-		return nil
-	}
-	return s.serviceByKey(at.leaf)
-}
-
-func (s *Server) serviceByKey(key string) *service {
-	for i := range s.services {
-		if s.services[i].key == key {
-			return &s.services[i]
-		}
-	}
-	return nil
-}
-
 // serviceDelay slows down whoever tries secrets of service accounts: about as
 // long as rejected people wait.
 const serviceDelay = 300 * time.Millisecond

@@ -187,7 +187,13 @@ func (r *run) begin() bool {
 }
 
 // binding is what a cookie of this search counts for.
-func (r *run) binding() []byte { return r.s.pages.binding(r.x.name, r.m.Body) }
+func (r *run) binding() []byte {
+	rules := r.s.pages.rules
+	if r.service != nil {
+		rules = r.service.rules
+	}
+	return binding(rules, r.x.name, r.m.Body)
+}
 
 // all finds the entries below the base.
 func (r *run) all() {
@@ -433,8 +439,8 @@ func (r *run) look(cost int) bool {
 	if r.c.Abandoned() {
 		return false
 	}
-	if r.x.proof != nil && !r.x.stillCertified(r.c) { // the next request finds nobody signed in
-		r.done = wire.Result{Code: wire.InsufficientAccessRights, Text: textNotCertified}
+	if !r.x.stillIn(r.c) {
+		r.done = wire.Result{Code: wire.InsufficientAccessRights, Text: textSignIn}
 		return false
 	}
 	if time.Now().After(r.deadline) {
