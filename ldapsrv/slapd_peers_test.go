@@ -13,6 +13,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -61,19 +62,30 @@ directory `+dir+`/db
 	if out, code := runClient(t, "/usr/sbin/slapadd", "-q", "-f", conf, "-l", write(t, dir, "people.ldif", b.String())); code != 0 {
 		t.Fatalf("slapadd: exit %d: %s", code, out)
 	}
+	c, err := ldap.DialURL("ldap://" + runSlapd(t, dir, conf))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if err := c.Bind(reader, secret); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// runSlapd gives the address of a server with the configuration.
+func runSlapd(t *testing.T, dir, conf string) string {
+	t.Helper()
 	address := freeport.TCP(t)
-	server, err := child.Start(dir, "/usr/sbin/slapd", "-h", "ldap://"+address, "-f", conf, "-d", "0")
+	server, err := child.Start(dir, "/usr/sbin/slapd", "-h", "ldap://"+address, "-f", conf, "-d", "none")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Stop)
 	for until := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if c, err := ldap.DialURL("ldap://" + address); err == nil {
-			t.Cleanup(func() { _ = c.Close() })
-			if err := c.Bind(reader, secret); err != nil {
-				t.Fatal(err)
-			}
-			return c
+		if c, err := net.Dial("tcp", address); err == nil {
+			_ = c.Close()
+			return address
 		}
 		if server.Ended(0) || time.Now().After(until) {
 			t.Fatalf("slapd does not answer: %s", child.Log(dir))

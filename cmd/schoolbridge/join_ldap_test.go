@@ -121,7 +121,7 @@ func TestCertificatesOverLDAP(t *testing.T) {
 // TestReloadOfServices: accounts come, go and get other passwords by a reload.
 func TestReloadOfServices(t *testing.T) {
 	s, log := newSite(t), &logged{}
-	address := freePort(t)
+	address := freeport.TCP(t)
 	written := siteConfig + "ldap:\n  base: dc=school,dc=example\n  listen_tls: ['" + address + "']\n  services:\n"
 	account := func(name string) string {
 		s.write(name, name+"-secret-of-some-length\n")

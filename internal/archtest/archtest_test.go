@@ -55,6 +55,7 @@ func TestForbiddenImportsFail(t *testing.T) {
 		{"radiussrv/a.go", "example/internal/freeport", "it needs a test"},
 		{"radiussrv/a.go", "example/radiussrv/eap/eaptest", "admits by itself"},
 		{"radiussrv/a.go", "example/internal/radiustest", "real RADIUS servers for tests"},
+		{"ldapsrv/a.go", "example/internal/httpdtest", "a real web server for tests"},
 		{"internal/eappeer/a.go", "example/radiussrv/wire", "knows no RADIUS attribute"},
 		{"radiussrv/a.go", "example/internal/nas", "other side of the wire"},
 		{"internal/auth/a_test.go", "database/sql", "SQL lives under internal/store"},
