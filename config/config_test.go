@@ -322,6 +322,10 @@ func TestWholeFileChecks(t *testing.T) {
 		"one access rule twice":      {"ldap: {access: [{name: a, who: staff, sees: pupil}, {name: a, who: staff, sees: pupil}]}", "ldap.access[1].name", "already"},
 		"a service of no school":     {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a', password_file: secret, schools: []}]}", "ldap.services[0].schools", "the list is empty"},
 		"a service of no role":       {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a', password_file: secret, roles: []}]}", "ldap.services[0].roles", "the list is empty"},
+		"a rule of my school":        {"ldap: {base: o=a, access: [{name: a, who: staff, sees: pupil, schools: mine}]}", "ldap.access[0].schools[0]", "\"mine\" is no school; own, any, or identifiers"},
+		"a rule of Any school":       {"ldap: {base: o=a, access: [{name: a, who: staff, sees: pupil, schools: Any}]}", "ldap.access[0].schools[0]", "did you mean any?"},
+		"a service of its school":    {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a', password_file: secret, schools: ['1234', own]}]}", "ldap.services[0].schools[1]", "\"own\" is no school; any, or identifiers"},
+		"a policy of onw schools":    {"policy: {rules: [{name: a, allow: true, schools: [onw]}]}", "policy.rules[0].schools[0]", "did you mean own?"},
 		"a rule of no school":        {"ldap: {base: o=a, access: [{name: a, who: staff, sees: pupil, schools: []}]}", "ldap.access[0].schools", "the list is empty"},
 		"a service's attribute":      {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a', password_file: secret, attributes: [uid, dispalyName]}]}", "ldap.services[0].attributes[1]", "did you mean displayname?"},
 		"an attribute of nobody":     {"ldap: {access: [{name: a, who: staff, sees: pupil, attributes: [snils]}]}", "ldap.access[0].attributes[0]", "ldap.attributes"},
@@ -453,7 +457,7 @@ func TestReloadable(t *testing.T) {
 		t.Errorf("NAS clients and policy need a restart: %v", got)
 	}
 	got := Reloadable(old, check(strings.NewReplacer("o=school", "o=other", "policy: {", "policy: {time_zone: Asia/Omsk, ", "who: staff", "who: pupil", "name: z, ca_file: ca", "name: y, ca_file: third").Replace(base)+"web: {listen: '127.0.0.1:81'}\n"))
-	if want := []string{"tls", "ldap.base", "ldap.services", "policy.time_zone", "web.listen"}; !slices.Equal(got, want) {
+	if want := []string{"tls", "ldap.services", "ldap.base", "policy.time_zone", "web.listen"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	got = Reloadable(old, check(strings.NewReplacer("ad: {", "ad: {sweep: 1h, ", "label: uvao", "label: uv").Replace(base)+tls+"web: {monitors: [10.0.0.0/8], limits: {per_source: 9}}\n"))

@@ -24,6 +24,7 @@ import (
 
 	"schoolbridge/internal/child"
 	"schoolbridge/internal/directory"
+	"schoolbridge/internal/freeport"
 )
 
 var slapdAttributes = []string{"objectClass", "uid", "cn", "sn", "givenName", "displayName", "mail", "uidNumber", "gidNumber", "homeDirectory", "loginShell", "employeeType", "o"}
@@ -75,12 +76,7 @@ directory `+dir+`/db
 // runSlapd gives the address of a server with the configuration.
 func runSlapd(t *testing.T, dir, conf string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close()
+	address := freeport.TCP(t)
 	server, err := child.Start(dir, "/usr/sbin/slapd", "-h", "ldap://"+address, "-f", conf, "-d", "none")
 	if err != nil {
 		t.Fatal(err)

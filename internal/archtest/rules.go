@@ -69,6 +69,10 @@ var rules = []rule{
 		reason: "it runs programs of others for tests, and knows only Linux",
 	},
 	{
+		who: "anything but a test", in: not(under("internal/freeport", "internal/httpdtest")), imports: under("internal/freeport"),
+		reason: "it needs a test, and its ports are for one",
+	},
+	{
 		who: "anything but a test", in: not(under("radiussrv/eap/eaptest")), imports: under("radiussrv/eap/eaptest"),
 		reason: "its authenticator admits by itself, and its peer is for tests only",
 	},

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"schoolbridge/internal/child"
+	"schoolbridge/internal/freeport"
 )
 
 // Server is a running httpd.
@@ -56,12 +57,7 @@ func Start(t *testing.T, configuration string, files map[string]string, folders 
 			t.Fatal(err)
 		}
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close()
+	address := freeport.TCP(t)
 	all := map[string]string{"httpd.conf": strings.NewReplacer("DIR", dir, "ADDRESS", address).Replace(base + configuration)}
 	for name, text := range files {
 		all[name] = text

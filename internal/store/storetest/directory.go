@@ -394,7 +394,7 @@ func testVerifiers(t *testing.T, s *suite) {
 	if _, err := c.Verifier(t.Context(), done.Person); !errors.Is(err, identity.ErrNotFound) {
 		t.Errorf("no verifier gave %v", err)
 	}
-	v := auth.Verifier{NTHash: []byte("0123456789abcdef"), Argon2: "$argon2id$v=19$x", Epoch: 1, LearnAt: s.now}
+	v := auth.Verifier{NTHash: []byte("0123456789abcdef"), Argon2: "$argon2id$v=19$x", Before: []byte("before"), Epoch: 1, LearnAt: s.now}
 	check(t, c.SaveVerifier(t.Context(), done.Person, v))
 	got, err := s.open(t, s.keys).Credentials().Verifier(t.Context(), done.Person)
 	if err != nil || !reflect.DeepEqual(got, v) {
@@ -433,8 +433,8 @@ func testEvents(t *testing.T, s *suite) {
 		}
 	}
 	apply(s.db, event, true)
-	if _, err := c.Verifier(t.Context(), done.Person); !errors.Is(err, identity.ErrNotFound) {
-		t.Errorf("the verifier outlived the event: %v", err)
+	if v, err := c.Verifier(t.Context(), done.Person); err != nil || v.NTHash != nil || v.Argon2 != "" || string(v.Before) != "x" || v.Epoch != 2 {
+		t.Errorf("after the event: %+v, %v", v, err)
 	}
 	changes, at := since(t, d, at)
 	if len(changes) != 1 || changes[0].Entry.Epoch != 2 {
@@ -453,6 +453,9 @@ func testEvents(t *testing.T, s *suite) {
 		}
 	}
 	apply(s.db, store.Event{ID: "jti-3", At: s.now, Subject: profile.Subject, Kind: store.EventRemoved}, true)
+	if _, err := c.Verifier(t.Context(), done.Person); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("the verifier outlived the removal: %v", err)
+	}
 	if e := load(t, d).entries[done.Person]; e.State != directory.StateSuspended || e.Epoch != 3 {
 		t.Errorf("after a removal: state %d, epoch %d", e.State, e.Epoch)
 	}
@@ -537,38 +540,38 @@ func testEventHashes(t *testing.T, s *suite) {
 			t.Fatalf("event %d: %v, %v", n, applied, err)
 		}
 	}
-	expect := func(what, hash string) {
+	expect := func(what, hash, before string) {
 		t.Helper()
 		v, err := s.open(t, s.keys).Credentials().Verifier(t.Context(), id)
-		if hash == "" && errors.Is(err, identity.ErrNotFound) {
+		if hash+before == "" && errors.Is(err, identity.ErrNotFound) {
 			return
 		}
 		epoch := load(t, s.db.Directory()).entries[id].Epoch
-		if err != nil || string(v.NTHash) != hash || v.Argon2 != "" || v.Epoch != epoch {
-			t.Errorf("%s: %q under epoch %d of %d, %v; want %q", what, v.NTHash, v.Epoch, epoch, err, hash)
+		if err != nil || string(v.NTHash) != hash || string(v.Before) != before || v.Argon2 != "" || v.Epoch != epoch {
+			t.Errorf("%s: %q before %q under epoch %d of %d, %v; want %q, %q", what, v.NTHash, v.Before, v.Epoch, epoch, err, hash, before)
 		}
 	}
 	check(t, c.SaveVerifier(t.Context(), id, auth.Verifier{NTHash: []byte("before"), Epoch: 1, LearnAt: s.now.Add(-time.Hour)}))
 	event(profile.Subject, store.EventPasswordSet, s.now, "new")
-	expect("an event with a password", "new")
+	expect("an event with a password", "new", "before")
 	// mos.ru may say yes to the old one for a moment.
 	check(t, c.SaveVerifier(t.Context(), id, auth.Verifier{NTHash: []byte("before"), Epoch: 2, LearnAt: s.now.Add(time.Second)}))
-	expect("the old password confirmed a second later", "new")
+	expect("the old password confirmed a second later", "new", "before")
 	event(profile.Subject, store.EventPasswordSet, s.now.Add(-time.Second), "older")
-	expect("an older event later", "new")
+	expect("an older event later", "new", "before")
 	event(profile.Subject, store.EventPasswordSet, s.now.Add(time.Second), "newest")
-	expect("two events", "newest")
+	expect("two events", "newest", "new")
 	event(profile.Subject, store.EventPasswordSet, s.now.Add(2*time.Second), "")
-	expect("an event without a password", "")
+	expect("an event without a password", "", "newest")
 	event(profile.Subject, store.EventPasswordSet, s.now.Add(time.Second), "late")
-	expect("one from before it, later", "")
+	expect("one from before it, later", "", "newest")
 	epoch := load(t, s.db.Directory()).entries[id].Epoch
 	check(t, c.SaveVerifier(t.Context(), id, auth.Verifier{NTHash: []byte("confirmed"), Epoch: epoch, LearnAt: s.now.Add(5 * time.Minute)}))
 	event(profile.Subject, store.EventPasswordSet, s.now.Add(3*time.Minute), "before that")
-	expect("one from before a confirmation", "confirmed")
+	expect("one from before a confirmation", "confirmed", "")
 	event(profile.Subject, store.EventDisabled, s.now.Add(4*time.Minute), "")
 	event(profile.Subject, store.EventPasswordSet, s.now.Add(5*time.Minute), "of a closed account")
-	expect("a closed account", "")
+	expect("a closed account", "", "")
 
 	// A parent is known and has no account.
 	put(t, s.db, person.Card{Child: "c1", ParentFIO: "Смирнова Ольга Петровна"})

@@ -93,6 +93,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Engine) {
 		{"JournalClock", testJournalClock},
 		{"JournalCrowd", testJournalCrowd},
 		{"JournalDevices", testJournalDevices},
+		{"JournalDevicesOfOneTime", testJournalDevicesOfOneTime},
 		{"Disconnects", testDisconnects},
 		{"Changes", testChanges},
 		{"KeptSessions", testKeptSessions},
