@@ -457,7 +457,7 @@ func TestReloadable(t *testing.T) {
 		t.Errorf("NAS clients and policy need a restart: %v", got)
 	}
 	got := Reloadable(old, check(strings.NewReplacer("o=school", "o=other", "policy: {", "policy: {time_zone: Asia/Omsk, ", "who: staff", "who: pupil", "name: z, ca_file: ca", "name: y, ca_file: third").Replace(base)+"web: {listen: '127.0.0.1:81'}\n"))
-	if want := []string{"tls", "ldap.base", "ldap.services", "policy.time_zone", "web.listen"}; !slices.Equal(got, want) {
+	if want := []string{"tls", "ldap.services", "ldap.base", "policy.time_zone", "web.listen"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	got = Reloadable(old, check(strings.NewReplacer("ad: {", "ad: {sweep: 1h, ", "label: uvao", "label: uv").Replace(base)+tls+"web: {monitors: [10.0.0.0/8], limits: {per_source: 9}}\n"))

@@ -6,7 +6,7 @@ import (
 )
 
 // reloadable are the options that a running daemon takes anew.
-var reloadable = []string{"tls", "ldap.certificates", "ldap.access", "radius.clients", "radius.client_ca_file", "radius.devices", "radius.devices_file", "radius.machines",
+var reloadable = []string{"tls", "ldap.certificates", "ldap.services", "ldap.access", "radius.clients", "radius.client_ca_file", "radius.devices", "radius.devices_file", "radius.machines",
 	"radius.people_authorities", "radius.eap.certificate_file", "radius.eap.key_file", "radius.eap.rsa_certificate_file", "radius.eap.rsa_key_file",
 	"radius.eap.authorities", "wifi", "policy.rules", "mosru.events.keys_file"}
 
@@ -22,6 +22,10 @@ func Reloadable(old, new *Config) []string {
 	// Nor is EAP, or EAP-TLS.
 	if old.EAPOn() != new.EAPOn() || (len(old.RADIUS.EAP.Authorities) == 0) != (len(new.RADIUS.EAP.Authorities) == 0) {
 		changed = append(changed, "radius.eap")
+	}
+	// Accounts stand below the base.
+	if old.LDAP.Base != new.LDAP.Base && !reflect.DeepEqual(old.LDAP.Services, new.LDAP.Services) {
+		changed = append(changed, "ldap.services")
 	}
 	compare(reflect.ValueOf(*old), reflect.ValueOf(*new), "", &changed)
 	return changed

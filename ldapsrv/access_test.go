@@ -5,12 +5,9 @@ import (
 	"io"
 	"iter"
 	"net"
-	"net/netip"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/go-ldap/ldap/v3"
 
@@ -206,64 +203,5 @@ func TestServiceNamesAreTheirOwn(t *testing.T) {
 		if _, err := New(o); err == nil || errors.Is(err, errDN) {
 			t.Errorf("%s passes: %v", what, err)
 		}
-	}
-}
-
-// A source may be wrong about a service account's secret so often, and then not
-// even be right; that harms no other account, and ends.
-func TestGuessesAreBounded(t *testing.T) {
-	var mu sync.Mutex
-	now := testNow
-	w := start(t, func(o *Options) {
-		o.Now = func() time.Time {
-			mu.Lock()
-			defer mu.Unlock()
-			return now
-		}
-	})
-	var wrong sync.WaitGroup
-	for range guessLimit {
-		c := w.dial()
-		wrong.Go(func() {
-			if err := c.Bind(reader, "wrong"); code(err) != ldap.LDAPResultInvalidCredentials {
-				t.Errorf("a wrong secret: %v", err)
-			}
-		})
-	}
-	wrong.Wait()
-	c := w.dial()
-	if err := c.Bind(reader, secret); code(err) != ldap.LDAPResultUnavailable {
-		t.Errorf("one guess more: %v", err)
-	}
-	if err := c.Bind(board, secret); err != nil {
-		t.Errorf("another account: %v", err)
-	}
-	mu.Lock()
-	now = now.Add(guessTime)
-	mu.Unlock()
-	for range guessLimit + 1 {
-		if err := c.Bind(reader, secret); err != nil {
-			t.Errorf("later: %v", err)
-		}
-	}
-}
-
-func TestGuessesTable(t *testing.T) {
-	var g guesses
-	one := guess{source: netip.MustParseAddr("192.0.2.1"), account: &service{}}
-	for range guessLimit {
-		g.heard(one, false, testNow)
-	}
-	if g.heard(one, true, testNow) || g.heard(one, true, testNow.Add(guessTime-1)) {
-		t.Error("a guess too many passes")
-	}
-	for i := range guessTable {
-		g.heard(guess{source: netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})}, false, testNow)
-	}
-	if len(g.wrong) > guessTable {
-		t.Errorf("%d are counted", len(g.wrong))
-	}
-	if !g.heard(one, true, testNow.Add(-time.Hour)) {
-		t.Error("a clock that was set back locks out")
 	}
 }

@@ -112,43 +112,25 @@ func (s *Server) confidential(c *wire.Conn) bool {
 	return c.TLS() || s.opt.PlainBind == PlainAlways || s.opt.PlainBind == PlainLoopback && c.Loopback()
 }
 
-func (s *Server) serviceOf(name []byte) *service {
-	if len(s.services) == 0 {
-		return nil
-	}
-	if one := s.names[string(name)]; one != nil {
-		return one
-	}
-	at := s.resolve(string(name))
-	if at.kind != placeService {
-		return nil
-	}
-	return s.serviceByKey(at.leaf)
-}
-
-func (s *Server) serviceByKey(key string) *service {
-	for i := range s.services {
-		if s.services[i].key == key {
-			return &s.services[i]
-		}
-	}
-	return nil
-}
-
 // serviceDelay slows down whoever tries secrets of service accounts: about as
 // long as rejected people wait.
 const serviceDelay = 300 * time.Millisecond
 
 func (x *session) bindService(ctx context.Context, c *wire.Conn, account *service, password []byte) wire.Result {
 	given := sha256.Sum256(password)
-	// An account without a password has the digest of none that can be sent.
-	right := subtle.ConstantTimeCompare(given[:], account.secret[:]) == 1 && account.from(c.Peer())
+	right := subtle.ConstantTimeCompare(given[:], account.secret[:]) == 1
 	switch {
-	case !x.s.guesses.heard(guess{c.Source(), account}, right, x.s.opt.Now()):
+	case !account.password || !account.from(c.Peer()):
+		if x.s.guesses.futile(x.s.opt.Now()) {
+			x.s.opt.Logger.Warn("a service account's password was tried from where it may not come from, or it has none", "service", account.name, "from", c.Peer())
+		}
+		wait(ctx, serviceDelay)
+		return wire.Result{Code: wire.InvalidCredentials, Text: textCredentials}
+	case !x.s.guesses.heard(ctx, guess{c.Source(), account.key}, right, x.s.opt.Now):
 		wait(ctx, serviceDelay)
 		return wire.Result{Code: wire.Unavailable, Text: textUnavailable}
 	case !right:
-		x.s.opt.Logger.Warn("a service account's password was wrong, or it came from elsewhere than it may", "service", account.name, "from", c.Peer())
+		x.s.opt.Logger.Warn("a service account's password was wrong", "service", account.name, "from", c.Peer())
 		wait(ctx, serviceDelay)
 		return wire.Result{Code: wire.InvalidCredentials, Text: textCredentials}
 	}

@@ -1,7 +1,10 @@
 package ldapsrv
 
 import (
+	"context"
 	"iter"
+	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,5 +77,70 @@ func TestCertificateEndsInTheMiddle(t *testing.T) {
 	query.Controls = []ldap.Control{ldap.NewControlString(oidSyncRequest, true, "\x30\x03\x0a\x01\x01")}
 	if _, err := c.Search(query); code(err) != ldap.LDAPResultInsufficientAccessRights {
 		t.Error(err)
+	}
+}
+
+// behind is a replica that never comes to any position.
+type behind struct {
+	*directory.Directory
+	waits chan string // told "begun" and "ended"
+}
+
+func (d behind) Await(ctx context.Context, _ uint64) error {
+	d.waits <- "begun"
+	<-ctx.Done()
+	d.waits <- "ended"
+	return ctx.Err()
+}
+
+// Who waits for a replica that is behind can leave in every way there is.
+func TestWaitingSyncIsLeft(t *testing.T) {
+	d := behind{waits: make(chan string)}
+	w := start(t, func(o *Options) {
+		d.Directory = o.Directory.(*directory.Directory)
+		o.Directory = d
+	})
+	w.server.syncWait = time.Hour
+	b, value := wire.Begin(nil, wire.TagSequence)
+	b = wire.AppendInt(b, wire.TagEnumerated, 1)
+	ahead := wire.End(wire.AppendTLV(b, wire.TagOctets, syncCookie(1000, 5)), value)
+	query := controlled(2, wire.OpSearchRequest, searchBody(testPeople, 2, equality("uid", "nobody"), "uid"), oidSyncRequest, ahead)
+	canceled := wire.AppendTLV(wire.AppendTLV(nil, 0x80, wire.OIDCancel), 0x81, "\x30\x03\x02\x01\x02")
+	for what, c := range map[string]struct {
+		leave func(net.Conn)
+		then  []string // what is answered
+	}{
+		"Cancel":  {func(c net.Conn) { _, _ = c.Write(message(3, wire.OpExtendedRequest, canceled)) }, []string{"\x65\x07\x0a\x01\x76\x04\x00\x04\x00", "\x78\x07\x0a\x01\x00\x04\x00\x04\x00"}},
+		"Abandon": {func(c net.Conn) { _, _ = c.Write(message(3, wire.OpAbandonRequest, []byte{2})) }, nil},
+		"unbind":  {func(c net.Conn) { _, _ = c.Write(message(3, wire.OpUnbindRequest, nil)) }, nil},
+		"reset":   {func(c net.Conn) { _, _ = c.(*net.TCPConn).SetLinger(0), c.Close() }, nil},
+		"close":   {func(c net.Conn) { _ = c.Close() }, nil},
+		"half":    {func(c net.Conn) { _ = c.(*net.TCPConn).CloseWrite() }, []string{"\x65" + "\x81"}}, // busy, with a text
+	} {
+		conn := dialBytes(t, w)
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
+		l := leaker{t: t, c: conn}
+		_, _ = conn.Write(message(1, wire.OpBindRequest, bindBody(reader, secret)))
+		l.message()
+		_, _ = conn.Write(query)
+		if got := <-d.waits; got != "begun" {
+			t.Fatal(what, got)
+		}
+		c.leave(conn)
+		if got := <-d.waits; got != "ended" {
+			t.Fatal(what, got)
+		}
+		for _, want := range c.then {
+			if got := string(l.message()); !strings.HasPrefix(got, want) {
+				t.Errorf("%s: answer %x, want %x", what, got, want)
+			}
+		}
+		if what == "Cancel" || what == "Abandon" { // and the connection goes on
+			_, _ = conn.Write(message(9, wire.OpExtendedRequest, wire.AppendTLV(nil, 0x80, oidWhoAmI)))
+			if got := l.message(); got[0] != wire.OpExtendedResponse || !strings.Contains(string(got), reader) {
+				t.Errorf("%s: then %x", what, got)
+			}
+		}
+		_ = conn.Close()
 	}
 }

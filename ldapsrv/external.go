@@ -29,13 +29,14 @@ type CertificateName struct {
 // certified is on what a sign-in with a certificate rests.
 type certified struct {
 	account *service
+	names   identity.Certificate
 	by      *trust.Set
 	until   time.Time // when the certificate ends
 }
 
 // certifies says that somebody can sign in with a certificate.
 func (s *Server) certifies() bool {
-	return len(s.certificates) > 0 && s.opt.Trust != nil && s.opt.Trust() != nil
+	return len(s.accounts.Load().certificates) > 0 && s.opt.Trust != nil && s.opt.Trust() != nil
 }
 
 // certified finds the account of the connection's certificate.
@@ -53,21 +54,21 @@ func (s *Server) certified(c *wire.Conn) (certified, identity.Outcome) {
 	if account == nil || !account.from(c.Peer()) {
 		return certified{}, identity.Rejected
 	}
-	return certified{account, by, shown[0].NotAfter}, identity.Accepted
+	return certified{account, proof, by, shown[0].NotAfter}, identity.Accepted
 }
 
 // accountOf finds the one account that a certificate names; nil where that is
 // none, or several.
 func (s *Server) accountOf(proof identity.Certificate) (found *service) {
-	names := proof.DNSNames
+	names, certificates := proof.DNSNames, s.accounts.Load().certificates
 	if len(names) == 0 {
 		names = []string{proof.CommonName}
 	}
 	for _, name := range names {
 		name = identity.FoldMachineName(name)
-		one := s.certificates[CertificateName{proof.Authority, name}]
+		one := certificates[CertificateName{proof.Authority, name}]
 		if _, domain, ok := strings.Cut(name, "."); one == nil && ok && len(proof.DNSNames) > 0 {
-			one = s.certificates[CertificateName{proof.Authority, "*." + domain}]
+			one = certificates[CertificateName{proof.Authority, "*." + domain}]
 		}
 		// A certificate for many (*.domain) is no one device's.
 		if one == nil || strings.HasPrefix(name, "*") {
@@ -108,14 +109,18 @@ func (x *session) stillCertified(c *wire.Conn) bool {
 	if !x.s.certifies() || x.s.opt.Now().After(x.proof.until) {
 		return false
 	}
-	if x.proof.by == x.s.opt.Trust() {
+	if x.proof.by == x.s.opt.Trust() && x.proof.account.of == x.s.accounts.Load() {
 		return true
 	}
 	proof, outcome := x.s.certified(c)
 	switch {
 	case outcome == identity.Unavailable:
-		return true
-	case outcome != identity.Accepted || proof.account != x.service:
+		proof = *x.proof
+		proof.account = x.s.accountOf(proof.names)
+	case outcome != identity.Accepted:
+		return false
+	}
+	if proof.account == nil || proof.account.key != x.service.key {
 		return false
 	}
 	x.proof = &proof

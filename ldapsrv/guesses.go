@@ -1,48 +1,117 @@
 package ldapsrv
 
 import (
+	"context"
+	"math/rand/v2"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // guesses bounds how often one source may try secrets of one service account,
 // whose password nobody but this server looks after. Being slow is not enough:
 // who hears nothing at once knows that he was wrong, and dials again.
+//
+// A source has so many tries; each wrong one takes one, which comes back later.
+// Who has none left waits for one, in no order, beside others of his address: a
+// board with an old password, or a guesser, behind the same NAT as a program
+// takes the tries from it but does not shut it out. What is right takes none, so
+// that whoever waits behind it goes on, and gives none back: a program that signs in
+// every second would else give a guesser beside it ten tries each time. Tries that
+// cannot come to anything, from where the account may not come from or of one
+// without a password, do not count, nor do certificates.
 type guesses struct {
-	mu    sync.Mutex
-	since time.Time // when the counting began
-	wrong map[guess]int
+	mu     sync.Mutex
+	of     map[guess]*tries
+	silent time.Time // no line about futile tries until then
 }
 
 type guess struct {
 	source  netip.Addr
-	account *service
+	account string // its key
+}
+
+// tries are what a source has left for an account.
+type tries struct {
+	whole   time.Time // when all are there again
+	waiting atomic.Int64
 }
 
 const (
-	guessLimit = 10          // within
-	guessTime  = time.Minute // of each source for each account
-	guessTable = 10_000      // sources and accounts that are counted
+	guessLimit    = 10              // at once
+	guessTime     = 6 * time.Second // until one comes back
+	guessPatience = 10 * time.Second
+	guessLine     = 16     // who wait at the same time
+	guessTable    = 10_000 // sources and accounts that are counted
 )
 
-// heard says whether a try counts at all: false where there were too many wrong
-// ones, so that the answer tells nothing of this one either.
-func (g *guesses) heard(one guess, right bool, now time.Time) bool {
+// left is how long until there is a try.
+func (t *tries) left(now time.Time) time.Duration {
+	wait := t.whole.Sub(now) - (guessLimit-1)*guessTime
+	if wait > guessTime { // the clock was set back
+		t.whole, wait = now, 0
+	}
+	return max(wait, 0)
+}
+
+// take takes a try, if it is wrong, or tells how long until there is one.
+func (g *guesses) take(one guess, right bool, now time.Time) (of *tries, left time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	// A table full of sources is forgotten: whoever has so many needs no second
-	// try from any, and the accounts' own hosts must not suffer.
-	if age := now.Sub(g.since); age < 0 || age >= guessTime || len(g.wrong) >= guessTable {
-		g.since, g.wrong = now, map[guess]int{}
+	t := g.of[one]
+	switch {
+	case t == nil && right:
+		return nil, 0
+	case t == nil:
+		// A table full of sources is forgotten: whoever has so many needs no second
+		// try from any, and the accounts' own hosts must not suffer.
+		if g.of == nil || len(g.of) >= guessTable {
+			g.of = map[guess]*tries{}
+		}
+		t = &tries{}
+		g.of[one] = t
 	}
-	if g.wrong[one] >= guessLimit {
+	if left = t.left(now); left == 0 && !right {
+		if t.whole.Before(now) {
+			t.whole = now
+		}
+		t.whole = t.whole.Add(guessTime)
+	}
+	return t, left
+}
+
+// heard waits until a try may count; false: it may not, so that the answer tells
+// nothing of it, right or wrong.
+func (g *guesses) heard(ctx context.Context, one guess, right bool, now func() time.Time) bool {
+	t, left := g.take(one, right, now())
+	if left == 0 {
+		return true
+	}
+	if t.waiting.Add(1) > guessLine {
+		t.waiting.Add(-1)
 		return false
 	}
-	if right {
-		delete(g.wrong, one)
-	} else {
-		g.wrong[one]++
+	defer t.waiting.Add(-1)
+	ctx, cancel := context.WithTimeout(ctx, guessPatience)
+	defer cancel()
+	for ctx.Err() == nil {
+		wait(ctx, left+rand.N(guessTime/64)) // in no order
+		if _, left = g.take(one, right, now()); left == 0 {
+			return true
+		}
 	}
+	return false
+}
+
+// futile says whether a try that cannot come to anything is worth a line of log:
+// anybody can make any number of them.
+func (g *guesses) futile(now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if left := g.silent.Sub(now); left > 0 && left <= time.Minute {
+		return false
+	}
+	g.silent = now.Add(time.Minute)
 	return true
 }

@@ -282,7 +282,7 @@ func anyRequest(t *testing.T, r *rand.Rand, s *Server, people []*directory.Entry
 	attribute := pick("cn", "sn", "mail", "memberOf", "gidNumber", "employeeType", "o", "entryUUID", "member", "memberUid", "uid", "seat", "gecos", "displayName", "objectGUID", "modifyTimestamp")
 	value := pick(e.Last, e.Mail, group, fmt.Sprint(e.GIDNumber), "staff", "pupil", "Школа № 49", string(appendUUID(nil, e.UUID)), name, string(e.Login))
 	if id, _ := s.schema.find([]byte(attribute)); r.IntN(4) > 0 { // one that he has
-		whole := s.viewOf(&s.services[0], identity.PersonID{}, netip.Addr{})
+		whole := s.viewOf(s.accounts.Load().list[0], identity.PersonID{}, netip.Addr{})
 		whole.tree = tree
 		var has filter.Values
 		(&personEntry{&whole, e}).Values(int(id), &has)

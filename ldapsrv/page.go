@@ -125,7 +125,7 @@ type pages struct {
 	key   func(day string) [32]byte
 	now   func() time.Time
 	seals atomic.Pointer[seals]
-	rules [sha256.Size]byte
+	rules [sha256.Size]byte // of everybody; see rulesOf
 }
 
 type seals struct {
@@ -144,11 +144,17 @@ func newPages(o *Options) *pages {
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %q %q %q", o.Base, o.Schema, o.Views, o.Attributes) // a hash takes everything
-	for _, one := range o.Services {
-		fmt.Fprintf(h, "%q %q %d %q %t", one.DN, one.Schools, one.Roles, one.Attributes, one.Sync)
-	}
 	h.Sum(p.rules[:0])
 	return p
+}
+
+// rulesOf are the rules under which an account's cookies count. They are its own:
+// a change of others leaves what it has begun alone.
+func (p *pages) rulesOf(one Service) (rules [sha256.Size]byte) {
+	h := sha256.New()
+	fmt.Fprintf(h, "%x %q %q %d %q %t", p.rules, one.DN, one.Schools, one.Roles, one.Attributes, one.Sync) // a hash takes everything
+	h.Sum(rules[:0])
+	return rules
 }
 
 // current gives the seals of today.
@@ -170,9 +176,9 @@ func (p *pages) current() *seals {
 }
 
 // binding is what a cookie counts for.
-func (p *pages) binding(who string, request []byte) []byte {
+func binding(rules [sha256.Size]byte, who string, request []byte) []byte {
 	query, asker := sha256.Sum256(request), sha256.Sum256([]byte(who))
-	return append(append(p.rules[:len(p.rules):len(p.rules)], query[:]...), asker[:]...)
+	return append(append(rules[:], query[:]...), asker[:]...)
 }
 
 // maxCookie bounds a cookie: the name of a group is the longest in it.

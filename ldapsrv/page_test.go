@@ -112,7 +112,7 @@ func TestCookiesAreBound(t *testing.T) {
 	}
 	refused("a cut cookie", c, q(), cookie[:len(cookie)-1])
 	refused("a made cookie", c, q(), bytes.Repeat([]byte{1}, maxCookie+1))
-	changed := start(t, func(o *Options) { services(o); o.Services[1].Schools = []person.SchoolID{"1234"} }, crowd(10)...)
+	changed := start(t, func(o *Options) { services(o); o.Services[0].Schools = []person.SchoolID{"1234"} }, crowd(10)...)
 	refused("other rules", changed.as(reader, secret), q(), cookie)
 	// A replica with the same key and rules goes on; without the key nobody does.
 	replica := start(t, services, crowd(10)...)
@@ -231,7 +231,7 @@ func TestPagesBesideChanges(t *testing.T) {
 
 func FuzzPage(f *testing.F) {
 	p := newPages(&Options{Now: testClock})
-	binding := p.binding("x", []byte("y"))
+	binding := binding(p.rules, "x", []byte("y"))
 	f.Add([]byte("\x30\x05\x02\x01\x05\x04\x00"), []byte("x"))
 	f.Add([]byte("\x30\x05\x02\x01\xff\x04\x00"), p.cookie(position{stagePeople, 5, "", 7}, binding))
 	f.Fuzz(func(t *testing.T, control, cookie []byte) {

@@ -70,7 +70,7 @@ func anyFilter(r *rand.Rand, s *Server, people []*directory.Entry, depth int) st
 			"userPrincipalName", "entryUUID", "objectGUID", "entryDN", "distinguishedName", "objectCategory", "employeeID", "seat", "name", "gecos", "uSNChanged", "modifyTimestamp", "whenChanged", "createTimestamp"}[r.IntN(26)]
 	}
 	t := s.trees[r.IntN(len(s.trees))]
-	whole := s.viewOf(&s.services[0], identity.PersonID{}, netip.Addr{})
+	whole := s.viewOf(s.accounts.Load().list[0], identity.PersonID{}, netip.Addr{})
 	v := &whole
 	v.tree = t
 	p := personEntry{v, e}
@@ -148,7 +148,7 @@ func TestIndexesFindWhatAWalkFinds(t *testing.T) {
 	indexed, found := 0, 0
 	for i := range 3000 {
 		text := anyFilter(r, s, people, 3)
-		x := &session{s: s, service: &s.services[i%3], work: new(work)}
+		x := &session{s: s, service: s.accounts.Load().list[i%3], work: new(work)}
 		parsed, err := filter.Parse(text)
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)

@@ -49,9 +49,9 @@ func (x *session) mechanisms(c *wire.Conn) (list []string) {
 	}
 	if x.s.certifies() && len(c.Certificates()) > 0 {
 		// Judged once, for anybody may ask, with a chain that is dear to judge.
-		if by := x.s.opt.Trust(); x.offer.by != by {
+		if by, of := x.s.opt.Trust(), x.s.accounts.Load(); x.offer.by != by || x.offer.of != of {
 			_, outcome := x.s.certified(c)
-			x.offer = offer{by, outcome == identity.Accepted}
+			x.offer = offer{by, of, outcome == identity.Accepted}
 		}
 		if x.offer.external {
 			list = append(list, saslExternal)
@@ -60,9 +60,11 @@ func (x *session) mechanisms(c *wire.Conn) (list []string) {
 	return append(list, saslPlain)
 }
 
-// offer is whether EXTERNAL is offered, under the authorities of then.
+// offer is whether EXTERNAL is offered, under the authorities and to the accounts of
+// then.
 type offer struct {
 	by       *trust.Set
+	of       *Accounts
 	external bool
 }
 

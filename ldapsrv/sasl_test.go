@@ -488,7 +488,7 @@ func FuzzAuthorizationIdentity(f *testing.F) {
 		if as != "" && one.mayBe(as, "1") && other.mayBe(as, "2") && as != "1" && as != "2" {
 			t.Errorf("%q is two people", as)
 		}
-		first, second := &session{s: s, service: &s.services[0]}, &session{s: s, service: &s.services[1]}
+		first, second := &session{s: s, service: s.accounts.Load().list[0]}, &session{s: s, service: s.accounts.Load().list[1]}
 		if as != "" && first.mayBe(as, "") && (second.mayBe(as, "") || one.mayBe(as, "x") && !strings.EqualFold(as[:2], "u:")) {
 			t.Errorf("%q is two accounts", as)
 		}

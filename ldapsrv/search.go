@@ -1,7 +1,6 @@
 package ldapsrv
 
 import (
-	"context"
 	"errors"
 	"math"
 	"time"
@@ -104,7 +103,7 @@ func (q *searchRequest) parseAttributes(body []byte, s *schema) error {
 }
 
 // search answers one search; abandoned says that nobody wants its result.
-func (x *session) search(ctx context.Context, c *wire.Conn, m *wire.Message, asked extras) (result wire.Result, controls []byte, abandoned bool, err error) {
+func (x *session) search(c *wire.Conn, m *wire.Message, asked extras) (result wire.Result, controls []byte, abandoned bool, err error) {
 	r := &x.run
 	*r = run{view: x.view(c), x: x, c: c, m: m, page: asked.page, limit: x.s.opt.Entries, walks: x.s.opt.Unindexed, deadline: time.Now().Add(x.s.opt.Search)}
 	r.view.groups = x.memberships[:0]
@@ -122,7 +121,10 @@ func (x *session) search(ctx context.Context, c *wire.Conn, m *wire.Message, ask
 	if span := time.Duration(q.timeLimit) * time.Second; span > 0 && span < x.s.opt.Search {
 		r.deadline, r.hurry = time.Now().Add(span), true
 	}
-	if asked.sync.on && !r.beginSync(ctx, &asked.sync) || !r.begin() {
+	if asked.sync.on && !r.beginSync(&asked.sync) {
+		return r.done, r.page.response(nil), c.Abandoned(), nil
+	}
+	if !r.begin() {
 		return r.done, r.page.response(nil), false, nil
 	}
 	r.all()
@@ -185,7 +187,13 @@ func (r *run) begin() bool {
 }
 
 // binding is what a cookie of this search counts for.
-func (r *run) binding() []byte { return r.s.pages.binding(r.x.name, r.m.Body) }
+func (r *run) binding() []byte {
+	rules := r.s.pages.rules
+	if r.service != nil {
+		rules = r.service.rules
+	}
+	return binding(rules, r.x.name, r.m.Body)
+}
 
 // all finds the entries below the base.
 func (r *run) all() {
@@ -431,8 +439,8 @@ func (r *run) look(cost int) bool {
 	if r.c.Abandoned() {
 		return false
 	}
-	if r.x.proof != nil && !r.x.stillCertified(r.c) { // the next request finds nobody signed in
-		r.done = wire.Result{Code: wire.InsufficientAccessRights, Text: textNotCertified}
+	if !r.x.stillIn(r.c) {
+		r.done = wire.Result{Code: wire.InsufficientAccessRights, Text: textSignIn}
 		return false
 	}
 	if time.Now().After(r.deadline) {

@@ -48,8 +48,6 @@ package ldapsrv
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -152,9 +150,9 @@ type Options struct {
 	// UPNSuffix is what follows "@" in userPrincipalName; "": the names in the
 	// base's dc attributes, with dots.
 	UPNSuffix  string
-	Attributes []Attribute // of people, in all trees
-	Services   []Service
-	Rules      []Rule             // what people see of others; none: nothing
+	Attributes []Attribute        // of people, in all trees
+	Services   []Service          // at first; see ApplyServices
+	Rules      []Rule             // what people see of others; none: nothing; see Apply
 	Trust      func() *trust.Set  // who issues certificates of services, asked at each sign-in; nil, or giving nil: nobody
 	TLS        func() *tls.Config // nil: no TLS at all
 	PlainBind  PlainBind          // "": never
@@ -178,37 +176,19 @@ type Options struct {
 	Now           func() time.Time
 }
 
-// service is a Service ready for use.
-type service struct {
-	scope   // what it sees
-	scopes  [1]scope
-	name    string // DN
-	common  string // the value of its own part of the name
-	key     string
-	secret  [sha256.Size]byte
-	sources networks
-	sync    bool
-	entry   *fixedEntry
-}
-
-// from says whether the account may come from an address.
-func (s *service) from(a netip.Addr) bool { return s.sources.have(a) }
-
 // Server answers LDAP. Make it with New.
 type Server struct {
 	opt      Options
 	schema   *schema
 	trees    []*tree
 	pages    *pages
-	services []service
-	names    map[string]*service // by DN as configured
+	accounts atomic.Pointer[Accounts]
 	rules    atomic.Pointer[Rules]
 
-	certificates map[CertificateName]*service // names folded
-	principals   []principal
-	guesses      guesses
-	engine       *wire.Server
-	metrics      metrics
+	principals []principal
+	guesses    guesses
+	engine     *wire.Server
+	metrics    metrics
 
 	syncs    *syncs
 	syncWait time.Duration // for a replica that is behind
@@ -227,40 +207,25 @@ func New(o Options) (*Server, error) {
 	default:
 		return nil, fmt.Errorf("ldapsrv: there is no plain_bind %q", o.PlainBind)
 	}
-	s := &Server{opt: o, schema: newSchema(), names: map[string]*service{}, certificates: map[CertificateName]*service{}, metrics: newMetrics(o.Metrics)}
+	s := &Server{opt: o, schema: newSchema(), metrics: newMetrics(o.Metrics)}
 	s.defaults()
 	if err := s.plant(); err != nil {
 		return nil, fmt.Errorf("ldapsrv: %w", err)
 	}
-	for _, account := range o.Services {
-		one, err := s.newService(account)
-		if err != nil {
-			return nil, err
-		}
-		s.services = append(s.services, one)
+	s.pages = newPages(&s.opt)
+	s.syncs, s.syncWait = newSyncs(&s.opt, s.pages), syncWait
+	s.accounts.Store(&Accounts{})
+	accounts, err := s.CompileServices(o.Services)
+	if err != nil {
+		return nil, err
 	}
-	for i := range s.services {
-		one := &s.services[i]
-		if at := s.resolve(one.name); at.kind != placeService || s.serviceByKey(at.leaf) != one {
-			return nil, fmt.Errorf("ldapsrv: service %q has a name that is taken; give it one of its own, below ou=services", o.Services[i].DN)
-		}
-		s.names[o.Services[i].DN] = one
-		for _, c := range o.Services[i].Certificates {
-			c.Name = identity.FoldMachineName(c.Name)
-			if s.certificates[c] != nil || c.Name == "" {
-				return nil, fmt.Errorf("ldapsrv: service %q: the certificates %q of %q are another's, or nameless", o.Services[i].DN, c.Name, c.Authority)
-			}
-			s.certificates[c] = one
-		}
-	}
+	s.ApplyServices(accounts)
 	rules, err := s.Compile(o.Rules)
 	if err != nil {
 		return nil, err
 	}
 	s.Apply(rules)
 	s.root, s.subschema = newRootDSE(&s.opt, s.trees), newSubschema(s.schema)
-	s.pages = newPages(&s.opt)
-	s.syncs, s.syncWait = newSyncs(&s.opt, s.pages), syncWait
 	s.engine = wire.New(wire.Options{
 		Open: func(*wire.Conn) wire.Session { return &session{s: s} },
 		TLS:  o.TLS, Limits: o.Limits, Logger: s.opt.Logger, Metrics: o.Metrics,
@@ -318,42 +283,6 @@ func (s *Server) defaults() {
 	if o.PasswordPlace == "" {
 		o.PasswordPlace = "mos.ru"
 	}
-}
-
-func (s *Server) newService(account Service) (service, error) {
-	name, err := parseDN(account.DN)
-	if err != nil || len(name) == 0 || account.Password == "" && len(account.Certificates) == 0 {
-		return service{}, fmt.Errorf("ldapsrv: service %q needs a name, and a password or a certificate", account.DN)
-	}
-	one := service{
-		name: name.String(), key: name.key(), common: name[0].value, secret: sha256.Sum256([]byte(account.Password)), sources: account.From, sync: account.Sync,
-		entry: newFixed(name.String(), map[attr][]string{
-			attrObjectClass: classesService, attrCN: {name[0].value}, attrEntryDN: {name.String()},
-			attrStructuralObjectClass: {"applicationProcess"}, attrHasSubordinates: {"FALSE"}, attrSubschemaSubentry: {subschemaDN},
-			attrEntryUUID: {string(appendUUID(nil, madeUUID(name.String())))},
-		}),
-	}
-	if account.Password == "" {
-		rand.Read(one.secret[:]) // the digest of nothing that anybody can send
-	}
-	read := s.schema.all
-	if len(account.Attributes) > 0 {
-		if read, err = s.schema.named(account.Attributes); err != nil {
-			return service{}, fmt.Errorf("ldapsrv: service %q: %w", account.DN, err)
-		}
-	}
-	if account.Sync {
-		read = read.or(synchronizable)
-	}
-	sees := listed
-	if len(account.Roles) > 0 {
-		if sees = rolesOf(account.Roles); sees&^listed != 0 {
-			return service{}, fmt.Errorf("ldapsrv: service %q: people are seen as staff or pupils", account.DN)
-		}
-	}
-	one.scope = newScope(one.name, sees, account.Schools, read)
-	one.scopes[0] = one.scope
-	return one, nil
 }
 
 // alwaysReadable is what an entry's name and kind tell anyway.

@@ -61,6 +61,7 @@ const (
 func (x *session) Serve(ctx context.Context, c *wire.Conn, m *wire.Message) {
 	if m.Op == wire.OpBindRequest { // whatever comes of it (RFC 4513 section 5.1)
 		x.signOut(c)
+		x.renew(c)
 	} else if m.Op != wire.OpAbandonRequest && m.Op != wire.OpUnbindRequest && !x.goesOn(c, m) {
 		return
 	}
@@ -86,7 +87,7 @@ func (x *session) Serve(ctx context.Context, c *wire.Conn, m *wire.Message) {
 	case wire.OpSearchRequest:
 		var abandoned bool
 		x.work = works.Get().(*work)
-		result, controls, abandoned, err = x.search(ctx, c, m, asked)
+		result, controls, abandoned, err = x.search(c, m, asked)
 		x.forget()
 		if abandoned {
 			if !c.Canceled() {
@@ -144,16 +145,27 @@ func (x *session) whoAmI() string {
 // counts no more signs out, and a bind of several steps that is left in the
 // middle is over, with the request that came instead (RFC 4511 section 4.2.1).
 func (x *session) goesOn(c *wire.Conn, m *wire.Message) bool {
-	if x.proof != nil && !x.stillCertified(c) {
-		x.signOut(c)
-		x.asker = nil
-	}
+	x.stillIn(c)
 	if x.saslBegun == "" {
 		return true
 	}
 	x.saslBegun = ""
 	x.reply(c, m, wire.Result{Code: wire.OperationsError, Text: textSASLStep}, nil, nil)
 	return false
+}
+
+// stillIn says whether the sign-in counts that did before; where it does not, nobody
+// is signed in.
+func (x *session) stillIn(c *wire.Conn) bool {
+	if !x.renew(c) {
+		return false
+	}
+	if x.proof != nil && !x.stillCertified(c) {
+		x.signOut(c)
+		x.asker = nil
+		return false
+	}
+	return true
 }
 
 // extended is RFC 4511 section 4.12.

@@ -78,7 +78,7 @@ func (s *syncing) response(code wire.Code) []byte {
 }
 
 // beginSync finds out what the client has; false: there is an answer already.
-func (r *run) beginSync(ctx context.Context, q *syncRequest) bool {
+func (r *run) beginSync(q *syncRequest) bool {
 	refuse := func(code wire.Code, text string) bool {
 		r.done = wire.Result{Code: code, Text: text}
 		return false
@@ -98,17 +98,17 @@ func (r *run) beginSync(ctx context.Context, q *syncRequest) bool {
 	case at.kind == placeRoot || at.kind == placeSchema:
 		return refuse(wire.UnwillingToPerform, textSyncBase+r.s.trees[0].name)
 	}
-	s, d, binding := &r.sync, r.s.opt.Directory, r.s.syncs.binding(r.x.name, r.m.Body)
+	s, d, binding := &r.sync, r.s.opt.Directory, r.s.syncs.binding(r.service.rules[:], r.x.name, r.m.Body)
 	s.on = true
 	if len(q.cookie) > 0 {
-		switch busy := r.resume(ctx, q.cookie, binding); {
+		switch busy := r.resume(q.cookie, binding); {
 		case busy:
 			return refuse(wire.Busy, textSyncBehind)
 		case !s.resumed && !q.reload:
 			return refuse(wire.SyncRefreshRequired, textSyncRefresh)
 		}
 	}
-	if !r.await(ctx, d.Ahead()) {
+	if !r.await(d.Ahead()) {
 		return refuse(wire.Busy, textSyncBehind)
 	}
 	now := d.Seq()
@@ -133,12 +133,12 @@ func (r *run) beginSync(ctx context.Context, q *syncRequest) bool {
 
 // resume finds the position of a cookie, and whether it counts; busy: this replica
 // has not come there.
-func (r *run) resume(ctx context.Context, cookie, binding []byte) (busy bool) {
+func (r *run) resume(cookie, binding []byte) (busy bool) {
 	seq, tag, ok := parseSyncCookie(cookie)
 	if !ok {
 		return false
 	}
-	if !r.await(ctx, seq) {
+	if !r.await(seq) {
 		return true
 	}
 	mark, ok := r.s.opt.Directory.Mark(seq)
@@ -146,13 +146,16 @@ func (r *run) resume(ctx context.Context, cookie, binding []byte) (busy bool) {
 	return false
 }
 
-// await waits for this replica to come to a position, for a while.
-func (r *run) await(ctx context.Context, seq uint64) bool {
+// await waits for this replica to come to a position, for a while, and as long as
+// the client waits.
+func (r *run) await(seq uint64) bool {
 	if seq <= r.s.opt.Directory.Seq() {
 		return true
 	}
 	r.c.Flush()
-	wait, cancel := context.WithTimeout(ctx, r.s.syncWait)
+	wanted, done := r.c.Wait(r.m)
+	defer done()
+	wait, cancel := context.WithTimeout(wanted, r.s.syncWait)
 	defer cancel()
 	return r.s.opt.Directory.Await(wait, seq) == nil
 }

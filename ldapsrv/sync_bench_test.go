@@ -30,7 +30,7 @@ func BenchmarkPoll(b *testing.B) {
 			}
 		}
 		query := searchBody(testPeople, 2, equality("objectClass", "posixAccount"), "uid", "cn", "mail")
-		tag := w.server.syncs.tag(uint64(n), 0, w.server.syncs.binding(reader, query))
+		tag := w.server.syncs.tag(uint64(n), 0, w.server.syncs.binding(nil, reader, query))
 		cookie := syncCookie(uint64(n), tag)
 		numbers := wire.AppendTLV(wire.AppendTLV(nil, wire.TagOctets, "uSNChanged"), wire.TagOctets, fmt.Sprint(n+1))
 		for name, request := range map[string][]byte{

@@ -377,7 +377,7 @@ func TestSyncCookiesAreBound(t *testing.T) {
 	digit := bytes.Clone(cookie)
 	digit[len(digit)-1] ^= 1
 	refused("a changed digest", c, first.query, digit)
-	changed := startOver(t, d, func(o *Options) { story.options(o); o.Services[1].Schools = nil })
+	changed := startOver(t, d, func(o *Options) { story.options(o); o.Services[0].Schools = []person.SchoolID{"49"} })
 	refused("other rules", changed.as(reader, secret), first.query, cookie)
 	refused("another key", startOver(t, d, func(o *Options) { story.options(o); o.SyncKey = nil }).as(reader, secret), first.query, cookie)
 	// As OpenLDAP's consumer writes it, and with other limits.
@@ -563,7 +563,7 @@ func FuzzSync(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	binding := s.syncs.binding("x", searchBody(testBase, 2, wire.AppendTLV(nil, 0x87, "uid")))
+	binding := s.syncs.binding(nil, "x", searchBody(testBase, 2, wire.AppendTLV(nil, 0x87, "uid")))
 	f.Add([]byte("\x30\x03\x0a\x01\x01"), []byte(syncCookie(7, s.syncs.tag(7, 9, binding))))
 	f.Add([]byte("\x30\x0b\x0a\x01\x03\x04\x03rid\x01\x01\xff"), []byte("rid=001,sid=002,csn=20261124120000.000000Z#000000#000#000000"))
 	f.Fuzz(func(t *testing.T, control, cookie []byte) {
@@ -581,7 +581,7 @@ func FuzzSync(f *testing.F) {
 		if seq != 7 && tag == s.syncs.tag(seq, 9, binding) {
 			t.Fatalf("%q counts", cookie)
 		}
-		_ = s.syncs.binding("x", control)
+		_ = s.syncs.binding(nil, "x", control)
 		_ = derefs(control)
 	})
 }

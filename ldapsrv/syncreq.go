@@ -153,14 +153,16 @@ func newSyncs(o *Options, p *pages) *syncs {
 		rand.Read(key)
 	}
 	h := hmac.New(sha256.New, key)
-	fmt.Fprintf(h, "schoolbridge sync 1 %x %q %q", p.rules, o.UPNSuffix, o.Zone) // a hash takes everything
+	fmt.Fprintf(h, "schoolbridge sync 2 %x %q %q", p.rules, o.UPNSuffix, o.Zone) // a hash takes everything
 	return &syncs{h.Sum(nil)}
 }
 
 // binding is what the cookies of a request count for: its content-controlling
-// parameters, which are all but the limits (RFC 4533 section 3.5), and who asks.
-func (s *syncs) binding(who string, request []byte) []byte {
+// parameters, which are all but the limits (RFC 4533 section 3.5), and who asks
+// under which rules.
+func (s *syncs) binding(rules []byte, who string, request []byte) []byte {
 	h := sha256.New()
+	h.Write(rules)
 	rest := request
 	for i := 0; i < 5 && len(rest) > 0; i++ { // base, scope, derefAliases, sizeLimit, timeLimit
 		_, behind, err := wire.Next(rest)

@@ -269,7 +269,7 @@ func (s *Server) resolveDN(d dn) place {
 		return place{kind: placeRoot}
 	case len(d) == 1 && d[0].attribute == "cn" && strings.EqualFold(d[0].value, "subschema"):
 		return place{kind: placeSchema}
-	case slices.ContainsFunc(s.services, func(one service) bool { return one.key == key }):
+	case s.accounts.Load().keys[key] != nil:
 		return place{kind: placeService, tree: s.trees[0], leaf: key}
 	}
 	for _, t := range s.trees {

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"schoolbridge/internal/freeport"
 	"schoolbridge/internal/probe"
 	radiuswire "schoolbridge/radiussrv/wire"
 )
@@ -69,7 +70,7 @@ func TestForbiddenFiles(t *testing.T) {
 
 // A load's report gives each outcome and each cause in words.
 func TestLoadSpeaks(t *testing.T) {
-	server := fmt.Sprintf("127.0.0.1:%d", udpPort(t)) // nobody listens there
+	server := freeport.UDP(t) // nobody listens there
 	f := files(t, map[string]string{"secret": "a secret\n", "users": "orlovami,Snegir-2021\n"})
 	for lang, says := range map[string][]string{"ru": {"  нет ответа: 2\n", "причина port_closed, 2: на этом порту никто не слушает\n", "что делать: "}, "en": {"  no answer: 2\n", "reason port_closed, 2: ", "remedy: "}} {
 		_, out, errs := runLine("", "load", "radius", "--lang", lang, "--server", server, "--secret-file", f["secret"], "--users", f["users"], "--concurrency", "1", "--count", "2", "--tries", "1", "--duration", "10m")

@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/tls"
 	"errors"
-	"net"
 	"os"
 	"strings"
 	"testing"
@@ -11,29 +10,16 @@ import (
 
 	"github.com/go-ldap/ldap/v3"
 
+	"schoolbridge/internal/freeport"
 	"schoolbridge/radiussrv/eap/eaptest"
 )
-
-// freePort is a TCP port of the loopback that nobody has just now.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return address
-}
 
 // TestCertificatesOverLDAP: clients are asked for a certificate where the
 // configuration says so; authorities, lists, listeners and rules are taken anew by
 // a reload, also by connections that stand.
 func TestCertificatesOverLDAP(t *testing.T) {
 	s, log := newSite(t), &logged{}
-	asks, other, start := freePort(t), freePort(t), freePort(t)
+	asks, other, start := freeport.TCP(t), freeport.TCP(t), freeport.TCP(t)
 	pki := eaptest.NewPKI(t)
 	eaptest.Write(t, s.dir, "devices", tls.Certificate{Certificate: [][]byte{pki.Authority.Raw}})
 	board := pki.Computer(t, "board-12.boards.example")
@@ -130,4 +116,72 @@ func TestCertificatesOverLDAP(t *testing.T) {
 		t.Errorf("a forged list: %s", said)
 	}
 	signsIn(start, true, 0)
+}
+
+// TestReloadOfServices: accounts come, go and get other passwords by a reload.
+func TestReloadOfServices(t *testing.T) {
+	s, log := newSite(t), &logged{}
+	address := freeport.TCP(t)
+	written := siteConfig + "ldap:\n  base: dc=school,dc=example\n  listen_tls: ['" + address + "']\n  services:\n"
+	account := func(name string) string {
+		s.write(name, name+"-secret-of-some-length\n")
+		return "    - {dn: 'cn=" + name + ",ou=services,dc=school,dc=example', password_file: " + name + "}\n"
+	}
+	s.write("config.yaml", written+account("a")+account("b"))
+	d := s.started(log)
+	dial := func() *ldap.Conn {
+		t.Helper()
+		c, err := ldap.DialURL("ldaps://"+address, ldap.DialWithTLSConfig(&tls.Config{InsecureSkipVerify: true}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	bind := func(name, password string) (*ldap.Conn, error) {
+		t.Helper()
+		c := dial()
+		return c, c.Bind("cn="+name+",ou=services,dc=school,dc=example", password)
+	}
+	is := func(c *ldap.Conn, want string) {
+		t.Helper()
+		if r, err := c.WhoAmI(nil); err != nil || strings.HasPrefix(r.AuthzID, "dn:cn="+want) != (want != "") {
+			t.Errorf("%v, %v, want %q", r, err, want)
+		}
+	}
+	reload := func(text, says string) {
+		t.Helper()
+		s.write("config.yaml", text)
+		log.take()
+		d.reload()
+		if said := log.take(); strings.Contains(said, "restart") != strings.Contains(says, "restart") || strings.Contains(said, "refused") || !strings.Contains(said, says) {
+			t.Errorf("after a reload: %s", said)
+		}
+	}
+	a, errA := bind("a", "a-secret-of-some-length")
+	b, errB := bind("b", "b-secret-of-some-length")
+	if err := errors.Join(errA, errB); err != nil {
+		t.Fatal(err)
+	}
+	reload(written+account("b")+account("c"), "reloaded")
+	is(a, "")
+	is(b, "b")
+	if _, err := bind("a", "a-secret-of-some-length"); !ldap.IsErrorWithCode(err, ldap.LDAPResultInvalidCredentials) {
+		t.Errorf("one that is gone: %v", err)
+	}
+	if _, err := bind("c", "c-secret-of-some-length"); err != nil {
+		t.Errorf("a new one: %v", err)
+	}
+	text := written + account("b")
+	s.write("b", "another-secret-of-b\n") // the file alone
+	reload(text, "reloaded")
+	is(b, "")
+	if _, err := bind("b", "another-secret-of-b"); err != nil {
+		t.Errorf("the new password: %v", err)
+	}
+	// Below a base that waits for a restart, accounts wait too.
+	reload(strings.ReplaceAll(text, "dc=school", "dc=other"), "restart")
+	if _, err := bind("b", "another-secret-of-b"); err != nil {
+		t.Errorf("until then: %v", err)
+	}
 }

@@ -15,10 +15,7 @@ import (
 
 func (d *daemon) ldapServer() (*ldapsrv.Server, error) {
 	c := d.config.LDAP
-	o, err := ldapOptions(d.config, func(s config.Service) (identity.Password, error) {
-		secret, err := config.ReadSecret(s.PasswordFile)
-		return identity.Password(secret), err
-	})
+	o, err := ldapOptions(d.config, servicePassword)
 	if err != nil {
 		return nil, err
 	}
@@ -36,6 +33,24 @@ func (d *daemon) ldapServer() (*ldapsrv.Server, error) {
 		o.TLS = d.cert.config // listeners have their own: see askingTLS
 	}
 	return ldapsrv.New(o)
+}
+
+func servicePassword(s config.Service) (identity.Password, error) {
+	secret, err := config.ReadSecret(s.PasswordFile)
+	return identity.Password(secret), err
+}
+
+// ldapAccounts are the service accounts of a configuration that is reloaded; nil
+// where they stand below a base that waits for a restart, as they do then.
+func (d *daemon) ldapAccounts(c *config.Config) (*ldapsrv.Accounts, error) {
+	if c.LDAP.Base != d.config.LDAP.Base {
+		return nil, nil
+	}
+	o, err := ldapOptions(c, servicePassword)
+	if err != nil {
+		return nil, err
+	}
+	return d.ldap.CompileServices(o.Services)
 }
 
 // ldapOptions are those options of the LDAP server that follow from the

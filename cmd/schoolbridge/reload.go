@@ -33,6 +33,7 @@ type reloadable struct {
 	eapTrust  *trust.Set
 	ldapAsks  *ldapAsks
 	access    ldapsrv.Rules
+	accounts  *ldapsrv.Accounts
 	inventory *auth.Inventory
 	endings   []telemetry.Certificate // of the authorities
 }
@@ -87,6 +88,9 @@ func (d *daemon) prepare(c *config.Config) (r reloadable, err error) {
 		if r.access, err = d.ldap.Compile(ldapRules(c.LDAP.Access)); err != nil {
 			return r, fmt.Errorf("ldap.access: %w", err)
 		}
+		if r.accounts, err = d.ldapAccounts(c); err != nil {
+			return r, fmt.Errorf("ldap.services: %w", err)
+		}
 	}
 	if r.endings, err = endings(authorityFile{useRadSecCA, c.RADIUS.ClientCAFile}, authorityFile{useWiFiCA, c.WiFi.CAFile}); err != nil {
 		return r, err
@@ -140,6 +144,9 @@ func (d *daemon) take(r reloadable) {
 	d.ldapAsks.Store(r.ldapAsks)
 	if d.ldap != nil {
 		d.ldap.Apply(r.access)
+		if r.accounts != nil {
+			d.ldap.ApplyServices(r.accounts)
+		}
 	}
 	d.inventory.Store(r.inventory)
 	certificates := slices.Concat(d.lasting, r.endings)

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"sync/atomic"
@@ -16,6 +17,7 @@ type ahead struct {
 	queue chan *queued
 	done  chan struct{} // closed when the goroutine is gone and err is set
 	err   error         // why it ended; nil: the connection goes on without it
+	over  atomic.Bool   // the client sends nothing more
 	now   *queued       // what is served
 	first *pduReader    // holds the request that began it, until that is answered
 }
@@ -24,7 +26,20 @@ type ahead struct {
 type queued struct {
 	m         Message
 	abandoned atomic.Bool
+	leave     atomic.Pointer[context.CancelFunc] // ends what it waits for
 	cancel    cancel
+}
+
+// abandon says that nobody wants the answer.
+func (q *queued) abandon() {
+	q.abandoned.Store(true)
+	q.stopWaiting()
+}
+
+func (q *queued) stopWaiting() {
+	if leave := q.leave.Load(); leave != nil {
+		(*leave)()
+	}
 }
 
 // Watch is called by a session whose request takes long. From then on
@@ -54,6 +69,21 @@ func (c *Conn) Abandoned() bool {
 	return c.ahead != nil && c.ahead.now.abandoned.Load() || c.failed != nil || c.ctx.Err() != nil
 }
 
+// Wait is Watch for a session that is about to wait for something else than the
+// client. ctx ends with the connection, when Abandoned says that nobody wants the
+// answer, and when the client has said that it sends nothing more: it may still
+// read an answer, but hardly waits for one. done gives back what that takes.
+func (c *Conn) Wait(m *Message) (ctx context.Context, done context.CancelFunc) {
+	c.Watch(m)
+	ctx, done = context.WithCancel(c.ctx)
+	q := c.ahead.now
+	q.leave.Store(&done)
+	if q.abandoned.Load() || c.ahead.over.Load() { // before anybody could know of leave
+		done()
+	}
+	return ctx, done
+}
+
 func (c *Conn) readAhead(a *ahead, first *queued, bound bool) {
 	defer close(a.done)
 	defer close(a.queue)
@@ -70,6 +100,10 @@ func (c *Conn) readAhead(a *ahead, first *queued, bound bool) {
 			a.err = err
 			if !errors.Is(err, io.EOF) && !c.stopping.Load() {
 				abandonAll(recent) // nobody is there
+			}
+			a.over.Store(true)
+			for _, q := range recent {
+				q.stopWaiting()
 			}
 			return
 		}
@@ -132,14 +166,14 @@ func abandon(recent []*queued, body []byte) {
 	}
 	for _, q := range recent {
 		if q.m.ID == id {
-			q.abandoned.Store(true)
+			q.abandon()
 		}
 	}
 }
 
 func abandonAll(list []*queued) {
 	for _, q := range list {
-		q.abandoned.Store(true)
+		q.abandon()
 	}
 }
 

@@ -56,7 +56,7 @@ func (q *queued) aim(recent []*queued, value []byte) {
 		case !one.abandoned.Load():
 			q.cancel.of, q.cancel.why = one, TooLate
 			one.cancel.wanted.Store(true)
-			one.abandoned.Store(true)
+			one.abandon()
 		}
 		return
 	}

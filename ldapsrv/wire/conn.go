@@ -44,14 +44,20 @@ type Conn struct {
 	readUntil, writeUntil time.Time // deadlines of the socket
 
 	bound    bool // somebody is signed in: larger requests are taken
+	lobbied  bool // the lobby has it as one where nobody is; see fallSilent
 	ended    bool // no further request is served
 	failed   error
 	startTLS *tls.Config
 	stopping atomic.Bool
+
+	silent         atomic.Bool // nobody is signed in, and nothing of his is under way
+	before, behind *Conn       // in the lobby, like
+	waits          bool        // whether it is there; of Server.mu
 }
 
 func newConn(s *Server, raw net.Conn, how *Listener) *Conn {
-	c := &Conn{server: s, how: how, raw: raw, net: raw}
+	c := &Conn{server: s, how: how, raw: raw, net: raw, lobbied: true}
+	c.silent.Store(true)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	if a, ok := raw.RemoteAddr().(*net.TCPAddr); ok {
 		c.peer = a.AddrPort().Addr().Unmap().WithZone("")
@@ -145,13 +151,15 @@ func (c *Conn) Flush() {
 		c.out = c.out[:0]
 		return
 	}
-	if until, renew := renewed(c.writeUntil, c.server.opt.Limits.Write); renew {
+	if until, renew := renewed(c.writeUntil, c.server.opt.Limits.Write); renew && !c.TLS() { // with it, timely sees to it
 		c.writeUntil = until
 		_ = c.raw.SetWriteDeadline(until) // a closed socket fails below
 	}
+	c.waiting(true)
 	if _, c.failed = c.net.Write(c.out); errors.Is(c.failed, os.ErrDeadlineExceeded) {
 		c.server.ended(c, troubleDeaf)
 	}
+	c.waiting(false)
 	c.from.unread.Add(-n)
 	c.out = c.out[:0]
 }
@@ -287,11 +295,13 @@ func (c *Conn) next() (Message, error) {
 		if c.failed != nil {
 			return Message{}, c.failed
 		}
+		c.fallSilent()
 	}
 	b, err := c.read(c.bound)
 	if err != nil {
 		return Message{}, err
 	}
+	c.waiting(false)
 	return ParseMessage(b)
 }
 
@@ -439,12 +449,14 @@ func (c *Conn) handshake(config *tls.Config) bool {
 	defer c.from.handshakes.Add(-1)
 	s.metrics.halfOpen.Inc()
 	defer s.metrics.halfOpen.Dec()
+	c.waiting(true)
 	socket := c.raw
 	if rest := c.reader.take(); len(rest) > 0 { // came with a PROXY header
 		socket = &behind{c.raw, rest}
 	}
 	c.reader.free()
-	secured := tls.Server(socket, config)
+	writes := &timely{Conn: socket, most: s.opt.Limits.Write, set: true}
+	secured := tls.Server(writes, config)
 	_ = c.raw.SetDeadline(time.Now().Add(s.opt.Limits.Handshake)) // a closed socket fails below
 	if c.stopping.Load() {
 		return false
@@ -456,7 +468,7 @@ func (c *Conn) handshake(config *tls.Config) bool {
 	}
 	s.metrics.versions.WithLabelValues(versionName(secured.ConnectionState().Version)).Inc()
 	_ = c.raw.SetDeadline(time.Time{})
-	c.readUntil, c.writeUntil = time.Time{}, time.Time{}
+	c.readUntil, writes.set = time.Time{}, false
 	c.net = secured
 	c.reader = newReader(secured, c)
 	return true

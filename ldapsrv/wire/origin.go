@@ -7,7 +7,8 @@ import (
 
 // origin is what one source address, as limits count, holds at this moment.
 type origin struct {
-	connections int          // belongs to Server.mu
+	connections int          // belongs to Server.mu, like
+	unbound     int          // those of them in the lobby
 	handshakes  atomic.Int64 // of TLS, under way
 	operations  atomic.Int64 // under way
 	unread      atomic.Int64 // bytes of answers that its clients have not taken

@@ -13,7 +13,8 @@
 // untaken answers and large requests of each source address; bytes of a request
 // (fewer before a successful bind); requests in flight; time for a handshake, to
 // send a request once it began, of silence, to take an answer. What is above
-// ends that connection, or is answered busy, and others do not feel it. A handler
+// ends that connection, or is answered busy, and others do not feel it; where all
+// connections are taken, a silent one makes room (lobby.go). A handler
 // that panics ends its connection only. A silent connection holds a goroutine and,
 // but for what TLS needs, no buffer (read.go). trouble.go counts and tells.
 //
@@ -118,6 +119,7 @@ type Server struct {
 	listeners map[net.Listener]bool
 	conns     map[*Conn]bool
 	sources   map[netip.Addr]*origin
+	lobby     lobby
 	wait      sync.WaitGroup
 }
 
@@ -183,26 +185,34 @@ func (s *Server) admit(raw net.Conn, how *Listener) *Conn {
 	c := newConn(s, raw, how)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	limit := ""
-	switch {
-	case s.closing:
-		limit = troubleClosing
-	case len(s.conns) >= s.opt.Limits.Connections:
-		limit = troubleConnections
-	case len(how.Proxies) == 0:
-		limit = s.count(c)
-	case !how.balancer(c.peer):
-		limit = troubleProxy
-	}
-	if limit != "" {
+	if limit := s.bars(c); limit != "" {
 		s.refused(c, limit)
 		c.kill()
 		return nil
 	}
+	if len(how.Proxies) == 0 {
+		s.count(c)
+	}
 	s.conns[c] = true
+	s.lobby.add(c)
 	s.metrics.connections.Inc()
 	s.wait.Add(1)
 	return c
+}
+
+// bars gives the limit that a new connection is above. The caller holds mu.
+func (s *Server) bars(c *Conn) (limit string) {
+	switch {
+	case s.closing:
+		return troubleClosing
+	case len(c.how.Proxies) > 0 && !c.how.balancer(c.peer):
+		return troubleProxy
+	case len(c.how.Proxies) == 0 && s.full(c):
+		return troublePerSource
+	case len(s.conns) >= s.opt.Limits.Connections && !s.makeRoom():
+		return troubleConnections
+	}
+	return ""
 }
 
 // refused tells of a connection that is not taken.
@@ -222,20 +232,25 @@ func (l *Listener) balancer(peer netip.Addr) bool {
 	return false
 }
 
-// count counts a connection for its source, or gives the limit that is reached.
-// The caller holds mu.
-func (s *Server) count(c *Conn) (limit string) {
+// full says whether the source of a connection has as many as it may. The caller
+// holds mu.
+func (s *Server) full(c *Conn) bool {
 	from := s.sources[c.Source()]
-	switch {
-	case from == nil:
+	return from != nil && from.connections >= s.opt.Limits.PerSource
+}
+
+// count counts a connection for its source. The caller holds mu.
+func (s *Server) count(c *Conn) {
+	from := s.sources[c.Source()]
+	if from == nil {
 		from = &origin{}
 		s.sources[c.Source()] = from
-	case from.connections >= s.opt.Limits.PerSource:
-		return troublePerSource
 	}
 	from.connections++
+	if c.waits {
+		from.unbound++
+	}
 	c.from = from
-	return ""
 }
 
 // introduce learns from a balancer whose the connection is, and counts it.
@@ -243,7 +258,10 @@ func (s *Server) introduce(c *Conn) bool {
 	limit := troubleProxy
 	if err := c.proxied(); err == nil {
 		s.mu.Lock()
-		limit = s.count(c)
+		if limit = troublePerSource; !s.full(c) {
+			s.count(c)
+			limit = ""
+		}
 		s.mu.Unlock()
 	} else if c.reader.waiting() == 0 {
 		return false // a balancer that only looks whether we are there
@@ -257,6 +275,7 @@ func (s *Server) introduce(c *Conn) bool {
 func (s *Server) forget(c *Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.lobby.remove(c)
 	delete(s.conns, c)
 	if c.from != nil {
 		if c.from.connections--; c.from.connections == 0 {

@@ -386,8 +386,9 @@ func TestConnectionLimits(t *testing.T) {
 
 	w = start(t, Limits{Connections: 1})
 	d := w.dial()
-	d.send(request1(1, "d"))
-	d.want(1, "d")
+	d.send(pdu(1, OpBindRequest, []byte("in")))
+	d.want(1, "in")
+	w.eventually("he is not counted as signed in", func() bool { return w.inLobby() == 0 })
 	w.dial().wantEnd()
 }
 

@@ -56,6 +56,7 @@ const (
 	troubleProxy       = "proxy"       // no PROXY header, or not from a balancer
 
 	troubleIdle      = "idle"
+	troubleCrowded   = "crowded"      // made room where Limits.Connections was reached
 	troubleSlow      = "slow_request" // began and was not finished in time
 	troubleUnread    = "unread"       // Limits.Unread
 	troubleDeaf      = "slow_reader"  // Limits.Write

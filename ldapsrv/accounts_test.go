@@ -1,0 +1,184 @@
+package ldapsrv
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"schoolbridge/internal/directory"
+	"schoolbridge/internal/person"
+)
+
+// apply puts other accounts in force, as a reload does.
+func (w *world) apply(list ...Service) {
+	w.t.Helper()
+	a, err := w.server.CompileServices(list)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.server.ApplyServices(a)
+}
+
+func (w *world) whoAmI(c *ldap.Conn) string {
+	w.t.Helper()
+	r, err := c.WhoAmI(nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return r.AuthzID
+}
+
+// Accounts are replaced while they are signed in: who is gone, has another password
+// or stands elsewhere is signed out, the others go on and see what they see now.
+func TestApplyServices(t *testing.T) {
+	const fresh = "cn=fresh,ou=services," + testBase
+	all := Service{DN: reader, Password: secret}
+	some := Service{DN: board, Password: secret, Schools: []person.SchoolID{"49"}}
+	w := start(t, func(o *Options) { o.Services = []Service{all, some} })
+	first, second, somebody := w.as(reader, secret), w.as(board, secret), w.as("orlovami", password)
+	if err := w.dial().Bind(fresh, secret); code(err) != ldap.LDAPResultInvalidCredentials {
+		t.Errorf("one that is not there yet: %v", err)
+	}
+
+	some.Schools = []person.SchoolID{"1234"}
+	w.apply(some, Service{DN: fresh, Password: "fresh-secret"}, Service{DN: strings.ToUpper(reader), Password: secret})
+	if who := w.whoAmI(w.as(fresh, "fresh-secret")); who != "dn:"+fresh {
+		t.Errorf("a new one is %q", who)
+	}
+	if got := logins(t, second); got != "orlovami sidorov" {
+		t.Errorf("another school's account sees %q", got)
+	}
+	if who := w.whoAmI(first); !strings.EqualFold(who, "dn:"+reader) {
+		t.Errorf("one that is as it was is %q", who)
+	}
+	if who := w.whoAmI(somebody); who != "dn:"+personName("orlovami") {
+		t.Errorf("a person is %q", who)
+	}
+
+	all.Password = "another"
+	w.apply(all)
+	for what, c := range map[string]*ldap.Conn{"with another password": first, "that is gone": second} {
+		if _, err := c.Search(search(testBase, ldap.ScopeWholeSubtree, "(uid=*)")); code(err) != ldap.LDAPResultInsufficientAccessRights {
+			t.Errorf("one %s: %v", what, err)
+		}
+		if who := w.whoAmI(c); who != "" {
+			t.Errorf("one %s is %q", what, who)
+		}
+	}
+	if err := first.Bind(reader, secret); code(err) != ldap.LDAPResultInvalidCredentials {
+		t.Errorf("the old password: %v", err)
+	}
+	if err := first.Bind(reader, "another"); err != nil {
+		t.Error(err)
+	}
+	all.From = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	if w.apply(all); w.whoAmI(first) != "" {
+		t.Error("one that may not come from here is signed in")
+	}
+
+	for what, list := range map[string][]Service{
+		"two of a name": {all, {DN: strings.ToUpper(reader), Password: "x"}}, "a person's": {{DN: personName("x"), Password: "x"}}, "a container's": {{DN: testPeople, Password: "x"}},
+		"an attribute that is not there": {{DN: reader, Password: "x", Attributes: []string{"nonsense"}}}, "nothing to sign in with": {{DN: reader}},
+	} {
+		if _, err := w.server.CompileServices(list); err == nil {
+			t.Errorf("%s passes", what)
+		}
+	}
+}
+
+// Whose users bind on a connection is the account that is there now.
+func TestAppliedAccountAsks(t *testing.T) {
+	one := Service{DN: board, Password: secret, Schools: []person.SchoolID{"49"}}
+	w := start(t, func(o *Options) { o.Services = []Service{one} })
+	for _, c := range []struct {
+		apply       []Service
+		nas, school string
+	}{
+		{[]Service{one}, board, "49"},
+		{[]Service{{DN: board, Password: secret, Schools: []person.SchoolID{"1234"}}}, board, "1234"},
+		{[]Service{{DN: reader, Password: secret}}, "", ""},
+	} {
+		w.apply(one)
+		conn := w.as(board, secret)
+		if err := conn.Bind("orlovami", password); err != nil {
+			t.Fatal(err)
+		}
+		w.apply(c.apply...)
+		if err := conn.Bind("orlovami", password); err != nil {
+			t.Fatal(err)
+		}
+		if from := w.auth.last().Source; from.NAS != c.nas || from.School != c.school {
+			t.Errorf("%+v: asked by %q of school %q", c.apply, from.NAS, from.School)
+		}
+	}
+}
+
+// With a certificate: other names of an account count at once.
+func TestApplyCertificates(t *testing.T) {
+	w := startCertified(t, nil)
+	c := w.over(w.pki.Computer(t, "a.boards.example"))
+	if err := c.ExternalBind(); err != nil {
+		t.Fatal(err)
+	}
+	w.apply(Service{DN: devices, Certificates: []CertificateName{{"devices", "*.boards.example"}}})
+	if who := w.whoAmI(c); who != "dn:"+devices {
+		t.Errorf("whose name is still there is %q", who)
+	}
+	w.apply(Service{DN: devices, Certificates: []CertificateName{{"devices", "b.boards.example"}}}, Service{DN: device, Certificates: []CertificateName{{"devices", "*.boards.example"}}})
+	if who := w.whoAmI(c); who != "" {
+		t.Errorf("whose name is another's is %q", who)
+	}
+	if err := c.ExternalBind(); err != nil || w.whoAmI(c) != "dn:"+device {
+		t.Errorf("the other: %v", err)
+	}
+	w.apply(Service{DN: device, Password: secret})
+	if who := w.whoAmI(c); who != "" {
+		t.Errorf("where certificates sign nobody in he is %q", who)
+	}
+}
+
+// What runs for long ends with the account that it runs for.
+func TestApplyInTheMiddle(t *testing.T) {
+	again := func() {}
+	w := start(t, func(o *Options) {
+		o.Directory = endless{o.Directory.(*directory.Directory), func() { again() }}
+	})
+	again = func() { w.apply(Service{DN: board, Password: secret}) }
+	query := search(testPeople, ldap.ScopeWholeSubtree, "(givenName=nobody)")
+	query.Controls = []ldap.Control{ldap.NewControlString(oidSyncRequest, true, "\x30\x03\x0a\x01\x01")}
+	if _, err := w.as(reader, secret).Search(query); code(err) != ldap.LDAPResultInsufficientAccessRights {
+		t.Error(err)
+	}
+}
+
+// A change of one account leaves alone what others have begun, and nothing that the
+// account itself has begun counts under other rules.
+func TestApplyLeavesCookies(t *testing.T) {
+	job := Service{DN: reader, Password: secret, Sync: true}
+	w := start(t, func(o *Options) { o.Services = []Service{job} })
+	c := w.as(reader, secret)
+	copy := newConsumer(testPeople, ldap.ScopeWholeSubtree, "(uid=*)", "uid")
+	q := search(testPeople, ldap.ScopeWholeSubtree, "(uid=*)", "uid")
+	_, cookie, err := paged(c, q, 1, nil)
+	if err = errors.Join(err, copy.poll(c, false)); err != nil {
+		t.Fatal(err)
+	}
+	w.apply(Service{DN: board, Password: secret}, job)
+	if _, _, err := paged(c, q, 1, cookie); err != nil {
+		t.Errorf("the next page: %v", err)
+	}
+	if err := copy.poll(c, false); err != nil {
+		t.Errorf("the next synchronization: %v", err)
+	}
+	job.Schools = []person.SchoolID{"49"}
+	w.apply(job)
+	if _, _, err := paged(c, q, 1, cookie); code(err) != ldap.LDAPResultUnwillingToPerform {
+		t.Errorf("a page of before: %v", err)
+	}
+	if err := copy.poll(c, false); code(err) != 4096 {
+		t.Errorf("a synchronization of before: %v", err)
+	}
+}
