@@ -64,7 +64,7 @@ func (j *Journal) Devices(ctx context.Context, since time.Time, f func(*journal.
 	} {
 		for before, full := int64(math.MaxInt64), true; full && !done; {
 			n, last, err := read(part.among+" AND "+part.column+" < ? AND "+part.column+" >= ?", part.column+" DESC", devicesPage, before, part.from)
-			if full = n == devicesPage; full { // a controller that begins anew ends thousands at once
+			if full = n == devicesPage; full && err == nil { // a controller that begins anew ends thousands at once
 				before = part.place(last)
 				_, _, err = read(part.among+" AND "+part.column+" = ?", "", devicesRead, before)
 			}

@@ -12,6 +12,14 @@ import (
 	"schoolbridge/provision"
 )
 
+var secretTests = []test{
+	{"SealedColumns", testSealedColumns},
+	{"NothingInClear", testNothingInClear},
+	{"WrongKeyset", testWrongKeyset},
+	{"Rotation", testRotation},
+	{"Versions", testVersions},
+}
+
 // testSealedColumns: what is moved to another row does not open.
 func testSealedColumns(t *testing.T, s *suite) {
 	_, first := s.withOrlova(t)
