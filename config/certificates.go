@@ -39,13 +39,19 @@ func (d *decoder) certificate(c *Config) *tls.Certificate {
 	return nil
 }
 
-// ldapListeners warns of what old boards need, and of what they would miss.
-func (d *decoder) ldapListeners(c *Config) {
+// ldapListeners warns of what old boards need, and of what they would miss; main is
+// the certificate of listeners without one of their own.
+func (d *decoder) ldapListeners(c *Config, main *tls.Certificate) {
 	for i, l := range c.LDAP.Listeners {
 		path := fmt.Sprintf("ldap.listeners[%d].", i)
+		shown := d.ownCertificate(c, path, l, main)
 		if l.OldTLS {
 			d.warn(path+"old_tls", wrong(say("TLS 1.0 и 1.1 и обмен ключами RSA взломаны: пароли тех, кто входит здесь, можно прочесть", "TLS 1.0, TLS 1.1 and RSA key exchange are broken: the passwords of whoever signs in here can be read"),
 				say("только для старых досок, на отдельном адресе в их сети; замените доски", "for old boards only, on an address of their own in their network; replace them")))
+		}
+		if l.OldTLS && shown != nil && shown.Leaf.PublicKeyAlgorithm != x509.RSA {
+			d.warn(path+"old_tls", wrong(say("у здешнего сертификата не ключ RSA: доски без ECDSA не подключатся", "the certificate here has no RSA key: boards without ECDSA cannot connect"),
+				say("укажите certificate_file и key_file с ключом RSA", "set certificate_file and key_file with an RSA key")))
 		}
 		for _, from := range l.Balancers {
 			if from.Bits() == 0 {
@@ -53,6 +59,23 @@ func (d *decoder) ldapListeners(c *Config) {
 			}
 		}
 	}
+}
+
+// ownCertificate is what a listener shows; nil: nothing that could be loaded.
+func (d *decoder) ownCertificate(c *Config, path string, l Listener, main *tls.Certificate) *tls.Certificate {
+	cert, key := path+"certificate_file", path+"key_file"
+	switch written := d.nodes[cert] != nil; {
+	case written != (d.nodes[key] != nil):
+		d.faultAt(path[:len(path)-1], wrong(say("сертификат и ключ указывают вместе", "certificate and key come together"), say("добавьте второй файл", "add the other file")))
+		return nil
+	case !written:
+		return main
+	case d.faulty(cert) || d.faulty(key):
+		return nil
+	case c.TLS.CertificateFile == "" && !d.faulty("tls"):
+		d.faultAt(cert, wrong(say("без tls.certificate_file нет и TLS", "without tls.certificate_file there is no TLS"), d.example("tls.certificate_file")))
+	}
+	return d.pair(cert, l.CertificateFile, l.KeyFile)
 }
 
 // pair loads a certificate and its key, and looks at how long its chain is

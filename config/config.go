@@ -120,6 +120,9 @@ type Listener struct {
 	Balancers []netip.Prefix `yaml:"balancers" default:"" unique:"yes"`
 	Idle      time.Duration  `yaml:"idle" default:"15m" min:"1s" max:"24h"`
 	KeepAlive time.Duration  `yaml:"keepalive" default:"1m" min:"1s" max:"2h"`
+
+	CertificateFile File       `yaml:"certificate_file" default:""`
+	KeyFile         SecretFile `yaml:"key_file" default:""`
 }
 
 // usualKeepAlive is of listen and listen_tls.

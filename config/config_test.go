@@ -312,6 +312,9 @@ func TestWholeFileChecks(t *testing.T) {
 		"views in one another":       {"ldap: {base: 'dc=a,dc=b', views: [{base: 'dc=b'}]}", "ldap.views[0].base", "apart"},
 		"one view twice":             {"ldap: {base: o=a, views: [{base: o=b}, {base: O=B}]}", "ldap.views[1].base", "apart"},
 		"one attribute twice":        {"ldap: {attributes: [{name: title, value: a}, {name: Title, value: b}]}", "ldap.attributes[1].name", "already"},
+		"half a certificate":         {"ldap: {base: o=a, listeners: [{address: '127.0.0.1:1636', certificate_file: server.pem}]}", "ldap.listeners[0]", "come together"},
+		"a wrong pair":               {"ldap: {base: o=a, listeners: [{address: '127.0.0.1:1636', certificate_file: server.pem, key_file: secret}]}", "ldap.listeners[0].certificate_file", "do not work"},
+		"a certificate without TLS":  {"ldap: {base: o=a, listeners: [{address: '127.0.0.1:1636', certificate_file: server.pem, key_file: server-key.pem}]}", "ldap.listeners[0].certificate_file", "there is no TLS"},
 		"service outside":            {"ldap: {base: o=a, services: [{dn: 'cn=x,o=b', password_file: secret}]}", "ldap.services[0].dn", "below the base"},
 		"nothing to sign in with":    {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a'}]}", "ldap.services[0].password_file", "nothing to sign in with"},
 		"unknown authority":          {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a', certificates: [{authority: b, name: c}]}]}", "ldap.services[0].certificates[0].authority", "has no"},
@@ -418,6 +421,7 @@ func TestReference(t *testing.T) {
 			"secrets/mosru": "secret", "secrets/reader": "secret", "secrets/radius-school-49": "secret", "mosru-keys.json": "keys.json",
 			"secrets/events.pem": "secret", "secrets/ad": "secret", "secrets/coa-school-49": "secret", "tls/ad-ca.pem": "server.pem", "tls/ca.pem": "server.pem",
 			"tls/eap.pem": "server.pem", "tls/eap-key.pem": "server-key.pem", "tls/eap-rsa.pem": "server.pem", "tls/eap-rsa-key.pem": "server-key.pem",
+			"tls/boards-rsa.pem": "server.pem", "tls/boards-rsa-key.pem": "server-key.pem",
 			"tls/devices-ca.pem": "server.pem", "tls/devices.crl": "devices.crl",
 			"tls/school-devices.pem": "other.pem", "tls/school-devices.crl": "devices.crl"} {
 			b, err := os.ReadFile(filepath.Join(dir, from))
@@ -456,6 +460,15 @@ func TestReloadable(t *testing.T) {
 	if got := Reloadable(old, check(strings.NewReplacer("10.1.0.0/16", "10.2.0.0/16", "allow: true", "allow: false").Replace(base)+tls)); len(got) != 0 {
 		t.Errorf("NAS clients and policy need a restart: %v", got)
 	}
+	listener := func(more string) *Config {
+		return check(strings.Replace(base, `[{address: "127.0.0.1:3890"}]`, `[{address: "127.0.0.1:3890"`+more+`}]`, 1) + tls)
+	}
+	if got := Reloadable(old, listener(", certificate_file: server.pem, key_file: server-key.pem")); len(got) != 0 {
+		t.Errorf("a listener's certificate needs a restart: %v", got)
+	}
+	if got := Reloadable(old, listener(", idle: 2h")); !slices.Equal(got, []string{"ldap.listeners"}) {
+		t.Errorf("a listener's patience: %v", got)
+	}
 	got := Reloadable(old, check(strings.NewReplacer("o=school", "o=other", "policy: {", "policy: {time_zone: Asia/Omsk, ", "who: staff", "who: pupil", "name: z, ca_file: ca", "name: y, ca_file: third").Replace(base)+"web: {listen: '127.0.0.1:81'}\n"))
 	if want := []string{"tls", "ldap.services", "ldap.base", "policy.time_zone", "web.listen"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
@@ -491,4 +504,15 @@ func FuzzCheck(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Old boards know RSA alone: a certificate with another key is no use to them.
+func TestOldTLSWithoutRSA(t *testing.T) {
+	const head = "tls: {certificate_file: server.pem, key_file: server-key.pem}\nldap: {base: o=a, listeners: [{address: '127.0.0.1:1636', tls: true"
+	for more, want := range map[string]bool{"": false, ", old_tls: true": true, ", old_tls: true, certificate_file: server.pem, key_file: server-key.pem": true} {
+		_, faults := Check([]byte(strings.Replace(base, "ldap:", "#", 1)+head+more+"}]}\n"), folder(t))
+		if got := strings.Contains(lines(faults), "no RSA key"); got != want {
+			t.Errorf("%q: %s", more, lines(faults))
+		}
+	}
 }

@@ -48,6 +48,8 @@ var docs = map[string]doc{
 	"ldap.listeners[].address":                 {"Адрес и порт.", "Address and port.", "0.0.0.0:1636"},
 	"ldap.listeners[].tls":                     {"LDAPS: TLS с начала соединения. Нет — LDAP, где TLS начинает StartTLS.", "LDAPS: TLS from the beginning of a connection. No: LDAP, where StartTLS begins it.", "true"},
 	"ldap.listeners[].old_tls":                 {"Для старых досок: и TLS 1.0, 1.1, и обмен ключами RSA (нужен сертификат с ключом RSA). Их можно взломать.", "For old boards: TLS 1.0 and 1.1 too, and RSA key exchange (with a certificate that has an RSA key). They can be broken.", "false"},
+	"ldap.listeners[].certificate_file":        {"Свой сертификат с цепочкой, PEM, например с ключом RSA для старых досок. Пусто — из tls. Подхватывается по reload.", "A certificate of its own with its chain, PEM, such as one with an RSA key for old boards. Empty: that of tls. Taken anew on reload.", "tls/boards-rsa.pem"},
+	"ldap.listeners[].key_file":                {"Его ключ, права 0600.", "Its key, mode 0600.", "tls/boards-rsa-key.pem"},
 	"ldap.listeners[].balancers":               {"Адреса балансировщиков: соединения только от них и с заголовком PROXY (v1 или v2), который называет клиента. Пусто — заголовка нет.", "The addresses of balancers: connections come from them alone, with a PROXY header (v1 or v2) that names the client. Empty: there is no header.", "[10.0.0.5]"},
 	"ldap.listeners[].idle":                    {"Через сколько закрыть молчащее соединение.", "When to close a silent connection.", "15m"},
 	"ldap.listeners[].keepalive":               {"Через сколько тишины проверять, жив ли клиент (TCP keepalive).", "After which silence to ask whether the client is alive (TCP keepalive).", "1m"},

@@ -43,6 +43,8 @@ var options = map[string]struct{ good, bad string }{
 	"ldap.listeners[].address":                 {"127.0.0.1:2389", "localhost"},
 	"ldap.listeners[].tls":                     {"yes", "perhaps"},
 	"ldap.listeners[].old_tls":                 {"yes", "1.0"},
+	"ldap.listeners[].certificate_file":        {"server.pem", "missing.pem"},
+	"ldap.listeners[].key_file":                {"server-key.pem", "empty"},
 	"ldap.listeners[].balancers":               {"[10.0.0.5, 'fd00::/64']", "[0.0.0.0/0]"},
 	"ldap.listeners[].idle":                    {"1h", "0s"},
 	"ldap.listeners[].keepalive":               {"10s", "1d"},
@@ -272,6 +274,8 @@ func with(t *testing.T, path, value string) string {
 	partners["wifi.ssids"] = "wifi.server_names=bridge.example wifi.ca_file=server.pem"
 	partners["ad.server"] = "ad.bind=b@obr.example ad.password_file=secret ad.base=OU=schools,DC=obr ad.search_base=DC=obr"
 	partners["ldap.listeners[].tls"], partners["ldap.listeners[].old_tls"] = partners["ldap.listen_tls"], partners["ldap.listen_tls"]
+	partners["ldap.listeners[].certificate_file"] = partners["ldap.listen_tls"] + " ldap.listeners[].key_file=server-key.pem"
+	partners["ldap.listeners[].key_file"] = partners["ldap.listen_tls"] + " ldap.listeners[].certificate_file=server.pem"
 	for _, role := range []string{"staff", "pupil"} {
 		partners["radius.simultaneous."+role] = "radius.accounting=[127.0.0.1:1813]"
 	}

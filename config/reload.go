@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -27,8 +28,19 @@ func Reloadable(old, new *Config) []string {
 	if old.LDAP.Base != new.LDAP.Base && !reflect.DeepEqual(old.LDAP.Services, new.LDAP.Services) {
 		changed = append(changed, "ldap.services")
 	}
-	compare(reflect.ValueOf(*old), reflect.ValueOf(*new), "", &changed)
+	was, is := *old, *new
+	was.LDAP.Listeners, is.LDAP.Listeners = withoutCertificates(old.LDAP.Listeners), withoutCertificates(new.LDAP.Listeners)
+	compare(reflect.ValueOf(was), reflect.ValueOf(is), "", &changed)
 	return changed
+}
+
+// withoutCertificates leaves out what of listeners is taken anew.
+func withoutCertificates(list []Listener) []Listener {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].CertificateFile, list[i].KeyFile = "", ""
+	}
+	return list
 }
 
 func compare(old, new reflect.Value, path string, changed *[]string) {

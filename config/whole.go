@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ func (d *decoder) whole(c *Config) {
 		d.wifi(c, pair)
 	}
 	d.listeners(c)
-	d.ldap(c)
+	d.ldap(c, pair)
 	d.access(c)
 	d.radius(c)
 	d.things(c)
@@ -129,7 +130,7 @@ func (d *decoder) listeners(c *Config) {
 	}
 }
 
-func (d *decoder) ldap(c *Config) {
+func (d *decoder) ldap(c *Config, pair *tls.Certificate) {
 	if c.LDAP.Base == "" && len(c.LDAP.All()) > 0 {
 		d.faultAt("ldap.base", wrong(say("LDAP включён, а корня каталога нет", "LDAP is on and has no base"), d.example("ldap.base")))
 	}
@@ -139,7 +140,7 @@ func (d *decoder) ldap(c *Config) {
 	if c.LDAP.Limits.PerSource > c.LDAP.Limits.Connections {
 		d.faultAt("ldap.limits.per_source", wrong(say("с одного адреса разрешено больше соединений, чем всего", "one source may hold more connections than there are"), say("не больше %d", "at most %d", c.LDAP.Limits.Connections)))
 	}
-	d.ldapListeners(c)
+	d.ldapListeners(c, pair)
 	d.views(c)
 	seen := map[string]int{}
 	for i, s := range c.LDAP.Services {

@@ -4,6 +4,9 @@ import (
 	"crypto/tls"
 	"fmt"
 	"sync/atomic"
+
+	"schoolbridge/config"
+	"schoolbridge/internal/telemetry"
 )
 
 // certificate is the server's certificate as loaded from its two files. Load
@@ -59,3 +62,45 @@ var oldSuites = []uint16{
 
 // config is the TLS configuration in force.
 func (c *certificate) config() *tls.Config { return c.current.Load() }
+
+// listenerCertificates are those of LDAP listeners that have one of their own.
+type listenerCertificates map[config.Address]*certificate
+
+func loadListenerCertificates(c *config.Config) (listenerCertificates, error) {
+	all := listenerCertificates{}
+	for _, l := range c.LDAP.Listeners {
+		if l.CertificateFile == "" {
+			continue
+		}
+		var err error
+		if all[l.Address], err = loadCertificate(string(l.CertificateFile), string(l.KeyFile)); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// ends tells until when the first of them is valid; none where there are none.
+func (all listenerCertificates) ends() (list []telemetry.Certificate) {
+	for _, one := range all {
+		if end := config.ChainEnd(one.config().Certificates[0]); len(list) == 0 || end.Before(list[0].Ends) {
+			list = []telemetry.Certificate{{Use: useLDAPListener, Ends: end}}
+		}
+	}
+	return list
+}
+
+// ldapTLS is the TLS in force of an LDAP listener: with its own certificate or that
+// of all, and as old as its boards need.
+func (d *daemon) ldapTLS(l config.Listener) func() *tls.Config {
+	return func() *tls.Config {
+		shown := d.cert
+		if own := (*d.ldapCerts.Load())[l.Address]; own != nil {
+			shown = own
+		}
+		if l.OldTLS {
+			return shown.old.Load()
+		}
+		return shown.config()
+	}
+}

@@ -8,10 +8,12 @@ import (
 )
 
 // The uses of certificates, as metric and log name them. "tls" serves LDAPS,
-// StartTLS, RadSec and the web, and EAP; the others are files of trusted authorities.
+// StartTLS, RadSec and the web, and EAP; "eap" and "ldap_listener" are what those have
+// of their own, the others are files of trusted authorities.
 const (
 	useTLS          = "tls"
 	useEAP          = "eap" // what radius.eap has beside it
+	useLDAPListener = "ldap_listener"
 	useEAPClientsCA = "eap_clients_ca"
 	useLDAPClients  = "ldap_clients_ca"
 	useRadSecCA     = "radsec_clients_ca"

@@ -30,9 +30,8 @@ func (d *daemon) joinLDAP(ctx context.Context) error {
 		d.release = append(d.release, func() { _ = l.Close() }) // closed already, unless the start failed
 		how := ldapwire.Listener{Implicit: one.TLS, Idle: one.Idle, Proxies: one.Balancers}
 		if d.cert != nil {
-			asking := &askingTLS{base: d.cert.config, asks: d.ldapAsks.Load, address: one.Address}
+			asking := &askingTLS{base: d.ldapTLS(one), asks: d.ldapAsks.Load, address: one.Address}
 			if one.OldTLS {
-				asking.base = d.cert.old.Load
 				old = append(old, string(one.Address))
 			}
 			how.TLS = asking.config

@@ -51,20 +51,20 @@ func ldapSite(t *testing.T, s site, log *logged) (d *daemon, address, old string
 	return d, found[0], found[1]
 }
 
-// rsaCertificate puts one with an RSA key in the place of the site's.
-func (s site) rsaCertificate() {
+// rsaCertificate makes one with an RSA key, in NAME.pem and NAME-key.pem.
+func (s site) rsaCertificate(name string, serial int64) {
 	s.t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	leaf := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().AddDate(1, 0, 0), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(serial), NotAfter: time.Now().AddDate(0, 0, 10), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment}
 	raw, err := x509.CreateCertificate(rand.Reader, leaf, leaf, &key.PublicKey, key)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	for name, block := range map[string]*pem.Block{"server.pem": {Type: "CERTIFICATE", Bytes: raw}, "server-key.pem": {Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}} {
+	for name, block := range map[string]*pem.Block{name + ".pem": {Type: "CERTIFICATE", Bytes: raw}, name + "-key.pem": {Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}} {
 		if err := os.WriteFile(s.path(name), pem.EncodeToMemory(block), 0o600); err != nil {
 			s.t.Fatal(err)
 		}
@@ -74,7 +74,7 @@ func (s site) rsaCertificate() {
 // Old TLS is spoken where it is configured and nowhere else, and everybody is told.
 func TestOldTLSOfOneListener(t *testing.T) {
 	s, log := newSite(t), &logged{}
-	s.rsaCertificate()
+	s.rsaCertificate("server", 1)
 	d, address, old := ldapSite(t, s, log)
 	for what, c := range map[string]*tls.Config{
 		"TLS 1.0":          {MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10},
@@ -102,6 +102,75 @@ func TestOldTLSOfOneListener(t *testing.T) {
 		}
 	}
 	t.Errorf("health says nothing: %v, %+v", ready, results)
+}
+
+// A listener shows a certificate of its own, which a reload takes anew, or takes away,
+// and whose end is watched.
+func TestCertificateOfListener(t *testing.T) {
+	s, log := newSite(t), &logged{}
+	s.rsaCertificate("boards", 77)
+	usual, boards := freePort(t), freePort(t)
+	written := siteConfig + `ldap:
+  base: dc=school,dc=example
+  listen: ["` + usual + `"]
+  listeners:
+    - {address: "` + boards + `", tls: true, old_tls: true, certificate_file: boards.pem, key_file: boards-key.pem}
+`
+	s.write("config.yaml", written)
+	d := s.started(log)
+	if said := log.take(); !strings.Contains(said, "use=ldap_listener") {
+		t.Errorf("nobody says that it ends soon: %s", said)
+	}
+	old := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA}}
+	serial := func(c *ldap.Conn, err error) int64 {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		state, _ := c.TLSConnectionState()
+		return state.PeerCertificates[0].SerialNumber.Int64()
+	}
+	shown := func() int64 {
+		t.Helper()
+		return serial(ldap.DialURL("ldaps://"+boards, ldap.DialWithTLSConfig(old)))
+	}
+	starts := func() int64 {
+		t.Helper()
+		c, err := ldap.DialURL("ldap://" + usual)
+		if err == nil {
+			err = c.StartTLS(&tls.Config{InsecureSkipVerify: true})
+		}
+		return serial(c, err)
+	}
+	if shown() != 77 || starts() == 77 {
+		t.Error("one shows the other's")
+	}
+	if ends := metricByUse(t, d); ends["ldap_listener"] == 0 || ends["ldap_listener"] == ends["tls"] {
+		t.Errorf("%v", ends)
+	}
+	s.rsaCertificate("boards", 78)
+	log.take()
+	if d.reload(); shown() != 78 {
+		t.Errorf("after a reload it is the old one: %s", log.take())
+	}
+	s.rsaCertificate("others", 79)
+	s.write("config.yaml", strings.NewReplacer("boards.pem", "others.pem", "boards-key", "others-key").Replace(written))
+	if d.reload(); shown() != 79 || strings.Contains(log.take(), "restart") {
+		t.Error("another file is not taken")
+	}
+	s.write("others-key.pem", "nothing\n")
+	if d.reload(); shown() != 79 || !strings.Contains(log.take(), "refused") {
+		t.Error("a broken pair is taken, or in silence")
+	}
+	s.rsaCertificate("server", 80)
+	s.write("config.yaml", strings.Replace(written, ", certificate_file: boards.pem, key_file: boards-key.pem", "", 1))
+	if d.reload(); shown() != 80 {
+		t.Errorf("without one of its own it does not show that of all: %s", log.take())
+	}
+	if _, there := metricByUse(t, d)["ldap_listener"]; there {
+		t.Error("one that is not in use is watched")
+	}
 }
 
 // A reload brings new connections the new certificate, also those for old

@@ -32,6 +32,7 @@ type reloadable struct {
 	eapCerts  []tls.Certificate
 	eapTrust  *trust.Set
 	ldapAsks  *ldapAsks
+	ldapCerts listenerCertificates
 	access    ldapsrv.Rules
 	accounts  *ldapsrv.Accounts
 	inventory *auth.Inventory
@@ -83,6 +84,9 @@ func (d *daemon) prepare(c *config.Config) (r reloadable, err error) {
 	}
 	if r.ldapAsks, err = newLDAPAsks(c.LDAP.Certificates); err != nil {
 		return r, fmt.Errorf("ldap.certificates: %w", err)
+	}
+	if r.ldapCerts, err = loadListenerCertificates(c); err != nil {
+		return r, fmt.Errorf("ldap.listeners: %w", err)
 	}
 	if d.ldap != nil {
 		if r.access, err = d.ldap.Compile(ldapRules(c.LDAP.Access)); err != nil {
@@ -142,6 +146,7 @@ func (d *daemon) take(r reloadable) {
 		d.eapTrust.Store(r.eapTrust)
 	}
 	d.ldapAsks.Store(r.ldapAsks)
+	d.ldapCerts.Store(&r.ldapCerts)
 	if d.ldap != nil {
 		d.ldap.Apply(r.access)
 		if r.accounts != nil {
@@ -149,7 +154,7 @@ func (d *daemon) take(r reloadable) {
 		}
 	}
 	d.inventory.Store(r.inventory)
-	certificates := slices.Concat(d.lasting, r.endings)
+	certificates := slices.Concat(d.lasting, r.endings, r.ldapCerts.ends())
 	if d.cert != nil {
 		certificates = append(certificates, telemetry.Certificate{Use: useTLS, Ends: config.ChainEnd(d.cert.config().Certificates[0])})
 	}

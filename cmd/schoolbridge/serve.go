@@ -108,6 +108,7 @@ type daemon struct {
 	eapCerts      atomic.Pointer[[]tls.Certificate]
 	eapTrust      atomic.Pointer[trust.Set]
 	ldapAsks      atomic.Pointer[ldapAsks]
+	ldapCerts     atomic.Pointer[listenerCertificates]
 	inventory     atomic.Pointer[auth.Inventory]
 	expiry        *telemetry.Expiry
 	lasting       []telemetry.Certificate // those that a reload does not replace
