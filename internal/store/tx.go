@@ -30,7 +30,7 @@ type tx struct {
 	many      bool // an import: nobody waits for each of those it touches
 	woke      bool // there is work for those who wait, besides what the feed tells
 	audits    []identity.AuditEntry
-	packer    packer
+	packer    *packer // while the audit trail is written
 	courtesy  courtesy
 }
 
