@@ -63,6 +63,7 @@ type DB struct {
 	indexStep  int64
 	indexFails atomic.Bool // the last look at the audit trail's index
 	packers    sync.Pool   // of *packer
+	kept       statements
 	sessionIDs *sessionIDs
 
 	mu   sync.Mutex
