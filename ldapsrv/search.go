@@ -275,11 +275,11 @@ func (v *view) named(at place) object {
 			return &personEntry{v, e}
 		}
 	case placeGroup:
-		if g, ok := v.group(at); ok && v.service != nil {
+		if g, ok := v.group(at); ok && v.seesGroup(g) {
 			return &groupEntry{v, g}
 		}
 	case placeOwnGroup:
-		if e, ok := v.personAt(at); ok && v.service != nil && v.sees(e) {
+		if e, ok := v.personAt(at); ok && (v.service != nil || v.self(e)) && v.sees(e) {
 			return &personalEntry{v, e}
 		}
 	case placeService:
@@ -300,16 +300,13 @@ func (r *run) branch(at place) {
 	if r.from.stage <= stagePeople && (whole || kind == placePeople) && !r.people() {
 		return
 	}
-	if r.service == nil {
-		return
-	}
 	if r.from.stage <= stageGroups && (whole || kind == placeGroups) && !r.groups() {
 		return
 	}
 	if r.from.stage <= stagePersonal && (whole || kind == placePersonal) && r.tree.personal != "" && !r.personalGroups() {
 		return
 	}
-	if (whole || kind == placeServices) && r.tree.services != "" && (r.from.stage < stageService) {
+	if r.service != nil && (whole || kind == placeServices) && r.tree.services != "" && (r.from.stage < stageService) {
 		r.offer(r.service.entry, position{stage: stageService})
 	}
 }
@@ -389,8 +386,13 @@ func (r *run) groups() bool {
 	if r.from.stage == stageGroups {
 		after = r.from.name
 	}
-	list, ok := r.candidateGroups()
-	if !ok {
+	var list []*directory.Group
+	if r.service == nil { // a person sees his own: they are few
+		list = r.ownGroups(r.x.groups[:0])
+		r.x.groups = list
+	} else if some, ok := r.candidateGroups(); ok {
+		list = some
+	} else {
 		list = r.s.opt.Directory.GroupsAfter(after)
 	}
 	for _, g := range list {
