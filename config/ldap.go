@@ -86,6 +86,7 @@ func (d *decoder) access(c *Config) {
 		d.once(names, a.Name, path+".name")
 		d.anyAlone(path, a.Schools)
 		d.some(path+".schools", a.Schools)
+		d.schools(path, a.Schools, "own", "any")
 		d.attributes(c, path, a.Attributes)
 		if slices.Contains(a.Who, "pupil") && slices.Contains(a.Sees, "pupil") {
 			d.faultAt(path+".sees", wrong(say("ученики не видят друг друга в каталоге, и правило этого не меняет", "pupils are not listed to pupils, and no rule changes that"),
@@ -124,6 +125,7 @@ func (d *decoder) serviceAccounts(c *Config, authorities map[string]int) (used b
 		}
 		d.attributes(c, path, s.Attributes)
 		d.some(path+".schools", s.Schools)
+		d.schools(path, s.Schools, "any")
 		d.some(path+".roles", s.Roles)
 		for j, one := range s.Certificates {
 			used = true
@@ -155,6 +157,22 @@ func (d *decoder) anyAlone(path string, schools []string) {
 		if id == "any" && len(schools) > 1 {
 			d.faultAt(fmt.Sprintf("%s.schools[%d]", path, j), wrong(say("any уже значит все школы", "any means all schools already"), say("оставьте any одно или уберите его", "leave any alone or remove it")))
 		}
+	}
+}
+
+// schools faults what was meant for one of the words that a list of schools takes:
+// an identifier has digits, and a school's name in its place a capital letter.
+func (d *decoder) schools(path string, list []string, words ...string) {
+	for j, id := range list {
+		folded := strings.ToLower(id)
+		if slices.Contains(words, id) || !slices.Contains(words, folded) && strings.Trim(id, "abcdefghijklmnopqrstuvwxyz_-") != "" {
+			continue
+		}
+		remedy := say("%s или идентификаторы школ (ekis_id)", "%s, or identifiers of schools (ekis_id)", strings.Join(words, ", "))
+		if near := nearest(folded, words); near != "" {
+			remedy = say("вы имели в виду %s?", "did you mean %s?", near)
+		}
+		d.faultAt(fmt.Sprintf("%s.schools[%d]", path, j), wrong(say("%s — не школа", "%s is no school", show(id)), remedy))
 	}
 }
 

@@ -275,6 +275,7 @@ func (d *decoder) policy(c *Config) {
 	}
 	for i, r := range c.Policy.Rules {
 		d.once(seen, r.Name, fmt.Sprintf("policy.rules[%d].name", i))
+		d.schools(fmt.Sprintf("policy.rules[%d]", i), r.Schools, "own", "any")
 		for j, name := range r.NAS {
 			if !slices.Contains(nas, name) {
 				remedy := say("имена — это radius.clients[].name и ldap.services[].dn", "names are those of radius.clients[].name and ldap.services[].dn")

@@ -17,6 +17,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 
 	"schoolbridge/internal/child"
+	"schoolbridge/internal/freeport"
 	"schoolbridge/ldapsrv/wire"
 )
 
@@ -35,12 +36,7 @@ func (w *world) listen(how wire.Listener) string {
 // whether we are there, too.
 func balancer(t *testing.T, to, header string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address, dir := l.Addr().String(), t.TempDir()
-	_ = l.Close()
+	address, dir := freeport.TCP(t), t.TempDir()
 	conf := write(t, dir, "haproxy.cfg", fmt.Sprintf(`defaults
   mode tcp
   timeout connect 10s

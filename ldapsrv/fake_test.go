@@ -174,6 +174,8 @@ type world struct {
 	plain  string
 	tls    string
 	roots  *x509.CertPool
+	opt    Options
+	served sync.WaitGroup
 }
 
 func start(t testing.TB, change func(*Options), more ...*directory.Entry) *world {
@@ -202,31 +204,46 @@ func startOver(t testing.TB, d *directory.Directory, change func(*Options)) *wor
 	if change != nil {
 		change(&o)
 	}
-	var err error
-	if w.server, err = New(o); err != nil {
+	w.opt = o
+	if err := w.up("127.0.0.1:0", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
-	var wait sync.WaitGroup
-	serve := func(implicit bool) string {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	t.Cleanup(w.down)
+	return w
+}
+
+// up starts the server at addresses, in the clear and with TLS.
+func (w *world) up(plain, secure string) (err error) {
+	if w.server, err = New(w.opt); err != nil {
+		return err
+	}
+	server := w.server
+	for _, one := range []struct {
+		at       *string
+		address  string
+		implicit bool
+	}{{&w.plain, plain, false}, {&w.tls, secure, true}} {
+		l, err := net.Listen("tcp", one.address)
 		if err != nil {
-			t.Fatal(err)
+			w.down()
+			return err
 		}
-		wait.Go(func() {
-			if err := w.server.Serve(l, wire.Listener{Implicit: implicit}); err != nil {
-				t.Errorf("Serve: %v", err)
+		*one.at = l.Addr().String()
+		w.served.Go(func() {
+			if err := server.Serve(l, wire.Listener{Implicit: one.implicit}); err != nil {
+				w.t.Errorf("Serve: %v", err)
 			}
 		})
-		return l.Addr().String()
 	}
-	w.plain, w.tls = serve(false), serve(true)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		_ = w.server.Shutdown(ctx) // connections that a test left open are cut
-		wait.Wait()
-	})
-	return w
+	return nil
+}
+
+// down stops it.
+func (w *world) down() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_ = w.server.Shutdown(ctx) // connections that a test left open are cut
+	w.served.Wait()
 }
 
 // issued gives a certificate for localhost behind its authority's, and the

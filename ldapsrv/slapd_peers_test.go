@@ -24,6 +24,7 @@ import (
 
 	"schoolbridge/internal/child"
 	"schoolbridge/internal/directory"
+	"schoolbridge/internal/freeport"
 )
 
 var slapdAttributes = []string{"objectClass", "uid", "cn", "sn", "givenName", "displayName", "mail", "uidNumber", "gidNumber", "homeDirectory", "loginShell", "employeeType", "o"}
@@ -61,24 +62,30 @@ directory `+dir+`/db
 	if out, code := runClient(t, "/usr/sbin/slapadd", "-q", "-f", conf, "-l", write(t, dir, "people.ldif", b.String())); code != 0 {
 		t.Fatalf("slapadd: exit %d: %s", code, out)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	c, err := ldap.DialURL("ldap://" + runSlapd(t, dir, conf))
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := l.Addr().String()
-	_ = l.Close()
-	server, err := child.Start(dir, "/usr/sbin/slapd", "-h", "ldap://"+address, "-f", conf, "-d", "0")
+	t.Cleanup(func() { _ = c.Close() })
+	if err := c.Bind(reader, secret); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// runSlapd gives the address of a server with the configuration.
+func runSlapd(t *testing.T, dir, conf string) string {
+	t.Helper()
+	address := freeport.TCP(t)
+	server, err := child.Start(dir, "/usr/sbin/slapd", "-h", "ldap://"+address, "-f", conf, "-d", "none")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Stop)
 	for until := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if c, err := ldap.DialURL("ldap://" + address); err == nil {
-			t.Cleanup(func() { _ = c.Close() })
-			if err := c.Bind(reader, secret); err != nil {
-				t.Fatal(err)
-			}
-			return c
+		if c, err := net.Dial("tcp", address); err == nil {
+			_ = c.Close()
+			return address
 		}
 		if server.Ended(0) || time.Now().After(until) {
 			t.Fatalf("slapd does not answer: %s", child.Log(dir))

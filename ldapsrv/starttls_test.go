@@ -100,3 +100,27 @@ func TestStartTLSBehindLongSearch(t *testing.T) {
 		t.Errorf("answer %d %#x %d: the bind in the clear still counts", id, op, code)
 	}
 }
+
+// A client that takes TLS off again (Windows' ldap_stop_tls_s does) is told of
+// its end, and the connection with it: nothing goes on in the clear (RFC 4511
+// section 4.14.3).
+func TestStopTLS(t *testing.T) {
+	w := start(t, nil)
+	c := dialBytes(t, w)
+	_, _ = c.Write(message(1, wire.OpExtendedRequest, startTLSBody))
+	reply(t, c)
+	s := tls.Client(c, w.client())
+	_, _ = s.Write(message(2, wire.OpBindRequest, bindBody(reader, secret)))
+	if _, _, code := reply(t, s); code != wire.Success {
+		t.Fatal(code)
+	}
+	if err := s.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.Read(make([]byte, 1)); n > 0 || err != io.EOF {
+		t.Errorf("TLS ends with %v, want the server's closure alert", err)
+	}
+	if n, err := c.Read(make([]byte, 1)); n > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the connection goes on: %v", err)
+	}
+}

@@ -19,6 +19,7 @@ import (
 
 	"schoolbridge/internal/child"
 	"schoolbridge/internal/directory"
+	"schoolbridge/internal/freeport"
 	"schoolbridge/internal/person"
 	"schoolbridge/ldapsrv/wire"
 )
@@ -105,12 +106,7 @@ syncrepl rid=001 provider=ldap://`+provider+` type=refreshOnly interval=`+consum
   bindmethod=simple binddn="`+reader+`" credentials=`+secret+` schemachecking=off timeout=20
   attrs="*,entryUUID,entryCSN,createTimestamp,modifyTimestamp,structuralObjectClass"
 `)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &slapdConsumer{t: t, dir: dir, address: l.Addr().String()}
-	_ = l.Close()
+	s := &slapdConsumer{t: t, dir: dir, address: freeport.TCP(t)}
 	s.start()
 	t.Cleanup(func() { s.server.Stop() })
 	return s

@@ -3,6 +3,7 @@ package radiussrv
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -195,6 +196,40 @@ func TestClass(t *testing.T) {
 	}
 	if _, ok := one.open(class[:classMin-1]); ok {
 		t.Error("cut short it still opens")
+	}
+}
+
+// TestClassOfTheVersionBefore reads what version 3 wrote under the key 1, 2, 3, 0…
+func TestClassOfTheVersionBefore(t *testing.T) {
+	sealer, err := newClassSealer(&[32]byte{1, 2, 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
+	someone := identity.PersonID{0xa1, 0xb2, 15: 0xc3}
+	for recorded, want := range map[string]signIn{
+		"035deee64e25de7426d244cfa0c280d503d39a15f31cc3b0f2ae2fe7276ad9c1e59c6b3785b53ecee6f2a0456e06f45a74d815478f47ca1e181bde1c99a57a09dee7998884e4a98402da1d6844a6ef2a4d1bdb44ea86": {
+			person: someone, epoch: 7, client: 9, ssid: "Школа 49", given: identity.Given{Mark: 5, At: at, Until: at.Add(8 * time.Hour)}, session: "5deee64e25de7426d244cfa0"},
+		"031b93aa246de9279903142c4ac253a9aeae970935731caff933ad725e77efa2d57407491d44969af19371ff36cea7d53fa48d77db7baf8dd7db162d2389dcee6fe2dc8107d4ad6047": {
+			person: someone, session: "1b93aa246de9279903142c4a"},
+	} {
+		class, err := hex.DecodeString(recorded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if in, ok := sealer.open(class); !ok || in != want {
+			t.Errorf("%+v, want %+v", in, want)
+		}
+		for i := range class { // nor does it pass for another version
+			changed := bytes.Clone(class)
+			changed[i] ^= 7
+			if in, ok := sealer.open(changed); ok || in != (signIn{}) {
+				t.Errorf("changed at byte %d it still opens", i)
+			}
+		}
+		if _, ok := sealer.open(class[:len(class)-1]); ok {
+			t.Error("cut short it still opens")
+		}
 	}
 }
 

@@ -27,12 +27,17 @@ import (
 // it: not every NAS tells the network's name again in accounting, and it may
 // account by another address. What it rested on, where that was no password, is
 // there so that a board which is taken off the list has to go.
+//
+// Version 3, which tells no basis and the network's name to its end, is read too:
+// sessions outlive an update.
 const (
 	classVersion = 4
+	classBefore  = 3
 	classNonce   = 12
 	classClear   = 16 + 8 + 8 + 4 + 4 + 4 // and the network's name, and the basis
 	classTag     = 16
-	classMin     = 1 + classNonce + classClear + 1 + 1 + classTag
+	classLeast   = 1 + classNonce + classClear + classTag
+	classMin     = classLeast + 1 + 1
 	classMax     = 253 // RFC 2865 section 5
 )
 
@@ -89,7 +94,7 @@ func (s classSealer) seal(in signIn) ([]byte, error) {
 
 // open reads a Class that came back; false where it is not one of ours.
 func (s classSealer) open(class []byte) (in signIn, ok bool) {
-	if len(class) < classMin || class[0] != classVersion {
+	if len(class) < classLeast || class[0] != classVersion && class[0] != classBefore {
 		return in, false
 	}
 	nonce := class[1 : 1+classNonce]
@@ -102,6 +107,10 @@ func (s classSealer) open(class []byte) (in signIn, ok bool) {
 	in.given = identity.Given{Mark: binary.BigEndian.Uint64(clear[24:]), At: moment(clear[32:]), Until: moment(clear[36:])}
 	in.client = binary.BigEndian.Uint32(clear[40:])
 	in.session = SessionID(hex.EncodeToString(nonce))
+	if class[0] == classBefore {
+		in.ssid = string(clear[classClear:])
+		return in, true
+	}
 	rest := cryptobyte.String(clear[classClear:])
 	var ssid cryptobyte.String
 	if !rest.ReadUint8LengthPrefixed(&ssid) {

@@ -77,8 +77,9 @@ func TestStation(t *testing.T) {
 		"10.0.0.1":                                     {"", ""},
 		"":                                             {"", ""},
 	} {
-		if mac, ssid := device(in), ssid(in); mac != want[0] || ssid != want[1] {
-			t.Errorf("%q: %q %q", in, mac, ssid)
+		mac := device(in)
+		if ap, ssid := called(in); mac != want[0] || ssid != want[1] || device(ap) != mac || !strings.HasPrefix(in, ap) {
+			t.Errorf("%q: %q %q %q", in, mac, ap, ssid)
 		}
 	}
 }
@@ -88,8 +89,9 @@ func FuzzStation(f *testing.F) {
 	f.Add("0200.00aa.0001")
 	f.Add("02:00:00:aa:00:01:\xff")
 	f.Fuzz(func(t *testing.T, s string) {
-		mac, ssid := device(s), ssid(s)
-		if mac != "" && len(mac) != 17 || mac == "" && ssid != "" || len(ssid) > 32 || !utf8.ValidString(ssid) {
+		mac := device(s)
+		ap, ssid := called(s)
+		if mac != "" && len(mac) != 17 || mac == "" && ssid != "" || device(ap) != mac || len(ssid) > 32 || !utf8.ValidString(ssid) {
 			t.Errorf("%q: %q %q", s, mac, ssid)
 		}
 		if again := device(mac); again != mac {

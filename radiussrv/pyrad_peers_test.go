@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"schoolbridge/internal/freeport"
 	"schoolbridge/internal/identity"
 )
 
@@ -62,12 +63,7 @@ func TestFromPyrad(t *testing.T) {
 }
 
 func TestDynamicAuthorizationAtPyrad(t *testing.T) {
-	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := conn.LocalAddr().(*net.UDPAddr).AddrPort()
-	_ = conn.Close()
+	at := netip.MustParseAddrPort(freeport.UDP(t))
 	cmd := exec.Command("/usr/bin/python3", pyradClient(t), "nas", at.String())
 	input, err := cmd.StdinPipe()
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"schoolbridge/internal/freeport"
 	"schoolbridge/radiussrv/wire"
 )
 
@@ -35,12 +36,7 @@ func TestReverseThroughRadsecproxy(t *testing.T) {
 		served <- s.ServeRadSec(ln, &tls.Config{Certificates: []tls.Certificate{ca.issue("bridge.school.example")}, ClientCAs: ca.pool})
 	}()
 	t.Cleanup(func() { _ = s.Shutdown(t.Context()); <-served })
-	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, udp, _ := net.SplitHostPort(conn.LocalAddr().String())
-	_ = conn.Close()
+	udp := freeport.Port(freeport.UDP(t))
 	dir := t.TempDir()
 	write := func(name string, blocks ...*pem.Block) string {
 		var b []byte

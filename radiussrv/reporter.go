@@ -145,7 +145,9 @@ func (l *reporter) Dropped(why wire.Drop, from netip.AddrPort, peer *wire.Peer) 
 	case wire.DropReply:
 		l.warn("a RADIUS reply could not be sent", addr, client, "")
 	case wire.DropLimit:
-		l.warn("RadSec connection refused: too many", addr, client, "if all of them are yours, raise radius.radsec_limits.per_source or .connections")
+		l.warn("RadSec connection refused: too many in all", addr, client, "if all of them are yours, raise radius.radsec_limits.connections")
+	case wire.DropLimitAt:
+		l.warn("RadSec connection refused: too many from this address", addr, client, "if all of them are yours, raise radius.radsec_limits.per_source")
 	case wire.DropHandshake:
 		l.warn("RadSec connection refused: TLS or certificate", addr, client, "the client's certificate has to come from the configured authority and name a client")
 	}

@@ -164,3 +164,19 @@ func TestPasswordsAndNamesStayOutOfLogs(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 }
+
+// A RadSec connection that is one too many is told with the limit that it hit,
+// and with no other.
+func TestTheLimitThatWasHit(t *testing.T) {
+	for why, want := range map[wire.Drop][2]string{
+		wire.DropLimit:   {"radius.radsec_limits.connections", "per_source"},
+		wire.DropLimitAt: {"radius.radsec_limits.per_source", "limits.connections"},
+	} {
+		var log logged
+		r := newReporter(slog.New(slog.NewTextHandler(&log, nil)), time.Now, newMetrics(nil))
+		r.Dropped(why, netip.MustParseAddrPort("192.0.2.1:9"), nil)
+		if text := log.String(); !strings.Contains(text, want[0]) || strings.Contains(text, want[1]) || !strings.Contains(text, "192.0.2.1") {
+			t.Errorf("%v: %s", why, text)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"schoolbridge/internal/freeport"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/radiustest"
 )
@@ -90,12 +91,7 @@ func TestReverseAtFreeRADIUS(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, udp, _ := net.SplitHostPort(conn.LocalAddr().String())
-	_ = conn.Close()
+	udp := freeport.Port(freeport.UDP(t))
 	_, port, _ := net.SplitHostPort(ln.Addr().String())
 	nas := radiustest.Start(t, radiustest.Options{Proxy: true, Sites: fmt.Sprintf(tunnelNAS, port, dir, udp)})
 	out, code := peer(t, "User-Name=orlovami,User-Password=Snegir-2021,Message-Authenticator=0x00\n", "radclient", "-x", "-t", "2", "-r", "10", "127.0.0.1:"+udp, "auth", radiustest.Secret)

@@ -234,9 +234,36 @@ func TestAccept(t *testing.T) {
 	if got.Channel != identity.ChannelWiFi || got.Name != "orlovami" || got.Source.Request == "" {
 		t.Errorf("%+v", got)
 	}
-	want := identity.Source{Addr: netip.MustParseAddr("127.0.0.1"), Device: "02:00:00:aa:00:01", NAS: "loopback", SSID: "School:5A", School: "1001", Request: got.Source.Request}
+	want := identity.Source{Addr: netip.MustParseAddr("127.0.0.1"), Device: "02:00:00:aa:00:01", AP: "00-10-A4-23-19-C0", NAS: "loopback", SSID: "School:5A", School: "1001", Request: got.Source.Request}
 	if got.Source != want {
 		t.Errorf("source %+v, want %+v", got.Source, want)
+	}
+}
+
+// An access point whose Called-Station-Id has no address is known by its
+// NAS-Identifier; one that sends neither, or what no name looks like, by nothing.
+func TestAccessPointOfARequest(t *testing.T) {
+	auth := school()
+	_, conn, _ := live(t, Options{Auth: auth})
+	for i, c := range []struct{ called, identifier, want string }{
+		{"02-00-00-00-00-09", "ap-1", "02-00-00-00-00-09"},
+		{"room 12:School", "ap-1", "ap-1"},
+		{"", "ap-2", "ap-2"},
+		{"", "ap\x002", ""},
+		{"", "", ""},
+	} {
+		exchange(t, conn, access(t, "orlovami", "Snegir-2021", func(r *wire.Request) {
+			r.ID = byte(100 + i)
+			if c.called != "" {
+				r.AddText(wire.CalledStationID, c.called)
+			}
+			if c.identifier != "" {
+				r.AddText(wire.NASIdentifier, c.identifier)
+			}
+		}))
+		if got := auth.last().Source.AP; got != c.want {
+			t.Errorf("%q %q: %q, want %q", c.called, c.identifier, got, c.want)
+		}
 	}
 }
 

@@ -12,20 +12,26 @@ import (
 // trail compare. What does not look as it should is left out rather than kept
 // as somebody wrote it.
 func source(client *Client, r *wire.Received, request string) identity.Source {
+	ap, ssid := called(r.Packet.Text(wire.CalledStationID))
+	if ap == "" {
+		ap = readable(r.Packet.Text(wire.NASIdentifier))
+	}
 	return identity.Source{
 		Addr:    r.From.Addr(),
 		Device:  device(r.Packet.Text(wire.CallingStationID)),
+		AP:      ap,
 		NAS:     client.Name,
-		SSID:    ssid(r.Packet.Text(wire.CalledStationID)),
+		SSID:    ssid,
 		School:  client.School,
 		Request: request,
 	}
 }
 
-// device and ssid read a station id: a hardware address in any of the usual
+// device and called read a station id: a hardware address in any of the usual
 // writings, perhaps with a colon and the network's name behind it (RFC 3580
-// sections 3.20 and 3.21). The address comes as lower-case hex with colons; what
-// cannot be read is "".
+// sections 3.20 and 3.21). A device's address comes as lower-case hex with colons,
+// an access point's as it was sent, which is always the same; what cannot be read
+// is "".
 func device(s string) string {
 	address, rest, ok := identity.CutHardwareAddress(s)
 	if !ok || rest != "" && rest[0] != ':' {
@@ -34,12 +40,15 @@ func device(s string) string {
 	return string(address)
 }
 
-func ssid(s string) string {
+func called(s string) (ap, ssid string) {
 	_, rest, ok := identity.CutHardwareAddress(s)
-	if !ok || rest == "" || rest[0] != ':' {
-		return ""
+	if !ok || rest != "" && rest[0] != ':' {
+		return "", ""
 	}
-	return network(rest[1:])
+	if rest != "" {
+		ssid = network(rest[1:])
+	}
+	return s[:len(s)-len(rest)], ssid
 }
 
 // network takes the name of a Wi-Fi network: at most 32 bytes of printable text.

@@ -28,7 +28,7 @@ declare -A services=(
 	[haproxy]=haproxy [samba]="smbd nmbd samba-ad-dc" [winbind]=winbind [slapd]=slapd [nslcd]=nslcd [sssd-common]=sssd
 )
 units=()
-for name in freeradius haproxy hostapd radsecproxy wpasupplicant iproute2 python3-pyrad python3-pycryptodome \
+for name in apache2-bin freeradius haproxy hostapd radsecproxy wpasupplicant iproute2 python3-pyrad python3-pycryptodome \
 	samba samba-dsdb-modules samba-vfs-modules winbind samba-ad-provision \
 	libsasl2-modules python3-ldap python3-ldap3 slapd sssd-common sssd-ldap libnss-sss libpam-sss nslcd libnss-ldapd libpam-ldapd; do
 	wanted "$name" || continue

@@ -215,6 +215,17 @@ func (d *daemon) quietGauges(t *testing.T) gauges {
 	return g
 }
 
+// What a daemon keeps after a load and may: idle RADIUS workers (keepIdle of
+// radiussrv/wire), a coroutine with its grown stack for each of the next EAP-TTLS and
+// PEAP sessions (maxIdle of radiussrv/eap/tunnel, each engine), and the
+// connections of its HTTP clients and server.
+const (
+	keptWorkers    = 64
+	keptCoroutines = 2 * 32
+	keptGoroutines = keptWorkers + keptCoroutines + 16
+	keptFiles      = 48
+)
+
 // judgeGauges holds the last life against itself, and its rest against the rest
 // of the first one.
 func (d *daemon) judgeGauges(t *testing.T, idle gauges) {
@@ -225,9 +236,10 @@ func (d *daemon) judgeGauges(t *testing.T, idle gauges) {
 		if err == nil {
 			rest = g
 		}
-		return err == nil && g.goroutines <= idle.goroutines+96 && g.fds <= idle.fds+48
+		return err == nil && g.goroutines <= idle.goroutines+keptGoroutines && g.fds <= idle.fds+keptFiles
 	}) {
 		t.Errorf("at rest there are %v goroutines and %v files, before the load there were %v and %v", rest.goroutines, rest.fds, idle.goroutines, idle.fds)
+		defer d.dump(t)
 	}
 	m, err := d.metrics()
 	must(t, err)
@@ -267,6 +279,12 @@ func (d *daemon) judgeGauges(t *testing.T, idle gauges) {
 			t.Errorf("%s grow from %.0f to %.0f", g.what, g.early, g.late)
 		}
 	}
+}
+
+// dump ends the daemon so that its log says what every goroutine does.
+func (d *daemon) dump(t *testing.T) {
+	t.Logf("what they do: %s (with -dir, the log stays)", d.log.Name())
+	_ = d.end(syscall.SIGQUIT) // gone already: then there is nothing to say
 }
 
 // missed says that mos.ru did not answer the daemon around a time, although we

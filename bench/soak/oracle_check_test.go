@@ -48,6 +48,15 @@ func TestOracle(t *testing.T) {
 		"opened again for a while": {func(_ *oracle, p *somebody) {
 			p.closed, p.opened, p.reopened = closing{at(900), at(901)}, at(910), at(911)
 		}, 2, pap, 1100, false, true},
+		"by a hash, not seen since it was opened again": {func(_ *oracle, p *somebody) {
+			p.closed, p.opened, p.reopened = closing{at(1000), at(1001)}, at(1020), at(1021)
+		}, 2, peap, 1100, false, false},
+		"by a hash, seen since it was opened again": {func(_ *oracle, p *somebody) {
+			p.closed, p.opened, p.reopened = closing{at(1000), at(1001)}, at(1005), at(1006)
+		}, 2, peap, 1100, false, true},
+		"by the only one's hash, not seen since it was opened again": {func(_ *oracle, p *somebody) {
+			p.secrets, p.closed, p.opened, p.reopened = p.secrets[2:], closing{at(1020), at(1021)}, at(1030), at(1031)
+		}, 0, peap, 1100, false, false},
 		"by a hash, seen while a notice counts": {func(_ *oracle, p *somebody) { p.secrets[0].until = at(951) }, 2, peap, 1100, false, false},
 		"by a hash, seen after it counts":       {func(_ *oracle, p *somebody) { p.secrets[0].until = at(949) }, 2, peap, 1100, false, true},
 		"by a hash, the password was not seen":  {func(_ *oracle, p *somebody) { p.secrets[2].clear = time.Time{} }, 2, peap, 1100, false, false},

@@ -171,14 +171,12 @@ func (o *oracle) owes(p *somebody, f proof) bool {
 		o.disturbed(f.sent.Add(-calm), f.answered, storeClosed, storeBusy, mosruGone, mosruSlow, daemonDown) {
 		return false
 	}
-	if n := len(p.secrets); n > 1 {
-		before := p.secrets[n-2]
-		// A notice brings no hash: the password has to be shown once.
-		if !before.lost && !settled(before.noticed) || f.how.hash() && (!settled(f.secret.clear) || !f.secret.clear.After(p.dated())) {
-			return false
-		}
+	n := len(p.secrets)
+	if n > 1 && !p.secrets[n-2].lost && !settled(p.secrets[n-2].noticed) {
+		return false
 	}
-	return true
+	// A notice brings no hash: the password has to be shown once.
+	return !f.how.hash() || n == 1 && p.reopened.IsZero() || settled(f.secret.clear) && f.secret.clear.After(p.dated())
 }
 
 // saw judges one answer.

@@ -49,13 +49,17 @@ type secret struct {
 
 func (p *somebody) current() *secret { return p.secrets[len(p.secrets)-1] }
 
-// dated is until when what a notice told of a change before the last counts for more
-// than what mos.ru confirms.
+// dated is until when what a notice told counts for more than what mos.ru
+// confirms: of a change before the last, or of a city account that was closed, with
+// which the hash went.
 func (p *somebody) dated() (at time.Time) {
 	for _, s := range p.secrets[:max(len(p.secrets)-2, 0)] {
 		if t := s.until.Add(ahead); !s.lost && t.After(at) {
 			at = t
 		}
+	}
+	if p.reopened.After(at) {
+		at = p.reopened
 	}
 	return at
 }

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -24,6 +23,7 @@ import (
 	"testing"
 	"time"
 
+	"schoolbridge/internal/freeport"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/mosru/sim"
 	"schoolbridge/internal/person"
@@ -62,7 +62,7 @@ func newSchool(t *testing.T, people int) *school {
 	for i := range people + people/spare {
 		s.people = append(s.people, newSomebody(i, i < people))
 	}
-	s.auth, s.acct, s.web = freeUDP(t), freeUDP(t), freeTCP(t)
+	s.auth, s.acct, s.web = freeport.UDP(t), freeport.UDP(t), freeport.TCP(t)
 	certificate, key := radiustest.PEM(t, s.authority.Issue(t, serverName, false, nil))
 	s.put(t, certificate, "server.pem")
 	s.put(t, key, "server-key.pem")
@@ -278,18 +278,4 @@ func tlsVersion(n int) uint16 {
 		return tls.VersionTLS12
 	}
 	return tls.VersionTLS13
-}
-
-func freeUDP(t *testing.T) string {
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	must(t, err)
-	defer conn.Close()
-	return conn.LocalAddr().String()
-}
-
-func freeTCP(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -116,7 +116,7 @@ func (p *somebody) waits() bool {
 
 // try signs a device in and has the answer judged.
 func (w *world) try(ctx context.Context, d *device, s *secret, password identity.Password, ticket bool) load.Sample {
-	point := nas.Point{Identifier: fmt.Sprintf("ap-%d", d.owner.n%4), Called: "02-10-A4-23-19-C0:school", Calling: d.mac}
+	point := nas.Point{Identifier: fmt.Sprintf("ap-%d", d.owner.n%4), Called: fmt.Sprintf("02-10-A4-23-19-C%d:school", d.owner.n%4), Calling: d.mac}
 	f := proof{secret: s, how: d.how, sent: time.Now()}
 	line, login := w.auth.Line(), d.owner.profile.Login
 	var result *nas.Result

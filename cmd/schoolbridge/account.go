@@ -70,11 +70,7 @@ func runAccount(ctx context.Context, std streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	c, err := loadConfig(std, call.file, string(call.lang))
-	if err != nil {
-		return err
-	}
-	db, err := openMadeStore(ctx, c)
+	c, db, err := openSite(ctx, std, call.file, string(call.lang))
 	if err != nil {
 		return err
 	}
@@ -85,9 +81,7 @@ func runAccount(ctx context.Context, std streams, args []string) error {
 		return err
 	}
 	if call.json {
-		encoder := json.NewEncoder(std.out)
-		encoder.SetIndent("", "  ")
-		err = encoder.Encode(done)
+		err = std.json(done)
 	} else {
 		err = s.tell(std.out, done)
 	}

@@ -64,6 +64,9 @@ func TestAccountBesideTheDaemon(t *testing.T) {
 		slices.ContainsFunc(r.Channels, func(c explain.Channel) bool { return c.Allowed || c.Reason != identity.ReasonSuspended }) {
 		t.Errorf("explain: %+v, %+v", x, r.Channels)
 	}
+	if out, _, _ := s.command("explain", "--lang", "en", "--config", s.path("config.yaml"), "orlovami"); !strings.Contains(out, "PEAP-MSCHAPv2: refused, SUSPENDED; the kept hash was confirmed") {
+		t.Error(out)
+	}
 	if again := s.account(exitDone, verbSuspend, "orlovami", "once more"); again.Changed || !again.Suspended || again.Devices != 0 {
 		t.Errorf("once more: %+v", again)
 	}

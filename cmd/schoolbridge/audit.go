@@ -23,11 +23,7 @@ func runAudit(ctx context.Context, std streams, args []string) error {
 	if len(words) != 1 || words[0] != "verify" {
 		return misused("audit")
 	}
-	c, err := loadConfig(std, *file, *lang)
-	if err != nil {
-		return err
-	}
-	db, err := openMadeStore(ctx, c)
+	_, db, err := openSite(ctx, std, *file, *lang)
 	if err != nil {
 		return err
 	}

@@ -70,11 +70,7 @@ func runAuditShow(ctx context.Context, std streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	c, err := loadConfig(std, call.file, string(call.lang))
-	if err != nil {
-		return err
-	}
-	db, err := openMadeStore(ctx, c)
+	c, db, err := openSite(ctx, std, call.file, string(call.lang))
 	if err != nil {
 		return err
 	}
@@ -92,9 +88,7 @@ func runAuditShow(ctx context.Context, std streams, args []string) error {
 		fmt.Fprintf(std.err, v.say("просмотрены только последние %d строк, старше могут быть ещё; назовите --kinds\n", "only the newest %d lines were looked through, there may be older ones; name --kinds\n"), auditRead)
 	}
 	if call.format == "json" {
-		encoder := json.NewEncoder(std.out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(lines)
+		return std.json(lines)
 	}
 	if len(lines) == 0 {
 		fmt.Fprintln(std.err, v.say("строк не найдено", "no lines found"))

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"schoolbridge/internal/freeport"
 	"schoolbridge/internal/probe"
 	radiuswire "schoolbridge/radiussrv/wire"
 )
@@ -69,7 +70,7 @@ func TestForbiddenFiles(t *testing.T) {
 
 // A load's report gives each outcome and each cause in words.
 func TestLoadSpeaks(t *testing.T) {
-	server := fmt.Sprintf("127.0.0.1:%d", udpPort(t)) // nobody listens there
+	server := freeport.UDP(t) // nobody listens there
 	f := files(t, map[string]string{"secret": "a secret\n", "users": "orlovami,Snegir-2021\n"})
 	for lang, says := range map[string][]string{"ru": {"  нет ответа: 2\n", "причина port_closed, 2: на этом порту никто не слушает\n", "что делать: "}, "en": {"  no answer: 2\n", "reason port_closed, 2: ", "remedy: "}} {
 		_, out, errs := runLine("", "load", "radius", "--lang", lang, "--server", server, "--secret-file", f["secret"], "--users", f["users"], "--concurrency", "1", "--count", "2", "--tries", "1", "--duration", "10m")
@@ -132,14 +133,20 @@ func TestUnknownSchools(t *testing.T) {
 	config(s, `
   devices: [{address: "02:00:5e:10:00:01", name: board, school: "50"}]
   eap: {authorities: [{name: pcs, ca_file: ca.pem}]}
-  machines: [{authority: pcs, name: pc.school.example, school: "000049"}, {authority: pcs, name: pc.school51.example, school: "51"}]`)
+  machines: [{authority: pcs, name: pc.school.example, school: "000049"}, {authority: pcs, name: pc.school51.example, school: "51"}]
+ldap:
+  base: dc=school,dc=example
+  services: [{dn: "cn=board,dc=school,dc=example", password_file: secret, schools: ["52", "000049"]}]
+  access: [{name: phonebook, who: staff, sees: staff, schools: [own, "53"]}]
+policy: {rules: [{name: staff, allow: true, schools: [own, "54"]}]}`)
 	d.reload()
-	for _, want := range []string{`option="radius.clients first" school=49`, "option=radius.devices school=50", `option="radius.machines pc.school51.example" school=51`, "ekis_id"} {
+	for _, want := range []string{`option="radius.clients first" school=49`, "option=radius.devices school=50", `option="radius.machines pc.school51.example" school=51`,
+		`option="ldap.services cn=board,dc=school,dc=example" school=52`, `option="ldap.access phonebook" school=53`, `option="policy.rules staff" school=54`, "ekis_id"} {
 		if text += log.take(); !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	if strings.Contains(text, "school=000049") {
+	if strings.Contains(text, "school=000049") || strings.Contains(text, "school=own") {
 		t.Errorf("a school that is there is told of:\n%s", text)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 
 	"schoolbridge/config"
 	"schoolbridge/internal/store"
@@ -27,7 +29,7 @@ func runConfig(_ context.Context, std streams, args []string) error {
 		_, err := io.WriteString(std.out, config.Reference(*lang))
 		return err
 	case len(words) == 1 && words[0] == "check" && *file != "":
-		if _, err := loadConfig(std, *file, *lang); err != nil {
+		if _, err := loadConfig(std, *file, *lang, ""); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintf(std.out, "%s: OK\n", *file)
@@ -37,8 +39,9 @@ func runConfig(_ context.Context, std streams, args []string) error {
 }
 
 // loadConfig reads a configuration and prints what is wrong with it; the error
-// is silent then, for everything has been said.
-func loadConfig(std streams, file, lang string) (*config.Config, error) {
+// is silent then, for everything has been said. Warnings would stand before the
+// answer of every command: only those about certain sections are printed, "" for all.
+func loadConfig(std streams, file, lang string, warnings ...string) (*config.Config, error) {
 	if file == "" {
 		return nil, usageError("укажите файл настроек: --config ФАЙЛ / name the configuration with --config FILE")
 	}
@@ -50,12 +53,25 @@ func loadConfig(std streams, file, lang string) (*config.Config, error) {
 		return nil, &exitError{exitUsage, err}
 	}
 	for _, f := range faults {
-		fmt.Fprintf(std.err, "%s: %s\n", file, f.Format(lang))
+		if !f.Warning || slices.ContainsFunc(warnings, func(s string) bool { return strings.HasPrefix(f.Path, s) }) {
+			fmt.Fprintf(std.err, "%s: %s\n", file, f.Format(lang))
+		}
 	}
 	if !config.Usable(faults) {
 		return nil, &exitError{code: exitUsage}
 	}
 	return c, nil
+}
+
+// openSite reads a configuration and opens the store that it names, for commands
+// that make neither. Who calls it closes the store.
+func openSite(ctx context.Context, std streams, file, lang string) (*config.Config, *store.DB, error) {
+	c, err := loadConfig(std, file, lang)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := openMadeStore(ctx, c)
+	return c, db, err
 }
 
 // openStore opens the store that a configuration names, beside a running

@@ -33,11 +33,7 @@ func runExplain(ctx context.Context, std streams, args []string) error {
 	if len(words) != 1 {
 		return misused("explain")
 	}
-	c, err := loadConfig(std, *file, *lang)
-	if err != nil {
-		return err
-	}
-	db, err := openMadeStore(ctx, c)
+	c, db, err := openSite(ctx, std, *file, *lang)
 	if err != nil {
 		return err
 	}
@@ -48,9 +44,7 @@ func runExplain(ctx context.Context, std streams, args []string) error {
 		return err
 	}
 	if *asJSON {
-		encoder := json.NewEncoder(std.out)
-		encoder.SetIndent("", "  ")
-		err = encoder.Encode(report)
+		err = std.json(report)
 	} else {
 		err = report.Write(std.out, e.lang, c.Policy.TimeZone.Location())
 	}
@@ -84,7 +78,7 @@ func (e *explainer) report(ctx context.Context, name string) (explain.Report, er
 	for _, s := range schools {
 		e.schools[s.ID] = s.Name
 	}
-	name = auth.BareName(name, e.config.Names.Domains, e.config.Names.Realms)
+	name = e.bare(name)
 	id, err := e.somebody(ctx, name, &r)
 	if err != nil {
 		return r, err
@@ -100,6 +94,10 @@ func (e *explainer) report(ctx context.Context, name string) (explain.Report, er
 		thing.Asked, r = r.Asked, *thing
 	}
 	return r, e.audit(ctx, id, name)
+}
+
+func (e *explainer) bare(typed string) string {
+	return auth.BareName(typed, e.config.Names.Domains, e.config.Names.Realms)
 }
 
 func emptyReport(asked string) explain.Report {
@@ -135,6 +133,11 @@ func (e *explainer) somebody(ctx context.Context, name string, r *explain.Report
 		r.Account = identity.ReasonRoleNotAllowed
 	default:
 		r.Account = identity.ReasonNotActivated
+	}
+	if r.Account != "" { // the daemon does not know either whose the name is
+		if err := e.namedSignIns(ctx, name, r); err != nil {
+			return holder.Person, err
+		}
 	}
 	for _, part := range []func(context.Context, identity.PersonID, *explain.Report) error{e.targets, e.sessions, e.signIns} {
 		if err := part(ctx, holder.Person, r); err != nil {
@@ -193,7 +196,7 @@ func (e *explainer) stranger(ctx context.Context, name string, r *explain.Report
 	default:
 		r.Account = identity.ReasonUnknown
 	}
-	return nil
+	return e.namedSignIns(ctx, name, r)
 }
 
 // foreign is the domain or realm that a name has once ours are taken off, or "".

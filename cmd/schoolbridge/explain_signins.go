@@ -12,6 +12,7 @@ import (
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/journal"
+	"schoolbridge/internal/person"
 )
 
 const (
@@ -107,6 +108,15 @@ func (e *explainer) signIns(ctx context.Context, id identity.PersonID, r *explai
 		return devices[a.Device]
 	})
 	return nil
+}
+
+// namedSignIns are those under a name that nobody has who may sign in.
+func (e *explainer) namedSignIns(ctx context.Context, name string, r *explain.Report) error {
+	nobodys, err := e.both(ctx, identity.PersonID{}, nobodysRead, nobodysRead)
+	add(r, nobodys, func(a *attempt) bool {
+		return a.Login != "" && person.FoldName(e.bare(a.Login)) == person.FoldName(name)
+	})
+	return err
 }
 
 // deviceSignIns are those that came from a hardware address, whoever it was, and

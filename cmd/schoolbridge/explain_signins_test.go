@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -22,7 +23,7 @@ import (
 // refusals is a site whose trail holds what devices ended by themselves.
 func refusals(t *testing.T) site {
 	s := newSite(t)
-	s.write("config.yaml", withThings(policyConfig))
+	s.write("config.yaml", withThings(policyConfig)+"names: {domains: [MESH], realms: [school49.example]}\n")
 	s.write("kadry.csv", "id,fio,school,start\nk1,Орлова Мария Игоревна,49,2015-09-01\nk2,Ким Вера Львовна,49,2015-09-01\nk3,Белов Антон Ильич,49,2015-09-01\n")
 	if out, errs, code := s.command("registry", "import", "--config", s.path("config.yaml"), s.path("kadry.csv")); code > exitFindings {
 		t.Fatalf("import: %d %s %s", code, out, errs)
@@ -57,6 +58,11 @@ func refusals(t *testing.T) site {
 	tell("belovas", "02:00:00:00:00:0c", packet.TTLS, named)
 	tell("host/PC1.school49.example", "02:00:00:00:00:0d", packet.TLS, no(identity.ReasonNotValid))
 	tell("anonymous", "02:00:00:00:00:0e", 0, no(identity.ReasonMethod))
+	tell("petrovaa@school49.example", "02:00:00:00:00:0f", packet.PEAP, no(identity.ReasonDistrust))
+	for _, name := range []string{`MESH\PetrovaA`, "petrovaa", "petrovaaa", "smirnovao"} {
+		d.auth.Authenticate(ctx, identity.Credential{Name: name, Proof: identity.Password("typed"), Channel: identity.ChannelWiFi,
+			Source: identity.Source{NAS: "first", School: "49", Device: "02:00:00:00:00:10"}})
+	}
 	stop()
 	if err := <-done; err != nil && ctx.Err() == nil {
 		t.Fatal(err)
@@ -120,6 +126,41 @@ func TestRefusalsAreExplained(t *testing.T) {
 		if strings.Contains(out, "belovas") {
 			t.Errorf("what was said outside is shown:\n%s", out)
 		}
+	}
+}
+
+// TestTriesOfNobody: what was tried under a name is shown also where nobody has
+// it, or nobody who may sign in, in every writing that the daemon takes for it.
+func TestTriesOfNobody(t *testing.T) {
+	s := refusals(t)
+	s.write("zapis.csv", "child,parent_fio,school\nc1,Смирнова Ольга,49\n")
+	if out, errs, code := s.command("registry", "import", "--config", s.path("config.yaml"), s.path("zapis.csv")); code > exitFindings {
+		t.Fatalf("import: %d %s %s", code, out, errs)
+	}
+	s.activate("smirnovao", false, person.RecordRef{Kind: person.RecordCard, ID: "c1"})
+	for name, want := range map[string]string{
+		"petrovaa":      "wifi NO_SUCH_ACCOUNT, wifi NO_SUCH_ACCOUNT, peap SERVER_NOT_TRUSTED said",
+		`mesh\PETROVAA`: "wifi NO_SUCH_ACCOUNT, wifi NO_SUCH_ACCOUNT, peap SERVER_NOT_TRUSTED said",
+		"petrova":       "",
+		"smirnovao":     "wifi NO_SUCH_ACCOUNT",
+	} {
+		r := s.explained(name)
+		var got []string
+		for _, x := range r.SignIns {
+			line := fmt.Sprint(cmp.Or(x.Method, x.Channel), " ", x.Reason)
+			if x.Said {
+				line += " said"
+			}
+			got = append(got, line)
+		}
+		slices.SortFunc(got, func(a, b string) int { return cmp.Compare(b, a) })
+		if strings.Join(got, ", ") != want || r.Account == "" || !r.Found() {
+			t.Errorf("%s: %s %q, want %q", name, r.Account, got, want)
+		}
+	}
+	out, _, _ := s.command("explain", "--lang", "en", "--config", s.path("config.yaml"), "petrovaa")
+	if !strings.Contains(out, "Wi-Fi first 02:00:00:00:00:10 rejected NO_SUCH_ACCOUNT ×2") || !strings.Contains(out, "Attempts without proof") {
+		t.Error(out)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"schoolbridge/internal/eappeer"
 	"schoolbridge/internal/explain"
+	"schoolbridge/internal/freeport"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/mosru/sim"
 	"schoolbridge/internal/nas"
@@ -49,7 +50,7 @@ const (
 func newTroubled(t *testing.T, more ...string) *troubled {
 	t.Helper()
 	s := &troubled{site: newSite(t), log: &logged{}}
-	s.auth, s.acct = fmt.Sprintf("127.0.0.1:%d", udpPort(t)), fmt.Sprintf("127.0.0.1:%d", udpPort(t))
+	s.auth, s.acct = freeport.UDP(t), freeport.UDP(t)
 	s.write("config.yaml", fmt.Sprintf(`state: state
 mosru:
   url: http://127.0.0.1:1

@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/tls"
 	"errors"
-	"net"
 	"os"
 	"strings"
 	"testing"
@@ -11,29 +10,16 @@ import (
 
 	"github.com/go-ldap/ldap/v3"
 
+	"schoolbridge/internal/freeport"
 	"schoolbridge/radiussrv/eap/eaptest"
 )
-
-// freePort is a TCP port of the loopback that nobody has just now.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return address
-}
 
 // TestCertificatesOverLDAP: clients are asked for a certificate where the
 // configuration says so; authorities, lists, listeners and rules are taken anew by
 // a reload, also by connections that stand.
 func TestCertificatesOverLDAP(t *testing.T) {
 	s, log := newSite(t), &logged{}
-	asks, other, start := freePort(t), freePort(t), freePort(t)
+	asks, other, start := freeport.TCP(t), freeport.TCP(t), freeport.TCP(t)
 	pki := eaptest.NewPKI(t)
 	eaptest.Write(t, s.dir, "devices", tls.Certificate{Certificate: [][]byte{pki.Authority.Raw}})
 	board := pki.Computer(t, "board-12.boards.example")
@@ -135,7 +121,7 @@ func TestCertificatesOverLDAP(t *testing.T) {
 // TestReloadOfServices: accounts come, go and get other passwords by a reload.
 func TestReloadOfServices(t *testing.T) {
 	s, log := newSite(t), &logged{}
-	address := freePort(t)
+	address := freeport.TCP(t)
 	written := siteConfig + "ldap:\n  base: dc=school,dc=example\n  listen_tls: ['" + address + "']\n  services:\n"
 	account := func(name string) string {
 		s.write(name, name+"-secret-of-some-length\n")

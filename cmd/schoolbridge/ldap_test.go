@@ -13,23 +13,14 @@ import (
 	"github.com/go-ldap/ldap/v3"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"schoolbridge/internal/freeport"
 	ldapwire "schoolbridge/ldapsrv/wire"
 )
 
 // What the configuration says of views and attributes is what the LDAP server
 // has; every field that the one takes in a template the other knows.
 func TestViewsAndAttributesOfLDAP(t *testing.T) {
-	var ports [2]string
-	for i := range ports {
-		free, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		ports[i] = free.Addr().String()
-		if err := free.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
+	ports := [2]string{freeport.TCP(t), freeport.TCP(t)}
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "secret"), "sixteen-letters-and-more\n")
 	text := "state: state\nmosru: {url: 'http://127.0.0.1:9', client_id: x}\nweb: {listen: '" + ports[0] + "'}\nldap:\n  base: dc=school,dc=test\n  listen: ['" + ports[1] + "']\n  plain_bind: loopback\n" +

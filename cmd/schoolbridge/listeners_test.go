@@ -17,6 +17,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 
 	"schoolbridge/config"
+	"schoolbridge/internal/freeport"
 )
 
 // ldapSite is a daemon with an LDAP listener for everybody and one for old
@@ -109,7 +110,7 @@ func TestOldTLSOfOneListener(t *testing.T) {
 func TestCertificateOfListener(t *testing.T) {
 	s, log := newSite(t), &logged{}
 	s.rsaCertificate("boards", 77)
-	usual, boards := freePort(t), freePort(t)
+	usual, boards := freeport.TCP(t), freePort(t)
 	written := siteConfig + `ldap:
   base: dc=school,dc=example
   listen: ["` + usual + `"]

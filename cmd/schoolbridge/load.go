@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -89,9 +88,7 @@ func (f *loadFlags) run(ctx context.Context, std streams, do func(context.Contex
 		return &exitError{exitUsage, fmt.Errorf("%s: %w", f.fs.Name(), err)}
 	}
 	if f.asJSON {
-		encoder := json.NewEncoder(std.out)
-		encoder.SetIndent("", "  ")
-		err = encoder.Encode(report)
+		err = std.json(report)
 	} else {
 		err = text.write(std.out, probe.Lang(*f.lang), report)
 	}

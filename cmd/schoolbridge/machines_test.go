@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"schoolbridge/internal/eappeer"
+	"schoolbridge/internal/freeport"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/journal"
 	"schoolbridge/internal/nas"
@@ -22,8 +23,8 @@ mosru: {url: "http://127.0.0.1:1", client_id: test}
 tls: {certificate_file: server.pem, key_file: server.key}
 log: {format: text, level: debug}
 radius:
-  authentication: ["127.0.0.1:%d"]
-  accounting: ["127.0.0.1:%d"]
+  authentication: [%q]
+  accounting: [%q]
   clients: [{name: hall, range: 127.0.0.0/8, secret_file: secret, school: "49", reject_delay: 0s}]
   eap:
     authorities:
@@ -42,7 +43,7 @@ policy:
 // machines is a daemon that knows computers, and their authorities.
 type machines struct {
 	site
-	port, acct  int
+	auth, acct  string // addresses
 	pcs, boards *eaptest.PKI
 	daemon      *daemon
 	log         *logged
@@ -51,13 +52,13 @@ type machines struct {
 
 func newMachines(t *testing.T) *machines {
 	t.Helper()
-	m := &machines{site: newSite(t), port: udpPort(t), acct: udpPort(t), pcs: eaptest.NewPKI(t), boards: eaptest.NewPKI(t), log: &logged{}}
+	m := &machines{site: newSite(t), auth: freeport.UDP(t), acct: freeport.UDP(t), pcs: eaptest.NewPKI(t), boards: eaptest.NewPKI(t), log: &logged{}}
 	eaptest.Write(t, m.dir, "server", m.pcs.Server(t, false))
 	for name, pki := range map[string]*eaptest.PKI{"pcs": m.pcs, "boards": m.boards} {
 		eaptest.Write(t, m.dir, name, tls.Certificate{Certificate: [][]byte{pki.Authority.Raw}})
 	}
 	m.revoke()
-	m.write("config.yaml", fmt.Sprintf(machinesConfig, m.port, m.acct))
+	m.write("config.yaml", fmt.Sprintf(machinesConfig, m.auth, m.acct))
 	m.daemon = m.started(m.log)
 	return m
 }
@@ -72,7 +73,7 @@ func (m *machines) revoke(gone ...tls.Certificate) {
 // acceptance, or the reason for which it was refused.
 func (m *machines) signsIn(c tls.Certificate, version uint16, tickets tls.ClientSessionCache) (vlan string, resumed bool, refused string) {
 	m.t.Helper()
-	client := radiuswire.NewClient(fmt.Sprintf("127.0.0.1:%d", m.port), radiuswire.ClientOptions{Secret: []byte(siteSecret), Wait: 30 * time.Second})
+	client := radiuswire.NewClient(m.auth, radiuswire.ClientOptions{Secret: []byte(siteSecret), Wait: 30 * time.Second})
 	defer client.Close()
 	peer, err := eappeer.New(eappeer.Options{
 		Method: eappeer.TLS, Identity: "host/" + c.Leaf.DNSNames[0], Certificate: &c, Roots: m.pcs.Pool(), ServerName: eaptest.ServerName,
@@ -162,7 +163,7 @@ func TestMachinesOfNow(t *testing.T) {
 // store holds of it.
 func (m *machines) stays(key string) *journal.Stay {
 	m.t.Helper()
-	client := radiuswire.NewClient(fmt.Sprintf("127.0.0.1:%d", m.acct), radiuswire.ClientOptions{Secret: []byte(siteSecret), Wait: 30 * time.Second})
+	client := radiuswire.NewClient(m.acct, radiuswire.ClientOptions{Secret: []byte(siteSecret), Wait: 30 * time.Second})
 	defer client.Close()
 	if _, err := (&nas.Point{}).Account(m.t.Context(), client.Line(), nas.Session{Name: key, ID: key, Class: m.class}, nas.Start); err != nil {
 		m.t.Fatal(err)
@@ -209,7 +210,7 @@ func TestMachinesThatMayNotStay(t *testing.T) {
 	stand("one is revoked", map[string]journal.Why{"pc1.school49.example": journal.WhyRevoked})
 	m.revoke()
 	m.edit("name: server.school49.example", "name: other.school49.example")
-	m.edit("name: hall", fmt.Sprintf("dynamic_authorization: {port: %d}, name: hall", udpPort(t)))
+	m.edit("name: hall", "dynamic_authorization: {port: "+freeport.Port(freeport.UDP(t))+"}, name: hall")
 	m.daemon.reload()
 	stand("one gets the VLAN of the others", map[string]journal.Why{"server.school49.example": journal.WhyGrant})
 	m.edit(`"*.school49.example"`, `"*.school51.example"`)

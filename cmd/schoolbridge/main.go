@@ -19,6 +19,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -46,6 +47,13 @@ const (
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
+}
+
+// json prints a command's answer for a program.
+func (s streams) json(answer any) error {
+	encoder := json.NewEncoder(s.out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(answer)
 }
 
 // command is one row of the command table.

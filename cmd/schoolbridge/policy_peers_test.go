@@ -5,27 +5,16 @@ package main
 import (
 	"fmt"
 	"io"
-	"net"
 	"os/exec"
+	"schoolbridge/internal/freeport"
 	"strings"
 	"testing"
 )
 
-// freeUDP finds a port on loopback that nobody has now.
-func freeUDP(t *testing.T) string {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	return conn.LocalAddr().String()
-}
-
 // TestBypassWithRadclient: FreeRADIUS's client asks for a board as access points
 // do, and reads VLAN, times and every vendor's words by its own dictionaries.
 func TestBypassWithRadclient(t *testing.T) {
-	s, address := newSite(t), freeUDP(t)
+	s, address := newSite(t), freeport.UDP(t)
 	s.write("boards.csv", "MAC;Название;Школа;VLAN\n02-00-5E-10-00-02;Доска в зале;49;\n")
 	s.write("config.yaml", strings.Replace(siteConfig, "radius:\n", `radius:
   authentication: ["`+address+`"]

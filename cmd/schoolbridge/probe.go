@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"strings"
 	"time"
@@ -99,9 +98,7 @@ func (f *probeFlags) run(ctx context.Context, std streams, p *probe.Probe) error
 		return &exitError{exitUsage, err}
 	}
 	if *f.asJSON {
-		encoder := json.NewEncoder(std.out)
-		encoder.SetIndent("", "  ")
-		err = encoder.Encode(report)
+		err = std.json(report)
 	} else {
 		err = report.Write(std.out, probe.Lang(*f.lang))
 	}

@@ -4,10 +4,10 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"schoolbridge/internal/freeport"
 	"strings"
 	"syscall"
 	"testing"
@@ -42,7 +42,7 @@ realm * {
 // signInsOverRadSec goes through radsecproxy, known by its certificate alone.
 func signInsOverRadSec(t *testing.T, d *demoProcess) {
 	for _, version := range []string{"2", "3"} {
-		port := freeUDPPort(t)
+		port := freeport.Port(freeport.UDP(t))
 		file := filepath.Join(t.TempDir(), "radsecproxy.conf")
 		if err := os.WriteFile(file, fmt.Appendf(nil, proxyConfig, port, d.state, version, demoSecret), 0o600); err != nil {
 			t.Fatal(err)
@@ -72,16 +72,4 @@ func signInsOverRadSec(t *testing.T, d *demoProcess) {
 			t.Fatal(log.String())
 		}
 	}
-}
-
-// freeUDPPort gives a port that nobody listens on at the moment.
-func freeUDPPort(t *testing.T) string {
-	t.Helper()
-	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	_, port, _ := net.SplitHostPort(conn.LocalAddr().String())
-	return port
 }

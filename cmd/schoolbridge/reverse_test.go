@@ -6,10 +6,10 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"net"
 	"testing"
 	"time"
 
+	"schoolbridge/internal/freeport"
 	"schoolbridge/internal/radiustest"
 	radiuswire "schoolbridge/radiussrv/wire"
 )
@@ -70,7 +70,7 @@ func TestDisconnectOverRadSec(t *testing.T) {
 	s.write("ca.pem", authority.PEM())
 	s.write("cert.pem", certificate)
 	s.write("key.pem", key)
-	address := fmt.Sprintf("127.0.0.1:%d", tcpPort(t))
+	address := freeport.TCP(t)
 	p := s.wifi(fmt.Sprintf("  radsec: [%q]\n  client_ca_file: ca.pem\ntls: {certificate_file: cert.pem, key_file: key.pem}\n", address))
 	s.edit(fmt.Sprintf("dynamic_authorization: {port: %d}", p.port), "certificate: nas.school.example, dynamic_authorization: {radsec: true}")
 	s.edit("log: {format: text}", staffRules)
@@ -127,15 +127,4 @@ func TestDisconnectOverRadSec(t *testing.T) {
 	if list := s.sessions(exitDone, "--device", phone); list[0].Ending != "disconnected" || list[0].Disconnect.Tries != 1 {
 		t.Errorf("%+v %+v", list[0], list[0].Disconnect)
 	}
-}
-
-// tcpPort is a port of 127.0.0.1 that was free a moment ago.
-func tcpPort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
 }

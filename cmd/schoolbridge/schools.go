@@ -6,8 +6,9 @@ import (
 )
 
 // tellSchools warns of schools in the configuration that no registry knows: a
-// slip in one shuts out its pupils, boards and computers without any fault. Before
-// the first import of registries there is nothing to compare with.
+// slip in one shuts out its pupils, boards and computers, or hides its people,
+// without any fault. Before the first import of registries there is nothing to
+// compare with.
 func (d *daemon) tellSchools(c *config.Config) {
 	if len(d.people.Schools()) == 0 {
 		return
@@ -31,5 +32,21 @@ func (d *daemon) tellSchools(c *config.Config) {
 	}
 	for _, machines := range c.RADIUS.Machines {
 		tell("radius.machines "+string(machines.Name), machines.School)
+	}
+	list := func(option string, schools []string) {
+		for _, school := range schools {
+			if school != "own" && school != "any" {
+				tell(option, school)
+			}
+		}
+	}
+	for _, rule := range c.Policy.Rules {
+		list("policy.rules "+rule.Name, rule.Schools)
+	}
+	for _, service := range c.LDAP.Services {
+		list("ldap.services "+string(service.DN), service.Schools)
+	}
+	for _, access := range c.LDAP.Access {
+		list("ldap.access "+access.Name, access.Schools)
 	}
 }

@@ -62,7 +62,7 @@ func serve(ctx context.Context, std streams, file, lang string, ready func()) er
 	if garbageIsOurs() {
 		debug.SetGCPercent(usualPercent)
 	}
-	c, err := loadConfig(std, file, lang)
+	c, err := loadConfig(std, file, lang, "")
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"schoolbridge/config"
 	"schoolbridge/internal/auth"
+	"schoolbridge/internal/freeport"
 	"schoolbridge/internal/identity"
 )
 
@@ -58,14 +59,7 @@ func TestAStartThatFails(t *testing.T) {
 
 // A reload is held against what runs, not against the reload before it.
 func TestReloadComparesWithWhatRuns(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
-	file := smallConfig(t, free.Addr().String())
+	file := smallConfig(t, freeport.TCP(t))
 	good, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -95,14 +89,7 @@ func TestReloadComparesWithWhatRuns(t *testing.T) {
 
 // The daemon erases sign-ins when their time is over, and nothing else.
 func TestOldSignInsAreErased(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
-	file := smallConfig(t, free.Addr().String())
+	file := smallConfig(t, freeport.TCP(t))
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

@@ -74,11 +74,7 @@ func runSessions(ctx context.Context, std streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	c, err := loadConfig(std, call.file, call.lang)
-	if err != nil {
-		return err
-	}
-	db, err := openMadeStore(ctx, c)
+	c, db, err := openSite(ctx, std, call.file, call.lang)
 	if err != nil {
 		return err
 	}

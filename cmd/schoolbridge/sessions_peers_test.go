@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"schoolbridge/internal/freeport"
 	"schoolbridge/internal/journal"
 	"schoolbridge/internal/radiustest"
 	"schoolbridge/internal/store"
@@ -89,7 +90,7 @@ server coa {
 	listen {
 		type = coa
 		ipaddr = 127.0.0.1
-		port = %d
+		port = %s
 	}
 	recv-coa {
 		if (!&Event-Timestamp || !&Message-Authenticator || &Calling-Station-Id != "02-00-00-00-00-01" || &NAS-Identifier != "ap-1") {
@@ -119,10 +120,10 @@ server coa {
 
 func TestDisconnectAtFreeRADIUS(t *testing.T) {
 	s := newSite(t)
-	coa := udpPort(t)
+	coa := freeport.Port(freeport.UDP(t))
 	s.write("coa-secret", radiustest.Secret+"\n")
 	p := s.wifi("")
-	s.edit("dynamic_authorization: {port: "+fmt.Sprint(p.port)+"}", fmt.Sprintf("dynamic_authorization: {port: %d, secret_file: coa-secret}", coa))
+	s.edit("dynamic_authorization: {port: "+fmt.Sprint(p.port)+"}", fmt.Sprintf("dynamic_authorization: {port: %s, secret_file: coa-secret}", coa))
 	nas := radiustest.Start(t, radiustest.Options{Sites: fmt.Sprintf(coaSite, coa)})
 	log := make(answered, 100)
 	d := s.started(log)
@@ -175,7 +176,7 @@ func TestDisconnectAtFreeRADIUS(t *testing.T) {
 func TestKilledAmidAccounting(t *testing.T) {
 	s := newSite(t)
 	p := s.wifi("")
-	s.edit("log: {format: text}", fmt.Sprintf("web: {listen: '127.0.0.1:%d'}\nlog: {format: text}", tcpPort(t)))
+	s.edit("log: {format: text}", "web: {listen: '"+freeport.TCP(t)+"'}\nlog: {format: text}")
 	program := buildProgram(t)
 	answered := map[string]bool{}
 	var mu sync.Mutex

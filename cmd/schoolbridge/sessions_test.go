@@ -15,6 +15,7 @@ import (
 
 	"schoolbridge/config"
 	"schoolbridge/internal/explain"
+	"schoolbridge/internal/freeport"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/journal"
 	"schoolbridge/internal/mosru/sim"
@@ -25,17 +26,6 @@ import (
 )
 
 const siteSecret = "0123456789abcdef0123"
-
-// udpPort is a port of 127.0.0.1 that was free a moment ago.
-func udpPort(t *testing.T) int {
-	t.Helper()
-	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	return conn.LocalAddr().(*net.UDPAddr).Port
-}
 
 // accessPoint speaks RADIUS to a daemon, and takes Disconnect-Requests and
 // CoA-Requests.
@@ -55,7 +45,7 @@ type accessPoint struct {
 // added to the section radius.
 func (s site) wifi(more string) *accessPoint {
 	s.t.Helper()
-	p := &accessPoint{t: s.t, auth: fmt.Sprintf("127.0.0.1:%d", udpPort(s.t)), acct: fmt.Sprintf("127.0.0.1:%d", udpPort(s.t))}
+	p := &accessPoint{t: s.t, auth: freeport.UDP(s.t), acct: freeport.UDP(s.t)}
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		s.t.Fatal(err)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
 	"regexp"
@@ -25,9 +24,7 @@ func writeSessions(std streams, list []explain.Session, format string, lang expl
 	}
 	switch format {
 	case "json":
-		encoder := json.NewEncoder(std.out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(list)
+		return std.json(list)
 	case "csv":
 		return sessionsCSV(std.out, list, lang, zone)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"schoolbridge/internal/freeport"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
@@ -19,17 +20,7 @@ import (
 
 // A job synchronizes with a daemon over its store; its cookie outlives the daemon.
 func TestSynchronizationOverTheStore(t *testing.T) {
-	var ports [2]string
-	for i := range ports {
-		free, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		ports[i] = free.Addr().String()
-		if err := free.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
+	ports := [2]string{freeport.TCP(t), freeport.TCP(t)}
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "secret"), "sixteen-letters-and-more\n")
 	file := filepath.Join(dir, "config.yaml")

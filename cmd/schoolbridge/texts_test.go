@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -167,4 +168,66 @@ func TestAnOldDemoIsCalledOld(t *testing.T) {
 			}
 		}
 	}
+}
+
+// And the service accounts for PCs and web applications.
+func TestTheDocumentedAccounts(t *testing.T) {
+	for _, page := range []string{"docs/computers.ru.md", "docs/computers.en.md"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, section, ok := strings.Cut(string(text), "```yaml\n# /etc/schoolbridge/config.yaml\nldap:\n")
+		section, _, ended := strings.Cut(section, "```\n")
+		if !ok || !ended {
+			t.Fatalf("%s offers no accounts", page)
+		}
+		s := newSite(t)
+		section = regexp.MustCompile(`secrets/\w+`).ReplaceAllString(section, "secret")
+		s.write("config.yaml", siteConfig+"ldap:\n  base: dc=school49,dc=example\n"+section)
+		if c := loaded(t, s.path("config.yaml")); len(c.LDAP.Services) != 3 {
+			t.Errorf("%s: %d accounts", page, len(c.LDAP.Services))
+		}
+	}
+}
+
+// Links between the documents lead somewhere: to a file, a heading or a mark.
+func TestDocumentedLinks(t *testing.T) {
+	root := filepath.Join("..", "..")
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil || len(pages) < 5 {
+		t.Fatal(pages, err)
+	}
+	read := func(page string) string {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Errorf("%v", err)
+		}
+		return string(text)
+	}
+	link := regexp.MustCompile(`\]\(([^)\s#:]*)(#[^)\s]+)?\)`)
+	for _, page := range append(pages, filepath.Join(root, "README.md")) {
+		for _, m := range link.FindAllStringSubmatch(read(page), -1) {
+			target := page
+			if m[1] != "" {
+				target = filepath.Join(filepath.Dir(page), m[1])
+			}
+			if text := read(target); m[2] != "" && !slices.Contains(anchors(text), m[2][1:]) {
+				t.Errorf("%s: nothing at %s%s", page, m[1], m[2])
+			}
+		}
+	}
+}
+
+// anchors are where links to a document may lead: its headings, as GitHub names
+// them, and its marks.
+func anchors(text string) (names []string) {
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.+)$|<a id="([^"]+)">`).FindAllStringSubmatch(text, -1) {
+		name := m[2]
+		if m[1] != "" {
+			name = strings.ReplaceAll(regexp.MustCompile(`[^\p{L}\p{N}\- _]`).ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-")
+		}
+		names = append(names, name)
+	}
+	return names
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"schoolbridge/internal/freeport"
 	"strings"
 	"sync"
 	"syscall"
@@ -58,7 +59,7 @@ network={
 func TestWholePath(t *testing.T) {
 	program := buildProgram(t)
 	d := startDemo(t, program, filepath.Join(t.TempDir(), "state"))
-	das := freeUDPPort(t)
+	das := freeport.Port(freeport.UDP(t))
 	config := filepath.Join(d.state, "config.yaml")
 	text, err := os.ReadFile(config)
 	if err != nil {

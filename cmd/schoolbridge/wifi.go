@@ -36,7 +36,7 @@ func runWiFi(ctx context.Context, std streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	c, err := loadConfig(std, call.file, string(call.lang))
+	c, err := loadConfig(std, call.file, string(call.lang), "wifi")
 	if err != nil {
 		return err
 	}

@@ -65,8 +65,12 @@ var rules = []rule{
 		reason: "it starts a real Active Directory for tests, and knows only Linux with Samba installed",
 	},
 	{
-		who: "anything but a test", in: not(under("internal/child", "internal/adtest", "internal/radiustest")), imports: under("internal/child"),
+		who: "anything but a test", in: not(under("internal/child", "internal/adtest", "internal/radiustest", "internal/httpdtest")), imports: under("internal/child"),
 		reason: "it runs programs of others for tests, and knows only Linux",
+	},
+	{
+		who: "anything but a test", in: not(under("internal/freeport", "internal/httpdtest")), imports: under("internal/freeport"),
+		reason: "it needs a test, and its ports are for one",
 	},
 	{
 		who: "anything but a test", in: not(under("radiussrv/eap/eaptest")), imports: under("radiussrv/eap/eaptest"),
@@ -75,6 +79,10 @@ var rules = []rule{
 	{
 		who: "anything but a test", in: not(under("internal/radiustest")), imports: under("internal/radiustest"),
 		reason: "it starts real RADIUS servers for tests, and knows only Linux with them installed",
+	},
+	{
+		who: "anything but a test", in: not(under("internal/httpdtest")), imports: under("internal/httpdtest"),
+		reason: "it starts a real web server for tests, and knows only Linux with one installed",
 	},
 	{
 		who: "the EAP peer", in: under("internal/eappeer"), imports: both(ours, not(under("internal/eappeer", "internal/identity", "internal/mschap"))),

@@ -111,7 +111,7 @@ func (a *Authenticator) fits(k *kept, asked [8]byte, response [24]byte, now time
 			return identity.ReasonHashTooOld
 		}
 		return ""
-	case k.oldAt != 0 && mschap.Check(k.old, asked, response):
+	case k.old != nil && mschap.Check(*k.old, asked, response):
 		return identity.ReasonOldPassword
 	case k.reason != "":
 		return k.reason

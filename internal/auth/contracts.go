@@ -16,6 +16,7 @@ package auth
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 	"time"
 
@@ -38,6 +39,20 @@ type Verifier struct {
 	Argon2  string    // PHC string, where NT hashes are switched off
 	Epoch   uint64    // the credential epoch it was made under
 	LearnAt time.Time // the last moment at which mos.ru confirmed it
+	// Before is the NT hash that was replaced or revoked last, or nil. It opens
+	// nothing: it tells the phone of somebody who changed the password from a guesser's.
+	Before []byte
+}
+
+// Leaves gives the Before of the verifier that comes after v with an NT hash, or
+// without one.
+func (v Verifier) Leaves(next []byte) []byte {
+	for _, hash := range [][]byte{v.NTHash, v.Before} {
+		if len(hash) > 0 && subtle.ConstantTimeCompare(hash, next) == 0 {
+			return hash
+		}
+	}
+	return nil
 }
 
 // Verifiers keeps them; the store implements it.

@@ -142,6 +142,14 @@ func (w *world) edit(login string, f func(*directory.Entry)) {
 
 func (w *world) event(login string) { w.edit(login, func(e *directory.Entry) { e.Epoch++ }) }
 
+// revoke does to the kept verifier what the store does at an event that brings no
+// password. The caller holds the lock.
+func (w *world) revoke(login string) {
+	e := w.entries[login]
+	v := w.verifiers[e.Person]
+	w.verifiers[e.Person] = Verifier{Epoch: e.Epoch, LearnAt: v.LearnAt, Before: v.Leaves(nil)}
+}
+
 func (w *world) pass(d time.Duration) { w.change(func() { w.now = w.now.Add(d) }) }
 
 func (w *world) calls() int {
@@ -218,6 +226,13 @@ func from(device string) identity.Source {
 // sign signs in over Wi-Fi from a device.
 func (w *world) sign(name string, p identity.Password, device string) identity.Verdict {
 	return w.Authenticate(context.Background(), identity.Credential{Name: name, Proof: p, Channel: identity.ChannelWiFi, Source: from(device)})
+}
+
+// signAt is sign at an access point.
+func (w *world) signAt(ap, name string, p identity.Password, device string) identity.Verdict {
+	src := from(device)
+	src.AP = ap
+	return w.Authenticate(context.Background(), identity.Credential{Name: name, Proof: p, Channel: identity.ChannelWiFi, Source: src})
 }
 
 // want checks outcome and reason.

@@ -15,6 +15,7 @@ import (
 //
 //	who signs in         device unknown to this person         known device
 //	may try at all       guesses of the login, device, source   its own guesses, many
+//	                     and access point
 //	may ask mos.ru       all but the last failure of the        all of them
 //	                     login's window; half on the page
 //
@@ -27,6 +28,18 @@ import (
 // Anybody may say that his device has the address of hers. So a device is one
 // only together with the place where it is, and even there its guesses end;
 // until then her right password passes among the wrong ones.
+//
+// Whoever shows another address with each guess spends what all unknown devices
+// behind a controller (the source) share. Where he is he cannot choose: the
+// access point says that of itself (identity.Source.AP). So on the Wi-Fi
+//
+//   - of a source's failures the first half is for whoever comes, the second for
+//     access points that had fewer than a twentieth lately: one that is being
+//     guessed at shuts out the unknown devices that are there, and no others;
+//   - a failure counts against both wherever it comes from, and who has spent the
+//     source's is refused at every access point: in all there are no more guesses
+//     than without the halves, whatever is said of the access point, or if it is not;
+//   - right passwords cost neither anything.
 type guard struct {
 	o    Options
 	seed maphash.Seed
@@ -36,6 +49,7 @@ type guard struct {
 	phantoms *table[key, *login] // names that nobody has or may use: they must not push out people
 	devices  *table[uint64, bucket]
 	sources  *table[uint64, bucket]
+	places   *table[uint64, bucket] // access points, each within its source
 	known    *table[seen, bucket]
 	wrongs   *table[seen, wrongs]
 }
@@ -91,11 +105,17 @@ const (
 // have a code sent to the person each time.
 const holdFor = time.Minute
 
+// placeShare is the part of a source's failures that one access point may have
+// out of the second half. An access point has several addresses (of radios and
+// networks), and a guesser reaches those of its neighbours: nine of them at once,
+// and nineteen for good, leave something to others.
+const placeShare = 20
+
 func newGuard(o Options) *guard {
 	return &guard{
 		o: o, seed: maphash.MakeSeed(),
 		people: newTable[key, *login](o.Logins), phantoms: newTable[key, *login](o.Logins),
-		devices: newTable[uint64, bucket](o.Devices), sources: newTable[uint64, bucket](o.Devices),
+		devices: newTable[uint64, bucket](o.Devices), sources: newTable[uint64, bucket](o.Devices), places: newTable[uint64, bucket](o.Devices),
 		known: newTable[seen, bucket](o.Devices), wrongs: newTable[seen, wrongs](o.Devices),
 	}
 }
@@ -108,13 +128,14 @@ type try struct {
 	channel identity.Channel
 	device  uint64
 	source  uint64
+	ap      string
 	page    bool // typed on the page of activation
 	known   bool // set by admit
 	spent   bool // set by reserve: a guess was
 }
 
 func (g *guard) try(k key, phantom bool, epoch uint64, c *identity.Credential) try {
-	t := try{key: k, phantom: phantom, epoch: epoch, channel: c.Channel, source: maphash.Comparable(g.seed, network(c.Source.Addr))}
+	t := try{key: k, phantom: phantom, epoch: epoch, channel: c.Channel, ap: c.Source.AP, source: maphash.Comparable(g.seed, network(c.Source.Addr))}
 	t.device = t.source
 	if c.Source.Device != "" {
 		place := cmp.Or(c.Source.School, c.Source.NAS)
@@ -175,14 +196,33 @@ func (g *guard) admit(t *try, now time.Time) bool {
 	return g.open(t, now)
 }
 
-// open says that neither the device nor the source of a try failed too often.
+// open says that neither the device nor the source of a try failed too often, nor
+// the access point if it matters.
 func (g *guard) open(t *try, now time.Time) bool {
 	if b, ok := g.devices.Get(t.device); ok && t.device != t.source && !b.open(now, g.o.DeviceFailures, g.o.DeviceEvery) {
 		return false
 	}
-	b, ok := g.sources.Get(t.source)
-	return !ok || b.open(now, g.o.SourceFailures, g.o.SourceEvery)
+	b, _ := g.sources.Get(t.source)
+	switch {
+	case !b.open(now, g.o.SourceFailures, g.o.SourceEvery):
+		return false
+	case t.channel != identity.ChannelWiFi, b.open(now, max(g.o.SourceFailures/2, 1), g.o.SourceEvery):
+		return true
+	}
+	at, _ := g.places.Get(g.place(t))
+	return at.open(now, g.atPlace(), placeShare*g.o.SourceEvery)
 }
+
+// place is the access point of a try. One that says nothing of itself is one, too.
+func (g *guard) place(t *try) uint64 {
+	return maphash.Comparable(g.seed, struct {
+		source uint64
+		ap     string
+	}{t.source, t.ap})
+}
+
+// atPlace is how many failures an access point may have out of the second half.
+func (g *guard) atPlace() int { return max(g.o.SourceFailures/placeShare, 1) }
 
 // share is how many of a login's failures a try may bring about. The last one is
 // not for strangers; nor is the half of them on the page, where an account opens
@@ -316,6 +356,18 @@ func (g *guard) charge(t *try, now time.Time) {
 		every *= pageCost
 	}
 	g.sources.Add(t.source, b.spend(now, every))
+	if t.channel == identity.ChannelWiFi {
+		g.chargePlace(t, now)
+	}
+}
+
+// chargePlace stops where nothing is left: what was guessed at an access point out
+// of the first half does not keep it shut afterwards.
+func (g *guard) chargePlace(t *try, now time.Time) {
+	at, every := g.place(t), placeShare*g.o.SourceEvery
+	if b, _ := g.places.Get(at); b.open(now, g.atPlace(), every) {
+		g.places.Add(at, b.spend(now, every))
+	}
 }
 
 // recognise makes the device of a sign-in known that cost no guess.

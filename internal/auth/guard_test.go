@@ -188,7 +188,7 @@ func TestAnUnknownNameIsThrottledAlike(t *testing.T) {
 func TestDeviceAndSourceAreLimited(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.DeviceFailures, o.SourceFailures = 5, 20 })
 	guess := func(i int, device string) identity.Outcome {
-		return w.sign(fmt.Sprint("name", i), wrong, device).Outcome
+		return w.signAt(fmt.Sprint("ap", i), fmt.Sprint("name", i), wrong, device).Outcome
 	}
 	for i := range 30 {
 		if got := guess(i, "one"); (got == identity.Rejected) != (i < 5) {
@@ -342,10 +342,11 @@ func TestTablesAreBounded(t *testing.T) {
 		src := from(fmt.Sprint("d", i))
 		src.Addr = netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
 		w.Authenticate(t.Context(), identity.Credential{Name: fmt.Sprint("name", i), Proof: wrong, Channel: identity.ChannelLDAP, Source: src})
+		w.signAt(fmt.Sprint("ap", i), fmt.Sprint("other", i), wrong, fmt.Sprint("e", i))
 	}
 	g := w.guard
-	if g.phantoms.Len() > 50 || g.devices.Len() > 60 || g.sources.Len() > 60 {
-		t.Errorf("%d phantoms, %d devices, %d sources", g.phantoms.Len(), g.devices.Len(), g.sources.Len())
+	if g.phantoms.Len() > 50 || g.devices.Len() > 60 || g.sources.Len() > 60 || g.places.Len() != 60 {
+		t.Errorf("%d phantoms, %d devices, %d sources, %d access points", g.phantoms.Len(), g.devices.Len(), g.sources.Len(), g.places.Len())
 	}
 	if g.people.Len() != 1 {
 		t.Error("invented names pushed out a person")

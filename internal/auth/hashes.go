@@ -52,8 +52,7 @@ type kept struct {
 	learnt int64 // when mos.ru last confirmed it
 	read   int64 // when the store said so
 	// old is the hash before: it is refused, but whoever has it is no guesser.
-	old   mschap.Hash
-	oldAt int64 // when it became old; 0: there is none
+	old *mschap.Hash // nil: there is none
 }
 
 const (
@@ -133,6 +132,9 @@ func (h *hashes) put(id identity.PersonID, v Verifier, epoch uint64, now time.Ti
 	if !v.LearnAt.IsZero() {
 		next.learnt = v.LearnAt.UnixMicro() * 1000 // the store keeps microseconds
 	}
+	if len(v.Before) == len(mschap.Hash{}) {
+		next.old = (*mschap.Hash)(v.Before)
+	}
 	switch {
 	case !ok:
 	case before.epoch > epoch:
@@ -140,10 +142,6 @@ func (h *hashes) put(id identity.PersonID, v Verifier, epoch uint64, now time.Ti
 	case before.epoch == epoch && before.learnt > next.learnt && v.Epoch != 0:
 		before.read = next.read // read before a younger one was saved
 		next = before
-	case before.reason != "" || before.hash == next.hash && next.reason == "":
-		next.old, next.oldAt = before.old, before.oldAt
-	default:
-		next.old, next.oldAt = before.hash, next.read
 	}
 	h.table.Add(id, next)
 }

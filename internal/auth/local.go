@@ -224,7 +224,7 @@ func (a *Authenticator) saveVerifier(ctx context.Context, e *directory.Entry, ma
 	} else {
 		hash := mschap.NTHash(string(proof))
 		v.NTHash = hash[:]
-		if done, refuted := a.stored(ctx, e, v); done || refuted {
+		if done, refuted := a.stored(ctx, e, &v); done || refuted {
 			if refuted { // the next sign-in asks mos.ru again, and its yes is the younger word
 				a.confirm.drop(mark)
 			}
@@ -246,10 +246,15 @@ func (a *Authenticator) saveVerifier(ctx context.Context, e *directory.Entry, ma
 // first time, and a read costs the store much less than a write. refuted says
 // that the store's is of another password, or was emptied, later than this one was
 // learnt. Which of them counts nobody can tell: what an event brought is dated as
-// late as mos.ru may still confirm the one before.
-func (a *Authenticator) stored(ctx context.Context, e *directory.Entry, v Verifier) (done, refuted bool) {
+// late as mos.ru may still confirm the one before. What is to be written takes over
+// the hash before.
+func (a *Authenticator) stored(ctx context.Context, e *directory.Entry, v *Verifier) (done, refuted bool) {
 	old, err := a.opt.Verifiers.Verifier(ctx, e.Person)
-	if err != nil || old.Epoch != v.Epoch {
+	if err != nil {
+		return false, false
+	}
+	v.Before = old.Leaves(v.NTHash)
+	if old.Epoch != v.Epoch {
 		return false, false
 	}
 	same := subtle.ConstantTimeCompare(old.NTHash, v.NTHash) == 1
@@ -283,7 +288,7 @@ func (a *Authenticator) disown(e *directory.Entry, proof identity.Password, aske
 	if err == nil && v.Epoch == e.Epoch {
 		// However old: while events arrive, an old hash still serves MSCHAPv2.
 		if fits, _ := a.local.check(v, proof, v.LearnAt, a.opt.NTMaxAge); fits {
-			none := Verifier{Epoch: e.Epoch, LearnAt: asked}
+			none := Verifier{Epoch: e.Epoch, LearnAt: asked, Before: v.Leaves(nil)}
 			if err = a.opt.Verifiers.SaveVerifier(ctx, e.Person, none); err == nil {
 				a.hashes.put(e.Person, none, e.Epoch, a.opt.Now())
 			}

@@ -66,8 +66,8 @@ type Options struct {
 	LoginWindow   time.Duration
 	// DeviceFailures and SourceFailures are how many fresh failures in a row a
 	// device (10) and a source address (200: it may be a whole school's Wi-Fi
-	// controller) may cause; one comes back every DeviceEvery (30 s) and
-	// SourceEvery (500 ms).
+	// controller, of which an access point has a share, see guard) may cause; one
+	// comes back every DeviceEvery (30 s) and SourceEvery (500 ms).
 	DeviceFailures, SourceFailures int
 	DeviceEvery, SourceEvery       time.Duration
 

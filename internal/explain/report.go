@@ -265,7 +265,8 @@ const (
 // for which one failed, once: another device may have got in since. Those whose
 // name nobody proved come after them.
 func (r Report) writeSignIns(p *printer, loc *time.Location) {
-	if r.Person == "" && r.Thing == "" {
+	nobody := r.Person == "" && r.Thing == ""
+	if nobody && len(r.SignIns) == 0 {
 		return
 	}
 	var proven, said []SignIn
@@ -276,7 +277,7 @@ func (r Report) writeSignIns(p *printer, loc *time.Location) {
 			proven = append(proven, s)
 		}
 	}
-	explained := map[identity.Reason]bool{}
+	explained := map[identity.Reason]bool{r.Account: nobody}
 	if len(proven) == 0 {
 		p.line("%s: %s", p.t.signIns, p.t.noSignIns)
 	} else {

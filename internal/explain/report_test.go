@@ -171,6 +171,53 @@ func TestMSCHAPv2(t *testing.T) {
 	}
 }
 
+// To whom the Wi-Fi is closed everywhere, no method is open; what to do is said once.
+func TestMSCHAPv2OfSomebodyShutOut(t *testing.T) {
+	at := time.Date(2026, 9, 1, 5, 20, 0, 0, time.UTC)
+	shut := func(where string) Channel {
+		return Channel{Channel: "wifi", Where: where, Reason: identity.ReasonSuspended}
+	}
+	open := Channel{Channel: "wifi", Where: "b", Allowed: true}
+	ldap := Channel{Channel: "ldap", Allowed: true}
+	const yes, no = "PEAP-MSCHAPv2: можно, образец пароля подтверждён 2026-09-01 08:20", "PEAP-MSCHAPv2: нельзя, SUSPENDED; образец пароля подтверждён 2026-09-01 08:20"
+	for i, c := range []struct {
+		channels []Channel
+		m        MSCHAPv2
+		want     string
+	}{
+		{[]Channel{ldap, shut("a"), shut("b")}, MSCHAPv2{Confirmed: at}, no},
+		{[]Channel{ldap, shut("a"), open}, MSCHAPv2{Confirmed: at}, yes},
+		{[]Channel{ldap}, MSCHAPv2{Confirmed: at}, yes},
+		{[]Channel{shut("a")}, MSCHAPv2{Reason: identity.ReasonHashMissing}, "PEAP-MSCHAPv2: нельзя, NT_HASH_MISSING"},
+	} {
+		var out strings.Builder
+		if err := (Report{Person: "1", Channels: c.channels, MSCHAPv2: &c.m}).Write(&out, Russian, time.FixedZone("MSK", 3*3600)); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), c.want) || strings.Count(out.String(), "      SUSPENDED: ") > 1 {
+			t.Errorf("%d: no %q in:\n%s", i, c.want, out.String())
+		}
+	}
+}
+
+// What is tried under a name that nobody has is shown, and its reason explained once.
+func TestSignInsOfNobody(t *testing.T) {
+	r := Report{Asked: "petrovaa", Account: identity.ReasonUnknown, SignIns: []SignIn{
+		{At: time.Date(2026, 9, 1, 5, 20, 0, 0, time.UTC), Channel: "wifi", NAS: "first", Outcome: "rejected", Reason: identity.ReasonUnknown}}}
+	var out strings.Builder
+	if err := r.Write(&out, Russian, time.FixedZone("MSK", 3*3600)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "Последние попытки входа:\n  2026-09-01 08:20:00 Wi-Fi first отказ NO_SUCH_ACCOUNT\n") || strings.Count(out.String(), "NO_SUCH_ACCOUNT: ") != 1 {
+		t.Error(out.String())
+	}
+	r.SignIns = nil
+	out.Reset()
+	if err := r.Write(&out, Russian, time.UTC); err != nil || strings.Contains(out.String(), "Последние попытки") {
+		t.Error(err, out.String())
+	}
+}
+
 // A phone that tries an old password all day neither pushes the other attempts
 // out of sight nor goes unexplained because another device got in. Each reason is
 // explained once.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -78,6 +79,8 @@ func (t *tx) writeAudit() error {
 	if err != nil {
 		return err
 	}
+	t.packer = t.db.packers.Get().(*packer)
+	defer t.db.packers.Put(t.packer)
 	before := h.Seq
 	for _, l := range lines {
 		if h, err = t.writeLine(h, l); err != nil {
@@ -114,13 +117,14 @@ func (t *tx) writeLine(h AuditHead, l line) (AuditHead, error) {
 	return AuditHead{Chain: r.chain, Seq: r.seq, Hash: r.hash}, err
 }
 
-// lines calls f with a chain's lines after one, in order, at most limit of them.
+// lines calls f with a chain's lines after one, in order, at most limit of them,
+// whose sealed payloads are good until f returns.
 func (t *tx) lines(chain string, after int64, limit int, f func(auditRow) error) (n int, err error) {
 	err = t.each(`SELECT chain, seq, at, kind, person, sealed, payload_hash, previous, version, hash FROM audit
 		WHERE chain = ? AND seq > ? ORDER BY seq LIMIT ?`, []any{chain, after, limit}, func(scan func(...any) error) error {
 		n++
 		var r auditRow
-		if err := scan(&r.chain, &r.seq, &r.at, &r.kind, &r.person, &r.sealed, &r.payloadHash, &r.previous, &r.version, &r.hash); err != nil {
+		if err := scan(&r.chain, &r.seq, &r.at, &r.kind, &r.person, (*sql.RawBytes)(&r.sealed), &r.payloadHash, &r.previous, &r.version, &r.hash); err != nil {
 			return err
 		}
 		return f(r)

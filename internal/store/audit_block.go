@@ -68,9 +68,12 @@ func entryBytes(e *identity.AuditEntry) int {
 	return 8 + len(e.Person) + 2*binary.MaxVarintLen64 + len(e.Kind) + len(e.Payload)
 }
 
-// packer makes blocks one after the other in the same memory: each is good until
-// the next.
-type packer struct{ plain, packed []byte }
+// packer makes and reads blocks one after the other in the same memory: what one
+// of its methods gives is good until the next call of any.
+type packer struct {
+	plain, packed []byte
+	mentioned     []mention
+}
 
 // pack gives the block of some entries.
 func (p *packer) pack(l line) []byte {
@@ -86,35 +89,53 @@ func (p *packer) pack(l line) []byte {
 	return p.packed
 }
 
+// inflate undoes the compression of a block, in buf where there is room.
+func inflate(buf, block []byte) ([]byte, error) {
+	if n, err := s2.DecodedLen(block); err != nil || n == 0 || n > blockLimit {
+		return nil, errBlock
+	}
+	b, err := s2.Decode(buf[:cap(buf)], block)
+	if err != nil {
+		return nil, errBlock
+	}
+	return b, nil
+}
+
+// packed is an entry as it lies in an inflated block.
+type packed struct {
+	at            int64 // in microseconds
+	person        identity.PersonID
+	kind, payload []byte
+}
+
+func cutEntry(b []byte) (e packed, rest []byte, ok bool) {
+	if len(b) < 8+len(e.person) {
+		return e, nil, false
+	}
+	e.at = int64(binary.BigEndian.Uint64(b))
+	if e.kind, rest, ok = cutField(b[8+copy(e.person[:], b[8:]):]); !ok {
+		return e, nil, false
+	}
+	e.payload, rest, ok = cutField(rest)
+	return e, rest, ok
+}
+
 // unpack undoes pack. Where whose is not nil, it gives that person's entries
 // only, which may be none; latest is of the whole block.
 func unpack(block []byte, whose *identity.PersonID) (l line, latest time.Time, err error) {
-	if n, err := s2.DecodedLen(block); err != nil || n == 0 || n > blockLimit {
-		return nil, latest, errBlock
-	}
-	b, err := s2.Decode(nil, block)
+	b, err := inflate(nil, block)
 	if err != nil {
-		return nil, latest, errBlock
+		return nil, latest, err
 	}
 	most := int64(math.MinInt64)
 	for len(b) > 0 {
-		var e identity.AuditEntry
-		if len(b) < 8+len(e.Person) {
-			return nil, latest, errBlock
-		}
-		e.At = moment(int64(binary.BigEndian.Uint64(b)))
-		copy(e.Person[:], b[8:])
-		kind, rest, ok := cutField(b[8+len(e.Person):])
+		e, rest, ok := cutEntry(b)
 		if !ok {
 			return nil, latest, errBlock
 		}
-		if e.Payload, b, ok = cutField(rest); !ok {
-			return nil, latest, errBlock
-		}
-		most = max(most, micros(e.At))
-		if whose == nil || *whose == e.Person {
-			e.Kind = string(kind)
-			l = append(l, e)
+		b, most = rest, max(most, e.at)
+		if whose == nil || *whose == e.person {
+			l = append(l, identity.AuditEntry{At: moment(e.at), Person: e.person, Kind: string(e.kind), Payload: e.payload})
 		}
 	}
 	return l, moment(most), nil
@@ -149,7 +170,7 @@ func personTag(id identity.PersonID) uint64 {
 }
 
 // kindBit is FNV-1a, folded: the same in every process.
-func kindBit(kind string) uint16 {
+func kindBit[T string | []byte](kind T) uint16 {
 	h := uint32(2166136261)
 	for i := range len(kind) {
 		h = (h ^ uint32(kind[i])) * 16777619
@@ -157,11 +178,20 @@ func kindBit(kind string) uint16 {
 	return 1 << ((h ^ h>>16) & 15)
 }
 
-// mentions gives everybody in the block once, nobody in particular too.
-func (l line) mentions(seq int64) []mention {
-	all := make([]mention, len(l))
-	for i := range l {
-		all[i] = mention{personTag(l[i].Person), seq, kindBit(l[i].Kind)}
+// mentions gives everybody in a block once, nobody in particular too.
+func (p *packer) mentions(block []byte, seq int64) ([]mention, error) {
+	b, err := inflate(p.plain, block)
+	if err != nil {
+		return nil, err
+	}
+	p.plain = b
+	all := p.mentioned[:0]
+	for len(b) > 0 {
+		e, rest, ok := cutEntry(b)
+		if !ok {
+			return nil, errBlock
+		}
+		all, b = append(all, mention{personTag(e.person), seq, kindBit(e.kind)}), rest
 	}
 	slices.SortFunc(all, func(a, b mention) int { return cmp.Compare(a.tag, b.tag) })
 	n := 0
@@ -173,16 +203,14 @@ func (l line) mentions(seq int64) []mention {
 		all[n] = m
 		n++
 	}
-	return all[:n]
+	p.mentioned = all
+	return all[:n], nil
 }
 
-func packMentions(all []mention) []byte {
-	b := make([]byte, 0, len(all)*mentionBytes)
-	for _, m := range all {
-		b = binary.BigEndian.AppendUint64(b, m.tag)
-		b = binary.BigEndian.AppendUint64(b, uint64(m.seq)<<16|uint64(m.kinds))
-	}
-	return b
+// appendTo packs it for the index.
+func (m mention) appendTo(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, m.tag)
+	return binary.BigEndian.AppendUint64(b, uint64(m.seq)<<16|uint64(m.kinds))
 }
 
 func unpackMention(b []byte) mention {

@@ -42,7 +42,15 @@ func TestAuditLines(t *testing.T) {
 
 func TestMentions(t *testing.T) {
 	l := line{{Kind: "a", Person: identity.PersonID{1}}, {Kind: "a"}, {Kind: "b", Person: identity.PersonID{1}}, {Kind: "a"}}
-	packed := packMentions(l.mentions(77))
+	var p packer
+	mentions, err := p.mentions(slices.Clone(p.pack(l)), 77)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packed []byte
+	for _, m := range mentions {
+		packed = m.appendTo(packed)
+	}
 	if len(packed) != 2*mentionBytes {
 		t.Fatalf("%d bytes", len(packed))
 	}
@@ -67,6 +75,11 @@ func FuzzUnpackBlock(f *testing.F) {
 		again, _, err := unpack(new(packer).pack(l), nil)
 		if err != nil || len(again) != len(l) {
 			t.Fatalf("%d entries, %v, want %d", len(again), err, len(l))
+		}
+		if mentions, err := new(packer).mentions(block, 1); err != nil || !slices.ContainsFunc(mentions, func(m mention) bool {
+			return m.tag == personTag(l[0].Person) && m.kinds&kindBit(l[0].Kind) != 0
+		}) {
+			t.Fatalf("%+v do not mention somebody, %v", mentions, err)
 		}
 		own, same, err := unpack(block, &l[0].Person)
 		if err != nil || len(own) == 0 || !same.Equal(latest) || micros(latest) != l.latest() {

@@ -75,16 +75,12 @@ func (t *tx) stepIndex(chain string, last int64) error {
 	if err != nil || blocks < step && size < indexBytes {
 		return err
 	}
-	r, all, err := t.readMentions(chain, first)
+	r, buckets, err := t.readMentions(chain, first)
 	if err != nil || r.upto < r.first {
 		return err
 	}
-	parts := make([][]mention, indexBuckets)
-	for _, m := range all {
-		parts[m.bucket()] = append(parts[m.bucket()], m)
-	}
-	for bucket, part := range parts {
-		r.mentions = packMentions(part)
+	for bucket := range buckets {
+		r.mentions = buckets[bucket]
 		if err := t.putIndex(chain, bucket, &r); err != nil {
 			return err
 		}
@@ -95,10 +91,11 @@ func (t *tx) stepIndex(chain string, last int64) error {
 // errEnough ends the reading of lines.
 var errEnough = errors.New("enough")
 
-// readMentions gives who is in the blocks of a step's lines from a line on, and
-// the lines' range. It begins after lines that do not follow from the one before
+// readMentions gives who is in the blocks of a step's lines from a line on, dealt
+// into buckets, and the lines' range. It begins after lines that do not follow from the one before
 // them, or that were erased, and ends before the next of them.
-func (t *tx) readMentions(chain string, first int64) (r indexed, all []mention, err error) {
+func (t *tx) readMentions(chain string, first int64) (r indexed, buckets [][]byte, err error) {
+	buckets = make([][]byte, indexBuckets)
 	r = indexed{first: first, upto: first - 1}
 	last := auditRow{seq: first - 1, hash: make([]byte, 32)}
 	if first > 1 {
@@ -115,10 +112,13 @@ func (t *tx) readMentions(chain string, first int64) (r indexed, all []mention, 
 			}
 			blocks, size = blocks+1, size+len(next.sealed)
 		}
-		block, why := t.follow(next, last)
+		mentions, why := t.follow(next, last)
 		last = next
 		if why == "" {
-			all, r.upto, r.hash = append(all, block.mentions(next.seq)...), next.seq, next.hash
+			for _, m := range mentions {
+				buckets[m.bucket()] = m.appendTo(buckets[m.bucket()])
+			}
+			r.upto, r.hash = next.seq, next.hash
 			return nil
 		}
 		if why != erased && wrong == nil {
@@ -136,15 +136,15 @@ func (t *tx) readMentions(chain string, first int64) (r indexed, all []mention, 
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
-	return r, all, err
+	return r, buckets, err
 }
 
 // erased is why a line is left out and nothing is wrong.
 const erased = "it was erased"
 
-// follow gives the entries of the line after last, if it is a block, or says why
-// they are not what was written there.
-func (t *tx) follow(r, last auditRow) (block line, why string) {
+// follow gives who is in the line after last, if it is a block, until it is called
+// again, or says why that is not what was written there.
+func (t *tx) follow(r, last auditRow) (who []mention, why string) {
 	why = r.follows(last, t.db.keys)
 	switch {
 	case why != "" || r.kind != auditBlock:
@@ -152,11 +152,14 @@ func (t *tx) follow(r, last auditRow) (block line, why string) {
 	case len(r.sealed) == 0:
 		return nil, erased
 	}
-	block, _, err := t.openBlock(r.chain, r.seq, r.sealed, nil)
+	block, err := t.db.keys.open("audit", auditKey(r.chain, r.seq), "sealed", r.sealed)
 	if err != nil {
 		return nil, err.Error()
 	}
-	return block, ""
+	if who, err = t.packer.mentions(block, r.seq); err != nil {
+		return nil, err.Error()
+	}
+	return who, ""
 }
 
 func (t *tx) putIndex(chain string, bucket int, r *indexed) error {

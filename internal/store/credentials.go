@@ -25,24 +25,15 @@ func (db *DB) Credentials() *Credentials { return &Credentials{db} }
 type sealedVerifier struct {
 	NT     []byte `json:",omitempty"`
 	Argon2 string `json:",omitempty"`
+	Before []byte `json:",omitempty"`
 }
 
 // Verifier implements auth.Verifiers.
 func (c *Credentials) Verifier(ctx context.Context, id identity.PersonID) (auth.Verifier, error) {
 	var v auth.Verifier
-	err := c.db.read(ctx, func(t *tx) error {
-		var learnt int64
-		var sealed []byte
-		err := t.row("SELECT epoch, learnt, sealed FROM verifiers WHERE person = ?", id[:]).Scan(&v.Epoch, &learnt, &sealed)
-		if err != nil {
-			return notFound(err)
-		}
-		var s sealedVerifier
-		if err := c.db.keys.openJSON("verifiers", id.String(), "sealed", sealed, &s); err != nil {
-			return err
-		}
-		v.LearnAt, v.NTHash, v.Argon2 = moment(learnt), s.NT, s.Argon2
-		return nil
+	err := c.db.read(ctx, func(t *tx) (err error) {
+		v, err = t.verifier(id)
+		return err
 	})
 	if err != nil {
 		return auth.Verifier{}, fmt.Errorf("read verifier: %w", err)
@@ -50,9 +41,22 @@ func (c *Credentials) Verifier(ctx context.Context, id identity.PersonID) (auth.
 	return v, nil
 }
 
+func (t *tx) verifier(id identity.PersonID) (v auth.Verifier, err error) {
+	var learnt int64
+	var sealed []byte
+	if err := t.row("SELECT epoch, learnt, sealed FROM verifiers WHERE person = ?", id[:]).Scan(&v.Epoch, &learnt, &sealed); err != nil {
+		return v, notFound(err)
+	}
+	v.LearnAt = moment(learnt)
+	var s sealedVerifier
+	err = t.db.keys.openJSON("verifiers", id.String(), "sealed", sealed, &s)
+	v.NTHash, v.Argon2, v.Before = s.NT, s.Argon2, s.Before
+	return v, err
+}
+
 // SaveVerifier implements auth.Verifiers.
 func (c *Credentials) SaveVerifier(ctx context.Context, id identity.PersonID, v auth.Verifier) error {
-	sealed, err := c.db.keys.sealJSON("verifiers", id.String(), "sealed", sealedVerifier{v.NTHash, v.Argon2})
+	sealed, err := c.db.keys.sealJSON("verifiers", id.String(), "sealed", sealedVerifier{v.NTHash, v.Argon2, v.Before})
 	if err != nil {
 		return fmt.Errorf("save verifier: %w", err)
 	}
@@ -177,7 +181,7 @@ func (t *tx) applyEvent(id identity.PersonID, e Event, now time.Time) error {
 	if err := t.raiseEpoch(id, now, stands); err != nil {
 		return err
 	}
-	if err := t.exec("DELETE FROM verifiers WHERE person = ? AND learnt <= ?", id[:], micros(covers)); err != nil {
+	if err := t.revoke(id, e.Kind, covers); err != nil {
 		return err
 	}
 	if err := t.exec("UPDATE verifiers SET epoch = (SELECT epoch FROM people WHERE id = ?) WHERE person = ?", id[:], id[:]); err != nil {
@@ -193,6 +197,25 @@ func (t *tx) applyEvent(id identity.PersonID, e Event, now time.Time) error {
 	}
 	t.touch(id)
 	return t.auditJSON(now, "credential_change", id, map[string]any{"event": e.ID, "kind": e.Kind, "at": e.At})
+}
+
+// revoke ends the verifier unless mos.ru confirmed it later than the event covers.
+// After a change of the password its hash stays as the one before: it opens nothing.
+func (t *tx) revoke(id identity.PersonID, kind EventKind, covers time.Time) error {
+	v, err := t.verifier(id)
+	switch left := v.Leaves(nil); {
+	case errors.Is(err, identity.ErrNotFound), v.LearnAt.After(covers):
+		return nil
+	case err != nil && !errors.Is(err, ErrSealed):
+		return err
+	case err == nil && kind == EventPasswordSet && len(left) > 0:
+		sealed, err := t.db.keys.sealJSON("verifiers", id.String(), "sealed", sealedVerifier{Before: left})
+		if err != nil {
+			return err
+		}
+		return t.exec("UPDATE verifiers SET sealed = ? WHERE person = ?", sealed, id[:])
+	}
+	return t.exec("DELETE FROM verifiers WHERE person = ?", id[:])
 }
 
 // applyUpstream opens or closes what the upstream's state opens and closes.
@@ -250,11 +273,19 @@ func (t *tx) takeHash(id identity.PersonID, e Event, covers time.Time) error {
 	if err != nil || upstream != upstreamOpen || accounts == 0 {
 		return err
 	}
-	sealed, err := t.db.keys.sealJSON("verifiers", id.String(), "sealed", sealedVerifier{NT: e.NTHash})
+	v, err := t.verifier(id)
+	switch {
+	case v.LearnAt.After(covers):
+		return nil
+	case err != nil && !errors.Is(err, identity.ErrNotFound) && !errors.Is(err, ErrSealed):
+		return err
+	}
+	sealed, err := t.db.keys.sealJSON("verifiers", id.String(), "sealed", sealedVerifier{NT: e.NTHash, Before: v.Leaves(e.NTHash)})
 	if err != nil {
 		return err
 	}
-	return t.exec("INSERT INTO verifiers (person, epoch, learnt, sealed) VALUES (?, ?, ?, ?) ON CONFLICT (person) DO NOTHING", id[:], epoch, micros(covers), sealed)
+	return t.exec(`INSERT INTO verifiers (person, epoch, learnt, sealed) VALUES (?, ?, ?, ?) ON CONFLICT (person) DO UPDATE
+		SET epoch = excluded.epoch, learnt = excluded.learnt, sealed = excluded.sealed`, id[:], epoch, micros(covers), sealed)
 }
 
 // takePassword keeps the password that an event brought, unless a target has a

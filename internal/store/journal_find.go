@@ -26,7 +26,7 @@ func (j *Journal) Live(ctx context.Context, f func(*journal.Session)) error {
 }
 
 // devicesRead bounds the sessions that Devices reads, and devicesPage those of one
-// transaction.
+// transaction, unless more of them have one time.
 const (
 	devicesRead = 500_000
 	devicesPage = 1000
@@ -34,35 +34,42 @@ const (
 
 // Devices calls f for sessions whose Class proved which person showed the password
 // to this NAS client, until it wants no more: those that live first, then those that
-// ended last, none before since. Of sessions that ended in the same microsecond some
-// may be left out.
+// ended last, none before since; some perhaps twice. f must not use the store.
 func (j *Journal) Devices(ctx context.Context, since time.Time, f func(*journal.Session) (more bool)) error {
-	read := 0
-	for _, part := range []struct {
-		condition, column string
-		from              int64
-		place             func(*stored) int64
-	}{
-		{"s.ended = 0 AND s.due < ? AND s.due >= ?", "s.due", 0, func(s *stored) int64 { return s.due }},
-		{"s.ended > 0 AND s.ended < ? AND s.ended >= ?", "s.ended", micros(since), func(s *stored) int64 { return micros(s.Ended) }},
-	} {
-		for before, page := int64(math.MaxInt64), devicesPage; page == devicesPage; read += page {
-			var list []*stored
-			err := j.db.read(ctx, func(t *tx) error {
-				list = nil
-				return t.eachSession("sessions s", part.condition, part.column+" DESC", devicesPage, []any{before, part.from}, func(s *stored) { list = append(list, s) })
+	left, done := devicesRead, false
+	read := func(condition, order string, limit int, args ...any) (n int, last *stored, err error) {
+		err = j.db.read(ctx, func(t *tx) error {
+			return t.eachSession("sessions s", condition, order, min(limit, left), args, func(s *stored) {
+				n, last, left = n+1, s, left-1
+				done = done || !s.Person.IsZero() && s.Basis == nil && !s.Given.At.IsZero() && s.Detail.Device != "" && !f(&s.Session)
 			})
+		})
+		if err != nil {
+			err = fmt.Errorf("read devices of the session journal: %w", err)
+		}
+		return n, last, err
+	}
+	// Those that are to be looked at now. The sweep gives them a time meanwhile, so
+	// they come first.
+	if _, _, err := read("s.ended = 0 AND s.due = ?", "", devicesRead, 0); err != nil {
+		return err
+	}
+	for _, part := range []struct {
+		among, column string
+		from          int64
+		place         func(*stored) int64
+	}{
+		{"s.ended = 0", "s.due", 1, func(s *stored) int64 { return s.due }},
+		{"s.ended > 0", "s.ended", micros(since), func(s *stored) int64 { return micros(s.Ended) }},
+	} {
+		for before, full := int64(math.MaxInt64), true; full && !done; {
+			n, last, err := read(part.among+" AND "+part.column+" < ? AND "+part.column+" >= ?", part.column+" DESC", devicesPage, before, part.from)
+			if full = n == devicesPage; full && err == nil { // a controller that begins anew ends thousands at once
+				before = part.place(last)
+				_, _, err = read(part.among+" AND "+part.column+" = ?", "", devicesRead, before)
+			}
 			if err != nil {
-				return fmt.Errorf("read devices of the session journal: %w", err)
-			}
-			for _, s := range list {
-				before = part.place(s)
-				if !s.Person.IsZero() && s.Basis == nil && !s.Given.At.IsZero() && s.Detail.Device != "" && !f(&s.Session) {
-					return nil
-				}
-			}
-			if page = len(list); read > devicesRead {
-				return nil
+				return err
 			}
 		}
 	}

@@ -62,6 +62,8 @@ type DB struct {
 
 	indexStep  int64
 	indexFails atomic.Bool // the last look at the audit trail's index
+	packers    sync.Pool   // of *packer
+	kept       statements
 	sessionIDs *sessionIDs
 
 	mu   sync.Mutex
@@ -82,6 +84,7 @@ func Open(ctx context.Context, driver Driver, keys *Keyset, opts Options) (*DB, 
 		driver: driver, keys: keys, replica: opts.Replica, poll: opts.Poll, now: opts.Now, log: opts.Log,
 		wake: make(chan struct{}), metrics: newMetrics(opts.Metrics), sessionIDs: newSessionIDs(),
 	}
+	db.packers.New = func() any { return new(packer) }
 	if db.replica == "" {
 		db.replica = "main"
 	}

@@ -22,6 +22,7 @@ type tx struct {
 	db        *DB
 	sql       *sql.Tx
 	stmts     map[string]*sql.Stmt
+	kept      *statements         // of the pool that it is of; nil: none
 	touched   []identity.PersonID // in order, each once
 	seen      map[identity.PersonID]bool
 	shown     []identity.PersonID // those that only the directory sees anew, each once
@@ -30,7 +31,7 @@ type tx struct {
 	many      bool // an import: nobody waits for each of those it touches
 	woke      bool // there is work for those who wait, besides what the feed tells
 	audits    []identity.AuditEntry
-	packer    packer
+	packer    *packer // while the audit trail is written
 	courtesy  courtesy
 }
 
@@ -62,7 +63,7 @@ func (db *DB) writeOnce(ctx context.Context, f func(*tx) error) (wake bool, err 
 		return false, err
 	}
 	defer func() { _ = inner.Rollback() }() // after Commit it does nothing
-	t := &tx{ctx: ctx, db: db, sql: inner, stmts: map[string]*sql.Stmt{}}
+	t := &tx{ctx: ctx, db: db, sql: inner, stmts: map[string]*sql.Stmt{}, kept: &db.kept}
 	if err := f(t); err != nil {
 		return false, err
 	}
@@ -73,7 +74,11 @@ func (db *DB) writeOnce(ctx context.Context, f func(*tx) error) (wake bool, err 
 	if err != nil {
 		return false, fmt.Errorf("write change feed: %w", err)
 	}
-	return fed || t.woke, inner.Commit()
+	if err := inner.Commit(); err != nil {
+		return false, err
+	}
+	db.kept.keep(ctx, db.driver, t.stmts)
+	return fed || t.woke, nil
 }
 
 // read runs f on one snapshot.
@@ -91,16 +96,18 @@ func (db *DB) readFrom(ctx context.Context, pool *sql.DB, f func(*tx) error) (er
 	return f(&tx{ctx: ctx, db: db, sql: inner, stmts: map[string]*sql.Stmt{}})
 }
 
-// stmt prepares a query once per transaction.
-func (t *tx) stmt(query string) (*sql.Stmt, error) {
+// stmt prepares a query once per transaction, or takes one that is kept.
+func (t *tx) stmt(query string) (s *sql.Stmt, err error) {
 	if s, ok := t.stmts[query]; ok {
 		return s, nil
 	}
-	s, err := t.sql.PrepareContext(t.ctx, t.db.driver.SQL(query))
-	if err == nil {
-		t.stmts[query] = s
+	if kept := t.kept.find(query); kept != nil {
+		s = t.sql.StmtContext(t.ctx, kept)
+	} else if s, err = t.sql.PrepareContext(t.ctx, t.db.driver.SQL(query)); err != nil {
+		return nil, err
 	}
-	return s, err
+	t.stmts[query] = s
+	return s, nil
 }
 
 func (t *tx) exec(query string, args ...any) error {

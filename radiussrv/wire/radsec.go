@@ -131,11 +131,17 @@ func (l *tlsListener) open(raw net.Conn) {
 	limits := &l.server.opts
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.stopping || len(l.conns) >= limits.Tunnels || l.from[source(addr.Addr())] >= limits.TunnelsAt {
+	switch {
+	case l.stopping:
 		_ = raw.Close()
-		if !l.stopping {
-			l.server.opts.Events.Dropped(DropLimit, addr, nil)
-		}
+		return
+	case l.from[source(addr.Addr())] >= limits.TunnelsAt:
+		_ = raw.Close()
+		limits.Events.Dropped(DropLimitAt, addr, nil)
+		return
+	case len(l.conns) >= limits.Tunnels:
+		_ = raw.Close()
+		limits.Events.Dropped(DropLimit, addr, nil)
 		return
 	}
 	l.conns[c] = struct{}{}

@@ -130,13 +130,14 @@ type from struct {
 
 func (f from) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(f.addr) }
 
-// TestTunnelsOfOneSource: whoever has a /64 has no more connections than others.
+// TestTunnelsOfOneSource: whoever has a /64 has no more connections than others,
+// and who is refused is told which limit it was.
 func TestTunnelsOfOneSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		events := &tally{}
-		s := NewServer(script(func(context.Context, *Received) *Reply { return nil }), Options{Events: events, TunnelsAt: 2})
+		s := NewServer(script(func(context.Context, *Received) *Reply { return nil }), Options{Events: events, Tunnels: 7, TunnelsAt: 2})
 		l := &tlsListener{server: s, config: &tls.Config{}, conns: map[*tlsLink]struct{}{}, from: map[netip.Addr]int{}}
-		for i, addr := range []string{"2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8:0:1::1", "192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"} {
+		for i, addr := range []string{"2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8:0:1::1", "192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.1"} {
 			ours, theirs := net.Pipe()
 			defer func() { _ = theirs.Close() }()
 			l.open(from{ours, netip.AddrPortFrom(netip.MustParseAddr(addr), uint16(1000+i))})
@@ -147,8 +148,8 @@ func TestTunnelsOfOneSource(t *testing.T) {
 			return len(l.conns), len(l.from)
 		}
 		conns, sources := open()
-		if n := events.dropped(DropLimit); n != 2 || conns != 6 || sources != 4 {
-			t.Errorf("%d are refused and %d taken of %d sources, want 2, 6 and 4", n, conns, sources)
+		if at, all := events.dropped(DropLimitAt), events.dropped(DropLimit); at != 3 || all != 1 || conns != 7 || sources != 5 {
+			t.Errorf("%d and %d are refused and %d taken of %d sources, want 3, 1, 7 and 5", at, all, conns, sources)
 		}
 		time.Sleep(handshakeWithin) // nobody goes on
 		synctest.Wait()

@@ -156,7 +156,8 @@ const (
 	DropLate                    // waited too long: the peer has repeated it by now
 	DropPanic                   // the handler panicked
 	DropReply                   // the reply could not be built or sent
-	DropLimit                   // connections at their limit (RadSec)
+	DropLimit                   // connections at their limit, in all (RadSec)
+	DropLimitAt                 // connections of the source at theirs (RadSec)
 	DropHandshake               // TLS handshake failed or the certificate fits no client (RadSec)
 	dropEnd
 )
@@ -174,6 +175,6 @@ func Drops() []Drop {
 func (d Drop) String() string {
 	return [...]string{
 		"unknown_client", "malformed", "wrong_code", "unsigned", "forged", "overload",
-		"late", "panic", "unsent", "connection_limit", "handshake",
+		"late", "panic", "unsent", "connection_limit", "source_limit", "handshake",
 	}[d]
 }

@@ -12,6 +12,20 @@ import (
 	"schoolbridge/internal/store"
 )
 
+var accountTests = []test{
+	{"Candidates", testCandidates},
+	{"CandidatesMerged", testCandidatesMerged},
+	{"Activate", testActivate},
+	{"ActivateConflicts", testActivateConflicts},
+	{"ActivateRace", testActivateRace},
+	{"NameRace", testNameRace},
+	{"NumbersNeverReused", testNumbersNeverReused},
+	{"Parent", testParent},
+	{"Rebinding", testRebinding},
+	{"Owner", testOwner},
+	{"Claims", testClaims},
+}
+
 func testCandidates(t *testing.T, s *suite) {
 	row, profile := orlova(t)
 	second := row

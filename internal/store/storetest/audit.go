@@ -9,6 +9,24 @@ import (
 	"schoolbridge/internal/store"
 )
 
+var auditTests = []test{
+	{"Audit", testAudit},
+	{"AuditTampering", testAuditTampering},
+	{"AuditCut", testAuditCut},
+	{"AuditEmptied", testAuditEmptied},
+	{"AuditEmptiedChange", testAuditEmptiedChange},
+	{"AuditErasure", testAuditErasure},
+	{"AuditBlocks", testAuditBlocks},
+	{"AuditRecent", testAuditRecent},
+	{"AuditIndex", testAuditIndex},
+	{"AuditIndexBytes", testAuditIndexBytes},
+	{"AuditIndexMeanwhile", testAuditIndexMeanwhile},
+	{"AuditIndexOfAnotherPast", testAuditIndexOfAnotherPast},
+	{"AuditIndexSealed", testAuditIndexSealed},
+	{"AuditIndexErasure", testAuditIndexErasure},
+	{"AuditTogether", testAuditTogether},
+}
+
 func testAudit(t *testing.T, s *suite) {
 	who := identity.PersonID{7}
 	var entries []identity.AuditEntry

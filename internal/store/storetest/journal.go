@@ -16,6 +16,25 @@ import (
 	"schoolbridge/internal/store"
 )
 
+var journalTests = []test{
+	{"JournalOrder", testJournalOrder},
+	{"JournalLive", testJournalLive},
+	{"JournalRestart", testJournalRestart},
+	{"JournalMoves", testJournalMoves},
+	{"JournalFind", testJournalFind},
+	{"JournalRotation", testJournalRotation},
+	{"JournalSealed", testJournalSealed},
+	{"JournalClock", testJournalClock},
+	{"JournalCrowd", testJournalCrowd},
+	{"JournalDevices", testJournalDevices},
+	{"JournalDevicesOfOneTime", testJournalDevicesOfOneTime},
+	{"Disconnects", testDisconnects},
+	{"Changes", testChanges},
+	{"KeptSessions", testKeptSessions},
+	{"DueOfOthers", testDueOfOthers},
+	{"DueFirst", testDueFirst},
+}
+
 var silence = journal.Rules{Silence: 35 * time.Minute, Quiet: 24 * time.Hour}
 
 const phone = "02:00:00:00:00:01"

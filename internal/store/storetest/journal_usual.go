@@ -157,7 +157,9 @@ func testJournalDevices(t *testing.T, s *suite) {
 	s.record(t, s.now.Add(time.Hour), records...)
 	read := func(most int) (keys []string) {
 		check(t, s.db.Journal().Devices(t.Context(), old.Add(time.Hour), func(x *journal.Session) bool {
-			keys = append(keys, x.Key)
+			if !slices.Contains(keys, x.Key) {
+				keys = append(keys, x.Key)
+			}
 			return len(keys) < most
 		}))
 		return keys
@@ -171,5 +173,46 @@ func testJournalDevices(t *testing.T, s *suite) {
 	}
 	if got := read(3); !slices.Equal(got, want[:3]) {
 		t.Errorf("three: %q", got)
+	}
+}
+
+// None is left out where more than are read at once have one time: those that live,
+// after an update of the schema; those that ended with their controller.
+func testJournalDevicesOfOneTime(t *testing.T, s *suite) {
+	const many = 1200
+	proven := func(i int) func(*journal.Record) {
+		return func(r *journal.Record) {
+			r.Person, r.Given.At, r.Detail.Device = identity.PersonID{1}, r.At, fmt.Sprint("device ", i)
+		}
+	}
+	var live, ended []journal.Record
+	for i := range many {
+		live = append(live, s.heard(journal.Start, "ap-1", fmt.Sprint("live", i), i%60, proven(i)))
+		ended = append(ended, s.heard(journal.Start, "ap-2", fmt.Sprint("ended", i), i%60, proven(i)))
+	}
+	s.record(t, s.now.Add(time.Hour), live...)
+	s.record(t, s.now.Add(time.Hour), ended...)
+	s.record(t, s.now.Add(time.Hour), s.heard(journal.On, "ap-2", "", 61))
+	sweep := func(times int) {
+		for range times {
+			_, err := s.db.Journal().Sweep(t.Context(), silence, s.now.Add(62*time.Minute), 50)
+			check(t, err)
+		}
+	}
+	sweep(40)
+	if n, err := s.Count("SELECT COUNT(DISTINCT ended) FROM sessions WHERE ended > 0"); n != 1 || err != nil {
+		t.Fatalf("%d times of ending, %v", n, err)
+	}
+	check(t, s.Exec("UPDATE sessions SET due = 0 WHERE ended = 0"))
+	for _, sweeps := range []int{0, 1, 20} { // none has a time, some, all
+		sweep(sweeps)
+		keys := map[string]bool{}
+		check(t, s.db.Journal().Devices(t.Context(), s.now, func(x *journal.Session) bool {
+			keys[x.Key] = true
+			return true
+		}))
+		if len(keys) != 2*many {
+			t.Errorf("after %d sweeps: %d of %d", sweeps, len(keys), 2*many)
+		}
 	}
 }

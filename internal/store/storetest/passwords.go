@@ -14,6 +14,18 @@ import (
 	"schoolbridge/provision"
 )
 
+var passwordTests = []test{
+	{"Offers", testOffers},
+	{"LateOffers", testLateOffers},
+	{"PasswordDies", testPasswordDies},
+	{"PasswordsDie", testPasswordsDie},
+	{"PasswordWanted", testPasswordWanted},
+	{"DayKeys", testDayKeys},
+	{"PasswordEpochs", testPasswordEpochs},
+	{"EventPasswords", testEventPasswords},
+	{"ActivationPassword", testActivationPassword},
+}
+
 func (s *suite) offer(t *testing.T, id identity.PersonID, epoch uint64, password string) {
 	t.Helper()
 	check(t, s.db.Passwords().Offer(t.Context(), id, epoch, identity.Password(password), s.now))

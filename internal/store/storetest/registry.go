@@ -11,6 +11,11 @@ import (
 	"schoolbridge/internal/store"
 )
 
+var registryTests = []test{
+	{"Registry", testRegistry},
+	{"RegistryEnds", testRegistryEnds},
+}
+
 // rowOf makes a row as import does.
 func rowOf(value any) (person.RecordKind, store.Row) {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%v", value))

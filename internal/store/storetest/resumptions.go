@@ -12,6 +12,11 @@ import (
 	"schoolbridge/internal/store"
 )
 
+var resumptionTests = []test{
+	{"Resumptions", testResumptions},
+	{"TicketSecrets", testTicketSecrets},
+}
+
 // testResumptions: what was saved is found until it expires, and is replaced by
 // what is saved again.
 func testResumptions(t *testing.T, s *suite) {

@@ -12,6 +12,14 @@ import (
 	"schoolbridge/provision"
 )
 
+var secretTests = []test{
+	{"SealedColumns", testSealedColumns},
+	{"NothingInClear", testNothingInClear},
+	{"WrongKeyset", testWrongKeyset},
+	{"Rotation", testRotation},
+	{"Versions", testVersions},
+}
+
 // testSealedColumns: what is moved to another row does not open.
 func testSealedColumns(t *testing.T, s *suite) {
 	_, first := s.withOrlova(t)
@@ -31,6 +39,14 @@ func testSealedColumns(t *testing.T, s *suite) {
 	}
 	if _, err := s.db.Credentials().Verifier(t.Context(), first.Person); err != nil {
 		t.Errorf("the one that stayed: %v", err)
+	}
+	// Such a row holds up no event.
+	event := store.Event{ID: "changed", At: s.now, Subject: profile.Subject, Kind: store.EventPasswordSet, NTHash: []byte("new")}
+	if applied, err := s.db.Credentials().ApplyEvent(t.Context(), event); err != nil || !applied {
+		t.Errorf("an event: %v, %v", applied, err)
+	}
+	if v, err := s.db.Credentials().Verifier(t.Context(), second.Person); err != nil || string(v.NTHash) != "new" || v.Before != nil {
+		t.Errorf("after an event: %q, %q, %v", v.NTHash, v.Before, err)
 	}
 	exec("UPDATE accounts SET sealed = (SELECT sealed FROM accounts WHERE person = ?) WHERE person = ?", first.Person[:], second.Person[:])
 	if _, err := s.db.Accounts().Get(t.Context(), second.Person); !errors.Is(err, store.ErrSealed) {
@@ -52,7 +68,7 @@ func testNothingInClear(t *testing.T, s *suite) {
 	row, _ := belova(t)
 	put(t, s.db, row, person.Card{Child: "c1", ParentFIO: "Смирнова Ольга Петровна", Phone: "89165550304", Email: "smirnova@example.org"})
 	secret := []byte("nt-hash-16-bytes")
-	check(t, s.db.Credentials().SaveVerifier(t.Context(), done.Person, auth.Verifier{NTHash: secret, Argon2: "$argon2id$secret", Epoch: 1}))
+	check(t, s.db.Credentials().SaveVerifier(t.Context(), done.Person, auth.Verifier{NTHash: secret, Argon2: "$argon2id$secret", Before: []byte("before-16-bytes!"), Epoch: 1}))
 	s.withAD(t, profile, "K1-Reserved", [16]byte{1})
 	s.save(t, done.Person, provision.Pass{Observed: provision.Observed{At: s.now, UPN: "teamslogin@example.org", PasswordTag: []byte("password-tag")}})
 	check(t, s.db.Passwords().Offer(t.Context(), done.Person, 1, "waiting-password", s.now))
@@ -66,7 +82,7 @@ func testNothingInClear(t *testing.T, s *suite) {
 	disk = bytes.ToLower(disk)
 	for _, text := range []string{
 		"орлова", "мария", "белова", "софья", "смирнова", "112-233-445", "11223344595", "9165550102", "555-01-02", "9165550203", "9165550304",
-		"orlova@example.org", "smirnova@example.org", "orlovami", "orlovamari", string(profile.Subject), string(secret), "$argon2id$", "auditedlogin", "blockedlogin", "secondlogin",
+		"orlova@example.org", "smirnova@example.org", "orlovami", "orlovamari", string(profile.Subject), string(secret), "before-16-bytes!", "$argon2id$", "auditedlogin", "blockedlogin", "secondlogin",
 		"k1-reserved", "teamslogin", "password-tag", "waiting-password", "claimedname", "claimedupn",
 	} {
 		if bytes.Contains(disk, bytes.ToLower([]byte(text))) {

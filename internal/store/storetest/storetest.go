@@ -28,106 +28,26 @@ type Engine struct {
 	Bytes func() ([]byte, error)
 }
 
+// test is one test of the suite, on a database of its own.
+type test struct {
+	name string
+	run  func(t *testing.T, s *suite)
+}
+
 // Run runs the suite; fresh makes a new database for each test.
 func Run(t *testing.T, fresh func(t *testing.T) Engine) {
-	for _, test := range []struct {
-		name string
-		run  func(t *testing.T, s *suite)
-	}{
-		{"Registry", testRegistry},
-		{"RegistryEnds", testRegistryEnds},
-		{"Candidates", testCandidates},
-		{"CandidatesMerged", testCandidatesMerged},
-		{"Activate", testActivate},
-		{"ActivateConflicts", testActivateConflicts},
-		{"ActivateRace", testActivateRace},
-		{"NameRace", testNameRace},
-		{"NumbersNeverReused", testNumbersNeverReused},
-		{"Parent", testParent},
-		{"Rebinding", testRebinding},
-		{"DirectoryLoad", testDirectoryLoad},
-		{"DirectoryOne", testDirectoryOne},
-		{"DirectorySince", testDirectorySince},
-		{"DirectoryMerge", testDirectoryMerge},
-		{"DirectoryHistory", testDirectoryHistory},
-		{"DirectoryRows", testDirectoryRows},
-		{"TellDay", testTellDay},
-		{"SchoolRenamed", testSchoolRenamed},
-		{"DirectoryWait", testDirectoryWait},
-		{"FeedOrder", testFeedOrder},
-		{"Verifiers", testVerifiers},
-		{"Events", testEvents},
-		{"LateEvent", testLateEvent}, {"EventHashes", testEventHashes},
-		{"UpstreamState", testUpstreamState},
-		{"Strays", testStrays},
-		{"EventWhileActivating", testEventWhileActivating},
-		{"Owner", testOwner},
-		{"Suspend", testSuspend},
-		{"Targets", testTargets},
-		{"object shown", testObjectShown},
-		{"TargetRows", testTargetRows},
-		{"TargetTriggers", testTargetTriggers},
-		{"SwitchedOff", testSwitchedOff},
-		{"TargetUrgency", testTargetUrgency},
-		{"TargetSaves", testTargetSaves},
-		{"TargetObjects", testTargetObjects},
-		{"TargetAfterRemoval", testTargetAfterRemoval},
-		{"Lease", testLease},
-		{"Offers", testOffers},
-		{"LateOffers", testLateOffers},
-		{"PasswordDies", testPasswordDies},
-		{"PasswordsDie", testPasswordsDie},
-		{"PasswordWanted", testPasswordWanted},
-		{"DayKeys", testDayKeys},
-		{"PasswordEpochs", testPasswordEpochs},
-		{"EventPasswords", testEventPasswords},
-		{"ActivationPassword", testActivationPassword},
-		{"Claims", testClaims},
-		{"JournalOrder", testJournalOrder},
-		{"JournalLive", testJournalLive},
-		{"JournalRestart", testJournalRestart},
-		{"JournalMoves", testJournalMoves},
-		{"JournalFind", testJournalFind},
-		{"JournalRotation", testJournalRotation},
-		{"JournalSealed", testJournalSealed},
-		{"JournalClock", testJournalClock},
-		{"JournalCrowd", testJournalCrowd},
-		{"JournalDevices", testJournalDevices},
-		{"Disconnects", testDisconnects},
-		{"Changes", testChanges},
-		{"KeptSessions", testKeptSessions},
-		{"DueOfOthers", testDueOfOthers},
-		{"DueFirst", testDueFirst},
-		{"Resumptions", testResumptions},
-		{"TicketSecrets", testTicketSecrets},
-		{"Audit", testAudit},
-		{"AuditTampering", testAuditTampering},
-		{"AuditCut", testAuditCut},
-		{"AuditEmptied", testAuditEmptied},
-		{"AuditEmptiedChange", testAuditEmptiedChange},
-		{"AuditErasure", testAuditErasure},
-		{"AuditBlocks", testAuditBlocks},
-		{"AuditRecent", testAuditRecent},
-		{"AuditIndex", testAuditIndex},
-		{"AuditIndexBytes", testAuditIndexBytes},
-		{"AuditIndexMeanwhile", testAuditIndexMeanwhile},
-		{"AuditIndexOfAnotherPast", testAuditIndexOfAnotherPast},
-		{"AuditIndexSealed", testAuditIndexSealed},
-		{"AuditIndexErasure", testAuditIndexErasure},
-		{"AuditTogether", testAuditTogether},
-		{"SealedColumns", testSealedColumns},
-		{"NothingInClear", testNothingInClear},
-		{"WrongKeyset", testWrongKeyset},
-		{"Rotation", testRotation},
-		{"Versions", testVersions},
+	for _, subject := range [][]test{
+		registryTests, accountTests, directoryTests, credentialTests, targetTests, passwordTests, journalTests, resumptionTests, auditTests, secretTests,
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			keys, err := store.NewKeyset()
-			check(t, err)
-			s := &suite{Engine: fresh(t), keys: keys, now: time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)}
-			s.db = s.open(t, keys)
-			test.run(t, s)
-		})
+		for _, test := range subject {
+			t.Run(test.name, func(t *testing.T) {
+				keys, err := store.NewKeyset()
+				check(t, err)
+				s := &suite{Engine: fresh(t), keys: keys, now: time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)}
+				s.db = s.open(t, keys)
+				test.run(t, s)
+			})
+		}
 	}
 }
 

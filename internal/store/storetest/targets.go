@@ -16,6 +16,19 @@ import (
 	"schoolbridge/provision/match"
 )
 
+var targetTests = []test{
+	{"Targets", testTargets},
+	{"object shown", testObjectShown},
+	{"TargetRows", testTargetRows},
+	{"TargetTriggers", testTargetTriggers},
+	{"SwitchedOff", testSwitchedOff},
+	{"TargetUrgency", testTargetUrgency},
+	{"TargetSaves", testTargetSaves},
+	{"TargetObjects", testTargetObjects},
+	{"TargetAfterRemoval", testTargetAfterRemoval},
+	{"Lease", testLease},
+}
+
 // inAD is an activation that asks for an account in AD.
 func inAD(a person.Activation, name string, object [16]byte) person.Activation {
 	a.Target = &person.TargetAccount{Target: "ad", Name: name, Object: object}

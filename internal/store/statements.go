@@ -1,0 +1,65 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"sync"
+)
+
+// keptStatements is how many statements of writers stay prepared, some kilobytes
+// each: an engine that runs in this process takes longer to read many of them than
+// to carry them out.
+const keptStatements = 64
+
+// statements are those that stay prepared from one writing transaction to the
+// next. A nil one has none.
+type statements struct {
+	mu   sync.Mutex
+	kept map[string]*sql.Stmt
+}
+
+func (k *statements) find(query string) *sql.Stmt {
+	if k == nil {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.kept[query]
+}
+
+// keep keeps what a transaction that has ended had prepared, as far as there is
+// room. What fails is prepared by the next one that needs it.
+func (k *statements) keep(ctx context.Context, d Driver, used map[string]*sql.Stmt) {
+	for query := range used {
+		if lists(query) || !k.take(query) {
+			continue
+		}
+		s, err := d.Writer().PrepareContext(ctx, d.SQL(query))
+		k.mu.Lock()
+		if err == nil {
+			k.kept[query] = s
+		} else {
+			delete(k.kept, query)
+		}
+		k.mu.Unlock()
+	}
+}
+
+// take takes a place for a query that has none.
+func (k *statements) take(query string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if _, ok := k.kept[query]; ok || len(k.kept) >= keptStatements {
+		return false
+	}
+	if k.kept == nil {
+		k.kept = map[string]*sql.Stmt{}
+	}
+	k.kept[query] = nil // whoever comes meanwhile prepares it
+	return true
+}
+
+// lists says that a query has a list of marks, which is another query for every
+// length.
+func lists(query string) bool { return strings.Contains(query, "?,?") }
