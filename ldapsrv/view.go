@@ -229,6 +229,30 @@ func (v *view) group(at place) (*directory.Group, bool) {
 	return g, ok && v.names(g)
 }
 
+// named finds the leaf at a place as the asker may see it; nil where there is
+// none or it is not for him.
+func (v *view) named(at place) object {
+	switch at.kind {
+	case placePerson:
+		if e, ok := v.personAt(at); ok && v.sees(e) {
+			return &personEntry{v, e}
+		}
+	case placeGroup:
+		if g, ok := v.group(at); ok && v.seesGroup(g) {
+			return &groupEntry{v, g}
+		}
+	case placeOwnGroup:
+		if e, ok := v.personAt(at); ok && (v.service != nil || v.self(e)) && v.sees(e) {
+			return &personalEntry{v, e}
+		}
+	case placeService:
+		if v.service != nil && v.service.key == at.leaf {
+			return v.service.entry
+		}
+	}
+	return nil
+}
+
 // groupMember finds the group that a value of member names.
 func (v *view) groupMember(a attr, value string) (*directory.Group, bool) {
 	if a != attrMember {
