@@ -110,7 +110,7 @@ func TestOldTLSOfOneListener(t *testing.T) {
 func TestCertificateOfListener(t *testing.T) {
 	s, log := newSite(t), &logged{}
 	s.rsaCertificate("boards", 77)
-	usual, boards := freeport.TCP(t), freePort(t)
+	usual, boards := freeport.TCP(t), freeport.TCP(t)
 	written := siteConfig + `ldap:
   base: dc=school,dc=example
   listen: ["` + usual + `"]
