@@ -19,6 +19,11 @@ import (
 // that have the attribute. So nothing is shown by way of one rule that another
 // one grants for others.
 //
+// The groups that somebody is in today are a part of himself, as his memberOf tells
+// of them: programs that sign in as him look for his groups. Who else is in them is
+// told of those alone whom he sees in member or memberUid; and nobody learns when
+// others came and went, which a group's own times would tell.
+//
 // Two things no rule can say: pupils are not listed to pupils, and nobody is
 // shown as somebody's parent.
 
@@ -183,12 +188,9 @@ func (s *Server) viewOf(account *service, who identity.PersonID, from netip.Addr
 	case account != nil:
 		v.scopes, v.read, v.list, v.everywhere = account.scopes[:], account.read, account.list, account.schools == nil
 	case !who.IsZero():
-		rules := *s.rules.Load()
-		if len(rules) == 0 {
-			break
-		}
 		if e, ok := s.opt.Directory.Get(who); ok && e.State == directory.StateActive {
-			v.apply(rules, e.Affiliations, from)
+			v.mine = e
+			v.apply(*s.rules.Load(), e.Affiliations, from)
 		}
 	}
 	return v

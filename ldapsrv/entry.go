@@ -109,7 +109,7 @@ func (p *personEntry) Values(a int, into *filter.Values) bool {
 	case attrMemberOf:
 		p.v.groups = p.v.s.opt.Directory.GroupsOf(p.e, p.v.day, p.v.groups[:0])
 		for _, g := range p.v.groups {
-			if p.v.seesGroup(g) && p.v.belongs(p.e, g, attrMemberOf, p.v.tree.nested) {
+			if p.v.names(g) && p.v.belongs(p.e, g, attrMemberOf, p.v.tree.nested) {
 				into.Add(p.v.tree.appendGroup(into.Buffer(), g.Name))
 			}
 		}
@@ -152,14 +152,25 @@ type groupEntry struct {
 // asked with member=, memberUid= or the person's memberOf.
 const maxMembers = 20_000
 
-func (g *groupEntry) attributes() attrs { return g.v.tree.groupHas }
+func (g *groupEntry) attributes() attrs {
+	if g.v.service == nil {
+		return g.v.tree.groupHas.without(groupTimes)
+	}
+	return g.v.tree.groupHas
+}
+
+// groupTimes tell when somebody came to a group or left it.
+var groupTimes = setOf(attrModifyTimestamp, attrWhenChanged, attrEntryCSN, attrUSNChanged)
 
 func (g *groupEntry) appendName(b []byte) []byte { return g.v.tree.appendGroup(b, g.g.Name) }
 
 // Values implements filter.Subject.
 func (g *groupEntry) Values(a int, into *filter.Values) bool {
-	if !g.v.tree.groupHas.has(attr(a)) {
+	switch {
+	case !g.v.tree.groupHas.has(attr(a)):
 		return true
+	case g.v.service == nil && groupTimes.has(attr(a)):
+		return false
 	}
 	switch attr(a) {
 	case attrObjectClass:
@@ -248,7 +259,7 @@ func (g *groupEntry) Test(q filter.Assertion) (t filter.Truth, handled bool) {
 	case a == attrMemberOf && q.Chain && nested:
 		at := v.s.resolve(q.Value)
 		above, ok := v.group(at)
-		return truth(ok && at.tree == v.tree && g.g.Within(above)), true
+		return truth(ok && at.tree == v.tree && v.seesGroup(above) && g.g.Within(above)), true
 	case a != attrMember && a != attrMemberUID || !g.v.tree.groupHas.has(a):
 		return categoryTest(q, "group", g.attributes())
 	case q.Present:

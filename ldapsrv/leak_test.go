@@ -105,10 +105,19 @@ func (q asking) remains(s *Server, people []*directory.Entry) []*directory.Entry
 }
 
 // groups are the employments and enrolments of which the groups are seen: those at
-// the account's schools, and classes only where it sees pupils. People see none.
+// the account's schools, and classes only where it sees pupils. A person sees those
+// that he is in, which his own ones tell, but for how others write a class of his.
 func (q asking) groups(all []directory.Affiliation) (kept []directory.Affiliation) {
 	if q.service == nil {
-		return nil
+		own := map[string]bool{}
+		for _, a := range q.person.Affiliations {
+			if a.ActiveOn(person.DateOf(testNow)) && a.Role == person.RolePupil {
+				own[directory.ClassGroup(a.School, a.Class)] = true
+			}
+		}
+		return slices.DeleteFunc(slices.Clone(all), func(a directory.Affiliation) bool {
+			return a.Class == "" || !own[directory.ClassGroup(a.School, a.Class)]
+		})
 	}
 	for _, a := range all {
 		if len(q.service.Schools) > 0 && !slices.Contains(q.service.Schools, a.School) {

@@ -70,7 +70,7 @@ func (s *Server) Look(q Question) (Sight, error) {
 	case account != nil:
 		v = s.viewOf(account, identity.PersonID{}, q.From)
 	case len(q.Who) > 0:
-		v.person = asker.Person
+		v.person, v.mine = asker.Person, asker
 		v.apply(*s.rules.Load(), q.Who, q.From)
 	default:
 		return Sight{Unseen: UnseenNobody}, nil
@@ -125,12 +125,14 @@ func (v *view) lookAtGroup(at place, g *directory.Group, a attr, one bool) Sight
 	switch {
 	case at.kind != placeRoot && at.kind != placeBase && at.kind != placeGroups:
 		return Sight{Unseen: UnseenBase}
-	case v.service == nil, !v.seesGroup(g):
+	case !v.seesGroup(g):
 		return Sight{Unseen: UnseenRule}
 	case one && !v.tree.groupHas.has(a):
 		return Sight{Unseen: UnseenNone}
-	case one && !v.read.has(a):
+	case one && (!v.read.has(a) || !(&groupEntry{v, g}).attributes().has(a)):
 		return Sight{Unseen: UnseenAttribute}
+	case v.service == nil:
+		return Sight{Seen: true, Rule: SelfRule}
 	}
 	return Sight{Seen: true, Rule: v.service.rule}
 }

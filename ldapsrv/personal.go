@@ -66,6 +66,9 @@ func (r *run) personalGroups() bool {
 	if r.from.stage == stagePersonal {
 		after = r.from.number
 	}
+	if r.service == nil { // a person sees his own
+		return r.mine == nil || r.mine.UIDNumber <= after || r.offerPersonal(r.mine)
+	}
 	if list, ok := r.candidatesPersonal(); ok {
 		for _, e := range list {
 			if e.UIDNumber > after && !r.offerPersonal(e) {

@@ -266,30 +266,6 @@ func (r *run) leaf(at place) {
 	}
 }
 
-// named finds the leaf at a place as the asker may see it; nil where there is
-// none or it is not for him.
-func (v *view) named(at place) object {
-	switch at.kind {
-	case placePerson:
-		if e, ok := v.personAt(at); ok && v.sees(e) {
-			return &personEntry{v, e}
-		}
-	case placeGroup:
-		if g, ok := v.group(at); ok && v.service != nil {
-			return &groupEntry{v, g}
-		}
-	case placeOwnGroup:
-		if e, ok := v.personAt(at); ok && v.service != nil && v.sees(e) {
-			return &personalEntry{v, e}
-		}
-	case placeService:
-		if v.service != nil && v.service.key == at.leaf {
-			return v.service.entry
-		}
-	}
-	return nil
-}
-
 // branch answers a search at a container, in the order of the tree.
 func (r *run) branch(at place) {
 	kind, scope := at.kind, r.q.scope
@@ -300,16 +276,13 @@ func (r *run) branch(at place) {
 	if r.from.stage <= stagePeople && (whole || kind == placePeople) && !r.people() {
 		return
 	}
-	if r.service == nil {
-		return
-	}
 	if r.from.stage <= stageGroups && (whole || kind == placeGroups) && !r.groups() {
 		return
 	}
 	if r.from.stage <= stagePersonal && (whole || kind == placePersonal) && r.tree.personal != "" && !r.personalGroups() {
 		return
 	}
-	if (whole || kind == placeServices) && r.tree.services != "" && (r.from.stage < stageService) {
+	if r.service != nil && (whole || kind == placeServices) && r.tree.services != "" && (r.from.stage < stageService) {
 		r.offer(r.service.entry, position{stage: stageService})
 	}
 }
@@ -389,8 +362,13 @@ func (r *run) groups() bool {
 	if r.from.stage == stageGroups {
 		after = r.from.name
 	}
-	list, ok := r.candidateGroups()
-	if !ok {
+	var list []*directory.Group
+	if r.service == nil { // a person sees his own: they are few
+		list = r.ownGroups(r.x.groups[:0])
+		r.x.groups = list
+	} else if some, ok := r.candidateGroups(); ok {
+		list = some
+	} else {
 		list = r.s.opt.Directory.GroupsAfter(after)
 	}
 	for _, g := range list {

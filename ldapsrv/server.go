@@ -28,7 +28,7 @@
 //
 // Who sees what: nobody in particular sees the root DSE; a service account sees
 // the people and groups of its schools and roles, in its attributes; a person sees
-// himself, the containers above, and of others what rules say. People who are
+// himself, the groups that he is in, the containers above, and of others what rules say. People who are
 // suspended, or neither employed nor enrolled today, are not listed at all: to
 // clients they do not exist. Passwords are never an attribute, and an attribute that
 // may not be read is Undefined in filters. All of that is decided in view.go and

@@ -394,13 +394,13 @@ func TestRootDSE(t *testing.T) {
 func TestPersonSeesHimself(t *testing.T) {
 	w := start(t, nil)
 	c := w.as(personName("belovas"), password)
-	if got := found(t, c, testBase, "(objectClass=*)"); got != "school people groups personal services belovas" {
+	if got := found(t, c, testBase, "(objectClass=*)"); got != "school people groups personal services belovas pupils school-49 school-49-5а belovas" {
 		t.Errorf("sees %q", got)
 	}
 	if got := found(t, c, testBase, "(uid=orlovami)"); got != "" {
 		t.Errorf("finds %q", got)
 	}
-	for _, name := range []string{personName("orlovami"), "cn=staff," + testGroups, "cn=school-49," + testGroups, reader} {
+	for _, name := range []string{personName("orlovami"), "cn=staff," + testGroups, "cn=school-1234," + testGroups, "cn=orlovami,ou=personal," + testBase, reader} {
 		if _, err := c.Search(search(name, ldap.ScopeBaseObject, "(objectClass=*)")); code(err) != 32 {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -43,7 +43,14 @@ func (u *unitEntry) Values(a int, into *filter.Values) bool {
 				n++
 			}
 		}
+	case u.kind == placePersonal: // a person's own
+		if u.v.mine != nil && u.v.sees(u.v.mine) {
+			n = 1
+		}
 	case u.v.service == nil:
+		if u.kind == placeGroups {
+			n = len(u.v.ownGroups(nil))
+		}
 	case u.kind == placeServices:
 		n = 1
 	default:

@@ -20,6 +20,7 @@ type view struct {
 	day     person.Date
 	service *service          // a service account, or nil
 	person  identity.PersonID // a person, or zero
+	mine    *directory.Entry  // the person's own, while the account counts; or nil
 	read    attrs             // what may be read of some entries at least; see reads
 	groups  []*directory.Group
 	newer   struct{ seq, more uint64 } // no entryCSN is before this one
@@ -70,12 +71,11 @@ func (v *view) sees(e *directory.Entry) bool {
 	return false
 }
 
-// seesGroup: persons see no groups but in memberOf, where belongs decides; a
-// service account sees those of its roles, its schools and, if it sees pupils,
-// their classes.
+// seesGroup: persons see those that they are in; a service account sees those of its
+// roles, its schools and, if it sees pupils, their classes.
 func (v *view) seesGroup(g *directory.Group) bool {
 	if v.service == nil {
-		return true
+		return v.mine != nil && slices.ContainsFunc(v.mine.Affiliations, func(a directory.Affiliation) bool { return g.Takes(a, v.day) })
 	}
 	switch s := &v.service.scope; g.Kind {
 	case directory.GroupRole:
@@ -85,6 +85,18 @@ func (v *view) seesGroup(g *directory.Group) bool {
 	default:
 		return s.school(g.School)
 	}
+}
+
+// names says whether a person's memberOf may name a group: to persons what belongs
+// decides, for they learn of it by way of rules for others too.
+func (v *view) names(g *directory.Group) bool { return v.service == nil || v.seesGroup(g) }
+
+// ownGroups are those that the asker, a person, is in.
+func (v *view) ownGroups(into []*directory.Group) []*directory.Group {
+	if v.mine == nil {
+		return into
+	}
+	return v.s.opt.Directory.GroupsOf(v.mine, v.day, into)
 }
 
 // Attribute implements filter.Schema: what may be read of nobody is not there.
@@ -176,11 +188,14 @@ func (q *queue) Pop() any {
 }
 
 // members walks those members of a group whom the asker sees, by way of its
-// school where it has one: a role has members all over the city. directly leaves
-// out who is a member by way of another group.
+// school where it has one: a role has members all over the city. a is the attribute
+// that tells of them; directly leaves out who is a member by way of another group.
 func (v *view) members(g *directory.Group, a attr, directly bool) iter.Seq[*directory.Entry] {
 	all := v.everybody(0)
-	if g.Kind != directory.GroupRole && v.service != nil {
+	switch {
+	case v.service == nil && !slices.ContainsFunc(v.scopes, func(s scope) bool { return s.read.has(a) }):
+		all = only(v.mine, v.mine != nil)
+	case g.Kind != directory.GroupRole:
 		all = slices.Values(v.s.opt.Directory.InSchool(g.School, 0))
 	}
 	return func(yield func(*directory.Entry) bool) {
@@ -205,13 +220,37 @@ func (v *view) belongs(e *directory.Entry, g *directory.Group, by attr, directly
 	return false
 }
 
-// group finds the group at a place, as far as the asker sees it.
+// group finds the group at a place, as far as the asker may know of it.
 func (v *view) group(at place) (*directory.Group, bool) {
 	if at.kind != placeGroup {
 		return nil, false
 	}
 	g, ok := v.s.opt.Directory.Group(at.leaf)
-	return g, ok && v.seesGroup(g)
+	return g, ok && v.names(g)
+}
+
+// named finds the leaf at a place as the asker may see it; nil where there is
+// none or it is not for him.
+func (v *view) named(at place) object {
+	switch at.kind {
+	case placePerson:
+		if e, ok := v.personAt(at); ok && v.sees(e) {
+			return &personEntry{v, e}
+		}
+	case placeGroup:
+		if g, ok := v.group(at); ok && v.seesGroup(g) {
+			return &groupEntry{v, g}
+		}
+	case placeOwnGroup:
+		if e, ok := v.personAt(at); ok && (v.service != nil || v.self(e)) && v.sees(e) {
+			return &personalEntry{v, e}
+		}
+	case placeService:
+		if v.service != nil && v.service.key == at.leaf {
+			return v.service.entry
+		}
+	}
+	return nil
 }
 
 // groupMember finds the group that a value of member names.
@@ -221,7 +260,7 @@ func (v *view) groupMember(a attr, value string) (*directory.Group, bool) {
 	}
 	at := v.s.resolve(value)
 	g, ok := v.group(at)
-	return g, ok && at.tree == v.tree
+	return g, ok && at.tree == v.tree && v.seesGroup(g)
 }
 
 // memberOf finds the person whom a value of member or memberUid names.

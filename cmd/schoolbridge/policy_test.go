@@ -137,7 +137,8 @@ func TestPolicyTestOfAccess(t *testing.T) {
 		"who: staff@49, from: 10.1.2.3, whom: pupil@49, attribute: seat, expect: seen, rule: class",
 		"who: staff@49, from: '::ffff:10.1.2.3', whom: pupil@49, attribute: seat, expect: seen, rule: class",
 		"who: staff@49, from: 192.0.2.1, whom: pupil@49, expect: unseen",
-		"who: staff@49, whom: 'group:49', expect: unseen",
+		"who: staff@49, whom: 'group:49', expect: seen", // who is in it
+		"who: staff@49, whom: 'group:50', expect: unseen",
 		"who: [parent@49, pupil@50], whom: pupil@50, expect: unseen",
 		"who: pupil@49, channel: ldap, whom: self, attribute: memberOf, expect: seen, rule: self",
 		"who: nobody, whom: staff@49, expect: NOT_SIGNED_IN",
