@@ -121,10 +121,11 @@ func (s *Server) serviceOf(name []byte) *service {
 // sign-in; false: the sign-in does not count any more.
 func (x *session) renew(c *wire.Conn) bool {
 	a := x.s.accounts.Load()
-	if x.asker != nil && x.asker.of != a {
-		x.asker = a.keys[x.asker.key]
-	}
-	if x.service == nil || x.service.of == a {
+	switch {
+	case x.service == nil: // somebody signs in through it
+		x.asker = x.asker.in(a, c.Peer())
+		return true
+	case x.service.of == a:
 		return true
 	}
 	now := a.keys[x.service.key]
@@ -133,6 +134,19 @@ func (x *session) renew(c *wire.Conn) bool {
 		x.asker = nil
 		return false
 	}
-	x.service, x.name = now, now.name
+	x.service, x.asker, x.name = now, now, now.name
 	return true
+}
+
+// in gives an account as it is in force; nil where its sign-in does not count any
+// more.
+func (s *service) in(a *Accounts, from netip.Addr) *service {
+	if s == nil || s.of == a {
+		return s
+	}
+	now := a.keys[s.key]
+	if now == nil || !now.from(from) || now.password != s.password || now.secret != s.secret {
+		return nil
+	}
+	return now
 }

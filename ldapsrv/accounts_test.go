@@ -1,6 +1,7 @@
 package ldapsrv
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/person"
+	"schoolbridge/ldapsrv/wire"
 )
 
 // apply puts other accounts in force, as a reload does.
@@ -100,6 +102,8 @@ func TestAppliedAccountAsks(t *testing.T) {
 		{[]Service{one}, board, "49"},
 		{[]Service{{DN: board, Password: secret, Schools: []person.SchoolID{"1234"}}}, board, "1234"},
 		{[]Service{{DN: reader, Password: secret}}, "", ""},
+		{[]Service{{DN: board, Password: "another", Schools: []person.SchoolID{"49"}}}, "", ""},
+		{[]Service{{DN: board, Password: secret, From: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}, "", ""},
 	} {
 		w.apply(one)
 		conn := w.as(board, secret)
@@ -182,3 +186,27 @@ func TestApplyLeavesCookies(t *testing.T) {
 		t.Errorf("a synchronization of before: %v", err)
 	}
 }
+
+// Whose account is replaced while he waits for this replica is not served as who he was.
+func TestApplyWhileWaiting(t *testing.T) {
+	var w *world
+	w = start(t, func(o *Options) {
+		o.Directory = arriving{o.Directory.(*directory.Directory), func() { w.apply(Service{DN: board, Password: secret}) }}
+	})
+	b, value := wire.Begin(nil, wire.TagSequence)
+	b = wire.AppendInt(b, wire.TagEnumerated, 1)
+	ahead := wire.End(wire.AppendTLV(b, wire.TagOctets, syncCookie(1000, 5)), value)
+	query := search(testPeople, ldap.ScopeWholeSubtree, "(uid=*)")
+	query.Controls = []ldap.Control{ldap.NewControlString(oidSyncRequest, true, string(ahead))}
+	if r, err := w.as(reader, secret).Search(query); code(err) != ldap.LDAPResultBusy || r != nil && len(r.Entries) > 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// arriving is a replica that comes to a position, and something happens meanwhile.
+type arriving struct {
+	*directory.Directory
+	meanwhile func()
+}
+
+func (d arriving) Await(context.Context, uint64) error { d.meanwhile(); return nil }

@@ -16,7 +16,7 @@ import (
 // A source has so many tries; each wrong one takes one, which comes back later.
 // Who has none left waits for one, in no order, beside others of his address: a
 // board with an old password, or a guesser, behind the same NAT as a program
-// takes the tries from it but does not shut it out. What is right takes none, so
+// takes the tries from it but does not shut it out, unless many wait at once. What is right takes none, so
 // that whoever waits behind it goes on, and gives none back: a program that signs in
 // every second would else give a guesser beside it ten tries each time. Tries that
 // cannot come to anything, from where the account may not come from or of one

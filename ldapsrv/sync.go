@@ -147,7 +147,7 @@ func (r *run) resume(cookie, binding []byte) (busy bool) {
 }
 
 // await waits for this replica to come to a position, for a while, and as long as
-// the client waits.
+// the client waits and is who he was.
 func (r *run) await(seq uint64) bool {
 	if seq <= r.s.opt.Directory.Seq() {
 		return true
@@ -157,7 +157,7 @@ func (r *run) await(seq uint64) bool {
 	defer done()
 	wait, cancel := context.WithTimeout(wanted, r.s.syncWait)
 	defer cancel()
-	return r.s.opt.Directory.Await(wait, seq) == nil
+	return r.s.opt.Directory.Await(wait, seq) == nil && r.x.stillIn(r.c) && r.x.service == r.service
 }
 
 // standing is an entry's UUID, and the number of its last change or more.

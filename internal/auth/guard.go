@@ -206,11 +206,16 @@ func (g *guard) open(t *try, now time.Time) bool {
 	switch {
 	case !b.open(now, g.o.SourceFailures, g.o.SourceEvery):
 		return false
-	case t.channel != identity.ChannelWiFi, b.open(now, max(g.o.SourceFailures/2, 1), g.o.SourceEvery):
+	case t.channel != identity.ChannelWiFi, g.firstHalf(b, now):
 		return true
 	}
 	at, _ := g.places.Get(g.place(t))
 	return at.open(now, g.atPlace(), placeShare*g.o.SourceEvery)
+}
+
+// firstHalf says that a source has not spent the half that is for whoever comes.
+func (g *guard) firstHalf(source bucket, now time.Time) bool {
+	return source.open(now, max(g.o.SourceFailures/2, 1), g.o.SourceEvery)
 }
 
 // place is the access point of a try. One that says nothing of itself is one, too.
@@ -357,15 +362,17 @@ func (g *guard) charge(t *try, now time.Time) {
 	}
 	g.sources.Add(t.source, b.spend(now, every))
 	if t.channel == identity.ChannelWiFi {
-		g.chargePlace(t, now)
+		g.chargePlace(t, g.firstHalf(b, now), now)
 	}
 }
 
-// chargePlace stops where nothing is left: what was guessed at an access point out
-// of the first half does not keep it shut afterwards.
-func (g *guard) chargePlace(t *try, now time.Time) {
+// chargePlace stops where nothing is left, as long as the source is in its first
+// half: what was guessed at an access point then does not keep it shut afterwards.
+// Of the second half all counts, also what was under way at once and had been
+// admitted on one and the same place.
+func (g *guard) chargePlace(t *try, firstHalf bool, now time.Time) {
 	at, every := g.place(t), placeShare*g.o.SourceEvery
-	if b, _ := g.places.Get(at); b.open(now, g.atPlace(), every) {
+	if b, _ := g.places.Get(at); !firstHalf || b.open(now, g.atPlace(), every) {
 		g.places.Add(at, b.spend(now, every))
 	}
 }

@@ -161,3 +161,39 @@ func TestAnUnknownNameIsAlikeAtEveryAccessPoint(t *testing.T) {
 		t.Errorf("%v: the limit is not where it is tested", count)
 	}
 }
+
+// Tries that are under way at once have all been admitted before the first fails.
+// What they spend of the second half counts at their access point.
+func TestAGuesserWithManyTriesAtOnce(t *testing.T) {
+	g := newGuesser(t)
+	at := func(ap string) try {
+		g.n++
+		src := from(fmt.Sprint("mac", g.n))
+		src.AP = ap
+		return g.guard.try(key{}, true, 0, &identity.Credential{Name: fmt.Sprint("name", g.n), Channel: identity.ChannelWiFi, Source: src})
+	}
+	guesses := 0
+	atOnce := func(n int) {
+		var under []try
+		for range n {
+			if one := at("ap1"); g.guard.admit(&one, g.now) {
+				under = append(under, one)
+			}
+		}
+		for i := range under {
+			g.guard.failed(&under[i], g.now)
+		}
+		guesses += len(under)
+	}
+	atOnce(150)
+	for second := range 600 {
+		atOnce(60)
+		if other := at("ap2"); !g.guard.admit(&other, g.now) {
+			t.Fatalf("second %d: another access point is shut", second)
+		}
+		g.pass(time.Second)
+	}
+	if guesses < 150 || guesses > 200+2*600 {
+		t.Errorf("%d guesses", guesses)
+	}
+}

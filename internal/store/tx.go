@@ -29,7 +29,7 @@ type tx struct {
 	published map[identity.PersonID]bool
 	schools   bool
 	many      bool // an import: nobody waits for each of those it touches
-	woke      bool // there is work for those who wait, besides what the feed tells
+	woke      bool // there is work for those who wait, or the feed tells something
 	audits    []identity.AuditEntry
 	packer    *packer // while the audit trail is written
 	courtesy  courtesy
@@ -40,11 +40,12 @@ type tx struct {
 func (db *DB) write(ctx context.Context, f func(*tx) error) (err error) {
 	defer func(began time.Time) { db.metrics.observe("write", began, err) }(time.Now())
 	for attempt := 1; ; attempt++ {
-		wake, err := db.writeOnce(ctx, f)
+		t, err := db.writeOnce(ctx, f)
 		if err == nil {
-			if wake {
+			if t.woke {
 				db.notify()
 			}
+			db.kept.keep(ctx, db.driver, t.stmts) // others are told first: it may wait for the next writer
 			return nil
 		}
 		if attempt == attempts || !db.driver.Retry(err) {
@@ -57,28 +58,25 @@ func (db *DB) write(ctx context.Context, f func(*tx) error) (err error) {
 	}
 }
 
-func (db *DB) writeOnce(ctx context.Context, f func(*tx) error) (wake bool, err error) {
+func (db *DB) writeOnce(ctx context.Context, f func(*tx) error) (*tx, error) {
 	inner, err := db.driver.Writer().BeginTx(ctx, nil)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	defer func() { _ = inner.Rollback() }() // after Commit it does nothing
 	t := &tx{ctx: ctx, db: db, sql: inner, stmts: map[string]*sql.Stmt{}, kept: &db.kept}
 	if err := f(t); err != nil {
-		return false, err
+		return nil, err
 	}
 	if err := t.writeAudit(); err != nil {
-		return false, fmt.Errorf("write audit: %w", err)
+		return nil, fmt.Errorf("write audit: %w", err)
 	}
 	fed, err := t.writeFeed()
 	if err != nil {
-		return false, fmt.Errorf("write change feed: %w", err)
+		return nil, fmt.Errorf("write change feed: %w", err)
 	}
-	if err := inner.Commit(); err != nil {
-		return false, err
-	}
-	db.kept.keep(ctx, db.driver, t.stmts)
-	return fed || t.woke, nil
+	t.woke = t.woke || fed
+	return t, inner.Commit()
 }
 
 // read runs f on one snapshot.

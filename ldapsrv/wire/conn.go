@@ -41,7 +41,8 @@ type Conn struct {
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
 
-	readUntil, writeUntil time.Time // deadlines of the socket
+	readUntil time.Time // deadline of the socket
+	writes    timely
 
 	bound    bool // somebody is signed in: larger requests are taken
 	lobbied  bool // the lobby has it as one where nobody is; see fallSilent
@@ -56,7 +57,7 @@ type Conn struct {
 }
 
 func newConn(s *Server, raw net.Conn, how *Listener) *Conn {
-	c := &Conn{server: s, how: how, raw: raw, net: raw, lobbied: true}
+	c := &Conn{server: s, how: how, raw: raw, net: raw, writes: timely{Conn: raw, most: s.opt.Limits.Write}, lobbied: true}
 	c.silent.Store(true)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	if a, ok := raw.RemoteAddr().(*net.TCPAddr); ok {
@@ -151,14 +152,12 @@ func (c *Conn) Flush() {
 		c.out = c.out[:0]
 		return
 	}
-	if until, renew := renewed(c.writeUntil, c.server.opt.Limits.Write); renew && !c.TLS() { // with it, timely sees to it
-		c.writeUntil = until
-		_ = c.raw.SetWriteDeadline(until) // a closed socket fails below
-	}
 	c.waiting(true)
+	c.writes.answer(true)
 	if _, c.failed = c.net.Write(c.out); errors.Is(c.failed, os.ErrDeadlineExceeded) {
 		c.server.ended(c, troubleDeaf)
 	}
+	c.writes.answer(false)
 	c.waiting(false)
 	c.from.unread.Add(-n)
 	c.out = c.out[:0]
@@ -450,13 +449,12 @@ func (c *Conn) handshake(config *tls.Config) bool {
 	s.metrics.halfOpen.Inc()
 	defer s.metrics.halfOpen.Dec()
 	c.waiting(true)
-	socket := c.raw
 	if rest := c.reader.take(); len(rest) > 0 { // came with a PROXY header
-		socket = &behind{c.raw, rest}
+		c.writes.Conn = &behind{c.raw, rest}
 	}
 	c.reader.free()
-	writes := &timely{Conn: socket, most: s.opt.Limits.Write, set: true}
-	secured := tls.Server(writes, config)
+	c.writes.set = true
+	secured := tls.Server(&c.writes, config)
 	_ = c.raw.SetDeadline(time.Now().Add(s.opt.Limits.Handshake)) // a closed socket fails below
 	if c.stopping.Load() {
 		return false
@@ -468,7 +466,7 @@ func (c *Conn) handshake(config *tls.Config) bool {
 	}
 	s.metrics.versions.WithLabelValues(versionName(secured.ConnectionState().Version)).Inc()
 	_ = c.raw.SetDeadline(time.Time{})
-	c.readUntil, writes.set = time.Time{}, false
+	c.readUntil, c.writes.until, c.writes.set = time.Time{}, time.Time{}, false
 	c.net = secured
 	c.reader = newReader(secured, c)
 	return true

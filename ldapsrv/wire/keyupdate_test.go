@@ -161,10 +161,9 @@ func (r *rawTLS) answered(word string) {
 }
 
 // overPipes runs a test beside a server in a bubble with a time of its own.
-func overPipes(t *testing.T, test func(*testing.T, *Server, pipes)) {
+func overPipes(t *testing.T, e Session, test func(*testing.T, *Server, pipes)) {
 	config := serverTLS(t)
 	synctest.Test(t, func(t *testing.T) {
-		e := &echo{}
 		s := New(Options{Open: func(*Conn) Session { return e }, TLS: func() *tls.Config { return config }})
 		to := make(pipes)
 		done := make(chan error)
@@ -182,7 +181,7 @@ func overPipes(t *testing.T, test func(*testing.T, *Server, pipes)) {
 
 // A client may want new keys after any silence, and goes on.
 func TestKeyUpdateAfterSilence(t *testing.T) {
-	overPipes(t, func(t *testing.T, s *Server, to pipes) {
+	overPipes(t, &echo{}, func(t *testing.T, s *Server, to pipes) {
 		c := dialRaw(t, to)
 		c.answered("in")
 		for range 3 {
@@ -203,7 +202,7 @@ func TestKeyUpdateAfterSilence(t *testing.T) {
 // that is silent, neither before nor after an answer.
 func TestKeyUpdateUnread(t *testing.T) {
 	for _, asks := range []bool{false, true} {
-		overPipes(t, func(t *testing.T, s *Server, to pipes) {
+		overPipes(t, &echo{}, func(t *testing.T, s *Server, to pipes) {
 			c := dialRaw(t, to)
 			if asks {
 				c.answered("out")
@@ -226,7 +225,7 @@ func TestKeyUpdateUnread(t *testing.T) {
 // Nothing but new keys is nothing: such a client is ended, after so many as cost
 // less than a handshake.
 func TestKeyUpdateStorm(t *testing.T) {
-	overPipes(t, func(t *testing.T, _ *Server, to pipes) {
+	overPipes(t, &echo{}, func(t *testing.T, _ *Server, to pipes) {
 		c := dialRaw(t, to)
 		c.answered("in")
 		n := 0
@@ -240,6 +239,35 @@ func TestKeyUpdateStorm(t *testing.T) {
 		}
 		if n == 0 || n > 20 {
 			t.Errorf("it ends after %d", n)
+		}
+		_ = c.Close()
+	})
+}
+
+// long answers with more than fits into a few records.
+type long struct{}
+
+func (long) Serve(_ context.Context, c *Conn, m *Message) {
+	c.Reply(m.ID, m.Op+1, Result{Text: strings.Repeat("long ", 100_000)})
+}
+
+// An answer has its time as a whole: who takes a record just before it is over
+// does not have it anew with each.
+func TestTimeOfAnAnswer(t *testing.T) {
+	overPipes(t, &long{}, func(t *testing.T, s *Server, to pipes) {
+		c := dialRaw(t, to)
+		if err := c.write(recordData, pdu(1, OpBindRequest, []byte("in"))); err != nil {
+			t.Fatal(err)
+		}
+		records := 0
+		for ; records < 30; records++ {
+			if _, _, err := c.record(); err != nil {
+				break
+			}
+			time.Sleep(s.opt.Limits.Write * 4 / 5)
+		}
+		if records == 0 || records > 3 {
+			t.Errorf("it takes %d records, each after most of the time for all", records)
 		}
 		_ = c.Close()
 	})
