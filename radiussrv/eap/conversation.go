@@ -107,10 +107,12 @@ func (s *Server) step(ctx context.Context, c *conversation, in Request, p packet
 		s.refused(c, tunnel.Malformed())
 		return failed(p.ID, tunnel.Malformed())
 	case a.Result == nil:
+		next := c.request(p.ID, a.Data, a.NotBefore)
 		if v := c.transport.Broken(); v != nil {
 			s.refused(c, *v)
+			next.Alert = v.Reason
 		}
-		return c.request(p.ID, a.Data, a.NotBefore)
+		return next
 	}
 	s.metrics.ended(c.method, a.Result.Resumed, a.Result.Verdict.Outcome)
 	if a.Result.Verdict.Outcome != identity.Accepted {
