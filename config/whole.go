@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -94,35 +96,71 @@ func (d *decoder) faulty(prefix string) bool {
 	return false
 }
 
-// listeners finds the same address used twice, and a daemon that nobody can ask.
+// listening is an address in use and where it stands.
+type listening struct {
+	network string
+	address Address
+	path    string
+}
+
+// clashes says whether two sockets cannot be there at once. 0.0.0.0 and [::]
+// alike are every address of the machine, of both kinds (net.Listen), and leave
+// no room for another on the same port.
+func (l listening) clashes(network string, a Address) bool {
+	host, port, _ := net.SplitHostPort(string(a))
+	ownHost, ownPort, _ := net.SplitHostPort(string(l.address))
+	every := func(host string) bool {
+		ip, err := netip.ParseAddr(host)
+		return host == "" || err == nil && ip.IsUnspecified()
+	}
+	return l.network == network && ownPort == port && (ownHost == host || every(ownHost) || every(host))
+}
+
+// listeners finds addresses that are in each other's way, and a daemon that
+// nobody can ask.
 func (d *decoder) listeners(c *Config) {
-	seen := map[string]string{}
+	var seen []listening
+	first := func(network string, a Address) *listening {
+		i := slices.IndexFunc(seen, func(l listening) bool { return l.clashes(network, a) })
+		if i < 0 {
+			return nil
+		}
+		return &seen[i]
+	}
+	taken := func(a Address, by *listening) *problem {
+		if a == by.address {
+			return wrong(say("адрес %s уже занят: %s", "the address %s is taken by %s", string(a), by.path), say("выберите другой порт", "choose another port"))
+		}
+		return wrong(say("адрес %s уже занят: %s (%s); 0.0.0.0 и [::] — это все адреса машины, IPv4 и IPv6", "the address %s is taken by %s (%s); 0.0.0.0 and [::] are all addresses of the machine, IPv4 and IPv6", string(a), by.path, string(by.address)),
+			say("оставьте один из двух или выберите другой порт", "keep one of the two, or choose another port"))
+	}
 	use := func(network, path string, list []Address) {
 		for i, a := range list {
 			here := fmt.Sprintf("%s[%d]", path, i)
-			if first, again := seen[network+string(a)]; again {
-				if !strings.HasPrefix(first, path+"[") { // within one list it is told already
-					d.faultAt(here, wrong(say("адрес %s уже занят: %s", "the address %s is taken by %s", string(a), first), say("выберите другой порт", "choose another port")))
-				}
+			by := first(network, a)
+			if by == nil {
+				seen = append(seen, listening{network, a, here})
 				continue
 			}
-			seen[network+string(a)] = here
+			if by.address != a || !strings.HasPrefix(by.path, path+"[") { // the same within one list is told already
+				d.faultAt(here, taken(a, by))
+			}
 		}
 	}
-	use("tcp ", "ldap.listen", c.LDAP.Listen)
-	use("tcp ", "ldap.listen_tls", c.LDAP.ListenTLS)
+	use("tcp", "ldap.listen", c.LDAP.Listen)
+	use("tcp", "ldap.listen_tls", c.LDAP.ListenTLS)
 	for i, l := range c.LDAP.Listeners {
-		use("tcp ", fmt.Sprintf("ldap.listeners[%d].address", i), []Address{l.Address})
+		use("tcp", fmt.Sprintf("ldap.listeners[%d].address", i), []Address{l.Address})
 	}
-	use("tcp ", "radius.radsec", c.RADIUS.RadSec)
-	use("udp ", "radius.authentication", c.RADIUS.Authentication)
-	use("udp ", "radius.accounting", c.RADIUS.Accounting)
-	if first, again := seen["tcp "+string(c.Web.Listen)]; again {
+	use("tcp", "radius.radsec", c.RADIUS.RadSec)
+	use("udp", "radius.authentication", c.RADIUS.Authentication)
+	use("udp", "radius.accounting", c.RADIUS.Accounting)
+	if by := first("tcp", c.Web.Listen); by != nil {
 		at := d.near("web.listen")
 		if at == nil { // the default is in the way
-			at = d.near(first)
+			at = d.near(by.path)
 		}
-		d.fault(at, "web.listen", wrong(say("адрес %s уже занят: %s", "the address %s is taken by %s", string(c.Web.Listen), first), say("выберите другой порт", "choose another port")))
+		d.fault(at, "web.listen", taken(c.Web.Listen, by))
 	}
 	if len(seen) == 0 {
 		d.warn("", wrong(say("служба никого не слушает: нет ни ldap.listen, ни ldap.listen_tls, ни ldap.listeners, ни radius.authentication, ни radius.radsec", "the daemon listens to nobody: none of ldap.listen, ldap.listen_tls, ldap.listeners, radius.authentication, radius.radsec is set"),

@@ -278,6 +278,9 @@ func (r Report) writeSignIns(p *printer, loc *time.Location) {
 		}
 	}
 	explained := map[identity.Reason]bool{r.Account: nobody}
+	if r.Account == identity.ReasonNotActivated { // who has no account yet is nobody at a sign-in
+		explained[identity.ReasonUnknown] = true
+	}
 	if len(proven) == 0 {
 		p.line("%s: %s", p.t.signIns, p.t.noSignIns)
 	} else {

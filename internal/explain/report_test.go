@@ -211,6 +211,12 @@ func TestSignInsOfNobody(t *testing.T) {
 	if !strings.Contains(out.String(), "Последние попытки входа:\n  2026-09-01 08:20:00 Wi-Fi first отказ NO_SUCH_ACCOUNT\n") || strings.Count(out.String(), "NO_SUCH_ACCOUNT: ") != 1 {
 		t.Error(out.String())
 	}
+	// Somebody whom the registries know has his own remedy already.
+	r.Account = identity.ReasonNotActivated
+	out.Reset()
+	if err := r.Write(&out, Russian, time.UTC); err != nil || strings.Contains(out.String(), "NO_SUCH_ACCOUNT: ") || !strings.Contains(out.String(), "NOT_ACTIVATED: ") {
+		t.Error(err, out.String())
+	}
 	r.SignIns = nil
 	out.Reset()
 	if err := r.Write(&out, Russian, time.UTC); err != nil || strings.Contains(out.String(), "Последние попытки") {
