@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -62,13 +63,40 @@ func LDAPAttributes() []string { return slices.Clone(ldapAttributes) }
 var secretAttributes = []string{"userpassword", "unicodepwd", "authpassword", "dbcspwd", "ntpwdhistory", "lmpwdhistory", "supplementalcredentials", "sambantpassword",
 	"sambalmpassword", "sambapasswordhistory", "krbprincipalkey", "ms-mcs-admpwd", "mslaps-password", "unixuserpassword", "ipanthash", "pwdhistory"}
 
+// madeAttributes follow from what an entry is, in every schema; madeIn, in one.
+// Nobody configures their values.
+var (
+	madeAttributes = strings.Fields(`entrydn entryuuid hassubordinates memberof objectclass objectguid objectsid samaccountname structuralobjectclass
+	subschemasubentry uid uidnumber useraccountcontrol userid usnchanged`)
+	madeIn = map[string][]string{"rfc2307bis": {"entrycsn"}, "ad": {"cn", "commonname", "distinguishedname", "objectcategory"}}
+)
+
+// attributeName faults what cannot be an attribute with configured values.
+func (d *decoder) attributeName(c *Config, path, name string) {
+	lower := strings.ToLower(name)
+	made := slices.Contains(madeAttributes, lower) || slices.Contains(madeIn[c.LDAP.Schema], lower)
+	for _, v := range c.LDAP.Views {
+		made = made || slices.Contains(madeIn[v.Schema], lower)
+	}
+	switch {
+	case name == "":
+	case slices.Contains(secretAttributes, lower):
+		d.faultAt(path, wrong(say("%s в других каталогах — пароль; у нас паролей в каталоге нет", "%s is a password in other directories; in this one there are none", show(name)),
+			say("назовите атрибут иначе", "call the attribute otherwise")))
+	case made:
+		d.faultAt(path, wrong(say("значения %s служба ставит сама", "the values of %s are the daemon's to make", show(name)), say("уберите его отсюда или назовите атрибут иначе", "remove it here, or call the attribute otherwise")))
+	case !slices.Contains(ldapAttributes, lower) && !attributeWord.MatchString(name):
+		d.faultAt(path, wrong(say("%s — не имя атрибута", "%s is no name of an attribute", show(name)), say("напишите до 48 латинских букв, цифр и дефисов, сначала букву", "write at most 48 Latin letters, digits and hyphens, a letter first")))
+	}
+}
+
+// attributeWord is a short name: RFC 4512 section 1.4.
+var attributeWord = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,47}$`)
+
 // access checks who signs in over LDAP with what, and who sees whom.
 func (d *decoder) access(c *Config) {
 	for i, a := range c.LDAP.Attributes {
-		if slices.Contains(secretAttributes, strings.ToLower(a.Name)) {
-			d.faultAt(fmt.Sprintf("ldap.attributes[%d].name", i), wrong(say("%s в других каталогах — пароль; у нас паролей в каталоге нет", "%s is a password in other directories; in this one there are none", show(a.Name)),
-				say("назовите атрибут иначе", "call the attribute otherwise")))
-		}
+		d.attributeName(c, fmt.Sprintf("ldap.attributes[%d].name", i), a.Name)
 	}
 	authorities := map[string]int{}
 	d.authorities("ldap.certificates.authorities", c.LDAP.Certificates.Authorities, authorities)

@@ -201,6 +201,24 @@ func TestAttributesOfConfigurationAndServer(t *testing.T) {
 	}
 }
 
+// Of each attribute the configuration says beforehand whether the LDAP server takes
+// configured values, in either schema.
+func TestConfiguredAttributesOfConfigurationAndServer(t *testing.T) {
+	s := newSite(t)
+	ldap := func(schema, attribute string) string {
+		return siteConfig + fmt.Sprintf("\nldap: {base: \"dc=school,dc=example\", schema: %s, attributes: [{name: %q, value: x}]}\n", schema, attribute)
+	}
+	for _, schema := range []string{"rfc2307bis", "ad"} {
+		for _, name := range append(ldapsrv.AttributeNames(), "own", "own-2", "2own", "o_wn", "ti tle", "длина", "2.5.4.12", strings.Repeat("a", 48), strings.Repeat("a", 49)) {
+			c, faults := config.Check([]byte(ldap(schema, name)), string(s.path("")))
+			_, err := ldapsrv.New(ldapsrv.Options{Base: "dc=school,dc=example", Schema: ldapsrv.Schema(schema), Attributes: []ldapsrv.Attribute{{Name: name, Value: "x"}}})
+			if refused := c == nil; refused != (err != nil) && name != "2.5.4.12" {
+				t.Errorf("%s: %s: the configuration says %v, the server %v", schema, name, faults, err)
+			}
+		}
+	}
+}
+
 // The demo's cases come out as they say.
 func TestTheDemosCases(t *testing.T) {
 	d := demoFolder(t.TempDir())
