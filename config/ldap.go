@@ -63,20 +63,20 @@ func LDAPAttributes() []string { return slices.Clone(ldapAttributes) }
 var secretAttributes = []string{"userpassword", "unicodepwd", "authpassword", "dbcspwd", "ntpwdhistory", "lmpwdhistory", "supplementalcredentials", "sambantpassword",
 	"sambalmpassword", "sambapasswordhistory", "krbprincipalkey", "ms-mcs-admpwd", "mslaps-password", "unixuserpassword", "ipanthash", "pwdhistory"}
 
-// madeAttributes follow from what an entry is, in every schema; madeIn, in one.
-// Nobody configures their values.
-var (
-	madeAttributes = strings.Fields(`entrydn entryuuid hassubordinates memberof objectclass objectguid objectsid samaccountname structuralobjectclass
-	subschemasubentry uid uidnumber useraccountcontrol userid usnchanged`)
-	madeIn = map[string][]string{"rfc2307bis": {"entrycsn"}, "ad": {"cn", "commonname", "distinguishedname", "objectcategory"}}
-)
+// madeAttributes are the daemon's to make: they follow from what an entry is, or
+// clients find people by them. The LDAP server's own list, by lower-case name.
+var madeAttributes = strings.Fields(`attributetypes contextcsn createtimestamp defaultnamingcontext distinguishedname entrycsn entrydn entryuuid grouptype
+	hassubordinates highestcommittedusn ldapsyntaxes matchingrules member memberof memberuid modifytimestamp namingcontexts numsubordinates
+	objectcategory objectclass objectclasses objectguid objectsid samaccountname samaccounttype structuralobjectclass subschemasubentry
+	supportedcontrol supportedextension supportedfeatures supportedldapversion supportedsaslmechanisms uid uidnumber useraccountcontrol userid
+	usnchanged vendorname vendorversion whenchanged whencreated`)
 
 // attributeName faults what cannot be an attribute with configured values.
 func (d *decoder) attributeName(c *Config, path, name string) {
 	lower := strings.ToLower(name)
-	made := slices.Contains(madeAttributes, lower) || slices.Contains(madeIn[c.LDAP.Schema], lower)
-	for _, v := range c.LDAP.Views {
-		made = made || slices.Contains(madeIn[v.Schema], lower)
+	made := slices.Contains(madeAttributes, lower)
+	if lower == "cn" || lower == "commonname" { // AD's entries are named by it
+		made = c.LDAP.Schema == "ad" || slices.ContainsFunc(c.LDAP.Views, func(v View) bool { return v.Schema == "ad" })
 	}
 	switch {
 	case name == "":
@@ -96,7 +96,11 @@ var attributeWord = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,47}$`)
 // access checks who signs in over LDAP with what, and who sees whom.
 func (d *decoder) access(c *Config) {
 	for i, a := range c.LDAP.Attributes {
-		d.attributeName(c, fmt.Sprintf("ldap.attributes[%d].name", i), a.Name)
+		path := fmt.Sprintf("ldap.attributes[%d]", i)
+		d.attributeName(c, path+".name", a.Name)
+		if lower := strings.ToLower(a.Name); (lower == "gidnumber" || lower == "primarygroupid") && !a.Value.number() && !d.faulty(path) {
+			d.faultAt(path+".value", wrong(say("%s — число", "%s is a number", show(a.Name)), say("напишите число или {uid}, {gid}, {role_gid}", "write a number, {uid}, {gid} or {role_gid}")))
+		}
 	}
 	authorities := map[string]int{}
 	d.authorities("ldap.certificates.authorities", c.LDAP.Certificates.Authorities, authorities)

@@ -106,12 +106,19 @@ func (d DN) check() *problem {
 }
 
 // Template makes the values of an LDAP attribute of a person: text, and fields in
-// braces. The LDAP server says which fields fit which attribute.
+// braces.
 type Template string
 
-// templateFields are what a Template may name.
-var templateFields = []string{"login", "sam", "full", "last", "first", "middle", "mail", "uid", "gid", "role_gid", "uuid", "guid", "sid", "created", "modified",
-	"role", "school", "school_id", "district", "class"}
+// templateFields are what a Template may name, and maxFields how many.
+var templateFields = []string{"login", "sam", "full", "last", "first", "middle", "mail", "uid", "gid", "role_gid", "uuid", "role", "school", "school_id", "district", "class"}
+
+const maxFields = 8
+
+// number says that it makes numbers.
+func (t Template) number() bool {
+	_, err := strconv.ParseInt(string(t), 10, 64)
+	return err == nil || t == "{uid}" || t == "{gid}" || t == "{role_gid}"
+}
 
 func (t Template) check() *problem {
 	for rest := string(t); ; {
@@ -126,8 +133,8 @@ func (t Template) check() *problem {
 		}
 		rest = after
 	}
-	if t == "" || len(t) > 256 {
-		return wrong(say("шаблон пуст или длиннее 256 байт", "the template is empty or longer than 256 bytes"), say("напишите, например, /home/{login}", "write, for example, /home/{login}"))
+	if t == "" || len(t) > 256 || strings.Count(string(t), "{") > maxFields {
+		return wrong(say("шаблон пуст, длиннее 256 байт или в нём больше %d полей", "the template is empty, longer than 256 bytes, or has more than %d fields", maxFields), say("напишите, например, /home/{login}", "write, for example, /home/{login}"))
 	}
 	return nil
 }

@@ -201,19 +201,27 @@ func TestAttributesOfConfigurationAndServer(t *testing.T) {
 	}
 }
 
-// Of each attribute the configuration says beforehand whether the LDAP server takes
-// configured values, in either schema.
+// Of attributes and templates the configuration says beforehand whether the LDAP
+// server takes them, in either schema.
 func TestConfiguredAttributesOfConfigurationAndServer(t *testing.T) {
 	s := newSite(t)
-	ldap := func(schema, attribute string) string {
-		return siteConfig + fmt.Sprintf("\nldap: {base: \"dc=school,dc=example\", schema: %s, attributes: [{name: %q, value: x}]}\n", schema, attribute)
+	type pair struct{ name, template string }
+	var pairs []pair
+	for _, name := range append(ldapsrv.AttributeNames(), "own", "own-2", "2own", "o_wn", "ti tle", "длина", strings.Repeat("a", 48), strings.Repeat("a", 49)) {
+		pairs = append(pairs, pair{name, "x"}, pair{name, "512"})
 	}
-	for _, schema := range []string{"rfc2307bis", "ad"} {
-		for _, name := range append(ldapsrv.AttributeNames(), "own", "own-2", "2own", "o_wn", "ti tle", "длина", "2.5.4.12", strings.Repeat("a", 48), strings.Repeat("a", 49)) {
-			c, faults := config.Check([]byte(ldap(schema, name)), string(s.path("")))
-			_, err := ldapsrv.New(ldapsrv.Options{Base: "dc=school,dc=example", Schema: ldapsrv.Schema(schema), Attributes: []ldapsrv.Attribute{{Name: name, Value: "x"}}})
-			if refused := c == nil; refused != (err != nil) && name != "2.5.4.12" {
-				t.Errorf("%s: %s: the configuration says %v, the server %v", schema, name, faults, err)
+	for _, template := range []string{"{uid}", "{uid}0", "{role_gid}", "{uuid}", "{created}", "{guid}", "{first:latin} {class}", "{uid:latin}", "{first:cyrillic}", "{first", "{}",
+		strings.Repeat("{uid}-", 8), strings.Repeat("-{uid}", 9), strings.Repeat("a", 257)} {
+		pairs = append(pairs, pair{"title", template}, pair{"gidNumber", template}, pair{"own", template})
+	}
+	for _, schema := range []ldapsrv.Schema{ldapsrv.RFC2307bis, ldapsrv.AD} {
+		for _, p := range pairs {
+			text := fmt.Sprintf("%s\nldap: {base: dc=school, schema: %s, attributes: [{name: %q, value: %q}]}\n", siteConfig, schema, p.name, p.template)
+			c, faults := config.Check([]byte(text), s.dir)
+			_, err := ldapsrv.New(ldapsrv.Options{Auth: struct{ ldapsrv.Authenticator }{}, Directory: struct{ ldapsrv.Directory }{},
+				Base: "dc=school", Schema: schema, Attributes: []ldapsrv.Attribute{{Name: p.name, Value: p.template}}})
+			if (c == nil) != (err != nil) {
+				t.Errorf("%s: %v: the configuration says %v, the server %v", schema, p, faults, err)
 			}
 		}
 	}
