@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -61,8 +62,10 @@ func refusals(t *testing.T) site {
 	tell("petrovaa@school49.example", "02:00:00:00:00:0f", packet.PEAP, no(identity.ReasonDistrust))
 	for _, name := range []string{`MESH\PetrovaA`, "petrovaa", "petrovaaa", "smirnovao"} {
 		d.auth.Authenticate(ctx, identity.Credential{Name: name, Proof: identity.Password("typed"), Channel: identity.ChannelWiFi,
-			Source: identity.Source{NAS: "first", School: "49", Device: "02:00:00:00:00:10"}})
+			Source: identity.Source{NAS: "first", School: "49", Device: "02:00:00:00:00:10", Addr: netip.MustParseAddr("10.1.0.1")}})
 	}
+	d.auth.Authenticate(ctx, identity.Credential{Name: mistyped, Proof: identity.Password("typed"), Channel: identity.ChannelLDAP,
+		Source: identity.Source{Addr: netip.MustParseAddr("10.49.0.7")}})
 	stop()
 	if err := <-done; err != nil && ctx.Err() == nil {
 		t.Fatal(err)
@@ -72,6 +75,24 @@ func refusals(t *testing.T) site {
 	}
 	d.close()
 	return s
+}
+
+// mistyped is a board's name that is in no configuration.
+const mistyped = "cn=raeder,ou=services,dc=school,dc=example"
+
+// What comes over LDAP is told with the address, as all that tells which board or
+// computer it was; over the Wi-Fi that would be the access point's.
+func TestAddressesAreExplained(t *testing.T) {
+	s := refusals(t)
+	if r := s.explained(mistyped); len(r.SignIns) != 1 || r.SignIns[0].Addr != "10.49.0.7" {
+		t.Errorf("%+v", r.SignIns)
+	}
+	if r := s.explained("petrovaa"); len(r.SignIns) < 2 || slices.ContainsFunc(r.SignIns, func(x explain.SignIn) bool { return x.Addr != "" }) {
+		t.Errorf("%+v", r.SignIns)
+	}
+	if out, _, _ := s.command("explain", "--config", s.path("config.yaml"), mistyped); !strings.Contains(out, "ПК, доски 10.49.0.7 отказ NO_SUCH_ACCOUNT") {
+		t.Error(out)
+	}
 }
 
 // TestRefusalsAreExplained: what a device ended by itself is told of with the

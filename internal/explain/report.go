@@ -79,6 +79,7 @@ type SignIn struct {
 	Method  string          `json:"method,omitempty"` // of EAP, or what was shown in place of a password
 	Device  string          `json:"device,omitempty"`
 	NAS     string          `json:"nas,omitempty"`
+	Addr    string          `json:"addr,omitempty"` // of who asked; "" where NAS says who that was
 	Outcome string          `json:"outcome"`
 	Reason  identity.Reason `json:"reason"`
 	After   string          `json:"after,omitempty"` // "accepted": the server had said yes
@@ -308,7 +309,7 @@ func (p *printer) attempts(list []SignIn, lines int, loc *time.Location, explain
 		if s.ByDevice {
 			by = p.t.byDevice
 		}
-		p.line("  %s", p.fields(s.At.In(loc).Format(clock), word(p.t.channel, s.Channel), s.NAS, s.Device, s.Who, s.Method, word(p.t.outcome, s.Outcome), after, string(s.Reason), by, times))
+		p.line("  %s", p.fields(s.At.In(loc).Format(clock), word(p.t.channel, s.Channel), s.NAS, s.Device, s.Addr, s.Who, s.Method, word(p.t.outcome, s.Outcome), after, string(s.Reason), by, times))
 		if !explained[s.Reason] && s.Outcome != identity.Accepted.String() {
 			explained[s.Reason] = true
 			p.reason("      ", s.Reason)
