@@ -95,6 +95,17 @@ func TestAddressesAreExplained(t *testing.T) {
 	}
 }
 
+// A service account of the configuration is told from a login that nobody has.
+func TestServiceAccountsAreExplained(t *testing.T) {
+	s := newSite(t)
+	s.write("config.yaml", siteConfig+"ldap: {base: o=school, services: [{dn: 'cn=reader,o=school', password_file: secret}]}\n")
+	for name, want := range map[string]string{"CN=Reader,o=school": "служебная запись LDAP", "cn=raeder,o=school": "NO_SUCH_ACCOUNT"} {
+		if out, errs, _ := s.command("explain", "--config", s.path("config.yaml"), name); !strings.Contains(out, want) {
+			t.Errorf("%s: %s%s", name, out, errs)
+		}
+	}
+}
+
 // TestRefusalsAreExplained: what a device ended by itself is told of with the
 // person whose name it gave, and else by the device.
 func TestRefusalsAreExplained(t *testing.T) {

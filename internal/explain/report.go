@@ -40,7 +40,7 @@ type Report struct {
 	// Suspension is nil where nobody closed the account.
 	Suspension *Suspension `json:"suspension,omitempty"`
 
-	// Thing says that a device or machine was asked about: "device", "machine"
+	// Thing says that no person was asked about: "device", "machine", "service"
 	// or "". Things are the lines of the configuration that fit it.
 	Thing  string  `json:"thing,omitempty"`
 	Things []Thing `json:"things,omitempty"`
@@ -266,7 +266,7 @@ const (
 // for which one failed, once: another device may have got in since. Those whose
 // name nobody proved come after them.
 func (r Report) writeSignIns(p *printer, loc *time.Location) {
-	nobody := r.Person == "" && r.Thing == ""
+	nobody := r.Person == "" && (r.Thing == "" || r.Thing == ThingService)
 	if nobody && len(r.SignIns) == 0 {
 		return
 	}
