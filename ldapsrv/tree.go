@@ -182,6 +182,7 @@ func (t *tree) configure(values map[attr]string, configured []Attribute) error {
 		if err != nil {
 			return fmt.Errorf("attribute %q: %w", t.schema.types[a].name, err)
 		}
+		made.single = t.schema.types[a].single
 		t.person[a] = made
 		t.personHas = t.personHas.or(setOf(a))
 	}

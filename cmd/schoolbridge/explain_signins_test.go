@@ -99,6 +99,8 @@ func TestAddressesAreExplained(t *testing.T) {
 func TestServiceAccountsAreExplained(t *testing.T) {
 	s := newSite(t)
 	s.write("config.yaml", siteConfig+"ldap: {base: o=school, services: [{dn: 'cn=reader,o=school', password_file: secret}]}\n")
+	s.write("kadry.csv", "id,fio,school,start\nk1,Орлова Мария Игоревна,49,2015-09-01\n")
+	s.command("registry", "import", "--config", s.path("config.yaml"), s.path("kadry.csv")) // makes the store
 	for name, want := range map[string]string{"CN=Reader,o=school": "служебная запись LDAP", "cn=raeder,o=school": "NO_SUCH_ACCOUNT"} {
 		if out, errs, _ := s.command("explain", "--config", s.path("config.yaml"), name); !strings.Contains(out, want) {
 			t.Errorf("%s: %s%s", name, out, errs)
