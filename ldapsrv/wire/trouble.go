@@ -65,7 +65,10 @@ const (
 	troubleBusy      = "memory" // Limits.LargePDUs
 
 	troubleOperations = "operations" // Limits.Operations
-	troubleHandshake  = "handshake"
+	troubleHandshake  = "handshake"  // failed otherwise than as follows
+	troubleNotTLS     = "not_tls"    // what came is no TLS
+	troubleDistrust   = "distrust"   // the client does not take our certificate
+	troubleLeft       = "left"       // or said nothing for too long
 )
 
 func versionName(v uint16) string {
@@ -104,8 +107,8 @@ func newNotices(log *slog.Logger) *notices {
 	return &notices{log: log, now: time.Now, kinds: map[string]*notice{}}
 }
 
-// say writes it, or counts it for the next line.
-func (n *notices) say(what, kind string, from netip.Addr) {
+// say writes it, or counts it for the next line; more are further attributes.
+func (n *notices) say(what, kind string, from netip.Addr, more ...any) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	now, of := n.now(), n.kinds[kind]
@@ -117,6 +120,6 @@ func (n *notices) say(what, kind string, from netip.Addr) {
 		of.unsaid++
 		return
 	}
-	n.log.Warn(what, "why", kind, "source", from, "unsaid", of.unsaid)
+	n.log.Warn(what, append([]any{"why", kind, "source", from, "unsaid", of.unsaid}, more...)...)
 	of.silent, of.unsaid = now.Add(noticePause), 0
 }
