@@ -328,6 +328,8 @@ func TestWholeFileChecks(t *testing.T) {
 		"a wrong pair":               {"ldap: {base: o=a, listeners: [{address: '127.0.0.1:1636', certificate_file: server.pem, key_file: secret}]}", "ldap.listeners[0].certificate_file", "do not work"},
 		"a certificate without TLS":  {"ldap: {base: o=a, listeners: [{address: '127.0.0.1:1636', certificate_file: server.pem, key_file: server-key.pem}]}", "ldap.listeners[0].certificate_file", "there is no TLS"},
 		"service outside":            {"ldap: {base: o=a, services: [{dn: 'cn=x,o=b', password_file: secret}]}", "ldap.services[0].dn", "below the base"},
+		"service among the people":   {"ldap: {base: o=a, services: [{dn: 'cn=x, ou=People, o=a', password_file: secret}]}", "ldap.services[0].dn", "no place of service accounts"},
+		"service twice with spaces":  {"ldap: {base: 'o=a, o=b', services: [{dn: 'cn=x,o=a,o=b', password_file: secret}, {dn: 'CN = x, O=a, O=b', password_file: secret}]}", "ldap.services[1].dn", "already"},
 		"nothing to sign in with":    {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a'}]}", "ldap.services[0].password_file", "nothing to sign in with"},
 		"unknown authority":          {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a', certificates: [{authority: b, name: c}]}]}", "ldap.services[0].certificates[0].authority", "has no"},
 		"a board of two accounts":    {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a', certificates: [{authority: b, name: c.d}, {authority: b, name: C.D}]}]}", "ldap.services[0].certificates[1].name", "already"},

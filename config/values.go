@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -104,6 +105,14 @@ func (d DN) check() *problem {
 	}
 	return nil
 }
+
+// Folded is a DN as it compares with others: case and spaces around commas and
+// equals signs say nothing.
+func (d DN) Folded() string {
+	return strings.ToLower(dnSpace.ReplaceAllString(string(d), "$1"))
+}
+
+var dnSpace = regexp.MustCompile(` *([,=]) *`)
 
 // Template makes the values of an LDAP attribute of a person: text, and fields in
 // braces.

@@ -60,8 +60,8 @@ func (e *explainer) attempts(ctx context.Context, id identity.PersonID, limit in
 			}
 		}
 		a.At, a.Said = entry.At, entry.Kind == auth.AuditRefused
-		if a.NAS != "" {
-			a.Addr = ""
+		if a.Channel == identity.ChannelWiFi.String() {
+			a.Addr = "" // the access point's, which NAS names
 		}
 		list = append(list, a)
 	}

@@ -65,7 +65,7 @@ func refusals(t *testing.T) site {
 			Source: identity.Source{NAS: "first", School: "49", Device: "02:00:00:00:00:10", Addr: netip.MustParseAddr("10.1.0.1")}})
 	}
 	d.auth.Authenticate(ctx, identity.Credential{Name: mistyped, Proof: identity.Password("typed"), Channel: identity.ChannelLDAP,
-		Source: identity.Source{Addr: netip.MustParseAddr("10.49.0.7")}})
+		Source: identity.Source{NAS: "cn=boards,o=school", Addr: netip.MustParseAddr("10.49.0.7")}})
 	stop()
 	if err := <-done; err != nil && ctx.Err() == nil {
 		t.Fatal(err)
@@ -90,7 +90,7 @@ func TestAddressesAreExplained(t *testing.T) {
 	if r := s.explained("petrovaa"); len(r.SignIns) < 2 || slices.ContainsFunc(r.SignIns, func(x explain.SignIn) bool { return x.Addr != "" }) {
 		t.Errorf("%+v", r.SignIns)
 	}
-	if out, _, _ := s.command("explain", "--config", s.path("config.yaml"), mistyped); !strings.Contains(out, "ПК, доски 10.49.0.7 отказ NO_SUCH_ACCOUNT") {
+	if out, _, _ := s.command("explain", "--config", s.path("config.yaml"), mistyped); !strings.Contains(out, "ПК, доски cn=boards,o=school 10.49.0.7 отказ NO_SUCH_ACCOUNT") {
 		t.Error(out)
 	}
 }
@@ -101,7 +101,7 @@ func TestServiceAccountsAreExplained(t *testing.T) {
 	s.write("config.yaml", siteConfig+"ldap: {base: o=school, services: [{dn: 'cn=reader,o=school', password_file: secret}]}\n")
 	s.write("kadry.csv", "id,fio,school,start\nk1,Орлова Мария Игоревна,49,2015-09-01\n")
 	s.command("registry", "import", "--config", s.path("config.yaml"), s.path("kadry.csv")) // makes the store
-	for name, want := range map[string]string{"CN=Reader,o=school": "служебная запись LDAP", "cn=raeder,o=school": "NO_SUCH_ACCOUNT"} {
+	for name, want := range map[string]string{"CN=Reader, o=school": "служебная запись LDAP", "cn=raeder,o=school": "NO_SUCH_ACCOUNT"} {
 		if out, errs, _ := s.command("explain", "--config", s.path("config.yaml"), name); !strings.Contains(out, want) {
 			t.Errorf("%s: %s%s", name, out, errs)
 		}

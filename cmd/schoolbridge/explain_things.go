@@ -22,7 +22,7 @@ func (e *explainer) thing(ctx context.Context, name string) (r *explain.Report, 
 	}
 	thing := emptyReport(name)
 	r = &thing
-	if i := slices.IndexFunc(e.config.LDAP.Services, func(s config.Service) bool { return strings.EqualFold(string(s.DN), name) }); i >= 0 {
+	if i := slices.IndexFunc(e.config.LDAP.Services, func(s config.Service) bool { return s.DN.Folded() == config.DN(name).Folded() }); i >= 0 {
 		r.Thing = explain.ThingService
 		r.Things = []explain.Thing{{Kind: r.Thing, Name: string(e.config.LDAP.Services[i].DN), School: strings.Join(e.config.LDAP.Services[i].Schools, " ")}}
 		return r, true, nil

@@ -79,7 +79,7 @@ type SignIn struct {
 	Method  string          `json:"method,omitempty"` // of EAP, or what was shown in place of a password
 	Device  string          `json:"device,omitempty"`
 	NAS     string          `json:"nas,omitempty"`
-	Addr    string          `json:"addr,omitempty"` // of who asked; "" where NAS says who that was
+	Addr    string          `json:"addr,omitempty"` // of the computer or board; "" on the Wi-Fi
 	Outcome string          `json:"outcome"`
 	Reason  identity.Reason `json:"reason"`
 	After   string          `json:"after,omitempty"` // "accepted": the server had said yes
