@@ -467,7 +467,7 @@ func (c *Conn) handshake(config *tls.Config) bool {
 		s.notices.say("a TLS handshake of an LDAP client failed", why, c.peer, "error", text)
 		return false
 	}
-	s.metrics.versions.WithLabelValues(versionName(secured.ConnectionState().Version)).Inc()
+	s.metrics.versions.WithLabelValues(versionName(secured.ConnectionState())).Inc()
 	_ = c.raw.SetDeadline(time.Time{})
 	c.writes.Conn = h.Conn
 	c.readUntil, c.writes.until, c.writes.set = time.Time{}, time.Time{}, false

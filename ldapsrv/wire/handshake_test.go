@@ -56,3 +56,15 @@ func TestFailedHandshakesAreExplained(t *testing.T) {
 		})
 	}
 }
+
+// The metric tells what takes a listener for old boards.
+func TestVersionsOfTheMetric(t *testing.T) {
+	for want, s := range map[string]tls.ConnectionState{
+		"1.0": {Version: tls.VersionTLS10, CipherSuite: tls.TLS_RSA_WITH_AES_128_CBC_SHA}, "1.2_rsa": {Version: tls.VersionTLS12, CipherSuite: tls.TLS_RSA_WITH_AES_256_GCM_SHA384},
+		"1.2": {Version: tls.VersionTLS12, CipherSuite: tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}, "1.3": {Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256},
+	} {
+		if got := versionName(s); got != want {
+			t.Errorf("%s for %s", got, want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,7 +43,7 @@ func newMetrics(r prometheus.Registerer) metrics {
 		busy:        counter("busy_total", "LDAP requests answered busy, because too many of one source were under way."),
 		malformed:   counter("malformed_total", "LDAP connections ended because of malformed or too large requests."),
 		handshakes:  counter("failed_handshakes_total", "TLS handshakes that failed."),
-		versions:    vector("tls_connections_total", "version", "LDAP connections with TLS, by its version."),
+		versions:    vector("tls_connections_total", "version", "LDAP connections with TLS, by its version; 1.2_rsa is 1.2 with RSA key exchange."),
 		panics:      counter("panics_total", "LDAP connections ended by a fault of ours."),
 	}
 }
@@ -71,13 +72,18 @@ const (
 	troubleLeft       = "left"       // or said nothing for too long
 )
 
-func versionName(v uint16) string {
-	switch v {
+// versionName gives the key exchange too where it, as much as an old version, takes
+// a listener for old boards.
+func versionName(s tls.ConnectionState) string {
+	switch s.Version {
 	case tls.VersionTLS10:
 		return "1.0"
 	case tls.VersionTLS11:
 		return "1.1"
 	case tls.VersionTLS12:
+		if strings.HasPrefix(tls.CipherSuiteName(s.CipherSuite), "TLS_RSA_") {
+			return "1.2_rsa"
+		}
 		return "1.2"
 	case tls.VersionTLS13:
 		return "1.3"
