@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 )
 
 // The kinds of text that need more than a glance. Each checks itself.
@@ -90,21 +89,24 @@ func (p URLPath) check() *problem {
 	return nil
 }
 
-// check is a first look only; the LDAP server parses a DN by RFC 4514.
+// check holds a DN against RFC 4514, without names of several attributes and
+// values in hex, which no directory here has.
 func (d DN) check() *problem {
-	for part := range strings.SplitSeq(strings.ReplaceAll(string(d), `\,`, ""), ",") {
-		kind, value, ok := strings.Cut(part, "=")
-		kind = strings.TrimSpace(kind)
-		odd := strings.ContainsFunc(kind, func(r rune) bool {
-			return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '.'
-		})
-		if !ok || kind == "" || odd || strings.TrimSpace(value) == "" {
-			return wrong(say("%s — не отличительное имя (DN)", "%s is no distinguished name", show(string(d))),
-				say("напишите, например, dc=school,dc=example", "write, for example, dc=school,dc=example"))
-		}
+	if !dnForm.MatchString(string(d)) || len(d) > maxDN {
+		return wrong(say("%s — не отличительное имя (DN)", "%s is no distinguished name", show(string(d))),
+			say("напишите, например, dc=school,dc=example; знаки , + \" \\ < > ; в значении — после \\", "write, for example, dc=school,dc=example; the signs , + \" \\ < > ; of a value come behind a \\"))
 	}
 	return nil
 }
+
+const (
+	maxDN   = 512
+	dnFirst = `[^\\",;+<>#\x00 ]|\\[ "#+,;<=>\\]|\\[0-9A-Fa-f]{2}`
+	dnOther = `[^\\",;+<>\x00]|\\[ "#+,;<=>\\]|\\[0-9A-Fa-f]{2}`
+	dnPart  = ` *[A-Za-z0-9.-]+ *= *(?:` + dnFirst + `)(?:` + dnOther + `)*`
+)
+
+var dnForm = regexp.MustCompile(`^` + dnPart + `(?:,` + dnPart + `){0,31}$`)
 
 // Folded is a DN as it compares with others: case and spaces around commas and
 // equals signs say nothing.

@@ -227,6 +227,19 @@ func TestConfiguredAttributesOfConfigurationAndServer(t *testing.T) {
 	}
 }
 
+// Of names too; the configuration is the stricter one.
+func TestDNsOfConfigurationAndServer(t *testing.T) {
+	s := newSite(t)
+	for _, dn := range []string{"dc=school,dc=example", "DC = school , DC = example", "o=Школа № 49", `o=a\, b`, `o=a\2Cb`, "2.5.4.10=a", "o=a=b", "o=a#b", `o=\ a`,
+		"school", "o=", "o= ", "=a", "o=a,", "o=a,,o=b", `o=a\`, `o=a\zz`, `o=a\2`, `o="a"`, "o=a+cn=b", "o=#04", "o=a<b", "o=a;b", "ö=a", "o x=a", strings.Repeat("o=a,", 31) + "o=a", strings.Repeat("o=a,", 32) + "o=a"} {
+		c, faults := config.Check([]byte(fmt.Sprintf("%s\nldap: {base: %q}\n", siteConfig, dn)), s.dir)
+		_, err := ldapsrv.New(ldapsrv.Options{Auth: struct{ ldapsrv.Authenticator }{}, Directory: struct{ ldapsrv.Directory }{}, Base: dn})
+		if c == nil && err == nil && dn != "o=" && dn != "o= " || c != nil && err != nil {
+			t.Errorf("%q: the configuration says %v, the server %v", dn, faults, err)
+		}
+	}
+}
+
 // The demo's cases come out as they say.
 func TestTheDemosCases(t *testing.T) {
 	d := demoFolder(t.TempDir())
