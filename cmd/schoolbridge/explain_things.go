@@ -13,8 +13,8 @@ import (
 )
 
 // thing explains a service account of LDAP, a hardware address or a machine's name
-// ("host/…", or one that the list knows); nil where the name is a person's. Seen says that the
-// configuration or the trail knows such a thing.
+// ("host/…", or one that the list knows); nil where the name is a person's. Seen
+// says that the configuration or the trail knows such a thing.
 func (e *explainer) thing(ctx context.Context, name string) (r *explain.Report, seen bool, err error) {
 	inventory, err := inventoryOf(e.config)
 	if err != nil {

@@ -38,6 +38,9 @@ func (h *heard) Read(p []byte) (int, error) {
 // section 6.2).
 var distrust = []tls.AlertError{42, 43, 44, 45, 46, 48}
 
+// maxCause is how much of an error the log takes, in bytes.
+const maxCause = 200
+
 // cause says why a handshake failed, as one of the kinds of trouble and in words
 // of crypto/tls.
 func (h *heard) cause(err error) (kind, text string) {
@@ -46,7 +49,9 @@ func (h *heard) cause(err error) (kind, text string) {
 	if t := h.tail; t[0] == 21 && t[1] == 3 && t[3] == 0 && t[4] == 2 {
 		err = &net.OpError{Op: "remote error", Err: tls.AlertError(t[6])}
 	}
-	text = err.Error()
+	if text = err.Error(); len(text) > maxCause { // it may list all that the client offered
+		text = text[:maxCause]
+	}
 	switch {
 	case errors.As(err, &plain):
 		return troubleNotTLS, text

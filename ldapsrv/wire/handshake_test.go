@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -54,6 +55,13 @@ func TestFailedHandshakesAreExplained(t *testing.T) {
 				t.Error(log.String())
 			}
 		})
+	}
+}
+
+// What a client offers does not fill the log.
+func TestCausesAreBounded(t *testing.T) {
+	if kind, text := (&heard{}).cause(errors.New(strings.Repeat("x", 1000))); kind != troubleHandshake || len(text) != maxCause {
+		t.Errorf("%s, %d bytes", kind, len(text))
 	}
 }
 
