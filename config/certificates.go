@@ -142,6 +142,22 @@ func ReadCertificates(path File) ([]*x509.Certificate, error) {
 	return list, nil
 }
 
+// ReadRevocationList reads a revocation list, PEM or DER.
+func ReadRevocationList(path File) (*x509.RevocationList, error) {
+	text, err := os.ReadFile(string(path))
+	if err != nil {
+		return nil, fmt.Errorf("read revocation list: %w", err)
+	}
+	if block, _ := pem.Decode(text); block != nil {
+		text = block.Bytes
+	}
+	list, err := x509.ParseRevocationList(text)
+	if err != nil {
+		return nil, fmt.Errorf("read revocation list: %s: %w", path, err)
+	}
+	return list, nil
+}
+
 // ChainEnd is when the first link of a server's chain is no longer valid.
 func ChainEnd(pair tls.Certificate) time.Time {
 	end := pair.Leaf.NotAfter

@@ -24,7 +24,8 @@ func writeCertificate(t testing.TB, dir string) {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0),
-		DNSNames: []string{"bridge.example"}, IsCA: true, BasicConstraintsValid: true}
+		DNSNames: []string{"bridge.example"}, IsCA: true, BasicConstraintsValid: true, SubjectKeyId: []byte("authority"),
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign | x509.KeyUsageCRLSign}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +34,17 @@ func writeCertificate(t testing.TB, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, block := range map[string]*pem.Block{"server.pem": {Type: "CERTIFICATE", Bytes: der}, "ca.pem": {Type: "CERTIFICATE", Bytes: der}, "server-key.pem": {Type: "PRIVATE KEY", Bytes: private}} {
+	list := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: time.Now().Add(-time.Hour), NextUpdate: time.Now().AddDate(0, 1, 0)}
+	revoked, err := x509.CreateRevocationList(rand.Reader, list, template, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list.NextUpdate = time.Now().Add(-time.Minute)
+	old, err := x509.CreateRevocationList(rand.Reader, list, template, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{"devices.crl": {Type: "X509 CRL", Bytes: revoked}, "old.crl": {Type: "X509 CRL", Bytes: old}, "server.pem": {Type: "CERTIFICATE", Bytes: der}, "ca.pem": {Type: "CERTIFICATE", Bytes: der}, "server-key.pem": {Type: "PRIVATE KEY", Bytes: private}} {
 		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -277,6 +288,7 @@ func TestSecretFiles(t *testing.T) {
 
 func TestWholeFileChecks(t *testing.T) {
 	dir := folder(t)
+	save(t, filepath.Join(dir, "leaf.pem"), sign(t, "board.example", false, time.Now().AddDate(1, 0, 0), nil))
 	head := "mosru: {url: 'https://a.example', client_id: a, client_secret_file: secret}\n"
 	pair := "tls: {certificate_file: server.pem, key_file: server-key.pem}\n"
 	for name, c := range map[string]struct{ text, path, words string }{
@@ -320,11 +332,19 @@ func TestWholeFileChecks(t *testing.T) {
 		"a wrong pair":               {"ldap: {base: o=a, listeners: [{address: '127.0.0.1:1636', certificate_file: server.pem, key_file: secret}]}", "ldap.listeners[0].certificate_file", "do not work"},
 		"a certificate without TLS":  {"ldap: {base: o=a, listeners: [{address: '127.0.0.1:1636', certificate_file: server.pem, key_file: server-key.pem}]}", "ldap.listeners[0].certificate_file", "there is no TLS"},
 		"service outside":            {"ldap: {base: o=a, services: [{dn: 'cn=x,o=b', password_file: secret}]}", "ldap.services[0].dn", "below the base"},
+		"service among the people":   {"ldap: {base: o=a, services: [{dn: 'cn=x, ou=People, o=a', password_file: secret}]}", "ldap.services[0].dn", "no place of service accounts"},
+		"service twice with spaces":  {"ldap: {base: 'o=a, o=b', services: [{dn: 'cn=x,o=a,o=b', password_file: secret}, {dn: 'CN = x, O=a, O=b', password_file: secret}]}", "ldap.services[1].dn", "already"},
 		"nothing to sign in with":    {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a'}]}", "ldap.services[0].password_file", "nothing to sign in with"},
 		"unknown authority":          {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a', certificates: [{authority: b, name: c}]}]}", "ldap.services[0].certificates[0].authority", "has no"},
 		"a board of two accounts":    {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a', certificates: [{authority: b, name: c.d}, {authority: b, name: C.D}]}]}", "ldap.services[0].certificates[1].name", "already"},
 		"certificates nowhere":       {"ldap: {listen: ['127.0.0.1:389'], certificates: {listen: ['127.0.0.1:636']}}", "ldap.certificates.listen[0]", "copy it from there (127.0.0.1:389)"},
 		"one authority twice":        {"ldap: {certificates: {authorities: [{name: a, ca_file: ca.pem}, {name: b, ca_file: ca.pem}]}}", "ldap.certificates.authorities[1].ca_file", "leave it in one"},
+		"a list that is none":        {"ldap: {certificates: {authorities: [{name: a, ca_file: ca.pem, crl_file: ca.pem}]}}", "ldap.certificates.authorities[0].crl_file", "holds no revocation list"},
+		"a list of another":          {"radius: {eap: {authorities: [{name: a, ca_file: other.pem, crl_file: devices.crl}]}}", "radius.eap.authorities[0].crl_file", "has not signed"},
+		"no authority":               {"ldap: {certificates: {authorities: [{name: a, ca_file: leaf.pem}]}}", "ldap.certificates.authorities[0].ca_file", "not the certificate of an authority"},
+		"an attribute of two words":  {"ldap: {attributes: [{name: 'ti tle', value: a}]}", "ldap.attributes[0].name", "no name of an attribute"},
+		"an attribute of ours":       {"ldap: {attributes: [{name: memberOf, value: a}]}", "ldap.attributes[0].name", "daemon's to make"},
+		"an attribute of AD's":       {"ldap: {base: o=a, views: [{base: o=b, schema: ad}], attributes: [{name: CN, value: a}]}", "ldap.attributes[0].name", "daemon's to make"},
 		"pupils to pupils":           {"ldap: {access: [{name: a, who: [staff, pupil], sees: pupil}]}", "ldap.access[0].sees", "make two rules"},
 		"one access rule twice":      {"ldap: {access: [{name: a, who: staff, sees: pupil}, {name: a, who: staff, sees: pupil}]}", "ldap.access[1].name", "already"},
 		"a service of no school":     {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a', password_file: secret, schools: []}]}", "ldap.services[0].schools", "the list is empty"},
@@ -373,6 +393,7 @@ func TestWholeFileChecks(t *testing.T) {
 		"not offered without":    "radius: {eap: {methods: [ttls, tls]}}",
 		"has no \"devcies\"":     "radius: {eap: {authorities: [{name: devices, ca_file: ca.pem}]}, machines: [{authority: devcies, name: '*.a.example', school: a}]}",
 		"has no \"city\"":        "radius: {people_authorities: [city]}",
+		"nobody comes in by":     "ldap: {certificates: {authorities: [{name: a, ca_file: ca.pem, crl_file: old.crl}]}}",
 		"waits 3 s":              "radius: {authentication: [':1812']}\nmosru: {url: 'https://a.example', client_id: a, timeout: 5s}",
 		"does not listen":        "radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret, dynamic_authorization: {radsec: true}}]}",
 		"nobody is disconnected": "radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret, dynamic_authorization: {secret_file: secret}}]}",
@@ -427,7 +448,7 @@ func TestReference(t *testing.T) {
 			"tls/eap.pem": "server.pem", "tls/eap-key.pem": "server-key.pem", "tls/eap-rsa.pem": "server.pem", "tls/eap-rsa-key.pem": "server-key.pem",
 			"tls/boards-rsa.pem": "server.pem", "tls/boards-rsa-key.pem": "server-key.pem",
 			"tls/devices-ca.pem": "server.pem", "tls/devices.crl": "devices.crl",
-			"tls/school-devices.pem": "other.pem", "tls/school-devices.crl": "devices.crl"} {
+			"tls/school-devices.pem": "other.pem", "tls/school-devices.crl": "other.pem.crl"} {
 			b, err := os.ReadFile(filepath.Join(dir, from))
 			if err != nil {
 				t.Fatal(err)

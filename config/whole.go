@@ -175,7 +175,7 @@ func (d *decoder) ldap(c *Config, pair *tls.Certificate) {
 	if c.LDAP.PlainBind == "always" {
 		d.warn("ldap.plain_bind", wrong(say("пароли пойдут по сети открыто", "passwords will cross the network in the clear"), say("по возможности never, а клиентам — LDAPS или StartTLS", "never where possible, and LDAPS or StartTLS for the clients")))
 	}
-	if c.LDAP.Limits.PerSource > c.LDAP.Limits.Connections {
+	if c.LDAP.Limits.PerSource > c.LDAP.Limits.Connections && !d.faulty("ldap.limits.connections") {
 		d.faultAt("ldap.limits.per_source", wrong(say("с одного адреса разрешено больше соединений, чем всего", "one source may hold more connections than there are"), say("не больше %d", "at most %d", c.LDAP.Limits.Connections)))
 	}
 	d.ldapListeners(c, pair)
@@ -183,10 +183,15 @@ func (d *decoder) ldap(c *Config, pair *tls.Certificate) {
 	seen := map[string]int{}
 	for i, s := range c.LDAP.Services {
 		path := fmt.Sprintf("ldap.services[%d].dn", i)
-		dn, base := strings.ToLower(string(s.DN)), strings.ToLower(string(c.LDAP.Base))
+		dn, base := s.DN.Folded(), c.LDAP.Base.Folded()
 		d.once(seen, dn, path)
-		if s.DN != "" && base != "" && !strings.HasSuffix(dn, ","+base) {
+		if s.DN != "" && base != "" && !strings.HasSuffix(dn, ","+base) && !d.faulty(path) && !d.faulty("ldap.base") {
 			d.faultAt(path, wrong(say("служебная учётная запись не под корнем %s", "the service account is not below the base %s", string(c.LDAP.Base)), say("напишите, например, cn=reader,ou=services,%s", "write, for example, cn=reader,ou=services,%s", string(c.LDAP.Base))))
+		}
+		for _, place := range []string{"people", "groups", "personal"} {
+			if strings.HasSuffix(dn, ",ou="+place+","+base) {
+				d.faultAt(path, wrong(say("в ou=%s лежат не служебные записи", "ou=%s is no place of service accounts", place), say("напишите, например, cn=reader,ou=services,%s", "write, for example, cn=reader,ou=services,%s", string(c.LDAP.Base))))
+			}
 		}
 		d.anyAlone(fmt.Sprintf("ldap.services[%d]", i), s.Schools)
 	}
@@ -194,9 +199,9 @@ func (d *decoder) ldap(c *Config, pair *tls.Certificate) {
 
 // views faults bases that are not apart, and attributes that come twice.
 func (d *decoder) views(c *Config) {
-	bases := []string{strings.ToLower(string(c.LDAP.Base))}
+	bases := []string{c.LDAP.Base.Folded()}
 	for i, v := range c.LDAP.Views {
-		base := strings.ToLower(string(v.Base))
+		base := v.Base.Folded()
 		for _, other := range bases {
 			if base != "" && (strings.HasSuffix(","+base, ","+other) || strings.HasSuffix(","+other, ","+base)) {
 				d.faultAt(fmt.Sprintf("ldap.views[%d].base", i), wrong(say("корень пересекается с %s", "the base is not apart from %s", other), say("дайте виду свой корень, например dc=ad,dc=example", "give the view a base of its own, for example dc=ad,dc=example")))
@@ -249,7 +254,7 @@ func (d *decoder) radius(c *Config) {
 		}
 	}
 	d.sessions(c)
-	if l := c.RADIUS.RadSecLimits; l.PerSource > l.Connections {
+	if l := c.RADIUS.RadSecLimits; l.PerSource > l.Connections && !d.faulty("radius.radsec_limits.connections") {
 		d.faultAt("radius.radsec_limits.per_source", wrong(say("с одного адреса разрешено больше соединений, чем всего", "one source may hold more connections than there are"), say("не больше %d", "at most %d", l.Connections)))
 	}
 	if len(c.RADIUS.RadSec) > 0 && c.RADIUS.ClientCAFile == "" && !d.faulty("radius.client_ca_file") {

@@ -454,6 +454,8 @@ func (c *Conn) handshake(config *tls.Config) bool {
 	}
 	c.reader.free()
 	c.writes.set = true
+	h := &heard{Conn: c.writes.Conn}
+	c.writes.Conn = h
 	secured := tls.Server(&c.writes, config)
 	_ = c.raw.SetDeadline(time.Now().Add(s.opt.Limits.Handshake)) // a closed socket fails below
 	if c.stopping.Load() {
@@ -461,11 +463,13 @@ func (c *Conn) handshake(config *tls.Config) bool {
 	}
 	if err := secured.Handshake(); err != nil { // kill closes the socket: no context is needed
 		s.metrics.handshakes.Inc()
-		s.notices.say("a TLS handshake of an LDAP client failed", troubleHandshake, c.peer)
+		why, text := h.cause(err)
+		s.notices.say("a TLS handshake of an LDAP client failed", why, c.peer, "error", text)
 		return false
 	}
-	s.metrics.versions.WithLabelValues(versionName(secured.ConnectionState().Version)).Inc()
+	s.metrics.versions.WithLabelValues(versionName(secured.ConnectionState())).Inc()
 	_ = c.raw.SetDeadline(time.Time{})
+	c.writes.Conn = h.Conn
 	c.readUntil, c.writes.until, c.writes.set = time.Time{}, time.Time{}, false
 	c.net = secured
 	c.reader = newReader(secured, c)
