@@ -44,7 +44,7 @@ func (a *Authenticator) locally(ctx context.Context, c *identity.Credential, e *
 		return unavailable(reason)
 	case !fits:
 		a.guard.failed(t, now)
-		return rejected(identity.ReasonWrongPassword)
+		return rejected(identity.ReasonLocalDiffers)
 	}
 	a.guard.meet(t)
 	return accepted(identity.ReasonLocal, grant, fresh, v.LearnAt)
