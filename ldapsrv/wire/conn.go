@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"schoolbridge/internal/timely"
 )
 
 // flushAt is how many answered bytes are gathered before they are written even
@@ -41,8 +43,8 @@ type Conn struct {
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
 
-	readUntil time.Time // deadline of the socket
-	writes    timely
+	readUntil time.Time    // deadline of the socket
+	writes    *timely.Conn // where TLS writes
 
 	bound    bool // somebody is signed in: larger requests are taken
 	lobbied  bool // the lobby has it as one where nobody is; see fallSilent
@@ -57,7 +59,7 @@ type Conn struct {
 }
 
 func newConn(s *Server, raw net.Conn, how *Listener) *Conn {
-	c := &Conn{server: s, how: how, raw: raw, net: raw, writes: timely{Conn: raw, most: s.opt.Limits.Write}, lobbied: true}
+	c := &Conn{server: s, how: how, raw: raw, net: raw, writes: timely.New(raw, s.opt.Limits.Write), lobbied: true}
 	c.silent.Store(true)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	if a, ok := raw.RemoteAddr().(*net.TCPAddr); ok {
@@ -153,11 +155,11 @@ func (c *Conn) Flush() {
 		return
 	}
 	c.waiting(true)
-	c.writes.answer(true)
+	c.writes.Answer(true)
 	if _, c.failed = c.net.Write(c.out); errors.Is(c.failed, os.ErrDeadlineExceeded) {
 		c.server.ended(c, troubleDeaf)
 	}
-	c.writes.answer(false)
+	c.writes.Answer(false)
 	c.waiting(false)
 	c.from.unread.Add(-n)
 	c.out = c.out[:0]
@@ -340,7 +342,7 @@ func silence(err error) error {
 // deadline bounds the reads to come; those of a connection that is stopped fail
 // at once, whichever of the two came first.
 func (c *Conn) deadline(in time.Duration) {
-	until, renew := renewed(c.readUntil, in)
+	until, renew := timely.Renewed(c.readUntil, in)
 	if !renew {
 		return
 	}
@@ -349,14 +351,6 @@ func (c *Conn) deadline(in time.Duration) {
 	if c.stopping.Load() {
 		_ = c.raw.SetReadDeadline(time.Now())
 	}
-}
-
-// renewed says whether a deadline must be set anew. One that ends at most an
-// eighth too early stays: setting it costs as much as serving a small request.
-func renewed(old time.Time, in time.Duration) (until time.Time, renew bool) {
-	until = time.Now().Add(in)
-	late := until.Sub(old)
-	return until, late < 0 || late > in/8
 }
 
 var errStopping = errors.New("the server is stopping")
@@ -453,9 +447,8 @@ func (c *Conn) handshake(config *tls.Config) bool {
 		c.writes.Conn = &behind{c.raw, rest}
 	}
 	c.reader.free()
-	c.writes.set = true
-	secured := tls.Server(&c.writes, config)
-	_ = c.raw.SetDeadline(time.Now().Add(s.opt.Limits.Handshake)) // a closed socket fails below
+	secured := tls.Server(c.writes, config)
+	_ = secured.SetDeadline(time.Now().Add(s.opt.Limits.Handshake)) // a closed socket fails below
 	if c.stopping.Load() {
 		return false
 	}
@@ -465,8 +458,8 @@ func (c *Conn) handshake(config *tls.Config) bool {
 		return false
 	}
 	s.metrics.versions.WithLabelValues(versionName(secured.ConnectionState().Version)).Inc()
-	_ = c.raw.SetDeadline(time.Time{})
-	c.readUntil, c.writes.until, c.writes.set = time.Time{}, time.Time{}, false
+	_ = secured.SetDeadline(time.Time{})
+	c.readUntil = time.Time{}
 	c.net = secured
 	c.reader = newReader(secured, c)
 	return true
