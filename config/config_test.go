@@ -314,7 +314,6 @@ func TestWholeFileChecks(t *testing.T) {
 		"one attribute twice":        {"ldap: {attributes: [{name: title, value: a}, {name: Title, value: b}]}", "ldap.attributes[1].name", "already"},
 		"half a certificate":         {"ldap: {base: o=a, listeners: [{address: '127.0.0.1:1636', certificate_file: server.pem}]}", "ldap.listeners[0]", "come together"},
 		"a wrong pair":               {"ldap: {base: o=a, listeners: [{address: '127.0.0.1:1636', certificate_file: server.pem, key_file: secret}]}", "ldap.listeners[0].certificate_file", "do not work"},
-		"a certificate without TLS":  {"ldap: {base: o=a, listeners: [{address: '127.0.0.1:1636', certificate_file: server.pem, key_file: server-key.pem}]}", "ldap.listeners[0].certificate_file", "there is no TLS"},
 		"service outside":            {"ldap: {base: o=a, services: [{dn: 'cn=x,o=b', password_file: secret}]}", "ldap.services[0].dn", "below the base"},
 		"nothing to sign in with":    {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a'}]}", "ldap.services[0].password_file", "nothing to sign in with"},
 		"unknown authority":          {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a', certificates: [{authority: b, name: c}]}]}", "ldap.services[0].certificates[0].authority", "has no"},
@@ -504,15 +503,4 @@ func FuzzCheck(f *testing.F) {
 			}
 		}
 	})
-}
-
-// Old boards know RSA alone: a certificate with another key is no use to them.
-func TestOldTLSWithoutRSA(t *testing.T) {
-	const head = "tls: {certificate_file: server.pem, key_file: server-key.pem}\nldap: {base: o=a, listeners: [{address: '127.0.0.1:1636', tls: true"
-	for more, want := range map[string]bool{"": false, ", old_tls: true": true, ", old_tls: true, certificate_file: server.pem, key_file: server-key.pem": true} {
-		_, faults := Check([]byte(strings.Replace(base, "ldap:", "#", 1)+head+more+"}]}\n"), folder(t))
-		if got := strings.Contains(lines(faults), "no RSA key"); got != want {
-			t.Errorf("%q: %s", more, lines(faults))
-		}
-	}
 }

@@ -77,8 +77,8 @@ func (d *decoder) access(c *Config) {
 	if len(authorities) > 0 && !used && !d.faulty("ldap.services") {
 		d.warn("ldap.certificates.authorities", wrong(say("ни одна ldap.services не входит с сертификатом", "none of ldap.services signs in with a certificate"), say("добавьте ей certificates или уберите authorities", "add certificates to one, or remove the authorities")))
 	}
-	if len(authorities) > 0 && c.TLS.CertificateFile == "" && !d.faulty("tls") {
-		d.warn("ldap.certificates.authorities", wrong(say("без tls.certificate_file нет и TLS, а сертификат предъявляют в нём", "without tls.certificate_file there is no TLS, in which certificates are shown"), d.example("tls.certificate_file")))
+	if len(authorities) > 0 && c.TLS.CertificateFile == "" && !d.faulty("tls") && !c.LDAP.ownCertificates() {
+		d.warn("ldap.certificates.authorities", wrong(say("ни у одного адреса LDAP нет сертификата, значит, нет и TLS, а сертификат клиента предъявляют в нём", "no LDAP listener has a certificate, so there is no TLS, in which clients show theirs"), d.example("tls.certificate_file")))
 	}
 	names := map[string]int{}
 	for i, a := range c.LDAP.Access {

@@ -23,13 +23,9 @@ const (
 )
 
 // newRootDSE is what anybody may read (RFC 4512 section 5.1). It claims what is
-// there and nothing else: no capabilities of Active Directory. SASL mechanisms are
-// rootEntry's.
+// there and nothing else: no capabilities of Active Directory. What hangs on the
+// connection is rootEntry's.
 func newRootDSE(o *Options, trees []*tree) *fixedEntry {
-	extensions := []string{oidWhoAmI, wire.OIDCancel}
-	if o.TLS != nil {
-		extensions = append(extensions, oidStartTLS)
-	}
 	var contexts []string
 	for _, t := range trees {
 		contexts = append(contexts, t.name)
@@ -40,7 +36,7 @@ func newRootDSE(o *Options, trees []*tree) *fixedEntry {
 		attrDefaultNamingContext: contexts[:1],
 		attrSupportedLDAPVersion: {"3"},
 		attrSupportedControl:     {oidPaged, oidSyncRequest, oidManageDSAIT, oidDomainScope, oidPasswordPolicy},
-		attrSupportedExtension:   extensions,
+		attrSupportedExtension:   {oidWhoAmI, wire.OIDCancel},
 		attrSupportedFeatures:    {oidAllOperational, oidAbsoluteTF},
 		attrSubschemaSubentry:    {subschemaDN},
 		attrVendorName:           {"schoolbridge"},
@@ -48,11 +44,12 @@ func newRootDSE(o *Options, trees []*tree) *fixedEntry {
 	})
 }
 
-// rootEntry is the root DSE as one connection sees it now: with the SASL mechanisms
-// that would be taken on it (RFC 4513 section 5.2.1.2), and the number of the last
+// rootEntry is the root DSE as one connection sees it now: with StartTLS where the
+// listener has TLS, the SASL mechanisms that would be taken on it (RFC 4513 section 5.2.1.2), and the number of the last
 // change (MS-ADTS section 3.1.1.3.2).
 type rootEntry struct {
 	*fixedEntry
+	startTLS   bool
 	mechanisms []string
 	d          Directory
 }
@@ -68,6 +65,11 @@ func (r *rootEntry) attributes() attrs {
 // Values implements filter.Subject.
 func (r *rootEntry) Values(a int, into *filter.Values) bool {
 	switch attr(a) {
+	case attrSupportedExtension:
+		if r.startTLS {
+			into.Text(oidStartTLS)
+		}
+		return r.fixedEntry.Values(a, into)
 	case attrSupportedSASLMechanisms:
 		addAll(into, r.mechanisms)
 	case attrHighestCommittedUSN:

@@ -180,6 +180,9 @@ func (c *Conn) rest() {
 	c.out, c.lent = nil, nil
 }
 
+// OffersTLS says whether the connection has TLS or may begin it.
+func (c *Conn) OffersTLS() bool { return c.how.TLS != nil }
+
 // StartTLS says whether TLS can begin now; if so it does when the answer is
 // written (RFC 4511 section 4.14).
 func (c *Conn) StartTLS() bool {
