@@ -361,6 +361,9 @@ func TestWholeFileChecks(t *testing.T) {
 	}
 	for words, text := range map[string]string{
 		"listens to nobody":      "",
+		"attributes[1].name":     "ldap: {attributes: [{name: title, value: a}, {name: ShadowMax, value: '90'}]}",
+		"takes a password for":   "ldap: {attributes: [{name: shadowLastChange, value: '1'}]}",
+		"pGina lets in":          "ldap: {attributes: [{name: msDS-UserPasswordExpiryTimeComputed, value: '1'}]}",
 		"forged":                 "radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret, message_authenticator: optional}]}",
 		"in the clear":           "ldap: {plain_bind: always}",
 		"is for RadSec":          "radius: {clients: [{name: a, certificate: a.example}]}",

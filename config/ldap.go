@@ -62,12 +62,24 @@ func LDAPAttributes() []string { return slices.Clone(ldapAttributes) }
 var secretAttributes = []string{"userpassword", "unicodepwd", "authpassword", "dbcspwd", "ntpwdhistory", "lmpwdhistory", "supplementalcredentials", "sambantpassword",
 	"sambalmpassword", "sambapasswordhistory", "krbprincipalkey", "ms-mcs-admpwd", "mslaps-password", "unixuserpassword", "ipanthash", "pwdhistory"}
 
+// expires says that clients judge by an attribute whether a password has expired, as
+// passwords here do not. pGina asks for some after a wrong password too, and lets in
+// whoever has to change an expired one.
+func expires(name string) bool {
+	name = strings.ToLower(name)
+	return strings.HasPrefix(name, "shadow") || strings.HasPrefix(name, "msds-user") || slices.Contains([]string{"sambapwdmustchange", "sambapwdlastset", "pwdlastset", "maxpwdage"}, name)
+}
+
 // access checks who signs in over LDAP with what, and who sees whom.
 func (d *decoder) access(c *Config) {
 	for i, a := range c.LDAP.Attributes {
 		if slices.Contains(secretAttributes, strings.ToLower(a.Name)) {
 			d.faultAt(fmt.Sprintf("ldap.attributes[%d].name", i), wrong(say("%s в других каталогах — пароль; у нас паролей в каталоге нет", "%s is a password in other directories; in this one there are none", show(a.Name)),
 				say("назовите атрибут иначе", "call the attribute otherwise")))
+		}
+		if expires(a.Name) {
+			d.warn(fmt.Sprintf("ldap.attributes[%d].name", i), wrong(say("по %s программа считает пароль истёкшим, а pGina такого человека впускает и с неверным паролем", "by %s a program takes a password for expired, and pGina lets in such a person with a wrong one too", show(a.Name)),
+				say("уберите атрибут: пароли mos.ru здесь не истекают", "remove the attribute: passwords of mos.ru do not expire here")))
 		}
 	}
 	authorities := map[string]int{}
