@@ -188,7 +188,9 @@ func (a *ahead) next(c *Conn) (Message, bool) {
 			if c.rest(); c.failed != nil {
 				return Message{}, false
 			}
+			c.fallSilent() // it may have been signed out meanwhile
 			q = <-a.queue
+			c.waiting(false)
 		}
 		if q == nil {
 			<-a.done

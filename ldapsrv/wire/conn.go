@@ -53,9 +53,8 @@ type Conn struct {
 	startTLS *tls.Config
 	stopping atomic.Bool
 
-	silent         atomic.Bool // nobody is signed in, and nothing of his is under way
-	before, behind *Conn       // in the lobby, like
-	waits          bool        // whether it is there; of Server.mu
+	silent atomic.Bool // nobody is signed in, and nothing of his is under way
+	places [2]place    // in the lobby, or Server.unheard, and that of its source; of Server.mu
 }
 
 func newConn(s *Server, raw net.Conn, how *Listener) *Conn {

@@ -42,6 +42,8 @@ func (e *echo) Serve(ctx context.Context, c *Conn, m *Message) {
 	case body == "peer":
 		c.Reply(m.ID, OpSearchResultDone, Result{Text: c.Peer().String()})
 		return
+	case body == "signed out":
+		c.SetBound(false)
 	case body == "starttls":
 		c.StartTLS()
 		c.Reply(m.ID, OpSearchResultDone, Result{})
@@ -369,10 +371,11 @@ func TestFailedAnswerEnds(t *testing.T) {
 func TestConnectionLimits(t *testing.T) {
 	w := start(t, Limits{PerSource: 2})
 	a, b := w.dial(), w.dial()
-	a.send(request1(1, "a"))
-	a.want(1, "a")
-	b.send(request1(1, "b"))
-	b.want(1, "b")
+	for _, p := range []*peer{a, b} {
+		p.send(pdu(1, OpBindRequest, []byte("in")))
+		p.want(1, "in")
+	}
+	w.eventually("they are not counted as signed in", func() bool { return w.inLobby() == 0 })
 	w.dial().wantEnd()
 	a.send(pdu(2, OpUnbindRequest, nil))
 	a.wantEnd()
