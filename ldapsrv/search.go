@@ -412,7 +412,7 @@ func (r *run) look(cost int) bool {
 		return true
 	}
 	if r.looked >= watchAfter {
-		r.c.Watch(r.m)
+		r.c.Watch()
 	}
 	if r.c.Abandoned() {
 		return false

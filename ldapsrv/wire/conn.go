@@ -46,9 +46,9 @@ type Conn struct {
 	readUntil time.Time    // deadline of the socket
 	writes    *timely.Conn // where TLS writes
 
-	bound    bool // somebody is signed in: larger requests are taken
-	lobbied  bool // the lobby has it as one where nobody is; see fallSilent
-	ended    bool // no further request is served
+	bound    atomic.Bool // somebody is signed in: larger requests are taken
+	lobbied  bool        // the lobby has it as one where nobody is; see fallSilent
+	ended    bool        // no further request is served
 	failed   error
 	startTLS *tls.Config
 	stopping atomic.Bool
@@ -93,7 +93,7 @@ func (c *Conn) Certificates() []*x509.Certificate {
 
 // SetBound says whether somebody is signed in: such connections may send larger
 // requests and be silent for longer.
-func (c *Conn) SetBound(bound bool) { c.bound = bound }
+func (c *Conn) SetBound(bound bool) { c.bound.Store(bound) }
 
 // End ends the connection after what was answered so far is written.
 func (c *Conn) End() { c.ended = true }
@@ -300,7 +300,7 @@ func (c *Conn) next() (Message, error) {
 		}
 		c.fallSilent()
 	}
-	b, err := c.read(c.bound)
+	b, err := c.read()
 	if err != nil {
 		return Message{}, err
 	}
@@ -310,25 +310,36 @@ func (c *Conn) next() (Message, error) {
 
 // read waits for a request: silence is bounded by Idle, a request that began
 // by Read. It belongs to one goroutine at a time.
-func (c *Conn) read(bound bool) ([]byte, error) {
+func (c *Conn) read() ([]byte, error) {
 	limits := &c.server.opt.Limits
-	size, idle := limits.FirstPDU, min(limits.FirstIdle, c.how.Idle)
-	if bound {
-		size, idle = limits.PDU, c.how.Idle
-	}
-	if c.reader.whole() {
-		return c.reader.read(size)
-	}
-	if c.reader.waiting() == 0 {
-		c.deadline(idle)
-		if err := c.reader.wait(); err != nil {
+	if !c.reader.whole() && c.reader.waiting() == 0 {
+		if err := c.await(); err != nil {
 			return nil, silence(err)
 		}
 	}
 	if !c.reader.whole() {
 		c.deadline(limits.Read)
 	}
-	return c.reader.read(size)
+	if c.bound.Load() {
+		return c.reader.read(limits.PDU)
+	}
+	return c.reader.read(limits.FirstPDU)
+}
+
+// await waits for the first byte of a request. Whoever is signed in meanwhile, by a
+// request that is served while this one is read ahead, may be silent for longer.
+func (c *Conn) await() error {
+	for {
+		bound, idle := c.bound.Load(), c.how.Idle
+		if !bound {
+			idle = min(c.server.opt.Limits.FirstIdle, idle)
+		}
+		c.deadline(idle)
+		err := c.reader.wait()
+		if bound || !errors.Is(err, os.ErrDeadlineExceeded) || !c.bound.Load() || c.stopping.Load() {
+			return err
+		}
+	}
 }
 
 // errSilent says that a client asked nothing for too long.

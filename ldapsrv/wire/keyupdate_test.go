@@ -93,6 +93,25 @@ func TestKeyUpdateAfterSilence(t *testing.T) {
 	})
 }
 
+// Whoever signs in while requests are read ahead may be silent like others who are
+// signed in, and no longer.
+func TestPatienceOfSignInAhead(t *testing.T) {
+	overPipes(t, &echo{}, func(t *testing.T, s *Server, to pipes) {
+		c := dialRaw(t, to)
+		c.answered("watched")
+		time.Sleep(s.opt.Limits.Idle - time.Second)
+		c.answered("watched")
+		time.Sleep(s.opt.Limits.Idle + 6*time.Second)
+		synctest.Wait()
+		s.mu.Lock()
+		if n := len(s.conns); n > 0 {
+			t.Error("it is still there")
+		}
+		s.mu.Unlock()
+		_ = c.Close()
+	})
+}
+
 // A client that wants new keys and does not read is not there for longer than one
 // that is silent, neither before nor after an answer.
 func TestKeyUpdateUnread(t *testing.T) {

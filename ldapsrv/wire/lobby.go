@@ -163,16 +163,16 @@ func (s *Server) makeRoom(c *Conn) bool {
 // sign in and out again at once, as some clients do for each of their users, costs
 // nothing.
 func (c *Conn) fallSilent() {
-	if c.bound == c.lobbied {
+	if bound := c.bound.Load(); bound == c.lobbied {
 		s := c.server
 		s.mu.Lock()
-		if c.bound {
+		if bound {
 			s.lobby.remove(c)
 		} else if s.conns[c] {
 			s.lobby.add(c)
 		}
 		s.mu.Unlock()
-		c.lobbied = !c.bound
+		c.lobbied = !bound
 	}
 	c.waiting(true)
 }
@@ -180,7 +180,7 @@ func (c *Conn) fallSilent() {
 // waiting says whether we wait for the client alone, be it that he asks, takes an
 // answer or goes on with TLS. It matters until somebody is signed in.
 func (c *Conn) waiting(is bool) {
-	if !c.bound {
+	if !c.bound.Load() {
 		c.silent.Store(is)
 	}
 }

@@ -33,7 +33,10 @@ func (e *echo) Serve(ctx context.Context, c *Conn, m *Message) {
 	case m.Op == OpAbandonRequest:
 		return
 	case m.Op == OpBindRequest:
-		c.SetBound(body == "in")
+		if body == "watched" {
+			c.Watch()
+		}
+		c.SetBound(body == "in" || body == "watched")
 	case body == "panic":
 		panic("as told")
 	case body == "broken":
@@ -55,7 +58,7 @@ func (e *echo) Serve(ctx context.Context, c *Conn, m *Message) {
 		case <-ctx.Done():
 		}
 	case body == "watch":
-		c.Watch(m)
+		c.Watch()
 		e.started <- string(m.Body)
 		for !c.Abandoned() {
 			select {
