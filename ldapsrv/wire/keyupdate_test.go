@@ -101,7 +101,7 @@ func TestPatienceOfSignInAhead(t *testing.T) {
 		c.answered("watched")
 		time.Sleep(s.opt.Limits.Idle - time.Second)
 		c.answered("watched")
-		time.Sleep(s.opt.Limits.Idle + 6*time.Second)
+		time.Sleep(s.opt.Limits.Idle + s.opt.Limits.Write + 6*time.Second) // the notice, and TLS's farewell, which it does not read
 		synctest.Wait()
 		s.mu.Lock()
 		if n := len(s.conns); n > 0 {
