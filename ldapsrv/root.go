@@ -11,15 +11,16 @@ const subschemaDN = "cn=Subschema"
 
 // OIDs of what is supported, or refused with a reason of its own.
 const (
-	oidStartTLS       = "1.3.6.1.4.1.1466.20037"   // RFC 4511 section 4.14
-	oidWhoAmI         = "1.3.6.1.4.1.4203.1.11.3"  // RFC 4532
-	oidPasswordModify = "1.3.6.1.4.1.4203.1.11.1"  // RFC 3062, refused with the place where it is done
-	oidAllOperational = "1.3.6.1.4.1.4203.1.5.1"   // RFC 3673: "+"
-	oidAbsoluteTF     = "1.3.6.1.4.1.4203.1.5.3"   // RFC 4526: (&) and (|)
-	oidPaged          = "1.2.840.113556.1.4.319"   // RFC 2696
-	oidSyncRequest    = "1.3.6.1.4.1.4203.1.9.1.1" // RFC 4533 section 2.2
-	oidManageDSAIT    = "2.16.840.1.113730.3.4.2"  // RFC 3296; there are no referrals
-	oidDomainScope    = "1.2.840.113556.1.4.1339"  // MS-ADTS section 3.1.1.3.4.1.4; the same in Active Directory
+	oidStartTLS             = "1.3.6.1.4.1.1466.20037"   // RFC 4511 section 4.14
+	oidWhoAmI               = "1.3.6.1.4.1.4203.1.11.3"  // RFC 4532
+	oidPasswordModify       = "1.3.6.1.4.1.4203.1.11.1"  // RFC 3062, refused with the place where it is done
+	oidAllOperational       = "1.3.6.1.4.1.4203.1.5.1"   // RFC 3673: "+"
+	oidAbsoluteTF           = "1.3.6.1.4.1.4203.1.5.3"   // RFC 4526: (&) and (|)
+	oidPaged                = "1.2.840.113556.1.4.319"   // RFC 2696
+	oidSyncRequest          = "1.3.6.1.4.1.4203.1.9.1.1" // RFC 4533 section 2.2
+	oidManageDSAIT          = "2.16.840.1.113730.3.4.2"  // RFC 3296; there are no referrals
+	oidProxiedAuthorization = "2.16.840.1.113730.3.4.18" // RFC 4370, refused
+	oidDomainScope          = "1.2.840.113556.1.4.1339"  // MS-ADTS section 3.1.1.3.4.1.4; the same in Active Directory
 )
 
 // newRootDSE is what anybody may read (RFC 4512 section 5.1). It claims what is
