@@ -159,7 +159,7 @@ func TestKeyUpdateStorm(t *testing.T) {
 }
 
 // long answers with more than fits into a few records.
-type long struct{ echo }
+type long struct{}
 
 func (long) Serve(_ context.Context, c *Conn, m *Message) {
 	c.Reply(m.ID, m.Op+1, Result{Text: strings.Repeat("long ", 100_000)})
