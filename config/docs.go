@@ -15,7 +15,7 @@ var docs = map[string]doc{
 	"audit":               {"Журнал аудита: изменения и входы, запечатан и связан хешами.", "The audit trail: changes and sign-ins, sealed and chained by hashes.", ""},
 	"audit.keep_sign_ins": {"Сколько хранить входы, удачные и нет; потом их содержимое стирается в течение суток, а цепочка остаётся целой. Изменения (активации, настройки, действия администратора) не стираются. Столько же, сколько radius.journal.keep, и по той же причине (152-ФЗ, ст. 5).", "How long sign-ins are kept, good and bad; within a day after that their content is erased, and the chain stays whole. Changes (activations, configuration, what administrators do) are not erased. As long as radius.journal.keep, for the same reason (152-FZ, article 5).", "184d"},
 
-	"tls":                  {"Сертификат сервера для LDAPS, StartTLS и RadSec. Подхватывается по reload.", "The server certificate of LDAPS, StartTLS and RadSec. Taken anew on reload.", ""},
+	"tls":                  {"Сертификат сервера для LDAPS, StartTLS, RadSec и страницы активации. Не нужен там, где у каждого адреса LDAP свой. Подхватывается по reload.", "The server certificate of LDAPS, StartTLS, RadSec and the activation page. Not needed where every LDAP address has its own. Taken anew on reload.", ""},
 	"tls.certificate_file": {"Сертификат с цепочкой, PEM. Имя в нём — то, к которому обращаются устройства.", "Certificate with its chain, PEM. It names the host that devices ask for.", "tls/server.pem"},
 	"tls.key_file":         {"Закрытый ключ, PEM, права 0600.", "Private key, PEM, mode 0600.", "tls/server-key.pem"},
 
