@@ -110,11 +110,15 @@ func (s *Server) serviceOf(name []byte) *service {
 	if one := a.names[string(name)]; one != nil {
 		return one
 	}
-	at := s.resolve(string(name))
-	if at.kind != placeService {
+	return a.at(s.resolve(string(name)))
+}
+
+// at gives the account that stands at a place; nil: none does.
+func (a *Accounts) at(p place) *service {
+	if p.kind != placeService {
 		return nil
 	}
-	return a.keys[at.leaf]
+	return a.keys[p.leaf]
 }
 
 // renew looks at the accounts in force, where they are others than those of the
@@ -134,7 +138,7 @@ func (x *session) renew(c *wire.Conn) bool {
 		x.asker = nil
 		return false
 	}
-	x.service, x.asker, x.name = now, now, now.name
+	x.service, x.asker = now, now
 	return true
 }
 

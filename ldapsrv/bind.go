@@ -54,7 +54,7 @@ func parseBind(body []byte) (b bindRequest, err error) {
 }
 
 func (x *session) signOut(c *wire.Conn) {
-	x.service, x.person, x.name, x.proof = nil, identity.PersonID{}, "", nil
+	x.service, x.person, x.login, x.proof = nil, identity.PersonID{}, "", nil
 	x.saslBegun = "" // whatever comes instead of its next step ends it (RFC 4511 section 4.2.1)
 	c.SetBound(false)
 }
@@ -80,7 +80,7 @@ func (x *session) bind(ctx context.Context, c *wire.Conn, body []byte) (r wire.R
 		x.tried = false
 		x.s.metrics.binds.Observe(time.Since(start).Seconds())
 	}
-	c.SetBound(x.name != "")
+	c.SetBound(x.signedIn())
 	return r, extra, nil
 }
 
@@ -102,10 +102,16 @@ func (x *session) bindSimple(ctx context.Context, c *wire.Conn, b bindRequest) w
 func (x *session) bindPassword(ctx context.Context, c *wire.Conn, name, password []byte) wire.Result {
 	c.Flush() // the answers before this one need not wait for mos.ru
 	x.tried = true
-	if account := x.s.serviceOf(name); account != nil {
+	accounts := x.s.accounts.Load()
+	if account := accounts.names[string(name)]; account != nil {
 		return x.bindService(ctx, c, account, password)
 	}
-	return x.bindPerson(ctx, c, string(name), identity.Password(password))
+	typed := string(name)
+	at := x.s.resolve(typed)
+	if account := accounts.at(at); account != nil {
+		return x.bindService(ctx, c, account, password)
+	}
+	return x.bindPerson(ctx, c, typed, at, identity.Password(password))
 }
 
 func (s *Server) confidential(c *wire.Conn) bool {
@@ -134,16 +140,16 @@ func (x *session) bindService(ctx context.Context, c *wire.Conn, account *servic
 		wait(ctx, serviceDelay)
 		return wire.Result{Code: wire.InvalidCredentials, Text: textCredentials}
 	}
-	x.service, x.asker, x.name = account, account, account.name
+	x.service, x.asker = account, account
 	return wire.Result{}
 }
 
-// bindPerson signs a person in by DN, in any tree, by user principal name, or by
+// bindPerson signs a person in by the DN at a place, in any tree, by user principal name, or by
 // a login as typed, perhaps with a domain, which Auth knows. Any other DN is
 // nobody's login, which is for Auth to say: it takes as long as an unknown one.
-func (x *session) bindPerson(ctx context.Context, c *wire.Conn, name string, password identity.Password) wire.Result {
+func (x *session) bindPerson(ctx context.Context, c *wire.Conn, name string, at place, password identity.Password) wire.Result {
 	t := x.s.trees[0]
-	if at := x.s.resolve(name); at.kind == placePerson {
+	if at.kind == placePerson {
 		name, t = at.leaf, at.tree
 	} else {
 		name = x.s.principal(name)
@@ -158,7 +164,7 @@ func (x *session) bindPerson(ctx context.Context, c *wire.Conn, name string, pas
 	x.locked = v.Outcome == identity.Rejected && v.Proven
 	switch v.Outcome {
 	case identity.Accepted:
-		x.person, x.tree, x.name = v.Person, t, x.s.nameOf(t, v.Person, v.Login)
+		x.person, x.tree, x.login = v.Person, t, v.Login
 		return wire.Result{}
 	case identity.Unavailable:
 		return wire.Result{Code: wire.Unavailable, Text: textUnavailable}

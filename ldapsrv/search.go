@@ -192,7 +192,7 @@ func (r *run) binding() []byte {
 	if r.service != nil {
 		rules = r.service.rules
 	}
-	return binding(rules, r.x.name, r.m.Body)
+	return binding(rules, r.x.who(), r.m.Body)
 }
 
 // all finds the entries below the base.

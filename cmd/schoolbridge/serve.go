@@ -113,8 +113,9 @@ type daemon struct {
 	expiry        *telemetry.Expiry
 	lasting       []telemetry.Certificate // those that a reload does not replace
 
-	services []service
-	release  []func() // in reverse order
+	conversations func() int // by EAP, half-open
+	services      []service
+	release       []func() // in reverse order
 }
 
 // newDaemon joins the rooms. Nothing runs yet, but every port is open, so that
@@ -124,12 +125,16 @@ func newDaemon(ctx context.Context, logTo io.Writer, file string, c *config.Conf
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{file: file, config: c, log: log, registry: telemetry.NewRegistry(version), systemd: telemetry.NewSystemd(log)}
+	d := &daemon{file: file, config: c, log: log, registry: telemetry.NewRegistry(version), systemd: telemetry.NewSystemd(log),
+		conversations: func() int { return 0 }}
 	for _, step := range []func(context.Context) error{d.openStore, d.loadReloadable, d.joinJournal, d.joinAuth, d.joinAD, d.joinWeb, d.joinLDAP, d.joinRADIUS} {
 		if err := step(ctx); err != nil {
 			d.close()
 			return nil, err
 		}
+	}
+	if garbageIsOurs() {
+		d.services = append(d.services, service{"garbage", func(ctx context.Context) error { return boundGarbage(ctx, d.conversations) }})
 	}
 	return d, nil
 }
