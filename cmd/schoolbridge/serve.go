@@ -242,6 +242,9 @@ func (d *daemon) prune(ctx context.Context) {
 	} else if n > 0 {
 		d.log.Info("old sign-ins in the audit trail are erased", "before", due, "lines", n)
 	}
+	if _, err := d.db.Accounts().EraseTries(ctx, time.Now().Add(-d.config.Statistics.KeepTries)); err != nil && ctx.Err() == nil {
+		d.log.Error("what old activations came to cannot be erased", "error", err)
+	}
 	if err := d.db.Passwords().Prune(ctx, time.Now()); err != nil && ctx.Err() == nil {
 		d.log.Error("destroying dead passwords", "error", err)
 	}

@@ -37,6 +37,7 @@ var whole = map[string]string{
 	"employments": "an import compares all digests",
 	"enrolments":  "an import compares all digests",
 	"cards":       "an import compares all digests",
+	"ezhd_logins": "an import compares all digests",
 }
 
 var (
