@@ -191,15 +191,23 @@ const feedKept = 100_000
 const calendarDelay = 5 * time.Minute
 
 // calendar tells the feed of each day, so that what begins or ends with it reaches
-// those who follow changes. It asks often: a failover may take back that it was
+// those who follow changes, and keeps the day's statistics. It asks often: a failover may take back that it was
 // told.
 func (d *daemon) calendar(ctx context.Context) error {
 	ticker := time.NewTicker(calendarDelay)
 	defer ticker.Stop()
-	for {
+	var kept person.Date
+	for first := true; ; first = false {
 		day := person.DateOf(time.Now().In(d.config.Policy.TimeZone.Location()).Add(-calendarDelay))
 		if err := d.db.TellDay(ctx, day); err != nil && ctx.Err() == nil {
 			d.log.Warn("the change feed is not told of the day; trying again", "error", err, "in", calendarDelay)
+		}
+		if !first && day != kept { // reads all records: at the start those who sign in come first
+			if _, err := snapshot(ctx, d.db, day, false); err == nil {
+				kept = day
+			} else if ctx.Err() == nil {
+				d.log.Warn("the day's statistics are not kept; trying again", "error", err, "in", calendarDelay)
+			}
 		}
 		select {
 		case <-ctx.Done():
