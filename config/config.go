@@ -38,6 +38,8 @@ type Config struct {
 
 	Statistics Statistics `yaml:"statistics"`
 
+	Teams Teams `yaml:"teams"`
+
 	AD  AD  `yaml:"ad"`
 	Web Web `yaml:"web"`
 	Log Log `yaml:"log"`
@@ -364,6 +366,11 @@ type Deadlines struct {
 	Staff   Day `yaml:"staff" default:""`
 	Pupils  Day `yaml:"pupils" default:""`
 	Parents Day `yaml:"parents" default:""`
+}
+
+// Teams is what the files for School Data Sync hold.
+type Teams struct {
+	Classes bool `yaml:"classes" default:"true"`
 }
 
 // Web is the HTTP listener: activation, health, metrics, events.

@@ -162,6 +162,7 @@ var options = map[string]struct{ good, bad string }{
 	"statistics.deadlines.staff":               {`"01.08.2021"`, `"2021-13-01"`},
 	"statistics.deadlines.pupils":              {`"2021-09-01"`, "soon"},
 	"statistics.deadlines.parents":             {`"2021-09-01"`, `"31.02.2021"`},
+	"teams.classes":                            {"false", "some"},
 	"statistics.keep_tries":                    {"30d", "1h"},
 	"web.listen":                               {"127.0.0.1:8081", "8081"},
 	"web.events":                               {"/push", "/metrics"},
