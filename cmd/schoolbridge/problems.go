@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -180,10 +181,11 @@ func (p *problemList) write(ctx context.Context, out io.Writer, count *census.Co
 // cells are one line of a table; what a code means stands below one for a
 // terminal.
 func (p *problemList) cells(i census.Item) []any {
+	i.School = named(i.School)
 	lang := explain.Lang(p.lang)
 	var cells []any
 	if p.format == "table" {
-		cells = []any{string(i.School.ID), p.words.role[i.Role], i.FIO, i.Place, i.Record, i.Login, i.Target, i.Problem.String(), p.clock(i.At)}
+		cells = []any{cmp.Or(string(i.School.ID), i.School.Name), p.words.role[i.Role], i.FIO, i.Place, i.Record, i.Login, i.Target, i.Problem.String(), p.clock(i.At)}
 	} else {
 		said := explain.ProblemOf(lang, i.Problem)
 		cells = []any{string(i.School.ID), i.School.Name, p.words.role[i.Role], i.FIO, i.Place, i.Record, i.Login, i.Target, i.Problem.String(),
@@ -235,6 +237,7 @@ type problemObject struct {
 }
 
 func (p *problemList) object(i census.Item) problemObject {
+	i.School = named(i.School)
 	lang := explain.Lang(p.lang)
 	said := explain.ProblemOf(lang, i.Problem)
 	o := problemObject{School: string(i.School.ID), SchoolName: i.School.Name, FIO: i.FIO, Place: i.Place, Record: i.Record, Login: i.Login, Target: i.Target,

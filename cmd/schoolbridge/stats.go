@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"schoolbridge/config"
 	"schoolbridge/internal/person"
@@ -23,7 +24,16 @@ import (
 var statsHead = []string{"ID ЕКИС", "ID ОО (НСИ)", "Название ОО", "Всего УЗ", "Активировано УЗ в АУПД", "Неуспешных активаций УЗ в АУПД",
 	"Количество входов только через АУПД", "Количество входов в ЭЖД", "Учредитель"}
 
+// named shows a school that is in no list by what registries call it.
+func named(s person.School) person.School {
+	if s.Name == "" && strings.ContainsFunc(string(s.ID), unicode.IsLetter) {
+		s.ID, s.Name = "", string(s.ID)
+	}
+	return s
+}
+
 func statsCells(l census.Line) []any {
+	l.School = named(l.School)
 	return []any{string(l.School.ID), l.School.NSI, l.School.Name, l.Accounts, l.Activated, l.Failed, l.Only, l.SignIns, l.School.Founder}
 }
 
@@ -192,6 +202,7 @@ type statsObject struct {
 }
 
 func objectOf(l census.Line) statsObject {
+	l.School = named(l.School)
 	return statsObject{ID: string(l.School.ID), NSI: l.School.NSI, Name: l.School.Name, Accounts: l.Accounts, Activated: l.Activated, Failed: l.Failed,
 		Only: l.Only, SignIns: l.SignIns, Founder: l.School.Founder}
 }
@@ -253,6 +264,7 @@ func (s *statistics) writeBehind(out io.Writer, lines []census.Line, d census.De
 	list := []behindObject{}
 	var cells [][]any
 	for _, l := range lines {
+		l.School = named(l.School)
 		for i, c := range l.Categories {
 			if d[i].IsZero() || c.People == 0 {
 				continue

@@ -68,7 +68,8 @@ func (s *Census) Survey(ctx context.Context, c *census.Count, parents, targets b
 
 // merges gives the pupils' records that were merged into one that is there.
 func (t *tx) merges(f func(from, into person.RecordID)) error {
-	return t.each(`SELECT e.key, e.merged_to FROM enrolments e JOIN enrolments o ON o.key = e.merged_to WHERE e.merged_to <> '' AND e.gone = '' AND o.key <> e.key`, nil,
+	return t.each(`SELECT merged.key, merged.merged_to FROM enrolments merged JOIN enrolments o ON o.key = merged.merged_to
+		WHERE merged.merged_to <> '' AND merged.gone = '' AND o.key <> merged.key`, nil,
 		func(scan func(...any) error) error {
 			var from, into string
 			err := scan(&from, &into)
