@@ -69,6 +69,13 @@ func (e *entry) ref() person.RecordRef {
 	return person.RecordRef{Kind: e.kind, ID: person.RecordID(e.key)}
 }
 
+// number is a СНИЛС of Кадры: its live rows.
+type number struct {
+	fio    string // of the first
+	rows   []int32
+	shared bool // with another ФИО
+}
+
 type key [16]byte
 
 // Count is a census under way. Use it from one goroutine: first everything but
@@ -87,15 +94,15 @@ type Count struct {
 	above    []int32                    // union-find
 	marks    []mark                     // of persons
 	entries  []entry
-	numbers  map[person.SNILS]int32 // entries of Кадры, live
-	first    []int32                // after Close: where a root's entries begin; -1: nowhere
+	numbers  map[person.SNILS]*number
+	first    []int32 // after Close: where a root's entries begin; -1: nowhere
 	whole    Figures
 }
 
 // New begins a census of a day.
 func New(today person.Date) *Count {
 	return &Count{today: today, bySchool: map[person.SchoolID]int32{}, merged: map[person.RecordID]person.RecordID{}, known: map[key]struct{}{},
-		wanted: map[person.RecordRef]int32{}, people: map[key]int32{}, numbers: map[person.SNILS]int32{}}
+		wanted: map[person.RecordRef]int32{}, people: map[key]int32{}, numbers: map[person.SNILS]*number{}}
 }
 
 // AddSchool adds a school of the registry.
@@ -188,12 +195,12 @@ func (c *Count) employment(r Row, v person.Employment) {
 	}
 	e.who = c.whose(e.ref(), r.Person, fio, snils)
 	if valid && e.mark&live != 0 {
-		if other, taken := c.numbers[snils]; !taken {
-			c.numbers[snils] = int32(len(c.entries))
-		} else if c.root(c.entries[other].who) != e.who {
-			c.entries[other].mark |= sharedSNILS
-			e.mark |= sharedSNILS
+		n := c.numbers[snils]
+		if n == nil {
+			n = &number{fio: fio}
+			c.numbers[snils] = n
 		}
+		n.rows, n.shared = append(n.rows, int32(len(c.entries))), n.shared || n.fio != fio
 	}
 	c.add(e, r, v.EZHDLogin)
 }
@@ -330,6 +337,13 @@ func hash(parts ...string) key {
 func (c *Count) Close() {
 	for i := range c.entries {
 		c.entries[i].who = c.root(c.entries[i].who)
+	}
+	for _, n := range c.numbers {
+		for _, i := range n.rows {
+			if n.shared {
+				c.entries[i].mark |= sharedSNILS
+			}
+		}
 	}
 	slices.SortFunc(c.entries, func(a, b entry) int {
 		return cmp.Or(cmp.Compare(a.who, b.who), cmp.Compare(a.school, b.school), cmp.Compare(a.kind, b.kind), cmp.Compare(a.key, b.key))
