@@ -31,7 +31,11 @@ type Tries interface {
 	KeepTry(ctx context.Context, t Try) error
 }
 
-// note keeps what is to be repaired. That it could not be kept stops nobody.
+// noteTime bounds the keeping of a try.
+const noteTime = 5 * time.Second
+
+// note keeps what is to be repaired, also of somebody who does not wait for the
+// answer. That it could not be kept stops nobody.
 func (a *activation) note(ctx context.Context, v match.Verdict) {
 	if a.o.Tries == nil || len(v.Problems) == 0 {
 		return
@@ -42,7 +46,9 @@ func (a *activation) note(ctx context.Context, v match.Verdict) {
 	if t.At.IsZero() {
 		t.At = a.now
 	}
-	if err := a.o.Tries.KeepTry(ctx, t); err != nil && ctx.Err() == nil {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
+	defer cancel()
+	if err := a.o.Tries.KeepTry(ctx, t); err != nil {
 		a.o.Logger.Error("what is to be repaired after an activation cannot be kept", "error", err)
 	}
 }

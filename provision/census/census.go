@@ -345,6 +345,7 @@ func (c *Count) Close() {
 			}
 		}
 	}
+	c.numbers = nil
 	slices.SortFunc(c.entries, func(a, b entry) int {
 		return cmp.Or(cmp.Compare(a.who, b.who), cmp.Compare(a.school, b.school), cmp.Compare(a.kind, b.kind), cmp.Compare(a.key, b.key))
 	})
@@ -354,7 +355,6 @@ func (c *Count) Close() {
 			c.first[e.who] = int32(i)
 		}
 	}
-	c.numbers = nil
 	for _, t := range c.tries {
 		if t.Decision == match.Match {
 			continue

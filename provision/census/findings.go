@@ -173,23 +173,39 @@ func (c *Count) atSchools(rows []entry, from int32, want mark, add func(finding)
 func (c *Count) ofTries(add func(finding)) {
 	for i, t := range c.tries {
 		about := c.spoken(t)
-		schools, role, row := c.schoolsOf(i, about), int8(-1), int32(-1)
-		if len(about) > 0 {
-			row = c.first[about[0]]
-			role = int8(c.entries[row].kind) - 1
-		}
+		schools := c.schoolsOf(i, about)
 		if len(schools) == 0 {
 			schools = []int32{-1}
 		}
-		for _, p := range t.Problems {
-			if p.Code == match.ADDuplicate && t.Decision == match.Match {
-				continue
+		for _, school := range schools {
+			row, role := c.rowAt(about, school), int8(-1)
+			if row >= 0 {
+				role = int8(c.entries[row].kind) - 1
 			}
-			for _, school := range schools {
-				add(finding{p, school, row, int32(i), -1, role})
+			for _, p := range t.Problems {
+				if p.Code != match.ADDuplicate || t.Decision != match.Match {
+					add(finding{p, school, row, int32(i), -1, role})
+				}
 			}
 		}
 	}
+}
+
+// rowAt gives the first of the people's rows at a school, else their first; -1:
+// there is none.
+func (c *Count) rowAt(people []int32, school int32) int32 {
+	row := int32(-1)
+	for _, who := range people {
+		for i, e := range c.rows(who) {
+			if e.school == school {
+				return c.first[who] + int32(i)
+			}
+		}
+		if row < 0 {
+			row = c.first[who]
+		}
+	}
+	return row
 }
 
 // ofTargets finds what targets report.
