@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"encoding/csv"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -218,6 +220,33 @@ func TestStatsHistory(t *testing.T) {
 	out, _, _ := s.command("stats", "--config", s.path("config.yaml"), "--history", "--format", "json")
 	if err := json.Unmarshal([]byte(out), &days); err != nil || len(days) != 3 || days[0].Trend != nil || *days[2].Trend != 0.3 || days[2].Activated != 3 || days[2].Accounts != 5 {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// The daemon keeps a day once, and tries again where it could not.
+func TestDaemonKeepsStatistics(t *testing.T) {
+	s := newSite(t)
+	s.schoolYear()
+	d, err := s.daemon(io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	day := person.DateOf(time.Now())
+	if kept := d.keepStatistics(t.Context(), day, person.Date{}); kept != day {
+		t.Errorf("kept %v", kept)
+	}
+	days, err := d.db.Statistics().History(t.Context(), "0049")
+	if err != nil || len(days) != 1 || days[0].Day != day || days[0].Activated != 2 || days[0].SignIns != 20 {
+		t.Errorf("%+v, %v", days, err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if kept := d.keepStatistics(ended, day.AddDays(1), day); kept != day {
+		t.Errorf("kept %v, though it could not be", kept)
+	}
+	if kept := d.keepStatistics(t.Context(), day.AddDays(1), day); kept != day.AddDays(1) {
+		t.Errorf("kept %v", kept)
 	}
 }
 

@@ -202,12 +202,8 @@ func (d *daemon) calendar(ctx context.Context) error {
 		if err := d.db.TellDay(ctx, day); err != nil && ctx.Err() == nil {
 			d.log.Warn("the change feed is not told of the day; trying again", "error", err, "in", calendarDelay)
 		}
-		if !first && day != kept { // reads all records: at the start those who sign in come first
-			if _, err := snapshot(ctx, d.db, day, false); err == nil {
-				kept = day
-			} else if ctx.Err() == nil {
-				d.log.Warn("the day's statistics are not kept; trying again", "error", err, "in", calendarDelay)
-			}
+		if !first { // it reads all records: at the start those who sign in come first
+			kept = d.keepStatistics(ctx, day, kept)
 		}
 		select {
 		case <-ctx.Done():

@@ -29,6 +29,21 @@ func snapshot(ctx context.Context, db *store.DB, day person.Date, replace bool) 
 	return len(lines), db.Statistics().Keep(ctx, day, lines, whole.Figures, replace)
 }
 
+// keepStatistics writes a day's figures unless that is the day for which they are
+// kept already, and gives the day for which they are now.
+func (d *daemon) keepStatistics(ctx context.Context, day, kept person.Date) person.Date {
+	if day == kept {
+		return kept
+	}
+	if _, err := snapshot(ctx, d.db, day, false); err != nil {
+		if ctx.Err() == nil {
+			d.log.Warn("the day's statistics are not kept; trying again", "error", err, "in", calendarDelay)
+		}
+		return kept
+	}
+	return day
+}
+
 // trend is how many were activated a day since the day before in the list; false
 // for the first.
 func trend(days []store.Day, i int) (float64, bool) {
