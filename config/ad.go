@@ -84,8 +84,8 @@ func (d *decoder) ad(c *Config) {
 			d.faultAt("ad."+part.key, wrong(say("к контроллеру домена не подключиться: нет %s", "the domain controller cannot be used without %s", part.key), d.example("ad."+part.key)))
 		}
 	}
-	domain := strings.ToLower(string(a.SearchBase))
-	if base := strings.ToLower(string(a.Base)); base != "" && domain != "" && base != domain && !strings.HasSuffix(base, ","+domain) {
+	domain := a.SearchBase.Folded()
+	if base := a.Base.Folded(); base != "" && domain != "" && base != domain && !strings.HasSuffix(base, ","+domain) {
 		d.faultAt("ad.base", wrong(say("подразделение не в домене %s", "the unit is not in the domain %s", string(a.SearchBase)), say("напишите, например, OU=schools,%s", "write, for example, OU=schools,%s", string(a.SearchBase))))
 	}
 	if a.Base != "" && strings.EqualFold(string(a.Base), string(a.SearchBase)) {

@@ -16,6 +16,7 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"schoolbridge/internal/policy"
@@ -142,6 +143,11 @@ func (l LDAP) All() []Listener {
 		}
 	}
 	return append(all, l.Listeners...)
+}
+
+// ownCertificates says that a listener has one beside that of tls.
+func (l LDAP) ownCertificates() bool {
+	return slices.ContainsFunc(l.Listeners, func(one Listener) bool { return one.CertificateFile != "" })
 }
 
 // View shows the same people and groups below another base.

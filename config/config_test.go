@@ -24,7 +24,8 @@ func writeCertificate(t testing.TB, dir string) {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0),
-		DNSNames: []string{"bridge.example"}, IsCA: true, BasicConstraintsValid: true}
+		DNSNames: []string{"bridge.example"}, IsCA: true, BasicConstraintsValid: true, SubjectKeyId: []byte("authority"),
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign | x509.KeyUsageCRLSign}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +34,17 @@ func writeCertificate(t testing.TB, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, block := range map[string]*pem.Block{"server.pem": {Type: "CERTIFICATE", Bytes: der}, "ca.pem": {Type: "CERTIFICATE", Bytes: der}, "server-key.pem": {Type: "PRIVATE KEY", Bytes: private}} {
+	list := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: time.Now().Add(-time.Hour), NextUpdate: time.Now().AddDate(0, 1, 0)}
+	revoked, err := x509.CreateRevocationList(rand.Reader, list, template, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list.NextUpdate = time.Now().Add(-time.Minute)
+	old, err := x509.CreateRevocationList(rand.Reader, list, template, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{"devices.crl": {Type: "X509 CRL", Bytes: revoked}, "old.crl": {Type: "X509 CRL", Bytes: old}, "server.pem": {Type: "CERTIFICATE", Bytes: der}, "ca.pem": {Type: "CERTIFICATE", Bytes: der}, "server-key.pem": {Type: "PRIVATE KEY", Bytes: private}} {
 		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -277,6 +288,7 @@ func TestSecretFiles(t *testing.T) {
 
 func TestWholeFileChecks(t *testing.T) {
 	dir := folder(t)
+	save(t, filepath.Join(dir, "leaf.pem"), sign(t, "board.example", false, time.Now().AddDate(1, 0, 0), nil))
 	head := "mosru: {url: 'https://a.example', client_id: a, client_secret_file: secret}\n"
 	pair := "tls: {certificate_file: server.pem, key_file: server-key.pem}\n"
 	for name, c := range map[string]struct{ text, path, words string }{
@@ -309,18 +321,29 @@ func TestWholeFileChecks(t *testing.T) {
 		"AD with odd placeholders":   {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'OU=s,DC=obr', search_base: 'DC=obr', ou: 'OU={class}'}", "ad.ou", "placeholder"},
 		"AD with a district twice":   {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'OU=s,DC=obr', search_base: 'DC=obr', districts: [{name: А, label: a}, {name: а, label: b}]}", "ad.districts[1].name", "already"},
 		"web on a taken port":        {pair + "ldap: {base: o=a, listen_tls: ['127.0.0.1:8080']}", "web.listen", "taken"},
+		"every address, twice":       {"radius: {authentication: ['0.0.0.0:1812', '[::]:1812']}", "radius.authentication[1]", "keep one of the two"},
+		"every address and one":      {pair + "ldap: {base: o=a, listen_tls: ['0.0.0.0:636'], listeners: [{address: '10.9.0.1:636', tls: true}]}", "ldap.listeners[0].address[0]", "all addresses of the machine"},
+		"one and every address":      {"radius: {authentication: ['10.9.0.1:1812'], accounting: [':1812']}", "radius.accounting[0]", "all addresses of the machine"},
+		"web among every address":    {pair + "ldap: {base: o=a, listen_tls: ['[::]:8080']}", "web.listen", "all addresses of the machine"},
 		"views in one another":       {"ldap: {base: 'dc=a,dc=b', views: [{base: 'dc=b'}]}", "ldap.views[0].base", "apart"},
 		"one view twice":             {"ldap: {base: o=a, views: [{base: o=b}, {base: O=B}]}", "ldap.views[1].base", "apart"},
 		"one attribute twice":        {"ldap: {attributes: [{name: title, value: a}, {name: Title, value: b}]}", "ldap.attributes[1].name", "already"},
 		"half a certificate":         {"ldap: {base: o=a, listeners: [{address: '127.0.0.1:1636', certificate_file: server.pem}]}", "ldap.listeners[0]", "come together"},
 		"a wrong pair":               {"ldap: {base: o=a, listeners: [{address: '127.0.0.1:1636', certificate_file: server.pem, key_file: secret}]}", "ldap.listeners[0].certificate_file", "do not work"},
-		"a certificate without TLS":  {"ldap: {base: o=a, listeners: [{address: '127.0.0.1:1636', certificate_file: server.pem, key_file: server-key.pem}]}", "ldap.listeners[0].certificate_file", "there is no TLS"},
 		"service outside":            {"ldap: {base: o=a, services: [{dn: 'cn=x,o=b', password_file: secret}]}", "ldap.services[0].dn", "below the base"},
+		"service among the people":   {"ldap: {base: o=a, services: [{dn: 'cn=x, ou=People, o=a', password_file: secret}]}", "ldap.services[0].dn", "no place of service accounts"},
+		"service twice with spaces":  {"ldap: {base: 'o=a, o=b', services: [{dn: 'cn=x,o=a,o=b', password_file: secret}, {dn: 'CN = x, O=a, O=b', password_file: secret}]}", "ldap.services[1].dn", "already"},
 		"nothing to sign in with":    {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a'}]}", "ldap.services[0].password_file", "nothing to sign in with"},
 		"unknown authority":          {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a', certificates: [{authority: b, name: c}]}]}", "ldap.services[0].certificates[0].authority", "has no"},
 		"a board of two accounts":    {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a', certificates: [{authority: b, name: c.d}, {authority: b, name: C.D}]}]}", "ldap.services[0].certificates[1].name", "already"},
 		"certificates nowhere":       {"ldap: {listen: ['127.0.0.1:389'], certificates: {listen: ['127.0.0.1:636']}}", "ldap.certificates.listen[0]", "copy it from there (127.0.0.1:389)"},
 		"one authority twice":        {"ldap: {certificates: {authorities: [{name: a, ca_file: ca.pem}, {name: b, ca_file: ca.pem}]}}", "ldap.certificates.authorities[1].ca_file", "leave it in one"},
+		"a list that is none":        {"ldap: {certificates: {authorities: [{name: a, ca_file: ca.pem, crl_file: ca.pem}]}}", "ldap.certificates.authorities[0].crl_file", "holds no revocation list"},
+		"a list of another":          {"radius: {eap: {authorities: [{name: a, ca_file: other.pem, crl_file: devices.crl}]}}", "radius.eap.authorities[0].crl_file", "has not signed"},
+		"no authority":               {"ldap: {certificates: {authorities: [{name: a, ca_file: leaf.pem}]}}", "ldap.certificates.authorities[0].ca_file", "not the certificate of an authority"},
+		"an attribute of two words":  {"ldap: {attributes: [{name: 'ti tle', value: a}]}", "ldap.attributes[0].name", "no name of an attribute"},
+		"an attribute of ours":       {"ldap: {attributes: [{name: memberOf, value: a}]}", "ldap.attributes[0].name", "daemon's to make"},
+		"an attribute of AD's":       {"ldap: {base: o=a, views: [{base: o=b, schema: ad}], attributes: [{name: CN, value: a}]}", "ldap.attributes[0].name", "daemon's to make"},
 		"pupils to pupils":           {"ldap: {access: [{name: a, who: [staff, pupil], sees: pupil}]}", "ldap.access[0].sees", "make two rules"},
 		"one access rule twice":      {"ldap: {access: [{name: a, who: staff, sees: pupil}, {name: a, who: staff, sees: pupil}]}", "ldap.access[1].name", "already"},
 		"a service of no school":     {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a', password_file: secret, schools: []}]}", "ldap.services[0].schools", "the list is empty"},
@@ -362,6 +385,9 @@ func TestWholeFileChecks(t *testing.T) {
 	}
 	for words, text := range map[string]string{
 		"listens to nobody":      "",
+		"attributes[1].name":     "ldap: {attributes: [{name: title, value: a}, {name: ShadowMax, value: '90'}]}",
+		"takes a password for":   "ldap: {attributes: [{name: shadowLastChange, value: '1'}]}",
+		"pGina lets in":          "ldap: {attributes: [{name: msDS-UserPasswordExpiryTimeComputed, value: '1'}]}",
 		"forged":                 "radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret, message_authenticator: optional}]}",
 		"in the clear":           "ldap: {plain_bind: always}",
 		"is for RadSec":          "radius: {clients: [{name: a, certificate: a.example}]}",
@@ -369,6 +395,7 @@ func TestWholeFileChecks(t *testing.T) {
 		"not offered without":    "radius: {eap: {methods: [ttls, tls]}}",
 		"has no \"devcies\"":     "radius: {eap: {authorities: [{name: devices, ca_file: ca.pem}]}, machines: [{authority: devcies, name: '*.a.example', school: a}]}",
 		"has no \"city\"":        "radius: {people_authorities: [city]}",
+		"nobody comes in by":     "ldap: {certificates: {authorities: [{name: a, ca_file: ca.pem, crl_file: old.crl}]}}",
 		"waits 3 s":              "radius: {authentication: [':1812']}\nmosru: {url: 'https://a.example', client_id: a, timeout: 5s}",
 		"does not listen":        "radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret, dynamic_authorization: {radsec: true}}]}",
 		"nobody is disconnected": "radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret, dynamic_authorization: {secret_file: secret}}]}",
@@ -423,7 +450,7 @@ func TestReference(t *testing.T) {
 			"tls/eap.pem": "server.pem", "tls/eap-key.pem": "server-key.pem", "tls/eap-rsa.pem": "server.pem", "tls/eap-rsa-key.pem": "server-key.pem",
 			"tls/boards-rsa.pem": "server.pem", "tls/boards-rsa-key.pem": "server-key.pem",
 			"tls/devices-ca.pem": "server.pem", "tls/devices.crl": "devices.crl",
-			"tls/school-devices.pem": "other.pem", "tls/school-devices.crl": "devices.crl"} {
+			"tls/school-devices.pem": "other.pem", "tls/school-devices.crl": "other.pem.crl"} {
 			b, err := os.ReadFile(filepath.Join(dir, from))
 			if err != nil {
 				t.Fatal(err)
@@ -443,39 +470,6 @@ func TestReference(t *testing.T) {
 		if russian := strings.Contains(text, "Обязателен."); russian != (lang == "ru") {
 			t.Errorf("%s: the wrong language", lang)
 		}
-	}
-}
-
-func TestReloadable(t *testing.T) {
-	dir := folder(t)
-	check := func(text string) *Config {
-		c, faults := Check([]byte(text), dir)
-		if c == nil {
-			t.Fatal(lines(faults))
-		}
-		return c
-	}
-	tls := "tls: {certificate_file: server.pem, key_file: server-key.pem}\n"
-	old := check(base + tls)
-	if got := Reloadable(old, check(strings.NewReplacer("10.1.0.0/16", "10.2.0.0/16", "allow: true", "allow: false").Replace(base)+tls)); len(got) != 0 {
-		t.Errorf("NAS clients and policy need a restart: %v", got)
-	}
-	listener := func(more string) *Config {
-		return check(strings.Replace(base, `[{address: "127.0.0.1:3890"}]`, `[{address: "127.0.0.1:3890"`+more+`}]`, 1) + tls)
-	}
-	if got := Reloadable(old, listener(", certificate_file: server.pem, key_file: server-key.pem")); len(got) != 0 {
-		t.Errorf("a listener's certificate needs a restart: %v", got)
-	}
-	if got := Reloadable(old, listener(", idle: 2h")); !slices.Equal(got, []string{"ldap.listeners"}) {
-		t.Errorf("a listener's patience: %v", got)
-	}
-	got := Reloadable(old, check(strings.NewReplacer("o=school", "o=other", "policy: {", "policy: {time_zone: Asia/Omsk, ", "who: staff", "who: pupil", "name: z, ca_file: ca", "name: y, ca_file: third").Replace(base)+"web: {listen: '127.0.0.1:81'}\n"))
-	if want := []string{"tls", "ldap.services", "ldap.base", "policy.time_zone", "web.listen"}; !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-	got = Reloadable(old, check(strings.NewReplacer("ad: {", "ad: {sweep: 1h, ", "label: uvao", "label: uv").Replace(base)+tls+"web: {monitors: [10.0.0.0/8], limits: {per_source: 9}}\n"))
-	if want := []string{"ad.districts", "ad.sweep", "web.monitors", "web.limits.per_source"}; !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
 	}
 }
 
@@ -504,15 +498,4 @@ func FuzzCheck(f *testing.F) {
 			}
 		}
 	})
-}
-
-// Old boards know RSA alone: a certificate with another key is no use to them.
-func TestOldTLSWithoutRSA(t *testing.T) {
-	const head = "tls: {certificate_file: server.pem, key_file: server-key.pem}\nldap: {base: o=a, listeners: [{address: '127.0.0.1:1636', tls: true"
-	for more, want := range map[string]bool{"": false, ", old_tls: true": true, ", old_tls: true, certificate_file: server.pem, key_file: server-key.pem": true} {
-		_, faults := Check([]byte(strings.Replace(base, "ldap:", "#", 1)+head+more+"}]}\n"), folder(t))
-		if got := strings.Contains(lines(faults), "no RSA key"); got != want {
-			t.Errorf("%q: %s", more, lines(faults))
-		}
-	}
 }

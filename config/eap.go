@@ -2,8 +2,10 @@ package config
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // EAPOn says that WPA-Enterprise is served: RADIUS is, and there is a
@@ -67,8 +69,44 @@ func (d *decoder) authorities(list string, all []Authority, names map[string]int
 		path := fmt.Sprintf("%s[%d]", list, i)
 		d.once(names, a.Name, path+".name")
 		d.authority(path+".ca_file", a.CAFile)
+		d.issuer(path, a)
 	}
 	d.shared(list, all)
+}
+
+// issuer faults what the daemon would not start with: certificates of nobody who
+// issues others, and revocation lists that are none or another's.
+func (d *decoder) issuer(path string, a Authority) {
+	file, listed := path+".ca_file", path+".crl_file"
+	if a.CAFile == "" || d.faulty(file) {
+		return
+	}
+	issuers, err := ReadCertificates(a.CAFile)
+	if err != nil {
+		return // authority has said it
+	}
+	if i := slices.IndexFunc(issuers, func(c *x509.Certificate) bool { return !c.IsCA }); i >= 0 {
+		d.faultAt(file, wrong(say("%s — сертификат не удостоверяющего центра", "%s is not the certificate of an authority", show(issuers[i].Subject.CommonName)),
+			say("укажите сертификат того, кто выдаёт сертификаты устройствам", "name the certificate of who issues those of the devices")))
+	}
+	if a.CRLFile == "" || d.faulty(listed) {
+		return
+	}
+	revoked, err := ReadRevocationList(a.CRLFile)
+	switch {
+	case err != nil:
+		d.faultAt(listed, wrong(say("в %s нет списка отозванных (CRL)", "%s holds no revocation list (CRL)", string(a.CRLFile)),
+			say("нужен список в PEM или DER, который выпустил центр из ca_file", "a list in PEM or DER is needed, made by the authority of ca_file")))
+	case !slices.ContainsFunc(issuers, func(c *x509.Certificate) bool { return revoked.CheckSignatureFrom(c) == nil }):
+		d.faultAt(listed, wrong(say("список отозванных подписал не центр из ca_file", "the authority of ca_file has not signed this revocation list"),
+			say("положите список этого центра или исправьте ca_file", "put the list of this authority there, or mend ca_file")))
+	case revoked.NextUpdate.IsZero():
+		d.faultAt(listed, wrong(say("в списке отозванных не сказано, до какого времени он действует (nextUpdate)", "the revocation list does not say until when it counts (nextUpdate)"),
+			say("выпустите список со сроком", "issue one that does")))
+	case d.now.After(revoked.NextUpdate):
+		d.warn(listed, wrong(say("список отозванных действовал до %s: с сертификатами этого центра никто не войдёт", "the revocation list counted until %s: nobody comes in by this authority's certificates", revoked.NextUpdate.Format(time.DateOnly)),
+			say("положите свежий и выполните reload", "put a fresh one there and reload")))
+	}
 }
 
 // shared faults a certificate that two authorities have: which of them issued a

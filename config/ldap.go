@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -62,12 +63,53 @@ func LDAPAttributes() []string { return slices.Clone(ldapAttributes) }
 var secretAttributes = []string{"userpassword", "unicodepwd", "authpassword", "dbcspwd", "ntpwdhistory", "lmpwdhistory", "supplementalcredentials", "sambantpassword",
 	"sambalmpassword", "sambapasswordhistory", "krbprincipalkey", "ms-mcs-admpwd", "mslaps-password", "unixuserpassword", "ipanthash", "pwdhistory"}
 
+// madeAttributes are the daemon's to make: they follow from what an entry is, or
+// clients find people by them. The LDAP server's own list, by lower-case name.
+var madeAttributes = strings.Fields(`attributetypes contextcsn createtimestamp defaultnamingcontext distinguishedname entrycsn entrydn entryuuid grouptype
+	hassubordinates highestcommittedusn ldapsyntaxes matchingrules member memberof memberuid modifytimestamp namingcontexts numsubordinates
+	objectcategory objectclass objectclasses objectguid objectsid samaccountname samaccounttype structuralobjectclass subschemasubentry
+	supportedcontrol supportedextension supportedfeatures supportedldapversion supportedsaslmechanisms uid uidnumber useraccountcontrol userid
+	usnchanged vendorname vendorversion whenchanged whencreated`)
+
+// attributeName faults what cannot be an attribute with configured values.
+func (d *decoder) attributeName(c *Config, path, name string) {
+	lower := strings.ToLower(name)
+	made := slices.Contains(madeAttributes, lower)
+	if lower == "cn" || lower == "commonname" { // AD's entries are named by it
+		made = c.LDAP.Schema == "ad" || slices.ContainsFunc(c.LDAP.Views, func(v View) bool { return v.Schema == "ad" })
+	}
+	switch {
+	case name == "":
+	case slices.Contains(secretAttributes, lower):
+		d.faultAt(path, wrong(say("%s в других каталогах — пароль; у нас паролей в каталоге нет", "%s is a password in other directories; in this one there are none", show(name)),
+			say("назовите атрибут иначе", "call the attribute otherwise")))
+	case made:
+		d.faultAt(path, wrong(say("значения %s служба ставит сама", "the values of %s are the daemon's to make", show(name)), say("уберите его отсюда или назовите атрибут иначе", "remove it here, or call the attribute otherwise")))
+	case !slices.Contains(ldapAttributes, lower) && !attributeWord.MatchString(name):
+		d.faultAt(path, wrong(say("%s — не имя атрибута", "%s is no name of an attribute", show(name)), say("напишите до 48 латинских букв, цифр и дефисов, сначала букву", "write at most 48 Latin letters, digits and hyphens, a letter first")))
+	case expires(lower):
+		d.warn(path, wrong(say("по %s программа считает пароль истёкшим, а pGina такого человека впускает и с неверным паролем", "by %s a program takes a password for expired, and pGina lets in such a person with a wrong one too", show(name)),
+			say("уберите атрибут: пароли mos.ru здесь не истекают", "remove the attribute: passwords of mos.ru do not expire here")))
+	}
+}
+
+// attributeWord is a short name: RFC 4512 section 1.4.
+var attributeWord = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,47}$`)
+
+// expires says that clients judge by an attribute, in small letters, whether a password has expired, as
+// passwords here do not. pGina asks for some after a wrong password too, and lets in
+// whoever has to change an expired one.
+func expires(name string) bool {
+	return strings.HasPrefix(name, "shadow") || strings.HasPrefix(name, "msds-user") || slices.Contains([]string{"sambapwdmustchange", "sambapwdlastset", "pwdlastset", "maxpwdage"}, name)
+}
+
 // access checks who signs in over LDAP with what, and who sees whom.
 func (d *decoder) access(c *Config) {
 	for i, a := range c.LDAP.Attributes {
-		if slices.Contains(secretAttributes, strings.ToLower(a.Name)) {
-			d.faultAt(fmt.Sprintf("ldap.attributes[%d].name", i), wrong(say("%s в других каталогах — пароль; у нас паролей в каталоге нет", "%s is a password in other directories; in this one there are none", show(a.Name)),
-				say("назовите атрибут иначе", "call the attribute otherwise")))
+		path := fmt.Sprintf("ldap.attributes[%d]", i)
+		d.attributeName(c, path+".name", a.Name)
+		if lower := strings.ToLower(a.Name); (lower == "gidnumber" || lower == "primarygroupid") && !a.Value.number() && !d.faulty(path) {
+			d.faultAt(path+".value", wrong(say("%s — число", "%s is a number", show(a.Name)), say("напишите число или {uid}, {gid}, {role_gid}", "write a number, {uid}, {gid} or {role_gid}")))
 		}
 	}
 	authorities := map[string]int{}
@@ -77,8 +119,8 @@ func (d *decoder) access(c *Config) {
 	if len(authorities) > 0 && !used && !d.faulty("ldap.services") {
 		d.warn("ldap.certificates.authorities", wrong(say("ни одна ldap.services не входит с сертификатом", "none of ldap.services signs in with a certificate"), say("добавьте ей certificates или уберите authorities", "add certificates to one, or remove the authorities")))
 	}
-	if len(authorities) > 0 && c.TLS.CertificateFile == "" && !d.faulty("tls") {
-		d.warn("ldap.certificates.authorities", wrong(say("без tls.certificate_file нет и TLS, а сертификат предъявляют в нём", "without tls.certificate_file there is no TLS, in which certificates are shown"), d.example("tls.certificate_file")))
+	if len(authorities) > 0 && c.TLS.CertificateFile == "" && !d.faulty("tls") && !c.LDAP.ownCertificates() {
+		d.warn("ldap.certificates.authorities", wrong(say("ни у одного адреса LDAP нет сертификата, значит, нет и TLS, а сертификат клиента предъявляют в нём", "no LDAP listener has a certificate, so there is no TLS, in which clients show theirs"), d.example("tls.certificate_file")))
 	}
 	names := map[string]int{}
 	for i, a := range c.LDAP.Access {

@@ -114,7 +114,7 @@ func (d *decoder) syntax(err error) {
 		at, text = &yaml.Node{Line: line, Column: 1}, strings.TrimPrefix(err.Error(), m[0])
 	}
 	d.fault(at, "", wrong(say("это не YAML: %s", "this is not YAML: %s", text),
-		say("посмотрите на отступы (пробелы, не табуляция), двоеточия и кавычки здесь и строкой выше", "look at indentation (spaces, no tabs), colons and quotes here and one line above")))
+		say("посмотрите на отступы (пробелы, не табуляция), двоеточия и кавычки в этой строке и в соседних", "look at indentation (spaces, no tabs), colons and quotes in this line and those around it")))
 }
 
 // plain refuses anchors, aliases, merge keys, tags and deep nesting: a file

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -239,7 +240,7 @@ func folder(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"secret": "sixteen-letters-and-more\n", "other-secret": "seventeen-letters-and-more\n", "empty": "\n", "keys.json": `{"keys":[{}]}`, "devices.crl": "x",
+		"secret": "sixteen-letters-and-more\n", "other-secret": "seventeen-letters-and-more\n", "empty": "\n", "keys.json": `{"keys":[{}]}`,
 		"boards.csv": "address;name;school;vlan\n02-00-5e-10-00-07;доска;0049;60\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -250,7 +251,7 @@ func folder(t testing.TB) string {
 	for _, name := range []string{"other.pem", "third.pem"} {
 		another := t.TempDir()
 		writeCertificate(t, another)
-		if err := os.Rename(filepath.Join(another, "ca.pem"), filepath.Join(dir, name)); err != nil {
+		if err := errors.Join(os.Rename(filepath.Join(another, "ca.pem"), filepath.Join(dir, name)), os.Rename(filepath.Join(another, "devices.crl"), filepath.Join(dir, name+".crl"))); err != nil {
 			t.Fatal(err)
 		}
 	}

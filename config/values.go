@@ -5,11 +5,11 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"schoolbridge/internal/person"
 )
@@ -92,29 +92,47 @@ func (p URLPath) check() *problem {
 	return nil
 }
 
-// check is a first look only; the LDAP server parses a DN by RFC 4514.
+// check holds a DN against RFC 4514, without names of several attributes and
+// values in hex, which no directory here has.
 func (d DN) check() *problem {
-	for part := range strings.SplitSeq(strings.ReplaceAll(string(d), `\,`, ""), ",") {
-		kind, value, ok := strings.Cut(part, "=")
-		kind = strings.TrimSpace(kind)
-		odd := strings.ContainsFunc(kind, func(r rune) bool {
-			return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '.'
-		})
-		if !ok || kind == "" || odd || strings.TrimSpace(value) == "" {
-			return wrong(say("%s — не отличительное имя (DN)", "%s is no distinguished name", show(string(d))),
-				say("напишите, например, dc=school,dc=example", "write, for example, dc=school,dc=example"))
-		}
+	if !dnForm.MatchString(string(d)) || len(d) > maxDN {
+		return wrong(say("%s — не отличительное имя (DN)", "%s is no distinguished name", show(string(d))),
+			say("напишите, например, dc=school,dc=example; знаки , + \" \\ < > ; в значении — после \\", "write, for example, dc=school,dc=example; the signs , + \" \\ < > ; of a value come behind a \\"))
 	}
 	return nil
 }
 
+const (
+	maxDN   = 512
+	dnFirst = `[^\\",;+<>#\x00 ]|\\[ "#+,;<=>\\]|\\[0-9A-Fa-f]{2}`
+	dnOther = `[^\\",;+<>\x00]|\\[ "#+,;<=>\\]|\\[0-9A-Fa-f]{2}`
+	dnPart  = ` *[A-Za-z0-9.-]+ *= *(?:` + dnFirst + `)(?:` + dnOther + `)*`
+)
+
+var dnForm = regexp.MustCompile(`^` + dnPart + `(?:,` + dnPart + `){0,31}$`)
+
+// Folded is a DN as it compares with others: case and spaces around commas and
+// equals signs say nothing.
+func (d DN) Folded() string {
+	return strings.ToLower(dnSpace.ReplaceAllString(string(d), "$1"))
+}
+
+var dnSpace = regexp.MustCompile(` *([,=]) *`)
+
 // Template makes the values of an LDAP attribute of a person: text, and fields in
-// braces. The LDAP server says which fields fit which attribute.
+// braces.
 type Template string
 
-// templateFields are what a Template may name.
-var templateFields = []string{"login", "sam", "full", "last", "first", "middle", "mail", "uid", "gid", "role_gid", "uuid", "guid", "sid", "created", "modified",
-	"role", "school", "school_id", "district", "class"}
+// templateFields are what a Template may name, and maxFields how many.
+var templateFields = []string{"login", "sam", "full", "last", "first", "middle", "mail", "uid", "gid", "role_gid", "uuid", "role", "school", "school_id", "district", "class"}
+
+const maxFields = 8
+
+// number says that it makes numbers.
+func (t Template) number() bool {
+	_, err := strconv.ParseInt(string(t), 10, 64)
+	return err == nil || t == "{uid}" || t == "{gid}" || t == "{role_gid}"
+}
 
 func (t Template) check() *problem {
 	for rest := string(t); ; {
@@ -129,8 +147,8 @@ func (t Template) check() *problem {
 		}
 		rest = after
 	}
-	if t == "" || len(t) > 256 {
-		return wrong(say("шаблон пуст или длиннее 256 байт", "the template is empty or longer than 256 bytes"), say("напишите, например, /home/{login}", "write, for example, /home/{login}"))
+	if t == "" || len(t) > 256 || strings.Count(string(t), "{") > maxFields {
+		return wrong(say("шаблон пуст, длиннее 256 байт или в нём больше %d полей", "the template is empty, longer than 256 bytes, or has more than %d fields", maxFields), say("напишите, например, /home/{login}", "write, for example, /home/{login}"))
 	}
 	return nil
 }

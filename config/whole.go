@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -94,35 +96,71 @@ func (d *decoder) faulty(prefix string) bool {
 	return false
 }
 
-// listeners finds the same address used twice, and a daemon that nobody can ask.
+// listening is an address in use and where it stands.
+type listening struct {
+	network string
+	address Address
+	path    string
+}
+
+// clashes says whether two sockets cannot be there at once. 0.0.0.0 and [::]
+// alike are every address of the machine, of both kinds (net.Listen), and leave
+// no room for another on the same port.
+func (l listening) clashes(network string, a Address) bool {
+	host, port, _ := net.SplitHostPort(string(a))
+	ownHost, ownPort, _ := net.SplitHostPort(string(l.address))
+	every := func(host string) bool {
+		ip, err := netip.ParseAddr(host)
+		return host == "" || err == nil && ip.IsUnspecified()
+	}
+	return l.network == network && ownPort == port && (ownHost == host || every(ownHost) || every(host))
+}
+
+// listeners finds addresses that are in each other's way, and a daemon that
+// nobody can ask.
 func (d *decoder) listeners(c *Config) {
-	seen := map[string]string{}
+	var seen []listening
+	first := func(network string, a Address) *listening {
+		i := slices.IndexFunc(seen, func(l listening) bool { return l.clashes(network, a) })
+		if i < 0 {
+			return nil
+		}
+		return &seen[i]
+	}
+	taken := func(a Address, by *listening) *problem {
+		if a == by.address {
+			return wrong(say("адрес %s уже занят: %s", "the address %s is taken by %s", string(a), by.path), say("выберите другой порт", "choose another port"))
+		}
+		return wrong(say("адрес %s уже занят: %s (%s); 0.0.0.0 и [::] — это все адреса машины, IPv4 и IPv6", "the address %s is taken by %s (%s); 0.0.0.0 and [::] are all addresses of the machine, IPv4 and IPv6", string(a), by.path, string(by.address)),
+			say("оставьте один из двух или выберите другой порт", "keep one of the two, or choose another port"))
+	}
 	use := func(network, path string, list []Address) {
 		for i, a := range list {
 			here := fmt.Sprintf("%s[%d]", path, i)
-			if first, again := seen[network+string(a)]; again {
-				if !strings.HasPrefix(first, path+"[") { // within one list it is told already
-					d.faultAt(here, wrong(say("адрес %s уже занят: %s", "the address %s is taken by %s", string(a), first), say("выберите другой порт", "choose another port")))
-				}
+			by := first(network, a)
+			if by == nil {
+				seen = append(seen, listening{network, a, here})
 				continue
 			}
-			seen[network+string(a)] = here
+			if by.address != a || !strings.HasPrefix(by.path, path+"[") { // the same within one list is told already
+				d.faultAt(here, taken(a, by))
+			}
 		}
 	}
-	use("tcp ", "ldap.listen", c.LDAP.Listen)
-	use("tcp ", "ldap.listen_tls", c.LDAP.ListenTLS)
+	use("tcp", "ldap.listen", c.LDAP.Listen)
+	use("tcp", "ldap.listen_tls", c.LDAP.ListenTLS)
 	for i, l := range c.LDAP.Listeners {
-		use("tcp ", fmt.Sprintf("ldap.listeners[%d].address", i), []Address{l.Address})
+		use("tcp", fmt.Sprintf("ldap.listeners[%d].address", i), []Address{l.Address})
 	}
-	use("tcp ", "radius.radsec", c.RADIUS.RadSec)
-	use("udp ", "radius.authentication", c.RADIUS.Authentication)
-	use("udp ", "radius.accounting", c.RADIUS.Accounting)
-	if first, again := seen["tcp "+string(c.Web.Listen)]; again {
+	use("tcp", "radius.radsec", c.RADIUS.RadSec)
+	use("udp", "radius.authentication", c.RADIUS.Authentication)
+	use("udp", "radius.accounting", c.RADIUS.Accounting)
+	if by := first("tcp", c.Web.Listen); by != nil {
 		at := d.near("web.listen")
 		if at == nil { // the default is in the way
-			at = d.near(first)
+			at = d.near(by.path)
 		}
-		d.fault(at, "web.listen", wrong(say("адрес %s уже занят: %s", "the address %s is taken by %s", string(c.Web.Listen), first), say("выберите другой порт", "choose another port")))
+		d.fault(at, "web.listen", taken(c.Web.Listen, by))
 	}
 	if len(seen) == 0 {
 		d.warn("", wrong(say("служба никого не слушает: нет ни ldap.listen, ни ldap.listen_tls, ни ldap.listeners, ни radius.authentication, ни radius.radsec", "the daemon listens to nobody: none of ldap.listen, ldap.listen_tls, ldap.listeners, radius.authentication, radius.radsec is set"),
@@ -137,7 +175,7 @@ func (d *decoder) ldap(c *Config, pair *tls.Certificate) {
 	if c.LDAP.PlainBind == "always" {
 		d.warn("ldap.plain_bind", wrong(say("пароли пойдут по сети открыто", "passwords will cross the network in the clear"), say("по возможности never, а клиентам — LDAPS или StartTLS", "never where possible, and LDAPS or StartTLS for the clients")))
 	}
-	if c.LDAP.Limits.PerSource > c.LDAP.Limits.Connections {
+	if c.LDAP.Limits.PerSource > c.LDAP.Limits.Connections && !d.faulty("ldap.limits.connections") {
 		d.faultAt("ldap.limits.per_source", wrong(say("с одного адреса разрешено больше соединений, чем всего", "one source may hold more connections than there are"), say("не больше %d", "at most %d", c.LDAP.Limits.Connections)))
 	}
 	d.ldapListeners(c, pair)
@@ -145,10 +183,15 @@ func (d *decoder) ldap(c *Config, pair *tls.Certificate) {
 	seen := map[string]int{}
 	for i, s := range c.LDAP.Services {
 		path := fmt.Sprintf("ldap.services[%d].dn", i)
-		dn, base := strings.ToLower(string(s.DN)), strings.ToLower(string(c.LDAP.Base))
+		dn, base := s.DN.Folded(), c.LDAP.Base.Folded()
 		d.once(seen, dn, path)
-		if s.DN != "" && base != "" && !strings.HasSuffix(dn, ","+base) {
+		if s.DN != "" && base != "" && !strings.HasSuffix(dn, ","+base) && !d.faulty(path) && !d.faulty("ldap.base") {
 			d.faultAt(path, wrong(say("служебная учётная запись не под корнем %s", "the service account is not below the base %s", string(c.LDAP.Base)), say("напишите, например, cn=reader,ou=services,%s", "write, for example, cn=reader,ou=services,%s", string(c.LDAP.Base))))
+		}
+		for _, place := range []string{"people", "groups", "personal"} {
+			if strings.HasSuffix(dn, ",ou="+place+","+base) {
+				d.faultAt(path, wrong(say("в ou=%s лежат не служебные записи", "ou=%s is no place of service accounts", place), say("напишите, например, cn=reader,ou=services,%s", "write, for example, cn=reader,ou=services,%s", string(c.LDAP.Base))))
+			}
 		}
 		d.anyAlone(fmt.Sprintf("ldap.services[%d]", i), s.Schools)
 	}
@@ -156,9 +199,9 @@ func (d *decoder) ldap(c *Config, pair *tls.Certificate) {
 
 // views faults bases that are not apart, and attributes that come twice.
 func (d *decoder) views(c *Config) {
-	bases := []string{strings.ToLower(string(c.LDAP.Base))}
+	bases := []string{c.LDAP.Base.Folded()}
 	for i, v := range c.LDAP.Views {
-		base := strings.ToLower(string(v.Base))
+		base := v.Base.Folded()
 		for _, other := range bases {
 			if base != "" && (strings.HasSuffix(","+base, ","+other) || strings.HasSuffix(","+other, ","+base)) {
 				d.faultAt(fmt.Sprintf("ldap.views[%d].base", i), wrong(say("корень пересекается с %s", "the base is not apart from %s", other), say("дайте виду свой корень, например dc=ad,dc=example", "give the view a base of its own, for example dc=ad,dc=example")))
@@ -211,7 +254,7 @@ func (d *decoder) radius(c *Config) {
 		}
 	}
 	d.sessions(c)
-	if l := c.RADIUS.RadSecLimits; l.PerSource > l.Connections {
+	if l := c.RADIUS.RadSecLimits; l.PerSource > l.Connections && !d.faulty("radius.radsec_limits.connections") {
 		d.faultAt("radius.radsec_limits.per_source", wrong(say("с одного адреса разрешено больше соединений, чем всего", "one source may hold more connections than there are"), say("не больше %d", "at most %d", l.Connections)))
 	}
 	if len(c.RADIUS.RadSec) > 0 && c.RADIUS.ClientCAFile == "" && !d.faulty("radius.client_ca_file") {

@@ -126,7 +126,7 @@ func (x *session) bindService(ctx context.Context, c *wire.Conn, account *servic
 		}
 		wait(ctx, serviceDelay)
 		return wire.Result{Code: wire.InvalidCredentials, Text: textCredentials}
-	case !x.s.guesses.heard(ctx, guess{c.Source(), account.key}, right, x.s.opt.Now):
+	case !x.s.guesses.heard(c.Wait, guess{c.Source(), account.key}, right, x.s.opt.Now):
 		wait(ctx, serviceDelay)
 		return wire.Result{Code: wire.Unavailable, Text: textUnavailable}
 	case !right:

@@ -43,6 +43,7 @@ const (
 	textMalformed    = "Имя или пароль записаны неверно / Malformed name or password"
 	textSignIn       = "Сначала войдите (bind) / Sign in first"
 	textCritical     = "Критичный control не поддерживается / A critical control is not supported"
+	textProxied      = "От имени другого здесь не спрашивают: пусть он войдёт сам / Nobody asks here for somebody else: let him sign in"
 	textBadDN        = "Это не DN / Not a distinguished name"
 	textOperation    = "Такой операции нет / Unknown extended operation"
 	textTLSThere     = "TLS уже включён / TLS is there already"

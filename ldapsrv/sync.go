@@ -153,7 +153,7 @@ func (r *run) await(seq uint64) bool {
 		return true
 	}
 	r.c.Flush()
-	wanted, done := r.c.Wait(r.m)
+	wanted, done := r.c.Wait()
 	defer done()
 	wait, cancel := context.WithTimeout(wanted, r.s.syncWait)
 	defer cancel()

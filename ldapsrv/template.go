@@ -54,10 +54,12 @@ type part struct {
 
 // template makes the values of one attribute of a person: "/home/{login}",
 // "{first:latin}", "{class}, {school}". With a field that several affiliations
-// have, there is a value for each; where a field is empty, there is none.
+// have, there is a value for each, and of an attribute with a single value the
+// first that is shown; where a field is empty, there is none.
 type template struct {
-	parts []part
-	each  bool // a value for each affiliation
+	parts  []part
+	each   bool // a value for each affiliation
+	single bool // of the first only: the attribute has one value
 	// number and time say how values are made, and that there is one field or
 	// literal only.
 	number, time bool
@@ -170,6 +172,9 @@ func (t *template) values(p *personEntry, a attr, into *filter.Values) {
 		before := len(into.Buffer())
 		if b, ok := t.append(into.Buffer(), p, a, of); ok && !into.Has(first, string(b[before:])) {
 			into.Add(b)
+			if t.single {
+				return
+			}
 		}
 	}
 }

@@ -171,7 +171,7 @@ func (t *tree) configure(values map[attr]string, configured []Attribute) error {
 		switch {
 		case !ok:
 			return fmt.Errorf("attribute %q: no short name, or too many of them", one.Name)
-		case t.personHas.has(a), slices.Contains(fixedAttributes, a), t.personType == "cn" && a == attrCN:
+		case t.personHas.has(a), t.schema.operational.has(a), slices.Contains(fixedAttributes, a), t.personType == "cn" && a == attrCN:
 			return fmt.Errorf("attribute %q: its values follow from what it is", one.Name)
 		}
 		values[a] = one.Value
@@ -182,6 +182,7 @@ func (t *tree) configure(values map[attr]string, configured []Attribute) error {
 		if err != nil {
 			return fmt.Errorf("attribute %q: %w", t.schema.types[a].name, err)
 		}
+		made.single = t.schema.types[a].single
 		t.person[a] = made
 		t.personHas = t.personHas.or(setOf(a))
 	}
@@ -190,9 +191,11 @@ func (t *tree) configure(values map[attr]string, configured []Attribute) error {
 	return nil
 }
 
-// fixedAttributes cannot be configured: clients find people by them, and they
-// must never lead to two.
-var fixedAttributes = []attr{attrUID, attrUIDNumber, attrEntryUUID, attrSAMAccountName, attrObjectGUID, attrObjectSID, attrUserAccountControl}
+// fixedAttributes cannot be configured, and no operational ones: clients find
+// people by them, and they must never lead to two, or they follow from what an
+// entry is.
+var fixedAttributes = []attr{attrUID, attrUIDNumber, attrSAMAccountName, attrObjectGUID, attrObjectSID, attrUserAccountControl, attrSAMAccountType,
+	attrObjectClass, attrObjectCategory, attrDistinguishedName, attrWhenCreated, attrWhenChanged, attrMember, attrMemberUID, attrGroupType}
 
 func (t *tree) appendPerson(b []byte, login string) []byte {
 	return append(append(append(append(b, t.personRDN...), escapeDN(login)...), ','), t.people...)

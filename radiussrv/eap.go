@@ -50,6 +50,7 @@ func (s *Server) eap(ctx context.Context, client *Client, r *wire.Received, from
 			return nil // the NAS repeats it by itself
 		}
 		s.said(r, from, resultChallenge, out.Verdict)
+		s.log.eap(out.Alert, client, r.From.Addr())
 		reply := r.Reply(wire.AccessChallenge)
 		if !out.NotBefore.IsZero() {
 			reply.NotBefore = rejectAt(&Client{}, r.At, out.NotBefore)

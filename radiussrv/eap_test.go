@@ -101,4 +101,11 @@ func TestEAPFaultsAreLogged(t *testing.T) {
 	if strings.Count(log.String(), "does not trust") != 1 || strings.Contains(log.String(), "anonymous") {
 		t.Error(log.String())
 	}
+	// An alert is logged as it leaves: its peer may say nothing more.
+	s = newServer(t, Options{Logger: slog.New(slog.NewTextHandler(&log, nil)), EAP: talk(func(eap.Request) eap.Result {
+		return eap.Result{Message: []byte{1, 2, 0, 6, 21, 0}, State: []byte("1"), Alert: identity.ReasonOldTLS}
+	})})
+	if r := handled(t, s, nil); r == nil || strings.Count(log.String(), "speaks TLS 1.1 at most") != 1 {
+		t.Errorf("%+v %s", r, &log)
+	}
 }

@@ -1,11 +1,6 @@
 package main
 
 import (
-	"crypto/x509"
-	"encoding/pem"
-	"fmt"
-	"os"
-
 	"schoolbridge/config"
 	"schoolbridge/internal/trust"
 )
@@ -21,7 +16,7 @@ func authorities(list []config.Authority) (*trust.Set, error) {
 		}
 		authority := trust.Authority{Name: a.Name, Certificates: certificates}
 		if a.CRLFile != "" {
-			revoked, err := readRevocationList(string(a.CRLFile))
+			revoked, err := config.ReadRevocationList(a.CRLFile)
 			if err != nil {
 				return nil, err
 			}
@@ -30,19 +25,4 @@ func authorities(list []config.Authority) (*trust.Set, error) {
 		all = append(all, authority)
 	}
 	return trust.New(all)
-}
-
-func readRevocationList(file string) (*x509.RevocationList, error) {
-	der, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	if block, _ := pem.Decode(der); block != nil {
-		der = block.Bytes
-	}
-	list, err := x509.ParseRevocationList(der)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return list, nil
 }

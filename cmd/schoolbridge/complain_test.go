@@ -10,6 +10,7 @@ import (
 
 	"schoolbridge/internal/freeport"
 	"schoolbridge/internal/probe"
+	"schoolbridge/internal/store/sqlite"
 	radiuswire "schoolbridge/radiussrv/wire"
 )
 
@@ -64,6 +65,19 @@ func TestForbiddenFiles(t *testing.T) {
 					t.Errorf("%v: %q in %s", err, word, errs.String())
 				}
 			}
+		}
+	}
+}
+
+// A second daemon, and a folder that cannot be made, come with what to do.
+func TestComplaintsSayWhatToDo(t *testing.T) {
+	for want, err := range map[string]error{
+		"systemctl restart schoolbridge": fmt.Errorf("lock store /x/schoolbridge.db: %w", sqlite.ErrLocked),
+		"Папку /root/x этому":            &fs.PathError{Op: "mkdir", Path: "/root/x", Err: syscall.EACCES},
+	} {
+		var errs bytes.Buffer
+		if report(streams{err: &errs}, err); !strings.Contains(errs.String(), want) || strings.Contains(errs.String(), "chown") {
+			t.Errorf("no %q, or chown, in %s", want, errs.String())
 		}
 	}
 }

@@ -60,6 +60,9 @@ func (e *explainer) attempts(ctx context.Context, id identity.PersonID, limit in
 			}
 		}
 		a.At, a.Said = entry.At, entry.Kind == auth.AuditRefused
+		if a.Channel == identity.ChannelWiFi.String() {
+			a.Addr = "" // the access point's, which NAS names
+		}
 		list = append(list, a)
 	}
 	return list, nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -61,8 +62,10 @@ func refusals(t *testing.T) site {
 	tell("petrovaa@school49.example", "02:00:00:00:00:0f", packet.PEAP, no(identity.ReasonDistrust))
 	for _, name := range []string{`MESH\PetrovaA`, "petrovaa", "petrovaaa", "smirnovao"} {
 		d.auth.Authenticate(ctx, identity.Credential{Name: name, Proof: identity.Password("typed"), Channel: identity.ChannelWiFi,
-			Source: identity.Source{NAS: "first", School: "49", Device: "02:00:00:00:00:10"}})
+			Source: identity.Source{NAS: "first", School: "49", Device: "02:00:00:00:00:10", Addr: netip.MustParseAddr("10.1.0.1")}})
 	}
+	d.auth.Authenticate(ctx, identity.Credential{Name: mistyped, Proof: identity.Password("typed"), Channel: identity.ChannelLDAP,
+		Source: identity.Source{NAS: "cn=boards,o=school", Addr: netip.MustParseAddr("10.49.0.7")}})
 	stop()
 	if err := <-done; err != nil && ctx.Err() == nil {
 		t.Fatal(err)
@@ -72,6 +75,37 @@ func refusals(t *testing.T) site {
 	}
 	d.close()
 	return s
+}
+
+// mistyped is a board's name that is in no configuration.
+const mistyped = "cn=raeder,ou=services,dc=school,dc=example"
+
+// What comes over LDAP is told with the address, as all that tells which board or
+// computer it was; over the Wi-Fi that would be the access point's.
+func TestAddressesAreExplained(t *testing.T) {
+	s := refusals(t)
+	if r := s.explained(mistyped); len(r.SignIns) != 1 || r.SignIns[0].Addr != "10.49.0.7" {
+		t.Errorf("%+v", r.SignIns)
+	}
+	if r := s.explained("petrovaa"); len(r.SignIns) < 2 || slices.ContainsFunc(r.SignIns, func(x explain.SignIn) bool { return x.Addr != "" }) {
+		t.Errorf("%+v", r.SignIns)
+	}
+	if out, _, _ := s.command("explain", "--config", s.path("config.yaml"), mistyped); !strings.Contains(out, "ПК, доски cn=boards,o=school 10.49.0.7 отказ NO_SUCH_ACCOUNT") {
+		t.Error(out)
+	}
+}
+
+// A service account of the configuration is told from a login that nobody has.
+func TestServiceAccountsAreExplained(t *testing.T) {
+	s := newSite(t)
+	s.write("config.yaml", siteConfig+"ldap: {base: o=school, services: [{dn: 'cn=reader,o=school', password_file: secret}]}\n")
+	s.write("kadry.csv", "id,fio,school,start\nk1,Орлова Мария Игоревна,49,2015-09-01\n")
+	s.command("registry", "import", "--config", s.path("config.yaml"), s.path("kadry.csv")) // makes the store
+	for name, want := range map[string]string{"CN=Reader, o=school": "служебная запись LDAP", "cn=raeder,o=school": "NO_SUCH_ACCOUNT"} {
+		if out, errs, _ := s.command("explain", "--config", s.path("config.yaml"), name); !strings.Contains(out, want) {
+			t.Errorf("%s: %s%s", name, out, errs)
+		}
+	}
 }
 
 // TestRefusalsAreExplained: what a device ended by itself is told of with the

@@ -2,17 +2,19 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 
+	"schoolbridge/config"
 	"schoolbridge/internal/auth"
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/policy"
 )
 
-// thing explains a hardware address or a machine's name ("host/…", or one that
-// the list knows); nil where the name is a person's. Seen says that the
-// configuration or the trail knows such a thing.
+// thing explains a service account of LDAP, a hardware address or a machine's name
+// ("host/…", or one that the list knows); nil where the name is a person's. Seen
+// says that the configuration or the trail knows such a thing.
 func (e *explainer) thing(ctx context.Context, name string) (r *explain.Report, seen bool, err error) {
 	inventory, err := inventoryOf(e.config)
 	if err != nil {
@@ -20,6 +22,11 @@ func (e *explainer) thing(ctx context.Context, name string) (r *explain.Report, 
 	}
 	thing := emptyReport(name)
 	r = &thing
+	if i := slices.IndexFunc(e.config.LDAP.Services, func(s config.Service) bool { return s.DN.Folded() == config.DN(name).Folded() }); i >= 0 {
+		r.Thing = explain.ThingService
+		r.Things = []explain.Thing{{Kind: r.Thing, Name: string(e.config.LDAP.Services[i].DN), School: strings.Join(e.config.LDAP.Services[i].Schools, " ")}}
+		return r, true, nil
+	}
 	if address, ok := identity.ParseHardwareAddress(name); ok {
 		d, listed := inventory.Device(address)
 		r.Thing, r.Account = policy.Device.String(), identity.ReasonUnknownDevice

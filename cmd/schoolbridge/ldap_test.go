@@ -25,7 +25,7 @@ func TestViewsAndAttributesOfLDAP(t *testing.T) {
 	write(t, filepath.Join(dir, "secret"), "sixteen-letters-and-more\n")
 	text := "state: state\nmosru: {url: 'http://127.0.0.1:9', client_id: x}\nweb: {listen: '" + ports[0] + "'}\nldap:\n  base: dc=school,dc=test\n  listen: ['" + ports[1] + "']\n  plain_bind: loopback\n" +
 		"  views: [{base: 'dc=ad,dc=test'}]\n  upn_suffix: obr.example\n  services: [{dn: 'cn=reader,ou=services,dc=school,dc=test', password_file: secret, attributes: [a1, cn]}]\n  attributes:\n" +
-		"    - {name: createTimestamp, value: '{modified}'}\n    - {name: gidNumber, value: '{role_gid}'}\n"
+		"    - {name: gidNumber, value: '{role_gid}'}\n"
 	for i, field := range []string{"login", "sam", "full", "last", "first", "middle", "mail", "uid", "gid", "role_gid", "uuid", "role", "school", "school_id", "district", "class", "first:latin"} {
 		text += fmt.Sprintf("    - {name: a%d, value: 'x {%s}'}\n", i, field)
 	}

@@ -30,6 +30,8 @@ import (
 	"strings"
 	"syscall"
 	_ "time/tzdata" // the daemon needs Europe/Moscow on machines without zone files
+
+	"schoolbridge/internal/store/sqlite"
 )
 
 // version is set by the linker.
@@ -164,12 +166,19 @@ func report(std streams, err error) int {
 	return exitFailed
 }
 
-// complain prints an error. Somebody else's files are the commonest one that
-// does not say itself what to do.
+// complain prints an error. Somebody else's files and a second daemon are the
+// commonest that do not say themselves what to do.
 func complain(std streams, err error) {
 	fmt.Fprintln(std.err, "schoolbridge:", err)
 	var path *fs.PathError
-	if errors.As(err, &path) && errors.Is(path, fs.ErrPermission) {
+	switch {
+	case errors.Is(err, sqlite.ErrLocked):
+		fmt.Fprintln(std.err, "Служба уже работает с этой базой: вторую запускать не нужно, а для перезапуска — systemctl restart schoolbridge (запущенную не через systemd назовёт pgrep -a schoolbridge)")
+		fmt.Fprintln(std.err, "The daemon is at work on this database: no second one is needed; to start it anew: systemctl restart schoolbridge (pgrep -a schoolbridge names one that systemd did not start)")
+	case errors.As(err, &path) && errors.Is(path, fs.ErrPermission) && path.Op == "mkdir":
+		fmt.Fprintf(std.err, "Папку %[1]s этому пользователю не создать: назовите такую, куда он может писать, например /var/lib/schoolbridge/…\n", path.Path)
+		fmt.Fprintf(std.err, "This user cannot make the folder %[1]s: name one where he may write, such as /var/lib/schoolbridge/…\n", path.Path)
+	case errors.As(err, &path) && errors.Is(path, fs.ErrPermission):
 		fmt.Fprintf(std.err, "Нет прав на %[1]s: выполните команду от пользователя службы, sudo -u schoolbridge schoolbridge …; то, что создал root, отдайте службе: chown schoolbridge: %[1]s\n", path.Path)
 		fmt.Fprintf(std.err, "%[1]s is not for this user: run the command as the daemon's, sudo -u schoolbridge schoolbridge …; what root has made is to be given to that user: chown schoolbridge: %[1]s\n", path.Path)
 	}

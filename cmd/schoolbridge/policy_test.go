@@ -201,6 +201,45 @@ func TestAttributesOfConfigurationAndServer(t *testing.T) {
 	}
 }
 
+// Of attributes and templates the configuration says beforehand whether the LDAP
+// server takes them, in either schema.
+func TestConfiguredAttributesOfConfigurationAndServer(t *testing.T) {
+	s := newSite(t)
+	type pair struct{ name, template string }
+	var pairs []pair
+	for _, name := range append(ldapsrv.AttributeNames(), "own", "own-2", "2own", "o_wn", "ti tle", "длина", strings.Repeat("a", 48), strings.Repeat("a", 49)) {
+		pairs = append(pairs, pair{name, "x"}, pair{name, "512"})
+	}
+	for _, template := range []string{"{uid}", "{uid}0", "{role_gid}", "{uuid}", "{created}", "{guid}", "{first:latin} {class}", "{uid:latin}", "{first:cyrillic}", "{first", "{}",
+		strings.Repeat("{uid}-", 8), strings.Repeat("-{uid}", 9), strings.Repeat("a", 257)} {
+		pairs = append(pairs, pair{"title", template}, pair{"gidNumber", template}, pair{"own", template})
+	}
+	for _, schema := range []ldapsrv.Schema{ldapsrv.RFC2307bis, ldapsrv.AD} {
+		for _, p := range pairs {
+			text := fmt.Sprintf("%s\nldap: {base: dc=school, schema: %s, attributes: [{name: %q, value: %q}]}\n", siteConfig, schema, p.name, p.template)
+			c, faults := config.Check([]byte(text), s.dir)
+			_, err := ldapsrv.New(ldapsrv.Options{Auth: struct{ ldapsrv.Authenticator }{}, Directory: struct{ ldapsrv.Directory }{},
+				Base: "dc=school", Schema: schema, Attributes: []ldapsrv.Attribute{{Name: p.name, Value: p.template}}})
+			if (c == nil) != (err != nil) {
+				t.Errorf("%s: %v: the configuration says %v, the server %v", schema, p, faults, err)
+			}
+		}
+	}
+}
+
+// Of names too; the configuration is the stricter one.
+func TestDNsOfConfigurationAndServer(t *testing.T) {
+	s := newSite(t)
+	for _, dn := range []string{"dc=school,dc=example", "DC = school , DC = example", "o=Школа № 49", `o=a\, b`, `o=a\2Cb`, "2.5.4.10=a", "o=a=b", "o=a#b", `o=\ a`,
+		"school", "o=", "o= ", "=a", "o=a,", "o=a,,o=b", `o=a\`, `o=a\zz`, `o=a\2`, `o="a"`, "o=a+cn=b", "o=#04", "o=a<b", "o=a;b", "ö=a", "o x=a", strings.Repeat("o=a,", 31) + "o=a", strings.Repeat("o=a,", 32) + "o=a"} {
+		c, faults := config.Check([]byte(fmt.Sprintf("%s\nldap: {base: %q}\n", siteConfig, dn)), s.dir)
+		_, err := ldapsrv.New(ldapsrv.Options{Auth: struct{ ldapsrv.Authenticator }{}, Directory: struct{ ldapsrv.Directory }{}, Base: dn})
+		if c == nil && err == nil && dn != "o=" && dn != "o= " || c != nil && err != nil {
+			t.Errorf("%q: the configuration says %v, the server %v", dn, faults, err)
+		}
+	}
+}
+
 // The demo's cases come out as they say.
 func TestTheDemosCases(t *testing.T) {
 	d := demoFolder(t.TempDir())

@@ -111,8 +111,8 @@ func readYAML(data []byte) ([]row, []Fault) {
 		if _, scanErr := fmt.Sscanf(text, "line %d:", &line); scanErr == nil {
 			_, text, _ = strings.Cut(text, ": ")
 		}
-		return nil, []Fault{{line, "это не YAML: " + text + "; посмотрите на отступы, двоеточия и кавычки здесь и строкой выше",
-			"this is not YAML: " + text + "; look at indentation, colons and quotes here and one line above"}}
+		return nil, []Fault{{line, "это не YAML: " + text + "; посмотрите на отступы, двоеточия и кавычки в этой строке и в соседних",
+			"this is not YAML: " + text + "; look at indentation, colons and quotes in this line and those around it"}}
 	}
 	if len(doc.Content) == 0 {
 		return nil, nil

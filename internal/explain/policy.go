@@ -17,14 +17,18 @@ type Asked struct {
 
 // policyWords are the fixed texts of the policy's part.
 type policyWords struct {
-	unlisted, later, admits, refuses string
+	unlisted, later, admits, refuses, service string
 
 	kind map[string]string
 }
 
 var policyTexts = map[Lang]policyWords{
-	Russian: {"нет в списках настроек", "ниже подошли бы и", "впускает", "отказывает", map[string]string{"device": "устройство", "machine": "компьютер"}},
-	English: {"in no list of the configuration", "rules below that would fit too", "admits", "refuses", nil},
+	Russian: {"нет в списках настроек", "ниже подошли бы и", "впускает", "отказывает",
+		"Людей с таким логином нет. Почему ей отказано, написано в журнале службы: journalctl -u schoolbridge. Что она видит, показывает schoolbridge policy test.",
+		map[string]string{"device": "устройство", "machine": "компьютер", "service": "служебная запись LDAP"}},
+	English: {"in no list of the configuration", "rules below that would fit too", "admits", "refuses",
+		"No person has this login. Why it was refused stands in the daemon's log: journalctl -u schoolbridge. What it sees, schoolbridge policy test shows.",
+		map[string]string{"service": "service account of LDAP"}},
 }
 
 var weekdays = map[Lang][7]string{
@@ -121,8 +125,8 @@ func (p *printer) decision(c Channel) string {
 
 // Thing is a device or a kind of machines, as the configuration lists it.
 type Thing struct {
-	Kind      string `json:"kind"`                // "device" or "machine"
-	Name      string `json:"name"`                // of the device; the pattern that the machine's name fits
+	Kind      string `json:"kind"`                // "device", "machine" or "service"
+	Name      string `json:"name"`                // of the device or service; the pattern that the machine's name fits
 	Authority string `json:"authority,omitempty"` // of the machine's certificate
 	School    string `json:"school"`
 	VLAN      string `json:"vlan,omitempty"` // its own
@@ -140,7 +144,14 @@ func (r Report) writeThings(p *printer) {
 		}
 		p.line("%s: %s", r.Asked, p.list(word(t.kind, one.Kind), "«"+one.Name+"»", one.Authority, one.School, vlan))
 	}
+	if r.Thing == ThingService {
+		p.line("  %s", t.service)
+	}
 	if r.Account != "" {
 		p.reason("  ", r.Account)
 	}
 }
+
+// ThingService is the kind of service accounts, whose sign-ins are in the log and
+// not in the trail.
+const ThingService = "service"

@@ -40,7 +40,7 @@ type Report struct {
 	// Suspension is nil where nobody closed the account.
 	Suspension *Suspension `json:"suspension,omitempty"`
 
-	// Thing says that a device or machine was asked about: "device", "machine"
+	// Thing says that no person was asked about: "device", "machine", "service"
 	// or "". Things are the lines of the configuration that fit it.
 	Thing  string  `json:"thing,omitempty"`
 	Things []Thing `json:"things,omitempty"`
@@ -79,6 +79,7 @@ type SignIn struct {
 	Method  string          `json:"method,omitempty"` // of EAP, or what was shown in place of a password
 	Device  string          `json:"device,omitempty"`
 	NAS     string          `json:"nas,omitempty"`
+	Addr    string          `json:"addr,omitempty"` // of the computer or board; "" on the Wi-Fi
 	Outcome string          `json:"outcome"`
 	Reason  identity.Reason `json:"reason"`
 	After   string          `json:"after,omitempty"` // "accepted": the server had said yes
@@ -265,7 +266,7 @@ const (
 // for which one failed, once: another device may have got in since. Those whose
 // name nobody proved come after them.
 func (r Report) writeSignIns(p *printer, loc *time.Location) {
-	nobody := r.Person == "" && r.Thing == ""
+	nobody := r.Person == "" && (r.Thing == "" || r.Thing == ThingService)
 	if nobody && len(r.SignIns) == 0 {
 		return
 	}
@@ -278,6 +279,9 @@ func (r Report) writeSignIns(p *printer, loc *time.Location) {
 		}
 	}
 	explained := map[identity.Reason]bool{r.Account: nobody}
+	if r.Account == identity.ReasonNotActivated { // who has no account yet is nobody at a sign-in
+		explained[identity.ReasonUnknown] = true
+	}
 	if len(proven) == 0 {
 		p.line("%s: %s", p.t.signIns, p.t.noSignIns)
 	} else {
@@ -308,7 +312,7 @@ func (p *printer) attempts(list []SignIn, lines int, loc *time.Location, explain
 		if s.ByDevice {
 			by = p.t.byDevice
 		}
-		p.line("  %s", p.fields(s.At.In(loc).Format(clock), word(p.t.channel, s.Channel), s.NAS, s.Device, s.Who, s.Method, word(p.t.outcome, s.Outcome), after, string(s.Reason), by, times))
+		p.line("  %s", p.fields(s.At.In(loc).Format(clock), word(p.t.channel, s.Channel), s.NAS, s.Device, s.Addr, s.Who, s.Method, word(p.t.outcome, s.Outcome), after, string(s.Reason), by, times))
 		if !explained[s.Reason] && s.Outcome != identity.Accepted.String() {
 			explained[s.Reason] = true
 			p.reason("      ", s.Reason)

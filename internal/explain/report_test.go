@@ -122,6 +122,21 @@ func TestAThingHasNoPassword(t *testing.T) {
 	}
 }
 
+// A service account is no person, and its sign-ins are elsewhere.
+func TestAServiceAccount(t *testing.T) {
+	r := Report{Asked: "CN=reader,o=school", Thing: ThingService, Things: []Thing{{Kind: ThingService, Name: "cn=reader,o=school", School: "any"}}}
+	for lang, want := range map[Lang]string{Russian: "CN=reader,o=school: служебная запись LDAP, «cn=reader,o=school», any\n  Людей с таким логином нет. Почему ей отказано, написано в журнале службы: journalctl -u schoolbridge. Что она видит, показывает schoolbridge policy test.\n",
+		English: "CN=reader,o=school: service account of LDAP, «cn=reader,o=school», any\n  No person has this login. Why it was refused stands in the daemon's log: journalctl -u schoolbridge. What it sees, schoolbridge policy test shows.\n"} {
+		var out strings.Builder
+		if err := r.Write(&out, lang, time.UTC); err != nil || out.String() != want {
+			t.Errorf("%s: %v\n%s", lang, err, out.String())
+		}
+	}
+	if r.Found() {
+		t.Error("a finding")
+	}
+}
+
 // Hundreds of access points with one answer take one line, and that of other
 // schools is no finding while the own one is open.
 func TestManyAccessPoints(t *testing.T) {
@@ -213,6 +228,12 @@ func TestSignInsOfNobody(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "Последние попытки входа:\n  2026-09-01 08:20:00 Wi-Fi first отказ NO_SUCH_ACCOUNT\n") || strings.Count(out.String(), "NO_SUCH_ACCOUNT: ") != 1 {
 		t.Error(out.String())
+	}
+	// Somebody whom the registries know has his own remedy already.
+	r.Account = identity.ReasonNotActivated
+	out.Reset()
+	if err := r.Write(&out, Russian, time.UTC); err != nil || strings.Contains(out.String(), "NO_SUCH_ACCOUNT: ") || !strings.Contains(out.String(), "NOT_ACTIVATED: ") {
+		t.Error(err, out.String())
 	}
 	r.SignIns = nil
 	out.Reset()

@@ -49,14 +49,14 @@ type Disconnect struct {
 
 // sessionWords are the fixed texts about sessions.
 type sessionWords struct {
-	now, none, lives, inferred, unproven, disconnect, change, noCoA, tries string
+	now, asked, lives, inferred, unproven, disconnect, change, noCoA, tries string
 
 	ending, why, state, thing map[string]string
 	cause                     map[uint32]string
 }
 
 var sessionTexts = map[Lang]sessionWords{
-	Russian: {"Сейчас в Wi-Fi", "никого", "в сети", "по косвенным данным", "не подтверждён", "отключение", "новые права", "CoA не принят, устройство отключают, чтобы оно вошло заново: ", "попыток",
+	Russian: {"Сейчас в Wi-Fi", "Уже не в Wi-Fi, а отключить просили за последние сутки", "в сети", "по косвенным данным", "не подтверждён", "отключение", "новые права", "CoA не принят, устройство отключают, чтобы оно вошло заново: ", "попыток",
 		map[string]string{"stop": "завершён", "moved": "устройство перешло", "nas_restarted": "точка доступа перезапущена", "silent": "нет вестей", "disconnected": "отключён"},
 		map[string]string{"SUSPENDED": "аккаунт приостановлен", "EMPLOYMENT_ENDED": "нет действующего места работы или учёбы", "NO_SUCH_ACCOUNT": "аккаунт удалён",
 			"CREDENTIAL_CHANGED": "пароль сменён", "NOT_LISTED": "устройства, компьютера или центра сертификации больше нет в списке", "CERTIFICATE_REVOKED": "сертификат отозван", "ADMINISTRATOR": "по просьбе администратора", "OUTSIDE_HOURS": "время по правилам вышло",
@@ -71,7 +71,7 @@ var sessionTexts = map[Lang]sessionWords{
 			405: "такая служба не поддерживается", 406: "такое расширение не поддерживается", 407: "недопустимое значение атрибута", 501: "запрещено на точке доступа",
 			502: "некому передать запрос", 503: "такого сеанса там нет", 504: "сеанс нельзя завершить", 505: "ошибка посредника (прокси)", 506: "не хватает ресурсов",
 			507: "запрос начат повторно", 508: "подходит несколько сеансов"}},
-	English: {"On the Wi-Fi now", "nobody", "on the network", "inferred", "not proven", "disconnect", "new rights", "no CoA was taken, so the device is disconnected to come back: ", "tries",
+	English: {"On the Wi-Fi now", "No longer on it, asked to leave within a day", "on the network", "inferred", "not proven", "disconnect", "new rights", "no CoA was taken, so the device is disconnected to come back: ", "tries",
 		map[string]string{"stop": "ended", "moved": "the device moved", "nas_restarted": "the access point restarted", "silent": "nothing heard", "disconnected": "disconnected"},
 		map[string]string{"SUSPENDED": "account suspended", "EMPLOYMENT_ENDED": "no active employment or enrolment", "NO_SUCH_ACCOUNT": "account removed",
 			"CREDENTIAL_CHANGED": "password changed", "NOT_LISTED": "the device, machine or authority is no longer listed", "CERTIFICATE_REVOKED": "certificate revoked", "ADMINISTRATOR": "asked by the administrator", "OUTSIDE_HOURS": "the hours of the rule are over",
@@ -152,18 +152,35 @@ func (s *Session) Who(lang Lang) string {
 	return s.Login + ", " + s.Name
 }
 
-// writeSessions lists the person's devices on the Wi-Fi.
+// writeSessions lists the person's devices on the Wi-Fi, and those that were
+// asked to leave it lately and did.
 func (r Report) writeSessions(p *printer, loc *time.Location) {
 	if r.Person == "" {
 		return
 	}
 	t := sessionTexts[p.lang]
-	if len(r.Sessions) == 0 {
-		p.line("%s: %s", t.now, p.t.none)
-		return
-	}
-	p.line("%s:", t.now)
+	var live, ended []Session
 	for _, s := range r.Sessions {
+		if s.Ended == nil {
+			live = append(live, s)
+		} else {
+			ended = append(ended, s)
+		}
+	}
+	if len(live) == 0 {
+		p.line("%s: %s", t.now, p.t.none)
+	} else {
+		p.line("%s:", t.now)
+		p.sessions(live, loc)
+	}
+	if len(ended) > 0 {
+		p.line("%s:", t.asked)
+		p.sessions(ended, loc)
+	}
+}
+
+func (p *printer) sessions(list []Session, loc *time.Location) {
+	for _, s := range list {
 		since := s.Began.In(loc).Format(clock)
 		p.line("  %s", p.fields(append([]string{s.ID, p.t.since, since, s.NAS, s.SSID, s.Device}, s.Addresses...)...))
 		if s.Ended != nil {

@@ -67,10 +67,16 @@ func TestSessionsOfAReport(t *testing.T) {
 		"  aa from 2026-09-01 08:00:00 school-49 School 02:00:00:00:00:01 10.0.0.7",
 		"      disconnect, account suspended: the access point refused: administratively prohibited (Error-Cause 501), tries: 2",
 		"      2026-09-01 09:00:00 the device moved, inferred",
+		"No longer on it, asked to leave within a day:\n  bb from 2026-09-01 08:00:00 school-49",
 	} {
 		if !strings.Contains(out.String(), line+"\n") {
 			t.Errorf("no %q in\n%s", line, &out)
 		}
+	}
+	r.Sessions = r.Sessions[1:]
+	out.Reset()
+	if err := r.Write(&out, Russian, time.UTC); err != nil || !strings.Contains(out.String(), "Сейчас в Wi-Fi: нет\nУже не в Wi-Fi, а отключить просили за последние сутки:\n  bb") {
+		t.Errorf("%v in\n%s", err, &out)
 	}
 	for want, s := range map[string]Session{
 		"–": {}, "guest (not proven)": {Login: "guest"}, "02005e100001 (listed device)": {Login: "02005e100001", Thing: "device"}, "00ff": {Person: "00ff"}, "evann": {Person: "00ff", Login: "evann"}, "evann, Иванова": {Person: "00ff", Login: "evann", Name: "Иванова"},

@@ -190,12 +190,13 @@ const (
 	ReasonConfirmed        Reason = "CONFIRMED"          // mos.ru confirmed now
 	ReasonRecent           Reason = "RECENTLY_CONFIRMED" // a recent confirmation stands
 	ReasonLocal            Reason = "LOCAL_VERIFIER"     // mos.ru is unreachable; the kept verifier fits
+	ReasonLocalDiffers     Reason = "LOCAL_DIFFERS"      // mos.ru is unreachable; the kept verifier does not fit
 	ReasonKeptHash         Reason = "KEPT_HASH"          // MSCHAPv2: the answer fits the kept NT hash
 	ReasonResumed          Reason = "RESUMED"            // a success was repeated, see Voucher
 	ReasonUnknown          Reason = "NO_SUCH_ACCOUNT"    // nobody has this name
 	ReasonLoginOnly        Reason = "LOGIN_ONLY"         // e-mail, phone or СНИЛС where only a login serves
 	ReasonNotActivated     Reason = "NOT_ACTIVATED"      // known, but without an account
-	ReasonWrongPassword    Reason = "WRONG_PASSWORD"     // mos.ru or the kept verifier refused it
+	ReasonWrongPassword    Reason = "WRONG_PASSWORD"     // mos.ru refused it
 	ReasonKnownBad         Reason = "KNOWN_BAD_PASSWORD" // refused lately, not asked again yet
 	ReasonEmptyPassword    Reason = "EMPTY_PASSWORD"
 	ReasonHashDiffers      Reason = "NT_HASH_DIFFERS"     // MSCHAPv2: the answer does not fit the kept hash

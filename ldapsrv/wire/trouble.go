@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,7 +43,7 @@ func newMetrics(r prometheus.Registerer) metrics {
 		busy:        counter("busy_total", "LDAP requests answered busy, because too many of one source were under way."),
 		malformed:   counter("malformed_total", "LDAP connections ended because of malformed or too large requests."),
 		handshakes:  counter("failed_handshakes_total", "TLS handshakes that failed."),
-		versions:    vector("tls_connections_total", "version", "LDAP connections with TLS, by its version."),
+		versions:    vector("tls_connections_total", "version", "LDAP connections with TLS, by its version; 1.2_rsa is 1.2 with RSA key exchange."),
 		panics:      counter("panics_total", "LDAP connections ended by a fault of ours."),
 	}
 }
@@ -65,16 +66,24 @@ const (
 	troubleBusy      = "memory" // Limits.LargePDUs
 
 	troubleOperations = "operations" // Limits.Operations
-	troubleHandshake  = "handshake"
+	troubleHandshake  = "handshake"  // failed otherwise than as follows
+	troubleNotTLS     = "not_tls"    // what came is no TLS
+	troubleDistrust   = "distrust"   // the client does not take our certificate
+	troubleLeft       = "left"       // or said nothing for too long
 )
 
-func versionName(v uint16) string {
-	switch v {
+// versionName gives the key exchange too where it, as much as an old version, takes
+// a listener for old boards.
+func versionName(s tls.ConnectionState) string {
+	switch s.Version {
 	case tls.VersionTLS10:
 		return "1.0"
 	case tls.VersionTLS11:
 		return "1.1"
 	case tls.VersionTLS12:
+		if strings.HasPrefix(tls.CipherSuiteName(s.CipherSuite), "TLS_RSA_") {
+			return "1.2_rsa"
+		}
 		return "1.2"
 	case tls.VersionTLS13:
 		return "1.3"
@@ -104,8 +113,8 @@ func newNotices(log *slog.Logger) *notices {
 	return &notices{log: log, now: time.Now, kinds: map[string]*notice{}}
 }
 
-// say writes it, or counts it for the next line.
-func (n *notices) say(what, kind string, from netip.Addr) {
+// say writes it, or counts it for the next line; more are further attributes.
+func (n *notices) say(what, kind string, from netip.Addr, more ...any) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	now, of := n.now(), n.kinds[kind]
@@ -117,6 +126,6 @@ func (n *notices) say(what, kind string, from netip.Addr) {
 		of.unsaid++
 		return
 	}
-	n.log.Warn(what, "why", kind, "source", from, "unsaid", of.unsaid)
+	n.log.Warn(what, append([]any{"why", kind, "source", from, "unsaid", of.unsaid}, more...)...)
 	of.silent, of.unsaid = now.Add(noticePause), 0
 }

@@ -24,6 +24,7 @@ type conversation struct {
 	method    packet.Type
 	transport *tunnel.Transport
 	answered  bool // the peer has taken the method up
+	told      bool // its refusal is known
 	trips     int
 	id        byte      // of the request that waits for its answer
 	last      []byte    // that request
@@ -106,7 +107,12 @@ func (s *Server) step(ctx context.Context, c *conversation, in Request, p packet
 		s.refused(c, tunnel.Malformed())
 		return failed(p.ID, tunnel.Malformed())
 	case a.Result == nil:
-		return c.request(p.ID, a.Data, a.NotBefore)
+		next := c.request(p.ID, a.Data, a.NotBefore)
+		if v := c.transport.Broken(); v != nil {
+			s.refused(c, *v)
+			next.Alert = v.Reason
+		}
+		return next
 	}
 	s.metrics.ended(c.method, a.Result.Resumed, a.Result.Verdict.Outcome)
 	if a.Result.Verdict.Outcome != identity.Accepted {

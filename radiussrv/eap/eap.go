@@ -71,6 +71,8 @@ type Result struct {
 	State   []byte // goes with a request
 	// NotBefore is the moment before which a request must not leave.
 	NotBefore time.Time
+	// Alert is why a request carries an alert of TLS; the peer may never answer it.
+	Alert identity.Reason
 	// Verdict ends the conversation; its zero value goes on.
 	Verdict identity.Verdict
 	// MSK is there where accepted: the Master Session Key (RFC 3748 section

@@ -17,8 +17,12 @@ type Refusal struct {
 	Accepted bool
 }
 
-// refused counts and tells of a refusal.
+// refused counts and tells of a refusal, once for a conversation.
 func (s *Server) refused(c *conversation, v identity.Verdict) {
+	if c.told {
+		return
+	}
+	c.told = true
 	r := Refusal{Source: c.source, Name: c.outer, Method: c.method, Verdict: v}
 	if c.transport != nil {
 		if judged := c.transport.Judged(); judged != nil && judged.Outcome == identity.Accepted {
@@ -34,7 +38,7 @@ func (s *Server) refused(c *conversation, v identity.Verdict) {
 // silent tells of a conversation whose peer did not go on. One that never
 // answered us is not worth a word: anybody can begin as many as he likes.
 func (s *Server) silent(c *conversation) {
-	if c.stage == asked {
+	if c.stage == asked || c.told {
 		return
 	}
 	v := identity.Verdict{Outcome: identity.Unavailable, Reason: identity.ReasonSilent}

@@ -197,3 +197,45 @@ func TestSilence(t *testing.T) {
 		b.Close()
 	})
 }
+
+// TestUnacknowledgedAlert: a peer that goes away at our alert, as wpa_supplicant
+// does, is told of at once, with the reason of the alert, and not again.
+func TestUnacknowledgedAlert(t *testing.T) {
+	for name, c := range map[string]struct {
+		k      kind
+		change func(*testing.T, *bench, *eaptest.Peer)
+		want   identity.Reason
+	}{
+		"old TLS": {kinds[4], func(_ *testing.T, _ *bench, p *eaptest.Peer) {
+			p.TLS.MinVersion, p.TLS.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+		}, identity.ReasonOldTLS},
+		"certificate out of date": {kinds[6], func(t *testing.T, b *bench, p *eaptest.Peer) {
+			p.TLS.Certificates[0] = b.pki.Client(t, "Орлова", eaptest.Teacher+"@school.example", time.Now().Add(-time.Hour))
+		}, identity.ReasonNotValid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				told := make(chan Refusal, 10)
+				b := newBench(t, func(o *Options) { o.Refused = func(r Refusal) { told <- r } })
+				p := b.peer(t, c.k, tls.VersionTLS12)
+				c.change(t, b, p)
+				p.Leave = "alert"
+				if o, err := p.Run(b.link(nas)); err == nil || o.Success {
+					t.Fatal("did not leave")
+				}
+				if len(told) != 1 {
+					t.Fatalf("told %d times", len(told))
+				}
+				if r := <-told; r.Verdict.Reason != c.want || r.Verdict.Outcome != identity.Rejected {
+					t.Errorf("told %+v", r)
+				}
+				time.Sleep(b.opts.Lifetime + time.Second)
+				synctest.Wait()
+				if len(told) != 0 {
+					t.Errorf("told again: %+v", <-told)
+				}
+				b.Close()
+			})
+		})
+	}
+}

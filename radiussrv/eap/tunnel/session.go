@@ -37,6 +37,7 @@ type Session struct {
 
 	claims      []string          // names that the peer said, outside and inside
 	judged      *identity.Verdict // the authenticator's last
+	broken      *identity.Verdict // while our alert waits for its acknowledgement
 	offered     uint16            // newest version of TLS that the peer offers
 	handle      resume.Handle     // of its ticket
 	issued      bool              // the handle is fresh
@@ -351,6 +352,7 @@ func (s *Session) Broken(err error) identity.Verdict {
 		v = refused(identity.ReasonHandshake)
 	}
 	if len(s.out) > 0 {
+		s.broken = &v
 		_ = s.wait() // whatever comes, the verdict stands
 	}
 	return v

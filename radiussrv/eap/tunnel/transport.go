@@ -107,6 +107,16 @@ func (t *Transport) Judged() *identity.Verdict {
 	return t.session.judged
 }
 
+// Broken is the verdict on a peer that was sent an alert and has not
+// acknowledged it: many never do. Nil: there is none, or it is known already,
+// since the authenticator refused.
+func (t *Transport) Broken() *identity.Verdict {
+	if j := t.Judged(); t.session == nil || j != nil && j.Outcome != identity.Accepted {
+		return nil
+	}
+	return t.session.broken
+}
+
 // Begun says that the peer has sent a first whole message.
 func (t *Transport) Begun() bool { return t.session != nil }
 
