@@ -156,16 +156,8 @@ func (s *statistics) run(ctx context.Context, std streams) error {
 		return err
 	}
 	lines, whole := count.Table()
-	if s.school != "" {
-		lines = slices.DeleteFunc(lines, func(l census.Line) bool { return string(l.School.ID) != s.school })
-		if len(lines) == 0 {
-			return usageError(s.words.noSchool, s.school)
-		}
-	}
-	order, turned := strings.CutPrefix(s.sort, "-")
-	slices.SortStableFunc(lines, statsSorts[order])
-	if turned {
-		slices.Reverse(lines)
+	if lines = s.chosen(lines); s.school != "" && len(lines) == 0 {
+		return usageError(s.words.noSchool, s.school)
 	}
 	out, err := openOutput(std, s.out)
 	if err != nil {
@@ -184,6 +176,19 @@ func (s *statistics) run(ctx context.Context, std streams) error {
 		return errFindings
 	}
 	return nil
+}
+
+// chosen are the lines that were asked for, in the order that was.
+func (s *statistics) chosen(lines []census.Line) []census.Line {
+	if s.school != "" {
+		lines = slices.DeleteFunc(lines, func(l census.Line) bool { return string(l.School.ID) != s.school })
+	}
+	order, turned := strings.CutPrefix(s.sort, "-")
+	slices.SortStableFunc(lines, statsSorts[order])
+	if turned {
+		slices.Reverse(lines)
+	}
+	return lines
 }
 
 // statsObject is a line for a program.
