@@ -159,6 +159,19 @@ func TestStats(t *testing.T) {
 		"0049|сотрудники|2021-08-01|2|1|1", "0049|ученики|2021-09-01|2|1|1", "0049|родители|2199-09-01|1|0|0"}) {
 		t.Errorf("%q", got)
 	}
+	// The same export again changes nothing; what it no longer has is not counted.
+	again := func(text, want string) {
+		t.Helper()
+		s.write("ezhd_logins.csv", text)
+		if out, errs, code := s.command("registry", "import", "--lang", "en", "--config", s.path("config.yaml"), s.path("ezhd_logins.csv")); code != exitDone || !strings.Contains(out, want) {
+			t.Errorf("%d %s%s, want %s", code, out, errs, want)
+		}
+	}
+	again("ezhd_login;school;logins;last_login\norlovamari;ГБОУ Школа № 49;17;03.02.2021\nbelova;0049;3;2020-12-01\n", "new 0, changed 0, unchanged 2, gone 0")
+	again("ezhd_login,school,logins,last_login\nbelova,0049,4,2021-02-01\n", "new 0, changed 1, unchanged 0, gone 1")
+	if got := column(s.list(exitDone, "stats", "--school", "0049"), 6, 7); !slices.Equal(got, []string{"1|4"}) { // now the pupil was seen and the teacher was not
+		t.Errorf("%q", got)
+	}
 	file := s.path("stats.xlsx")
 	if out, errs, code := s.command("stats", "--config", s.path("config.yaml"), "--format", "xlsx", "--out", file); code != exitDone || out != "" {
 		t.Fatalf("%d %s %s", code, out, errs)
@@ -169,7 +182,7 @@ func TestStats(t *testing.T) {
 	}
 	defer book.Close()
 	sheet, err := book.GetRows("Статистика")
-	if info, failed := os.Stat(file); err != nil || failed != nil || info.Mode().Perm() != 0o600 || len(sheet) != 3 || sheet[2][0] != "0049" || sheet[2][7] != "20" || sheet[1][2] != "=HYPERLINK(1)" {
+	if info, failed := os.Stat(file); err != nil || failed != nil || info.Mode().Perm() != 0o600 || len(sheet) != 3 || sheet[2][0] != "0049" || sheet[2][7] != "4" || sheet[1][2] != "=HYPERLINK(1)" {
 		t.Errorf("%q, %v, %v", sheet, info.Mode(), err)
 	}
 	if kind, err := book.GetCellType("Статистика", "A3"); err != nil || kind == excelize.CellTypeNumber || kind == excelize.CellTypeUnset {
