@@ -27,6 +27,7 @@ type office struct {
 	db      *store.DB
 	live    []provision.Object
 	finding func() error // before the live objects are given
+	names   match.Names
 }
 
 func newOffice(t *testing.T) *office {
@@ -66,7 +67,7 @@ func (o *office) FindNames(_ context.Context, names []string) ([]provision.Objec
 }
 
 func (o *office) activator() *provision.Activator {
-	return provision.NewActivator(o.db.Accounts(), time.UTC, provision.ActivatorOptions{Target: "ad", Finder: o})
+	return provision.NewActivator(o.db.Accounts(), time.UTC, provision.ActivatorOptions{Target: "ad", Finder: o, Names: o.names})
 }
 
 // teacher puts a teacher into Кадры and gives the profile.

@@ -21,7 +21,11 @@ func (a *activation) compose(ctx context.Context, e *Evidence) (map[string][16]b
 	if target == "" {
 		return nil, nil
 	}
-	objects := a.live(ctx, a.names(*e))
+	names, err := a.takenNames(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	objects := a.live(ctx, names)
 	for _, c := range e.Claims { // what is live is newer
 		if c.Target == target && !slices.ContainsFunc(objects, func(o Object) bool { return o.ID == c.Object.ID }) {
 			objects = append(objects, c.Object)
@@ -55,14 +59,34 @@ func (a *activation) compose(ctx context.Context, e *Evidence) (map[string][16]b
 	if own != nil {
 		e.Registry.AD = append(e.Registry.AD, match.ADAccount{SAM: own.Name, Subject: a.Profile.Subject})
 	}
-	for _, name := range a.taken {
-		e.Registry.AD = append(e.Registry.AD, match.ADAccount{SAM: name, Person: "?", Kind: noRecord})
-	}
 	return byName, nil
 }
 
-// noRecord is the kind of no record: an account of it is somebody else's.
-const noRecord person.RecordKind = 255
+// takenNames notes which names the person cannot get by what the store knows,
+// and gives those under which the target has to be asked.
+func (a *activation) takenNames(ctx context.Context, e *Evidence) ([]string, error) {
+	names := a.names(*e)
+	e.Registry.Names = a.o.Names
+	q := NameQuery{Target: a.o.Target, Subject: a.Profile.Subject, Given: names}
+	if a.withMade {
+		q.Made = a.o.Names.Made.Make(a.Profile.Last, a.Profile.First, a.Profile.Middle)
+	}
+	taken, err := a.store.Taken(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	taken = append(taken, a.taken...)
+	if a.mosruHad {
+		taken = append(taken, a.Profile.Login)
+	}
+	e.Registry.Taken = taken
+	for _, name := range q.Made {
+		if len(names) < adNames && !slices.Contains(taken, name) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
 
 // names are those under which the target may hold what matters.
 func (a *activation) names(e Evidence) []string {
@@ -129,7 +153,7 @@ func (a *activation) target(v match.Verdict, e Evidence, objects map[string][16]
 	account := &person.TargetAccount{Target: a.o.Target}
 	switch v.Provision.Kind {
 	case match.ProvisionCreate:
-		account.Name = v.Provision.SAM
+		account.Name, account.Made = v.Provision.SAM, v.Provision.Origin == match.OriginMade
 	case match.ProvisionAdopt:
 		account.Name, account.Object = v.Provision.SAM, objects[person.FoldName(v.Provision.SAM)]
 	case match.ProvisionKeep:
