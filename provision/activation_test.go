@@ -17,6 +17,7 @@ import (
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/store/sqlite"
 	"schoolbridge/provision"
+	"schoolbridge/provision/login"
 	"schoolbridge/provision/match"
 )
 
@@ -60,6 +61,22 @@ func (o *office) FindNames(_ context.Context, names []string) ([]provision.Objec
 		if slices.ContainsFunc(names, func(n string) bool {
 			return person.FoldName(n) == person.FoldName(object.Name) || person.FoldName(n) == person.FoldName(local)
 		}) {
+			found = append(found, object)
+		}
+	}
+	return found, nil
+}
+
+// FindAlike implements provision.AlikeFinder.
+func (o *office) FindAlike(_ context.Context, names []string) ([]provision.Object, error) {
+	if o.finding != nil {
+		if err := o.finding(); err != nil {
+			return nil, err
+		}
+	}
+	var found []provision.Object
+	for _, object := range o.live {
+		if slices.ContainsFunc(names, func(n string) bool { return login.Alike(n, object.Name) }) {
 			found = append(found, object)
 		}
 	}

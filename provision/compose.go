@@ -6,11 +6,16 @@ import (
 	"slices"
 
 	"schoolbridge/internal/person"
+	"schoolbridge/provision/login"
 	"schoolbridge/provision/match"
 )
 
-// adNames bounds the names that are looked up for one activation.
-const adNames = 32
+// adNames bounds the names that are looked up for one activation, beside adMade
+// that were made.
+const (
+	adNames = 32
+	adMade  = 8
+)
 
 // compose fills in what the target holds that may concern the person: what is
 // claimed for the records, what the live target has under the names in
@@ -79,13 +84,37 @@ func (a *activation) takenNames(ctx context.Context, e *Evidence) ([]string, err
 	if a.mosruHad {
 		taken = append(taken, a.Profile.Login)
 	}
-	e.Registry.Taken = taken
-	for _, name := range q.Made {
-		if len(names) < adNames && !slices.Contains(taken, name) && !slices.Contains(names, name) {
+	free := slices.DeleteFunc(q.Made, func(name string) bool { return slices.Contains(taken, name) })
+	free = free[:min(len(free), adMade)]
+	e.Registry.Taken = append(taken, a.alike(ctx, free)...)
+	for _, name := range free {
+		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
 	return names, nil
+}
+
+// alike asks the target which of the names look like one that it has, as live
+// asks it about names.
+func (a *activation) alike(ctx context.Context, names []string) (taken []string) {
+	finder, ok := a.o.Finder.(AlikeFinder)
+	if !ok || len(names) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.o.Patience)
+	defer cancel()
+	objects, err := finder.FindAlike(ctx, names)
+	if err != nil {
+		a.o.Logger.Warn("the target was not asked about names that look alike: the activation goes on without", "target", a.o.Target, "error", err)
+		return nil
+	}
+	for _, name := range names {
+		if slices.ContainsFunc(objects, func(o Object) bool { return login.Alike(o.Name, name) }) {
+			taken = append(taken, name)
+		}
+	}
+	return taken
 }
 
 // names are those under which the target may hold what matters.
