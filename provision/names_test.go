@@ -102,7 +102,7 @@ func namesakes(t *testing.T, o *office, n int, order []int) (names []string, que
 // another's, without a counter, or a person decides; which names these are does
 // not hang on who comes first.
 func TestNamesakesInAnyOrder(t *testing.T) {
-	const people = 60
+	const people = 45
 	var before []string
 	for range 2 {
 		o := newOffice(t)

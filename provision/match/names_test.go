@@ -118,7 +118,7 @@ func TestNamesChangeNothingElse(t *testing.T) {
 		w.registry.Names = names
 		checkWorld(t, w)
 	}
-	if made < 50 {
+	if made < 20 {
 		t.Errorf("only %d got another name", made)
 	}
 }
