@@ -197,7 +197,7 @@ func (a *activation) learn(err error, act person.Activation, e Evidence) bool {
 	var conflict interface{ TakenName() string }
 	if errors.As(err, &conflict) && act.Target != nil {
 		name, mosru := person.FoldName(conflict.TakenName()), person.FoldName(a.Profile.Login)
-		if name == person.FoldName(act.Target.Name) && name != mosru && act.Target.Object == [16]byte{} {
+		if name == person.FoldName(act.Target.Name) && name != mosru && act.Target.Object == [16]byte{} && !slices.Contains(a.taken, act.Target.Name) {
 			a.taken = append(a.taken, act.Target.Name)
 			return true
 		}

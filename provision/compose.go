@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"schoolbridge/internal/person"
-	"schoolbridge/provision/login"
 	"schoolbridge/provision/match"
 )
 
@@ -26,11 +25,16 @@ func (a *activation) compose(ctx context.Context, e *Evidence) (map[string][16]b
 	if target == "" {
 		return nil, nil
 	}
-	names, err := a.takenNames(ctx, e)
+	names, made, err := a.takenNames(ctx, e)
 	if err != nil {
 		return nil, err
 	}
 	objects := a.live(ctx, names)
+	for _, o := range a.alike(ctx, made) {
+		if !slices.ContainsFunc(objects, func(known Object) bool { return known.ID == o.ID }) {
+			objects = append(objects, o)
+		}
+	}
 	for _, c := range e.Claims { // what is live is newer
 		if c.Target == target && !slices.ContainsFunc(objects, func(o Object) bool { return o.ID == c.Object.ID }) {
 			objects = append(objects, c.Object)
@@ -68,9 +72,9 @@ func (a *activation) compose(ctx context.Context, e *Evidence) (map[string][16]b
 }
 
 // takenNames notes which names the person cannot get by what the store knows,
-// and gives those under which the target has to be asked.
-func (a *activation) takenNames(ctx context.Context, e *Evidence) ([]string, error) {
-	names := a.names(*e)
+// and gives those under which the target has to be asked, the made ones apart too.
+func (a *activation) takenNames(ctx context.Context, e *Evidence) (names, free []string, err error) {
+	names = a.names(*e)
 	e.Registry.Names = a.o.Names
 	q := NameQuery{Target: a.o.Target, Subject: a.Profile.Subject, Given: names}
 	if a.withMade {
@@ -78,26 +82,21 @@ func (a *activation) takenNames(ctx context.Context, e *Evidence) ([]string, err
 	}
 	taken, err := a.store.Taken(ctx, q)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	taken = append(taken, a.taken...)
 	if a.mosruHad {
 		taken = append(taken, a.Profile.Login)
 	}
-	free := slices.DeleteFunc(q.Made, func(name string) bool { return slices.Contains(taken, name) })
+	e.Registry.Taken = taken
+	free = slices.DeleteFunc(q.Made, func(name string) bool { return slices.Contains(taken, name) })
 	free = free[:min(len(free), adMade)]
-	e.Registry.Taken = append(taken, a.alike(ctx, free)...)
-	for _, name := range free {
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return names, nil
+	return append(names, free...), free, nil
 }
 
-// alike asks the target which of the names look like one that it has, as live
-// asks it about names.
-func (a *activation) alike(ctx context.Context, names []string) (taken []string) {
+// alike asks the target for what looks like one of the names, as live asks it
+// about names.
+func (a *activation) alike(ctx context.Context, names []string) []Object {
 	finder, ok := a.o.Finder.(AlikeFinder)
 	if !ok || len(names) == 0 {
 		return nil
@@ -109,12 +108,7 @@ func (a *activation) alike(ctx context.Context, names []string) (taken []string)
 		a.o.Logger.Warn("the target was not asked about names that look alike: the activation goes on without", "target", a.o.Target, "error", err)
 		return nil
 	}
-	for _, name := range names {
-		if slices.ContainsFunc(objects, func(o Object) bool { return login.Alike(o.Name, name) }) {
-			taken = append(taken, name)
-		}
-	}
-	return taken
+	return objects
 }
 
 // names are those under which the target may hold what matters.

@@ -46,6 +46,7 @@ func TestOtherNames(t *testing.T) {
 	o.expect(t, o.activate(t, third), match.ProvisionNothing, "LOGIN_DIFFERS AD_NAME_TAKEN")
 	o.names = made(t)
 	o.live = []provision.Object{object(1, "Ivanova-AP7"), object(2, "x2")}
+	o.live[0].Display, o.live[1].Display = "Иванова Алла Павловна", "Иванова Алла Наумовна"
 	o.live[1].UPN = "ivanovaanp@uao.example"
 	check(t, o.db.Names().Record(t.Context(), "ad", provision.NameDeleted, []string{"ivanovaap.e-1", "gone"}))
 	for i, p := range []person.Profile{second, third} {
@@ -76,6 +77,10 @@ func TestOtherNames(t *testing.T) {
 	o.names = made(t)
 	o.live = []provision.Object{object(3, "anna77")}
 	o.expect(t, o.activate(t, o.teacher(t, 4, mail(4), "anna77")), match.ProvisionNothing, "LOGIN_DIFFERS LOGIN_NOT_USABLE AD_UNOWNED")
+	o.live = []provision.Object{object(4, "Ivanova.AnnPe")} // made by hand, perhaps for her
+	o.expect(t, o.activate(t, o.teacher(t, 7, mail(7), "")), match.ProvisionNothing, "LOGIN_NOT_USABLE AD_UNOWNED")
+	o.claim(t, "k7", o.live...)
+	o.expect(t, o.activate(t, o.teacher(t, 7, mail(7), "")), match.ProvisionAdopt, "LOGIN_DIFFERS")
 	// A name that AD once had is nobody's again, whatever mos.ru says.
 	o.names = match.Names{}
 	o.expect(t, o.activate(t, o.teacher(t, 5, "gone", "")), match.ProvisionNothing, "AD_NAME_TAKEN")

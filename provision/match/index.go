@@ -35,8 +35,8 @@ type Index struct {
 
 	adBySubject map[identity.Subject][]int
 
-	taken map[string]bool // folded names of Registry.Taken
-	looks map[string]bool // of what AD has; only where names may be made
+	taken map[string]bool  // folded names of Registry.Taken
+	looks map[string][]int // accounts by what their names look like; only where names may be made
 	names Names
 }
 
@@ -77,7 +77,7 @@ func NewIndex(r Registry) *Index {
 		pupilsByFIO: map[string][]int{}, pupilByID: map[person.RecordID]int{},
 		cardsByFIO: map[string][]int{}, cardsByID: map[person.RecordID][]int{}, severalFIO: map[person.RecordID]bool{},
 		ad: r.AD, adByName: map[string][]int{}, adByUPN: map[string][]int{}, adByPerson: map[person.RecordID][]int{},
-		adBySubject: map[identity.Subject][]int{}, taken: map[string]bool{}, looks: map[string]bool{}, names: r.Names,
+		adBySubject: map[identity.Subject][]int{}, taken: map[string]bool{}, looks: map[string][]int{}, names: r.Names,
 	}
 	for _, s := range r.Schools {
 		if _, ok := ix.schools[s.ID]; !ok {
@@ -201,9 +201,9 @@ func (ix *Index) addAD(rows []ADAccount) {
 		if local, _, _ := strings.Cut(a.Teams, "@"); local != "" {
 			upn := person.FoldName(local)
 			ix.adByUPN[upn] = append(ix.adByUPN[upn], i)
-			ix.addLook(local)
+			ix.addLook(local, i)
 		}
-		ix.addLook(a.SAM)
+		ix.addLook(a.SAM, i)
 		if a.Person != "" {
 			ix.adByPerson[a.Person] = append(ix.adByPerson[a.Person], i)
 		}
@@ -213,9 +213,10 @@ func (ix *Index) addAD(rows []ADAccount) {
 	}
 }
 
-func (ix *Index) addLook(name string) {
+func (ix *Index) addLook(name string, i int) {
 	if !ix.names.Made.IsZero() {
-		ix.looks[login.Look(name)] = true
+		look := login.Look(name)
+		ix.looks[look] = append(ix.looks[look], i)
 	}
 }
 

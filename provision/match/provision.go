@@ -171,8 +171,12 @@ func (c *candidate) create(v *Verdict, ezhd []string, tooLong bool) {
 		found = append(found, c.taken(wanted)...)
 	}
 	found = append(found, c.unownedEZHD(ezhd)...)
-	if len(found) > 0 && c.otherName(v, ezhd, found) {
-		return
+	if len(found) > 0 {
+		more, ok := c.otherName(v, ezhd, found)
+		if ok {
+			return
+		}
+		found = append(found, more...)
 	}
 	if tooLong {
 		c.report(v, []finding{loginTooLong()})
