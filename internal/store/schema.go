@@ -146,6 +146,13 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE INDEX sessions_due ON sessions (due) WHERE ended = 0`,
 	`CREATE INDEX sessions_open ON sessions (nas, unit, ended) WHERE stopped = 0`,
 	`CREATE INDEX sessions_of_device ON sessions (device_digest, stopped, began)`,
+}}, {oldest: 8, statements: []string{
+	// What was done to accounts that one person had too many of, and how it is
+	// taken back. id is made of the accounts' GUIDs.
+	`CREATE TABLE repairs (target {text} NOT NULL, id {text} NOT NULL, phase {int} NOT NULL, stopped {text} NOT NULL, made {int} NOT NULL,
+		changed {int} NOT NULL, sealed {bytes} NOT NULL, PRIMARY KEY (target, id))`,
+	`CREATE TABLE repair_steps (target {text} NOT NULL, id {text} NOT NULL, seq {int} NOT NULL, stage {int} NOT NULL, at {int} NOT NULL,
+		sealed {bytes} NOT NULL, PRIMARY KEY (target, id, seq))`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

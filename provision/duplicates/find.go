@@ -118,15 +118,34 @@ func (f *Finder) point(i int, fact Fact, contact bool) {
 	}
 	for j, h := range r.holders {
 		if h.fact.id() == fact.id() {
-			if h.contact && !contact {
-				r.holders[j] = holder{&fact, false}
-			}
+			fact.join(h.fact)
+			r.holders[j] = holder{&fact, h.contact && contact}
 			return
 		}
 	}
 	if len(r.holders) < factsMost {
 		r.holders = append(r.holders, holder{&fact, contact})
 	}
+}
+
+// join adds what another fact of the same person has more.
+func (f *Fact) join(g *Fact) {
+	if f.Birth.IsZero() {
+		f.Birth = g.Birth
+	}
+	if f.SNILS == "" {
+		f.SNILS = g.SNILS
+	}
+	if f.School == "" {
+		f.School, f.Class = g.School, g.Class
+	}
+	f.Mosru, f.EZHD = merged(f.Mosru, g.Mosru), merged(f.EZHD, g.EZHD)
+}
+
+func merged(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // resolve leaves what facts say for sure: an account has one person behind it.

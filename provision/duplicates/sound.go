@@ -90,6 +90,19 @@ func nameOf(a *Account) fio {
 	return displayed(a.Display)
 }
 
+// SplitFIO takes a ФИО apart: the surname comes first, and what is left behind
+// the first name is the patronymic.
+func SplitFIO(text string) (last, first, middle string) {
+	words := strings.Fields(text)
+	switch {
+	case len(words) == 0:
+		return "", "", ""
+	case len(words) == 1:
+		return words[0], "", ""
+	}
+	return words[0], words[1], strings.Join(words[2:], " ")
+}
+
 // displayed reads "Фамилия Имя Отчество", "Имя Отчество Фамилия" and
 // "Фамилия И. О.".
 func displayed(display string) fio {
