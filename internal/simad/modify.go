@@ -114,6 +114,9 @@ func (e *edit) step(attr *attribute, c change) error {
 			old = nil
 		}
 	case 2:
+		if low == "userprincipalname" && len(c.values) == 0 && e.d.o.Samba {
+			return errClass // Windows takes it; to delete the value works with both
+		}
 		old = slices.Clone(c.values)
 	default:
 		return fail(2, 0x57, "unknown operation")

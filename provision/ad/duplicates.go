@@ -203,8 +203,8 @@ func (m *Mender) Change(ctx context.Context, id duplicates.GUID, from, to duplic
 	one := func(name, before, after string) {
 		switch {
 		case before == after:
-		case after == "":
-			text(name)
+		case after == "": // Samba refuses to replace a UPN by nothing
+			list = append(list, ldapclient.Change{Op: ldapclient.Delete, Attribute: ldapclient.Texts(name, before)})
 		default:
 			text(name, after)
 		}

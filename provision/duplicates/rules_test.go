@@ -8,6 +8,7 @@ import (
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/provision/duplicates"
+	"schoolbridge/provision/login"
 )
 
 func named(name, display string) duplicates.Account {
@@ -129,8 +130,22 @@ func TestCommonNames(t *testing.T) {
 	}
 }
 
-// TestSpellings: one name in the tables of transliteration.
+// TestSpellings: one name in the tables of transliteration, those of
+// provision/login and of habit.
 func TestSpellings(t *testing.T) {
+	for _, name := range []string{"Щукина", "Юлия", "Евгеньевич", "Соловьёв", "Дмитрий", "Хохлов", "Яковлевна", "Цветаева", "Подъячев", "Ильич", "Мэй", "Выхин"} {
+		spellings := append(login.Spellings(name, 30), name)
+		f := duplicates.NewFinder()
+		for i, s := range spellings {
+			a := named(fmt.Sprint("n", i, "x"), s+" Ivan Petrovich")
+			a.Birth, _ = person.NewDate(1990, 1, 1)
+			f.Add(a)
+		}
+		found := f.Find()
+		if len(spellings) < 3 || len(found.Groups) != 1 || len(found.Groups[0].Members) != len(spellings) {
+			t.Errorf("%s: %q are not one name: %d groups", name, spellings, len(found.Groups))
+		}
+	}
 	for _, c := range [][]string{
 		{"Щукина Юлия Евгеньевна", "Shchukina Iuliia Evgenevna", "Schukina Yuliya Evgenyevna", "Shhukina Julija Evgenevna", "Shchukina Yulia Yevgenyevna"},
 		{"Соловьёв Дмитрий Алексеевич", "Solovev Dmitrii Alekseevich", "Solovyov Dmitriy Alekseyevich", "Solov'ev Dmitry Alexeevich"},

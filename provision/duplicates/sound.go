@@ -7,6 +7,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"schoolbridge/internal/person"
+	"schoolbridge/provision/login"
 )
 
 // sounds takes the spellings of ICAO 9303, GOST R 52535.1, MVD 310-1997, GOST
@@ -198,26 +199,12 @@ func partOf(a, b string) likeness {
 	return unlike
 }
 
-// baseName is what look-alike names have in common: case, diacritics,
-// separators, digits, Cyrillic doubles and the tables of transliteration are
-// folded. "": too short to say anything.
+// baseName is what look-alike names have in common: what login.Look leaves, and
+// the tables of transliteration folded. "": too short to say anything.
 func baseName(name string) string {
-	var b strings.Builder
-	for _, r := range person.FoldName(name) {
-		switch {
-		case r == '-' || r == '.' || r == '_' || r == ' ':
-			continue
-		case doubles[r] != 0:
-			r = doubles[r]
-		}
-		b.WriteRune(r)
-	}
-	base := sound(strings.TrimRight(b.String(), "0123456789"))
+	base := sound(login.Look(name))
 	if len(base) < 3 {
 		return ""
 	}
 	return base
 }
-
-// doubles are Cyrillic letters that look like Latin ones.
-var doubles = map[rune]rune{'а': 'a', 'в': 'b', 'е': 'e', 'к': 'k', 'м': 'm', 'н': 'h', 'о': 'o', 'р': 'p', 'с': 'c', 'т': 't', 'у': 'y', 'х': 'x', 'і': 'i', 'ѕ': 's', 'ј': 'j'}
