@@ -232,6 +232,7 @@ var docs = map[string]doc{
 	"ad.sweep":             {"Как часто сверять каждую учётную запись, даже если ничего не менялось.", "How often to compare every account, even if nothing changed.", "6h"},
 	"ad.disable_share":     {"Доля учётных записей, отключить больше которой разом служба без подтверждения не станет.", "The share of accounts beyond which the daemon does not disable at once without being told.", "0.05"},
 	"ad.disable_minimum":   {"До скольких отключений подтверждение не нужно никогда.", "Up to how many no confirmation is ever needed.", "20"},
+	"ad.duplicates_ou":     {"Подразделение внутри base, куда команда duplicates переносит отключённые дубликаты; пусто — не переносит.", "The unit below base to which the command duplicates moves disabled duplicates; empty: they stay in place.", "OU=duplicates"},
 
 	"web":                    {"HTTP: страница активации, /healthz, /readyz, /metrics и уведомления mos.ru.", "HTTP: the activation page, /healthz, /readyz, /metrics and mos.ru's notices.", ""},
 	"web.listen":             {"Адрес. На 127.0.0.1 — открыто, для обратного прокси; иначе — HTTPS с сертификатом из tls.", "Address. In clear on 127.0.0.1, for a reverse proxy; elsewhere HTTPS with the certificate of tls.", "127.0.0.1:8080"},

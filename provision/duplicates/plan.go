@@ -24,7 +24,20 @@ type Plan struct {
 	Accounts int       `json:"accounts"`
 	Groups   []Planned `json:"groups"`
 	Apart    int       `json:"apart"` // pairs of namesakes
+
+	Namesakes []Namesakes `json:"namesakes,omitempty"` // some of them
 }
+
+// Namesakes are two accounts of two people.
+type Namesakes struct {
+	A       string   `json:"a"` // sAMAccountName
+	B       string   `json:"b"`
+	FIO     string   `json:"fio"`
+	Reasons []Reason `json:"reasons"`
+}
+
+// namesakesMost is how many pairs a plan tells of.
+const namesakesMost = 500
 
 // Planned is one group.
 type Planned struct {
@@ -118,6 +131,9 @@ func seen(o Object) string {
 // NewPlan reads the members of all groups again and proposes.
 func NewPlan(ctx context.Context, d Directory, found Findings, base string, now time.Time) (Plan, error) {
 	p := Plan{Made: now, Base: base, Accounts: found.Accounts, Apart: len(found.Apart) + found.More}
+	for _, a := range found.Apart[:min(len(found.Apart), namesakesMost)] {
+		p.Namesakes = append(p.Namesakes, Namesakes{a.A.Name, a.B.Name, cmp.Or(a.A.Display, a.B.Display), a.Reasons})
+	}
 	for _, g := range found.Groups {
 		planned, err := planGroup(ctx, d, g)
 		if err != nil {
