@@ -221,7 +221,12 @@ func (d *mending) find(ctx context.Context) error {
 		if d.format == "json" {
 			err = encoder.Encode(line)
 		} else {
-			_, err = fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\n", g.ID, d.words.Level(g.Level), g.Score, strings.Join(names, " "), d.words.Reasons(g.Links[0].Reasons))
+			best := g.Links[0]
+			level := d.words.Level(best.Level)
+			if g.Level < best.Level { // the others are less sure
+				level += " … " + d.words.Level(g.Level)
+			}
+			_, err = fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\n", g.ID, level, best.Score, strings.Join(names, " "), d.words.Reasons(best.Reasons))
 		}
 		if err != nil {
 			return err

@@ -13,7 +13,6 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"schoolbridge/internal/identity"
 	"schoolbridge/provision/duplicates"
 )
 
@@ -41,10 +40,14 @@ func (d *mending) carryOut(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if todo, err = d.choose(plan); err != nil {
+		repairs, err := d.db.Repairs(targetAD).Repairs(ctx)
+		if err != nil {
 			return err
 		}
-		if err := d.brake(ctx, plan.Accounts, todo); err != nil {
+		if todo, err = d.choose(plan, repairs); err != nil {
+			return err
+		}
+		if err := d.brake(plan.Accounts, todo, repairs); err != nil {
 			return err
 		}
 	}
@@ -75,10 +78,6 @@ func (d *mending) carryOut(ctx context.Context) error {
 				return err
 			}
 			r, err := m.Apply(ctx, a.group, a.accounts)
-			if errors.Is(err, identity.ErrConflict) {
-				d.say(d.says.before, a.group.ID)
-				continue
-			}
 			if err != nil {
 				return err
 			}
@@ -123,16 +122,22 @@ func (d *mending) readPlan() (*duplicates.Plan, error) {
 	return plan, nil
 }
 
-// choose gives what was approved, in the plan's order.
-func (d *mending) choose(plan *duplicates.Plan) ([]approved, error) {
+// choose gives what was approved and not begun before, in the plan's order.
+func (d *mending) choose(plan *duplicates.Plan, repairs []duplicates.Repair) ([]approved, error) {
 	var list []approved
 	known := map[string]bool{}
+	begun := func(id string) bool {
+		return slices.ContainsFunc(repairs, func(r duplicates.Repair) bool { return r.ID == id && r.Phase != duplicates.PhaseUndone })
+	}
 	for _, g := range plan.Groups {
 		known[g.ID] = true
 		if !d.certain && !slices.Contains(d.approve, g.ID) {
 			continue
 		}
-		if accounts := g.Approve(d.certain); len(accounts) > 0 {
+		switch accounts := g.Approve(d.certain); {
+		case len(accounts) > 0 && begun(g.ID):
+			d.say(d.says.before, g.ID)
+		case len(accounts) > 0:
 			list = append(list, approved{g, accounts})
 		}
 	}
@@ -146,14 +151,10 @@ func (d *mending) choose(plan *duplicates.Plan) ([]approved, error) {
 
 // brake stops a run that would disable more than the configuration lets be
 // disabled within a day.
-func (d *mending) brake(ctx context.Context, accounts int, todo []approved) error {
+func (d *mending) brake(accounts int, todo []approved, repairs []duplicates.Repair) error {
 	disabling := 0
 	for _, a := range todo {
 		disabling += a.group.Disabling(a.accounts)
-	}
-	repairs, err := d.db.Repairs(targetAD).Repairs(ctx)
-	if err != nil {
-		return err
 	}
 	lately := 0
 	for _, r := range repairs {
