@@ -106,9 +106,8 @@ func (c *Client) pages(ctx context.Context, s *session, q Query) ([]Entry, error
 	}
 }
 
-// walkPage is a page of Each: what Windows gives at most, so that a large
-// directory takes few.
-const walkPage = 1000
+// walkPage is a page of Each: half of what Windows gives, far from replyBytes.
+const walkPage = 500
 
 // Each calls f for every entry that the query finds, however many; Limit is not
 // looked at. One page is in memory at a time. Nothing begins anew: where the

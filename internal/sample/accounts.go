@@ -49,6 +49,9 @@ func Traps() []string {
 type ADOptions struct {
 	People  int
 	Schools int // 40 people a school unless it is set
+	// Surnames asks for so many, put together of syllables: the few of the
+	// sample make most people of a whole city namesakes. 0: those.
+	Surnames int
 }
 
 // adWorld makes an Active Directory.
@@ -58,6 +61,7 @@ type adWorld struct {
 	schools  int
 	people   int
 	taken    map[string]bool
+	surnames []surname
 	phones   int
 	accounts []ADAccount
 	records  []ADRecord
@@ -67,6 +71,10 @@ type adWorld struct {
 // for the same seed, for ever.
 func MakeAD(seed uint64, o ADOptions) ([]ADAccount, []ADRecord) {
 	w := &adWorld{numbers: numbers{seed}, today: time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC), schools: o.Schools, taken: map[string]bool{}}
+	w.surnames = surnames
+	if o.Surnames > 0 {
+		w.surnames = compose(o.Surnames)
+	}
 	if w.schools == 0 {
 		w.schools = 1 + o.People/40
 	}
@@ -95,6 +103,19 @@ func MakeAD(seed uint64, o ADOptions) ([]ADAccount, []ADRecord) {
 	return w.accounts, w.records
 }
 
+// compose makes surnames of syllables.
+func compose(n int) []surname {
+	starts := strings.Fields("Ба Бе Бо Бу Ва Ве Ви Га Го Гу Да Де До Ду Жа Жи За Зо Зу Ка Ки Ко Ку Ла Ле Ли Ло Лу Ма Ме Ми Мо Му На Не Ни Но Па Пе По Пу Ра Ре Ро Ру Са Се Си Со Су")
+	middles := strings.Fields("бар вел гор дар жен зар кал лап мир нос пар рим сар тов фил хар чен шал лик рон дов бас гул мал сук дем кор лат нов пес")
+	ends := []string{"", "ак", "ин", "он", "ец"}
+	var list []surname
+	for i := range n {
+		stem := starts[i%len(starts)] + middles[i/len(starts)%len(middles)] + ends[i/len(starts)/len(middles)%len(ends)]
+		list = append(list, surname{stem + "ов", stem + "ова"})
+	}
+	return list
+}
+
 // adPerson is somebody before the accounts.
 type adPerson struct {
 	number      int
@@ -113,7 +134,7 @@ type adPerson struct {
 
 func (w *adWorld) somebody() adPerson {
 	h := human{woman: w.below(2) == 0}
-	family := pick(&w.numbers, surnames)
+	family := pick(&w.numbers, w.surnames)
 	h.last, h.first = family.man, pick(&w.numbers, men)
 	if h.woman {
 		h.last, h.first = family.woman, pick(&w.numbers, women)
@@ -295,7 +316,7 @@ func (w *adWorld) further(p adPerson, base string, first ADAccount) ADAccount {
 		p.school = w.below(w.schools) // of the school before
 	}
 	if p.h.woman && w.below(15) == 0 {
-		p.h.last, trap = pick(&w.numbers, surnames).woman, "surname changed"
+		p.h.last, trap = pick(&w.numbers, w.surnames).woman, "surname changed"
 	}
 	a := w.account(p, name, trap)
 	if a.Trap == "employee number given twice" {
