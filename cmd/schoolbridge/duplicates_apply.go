@@ -23,7 +23,7 @@ const planMost = 512 << 20
 // it writes is guarded by stamps.
 const (
 	leaseDuplicates = targetAD + " duplicates"
-	leaseTerm       = 5 * time.Minute
+	leaseTerm       = 30 * time.Second // after a kill -9 the next run waits no longer
 )
 
 // approved is a group that somebody approved.
@@ -63,7 +63,7 @@ func (d *mending) carryOut(ctx context.Context) error {
 		}
 		d.say("%s: %s", r.ID, d.words.Phase(r))
 	}
-	err := d.leased(ctx, func(m *duplicates.Mender, renew func() error) error {
+	err := d.leased(ctx, func(m *duplicates.Mender) error {
 		resumed, err := m.Resume(ctx)
 		for _, r := range resumed {
 			tell(r)
@@ -74,9 +74,6 @@ func (d *mending) carryOut(ctx context.Context) error {
 		show := newMeter(d.std, d.says.applying, len(todo), d.now)
 		defer show.end()
 		for _, a := range todo {
-			if err := renew(); err != nil {
-				return err
-			}
 			r, err := m.Apply(ctx, a.group, a.accounts)
 			if err != nil {
 				return err
@@ -171,20 +168,32 @@ func (d *mending) brake(accounts int, todo []approved, repairs []duplicates.Repa
 }
 
 // leased runs something while no other run of the command does.
-func (d *mending) leased(ctx context.Context, do func(m *duplicates.Mender, renew func() error) error) error {
+func (d *mending) leased(ctx context.Context, do func(m *duplicates.Mender) error) error {
 	name := holder(strconv.Itoa(os.Getpid()))
+	var until time.Time
 	renew := func() error {
-		mine, err := d.db.Targets().Lease(ctx, leaseDuplicates, name, d.now(), leaseTerm)
+		now := d.now()
+		if now.Before(until) {
+			return nil
+		}
+		mine, err := d.db.Targets().Lease(ctx, leaseDuplicates, name, now, leaseTerm)
 		if err == nil && !mine {
 			err = errors.New(d.says.busy)
 		}
+		until = now.Add(leaseTerm / 3)
 		return err
 	}
 	if err := renew(); err != nil {
 		return err
 	}
 	limiter := rate.NewLimiter(rate.Limit(d.rate), 1)
-	err := do(&duplicates.Mender{Directory: d.mender, Journal: d.db.Repairs(targetAD), Wait: limiter.Wait, Now: d.now}, renew)
+	wait := func(ctx context.Context) error {
+		if err := limiter.Wait(ctx); err != nil {
+			return err
+		}
+		return renew()
+	}
+	err := do(&duplicates.Mender{Directory: d.mender, Journal: d.db.Repairs(targetAD), Wait: wait, Now: d.now})
 	return errors.Join(err, d.db.Targets().Release(context.WithoutCancel(ctx), leaseDuplicates, name))
 }
 
@@ -207,11 +216,8 @@ func (d *mending) takeBack(ctx context.Context) error {
 		return err
 	}
 	stopped := 0
-	err = d.leased(ctx, func(m *duplicates.Mender, renew func() error) error {
+	err = d.leased(ctx, func(m *duplicates.Mender) error {
 		for _, id := range ids {
-			if err := renew(); err != nil {
-				return err
-			}
 			r, err := m.Undo(ctx, id)
 			if err != nil {
 				return err
@@ -244,7 +250,7 @@ var duplicatesTexts = map[string]duplicatesText{
 		noPlan: "%s — не план (его пишет duplicates plan --out ФАЙЛ): %v", otherPlan: "план %s составлен для другого домена: %s",
 		noGroup: "группы %s в плане %s нет", noRepair: "с группой %s ничего не делали: какие были, показывает аудит, audit show --nobody --kinds duplicates_applied",
 		brake: "отключить предстоит %d, а разом можно не больше %d. Проверьте план; если всё верно, добавьте --accept-disabling %d",
-		busy:  "дубликатами уже занимается другой запуск этой команды: дождитесь его конца", before: "%s: уже начато раньше; чтобы повторить, сначала верните: duplicates undo %[1]s",
+		busy:  "дубликатами уже занимается другой запуск этой команды: дождитесь его конца (если он оборвался, полминуты)", before: "%s: уже начато раньше; чтобы повторить, сначала верните: duplicates undo %[1]s",
 		done: "сделано групп: %d, остановлено: %d",
 	},
 	"en": {
@@ -253,7 +259,7 @@ var duplicatesTexts = map[string]duplicatesText{
 		noPlan: "%s is no plan (duplicates plan --out FILE writes one): %v", otherPlan: "the plan %s was made for another domain: %s",
 		noGroup: "there is no group %s in the plan %s", noRepair: "nothing was done with group %s: the audit trail shows those that there were, audit show --nobody --kinds duplicates_applied",
 		brake: "%d are to be disabled, and no more than %d may be at once. Look at the plan; if it is right, add --accept-disabling %d",
-		busy:  "another run of this command is at work on duplicates: wait for its end", before: "%s was begun before; to repeat it take it back first: duplicates undo %[1]s",
+		busy:  "another run of this command is at work on duplicates: wait for its end (half a minute, if it was cut off)", before: "%s was begun before; to repeat it take it back first: duplicates undo %[1]s",
 		done: "groups done: %d, stopped: %d",
 	},
 }
