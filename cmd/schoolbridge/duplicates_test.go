@@ -124,7 +124,7 @@ func TestDuplicatesRefuses(t *testing.T) {
 		{[]string{"apply", "--plan", plan, "--approve", id, "--approve-certain"}, "usage"}, {[]string{"undo"}, "usage"}, {[]string{"find", "--out", plan}, "usage"},
 		{[]string{"plan", "--report", s.path("x.pdf")}, "usage"}, {[]string{"find", "--format", "xml"}, "usage"},
 		{[]string{"apply", "--plan", plan, "--approve", "gnone"}, "gnone"}, {[]string{"apply", "--plan", s.path("other.json"), "--approve-certain"}, "elsewhere"},
-		{[]string{"apply", "--plan", s.path("broken.json"), "--approve-certain"}, "JSON"}, {[]string{"undo", "gnone"}, "gnone"},
+		{[]string{"apply", "--plan", s.path("broken.json"), "--approve-certain"}, "no JSON"}, {[]string{"undo", "gnone"}, "gnone"},
 	} {
 		if out, errs, code := s.command(append(append([]string{"duplicates"}, c.args...), "--config", s.path("config.yaml"))...); code != exitUsage || !strings.Contains(errs, c.want) {
 			t.Errorf("%v: %d %s %s", c.args, code, out, errs)

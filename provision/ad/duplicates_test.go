@@ -166,7 +166,7 @@ func mending(t *testing.T, s *site, client *ldapclient.Client, both bool) {
 	done := c.straight(g, before)
 	c.killed(g, before, done, both)
 	c.overtaken(g)
-	c.adopted(g)
+	c.adopted()
 }
 
 // proposes: who stays, who rests, who is left alone and why.
@@ -345,11 +345,11 @@ func (c *cellar) overtaken(g duplicates.Planned) {
 
 // adopted: an account that became somebody's meanwhile is not put to rest, and
 // another step of the repair stops with it.
-func (c *cellar) adopted(g duplicates.Planned) {
+func (c *cellar) adopted() {
 	c.t.Helper()
 	ctx := c.t.Context()
 	before := c.picture(true)
-	g = c.plan()
+	g := c.plan()
 	_, err := c.db.Accounts().Activate(ctx, person.Activation{
 		Profile: person.Profile{Subject: "sub-evann", Login: "evann", Last: "Еванова", First: "Нина", Middle: "Николаевна"}, Login: "evann",
 		Names:  []person.Name{{Kind: person.NameMosru, Text: "evann"}},

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +39,30 @@ type Namesakes struct {
 
 // namesakesMost is how many pairs a plan tells of.
 const namesakesMost = 500
+
+// planMost bounds the plan that is read, in bytes.
+const planMost = 512 << 20
+
+// ReadPlan reads a plan from its file, which people may have written in.
+func ReadPlan(r io.Reader) (*Plan, error) {
+	p := &Plan{}
+	if err := json.NewDecoder(io.LimitReader(r, planMost)).Decode(p); err != nil {
+		return nil, fmt.Errorf("the plan is no JSON of ours: %w", err)
+	}
+	for _, g := range p.Groups {
+		if len(g.Members) < 2 || len(g.Members) > groupMost || g.Members[0].ID != g.Survivor {
+			return nil, fmt.Errorf("the plan's group %q has not two members, the one that stays first", g.ID)
+		}
+		for _, m := range g.Members {
+			for _, s := range m.Steps {
+				if s.Kind == Join && len(s.What) != 1 {
+					return nil, fmt.Errorf("the plan's group %q has a step without its group", g.ID)
+				}
+			}
+		}
+	}
+	return p, nil
+}
 
 // Planned is one group.
 type Planned struct {

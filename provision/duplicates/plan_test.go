@@ -3,13 +3,13 @@ package duplicates_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"io"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"encoding/json"
 
 	"github.com/xuri/excelize/v2"
 
@@ -210,4 +210,26 @@ func TestReports(t *testing.T) {
 	if err := (&duplicates.Plan{Made: day}).HTML(&none, duplicates.WordsFor("ru"), time.UTC); err != nil || !strings.Contains(none.String(), "Дубликатов не найдено") {
 		t.Errorf("%v %s", err, none.String())
 	}
+}
+
+// FuzzReadPlan: whatever is in a plan's file, what comes out can be approved.
+func FuzzReadPlan(f *testing.F) {
+	f.Add([]byte(`{"groups":[{"id":"g","level":"certain","survivor":"00000000000000000000000000000001","members":[{"id":"00000000000000000000000000000001","level":"certain"},` +
+		`{"id":"00000000000000000000000000000002","level":"probable","steps":[{"kind":"retire","what":["mail"]},{"kind":"join","what":["CN=x"]}]}]}]}`))
+	f.Add([]byte(`{"groups":[{}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		p, err := duplicates.ReadPlan(bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		for i := range p.Groups {
+			g := &p.Groups[i]
+			if all := g.Approve(false); len(g.Approve(true)) > len(all) || g.Disabling(all) > len(g.Members) {
+				t.Errorf("%+v", g)
+			}
+		}
+		if err := p.HTML(io.Discard, duplicates.WordsFor("ru"), time.UTC); err != nil {
+			t.Error(err)
+		}
+	})
 }
