@@ -27,7 +27,7 @@ func TestSimulatedDuplicates(t *testing.T) {
 	for name, samba := range map[string]bool{"Windows": false, "Samba": true} {
 		t.Run(name, func(t *testing.T) {
 			s := newSimulated(t, samba)
-			mending(t, s, s.as("CN=bridge,CN=Users,"+domain, "Zhuravl-Bridge-2021"), false)
+			mending(t, s, s.as("CN=bridge,CN=Users,"+domain, "Zhuravl-Bridge-2021"), 5)
 		})
 	}
 }
@@ -146,9 +146,10 @@ func (c *cellar) over(k *knife) *duplicates.Mender {
 	return &duplicates.Mender{Directory: cutDirectory{c.mender, k}, Journal: cutJournal{c.db.Repairs("ad"), k}, Now: func() time.Time { return noon }}
 }
 
-// mending is the life of a repair. Each place to be killed at is tried both
-// before and behind the call, or either in turn.
-func mending(t *testing.T, s *site, client *ldapclient.Client, both bool) {
+// mending is the life of a repair. Of the places to be killed at every one is
+// tried, before and behind the call; or, with a stride, every so many, before or
+// behind it in turn.
+func mending(t *testing.T, s *site, client *ldapclient.Client, stride int) {
 	dir := t.TempDir()
 	db, err := sqlite.OpenFiles(t.Context(), filepath.Join(dir, "store.db"), filepath.Join(dir, "keyset.json"), store.Options{Now: func() time.Time { return noon }})
 	s.must(err)
@@ -164,7 +165,7 @@ func mending(t *testing.T, s *site, client *ldapclient.Client, both bool) {
 	before := c.picture(true)
 
 	done := c.straight(g, before)
-	c.killed(g, before, done, both)
+	c.killed(g, before, done, stride)
 	c.overtaken(g)
 	c.adopted()
 }
@@ -259,14 +260,14 @@ func (c *cellar) same(want, got string) {
 
 // killed ends the process at every call, before it and behind it, on the way
 // there and on the way back.
-func (c *cellar) killed(g duplicates.Planned, before, done string, both bool) {
+func (c *cellar) killed(g duplicates.Planned, before, done string, stride int) {
 	c.t.Helper()
 	ctx := c.t.Context()
-	for at := 1; ; at++ {
+	for at := 1; ; at += stride {
 		whole := true
 		sides := []bool{false, true}
-		if !both {
-			sides = []bool{at%2 == 0}
+		if stride > 1 {
+			sides = []bool{at/stride%2 == 0}
 		}
 		for _, behind := range sides {
 			k := &knife{at: at, behind: behind}
