@@ -316,6 +316,7 @@ func TestWholeFileChecks(t *testing.T) {
 		"the form's path for events": {"web: {events: /activate}", "web.events", "taken"},
 		"AD without a unit":          {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, search_base: 'DC=obr'}", "ad.base", "without base"},
 		"AD with the whole domain":   {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'dc=obr', search_base: 'DC=obr'}", "ad.base", "whole domain"},
+		"the same, with spaces":      {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'dc=obr, dc=ru', search_base: 'DC=obr,DC=ru'}", "ad.base", "whole domain"},
 		"AD outside its domain":      {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'OU=s,DC=other', search_base: 'DC=obr'}", "ad.base", "not in the domain"},
 		"AD with one attribute":      {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'OU=s,DC=obr', search_base: 'DC=obr', mark_attribute: adminDescription}", "ad.stamp_attribute", "different"},
 		"AD with odd placeholders":   {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'OU=s,DC=obr', search_base: 'DC=obr', ou: 'OU={class}'}", "ad.ou", "placeholder"},

@@ -114,10 +114,10 @@ var dnForm = regexp.MustCompile(`^` + dnPart + `(?:,` + dnPart + `){0,31}$`)
 // Folded is a DN as it compares with others: case and spaces around commas and
 // equals signs say nothing.
 func (d DN) Folded() string {
-	return strings.ToLower(dnSpace.ReplaceAllString(string(d), "$1"))
+	return strings.ToLower(dnSpace.ReplaceAllString(string(d), "$1$2"))
 }
 
-var dnSpace = regexp.MustCompile(` *([,=]) *`)
+var dnSpace = regexp.MustCompile(`(\\.)| *([,=]) *`) // what is escaped stays
 
 // Template makes the values of an LDAP attribute of a person: text, and fields in
 // braces.
