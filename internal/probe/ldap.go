@@ -79,8 +79,13 @@ func (p *LDAP) Run(ctx context.Context) *Report {
 		c.whoAmI()
 	} else {
 		c.report.Outcome, c.report.Problem = DiagnoseLDAP(err)
-		if errors.Is(ctx.Err(), context.Canceled) {
+		switch {
+		case errors.Is(ctx.Err(), context.Canceled):
 			c.report.Outcome, c.report.Problem = NoAnswer, ProblemInterrupted
+		case p.Method == LDAPExternal && c.report.Problem == ProblemClosed && c.report.TLS != nil:
+			// In TLS 1.3 the server sees our certificate after our handshake is
+			// done, and not every server says why it ends the connection.
+			c.report.Outcome, c.report.Problem = Rejected, ProblemDevice
 		}
 		c.report.Detail = clean(strings.ReplaceAll(err.Error(), "\n", "; "))
 	}

@@ -27,6 +27,7 @@ const (
 	ProblemConfidential Problem = "tls_required"     // 13
 	ProblemMechanism    Problem = "mechanism"        // 7, 14
 	ProblemBase         Problem = "no_such_base"     // 32
+	ProblemDN           Problem = "not_a_dn"         // 34
 	ProblemResult       Problem = "result"           // any other result
 	ProblemNobody       Problem = "nobody"           // a search found nobody
 	ProblemSeveral      Problem = "several"          // or more than one
@@ -151,6 +152,8 @@ func result(e *dua.ResultError) (Outcome, Problem) {
 		return Rejected, ProblemMechanism
 	case wire.NoSuchObject:
 		return Rejected, ProblemBase
+	case wire.InvalidDNSyntax:
+		return Rejected, ProblemDN
 	case 8, wire.InappropriateAuthentication, wire.InsufficientAccessRights, wire.UnwillingToPerform: // 8: strongerAuthRequired
 		return Rejected, ProblemAccess
 	}

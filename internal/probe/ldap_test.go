@@ -49,7 +49,7 @@ func (shelf) Serve(ctx context.Context, c *wire.Conn, m *wire.Message) {
 			}
 		}
 		for name, r := range map[string]wire.Result{"busy": {Code: wire.Busy}, "away": {Code: wire.Unavailable}, "clear": {Code: wire.ConfidentialityRequired}, "odd": {Code: wire.Other},
-			"disabled": {Code: wire.InvalidCredentials, Text: "80090308: LdapErr: DSID-0C09044E, comment: AcceptSecurityContext error, data 533, v2580"}, "EXTERNAL": {Code: wire.AuthMethodNotSupported}, "weak": {Code: wire.UnwillingToPerform}} {
+			"disabled": {Code: wire.InvalidCredentials, Text: "80090308: LdapErr: DSID-0C09044E, comment: AcceptSecurityContext error, data 533, v2580"}, "EXTERNAL": {Code: wire.AuthMethodNotSupported}, "weak": {Code: wire.UnwillingToPerform}, "bare": {Code: wire.InvalidDNSyntax}} {
 			if strings.Contains(sent, name) {
 				result = r
 			}
@@ -163,6 +163,7 @@ func TestLDAP(t *testing.T) {
 		"away":             {func(p *LDAP) { p.Login = "away" }, NoAnswer, ProblemUnavailable, "result 52"},
 		"TLS wanted":       {func(p *LDAP) { p.Login, p.StartTLS = "clear", false }, Rejected, ProblemConfidential, "--starttls"},
 		"unwilling":        {func(p *LDAP) { p.Login = "weak" }, Rejected, ProblemAccess, "result 53"},
+		"no DN":            {func(p *LDAP) { p.Login = "bare" }, Rejected, ProblemDN, "--user-dn"},
 		"odd":              {func(p *LDAP) { p.Login = "odd" }, Rejected, ProblemResult, "result 80"},
 		"gone":             {func(p *LDAP) { p.Login = "gone" }, NoAnswer, ProblemClosed, "ended the connection"},
 		"service":          {func(p *LDAP) { p.Base, p.Service, p.ServicePassword = "o=x", "cn=reader", "nope" }, Rejected, ProblemService, "service account's sign-in: "},
