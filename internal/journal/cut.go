@@ -59,13 +59,22 @@ func (w Why) How() How {
 // sessions changed, and neither those who wait at the command line nor those who
 // may not stay at all are behind them.
 func (w Why) Due(asked time.Time) time.Time {
-	switch w {
-	case WhyAdministrator, WhyReauthorize:
+	switch {
+	case w.byHand():
 		return asked.Add(-2 * ahead)
-	case WhySuspended, WhyLeft, WhyRemoved, WhyChanged, WhyUnlisted, WhyRevoked:
+	case w.urgent():
 		return asked.Add(-ahead)
 	}
 	return asked
+}
+
+// urgent says that the session may not stay at all.
+func (w Why) urgent() bool {
+	switch w {
+	case WhySuspended, WhyLeft, WhyRemoved, WhyChanged, WhyUnlisted, WhyRevoked:
+		return true
+	}
+	return false
 }
 
 // ahead is longer than any such work takes.
@@ -102,8 +111,11 @@ type Cut struct {
 	Tries int
 	Due   time.Time // of the next try, while it waits
 	At    time.Time // of the last try, or zero
-	Cause uint32    // Error-Cause of the last refusal (RFC 5176 section 3.5), or 0
+	Cause uint32    // Error-Cause of the last refusal (RFC 5176 section 3.5), CauseForged, or 0
 }
+
+// CauseForged stands for answers that another secret signs. It is no Error-Cause.
+const CauseForged uint32 = 1 << 16
 
 // MaxTries is how often one request is made of a NAS, whatever it answers.
 const MaxTries = len(backOff) + 1
