@@ -90,6 +90,9 @@ func show(s string) string {
 	return fmt.Sprintf("%q", clip(s))
 }
 
+// Nearest gives the candidate that a person most likely meant, or "".
+func Nearest(word string, candidates []string) string { return nearest(word, candidates) }
+
 // nearest gives the candidate that a person most likely meant, or "".
 func nearest(word string, candidates []string) string {
 	best, least := "", 1+min(2, len([]rune(word))/2)
