@@ -91,10 +91,7 @@ func show(s string) string {
 }
 
 // Nearest gives the candidate that a person most likely meant, or "".
-func Nearest(word string, candidates []string) string { return nearest(word, candidates) }
-
-// nearest gives the candidate that a person most likely meant, or "".
-func nearest(word string, candidates []string) string {
+func Nearest(word string, candidates []string) string {
 	best, least := "", 1+min(2, len([]rune(word))/2)
 	for _, c := range candidates {
 		if d := distance(strings.ToLower(word), strings.ToLower(c), least); d < least {

@@ -21,7 +21,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"slices"
 
 	"schoolbridge/ldapsrv/wire"
 )
@@ -193,7 +192,7 @@ func (c *Conn) result(b []byte) error {
 			return err
 		}
 		if e.Tag == 0x8b { // responseValue, RFC 4511 section 4.12
-			c.Value = slices.Concat(c.Value, e.Value)
+			c.Value = append(c.Value, e.Value...)
 		}
 	}
 	return nil
