@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// certificate loads the pair as the daemon will; nil where there is none.
+// certificate loads the pair as the daemon will; nil where there is none. It is asked
+// for where something would show it: not where each listener has its own.
 func (d *decoder) certificate(c *Config) *tls.Certificate {
 	cert, key := c.TLS.CertificateFile, c.TLS.KeyFile
 	written := d.nodes["tls.certificate_file"] != nil || d.nodes["tls.key_file"] != nil
@@ -18,10 +19,19 @@ func (d *decoder) certificate(c *Config) *tls.Certificate {
 	if len(c.RADIUS.RadSec) > 0 {
 		needed = "radius.radsec"
 	}
+	mute := "" // nobody can sign in there: no StartTLS, and plain_bind is never
 	for i, l := range c.LDAP.Listeners {
-		if l.TLS || l.OldTLS {
-			needed = fmt.Sprintf("ldap.listeners[%d]", i)
+		path := fmt.Sprintf("ldap.listeners[%d]", i)
+		switch {
+		case d.nodes[path+".certificate_file"] != nil || d.nodes[path+".key_file"] != nil:
+		case l.TLS || l.OldTLS:
+			needed = path
+		case c.LDAP.PlainBind == "never":
+			mute = path
 		}
+	}
+	if len(c.LDAP.Listen) > 0 && c.LDAP.PlainBind == "never" {
+		mute = "ldap.listen"
 	}
 	if len(c.LDAP.ListenTLS) > 0 {
 		needed = "ldap.listen_tls"
@@ -29,8 +39,8 @@ func (d *decoder) certificate(c *Config) *tls.Certificate {
 	switch {
 	case !written && needed != "":
 		d.faultAt(needed, wrong(say("для TLS нет сертификата", "there is no certificate for TLS"), say("укажите tls.certificate_file и tls.key_file", "set tls.certificate_file and tls.key_file")))
-	case !written && len(c.LDAP.All()) > 0 && c.LDAP.PlainBind == "never":
-		d.faultAt("ldap.listen", wrong(say("без сертификата здесь никто не войдёт: StartTLS невозможен, а plain_bind: never", "without a certificate nobody can sign in here: no StartTLS, and plain_bind is never"), say("укажите tls.certificate_file и tls.key_file", "set tls.certificate_file and tls.key_file")))
+	case !written && mute != "":
+		d.faultAt(mute, wrong(say("без сертификата здесь никто не войдёт: StartTLS невозможен, а plain_bind: never", "without a certificate nobody can sign in here: no StartTLS, and plain_bind is never"), say("укажите tls.certificate_file и tls.key_file", "set tls.certificate_file and tls.key_file")))
 	case written && (d.nodes["tls.certificate_file"] == nil || d.nodes["tls.key_file"] == nil):
 		d.faultAt("tls", wrong(say("сертификат и ключ указывают вместе", "certificate and key come together"), say("добавьте второй файл", "add the other file")))
 	case written && !d.faulty("tls."):
@@ -44,7 +54,7 @@ func (d *decoder) certificate(c *Config) *tls.Certificate {
 func (d *decoder) ldapListeners(c *Config, main *tls.Certificate) {
 	for i, l := range c.LDAP.Listeners {
 		path := fmt.Sprintf("ldap.listeners[%d].", i)
-		shown := d.ownCertificate(c, path, l, main)
+		shown := d.ownCertificate(path, l, main)
 		if l.OldTLS {
 			d.warn(path+"old_tls", wrong(say("TLS 1.0 и 1.1 и обмен ключами RSA взломаны: пароли тех, кто входит здесь, можно прочесть", "TLS 1.0, TLS 1.1 and RSA key exchange are broken: the passwords of whoever signs in here can be read"),
 				say("только для старых досок, на отдельном адресе в их сети; замените доски", "for old boards only, on an address of their own in their network; replace them")))
@@ -62,7 +72,7 @@ func (d *decoder) ldapListeners(c *Config, main *tls.Certificate) {
 }
 
 // ownCertificate is what a listener shows; nil: nothing that could be loaded.
-func (d *decoder) ownCertificate(c *Config, path string, l Listener, main *tls.Certificate) *tls.Certificate {
+func (d *decoder) ownCertificate(path string, l Listener, main *tls.Certificate) *tls.Certificate {
 	cert, key := path+"certificate_file", path+"key_file"
 	switch written := d.nodes[cert] != nil; {
 	case written != (d.nodes[key] != nil):
@@ -72,8 +82,6 @@ func (d *decoder) ownCertificate(c *Config, path string, l Listener, main *tls.C
 		return main
 	case d.faulty(cert) || d.faulty(key):
 		return nil
-	case c.TLS.CertificateFile == "" && !d.faulty("tls"):
-		d.faultAt(cert, wrong(say("без tls.certificate_file нет и TLS", "without tls.certificate_file there is no TLS"), d.example("tls.certificate_file")))
 	}
 	return d.pair(cert, l.CertificateFile, l.KeyFile)
 }

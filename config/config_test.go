@@ -319,6 +319,7 @@ func TestWholeFileChecks(t *testing.T) {
 		"AD outside its domain":      {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'OU=s,DC=other', search_base: 'DC=obr'}", "ad.base", "not in the domain"},
 		"AD with one attribute":      {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'OU=s,DC=obr', search_base: 'DC=obr', mark_attribute: adminDescription}", "ad.stamp_attribute", "different"},
 		"AD with odd placeholders":   {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'OU=s,DC=obr', search_base: 'DC=obr', ou: 'OU={class}'}", "ad.ou", "placeholder"},
+		"AD with no unit for rest":   {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'OU=s,DC=obr', search_base: 'DC=obr', duplicates_ou: 'CN=rest'}", "ad.duplicates_ou", "no unit"},
 		"AD with a district twice":   {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'OU=s,DC=obr', search_base: 'DC=obr', districts: [{name: А, label: a}, {name: а, label: b}]}", "ad.districts[1].name", "already"},
 		"web on a taken port":        {pair + "ldap: {base: o=a, listen_tls: ['127.0.0.1:8080']}", "web.listen", "taken"},
 		"every address, twice":       {"radius: {authentication: ['0.0.0.0:1812', '[::]:1812']}", "radius.authentication[1]", "keep one of the two"},
@@ -330,7 +331,6 @@ func TestWholeFileChecks(t *testing.T) {
 		"one attribute twice":        {"ldap: {attributes: [{name: title, value: a}, {name: Title, value: b}]}", "ldap.attributes[1].name", "already"},
 		"half a certificate":         {"ldap: {base: o=a, listeners: [{address: '127.0.0.1:1636', certificate_file: server.pem}]}", "ldap.listeners[0]", "come together"},
 		"a wrong pair":               {"ldap: {base: o=a, listeners: [{address: '127.0.0.1:1636', certificate_file: server.pem, key_file: secret}]}", "ldap.listeners[0].certificate_file", "do not work"},
-		"a certificate without TLS":  {"ldap: {base: o=a, listeners: [{address: '127.0.0.1:1636', certificate_file: server.pem, key_file: server-key.pem}]}", "ldap.listeners[0].certificate_file", "there is no TLS"},
 		"service outside":            {"ldap: {base: o=a, services: [{dn: 'cn=x,o=b', password_file: secret}]}", "ldap.services[0].dn", "below the base"},
 		"service among the people":   {"ldap: {base: o=a, services: [{dn: 'cn=x, ou=People, o=a', password_file: secret}]}", "ldap.services[0].dn", "no place of service accounts"},
 		"service twice with spaces":  {"ldap: {base: 'o=a, o=b', services: [{dn: 'cn=x,o=a,o=b', password_file: secret}, {dn: 'CN = x, O=a, O=b', password_file: secret}]}", "ldap.services[1].dn", "already"},
@@ -386,6 +386,9 @@ func TestWholeFileChecks(t *testing.T) {
 	}
 	for words, text := range map[string]string{
 		"listens to nobody":      "",
+		"attributes[1].name":     "ldap: {attributes: [{name: title, value: a}, {name: ShadowMax, value: '90'}]}",
+		"takes a password for":   "ldap: {attributes: [{name: shadowLastChange, value: '1'}]}",
+		"pGina lets in":          "ldap: {attributes: [{name: msDS-UserPasswordExpiryTimeComputed, value: '1'}]}",
 		"forged":                 "radius: {clients: [{name: a, range: 10.0.0.1, secret_file: secret, message_authenticator: optional}]}",
 		"in the clear":           "ldap: {plain_bind: always}",
 		"is for RadSec":          "radius: {clients: [{name: a, certificate: a.example}]}",
@@ -471,39 +474,6 @@ func TestReference(t *testing.T) {
 	}
 }
 
-func TestReloadable(t *testing.T) {
-	dir := folder(t)
-	check := func(text string) *Config {
-		c, faults := Check([]byte(text), dir)
-		if c == nil {
-			t.Fatal(lines(faults))
-		}
-		return c
-	}
-	tls := "tls: {certificate_file: server.pem, key_file: server-key.pem}\n"
-	old := check(base + tls)
-	if got := Reloadable(old, check(strings.NewReplacer("10.1.0.0/16", "10.2.0.0/16", "allow: true", "allow: false").Replace(base)+tls)); len(got) != 0 {
-		t.Errorf("NAS clients and policy need a restart: %v", got)
-	}
-	listener := func(more string) *Config {
-		return check(strings.Replace(base, `[{address: "127.0.0.1:3890"}]`, `[{address: "127.0.0.1:3890"`+more+`}]`, 1) + tls)
-	}
-	if got := Reloadable(old, listener(", certificate_file: server.pem, key_file: server-key.pem")); len(got) != 0 {
-		t.Errorf("a listener's certificate needs a restart: %v", got)
-	}
-	if got := Reloadable(old, listener(", idle: 2h")); !slices.Equal(got, []string{"ldap.listeners"}) {
-		t.Errorf("a listener's patience: %v", got)
-	}
-	got := Reloadable(old, check(strings.NewReplacer("o=school", "o=other", "policy: {", "policy: {time_zone: Asia/Omsk, ", "who: staff", "who: pupil", "name: z, ca_file: ca", "name: y, ca_file: third").Replace(base)+"web: {listen: '127.0.0.1:81'}\n"))
-	if want := []string{"tls", "ldap.services", "ldap.base", "policy.time_zone", "web.listen"}; !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-	got = Reloadable(old, check(strings.NewReplacer("ad: {", "ad: {sweep: 1h, ", "label: uvao", "label: uv").Replace(base)+tls+"web: {monitors: [10.0.0.0/8], limits: {per_source: 9}}\n"))
-	if want := []string{"ad.districts", "ad.sweep", "web.monitors", "web.limits.per_source"}; !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-}
-
 func TestNearest(t *testing.T) {
 	for word, want := range map[string]string{"secert_file": "secret_file", "SCHOOL": "school", "x": "", "entirely": "", "rnage": "range"} {
 		if got := Nearest(word, []string{"range", "secret_file", "school", "name"}); got != want {
@@ -529,15 +499,4 @@ func FuzzCheck(f *testing.F) {
 			}
 		}
 	})
-}
-
-// Old boards know RSA alone: a certificate with another key is no use to them.
-func TestOldTLSWithoutRSA(t *testing.T) {
-	const head = "tls: {certificate_file: server.pem, key_file: server-key.pem}\nldap: {base: o=a, listeners: [{address: '127.0.0.1:1636', tls: true"
-	for more, want := range map[string]bool{"": false, ", old_tls: true": true, ", old_tls: true, certificate_file: server.pem, key_file: server-key.pem": true} {
-		_, faults := Check([]byte(strings.Replace(base, "ldap:", "#", 1)+head+more+"}]}\n"), folder(t))
-		if got := strings.Contains(lines(faults), "no RSA key"); got != want {
-			t.Errorf("%q: %s", more, lines(faults))
-		}
-	}
 }

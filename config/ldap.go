@@ -87,11 +87,21 @@ func (d *decoder) attributeName(c *Config, path, name string) {
 		d.faultAt(path, wrong(say("значения %s служба ставит сама", "the values of %s are the daemon's to make", show(name)), say("уберите его отсюда или назовите атрибут иначе", "remove it here, or call the attribute otherwise")))
 	case !slices.Contains(ldapAttributes, lower) && !attributeWord.MatchString(name):
 		d.faultAt(path, wrong(say("%s — не имя атрибута", "%s is no name of an attribute", show(name)), say("напишите до 48 латинских букв, цифр и дефисов, сначала букву", "write at most 48 Latin letters, digits and hyphens, a letter first")))
+	case expires(lower):
+		d.warn(path, wrong(say("по %s программа считает пароль истёкшим, а pGina такого человека впускает и с неверным паролем", "by %s a program takes a password for expired, and pGina lets in such a person with a wrong one too", show(name)),
+			say("уберите атрибут: пароли mos.ru здесь не истекают", "remove the attribute: passwords of mos.ru do not expire here")))
 	}
 }
 
 // attributeWord is a short name: RFC 4512 section 1.4.
 var attributeWord = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,47}$`)
+
+// expires says that clients judge by an attribute, in small letters, whether a password has expired, as
+// passwords here do not. pGina asks for some after a wrong password too, and lets in
+// whoever has to change an expired one.
+func expires(name string) bool {
+	return strings.HasPrefix(name, "shadow") || strings.HasPrefix(name, "msds-user") || slices.Contains([]string{"sambapwdmustchange", "sambapwdlastset", "pwdlastset", "maxpwdage"}, name)
+}
 
 // access checks who signs in over LDAP with what, and who sees whom.
 func (d *decoder) access(c *Config) {
@@ -109,8 +119,8 @@ func (d *decoder) access(c *Config) {
 	if len(authorities) > 0 && !used && !d.faulty("ldap.services") {
 		d.warn("ldap.certificates.authorities", wrong(say("ни одна ldap.services не входит с сертификатом", "none of ldap.services signs in with a certificate"), say("добавьте ей certificates или уберите authorities", "add certificates to one, or remove the authorities")))
 	}
-	if len(authorities) > 0 && c.TLS.CertificateFile == "" && !d.faulty("tls") {
-		d.warn("ldap.certificates.authorities", wrong(say("без tls.certificate_file нет и TLS, а сертификат предъявляют в нём", "without tls.certificate_file there is no TLS, in which certificates are shown"), d.example("tls.certificate_file")))
+	if len(authorities) > 0 && c.TLS.CertificateFile == "" && !d.faulty("tls") && !c.LDAP.ownCertificates() {
+		d.warn("ldap.certificates.authorities", wrong(say("ни у одного адреса LDAP нет сертификата, значит, нет и TLS, а сертификат клиента предъявляют в нём", "no LDAP listener has a certificate, so there is no TLS, in which clients show theirs"), d.example("tls.certificate_file")))
 	}
 	names := map[string]int{}
 	for i, a := range c.LDAP.Access {

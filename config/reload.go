@@ -29,16 +29,22 @@ func Reloadable(old, new *Config) []string {
 		changed = append(changed, "ldap.services")
 	}
 	was, is := *old, *new
-	was.LDAP.Listeners, is.LDAP.Listeners = withoutCertificates(old.LDAP.Listeners), withoutCertificates(new.LDAP.Listeners)
+	alone := old.TLS.CertificateFile == "" && new.TLS.CertificateFile == ""
+	was.LDAP.Listeners, is.LDAP.Listeners = withoutCertificates(old.LDAP.Listeners, alone), withoutCertificates(new.LDAP.Listeners, alone)
 	compare(reflect.ValueOf(was), reflect.ValueOf(is), "", &changed)
 	return changed
 }
 
-// withoutCertificates leaves out what of listeners is taken anew.
-func withoutCertificates(list []Listener) []Listener {
+// withoutCertificates leaves out what of listeners is taken anew. alone: a listener
+// without one of its own has none, so that having one is as good as TLS.
+func withoutCertificates(list []Listener, alone bool) []Listener {
 	list = slices.Clone(list)
 	for i := range list {
+		has := list[i].CertificateFile != ""
 		list[i].CertificateFile, list[i].KeyFile = "", ""
+		if alone && has {
+			list[i].CertificateFile = "one"
+		}
 	}
 	return list
 }

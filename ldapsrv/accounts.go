@@ -112,11 +112,15 @@ func (s *Server) serviceOf(name []byte) *service {
 	if one := a.names[string(name)]; one != nil {
 		return one
 	}
-	at := s.resolve(string(name))
-	if at.kind != placeService {
+	return a.at(s.resolve(string(name)))
+}
+
+// at gives the account that stands at a place; nil: none does.
+func (a *Accounts) at(p place) *service {
+	if p.kind != placeService {
 		return nil
 	}
-	return a.keys[at.leaf]
+	return a.keys[p.leaf]
 }
 
 // wanted finds the account that a name elsewhere in the directory was meant for:
@@ -147,7 +151,7 @@ func (x *session) renew(c *wire.Conn) bool {
 		x.asker = nil
 		return false
 	}
-	x.service, x.asker, x.name = now, now, now.name
+	x.service, x.asker = now, now
 	return true
 }
 

@@ -215,6 +215,29 @@ type arriving struct {
 
 func (d arriving) Await(context.Context, uint64) error { d.meanwhile(); return nil }
 
+// A person is called as the directory calls her now, and as at the bind where it
+// knows her no more.
+func TestWhoAmIOfSomebodyRenamed(t *testing.T) {
+	w := start(t, nil)
+	c := w.as(personName("orlovami"), password)
+	orlova, _ := w.auth.d.Lookup("orlovami")
+	renamed := *orlova
+	renamed.Login = "zimina"
+	if err := changeTo(w, &renamed); err != nil {
+		t.Fatal(err)
+	}
+	if who := w.whoAmI(c); who != "dn:"+personName("zimina") {
+		t.Errorf("renamed she is %q", who)
+	}
+	w.src.changes = []directory.Change{{Removed: orlova.Person}}
+	if _, err := w.auth.d.Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if who := w.whoAmI(c); who != "dn:"+personName("orlovami") {
+		t.Errorf("without an account she is %q", who)
+	}
+}
+
 // lines are a log.
 type lines struct {
 	mu sync.Mutex

@@ -54,7 +54,7 @@ func parseBind(body []byte) (b bindRequest, err error) {
 }
 
 func (x *session) signOut(c *wire.Conn) {
-	x.service, x.person, x.name, x.proof = nil, identity.PersonID{}, "", nil
+	x.service, x.person, x.login, x.proof = nil, identity.PersonID{}, "", nil
 	x.saslBegun = "" // whatever comes instead of its next step ends it (RFC 4511 section 4.2.1)
 	c.SetBound(false)
 }
@@ -80,7 +80,7 @@ func (x *session) bind(ctx context.Context, c *wire.Conn, body []byte) (r wire.R
 		x.tried = false
 		x.s.metrics.binds.Observe(time.Since(start).Seconds())
 	}
-	c.SetBound(x.name != "")
+	c.SetBound(x.signedIn())
 	return r, extra, nil
 }
 
@@ -102,29 +102,32 @@ func (x *session) bindSimple(ctx context.Context, c *wire.Conn, b bindRequest) w
 func (x *session) bindPassword(ctx context.Context, c *wire.Conn, name, password []byte) wire.Result {
 	c.Flush() // the answers before this one need not wait for mos.ru
 	x.tried = true
-	if account := x.s.serviceOf(name); account != nil {
+	accounts := x.s.accounts.Load()
+	if account := accounts.names[string(name)]; account != nil {
 		return x.bindService(ctx, c, account, password)
 	}
-	x.misnamed(c, string(name))
-	return x.bindPerson(ctx, c, string(name), identity.Password(password))
+	typed := string(name)
+	at := x.s.resolve(typed)
+	if account := accounts.at(at); account != nil {
+		return x.bindService(ctx, c, account, password)
+	}
+	x.misnamed(c, typed, at)
+	return x.bindPerson(ctx, c, typed, at, identity.Password(password))
 }
 
 // misnamed tells, seldom, of a name that was to be an account's and is none's.
 // Only what shows no person is written: a name below ou=services, or which account
 // is called so in another place.
-func (x *session) misnamed(c *wire.Conn, name string) {
-	if !strings.Contains(name, "=") {
+func (x *session) misnamed(c *wire.Conn, name string, at place) {
+	if at.kind != placeNone {
 		return
 	}
 	d, err := parseDN(name)
 	if err != nil {
 		return
 	}
-	at := x.s.resolveDN(d)
 	told := x.s.accounts.Load().wanted(d)
 	switch {
-	case at.kind != placeNone:
-		return
 	case told != nil:
 	case at.tree != nil && at.tree.services != "" && at.matched == at.tree.services:
 		told = []any{"dn", clipped(d.String())}
@@ -164,7 +167,7 @@ func (x *session) bindService(ctx context.Context, c *wire.Conn, account *servic
 		}
 		wait(ctx, serviceDelay)
 		return wire.Result{Code: wire.InvalidCredentials, Text: textCredentials}
-	case !x.s.guesses.heard(ctx, guess{c.Source(), account.key}, right, x.s.opt.Now):
+	case !x.s.guesses.heard(c.Wait, guess{c.Source(), account.key}, right, x.s.opt.Now):
 		wait(ctx, serviceDelay)
 		return wire.Result{Code: wire.Unavailable, Text: textUnavailable}
 	case !right:
@@ -172,15 +175,15 @@ func (x *session) bindService(ctx context.Context, c *wire.Conn, account *servic
 		wait(ctx, serviceDelay)
 		return wire.Result{Code: wire.InvalidCredentials, Text: textCredentials}
 	}
-	x.service, x.asker, x.name = account, account, account.name
+	x.service, x.asker = account, account
 	return wire.Result{}
 }
 
-// bindPerson signs a person in by DN, in any tree, by user principal name, or by
+// bindPerson signs a person in by the DN at a place, in any tree, by user principal name, or by
 // a login as typed, perhaps with a domain, which Auth knows. Any other DN is
 // nobody's login, which is for Auth to say: it takes as long as an unknown one.
-func (x *session) bindPerson(ctx context.Context, c *wire.Conn, name string, password identity.Password) wire.Result {
-	name, t := x.s.typed(name)
+func (x *session) bindPerson(ctx context.Context, c *wire.Conn, name string, at place, password identity.Password) wire.Result {
+	name, t := x.s.loginAt(name, at)
 	v := x.s.opt.Auth.Authenticate(ctx, identity.Credential{
 		Name: name, Proof: password, Channel: identity.ChannelLDAP, Source: x.source(c),
 	})
@@ -191,7 +194,7 @@ func (x *session) bindPerson(ctx context.Context, c *wire.Conn, name string, pas
 	x.locked = v.Outcome == identity.Rejected && v.Proven
 	switch v.Outcome {
 	case identity.Accepted:
-		x.person, x.tree, x.name = v.Person, t, x.s.nameOf(t, v.Person, v.Login)
+		x.person, x.tree, x.login = v.Person, t, v.Login
 		return wire.Result{}
 	case identity.Unavailable:
 		return wire.Result{Code: wire.Unavailable, Text: textUnavailable}
@@ -201,10 +204,10 @@ func (x *session) bindPerson(ctx context.Context, c *wire.Conn, name string, pas
 	return wire.Result{Code: wire.InvalidCredentials, Text: textCredentials}
 }
 
-// typed gives what a person typed for a login, out of a DN or a user principal
-// name, and the tree that it is of.
-func (s *Server) typed(name string) (string, *tree) {
-	if at := s.resolve(name); at.kind == placePerson {
+// loginAt gives what stands for a login in a name, which stands at a place, and
+// the tree that it is of.
+func (s *Server) loginAt(name string, at place) (string, *tree) {
+	if at.kind == placePerson {
 		return at.leaf, at.tree
 	}
 	return s.principal(name), s.trees[0]
@@ -213,7 +216,7 @@ func (s *Server) typed(name string) (string, *tree) {
 // Typed gives the login in a person's DN of any tree or user principal name;
 // others stay as they are.
 func (s *Server) Typed(name string) string {
-	login, _ := s.typed(name)
+	login, _ := s.loginAt(name, s.resolve(name))
 	return login
 }
 

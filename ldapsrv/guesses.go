@@ -1,11 +1,12 @@
 package ldapsrv
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -16,14 +17,19 @@ import (
 // A source has so many tries; each wrong one takes one, which comes back later.
 // Who has none left waits for one, in no order, beside others of his address: a
 // board with an old password, or a guesser, behind the same NAT as a program
-// takes the tries from it but does not shut it out, unless many wait at once. What is right takes none, so
+// takes the tries from it but does not shut it out. Each connection waits for one
+// bind, and none that its client has closed; where as many wait as may, the one who
+// has waited for longest makes room, so that a newcomer has the same chance at each
+// try as any other, and more he cannot have: whoever is right and comes in before
+// others would tell them that they are wrong. What is right takes none, so
 // that whoever waits behind it goes on, and gives none back: a program that signs in
 // every second would else give a guesser beside it ten tries each time. Tries that
 // cannot come to anything, from where the account may not come from or of one
 // without a password, do not count, nor do certificates.
 type guesses struct {
-	mu sync.Mutex
-	of map[guess]*tries
+	mu       sync.Mutex
+	of       map[guess]*tries
+	patience time.Duration // until who waits is told to come back; 0: guessPatience
 }
 
 type guess struct {
@@ -33,8 +39,8 @@ type guess struct {
 
 // tries are what a source has left for an account.
 type tries struct {
-	whole   time.Time // when all are there again
-	waiting atomic.Int64
+	whole time.Time       // when all are there again
+	line  []chan struct{} // of those who wait, closed where one has to leave; the first came first
 }
 
 const (
@@ -81,26 +87,58 @@ func (g *guesses) take(one guess, right bool, now time.Time) (of *tries, left ti
 }
 
 // heard waits until a try may count; false: it may not, so that the answer tells
-// nothing of it, right or wrong.
-func (g *guesses) heard(ctx context.Context, one guess, right bool, now func() time.Time) bool {
+// nothing of it, right or wrong. waits gives a context that ends when nobody is there
+// who would hear.
+func (g *guesses) heard(waits func() (context.Context, context.CancelFunc), one guess, right bool, now func() time.Time) bool {
 	t, left := g.take(one, right, now())
 	if left == 0 {
 		return true
 	}
-	if t.waiting.Add(1) > guessLine {
-		t.waiting.Add(-1)
-		return false
-	}
-	defer t.waiting.Add(-1)
-	ctx, cancel := context.WithTimeout(ctx, guessPatience)
+	ctx, done := waits()
+	defer done()
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(g.patience, guessPatience))
 	defer cancel()
-	for ctx.Err() == nil {
-		wait(ctx, left+rand.N(guessTime/64)) // in no order
+	leave := g.join(t)
+	defer g.part(t, leave)
+	for {
+		timer := time.NewTimer(left + rand.N(guessTime/64)) // in no order
+		select {
+		case <-timer.C:
+		case <-leave:
+			timer.Stop()
+			return false
+		case <-ctx.Done():
+			timer.Stop()
+		}
+		if ctx.Err() != nil {
+			return false
+		}
 		if _, left = g.take(one, right, now()); left == 0 {
 			return true
 		}
 	}
-	return false
+}
+
+// join puts somebody into the line, who leaves when the channel is closed.
+func (g *guesses) join(t *tries) (leave chan struct{}) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(t.line) == guessLine {
+		close(t.line[0])
+		t.line = slices.Delete(t.line, 0, 1)
+	}
+	leave = make(chan struct{})
+	t.line = append(t.line, leave)
+	return leave
+}
+
+// part takes him out, if he is there.
+func (g *guesses) part(t *tries, leave chan struct{}) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if i := slices.Index(t.line, leave); i >= 0 {
+		t.line = slices.Delete(t.line, i, i+1)
+	}
 }
 
 // seldom lets a line of log through once a minute: of what anybody can bring

@@ -2,6 +2,7 @@ package ldapsrv
 
 import (
 	"context"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
@@ -12,13 +13,18 @@ import (
 	"github.com/go-ldap/ldap/v3"
 )
 
+// until is a connection that is closed when ctx ends.
+func until(ctx context.Context) func() (context.Context, context.CancelFunc) {
+	return func() (context.Context, context.CancelFunc) { return context.WithCancel(ctx) }
+}
+
 // A source has so many wrong tries; then who is wrong waits, and who is right comes
 // in after those before him, although the wrong ones never cease.
 func TestGuessesTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, now := &guesses{}, time.Now
 		one := guess{netip.MustParseAddr("192.0.2.1"), "cn=job"}
-		heard := func(right bool) bool { return g.heard(t.Context(), one, right, now) }
+		heard := func(right bool) bool { return g.heard(until(t.Context()), one, right, now) }
 		began := now()
 		for range guessLimit {
 			if !heard(false) {
@@ -28,10 +34,10 @@ func TestGuessesTakeTurns(t *testing.T) {
 		if now() != began {
 			t.Fatal("the first ones wait")
 		}
-		if g.heard(t.Context(), guess{netip.MustParseAddr("192.0.2.2"), "cn=job"}, true, now); now() != began {
+		if g.heard(until(t.Context()), guess{netip.MustParseAddr("192.0.2.2"), "cn=job"}, true, now); now() != began {
 			t.Error("another address waits")
 		}
-		if g.heard(t.Context(), guess{one.source, "cn=other"}, true, now); now() != began {
+		if g.heard(until(t.Context()), guess{one.source, "cn=other"}, true, now); now() != began {
 			t.Error("another account waits")
 		}
 		// Three that go on being wrong, and one that is right.
@@ -42,7 +48,7 @@ func TestGuessesTakeTurns(t *testing.T) {
 		for range 3 {
 			wait.Go(func() {
 				for ctx.Err() == nil {
-					if g.heard(ctx, one, false, now) && ctx.Err() == nil {
+					if g.heard(until(ctx), one, false, now) && ctx.Err() == nil {
 						mu.Lock()
 						tried++
 						mu.Unlock()
@@ -84,7 +90,7 @@ func TestGuessesAreBounded(t *testing.T) {
 		for range 200 {
 			wait.Go(func() {
 				for now().Sub(began) < time.Minute {
-					if g.heard(t.Context(), one, false, now) {
+					if g.heard(until(t.Context()), one, false, now) {
 						mu.Lock()
 						tried++
 						mu.Unlock()
@@ -95,7 +101,7 @@ func TestGuessesAreBounded(t *testing.T) {
 		}
 		wait.Go(func() {
 			for now().Sub(began) < time.Minute {
-				g.heard(t.Context(), one, true, now)
+				g.heard(until(t.Context()), one, true, now)
 				time.Sleep(time.Second)
 			}
 		})
@@ -103,6 +109,45 @@ func TestGuessesAreBounded(t *testing.T) {
 		if most := guessLimit + int((time.Minute+guessPatience)/guessTime); tried > most+1 {
 			t.Errorf("%d wrong ones are heard in a minute, %d at most should be", tried, most)
 		}
+	})
+}
+
+// As many as the line takes wait all the time: a right one that comes now and then is never told to go at once, and comes in.
+func TestGuessesLineIsShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, now := &guesses{}, time.Now
+		one := guess{netip.MustParseAddr("192.0.2.1"), "cn=job"}
+		began := now()
+		for range guessLimit {
+			g.heard(until(t.Context()), one, false, now)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var wait sync.WaitGroup
+		for range guessLine { // told to go, each dials again, in its own time
+			wait.Go(func() {
+				for ctx.Err() == nil {
+					g.heard(until(ctx), one, false, now)
+					time.Sleep(serviceDelay + rand.N(10*time.Second))
+				}
+			})
+		}
+		in := 0
+		for range 1000 {
+			time.Sleep(rand.N(time.Minute))
+			at := now()
+			switch heard := g.heard(until(t.Context()), one, true, now); {
+			case heard:
+				in++
+			case now() == at:
+				t.Fatal("it is told to go at once")
+			}
+		}
+		if in < 50 {
+			t.Errorf("it comes in %d times of 1000", in)
+		}
+		cancel()
+		wait.Wait()
+		t.Logf("%d of 1000 in %v", in, now().Sub(began))
 	})
 }
 
@@ -116,7 +161,7 @@ func TestGuessesTable(t *testing.T) {
 	if _, left := g.take(one, true, testNow); left != guessTime {
 		t.Errorf("the next try comes in %v", left)
 	}
-	if !g.heard(t.Context(), one, true, at(testNow.Add(-24*time.Hour))) {
+	if !g.heard(until(t.Context()), one, true, at(testNow.Add(-24*time.Hour))) {
 		t.Error("a clock that was set back locks out")
 	}
 	for i := range 2 * guessTable {
@@ -127,6 +172,49 @@ func TestGuessesTable(t *testing.T) {
 	if len(g.of) > guessTable {
 		t.Errorf("%d are counted", len(g.of))
 	}
+}
+
+// Over the wire: who waits for a try and hangs up waits no more.
+func TestGuessersWhoHangUp(t *testing.T) {
+	w := start(t, func(o *Options) { o.PlainBind = PlainLoopback })
+	w.server.guesses.patience = time.Hour
+	job := guess{netip.MustParseAddr("127.0.0.1"), w.server.serviceOf([]byte(reader)).key}
+	for range guessLimit {
+		w.server.guesses.take(job, false, w.server.opt.Now())
+	}
+	waiting := func() int {
+		w.server.guesses.mu.Lock()
+		defer w.server.guesses.mu.Unlock()
+		return len(w.server.guesses.of[job].line)
+	}
+	comes := func(want int) {
+		t.Helper()
+		for range 1000 {
+			if waiting() == want {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		t.Fatalf("%d wait, want %d", waiting(), want)
+	}
+	var conns []*ldap.Conn
+	var wait sync.WaitGroup
+	for i := range guessLine {
+		c := w.dial()
+		if i%2 == 0 {
+			if err := c.StartTLS(w.client()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		conns = append(conns, c)
+		wait.Go(func() { _ = c.Bind(reader, "wrong") })
+	}
+	comes(guessLine)
+	for _, c := range conns {
+		_ = c.Close()
+	}
+	comes(0)
+	wait.Wait()
 }
 
 // Over the wire: tries that cannot come to anything take none from who may come

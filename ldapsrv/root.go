@@ -11,25 +11,22 @@ const subschemaDN = "cn=Subschema"
 
 // OIDs of what is supported, or refused with a reason of its own.
 const (
-	oidStartTLS       = "1.3.6.1.4.1.1466.20037"   // RFC 4511 section 4.14
-	oidWhoAmI         = "1.3.6.1.4.1.4203.1.11.3"  // RFC 4532
-	oidPasswordModify = "1.3.6.1.4.1.4203.1.11.1"  // RFC 3062, refused with the place where it is done
-	oidAllOperational = "1.3.6.1.4.1.4203.1.5.1"   // RFC 3673: "+"
-	oidAbsoluteTF     = "1.3.6.1.4.1.4203.1.5.3"   // RFC 4526: (&) and (|)
-	oidPaged          = "1.2.840.113556.1.4.319"   // RFC 2696
-	oidSyncRequest    = "1.3.6.1.4.1.4203.1.9.1.1" // RFC 4533 section 2.2
-	oidManageDSAIT    = "2.16.840.1.113730.3.4.2"  // RFC 3296; there are no referrals
-	oidDomainScope    = "1.2.840.113556.1.4.1339"  // MS-ADTS section 3.1.1.3.4.1.4; the same in Active Directory
+	oidStartTLS             = "1.3.6.1.4.1.1466.20037"   // RFC 4511 section 4.14
+	oidWhoAmI               = "1.3.6.1.4.1.4203.1.11.3"  // RFC 4532
+	oidPasswordModify       = "1.3.6.1.4.1.4203.1.11.1"  // RFC 3062, refused with the place where it is done
+	oidAllOperational       = "1.3.6.1.4.1.4203.1.5.1"   // RFC 3673: "+"
+	oidAbsoluteTF           = "1.3.6.1.4.1.4203.1.5.3"   // RFC 4526: (&) and (|)
+	oidPaged                = "1.2.840.113556.1.4.319"   // RFC 2696
+	oidSyncRequest          = "1.3.6.1.4.1.4203.1.9.1.1" // RFC 4533 section 2.2
+	oidManageDSAIT          = "2.16.840.1.113730.3.4.2"  // RFC 3296; there are no referrals
+	oidProxiedAuthorization = "2.16.840.1.113730.3.4.18" // RFC 4370, refused
+	oidDomainScope          = "1.2.840.113556.1.4.1339"  // MS-ADTS section 3.1.1.3.4.1.4; the same in Active Directory
 )
 
 // newRootDSE is what anybody may read (RFC 4512 section 5.1). It claims what is
-// there and nothing else: no capabilities of Active Directory. SASL mechanisms are
-// rootEntry's.
+// there and nothing else: no capabilities of Active Directory. What hangs on the
+// connection is rootEntry's.
 func newRootDSE(o *Options, trees []*tree) *fixedEntry {
-	extensions := []string{oidWhoAmI, wire.OIDCancel}
-	if o.TLS != nil {
-		extensions = append(extensions, oidStartTLS)
-	}
 	var contexts []string
 	for _, t := range trees {
 		contexts = append(contexts, t.name)
@@ -40,7 +37,7 @@ func newRootDSE(o *Options, trees []*tree) *fixedEntry {
 		attrDefaultNamingContext: contexts[:1],
 		attrSupportedLDAPVersion: {"3"},
 		attrSupportedControl:     {oidPaged, oidSyncRequest, oidManageDSAIT, oidDomainScope, oidPasswordPolicy},
-		attrSupportedExtension:   extensions,
+		attrSupportedExtension:   {oidWhoAmI, wire.OIDCancel},
 		attrSupportedFeatures:    {oidAllOperational, oidAbsoluteTF},
 		attrSubschemaSubentry:    {subschemaDN},
 		attrVendorName:           {"schoolbridge"},
@@ -48,11 +45,12 @@ func newRootDSE(o *Options, trees []*tree) *fixedEntry {
 	})
 }
 
-// rootEntry is the root DSE as one connection sees it now: with the SASL mechanisms
-// that would be taken on it (RFC 4513 section 5.2.1.2), and the number of the last
+// rootEntry is the root DSE as one connection sees it now: with StartTLS where the
+// listener has TLS, the SASL mechanisms that would be taken on it (RFC 4513 section 5.2.1.2), and the number of the last
 // change (MS-ADTS section 3.1.1.3.2).
 type rootEntry struct {
 	*fixedEntry
+	startTLS   bool
 	mechanisms []string
 	d          Directory
 }
@@ -68,6 +66,11 @@ func (r *rootEntry) attributes() attrs {
 // Values implements filter.Subject.
 func (r *rootEntry) Values(a int, into *filter.Values) bool {
 	switch attr(a) {
+	case attrSupportedExtension:
+		if r.startTLS {
+			into.Text(oidStartTLS)
+		}
+		return r.fixedEntry.Values(a, into)
 	case attrSupportedSASLMechanisms:
 		addAll(into, r.mechanisms)
 	case attrHighestCommittedUSN:

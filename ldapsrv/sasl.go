@@ -72,7 +72,7 @@ func (x *session) bindSASL(ctx context.Context, c *wire.Conn, s saslCredentials)
 	switch {
 	case string(s.mechanism) == saslExternal && x.s.certifies():
 		return x.bindExternal(ctx, c, string(s.credentials)), nil
-	case string(s.mechanism) != saslPlain || x.s.opt.TLS == nil: // no mechanism at all too, RFC 4511 section 4.2.1
+	case string(s.mechanism) != saslPlain || !c.OffersTLS(): // no mechanism at all too, RFC 4511 section 4.2.1
 		return wire.Result{Code: wire.AuthMethodNotSupported, Text: textSASL}, nil
 	case !c.TLS():
 		return wire.Result{Code: wire.ConfidentialityRequired, Text: textPlain}, nil

@@ -192,7 +192,7 @@ func (r *run) binding() []byte {
 	if r.service != nil {
 		rules = r.service.rules
 	}
-	return binding(rules, r.x.name, r.m.Body)
+	return binding(rules, r.x.who(), r.m.Body)
 }
 
 // all finds the entries below the base.
@@ -200,7 +200,7 @@ func (r *run) all() {
 	s := r.s
 	at := s.resolveBase(r.q.base)
 	if at.kind == placeRoot && r.q.scope == scopeBase {
-		r.single(&rootEntry{s.root, r.x.mechanisms(r.c), s.opt.Directory})
+		r.single(&rootEntry{s.root, r.c.OffersTLS(), r.x.mechanisms(r.c), s.opt.Directory})
 		return
 	}
 	if at.kind == placeBad {
@@ -414,7 +414,7 @@ func (r *run) look(cost int) bool {
 		return true
 	}
 	if r.looked >= watchAfter {
-		r.c.Watch(r.m)
+		r.c.Watch()
 	}
 	if r.c.Abandoned() {
 		return false

@@ -154,7 +154,7 @@ type Options struct {
 	Services   []Service          // at first; see ApplyServices
 	Rules      []Rule             // what people see of others; none: nothing; see Apply
 	Trust      func() *trust.Set  // who issues certificates of services, asked at each sign-in; nil, or giving nil: nobody
-	TLS        func() *tls.Config // nil: no TLS at all
+	TLS        func() *tls.Config // of listeners that bring none; nil: no TLS there
 	PlainBind  PlainBind          // "": never
 	Limits     wire.Limits
 	Entries    int // of one answer, which may be a page; 1,000

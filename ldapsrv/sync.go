@@ -98,7 +98,7 @@ func (r *run) beginSync(q *syncRequest) bool {
 	case at.kind == placeRoot || at.kind == placeSchema:
 		return refuse(wire.UnwillingToPerform, textSyncBase+r.s.trees[0].name)
 	}
-	s, d, binding := &r.sync, r.s.opt.Directory, r.s.syncs.binding(r.service.rules[:], r.x.name, r.m.Body)
+	s, d, binding := &r.sync, r.s.opt.Directory, r.s.syncs.binding(r.service.rules[:], r.x.who(), r.m.Body)
 	s.on = true
 	if len(q.cookie) > 0 {
 		switch busy := r.resume(q.cookie, binding); {
@@ -153,7 +153,7 @@ func (r *run) await(seq uint64) bool {
 		return true
 	}
 	r.c.Flush()
-	wanted, done := r.c.Wait(r.m)
+	wanted, done := r.c.Wait()
 	defer done()
 	wait, cancel := context.WithTimeout(wanted, r.s.syncWait)
 	defer cancel()

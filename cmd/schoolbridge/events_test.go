@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"schoolbridge/internal/auth"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/mosru/events"
 	"schoolbridge/internal/mschap"
@@ -24,17 +25,21 @@ func TestAnEventsPasswordServesMSCHAPv2(t *testing.T) {
 		}
 		s.activate("orlovami", true, person.RecordRef{Kind: person.RecordEmployment, ID: "k1"})
 		d := s.started(io.Discard)
-		applied, err := changes{d}.ApplyChange(t.Context(), events.Change{ID: "e1", At: time.Now(), Subject: "orlovami", Kind: events.PasswordChanged, Password: "Snegir-2022"})
-		if err != nil || !applied {
-			t.Fatal(applied, err)
-		}
 		holder, err := d.db.Accounts().Find(t.Context(), "orlovami")
 		if err != nil {
 			t.Fatal(err)
 		}
+		old := auth.Verifier{NTHash: []byte("0123456789abcdef"), Epoch: 1, LearnAt: time.Now().Add(-time.Hour)}
+		if err := d.db.Credentials().SaveVerifier(t.Context(), holder.Person, old); err != nil {
+			t.Fatal(err)
+		}
+		applied, err := changes{d}.ApplyChange(t.Context(), events.Change{ID: "e1", At: time.Now(), Subject: "orlovami", Kind: events.PasswordChanged, Password: "Snegir-2022"})
+		if err != nil || !applied {
+			t.Fatal(applied, err)
+		}
 		v, err := d.db.Credentials().Verifier(t.Context(), holder.Person)
 		hash := mschap.NTHash("Snegir-2022")
-		if option == "true" && (err != nil || string(v.NTHash) != string(hash[:])) || option == "false" && len(v.NTHash)+len(v.Argon2) > 0 {
+		if option == "true" && (err != nil || string(v.NTHash) != string(hash[:])) || option == "false" && len(v.NTHash)+len(v.Argon2)+len(v.Before) > 0 {
 			t.Errorf("nt_hash %s: %d bytes, %v", option, len(v.NTHash), err)
 		}
 		if r := s.explained("orlovami"); r.MSCHAPv2 == nil || r.MSCHAPv2.Reason != want {

@@ -102,8 +102,8 @@ func (c changes) ApplyChange(ctx context.Context, change events.Change) (bool, e
 	case events.Removed:
 		kind = store.EventRemoved
 	}
-	e := store.Event{ID: change.ID, At: change.At, Subject: change.Subject, Kind: kind, Password: change.Password}
-	if change.Password != "" && c.d.config.Auth.NTHash {
+	e := store.Event{ID: change.ID, At: change.At, Subject: change.Subject, Kind: kind, Password: change.Password, NTOff: !c.d.config.Auth.NTHash}
+	if change.Password != "" && !e.NTOff {
 		hash := mschap.NTHash(string(change.Password))
 		e.NTHash = hash[:]
 	}

@@ -29,7 +29,7 @@ func (d *daemon) joinLDAP(ctx context.Context) error {
 		}
 		d.release = append(d.release, func() { _ = l.Close() }) // closed already, unless the start failed
 		how := ldapwire.Listener{Implicit: one.TLS, Idle: one.Idle, Proxies: one.Balancers}
-		if d.cert != nil {
+		if d.cert != nil || one.CertificateFile != "" {
 			asking := &askingTLS{base: d.ldapTLS(one), asks: d.ldapAsks.Load, address: one.Address}
 			if one.OldTLS {
 				old = append(old, string(one.Address))

@@ -29,9 +29,6 @@ func (d *daemon) ldapServer() (*ldapsrv.Server, error) {
 	}
 	o.SyncKey, o.PageKey = key[:], d.pageKey
 	o.PasswordPlace, o.Trust = string(d.config.Web.Recovery), func() *trust.Set { return d.ldapAsks.Load().issuers() }
-	if d.cert != nil {
-		o.TLS = d.cert.config // listeners have their own: see askingTLS
-	}
 	return ldapsrv.New(o)
 }
 

@@ -174,6 +174,60 @@ func TestCertificateOfListener(t *testing.T) {
 	}
 }
 
+// Where listeners have certificates of their own, no other is needed; TLS is offered
+// where there is one, and goes on where a reload would take it away.
+func TestCertificatesOfListenersAlone(t *testing.T) {
+	s, log := newSite(t), &logged{}
+	s.rsaCertificate("boards", 77)
+	boards, starts, plain := freeport.TCP(t), freeport.TCP(t), freeport.TCP(t)
+	const own = ", certificate_file: boards.pem, key_file: boards-key.pem"
+	written := strings.Replace(siteConfig, "tls: {", "# {", 1) + `ldap:
+  base: dc=school,dc=example
+  plain_bind: loopback
+  listeners:
+    - {address: "` + boards + `", tls: true` + own + `}
+    - {address: "` + starts + `"` + own + `}
+    - {address: "` + plain + `"}
+`
+	s.write("config.yaml", written)
+	d := s.started(log)
+	starting := func() int64 {
+		t.Helper()
+		c, err := ldap.DialURL("ldap://" + starts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		if err := c.StartTLS(&tls.Config{InsecureSkipVerify: true}); err != nil {
+			t.Fatal(err)
+		}
+		state, _ := c.TLSConnectionState()
+		return state.PeerCertificates[0].SerialNumber.Int64()
+	}
+	for url, want := range map[string]bool{"ldaps://" + boards: true, "ldap://" + starts: true, "ldap://" + plain: false} {
+		c, err := ldap.DialURL(url, ldap.DialWithTLSConfig(&tls.Config{InsecureSkipVerify: true}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := c.Search(ldap.NewSearchRequest("", ldap.ScopeBaseObject, 0, 0, 0, false, "(objectClass=*)", []string{"supportedExtension"}, nil))
+		if err != nil || len(r.Entries) != 1 {
+			t.Fatal(r, err)
+		}
+		if got := slices.Contains(r.Entries[0].GetAttributeValues("supportedExtension"), "1.3.6.1.4.1.1466.20037"); got != want {
+			t.Errorf("%s offers StartTLS: %v", url, got)
+		}
+		_ = c.Close()
+	}
+	s.rsaCertificate("boards", 78)
+	if d.reload(); starting() != 78 || strings.Contains(log.take(), "restart") {
+		t.Error("after a reload it is the old one")
+	}
+	s.write("config.yaml", strings.Replace(written, starts+`"`+own, starts+`"`, 1))
+	if d.reload(); starting() != 78 || !strings.Contains(log.take(), "ldap.listeners") {
+		t.Error("TLS is taken away, or in silence")
+	}
+}
+
 // A reload brings new connections the new certificate, also those for old
 // boards, and leaves the old ones alone.
 func TestReloadLeavesConnections(t *testing.T) {

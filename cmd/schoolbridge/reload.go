@@ -146,6 +146,13 @@ func (d *daemon) take(r reloadable) {
 		d.eapTrust.Store(r.eapTrust)
 	}
 	d.ldapAsks.Store(r.ldapAsks)
+	if old := d.ldapCerts.Load(); old != nil && d.cert == nil {
+		for at, one := range *old { // a listener without any certificate is one without TLS
+			if r.ldapCerts[at] == nil {
+				r.ldapCerts[at] = one
+			}
+		}
+	}
 	d.ldapCerts.Store(&r.ldapCerts)
 	if d.ldap != nil {
 		d.ldap.Apply(r.access)

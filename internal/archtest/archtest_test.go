@@ -53,6 +53,7 @@ func TestForbiddenImportsFail(t *testing.T) {
 		{"ldapsrv/a_test.go", "github.com/jimlambrt/gldap", "hostile bytes"},
 		{"provision/ad/a.go", "example/internal/adtest", "a real Active Directory for tests"},
 		{"radiussrv/a.go", "example/internal/freeport", "it needs a test"},
+		{"radiussrv/a.go", "example/internal/rawtls", "a peer that misbehaves"},
 		{"radiussrv/a.go", "example/radiussrv/eap/eaptest", "admits by itself"},
 		{"radiussrv/a.go", "example/internal/radiustest", "real RADIUS servers for tests"},
 		{"ldapsrv/a.go", "example/internal/httpdtest", "a real web server for tests"},

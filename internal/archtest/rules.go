@@ -28,8 +28,8 @@ var rules = []rule{
 	{who: "the web front-end", in: under("internal/web"), imports: under("ldapsrv", "radiussrv"), reason: frontEnds},
 	{
 		who: "a front-end", in: under("ldapsrv", "radiussrv"),
-		imports: both(ours, not(under("ldapsrv", "radiussrv", "internal/identity", "internal/person", "internal/policy", "internal/directory", "internal/mschap", "internal/trust"))),
-		reason:  "front-ends know the nouns (identity, person, policy, directory; the arithmetic of mschap, the chains of trust) and declare what else they need as small interfaces; cmd joins them",
+		imports: both(ours, not(under("ldapsrv", "radiussrv", "internal/identity", "internal/person", "internal/policy", "internal/directory", "internal/mschap", "internal/trust", "internal/timely"))),
+		reason:  "front-ends know the nouns (identity, person, policy, directory; the arithmetic of mschap, the chains of trust, the deadlines of timely) and declare what else they need as small interfaces; cmd joins them",
 	},
 	{
 		who: "the authenticator", in: under("internal/auth"),
@@ -79,6 +79,10 @@ var rules = []rule{
 	{
 		who: "anything but a test", in: not(under("internal/radiustest")), imports: under("internal/radiustest"),
 		reason: "it starts real RADIUS servers for tests, and knows only Linux with them installed",
+	},
+	{
+		who: "anything but a test", in: not(under("internal/rawtls")), imports: under("internal/rawtls"),
+		reason: "it is a peer that misbehaves, and verifies nobody",
 	},
 	{
 		who: "anything but a test", in: not(under("internal/httpdtest")), imports: under("internal/httpdtest"),

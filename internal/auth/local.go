@@ -288,7 +288,10 @@ func (a *Authenticator) disown(e *directory.Entry, proof identity.Password, aske
 	if err == nil && v.Epoch == e.Epoch {
 		// However old: while events arrive, an old hash still serves MSCHAPv2.
 		if fits, _ := a.local.check(v, proof, v.LearnAt, a.opt.NTMaxAge); fits {
-			none := Verifier{Epoch: e.Epoch, LearnAt: asked, Before: v.Leaves(nil)}
+			none := Verifier{Epoch: e.Epoch, LearnAt: asked}
+			if !a.opt.NTOff {
+				none.Before = v.Leaves(nil)
+			}
 			if err = a.opt.Verifiers.SaveVerifier(ctx, e.Person, none); err == nil {
 				a.hashes.put(e.Person, none, e.Epoch, a.opt.Now())
 			}

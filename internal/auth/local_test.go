@@ -286,6 +286,21 @@ func TestArgon2WhereNTIsOff(t *testing.T) {
 	}
 }
 
+// A hash from before NT hashes were switched off leaves nothing behind when mos.ru
+// refuses its password.
+func TestNoHashIsLeftWhereNTIsOff(t *testing.T) {
+	hash := mschap.NTHash(string(wrong))
+	for _, off := range []bool{false, true} {
+		w := newWorld(t, func(o *Options) { o.NTOff = off })
+		w.verifiers[identity.PersonID{1}] = Verifier{NTHash: hash[:], Epoch: 1, LearnAt: begin.Add(-time.Hour)}
+		w.want(w.sign("orlovami", wrong, "d"), identity.Rejected, identity.ReasonWrongPassword)
+		w.settled()
+		if v := w.verifiers[identity.PersonID{1}]; v.NTHash != nil || (v.Before == nil) != off {
+			t.Errorf("switched off %v: %+v", off, v)
+		}
+	}
+}
+
 func TestOldNTHashesEnd(t *testing.T) {
 	hash := mschap.NTHash(string(right))
 	v := Verifier{NTHash: hash[:], LearnAt: begin}

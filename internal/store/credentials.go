@@ -112,6 +112,7 @@ type Event struct {
 	// bytes), where such are kept.
 	Password identity.Password
 	NTHash   []byte
+	NTOff    bool // no hashes are kept: none stays as the one before either
 }
 
 // ErrEvent says that an event cannot be taken: no id, or outside the window.
@@ -181,7 +182,7 @@ func (t *tx) applyEvent(id identity.PersonID, e Event, now time.Time) error {
 	if err := t.raiseEpoch(id, now, stands); err != nil {
 		return err
 	}
-	if err := t.revoke(id, e.Kind, covers); err != nil {
+	if err := t.revoke(id, e.Kind == EventPasswordSet && !e.NTOff, covers); err != nil {
 		return err
 	}
 	if err := t.exec("UPDATE verifiers SET epoch = (SELECT epoch FROM people WHERE id = ?) WHERE person = ?", id[:], id[:]); err != nil {
@@ -200,15 +201,15 @@ func (t *tx) applyEvent(id identity.PersonID, e Event, now time.Time) error {
 }
 
 // revoke ends the verifier unless mos.ru confirmed it later than the event covers.
-// After a change of the password its hash stays as the one before: it opens nothing.
-func (t *tx) revoke(id identity.PersonID, kind EventKind, covers time.Time) error {
+// With keep its hash stays as the one before: it opens nothing.
+func (t *tx) revoke(id identity.PersonID, keep bool, covers time.Time) error {
 	v, err := t.verifier(id)
 	switch left := v.Leaves(nil); {
 	case errors.Is(err, identity.ErrNotFound), v.LearnAt.After(covers):
 		return nil
 	case err != nil && !errors.Is(err, ErrSealed):
 		return err
-	case err == nil && kind == EventPasswordSet && len(left) > 0:
+	case err == nil && keep && len(left) > 0:
 		sealed, err := t.db.keys.sealJSON("verifiers", id.String(), "sealed", sealedVerifier{Before: left})
 		if err != nil {
 			return err

@@ -42,9 +42,9 @@ func (q *queued) stopWaiting() {
 	}
 }
 
-// Watch is called by a session whose request takes long. From then on
+// Watch is called by a session while a request is served that takes long. From then on
 // Abandoned answers for this request; its memory stays valid.
-func (c *Conn) Watch(m *Message) {
+func (c *Conn) Watch() {
 	if c.ahead != nil {
 		return
 	}
@@ -54,12 +54,12 @@ func (c *Conn) Watch(m *Message) {
 		first: c.reader,
 		queue: make(chan *queued, c.server.opt.Limits.InFlight-1),
 		done:  make(chan struct{}),
-		now:   &queued{m: *m},
+		now:   &queued{m: c.request},
 	}
 	a.now.m.Body, a.now.m.Controls = nil, nil
 	c.reader = a.first.split()
 	c.ahead = a
-	go c.readAhead(a, a.now, c.bound)
+	go c.readAhead(a, a.now)
 }
 
 // Abandoned says that the client no longer wants the answer to the request that
@@ -73,8 +73,8 @@ func (c *Conn) Abandoned() bool {
 // client. ctx ends with the connection, when Abandoned says that nobody wants the
 // answer, and when the client has said that it sends nothing more: it may still
 // read an answer, but hardly waits for one. done gives back what that takes.
-func (c *Conn) Wait(m *Message) (ctx context.Context, done context.CancelFunc) {
-	c.Watch(m)
+func (c *Conn) Wait() (ctx context.Context, done context.CancelFunc) {
+	c.Watch()
 	ctx, done = context.WithCancel(c.ctx)
 	q := c.ahead.now
 	q.leave.Store(&done)
@@ -84,7 +84,7 @@ func (c *Conn) Wait(m *Message) (ctx context.Context, done context.CancelFunc) {
 	return ctx, done
 }
 
-func (c *Conn) readAhead(a *ahead, first *queued, bound bool) {
+func (c *Conn) readAhead(a *ahead, first *queued) {
 	defer close(a.done)
 	defer close(a.queue)
 	defer func() {
@@ -95,7 +95,7 @@ func (c *Conn) readAhead(a *ahead, first *queued, bound bool) {
 	}()
 	recent := []*queued{first}
 	for {
-		q, last, err := c.readQueued(bound)
+		q, last, err := c.readQueued()
 		if err != nil {
 			a.err = err
 			if !errors.Is(err, io.EOF) && !c.stopping.Load() {
@@ -135,8 +135,8 @@ func (c *Conn) readAhead(a *ahead, first *queued, bound bool) {
 }
 
 // readQueued reads one request into memory of its own.
-func (c *Conn) readQueued(bound bool) (q *queued, last bool, err error) {
-	b, err := c.read(bound)
+func (c *Conn) readQueued() (q *queued, last bool, err error) {
+	b, err := c.read()
 	if err != nil {
 		return nil, false, err
 	}
@@ -158,14 +158,14 @@ func (c *Conn) readQueued(bound bool) (q *queued, last bool, err error) {
 }
 
 // abandon marks the request that an Abandon names. Binds and StartTLS cannot be
-// abandoned (RFC 4511 section 4.11): the sessions never ask.
+// abandoned (RFC 4511 section 4.11); of StartTLS the sessions never ask.
 func abandon(recent []*queued, body []byte) {
 	id, err := Int(body)
 	if err != nil {
 		return
 	}
 	for _, q := range recent {
-		if q.m.ID == id {
+		if q.m.ID == id && q.m.Op != OpBindRequest {
 			q.abandon()
 		}
 	}
@@ -188,7 +188,9 @@ func (a *ahead) next(c *Conn) (Message, bool) {
 			if c.rest(); c.failed != nil {
 				return Message{}, false
 			}
+			c.fallSilent() // it may have been signed out meanwhile
 			q = <-a.queue
+			c.waiting(false)
 		}
 		if q == nil {
 			<-a.done

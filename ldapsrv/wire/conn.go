@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"schoolbridge/internal/timely"
 )
 
 // flushAt is how many answered bytes are gathered before they are written even
@@ -41,23 +43,22 @@ type Conn struct {
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
 
-	readUntil time.Time // deadline of the socket
-	writes    timely
+	readUntil time.Time    // deadline of the socket
+	writes    *timely.Conn // where TLS writes
 
-	bound    bool // somebody is signed in: larger requests are taken
-	lobbied  bool // the lobby has it as one where nobody is; see fallSilent
-	ended    bool // no further request is served
+	bound    atomic.Bool // somebody is signed in: larger requests are taken
+	lobbied  bool        // the lobby has it as one where nobody is; see fallSilent
+	ended    bool        // no further request is served
 	failed   error
 	startTLS *tls.Config
 	stopping atomic.Bool
 
-	silent         atomic.Bool // nobody is signed in, and nothing of his is under way
-	before, behind *Conn       // in the lobby, like
-	waits          bool        // whether it is there; of Server.mu
+	silent atomic.Bool // nobody is signed in, and nothing of his is under way
+	places [2]place    // in the lobby, or Server.unheard, and that of its source; of Server.mu
 }
 
 func newConn(s *Server, raw net.Conn, how *Listener) *Conn {
-	c := &Conn{server: s, how: how, raw: raw, net: raw, writes: timely{Conn: raw, most: s.opt.Limits.Write}, lobbied: true}
+	c := &Conn{server: s, how: how, raw: raw, net: raw, writes: timely.New(raw, s.opt.Limits.Write), lobbied: true}
 	c.silent.Store(true)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	if a, ok := raw.RemoteAddr().(*net.TCPAddr); ok {
@@ -92,7 +93,7 @@ func (c *Conn) Certificates() []*x509.Certificate {
 
 // SetBound says whether somebody is signed in: such connections may send larger
 // requests and be silent for longer.
-func (c *Conn) SetBound(bound bool) { c.bound = bound }
+func (c *Conn) SetBound(bound bool) { c.bound.Store(bound) }
 
 // End ends the connection after what was answered so far is written.
 func (c *Conn) End() { c.ended = true }
@@ -153,11 +154,11 @@ func (c *Conn) Flush() {
 		return
 	}
 	c.waiting(true)
-	c.writes.answer(true)
+	c.writes.Answer(true)
 	if _, c.failed = c.net.Write(c.out); errors.Is(c.failed, os.ErrDeadlineExceeded) {
 		c.server.ended(c, troubleDeaf)
 	}
-	c.writes.answer(false)
+	c.writes.Answer(false)
 	c.waiting(false)
 	c.from.unread.Add(-n)
 	c.out = c.out[:0]
@@ -177,6 +178,9 @@ func (c *Conn) rest() {
 	}
 	c.out, c.lent = nil, nil
 }
+
+// OffersTLS says whether the connection has TLS or may begin it.
+func (c *Conn) OffersTLS() bool { return c.how.TLS != nil }
 
 // StartTLS says whether TLS can begin now; if so it does when the answer is
 // written (RFC 4511 section 4.14).
@@ -296,7 +300,7 @@ func (c *Conn) next() (Message, error) {
 		}
 		c.fallSilent()
 	}
-	b, err := c.read(c.bound)
+	b, err := c.read()
 	if err != nil {
 		return Message{}, err
 	}
@@ -306,25 +310,36 @@ func (c *Conn) next() (Message, error) {
 
 // read waits for a request: silence is bounded by Idle, a request that began
 // by Read. It belongs to one goroutine at a time.
-func (c *Conn) read(bound bool) ([]byte, error) {
+func (c *Conn) read() ([]byte, error) {
 	limits := &c.server.opt.Limits
-	size, idle := limits.FirstPDU, min(limits.FirstIdle, c.how.Idle)
-	if bound {
-		size, idle = limits.PDU, c.how.Idle
-	}
-	if c.reader.whole() {
-		return c.reader.read(size)
-	}
-	if c.reader.waiting() == 0 {
-		c.deadline(idle)
-		if err := c.reader.wait(); err != nil {
+	if !c.reader.whole() && c.reader.waiting() == 0 {
+		if err := c.await(); err != nil {
 			return nil, silence(err)
 		}
 	}
 	if !c.reader.whole() {
 		c.deadline(limits.Read)
 	}
-	return c.reader.read(size)
+	if c.bound.Load() {
+		return c.reader.read(limits.PDU)
+	}
+	return c.reader.read(limits.FirstPDU)
+}
+
+// await waits for the first byte of a request. Whoever is signed in meanwhile, by a
+// request that is served while this one is read ahead, may be silent for longer.
+func (c *Conn) await() error {
+	for {
+		bound, idle := c.bound.Load(), c.how.Idle
+		if !bound {
+			idle = min(c.server.opt.Limits.FirstIdle, idle)
+		}
+		c.deadline(idle)
+		err := c.reader.wait()
+		if bound || !errors.Is(err, os.ErrDeadlineExceeded) || !c.bound.Load() || c.stopping.Load() {
+			return err
+		}
+	}
 }
 
 // errSilent says that a client asked nothing for too long.
@@ -340,7 +355,7 @@ func silence(err error) error {
 // deadline bounds the reads to come; those of a connection that is stopped fail
 // at once, whichever of the two came first.
 func (c *Conn) deadline(in time.Duration) {
-	until, renew := renewed(c.readUntil, in)
+	until, renew := timely.Renewed(c.readUntil, in)
 	if !renew {
 		return
 	}
@@ -349,14 +364,6 @@ func (c *Conn) deadline(in time.Duration) {
 	if c.stopping.Load() {
 		_ = c.raw.SetReadDeadline(time.Now())
 	}
-}
-
-// renewed says whether a deadline must be set anew. One that ends at most an
-// eighth too early stays: setting it costs as much as serving a small request.
-func renewed(old time.Time, in time.Duration) (until time.Time, renew bool) {
-	until = time.Now().Add(in)
-	late := until.Sub(old)
-	return until, late < 0 || late > in/8
 }
 
 var errStopping = errors.New("the server is stopping")
@@ -453,11 +460,10 @@ func (c *Conn) handshake(config *tls.Config) bool {
 		c.writes.Conn = &behind{c.raw, rest}
 	}
 	c.reader.free()
-	c.writes.set = true
 	h := &heard{Conn: c.writes.Conn}
 	c.writes.Conn = h
-	secured := tls.Server(&c.writes, config)
-	_ = c.raw.SetDeadline(time.Now().Add(s.opt.Limits.Handshake)) // a closed socket fails below
+	secured := tls.Server(c.writes, config)
+	_ = secured.SetDeadline(time.Now().Add(s.opt.Limits.Handshake)) // a closed socket fails below
 	if c.stopping.Load() {
 		return false
 	}
@@ -468,9 +474,9 @@ func (c *Conn) handshake(config *tls.Config) bool {
 		return false
 	}
 	s.metrics.versions.WithLabelValues(versionName(secured.ConnectionState())).Inc()
-	_ = c.raw.SetDeadline(time.Time{})
+	_ = secured.SetDeadline(time.Time{})
 	c.writes.Conn = h.Conn
-	c.readUntil, c.writes.until, c.writes.set = time.Time{}, time.Time{}, false
+	c.readUntil = time.Time{}
 	c.net = secured
 	c.reader = newReader(secured, c)
 	return true

@@ -1,82 +1,158 @@
 package wire
 
-// lobby is a list of the connections on which nobody is signed in, those who came
-// first in front. Where Limits.Connections is reached, one of them makes room for
-// a new one: a network with a great many addresses, each of them below the limits
-// of a source, would else keep everybody out for as long as silence is allowed.
-// Whoever is signed in stays. It belongs to Server.mu.
-type lobby struct{ first, last *Conn }
+import "container/heap"
 
-// looksInto is how many connections are looked at for one new one.
-const looksInto = 64
+// Whoever is there and signed in stays. Of the others one makes room for a newcomer
+// where Limits.Connections is reached, or would keep everybody out for as long as
+// silence is allowed; so a network with a great many addresses, each of them below the
+// limits of a source, keeps nobody out. Where Limits.PerSource is, one of the same
+// source does: a pool of PCs behind one address gets in although the connections of
+// those that were switched off are still counted.
+//
+//	             ┌─ no header yet: Server.unheard, bounded by itself
+//	newcomer ─►──┤
+//	             └─ lobby: of all and of its source ─ signed in ─► in neither; back when signed out
 
-// add puts a connection at the end.
+// lobby has the connections on which nobody is signed in, those who came first in
+// front, and knows which source has most of them. It belongs to Server.mu.
+type lobby struct {
+	all    queue
+	crowds crowds
+}
+
+// few is how many connections of a source in the lobby are no crowd.
+const few = 4
+
+// add puts a connection, whose source is known, at the end.
 func (l *lobby) add(c *Conn) {
-	c.before, c.behind, c.waits = l.last, nil, true
-	if l.last == nil {
-		l.first = c
+	l.all.add(c)
+	if c.from.lobby.add(c); c.from.lobby.n == 1 {
+		heap.Push(&l.crowds, c.from)
 	} else {
-		l.last.behind = c
-	}
-	l.last = c
-	if c.from != nil {
-		c.from.unbound++
+		heap.Fix(&l.crowds, c.from.rank)
 	}
 }
 
 // remove takes it out, if it is there.
 func (l *lobby) remove(c *Conn) {
-	if !c.waits {
+	if !c.places[0].in {
 		return
 	}
-	if c.before == nil {
-		l.first = c.behind
+	l.all.remove(c)
+	if c.from.lobby.remove(c); c.from.lobby.n == 0 {
+		heap.Remove(&l.crowds, c.from.rank)
 	} else {
-		c.before.behind = c.behind
-	}
-	if c.behind == nil {
-		l.last = c.before
-	} else {
-		c.behind.before = c.before
-	}
-	c.before, c.behind, c.waits = nil, nil, false
-	if c.from != nil {
-		c.from.unbound--
+		heap.Fix(&l.crowds, c.from.rank)
 	}
 }
 
-// oldest gives, of those in front who have nothing under way, one of the source
-// with most in the lobby, the first of these; nil: nobody. Who has something under
-// way goes to the end, so that nobody can stand in front of the silent for long.
-func (l *lobby) oldest() (found *Conn) {
-	most := 0
-	next := l.first
-	for n := 0; next != nil && n < looksInto; n++ {
-		c := next
-		next = c.behind
-		of := 1 // whose it is, a balancer has yet to say
-		if c.from != nil {
-			of = c.from.unbound
-		}
-		switch {
-		case !c.silent.Load():
-			l.remove(c)
-			l.add(c)
-		case of > most:
-			found, most = c, of
+// victim gives the one that has been silent for longest of the source with most, and
+// where each has few, or that one's are busy, of all; nil: nobody.
+func (l *lobby) victim() *Conn {
+	if len(l.crowds) > 0 && l.crowds[0].lobby.n > few {
+		if c := l.crowds[0].lobby.silent(); c != nil {
+			return c
 		}
 	}
-	return found
+	return l.all.silent()
+}
+
+// crowds is a heap of the sources that are in the lobby, the one with most on top.
+type crowds []*origin
+
+// Len implements heap.Interface.
+func (l crowds) Len() int { return len(l) }
+
+// Less implements heap.Interface.
+func (l crowds) Less(i, j int) bool { return l[i].lobby.n > l[j].lobby.n }
+
+// Swap implements heap.Interface.
+func (l crowds) Swap(i, j int) {
+	l[i], l[j] = l[j], l[i]
+	l[i].rank, l[j].rank = i, j
+}
+
+// Push implements heap.Interface.
+func (l *crowds) Push(x any) {
+	o := x.(*origin)
+	o.rank = len(*l)
+	*l = append(*l, o)
+}
+
+// Pop implements heap.Interface.
+func (l *crowds) Pop() any {
+	last := len(*l) - 1
+	o := (*l)[last]
+	(*l)[last] = nil
+	*l = (*l)[:last]
+	return o
+}
+
+// queue is a list of connections, threaded through one of the places of each.
+type queue struct {
+	first, last *Conn
+	n           int
+	of          int // which place
+}
+
+// place is where a connection stands in a queue.
+type place struct {
+	before, behind *Conn
+	in             bool
+}
+
+// add puts a connection at the end.
+func (q *queue) add(c *Conn) {
+	c.places[q.of] = place{before: q.last, in: true}
+	if q.last == nil {
+		q.first = c
+	} else {
+		q.last.places[q.of].behind = c
+	}
+	q.last = c
+	q.n++
+}
+
+// remove takes out one that is there.
+func (q *queue) remove(c *Conn) {
+	at := c.places[q.of]
+	if at.before == nil {
+		q.first = at.behind
+	} else {
+		at.before.places[q.of].behind = at.behind
+	}
+	if at.behind == nil {
+		q.last = at.before
+	} else {
+		at.behind.places[q.of].before = at.before
+	}
+	c.places[q.of] = place{}
+	q.n--
+}
+
+// looksInto is how many connections are looked at for one new one.
+const looksInto = 64
+
+// silent gives the first that has nothing under way, of those in front. Who has goes
+// to the end, so that nobody can stand in front of the silent for long.
+func (q *queue) silent() *Conn {
+	for range min(q.n, looksInto) {
+		c := q.first
+		if c.silent.Load() {
+			return c
+		}
+		q.remove(c)
+		q.add(c)
+	}
+	return nil
 }
 
 // makeRoom ends a connection for a new one. The caller holds mu.
-func (s *Server) makeRoom() bool {
-	c := s.lobby.oldest()
+func (s *Server) makeRoom(c *Conn) bool {
 	if c == nil {
 		return false
 	}
-	s.lobby.remove(c)
-	delete(s.conns, c) // its goroutine forgets the rest
+	s.leave(c) // its goroutine forgets the rest
 	s.metrics.ended.WithLabelValues(troubleCrowded).Inc()
 	s.notices.say("a silent LDAP connection made room for a new one", troubleCrowded, c.peer)
 	c.kill()
@@ -87,16 +163,16 @@ func (s *Server) makeRoom() bool {
 // sign in and out again at once, as some clients do for each of their users, costs
 // nothing.
 func (c *Conn) fallSilent() {
-	if c.bound == c.lobbied {
+	if bound := c.bound.Load(); bound == c.lobbied {
 		s := c.server
 		s.mu.Lock()
-		if c.bound {
+		if bound {
 			s.lobby.remove(c)
 		} else if s.conns[c] {
 			s.lobby.add(c)
 		}
 		s.mu.Unlock()
-		c.lobbied = !c.bound
+		c.lobbied = !bound
 	}
 	c.waiting(true)
 }
@@ -104,7 +180,7 @@ func (c *Conn) fallSilent() {
 // waiting says whether we wait for the client alone, be it that he asks, takes an
 // answer or goes on with TLS. It matters until somebody is signed in.
 func (c *Conn) waiting(is bool) {
-	if !c.bound {
+	if !c.bound.Load() {
 		c.silent.Store(is)
 	}
 }

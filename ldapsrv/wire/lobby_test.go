@@ -11,13 +11,10 @@ import (
 	"testing"
 )
 
-func (w *world) inLobby() (n int) {
+func (w *world) inLobby() int {
 	w.Server.mu.Lock()
 	defer w.Server.mu.Unlock()
-	for c := w.lobby.first; c != nil; c = c.behind {
-		n++
-	}
-	return n
+	return w.lobby.all.n + w.unheard.n
 }
 
 // ended says whether the server has ended a connection that asked nothing.
@@ -78,24 +75,79 @@ func TestSilentCrowd(t *testing.T) {
 	busy.want(1, "hold")
 }
 
-// Of those who came first, one of the source with most makes room.
+// One of the source with most makes room, wherever it stands; where each has few, the
+// one that has been silent for longest.
 func TestCrowdOfOneSource(t *testing.T) {
-	w := start(t, Limits{Connections: 20})
+	w := start(t, Limits{Connections: 100})
 	old := w.dialFrom("127.0.0.2")
 	w.eventually("it is not there", func() bool { return w.inLobby() == 1 })
 	var crowd []*peer
-	for i := range 19 {
-		crowd = append(crowd, w.dialFrom(fmt.Sprintf("127.0.1.%d", max(i-9, 0)))) // ten of one address
+	for i := range 99 {
+		crowd = append(crowd, w.dialFrom(fmt.Sprintf("127.0.1.%d", max(1+i, 90)-90))) // ninety of one address
 	}
-	w.eventually("they are not all there", func() bool { return w.inLobby() == 20 })
-	for i := range 5 {
+	w.eventually("they are not all there", func() bool { return w.inLobby() == 100 })
+	for i := range 90 - few {
 		if w.dialFrom(fmt.Sprintf("127.0.2.%d", i)).answered(1); !crowd[i].ended() {
-			t.Errorf("connection %d of the source with most is still there", i)
+			t.Fatalf("connection %d of the source with most is still there", i)
 		}
 	}
-	if !old.answered(1) || !crowd[9].answered(1) || !crowd[18].answered(1) {
+	if !old.answered(1) || !crowd[90-few].answered(1) || !crowd[98].answered(1) {
 		t.Error("another one made room")
 	}
+}
+
+// A school of two behind one address does not give way to a great many addresses with
+// one each that came before.
+func TestCrowdBesideASchool(t *testing.T) {
+	w := start(t, Limits{Connections: 30})
+	var crowd, school []*peer
+	for i := range 28 {
+		crowd = append(crowd, w.dialFrom(fmt.Sprintf("127.0.1.%d", i)))
+	}
+	w.eventually("they are not there", func() bool { return w.inLobby() == 28 })
+	for range 2 {
+		school = append(school, w.dialFrom("127.0.0.2"))
+	}
+	w.eventually("it is not there", func() bool { return w.inLobby() == 30 })
+	for i := range 28 {
+		if w.dialFrom(fmt.Sprintf("127.0.2.%d", i)).answered(1); !crowd[i].ended() {
+			t.Fatalf("connection %d, silent for longer, is still there", i)
+		}
+	}
+	if !school[0].answered(1) || !school[1].answered(1) {
+		t.Error("the school made room")
+	}
+}
+
+// Where a source has all the connections that it may, the longest silent of its own
+// makes room for its newcomer, and nobody else's; who is signed in or busy does not.
+func TestRoomWithinASource(t *testing.T) {
+	w := start(t, Limits{PerSource: 4})
+	other, in, busy := w.dialFrom("127.0.0.2"), w.dial(), w.dial()
+	in.send(pdu(1, OpBindRequest, []byte("in")))
+	in.want(1, "in")
+	busy.send(request1(1, "hold"))
+	<-w.e.started
+	dead := []*peer{w.dial(), w.dial()}
+	w.eventually("they are not there", func() bool { return w.inLobby() == 4 && len(w.open()) == 5 })
+	for i := range 2 {
+		newcomer := w.dial()
+		if !newcomer.answered(1) || !dead[i].ended() {
+			t.Errorf("newcomer %d is kept out, or the longest silent one is still there", i)
+		}
+		newcomer.send(pdu(1, OpBindRequest, []byte("in")))
+		newcomer.want(1, "in")
+	}
+	w.eventually("they are not signed in", func() bool { return w.inLobby() == 2 })
+	w.dial().wantEnd()
+	if !other.answered(1) || !in.answered(1) {
+		t.Error("another one made room")
+	}
+	if n := w.metric("refused_connections_total", troublePerSource); n != 1 {
+		t.Errorf("%v are refused", n)
+	}
+	close(w.e.release)
+	busy.want(1, "hold")
 }
 
 // Where nobody is silent, newcomers are refused; and clients that always have
@@ -121,39 +173,73 @@ func TestBusyCrowd(t *testing.T) {
 	close(w.e.release)
 }
 
-// Who comes with a balancer makes room and is given it like others.
+// Behind a balancer room is made for who has a header, among those of its source or of
+// all, as elsewhere; whoever has none takes nobody's place.
 func TestCrowdBehindBalancer(t *testing.T) {
-	w := startAs(t, Options{Limits: Limits{Connections: 3, PerSource: 1}}, Listener{Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
-	silent := w.dial() // without a header yet
-	w.eventually("it is not there", func() bool { return w.inLobby() == 1 })
-	for i := range 5 {
+	w := startAs(t, Options{Limits: Limits{Connections: 3, PerSource: 2}}, Listener{Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	introduced := func(client string) *peer {
 		p := w.dial()
-		p.send([]byte(fmt.Sprintf("PROXY TCP4 192.0.2.%d 192.0.2.200 1 389\r\n", i)))
+		p.send([]byte("PROXY TCP4 " + client + " 192.0.2.200 1 389\r\n"))
 		if !p.answered(1) {
-			t.Errorf("client %d is kept out", i)
+			t.Errorf("client %s is kept out", client)
 		}
+		return p
 	}
-	if !silent.ended() {
-		t.Error("a connection that is nobody's yet is still there")
+	first, second, third := introduced("192.0.2.1"), introduced("192.0.2.2"), introduced("192.0.2.2")
+	var unheard []*peer
+	for range unheardLeast {
+		unheard = append(unheard, w.dial())
 	}
-	if w.eventually("sources are forgotten wrongly", func() bool {
+	w.eventually("they are not there", func() bool { return len(w.open()) == 3+unheardLeast })
+	if !first.answered(1) || !second.answered(1) || !third.answered(1) {
+		t.Error("one made room for nobody")
+	}
+	introduced("192.0.2.2")
+	if !second.ended() || !unheard[0].ended() || !first.answered(1) {
+		t.Error("one of another source made room")
+	}
+	introduced("192.0.2.3")
+	if !first.ended() || !third.answered(1) || !unheard[1].answeredAfter("PROXY UNKNOWN\r\n") {
+		t.Error("another one made room")
+	}
+	w.eventually("sources are forgotten wrongly", func() bool {
 		w.Server.mu.Lock()
 		defer w.Server.mu.Unlock()
 		return len(w.sources) == 3
-	}); w.metric("ended_connections_total", troubleCrowded) != 3 {
-		t.Error("others made room")
-	}
+	})
 }
 
-// The lobby is a list whatever comes and goes, and counts each source's.
+// answeredAfter sends a header first.
+func (p *peer) answeredAfter(header string) bool {
+	p.send([]byte(header))
+	return p.answered(1)
+}
+
+// The lobby is a list whatever comes and goes, for each source too, and knows which
+// has most.
 func TestLobby(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	var l lobby
 	var want []*Conn
-	origins := []*origin{{}, {}, nil}
-	all := make([]*Conn, 40)
+	origins := []*origin{newOrigin(), newOrigin(), newOrigin(), newOrigin(), newOrigin()}
+	all := make([]*Conn, 60)
 	for i := range all {
-		all[i] = &Conn{from: origins[i%3]}
+		all[i] = &Conn{from: origins[i*i%len(origins)]}
+		all[i].silent.Store(true)
+	}
+	holds := func(q queue, want []*Conn) {
+		t.Helper()
+		var got, back []*Conn
+		for c := q.first; c != nil; c = c.places[q.of].behind {
+			got = append(got, c)
+		}
+		for c := q.last; c != nil; c = c.places[q.of].before {
+			back = append(back, c)
+		}
+		slices.Reverse(back)
+		if !slices.Equal(got, want) || !slices.Equal(back, want) || q.n != len(want) {
+			t.Fatalf("%p and %p, want %p; %d counted", got, back, want, q.n)
+		}
 	}
 	for range 5000 {
 		c := all[r.IntN(len(all))]
@@ -165,23 +251,46 @@ func TestLobby(t *testing.T) {
 			l.add(c)
 			want = append(want, c)
 		}
-		var got, back []*Conn
-		for c := l.first; c != nil; c = c.behind {
-			got = append(got, c)
-		}
-		for c := l.last; c != nil; c = c.before {
-			back = append(back, c)
-		}
-		slices.Reverse(back)
-		count := 0
-		for _, c := range want {
-			if c.from == origins[0] {
-				count++
+		holds(l.all, want)
+		most, crowds := 0, 0
+		for _, o := range origins {
+			var of []*Conn
+			for _, c := range want {
+				if c.from == o {
+					of = append(of, c)
+				}
 			}
+			if holds(o.lobby, of); len(of) > 0 {
+				crowds++
+			}
+			most = max(most, len(of))
 		}
-		if !slices.Equal(got, want) || !slices.Equal(back, want) || origins[0].unbound != count {
-			t.Fatalf("%p and %p, want %p; %d counted of %d", got, back, want, origins[0].unbound, count)
+		if len(l.crowds) != crowds || crowds > 0 && l.crowds[0].lobby.n != most {
+			t.Fatalf("%d sources, want %d, and most has %d, want %d", len(l.crowds), crowds, l.crowds[0].lobby.n, most)
 		}
+		if v := l.victim(); len(want) > 0 && (most > few && v.from.lobby.n != most || most <= few && v != want[0]) {
+			t.Fatalf("one of a source with %d of %d makes room", v.from.lobby.n, most)
+		}
+	}
+}
+
+// Whoever is signed out while requests are read ahead is one who may make room.
+func TestSignedOutAhead(t *testing.T) {
+	w := start(t, Limits{Connections: 1})
+	p := w.dial()
+	p.send(pdu(1, OpBindRequest, []byte("in")))
+	p.want(1, "in")
+	w.eventually("he is not counted as signed in", func() bool { return w.inLobby() == 0 })
+	p.send(request1(2, "watch"))
+	<-w.e.started
+	w.dial().wantEnd()
+	p.send(request1(3, "signed out")) // read ahead
+	close(w.e.release)
+	p.want(2, "watch")
+	p.want(3, "signed out")
+	w.eventually("he is not counted as signed out", func() bool { return w.inLobby() == 1 })
+	if !w.dial().answered(1) || !p.ended() {
+		t.Error("he did not make room")
 	}
 }
 

@@ -116,7 +116,9 @@ func (c *Conn) proxied() error {
 		if err == nil {
 			c.reader.r += n
 			if client.IsValid() {
+				c.server.mu.Lock() // who looks for room reads it
 				c.peer = client.Addr()
+				c.server.mu.Unlock()
 			}
 			return nil
 		}

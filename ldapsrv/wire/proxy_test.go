@@ -134,10 +134,11 @@ func TestProxyLimits(t *testing.T) {
 	for range 2 {
 		for _, header := range [][]byte{header4, header6} {
 			p := w.dial()
-			p.send(header, request1(1, "on"))
-			p.want(1, "on")
+			p.send(header, pdu(1, OpBindRequest, []byte("in"))) // whoever is signed in makes no room
+			p.want(1, "in")
 		}
 	}
+	w.eventually("they are not counted as signed in", func() bool { return w.inLobby() == 0 })
 	p := w.dial()
 	p.send(header4)
 	p.wantEnd()

@@ -14,7 +14,7 @@
 // (fewer before a successful bind); requests in flight; time for a handshake, to
 // send a request once it began, of silence, to take an answer. What is above
 // ends that connection, or is answered busy, and others do not feel it; where all
-// connections are taken, a silent one makes room (lobby.go). A handler
+// connections are taken, or those of a source, a silent one makes room (lobby.go). A handler
 // that panics ends its connection only. A silent connection holds a goroutine and,
 // but for what TLS needs, no buffer (read.go). trouble.go counts and tells.
 //
@@ -46,7 +46,7 @@ type Session interface {
 // Limits bound connections. The zero value of each stands for the default.
 // A source is an IPv4 address or an IPv6 /64.
 type Limits struct {
-	Connections int           // in all; 10,000
+	Connections int           // in all; 10,000, and an eighth beside whose balancers have yet to say whose they are
 	PerSource   int           // of one source; 1,000
 	Handshakes  int           // of one source, under way; 256
 	Operations  int           // of one source, under way: more are answered busy; 512
@@ -120,6 +120,7 @@ type Server struct {
 	conns     map[*Conn]bool
 	sources   map[netip.Addr]*origin
 	lobby     lobby
+	unheard   queue // whose these are, their balancers have yet to say
 	wait      sync.WaitGroup
 }
 
@@ -190,11 +191,12 @@ func (s *Server) admit(raw net.Conn, how *Listener) *Conn {
 		c.kill()
 		return nil
 	}
+	s.conns[c] = true
 	if len(how.Proxies) == 0 {
 		s.count(c)
+	} else {
+		s.unheard.add(c)
 	}
-	s.conns[c] = true
-	s.lobby.add(c)
 	s.metrics.connections.Inc()
 	s.wait.Add(1)
 	return c
@@ -205,11 +207,32 @@ func (s *Server) bars(c *Conn) (limit string) {
 	switch {
 	case s.closing:
 		return troubleClosing
-	case len(c.how.Proxies) > 0 && !c.how.balancer(c.peer):
+	case len(c.how.Proxies) == 0:
+		return s.fills(c)
+	case !c.how.balancer(c.peer):
 		return troubleProxy
-	case len(c.how.Proxies) == 0 && s.full(c):
+	case s.unheard.n >= max(s.opt.Limits.Connections/unheardShare, unheardLeast) && !s.makeRoom(s.unheard.silent()):
+		return troubleConnections
+	}
+	return ""
+}
+
+// Connections that have not told yet whose they are do not count as such: nobody makes
+// room for what is nobody's. There are so many of them beside, and the first of these
+// makes room for the next.
+const (
+	unheardShare = 8 // of Limits.Connections
+	unheardLeast = 16
+)
+
+// fills gives the limit that a connection is above whose source is known, if nobody
+// makes room. The caller holds mu.
+func (s *Server) fills(c *Conn) (limit string) {
+	from := s.sources[c.Source()]
+	switch {
+	case from != nil && from.connections >= s.opt.Limits.PerSource && !s.makeRoom(from.lobby.silent()):
 		return troublePerSource
-	case len(s.conns) >= s.opt.Limits.Connections && !s.makeRoom():
+	case len(s.conns)-s.unheard.n >= s.opt.Limits.Connections && !s.makeRoom(s.lobby.victim()):
 		return troubleConnections
 	}
 	return ""
@@ -232,25 +255,33 @@ func (l *Listener) balancer(peer netip.Addr) bool {
 	return false
 }
 
-// full says whether the source of a connection has as many as it may. The caller
+// count counts a connection for its source, and lets it into the lobby. The caller
 // holds mu.
-func (s *Server) full(c *Conn) bool {
-	from := s.sources[c.Source()]
-	return from != nil && from.connections >= s.opt.Limits.PerSource
-}
-
-// count counts a connection for its source. The caller holds mu.
 func (s *Server) count(c *Conn) {
 	from := s.sources[c.Source()]
 	if from == nil {
-		from = &origin{}
+		from = newOrigin()
 		s.sources[c.Source()] = from
 	}
 	from.connections++
-	if c.waits {
-		from.unbound++
-	}
 	c.from = from
+	s.lobby.add(c)
+}
+
+// leave takes a connection out of what is counted, once. The caller holds mu.
+func (s *Server) leave(c *Conn) {
+	if !s.conns[c] {
+		return
+	}
+	delete(s.conns, c)
+	if c.from == nil {
+		s.unheard.remove(c)
+		return
+	}
+	s.lobby.remove(c)
+	if c.from.connections--; c.from.connections == 0 {
+		delete(s.sources, c.Source())
+	}
 }
 
 // introduce learns from a balancer whose the connection is, and counts it.
@@ -258,9 +289,15 @@ func (s *Server) introduce(c *Conn) bool {
 	limit := troubleProxy
 	if err := c.proxied(); err == nil {
 		s.mu.Lock()
-		if limit = troublePerSource; !s.full(c) {
+		if !s.conns[c] { // it has made room meanwhile
+			s.mu.Unlock()
+			return false
+		}
+		if limit = s.fills(c); limit == "" {
+			s.unheard.remove(c)
 			s.count(c)
-			limit = ""
+		} else {
+			s.leave(c)
 		}
 		s.mu.Unlock()
 	} else if c.reader.waiting() == 0 {
@@ -275,13 +312,7 @@ func (s *Server) introduce(c *Conn) bool {
 func (s *Server) forget(c *Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lobby.remove(c)
-	delete(s.conns, c)
-	if c.from != nil {
-		if c.from.connections--; c.from.connections == 0 {
-			delete(s.sources, c.Source())
-		}
-	}
+	s.leave(c)
 	s.metrics.connections.Dec()
 	s.wait.Done()
 }

@@ -33,7 +33,10 @@ func (e *echo) Serve(ctx context.Context, c *Conn, m *Message) {
 	case m.Op == OpAbandonRequest:
 		return
 	case m.Op == OpBindRequest:
-		c.SetBound(body == "in")
+		if body == "watched" {
+			c.Watch()
+		}
+		c.SetBound(body == "in" || body == "watched")
 	case body == "panic":
 		panic("as told")
 	case body == "broken":
@@ -42,6 +45,8 @@ func (e *echo) Serve(ctx context.Context, c *Conn, m *Message) {
 	case body == "peer":
 		c.Reply(m.ID, OpSearchResultDone, Result{Text: c.Peer().String()})
 		return
+	case body == "signed out":
+		c.SetBound(false)
 	case body == "starttls":
 		c.StartTLS()
 		c.Reply(m.ID, OpSearchResultDone, Result{})
@@ -53,7 +58,7 @@ func (e *echo) Serve(ctx context.Context, c *Conn, m *Message) {
 		case <-ctx.Done():
 		}
 	case body == "watch":
-		c.Watch(m)
+		c.Watch()
 		e.started <- string(m.Body)
 		for !c.Abandoned() {
 			select {
@@ -369,10 +374,11 @@ func TestFailedAnswerEnds(t *testing.T) {
 func TestConnectionLimits(t *testing.T) {
 	w := start(t, Limits{PerSource: 2})
 	a, b := w.dial(), w.dial()
-	a.send(request1(1, "a"))
-	a.want(1, "a")
-	b.send(request1(1, "b"))
-	b.want(1, "b")
+	for _, p := range []*peer{a, b} {
+		p.send(pdu(1, OpBindRequest, []byte("in")))
+		p.want(1, "in")
+	}
+	w.eventually("they are not counted as signed in", func() bool { return w.inLobby() == 0 })
 	w.dial().wantEnd()
 	a.send(pdu(2, OpUnbindRequest, nil))
 	a.wantEnd()

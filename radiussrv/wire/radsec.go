@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"schoolbridge/internal/timely"
 )
 
 // Deadlines of a RadSec connection (RFC 6614). A client keeps its own open by
@@ -56,8 +58,7 @@ func (c *tlsLink) number() (uint16, bool) { return 0, false } // TCP repeats not
 func (c *tlsLink) send(b []byte, _ *route) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_ = c.conn.SetWriteDeadline(time.Now().Add(writeWithin))
-	_, err := c.conn.Write(b)
+	_, err := c.conn.Write(b) // within writeWithin: see open
 	if err != nil {
 		_ = c.conn.NetConn().Close()
 	}
@@ -127,7 +128,7 @@ func (l *tlsListener) each(f func(*tlsLink)) {
 func (l *tlsListener) open(raw net.Conn) {
 	addr, _ := netip.ParseAddrPort(raw.RemoteAddr().String())
 	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
-	c := &tlsLink{conn: tls.Server(raw, l.config), from: addr}
+	c := &tlsLink{conn: tls.Server(timely.New(raw, writeWithin), l.config), from: addr}
 	limits := &l.server.opts
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -198,6 +199,7 @@ func (l *tlsListener) read(c *tlsLink) {
 		}
 		return
 	}
+	_ = c.conn.SetWriteDeadline(time.Time{}) // the handshake's is over; a closed socket fails at the write
 	c.proven.Store(&state)
 	for {
 		d := s.buffers.Get().(*datagram)

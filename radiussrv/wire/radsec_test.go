@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -10,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"schoolbridge/internal/rawtls"
 )
 
 // pipes is a listener whose connections are made by dial.
@@ -33,6 +36,14 @@ func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 // piped is a server whose connections are in memory.
 func piped(t *testing.T) (s *Server, dial func() *tls.Conn, ended chan error) {
 	pair, roots := selfSigned(t)
+	s, connect, ended := plumbed(t, pair, roots)
+	return s, func() *tls.Conn {
+		return tls.Client(connect(), &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}, ServerName: "127.0.0.1"})
+	}, ended
+}
+
+// plumbed is one to which TLS has yet to be spoken; both sides show the certificate.
+func plumbed(t *testing.T, pair tls.Certificate, roots *x509.CertPool) (s *Server, connect func() net.Conn, ended chan error) {
 	peer := NewTunnelPeer(nil)
 	s = NewServer(script(func(context.Context, *Received) *Reply { return &Reply{Code: AccessAccept} }), Options{})
 	ln := &pipes{make(chan net.Conn), make(chan struct{})}
@@ -40,10 +51,10 @@ func piped(t *testing.T) (s *Server, dial func() *tls.Conn, ended chan error) {
 	go func() {
 		ended <- s.ServeTLS(ln, &tls.Config{Certificates: []tls.Certificate{pair}, ClientCAs: roots}, func(netip.Addr, *tls.ConnectionState) *Peer { return peer })
 	}()
-	return s, func() *tls.Conn {
+	return s, func() net.Conn {
 		ours, theirs := net.Pipe()
 		ln.came <- theirs
-		return tls.Client(ours, &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}, ServerName: "127.0.0.1"})
+		return ours
 	}, ended
 }
 
@@ -119,6 +130,62 @@ func TestOneThatReadsNothingHoldsNobody(t *testing.T) {
 			t.Error(err)
 		}
 		<-ended
+	})
+}
+
+// TestRadSecKeyUpdate: an access point may want new keys after any silence, and is
+// answered as before; one that wants them and reads nothing is not there for longer
+// than one that is silent.
+func TestRadSecKeyUpdate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pair, roots := selfSigned(t)
+		s, connect, ended := plumbed(t, pair, roots)
+		defer func() {
+			if err := s.Shutdown(t.Context()); err != nil {
+				t.Error(err)
+			}
+			<-ended
+		}()
+		c, err := rawtls.Dial(connect(), pair)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		ask, err := (&Request{Code: StatusServer}).Encode([]byte(radsecSecret))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			time.Sleep(2 * handshakeWithin)
+			if err := c.UpdateKeys(); err != nil {
+				t.Fatal(err)
+			}
+			if kind, b, err := c.ReadRecord(); err != nil || kind != rawtls.Handshake || b[0] != rawtls.KeyUpdate {
+				t.Fatalf("new keys: record of kind %d: %x, %v", kind, b, err)
+			}
+			if err := c.WriteRecord(rawtls.Data, ask); err != nil {
+				t.Fatal(err)
+			}
+			_, b, err := c.ReadRecord()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := ParseReply(b, ask, []byte(radsecSecret)); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := c.UpdateKeys(); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		for err == nil { // the server ends it: nothing is taken any more
+			if err = c.WriteRecord(rawtls.Data, ask[:1]); err == nil {
+				time.Sleep(time.Second)
+			}
+		}
+		if took := time.Since(began); took > writeWithin+packetWithin+time.Second {
+			t.Errorf("one that reads nothing is ended after %v", took)
+		}
 	})
 }
 

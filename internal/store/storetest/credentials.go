@@ -206,6 +206,11 @@ func testEventHashes(t *testing.T, s *suite) {
 	check(t, c.SaveVerifier(t.Context(), id, auth.Verifier{NTHash: []byte("confirmed"), Epoch: epoch, LearnAt: s.now.Add(5 * time.Minute)}))
 	event(profile.Subject, store.EventPasswordSet, s.now.Add(3*time.Minute), "before that")
 	expect("one from before a confirmation", "confirmed", "")
+	off := store.Event{ID: "off", At: s.now.Add(5 * time.Minute), Subject: profile.Subject, Kind: store.EventPasswordSet, NTOff: true}
+	if applied, err := c.ApplyEvent(t.Context(), off); err != nil || !applied {
+		t.Fatalf("%v, %v", applied, err)
+	}
+	expect("where no hashes are kept", "", "")
 	event(profile.Subject, store.EventDisabled, s.now.Add(4*time.Minute), "")
 	event(profile.Subject, store.EventPasswordSet, s.now.Add(5*time.Minute), "of a closed account")
 	expect("a closed account", "", "")
