@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"net/netip"
 	"time"
 
@@ -116,6 +117,40 @@ type Cut struct {
 
 // CauseForged stands for answers that another secret signs. It is no Error-Cause.
 const CauseForged uint32 = 1 << 16
+
+// next says how far the request is after a try.
+func (c *Cut) next(answer Answer, err error, now time.Time) {
+	if errors.Is(err, ErrNotOffered) {
+		c.State = CutOff
+		return
+	}
+	c.Tries++
+	c.At, c.Cause = now, answer.Cause
+	if errors.Is(err, ErrForged) {
+		c.Cause = CauseForged
+	}
+	switch {
+	case err == nil && answer.Done && c.How == Change:
+		c.State = CutChanged
+	case err == nil && answer.Done:
+		c.State = CutDone
+	case err == nil && !passing(answer.Cause):
+		c.State = CutRefused
+	case c.Tries < MaxTries:
+		c.Due = now.Add(backOff[c.Tries-1])
+		if c.Tries >= MaxTries/2 && !answer.Slight {
+			c.How = Disconnect
+		}
+	case err == nil:
+		c.State = CutRefused
+	default:
+		c.State = CutSilent
+	}
+}
+
+// passing says that a NAK may be an ACK later: the request could not be routed,
+// or resources were missing (RFC 5176 section 3.5).
+func passing(cause uint32) bool { return cause == 502 || cause == 506 }
 
 // MaxTries is how often one request is made of a NAS, whatever it answers.
 const MaxTries = len(backOff) + 1
