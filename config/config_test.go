@@ -477,7 +477,7 @@ func TestReference(t *testing.T) {
 
 func TestNearest(t *testing.T) {
 	for word, want := range map[string]string{"secert_file": "secret_file", "SCHOOL": "school", "x": "", "entirely": "", "rnage": "range"} {
-		if got := nearest(word, []string{"range", "secret_file", "school", "name"}); got != want {
+		if got := Nearest(word, []string{"range", "secret_file", "school", "name"}); got != want {
 			t.Errorf("%s: got %q, want %q", word, got, want)
 		}
 	}

@@ -93,7 +93,7 @@ var rules = []rule{
 		reason: "it is a device: it knows no RADIUS attribute and nothing of the server, or a fault that both share would pass",
 	},
 	{
-		who: "the server", in: under("radiussrv", "ldapsrv", "internal/auth", "provision", "internal/web"), imports: under("internal/eappeer", "internal/nas", "internal/probe", "internal/load"),
+		who: "the server", in: under("radiussrv", "ldapsrv", "internal/auth", "provision", "internal/web"), imports: under("internal/eappeer", "internal/nas", "internal/dua", "internal/probe", "internal/load"),
 		reason: "the other side of the wire is for probes, load and tests",
 	},
 	{
