@@ -81,6 +81,10 @@ var rules = []rule{
 		reason: "it starts real RADIUS servers for tests, and knows only Linux with them installed",
 	},
 	{
+		who: "anything but a test", in: not(under("internal/certtest")), imports: under("internal/certtest"),
+		reason: "its certificate is its own authority, made for one test",
+	},
+	{
 		who: "anything but a test", in: not(under("internal/rawtls")), imports: under("internal/rawtls"),
 		reason: "it is a peer that misbehaves, and verifies nobody",
 	},

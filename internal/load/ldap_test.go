@@ -2,13 +2,8 @@ package load
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
-	"math/big"
 	"net"
 	"slices"
 	"strings"
@@ -18,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"schoolbridge/internal/certtest"
 	"schoolbridge/internal/dua"
 	"schoolbridge/internal/probe"
 	"schoolbridge/ldapsrv/wire"
@@ -91,16 +87,8 @@ func (d *directoryServer) search(c *wire.Conn, m *wire.Message) {
 // serve runs it in the clear and as LDAPS.
 func serveDirectory(t *testing.T, d *directoryServer) (plain, secure string) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	raw, err := x509.CreateCertificate(rand.Reader, leaf, leaf, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{raw}, PrivateKey: key}}}
+	cert, _ := certtest.SelfSigned(t, "localhost")
+	config := &tls.Config{Certificates: []tls.Certificate{cert}}
 	s := wire.New(wire.Options{Open: func(*wire.Conn) wire.Session { d.connections.Add(1); return d }, TLS: func() *tls.Config { return config }, Metrics: prometheus.NewRegistry()})
 	var addresses []string
 	for _, implicit := range []bool{false, true} {

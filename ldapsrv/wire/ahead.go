@@ -52,6 +52,7 @@ func (c *Conn) Watch() {
 		}
 		<-c.ahead.done // and is begun anew behind this request
 	}
+	c.Flush() // answers to requests before this one do not wait for it
 	// The request lies in the old reader's buffer, which nobody touches any
 	// more until it is answered; what came behind it moves to a fresh one.
 	a := &ahead{
@@ -79,6 +80,7 @@ func (c *Conn) Abandoned() bool {
 // read an answer, but hardly waits for one. done gives back what that takes.
 func (c *Conn) Wait() (ctx context.Context, done context.CancelFunc) {
 	c.Watch()
+	c.Flush()
 	ctx, done = context.WithCancel(c.ctx)
 	q := c.ahead.now
 	q.leave.Store(&done)
