@@ -109,7 +109,7 @@ func (d *decoder) ad(c *Config) {
 		}
 	}
 	base, domain := a.Base.Folded(), a.SearchBase.Folded()
-	if base != "" && domain != "" && base != domain && !strings.HasSuffix(base, ","+domain) {
+	if base != "" && domain != "" && base != domain && !below(base, domain) {
 		d.faultAt("ad.base", wrong(say("подразделение не в домене %s", "the unit is not in the domain %s", string(a.SearchBase)), say("напишите, например, OU=schools,%s", "write, for example, OU=schools,%s", string(a.SearchBase))))
 	}
 	if base != "" && base == domain {

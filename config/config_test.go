@@ -333,6 +333,7 @@ func TestWholeFileChecks(t *testing.T) {
 		"half a certificate":         {"ldap: {base: o=a, listeners: [{address: '127.0.0.1:1636', certificate_file: server.pem}]}", "ldap.listeners[0]", "come together"},
 		"a wrong pair":               {"ldap: {base: o=a, listeners: [{address: '127.0.0.1:1636', certificate_file: server.pem, key_file: secret}]}", "ldap.listeners[0].certificate_file", "do not work"},
 		"service outside":            {"ldap: {base: o=a, services: [{dn: 'cn=x,o=b', password_file: secret}]}", "ldap.services[0].dn", "below the base"},
+		"service beside the base":    {"ldap: {base: o=a, services: [{dn: 'cn=x\\,o=a', password_file: secret}]}", "ldap.services[0].dn", "below the base"},
 		"service among the people":   {"ldap: {base: o=a, services: [{dn: 'cn=x, ou=People, o=a', password_file: secret}]}", "ldap.services[0].dn", "no place of service accounts"},
 		"service twice with spaces":  {"ldap: {base: 'o=a, o=b', services: [{dn: 'cn=x,o=a,o=b', password_file: secret}, {dn: 'CN = x, O=a, O=b', password_file: secret}]}", "ldap.services[1].dn", "already"},
 		"nothing to sign in with":    {"ldap: {base: o=a, services: [{dn: 'cn=x,o=a'}]}", "ldap.services[0].password_file", "nothing to sign in with"},
@@ -481,23 +482,4 @@ func TestNearest(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", word, got, want)
 		}
 	}
-}
-
-func FuzzCheck(f *testing.F) {
-	f.Add([]byte(base))
-	f.Add([]byte(Reference("en")))
-	f.Add([]byte("a: &a [*a]\nb: {<<: *a}"))
-	f.Add([]byte("policy: {rules: [{name: a, hours: ['fri-mon 22:00-06:00'], allow: on}]}"))
-	dir := folder(f)
-	f.Fuzz(func(t *testing.T, data []byte) {
-		c, faults := Check(data, dir)
-		if (c != nil) != Usable(faults) {
-			t.Errorf("a configuration %v beside faults %v", c != nil, faults)
-		}
-		if c != nil {
-			if _, err := c.Policy.Compile(); err != nil {
-				t.Errorf("a checked policy does not compile: %v", err)
-			}
-		}
-	})
 }

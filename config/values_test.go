@@ -13,3 +13,14 @@ func TestFolded(t *testing.T) {
 		}
 	}
 }
+
+// A name stands below another if the comma between them is no part of a value.
+func TestBelow(t *testing.T) {
+	for dn, want := range map[string]bool{
+		`cn=x,o=a`: true, `cn=x\,y,o=a`: true, `cn=x\\,o=a`: true, `cn=x\,o=a`: false, `cn=x\\\,o=a`: false, `o=a`: false, `cn=x,o=b`: false,
+	} {
+		if below(dn, "o=a") != want {
+			t.Errorf("%s: %v", dn, !want)
+		}
+	}
+}

@@ -57,6 +57,7 @@ func (x *session) signOut(c *wire.Conn) {
 	x.service, x.person, x.login, x.proof = nil, identity.PersonID{}, "", nil
 	x.saslBegun = "" // whatever comes instead of its next step ends it (RFC 4511 section 4.2.1)
 	c.SetBound(false)
+	c.SetPerson(identity.PersonID{})
 }
 
 // bind answers a bind. Whoever was signed in is not any more. extra is what the
@@ -81,6 +82,9 @@ func (x *session) bind(ctx context.Context, c *wire.Conn, body []byte) (r wire.R
 		x.s.metrics.binds.Observe(time.Since(start).Seconds())
 	}
 	c.SetBound(x.signedIn())
+	if x.asker == nil { // through a program, which signs many people in on few connections, he has none
+		c.SetPerson(x.person)
+	}
 	return r, extra, nil
 }
 

@@ -189,3 +189,10 @@ func (d dn) key() string {
 	}
 	return b.String()
 }
+
+// within says that a name in normal form is another one or stands below it: the comma
+// between them is no part of a value.
+func within(key, of string) bool {
+	above, ok := strings.CutSuffix(","+key, ","+of)
+	return ok && (len(above)-len(strings.TrimRight(above, `\`)))%2 == 0
+}

@@ -115,3 +115,13 @@ func FuzzUUID(f *testing.F) {
 		}
 	})
 }
+
+// A base beside another whose end is a part of a value is apart from it.
+func TestBasesApart(t *testing.T) {
+	for base, want := range map[string]bool{`o=x\,dc=b`: true, `o=x\\,dc=b`: false, "o=x,dc=b": false, "dc=b": false, "DC = b": false, "dc=a,dc=c": true} {
+		_, err := New(Options{Auth: &fakeAuth{}, Directory: testDirectory(t), Base: "dc=b", Views: []View{{base, AD}}})
+		if (err == nil) != want {
+			t.Errorf("%s: %v", base, err)
+		}
+	}
+}

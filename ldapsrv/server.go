@@ -55,7 +55,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -249,7 +248,7 @@ func (s *Server) plant() error {
 			return err
 		}
 		for _, other := range s.trees {
-			if strings.HasSuffix(","+t.key, ","+other.key) || strings.HasSuffix(","+other.key, ","+t.key) {
+			if within(t.key, other.key) || within(other.key, t.key) {
 				return fmt.Errorf("the bases %q and %q are not apart", other.name, t.name)
 			}
 		}

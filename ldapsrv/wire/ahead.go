@@ -196,7 +196,7 @@ func (a *ahead) next(c *Conn) (Message, bool) {
 			}
 			c.fallSilent() // it may have been signed out meanwhile
 			q = <-a.queue
-			c.waiting(false)
+			c.silent.Store(false)
 		}
 		if q == nil {
 			<-a.done
