@@ -82,8 +82,8 @@ func (m *Mender) entries(ctx context.Context, g Planned, approved []GUID) ([]Ent
 		if err != nil {
 			return nil, err
 		}
-		if owned, err := m.Journal.Owned(ctx, member.ID); err != nil || owned {
-			return nil, errors.Join(err, stop{StopOwned})
+		if err := m.nobodys(ctx, member.ID); err != nil {
+			return nil, err
 		}
 		if o.Untouchable != "" {
 			return nil, stop{StopRefused}
@@ -122,6 +122,15 @@ func (m *Mender) entries(ctx context.Context, g Planned, approved []GUID) ([]Ent
 		list[i].Seq = i
 	}
 	return list, nil
+}
+
+// nobodys stops where an account has an owner by the store's row.
+func (m *Mender) nobodys(ctx context.Context, account GUID) error {
+	owned, err := m.Journal.Owned(ctx, account)
+	if err == nil && owned {
+		err = stop{StopOwned}
+	}
+	return err
 }
 
 // apply makes a state that of an account at rest, in the attributes that the
@@ -240,8 +249,12 @@ func (m *Mender) wait(ctx context.Context) error {
 	return m.Wait(ctx)
 }
 
-// step makes one step, or finds that it was made.
+// step makes one step, or finds that it was made. An account that became
+// somebody's meanwhile keeps what it has.
 func (m *Mender) step(ctx context.Context, r Repair, e *Entry) error {
+	if err := m.nobodys(ctx, e.Account); err != nil {
+		return err
+	}
 	switch e.Kind {
 	case Retire:
 		return m.retire(ctx, r, e, e.Before, e.After, StageDone)
@@ -283,9 +296,6 @@ func (m *Mender) retire(ctx context.Context, r Repair, e *Entry, from, to *State
 		return stop{StopChanged}
 	}
 	if then == StageDone {
-		if owned, err := m.Journal.Owned(ctx, e.Account); err != nil || owned {
-			return errors.Join(err, stop{StopOwned})
-		}
 		if err := m.save(ctx, r, e, StageBegun); err != nil {
 			return err
 		}
