@@ -330,6 +330,16 @@ func (c *cellar) overtaken(g duplicates.Planned) {
 	c.same(before, c.picture(true))
 	set(dn, "Evann@school.example")
 
+	// Or somebody claimed it for another record: the claim is not the survivor's.
+	claim := provision.Claim{Target: "ad", Record: person.RecordRef{Kind: person.RecordEmployment, ID: "k2"}, Object: provision.Object{ID: c.ids["evann-1"], Name: "evann-1"}}
+	c.must(c.db.Claims().Put(ctx, []provision.Claim{claim}))
+	if r, err = c.over(&knife{}).Apply(ctx, g, g.Approve(true)); err != nil || r.Phase != duplicates.PhaseStopped || r.Stopped != duplicates.StopChanged {
+		c.t.Fatalf("%v %s, %v", r.Phase, r.Stopped, err)
+	}
+	c.must(c.db.Claims().Drop(ctx, "ad", c.ids["evann-1"]))
+	claim.Record.ID, claim.Object.Enabled, claim.Object.Created = "k1", true, noon
+	c.must(c.db.Claims().Put(ctx, []provision.Claim{claim}))
+
 	// Afterwards: the account was given a name again by hand.
 	if r, err = c.over(&knife{}).Apply(ctx, g, g.Approve(true)); err != nil || r.Phase != duplicates.PhaseApplied {
 		c.t.Fatalf("%v %v", r.Phase, err)

@@ -1,6 +1,7 @@
 package duplicates
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"schoolbridge/internal/ldapclient"
+	"schoolbridge/internal/person"
 )
 
 // Mender carries plans out and takes them back.
@@ -82,9 +84,6 @@ func (m *Mender) entries(ctx context.Context, g Planned, approved []GUID) ([]Ent
 		if err != nil {
 			return nil, err
 		}
-		if err := m.nobodys(ctx, member.ID); err != nil {
-			return nil, err
-		}
 		if o.Untouchable != "" {
 			return nil, stop{StopRefused}
 		}
@@ -126,7 +125,7 @@ func (m *Mender) entries(ctx context.Context, g Planned, approved []GUID) ([]Ent
 
 // nobodys stops where an account has an owner by the store's row.
 func (m *Mender) nobodys(ctx context.Context, account GUID) error {
-	owned, err := m.Journal.Owned(ctx, account)
+	owned, _, err := m.Journal.Owned(ctx, account)
 	if err == nil && owned {
 		err = stop{StopOwned}
 	}
@@ -151,13 +150,28 @@ func (s *State) apply(what []string, stamp string) {
 	s.Stamp = stamp
 }
 
-// expect reads an account that must be as it was seen.
+// expect reads an account that must be as it was seen, and whose it was: who
+// approved that it is put to rest, or stays, knew of no other claim.
 func (m *Mender) expect(ctx context.Context, member Member) (Object, error) {
 	o, err := m.Directory.Look(ctx, member.ID)
-	if err == nil && seen(o) != member.Seen {
-		err = stop{StopChanged}
+	if err != nil {
+		return o, err
 	}
-	return o, err
+	owned, records, err := m.Journal.Owned(ctx, member.ID)
+	switch {
+	case err != nil:
+		return o, err
+	case owned && !member.Owned:
+		return o, stop{StopOwned}
+	case seen(o) != member.Seen, owned != member.Owned, !sameRecords(records, member.Records):
+		return o, stop{StopChanged}
+	}
+	return o, nil
+}
+
+func sameRecords(a, b []person.RecordRef) bool {
+	order := func(x, y person.RecordRef) int { return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.ID, y.ID)) }
+	return slices.Equal(slices.SortedFunc(slices.Values(a), order), slices.SortedFunc(slices.Values(b), order))
 }
 
 // Resume goes on with repairs, and undoings, that were under way.

@@ -127,7 +127,9 @@ type down struct{ duplicates.Journal }
 
 var errDown = errors.New("the store is down")
 
-func (down) Owned(context.Context, duplicates.GUID) (bool, error) { return true, errDown }
+func (down) Owned(context.Context, duplicates.GUID) (bool, []person.RecordRef, error) {
+	return true, nil, errDown
+}
 
 func (s still) NewStamp() (string, error) { return "stamp", nil }
 
