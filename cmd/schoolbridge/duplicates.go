@@ -3,10 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -311,44 +310,32 @@ func (d *mending) table(plan *duplicates.Plan) error {
 // read them.
 func (d *mending) files(plan *duplicates.Plan) error {
 	zone := d.config.Policy.TimeZone.Location()
-	for name, content := range map[string]func(*os.File) error{
-		d.out: func(f *os.File) error {
-			encoder := json.NewEncoder(f)
+	for name, content := range map[string]func(io.Writer) error{
+		d.out: func(w io.Writer) error {
+			encoder := json.NewEncoder(w)
 			encoder.SetIndent("", " ")
 			return encoder.Encode(plan)
 		},
-		d.report: func(f *os.File) error {
+		d.report: func(w io.Writer) error {
 			if strings.EqualFold(filepath.Ext(d.report), ".html") {
-				return plan.HTML(f, d.words, zone)
+				return plan.HTML(w, d.words, zone)
 			}
-			return plan.XLSX(f, d.words, zone)
+			return plan.XLSX(w, d.words, zone)
 		},
 	} {
 		if name == "" {
 			continue
 		}
-		if err := writeWhole(name, content); err != nil {
+		out, err := openOutput(d.std, name)
+		if err == nil {
+			err = out.finish(content(out))
+		}
+		if err != nil {
 			return fmt.Errorf(d.says.write, name, err)
 		}
 		d.say(d.says.written, name)
 	}
 	return nil
-}
-
-// writeWhole writes a file that is whole or not there, mode 0600.
-func writeWhole(name string, content func(*os.File) error) error {
-	f, err := os.CreateTemp(filepath.Dir(name), ".schoolbridge-*")
-	if err != nil {
-		return err
-	}
-	err = content(f)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
 }
 
 var _ ad.Walker = (*ldapclient.Client)(nil)

@@ -2,8 +2,8 @@ package table
 
 import (
 	"bytes"
-	"errors"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
