@@ -160,8 +160,8 @@ func (d *mending) brake(accounts int, todo []approved, repairs []duplicates.Repa
 		disabling += a.group.Disabling(a.accounts)
 	}
 	lately := 0
-	for _, r := range repairs {
-		if r.Phase == duplicates.PhaseApplied && d.now().Sub(r.Changed) < 24*time.Hour {
+	for _, r := range repairs { // one that stopped has disabled some, or all
+		if r.Phase != duplicates.PhaseUndone && d.now().Sub(r.Changed) < 24*time.Hour {
 			lately += r.Group.Disabling(r.Group.Approve(false))
 		}
 	}
@@ -244,6 +244,8 @@ func (d *mending) takeBack(ctx context.Context) error {
 // duplicatesText are the messages of "duplicates" in one language.
 type duplicatesText struct {
 	reading, found, applying, written, write, noPlan, otherPlan, noGroup, noRepair, brake, busy, before, done string
+
+	findHead, planHead []string
 }
 
 var duplicatesTexts = map[string]duplicatesText{
@@ -255,6 +257,8 @@ var duplicatesTexts = map[string]duplicatesText{
 		brake: "отключить предстоит %d, а разом можно не больше %d. Проверьте план; если всё верно, добавьте --accept-disabling %d",
 		busy:  "дубликатами уже занимается другой запуск этой команды: дождитесь его конца (если он оборвался, полминуты)", before: "%s: уже начато раньше; чтобы повторить, сначала верните: duplicates undo %[1]s",
 		done: "сделано групп: %d, остановлено: %d",
+
+		findHead: []string{"Группа", "Уверенность", "Баллы", "Записи", "Почему"}, planHead: []string{"Группа", "Уверенность", "Запись", "Что предлагается", "Почему"},
 	},
 	"en": {
 		reading: "reading all accounts of the domain…", found: "%d accounts read in %v: %d groups of possible duplicates, %d pairs of namesakes that look alike",
@@ -264,5 +268,7 @@ var duplicatesTexts = map[string]duplicatesText{
 		brake: "%d are to be disabled, and no more than %d may be at once. Look at the plan; if it is right, add --accept-disabling %d",
 		busy:  "another run of this command is at work on duplicates: wait for its end (half a minute, if it was cut off)", before: "%s was begun before; to repeat it take it back first: duplicates undo %[1]s",
 		done: "groups done: %d, stopped: %d",
+
+		findHead: []string{"Group", "Confidence", "Score", "Accounts", "Why"}, planHead: []string{"Group", "Confidence", "Account", "What is proposed", "Why"},
 	},
 }

@@ -100,16 +100,18 @@ const (
 
 // Member is one account of a planned group.
 type Member struct {
-	ID       GUID      `json:"id"`
-	Name     string    `json:"name"`
-	Display  string    `json:"display,omitempty"`
-	UPN      string    `json:"upn,omitempty"`
-	Place    string    `json:"place"`
-	Enabled  bool      `json:"enabled"`
-	Anchored bool      `json:"anchored,omitempty"`
-	Owned    bool      `json:"owned,omitempty"`
-	SignedIn time.Time `json:"signed_in,omitzero"`
-	Created  time.Time `json:"created,omitzero"`
+	ID       GUID   `json:"id"`
+	Name     string `json:"name"`
+	Display  string `json:"display,omitempty"`
+	UPN      string `json:"upn,omitempty"`
+	Place    string `json:"place"`
+	Enabled  bool   `json:"enabled"`
+	Anchored bool   `json:"anchored,omitempty"`
+	Owned    bool   `json:"owned,omitempty"`
+
+	Records  []person.RecordRef `json:"records,omitempty"` // that it is claimed for
+	SignedIn time.Time          `json:"signed_in,omitzero"`
+	Created  time.Time          `json:"created,omitzero"`
 
 	Level   Level    `json:"level"`             // how sure it is that it is the survivor's person
 	Reasons []Reason `json:"reasons,omitempty"` // of the link that ties it to the survivor, or to the nearest
@@ -211,7 +213,7 @@ func planGroup(ctx context.Context, d Directory, g Group) (Planned, error) {
 func memberOf(a *Account) Member {
 	return Member{
 		ID: a.ID, Name: a.Name, Display: a.Display, UPN: a.UPN, Place: a.Place, Enabled: a.Enabled, Anchored: a.Anchored,
-		Owned: a.Person != identity.PersonID{}, SignedIn: a.SignedIn, Created: a.Created,
+		Owned: a.Person != identity.PersonID{}, Records: a.Records, SignedIn: a.SignedIn, Created: a.Created,
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"reflect"
 	"slices"
@@ -39,6 +40,13 @@ var day = time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)
 // proposed plans for accounts that are one person's by their employee number.
 func proposed(t *testing.T, accounts ...duplicates.Account) duplicates.Plan {
 	t.Helper()
+	p, _ := proposedOver(t, accounts...)
+	return p
+}
+
+// proposedOver gives the directory too.
+func proposedOver(t *testing.T, accounts ...duplicates.Account) (duplicates.Plan, still) {
+	t.Helper()
 	f, d := duplicates.NewFinder(), still{objects: map[duplicates.GUID]duplicates.Object{}}
 	for _, a := range accounts {
 		a.EmployeeID, a.Display = "17", "Еванова Нина Николаевна"
@@ -53,7 +61,7 @@ func proposed(t *testing.T, accounts ...duplicates.Account) duplicates.Plan {
 	if err != nil || len(p.Groups) != 1 {
 		t.Fatalf("%+v, %v", p, err)
 	}
-	return p
+	return p, d
 }
 
 // TestSurvivor: each rule outweighs all after it.
@@ -111,6 +119,28 @@ func TestSurvivor(t *testing.T) {
 	}
 	if p.Groups[0].Because != duplicates.BecauseMosru || !slices.Equal(order, []string{"aa-mosru", "bb-ezhd", "cc-used"}) {
 		t.Errorf("%s: %q", p.Groups[0].Because, order)
+	}
+}
+
+// down is a journal that cannot be read.
+type down struct{ duplicates.Journal }
+
+var errDown = errors.New("the store is down")
+
+func (down) Owned(context.Context, duplicates.GUID) (bool, []person.RecordRef, error) {
+	return true, nil, errDown
+}
+
+func (s still) NewStamp() (string, error) { return "stamp", nil }
+
+// TestStoreDown: a store that does not answer is no owner.
+func TestStoreDown(t *testing.T) {
+	one, other := named("evann", ""), named("evann-1", "")
+	one.Anchored = true
+	f, d := proposedOver(t, one, other)
+	m := duplicates.Mender{Directory: d, Journal: down{}, Now: func() time.Time { return day }}
+	if r, err := m.Apply(t.Context(), f.Groups[0], []duplicates.GUID{other.ID}); !errors.Is(err, errDown) {
+		t.Errorf("%v %s, %v", r.Phase, r.Stopped, err)
 	}
 }
 
