@@ -78,7 +78,7 @@ func (f *Finder) Know(fact Fact) {
 	name := newFIO(fact.Last, fact.First, fact.Middle)
 	for _, logins := range [][]string{fact.Mosru, fact.EZHD} {
 		for _, login := range logins {
-			for _, k := range f.few(byHolder, "login", person.FoldName(login)) {
+			for _, k := range f.blocks.few(byHolder, "login", person.FoldName(login)) {
 				if like := name.compare(f.rows[k.row].name); like != unlike && like != surname {
 					f.point(int(k.row), fact, false)
 				}
@@ -86,7 +86,7 @@ func (f *Finder) Know(fact Fact) {
 		}
 	}
 	contact := func(kind kind, value string) {
-		for _, k := range f.few(kind, value) {
+		for _, k := range f.blocks.few(kind, value) {
 			if like := name.compare(f.rows[k.row].name); like == exactly || like == sounding {
 				f.point(int(k.row), fact, true)
 			}
@@ -98,15 +98,6 @@ func (f *Finder) Know(fact Fact) {
 	for _, v := range normal(fact.Phones, person.Phones) {
 		contact(byPhone, v)
 	}
-}
-
-// few gives the accounts of a block that says something.
-func (f *Finder) few(k kind, parts ...string) []key {
-	rows := f.blocks.rows(k, parts...)
-	if len(rows) > most[k] {
-		return nil
-	}
-	return rows
 }
 
 // point notes that an account points to a person. What a name says outweighs
@@ -197,7 +188,7 @@ func (f *Finder) Find() Findings {
 // is nobody's, whatever else brings two of them together.
 func (f *Finder) settle() {
 	own := func(k kind, values []string) []string {
-		common := func(v string) bool { return f.few(k, v) == nil }
+		common := func(v string) bool { return f.blocks.few(k, v) == nil }
 		if !slices.ContainsFunc(values, common) {
 			return values
 		}
@@ -206,7 +197,7 @@ func (f *Finder) settle() {
 	for i := range f.rows {
 		r := &f.rows[i]
 		r.mails, r.phones = own(byMail, r.Mails), own(byPhone, r.Phones)
-		if r.EmployeeID != "" && f.few(byEmployeeID, r.EmployeeID) != nil {
+		if r.EmployeeID != "" && f.blocks.few(byEmployeeID, r.EmployeeID) != nil {
 			r.employee = r.EmployeeID
 		}
 	}

@@ -74,8 +74,9 @@ func (b *blocks) sort() {
 	}
 }
 
-// rows gives the accounts of one block.
-func (b *blocks) rows(k kind, parts ...string) []key {
+// few gives the accounts of a block that says something; of one that is too large
+// no more is looked at than that it is.
+func (b *blocks) few(k kind, parts ...string) []key {
 	hash := digest(parts...)
 	list := b[k]
 	from, ok := slices.BinarySearchFunc(list, hash, func(x key, h uint64) int { return cmp.Compare(x.hash, h) })
@@ -84,7 +85,9 @@ func (b *blocks) rows(k kind, parts ...string) []key {
 	}
 	to := from
 	for to < len(list) && list[to].hash == hash {
-		to++
+		if to++; to-from > most[k] {
+			return nil
+		}
 	}
 	return list[from:to]
 }

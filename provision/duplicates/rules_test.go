@@ -124,6 +124,10 @@ func TestCommonNames(t *testing.T) {
 		a.Place, a.Mails = fmt.Sprintf("OU=%d", i), []string{"school@x.example"}
 		f.Add(a)
 	}
+	for i := range 20_000 {
+		f.Know(duplicates.Fact{Record: person.RecordRef{Kind: person.RecordEnrolment, ID: person.RecordID(fmt.Sprint(i))}, Last: "Иванов", First: "Иван", Middle: "Иванович",
+			Mails: []string{"school@x.example"}})
+	}
 	found := f.Find()
 	if len(found.Groups) != 0 || found.Shared["mail"] != 1 {
 		t.Errorf("%d groups, shared %v", len(found.Groups), found.Shared)
