@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"schoolbridge/provision/login"
 )
 
 // AD is the Active Directory to which accounts are brought; without a server
@@ -27,12 +29,33 @@ type AD struct {
 	StalePassword  string        `yaml:"stale_password" default:"keep" one:"keep|scramble"`
 	Timeout        time.Duration `yaml:"timeout" default:"10s" min:"1s" max:"1m"`
 	Sweep          time.Duration `yaml:"sweep" default:"6h" min:"1m" max:"7d"`
+	Names          ADNames       `yaml:"names"`
 	DisableShare   float64       `yaml:"disable_share" default:"0.05" min:"0" max:"1"`
 	DisableMinimum int           `yaml:"disable_minimum" default:"20" min:"0" max:"1000000"`
 }
 
 // On says whether an Active Directory is connected.
 func (a AD) On() bool { return a.Server != "" }
+
+// ADNames says what a new account may be called where the mos.ru login cannot be
+// its name; with neither a person decides.
+type ADNames struct {
+	EZHD    bool        `yaml:"ezhd" default:"false"`
+	Made    bool        `yaml:"made" default:"false"`
+	Pattern NamePattern `yaml:"pattern" default:"{last}{f}{m}"`
+}
+
+// NamePattern is a pattern of login.ParsePattern.
+type NamePattern string
+
+func (p NamePattern) check() *problem {
+	if _, err := login.ParsePattern(string(p)); err != nil {
+		return wrong(say("%s — не шаблон имени", "%s is no pattern of a name", show(string(p))),
+			say("нужны {last} и {f} или {first}, можно {m} или {middle}, каждая подстановка один раз; между ними — a-z, точка и дефис: {last}.{f}{m}",
+				"{last} and {f} or {first} are needed, {m} or {middle} may be, each once; between them a-z, dot and hyphen: {last}.{f}{m}"))
+	}
+	return nil
+}
 
 // District says how a district of the registries is written in the Teams
 // login.

@@ -240,6 +240,10 @@ var docs = map[string]doc{
 	"ad.stale_password":    {"Что делать в AD со старым паролем, пока новый не введён: keep — оставить, scramble — заменить случайным.", "What to do in AD with an old password until the new one is typed: keep it, or scramble (replace it by a random one).", "keep"},
 	"ad.timeout":           {"Сколько ждать ответа контроллера.", "How long to wait for the controller.", "10s"},
 	"ad.sweep":             {"Как часто сверять каждую учётную запись, даже если ничего не менялось.", "How often to compare every account, even if nothing changed.", "6h"},
+	"ad.names":             {"Как назвать новую учётную запись, если логин mos.ru не может быть её именем или занят. Без этого решает куратор. Порядковый номер не добавляется никогда.", "What to call a new account where the mos.ru login cannot be its name or is taken. Without it a curator decides. No counter is ever appended.", ""},
+	"ad.names.ezhd":        {"Логином ЭЖД.", "By the ЭЖД login.", "true"},
+	"ad.names.made":        {"Если нет и его — именем из ФИО латиницей загранпаспорта; не похожим ни на одно имя, какое у кого-то есть или было.", "Where there is none either, by a name from the ФИО in the letters of passports that looks like no name anybody has or had.", "true"},
+	"ad.names.pattern":     {"Из чего оно: {last}, {first}, {middle} целиком; {f} и {m} — первая буква имени и отчества, а если занято, то и следующие.", "What it is made of: {last}, {first}, {middle} whole; {f} and {m}, the first letter of first name and patronymic, and more of them where that is taken.", "{last}{f}{m}"},
 	"ad.disable_share":     {"Доля учётных записей, отключить больше которой разом служба без подтверждения не станет.", "The share of accounts beyond which the daemon does not disable at once without being told.", "0.05"},
 	"ad.disable_minimum":   {"До скольких отключений подтверждение не нужно никогда.", "Up to how many no confirmation is ever needed.", "20"},
 

@@ -210,6 +210,9 @@ type TargetAccount struct {
 	Target string   // "ad"
 	Name   string   // sAMAccountName to reserve, or of the adopted object
 	Object [16]byte // objectGUID of the object to adopt; zero: to be created
+	// Made says that the Name was made here: it must not look like one that
+	// anybody else has or had.
+	Made bool
 }
 
 // Activated is what an activation came to. Repeating one gives equal values.

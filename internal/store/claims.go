@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
@@ -44,6 +45,12 @@ func (c *Claims) Put(ctx context.Context, claims []provision.Claim) error {
 				claim.Target, o.ID[:], claim.Record.Kind, string(claim.Record.ID), micros(o.Created), sealed)
 			if err != nil {
 				return err
+			}
+			local, _, _ := strings.Cut(o.UPN, "@")
+			for _, name := range []string{o.Name, local} {
+				if err := t.recordName(claim.Target, provision.NameLive, name); err != nil {
+					return err
+				}
 			}
 		}
 		return nil

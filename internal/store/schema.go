@@ -156,6 +156,18 @@ var migrations = []migration{{oldest: 1, statements: []string{
 		gone {text} NOT NULL, digest {bytes} NOT NULL, sealed {bytes} NOT NULL)`,
 	`CREATE TABLE statistics (school {text} NOT NULL, day {text} NOT NULL, accounts {int} NOT NULL, activated {int} NOT NULL, failed {int} NOT NULL,
 		only_here {int} NOT NULL, sign_ins {int} NOT NULL, PRIMARY KEY (school, day)){table}`,
+}}, {oldest: 8, statements: []string{
+	// What names look like, so that none that is made here looks like another's
+	// (names.go), and the names that targets have or had beside those of people. An
+	// older version writes names without a look; it is filled in before it is needed.
+	`ALTER TABLE names ADD COLUMN look {bytes}`,
+	`ALTER TABLE names ADD COLUMN made {int} NOT NULL DEFAULT 0`,
+	`CREATE INDEX names_look ON names (look)`,
+	`CREATE INDEX names_without_look ON names (digest) WHERE look IS NULL`,
+	`CREATE UNIQUE INDEX names_made ON names (look) WHERE made = 1`,
+	`CREATE TABLE known_names (target {text} NOT NULL, digest {bytes} NOT NULL, look {bytes} NOT NULL, source {int} NOT NULL,
+		PRIMARY KEY (target, digest)){table}`,
+	`CREATE INDEX known_names_look ON known_names (look)`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

@@ -99,6 +99,15 @@ func TestSambaAdopt(t *testing.T) {
 	if want := []string{"EvanN true false"}; !slices.Equal(names, want) {
 		t.Errorf("%q", names)
 	}
+	found, err = s.target.FindAlike(ctx, []string{"ev-ann", "staff"})
+	s.must(err)
+	names = nil
+	for _, o := range found {
+		names = append(names, o.Name)
+	}
+	if want := []string{"EvanN"}; !slices.Equal(names, want) {
+		t.Errorf("%q", names)
+	}
 }
 
 // TestSambaCrowd: 200 passes for one person at once, over 8 connections, make
