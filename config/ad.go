@@ -32,6 +32,7 @@ type AD struct {
 	Names          ADNames       `yaml:"names"`
 	DisableShare   float64       `yaml:"disable_share" default:"0.05" min:"0" max:"1"`
 	DisableMinimum int           `yaml:"disable_minimum" default:"20" min:"0" max:"1000000"`
+	DuplicatesOU   string        `yaml:"duplicates_ou" default:"OU=duplicates" maxlen:"256"`
 }
 
 // On says whether an Active Directory is connected.
@@ -118,6 +119,9 @@ func (d *decoder) ad(c *Config) {
 		d.faultAt("ad.stamp_attribute", wrong(say("метка владельца и штамп записи — разные атрибуты", "the owner's mark and the stamp are different attributes"), say("оставьте adminDescription", "keep adminDescription")))
 	}
 	d.unknownPlaces(a)
+	if ou := a.DuplicatesOU; ou != "" && !strings.HasPrefix(strings.ToUpper(ou), "OU=") {
+		d.faultAt("ad.duplicates_ou", wrong(say("%s — не подразделение", "%s is no unit", show(ou)), d.example("ad.duplicates_ou")))
+	}
 	seen := map[string]int{}
 	for i, district := range a.Districts {
 		d.once(seen, strings.ToLower(district.Name), fmt.Sprintf("ad.districts[%d].name", i))
@@ -143,4 +147,5 @@ func (d *decoder) unknownPlaces(a AD) {
 		check(fmt.Sprintf("ad.groups[%d]", i), g, "role", "school")
 	}
 	check("ad.upn_suffix", a.UPNSuffix, "district")
+	check("ad.duplicates_ou", a.DuplicatesOU)
 }

@@ -168,6 +168,13 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE TABLE known_names (target {text} NOT NULL, digest {bytes} NOT NULL, look {bytes} NOT NULL, source {int} NOT NULL,
 		PRIMARY KEY (target, digest)){table}`,
 	`CREATE INDEX known_names_look ON known_names (look)`,
+}}, {oldest: 8, statements: []string{
+	// What was done to accounts that one person had too many of, and how it is
+	// taken back. id is made of the accounts' GUIDs.
+	`CREATE TABLE repairs (target {text} NOT NULL, id {text} NOT NULL, phase {int} NOT NULL, stopped {text} NOT NULL, made {int} NOT NULL,
+		changed {int} NOT NULL, sealed {bytes} NOT NULL, PRIMARY KEY (target, id))`,
+	`CREATE TABLE repair_steps (target {text} NOT NULL, id {text} NOT NULL, seq {int} NOT NULL, stage {int} NOT NULL, at {int} NOT NULL,
+		sealed {bytes} NOT NULL, PRIMARY KEY (target, id, seq))`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

@@ -39,6 +39,13 @@ func TestSamba(t *testing.T) {
 	s.refusesMark("msDS-HostServiceAccount", "Personal-Information") // which only the schema tells
 }
 
+// TestSambaDuplicates: the life of a repair over a real directory, in the name
+// of the service account.
+func TestSambaDuplicates(t *testing.T) {
+	dc, s := newSite(t, adtest.Options{}, "staff-49", "staff-7")
+	mending(t, s, dc.Client(dc.Service()), true)
+}
+
 // TestSambaAdopt: an account that was there is the person's from now on, the
 // UPN and the object stay.
 func TestSambaAdopt(t *testing.T) {
