@@ -102,7 +102,9 @@ func TestClaimRules(t *testing.T) {
 		change(&f)
 		return f
 	}
-	namesake := fact(func(f *duplicates.Fact) { f.SNILS, f.EZHD, f.Birth, f.Mails, f.Phones = "", nil, person.Date{}, nil, nil })
+	namesake := fact(func(f *duplicates.Fact) {
+		f.SNILS, f.EZHD, f.Birth, f.Mails, f.Phones = "", nil, person.Date{}, nil, nil
+	})
 	latin := func(a *duplicates.Account) { a.Display, a.Last, a.First = "", "Evanova", "Nina" }
 	for name, c := range map[string]struct {
 		accounts []duplicates.Account
