@@ -64,8 +64,8 @@ func (t *tx) replace(item *queue.Item, d queue.Decision, now time.Time) error {
 	switch {
 	case old == nil:
 		return nil
-	case item.Moved() && (old.Verb == queue.Bind || old.Verb == queue.Refuse):
-		return t.exec("UPDATE decisions SET undone = ? WHERE id = ?", micros(now), old.ID) // it does not stand any more
+	case item.Moved() && (old.Verb == queue.Refuse || old.Verb == queue.Bind && d.Verb == queue.Bind && slices.Equal(old.Records, d.Records)):
+		return t.exec("UPDATE decisions SET undone = ? WHERE id = ?", micros(now), old.ID) // this one comes in its place
 	case item.Moved():
 		return nil
 	case old.Verb == queue.Bind && d.Verb == queue.Bind && !slices.Equal(old.Records, d.Records):
