@@ -190,7 +190,7 @@ func (ix *Index) places(rows []int, today person.Date) int {
 func (c *candidate) duplicates() []finding {
 	var found []finding
 	for _, i := range c.ix.staffBySSN[c.snils] {
-		if row := &c.ix.staff[i]; row.fio != c.fio && row.live(c.today) {
+		if row := &c.ix.staff[i]; row.fio != c.fio && row.live(c.today) && !c.b.approved[c.p.Subject][row.ref()] {
 			found = append(found, beside(KadrySNILSDuplicate, "",
 				"запись Кадров %s: тот же СНИЛС у другого ФИО: исправьте в Кадрах", row.ID))
 		}
