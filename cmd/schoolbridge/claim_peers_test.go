@@ -3,11 +3,14 @@
 package main
 
 import (
+	"crypto/tls"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/go-ldap/ldap/v3"
 
 	"schoolbridge/internal/adtest"
 	"schoolbridge/internal/ldapclient"
@@ -49,7 +52,15 @@ func TestClaimSamba(t *testing.T) {
 		add(fmt.Sprintf("login%d", i), fio, text("description", "04.05.1980"))
 	}
 	add("chief", "Фамилияаа Имя Отчествович", text("adminCount", "1"), text("description", "04.05.1980"))
-	if err := admin.Delete(t.Context(), add("leaver", "Ушедший Был Раньше")); err != nil {
+	remover, err := ldap.DialURL(dc.URL, ldap.DialWithTLSConfig(&tls.Config{RootCAs: dc.Roots, ServerName: adtest.ServerName}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = remover.Close() }()
+	if err := remover.Bind(adtest.AdminDN, string(adtest.AdminPassword)); err != nil {
+		t.Fatal(err)
+	}
+	if err := remover.Del(ldap.NewDelRequest(add("leaver", "Ушедший Был Раньше"), nil)); err != nil {
 		t.Fatal(err)
 	}
 	s.write("kadry.csv", rows)
