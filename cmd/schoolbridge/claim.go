@@ -461,6 +461,9 @@ func (k *claiming) namesOfOld(ctx context.Context) error {
 	case err != nil:
 		return k.unusable(err)
 	}
+	if err == nil && deleted.n == 0 { // Samba shows nothing to whom it does not let read
+		k.say("%s", k.says.noDeleted)
+	}
 	if err := deleted.flush(); err != nil {
 		return err
 	}

@@ -34,7 +34,8 @@ func TestClaimSamba(t *testing.T) {
 		"\n  search_base: "+adtest.Base+"\n  birth_attribute: description\n")
 	admin := dc.Client(dc.Options())
 	text := ldapclient.Texts
-	letters := func(n int) string { return string([]rune{'а' + rune(n/26), 'а' + rune(n%26)}) }
+	syllables := strings.Fields("бо во го до зо ко ло мо но по") // that sound apart
+	letters := func(n int) string { return syllables[n/100] + syllables[n/10%10] + syllables[n%10] + "в" }
 	rows := "id,fio,school,start,ezhd_login,birth_date\n"
 	add := func(name, display string, more ...ldapclient.Attribute) string {
 		t.Helper()
@@ -51,7 +52,7 @@ func TestClaimSamba(t *testing.T) {
 		rows += fmt.Sprintf("k%d,%s,49,2015-09-01,login%d,1980-05-04\n", i, fio, i)
 		add(fmt.Sprintf("login%d", i), fio, text("description", "04.05.1980"))
 	}
-	add("chief", "Фамилияаа Имя Отчествович", text("adminCount", "1"), text("description", "04.05.1980"))
+	add("chief", "Фамилия"+letters(0)+" Имя Отчествович", text("adminCount", "1"), text("description", "04.05.1980"))
 	remover, err := ldap.DialURL(dc.URL, ldap.DialWithTLSConfig(&tls.Config{RootCAs: dc.Roots, ServerName: adtest.ServerName}))
 	if err != nil {
 		t.Fatal(err)
@@ -69,6 +70,16 @@ func TestClaimSamba(t *testing.T) {
 	if _, errs := s.run(exitFindings, "provision", "claim", "plan", "--out", plan); !strings.Contains(errs, fmt.Sprintf("предлагается достоверно %d, решает человек 0", people)) {
 		t.Fatal(errs)
 	}
+	// Whom the directory does not let read what was deleted is told so.
+	if _, errs := s.run(exitFindings, "provision", "claim", "apply", "--plan", plan); !strings.Contains(errs, "из удалённых 0") || !strings.Contains(errs, "дайте служебной записи право") {
+		t.Error(errs)
+	}
+	service, err := os.ReadFile(s.path("config.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("config.yaml", strings.Replace(string(service), adtest.ServiceDN, adtest.AdminDN, 1))
+	s.write("ad-secret", string(adtest.AdminPassword)+"\n")
 	_, errs := s.run(exitDone, "provision", "claim", "apply", "--plan", plan, "--approve-certain")
 	if !strings.Contains(errs, fmt.Sprintf("отмечено %d ", people)) {
 		t.Fatal(errs)

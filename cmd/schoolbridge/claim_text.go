@@ -52,7 +52,7 @@ var claimTexts = map[string]claimText{
 		settled:     "%s: уже отмечена или имеет владельца",
 		moved:       "%s: изменилась с тех пор, как составлен план; составьте его заново",
 		applied:     "отмечено %d (отменить всё разом: schoolbridge provision claim drop --run %s); в очереди куратора %d (schoolbridge queue list)",
-		noDeleted: "удалённые записи домена (Deleted Objects) служебной записи не видны: их имена не учтены. Дайте ей право читать контейнер " +
+		noDeleted: "удалённых записей домена (Deleted Objects) не видно: если они были, дайте служебной записи право читать этот контейнер " +
 			"(dsacls … /G ЗАПИСЬ:LCRP) или передайте список: --taken",
 		names:    "имена, занятые навсегда: из удалённых %d, из списка %d",
 		noObject: "%q — не objectGUID (32 шестнадцатеричных знака): возьмите его из claim plan --format json или queue show",
@@ -82,7 +82,7 @@ var claimTexts = map[string]claimText{
 		settled:     "%s: claimed already, or somebody's",
 		moved:       "%s: has changed since the plan was made; make it anew",
 		applied:     "%d claimed (all of them taken back: schoolbridge provision claim drop --run %s); %d in the curators' queue (schoolbridge queue list --lang en)",
-		noDeleted: "the service account cannot see the domain's deleted objects: their names were not noted. Let it read the container " +
+		noDeleted: "no deleted objects of the domain are to be seen: if there were any, let the service account read their container " +
 			"(dsacls … /G ACCOUNT:LCRP), or hand in a list: --taken",
 		names:    "names that are taken for ever: %d of deleted accounts, %d of the list",
 		noObject: "%q is no objectGUID (32 hexadecimal digits): take it from claim plan --format json or queue show",

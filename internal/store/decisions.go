@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -282,8 +283,14 @@ func (t *tx) openDecision(id string, undone int64, sealed []byte) (queue.Decisio
 
 // decisions reads those that a condition chooses, the newest first.
 func (t *tx) decisions(condition string, args ...any) ([]queue.Decision, error) {
+	list, err := t.someDecisions(condition, args...)
+	slices.SortStableFunc(list, func(a, b queue.Decision) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.ID, b.ID)) })
+	return list, err
+}
+
+func (t *tx) someDecisions(condition string, args ...any) ([]queue.Decision, error) {
 	var list []queue.Decision
-	err := t.each("SELECT id, undone, sealed FROM decisions WHERE "+condition+" ORDER BY at DESC, id", args, func(scan func(...any) error) error {
+	err := t.each("SELECT id, undone, sealed FROM decisions WHERE "+condition, args, func(scan func(...any) error) error {
 		var id string
 		var undone int64
 		var sealed []byte
@@ -302,11 +309,11 @@ func (t *tx) decisions(condition string, args ...any) ([]queue.Decision, error) 
 func (q *Queue) Decisions(ctx context.Context, all bool, n int) ([]queue.Decision, error) {
 	var list []queue.Decision
 	err := q.db.read(ctx, func(t *tx) (err error) {
-		condition := "undone = 0"
-		if all {
-			condition = "undone >= 0"
+		condition := "at > 0"
+		if !all {
+			condition += " AND undone = 0"
 		}
-		list, err = t.decisions(condition+" AND id IN (SELECT id FROM decisions WHERE "+condition+" ORDER BY at DESC, id LIMIT ?)", n)
+		list, err = t.someDecisions(condition+" ORDER BY at DESC LIMIT ?", n)
 		return err
 	})
 	if err != nil {
@@ -555,7 +562,7 @@ func (q *Queue) Claimed(ctx context.Context, run string, object [16]byte) ([]que
 	var list []queue.Decision
 	err := q.db.read(ctx, func(t *tx) (err error) {
 		if run != "" {
-			list, err = t.decisions("run = ? AND undone = 0", run)
+			list, err = t.decisions("run = ? AND run <> '' AND undone = 0", run)
 			return err
 		}
 		list, err = t.decisions("object = ? AND undone = 0", object[:])

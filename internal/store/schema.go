@@ -184,6 +184,7 @@ var migrations = []migration{{oldest: 1, statements: []string{
 		object {bytes}, at {int} NOT NULL, undone {int} NOT NULL, sealed {bytes} NOT NULL)`,
 	`CREATE INDEX decisions_item ON decisions (item)`,
 	`CREATE INDEX decisions_at ON decisions (at)`,
+	`CREATE INDEX decisions_verb ON decisions (verb) WHERE undone = 0`,
 	`CREATE INDEX decisions_run ON decisions (run) WHERE run <> ''`,
 	`CREATE INDEX decisions_subject ON decisions (digest) WHERE digest IS NOT NULL AND undone = 0`,
 	`CREATE INDEX decisions_object ON decisions (object) WHERE object IS NOT NULL AND undone = 0`,

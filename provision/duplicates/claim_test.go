@@ -3,6 +3,7 @@ package duplicates_test
 import (
 	"fmt"
 	"reflect"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -175,5 +176,29 @@ func TestClaimSeen(t *testing.T) {
 	f.Phones = []string{"+7 900 000-00-02"}
 	if seen(a, evanova) == first || seen(evann, f) == first {
 		t.Error("the digest does not tell of a change")
+	}
+}
+
+// BenchmarkClaim: a city's directory of 200 thousand accounts.
+func BenchmarkClaim(b *testing.B) {
+	rows, records := sample.MakeAD(1, sample.ADOptions{People: 172_000, Surnames: 4000})
+	for b.Loop() {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		c := duplicates.NewClaimer()
+		for _, a := range rows {
+			c.Add(accountOf(a))
+		}
+		for _, r := range records {
+			c.Know(factOf(r))
+		}
+		list, summary := c.Propose()
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(summary.Accounts), "B/account")
+		b.ReportMetric(float64(summary.Accounts), "accounts")
+		b.ReportMetric(float64(len(list)), "proposals")
+		runtime.KeepAlive(c)
 	}
 }
