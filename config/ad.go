@@ -109,11 +109,11 @@ func (d *decoder) ad(c *Config) {
 			d.faultAt("ad."+part.key, wrong(say("к контроллеру домена не подключиться: нет %s", "the domain controller cannot be used without %s", part.key), d.example("ad."+part.key)))
 		}
 	}
-	domain := a.SearchBase.Folded()
-	if base := a.Base.Folded(); base != "" && domain != "" && base != domain && !strings.HasSuffix(base, ","+domain) {
+	base, domain := a.Base.Folded(), a.SearchBase.Folded()
+	if base != "" && domain != "" && base != domain && !below(base, domain) {
 		d.faultAt("ad.base", wrong(say("подразделение не в домене %s", "the unit is not in the domain %s", string(a.SearchBase)), say("напишите, например, OU=schools,%s", "write, for example, OU=schools,%s", string(a.SearchBase))))
 	}
-	if a.Base != "" && strings.EqualFold(string(a.Base), string(a.SearchBase)) {
+	if base != "" && base == domain {
 		d.faultAt("ad.base", wrong(say("служба не должна распоряжаться всем доменом", "the daemon must not manage the whole domain"), say("заведите для школ отдельное подразделение и передайте права только на него", "make a unit of its own for the schools and delegate rights on it only")))
 	}
 	if strings.EqualFold(a.MarkAttribute, a.StampAttribute) {

@@ -182,6 +182,7 @@ func (s Service) AnySchool() bool { return len(s.Schools) == 1 && s.Schools[0] =
 type LDAPLimits struct {
 	Connections int           `yaml:"connections" default:"10000" min:"1" max:"1000000"`
 	PerSource   int           `yaml:"per_source" default:"1000" min:"1" max:"1000000"`
+	PerPerson   int           `yaml:"per_person" default:"64" min:"1" max:"1000000"`
 	Handshakes  int           `yaml:"handshakes" default:"256" min:"1" max:"1000000"`
 	Operations  int           `yaml:"operations" default:"512" min:"1" max:"1000000"`
 	Unread      int           `yaml:"unread" default:"8388608" min:"65536" max:"1073741824"`

@@ -84,6 +84,7 @@ var options = map[string]struct{ good, bad string }{
 	"ldap.certificates.authorities[].crl_file": {"devices.crl", "missing"},
 	"ldap.limits.connections":                  {"2000", "0"},
 	"ldap.limits.per_source":                   {"7", "-1"},
+	"ldap.limits.per_person":                   {"7", "0"},
 	"ldap.limits.handshakes":                   {"7", "0"},
 	"ldap.limits.operations":                   {"7", "0"},
 	"ldap.limits.unread":                       {"100000", "10"},

@@ -114,10 +114,17 @@ var dnForm = regexp.MustCompile(`^` + dnPart + `(?:,` + dnPart + `){0,31}$`)
 // Folded is a DN as it compares with others: case and spaces around commas and
 // equals signs say nothing.
 func (d DN) Folded() string {
-	return strings.ToLower(dnSpace.ReplaceAllString(string(d), "$1"))
+	return strings.ToLower(dnSpace.ReplaceAllString(string(d), "$1$2"))
 }
 
-var dnSpace = regexp.MustCompile(` *([,=]) *`)
+// below says that a folded DN stands below another: the comma between them is no part
+// of a value.
+func below(dn, base string) bool {
+	above, ok := strings.CutSuffix(dn, ","+base)
+	return ok && (len(above)-len(strings.TrimRight(above, `\`)))%2 == 0
+}
+
+var dnSpace = regexp.MustCompile(`(\\.)| *([,=]) *`) // what is escaped stays
 
 // Template makes the values of an LDAP attribute of a person: text, and fields in
 // braces.

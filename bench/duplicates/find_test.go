@@ -4,20 +4,15 @@
 package duplicates
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"flag"
 	"fmt"
-	"math/big"
 	"net"
 	"runtime"
 	"testing"
 	"time"
 
+	"schoolbridge/internal/certtest"
 	"schoolbridge/internal/ldapclient"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/sample"
@@ -104,8 +99,8 @@ func serve(b *testing.B, accounts []sample.ADAccount) *ldapclient.Client {
 	if err != nil {
 		b.Fatal(err)
 	}
-	config, roots := certificate(b)
-	server, err := simad.NewServer(d, config, nil)
+	cert, roots := certtest.SelfSigned(b, "dc1.obr.example")
+	server, err := simad.NewServer(d, &tls.Config{Certificates: []tls.Certificate{cert}}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -126,25 +121,4 @@ func serve(b *testing.B, accounts []sample.ADAccount) *ldapclient.Client {
 		<-done
 	})
 	return client
-}
-
-func certificate(b *testing.B) (*tls.Config, *x509.CertPool) {
-	b.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		b.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "dc1.obr.example"}, DNSNames: []string{"dc1.obr.example"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		b.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		b.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AddCert(cert)
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, roots
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -185,13 +184,10 @@ func (k *claiming) planClaims(ctx context.Context) error {
 	}
 	if name := k.claimCall.out; name != "" {
 		plan := claimPlan{k.now(), string(k.config.AD.SearchBase), seen.summary, seen.proposals}
-		err := writeWhole(name, func(f *os.File) error {
-			to := bufio.NewWriter(f)
-			if err := json.NewEncoder(to).Encode(plan); err != nil {
-				return err
-			}
-			return to.Flush()
-		})
+		out, err := openOutput(k.std, name)
+		if err == nil {
+			err = out.finish(json.NewEncoder(out).Encode(plan))
+		}
 		if err != nil {
 			return fmt.Errorf(k.says.write, name, err)
 		}
@@ -250,7 +246,7 @@ func (k *claiming) list(list []duplicates.Proposal) error {
 	if k.claimCall.format == "json" {
 		all := &array{to: k.std.out}
 		for _, p := range list {
-			if err := all.item(lineOf(p)); err != nil {
+			if err := all.item(claimLineOf(p)); err != nil {
 				return err
 			}
 		}
@@ -277,7 +273,7 @@ func (k *claiming) list(list []duplicates.Proposal) error {
 	return rows.Close()
 }
 
-func lineOf(p duplicates.Proposal) claimLine {
+func claimLineOf(p duplicates.Proposal) claimLine {
 	line := claimLine{p.Object, p.Name, p.UPN, p.Display, p.Place, p.Enabled, "decide", []string{}, nil}
 	if p.Certain {
 		line.Level = "certain"

@@ -3,19 +3,18 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/ldapclient"
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/table"
 	"schoolbridge/provision/ad"
 	"schoolbridge/provision/duplicates"
 )
@@ -205,40 +204,59 @@ func (d *mending) find(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	encoder := json.NewEncoder(d.std.out)
-	encoder.SetEscapeHTML(false)
-	table := tabwriter.NewWriter(d.std.out, 0, 0, 2, ' ', 0)
+	write, end, err := d.findings()
+	if err != nil {
+		return err
+	}
 	for _, g := range found.Groups {
-		line := foundLine{ID: g.ID, Level: g.Level, Score: g.Score, Ambiguous: g.Ambiguous}
-		var names []string
-		for _, a := range g.Members {
-			line.Accounts = append(line.Accounts, foundAccount{a.ID, a.Name, a.Display, a.Place, a.Enabled})
-			names = append(names, a.Name)
-		}
-		for _, l := range g.Links {
-			line.Links = append(line.Links, foundAccountLink(l))
-		}
-		if d.format == "json" {
-			err = encoder.Encode(line)
-		} else {
-			best := g.Links[0]
-			level := d.words.Level(best.Level)
-			if g.Level < best.Level { // the others are less sure
-				level += " … " + d.words.Level(g.Level)
-			}
-			_, err = fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\n", g.ID, level, best.Score, strings.Join(names, " "), d.words.Reasons(best.Reasons))
-		}
-		if err != nil {
+		if err := write(g); err != nil {
 			return err
 		}
 	}
-	if err := table.Flush(); err != nil {
+	if err := end(); err != nil {
 		return err
 	}
 	if len(found.Groups) > 0 {
 		return errFindings
 	}
 	return nil
+}
+
+// findings gives what writes a group in the format that was asked for, and what
+// ends it.
+func (d *mending) findings() (write func(duplicates.Group) error, end func() error, err error) {
+	if d.format == "json" {
+		encoder := json.NewEncoder(d.std.out)
+		encoder.SetEscapeHTML(false)
+		return func(g duplicates.Group) error { return encoder.Encode(lineOf(g)) }, func() error { return nil }, nil
+	}
+	rows, err := table.New(d.std.out, "table", "", d.says.findHead)
+	if err != nil {
+		return nil, nil, err
+	}
+	return func(g duplicates.Group) error {
+		best := g.Links[0]
+		level := d.words.Level(best.Level)
+		if g.Level < best.Level { // the others are less sure
+			level += " … " + d.words.Level(g.Level)
+		}
+		var names []string
+		for _, a := range g.Members {
+			names = append(names, a.Name)
+		}
+		return rows.Row(g.ID, level, best.Score, strings.Join(names, " "), d.words.Reasons(best.Reasons))
+	}, rows.Close, nil
+}
+
+func lineOf(g duplicates.Group) foundLine {
+	line := foundLine{ID: g.ID, Level: g.Level, Score: g.Score, Ambiguous: g.Ambiguous}
+	for _, a := range g.Members {
+		line.Accounts = append(line.Accounts, foundAccount{a.ID, a.Name, a.Display, a.Place, a.Enabled})
+	}
+	for _, l := range g.Links {
+		line.Links = append(line.Links, foundAccountLink(l))
+	}
+	return line
 }
 
 // propose makes the plan, the report and the table.
@@ -269,12 +287,15 @@ func (d *mending) propose(ctx context.Context) error {
 }
 
 func (d *mending) table(plan *duplicates.Plan) error {
-	table := tabwriter.NewWriter(d.std.out, 0, 0, 2, ' ', 0)
+	rows, err := table.New(d.std.out, "table", "", d.says.planHead)
+	if err != nil {
+		return err
+	}
 	for i := range plan.Groups {
 		g := &plan.Groups[i]
 		for j := range g.Members {
 			m := &g.Members[j]
-			if _, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", g.ID, d.words.Level(m.Level), m.Name, d.words.Doing(g, m), d.words.Reasons(m.Reasons)); err != nil {
+			if err := rows.Row(g.ID, d.words.Level(m.Level), m.Name, d.words.Doing(g, m), d.words.Reasons(m.Reasons)); err != nil {
 				return err
 			}
 		}
@@ -282,51 +303,39 @@ func (d *mending) table(plan *duplicates.Plan) error {
 			d.say("%s: %s", g.ID, question)
 		}
 	}
-	return table.Flush()
+	return rows.Close()
 }
 
 // files writes the plan and the report: they name people, so nobody else may
 // read them.
 func (d *mending) files(plan *duplicates.Plan) error {
 	zone := d.config.Policy.TimeZone.Location()
-	for name, content := range map[string]func(*os.File) error{
-		d.out: func(f *os.File) error {
-			encoder := json.NewEncoder(f)
+	for name, content := range map[string]func(io.Writer) error{
+		d.out: func(w io.Writer) error {
+			encoder := json.NewEncoder(w)
 			encoder.SetIndent("", " ")
 			return encoder.Encode(plan)
 		},
-		d.report: func(f *os.File) error {
+		d.report: func(w io.Writer) error {
 			if strings.EqualFold(filepath.Ext(d.report), ".html") {
-				return plan.HTML(f, d.words, zone)
+				return plan.HTML(w, d.words, zone)
 			}
-			return plan.XLSX(f, d.words, zone)
+			return plan.XLSX(w, d.words, zone)
 		},
 	} {
 		if name == "" {
 			continue
 		}
-		if err := writeWhole(name, content); err != nil {
+		out, err := openOutput(d.std, name)
+		if err == nil {
+			err = out.finish(content(out))
+		}
+		if err != nil {
 			return fmt.Errorf(d.says.write, name, err)
 		}
 		d.say(d.says.written, name)
 	}
 	return nil
-}
-
-// writeWhole writes a file that is whole or not there, mode 0600.
-func writeWhole(name string, content func(*os.File) error) error {
-	f, err := os.CreateTemp(filepath.Dir(name), ".schoolbridge-*")
-	if err != nil {
-		return err
-	}
-	err = content(f)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
 }
 
 var _ ad.Walker = (*ldapclient.Client)(nil)

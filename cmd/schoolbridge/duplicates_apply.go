@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -15,9 +13,6 @@ import (
 
 	"schoolbridge/provision/duplicates"
 )
-
-// planMost bounds the plan file that is read.
-const planMost = 512 << 20
 
 // The lease that keeps two runs of the command apart. The daemon goes on: what
 // it writes is guarded by stamps.
@@ -54,46 +49,62 @@ func (d *mending) carryOut(ctx context.Context) error {
 	if err := d.audit(ctx, "duplicates_apply", map[string]any{"groups": len(todo), "accept_disabling": d.accept}); err != nil {
 		return err
 	}
-	done, stopped := 0, 0
-	tell := func(r duplicates.Repair) {
-		if r.Phase == duplicates.PhaseApplied || r.Phase == duplicates.PhaseUndone {
-			done++
-		} else {
-			stopped++
-		}
-		d.say("%s: %s", r.ID, d.words.Phase(r))
-	}
+	t := tally{mending: d}
 	err := d.leased(ctx, func(m *duplicates.Mender) error {
 		resumed, err := m.Resume(ctx)
 		for _, r := range resumed {
-			tell(r)
+			t.tell(r)
 		}
 		if err != nil {
 			return err
 		}
-		show := newMeter(d.std, d.says.applying, len(todo), d.now)
-		defer show.end()
-		for _, a := range todo {
-			r, err := m.Apply(ctx, a.group, a.accounts)
-			if err != nil {
-				return err
-			}
-			show.step()
-			if r.Phase != duplicates.PhaseApplied {
-				show.end()
-				tell(r)
-				continue
-			}
-			done++
-		}
-		return nil
+		return t.each(ctx, m, todo)
 	})
-	d.say(d.says.done, done, stopped)
+	d.say(d.says.done, t.done, t.stopped)
 	if err != nil {
 		return d.unusable(err)
 	}
-	if stopped > 0 {
+	if t.stopped > 0 {
 		return errFindings
+	}
+	return nil
+}
+
+// tally counts what came of repairs.
+type tally struct {
+	*mending
+	done, stopped int
+}
+
+func (t *tally) tell(r duplicates.Repair) {
+	t.count(r)
+	t.say("%s: %s", r.ID, t.words.Phase(r))
+}
+
+func (t *tally) count(r duplicates.Repair) {
+	if r.Phase == duplicates.PhaseApplied || r.Phase == duplicates.PhaseUndone {
+		t.done++
+	} else {
+		t.stopped++
+	}
+}
+
+// each applies the approved groups; only what stopped is told of one by one.
+func (t *tally) each(ctx context.Context, m *duplicates.Mender, todo []approved) error {
+	show := newMeter(t.std, t.says.applying, len(todo), t.now)
+	defer show.end()
+	for _, a := range todo {
+		r, err := m.Apply(ctx, a.group, a.accounts)
+		if err != nil {
+			return err
+		}
+		show.step()
+		if r.Phase != duplicates.PhaseApplied {
+			show.end()
+			t.tell(r)
+			continue
+		}
+		t.count(r)
 	}
 	return nil
 }
@@ -104,17 +115,12 @@ func (d *mending) readPlan() (*duplicates.Plan, error) {
 		return nil, usageError(d.says.noPlan, d.planFile, err)
 	}
 	defer func() { _ = f.Close() }() // opened for reading
-	plan := &duplicates.Plan{}
-	if err := json.NewDecoder(io.LimitReader(f, planMost)).Decode(plan); err != nil {
-		return nil, usageError(d.says.noPlan, d.planFile, errors.New("JSON"))
+	plan, err := duplicates.ReadPlan(f)
+	if err != nil {
+		return nil, usageError(d.says.noPlan, d.planFile, err)
 	}
 	if !strings.EqualFold(plan.Base, string(d.config.AD.SearchBase)) {
 		return nil, usageError(d.says.otherPlan, d.planFile, plan.Base)
-	}
-	for _, g := range plan.Groups {
-		if len(g.Members) < 2 || g.Members[0].ID != g.Survivor {
-			return nil, usageError(d.says.noPlan, d.planFile, errors.New(g.ID))
-		}
 	}
 	return plan, nil
 }
@@ -154,8 +160,8 @@ func (d *mending) brake(accounts int, todo []approved, repairs []duplicates.Repa
 		disabling += a.group.Disabling(a.accounts)
 	}
 	lately := 0
-	for _, r := range repairs {
-		if r.Phase == duplicates.PhaseApplied && d.now().Sub(r.Changed) < 24*time.Hour {
+	for _, r := range repairs { // one that stopped has disabled some, or all
+		if r.Phase != duplicates.PhaseUndone && d.now().Sub(r.Changed) < 24*time.Hour {
 			lately += r.Group.Disabling(r.Group.Approve(false))
 		}
 	}
@@ -215,24 +221,21 @@ func (d *mending) takeBack(ctx context.Context) error {
 	if err := d.audit(ctx, "duplicates_undo", map[string]any{"groups": len(ids)}); err != nil {
 		return err
 	}
-	stopped := 0
+	t := tally{mending: d}
 	err = d.leased(ctx, func(m *duplicates.Mender) error {
 		for _, id := range ids {
 			r, err := m.Undo(ctx, id)
 			if err != nil {
 				return err
 			}
-			if r.Phase != duplicates.PhaseUndone {
-				stopped++
-			}
-			d.say("%s: %s", r.ID, d.words.Phase(r))
+			t.tell(r)
 		}
 		return nil
 	})
 	if err != nil {
 		return d.unusable(err)
 	}
-	if stopped > 0 {
+	if t.stopped > 0 {
 		return errFindings
 	}
 	return nil
@@ -241,6 +244,8 @@ func (d *mending) takeBack(ctx context.Context) error {
 // duplicatesText are the messages of "duplicates" in one language.
 type duplicatesText struct {
 	reading, found, applying, written, write, noPlan, otherPlan, noGroup, noRepair, brake, busy, before, done string
+
+	findHead, planHead []string
 }
 
 var duplicatesTexts = map[string]duplicatesText{
@@ -252,6 +257,8 @@ var duplicatesTexts = map[string]duplicatesText{
 		brake: "отключить предстоит %d, а разом можно не больше %d. Проверьте план; если всё верно, добавьте --accept-disabling %d",
 		busy:  "дубликатами уже занимается другой запуск этой команды: дождитесь его конца (если он оборвался, полминуты)", before: "%s: уже начато раньше; чтобы повторить, сначала верните: duplicates undo %[1]s",
 		done: "сделано групп: %d, остановлено: %d",
+
+		findHead: []string{"Группа", "Уверенность", "Баллы", "Записи", "Почему"}, planHead: []string{"Группа", "Уверенность", "Запись", "Что предлагается", "Почему"},
 	},
 	"en": {
 		reading: "reading all accounts of the domain…", found: "%d accounts read in %v: %d groups of possible duplicates, %d pairs of namesakes that look alike",
@@ -261,5 +268,7 @@ var duplicatesTexts = map[string]duplicatesText{
 		brake: "%d are to be disabled, and no more than %d may be at once. Look at the plan; if it is right, add --accept-disabling %d",
 		busy:  "another run of this command is at work on duplicates: wait for its end (half a minute, if it was cut off)", before: "%s was begun before; to repeat it take it back first: duplicates undo %[1]s",
 		done: "groups done: %d, stopped: %d",
+
+		findHead: []string{"Group", "Confidence", "Score", "Accounts", "Why"}, planHead: []string{"Group", "Confidence", "Account", "What is proposed", "Why"},
 	},
 }

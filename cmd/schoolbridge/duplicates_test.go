@@ -2,10 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
+	"schoolbridge/config"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/simad"
 	"schoolbridge/internal/store"
@@ -124,7 +127,7 @@ func TestDuplicatesRefuses(t *testing.T) {
 		{[]string{"apply", "--plan", plan, "--approve", id, "--approve-certain"}, "usage"}, {[]string{"undo"}, "usage"}, {[]string{"find", "--out", plan}, "usage"},
 		{[]string{"plan", "--report", s.path("x.pdf")}, "usage"}, {[]string{"find", "--format", "xml"}, "usage"},
 		{[]string{"apply", "--plan", plan, "--approve", "gnone"}, "gnone"}, {[]string{"apply", "--plan", s.path("other.json"), "--approve-certain"}, "elsewhere"},
-		{[]string{"apply", "--plan", s.path("broken.json"), "--approve-certain"}, "JSON"}, {[]string{"undo", "gnone"}, "gnone"},
+		{[]string{"apply", "--plan", s.path("broken.json"), "--approve-certain"}, "no JSON"}, {[]string{"undo", "gnone"}, "gnone"},
 	} {
 		if out, errs, code := s.command(append(append([]string{"duplicates"}, c.args...), "--config", s.path("config.yaml"))...); code != exitUsage || !strings.Contains(errs, c.want) {
 			t.Errorf("%v: %d %s %s", c.args, code, out, errs)
@@ -132,6 +135,27 @@ func TestDuplicatesRefuses(t *testing.T) {
 	}
 	if out, errs, code := s.command("duplicates", "apply", "--config", s.path("config.yaml")); code != exitDone {
 		t.Errorf("nothing under way: %d %s %s", code, out, errs)
+	}
+}
+
+// What a directory holds moves no cursor, whatever is asked for.
+func TestDuplicatesOnATerminal(t *testing.T) {
+	s := newSite(t)
+	var users []simad.User
+	for _, name := range []string{"evann", "evann-1", "evann-2"} {
+		u := simad.User{Name: name, Display: "Еванова Нина Николаевна", Unit: siteManaged, Password: sitePassword, Values: map[string]string{"employeeID": "17"}}
+		if name == "evann-2" {
+			u.Name = "evann\u009b2J\u202e-2"
+		}
+		users = append(users, u)
+	}
+	s.directory(users...)
+	s.employ(sitePassword, "somebody")
+	for _, verb := range []string{"find", "plan"} {
+		out, errs, code := s.command("duplicates", verb, "--config", s.path("config.yaml"))
+		if code != exitFindings || !strings.Contains(out, "2J") || strings.ContainsAny(out+errs, "\u009b\u202e") {
+			t.Errorf("%s: %d %q %q", verb, code, out, errs)
+		}
 	}
 }
 
@@ -154,5 +178,31 @@ func TestDuplicatesBrake(t *testing.T) {
 	}
 	if out, errs, code := s.command(append(apply, "--accept-disabling", "2")...); code != exitDone || !strings.Contains(errs, "сделано групп: 2") {
 		t.Fatalf("%d %s %s", code, out, errs)
+	}
+}
+
+// What was disabled counts for a day, whether its repair went through or stopped,
+// and not when it was taken back.
+func TestDuplicatesBrakeOfADay(t *testing.T) {
+	now := time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)
+	c := &config.Config{}
+	c.AD.DisableMinimum = 1
+	group := func(n byte) duplicates.Planned {
+		return duplicates.Planned{Members: []duplicates.Member{{ID: duplicates.GUID{n}}, {ID: duplicates.GUID{n, 1}, Enabled: true, Steps: []duplicates.Step{{Kind: duplicates.Retire}}}}}
+	}
+	d := &mending{provisioner: &provisioner{std: streams{err: io.Discard}, config: c, now: func() time.Time { return now }}, says: duplicatesTexts["en"]}
+	todo := []approved{{group(2), []duplicates.GUID{{2, 1}}}}
+	for _, r := range []struct {
+		phase duplicates.Phase
+		ago   time.Duration
+		stops bool
+	}{
+		{duplicates.PhaseApplied, time.Hour, true}, {duplicates.PhaseApplied, 25 * time.Hour, false}, {duplicates.PhaseUndone, time.Hour, false},
+		{duplicates.PhaseStopped, time.Hour, true}, {duplicates.PhaseApplying, time.Hour, true}, {duplicates.PhaseUndoing, time.Hour, true},
+	} {
+		err := d.brake(10, todo, []duplicates.Repair{{Phase: r.phase, Changed: now.Add(-r.ago), Group: group(1)}})
+		if (err != nil) != r.stops {
+			t.Errorf("%s, %v ago: %v", r.phase, r.ago, err)
+		}
 	}
 }

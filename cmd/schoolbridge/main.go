@@ -4,7 +4,7 @@
 //
 //	main.go, language.go      the table of commands, exit codes, what all flags share
 //	NAME.go, NAME_*.go        one command: account, explain, policy, provision, registry, sessions, wifi, …
-//	radius_flags.go           what probe and load share
+//	radius_flags.go, ldap_flags.go   what probe and load share
 //	serve.go, services.go     the daemon: making it, its parts from start to stop
 //	join_*.go, inventory.go   one part of the daemon each, from configuration to running
 //	http*.go, ports.go        listeners
@@ -80,8 +80,8 @@ func commands() []command {
 		{"provision", "plan|apply --config FILE [--lang ru|en] [--accept-disabling N] | " + claimUsage, "что изменилось бы в Active Directory; изменить это; чьи записи в нём уже есть / what would change in Active Directory; change it; whose are the accounts that it already has", runProvision},
 		{"queue", queueUsage, "очередь куратора: что решает человек, и его решения / the curators' queue: what a person decides, and what was decided", runQueue},
 		{"duplicates", duplicatesUsage, "дубликаты в Active Directory: найти, составить план, отключить лишние, вернуть / duplicates in Active Directory: find, plan, put to rest, take back", runDuplicates},
-		{"sessions", "--config FILE [--address IP] [--at TIME] [--device MAC] [--login LOGIN] [--live] [--format table|json|csv] [--lang ru|en] | disconnect|reauthorize --config FILE SESSION|--login LOGIN", "кто и когда был в Wi-Fi; отключить от Wi-Fi или дать права заново / who was on the Wi-Fi when; take somebody off it, or give the rights anew", runSessions},
-		{"probe", "radius|eap --server HOST --secret-file FILE --login LOGIN --password-file FILE …", "пробный вход в Wi-Fi, для наблюдения: 0 принят, 1 отклонён, 2 нет ответа / a Wi-Fi sign-in from outside, for monitoring: 0 accepted, 1 rejected, 2 no answer", runProbe},
+		{"sessions", "--config FILE [--address IP] [--at TIME] [--device MAC] [--login LOGIN] [--live] [--format table|json|csv] [--lang ru|en] | disconnect|reauthorize --config FILE [--wait TIME] SESSION|--login LOGIN", "кто и когда был в Wi-Fi; отключить от Wi-Fi или дать права заново / who was on the Wi-Fi when; take somebody off it, or give the rights anew", runSessions},
+		{"probe", "radius|eap|ldap --server HOST --login LOGIN --password-file FILE …", "пробный вход в Wi-Fi или LDAP, для наблюдения: 0 принят, 1 отклонён, 2 нет ответа / a sign-in over Wi-Fi or LDAP from outside, for monitoring: 0 accepted, 1 rejected, 2 no answer", runProbe},
 		{"load", "radius|eap|ldap --server HOST --users FILE --rate N|--concurrency N …", "нагрузка на любой сервер Wi-Fi или LDAP: сколько входов он выдержит / a load on any Wi-Fi or LDAP server: how many sign-ins it bears", runLoad},
 		{"wifi", wifiUsage, "настроить устройство человека на Wi-Fi школы / set a person's device up for the school's Wi-Fi", runWiFi},
 		{"audit", "verify --config FILE [--lang ru|en] | show --config FILE [--kinds KINDS] [--from TIME] [--to TIME] [--limit N] [--format table|json] [--lang ru|en] LOGIN|ID|--nobody", "цел ли журнал аудита; что в нём о человеке / is the audit trail whole; what it says of a person", runAudit},

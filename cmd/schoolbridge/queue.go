@@ -245,7 +245,7 @@ func (q *queueDesk) object(i *queue.Item, more *evidence) queueObject {
 		o.Decision = i.Decided.ID
 	}
 	if i.Proposal != nil {
-		line := lineOf(*i.Proposal)
+		line := claimLineOf(*i.Proposal)
 		o.Proposal = &line
 	}
 	if more != nil {

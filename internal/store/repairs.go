@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
 	"schoolbridge/provision"
 	"schoolbridge/provision/duplicates"
 )
@@ -182,18 +183,23 @@ func (r *Repairs) given(t *tx, id string, survivor duplicates.GUID, claims []pro
 }
 
 // Owned implements duplicates.Journal.
-func (r *Repairs) Owned(ctx context.Context, account duplicates.GUID) (bool, error) {
-	err := r.db.read(ctx, func(t *tx) error {
+func (r *Repairs) Owned(ctx context.Context, account duplicates.GUID) (owned bool, records []person.RecordRef, err error) {
+	err = r.db.read(ctx, func(t *tx) error {
+		records = nil
 		_, err := t.holderOfObject(r.target, account)
+		if owned = err == nil; err != nil && !errors.Is(err, identity.ErrNotFound) {
+			return err
+		}
+		claims, err := t.claimsOn(r.target, account)
+		for _, c := range claims {
+			records = append(records, c.Record)
+		}
 		return err
 	})
-	if errors.Is(err, identity.ErrNotFound) {
-		return false, nil
-	}
 	if err != nil {
-		return false, fmt.Errorf("look whose an account is: %w", err)
+		return false, nil, fmt.Errorf("look whose an account is: %w", err)
 	}
-	return true, nil
+	return owned, records, nil
 }
 
 // Repairs implements duplicates.Journal.

@@ -7,7 +7,7 @@
 // apostrophe, which a spreadsheet shows as text (Guard). A number of ours is no
 // text. XLSX says itself what is text.
 //
-// Start reading at New.
+// Start reading at New; NewWorkbook is for several sheets.
 package table
 
 import (
@@ -38,7 +38,7 @@ func New(w io.Writer, format, title string, header []string) (Writer, error) {
 	case "csv":
 		t = &comma{csv.NewWriter(w)}
 	case "xlsx":
-		return newWorkbook(w, title, header)
+		return NewWorkbook(w, title, header)
 	case "table":
 		t = &aligned{tab: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
 	default:

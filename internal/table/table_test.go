@@ -3,6 +3,7 @@ package table
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -55,7 +56,7 @@ func TestCSVGuards(t *testing.T) {
 // further sheet begins where one is full.
 func TestXLSX(t *testing.T) {
 	var b bytes.Buffer
-	w, err := newWorkbook(&b, "Лист", header)
+	w, err := NewWorkbook(&b, "Лист", header)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +67,7 @@ func TestXLSX(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Close(); err != nil {
+	if err := errors.Join(w.Sheet("Другой", header[:1]), w.Row("=2"), w.Close()); err != nil {
 		t.Fatal(err)
 	}
 	book, err := excelize.OpenReader(&b)
@@ -74,10 +75,11 @@ func TestXLSX(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer book.Close()
-	if sheets := book.GetSheetList(); !slices.Equal(sheets, []string{"Лист", "Лист 2", "Лист 3"}) {
+	if sheets := book.GetSheetList(); !slices.Equal(sheets, []string{"Лист", "Лист 2", "Лист 3", "Другой"}) {
 		t.Fatal(sheets)
 	}
-	for at, want := range map[string]string{"Лист!A1": "ФИО", "Лист!A2": "=1+1", "Лист!B2": "7", "Лист!A3": "0049", "Лист!B3": "-2", "Лист 2!A1": "ФИО", "Лист 2!A2": "a b \nc", "Лист 3!A2": "последняя"} {
+	for at, want := range map[string]string{"Лист!A1": "ФИО", "Лист!A2": "=1+1", "Лист!B2": "7", "Лист!A3": "0049", "Лист!B3": "-2", "Лист 2!A1": "ФИО", "Лист 2!A2": "a b \nc", "Лист 3!A2": "последняя",
+		"Другой!A1": "ФИО", "Другой!A2": "=2"} {
 		sheet, cell, _ := strings.Cut(at, "!")
 		got, err := book.GetCellValue(sheet, cell)
 		if formula, _ := book.GetCellFormula(sheet, cell); err != nil || got != want || formula != "" {

@@ -16,51 +16,58 @@ const (
 	maxCell = 32767
 )
 
-// workbook is an XLSX: a sheet, and further ones where its rows are used up.
-type workbook struct {
+// Workbook is an XLSX: sheets, and further ones where the rows of one are used up.
+type Workbook struct {
 	to     io.Writer
 	book   *excelize.File
 	title  string
 	header []any
 	stream *excelize.StreamWriter
-	sheets int
+	parts  int // sheets of this title
 	row    int
 	most   int // rows of a sheet
 	bold   int
 }
 
-func newWorkbook(w io.Writer, title string, header []string) (*workbook, error) {
-	b := &workbook{to: w, book: excelize.NewFile(), title: title, most: maxRows}
+// NewWorkbook begins a workbook with its first sheet.
+func NewWorkbook(w io.Writer, title string, header []string) (*Workbook, error) {
+	b := &Workbook{to: w, book: excelize.NewFile(), most: maxRows}
 	var err error
 	if b.bold, err = b.book.NewStyle(&excelize.Style{Font: &excelize.Font{Bold: true}}); err != nil {
 		return nil, err
 	}
+	return b, b.Sheet(title, header)
+}
+
+// Sheet begins a further sheet; rows go there from now on.
+func (b *Workbook) Sheet(title string, header []string) error {
+	b.title, b.header, b.parts = title, nil, 0
 	for _, h := range header {
 		b.header = append(b.header, excelize.Cell{StyleID: b.bold, Value: h})
 	}
-	return b, b.sheet()
+	return b.sheet()
 }
 
 // sheet begins a sheet with its header.
-func (b *workbook) sheet() error {
+func (b *Workbook) sheet() error {
 	if b.stream != nil {
 		if err := b.stream.Flush(); err != nil {
 			return err
 		}
 	}
-	b.sheets++
 	name := b.title
-	if b.sheets == 1 {
-		if err := b.book.SetSheetName("Sheet1", name); err != nil {
-			return err
-		}
-	} else {
-		name = fmt.Sprintf("%s %d", b.title, b.sheets)
-		if _, err := b.book.NewSheet(name); err != nil {
-			return err
-		}
+	if b.parts++; b.parts > 1 {
+		name = fmt.Sprintf("%s %d", b.title, b.parts)
 	}
 	var err error
+	if b.stream == nil {
+		err = b.book.SetSheetName("Sheet1", name)
+	} else {
+		_, err = b.book.NewSheet(name)
+	}
+	if err != nil {
+		return err
+	}
 	if b.stream, err = b.book.NewStreamWriter(name); err != nil {
 		return err
 	}
@@ -74,13 +81,13 @@ func (b *workbook) sheet() error {
 	return b.write(b.header)
 }
 
-func (b *workbook) write(cells []any) error {
+func (b *Workbook) write(cells []any) error {
 	b.row++
 	return b.stream.SetRow(fmt.Sprintf("A%d", b.row), cells)
 }
 
 // Row implements Writer.
-func (b *workbook) Row(cells ...any) error {
+func (b *Workbook) Row(cells ...any) error {
 	if b.row == b.most {
 		if err := b.sheet(); err != nil {
 			return err
@@ -113,7 +120,7 @@ func clean(s string) string {
 }
 
 // Close implements Writer.
-func (b *workbook) Close() error {
+func (b *Workbook) Close() error {
 	err := b.stream.Flush()
 	if err == nil {
 		_, err = b.book.WriteTo(b.to)

@@ -27,7 +27,7 @@ func TestSimulatedDuplicates(t *testing.T) {
 	for name, samba := range map[string]bool{"Windows": false, "Samba": true} {
 		t.Run(name, func(t *testing.T) {
 			s := newSimulated(t, samba)
-			mending(t, s, s.as("CN=bridge,CN=Users,"+domain, "Zhuravl-Bridge-2021"), false)
+			mending(t, s, s.as("CN=bridge,CN=Users,"+domain, "Zhuravl-Bridge-2021"), 5)
 		})
 	}
 }
@@ -146,9 +146,10 @@ func (c *cellar) over(k *knife) *duplicates.Mender {
 	return &duplicates.Mender{Directory: cutDirectory{c.mender, k}, Journal: cutJournal{c.db.Repairs("ad"), k}, Now: func() time.Time { return noon }}
 }
 
-// mending is the life of a repair. Each place to be killed at is tried both
-// before and behind the call, or either in turn.
-func mending(t *testing.T, s *site, client *ldapclient.Client, both bool) {
+// mending is the life of a repair. Of the places to be killed at every one is
+// tried, before and behind the call; or, with a stride, every so many, before or
+// behind it in turn.
+func mending(t *testing.T, s *site, client *ldapclient.Client, stride int) {
 	dir := t.TempDir()
 	db, err := sqlite.OpenFiles(t.Context(), filepath.Join(dir, "store.db"), filepath.Join(dir, "keyset.json"), store.Options{Now: func() time.Time { return noon }})
 	s.must(err)
@@ -164,9 +165,10 @@ func mending(t *testing.T, s *site, client *ldapclient.Client, both bool) {
 	before := c.picture(true)
 
 	done := c.straight(g, before)
-	c.killed(g, before, done, both)
+	c.killed(g, before, done, stride)
 	c.overtaken(g)
-	c.adopted(g)
+	c.adopted()
+	c.adoptedAmid()
 }
 
 // proposes: who stays, who rests, who is left alone and why.
@@ -259,14 +261,14 @@ func (c *cellar) same(want, got string) {
 
 // killed ends the process at every call, before it and behind it, on the way
 // there and on the way back.
-func (c *cellar) killed(g duplicates.Planned, before, done string, both bool) {
+func (c *cellar) killed(g duplicates.Planned, before, done string, stride int) {
 	c.t.Helper()
 	ctx := c.t.Context()
-	for at := 1; ; at++ {
+	for at := 1; ; at += stride {
 		whole := true
 		sides := []bool{false, true}
-		if !both {
-			sides = []bool{at%2 == 0}
+		if stride > 1 {
+			sides = []bool{at/stride%2 == 0}
 		}
 		for _, behind := range sides {
 			k := &knife{at: at, behind: behind}
@@ -328,6 +330,16 @@ func (c *cellar) overtaken(g duplicates.Planned) {
 	c.same(before, c.picture(true))
 	set(dn, "Evann@school.example")
 
+	// Or somebody claimed it for another record: the claim is not the survivor's.
+	claim := provision.Claim{Target: "ad", Record: person.RecordRef{Kind: person.RecordEmployment, ID: "k2"}, Object: provision.Object{ID: c.ids["evann-1"], Name: "evann-1"}}
+	c.must(c.db.Claims().Put(ctx, []provision.Claim{claim}))
+	if r, err = c.over(&knife{}).Apply(ctx, g, g.Approve(true)); err != nil || r.Phase != duplicates.PhaseStopped || r.Stopped != duplicates.StopChanged {
+		c.t.Fatalf("%v %s, %v", r.Phase, r.Stopped, err)
+	}
+	c.must(c.db.Claims().Drop(ctx, "ad", c.ids["evann-1"]))
+	claim.Record.ID, claim.Object.Enabled, claim.Object.Created = "k1", true, noon
+	c.must(c.db.Claims().Put(ctx, []provision.Claim{claim}))
+
 	// Afterwards: the account was given a name again by hand.
 	if r, err = c.over(&knife{}).Apply(ctx, g, g.Approve(true)); err != nil || r.Phase != duplicates.PhaseApplied {
 		c.t.Fatalf("%v %v", r.Phase, err)
@@ -345,11 +357,11 @@ func (c *cellar) overtaken(g duplicates.Planned) {
 
 // adopted: an account that became somebody's meanwhile is not put to rest, and
 // another step of the repair stops with it.
-func (c *cellar) adopted(g duplicates.Planned) {
+func (c *cellar) adopted() {
 	c.t.Helper()
 	ctx := c.t.Context()
 	before := c.picture(true)
-	g = c.plan()
+	g := c.plan()
 	_, err := c.db.Accounts().Activate(ctx, person.Activation{
 		Profile: person.Profile{Subject: "sub-evann", Login: "evann", Last: "Еванова", First: "Нина", Middle: "Николаевна"}, Login: "evann",
 		Names:  []person.Name{{Kind: person.NameMosru, Text: "evann"}},
@@ -370,6 +382,48 @@ func (c *cellar) adopted(g duplicates.Planned) {
 		}
 	}
 	c.t.Errorf("the owner's account does not stay: %+v", p.Groups)
+}
+
+// adoptedAmid: an account that becomes somebody's while its repair is under way
+// keeps its place, and its groups are not given away.
+func (c *cellar) adoptedAmid() {
+	c.t.Helper()
+	ctx := c.t.Context()
+	p, err := duplicates.NewPlan(ctx, c.mender, c.find(), domain, noon)
+	c.must(err)
+	g := p.Groups[0]
+	m := c.over(&knife{})
+	m.Directory = adopting{m.Directory, func(id duplicates.GUID) {
+		_, err := c.db.Accounts().Activate(ctx, person.Activation{
+			Profile: person.Profile{Subject: "sub-namesake", Login: "namesake", Last: "Еванова", First: "Нина", Middle: "Николаевна"}, Login: "namesake",
+			Names:  []person.Name{{Kind: person.NameMosru, Text: "namesake"}},
+			Target: &person.TargetAccount{Target: "ad", Name: "evann-1", Object: id},
+		}, noon)
+		c.must(err)
+	}}
+	r, err := m.Apply(ctx, g, []duplicates.GUID{c.ids["evann-1"]})
+	c.must(err)
+	if r.Phase != duplicates.PhaseStopped || r.Stopped != duplicates.StopOwned {
+		c.t.Errorf("%v %s", r.Phase, r.Stopped)
+	}
+	if now := c.picture(false); !strings.Contains(now, "CN=evann-1,"+place) || strings.Contains(now, "CN=evann-1,OU=duplicates") {
+		c.t.Errorf("somebody's account went to rest:\n%s", now)
+	}
+	if r, err = m.Undo(ctx, g.ID); err != nil || r.Phase != duplicates.PhaseUndone {
+		c.t.Errorf("%v %s, %v", r.Phase, r.Stopped, err)
+	}
+}
+
+// adopting tells of every account whose state was changed.
+type adopting struct {
+	duplicates.Directory
+	changed func(duplicates.GUID)
+}
+
+func (d adopting) Change(ctx context.Context, id duplicates.GUID, from, to duplicates.State) error {
+	err := d.Directory.Change(ctx, id, from, to)
+	d.changed(id)
+	return err
 }
 
 // knife ends a process at one of its calls: before it takes effect, or when it

@@ -43,7 +43,7 @@ func TestSamba(t *testing.T) {
 // of the service account.
 func TestSambaDuplicates(t *testing.T) {
 	dc, s := newSite(t, adtest.Options{}, "staff-49", "staff-7")
-	mending(t, s, dc.Client(dc.Service()), true)
+	mending(t, s, dc.Client(dc.Service()), 1)
 }
 
 // TestSambaAdopt: an account that was there is the person's from now on, the

@@ -206,6 +206,25 @@ func TestFigures(t *testing.T) {
 	}
 }
 
+// A parent who failed is in the list and in no figure: parents need no account,
+// and are not among those of which some have failed.
+func TestParentsFail(t *testing.T) {
+	w := newTown()
+	w.AddSchool(person.School{ID: "49"})
+	child := try("e", match.ContactNotVerified, person.RecordRef{Kind: person.RecordCard, ID: "c1"})
+	child.Last, child.First = "Мать", ""
+	w.AddTry(child)
+	both := try("f", match.SNILSMismatch, staff("k1"), person.RecordRef{Kind: person.RecordCard, ID: "c1"})
+	w.AddTry(both)
+	w.add(job("k1", "Первый", snils(1), "49"), 0)
+	w.add(person.Card{Child: "c1", ParentFIO: "Мать", Phone: "89161112233", School: "49"}, 0)
+	w.Close()
+	lines, whole := w.Table()
+	if lines[0].Failed != 1 || whole.Failed != 1 {
+		t.Errorf("failed: %d at the school, %d in all", lines[0].Failed, whole.Failed)
+	}
+}
+
 // Tries say where; targets report; further accounts are told once.
 func TestTriesAndTargets(t *testing.T) {
 	w := newTown()

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"schoolbridge/internal/person"
+	"schoolbridge/provision"
 	"schoolbridge/provision/match"
 )
 
@@ -116,7 +117,7 @@ func (c *Count) countParent(who int32, rows []entry) {
 func (c *Count) countFailed() {
 	counted := map[[2]int32]bool{} // person, or try from -1 down; school
 	for i, t := range c.tries {
-		if t.Decision == match.Match {
+		if t.Decision == match.Match || ofParent(t) {
 			continue
 		}
 		unit, about := int32(-1-i), c.spoken(t)
@@ -138,6 +139,12 @@ func (c *Count) countFailed() {
 			}
 		}
 	}
+}
+
+// ofParent says that a try speaks of children's cards alone: whoever tried is to
+// have no account.
+func ofParent(t provision.Try) bool {
+	return len(t.Records) > 0 && !slices.ContainsFunc(t.Records, func(r person.RecordRef) bool { return r.Kind != person.RecordCard })
 }
 
 func (c *Count) parent(who int32) bool {

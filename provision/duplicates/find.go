@@ -186,10 +186,30 @@ func (f *Finder) Find() Findings {
 		f.blocks.second(i, &f.rows[i])
 	}
 	f.blocks.sort()
+	f.settle()
 	edges, apart := f.pairs(&found)
 	found.Groups = f.groups(edges)
 	f.tellApart(&found, apart)
 	return found
+}
+
+// settle leaves what may be compared of the accounts: a value that too many have
+// is nobody's, whatever else brings two of them together.
+func (f *Finder) settle() {
+	own := func(k kind, values []string) []string {
+		common := func(v string) bool { return f.few(k, v) == nil }
+		if !slices.ContainsFunc(values, common) {
+			return values
+		}
+		return slices.DeleteFunc(slices.Clone(values), common)
+	}
+	for i := range f.rows {
+		r := &f.rows[i]
+		r.mails, r.phones = own(byMail, r.Mails), own(byPhone, r.Phones)
+		if r.EmployeeID != "" && f.few(byEmployeeID, r.EmployeeID) != nil {
+			r.employee = r.EmployeeID
+		}
+	}
 }
 
 // pairs judges what the blocks propose.

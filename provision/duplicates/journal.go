@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"schoolbridge/internal/person"
 	"schoolbridge/provision"
 )
 
@@ -85,8 +86,9 @@ type Journal interface {
 	// Claim carries an entry of kind Claims out, or back, in one transaction
 	// with its stage.
 	Claim(ctx context.Context, id string, survivor GUID, e Entry, back bool) error
-	// Owned says whether the account is a person's by the store's row.
-	Owned(ctx context.Context, account GUID) (bool, error)
+	// Owned says whether the account is a person's by the store's row, and gives
+	// the records that it is claimed for, in any order.
+	Owned(ctx context.Context, account GUID) (owned bool, records []person.RecordRef, err error)
 	// Repairs gives all repairs, the oldest first, without entries.
 	Repairs(ctx context.Context) ([]Repair, error)
 	// Repair gives one with its entries; identity.ErrNotFound.

@@ -111,6 +111,10 @@ type row struct {
 	base    string // of Name
 	upn     string // UPN before the @, folded
 	holders []holder
+
+	// What of Account's tells people apart: without what too many have.
+	employee      string
+	mails, phones []string
 }
 
 // holder is a person of the registries whom an account points to.
@@ -123,10 +127,17 @@ func newRow(a Account) row {
 	r := row{Account: a, name: nameOf(&a), base: baseName(a.Name)}
 	local, _, _ := strings.Cut(a.UPN, "@")
 	r.upn = person.FoldName(local)
-	r.EmployeeID = strings.ToLower(strings.TrimSpace(r.EmployeeID))
+	if r.EmployeeID = strings.ToLower(strings.TrimSpace(r.EmployeeID)); placeholder(r.EmployeeID) {
+		r.EmployeeID = ""
+	}
 	r.Mails = normal(a.Mails, person.Emails)
 	r.Phones = normal(a.Phones, person.Phones)
 	return r
+}
+
+// placeholder says that an employeeID is what people write where there is none.
+func placeholder(id string) bool {
+	return strings.Trim(id, "0-–—._ ") == "" || person.JoinFIO("", "", id) == ""
 }
 
 // valuesMost bounds the contacts that are compared of one account.

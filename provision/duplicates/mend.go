@@ -1,6 +1,7 @@
 package duplicates
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"schoolbridge/internal/ldapclient"
+	"schoolbridge/internal/person"
 )
 
 // Mender carries plans out and takes them back.
@@ -82,9 +84,6 @@ func (m *Mender) entries(ctx context.Context, g Planned, approved []GUID) ([]Ent
 		if err != nil {
 			return nil, err
 		}
-		if owned, err := m.Journal.Owned(ctx, member.ID); err != nil || owned {
-			return nil, errors.Join(err, stop{StopOwned})
-		}
 		if o.Untouchable != "" {
 			return nil, stop{StopRefused}
 		}
@@ -124,6 +123,15 @@ func (m *Mender) entries(ctx context.Context, g Planned, approved []GUID) ([]Ent
 	return list, nil
 }
 
+// nobodys stops where an account has an owner by the store's row.
+func (m *Mender) nobodys(ctx context.Context, account GUID) error {
+	owned, _, err := m.Journal.Owned(ctx, account)
+	if err == nil && owned {
+		err = stop{StopOwned}
+	}
+	return err
+}
+
 // apply makes a state that of an account at rest, in the attributes that the
 // plan named.
 func (s *State) apply(what []string, stamp string) {
@@ -142,13 +150,28 @@ func (s *State) apply(what []string, stamp string) {
 	s.Stamp = stamp
 }
 
-// expect reads an account that must be as it was seen.
+// expect reads an account that must be as it was seen, and whose it was: who
+// approved that it is put to rest, or stays, knew of no other claim.
 func (m *Mender) expect(ctx context.Context, member Member) (Object, error) {
 	o, err := m.Directory.Look(ctx, member.ID)
-	if err == nil && seen(o) != member.Seen {
-		err = stop{StopChanged}
+	if err != nil {
+		return o, err
 	}
-	return o, err
+	owned, records, err := m.Journal.Owned(ctx, member.ID)
+	switch {
+	case err != nil:
+		return o, err
+	case owned && !member.Owned:
+		return o, stop{StopOwned}
+	case seen(o) != member.Seen, owned != member.Owned, !sameRecords(records, member.Records):
+		return o, stop{StopChanged}
+	}
+	return o, nil
+}
+
+func sameRecords(a, b []person.RecordRef) bool {
+	order := func(x, y person.RecordRef) int { return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.ID, y.ID)) }
+	return slices.Equal(slices.SortedFunc(slices.Values(a), order), slices.SortedFunc(slices.Values(b), order))
 }
 
 // Resume goes on with repairs, and undoings, that were under way.
@@ -240,8 +263,12 @@ func (m *Mender) wait(ctx context.Context) error {
 	return m.Wait(ctx)
 }
 
-// step makes one step, or finds that it was made.
+// step makes one step, or finds that it was made. An account that became
+// somebody's meanwhile keeps what it has.
 func (m *Mender) step(ctx context.Context, r Repair, e *Entry) error {
+	if err := m.nobodys(ctx, e.Account); err != nil {
+		return err
+	}
 	switch e.Kind {
 	case Retire:
 		return m.retire(ctx, r, e, e.Before, e.After, StageDone)
@@ -283,9 +310,6 @@ func (m *Mender) retire(ctx context.Context, r Repair, e *Entry, from, to *State
 		return stop{StopChanged}
 	}
 	if then == StageDone {
-		if owned, err := m.Journal.Owned(ctx, e.Account); err != nil || owned {
-			return errors.Join(err, stop{StopOwned})
-		}
 		if err := m.save(ctx, r, e, StageBegun); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +39,30 @@ type Namesakes struct {
 
 // namesakesMost is how many pairs a plan tells of.
 const namesakesMost = 500
+
+// planMost bounds the plan that is read, in bytes.
+const planMost = 512 << 20
+
+// ReadPlan reads a plan from its file, which people may have written in.
+func ReadPlan(r io.Reader) (*Plan, error) {
+	p := &Plan{}
+	if err := json.NewDecoder(io.LimitReader(r, planMost)).Decode(p); err != nil {
+		return nil, fmt.Errorf("the plan is no JSON of ours: %w", err)
+	}
+	for _, g := range p.Groups {
+		if len(g.Members) < 2 || len(g.Members) > groupMost || g.Members[0].ID != g.Survivor {
+			return nil, fmt.Errorf("the plan's group %q has not two members, the one that stays first", g.ID)
+		}
+		for _, m := range g.Members {
+			for _, s := range m.Steps {
+				if s.Kind == Join && len(s.What) != 1 {
+					return nil, fmt.Errorf("the plan's group %q has a step without its group", g.ID)
+				}
+			}
+		}
+	}
+	return p, nil
+}
 
 // Planned is one group.
 type Planned struct {
@@ -75,16 +100,18 @@ const (
 
 // Member is one account of a planned group.
 type Member struct {
-	ID       GUID      `json:"id"`
-	Name     string    `json:"name"`
-	Display  string    `json:"display,omitempty"`
-	UPN      string    `json:"upn,omitempty"`
-	Place    string    `json:"place"`
-	Enabled  bool      `json:"enabled"`
-	Anchored bool      `json:"anchored,omitempty"`
-	Owned    bool      `json:"owned,omitempty"`
-	SignedIn time.Time `json:"signed_in,omitzero"`
-	Created  time.Time `json:"created,omitzero"`
+	ID       GUID   `json:"id"`
+	Name     string `json:"name"`
+	Display  string `json:"display,omitempty"`
+	UPN      string `json:"upn,omitempty"`
+	Place    string `json:"place"`
+	Enabled  bool   `json:"enabled"`
+	Anchored bool   `json:"anchored,omitempty"`
+	Owned    bool   `json:"owned,omitempty"`
+
+	Records  []person.RecordRef `json:"records,omitempty"` // that it is claimed for
+	SignedIn time.Time          `json:"signed_in,omitzero"`
+	Created  time.Time          `json:"created,omitzero"`
 
 	Level   Level    `json:"level"`             // how sure it is that it is the survivor's person
 	Reasons []Reason `json:"reasons,omitempty"` // of the link that ties it to the survivor, or to the nearest
@@ -186,7 +213,7 @@ func planGroup(ctx context.Context, d Directory, g Group) (Planned, error) {
 func memberOf(a *Account) Member {
 	return Member{
 		ID: a.ID, Name: a.Name, Display: a.Display, UPN: a.UPN, Place: a.Place, Enabled: a.Enabled, Anchored: a.Anchored,
-		Owned: a.Person != identity.PersonID{}, SignedIn: a.SignedIn, Created: a.Created,
+		Owned: a.Person != identity.PersonID{}, Records: a.Records, SignedIn: a.SignedIn, Created: a.Created,
 	}
 }
 

@@ -3,13 +3,14 @@ package duplicates_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
+	"io"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"encoding/json"
 
 	"github.com/xuri/excelize/v2"
 
@@ -39,6 +40,13 @@ var day = time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)
 // proposed plans for accounts that are one person's by their employee number.
 func proposed(t *testing.T, accounts ...duplicates.Account) duplicates.Plan {
 	t.Helper()
+	p, _ := proposedOver(t, accounts...)
+	return p
+}
+
+// proposedOver gives the directory too.
+func proposedOver(t *testing.T, accounts ...duplicates.Account) (duplicates.Plan, still) {
+	t.Helper()
 	f, d := duplicates.NewFinder(), still{objects: map[duplicates.GUID]duplicates.Object{}}
 	for _, a := range accounts {
 		a.EmployeeID, a.Display = "17", "Еванова Нина Николаевна"
@@ -53,7 +61,7 @@ func proposed(t *testing.T, accounts ...duplicates.Account) duplicates.Plan {
 	if err != nil || len(p.Groups) != 1 {
 		t.Fatalf("%+v, %v", p, err)
 	}
-	return p
+	return p, d
 }
 
 // TestSurvivor: each rule outweighs all after it.
@@ -111,6 +119,28 @@ func TestSurvivor(t *testing.T) {
 	}
 	if p.Groups[0].Because != duplicates.BecauseMosru || !slices.Equal(order, []string{"aa-mosru", "bb-ezhd", "cc-used"}) {
 		t.Errorf("%s: %q", p.Groups[0].Because, order)
+	}
+}
+
+// down is a journal that cannot be read.
+type down struct{ duplicates.Journal }
+
+var errDown = errors.New("the store is down")
+
+func (down) Owned(context.Context, duplicates.GUID) (bool, []person.RecordRef, error) {
+	return true, nil, errDown
+}
+
+func (s still) NewStamp() (string, error) { return "stamp", nil }
+
+// TestStoreDown: a store that does not answer is no owner.
+func TestStoreDown(t *testing.T) {
+	one, other := named("evann", ""), named("evann-1", "")
+	one.Anchored = true
+	f, d := proposedOver(t, one, other)
+	m := duplicates.Mender{Directory: d, Journal: down{}, Now: func() time.Time { return day }}
+	if r, err := m.Apply(t.Context(), f.Groups[0], []duplicates.GUID{other.ID}); !errors.Is(err, errDown) {
+		t.Errorf("%v %s, %v", r.Phase, r.Stopped, err)
 	}
 }
 
@@ -210,4 +240,26 @@ func TestReports(t *testing.T) {
 	if err := (&duplicates.Plan{Made: day}).HTML(&none, duplicates.WordsFor("ru"), time.UTC); err != nil || !strings.Contains(none.String(), "Дубликатов не найдено") {
 		t.Errorf("%v %s", err, none.String())
 	}
+}
+
+// FuzzReadPlan: whatever is in a plan's file, what comes out can be approved.
+func FuzzReadPlan(f *testing.F) {
+	f.Add([]byte(`{"groups":[{"id":"g","level":"certain","survivor":"00000000000000000000000000000001","members":[{"id":"00000000000000000000000000000001","level":"certain"},` +
+		`{"id":"00000000000000000000000000000002","level":"probable","steps":[{"kind":"retire","what":["mail"]},{"kind":"join","what":["CN=x"]}]}]}]}`))
+	f.Add([]byte(`{"groups":[{}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		p, err := duplicates.ReadPlan(bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		for i := range p.Groups {
+			g := &p.Groups[i]
+			if all := g.Approve(false); len(g.Approve(true)) > len(all) || g.Disabling(all) > len(g.Members) {
+				t.Errorf("%+v", g)
+			}
+		}
+		if err := p.HTML(io.Discard, duplicates.WordsFor("ru"), time.UTC); err != nil {
+			t.Error(err)
+		}
+	})
 }

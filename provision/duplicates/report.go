@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/xuri/excelize/v2"
+	"schoolbridge/internal/table"
 )
 
 // counts gives how many groups there are of each level.
@@ -107,70 +107,38 @@ func (p *Plan) HTML(w io.Writer, words *Words, zone *time.Location) error {
 	return page.Execute(w, reporter{p, words, zone})
 }
 
-// cellMost is what a cell of a workbook can hold, in characters.
-const cellMost = 32_000
-
 // XLSX writes the plan as a workbook: a row an account, and namesakes on a
 // sheet of their own.
-func (p *Plan) XLSX(w io.Writer, words *Words, zone *time.Location) (err error) {
+func (p *Plan) XLSX(w io.Writer, words *Words, zone *time.Location) error {
 	r := reporter{p, words, zone}
-	book := excelize.NewFile()
-	defer func() { err = errors.Join(err, book.Close()) }()
-	sheet := r.group
-	if err := book.SetSheetName("Sheet1", sheet); err != nil {
-		return err
-	}
-	var rows [][]string
-	rows = append(rows, slices.Concat([]string{r.group, r.level, r.score, r.questions}, r.Heads()))
-	for i := range p.Groups {
-		g := &p.Groups[i]
-		for j := range g.Members {
-			rows = append(rows, slices.Concat([]string{g.ID, words.Level(g.Level), fmt.Sprint(g.Score), strings.Join(words.Questions(g), " ")}, r.Cells(g, &g.Members[j])))
-		}
-	}
-	if err := fill(book, sheet, rows); err != nil {
-		return err
-	}
-	rows = [][]string{{r.account, r.account, r.fio, r.reasons}}
-	for _, a := range p.Namesakes {
-		rows = append(rows, []string{a.A, a.B, a.FIO, words.Reasons(a.Reasons)})
-	}
-	other := strings.SplitN(r.apartTitle, " ", 2)[0]
-	other = strings.TrimRight(other, ":")
-	if _, err := book.NewSheet(other); err != nil {
-		return err
-	}
-	if err := fill(book, other, rows); err != nil {
-		return err
-	}
-	_, err = book.WriteTo(w)
-	return err
-}
-
-// fill writes rows of text: what a directory holds is never a formula.
-func fill(book *excelize.File, sheet string, rows [][]string) error {
-	stream, err := book.NewStreamWriter(sheet)
+	book, err := table.NewWorkbook(w, r.group, slices.Concat([]string{r.group, r.level, r.score, r.questions}, r.Heads()))
 	if err != nil {
 		return err
 	}
-	if err := stream.SetColWidth(1, 14, 24); err != nil {
+	return errors.Join(r.rows(book), book.Close())
+}
+
+func (r reporter) rows(book *table.Workbook) error {
+	for i := range r.Groups {
+		g := &r.Groups[i]
+		for j := range g.Members {
+			cells := []any{g.ID, r.Words.Level(g.Level), fmt.Sprint(g.Score), strings.Join(r.Questions(g), " ")}
+			for _, text := range r.Cells(g, &g.Members[j]) {
+				cells = append(cells, text)
+			}
+			if err := book.Row(cells...); err != nil {
+				return err
+			}
+		}
+	}
+	title, _, _ := strings.Cut(r.apartTitle, " ")
+	if err := book.Sheet(strings.TrimRight(title, ":"), []string{r.account, r.account, r.fio, r.reasons}); err != nil {
 		return err
 	}
-	for i, row := range rows {
-		cell, err := excelize.CoordinatesToCellName(1, i+1)
-		if err != nil {
-			return err
-		}
-		values := make([]any, len(row))
-		for j, text := range row {
-			if runes := []rune(text); len(runes) > cellMost {
-				text = string(runes[:cellMost])
-			}
-			values[j] = text
-		}
-		if err := stream.SetRow(cell, values); err != nil {
+	for _, a := range r.Namesakes {
+		if err := book.Row(a.A, a.B, a.FIO, r.Reasons(a.Reasons)); err != nil {
 			return err
 		}
 	}
-	return stream.Flush()
+	return nil
 }

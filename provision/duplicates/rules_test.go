@@ -130,6 +130,66 @@ func TestCommonNames(t *testing.T) {
 	}
 }
 
+// TestSharedNumbers: an employee number that many have, or that is none, ties no
+// namesakes together and keeps nobody apart.
+func TestSharedNumbers(t *testing.T) {
+	const vanya = "Иванов Иван Иванович"
+	for _, c := range []struct {
+		number, again string
+		others        int
+		mail          string
+		want          duplicates.Level
+	}{
+		{"4711", "4711", 0, "", duplicates.Certain},
+		{"4711", "4711", 20, "", duplicates.Possible},
+		{"0", "0", 0, "", duplicates.Possible},
+		{"нет", "нет", 0, "", duplicates.Possible},
+		{"—", "—", 0, "", duplicates.Possible},
+		{"4711", "4712", 0, "i@x.example", duplicates.None},
+		{"000000", "4712", 0, "i@x.example", duplicates.Probable},
+		{"4711", "4712", 20, "i@x.example", duplicates.Probable},
+	} {
+		f := duplicates.NewFinder()
+		for i := range c.others {
+			a := named(fmt.Sprintf("%c-other", 'a'+i), fmt.Sprintf("Щукин%c Олег%c Ильич", 'а'+i, 'а'+i))
+			a.EmployeeID = c.number
+			f.Add(a)
+		}
+		one, other := named("ivanovii", vanya), named("vanya", vanya)
+		one.EmployeeID, other.EmployeeID = c.number, c.again
+		if c.mail != "" {
+			one.Mails, other.Mails = []string{c.mail}, []string{c.mail}
+		}
+		f.Add(one)
+		f.Add(other)
+		got := duplicates.None
+		for _, g := range f.Find().Groups {
+			got = max(got, g.Between(one.ID, other.ID))
+		}
+		if got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}
+
+// TestInitialsAtOneSchool: that names are one person's logins and lie in one unit
+// makes certain only where the whole ФИО agrees: the name of the login may have
+// been made for somebody with the same initial.
+func TestInitialsAtOneSchool(t *testing.T) {
+	for shown, want := range map[string]duplicates.Level{
+		"Иванов И.": duplicates.Probable, "Иванов И. П.": duplicates.Probable, "Иванов Иван": duplicates.Probable, "Иванов Иван Петрович": duplicates.Certain,
+	} {
+		f := duplicates.NewFinder()
+		f.Add(named("ivanovi", shown))
+		f.Add(named("ezhd77", "Иванов Иван Петрович"))
+		f.Know(duplicates.Fact{Record: person.RecordRef{Kind: person.RecordEmployment, ID: "k1"}, Last: "Иванов", First: "Иван", Middle: "Петрович",
+			Mosru: []string{"ivanovi"}, EZHD: []string{"ezhd77"}})
+		if found := f.Find(); len(found.Groups) != 1 || found.Groups[0].Level != want {
+			t.Errorf("%s: %+v", shown, found.Groups)
+		}
+	}
+}
+
 // TestSpellings: one name in the tables of transliteration, those of
 // provision/login and of habit.
 func TestSpellings(t *testing.T) {

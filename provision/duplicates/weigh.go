@@ -67,7 +67,7 @@ func (v *verdict) has(any ...Reason) bool {
 func weigh(a, b *row) (Level, int, []Reason) {
 	v := &verdict{like: a.name.compare(b.name)}
 	v.people(a, b)
-	v.note(a.EmployeeID != "" && a.EmployeeID == b.EmployeeID, SameEmployeeID)
+	v.note(a.employee != "" && a.employee == b.employee, SameEmployeeID)
 	switch v.like {
 	case exactly:
 		v.note(true, SameFIO)
@@ -84,9 +84,9 @@ func weigh(a, b *row) (Level, int, []Reason) {
 	told := !v.has(SameLogin, SameContact) || !a.Birth.IsZero() && !b.Birth.IsZero() // or one registry's word would count twice
 	v.note(told && !one.IsZero() && one == other, SameBirth)
 	v.note(!one.IsZero() && !other.IsZero() && one != other, OtherBirth)
-	v.note(a.EmployeeID != "" && b.EmployeeID != "" && a.EmployeeID != b.EmployeeID, OtherEmployeeID)
-	v.note(meet(a.Mails, b.Mails), SameMail)
-	v.note(meet(a.Phones, b.Phones), SamePhone)
+	v.note(a.employee != "" && b.employee != "" && a.employee != b.employee, OtherEmployeeID)
+	v.note(meet(a.mails, b.mails), SameMail)
+	v.note(meet(a.phones, b.phones), SamePhone)
 	v.note(a.upn != "" && a.upn == b.upn, SameUPN)
 	v.note(a.base != "" && a.base == b.base, LookAlike)
 	v.note(a.Place != "" && a.Place == b.Place, SamePlace)
@@ -144,7 +144,8 @@ func (v *verdict) level() Level {
 		{v.like == initials && v.has(SameEmployeeID) && (contact || v.has(LookAlike)), Possible},
 		{v.like == unlike || v.like == initials, Different}, // siblings, colleagues, a number that was given twice
 
-		{v.has(SameLogin) && (full || v.like == partly) && (contact || v.has(SameEmployeeID, SamePlace)), Certain},
+		{v.has(SameLogin) && (full || v.like == partly) && (contact || v.has(SameEmployeeID)), Certain},
+		{v.has(SameLogin) && full && v.has(SamePlace), Certain}, // names of accounts are counted up: Иванов И. of one school may be Илья
 		{v.has(SameEmployeeID) && (full || v.like == partly || v.like == surname && v.has(SameBirth)), Certain},
 		{full && v.has(SameBirth) && contact, Certain},
 

@@ -2,7 +2,7 @@
 // Microsoft 365 learns who is at which school in Teams: those who have an account
 // and a Teams login that was seen in Active Directory.
 //
-//	people, by id ─► Build ─► DIR.new ─► Check (a reader of its own) ─► Compare with DIR ─► brake ─► Swap
+//	people, by id ─► Build ─► DIR's new one ─► Check (a reader of its own) ─► Compare with DIR ─► brake ─► Swap
 //
 // The set is always complete: a file that is missing, or a record in it, counts
 // there as gone. So a new set takes the old one's place as a whole or not at all:
@@ -143,9 +143,10 @@ func export(ctx context.Context, dir string, from Source, o Options) (*Result, e
 	return result, Swap(fresh, dir)
 }
 
+// Folders of such names are cleared away: nobody else makes any.
 const (
-	freshSuffix = ".new"
-	oldSuffix   = ".old" // where the two cannot be exchanged in one step
+	freshSuffix = ".schoolbridge-new"
+	oldSuffix   = ".schoolbridge-old" // where the two cannot be exchanged in one step
 )
 
 // resolve gives the folder itself where a link leads to it.

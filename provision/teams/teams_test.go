@@ -338,6 +338,29 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// Copies that somebody put beside the folder are nobody's to clear away.
+func TestCopies(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "sds")
+	for _, copied := range []string{dir + ".old", dir + ".new", dir + ".bak"} {
+		if err := os.Mkdir(copied, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(copied, "users.csv"), []byte("of May"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if _, err := Export(t.Context(), dir, town(), options(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, copied := range []string{dir + ".old", dir + ".new", dir + ".bak"} {
+		if text(t, copied, "users.csv") != "of May" {
+			t.Errorf("%s is gone", copied)
+		}
+	}
+}
+
 // A link to the folder stays one.
 func TestLink(t *testing.T) {
 	root := t.TempDir()

@@ -121,11 +121,14 @@ func testRepairClaims(t *testing.T, s *suite) {
 	row, profile := orlova(t)
 	put(t, s.db, row)
 	s.withAD(t, profile, "evann", [16]byte{1})
-	if owned, err := j.Owned(ctx, duplicates.GUID{1}); err != nil || !owned {
-		t.Errorf("owned: %v, %v", owned, err)
+	if owned, records, err := j.Owned(ctx, duplicates.GUID{1}); err != nil || !owned || !slices.Equal(records, []person.RecordRef{employment("k1")}) {
+		t.Errorf("owned: %v, %v, %v", owned, records, err)
 	}
-	if owned, err := j.Owned(ctx, duplicates.GUID{2}); err != nil || owned {
-		t.Errorf("nobody's: %v, %v", owned, err)
+	if owned, records, err := j.Owned(ctx, duplicates.GUID{2}); err != nil || owned || !slices.Equal(records, []person.RecordRef{employment("k1"), employment("k2")}) {
+		t.Errorf("nobody's: %v, %v, %v", owned, records, err)
+	}
+	if owned, records, err := j.Owned(ctx, duplicates.GUID{9}); err != nil || owned || len(records) != 0 {
+		t.Errorf("not known: %v, %v, %v", owned, records, err)
 	}
 	check(t, j.Begin(ctx, repair()))
 	check(t, j.Claim(ctx, "g1", duplicates.GUID{1}, repair().Entries[1], false))
