@@ -27,6 +27,7 @@ type AD struct {
 	MarkAttribute  string        `yaml:"mark_attribute" default:"employeeNumber" maxlen:"64"`
 	StampAttribute string        `yaml:"stamp_attribute" default:"adminDescription" maxlen:"64"`
 	StalePassword  string        `yaml:"stale_password" default:"keep" one:"keep|scramble"`
+	BirthAttribute string        `yaml:"birth_attribute" default:"" maxlen:"64"`
 	Timeout        time.Duration `yaml:"timeout" default:"10s" min:"1s" max:"1m"`
 	Sweep          time.Duration `yaml:"sweep" default:"6h" min:"1m" max:"7d"`
 	Names          ADNames       `yaml:"names"`

@@ -247,6 +247,7 @@ var docs = map[string]doc{
 	"ad.names.pattern":     {"Из чего оно: {last}, {first}, {middle} целиком; {f} и {m} — первая буква имени и отчества, а если занято, то и следующие.", "What it is made of: {last}, {first}, {middle} whole; {f} and {m}, the first letter of first name and patronymic, and more of them where that is taken.", "{last}{f}{m}"},
 	"ad.disable_share":     {"Доля учётных записей, отключить больше которой разом служба без подтверждения не станет.", "The share of accounts beyond which the daemon does not disable at once without being told.", "0.05"},
 	"ad.disable_minimum":   {"До скольких отключений подтверждение не нужно никогда.", "Up to how many no confirmation is ever needed.", "20"},
+	"ad.birth_attribute":   {"Атрибут с датой рождения (2010-05-04, 04.05.2010), если она есть в домене: улика для provision claim; пусто — нет.", "The attribute that holds birth dates (2010-05-04, 04.05.2010), where the domain has them: evidence for provision claim; empty: none.", "extensionAttribute1"},
 	"ad.duplicates_ou":     {"Подразделение внутри base, куда команда duplicates переносит отключённые дубликаты; пусто — не переносит.", "The unit below base to which the command duplicates moves disabled duplicates; empty: they stay in place.", "OU=duplicates"},
 
 	"web":                    {"HTTP: страница активации, /healthz, /readyz, /metrics и уведомления mos.ru.", "HTTP: the activation page, /healthz, /readyz, /metrics and mos.ru's notices.", ""},

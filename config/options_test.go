@@ -199,6 +199,7 @@ var options = map[string]struct{ good, bad string }{
 	"ad.sweep":                                 {"1h", "1s"},
 	"ad.disable_share":                         {"0.5", "2"},
 	"ad.disable_minimum":                       {"7", "-7"},
+	"ad.birth_attribute":                       {"extensionAttribute1", strings.Repeat("x", 65)},
 	"ad.duplicates_ou":                         {"OU=rest", "OU=" + strings.Repeat("x", 257)},
 	"log.format":                               {"text", "xml"},
 	"log.level":                                {"debug", "loud"},

@@ -29,8 +29,24 @@ import (
 type Evidence struct {
 	Registry match.Registry // AD is empty: it is composed from what follows
 	Bindings []match.Binding
-	Claims   []Claim   // for the rows of Registry
-	Accounts []Account // of the profile's subject
+	Claims   []Claim    // for the rows of Registry
+	Accounts []Account  // of the profile's subject
+	Approved []Approval // what people have decided of this subject and these rows
+	Allotted Allotment  // the name that they have decided on
+}
+
+// Approval is a decision that a record is the subject's, whatever the rules say
+// of ФИО, СНИЛС, contacts and birth date. It stands for as long as those of the
+// record and of the profile are what they were.
+type Approval struct {
+	Decision string
+	Record   person.RecordRef
+}
+
+// Allotment is a decision on the name of the subject's account.
+type Allotment struct {
+	Decision string // "": there is none
+	Name     string
 }
 
 // Store is what activation needs of the store.
@@ -125,6 +141,10 @@ type activation struct {
 	rows     match.Registry
 }
 
+// ErrDecisionMoved says that a decision of a person, by which an activation was
+// to go, does not stand any more. It comes with identity.ErrConflict.
+var ErrDecisionMoved = errors.New("what was decided does not stand any more: it was taken back, or what it was made from has changed")
+
 // activationRounds bounds the conflicts of one activation, beside those about
 // names of which there are further ones.
 const activationRounds = 6
@@ -164,6 +184,9 @@ func (a *activation) run(ctx context.Context) (Result, error) {
 		if !errors.Is(err, identity.ErrConflict) {
 			return Result{}, fmt.Errorf("activate: %w", err)
 		}
+		if errors.Is(err, ErrDecisionMoved) {
+			continue // without it, or by what was decided since
+		}
 		if !a.learn(err, act, e) {
 			break
 		}
@@ -174,6 +197,9 @@ func (a *activation) run(ctx context.Context) (Result, error) {
 func (a *activation) decide(e Evidence) match.Verdict {
 	index := match.NewIndex(e.Registry)
 	bindings := match.NewBindings(index, e.Bindings, nil)
+	for _, approval := range e.Approved {
+		bindings.Approve(approval.Record, a.Profile.Subject)
+	}
 	if a.o.Target != "" && e.account(a.o.Target) == nil {
 		bindings.WithoutAccount(a.Profile.Subject)
 	}
@@ -230,12 +256,20 @@ func (a *activation) otherThanMosru(taken string, e Evidence) bool {
 	if own := e.account(a.o.Target); own != nil {
 		return person.FoldName(own.Name) != mosru
 	}
-	return a.o.Names.EZHD || !a.o.Names.Made.IsZero()
+	return a.o.Names.EZHD || !a.o.Names.Made.IsZero() || e.Allotted.Name != ""
 }
 
 // plan is what a match writes.
 func (a *activation) plan(v match.Verdict, e Evidence, objects map[string][16]byte) person.Activation {
 	act := person.Activation{Profile: a.Profile, Records: v.Records}
+	for _, approval := range e.Approved {
+		if slices.Contains(v.Records, approval.Record) {
+			act.Decisions = append(act.Decisions, approval.Decision)
+		}
+	}
+	if e.Allotted.Decision != "" && v.Provision.Kind == match.ProvisionCreate && v.Provision.SAM == e.Allotted.Name {
+		act.Decisions = append(act.Decisions, e.Allotted.Decision)
+	}
 	if v.Provision.Kind == match.ProvisionNone {
 		return act // a parent: a role, no account and no password kept
 	}

@@ -76,6 +76,7 @@ func (a *activation) compose(ctx context.Context, e *Evidence) (map[string][16]b
 func (a *activation) takenNames(ctx context.Context, e *Evidence) (names, free []string, err error) {
 	names = a.names(*e)
 	e.Registry.Names = a.o.Names
+	e.Registry.Names.Allotted = e.Allotted.Name
 	q := NameQuery{Target: a.o.Target, Subject: a.Profile.Subject, Given: names}
 	if a.withMade {
 		q.Made = a.o.Names.Made.Make(a.Profile.Last, a.Profile.First, a.Profile.Middle)
@@ -124,6 +125,7 @@ func (a *activation) names(e Evidence) []string {
 			add(c.Object.Name)
 		}
 	}
+	add(e.Allotted.Name)
 	if own := e.account(a.o.Target); own != nil {
 		add(own.Name)
 	}

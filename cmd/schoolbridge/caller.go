@@ -14,3 +14,11 @@ func byCaller(line map[string]any) map[string]any {
 	}
 	return line
 }
+
+// callerText is the same for people.
+func callerText() string {
+	if uid, err := strconv.ParseUint(os.Getenv("SUDO_UID"), 10, 32); err == nil {
+		return "uid " + strconv.FormatUint(uid, 10)
+	}
+	return "uid " + strconv.Itoa(os.Getuid())
+}

@@ -56,7 +56,7 @@ func dialAD(c *config.Config, log *slog.Logger) (*ad.Target, *ldapclient.Client,
 func layoutAD(c config.AD) ad.Layout {
 	l := ad.Layout{
 		Base: string(c.Base), SearchBase: string(c.SearchBase), OU: c.OU, Groups: c.Groups, UPNSuffix: c.UPNSuffix,
-		Mark: c.MarkAttribute, Stamp: c.StampAttribute, Stale: c.StalePassword,
+		Mark: c.MarkAttribute, Stamp: c.StampAttribute, Stale: c.StalePassword, Birth: c.BirthAttribute,
 	}
 	for _, base := range c.AdoptBases {
 		l.AdoptBases = append(l.AdoptBases, string(base))

@@ -19,6 +19,9 @@ import (
 )
 
 func runProvision(ctx context.Context, std streams, args []string) error {
+	if len(args) > 0 && args[0] == "claim" {
+		return runClaim(ctx, std, args[1:])
+	}
 	fs := flag.NewFlagSet("provision", flag.ContinueOnError)
 	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
 	lang := langFlag(fs)

@@ -25,6 +25,7 @@ type Query struct {
 	Filter     string   // RFC 4515; values through EscapeFilter; "": every object
 	Attributes []string // nil: all, but none of the operational ones
 	Limit      int      // more entries than this are an error; 0: 1000
+	Deleted    bool     // deleted objects too (MS-ADTS section 3.1.1.3.4.1.14)
 }
 
 const (
@@ -82,10 +83,17 @@ func (c *Client) Search(ctx context.Context, q Query) ([]Entry, error) {
 	return entries, nil
 }
 
+func (q Query) controls(paging ldap.Control) []ldap.Control {
+	if q.Deleted {
+		return []ldap.Control{paging, ldap.NewControlMicrosoftShowDeleted()}
+	}
+	return []ldap.Control{paging}
+}
+
 func (c *Client) pages(ctx context.Context, s *session, q Query) ([]Entry, error) {
 	// One more than wanted, so that "just enough" and "too many" differ.
 	paging := ldap.NewControlPaging(uint32(min(pageSize, q.Limit+1)))
-	request := ldap.NewSearchRequest(q.Base, int(q.Scope), ldap.NeverDerefAliases, 0, 0, false, q.Filter, q.Attributes, []ldap.Control{paging})
+	request := ldap.NewSearchRequest(q.Base, int(q.Scope), ldap.NeverDerefAliases, 0, 0, false, q.Filter, q.Attributes, q.controls(paging))
 	var entries []Entry
 	for {
 		result, err := s.search(ctx, c.o.Timeout, request)
@@ -123,7 +131,7 @@ func (c *Client) Each(ctx context.Context, q Query, f func(Entry) error) error {
 	var stopped error
 	err := c.do(ctx, "search", false, func(s *session) error {
 		paging := ldap.NewControlPaging(walkPage)
-		request := ldap.NewSearchRequest(q.Base, int(q.Scope), ldap.NeverDerefAliases, 0, 0, false, q.Filter, q.Attributes, []ldap.Control{paging})
+		request := ldap.NewSearchRequest(q.Base, int(q.Scope), ldap.NeverDerefAliases, 0, 0, false, q.Filter, q.Attributes, q.controls(paging))
 		for {
 			result, err := s.search(ctx, c.o.Timeout, request)
 			if err != nil {

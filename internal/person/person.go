@@ -194,6 +194,8 @@ type Activation struct {
 	Records []RecordRef    // bound to the subject from now on
 	Login   identity.Login // "" for a parent: no account
 	Names   []Name         // all names to reserve, Login's own included
+	// Decisions are those of people that this rests on: each has to stand.
+	Decisions []string
 	// Target asks for an account in Active Directory; nil for a parent and
 	// where none is connected.
 	Target *TargetAccount

@@ -83,6 +83,9 @@ func (t *tx) activate(act person.Activation, now time.Time) (person.Activated, e
 		return done, err
 	}
 	done.Person = id
+	if err := t.holdDecisions(act); err != nil {
+		return done, err
+	}
 	if err := t.dropTry(act.Profile.Subject); err != nil {
 		return done, err
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 
 	"schoolbridge/internal/person"
 	"schoolbridge/provision"
@@ -24,6 +25,13 @@ func (a *Accounts) Evidence(ctx context.Context, p person.Profile) (provision.Ev
 		e.Bindings = append(e.Bindings, match.Binding{
 			Record: b.Record.ID, Kind: b.Record.Kind, Subject: b.Subject, FIO: person.JoinFIO(b.Last, b.First, b.Middle),
 		})
+	}
+	err = a.db.read(ctx, func(t *tx) error {
+		e.Approved, e.Allotted = nil, provision.Allotment{}
+		return t.decided(p, &e)
+	})
+	if err != nil {
+		return provision.Evidence{}, fmt.Errorf("read what was decided: %w", err)
 	}
 	return e, nil
 }

@@ -23,8 +23,8 @@ func (db *DB) Names() *Names { return &Names{db} }
 // namesChunk bounds the names of one transaction.
 const namesChunk = 1000
 
-// Record keeps names of a target, sAMAccountNames and first parts of UPNs. The
-// last source that was told of a name stands.
+// Record keeps names of a target, sAMAccountNames and first parts of UPNs. A name
+// that was deleted or listed once stays so, whatever is live under it later.
 func (n *Names) Record(ctx context.Context, target string, source provision.NameSource, names []string) error {
 	for some := range slices.Chunk(names, namesChunk) {
 		err := n.db.write(ctx, func(t *tx) error {
@@ -56,7 +56,7 @@ func (t *tx) recordName(target string, source provision.NameSource, name string)
 		return err
 	}
 	return t.exec(`INSERT INTO known_names (target, digest, look, source) VALUES (?, ?, ?, ?)
-		ON CONFLICT (target, digest) DO UPDATE SET source = excluded.source`, target, digest.digest, look.digest, source)
+		ON CONFLICT (target, digest) DO UPDATE SET source = excluded.source WHERE excluded.source > known_names.source`, target, digest.digest, look.digest, source)
 }
 
 // Taken implements provision.Store.

@@ -175,6 +175,19 @@ var migrations = []migration{{oldest: 1, statements: []string{
 		changed {int} NOT NULL, sealed {bytes} NOT NULL, PRIMARY KEY (target, id))`,
 	`CREATE TABLE repair_steps (target {text} NOT NULL, id {text} NOT NULL, seq {int} NOT NULL, stage {int} NOT NULL, at {int} NOT NULL,
 		sealed {bytes} NOT NULL, PRIMARY KEY (target, id, seq))`,
+}}, {oldest: 8, statements: []string{
+	// For the curators' queue: accounts of a target of which a person says whose
+	// they are, and what people have decided. digest is the city account's whose
+	// activations ask about it.
+	`CREATE TABLE doubts (target {text} NOT NULL, object {bytes} NOT NULL, at {int} NOT NULL, sealed {bytes} NOT NULL, PRIMARY KEY (target, object))`,
+	`CREATE TABLE decisions (id {text} NOT NULL PRIMARY KEY, item {text} NOT NULL, run {text} NOT NULL, verb {text} NOT NULL, digest {bytes}, version {int} NOT NULL,
+		object {bytes}, at {int} NOT NULL, undone {int} NOT NULL, sealed {bytes} NOT NULL)`,
+	`CREATE INDEX decisions_item ON decisions (item)`,
+	`CREATE INDEX decisions_at ON decisions (at)`,
+	`CREATE INDEX decisions_verb ON decisions (verb) WHERE undone = 0`,
+	`CREATE INDEX decisions_run ON decisions (run) WHERE run <> ''`,
+	`CREATE INDEX decisions_subject ON decisions (digest) WHERE digest IS NOT NULL AND undone = 0`,
+	`CREATE INDEX decisions_object ON decisions (object) WHERE object IS NOT NULL AND undone = 0`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

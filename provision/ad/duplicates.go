@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"schoolbridge/internal/ldapclient"
+	"schoolbridge/internal/person"
 	"schoolbridge/provision/duplicates"
 )
 
@@ -53,8 +54,12 @@ var scanned = []string{
 
 // Scan reads every account of a person in the domain, page by page.
 func (m *Mender) Scan(ctx context.Context, f func(duplicates.Account) error) error {
+	attributes := scanned
+	if m.layout.birth != "" {
+		attributes = append(slices.Clone(scanned), m.layout.birth)
+	}
 	err := m.walker.Each(ctx, ldapclient.Query{
-		Base: m.layout.search, Scope: ldapclient.ScopeSub, Filter: "(&(objectCategory=person)(objectClass=user))", Attributes: scanned,
+		Base: m.layout.search, Scope: ldapclient.ScopeSub, Filter: "(&(objectCategory=person)(objectClass=user))", Attributes: attributes,
 	}, func(e ldapclient.Entry) error {
 		a, ok := m.account(e)
 		if !ok {
@@ -86,7 +91,38 @@ func (m *Mender) account(e ldapclient.Entry) (duplicates.Account, bool) {
 	if at, err := time.Parse("20060102150405.0Z", e.Text("whenCreated")); err == nil {
 		a.Created = at
 	}
+	if m.layout.birth != "" {
+		a.Birth = birthDate(e.Text(m.layout.birth))
+	}
 	return a, copy(a.ID[:], e.Bytes("objectGUID")) == len(a.ID)
+}
+
+// birthDate reads the dates that people write into directories, and generalized
+// time (RFC 4517 section 3.3.13); zero for anything else.
+func birthDate(text string) person.Date {
+	text = strings.TrimSpace(text)
+	if len(text) >= 8 && !strings.ContainsFunc(text[:8], func(r rune) bool { return r < '0' || r > '9' }) {
+		text = text[:4] + "-" + text[4:6] + "-" + text[6:8]
+	}
+	d, err := person.ParseDate(text)
+	if err != nil {
+		return person.Date{}
+	}
+	return d
+}
+
+// ScanNames gives the names that accounts have had that were deleted since the
+// directory keeps them (Deleted Objects). ErrNotFound of internal/ldapclient:
+// the service account may not read them.
+func (m *Mender) ScanNames(ctx context.Context, f func(name string) error) error {
+	err := m.walker.Each(ctx, ldapclient.Query{
+		Base: "CN=Deleted Objects," + m.layout.search, Scope: ldapclient.ScopeOne, Deleted: true,
+		Filter: "(&(isDeleted=TRUE)(sAMAccountName=*))", Attributes: []string{"sAMAccountName"},
+	}, func(e ldapclient.Entry) error { return f(e.Text("sAMAccountName")) })
+	if err != nil {
+		return fmt.Errorf("read deleted accounts: %w", err)
+	}
+	return nil
 }
 
 // mails are the addresses of mail and proxyAddresses.

@@ -32,6 +32,7 @@ type Layout struct {
 	Mark       string            // attribute that shows the owner; "": employeeNumber
 	Stamp      string            // attribute that guards against late workers; "": adminDescription
 	Stale      string            // StaleKeep or StaleScramble; "": StaleKeep
+	Birth      string            // attribute that holds the birth date, for claiming accounts that were there before; "": none
 	Expire     bool              // leave DONT_EXPIRE_PASSWORD alone: the domain has no age limit for these accounts
 }
 
@@ -51,6 +52,7 @@ type layout struct {
 	suffix       string
 	districts    map[string]string // by folded name
 	mark, stamp  string
+	birth        string
 	scramble     bool
 	expire       bool
 	zone         *time.Location
@@ -61,7 +63,7 @@ func newLayout(o Layout, zone *time.Location) (layout, error) {
 		base: o.Base, search: o.SearchBase, baseRDNs: len(splitDN(o.Base)), adopt: o.AdoptBases,
 		suffix: either(o.UPNSuffix, "{district}.obr.mos.ru"), districts: map[string]string{},
 		mark: either(o.Mark, "employeeNumber"), stamp: either(o.Stamp, "adminDescription"),
-		scramble: o.Stale == StaleScramble, expire: o.Expire, zone: zone,
+		scramble: o.Stale == StaleScramble, expire: o.Expire, birth: o.Birth, zone: zone,
 	}
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }

@@ -26,6 +26,7 @@ type Bindings struct {
 	names     map[string]identity.Subject // AD names that verdicts of the run have given away
 	looks     map[string]bool             // what these look like
 	without   map[identity.Subject]bool   // bound, but without an account in AD
+	approved  map[identity.Subject]map[person.RecordRef]bool
 }
 
 // cardBinding concerns the card's row with that ФИО; "" is not known.
@@ -41,7 +42,7 @@ func NewBindings(ix *Index, list []Binding, profiles iter.Seq[person.Profile]) *
 	b := &Bindings{
 		staff: map[person.RecordID]identity.Subject{}, pupils: map[person.RecordID]identity.Subject{},
 		cards: map[person.RecordID][]cardBinding{}, bySubject: map[identity.Subject][]person.RecordRef{},
-		names: map[string]identity.Subject{}, looks: map[string]bool{}, without: map[identity.Subject]bool{},
+		names: map[string]identity.Subject{}, looks: map[string]bool{}, without: map[identity.Subject]bool{}, approved: map[identity.Subject]map[person.RecordRef]bool{},
 	}
 	fio := map[identity.Subject]string{}
 	for _, l := range list {
@@ -215,6 +216,16 @@ func (b *Bindings) card(ix *Index, row *cardRow, subject identity.Subject) owner
 		}
 	}
 	return result
+}
+
+// Approve notes that a person has decided that a record is the subject's: it
+// stands for what the rules compare, and for nothing else. Whether the record is
+// active, and whether it is bound to another subject, counts as ever.
+func (b *Bindings) Approve(ref person.RecordRef, subject identity.Subject) {
+	if b.approved[subject] == nil {
+		b.approved[subject] = map[person.RecordRef]bool{}
+	}
+	b.approved[subject][ref] = true
 }
 
 // WithoutAccount notes that a subject has no account in Active Directory for

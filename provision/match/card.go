@@ -6,11 +6,12 @@ import "schoolbridge/internal/person"
 type cardCandidate struct {
 	row       int
 	sameSNILS bool
+	approved  bool // a person has said so
 	contact   contact
 	owner     owner
 }
 
-func (k *cardCandidate) fits() bool { return k.sameSNILS || k.contact == contactEqual }
+func (k *cardCandidate) fits() bool { return k.sameSNILS || k.approved || k.contact == contactEqual }
 
 type cardResult struct {
 	fits   []cardCandidate // rule 3 holds, whoever they are bound to
@@ -29,7 +30,7 @@ func (c *candidate) cardRule() cardResult {
 	for _, i := range c.ix.cardsByFIO[c.fio] {
 		row := &c.ix.cards[i]
 		k := cardCandidate{row: i, sameSNILS: c.snils != "" && row.snils == c.snils,
-			contact: c.contact(row.phones, row.emails), owner: c.b.card(c.ix, row, c.p.Subject)}
+			approved: c.b.approved[c.p.Subject][row.ref()], contact: c.contact(row.phones, row.emails), owner: c.b.card(c.ix, row, c.p.Subject)}
 		if k.fits() {
 			r.fits = append(r.fits, k)
 			continue

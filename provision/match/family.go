@@ -19,7 +19,7 @@ func (c *candidate) pupilOrParent(pupils pupilResult, cards cardResult) (*pupilC
 		switch {
 		case slices.ContainsFunc(fits, func(p pupilCandidate) bool { return p.owner == own || p.certain() }):
 			kids = nil
-		case slices.ContainsFunc(kids, func(k cardCandidate) bool { return k.owner == own || k.sameSNILS }):
+		case slices.ContainsFunc(kids, func(k cardCandidate) bool { return k.owner == own || k.sameSNILS || k.approved }):
 			fits = nil
 		}
 	}

@@ -44,6 +44,9 @@ type Registry struct {
 type Names struct {
 	EZHD bool          // as the ЭЖД login
 	Made login.Pattern // as the ФИО; the zero pattern: not
+	// Allotted is the name that a person has decided on for this one; it comes
+	// before the others, and goes past an account that is not claimed.
+	Allotted string
 }
 
 // ADAccount is one account that Active Directory has.

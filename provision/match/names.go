@@ -16,6 +16,14 @@ import (
 // is more of what stands in the way: no second one is made beside it.
 func (c *candidate) otherName(v *Verdict, ezhd []string, found []finding) (more []finding, ok bool) {
 	names := c.ix.names
+	if names.Allotted != "" && !c.hasName(names.Allotted) {
+		v.Provision = Provision{Kind: ProvisionCreate, SAM: names.Allotted, Origin: OriginMade}
+		if !slices.ContainsFunc(v.Problems, func(p Problem) bool { return p.Code == LoginDiffers }) {
+			c.loginDiffers(v, []string{names.Allotted})
+		}
+		v.Reasons = append(v.Reasons, fmt.Sprintf("имя учётной записи в AD назначил куратор: %s", names.Allotted))
+		return nil, true
+	}
 	if slices.ContainsFunc(found, func(f finding) bool { return f.problem.Code == ADUnowned }) {
 		return nil, false
 	}

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"slices"
 	"strings"
 
 	"schoolbridge/internal/person"
@@ -15,12 +16,13 @@ type pupilCandidate struct {
 	sameSNILS  bool
 	sameDOB    bool
 	differsDOB bool
+	approved   bool // a person has said so
 	mixed      bool
 	owner      owner
 }
 
 // certain says that more than name and contact speak for the pupil.
-func (p *pupilCandidate) certain() bool { return p.sameDOB || p.sameSNILS }
+func (p *pupilCandidate) certain() bool { return p.sameDOB || p.sameSNILS || p.approved }
 
 type pupilResult struct {
 	fits   []pupilCandidate // rule 2 holds, whoever they are bound to
@@ -43,6 +45,9 @@ func (r *pupilRow) ref() person.RecordRef {
 func (c *candidate) pupilRule() pupilResult {
 	var r pupilResult
 	r.all = c.pupilCandidates()
+	if said := func(p pupilCandidate) bool { return p.approved }; slices.ContainsFunc(r.all, said) {
+		r.all = slices.DeleteFunc(r.all, func(p pupilCandidate) bool { return !said(p) })
+	}
 	for _, p := range r.all {
 		row := &c.ix.pupils[p.target]
 		switch {
@@ -75,7 +80,7 @@ func (c *candidate) pupilCandidates() []pupilCandidate {
 	var all []pupilCandidate
 	byTarget := map[int]int{}
 	walked := map[int]walk{}
-	for _, i := range c.ix.pupilsByFIO[c.fio] {
+	for _, i := range c.pupilRows() {
 		row := &c.ix.pupils[i]
 		at, known := byTarget[row.target]
 		if !known {
@@ -88,9 +93,32 @@ func (c *candidate) pupilCandidates() []pupilCandidate {
 	}
 	for i := range all {
 		c.compare(&all[i])
+		c.approve(&all[i])
 		all[i].owner = c.pupilOwner(all[i].target)
 	}
 	return all
+}
+
+// pupilRows are the records with the ФИО, and those of which a person has said
+// that they are this person's.
+func (c *candidate) pupilRows() []int {
+	rows := slices.Clone(c.ix.pupilsByFIO[c.fio])
+	for ref := range c.b.approved[c.p.Subject] {
+		if i, ok := c.ix.pupilByID[ref.ID]; ok && ref.Kind == person.RecordEnrolment && !slices.Contains(rows, i) {
+			rows = append(rows, i)
+		}
+	}
+	slices.Sort(rows)
+	return rows
+}
+
+// approve puts what a person has said in the place of contacts and birth dates.
+func (c *candidate) approve(p *pupilCandidate) {
+	for _, i := range p.nodes {
+		if c.b.approved[c.p.Subject][c.ix.pupils[i].ref()] {
+			p.approved, p.contact, p.differsDOB = true, contactEqual, false
+		}
+	}
 }
 
 // walk says in which directions a merged record was gone by.

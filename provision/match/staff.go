@@ -2,6 +2,7 @@ package match
 
 import (
 	"fmt"
+	"slices"
 
 	"schoolbridge/internal/person"
 )
@@ -52,8 +53,15 @@ func (r *staffResult) matched() bool { return len(r.active) > 0 && !r.taken }
 func (c *candidate) staffRule() staffResult {
 	var r staffResult
 	rows := c.ix.staffByFIO[c.fio]
+	approved := c.approvedStaff()
+	for _, i := range approved { // whatever ФИО and СНИЛС say
+		r.same = append(r.same, i)
+		c.sameStaff(&r, i)
+	}
+	rows = slices.DeleteFunc(slices.Clone(rows), func(i int) bool { return slices.Contains(approved, i) })
 	if c.snils == "" {
-		r.misses = c.notConfirmed(rows)
+		r.misses = append(r.misses, c.notConfirmed(rows)...)
+		c.second(&r)
 		return r
 	}
 	for _, i := range rows {
@@ -70,21 +78,38 @@ func (c *candidate) staffRule() staffResult {
 				"запись Кадров %s: ФИО совпадает, но СНИЛС на mos.ru и в Кадрах разные: сверьте оба", row.ID))
 		}
 	}
-	if len(r.active) > 0 && r.taken {
-		f := finding{problem: Problem{Code: MultipleMosruAccounts}, decision: Manual}
-		for _, i := range r.active {
-			f.refs = append(f.refs, c.ix.staff[i].ref())
-		}
-		f.reason = fmt.Sprintf("запись Кадров %s связана с другой учётной записью mos.ru", list(f.refs))
-		r.misses = append(r.misses, f)
-	}
+	c.second(&r)
 	for _, i := range c.ix.staffBySSN[c.snils] {
-		if row := &c.ix.staff[i]; row.fio != c.fio && row.live(c.today) && len(r.active) == 0 {
+		if row := &c.ix.staff[i]; row.fio != c.fio && row.live(c.today) && len(r.active) == 0 && !slices.Contains(approved, i) {
 			r.misses = append(r.misses, miss(FIOMismatch, Manual, row.ref(),
 				"запись Кадров %s: СНИЛС совпадает, но ФИО другое: сверьте ФИО на mos.ru и в Кадрах", row.ID))
 		}
 	}
 	return r
+}
+
+// second says that the person has another city account.
+func (c *candidate) second(r *staffResult) {
+	if len(r.active) == 0 || !r.taken {
+		return
+	}
+	f := finding{problem: Problem{Code: MultipleMosruAccounts}, decision: Manual}
+	for _, i := range r.active {
+		f.refs = append(f.refs, c.ix.staff[i].ref())
+	}
+	f.reason = fmt.Sprintf("запись Кадров %s связана с другой учётной записью mos.ru", list(f.refs))
+	r.misses = append(r.misses, f)
+}
+
+func (c *candidate) approvedStaff() []int {
+	var rows []int
+	for ref := range c.b.approved[c.p.Subject] {
+		if ref.Kind == person.RecordEmployment {
+			rows = append(rows, c.ix.staffByID[ref.ID]...)
+		}
+	}
+	slices.Sort(rows)
+	return rows
 }
 
 // sameStaff sorts a row of the person by its state.
@@ -165,7 +190,7 @@ func (ix *Index) places(rows []int, today person.Date) int {
 func (c *candidate) duplicates() []finding {
 	var found []finding
 	for _, i := range c.ix.staffBySSN[c.snils] {
-		if row := &c.ix.staff[i]; row.fio != c.fio && row.live(c.today) {
+		if row := &c.ix.staff[i]; row.fio != c.fio && row.live(c.today) && !c.b.approved[c.p.Subject][row.ref()] {
 			found = append(found, beside(KadrySNILSDuplicate, "",
 				"запись Кадров %s: тот же СНИЛС у другого ФИО: исправьте в Кадрах", row.ID))
 		}

@@ -1,0 +1,413 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"schoolbridge/config"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/store"
+	"schoolbridge/internal/table"
+	"schoolbridge/provision"
+	"schoolbridge/provision/duplicates"
+	"schoolbridge/provision/queue"
+)
+
+const queueUsage = "list --config FILE [--school ID] [--all] [--format table|csv|json|xlsx] | show --config FILE [--json] ID | " +
+	"decide --config FILE ID bind RECORD|adopt RECORD|adopt ACCOUNT|allocate NAME|refuse [--reason TEXT] | decisions --config FILE [--all] [--json] | undo --config FILE DECISION [--lang ru|en]"
+
+// queueCall is a command line of queue.
+type queueCall struct {
+	verb, file, lang, format, school, reason string
+	all, json                                bool
+	words                                    []string
+}
+
+func parseQueue(std streams, args []string) (c queueCall, err error) {
+	fs := flag.NewFlagSet("queue", flag.ContinueOnError)
+	fs.StringVar(&c.file, "config", "", "файл настроек / the configuration `FILE`")
+	lang := langFlag(fs)
+	fs.StringVar(&c.school, "school", "", "list: только школа с этим ID ЕКИС / only the school with this `ID`")
+	fs.StringVar(&c.format, "format", "table", "list: вид: table, csv, json или xlsx / `FORMAT`: table, csv, json or xlsx")
+	fs.StringVar(&c.reason, "reason", "", "decide: почему; для refuse обязательно / why (`TEXT`); refuse needs it")
+	fs.BoolVar(&c.all, "all", false, "list: и решённые; decisions: и отменённые / list: answered ones too; decisions: those taken back too")
+	fs.BoolVar(&c.json, "json", false, "show, decide, undo, decisions: JSON")
+	words, err := parse(fs, std, args)
+	if err != nil {
+		return c, err
+	}
+	c.lang = *lang
+	if len(words) > 0 {
+		c.verb, c.words = words[0], words[1:]
+	}
+	n, known := map[string]int{"list": 0, "show": 1, "undo": 1, "decisions": 0, "decide": len(c.words)}[c.verb]
+	if !known || len(c.words) != n || !listFormat(c.format) || len(c.reason) > 1000 {
+		return c, misused("queue")
+	}
+	if c.verb != "decide" {
+		return c, nil
+	}
+	want, known := map[queue.Verb]int{queue.Bind: 3, queue.Adopt: 3, queue.Allocate: 3, queue.Refuse: 2}[queue.Verb(word(c.words, 1))]
+	if !known || len(c.words) != want || c.words[1] == string(queue.Refuse) && strings.TrimSpace(c.reason) == "" {
+		return c, misused("queue")
+	}
+	return c, nil
+}
+
+func word(words []string, n int) string {
+	if n < len(words) {
+		return words[n]
+	}
+	return ""
+}
+
+func runQueue(ctx context.Context, std streams, args []string) error {
+	call, err := parseQueue(std, args)
+	if err != nil {
+		return err
+	}
+	c, db, err := openSite(ctx, std, call.file, call.lang)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }() // everything is committed by then
+	q := &queueDesk{queueCall: call, std: std, config: c, db: db, now: time.Now(), says: queueTexts[call.lang], claims: claimTexts[call.lang]}
+	if call.verb == "list" || call.verb == "show" || call.verb == "decisions" { // reading is in the trail too
+		p := &provisioner{std: std, config: c, db: db, now: time.Now}
+		if err := p.audit(ctx, "queue", map[string]any{"verb": call.verb, "school": call.school, "item": word(call.words, 0)}); err != nil {
+			return err
+		}
+	}
+	switch call.verb {
+	case "list":
+		return q.list(ctx)
+	case "show":
+		return q.show(ctx)
+	case "decide":
+		return q.decide(ctx)
+	case "decisions":
+		return q.decisions(ctx)
+	}
+	return q.undo(ctx)
+}
+
+// queueDesk is one run of the command.
+type queueDesk struct {
+	queueCall
+	std    streams
+	config *config.Config
+	db     *store.DB
+	now    time.Time
+	says   queueText
+	claims claimText
+}
+
+func (q *queueDesk) clock(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(q.config.Policy.TimeZone.Location()).Format("2006-01-02 15:04")
+}
+
+func (q *queueDesk) list(ctx context.Context) error {
+	items, err := q.db.Queue().Items(ctx, person.SchoolID(q.school), q.all)
+	if err != nil {
+		return err
+	}
+	if q.format == "json" {
+		all := &array{to: q.std.out}
+		for i := range items {
+			if err := all.item(q.object(&items[i], nil)); err != nil {
+				return err
+			}
+		}
+		if err := all.end(); err != nil {
+			return err
+		}
+	} else if err := q.table(items); err != nil {
+		return err
+	}
+	open := 0
+	for i := range items {
+		if items[i].Open() {
+			open++
+		}
+	}
+	if open > 0 {
+		return errFindings
+	}
+	return nil
+}
+
+func (q *queueDesk) table(items []queue.Item) error {
+	rows, err := table.New(q.std.out, q.format, q.says.title, q.says.head)
+	if err != nil {
+		return err
+	}
+	for i := range items {
+		item := &items[i]
+		var schools []string
+		for _, id := range item.Schools {
+			schools = append(schools, string(id))
+		}
+		if err := rows.Row(item.ID, q.clock(item.At), strings.Join(schools, " "), whose(item), item.Name, q.question(item), strings.Join(verbs(item), " "), q.state(item)); err != nil {
+			return err
+		}
+	}
+	return rows.Close()
+}
+
+// whose is the name of the person in question.
+func whose(i *queue.Item) string {
+	if i.Profile != nil {
+		return person.JoinFIO(i.Profile.Last, i.Profile.First, i.Profile.Middle)
+	}
+	if i.Proposal != nil && len(i.Proposal.Candidates) > 0 {
+		return i.Proposal.Candidates[0].FIO
+	}
+	return ""
+}
+
+func verbs(i *queue.Item) []string {
+	var list []string
+	for _, v := range i.Verbs() {
+		list = append(list, string(v))
+	}
+	return list
+}
+
+func (q *queueDesk) question(i *queue.Item) string {
+	if i.Proposal != nil {
+		best := i.Proposal.Candidates[0]
+		text := q.claims.reasons(best.Reasons)
+		if len(i.Proposal.Why) > 0 {
+			text += "; " + q.claims.reasons(i.Proposal.Why)
+		}
+		return text
+	}
+	var codes []string
+	for _, p := range i.Problems {
+		codes = append(codes, p.String())
+	}
+	return strings.Join(codes, " ")
+}
+
+func (q *queueDesk) state(i *queue.Item) string {
+	switch {
+	case i.Decided == nil:
+		return q.says.open
+	case i.Moved():
+		return fmt.Sprintf(q.says.moved, i.Decided.ID, i.Decided.Verb)
+	}
+	return fmt.Sprintf(q.says.decided, i.Decided.ID, i.Decided.Verb)
+}
+
+// queueObject is a question for a program.
+type queueObject struct {
+	ID          string            `json:"id"`
+	Kind        queue.Kind        `json:"kind"`
+	At          string            `json:"at"`
+	Schools     []person.SchoolID `json:"schools"`
+	FIO         string            `json:"fio"`
+	Name        string            `json:"name"`
+	Problems    []string          `json:"problems,omitempty"`
+	Verbs       []string          `json:"verbs"`
+	Open        bool              `json:"open"`
+	Moved       bool              `json:"moved"`
+	Decision    string            `json:"decision,omitempty"`
+	Proposal    *claimLine        `json:"proposal,omitempty"`
+	Sides       []queueSide       `json:"evidence,omitempty"`
+	Suggestions []string          `json:"suggestions,omitempty"`
+}
+
+// queueSide is one column of the evidence: the profile, a record, or an account.
+type queueSide struct {
+	Source string            `json:"source"` // mos.ru, a record, or ad:NAME
+	Values map[string]string `json:"values"`
+	Equal  map[string]bool   `json:"equal,omitempty"` // to the profile, where both are known
+}
+
+func (q *queueDesk) object(i *queue.Item, more *evidence) queueObject {
+	o := queueObject{ID: i.ID, Kind: i.Kind, At: i.At.UTC().Format(time.RFC3339), Schools: append([]person.SchoolID{}, i.Schools...), FIO: whose(i), Name: i.Name,
+		Verbs: verbs(i), Open: i.Open(), Moved: i.Moved()}
+	for _, p := range i.Problems {
+		o.Problems = append(o.Problems, p.String())
+	}
+	if i.Decided != nil {
+		o.Decision = i.Decided.ID
+	}
+	if i.Proposal != nil {
+		line := claimLineOf(*i.Proposal)
+		o.Proposal = &line
+	}
+	if more != nil {
+		o.Sides, o.Suggestions = more.sides, more.names
+	}
+	return o
+}
+
+func (q *queueDesk) decide(ctx context.Context) error {
+	d := queue.Decision{Item: q.words[0], Verb: queue.Verb(q.words[1]), By: callerText(), Reason: q.reason}
+	if _, seen := queue.Split(d.Item); seen == "" {
+		return usageError(q.says.whole, d.Item)
+	}
+	item, err := q.db.Queue().Item(ctx, d.Item)
+	if err != nil {
+		return q.refused(err)
+	}
+	if err := q.complete(ctx, &item, &d); err != nil {
+		return q.refused(err)
+	}
+	done, err := q.db.Queue().Decide(ctx, d, q.now)
+	if err != nil {
+		return q.refused(err)
+	}
+	if q.json {
+		return q.std.json(decisionOf(done))
+	}
+	fmt.Fprintf(q.std.err, q.says.done+"\n", done.ID, done.Verb, done.ID)
+	return nil
+}
+
+// complete reads what the verb is about.
+func (q *queueDesk) complete(ctx context.Context, item *queue.Item, d *queue.Decision) error {
+	what := word(q.words, 2)
+	switch {
+	case d.Verb == queue.Bind, d.Verb == queue.Adopt && item.Kind == queue.Account:
+		at := slices.IndexFunc(item.Rows, func(r queue.Row) bool { return namesRecord([]person.RecordRef{r.Record}, what) })
+		if at < 0 {
+			return queue.ErrUnfit
+		}
+		d.Records = []person.RecordRef{item.Rows[at].Record}
+	case d.Verb == queue.Adopt:
+		d.Target = targetAD
+		o, err := q.adoptable(ctx, what)
+		d.Object = o
+		return err
+	case d.Verb == queue.Allocate:
+		d.Target, d.Name = targetAD, what
+		if item.Profile == nil || !q.config.AD.On() {
+			return queue.ErrUnfit
+		}
+		free, err := q.free(ctx, item.Profile.Subject, what)
+		if err == nil && !free {
+			err = queue.ErrTaken
+		}
+		return err
+	}
+	return nil
+}
+
+// adoptable finds the account of a name that may be written.
+func (q *queueDesk) adoptable(ctx context.Context, name string) (provision.Object, error) {
+	if !q.config.AD.On() {
+		return provision.Object{}, queue.ErrUnfit
+	}
+	target, client, err := dialAD(q.config, discardLog())
+	if err != nil {
+		return provision.Object{}, err
+	}
+	defer func() { _ = client.Close() }()
+	found, err := target.FindNames(ctx, []string{name})
+	if err != nil {
+		return provision.Object{}, err
+	}
+	at := slices.IndexFunc(found, func(o provision.Object) bool { return person.FoldName(o.Name) == person.FoldName(name) })
+	if at < 0 {
+		return provision.Object{}, fmt.Errorf(q.says.noAccount, name)
+	}
+	whole, err := target.Mender(client, "").Look(ctx, duplicates.GUID(found[at].ID))
+	if err != nil {
+		return provision.Object{}, err
+	}
+	if whole.Untouchable != "" {
+		return provision.Object{}, fmt.Errorf(q.says.untouchable, name, whole.Untouchable)
+	}
+	return found[at], nil
+}
+
+// refused says why an answer was not taken; what the caller can mend is the
+// caller's fault.
+func (q *queueDesk) refused(err error) error {
+	for _, known := range []error{queue.ErrNoItem, queue.ErrMoved, queue.ErrUnfit, queue.ErrTaken, queue.ErrIncomplete, queue.ErrDecided, queue.ErrUsed, queue.ErrUndone, identity.ErrNotFound} {
+		if errors.Is(err, known) {
+			return &exitError{exitFindings, errors.New(q.says.refusal[known])}
+		}
+	}
+	return err
+}
+
+// decisionObject is a decision for a program.
+type decisionObject struct {
+	ID      string     `json:"id"`
+	Item    string     `json:"item"`
+	Verb    queue.Verb `json:"verb"`
+	Run     string     `json:"run,omitempty"`
+	At      string     `json:"at"`
+	By      string     `json:"by"`
+	Reason  string     `json:"reason,omitempty"`
+	Records []string   `json:"records,omitempty"`
+	Object  string     `json:"object,omitempty"`
+	Name    string     `json:"name,omitempty"`
+	Undone  string     `json:"undone,omitempty"`
+}
+
+func decisionOf(d queue.Decision) decisionObject {
+	o := decisionObject{ID: d.ID, Item: d.Item, Verb: d.Verb, Run: d.Run, At: d.At.UTC().Format(time.RFC3339), By: d.By, Reason: d.Reason, Name: d.Name}
+	if len(d.Records) > 0 {
+		o.Records = recordWords(d.Records)
+	}
+	if d.Object.ID != [16]byte{} {
+		o.Object, o.Name = hex.EncodeToString(d.Object.ID[:]), d.Object.Name
+	}
+	if !d.Undone.IsZero() {
+		o.Undone = d.Undone.UTC().Format(time.RFC3339)
+	}
+	return o
+}
+
+// decisionsMost is how many of the last decisions are told of.
+const decisionsMost = 10_000
+
+func (q *queueDesk) decisions(ctx context.Context) error {
+	list, err := q.db.Queue().Decisions(ctx, q.all, decisionsMost)
+	if err != nil {
+		return err
+	}
+	if q.json {
+		all := &array{to: q.std.out}
+		for _, d := range list {
+			if err := all.item(decisionOf(d)); err != nil {
+				return err
+			}
+		}
+		return all.end()
+	}
+	w := tabwriter.NewWriter(q.std.out, 0, 0, 2, ' ', 0)
+	for _, d := range list {
+		o := decisionOf(d)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s %s\t%s\t%s\t%s\n", d.ID, q.clock(d.At), d.Item, d.Verb, strings.Join(o.Records, " "), o.Name, d.By, d.Reason, q.clock(d.Undone))
+	}
+	return w.Flush()
+}
+
+func (q *queueDesk) undo(ctx context.Context) error {
+	d, err := q.db.Queue().Undo(ctx, q.words[0], callerText(), q.now)
+	if err != nil {
+		return q.refused(err)
+	}
+	if q.json {
+		d.Undone = q.now
+		return q.std.json(decisionOf(d))
+	}
+	fmt.Fprintf(q.std.err, q.says.undone+"\n", d.ID, d.Verb)
+	return nil
+}

@@ -1,0 +1,291 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"schoolbridge/internal/explain"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/provision"
+	"schoolbridge/provision/login"
+	"schoolbridge/provision/queue"
+)
+
+// evidence is what a question is decided by.
+type evidence struct {
+	sides []queueSide
+	names []string // that may be allocated
+	live  error    // why the directory was not asked
+}
+
+// fields are the lines of the evidence.
+var queueFields = []string{"fio", "snils", "birth_date", "phone", "email", "login", "upn", "school", "place", "state", "owner", "guid"}
+
+func (q *queueDesk) show(ctx context.Context) error {
+	item, err := q.db.Queue().Item(ctx, q.words[0])
+	moved := errors.Is(err, queue.ErrMoved)
+	if err != nil && !moved {
+		return q.refused(err)
+	}
+	e := q.gather(ctx, &item)
+	if q.json {
+		if err := q.std.json(q.object(&item, e)); err != nil {
+			return err
+		}
+	} else if err := q.sideBySide(&item, e); err != nil {
+		return err
+	}
+	if moved {
+		fmt.Fprintln(q.std.err, q.says.nowIs, item.ID)
+	}
+	if item.Open() {
+		return errFindings
+	}
+	return nil
+}
+
+func (q *queueDesk) sideBySide(item *queue.Item, e *evidence) error {
+	w := tabwriter.NewWriter(q.std.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "%s\t%s\t%s\n", item.ID, q.question(item), q.state(item))
+	fmt.Fprint(w, "\t")
+	for _, s := range e.sides {
+		fmt.Fprint(w, s.Source, "\t")
+	}
+	fmt.Fprintln(w)
+	for _, field := range queueFields {
+		if !slices.ContainsFunc(e.sides, func(s queueSide) bool { return s.Values[field] != "" }) {
+			continue
+		}
+		fmt.Fprint(w, q.says.fields[field], "\t")
+		for _, s := range e.sides {
+			mark := ""
+			if equal, ok := s.Equal[field]; ok && equal {
+				mark = "= "
+			} else if ok {
+				mark = "≠ "
+			}
+			fmt.Fprint(w, mark, s.Values[field], "\t")
+		}
+		fmt.Fprintln(w)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	lang := explain.Lang(q.lang)
+	for _, p := range item.Problems {
+		said := explain.ProblemOf(lang, p)
+		fmt.Fprintf(q.std.out, "\n%s: %s\n    %s\n", p, said.Meaning, said.Remedy)
+	}
+	fmt.Fprintf(q.std.out, "\n"+q.says.verbs+"\n", strings.Join(verbs(item), ", "))
+	for _, v := range item.Verbs() {
+		fmt.Fprintf(q.std.out, "    %s\n", q.says.how[v])
+	}
+	if len(e.names) > 0 {
+		fmt.Fprintf(q.std.out, q.says.names+"\n", strings.Join(e.names, ", "))
+	}
+	if e.live != nil {
+		fmt.Fprintf(q.std.err, q.says.noLive+"\n", e.live)
+	}
+	return nil
+}
+
+// hidden shows the end of a СНИЛС, enough to compare by.
+func hidden(snils string) string {
+	s, ok := person.ParseSNILS(snils)
+	if !ok {
+		if strings.TrimSpace(snils) == "" {
+			return ""
+		}
+		return "?"
+	}
+	digits := string(s)
+	return "***-***-*" + digits[7:9] + " " + digits[9:]
+}
+
+// gather collects the evidence; what the directory does not answer is left out.
+func (q *queueDesk) gather(ctx context.Context, item *queue.Item) *evidence {
+	e := &evidence{}
+	p := item.Profile
+	if p != nil {
+		snils := hidden(p.SNILS)
+		if snils != "" && !p.SNILSConfirmed {
+			snils += " (" + q.says.unconfirmed + ")"
+		}
+		e.sides = append(e.sides, queueSide{Source: "mos.ru", Values: map[string]string{"fio": whose(item), "snils": snils, "birth_date": p.BirthDate.String(),
+			"phone": q.contact(p.Phone, p.PhoneVerified), "email": q.contact(p.Email, p.EmailVerified), "login": p.Login}})
+	}
+	for _, r := range item.Rows {
+		e.sides = append(e.sides, q.rowSide(r, p))
+	}
+	objects, err := q.objects(ctx, item)
+	e.live = err
+	for _, o := range objects {
+		e.sides = append(e.sides, q.objectSide(ctx, o, item))
+	}
+	if item.Fits(queue.Allocate) && err == nil {
+		e.names, e.live = q.suggest(ctx, item)
+	}
+	return e
+}
+
+func (q *queueDesk) contact(value string, verified bool) string {
+	if value != "" && !verified {
+		return value + " (" + q.says.unconfirmed + ")"
+	}
+	return value
+}
+
+func (q *queueDesk) rowSide(r queue.Row, p *person.Profile) queueSide {
+	s := queueSide{Source: recordWord(r.Record), Values: map[string]string{}, Equal: map[string]bool{}}
+	var fio, snils, phone, email string
+	var birth person.Date
+	switch v := r.Value.(type) {
+	case person.Employment:
+		fio, snils, birth, phone, email = v.FIO, v.SNILS, v.BirthDate, v.Phone, v.Email
+		s.Values["login"], s.Values["school"], s.Values["place"] = v.EZHDLogin, string(v.School), v.Position
+		s.Values["state"] = strings.Trim(v.Start.String()+" … "+v.End.String(), " ")
+	case person.Enrolment:
+		fio, snils, birth, phone, email = person.JoinFIO(v.Last, v.First, v.Middle), v.SNILS, v.BirthDate, v.Phone, v.Email
+		s.Values["login"], s.Values["school"], s.Values["place"], s.Values["state"] = v.EZHDLogin, string(v.School), v.Class, v.Status
+	case person.Card:
+		fio, snils, phone, email = v.ParentFIO, v.ParentSNILS, v.Phone, v.Email
+		s.Values["school"] = string(v.School)
+	default:
+		s.Values["state"] = q.says.gone
+		return s
+	}
+	s.Values["fio"], s.Values["snils"], s.Values["birth_date"], s.Values["phone"], s.Values["email"] = fio, hidden(snils), birth.String(), phone, email
+	if r.Bound {
+		s.Values["owner"] = q.says.other + " " + r.Holder
+		if r.Own {
+			s.Values["owner"] = q.says.own
+		}
+	}
+	if p == nil {
+		return s
+	}
+	one, _ := person.NormalFIO(fio)
+	two, _ := person.NormalFIO(person.JoinFIO(p.Last, p.First, p.Middle))
+	s.Equal["fio"] = one == two
+	if a, ok := person.ParseSNILS(snils); ok {
+		if b, ok := person.ParseSNILS(p.SNILS); ok {
+			s.Equal["snils"] = a == b
+		}
+	}
+	if !birth.IsZero() && !p.BirthDate.IsZero() {
+		s.Equal["birth_date"] = birth == p.BirthDate
+	}
+	meet(s.Equal, "phone", person.Phones(phone), person.Phones(p.Phone))
+	meet(s.Equal, "email", person.Emails(email), person.Emails(p.Email))
+	if s.Values["login"] != "" && p.Login != "" {
+		s.Equal["login"] = person.FoldName(s.Values["login"]) == person.FoldName(p.Login)
+	}
+	return s
+}
+
+func meet[T comparable](equal map[string]bool, field string, a, b []T) {
+	if len(a) > 0 && len(b) > 0 {
+		equal[field] = slices.ContainsFunc(a, func(v T) bool { return slices.Contains(b, v) })
+	}
+}
+
+// objects are the accounts of the directory under the names in question.
+func (q *queueDesk) objects(ctx context.Context, item *queue.Item) ([]provision.Object, error) {
+	if item.Kind == queue.Account {
+		return []provision.Object{*item.Object}, nil
+	}
+	if !q.config.AD.On() {
+		return nil, nil
+	}
+	target, release, err := openAD(q.config, discardLog())
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	names := []string{item.Name}
+	for _, r := range item.Rows {
+		switch v := r.Value.(type) {
+		case person.Employment:
+			names = append(names, v.EZHDLogin)
+		case person.Enrolment:
+			names = append(names, v.EZHDLogin)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, q.config.AD.Timeout)
+	defer cancel()
+	return target.FindNames(ctx, names)
+}
+
+func (q *queueDesk) objectSide(ctx context.Context, o provision.Object, item *queue.Item) queueSide {
+	s := queueSide{Source: "ad:" + o.Name, Values: map[string]string{"fio": o.Display, "login": o.Name, "upn": o.UPN, "guid": hex.EncodeToString(o.ID[:]), "state": q.says.enabled[o.Enabled]}}
+	if item.Proposal != nil {
+		s.Values["place"] = item.Proposal.Place
+	}
+	owners, err := q.db.Accounts().Owners(ctx, targetAD, [][16]byte{o.ID})
+	switch owner := owners[o.ID]; {
+	case err != nil:
+		s.Values["owner"] = "?"
+	case owner.Subject != "":
+		s.Values["owner"] = q.says.other
+		if item.Profile != nil && owner.Subject == item.Profile.Subject {
+			s.Values["owner"] = q.says.own
+		}
+	case len(owner.Records) > 0:
+		s.Values["owner"] = strings.Join(recordWords(owner.Records), " ")
+	default:
+		s.Values["owner"] = q.says.nobody
+	}
+	return s
+}
+
+// suggestedMost bounds the names that are suggested.
+const suggestedMost = 3
+
+// suggest gives names made from the ФИО that look like nobody's, here and in the
+// directory.
+func (q *queueDesk) suggest(ctx context.Context, item *queue.Item) ([]string, error) {
+	pattern, err := login.ParsePattern(string(q.config.AD.Names.Pattern))
+	if err != nil || item.Profile == nil || !q.config.AD.On() {
+		return nil, err
+	}
+	p := item.Profile
+	made := pattern.Make(p.Last, p.First, p.Middle)
+	var free []string
+	for _, name := range made {
+		if ok, err := q.free(ctx, p.Subject, name); err != nil {
+			return free, err
+		} else if ok {
+			free = append(free, name)
+		}
+		if len(free) == suggestedMost {
+			break
+		}
+	}
+	return free, nil
+}
+
+// free says that a name looks like nobody's, here and in the directory.
+func (q *queueDesk) free(ctx context.Context, subject identity.Subject, name string) (bool, error) {
+	taken, err := q.db.Accounts().Taken(ctx, provision.NameQuery{Target: targetAD, Subject: subject, Made: []string{name}})
+	if err != nil || len(taken) > 0 {
+		return false, err
+	}
+	target, release, err := openAD(q.config, discardLog())
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	ctx, cancel := context.WithTimeout(ctx, q.config.AD.Timeout)
+	defer cancel()
+	alike, err := target.FindAlike(ctx, []string{name})
+	if err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(alike, func(o provision.Object) bool { return login.Look(o.Name) == login.Look(name) }), nil
+}

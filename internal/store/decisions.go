@@ -1,0 +1,416 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/provision"
+	"schoolbridge/provision/duplicates"
+	"schoolbridge/provision/queue"
+)
+
+// Decide answers the question that d.Item names by its id, in one transaction
+// with a look at whether it is still the question that was shown: queue.ErrNoItem,
+// ErrMoved, ErrUnfit, ErrTaken, ErrIncomplete. Nothing is written then. Of d are
+// read Item, Verb, By, Reason, and what the verb needs: one record of Records,
+// Object, Name, Target.
+func (q *Queue) Decide(ctx context.Context, d queue.Decision, now time.Time) (queue.Decision, error) {
+	id := d.Item
+	var done queue.Decision
+	err := q.db.write(ctx, func(t *tx) error {
+		item, err := t.question(id)
+		if err != nil {
+			return err
+		}
+		done = d
+		done.ID, done.At, done.Seen = newDecisionID(), now, item.Seen
+		done.Item, _ = queue.Split(item.ID)
+		if !item.Fits(d.Verb) {
+			return queue.ErrUnfit
+		}
+		if item.Kind == queue.Activation {
+			done.Subject = item.Profile.Subject
+		}
+		if item.Target != "" {
+			done.Target = item.Target
+		}
+		done.Person = item.Person
+		if err := t.replace(&item, done, now); err != nil {
+			return err
+		}
+		if err := t.decide(&item, &done, now); err != nil {
+			return err
+		}
+		return t.keepDecision(done)
+	})
+	if err != nil {
+		return queue.Decision{}, fmt.Errorf("decide on %s: %w", id, err)
+	}
+	return done, nil
+}
+
+// replace makes room for another answer: one that stands has to be taken back
+// first, but for further records of one person, and for what has moved.
+func (t *tx) replace(item *queue.Item, d queue.Decision, now time.Time) error {
+	old := item.Decided
+	switch {
+	case old == nil:
+		return nil
+	case item.Moved() && (old.Verb == queue.Refuse || old.Verb == queue.Bind && d.Verb == queue.Bind && slices.Equal(old.Records, d.Records)):
+		return t.exec("UPDATE decisions SET undone = ? WHERE id = ?", micros(now), old.ID) // this one comes in its place
+	case item.Moved():
+		return nil
+	case old.Verb == queue.Bind && d.Verb == queue.Bind && !slices.Equal(old.Records, d.Records):
+		return nil
+	}
+	return queue.ErrDecided
+}
+
+func newDecisionID() string {
+	var b [6]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return "d" + hex.EncodeToString(b[:])
+}
+
+func (t *tx) decide(item *queue.Item, d *queue.Decision, now time.Time) error {
+	switch d.Verb {
+	case queue.Bind:
+		return t.decideBind(item, d)
+	case queue.Adopt:
+		return t.decideAdopt(item, d, now)
+	case queue.Allocate:
+		return t.decideName(item, d, now)
+	case queue.Refuse:
+		return nil
+	}
+	return queue.ErrUnfit
+}
+
+// decideBind looks at the record that is to be the person's. What binds is the
+// next activation.
+func (t *tx) decideBind(item *queue.Item, d *queue.Decision) (err error) {
+	if len(d.Records) != 1 {
+		return queue.ErrUnfit
+	}
+	row, ok := item.Row(d.Records[0])
+	switch {
+	case !ok || row.Value == nil:
+		return queue.ErrUnfit
+	case row.Bound && !row.Own:
+		return queue.ErrTaken
+	case !queue.Complete(row.Value):
+		return queue.ErrIncomplete
+	}
+	d.WasBound = row.Own
+	if d.RecordSeen, err = queue.RecordSeen(row.Value); err != nil {
+		return err
+	}
+	d.ProfileSeen, err = queue.ProfileSeen(*item.Profile)
+	return err
+}
+
+// decideAdopt claims an object for the records in question: an account's
+// candidate that was named, else those of the activation, or of the person.
+func (t *tx) decideAdopt(item *queue.Item, d *queue.Decision, now time.Time) error {
+	records := d.Records
+	switch item.Kind {
+	case queue.Account:
+		at := slices.IndexFunc(item.Proposal.Candidates, func(c duplicates.Candidate) bool {
+			return len(records) == 1 && slices.Contains(c.Records, records[0])
+		})
+		if at < 0 {
+			return queue.ErrUnfit
+		}
+		records, d.Object = item.Proposal.Candidates[at].Records, *item.Object
+	default:
+		records = nil
+		for _, r := range item.Rows {
+			if r.Record.Kind != person.RecordCard && (!r.Bound || r.Own) {
+				records = append(records, r.Record)
+			}
+		}
+		if len(records) == 0 || d.Object.ID == [16]byte{} || d.Target == "" {
+			return queue.ErrUnfit
+		}
+	}
+	d.Records = records
+	had, err := t.claimFor(d.Target, d.Object, records)
+	if err != nil {
+		return err
+	}
+	d.Had = had
+	if item.Kind != queue.Target {
+		return nil
+	}
+	want := &person.TargetAccount{Target: d.Target, Name: d.Object.Name, Object: d.Object.ID}
+	changed, err := t.giveTarget(item.Person, want, now)
+	if err == nil && !changed {
+		err = queue.ErrUnfit // the account is another one by now
+	}
+	t.touch(item.Person)
+	return err
+}
+
+// claimFor claims an object for the records of one person, unless it is somebody
+// else's by a row or by a claim, and gives those that had it before.
+func (t *tx) claimFor(target string, object provision.Object, records []person.RecordRef) (had []person.RecordRef, err error) {
+	holder, err := t.holderOfObject(target, object.ID)
+	if err == nil {
+		own := false
+		for _, ref := range records {
+			var n int
+			if err := t.row("SELECT COUNT(*) FROM bindings WHERE kind = ? AND key = ? AND person = ?", ref.Kind, string(ref.ID), holder[:]).Scan(&n); err != nil {
+				return nil, err
+			}
+			own = own || n > 0
+		}
+		if !own {
+			return nil, queue.ErrTaken
+		}
+	} else if !errors.Is(err, identity.ErrNotFound) {
+		return nil, err
+	}
+	there, err := t.claimsOn(target, object.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range there {
+		if !slices.Contains(records, c.Record) {
+			return nil, queue.ErrTaken
+		}
+		had = append(had, c.Record)
+	}
+	var claims []provision.Claim
+	for _, ref := range records {
+		claims = append(claims, provision.Claim{Target: target, Object: object, Record: ref})
+	}
+	return had, t.putClaims(claims)
+}
+
+// decideName reserves a name for the person, who may be one from now on: it
+// looks like nobody else's.
+func (t *tx) decideName(item *queue.Item, d *queue.Decision, now time.Time) error {
+	if person.UsableADName(d.Name) != nil || len(d.Name) > person.SAMLimit || d.Target == "" {
+		return queue.ErrUnfit
+	}
+	id := item.Person
+	if item.Kind == queue.Activation {
+		var err error
+		if id, _, err = t.holdPerson(*item.Profile, item.At, now); err != nil {
+			return err
+		}
+	}
+	d.Person = id
+	_, err := t.giveMade(id, &person.TargetAccount{Target: d.Target, Name: d.Name})
+	var conflict *Conflict
+	if errors.As(err, &conflict) {
+		return queue.ErrTaken
+	}
+	if err != nil || item.Kind != queue.Target {
+		return err
+	}
+	name, err := t.db.keys.seal("targets", targetKey(id, d.Target), "name", []byte(d.Name))
+	if err != nil {
+		return err
+	}
+	n, err := t.count("UPDATE targets SET name = ? WHERE person = ? AND target = ? AND object IS NULL", name, id[:], d.Target)
+	if err == nil && n == 0 {
+		return queue.ErrUnfit
+	}
+	t.touch(id)
+	return err
+}
+
+// keepDecision writes a decision and its line of the audit trail.
+func (t *tx) keepDecision(d queue.Decision) error {
+	sealed, err := t.db.keys.sealJSON("decisions", d.ID, "sealed", d)
+	if err != nil {
+		return err
+	}
+	var digest, object any
+	version := uint32(0)
+	if d.Subject != "" {
+		k, err := t.db.keys.current(domainSubject, string(d.Subject))
+		if err != nil {
+			return err
+		}
+		digest, version = k.digest, k.version
+	}
+	if d.Object.ID != [16]byte{} {
+		object = d.Object.ID[:]
+	}
+	err = t.exec("INSERT INTO decisions (id, item, run, verb, digest, version, object, at, undone, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
+		d.ID, d.Item, d.Run, d.Verb, digest, version, object, micros(d.At), sealed)
+	if err != nil {
+		return err
+	}
+	return t.auditJSON(d.At, "decision", d.Person, decisionLine(d))
+}
+
+// decisionLine is a decision in the audit trail.
+func decisionLine(d queue.Decision) map[string]any {
+	line := map[string]any{"id": d.ID, "item": d.Item, "verb": d.Verb, "by": d.By}
+	if d.Reason != "" {
+		line["reason"] = d.Reason
+	}
+	if len(d.Records) > 0 {
+		line["records"] = d.Records
+	}
+	if d.Object.ID != [16]byte{} {
+		line["target"], line["object"] = d.Target, hex.EncodeToString(d.Object.ID[:])
+	}
+	if d.Name != "" {
+		line["name"] = d.Name
+	}
+	return line
+}
+
+func (t *tx) openDecision(id string, undone int64, sealed []byte) (queue.Decision, error) {
+	var d queue.Decision
+	err := t.db.keys.openJSON("decisions", id, "sealed", sealed, &d)
+	d.Undone = moment(undone)
+	return d, err
+}
+
+// decisions reads those that a condition chooses, the newest first.
+func (t *tx) decisions(condition string, args ...any) ([]queue.Decision, error) {
+	list, err := t.someDecisions(condition, args...)
+	slices.SortStableFunc(list, func(a, b queue.Decision) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.ID, b.ID)) })
+	return list, err
+}
+
+func (t *tx) someDecisions(condition string, args ...any) ([]queue.Decision, error) {
+	var list []queue.Decision
+	err := t.each("SELECT id, undone, sealed FROM decisions WHERE "+condition, args, func(scan func(...any) error) error {
+		var id string
+		var undone int64
+		var sealed []byte
+		if err := scan(&id, &undone, &sealed); err != nil {
+			return err
+		}
+		d, err := t.openDecision(id, undone, sealed)
+		list = append(list, d)
+		return err
+	})
+	return list, err
+}
+
+// Decisions gives the last n decisions, the newest first; with all also those
+// that were taken back.
+func (q *Queue) Decisions(ctx context.Context, all bool, n int) ([]queue.Decision, error) {
+	var list []queue.Decision
+	err := q.db.read(ctx, func(t *tx) (err error) {
+		condition := "at > 0"
+		if !all {
+			condition += " AND undone = 0"
+		}
+		list, err = t.someDecisions(condition+" ORDER BY at DESC LIMIT ?", n)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read decisions: %w", err)
+	}
+	return list, nil
+}
+
+// Undo takes a decision back: identity.ErrNotFound, queue.ErrUndone, and
+// queue.ErrUsed where it has become an account.
+func (q *Queue) Undo(ctx context.Context, id, by string, now time.Time) (queue.Decision, error) {
+	var d queue.Decision
+	err := q.db.write(ctx, func(t *tx) error {
+		list, err := t.decisions("id = ?", id)
+		if err != nil {
+			return err
+		}
+		if len(list) == 0 {
+			return identity.ErrNotFound
+		}
+		d = list[0]
+		return t.undo(d, by, now)
+	})
+	if err != nil {
+		return d, fmt.Errorf("take decision %s back: %w", id, err)
+	}
+	return d, nil
+}
+
+func (t *tx) undo(d queue.Decision, by string, now time.Time) (err error) {
+	if !d.Undone.IsZero() {
+		return queue.ErrUndone
+	}
+	switch d.Verb {
+	case queue.Bind:
+		err = t.undoBind(d)
+	case queue.Adopt, queue.Claim:
+		err = t.undoClaim(d)
+	case queue.Allocate:
+		err = t.undoName(d)
+	}
+	if err != nil {
+		return err
+	}
+	if err := t.exec("UPDATE decisions SET undone = ? WHERE id = ?", micros(now), d.ID); err != nil {
+		return err
+	}
+	line := decisionLine(d)
+	line["by"] = by
+	return t.auditJSON(now, "decision_undone", d.Person, line)
+}
+
+// undoBind frees the record, unless it was the person's before.
+func (t *tx) undoBind(d queue.Decision) error {
+	id, err := t.personBySubject(d.Subject)
+	if errors.Is(err, identity.ErrNotFound) || d.WasBound {
+		return nil // no activation has used it
+	}
+	if err != nil {
+		return err
+	}
+	n, err := t.count("DELETE FROM bindings WHERE kind = ? AND key = ? AND person = ?", d.Records[0].Kind, string(d.Records[0].ID), id[:])
+	if n > 0 {
+		t.touch(id)
+	}
+	return err
+}
+
+func (t *tx) undoClaim(d queue.Decision) error {
+	if _, err := t.holderOfObject(d.Target, d.Object.ID); err == nil {
+		return queue.ErrUsed
+	} else if !errors.Is(err, identity.ErrNotFound) {
+		return err
+	}
+	var claims []provision.Claim
+	for _, ref := range d.Records {
+		if !slices.Contains(d.Had, ref) {
+			claims = append(claims, provision.Claim{Target: d.Target, Object: d.Object, Record: ref})
+		}
+	}
+	return t.dropClaims(claims)
+}
+
+// undoName: the name stays reserved, for a name is never given twice.
+func (t *tx) undoName(d queue.Decision) error {
+	rows, err := t.targetRows(d.Person)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if r.target == d.Target && person.FoldName(r.Name) == person.FoldName(d.Name) {
+			return queue.ErrUsed
+		}
+	}
+	digests, err := t.db.keys.every(domainName, person.FoldName(d.Name))
+	if err != nil {
+		return err
+	}
+	return t.exec("UPDATE names SET kind = ? WHERE person = ? AND digest IN ("+marks(len(digests))+")",
+		append([]any{person.NameRetired, d.Person[:]}, bytesOf(digests)...)...)
+}

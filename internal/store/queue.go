@@ -1,0 +1,358 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/provision"
+	"schoolbridge/provision/census"
+	"schoolbridge/provision/duplicates"
+	"schoolbridge/provision/match"
+	"schoolbridge/provision/queue"
+)
+
+// Queue keeps what people have to decide, and what they have decided.
+type Queue struct{ db *DB }
+
+// Queue gives the curators' queue.
+func (db *DB) Queue() *Queue { return &Queue{db} }
+
+// doubtKey names a row of doubts for sealing.
+func doubtKey(target string, object []byte) string { return target + "/" + hex.EncodeToString(object) }
+
+// queueChunk bounds the rows of one transaction.
+const queueChunk = 500
+
+// Doubts puts the accounts of a target in the place of those that were there, of
+// which a person has to say whose they are.
+func (q *Queue) Doubts(ctx context.Context, target string, list []duplicates.Proposal, now time.Time) error {
+	for some := range slices.Chunk(list, queueChunk) {
+		err := q.db.write(ctx, func(t *tx) error {
+			for _, p := range some {
+				sealed, err := t.db.keys.sealJSON("doubts", doubtKey(target, p.Object[:]), "sealed", p)
+				if err != nil {
+					return err
+				}
+				err = t.exec(`INSERT INTO doubts (target, object, at, sealed) VALUES (?, ?, ?, ?)
+					ON CONFLICT (target, object) DO UPDATE SET at = excluded.at, sealed = excluded.sealed`, target, p.Object[:], micros(now), sealed)
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("keep accounts to be decided on: %w", err)
+		}
+	}
+	err := q.db.write(ctx, func(t *tx) error {
+		return t.exec("DELETE FROM doubts WHERE target = ? AND at < ?", target, micros(now))
+	})
+	if err != nil {
+		return fmt.Errorf("drop accounts that were decided on: %w", err)
+	}
+	return nil
+}
+
+// Items gives the questions of a school ("": of all), the oldest first: those
+// that are open, and with all also those that were answered.
+func (q *Queue) Items(ctx context.Context, school person.SchoolID, all bool) ([]queue.Item, error) {
+	var list []queue.Item
+	err := q.db.read(ctx, func(t *tx) error {
+		list = nil
+		keep := func(i queue.Item) error {
+			if i.Concerns(school) && (all || i.Open()) {
+				list = append(list, i)
+			}
+			return nil
+		}
+		return t.questions("", keep)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the queue: %w", err)
+	}
+	slices.SortStableFunc(list, func(a, b queue.Item) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
+	return list, nil
+}
+
+// Item gives one question; queue.ErrNoItem, and queue.ErrMoved with the question
+// as it is now where the id is of what it was.
+func (q *Queue) Item(ctx context.Context, id string) (queue.Item, error) {
+	var item queue.Item
+	err := q.db.read(ctx, func(t *tx) (err error) {
+		item, err = t.question(id)
+		return err
+	})
+	if err != nil {
+		return item, fmt.Errorf("question %s: %w", id, err)
+	}
+	return item, nil
+}
+
+// errFound ends a walk.
+var errFound = errors.New("found")
+
+func (t *tx) question(id string) (queue.Item, error) {
+	stem, seen := queue.Split(id)
+	var item queue.Item
+	err := t.questions(stem, func(i queue.Item) error {
+		item = i
+		return errFound
+	})
+	switch {
+	case errors.Is(err, errFound):
+	case err != nil:
+		return item, err
+	default:
+		return item, queue.ErrNoItem
+	}
+	if seen != "" && item.ID != id {
+		return item, queue.ErrMoved
+	}
+	return item, nil
+}
+
+// questions gives those of a stem; "" for all.
+func (t *tx) questions(stem string, f func(queue.Item) error) error {
+	wanted := func(kind queue.Kind, about []byte) bool { return stem == "" || queue.Stem(kind, about) == stem }
+	var tries []provision.Try
+	err := t.tries(func(try provision.Try) error {
+		if try.Decision == match.Manual {
+			tries = append(tries, try)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, try := range tries {
+		about, err := t.db.keys.current(domainSubject, string(try.Subject))
+		if err != nil {
+			return err
+		}
+		if !wanted(queue.Activation, about.digest) {
+			continue
+		}
+		item, err := t.activationItem(try)
+		if err != nil {
+			return err
+		}
+		if err := t.ask(item, about.digest, f); err != nil {
+			return err
+		}
+	}
+	if err := t.doubts(wanted, f); err != nil {
+		return err
+	}
+	return t.targetItems(wanted, f)
+}
+
+// ask completes an item and gives it away.
+func (t *tx) ask(item queue.Item, about []byte, f func(queue.Item) error) error {
+	if err := item.See(about); err != nil {
+		return err
+	}
+	var list []queue.Decision
+	var err error
+	if item.Kind == queue.Activation { // under whatever key
+		list, err = t.decisionsOf(item.Profile.Subject)
+	} else {
+		stem, _ := queue.Split(item.ID)
+		list, err = t.decisions("item = ? AND undone = 0", stem)
+	}
+	if err != nil {
+		return err
+	}
+	if len(list) > 0 {
+		item.Decided = &list[0]
+	}
+	return f(item)
+}
+
+func (t *tx) activationItem(try provision.Try) (queue.Item, error) {
+	item := queue.Item{Kind: queue.Activation, At: try.At, Problems: try.Problems, Profile: try.Profile, Schools: slices.Clone(try.Schools)}
+	if item.Profile == nil { // of a version that did not keep it
+		item.Profile = &person.Profile{Subject: try.Subject, Login: try.Login, Last: try.Last, First: try.First, Middle: try.Middle}
+	}
+	item.Name = item.Profile.Login
+	own, err := t.personBySubject(try.Subject)
+	if err != nil && !errors.Is(err, identity.ErrNotFound) {
+		return item, err
+	}
+	item.Rows, err = t.recordRows(try.Records, own, person.JoinFIO(try.Last, try.First, try.Middle))
+	return item, err
+}
+
+// recordRows reads records as they are now. fio chooses among a card's rows.
+func (t *tx) recordRows(refs []person.RecordRef, own identity.PersonID, fio string) ([]queue.Row, error) {
+	var rows []queue.Row
+	for _, ref := range refs {
+		row := queue.Row{Record: ref}
+		g := &gathering{t: t, rows: map[person.RecordRef]any{}}
+		column := "key"
+		if ref.Kind == person.RecordCard {
+			column = "child"
+		}
+		if _, err := registryOf(ref.Kind); err != nil {
+			return nil, err
+		}
+		if err := g.take(ref.Kind, column, []string{string(ref.ID)}); err != nil {
+			return nil, err
+		}
+		parent := []byte{}
+		for _, key := range sortedRefs(g.rows) {
+			value := g.rows[key]
+			if card, ok := value.(person.Card); ok && wholeFIO(card.ParentFIO) != wholeFIO(fio) {
+				continue
+			}
+			row.Value = value
+		}
+		if ref.Kind == person.RecordCard {
+			d, err := t.db.keys.current(domainParent, wholeFIO(fio))
+			if err != nil {
+				return nil, err
+			}
+			parent = d.digest
+		}
+		var holder []byte
+		err := t.row("SELECT person FROM bindings WHERE kind = ? AND key = ? AND parent_digest = ?", ref.Kind, string(ref.ID), parent).Scan(&holder)
+		if err != nil && !isNoRows(err) {
+			return nil, err
+		}
+		if err == nil {
+			id := personID(holder)
+			row.Bound, row.Own, row.Holder = true, id == own, id.String()
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// doubts gives the accounts of targets that a person decides on.
+func (t *tx) doubts(wanted func(queue.Kind, []byte) bool, f func(queue.Item) error) error {
+	type doubt struct {
+		target         string
+		object, sealed []byte
+		at             int64
+	}
+	for last := (doubt{object: []byte{}}); ; {
+		var page []doubt
+		err := t.each("SELECT target, object, at, sealed FROM doubts WHERE (target, object) > (?, ?) ORDER BY target, object LIMIT ?",
+			[]any{last.target, last.object, loadPage}, func(scan func(...any) error) error {
+				var d doubt
+				err := scan(&d.target, &d.object, &d.at, &d.sealed)
+				page = append(page, d)
+				return err
+			})
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		last = page[len(page)-1]
+		for _, d := range page {
+			if !wanted(queue.Account, d.object) {
+				continue
+			}
+			item, err := t.doubtItem(d.target, d.object, d.sealed)
+			if err != nil {
+				return err
+			}
+			item.At = moment(d.at)
+			if err := t.ask(item, d.object, f); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (t *tx) doubtItem(target string, object, sealed []byte) (queue.Item, error) {
+	var p duplicates.Proposal
+	if err := t.db.keys.openJSON("doubts", doubtKey(target, object), "sealed", sealed, &p); err != nil {
+		return queue.Item{}, err
+	}
+	o := objectOf(p)
+	item := queue.Item{Kind: queue.Account, Target: target, Name: p.Name, Object: &o, Proposal: &p}
+	var refs []person.RecordRef
+	for _, c := range p.Candidates {
+		refs = append(refs, c.Records...)
+	}
+	var err error
+	if item.Rows, err = t.recordRows(refs, identity.PersonID{}, ""); err != nil {
+		return item, err
+	}
+	item.Schools = schoolsOfRows(item.Rows)
+	return item, nil
+}
+
+func objectOf(p duplicates.Proposal) provision.Object {
+	return provision.Object{ID: p.Object, Name: p.Name, UPN: p.UPN, Display: p.Display, Enabled: p.Enabled, Created: p.Created}
+}
+
+func schoolsOfRows(rows []queue.Row) []person.SchoolID {
+	var ids []person.SchoolID
+	for _, r := range rows {
+		var id person.SchoolID
+		switch v := r.Value.(type) {
+		case person.Employment:
+			id = v.School
+		case person.Enrolment:
+			id = v.School
+		case person.Card:
+			id = v.School
+		}
+		if id != "" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// targetItems gives the accounts of people that something stands in the way of.
+func (t *tx) targetItems(wanted func(queue.Kind, []byte) bool, f func(queue.Item) error) error {
+	var list []census.Target
+	err := t.problems(func(c census.Target) {
+		if c.Problems = queue.InTheWay(c.Problems); len(c.Problems) > 0 && wanted(queue.Target, c.Person[:]) {
+			list = append(list, c)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, c := range list {
+		item := queue.Item{Kind: queue.Target, At: c.At, Target: c.Target, Name: c.Login, Person: c.Person, Problems: c.Problems}
+		p, err := t.profileOf(c.Person)
+		if err != nil {
+			return err
+		}
+		item.Profile = &person.Profile{Subject: p.Subject, Login: p.Login, Last: p.Last, First: p.First, Middle: p.Middle}
+		refs, err := t.boundTo(c.Person)
+		if err != nil {
+			return err
+		}
+		if item.Rows, err = t.recordRows(refs, c.Person, person.JoinFIO(p.Last, p.First, p.Middle)); err != nil {
+			return err
+		}
+		item.Schools = schoolsOfRows(item.Rows)
+		rows, err := t.targetRows(c.Person)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if r.target == c.Target && len(r.Object) > 0 {
+				o := provision.Object{Name: r.Observed.Name, UPN: r.Observed.UPN, Enabled: r.Observed.Enabled}
+				copy(o.ID[:], r.Object)
+				item.Object = &o
+			}
+		}
+		if err := t.ask(item, c.Person[:], f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
