@@ -216,7 +216,7 @@ func TestProvisionBrake(t *testing.T) {
 		}
 	}
 	lines, errs, code := s.planned("en")
-	if code != exitFindings || len(lines) != 3 || lines[0].Action != "disable" || !strings.Contains(errs, "3 are to be disabled, and no more than 1 are at once") {
+	if code != exitFindings || len(lines) != 3 || lines[0].Action != "disable" || !strings.Contains(errs, "3 are to be disabled, and today no more than 1 are") {
 		t.Fatalf("exit %d, %+v\n%s", code, lines, errs)
 	}
 	// As the plan said: all or none.

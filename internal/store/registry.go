@@ -138,7 +138,10 @@ func (t *tx) put(kind *registry, records []record) error {
 			return err
 		}
 	}
-	return t.putLookups(kind.kind, records)
+	if err := t.putLookups(kind.kind, records); err != nil {
+		return err
+	}
+	return t.askRematch(kind.kind, fioRows(records))
 }
 
 func (t *tx) putLookups(kind person.RecordKind, records []record) error {

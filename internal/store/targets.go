@@ -282,17 +282,26 @@ func (s *Targets) Save(ctx context.Context, target string, id identity.PersonID,
 		stamp = pass.Stamp
 	}
 	if !pass.Observed.At.IsZero() {
-		sealed, err := s.db.keys.sealJSON("targets", targetKey(id, target), "observed", pass.Observed)
-		if err != nil {
-			return fmt.Errorf("save pass: %w", err)
-		}
-		observed, epoch = sealed, pass.Observed.PasswordEpoch
+		epoch = pass.Observed.PasswordEpoch
 	}
 	now := micros(s.db.now())
 	err := s.db.write(ctx, func(t *tx) error {
 		sid, err := t.publishPass(id, target, pass, epoch)
 		if err != nil {
 			return err
+		}
+		erased, err := t.isErased(id)
+		if err != nil {
+			return err
+		}
+		if epoch != nil {
+			seen := pass.Observed
+			if erased {
+				seen = nameless(seen)
+			}
+			if observed, err = s.db.keys.sealJSON("targets", targetKey(id, target), "observed", seen); err != nil {
+				return err
+			}
 		}
 		n, err := t.count(`UPDATE targets SET object = COALESCE(?, object), sid = ?, stamp = COALESCE(?, stamp), observed = COALESCE(?, observed),
 			password_epoch = COALESCE(?, password_epoch), revision = revision + 1, seen = revision + 1, failures = ?,
