@@ -45,6 +45,19 @@ func (t *tx) askRematch(kind person.RecordKind, rows []ofFIO) error {
 	})
 }
 
+// rematchBound asks for the people whose records end: of two that were alike, one
+// is left.
+func (t *tx) rematchBound(kind person.RecordKind, keys []string) error {
+	if kind != person.RecordEmployment && kind != person.RecordEnrolment {
+		return nil
+	}
+	return batches(keys, inList, func(keys []string) error {
+		t.woke = t.woke || len(keys) > 0
+		return t.exec(`UPDATE people SET rematch = rematch + 1 WHERE erased = 0 AND id IN
+			(SELECT person FROM bindings WHERE kind = ? AND key IN (`+marks(len(keys))+`))`, append([]any{kind}, anys(keys)...)...)
+	})
+}
+
 // ofFIO is a row and the digests of the ФИО in it.
 type ofFIO struct {
 	key     string
@@ -66,6 +79,16 @@ func (t *tx) rematchAll(digests []any) error {
 		t.woke = true
 	}
 	return nil
+}
+
+// closedKeys are the enrolments among the records that are over.
+func closedKeys(kind person.RecordKind, records []record) (keys []string) {
+	for _, r := range records {
+		if kind == person.RecordEnrolment && r.clear[2] == closedStatus {
+			keys = append(keys, r.key)
+		}
+	}
+	return keys
 }
 
 // fioRows gives what askRematch needs of records on their way in.
