@@ -71,7 +71,7 @@ func (a *Accounts) EraseLeavers(ctx context.Context, before person.Date, now tim
 	for {
 		var ids []identity.PersonID
 		err := a.db.read(ctx, func(t *tx) (err error) {
-			ids, err = t.ids("SELECT id FROM people WHERE erased = 0 AND idle <> '' AND idle < ? ORDER BY id LIMIT ?", before.String(), loadPage)
+			ids, err = t.ids("SELECT id FROM people WHERE erased = 0 AND idle <> '' AND idle < ? LIMIT ?", before.String(), loadPage)
 			return err
 		})
 		if err != nil {

@@ -114,8 +114,8 @@ func (t *tx) rematchStarted(after, upTo person.Date) error {
 		sealed []byte
 	}
 	var begun []started
-	err := t.each(`SELECT e.key, e.sealed FROM employments e WHERE e.starts > ? AND e.starts <= ? AND e.gone = ''
-		AND NOT EXISTS (SELECT 1 FROM bindings b WHERE b.kind = 1 AND b.key = e.key)`, []any{after.String(), upTo.String()},
+	err := t.each(`SELECT key, sealed FROM employments WHERE starts > ? AND starts <= ? AND gone = ''
+		AND NOT EXISTS (SELECT 1 FROM bindings b WHERE b.kind = 1 AND b.key = employments.key)`, []any{after.String(), upTo.String()},
 		func(scan func(...any) error) error {
 			var s started
 			err := scan(&s.key, &s.sealed)

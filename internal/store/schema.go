@@ -160,6 +160,7 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`ALTER TABLE people ADD COLUMN idle {text} NOT NULL DEFAULT ''`,
 	`ALTER TABLE people ADD COLUMN erased {int} NOT NULL DEFAULT 0`,
 	`CREATE INDEX people_rematch ON people (rematch) WHERE rematch > 0`,
+	`CREATE INDEX people_idle ON people (idle) WHERE idle <> ''`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

@@ -39,6 +39,13 @@ func TestSamba(t *testing.T) {
 	s.refusesMark("msDS-HostServiceAccount", "Personal-Information") // which only the schema tells
 }
 
+// TestSambaPlaces: what a configuration asks for, held against the live schema and
+// rights.
+func TestSambaPlaces(t *testing.T) {
+	dc, s := newSite(t, adtest.Options{}, "staff-49", "staff-7")
+	places(t, s, dc.Client(dc.Service()))
+}
+
 // TestSambaAdopt: an account that was there is the person's from now on, the
 // UPN and the object stay.
 func TestSambaAdopt(t *testing.T) {
