@@ -36,7 +36,7 @@ type shelfRow struct {
 	Job
 	due    time.Time
 	urgent bool
-	offAt  time.Time
+	madeAt [drastics]time.Time
 }
 
 func newShelf() *shelf {
@@ -138,7 +138,7 @@ func (q *shelf) Job(_ context.Context, _ string, id identity.PersonID, now time.
 		return Job{}, identity.ErrNotFound
 	}
 	job := r.Job
-	job.Now = now
+	job.Now, job.Urgent = now, r.urgent
 	return job, q.broken
 }
 
@@ -167,8 +167,10 @@ func (q *shelf) Save(_ context.Context, _ string, id identity.PersonID, revision
 	}
 	r.Row.Revision, r.Row.Failures, r.due = revision+1, failures, due
 	r.urgent = r.urgent && pass.Again
-	if pass.Made[Off] {
-		r.offAt = time.Now()
+	for kind, made := range pass.Made {
+		if made {
+			r.madeAt[kind] = time.Now()
+		}
 	}
 	return nil
 }
@@ -190,8 +192,10 @@ func (q *shelf) Depth(_ context.Context, _ string, now time.Time) (Depth, error)
 		if r.Password != nil {
 			d.Passwords++
 		}
-		if now.Sub(r.offAt) < BrakeDay {
-			d.Made[Off]++
+		for kind, at := range r.madeAt {
+			if now.Sub(at) < BrakeDay {
+				d.Made[kind]++
+			}
 		}
 	}
 	return d, q.broken
