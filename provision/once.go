@@ -20,7 +20,8 @@ type Summary struct {
 
 // Once brings every account once, or only those that are named, whether due or
 // not, for a command: it waits for the lease until ctx ends, for no window, and
-// ends when target or store cannot be worked with. Accounts on which alone they fail are an error at the end.
+// ends when target or store cannot be worked with. Accounts on which alone they
+// fail are an error at the end.
 func (w *Worker) Once(ctx context.Context, only ...identity.PersonID) (Summary, error) {
 	var s Summary
 	w.brake.whole = true

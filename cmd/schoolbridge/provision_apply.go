@@ -71,7 +71,11 @@ func (p *provisioner) bring(ctx context.Context, who chosen) (err error) {
 	if err != nil {
 		return err
 	}
-	summary, err := worker.Once(ctx, who.ids...)
+	only := who.ids
+	if who.all {
+		only = nil // in the order in which they are due
+	}
+	summary, err := worker.Once(ctx, only...)
 	done := watched.finish()
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
