@@ -32,7 +32,7 @@ func TestYears(t *testing.T) {
 	for seed := uint64(1); seed <= *seeds; seed++ {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			y := newYears(t, seed)
-			for step := range 110 {
+			for step := range *steps {
 				what := y.step()
 				y.bring()
 				if y.check(); t.Failed() {
@@ -45,7 +45,10 @@ func TestYears(t *testing.T) {
 	}
 }
 
-var seeds = flag.Uint64("years.seeds", 2, "how many random histories TestYears lets pass")
+var (
+	seeds = flag.Uint64("years.seeds", 2, "how many random histories TestYears lets pass")
+	steps = flag.Int("years.steps", 60, "how much happens in each")
+)
 
 const keptDays = 200
 
