@@ -36,9 +36,14 @@ type Config struct {
 	Policy   Policy   `yaml:"policy"`
 	Auth     Auth     `yaml:"auth"`
 	Registry Registry `yaml:"registry"`
-	AD       AD       `yaml:"ad"`
-	Web      Web      `yaml:"web"`
-	Log      Log      `yaml:"log"`
+
+	Statistics Statistics `yaml:"statistics"`
+
+	Teams Teams `yaml:"teams"`
+
+	AD  AD  `yaml:"ad"`
+	Web Web `yaml:"web"`
+	Log Log `yaml:"log"`
 }
 
 // Store is where people, accounts and the audit trail are kept. Its paths
@@ -179,6 +184,7 @@ func (s Service) AnySchool() bool { return len(s.Schools) == 1 && s.Schools[0] =
 type LDAPLimits struct {
 	Connections int           `yaml:"connections" default:"10000" min:"1" max:"1000000"`
 	PerSource   int           `yaml:"per_source" default:"1000" min:"1" max:"1000000"`
+	PerPerson   int           `yaml:"per_person" default:"64" min:"1" max:"1000000"`
 	Handshakes  int           `yaml:"handshakes" default:"256" min:"1" max:"1000000"`
 	Operations  int           `yaml:"operations" default:"512" min:"1" max:"1000000"`
 	Unread      int           `yaml:"unread" default:"8388608" min:"65536" max:"1073741824"`
@@ -355,6 +361,25 @@ type Auth struct {
 type Registry struct {
 	EndingShare   float64 `yaml:"ending_share" default:"0.05" min:"0" max:"1"`
 	EndingMinimum int     `yaml:"ending_minimum" default:"20" min:"0" max:"1000000"`
+}
+
+// Statistics are the curators' lists and the table of activations.
+type Statistics struct {
+	Deadlines Deadlines     `yaml:"deadlines"`
+	KeepTries time.Duration `yaml:"keep_tries" default:"90d" min:"1d" max:"1100d"`
+}
+
+// Deadlines are the last days for people to activate, by what they are; parents
+// only have to sign in. Empty: there is none.
+type Deadlines struct {
+	Staff   Day `yaml:"staff" default:""`
+	Pupils  Day `yaml:"pupils" default:""`
+	Parents Day `yaml:"parents" default:""`
+}
+
+// Teams is what the files for School Data Sync hold.
+type Teams struct {
+	Classes bool `yaml:"classes" default:"true"`
 }
 
 // Web is the HTTP listener: activation, health, metrics, events.

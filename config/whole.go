@@ -185,11 +185,11 @@ func (d *decoder) ldap(c *Config, pair *tls.Certificate) {
 		path := fmt.Sprintf("ldap.services[%d].dn", i)
 		dn, base := s.DN.Folded(), c.LDAP.Base.Folded()
 		d.once(seen, dn, path)
-		if s.DN != "" && base != "" && !strings.HasSuffix(dn, ","+base) && !d.faulty(path) && !d.faulty("ldap.base") {
+		if s.DN != "" && base != "" && !below(dn, base) && !d.faulty(path) && !d.faulty("ldap.base") {
 			d.faultAt(path, wrong(say("служебная учётная запись не под корнем %s", "the service account is not below the base %s", string(c.LDAP.Base)), say("напишите, например, cn=reader,ou=services,%s", "write, for example, cn=reader,ou=services,%s", string(c.LDAP.Base))))
 		}
 		for _, place := range []string{"people", "groups", "personal"} {
-			if strings.HasSuffix(dn, ",ou="+place+","+base) {
+			if below(dn, "ou="+place+","+base) {
 				d.faultAt(path, wrong(say("в ou=%s лежат не служебные записи", "ou=%s is no place of service accounts", place), say("напишите, например, cn=reader,ou=services,%s", "write, for example, cn=reader,ou=services,%s", string(c.LDAP.Base))))
 			}
 		}
@@ -203,7 +203,7 @@ func (d *decoder) views(c *Config) {
 	for i, v := range c.LDAP.Views {
 		base := v.Base.Folded()
 		for _, other := range bases {
-			if base != "" && (strings.HasSuffix(","+base, ","+other) || strings.HasSuffix(","+other, ","+base)) {
+			if base != "" && (base == other || below(base, other) || below(other, base)) {
 				d.faultAt(fmt.Sprintf("ldap.views[%d].base", i), wrong(say("корень пересекается с %s", "the base is not apart from %s", other), say("дайте виду свой корень, например dc=ad,dc=example", "give the view a base of its own, for example dc=ad,dc=example")))
 			}
 		}
@@ -322,7 +322,7 @@ func (d *decoder) policy(c *Config) {
 		for j, name := range r.NAS {
 			if !slices.Contains(nas, name) {
 				remedy := say("имена — это radius.clients[].name и ldap.services[].dn", "names are those of radius.clients[].name and ldap.services[].dn")
-				if near := nearest(name, nas); near != "" {
+				if near := Nearest(name, nas); near != "" {
 					remedy = say("вы имели в виду %s?", "did you mean %s?", near)
 				}
 				d.faultAt(fmt.Sprintf("policy.rules[%d].nas[%d]", i, j), wrong(say("устройства %s в настройках нет", "no device is named %s here", show(name)), remedy))

@@ -57,6 +57,7 @@ func (x *session) signOut(c *wire.Conn) {
 	x.service, x.person, x.login, x.proof = nil, identity.PersonID{}, "", nil
 	x.saslBegun = "" // whatever comes instead of its next step ends it (RFC 4511 section 4.2.1)
 	c.SetBound(false)
+	c.SetPerson(identity.PersonID{})
 }
 
 // bind answers a bind. Whoever was signed in is not any more. extra is what the
@@ -81,6 +82,9 @@ func (x *session) bind(ctx context.Context, c *wire.Conn, body []byte) (r wire.R
 		x.s.metrics.binds.Observe(time.Since(start).Seconds())
 	}
 	c.SetBound(x.signedIn())
+	if x.asker == nil { // through a program, which signs many people in on few connections, he has none
+		c.SetPerson(x.person)
+	}
 	return r, extra, nil
 }
 
@@ -111,7 +115,42 @@ func (x *session) bindPassword(ctx context.Context, c *wire.Conn, name, password
 	if account := accounts.at(at); account != nil {
 		return x.bindService(ctx, c, account, password)
 	}
+	x.misnamed(c, typed, at)
 	return x.bindPerson(ctx, c, typed, at, identity.Password(password))
+}
+
+// misnamed tells, seldom, of a name that was to be an account's and is none's.
+// Only what shows no person is written: a name below ou=services, or which account
+// is called so in another place.
+func (x *session) misnamed(c *wire.Conn, name string, at place) {
+	if at.kind != placeNone {
+		return
+	}
+	d, err := parseDN(name)
+	if err != nil {
+		return
+	}
+	told := x.s.accounts.Load().wanted(d)
+	switch {
+	case told != nil:
+	case at.tree != nil && at.tree.services != "" && at.matched == at.tree.services:
+		told = []any{"dn", clipped(d.String())}
+	default:
+		return
+	}
+	if x.s.misnamed.may(x.s.opt.Now()) {
+		x.s.opt.Logger.Warn("a sign-in names a service account that is in none of ldap.services", append(told, "from", c.Peer(),
+			"remedy", "compare the DN that the program has with ldap.services[].dn")...)
+	}
+}
+
+// clipped keeps a line of log bearable.
+func clipped(s string) string {
+	const most = 200
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
 }
 
 func (s *Server) confidential(c *wire.Conn) bool {
@@ -127,7 +166,7 @@ func (x *session) bindService(ctx context.Context, c *wire.Conn, account *servic
 	right := subtle.ConstantTimeCompare(given[:], account.secret[:]) == 1
 	switch {
 	case !account.password || !account.from(c.Peer()):
-		if x.s.guesses.futile(x.s.opt.Now()) {
+		if x.s.futile.may(x.s.opt.Now()) {
 			x.s.opt.Logger.Warn("a service account's password was tried from where it may not come from, or it has none", "service", account.name, "from", c.Peer())
 		}
 		wait(ctx, serviceDelay)
@@ -148,12 +187,7 @@ func (x *session) bindService(ctx context.Context, c *wire.Conn, account *servic
 // a login as typed, perhaps with a domain, which Auth knows. Any other DN is
 // nobody's login, which is for Auth to say: it takes as long as an unknown one.
 func (x *session) bindPerson(ctx context.Context, c *wire.Conn, name string, at place, password identity.Password) wire.Result {
-	t := x.s.trees[0]
-	if at.kind == placePerson {
-		name, t = at.leaf, at.tree
-	} else {
-		name = x.s.principal(name)
-	}
+	name, t := x.s.loginAt(name, at)
 	v := x.s.opt.Auth.Authenticate(ctx, identity.Credential{
 		Name: name, Proof: password, Channel: identity.ChannelLDAP, Source: x.source(c),
 	})
@@ -172,6 +206,22 @@ func (x *session) bindPerson(ctx context.Context, c *wire.Conn, name string, at 
 		return wire.Result{Code: wire.ProtocolError, Text: textMalformed}
 	}
 	return wire.Result{Code: wire.InvalidCredentials, Text: textCredentials}
+}
+
+// loginAt gives what stands for a login in a name, which stands at a place, and
+// the tree that it is of.
+func (s *Server) loginAt(name string, at place) (string, *tree) {
+	if at.kind == placePerson {
+		return at.leaf, at.tree
+	}
+	return s.principal(name), s.trees[0]
+}
+
+// Typed gives the login in a person's DN of any tree or user principal name;
+// others stay as they are.
+func (s *Server) Typed(name string) string {
+	login, _ := s.loginAt(name, s.resolve(name))
+	return login
 }
 
 // principal takes the login out of a user principal name, as the trees write it;
@@ -224,7 +274,7 @@ func (x *session) source(c *wire.Conn) identity.Source {
 	var id [16]byte
 	from := identity.Source{Addr: c.Peer(), Request: string(strconv.AppendUint(id[:0], rand.Uint64(), 36))}
 	if x.asker != nil {
-		from.NAS = x.asker.name
+		from.NAS = x.asker.given
 		if len(x.asker.list) == 1 {
 			from.School = string(x.asker.list[0])
 		}

@@ -15,9 +15,12 @@ import (
 // who hears nothing at once knows that he was wrong, and dials again.
 //
 // A source has so many tries; each wrong one takes one, which comes back later.
-// Who has none left waits for one, in no order, beside others of his address: a
-// board with an old password, or a guesser, behind the same NAT as a program
-// takes the tries from it but does not shut it out. Each connection waits for one
+// Who has none left waits for one, in no order, beside others of his address. So a
+// board with an old password behind the same NAT as a program leaves it in most times,
+// and who means harm leaves it little: beside one wrong bind every 6 s 97 % of the right
+// ones come in, every 3 s 40 %, every second 15 %, and five a second 3 %. Who may not
+// lose any has a certificate, or shares no address with guessers and says so in
+// Service.From. Each connection waits for one
 // bind, and none that its client has closed; where as many wait as may, the one who
 // has waited for longest makes room, so that a newcomer has the same chance at each
 // try as any other, and more he cannot have: whoever is right and comes in before
@@ -29,7 +32,6 @@ import (
 type guesses struct {
 	mu       sync.Mutex
 	of       map[guess]*tries
-	silent   time.Time     // no line about futile tries until then
 	patience time.Duration // until who waits is told to come back; 0: guessPatience
 }
 
@@ -142,14 +144,19 @@ func (g *guesses) part(t *tries, leave chan struct{}) {
 	}
 }
 
-// futile says whether a try that cannot come to anything is worth a line of log:
-// anybody can make any number of them.
-func (g *guesses) futile(now time.Time) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if left := g.silent.Sub(now); left > 0 && left <= time.Minute {
+// seldom lets a line of log through once a minute: of what anybody can bring
+// about any number of times.
+type seldom struct {
+	mu     sync.Mutex
+	silent time.Time // until then
+}
+
+func (s *seldom) may(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if left := s.silent.Sub(now); left > 0 && left <= time.Minute {
 		return false
 	}
-	g.silent = now.Add(time.Minute)
+	s.silent = now.Add(time.Minute)
 	return true
 }

@@ -55,7 +55,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -187,6 +186,8 @@ type Server struct {
 
 	principals []principal
 	guesses    guesses
+	futile     seldom // lines about tries that cannot come to anything
+	misnamed   seldom // about names that were to be accounts
 	engine     *wire.Server
 	metrics    metrics
 
@@ -247,7 +248,7 @@ func (s *Server) plant() error {
 			return err
 		}
 		for _, other := range s.trees {
-			if strings.HasSuffix(","+t.key, ","+other.key) || strings.HasSuffix(","+other.key, ","+t.key) {
+			if within(t.key, other.key) || within(other.key, t.key) {
 				return fmt.Errorf("the bases %q and %q are not apart", other.name, t.name)
 			}
 		}

@@ -20,7 +20,7 @@ func (d *daemon) ldapServer() (*ldapsrv.Server, error) {
 		return nil, err
 	}
 	o.Auth, o.Directory, o.Logger, o.Metrics = d.auth, d.people, d.log, d.registry
-	o.Limits = ldapwire.Limits{Connections: c.Limits.Connections, PerSource: c.Limits.PerSource, Handshakes: c.Limits.Handshakes, Operations: c.Limits.Operations,
+	o.Limits = ldapwire.Limits{Connections: c.Limits.Connections, PerSource: c.Limits.PerSource, PerPerson: c.Limits.PerPerson, Handshakes: c.Limits.Handshakes, Operations: c.Limits.Operations,
 		Unread: int64(c.Limits.Unread), PDU: c.Limits.PDU, InFlight: c.Limits.InFlight, Idle: c.Limits.Idle, Handshake: c.Limits.Handshake,
 		Read: c.Limits.Request, Write: c.Limits.Write}
 	key, err := d.db.SharedKey("ldap sync")

@@ -74,6 +74,9 @@ func (a *Accounts) EraseLeavers(ctx context.Context, before person.Date, now tim
 			ids, err = t.ids("SELECT id FROM people WHERE erased = 0 AND idle <> '' AND idle < ? LIMIT ?", before.String(), loadPage)
 			return err
 		})
+		if err == nil { // what a name looks like is reserved too, and cannot be told later
+			err = a.db.fillLooks(ctx, len(ids) > 0)
+		}
 		if err != nil {
 			return n, fmt.Errorf("find who left long ago: %w", err)
 		}

@@ -47,14 +47,18 @@ type Conn struct {
 	writes    *timely.Conn // where TLS writes
 
 	bound    atomic.Bool // somebody is signed in: larger requests are taken
+	person   [16]byte    // who, where that counts; see SetPerson
 	lobbied  bool        // the lobby has it as one where nobody is; see fallSilent
+	counted  [16]byte    // for whom people has it; changed with Server.mu held
 	ended    bool        // no further request is served
 	failed   error
 	startTLS *tls.Config
 	stopping atomic.Bool
 
-	silent atomic.Bool // nobody is signed in, and nothing of his is under way
-	places [2]place    // in the lobby, or Server.unheard, and that of its source; of Server.mu
+	outgrown atomic.Bool  // its person has too many; set before stopping
+	silent   atomic.Bool  // nothing is under way
+	since    atomic.Int64 // when nothing was, of a person's; Unix, ns
+	places   [4]place     // in the lobby, or Server.unheard, and that of its source; and see people.go; of Server.mu
 }
 
 func newConn(s *Server, raw net.Conn, how *Listener) *Conn {
@@ -94,6 +98,10 @@ func (c *Conn) Certificates() []*x509.Certificate {
 // SetBound says whether somebody is signed in: such connections may send larger
 // requests and be silent for longer.
 func (c *Conn) SetBound(bound bool) { c.bound.Store(bound) }
+
+// SetPerson says whose connection it is while somebody is signed in, for
+// Limits.PerPerson: a number that each person has for himself; zero is nobody's.
+func (c *Conn) SetPerson(id [16]byte) { c.person = id }
 
 // End ends the connection after what was answered so far is written.
 func (c *Conn) End() { c.ended = true }
@@ -304,7 +312,7 @@ func (c *Conn) next() (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
-	c.waiting(false)
+	c.silent.Store(false)
 	return ParseMessage(b)
 }
 
@@ -366,7 +374,10 @@ func (c *Conn) deadline(in time.Duration) {
 	}
 }
 
-var errStopping = errors.New("the server is stopping")
+var (
+	errStopping = errors.New("the server is stopping")
+	errOutgrown = errors.New("too many connections of yours: this one has been idle for longest")
+)
 
 // goodbyes are the notices of disconnection and what is counted, by the reason
 // why there is no next request. Being silent or slow is no result code's meaning
@@ -387,7 +398,11 @@ var goodbyes = []struct {
 // leave says goodbye in the words of RFC 4511 section 4.4.1.
 func (c *Conn) leave(err error) {
 	if c.stopping.Load() {
-		c.out = appendNotice(c.Buffer(), Unavailable, errStopping.Error())
+		code, why := Unavailable, errStopping
+		if c.outgrown.Load() {
+			code, why = AdminLimitExceeded, errOutgrown
+		}
+		c.out = appendNotice(c.Buffer(), code, why.Error())
 		c.rest()
 		return
 	}
@@ -439,45 +454,4 @@ func (c *Conn) upgrade() bool {
 	early := c.reader.waiting() > 0
 	c.rest()
 	return c.failed == nil && !early && c.handshake(config)
-}
-
-// handshake begins TLS. Of one source so many may be half open, and none for
-// longer than Limits.Handshake.
-func (c *Conn) handshake(config *tls.Config) bool {
-	if config == nil {
-		return false
-	}
-	s := c.server
-	if !add(&c.from.handshakes, 1, int64(s.opt.Limits.Handshakes)) {
-		s.refused(c, troubleHandshakes)
-		return false
-	}
-	defer c.from.handshakes.Add(-1)
-	s.metrics.halfOpen.Inc()
-	defer s.metrics.halfOpen.Dec()
-	c.waiting(true)
-	if rest := c.reader.take(); len(rest) > 0 { // came with a PROXY header
-		c.writes.Conn = &behind{c.raw, rest}
-	}
-	c.reader.free()
-	h := &heard{Conn: c.writes.Conn}
-	c.writes.Conn = h
-	secured := tls.Server(c.writes, config)
-	_ = secured.SetDeadline(time.Now().Add(s.opt.Limits.Handshake)) // a closed socket fails below
-	if c.stopping.Load() {
-		return false
-	}
-	if err := secured.Handshake(); err != nil { // kill closes the socket: no context is needed
-		s.metrics.handshakes.Inc()
-		why, text := h.cause(err)
-		s.notices.say("a TLS handshake of an LDAP client failed", why, c.peer, "error", text)
-		return false
-	}
-	s.metrics.versions.WithLabelValues(versionName(secured.ConnectionState())).Inc()
-	_ = secured.SetDeadline(time.Time{})
-	c.writes.Conn = h.Conn
-	c.readUntil = time.Time{}
-	c.net = secured
-	c.reader = newReader(secured, c)
-	return true
 }

@@ -1,27 +1,45 @@
 package wire
 
-import "container/heap"
+import (
+	"container/heap"
+	"time"
+)
 
-// Whoever is there and signed in stays. Of the others one makes room for a newcomer
-// where Limits.Connections is reached, or would keep everybody out for as long as
-// silence is allowed; so a network with a great many addresses, each of them below the
-// limits of a source, keeps nobody out. Where Limits.PerSource is, one of the same
+// Whoever is signed in makes room for nobody but himself: people have Limits.PerPerson
+// (people.go). Of the others one makes room for a newcomer where Limits.Connections is
+// reached: of a source that has a crowd of silent ones, the largest first, and where
+// none has, the longest silent of all. Where Limits.PerSource is, one of the same
 // source does: a pool of PCs behind one address gets in although the connections of
-// those that were switched off are still counted.
+// those that were switched off are still counted; and so with Limits.Handshakes
+// (handshake.go).
+//
+// What that leaves: a network of very many addresses, each with less than a crowd, keeps
+// nobody out who signs in before everybody's place in the lobby has been taken once
+// more. Who dials that fast is for a firewall.
 //
 //	             ┌─ no header yet: Server.unheard, bounded by itself
 //	newcomer ─►──┤
-//	             └─ lobby: of all and of its source ─ signed in ─► in neither; back when signed out
+//	             └─ lobby: of all and of its source ─ signed in ─► people, or services: in none; back when signed out
 
 // lobby has the connections on which nobody is signed in, those who came first in
 // front, and knows which source has most of them. It belongs to Server.mu.
 type lobby struct {
 	all    queue
 	crowds crowds
+	few    int // connections of a source that are no crowd
 }
 
-// few is how many connections of a source in the lobby are no crowd.
-const few = 4
+// A crowd is more than an eighth of what a source may have: a school behind one address
+// has some that are about to sign in, and must not give way to whoever has a few from
+// each of many addresses.
+const (
+	fewShare = 8
+	fewLeast = 4
+)
+
+func newLobby(l Limits) lobby {
+	return lobby{few: max(min(l.PerSource, l.Connections)/fewShare, fewLeast)}
+}
 
 // add puts a connection, whose source is known, at the end.
 func (l *lobby) add(c *Conn) {
@@ -47,14 +65,14 @@ func (l *lobby) remove(c *Conn) {
 }
 
 // victim gives the one that has been silent for longest of the source with most, and
-// where each has few, or that one's are busy, of all; nil: nobody.
+// where none has a crowd, or that one's are busy, of all; nil: nobody.
 func (l *lobby) victim() *Conn {
-	if len(l.crowds) > 0 && l.crowds[0].lobby.n > few {
-		if c := l.crowds[0].lobby.silent(); c != nil {
+	if len(l.crowds) > 0 && l.crowds[0].lobby.n > l.few {
+		if c := l.crowds[0].lobby.find((*Conn).isSilent); c != nil {
 			return c
 		}
 	}
-	return l.all.silent()
+	return l.all.find((*Conn).isSilent)
 }
 
 // crowds is a heap of the sources that are in the lobby, the one with most on top.
@@ -133,12 +151,12 @@ func (q *queue) remove(c *Conn) {
 // looksInto is how many connections are looked at for one new one.
 const looksInto = 64
 
-// silent gives the first that has nothing under way, of those in front. Who has goes
-// to the end, so that nobody can stand in front of the silent for long.
-func (q *queue) silent() *Conn {
+// find gives the first that is as wanted, of those in front. Who is not goes to the
+// end, so that nobody can stand in front of the others for long.
+func (q *queue) find(wanted func(*Conn) bool) *Conn {
 	for range min(q.n, looksInto) {
 		c := q.first
-		if c.silent.Load() {
+		if wanted(c) {
 			return c
 		}
 		q.remove(c)
@@ -147,40 +165,53 @@ func (q *queue) silent() *Conn {
 	return nil
 }
 
-// makeRoom ends a connection for a new one. The caller holds mu.
-func (s *Server) makeRoom(c *Conn) bool {
+// madeRoom ends a connection that has left for a new one, if there is one. The caller
+// does not hold mu.
+func (s *Server) madeRoom(c *Conn) {
 	if c == nil {
-		return false
+		return
 	}
-	s.leave(c) // its goroutine forgets the rest
 	s.metrics.ended.WithLabelValues(troubleCrowded).Inc()
 	s.notices.say("a silent LDAP connection made room for a new one", troubleCrowded, c.peer)
-	c.kill()
-	return true
+	c.kill() // its goroutine forgets the rest
 }
 
-// fallSilent says that the connection has nothing under way, and keeps the lobby: to
-// sign in and out again at once, as some clients do for each of their users, costs
+// fallSilent says that the connection has nothing under way, and keeps lobby and people:
+// to sign in and out again at once, as some clients do for each of their users, costs
 // nothing.
 func (c *Conn) fallSilent() {
-	if bound := c.bound.Load(); bound == c.lobbied {
-		s := c.server
-		s.mu.Lock()
-		if bound {
-			s.lobby.remove(c)
-		} else if s.conns[c] {
-			s.lobby.add(c)
-		}
-		s.mu.Unlock()
-		c.lobbied = !bound
+	if bound := c.bound.Load(); bound == c.lobbied || c.person != c.counted {
+		c.server.settle(c, bound)
 	}
-	c.waiting(true)
+	if c.person != [16]byte{} {
+		c.since.Store(time.Now().UnixNano())
+	}
+	c.silent.Store(true)
 }
 
-// waiting says whether we wait for the client alone, be it that he asks, takes an
-// answer or goes on with TLS. It matters until somebody is signed in.
+// settle puts a connection where it belongs: the lobby, or those of its person.
+func (s *Server) settle(c *Conn, bound bool) {
+	var over *Conn
+	s.mu.Lock()
+	if s.conns[c] {
+		if bound {
+			s.lobby.remove(c)
+		} else if !c.lobbied {
+			s.lobby.add(c)
+		}
+		over = s.people.move(c, s.opt.Limits.PerPerson)
+	}
+	s.mu.Unlock()
+	c.lobbied = !bound
+	s.outgrown(over)
+}
+
+// waiting says whether we wait for the client to take an answer or to go on with TLS.
+// It matters until somebody is signed in.
 func (c *Conn) waiting(is bool) {
 	if !c.bound.Load() {
 		c.silent.Store(is)
 	}
 }
+
+func (c *Conn) isSilent() bool { return c.silent.Load() }

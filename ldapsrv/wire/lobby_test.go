@@ -75,7 +75,7 @@ func TestSilentCrowd(t *testing.T) {
 	busy.want(1, "hold")
 }
 
-// One of the source with most makes room, wherever it stands; where each has few, the
+// One of the source with most makes room, wherever it stands; where none has a crowd, the
 // one that has been silent for longest.
 func TestCrowdOfOneSource(t *testing.T) {
 	w := start(t, Limits{Connections: 100})
@@ -86,12 +86,12 @@ func TestCrowdOfOneSource(t *testing.T) {
 		crowd = append(crowd, w.dialFrom(fmt.Sprintf("127.0.1.%d", max(1+i, 90)-90))) // ninety of one address
 	}
 	w.eventually("they are not all there", func() bool { return w.inLobby() == 100 })
-	for i := range 90 - few {
+	for i := range 90 - w.lobby.few {
 		if w.dialFrom(fmt.Sprintf("127.0.2.%d", i)).answered(1); !crowd[i].ended() {
 			t.Fatalf("connection %d of the source with most is still there", i)
 		}
 	}
-	if !old.answered(1) || !crowd[90-few].answered(1) || !crowd[98].answered(1) {
+	if !old.answered(1) || !crowd[90-w.lobby.few].answered(1) || !crowd[98].answered(1) {
 		t.Error("another one made room")
 	}
 }
@@ -116,6 +116,30 @@ func TestCrowdBesideASchool(t *testing.T) {
 	}
 	if !school[0].answered(1) || !school[1].answered(1) {
 		t.Error("the school made room")
+	}
+}
+
+// Nor does a school of eight to addresses with a few each: no such number is a crowd.
+func TestSchoolAmongFews(t *testing.T) {
+	w := start(t, Limits{Connections: 100})
+	var crowd, school []*peer
+	for i := range 92 {
+		crowd = append(crowd, w.dialFrom(fmt.Sprintf("127.0.1.%d", 1+i/4)))
+	}
+	w.eventually("they are not there", func() bool { return w.inLobby() == 92 })
+	for range 8 {
+		school = append(school, w.dialFrom("127.0.0.2"))
+	}
+	w.eventually("it is not there", func() bool { return w.inLobby() == 100 })
+	for i := range 4 {
+		if w.dialFrom(fmt.Sprintf("127.0.2.%d", i)).answered(1); !crowd[i].ended() {
+			t.Errorf("connection %d, silent for longer, is still there", i)
+		}
+	}
+	for i, p := range school {
+		if !p.answered(1) {
+			t.Errorf("the school's connection %d made room", i)
+		}
 	}
 }
 
@@ -219,7 +243,8 @@ func (p *peer) answeredAfter(header string) bool {
 // has most.
 func TestLobby(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	var l lobby
+	const few = 4
+	l := lobby{few: few}
 	var want []*Conn
 	origins := []*origin{newOrigin(), newOrigin(), newOrigin(), newOrigin(), newOrigin()}
 	all := make([]*Conn, 60)

@@ -9,14 +9,14 @@ import (
 type origin struct {
 	connections int          // belongs to Server.mu, like
 	lobby       queue        // those of them in the lobby, and
-	rank        int          // in lobby.crowds
-	handshakes  atomic.Int64 // of TLS, under way
+	rank        int          // in lobby.crowds, and
+	halfOpen    queue        // those with a TLS handshake under way
 	operations  atomic.Int64 // under way
 	unread      atomic.Int64 // bytes of answers that its clients have not taken
 	large       atomic.Int64 // bytes of large requests
 }
 
-func newOrigin() *origin { return &origin{lobby: queue{of: 1}} }
+func newOrigin() *origin { return &origin{lobby: queue{of: 1}, halfOpen: queue{of: placeHalfOpen}} }
 
 // source is what limits count: one IPv6 host has a whole /64 to dial from.
 func source(peer netip.Addr) netip.Addr {

@@ -2,6 +2,10 @@
 
 package wire
 
+import "net"
+
 const socketReads = false
 
 func (*pduReader) readSocket(uintptr) bool { return true }
+
+func unread(net.Conn) bool { return false }

@@ -5,6 +5,7 @@ package wire
 import (
 	"errors"
 	"io"
+	"net"
 	"syscall"
 )
 
@@ -32,4 +33,22 @@ func (r *pduReader) readSocket(fd uintptr) bool {
 	}
 	r.tried = err
 	return true
+}
+
+// unread says that a socket has bytes that nobody has read.
+func unread(c net.Conn) (has bool) {
+	socket, ok := c.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return false
+	}
+	err = raw.Control(func(fd uintptr) {
+		var one [1]byte
+		n, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		has = err == nil && n > 0
+	})
+	return has && err == nil
 }

@@ -2,36 +2,25 @@ package wire
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/netip"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"schoolbridge/internal/certtest"
 )
 
 // serverTLS is a configuration with a certificate of its own.
 func serverTLS(t *testing.T) *tls.Config {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	raw, err := x509.CreateCertificate(rand.Reader, leaf, leaf, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{raw}, PrivateKey: key}}}
+	cert, _ := certtest.SelfSigned(t, "localhost")
+	return &tls.Config{Certificates: []tls.Certificate{cert}}
 }
 
 // ahead1 sends bytes in front of the first write, in one segment with it.
@@ -210,21 +199,99 @@ func TestHalfOpenHandshakes(t *testing.T) {
 	if !standing.answered(1) {
 		t.Fatal("no answer by TLS")
 	}
-	half := []*peer{w.dial(), w.dial()}
+	elsewhere := w.dialFrom("127.0.0.2")
+	w.eventually("it does not begin", func() bool { return w.metric("handshakes") == 1 })
+	var half []*peer
+	for i := range 2 {
+		half = append(half, w.dial())
+		w.eventually("they do not begin", func() bool { return w.metric("handshakes") == float64(i+2) })
+	}
 	half[1].send([]byte{22, 3, 1, 0, 200, 1}) // a ClientHello that does not end
-	w.eventually("they do not begin", func() bool { return w.metric("handshakes") == 2 })
-	if w.dial().wantEnd(); w.metric("refused_connections_total", troubleHandshakes) != 1 {
-		t.Error("a third one is not refused")
+	w.eventually("it is not read", func() bool {
+		for c := range w.open() {
+			if !c.stalls() {
+				return false
+			}
+		}
+		return true
+	})
+	for i := range 2 {
+		if !dial("127.0.0.1").answered(1) || !half[i].ended() { // one makes room, the place of the other is free then
+			t.Error("the source is shut out, or another one made room")
+		}
+		half = append(half, w.dial())
+		w.eventually("it does not begin", func() bool { return w.metric("handshakes") == 3 })
+	}
+	if n := w.metric("ended_connections_total", troubleCrowded); n != 2 || w.metric("refused_connections_total", troubleHandshakes) != 0 {
+		t.Errorf("%v made room", n)
 	}
 	if !standing.answered(1) || !dial("127.0.0.2").answered(1) {
 		t.Error("others are not answered")
 	}
-	for _, p := range half {
+	_ = elsewhere.SetReadDeadline(time.Now())
+	if elsewhere.ended() {
+		t.Error("one of another source made room")
+	}
+	for _, p := range append(half, elsewhere) {
 		_ = p.Close()
 	}
 	if w.eventually("they do not end", func() bool { return w.metric("handshakes") == 0 }); !dial("127.0.0.1").answered(1) {
 		t.Error("the source is shut out for good")
 	}
+}
+
+// Who has sent something that we have not got to makes no room: it is we who are slow.
+// Where all of them have, or we calculate, newcomers are refused.
+func TestHandshakesThatWaitForUs(t *testing.T) {
+	config := serverTLS(t)
+	entered, release := make(chan bool, 9), make(chan bool)
+	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		entered <- true
+		<-release
+		return nil, nil
+	}
+	w := startAs(t, Options{Limits: Limits{Handshakes: 2}, TLS: func() *tls.Config { return config }}, Listener{Implicit: true})
+	var wait sync.WaitGroup
+	for range 2 {
+		p := w.dial()
+		p.Conn = tls.Client(p.Conn, &tls.Config{InsecureSkipVerify: true})
+		wait.Go(func() {
+			if !p.answered(1) {
+				t.Error("it made room")
+			}
+		})
+		<-entered
+	}
+	if w.dial().wantEnd(); w.metric("refused_connections_total", troubleHandshakes) != 1 {
+		t.Error("a third one is not refused")
+	}
+	close(release)
+	wait.Wait()
+
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	client, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	raw, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = raw.Close() }()
+	c := &Conn{raw: raw}
+	c.silent.Store(true)
+	if !c.stalls() {
+		t.Error("who sends nothing does not stall")
+	}
+	if _, err := client.Write([]byte{22}); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("a byte does not come", func() bool { return !c.stalls() })
 }
 
 // A handshake that does not go on ends, whatever was sent of it.

@@ -10,13 +10,15 @@
 // Limits.InFlight requests, so that Abandon, Cancel and a client's end are noticed.
 //
 // Bounds: connections in all; connections, handshakes, operations under way,
-// untaken answers and large requests of each source address; bytes of a request
+// untaken answers and large requests of each source address; connections of each
+// person; bytes of a request
 // (fewer before a successful bind); requests in flight; time for a handshake, to
 // send a request once it began, of silence, to take an answer. What is above
 // ends that connection, or is answered busy, and others do not feel it; where all
-// connections are taken, or those of a source, a silent one makes room (lobby.go). A handler
-// that panics ends its connection only. A silent connection holds a goroutine and,
-// but for what TLS needs, no buffer (read.go). trouble.go counts and tells.
+// connections are taken, or those of a source, a silent one makes room (lobby.go), and
+// so does a person's idlest where he has too many (people.go). A handler that panics
+// ends its connection only. A silent connection holds a goroutine and, but for what TLS
+// needs, no buffer (read.go). trouble.go counts and tells.
 //
 // Start reading at Server and Session.
 package wire
@@ -48,6 +50,7 @@ type Session interface {
 type Limits struct {
 	Connections int           // in all; 10,000, and an eighth beside whose balancers have yet to say whose they are
 	PerSource   int           // of one source; 1,000
+	PerPerson   int           // of one person who is signed in; 64
 	Handshakes  int           // of one source, under way; 256
 	Operations  int           // of one source, under way: more are answered busy; 512
 	Unread      int64         // bytes of answers that one source has not taken; 8 MiB
@@ -71,6 +74,7 @@ func withDefault[T int | int64 | time.Duration](v *T, to T) {
 func (l Limits) withDefaults() Limits {
 	withDefault(&l.Connections, 10_000)
 	withDefault(&l.PerSource, 1_000)
+	withDefault(&l.PerPerson, 64)
 	withDefault(&l.Handshakes, 256)
 	withDefault(&l.Operations, 512)
 	withDefault(&l.Unread, 8<<20)
@@ -120,6 +124,7 @@ type Server struct {
 	conns     map[*Conn]bool
 	sources   map[netip.Addr]*origin
 	lobby     lobby
+	people    people
 	unheard   queue // whose these are, their balancers have yet to say
 	wait      sync.WaitGroup
 }
@@ -133,6 +138,7 @@ func New(o Options) *Server {
 	return &Server{
 		opt: o, metrics: newMetrics(o.Metrics), notices: newNotices(o.Logger),
 		listeners: map[net.Listener]bool{}, conns: map[*Conn]bool{}, sources: map[netip.Addr]*origin{},
+		lobby: newLobby(o.Limits), people: people{},
 	}
 }
 
@@ -185,36 +191,40 @@ func (s *Server) isClosing() bool {
 func (s *Server) admit(raw net.Conn, how *Listener) *Conn {
 	c := newConn(s, raw, how)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if limit := s.bars(c); limit != "" {
+	limit, gone := s.bars(c)
+	if limit == "" {
+		s.conns[c] = true
+		if len(how.Proxies) == 0 {
+			s.count(c)
+		} else {
+			s.unheard.add(c)
+		}
+		s.metrics.connections.Inc()
+		s.wait.Add(1)
+	}
+	s.mu.Unlock()
+	if s.madeRoom(gone); limit != "" {
 		s.refused(c, limit)
 		c.kill()
 		return nil
 	}
-	s.conns[c] = true
-	if len(how.Proxies) == 0 {
-		s.count(c)
-	} else {
-		s.unheard.add(c)
-	}
-	s.metrics.connections.Inc()
-	s.wait.Add(1)
 	return c
 }
 
-// bars gives the limit that a new connection is above. The caller holds mu.
-func (s *Server) bars(c *Conn) (limit string) {
+// bars gives the limit that a new connection is above, or who has left for it. The
+// caller holds mu.
+func (s *Server) bars(c *Conn) (limit string, gone *Conn) {
 	switch {
 	case s.closing:
-		return troubleClosing
+		return troubleClosing, nil
 	case len(c.how.Proxies) == 0:
 		return s.fills(c)
 	case !c.how.balancer(c.peer):
-		return troubleProxy
-	case s.unheard.n >= max(s.opt.Limits.Connections/unheardShare, unheardLeast) && !s.makeRoom(s.unheard.silent()):
-		return troubleConnections
+		return troubleProxy, nil
+	case s.unheard.n >= max(s.opt.Limits.Connections/unheardShare, unheardLeast):
+		return s.sendAway(s.unheard.find((*Conn).isSilent), troubleConnections)
 	}
-	return ""
+	return "", nil
 }
 
 // Connections that have not told yet whose they are do not count as such: nobody makes
@@ -225,20 +235,30 @@ const (
 	unheardLeast = 16
 )
 
-// fills gives the limit that a connection is above whose source is known, if nobody
-// makes room. The caller holds mu.
-func (s *Server) fills(c *Conn) (limit string) {
+// fills is bars for a connection whose source is known.
+func (s *Server) fills(c *Conn) (limit string, gone *Conn) {
 	from := s.sources[c.Source()]
 	switch {
-	case from != nil && from.connections >= s.opt.Limits.PerSource && !s.makeRoom(from.lobby.silent()):
-		return troublePerSource
-	case len(s.conns)-s.unheard.n >= s.opt.Limits.Connections && !s.makeRoom(s.lobby.victim()):
-		return troubleConnections
+	case from != nil && from.connections >= s.opt.Limits.PerSource:
+		return s.sendAway(from.lobby.find((*Conn).isSilent), troublePerSource)
+	case len(s.conns)-s.unheard.n >= s.opt.Limits.Connections:
+		return s.sendAway(s.lobby.victim(), troubleConnections)
 	}
-	return ""
+	return "", nil
 }
 
-// refused tells of a connection that is not taken.
+// sendAway lets a connection leave for a new one; where there is none, the limit stands.
+// The caller holds mu, and calls madeRoom when it holds it no longer: that writes to the
+// log.
+func (s *Server) sendAway(c *Conn, limit string) (string, *Conn) {
+	if c == nil {
+		return limit, nil
+	}
+	s.leave(c)
+	return "", c
+}
+
+// refused tells of a connection that is not taken. The caller does not hold mu.
 func (s *Server) refused(c *Conn, limit string) {
 	s.metrics.refused.WithLabelValues(limit).Inc()
 	if limit != troubleClosing {
@@ -279,6 +299,10 @@ func (s *Server) leave(c *Conn) {
 		return
 	}
 	s.lobby.remove(c)
+	s.people.remove(c)
+	if c.places[placeHalfOpen].in {
+		c.from.halfOpen.remove(c)
+	}
 	if c.from.connections--; c.from.connections == 0 {
 		delete(s.sources, c.Source())
 	}
@@ -286,14 +310,14 @@ func (s *Server) leave(c *Conn) {
 
 // introduce learns from a balancer whose the connection is, and counts it.
 func (s *Server) introduce(c *Conn) bool {
-	limit := troubleProxy
+	limit, gone := troubleProxy, (*Conn)(nil)
 	if err := c.proxied(); err == nil {
 		s.mu.Lock()
 		if !s.conns[c] { // it has made room meanwhile
 			s.mu.Unlock()
 			return false
 		}
-		if limit = s.fills(c); limit == "" {
+		if limit, gone = s.fills(c); limit == "" {
 			s.unheard.remove(c)
 			s.count(c)
 		} else {
@@ -303,7 +327,7 @@ func (s *Server) introduce(c *Conn) bool {
 	} else if c.reader.waiting() == 0 {
 		return false // a balancer that only looks whether we are there
 	}
-	if limit != "" {
+	if s.madeRoom(gone); limit != "" {
 		s.refused(c, limit)
 	}
 	return limit == ""

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"math/rand/v2"
@@ -36,7 +37,12 @@ func (e *echo) Serve(ctx context.Context, c *Conn, m *Message) {
 		if body == "watched" {
 			c.Watch()
 		}
-		c.SetBound(body == "in" || body == "watched")
+		person, as := strings.CutPrefix(body, "as ")
+		c.SetBound(as || body == "in" || body == "watched")
+		c.SetPerson([16]byte([]byte(fmt.Sprintf("%16s", person))))
+		if !as {
+			c.SetPerson([16]byte{})
+		}
 	case body == "panic":
 		panic("as told")
 	case body == "broken":
@@ -148,6 +154,7 @@ func (w *world) metric(name string, label ...string) float64 {
 type peer struct {
 	*testing.T
 	net.Conn
+	since int64 // see world.rests
 }
 
 func (w *world) dial() *peer { return w.dialFrom("127.0.0.1") }
@@ -162,7 +169,7 @@ func (w *world) dialFrom(address string) *peer {
 	}
 	w.Cleanup(func() { _ = c.Close() })
 	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
-	return &peer{w.T, c}
+	return &peer{T: w.T, Conn: c}
 }
 
 func (p *peer) send(b ...[]byte) {

@@ -57,7 +57,8 @@ const (
 	troubleProxy       = "proxy"       // no PROXY header, or not from a balancer
 
 	troubleIdle      = "idle"
-	troubleCrowded   = "crowded"      // made room where Limits.Connections was reached
+	troubleCrowded   = "crowded"      // made room where a limit was reached: of all, of its source, of its handshakes, or of those without a PROXY header
+	troublePerPerson = "per_person"   // Limits.PerPerson
 	troubleSlow      = "slow_request" // began and was not finished in time
 	troubleUnread    = "unread"       // Limits.Unread
 	troubleDeaf      = "slow_reader"  // Limits.Write

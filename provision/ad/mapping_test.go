@@ -32,7 +32,7 @@ func (s *site) with(c ad.Client, change func(*ad.Layout)) *ad.Target {
 	return target
 }
 
-func maps(list ...string) func(*ad.Layout) {
+func mappings(list ...string) func(*ad.Layout) {
 	return func(l *ad.Layout) {
 		for i := 0; i+1 < len(list); i += 2 {
 			l.Attributes = append(l.Attributes, ad.Mapping{Attribute: list[i], Value: list[i+1]})
@@ -49,12 +49,12 @@ func places(t *testing.T, s *site, service ad.Client) {
 	s.ready(s.settle(s.target, a))
 
 	for attribute, why := range map[string]string{"noSuchThing": "no such attribute", "description": "several values", "uidNumber": "holds no text"} {
-		err := s.with(service, maps(attribute, "x")).Check(ctx)
+		err := s.with(service, mappings(attribute, "x")).Check(ctx)
 		if !errors.Is(err, ad.ErrUnfit) || !strings.Contains(err.Error(), why) || !strings.Contains(err.Error(), attribute) {
 			t.Errorf("%s: %v", attribute, err)
 		}
 	}
-	asked := maps("title", "{position}", "department", "{class}", "company", "Школа {school_id}, {role}", "physicalDeliveryOfficeName", "{last:latin}")
+	asked := mappings("title", "{position}", "department", "{class}", "company", "Школа {school_id}, {role}", "physicalDeliveryOfficeName", "{last:latin}")
 	err := s.with(s.as("evann@uao.obr.mos.ru", "Zimorodok-2021"), asked).Check(ctx)
 	if !errors.Is(err, ad.ErrUnfit) || !strings.Contains(err.Error(), "title") || !strings.Contains(err.Error(), "may not write") {
 		t.Errorf("whose bind has no rights: %v", err)
