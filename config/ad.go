@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"schoolbridge/internal/policy"
 	"schoolbridge/provision/login"
 )
 
@@ -34,6 +35,32 @@ type AD struct {
 	DisableShare   float64       `yaml:"disable_share" default:"0.05" min:"0" max:"1"`
 	DisableMinimum int           `yaml:"disable_minimum" default:"20" min:"0" max:"1000000"`
 	DuplicatesOU   string        `yaml:"duplicates_ou" default:"OU=duplicates" maxlen:"256"`
+	MoveShare      float64       `yaml:"move_share" default:"0.05" min:"0" max:"1"`
+	MoveMinimum    int           `yaml:"move_minimum" default:"20" min:"0" max:"1000000"`
+	RenameShare    float64       `yaml:"rename_share" default:"0.05" min:"0" max:"1"`
+	RenameMinimum  int           `yaml:"rename_minimum" default:"20" min:"0" max:"1000000"`
+	BrakeMaximum   int           `yaml:"brake_maximum" default:"1000" min:"0" max:"1000000"`
+	Window         []string      `yaml:"window" default:""`
+	Rate           float64       `yaml:"rate" default:"0" min:"0" max:"1000"`
+	GraceDays      int           `yaml:"grace_days" default:"0" min:"0" max:"90"`
+	Places         []Place       `yaml:"places" default:""`
+	Attributes     []Mapping     `yaml:"attributes" default:""`
+}
+
+// Place is where the accounts of some lie in Active Directory.
+type Place struct {
+	Roles   []string `yaml:"roles" default:"" one:"staff|pupil" unique:"yes"`
+	Schools []string `yaml:"schools" default:"" unique:"yes"`
+	OU      string   `yaml:"ou" default:"" maxlen:"256"`
+	Groups  []string `yaml:"groups" default:"" unique:"fold"`
+}
+
+// Mapping is an attribute in Active Directory that is kept at a value.
+type Mapping struct {
+	Name    string   `yaml:"name" need:"yes" maxlen:"64"`
+	Value   string   `yaml:"value" need:"yes" maxlen:"256"`
+	Roles   []string `yaml:"roles" default:"" one:"staff|pupil" unique:"yes"`
+	Schools []string `yaml:"schools" default:"" unique:"yes"`
 }
 
 // On says whether an Active Directory is connected.
@@ -98,6 +125,7 @@ func (u LDAPSURL) ServerName() string {
 // ad checks what the section's options must have in common.
 func (d *decoder) ad(c *Config) {
 	a := c.AD
+	d.hoursAD(a)
 	if !a.On() {
 		return
 	}
@@ -132,6 +160,16 @@ func (d *decoder) ad(c *Config) {
 	}
 }
 
+// mappingFields are what the value of a Mapping may name.
+var mappingFields = []string{"login", "full", "last", "first", "middle", "mail", "role", "school", "school_id", "district", "class", "position"}
+
+// hoursAD checks the window.
+func (d *decoder) hoursAD(a AD) {
+	if _, err := policy.ParseHours(a.Window); err != nil {
+		d.faultAt("ad.window", wrong(say("не часы: %v", "no hours: %v", err), say("напишите, например, \"mon-fri 22:00-06:00\"", "write, for example, \"mon-fri 22:00-06:00\"")))
+	}
+}
+
 // unknownPlaces finds placeholders that nothing fills.
 func (d *decoder) unknownPlaces(a AD) {
 	check := func(path, template string, known ...string) {
@@ -148,5 +186,18 @@ func (d *decoder) unknownPlaces(a AD) {
 		check(fmt.Sprintf("ad.groups[%d]", i), g, "role", "school")
 	}
 	check("ad.upn_suffix", a.UPNSuffix, "district")
+	for i, p := range a.Places {
+		check(fmt.Sprintf("ad.places[%d].ou", i), p.OU, "role", "school")
+		for j, g := range p.Groups {
+			check(fmt.Sprintf("ad.places[%d].groups[%d]", i, j), g, "role", "school")
+		}
+	}
+	var fields []string
+	for _, f := range mappingFields {
+		fields = append(fields, f, f+":latin")
+	}
+	for i, m := range a.Attributes {
+		check(fmt.Sprintf("ad.attributes[%d].value", i), m.Value, fields...)
+	}
 	check("ad.duplicates_ou", a.DuplicatesOU)
 }

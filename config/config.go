@@ -51,6 +51,8 @@ type Config struct {
 type Store struct {
 	Path       Path `yaml:"path" default:"schoolbridge.db" base:"state"`
 	KeysetFile Path `yaml:"keyset_file" default:"keyset.json" base:"state"`
+	// KeepLeavers is in whole days.
+	KeepLeavers time.Duration `yaml:"keep_leavers" default:"1095d" min:"30d" max:"36500d"`
 }
 
 // Audit is the trail of changes, which stay, and of sign-ins.

@@ -17,6 +17,7 @@ import (
 var options = map[string]struct{ good, bad string }{
 	"state":                                    {"/srv/bridge", `"a\tb"`},
 	"store.path":                               {"people.db", `"a\u0000"`},
+	"store.keep_leavers":                       {"365d", "1d"},
 	"store.keyset_file":                        {"keys.json", "[a]"},
 	"tls.certificate_file":                     {"server.pem", "missing.pem"},
 	"tls.key_file":                             {"server-key.pem", "empty"},
@@ -201,6 +202,24 @@ var options = map[string]struct{ good, bad string }{
 	"ad.disable_minimum":                       {"7", "-7"},
 	"ad.birth_attribute":                       {"extensionAttribute1", strings.Repeat("x", 65)},
 	"ad.duplicates_ou":                         {"OU=rest", "OU=" + strings.Repeat("x", 257)},
+	"ad.move_share":                            {"0.5", "2"},
+	"ad.move_minimum":                          {"7", "-7"},
+	"ad.rename_share":                          {"0.5", "2"},
+	"ad.rename_minimum":                        {"7", "-7"},
+	"ad.brake_maximum":                         {"7", "-7"},
+	"ad.window":                                {`["mon-fri 22:00-06:00"]`, "[noon]"},
+	"ad.rate":                                  {"7.5", ".nan"},
+	"ad.grace_days":                            {"14", "91"},
+	"ad.places":                                {"[{ou: OU=all}]", "pupils"},
+	"ad.places[].roles":                        {"[pupil]", "[parent]"},
+	"ad.places[].schools":                      {`["0049"]`, "[a, a]"},
+	"ad.places[].ou":                           {"OU={school}", strings.Repeat("x", 257)},
+	"ad.places[].groups":                       {`["CN={school}"]`, "CN=x"},
+	"ad.attributes":                            {`[{name: company, value: "{school}"}]`, "company"},
+	"ad.attributes[].name":                     {"department", `""`},
+	"ad.attributes[].value":                    {`"{class}"`, strings.Repeat("x", 257)},
+	"ad.attributes[].roles":                    {"[staff]", "[parent]"},
+	"ad.attributes[].schools":                  {`["0049"]`, "[a, a]"},
 	"log.format":                               {"text", "xml"},
 	"log.level":                                {"debug", "loud"},
 
@@ -238,7 +257,7 @@ mosru: {url: "https://login.example", client_id: bridge, client_secret_file: sec
 ldap: {base: o=school, plain_bind: loopback, listeners: [{address: "127.0.0.1:3890"}], views: [{base: o=elsewhere}], attributes: [{name: a, value: b}], services: [{dn: "cn=x,o=school", password_file: secret, certificates: [{authority: a, name: board}]}], access: [{name: a, who: staff, sees: staff}], certificates: {authorities: [{name: z, ca_file: ca.pem}, {name: a, ca_file: other.pem}]}}
 radius: {clients: [{name: a, range: 10.1.0.0/16, secret_file: secret}], devices: [{address: "02:00:5e:10:00:01", name: board, school: a}], machines: [{authority: a, name: "*.a.example", school: a}], eap: {authorities: [{name: a, ca_file: ca.pem}]}}
 policy: {rules: [{name: a, allow: true}]}
-ad: {districts: [{name: ЮВАО, label: uvao}]}
+ad: {districts: [{name: ЮВАО, label: uvao}], places: [{groups: ["CN=a"]}], attributes: [{name: a, value: b}]}
 `
 
 // folder has the files that the tests name.

@@ -422,6 +422,8 @@ func (d *deliverer) Bring(_ context.Context, job provision.Job) (provision.Pass,
 	return pass, nil
 }
 
+func (*deliverer) Foresee(provision.Job) provision.Drastic { return provision.Drastic{} }
+
 func (*deliverer) Probe(context.Context) error { return nil }
 
 func (d *deliverer) Plan(context.Context, provision.Job) (provision.Plan, error) {

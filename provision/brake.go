@@ -9,86 +9,164 @@ import (
 	"schoolbridge/internal/identity"
 )
 
-// Brake bounds how many accounts may be switched off within a day without
-// somebody's consent: a registry that came in half must not lock out schools.
+// Brake bounds how many accounts may be changed drastically within a day without
+// somebody's consent: a registry that came in half must not lock out schools, nor
+// a wrong table of schools move everybody.
 type Brake struct {
 	Share   float64 // of all accounts
 	Minimum int     // so many always may
+	Maximum int     // and no more than so many, whatever the share; 0: no such bound
 	Accept  int     // so many may at once, because somebody said so
 }
 
-// Allowed is how many of so many accounts may be switched off within a day
-// without consent.
-func (b Brake) Allowed(accounts int) int { return max(b.Minimum, int(b.Share*float64(accounts))) }
+// Allowed is how many of so many accounts may be changed within a day without
+// consent.
+func (b Brake) Allowed(accounts int) int {
+	allowed := max(b.Minimum, int(b.Share*float64(accounts)))
+	if b.Maximum > 0 {
+		allowed = min(allowed, b.Maximum)
+	}
+	return allowed
+}
+
+// Brakes are those of the kinds of drastic changes.
+type Brakes [drastics]Brake
 
 const (
-	// BrakeDay is how long an account that was switched off counts.
+	// BrakeDay is how long an account that was changed drastically counts.
 	BrakeDay  = 24 * time.Hour
 	brakeHold = time.Hour // until a held account is looked at again
 )
 
-// brake gathers the accounts of a run that would be switched off, until it is
-// known how many they are. How many were within the last day is in the store: a
-// restart, or another process, is no consent.
+// brake gathers the accounts of a run that would be changed drastically, until
+// it is known how many they are. How many were within the last day is in the
+// store: a restart, or another process, is no consent.
 type brake struct {
-	Brake
-	since   int                             // switched off since the queue was measured
-	whole   bool                            // a command: its plan counted all of them together
-	gather  []identity.PersonID             // those of this run, not judged yet
-	tripped bool                            // this run has gathered too many
-	held    map[identity.PersonID]time.Time // those left as they are, and until when
+	Brakes
+	since    [drastics]int // made since the queue was measured
+	whole    bool          // a command: its plan counted all of them together
+	gather   []gathered    // those of this run, not judged yet
+	gathered [drastics]int // how many of each kind this run had
+	tripped  Drastic       // this run has gathered too many
+	held     map[identity.PersonID]heldBack
 }
 
-// limit is how many may be switched off now.
-func (b *brake) limit(d Depth) int {
-	return max(b.Allowed(d.Accounts)-d.SwitchedOff-b.since, b.Accept)
+// gathered is an account that would be changed drastically.
+type gathered struct {
+	id identity.PersonID
+	Drastic
 }
 
-// waiting counts the accounts that are held, and forgets those that somebody
-// else has brought since: they would have come back.
-func (b *brake) waiting(now time.Time) int {
-	for id, until := range b.held {
-		if now.Sub(until) > brakeHold/4 {
+// heldBack says until when an account is left as it is, and in what.
+type heldBack struct {
+	until time.Time
+	Drastic
+}
+
+// begin starts a run.
+func (b *brake) begin() { b.gather, b.gathered, b.tripped = nil, [drastics]int{}, Drastic{} }
+
+// limit is how many may be changed now.
+func (b *brake) limit(kind int, d Depth) int {
+	return max(b.Brakes[kind].Allowed(d.Accounts)-d.Made[kind]-b.since[kind], b.Brakes[kind].Accept)
+}
+
+// waiting counts the accounts that are held by kind, and forgets those that
+// somebody else has brought since: they would have come back.
+func (b *brake) waiting(now time.Time) (counts [drastics]int) {
+	for id, h := range b.held {
+		if now.Sub(h.until) > brakeHold/4 {
 			delete(b.held, id)
+			continue
+		}
+		for kind := range counts {
+			if h.Drastic[kind] {
+				counts[kind]++
+			}
 		}
 	}
-	return len(b.held)
+	return counts
+}
+
+// drastic says what a pass over an account would change drastically.
+func (w *Worker) drastic(job Job) Drastic {
+	d := w.target.Foresee(job)
+	d[Off] = job.Row.Observed.Enabled && !job.Active(w.o.Zone)
+	return d
 }
 
 // atOnce says that an account may be switched off without waiting for the end
 // of the run: somebody suspended it, and no registry had a part in that.
-func (w *Worker) atOnce(job Job) bool {
+func (w *Worker) atOnce(job Job, d Drastic) bool {
+	b := &w.brake
 	suspended := job.Entry != nil && job.Entry.State != directory.StateActive
-	return suspended && !w.brake.whole && !w.brake.tripped && len(w.brake.gather) < w.brake.limit(w.depth())
+	return d == Drastic{Off: true} && suspended && !b.whole && !b.tripped[Off] && b.gathered[Off] < b.limit(Off, w.depth())
 }
 
-// gather puts an account aside that would be switched off; when they are too
-// many for this run, all of them are left as they are.
-func (w *Worker) gather(ctx context.Context, job Job) error {
+// gather puts an account aside that would be changed drastically; when they are
+// too many for this run, all of them are left as they are.
+func (w *Worker) gather(ctx context.Context, job Job, d Drastic) error {
 	b := &w.brake
-	b.gather = append(b.gather, job.Person)
-	if !b.tripped && len(b.gather) <= b.limit(w.depth()) {
+	b.gather = append(b.gather, gathered{job.Person, d})
+	depth, over := w.depth(), false
+	for kind := range d {
+		if !d[kind] {
+			continue
+		}
+		b.gathered[kind]++
+		if !b.tripped[kind] && b.gathered[kind] > b.limit(kind, depth) {
+			b.tripped[kind] = true
+			w.o.Logger.Error("more accounts would be changed than the brake allows: they are left as they are", "change", drasticWords[kind],
+				"remedy", "see whether the registries are whole; then schoolbridge provision apply with the number that is right")
+		}
+		over = over || b.tripped[kind]
+	}
+	if !over {
 		return nil
 	}
-	if !b.tripped {
-		b.tripped = true
-		w.o.Logger.Error("more accounts would be switched off than the brake allows: they are left as they are",
-			"remedy", "see whether the registries are whole; then schoolbridge provision apply with the number that is right")
-	}
-	ids := b.gather
+	all := b.gather
 	b.gather = nil
-	for _, id := range ids {
-		if err := w.postpone(ctx, id, job.Now); err != nil {
-			return err
+	for _, g := range all {
+		switch {
+		case g.Drastic[Off] && b.tripped[Off]:
+			if err := w.postpone(ctx, g, job.Now); err != nil {
+				return err
+			}
+		case w.keep(g.Drastic).any(): // all else of the account is brought
+			if err := w.one(ctx, g.id, true); err != nil {
+				return err
+			}
+		default:
+			b.gather = append(b.gather, g)
 		}
 	}
 	return nil
 }
 
+// drasticWords are the kinds in logs and metrics.
+var drasticWords = [drastics]string{"disable", "move", "rename"}
+
+// keep says which of the changes are not to be made.
+func (w *Worker) keep(d Drastic) Drastic {
+	for kind := range d {
+		d[kind] = d[kind] && w.brake.tripped[kind]
+	}
+	return d
+}
+
+// hold notes that an account was held, until when.
+func (w *Worker) hold(id identity.PersonID, d Drastic, until time.Time) {
+	w.brake.held[id] = heldBack{until, d}
+}
+
 // postpone leaves an account as it is, until somebody has looked.
-func (w *Worker) postpone(ctx context.Context, id identity.PersonID, now time.Time) error {
-	until := now.Add(brakeHold)
-	w.brake.held[id] = until
+func (w *Worker) postpone(ctx context.Context, g gathered, now time.Time) error {
+	w.hold(g.id, w.keep(g.Drastic), now.Add(brakeHold))
+	return w.putOff(ctx, g.id, now, now.Add(brakeHold))
+}
+
+// putOff makes an account due later.
+func (w *Worker) putOff(ctx context.Context, id identity.PersonID, now, until time.Time) error {
 	for range rereads {
 		job, err := w.job(ctx, id, now)
 		if errors.Is(err, identity.ErrNotFound) {
@@ -106,15 +184,15 @@ func (w *Worker) postpone(ctx context.Context, id identity.PersonID, now time.Ti
 	return nil
 }
 
-// settle switches off those that were gathered: they are few enough.
+// settle makes the changes that were gathered: they are few enough.
 func (w *Worker) settle(ctx, life context.Context) error {
-	ids := w.brake.gather
+	all := w.brake.gather
 	w.brake.gather = nil
-	for _, id := range ids {
+	for _, g := range all {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err := w.one(life, id, true); err != nil {
+		if err := w.one(life, g.id, true); err != nil {
 			return err
 		}
 	}

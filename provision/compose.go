@@ -55,6 +55,9 @@ func (a *activation) compose(ctx context.Context, e *Evidence) (map[string][16]b
 	byName := map[string][16]byte{}
 	for _, o := range objects {
 		account := a.account(o, owners[o.ID], e)
+		if own != nil && own.Object == o.ID && own.Object != [16]byte{} { // also where the store has forgotten the subject
+			account.Subject = a.Profile.Subject
+		}
 		reserved := own != nil && own.Object == [16]byte{} && person.FoldName(own.Name) == person.FoldName(o.Name)
 		if reserved && account.nobodys() {
 			continue // being made just now, or the worker will say what it is

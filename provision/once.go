@@ -6,20 +6,23 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"schoolbridge/internal/identity"
 )
 
 // Summary is what a run over all accounts came to.
 type Summary struct {
 	Accounts int
-	Wrote    int // accounts that were written to
-	Problems int // accounts with problems
-	Held     int // accounts that the brake left as they are
+	Wrote    int           // accounts that were written to
+	Problems int           // accounts with problems
+	Held     [drastics]int // accounts that the brakes left as they are, in part or whole
 }
 
-// Once brings every account once, whether due or not, for a command: it waits
-// for the lease until ctx ends, and ends when target or store cannot be worked
-// with. Accounts on which alone they fail are an error at the end.
-func (w *Worker) Once(ctx context.Context) (Summary, error) {
+// Once brings every account once, or only those that are named, whether due or
+// not, for a command: it waits for the lease until ctx ends, for no window, and
+// ends when target or store cannot be worked with. Accounts on which alone they
+// fail are an error at the end.
+func (w *Worker) Once(ctx context.Context, only ...identity.PersonID) (Summary, error) {
 	var s Summary
 	w.brake.whole = true
 	defer func() { w.release(ctx) }()
@@ -42,9 +45,12 @@ func (w *Worker) Once(ctx context.Context) (Summary, error) {
 	if err := w.measure(ctx, true); err != nil {
 		return s, err
 	}
-	all, err := w.queue.Due(ctx, w.o.Target, w.o.Now().AddDate(100, 0, 0), math.MaxInt32)
-	if err != nil {
-		return s, err
+	all := only
+	if len(only) == 0 {
+		var err error
+		if all, err = w.queue.Due(ctx, w.o.Target, w.o.Now().AddDate(100, 0, 0), math.MaxInt32); err != nil {
+			return s, err
+		}
 	}
 	before, passedOver := w.metrics.totals(), w.faults.passedOver
 	for _, id := range all {
@@ -52,11 +58,11 @@ func (w *Worker) Once(ctx context.Context) (Summary, error) {
 			return s, err
 		}
 	}
-	err = w.settle(ctx, ctx)
+	err := w.settle(ctx, ctx)
 	if n := w.faults.passedOver - passedOver; n > 0 {
 		err = errors.Join(err, fmt.Errorf("%d accounts could not be worked with, the last: %w", n, w.faults.last))
 	}
 	after := w.metrics.totals()
-	s = Summary{Accounts: len(all), Wrote: after.wrote - before.wrote, Problems: after.problems - before.problems, Held: len(w.brake.held)}
+	s = Summary{Accounts: len(all), Wrote: after.wrote - before.wrote, Problems: after.problems - before.problems, Held: w.brake.waiting(w.o.Now())}
 	return s, err
 }

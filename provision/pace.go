@@ -12,6 +12,7 @@ type pace struct {
 	sweep       time.Duration // after a pass that found all as it should be
 	first, last time.Duration // after the first problem, and at most
 	zone        *time.Location
+	grace       int // days for which people who leave keep the account
 }
 
 // next gives the failures in a row and the time of the next look after a
@@ -54,8 +55,8 @@ func (p pace) backOff(failures int, chance float64) time.Duration {
 	return min(d+time.Duration(chance*float64(d)/2), p.last)
 }
 
-// boundary is the next midnight at which an affiliation begins or ends; zero
-// where none does.
+// boundary is the next midnight at which an affiliation begins or ends, or its grace
+// does; zero where none does.
 func (p pace) boundary(e *directory.Entry, now time.Time) time.Time {
 	var next time.Time
 	if e == nil {
@@ -75,6 +76,7 @@ func (p pace) boundary(e *directory.Entry, now time.Time) time.Time {
 		}
 		if !a.To.IsZero() {
 			consider(a.To.AddDays(1).Time(p.zone))
+			consider(a.To.AddDays(1 + p.grace).Time(p.zone))
 		}
 	}
 	return next

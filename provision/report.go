@@ -19,7 +19,7 @@ type Outlook struct {
 	Depth
 	PerPass time.Duration // measured; 0: nothing was measured yet
 	End     time.Time     // when the last due account is expected to be done; zero: not known
-	Held    int           // accounts that the brake left as they are
+	Held    [drastics]int // accounts that the brakes left as they are, in part or whole
 }
 
 // Outlook says how long the queue is and when it will be empty.
@@ -42,12 +42,22 @@ func (w *Worker) Check(context.Context) error {
 	case !s.downAt.IsZero():
 		return fmt.Errorf("the target %s cannot be worked with since %s: accounts there stay as they are, %d wait; the log names the cause",
 			w.o.Target, s.downAt.In(w.o.Zone).Format("2006-01-02 15:04:05"), s.depth.Due)
-	case s.held > 0:
-		return fmt.Errorf("%d accounts in %s would be switched off, more than allowed at once, and are left as they are: see whether the registries are whole; if they are, consent with schoolbridge provision apply --accept-disabling %d",
-			s.held, w.o.Target, s.held)
+	case s.held != [drastics]int{}:
+		var told, consent string
+		for kind, n := range s.held {
+			if n > 0 {
+				told += fmt.Sprintf(", %s %d", drasticWords[kind], n)
+				consent += fmt.Sprintf(" --accept-%s %d", acceptWords[kind], n)
+			}
+		}
+		return fmt.Errorf("more accounts in %s would be changed than allowed at once, and are left as they are%s: see whether the registries are whole; if they are, consent with schoolbridge provision apply%s",
+			w.o.Target, told, consent)
 	}
 	return nil
 }
+
+// acceptWords are the kinds in the options of the command that consents.
+var acceptWords = [drastics]string{"disabling", "moves", "renames"}
 
 func (w *Worker) depth() Depth {
 	w.mu.Lock()
@@ -70,7 +80,7 @@ func (w *Worker) measure(ctx context.Context, now bool) error {
 	if err != nil {
 		return err
 	}
-	w.brake.since = 0
+	w.brake.since = [drastics]int{}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.state.depth, w.state.measured, w.state.held = depth, at, w.brake.waiting(at)
@@ -143,6 +153,7 @@ func changes(before Row, pass Pass) []string {
 		add(was.Name != is.Name, "name")
 		add(was.UPN != is.UPN, "upn")
 		add(was.Place != is.Place, "place")
+		add(was.Display != "" && was.Display != is.Display, "displayName")
 	}
 	add(len(list) == 0, "attributes")
 	return list
@@ -174,8 +185,11 @@ func newWorkerMetrics(r prometheus.Registerer, w *Worker) *workerMetrics {
 	gauge("due", "Accounts that are due to be looked at.", func(o Outlook) float64 { return float64(o.Due) })
 	gauge("waiting", "Accounts that are tried again later after a problem.", func(o Outlook) float64 { return float64(o.Waiting) })
 	gauge("passwords_waiting", "Clear passwords that wait for delivery.", func(o Outlook) float64 { return float64(o.Passwords) })
-	gauge("braked", "Accounts that would be switched off and are left as they are until somebody consents.",
-		func(o Outlook) float64 { return float64(o.Held) })
+	for kind, word := range drasticWords {
+		f.NewGaugeFunc(prometheus.GaugeOpts{Name: "schoolbridge_provision_braked", ConstLabels: prometheus.Labels{"target": w.o.Target, "change": word},
+			Help: "Accounts that would be changed drastically and are left as they are until somebody consents."},
+			func() float64 { return float64(w.Outlook().Held[kind]) })
+	}
 	gauge("expected_seconds", "How long the due accounts are expected to take.",
 		func(o Outlook) float64 { return (time.Duration(o.Due) * o.PerPass).Seconds() })
 	gauge("oldest_seconds", "How long the account waits that is due longest.", func(o Outlook) float64 {

@@ -22,6 +22,9 @@ type Target interface {
 	Bring(ctx context.Context, job Job) (Pass, error)
 	// Plan says what Bring would write, and writes nothing.
 	Plan(ctx context.Context, job Job) (Plan, error)
+	// Foresee says which drastic changes a pass would make, as far as it can be
+	// told from the job: it asks nobody.
+	Foresee(job Job) Drastic
 	// Probe says whether the target can be worked with, as cheaply as it can be
 	// told: an error of Bring is the account's own where Probe gives none.
 	Probe(ctx context.Context) error
@@ -30,12 +33,23 @@ type Target interface {
 // Job is one account in one target: all that a pass needs, read in one
 // snapshot of the store. What it writes counts only under the same revision.
 type Job struct {
-	Person   identity.PersonID
-	Entry    *directory.Entry                  // nil: the account was removed; the object is to be disabled
-	Schools  map[person.SchoolID]person.School // those of the entry's affiliations
-	Row      Row
-	Password *Password // the clear password that waits for delivery; nil for none
-	Now      time.Time
+	Person  identity.PersonID
+	Entry   *directory.Entry                  // nil: the account was removed; the object is to be disabled
+	Schools map[person.SchoolID]person.School // those of the entry's affiliations
+	// Positions are those that Кадры gives for the entry's employments; "" is left out.
+	Positions map[person.RecordRef]string
+	Row       Row
+	Password  *Password // the clear password that waits for delivery; nil for none
+	Now       time.Time
+	// Urgent says that somebody waits: a sign-in, an activation or an event, no
+	// import and no sweep.
+	Urgent bool
+	// Grace is for how many days after their last day people who leave keep the
+	// account. The worker sets it.
+	Grace int
+	// Keep says which drastic changes are not to be made in this pass: nobody has
+	// consented to so many. The worker sets it.
+	Keep Drastic
 }
 
 // Active says that the account is to be enabled: it has an owner who is not
@@ -45,17 +59,28 @@ func (j Job) Active(zone *time.Location) bool {
 }
 
 // Affiliations gives those that make an account today, a day of zone: staff
-// before pupils, then as the entry has them.
+// before pupils, then as the entry has them. Where there is none, those count
+// that ended no more than Grace days ago: who leaves keeps the account for so
+// long, and who works elsewhere already is not held by the old place. A record
+// that was withdrawn or closed has no last day, and no grace.
 func (j Job) Affiliations(zone *time.Location) []directory.Affiliation {
 	if j.Entry == nil {
 		return nil
 	}
-	var active []directory.Affiliation
 	today := person.DateOf(j.Now.In(zone))
+	first := today.AddDays(-j.Grace)
+	var active, leaving []directory.Affiliation
 	for _, a := range j.Entry.Affiliations {
-		if (a.Role == person.RoleStaff || a.Role == person.RolePupil) && a.ActiveOn(today) {
+		switch {
+		case a.Role != person.RoleStaff && a.Role != person.RolePupil:
+		case a.ActiveOn(today):
 			active = append(active, a)
+		case !a.Closed && !a.To.IsZero() && a.To.Before(today) && !a.To.Before(first) && !a.From.After(a.To):
+			leaving = append(leaving, a)
 		}
+	}
+	if len(active) == 0 {
+		active = leaving
 	}
 	slices.SortStableFunc(active, func(a, b directory.Affiliation) int { return cmp.Compare(a.Role, b.Role) })
 	return active
@@ -65,7 +90,8 @@ func (j Job) Affiliations(zone *time.Location) []directory.Affiliation {
 type Row struct {
 	Revision uint64
 	Object   []byte // the object's immutable id in the target (objectGUID, 16 bytes); nil: none known yet
-	Name     string // the name that is reserved for it (sAMAccountName); decided at activation
+	Name     string // the name that is reserved for it (sAMAccountName); decided at activation, or by Rename
+	Rename   bool   // somebody confirmed that the object is to be called Name from now on
 	Stamp    string // what guards the object against workers that slept; "" before the first write
 	Observed Observed
 	Failures int // passes in a row that ended with a problem
@@ -76,6 +102,7 @@ type Observed struct {
 	At       time.Time
 	Name     string // sAMAccountName
 	UPN      string // userPrincipalName, which is the Teams login
+	Display  string // displayName; "" where it was not seen
 	Place    string // distinguished name
 	Enabled  bool
 	Ready    bool // everything was as it should be, the password included
@@ -113,9 +140,11 @@ type Pass struct {
 	Again bool
 	// Wrote counts the writes to the target.
 	Wrote int
-	// SwitchedOff says that the account was switched off, for Depth. The
-	// worker sets it.
-	SwitchedOff bool
+	// Renamed says that the object has the name that was confirmed for it.
+	Renamed bool
+	// Made says which drastic changes were made without anybody's consent, for
+	// Depth. The worker sets it.
+	Made Drastic
 }
 
 // The words of Plan.Action: what weighs most of what would be written.
@@ -133,7 +162,7 @@ const (
 // Plan is what a pass would do to one account.
 type Plan struct {
 	Action   string
-	Changes  []string // what would be written, for people: attribute and value, no secrets
+	Changes  []Change // what would be written, in its order
 	Problems []match.Problem
 }
 
@@ -163,12 +192,14 @@ type Queue interface {
 
 // Depth is the length of a target's queue.
 type Depth struct {
-	Accounts    int       // all
-	Due         int       // to be looked at now
-	Waiting     int       // to be tried again later after a problem
-	Passwords   int       // clear passwords that wait for delivery
-	SwitchedOff int       // within the last BrakeDay
-	Oldest      time.Time // since when the one that waits longest is due; zero: none is
+	Accounts  int       // all
+	Due       int       // to be looked at now
+	Waiting   int       // to be tried again later after a problem
+	Passwords int       // clear passwords that wait for delivery
+	Oldest    time.Time // since when the one that waits longest is due; zero: none is
+	// Made counts the accounts that were changed drastically within the last
+	// BrakeDay without anybody's consent.
+	Made [drastics]int
 }
 
 // Finder looks accounts up in the live target when somebody activates.

@@ -37,7 +37,17 @@ type WorkerOptions struct {
 	Last     time.Duration // and after many; 0: 6 h
 	Patience time.Duration // deadline of one pass; 0: 1 min
 	Grace    time.Duration // how long Run may take to finish the pass under way; 0: 8 s
-	Brake    Brake
+	Brakes   Brakes
+	// LeaveGrace is for how many days after their last day people who leave keep
+	// the account.
+	LeaveGrace int
+	// Window says whether accounts for which nobody waits may be changed, and if
+	// not, from when on; nil: always. Who signs in, comes or leaves does not wait
+	// for it.
+	Window func(time.Time) (open bool, opens time.Time)
+	// Rate is how many accounts a second are written to at most, but for those for
+	// which somebody waits; 0: as many as can be.
+	Rate float64
 
 	Chance     func() float64   // in [0,1), for jitter; nil: random
 	Now        func() time.Time // nil: time.Now
@@ -57,8 +67,8 @@ type WorkerOptions struct {
 // the next pass compares again. Only one process works at a time (a lease);
 // that saves work and guards nothing, which is the stamp's part. An outage stops
 // all work for a time; an account on which alone target or store fail is passed
-// over (blame). Accounts to be switched off are gathered first and counted
-// (Brake).
+// over (blame). Accounts to be switched off, moved or renamed are gathered first
+// and counted (Brake).
 type Worker struct {
 	target  Target
 	queue   Queue
@@ -71,6 +81,7 @@ type Worker struct {
 	holds  holds
 	brake  brake
 	faults faults
+	next   time.Time // before which Rate lets nothing be written
 
 	mu      sync.Mutex
 	state   workerState
@@ -81,8 +92,8 @@ type Worker struct {
 type workerState struct {
 	depth    Depth
 	measured time.Time
-	downAt   time.Time // since when the target or the store cannot be worked with
-	held     int       // by the brake
+	downAt   time.Time     // since when the target or the store cannot be worked with
+	held     [drastics]int // by the brake
 }
 
 const (
@@ -121,8 +132,8 @@ func NewWorker(target Target, queue Queue, o WorkerOptions) (*Worker, error) {
 	o.Logger = o.Logger.With("target", o.Target)
 	w := &Worker{
 		target: target, queue: queue, o: o, holds: holds{},
-		pace:  pace{sweep: o.Sweep, first: o.First, last: o.Last, zone: o.Zone},
-		brake: brake{Brake: o.Brake, held: map[identity.PersonID]time.Time{}},
+		pace:  pace{sweep: o.Sweep, first: o.First, last: o.Last, zone: o.Zone, grace: o.LeaveGrace},
+		brake: brake{Brakes: o.Brakes, held: map[identity.PersonID]heldBack{}},
 	}
 	w.metrics = newWorkerMetrics(o.Registerer, w)
 	return w, nil
@@ -176,7 +187,7 @@ func (w *Worker) run(ctx, life context.Context) (wait time.Duration, wakeable bo
 // dueAccounts is one run: every due account once, those to be switched off
 // last.
 func (w *Worker) dueAccounts(ctx, life context.Context) error {
-	w.brake.gather, w.brake.tripped = nil, false
+	w.brake.begin()
 	began := w.o.Now()
 	for ctx.Err() == nil && w.o.Now().Sub(began) < runLimit {
 		ids, err := w.due(life)
@@ -206,8 +217,8 @@ func (w *Worker) dueAccounts(ctx, life context.Context) error {
 func (w *Worker) due(ctx context.Context) ([]identity.PersonID, error) {
 	now := w.o.Now()
 	skip := make(map[identity.PersonID]bool, len(w.brake.gather))
-	for _, id := range w.brake.gather {
-		skip[id] = true
+	for _, g := range w.brake.gather {
+		skip[g.id] = true
 	}
 	for id := range w.holds {
 		if w.holds.active(id, now) {
@@ -258,39 +269,93 @@ func (w *Worker) account(ctx context.Context, id identity.PersonID, judged bool)
 		if err != nil {
 			return err
 		}
-		off := job.Row.Observed.Enabled && !job.Active(w.o.Zone)
-		if off && !judged && !w.atOnce(job) {
-			return w.gather(ctx, job)
+		d := w.drastic(job)
+		if opens, wait := w.waits(job, d); wait {
+			return w.putOff(ctx, id, began, opens)
 		}
-		pass, err := w.bring(ctx, job)
-		if err != nil {
+		if d.any() && !judged && !w.atOnce(job, d) {
+			return w.gather(ctx, job, d)
+		}
+		if job.Keep = w.keep(d); job.Keep[Off] {
+			return w.postpone(ctx, gathered{id, d}, began)
+		}
+		done, err := w.pass(ctx, job, d, began)
+		if err != nil || done {
 			return err
-		}
-		w.audit(job, pass)
-		// What somebody has consented to takes nothing from the others of the day.
-		pass.SwitchedOff = off && !pass.Observed.At.IsZero() && !pass.Observed.Enabled && w.o.Brake.Accept == 0
-		failures, due := w.pace.next(job, pass, w.o.Chance())
-		err = w.save(ctx, job, pass, failures, due)
-		w.count(pass, err, w.o.Now().Sub(began))
-		if err != nil && !errors.Is(err, identity.ErrConflict) {
-			return err
-		}
-		w.worked()
-		if err == nil && pass.SwitchedOff {
-			w.brake.since++
-		}
-		if err == nil && !pass.Again {
-			delete(w.brake.held, id)
-			return nil
 		}
 	}
 	return errRestless
 }
 
+// pass makes one pass and saves it; done says that nothing is left to do at
+// once.
+func (w *Worker) pass(ctx context.Context, job Job, d Drastic, began time.Time) (done bool, err error) {
+	if err := w.slow(ctx, job); err != nil {
+		return false, err
+	}
+	pass, err := w.bring(ctx, job)
+	if err != nil {
+		return false, err
+	}
+	w.audit(job, pass)
+	w.written(job, pass)
+	pass.Made = w.made(job, d, pass)
+	failures, due := w.pace.next(job, pass, w.o.Chance())
+	if job.Keep.any() {
+		due = earlier(due, job.Now.Add(brakeHold))
+	}
+	err = w.save(ctx, job, pass, failures, due)
+	w.count(pass, err, w.o.Now().Sub(began))
+	if err != nil && !errors.Is(err, identity.ErrConflict) {
+		return false, err
+	}
+	w.worked()
+	if err != nil {
+		return false, nil
+	}
+	for kind, made := range pass.Made {
+		if made {
+			w.brake.since[kind]++
+		}
+	}
+	if pass.Again {
+		return false, nil
+	}
+	delete(w.brake.held, job.Person)
+	if job.Keep.any() {
+		w.hold(job.Person, job.Keep, due)
+	}
+	return true, nil
+}
+
+// made says which drastic changes a pass has made. What somebody has consented
+// to takes nothing from the others of the day.
+func (w *Worker) made(job Job, d Drastic, pass Pass) Drastic {
+	if pass.Observed.At.IsZero() {
+		return Drastic{}
+	}
+	job.Row.Observed, job.Row.Object = pass.Observed, pass.Object
+	still := w.target.Foresee(job)
+	still[Off] = pass.Observed.Enabled
+	for kind := range d {
+		d[kind] = d[kind] && !still[kind] && w.o.Brakes[kind].Accept == 0
+	}
+	return d
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
 func (w *Worker) job(ctx context.Context, id identity.PersonID, now time.Time) (Job, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	return w.queue.Job(ctx, w.o.Target, id, now)
+	job, err := w.queue.Job(ctx, w.o.Target, id, now)
+	job.Grace = w.o.LeaveGrace
+	return job, err
 }
 
 func (w *Worker) save(ctx context.Context, job Job, pass Pass, failures int, due time.Time) error {

@@ -36,7 +36,7 @@ type shelfRow struct {
 	Job
 	due    time.Time
 	urgent bool
-	offAt  time.Time
+	madeAt [drastics]time.Time
 }
 
 func newShelf() *shelf {
@@ -138,7 +138,7 @@ func (q *shelf) Job(_ context.Context, _ string, id identity.PersonID, now time.
 		return Job{}, identity.ErrNotFound
 	}
 	job := r.Job
-	job.Now = now
+	job.Now, job.Urgent = now, r.urgent
 	return job, q.broken
 }
 
@@ -167,8 +167,10 @@ func (q *shelf) Save(_ context.Context, _ string, id identity.PersonID, revision
 	}
 	r.Row.Revision, r.Row.Failures, r.due = revision+1, failures, due
 	r.urgent = r.urgent && pass.Again
-	if pass.SwitchedOff {
-		r.offAt = time.Now()
+	for kind, made := range pass.Made {
+		if made {
+			r.madeAt[kind] = time.Now()
+		}
 	}
 	return nil
 }
@@ -190,8 +192,10 @@ func (q *shelf) Depth(_ context.Context, _ string, now time.Time) (Depth, error)
 		if r.Password != nil {
 			d.Passwords++
 		}
-		if now.Sub(r.offAt) < BrakeDay {
-			d.SwitchedOff++
+		for kind, at := range r.madeAt {
+			if now.Sub(at) < BrakeDay {
+				d.Made[kind]++
+			}
 		}
 	}
 	return d, q.broken
@@ -207,6 +211,7 @@ type bench struct {
 	took  time.Duration
 	say   func(ctx context.Context, job Job, pass Pass) (Pass, error)
 	down  atomic.Bool // what a probe finds
+	plan  func(job Job) Drastic
 }
 
 func (b *bench) Bring(ctx context.Context, job Job) (Pass, error) {
@@ -233,6 +238,15 @@ func (b *bench) Bring(ctx context.Context, job Job) (Pass, error) {
 
 func (b *bench) Plan(context.Context, Job) (Plan, error) {
 	return Plan{}, errors.New("not asked for here")
+}
+
+func (b *bench) Foresee(job Job) Drastic {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.plan == nil {
+		return Drastic{}
+	}
+	return b.plan(job)
 }
 
 func (b *bench) Probe(context.Context) error {
@@ -302,7 +316,7 @@ func work(t *testing.T, change func(*WorkerOptions), f func(t *testing.T, w *flo
 
 func newWorker(t *testing.T, q Queue, b *bench, change func(*WorkerOptions)) *Worker {
 	o := WorkerOptions{Target: "ad", Holder: "one", Zone: time.UTC, Chance: func() float64 { return 0 }, Registerer: prometheus.NewRegistry(),
-		Brake: Brake{Minimum: 1000}}
+		Brakes: Brakes{Off: {Minimum: 1000}, Move: {Minimum: 1000}, Rename: {Minimum: 1000}}}
 	if s, ok := q.(*shelf); ok {
 		o.Wake = s.woken
 	}
@@ -670,7 +684,7 @@ func TestWorkerShortOutage(t *testing.T) {
 // TestWorkerUrgent: neither a long queue nor what it gathered keeps those
 // waiting for whom somebody waits.
 func TestWorkerUrgent(t *testing.T) {
-	work(t, func(o *WorkerOptions) { o.Brake = Brake{Minimum: 1} }, func(t *testing.T, w *floor) {
+	work(t, func(o *WorkerOptions) { o.Brakes[Off] = Brake{Minimum: 1} }, func(t *testing.T, w *floor) {
 		for n := byte(1); n <= 200; n++ {
 			w.q.add(n)
 		}
@@ -785,7 +799,7 @@ func TestWorkerStops(t *testing.T) {
 }
 
 func TestWorkerBrake(t *testing.T) {
-	work(t, func(o *WorkerOptions) { o.Brake = Brake{Share: 0.2, Minimum: 2} }, func(t *testing.T, w *floor) {
+	work(t, func(o *WorkerOptions) { o.Brakes[Off] = Brake{Share: 0.2, Minimum: 2} }, func(t *testing.T, w *floor) {
 		var ids []byte
 		for n := byte(1); n <= 20; n++ {
 			ids = append(ids, n)
@@ -827,15 +841,15 @@ func TestWorkerBrake(t *testing.T) {
 			t.Error("other work did not go on")
 		}
 		err := w.Check(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "13 accounts") || !strings.Contains(err.Error(), "--accept-disabling 13") {
+		if err == nil || !strings.Contains(err.Error(), "disable 13") || !strings.Contains(err.Error(), "--accept-disabling 13") {
 			t.Errorf("health: %v", err)
 		}
-		if n := w.Outlook().Held; n != 13 {
+		if n := w.Outlook().Held[Off]; n != 13 {
 			t.Errorf("%d held, want 13", n)
 		}
 		pass(3 * time.Hour)
-		if off() != 2 || w.Outlook().Held != 13 {
-			t.Errorf("hours later %d are off and %d held", off(), w.Outlook().Held)
+		if off() != 2 || w.Outlook().Held[Off] != 13 {
+			t.Errorf("hours later %d are off and %d held", off(), w.Outlook().Held[Off])
 		}
 		// One who leaves now still counts: two of four were done today.
 		leave(16)
@@ -843,12 +857,12 @@ func TestWorkerBrake(t *testing.T) {
 			t.Errorf("%d accounts are off, want 3", off())
 		}
 
-		consent := newWorker(t, w.q, w.b, func(o *WorkerOptions) { o.Holder, o.Brake = "command", Brake{Share: 0.2, Minimum: 2, Accept: 12} })
-		if s, err := consent.Once(t.Context()); err != nil || s.Held != 13 || s.Accounts != 20 || off() != 3 {
+		consent := newWorker(t, w.q, w.b, func(o *WorkerOptions) { o.Holder, o.Brakes[Off] = "command", Brake{Share: 0.2, Minimum: 2, Accept: 12} })
+		if s, err := consent.Once(t.Context()); err != nil || s.Held[Off] != 13 || s.Accounts != 20 || off() != 3 {
 			t.Errorf("consent to too few: %+v, %v, %d off", s, err, off())
 		}
-		consent = newWorker(t, w.q, w.b, func(o *WorkerOptions) { o.Holder, o.Brake = "command", Brake{Share: 0.2, Minimum: 2, Accept: 13} })
-		if s, err := consent.Once(t.Context()); err != nil || s.Held != 0 || s.Wrote != 13 || off() != 16 {
+		consent = newWorker(t, w.q, w.b, func(o *WorkerOptions) { o.Holder, o.Brakes[Off] = "command", Brake{Share: 0.2, Minimum: 2, Accept: 13} })
+		if s, err := consent.Once(t.Context()); err != nil || s.Held[Off] != 0 || s.Wrote != 13 || off() != 16 {
 			t.Errorf("consent: %+v, %v, %d off", s, err, off())
 		}
 		pass(2 * time.Hour)
@@ -860,7 +874,7 @@ func TestWorkerBrake(t *testing.T) {
 
 // TestWorkerBrakeAddsUp: many small runs within a day are one large one.
 func TestWorkerBrakeAddsUp(t *testing.T) {
-	work(t, func(o *WorkerOptions) { o.Brake = Brake{Minimum: 3} }, func(t *testing.T, w *floor) {
+	work(t, func(o *WorkerOptions) { o.Brakes[Off] = Brake{Minimum: 3} }, func(t *testing.T, w *floor) {
 		w.q.add(1, 2, 3, 4, 5, 6)
 		w.start()
 		for n := byte(1); n <= 6; n++ {
@@ -877,8 +891,8 @@ func TestWorkerBrakeAddsUp(t *testing.T) {
 			t.Errorf("%d accounts are off, want 3", off)
 		}
 		// Neither a restart nor another worker is a consent.
-		again := newWorker(t, w.q, w.b, func(o *WorkerOptions) { o.Holder, o.Brake = "command", Brake{Minimum: 3} })
-		if s, err := again.Once(t.Context()); err != nil || s.Held != 3 || s.Wrote != 0 {
+		again := newWorker(t, w.q, w.b, func(o *WorkerOptions) { o.Holder, o.Brakes[Off] = "command", Brake{Minimum: 3} })
+		if s, err := again.Once(t.Context()); err != nil || s.Held[Off] != 3 || s.Wrote != 0 {
 			t.Errorf("another worker: %+v, %v", s, err)
 		}
 		pass(25 * time.Hour)
@@ -891,7 +905,7 @@ func TestWorkerBrakeAddsUp(t *testing.T) {
 // TestWorkerBrakeAtOnce: those who are suspended do not wait for the end of a
 // run, and are counted all the same.
 func TestWorkerBrakeAtOnce(t *testing.T) {
-	work(t, func(o *WorkerOptions) { o.Brake = Brake{Minimum: 3} }, func(t *testing.T, w *floor) {
+	work(t, func(o *WorkerOptions) { o.Brakes[Off] = Brake{Minimum: 3} }, func(t *testing.T, w *floor) {
 		w.q.add(1, 2, 3, 4, 5, 6)
 		w.start()
 		w.q.mu.Lock()
@@ -909,7 +923,7 @@ func TestWorkerBrakeAtOnce(t *testing.T) {
 				off++
 			}
 		}
-		if off != 3 || w.Outlook().Held > 3 {
+		if off != 3 || w.Outlook().Held[Off] > 3 {
 			t.Errorf("%d accounts are off, want 3", off)
 		}
 	})

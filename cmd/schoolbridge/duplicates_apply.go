@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"schoolbridge/provision"
 	"schoolbridge/provision/duplicates"
 )
 
@@ -91,7 +92,7 @@ func (t *tally) count(r duplicates.Repair) {
 
 // each applies the approved groups; only what stopped is told of one by one.
 func (t *tally) each(ctx context.Context, m *duplicates.Mender, todo []approved) error {
-	show := newMeter(t.std, t.says.applying, len(todo), t.now)
+	show := newMeter(t.std, t.says.applying, len(todo), time.Local, t.now)
 	defer show.end()
 	for _, a := range todo {
 		r, err := m.Apply(ctx, a.group, a.accounts)
@@ -165,7 +166,7 @@ func (d *mending) brake(accounts int, todo []approved, repairs []duplicates.Repa
 			lately += r.Group.Disabling(r.Group.Approve(false))
 		}
 	}
-	allowed := max(workerOptions(d.config).Brake.Allowed(accounts)-lately, d.accept)
+	allowed := max(workerOptions(d.config).Brakes[provision.Off].Allowed(accounts)-lately, d.accept)
 	if disabling > allowed {
 		d.say(d.says.brake, disabling, max(allowed, 0), disabling)
 		return errFindings
@@ -251,7 +252,7 @@ type duplicatesText struct {
 var duplicatesTexts = map[string]duplicatesText{
 	"ru": {
 		reading: "чтение всех учётных записей домена…", found: "прочитано учётных записей %d за %v: групп возможных дубликатов %d, похожих пар однофамильцев %d",
-		applying: "группы: %d из %d, %.1f в секунду, осталось %v", written: "записано: %s", write: "не записать %s: %w",
+		applying: "группы: %d из %d, %.1f в секунду, осталось %v, до %s", written: "записано: %s", write: "не записать %s: %w",
 		noPlan: "%s — не план (его пишет duplicates plan --out ФАЙЛ): %v", otherPlan: "план %s составлен для другого домена: %s",
 		noGroup: "группы %s в плане %s нет", noRepair: "с группой %s ничего не делали: какие были, показывает аудит, audit show --nobody --kinds duplicates_applied",
 		brake: "отключить предстоит %d, а разом можно не больше %d. Проверьте план; если всё верно, добавьте --accept-disabling %d",
@@ -262,7 +263,7 @@ var duplicatesTexts = map[string]duplicatesText{
 	},
 	"en": {
 		reading: "reading all accounts of the domain…", found: "%d accounts read in %v: %d groups of possible duplicates, %d pairs of namesakes that look alike",
-		applying: "groups: %d of %d, %.1f a second, %v left", written: "written: %s", write: "%s cannot be written: %w",
+		applying: "groups: %d of %d, %.1f a second, %v left, until %s", written: "written: %s", write: "%s cannot be written: %w",
 		noPlan: "%s is no plan (duplicates plan --out FILE writes one): %v", otherPlan: "the plan %s was made for another domain: %s",
 		noGroup: "there is no group %s in the plan %s", noRepair: "nothing was done with group %s: the audit trail shows those that there were, audit show --nobody --kinds duplicates_applied",
 		brake: "%d are to be disabled, and no more than %d may be at once. Look at the plan; if it is right, add --accept-disabling %d",

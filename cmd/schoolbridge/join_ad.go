@@ -13,6 +13,8 @@ import (
 	"schoolbridge/config"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/ldapclient"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/policy"
 	"schoolbridge/provision"
 	"schoolbridge/provision/ad"
 )
@@ -64,10 +66,28 @@ func layoutAD(c config.AD) ad.Layout {
 	if len(c.Districts) > 0 {
 		l.Districts = map[string]string{}
 	}
+	for _, p := range c.Places {
+		l.Places = append(l.Places, ad.Place{Scope: scopeAD(p.Roles, p.Schools), OU: p.OU, Groups: p.Groups})
+	}
+	for _, a := range c.Attributes {
+		l.Attributes = append(l.Attributes, ad.Mapping{Scope: scopeAD(a.Roles, a.Schools), Attribute: a.Name, Value: a.Value})
+	}
 	for _, d := range c.Districts {
 		l.Districts[d.Name] = d.Label
 	}
 	return l
+}
+
+func scopeAD(roles, schools []string) (s ad.Scope) {
+	for _, r := range roles {
+		if role, ok := person.ParseRole(r); ok {
+			s.Roles = append(s.Roles, role)
+		}
+	}
+	for _, id := range schools {
+		s.Schools = append(s.Schools, person.SchoolID(id))
+	}
+	return s
 }
 
 // holder names a worker of this machine among those of a target.
@@ -83,8 +103,27 @@ func holder(name string) string {
 func workerOptions(c *config.Config) provision.WorkerOptions {
 	return provision.WorkerOptions{
 		Target: targetAD, Holder: holder(strconv.Itoa(os.Getpid())), Zone: c.Policy.TimeZone.Location(), Sweep: c.AD.Sweep,
-		Brake: provision.Brake{Share: c.AD.DisableShare, Minimum: c.AD.DisableMinimum},
+		LeaveGrace: c.AD.GraceDays, Rate: c.AD.Rate, Window: windowAD(c),
+		Brakes: provision.Brakes{
+			provision.Off:    {Share: c.AD.DisableShare, Minimum: c.AD.DisableMinimum, Maximum: c.AD.BrakeMaximum},
+			provision.Move:   {Share: c.AD.MoveShare, Minimum: c.AD.MoveMinimum, Maximum: c.AD.BrakeMaximum},
+			provision.Rename: {Share: c.AD.RenameShare, Minimum: c.AD.RenameMinimum, Maximum: c.AD.BrakeMaximum},
+		},
 	}
+}
+
+// windowAD gives the hours in which accounts are changed for which nobody waits;
+// nil: always.
+func windowAD(c *config.Config) func(time.Time) (bool, time.Time) {
+	if len(c.AD.Window) == 0 {
+		return nil
+	}
+	hours, err := policy.ParseHours(c.AD.Window)
+	if err != nil {
+		return nil // the configuration was checked
+	}
+	zone := c.Policy.TimeZone.Location()
+	return func(now time.Time) (bool, time.Time) { return hours.Open(now.In(zone)), hours.Next(now.In(zone)) }
 }
 
 // firstLook bounds the check at the start: people sign in without Active

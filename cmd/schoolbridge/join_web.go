@@ -87,7 +87,10 @@ func (d *daemon) pages(stopping <-chan struct{}) (*web.Handler, error) {
 			return nil, err
 		}
 	}
-	desk := provision.NewDesk(signIns{d}, provision.NewActivator(d.db.Accounts(), d.config.Policy.TimeZone.Location(), o), d.db.Targets(),
+	activator := provision.NewActivator(d.db.Accounts(), d.config.Policy.TimeZone.Location(), o)
+	rematcher := provision.NewRematcher(d.db.Accounts(), activator, d.log)
+	d.services = append(d.services, service{"records of people", func(ctx context.Context) error { return rematcher.Run(ctx, d.db.Targets().Wake) }})
+	desk := provision.NewDesk(signIns{d}, activator, d.db.Targets(),
 		provision.DeskOptions{Stopping: stopping, Logger: d.log})
 	return web.New(web.Options{
 		Desk: desk, Proxies: c.Proxies, Logger: d.log,

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math"
+	"slices"
 	"time"
 
 	"schoolbridge/config"
@@ -18,28 +18,67 @@ import (
 	"schoolbridge/provision/match"
 )
 
+// provisionCall is a command line of provision.
+type provisionCall struct {
+	verb, file, lang string
+	login, school    string // of whom; "": everybody
+	form             string
+	to               string // rename
+	accept           [3]int // by kind of drastic change
+}
+
+func parseProvision(std streams, args []string) (c provisionCall, err error) {
+	fs := flag.NewFlagSet("provision", flag.ContinueOnError)
+	fs.StringVar(&c.file, "config", "", "файл настроек / the configuration `FILE`")
+	lang := langFlag(fs)
+	fs.StringVar(&c.login, "person", "", "только этот человек / this person only: `LOGIN`")
+	fs.StringVar(&c.school, "school", "", "plan, apply: только люди этой школы / the people of this school only: `ID`")
+	fs.StringVar(&c.form, "format", planDiff, "plan: diff, table, json: `FORM`")
+	fs.StringVar(&c.to, "to", "", "rename: новое имя / the new name: `NAME`")
+	fs.IntVar(&c.accept[provision.Off], "accept-disabling", 0, "apply: разрешить отключить разом до N записей / let up to `N` accounts be disabled at once")
+	fs.IntVar(&c.accept[provision.Move], "accept-moves", 0, "apply: разрешить перенести разом до N записей / let up to `N` accounts be moved at once")
+	fs.IntVar(&c.accept[provision.Rename], "accept-renames", 0, "apply: разрешить разом сменить имя у N записей / let up to `N` accounts get another displayed name at once")
+	words, err := parse(fs, std, args)
+	if err != nil {
+		return c, err
+	}
+	if len(words) != 1 {
+		return c, misused("provision")
+	}
+	c.verb, c.lang = words[0], *lang
+	accepts := slices.Max(c.accept[:]) > 0
+	wrong := slices.Min(c.accept[:]) < 0 || c.login != "" && c.school != "" || !slices.Contains(planForms(), c.form)
+	switch c.verb {
+	case "plan":
+		wrong = wrong || accepts || c.to != ""
+	case "apply":
+		wrong = wrong || c.to != ""
+	case "rename":
+		wrong = wrong || accepts || c.to == "" || c.login == ""
+	default:
+		wrong = true
+	}
+	if wrong {
+		return c, misused("provision")
+	}
+	return c, nil
+}
+
 func runProvision(ctx context.Context, std streams, args []string) error {
 	if len(args) > 0 && args[0] == "claim" {
 		return runClaim(ctx, std, args[1:])
 	}
-	fs := flag.NewFlagSet("provision", flag.ContinueOnError)
-	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
-	lang := langFlag(fs)
-	accept := fs.Int("accept-disabling", 0, "apply: разрешить отключить разом до N записей / let up to `N` accounts be disabled at once")
-	words, err := parse(fs, std, args)
+	call, err := parseProvision(std, args)
 	if err != nil {
 		return err
 	}
-	if len(words) != 1 || words[0] != "plan" && words[0] != "apply" || *accept < 0 || *accept > 0 && words[0] == "plan" {
-		return misused("provision")
-	}
-	c, err := loadConfig(std, *file, *lang)
+	c, err := loadConfig(std, call.file, call.lang)
 	if err != nil {
 		return err
 	}
-	p := &provisioner{std: std, config: c, text: provisionTexts[*lang], now: time.Now}
+	p := &provisioner{provisionCall: call, std: std, config: c, text: provisionTexts[call.lang], now: time.Now}
 	if !c.AD.On() {
-		return usageError(p.text.noSection, *file)
+		return usageError(p.text.noSection, call.file)
 	}
 	if p.db, err = openMadeStore(ctx, c); err != nil {
 		return err
@@ -54,14 +93,18 @@ func runProvision(ctx context.Context, std streams, args []string) error {
 	if err := target.Check(ctx); err != nil {
 		return p.unusable(err)
 	}
-	if words[0] == "plan" {
+	switch call.verb {
+	case "plan":
 		return p.plan(ctx)
+	case "rename":
+		return p.rename(ctx)
 	}
-	return p.apply(ctx, *accept)
+	return p.apply(ctx)
 }
 
 // provisioner is one run of the command.
 type provisioner struct {
+	provisionCall
 	std    streams
 	config *config.Config
 	text   provisionText
@@ -100,19 +143,11 @@ func (p *provisioner) audit(ctx context.Context, kind string, more map[string]an
 	return p.db.Audit().Append(ctx, []identity.AuditEntry{{At: p.now(), Kind: kind, Payload: payload}})
 }
 
-// planLine is one account with something to do or a problem.
-type planLine struct {
-	Person   string   `json:"person"`
-	Login    string   `json:"login"`
-	Action   string   `json:"action"`
-	Changes  []string `json:"changes"`
-	Problems []string `json:"problems"`
-}
-
 // planned counts what a dry run came to.
 type planned struct {
 	accounts, idle, problems int
 	actions                  map[string]int // those that write
+	drastic                  [3]int
 }
 
 func (p *planned) writes() int {
@@ -123,56 +158,78 @@ func (p *planned) writes() int {
 	return n
 }
 
-// plan looks at every account and writes nothing.
+// plan looks at the accounts and writes nothing.
 func (p *provisioner) plan(ctx context.Context) error {
 	now := p.now()
-	ids, err := p.db.Targets().Due(ctx, targetAD, now.AddDate(100, 0, 0), math.MaxInt32)
+	who, err := p.choose(ctx)
 	if err != nil {
 		return err
 	}
-	if err := p.audit(ctx, "provision_plan", map[string]any{"accounts": len(ids)}); err != nil {
+	if err := p.audit(ctx, "provision_plan", p.about(map[string]any{"accounts": len(who.ids)})); err != nil {
 		return err
 	}
 	found := planned{actions: map[string]int{}}
-	show := newMeter(p.std, p.text.planning, len(ids), p.now)
+	show := newMeter(p.std, p.text.planning, len(who.ids), p.zone(), p.now)
 	defer show.end()
-	encoder := json.NewEncoder(p.std.out)
-	encoder.SetEscapeHTML(false)
-	for _, id := range ids {
-		job, err := p.db.Targets().Job(ctx, targetAD, id, now)
+	lines := newShower(p.form, p.std.out, p.text)
+	for _, id := range who.ids {
+		job, plan, err := p.planOf(ctx, id, now)
 		if errors.Is(err, identity.ErrNotFound) {
 			continue // removed since
 		}
 		if err != nil {
 			return err
 		}
-		plan, err := p.target.Plan(ctx, job)
-		if err != nil {
-			return p.unusable(err)
-		}
-		duplicates, err := p.duplicates(ctx, id)
-		if err != nil {
-			return err
-		}
-		plan.Problems = append(plan.Problems, duplicates...)
 		show.step()
-		if line, ok := found.count(job, plan); ok {
-			if err := encoder.Encode(line); err != nil {
+		if line, ok := found.count(job, plan, p.target.Foresee(job)); ok {
+			if err := lines.show(line); err != nil {
 				return err
 			}
 		}
+	}
+	if err := lines.close(); err != nil {
+		return err
 	}
 	show.end()
 	depth, err := p.db.Targets().Depth(ctx, targetAD, now)
 	if err != nil {
 		return err
 	}
-	p.summarize(found, depth)
+	p.summarize(found, depth, who.all)
 	if found.idle < found.accounts {
 		return errFindings
 	}
 	return nil
 }
+
+// planOf plans one account.
+func (p *provisioner) planOf(ctx context.Context, id identity.PersonID, now time.Time) (provision.Job, provision.Plan, error) {
+	job, err := p.db.Targets().Job(ctx, targetAD, id, now)
+	if err != nil {
+		return job, provision.Plan{}, err
+	}
+	job.Grace = p.config.AD.GraceDays
+	plan, err := p.target.Plan(ctx, job)
+	if err != nil {
+		return job, plan, p.unusable(err)
+	}
+	duplicates, err := p.duplicates(ctx, id)
+	plan.Problems = append(plan.Problems, duplicates...)
+	return job, plan, err
+}
+
+// about adds of whom a run is.
+func (p *provisioner) about(more map[string]any) map[string]any {
+	if p.login != "" {
+		more["login"] = p.login
+	}
+	if p.school != "" {
+		more["school"] = p.school
+	}
+	return more
+}
+
+func (p *provisioner) zone() *time.Location { return p.config.Policy.TimeZone.Location() }
 
 // duplicates are the further accounts that are claimed as the person's.
 func (p *provisioner) duplicates(ctx context.Context, id identity.PersonID) ([]match.Problem, error) {
@@ -186,7 +243,7 @@ func (p *provisioner) duplicates(ctx context.Context, id identity.PersonID) ([]m
 }
 
 // count notes one account, and gives its line if there is something to tell.
-func (p *planned) count(job provision.Job, plan provision.Plan) (planLine, bool) {
+func (p *planned) count(job provision.Job, plan provision.Plan, drastic provision.Drastic) (planLine, bool) {
 	p.accounts++
 	writes := plan.Action != provision.ActionNone && plan.Action != provision.ActionProblem
 	if !writes && len(plan.Problems) == 0 {
@@ -195,8 +252,14 @@ func (p *planned) count(job provision.Job, plan provision.Plan) (planLine, bool)
 	}
 	if writes {
 		p.actions[plan.Action]++
+		drastic[provision.Off] = plan.Action == provision.ActionDisable
+		for kind, made := range drastic {
+			if made {
+				p.drastic[kind]++
+			}
+		}
 	}
-	line := planLine{Person: job.Person.String(), Login: job.Row.Name, Action: plan.Action, Changes: append([]string{}, plan.Changes...), Problems: []string{}}
+	line := planLine{Person: job.Person.String(), Login: job.Row.Name, Action: plan.Action, Changes: append([]provision.Change{}, plan.Changes...), Problems: []string{}}
 	if job.Entry != nil {
 		line.Login = string(job.Entry.Login)
 	}
@@ -213,7 +276,7 @@ func (p *planned) count(job provision.Job, plan provision.Plan) (planLine, bool)
 // passwords, measured on Samba; other changes are faster.
 const assumedRate = 30
 
-func (p *provisioner) summarize(found planned, depth provision.Depth) {
+func (p *provisioner) summarize(found planned, depth provision.Depth, all bool) {
 	t := p.text
 	p.say(t.accounts, found.accounts, found.idle, found.writes(), found.problems)
 	for _, action := range provisionActions() {
@@ -223,12 +286,22 @@ func (p *provisioner) summarize(found planned, depth provision.Depth) {
 	}
 	p.say(t.queue, depth.Due, depth.Waiting, depth.Passwords)
 	if writes := found.writes(); writes > 0 {
-		took := (time.Duration(writes) * time.Second / assumedRate).Round(time.Second)
-		took = max(took, time.Second)
-		p.say(t.expected, took, p.now().Add(took).In(p.config.Policy.TimeZone.Location()).Format("15:04:05"), assumedRate)
+		rate := float64(assumedRate)
+		if p.config.AD.Rate > 0 {
+			rate = min(rate, p.config.AD.Rate)
+		}
+		took := max(time.Duration(float64(writes)*float64(time.Second)/rate).Round(time.Second), time.Second)
+		p.say(t.expected, took, p.now().Add(took).In(p.zone()).Format("2006-01-02 15:04:05"), rate)
 	}
-	allowed := workerOptions(p.config).Brake.Allowed(found.accounts)
-	if off := found.actions[provision.ActionDisable]; off > allowed {
-		p.say(t.brake, off, allowed, off)
+	brakes := workerOptions(p.config).Brakes
+	for kind, n := range found.drastic {
+		if allowed := max(brakes[kind].Allowed(depth.Accounts)-depth.Made[kind], 0); n > allowed {
+			p.say(t.brake[kind], n, allowed, n)
+		}
+	}
+	if window := windowAD(p.config); window != nil && all {
+		if open, opens := window(p.now()); !open {
+			p.say(t.window, opens.In(p.zone()).Format("2006-01-02 15:04"))
+		}
 	}
 }

@@ -25,11 +25,25 @@ const (
 // errNoTurn says that another worker never let go.
 var errNoTurn = errors.New("another process has been at work on Active Directory all the time: look at the daemon's log, or stop it and try again")
 
-// apply brings every account to its state, beside a running daemon.
-func (p *provisioner) apply(ctx context.Context, accept int) (err error) {
-	if err := p.audit(ctx, "provision_apply", map[string]any{"accept_disabling": accept}); err != nil {
+// apply brings the accounts to their state, beside a running daemon.
+func (p *provisioner) apply(ctx context.Context) (err error) {
+	who, err := p.choose(ctx)
+	if err != nil {
 		return err
 	}
+	if err := p.audit(ctx, "provision_apply", p.about(map[string]any{"accept_disabling": p.accept[provision.Off],
+		"accept_moves": p.accept[provision.Move], "accept_renames": p.accept[provision.Rename]})); err != nil {
+		return err
+	}
+	if len(who.ids) == 0 {
+		p.say(p.text.applied, 0, 0, 0)
+		return nil
+	}
+	return p.bring(ctx, who)
+}
+
+// bring sets a worker on the accounts.
+func (p *provisioner) bring(ctx context.Context, who chosen) (err error) {
 	log, err := telemetry.NewLogger(p.std.err, p.config.Log.Format, p.config.Log.Level)
 	if err != nil {
 		return err
@@ -40,41 +54,48 @@ func (p *provisioner) apply(ctx context.Context, accept int) (err error) {
 	go func() { written <- trail.Run(life) }()
 	defer func() { end(); err = errors.Join(err, <-written) }()
 
-	depth, err := p.db.Targets().Depth(ctx, targetAD, p.now())
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watched := &watched{Target: p.target, show: newMeter(p.std, p.text.applying, depth.Accounts, p.now)}
+	watched := &watched{Target: p.target, show: newMeter(p.std, p.text.applying, len(who.ids), p.zone(), p.now)}
 	noted := time.AfterFunc(turnNoted, func() { watched.ifIdle(func() { p.say("%s", p.text.turn) }) })
 	patience := time.AfterFunc(turnPatience, func() { watched.ifIdle(func() { cancel(errNoTurn) }) })
 	defer noted.Stop()
 	defer patience.Stop()
 
 	o := workerOptions(p.config)
-	o.Brake.Accept, o.Auditor, o.Logger = accept, trail, log
+	o.Auditor, o.Logger = trail, log
+	for kind, n := range p.accept {
+		o.Brakes[kind].Accept = n
+	}
 	worker, err := provision.NewWorker(watched, p.db.Targets(), o)
 	if err != nil {
 		return err
 	}
-	summary, err := worker.Once(ctx)
+	only := who.ids
+	if who.all {
+		only = nil // in the order in which they are due
+	}
+	summary, err := worker.Once(ctx, only...)
 	done := watched.finish()
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
-		p.say(p.text.stopped, done, depth.Accounts)
+		p.say(p.text.stopped, done, len(who.ids))
 		return p.unusable(err)
 	}
 	p.say(p.text.applied, summary.Accounts, summary.Wrote, summary.Problems)
-	if summary.Held > 0 {
-		p.say(p.text.held, summary.Held, summary.Held)
+	held := false
+	for kind, n := range summary.Held {
+		if n > 0 {
+			p.say(p.text.held[kind], n, n)
+			held = true
+		}
 	}
 	if summary.Problems > 0 {
 		p.say("%s", p.text.ask)
 	}
-	if summary.Problems > 0 || summary.Held > 0 {
+	if summary.Problems > 0 || held {
 		return errFindings
 	}
 	return nil
@@ -127,12 +148,13 @@ type meter struct {
 	to          *os.File // nil: no terminal
 	text        string
 	total, done int
+	zone        *time.Location
 	now         func() time.Time
 	began, last time.Time
 }
 
-func newMeter(std streams, text string, total int, now func() time.Time) *meter {
-	m := &meter{text: text, total: total, now: now, began: now()}
+func newMeter(std streams, text string, total int, zone *time.Location, now func() time.Time) *meter {
+	m := &meter{text: text, total: total, zone: zone, now: now, began: now()}
 	if f, ok := std.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		m.to = f
 	}
@@ -151,7 +173,7 @@ func (m *meter) step() {
 	m.last = now
 	took := now.Sub(m.began)
 	left := time.Duration(max(m.total-m.done, 0)) * took / time.Duration(m.done)
-	fmt.Fprintf(m.to, "\r\033[K"+m.text, m.done, m.total, float64(m.done)/max(took.Seconds(), 0.001), left.Round(time.Second))
+	fmt.Fprintf(m.to, "\r\033[K"+m.text, m.done, m.total, float64(m.done)/max(took.Seconds(), 0.001), left.Round(time.Second), now.Add(left).In(m.zone).Format("15:04"))
 }
 
 // end clears the line.

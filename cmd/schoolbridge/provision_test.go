@@ -114,7 +114,7 @@ func (s site) employ(password string, logins ...string) {
 
 func (s site) planned(lang string) (lines []planLine, errs string, code int) {
 	s.t.Helper()
-	out, errs, code := s.command("provision", "plan", "--config", s.path("config.yaml"), "--lang", lang)
+	out, errs, code := s.command("provision", "plan", "--config", s.path("config.yaml"), "--format", "json", "--lang", lang)
 	for line := range strings.Lines(out) {
 		var l planLine
 		if err := json.Unmarshal([]byte(line), &l); err != nil {
@@ -142,7 +142,7 @@ func TestProvisionPlanAndApply(t *testing.T) {
 		for _, l := range lines {
 			switch l.Login {
 			case "evann":
-				if l.Action != "create" || !slices.Contains(l.Changes, "userPrincipalName: evann@obr.example") || len(l.Problems) > 0 || len(l.Person) != 32 {
+				if l.Action != "create" || !slices.Contains(l.Changes, provision.Change{What: "userPrincipalName", Will: "evann@obr.example", Why: provision.WhyTeams}) || len(l.Problems) > 0 || len(l.Person) != 32 {
 					t.Errorf("%+v", l)
 				}
 			case "kimv": // somebody's, nobody knows whose
@@ -216,7 +216,7 @@ func TestProvisionBrake(t *testing.T) {
 		}
 	}
 	lines, errs, code := s.planned("en")
-	if code != exitFindings || len(lines) != 3 || lines[0].Action != "disable" || !strings.Contains(errs, "3 are to be disabled, and no more than 1 are at once") {
+	if code != exitFindings || len(lines) != 3 || lines[0].Action != "disable" || !strings.Contains(errs, "3 are to be disabled, and today no more than 1 are") {
 		t.Fatalf("exit %d, %+v\n%s", code, lines, errs)
 	}
 	// As the plan said: all or none.
@@ -369,7 +369,7 @@ func (bringer) Bring(context.Context, provision.Job) (provision.Pass, error) {
 // Waiting for a turn ends with the first account; several passes over one
 // account count once.
 func TestWatched(t *testing.T) {
-	w := &watched{Target: bringer{}, show: newMeter(streams{}, "", 2, time.Now)}
+	w := &watched{Target: bringer{}, show: newMeter(streams{}, "", 2, time.UTC, time.Now)}
 	idle := 0
 	w.ifIdle(func() { idle++ })
 	for _, id := range []identity.PersonID{{1}, {1}, {2}} {

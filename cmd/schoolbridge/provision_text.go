@@ -12,9 +12,35 @@ func provisionActions() []string {
 // provisionText are the messages of "provision" in one language.
 type provisionText struct {
 	noSection, unreachable, bind                string
-	planning, accounts, queue, expected, brake  string
-	applying, turn, stopped, applied, held, ask string
+	planning, accounts, queue, expected, window string
+	applying, turn, stopped, applied, ask       string
+	nobody, noSchool, columns, nothing          string
+	renamed, taken, badName, same               string
+	brake, held                                 [3]string // by kind of drastic change
 	action                                      map[string]string
+	place, group, password                      string
+	why                                         map[provision.Why]string
+}
+
+// what says which part of an account a change is about.
+func (t provisionText) what(word string) string {
+	switch word {
+	case provision.ChangePlace:
+		return t.place
+	case provision.ChangeGroup:
+		return t.group
+	case provision.ChangePassword:
+		return t.password
+	}
+	return word
+}
+
+// doing says what becomes of an account.
+func (t provisionText) doing(action string) string {
+	if text := t.action[action]; text != "" {
+		return text
+	}
+	return action
 }
 
 var provisionTexts = map[string]provisionText{
@@ -23,22 +49,48 @@ var provisionTexts = map[string]provisionText{
 		unreachable: "с контроллером домена %s не связаться: проверьте ad.server, сеть и порт 636, сертификат (ad.ca_file): %w",
 		bind:        "контроллер домена %s не принял служебную запись %s: проверьте ad.bind и ad.password_file, не отключена ли она и не истёк ли её пароль: %w",
 
-		planning: "сверка: %d из %d, %.0f в секунду, осталось %v",
+		planning: "сверка: %d из %d, %.0f в секунду, осталось %v, до %s",
 		accounts: "Active Directory: учётных записей %d; как должно быть %d, изменить надо %d, с проблемами %d",
 		queue:    "очередь службы: пора сверить %d, отложено после проблемы %d; паролей ждёт передачи %d",
-		expected: "изменения займут примерно %v, до %s (из расчёта %d записей в секунду)",
-		brake: "отключить предстоит %d, а разом служба отключает не больше %d: она оставит их включёнными и подождёт. " +
-			"Проверьте, целы ли реестры; если всё верно: schoolbridge provision apply --accept-disabling %d",
+		expected: "изменения займут примерно %v, до %s (из расчёта %.3g записей в секунду)",
+		brake: [3]string{
+			"отключить предстоит %d, а без согласия до конца суток служба отключит не больше %d: остальные она оставит включёнными и подождёт. " +
+				"Проверьте, целы ли реестры; если всё верно: schoolbridge provision apply --accept-disabling %d",
+			"перенести в другое подразделение предстоит %d, а без согласия до конца суток служба перенесёт не больше %d: остальные она оставит на месте и подождёт. " +
+				"Проверьте, цел ли список школ; если всё верно: schoolbridge provision apply --accept-moves %d",
+			"сменить имя предстоит у %d, а без согласия до конца суток служба сменит не больше чем у %d: остальных она оставит как есть и подождёт. " +
+				"Проверьте, верны ли имена на mos.ru; если всё верно: schoolbridge provision apply --accept-renames %d",
+		},
+		window: "служба меняет записи, которых никто не ждёт, в своё время (ad.window): с %s; команда apply не ждёт",
 
-		applying: "запись: %d из %d, %.0f в секунду, осталось %v",
+		applying: "запись: %d из %d, %.0f в секунду, осталось %v, до %s",
 		turn:     "с Active Directory сейчас работает служба: ждём очереди (Ctrl-C — прервать)",
 		stopped:  "прервано: начато учётных записей %d из %d; сделанное остаётся, повторить можно в любое время",
 		applied:  "учётных записей %d: изменено %d, с проблемами %d",
-		held:     "не отключено %d: это больше, чем служба отключает разом. Проверьте, целы ли реестры; если всё верно, повторите с --accept-disabling %d",
-		ask:      "какие проблемы и у кого: schoolbridge provision plan; что с ними делать: schoolbridge explain ЛОГИН",
+		held: [3]string{
+			"не отключено %d: это больше, чем служба отключает разом. Проверьте, целы ли реестры; если всё верно, повторите с --accept-disabling %d",
+			"не перенесено %d: это больше, чем служба переносит разом. Проверьте, цел ли список школ; если всё верно, повторите с --accept-moves %d",
+			"имя не сменено у %d: это больше, чем служба меняет разом. Проверьте, верны ли имена на mos.ru; если всё верно, повторите с --accept-renames %d",
+		},
+		ask: "какие проблемы и у кого: schoolbridge provision plan; что с ними делать: schoolbridge explain ЛОГИН",
 		action: map[string]string{
 			provision.ActionCreate: "завести", provision.ActionAdopt: "взять под управление", provision.ActionEnable: "включить", provision.ActionDisable: "отключить",
-			provision.ActionChange: "поправить", provision.ActionPassword: "передать пароль",
+			provision.ActionChange: "поправить", provision.ActionPassword: "передать пароль", provision.ActionProblem: "не изменить: проблема",
+			provision.ActionNone: "без изменений",
+		},
+		nobody: "никого с логином %s здесь нет", noSchool: "в школе %s нет никого с учётной записью Active Directory: верен ли ID ЕКИС?",
+		columns: "ЛОГИН\tЧТО СДЕЛАТЬ\tЧТО МЕНЯЕТСЯ\tПРОБЛЕМЫ", nothing: "(нет)",
+		place: "подразделение", group: "группа", password: "пароль",
+		renamed: "%s теперь зовётся %s; прежнее имя остаётся за человеком навсегда, вход с ним работает. Логин Teams и записи AD прежние",
+		taken:   "имя %s занято: оно есть или было у другого человека. Имя выбирает человек, счётчики не добавляются",
+		badName: "имя %s не годится для Active Directory: до 20 знаков, латинские буквы, цифры, точка, дефис",
+		same:    "%s уже зовётся так: менять нечего",
+		why: map[provision.Why]string{
+			provision.WhyNew: "человек прошёл активацию, записи ещё нет", provision.WhyOwner: "метка владельца", provision.WhyActive: "работает или учится",
+			provision.WhyLeft: "нигде не работает и не учится", provision.WhySuspended: "вход закрыт здесь или на mos.ru", provision.WhyRemoved: "запись удалена из хранилища",
+			provision.WhyProfile: "так на mos.ru", provision.WhyMapping: "так в настройках (ad.attributes)", provision.WhyPlace: "по роли и школе", provision.WhyGroup: "по роли и школе",
+			provision.WhyTeams: "логина Teams ещё нет", provision.WhyRename: "переименование подтверждено", provision.WhyDelivery: "пароль ждёт передачи",
+			provision.WhyStale: "прежний пароль не годится", provision.WhyControl: "срок пароля — дело mos.ru", provision.WhyStamp: "штамп чужой",
 		},
 	},
 	"en": {
@@ -46,22 +98,48 @@ var provisionTexts = map[string]provisionText{
 		unreachable: "the domain controller %s cannot be reached: look at ad.server, the network and port 636, the certificate (ad.ca_file): %w",
 		bind:        "the domain controller %s refused the service account %s: look at ad.bind and ad.password_file, and whether it is disabled or its password has expired: %w",
 
-		planning: "comparing: %d of %d, %.0f a second, %v left",
+		planning: "comparing: %d of %d, %.0f a second, %v left, until %s",
 		accounts: "Active Directory: %d accounts; %d as they should be, %d to be changed, %d with problems",
 		queue:    "the daemon's queue: %d due, %d put off after a problem; %d passwords wait for delivery",
-		expected: "the changes will take about %v, until %s (at %d accounts a second)",
-		brake: "%d are to be disabled, and no more than %d are at once: the daemon will leave them enabled and wait. " +
-			"See whether the registries are whole; if they are: schoolbridge provision apply --accept-disabling %d",
+		expected: "the changes will take about %v, until %s (at %.3g accounts a second)",
+		brake: [3]string{
+			"%d are to be disabled, and today no more than %d are without consent: the daemon will leave the others enabled and wait. " +
+				"See whether the registries are whole; if they are: schoolbridge provision apply --accept-disabling %d",
+			"%d are to be moved to another unit, and today no more than %d are without consent: the daemon will leave the others where they are and wait. " +
+				"See whether the list of schools is whole; if it is: schoolbridge provision apply --accept-moves %d",
+			"%d are to get another displayed name, and today no more than %d do without consent: the daemon will leave the others as they are and wait. " +
+				"See whether the names at mos.ru are right; if they are: schoolbridge provision apply --accept-renames %d",
+		},
+		window: "the daemon changes accounts for which nobody waits in its hours (ad.window): from %s on; the command apply does not wait",
 
-		applying: "writing: %d of %d, %.0f a second, %v left",
+		applying: "writing: %d of %d, %.0f a second, %v left, until %s",
 		turn:     "the daemon is at work on Active Directory: waiting for a turn (Ctrl-C ends it)",
 		stopped:  "interrupted: %d of %d accounts were begun; what is done stays, and this can be repeated at any time",
 		applied:  "%d accounts: %d changed, %d with problems",
-		held:     "%d were not disabled: more than are disabled at once. See whether the registries are whole; if they are, repeat with --accept-disabling %d",
-		ask:      "which problems, and whose: schoolbridge provision plan; what to do about them: schoolbridge explain --lang en LOGIN",
+		held: [3]string{
+			"%d were not disabled: more than are disabled at once. See whether the registries are whole; if they are, repeat with --accept-disabling %d",
+			"%d were not moved: more than are moved at once. See whether the list of schools is whole; if it is, repeat with --accept-moves %d",
+			"%d did not get their new displayed name: more than do at once. See whether the names at mos.ru are right; if they are, repeat with --accept-renames %d",
+		},
+		ask: "which problems, and whose: schoolbridge provision plan; what to do about them: schoolbridge explain --lang en LOGIN",
 		action: map[string]string{
 			provision.ActionCreate: "create", provision.ActionAdopt: "adopt", provision.ActionEnable: "enable", provision.ActionDisable: "disable",
-			provision.ActionChange: "correct", provision.ActionPassword: "deliver the password",
+			provision.ActionChange: "correct", provision.ActionPassword: "deliver the password", provision.ActionProblem: "cannot be changed: a problem",
+			provision.ActionNone: "nothing to do",
+		},
+		nobody: "nobody here has the login %s", noSchool: "nobody at the school %s has an account in Active Directory: is the ID ЕКИС right?",
+		columns: "LOGIN\tWHAT TO DO\tWHAT CHANGES\tPROBLEMS", nothing: "(nothing)",
+		place: "unit", group: "group", password: "password",
+		renamed: "%s is called %s from now on; the old name stays this person's for ever, and signing in with it works. The Teams login and the account in AD are the same",
+		taken:   "the name %s is taken: another person has it, or had it. A person chooses the name, no counter is added",
+		badName: "the name %s cannot be one in Active Directory: up to 20 characters, Latin letters, digits, dot, hyphen",
+		same:    "%s is called so already: there is nothing to do",
+		why: map[provision.Why]string{
+			provision.WhyNew: "the person activated and has no account yet", provision.WhyOwner: "the owner's mark", provision.WhyActive: "works or studies",
+			provision.WhyLeft: "works and studies nowhere", provision.WhySuspended: "shut out here or by mos.ru", provision.WhyRemoved: "the account was removed from the store",
+			provision.WhyProfile: "so at mos.ru", provision.WhyMapping: "so in the configuration (ad.attributes)", provision.WhyPlace: "by role and school", provision.WhyGroup: "by role and school",
+			provision.WhyTeams: "there is no Teams login yet", provision.WhyRename: "the rename was confirmed", provision.WhyDelivery: "the password waits for delivery",
+			provision.WhyStale: "the former password will not do", provision.WhyControl: "the password's age is mos.ru's matter", provision.WhyStamp: "the stamp is not ours",
 		},
 	},
 }

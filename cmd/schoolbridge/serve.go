@@ -224,9 +224,11 @@ func (d *daemon) calendar(ctx context.Context) error {
 func (d *daemon) upkeep(ctx context.Context) error {
 	ticker := time.NewTicker(time.Hour)
 	defer ticker.Stop()
+	var leavers leaversDay
 	for {
 		d.noteHeads(ctx)
 		d.prune(ctx)
+		leavers.forget(ctx, d, time.Now())
 		select {
 		case <-ctx.Done():
 			return nil

@@ -25,6 +25,7 @@ type Query struct {
 	Filter     string   // RFC 4515; values through EscapeFilter; "": every object
 	Attributes []string // nil: all, but none of the operational ones
 	Limit      int      // more entries than this are an error; 0: 1000
+	First      bool     // they are none: the first Limit of them are wanted
 	Deleted    bool     // deleted objects too (MS-ADTS section 3.1.1.3.4.1.14)
 }
 
@@ -102,6 +103,10 @@ func (c *Client) pages(ctx context.Context, s *session, q Query) ([]Entry, error
 		}
 		for _, e := range result.Entries {
 			entries = append(entries, entryOf(e))
+		}
+		if len(entries) >= q.Limit && q.First {
+			c.drop() // the server keeps the place of a search that nobody goes on with
+			return entries[:q.Limit], nil
 		}
 		if len(entries) > q.Limit {
 			return nil, &Error{Op: "search", Code: ldap.LDAPResultSizeLimitExceeded}

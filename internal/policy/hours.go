@@ -144,3 +144,37 @@ func parseClock(s string) (int, error) {
 	}
 	return 0, fmt.Errorf("%q is no time of day: %w", s, errHours)
 }
+
+// Hours are spans of the week.
+type Hours struct{ spans []hours }
+
+// ParseHours reads spans like those of Rule.Hours.
+func ParseHours(list []string) (Hours, error) {
+	var h Hours
+	for _, s := range list {
+		span, err := parseHours(s)
+		if err != nil {
+			return Hours{}, err
+		}
+		h.spans = append(h.spans, span)
+	}
+	return h, nil
+}
+
+// Open says whether a span is on at a time of the wall clock.
+func (h Hours) Open(now time.Time) bool { return open(h.spans, now) }
+
+// Next is when the next span begins, to the minute: now where one is on, and in a
+// week at the latest.
+func (h Hours) Next(now time.Time) time.Time {
+	if h.Open(now) {
+		return now
+	}
+	next := now.Truncate(time.Minute)
+	for range week {
+		if next = next.Add(time.Minute); h.Open(next) {
+			break
+		}
+	}
+	return next
+}

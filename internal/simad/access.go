@@ -30,6 +30,17 @@ func (d *Directory) mayDelete(a *actor, o *object) bool {
 	return d.isAdmin(a) || d.serves(a, o) && (o.Class == "user" || o.Class == "inetorgperson")
 }
 
+// writable names what somebody may write of an object (MS-ADTS section
+// 3.1.1.4.5.19: allowedAttributesEffective, which is computed).
+func (d *Directory) writable(a *actor, o *object) (names []string) {
+	for _, low := range everything {
+		if attr := attributes[low]; attr.fits(o.Class) && !attr.system && d.mayWrite(a, o, attr) {
+			names = append(names, attr.name)
+		}
+	}
+	return names
+}
+
 // mayWrite: one attribute of the object.
 func (d *Directory) mayWrite(a *actor, o *object, attr *attribute) bool {
 	switch {

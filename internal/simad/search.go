@@ -56,7 +56,7 @@ func (d *Directory) search(by guid, q query) (entries []entry, cookie string, er
 			}
 			return entries, "", fail(4, 0x2023, "the search found more than it may give")
 		}
-		entries = append(entries, d.view(o, q.wanted))
+		entries = append(entries, d.view(d.who(by), o, q.wanted))
 	}
 	return entries, "", nil
 }

@@ -104,7 +104,7 @@ type named struct {
 }
 
 // view picks the attributes that were asked for; none means all.
-func (d *Directory) view(o *object, wanted []string) entry {
+func (d *Directory) view(by *actor, o *object, wanted []string) entry {
 	e := entry{dn: d.tree.dn(o), number: o.Number}
 	if len(wanted) == 0 || slices.Contains(wanted, "*") {
 		wanted = append(slices.Clone(wanted), everything...)
@@ -112,6 +112,10 @@ func (d *Directory) view(o *object, wanted []string) entry {
 	seen := map[string]bool{}
 	for _, w := range wanted {
 		low := strings.ToLower(w)
+		if low == "allowedattributeseffective" {
+			e.values = append(e.values, named{"allowedAttributesEffective", d.writable(by, o)})
+			continue
+		}
 		attr := attributes[low]
 		if attr == nil || seen[low] {
 			continue

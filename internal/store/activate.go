@@ -148,7 +148,7 @@ func (t *tx) personBySubject(subject identity.Subject) (identity.PersonID, error
 // holdPerson finds or makes the person and keeps what the profile says. asked
 // is when mos.ru was.
 func (t *tx) holdPerson(p person.Profile, asked, now time.Time) (id identity.PersonID, changed bool, err error) {
-	profile := sealedPerson{Subject: p.Subject, Login: p.Login, Last: p.Last, First: p.First, Middle: p.Middle, Mail: p.Email}
+	profile := sealProfile(p, asked)
 	id, err = t.personBySubject(p.Subject)
 	if err == nil {
 		opened, err := t.reopen(id, asked)
@@ -203,14 +203,16 @@ func (t *tx) profileOf(id identity.PersonID) (sealedPerson, error) {
 
 func (t *tx) updateProfile(id identity.PersonID, profile sealedPerson) (bool, error) {
 	old, err := t.profileOf(id)
-	if err != nil || old == profile {
+	same := profile
+	same.Asked = old.Asked
+	if err != nil || old == same {
 		return false, err
 	}
 	sealed, err := t.db.keys.sealJSON("people", id.String(), "sealed", profile)
 	if err != nil {
 		return false, err
 	}
-	return true, t.exec("UPDATE people SET sealed = ? WHERE id = ?", sealed, id[:])
+	return true, t.exec("UPDATE people SET sealed = ?, erased = 0, idle = '' WHERE id = ?", sealed, id[:])
 }
 
 // parentOf is the person's part of a card's binding: a card's binding
@@ -316,7 +318,11 @@ func (t *tx) giveName(id identity.PersonID, name person.Name) (bool, error) {
 	case err == nil && holder != id:
 		return false, &Conflict{Name: name, Holder: holder}
 	case err == nil && kind == person.NameRetired && name.Kind != person.NameRetired:
-		return true, t.exec("UPDATE names SET kind = ? WHERE digest = ? AND version = ?", name.Kind, digest.digest, digest.version)
+		sealed, err := t.db.keys.seal("names", nameKey(digest.digest), "sealed", []byte(name.Text))
+		if err != nil {
+			return false, err
+		}
+		return true, t.exec("UPDATE names SET kind = ?, sealed = ? WHERE digest = ? AND version = ?", name.Kind, sealed, digest.digest, digest.version)
 	case err == nil:
 		return false, nil
 	case !errors.Is(err, identity.ErrNotFound):
@@ -378,6 +384,9 @@ func (t *tx) giveAccount(id identity.PersonID, login identity.Login, now time.Ti
 	err := t.row("SELECT uid_number, uuid, sealed FROM accounts WHERE person = ?", id[:]).Scan(&done.UIDNumber, &uuid, &sealed)
 	if err == nil {
 		copy(done.UUID[:], uuid)
+		if len(sealed) == 0 { // somebody who was erased came back
+			return t.loginAgain(id, login, done)
+		}
 		text, err := t.db.keys.open("accounts", id.String(), "sealed", sealed)
 		done.Login = identity.Login(text)
 		return false, err
@@ -399,6 +408,23 @@ func (t *tx) giveAccount(id identity.PersonID, login identity.Login, now time.Ti
 	}
 	return true, t.exec("INSERT INTO accounts (person, uid_number, gid_number, uuid, created, sealed) VALUES (?, ?, ?, ?, ?, ?)",
 		id[:], done.UIDNumber, done.UIDNumber, done.UUID[:], micros(now), sealed)
+}
+
+// loginAgain gives an account whose login was erased one; without a login it only
+// looks.
+func (t *tx) loginAgain(id identity.PersonID, login identity.Login, done *person.Activated) (bool, error) {
+	done.Login = login
+	if login == "" {
+		return false, nil
+	}
+	sealed, err := t.db.keys.seal("accounts", id.String(), "sealed", []byte(login))
+	if err != nil {
+		return false, err
+	}
+	if err := t.exec("UPDATE accounts SET sealed = ? WHERE person = ?", sealed, id[:]); err != nil {
+		return false, err
+	}
+	return true, t.refill(id, login)
 }
 
 // randomUUID gives a version 4 UUID (RFC 9562 section 5.4).

@@ -41,7 +41,7 @@ func (a *Audit) Verify(ctx context.Context, progress func(lines int)) error {
 		if err := t.headless(heads); err != nil {
 			return err
 		}
-		v := &verification{tx: t, progress: progress}
+		v := &verification{tx: t, progress: progress, people: peopleErased{}}
 		for _, h := range heads {
 			if err := v.chain(h); err != nil {
 				return err
@@ -86,6 +86,45 @@ type verification struct {
 	lines    int
 	emptied  auditRow // the youngest line without its payload
 	erased   int64    // up to when payloads were erased, as the trail tells
+	people   peopleErased
+}
+
+// peopleErased are people of whose lines the payloads are gone: the youngest of
+// these, and when the trail tells of the erasure.
+type peopleErased map[identity.PersonID]*struct {
+	emptied auditRow
+	at      int64
+}
+
+func (p peopleErased) told(r auditRow) {
+	one := p.of(r)
+	one.at = max(one.at, r.at)
+}
+
+func (p peopleErased) of(r auditRow) *struct {
+	emptied auditRow
+	at      int64
+} {
+	id := personID(r.person)
+	if p[id] == nil {
+		p[id] = new(struct {
+			emptied auditRow
+			at      int64
+		})
+	}
+	return p[id]
+}
+
+// notePerson notes a line without its payload that is no sign-in: only a person's
+// own are ever erased.
+func (v *verification) notePerson(r auditRow) error {
+	if personID(r.person) == (identity.PersonID{}) {
+		return &Broken{r.chain, r.seq, "its payload is gone, and it is about nobody whose data could be erased"}
+	}
+	if one := v.people.of(r); one.emptied.chain == "" || r.at > one.emptied.at {
+		one.emptied = r
+	}
+	return nil
 }
 
 func (v *verification) chain(head AuditHead) error {
@@ -130,12 +169,15 @@ func (v *verification) head(h AuditHead) error {
 func (v *verification) noteErasure(r auditRow) error {
 	if len(r.sealed) == 0 {
 		if !(identity.AuditEntry{Kind: r.kind}).SignIn() {
-			return &Broken{r.chain, r.seq, "its payload is gone, and only sign-ins are ever erased"}
+			return v.notePerson(r)
 		}
 		if v.emptied.chain == "" || r.at > v.emptied.at {
 			v.emptied = r
 		}
 		return nil
+	}
+	if r.kind == personErasure {
+		v.people.told(r)
 	}
 	if r.kind != auditErasure {
 		return nil
@@ -152,6 +194,11 @@ func (v *verification) noteErasure(r auditRow) error {
 func (v *verification) erasures() error {
 	if v.emptied.chain != "" && v.emptied.at >= v.erased {
 		return &Broken{v.emptied.chain, v.emptied.seq, "its payload is gone, and no erasure in the trail reaches so far"}
+	}
+	for _, one := range v.people {
+		if one.emptied.chain != "" && one.emptied.at > one.at {
+			return &Broken{one.emptied.chain, one.emptied.seq, "its payload is gone, and the trail tells of no erasure of the person since"}
+		}
 	}
 	return nil
 }

@@ -99,6 +99,8 @@ type gathering struct {
 	t     *tx
 	rows  map[person.RecordRef]any
 	holds []provision.Account // what the subject has in targets
+	asks  identity.Subject
+	me    identity.PersonID // whom the subject is bound to
 }
 
 func (g *gathering) lookups(all []lookup) error {
@@ -191,6 +193,7 @@ func (g *gathering) bound(subject identity.Subject) error {
 	if err != nil {
 		return err
 	}
+	g.asks, g.me = subject, id
 	if g.holds, err = g.t.accountsOf(id); err != nil {
 		return err
 	}
@@ -324,7 +327,11 @@ func (g *gathering) bindings(refs map[person.RecordRef]bool) ([]Binding, error) 
 			}
 			people[b.Person] = p
 		}
-		b.Subject, b.Last, b.First, b.Middle = p.Subject, p.Last, p.First, p.Middle
+		subject := erasedSubject(p.Subject, b.Person)
+		if b.Person == g.me && g.asks != "" {
+			subject = g.asks
+		}
+		b.Subject, b.Last, b.First, b.Middle = subject, p.Last, p.First, p.Middle
 	}
 	return list, nil
 }

@@ -216,7 +216,7 @@ func (t *tx) ownerOf(target string, object [16]byte) (provision.Owner, error) {
 		if err != nil {
 			return o, err
 		}
-		o.Subject = p.Subject
+		o.Subject = erasedSubject(p.Subject, personID(holder))
 	} else if !isNoRows(err) {
 		return o, err
 	}

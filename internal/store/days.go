@@ -37,6 +37,9 @@ func (db *DB) TellDay(ctx context.Context, day person.Date) error {
 		}
 		last := person.DateOf(time.Unix(told*86400, 0).UTC())
 		t.many = true
+		if err := t.rematchStarted(last, day); err != nil {
+			return err
+		}
 		return t.touchFound(person.RecordEmployment, "SELECT key FROM employments WHERE starts > ? AND starts <= ? OR ends >= ? AND ends < ?",
 			last.String(), day.String(), last.String(), day.String())
 	})

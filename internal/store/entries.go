@@ -21,6 +21,14 @@ type sealedPerson struct {
 	First   string `json:",omitempty"`
 	Middle  string `json:",omitempty"`
 	Mail    string `json:",omitempty"`
+
+	// For matching anew what registries say later.
+	SNILS                        string `json:",omitempty"`
+	SNILSConfirmed               bool   `json:",omitempty"`
+	Phone, Birth                 string `json:",omitempty"`
+	Trusted                      bool   `json:",omitempty"`
+	PhoneVerified, EmailVerified bool   `json:",omitempty"`
+	Asked                        int64  `json:",omitempty"` // when mos.ru said all this, microseconds
 }
 
 // closedStatus is the status of an enrolment that is over; the clear column
@@ -39,7 +47,7 @@ func (t *tx) entries(condition string, args ...any) ([]*directory.Entry, error) 
 	err := t.each(where(`SELECT p.id, p.epoch, p.state, p.upstream, p.created, p.modified, p.seq, p.sealed, a.uid_number, a.gid_number, a.uuid, a.sealed, o.object, o.sid,
 		EXISTS (SELECT 1 FROM targets t WHERE t.person = p.id AND t.password_epoch < p.epoch
 			AND NOT EXISTS (SELECT 1 FROM passwords w WHERE w.person = p.id AND w.epoch = p.epoch))
-		FROM people p JOIN accounts a ON a.person = p.id LEFT JOIN targets o ON o.person = p.id AND o.target = 'ad' WHERE CONDITION ORDER BY p.id`, "p.id"), args,
+		FROM people p JOIN accounts a ON a.person = p.id LEFT JOIN targets o ON o.person = p.id AND o.target = 'ad' WHERE p.erased = 0 AND CONDITION ORDER BY p.id`, "p.id"), args,
 		func(scan func(...any) error) error {
 			e, err := t.scanEntry(scan)
 			if err == nil {
@@ -97,6 +105,9 @@ func (t *tx) eachName(query string, args []any, f func(identity.PersonID, person
 		var n person.Name
 		if err := scan(&id, &n.Kind, &digest, &sealed); err != nil {
 			return err
+		}
+		if len(sealed) == 0 {
+			return nil // of somebody who was erased: only its digest is kept
 		}
 		text, err := t.db.keys.open("names", nameKey(digest), "sealed", sealed)
 		if err != nil {

@@ -138,7 +138,13 @@ func (t *tx) put(kind *registry, records []record) error {
 			return err
 		}
 	}
-	return t.putLookups(kind.kind, records)
+	if err := t.putLookups(kind.kind, records); err != nil {
+		return err
+	}
+	if err := t.rematchBound(kind.kind, closedKeys(kind.kind, records)); err != nil {
+		return err
+	}
+	return t.askRematch(kind.kind, fioRows(records))
 }
 
 func (t *tx) putLookups(kind person.RecordKind, records []record) error {
@@ -213,6 +219,9 @@ func (t *tx) end(kind *registry, keys []string, day person.Date) error {
 			return err
 		}
 	} else if err := t.touchBound(kind.kind, keys); err != nil {
+		return err
+	}
+	if err := t.rematchBound(kind.kind, keys); err != nil {
 		return err
 	}
 	return batches(keys, inList, func(keys []string) error {

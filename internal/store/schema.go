@@ -188,6 +188,21 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE INDEX decisions_run ON decisions (run) WHERE run <> ''`,
 	`CREATE INDEX decisions_subject ON decisions (digest) WHERE digest IS NOT NULL AND undone = 0`,
 	`CREATE INDEX decisions_object ON decisions (object) WHERE object IS NOT NULL AND undone = 0`,
+}}, {oldest: 13, statements: []string{
+	// When an account was moved or renamed last without anybody's consent; renaming:
+	// a name was confirmed that the target does not have yet.
+	`ALTER TABLE targets ADD COLUMN moved_at {int} NOT NULL DEFAULT 0`,
+	`ALTER TABLE targets ADD COLUMN renamed_at {int} NOT NULL DEFAULT 0`,
+	`ALTER TABLE targets ADD COLUMN renaming {int} NOT NULL DEFAULT 0`,
+	`CREATE INDEX targets_moved ON targets (target, moved_at) WHERE moved_at > 0`,
+	`CREATE INDEX targets_renamed ON targets (target, renamed_at) WHERE renamed_at > 0`,
+	// rematch: a registry got a row that may be this person's. idle is the day since
+	// which nobody needs the person here, and erased when the personal data went.
+	`ALTER TABLE people ADD COLUMN rematch {int} NOT NULL DEFAULT 0`,
+	`ALTER TABLE people ADD COLUMN idle {text} NOT NULL DEFAULT ''`,
+	`ALTER TABLE people ADD COLUMN erased {int} NOT NULL DEFAULT 0`,
+	`CREATE INDEX people_rematch ON people (rematch) WHERE rematch > 0`,
+	`CREATE INDEX people_idle ON people (idle) WHERE idle <> ''`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/provision"
@@ -110,6 +111,7 @@ type storedTarget struct {
 	target string
 	provision.Row
 	seen       uint64
+	urgent     bool
 	passwordAt int64 // when mos.ru vouched for the password that was delivered last
 	due        time.Time
 }
@@ -117,13 +119,13 @@ type storedTarget struct {
 // targetRows reads the rows of one person in all targets, in their order.
 func (t *tx) targetRows(id identity.PersonID) ([]storedTarget, error) {
 	var rows []storedTarget
-	err := t.each(`SELECT target, object, name, stamp, observed, password_epoch, password_at, revision, seen, failures, due FROM targets
+	err := t.each(`SELECT target, object, name, stamp, observed, password_epoch, password_at, revision, seen, failures, due, urgent, renaming FROM targets
 		WHERE person = ? ORDER BY target`, []any{id[:]}, func(scan func(...any) error) error {
 		var r storedTarget
 		var name, observed []byte
 		var epoch uint64
 		var due int64
-		if err := scan(&r.target, &r.Object, &name, &r.Stamp, &observed, &epoch, &r.passwordAt, &r.Revision, &r.seen, &r.Failures, &due); err != nil {
+		if err := scan(&r.target, &r.Object, &name, &r.Stamp, &observed, &epoch, &r.passwordAt, &r.Revision, &r.seen, &r.Failures, &due, &r.urgent, &r.Rename); err != nil {
 			return err
 		}
 		key := targetKey(id, r.target)
@@ -188,7 +190,7 @@ func (s *Targets) Job(ctx context.Context, target string, id identity.PersonID, 
 		if err != nil {
 			return err
 		}
-		job.Row = row.Row
+		job.Row, job.Urgent = row.Row, row.urgent
 		entries, err := t.entries("PERSON = ?", id[:])
 		if err != nil || len(entries) == 0 {
 			return err
@@ -199,6 +201,9 @@ func (s *Targets) Job(ctx context.Context, target string, id identity.PersonID, 
 			ids = append(ids, string(a.School))
 		}
 		if job.Schools, err = t.schoolsOf(ids); err != nil {
+			return err
+		}
+		if job.Positions, err = t.positionsOf(job.Entry.Affiliations); err != nil {
 			return err
 		}
 		w, err := t.waitingPassword(id)
@@ -215,6 +220,43 @@ func (s *Targets) Job(ctx context.Context, target string, id identity.PersonID, 
 		return provision.Job{}, fmt.Errorf("read account in target: %w", err)
 	}
 	return job, nil
+}
+
+// positionsOf reads what Кадры says that people are.
+func (t *tx) positionsOf(list []directory.Affiliation) (map[person.RecordRef]string, error) {
+	var positions map[person.RecordRef]string
+	for _, a := range list {
+		if a.Record.Kind != person.RecordEmployment {
+			continue
+		}
+		row, err := t.employment(string(a.Record.ID))
+		if err != nil {
+			return nil, err
+		}
+		if row.Position != "" {
+			if positions == nil {
+				positions = map[person.RecordRef]string{}
+			}
+			positions[a.Record] = row.Position
+		}
+	}
+	return positions, nil
+}
+
+func (t *tx) employment(key string) (person.Employment, error) {
+	var sealed []byte
+	err := t.row("SELECT sealed FROM employments WHERE key = ?", key).Scan(&sealed)
+	if isNoRows(err) {
+		return person.Employment{}, nil
+	}
+	if err != nil {
+		return person.Employment{}, err
+	}
+	row, err := t.db.keys.decode(person.RecordEmployment, key, sealed)
+	if err != nil {
+		return person.Employment{}, err
+	}
+	return row.(person.Employment), nil
 }
 
 func (t *tx) schoolsOf(ids []string) (map[person.SchoolID]person.School, error) {
@@ -240,11 +282,7 @@ func (s *Targets) Save(ctx context.Context, target string, id identity.PersonID,
 		stamp = pass.Stamp
 	}
 	if !pass.Observed.At.IsZero() {
-		sealed, err := s.db.keys.sealJSON("targets", targetKey(id, target), "observed", pass.Observed)
-		if err != nil {
-			return fmt.Errorf("save pass: %w", err)
-		}
-		observed, epoch = sealed, pass.Observed.PasswordEpoch
+		epoch = pass.Observed.PasswordEpoch
 	}
 	now := micros(s.db.now())
 	err := s.db.write(ctx, func(t *tx) error {
@@ -252,11 +290,27 @@ func (s *Targets) Save(ctx context.Context, target string, id identity.PersonID,
 		if err != nil {
 			return err
 		}
+		erased, err := t.isErased(id)
+		if err != nil {
+			return err
+		}
+		if epoch != nil {
+			seen := pass.Observed
+			if erased {
+				seen = nameless(seen)
+			}
+			if observed, err = s.db.keys.sealJSON("targets", targetKey(id, target), "observed", seen); err != nil {
+				return err
+			}
+		}
 		n, err := t.count(`UPDATE targets SET object = COALESCE(?, object), sid = ?, stamp = COALESCE(?, stamp), observed = COALESCE(?, observed),
 			password_epoch = COALESCE(?, password_epoch), revision = revision + 1, seen = revision + 1, failures = ?,
-			urgent = CASE WHEN ? THEN urgent ELSE 0 END, due = ?, updated = ?, off_at = CASE WHEN ? THEN ? ELSE off_at END
+			urgent = CASE WHEN ? THEN urgent ELSE 0 END, due = ?, updated = ?, off_at = CASE WHEN ? THEN ? ELSE off_at END,
+			moved_at = CASE WHEN ? THEN ? ELSE moved_at END, renamed_at = CASE WHEN ? THEN ? ELSE renamed_at END,
+			renaming = CASE WHEN ? THEN 0 ELSE renaming END
 			WHERE person = ? AND target = ? AND revision = ?`,
-			object, sid, stamp, observed, epoch, failures, pass.Again, micros(due), now, pass.SwitchedOff, now, id[:], target, revision)
+			object, sid, stamp, observed, epoch, failures, pass.Again, micros(due), now, pass.Made[provision.Off], now,
+			pass.Made[provision.Move], now, pass.Made[provision.Rename], now, pass.Renamed, id[:], target, revision)
 		if err == nil && n == 0 {
 			err = identity.ErrConflict
 		}
@@ -307,7 +361,7 @@ func (s *Targets) Depth(ctx context.Context, target string, now time.Time) (prov
 	var d provision.Depth
 	err := s.db.read(ctx, func(t *tx) error {
 		d = provision.Depth{}
-		at := micros(now)
+		at, day := micros(now), micros(now.Add(-provision.BrakeDay))
 		for _, urgent := range []int{1, 0} {
 			var n int
 			var oldest int64
@@ -328,7 +382,9 @@ func (s *Targets) Depth(ctx context.Context, target string, now time.Time) (prov
 		}{
 			{&d.Accounts, "SELECT COUNT(*) FROM targets WHERE target = ?", []any{target}},
 			{&d.Waiting, "SELECT COUNT(*) FROM targets WHERE target = ? AND failures > 0 AND due > ?", []any{target, at}},
-			{&d.SwitchedOff, "SELECT COUNT(*) FROM targets WHERE target = ? AND off_at > 0 AND off_at > ?", []any{target, micros(now.Add(-provision.BrakeDay))}},
+			{&d.Made[provision.Off], "SELECT COUNT(*) FROM targets WHERE target = ? AND off_at > 0 AND off_at > ?", []any{target, day}},
+			{&d.Made[provision.Move], "SELECT COUNT(*) FROM targets WHERE target = ? AND moved_at > 0 AND moved_at > ?", []any{target, day}},
+			{&d.Made[provision.Rename], "SELECT COUNT(*) FROM targets WHERE target = ? AND renamed_at > 0 AND renamed_at > ?", []any{target, day}},
 			{&d.Passwords, "SELECT COUNT(*) FROM passwords WHERE until > ?", []any{at}},
 		} {
 			if err := t.row(count.query, count.args...).Scan(count.into); err != nil {

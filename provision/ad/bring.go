@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"schoolbridge/internal/ldapclient"
 	"schoolbridge/provision"
@@ -72,6 +73,7 @@ func (r *run) bring(ctx context.Context) (provision.Pass, error) {
 		return r.takeOver(o), nil
 	}
 	r.say(problems...)
+	r.w = r.w.keeping(r.job.Keep)
 	return r.change(ctx, o)
 }
 
@@ -104,7 +106,7 @@ func (r *run) change(ctx context.Context, o object) (provision.Pass, error) {
 	if o.UPN == "" {
 		r.say(r.w.NoUPN)
 	}
-	list := compare(r.w, o, r.job.Person, r.layout)
+	list := compare(r.w, o, r.job, r.layout)
 	if len(list) == 0 && !s.written() {
 		r.secret = s
 		return r.result(o, o.Stamp, k), nil
@@ -160,7 +162,7 @@ func (r *run) settle(ctx context.Context, o object, stamp string, list []change,
 	if now.Stamp != stamp {
 		return r.takeOver(now), nil
 	}
-	for _, c := range compare(r.w, now, r.job.Person, r.layout) {
+	for _, c := range compare(r.w, now, r.job, r.layout) {
 		if !r.dropped[c.kind] {
 			r.say(match.Problem{Code: match.ADRefused, Arg: c.what()})
 		}
@@ -190,10 +192,11 @@ func (r *run) confirm(before, now object) known {
 func (r *run) result(o object, stamp string, k known) provision.Pass {
 	pass := provision.Pass{Object: o.ID[:], SID: o.SID, Stamp: kept(stamp), Wrote: r.wrote}
 	pass.Observed = provision.Observed{
-		At: r.job.Now, Name: o.Name, UPN: o.UPN, Place: o.DN, Enabled: o.enabled(),
-		Problems: unique(r.problems), Ready: len(r.problems) == 0,
+		At: r.job.Now, Name: o.Name, UPN: o.UPN, Display: o.Display, Place: o.DN, Enabled: o.enabled(),
+		Problems: unique(r.problems), Ready: len(r.problems) == 0 && r.job.Keep == provision.Drastic{},
 		PasswordSet: o.PasswordSet, PasswordEpoch: k.epoch, PasswordTag: k.tag,
 	}
+	pass.Renamed = r.job.Row.Rename && strings.EqualFold(o.Name, r.job.Row.Name)
 	if p := waiting(r.job); p != nil && (r.secret == deliver || r.secret == haveIt) {
 		id := p.ID
 		pass.Delivered = &id

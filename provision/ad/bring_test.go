@@ -454,7 +454,7 @@ func TestPlan(t *testing.T) {
 		t.Helper()
 		calls, before := w.ad.calls, w.state()
 		plan, err := w.target.Plan(t.Context(), w.job())
-		text := strings.Join(plan.Changes, "\n")
+		text := shorts(plan.Changes)
 		if err != nil || plan.Action != action || !strings.Contains(text, change) || strings.Contains(text, "Zimorodok") {
 			t.Errorf("%+v, %v, want %s", plan, err, action)
 		}
@@ -462,7 +462,7 @@ func TestPlan(t *testing.T) {
 			t.Error("a plan writes, or looks at nothing")
 		}
 	}
-	check("create", "CN=evann,"+staff49)
+	check("create", "sAMAccountName: evann\nplace: "+staff49)
 	if w.ad.calls != 2 { // of names: the mark has no index
 		t.Errorf("the plan of a new account takes %d searches", w.ad.calls)
 	}
@@ -477,7 +477,7 @@ func TestPlan(t *testing.T) {
 	check("enable", "userAccountControl: 66048 (enabled)")
 	w.settle()
 	w.trigger(func() { w.entry = entry(teaches("7")) })
-	check("change", "move to OU=staff,OU=7,"+base)
+	check("change", "place: OU=staff,OU=7,"+base)
 	w.trigger(func() { w.entry = entry(teaches("49")); w.entry.Epoch = 2 })
 	check("problem", "")
 	o := w.ad.put("CN=old,"+old, user("old", "514"))

@@ -43,7 +43,8 @@ var ErrUnfit = errors.New("the directory is not what the configuration says")
 
 // Check looks, at start, whether the directory is what the layout takes it for:
 // that its bases are there, and that mark and stamp are attributes which no
-// account can write of itself. Every fault says what to change and is ErrUnfit;
+// account can write of itself, and that every attribute that is to be kept at a
+// value is there, holds one text and may be written. Every fault says what to change and is ErrUnfit;
 // any other error says that nothing could be looked at.
 func (t *Target) Check(ctx context.Context) error {
 	var faults []error
@@ -69,6 +70,11 @@ func (t *Target) Check(ctx context.Context) error {
 			faults = append(faults, fmt.Errorf("%s attribute %s: %w: take %s", what, t.layout.attribute(what), err, instead[what]))
 		}
 	}
+	mapped, err := t.fitMapped(ctx, schema)
+	if err != nil {
+		return fmt.Errorf("check Active Directory: %w", err)
+	}
+	faults = append(faults, mapped...)
 	if len(faults) > 0 {
 		return fmt.Errorf("%w: %w", ErrUnfit, errors.Join(faults...))
 	}
@@ -84,7 +90,47 @@ func (t *Target) Probe(ctx context.Context) error {
 	return nil
 }
 
-// schema reads the definitions of mark and stamp, by lower-case name.
+// fitMapped says what is wrong with the attributes that are kept at a value. What
+// the service account may write is asked of one account that is there; the first
+// one to come finds out else.
+func (t *Target) fitMapped(ctx context.Context, schema map[string]ldapclient.Entry) ([]error, error) {
+	if len(t.layout.mapped) == 0 {
+		return nil, nil
+	}
+	found, err := t.client.Search(ctx, ldapclient.Query{
+		Base: t.layout.base, Scope: ldapclient.ScopeSub, Filter: "(&(objectClass=user)(!(adminCount=1)))", Attributes: []string{allowed}, Limit: 1, First: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look what may be written: %w", err)
+	}
+	var may []string
+	if len(found) > 0 {
+		may = found[0].Texts(allowed)
+	}
+	var faults []error
+	seen := map[string]bool{}
+	for _, m := range t.layout.mapped {
+		if seen[m.attribute] {
+			continue
+		}
+		seen[m.attribute] = true
+		err := holdsText(schema[strings.ToLower(m.attribute)])
+		if err == nil && len(may) > 0 && !slices.ContainsFunc(may, func(a string) bool { return strings.EqualFold(a, m.attribute) }) {
+			err = fmt.Errorf("the service account may not write it on accounts below %s, or accounts have none: delegate the right to write all properties, or leave it out", t.layout.base)
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("attribute %s of the configuration: %w", m.attribute, err))
+		}
+	}
+	return faults, nil
+}
+
+// allowed lists what whoever asks may write of an object (MS-ADTS section
+// 3.1.1.4.5.19).
+const allowed = "allowedAttributesEffective"
+
+// schema reads the definitions of mark, stamp and what else is written, by
+// lower-case name.
 func (t *Target) schema(ctx context.Context) (map[string]ldapclient.Entry, error) {
 	root, err := t.client.Search(ctx, ldapclient.Query{Scope: ldapclient.ScopeBase, Attributes: []string{"schemaNamingContext"}, Limit: 1})
 	if err != nil {
@@ -93,9 +139,13 @@ func (t *Target) schema(ctx context.Context) (map[string]ldapclient.Entry, error
 	if len(root) == 0 || root[0].Text("schemaNamingContext") == "" {
 		return nil, errors.New("the root DSE names no schema: this is no Active Directory")
 	}
+	var names strings.Builder
+	for _, name := range append([]string{t.layout.mark, t.layout.stamp}, t.layout.texts()...) {
+		names.WriteString("(lDAPDisplayName=" + ldapclient.EscapeFilter(name) + ")")
+	}
 	found, err := t.client.Search(ctx, ldapclient.Query{
-		Base: root[0].Text("schemaNamingContext"), Scope: ldapclient.ScopeOne, Limit: 10,
-		Filter:     "(&(objectClass=attributeSchema)(|(lDAPDisplayName=" + ldapclient.EscapeFilter(t.layout.mark) + ")(lDAPDisplayName=" + ldapclient.EscapeFilter(t.layout.stamp) + ")))",
+		Base: root[0].Text("schemaNamingContext"), Scope: ldapclient.ScopeOne, Limit: 10 + len(t.layout.mapped),
+		Filter:     "(&(objectClass=attributeSchema)(|" + names.String() + "))",
 		Attributes: []string{"lDAPDisplayName", "attributeSecurityGUID", "isSingleValued", "attributeSyntax", "rangeUpper", "systemFlags"},
 	})
 	if err != nil {
@@ -123,15 +173,26 @@ func fit(name string, schema map[string]ldapclient.Entry, length int) error {
 	if set, ok := selfSets[plainGUID(e.Bytes("attributeSecurityGUID"))]; ok {
 		return fmt.Errorf("it is in the property set %s, so every account may write it of itself", set)
 	}
+	if err := holdsText(e); err != nil {
+		return err
+	}
+	if most, err := strconv.Atoi(e.Text("rangeUpper")); err == nil && most < length {
+		return fmt.Errorf("it holds %d characters, but %d are needed", most, length)
+	}
+	return nil
+}
+
+// holdsText says why an attribute cannot be kept at a text; nil where it can.
+func holdsText(e ldapclient.Entry) error {
+	if e.Text("lDAPDisplayName") == "" {
+		return errors.New("the schema has no such attribute")
+	}
 	if !strings.EqualFold(e.Text("isSingleValued"), "TRUE") {
 		return errors.New("it may have several values")
 	}
 	// Texts that compare without case: Unicode, Teletex and printable strings.
 	if !slices.Contains([]string{"2.5.5.12", "2.5.5.4", "2.5.5.5"}, e.Text("attributeSyntax")) {
 		return errors.New("it holds no text")
-	}
-	if most, err := strconv.Atoi(e.Text("rangeUpper")); err == nil && most < length {
-		return fmt.Errorf("it holds %d characters, but %d are needed", most, length)
 	}
 	if flags, err := strconv.Atoi(e.Text("systemFlags")); err == nil && flags&constructed != 0 {
 		return errors.New("the directory computes it")

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/ldapclient"
 	"schoolbridge/provision"
@@ -41,70 +42,107 @@ const (
 	move     // into the OU value
 	join     // the group value
 	leave
+	setName   // sAMAccountName
+	setMapped // what the configuration asks for
 )
 
 // change is one difference between an account and how it should look.
 type change struct {
 	kind      kind
-	attribute string // of the first four
+	attribute string // where it is one
 	value     string // new; a DN for move, join and leave
+	was       string
+	why       provision.Why
 }
 
-// String says it for people.
-func (c change) String() string {
+// plain says it for people.
+func (c change) plain() provision.Change {
+	p := provision.Change{What: c.attribute, Is: c.was, Will: c.value, Why: c.why}
 	switch c.kind {
 	case setControl:
-		if n, _ := strconv.ParseUint(c.value, 10, 32); uint32(n)&uacDisabled != 0 {
-			return "userAccountControl: " + c.value + " (disabled)"
-		}
-		return "userAccountControl: " + c.value + " (enabled)"
-	case setStamp:
-		return "stamp"
+		p.Is, p.Will = controlWords(c.was), controlWords(c.value)
 	case move:
-		return "move to " + c.value
+		p.What = provision.ChangePlace
 	case join:
-		return "member of " + c.value
+		p.What = provision.ChangeGroup
 	case leave:
-		return "no longer member of " + c.value
+		p.What, p.Is, p.Will = provision.ChangeGroup, c.value, ""
 	}
-	return c.attribute + ": " + c.value
+	return p
+}
+
+// controlWords says which way a userAccountControl is.
+func controlWords(s string) string {
+	if s == "" {
+		return s
+	}
+	if n, _ := strconv.ParseInt(s, 10, 64); uint32(n)&uacDisabled != 0 {
+		return s + " (disabled)"
+	}
+	return s + " (enabled)"
 }
 
 // compare gives what has to be changed about an object to make it what is
 // wanted: first what goes into the stamped modify, then move, then groups.
-func compare(w wanted, o object, owner identity.PersonID, l layout) []change {
+func compare(w wanted, o object, job provision.Job, l layout) []change {
 	var list []change
-	if c := control(o.Control, w.Enabled, l.expire); c != o.Control&^(uacLockout|uacPasswordExpired) {
-		list = append(list, change{setControl, "userAccountControl", strconv.FormatInt(int64(int32(c)), 10)})
+	if c, now := control(o.Control, w.Enabled, l.expire), o.Control&^(uacLockout|uacPasswordExpired); c != now {
+		why := provision.WhyControl
+		if (c^now)&uacDisabled != 0 {
+			why = whyEnabled(w, job)
+		}
+		signed := func(n uint32) string { return strconv.FormatInt(int64(int32(n)), 10) }
+		list = append(list, change{setControl, "userAccountControl", signed(c), signed(now), why})
 	}
-	if !marked(o, owner) {
-		list = append(list, change{setMark, l.mark, owner.String()})
+	if !marked(o, job.Person) {
+		list = append(list, change{setMark, l.mark, job.Person.String(), o.Mark, provision.WhyOwner})
+	}
+	if job.Row.Rename && w.Name != "" && !strings.EqualFold(o.Name, w.Name) {
+		list = append(list, change{setName, "sAMAccountName", w.Name, o.Name, provision.WhyRename})
 	}
 	if o.UPN == "" && w.UPN != "" {
-		list = append(list, change{setUPN, "userPrincipalName", w.UPN})
+		list = append(list, change{setUPN, "userPrincipalName", w.UPN, "", provision.WhyTeams})
 	}
 	for _, t := range w.Texts {
 		if o.Texts[t.attribute] != t.value {
-			list = append(list, change{setText, t.attribute, t.value})
+			list = append(list, change{setText, t.attribute, t.value, o.Texts[t.attribute], provision.WhyProfile})
+		}
+	}
+	for _, t := range w.Mapped {
+		if o.Texts[t.attribute] != t.value {
+			list = append(list, change{setMapped, t.attribute, t.value, o.Texts[t.attribute], provision.WhyMapping})
 		}
 	}
 	if len(list) == 0 && !isStamp(o.Stamp) {
-		list = append(list, change{kind: setStamp})
+		list = append(list, change{setStamp, l.stamp, stampPrefix + "…", o.Stamp, provision.WhyStamp})
 	}
-	if w.Parent != "" && !ldapclient.SameDN(ldapclient.Parent(o.DN), w.Parent) {
-		list = append(list, change{kind: move, value: w.Parent})
+	if parent := ldapclient.Parent(o.DN); w.Parent != "" && !ldapclient.SameDN(parent, w.Parent) {
+		list = append(list, change{move, "", w.Parent, parent, provision.WhyPlace})
 	}
 	for _, g := range w.Groups {
 		if !containsDN(o.Groups, g) {
-			list = append(list, change{kind: join, value: g})
+			list = append(list, change{join, "", g, "", provision.WhyGroup})
 		}
 	}
 	for _, g := range o.Groups {
 		if l.knows(g) && !containsDN(w.Groups, g) {
-			list = append(list, change{kind: leave, value: g})
+			list = append(list, change{leave, "", g, g, provision.WhyGroup})
 		}
 	}
 	return list
+}
+
+// whyEnabled says why an account is switched on or off.
+func whyEnabled(w wanted, job provision.Job) provision.Why {
+	switch {
+	case w.Enabled:
+		return provision.WhyActive
+	case job.Entry == nil:
+		return provision.WhyRemoved
+	case job.Entry.State != directory.StateActive:
+		return provision.WhySuspended
+	}
+	return provision.WhyLeft
 }
 
 // refused is the problem of a change that the directory would not make. Only

@@ -88,6 +88,9 @@ func (r *run) create(ctx context.Context) (provision.Pass, error) {
 		case badPassword(err) && s == deliver:
 			s = scramble
 			said = append(said, match.Problem{Code: match.ADPasswordRefused})
+		case len(r.w.Mapped) > 0 && !errors.Is(err, ldapclient.ErrExists) && !errors.Is(err, ldapclient.ErrNotFound):
+			// What the configuration asks for beside must not keep anybody from an account.
+			r.w.Mapped, said = nil, append(said, refused("attributes", err))
 		case errors.Is(err, ldapclient.ErrNotFound) && !made:
 			made = true
 			if err := r.makeOUs(ctx, r.w.Parent); err != nil {
@@ -111,7 +114,7 @@ func (r *run) newObject(stamp string, password []byte) []ldapclient.Attribute {
 	if r.w.UPN != "" {
 		list = append(list, ldapclient.Texts("userPrincipalName", r.w.UPN))
 	}
-	for _, t := range r.w.Texts {
+	for _, t := range append(r.w.Texts[:len(r.w.Texts):len(r.w.Texts)], r.w.Mapped...) {
 		list = append(list, ldapclient.Texts(t.attribute, t.value))
 	}
 	return list
@@ -131,7 +134,7 @@ func (r *run) created(ctx context.Context, dn, stamp string) (provision.Pass, er
 	if o.Stamp != stamp {
 		return r.takeOver(o), nil
 	}
-	list := compare(r.w, o, r.job.Person, r.layout)
+	list := compare(r.w, o, r.job, r.layout)
 	o.PasswordSet = "" // as it was before there was an object
 	return r.settle(ctx, o, stamp, list, known{})
 }

@@ -27,6 +27,8 @@ type Layout struct {
 	AdoptBases []string          // where accounts may lie that are adopted, and moved from, into Base
 	OU         string            // of an account, relative to Base: "OU={role},OU={school}"; "": Base itself
 	Groups     []string          // relative to Base: "CN={role}-{school},OU=groups"
+	Places     []Place           // the first that fits role and school has another OU, and more groups
+	Attributes []Mapping         // what else an account carries; of several for one attribute the first that fits
 	UPNSuffix  string            // "": "{district}.obr.mos.ru"
 	Districts  map[string]string // district of a school → its word in names; nil: Moscow's okrugs
 	Mark       string            // attribute that shows the owner; "": employeeNumber
@@ -34,6 +36,31 @@ type Layout struct {
 	Stale      string            // StaleKeep or StaleScramble; "": StaleKeep
 	Birth      string            // attribute that holds the birth date, for claiming accounts that were there before; "": none
 	Expire     bool              // leave DONT_EXPIRE_PASSWORD alone: the domain has no age limit for these accounts
+}
+
+// Scope is for whom a rule holds; nothing named: for all.
+type Scope struct {
+	Roles   []person.Role
+	Schools []person.SchoolID
+}
+
+func (s Scope) fits(role person.Role, school person.SchoolID) bool {
+	return (len(s.Roles) == 0 || slices.Contains(s.Roles, role)) && (len(s.Schools) == 0 || slices.Contains(s.Schools, school))
+}
+
+// Place is where the accounts of some lie, and the groups that they have beside
+// Layout.Groups.
+type Place struct {
+	Scope
+	OU     string // "": that of the Layout
+	Groups []string
+}
+
+// place is a Place that was read.
+type place struct {
+	Scope
+	ou     *template // nil: the layout's
+	groups []template
 }
 
 // okrugs are Moscow's administrative districts.
@@ -49,6 +76,8 @@ type layout struct {
 	adopt        []string
 	ou           template
 	groups       []template
+	places       []place
+	mapped       []mapping
 	suffix       string
 	districts    map[string]string // by folded name
 	mark, stamp  string
@@ -91,11 +120,34 @@ func newLayout(o Layout, zone *time.Location) (layout, error) {
 		}
 		l.groups = append(l.groups, t)
 	}
-	faults = append(faults, l.readSuffix(), l.readDistricts(o.Districts), l.checkAttributes())
+	faults = append(faults, l.readPlaces(o.Places), l.readSuffix(), l.readDistricts(o.Districts), l.checkAttributes(), l.readMappings(o.Attributes))
 	if !slices.Contains([]string{"", StaleKeep, StaleScramble}, o.Stale) {
 		fault("stale password: %q is neither %s nor %s", o.Stale, StaleKeep, StaleScramble)
 	}
 	return l, errors.Join(faults...)
+}
+
+func (l *layout) readPlaces(list []Place) error {
+	var faults []error
+	for i, p := range list {
+		q := place{Scope: p.Scope}
+		if p.OU != "" {
+			t, err := newTemplate(p.OU, "OU")
+			if err != nil {
+				faults = append(faults, fmt.Errorf("places: OU of number %d: %w", i+1, err))
+			}
+			q.ou = &t
+		}
+		for _, g := range p.Groups {
+			t, err := newTemplate(g, "CN")
+			if err != nil {
+				faults = append(faults, fmt.Errorf("places: groups of number %d: %w", i+1, err))
+			}
+			q.groups = append(q.groups, t)
+		}
+		l.places = append(l.places, q)
+	}
+	return errors.Join(faults...)
 }
 
 func either(s, standard string) string {
@@ -183,8 +235,20 @@ func (l layout) values(role person.Role, id person.SchoolID, schools map[person.
 	return values{role: role.String(), school: clean(string(id)), district: l.districts[foldDistrict(schools[id].District)]}
 }
 
-// place is the OU of an account.
-func (l layout) place(v values) (string, bool) { return l.ou.expand(v, l.base) }
+// templates are those of a role at a school.
+func (l layout) templates(role person.Role, school person.SchoolID) (ou template, groups []template) {
+	ou, groups = l.ou, l.groups
+	for _, p := range l.places {
+		if !p.fits(role, school) {
+			continue
+		}
+		if p.ou != nil {
+			ou = *p.ou
+		}
+		return ou, append(groups[:len(groups):len(groups)], p.groups...)
+	}
+	return ou, groups
+}
 
 // writable says that an account lies where we may change it.
 func (l layout) writable(dn string) bool {
@@ -198,5 +262,6 @@ func (l layout) knows(group string) bool {
 	}
 	rdns := splitDN(group)
 	rdns = rdns[:len(rdns)-l.baseRDNs]
-	return slices.ContainsFunc(l.groups, func(t template) bool { return t.fits(rdns) })
+	fits := func(t template) bool { return t.fits(rdns) }
+	return slices.ContainsFunc(l.groups, fits) || slices.ContainsFunc(l.places, func(p place) bool { return slices.ContainsFunc(p.groups, fits) })
 }

@@ -40,8 +40,19 @@ type object struct {
 
 // attributes are what is read of an account.
 func (l layout) attributes() []string {
-	return []string{"objectGUID", "objectSid", "objectClass", "sAMAccountName", "userPrincipalName", "userAccountControl", "pwdLastSet", "memberOf",
-		"adminCount", "servicePrincipalName", "isCriticalSystemObject", "whenCreated", "sn", "givenName", "displayName", l.mark, l.stamp}
+	return append([]string{"objectGUID", "objectSid", "objectClass", "sAMAccountName", "userPrincipalName", "userAccountControl", "pwdLastSet", "memberOf",
+		"adminCount", "servicePrincipalName", "isCriticalSystemObject", "whenCreated", l.mark, l.stamp}, l.texts()...)
+}
+
+// texts are the attributes that are kept at a value.
+func (l layout) texts() []string {
+	list := []string{"sn", "givenName", "displayName"}
+	for _, m := range l.mapped {
+		if !slices.Contains(list, m.attribute) {
+			list = append(list, m.attribute)
+		}
+	}
+	return list
 }
 
 // errObject is an answer that is no account's.
@@ -62,7 +73,7 @@ func (l layout) see(e ldapclient.Entry) (object, error) {
 	if sid := e.Bytes("objectSid"); len(sid) <= 68 { // MS-DTYP section 2.4.2.2
 		o.SID = sid
 	}
-	for _, name := range []string{"sn", "givenName", "displayName"} {
+	for _, name := range l.texts() {
 		o.Texts[name] = e.Text(name)
 	}
 	// The value is a signed integer of 32 bits; what is none reads as no

@@ -38,6 +38,7 @@ func (r *run) plan(ctx context.Context) (provision.Plan, error) {
 		return provision.Plan{Action: provision.ActionProblem, Problems: []match.Problem{p}}, nil
 	}
 	r.say(problems...)
+	r.w = r.w.keeping(r.job.Keep)
 	return r.planChange(o), nil
 }
 
@@ -47,17 +48,12 @@ func (r *run) planChange(o object) provision.Plan {
 	if o.UPN == "" {
 		r.say(r.w.NoUPN)
 	}
-	list := compare(r.w, o, r.job.Person, r.layout)
+	list := compare(r.w, o, r.job, r.layout)
 	plan := provision.Plan{Action: action(modification{list, s}, o.enabled(), r.w.Enabled, len(r.problems) > 0), Problems: unique(r.problems)}
 	for _, c := range list {
-		plan.Changes = append(plan.Changes, c.String())
+		plan.Changes = append(plan.Changes, c.plain())
 	}
-	switch s {
-	case deliver:
-		plan.Changes = append(plan.Changes, "password")
-	case scramble:
-		plan.Changes = append(plan.Changes, "password: a random one")
-	}
+	plan.Changes = append(plan.Changes, passwordChange(s)...)
 	return plan
 }
 
@@ -84,7 +80,7 @@ func (r *run) planMissing(ctx context.Context) (provision.Plan, error) {
 	if !r.w.Enabled {
 		pass, err := r.unneeded(ctx) // which writes nothing
 		if pass.Again {
-			return provision.Plan{Action: provision.ActionDisable, Changes: []string{"userAccountControl"}}, err
+			return provision.Plan{Action: provision.ActionDisable, Changes: []provision.Change{{What: "userAccountControl", Will: "disabled", Why: whyEnabled(r.w, r.job)}}}, err
 		}
 		return provision.Plan{Action: provision.ActionNone}, err
 	}
@@ -104,19 +100,41 @@ func (r *run) planMissing(ctx context.Context) (provision.Plan, error) {
 	case len(found) > 0:
 		return provision.Plan{Action: provision.ActionProblem, Problems: []match.Problem{whose(found, nil)}}, nil
 	}
-	_, said := choose(r.job, r.w, known{}, r.layout)
+	secret, said := choose(r.job, r.w, known{}, r.layout)
 	r.say(said...)
 	r.say(r.w.NoUPN)
 	plan := provision.Plan{Action: provision.ActionCreate, Problems: unique(r.problems)}
-	plan.Changes = append(plan.Changes, "CN="+r.w.Name+","+r.w.Parent)
+	add := func(what, will string, why provision.Why) {
+		plan.Changes = append(plan.Changes, provision.Change{What: what, Will: will, Why: why})
+	}
+	add("sAMAccountName", r.w.Name, provision.WhyNew)
+	add(provision.ChangePlace, r.w.Parent, provision.WhyPlace)
 	if r.w.UPN != "" {
-		plan.Changes = append(plan.Changes, "userPrincipalName: "+r.w.UPN)
+		add("userPrincipalName", r.w.UPN, provision.WhyTeams)
 	}
 	for _, t := range r.w.Texts {
-		plan.Changes = append(plan.Changes, t.attribute+": "+t.value)
+		add(t.attribute, t.value, provision.WhyProfile)
+	}
+	for _, t := range r.w.Mapped {
+		add(t.attribute, t.value, provision.WhyMapping)
 	}
 	for _, g := range r.w.Groups {
-		plan.Changes = append(plan.Changes, "member of "+g)
+		add(provision.ChangeGroup, g, provision.WhyGroup)
 	}
+	if secret != deliver {
+		secret = scramble
+	}
+	plan.Changes = append(plan.Changes, passwordChange(secret)...)
 	return plan, nil
+}
+
+// passwordChange says which password would be written.
+func passwordChange(s secret) []provision.Change {
+	switch s {
+	case deliver:
+		return []provision.Change{{What: provision.ChangePassword, Will: "mos.ru", Why: provision.WhyDelivery}}
+	case scramble:
+		return []provision.Change{{What: provision.ChangePassword, Will: "random", Why: provision.WhyStale}}
+	}
+	return nil
 }

@@ -178,6 +178,22 @@ func seen(change func(*object)) object {
 	return o
 }
 
+// short is a change without its reason.
+func short(c provision.Change) string {
+	if c.Will == "" {
+		return c.What + ": not " + c.Is
+	}
+	return c.What + ": " + c.Will
+}
+
+func shorts(list []provision.Change) string {
+	var lines []string
+	for _, c := range list {
+		lines = append(lines, short(c))
+	}
+	return strings.Join(lines, "\n")
+}
+
 func TestCompare(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -194,13 +210,13 @@ func TestCompare(t *testing.T) {
 		{name: "to be disabled", change: func(_ *object, w *wanted) { w.Enabled = false }, changes: "userAccountControl: 66050 (disabled)"},
 		{name: "married", change: func(_ *object, w *wanted) { w.Texts[0].value = "Синицына" }, changes: "sn: Синицына"},
 		{name: "to be adopted", change: func(o *object, _ *wanted) { o.Mark, o.Stamp = "", "" }, changes: "employeeNumber: " + anna.String()},
-		{name: "the stamp is gone", change: func(o *object, _ *wanted) { o.Stamp = "" }, changes: "stamp"},
-		{name: "moved by hand", change: func(o *object, _ *wanted) { o.DN = "CN=evann," + base }, changes: "move to " + staff49},
-		{name: "a DN inside a value is none", change: func(o *object, _ *wanted) { o.DN = `CN=evann\,` + staff49 }, changes: "move to " + staff49},
+		{name: "the stamp is gone", change: func(o *object, _ *wanted) { o.Stamp = "" }, changes: "adminDescription: schoolbridge:…"},
+		{name: "moved by hand", change: func(o *object, _ *wanted) { o.DN = "CN=evann," + base }, changes: "place: " + staff49},
+		{name: "a DN inside a value is none", change: func(o *object, _ *wanted) { o.DN = `CN=evann\,` + staff49 }, changes: "place: " + staff49},
 		{name: "place not known", change: func(_ *object, w *wanted) { w.Parent = "" }},
 		{name: "another school's groups",
 			change:  func(_ *object, w *wanted) { w.Groups = []string{"CN=staff-7,OU=groups," + base} },
-			changes: "member of CN=staff-7,OU=groups," + base + " / no longer member of cn=STAFF-49,ou=groups," + base},
+			changes: "group: CN=staff-7,OU=groups," + base + " / group: not cn=STAFF-49,ou=groups," + base},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := mustLayout(t, nil)
@@ -210,8 +226,9 @@ func TestCompare(t *testing.T) {
 				c.change(&o, &w)
 			}
 			var got []string
-			for _, change := range compare(w, o, anna, l) {
-				got = append(got, change.String())
+			job := provision.Job{Person: anna, Entry: entry()}
+			for _, change := range compare(w, o, job, l) {
+				got = append(got, short(change.plain()))
 			}
 			if strings.Join(got, " / ") != c.changes {
 				t.Errorf("got %s", strings.Join(got, " / "))
@@ -342,7 +359,7 @@ func TestRemembered(t *testing.T) {
 // TestWeaker: after each refusal less is asked for, until nothing is left, and
 // enabling or disabling is the last to go.
 func TestWeaker(t *testing.T) {
-	all := []change{{setControl, "userAccountControl", "514"}, {setMark, "employeeNumber", "a"}, {setUPN, "userPrincipalName", "u"}, {setText, "sn", "S"},
+	all := []change{{kind: setControl, attribute: "userAccountControl", value: "514"}, {kind: setMark, attribute: "employeeNumber", value: "a"}, {kind: setUPN, attribute: "userPrincipalName", value: "u"}, {kind: setText, attribute: "sn", value: "S"},
 		{kind: move, value: staff49}, {kind: join, value: "g"}}
 	policy, other := result(53, ldapclient.InfoPassword), result(50, 5)
 	for _, c := range []struct {
@@ -514,7 +531,7 @@ func FuzzNames(f *testing.F) {
 	l := mustLayout(f, nil)
 	f.Fuzz(func(t *testing.T, school string) {
 		v := l.values(person.RoleStaff, person.SchoolID(school), nil)
-		place, ok := l.place(v)
+		place, ok := l.ou.expand(v, l.base)
 		if !ok {
 			if clean(school) != "" {
 				t.Fatalf("%q has no place", school)

@@ -39,6 +39,13 @@ func TestSamba(t *testing.T) {
 	s.refusesMark("msDS-HostServiceAccount", "Personal-Information") // which only the schema tells
 }
 
+// TestSambaPlaces: what a configuration asks for, held against the live schema and
+// rights.
+func TestSambaPlaces(t *testing.T) {
+	dc, s := newSite(t, adtest.Options{}, "staff-49", "staff-7")
+	places(t, s, dc.Client(dc.Service()))
+}
+
 // TestSambaDuplicates: the life of a repair over a real directory, in the name
 // of the service account.
 func TestSambaDuplicates(t *testing.T) {

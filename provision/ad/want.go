@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"schoolbridge/internal/directory"
+	"schoolbridge/internal/ldapclient"
 	"schoolbridge/internal/person"
 	"schoolbridge/provision"
 	"schoolbridge/provision/match"
@@ -15,7 +16,8 @@ type wanted struct {
 	Enabled bool
 	Name    string   // sAMAccountName and cn of an object to be created; "": none can be under the reserved name
 	Parent  string   // DN of the OU
-	Texts   []text   // in the order in which they are written
+	Texts   []text   // names of people, in the order in which they are written
+	Mapped  []text   // what the configuration asks for
 	UPN     string   // for an object that has none
 	Groups  []string // DNs of the groups that the templates know; no others
 	// NoUPN says why UPN is empty; it is a problem only where the object has none.
@@ -43,13 +45,16 @@ func want(job provision.Job, l layout) (wanted, []match.Problem) {
 	}
 	w.Enabled = job.Active(l.zone)
 	first := l.values(active[0].Role, active[0].School, job.Schools)
+	w.Mapped = l.mappedOf(job, active[0])
 	var ok bool
-	if w.Parent, ok = l.place(first); !ok {
+	ou, _ := l.templates(active[0].Role, active[0].School)
+	if w.Parent, ok = ou.expand(first, l.base); !ok {
 		problems = append(problems, placeUnknown(active[0].School))
 	}
 	w.UPN, w.NoUPN = upn(string(e.Login), first, l, active[0].School)
 	for _, a := range active {
-		for _, t := range l.groups {
+		_, groups := l.templates(a.Role, a.School)
+		for _, t := range groups {
 			group, ok := t.expand(l.values(a.Role, a.School, job.Schools), l.base)
 			if !ok {
 				problems = append(problems, placeUnknown(a.School))
@@ -59,6 +64,42 @@ func want(job provision.Job, l layout) (wanted, []match.Problem) {
 		}
 	}
 	return w, unique(problems)
+}
+
+// keeping leaves out what is not to be done in this pass.
+func (w wanted) keeping(keep provision.Drastic) wanted {
+	if keep[provision.Move] {
+		w.Parent = ""
+	}
+	if keep[provision.Rename] {
+		w.Texts = nil
+	}
+	return w
+}
+
+// display is the displayed name that is wanted; "" where there is none.
+func (w wanted) display() string {
+	for _, t := range w.Texts {
+		if t.attribute == "displayName" {
+			return t.value
+		}
+	}
+	return ""
+}
+
+// Foresee implements provision.Target: of an account that was seen in the
+// managed OU. One that is adopted is moved and named without further ado.
+func (t *Target) Foresee(job provision.Job) (d provision.Drastic) {
+	seen := job.Row.Observed
+	blocked := func(p match.Problem) bool { return p.Code == match.ADProtected || p.Code == match.OwnerMarkChanged }
+	if seen.At.IsZero() || len(job.Row.Object) == 0 || !ldapclient.Under(seen.Place, t.layout.base) || slices.ContainsFunc(seen.Problems, blocked) {
+		return d
+	}
+	w, _ := want(job, t.layout)
+	d[provision.Move] = w.Parent != "" && !ldapclient.SameDN(ldapclient.Parent(seen.Place), w.Parent)
+	display := w.display()
+	d[provision.Rename] = display != "" && seen.Display != "" && display != seen.Display
+	return d
 }
 
 // texts are the names of people, as far as there are any.

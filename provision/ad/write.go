@@ -73,7 +73,7 @@ func (m modification) request(l layout, old, stamp string, password []byte) []ld
 		switch c.kind {
 		case setMark, setUPN: // only where there is none
 			list = append(list, ldapclient.Change{Op: ldapclient.Add, Attribute: ldapclient.Texts(c.attribute, c.value)})
-		case setControl, setText:
+		case setControl, setText, setMapped, setName:
 			list = append(list, ldapclient.Change{Op: ldapclient.Replace, Attribute: ldapclient.Texts(c.attribute, c.value)})
 		}
 	}
@@ -94,6 +94,10 @@ func weaker(m modification, err error, fallback secret) (next modification, drop
 		return m, nil, refused("unicodePwd", err)
 	case badPassword(err) && m.has(setControl): // Windows enables no account that never had a password
 		return m.without(setControl), []kind{setControl}, match.Problem{Code: match.PasswordNeeded}
+	case m.has(setMapped) && !errors.Is(err, ldapclient.ErrExists):
+		return m.without(setMapped), []kind{setMapped}, refused("attributes", err)
+	case m.has(setName):
+		return m.without(setName), []kind{setName}, match.Problem{Code: match.ADNameTaken}
 	case m.has(setUPN) && (errors.Is(err, ldapclient.ErrConstraint) || errors.Is(err, ldapclient.ErrExists)):
 		return m.without(setUPN), []kind{setUPN}, refused("userPrincipalName", err)
 	case m.has(setText) || m.has(setUPN):
@@ -178,10 +182,13 @@ func (r *run) move(ctx context.Context, o object, list []change) (string, error)
 			parent = c.value
 		}
 	}
+	if rdn := r.rdn(o, list); parent == "" && rdn != o.rdn() {
+		parent = ldapclient.Parent(o.DN)
+	}
 	if parent == "" {
 		return o.DN, nil
 	}
-	rdn, made := o.rdn(), false
+	rdn, made := r.rdn(o, list), false
 	for {
 		err := r.client.Rename(ctx, o.DN, rdn, parent)
 		own := "CN=" + ldapclient.EscapeDN(o.Name)
@@ -204,6 +211,17 @@ func (r *run) move(ctx context.Context, o object, list []change) (string, error)
 			return o.DN, nil
 		}
 	}
+}
+
+// rdn is the relative name that an object is to have: a renamed one follows its
+// account, if it was named so.
+func (r *run) rdn(o object, list []change) string {
+	for _, c := range list {
+		if c.kind == setName && !r.dropped[setName] && strings.EqualFold(o.rdn(), "CN="+ldapclient.EscapeDN(o.Name)) {
+			return "CN=" + ldapclient.EscapeDN(c.value)
+		}
+	}
+	return o.rdn()
 }
 
 // noParent says that an OU may be missing: Windows answers 32, Samba 80 to a

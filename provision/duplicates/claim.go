@@ -210,16 +210,16 @@ func (c *Claimer) candidates(fact *Fact, name fio) []uint32 {
 		}
 	}
 	for _, login := range slices.Concat(fact.Mosru, fact.EZHD) {
-		add(c.f.few(byHolder, "login", person.FoldName(login)))
+		add(c.f.blocks.few(byHolder, "login", person.FoldName(login)))
 	}
 	for _, v := range normal(fact.Mails, person.Emails) {
-		add(c.f.few(byMail, v))
+		add(c.f.blocks.few(byMail, v))
 	}
 	for _, v := range normal(fact.Phones, person.Phones) {
-		add(c.f.few(byPhone, v))
+		add(c.f.blocks.few(byPhone, v))
 	}
 	for _, v := range fact.numbers() {
-		add(c.f.few(byEmployeeID, v))
+		add(c.f.blocks.few(byEmployeeID, v))
 	}
 	if name.known() {
 		add(c.f.blocks.rows(byFIO, name.last, name.first[:1]))

@@ -74,22 +74,31 @@ func (b *blocks) sort() {
 	}
 }
 
-// few gives the accounts of a block that says something; of one that is too large
-// no more is looked at than that it is.
-func (b *blocks) few(k kind, parts ...string) []key {
+// rows gives the accounts of one block, found without a walk through it.
+func (b *blocks) rows(k kind, parts ...string) []key {
 	hash := digest(parts...)
 	list := b[k]
 	from, ok := slices.BinarySearchFunc(list, hash, func(x key, h uint64) int { return cmp.Compare(x.hash, h) })
 	if !ok {
 		return nil
 	}
-	to := from
-	for to < len(list) && list[to].hash == hash {
-		if to++; to-from > most[k] {
-			return nil
+	list = list[from:]
+	to, _ := slices.BinarySearchFunc(list, hash, func(x key, h uint64) int {
+		if x.hash <= h {
+			return -1
 		}
+		return 1
+	})
+	return list[:to]
+}
+
+// few gives the accounts of a block that says something: of none that is too large.
+func (b *blocks) few(k kind, parts ...string) []key {
+	rows := b.rows(k, parts...)
+	if len(rows) > most[k] {
+		return nil
 	}
-	return list[from:to]
+	return rows
 }
 
 // each calls f for every block of a kind that has more than one account.

@@ -382,14 +382,14 @@ func testSwitchedOff(t *testing.T, s *suite) {
 	_, done := s.orlovaInAD(t)
 	count := func(what string, want int) {
 		t.Helper()
-		if depth, err := s.db.Targets().Depth(t.Context(), "ad", s.now); err != nil || depth.SwitchedOff != want {
+		if depth, err := s.db.Targets().Depth(t.Context(), "ad", s.now); err != nil || depth.Made[provision.Off] != want {
 			t.Errorf("%s: depth %+v, %v, want %d switched off", what, depth, err, want)
 		}
 	}
 	s.save(t, done.Person, provision.Pass{Observed: provision.Observed{At: s.now}})
 	count("seen off", 0)
-	s.save(t, done.Person, provision.Pass{SwitchedOff: true})
-	s.save(t, done.Person, provision.Pass{SwitchedOff: true})
+	s.save(t, done.Person, provision.Pass{Made: provision.Drastic{provision.Off: true}})
+	s.save(t, done.Person, provision.Pass{Made: provision.Drastic{provision.Off: true}})
 	s.now = s.now.Add(provision.BrakeDay - time.Second)
 	s.save(t, done.Person, provision.Pass{})
 	count("a pass later", 1)

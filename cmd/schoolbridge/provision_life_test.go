@@ -1,0 +1,78 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// A person's plan says what differs and why, in each form; a school's holds its
+// people; a rename is done in the store and in the directory, and the old name
+// goes on finding the person.
+func TestProvisionOfOne(t *testing.T) {
+	s := newSite(t)
+	s.directory()
+	s.employ(sitePassword, "evann", "orlovami")
+	file := s.path("config.yaml")
+	provision := func(want int, text string, args ...string) string {
+		t.Helper()
+		out, errs, code := s.command(append([]string{"provision", args[0], "--config", file}, args[1:]...)...)
+		if code != want || !strings.Contains(out+errs, text) {
+			t.Fatalf("%q: exit %d, no %q in: %s\n%s", args, code, text, out, errs)
+		}
+		return out
+	}
+	out := provision(exitFindings, "завести: 1", "plan", "--person", "EVANN")
+	for _, part := range []string{"evann (", "+ sAMAccountName", "+ пароль", "mos.ru", "пароль ждёт передачи", "по роли и школе", "Смирнова"} {
+		if !strings.Contains(out, part) {
+			t.Errorf("no %q in:\n%s", part, out)
+		}
+	}
+	if strings.Contains(out, "orlovami") || strings.Contains(out, sitePassword) {
+		t.Errorf("somebody else's, or the password:\n%s", out)
+	}
+	out = provision(exitFindings, "create: 2", "plan", "--school", "49", "--format", "table", "--lang", "en")
+	if lines := strings.Split(strings.TrimSpace(out), "\n"); len(lines) != 3 || !strings.HasPrefix(lines[0], "LOGIN") || !strings.Contains(out, "orlovami") {
+		t.Errorf("%s", out)
+	}
+	provision(exitUsage, "в школе 8 нет никого", "plan", "--school", "8")
+	provision(exitUsage, "никого с логином nobody", "apply", "--person", "nobody")
+	provision(exitDone, "учётных записей 1: изменено 1", "apply", "--person", "evann")
+	provision(exitFindings, "create: 1", "plan", "--lang", "en")
+}
+
+func TestProvisionRename(t *testing.T) {
+	s := newSite(t)
+	s.directory()
+	s.employ(sitePassword, "evann", "orlovami")
+	file := s.path("config.yaml")
+	rename := func(want int, text, who, to string) {
+		t.Helper()
+		out, errs, code := s.command("provision", "rename", "--config", file, "--lang", "en", "--person", who, "--to", to)
+		if code != want || !strings.Contains(out+errs, text) {
+			t.Fatalf("exit %d, no %q in: %s\n%s", code, text, out, errs)
+		}
+	}
+	if _, errs, code := s.command("provision", "apply", "--config", file); code != exitDone {
+		t.Fatal(errs)
+	}
+	rename(exitFindings, "is taken", "evann", "Orlovami")
+	rename(exitUsage, "cannot be one", "evann", "еванова")
+	rename(exitUsage, "nobody here", "nobody", "golub")
+	rename(exitDone, "evann is called golub", "evann", "Golub")
+	rename(exitDone, "so already", "evann", "golub")
+	if lines, errs, code := s.planned("en"); code != exitDone || len(lines) > 0 {
+		t.Errorf("exit %d, %+v\n%s", code, lines, errs)
+	}
+	for _, name := range []string{"evann", "golub"} {
+		if x := s.explained(name); string(x.Login) != "golub" {
+			t.Errorf("%s is explained as %+v", name, x)
+		}
+	}
+	rename(exitFindings, "is taken", "orlovami", "evann")
+	for _, args := range [][]string{{"rename", "--person", "evann"}, {"rename", "--to", "a"}, {"plan", "--to", "a"}, {"plan", "--format", "xml"}, {"plan", "--accept-moves", "1"},
+		{"apply", "--person", "a", "--school", "b"}, {"apply", "--accept-moves", "-1"}} {
+		if _, _, code := s.command(append([]string{"provision", args[0], "--config", file}, args[1:]...)...); code != exitUsage {
+			t.Errorf("%q: exit %d", args, code)
+		}
+	}
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+
+	"schoolbridge/internal/auth"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/store"
+	"schoolbridge/provision"
+)
+
+// The forms of a plan.
+const (
+	planDiff  = "diff"  // what differs, a line each: attribute, is, will be, why
+	planTable = "table" // a line an account
+	planJSON  = "json"  // a line an account
+)
+
+func planForms() []string { return []string{planDiff, planTable, planJSON} }
+
+// planLine is one account with something to do or a problem.
+type planLine struct {
+	Person   string             `json:"person"`
+	Login    string             `json:"login"`
+	Action   string             `json:"action"`
+	Changes  []provision.Change `json:"changes"`
+	Problems []string           `json:"problems"`
+}
+
+// shower shows the lines of a plan one after the other; close ends it.
+type shower interface {
+	show(planLine) error
+	close() error
+}
+
+func newShower(form string, to io.Writer, t provisionText) shower {
+	switch form {
+	case planJSON:
+		e := json.NewEncoder(to)
+		e.SetEscapeHTML(false)
+		return jsonShower{e}
+	case planTable:
+		w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+		return &tableShower{w: w, text: t}
+	}
+	return &diffShower{to: to, text: t}
+}
+
+type jsonShower struct{ e *json.Encoder }
+
+func (s jsonShower) show(l planLine) error { return s.e.Encode(l) }
+func (s jsonShower) close() error          { return nil }
+
+// tableShower aligns a thousand lines at a time: a plan may have a million.
+type tableShower struct {
+	w     *tabwriter.Writer
+	text  provisionText
+	lines int
+}
+
+const tableBlock = 1000
+
+func (s *tableShower) show(l planLine) error {
+	if s.lines == 0 {
+		fmt.Fprintf(s.w, "%s\n", s.text.columns)
+	}
+	s.lines++
+	what := make([]string, 0, len(l.Changes))
+	for _, c := range l.Changes {
+		if w := s.text.what(c.What); !slices.Contains(what, w) {
+			what = append(what, w)
+		}
+	}
+	_, err := fmt.Fprintf(s.w, "%s\t%s\t%s\t%s\n", oneLine(l.Login), s.text.doing(l.Action), joined(what), joined(l.Problems))
+	if err == nil && s.lines%tableBlock == 0 {
+		err = s.w.Flush()
+	}
+	return err
+}
+
+func (s *tableShower) close() error { return s.w.Flush() }
+
+func joined(list []string) string {
+	if len(list) == 0 {
+		return "–"
+	}
+	text := list[0]
+	for _, more := range list[1:] {
+		text += ", " + more
+	}
+	return oneLine(text)
+}
+
+// diffShower shows each difference with its reason.
+type diffShower struct {
+	to   io.Writer
+	text provisionText
+}
+
+func (s *diffShower) show(l planLine) error {
+	if _, err := fmt.Fprintf(s.to, "%s (%s): %s\n", oneLine(l.Login), l.Person, s.text.doing(l.Action)); err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(s.to, 0, 0, 2, ' ', 0)
+	for _, c := range l.Changes {
+		if c.Is != "" {
+			fmt.Fprintf(w, "  - %s\t%s\t\n", s.text.what(c.What), oneLine(c.Is))
+		}
+		if c.Will != "" {
+			fmt.Fprintf(w, "  + %s\t%s\t%s\n", s.text.what(c.What), oneLine(c.Will), s.text.why[c.Why])
+		} else {
+			fmt.Fprintf(w, "  + %s\t%s\t%s\n", s.text.what(c.What), s.text.nothing, s.text.why[c.Why])
+		}
+	}
+	for _, p := range l.Problems {
+		fmt.Fprintf(w, "  ! %s\t\t\n", oneLine(p))
+	}
+	return w.Flush()
+}
+
+func (s *diffShower) close() error { return nil }
+
+// oneLine keeps what others wrote from moving the cursor.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '�'
+		}
+		return r
+	}, s)
+}
+
+// holder finds the person of --person.
+func (p *provisioner) holder(ctx context.Context) (store.Holder, error) {
+	h, err := p.db.Accounts().Find(ctx, auth.BareName(p.login, p.config.Names.Domains, p.config.Names.Realms))
+	if errors.Is(err, identity.ErrNotFound) {
+		err = usageError(p.text.nobody, p.login)
+	}
+	return h, err
+}
+
+// chosen are the accounts that the command is about.
+type chosen struct {
+	ids []identity.PersonID
+	all bool
+}
+
+// choose finds the accounts of one person, of one school, or all.
+func (p *provisioner) choose(ctx context.Context) (chosen, error) {
+	switch {
+	case p.login != "":
+		h, err := p.holder(ctx)
+		return chosen{ids: []identity.PersonID{h.Person}}, err
+	case p.school != "":
+		ids, err := p.db.Targets().At(ctx, targetAD, person.SchoolID(p.school))
+		if err == nil && len(ids) == 0 {
+			return chosen{}, usageError(p.text.noSchool, p.school)
+		}
+		return chosen{ids: ids}, err
+	}
+	ids, err := p.db.Targets().All(ctx, targetAD)
+	return chosen{ids, true}, err
+}

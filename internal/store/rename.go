@@ -1,0 +1,94 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+)
+
+// Rename gives a person another login, because somebody confirmed it: the old one
+// stays the person's for ever, and finds them. Accounts in targets are to be
+// called so too; their UPN stays. A *Conflict where the name is or was somebody
+// else's, identity.ErrNotFound where there is no account; nothing is written
+// then. more goes to the audit trail.
+func (a *Accounts) Rename(ctx context.Context, id identity.PersonID, to identity.Login, now time.Time, more map[string]any) (changed bool, err error) {
+	err = a.db.write(ctx, func(t *tx) error {
+		changed, err = t.rename(id, to, now, more)
+		return err
+	})
+	if a.db.driver.Duplicate(err) { // another writer reserved it a moment ago
+		err = fmt.Errorf("the name was taken this moment: %w", identity.ErrConflict)
+	}
+	if err != nil {
+		return false, fmt.Errorf("rename: %w", err)
+	}
+	return changed, nil
+}
+
+func (t *tx) rename(id identity.PersonID, to identity.Login, now time.Time, more map[string]any) (bool, error) {
+	if person.UsableADName(string(to)) != nil || len(to) > person.SAMLimit {
+		return false, errors.New("the name cannot be one in Active Directory")
+	}
+	var had person.Activated
+	if _, err := t.giveAccount(id, "", now, &had); err != nil {
+		return false, err
+	}
+	if had.Login == "" {
+		return false, identity.ErrNotFound
+	}
+	rows, err := t.targetRows(id)
+	if err != nil {
+		return false, err
+	}
+	same := had.Login == to
+	for _, r := range rows {
+		same = same && r.Name == string(to)
+	}
+	if same {
+		return false, nil
+	}
+	if _, err := t.giveName(id, person.Name{Kind: person.NameAD, Text: string(to)}); err != nil {
+		return false, err
+	}
+	if err := t.onlyName(id, string(to)); err != nil {
+		return false, err
+	}
+	sealed, err := t.db.keys.seal("accounts", id.String(), "sealed", []byte(to))
+	if err != nil {
+		return false, err
+	}
+	if err := t.exec("UPDATE accounts SET sealed = ? WHERE person = ?", sealed, id[:]); err != nil {
+		return false, err
+	}
+	for _, r := range rows {
+		name, err := t.db.keys.seal("targets", targetKey(id, r.target), "name", []byte(to))
+		if err != nil {
+			return false, err
+		}
+		if err := t.exec("UPDATE targets SET name = ?, renaming = 1 WHERE person = ? AND target = ?", name, id[:], r.target); err != nil {
+			return false, err
+		}
+	}
+	t.touch(id)
+	payload := map[string]any{"from": had.Login, "to": to}
+	maps.Copy(payload, more)
+	return true, t.auditJSON(now, "rename", id, payload)
+}
+
+// onlyName retires the names in targets but the one: LDAP shows that.
+func (t *tx) onlyName(id identity.PersonID, name string) error {
+	digests, err := t.db.keys.every(domainName, person.FoldName(name))
+	if err != nil {
+		return err
+	}
+	args := []any{person.NameRetired, id[:], person.NameAD}
+	for _, d := range digests {
+		args = append(args, d.digest)
+	}
+	return t.exec("UPDATE names SET kind = ? WHERE person = ? AND kind = ? AND digest NOT IN ("+marks(len(digests))+")", args...)
+}

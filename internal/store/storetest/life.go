@@ -1,0 +1,208 @@
+package storetest
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/store"
+	"schoolbridge/provision"
+)
+
+var lifeTests = []test{
+	{"Rename", testRename},
+	{"Rematch", testRematch},
+	{"RematchOfTheDay", testRematchOfTheDay},
+	{"EraseLeavers", testEraseLeavers},
+	{"Choose", testChoose},
+}
+
+// testRename: the old name stays the person's, and finds them; a name of somebody
+// else is refused and nothing is written.
+func testRename(t *testing.T, s *suite) {
+	profile, done := s.orlovaInAD(t)
+	row, other := belova(t)
+	put(t, s.db, row)
+	s.activate(t, s.db, activation(other, enrolment("p1")))
+	accounts := s.db.Accounts()
+	var conflict *store.Conflict
+	if _, err := accounts.Rename(t.Context(), done.Person, "Belovas", s.now, nil); !errors.As(err, &conflict) || conflict.TakenName() == "" {
+		t.Fatalf("a name of somebody else: %v", err)
+	}
+	for _, bad := range []identity.Login{"", "орлова", "a@b", "much.too.long.for.a.sam"} {
+		if changed, err := accounts.Rename(t.Context(), done.Person, bad, s.now, nil); err == nil || changed {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+	if job := s.job(t, done.Person); job.Row.Rename || job.Row.Name != string(done.Login) {
+		t.Errorf("a refused rename left %+v", job.Row)
+	}
+	for _, to := range []identity.Login{"m.orlova", "orlova.m"} {
+		if changed, err := accounts.Rename(t.Context(), done.Person, to, s.now, nil); err != nil || !changed {
+			t.Fatalf("%v, %v", changed, err)
+		}
+		if changed, err := accounts.Rename(t.Context(), done.Person, to, s.now, nil); err != nil || changed {
+			t.Errorf("once more: %v, %v", changed, err)
+		}
+	}
+	for _, name := range []string{profile.Login, "m.orlova", "Orlova.M"} {
+		if h, err := accounts.Find(t.Context(), name); err != nil || h.Person != done.Person || h.Login != "orlova.m" {
+			t.Errorf("%s finds %+v, %v", name, h, err)
+		}
+	}
+	h, err := accounts.Get(t.Context(), done.Person)
+	check(t, err)
+	if !slices.Contains(h.Names, person.Name{Kind: person.NameRetired, Text: "m.orlova"}) || !slices.Contains(h.Names, person.Name{Kind: person.NameAD, Text: "orlova.m"}) {
+		t.Errorf("%v", h.Names)
+	}
+	job := s.job(t, done.Person)
+	if !job.Row.Rename || job.Row.Name != "orlova.m" || !job.Urgent {
+		t.Errorf("%+v", job.Row)
+	}
+	s.save(t, done.Person, provision.Pass{Renamed: true})
+	if job := s.job(t, done.Person); job.Row.Rename {
+		t.Error("the rename is asked for again")
+	}
+	if again := s.activate(t, s.db, activation(profile, employment("k1"))); again.Login != "orlova.m" || again.UIDNumber != done.UIDNumber {
+		t.Errorf("a later activation gives %+v", again)
+	}
+}
+
+func (s *suite) asked(t *testing.T) []provision.Rematch {
+	t.Helper()
+	list, err := s.db.Accounts().Rematches(t.Context(), 10)
+	check(t, err)
+	return list
+}
+
+// testRematch: a new row with the ФИО asks for the person, with the profile that
+// mos.ru gave; a row that is bound, or of somebody else, or a card does not.
+func testRematch(t *testing.T, s *suite) {
+	profile, done := s.withOrlova(t)
+	row, _ := orlova(t)
+	row.Position = "завуч"
+	put(t, s.db, row)
+	pupil, _ := belova(t)
+	put(t, s.db, pupil)
+	put(t, s.db, person.Card{Child: "p1", ParentFIO: row.FIO, School: "49"})
+	if list := s.asked(t); len(list) > 0 {
+		t.Fatalf("%+v", list)
+	}
+	row.ID, row.School = "k2", "7"
+	put(t, s.db, row)
+	list := s.asked(t)
+	if len(list) != 1 || list[0].Person != done.Person || list[0].Profile != profile || !list[0].At.Equal(s.now) {
+		t.Fatalf("%+v", list)
+	}
+	row.ID = "k3"
+	put(t, s.db, row)
+	check(t, s.db.Accounts().Rematched(t.Context(), done.Person, list[0].Asked))
+	if list = s.asked(t); len(list) != 1 {
+		t.Fatal("a row that came meanwhile was forgotten")
+	}
+	check(t, s.db.Accounts().Rematched(t.Context(), done.Person, list[0].Asked))
+	if list := s.asked(t); len(list) > 0 {
+		t.Errorf("%+v", list)
+	}
+}
+
+// testRematchOfTheDay: a row that came early asks again on its first day.
+func testRematchOfTheDay(t *testing.T, s *suite) {
+	_, done := s.withOrlova(t)
+	check(t, s.db.TellDay(t.Context(), date(t, "2026-09-01")))
+	row, _ := orlova(t)
+	row.ID, row.Start = "k2", date(t, "2026-09-03")
+	put(t, s.db, row)
+	for _, r := range s.asked(t) {
+		check(t, s.db.Accounts().Rematched(t.Context(), r.Person, r.Asked))
+	}
+	check(t, s.db.TellDay(t.Context(), date(t, "2026-09-02")))
+	if list := s.asked(t); len(list) > 0 {
+		t.Errorf("a day early: %+v", list)
+	}
+	check(t, s.db.TellDay(t.Context(), date(t, "2026-09-03")))
+	if list := s.asked(t); len(list) != 1 || list[0].Person != done.Person {
+		t.Errorf("%+v", list)
+	}
+}
+
+// testEraseLeavers: what names the person is gone, nobody can have the names, and
+// whoever comes back is the same person with the same account.
+func testEraseLeavers(t *testing.T, s *suite) {
+	profile, done := s.orlovaInAD(t)
+	object := []byte("0123456789abcdef")
+	s.save(t, done.Person, provision.Pass{Object: object, Stamp: "s", Observed: provision.Observed{At: s.now, Name: "orlovami", UPN: "orlovami@x", Place: "CN=orlovami", Display: "Орлова", Enabled: true}})
+	accounts := s.db.Accounts()
+	erase := func(today, before string) int {
+		check(t, accounts.NoteLeavers(t.Context(), date(t, today)))
+		n, err := accounts.EraseLeavers(t.Context(), date(t, before), s.now)
+		check(t, err)
+		return n
+	}
+	if n := erase("2026-09-01", "2030-01-01"); n != 0 {
+		t.Fatal("somebody who works here was erased")
+	}
+	check(t, s.db.Registry().Apply(t.Context(), store.Chunk{Kind: person.RecordEmployment, Gone: []string{"k1"}, Day: date(t, "2026-09-02")}))
+	if n := erase("2026-09-02", "2026-09-02"); n != 0 {
+		t.Fatal("erased too early")
+	}
+	if n := erase("2027-09-02", "2026-09-03"); n != 1 {
+		t.Fatalf("%d were erased", n)
+	}
+	h, err := accounts.Get(t.Context(), done.Person)
+	check(t, err)
+	if h.Last+h.First+h.Mail+h.MosruLogin+string(h.Subject)+string(h.Login) != "" || len(h.Names) != 0 {
+		t.Errorf("%+v", h)
+	}
+	job := s.job(t, done.Person)
+	if job.Entry != nil || job.Row.Name != "" || job.Row.Observed.UPN+job.Row.Observed.Name+job.Row.Observed.Place+job.Row.Observed.Display != "" || string(job.Row.Object) != string(object) {
+		t.Errorf("%+v", job)
+	}
+	s.save(t, done.Person, provision.Pass{Object: object, Stamp: "s", Observed: provision.Observed{At: s.now, Name: "orlovami", UPN: "orlovami@x"}})
+	if o := s.job(t, done.Person).Row.Observed; o.Name+o.UPN != "" || !o.At.Equal(s.now) {
+		t.Errorf("a pass brings back what was erased: %+v", o)
+	}
+	check(t, s.db.Audit().Verify(t.Context(), nil))
+	if c, err := accounts.Candidates(t.Context(), person.Profile{Last: profile.Last, First: profile.First, Middle: profile.Middle}); err != nil || len(c.Employments) != 0 {
+		t.Errorf("the row of the registry is still found: %+v, %v", c, err)
+	}
+
+	row, thief := belova(t)
+	put(t, s.db, row)
+	thief.Login = profile.Login
+	if _, err := accounts.Activate(t.Context(), activation(thief, enrolment("p1")), s.now); !errors.Is(err, identity.ErrConflict) {
+		t.Errorf("the name was given to somebody else: %v", err)
+	}
+	back, _ := orlova(t)
+	put(t, s.db, back)
+	c, err := accounts.Candidates(t.Context(), profile)
+	check(t, err)
+	if len(c.Bindings) != 1 || c.Bindings[0].Subject != profile.Subject || len(c.Accounts) != 1 {
+		t.Errorf("%+v", c)
+	}
+	again := s.activate(t, s.db, inAD(activation(profile, employment("k1")), "orlovami", [16]byte{}))
+	if again.Person != done.Person || again.UIDNumber != done.UIDNumber || again.UUID != done.UUID || again.Login != done.Login || again.Created {
+		t.Errorf("%+v came back as %+v", done, again)
+	}
+	if job := s.job(t, done.Person); job.Entry == nil || job.Row.Name != string(done.Login) || string(job.Row.Object) != string(object) {
+		t.Errorf("%+v", job)
+	}
+	if n := erase("2030-01-01", "2029-01-01"); n != 0 {
+		t.Error("somebody who came back was erased")
+	}
+}
+
+// testChoose: those of a school are those with a record there.
+func testChoose(t *testing.T, s *suite) {
+	_, done := s.orlovaInAD(t)
+	for school, want := range map[person.SchoolID]int{"49": 1, "7": 0} {
+		if ids, err := s.db.Targets().At(t.Context(), "ad", school); err != nil || len(ids) != want {
+			t.Errorf("%s: %v, %v", school, ids, err)
+		}
+	}
+	if ids, err := s.db.Targets().All(t.Context(), "ad"); err != nil || !slices.Equal(ids, []identity.PersonID{done.Person}) {
+		t.Errorf("%v, %v", ids, err)
+	}
+}
