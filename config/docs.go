@@ -211,6 +211,16 @@ var docs = map[string]doc{
 	"registry.ending_share":   {"Доля выбывающих (0.05 — 5 %), больше которой загрузка спрашивает.", "Share of endings (0.05 is 5 %) above which an import asks.", "0.05"},
 	"registry.ending_minimum": {"Столько выбывших можно всегда.", "So many endings are always taken.", "20"},
 
+	"statistics":                   {"Списки кураторов и статистика активаций: команды problems и stats.", "The curators' lists and the statistics of activations: commands problems and stats.", ""},
+	"statistics.deadlines":         {"Последний день активации по категориям; кто опоздал, показывают problems --behind и stats --behind. Пусто — срока нет.", "The last day to activate, by category; problems --behind and stats --behind show who is late. Empty: there is none.", ""},
+	"statistics.deadlines.staff":   {"Для сотрудников.", "For staff.", `"2021-08-01"`},
+	"statistics.deadlines.pupils":  {"Для учеников.", "For pupils.", `"2021-09-01"`},
+	"statistics.deadlines.parents": {"Для родителей: им достаточно войти.", "For parents, who only have to sign in.", `"2021-09-01"`},
+	"statistics.keep_tries":        {"Сколько помнить, чем кончилась последняя попытка активации, если что-то надо исправить; удачная без замечаний забывается сразу.", "How long to remember what the last activation came to where something is to be repaired; one without remarks is forgotten at once.", "90d"},
+
+	"teams":         {"Файлы School Data Sync для Teams: команда teams export.", "The files of School Data Sync for Teams: command teams export.", ""},
+	"teams.classes": {"Выгружать классы и кто в них учится; без этого их файлы остаются пустыми.", "Export classes and who learns in them; without it their files stay empty.", "true"},
+
 	"ad":                   {"Active Directory, в котором служба ведёт учётные записи для ПК и Teams. Без server — выключено.", "The Active Directory in which the daemon keeps the accounts for PCs and Teams. Off without server.", ""},
 	"ad.server":            {"Один контроллер домена, всегда один и тот же; только LDAPS.", "One domain controller, always the same; LDAPS only.", "ldaps://dc1.obr.example:636"},
 	"ad.ca_file":           {"Удостоверяющий центр контроллера, PEM; без него — системные.", "The controller's certificate authority, PEM; the system's without it.", "tls/ad-ca.pem"},

@@ -55,7 +55,9 @@ type ActivatorOptions struct {
 	Finder Finder
 	// Patience bounds the Finder; 0: 2 s. Without its answer activation goes on.
 	Patience time.Duration
-	Logger   *slog.Logger
+	// Tries is told what activations came to; nil: nobody is.
+	Tries  Tries
+	Logger *slog.Logger
 }
 
 // Activator activates people.
@@ -96,7 +98,12 @@ type Result struct {
 // Verdict.Provision, which says what there was left to do. Parents are bound
 // and get no account.
 func (a *Activator) Activate(ctx context.Context, r Request, now time.Time) (Result, error) {
-	return (&activation{Activator: a, Request: r, now: now, withEZHD: true}).run(ctx)
+	one := &activation{Activator: a, Request: r, now: now, withEZHD: true}
+	result, err := one.run(ctx)
+	if err == nil {
+		one.note(ctx, result.Verdict)
+	}
+	return result, err
 }
 
 // activation is one activation under way: what was learnt from the conflicts
@@ -108,6 +115,7 @@ type activation struct {
 	withEZHD bool
 	taken    []string // shortened names that turned out to be somebody else's
 	again    bool     // an objection of AD was looked at again
+	rows     match.Registry
 }
 
 // activationRounds bounds the conflicts of one activation.
@@ -128,6 +136,7 @@ func (a *activation) run(ctx context.Context) (Result, error) {
 		if err != nil {
 			return Result{}, fmt.Errorf("activate: %w", err)
 		}
+		a.rows = e.Registry
 		verdict = a.decide(e)
 		if verdict.Decision != match.Match {
 			if a.lookAgain(e, verdict) {

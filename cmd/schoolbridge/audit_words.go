@@ -19,6 +19,7 @@ var auditWords = map[string]struct{ ru, en string }{
 	"disconnect_answer": {"ответ точки доступа", "access point's answer"}, "provision": {"Active Directory", "Active Directory"}, "import": {"загрузка реестров", "import of registries"},
 	"import_chunk": {"часть загрузки", "part of an import"}, "config": {"настройки", "configuration"}, "explain": {"команда explain", "command explain"},
 	"provision_plan": {"команда provision plan", "command provision plan"}, "provision_apply": {"команда provision apply", "command provision apply"},
+	"problems": {"команда problems", "command problems"}, "teams_export": {"команда teams export", "command teams export"},
 	"sessions": {"команда sessions", "command sessions"}, "wifi_profile": {"команда wifi profile", "command wifi profile"}, "audit_show": {"команда audit show", "command audit show"},
 	telemetry.AuditLost: {"строка журнала потеряна", "line of the trail lost"}, "audit_erasure": {"старые входы стёрты", "old sign-ins erased"},
 }

@@ -82,6 +82,9 @@ func (t *tx) activate(act person.Activation, now time.Time) (person.Activated, e
 		return done, err
 	}
 	done.Person = id
+	if err := t.dropTry(act.Profile.Subject); err != nil {
+		return done, err
+	}
 	if done.Epoch, err = t.epochSince(id, asked); err != nil {
 		return done, err
 	}

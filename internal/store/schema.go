@@ -146,6 +146,16 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE INDEX sessions_due ON sessions (due) WHERE ended = 0`,
 	`CREATE INDEX sessions_open ON sessions (nas, unit, ended) WHERE stopped = 0`,
 	`CREATE INDEX sessions_of_device ON sessions (device_digest, stopped, began)`,
+}}, {oldest: 8, statements: []string{
+	// For lists and statistics: what the last activation of a city account came to
+	// where something is to be repaired, sign-ins to ЭЖД, and each day's figures;
+	// its school '' is all of them together.
+	`CREATE TABLE tries (digest {bytes} NOT NULL, version {int} NOT NULL, at {int} NOT NULL, sealed {bytes} NOT NULL, PRIMARY KEY (digest, version)){table}`,
+	`CREATE INDEX tries_at ON tries (at)`,
+	`CREATE TABLE ezhd_logins (key {text} NOT NULL PRIMARY KEY, school {text} NOT NULL, logins {int} NOT NULL, last {text} NOT NULL,
+		gone {text} NOT NULL, digest {bytes} NOT NULL, sealed {bytes} NOT NULL)`,
+	`CREATE TABLE statistics (school {text} NOT NULL, day {text} NOT NULL, accounts {int} NOT NULL, activated {int} NOT NULL, failed {int} NOT NULL,
+		only_here {int} NOT NULL, sign_ins {int} NOT NULL, PRIMARY KEY (school, day)){table}`,
 }}}
 
 // migrate brings the schema up to date in one transaction.
