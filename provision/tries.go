@@ -21,6 +21,9 @@ type Try struct {
 	Records             []person.RecordRef
 	Schools             []person.SchoolID // of Records, as they were then
 	At                  time.Time         // when mos.ru was asked
+	// Profile is what mos.ru said, so that explain can decide again on what the
+	// registries hold by then.
+	Profile person.Profile
 }
 
 // Tries keeps the last try of each city account. An activation that finds
@@ -42,7 +45,7 @@ func (a *activation) note(ctx context.Context, v match.Verdict) {
 	}
 	p := a.Profile
 	t := Try{Subject: p.Subject, Login: p.Login, Last: p.Last, First: p.First, Middle: p.Middle,
-		Decision: v.Decision, Problems: v.Problems, Records: v.Records, Schools: schoolsOf(v.Records, a.rows), At: a.Asked}
+		Decision: v.Decision, Problems: v.Problems, Records: v.Records, Schools: schoolsOf(v.Records, a.rows), At: a.Asked, Profile: p}
 	if t.At.IsZero() {
 		t.At = a.now
 	}
