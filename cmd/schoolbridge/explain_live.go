@@ -20,8 +20,11 @@ import (
 	"schoolbridge/provision/match"
 )
 
-// liveWait bounds each look at something outside.
-const liveWait = 5 * time.Second
+// liveWait bounds the look into Active Directory, clockWait that at mos.ru's clock.
+const (
+	liveWait  = 5 * time.Second
+	clockWait = 2 * time.Second
+)
 
 // lookAD asks Active Directory itself about an account, and writes nothing: what
 // a pass saw an hour ago may not be so any more, and where the directory does not
@@ -64,6 +67,9 @@ func (e *explainer) lookAD(ctx context.Context, id identity.PersonID, t *explain
 		return
 	}
 	e.planned(job, plan, t, found)
+	if locked, err := target.Locked(ctx, job.Row.Object); err == nil && locked && job.Row.Object != nil {
+		found(explain.FaultADLocked, t.Name)
+	}
 }
 
 // planned says what a pass would have to repair that nobody here has caused.
@@ -120,20 +126,17 @@ func (e *explainer) pairs() [][2]string {
 // beyond.
 const clockOff = 2 * time.Minute
 
-// clock holds ours against the Date (RFC 9110 section 6.6.1) of mos.ru. It is
-// asked where the last attempt of somebody met trouble with mos.ru, not always:
-// explain has to answer where there is no network too.
+// clock holds ours against the Date (RFC 9110 section 6.6.1) of mos.ru, which is
+// believed only over verified TLS, where mos.ru has it. No answer says nothing.
 func (e *explainer) clock(ctx context.Context, r *explain.Report) {
-	if !slices.ContainsFunc(r.SignIns[:min(len(r.SignIns), 1)], func(s explain.SignIn) bool {
-		return slices.Contains([]identity.Reason{identity.ReasonUpstreamFault, identity.ReasonUpstreamDown, identity.ReasonNotValid, identity.ReasonDistrust, identity.ReasonListOutdated}, s.Reason)
-	}) {
+	if r.Person == "" && len(r.Tries) == 0 {
 		return
 	}
 	roots, err := certPool(string(e.config.Mosru.CAFile))
 	if err != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, liveWait)
+	ctx, cancel := context.WithTimeout(ctx, clockWait)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodHead, string(e.config.Mosru.URL), nil)
 	if err != nil {
