@@ -60,7 +60,7 @@ func (e *explainer) attempts(ctx context.Context, id identity.PersonID, limit in
 			}
 		}
 		a.At, a.Said = entry.At, entry.Kind == auth.AuditRefused
-		if a.Channel == identity.ChannelWiFi.String() {
+		if a.Channel == identity.ChannelWiFi.String() && entry.Kind != auditUnheard {
 			a.Addr = "" // the access point's, which NAS names
 		}
 		list = append(list, a)

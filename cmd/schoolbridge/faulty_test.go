@@ -103,7 +103,7 @@ tls: {certificate_file: server.pem, key_file: server-key.pem}
 log: {format: text}
 `, f.mosru.URL, f.auth, f.acct)
 	if f.oneDevice {
-		text = strings.Replace(text, "radius:\n", "radius:\n  simultaneous: 1\n", 1)
+		text = strings.Replace(text, "radius:\n", "radius:\n  simultaneous: {staff: 1}\n", 1)
 	}
 	if !f.noAD {
 		text += f.startAD()

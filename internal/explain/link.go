@@ -118,6 +118,8 @@ func (r *Report) unknown(time.Time) *broken {
 		case len(r.Tries) > 0:
 		case len(r.SignIns) > 0 && r.Query == "email": // typed in place of a login
 			return &broken{at: LinkName, code: string(r.SignIns[0].Reason), where: r.SignIns[0].where()}
+		case r.lastTry() != "":
+			return &broken{at: linkOfReason(r.lastTry()), code: string(r.lastTry())}
 		case r.Query == "" || r.Query == "login":
 			return &broken{at: LinkName, code: string(r.Account)}
 		default: // nobody with such data

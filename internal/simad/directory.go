@@ -57,7 +57,7 @@ type Directory struct {
 	tree    *tree
 	admin   guid
 	bad     map[guid]int // wrong passwords in a row, for Policy.Lockout
-	seeding bool // nothing is saved meanwhile
+	seeding bool         // nothing is saved meanwhile
 }
 
 func (o Options) filled() (Options, string, error) {

@@ -203,12 +203,16 @@ func (w *wanted) profiles(t *tx, people map[identity.PersonID]bool) error {
 		}
 		return err
 	}
-	if len(w.words) == 0 && w.Email == "" {
+	whose := "" // a login is a name of whoever has an account: left are parents
+	if w.Login != "" {
+		whose = " AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.person = people.id)"
+	} else if len(w.words) == 0 && w.Email == "" {
 		return nil
 	}
+	login := person.FoldName(w.Login)
 	for after := []byte{}; len(people) <= foundRows; {
 		n := 0
-		err := t.each("SELECT id, sealed FROM people WHERE id > ? ORDER BY id LIMIT ?", []any{after, censusPage}, func(scan func(...any) error) error {
+		err := t.each("SELECT id, sealed FROM people WHERE id > ?"+whose+" ORDER BY id LIMIT ?", []any{after, censusPage}, func(scan func(...any) error) error {
 			var sealed []byte
 			if err := scan(&after, &sealed); err != nil {
 				return err
@@ -218,7 +222,7 @@ func (w *wanted) profiles(t *tx, people map[identity.PersonID]bool) error {
 			if err := t.db.keys.openJSON("people", hex.EncodeToString(after), "sealed", sealed, &p); err != nil {
 				return err
 			}
-			if w.fitsFIO(fioKey(p.Last, p.First, p.Middle)) || shares(person.Emails(w.Email), person.Emails(p.Mail)) {
+			if w.fitsFIO(fioKey(p.Last, p.First, p.Middle)) || shares(person.Emails(w.Email), person.Emails(p.Mail)) || login != "" && person.FoldName(p.Login) == login {
 				people[personID(after)] = true
 			}
 			return nil
