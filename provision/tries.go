@@ -22,7 +22,7 @@ type Try struct {
 	Schools             []person.SchoolID // of Records, as they were then
 	At                  time.Time         // when mos.ru was asked
 	// Profile is what mos.ru said, so that explain can decide again on what the
-	// registries hold by then.
+	// registries hold by then; zero where Decision is Match.
 	Profile person.Profile
 }
 
@@ -45,7 +45,10 @@ func (a *activation) note(ctx context.Context, v match.Verdict) {
 	}
 	p := a.Profile
 	t := Try{Subject: p.Subject, Login: p.Login, Last: p.Last, First: p.First, Middle: p.Middle,
-		Decision: v.Decision, Problems: v.Problems, Records: v.Records, Schools: schoolsOf(v.Records, a.rows), At: a.Asked, Profile: p}
+		Decision: v.Decision, Problems: v.Problems, Records: v.Records, Schools: schoolsOf(v.Records, a.rows), At: a.Asked}
+	if v.Decision != match.Match {
+		t.Profile = p
+	}
 	if t.At.IsZero() {
 		t.At = a.now
 	}

@@ -218,7 +218,7 @@ func (e *explainer) holder(ctx context.Context, holder store.Holder, name string
 }
 
 // instead are the attempts with which somebody gave a phone, e-mail or СНИЛС of
-// hers in place of the login.
+// the person's in place of the login, which proves nothing.
 func (e *explainer) instead(ctx context.Context, id identity.PersonID, r *explain.Report) error {
 	holder, err := e.db.Accounts().Get(ctx, id)
 	if err != nil {
@@ -234,7 +234,7 @@ func (e *explainer) instead(ctx context.Context, id identity.PersonID, r *explai
 			names = append(names, typed(x.value)...)
 		}
 	}
-	return e.namedSignIns(ctx, r, names...)
+	return e.attemptsUnder(ctx, r, true, names...)
 }
 
 // sessions tells with which devices the person is on the Wi-Fi, and of those

@@ -83,6 +83,9 @@ func (e *explainer) planned(job provision.Job, plan provision.Plan, t *explain.T
 		told := explain.ProblemOf(e.lang, p)
 		if !slices.Contains(t.Problems, told) && p.Code != match.PasswordNeeded {
 			t.Problems = append(t.Problems, told)
+			if t.State == explain.TargetReady && !p.Code.Beside() {
+				t.State = explain.TargetProblem // found out just now
+			}
 		}
 	}
 }

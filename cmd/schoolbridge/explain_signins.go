@@ -116,6 +116,11 @@ func (e *explainer) signIns(ctx context.Context, id identity.PersonID, r *explai
 // namedSignIns are those of nobody in particular under any of these names: logins
 // that nobody has who may sign in, and what was typed in place of one.
 func (e *explainer) namedSignIns(ctx context.Context, r *explain.Report, names ...string) error {
+	return e.attemptsUnder(ctx, r, false, names...)
+}
+
+// attemptsUnder is namedSignIns; said marks them as what anybody can cause.
+func (e *explainer) attemptsUnder(ctx context.Context, r *explain.Report, said bool, names ...string) error {
 	wanted := map[string]bool{}
 	for _, name := range names {
 		if name != "" {
@@ -127,6 +132,7 @@ func (e *explainer) namedSignIns(ctx context.Context, r *explain.Report, names .
 	}
 	nobodys, err := e.both(ctx, identity.PersonID{}, nobodysRead, nobodysRead)
 	add(r, nobodys, func(a *attempt) bool {
+		a.Said = a.Said || said
 		return a.Login != "" && (wanted[typedKey(a.Login)] || wanted[typedKey(e.bare(a.Login))])
 	})
 	return err

@@ -25,11 +25,14 @@ func (e *explainer) judge(ctx context.Context, p person.Profile) (match.Verdict,
 	return provision.NewActivator(e.db.Accounts(), e.table.Zone(), o).Judge(ctx, p, e.now)
 }
 
+// triesShown bounds the activations that one report tells of.
+const triesShown = 5
+
 // tries tells what activations came to, and judges them again; own is the city
 // account that is bound to the person.
 func (e *explainer) tries(ctx context.Context, list []provision.Try, own identity.Subject, r *explain.Report) error {
 	slices.SortStableFunc(list, func(a, b provision.Try) int { return b.At.Compare(a.At) })
-	for _, t := range list {
+	for _, t := range list[:min(len(list), triesShown)] {
 		shown := explain.Try{Login: t.Login, Subject: string(t.Subject), At: t.At, Own: own != "" && t.Subject == own,
 			Decision: string(t.Decision), Problems: texts(t.Problems), Now: texts(t.Problems), Reasons: []string{}}
 		if t.Profile.Subject != "" {
