@@ -34,7 +34,6 @@ type fault struct {
 
 var (
 	kadry1  = person.RecordRef{Kind: person.RecordEmployment, ID: "k1"}
-	pupil1  = person.RecordRef{Kind: person.RecordEnrolment, ID: "p1"}
 	officer = "the school's personnel officer"
 	both    = "the employee and the personnel officer"
 	self    = "the person"

@@ -236,9 +236,11 @@ func (e *explainer) withoutAccount(ctx context.Context, s *somebody, r *explain.
 	var subject identity.Subject
 	for _, x := range s.rows {
 		r.Records = append(r.Records, strings.TrimSpace(x.record))
+		r.Name = cmp.Or(r.Name, x.hit.Name)
 	}
-	if len(s.tries) > 0 {
-		subject = s.tries[0].Subject
+	for _, t := range s.tries {
+		subject = t.Subject
+		r.Name = cmp.Or(r.Name, person.JoinFIO(t.Last, t.First, t.Middle))
 	}
 	tries, err := e.db.Accounts().TriesAbout(ctx, subject, s.refs())
 	if err != nil {

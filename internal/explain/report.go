@@ -185,7 +185,7 @@ func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
 
 func (r Report) writeAccount(p *printer) {
 	if r.Person == "" {
-		p.line("%s «%s»: %s", p.t.account, r.Asked, p.t.none)
+		p.line("%s «%s»: %s", p.t.account, r.Asked, p.list(p.t.none, r.Name))
 	} else {
 		p.line("%s: %s, %s, uidNumber %d, id %s", p.t.account, r.Login, r.Name, r.UIDNumber, r.Person)
 	}
