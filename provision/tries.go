@@ -21,8 +21,9 @@ type Try struct {
 	Records             []person.RecordRef
 	Schools             []person.SchoolID // of Records, as they were then
 	At                  time.Time         // when mos.ru was asked
-	// Profile is what mos.ru said, where a person has to decide; nil otherwise.
-	Profile *person.Profile `json:",omitempty"`
+	// Profile is what mos.ru said, for whoever decides and so that explain can decide
+	// again on what the registries hold by then; zero where Decision is Match.
+	Profile person.Profile
 }
 
 // Tries keeps the last try of each city account. An activation that finds
@@ -45,8 +46,8 @@ func (a *activation) note(ctx context.Context, v match.Verdict) {
 	p := a.Profile
 	t := Try{Subject: p.Subject, Login: p.Login, Last: p.Last, First: p.First, Middle: p.Middle,
 		Decision: v.Decision, Problems: v.Problems, Records: v.Records, Schools: schoolsOf(v.Records, a.rows), At: a.Asked}
-	if v.Decision == match.Manual {
-		t.Profile = &p
+	if v.Decision != match.Match {
+		t.Profile = p
 	}
 	if t.At.IsZero() {
 		t.At = a.now

@@ -19,6 +19,7 @@ type reporter struct {
 	log     *slog.Logger
 	now     func() time.Time
 	metrics *metrics
+	dropped func(why identity.Reason, client string, addr netip.Addr) // may be nil
 
 	mu        sync.Mutex
 	minute    time.Time // begin of the current minute
@@ -45,8 +46,18 @@ const (
 	maxRefusedFrom = 10000 // addresses that are counted
 )
 
-// unknownClient is the one line that whoever invents addresses can cause.
-const unknownClient = "RADIUS packet from an address that is no client"
+// What is written of clients whose requests nobody may look at. unknownClient is
+// the one line that whoever invents addresses can cause.
+const (
+	unknownClient  = "RADIUS packet from an address that is no client"
+	unsignedPacket = "RADIUS request without Message-Authenticator"
+	forgedPacket   = "RADIUS request with a wrong authenticator"
+	garbledPacket  = "a RADIUS password cannot be decrypted"
+)
+
+// unheard are the reasons that Options.Dropped hears.
+var unheard = map[string]identity.Reason{unknownClient: identity.ReasonUnknownNAS, unsignedPacket: identity.ReasonUnsigned,
+	forgedPacket: identity.ReasonNASSecret, garbledPacket: identity.ReasonNASSecret}
 
 func newReporter(log *slog.Logger, now func() time.Time, m *metrics) *reporter {
 	return &reporter{
@@ -106,6 +117,13 @@ func (l *reporter) warn(what string, addr netip.Addr, client *Client, remedy str
 	if !ok {
 		return
 	}
+	if why, ok := unheard[what]; ok && l.dropped != nil {
+		name := ""
+		if client != nil {
+			name = client.Name
+		}
+		l.dropped(why, name, addr)
+	}
 	attrs := []any{"addr", addr.String()}
 	if client != nil {
 		attrs = append(attrs, "client", client.Name)
@@ -136,10 +154,10 @@ func (l *reporter) Dropped(why wire.Drop, from netip.AddrPort, peer *wire.Peer) 
 	case wire.DropCode:
 		l.warn("RADIUS packet of a kind that this port does not take", addr, client, "authentication and accounting have a port each: check the client's settings")
 	case wire.DropUnsigned:
-		l.warn("RADIUS request without Message-Authenticator", addr, client,
+		l.warn(unsignedPacket, addr, client,
 			"switch Message-Authenticator on in the client, or, for an old device that cannot, set message_authenticator: optional (never enough for EAP, Proxy-State and Status-Server)")
 	case wire.DropForged:
-		l.warn("RADIUS request with a wrong authenticator", addr, client, "most likely the client has another secret than secret_file")
+		l.warn(forgedPacket, addr, client, "most likely the client has another secret than secret_file")
 	case wire.DropOverload, wire.DropLate:
 		l.warn("RADIUS requests dropped: overload", addr, client, "")
 	case wire.DropReply:
@@ -186,7 +204,7 @@ func (l *reporter) unsigned(client *Client, addr netip.Addr) {
 }
 
 func (l *reporter) garbled(client *Client, addr netip.Addr) {
-	l.warn("a RADIUS password cannot be decrypted", addr, client, "most likely the client has another secret than secret_file")
+	l.warn(garbledPacket, addr, client, "most likely the client has another secret than secret_file")
 }
 
 // forged tells of an answer to a Disconnect-Request or CoA-Request.

@@ -89,6 +89,10 @@ type Options struct {
 	// asked: who says so to be, and the method, "" for none of ours. It must not
 	// wait. Nil: nobody is.
 	Refused func(name, method string, from identity.Source, v identity.Verdict)
+	// Dropped is told, as often as the log is, why nobody may look at requests of
+	// a client, or of an address that is none (client ""). It must not wait. Nil:
+	// nobody is.
+	Dropped func(why identity.Reason, client string, addr netip.Addr)
 	// Ready says whether this replica can serve at all. While it says false,
 	// Status-Server gets no answer and clients go to another server. Nil: yes.
 	Ready func() bool
@@ -160,6 +164,7 @@ func New(opts Options) (*Server, error) {
 		s.recall = r.Recall
 	}
 	s.log = newReporter(opts.Logger, opts.Now, s.metrics)
+	s.log.dropped = opts.Dropped
 	opts.Wire.Peer = func(addr netip.Addr) *wire.Peer { return opts.Clients().peer(addr) }
 	opts.Wire.Events, opts.Wire.Now = s.log, opts.Now
 	s.wire = wire.NewServer(s, opts.Wire)

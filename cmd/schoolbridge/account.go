@@ -159,11 +159,13 @@ func (s *switcher) refusal(ctx context.Context, name string, holder store.Holder
 	}
 	reason := identity.ReasonNotActivated
 	if !known {
-		r, e := emptyReport(name), &explainer{db: s.db, config: s.config, lang: s.lang, now: s.now}
-		if err := e.stranger(ctx, name, &r); err != nil {
+		rows, err := s.db.Accounts().RecordsByLogin(ctx, name)
+		if err != nil {
 			return err
 		}
-		reason = r.Account
+		if len(rows.Employments)+len(rows.Enrolments) == 0 {
+			reason = nobodys(name)
+		}
 	}
 	advice, _ := explain.AdviceFor(s.lang, reason)
 	return usageError("account %s: «%s»: %s; %s", s.verb, name, advice.Meaning,

@@ -14,6 +14,7 @@ import (
 // auditWords say the kinds of lines; others are shown by their codes.
 var auditWords = map[string]struct{ ru, en string }{
 	auth.AuditSignIn: {"вход", "sign-in"}, auth.AuditEnded: {"вход оборвался", "sign-in ended"}, auth.AuditRefused: {"попытка без доказательства", "attempt without proof"},
+	auditUnheard: {"точка доступа без ответа", "access point without an answer"},
 	"activation": {"активация", "activation"}, "credential_change": {"событие mos.ru", "event of mos.ru"}, "state": {"доступ закрыт или открыт", "shut out or let in"},
 	"removal": {"аккаунт удалён", "account removed"}, "account": {"команда account", "command account"}, "disconnect": {"просьба отключить от Wi-Fi", "to be taken off the Wi-Fi"},
 	"disconnect_answer": {"ответ точки доступа", "access point's answer"}, "provision": {"Active Directory", "Active Directory"}, "import": {"загрузка реестров", "import of registries"},
@@ -35,7 +36,7 @@ var auditWords = map[string]struct{ ru, en string }{
 // auditFields are the Russian names of what lines of sign-ins and commands say;
 // others keep those of JSON.
 var auditFields = map[string]string{
-	"addr": "адрес", "asked": "спросили", "channel": "где", "device": "устройство", "for": "для", "found": "найдено", "from": "от", "to": "до", "kinds": "виды",
+	"addr": "адрес", "asked": "спросили", "by": "искали по", "record": "запись", "channel": "где", "device": "устройство", "for": "для", "found": "найдено", "from": "от", "to": "до", "kinds": "виды",
 	"nas": "точка", "outcome": "итог", "reason": "причина", "role": "роль", "rule": "правило", "request": "запрос", "took_ms": "мс", "state": "состояние", "accounts": "записей",
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -33,13 +32,17 @@ func runExplain(ctx context.Context, std streams, args []string) error {
 	if len(words) != 1 {
 		return misused("explain")
 	}
+	q, err := askedOf(std, *lang, words[0])
+	if err != nil {
+		return err
+	}
 	c, db, err := openSite(ctx, std, *file, *lang)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }() // the audit line is committed by then
 	e := &explainer{db: db, config: c, lang: explain.Lang(*lang), now: time.Now()}
-	report, err := e.report(ctx, words[0])
+	report, err := e.report(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -64,8 +67,9 @@ type explainer struct {
 	now     time.Time
 }
 
-func (e *explainer) report(ctx context.Context, name string) (explain.Report, error) {
-	r := emptyReport(name)
+func (e *explainer) report(ctx context.Context, q query) (explain.Report, error) {
+	r := emptyReport(q.shown())
+	r.Query = q.kind
 	var err error
 	if e.table, err = e.config.Policy.Compile(); err != nil {
 		return r, err
@@ -78,24 +82,47 @@ func (e *explainer) report(ctx context.Context, name string) (explain.Report, er
 	for _, s := range schools {
 		e.schools[s.ID] = s.Name
 	}
-	if name, err = e.typed(name); err != nil {
-		return r, err
+	var shown []somebody
+	switch q.kind {
+	case queryLogin:
+		r, shown, err = e.named(ctx, q, r)
+	default:
+		shown, err = e.search(ctx, q, &r)
+		if err == nil && q.kind == queryEmail { // typed in place of a login
+			err = e.namedSignIns(ctx, &r, q.text)
+		}
 	}
-	id, err := e.somebody(ctx, name, &r)
 	if err != nil {
 		return r, err
 	}
+	e.server(ctx, &r)
+	r.Diagnose(e.lang, e.now)
+	return r, e.audit(ctx, q, shown)
+}
+
+// named explains a login, and the device, machine or access point that has such
+// a name.
+func (e *explainer) named(ctx context.Context, q query, r explain.Report) (explain.Report, []somebody, error) {
+	name, err := e.typed(q.text)
+	if err != nil {
+		return r, nil, err
+	}
+	shown, err := e.somebody(ctx, name, &r)
+	if err != nil {
+		return r, nil, err
+	}
 	// A login may read as a hardware address or a machine's name does.
 	thing, seen, err := e.thing(ctx, name)
-	switch known := r.Person != "" || len(r.Records) > 0; {
+	switch known := r.Person != "" || len(r.Records) > 0 || len(r.Hits) > 0; {
 	case err != nil:
-		return r, err
+		return r, nil, err
 	case known && seen:
+		thing.Diagnose(e.lang, e.now)
 		r.Also = thing
 	case !known && thing != nil:
-		thing.Asked, r = r.Asked, *thing
+		thing.Asked, thing.Query, r = r.Asked, q.kind, *thing
 	}
-	return r, e.audit(ctx, id, name)
+	return r, shown, nil
 }
 
 // typed takes a name as the daemon takes it: of LDAP's also a person's DN and
@@ -120,19 +147,56 @@ func emptyReport(asked string) explain.Report {
 		SignIns: []explain.SignIn{}, Sessions: []explain.Session{}}
 }
 
-// somebody explains whoever has the name, or that nobody has.
-func (e *explainer) somebody(ctx context.Context, name string, r *explain.Report) (identity.PersonID, error) {
+// somebody explains whoever has the login or person id, or who has it in ЭЖД or
+// as a city account, or that nobody has.
+func (e *explainer) somebody(ctx context.Context, name string, r *explain.Report) ([]somebody, error) {
 	holder, err := e.db.Accounts().Find(ctx, name)
 	if errors.Is(err, identity.ErrNotFound) {
-		return identity.PersonID{}, e.stranger(ctx, name, r)
+		if id, bad := identity.ParsePersonID(name); bad == nil {
+			holder, err = e.db.Accounts().Get(ctx, id)
+		}
 	}
-	if err != nil {
-		return identity.PersonID{}, err
+	if err == nil {
+		return []somebody{{id: holder.Person}}, e.holder(ctx, holder, name, r)
 	}
+	if !errors.Is(err, identity.ErrNotFound) {
+		return nil, err
+	}
+	for _, s := range []store.Sought{{Login: name}, {Subject: identity.Subject(name)}} {
+		found, err := e.db.Accounts().Search(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		switch all := e.apart(found); len(all) {
+		case 0:
+		case 1:
+			r.Foreign = foreign(name)
+			return all, e.one(ctx, &all[0], r)
+		default:
+			return all, e.several(ctx, all, r)
+		}
+	}
+	r.Foreign = foreign(name)
+	r.Account = nobodys(name)
+	return nil, e.namedSignIns(ctx, r, name)
+}
+
+// nobodys says why a name that nobody has opens nothing.
+func nobodys(name string) identity.Reason {
+	if person.Classify(name) != person.ShapeLogin {
+		return identity.ReasonLoginOnly
+	}
+	return identity.ReasonUnknown
+}
+
+// holder explains a person whom the store has; name is the login that was asked
+// for, or "".
+func (e *explainer) holder(ctx context.Context, holder store.Holder, name string, r *explain.Report) error {
 	r.Person, r.Login, r.UIDNumber = holder.Person.String(), string(holder.Login), holder.UIDNumber
 	r.Name = person.JoinFIO(holder.Last, holder.First, holder.Middle)
+	var err error
 	if r.Suspension, err = e.suspension(ctx, holder); err != nil {
-		return holder.Person, err
+		return err
 	}
 	entry, err := e.db.Directory().Entry(ctx, holder.Person)
 	switch {
@@ -140,26 +204,53 @@ func (e *explainer) somebody(ctx context.Context, name string, r *explain.Report
 		e.roles(entry, r)
 		e.channels(entry, r)
 		if err := e.mschapv2(ctx, entry, r); err != nil {
-			return holder.Person, err
+			return err
 		}
 	case !errors.Is(err, identity.ErrNotFound):
-		return holder.Person, err
+		return err
 	case onlyParent(holder):
 		r.Account = identity.ReasonRoleNotAllowed
 	default:
 		r.Account = identity.ReasonNotActivated
 	}
 	if r.Account != "" { // the daemon does not know either whose the name is
-		if err := e.namedSignIns(ctx, name, r); err != nil {
-			return holder.Person, err
+		if err := e.namedSignIns(ctx, r, name, holder.MosruLogin); err != nil {
+			return err
 		}
 	}
-	for _, part := range []func(context.Context, identity.PersonID, *explain.Report) error{e.targets, e.sessions, e.signIns} {
+	tries, err := e.db.Accounts().TriesAbout(ctx, holder.Subject, holder.Records)
+	if err != nil {
+		return err
+	}
+	if err := e.tries(ctx, tries, holder.Subject, r); err != nil {
+		return err
+	}
+	for _, part := range []func(context.Context, identity.PersonID, *explain.Report) error{e.targets, e.sessions, e.signIns, e.instead} {
 		if err := part(ctx, holder.Person, r); err != nil {
-			return holder.Person, err
+			return err
 		}
 	}
-	return holder.Person, nil
+	return nil
+}
+
+// instead are the attempts with which somebody gave a phone, e-mail or СНИЛС of
+// the person's in place of the login, which proves nothing.
+func (e *explainer) instead(ctx context.Context, id identity.PersonID, r *explain.Report) error {
+	holder, err := e.db.Accounts().Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	c, err := e.db.Accounts().Records(ctx, holder.Subject)
+	if err != nil {
+		return err
+	}
+	names := []string{holder.Mail}
+	for _, x := range e.rowsOf(c) {
+		if x.owner == id {
+			names = append(names, typed(x.value)...)
+		}
+	}
+	return e.attemptsUnder(ctx, r, true, names...)
 }
 
 // sessions tells with which devices the person is on the Wi-Fi, and of those
@@ -175,43 +266,37 @@ func (e *explainer) sessions(ctx context.Context, id identity.PersonID, r *expla
 	return nil
 }
 
-// audit: reading personal data is itself a line of the trail, with the account
-// of this machine that reads it.
-func (e *explainer) audit(ctx context.Context, id identity.PersonID, asked string) error {
-	payload, err := json.Marshal(byCaller(map[string]any{"asked": asked}))
-	if err != nil {
-		return err
+// audit: reading personal data is itself a line of the trail for each person
+// shown, with the account of this machine that reads it. It says what was asked
+// only where that names nobody: a login, or somebody's record.
+func (e *explainer) audit(ctx context.Context, q query, shown []somebody) error {
+	if len(shown) == 0 {
+		shown = []somebody{{}}
 	}
-	return e.db.Audit().Append(ctx, []identity.AuditEntry{{At: e.now, Kind: "explain", Person: id, Payload: payload}})
+	var lines []identity.AuditEntry
+	for _, s := range shown {
+		line := map[string]any{"by": q.kind}
+		if (q.kind == queryLogin || q.kind == queryRecord) && person.Classify(q.text) == person.ShapeLogin {
+			line["asked"] = e.bare(q.text)
+		}
+		if len(shown) > 1 {
+			line["found"] = len(shown)
+		}
+		if s.id.IsZero() && len(s.rows) > 0 {
+			line["record"] = s.rows[0].ref.Kind.String() + ":" + string(s.rows[0].ref.ID)
+		}
+		payload, err := json.Marshal(byCaller(line))
+		if err != nil {
+			return err
+		}
+		lines = append(lines, identity.AuditEntry{At: e.now, Kind: "explain", Person: s.id, Payload: payload})
+	}
+	return e.db.Audit().Append(ctx, lines)
 }
 
 // onlyParent says that a person without an account needs none.
 func onlyParent(h store.Holder) bool {
 	return len(h.Records) > 0 && !slices.ContainsFunc(h.Records, func(r person.RecordRef) bool { return r.Kind != person.RecordCard })
-}
-
-// stranger tells what the registries hold of somebody without an account.
-func (e *explainer) stranger(ctx context.Context, name string, r *explain.Report) error {
-	c, err := e.db.Accounts().RecordsByLogin(ctx, name)
-	if err != nil {
-		return err
-	}
-	for _, x := range c.Employments {
-		r.Records = append(r.Records, strings.TrimSpace(fmt.Sprintf("%s %s: %s, %s – %s", person.RecordEmployment, x.ID, e.school(x.School), x.Start, x.End)))
-	}
-	for _, x := range c.Enrolments {
-		r.Records = append(r.Records, fmt.Sprintf("%s %s: %s %s %s", person.RecordEnrolment, x.ID, e.school(x.School), x.Class, x.Status))
-	}
-	r.Foreign = foreign(name)
-	switch {
-	case len(r.Records) > 0:
-		r.Account = identity.ReasonNotActivated
-	case person.Classify(name) != person.ShapeLogin:
-		r.Account = identity.ReasonLoginOnly
-	default:
-		r.Account = identity.ReasonUnknown
-	}
-	return e.namedSignIns(ctx, name, r)
 }
 
 // foreign is the domain or realm that a name has once ours are taken off, or "".
@@ -294,6 +379,9 @@ func (e *explainer) targets(ctx context.Context, id identity.PersonID, r *explai
 			Made: s.Object != [16]byte{}, Enabled: s.Enabled, Seen: s.Seen, Next: s.Next, PasswordWaits: s.Waiting, Problems: []explain.Problem{}}
 		for _, p := range slices.Concat(s.Problems, s.Duplicates) {
 			t.Problems = append(t.Problems, explain.ProblemOf(e.lang, p))
+		}
+		if s.Target == targetAD {
+			e.lookAD(ctx, id, &t)
 		}
 		r.Targets = append(r.Targets, t)
 	}

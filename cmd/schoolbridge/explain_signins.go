@@ -60,7 +60,7 @@ func (e *explainer) attempts(ctx context.Context, id identity.PersonID, limit in
 			}
 		}
 		a.At, a.Said = entry.At, entry.Kind == auth.AuditRefused
-		if a.Channel == identity.ChannelWiFi.String() {
+		if a.Channel == identity.ChannelWiFi.String() && entry.Kind != auditUnheard {
 			a.Addr = "" // the access point's, which NAS names
 		}
 		list = append(list, a)
@@ -113,13 +113,41 @@ func (e *explainer) signIns(ctx context.Context, id identity.PersonID, r *explai
 	return nil
 }
 
-// namedSignIns are those under a name that nobody has who may sign in.
-func (e *explainer) namedSignIns(ctx context.Context, name string, r *explain.Report) error {
+// namedSignIns are those of nobody in particular under any of these names: logins
+// that nobody has who may sign in, and what was typed in place of one.
+func (e *explainer) namedSignIns(ctx context.Context, r *explain.Report, names ...string) error {
+	return e.attemptsUnder(ctx, r, false, names...)
+}
+
+// attemptsUnder is namedSignIns; said marks them as what anybody can cause.
+func (e *explainer) attemptsUnder(ctx context.Context, r *explain.Report, said bool, names ...string) error {
+	wanted := map[string]bool{}
+	for _, name := range names {
+		if name != "" {
+			wanted[typedKey(name)] = true
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
 	nobodys, err := e.both(ctx, identity.PersonID{}, nobodysRead, nobodysRead)
 	add(r, nobodys, func(a *attempt) bool {
-		return a.Login != "" && person.FoldName(e.bare(a.Login)) == person.FoldName(name)
+		a.Said = a.Said || said
+		return a.Login != "" && (wanted[typedKey(a.Login)] || wanted[typedKey(e.bare(a.Login))])
 	})
 	return err
+}
+
+// typedKey is what two writings of a login, phone, e-mail or СНИЛС have in
+// common.
+func typedKey(name string) string {
+	switch person.Classify(name) {
+	case person.ShapePhone, person.ShapeSNILS, person.ShapeEmail:
+		if keys := contactKeys(name, name, name); len(keys) > 0 {
+			return keys[0]
+		}
+	}
+	return "l" + person.FoldName(name)
 }
 
 // deviceSignIns are those that came from a hardware address, whoever it was, and

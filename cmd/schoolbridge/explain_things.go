@@ -28,6 +28,9 @@ func (e *explainer) thing(ctx context.Context, name string) (r *explain.Report, 
 		r.Things = []explain.Thing{{Kind: r.Thing, Name: string(e.config.LDAP.Services[i].DN), School: strings.Join(e.config.LDAP.Services[i].Schools, " ")}}
 		return r, true, nil
 	}
+	if r, ok, err := e.nas(ctx, name); ok || err != nil {
+		return r, ok, err
+	}
 	if address, ok := identity.ParseHardwareAddress(name); ok {
 		d, listed := inventory.Device(address)
 		r.Thing, r.Account = policy.Device.String(), identity.ReasonUnknownDevice

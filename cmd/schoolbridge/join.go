@@ -148,7 +148,7 @@ func (d *daemon) joinRADIUS(ctx context.Context) error {
 	}
 	options := radiussrv.Options{Auth: d.auth, EAP: eap, Refused: func(name, method string, from identity.Source, v identity.Verdict) {
 		d.auth.Refused(auth.Refusal{Name: name, Method: method, Channel: identity.ChannelWiFi, Source: from, Verdict: v})
-	}, Clients: d.clients.Load, Ready: d.serving, Logger: d.log, Metrics: d.registry,
+	}, Dropped: d.unheard, Clients: d.clients.Load, Ready: d.serving, Logger: d.log, Metrics: d.registry,
 		Asked: c.RadSecLimits.Asked, Wire: radiuswire.Options{Tunnels: c.RadSecLimits.Connections, TunnelsAt: c.RadSecLimits.PerSource}}
 	if err := d.journaled(&options); err != nil {
 		return err

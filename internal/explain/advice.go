@@ -67,6 +67,10 @@ var russian = map[identity.Reason]Advice{
 	identity.ReasonCutOff:           {"сервер слишком долго без связи с хранилищем", "Оператор восстанавливает доступ к базе данных; причину называет /readyz."},
 	identity.ReasonBadRequest:       {"запрос составлен неверно", "Проверьте настройки устройства или точки доступа."},
 
+	identity.ReasonUnknownNAS: {"запросы RADIUS приходят с адреса, которого нет в radius.clients: они остаются без ответа", "Если это ваша точка доступа или контроллер, добавьте в radius.clients строку с этим адресом, школой и секретом и перечитайте настройки (reload)."},
+	identity.ReasonNASSecret:  {"секрет RADIUS на точке доступа не тот, что здесь: её запросы остаются без ответа", "Впишите на точке доступа секрет из secret_file этой строки radius.clients (без пробелов и лишнего перевода строки) или исправьте файл и перечитайте настройки."},
+	identity.ReasonUnsigned:   {"точка доступа не подписывает запросы (Message-Authenticator): они остаются без ответа", "Включите Message-Authenticator на точке доступа или обновите её; для старой, которая не умеет, есть message_authenticator: optional."},
+
 	identity.ReasonListed:         {"аппаратный адрес есть в списке устройств", ""},
 	identity.ReasonCertificate:    {"сертификат называет известный компьютер или человека", ""},
 	identity.ReasonUnknownDevice:  {"аппаратного адреса (MAC) нет в списке устройств", "Если это доска или другое устройство школы, впишите адрес в radius.devices или в таблицу radius.devices_file и перечитайте настройки (reload). Телефоны и ноутбуки людей входят логином и паролем."},
@@ -136,6 +140,10 @@ var english = map[identity.Reason]Advice{
 	identity.ReasonEpochMoved:       {"the password was changed while it was being checked", "Sign in again with the new password."},
 	identity.ReasonCutOff:           {"the server has been without its store for too long", "The operator restores access to the database; /readyz names the cause."},
 	identity.ReasonBadRequest:       {"the request is malformed", "Check the settings of the device or access point."},
+
+	identity.ReasonUnknownNAS: {"RADIUS requests come from an address that is not in radius.clients: they get no answer", "If it is your access point or controller, add a line with the address, school and secret to radius.clients and reload."},
+	identity.ReasonNASSecret:  {"the access point has another RADIUS secret: its requests get no answer", "Type the secret of this line's secret_file on the access point (no blanks, no further line), or correct the file and reload."},
+	identity.ReasonUnsigned:   {"the access point does not sign its requests (Message-Authenticator): they get no answer", "Switch Message-Authenticator on there or update it; for an old one that cannot there is message_authenticator: optional."},
 
 	identity.ReasonListed:         {"the hardware address is in the list of devices", ""},
 	identity.ReasonCertificate:    {"the certificate names a computer or person that we know", ""},

@@ -25,10 +25,10 @@ type policyWords struct {
 var policyTexts = map[Lang]policyWords{
 	Russian: {"нет в списках настроек", "ниже подошли бы и", "впускает", "отказывает",
 		"Людей с таким логином нет. Почему ей отказано, написано в журнале службы: journalctl -u schoolbridge. Что она видит, показывает schoolbridge policy test.",
-		map[string]string{"device": "устройство", "machine": "компьютер", "service": "служебная запись LDAP"}},
+		map[string]string{"device": "устройство", "machine": "компьютер", "service": "служебная запись LDAP", "nas": "точка доступа (radius.clients)"}},
 	English: {"in no list of the configuration", "rules below that would fit too", "admits", "refuses",
 		"No person has this login. Why it was refused stands in the daemon's log: journalctl -u schoolbridge. What it sees, schoolbridge policy test shows.",
-		map[string]string{"service": "service account of LDAP"}},
+		map[string]string{"service": "service account of LDAP", "nas": "access point (radius.clients)"}},
 }
 
 var weekdays = map[Lang][7]string{
@@ -155,3 +155,7 @@ func (r Report) writeThings(p *printer) {
 // ThingService is the kind of service accounts, whose sign-ins are in the log and
 // not in the trail.
 const ThingService = "service"
+
+// ThingNAS is the kind of access points and controllers, as radius.clients has
+// them.
+const ThingNAS = "nas"

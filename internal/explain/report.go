@@ -19,7 +19,21 @@ import (
 
 // Report is the whole answer about one name.
 type Report struct {
-	Asked     string          `json:"asked"`
+	Asked string `json:"asked"`
+	Query string `json:"query,omitempty"` // the kind of what was asked: "login", "fio", …
+	// Broken is the first broken link; nil where nothing is.
+	Broken *Link `json:"first_broken_link"`
+	// Hits are those who may be meant where there are several; the rest of the
+	// report is empty then. More says that there are others.
+	Hits []Hit `json:"hits,omitempty"`
+	More bool  `json:"more_hits,omitempty"`
+	// Server is what is wrong with this installation; the report's caller looked.
+	Server []Finding `json:"server,omitempty"`
+	// Tries are activations that something stood in the way of, Would is what
+	// would stand in the way of somebody who never tried.
+	Tries []Try    `json:"tries,omitempty"`
+	Would []string `json:"would,omitempty"`
+
 	Person    string          `json:"person,omitempty"` // person id, "" where there is no account
 	Login     string          `json:"login,omitempty"`
 	Name      string          `json:"name,omitempty"` // ФИО
@@ -96,7 +110,7 @@ type SignIn struct {
 // sign-in that failed. Commands exit 1 then. What anybody can cause by saying a
 // name counts for nothing.
 func (r Report) Found() bool {
-	if r.Account != "" {
+	if r.Account != "" || len(r.Hits) > 0 || r.Broken != nil && !r.Broken.Unproven {
 		return true
 	}
 	if slices.ContainsFunc(r.Channels, func(c Channel) bool { return !c.Allowed && !r.elsewhere(c) }) {
@@ -145,11 +159,17 @@ var texts = map[Lang]words{
 // Write prints the report for a person to read. Times are shown in loc.
 func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
 	p := &printer{w: w, lang: lang, t: texts[lang]}
+	if len(r.Hits) > 0 {
+		r.writeHits(p)
+		return p.err
+	}
+	r.writeBroken(p)
 	if r.Thing != "" {
 		r.writeThings(p)
 	} else {
 		r.writeAccount(p)
 	}
+	r.writeTries(p, loc)
 	r.writeSuspension(p, loc)
 	r.writeChannels(p)
 	r.writeMSCHAPv2(p, loc)
@@ -165,7 +185,7 @@ func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
 
 func (r Report) writeAccount(p *printer) {
 	if r.Person == "" {
-		p.line("%s «%s»: %s", p.t.account, r.Asked, p.t.none)
+		p.line("%s «%s»: %s", p.t.account, r.Asked, p.list(p.t.none, r.Name))
 	} else {
 		p.line("%s: %s, %s, uidNumber %d, id %s", p.t.account, r.Login, r.Name, r.UIDNumber, r.Person)
 	}

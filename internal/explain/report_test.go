@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -75,6 +76,77 @@ func TestEveryProblemHasAdvice(t *testing.T) {
 	}
 	if len(problemsRussian) != len(all) || len(problemsEnglish) != len(all) {
 		t.Errorf("%d codes, advice for %d and %d", len(all), len(problemsRussian), len(problemsEnglish))
+	}
+}
+
+// Whatever may be the first broken link is said, with somebody who repairs it.
+func TestEveryBrokenLinkIsSaid(t *testing.T) {
+	fine := []identity.Reason{identity.ReasonConfirmed, identity.ReasonRecent, identity.ReasonLocal, identity.ReasonKeptHash, identity.ReasonResumed, identity.ReasonListed, identity.ReasonCertificate}
+	codes := map[string]string{}
+	for _, reason := range constants[identity.Reason](t, "Reason", "..", "identity", "identity.go") {
+		if !slices.Contains(fine, reason) {
+			codes[string(reason)] = linkOfReason(reason)
+		}
+	}
+	for _, fault := range constants[Fault](t, "Fault", "link.go") {
+		codes[string(fault)] = LinkServer
+	}
+	if len(codes) < 60 {
+		t.Fatalf("found only %d", len(codes))
+	}
+	for code, at := range codes {
+		for _, lang := range []Lang{Russian, English} {
+			if l := (&broken{at: at, code: code}).link(lang); l.Meaning == "" || l.Remedy == "" && code != string(identity.ReasonFullSignIn) || l.Who == "" || hitTexts[lang].link[l.Link] == "" {
+				t.Errorf("%s: %+v", lang, l)
+			}
+		}
+	}
+	for code := range repairers {
+		for _, lang := range []Lang{Russian, English} {
+			if l := (&broken{at: linkOf(code), code: string(code) + "(x)"}).link(lang); l.Meaning == "" || l.Remedy == "" || l.Who == "" {
+				t.Errorf("%s: %+v", lang, l)
+			}
+		}
+	}
+}
+
+// The chain has an order: what comes first is named, whatever else is broken.
+func TestTheFirstLinkIsNamed(t *testing.T) {
+	now := time.Date(2026, 9, 1, 5, 20, 0, 0, time.UTC)
+	attempt := func(ago time.Duration, device, outcome string, why identity.Reason, said bool) SignIn {
+		return SignIn{At: now.Add(-ago), Channel: "wifi", Device: device, Outcome: outcome, Reason: why, Said: said}
+	}
+	r := Report{Person: "1", Channels: []Channel{{Channel: "wifi", Reason: identity.ReasonHours}},
+		Server: []Finding{{Code: FaultClock}}, Suspension: &Suspension{Here: true}, Tries: []Try{{Login: "x", Now: []string{"MULTIPLE_MOSRU_ACCOUNTS"}}},
+		Targets: []Target{{State: TargetProblem, Problems: []Problem{{Code: "AD_DUPLICATE(x)"}, {Code: "AD_REFUSED(add)"}}}},
+		SignIns: []SignIn{attempt(time.Minute, "d", "rejected", identity.ReasonDistrust, true), attempt(time.Hour, "a", "accepted", identity.ReasonRecent, false),
+			attempt(2*time.Hour, "a", "rejected", identity.ReasonHours, false), attempt(3*time.Hour, "b", "rejected", identity.ReasonWrongPassword, false),
+			attempt(8*24*time.Hour, "c", "rejected", identity.ReasonThrottled, false)}}
+	for _, step := range []struct {
+		code   string
+		repair func()
+	}{
+		{"CLOCK_OFF", func() { r.Server = nil }},
+		{"SUSPENDED", func() { r.Suspension = nil }},
+		{"AD_REFUSED(add)", func() { r.Targets[0].Problems = r.Targets[0].Problems[:1]; r.Targets[0].State = TargetReady }},
+		{"OUTSIDE_HOURS", func() { r.Channels[0] = Channel{Channel: "wifi", Allowed: true} }},
+		{"WRONG_PASSWORD", func() { r.SignIns = slices.Delete(r.SignIns, 3, 4) }},
+		{"SERVER_NOT_TRUSTED", func() { r.SignIns = r.SignIns[1:] }},
+		{"MULTIPLE_MOSRU_ACCOUNTS", func() { r.Tries = nil }},
+		{"", func() {}},
+	} {
+		r.Diagnose(English, now)
+		got := ""
+		if r.Broken != nil {
+			got = r.Broken.Code
+			if r.Broken.Unproven != (got == "SERVER_NOT_TRUSTED") {
+				t.Errorf("%+v", r.Broken)
+			}
+		}
+		if got != step.code {
+			t.Errorf("%q, want %q", got, step.code)
+		}
+		step.repair()
 	}
 }
 

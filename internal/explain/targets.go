@@ -24,6 +24,8 @@ type Target struct {
 	// PasswordWaits says that a password was typed and is not delivered yet.
 	PasswordWaits bool      `json:"password_waits"`
 	Problems      []Problem `json:"problems"`
+	// Live is what the target itself says just now; nil where it was not asked.
+	Live []Finding `json:"live,omitempty"`
 }
 
 // States of a target.
@@ -37,7 +39,7 @@ const (
 // found says that something is to be done about the account: by somebody, or
 // by the person.
 func (t Target) found() bool {
-	return t.State == TargetProblem || t.State == TargetNone || len(t.Problems) > 0
+	return t.State == TargetProblem || t.State == TargetNone || len(t.Problems) > 0 || len(t.Live) > 0
 }
 
 // Problem is one of the account's problems with its advice.

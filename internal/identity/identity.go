@@ -225,6 +225,10 @@ const (
 	ReasonCutOff           Reason = "STORE_UNREACHABLE"   // this replica is behind longer than offline_grace
 	ReasonBadRequest       Reason = "BAD_REQUEST"
 
+	ReasonUnknownNAS Reason = "NAS_UNKNOWN"      // RADIUS from an address that is no client
+	ReasonNASSecret  Reason = "NAS_SECRET_WRONG" // the access point has another secret
+	ReasonUnsigned   Reason = "NAS_UNSIGNED"     // it sends no Message-Authenticator
+
 	ReasonListed         Reason = "DEVICE_LISTED"           // the hardware address is in the list of devices
 	ReasonCertificate    Reason = "CERTIFICATE_FITS"        // the certificate names a machine or person that we know
 	ReasonUnknownDevice  Reason = "NO_SUCH_DEVICE"          // the hardware address is in no list

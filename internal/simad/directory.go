@@ -58,7 +58,8 @@ type Directory struct {
 	mu      sync.RWMutex
 	tree    *tree
 	admin   guid
-	seeding bool // nothing is saved meanwhile
+	bad     map[guid]int // wrong passwords in a row, for Policy.Lockout
+	seeding bool         // nothing is saved meanwhile
 }
 
 func (o Options) filled() (Options, string, error) {
@@ -93,7 +94,7 @@ func NewDirectory(o Options) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Directory{o: o, realm: realm}
+	d := &Directory{o: o, realm: realm, bad: map[guid]int{}}
 	d.tree = newTree(d.sameAccount, o.Objects)
 	loaded, err := d.load()
 	if err != nil {
@@ -128,6 +129,7 @@ func (d *Directory) bind(login, password string) (guid, error) {
 	}
 	d.mu.RUnlock()
 	if !h.fits(password) { // outside the lock: it takes a millisecond
+		d.wrong(o)
 		return guid{}, refuse(0x52E)
 	}
 	d.mu.RLock()
@@ -144,8 +146,24 @@ func (d *Directory) bind(login, password string) (guid, error) {
 		return guid{}, refuse(0x701)
 	case o.Set.IsZero():
 		return guid{}, refuse(0x773)
+	case d.locked(o):
+		return guid{}, refuse(0x775)
 	}
 	return o.ID, nil
+}
+
+// wrong counts a wrong password; o may be nil.
+func (d *Directory) wrong(o *object) {
+	if o == nil || d.o.Policy.Lockout == 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.bad[o.ID]++
+}
+
+func (d *Directory) locked(o *object) bool {
+	return d.o.Policy.Lockout > 0 && d.bad[o.ID] >= d.o.Policy.Lockout
 }
 
 // whoAmI is the authorization identity of an account, "" for nobody.

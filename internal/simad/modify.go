@@ -15,6 +15,7 @@ import (
 // Bits of userAccountControl (MS-ADTS section 2.2.16).
 const (
 	uacDisabled      = 0x2
+	uacLockout       = 0x10 // computed
 	uacNoPassword    = 0x20 // PASSWD_NOTREQD
 	uacNormal        = 0x200
 	uacNeverExpires  = 0x10000

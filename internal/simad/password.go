@@ -67,6 +67,9 @@ func encodePassword(p string) string {
 // comes with: 7 characters of three kinds, without the account's names.
 type Policy struct {
 	Relaxed bool // any password will do
+	// Lockout is after how many wrong passwords in a row an account is locked; 0:
+	// never. Nothing but a new directory unlocks it.
+	Lockout int
 }
 
 // allows judges a password as MS-SAMR section 3.1.1.7.2 and Windows' passfilt

@@ -15,7 +15,7 @@
 // overtakes the bind before it.
 //
 // Limits: for demos and tests on loopback; some 20,000 objects unless
-// Options.Objects says otherwise; linear searches; no SASL, no password history, no lockout, no deleted objects, no
+// Options.Objects says otherwise; linear searches; no SASL, no password history, no end of a lockout, no deleted objects, no
 // replication. The ports between front and gldap lie on 127.0.0.1 and are open
 // to whoever is on this machine.
 //

@@ -47,6 +47,14 @@ func (d *Directory) shown(o *object, low string) []string {
 		if o.isUser() {
 			return one(strconv.FormatInt(fileTime(o.Set), 10))
 		}
+	case "msds-user-account-control-computed":
+		if o.isUser() {
+			bits := 0
+			if d.locked(o) {
+				bits = uacLockout
+			}
+			return one(strconv.Itoa(bits))
+		}
 	case "samaccounttype":
 		if o.isPrincipal() {
 			return one(accountTypes[o.Class])

@@ -177,8 +177,8 @@ func (t *tx) ask(item queue.Item, about []byte, f func(queue.Item) error) error 
 }
 
 func (t *tx) activationItem(try provision.Try) (queue.Item, error) {
-	item := queue.Item{Kind: queue.Activation, At: try.At, Problems: try.Problems, Profile: try.Profile, Schools: slices.Clone(try.Schools)}
-	if item.Profile == nil { // of a version that did not keep it
+	item := queue.Item{Kind: queue.Activation, At: try.At, Problems: try.Problems, Profile: &try.Profile, Schools: slices.Clone(try.Schools)}
+	if try.Profile.Subject == "" { // of a version that did not keep it
 		item.Profile = &person.Profile{Subject: try.Subject, Login: try.Login, Last: try.Last, First: try.First, Middle: try.Middle}
 	}
 	item.Name = item.Profile.Login

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"schoolbridge/internal/ldapclient"
 	"schoolbridge/provision"
@@ -138,3 +139,16 @@ func passwordChange(s secret) []provision.Change {
 	}
 	return nil
 }
+
+// Locked says that Active Directory lets nobody in to an account for now, because
+// of wrong passwords (MS-ADTS section 3.1.1.4.5.17, bit UF_LOCKOUT).
+func (t *Target) Locked(ctx context.Context, object []byte) (bool, error) {
+	found, err := t.client.Search(ctx, ldapclient.Query{Base: ldapclient.GUID(object), Scope: ldapclient.ScopeBase, Attributes: []string{computedControl}, Limit: 1})
+	if err != nil || len(found) == 0 {
+		return false, err
+	}
+	bits, err := strconv.ParseUint(found[0].Text(computedControl), 10, 32)
+	return err == nil && uint32(bits)&uacLockout != 0, nil
+}
+
+const computedControl = "msDS-User-Account-Control-Computed"

@@ -18,6 +18,7 @@ import (
 )
 
 var listTests = []test{
+	{"Search", testSearch},
 	{"Tries", testTries},
 	{"TriesAndActivations", testTriesAndActivations},
 	{"Survey", testSurvey},
@@ -48,6 +49,40 @@ func survey(t *testing.T, db *store.DB, now time.Time) *census.Count {
 func refused(p person.Profile, at time.Time, code match.Code, records ...person.RecordRef) provision.Try {
 	return provision.Try{Subject: p.Subject, Login: p.Login, Last: p.Last, First: p.First, Middle: p.Middle, Decision: match.NoMatch,
 		Problems: []match.Problem{{Code: code}}, Records: records, Schools: []person.SchoolID{"49"}, At: at}
+}
+
+// Whoever may be meant is found by all that is known of them, under every key.
+func testSearch(t *testing.T, s *suite) {
+	row, profile := orlova(t)
+	put(t, s.db, row)
+	keys, err := s.keys.Rotated()
+	check(t, err)
+	rotated := s.open(t, keys)
+	try := refused(profile, s.now, match.SNILSMismatch, employment("k1"))
+	try.Profile = profile
+	check(t, rotated.Accounts().KeepTry(t.Context(), try))
+	for _, sought := range []store.Sought{{FIO: "ОРЛОВА мария игоревна"}, {FIO: "мар орл"}, {FIO: "И"}, {SNILS: profile.SNILS}, {Record: employment("k1")}} {
+		f, err := rotated.Accounts().Search(t.Context(), sought)
+		check(t, err)
+		if len(f.Employments) != 1 || len(f.Tries) != 1 || len(f.People) != 0 || f.More {
+			t.Errorf("%+v: %d rows, %d tries, %d people", sought, len(f.Employments), len(f.Tries), len(f.People))
+		}
+	}
+	for _, sought := range []store.Sought{{}, {FIO: " - "}, {FIO: "орлова орлова"}, {FIO: "лова"}, {SNILS: "1"}, {Phone: "1"}, {Email: ","}, {Login: "nobody"}, {Subject: "nobody"}, {Record: employment("k9")}} {
+		f, err := rotated.Accounts().Search(t.Context(), sought)
+		check(t, err)
+		if len(f.Employments)+len(f.Tries)+len(f.People) != 0 {
+			t.Errorf("%+v: %+v", sought, f)
+		}
+	}
+	parent := person.Profile{Subject: "parent", Login: "orlovami-2", Last: "Орлова", First: "Мария", Email: "o@mail.example"}
+	_, err = rotated.Accounts().Activate(t.Context(), person.Activation{Profile: parent}, s.now) // no account
+	check(t, err)
+	for _, sought := range []store.Sought{{Login: "OrlovaMI-2"}, {Email: "O@mail.example"}, {Subject: "parent"}} {
+		if f, err := rotated.Accounts().Search(t.Context(), sought); err != nil || len(f.People) != 1 || len(f.Employments) != 0 {
+			t.Errorf("%+v: %+v, %v", sought, f, err)
+		}
+	}
 }
 
 func testTries(t *testing.T, s *suite) {

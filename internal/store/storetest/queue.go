@@ -41,7 +41,7 @@ func (s *suite) wonders(t *testing.T, code match.Code) (person.Employment, perso
 func (s *suite) tries(t *testing.T, p person.Profile, code match.Code) {
 	t.Helper()
 	check(t, s.db.Accounts().KeepTry(t.Context(), provision.Try{Subject: p.Subject, Login: p.Login, Last: p.Last, First: p.First, Middle: p.Middle,
-		Decision: match.Manual, Problems: []match.Problem{{Code: code}}, Records: []person.RecordRef{employment("k1")}, Schools: []person.SchoolID{"49"}, At: s.now, Profile: &p}))
+		Decision: match.Manual, Problems: []match.Problem{{Code: code}}, Records: []person.RecordRef{employment("k1")}, Schools: []person.SchoolID{"49"}, At: s.now, Profile: p}))
 }
 
 // question is the one that is open.
@@ -190,7 +190,7 @@ func testQueueMoved(t *testing.T, s *suite) {
 	row.ID = "k2"
 	put(t, s.db, row)
 	check(t, s.db.Accounts().KeepTry(t.Context(), provision.Try{Subject: profile.Subject, Decision: match.Manual, Problems: []match.Problem{{Code: match.EmploymentDataMissing}},
-		Records: []person.RecordRef{employment("k2")}, At: s.now, Profile: &profile}))
+		Records: []person.RecordRef{employment("k2")}, At: s.now, Profile: profile}))
 	s.refuses(t, queue.Decision{Item: s.question(t).ID, Verb: queue.Bind, Records: []person.RecordRef{employment("k2")}}, queue.ErrIncomplete)
 }
 

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"strings"
+	"testing"
+	"time"
+
+	"schoolbridge/internal/explain"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/store"
+	"schoolbridge/radiussrv/eap/eaptest"
+)
+
+// TestWaysToAsk: one teacher, who is a parent too, her namesake, and a pupil are
+// found by all that may be known of them.
+func TestWaysToAsk(t *testing.T) {
+	f := newFaulty(t)
+	f.noAD = true
+	f.registries["kadry.csv"] += "k2,Орлова Марина Игоревна,90000000182,50,2016-09-01,,завхоз,89165550299,,marinao\nk3,Королёва Алёна Петровна,,50,2016-09-01,,учитель,,,\n"
+	f.registries["zapis.csv"] += "p1,Орлова Мария Игоревна,11223344595,89165550201,,49\n"
+	f.start()
+	f.active("orlovami", sitePassword)
+	her, _, _ := f.asks("en", "orlovami")
+	for _, ask := range []string{"Орлова Мария Игоревна", "орлова мария", "ИГОРЕВНА Мария", "орлова мария и", "112-233-445 95", "11223344595", "8 (916) 555-02-01", "orlova@school.example",
+		"orlova@mail.example", "s-orlova", her.Person, "kadry:k1", "ORLOVAMI", `orlovami`} {
+		r, text, _ := f.asks("en", ask)
+		if r.Person != her.Person || len(r.Roles) != 1 || len(r.Hits) > 0 {
+			t.Errorf("%s: %+v", ask, r)
+		}
+		if (r.Query == "snils" || r.Query == "phone") && strings.Contains(text, ask) {
+			t.Errorf("%s is repeated:\n%s", ask, text)
+		}
+	}
+	for ask, record := range map[string]string{"королева алена": "kadry k3", "Королёва": "kadry k3", "89165550299": "kadry k2", "marinao": "kadry k2", "kontingent:p1": "kontingent p1", "Белов А": "kontingent p1"} {
+		if r, _, _ := f.asks("en", ask); len(r.Records) != 1 || !strings.HasPrefix(r.Records[0], record+":") || r.Broken == nil {
+			t.Errorf("%s: %+v", ask, r)
+		}
+	}
+	r, text, code := f.asks("en", "орлова")
+	if code != exitFindings || len(r.Hits) != 2 || r.Broken != nil || r.Person != "" {
+		t.Fatalf("%d %+v", code, r)
+	}
+	want := []explain.Hit{{Name: "Орлова Марина Игоревна", Login: "marinao", Role: "staff", School: "ГБОУ Школа № 50", What: "завхоз", Ask: "kadry:k2"},
+		{Name: "Орлова Мария Игоревна", Login: "orlovami", Role: "staff", School: "ГБОУ Школа № 49", What: "учитель", Ask: "orlovami"}}
+	for i, h := range r.Hits {
+		if h != want[i] {
+			t.Errorf("%+v, want %+v", h, want[i])
+		}
+		if again, _, _ := f.asks("en", h.Ask); len(again.Hits) > 0 || again.Person == "" && len(again.Records) == 0 {
+			t.Errorf("%s gives %+v", h.Ask, again)
+		}
+	}
+	if !strings.Contains(text, "staff ГБОУ Школа № 49 учитель — choose with: orlovami") {
+		t.Error(text)
+	}
+	for _, ask := range []string{"Никто Никтович", "90000000283", "89160000001", "nobody@else.example"} {
+		if r, _, _ := f.asks("en", ask); r.Account != identity.ReasonUnknown || r.Broken == nil || r.Broken.Who != "the person and the school" {
+			t.Errorf("%s: %+v", ask, r.Broken)
+		}
+	}
+}
+
+// TestReadingIsAudited: each person shown has a line, which names neither number
+// nor name.
+func TestReadingIsAudited(t *testing.T) {
+	f := newFaulty(t)
+	f.noAD = true
+	f.registries["kadry.csv"] += "k2,Орлова Марина Игоревна,90000000182,50,2016-09-01,,завхоз,89165550299,,\n"
+	f.start()
+	id := f.known("orlovami", person.RecordRef{Kind: person.RecordEmployment, ID: "k1"})
+	ask := func(query string) {
+		var out, errs bytes.Buffer
+		dispatch(t.Context(), streams{strings.NewReader(query), &out, &errs}, []string{"explain", "--config", f.path("config.yaml"), "-"})
+	}
+	for _, query := range []string{"112-233-445 95", "орлова", "89165550201", "orlova@school.example"} {
+		ask(query)
+	}
+	f.inStore(func(db *store.DB) error {
+		hers, err := db.Audit().Recent(t.Context(), id, 10, "explain")
+		if err != nil {
+			return err
+		}
+		nobodys, err := db.Audit().Recent(t.Context(), identity.PersonID{}, 10, "explain")
+		if err != nil {
+			return err
+		}
+		var kinds []string
+		for _, line := range append(hers, nobodys...) {
+			text := strings.ToLower(string(line.Payload))
+			for _, secret := range []string{"112", "445", "орлова", "9165550", "@", "asked"} {
+				if strings.Contains(text, secret) && !strings.Contains(text, `"sudo_uid"`) {
+					t.Errorf("%s", text)
+				}
+			}
+			for _, kind := range []string{"snils", "fio", "phone", "email"} {
+				if strings.Contains(text, `"by":"`+kind+`"`) {
+					kinds = append(kinds, kind)
+				}
+			}
+		}
+		if len(hers) != 4 || len(nobodys) != 1 || len(kinds) != 5 || !strings.Contains(string(nobodys[0].Payload), `"record":"kadry:k2"`) {
+			t.Errorf("%d of hers, %d of nobody, %q", len(hers), len(nobodys), kinds)
+		}
+		return nil
+	})
+}
+
+// TestPrivateArguments: what names a person does not go through the list of
+// processes, and nothing is read for it.
+func TestPrivateArguments(t *testing.T) {
+	s := newSite(t)
+	for _, word := range []string{"112-233-445 95", "+7 916 555-02-01", "Орлова Мария"} {
+		if out, errs, code := s.command("explain", "--config", s.path("config.yaml"), word); code != exitUsage || out != "" || !strings.Contains(errs, "explain -") || strings.Contains(errs, word) {
+			t.Errorf("%s: %d %s%s", word, code, out, errs)
+		}
+	}
+	var out, errs bytes.Buffer
+	if code := dispatch(t.Context(), streams{strings.NewReader(" \n"), &out, &errs}, []string{"explain", "--config", s.path("config.yaml"), "-"}); code != exitUsage {
+		t.Errorf("%d %s", code, errs.String())
+	}
+}
+
+func TestKindsOfQueries(t *testing.T) {
+	for text, want := range map[string]string{
+		"orlovami": queryLogin, `MESH\orlova`: queryLogin, "host/pc1": queryLogin, "10.1.2.3": queryLogin, "10.10.200.203": queryLogin, "02:00:5e:10:00:01": queryLogin,
+		"020000000010": queryLogin, "cn=reader, o=school": queryLogin, "orlova@school.example": queryEmail, "Орлова": queryFIO, "орлова м": queryFIO, "Smith John": queryFIO,
+		"112-233-445 95": querySNILS, "11223344595": querySNILS, "8 916 555 02 01": queryPhone, "+79165550201": queryPhone, "kadry:k1": queryRecord, "zapis:": queryLogin, "school-49": queryLogin,
+	} {
+		if got := kindOf(text); got != want {
+			t.Errorf("%q is %s, want %s", text, got, want)
+		}
+	}
+}
+
+func FuzzQuery(f *testing.F) {
+	for _, s := range []string{"orlovami", "112-233-445 95", "Орлова Мария", "kadry:k1", "10.1.2.3", "a@b", "-"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		q := query{kindOf(s), s}
+		if shown := q.shown(); (q.kind == querySNILS || q.kind == queryPhone) && shown == s {
+			t.Errorf("%q is repeated", s)
+		}
+		_ = q.sought()
+	})
+}
+
+// TestMachineFaults: computers' certificates.
+func TestMachineFaults(t *testing.T) {
+	for name, c := range map[string]struct {
+		breaks    func(m *machines)
+		link      string
+		code, who string
+	}{
+		"certificate of nobody's authority": {func(m *machines) {
+			m.signsIn(eaptest.NewPKI(t).Computer(t, "pc1.school49.example"), tls.VersionTLS13, nil)
+		}, explain.LinkDevice, "CERTIFICATE_NOT_VALID", admin},
+		"certificate revoked": {func(m *machines) {
+			pc := m.pcs.Computer(t, "pc1.school49.example")
+			m.revoke(pc)
+			m.daemon.reload()
+			m.signsIn(pc, tls.VersionTLS13, nil)
+		}, explain.LinkDevice, "CERTIFICATE_REVOKED", admin},
+		"list out of date": {func(m *machines) {
+			m.write("pcs.crl", string(m.pcs.Revoke(t, time.Now().Add(-time.Minute)).Raw))
+			m.daemon.reload()
+			m.signsIn(m.pcs.Computer(t, "pc1.school49.example"), tls.VersionTLS13, nil)
+		}, explain.LinkServer, "REVOCATION_LIST_OUT_OF_DATE", ops},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachines(t)
+			m.write("kadry.csv", kadryOf+herRow)
+			m.command("registry", "import", "--config", m.path("config.yaml"), m.path("kadry.csv"))
+			c.breaks(m)
+			fault{ask: "host/pc1.school49.example", link: c.link, code: c.code, who: c.who}.holds(&faulty{site: m.site})
+		})
+	}
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"schoolbridge/config"
+	"schoolbridge/internal/explain"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/ldapclient"
+	"schoolbridge/provision"
+	"schoolbridge/provision/ad"
+	"schoolbridge/provision/match"
+)
+
+// liveWait bounds the look into Active Directory, clockWait that at mos.ru's clock.
+const (
+	liveWait  = 5 * time.Second
+	clockWait = 2 * time.Second
+)
+
+// lookAD asks Active Directory itself about an account, and writes nothing: what
+// a pass saw an hour ago may not be so any more, and where the directory does not
+// answer no pass can say so.
+func (e *explainer) lookAD(ctx context.Context, id identity.PersonID, t *explain.Target) {
+	if !e.config.AD.On() {
+		return
+	}
+	found := func(code explain.Fault, where string) {
+		t.Live = append(t.Live, explain.Finding{Code: code, Where: where})
+	}
+	server := string(e.config.AD.Server)
+	target, release, err := openAD(e.config, discardLog())
+	if err != nil {
+		found(explain.FaultUnreadable, "ad")
+		return
+	}
+	defer release()
+	ctx, cancel := context.WithTimeout(ctx, liveWait)
+	defer cancel()
+	if err := target.Check(ctx); err != nil {
+		var refused *ldapclient.Error
+		switch {
+		case errors.As(err, &refused) && refused.Code == invalidCredentials:
+			found(explain.FaultADBind, server+" "+e.config.AD.Bind)
+		case errors.Is(err, ad.ErrUnfit):
+			found(explain.FaultADUnfit, string(e.config.AD.Base))
+		default:
+			found(explain.FaultADUnreachable, server)
+		}
+		return
+	}
+	job, err := e.db.Targets().Job(ctx, targetAD, id, e.now)
+	if err != nil {
+		return // just gone
+	}
+	plan, err := target.Plan(ctx, job)
+	if err != nil {
+		found(explain.FaultADUnreachable, server)
+		return
+	}
+	e.planned(job, plan, t, found)
+	if locked, err := target.Locked(ctx, job.Row.Object); err == nil && locked && job.Row.Object != nil {
+		found(explain.FaultADLocked, t.Name)
+	}
+}
+
+// planned says what a pass would have to repair that nobody here has caused.
+func (e *explainer) planned(job provision.Job, plan provision.Plan, t *explain.Target, found func(explain.Fault, string)) {
+	switch {
+	case plan.Action == provision.ActionEnable && job.Row.Observed.Enabled:
+		found(explain.FaultADDisabled, t.Name)
+	case plan.Action == provision.ActionCreate && job.Row.Object != nil:
+		found(explain.FaultADGone, t.Name)
+	}
+	for _, p := range plan.Problems {
+		told := explain.ProblemOf(e.lang, p)
+		if !slices.Contains(t.Problems, told) && p.Code != match.PasswordNeeded {
+			t.Problems = append(t.Problems, told)
+			if t.State == explain.TargetReady && !p.Code.Beside() {
+				t.State = explain.TargetProblem // found out just now
+			}
+		}
+	}
+}
+
+// server looks at this installation: the certificates that devices see, and the
+// clock, where mos.ru did not do what it should.
+func (e *explainer) server(ctx context.Context, r *explain.Report) {
+	if len(r.Hits) > 0 {
+		return
+	}
+	for _, pair := range e.pairs() {
+		cert, err := tls.LoadX509KeyPair(pair[0], pair[1])
+		if err != nil {
+			continue // gone since the configuration was checked
+		}
+		where := filepath.Base(pair[0])
+		switch {
+		case e.now.After(config.ChainEnd(cert)):
+			r.Server = append(r.Server, explain.Finding{Code: explain.FaultCertificate, Where: where, More: e.day(config.ChainEnd(cert))})
+		case cert.Leaf != nil && e.now.Before(cert.Leaf.NotBefore):
+			r.Server = append(r.Server, explain.Finding{Code: explain.FaultCertificate, Where: where, More: e.day(cert.Leaf.NotBefore)})
+		}
+	}
+	e.clock(ctx, r)
+}
+
+func (e *explainer) day(t time.Time) string { return t.In(e.table.Zone()).Format("2006-01-02 15:04") }
+
+// pairs are the files of the certificates that people's devices see.
+func (e *explainer) pairs() [][2]string {
+	c := e.config
+	all := [][2]string{{string(c.TLS.CertificateFile), string(c.TLS.KeyFile)}, {string(c.RADIUS.EAP.CertificateFile), string(c.RADIUS.EAP.KeyFile)},
+		{string(c.RADIUS.EAP.RSACertificateFile), string(c.RADIUS.EAP.RSAKeyFile)}}
+	return slices.DeleteFunc(all, func(p [2]string) bool { return p[0] == "" })
+}
+
+// clockOff is how far clocks may differ: certificates and events fit no more
+// beyond.
+const clockOff = 2 * time.Minute
+
+// clock holds ours against the Date (RFC 9110 section 6.6.1) of mos.ru, which is
+// believed only over verified TLS, where mos.ru has it. No answer says nothing.
+func (e *explainer) clock(ctx context.Context, r *explain.Report) {
+	if r.Person == "" && len(r.Tries) == 0 {
+		return
+	}
+	roots, err := certPool(string(e.config.Mosru.CAFile))
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, clockWait)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodHead, string(e.config.Mosru.URL), nil)
+	if err != nil {
+		return
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true}
+	start := time.Now()
+	answer, err := transport.RoundTrip(request)
+	var invalid x509.CertificateInvalidError
+	if errors.As(err, &invalid) && invalid.Reason == x509.Expired { // a clock that is off makes a good certificate look so
+		r.Server = append(r.Server, explain.Finding{Code: explain.FaultClock, Where: filepath.Base(request.URL.Host), More: e.day(start)})
+	}
+	if err != nil {
+		return
+	}
+	_ = answer.Body.Close()
+	date, err := http.ParseTime(answer.Header.Get("Date"))
+	if off := start.Sub(date); err == nil && off.Abs() > clockOff {
+		r.Server = append(r.Server, explain.Finding{Code: explain.FaultClock, More: off.Round(time.Second).String()})
+	}
+}

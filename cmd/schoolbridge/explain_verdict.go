@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"schoolbridge/internal/explain"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/provision"
+	"schoolbridge/provision/match"
+)
+
+// judge decides about a profile on what the store holds now. Names in Active
+// Directory count as the directory has them just now, where it answers.
+func (e *explainer) judge(ctx context.Context, p person.Profile) (match.Verdict, error) {
+	o := provision.ActivatorOptions{}
+	if e.config.AD.On() {
+		o.Target = targetAD
+		if target, release, err := openAD(e.config, discardLog()); err == nil { // else the store alone counts
+			defer release()
+			o.Finder = target
+		}
+	}
+	return provision.NewActivator(e.db.Accounts(), e.table.Zone(), o).Judge(ctx, p, e.now)
+}
+
+// triesShown bounds the activations that one report tells of.
+const triesShown = 5
+
+// tries tells what activations came to, and judges them again; own is the city
+// account that is bound to the person.
+func (e *explainer) tries(ctx context.Context, list []provision.Try, own identity.Subject, r *explain.Report) error {
+	slices.SortStableFunc(list, func(a, b provision.Try) int { return b.At.Compare(a.At) })
+	for _, t := range list[:min(len(list), triesShown)] {
+		shown := explain.Try{Login: t.Login, Subject: string(t.Subject), At: t.At, Own: own != "" && t.Subject == own,
+			Decision: string(t.Decision), Problems: texts(t.Problems), Now: texts(t.Problems), Reasons: []string{}}
+		if t.Profile.Subject != "" {
+			now, err := e.judge(ctx, t.Profile)
+			if err != nil {
+				return err
+			}
+			shown.NowDecision, shown.Now, shown.Reasons = string(now.Decision), texts(now.Problems), now.Reasons
+		}
+		r.Tries = append(r.Tries, shown)
+	}
+	return nil
+}
+
+func texts(problems []match.Problem) []string {
+	list := make([]string, 0, len(problems))
+	for _, p := range problems {
+		list = append(list, p.String())
+	}
+	return list
+}
+
+// anySNILS is one that nobody has been given (below 001-001-998).
+const anySNILS = "00000000100"
+
+// would says what stands in the way of somebody who has not tried: what would be
+// decided about a city account that says what the registries do.
+func (e *explainer) would(ctx context.Context, s *somebody) ([]string, error) {
+	if len(s.rows) == 0 {
+		return nil, nil
+	}
+	p := person.Profile{Subject: "?", Login: "a", SNILSConfirmed: true, PhoneVerified: true, EmailVerified: true, Trusted: true}
+	for _, x := range s.rows {
+		switch v := x.value.(type) {
+		case person.Employment:
+			p.Last, p.SNILS = v.FIO, v.SNILS
+			if _, ok := person.ParseSNILS(v.SNILS); !ok {
+				p.SNILS = anySNILS // so that the registry's is what is missing
+			}
+		case person.Enrolment:
+			p.Last, p.First, p.Middle, p.Phone, p.Email = v.Last, v.First, v.Middle, v.Phone, v.Email
+		case person.Card:
+			p.Last, p.SNILS, p.Phone, p.Email = v.ParentFIO, v.ParentSNILS, v.Phone, v.Email
+		}
+		if _, ok := x.value.(person.Employment); ok {
+			break // the strictest rule
+		}
+	}
+	v, err := provision.NewActivator(e.db.Accounts(), e.table.Zone(), provision.ActivatorOptions{}).Judge(ctx, p, e.now)
+	return slices.DeleteFunc(texts(v.Problems), func(code string) bool { return code == string(match.LoginDiffers) }), err
+}

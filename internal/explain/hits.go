@@ -1,0 +1,168 @@
+package explain
+
+import (
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/provision/match"
+)
+
+// Hit is one of several who may be meant.
+type Hit struct {
+	Name   string `json:"name"` // ФИО
+	Login  string `json:"login,omitempty"`
+	Role   string `json:"role,omitempty"`
+	School string `json:"school,omitempty"`
+	What   string `json:"what,omitempty"` // class or position
+	// Ask is what explain is to be asked for to have this one: a login, a record
+	// as "kadry:ID", a person id or a subject.
+	Ask string `json:"ask"`
+}
+
+// Try is what the last activation of a city account came to, and what it would
+// come to now.
+type Try struct {
+	Login    string    `json:"login"`
+	Subject  string    `json:"subject"`
+	At       time.Time `json:"at"`
+	Own      bool      `json:"own"` // the city account that is bound to the person
+	Decision string    `json:"decision"`
+	Problems []string  `json:"problems"`
+	// NowDecision and Now are the same, judged again by what the registries hold;
+	// Reasons are sentences in Russian.
+	NowDecision string   `json:"decision_now"`
+	Now         []string `json:"problems_now"`
+	Reasons     []string `json:"reasons"`
+}
+
+// hitWords are the fixed texts about hits, tries and the first broken link.
+type hitWords struct {
+	several, more, choose, broken, who, nothing, tried, now, other, unproven string
+
+	link, decision map[string]string
+}
+
+var hitTexts = map[Lang]hitWords{
+	Russian: {"Подходит несколько человек", "и другие: уточните запрос", "выбрать", "ГДЕ ОБРЫВ", "Кто исправляет", "Обрывов не видно: всё на месте", "Последняя активация", "сейчас было бы", "другая учётная запись mos.ru",
+		"так назвалось устройство, доказательства нет",
+		map[string]string{LinkServer: "эта служба", LinkName: "имя для входа", LinkRecords: "записи реестров", LinkMosru: "учётная запись mos.ru", LinkDecision: "сверка с реестрами",
+			LinkAccount: "аккаунт", LinkTarget: "Active Directory", LinkPolicy: "правила входа", LinkPassword: "пароль", LinkDevice: "устройство", LinkNAS: "точка доступа",
+			LinkUpstream: "связь с mos.ru", LinkThing: "списки устройств"},
+		map[string]string{"match": "подходит", "no_match": "отказ", "manual": "решает куратор"}},
+	English: {"Several people fit", "and others: ask more precisely", "choose with", "FIRST BROKEN LINK", "Who repairs it", "No broken link: all is in place", "Last activation", "now it would be", "another mos.ru account",
+		"a device said this name and proved nothing",
+		map[string]string{LinkServer: "this service", LinkName: "the login name", LinkRecords: "registry records", LinkMosru: "the mos.ru account", LinkDecision: "comparison with the registries",
+			LinkAccount: "the account", LinkTarget: "Active Directory", LinkPolicy: "sign-in rules", LinkPassword: "the password", LinkDevice: "the device", LinkNAS: "the access point",
+			LinkUpstream: "mos.ru", LinkThing: "lists of devices"},
+		map[string]string{"match": "matches", "no_match": "refused", "manual": "a curator decides"}},
+}
+
+func (r Report) writeHits(p *printer) {
+	t := hitTexts[p.lang]
+	p.line("%s:", t.several)
+	for _, h := range r.Hits {
+		p.line("  %s — %s: %s", p.list(h.Name, h.Login, p.fields(word(p.t.role, h.Role), h.School, h.What)), t.choose, h.Ask)
+	}
+	if r.More {
+		p.line("  %s", t.more)
+	}
+}
+
+// writeBroken comes first: most readers need no more.
+func (r Report) writeBroken(p *printer) {
+	t := hitTexts[p.lang]
+	b := r.Broken
+	if b == nil {
+		if r.Person != "" {
+			p.line("%s", t.nothing)
+		}
+		return
+	}
+	unproven := ""
+	if b.Unproven {
+		unproven = "(" + t.unproven + ")"
+	}
+	p.line("%s: %s: %s: %s", t.broken, word(t.link, b.Link), p.fields(b.Code, b.Where, unproven), b.Meaning)
+	p.line("  %s: %s", t.who, b.Who)
+	if b.Remedy != "" {
+		p.line("  %s: %s", p.t.todo, b.Remedy)
+	}
+	p.line("")
+}
+
+// writeTries tells what activations came to, and what they would now.
+func (r Report) writeTries(p *printer, loc *time.Location) {
+	t := hitTexts[p.lang]
+	for _, x := range r.Tries {
+		other := ""
+		if r.Person != "" && !x.Own {
+			other = t.other
+		}
+		p.line("%s: %s", t.tried, p.list(x.At.In(loc).Format(clock), p.fields(other, x.Login), word(t.decision, x.Decision)))
+		p.problems("  ", x.Problems)
+		if x.NowDecision == "" {
+			continue
+		}
+		p.line("  %s: %s", t.now, word(t.decision, x.NowDecision))
+		for _, reason := range x.Reasons {
+			p.line("      %s", reason)
+		}
+		if x.NowDecision != x.Decision || !equal(x.Now, x.Problems) {
+			p.problems("      ", x.Now)
+		}
+	}
+	p.problems("  ", r.Would)
+}
+
+func equal(a, b []string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *printer) problems(indent string, list []string) {
+	for _, code := range list {
+		if advice, ok := ProblemAdvice(p.lang, match.Code(bare(code))); ok {
+			p.advice(indent, Advice{code + ": " + advice.Meaning, advice.Remedy})
+		}
+	}
+}
+
+// link says a broken link in words.
+func (b *broken) link(lang Lang) *Link {
+	l := &Link{Link: b.at, Code: b.code, Where: b.where, Unproven: b.unproven}
+	n := 0
+	if lang == English {
+		n = 1
+	}
+	code := bare(b.code)
+	advice, ok := faultAdvice[Fault(code)][n], true
+	who := faultRepairers[Fault(code)]
+	if advice.Meaning == "" {
+		who = reasonRepairers[identity.Reason(code)]
+		advice, ok = AdviceFor(lang, identity.Reason(code))
+		if problem, known := ProblemAdvice(lang, match.Code(code)); known && (!ok || ofProblem(b.at)) {
+			advice, who = problem, repairers[match.Code(code)]
+		}
+	}
+	if b.who != nil {
+		who = *b.who
+	}
+	l.Meaning, l.Remedy, l.Who = advice.Meaning, advice.Remedy, who[n]
+	if b.more != "" {
+		l.Meaning += ": " + b.more
+	}
+	return l
+}
+
+// ofProblem says that a code which is a reason and a problem is meant as the
+// problem: "EMPLOYMENT_ENDED" of a decision is about one row.
+func ofProblem(link string) bool {
+	return link == LinkRecords || link == LinkDecision || link == LinkMosru || link == LinkTarget
+}

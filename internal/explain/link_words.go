@@ -1,0 +1,78 @@
+package explain
+
+import "schoolbridge/internal/identity"
+
+// Who repairs what sign-ins and faults tell of, beside repairers.
+var (
+	theOperator      = [2]string{"оператор службы", "the operator"}
+	theAdministrator = [2]string{"администратор школы", "the school's administrator"}
+	theMosru         = [2]string{"сам человек на mos.ru", "the person, on mos.ru"}
+	theWaiting       = [2]string{"никто: пройдёт само", "nobody: it passes by itself"}
+	theUpstream      = [2]string{"оператор вместе с mos.ru", "the operator, with mos.ru"}
+	theUser          = [2]string{"сам человек на своём устройстве", "the person, on the device"}
+	theHelper        = [2]string{"администратор школы вместе с человеком", "the school's administrator, with the person"}
+)
+
+var reasonRepairers = map[identity.Reason][2]string{
+	identity.ReasonUnknown: theHelper, identity.ReasonLoginOnly: theUser, identity.ReasonNotActivated: thePerson,
+	identity.ReasonWrongPassword: theMosru, identity.ReasonKnownBad: theUser, identity.ReasonEmptyPassword: theHelper, identity.ReasonLocalDiffers: theUser,
+	identity.ReasonHashDiffers: theUser, identity.ReasonOldPassword: theUser, identity.ReasonHashMissing: thePerson, identity.ReasonHashRevoked: thePerson,
+	identity.ReasonHashTooOld: thePerson, identity.ReasonHashOff: theHelper, identity.ReasonFullSignIn: theWaiting,
+	identity.ReasonSuspended: theAdministrator, identity.ReasonEnded: theOfficer, identity.ReasonNotStarted: theOfficer,
+	identity.ReasonRoleNotAllowed: theAdministrator, identity.ReasonSchoolNotAllowed: theAdministrator, identity.ReasonHours: theAdministrator,
+	identity.ReasonTooManyDevices: theUser, identity.ReasonReassigned: theCurator, identity.ReasonThrottled: theHelper,
+	identity.ReasonUpstreamDown: theOperator, identity.ReasonUpstreamBusy: theUpstream, identity.ReasonUpstreamLocked: theMosru, identity.ReasonSecondFactor: theMosru,
+	identity.ReasonUpstreamFault: theOperator, identity.ReasonOverload: theOperator, identity.ReasonEpochMoved: theUser, identity.ReasonCutOff: theOperator,
+	identity.ReasonBadRequest: theAdministrator, identity.ReasonUnknownNAS: theAdministrator, identity.ReasonNASSecret: theAdministrator, identity.ReasonUnsigned: theAdministrator,
+	identity.ReasonUnknownDevice: theAdministrator, identity.ReasonStation: theAdministrator, identity.ReasonUnknownMachine: theAdministrator, identity.ReasonWrongAuthority: theAdministrator,
+	identity.ReasonNotValid: theAdministrator, identity.ReasonRevoked: theAdministrator, identity.ReasonListOutdated: theOperator, identity.ReasonMethod: theHelper,
+	identity.ReasonMachineAccount: theAdministrator, identity.ReasonNamesDisagree: theUser, identity.ReasonDistrust: theHelper, identity.ReasonHandshake: theHelper,
+	identity.ReasonOldTLS: theHelper, identity.ReasonNoMasterSecret: theHelper, identity.ReasonGaveUp: theHelper, identity.ReasonSilent: theHelper,
+	identity.ReasonRoundTrips: theAdministrator, identity.ReasonConversation: theAdministrator,
+}
+
+var faultRepairers = map[Fault][2]string{
+	FaultCertificate: theOperator, FaultUnreadable: theOperator, FaultClock: theOperator,
+	FaultADUnreachable: theOperator, FaultADBind: theDirectory, FaultADUnfit: theDirectory, FaultADDisabled: theDirectory, FaultADGone: theDirectory, FaultADLocked: theDirectory,
+	FaultPasswordWaits: theWaiting, FaultTargetWaits: theWaiting, FaultNoTarget: thePerson, FaultActivateAgain: thePerson,
+}
+
+var faultAdvice = map[Fault][2]Advice{
+	FaultCertificate: {
+		{"сертификат сервера просрочен или ещё не действует: устройства ему не верят", "Выпустите новый, положите на место прежнего и перечитайте настройки (systemctl reload schoolbridge)."},
+		{"the server's certificate is out of date or not valid yet: devices do not trust it", "Issue a new one, put it in the old one's place and reload (systemctl reload schoolbridge)."}},
+	FaultUnreadable: {
+		{"файл из настроек не читается", "Проверьте файл: schoolbridge config check. После перезапуска служба с ним не поднимется."},
+		{"a file of the configuration cannot be read", "Check it: schoolbridge config check. After a restart the daemon would not come up with it."}},
+	FaultClock: {
+		{"часы этого сервера и mos.ru расходятся", "Включите синхронизацию времени (chrony или systemd-timesyncd) и проверьте: timedatectl. Пока часы неверны, не подходят сертификаты, сроки и события mos.ru."},
+		{"the clocks of this server and of mos.ru differ", "Switch time synchronization on (chrony or systemd-timesyncd) and check: timedatectl. Until then certificates, dates and events of mos.ru do not fit."}},
+	FaultADUnreachable: {
+		{"контроллер домена не отвечает", "Проверьте, что он включён и порт LDAPS (636) из ad.server доступен отсюда, а его сертификат выпущен центром из ad.ca_file. Записи и пароли ждут и уйдут сами; пароль ждёт не больше суток."},
+		{"the domain controller does not answer", "See that it runs, that the LDAPS port (636) of ad.server can be reached from here and that its certificate comes from ad.ca_file. Accounts and passwords wait and go by themselves; a password waits a day at most."}},
+	FaultADBind: {
+		{"контроллер домена не принимает учётную запись службы", "Администратор AD проверяет запись из ad.bind: не заблокирована ли, не истёк ли пароль; оператор кладёт новый пароль в ad.password_file и перезапускает службу."},
+		{"the domain controller refuses the service account", "The AD administrator looks whether the account of ad.bind is locked or its password ran out; the operator puts the new one into ad.password_file and restarts the daemon."}},
+	FaultADUnfit: {
+		{"в Active Directory нет подразделения из настроек, или служба его не видит", "Администратор AD создаёт подразделение или даёт на него права; если переименовали — оператор исправляет ad.base или ad.search_base."},
+		{"Active Directory lacks a unit of the configuration, or the service account cannot see it", "The AD administrator creates it or gives the rights; if it was renamed, the operator corrects ad.base or ad.search_base."}},
+	FaultADDisabled: {
+		{"учётную запись в Active Directory выключили вручную", "При следующей проверке служба включит её сама. Если выключили нарочно, закрывайте вход здесь: schoolbridge account suspend."},
+		{"the account in Active Directory was disabled by hand", "The next look enables it by itself. Whoever did it on purpose shuts the person out here: schoolbridge account suspend."}},
+	FaultADGone: {
+		{"учётной записи больше нет в Active Directory", "Служба заведёт её заново при следующей проверке; если её удалили по ошибке, администратор AD восстанавливает её из корзины раньше: тогда сохранятся группы и файлы."},
+		{"the account is no longer in Active Directory", "The next look makes it anew; if it was deleted by mistake, the AD administrator restores it from the recycle bin before: groups and files stay then."}},
+	FaultADLocked: {
+		{"учётная запись в Active Directory заблокирована после неверных паролей", "Администратор AD снимает блокировку (Unlock-ADAccount) или ждёт её конца; найдите ПК, службу или задание со старым паролем, иначе она вернётся."},
+		{"the account in Active Directory is locked after wrong passwords", "The AD administrator unlocks it (Unlock-ADAccount) or waits; find the PC, service or task with the old password, or it comes back."}},
+	FaultPasswordWaits: {
+		{"пароль принят и ждёт передачи в Active Directory", "Подождите несколько минут. Если ждёт дольше, смотрите /readyz и журнал службы: не остановлена ли запись в Active Directory."},
+		{"the password was taken and waits for delivery to Active Directory", "Wait some minutes. If it takes longer, see /readyz and the daemon's log: whether writing to Active Directory stopped."}},
+	FaultTargetWaits: {
+		{"учётная запись в Active Directory ждёт своей очереди", "Подождите несколько минут. Если ждёт дольше, смотрите /readyz и журнал службы."},
+		{"the account in Active Directory waits for its turn", "Wait some minutes. If it takes longer, see /readyz and the daemon's log."}},
+	FaultNoTarget: {targetTexts[Russian].none, targetTexts[English].none},
+	FaultActivateAgain: {
+		{"то, что мешало активации, исправлено", "Человек входит на страницу активации ещё раз."},
+		{"what stood in the way of the activation is repaired", "The person signs in on the activation page once more."}},
+}
