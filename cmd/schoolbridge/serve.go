@@ -23,6 +23,7 @@ import (
 
 	"schoolbridge/config"
 	"schoolbridge/internal/auth"
+	"schoolbridge/internal/breaker"
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/journal"
@@ -296,9 +297,9 @@ func (d *daemon) joinAuth(context.Context) error {
 	d.services = append(d.services, service{"authenticator", d.runAuth})
 	d.health.Note("mosru", func(context.Context) error {
 		switch d.mosru.State() {
-		case mosru.Open:
+		case breaker.Open:
 			return errors.New("mos.ru does not answer: people seen lately go on, others are told to come later")
-		case mosru.HalfOpen: // nobody asks it but sign-ins
+		case breaker.HalfOpen: // nobody asks it but sign-ins
 			return errors.New("mos.ru did not answer when it was last asked: the next sign-in asks again")
 		}
 		return nil
