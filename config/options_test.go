@@ -190,6 +190,42 @@ var options = map[string]struct{ good, bad string }{
 	"ad.sweep":                                 {"1h", "1s"},
 	"ad.disable_share":                         {"0.5", "2"},
 	"ad.disable_minimum":                       {"7", "-7"},
+	"upstreams":                                {"[{name: b, kind: ldap, unmarked: true, schools: any, profile: {subject: entryUUID}, ldap: {servers: 'ldaps://b.example', bind: 'uid={login},o=b'}}]", "school"},
+	"upstreams[].name":                         {"other-ad", "Школа"},
+	"upstreams[].kind":                         {"http", "ftp"},
+	"upstreams[].domains":                      {"[B]", "[B, b]"},
+	"upstreams[].realms":                       {"b.example", `"@b.example"`},
+	"upstreams[].unmarked":                     {"true", "perhaps"},
+	"upstreams[].schools":                      {`["0049"]`, "all"},
+	"upstreams[].roles":                        {"parent", "guest"},
+	"upstreams[].confirmed":                    {"[snils, phone]", "all"},
+	"upstreams[].timeout":                      {"1s", "1h"},
+	"upstreams[].in_flight":                    {"7", "0"},
+	"upstreams[].breaker.failures":             {"7", "0"},
+	"upstreams[].breaker.open_for":             {"7s", "7"},
+	"upstreams[].profile.subject":              {"uid", `""`},
+	"upstreams[].profile.login":                {"uid", strings.Repeat("x", 129)},
+	"upstreams[].profile.last":                 {"sn", strings.Repeat("x", 129)},
+	"upstreams[].profile.first":                {"gn", strings.Repeat("x", 129)},
+	"upstreams[].profile.middle":               {"mn", strings.Repeat("x", 129)},
+	"upstreams[].profile.snils":                {"employeeID", strings.Repeat("x", 129)},
+	"upstreams[].profile.phone":                {"mobile", strings.Repeat("x", 129)},
+	"upstreams[].profile.email":                {"mail", strings.Repeat("x", 129)},
+	"upstreams[].profile.birth_date":           {"born", strings.Repeat("x", 129)},
+	"upstreams[].ldap.servers":                 {"[ldap://b.example, 'ldaps://c.example:636']", "https://b.example"},
+	"upstreams[].ldap.ca_file":                 {"server.pem", "missing"},
+	"upstreams[].ldap.bind":                    {`"uid={login},o=c"`, "cn=bridge"},
+	"upstreams[].ldap.base":                    {"o=c", "c"},
+	"upstreams[].ldap.filter":                  {`"(uid={login})"`, `"uid={login}"`},
+	"upstreams[].http.url":                     {"https://b.example/check", "http://b.example"},
+	"upstreams[].http.ca_file":                 {"server.pem", "missing"},
+	"upstreams[].http.secret_file":             {"other-secret", "missing"},
+	"upstreams[].http.body":                    {`'{"a": {login}, "b": [{password}]}'`, `'{"a": "{login}", "b": {password}}'`},
+	"upstreams[].http.answers":                 {"[{status: 201, outcome: right}, {status: 403, outcome: wrong}]", "ok"},
+	"upstreams[].http.answers[].status":        {"202", "600"},
+	"upstreams[].http.answers[].field":         {"a.b", strings.Repeat("x", 129)},
+	"upstreams[].http.answers[].value":         {"\"true\"", "true"},
+	"upstreams[].http.answers[].outcome":       {"locked", "yes"},
 	"log.format":                               {"text", "xml"},
 	"log.level":                                {"debug", "loud"},
 
@@ -228,6 +264,7 @@ ldap: {base: o=school, plain_bind: loopback, listeners: [{address: "127.0.0.1:38
 radius: {clients: [{name: a, range: 10.1.0.0/16, secret_file: secret}], devices: [{address: "02:00:5e:10:00:01", name: board, school: a}], machines: [{authority: a, name: "*.a.example", school: a}], eap: {authorities: [{name: a, ca_file: ca.pem}]}}
 policy: {rules: [{name: a, allow: true}]}
 ad: {districts: [{name: ЮВАО, label: uvao}]}
+upstreams: [{name: school, kind: ldap, domains: A, realms: a.example, schools: any, profile: {subject: objectGUID}, ldap: {servers: ["ldaps://a.example"], bind: "uid={login},o=a", base: o=a}, http: {url: "https://a.example/", body: '{"l": {login}, "p": {password}}', secret_file: secret, answers: [{status: 200, outcome: right}, {status: 401, outcome: wrong}]}}]
 `
 
 // folder has the files that the tests name.

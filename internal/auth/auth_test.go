@@ -428,7 +428,7 @@ func TestNobodyIsLateAsOftenAsSomebody(t *testing.T) {
 		if i == 7 {
 			took = 2 * time.Second
 		}
-		w.delay.saw(took)
+		w.homes.all[0].delay.saw(took)
 	}
 	late := 0
 	for i := range 40 {
@@ -479,7 +479,7 @@ func FuzzName(f *testing.F) {
 	}
 	w := newWorld(f)
 	f.Fuzz(func(t *testing.T, name string) {
-		bare := w.bareName(name)
+		bare, _ := w.bareName(name)
 		if len(bare) > len(name) || !strings.Contains(name, bare) {
 			t.Errorf("%q of %q", bare, name)
 		}
