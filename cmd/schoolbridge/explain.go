@@ -97,7 +97,7 @@ func (e *explainer) report(ctx context.Context, name string) (explain.Report, er
 }
 
 func (e *explainer) bare(typed string) string {
-	return auth.BareName(typed, e.config.Names.Domains, e.config.Names.Realms)
+	return bareName(e.config, typed)
 }
 
 func emptyReport(asked string) explain.Report {
@@ -116,6 +116,7 @@ func (e *explainer) somebody(ctx context.Context, name string, r *explain.Report
 	}
 	r.Person, r.Login, r.UIDNumber = holder.Person.String(), string(holder.Login), holder.UIDNumber
 	r.Name = person.JoinFIO(holder.Last, holder.First, holder.Middle)
+	r.Upstream, r.NoUpstream = holder.Subject.Upstream(), e.missing(holder.Subject.Upstream())
 	if r.Suspension, err = e.suspension(ctx, holder); err != nil {
 		return holder.Person, err
 	}
@@ -145,6 +146,11 @@ func (e *explainer) somebody(ctx context.Context, name string, r *explain.Report
 		}
 	}
 	return holder.Person, nil
+}
+
+// missing says that an upstream is in the configuration no more.
+func (e *explainer) missing(upstream string) bool {
+	return upstream != "" && !slices.ContainsFunc(e.config.Upstreams, func(u config.Upstream) bool { return string(u.Name) == upstream })
 }
 
 // sessions tells with which devices the person is on the Wi-Fi, and of those
@@ -258,7 +264,7 @@ func (e *explainer) mschapv2(ctx context.Context, entry *directory.Entry, r *exp
 	switch {
 	case !e.config.Auth.NTHash:
 		m.Reason = identity.ReasonHashOff
-	case m.Reason == "" && !e.config.Mosru.Events.On() && e.now.Sub(v.LearnAt) > e.config.Auth.NTMaxAge:
+	case m.Reason == "" && (!e.config.Mosru.Events.On() || entry.Subject.Upstream() != "") && e.now.Sub(v.LearnAt) > e.config.Auth.NTMaxAge:
 		m.Reason = identity.ReasonHashTooOld
 	}
 	r.MSCHAPv2 = m

@@ -281,8 +281,12 @@ func (d *daemon) joinAuth(context.Context) error {
 	if err != nil {
 		return err
 	}
+	homes, err := d.upstreams()
+	if err != nil {
+		return err
+	}
 	d.auth, err = auth.New(auth.Options{
-		Directory: d.people, Policy: d.policy.Load, Upstream: d.mosru, Verifiers: d.db.Credentials(), Passwords: d.db.Passwords(),
+		Directory: d.people, Policy: d.policy.Load, Upstream: d.mosru, Homes: homes, Verifiers: d.db.Credentials(), Passwords: d.db.Passwords(),
 		Owners: d.db.Accounts(), Auditor: d.trail, Admit: d.admit(), Inventory: d.inventory.Load,
 		Domains: c.Names.Domains, Realms: c.Names.Realms, EventsHealthy: healthy, EventsSeen: seen, TagKey: d.tagKey(),
 		ConfirmLong: c.Auth.Confirmation, ConfirmShort: c.Auth.ConfirmationWithoutEvents, OfflineGrace: c.Auth.OfflineGrace,
