@@ -477,7 +477,8 @@ func FuzzName(f *testing.F) {
 	for _, s := range []string{"orlovami", `MESH\orlovami@school.example`, "@school.example", `mesh\`, "\\@", "+7 916 123-45-67", "a\x00b"} {
 		f.Add(s)
 	}
-	w := newWorld(f)
+	f.Add(`SCHOOL\petrov@school49.example`)
+	w, _ := newDistrict(f)
 	f.Fuzz(func(t *testing.T, name string) {
 		bare, _ := w.bareName(name)
 		if len(bare) > len(name) || !strings.Contains(name, bare) {

@@ -55,7 +55,7 @@ const schoolPassword = identity.Password("Kedrovka-2021")
 
 // newDistrict is a world in which petrov is at home at a school, and nobody at
 // mos.ru; mos.ru takes his login with another password all the same.
-func newDistrict(t *testing.T, options ...func(*Options)) (*world, *school) {
+func newDistrict(t testing.TB, options ...func(*Options)) (*world, *school) {
 	s := &school{passwords: map[string]identity.Password{"petrov": schoolPassword, "newcomer": schoolPassword}}
 	w := newWorld(t, append(options, func(o *Options) {
 		o.Homes = []Home{{Name: "school", Upstream: s, Profiler: s, Domains: []string{"SCHOOL"}, Realms: []string{"school49.example"}}}
