@@ -141,10 +141,7 @@ func (t *tx) personBySubject(subject identity.Subject) (identity.PersonID, error
 // holdPerson finds or makes the person and keeps what the profile says. asked
 // is when mos.ru was.
 func (t *tx) holdPerson(p person.Profile, asked, now time.Time) (id identity.PersonID, changed bool, err error) {
-	profile := sealedPerson{Subject: p.Subject, Login: p.Login, Last: p.Last, First: p.First, Middle: p.Middle, Mail: p.Email}
-	if p.Subject.Upstream() != "" {
-		profile.Login, profile.Elsewhere = "", p.Login
-	}
+	profile := sealedOf(p)
 	id, err = t.personBySubject(p.Subject)
 	if err == nil {
 		opened, err := t.reopen(id, asked)

@@ -27,6 +27,15 @@ type sealedPerson struct {
 	Mail      string `json:",omitempty"`
 }
 
+// sealedOf is what is kept of a profile.
+func sealedOf(p person.Profile) sealedPerson {
+	s := sealedPerson{Subject: p.Subject, Login: p.Login, Last: p.Last, First: p.First, Middle: p.Middle, Mail: p.Email}
+	if p.Subject.Upstream() != "" {
+		s.Login, s.Elsewhere = "", p.Login
+	}
+	return s
+}
+
 // login gives the login where the subject is at home.
 func (p *sealedPerson) login() string {
 	if p.Subject.Upstream() == "" {

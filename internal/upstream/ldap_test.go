@@ -175,4 +175,3 @@ func TestFill(t *testing.T) {
 		t.Error(got)
 	}
 }
-
