@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"schoolbridge/provision/login"
 )
 
 // AD is the Active Directory to which accounts are brought; without a server
@@ -27,12 +29,34 @@ type AD struct {
 	StalePassword  string        `yaml:"stale_password" default:"keep" one:"keep|scramble"`
 	Timeout        time.Duration `yaml:"timeout" default:"10s" min:"1s" max:"1m"`
 	Sweep          time.Duration `yaml:"sweep" default:"6h" min:"1m" max:"7d"`
+	Names          ADNames       `yaml:"names"`
 	DisableShare   float64       `yaml:"disable_share" default:"0.05" min:"0" max:"1"`
 	DisableMinimum int           `yaml:"disable_minimum" default:"20" min:"0" max:"1000000"`
+	DuplicatesOU   string        `yaml:"duplicates_ou" default:"OU=duplicates" maxlen:"256"`
 }
 
 // On says whether an Active Directory is connected.
 func (a AD) On() bool { return a.Server != "" }
+
+// ADNames says what a new account may be called where the mos.ru login cannot be
+// its name; with neither a person decides.
+type ADNames struct {
+	EZHD    bool        `yaml:"ezhd" default:"false"`
+	Made    bool        `yaml:"made" default:"false"`
+	Pattern NamePattern `yaml:"pattern" default:"{last}{f}{m}"`
+}
+
+// NamePattern is a pattern of login.ParsePattern.
+type NamePattern string
+
+func (p NamePattern) check() *problem {
+	if _, err := login.ParsePattern(string(p)); err != nil {
+		return wrong(say("%s — не шаблон имени", "%s is no pattern of a name", show(string(p))),
+			say("нужны {last} и {f} или {first}, можно {m} или {middle}, каждая подстановка один раз; между ними — a-z, точка и дефис: {last}.{f}{m}",
+				"{last} and {f} or {first} are needed, {m} or {middle} may be, each once; between them a-z, dot and hyphen: {last}.{f}{m}"))
+	}
+	return nil
+}
 
 // District says how a district of the registries is written in the Teams
 // login.
@@ -84,17 +108,20 @@ func (d *decoder) ad(c *Config) {
 			d.faultAt("ad."+part.key, wrong(say("к контроллеру домена не подключиться: нет %s", "the domain controller cannot be used without %s", part.key), d.example("ad."+part.key)))
 		}
 	}
-	domain := a.SearchBase.Folded()
-	if base := a.Base.Folded(); base != "" && domain != "" && base != domain && !strings.HasSuffix(base, ","+domain) {
+	base, domain := a.Base.Folded(), a.SearchBase.Folded()
+	if base != "" && domain != "" && base != domain && !strings.HasSuffix(base, ","+domain) {
 		d.faultAt("ad.base", wrong(say("подразделение не в домене %s", "the unit is not in the domain %s", string(a.SearchBase)), say("напишите, например, OU=schools,%s", "write, for example, OU=schools,%s", string(a.SearchBase))))
 	}
-	if a.Base != "" && strings.EqualFold(string(a.Base), string(a.SearchBase)) {
+	if base != "" && base == domain {
 		d.faultAt("ad.base", wrong(say("служба не должна распоряжаться всем доменом", "the daemon must not manage the whole domain"), say("заведите для школ отдельное подразделение и передайте права только на него", "make a unit of its own for the schools and delegate rights on it only")))
 	}
 	if strings.EqualFold(a.MarkAttribute, a.StampAttribute) {
 		d.faultAt("ad.stamp_attribute", wrong(say("метка владельца и штамп записи — разные атрибуты", "the owner's mark and the stamp are different attributes"), say("оставьте adminDescription", "keep adminDescription")))
 	}
 	d.unknownPlaces(a)
+	if ou := a.DuplicatesOU; ou != "" && !strings.HasPrefix(strings.ToUpper(ou), "OU=") {
+		d.faultAt("ad.duplicates_ou", wrong(say("%s — не подразделение", "%s is no unit", show(ou)), d.example("ad.duplicates_ou")))
+	}
 	seen := map[string]int{}
 	for i, district := range a.Districts {
 		d.once(seen, strings.ToLower(district.Name), fmt.Sprintf("ad.districts[%d].name", i))
@@ -120,4 +147,5 @@ func (d *decoder) unknownPlaces(a AD) {
 		check(fmt.Sprintf("ad.groups[%d]", i), g, "role", "school")
 	}
 	check("ad.upn_suffix", a.UPNSuffix, "district")
+	check("ad.duplicates_ou", a.DuplicatesOU)
 }

@@ -39,9 +39,14 @@ type Config struct {
 	Policy   Policy   `yaml:"policy"`
 	Auth     Auth     `yaml:"auth"`
 	Registry Registry `yaml:"registry"`
-	AD       AD       `yaml:"ad"`
-	Web      Web      `yaml:"web"`
-	Log      Log      `yaml:"log"`
+
+	Statistics Statistics `yaml:"statistics"`
+
+	Teams Teams `yaml:"teams"`
+
+	AD  AD  `yaml:"ad"`
+	Web Web `yaml:"web"`
+	Log Log `yaml:"log"`
 }
 
 // Store is where people, accounts and the audit trail are kept. Its paths
@@ -356,6 +361,25 @@ type Auth struct {
 type Registry struct {
 	EndingShare   float64 `yaml:"ending_share" default:"0.05" min:"0" max:"1"`
 	EndingMinimum int     `yaml:"ending_minimum" default:"20" min:"0" max:"1000000"`
+}
+
+// Statistics are the curators' lists and the table of activations.
+type Statistics struct {
+	Deadlines Deadlines     `yaml:"deadlines"`
+	KeepTries time.Duration `yaml:"keep_tries" default:"90d" min:"1d" max:"1100d"`
+}
+
+// Deadlines are the last days for people to activate, by what they are; parents
+// only have to sign in. Empty: there is none.
+type Deadlines struct {
+	Staff   Day `yaml:"staff" default:""`
+	Pupils  Day `yaml:"pupils" default:""`
+	Parents Day `yaml:"parents" default:""`
+}
+
+// Teams is what the files for School Data Sync hold.
+type Teams struct {
+	Classes bool `yaml:"classes" default:"true"`
 }
 
 // Web is the HTTP listener: activation, health, metrics, events.

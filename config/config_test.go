@@ -316,9 +316,11 @@ func TestWholeFileChecks(t *testing.T) {
 		"the form's path for events": {"web: {events: /activate}", "web.events", "taken"},
 		"AD without a unit":          {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, search_base: 'DC=obr'}", "ad.base", "without base"},
 		"AD with the whole domain":   {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'dc=obr', search_base: 'DC=obr'}", "ad.base", "whole domain"},
+		"the same, with spaces":      {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'dc=obr, dc=ru', search_base: 'DC=obr,DC=ru'}", "ad.base", "whole domain"},
 		"AD outside its domain":      {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'OU=s,DC=other', search_base: 'DC=obr'}", "ad.base", "not in the domain"},
 		"AD with one attribute":      {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'OU=s,DC=obr', search_base: 'DC=obr', mark_attribute: adminDescription}", "ad.stamp_attribute", "different"},
 		"AD with odd placeholders":   {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'OU=s,DC=obr', search_base: 'DC=obr', ou: 'OU={class}'}", "ad.ou", "placeholder"},
+		"AD with no unit for rest":   {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'OU=s,DC=obr', search_base: 'DC=obr', duplicates_ou: 'CN=rest'}", "ad.duplicates_ou", "no unit"},
 		"AD with a district twice":   {"ad: {server: 'ldaps://dc1.example', bind: b@obr, password_file: secret, base: 'OU=s,DC=obr', search_base: 'DC=obr', districts: [{name: А, label: a}, {name: а, label: b}]}", "ad.districts[1].name", "already"},
 		"web on a taken port":        {pair + "ldap: {base: o=a, listen_tls: ['127.0.0.1:8080']}", "web.listen", "taken"},
 		"every address, twice":       {"radius: {authentication: ['0.0.0.0:1812', '[::]:1812']}", "radius.authentication[1]", "keep one of the two"},
@@ -475,7 +477,7 @@ func TestReference(t *testing.T) {
 
 func TestNearest(t *testing.T) {
 	for word, want := range map[string]string{"secert_file": "secret_file", "SCHOOL": "school", "x": "", "entirely": "", "rnage": "range"} {
-		if got := nearest(word, []string{"range", "secret_file", "school", "name"}); got != want {
+		if got := Nearest(word, []string{"range", "secret_file", "school", "name"}); got != want {
 			t.Errorf("%s: got %q, want %q", word, got, want)
 		}
 	}

@@ -139,7 +139,7 @@ func keysOf(t reflect.Type) []string {
 // of the finger, a key of another section.
 func unknownKey(key string, known []string) *problem {
 	message := say("ключа %s здесь нет", "there is no key %s here", show(key))
-	switch near := nearest(key, known); {
+	switch near := Nearest(key, known); {
 	case slices.Contains(known, key+"_file"):
 		return wrong(say("секрет в самом файле настроек не пишут", "a secret is not written into the configuration"),
 			say("положите его в отдельный файл с правами 0600 и напишите %s_file: путь", "put it into a file of its own with mode 0600 and write %s_file: path", key))

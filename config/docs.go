@@ -252,6 +252,16 @@ var docs = map[string]doc{
 	"upstreams[].http.answers[].value":   {"Его значение: строка, число, true или false.", "Its value: a string, a number, true or false.", "ok"},
 	"upstreams[].http.answers[].outcome": {"Что это значит: disabled, expired и barred — пароль верен, но учётная запись закрыта, пароль надо сменить, не пускают её правила.", "What it means: disabled, expired and barred are a right password of an account that is closed, whose password has to be changed, that the system's rules bar.", "right"},
 
+	"statistics":                   {"Списки кураторов и статистика активаций: команды problems и stats.", "The curators' lists and the statistics of activations: commands problems and stats.", ""},
+	"statistics.deadlines":         {"Последний день активации по категориям; кто опоздал, показывают problems --behind и stats --behind. Пусто — срока нет.", "The last day to activate, by category; problems --behind and stats --behind show who is late. Empty: there is none.", ""},
+	"statistics.deadlines.staff":   {"Для сотрудников.", "For staff.", `"2021-08-01"`},
+	"statistics.deadlines.pupils":  {"Для учеников.", "For pupils.", `"2021-09-01"`},
+	"statistics.deadlines.parents": {"Для родителей: им достаточно войти.", "For parents, who only have to sign in.", `"2021-09-01"`},
+	"statistics.keep_tries":        {"Сколько помнить, чем кончилась последняя попытка активации, если что-то надо исправить; удачная без замечаний забывается сразу.", "How long to remember what the last activation came to where something is to be repaired; one without remarks is forgotten at once.", "90d"},
+
+	"teams":         {"Файлы School Data Sync для Teams: команда teams export.", "The files of School Data Sync for Teams: command teams export.", ""},
+	"teams.classes": {"Выгружать классы и кто в них учится; без этого их файлы остаются пустыми.", "Export classes and who learns in them; without it their files stay empty.", "true"},
+
 	"ad":                   {"Active Directory, в котором служба ведёт учётные записи для ПК и Teams. Без server — выключено.", "The Active Directory in which the daemon keeps the accounts for PCs and Teams. Off without server.", ""},
 	"ad.server":            {"Один контроллер домена, всегда один и тот же; только LDAPS.", "One domain controller, always the same; LDAPS only.", "ldaps://dc1.obr.example:636"},
 	"ad.ca_file":           {"Удостоверяющий центр контроллера, PEM; без него — системные.", "The controller's certificate authority, PEM; the system's without it.", "tls/ad-ca.pem"},
@@ -271,8 +281,13 @@ var docs = map[string]doc{
 	"ad.stale_password":    {"Что делать в AD со старым паролем, пока новый не введён: keep — оставить, scramble — заменить случайным.", "What to do in AD with an old password until the new one is typed: keep it, or scramble (replace it by a random one).", "keep"},
 	"ad.timeout":           {"Сколько ждать ответа контроллера.", "How long to wait for the controller.", "10s"},
 	"ad.sweep":             {"Как часто сверять каждую учётную запись, даже если ничего не менялось.", "How often to compare every account, even if nothing changed.", "6h"},
+	"ad.names":             {"Как назвать новую учётную запись, если логин mos.ru не может быть её именем или занят. Без этого решает куратор. Порядковый номер не добавляется никогда.", "What to call a new account where the mos.ru login cannot be its name or is taken. Without it a curator decides. No counter is ever appended.", ""},
+	"ad.names.ezhd":        {"Логином ЭЖД.", "By the ЭЖД login.", "true"},
+	"ad.names.made":        {"Если нет и его — именем из ФИО латиницей загранпаспорта; не похожим ни на одно имя, какое у кого-то есть или было.", "Where there is none either, by a name from the ФИО in the letters of passports that looks like no name anybody has or had.", "true"},
+	"ad.names.pattern":     {"Из чего оно: {last}, {first}, {middle} целиком; {f} и {m} — первая буква имени и отчества, а если занято, то и следующие.", "What it is made of: {last}, {first}, {middle} whole; {f} and {m}, the first letter of first name and patronymic, and more of them where that is taken.", "{last}{f}{m}"},
 	"ad.disable_share":     {"Доля учётных записей, отключить больше которой разом служба без подтверждения не станет.", "The share of accounts beyond which the daemon does not disable at once without being told.", "0.05"},
 	"ad.disable_minimum":   {"До скольких отключений подтверждение не нужно никогда.", "Up to how many no confirmation is ever needed.", "20"},
+	"ad.duplicates_ou":     {"Подразделение внутри base, куда команда duplicates переносит отключённые дубликаты; пусто — не переносит.", "The unit below base to which the command duplicates moves disabled duplicates; empty: they stay in place.", "OU=duplicates"},
 
 	"web":                    {"HTTP: страница активации, /healthz, /readyz, /metrics и уведомления mos.ru.", "HTTP: the activation page, /healthz, /readyz, /metrics and mos.ru's notices.", ""},
 	"web.listen":             {"Адрес. На 127.0.0.1 — открыто, для обратного прокси; иначе — HTTPS с сертификатом из tls.", "Address. In clear on 127.0.0.1, for a reverse proxy; elsewhere HTTPS with the certificate of tls.", "127.0.0.1:8080"},

@@ -90,8 +90,8 @@ func show(s string) string {
 	return fmt.Sprintf("%q", clip(s))
 }
 
-// nearest gives the candidate that a person most likely meant, or "".
-func nearest(word string, candidates []string) string {
+// Nearest gives the candidate that a person most likely meant, or "".
+func Nearest(word string, candidates []string) string {
 	best, least := "", 1+min(2, len([]rune(word))/2)
 	for _, c := range candidates {
 		if d := distance(strings.ToLower(word), strings.ToLower(c), least); d < least {

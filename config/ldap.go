@@ -211,7 +211,7 @@ func (d *decoder) schools(path string, list []string, words ...string) {
 			continue
 		}
 		remedy := say("%s или идентификаторы школ (ekis_id)", "%s, or identifiers of schools (ekis_id)", strings.Join(words, ", "))
-		if near := nearest(folded, words); near != "" {
+		if near := Nearest(folded, words); near != "" {
 			remedy = say("вы имели в виду %s?", "did you mean %s?", near)
 		}
 		d.faultAt(fmt.Sprintf("%s.schools[%d]", path, j), wrong(say("%s — не школа", "%s is no school", show(id)), remedy))
@@ -230,7 +230,7 @@ func (d *decoder) attributes(c *Config, path string, list []string) {
 			continue
 		}
 		remedy := say("атрибуты — как в LDAP: uid, cn, displayName, mail, memberOf; свои описывают в ldap.attributes", "attributes are those of LDAP: uid, cn, displayName, mail, memberOf; your own are made in ldap.attributes")
-		if near := nearest(lower, known); near != "" {
+		if near := Nearest(lower, known); near != "" {
 			remedy = say("вы имели в виду %s?", "did you mean %s?", near)
 		}
 		d.faultAt(fmt.Sprintf("%s.attributes[%d]", path, j), wrong(say("атрибута %s нет", "there is no attribute %s", show(name)), remedy))

@@ -121,7 +121,7 @@ func checkWord(s string, words []string) *problem {
 		return nil
 	}
 	message := say("%s здесь не бывает", "%s does not exist here", show(s))
-	if near := nearest(s, words); near != "" {
+	if near := Nearest(s, words); near != "" {
 		return wrong(message, say("вы имели в виду %s?", "did you mean %s?", near))
 	}
 	return wrong(message, say("напишите одно из: %s", "write one of: %s", strings.Join(words, ", ")))

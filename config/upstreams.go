@@ -139,6 +139,12 @@ func (d *decoder) upstreams(c *Config) {
 		}
 		d.authority(path+".ldap.ca_file", u.LDAP.CAFile)
 		d.authority(path+".http.ca_file", u.HTTP.CAFile)
+		for j, s := range u.LDAP.Servers {
+			if parsed, err := url.Parse(string(s)); err == nil && u.Kind == "ldap" && c.AD.On() && strings.EqualFold(parsed.Hostname(), c.AD.Server.ServerName()) {
+				d.warn(fmt.Sprintf("%s.ldap.servers[%d]", path, j), wrong(say("это контроллер из ad: служба записывала бы в него пароль, который он же проверил, и срок пароля не истёк бы никогда", "this is the controller of ad: the daemon would write the password there that it has just checked, and no password would ever expire"),
+					say("людям этой AD другая целевая AD не нужна: уберите одно из двух", "remove one of the two")))
+			}
+		}
 		if len(c.RADIUS.Authentication)+len(c.RADIUS.RadSec) > 0 && u.Timeout > 2500*time.Millisecond {
 			d.warn(path+".timeout", wrong(say("Wi-Fi ждёт ответа 3 с", "Wi-Fi waits 3 s for an answer"), say("не больше 2500ms", "at most 2500ms")))
 		}

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"schoolbridge/internal/person"
 )
 
 // The kinds of text that need more than a glance. Each checks itself.
@@ -22,6 +24,7 @@ type (
 	URLPath    string // the path part of a URL
 	DN         string // a distinguished name
 	Zone       string // a time zone's name
+	Day        string // YYYY-MM-DD, or DD.MM.YYYY
 )
 
 // problem is what is wrong with one value, and the remedy.
@@ -111,10 +114,10 @@ var dnForm = regexp.MustCompile(`^` + dnPart + `(?:,` + dnPart + `){0,31}$`)
 // Folded is a DN as it compares with others: case and spaces around commas and
 // equals signs say nothing.
 func (d DN) Folded() string {
-	return strings.ToLower(dnSpace.ReplaceAllString(string(d), "$1"))
+	return strings.ToLower(dnSpace.ReplaceAllString(string(d), "$1$2"))
 }
 
-var dnSpace = regexp.MustCompile(` *([,=]) *`)
+var dnSpace = regexp.MustCompile(`(\\.)| *([,=]) *`) // what is escaped stays
 
 // Template makes the values of an LDAP attribute of a person: text, and fields in
 // braces.
@@ -156,6 +159,20 @@ func (z Zone) check() *problem {
 			say("напишите, например, Europe/Moscow", "write, for example, Europe/Moscow"))
 	}
 	return nil
+}
+
+func (d Day) check() *problem {
+	if _, err := person.ParseDate(string(d)); err != nil {
+		return wrong(say("%s — не день календаря", "%s is no day of the calendar", show(string(d))),
+			say("напишите, например, \"2021-08-01\"", `write, for example, "2021-08-01"`))
+	}
+	return nil
+}
+
+// Date is the day of a checked configuration; zero where none is written.
+func (d Day) Date() person.Date {
+	date, _ := person.ParseDate(string(d))
+	return date
 }
 
 // Location gives the zone, UTC if it is none.

@@ -323,7 +323,7 @@ func (d *decoder) policy(c *Config) {
 		for j, name := range r.NAS {
 			if !slices.Contains(nas, name) {
 				remedy := say("имена — это radius.clients[].name и ldap.services[].dn", "names are those of radius.clients[].name and ldap.services[].dn")
-				if near := nearest(name, nas); near != "" {
+				if near := Nearest(name, nas); near != "" {
 					remedy = say("вы имели в виду %s?", "did you mean %s?", near)
 				}
 				d.faultAt(fmt.Sprintf("policy.rules[%d].nas[%d]", i, j), wrong(say("устройства %s в настройках нет", "no device is named %s here", show(name)), remedy))

@@ -15,7 +15,9 @@ type service struct {
 	scopes   [1]scope
 	of       *Accounts
 	name     string // DN
+	given    string // DN as configured, which rules of the policy name
 	common   string // the value of its own part of the name
+	own      string // that part, as names compare
 	key      string
 	secret   [sha256.Size]byte
 	password bool // whether there is one
@@ -73,7 +75,7 @@ func (s *Server) newService(account Service) (*service, error) {
 		return nil, fmt.Errorf("ldapsrv: service %q needs a name, and a password or a certificate", account.DN)
 	}
 	one := &service{
-		name: name.String(), key: name.key(), common: name[0].value, secret: sha256.Sum256([]byte(account.Password)), password: account.Password != "",
+		name: name.String(), given: account.DN, key: name.key(), common: name[0].value, own: name[:1].key(), secret: sha256.Sum256([]byte(account.Password)), password: account.Password != "",
 		sources: account.From, sync: account.Sync, rules: s.pages.rulesOf(account),
 		entry: newFixed(name.String(), map[attr][]string{
 			attrObjectClass: classesService, attrCN: {name[0].value}, attrEntryDN: {name.String()},
@@ -110,11 +112,26 @@ func (s *Server) serviceOf(name []byte) *service {
 	if one := a.names[string(name)]; one != nil {
 		return one
 	}
-	at := s.resolve(string(name))
-	if at.kind != placeService {
+	return a.at(s.resolve(string(name)))
+}
+
+// at gives the account that stands at a place; nil: none does.
+func (a *Accounts) at(p place) *service {
+	if p.kind != placeService {
 		return nil
 	}
-	return a.keys[at.leaf]
+	return a.keys[p.leaf]
+}
+
+// wanted finds the account that a name elsewhere in the directory was meant for:
+// its own part is the account's. It gives what the log may say of it.
+func (a *Accounts) wanted(d dn) []any {
+	for _, one := range a.list {
+		if len(d) > 1 && d[:1].key() == one.own {
+			return []any{"service", one.name}
+		}
+	}
+	return nil
 }
 
 // renew looks at the accounts in force, where they are others than those of the
@@ -134,7 +151,7 @@ func (x *session) renew(c *wire.Conn) bool {
 		x.asker = nil
 		return false
 	}
-	x.service, x.asker, x.name = now, now, now.name
+	x.service, x.asker = now, now
 	return true
 }
 

@@ -3,9 +3,13 @@ package ldapsrv
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/go-ldap/ldap/v3"
 
@@ -210,3 +214,89 @@ type arriving struct {
 }
 
 func (d arriving) Await(context.Context, uint64) error { d.meanwhile(); return nil }
+
+// A person is called as the directory calls her now, and as at the bind where it
+// knows her no more.
+func TestWhoAmIOfSomebodyRenamed(t *testing.T) {
+	w := start(t, nil)
+	c := w.as(personName("orlovami"), password)
+	orlova, _ := w.auth.d.Lookup("orlovami")
+	renamed := *orlova
+	renamed.Login = "zimina"
+	if err := changeTo(w, &renamed); err != nil {
+		t.Fatal(err)
+	}
+	if who := w.whoAmI(c); who != "dn:"+personName("zimina") {
+		t.Errorf("renamed she is %q", who)
+	}
+	w.src.changes = []directory.Change{{Removed: orlova.Person}}
+	if _, err := w.auth.d.Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if who := w.whoAmI(c); who != "dn:"+personName("orlovami") {
+		t.Errorf("without an account she is %q", who)
+	}
+}
+
+// lines are a log.
+type lines struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+// take gives what was written since it was taken last.
+func (l *lines) take() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer l.b.Reset()
+	return l.b.String()
+}
+
+// A DN that was to be an account's leaves a line, once a minute, and one that may
+// be a person's none.
+func TestMisnamedAccountsAreTold(t *testing.T) {
+	log := &lines{}
+	var minutes atomic.Int64
+	w := start(t, func(o *Options) {
+		o.Logger, o.Now = slog.New(slog.NewTextHandler(log, nil)), func() time.Time { return testNow.Add(time.Duration(minutes.Load()) * time.Minute) }
+	})
+	for _, one := range []struct{ name, says string }{
+		{"cn=raeder,ou=services," + testBase, `dn="cn=raeder,ou=services,` + testBase + `"`},
+		{"cn=" + strings.Repeat("r", 1000) + ",ou=services," + testBase, `…"`},
+		{"CN=Reader,ou=services,dc=shool,dc=example", `service="` + reader + `"`},
+		{"cn=reader,ou=people," + testBase, `service="` + reader + `"`},
+		{"uid=ivanov,ou=people," + testBase, ""}, {"cn=ivanov,ou=people," + testBase, ""}, {"cn=Иванов Иван,dc=elsewhere", ""}, {"cn=reader", ""},
+		{"ivanov", ""}, {"reader", ""}, {"a=b+c=d", ""}, {"ou=services," + testBase, ""}, {reader, ""},
+	} {
+		for range 2 {
+			if err := w.dial().Bind(one.name, "wrong"); code(err) != 49 {
+				t.Errorf("%s: %v", one.name, err)
+			}
+		}
+		text := log.take()
+		lines := strings.Count(text, "none of ldap.services")
+		if (lines == 1) != (one.says != "") || lines > 1 || !strings.Contains(text, one.says) || len(text) > 1000 || strings.Contains(text, "ivanov") || strings.Contains(text, "Иванов") {
+			t.Errorf("%.60s: %s", one.name, text)
+		}
+		minutes.Add(1)
+	}
+}
+
+// What policy rules name is the account as the configuration writes it.
+func TestRulesKnowAccountsAsConfigured(t *testing.T) {
+	const hall = "CN=Hall, OU=services, " + testBase
+	w := start(t, func(o *Options) { o.Services = append(o.Services, Service{DN: hall, Password: secret}) })
+	c := w.as("cn=hall,ou=services,"+testBase, secret)
+	if err := c.Bind(personName("orlovami"), password); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.auth.last().Source.NAS; got != hall {
+		t.Errorf("came through %q", got)
+	}
+}

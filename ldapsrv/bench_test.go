@@ -138,3 +138,7 @@ func BenchmarkWalk(b *testing.B) {
 func BenchmarkSearchSurname(b *testing.B) {
 	benchmark(b, message(2, wire.OpSearchRequest, searchBody(testPeople, 2, equality("sn", "БЕЛОВ"), "uid", "cn")), 1, 1)
 }
+
+func BenchmarkPersonBind(b *testing.B) {
+	benchmark(b, message(2, wire.OpBindRequest, bindBody(personName("user77"), password)), 1, 1)
+}

@@ -54,7 +54,7 @@ func parseBind(body []byte) (b bindRequest, err error) {
 }
 
 func (x *session) signOut(c *wire.Conn) {
-	x.service, x.person, x.name, x.proof = nil, identity.PersonID{}, "", nil
+	x.service, x.person, x.login, x.proof = nil, identity.PersonID{}, "", nil
 	x.saslBegun = "" // whatever comes instead of its next step ends it (RFC 4511 section 4.2.1)
 	c.SetBound(false)
 }
@@ -80,7 +80,7 @@ func (x *session) bind(ctx context.Context, c *wire.Conn, body []byte) (r wire.R
 		x.tried = false
 		x.s.metrics.binds.Observe(time.Since(start).Seconds())
 	}
-	c.SetBound(x.name != "")
+	c.SetBound(x.signedIn())
 	return r, extra, nil
 }
 
@@ -102,10 +102,51 @@ func (x *session) bindSimple(ctx context.Context, c *wire.Conn, b bindRequest) w
 func (x *session) bindPassword(ctx context.Context, c *wire.Conn, name, password []byte) wire.Result {
 	c.Flush() // the answers before this one need not wait for mos.ru
 	x.tried = true
-	if account := x.s.serviceOf(name); account != nil {
+	accounts := x.s.accounts.Load()
+	if account := accounts.names[string(name)]; account != nil {
 		return x.bindService(ctx, c, account, password)
 	}
-	return x.bindPerson(ctx, c, string(name), identity.Password(password))
+	typed := string(name)
+	at := x.s.resolve(typed)
+	if account := accounts.at(at); account != nil {
+		return x.bindService(ctx, c, account, password)
+	}
+	x.misnamed(c, typed, at)
+	return x.bindPerson(ctx, c, typed, at, identity.Password(password))
+}
+
+// misnamed tells, seldom, of a name that was to be an account's and is none's.
+// Only what shows no person is written: a name below ou=services, or which account
+// is called so in another place.
+func (x *session) misnamed(c *wire.Conn, name string, at place) {
+	if at.kind != placeNone {
+		return
+	}
+	d, err := parseDN(name)
+	if err != nil {
+		return
+	}
+	told := x.s.accounts.Load().wanted(d)
+	switch {
+	case told != nil:
+	case at.tree != nil && at.tree.services != "" && at.matched == at.tree.services:
+		told = []any{"dn", clipped(d.String())}
+	default:
+		return
+	}
+	if x.s.misnamed.may(x.s.opt.Now()) {
+		x.s.opt.Logger.Warn("a sign-in names a service account that is in none of ldap.services", append(told, "from", c.Peer(),
+			"remedy", "compare the DN that the program has with ldap.services[].dn")...)
+	}
+}
+
+// clipped keeps a line of log bearable.
+func clipped(s string) string {
+	const most = 200
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
 }
 
 func (s *Server) confidential(c *wire.Conn) bool {
@@ -121,7 +162,7 @@ func (x *session) bindService(ctx context.Context, c *wire.Conn, account *servic
 	right := subtle.ConstantTimeCompare(given[:], account.secret[:]) == 1
 	switch {
 	case !account.password || !account.from(c.Peer()):
-		if x.s.guesses.futile(x.s.opt.Now()) {
+		if x.s.futile.may(x.s.opt.Now()) {
 			x.s.opt.Logger.Warn("a service account's password was tried from where it may not come from, or it has none", "service", account.name, "from", c.Peer())
 		}
 		wait(ctx, serviceDelay)
@@ -134,20 +175,15 @@ func (x *session) bindService(ctx context.Context, c *wire.Conn, account *servic
 		wait(ctx, serviceDelay)
 		return wire.Result{Code: wire.InvalidCredentials, Text: textCredentials}
 	}
-	x.service, x.asker, x.name = account, account, account.name
+	x.service, x.asker = account, account
 	return wire.Result{}
 }
 
-// bindPerson signs a person in by DN, in any tree, by user principal name, or by
+// bindPerson signs a person in by the DN at a place, in any tree, by user principal name, or by
 // a login as typed, perhaps with a domain, which Auth knows. Any other DN is
 // nobody's login, which is for Auth to say: it takes as long as an unknown one.
-func (x *session) bindPerson(ctx context.Context, c *wire.Conn, name string, password identity.Password) wire.Result {
-	t := x.s.trees[0]
-	if at := x.s.resolve(name); at.kind == placePerson {
-		name, t = at.leaf, at.tree
-	} else {
-		name = x.s.principal(name)
-	}
+func (x *session) bindPerson(ctx context.Context, c *wire.Conn, name string, at place, password identity.Password) wire.Result {
+	name, t := x.s.loginAt(name, at)
 	v := x.s.opt.Auth.Authenticate(ctx, identity.Credential{
 		Name: name, Proof: password, Channel: identity.ChannelLDAP, Source: x.source(c),
 	})
@@ -158,7 +194,7 @@ func (x *session) bindPerson(ctx context.Context, c *wire.Conn, name string, pas
 	x.locked = v.Outcome == identity.Rejected && v.Proven
 	switch v.Outcome {
 	case identity.Accepted:
-		x.person, x.tree, x.name = v.Person, t, x.s.nameOf(t, v.Person, v.Login)
+		x.person, x.tree, x.login = v.Person, t, v.Login
 		return wire.Result{}
 	case identity.Unavailable:
 		return wire.Result{Code: wire.Unavailable, Text: textUnavailable}
@@ -166,6 +202,22 @@ func (x *session) bindPerson(ctx context.Context, c *wire.Conn, name string, pas
 		return wire.Result{Code: wire.ProtocolError, Text: textMalformed}
 	}
 	return wire.Result{Code: wire.InvalidCredentials, Text: textCredentials}
+}
+
+// loginAt gives what stands for a login in a name, which stands at a place, and
+// the tree that it is of.
+func (s *Server) loginAt(name string, at place) (string, *tree) {
+	if at.kind == placePerson {
+		return at.leaf, at.tree
+	}
+	return s.principal(name), s.trees[0]
+}
+
+// Typed gives the login in a person's DN of any tree or user principal name;
+// others stay as they are.
+func (s *Server) Typed(name string) string {
+	login, _ := s.loginAt(name, s.resolve(name))
+	return login
 }
 
 // principal takes the login out of a user principal name, as the trees write it;
@@ -218,7 +270,7 @@ func (x *session) source(c *wire.Conn) identity.Source {
 	var id [16]byte
 	from := identity.Source{Addr: c.Peer(), Request: string(strconv.AppendUint(id[:0], rand.Uint64(), 36))}
 	if x.asker != nil {
-		from.NAS = x.asker.name
+		from.NAS = x.asker.given
 		if len(x.asker.list) == 1 {
 			from.School = string(x.asker.list[0])
 		}

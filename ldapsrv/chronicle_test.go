@@ -49,9 +49,9 @@ func (c *chronicle) write(id identity.PersonID, e *directory.Entry) {
 	next := chapter{at: c.row(before.at.Seq + 1), person: id, schools: before.schools, entries: maps.Clone(before.entries)}
 	if delete(next.entries, id); e != nil {
 		fresh := *e
-		fresh.Seq, fresh.Modified = next.at.Seq, c.now
-		if fresh.Created.IsZero() {
-			fresh.Created = c.now
+		fresh.Seq, fresh.Modified = next.at.Seq, directory.MomentOf(c.now)
+		if fresh.Created == 0 {
+			fresh.Created = directory.MomentOf(c.now)
 		}
 		next.entries[id] = &fresh
 	}
@@ -237,7 +237,7 @@ func (c *chronicle) happen(r *rand.Rand, number *uint32) {
 	if len(people) < 20 || r.IntN(8) == 0 {
 		*number++
 		e := testPerson(*number, fmt.Sprintf("login%d", *number), pick("Иванов", "Ёлкин", "Ким"), "Анна", anywhere())
-		e.Created = time.Time{}
+		e.Created = 0
 		c.put(e)
 		return
 	}
@@ -255,7 +255,7 @@ func (c *chronicle) happen(r *rand.Rand, number *uint32) {
 	case 4:
 		e.Login = identity.Login(fmt.Sprintf("renamed%d-%d", e.UIDNumber, r.IntN(1000)))
 	case 5:
-		e.AD.GUID = [16]byte{1, byte(r.IntN(200)), byte(e.UIDNumber)}
+		e.AD = &directory.Object{GUID: [16]byte{1, byte(r.IntN(200)), byte(e.UIDNumber)}}
 	case 6:
 		c.rename(person.SchoolID(pick("49", "1234", "7")), pick("Школа", "Лицей", "Гимназия")+" "+fmt.Sprint(r.IntN(100)))
 		return

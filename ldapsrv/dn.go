@@ -115,6 +115,18 @@ func trimBlanks(b []byte, keep int) []byte {
 	return b
 }
 
+// SameDN says that two texts name the same entry: case, diacritics, blanks,
+// escapes and numbers of attributes make no difference. What is no name is the
+// same as nothing.
+func SameDN(a, b string) bool {
+	x, err := parseDN(a)
+	if err != nil || len(x) == 0 {
+		return false
+	}
+	y, err := parseDN(b)
+	return err == nil && x.key() == y.key()
+}
+
 // String writes the name as RFC 4514 has it.
 func (d dn) String() string {
 	var b strings.Builder

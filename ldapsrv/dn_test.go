@@ -50,6 +50,33 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+func TestSameDN(t *testing.T) {
+	const one = "cn=Board\\, 1,ou=services,dc=school,dc=example"
+	for other, want := range map[string]bool{
+		one: true, `CN = board\2c 1 , OU=Services, dc=school,dc=example`: true, `2.5.4.3=Board\, 1,ou=services,dc=school,dc=example`: true,
+		"cn=board,ou=services,dc=school,dc=example": false, "no name": false, "": false,
+	} {
+		if SameDN(one, other) != want || SameDN(other, one) != want {
+			t.Errorf("%q: %v", other, !want)
+		}
+	}
+	if SameDN("", "") || SameDN("no name", "no name") {
+		t.Error("nothing is the same as nothing")
+	}
+}
+
+func TestTyped(t *testing.T) {
+	w := start(t, func(o *Options) { o.UPNSuffix, o.Views = "obr.example", []View{{Base: adBase, Schema: "ad"}} })
+	for in, want := range map[string]string{
+		personName("orlovami"): "orlovami", "UID=orlovami, OU=people, " + testBase: "orlovami", "cn=orlovami,ou=people," + adBase: "orlovami", "orlovami@OBR.example": "orlovami",
+		"orlovami": "orlovami", `MESH\orlovami`: `MESH\orlovami`, reader: reader, "o=x": "o=x", "": "",
+	} {
+		if got := w.server.Typed(in); got != want {
+			t.Errorf("%q is %q, want %q", in, got, want)
+		}
+	}
+}
+
 func FuzzDN(f *testing.F) {
 	for _, s := range []string{"uid=anna,ou=people,dc=x", `cn=\d0\90\,b , dc=x`, `cn=\ a\ ;dc=#`, "a=b+c=d", testPeople, "uid=x," + testPeople, `uid=\23 x,` + testPeople, "\xc1=a", "a=" + strings.Repeat("=", 20)} {
 		f.Add(s)

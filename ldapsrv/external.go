@@ -88,7 +88,7 @@ func (x *session) bindExternal(ctx context.Context, c *wire.Conn, as string) wir
 	}
 	proof, outcome := x.s.certified(c)
 	if outcome == identity.Accepted {
-		x.service, x.asker, x.name, x.proof = proof.account, proof.account, proof.account.name, &proof
+		x.service, x.asker, x.proof = proof.account, proof.account, &proof
 		if len(as) <= maxPlain && x.mayBe(as, "") {
 			return wire.Result{}
 		}

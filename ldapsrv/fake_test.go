@@ -72,7 +72,7 @@ func testPerson(number uint32, login, last, first string, as ...directory.Affili
 	e := &directory.Entry{
 		Login: identity.Login(login), Last: last, First: first, Middle: "Ивановна", Mail: login + "@example.org",
 		UIDNumber: number, GIDNumber: number, Seq: uint64(number), State: directory.StateActive, Affiliations: as,
-		Created: testNow.Add(-time.Hour), Modified: testNow.Add(-time.Minute),
+		Created: directory.MomentOf(testNow.Add(-time.Hour)), Modified: directory.MomentOf(testNow.Add(-time.Minute)),
 		Names: []person.Name{{Kind: person.NameMosru, Text: login + ".mosru"}},
 	}
 	e.Person[0], e.Person[15] = byte(number>>8), byte(number)

@@ -29,7 +29,6 @@ import (
 type guesses struct {
 	mu       sync.Mutex
 	of       map[guess]*tries
-	silent   time.Time     // no line about futile tries until then
 	patience time.Duration // until who waits is told to come back; 0: guessPatience
 }
 
@@ -142,14 +141,19 @@ func (g *guesses) part(t *tries, leave chan struct{}) {
 	}
 }
 
-// futile says whether a try that cannot come to anything is worth a line of log:
-// anybody can make any number of them.
-func (g *guesses) futile(now time.Time) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if left := g.silent.Sub(now); left > 0 && left <= time.Minute {
+// seldom lets a line of log through once a minute: of what anybody can bring
+// about any number of times.
+type seldom struct {
+	mu     sync.Mutex
+	silent time.Time // until then
+}
+
+func (s *seldom) may(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if left := s.silent.Sub(now); left > 0 && left <= time.Minute {
 		return false
 	}
-	g.silent = now.Add(time.Minute)
+	s.silent = now.Add(time.Minute)
 	return true
 }

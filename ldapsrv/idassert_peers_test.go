@@ -17,7 +17,7 @@ func TestPeerProxyThatAsserts(t *testing.T) {
 	dir := t.TempDir()
 	ca := w.authority(dir)
 	usual := w.recipe("# /etc/ldap/slapd.conf", "/etc/ssl/certs/school-ca.pem", ca)
-	for flags, want := range map[string]string{"override": "2 0", "proxy-authz-critical,override": "12 0", "proxy-authz-critical": "0 1"} {
+	for flags, want := range map[string]string{"override": "2 0", "obsolete-proxy-authz,override": "2 0", "proxy-authz-critical,override": "12 0", "proxy-authz-critical": "0 1"} {
 		t.Run(flags, func(t *testing.T) {
 			dir := t.TempDir()
 			conf := strings.Replace(usual, "rebind-as-user yes\n", fmt.Sprintf(`rebind-as-user yes

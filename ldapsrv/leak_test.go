@@ -70,7 +70,7 @@ func (q asking) remains(s *Server, people []*directory.Entry) []*directory.Entry
 	rest := testPerson(999_999, "rest", "", "")
 	rest.State, rest.Seq = directory.StateSuspended, 0
 	for _, e := range people {
-		if e.Modified.After(rest.Modified) {
+		if e.Modified > rest.Modified {
 			rest.Modified = e.Modified // when anything changed last is no secret: contextCSN
 		}
 		rest.Seq = max(rest.Seq, e.Seq)
@@ -159,20 +159,22 @@ func (s *Server) strip(e *directory.Entry, names []string) {
 	if !told[fieldUUID] {
 		e.UUID[3]++
 	}
+	object := e.Object()
 	if !told[fieldGUID] {
-		e.AD.GUID = [16]byte{}
+		object.GUID = [16]byte{}
 	}
 	if !told[fieldSID] {
-		e.AD.SID = ""
+		object.SID = ""
 	}
+	e.AD = &object
 	if !told[fieldGID] {
 		e.GIDNumber += 1_000_000
 	}
 	if !told[fieldCreated] {
-		e.Created = testNow
+		e.Created = directory.MomentOf(testNow)
 	}
 	if !told[fieldModified] {
-		e.Modified = testNow
+		e.Modified = directory.MomentOf(testNow)
 	}
 }
 

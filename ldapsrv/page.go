@@ -80,7 +80,7 @@ func readControls(m *wire.Message) (p extras, refused wire.Result) {
 		case string(c.OID) == oidDomainScope && m.Op == wire.OpSearchRequest:
 		case c.Critical:
 			return p, wire.Result{Code: wire.UnavailableCriticalExtension, Text: textCritical}
-		case string(c.OID) == oidProxiedAuthorization: // it must be critical (RFC 4370 section 3), or whoever passes it over answers the wrong one
+		case string(c.OID) == oidProxiedAuthorization, string(c.OID) == oidProxiedDraft: // it must be critical (RFC 4370 section 3), or whoever passes it over answers the wrong one
 			return p, wire.Result{Code: wire.ProtocolError, Text: textProxied}
 		}
 	}

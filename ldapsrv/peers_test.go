@@ -42,7 +42,7 @@ func runClient(t *testing.T, name string, args ...string) (string, int) {
 // peersWorld is a server with a school's worth of people in two trees.
 func peersWorld(t *testing.T) *world {
 	known := testPerson(10020, "zimin", "Зимин", "Лёв", at(person.RolePupil, "49", "5А"))
-	known.AD = directory.Object{GUID: [16]byte{1, 2, 3}, SID: "\x01\x05\x00\x00\x00\x00\x00\x05\x15\x00\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00\x03\x00\x00\x00\xf4\x03\x00\x00"}
+	known.AD = &directory.Object{GUID: [16]byte{1, 2, 3}, SID: "\x01\x05\x00\x00\x00\x00\x00\x05\x15\x00\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00\x03\x00\x00\x00\xf4\x03\x00\x00"}
 	return start(t, func(o *Options) { twoViews(o); o.Attributes = []Attribute{{"badge", "B-{login}"}} }, append(crowd(2500), known)...)
 }
 

@@ -38,7 +38,7 @@ func (p *personalEntry) Values(a int, into *filter.Values) bool {
 	case attrEntryUUID:
 		into.Add(appendUUID(into.Buffer(), personalUUID(p.e)))
 	case attrModifyTimestamp:
-		into.Number(p.e.Modified.Unix())
+		into.Number(p.e.Modified.Time().Unix())
 	case attrEntryCSN:
 		p.v.addCSN(into, p.e.Seq)
 	case attrUSNChanged:

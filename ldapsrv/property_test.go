@@ -23,12 +23,12 @@ func town(r *rand.Rand, n int) []*directory.Entry {
 	for i := range n {
 		e := testPerson(20_000+uint32(i), fmt.Sprintf("%s%d", pick("ivanov", "Petrov", "семёнов", "зайцев"), i), "", "")
 		e.Last = pick("Иванов", "Иванова", "Ёлкин", "Елкин", "Петров-Водкин", "Ким", "", "Smith", "  Ли ")
-		e.Seq, e.Modified = uint64(1+i*7%n), testNow.Add(time.Duration(r.IntN(100))*time.Second)
+		e.Seq, e.Modified = uint64(1+i*7%n), directory.MomentOf(testNow.Add(time.Duration(r.IntN(100))*time.Second))
 		e.First, e.Middle = pick("Иван", "Пётр", "Петр", "Анна  Мария", ""), pick("Иванович", "", "Йосифович")
 		e.Mail = pick("", e.Mail, "Family@example.org", "FAMILY@Example.org")
 		e.Names = append(e.Names, person.Name{Kind: person.NameAD, Text: pick("ad-", "AD.") + fmt.Sprint(i)})
 		if r.IntN(3) == 0 {
-			e.AD.GUID = [16]byte{1, byte(i), byte(i >> 8), 0xff, '(', 0}
+			e.AD = &directory.Object{GUID: [16]byte{1, byte(i), byte(i >> 8), 0xff, '(', 0}}
 		}
 		for range 1 + r.IntN(2) {
 			a := at(person.RolePupil, person.SchoolID(pick("49", "1234", "7")), pick("5А", "5а", "7Б", ""))
@@ -73,11 +73,11 @@ func anyFilter(r *rand.Rand, s *Server, people []*directory.Entry, depth int) st
 	whole := s.viewOf(s.accounts.Load().list[0], identity.PersonID{}, netip.Addr{})
 	v := &whole
 	v.tree = t
-	p := personEntry{v, e}
+	p, guid := personEntry{v, e}, e.Object().GUID
 	value := []string{
 		string(e.Login), strings.ToUpper(string(e.Login)), samOf(e), string(appendFull(nil, e)), strings.ReplaceAll(string(appendFull(nil, e)), "ё", "е"), e.Last, e.Mail, string(p.appendName(nil)),
 		string(t.appendGroup(nil, []string{"staff", "pupils", "school-49", "school-49-5а", "SCHOOL-1234", "none"}[r.IntN(6)])), "school-49", "pupils", s.trees[0].personClass[r.IntN(5)],
-		"group", "person", fmt.Sprint(e.UIDNumber), fmt.Sprint(directory.GIDStaff), string(e.Login) + "@school.example", string(appendUUID(nil, e.UUID)), string(e.AD.GUID[:]), "id-" + string(e.Login), "Иван", "512", "seat " + fmt.Sprint(e.UIDNumber),
+		"group", "person", fmt.Sprint(e.UIDNumber), fmt.Sprint(directory.GIDStaff), string(e.Login) + "@school.example", string(appendUUID(nil, e.UUID)), string(guid[:]), "id-" + string(e.Login), "Иван", "512", "seat " + fmt.Sprint(e.UIDNumber),
 	}[r.IntN(23)]
 	if id, _ := s.schema.find([]byte(attribute)); r.IntN(4) > 0 { // one that somebody has
 		var has filter.Values

@@ -55,7 +55,7 @@ func FuzzRequests(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	x := &session{s: s, service: s.accounts.Load().list[0], name: reader, work: new(work)}
+	x := &session{s: s, service: s.accounts.Load().list[0], work: new(work)}
 	f.Fuzz(func(t *testing.T, op byte, body []byte) {
 		switch op {
 		case wire.OpBindRequest:

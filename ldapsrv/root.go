@@ -20,6 +20,7 @@ const (
 	oidSyncRequest          = "1.3.6.1.4.1.4203.1.9.1.1" // RFC 4533 section 2.2
 	oidManageDSAIT          = "2.16.840.1.113730.3.4.2"  // RFC 3296; there are no referrals
 	oidProxiedAuthorization = "2.16.840.1.113730.3.4.18" // RFC 4370, refused
+	oidProxiedDraft         = "2.16.840.1.113730.3.4.12" // the same in its draft, draft-weltman-ldapv3-proxy-04; slapd has it still
 	oidDomainScope          = "1.2.840.113556.1.4.1339"  // MS-ADTS section 3.1.1.3.4.1.4; the same in Active Directory
 )
 

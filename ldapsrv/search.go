@@ -192,7 +192,7 @@ func (r *run) binding() []byte {
 	if r.service != nil {
 		rules = r.service.rules
 	}
-	return binding(rules, r.x.name, r.m.Body)
+	return binding(rules, r.x.who(), r.m.Body)
 }
 
 // all finds the entries below the base.
@@ -207,8 +207,10 @@ func (r *run) all() {
 		r.done = wire.Result{Code: wire.InvalidDNSyntax, Text: textBadDN}
 		return
 	}
-	// RFC 4513 section 5.1.1 leaves it to us what nobody in particular sees.
-	if r.nobody() {
+	// RFC 4513 section 5.1.1 leaves it to us what nobody in particular sees. That
+	// is the root and where it points to (RFC 4512 sections 4.4 and 5.1): some
+	// clients read the schema before they sign in.
+	if r.nobody() && (at.kind != placeSchema || r.q.scope != scopeBase) {
 		r.done = wire.Result{Code: wire.InsufficientAccessRights, Text: textSignIn}
 		return
 	}

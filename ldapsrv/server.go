@@ -187,6 +187,8 @@ type Server struct {
 
 	principals []principal
 	guesses    guesses
+	futile     seldom // lines about tries that cannot come to anything
+	misnamed   seldom // about names that were to be accounts
 	engine     *wire.Server
 	metrics    metrics
 

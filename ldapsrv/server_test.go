@@ -386,6 +386,13 @@ func TestRootDSE(t *testing.T) {
 			t.Errorf("anonymous at %s: %v", base, err)
 		}
 	}
+	// The schema that the root points to, and nothing with it.
+	if r, err := c.Search(search("cn=Subschema", ldap.ScopeBaseObject, "(objectClass=subschema)", "attributeTypes", "objectClasses")); err != nil || len(r.Entries) != 1 || len(r.Entries[0].GetAttributeValues("attributeTypes")) < 10 {
+		t.Errorf("anonymous at the schema: %v %v", r, err)
+	}
+	if _, err := c.Search(search("cn=Subschema", ldap.ScopeSingleLevel, "(objectClass=*)")); code(err) != 50 {
+		t.Errorf("anonymous below the schema: %v", err)
+	}
 	if _, err := c.Search(search("", ldap.ScopeWholeSubtree, "(objectClass=*)")); code(err) != 50 {
 		t.Errorf("anonymous below the root: %v", err)
 	}

@@ -12,7 +12,7 @@ type session struct {
 	s       *Server
 	service *service          // a service account, or nil
 	person  identity.PersonID // a person, or zero
-	name    string            // DN of either, "" for nobody
+	login   identity.Login    // of that person, at the bind
 	tree    *tree             // in which a person has named himself
 	proof   *certified        // of a service account that has shown a certificate
 	// asker is the service account that was signed in last, which is whose
@@ -132,14 +132,27 @@ func (s *Server) passwordElsewhere() wire.Result {
 // "" for nobody. Somebody whose login has changed since is called by the new one.
 func (x *session) whoAmI() string {
 	switch {
-	case x.name == "":
-		return ""
+	case x.service != nil:
+		return "dn:" + x.service.name
 	case !x.person.IsZero():
-		if _, there := x.s.opt.Directory.Get(x.person); there {
-			return "dn:" + x.s.nameOf(x.tree, x.person, "")
-		}
+		return "dn:" + x.s.nameOf(x.tree, x.person, x.login)
 	}
-	return "dn:" + x.name
+	return ""
+}
+
+// signedIn says whether anybody is.
+func (x *session) signedIn() bool { return x.service != nil || !x.person.IsZero() }
+
+// who is the same for whoever is signed in, whatever he is called, and another for
+// everybody else; "" for nobody.
+func (x *session) who() string {
+	switch {
+	case x.service != nil:
+		return x.service.name
+	case x.signedIn():
+		return x.person.String() // no DN
+	}
+	return ""
 }
 
 // goesOn looks at what has happened since the last request: a certificate that

@@ -98,7 +98,7 @@ func (r *run) beginSync(q *syncRequest) bool {
 	case at.kind == placeRoot || at.kind == placeSchema:
 		return refuse(wire.UnwillingToPerform, textSyncBase+r.s.trees[0].name)
 	}
-	s, d, binding := &r.sync, r.s.opt.Directory, r.s.syncs.binding(r.service.rules[:], r.x.name, r.m.Body)
+	s, d, binding := &r.sync, r.s.opt.Directory, r.s.syncs.binding(r.service.rules[:], r.x.who(), r.m.Body)
 	s.on = true
 	if len(q.cookie) > 0 {
 		switch busy := r.resume(q.cookie, binding); {

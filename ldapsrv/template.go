@@ -153,8 +153,8 @@ func (t *template) values(p *personEntry, a attr, into *filter.Values) {
 		if t.parts[0].field == fieldCreated {
 			at = p.e.Created
 		}
-		if !at.IsZero() {
-			into.Number(at.Unix())
+		if at != 0 {
+			into.Number(at.Time().Unix())
 		}
 		return
 	case !t.each:
@@ -248,11 +248,11 @@ func (f *part) append(b []byte, p *personEntry, a attr, of *directory.Affiliatio
 			return appendUUID(b, e.UUID)
 		}
 	case fieldGUID:
-		if e.AD.GUID != [16]byte{} {
-			return append(b, e.AD.GUID[:]...)
+		if guid := e.Object().GUID; guid != [16]byte{} {
+			return append(b, guid[:]...)
 		}
 	case fieldSID:
-		return append(b, e.AD.SID...)
+		return append(b, e.Object().SID...)
 	case fieldRole:
 		return append(b, of.Role.String()...)
 	case fieldSchool:

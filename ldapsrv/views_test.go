@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-ldap/ldap/v3"
 
+	"schoolbridge/internal/directory"
 	"schoolbridge/internal/person"
 )
 
@@ -37,7 +38,7 @@ func whole(t *testing.T, c *ldap.Conn, name string, attributes ...string) map[st
 func TestActiveDirectoryView(t *testing.T) {
 	mirrored := testPerson(10020, "zimin", "Зимин", "Лёв", at(person.RolePupil, "49", "5А"))
 	mirrored.Names = append(mirrored.Names, person.Name{Kind: person.NameAD, Text: "zimin-old"})
-	mirrored.AD.GUID, mirrored.AD.SID = [16]byte{1, 2, 3, 0xff}, "\x01\x05\x00\x00\x00\x00\x00\x05\x15\x00\x00\x00"
+	mirrored.AD = &directory.Object{GUID: [16]byte{1, 2, 3, 0xff}, SID: "\x01\x05\x00\x00\x00\x00\x00\x05\x15\x00\x00\x00"}
 	w := start(t, twoViews, mirrored)
 	c := w.as(reader, secret)
 	name := "CN=zimin-old," + adPeople
@@ -73,7 +74,7 @@ func TestActiveDirectoryView(t *testing.T) {
 
 func TestActiveDirectoryFilters(t *testing.T) {
 	mirrored := testPerson(10020, "zimin", "Зимин", "Лев", at(person.RoleStaff, "49", ""))
-	mirrored.AD.GUID = [16]byte{1, 2, 3, 0xff}
+	mirrored.AD = &directory.Object{GUID: [16]byte{1, 2, 3, 0xff}}
 	w := start(t, twoViews, mirrored)
 	c := w.as(reader, secret)
 	chain, bits := ":1.2.840.113556.1.4.1941:=", ":1.2.840.113556.1.4.803:="

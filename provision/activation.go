@@ -39,6 +39,8 @@ type Store interface {
 	Evidence(ctx context.Context, p person.Profile) (Evidence, error)
 	// Owners says whose objects are; those of nobody are left out.
 	Owners(ctx context.Context, target string, objects [][16]byte) (map[[16]byte]Owner, error)
+	// Taken says which names the person cannot get.
+	Taken(ctx context.Context, q NameQuery) ([]string, error)
 	// Activate writes binding, names, account and target in one transaction;
 	// identity.ErrConflict where a record, a name or an object is somebody
 	// else's. The error may have a method TakenName() string.
@@ -53,11 +55,16 @@ type ActivatorOptions struct {
 	// Finder looks names up in the live target; nil: only what the store
 	// knows counts, and the worker finds out the rest.
 	Finder Finder
+	// Names says what accounts may be called where the mos.ru login cannot be
+	// their name; zero: a person decides.
+	Names match.Names
 	// Patience bounds the Finder; 0: 2 s. Without its answer activation goes on.
 	Patience time.Duration
 	// Reach gives that of an upstream beside mos.ru, by the name in the profile's
 	// Subject; false, and nil for all of them: it proves nobody.
-	Reach  func(upstream string) (Reach, bool)
+	Reach func(upstream string) (Reach, bool)
+	// Tries is told what activations came to; nil: nobody is.
+	Tries  Tries
 	Logger *slog.Logger
 }
 
@@ -99,7 +106,12 @@ type Result struct {
 // Verdict.Provision, which says what there was left to do. Parents are bound
 // and get no account.
 func (a *Activator) Activate(ctx context.Context, r Request, now time.Time) (Result, error) {
-	return (&activation{Activator: a, Request: r, now: now, withEZHD: true}).run(ctx)
+	one := &activation{Activator: a, Request: r, now: now, withEZHD: true}
+	result, err := one.run(ctx)
+	if err == nil {
+		one.note(ctx, result.Verdict)
+	}
+	return result, err
 }
 
 // activation is one activation under way: what was learnt from the conflicts
@@ -109,11 +121,15 @@ type activation struct {
 	Request
 	now      time.Time
 	withEZHD bool
-	taken    []string // shortened names that turned out to be somebody else's
+	withMade bool     // a name from the ФИО is wanted: the next look says which are free
+	mosruHad bool     // the mos.ru login turned out to be somebody else's name
+	taken    []string // shortened and other names that turned out to be somebody else's
 	again    bool     // an objection of AD was looked at again
+	rows     match.Registry
 }
 
-// activationRounds bounds the conflicts of one activation.
+// activationRounds bounds the conflicts of one activation, beside those about
+// names of which there are further ones.
 const activationRounds = 6
 
 // run decides and writes until one of them is final. A conflict means that
@@ -122,7 +138,7 @@ const activationRounds = 6
 // people, and that must stop neither.
 func (a *activation) run(ctx context.Context) (Result, error) {
 	var verdict match.Verdict
-	for range activationRounds {
+	for round := 0; round < activationRounds+len(a.taken); round++ {
 		e, err := a.store.Evidence(ctx, a.Profile)
 		if err != nil {
 			return Result{}, fmt.Errorf("activate: %w", err)
@@ -131,12 +147,17 @@ func (a *activation) run(ctx context.Context) (Result, error) {
 		if err != nil {
 			return Result{}, fmt.Errorf("activate: %w", err)
 		}
+		a.rows = e.Registry
 		verdict = a.decide(e)
 		if verdict.Decision != match.Match {
 			if a.lookAgain(e, verdict) {
 				continue
 			}
 			return Result{Verdict: verdict}, nil
+		}
+		if verdict.Provision.Origin == match.OriginMade && !a.withMade {
+			a.withMade = true
+			continue
 		}
 		if !a.mayProve(verdict, e) {
 			return Result{Verdict: outOfReach(verdict)}, nil
@@ -149,7 +170,7 @@ func (a *activation) run(ctx context.Context) (Result, error) {
 		if !errors.Is(err, identity.ErrConflict) {
 			return Result{}, fmt.Errorf("activate: %w", err)
 		}
-		if !a.learn(err, act) {
+		if !a.learn(err, act, e) {
 			break
 		}
 	}
@@ -201,18 +222,35 @@ func (a *activation) lookAgain(e Evidence, v match.Verdict) bool {
 
 // learn takes from a conflict what the next round does otherwise; false if
 // nothing is left to try.
-func (a *activation) learn(err error, act person.Activation) bool {
+func (a *activation) learn(err error, act person.Activation, e Evidence) bool {
 	var conflict interface{ TakenName() string }
 	if errors.As(err, &conflict) && act.Target != nil {
-		name := person.FoldName(conflict.TakenName())
-		if name == person.FoldName(act.Target.Name) && name != person.FoldName(a.Profile.Login) && act.Target.Object == [16]byte{} {
+		name, mosru := person.FoldName(conflict.TakenName()), person.FoldName(a.Profile.Login)
+		if name == person.FoldName(act.Target.Name) && name != mosru && act.Target.Object == [16]byte{} && !slices.Contains(a.taken, act.Target.Name) {
 			a.taken = append(a.taken, act.Target.Name)
 			return true
 		}
 	}
+	if errors.As(err, &conflict) && a.otherThanMosru(conflict.TakenName(), e) {
+		a.mosruHad = true
+		return true
+	}
 	was := a.withEZHD
 	a.withEZHD = false
 	return was
+}
+
+// otherThanMosru says that the name in conflict is the mos.ru login, and that
+// the account has or may get another one.
+func (a *activation) otherThanMosru(taken string, e Evidence) bool {
+	mosru := person.FoldName(a.Profile.Login)
+	if a.mosruHad || a.o.Target == "" || person.FoldName(taken) != mosru {
+		return false
+	}
+	if own := e.account(a.o.Target); own != nil {
+		return person.FoldName(own.Name) != mosru
+	}
+	return a.o.Names.EZHD || !a.o.Names.Made.IsZero()
 }
 
 // plan is what a match writes.
@@ -221,8 +259,10 @@ func (a *activation) plan(v match.Verdict, e Evidence, objects map[string][16]by
 	if v.Provision.Kind == match.ProvisionNone {
 		return act // a parent: a role, no account and no password kept
 	}
-	act.Login = identity.Login(strings.ToLower(a.Profile.Login))
-	act.Names = []person.Name{{Kind: person.NameMosru, Text: a.Profile.Login}}
+	act.Login = identity.Login(strings.ToLower(a.login(v, e)))
+	if !a.mosruHad {
+		act.Names = []person.Name{{Kind: person.NameMosru, Text: a.Profile.Login}}
+	}
 	if a.o.Target != "" {
 		act.Target = a.target(v, e, objects)
 		act.Password, act.Asked = a.Password, a.Asked
@@ -234,6 +274,20 @@ func (a *activation) plan(v match.Verdict, e Evidence, objects map[string][16]by
 		act.Names = append(act.Names, person.Name{Kind: person.NameEZHD, Text: login})
 	}
 	return act
+}
+
+// login is what the person signs in with: the mos.ru login, or the name of an
+// account that could not have it.
+func (a *activation) login(v match.Verdict, e Evidence) string {
+	switch own := e.account(a.o.Target); {
+	case v.Provision.Origin != match.OriginMosru:
+		return v.Provision.SAM
+	case a.mosruHad && v.Provision.Kind == match.ProvisionAdopt:
+		return v.Provision.SAM
+	case a.mosruHad && own != nil:
+		return own.Name
+	}
+	return a.Profile.Login
 }
 
 // ezhdLogins gives the ЭЖД logins of the matched records.

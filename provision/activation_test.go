@@ -17,6 +17,7 @@ import (
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/store/sqlite"
 	"schoolbridge/provision"
+	"schoolbridge/provision/login"
 	"schoolbridge/provision/match"
 )
 
@@ -27,6 +28,7 @@ type office struct {
 	db      *store.DB
 	live    []provision.Object
 	finding func() error // before the live objects are given
+	names   match.Names
 }
 
 func newOffice(t *testing.T) *office {
@@ -65,8 +67,24 @@ func (o *office) FindNames(_ context.Context, names []string) ([]provision.Objec
 	return found, nil
 }
 
+// FindAlike implements provision.AlikeFinder.
+func (o *office) FindAlike(_ context.Context, names []string) ([]provision.Object, error) {
+	if o.finding != nil {
+		if err := o.finding(); err != nil {
+			return nil, err
+		}
+	}
+	var found []provision.Object
+	for _, object := range o.live {
+		if slices.ContainsFunc(names, func(n string) bool { return login.Alike(n, object.Name) }) {
+			found = append(found, object)
+		}
+	}
+	return found, nil
+}
+
 func (o *office) activator() *provision.Activator {
-	return provision.NewActivator(o.db.Accounts(), time.UTC, provision.ActivatorOptions{Target: "ad", Finder: o})
+	return provision.NewActivator(o.db.Accounts(), time.UTC, provision.ActivatorOptions{Target: "ad", Finder: o, Names: o.names})
 }
 
 // teacher puts a teacher into Кадры and gives the profile.

@@ -9,8 +9,12 @@ import (
 	"schoolbridge/provision/match"
 )
 
-// adNames bounds the names that are looked up for one activation.
-const adNames = 32
+// adNames bounds the names that are looked up for one activation, beside adMade
+// that were made.
+const (
+	adNames = 32
+	adMade  = 8
+)
 
 // compose fills in what the target holds that may concern the person: what is
 // claimed for the records, what the live target has under the names in
@@ -21,7 +25,16 @@ func (a *activation) compose(ctx context.Context, e *Evidence) (map[string][16]b
 	if target == "" {
 		return nil, nil
 	}
-	objects := a.live(ctx, a.names(*e))
+	names, made, err := a.takenNames(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	objects := a.live(ctx, names)
+	for _, o := range a.alike(ctx, made) {
+		if !slices.ContainsFunc(objects, func(known Object) bool { return known.ID == o.ID }) {
+			objects = append(objects, o)
+		}
+	}
 	for _, c := range e.Claims { // what is live is newer
 		if c.Target == target && !slices.ContainsFunc(objects, func(o Object) bool { return o.ID == c.Object.ID }) {
 			objects = append(objects, c.Object)
@@ -55,14 +68,48 @@ func (a *activation) compose(ctx context.Context, e *Evidence) (map[string][16]b
 	if own != nil {
 		e.Registry.AD = append(e.Registry.AD, match.ADAccount{SAM: own.Name, Subject: a.Profile.Subject})
 	}
-	for _, name := range a.taken {
-		e.Registry.AD = append(e.Registry.AD, match.ADAccount{SAM: name, Person: "?", Kind: noRecord})
-	}
 	return byName, nil
 }
 
-// noRecord is the kind of no record: an account of it is somebody else's.
-const noRecord person.RecordKind = 255
+// takenNames notes which names the person cannot get by what the store knows,
+// and gives those under which the target has to be asked, the made ones apart too.
+func (a *activation) takenNames(ctx context.Context, e *Evidence) (names, free []string, err error) {
+	names = a.names(*e)
+	e.Registry.Names = a.o.Names
+	q := NameQuery{Target: a.o.Target, Subject: a.Profile.Subject, Given: names}
+	if a.withMade {
+		q.Made = a.o.Names.Made.Make(a.Profile.Last, a.Profile.First, a.Profile.Middle)
+	}
+	taken, err := a.store.Taken(ctx, q)
+	if err != nil {
+		return nil, nil, err
+	}
+	taken = append(taken, a.taken...)
+	if a.mosruHad {
+		taken = append(taken, a.Profile.Login)
+	}
+	e.Registry.Taken = taken
+	free = slices.DeleteFunc(q.Made, func(name string) bool { return slices.Contains(taken, name) })
+	free = free[:min(len(free), adMade)]
+	return append(names, free...), free, nil
+}
+
+// alike asks the target for what looks like one of the names, as live asks it
+// about names.
+func (a *activation) alike(ctx context.Context, names []string) []Object {
+	finder, ok := a.o.Finder.(AlikeFinder)
+	if !ok || len(names) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.o.Patience)
+	defer cancel()
+	objects, err := finder.FindAlike(ctx, names)
+	if err != nil {
+		a.o.Logger.Warn("the target was not asked about names that look alike: the activation goes on without", "target", a.o.Target, "error", err)
+		return nil
+	}
+	return objects
+}
 
 // names are those under which the target may hold what matters.
 func (a *activation) names(e Evidence) []string {
@@ -129,7 +176,7 @@ func (a *activation) target(v match.Verdict, e Evidence, objects map[string][16]
 	account := &person.TargetAccount{Target: a.o.Target}
 	switch v.Provision.Kind {
 	case match.ProvisionCreate:
-		account.Name = v.Provision.SAM
+		account.Name, account.Made = v.Provision.SAM, v.Provision.Origin == match.OriginMade
 	case match.ProvisionAdopt:
 		account.Name, account.Object = v.Provision.SAM, objects[person.FoldName(v.Provision.SAM)]
 	case match.ProvisionKeep:

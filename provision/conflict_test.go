@@ -30,6 +30,8 @@ func (s *shelf) Owners(context.Context, string, [][16]byte) (map[[16]byte]provis
 	return nil, nil
 }
 
+func (s *shelf) Taken(context.Context, provision.NameQuery) ([]string, error) { return nil, nil }
+
 func (s *shelf) Activate(_ context.Context, a person.Activation, _ time.Time) (person.Activated, error) {
 	s.mu.Lock()
 	s.took = append(s.took, a)

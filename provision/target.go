@@ -178,6 +178,13 @@ type Finder interface {
 	FindNames(ctx context.Context, names []string) ([]Object, error)
 }
 
+// AlikeFinder is a Finder that can look for what a name may be taken for.
+type AlikeFinder interface {
+	// FindAlike gives the objects of the whole target whose sAMAccountNames look
+	// like one of the names, which are made ones, and perhaps others.
+	FindAlike(ctx context.Context, names []string) ([]Object, error)
+}
+
 // Object is an account that a target holds.
 type Object struct {
 	ID      [16]byte // objectGUID

@@ -35,6 +35,8 @@ var (
 	ErrNotOffered = errors.New("the NAS client takes no Disconnect-Requests by the configuration")
 	ErrNoCoA      = errors.New("the NAS client takes no CoA-Requests by the configuration")
 	ErrNoAnswer   = errors.New("the NAS does not answer the request")
+	// ErrForged is an ErrNoAnswer: what came is signed with another secret.
+	ErrForged = fmt.Errorf("%w: %w", ErrNoAnswer, wire.ErrForged)
 	// ErrAway: it is asked over its own RadSec connection and has none open.
 	ErrAway = errors.New("the NAS has no RadSec connection open")
 )
@@ -54,8 +56,8 @@ const clockWithin = 300 * time.Second
 // Disconnect asks a NAS to end a session (RFC 5176 section 2.1) and waits for
 // its answer, 8 s at most: over UDP from a socket of its own to the NAS's port,
 // or over a RadSec connection that the NAS has opened. What does not verify is
-// passed over. Errors are ErrNotOffered, ErrAway, ctx's, or ErrNoAnswer, which
-// may wrap what came instead of an answer.
+// passed over. Errors are ErrNotOffered, ErrAway, ctx's, ErrForged, or ErrNoAnswer,
+// which may wrap what came instead of an answer.
 func (s *Server) Disconnect(ctx context.Context, client *Client, x Session) (Answer, error) {
 	return s.ask(ctx, client, x, &wire.Request{Code: wire.DisconnectRequest}, dynamicWait)
 }
@@ -102,6 +104,9 @@ func (s *Server) ask(ctx context.Context, client *Client, x Session, r *wire.Req
 		return Answer{}, fmt.Errorf("%w: %w", ErrAway, err)
 	case errors.Is(err, ErrNotOffered):
 		return Answer{}, err
+	case errors.Is(err, wire.ErrForged):
+		s.log.forged(client, x.Addr)
+		return Answer{}, ErrForged
 	case err != nil:
 		return Answer{}, fmt.Errorf("%w: %w", ErrNoAnswer, err)
 	}

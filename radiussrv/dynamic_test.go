@@ -6,8 +6,10 @@ import (
 	"crypto/hmac"
 	"crypto/md5"
 	"errors"
+	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,6 +116,22 @@ func TestDisconnectTakesNoAnswerOfOthers(t *testing.T) {
 	answer, err := asking(t).ask(t.Context(), &client, ending(), &wire.Request{Code: wire.DisconnectRequest}, time.Second)
 	if err != nil || answer.Done || answer.Cause != 503 {
 		t.Errorf("%+v, %v", answer, err)
+	}
+}
+
+// An answer that another secret signs is none, and the log says what to compare,
+// once a minute.
+func TestAnswersWithAnotherSecretAreTold(t *testing.T) {
+	var log logged
+	s := newServer(t, Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	client, _ := nasSide(t, func(_ int, request []byte) []byte { return replyTo(request, 41, "guessed") })
+	answer, err := s.ask(t.Context(), &client, ending(), &wire.Request{Code: wire.DisconnectRequest}, time.Second)
+	if !errors.Is(err, ErrForged) || !errors.Is(err, ErrNoAnswer) || answer.Done {
+		t.Errorf("%+v, %v", answer, err)
+	}
+	s.log.forged(&client, ending().Addr)
+	if text := log.String(); strings.Count(text, "wrong authenticator") != 1 || !strings.Contains(text, "client=nas") || !strings.Contains(text, "dynamic_authorization.secret_file") {
+		t.Errorf("%s", text)
 	}
 }
 

@@ -189,6 +189,12 @@ func (l *reporter) garbled(client *Client, addr netip.Addr) {
 	l.warn("a RADIUS password cannot be decrypted", addr, client, "most likely the client has another secret than secret_file")
 }
 
+// forged tells of an answer to a Disconnect-Request or CoA-Request.
+func (l *reporter) forged(client *Client, addr netip.Addr) {
+	l.warn("a RADIUS client's answer to a Disconnect or CoA request has a wrong authenticator", addr, client,
+		"most likely it has another secret for these requests than dynamic_authorization.secret_file, or where there is none secret_file")
+}
+
 // eapFaults are what an administrator can mend when devices fail before anybody
 // has shown a password.
 var eapFaults = map[identity.Reason]struct{ what, remedy string }{

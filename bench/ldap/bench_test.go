@@ -3,6 +3,7 @@
 package ldap
 
 import (
+	"cmp"
 	"testing"
 
 	"schoolbridge/bench/stand"
@@ -14,7 +15,7 @@ import (
 //
 //	go test -run '^$' -bench Daemon/search$ -benchtime 200000x ./bench/ldap -serverprofile cpu.prof
 func BenchmarkDaemon(b *testing.B) {
-	w := newWorld(b, *people)
+	w := newWorld(b, cmp.Or(*people, usual))
 	s, _ := w.daemon(b)
 	bench := func(name string, run func(n int) (stand.Figure, error)) {
 		b.Run(name, func(b *testing.B) {

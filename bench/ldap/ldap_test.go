@@ -24,6 +24,9 @@ import (
 	"schoolbridge/bench/stand"
 )
 
-var people = flag.Int("people", 10_000, "how many people both sides have")
+var people = flag.Int("people", 0, "how many people both sides have; 0: 10,000, with -quick 2,000")
+
+// usual is how many people there are where nothing else is said.
+const usual = 10_000
 
 func TestMain(m *testing.M) { stand.Main(m) }

@@ -68,15 +68,16 @@ func export(t testing.TB, ours *server, file string) {
 func (w *world) slapd(t testing.TB, ours *server) (s *server, stop func()) {
 	t.Helper()
 	dir, conf := w.Dir, filepath.Join(w.Dir, "slapd.conf")
-	if _, err := os.Stat(conf); err != nil {
+	whole := filepath.Join(dir, "slapd-whole")
+	if _, err := os.Stat(whole); err != nil {
+		stand.Must(t, os.RemoveAll(filepath.Join(dir, "db")))
 		stand.Must(t, os.Mkdir(filepath.Join(dir, "db"), 0o700))
-		stand.Write(t, filepath.Join(dir, "cert.pem"), w.certificate)
-		stand.Write(t, filepath.Join(dir, "key.pem"), w.key)
 		stand.Write(t, conf, strings.ReplaceAll(slapdConf, "@dir@", dir))
 		export(t, ours, filepath.Join(dir, "people.ldif"))
 		if said, err := exec.CommandContext(t.Context(), "/usr/sbin/slapadd", "-q", "-f", conf, "-l", filepath.Join(dir, "people.ldif")).CombinedOutput(); err != nil {
 			t.Fatalf("slapadd: %v: %s", err, said)
 		}
+		stand.Write(t, whole, "")
 	}
 	host := stand.Loopback()
 	plain, secure := net.JoinHostPort(host, stand.Port(t, "tcp", host)), net.JoinHostPort(host, stand.Port(t, "tcp", host))

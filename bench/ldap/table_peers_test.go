@@ -22,7 +22,7 @@ type sizes struct {
 var (
 	tiny  = sizes{people: 150, turns: 300, sessions: 60, dumps: 2, idle: 50, rate: 200, steady: time.Second, rounds: 1}
 	small = sizes{people: 2000, turns: 40_000, sessions: 4000, dumps: 20, idle: 2000, rate: 5000, steady: 3 * time.Second, rounds: 1}
-	whole = sizes{turns: 100_000, sessions: 10_000, dumps: 20, idle: 9000, rate: 5000, steady: 10 * time.Second, rounds: 5}
+	whole = sizes{people: usual, turns: 100_000, sessions: 10_000, dumps: 20, idle: 9000, rate: 5000, steady: 10 * time.Second, rounds: 5}
 )
 
 // rows are design.md's, what is wanted too. Bounds in µs are of the machine that
@@ -53,22 +53,23 @@ func TestTable(t *testing.T) {
 		z = small
 	case *stand.Real:
 		z = whole
-		z.people = *people
-		z.dumps = max(z.dumps*10_000/z.people, 1)
 	}
-	w := newWorld(t, z.people)
+	if *stand.Real && *people > 0 {
+		z.people = *people
+	}
+	z.dumps = max(z.dumps*10_000/max(z.people, 10_000), 1)
+	w, bare := newWorld(t, z.people), newWorld(t, few)
 	start := func(t testing.TB) (peer, ours *server, stop func()) {
 		ours, first := w.daemon(t)
-		peer, second := w.slapd(t, ours)
+		peer, second := w.peer(t, ours, true)
 		return peer, ours, func() { second(); first() }
 	}
-	bare := newWorld(t, few)
 	silent := func(t testing.TB) (peer, ours *server, stop func()) {
 		var known [2]float64
 		for i, w := range []*world{bare, w} {
 			var first, second func()
 			ours, _, first = w.silent(t)
-			peer, second = w.slapd(t, ours)
+			peer, second = w.peer(t, ours, false)
 			if stop = func() { second(); first() }; i == 0 {
 				for k, s := range []*server{peer, ours} {
 					f, err := resident(t, s)
@@ -81,8 +82,11 @@ func TestTable(t *testing.T) {
 		peer.bare, ours.bare = known[0], known[1]
 		return peer, ours, stop
 	}
-	version := stand.FirstLine("/usr/bin/dpkg-query", "-W", "-f", "${Package} ${Version}", "slapd")
-	stand.Table(t, "slapd", version, stand.Sizes{People: z.people, Rounds: z.rounds}, []stand.Group[*server]{
+	peer, version := "slapd", stand.FirstLine("/usr/bin/dpkg-query", "-W", "-f", "${Package} ${Version}", "slapd")
+	if *stand.Beside != "" {
+		peer, version = stand.Before, *stand.Beside
+	}
+	stand.Table(t, peer, version, stand.Sizes{People: z.people, Rounds: z.rounds}, []stand.Group[*server]{
 		{Start: start, Rows: rows(z)},
 		{Start: start, Fresh: true, Rows: []stand.Row[*server]{
 			{Name: fmt.Sprintf("memory of a silent connection, of %d", z.idle), Unit: stand.KiB, Run: idle{n: z.idle}.run, Most: 8},
@@ -95,4 +99,21 @@ func TestTable(t *testing.T) {
 			{Name: fmt.Sprintf("memory of a silent connection with TLS, of %d", z.idle), Unit: stand.KiB, Run: idle{n: z.idle, secure: true}.run, Most: 25},
 		}},
 	})
+}
+
+// peer runs slapd, or the other build of ours that is measured in its place;
+// known says whether everybody has signed in there.
+func (w *world) peer(t testing.TB, ours *server, known bool) (s *server, stop func()) {
+	if *stand.Beside == "" {
+		return w.slapd(t, ours)
+	}
+	before := *w
+	before.School = w.With(*stand.Beside)
+	if known {
+		s, stop = before.daemon(t)
+	} else {
+		s, _, stop = before.silent(t)
+	}
+	s.Name = stand.Before
+	return s, stop
 }

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -48,6 +49,22 @@ type world struct {
 func newWorld(t testing.TB, n int) *world {
 	t.Helper()
 	w := &world{School: stand.NewSchool(t, n), roots: x509.NewCertPool()}
+	files := [2]string{filepath.Join(w.Dir, "cert.pem"), filepath.Join(w.Dir, "key.pem")}
+	if _, err := os.Stat(files[1]); err != nil {
+		certify(t, files)
+	}
+	for i, text := range []*string{&w.certificate, &w.key} {
+		b, err := os.ReadFile(files[i])
+		stand.Must(t, err)
+		*text = string(b)
+	}
+	w.roots.AppendCertsFromPEM([]byte(w.certificate))
+	return w
+}
+
+// certify writes a certificate for both sides, and its key.
+func certify(t testing.TB, files [2]string) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	stand.Must(t, err)
 	leaf := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(0, 0, 60), DNSNames: []string{"localhost"},
@@ -56,10 +73,8 @@ func newWorld(t testing.TB, n int) *world {
 	stand.Must(t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	stand.Must(t, err)
-	w.certificate = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	w.key = string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
-	w.roots.AppendCertsFromPEM([]byte(w.certificate))
-	return w
+	stand.Write(t, files[0], string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	stand.Write(t, files[1], string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
 }
 
 // daemonConfig is ours. What is not the default: all of the load comes from one

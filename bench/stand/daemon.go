@@ -24,8 +24,11 @@ import (
 	"schoolbridge/internal/mosru/sim"
 )
 
-// Ours is the daemon's name in a table.
-const Ours = "schoolbridge"
+// The daemon's names in a table.
+const (
+	Ours   = "schoolbridge"
+	Before = "before" // another build of it, see Beside
+)
 
 // top is the part of the configuration that every measurement has. What is not
 // the default: bounds on requests to mos.ru, which may be slow on a busy machine.
@@ -74,9 +77,7 @@ func (w *School) Daemon(t testing.TB, rest string, prepare func(dir string), fil
 	t.Helper()
 	dir := t.TempDir()
 	for _, name := range []string{"schoolbridge.db", "keyset.json"} {
-		b, err := os.ReadFile(filepath.Join(w.Dir, name))
-		Must(t, err)
-		Must(t, os.WriteFile(filepath.Join(dir, name), b, 0o600))
+		copyFile(t, filepath.Join(w.Dir, name), filepath.Join(dir, name))
 	}
 	prepare(dir)
 	host := Loopback()
@@ -88,6 +89,18 @@ func (w *School) Daemon(t testing.TB, rest string, prepare func(dir string), fil
 	s = &Process{Name: Ours, Pid: process, Whole: func() error { return audited(web) }}
 	await(t, dir, web)
 	return s, web, func() { stopDaemon(); stopMosru() }
+}
+
+// copyFile may be of a city's store, some GiB.
+func copyFile(t testing.TB, from, to string) {
+	t.Helper()
+	in, err := os.Open(from)
+	Must(t, err)
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	Must(t, err)
+	_, err = io.Copy(out, in)
+	Must(t, errors.Join(err, out.Close()))
 }
 
 // mosru runs the simulated mos.ru, in this process, and gives its address.
@@ -145,7 +158,7 @@ func launch(t testing.TB, dir, program string) (pid int, stop func()) {
 // a confirmation is kept for minutes only.
 func await(t testing.TB, dir, web string) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		said := new(bytes.Buffer)
 		r, err := http.Get("http://" + web + "/readyz")
 		if err == nil {

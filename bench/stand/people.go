@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -40,11 +41,42 @@ type School struct {
 // NewSchool builds our program, and imports and activates people.
 func NewSchool(t testing.TB, people int) *School {
 	t.Helper()
-	w := &School{People: people, Dir: Memory(t)}
+	w := &School{People: people, Dir: folder(t, people)}
 	for i := range people {
 		w.users = append(w.users, sim.User{Profile: profileOf(i), Password: Password})
 	}
 	w.Program = build(t)
+	whole := filepath.Join(w.Dir, "whole")
+	if _, err := os.Stat(whole); err != nil {
+		Must(t, os.RemoveAll(w.Dir)) // of a run that did not end
+		Must(t, os.MkdirAll(w.Dir, 0o700))
+		w.fill(t)
+		Write(t, whole, "")
+	}
+	return w
+}
+
+// With is the same people with another build of our program.
+func (w *School) With(program string) *School {
+	other := *w
+	other.Program = program
+	return &other
+}
+
+// folder is where the people lie, of an earlier run perhaps.
+func folder(t testing.TB, people int) string {
+	t.Helper()
+	if *world == "" {
+		return Memory(t)
+	}
+	dir, err := filepath.Abs(filepath.Join(*world, strconv.Itoa(people)))
+	Must(t, err)
+	return dir
+}
+
+// fill imports and activates everybody.
+func (w *School) fill(t testing.TB) {
+	t.Helper()
 	ctx := t.Context()
 	nt := mschap.NTHash(Password)
 	db, err := sqlite.OpenFiles(ctx, filepath.Join(w.Dir, "schoolbridge.db"), filepath.Join(w.Dir, "keyset.json"), store.Options{})
@@ -63,7 +95,6 @@ func NewSchool(t testing.TB, people int) *School {
 		Must(t, db.Credentials().SaveVerifier(ctx, result.Activated.Person, auth.Verifier{NTHash: nt[:], Epoch: 1, LearnAt: time.Now()}))
 	}
 	Must(t, db.Close())
-	return w
 }
 
 // Memory is a folder in memory where there is one: people are activated one by
@@ -99,7 +130,7 @@ func surname(i int) string {
 
 // snils is an invented number with the right checksum.
 func snils(i int) string {
-	digits := fmt.Sprintf("987%06d", i)
+	digits := fmt.Sprint(987_000_000 + i)
 	sum := 0
 	for k, d := range digits {
 		sum += (9 - k) * int(d-'0')

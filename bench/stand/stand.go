@@ -25,9 +25,14 @@ var (
 	Quick   = flag.Bool("quick", false, "smaller sizes and fewer rounds: a look, no verdict")
 	only    = flag.String("rows", "", "only rows whose name matches this `expression`")
 	rounds  = flag.Int("rounds", 0, "how often both sides are measured in turn; 5, with -quick 1")
+	world   = flag.String("world", "", "keep the people, and what is made of them, in this `folder`; a later run with as many takes them from there")
 	out     = flag.String("out", "", "write the table as JSON to this `file` too")
 	profile = flag.String("serverprofile", "", "write a CPU profile of our server to this `file`, while it is measured; of the last measurement, where there are several")
 )
+
+// Beside is another build of our program, which is then the peer: before a change
+// and after it, in turn, on the same machine.
+var Beside = flag.String("beside", "", "measure this other build of our `program` in the peer's place")
 
 // Main is a package's TestMain.
 func Main(m *testing.M) {

@@ -46,7 +46,7 @@ func (w *world) daemon(t testing.TB, o setting) (s *server, stop func()) {
 	}, "@host@", host, "@auth@", auth, "@acct@", acct)
 	s = &server{Process: process, people: w.People, roots: w.authority.Pool()}
 	s.pap, s.acct = net.JoinHostPort(host, auth), net.JoinHostPort(host, acct)
-	s.mschap, s.eap, s.kept = s.pap, s.pap, s.acct
+	s.mschap, s.eap, s.kept, s.table = s.pap, s.pap, s.acct, s.acct
 	s.known = func(t testing.TB) int {
 		n, err := stand.Metric(web, `schoolbridge_auth_verdicts_total{channel="wifi",outcome="accepted",reason="RECENTLY_CONFIRMED"}`)
 		stand.Must(t, err)

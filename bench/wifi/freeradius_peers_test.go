@@ -32,13 +32,19 @@ func (w *world) freeradius(t testing.TB, o setting) (s *server, stop func()) {
 	stand.Write(t, filepath.Join(dir, "users"), users.String())
 	all := 0 // it knows nothing else
 	s = &server{Process: &stand.Process{Name: "FreeRADIUS"}, known: func(testing.TB) int { all += w.People; return all }, people: w.People, roots: w.authority.Pool(), identifiers: true}
-	fill := []string{"@dir@", dir, "@host@", host, "@secret@", secret, "@cache@", map[bool]string{false: "no", true: "yes"}[o.resumption]}
-	for name, address := range map[string]*string{"pap": &s.pap, "mschap": &s.mschap, "eap": &s.eap, "acct": &s.acct, "kept": &s.kept} {
+	memory, err := os.MkdirTemp("/dev/shm", "bench-wifi")
+	stand.Must(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(memory) })
+	fill := []string{"@dir@", dir, "@memory@", memory, "@host@", host, "@secret@", secret, "@cache@", map[bool]string{false: "no", true: "yes"}[o.resumption]}
+	for name, address := range map[string]*string{"pap": &s.pap, "mschap": &s.mschap, "eap": &s.eap, "acct": &s.acct, "kept": &s.kept, "table": &s.table} {
 		number := stand.Port(t, "udp", host)
 		*address = net.JoinHostPort(host, number)
 		fill = append(fill, "@"+name+"@", number)
 	}
 	stand.Write(t, filepath.Join(dir, "radiusd.conf"), strings.NewReplacer(fill...).Replace(freeradiusConf))
+	schema, err := os.ReadFile("/etc/freeradius/3.0/mods-config/sql/main/sqlite/schema.sql")
+	stand.Must(t, err)
+	stand.Write(t, filepath.Join(dir, "accounting.sql"), "PRAGMA journal_mode = WAL;\n"+string(schema))
 	running := radiustest.StartIn(t, dir, s.pap, stand.OnItsCore()...)
 	s.Pid = running.Pid
 	s.warm(t)

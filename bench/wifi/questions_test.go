@@ -31,6 +31,10 @@ func keptAccounting(n int) plain {
 	return plain{to: func(s *server) string { return s.kept }, ask: record, n: n, sockets: 2, window: 64}
 }
 
+func searchableAccounting(n int) plain {
+	return plain{to: func(s *server) string { return s.table }, ask: record, n: n, sockets: 2, window: 64}
+}
+
 func papQuestion(s *server, i int) question {
 	r, q := access(s, i)
 	sure(r.AddPassword([]byte(stand.Password), []byte(secret)))

@@ -43,6 +43,7 @@ func (w *world) groups(z sizes) []stand.Group[*server] {
 			{Name: "PAP, 500/s beside accounting, p99", Unit: stand.MS, Run: beside{steady{z.rate / 4, z.steady}, accounting(z.records)}.run},
 			{Name: "accounting (FreeRADIUS keeps nothing)", Unit: stand.CPU, Run: accounting(z.records).run},
 			{Name: "accounting (FreeRADIUS: detail file)", Unit: stand.CPU, Run: keptAccounting(z.records).run},
+			{Name: "accounting (FreeRADIUS: SQLite)", Unit: stand.CPU, Run: searchableAccounting(z.records).run},
 			{Name: "TTLS/PAP, full, P-256, TLS 1.2", Unit: stand.CPU, Run: full(eappeer.TTLSPAP, v12).run, Ratio: 2},
 			{Name: "TTLS/PAP, full, P-256, TLS 1.3", Unit: stand.CPU, Run: full(eappeer.TTLSPAP, v13).run, Ratio: 2},
 			{Name: "TTLS/MSCHAPv2, full, P-256, TLS 1.2", Unit: stand.CPU, Run: full(eappeer.TTLSMSCHAPv2, v12).run},

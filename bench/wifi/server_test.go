@@ -23,12 +23,13 @@ type server struct {
 	people int
 	run    int // tells the sessions of one measurement from those of another
 	// Addresses by what comes in, so that a server with modules need run only
-	// those that it needs. kept is accounting that is written down.
-	pap, mschap, eap, acct, kept string
-	roots                        *x509.CertPool
-	identifiers                  bool                 // resumes TLS 1.2 by session identifier, not by ticket
-	known                        func(testing.TB) int // how many sign-ins it has answered from memory
-	classes                      [][]byte             // Class of each person's sign-in, for accounting; nil where there is none
+	// those that it needs. kept is accounting that is written down, table into one
+	// that can be searched.
+	pap, mschap, eap, acct, kept, table string
+	roots                               *x509.CertPool
+	identifiers                         bool                 // resumes TLS 1.2 by session identifier, not by ticket
+	known                               func(testing.TB) int // how many sign-ins it has answered from memory
+	classes                             [][]byte             // Class of each person's sign-in, for accounting; nil where there is none
 }
 
 // setting is what servers are started for.

@@ -19,6 +19,11 @@ var auditWords = map[string]struct{ ru, en string }{
 	"disconnect_answer": {"ответ точки доступа", "access point's answer"}, "provision": {"Active Directory", "Active Directory"}, "import": {"загрузка реестров", "import of registries"},
 	"import_chunk": {"часть загрузки", "part of an import"}, "config": {"настройки", "configuration"}, "explain": {"команда explain", "command explain"},
 	"provision_plan": {"команда provision plan", "command provision plan"}, "provision_apply": {"команда provision apply", "command provision apply"},
+	"problems": {"команда problems", "command problems"}, "teams_export": {"команда teams export", "command teams export"},
+	"duplicates_find": {"команда duplicates find", "command duplicates find"}, "duplicates_plan": {"команда duplicates plan", "command duplicates plan"},
+	"duplicates_apply": {"команда duplicates apply", "command duplicates apply"}, "duplicates_undo": {"команда duplicates undo", "command duplicates undo"},
+	"duplicates_applying": {"дубликаты: начато", "duplicates: begun"}, "duplicates_applied": {"дубликаты: сделано", "duplicates: done"}, "duplicates_stopped": {"дубликаты: остановлено", "duplicates: stopped"},
+	"duplicates_undoing": {"дубликаты: возврат начат", "duplicates: return begun"}, "duplicates_undone": {"дубликаты: возвращено", "duplicates: taken back"},
 	"sessions": {"команда sessions", "command sessions"}, "wifi_profile": {"команда wifi profile", "command wifi profile"}, "audit_show": {"команда audit show", "command audit show"},
 	telemetry.AuditLost: {"строка журнала потеряна", "line of the trail lost"}, "audit_erasure": {"старые входы стёрты", "old sign-ins erased"},
 }

@@ -255,6 +255,8 @@ A teacher signs in on a PC or board, with LDAPS and with StartTLS, then on the W
     echo 'User-Name=orlovami,User-Password=Snegir-2021,Message-Authenticator=0x00' | {radius}
 As her phone does it (WPA-Enterprise), with handshake, certificate, keys and VLAN:
     echo Snegir-2021 | {self} probe eap --lang en --server 127.0.0.1 --secret-file {secret-file} --ca {ca} --name {server-name} --method ttls-pap --login orlovami --password-file -
+What a monitor asks of LDAP, and is told: each step with its time, the certificate and its days; exit code 0, 1 or 2:
+    echo Snegir-2021 | {self} probe ldap --lang en --server ldaps://127.0.0.1:3636 --ca {ca} --login uid=orlovami,ou=people,{base} --password-file -
 A pupil:
     {ldaps} -D uid=belovas,ou=people,{base} -w Sinica-2021
     echo 'User-Name=belovas,User-Password=Sinica-2021,Message-Authenticator=0x00' | {radius}

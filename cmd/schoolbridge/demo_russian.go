@@ -23,9 +23,10 @@ var demoRussian = map[string]string{
 	"  smirnovao  Ivolga-2021      parent only: refused on PCs and Wi-Fi":                                                 "  smirnovao  Ivolga-2021      только родитель: на ПК и в Wi-Fi отказ",
 	"  kimv       Krapivnik-2021   left the school last year: refused":                                                    "  kimv       Krapivnik-2021   уволилась в прошлом году: отказ",
 
-	"Copy a line into another terminal (packages ldap-utils, freeradius-utils, curl):":      "Копируйте строки в другой терминал (пакеты ldap-utils, freeradius-utils, curl):",
-	"A teacher signs in on a PC or board, with LDAPS and with StartTLS, then on the Wi-Fi:": "Учитель входит на ПК или доске, через LDAPS и через StartTLS, потом в Wi-Fi:",
-	"As her phone does it (WPA-Enterprise), with handshake, certificate, keys and VLAN:":    "Как это делает её телефон (WPA-Enterprise): рукопожатие, сертификат, ключи, VLAN:",
+	"Copy a line into another terminal (packages ldap-utils, freeradius-utils, curl):":                                      "Копируйте строки в другой терминал (пакеты ldap-utils, freeradius-utils, curl):",
+	"A teacher signs in on a PC or board, with LDAPS and with StartTLS, then on the Wi-Fi:":                                 "Учитель входит на ПК или доске, через LDAPS и через StartTLS, потом в Wi-Fi:",
+	"As her phone does it (WPA-Enterprise), with handshake, certificate, keys and VLAN:":                                    "Как это делает её телефон (WPA-Enterprise): рукопожатие, сертификат, ключи, VLAN:",
+	"What a monitor asks of LDAP, and is told: each step with its time, the certificate and its days; exit code 0, 1 or 2:": "Что спросит у LDAP программа наблюдения и что узнает: каждый шаг с временем, сертификат и сколько дней ему осталось; код выхода 0, 1 или 2:",
 	"A pupil:": "Ученик:",
 	"A board without a sign-in comes into its own VLAN by its hardware address, which anybody can copy; why, and the rules against a table of cases:": "Доска без входа попадает в свой VLAN по аппаратному адресу, который может подделать любой; почему, и правила против таблицы случаев:",
 	"A board looks a person up with its service account:":                                                                               "Доска ищет человека под своей служебной записью:",

@@ -78,7 +78,9 @@ func (e *explainer) report(ctx context.Context, name string) (explain.Report, er
 	for _, s := range schools {
 		e.schools[s.ID] = s.Name
 	}
-	name = e.bare(name)
+	if name, err = e.typed(name); err != nil {
+		return r, err
+	}
 	id, err := e.somebody(ctx, name, &r)
 	if err != nil {
 		return r, err
@@ -94,6 +96,19 @@ func (e *explainer) report(ctx context.Context, name string) (explain.Report, er
 		thing.Asked, r = r.Asked, *thing
 	}
 	return r, e.audit(ctx, id, name)
+}
+
+// typed takes a name as the daemon takes it: of LDAP's also a person's DN and
+// userPrincipalName.
+func (e *explainer) typed(name string) (string, error) {
+	if e.config.LDAP.Base != "" && strings.ContainsAny(name, "=@") {
+		rules, err := rulesServer(e.config)
+		if err != nil {
+			return "", err
+		}
+		name = rules.Typed(name)
+	}
+	return e.bare(name), nil
 }
 
 func (e *explainer) bare(typed string) string {

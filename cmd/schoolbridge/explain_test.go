@@ -58,6 +58,33 @@ func (s site) activate(login string, account bool, records ...person.RecordRef) 
 	}
 }
 
+// explain takes the names that LDAP takes: DNs of any tree, and the user principal
+// name.
+func TestExplainTakesNamesOfLDAP(t *testing.T) {
+	s := newSite(t)
+	s.write("config.yaml", siteConfig+`ldap:
+  base: dc=school,dc=example
+  upn_suffix: obr.example
+  views: [{base: "dc=ad,dc=example"}]
+  services: [{dn: "cn=Board,ou=services,dc=school,dc=example", password_file: secret}]
+`)
+	s.write("kadry.csv", "id,fio,school,start\nk1,Орлова Мария Игоревна,49,2015-09-01\n")
+	if out, errs, code := s.command("registry", "import", "--config", s.path("config.yaml"), s.path("kadry.csv")); code != exitDone {
+		t.Fatalf("import: %d %s %s", code, out, errs)
+	}
+	s.activate("orlovami", true, person.RecordRef{Kind: person.RecordEmployment, ID: "k1"})
+	for _, name := range []string{"uid=orlovami,ou=people,dc=school,dc=example", "UID = Orlovami, OU=people, DC=school,DC=example", "CN=orlovami,OU=people,DC=ad,DC=example", "orlovami@obr.example"} {
+		if r := s.explained(name); r.Login != "orlovami" || r.Asked != name {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+	for name, want := range map[string]string{"uid=nobody,ou=people,dc=school,dc=example": "", "uid=orlovami,ou=people,dc=elsewhere": "", `2.5.4.3=b\6fard,ou=services,dc=school,dc=example`: explain.ThingService} {
+		if r := s.explained(name); r.Login != "" || r.Thing != want {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
 func TestStoreCommands(t *testing.T) {
 	s := newSite(t)
 	s.write("config.yaml", siteConfig+"names: {domains: [MESH], realms: [school.example]}\n")

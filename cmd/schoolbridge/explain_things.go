@@ -10,6 +10,7 @@ import (
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/policy"
+	"schoolbridge/ldapsrv"
 )
 
 // thing explains a service account of LDAP, a hardware address or a machine's name
@@ -22,7 +23,7 @@ func (e *explainer) thing(ctx context.Context, name string) (r *explain.Report, 
 	}
 	thing := emptyReport(name)
 	r = &thing
-	if i := slices.IndexFunc(e.config.LDAP.Services, func(s config.Service) bool { return s.DN.Folded() == config.DN(name).Folded() }); i >= 0 {
+	if i := slices.IndexFunc(e.config.LDAP.Services, func(s config.Service) bool { return ldapsrv.SameDN(string(s.DN), name) }); i >= 0 {
 		r.Thing = explain.ThingService
 		r.Things = []explain.Thing{{Kind: r.Thing, Name: string(e.config.LDAP.Services[i].DN), School: strings.Join(e.config.LDAP.Services[i].Schools, " ")}}
 		return r, true, nil

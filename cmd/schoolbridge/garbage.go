@@ -22,6 +22,11 @@ const (
 	// 36 KiB of it, nearly all in crypto/tls, and in a small school the collector
 	// took a seventh of the work.
 	busyPercent = 100
+	// calmGarbage is enough where little is made, however much is live: a city's
+	// people would else have as much as 40 % of their memory again, for nothing.
+	calmGarbage = 64 << 20
+	// calmSeconds is how rarely the collector need not look through all of a city.
+	calmSeconds = 30
 )
 
 // garbageIsOurs says that GOGC was left to us: who has set it knows better.
@@ -33,12 +38,13 @@ func garbageIsOurs() bool { return os.Getenv("GOGC") == "" }
 // while they wait, would take its memory twice. So it grows with the rest only, and
 // the collector works the harder the more of them there are: at 10,000, about as
 // much as their handshakes. And once a second is often enough, as long as memory
-// does no more than double: what is made in it may lie.
+// does no more than double: what is made in it may lie. With much that is live, what
+// is made in half a minute may, and no more.
 func garbagePercent(live, held, made uint64) int {
 	live = max(live, held, 1)
 	rest := live - held
 	percent := min(max(100*made/max(rest, 1), usualPercent), busyPercent)
-	allowed := max(percent*rest/100, leastGarbage)
+	allowed := max(min(percent*rest/100, max(calmSeconds*made, calmGarbage)), leastGarbage)
 	return int(min(max(100*allowed/live, leastPercent), percent))
 }
 

@@ -18,9 +18,10 @@ func TestGarbagePercent(t *testing.T) {
 	}{
 		{0, 0, 0, usualPercent},
 		{8 * mib, 0, 0, usualPercent},
-		{1200 * mib, 12 * mib, 0, 39},
+		{1200 * mib, 12 * mib, 0, leastPercent}, // a city where nobody signs in
+		{1200 * mib, 0, 5 * mib, 12},
 		{128 * mib, 118 * mib, 0, 7},  // 10,000 of them in a small school: 10 MiB of garbage
-		{300 * mib, 118 * mib, 0, 24}, // in a city: as much as without them
+		{300 * mib, 118 * mib, 0, 21}, // in a city: as much as without them
 		{100 * mib, 118 * mib, 0, 8},  // more than the last collection saw
 		{2000 * mib, 1900 * mib, 0, leastPercent},
 		{20 * mib, 0, 7 * mib, usualPercent}, // not once a second

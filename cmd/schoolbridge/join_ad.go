@@ -23,6 +23,15 @@ const targetAD = "ad"
 // openAD gives the Active Directory of a configuration; close ends its
 // connection. Nothing is connected yet.
 func openAD(c *config.Config, log *slog.Logger) (target *ad.Target, release func(), err error) {
+	target, client, err := dialAD(c, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return target, func() { _ = client.Close() }, nil
+}
+
+// dialAD gives the client too, for what reads the whole directory.
+func dialAD(c *config.Config, log *slog.Logger) (*ad.Target, *ldapclient.Client, error) {
 	password, err := config.ReadSecret(c.AD.PasswordFile)
 	if err != nil {
 		return nil, nil, err
@@ -37,11 +46,11 @@ func openAD(c *config.Config, log *slog.Logger) (target *ad.Target, release func
 	if err != nil {
 		return nil, nil, err
 	}
-	target, err = ad.New(client, ad.Options{Layout: layoutAD(c.AD), Zone: c.Policy.TimeZone.Location()})
+	target, err := ad.New(client, ad.Options{Layout: layoutAD(c.AD), Zone: c.Policy.TimeZone.Location()})
 	if err != nil {
 		return nil, nil, err
 	}
-	return target, func() { _ = client.Close() }, nil
+	return target, client, nil
 }
 
 func layoutAD(c config.AD) ad.Layout {

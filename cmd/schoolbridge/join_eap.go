@@ -48,9 +48,7 @@ func (d *daemon) joinEAP(ctx context.Context) (radiussrv.EAP, error) {
 		return nil, fmt.Errorf("radius.eap: %w", err)
 	}
 	d.release = append(d.release, server.Close)
-	if garbageIsOurs() {
-		d.services = append(d.services, service{"garbage", func(ctx context.Context) error { return boundGarbage(ctx, server.Conversations) }})
-	}
+	d.conversations = server.Conversations
 	return server, nil
 }
 

@@ -7,12 +7,14 @@ import (
 	"net/http"
 	"time"
 
+	"schoolbridge/config"
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/telemetry"
 	"schoolbridge/internal/web"
 	"schoolbridge/provision"
+	"schoolbridge/provision/login"
 	"schoolbridge/provision/match"
 )
 
@@ -77,9 +79,13 @@ func (d *daemon) monitored(pages *web.Handler, full, others http.Handler) http.H
 // stopping is closed.
 func (d *daemon) pages(stopping <-chan struct{}) (*web.Handler, error) {
 	c := d.config.Web
-	o := provision.ActivatorOptions{Reach: reach(d.config.Upstreams), Logger: d.log}
+	o := provision.ActivatorOptions{Reach: reach(d.config.Upstreams), Logger: d.log, Tries: d.db.Accounts()}
 	if d.ad != nil {
 		o.Target, o.Finder = targetAD, d.ad
+		var err error
+		if o.Names, err = names(d.config.AD.Names); err != nil {
+			return nil, err
+		}
 	}
 	desk := provision.NewDesk(signIns{d}, provision.NewActivator(d.db.Accounts(), d.config.Policy.TimeZone.Location(), o), d.db.Targets(),
 		provision.DeskOptions{Stopping: stopping, Logger: d.log})
@@ -94,6 +100,17 @@ func (d *daemon) pages(stopping <-chan struct{}) (*web.Handler, error) {
 			return advice.Meaning, advice.Remedy, ok
 		},
 	})
+}
+
+// names says what accounts may be called where the mos.ru login cannot be their name.
+func names(c config.ADNames) (match.Names, error) {
+	n := match.Names{EZHD: c.EZHD}
+	if !c.Made {
+		return n, nil
+	}
+	var err error
+	n.Made, err = login.ParsePattern(string(c.Pattern))
+	return n, err
 }
 
 // signIns is the authenticator as the desk knows it.

@@ -292,15 +292,58 @@ func TestLoadLDAP(t *testing.T) {
 	}{
 		{"--work connect --json", 0, `"accepted": 20`},
 		{"--work dump --base dc=school,dc=example", 0, "entries received: 0"},
-		{"--work search --base dc=school,dc=example --users " + s.path("users.csv"), 1, "the search found nobody, or several"},
+		{"--work search --base dc=school,dc=example --users " + s.path("users.csv"), 1, "the search found nobody"},
 		{"--work bind --base dc=school,dc=example --users " + s.path("users.csv"), 1, "wrong name or password (49)"},
-		{"--work connect --name elsewhere.example", 1, "TLS failed"},
+		{"--work connect --name elsewhere.example", 1, "has another name"},
 		{"--work sing-in --users " + s.path("users.csv"), 2, "there is only"},
 		{"--work search --base o=x", 2, "--users"},
-		{"--work connect --starttls", 2, "either --tls or --starttls"},
+		{"--work connect --starttls", 2, "either --tls (ldaps://) or --starttls"},
 	} {
 		code, out, errs := runLine("", append(slices.Clone(base), strings.Fields(c.args)...)...)
 		if code != c.code || !strings.Contains(out+errs, c.says) {
+			t.Errorf("%s: exit %d, %s%s", c.args, code, out, errs)
+		}
+	}
+}
+
+// `probe ldap` signs in at our own server: as an account of a board, which looks
+// for people too, and as nobody that it knows.
+func TestProbeLDAP(t *testing.T) {
+	s := newSite(t)
+	_, address, _ := ldapSite(t, s, &logged{})
+	const reader = "cn=reader,ou=services,dc=school,dc=example"
+	s.write("wrong", "not-the-secret\n")
+	base := []string{"--lang", "en", "--server", "ldaps://" + address, "--ca", s.path("ca.pem")}
+	secret, wrong := " --password-file "+s.path("secret"), " --password-file "+s.path("wrong")
+	search := "--base dc=school,dc=example --bind-dn " + reader + " --bind-password-file "
+	for _, c := range []struct {
+		args string
+		code int
+		says string
+	}{
+		{"--login " + reader + secret, 0, "the server takes us for: dn:" + reader},
+		{"--login CN=Reader,OU=services,DC=school,DC=example" + secret + " --json", 0, `"days_left": `},
+		{"--method plain --login " + reader + secret, 0, "accepted: plain"},
+		{"--login " + reader + wrong, 1, "a wrong name or password (49)"},
+		{search + s.path("secret") + " --login nobody" + wrong, 1, "the search found nobody"},
+		{search + s.path("wrong") + " --login nobody" + wrong, 1, "the service account was refused"},
+		{"--base dc=school,dc=example --login nobody" + wrong, 1, "no access, or such a sign-in is not allowed"},
+		{"--user-dn uid={login},ou=people,dc=school,dc=example --login nobody" + wrong, 1, "(49)"},
+		{"--name elsewhere.example --login " + reader + secret, 1, "has another name"},
+		{"--server ldap://" + address + " --allow-cleartext --login " + reader + secret, 2, "the port wants TLS: try --tls"},
+		{"--server ldap://" + address + " --login " + reader + secret, 2, "in the clear"},
+		{"--starttls --login " + reader + secret, 2, "either --tls (ldaps://) or --starttls"},
+		{"--server ldaps://h/dc=x --login " + reader + secret, 2, "more than host and port"},
+		{"--login " + reader, 2, "--password-file is missing"},
+		{"--method external", 2, "--cert"},
+		{"--method digest-md5 --login a" + secret, 2, "none of simple"},
+		{"--method plain --base o=x --login a" + secret, 2, "goes with simple"},
+		{"--bind-dn " + reader + " --login a" + secret, 2, "--bind-dn with --base"},
+		{"--user-dn uid=a --login a" + secret, 2, "without {login}"},
+	} {
+		args := append([]string{"probe", "ldap"}, base...)
+		code, out, errs := runLine("", append(args, strings.Fields(c.args)...)...)
+		if code != c.code || !strings.Contains(out+errs, c.says) || strings.Contains(out+errs, "not-the-secret") {
 			t.Errorf("%s: exit %d, %s%s", c.args, code, out, errs)
 		}
 	}

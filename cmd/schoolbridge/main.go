@@ -4,7 +4,7 @@
 //
 //	main.go, language.go      the table of commands, exit codes, what all flags share
 //	NAME.go, NAME_*.go        one command: account, explain, policy, provision, registry, sessions, wifi, …
-//	radius_flags.go           what probe and load share
+//	radius_flags.go, ldap_flags.go   what probe and load share
 //	serve.go, services.go     the daemon: making it, its parts from start to stop
 //	join_*.go, inventory.go   one part of the daemon each, from configuration to running
 //	http*.go, ports.go        listeners
@@ -73,10 +73,14 @@ func commands() []command {
 		{"match", "--registry DIR --profiles FILE [--bindings FILE] [--today YYYY-MM-DD]", "пробное сопоставление, без хранилища / dry run of the matching rules, without a store", runMatch},
 		{"explain", "--config FILE [--lang ru|en] [--json] LOGIN|ADDRESS|host/NAME", "почему человек, устройство или компьютер может или не может войти / why a person, device or computer can or cannot sign in", runExplain},
 		{"account", "suspend|resume --config FILE LOGIN --reason TEXT [--json] [--lang ru|en]", "закрыть человеку вход и снова открыть / shut somebody out, and let them in again", runAccount},
+		{"problems", "--config FILE [--school ID] [--behind] [--format table|csv|json|xlsx] [--out FILE] [--lang ru|en]", "список кураторов: у кого что исправить, кто это делает и как / the curators' list: whose data are to be repaired, by whom and how", runProblems},
+		{"stats", "--config FILE [--school ID|--whole] [--sort COLUMN] [--behind] [--history] [--snapshot] [--format table|csv|xlsx|json] [--out FILE] [--lang ru|en]", "статистика активаций по школам; кто не успел к сроку; по дням / the statistics of activations by school; who is behind; day by day", runStats},
+		{"teams", "export --config FILE --dir DIR [--allow-removals N] [--json] [--lang ru|en]", "файлы School Data Sync для Teams / the files of School Data Sync for Teams", runTeams},
 		{"policy", "test --config FILE [--lang ru|en] [--json] CASES", "таблица случаев против правил, без хранилища / a table of cases against the rules, without a store", runPolicy},
 		{"provision", "plan|apply --config FILE [--lang ru|en] [--accept-disabling N]", "что изменилось бы в Active Directory; изменить это / what would change in Active Directory; change it", runProvision},
-		{"sessions", "--config FILE [--address IP] [--at TIME] [--device MAC] [--login LOGIN] [--live] [--format table|json|csv] [--lang ru|en] | disconnect|reauthorize --config FILE SESSION|--login LOGIN", "кто и когда был в Wi-Fi; отключить от Wi-Fi или дать права заново / who was on the Wi-Fi when; take somebody off it, or give the rights anew", runSessions},
-		{"probe", "radius|eap --server HOST --secret-file FILE --login LOGIN --password-file FILE …", "пробный вход в Wi-Fi, для наблюдения: 0 принят, 1 отклонён, 2 нет ответа / a Wi-Fi sign-in from outside, for monitoring: 0 accepted, 1 rejected, 2 no answer", runProbe},
+		{"duplicates", duplicatesUsage, "дубликаты в Active Directory: найти, составить план, отключить лишние, вернуть / duplicates in Active Directory: find, plan, put to rest, take back", runDuplicates},
+		{"sessions", "--config FILE [--address IP] [--at TIME] [--device MAC] [--login LOGIN] [--live] [--format table|json|csv] [--lang ru|en] | disconnect|reauthorize --config FILE [--wait TIME] SESSION|--login LOGIN", "кто и когда был в Wi-Fi; отключить от Wi-Fi или дать права заново / who was on the Wi-Fi when; take somebody off it, or give the rights anew", runSessions},
+		{"probe", "radius|eap|ldap --server HOST --login LOGIN --password-file FILE …", "пробный вход в Wi-Fi или LDAP, для наблюдения: 0 принят, 1 отклонён, 2 нет ответа / a sign-in over Wi-Fi or LDAP from outside, for monitoring: 0 accepted, 1 rejected, 2 no answer", runProbe},
 		{"load", "radius|eap|ldap --server HOST --users FILE --rate N|--concurrency N …", "нагрузка на любой сервер Wi-Fi или LDAP: сколько входов он выдержит / a load on any Wi-Fi or LDAP server: how many sign-ins it bears", runLoad},
 		{"wifi", wifiUsage, "настроить устройство человека на Wi-Fi школы / set a person's device up for the school's Wi-Fi", runWiFi},
 		{"audit", "verify --config FILE [--lang ru|en] | show --config FILE [--kinds KINDS] [--from TIME] [--to TIME] [--limit N] [--format table|json] [--lang ru|en] LOGIN|ID|--nobody", "цел ли журнал аудита; что в нём о человеке / is the audit trail whole; what it says of a person", runAudit},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"schoolbridge/internal/person"
+	"schoolbridge/provision/login"
 	"schoolbridge/provision/match"
 	"schoolbridge/provision/registry"
 )
@@ -24,6 +25,12 @@ func runMatch(_ context.Context, std streams, args []string) error {
 	bindings := fs.String("bindings", "", "привязки, объект JSON в строке / bindings, one JSON object a line, in `FILE`")
 	day := fs.String("today", "", "день, на который роли действуют / the day by which roles are active, `YYYY-MM-DD`")
 	unverified := fs.Bool("contacts-unverified", false, "не считать контакты подтверждёнными, если профиль об этом молчит / count contacts as not verified where a profile does not say")
+	var names match.Names
+	fs.BoolVar(&names.EZHD, "ezhd-names", false, "как ad.names.ezhd / as ad.names.ezhd")
+	fs.Func("made-names", "как ad.names.made с этим шаблоном / as ad.names.made with this `PATTERN`", func(text string) (err error) {
+		names.Made, err = login.ParsePattern(text)
+		return err
+	})
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
@@ -38,7 +45,7 @@ func runMatch(_ context.Context, std streams, args []string) error {
 		today = person.DateOf(time.Now())
 	}
 	m := &dryRun{std: std}
-	ix, err := m.index(*folder)
+	ix, err := m.index(*folder, names)
 	if err != nil {
 		return err
 	}
@@ -66,7 +73,7 @@ func (m *dryRun) finding(format string, args ...any) {
 	fmt.Fprintf(m.std.err, format+"\n", args...)
 }
 
-func (m *dryRun) index(folder string) (*match.Index, error) {
+func (m *dryRun) index(folder string, names match.Names) (*match.Index, error) {
 	read, err := registry.ReadDir(folder)
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
@@ -81,7 +88,7 @@ func (m *dryRun) index(folder string) (*match.Index, error) {
 		accounts = append(accounts, match.ADAccount{SAM: a.SAM, Person: a.Person, Enabled: a.Enabled, Display: a.Display, Teams: a.Teams})
 	}
 	return match.NewIndex(match.Registry{Schools: read.Schools, Employments: read.Employments, Enrolments: read.Enrolments,
-		Cards: read.Cards, AD: accounts}), nil
+		Cards: read.Cards, AD: accounts, Names: names}), nil
 }
 
 // readLines reads a file of JSON lines. A bad line is reported and the rest

@@ -41,6 +41,26 @@ func TestMatchCommand(t *testing.T) {
 	}
 }
 
+// Where the mos.ru login cannot be a name, a person decides, unless told.
+func TestMatchCommandMakesNames(t *testing.T) {
+	dir := folder(t, map[string]string{
+		"kadry.csv":      kadryHeader + "k1,Эванн  Вера Николаевна,112-233-445 95,ГБОУ Школа № 49,2015-09-01,,учитель,,,,,ЮАО\n",
+		"ad.csv":         "sam,person,enabled,display,teams\nEvann-VN1,k9,true,Эванн,\n",
+		"profiles.jsonl": `{"sub":"s1","login":"v@example.org","last":"Эванн","first":"Вера","middle":"Николаевна","snils":"11223344595","snils_confirmed":true}` + "\n",
+	})
+	line := []string{"match", "--registry", dir, "--profiles", filepath.Join(dir, "profiles.jsonl"), "--today", "2026-09-01"}
+	if code, out, _ := runCommand(t, line...); code != exitFindings || !strings.Contains(out, `"problems":["LOGIN_NOT_USABLE"],"provision":"-"`) {
+		t.Errorf("exit %d\n%s", code, out)
+	}
+	code, out, messages := runCommand(t, append(line, "--ezhd-names", "--made-names", "{last}{f}{m}")...)
+	if code != exitDone || !strings.Contains(out, `"provision":"create"`) || !strings.Contains(out, "имя по ФИО: evannven") {
+		t.Errorf("exit %d\n%s%s", code, out, messages)
+	}
+	if code, _, _ := runCommand(t, append(line, "--made-names", "{last}")...); code != exitUsage {
+		t.Errorf("a bad pattern: exit %d", code)
+	}
+}
+
 func TestMatchCommandReportsAndGoesOn(t *testing.T) {
 	dir := folder(t, map[string]string{
 		"kadry.csv":      kadryHeader + "k1,Иванов Иван,,Школа,1.1.20x5,,,,,,,\nk2,Петров Пётр,,Школа,2015-09-01,,,,,,,\n",

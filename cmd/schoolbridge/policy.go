@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"schoolbridge/config"
 	"schoolbridge/internal/cases"
@@ -68,7 +69,7 @@ func runPolicy(_ context.Context, std streams, args []string) error {
 }
 
 func policyWorld(c *config.Config) (cases.World, error) {
-	w := cases.World{Clients: map[string]string{}}
+	w := cases.World{Clients: map[string]string{}, SameDN: ldapsrv.SameDN}
 	var err error
 	if w.Table, err = c.Policy.Compile(); err != nil {
 		return w, err
@@ -82,6 +83,12 @@ func policyWorld(c *config.Config) (cases.World, error) {
 	for _, s := range c.LDAP.Services {
 		w.Services = append(w.Services, string(s.DN))
 	}
+	attributes := ldapsrv.AttributeNames()
+	for _, a := range c.LDAP.Attributes {
+		attributes = append(attributes, a.Name)
+	}
+	slices.Sort(attributes)
+	w.Meant = func(attribute string) string { return config.Nearest(attribute, attributes) }
 	if c.LDAP.Base != "" {
 		w.Look, err = looker(c)
 	}
@@ -91,12 +98,7 @@ func policyWorld(c *config.Config) (cases.World, error) {
 // looker asks the rules of the LDAP server who sees whom; no directory, secret or
 // network is needed.
 func looker(c *config.Config) (func(cases.Look) (cases.Sight, error), error) {
-	o, err := ldapOptions(c, func(config.Service) (identity.Password, error) { return "not asked", nil })
-	if err != nil {
-		return nil, err
-	}
-	o.Auth, o.Directory = nobody{}, directory.New(nil, directory.Options{})
-	server, err := ldapsrv.New(o)
+	server, err := rulesServer(c)
 	if err != nil {
 		return nil, err
 	}
@@ -113,6 +115,16 @@ func looker(c *config.Config) (func(cases.Look) (cases.Sight, error), error) {
 		s, err := server.Look(ask)
 		return cases.Sight{Seen: s.Seen, Rule: s.Rule, Unseen: string(s.Unseen)}, err
 	}, nil
+}
+
+// rulesServer is an LDAP server of the configuration that knows its rules and nobody.
+func rulesServer(c *config.Config) (*ldapsrv.Server, error) {
+	o, err := ldapOptions(c, func(config.Service) (identity.Password, error) { return "not asked", nil })
+	if err != nil {
+		return nil, err
+	}
+	o.Auth, o.Directory = nobody{}, directory.New(nil, directory.Options{})
+	return ldapsrv.New(o)
 }
 
 // affiliated are roles that somebody has today.

@@ -128,6 +128,7 @@ func TestPolicyTestOfAccess(t *testing.T) {
 		"who: " + board + ", from: 10.49.1.2, base: 'cn=job,ou=services,dc=school,dc=example', expect: unseen",
 		"who: " + job + ", whom: staff@7, attribute: mail, expect: seen",
 		"who: " + job + ", whom: pupil@7, expect: unseen",
+		"who: '2.5.4.3 = j\\6fb , OU=services, DC=school,dc=example', whom: pupil@7, expect: unseen",
 		"who: " + job + ", whom: 'class:7', expect: unseen",
 		"who: " + job + ", whom: 'group:staff', attribute: member, expect: seen",
 		"who: " + job + ", whom: 'group:pupil', expect: unseen",
@@ -166,6 +167,8 @@ func TestPolicyTestOfAccess(t *testing.T) {
 	}
 	for row, words := range map[string]string{
 		"who: staff@49, whom: staff@49, attribute: snils, expect: seen":                      `there is no attribute "snils"`,
+		"who: staff@49, whom: staff@49, attribute: dispalyName, expect: seen":                `did you mean displayname?`,
+		"who: staff@49, whom: staff@49, attribute: saet, expect: seen":                       `did you mean seat?`,
 		"who: staff@49, whom: staff@49, base: school, expect: seen":                          `base: "school" is no name of an entry`,
 		"who: staff@49, whom: teacher, expect: seen":                                         "whom: \"teacher\" is not understood; write role@school, self",
 		"who: staff@49, whom: device@49, expect: seen":                                       "whom: \"device@49\" is not understood",

@@ -24,9 +24,11 @@ func runProbe(ctx context.Context, std streams, args []string) error {
 			return probeRADIUS(ctx, std, args[1:])
 		case "eap":
 			return probeEAP(ctx, std, args[1:])
+		case "ldap":
+			return probeLDAP(ctx, std, args[1:])
 		}
 	}
-	return oneOf("probe", std, args, "radius", "eap")
+	return oneOf("probe", std, args, "radius", "eap", "ldap")
 }
 
 // maxLogin is what a RADIUS attribute holds.
@@ -47,7 +49,6 @@ func oneOf(name string, std streams, args []string, kinds ...string) error {
 // probeFlags are those of every probe.
 type probeFlags struct {
 	fs              *flag.FlagSet
-	radius          radiusFlags
 	login, password *string
 	lang            *string
 	asJSON          *bool
@@ -57,7 +58,6 @@ type probeFlags struct {
 func newProbeFlags(name string) *probeFlags {
 	fs := flag.NewFlagSet("probe "+name, flag.ContinueOnError)
 	f := &probeFlags{fs: fs}
-	f.radius.register(fs)
 	f.login = fs.String("login", "", "кто входит / who signs in")
 	f.password = fs.String("password-file", "", "файл с паролем; - стандартный ввод / `FILE` with the password; - is standard input")
 	f.lang = langFlag(fs)
@@ -66,37 +66,17 @@ func newProbeFlags(name string) *probeFlags {
 	return f
 }
 
-// parse reads the command line and both secrets.
-func (f *probeFlags) parse(std streams, args []string) (*probe.Probe, *secretFiles, error) {
+// arguments reads the command line.
+func (f *probeFlags) arguments(std streams, args []string) error {
 	words, err := parse(f.fs, std, args)
-	if err != nil {
-		return nil, nil, err
+	if err == nil && len(words) > 0 {
+		err = usageError("%[1]s: лишнее слово, см. -h / unknown word; -h shows what may be written", f.fs.Name())
 	}
-	if len(words) > 0 {
-		return nil, nil, usageError("%[1]s: лишнее слово, см. -h / unknown word; -h shows what may be written", f.fs.Name())
-	}
-	if len(*f.login) > maxLogin {
-		return nil, nil, usageError("%[1]s: --login длиннее %[2]d байт / --login has more than %[2]d bytes", f.fs.Name(), maxLogin)
-	}
-	files := &secretFiles{in: std.in}
-	p := &probe.Probe{Login: *f.login}
-	if p.Server, p.Client, err = f.radius.client(files); err != nil {
-		return nil, nil, err
-	}
-	if p.Point, err = f.radius.point(); err != nil {
-		return nil, nil, err
-	}
-	return p, files, nil
+	return err
 }
 
-// run asks, prints, and ends with the outcome's code.
-func (f *probeFlags) run(ctx context.Context, std streams, p *probe.Probe) error {
-	ctx, cancel := context.WithTimeout(ctx, *f.within)
-	defer cancel()
-	report, err := p.Run(ctx)
-	if err != nil {
-		return &exitError{exitUsage, err}
-	}
+// tell prints a report and ends with the outcome's code.
+func (f *probeFlags) tell(std streams, report *probe.Report) (err error) {
 	if *f.asJSON {
 		err = std.json(report)
 	} else {
@@ -113,8 +93,51 @@ func (f *probeFlags) run(ctx context.Context, std streams, p *probe.Probe) error
 	return nil
 }
 
+// radiusProbe are the flags of a probe over RADIUS.
+type radiusProbe struct {
+	*probeFlags
+	radius radiusFlags
+}
+
+func newRADIUSProbe(name string) *radiusProbe {
+	f := &radiusProbe{probeFlags: newProbeFlags(name)}
+	f.radius.register(f.fs)
+	return f
+}
+
+// parse reads the command line and the shared secret.
+func (f *radiusProbe) parse(std streams, args []string) (*probe.Probe, *secretFiles, error) {
+	if err := f.arguments(std, args); err != nil {
+		return nil, nil, err
+	}
+	if len(*f.login) > maxLogin {
+		return nil, nil, usageError("%[1]s: --login длиннее %[2]d байт / --login has more than %[2]d bytes", f.fs.Name(), maxLogin)
+	}
+	files := &secretFiles{in: std.in}
+	p := &probe.Probe{Login: *f.login}
+	var err error
+	if p.Server, p.Client, err = f.radius.client(files); err != nil {
+		return nil, nil, err
+	}
+	if p.Point, err = f.radius.point(); err != nil {
+		return nil, nil, err
+	}
+	return p, files, nil
+}
+
+// run asks, prints, and ends with the outcome's code.
+func (f *radiusProbe) run(ctx context.Context, std streams, p *probe.Probe) error {
+	ctx, cancel := context.WithTimeout(ctx, *f.within)
+	defer cancel()
+	report, err := p.Run(ctx)
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	return f.tell(std, report)
+}
+
 func probeRADIUS(ctx context.Context, std streams, args []string) error {
-	f := newProbeFlags("radius")
+	f := newRADIUSProbe("radius")
 	method := f.fs.String("method", probe.PAP, "способ / the `METHOD`: pap, mschapv2, accounting, status")
 	p, files, err := f.parse(std, args)
 	if err != nil {
@@ -142,7 +165,7 @@ func probeRADIUS(ctx context.Context, std streams, args []string) error {
 }
 
 func probeEAP(ctx context.Context, std streams, args []string) error {
-	f := newProbeFlags("eap")
+	f := newRADIUSProbe("eap")
 	var device deviceFlags
 	device.register(f.fs)
 	resume := f.fs.Bool("resume", false, "войти дважды и рассказать о втором разе: сеанс должен возобновиться / sign in twice and tell of the second time, which should be resumed")

@@ -141,7 +141,7 @@ func TestLoad(t *testing.T) {
 
 // What a flag is for is said in both languages.
 func TestProbeFlags(t *testing.T) {
-	for _, command := range [][]string{{"probe", "radius"}, {"probe", "eap"}, {"load", "radius"}, {"load", "eap"}, {"load", "ldap"}} {
+	for _, command := range [][]string{{"probe", "radius"}, {"probe", "eap"}, {"probe", "ldap"}, {"load", "radius"}, {"load", "eap"}, {"load", "ldap"}} {
 		code, out, messages := runLine("", append(command, "-h")...)
 		if code != exitDone || out != "" || !strings.Contains(messages, "-server HOST[:PORT]") {
 			t.Errorf("%v -h: exit %d\n%s%s", command, code, out, messages)

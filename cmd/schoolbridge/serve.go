@@ -114,8 +114,9 @@ type daemon struct {
 	expiry        *telemetry.Expiry
 	lasting       []telemetry.Certificate // those that a reload does not replace
 
-	services []service
-	release  []func() // in reverse order
+	conversations func() int // by EAP, half-open
+	services      []service
+	release       []func() // in reverse order
 }
 
 // newDaemon joins the rooms. Nothing runs yet, but every port is open, so that
@@ -125,12 +126,16 @@ func newDaemon(ctx context.Context, logTo io.Writer, file string, c *config.Conf
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{file: file, config: c, log: log, registry: telemetry.NewRegistry(version), systemd: telemetry.NewSystemd(log)}
+	d := &daemon{file: file, config: c, log: log, registry: telemetry.NewRegistry(version), systemd: telemetry.NewSystemd(log),
+		conversations: func() int { return 0 }}
 	for _, step := range []func(context.Context) error{d.openStore, d.loadReloadable, d.joinJournal, d.joinAuth, d.joinAD, d.joinWeb, d.joinLDAP, d.joinRADIUS} {
 		if err := step(ctx); err != nil {
 			d.close()
 			return nil, err
 		}
+	}
+	if garbageIsOurs() {
+		d.services = append(d.services, service{"garbage", func(ctx context.Context) error { return boundGarbage(ctx, d.conversations) }})
 	}
 	return d, nil
 }
@@ -192,15 +197,19 @@ const feedKept = 100_000
 const calendarDelay = 5 * time.Minute
 
 // calendar tells the feed of each day, so that what begins or ends with it reaches
-// those who follow changes. It asks often: a failover may take back that it was
+// those who follow changes, and keeps the day's statistics. It asks often: a failover may take back that it was
 // told.
 func (d *daemon) calendar(ctx context.Context) error {
 	ticker := time.NewTicker(calendarDelay)
 	defer ticker.Stop()
-	for {
+	var kept person.Date
+	for first := true; ; first = false {
 		day := person.DateOf(time.Now().In(d.config.Policy.TimeZone.Location()).Add(-calendarDelay))
 		if err := d.db.TellDay(ctx, day); err != nil && ctx.Err() == nil {
 			d.log.Warn("the change feed is not told of the day; trying again", "error", err, "in", calendarDelay)
+		}
+		if !first { // it reads all records: at the start those who sign in come first
+			kept = d.keepStatistics(ctx, day, kept)
 		}
 		select {
 		case <-ctx.Done():
@@ -242,6 +251,9 @@ func (d *daemon) prune(ctx context.Context) {
 		d.log.Error("old sign-ins in the audit trail cannot be erased", "error", err)
 	} else if n > 0 {
 		d.log.Info("old sign-ins in the audit trail are erased", "before", due, "lines", n)
+	}
+	if _, err := d.db.Accounts().EraseTries(ctx, time.Now().Add(-d.config.Statistics.KeepTries)); err != nil && ctx.Err() == nil {
+		d.log.Error("what old activations came to cannot be erased", "error", err)
 	}
 	if err := d.db.Passwords().Prune(ctx, time.Now()); err != nil && ctx.Err() == nil {
 		d.log.Error("destroying dead passwords", "error", err)

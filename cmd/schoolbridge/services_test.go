@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -78,5 +80,18 @@ func TestHTTPEndsInTime(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil || time.Since(begin) > httpGrace+2*time.Second {
 		t.Errorf("ended after %v: %v", time.Since(begin), err)
+	}
+}
+
+// What the unit has systemd do about files is for the daemon alone.
+func TestUnit(t *testing.T) {
+	unit, err := os.ReadFile("../../docs/schoolbridge.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"Type=notify", "User=schoolbridge", "UMask=0077", "StateDirectoryMode=0700"} {
+		if !strings.Contains(string(unit), "\n"+line+"\n") {
+			t.Errorf("no %s", line)
+		}
 	}
 }

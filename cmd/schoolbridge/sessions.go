@@ -275,6 +275,9 @@ func shownSession(s *journal.Session, lang explain.Lang) explain.Session {
 	}
 	if c := s.Cut; c != nil {
 		x.Disconnect = &explain.Disconnect{Why: string(c.Why), Request: c.How.String(), State: c.State.String(), Asked: c.Asked, Tried: c.At, Tries: c.Tries, Cause: c.Cause}
+		if x.Disconnect.Cause == journal.CauseForged {
+			x.Disconnect.Cause, x.Disconnect.Forged = 0, true
+		}
 		x.Disconnect.Answer = x.Disconnect.AnswerIn(lang)
 	}
 	return x
@@ -295,6 +298,9 @@ func (v *viewer) request(ctx context.Context, std streams, a asked, wait time.Du
 	}
 	if err := v.audit(ctx, a, identity.PersonID{}, targets); err != nil {
 		return nil, err
+	}
+	if v.nobody && len(targets) == 0 {
+		return nil, usageError("sessions %[1]s: логина «%[2]s» сейчас нет ни у кого, просить не о ком; проверьте его командой schoolbridge explain / nobody has the login %[2]q now, so there is nobody to ask for; check it with schoolbridge explain", a.Verb, a.Login)
 	}
 	if len(ids) == 0 {
 		fmt.Fprintln(std.err, map[explain.Lang]string{explain.Russian: "в сети никого: просить не о чем", explain.English: "nobody is on the network: there is nothing to ask for"}[v.lang])

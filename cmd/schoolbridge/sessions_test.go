@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/md5"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -257,7 +258,7 @@ func TestSessions(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{{"--address", "10.0.0"}, {"--device", "x"}, {"--at", "noon", "--login", "a"}, {"--at", "2026-09-01 10:00"}, {"much"}, {"--format", "xml"},
-		{"disconnect"}, {"disconnect", "x"}, {"disconnect", "0000000000000000"}, {"disconnect", "0000000000000000", "--login", "a"}} {
+		{"disconnect"}, {"disconnect", "x"}, {"disconnect", "--login", "orlovamii"}, {"reauthorize", "--login", "orlovamii"}, {"disconnect", "0000000000000000"}, {"disconnect", "0000000000000000", "--login", "a"}} {
 		if _, errs, code := s.command(append(append([]string{"sessions"}, args...), "--config", s.path("config.yaml"))...); code != exitUsage || errs == "" {
 			t.Errorf("%v: %d %s", args, code, errs)
 		}
@@ -357,6 +358,18 @@ func TestDisconnects(t *testing.T) {
 	ended("b3", "SUSPENDED")
 	if p.disconnects() != 4 {
 		t.Errorf("%d requests", p.disconnects())
+	}
+}
+
+// A NAS that answers with another secret is the reason of what waits.
+func TestAnotherSecretIsTheReason(t *testing.T) {
+	err := nasError(fmt.Errorf("x: %w", radiussrv.ErrForged))
+	if !errors.Is(err, journal.ErrForged) {
+		t.Error(err)
+	}
+	x := shownSession(&journal.Session{Cut: &journal.Cut{Why: journal.WhyAdministrator, Tries: 1, Cause: journal.CauseForged}}, explain.English)
+	if x.Disconnect.Cause != 0 || !x.Disconnect.Forged || !strings.Contains(x.Disconnect.Answer, "answers with another secret") {
+		t.Errorf("%+v", x.Disconnect)
 	}
 }
 

@@ -187,6 +187,8 @@ func nasError(err error) error {
 		return journal.ErrNoChange
 	case errors.Is(err, radiussrv.ErrAway):
 		return journal.ErrAway
+	case errors.Is(err, radiussrv.ErrForged):
+		return journal.ErrForged
 	}
 	return err
 }

@@ -59,6 +59,7 @@ func TestForbiddenImportsFail(t *testing.T) {
 		{"ldapsrv/a.go", "example/internal/httpdtest", "a real web server for tests"},
 		{"internal/eappeer/a.go", "example/radiussrv/wire", "knows no RADIUS attribute"},
 		{"radiussrv/a.go", "example/internal/nas", "other side of the wire"},
+		{"ldapsrv/a.go", "example/internal/dua", "other side of the wire"},
 		{"internal/auth/a_test.go", "database/sql", "SQL lives under internal/store"},
 		{"cmd/schoolbridge/a.go", "modernc.org/sqlite", "SQL lives under internal/store"},
 		{"internal/policy/a.go", "os", "every decision can be replayed"},

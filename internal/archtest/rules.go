@@ -90,6 +90,10 @@ var rules = []rule{
 		reason: "it starts real RADIUS servers for tests, and knows only Linux with them installed",
 	},
 	{
+		who: "anything but a test", in: not(under("internal/certtest")), imports: under("internal/certtest"),
+		reason: "its certificate is its own authority, made for one test",
+	},
+	{
 		who: "anything but a test", in: not(under("internal/rawtls")), imports: under("internal/rawtls"),
 		reason: "it is a peer that misbehaves, and verifies nobody",
 	},
@@ -102,7 +106,7 @@ var rules = []rule{
 		reason: "it is a device: it knows no RADIUS attribute and nothing of the server, or a fault that both share would pass",
 	},
 	{
-		who: "the server", in: under("radiussrv", "ldapsrv", "internal/auth", "provision", "internal/web"), imports: under("internal/eappeer", "internal/nas", "internal/probe", "internal/load"),
+		who: "the server", in: under("radiussrv", "ldapsrv", "internal/auth", "provision", "internal/web"), imports: under("internal/eappeer", "internal/nas", "internal/dua", "internal/probe", "internal/load"),
 		reason: "the other side of the wire is for probes, load and tests",
 	},
 	{

@@ -173,7 +173,7 @@ func TestEventDuringASlowCall(t *testing.T) {
 	w.want(w.sign("orlovami", right, "d"), identity.Rejected, identity.ReasonKnownBad)
 	w.change(func() { w.fail, w.during = identity.ErrUnreachable, nil })
 	w.pass(time.Hour)
-	w.want(w.sign("orlovami", right, "d"), identity.Rejected, identity.ReasonLocalDiffers)
+	w.want(w.sign("orlovami", right, "d"), identity.Unavailable, identity.ReasonLocalDiffers)
 }
 
 func TestACredentialThatKeepsChanging(t *testing.T) {

@@ -117,7 +117,8 @@ func (a *Authenticator) decide(ctx context.Context, c *identity.Credential, now 
 	switch {
 	case e != nil:
 	case v.Reason == identity.ReasonUnknown:
-		return a.refuse(c, now, a.nameKey(c.Name), v.Reason)
+		k, at := a.nobody(c.Name)
+		return a.refuse(c, now, k, at, v.Reason)
 	default:
 		return v
 	}
@@ -178,7 +179,7 @@ func accepted(reason identity.Reason, grant identity.Grant, e *directory.Entry, 
 func (a *Authenticator) person(ctx context.Context, c *identity.Credential, e *directory.Entry, now time.Time) identity.Verdict {
 	grant, reason := pass(e, a.opt.Policy(), c.Channel, &c.Source, now)
 	if reason != "" {
-		v := a.refuse(c, now, a.personKey(e), reason)
+		v := a.refuse(c, now, a.personKey(e), a.homes.of(e), reason)
 		v.Proven = v.Outcome == identity.Rejected && a.confirmedLately(c, e, now)
 		return v
 	}
@@ -228,7 +229,7 @@ func (a *Authenticator) again(e *directory.Entry, t *try, grant identity.Grant, 
 // asked and had refused: the same limits, the same outcomes, the same time.
 // What it counts is kept apart, so that a right password typed at the wrong
 // hour is not taken for a wrong one later.
-func (a *Authenticator) refuse(c *identity.Credential, now time.Time, k key, reason identity.Reason) identity.Verdict {
+func (a *Authenticator) refuse(c *identity.Credential, now time.Time, k key, at *home, reason identity.Reason) identity.Verdict {
 	if m, ok := c.Proof.(identity.MSCHAPv2); ok {
 		return a.refuseAnswer(c, &m, now, k, reason)
 	}
@@ -243,7 +244,6 @@ func (a *Authenticator) refuse(c *identity.Credential, now time.Time, k key, rea
 	if a.guard.reserve(&t, now) != "" {
 		return unavailable(reason)
 	}
-	at := a.homes.phantom(k)
 	if now.UnixNano()-at.down.Load() < int64(downFor) {
 		a.guard.settle(&t, m, answerNone, now)
 		return unavailable(reason)
@@ -270,11 +270,7 @@ func (a *Authenticator) usual() (most time.Duration) {
 }
 
 // nameKey and personKey are the keys of phantoms.
-func (a *Authenticator) nameKey(typed string) (k key) {
-	name, marked := a.bareName(typed)
-	if marked != nil { // another one than without the mark
-		name = marked.name + `\` + name
-	}
+func (a *Authenticator) nameKey(name string) (k key) {
 	sum := a.phantom.over(key{}, 1, identity.Password(person.FoldName(name)))
 	copy(k[:], sum[:])
 	return k

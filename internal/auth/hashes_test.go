@@ -156,6 +156,6 @@ func TestTheOldHashOpensNothing(t *testing.T) {
 	w.want(w.sign("orlovami", "Neu-2026", "laptop"), identity.Accepted, identity.ReasonConfirmed)
 	w.restarted()
 	w.change(func() { w.fail = identity.ErrUnreachable })
-	w.want(w.sign("orlovami", right, "laptop"), identity.Rejected, identity.ReasonLocalDiffers)
+	w.want(w.sign("orlovami", right, "laptop"), identity.Unavailable, identity.ReasonLocalDiffers)
 	w.want(w.sign("orlovami", "Neu-2026", "laptop"), identity.Accepted, identity.ReasonLocal)
 }

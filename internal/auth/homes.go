@@ -88,48 +88,40 @@ func (h *homes) of(e *directory.Entry) *home {
 	return h.lost
 }
 
-// events says whether the home tells of changed passwords: mos.ru alone may.
+// tells says whether the home tells of changed passwords: mos.ru alone may.
 func tells(e *directory.Entry) bool { return e.Subject.Upstream() == "" }
 
-// phantom gives the home in which a name that nobody has is treated as being:
-// any of them, and always the same one, so that it tells nothing who is
-// unavailable while another system is down.
-func (h *homes) phantom(k key) *home { return h.all[int(k[0])%len(h.all)] }
-
-// Mark takes the mark of one of the homes off a typed name and gives the home's
-// name; "" where it has none.
-func Mark(typed string, marks []Home) (bare, home string) {
-	domain, rest, slashed := strings.Cut(typed, `\`)
-	at := strings.LastIndexByte(typed, '@')
-	for _, m := range marks {
-		switch {
-		case slashed && among(m.Domains, domain):
-			return rest, m.Name
-		case !slashed && at >= 0 && among(m.Realms, typed[at+1:]):
-			return typed[:at], m.Name
-		}
+// nobody gives the key of a name that nobody has, and the home in which it is
+// treated as being: any of them, and always the same one, so that it tells nothing
+// who is unavailable while one system is down, nor with which marks a name shares
+// its failures.
+func (a *Authenticator) nobody(typed string) (key, *home) {
+	name, marked := a.bareName(typed)
+	k := a.nameKey(name)
+	at := a.homes.all[int(k[0])%len(a.homes.all)]
+	if marked != nil && marked != at {
+		return a.nameKey(marked.name + `\` + name), marked
 	}
-	return typed, ""
+	return k, at
 }
 
 // bareName gives a typed name without domain and realm, and the home that it is
-// marked for, or nil.
+// marked for, or nil. A mark counts whatever else stands around the login: what is
+// not understood shall not reach another home.
 func (a *Authenticator) bareName(typed string) (string, *home) {
-	if len(a.homes.marks) > 0 {
-		if bare, marked := Mark(typed, a.homes.marks); marked != "" {
-			return bare, a.homes.byName[marked]
+	domain, _, slashed := strings.Cut(typed, `\`)
+	realm := typed[strings.LastIndexByte(typed, '@')+1:]
+	for _, m := range a.homes.marks {
+		if slashed && among(m.Domains, domain) || len(realm) < len(typed) && among(m.Realms, realm) {
+			return BareName(BareName(typed, m.Domains, m.Realms), a.opt.Domains, nil), a.homes.byName[m.Name]
 		}
 	}
 	return BareName(typed, a.opt.Domains, a.opt.Realms), nil
 }
 
-// strange gives the home of a name that nobody has here: the one it is marked
-// for, or whose such names are.
-func (h *homes) strange(bare string, marked *home) *home {
-	switch {
-	case marked != nil:
-		return marked
-	case person.Classify(bare) == person.ShapeLogin:
+// strange gives the home of an unmarked name that nobody has here.
+func (h *homes) strange(bare string) *home {
+	if person.Classify(bare) == person.ShapeLogin {
 		return h.unmarked
 	}
 	return h.all[0]

@@ -101,6 +101,32 @@ func TestForeignMark(t *testing.T) {
 	}
 }
 
+// TestNobodyHasAHome: names that nobody has are spread over the homes, so that it
+// does not tell who exists which of them are unavailable while one is down; with a
+// mark they are where the mark says. With and without the mark of their home they
+// share their failures, as those of people do.
+func TestNobodyHasAHome(t *testing.T) {
+	w, _ := newDistrict(t)
+	down := w.homes.byName["school"]
+	down.down.Store(w.now.UnixNano())
+	spread := map[identity.Outcome]int{}
+	for i := range 40 {
+		name := "nobody" + string(rune('a'+i%26)) + string(rune('a'+i/26))
+		src := from(name)
+		v := w.Authenticate(t.Context(), identity.Credential{Name: name, Proof: wrong, Channel: identity.ChannelLDAP, Source: src})
+		spread[v.Outcome]++
+		w.want(w.sign(`SCHOOL\`+name, wrong, name), identity.Unavailable, identity.ReasonUnknown)
+		plain, at := w.nobody(name)
+		marked, _ := w.nobody(`SCHOOL\` + name)
+		if (at == down) != (plain == marked) {
+			t.Errorf("%s: at %q, shared %v", name, at.name, plain == marked)
+		}
+	}
+	if spread[identity.Rejected] < 5 || spread[identity.Unavailable] < 5 {
+		t.Errorf("%v", spread)
+	}
+}
+
 // TestNoConfiguredHome: whoever is at home in a system that is not there any more
 // is asked about nowhere.
 func TestNoConfiguredHome(t *testing.T) {
@@ -210,6 +236,10 @@ func TestOwnerAtActivation(t *testing.T) {
 		{"petrov", false, "", "petrov"},
 		{"orlovami", true, "orlovami@mos", ""},
 		{`SCHOOL\orlovami`, false, "", "orlovami"}, // the school's own orlovami
+		{`MESH\newcomer@school49.example`, false, "", "newcomer"},
+		{`SCHOOL\newcomer@school49.example`, false, "", "newcomer"},
+		{`OTHER\newcomer@school49.example`, false, "", `OTHER\newcomer`},
+		{`SCHOOL\newcomer@mail.example`, false, "", "newcomer@mail.example"},
 	} {
 		var mosru page
 		w, s := newDistrict(t, func(o *Options) {})

@@ -13,8 +13,9 @@ import (
 
 // locally decides while mos.ru is unreachable: what mos.ru confirmed within
 // the grace stays valid; else the kept verifier answers, if mos.ru said yes to
-// it within the grace. Its no is not remembered: the password may be a new one
-// that only mos.ru knows yet.
+// it within the grace. Its no counts as a guess and is no rejection: the password
+// may be a new one that only mos.ru knows yet, and while a name that nobody has is
+// unavailable, a rejection would tell who exists.
 func (a *Authenticator) locally(ctx context.Context, c *identity.Credential, e *directory.Entry, t *try, recent confirmation) identity.Verdict {
 	fresh, ok := a.opt.Directory.Get(e.Person)
 	if !ok {
@@ -44,7 +45,7 @@ func (a *Authenticator) locally(ctx context.Context, c *identity.Credential, e *
 		return unavailable(reason)
 	case !fits:
 		a.guard.failed(t, now)
-		return rejected(identity.ReasonLocalDiffers)
+		return unavailable(identity.ReasonLocalDiffers)
 	}
 	a.guard.meet(t)
 	return accepted(identity.ReasonLocal, grant, fresh, v.LearnAt)

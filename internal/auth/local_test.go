@@ -30,7 +30,7 @@ func TestMosRuOffAndOn(t *testing.T) {
 	w.want(w.sign("nobody", right, "d"), identity.Unavailable, identity.ReasonUnknown)
 	w.pass(downFor) // nobody asked meanwhile: it may be back
 	w.want(w.sign("nobody", right, "d"), identity.Rejected, identity.ReasonUnknown)
-	w.want(w.sign("orlovami", wrong, "phone"), identity.Rejected, identity.ReasonLocalDiffers)
+	w.want(w.sign("orlovami", wrong, "phone"), identity.Unavailable, identity.ReasonLocalDiffers)
 
 	// The confirmations are gone; the kept verifier is there.
 	w.confirm.table.Purge()
@@ -38,7 +38,7 @@ func TestMosRuOffAndOn(t *testing.T) {
 	w.want(w.sign("orlovami", right, "tablet"), identity.Accepted, identity.ReasonLocal)
 
 	// The kept verifier's no is not mos.ru's.
-	w.want(w.sign("orlovami", "Neu-2026", "laptop"), identity.Rejected, identity.ReasonLocalDiffers)
+	w.want(w.sign("orlovami", "Neu-2026", "laptop"), identity.Unavailable, identity.ReasonLocalDiffers)
 	w.change(func() { w.fail, w.passwords["orlovami@mos"] = nil, "Neu-2026" })
 	w.want(w.sign("orlovami", "Neu-2026", "laptop"), identity.Accepted, identity.ReasonConfirmed)
 	w.want(w.sign("belovas", right, "d"), identity.Accepted, identity.ReasonConfirmed)
@@ -276,7 +276,7 @@ func TestArgon2WhereNTIsOff(t *testing.T) {
 	w.confirm.table.Purge()
 	w.change(func() { w.fail = identity.ErrUnreachable })
 	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonLocal)
-	w.want(w.sign("orlovami", wrong, "d"), identity.Rejected, identity.ReasonLocalDiffers)
+	w.want(w.sign("orlovami", wrong, "d"), identity.Unavailable, identity.ReasonLocalDiffers)
 	for range cap(w.local.slots) {
 		w.local.slots <- struct{}{}
 	}

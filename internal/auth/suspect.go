@@ -41,7 +41,7 @@ func (a *Authenticator) suspect(ctx context.Context, name string, marked *home, 
 		k := a.typedKey(marked.name + `\` + name)
 		return suspect{try: a.pageTry(k, true, 0, c), tags: k, asked: name, home: marked}, nil
 	}
-	s := suspect{tags: a.typedKey(name), asked: name, home: a.homes.strange(name, nil)}
+	s := suspect{tags: a.typedKey(name), asked: name, home: a.homes.strange(name)}
 	if login, ok := a.aliases.Get(s.tags); ok {
 		name = login
 	}

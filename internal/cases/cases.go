@@ -26,10 +26,23 @@ type World struct {
 	Table     *policy.Table
 	Inventory *auth.Inventory
 	Clients   map[string]string // the school of every NAS client, by its name
-	Services  []string          // LDAP service accounts
+	Services  []string          // LDAP service accounts, by DN
+	SameDN    func(a, b string) bool
+	// Meant gives the LDAP attribute that one that does not exist was most likely
+	// meant for, or "".
+	Meant func(attribute string) string
 	// Look says who sees whom over LDAP, or what of the question cannot be
 	// understood; nil: there is no LDAP.
 	Look func(Look) (Sight, error)
+}
+
+// service finds the account with a name, as the configuration writes it.
+func (w *World) service(name string) (dn string, ok bool) {
+	at := slices.IndexFunc(w.Services, func(dn string) bool { return w.SameDN(dn, name) })
+	if at < 0 {
+		return "", false
+	}
+	return w.Services[at], true
 }
 
 // Case is one line: who, where, when, and what is expected.

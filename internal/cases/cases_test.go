@@ -36,9 +36,9 @@ func school(t testing.TB) World {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return World{Table: table, Inventory: inventory, Clients: map[string]string{"ap-49": "49", "hall-49": "49", "ap-50": "50", "mobile": ""}, Services: []string{"cn=reader"},
+	return World{Table: table, Inventory: inventory, Clients: map[string]string{"ap-49": "49", "hall-49": "49", "ap-50": "50", "mobile": ""}, Services: []string{"cn=reader"}, SameDN: strings.EqualFold, Meant: func(a string) string { return map[string]string{"none1": "displayname"}[a] },
 		Look: func(q Look) (Sight, error) {
-			if q.Attribute == "none" {
+			if strings.HasPrefix(q.Attribute, "none") {
 				return Sight{}, errors.New("no such attribute")
 			}
 			if q.Base == "none" {
@@ -195,6 +195,7 @@ func TestFaults(t *testing.T) {
 		"another school":      {"a.yaml", "- {who: staff@49, nas: ap-49, school: '50'" + rest, 1, "leave school out"},
 		"a terminal's cursor": {"a.yaml", "- {name: \"a\\eb\", who: staff@49" + rest, 1, "control"},
 		"a strange attribute": {"a.yaml", "- {who: staff@49, whom: self, attribute: none, expect: seen}", 1, `no attribute "none"`},
+		"nearly an attribute": {"a.yaml", "- {who: staff@49, whom: self, attribute: none1, expect: seen}", 1, "did you mean displayname?"},
 		"a strange base":      {"a.yaml", "- {who: staff@49, whom: self, base: none, expect: seen}", 1, `"none" is no name of an entry`},
 		"both strange":        {"a.yaml", "- {who: staff@49, whom: self, base: none, attribute: none, expect: seen}", 1, "not understood"},
 		"a strange column":    {"a.csv", "\nwho,chanel\n", 2, "the column"},

@@ -133,6 +133,9 @@ func (r *reader) where(in row, c *Case) {
 	known := slices.Sorted(maps.Keys(r.world.Clients))
 	if c.Channel == identity.ChannelLDAP {
 		known = r.world.Services
+		if dn, ok := r.world.service(c.Source.NAS); ok {
+			c.Source.NAS = dn
+		}
 	}
 	switch {
 	case !slices.Contains(known, c.Source.NAS):

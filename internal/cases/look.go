@@ -98,6 +98,8 @@ func (r *reader) notUnderstood(in row, q Look, err error) {
 	anyAttribute, anyBase := q, q
 	anyAttribute.Attribute, anyBase.Base = "", ""
 	switch {
+	case understood(anyAttribute) && r.world.Meant(q.Attribute) != "":
+		r.fault(in.lineOf("attribute"), "attribute: атрибута %s нет; вы имели в виду %s?", "attribute: there is no attribute %s; did you mean %s?", show(q.Attribute), r.world.Meant(q.Attribute))
 	case understood(anyAttribute):
 		r.fault(in.lineOf("attribute"), "attribute: атрибута %s нет; атрибуты — как в LDAP: cn, displayName, mail; свои описывают в ldap.attributes",
 			"attribute: there is no attribute %s; attributes are those of LDAP: cn, displayName, mail; your own are described in ldap.attributes", show(q.Attribute))
@@ -119,12 +121,12 @@ func (r *reader) asker(in row, c *Case) {
 		}
 		return
 	}
-	at := slices.IndexFunc(r.world.Services, func(dn string) bool { return strings.EqualFold(dn, c.who) })
-	if at < 0 {
+	dn, ok := r.world.service(c.who)
+	if !ok {
 		r.fault(in.lineOf("who"), "who: %s нет в ldap.services; есть: %.300s", "who: %s is not in ldap.services; there are: %.300s", show(c.who), strings.Join(r.world.Services, "; "))
 		return
 	}
-	c.Look.Service = r.world.Services[at]
+	c.Look.Service = dn
 }
 
 func thing(p policy.Pair) bool { return p.Role == policy.Device || p.Role == policy.Machine }

@@ -151,9 +151,15 @@ func (s stream) Load(_ context.Context, school func(person.School) error, add fu
 	return Position{Seq: 1}, nil
 }
 
-// BenchmarkMemory measures what a person takes, indexes and all.
+// BenchmarkMemory measures what a person takes, indexes and all, and how long many
+// take to come in, without the store.
 func BenchmarkMemory(b *testing.B) {
-	const people = 200_000
+	for _, people := range []int{100_000, 2_000_000} {
+		b.Run(fmt.Sprint(people), func(b *testing.B) { benchMemory(b, people) })
+	}
+}
+
+func benchMemory(b *testing.B, people int) {
 	for b.Loop() {
 		var before, after runtime.MemStats
 		runtime.GC()
@@ -164,7 +170,7 @@ func BenchmarkMemory(b *testing.B) {
 		}
 		runtime.GC()
 		runtime.ReadMemStats(&after)
-		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/people, "B/person")
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(people), "B/person")
 		runtime.KeepAlive(d)
 	}
 }

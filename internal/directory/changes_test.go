@@ -16,7 +16,7 @@ import (
 // stamped gives an entry its change.
 func stamped(e *Entry, seq uint64, at time.Time) *Entry {
 	fresh := *e
-	fresh.Seq, fresh.Created, fresh.Modified = seq, at.Add(-time.Hour), at
+	fresh.Seq, fresh.Created, fresh.Modified = seq, MomentOf(at.Add(-time.Hour)), MomentOf(at)
 	return &fresh
 }
 

@@ -42,6 +42,7 @@ type Directory struct {
 // model is one consistent state. Load builds a fresh one beside the old and
 // swaps; changes in between are made in place under Directory.mu.
 type model struct {
+	people  *roll
 	names   index[string]
 	persons index[identity.PersonID]
 	uuids   index[[16]byte]
@@ -57,12 +58,14 @@ type model struct {
 }
 
 func newModel() *model {
+	people := newRoll()
 	return &model{
-		names:   newIndex(hasName),
-		persons: newIndex(func(e *Entry, id identity.PersonID) bool { return e.Person == id }),
-		uuids:   newIndex(func(e *Entry, u [16]byte) bool { return e.UUID == u }),
-		objects: newIndex(func(e *Entry, g [16]byte) bool { return e.AD.GUID == g }),
-		mails:   newBag(),
+		people:  people,
+		names:   newIndex(people, hasName),
+		persons: newIndex(people, func(e *Entry, id identity.PersonID) bool { return e.Person == id }),
+		uuids:   newIndex(people, func(e *Entry, u [16]byte) bool { return e.UUID == u }),
+		objects: newIndex(people, func(e *Entry, g [16]byte) bool { return e.Object().GUID == g }),
+		mails:   newBag(people),
 		words:   newWords(),
 		gids:    map[uint32]*Entry{},
 		order:   newOrder(byNumber, nil),
@@ -105,7 +108,8 @@ func (d *Directory) Get(id identity.PersonID) (*Entry, bool) {
 func (d *Directory) ByUID(number uint32) (*Entry, bool) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return d.now.order.find(number)
+	e := d.now.people.find(number)
+	return e, e != nil
 }
 
 // ByGID finds the entry whose own gidNumber this is. Groups have numbers of
@@ -116,7 +120,7 @@ func (d *Directory) ByGID(number uint32) (*Entry, bool) {
 	if e, ok := d.now.gids[number]; ok {
 		return e, true
 	}
-	if e, ok := d.now.order.find(number); ok && e.GIDNumber == number {
+	if e := d.now.people.find(number); e != nil && e.GIDNumber == number {
 		return e, true
 	}
 	return nil, false
@@ -199,7 +203,7 @@ func (d *Directory) Load(ctx context.Context) error {
 		func(e *Entry) error {
 			share.entry(e)
 			entries = append(entries, e)
-			newest = latest(newest, e.Modified)
+			newest = latest(newest, e.Modified.Time())
 			return nil
 		})
 	if err != nil {
@@ -284,9 +288,10 @@ func (d *Directory) apply(c Change, s Stamp) {
 		m.index(c.Entry)
 		m.order.put(c.Entry)
 		m.changes.put(c.Entry)
-		m.moves.change(old, c.Entry, Stamp{c.Entry.Seq, latest(c.Entry.Modified, m.moves.start.At)})
+		m.moves.change(old, c.Entry, Stamp{c.Entry.Seq, latest(c.Entry.Modified.Time(), m.moves.start.At)})
 		if ok {
 			m.drop(old)
+			m.point(c.Entry) // to what both are found by
 			d.history.keep(old, s.Seq)
 		}
 	case !c.Removed.IsZero():
@@ -305,22 +310,28 @@ func (d *Directory) apply(c Change, s Stamp) {
 
 // index enters e everywhere but in the orders.
 func (m *model) index(e *Entry) {
-	for name := range foldedNames(e) {
-		m.names.put(name, e)
-	}
-	m.persons.put(e.Person, e)
-	m.uuids.put(e.UUID, e)
-	if e.AD.GUID != [16]byte{} {
-		m.objects.put(e.AD.GUID, e)
-	}
-	if e.Mail != "" {
-		m.mails.add(MailKey(e.Mail), e)
-	}
+	m.point(e)
 	m.words.add(e)
 	if e.GIDNumber != e.UIDNumber {
 		m.gids[e.GIDNumber] = e
 	}
 	m.members.add(e)
+}
+
+// point has all that points to people's numbers point to e. It may be said again.
+func (m *model) point(e *Entry) {
+	m.people.put(e)
+	for name := range foldedNames(e) {
+		m.names.put(name, e)
+	}
+	m.persons.put(e.Person, e)
+	m.uuids.put(e.UUID, e)
+	if guid := e.Object().GUID; guid != [16]byte{} {
+		m.objects.put(guid, e)
+	}
+	if e.Mail != "" {
+		m.mails.put(MailKey(e.Mail), e)
+	}
 }
 
 func (m *model) drop(e *Entry) {
@@ -329,7 +340,7 @@ func (m *model) drop(e *Entry) {
 	}
 	m.persons.remove(e.Person, e)
 	m.uuids.remove(e.UUID, e)
-	m.objects.remove(e.AD.GUID, e)
+	m.objects.remove(e.Object().GUID, e)
 	m.mails.remove(MailKey(e.Mail), e)
 	m.words.remove(e)
 	if m.gids[e.GIDNumber] == e {
@@ -338,6 +349,7 @@ func (m *model) drop(e *Entry) {
 	m.order.remove(e)
 	m.changes.remove(e)
 	m.members.remove(e)
+	m.people.remove(e)
 }
 
 // foldedNames gives every name that finds e, folded, each once.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"iter"
 	"slices"
 	"sync"
@@ -250,30 +249,6 @@ func TestAllSeesOneMomentAndPages(t *testing.T) {
 	got := uids(d.All(0))
 	if len(got) != d.Len() || len(got) != 3*blockSize/2+2*blockSize || !slices.IsSorted(got) {
 		t.Errorf("%d entries, Len %d, sorted %v", len(got), d.Len(), slices.IsSorted(got))
-	}
-}
-
-func TestIndexKeepsKeysThatShareAHash(t *testing.T) {
-	a, b, c := entry(1, "a"), entry(2, "b"), entry(3, "c")
-	x := newIndex(hasName)
-	h := maphash.Comparable(x.seed, "a")
-	for _, e := range []*Entry{a, b, c} {
-		x.putHash(h, string(e.Login), e)
-	}
-	x.removeHash(h, a)
-	if x.first[h] != b || len(x.others[h]) != 1 {
-		t.Fatalf("first %v, others %v", x.first[h], x.others)
-	}
-	x.removeHash(h, c)
-	x.removeHash(h, c)
-	x.removeHash(h, b)
-	if len(x.first) != 0 || len(x.others) != 0 {
-		t.Errorf("left over: %v %v", x.first, x.others)
-	}
-	x.putHash(h, "b", b)
-	x.putHash(h, "a", a)
-	if e, ok := x.get("a"); !ok || e != a {
-		t.Errorf("get = %v, %v", e, ok)
 	}
 }
 

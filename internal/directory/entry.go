@@ -9,6 +9,7 @@ package directory
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -53,19 +54,36 @@ type Entry struct {
 	First      string
 	Middle     string
 	Mail       string
+	UUID       [16]byte // entryUUID
+	Epoch      uint64   // raised by every credential change
+	Seq        uint64   // feed number of the last change
+	AD         *Object  // nil where nothing is known: ask Object
 	UIDNumber  uint32
 	GIDNumber  uint32
-	UUID       [16]byte // entryUUID
+	Created    Moment
+	Modified   Moment
 	State      State
-	Epoch      uint64 // raised by every credential change
 	// PasswordWanted says that a target waits for the password: it never had
 	// the one of this epoch.
 	PasswordWanted bool
 	Affiliations   []Affiliation
-	Created        time.Time
-	Modified       time.Time
-	Seq            uint64 // feed number of the last change
-	AD             Object
+}
+
+// Moment is a time as LDAP shows it, in seconds since 1970; 0: none. A city has
+// millions of them, and a time.Time is six times as large.
+type Moment uint32
+
+// MomentOf is the second that t is in.
+func MomentOf(t time.Time) Moment {
+	return Moment(min(max(t.Unix(), 0), math.MaxUint32))
+}
+
+// Time is the moment in UTC, the zero time where there is none.
+func (m Moment) Time() time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return time.Unix(int64(m), 0).UTC()
 }
 
 // Object is what is known of somebody's object in Active Directory; its zero
@@ -73,6 +91,14 @@ type Entry struct {
 type Object struct {
 	GUID [16]byte // objectGUID, in the order of its bytes there
 	SID  string   // objectSid, the bytes (MS-DTYP section 2.4.2.2)
+}
+
+// Object is what is known of the person's object in Active Directory.
+func (e *Entry) Object() Object {
+	if e.AD == nil {
+		return Object{}
+	}
+	return *e.AD
 }
 
 // Position is a place in the change feed. Row is the random id of the feed row

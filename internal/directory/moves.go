@@ -70,7 +70,7 @@ func sameMember(old, e *Entry) bool {
 	if old.Login != e.Login || old.State != e.State || !slices.Equal(old.Names, e.Names) || !slices.Equal(old.Affiliations, e.Affiliations) {
 		return false
 	}
-	from, to := person.DateOf(old.Modified.UTC()).AddDays(-2), person.DateOf(e.Modified.UTC()).AddDays(2)
+	from, to := person.DateOf(old.Modified.Time()).AddDays(-2), person.DateOf(e.Modified.Time()).AddDays(2)
 	for _, a := range e.Affiliations {
 		for _, day := range [...]person.Date{a.From, a.To} {
 			if !day.IsZero() && day.After(from) && day.Before(to) {

@@ -58,7 +58,7 @@ func newOrder(of func(*Entry) rank, entries []*Entry) order {
 	return o
 }
 
-func touched(e *Entry) int64 { return max(e.Created.Unix(), e.Modified.Unix()) }
+func touched(e *Entry) int64 { return int64(max(e.Created, e.Modified)) }
 
 // snapshot may be called under a read lock by many at once: it only reads the
 // list. Writers never write into a list or block that a reader may hold.
@@ -77,14 +77,6 @@ func (o *order) place(r rank) (block, at int, found bool) {
 	}
 	at, found = slices.BinarySearchFunc(o.blocks[block].list, r, func(e *Entry, r rank) int { return o.rank(e).compare(r) })
 	return block, at, found
-}
-
-func (o *order) find(number uint32) (*Entry, bool) {
-	block, at, found := o.place(rank{number: number})
-	if !found {
-		return nil, false
-	}
-	return o.blocks[block].list[at], true
 }
 
 func (o *order) put(e *Entry) {

@@ -17,46 +17,39 @@ import (
 // asks looks at what comes.
 type bag struct {
 	seed   maphash.Seed
-	first  map[uint64]*Entry
-	others map[uint64][]*Entry
+	people *roll
+	first  table
+	others map[uint32][]uint32
 }
 
-func newBag() bag {
-	return bag{seed: maphash.MakeSeed(), first: map[uint64]*Entry{}, others: map[uint64][]*Entry{}}
+func newBag(people *roll) bag {
+	return bag{seed: maphash.MakeSeed(), people: people, others: map[uint32][]uint32{}}
 }
 
-func (b *bag) add(key string, e *Entry) {
-	h := maphash.String(b.seed, key)
-	if b.first[h] == nil {
-		b.first[h] = e
-		return
+func (b *bag) hash(key string) uint32 { return uint32(maphash.String(b.seed, key)) }
+
+// put enters e, once.
+func (b *bag) put(key string, e *Entry) {
+	h := b.hash(key)
+	switch first := b.first.get(h); {
+	case first == 0:
+		b.first.set(h, e.UIDNumber)
+	case first != e.UIDNumber && !slices.Contains(b.others[h], e.UIDNumber):
+		b.others[h] = append(b.others[h], e.UIDNumber)
 	}
-	b.others[h] = append(slices.Clip(b.others[h]), e)
 }
 
-func (b *bag) remove(key string, e *Entry) {
-	h := maphash.String(b.seed, key)
-	list := b.others[h]
-	switch at := slices.Index(list, e); {
-	case b.first[h] == e && len(list) == 0:
-		delete(b.first, h)
-		return
-	case b.first[h] == e:
-		b.first[h], list = list[0], list[1:]
-	case at >= 0:
-		list = slices.Delete(slices.Clone(list), at, at+1)
-	default:
-		return
-	}
-	if b.others[h] = list; len(list) == 0 {
-		delete(b.others, h)
-	}
-}
+func (b *bag) remove(key string, e *Entry) { dropNumber(&b.first, b.others, b.hash(key), e.UIDNumber) }
 
 func (b *bag) get(key string, into []*Entry) []*Entry {
-	h := maphash.String(b.seed, key)
-	if e := b.first[h]; e != nil {
-		into = append(append(into, e), b.others[h]...)
+	h := b.hash(key)
+	if e := b.people.find(b.first.get(h)); e != nil {
+		into = append(into, e)
+	}
+	for _, number := range b.others[h] {
+		if e := b.people.find(number); e != nil {
+			into = append(into, e)
+		}
 	}
 	return into
 }
@@ -155,9 +148,14 @@ func (w *words) add(e *Entry) {
 	}
 }
 
-// loaded ends a load: lists that grew in any order are sorted.
+// loaded ends a load: lists that grew in any order are sorted, and hold no room
+// that nobody needs.
 func (w *words) loaded() {
-	for _, list := range w.lists {
+	for word, list := range w.lists {
+		if cap(list)-len(list) > len(list)/8 {
+			list = slices.Clone(list)
+			w.lists[word] = list
+		}
 		slices.SortFunc(list, func(a, b *Entry) int { return cmp.Compare(a.UIDNumber, b.UIDNumber) })
 	}
 	w.sort()

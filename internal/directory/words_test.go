@@ -26,7 +26,7 @@ func TestPeopleByNameAndMail(t *testing.T) {
 	for _, e := range []*Entry{
 		named(7, "Ёлкин", "Пётр", "family@example.org"), named(3, "Елкин", "Анна", "Family@Example.org"), named(5, "Елкина", "", ""), named(9, "", "Ёлкин", "x@example.org"), named(1, "Петров-Водкин", "Кузьма", ""),
 	} {
-		e.AD.GUID = [16]byte{byte(e.UIDNumber)}
+		e.AD = &Object{GUID: [16]byte{byte(e.UIDNumber)}}
 		f.entries[e.Person] = e
 	}
 	d := loaded(t, f)

@@ -68,6 +68,9 @@ func TestEveryProblemHasAdvice(t *testing.T) {
 			if advice, ok := ProblemAdvice(lang, code); !ok || advice.Meaning == "" || advice.Remedy == "" {
 				t.Errorf("%s has no advice in %s", code, lang)
 			}
+			if Repairer(lang, code) == "" {
+				t.Errorf("nobody repairs %s in %s", code, lang)
+			}
 		}
 	}
 	if len(problemsRussian) != len(all) || len(problemsEnglish) != len(all) {

@@ -43,8 +43,9 @@ type Disconnect struct {
 	Asked   time.Time `json:"asked"`
 	Tried   time.Time `json:"tried,omitzero"`
 	Tries   int       `json:"tries"`
-	Cause   uint32    `json:"error_cause,omitempty"` // RFC 5176 section 3.5
-	Answer  string    `json:"answer"`                // in words
+	Cause   uint32    `json:"error_cause,omitempty"`  // RFC 5176 section 3.5
+	Forged  bool      `json:"wrong_secret,omitempty"` // what came last was signed with another secret
+	Answer  string    `json:"answer"`                 // in words
 }
 
 // sessionWords are the fixed texts about sessions.
@@ -53,6 +54,7 @@ type sessionWords struct {
 
 	ending, why, state, thing map[string]string
 	cause                     map[uint32]string
+	forged                    map[bool]string // whether it is tried again
 }
 
 var sessionTexts = map[Lang]sessionWords{
@@ -70,7 +72,9 @@ var sessionTexts = map[Lang]sessionWords{
 		map[uint32]string{401: "атрибут не поддерживается", 402: "не хватает атрибута", 403: "точка доступа не узнаёт себя (NAS-Identifier, NAS-IP-Address)", 404: "запрос не понят",
 			405: "такая служба не поддерживается", 406: "такое расширение не поддерживается", 407: "недопустимое значение атрибута", 501: "запрещено на точке доступа",
 			502: "некому передать запрос", 503: "такого сеанса там нет", 504: "сеанс нельзя завершить", 505: "ошибка посредника (прокси)", 506: "не хватает ресурсов",
-			507: "запрос начат повторно", 508: "подходит несколько сеансов"}},
+			507: "запрос начат повторно", 508: "подходит несколько сеансов"},
+		map[bool]string{true: "точка доступа отвечает с другим секретом, попытки идут дальше: сверьте секрет Disconnect/CoA на ней и в dynamic_authorization.secret_file (или secret_file)",
+			false: "точка доступа отвечала с другим секретом: сверьте секрет Disconnect/CoA на ней и в dynamic_authorization.secret_file (или secret_file)"}},
 	English: {"On the Wi-Fi now", "No longer on it, asked to leave within a day", "on the network", "inferred", "not proven", "disconnect", "new rights", "no CoA was taken, so the device is disconnected to come back: ", "tries",
 		map[string]string{"stop": "ended", "moved": "the device moved", "nas_restarted": "the access point restarted", "silent": "nothing heard", "disconnected": "disconnected"},
 		map[string]string{"SUSPENDED": "account suspended", "EMPLOYMENT_ENDED": "no active employment or enrolment", "NO_SUCH_ACCOUNT": "account removed",
@@ -85,7 +89,9 @@ var sessionTexts = map[Lang]sessionWords{
 		map[uint32]string{401: "unsupported attribute", 402: "missing attribute", 403: "the access point does not recognise itself (NAS-Identifier, NAS-IP-Address)", 404: "invalid request",
 			405: "unsupported service", 406: "unsupported extension", 407: "invalid attribute value", 501: "administratively prohibited",
 			502: "request not routable", 503: "it has no such session", 504: "session not removable", 505: "other proxy error", 506: "resources unavailable",
-			507: "request initiated", 508: "several sessions fit"}},
+			507: "request initiated", 508: "several sessions fit"},
+		map[bool]string{true: "the access point answers with another secret, and is asked again: compare the secret for Disconnect and CoA there with dynamic_authorization.secret_file (or secret_file)",
+			false: "the access point answered with another secret: compare the secret for Disconnect and CoA there with dynamic_authorization.secret_file (or secret_file)"}},
 }
 
 // changes says that new rights were wanted, not an end.
@@ -98,6 +104,9 @@ func (d *Disconnect) AnswerIn(lang Lang) string {
 	text := word(t.state, d.State)
 	if d.changes() && d.Request == "disconnect" && d.Tries > 0 {
 		text = t.noCoA + text
+	}
+	if d.Forged {
+		return t.forged[d.State == "waiting"]
 	}
 	if d.Cause == 0 {
 		return text

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"net/netip"
 	"time"
 
@@ -59,13 +60,22 @@ func (w Why) How() How {
 // sessions changed, and neither those who wait at the command line nor those who
 // may not stay at all are behind them.
 func (w Why) Due(asked time.Time) time.Time {
-	switch w {
-	case WhyAdministrator, WhyReauthorize:
+	switch {
+	case w.byHand():
 		return asked.Add(-2 * ahead)
-	case WhySuspended, WhyLeft, WhyRemoved, WhyChanged, WhyUnlisted, WhyRevoked:
+	case w.urgent():
 		return asked.Add(-ahead)
 	}
 	return asked
+}
+
+// urgent says that the session may not stay at all.
+func (w Why) urgent() bool {
+	switch w {
+	case WhySuspended, WhyLeft, WhyRemoved, WhyChanged, WhyUnlisted, WhyRevoked:
+		return true
+	}
+	return false
 }
 
 // ahead is longer than any such work takes.
@@ -102,8 +112,45 @@ type Cut struct {
 	Tries int
 	Due   time.Time // of the next try, while it waits
 	At    time.Time // of the last try, or zero
-	Cause uint32    // Error-Cause of the last refusal (RFC 5176 section 3.5), or 0
+	Cause uint32    // Error-Cause of the last refusal (RFC 5176 section 3.5), CauseForged, or 0
 }
+
+// CauseForged stands for answers that another secret signs. It is no Error-Cause.
+const CauseForged uint32 = 1 << 16
+
+// next says how far the request is after a try.
+func (c *Cut) next(answer Answer, err error, now time.Time) {
+	if errors.Is(err, ErrNotOffered) {
+		c.State = CutOff
+		return
+	}
+	c.Tries++
+	c.At, c.Cause = now, answer.Cause
+	if errors.Is(err, ErrForged) {
+		c.Cause = CauseForged
+	}
+	switch {
+	case err == nil && answer.Done && c.How == Change:
+		c.State = CutChanged
+	case err == nil && answer.Done:
+		c.State = CutDone
+	case err == nil && !passing(answer.Cause):
+		c.State = CutRefused
+	case c.Tries < MaxTries:
+		c.Due = now.Add(backOff[c.Tries-1])
+		if c.Tries >= MaxTries/2 && !answer.Slight {
+			c.How = Disconnect
+		}
+	case err == nil:
+		c.State = CutRefused
+	default:
+		c.State = CutSilent
+	}
+}
+
+// passing says that a NAK may be an ACK later: the request could not be routed,
+// or resources were missing (RFC 5176 section 3.5).
+func passing(cause uint32) bool { return cause == 502 || cause == 506 }
 
 // MaxTries is how often one request is made of a NAS, whatever it answers.
 const MaxTries = len(backOff) + 1

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -44,6 +45,8 @@ var (
 	ErrNotOffered = errors.New("the NAS takes no requests by the configuration")
 	ErrNoChange   = errors.New("a CoA-Request cannot do this: the session is to be disconnected")
 	ErrAway       = errors.New("the NAS cannot be reached at the moment")
+	// ErrForged is no answer, but something that another secret signs.
+	ErrForged = errors.New("the NAS answers with another secret")
 )
 
 // Standing is what has to become of a session.
@@ -84,8 +87,9 @@ type WardenOptions struct {
 //	                                                              └─ at last still_there ─┘
 //
 // A unit (one device of a NAS client) has a share of the requests under way, and
-// after one without an answer it is left alone for a while, whatever waits for
-// it: a dead controller keeps nobody else waiting. Nor do NAS clients of many
+// after one without an answer it is left alone for a while: a dead controller
+// keeps nobody else waiting. Only somebody who from now on may not stay at all is
+// a reason to ask before that while is over. Nor do NAS clients of many
 // units that are dead, or that they invent: a client may have as many under way as
 // are free, so that one takes half of all, the next one half of the rest, and what
 // comes free goes to whoever has least.
@@ -158,7 +162,7 @@ func (w *Warden) look(ctx context.Context) error {
 		return nil
 	}
 	defer func() { w.took = w.journal.opt.Now().Sub(now) }()
-	wanted, noted := map[demand][]ID{}, map[demand][]ID{}
+	wanted, noted, urgent := map[demand][]ID{}, map[demand][]ID{}, map[string]bool{}
 	var kept []ID
 	surplus := w.surplus(now)
 	for _, s := range w.journal.live.all() {
@@ -188,6 +192,7 @@ func (w *Warden) look(ctx context.Context) error {
 			noted[want] = append(noted[want], s.ID)
 		default:
 			wanted[want] = append(wanted[want], s.ID)
+			urgent[s.NAS] = urgent[s.NAS] || want.why.urgent()
 		}
 	}
 	for want, ids := range noted {
@@ -196,6 +201,7 @@ func (w *Warden) look(ctx context.Context) error {
 	if err := w.askAll(ctx, wanted, now); err != nil {
 		return err
 	}
+	w.disturb(urgent)
 	if err := w.again(ctx, kept, now); err != nil {
 		return err
 	}
@@ -236,6 +242,13 @@ func (w *Warden) again(ctx context.Context, kept []ID, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// disturb has NAS clients asked that were left alone.
+func (w *Warden) disturb(clients map[string]bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	maps.DeleteFunc(w.quiet, func(u Unit, _ time.Time) bool { return clients[u.NAS] })
 }
 
 // surplus are the sessions on more devices than a person may have at once, those
@@ -455,34 +468,3 @@ func pause(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 	}
 }
-
-// next says how far the request is after a try.
-func (c *Cut) next(answer Answer, err error, now time.Time) {
-	if errors.Is(err, ErrNotOffered) {
-		c.State = CutOff
-		return
-	}
-	c.Tries++
-	c.At, c.Cause = now, answer.Cause
-	switch {
-	case err == nil && answer.Done && c.How == Change:
-		c.State = CutChanged
-	case err == nil && answer.Done:
-		c.State = CutDone
-	case err == nil && !passing(answer.Cause):
-		c.State = CutRefused
-	case c.Tries < MaxTries:
-		c.Due = now.Add(backOff[c.Tries-1])
-		if c.Tries >= MaxTries/2 && !answer.Slight {
-			c.How = Disconnect
-		}
-	case err == nil:
-		c.State = CutRefused
-	default:
-		c.State = CutSilent
-	}
-}
-
-// passing says that a NAK may be an ACK later: the request could not be routed,
-// or resources were missing (RFC 5176 section 3.5).
-func passing(cause uint32) bool { return cause == 502 || cause == 506 }

@@ -254,6 +254,38 @@ func TestARequestForAnotherReasonIsAnotherRequest(t *testing.T) {
 	})
 }
 
+// Whoever may not stay at all is seen to at once, though the NAS did not answer
+// something else just now and is left alone for that.
+func TestANewDemandBeginsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := staged(t, silence, silence, ack)
+		s.become(WhyHours)
+		pass(40 * time.Second) // tries at 1 s and 31 s, then 2 minutes of pause
+		s.become(WhySuspended)
+		pass(3 * time.Second)
+		if c := s.cut(); c.State != CutDone || c.Why != WhySuspended || fmt.Sprint(s.tries) != "[1s 31s 41s]" {
+			t.Errorf("%+v, tries at %v", c, s.tries)
+		}
+	})
+}
+
+// Somebody who answers with another secret does not answer, and that is kept.
+func TestAnswersWithAnotherSecret(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		forged := func() (Answer, error) { return Answer{}, fmt.Errorf("%w: x", ErrForged) }
+		s := staged(t, forged, forged, silence)
+		s.become(WhyChanged)
+		pass(3 * time.Second)
+		if c := s.cut(); c.State != CutWaiting || c.Cause != CauseForged || c.Tries != 1 {
+			t.Errorf("%+v", c)
+		}
+		pass(3 * time.Minute)
+		if c := s.cut(); c.State != CutWaiting || c.Cause != 0 || c.Tries != 3 {
+			t.Errorf("%+v", c)
+		}
+	})
+}
+
 func TestASessionThatEndedByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := staged(t, silence)

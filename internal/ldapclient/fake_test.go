@@ -2,14 +2,9 @@ package ldapclient
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"log/slog"
-	"math/big"
 	"net"
 	"strings"
 	"sync"
@@ -18,6 +13,8 @@ import (
 
 	ber "github.com/go-asn1-ber/asn1-ber"
 	"github.com/go-ldap/ldap/v3"
+
+	"schoolbridge/internal/certtest"
 )
 
 const (
@@ -43,24 +40,9 @@ type fake struct {
 }
 
 func newFake(t *testing.T) *fake {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "dc1.obr.example"}, DNSNames: []string{"dc1.obr.example"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &fake{t: t, name: "dc1.obr.example", roots: x509.NewCertPool(), certs: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
-	f.roots.AddCert(cert)
+	cert, roots := certtest.SelfSigned(t, "dc1.obr.example")
+	f := &fake{t: t, name: "dc1.obr.example", roots: roots, certs: []tls.Certificate{cert}}
+	var err error
 	if f.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"runtime"
 	"strings"
@@ -210,6 +211,46 @@ func TestPagesAndLimit(t *testing.T) {
 		t.Errorf("more than the limit: %v, %v", entries, err)
 	}
 	if _, err := c.Search(t.Context(), Query{Base: "dc=obr", Filter: "(cn=ivanov"}); err == nil || strings.Contains(err.Error(), "ivanov") {
+		t.Errorf("a filter that is none: %v", err)
+	}
+}
+
+// TestEach: pages of a walk come one by one; its end, by the caller's error or
+// by a lost connection, is told, and nothing begins anew.
+func TestEach(t *testing.T) {
+	f := newFake(t)
+	c, _ := f.client(nil)
+	sent, lose := 0, 0
+	f.answer = func(string, *ber.Packet) []byte {
+		if sent++; sent == lose {
+			return nil
+		}
+		more := fmt.Sprint("more", sent)
+		if sent%4 == 0 {
+			more = ""
+		}
+		return append(entry(fmt.Sprintf("cn=%d", sent), "cn", "x"), page(more)...)
+	}
+	walk := func(stop int) (n int, err error) {
+		err = c.Each(t.Context(), Query{Base: "dc=obr", Scope: ScopeSub}, func(Entry) error {
+			if n++; n == stop {
+				return io.ErrShortBuffer
+			}
+			return nil
+		})
+		return n, err
+	}
+	if n, err := walk(0); n != 4 || err != nil {
+		t.Errorf("%d entries, %v", n, err)
+	}
+	if n, err := walk(2); n != 2 || !errors.Is(err, io.ErrShortBuffer) {
+		t.Errorf("%d entries, %v", n, err)
+	}
+	sent, lose = 0, 3
+	if n, err := walk(0); n != 2 || !errors.Is(err, ErrUnreachable) || sent != 3 {
+		t.Errorf("%d entries, %d pages, %v", n, sent, err)
+	}
+	if err := c.Each(t.Context(), Query{Filter: "(cn=ivanov"}, nil); err == nil || strings.Contains(err.Error(), "ivanov") {
 		t.Errorf("a filter that is none: %v", err)
 	}
 }

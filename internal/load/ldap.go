@@ -12,9 +12,9 @@ import (
 	"sync"
 	"time"
 
+	"schoolbridge/internal/dua"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/probe"
-	"schoolbridge/ldapsrv/wire"
 )
 
 // LDAPWork is what one turn of a load on a directory server is.
@@ -55,18 +55,6 @@ type LDAPOptions struct {
 	Users   []User        // in turn
 	Timeout time.Duration // for one answer; 10 s
 }
-
-// Problems of LDAP, beside those of probe that fit.
-const (
-	ProblemBusy        probe.Problem = "busy"        // result 51
-	ProblemUnavailable probe.Problem = "unavailable" // 52
-	ProblemLimit       probe.Problem = "limit"       // 3, 4, 11
-	ProblemAccess      probe.Problem = "access"      // 8, 13, 48, 50, 53
-	ProblemNobody      probe.Problem = "nobody"      // a search found nobody, or several
-	ProblemResult      probe.Problem = "result"      // any other result
-	ProblemClosed      probe.Problem = "closed"      // the server ended the connection
-	ProblemTLS         probe.Problem = "tls"
-)
 
 // LDAP is a load on a directory server. Make it with NewLDAP.
 type LDAP struct {
@@ -125,14 +113,13 @@ func NewLDAP(o LDAPOptions) (*LDAP, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = 10 * time.Second
 	}
-	l := &LDAP{o: o, service: bindRequest(nil, o.Service, o.Password), unbind: message(nil, wire.OpUnbindRequest, nil),
-		start: message(nil, wire.OpExtendedRequest, wire.AppendTLV(nil, 0x80, "1.3.6.1.4.1.1466.20037"))}
+	l := &LDAP{o: o, service: dua.Bind(nil, o.Service, o.Password), unbind: dua.Unbind(nil), start: dua.Extended(nil, dua.StartTLS)}
 	for _, u := range o.Users {
 		switch o.Work {
 		case LDAPBind:
-			l.asked.bytes = bindRequest(l.asked.bytes, strings.ReplaceAll(o.UserDN, "{login}", escapeDN(u.Login)), u.Password)
+			l.asked.bytes = dua.Bind(l.asked.bytes, strings.ReplaceAll(o.UserDN, "{login}", dua.EscapeDN(u.Login)), u.Password)
 		case LDAPSearch, LDAPSearchBind, LDAPSignIn:
-			l.asked.bytes = searchRequest(l.asked.bytes, o.Base, equals(o.By, u.Login), o.Wanted, nil)
+			l.asked.bytes = dua.Search(l.asked.bytes, dua.Query{Base: o.Base, Filter: dua.Equals(o.By, u.Login), Wanted: o.Wanted})
 		default: // none of a person
 			continue
 		}
@@ -165,7 +152,7 @@ func (l *LDAP) Do(ctx context.Context, n uint64) Sample {
 	err := l.turn(ctx, n, &s)
 	s.Outcome = string(probe.Accepted)
 	if err != nil {
-		outcome, problem := diagnoseLDAP(err)
+		outcome, problem := probe.DiagnoseLDAP(err)
 		s.Outcome, s.Problem = string(outcome), string(problem)
 	}
 	return s
@@ -185,13 +172,13 @@ func (l *LDAP) turn(ctx context.Context, n uint64, s *Sample) error {
 		var dn []byte
 		err := l.with(ctx, forService, func(c *ldapConn) (err error) {
 			err = c.one(l.asked.at(user), s)
-			dn = append(dn, c.dn...)
+			dn = append(dn, c.DN...)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		return l.with(ctx, forPeople, func(c *ldapConn) error { return c.success(bindRequest(c.out[:0], dn, l.o.Users[user].Password), s) })
+		return l.with(ctx, forPeople, func(c *ldapConn) error { return c.success(dua.Bind(c.out[:0], dn, l.o.Users[user].Password), s) })
 	case LDAPDump:
 		return l.with(ctx, forService, func(c *ldapConn) error { return l.dump(c, s) })
 	}
@@ -204,7 +191,7 @@ func (l *LDAP) turn(ctx context.Context, n uint64, s *Sample) error {
 		if err := c.one(l.asked.at(user), s); err != nil {
 			return err
 		}
-		if err := c.success(bindRequest(nil, c.dn, l.o.Users[user].Password), s); err != nil {
+		if err := c.success(dua.Bind(nil, c.DN, l.o.Users[user].Password), s); err != nil {
 			return err
 		}
 	}
@@ -227,8 +214,8 @@ func (l *LDAP) with(ctx context.Context, kind int, do func(*ldapConn) error) err
 		}
 	}
 	err := do(c)
-	var refused *resultError
-	if err != nil && !errors.As(err, &refused) && !errors.Is(err, errNobody) {
+	var refused *dua.ResultError
+	if err != nil && !errors.As(err, &refused) && !errors.Is(err, probe.ErrNobody) && !errors.Is(err, probe.ErrSeveral) {
 		_ = c.Close()
 		return err
 	}
@@ -253,10 +240,9 @@ func (l *LDAP) dial(ctx context.Context, kind int) (*ldapConn, error) {
 	if err == nil && l.o.TLS != nil {
 		secured := tls.Client(raw, l.o.TLS)
 		if err = secured.HandshakeContext(ctx); err != nil {
-			err = fmt.Errorf("%w: %w", errTLS, err)
+			err = &probe.HandshakeError{Err: err}
 		}
-		c.Conn = secured
-		c.in.Reset(secured)
+		c.Secure(secured)
 	}
 	if err == nil && kind == forService {
 		err = c.success(l.service, new(Sample))
@@ -272,11 +258,11 @@ func (l *LDAP) dial(ctx context.Context, kind int) (*ldapConn, error) {
 func (l *LDAP) dump(c *ldapConn, s *Sample) error {
 	var cookie []byte
 	for {
-		c.out = searchRequest(c.out[:0], l.o.Base, wire.AppendTLV(nil, 0x87, l.o.Filter), l.o.Wanted, pageControl(l.o.Page, cookie))
+		c.out = dua.Search(c.out[:0], dua.Query{Base: l.o.Base, Filter: dua.Present(l.o.Filter), Wanted: l.o.Wanted, Controls: dua.Page(l.o.Page, cookie)})
 		if err := c.success(c.out, s); err != nil {
 			return err
 		}
-		next, err := nextPage(c.controls)
+		next, err := dua.NextPage(c.Controls)
 		if err != nil {
 			return err
 		}
@@ -285,4 +271,43 @@ func (l *LDAP) dump(c *ldapConn, s *Sample) error {
 		}
 		cookie = bytes.Clone(next)
 	}
+}
+
+// ldapConn is one connection.
+type ldapConn struct {
+	*dua.Conn
+	timeout time.Duration
+	until   time.Time // the deadline that is set
+	out     []byte    // memory for a request
+}
+
+func newLDAPConn(raw net.Conn, timeout time.Duration, much bool) *ldapConn {
+	size := 4 << 10
+	if much {
+		size = 64 << 10
+	}
+	return &ldapConn{Conn: dua.New(raw, size), timeout: timeout}
+}
+
+// success sends a request and reads its answer to the end.
+func (c *ldapConn) success(request []byte, s *Sample) error {
+	// A deadline that is a quarter too early serves: setting it costs time.
+	if now := time.Now(); c.until.Sub(now) < c.timeout*3/4 {
+		c.until = now.Add(c.timeout)
+		if err := c.SetDeadline(c.until); err != nil {
+			return err
+		}
+	}
+	s.Rounds++
+	err := c.Ask(request)
+	s.Entries += uint64(c.Entries)
+	return err
+}
+
+// one is a search that has to find one person.
+func (c *ldapConn) one(request []byte, s *Sample) error {
+	if err := c.success(request, s); err != nil {
+		return err
+	}
+	return probe.FoundOne(c.Entries)
 }

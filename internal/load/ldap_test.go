@@ -2,13 +2,8 @@ package load
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
-	"math/big"
 	"net"
 	"slices"
 	"strings"
@@ -18,6 +13,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"schoolbridge/internal/certtest"
+	"schoolbridge/internal/dua"
 	"schoolbridge/internal/probe"
 	"schoolbridge/ldapsrv/wire"
 )
@@ -40,7 +37,7 @@ func (d *directoryServer) Serve(ctx context.Context, c *wire.Conn, m *wire.Messa
 		c.Reply(m.ID, wire.OpExtendedResponse, wire.Result{})
 	case wire.OpBindRequest:
 		code := wire.InvalidCredentials
-		for _, right := range []string{string(bindRequest(nil, "cn=reader", "reader-secret")), string(bindRequest(nil, "uid=u1,o=x", "p1")), string(bindRequest(nil, "uid=u2,o=x", "p2"))} {
+		for _, right := range []string{string(dua.Bind(nil, "cn=reader", "reader-secret")), string(dua.Bind(nil, "uid=u1,o=x", "p1")), string(dua.Bind(nil, "uid=u2,o=x", "p2"))} {
 			if strings.Contains(right, string(m.Body)) {
 				code = wire.Success
 			}
@@ -71,17 +68,18 @@ func (d *directoryServer) search(c *wire.Conn, m *wire.Message) {
 		if from+10 >= 25 {
 			next = ""
 		}
-		controls = pageControl(10, []byte(next))
+		controls = dua.Page(10, []byte(next))
 	} else {
 		for _, login := range []string{"u1", "u2"} {
-			if strings.Contains(string(m.Body), string(equals("uid", login))) {
+			if strings.Contains(string(m.Body), string(dua.Equals("uid", login))) {
 				found = append(found, "uid="+login+",o=x")
 			}
 		}
 	}
 	for _, dn := range found {
-		b := message(c.Buffer(), wire.OpSearchResultEntry, wire.AppendTLV(wire.AppendTLV(nil, wire.TagOctets, dn), wire.TagSequence, ""))
-		_ = c.Wrote(b)
+		b, whole := wire.Begin(c.Buffer(), wire.TagSequence)
+		b = wire.AppendTLV(wire.AppendInt(b, wire.TagInteger, m.ID), wire.OpSearchResultEntry, wire.AppendTLV(wire.AppendTLV(nil, wire.TagOctets, dn), wire.TagSequence, ""))
+		_ = c.Wrote(wire.End(b, whole))
 	}
 	c.ReplyExtra(m.ID, wire.OpSearchResultDone, wire.Result{Code: wire.Code(d.code.Load())}, nil, controls)
 }
@@ -89,16 +87,8 @@ func (d *directoryServer) search(c *wire.Conn, m *wire.Message) {
 // serve runs it in the clear and as LDAPS.
 func serveDirectory(t *testing.T, d *directoryServer) (plain, secure string) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	raw, err := x509.CreateCertificate(rand.Reader, leaf, leaf, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{raw}, PrivateKey: key}}}
+	cert, _ := certtest.SelfSigned(t, "localhost")
+	config := &tls.Config{Certificates: []tls.Certificate{cert}}
 	s := wire.New(wire.Options{Open: func(*wire.Conn) wire.Session { d.connections.Add(1); return d }, TLS: func() *tls.Config { return config }, Metrics: prometheus.NewRegistry()})
 	var addresses []string
 	for _, implicit := range []bool{false, true} {
@@ -157,36 +147,6 @@ func TestLDAP(t *testing.T) {
 	}
 }
 
-// An entry that fits into no buffer has its own name, and the one before it does
-// not stay.
-func TestLargeEntryHasItsName(t *testing.T) {
-	ours, theirs := net.Pipe()
-	defer func() { _ = ours.Close() }()
-	go func() {
-		var b []byte
-		for _, name := range []string{"uid=before", "uid=large"} {
-			attributes := strings.Repeat("x", min(1000*len(b), 10_000)) // none of the first
-			b = message(b, wire.OpSearchResultEntry, wire.AppendTLV(wire.AppendTLV(nil, wire.TagOctets, name), wire.TagSequence, attributes))
-		}
-		b = wire.AppendResult(b, messageID, wire.OpSearchResultDone, wire.Result{Text: strings.Repeat("t", 10_000)}, nil, nil)
-		_, _ = theirs.Write(b)
-		_ = theirs.Close()
-	}()
-	c := newLDAPConn(ours, time.Minute, false)
-	for i := 0; ; i++ {
-		done, err := c.message()
-		if err != nil || i > 2 {
-			t.Fatal(i, err)
-		}
-		if done {
-			break
-		}
-	}
-	if string(c.dn) != "uid=large" || c.entries != 2 {
-		t.Errorf("%d entries, the last is %q", c.entries, c.dn)
-	}
-}
-
 // A server that takes connections and says nothing does not answer: its TLS is
 // not at fault.
 func TestSilentServerIsNoFaultOfTLS(t *testing.T) {
@@ -217,11 +177,12 @@ func TestLDAPProblems(t *testing.T) {
 		code   wire.Code
 	}{
 		probe.ProblemPassword: {change: func(o *LDAPOptions) { o.Password = "no" }},
-		ProblemNobody:         {change: func(o *LDAPOptions) { o.Users = []User{{"nobody", ""}} }},
-		ProblemBusy:           {code: wire.Busy}, ProblemUnavailable: {code: wire.Unavailable}, ProblemLimit: {code: wire.SizeLimitExceeded},
-		ProblemAccess: {code: wire.InsufficientAccessRights}, ProblemResult: {code: wire.Other},
+		probe.ProblemNobody:   {change: func(o *LDAPOptions) { o.Users = []User{{"nobody", ""}} }},
+		probe.ProblemBusy:     {code: wire.Busy}, probe.ProblemUnavailable: {code: wire.Unavailable}, probe.ProblemLimit: {code: wire.SizeLimitExceeded},
+		probe.ProblemAccess: {code: wire.InsufficientAccessRights}, probe.ProblemResult: {code: wire.Other},
 		probe.ProblemRefused:  {change: func(o *LDAPOptions) { o.Server = gone.Addr().String() }},
-		ProblemTLS:            {change: func(o *LDAPOptions) { o.TLS = &tls.Config{ServerName: "x"} }},
+		probe.ProblemNotTLS:   {change: func(o *LDAPOptions) { o.TLS = &tls.Config{ServerName: "x"} }},
+		probe.ProblemName:     {change: func(o *LDAPOptions) { o.TLS, o.StartTLS = &tls.Config{ServerName: "x"}, true }},
 		probe.ProblemNoAnswer: {change: func(o *LDAPOptions) { o.Timeout = 30 * time.Millisecond }, code: -1},
 	} {
 		t.Run(string(want), func(t *testing.T) {
@@ -258,30 +219,7 @@ func TestLDAPOptions(t *testing.T) {
 		}
 	}
 	l, err := NewLDAP(LDAPOptions{Work: LDAPBind, UserDN: "uid={login},o=x", Users: []User{{"a,b=\"ж", "secret"}}})
-	if err != nil || !slices.Equal(l.asked.at(0), bindRequest(nil, `uid=a\2cb\3d\22ж,o=x`, "secret")) {
+	if err != nil || !slices.Equal(l.asked.at(0), dua.Bind(nil, `uid=a\2cb\3d\22ж,o=x`, "secret")) {
 		t.Errorf("%q, %v", l.asked.bytes, err)
 	}
-}
-
-// FuzzLDAPAnswer: a server may send anything.
-func FuzzLDAPAnswer(f *testing.F) {
-	f.Add(message(nil, wire.OpSearchResultEntry, wire.AppendTLV(nil, wire.TagOctets, "uid=a")))
-	f.Add(wire.AppendResult(nil, messageID, wire.OpSearchResultDone, wire.Result{}, nil, pageControl(5, []byte("next"))))
-	f.Add([]byte{0x30, 0x88, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		ours, theirs := net.Pipe()
-		go func() { _, _ = theirs.Write(b); _ = theirs.Close() }()
-		c := newLDAPConn(ours, time.Minute, false)
-		for range len(b) + 1 {
-			done, err := c.message()
-			if err != nil {
-				_ = ours.Close()
-				return
-			}
-			if done {
-				_, _ = nextPage(c.controls)
-			}
-		}
-		t.Fatalf("more messages than bytes: %x", b)
-	})
 }

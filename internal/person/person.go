@@ -69,9 +69,11 @@ const (
 	RecordEmployment RecordKind = iota + 1 // Кадры
 	RecordEnrolment                        // Контингент
 	RecordCard                             // Запись в ОУ: the child's card, one row a parent
+	RecordSignIns                          // sign-ins to ЭЖД, one row a login and school; for statistics, bound to nobody
 )
 
-// String gives "kadry", "kontingent" or "zapis", the names of the files.
+// String gives "kadry", "kontingent", "zapis" or "ezhd_logins", the names of the
+// files.
 func (k RecordKind) String() string {
 	switch k {
 	case RecordEmployment:
@@ -80,6 +82,8 @@ func (k RecordKind) String() string {
 		return "kontingent"
 	case RecordCard:
 		return "zapis"
+	case RecordSignIns:
+		return "ezhd_logins"
 	}
 	return "unknown"
 }
@@ -206,6 +210,9 @@ type TargetAccount struct {
 	Target string   // "ad"
 	Name   string   // sAMAccountName to reserve, or of the adopted object
 	Object [16]byte // objectGUID of the object to adopt; zero: to be created
+	// Made says that the Name was made here: it must not look like one that
+	// anybody else has or had.
+	Made bool
 }
 
 // Activated is what an activation came to. Repeating one gives equal values.

@@ -2,7 +2,6 @@ package probe
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"net"
 	"strings"
@@ -126,16 +125,8 @@ func certificate(err error) Problem {
 	if !errors.As(err, &refused) {
 		return ""
 	}
-	var name x509.HostnameError
-	var authority x509.UnknownAuthorityError
-	var invalid x509.CertificateInvalidError
-	switch {
-	case errors.As(err, &name):
-		return ProblemName
-	case errors.As(err, &authority):
-		return ProblemAuthority
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return ProblemExpired
+	if p := certificateFault(refused.Err); p != "" {
+		return p
 	}
 	return ProblemCertificate
 }

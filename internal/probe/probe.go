@@ -1,12 +1,13 @@
-// Package probe signs in once over RADIUS, as an access point and a device do,
-// and tells a person or a monitor what happened: each round with its time, what
-// TLS agreed on, the certificate and its end, what was granted, and where it
-// failed the reason with its remedy, in Russian and English.
+// Package probe signs in once, over RADIUS as an access point and a device do or
+// over LDAP as a PC or a board does, and tells a person or a monitor what
+// happened: each round with its time, what TLS agreed on, the certificate and its
+// end, what was granted, and where it failed the reason with its remedy, in
+// Russian and English.
 //
 // It works against any server. What the server sent is shown with everything
 // unprintable escaped; keys and passwords are never shown.
 //
-// Start reading at Probe.Run.
+// Start reading at Probe.Run and LDAP.Run.
 package probe
 
 import (

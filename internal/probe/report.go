@@ -34,13 +34,16 @@ type Report struct {
 	Detail     string      `json:"detail,omitempty"`
 	Warnings   []Warning   `json:"warnings,omitempty"`
 	TookMS     float64     `json:"took_ms"`
-	Rounds     []Round     `json:"rounds"`
+	Rounds     []Round     `json:"rounds,omitzero"` // of RADIUS
+	Steps      []Step      `json:"steps,omitempty"` // of LDAP
 	TLS        *TLS        `json:"tls,omitempty"`
 	Chain      []Link      `json:"certificates,omitempty"` // also where it was refused
 	Unverified bool        `json:"unverified,omitempty"`   // nobody checked the chain: no authority was given
 	Keys       bool        `json:"keys,omitempty"`         // both MS-MPPE keys came and are the device's
 	VLAN       string      `json:"vlan,omitempty"`
 	Attributes []Attribute `json:"attributes,omitempty"`
+	Entry      string      `json:"entry,omitempty"` // DN that a search for the login found
+	As         string      `json:"as,omitempty"`    // whom an LDAP server says we are (RFC 4532)
 }
 
 // Round is one request and its answer.
@@ -142,11 +145,17 @@ func (r *Report) tls(info eappeer.Info, now time.Time) {
 func (r *Report) Write(w io.Writer, lang Lang) error {
 	t := texts[lang]
 	b := &strings.Builder{}
-	fmt.Fprintf(b, t.head, t.outcome[r.Outcome], r.Method, r.Server, len(r.Rounds), r.TookMS)
+	explain := Problem.In
+	if r.Steps != nil {
+		explain = Problem.InLDAP
+		fmt.Fprintf(b, t.stepsHead, t.outcome[r.Outcome], r.Method, r.Server, len(r.Steps), r.TookMS)
+	} else {
+		fmt.Fprintf(b, t.head, t.outcome[r.Outcome], r.Method, r.Server, len(r.Rounds), r.TookMS)
+	}
 	if r.Problem != "" {
-		advice := t.problem[r.Problem]
-		fmt.Fprintf(b, "%s: %s\n", t.reason, advice.meaning)
-		fmt.Fprintf(b, "%s: %s\n", t.remedy, advice.remedy)
+		meaning, remedy := explain(r.Problem, lang)
+		fmt.Fprintf(b, "%s: %s\n", t.reason, meaning)
+		fmt.Fprintf(b, "%s: %s\n", t.remedy, remedy)
 		fmt.Fprintf(b, "%s: %s\n", t.detail, r.Detail)
 	}
 	for _, warning := range r.Warnings {
@@ -166,6 +175,7 @@ func (r *Report) Write(w io.Writer, lang Lang) error {
 		}
 		b.WriteByte('\n')
 	}
+	r.writeSteps(b, t)
 	r.writeTLS(b, t)
 	if r.Keys {
 		fmt.Fprintln(b, t.keys)
@@ -181,6 +191,24 @@ func (r *Report) Write(w io.Writer, lang Lang) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func (r *Report) writeSteps(b *strings.Builder, t *text) {
+	for _, s := range r.Steps {
+		fmt.Fprintf(b, t.step, t.steps[s.Name], s.MS)
+		if s.Result != nil {
+			fmt.Fprintf(b, t.result, *s.Result)
+		}
+		if s.Entries != nil {
+			fmt.Fprintf(b, t.entries, *s.Entries)
+		}
+		b.WriteByte('\n')
+	}
+	for _, name := range []struct{ label, value string }{{t.entry, r.Entry}, {t.as, r.As}} {
+		if name.value != "" {
+			fmt.Fprintf(b, "%s: %s\n", name.label, name.value)
+		}
+	}
 }
 
 func (r *Report) writeTLS(b *strings.Builder, t *text) {

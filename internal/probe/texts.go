@@ -26,6 +26,9 @@ type text struct {
 	round, eap, tries, nothing             string
 	full, resumed, certificate, unverified string
 	keys, attributes                       string
+	stepsHead, step, result, entries       string
+	entry, as                              string
+	steps                                  map[string]string
 	outcome                                map[Outcome]string
 	problem                                map[Problem]advice
 	warnings                               map[Warning]string
@@ -40,6 +43,9 @@ var texts = map[Lang]*text{
 		certificate: "сертификат %s (имена: %s), выдан %s, %s, действует до %s, осталось дней: %d\n",
 		unverified:  "цепочка сертификатов не проверялась: не указан --ca",
 		keys:        "ключи MS-MPPE: оба верны", attributes: "в ответе:",
+		stepsHead: "%s: %s, сервер %s, шагов %d, %.1f мс\n", step: "  %s: %.1f мс", result: ", результат %d", entries: ", найдено записей: %d",
+		entry: "найдена запись", as: "сервер считает вошедшим",
+		steps:   map[string]string{"connect": "соединение", "starttls": "StartTLS", "tls": "TLS", "service_bind": "вход служебной записи", "search": "поиск", "bind": "вход", "whoami": "кто вошёл"},
 		outcome: map[Outcome]string{Accepted: "принят", Rejected: "отклонён", NoAnswer: "нет ответа"},
 		problem: map[Problem]advice{
 			ProblemRejected:     {"сервер отклонил вход и причины не назвал", "Проверьте логин и пароль; причину знает сервер: в schoolbridge её покажет «schoolbridge explain ЛОГИН»."},
@@ -82,6 +88,9 @@ var texts = map[Lang]*text{
 		certificate: "certificate %s (names: %s), issued by %s, %s, until %s, %d days left\n",
 		unverified:  "the certificates were not verified: no --ca",
 		keys:        "MS-MPPE keys: both right", attributes: "in the answer:",
+		stepsHead: "%s: %s, server %s, %d steps, %.1f ms\n", step: "  %s: %.1f ms", result: ", result %d", entries: ", entries found: %d",
+		entry: "entry found", as: "the server takes us for",
+		steps:   map[string]string{"connect": "connection", "starttls": "StartTLS", "tls": "TLS", "service_bind": "service account's sign-in", "search": "search", "bind": "sign-in", "whoami": "who am I"},
 		outcome: map[Outcome]string{Accepted: "accepted", Rejected: "rejected", NoAnswer: "no answer"},
 		problem: map[Problem]advice{
 			ProblemRejected:     {"the server rejects the sign-in and gives no reason", "Check login and password; the server knows why: with schoolbridge, \"schoolbridge explain LOGIN\" tells."},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"runtime/debug"
 	"strings"
@@ -211,7 +212,7 @@ func (b *backend) search(w *gldap.ResponseWriter, r *gldap.Request) error {
 	if err := b.critical(m.Controls); err != nil {
 		return err
 	}
-	q := query{base: m.BaseDN, scope: int(m.Scope), filter: m.Filter, wanted: m.Attributes, limit: int(min(max(m.SizeLimit, 0), mostObjects))}
+	q := query{base: m.BaseDN, scope: int(m.Scope), filter: m.Filter, wanted: m.Attributes, limit: int(min(max(m.SizeLimit, 0), math.MaxInt32))}
 	paged := false
 	for _, c := range m.Controls {
 		if p, ok := c.(*gldap.ControlPaging); ok {

@@ -39,6 +39,8 @@ type Options struct {
 	Groups  []string // DNs of security groups, below Units or Managed
 	Users   []User
 
+	Objects int // at most; 20,000
+
 	Policy Policy
 	// Samba answers as Samba does where it differs from Windows.
 	Samba bool
@@ -91,7 +93,8 @@ func NewDirectory(o Options) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Directory{o: o, realm: realm, tree: newTree()}
+	d := &Directory{o: o, realm: realm}
+	d.tree = newTree(d.sameAccount, o.Objects)
 	loaded, err := d.load()
 	if err != nil {
 		return nil, fmt.Errorf("simulated Active Directory: %w", err)

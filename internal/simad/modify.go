@@ -114,6 +114,9 @@ func (e *edit) step(attr *attribute, c change) error {
 			old = nil
 		}
 	case 2:
+		if low == "userprincipalname" && len(c.values) == 0 && e.d.o.Samba {
+			return errClass // Windows takes it; to delete the value works with both
+		}
 		old = slices.Clone(c.values)
 	default:
 		return fail(2, 0x57, "unknown operation")
@@ -299,10 +302,10 @@ func (e *edit) whole() error {
 	if strings.ContainsAny(sam, accountForbidden) || strings.HasSuffix(sam, ".") || !e.d.o.Samba && utf8.RuneCountInString(sam) > 20 && e.o.isUser() {
 		return fail(19, 0x523, "AtrErr: problem 1005 (CONSTRAINT_ATT_TYPE), the account name")
 	}
-	if e.d.tree.holder("samaccountname", sam, e.d.sameAccount, e.o.ID) != nil {
+	if e.d.tree.holder("samaccountname", sam, e.o.ID) != nil {
 		return errExists
 	}
-	if upn := e.o.first("userprincipalname"); upn != "" && e.d.tree.holder("userprincipalname", upn, filter.Fold, e.o.ID) != nil {
+	if upn := e.o.first("userprincipalname"); upn != "" && e.d.tree.holder("userprincipalname", upn, e.o.ID) != nil {
 		return fail(19, 0x202F, "AtrErr: problem 1005 (CONSTRAINT_ATT_TYPE), userPrincipalName is not unique")
 	}
 	return e.control()

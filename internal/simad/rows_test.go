@@ -41,6 +41,14 @@ var names = []row{
 		w.user("a", "userPrincipalName=x"+w.name("a")+"@uao.example")
 		return w.add("user", "other", "sAMAccountName="+w.name("b"), "userPrincipalName=X"+w.name("a")+"@UAO.example")
 	}, windows: "19 0000202F"},
+	{what: "a principal name replaced by nothing", do: func(w *world) error {
+		return w.modify(w.user("a", "userPrincipalName=n"+w.name("a")+"@uao.example"), set("userPrincipalName"))
+	}, windows: "ok", samba: "65"},
+	{what: "addresses, and their end", do: func(w *world) error {
+		dn := w.user("a", "userPrincipalName=e"+w.name("a")+"@uao.example", "proxyAddresses=SMTP:a@example.org", "mail=a@example.org")
+		return errors.Join(w.modify(dn, take("userPrincipalName", "e"+w.name("a")+"@uao.example"), set("proxyAddresses"), take("mail", "a@example.org")),
+			expect("addresses", w.text(dn, "proxyAddresses")+w.text(dn, "mail")+w.text(dn, "userPrincipalName"), ""))
+	}, windows: "ok"},
 	{what: "a common name that is taken in the unit", do: func(w *world) error {
 		w.user("a")
 		return w.add("user", w.name("A"), "sAMAccountName="+w.name("b"))

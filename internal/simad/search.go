@@ -2,6 +2,7 @@ package simad
 
 import (
 	"encoding/binary"
+	"iter"
 	"strings"
 
 	"schoolbridge/ldapsrv/filter"
@@ -45,8 +46,8 @@ func (d *Directory) search(by guid, q query) (entries []entry, cookie string, er
 		return nil, "", err
 	}
 	var scratch filter.Values
-	for _, o := range d.scoped(base, q.scope) {
-		if o.Number <= after || f.Eval(subject{d, o}, &scratch) != filter.True {
+	for o := range d.scoped(base, q.scope, after) {
+		if f.Eval(subject{d, o}, &scratch) != filter.True {
 			continue
 		}
 		if most > 0 && len(entries) == most {
@@ -77,23 +78,33 @@ func (d *Directory) bounds(q query) (after uint64, most int, err error) {
 	return after, most, nil
 }
 
-// scoped gives the objects in reach, oldest first. The schema is a naming
-// context of its own, which a search from above does not enter.
-func (d *Directory) scoped(base *object, scope int) []*object {
-	if scope == 0 {
-		return []*object{base}
-	}
-	var all []*object
-	configuration, _ := d.tree.find("CN=Configuration," + d.o.Base)
-	for _, o := range d.tree.below(base) {
-		switch {
-		case scope == 1 && (o.Parent == nil || *o.Parent != base.ID):
-		case configuration != nil && d.tree.within(o, configuration) && !d.tree.within(base, configuration):
-		default:
-			all = append(all, o)
+// scoped gives the objects in reach, oldest first, younger than number after.
+// The schema is a naming context of its own, which a search from above does not
+// enter.
+func (d *Directory) scoped(base *object, scope int, after uint64) iter.Seq[*object] {
+	return func(yield func(*object) bool) {
+		if scope == 0 {
+			if base.Number > after {
+				yield(base)
+			}
+			return
+		}
+		configuration, _ := d.tree.find("CN=Configuration," + d.o.Base)
+		at, found := d.tree.at(after)
+		if found {
+			at++
+		}
+		for _, p := range d.tree.order[at:] {
+			o := d.tree.objects[p.id]
+			switch {
+			case !d.tree.within(o, base):
+			case scope == 1 && (o.Parent == nil || *o.Parent != base.ID):
+			case configuration != nil && d.tree.within(o, configuration) && !d.tree.within(base, configuration):
+			case !yield(o):
+				return
+			}
 		}
 	}
-	return all
 }
 
 // rootDSE tells what the controller is (MS-ADTS section 3.1.1.3.2).

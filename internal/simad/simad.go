@@ -14,8 +14,8 @@
 // one port, renames, and requests one after another, so that a search never
 // overtakes the bind before it.
 //
-// Limits: for demos and tests on loopback; some 20,000 objects; linear
-// searches; no SASL, no password history, no lockout, no deleted objects, no
+// Limits: for demos and tests on loopback; some 20,000 objects unless
+// Options.Objects says otherwise; linear searches; no SASL, no password history, no lockout, no deleted objects, no
 // replication. The ports between front and gldap lie on 127.0.0.1 and are open
 // to whoever is on this machine.
 //

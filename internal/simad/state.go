@@ -108,7 +108,7 @@ func (d *Directory) read(r io.Reader) error {
 	if s.Base != d.o.Base {
 		return errors.New("it holds another domain")
 	}
-	t := newTree()
+	t := newTree(d.sameAccount, d.o.Objects)
 	t.last, t.usn = s.Last, s.USN
 	for _, k := range s.Objects {
 		o, err := k.object()
@@ -121,7 +121,7 @@ func (d *Directory) read(r io.Reader) error {
 		case o.Parent == nil:
 			t.root = o.ID
 		}
-		t.objects[o.ID] = o
+		t.keep(o)
 		t.names[key(t.path(o))] = o.ID
 	}
 	d.tree = t

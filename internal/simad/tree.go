@@ -14,7 +14,7 @@ import (
 
 // Bounds of the tree: whoever signs in may fill it.
 const (
-	mostObjects = 20_000
+	mostObjects = 20_000   // unless Options.Objects says otherwise
 	mostBytes   = 16 << 10 // of one object's values
 	mostMembers = 20_000   // of one group
 )
@@ -79,13 +79,64 @@ func (o *object) clone() *object {
 // tree holds the objects. Its methods are called under the directory's lock.
 type tree struct {
 	objects map[guid]*object
+	order   []place         // oldest first
 	names   map[string]guid // by key of the distinguished name
+	held    map[string]guid // by attribute and folded value, of unique ones
+	same    func(string) string
 	root    guid
 	last    uint64 // object number
 	usn     uint64
+	most    int
 }
 
-func newTree() *tree { return &tree{objects: map[guid]*object{}, names: map[string]guid{}} }
+// place is an object in the order of creation.
+type place struct {
+	number uint64
+	id     guid
+}
+
+// newTree makes an empty one; same is the form in which account names are one.
+func newTree(same func(string) string, most int) *tree {
+	return &tree{objects: map[guid]*object{}, names: map[string]guid{}, held: map[string]guid{}, same: same, most: cmp.Or(most, mostObjects)}
+}
+
+// unique are the attributes of which each value is one object's.
+var unique = []string{"samaccountname", "userprincipalname"}
+
+func (t *tree) heldKey(attribute, value string) string {
+	if attribute == "samaccountname" {
+		return attribute + "=" + t.same(value)
+	}
+	return attribute + "=" + filter.Fold(value)
+}
+
+// keep puts an object where it is found; what was kept under its GUID goes.
+func (t *tree) keep(o *object) {
+	if before := t.objects[o.ID]; before != nil {
+		t.forget(before)
+	} else if at, found := t.at(o.Number); !found {
+		t.order = slices.Insert(t.order, at, place{o.Number, o.ID})
+	}
+	t.objects[o.ID] = o
+	for _, a := range unique {
+		if v := o.first(a); v != "" {
+			t.held[t.heldKey(a, v)] = o.ID
+		}
+	}
+}
+
+// forget takes an object's unique values out.
+func (t *tree) forget(o *object) {
+	for _, a := range unique {
+		if k := t.heldKey(a, o.first(a)); t.held[k] == o.ID {
+			delete(t.held, k)
+		}
+	}
+}
+
+func (t *tree) at(number uint64) (int, bool) {
+	return slices.BinarySearchFunc(t.order, number, func(p place, n uint64) int { return cmp.Compare(p.number, n) })
+}
 
 // path gives the object's name, leaf first.
 func (t *tree) path(o *object) []rdn {
@@ -134,7 +185,7 @@ func (t *tree) find(dn string) (*object, error) {
 
 // insert puts a new object into the tree.
 func (t *tree) insert(o *object, now time.Time) error {
-	if len(t.objects) >= mostObjects {
+	if len(t.objects) >= t.most {
 		return fail(11, 0x2024, "the simulated directory is full")
 	}
 	if _, err := rand.Read(o.ID[:]); err != nil {
@@ -143,7 +194,7 @@ func (t *tree) insert(o *object, now time.Time) error {
 	t.last++
 	t.usn++
 	o.Number, o.Created, o.Changed, o.USN = t.last, now, now, [2]uint64{t.usn, t.usn}
-	t.objects[o.ID] = o
+	t.keep(o)
 	t.names[key(t.path(o))] = o.ID
 	return nil
 }
@@ -152,13 +203,17 @@ func (t *tree) insert(o *object, now time.Time) error {
 func (t *tree) replace(o *object, now time.Time) {
 	t.usn++
 	o.Changed, o.USN[1] = now, t.usn
-	t.objects[o.ID] = o
+	t.keep(o)
 }
 
 // remove takes an object without children out.
 func (t *tree) remove(o *object) {
 	delete(t.names, key(t.path(o)))
 	delete(t.objects, o.ID)
+	t.forget(o)
+	if at, found := t.at(o.Number); found {
+		t.order = slices.Delete(t.order, at, at+1)
+	}
 	for _, group := range t.objects {
 		group.Members = slices.DeleteFunc(group.Members, func(m guid) bool { return m == o.ID })
 	}
@@ -180,12 +235,11 @@ func (t *tree) move(o *object, name rdn, parent guid, now time.Time) {
 // below gives an object and all under it, oldest first.
 func (t *tree) below(top *object) []*object {
 	var all []*object
-	for _, o := range t.objects {
-		if t.within(o, top) {
+	for _, p := range t.order {
+		if o := t.objects[p.id]; t.within(o, top) {
 			all = append(all, o)
 		}
 	}
-	slices.SortFunc(all, func(a, b *object) int { return cmp.Compare(a.Number, b.Number) })
 	return all
 }
 
@@ -202,20 +256,18 @@ func (t *tree) within(o, top *object) bool {
 	}
 }
 
-// holder finds who has a value of a text attribute, other than except.
-func (t *tree) holder(attribute, value string, same func(string) string, except guid) *object {
-	want := same(value)
-	for id, o := range t.objects {
-		if v := o.first(attribute); v != "" && id != except && same(v) == want {
-			return o
-		}
+// holder finds who has a value of a unique attribute, other than except.
+func (t *tree) holder(attribute, value string, except guid) *object {
+	id, ok := t.held[t.heldKey(attribute, value)]
+	if !ok || id == except {
+		return nil
 	}
-	return nil
+	return t.objects[id]
 }
 
 // byLogin finds a user by account name or user principal name.
 func (t *tree) byLogin(attribute, value string) *object {
-	o := t.holder(attribute, value, filter.Fold, guid{})
+	o := t.holder(attribute, value, guid{})
 	if o == nil || !o.isUser() {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
+	"schoolbridge/provision/login"
 )
 
 // firstUID is the first uidNumber: above what distributions give to local
@@ -82,6 +83,9 @@ func (t *tx) activate(act person.Activation, now time.Time) (person.Activated, e
 		return done, err
 	}
 	done.Person = id
+	if err := t.dropTry(act.Profile.Subject); err != nil {
+		return done, err
+	}
 	if done.Epoch, err = t.epochSince(id, asked); err != nil {
 		return done, err
 	}
@@ -266,6 +270,17 @@ func (t *tx) bind(id identity.PersonID, record person.RecordRef, parents []keyed
 // nameAll reserves the names. A name is never taken from its holder, nor
 // deleted: the mos.ru login that is replaced by another becomes retired.
 func (t *tx) nameAll(id identity.PersonID, act person.Activation) (changed bool, err error) {
+	if act.Target != nil && act.Target.Made {
+		var n int
+		if err := t.row("SELECT COUNT(*) FROM targets WHERE person = ? AND target = ?", id[:], act.Target.Target).Scan(&n); err != nil {
+			return false, err
+		}
+		if n > 0 { // the first decision stands, and needs no other name
+			act.Login, act.Target = "", nil
+		} else if changed, err = t.giveMade(id, act.Target); err != nil {
+			return false, err
+		}
+	}
 	wanted := act.Names
 	if act.Login != "" {
 		wanted = append(wanted[:len(wanted):len(wanted)], person.Name{Kind: person.NameAD, Text: string(act.Login)})
@@ -312,16 +327,20 @@ func (t *tx) giveName(id identity.PersonID, name person.Name) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return true, t.exec("INSERT INTO names (digest, version, person, kind, sealed) VALUES (?, ?, ?, ?, ?)",
-		digest.digest, digest.version, id[:], name.Kind, sealed)
+	look, err := t.db.keys.current(domainLook, login.Look(name.Text))
+	if err != nil {
+		return false, err
+	}
+	return true, t.exec("INSERT INTO names (digest, version, person, kind, sealed, look) VALUES (?, ?, ?, ?, ?, ?)",
+		digest.digest, digest.version, id[:], name.Kind, sealed, look.digest)
 }
 
 // retireOthers makes the mos.ru names retired that are not the login of now.
-func (t *tx) retireOthers(id identity.PersonID, login string) (bool, error) {
-	if login == "" {
+func (t *tx) retireOthers(id identity.PersonID, mosru string) (bool, error) {
+	if mosru == "" {
 		return false, nil
 	}
-	digests, err := t.db.keys.every(domainName, person.FoldName(login))
+	digests, err := t.db.keys.every(domainName, person.FoldName(mosru))
 	if err != nil {
 		return false, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
@@ -31,27 +32,67 @@ type sealedObject struct {
 // Put claims objects for records. Claiming again renews what is known of the
 // object.
 func (c *Claims) Put(ctx context.Context, claims []provision.Claim) error {
-	err := c.db.write(ctx, func(t *tx) error {
-		for _, claim := range claims {
-			o := claim.Object
-			sealed, err := t.db.keys.sealJSON("claims", claimKey(claim.Target, o.ID, claim.Record), "sealed",
-				sealedObject{o.Name, o.UPN, o.Display, o.Enabled})
-			if err != nil {
-				return err
-			}
-			err = t.exec(`INSERT INTO claims (target, object, kind, key, created, sealed) VALUES (?, ?, ?, ?, ?, ?)
-				ON CONFLICT (target, object, kind, key) DO UPDATE SET created = excluded.created, sealed = excluded.sealed`,
-				claim.Target, o.ID[:], claim.Record.Kind, string(claim.Record.ID), micros(o.Created), sealed)
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err := c.db.write(ctx, func(t *tx) error { return t.putClaims(claims) })
 	if err != nil {
 		return fmt.Errorf("claim accounts: %w", err)
 	}
 	return nil
+}
+
+func (t *tx) putClaims(claims []provision.Claim) error {
+	for _, claim := range claims {
+		o := claim.Object
+		sealed, err := t.db.keys.sealJSON("claims", claimKey(claim.Target, o.ID, claim.Record), "sealed",
+			sealedObject{o.Name, o.UPN, o.Display, o.Enabled})
+		if err != nil {
+			return err
+		}
+		err = t.exec(`INSERT INTO claims (target, object, kind, key, created, sealed) VALUES (?, ?, ?, ?, ?, ?)
+			ON CONFLICT (target, object, kind, key) DO UPDATE SET created = excluded.created, sealed = excluded.sealed`,
+			claim.Target, o.ID[:], claim.Record.Kind, string(claim.Record.ID), micros(o.Created), sealed)
+		if err != nil {
+			return err
+		}
+		local, _, _ := strings.Cut(o.UPN, "@")
+		for _, name := range []string{o.Name, local} {
+			if err := t.recordName(claim.Target, provision.NameLive, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *tx) dropClaims(claims []provision.Claim) error {
+	for _, c := range claims {
+		err := t.exec("DELETE FROM claims WHERE target = ? AND object = ? AND kind = ? AND key = ?", c.Target, c.Object.ID[:], c.Record.Kind, string(c.Record.ID))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// claimsOn reads the claims on one object.
+func (t *tx) claimsOn(target string, object [16]byte) ([]provision.Claim, error) {
+	var list []provision.Claim
+	err := t.each("SELECT kind, key, created, sealed FROM claims WHERE target = ? AND object = ? ORDER BY kind, key", []any{target, object[:]},
+		func(scan func(...any) error) error {
+			c := provision.Claim{Target: target, Object: provision.Object{ID: object}}
+			var created int64
+			var sealed []byte
+			if err := scan(&c.Record.Kind, &c.Record.ID, &created, &sealed); err != nil {
+				return err
+			}
+			var s sealedObject
+			if err := t.db.keys.openJSON("claims", claimKey(target, object, c.Record), "sealed", sealed, &s); err != nil {
+				return err
+			}
+			c.Object.Name, c.Object.UPN, c.Object.Display, c.Object.Enabled, c.Object.Created = s.Name, s.UPN, s.Display, s.Enabled, moment(created)
+			list = append(list, c)
+			return nil
+		})
+	return list, err
 }
 
 // Drop takes every claim on an object back.

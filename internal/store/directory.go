@@ -87,6 +87,19 @@ func (d *Directory) Entry(ctx context.Context, id identity.PersonID) (*directory
 }
 
 func (t *tx) loadEntries(entry func(*directory.Entry) error) error {
+	return t.entryPages(func(entries []*directory.Entry, _, _ []byte) error {
+		for _, e := range entries {
+			if err := entry(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// entryPages gives everybody with an account in the order of their ids, some at a
+// time: those after one id up to another.
+func (t *tx) entryPages(f func(entries []*directory.Entry, after, last []byte) error) error {
 	after := []byte{}
 	for {
 		var page [][]byte
@@ -104,13 +117,11 @@ func (t *tx) loadEntries(entry func(*directory.Entry) error) error {
 		}
 		last := page[len(page)-1]
 		entries, err := t.entries("PERSON > ? AND PERSON <= ?", after, last)
+		if err == nil {
+			err = f(entries, after, last)
+		}
 		if err != nil {
 			return err
-		}
-		for _, e := range entries {
-			if err := entry(e); err != nil {
-				return err
-			}
 		}
 		after = last
 	}

@@ -94,10 +94,12 @@ func (t *tx) scanEntry(scan func(...any) error) (*directory.Entry, error) {
 		return nil, err
 	}
 	e.State = shown(e.State, upstream)
-	e.Person, e.Created, e.Modified = personID(id), moment(created), moment(modified)
+	e.Person, e.Created, e.Modified = personID(id), directory.MomentOf(moment(created)), directory.MomentOf(moment(modified))
 	copy(e.UUID[:], uuid)
-	copy(e.AD.GUID[:], object)
-	e.AD.SID = string(sid)
+	if len(object) > 0 {
+		e.AD = &directory.Object{SID: string(sid)}
+		copy(e.AD.GUID[:], object)
+	}
 	var p sealedPerson
 	row := e.Person.String()
 	if err := t.db.keys.openJSON("people", row, "sealed", sealed, &p); err != nil {

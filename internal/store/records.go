@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"schoolbridge/internal/person"
+	exports "schoolbridge/provision/registry"
 )
 
 // registry is how one kind of record is stored: a few columns in clear for
@@ -45,6 +46,12 @@ var registries = map[person.RecordKind]*registry{
 			ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, sealed = excluded.sealed, school = excluded.school, gone = '',
 			child = excluded.child`,
 	},
+	person.RecordSignIns: {
+		kind: person.RecordSignIns, table: "ezhd_logins",
+		upsert: `INSERT INTO ezhd_logins (key, digest, sealed, school, gone, logins, last) VALUES (?, ?, ?, ?, '', ?, ?)
+			ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, sealed = excluded.sealed, school = excluded.school, gone = '',
+			logins = excluded.logins, last = excluded.last`,
+	},
 }
 
 // holds says whether a value is a row of this registry.
@@ -59,6 +66,8 @@ func (r *registry) holds(value any) bool {
 		kind = person.RecordEnrolment
 	case person.Card:
 		kind = person.RecordCard
+	case exports.LoginRow:
+		kind = person.RecordSignIns
 	default:
 		return false
 	}
@@ -75,14 +84,19 @@ type record struct {
 }
 
 // storedKey is the key of a row in its table. Employments and enrolments have
-// an id of their own. A card's row is told apart by its parent, who must not
-// lie in clear; its key is a digest under the oldest lookup key, so that the
-// row is found again after a rotation.
+// an id of their own. A card's row is told apart by its parent and one of sign-ins
+// by its login, who must not lie in clear; their keys are digests under the oldest
+// lookup key, so that the row is found again after a rotation.
 func (k *Keyset) storedKey(kind person.RecordKind, key string) (string, error) {
-	if kind != person.RecordCard {
+	d := domainCard
+	switch kind {
+	case person.RecordCard:
+	case person.RecordSignIns:
+		d = domainSignIns
+	default:
 		return key, nil
 	}
-	digest, err := k.digest(k.oldest, domainCard, key)
+	digest, err := k.digest(k.oldest, d, key)
 	if err != nil {
 		return "", err
 	}
@@ -143,6 +157,8 @@ func clearColumns(value any) []any {
 		return []any{string(r.School), r.Class, strings.ToLower(strings.TrimSpace(r.Status)), string(r.MergedTo)}
 	case person.Card:
 		return []any{string(r.School), string(r.Child)}
+	case exports.LoginRow:
+		return []any{string(r.School), r.Logins, r.Last.String()}
 	case person.School:
 		return []any{r.NSI, r.Name, r.Founder, r.District}
 	}
@@ -191,6 +207,10 @@ func (k *Keyset) decode(kind person.RecordKind, key string, sealed []byte) (any,
 		return r, err
 	case person.RecordCard:
 		var r person.Card
+		err = json.Unmarshal(text, &r)
+		return r, err
+	case person.RecordSignIns:
+		var r exports.LoginRow
 		err = json.Unmarshal(text, &r)
 		return r, err
 	}

@@ -225,8 +225,8 @@ func (t *tx) end(kind *registry, keys []string, day person.Date) error {
 // touchBound tells the feed of the people bound to the records, or to
 // enrolments that were merged into them.
 func (t *tx) touchBound(kind person.RecordKind, keys []string) error {
-	if kind == person.RecordCard {
-		return nil // the directory shows nothing of cards
+	if kind == person.RecordCard || kind == person.RecordSignIns {
+		return nil // the directory shows nothing of them
 	}
 	seen := map[string]bool{}
 	for range mergeHops + 1 {

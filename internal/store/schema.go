@@ -146,6 +146,35 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE INDEX sessions_due ON sessions (due) WHERE ended = 0`,
 	`CREATE INDEX sessions_open ON sessions (nas, unit, ended) WHERE stopped = 0`,
 	`CREATE INDEX sessions_of_device ON sessions (device_digest, stopped, began)`,
+}}, {oldest: 8, statements: []string{
+	// For lists and statistics: what the last activation of a city account came to
+	// where something is to be repaired, sign-ins to ЭЖД, and each day's figures;
+	// its school '' is all of them together.
+	`CREATE TABLE tries (digest {bytes} NOT NULL, version {int} NOT NULL, at {int} NOT NULL, sealed {bytes} NOT NULL, PRIMARY KEY (digest, version)){table}`,
+	`CREATE INDEX tries_at ON tries (at)`,
+	`CREATE TABLE ezhd_logins (key {text} NOT NULL PRIMARY KEY, school {text} NOT NULL, logins {int} NOT NULL, last {text} NOT NULL,
+		gone {text} NOT NULL, digest {bytes} NOT NULL, sealed {bytes} NOT NULL)`,
+	`CREATE TABLE statistics (school {text} NOT NULL, day {text} NOT NULL, accounts {int} NOT NULL, activated {int} NOT NULL, failed {int} NOT NULL,
+		only_here {int} NOT NULL, sign_ins {int} NOT NULL, PRIMARY KEY (school, day)){table}`,
+}}, {oldest: 8, statements: []string{
+	// What names look like, so that none that is made here looks like another's
+	// (names.go), and the names that targets have or had beside those of people. An
+	// older version writes names without a look; it is filled in before it is needed.
+	`ALTER TABLE names ADD COLUMN look {bytes}`,
+	`ALTER TABLE names ADD COLUMN made {int} NOT NULL DEFAULT 0`,
+	`CREATE INDEX names_look ON names (look)`,
+	`CREATE INDEX names_without_look ON names (digest) WHERE look IS NULL`,
+	`CREATE UNIQUE INDEX names_made ON names (look) WHERE made = 1`,
+	`CREATE TABLE known_names (target {text} NOT NULL, digest {bytes} NOT NULL, look {bytes} NOT NULL, source {int} NOT NULL,
+		PRIMARY KEY (target, digest)){table}`,
+	`CREATE INDEX known_names_look ON known_names (look)`,
+}}, {oldest: 8, statements: []string{
+	// What was done to accounts that one person had too many of, and how it is
+	// taken back. id is made of the accounts' GUIDs.
+	`CREATE TABLE repairs (target {text} NOT NULL, id {text} NOT NULL, phase {int} NOT NULL, stopped {text} NOT NULL, made {int} NOT NULL,
+		changed {int} NOT NULL, sealed {bytes} NOT NULL, PRIMARY KEY (target, id))`,
+	`CREATE TABLE repair_steps (target {text} NOT NULL, id {text} NOT NULL, seq {int} NOT NULL, stage {int} NOT NULL, at {int} NOT NULL,
+		sealed {bytes} NOT NULL, PRIMARY KEY (target, id, seq))`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

@@ -33,6 +33,8 @@ const (
 	domainSession  // a NAS and its session's id
 	domainDevice   // hardware addresses
 	domainAddress  // addresses of devices
+	domainSignIns  // the login's part of a row of ЭЖД sign-ins
+	domainLook     // what names look like
 )
 
 // keyed is a digest with the version of the key that made it.

@@ -10,6 +10,7 @@
 //	    ├─ Targets      what cannot be derived of an account elsewhere, and the queue of its worker
 //	    ├─ Passwords    clear passwords that wait for a target, for a day
 //	    ├─ Claims       whose are the accounts that a target already has
+//	    ├─ Repairs      duplicates that were put to rest, and the way back
 //	    ├─ Journal      who was on the Wi-Fi when
 //	    └─ Audit        hash-chained trail
 //

@@ -25,6 +25,7 @@ type ahead struct {
 // queued is a request that was read ahead.
 type queued struct {
 	m         Message
+	last      bool // nothing is read ahead behind it
 	abandoned atomic.Bool
 	leave     atomic.Pointer[context.CancelFunc] // ends what it waits for
 	cancel    cancel
@@ -46,8 +47,12 @@ func (q *queued) stopWaiting() {
 // Abandoned answers for this request; its memory stays valid.
 func (c *Conn) Watch() {
 	if c.ahead != nil {
-		return
+		if !c.ahead.now.last {
+			return
+		}
+		<-c.ahead.done // and is begun anew behind this request
 	}
+	c.Flush() // answers to requests before this one do not wait for it
 	// The request lies in the old reader's buffer, which nobody touches any
 	// more until it is answered; what came behind it moves to a fresh one.
 	a := &ahead{
@@ -75,6 +80,7 @@ func (c *Conn) Abandoned() bool {
 // read an answer, but hardly waits for one. done gives back what that takes.
 func (c *Conn) Wait() (ctx context.Context, done context.CancelFunc) {
 	c.Watch()
+	c.Flush()
 	ctx, done = context.WithCancel(c.ctx)
 	q := c.ahead.now
 	q.leave.Store(&done)
@@ -95,7 +101,7 @@ func (c *Conn) readAhead(a *ahead, first *queued) {
 	}()
 	recent := []*queued{first}
 	for {
-		q, last, err := c.readQueued()
+		q, err := c.readQueued()
 		if err != nil {
 			a.err = err
 			if !errors.Is(err, io.EOF) && !c.stopping.Load() {
@@ -128,33 +134,33 @@ func (c *Conn) readAhead(a *ahead, first *queued) {
 			a.err = c.ctx.Err()
 			return
 		}
-		if last {
+		if q.last {
 			return
 		}
 	}
 }
 
 // readQueued reads one request into memory of its own.
-func (c *Conn) readQueued() (q *queued, last bool, err error) {
+func (c *Conn) readQueued() (q *queued, err error) {
 	b, err := c.read()
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	if last = c.reader.held > 0; !last {
+	q = &queued{last: c.reader.held > 0}
+	if !q.last {
 		b = bytes.Clone(b)
 	}
-	q = &queued{}
 	if q.m, err = ParseMessage(b); err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	switch q.m.Op {
 	case OpBindRequest, OpUnbindRequest:
-		last = true
+		q.last = true
 	case OpExtendedRequest:
 		_, cancels := isCancel(q.m.Body)
-		last = last || !cancels
+		q.last = q.last || !cancels
 	}
-	return q, last, nil
+	return q, nil
 }
 
 // abandon marks the request that an Abandon names. Binds and StartTLS cannot be

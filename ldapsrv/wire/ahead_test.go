@@ -75,6 +75,27 @@ func TestGoneClientIsNoticed(t *testing.T) {
 	}
 }
 
+// So it is during the last request that was read ahead, such as an extended one or a bind.
+func TestGoneClientIsNoticedAtTheLast(t *testing.T) {
+	w := start(t, Limits{})
+	p := w.dial()
+	p.send(request1(1, "watch"), pdu(2, OpExtendedRequest, []byte("watch")))
+	<-w.e.started
+	for c := range w.open() {
+		for len(c.ahead.queue) == 0 { // until the second is there: its turn comes at once
+			time.Sleep(time.Millisecond)
+		}
+	}
+	w.e.release <- struct{}{}
+	<-w.e.started
+	p.want(1, "watch") // though the second is not answered
+	_ = p.Conn.(*net.TCPConn).SetLinger(0)
+	_ = p.Close()
+	if got := <-w.e.started; got != "abandoned" {
+		t.Error(got)
+	}
+}
+
 // The memory of a request that is served is lent to nobody else, though its
 // client sends no more, and is given back when it is answered.
 func TestWatchedRequestKeepsItsMemory(t *testing.T) {

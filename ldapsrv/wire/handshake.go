@@ -58,6 +58,9 @@ func (h *heard) cause(err error) (kind, text string) {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ECONNRESET), errors.Is(err, net.ErrClosed):
 		return troubleLeft, text
 	case errors.As(err, &remote) && remote.Op == "remote error":
+		if errors.Is(err, tls.AlertError(0)) || errors.Is(err, tls.AlertError(90)) { // close_notify and user_canceled: RFC 8446 section 6.1
+			return troubleLeft, text
+		}
 		// crypto/tls keeps the type of its own alerts to itself; the words are those
 		// of AlertError.
 		if slices.ContainsFunc(distrust, func(a tls.AlertError) bool { return strings.HasSuffix(text, a.Error()) }) {

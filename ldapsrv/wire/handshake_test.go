@@ -12,15 +12,16 @@ import (
 )
 
 // clearAlert sends in place of all but the first flight what OpenSSL sends that
-// refuses a certificate in TLS 1.3: an alert without a key.
+// refuses a certificate in TLS 1.3 (48), or who goes away: an alert without a key.
 type clearAlert struct {
 	net.Conn
+	alert byte
 	begun bool
 }
 
 func (c *clearAlert) Write(p []byte) (int, error) {
 	if c.begun {
-		_, err := c.Conn.Write([]byte{20, 3, 3, 0, 1, 1, 21, 3, 3, 0, 2, 2, 48})
+		_, err := c.Conn.Write([]byte{20, 3, 3, 0, 1, 1, 21, 3, 3, 0, 2, 2, c.alert})
 		return len(p), err
 	}
 	c.begun = true
@@ -39,8 +40,9 @@ func TestFailedHandshakesAreExplained(t *testing.T) {
 		"LDAP in clear":          {func(n net.Conn) { _, _ = n.Write(request1(1, "x")) }, `why=not_tls source=127.0.0.1 unsaid=0 error="tls: first record does not look`},
 		"an unknown authority":   {began(&tls.Config{ServerName: "a.example"}), `why=distrust source=127.0.0.1 unsaid=0 error="remote error: tls: bad certificate"`},
 		"the same, in TLS 1.2":   {began(&tls.Config{ServerName: "a.example", MaxVersion: tls.VersionTLS12}), "why=distrust"},
-		"the same, by OpenSSL":   {func(n net.Conn) { began(&tls.Config{ServerName: "a.example"})(&clearAlert{Conn: n}) }, `why=distrust source=127.0.0.1 unsaid=0 error="remote error: tls: unknown certificate authority"`},
+		"the same, by OpenSSL":   {func(n net.Conn) { began(&tls.Config{ServerName: "a.example"})(&clearAlert{Conn: n, alert: 48}) }, `why=distrust source=127.0.0.1 unsaid=0 error="remote error: tls: unknown certificate authority"`},
 		"old TLS":                {began(&tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}), `why=handshake source=127.0.0.1 unsaid=0 error="tls: client offered only unsupported versions: [301]"`},
+		"who says farewell":      {func(n net.Conn) { began(&tls.Config{ServerName: "a.example"})(&clearAlert{Conn: n}) }, "why=left"},
 		"somebody who goes away": {func(n net.Conn) { _, _ = n.Write([]byte{22, 3, 1, 0, 200, 1}) }, "why=left"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -512,6 +512,22 @@ func TestFindNames(t *testing.T) {
 	}
 }
 
+func TestFindAlike(t *testing.T) {
+	w := newWorld(t, plainLayout())
+	for i, name := range []string{"ivanovapn", "Ivanova.PN", "ivanova_pn", "ivanovapn1", "ivanovapn-2083", "ivanovap", "xivanovapn", "ivanova.anna", "petrova.a"} {
+		w.ad.put(fmt.Sprintf("CN=%d,%s", i, domain), user(name, "512"))
+	}
+	objects, err := w.target.FindAlike(t.Context(), []string{"ivanovapn", "", "petrova-a"})
+	var got []string
+	for _, o := range objects {
+		got = append(got, o.Name)
+	}
+	slices.Sort(got)
+	if want := []string{"Ivanova.PN", "ivanova_pn", "ivanovapn", "ivanovapn-2083", "ivanovapn1", "petrova.a"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 func TestCheck(t *testing.T) {
 	personal, _ := hexGUID("77b5b886-944a-11d1-aebd-0000f80367c1")
 	schema := "CN=Schema," + domain

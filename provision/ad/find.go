@@ -8,6 +8,7 @@ import (
 
 	"schoolbridge/internal/ldapclient"
 	"schoolbridge/provision"
+	"schoolbridge/provision/login"
 )
 
 const (
@@ -45,19 +46,59 @@ func (t *Target) search(ctx context.Context, filter string) ([]object, error) {
 func (t *Target) FindNames(ctx context.Context, names []string) ([]provision.Object, error) {
 	var list []provision.Object
 	for some := range slices.Chunk(usable(names), chunk) {
-		found, err := t.search(ctx, namesFilter(some))
+		objects, err := t.search(ctx, namesFilter(some))
 		if err != nil {
 			return nil, fmt.Errorf("find names: %w", err)
 		}
-		for _, o := range found {
-			p := provision.Object{ID: o.ID, Name: o.Name, UPN: o.UPN, Display: o.Display, Enabled: o.enabled(), Created: o.Created}
-			if !slices.Contains(list, p) {
+		for _, o := range objects {
+			if p := found(o); !slices.Contains(list, p) {
 				list = append(list, p)
 			}
 		}
 	}
 	slices.SortStableFunc(list, func(a, b provision.Object) int { return a.Created.Compare(b.Created) })
 	return list, nil
+}
+
+func found(o object) provision.Object {
+	return provision.Object{ID: o.ID, Name: o.Name, UPN: o.UPN, Display: o.Display, Enabled: o.enabled(), Created: o.Created}
+}
+
+// FindAlike gives the objects whose sAMAccountName is one of the names with a
+// separator somewhere, or with digits or a separator and more behind it. These
+// are found by an index; what looks alike in rarer ways is known from names that
+// were recorded.
+func (t *Target) FindAlike(ctx context.Context, names []string) ([]provision.Object, error) {
+	var list []provision.Object
+	for _, name := range usable(names) {
+		objects, err := t.search(ctx, alikeFilter(login.Look(name)))
+		if err != nil {
+			return nil, fmt.Errorf("find names that look alike: %w", err)
+		}
+		for _, o := range objects {
+			list = append(list, found(o))
+		}
+	}
+	return list, nil
+}
+
+func alikeFilter(look string) string {
+	const separators = ".-_"
+	var b strings.Builder
+	b.WriteString("(|")
+	for _, end := range separators + "0123456789" {
+		fmt.Fprintf(&b, "(sAMAccountName=%s%c*)", ldapclient.EscapeFilter(look), end)
+	}
+	for i := range look {
+		if i == 0 {
+			fmt.Fprintf(&b, "(sAMAccountName=%s)", ldapclient.EscapeFilter(look))
+			continue
+		}
+		for _, separator := range separators {
+			fmt.Fprintf(&b, "(sAMAccountName=%s%c%s)", ldapclient.EscapeFilter(look[:i]), separator, ldapclient.EscapeFilter(look[i:]))
+		}
+	}
+	return b.String() + ")"
 }
 
 // usable drops what nothing can be named.

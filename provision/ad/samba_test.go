@@ -39,6 +39,13 @@ func TestSamba(t *testing.T) {
 	s.refusesMark("msDS-HostServiceAccount", "Personal-Information") // which only the schema tells
 }
 
+// TestSambaDuplicates: the life of a repair over a real directory, in the name
+// of the service account.
+func TestSambaDuplicates(t *testing.T) {
+	dc, s := newSite(t, adtest.Options{}, "staff-49", "staff-7")
+	mending(t, s, dc.Client(dc.Service()), 1)
+}
+
 // TestSambaAdopt: an account that was there is the person's from now on, the
 // UPN and the object stay.
 func TestSambaAdopt(t *testing.T) {
@@ -97,6 +104,15 @@ func TestSambaAdopt(t *testing.T) {
 	slices.Sort(names)
 	// The group staff-49 that was made has a name that no login can be.
 	if want := []string{"EvanN true false"}; !slices.Equal(names, want) {
+		t.Errorf("%q", names)
+	}
+	found, err = s.target.FindAlike(ctx, []string{"ev-ann", "staff"})
+	s.must(err)
+	names = nil
+	for _, o := range found {
+		names = append(names, o.Name)
+	}
+	if want := []string{"EvanN"}; !slices.Equal(names, want) {
 		t.Errorf("%q", names)
 	}
 }

@@ -1,17 +1,11 @@
 package ad_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"math/big"
 	"net"
 	"testing"
-	"time"
 
+	"schoolbridge/internal/certtest"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/ldapclient"
 	"schoolbridge/internal/simad"
@@ -32,8 +26,8 @@ func newSimulated(t *testing.T, samba bool) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, roots := certificate(t)
-	server, err := simad.NewServer(d, config, nil)
+	cert, roots := certtest.SelfSigned(t, "dc1."+realm)
+	server, err := simad.NewServer(d, &tls.Config{Certificates: []tls.Certificate{cert}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,25 +52,4 @@ func newSimulated(t *testing.T, samba bool) *site {
 	s.target = s.over(s.as("CN=bridge,CN=Users,"+domain, "Zhuravl-Bridge-2021"))
 	s.furnish("staff-49", "staff-7")
 	return s
-}
-
-func certificate(t *testing.T) (*tls.Config, *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "dc1." + realm}, DNSNames: []string{"dc1." + realm},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AddCert(cert)
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, roots
 }

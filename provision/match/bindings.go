@@ -6,6 +6,7 @@ import (
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
+	"schoolbridge/provision/login"
 )
 
 // Binding says that a record is bound to a subject.
@@ -23,6 +24,7 @@ type Bindings struct {
 	cards     map[person.RecordID][]cardBinding
 	bySubject map[identity.Subject][]person.RecordRef
 	names     map[string]identity.Subject // AD names that verdicts of the run have given away
+	looks     map[string]bool             // what these look like
 	without   map[identity.Subject]bool   // bound, but without an account in AD
 }
 
@@ -39,7 +41,7 @@ func NewBindings(ix *Index, list []Binding, profiles iter.Seq[person.Profile]) *
 	b := &Bindings{
 		staff: map[person.RecordID]identity.Subject{}, pupils: map[person.RecordID]identity.Subject{},
 		cards: map[person.RecordID][]cardBinding{}, bySubject: map[identity.Subject][]person.RecordRef{},
-		names: map[string]identity.Subject{}, without: map[identity.Subject]bool{},
+		names: map[string]identity.Subject{}, looks: map[string]bool{}, without: map[identity.Subject]bool{},
 	}
 	fio := map[identity.Subject]string{}
 	for _, l := range list {
@@ -162,16 +164,23 @@ func (b *Bindings) Bind(p person.Profile, v Verdict) {
 	}
 	switch v.Provision.Kind {
 	case ProvisionCreate:
-		b.names[person.FoldName(p.Login)] = p.Subject
-		b.names[person.FoldName(v.Provision.SAM)] = p.Subject
+		if v.Provision.Origin == OriginMosru {
+			b.give(p.Login, p.Subject)
+		}
+		b.give(v.Provision.SAM, p.Subject)
 	case ProvisionAdopt:
-		b.names[person.FoldName(v.Provision.SAM)] = p.Subject
+		b.give(v.Provision.SAM, p.Subject)
 	}
 	for _, problem := range v.Problems {
 		if problem.Code == ADDuplicate {
-			b.names[person.FoldName(problem.Arg)] = p.Subject
+			b.give(problem.Arg, p.Subject)
 		}
 	}
+}
+
+func (b *Bindings) give(name string, subject identity.Subject) {
+	b.names[person.FoldName(name)] = subject
+	b.looks[login.Look(name)] = true
 }
 
 // owner is whose a record may be.

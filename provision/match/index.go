@@ -6,6 +6,7 @@ import (
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
+	"schoolbridge/provision/login"
 )
 
 // Index holds a Registry with the normal forms of its rows, made once, so that
@@ -33,6 +34,10 @@ type Index struct {
 	adByPerson map[person.RecordID][]int
 
 	adBySubject map[identity.Subject][]int
+
+	taken map[string]bool  // folded names of Registry.Taken
+	looks map[string][]int // accounts by what their names look like; only where names may be made
+	names Names
 }
 
 type staffRow struct {
@@ -72,7 +77,7 @@ func NewIndex(r Registry) *Index {
 		pupilsByFIO: map[string][]int{}, pupilByID: map[person.RecordID]int{},
 		cardsByFIO: map[string][]int{}, cardsByID: map[person.RecordID][]int{}, severalFIO: map[person.RecordID]bool{},
 		ad: r.AD, adByName: map[string][]int{}, adByUPN: map[string][]int{}, adByPerson: map[person.RecordID][]int{},
-		adBySubject: map[identity.Subject][]int{},
+		adBySubject: map[identity.Subject][]int{}, taken: map[string]bool{}, looks: map[string][]int{}, names: r.Names,
 	}
 	for _, s := range r.Schools {
 		if _, ok := ix.schools[s.ID]; !ok {
@@ -88,6 +93,9 @@ func NewIndex(r Registry) *Index {
 	ix.addPupils(r.Enrolments)
 	ix.addCards(r.Cards)
 	ix.addAD(r.AD)
+	for _, name := range r.Taken {
+		ix.taken[person.FoldName(name)] = true
+	}
 	return ix
 }
 
@@ -193,13 +201,22 @@ func (ix *Index) addAD(rows []ADAccount) {
 		if local, _, _ := strings.Cut(a.Teams, "@"); local != "" {
 			upn := person.FoldName(local)
 			ix.adByUPN[upn] = append(ix.adByUPN[upn], i)
+			ix.addLook(local, i)
 		}
+		ix.addLook(a.SAM, i)
 		if a.Person != "" {
 			ix.adByPerson[a.Person] = append(ix.adByPerson[a.Person], i)
 		}
 		if a.Subject != "" {
 			ix.adBySubject[a.Subject] = append(ix.adBySubject[a.Subject], i)
 		}
+	}
+}
+
+func (ix *Index) addLook(name string, i int) {
+	if !ix.names.Made.IsZero() {
+		look := login.Look(name)
+		ix.looks[look] = append(ix.looks[look], i)
 	}
 }
 

@@ -21,6 +21,7 @@ package match
 import (
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
+	"schoolbridge/provision/login"
 )
 
 // Registry is everything that a decision may look at: a whole export, or a few
@@ -32,6 +33,17 @@ type Registry struct {
 	Enrolments  []person.Enrolment
 	Cards       []person.Card
 	AD          []ADAccount
+	// Taken are names that are another's, or look like another's, though no
+	// account of AD has them: people here and targets that had them.
+	Taken []string
+	Names Names
+}
+
+// Names says what an account may be called where the mos.ru login cannot be its
+// name, in this order. The zero value: a person decides.
+type Names struct {
+	EZHD bool          // as the ЭЖД login
+	Made login.Pattern // as the ФИО; the zero pattern: not
 }
 
 // ADAccount is one account that Active Directory has.
@@ -175,9 +187,20 @@ const (
 
 // Provision is what has to happen, and under which name.
 type Provision struct {
-	Kind ProvisionKind
-	SAM  string // adopt: as it stands in AD; create: the sAMAccountName to reserve
+	Kind   ProvisionKind
+	SAM    string // adopt: as it stands in AD; create: the sAMAccountName to reserve
+	Origin Origin // of the name to create
 }
+
+// Origin says where the name of an account to be created comes from.
+type Origin uint8
+
+// The origins.
+const (
+	OriginMosru Origin = iota // the mos.ru login, shortened perhaps
+	OriginEZHD                // the ЭЖД login
+	OriginMade                // made from the ФИО
+)
 
 // String gives the words of the verdict line.
 func (p Provision) String() string {

@@ -27,7 +27,7 @@ func (c *candidate) provision(v *Verdict, m *matched, pupils pupilResult) {
 					"у человека есть ещё одна учётная запись AD: %s", c.ix.ad[i].SAM)})
 			}
 		}
-		v.Provision = Provision{ProvisionAdopt, c.ix.ad[first].SAM}
+		v.Provision = Provision{Kind: ProvisionAdopt, SAM: c.ix.ad[first].SAM}
 		if tooLong && c.ix.ad[first].Subject != "" && shortened(c.ix.ad[first].SAM, c.p.Login) {
 			c.report(v, []finding{loginTooLong()}) // as it was said when it was created
 		} else {
@@ -171,6 +171,13 @@ func (c *candidate) create(v *Verdict, ezhd []string, tooLong bool) {
 		found = append(found, c.taken(wanted)...)
 	}
 	found = append(found, c.unownedEZHD(ezhd)...)
+	if len(found) > 0 {
+		more, ok := c.otherName(v, ezhd, found)
+		if ok {
+			return
+		}
+		found = append(found, more...)
+	}
 	if tooLong {
 		c.report(v, []finding{loginTooLong()})
 	}
@@ -178,7 +185,7 @@ func (c *candidate) create(v *Verdict, ezhd []string, tooLong bool) {
 		c.withhold(v, found)
 		return
 	}
-	v.Provision = Provision{ProvisionCreate, c.sam()}
+	v.Provision = Provision{Kind: ProvisionCreate, SAM: c.sam()}
 }
 
 func usableLogin(login string) bool {
@@ -204,7 +211,7 @@ func (c *candidate) taken(wanted string) []finding {
 			found = append(found, nameTaken(c.p.Login))
 		}
 	}
-	if s, ok := c.b.names[wanted]; ok && s != c.p.Subject {
+	if s, ok := c.b.names[wanted]; ok && s != c.p.Subject || len(found) == 0 && c.ix.taken[wanted] {
 		found = append(found, nameTaken(c.p.Login))
 	}
 	return found
@@ -301,5 +308,5 @@ func ADNames(login string, limit int) []string {
 func (c *candidate) hasName(name string) bool {
 	folded := person.FoldName(name)
 	s, reserved := c.b.names[folded]
-	return len(c.ix.adByName[folded]) > 0 || len(c.ix.adByUPN[folded]) > 0 || reserved && s != c.p.Subject
+	return len(c.ix.adByName[folded]) > 0 || len(c.ix.adByUPN[folded]) > 0 || c.ix.taken[folded] || reserved && s != c.p.Subject
 }

@@ -92,7 +92,7 @@ func (w *world) add(t testing.TB, kind, id string, args map[string]string) {
 		w.registry.Cards = append(w.registry.Cards, person.Card{Child: record, ParentFIO: fio, ParentSNILS: snils(""),
 			Phone: get("phone", "9161111111"), Email: get("email", "")})
 	case "ad":
-		w.registry.AD = append(w.registry.AD, ADAccount{SAM: id, Person: person.RecordID(get("person", "")), Enabled: true, Teams: get("teams", "")})
+		w.registry.AD = append(w.registry.AD, ADAccount{SAM: id, Person: person.RecordID(get("person", "")), Enabled: true, Display: get("display", ""), Teams: get("teams", "")})
 	case "h":
 		w.registry.Schools = append(w.registry.Schools, person.School{ID: person.SchoolID(id), Name: get("name", "")})
 	case "b":

@@ -3,6 +3,7 @@ package registry
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"strconv"
 
 	"schoolbridge/internal/person"
 )
@@ -78,6 +79,8 @@ func (d *digester) of(record any) mark {
 			r.Phone, r.Email, r.SNILS, r.Status, string(r.MergedTo), r.EZHDLogin)
 	case person.Card:
 		return d.sum(openEnded, string(r.Child), r.ParentFIO, r.ParentSNILS, r.Phone, r.Email, string(r.School))
+	case LoginRow:
+		return d.sum(openEnded, r.Login, string(r.School), strconv.Itoa(r.Logins), r.Last.String())
 	}
 	return mark{}
 }

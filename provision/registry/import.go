@@ -168,7 +168,7 @@ func (r *run) schools(ctx context.Context) error {
 
 // file takes one file through one pass.
 func (r *run) file(ctx context.Context, f *FileSummary, p pass) error {
-	if f.Kind > Zapis {
+	if f.Kind > Logins {
 		f.Ignored = true
 		return nil
 	}
@@ -336,7 +336,7 @@ func (r *run) gone(ctx context.Context, last *FileSummary) error {
 func (r *run) brake() error {
 	stop := &EndingError{}
 	tripped := false
-	for kind := Schools; kind <= Zapis; kind++ {
+	for kind := Schools; kind <= Logins; kind++ {
 		k := r.kinds[kind]
 		if k == nil {
 			continue
@@ -367,6 +367,8 @@ func recordKind(k Kind) person.RecordKind {
 		return person.RecordEnrolment
 	case Zapis:
 		return person.RecordCard
+	case Logins:
+		return person.RecordSignIns
 	}
 	return 0 // schools
 }

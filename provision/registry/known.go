@@ -175,6 +175,8 @@ func keyOf(record any) string {
 	case person.Card:
 		fio, _ := person.NormalFIO(r.ParentFIO)
 		return string(r.Child) + "|" + fio
+	case LoginRow:
+		return person.FoldName(r.Login) + "|" + string(r.School)
 	}
 	return ""
 }

@@ -19,7 +19,7 @@ func (r *run) newMeter(p pass) meter {
 	m := meter{tell: r.o.Progress, now: r.o.Now, start: r.o.Now()}
 	m.at.Writing = p == writing
 	for _, f := range r.files {
-		if f.Kind <= Zapis && (p == checking || r.rewrites(f)) {
+		if f.Kind <= Logins && (p == checking || r.rewrites(f)) {
 			if info, err := os.Stat(f.Path); err == nil {
 				m.at.Total += info.Size()
 			}

@@ -19,12 +19,13 @@ type outgoing struct {
 	peer *Peer
 }
 
-func newBatch(s *Server, u *udpLink) (*batch, error) {
+func newBatch(s *Server, u *udpLink) *batch {
 	b := &batch{server: s, link: u, out: make([]outgoing, 0, batchSize)}
 	for i := range b.in {
 		b.in[i] = s.buffers.Get().(*datagram)
 	}
-	return b, b.prepare()
+	b.prepare()
+	return b
 }
 
 // release gives the datagrams back.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"strconv"
+	"sync"
 	"syscall"
 	"unsafe"
 
@@ -23,7 +24,6 @@ type message struct {
 // system is what the calls work on. The kernel reads the addresses in it, so
 // it stays where it is.
 type system struct {
-	conn   syscall.RawConn
 	rx, tx [batchSize]message
 	rxv    [batchSize]unix.Iovec
 	txv    [batchSize]unix.Iovec
@@ -41,8 +41,7 @@ type native struct {
 	nameLen uint32
 }
 
-func (b *batch) prepare() (err error) {
-	b.conn, err = b.link.conn.SyscallConn()
+func (b *batch) prepare() {
 	b.call = many
 	b.read = func(fd uintptr) bool {
 		b.done, b.errno = b.call(unix.SYS_RECVMMSG, fd, b.rx[:])
@@ -58,13 +57,15 @@ func (b *batch) prepare() (err error) {
 	for i := range b.in {
 		b.aim(i)
 	}
-	return err
 }
 
-// many calls recvmmsg(2) or sendmmsg(2), which never wait: the poller does.
+// many calls recvmmsg(2) or sendmmsg(2), which never wait: the poller does. So the
+// scheduler is not told of the call. Told, it would wake its monitor each time
+// that there had been nothing to do, and on a busy core the monitor would take the
+// processor away in the middle of a call: up to a tenth of a sign-in.
 func many(trap, fd uintptr, messages []message) (int, syscall.Errno) {
 	for {
-		n, _, errno := syscall.Syscall6(trap, fd, uintptr(unsafe.Pointer(&messages[0])), uintptr(len(messages)), unix.MSG_DONTWAIT, 0, 0)
+		n, _, errno := syscall.RawSyscall6(trap, fd, uintptr(unsafe.Pointer(&messages[0])), uintptr(len(messages)), unix.MSG_DONTWAIT, 0, 0)
 		switch {
 		case errno == 0:
 			return int(n), 0
@@ -94,7 +95,7 @@ func (b *batch) receive() (int, error) {
 		b.aim(i)
 	}
 	b.done = 0
-	if err := b.conn.Read(b.read); err != nil {
+	if err := b.link.raw.Read(b.read); err != nil {
 		return 0, err
 	}
 	if b.errno != 0 {
@@ -124,24 +125,28 @@ func (n *native) addrPort() netip.AddrPort {
 	return netip.AddrPortFrom(addr, port)
 }
 
+// leave says what is sent, and to whom.
+func (m *message) leave(v *unix.Iovec, b []byte, back *route) {
+	v.Base = &b[0]
+	v.SetLen(len(b))
+	m.Iov = v
+	m.SetIovlen(1)
+	m.Name, m.Namelen = (*byte)(unsafe.Pointer(&back.name)), back.nameLen
+	m.Control = nil
+	m.SetControllen(back.controls)
+	if back.controls > 0 {
+		m.Control = &back.control[0]
+	}
+}
+
 // flush sends the replies. One that the system refuses costs none of the others.
 func (b *batch) flush() {
 	received := b.done
 	for i := range b.out {
-		o, m := &b.out[i], &b.tx[i]
-		b.txv[i].Base = &o.b[0]
-		b.txv[i].SetLen(len(o.b))
-		m.Iov = &b.txv[i]
-		m.SetIovlen(1)
-		m.Name, m.Namelen = (*byte)(unsafe.Pointer(&o.back.name)), o.back.nameLen
-		m.Control = nil
-		m.SetControllen(o.back.controls)
-		if o.back.controls > 0 {
-			m.Control = &o.back.control[0]
-		}
+		b.tx[i].leave(&b.txv[i], b.out[i].b, b.out[i].back)
 	}
 	for b.done = 0; b.done < len(b.out); b.done++ {
-		if err := b.conn.Write(b.write); err != nil { // closed: nothing more leaves
+		if err := b.link.raw.Write(b.write); err != nil { // closed: nothing more leaves
 			b.errno = unix.EBADF
 		}
 		if b.done < len(b.out) {
@@ -149,4 +154,35 @@ func (b *batch) flush() {
 		}
 	}
 	b.out, b.done = b.out[:0], received
+}
+
+// single sends one reply by itself.
+type single struct {
+	tx    [1]message
+	txv   unix.Iovec
+	write func(fd uintptr) bool
+	errno syscall.Errno
+}
+
+// singles waits for the next reply: what the kernel reads lies on the heap.
+var singles = sync.Pool{New: func() any {
+	s := new(single)
+	s.write = func(fd uintptr) bool {
+		_, s.errno = many(unix.SYS_SENDMMSG, fd, s.tx[:])
+		return s.errno != unix.EAGAIN
+	}
+	return s
+}}
+
+func (u *udpLink) send(b []byte, r *route) error {
+	s := singles.Get().(*single)
+	s.errno = 0
+	s.tx[0].leave(&s.txv, b, r)
+	err := u.raw.Write(s.write)
+	if err == nil && s.errno != 0 {
+		err = s.errno
+	}
+	s.tx, s.txv = [1]message{}, unix.Iovec{}
+	singles.Put(s)
+	return err
 }

@@ -24,11 +24,11 @@ func loopback(t *testing.T, events Events) (*batch, *net.UDPConn) {
 	}
 	server, client := open(), open()
 	s := NewServer(accept, Options{Peer: everyone(false), Events: events})
-	b, err := newBatch(s, &udpLink{conn: server, as: Authentication})
+	u, err := newUDPLink(server, Authentication, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b, client
+	return newBatch(s, u), client
 }
 
 // fill puts n replies on their way, numbered, as if so many had been asked for.
@@ -101,7 +101,7 @@ func TestARefusedReplyCostsNoOther(t *testing.T) {
 				}
 				return many(trap, fd, left[:take])
 			}
-			b.conn = impatient{b.conn}
+			b.link.raw = impatient{b.link.raw}
 			b.flush()
 			var want []int
 			for i := range n {
@@ -188,10 +188,11 @@ func TestAddressesOfSenders(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer client.Close()
-		b, err := newBatch(NewServer(accept, Options{}), &udpLink{conn: conn})
+		u, err := newUDPLink(conn, Authentication, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
+		b := newBatch(NewServer(accept, Options{}), u)
 		if _, err := client.Write([]byte("x")); err != nil {
 			t.Fatal(err)
 		}
@@ -206,5 +207,33 @@ func TestAddressesOfSenders(t *testing.T) {
 	link := native{name: unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: 0x1407, Addr: [16]byte{0: 0xfe, 1: 0x80, 15: 1}, Scope_id: 3}}
 	if got := link.addrPort(); got.Addr() != netip.MustParseAddr("fe80::1%3") {
 		t.Errorf("a link-local address is %v", got)
+	}
+}
+
+// A reply that leaves by itself, with one before it that the system refuses.
+func TestSingleReplies(t *testing.T) {
+	b, client := loopback(t, nil)
+	if _, err := client.WriteTo([]byte("x"), b.link.conn.LocalAddr()); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := b.receive(); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	back := b.in[0].route
+	nowhere := back
+	nowhere.name.Port = 0
+	if err := b.link.send([]byte("lost"), &nowhere); err == nil {
+		t.Error("a reply to nowhere was sent")
+	}
+	if err := b.link.send([]byte("reply"), &back); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 16)
+	if n, err := client.Read(got); err != nil || string(got[:n]) != "reply" {
+		t.Errorf("%q, %v", got[:n], err)
+	}
+	_ = b.link.conn.Close()
+	if err := b.link.send([]byte("late"), &back); err == nil {
+		t.Error("a closed socket has sent a reply")
 	}
 }

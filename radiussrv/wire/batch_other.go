@@ -10,7 +10,7 @@ type (
 	native struct{}
 )
 
-func (b *batch) prepare() error { return nil }
+func (b *batch) prepare() {}
 
 // receive waits for a datagram.
 func (b *batch) receive() (n int, err error) {
@@ -27,4 +27,13 @@ func (b *batch) flush() {
 		}
 	}
 	b.out = b.out[:0]
+}
+
+func (u *udpLink) send(b []byte, r *route) error {
+	if r.controls == 0 {
+		_, err := u.conn.WriteToUDPAddrPort(b, r.from)
+		return err
+	}
+	_, _, err := u.conn.WriteMsgUDPAddrPort(b, r.control[:r.controls], r.from)
+	return err
 }

@@ -3,20 +3,18 @@ package wire
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
 	"fmt"
-	"math/big"
 	"net"
 	"net/netip"
 	"sync"
 	"testing"
 	"time"
+
+	"schoolbridge/internal/certtest"
 )
 
 // fake is a server of datagrams: it answers as its function says.
@@ -205,7 +203,7 @@ func TestExchangeCrowd(t *testing.T) {
 
 // TestExchangeRadSec: the same over TLS, also after the connection broke.
 func TestExchangeRadSec(t *testing.T) {
-	pair, roots := selfSigned(t)
+	pair, roots := certtest.SelfSigned(t, "127.0.0.1")
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -246,27 +244,6 @@ func TestExchangeRadSec(t *testing.T) {
 	if _, err := stranger.Line().Exchange(t.Context(), question("a")); !errors.Is(err, ErrLost) || !errors.As(err, &name) {
 		t.Errorf("another name: %v", err)
 	}
-}
-
-func selfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), IsCA: true, BasicConstraintsValid: true}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AddCert(leaf)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots
 }
 
 // FuzzStream: whatever a RadSec server sends, packets are cut within bounds.

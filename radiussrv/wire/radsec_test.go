@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"schoolbridge/internal/certtest"
 	"schoolbridge/internal/rawtls"
 )
 
@@ -35,7 +36,7 @@ func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // piped is a server whose connections are in memory.
 func piped(t *testing.T) (s *Server, dial func() *tls.Conn, ended chan error) {
-	pair, roots := selfSigned(t)
+	pair, roots := certtest.SelfSigned(t, "127.0.0.1")
 	s, connect, ended := plumbed(t, pair, roots)
 	return s, func() *tls.Conn {
 		return tls.Client(connect(), &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}, ServerName: "127.0.0.1"})
@@ -138,7 +139,7 @@ func TestOneThatReadsNothingHoldsNobody(t *testing.T) {
 // than one that is silent.
 func TestRadSecKeyUpdate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pair, roots := selfSigned(t)
+		pair, roots := certtest.SelfSigned(t, "127.0.0.1")
 		s, connect, ended := plumbed(t, pair, roots)
 		defer func() {
 			if err := s.Shutdown(t.Context()); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -15,30 +16,30 @@ const readBuffer = 4 << 20
 // udpLink is one socket.
 type udpLink struct {
 	conn *net.UDPConn
+	raw  syscall.RawConn
 	as   Role
 	n    uint16
 	wild bool // bound to all addresses: replies must say theirs
+}
+
+func newUDPLink(conn *net.UDPConn, as Role, n uint16) (*udpLink, error) {
+	raw, err := conn.SyscallConn()
+	return &udpLink{conn: conn, raw: raw, as: as, n: n}, err
 }
 
 func (u *udpLink) role() Role             { return u.as }
 func (u *udpLink) dropped(Drop)           {}
 func (u *udpLink) number() (uint16, bool) { return u.n, true }
 
-func (u *udpLink) send(b []byte, r *route) error {
-	if r.controls == 0 {
-		_, err := u.conn.WriteToUDPAddrPort(b, r.from)
-		return err
-	}
-	_, _, err := u.conn.WriteMsgUDPAddrPort(b, r.control[:r.controls], r.from)
-	return err
-}
-
 // ServeUDP reads requests from conn until Shutdown, then returns ErrStopped. It
 // closes conn. A reply leaves from the address its request was sent to, also
 // where conn listens on all addresses (RFC 2865 section 3: a NAS drops replies
 // from elsewhere).
 func (s *Server) ServeUDP(conn *net.UDPConn, role Role) error {
-	u := &udpLink{conn: conn, as: role, n: uint16(s.links.Add(1))}
+	u, err := newUDPLink(conn, role, uint16(s.links.Add(1)))
+	if err != nil {
+		return fmt.Errorf("listen for RADIUS: %w", err)
+	}
 	if local, ok := conn.LocalAddr().(*net.UDPAddr); ok && local.IP.IsUnspecified() {
 		u.wild = true
 		if err := learnDestination(conn); err != nil {
@@ -69,10 +70,7 @@ func (s *Server) ServeUDP(conn *net.UDPConn, role Role) error {
 // read takes what comes, as much at once as is there, and waits only where
 // nothing is. One reader reads while others answer.
 func (s *Server) read(u *udpLink) error {
-	b, err := newBatch(s, u)
-	if err != nil {
-		return err
-	}
+	b := newBatch(s, u)
 	defer b.release()
 	for failures := 0; ; {
 		n, err := b.receive()

@@ -37,6 +37,8 @@ var whole = map[string]string{
 	"employments": "an import compares all digests",
 	"enrolments":  "an import compares all digests",
 	"cards":       "an import compares all digests",
+	"merged":      "pupils' records that were merged, by an index of those alone",
+	"ezhd_logins": "an import compares all digests",
 }
 
 var (

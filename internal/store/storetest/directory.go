@@ -44,7 +44,7 @@ func testDirectoryLoad(t *testing.T, s *suite) {
 		Person: done.Person, Subject: profile.Subject, Login: "orlovami", MosruLogin: "orlovami",
 		Names: []person.Name{{Kind: person.NameMosru, Text: "orlovami"}}, Last: "Орлова", First: "Мария", Middle: "Игоревна",
 		Mail: "orlova@example.org", UIDNumber: done.UIDNumber, GIDNumber: done.UIDNumber, UUID: done.UUID,
-		State: directory.StateActive, Epoch: 1, Created: s.now, Modified: s.now, Seq: l.at.Seq,
+		State: directory.StateActive, Epoch: 1, Created: directory.MomentOf(s.now), Modified: directory.MomentOf(s.now), Seq: l.at.Seq,
 		Affiliations: []directory.Affiliation{{Role: person.RoleStaff, School: "49", From: date(t, "2015-09-01"), Record: employment("k1")}},
 	}
 	if !reflect.DeepEqual(*e, want) {
@@ -250,7 +250,7 @@ func testTellDay(t *testing.T, s *suite) {
 		var got []string
 		for _, c := range changes {
 			got = append(got, of[c.Entry.Person])
-			if !c.Entry.Modified.Equal(s.now) {
+			if !c.Entry.Modified.Time().Equal(s.now) {
 				t.Errorf("%s: modified %v", day, c.Entry.Modified)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
+	exports "schoolbridge/provision/registry"
 )
 
 var registryTests = []test{
@@ -30,6 +31,8 @@ func rowOf(value any) (person.RecordKind, store.Row) {
 		kind, row.Key = person.RecordEnrolment, string(r.ID)
 	case person.Card:
 		kind, row.Key = person.RecordCard, string(r.Child)+"|"+r.ParentFIO
+	case exports.LoginRow:
+		kind, row.Key = person.RecordSignIns, person.FoldName(r.Login)+"|"+string(r.School)
 	}
 	return kind, row
 }
@@ -75,6 +78,7 @@ func testRegistry(t *testing.T, s *suite) {
 	db, keys := s.db, s.keys
 	for _, value := range []any{
 		person.School{ID: "49", Name: "Школа № 49"}, teacher, pupil, person.Card{Child: "c1", ParentFIO: "Орлова Мария Игоревна"},
+		exports.LoginRow{Login: "orlovamari", School: "49", Logins: 3},
 	} {
 		kind, row := rowOf(value)
 		want := map[string]string{row.Key: string(row.Digest)}
@@ -95,7 +99,7 @@ func testRegistry(t *testing.T, s *suite) {
 		if got := digests(t, db, kind); !maps.Equal(got, want) {
 			t.Errorf("%T: after rotation digests %q, want %q", value, got, want)
 		}
-		if err := s.db.Registry().Apply(t.Context(), store.Chunk{Kind: (kind + 1) % 4, Rows: []store.Row{row}}); err == nil {
+		if err := s.db.Registry().Apply(t.Context(), store.Chunk{Kind: (kind + 1) % 5, Rows: []store.Row{row}}); err == nil {
 			t.Errorf("%T was taken for another registry's", value)
 		}
 	}

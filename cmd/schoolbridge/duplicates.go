@@ -1,0 +1,332 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/ldapclient"
+	"schoolbridge/internal/person"
+	"schoolbridge/provision/ad"
+	"schoolbridge/provision/duplicates"
+)
+
+const duplicatesUsage = "find --config FILE [--format table|json] | plan --config FILE [--out PLAN] [--report FILE.html|FILE.xlsx] [--format table|json] | " +
+	"apply --config FILE [--plan PLAN --approve GROUP,…|--approve-certain] [--rate N] [--accept-disabling N] | undo --config FILE GROUP|all [--lang ru|en]"
+
+// duplicatesCall is a command line of duplicates.
+type duplicatesCall struct {
+	verb, file, lang, format string
+	out, report              string // plan
+	planFile                 string // apply
+	approve                  []string
+	certain                  bool
+	rate                     float64
+	accept                   int
+	group                    string // undo
+}
+
+func parseDuplicates(std streams, args []string) (c duplicatesCall, err error) {
+	fs := flag.NewFlagSet("duplicates", flag.ContinueOnError)
+	fs.StringVar(&c.file, "config", "", "файл настроек / the configuration `FILE`")
+	lang := langFlag(fs)
+	fs.StringVar(&c.format, "format", "table", "вид: table или json / `FORMAT`: table or json")
+	fs.StringVar(&c.out, "out", "", "plan: куда записать план для apply / the `FILE` to write the plan to, for apply")
+	fs.StringVar(&c.report, "report", "", "plan: отчёт для директора, .html или .xlsx / a report for the director, `FILE`.html or .xlsx")
+	fs.StringVar(&c.planFile, "plan", "", "apply: план, который записала plan --out / the plan `FILE` that plan --out has written")
+	approve := fs.String("approve", "", "apply: одобренные группы через запятую / the approved `GROUPS`, with commas")
+	fs.BoolVar(&c.certain, "approve-certain", false, "apply: одобрить всё достоверное, где решать нечего / approve all that is certain and asks nothing")
+	fs.Float64Var(&c.rate, "rate", 10, "apply, undo: не больше N изменений в секунду / at most `N` changes a second")
+	fs.IntVar(&c.accept, "accept-disabling", 0, "apply: разрешить отключить разом до N записей / let up to `N` accounts be disabled at once")
+	words, err := parse(fs, std, args)
+	if err != nil {
+		return c, err
+	}
+	c.lang = *lang
+	if *approve != "" {
+		c.approve = strings.Split(*approve, ",")
+	}
+	if len(words) > 0 {
+		c.verb, words = words[0], words[1:]
+	}
+	if c.verb == "undo" && len(words) == 1 {
+		c.group, words = words[0], nil
+	}
+	return c, c.check(words)
+}
+
+func (c *duplicatesCall) check(rest []string) error {
+	suffix := strings.ToLower(filepath.Ext(c.report))
+	approving := len(c.approve) > 0 || c.certain
+	switch {
+	case len(rest) > 0, !slices.Contains([]string{"find", "plan", "apply", "undo"}, c.verb),
+		c.format != "table" && c.format != "json",
+		c.verb != "plan" && (c.out != "" || c.report != ""),
+		c.report != "" && suffix != ".html" && suffix != ".xlsx",
+		c.verb != "apply" && (c.planFile != "" || approving || c.accept != 0),
+		(c.planFile != "") != approving, len(c.approve) > 0 && c.certain, c.accept < 0, c.rate <= 0 || c.rate > 1000,
+		(c.verb == "undo") != (c.group != ""):
+		return misused("duplicates")
+	}
+	return nil
+}
+
+func runDuplicates(ctx context.Context, std streams, args []string) error {
+	call, err := parseDuplicates(std, args)
+	if err != nil {
+		return err
+	}
+	c, err := loadConfig(std, call.file, call.lang)
+	if err != nil {
+		return err
+	}
+	p := &provisioner{std: std, config: c, text: provisionTexts[call.lang], now: time.Now}
+	if !c.AD.On() {
+		return usageError(p.text.noSection, call.file)
+	}
+	if p.db, err = openMadeStore(ctx, c); err != nil {
+		return err
+	}
+	defer func() { _ = p.db.Close() }() // everything is committed by then
+	target, client, err := dialAD(c, discardLog())
+	if err != nil {
+		return fmt.Errorf("ad: %w", err)
+	}
+	defer func() { _ = client.Close() }()
+	p.target = target
+	if err := target.Check(ctx); err != nil {
+		return p.unusable(err)
+	}
+	d := &mending{provisioner: p, duplicatesCall: call, says: duplicatesTexts[call.lang], words: duplicates.WordsFor(call.lang), mender: target.Mender(client, c.AD.DuplicatesOU)}
+	switch call.verb {
+	case "find":
+		return d.find(ctx)
+	case "plan":
+		return d.propose(ctx)
+	case "apply":
+		return d.carryOut(ctx)
+	}
+	return d.takeBack(ctx)
+}
+
+// mending is one run of the command.
+type mending struct {
+	*provisioner
+	duplicatesCall
+	says   duplicatesText
+	words  *duplicates.Words
+	mender *ad.Mender
+}
+
+// search reads the directory and the store, and finds.
+func (d *mending) search(ctx context.Context) (duplicates.Findings, error) {
+	began := d.now()
+	repairs := d.db.Repairs(targetAD)
+	type known struct {
+		person  identity.PersonID
+		records []person.RecordRef
+		holders []identity.PersonID
+	}
+	owners := map[duplicates.GUID]*known{}
+	of := func(id duplicates.GUID) *known {
+		if owners[id] == nil {
+			owners[id] = &known{}
+		}
+		return owners[id]
+	}
+	err := repairs.Owners(ctx, func(id duplicates.GUID, p identity.PersonID) { of(id).person = p },
+		func(id duplicates.GUID, record person.RecordRef, holder identity.PersonID) {
+			k := of(id)
+			k.records = append(k.records, record)
+			if holder != (identity.PersonID{}) && !slices.Contains(k.holders, holder) {
+				k.holders = append(k.holders, holder)
+			}
+		})
+	if err != nil {
+		return duplicates.Findings{}, err
+	}
+	finder := duplicates.NewFinder()
+	d.say("%s", d.says.reading)
+	err = d.mender.Scan(ctx, func(a duplicates.Account) error {
+		if k := owners[a.ID]; k != nil {
+			a.Person, a.Records, a.Holders = k.person, k.records, k.holders
+		}
+		finder.Add(a)
+		return nil
+	})
+	if err != nil {
+		return duplicates.Findings{}, d.unusable(err)
+	}
+	if err := repairs.Facts(ctx, finder.Know); err != nil {
+		return duplicates.Findings{}, err
+	}
+	found := finder.Find()
+	d.say(d.says.found, found.Accounts, d.now().Sub(began).Round(time.Second/10), len(found.Groups), len(found.Apart)+found.More)
+	return found, d.audit(ctx, "duplicates_"+d.verb, map[string]any{"accounts": found.Accounts, "groups": len(found.Groups)})
+}
+
+// foundLine is one group as find writes it.
+type foundLine struct {
+	ID        string             `json:"id"`
+	Level     duplicates.Level   `json:"level"`
+	Score     int                `json:"score"`
+	Ambiguous bool               `json:"ambiguous,omitempty"`
+	Accounts  []foundAccount     `json:"accounts"`
+	Links     []foundAccountLink `json:"links"`
+}
+
+type foundAccount struct {
+	ID      duplicates.GUID `json:"id"`
+	Name    string          `json:"name"`
+	Display string          `json:"display,omitempty"`
+	Place   string          `json:"place"`
+	Enabled bool            `json:"enabled"`
+}
+
+type foundAccountLink struct {
+	A       duplicates.GUID     `json:"a"`
+	B       duplicates.GUID     `json:"b"`
+	Level   duplicates.Level    `json:"level"`
+	Score   int                 `json:"score"`
+	Reasons []duplicates.Reason `json:"reasons"`
+}
+
+func (d *mending) find(ctx context.Context) error {
+	found, err := d.search(ctx)
+	if err != nil {
+		return err
+	}
+	encoder := json.NewEncoder(d.std.out)
+	encoder.SetEscapeHTML(false)
+	table := tabwriter.NewWriter(d.std.out, 0, 0, 2, ' ', 0)
+	for _, g := range found.Groups {
+		line := foundLine{ID: g.ID, Level: g.Level, Score: g.Score, Ambiguous: g.Ambiguous}
+		var names []string
+		for _, a := range g.Members {
+			line.Accounts = append(line.Accounts, foundAccount{a.ID, a.Name, a.Display, a.Place, a.Enabled})
+			names = append(names, a.Name)
+		}
+		for _, l := range g.Links {
+			line.Links = append(line.Links, foundAccountLink(l))
+		}
+		if d.format == "json" {
+			err = encoder.Encode(line)
+		} else {
+			best := g.Links[0]
+			level := d.words.Level(best.Level)
+			if g.Level < best.Level { // the others are less sure
+				level += " … " + d.words.Level(g.Level)
+			}
+			_, err = fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\n", g.ID, level, best.Score, strings.Join(names, " "), d.words.Reasons(best.Reasons))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if len(found.Groups) > 0 {
+		return errFindings
+	}
+	return nil
+}
+
+// propose makes the plan, the report and the table.
+func (d *mending) propose(ctx context.Context) error {
+	found, err := d.search(ctx)
+	if err != nil {
+		return err
+	}
+	plan, err := duplicates.NewPlan(ctx, d.mender, found, string(d.config.AD.SearchBase), d.now())
+	if err != nil {
+		return d.unusable(err)
+	}
+	if err := d.files(&plan); err != nil {
+		return err
+	}
+	if d.format == "json" {
+		err = d.std.json(plan)
+	} else {
+		err = d.table(&plan)
+	}
+	if err != nil {
+		return err
+	}
+	if len(plan.Groups) > 0 {
+		return errFindings
+	}
+	return nil
+}
+
+func (d *mending) table(plan *duplicates.Plan) error {
+	table := tabwriter.NewWriter(d.std.out, 0, 0, 2, ' ', 0)
+	for i := range plan.Groups {
+		g := &plan.Groups[i]
+		for j := range g.Members {
+			m := &g.Members[j]
+			if _, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", g.ID, d.words.Level(m.Level), m.Name, d.words.Doing(g, m), d.words.Reasons(m.Reasons)); err != nil {
+				return err
+			}
+		}
+		for _, question := range d.words.Questions(g) {
+			d.say("%s: %s", g.ID, question)
+		}
+	}
+	return table.Flush()
+}
+
+// files writes the plan and the report: they name people, so nobody else may
+// read them.
+func (d *mending) files(plan *duplicates.Plan) error {
+	zone := d.config.Policy.TimeZone.Location()
+	for name, content := range map[string]func(*os.File) error{
+		d.out: func(f *os.File) error {
+			encoder := json.NewEncoder(f)
+			encoder.SetIndent("", " ")
+			return encoder.Encode(plan)
+		},
+		d.report: func(f *os.File) error {
+			if strings.EqualFold(filepath.Ext(d.report), ".html") {
+				return plan.HTML(f, d.words, zone)
+			}
+			return plan.XLSX(f, d.words, zone)
+		},
+	} {
+		if name == "" {
+			continue
+		}
+		if err := writeWhole(name, content); err != nil {
+			return fmt.Errorf(d.says.write, name, err)
+		}
+		d.say(d.says.written, name)
+	}
+	return nil
+}
+
+// writeWhole writes a file that is whole or not there, mode 0600.
+func writeWhole(name string, content func(*os.File) error) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".schoolbridge-*")
+	if err != nil {
+		return err
+	}
+	err = content(f)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
+var _ ad.Walker = (*ldapclient.Client)(nil)

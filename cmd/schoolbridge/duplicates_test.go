@@ -1,0 +1,158 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/simad"
+	"schoolbridge/internal/store"
+	"schoolbridge/provision/duplicates"
+)
+
+// withDuplicates is a site whose directory holds a teacher three times and two
+// namesakes.
+func withDuplicates(t *testing.T) site {
+	s := newSite(t)
+	user := func(name, display string, values map[string]string) simad.User {
+		return simad.User{Name: name, UPN: name + "@obr.example", Display: display, Unit: siteManaged, Password: sitePassword, Values: values}
+	}
+	s.directory(
+		user("evann", "Еванова Нина Николаевна", map[string]string{"employeeID": "17", "mS-DS-ConsistencyGuid": "0123456789abcdef", "mail": "evann@obr.example"}),
+		user("evann-1", "Еванова Нина Николаевна", map[string]string{"employeeID": "17", "proxyAddresses": "SMTP:evann-1@obr.example"}),
+		user("evann1", "=HYPERLINK(\"<b>\")", nil),
+		user("titovp", "Титов Павел Львович", map[string]string{"employeeID": "1"}),
+		user("titovp1", "Титов Павел Львович", map[string]string{"employeeID": "2"}),
+	)
+	s.employ(sitePassword, "somebody")
+	return s
+}
+
+// From finding to taking back, over the command line.
+func TestDuplicates(t *testing.T) {
+	s := withDuplicates(t)
+	run := func(want int, args ...string) (out, errs string) {
+		t.Helper()
+		out, errs, code := s.command(append([]string{"duplicates", args[0], "--config", s.path("config.yaml")}, args[1:]...)...)
+		if code != want {
+			t.Fatalf("%v: exit %d\n%s\n%s", args, code, out, errs)
+		}
+		return out, errs
+	}
+	out, errs := run(exitFindings, "find")
+	if !strings.Contains(out, "достоверно") || !strings.Contains(out, "evann-1") || strings.Contains(out, "titovp1") || !strings.Contains(errs, "похожих пар однофамильцев 1") {
+		t.Errorf("find: %s\n%s", out, errs)
+	}
+	out, _ = run(exitFindings, "find", "--format", "json")
+	var line foundLine
+	if err := json.NewDecoder(strings.NewReader(out)).Decode(&line); err != nil || len(line.Accounts) < 2 || len(line.Links) == 0 {
+		t.Errorf("%v: %s", err, out)
+	}
+
+	plan, page, book := s.path("plan.json"), s.path("report.html"), s.path("report.xlsx")
+	out, _ = run(exitFindings, "plan", "--out", plan, "--report", page, "--lang", "en")
+	if !strings.Contains(out, "disable, take userAccountControl, userPrincipalName, proxyAddresses; move to CN=evann-1,OU=duplicates,"+siteManaged) {
+		t.Errorf("plan: %s", out)
+	}
+	run(exitFindings, "plan", "--report", book)
+	for _, name := range []string{plan, page, book} {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "&lt;b&gt;") || strings.Contains(string(text), "<b>\")") {
+		t.Errorf("%v: %s", err, text)
+	}
+
+	// Approved in bulk is the certain one; then nothing certain is left, and after
+	// the return it is there again.
+	_, errs = run(exitDone, "apply", "--plan", plan, "--approve-certain")
+	if !strings.Contains(errs, "сделано групп: 1, остановлено: 0") {
+		t.Errorf("apply: %s", errs)
+	}
+	if out, _ = run(exitFindings, "plan"); !strings.Contains(out, "evann-1") || strings.Contains(out, "отключить, снять userAccountControl, userPrincipalName, proxyAddresses") {
+		t.Errorf("plan after apply: %s", out)
+	}
+	_, errs = run(exitDone, "apply", "--plan", plan, "--approve-certain")
+	if !strings.Contains(errs, "уже начато раньше") {
+		t.Errorf("apply again: %s", errs)
+	}
+	_, errs = run(exitDone, "undo", "all")
+	if !strings.Contains(errs, "возвращено") {
+		t.Errorf("undo: %s", errs)
+	}
+	run(exitDone, "undo", "all") // there is nothing left
+	if _, errs = run(exitDone, "apply", "--plan", plan, "--approve-certain"); !strings.Contains(errs, "сделано групп: 1") {
+		t.Errorf("apply after undo: %s", errs)
+	}
+	s.inStore(func(db *store.DB) error {
+		for kind, want := range map[string]int{"duplicates_find": 2, "duplicates_plan": 3, "duplicates_apply": 3, "duplicates_undo": 2, "duplicates_applied": 2, "duplicates_undone": 1} {
+			entries, err := db.Audit().Recent(t.Context(), identity.PersonID{}, 100, kind)
+			if err != nil || len(entries) != want {
+				t.Errorf("%s: %d lines, %v", kind, len(entries), err)
+			}
+		}
+		return nil
+	})
+}
+
+// What cannot be meant is refused before anything is read or written.
+func TestDuplicatesRefuses(t *testing.T) {
+	s := withDuplicates(t)
+	plan := s.path("plan.json")
+	if _, errs, code := s.command("duplicates", "plan", "--config", s.path("config.yaml"), "--out", plan); code != exitFindings {
+		t.Fatalf("%d %s", code, errs)
+	}
+	var p duplicates.Plan
+	text, err := os.ReadFile(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &p); err != nil {
+		t.Fatal(err)
+	}
+	id := p.Groups[0].ID
+	s.write("other.json", strings.Replace(string(text), siteDomain, "DC=elsewhere,DC=example", 1))
+	s.write("broken.json", "{")
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "usage"}, {[]string{"repair"}, "usage"}, {[]string{"apply", "--plan", plan}, "usage"}, {[]string{"apply", "--approve-certain"}, "usage"},
+		{[]string{"apply", "--plan", plan, "--approve", id, "--approve-certain"}, "usage"}, {[]string{"undo"}, "usage"}, {[]string{"find", "--out", plan}, "usage"},
+		{[]string{"plan", "--report", s.path("x.pdf")}, "usage"}, {[]string{"find", "--format", "xml"}, "usage"},
+		{[]string{"apply", "--plan", plan, "--approve", "gnone"}, "gnone"}, {[]string{"apply", "--plan", s.path("other.json"), "--approve-certain"}, "elsewhere"},
+		{[]string{"apply", "--plan", s.path("broken.json"), "--approve-certain"}, "no JSON"}, {[]string{"undo", "gnone"}, "gnone"},
+	} {
+		if out, errs, code := s.command(append(append([]string{"duplicates"}, c.args...), "--config", s.path("config.yaml"))...); code != exitUsage || !strings.Contains(errs, c.want) {
+			t.Errorf("%v: %d %s %s", c.args, code, out, errs)
+		}
+	}
+	if out, errs, code := s.command("duplicates", "apply", "--config", s.path("config.yaml")); code != exitDone {
+		t.Errorf("nothing under way: %d %s %s", code, out, errs)
+	}
+}
+
+// More than the brake lets be disabled is not begun with.
+func TestDuplicatesBrake(t *testing.T) {
+	s := newSite(t)
+	var users []simad.User
+	for _, name := range []string{"evann", "evann-1", "titovp", "titovp-1"} {
+		base, _, _ := strings.Cut(name, "-")
+		display := map[string]string{"evann": "Еванова Нина Николаевна", "titovp": "Титов Павел Львович"}[base]
+		users = append(users, simad.User{Name: name, Display: display, Unit: siteManaged, Password: sitePassword, Values: map[string]string{"employeeID": base}})
+	}
+	s.directory(users...)
+	s.employ(sitePassword, "somebody")
+	plan := s.path("plan.json")
+	s.command("duplicates", "plan", "--config", s.path("config.yaml"), "--out", plan)
+	apply := []string{"duplicates", "apply", "--config", s.path("config.yaml"), "--plan", plan, "--approve-certain", "--rate", "1000"}
+	if out, errs, code := s.command(apply...); code != exitFindings || !strings.Contains(errs, "отключить предстоит 2, а разом можно не больше 1") {
+		t.Fatalf("%d %s %s", code, out, errs)
+	}
+	if out, errs, code := s.command(append(apply, "--accept-disabling", "2")...); code != exitDone || !strings.Contains(errs, "сделано групп: 2") {
+		t.Fatalf("%d %s %s", code, out, errs)
+	}
+}

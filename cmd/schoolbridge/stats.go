@@ -1,0 +1,300 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"schoolbridge/config"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/store"
+	"schoolbridge/internal/table"
+	"schoolbridge/provision/census"
+)
+
+// statsHead are the columns of the statistics table, whose names people know and
+// that are the same in every language.
+var statsHead = []string{"ID ЕКИС", "ID ОО (НСИ)", "Название ОО", "Всего УЗ", "Активировано УЗ в АУПД", "Неуспешных активаций УЗ в АУПД",
+	"Количество входов только через АУПД", "Количество входов в ЭЖД", "Учредитель"}
+
+// named shows a school that is in no list by what registries call it.
+func named(s person.School) person.School {
+	if s.Name == "" && strings.ContainsFunc(string(s.ID), unicode.IsLetter) {
+		s.ID, s.Name = "", string(s.ID)
+	}
+	return s
+}
+
+func statsCells(l census.Line) []any {
+	l.School = named(l.School)
+	return []any{string(l.School.ID), l.School.NSI, l.School.Name, l.Accounts, l.Activated, l.Failed, l.Only, l.SignIns, l.School.Founder}
+}
+
+// statsSorts are the orders that may be asked for; a minus before one turns it
+// round. The share is of those activated.
+var statsSorts = map[string]func(a, b census.Line) int{
+	"id":        func(a, b census.Line) int { return 0 }, // as they come
+	"name":      func(a, b census.Line) int { return cmp.Compare(a.School.Name, b.School.Name) },
+	"founder":   func(a, b census.Line) int { return cmp.Compare(a.School.Founder, b.School.Founder) },
+	"accounts":  func(a, b census.Line) int { return cmp.Compare(a.Accounts, b.Accounts) },
+	"activated": func(a, b census.Line) int { return cmp.Compare(a.Activated, b.Activated) },
+	"failed":    func(a, b census.Line) int { return cmp.Compare(a.Failed, b.Failed) },
+	"only":      func(a, b census.Line) int { return cmp.Compare(a.Only, b.Only) },
+	"sign_ins":  func(a, b census.Line) int { return cmp.Compare(a.SignIns, b.SignIns) },
+	"share":     func(a, b census.Line) int { return cmp.Compare(share(a), share(b)) },
+}
+
+func share(l census.Line) float64 {
+	if l.Accounts == 0 {
+		return 0
+	}
+	return float64(l.Activated) / float64(l.Accounts)
+}
+
+// statsCall is a command line of stats.
+type statsCall struct {
+	listCall
+	sort                     string
+	whole, history, snapshot bool
+}
+
+func runStats(ctx context.Context, std streams, args []string) error {
+	fs := flag.NewFlagSet("stats", flag.ContinueOnError)
+	var call statsCall
+	lang := call.flags(fs)
+	fs.StringVar(&call.sort, "sort", "id", "порядок; с минусом — обратный / the `ORDER`, turned round by a minus: "+strings.Join(slices.Sorted(maps.Keys(statsSorts)), ", "))
+	fs.BoolVar(&call.whole, "whole", false, "одной строкой по всем школам / one line for all schools together")
+	fs.BoolVar(&call.history, "history", false, "по дням; с --school — одной школы, без — всех вместе / day by day; of one school with --school, else of all together")
+	fs.BoolVar(&call.snapshot, "snapshot", false, "записать сегодняшние цифры в историю / write today's figures into the history")
+	words, err := parse(fs, std, args)
+	if err != nil {
+		return err
+	}
+	call.lang = *lang
+	if len(words) > 0 || !call.sensible() {
+		return misused("stats")
+	}
+	c, db, err := openSite(ctx, std, call.file, call.lang)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }() // what it wrote is committed by then
+	s := &statistics{statsCall: call, config: c, db: db, now: time.Now(), words: statsWords[call.lang]}
+	return s.run(ctx, std)
+}
+
+// sensible says that what is asked for goes together.
+func (c *statsCall) sensible() bool {
+	asked := 0
+	for _, one := range []bool{c.behind, c.whole, c.history, c.snapshot} {
+		if one {
+			asked++
+		}
+	}
+	return asked <= 1 && listFormat(c.format) && statsSorts[strings.TrimPrefix(c.sort, "-")] != nil && !(c.school != "" && (c.whole || c.snapshot))
+}
+
+// statistics is one run of the command.
+type statistics struct {
+	statsCall
+	config *config.Config
+	db     *store.DB
+	now    time.Time
+	words  statsText
+}
+
+type statsText struct {
+	title, all, noSchool, noDeadline, kept, noHistory string
+	behind                                            []string
+	day, trend                                        string
+	category                                          [3]string
+}
+
+var statsWords = map[string]statsText{
+	"ru": {
+		title: "Статистика", all: "Все вместе", noSchool: problemWords["ru"].noSchool, noDeadline: problemWords["ru"].noDeadline,
+		kept: "цифры за %s записаны: школ %d\n", noHistory: "истории пока нет: служба пишет её каждую ночь, сейчас — stats --snapshot",
+		behind: []string{"ID ЕКИС", "ID ОО (НСИ)", "Название ОО", "Категория", "Срок", "Всего", "Активировано", "Не успели", "Дней после срока"},
+		day:    "Дата", trend: "Прирост активированных в день", category: [3]string{"сотрудники", "ученики", "родители"},
+	},
+	"en": {
+		title: "Statistics", all: "All together", noSchool: problemWords["en"].noSchool, noDeadline: problemWords["en"].noDeadline,
+		kept: "the figures of %s are written: %d schools\n", noHistory: "there is no history yet: the daemon writes it every night; now, stats --snapshot does",
+		behind: []string{"EKIS ID", "NSI ID", "School", "Category", "Deadline", "People", "Activated", "Behind", "Days late"},
+		day:    "Day", trend: "Activated per day", category: [3]string{"staff", "pupils", "parents"},
+	},
+}
+
+func (s *statistics) today() person.Date {
+	return person.DateOf(s.now.In(s.config.Policy.TimeZone.Location()))
+}
+
+func (s *statistics) run(ctx context.Context, std streams) error {
+	switch {
+	case s.history:
+		return s.writeHistory(ctx, std)
+	case s.snapshot:
+		n, err := snapshot(ctx, s.db, s.today(), true)
+		if err == nil {
+			fmt.Fprintf(std.err, s.words.kept, s.today(), n)
+		}
+		return err
+	}
+	d := deadlines(s.config)
+	if s.behind && d == (census.Deadlines{}) {
+		return usageError("%s", s.words.noDeadline)
+	}
+	count := census.New(s.today())
+	if err := s.db.Census().Survey(ctx, count, s.behind, false); err != nil {
+		return err
+	}
+	lines, whole := count.Table()
+	if lines = s.chosen(lines); s.school != "" && len(lines) == 0 {
+		return usageError(s.words.noSchool, s.school)
+	}
+	out, err := openOutput(std, s.out)
+	if err != nil {
+		return err
+	}
+	late := 0
+	if s.behind {
+		late, err = s.writeBehind(out, lines, d)
+	} else {
+		err = s.write(out, lines, whole)
+	}
+	if err := out.finish(err); err != nil {
+		return err
+	}
+	if late > 0 {
+		return errFindings
+	}
+	return nil
+}
+
+// chosen are the lines that were asked for, in the order that was.
+func (s *statistics) chosen(lines []census.Line) []census.Line {
+	if s.school != "" {
+		lines = slices.DeleteFunc(lines, func(l census.Line) bool { return string(l.School.ID) != s.school })
+	}
+	order, turned := strings.CutPrefix(s.sort, "-")
+	slices.SortStableFunc(lines, statsSorts[order])
+	if turned {
+		slices.Reverse(lines)
+	}
+	return lines
+}
+
+// statsObject is a line for a program.
+type statsObject struct {
+	Day       string   `json:"day,omitempty"`
+	ID        string   `json:"ekis_id"`
+	NSI       string   `json:"nsi_id"`
+	Name      string   `json:"name"`
+	Accounts  int      `json:"accounts"`
+	Activated int      `json:"activated"`
+	Failed    int      `json:"failed"`
+	Only      int      `json:"only_here"`
+	SignIns   int      `json:"ezhd_sign_ins"`
+	Founder   string   `json:"founder"`
+	Trend     *float64 `json:"activated_per_day,omitempty"`
+}
+
+func objectOf(l census.Line) statsObject {
+	l.School = named(l.School)
+	return statsObject{ID: string(l.School.ID), NSI: l.School.NSI, Name: l.School.Name, Accounts: l.Accounts, Activated: l.Activated, Failed: l.Failed,
+		Only: l.Only, SignIns: l.SignIns, Founder: l.School.Founder}
+}
+
+// write gives the table. The line of all together is there where it is asked for,
+// and below a table for people, which no program adds up.
+func (s *statistics) write(out io.Writer, lines []census.Line, whole census.Line) error {
+	whole.School.Name = s.words.all
+	if s.whole {
+		lines = []census.Line{whole}
+	}
+	if s.format == "json" {
+		answer := struct {
+			Schools []statsObject `json:"schools"`
+			Whole   *statsObject  `json:"whole,omitempty"`
+		}{Schools: []statsObject{}}
+		if !s.whole {
+			for _, l := range lines {
+				answer.Schools = append(answer.Schools, objectOf(l))
+			}
+		}
+		if s.school == "" {
+			object := objectOf(whole)
+			answer.Whole = &object
+		}
+		return streams{out: out}.json(answer)
+	}
+	if s.format == "table" && s.school == "" && !s.whole {
+		lines = append(lines, whole)
+	}
+	rows, err := table.New(out, s.format, s.words.title, statsHead)
+	if err != nil {
+		return err
+	}
+	for _, l := range lines {
+		if err := rows.Row(statsCells(l)...); err != nil {
+			return err
+		}
+	}
+	return rows.Close()
+}
+
+// behindObject is a line of stats --behind for a program.
+type behindObject struct {
+	ID        string `json:"ekis_id"`
+	NSI       string `json:"nsi_id"`
+	Name      string `json:"name"`
+	Role      string `json:"role"`
+	Deadline  string `json:"deadline"`
+	People    int    `json:"people"`
+	Activated int    `json:"activated"`
+	Behind    int    `json:"behind"`
+	Late      int    `json:"days_late"`
+}
+
+// writeBehind lists each school's categories that have a deadline, and says how
+// many people are behind. Before the deadline nobody is.
+func (s *statistics) writeBehind(out io.Writer, lines []census.Line, d census.Deadlines) (late int, err error) {
+	list := []behindObject{}
+	var cells [][]any
+	for _, l := range lines {
+		l.School = named(l.School)
+		for i, c := range l.Categories {
+			if d[i].IsZero() || c.People == 0 {
+				continue
+			}
+			o := behindObject{ID: string(l.School.ID), NSI: l.School.NSI, Name: l.School.Name, Role: census.Roles[i].String(), Deadline: d[i].String(),
+				People: c.People, Activated: c.Activated, Late: d.Late(i, s.today())}
+			if o.Late > 0 {
+				o.Behind = c.People - c.Activated
+			}
+			late += o.Behind
+			list = append(list, o)
+			cells = append(cells, []any{o.ID, o.NSI, o.Name, s.words.category[i], o.Deadline, o.People, o.Activated, o.Behind, o.Late})
+		}
+	}
+	if s.format == "json" {
+		return late, streams{out: out}.json(list)
+	}
+	rows, err := table.New(out, s.format, s.words.title, s.words.behind)
+	if err != nil {
+		return late, err
+	}
+	for _, row := range cells {
+		if err := rows.Row(row...); err != nil {
+			return late, err
+		}
+	}
+	return late, rows.Close()
+}

@@ -1,0 +1,271 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/provision"
+	"schoolbridge/provision/duplicates"
+)
+
+// Repairs is the journal of one target's duplicates: what was and what will be
+// is in it before the target is written.
+type Repairs struct {
+	db     *DB
+	target string
+}
+
+var _ duplicates.Journal = (*Repairs)(nil)
+
+// Repairs gives the journal of a target.
+func (db *DB) Repairs(target string) *Repairs { return &Repairs{db, target} }
+
+func (r *Repairs) key(id string) string            { return r.target + "/" + id }
+func (r *Repairs) stepKey(id string, n int) string { return r.key(id) + "/" + strconv.Itoa(n) }
+
+// Begin implements duplicates.Journal.
+func (r *Repairs) Begin(ctx context.Context, repair duplicates.Repair) error {
+	now := micros(r.db.now())
+	err := r.db.write(ctx, func(t *tx) error {
+		var phase duplicates.Phase
+		err := t.row("SELECT phase FROM repairs WHERE target = ? AND id = ?", r.target, repair.ID).Scan(&phase)
+		if err == nil && phase != duplicates.PhaseUndone {
+			return identity.ErrConflict
+		}
+		if err != nil && !isNoRows(err) {
+			return err
+		}
+		sealed, err := t.db.keys.sealJSON("repairs", r.key(repair.ID), "sealed", repair.Group)
+		if err != nil {
+			return err
+		}
+		for _, table := range []string{"repair_steps", "repairs"} {
+			if err := t.exec("DELETE FROM "+table+" WHERE target = ? AND id = ?", r.target, repair.ID); err != nil {
+				return err
+			}
+		}
+		err = t.exec("INSERT INTO repairs (target, id, phase, stopped, made, changed, sealed) VALUES (?, ?, ?, '', ?, ?, ?)",
+			r.target, repair.ID, repair.Phase, micros(repair.Made), now, sealed)
+		if err != nil {
+			return err
+		}
+		for _, e := range repair.Entries {
+			if err := r.put(t, repair.ID, e, now); err != nil {
+				return err
+			}
+		}
+		return r.tell(t, repair.ID, repair.Phase, "")
+	})
+	if err != nil {
+		return fmt.Errorf("begin a repair: %w", err)
+	}
+	return nil
+}
+
+// put writes one step.
+func (r *Repairs) put(t *tx, id string, e duplicates.Entry, now int64) error {
+	sealed, err := t.db.keys.sealJSON("repair_steps", r.stepKey(id, e.Seq), "sealed", e)
+	if err != nil {
+		return err
+	}
+	return t.exec(`INSERT INTO repair_steps (target, id, seq, stage, at, sealed) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (target, id, seq) DO UPDATE SET stage = excluded.stage, at = excluded.at, sealed = excluded.sealed`,
+		r.target, id, e.Seq, e.Stage, now, sealed)
+}
+
+// Save implements duplicates.Journal.
+func (r *Repairs) Save(ctx context.Context, id string, e duplicates.Entry) error {
+	err := r.db.write(ctx, func(t *tx) error { return r.put(t, id, e, micros(r.db.now())) })
+	if err != nil {
+		return fmt.Errorf("save a step of a repair: %w", err)
+	}
+	return nil
+}
+
+// tell leaves a line in the audit trail.
+func (r *Repairs) tell(t *tx, id string, p duplicates.Phase, why duplicates.Stop) error {
+	group, err := r.read(t, id, false)
+	if err != nil {
+		return err
+	}
+	line := map[string]any{"group": id, "phase": p.String(), "survivor": group.Group.Survivor, "accounts": len(group.Group.Members)}
+	if why != "" {
+		line["stopped"] = why
+	}
+	var owner identity.PersonID
+	holder, err := t.holderOfObject(r.target, group.Group.Survivor)
+	if err == nil {
+		owner = holder
+	} else if !errors.Is(err, identity.ErrNotFound) {
+		return err
+	}
+	return t.auditJSON(r.db.now(), "duplicates_"+p.String(), owner, line)
+}
+
+// holderOfObject gives whose row names the object; identity.ErrNotFound.
+func (t *tx) holderOfObject(target string, object [16]byte) (identity.PersonID, error) {
+	var holder []byte
+	err := t.row("SELECT person FROM targets WHERE target = ? AND object = ?", target, object[:]).Scan(&holder)
+	return personID(holder), notFound(err)
+}
+
+// SetPhase implements duplicates.Journal.
+func (r *Repairs) SetPhase(ctx context.Context, id string, p duplicates.Phase, why duplicates.Stop) error {
+	err := r.db.write(ctx, func(t *tx) error {
+		n, err := t.count("UPDATE repairs SET phase = ?, stopped = ?, changed = ? WHERE target = ? AND id = ?", p, string(why), micros(r.db.now()), r.target, id)
+		if err == nil && n == 0 {
+			err = identity.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		return r.tell(t, id, p, why)
+	})
+	if err != nil {
+		return fmt.Errorf("save a repair: %w", err)
+	}
+	return nil
+}
+
+// Claim implements duplicates.Journal: the claims on the account that rests
+// become claims on the survivor, so that no activation takes the account up
+// again; or they go back. The survivor is not claimed where it has an owner.
+func (r *Repairs) Claim(ctx context.Context, id string, survivor duplicates.GUID, e duplicates.Entry, back bool) error {
+	err := r.db.write(ctx, func(t *tx) error {
+		e := e
+		if back {
+			e.Stage = duplicates.StageUndone
+			return errors.Join(t.putClaims(e.Claims), t.dropClaims(e.Given), r.put(t, id, e, micros(r.db.now())))
+		}
+		var err error
+		if e.Claims, err = t.claimsOn(r.target, e.Account); err != nil {
+			return err
+		}
+		if e.Given, err = r.given(t, id, survivor, e.Claims); err != nil {
+			return err
+		}
+		e.Stage = duplicates.StageDone
+		return errors.Join(t.putClaims(e.Given), t.dropClaims(e.Claims), r.put(t, id, e, micros(r.db.now())))
+	})
+	if err != nil {
+		return fmt.Errorf("move claims: %w", err)
+	}
+	return nil
+}
+
+// given are the claims that the survivor has not, as claims on it.
+func (r *Repairs) given(t *tx, id string, survivor duplicates.GUID, claims []provision.Claim) ([]provision.Claim, error) {
+	if _, err := t.holderOfObject(r.target, survivor); !errors.Is(err, identity.ErrNotFound) {
+		return nil, err
+	}
+	repair, err := r.read(t, id, false)
+	if err != nil {
+		return nil, err
+	}
+	there, err := t.claimsOn(r.target, survivor)
+	if err != nil {
+		return nil, err
+	}
+	m := repair.Group.Members[0]
+	object := provision.Object{ID: survivor, Name: m.Name, UPN: m.UPN, Display: m.Display, Enabled: m.Enabled, Created: m.Created}
+	var list []provision.Claim
+	for _, c := range claims {
+		if !slices.ContainsFunc(there, func(d provision.Claim) bool { return d.Record == c.Record }) {
+			list = append(list, provision.Claim{Target: r.target, Record: c.Record, Object: object})
+		}
+	}
+	return list, nil
+}
+
+// Owned implements duplicates.Journal.
+func (r *Repairs) Owned(ctx context.Context, account duplicates.GUID) (bool, error) {
+	err := r.db.read(ctx, func(t *tx) error {
+		_, err := t.holderOfObject(r.target, account)
+		return err
+	})
+	if errors.Is(err, identity.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look whose an account is: %w", err)
+	}
+	return true, nil
+}
+
+// Repairs implements duplicates.Journal.
+func (r *Repairs) Repairs(ctx context.Context) ([]duplicates.Repair, error) {
+	var list []duplicates.Repair
+	err := r.db.read(ctx, func(t *tx) error {
+		list = nil
+		var ids []string
+		err := t.each("SELECT id FROM repairs WHERE target = ? ORDER BY made, id", []any{r.target}, func(scan func(...any) error) error {
+			var id string
+			err := scan(&id)
+			ids = append(ids, id)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			repair, err := r.read(t, id, false)
+			if err != nil {
+				return err
+			}
+			list = append(list, repair)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read repairs: %w", err)
+	}
+	return list, nil
+}
+
+// Repair implements duplicates.Journal.
+func (r *Repairs) Repair(ctx context.Context, id string) (duplicates.Repair, error) {
+	var repair duplicates.Repair
+	err := r.db.read(ctx, func(t *tx) (err error) {
+		repair, err = r.read(t, id, true)
+		return err
+	})
+	if err != nil {
+		return repair, fmt.Errorf("read a repair: %w", err)
+	}
+	return repair, nil
+}
+
+func (r *Repairs) read(t *tx, id string, entries bool) (duplicates.Repair, error) {
+	repair := duplicates.Repair{ID: id}
+	var made, changed int64
+	var sealed []byte
+	err := t.row("SELECT phase, stopped, made, changed, sealed FROM repairs WHERE target = ? AND id = ?", r.target, id).
+		Scan(&repair.Phase, &repair.Stopped, &made, &changed, &sealed)
+	if err != nil {
+		return repair, notFound(err)
+	}
+	repair.Made, repair.Changed = moment(made), moment(changed)
+	if err := t.db.keys.openJSON("repairs", r.key(id), "sealed", sealed, &repair.Group); err != nil || !entries {
+		return repair, err
+	}
+	return repair, t.each("SELECT seq, stage, sealed FROM repair_steps WHERE target = ? AND id = ? ORDER BY seq", []any{r.target, id},
+		func(scan func(...any) error) error {
+			var e duplicates.Entry
+			var seq int
+			var stage duplicates.Stage
+			var sealed []byte
+			if err := scan(&seq, &stage, &sealed); err != nil {
+				return err
+			}
+			if err := t.db.keys.openJSON("repair_steps", r.stepKey(id, seq), "sealed", sealed, &e); err != nil {
+				return err
+			}
+			e.Seq, e.Stage = seq, stage
+			repair.Entries = append(repair.Entries, e)
+			return nil
+		})
+}

@@ -1,0 +1,122 @@
+package store
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/provision"
+	"schoolbridge/provision/match"
+)
+
+var _ provision.Tries = (*Accounts)(nil)
+
+// KeepTry implements provision.Tries.
+func (a *Accounts) KeepTry(ctx context.Context, try provision.Try) error {
+	err := a.db.write(ctx, func(t *tx) error {
+		late, err := t.overtaken(try)
+		if err != nil || late {
+			return err
+		}
+		if err := t.dropTry(try.Subject); err != nil {
+			return err
+		}
+		d, err := t.db.keys.current(domainSubject, string(try.Subject))
+		if err != nil {
+			return err
+		}
+		sealed, err := t.db.keys.sealJSON("tries", hex.EncodeToString(d.digest), "sealed", try)
+		if err != nil {
+			return err
+		}
+		return t.exec("INSERT INTO tries (digest, version, at, sealed) VALUES (?, ?, ?, ?)", d.digest, d.version, micros(try.At), sealed)
+	})
+	if err != nil {
+		return fmt.Errorf("keep a try to activate: %w", err)
+	}
+	return nil
+}
+
+// overtaken says that something newer is known: a later try, or a binding that
+// was made since this one began, of which it does not tell.
+func (t *tx) overtaken(try provision.Try) (bool, error) {
+	digests, err := t.db.keys.every(domainSubject, string(try.Subject))
+	if err != nil {
+		return false, err
+	}
+	for _, d := range digests {
+		var n int
+		if err := t.row("SELECT COUNT(*) FROM tries WHERE digest = ? AND version = ? AND at > ?", d.digest, d.version, micros(try.At)).Scan(&n); err != nil || n > 0 {
+			return n > 0, err
+		}
+		if try.Decision == match.Match {
+			continue // the binding is its own
+		}
+		err := t.row("SELECT COUNT(*) FROM people p JOIN bindings b ON b.person = p.id WHERE p.subject_digest = ? AND p.subject_version = ? AND b.at >= ?",
+			d.digest, d.version, micros(try.At)).Scan(&n)
+		if err != nil || n > 0 {
+			return n > 0, err
+		}
+	}
+	return false, nil
+}
+
+// dropTry forgets what is kept of a city account.
+func (t *tx) dropTry(subject identity.Subject) error {
+	digests, err := t.db.keys.every(domainSubject, string(subject))
+	if err != nil {
+		return err
+	}
+	for _, d := range digests {
+		if err := t.exec("DELETE FROM tries WHERE digest = ? AND version = ?", d.digest, d.version); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eraseRows bounds the rows that one transaction erases.
+const eraseRows = 1000
+
+// EraseTries forgets the tries from before a moment and says how many there
+// were.
+func (a *Accounts) EraseTries(ctx context.Context, before time.Time) (int64, error) {
+	var all int64
+	for n := int64(eraseRows); n == eraseRows; {
+		err := a.db.write(ctx, func(t *tx) (err error) {
+			n, err = t.count("DELETE FROM tries WHERE (digest, version) IN (SELECT digest, version FROM tries WHERE at < ? ORDER BY at LIMIT ?)", micros(before), eraseRows)
+			return err
+		})
+		if err != nil {
+			return all, fmt.Errorf("erase tries to activate: %w", err)
+		}
+		all += n
+	}
+	return all, nil
+}
+
+// tries gives every try that is kept, some at a time.
+func (t *tx) tries(f func(provision.Try) error) error {
+	after, version := []byte{}, int64(0)
+	for {
+		n := 0
+		err := t.each("SELECT digest, version, sealed FROM tries WHERE (digest, version) > (?, ?) ORDER BY digest, version LIMIT ?",
+			[]any{after, version, loadPage}, func(scan func(...any) error) error {
+				var sealed []byte
+				var try provision.Try
+				if err := scan(&after, &version, &sealed); err != nil {
+					return err
+				}
+				n++
+				if err := t.db.keys.openJSON("tries", hex.EncodeToString(after), "sealed", sealed, &try); err != nil {
+					return err
+				}
+				return f(try)
+			})
+		if err != nil || n < loadPage {
+			return err
+		}
+	}
+}

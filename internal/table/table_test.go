@@ -1,0 +1,129 @@
+package table
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/xuri/excelize/v2"
+)
+
+var header = []string{"ФИО", "Всего"}
+
+func written(t *testing.T, format string, rows ...[]any) string {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := New(&b, format, "Лист", header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		if err := w.Row(r...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// No cell of CSV begins a formula; numbers of ours stay numbers; what is harmless
+// stays as it is.
+func TestCSVGuards(t *testing.T) {
+	for _, bad := range []string{"=1+1", "+7 916", "-2", "@SUM(A1)", "\tx", "\rx", "\n=x", " =1", "\u00a0+1", "\ufeff=1", "＝1", "－1", "==", "="} {
+		text := written(t, "csv", []any{bad, -3})
+		rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+		want := "'" + bad
+		if err != nil || len(rows) != 2 || rows[1][0] != want || rows[1][1] != "-3" {
+			t.Errorf("%q: %q, %v", bad, rows, err)
+		}
+	}
+	for _, good := range []string{"", "Иванова Анна-Мария", "a=b", "'x", "0049", "«Школа»", `a "b", c`} {
+		rows, err := csv.NewReader(strings.NewReader(written(t, "csv", []any{good, 1.5}))).ReadAll()
+		if err != nil || rows[1][0] != good || rows[1][1] != "1.5" {
+			t.Errorf("%q: %q, %v", good, rows, err)
+		}
+	}
+}
+
+// A workbook that a foreign reader opens: text is text, numbers are numbers, and a
+// further sheet begins where one is full.
+func TestXLSX(t *testing.T) {
+	var b bytes.Buffer
+	w, err := newWorkbook(&b, "Лист", header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.most = 3
+	rows := [][]any{{"=1+1", 7}, {"0049", -2}, {"a\x00b\u000b\nc", 1.5}, {strings.Repeat("ю", 40000), 4}, {"последняя", 5}}
+	for _, r := range rows {
+		if err := w.Row(r...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	book, err := excelize.OpenReader(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer book.Close()
+	if sheets := book.GetSheetList(); !slices.Equal(sheets, []string{"Лист", "Лист 2", "Лист 3"}) {
+		t.Fatal(sheets)
+	}
+	for at, want := range map[string]string{"Лист!A1": "ФИО", "Лист!A2": "=1+1", "Лист!B2": "7", "Лист!A3": "0049", "Лист!B3": "-2", "Лист 2!A1": "ФИО", "Лист 2!A2": "a b \nc", "Лист 3!A2": "последняя"} {
+		sheet, cell, _ := strings.Cut(at, "!")
+		got, err := book.GetCellValue(sheet, cell)
+		if formula, _ := book.GetCellFormula(sheet, cell); err != nil || got != want || formula != "" {
+			t.Errorf("%s: %q, formula %q, %v; want %q", at, got, formula, err, want)
+		}
+		kind, _ := book.GetCellType(sheet, cell)
+		if number := cell[0] == 'B' && cell != "B1"; number != (kind == excelize.CellTypeUnset || kind == excelize.CellTypeNumber) {
+			t.Errorf("%s is of type %d", at, kind)
+		}
+	}
+}
+
+func TestAligned(t *testing.T) {
+	got := written(t, "table", []any{"Ким\x1b[2J\tВера", 12}, []any{"Я", 3})
+	if strings.ContainsAny(got, "\x1b\t") || !strings.HasPrefix(got, "ФИО") || !strings.Contains(got, "Ким [2J Вера  12\n") {
+		t.Errorf("%q", got)
+	}
+	var many [][]any
+	for i := range 2*screenful + 1 {
+		many = append(many, []any{fmt.Sprint("x", i), i})
+	}
+	if n := strings.Count(written(t, "table", many...), "\n"); n != len(many)+1 {
+		t.Errorf("%d lines", n)
+	}
+	if _, err := New(os.Stdout, "odt", "", header); err == nil {
+		t.Error("a format that there is not")
+	}
+}
+
+// What cannot be written is said.
+func TestFull(t *testing.T) {
+	f, err := os.Open(t.TempDir()) // a folder: nothing can be written
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, format := range Formats {
+		w, err := New(f, format, "x", header)
+		if err == nil {
+			err = w.Row("x", 1)
+		}
+		if err == nil {
+			err = w.Close()
+		}
+		if err == nil {
+			t.Errorf("%s: no error", format)
+		}
+	}
+}

@@ -1,0 +1,118 @@
+package census
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"schoolbridge/internal/person"
+	"schoolbridge/provision/match"
+)
+
+// Names gives rows back by their keys; those that are gone meanwhile are left
+// out. A map is by key.
+type Names interface {
+	Rows(ctx context.Context, kind person.RecordKind, keys []string) (map[string]any, error)
+}
+
+// Item is one line of a list: one problem of one person at one school.
+type Item struct {
+	School   person.School // zero: nothing tells which
+	Role     person.Role   // 0: not known
+	FIO      string
+	Place    string // class or position; a parent's child
+	Record   string // the registry's id; "" where nothing fits
+	Login    string // the mos.ru login of who tried, or the name in the target
+	Target   string // where it was found; "" outside of targets
+	Problem  match.Problem
+	At       time.Time   // of the try, or when the target was looked at; zero: the registries say so
+	Deadline person.Date // of those behind
+	Late     int         // days since the deadline
+}
+
+// List gives the items that are asked for, school by school and there by name,
+// to emit; what has no school comes last.
+func (c *Count) List(ctx context.Context, names Names, ask Ask, emit func(Item) error) error {
+	for list := c.findings(ask); len(list) > 0; {
+		n := 1
+		for n < len(list) && list[n].school == list[0].school {
+			n++
+		}
+		items, err := c.items(ctx, names, ask, list[:n])
+		if err != nil {
+			return err
+		}
+		for _, item := range items {
+			if err := emit(item); err != nil {
+				return err
+			}
+		}
+		list = list[n:]
+	}
+	return nil
+}
+
+// items are the findings of one school with their names.
+func (c *Count) items(ctx context.Context, names Names, ask Ask, list []finding) ([]Item, error) {
+	keys := map[person.RecordKind][]string{}
+	for _, f := range list {
+		if f.entry >= 0 {
+			e := c.entries[f.entry]
+			keys[e.kind] = append(keys[e.kind], e.key)
+		}
+	}
+	rows := map[person.RecordKind]map[string]any{}
+	for kind, all := range keys {
+		slices.Sort(all)
+		found, err := names.Rows(ctx, kind, slices.Compact(all))
+		if err != nil {
+			return nil, err
+		}
+		rows[kind] = found
+	}
+	items := make([]Item, 0, len(list))
+	for _, f := range list {
+		item := Item{Problem: f.problem}
+		if f.entry >= 0 {
+			e := c.entries[f.entry]
+			if item.fill(rows[e.kind][e.key]); item.Record == "" && f.try < 0 {
+				continue // gone meanwhile
+			}
+		}
+		if f.school >= 0 {
+			item.School = c.schools[f.school]
+		}
+		if f.role >= 0 {
+			item.Role = Roles[f.role]
+		}
+		if f.try >= 0 {
+			t := c.tries[f.try]
+			item.FIO, item.Login, item.At = person.JoinFIO(t.Last, t.First, t.Middle), t.Login, t.At
+		}
+		if f.target >= 0 {
+			t := c.targets[f.target]
+			item.Target, item.Login, item.At = t.Target, t.Login, t.At
+		}
+		if ask.Behind {
+			item.Deadline, item.Late = ask.Deadlines[f.role], ask.Deadlines.Late(int(f.role), c.today)
+		}
+		items = append(items, item)
+	}
+	slices.SortStableFunc(items, func(a, b Item) int {
+		return cmp.Or(cmp.Compare(a.FIO, b.FIO), cmp.Compare(a.Record, b.Record), cmp.Compare(a.Problem.Code, b.Problem.Code), cmp.Compare(a.Problem.Arg, b.Problem.Arg))
+	})
+	return items, nil
+}
+
+// fill takes over what a row says.
+func (i *Item) fill(row any) {
+	switch r := row.(type) {
+	case person.Employment:
+		i.FIO, i.Place, i.Record = r.FIO, r.Position, string(r.ID)
+	case person.Enrolment:
+		i.FIO, i.Place, i.Record = person.JoinFIO(r.Last, r.First, r.Middle), r.Class, string(r.ID)
+	case person.Card:
+		i.FIO, i.Place, i.Record = r.ParentFIO, string(r.Child), string(r.Child)
+	}
+}

@@ -1,0 +1,94 @@
+package duplicates
+
+import (
+	"context"
+	"time"
+
+	"schoolbridge/provision"
+)
+
+// Stage is how far a step is.
+type Stage uint8
+
+// The stages. What is begun may have happened; what is planned has not.
+const (
+	StagePlanned Stage = iota
+	StageBegun
+	StageDone
+	StageSkipped // it was so already: nothing to undo
+	StageUndone
+)
+
+// Phase is how far the repair of a group is.
+type Phase uint8
+
+// The phases. A stopped one waits for somebody: to apply it again, or to undo
+// it.
+const (
+	PhaseApplying Phase = iota + 1
+	PhaseApplied
+	PhaseStopped
+	PhaseUndoing
+	PhaseUndone
+)
+
+var phases = map[Phase]string{PhaseApplying: "applying", PhaseApplied: "applied", PhaseStopped: "stopped", PhaseUndoing: "undoing", PhaseUndone: "undone"}
+
+// String gives the word of tables and of the audit trail.
+func (p Phase) String() string { return phases[p] }
+
+// Entry is one step in the journal: what was, what will be, and how far it is.
+type Entry struct {
+	Seq     int   `json:"-"`
+	Stage   Stage `json:"-"`
+	Kind    Kind
+	Account GUID              // the one that is put to rest
+	Before  *State            `json:",omitempty"` // Retire
+	After   *State            `json:",omitempty"`
+	From    string            `json:",omitempty"` // Move: the DNs; Join: To is the group
+	To      string            `json:",omitempty"`
+	Claims  []provision.Claim `json:",omitempty"` // Claims: those that were on it
+	Given   []provision.Claim `json:",omitempty"` // and those that the survivor got
+}
+
+// Repair is what is done with one group.
+type Repair struct {
+	ID      string
+	Phase   Phase
+	Stopped Stop // why, where Phase is PhaseStopped
+	Group   Planned
+	Made    time.Time
+	Changed time.Time
+	Entries []Entry
+}
+
+// Stop says why a repair stopped.
+type Stop string
+
+// The reasons.
+const (
+	StopChanged Stop = "CHANGED" // an account is not as it was seen
+	StopRefused Stop = "REFUSED" // the directory does not take the change
+	StopGone    Stop = "GONE"    // an account is not there any more
+	StopOwned   Stop = "OWNED"   // an account became a person's meanwhile
+)
+
+// Journal keeps repairs. Every call is durable when it returns.
+type Journal interface {
+	// Begin writes a repair with all its entries, in phase PhaseApplying. One
+	// that was undone is replaced; identity.ErrConflict for any other.
+	Begin(ctx context.Context, r Repair) error
+	// Save writes one entry's stage and content.
+	Save(ctx context.Context, id string, e Entry) error
+	// SetPhase ends or turns a repair, and says so in the audit trail.
+	SetPhase(ctx context.Context, id string, p Phase, why Stop) error
+	// Claim carries an entry of kind Claims out, or back, in one transaction
+	// with its stage.
+	Claim(ctx context.Context, id string, survivor GUID, e Entry, back bool) error
+	// Owned says whether the account is a person's by the store's row.
+	Owned(ctx context.Context, account GUID) (bool, error)
+	// Repairs gives all repairs, the oldest first, without entries.
+	Repairs(ctx context.Context) ([]Repair, error)
+	// Repair gives one with its entries; identity.ErrNotFound.
+	Repair(ctx context.Context, id string) (Repair, error)
+}

@@ -1,0 +1,76 @@
+package match
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"schoolbridge/internal/person"
+	"schoolbridge/provision/login"
+)
+
+// otherName gives the account another name than the mos.ru login, in which
+// something was found that stands in the way; false where Names allows none or
+// none is free. An account that may be the person's own is looked into first, and
+// is more of what stands in the way: no second one is made beside it.
+func (c *candidate) otherName(v *Verdict, ezhd []string, found []finding) (more []finding, ok bool) {
+	names := c.ix.names
+	if slices.ContainsFunc(found, func(f finding) bool { return f.problem.Code == ADUnowned }) {
+		return nil, false
+	}
+	provision := Provision{Kind: ProvisionCreate}
+	var why string
+	if name := c.freeEZHD(ezhd); name != "" && names.EZHD {
+		provision.SAM, provision.Origin, why = name, OriginEZHD, "учётная запись в AD получает логин ЭЖД: %s"
+	} else if provision.SAM, more = c.freeMade(); provision.SAM != "" && len(more) == 0 {
+		provision.Origin, why = OriginMade, "учётная запись в AD получает имя по ФИО: %s"
+	} else {
+		return more, false
+	}
+	v.Provision = provision
+	if !slices.ContainsFunc(v.Problems, func(p Problem) bool { return p.Code == LoginDiffers }) {
+		c.loginDiffers(v, []string{provision.SAM})
+	}
+	for _, f := range found {
+		v.Reasons = append(v.Reasons, f.reason)
+	}
+	v.Reasons = append(v.Reasons, fmt.Sprintf(why, provision.SAM))
+	return nil, true
+}
+
+// freeEZHD is the first of the ЭЖД logins that can be an AD name and is nobody's.
+func (c *candidate) freeEZHD(ezhd []string) string {
+	for _, name := range ezhd {
+		if usableLogin(name) && len(name) <= person.SAMLimit && !c.hasName(name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// freeMade is the first name made from the ФИО that looks like nobody's. Accounts
+// that nobody claims under a name like that, made by hand perhaps, and that may
+// be this person's are told.
+func (c *candidate) freeMade() (free string, unclear []finding) {
+	for _, name := range c.ix.names.Made.Make(c.p.Last, c.p.First, c.p.Middle) {
+		look := login.Look(name)
+		for _, i := range c.ix.looks[look] {
+			if a := c.ix.ad[i]; a.nobodys() && c.mayBe(a.Display) {
+				unclear = append(unclear, unowned(a))
+			}
+		}
+		if free == "" && !c.hasName(name) && len(c.ix.looks[look]) == 0 && !c.b.looks[look] {
+			free = name
+		}
+	}
+	return free, unclear
+}
+
+// mayBe says that an account's display name does not show it to be another's.
+func (c *candidate) mayBe(display string) bool {
+	shown, _ := person.NormalFIO(display)
+	short, _ := person.NormalFIO(person.JoinFIO(c.p.Last, c.p.First, ""))
+	cyrillic := strings.ContainsFunc(shown, func(r rune) bool { return unicode.Is(unicode.Cyrillic, r) })
+	return !cyrillic || shown == c.fio || shown == short
+}

@@ -1,0 +1,23 @@
+//go:build unix
+
+package teams
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// lock refuses while another export into the folder runs. The file beside it
+// stays.
+func lock(dir string) (unlock func(), err error) {
+	f, err := os.OpenFile(dir+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("в эту папку уже идёт выгрузка / another export into this folder is running: %s: %w", dir, err)
+	}
+	return func() { _ = f.Close() }, nil // closing gives the lock back
+}
