@@ -24,11 +24,14 @@ import (
 
 // Config is a whole configuration, checked. Paths are absolute.
 type Config struct {
-	State    Path     `yaml:"state" default:"/var/lib/schoolbridge"`
-	Store    Store    `yaml:"store"`
-	Audit    Audit    `yaml:"audit"`
-	TLS      TLS      `yaml:"tls"`
-	Mosru    Mosru    `yaml:"mosru"`
+	State Path  `yaml:"state" default:"/var/lib/schoolbridge"`
+	Store Store `yaml:"store"`
+	Audit Audit `yaml:"audit"`
+	TLS   TLS   `yaml:"tls"`
+	Mosru Mosru `yaml:"mosru"`
+
+	Upstreams []Upstream `yaml:"upstreams" default:""`
+
 	LDAP     LDAP     `yaml:"ldap"`
 	RADIUS   RADIUS   `yaml:"radius"`
 	WiFi     WiFi     `yaml:"wifi"`

@@ -453,7 +453,7 @@ func TestReference(t *testing.T) {
 			"tls/eap.pem": "server.pem", "tls/eap-key.pem": "server-key.pem", "tls/eap-rsa.pem": "server.pem", "tls/eap-rsa-key.pem": "server-key.pem",
 			"tls/boards-rsa.pem": "server.pem", "tls/boards-rsa-key.pem": "server-key.pem",
 			"tls/devices-ca.pem": "server.pem", "tls/devices.crl": "devices.crl",
-			"tls/school-devices.pem": "other.pem", "tls/school-devices.crl": "other.pem.crl"} {
+			"tls/school-devices.pem": "other.pem", "tls/school-devices.crl": "other.pem.crl", "tls/school49-ca.pem": "server.pem", "secrets/school49": "secret"} {
 			b, err := os.ReadFile(filepath.Join(dir, from))
 			if err != nil {
 				t.Fatal(err)

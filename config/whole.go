@@ -45,6 +45,7 @@ func (d *decoder) whole(c *Config) {
 	d.policy(c)
 	d.auth(c)
 	d.ad(c)
+	d.upstreams(c)
 	d.web(c)
 }
 

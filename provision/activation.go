@@ -76,6 +76,9 @@ type ActivatorOptions struct {
 	Names match.Names
 	// Patience bounds the Finder; 0: 2 s. Without its answer activation goes on.
 	Patience time.Duration
+	// Reach gives that of an upstream beside mos.ru, by the name in the profile's
+	// Subject; false, and nil for all of them: it proves nobody.
+	Reach func(upstream string) (Reach, bool)
 	// Tries is told what activations came to; nil: nobody is.
 	Tries  Tries
 	Logger *slog.Logger
@@ -189,6 +192,9 @@ func (a *activation) run(ctx context.Context) (Result, error) {
 			a.withMade = true
 			continue
 		}
+		if !a.mayProve(verdict, e) {
+			return Result{Verdict: outOfReach(verdict)}, nil
+		}
 		act := a.plan(verdict, e, objects)
 		done, err := a.store.Activate(ctx, act, a.now)
 		if err == nil {
@@ -205,6 +211,20 @@ func (a *activation) run(ctx context.Context) (Result, error) {
 		}
 	}
 	return Result{Verdict: nameTaken(verdict)}, nil
+}
+
+// mayProve says that the profile comes from mos.ru, or from an upstream that
+// decides about these people.
+func (a *activation) mayProve(v match.Verdict, e Evidence) bool {
+	upstream := a.Profile.Subject.Upstream()
+	if upstream == "" {
+		return true
+	}
+	if a.o.Reach == nil {
+		return false
+	}
+	reach, ok := a.o.Reach(upstream)
+	return ok && reach.covers(v.Records, e.Registry)
 }
 
 func (a *activation) decide(e Evidence) match.Verdict {

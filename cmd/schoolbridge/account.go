@@ -11,7 +11,6 @@ import (
 	"unicode/utf8"
 
 	"schoolbridge/config"
-	"schoolbridge/internal/auth"
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/journal"
@@ -115,7 +114,7 @@ type switched struct {
 }
 
 func (s *switcher) turn(ctx context.Context) (d switched, err error) {
-	name := auth.BareName(s.login, s.config.Names.Domains, s.config.Names.Realms)
+	name := bareName(s.config, s.login)
 	holder, err := s.db.Accounts().Find(ctx, name)
 	known := !errors.Is(err, identity.ErrNotFound)
 	if known && err != nil {

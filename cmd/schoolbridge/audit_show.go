@@ -174,7 +174,7 @@ func (v *auditor) person(ctx context.Context) (identity.PersonID, error) {
 	if v.nobody {
 		return identity.PersonID{}, nil
 	}
-	holder, err := v.db.Accounts().Find(ctx, auth.BareName(v.who, v.config.Names.Domains, v.config.Names.Realms))
+	holder, err := v.db.Accounts().Find(ctx, bareName(v.config, v.who))
 	if err == nil {
 		return holder.Person, nil
 	}

@@ -20,6 +20,7 @@ const (
 	useWiFiCA       = "wifi_ca"
 	useMosruCA      = "mosru_ca"
 	useADCA         = "ad_ca"
+	useUpstreamCA   = "upstream_ca"
 )
 
 // authorityFile is a file of trusted authorities with its use; "" is none.

@@ -139,7 +139,7 @@ func (e *explainer) typed(name string) (string, error) {
 }
 
 func (e *explainer) bare(typed string) string {
-	return auth.BareName(typed, e.config.Names.Domains, e.config.Names.Realms)
+	return bareName(e.config, typed)
 }
 
 func emptyReport(asked string) explain.Report {
@@ -194,6 +194,7 @@ func nobodys(name string) identity.Reason {
 func (e *explainer) holder(ctx context.Context, holder store.Holder, name string, r *explain.Report) error {
 	r.Person, r.Login, r.UIDNumber = holder.Person.String(), string(holder.Login), holder.UIDNumber
 	r.Name = person.JoinFIO(holder.Last, holder.First, holder.Middle)
+	r.Upstream, r.NoUpstream = holder.Subject.Upstream(), e.missing(holder.Subject.Upstream())
 	var err error
 	if r.Suspension, err = e.suspension(ctx, holder); err != nil {
 		return err
@@ -251,6 +252,11 @@ func (e *explainer) instead(ctx context.Context, id identity.PersonID, r *explai
 		}
 	}
 	return e.attemptsUnder(ctx, r, true, names...)
+}
+
+// missing says that an upstream is in the configuration no more.
+func (e *explainer) missing(upstream string) bool {
+	return upstream != "" && !slices.ContainsFunc(e.config.Upstreams, func(u config.Upstream) bool { return string(u.Name) == upstream })
 }
 
 // sessions tells with which devices the person is on the Wi-Fi, and of those
@@ -358,7 +364,7 @@ func (e *explainer) mschapv2(ctx context.Context, entry *directory.Entry, r *exp
 	switch {
 	case !e.config.Auth.NTHash:
 		m.Reason = identity.ReasonHashOff
-	case m.Reason == "" && !e.config.Mosru.Events.On() && e.now.Sub(v.LearnAt) > e.config.Auth.NTMaxAge:
+	case m.Reason == "" && (!e.config.Mosru.Events.On() || entry.Subject.Upstream() != "") && e.now.Sub(v.LearnAt) > e.config.Auth.NTMaxAge:
 		m.Reason = identity.ReasonHashTooOld
 	}
 	r.MSCHAPv2 = m

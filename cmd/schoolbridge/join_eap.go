@@ -54,7 +54,7 @@ func (d *daemon) joinEAP(ctx context.Context) (radiussrv.EAP, error) {
 
 // whose finds the person of a name as it is typed on a device.
 func (d *daemon) whose(name string) (identity.PersonID, bool) {
-	e, ok := d.people.Lookup(auth.BareName(name, d.config.Names.Domains, d.config.Names.Realms))
+	e, ok := d.people.Lookup(bareName(d.config, name))
 	if !ok {
 		return identity.PersonID{}, false
 	}

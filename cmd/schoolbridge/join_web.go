@@ -79,7 +79,7 @@ func (d *daemon) monitored(pages *web.Handler, full, others http.Handler) http.H
 // stopping is closed.
 func (d *daemon) pages(stopping <-chan struct{}) (*web.Handler, error) {
 	c := d.config.Web
-	o := provision.ActivatorOptions{Logger: d.log, Tries: d.db.Accounts()}
+	o := provision.ActivatorOptions{Reach: reach(d.config.Upstreams), Logger: d.log, Tries: d.db.Accounts()}
 	if d.ad != nil {
 		o.Target, o.Finder = targetAD, d.ad
 		var err error

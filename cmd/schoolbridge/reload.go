@@ -51,6 +51,11 @@ func (d *daemon) loadReloadable(context.Context) error {
 	if err != nil {
 		return err
 	}
+	others, err := soonest(useUpstreamCA, upstreamAuthorities(d.config.Upstreams))
+	if err != nil {
+		return err
+	}
+	d.lasting = append(d.lasting, others...)
 	d.take(fresh)
 	d.services = append(d.services, service{"expiry of certificates", d.expiry.Run})
 	d.health.Note("certificates", d.expiry.Check)

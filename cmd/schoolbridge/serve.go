@@ -23,6 +23,7 @@ import (
 
 	"schoolbridge/config"
 	"schoolbridge/internal/auth"
+	"schoolbridge/internal/breaker"
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/journal"
@@ -294,8 +295,12 @@ func (d *daemon) joinAuth(context.Context) error {
 	if err != nil {
 		return err
 	}
+	homes, err := d.upstreams()
+	if err != nil {
+		return err
+	}
 	d.auth, err = auth.New(auth.Options{
-		Directory: d.people, Policy: d.policy.Load, Upstream: d.mosru, Verifiers: d.db.Credentials(), Passwords: d.db.Passwords(),
+		Directory: d.people, Policy: d.policy.Load, Upstream: d.mosru, Homes: homes, Verifiers: d.db.Credentials(), Passwords: d.db.Passwords(),
 		Owners: d.db.Accounts(), Auditor: d.trail, Admit: d.admit(), Inventory: d.inventory.Load,
 		Domains: c.Names.Domains, Realms: c.Names.Realms, EventsHealthy: healthy, EventsSeen: seen, TagKey: d.tagKey(),
 		ConfirmLong: c.Auth.Confirmation, ConfirmShort: c.Auth.ConfirmationWithoutEvents, OfflineGrace: c.Auth.OfflineGrace,
@@ -310,9 +315,9 @@ func (d *daemon) joinAuth(context.Context) error {
 	d.services = append(d.services, service{"authenticator", d.runAuth})
 	d.health.Note("mosru", func(context.Context) error {
 		switch d.mosru.State() {
-		case mosru.Open:
+		case breaker.Open:
 			return errors.New("mos.ru does not answer: people seen lately go on, others are told to come later")
-		case mosru.HalfOpen: // nobody asks it but sign-ins
+		case breaker.HalfOpen: // nobody asks it but sign-ins
 			return errors.New("mos.ru did not answer when it was last asked: the next sign-in asks again")
 		}
 		return nil

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"schoolbridge/config"
-	"schoolbridge/internal/auth"
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/journal"
@@ -156,7 +155,7 @@ func (v *viewer) query(ctx context.Context, a asked) (q journal.Query, err error
 		v.at = q.At
 	}
 	if a.Login != "" {
-		q.Name = auth.BareName(a.Login, v.config.Names.Domains, v.config.Names.Realms)
+		q.Name = bareName(v.config, a.Login)
 		holder, err := v.db.Accounts().Find(ctx, q.Name)
 		if err != nil && !errors.Is(err, identity.ErrNotFound) {
 			return q, err

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"schoolbridge/config"
-	"schoolbridge/internal/auth"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/onboard"
 	"schoolbridge/internal/store"
@@ -142,7 +141,7 @@ func (w wifiCall) holder(ctx context.Context, c *config.Config) (identity.Login,
 		return "", err
 	}
 	defer func() { _ = db.Close() }() // the audit line is committed by then
-	name := auth.BareName(w.login, c.Names.Domains, c.Names.Realms)
+	name := bareName(c, w.login)
 	holder, err := db.Accounts().Find(ctx, name)
 	if err != nil && !errors.Is(err, identity.ErrNotFound) {
 		return "", err

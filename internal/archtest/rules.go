@@ -20,8 +20,17 @@ var rules = []rule{
 		reason: "the store knows the nouns and the records of its consumers, and no front-end, configuration or client",
 	},
 	{
-		who: "the mos.ru client", in: under("internal/mosru"), imports: both(ours, not(under("internal/mosru", "internal/identity", "internal/person"))),
+		who: "the mos.ru client", in: under("internal/mosru"), imports: both(ours, not(under("internal/mosru", "internal/identity", "internal/person", "internal/breaker"))),
 		reason: "it speaks the protocol of mos.ru and knows the nouns only, so that auth's rules are not spread over two rooms",
+	},
+	{
+		who: "anything but cmd", in: not(under("cmd", "internal/upstream")), imports: under("internal/upstream"),
+		reason: "only cmd joins the other upstreams to their consumers; auth asks any Upstream",
+	},
+	{
+		who: "an upstream", in: under("internal/upstream"),
+		imports: both(ours, not(under("internal/upstream", "internal/identity", "internal/person", "internal/breaker", "internal/ldapclient"))),
+		reason:  "it speaks another system's protocol and knows the nouns only; who owns whom is auth's",
 	},
 	{who: "ldapsrv", in: under("ldapsrv"), imports: under("radiussrv", "internal/web"), reason: frontEnds},
 	{who: "radiussrv", in: under("radiussrv"), imports: under("ldapsrv", "internal/web"), reason: frontEnds},
@@ -147,7 +156,7 @@ const frontEnds = "front-ends never import each other, so that one can be change
 
 // pure are the packages that only decide.
 func pure(pkg string) bool {
-	return under("internal/identity", "internal/person", "internal/policy", "internal/mschap", "internal/sheet", "internal/onboard", "provision/match", "provision/login", "ldapsrv/filter")(pkg)
+	return under("internal/identity", "internal/breaker", "internal/person", "internal/policy", "internal/mschap", "internal/sheet", "internal/onboard", "provision/match", "provision/login", "ldapsrv/filter")(pkg)
 }
 
 // ours says that a folder of this module is meant.

@@ -41,7 +41,7 @@ func (a *Authenticator) answer(ctx context.Context, c *identity.Credential, m *i
 	}
 	asked := mschap.Challenge(m.PeerChallenge, m.Challenge, m.Name)
 	a.hashes.prepare(e.Person, &k)
-	if reason := a.fits(&k, asked, m.Response, now); reason != "" {
+	if reason := a.fits(&k, asked, m.Response, now, tells(e)); reason != "" {
 		if reason != identity.ReasonOldPassword && reason != identity.ReasonHashTooOld {
 			a.guard.wrongAnswer(&t, now)
 		}
@@ -71,7 +71,7 @@ func (a *Authenticator) withKeptHash(ctx context.Context, c *identity.Credential
 	k, _, lost := a.keptHash(ctx, e, a.opt.Now())
 	now := a.opt.Now()
 	fresh, ok := a.opt.Directory.Get(e.Person)
-	if lost != "" || k.reason != "" || a.hashes.tooOld(k.learnt, now) || !ok || fresh.Epoch != k.epoch {
+	if lost != "" || k.reason != "" || !ok || a.hashes.tooOld(k.learnt, now, tells(fresh)) || fresh.Epoch != k.epoch {
 		return v
 	}
 	shown := mschap.NTHash(string(c.Proof.(identity.Password)))
@@ -104,10 +104,10 @@ func (a *Authenticator) mayAnswer(c *identity.Credential, m *identity.MSCHAPv2, 
 
 // fits gives "" where the answer fits a hash that counts. A right answer to one
 // that is too old, and to the one before, cost nobody anything.
-func (a *Authenticator) fits(k *kept, asked [8]byte, response [24]byte, now time.Time) identity.Reason {
+func (a *Authenticator) fits(k *kept, asked [8]byte, response [24]byte, now time.Time, tells bool) identity.Reason {
 	switch {
 	case k.secret != nil && k.secret.Check(asked, response):
-		if a.hashes.tooOld(k.learnt, now) {
+		if a.hashes.tooOld(k.learnt, now, tells) {
 			return identity.ReasonHashTooOld
 		}
 		return ""

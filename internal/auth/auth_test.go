@@ -428,7 +428,7 @@ func TestNobodyIsLateAsOftenAsSomebody(t *testing.T) {
 		if i == 7 {
 			took = 2 * time.Second
 		}
-		w.delay.saw(took)
+		w.homes.all[0].delay.saw(took)
 	}
 	late := 0
 	for i := range 40 {
@@ -477,9 +477,10 @@ func FuzzName(f *testing.F) {
 	for _, s := range []string{"orlovami", `MESH\orlovami@school.example`, "@school.example", `mesh\`, "\\@", "+7 916 123-45-67", "a\x00b"} {
 		f.Add(s)
 	}
-	w := newWorld(f)
+	f.Add(`SCHOOL\petrov@school49.example`)
+	w, _ := newDistrict(f)
 	f.Fuzz(func(t *testing.T, name string) {
-		bare := w.bareName(name)
+		bare, _ := w.bareName(name)
 		if len(bare) > len(name) || !strings.Contains(name, bare) {
 			t.Errorf("%q of %q", bare, name)
 		}

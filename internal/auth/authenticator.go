@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -22,7 +21,7 @@ type Authenticator struct {
 	tagger  *tagger
 	guard   *guard
 	phantom *mac
-	delay   delay
+	homes   *homes
 	flights flights
 	// inquiries are the questions of activations under way.
 	inquiries singleflight.Group
@@ -33,9 +32,6 @@ type Authenticator struct {
 	metrics   *metrics
 	refusals  *refusals
 	payloads  sync.Pool // of *[]byte, for report
-	// down is when mos.ru last gave nobody an answer (unreachable, throttling
-	// us, refusing us as a client), in Unix ns; 0 once it answered since.
-	down atomic.Int64
 
 	life   context.Context
 	end    context.CancelFunc
@@ -60,10 +56,14 @@ func New(o Options) (*Authenticator, error) {
 		return nil, err
 	}
 	o = o.withDefaults()
+	homes, err := newHomes(o)
+	if err != nil {
+		return nil, err
+	}
 	a := &Authenticator{
 		opt: o, tagger: newTagger(o.TagKey), phantom: newMAC(randomKey()), local: newLocalPool(),
 		confirm: newConfirmations(o), guard: newGuard(o), hashes: newHashes(o), saver: newSaver(o),
-		aliases: newTable[key, string](o.Logins),
+		aliases: newTable[key, string](o.Logins), homes: homes,
 	}
 	a.payloads.New = func() any { return new([]byte) }
 	a.flights.of, a.flights.limit = map[flightKey]*flight{}, o.Flights
@@ -100,7 +100,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, c identity.Credential)
 	start := a.opt.Now()
 	v := a.bounded(&c, a.decide(ctx, &c, start))
 	if v.Outcome == identity.Rejected {
-		if usual := start.Add(a.delay.rejection()); usual.After(v.NotBefore) {
+		if usual := start.Add(a.usual()); usual.After(v.NotBefore) {
 			v.NotBefore = usual
 		}
 	}
@@ -117,7 +117,8 @@ func (a *Authenticator) decide(ctx context.Context, c *identity.Credential, now 
 	switch {
 	case e != nil:
 	case v.Reason == identity.ReasonUnknown:
-		return a.refuse(c, now, a.nameKey(a.bareName(c.Name)), v.Reason)
+		k, at := a.nobody(c.Name)
+		return a.refuse(c, now, k, at, v.Reason)
 	default:
 		return v
 	}
@@ -139,7 +140,7 @@ func (a *Authenticator) recognise(c *identity.Credential, now time.Time) (*direc
 	if !a.inTouch(now) {
 		return nil, unavailable(identity.ReasonCutOff)
 	}
-	name := a.bareName(c.Name)
+	name, marked := a.bareName(c.Name)
 	switch {
 	case c.Proof == identity.Password(""):
 		return nil, identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonEmptyPassword}
@@ -148,7 +149,7 @@ func (a *Authenticator) recognise(c *identity.Credential, now time.Time) (*direc
 		return nil, rejected(identity.ReasonLoginOnly)
 	}
 	e, ok := a.opt.Directory.Lookup(name)
-	if !ok {
+	if !ok || marked != nil && a.homes.of(e) != marked {
 		return nil, rejected(identity.ReasonUnknown)
 	}
 	return e, identity.Verdict{}
@@ -178,7 +179,7 @@ func accepted(reason identity.Reason, grant identity.Grant, e *directory.Entry, 
 func (a *Authenticator) person(ctx context.Context, c *identity.Credential, e *directory.Entry, now time.Time) identity.Verdict {
 	grant, reason := pass(e, a.opt.Policy(), c.Channel, &c.Source, now)
 	if reason != "" {
-		v := a.refuse(c, now, a.personKey(e), reason)
+		v := a.refuse(c, now, a.personKey(e), a.homes.of(e), reason)
 		v.Proven = v.Outcome == identity.Rejected && a.confirmedLately(c, e, now)
 		return v
 	}
@@ -188,7 +189,7 @@ func (a *Authenticator) person(ctx context.Context, c *identity.Credential, e *d
 		return unavailable(identity.ReasonThrottled)
 	}
 	id := a.confirm.mac.over(t.key, e.Epoch, proof)
-	recent := a.confirm.find(id, now)
+	recent := a.confirm.find(id, now, tells(e))
 	if recent.fresh {
 		if e.PasswordWanted || a.saver.owes(e.Person, id) {
 			a.keep(e, id, proof, now.Add(-recent.age))
@@ -215,7 +216,7 @@ func (a *Authenticator) person(ctx context.Context, c *identity.Credential, e *d
 // refuse has counted the try like one there.
 func (a *Authenticator) confirmedLately(c *identity.Credential, e *directory.Entry, now time.Time) bool {
 	proof, ok := c.Proof.(identity.Password)
-	return ok && a.confirm.find(a.confirm.mac.over(key(e.Person), e.Epoch, proof), now).fresh
+	return ok && a.confirm.find(a.confirm.mac.over(key(e.Person), e.Epoch, proof), now, tells(e)).fresh
 }
 
 // again admits somebody whose password mos.ru has confirmed lately.
@@ -228,7 +229,7 @@ func (a *Authenticator) again(e *directory.Entry, t *try, grant identity.Grant, 
 // asked and had refused: the same limits, the same outcomes, the same time.
 // What it counts is kept apart, so that a right password typed at the wrong
 // hour is not taken for a wrong one later.
-func (a *Authenticator) refuse(c *identity.Credential, now time.Time, k key, reason identity.Reason) identity.Verdict {
+func (a *Authenticator) refuse(c *identity.Credential, now time.Time, k key, at *home, reason identity.Reason) identity.Verdict {
 	if m, ok := c.Proof.(identity.MSCHAPv2); ok {
 		return a.refuseAnswer(c, &m, now, k, reason)
 	}
@@ -243,13 +244,13 @@ func (a *Authenticator) refuse(c *identity.Credential, now time.Time, k key, rea
 	if a.guard.reserve(&t, now) != "" {
 		return unavailable(reason)
 	}
-	if now.UnixNano()-a.down.Load() < int64(downFor) {
+	if now.UnixNano()-at.down.Load() < int64(downFor) {
 		a.guard.settle(&t, m, answerNone, now)
 		return unavailable(reason)
 	}
 	a.guard.settle(&t, m, answerWrong, now)
 	v := rejected(reason)
-	v.NotBefore = now.Add(a.delay.replay())
+	v.NotBefore = now.Add(at.delay.replay())
 	return v
 }
 
@@ -259,6 +260,14 @@ func (a *Authenticator) refuse(c *identity.Credential, now time.Time, k key, rea
 // would tell who exists. A minute spans the pauses between those who ask, and
 // is soon over where nobody does.
 const downFor = time.Minute
+
+// usual is how long rejections take, whoever asks whom.
+func (a *Authenticator) usual() (most time.Duration) {
+	for _, h := range a.homes.all {
+		most = max(most, h.delay.rejection())
+	}
+	return most
+}
 
 // nameKey and personKey are the keys of phantoms.
 func (a *Authenticator) nameKey(name string) (k key) {
@@ -281,7 +290,7 @@ func (a *Authenticator) ask(ctx context.Context, c *identity.Credential, e *dire
 	for range 2 {
 		r := a.fly(ctx, e, t, m, proof)
 		if r.reason != "" {
-			return unavailable(r.reason), false
+			return held(r.reason), false
 		}
 		now := a.opt.Now()
 		fresh, ok := a.opt.Directory.Get(e.Person)
@@ -308,7 +317,7 @@ func (a *Authenticator) answered(c *identity.Credential, e *directory.Entry, t *
 	case errors.Is(r.err, identity.ErrWrongPassword):
 		return rejected(identity.ReasonWrongPassword)
 	default:
-		return unavailable(upstreamReason(r.err))
+		return unconfirmed(r.err)
 	}
 	if r.subject != e.Subject {
 		a.opt.Logger.Warn("auth: mos.ru answers with another subject than the bound one", "person", e.Person.String(), "request", c.Source.Request)
@@ -324,6 +333,37 @@ func (a *Authenticator) answered(c *identity.Credential, e *directory.Entry, t *
 	a.guard.meet(t)
 	a.keep(e, id, proof, r.asked)
 	return accepted(identity.ReasonConfirmed, grant, e, r.asked)
+}
+
+// unconfirmed is the verdict where the upstream has not said yes.
+func unconfirmed(err error) identity.Verdict {
+	if reason := closedThere(err); reason != "" {
+		return identity.Verdict{Outcome: identity.Rejected, Reason: reason, Proven: true}
+	}
+	return unavailable(upstreamReason(err))
+}
+
+// closedThere gives the reason why a right password opens nothing at its home,
+// or "".
+func closedThere(err error) identity.Reason {
+	switch {
+	case errors.Is(err, identity.ErrDisabled):
+		return identity.ReasonDisabledThere
+	case errors.Is(err, identity.ErrPasswordExpired):
+		return identity.ReasonExpiredThere
+	case errors.Is(err, identity.ErrBarred):
+		return identity.ReasonBarredThere
+	}
+	return ""
+}
+
+// held is the verdict on a question that was not asked, for a reason.
+func held(reason identity.Reason) identity.Verdict {
+	switch reason {
+	case identity.ReasonDisabledThere, identity.ReasonExpiredThere, identity.ReasonBarredThere:
+		return rejected(reason) // whether the password is right was not asked
+	}
+	return unavailable(reason)
 }
 
 func upstreamReason(err error) identity.Reason {

@@ -76,8 +76,12 @@ type confirmation struct {
 	age   time.Duration // since then
 }
 
-func (c *confirmations) find(id digest, now time.Time) confirmation {
+// find judges a proof; tells: its home tells of changed passwords.
+func (c *confirmations) find(id digest, now time.Time, tells bool) confirmation {
 	since := c.gapless(now)
+	if !tells {
+		since = 0
+	}
 	at, ok := c.table.Get(id)
 	if !ok {
 		return confirmation{}
@@ -86,8 +90,12 @@ func (c *confirmations) find(id digest, now time.Time) confirmation {
 }
 
 // stands judges what mos.ru confirmed at a time, whoever remembered it.
-func (c *confirmations) stands(at, now time.Time) bool {
-	return c.judge(at.UnixNano(), c.gapless(now), now).fresh
+func (c *confirmations) stands(at, now time.Time, tells bool) bool {
+	since := c.gapless(now)
+	if !tells {
+		since = 0
+	}
+	return c.judge(at.UnixNano(), since, now).fresh
 }
 
 func (c *confirmations) judge(at, since int64, now time.Time) confirmation {

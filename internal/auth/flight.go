@@ -90,9 +90,10 @@ func (a *Authenticator) call(k flightKey, f *flight, e *directory.Entry, t try, 
 	ctx, cancel := context.WithTimeout(a.life, a.opt.AskTimeout)
 	defer cancel()
 	start := a.opt.Now()
+	at := a.homes.of(e)
 	f.res = result{asked: start, err: identity.ErrFault}
 	defer func() {
-		if errors.Is(f.res.err, identity.ErrWrongPassword) {
+		if ended(f.res.err) {
 			a.disown(e, proof, start)
 		}
 	}()
@@ -104,7 +105,7 @@ func (a *Authenticator) call(k flightKey, f *flight, e *directory.Entry, t try, 
 		}
 		end := a.opt.Now()
 		a.settle(e, &t, m, f.res, end)
-		if errors.Is(f.res.err, identity.ErrWrongPassword) {
+		if ended(f.res.err) {
 			a.confirm.drop(a.confirm.mac.over(t.key, e.Epoch, proof))
 		}
 		a.metrics.upstream(f.res.err, end.Sub(start))
@@ -113,22 +114,29 @@ func (a *Authenticator) call(k flightKey, f *flight, e *directory.Entry, t try, 
 		a.flights.mu.Unlock()
 		close(f.done)
 	}()
-	f.res.subject, f.res.err = a.opt.Upstream.SignIn(ctx, e.MosruLogin, proof)
+	f.res.subject, f.res.err = at.ask.SignIn(ctx, e.MosruLogin, proof)
 	if errors.Is(f.res.err, context.DeadlineExceeded) || errors.Is(f.res.err, context.Canceled) {
 		f.res.err = fmt.Errorf("%w: %w", identity.ErrUnreachable, f.res.err)
 	}
 	if errors.Is(f.res.err, identity.ErrWrongPassword) {
-		a.delay.saw(a.opt.Now().Sub(start))
+		at.delay.saw(a.opt.Now().Sub(start))
 	}
+}
+
+// ended says that what was confirmed once, and is kept of it, counts no more: the
+// password is another one now, or opens nothing at its home until somebody does
+// something there.
+func ended(err error) bool {
+	return errors.Is(err, identity.ErrWrongPassword) || errors.Is(err, identity.ErrDisabled) || errors.Is(err, identity.ErrPasswordExpired)
 }
 
 // settle books an answer with the guard, whoever still waits for it.
 func (a *Authenticator) settle(e *directory.Entry, t *try, m marks, r result, now time.Time) {
 	switch {
 	case errors.Is(r.err, identity.ErrUnreachable), errors.Is(r.err, identity.ErrThrottled), errors.Is(r.err, identity.ErrFault):
-		a.down.Store(now.UnixNano())
+		a.homes.of(e).down.Store(now.UnixNano())
 	default:
-		a.down.Store(0)
+		a.homes.of(e).down.Store(0)
 	}
 	fresh, ok := a.opt.Directory.Get(e.Person)
 	stands := ok && fresh.Epoch == e.Epoch
@@ -144,6 +152,8 @@ func (a *Authenticator) settle(e *directory.Entry, t *try, m marks, r result, no
 		what = answerLocked
 	case errors.Is(r.err, identity.ErrSecondFactor):
 		what = answerFactor
+	default:
+		what = answerClosed(r.err)
 	}
 	a.guard.settle(t, m, what, now)
 }

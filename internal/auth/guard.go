@@ -305,13 +305,33 @@ func (g *guard) guess(t *try, l *login, now time.Time) {
 type answer uint8
 
 const (
-	answerNone   answer = iota // unavailable: costs nothing
-	answerWrong                // refused
-	answerStale                // refused, but the credential changed meanwhile: it counts, and is not remembered
-	answerRight                // confirmed, and still believed
-	answerLocked               // mos.ru locked the account
-	answerFactor               // mos.ru demands a second factor
+	answerNone     answer = iota // unavailable: costs nothing
+	answerWrong                  // refused
+	answerStale                  // refused, but the credential changed meanwhile: it counts, and is not remembered
+	answerRight                  // confirmed, and still believed
+	answerLocked                 // mos.ru locked the account
+	answerFactor                 // mos.ru demands a second factor
+	answerDisabled               // right, and the account is closed at its home
+	answerExpired                // right, and to be changed at its home first
+	answerBarred                 // right, and its home bars it at this hour or from here
 )
+
+// holding are the answers after which a login is not asked about for a while.
+var holding = map[answer]identity.Reason{
+	answerLocked: identity.ReasonUpstreamLocked, answerFactor: identity.ReasonSecondFactor,
+	answerDisabled: identity.ReasonDisabledThere, answerExpired: identity.ReasonExpiredThere, answerBarred: identity.ReasonBarredThere,
+}
+
+// answerClosed is that of a right password that opens nothing at its home, or
+// answerNone.
+func answerClosed(err error) answer {
+	for what, reason := range holding {
+		if reason == closedThere(err) {
+			return what
+		}
+	}
+	return answerNone
+}
 
 // settle gives back what reserve took and books the answer.
 func (g *guard) settle(t *try, m marks, what answer, now time.Time) {
@@ -320,10 +340,8 @@ func (g *guard) settle(t *try, m marks, what answer, now time.Time) {
 	l := g.login(t, true)
 	l.asking = max(l.asking-1, 0)
 	switch what {
-	case answerLocked:
-		l.held, l.why = now.Add(holdFor), identity.ReasonUpstreamLocked
-	case answerFactor:
-		l.held, l.why = now.Add(holdFor), identity.ReasonSecondFactor
+	case answerLocked, answerFactor, answerDisabled, answerExpired, answerBarred:
+		l.held, l.why = now.Add(holdFor), holding[what]
 	case answerWrong, answerStale:
 		l.failures = append(l.failures, now)
 		if what == answerWrong && l.epoch == t.epoch && l.refused(m, now) {

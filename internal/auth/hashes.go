@@ -89,8 +89,12 @@ func HashReason(v Verifier, epoch uint64) identity.Reason {
 
 // tooOld says that the hash's age counts and is too great. While events arrive
 // the epoch alone decides. They may stop for the grace: a quarter of an hour
-// without mos.ru must not put every phone of a school off the network.
-func (h *hashes) tooOld(learnt int64, now time.Time) bool {
+// without mos.ru must not put every phone of a school off the network. tells: the
+// person's home is one that sends events.
+func (h *hashes) tooOld(learnt int64, now time.Time, tells bool) bool {
+	if !tells {
+		return now.UnixNano()-learnt > int64(h.maxAge)
+	}
 	if h.healthy() {
 		h.alive.Store(now.UnixNano())
 		return false
@@ -99,9 +103,9 @@ func (h *hashes) tooOld(learnt int64, now time.Time) bool {
 }
 
 // good says whether what was read may be used without asking again.
-func (h *hashes) good(k *kept, now time.Time) bool {
+func (h *hashes) good(k *kept, now time.Time, tells bool) bool {
 	life := h.refresh
-	if k.reason != "" || h.tooOld(k.learnt, now) {
+	if k.reason != "" || h.tooOld(k.learnt, now, tells) {
 		life = recheck
 	}
 	age := now.UnixNano() - k.read
@@ -113,7 +117,7 @@ func (h *hashes) good(k *kept, now time.Time) bool {
 func (h *hashes) recall(e *directory.Entry, now time.Time) (k kept, same, good bool) {
 	k, ok := h.table.Get(e.Person)
 	same = ok && k.epoch == e.Epoch
-	return k, same, same && h.good(&k, now)
+	return k, same, same && h.good(&k, now, tells(e))
 }
 
 // put takes over what the store has under a person's epoch.

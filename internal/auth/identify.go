@@ -25,8 +25,9 @@ type Identified struct {
 	Asked   time.Time
 }
 
-// Identify proves who somebody is on mos.ru, with an account here or without:
-// for activation. Any of mos.ru's four kinds of names serves. The limits are
+// Identify proves who somebody is at home, with an account here or without: for
+// activation. from is mos.ru's, of whose names any of the four kinds serves; the
+// other homes bring theirs. The limits are
 // those of a sign-in, so that the form is no better place to guess at. The
 // verdict carries no grant; it is audited unless it is accepted, for then the
 // caller decides what comes of it, and says so to Report.
@@ -34,7 +35,7 @@ func (a *Authenticator) Identify(ctx context.Context, c identity.Credential, fro
 	start := a.opt.Now()
 	who, v := a.identify(ctx, &c, from, start)
 	if v.Outcome == identity.Rejected || v.Outcome == identity.Unavailable { // how soon we know that we cannot tell would tell, too
-		v.NotBefore = start.Add(a.delay.rejection())
+		v.NotBefore = start.Add(a.usual())
 	}
 	if v.Outcome != identity.Accepted {
 		a.report(&c, &v, start)
@@ -58,8 +59,8 @@ func (a *Authenticator) identify(ctx context.Context, c *identity.Credential, fr
 	if proof == "" {
 		return who, rejected(identity.ReasonEmptyPassword)
 	}
-	name := a.bareName(c.Name)
-	s, err := a.suspect(ctx, name, c)
+	name, marked := a.bareName(c.Name)
+	s, err := a.suspect(ctx, name, marked, c)
 	if err != nil {
 		a.opt.Logger.Error("auth: whose a name is cannot be read", "request", c.Source.Request, "error", err)
 		return who, unavailable(identity.ReasonCutOff)
@@ -120,10 +121,10 @@ func (a *Authenticator) inquire(ctx context.Context, q inquiry) inquired {
 func (a *Authenticator) inquiry(q inquiry) (r inquired) {
 	asked := a.opt.Now()
 	if reason := a.guard.reserve(&q.try, asked); reason != "" {
-		r.Verdict = unavailable(reason)
+		r.Verdict = held(reason)
 		return r
 	}
-	profile, err := a.profile(q.from, q.asked, q.proof)
+	profile, err := a.profile(q)
 	if reason := a.learnt(q.suspect, q.marks, q.proof, profile.Subject, err, asked); reason != "" {
 		r.Outcome, r.Reason = identity.Rejected, reason
 		return r
@@ -133,7 +134,9 @@ func (a *Authenticator) inquiry(q inquiry) (r inquired) {
 		if q.entry != nil && q.entry.Subject == profile.Subject {
 			r.Person, r.Login = q.entry.Person, q.entry.Login
 		}
-		a.link(q.name, profile)
+		if q.home == a.homes.all[0] {
+			a.link(q.name, profile)
+		}
 	}
 	return r
 }
@@ -152,7 +155,7 @@ func (a *Authenticator) learnt(s suspect, m marks, proof identity.Password, subj
 	a.settle(s.entry, &s.try, m, result{subject: subject, err: err}, now)
 	switch {
 	case !s.named:
-	case errors.Is(err, identity.ErrWrongPassword):
+	case ended(err):
 		a.confirm.drop(a.confirm.mac.over(s.try.key, s.entry.Epoch, proof))
 		if a.begin() {
 			go func() {
@@ -169,7 +172,7 @@ func (a *Authenticator) learnt(s suspect, m marks, proof identity.Password, subj
 // profile asks within the bound of any upstream call. It goes on when the one
 // who waits has gone: mos.ru counts the try all the same, and so must we, or
 // whoever hangs up in time could lock somebody's city account.
-func (a *Authenticator) profile(from Profiler, name string, proof identity.Password) (p person.Profile, err error) {
+func (a *Authenticator) profile(q inquiry) (p person.Profile, err error) {
 	if !a.begin() {
 		return p, fmt.Errorf("%w: stopping", identity.ErrUnreachable)
 	}
@@ -184,13 +187,17 @@ func (a *Authenticator) profile(from Profiler, name string, proof identity.Passw
 		}
 	}()
 	start := a.opt.Now()
-	p, err = from.Profile(ctx, name, proof)
+	from := q.home.known
+	if q.home == a.homes.all[0] {
+		from = q.from
+	}
+	p, err = from.Profile(ctx, q.asked, q.proof)
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("%w: %w", identity.ErrUnreachable, err)
 	}
 	took := a.opt.Now().Sub(start)
 	if errors.Is(err, identity.ErrWrongPassword) {
-		a.delay.saw(took)
+		q.home.delay.saw(took)
 	}
 	a.metrics.upstream(err, took)
 	return p, err
@@ -209,7 +216,7 @@ func strangersAnswer(err error) answer {
 	case errors.Is(err, identity.ErrSecondFactor):
 		return answerFactor
 	}
-	return answerNone
+	return answerClosed(err)
 }
 
 func identified(err error) (identity.Outcome, identity.Reason) {
@@ -219,7 +226,8 @@ func identified(err error) (identity.Outcome, identity.Reason) {
 	case errors.Is(err, identity.ErrWrongPassword):
 		return identity.Rejected, identity.ReasonWrongPassword
 	}
-	return identity.Unavailable, upstreamReason(err)
+	v := unconfirmed(err)
+	return v.Outcome, v.Reason
 }
 
 // Learn takes over what mos.ru confirmed for an activation: the person who

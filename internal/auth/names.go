@@ -33,10 +33,6 @@ func among(list []string, name string) bool {
 	return slices.ContainsFunc(list, func(s string) bool { return strings.EqualFold(s, name) })
 }
 
-func (a *Authenticator) bareName(typed string) string {
-	return BareName(typed, a.opt.Domains, a.opt.Realms)
-}
-
 // loginOnly says that something other than a login stands where only a login
 // serves: an e-mail address, a phone or a СНИЛС on LDAP or Wi-Fi.
 func loginOnly(bare string, channel identity.Channel) bool {

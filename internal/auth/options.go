@@ -30,6 +30,7 @@ type Options struct {
 	Verifiers Verifiers
 	Auditor   Auditor
 
+	Homes     []Home    // systems beside mos.ru that own people
 	Passwords Passwords // nil: no system keeps its own
 	Owners    Owners    // nil: nobody knows whose a name is but the directory
 	// Admit says whether a person whom a role admits to the Wi-Fi may bring one

@@ -44,7 +44,7 @@ func (a *Authenticator) recall(c *identity.Credential, e *directory.Entry, now t
 			return v, false
 		}
 		id := a.confirm.mac.over(t.key, e.Epoch, proof)
-		recent := a.confirm.find(id, now)
+		recent := a.confirm.find(id, now, tells(e))
 		if !recent.fresh || a.saver.owes(e.Person, id) {
 			return v, false
 		}
@@ -56,7 +56,7 @@ func (a *Authenticator) recall(c *identity.Credential, e *directory.Entry, now t
 		}
 		asked := mschap.Challenge(proof.PeerChallenge, proof.Challenge, proof.Name)
 		a.hashes.prepare(e.Person, &k)
-		if a.fits(&k, asked, proof.Response, now) != "" {
+		if a.fits(&k, asked, proof.Response, now, tells(e)) != "" {
 			return v, false
 		}
 		return a.fitted(e, &t, grant, &k, asked, proof.Response), true

@@ -38,7 +38,8 @@ type Refusal struct {
 func (a *Authenticator) Refused(r Refusal) {
 	now, person := a.opt.Now(), r.Verdict.Person
 	if person.IsZero() && r.Name != "" && len(r.Name) <= MaxName {
-		if e, ok := a.opt.Directory.Lookup(a.bareName(r.Name)); ok {
+		bare, _ := a.bareName(r.Name)
+		if e, ok := a.opt.Directory.Lookup(bare); ok {
 			person = e.Person
 		}
 	}

@@ -24,7 +24,7 @@ func (a *Authenticator) Resume(ctx context.Context, v identity.Voucher, channel 
 		a.guard.recognise(key(verdict.Person), &c)
 	}
 	if verdict.Outcome == identity.Rejected && verdict.Reason != identity.ReasonFullSignIn {
-		verdict.NotBefore = start.Add(a.delay.rejection())
+		verdict.NotBefore = start.Add(a.usual())
 	}
 	c.Name = string(verdict.Login)
 	a.report(&c, &verdict, start)
@@ -70,7 +70,7 @@ func (a *Authenticator) resume(ctx context.Context, v identity.Voucher, c *ident
 // vouched says why a voucher counts no more, or cannot be judged now.
 func (a *Authenticator) vouched(ctx context.Context, e *directory.Entry, v identity.Voucher, now time.Time) identity.Reason {
 	switch {
-	case e.Epoch != v.Epoch, v.At.IsZero(), v.Hash != 0 && a.opt.NTOff, v.Hash == 0 && !a.confirm.stands(v.At, now):
+	case e.Epoch != v.Epoch, v.At.IsZero(), v.Hash != 0 && a.opt.NTOff, v.Hash == 0 && !a.confirm.stands(v.At, now, tells(e)):
 		return identity.ReasonFullSignIn
 	case v.Hash == 0:
 		return ""
@@ -79,7 +79,7 @@ func (a *Authenticator) vouched(ctx context.Context, e *directory.Entry, v ident
 	switch {
 	case lost != "" && lost != identity.ReasonEpochMoved:
 		return lost
-	case lost != "", k.mark != v.Hash, a.hashes.tooOld(v.At.UnixNano(), now), v.At.Sub(now) > time.Minute:
+	case lost != "", k.mark != v.Hash, a.hashes.tooOld(v.At.UnixNano(), now, tells(e)), v.At.Sub(now) > time.Minute:
 		return identity.ReasonFullSignIn
 	}
 	return ""

@@ -26,17 +26,22 @@ type suspect struct {
 	tags  key              // of the refused passwords: what mos.ru refuses under one name it may take under another
 	entry *directory.Entry // nil: has no account here
 	named bool             // the name is the entry's own, not only believed to be
-	asked string           // what mos.ru is asked with
+	asked string           // what its home is asked with
+	home  *home            // the one system that is asked
 }
 
 // suspect finds whom a name's tries are counted to: the directory's person;
 // whoever last proved to be behind the name; the registries' owner; or the name
 // itself.
-func (a *Authenticator) suspect(ctx context.Context, name string, c *identity.Credential) (suspect, error) {
-	if e, ok := a.lookup(name); ok {
-		return suspect{a.pageTry(key(e.Person), false, e.Epoch, c), key(e.Person), e, true, e.MosruLogin}, nil
+func (a *Authenticator) suspect(ctx context.Context, name string, marked *home, c *identity.Credential) (suspect, error) {
+	if e, ok := a.lookup(name); ok && (marked == nil || a.homes.of(e) == marked) {
+		return suspect{a.pageTry(key(e.Person), false, e.Epoch, c), key(e.Person), e, true, e.MosruLogin, a.homes.of(e)}, nil
 	}
-	s := suspect{tags: a.typedKey(name), asked: name}
+	if marked != nil { // a login of its own, of which no registry knows
+		k := a.typedKey(marked.name + `\` + name)
+		return suspect{try: a.pageTry(k, true, 0, c), tags: k, asked: name, home: marked}, nil
+	}
+	s := suspect{tags: a.typedKey(name), asked: name, home: a.homes.strange(name)}
 	if login, ok := a.aliases.Get(s.tags); ok {
 		name = login
 	}
@@ -55,7 +60,10 @@ func (a *Authenticator) suspect(ctx context.Context, name string, c *identity.Cr
 		}
 	}
 	if ok {
-		s.entry, s.try = e, a.pageTry(key(e.Person), false, e.Epoch, c)
+		s.entry, s.try, s.home = e, a.pageTry(key(e.Person), false, e.Epoch, c), a.homes.of(e)
+		if !tells(e) { // another system than mos.ru knows logins only
+			s.asked = e.MosruLogin
+		}
 		return s, nil
 	}
 	s.try = a.pageTry(count, true, 0, c)
@@ -70,7 +78,7 @@ func (a *Authenticator) pageTry(k key, phantom bool, epoch uint64, c *identity.C
 	return t
 }
 
-// lookup finds somebody whom mos.ru can be asked about.
+// lookup finds somebody whose home can be asked.
 func (a *Authenticator) lookup(name string) (*directory.Entry, bool) {
 	e, ok := a.opt.Directory.Lookup(name)
 	return e, ok && e.MosruLogin != ""

@@ -111,7 +111,7 @@ func (a *Authenticator) named(cert identity.Certificate) (*directory.Entry, iden
 	}
 	var found *directory.Entry
 	for _, name := range names {
-		name = a.bareName(name)
+		name, _ = a.bareName(name)
 		if person.Classify(name) != person.ShapeLogin {
 			return nil, identity.ReasonLoginOnly
 		}

@@ -48,7 +48,7 @@ type Entry struct {
 	Person     identity.PersonID
 	Subject    identity.Subject // the bound city account
 	Login      identity.Login   // canonical; uid in LDAP
-	MosruLogin string           // what mos.ru is asked with
+	MosruLogin string           // what mos.ru is asked with, or the upstream that Subject names
 	Names      []person.Name    // every name this person may be found by, retired ones included
 	Last       string
 	First      string

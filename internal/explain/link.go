@@ -316,7 +316,8 @@ func linkOfReason(why identity.Reason) string {
 	switch why {
 	case identity.ReasonUpstreamDown, identity.ReasonUpstreamBusy, identity.ReasonUpstreamFault:
 		return LinkUpstream
-	case identity.ReasonUpstreamLocked, identity.ReasonSecondFactor, identity.ReasonReassigned:
+	case identity.ReasonUpstreamLocked, identity.ReasonSecondFactor, identity.ReasonReassigned,
+		identity.ReasonDisabledThere, identity.ReasonExpiredThere, identity.ReasonBarredThere:
 		return LinkMosru
 	case identity.ReasonOverload, identity.ReasonCutOff, identity.ReasonListOutdated:
 		return LinkServer

@@ -10,6 +10,7 @@ var (
 	theWaiting       = [2]string{"никто: пройдёт само", "nobody: it passes by itself"}
 	theUpstream      = [2]string{"оператор вместе с mos.ru", "the operator, with mos.ru"}
 	theUser          = [2]string{"сам человек на своём устройстве", "the person, on the device"}
+	theOther         = [2]string{"администратор системы, которой принадлежит учётная запись", "the administrator of the system that owns the account"}
 	theHelper        = [2]string{"администратор школы вместе с человеком", "the school's administrator, with the person"}
 )
 
@@ -22,6 +23,7 @@ var reasonRepairers = map[identity.Reason][2]string{
 	identity.ReasonRoleNotAllowed: theAdministrator, identity.ReasonSchoolNotAllowed: theAdministrator, identity.ReasonHours: theAdministrator,
 	identity.ReasonTooManyDevices: theUser, identity.ReasonReassigned: theCurator, identity.ReasonThrottled: theHelper,
 	identity.ReasonUpstreamDown: theOperator, identity.ReasonUpstreamBusy: theUpstream, identity.ReasonUpstreamLocked: theMosru, identity.ReasonSecondFactor: theMosru,
+	identity.ReasonDisabledThere: theOther, identity.ReasonExpiredThere: thePerson, identity.ReasonBarredThere: theOther,
 	identity.ReasonUpstreamFault: theOperator, identity.ReasonOverload: theOperator, identity.ReasonEpochMoved: theUser, identity.ReasonCutOff: theOperator,
 	identity.ReasonBadRequest: theAdministrator, identity.ReasonUnknownNAS: theAdministrator, identity.ReasonNASSecret: theAdministrator, identity.ReasonUnsigned: theAdministrator,
 	identity.ReasonUnknownDevice: theAdministrator, identity.ReasonStation: theAdministrator, identity.ReasonUnknownMachine: theAdministrator, identity.ReasonWrongAuthority: theAdministrator,

@@ -41,6 +41,10 @@ type Report struct {
 	Roles     []Role          `json:"roles"`
 	Records   []string        `json:"records"` // what the registries hold where there is no account
 	Account   identity.Reason `json:"account,omitempty"`
+	// Upstream owns the person in mos.ru's place; NoUpstream: it is in the
+	// configuration no more, and nobody else is asked.
+	Upstream   string `json:"upstream,omitempty"`
+	NoUpstream bool   `json:"no_upstream,omitempty"`
 	// Foreign is the DOMAIN\ or @realm that was asked with and is in no names.domains
 	// or names.realms.
 	Foreign  string    `json:"foreign,omitempty"`
@@ -110,7 +114,7 @@ type SignIn struct {
 // sign-in that failed. Commands exit 1 then. What anybody can cause by saying a
 // name counts for nothing.
 func (r Report) Found() bool {
-	if r.Account != "" || len(r.Hits) > 0 || r.Broken != nil && !r.Broken.Unproven {
+	if r.Account != "" || r.NoUpstream || len(r.Hits) > 0 || r.Broken != nil && !r.Broken.Unproven {
 		return true
 	}
 	if slices.ContainsFunc(r.Channels, func(c Channel) bool { return !c.Allowed && !r.elsewhere(c) }) {
@@ -189,6 +193,7 @@ func (r Report) writeAccount(p *printer) {
 	} else {
 		p.line("%s: %s, %s, uidNumber %d, id %s", p.t.account, r.Login, r.Name, r.UIDNumber, r.Person)
 	}
+	r.writeUpstream(p)
 	if r.Account != "" {
 		p.reason("  ", r.Account)
 	}
@@ -211,6 +216,19 @@ func (r Report) writeAccount(p *printer) {
 	}
 	for _, record := range r.Records {
 		p.line("  %s", record)
+	}
+}
+
+// writeUpstream names who checks the password where that is not mos.ru.
+func (r Report) writeUpstream(p *printer) {
+	if r.Upstream == "" {
+		return
+	}
+	p.line("  "+map[Lang]string{Russian: "Пароль проверяет %s, не mos.ru: где ниже назван mos.ru, речь о %[1]s.",
+		English: "The password is checked by %s, not by mos.ru: where mos.ru is named below, %[1]s is meant."}[p.lang], r.Upstream)
+	if r.NoUpstream {
+		p.line("  %s", map[Lang]string{Russian: "Этой системы нет в upstreams, и никого другого о пароле не спросят: верните её в настройки.",
+			English: "That system is not in upstreams any more, and nobody else is asked about the password: put it back into the configuration."}[p.lang])
 	}
 }
 

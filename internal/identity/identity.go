@@ -49,9 +49,33 @@ func (id PersonID) IsZero() bool { return id == PersonID{} }
 // without domain or realm.
 type Login string
 
-// Subject is the upstream's stable identifier of a city account (the OpenID
-// Connect "sub" claim).
+// Subject is the stable identifier of the account that proves somebody, where
+// it is at home: at mos.ru the OpenID Connect "sub" claim as it is, at another
+// upstream what SubjectAt makes. So two upstreams never share one, and whoever
+// is bound to a Subject has exactly one home.
 type Subject string
+
+// upstreamPrefix begins every Subject that is not mos.ru's.
+const upstreamPrefix = "upstream:"
+
+// SubjectAt is the Subject of the account with the identifier id at an upstream
+// beside mos.ru, whose name holds no colon.
+func SubjectAt(upstream, id string) Subject {
+	return Subject(upstreamPrefix + upstream + ":" + id)
+}
+
+// Upstream names the upstream at which the account is at home; "": mos.ru. A
+// client of mos.ru refuses a subject for which this is not "".
+func (s Subject) Upstream() string {
+	rest, ok := strings.CutPrefix(string(s), upstreamPrefix)
+	if !ok {
+		return ""
+	}
+	if name, _, ok := strings.Cut(rest, ":"); ok && name != "" {
+		return name
+	}
+	return "?" // nobody's: SubjectAt makes none like it
+}
 
 // Password is a clear-text password. It prints as a placeholder under every
 // verb, in JSON and in structured logs; string(p) is the one way to the text.
@@ -220,6 +244,9 @@ const (
 	ReasonUpstreamLocked   Reason = "MOSRU_LOCKED"        // mos.ru locked the account for a time
 	ReasonSecondFactor     Reason = "MOSRU_SECOND_FACTOR" // mos.ru demands a second factor
 	ReasonUpstreamFault    Reason = "MOSRU_FAULT"         // mos.ru refused us or answered nonsense: configuration
+	ReasonDisabledThere    Reason = "UPSTREAM_DISABLED"   // the upstream says: right password, but the account is disabled or expired
+	ReasonExpiredThere     Reason = "UPSTREAM_EXPIRED"    // right password, but it has to be changed there first
+	ReasonBarredThere      Reason = "UPSTREAM_BARRED"     // right password, but not at this hour or from here by the upstream's own rules
 	ReasonOverload         Reason = "OVERLOAD"            // a bounded pool is full
 	ReasonEpochMoved       Reason = "CREDENTIAL_CHANGED"  // the credential changed while we asked
 	ReasonCutOff           Reason = "STORE_UNREACHABLE"   // this replica is behind longer than offline_grace
@@ -313,6 +340,11 @@ var (
 	ErrThrottled     = errors.New("the upstream asks us to slow down")
 	ErrUnreachable   = errors.New("the upstream cannot be reached") // transport errors and 5xx: opens the breaker
 	ErrFault         = errors.New("the upstream refused us as its client or answered what cannot be understood")
+
+	// The password is right, and opens nothing all the same.
+	ErrDisabled        = errors.New("the upstream's account is disabled or has expired")
+	ErrPasswordExpired = errors.New("the upstream wants the password changed first")
+	ErrBarred          = errors.New("the upstream's rules bar the account at this hour or from here")
 )
 
 // Errors shared by the stores' consumers.

@@ -42,11 +42,12 @@ const (
 // Error is the failure of one request. It holds nothing of the request, and of
 // the server's text only the numbers: the text may name people.
 type Error struct {
-	Op    string // "add", "modify", "rename", "search", "bind", "connect", "root DSE"
-	Code  uint16 // LDAP result; 0: there was no answer
-	Info  uint32 // Windows code at the start of the diagnostic text, 0 if none
-	Data  uint32 // Windows code behind "data" in it, as in a refused bind's (0x52E, 0x533); 0 if none
-	Cause error  // of the transport, where there was no answer
+	Op     string      // "add", "modify", "rename", "search", "bind", "connect", "root DSE", "who am I"
+	Code   uint16      // LDAP result; 0: there was no answer
+	Info   uint32      // Windows code at the start of the diagnostic text, 0 if none
+	Data   uint32      // Windows code behind "data" in it, as in a refused bind's (0x52E, 0x533); 0 if none
+	Policy PolicyError // of a Binder's bind
+	Cause  error       // of the transport, where there was no answer
 }
 
 // Error says what was asked and what came of it.

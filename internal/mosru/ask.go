@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"schoolbridge/internal/breaker"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 )
@@ -64,14 +65,14 @@ func (c *Client) guarded(ctx context.Context, ask func() *Error) error {
 	if c.o.Now().UnixNano() < c.pausedUntil.Load() {
 		return c.refuse(identity.ErrThrottled, "mosru_asked_to_wait")
 	}
-	pass, ok := c.breaker.enter(c.o.Now())
+	pass, ok := c.breaker.Enter(c.o.Now())
 	if !ok {
 		return c.refuse(identity.ErrUnreachable, "breaker_open")
 	}
-	v := silent
+	v := breaker.Silent
 	defer func() {
-		switch state, changed := c.breaker.done(pass, v, c.o.Now()); {
-		case changed && state == Open:
+		switch state, changed := c.breaker.Done(pass, v, c.o.Now()); {
+		case changed && state == breaker.Open:
 			c.o.Logger.Warn("mos.ru is unreachable: nothing is asked for a while", "for", c.o.BreakerOpenFor.String())
 		case changed:
 			c.o.Logger.Info("mos.ru answers again")
@@ -83,14 +84,14 @@ func (c *Client) guarded(ctx context.Context, ask func() *Error) error {
 	}
 	defer release()
 	fault = ask()
-	v = alive
+	v = breaker.Alive
 	if fault == nil {
 		return nil
 	}
 	if errors.Is(fault, identity.ErrUnreachable) {
-		v = dead
+		v = breaker.Dead
 		if c.life.Err() != nil {
-			v = silent // we gave up, not mos.ru
+			v = breaker.Silent // we gave up, not mos.ru
 		}
 	}
 	c.o.Logger.Debug("mos.ru said no", "op", fault.Op, "code", fault.Code, "status", fault.Status)
@@ -185,7 +186,7 @@ func (c *Client) readGrant(ctx context.Context, body []byte) (granted, *Error) {
 		return granted{}, fault
 	}
 	sub, err := said.text("sub")
-	if err != nil || sub == "" || len(sub) > maxSub {
+	if err != nil || !usableSubject(sub) {
 		return granted{}, &Error{Kind: identity.ErrFault, Op: "token", Code: "id_token_subject"}
 	}
 	g.subject = identity.Subject(sub)

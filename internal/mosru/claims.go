@@ -112,10 +112,16 @@ func (c claims) flag(otherwise bool, names ...string) bool {
 // names that older interfaces use.
 func (c claims) subject() (identity.Subject, error) {
 	s, err := c.text("sub", "guid", "uid", "userId")
-	if err == nil && (s == "" || len(s) > maxSub) {
+	if err == nil && !usableSubject(s) {
 		err = errors.New("no usable subject")
 	}
 	return identity.Subject(s), err
+}
+
+// usableSubject says that it can be mos.ru's: not one that we would take for
+// another upstream's.
+func usableSubject(s string) bool {
+	return s != "" && len(s) <= maxSub && identity.Subject(s).Upstream() == ""
 }
 
 // profile reads a person under every name that mos.ru's interfaces give the

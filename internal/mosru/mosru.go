@@ -7,18 +7,8 @@
 //	                  login and  at once    a second  flight
 //	                  proof      when open
 //
-// The breaker opens on transport errors, missed deadlines and 5xx only; a
-// refusal of any kind is a sign of life:
-//
-//	            Failures in a row
-//	┌────────┐ ──────────────────────► ┌──────┐
-//	│ closed │                         │ open │ ErrUnreachable at once
-//	└────────┘ ◄──────┐   ┌──────────► └──────┘
-//	                  │   │ probe dead     │ OpenFor has passed
-//	      probe alive │   │                ▼
-//	                ┌───────────┐ ◄────────┘
-//	                │ half-open │ one probe goes out; the others: ErrUnreachable
-//	                └───────────┘
+// The breaker (internal/breaker) opens on transport errors, missed deadlines and
+// 5xx only; a refusal of any kind is a sign of life.
 //
 // Limits: no discovery (the endpoints are configured), no code flow, no refresh
 // tokens; tokens are thrown away at once. Redirects are refused, answers are
@@ -47,6 +37,7 @@ import (
 	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
+	"schoolbridge/internal/breaker"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 )
@@ -123,7 +114,7 @@ type Client struct {
 	token   string
 	me      string
 	keys    *keyCache
-	breaker *breaker
+	breaker *breaker.Breaker
 	budget  *rate.Limiter
 	slots   chan struct{}
 	// pausedUntil is what the last 429 with Retry-After asked for, in Unix
@@ -158,7 +149,7 @@ func New(o Options) (*Client, error) {
 	o = o.withDefaults()
 	c := &Client{
 		o: o, token: base + "/oauth/te", me: base + "/oauth/me",
-		breaker: &breaker{failures: o.BreakerFailures, openFor: o.BreakerOpenFor},
+		breaker: breaker.New(o.BreakerFailures, o.BreakerOpenFor),
 		budget:  rate.NewLimiter(o.Budget, o.Burst),
 		slots:   make(chan struct{}, o.MaxInFlight),
 	}
@@ -227,10 +218,10 @@ func (c *Client) Profile(ctx context.Context, login string, password identity.Pa
 }
 
 // State is the breaker's.
-func (c *Client) State() State { return c.breaker.at(c.o.Now()) }
+func (c *Client) State() breaker.State { return c.breaker.At(c.o.Now()) }
 
 // Healthy says that the breaker is closed.
-func (c *Client) Healthy() bool { return c.State() == Closed }
+func (c *Client) Healthy() bool { return c.State() == breaker.Closed }
 
 // Forget keeps later callers out of the flights that are under way. Whoever
 // makes changed credential epochs visible calls it before: a caller that came

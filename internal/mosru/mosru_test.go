@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"schoolbridge/internal/breaker"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/mosru"
 	"schoolbridge/internal/mosru/sim"
@@ -180,7 +181,7 @@ func TestErrorsOfTheService(t *testing.T) {
 		w.want(t, "orlovami", pass, nil)
 		w.post(t, "/sim/outage?mode="+mode, "")
 		w.want(t, "orlovami", pass, want)
-		if opened := w.State() == mosru.Open; opened != (want == identity.ErrUnreachable) {
+		if opened := w.State() == breaker.Open; opened != (want == identity.ErrUnreachable) {
 			t.Errorf("%s: the breaker is %v", mode, w.State())
 		}
 		w.post(t, "/sim/outage?mode=off", "")
@@ -204,7 +205,7 @@ func TestBreakerKeepsRequestsBack(t *testing.T) {
 		t.Errorf("%d requests while open", n)
 	}
 	w.clock.add(15 * time.Second)
-	if w.State() != mosru.HalfOpen {
+	if w.State() != breaker.HalfOpen {
 		t.Errorf("%v", w.State())
 	}
 	w.want(t, "orlovami", "wrong", identity.ErrWrongPassword) // a refusal is a sign of life
@@ -242,7 +243,7 @@ func TestDeadline(t *testing.T) {
 	w := newWorld(t, func(o *mosru.Options) { o.Timeout, o.BreakerFailures = 50*time.Millisecond, 1 })
 	w.post(t, "/sim/latency?ms=60000", "")
 	w.want(t, "orlovami", pass, identity.ErrUnreachable)
-	if w.State() != mosru.Open {
+	if w.State() != breaker.Open {
 		t.Errorf("%v", w.State())
 	}
 }

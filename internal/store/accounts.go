@@ -86,7 +86,7 @@ func (t *tx) holder(id identity.PersonID) (Holder, error) {
 	if err != nil {
 		return h, err
 	}
-	h.Subject, h.MosruLogin, h.Last, h.First, h.Middle, h.Mail = p.Subject, p.Login, p.Last, p.First, p.Middle, p.Mail
+	h.Subject, h.MosruLogin, h.Last, h.First, h.Middle, h.Mail = p.Subject, p.login(), p.Last, p.First, p.Middle, p.Mail
 	err = t.eachName("SELECT person, kind, digest, sealed FROM names WHERE person = ? ORDER BY kind, digest", []any{id[:]},
 		func(_ identity.PersonID, n person.Name) { h.Names = append(h.Names, n) })
 	if err != nil {

@@ -17,10 +17,14 @@ const mergeHops = 8
 type sealedPerson struct {
 	Subject identity.Subject
 	Login   string // the mos.ru login
-	Last    string `json:",omitempty"`
-	First   string `json:",omitempty"`
-	Middle  string `json:",omitempty"`
-	Mail    string `json:",omitempty"`
+	// Elsewhere is the login where the Subject is at home, if that is not mos.ru;
+	// Login is empty then: a version that knows mos.ru alone takes the person for
+	// not activated and shows it no password.
+	Elsewhere string `json:",omitempty"`
+	Last      string `json:",omitempty"`
+	First     string `json:",omitempty"`
+	Middle    string `json:",omitempty"`
+	Mail      string `json:",omitempty"`
 
 	// For matching anew what registries say later.
 	SNILS                        string `json:",omitempty"`
@@ -29,6 +33,14 @@ type sealedPerson struct {
 	Trusted                      bool   `json:",omitempty"`
 	PhoneVerified, EmailVerified bool   `json:",omitempty"`
 	Asked                        int64  `json:",omitempty"` // when mos.ru said all this, microseconds
+}
+
+// login gives the login where the subject is at home.
+func (p *sealedPerson) login() string {
+	if p.Subject.Upstream() == "" {
+		return p.Login
+	}
+	return p.Elsewhere
 }
 
 // closedStatus is the status of an enrolment that is over; the clear column
@@ -93,7 +105,7 @@ func (t *tx) scanEntry(scan func(...any) error) (*directory.Entry, error) {
 		return nil, err
 	}
 	login, err := t.db.keys.open("accounts", row, "sealed", sealedLogin)
-	e.Subject, e.MosruLogin, e.Login = p.Subject, p.Login, identity.Login(login)
+	e.Subject, e.MosruLogin, e.Login = p.Subject, p.login(), identity.Login(login)
 	e.Last, e.First, e.Middle, e.Mail = p.Last, p.First, p.Middle, p.Mail
 	return e, err
 }

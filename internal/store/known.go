@@ -104,7 +104,7 @@ func (t *tx) recordFacts(kind person.RecordKind, f func(duplicates.Fact)) error 
 				if err != nil {
 					return err
 				}
-				fact.Mosru = []string{p.Login}
+				fact.Mosru = []string{p.login()}
 			}
 			f(fact)
 		}

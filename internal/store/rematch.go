@@ -185,20 +185,25 @@ func (a *Accounts) Rematched(ctx context.Context, id identity.PersonID, asked ui
 	return nil
 }
 
-// sealProfile is people.sealed for a profile that mos.ru gave when it was asked.
+// sealProfile is people.sealed for a profile that mos.ru, or where else the subject is
+// at home, gave when it was asked.
 func sealProfile(p person.Profile, asked time.Time) sealedPerson {
-	return sealedPerson{
+	s := sealedPerson{
 		Subject: p.Subject, Login: p.Login, Last: p.Last, First: p.First, Middle: p.Middle, Mail: p.Email,
 		SNILS: p.SNILS, SNILSConfirmed: p.SNILSConfirmed, Phone: p.Phone, Birth: p.BirthDate.String(), Trusted: p.Trusted,
 		PhoneVerified: p.PhoneVerified, EmailVerified: p.EmailVerified, Asked: micros(asked),
 	}
+	if p.Subject.Upstream() != "" {
+		s.Login, s.Elsewhere = "", p.Login
+	}
+	return s
 }
 
-// profile is what mos.ru said.
+// profile is what was said of the person then.
 func (s sealedPerson) profile() person.Profile {
 	birth, _ := person.ParseDate(s.Birth)
 	return person.Profile{
-		Subject: s.Subject, Login: s.Login, Last: s.Last, First: s.First, Middle: s.Middle, Email: s.Mail,
+		Subject: s.Subject, Login: s.login(), Last: s.Last, First: s.First, Middle: s.Middle, Email: s.Mail,
 		SNILS: s.SNILS, SNILSConfirmed: s.SNILSConfirmed, Phone: s.Phone, BirthDate: birth, Trusted: s.Trusted,
 		PhoneVerified: s.PhoneVerified, EmailVerified: s.EmailVerified,
 	}

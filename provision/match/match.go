@@ -105,6 +105,10 @@ const (
 	ADNameTaken            Code = "AD_NAME_TAKEN"
 	ADUnowned              Code = "AD_UNOWNED"
 	ADDuplicate            Code = "AD_DUPLICATE" // (name)
+
+	// OutOfReach: the upstream that proved the profile is not one that decides
+	// about these people. Decide never gives it.
+	OutOfReach Code = "UPSTREAM_OUT_OF_REACH"
 )
 
 // The problems that a target reports of an account that was decided on. No
@@ -135,7 +139,7 @@ var order = func() map[Code]int {
 		NoMosruAccount, MultiOrgNoMosru, SNILSNotConfirmed, MultiSNILSNotConfirmed, SNILSMismatch, KadrySNILSInvalid,
 		FIOMismatch, KadrySNILSDuplicate, EmploymentEnded, EmploymentNotStarted, EmploymentDataMissing, ContactMismatch,
 		ContactNotVerified, DOBMismatch, Ambiguous, NotEnrolled, MultipleMosruAccounts, NoSuchAccount, ParentRoleNotLinked,
-		CardSNILSMismatch, RegistryMixedScript, LoginDiffers, LoginTooLong, LoginNotUsable, ADNameTaken, ADUnowned, ADDuplicate,
+		CardSNILSMismatch, RegistryMixedScript, LoginDiffers, LoginTooLong, LoginNotUsable, ADNameTaken, ADUnowned, ADDuplicate, OutOfReach,
 		OwnerMarkChanged, ADProtected, ADRefused, ADPlaceUnknown, ADPasswordRefused, ADPasswordStale, PasswordNeeded,
 	} {
 		m[c] = i

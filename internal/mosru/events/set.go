@@ -147,7 +147,7 @@ func (s set) subject(e event, issuer string) (identity.Subject, error) {
 		}
 		found = one
 	}
-	if found == "" || len(found) > maxSubject || !printable(found) {
+	if found == "" || len(found) > maxSubject || !printable(found) || identity.Subject(found).Upstream() != "" {
 		return "", errSubject
 	}
 	return identity.Subject(found), nil

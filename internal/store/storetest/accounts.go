@@ -16,6 +16,7 @@ var accountTests = []test{
 	{"Candidates", testCandidates},
 	{"CandidatesMerged", testCandidatesMerged},
 	{"Activate", testActivate},
+	{"OtherHome", testOtherHome},
 	{"ActivateConflicts", testActivateConflicts},
 	{"ActivateRace", testActivateRace},
 	{"NameRace", testNameRace},
@@ -120,6 +121,29 @@ func ids(rows []person.Employment) []string {
 		list = append(list, string(r.ID))
 	}
 	return list
+}
+
+// testOtherHome: the same identifier at two systems is two people's, and the login
+// is what the own one is asked with.
+func testOtherHome(t *testing.T, s *suite) {
+	profile, first := s.withOrlova(t)
+	put(t, s.db, person.Employment{ID: "k9", FIO: "Петров Пётр Петрович", School: "49", Start: date(t, "2015-09-01")})
+	other := person.Profile{Subject: identity.SubjectAt("school", string(profile.Subject)), Login: "petrov", Last: "Петров", First: "Пётр"}
+	for range 2 {
+		done := s.activate(t, s.db, activation(other, employment("k9")))
+		if done.Person == first.Person {
+			t.Fatal("one person of two systems")
+		}
+		e := load(t, s.db.Directory()).entries[done.Person]
+		if e == nil || e.Subject != other.Subject || e.MosruLogin != "petrov" || e.Subject.Upstream() != "school" {
+			t.Errorf("%+v", e)
+		}
+		h, err := s.db.Accounts().Find(t.Context(), "petrov")
+		check(t, err)
+		if h.MosruLogin != "petrov" || h.Subject != other.Subject {
+			t.Errorf("%+v", h)
+		}
+	}
 }
 
 func testActivate(t *testing.T, s *suite) {

@@ -1,4 +1,4 @@
-package mosru
+package breaker
 
 import (
 	"testing"
@@ -7,58 +7,58 @@ import (
 
 func TestBreaker(t *testing.T) {
 	now := time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)
-	b := &breaker{failures: 3, openFor: 10 * time.Second}
+	b := New(3, 10*time.Second)
 	is := func(want State) {
 		t.Helper()
-		if got := b.at(now); got != want {
+		if got := b.At(now); got != want {
 			t.Fatalf("%v, want %v", got, want)
 		}
 	}
-	try := func(v verdict) {
+	try := func(v Sign) {
 		t.Helper()
-		p, ok := b.enter(now)
+		p, ok := b.Enter(now)
 		if !ok {
 			t.Fatal("kept out")
 		}
-		b.done(p, v, now)
+		b.Done(p, v, now)
 	}
 	kept := func() {
 		t.Helper()
-		if _, ok := b.enter(now); ok {
+		if _, ok := b.Enter(now); ok {
 			t.Fatal("let in")
 		}
 	}
 	// A sign of life between failures starts the count anew.
-	for _, v := range []verdict{dead, dead, alive, dead, dead, silent} {
+	for _, v := range []Sign{Dead, Dead, Alive, Dead, Dead, Silent} {
 		try(v)
 	}
 	is(Closed)
-	late, _ := b.enter(now)
-	try(dead)
+	late, _ := b.Enter(now)
+	try(Dead)
 	is(Open)
 	kept()
 	// A success that began before the outage does not end it.
-	b.done(late, alive, now)
+	b.Done(late, Alive, now)
 	is(Open)
 	now = now.Add(10*time.Second - time.Nanosecond)
 	kept()
 	now = now.Add(time.Nanosecond)
 	is(HalfOpen)
-	probe, ok := b.enter(now)
+	probe, ok := b.Enter(now)
 	if !ok {
 		t.Fatal("no probe")
 	}
 	kept() // one probe only
-	b.done(probe, silent, now)
+	b.Done(probe, Silent, now)
 	is(HalfOpen)
-	try(dead) // the probe that told nothing gave its place back
+	try(Dead) // the probe that told nothing gave its place back
 	is(Open)
 	now = now.Add(10 * time.Second)
-	try(alive)
+	try(Alive)
 	is(Closed)
-	try(dead)
-	try(dead)
+	try(Dead)
+	try(Dead)
 	is(Closed)
-	try(dead)
+	try(Dead)
 	is(Open)
 }
