@@ -77,7 +77,7 @@ var attributes = index([]attribute{
 	{name: "givenName", most: 64, set: public},
 	{name: "sn", most: 64, set: public},
 	{name: "initials", most: 6, set: public},
-	{name: "middleName", most: 64, set: public},
+	{name: "middleName", most: 64},
 	{name: "title", most: 128, set: public},
 	{name: "department", most: 64, set: public},
 	{name: "company", most: 64, set: public},

@@ -137,12 +137,12 @@ func (l *tlsListener) open(raw net.Conn) {
 		_ = raw.Close()
 		return
 	case l.from[source(addr.Addr())] >= limits.TunnelsAt:
-		_ = raw.Close()
 		limits.Events.Dropped(DropLimitAt, addr, nil)
+		_ = raw.Close()
 		return
 	case len(l.conns) >= limits.Tunnels:
-		_ = raw.Close()
 		limits.Events.Dropped(DropLimit, addr, nil)
+		_ = raw.Close()
 		return
 	}
 	l.conns[c] = struct{}{}
