@@ -33,7 +33,7 @@ func parseProvision(std streams, args []string) (c provisionCall, err error) {
 	lang := langFlag(fs)
 	fs.StringVar(&c.login, "person", "", "только этот человек / this person only: `LOGIN`")
 	fs.StringVar(&c.school, "school", "", "plan, apply: только люди этой школы / the people of this school only: `ID`")
-	fs.StringVar(&c.form, "format", planDiff, "plan: diff, table, json: `FORM`")
+	fs.StringVar(&c.form, "format", planDiff, "plan: вид вывода diff, table, json / the output's `FORM`: diff, table or json")
 	fs.StringVar(&c.to, "to", "", "rename: новое имя / the new name: `NAME`")
 	fs.IntVar(&c.accept[provision.Off], "accept-disabling", 0, "apply: разрешить отключить разом до N записей / let up to `N` accounts be disabled at once")
 	fs.IntVar(&c.accept[provision.Move], "accept-moves", 0, "apply: разрешить перенести разом до N записей / let up to `N` accounts be moved at once")

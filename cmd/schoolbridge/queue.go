@@ -39,7 +39,7 @@ func parseQueue(std streams, args []string) (c queueCall, err error) {
 	fs.StringVar(&c.format, "format", "table", "list: вид: table, csv, json или xlsx / `FORMAT`: table, csv, json or xlsx")
 	fs.StringVar(&c.reason, "reason", "", "decide: почему; для refuse обязательно / why (`TEXT`); refuse needs it")
 	fs.BoolVar(&c.all, "all", false, "list: и решённые; decisions: и отменённые / list: answered ones too; decisions: those taken back too")
-	fs.BoolVar(&c.json, "json", false, "show, decide, undo, decisions: JSON")
+	fs.BoolVar(&c.json, "json", false, "show, decide, undo, decisions: вывести JSON / print JSON")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return c, err
