@@ -339,6 +339,7 @@ var (
 	ErrSecondFactor  = errors.New("the upstream demands a second factor")
 	ErrThrottled     = errors.New("the upstream asks us to slow down")
 	ErrUnreachable   = errors.New("the upstream cannot be reached") // transport errors and 5xx: opens the breaker
+	ErrStale         = errors.New("the sign-in took too long or was repeated: it has to begin anew")
 	ErrFault         = errors.New("the upstream refused us as its client or answered what cannot be understood")
 
 	// The password is right, and opens nothing all the same.
