@@ -203,6 +203,12 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`ALTER TABLE people ADD COLUMN erased {int} NOT NULL DEFAULT 0`,
 	`CREATE INDEX people_rematch ON people (rematch) WHERE rematch > 0`,
 	`CREATE INDEX people_idle ON people (idle) WHERE idle <> ''`,
+}}, {oldest: 13, statements: []string{
+	// Sessions of browsers: handle is the digest of what the cookie holds, owner
+	// that of the city account.
+	`CREATE TABLE web_sessions (handle {bytes} NOT NULL PRIMARY KEY, owner {bytes} NOT NULL, seen {int} NOT NULL, ends {int} NOT NULL, sealed {bytes} NOT NULL)`,
+	`CREATE INDEX web_sessions_owner ON web_sessions (owner, seen)`,
+	`CREATE INDEX web_sessions_ends ON web_sessions (ends)`,
 }}}
 
 // migrate brings the schema up to date in one transaction.
