@@ -102,6 +102,14 @@ var rules = []rule{
 		reason: "it starts a real web server for tests, and knows only Linux with one installed",
 	},
 	{
+		who: "anything but a test", in: not(under("internal/browsertest")), imports: under("internal/browsertest"),
+		reason: "it starts a real browser for tests, and knows only Linux with one installed",
+	},
+	{
+		who: "anything but internal/browsertest", in: not(under("internal/browsertest")), imports: under("github.com/chromedp"), tests: true,
+		reason: "internal/browsertest says what a test does with a browser; how is one room's business",
+	},
+	{
 		who: "the EAP peer", in: under("internal/eappeer"), imports: both(ours, not(under("internal/eappeer", "internal/identity", "internal/mschap"))),
 		reason: "it is a device: it knows no RADIUS attribute and nothing of the server, or a fault that both share would pass",
 	},
