@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"schoolbridge/config"
@@ -92,9 +93,16 @@ func (d *daemon) pages(stopping <-chan struct{}) (*web.Handler, error) {
 	d.services = append(d.services, service{"records of people", func(ctx context.Context) error { return rematcher.Run(ctx, d.db.Targets().Wake) }})
 	desk := provision.NewDesk(signIns{d}, activator, d.db.Targets(),
 		provision.DeskOptions{Stopping: stopping, Logger: d.log})
+	var page web.Mosru
+	if c.SignIn == "mosru" {
+		page = mosruPage{d.mosru}
+	}
 	return web.New(web.Options{
-		Desk: desk, Proxies: c.Proxies, Logger: d.log,
-		Links: web.Links{Recovery: string(c.Recovery), Support: string(c.Support), Fallback: string(c.Fallback), Start: string(c.Start)},
+		Desk: desk, Sessions: browsers{d.db.WebSessions()}, Proxies: c.Proxies, Logger: d.log,
+		Mosru: page, Form: len(d.config.Upstreams) > 0, PublicURL: strings.TrimSuffix(string(c.Public), "/"),
+		Idle: c.Sessions.Idle, Longest: c.Sessions.Longest, Networks: d.config.WiFi.SSIDs,
+		Key:   func(day string) ([32]byte, error) { return d.db.SharedKey("web sign-in " + day) },
+		Links: web.Links{Recovery: string(c.Recovery), Support: string(c.Support), Fallback: string(c.Fallback), Start: string(c.Start), Diary: string(c.Diary)},
 		Advice: func(code string) (string, string, bool) {
 			advice, ok := explain.ProblemAdvice(explain.Russian, match.Code(code))
 			if !ok {
