@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
 	"time"
 
@@ -120,7 +119,7 @@ func (t *tx) count(query string, args ...any) (int64, error) {
 		return 0, err
 	}
 	result, err := s.ExecContext(t.ctx, args...)
-	t.courtesy.give(time.Now, runtime.Gosched)
+	t.courtesy.give(time.Now, yield)
 	if err != nil {
 		return 0, err
 	}

@@ -25,7 +25,7 @@ type Appender interface {
 type TrailOptions struct {
 	Queue      int           // entries that may wait for the store; 0: 100000
 	Batch      int           // entries written at once; 0: 2000
-	Every      time.Duration // how long a batch gathers; 0: 500ms
+	Every      time.Duration // how long a batch gathers; 0: 100ms
 	Patience   time.Duration // deadline of one write; 0: 5s
 	Flush      time.Duration // how long Run goes on after its end to write the rest; 0: 8s
 	Registerer prometheus.Registerer
@@ -72,7 +72,7 @@ const (
 func NewTrail(store Appender, o TrailOptions) *Trail {
 	defaultTo(&o.Queue, 100_000)
 	defaultTo(&o.Batch, 2000)
-	defaultTo(&o.Every, 500*time.Millisecond)
+	defaultTo(&o.Every, 100*time.Millisecond)
 	defaultTo(&o.Patience, 5*time.Second)
 	defaultTo(&o.Flush, 8*time.Second)
 	t := &Trail{store: store, options: o, log: orDiscard(o.Logger), wake: make(chan struct{}, 1)}
