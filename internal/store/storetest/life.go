@@ -124,6 +124,14 @@ func (s *suite) asked(t *testing.T) []provision.Rematch {
 	return list
 }
 
+// answer says of all who are asked for that they were matched.
+func (s *suite) answer(t *testing.T) {
+	t.Helper()
+	for _, r := range s.asked(t) {
+		check(t, s.db.Accounts().Rematched(t.Context(), r.Person, r.Asked))
+	}
+}
+
 // testRematch: a new row with the ФИО asks for the person, with the profile that
 // mos.ru gave; a row that is bound, or of somebody else, or a card does not.
 func testRematch(t *testing.T, s *suite) {
@@ -162,9 +170,7 @@ func testRematchOfTheDay(t *testing.T, s *suite) {
 	row, _ := orlova(t)
 	row.ID, row.Start = "k2", date(t, "2026-09-03")
 	put(t, s.db, row)
-	for _, r := range s.asked(t) {
-		check(t, s.db.Accounts().Rematched(t.Context(), r.Person, r.Asked))
-	}
+	s.answer(t)
 	check(t, s.db.TellDay(t.Context(), date(t, "2026-09-02")))
 	if list := s.asked(t); len(list) > 0 {
 		t.Errorf("a day early: %+v", list)
@@ -262,6 +268,7 @@ func testEraseLeavers(t *testing.T, s *suite) {
 		t.Fatal("somebody who works here was erased")
 	}
 	check(t, s.db.Registry().Apply(t.Context(), store.Chunk{Kind: person.RecordEmployment, Gone: []string{"k1"}, Day: date(t, "2026-09-02")}))
+	s.answer(t)
 	if n := erase("2026-09-02", "2026-09-02"); n != 0 {
 		t.Fatal("erased too early")
 	}
