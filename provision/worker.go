@@ -82,6 +82,7 @@ type Worker struct {
 	brake  brake
 	faults faults
 	next   time.Time // before which Rate lets nothing be written
+	hours  hours
 
 	mu      sync.Mutex
 	state   workerState

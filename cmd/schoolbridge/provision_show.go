@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"unicode"
+
+	"golang.org/x/term"
 
 	"schoolbridge/internal/auth"
 	"schoolbridge/internal/identity"
@@ -26,6 +29,15 @@ const (
 )
 
 func planForms() []string { return []string{planDiff, planTable, planJSON} }
+
+// planForm is the form where none is asked for: people look at terminals, programs
+// read the rest.
+func planForm(std streams) string {
+	if f, ok := std.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return planDiff
+	}
+	return planJSON
+}
 
 // planLine is one account with something to do or a problem.
 type planLine struct {
@@ -145,6 +157,7 @@ func (p *provisioner) holder(ctx context.Context) (store.Holder, error) {
 	if errors.Is(err, identity.ErrNotFound) {
 		err = usageError(p.text.nobody, p.login)
 	}
+	p.person = h.Person
 	return h, err
 }
 

@@ -15,7 +15,7 @@ type provisionText struct {
 	planning, accounts, queue, expected, window string
 	applying, turn, stopped, applied, ask       string
 	nobody, noSchool, columns, nothing          string
-	renamed, taken, badName, same               string
+	renamed, taken, badName, same, notMade      string
 	brake, held                                 [3]string // by kind of drastic change
 	action                                      map[string]string
 	place, group, password                      string
@@ -85,6 +85,7 @@ var provisionTexts = map[string]provisionText{
 		taken:   "имя %s занято: оно есть или было у другого человека. Имя выбирает человек, счётчики не добавляются",
 		badName: "имя %s не годится для Active Directory: до 20 знаков, латинские буквы, цифры, точка, дефис",
 		same:    "%s уже зовётся так: менять нечего",
+		notMade: "у %s ещё нет записи в Active Directory: имя меняют, когда она заведена (почему её нет: schoolbridge explain)",
 		why: map[provision.Why]string{
 			provision.WhyNew: "человек прошёл активацию, записи ещё нет", provision.WhyOwner: "метка владельца", provision.WhyActive: "работает или учится",
 			provision.WhyLeft: "нигде не работает и не учится", provision.WhySuspended: "вход закрыт здесь или на mos.ru", provision.WhyRemoved: "запись удалена из хранилища",
@@ -134,6 +135,7 @@ var provisionTexts = map[string]provisionText{
 		taken:   "the name %s is taken: another person has it, or had it. A person chooses the name, no counter is added",
 		badName: "the name %s cannot be one in Active Directory: up to 20 characters, Latin letters, digits, dot, hyphen",
 		same:    "%s is called so already: there is nothing to do",
+		notMade: "%s has no account in Active Directory yet: the name is changed once there is one (why there is none: schoolbridge explain)",
 		why: map[provision.Why]string{
 			provision.WhyNew: "the person activated and has no account yet", provision.WhyOwner: "the owner's mark", provision.WhyActive: "works or studies",
 			provision.WhyLeft: "works and studies nowhere", provision.WhySuspended: "shut out here or by mos.ru", provision.WhyRemoved: "the account was removed from the store",

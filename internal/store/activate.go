@@ -78,6 +78,7 @@ func (t *tx) activate(act person.Activation, now time.Time) (person.Activated, e
 	if asked.IsZero() {
 		asked = now
 	}
+	t.many = act.Unattended
 	id, changed, err := t.holdPerson(act.Profile, asked, now)
 	if err != nil {
 		return done, err
@@ -86,9 +87,14 @@ func (t *tx) activate(act person.Activation, now time.Time) (person.Activated, e
 	if err := t.holdDecisions(act); err != nil {
 		return done, err
 	}
-	if err := t.dropTry(act.Profile.Subject); err != nil {
+	if err := t.dropTry(act.Profile.Subject, micros(asked)); err != nil {
 		return done, err
 	}
+	newest, err := t.profileOf(id)
+	if err != nil {
+		return done, err
+	}
+	act.Profile.Login = newest.login()
 	if done.Epoch, err = t.epochSince(id, asked); err != nil {
 		return done, err
 	}
@@ -205,7 +211,7 @@ func (t *tx) updateProfile(id identity.PersonID, profile sealedPerson) (bool, er
 	old, err := t.profileOf(id)
 	same := profile
 	same.Asked = old.Asked
-	if err != nil || old == same {
+	if err != nil || old == same || profile.Asked < old.Asked { // what mos.ru said later stands
 		return false, err
 	}
 	sealed, err := t.db.keys.sealJSON("people", id.String(), "sealed", profile)
@@ -406,8 +412,12 @@ func (t *tx) giveAccount(id identity.PersonID, login identity.Login, now time.Ti
 	if sealed, err = t.db.keys.seal("accounts", id.String(), "sealed", []byte(login)); err != nil {
 		return false, err
 	}
-	return true, t.exec("INSERT INTO accounts (person, uid_number, gid_number, uuid, created, sealed) VALUES (?, ?, ?, ?, ?, ?)",
+	err = t.exec("INSERT INTO accounts (person, uid_number, gid_number, uuid, created, sealed) VALUES (?, ?, ?, ?, ?, ?)",
 		id[:], done.UIDNumber, done.UIDNumber, done.UUID[:], micros(now), sealed)
+	if err != nil {
+		return false, err
+	}
+	return true, t.refill(id, login)
 }
 
 // loginAgain gives an account whose login was erased one; without a login it only

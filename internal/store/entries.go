@@ -53,9 +53,7 @@ const closedStatus = "closed"
 func (t *tx) entries(condition string, args ...any) ([]*directory.Entry, error) {
 	var list []*directory.Entry
 	byID := map[identity.PersonID]*directory.Entry{}
-	where := func(query, column string) string {
-		return strings.Replace(query, "CONDITION", strings.ReplaceAll(condition, "PERSON", column), 1)
-	}
+	where := on(condition)
 	err := t.each(where(`SELECT p.id, p.epoch, p.state, p.upstream, p.created, p.modified, p.seq, p.sealed, a.uid_number, a.gid_number, a.uuid, a.sealed, o.object, o.sid,
 		EXISTS (SELECT 1 FROM targets t WHERE t.person = p.id AND t.password_epoch < p.epoch
 			AND NOT EXISTS (SELECT 1 FROM passwords w WHERE w.person = p.id AND w.epoch = p.epoch))
@@ -81,6 +79,13 @@ func (t *tx) entries(condition string, args ...any) ([]*directory.Entry, error) 
 		return nil, err
 	}
 	return list, t.affiliate(byID, where, args)
+}
+
+// on puts a condition into queries, on the column that holds the person there.
+func on(condition string) func(query, column string) string {
+	return func(query, column string) string {
+		return strings.Replace(query, "CONDITION", strings.ReplaceAll(condition, "PERSON", column), 1)
+	}
 }
 
 func (t *tx) scanEntry(scan func(...any) error) (*directory.Entry, error) {

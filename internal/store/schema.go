@@ -159,7 +159,7 @@ var migrations = []migration{{oldest: 1, statements: []string{
 }}, {oldest: 8, statements: []string{
 	// What names look like, so that none that is made here looks like another's
 	// (names.go), and the names that targets have or had beside those of people. An
-	// older version writes names without a look; it is filled in before it is needed.
+	// older version writes names without a look; they get it at the next start.
 	`ALTER TABLE names ADD COLUMN look {bytes}`,
 	`ALTER TABLE names ADD COLUMN made {int} NOT NULL DEFAULT 0`,
 	`CREATE INDEX names_look ON names (look)`,
@@ -201,8 +201,15 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`ALTER TABLE people ADD COLUMN rematch {int} NOT NULL DEFAULT 0`,
 	`ALTER TABLE people ADD COLUMN idle {text} NOT NULL DEFAULT ''`,
 	`ALTER TABLE people ADD COLUMN erased {int} NOT NULL DEFAULT 0`,
-	`CREATE INDEX people_rematch ON people (rematch) WHERE rematch > 0`,
+	`CREATE INDEX people_rematch ON people (id) WHERE rematch > 0`,
 	`CREATE INDEX people_idle ON people (idle) WHERE idle <> ''`,
+	// What has left the registries, and old answers, for erasure.
+	`CREATE INDEX employments_gone ON employments (gone, key) WHERE gone <> ''`,
+	`CREATE INDEX enrolments_gone ON enrolments (gone, key) WHERE gone <> ''`,
+	`CREATE INDEX cards_gone ON cards (gone, key) WHERE gone <> ''`,
+	`CREATE INDEX ezhd_logins_gone ON ezhd_logins (gone, key) WHERE gone <> ''`,
+	`CREATE INDEX doubts_at ON doubts (at)`,
+	`CREATE INDEX repairs_changed ON repairs (changed)`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

@@ -20,7 +20,7 @@ func (a *Accounts) KeepTry(ctx context.Context, try provision.Try) error {
 		if err != nil || late {
 			return err
 		}
-		if err := t.dropTry(try.Subject); err != nil {
+		if err := t.dropTry(try.Subject, micros(try.At)); err != nil {
 			return err
 		}
 		d, err := t.db.keys.current(domainSubject, string(try.Subject))
@@ -63,38 +63,28 @@ func (t *tx) overtaken(try provision.Try) (bool, error) {
 	return false, nil
 }
 
-// dropTry forgets what is kept of a city account.
-func (t *tx) dropTry(subject identity.Subject) error {
+// dropTry forgets what is kept of a city account, unless mos.ru was asked later.
+func (t *tx) dropTry(subject identity.Subject, upTo int64) error {
 	digests, err := t.db.keys.every(domainSubject, string(subject))
 	if err != nil {
 		return err
 	}
 	for _, d := range digests {
-		if err := t.exec("DELETE FROM tries WHERE digest = ? AND version = ?", d.digest, d.version); err != nil {
+		if err := t.exec("DELETE FROM tries WHERE digest = ? AND version = ? AND at <= ?", d.digest, d.version, upTo); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// eraseRows bounds the rows that one transaction erases.
-const eraseRows = 1000
-
 // EraseTries forgets the tries from before a moment and says how many there
 // were.
 func (a *Accounts) EraseTries(ctx context.Context, before time.Time) (int64, error) {
-	var all int64
-	for n := int64(eraseRows); n == eraseRows; {
-		err := a.db.write(ctx, func(t *tx) (err error) {
-			n, err = t.count("DELETE FROM tries WHERE (digest, version) IN (SELECT digest, version FROM tries WHERE at < ? ORDER BY at LIMIT ?)", micros(before), eraseRows)
-			return err
-		})
-		if err != nil {
-			return all, fmt.Errorf("erase tries to activate: %w", err)
-		}
-		all += n
+	n, err := a.db.eraseAll(ctx, "DELETE FROM tries WHERE (digest, version) IN (SELECT digest, version FROM tries WHERE at < ? ORDER BY at LIMIT ?)", micros(before))
+	if err != nil {
+		return n, fmt.Errorf("erase tries to activate: %w", err)
 	}
-	return all, nil
+	return n, nil
 }
 
 // tries gives every try that is kept, some at a time.

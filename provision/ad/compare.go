@@ -44,6 +44,7 @@ const (
 	leave
 	setName   // sAMAccountName
 	setMapped // what the configuration asks for
+	setCN     // the relative name, of an account that is renamed and has its own name there
 )
 
 // change is one difference between an account and how it should look.
@@ -99,6 +100,10 @@ func compare(w wanted, o object, job provision.Job, l layout) []change {
 	}
 	if job.Row.Rename && w.Name != "" && !strings.EqualFold(o.Name, w.Name) {
 		list = append(list, change{setName, "sAMAccountName", w.Name, o.Name, provision.WhyRename})
+	}
+	if cn := o.cn(); job.Row.Rename && w.Name != "" && !strings.EqualFold(cn, w.Name) &&
+		(strings.EqualFold(cn, o.Name) || strings.EqualFold(cn, job.Row.Observed.Name)) { // a pass before may have come half of the way
+		list = append(list, change{setCN, "cn", w.Name, cn, provision.WhyRename})
 	}
 	if o.UPN == "" && w.UPN != "" {
 		list = append(list, change{setUPN, "userPrincipalName", w.UPN, "", provision.WhyTeams})

@@ -251,6 +251,9 @@ func (f *fake) Modify(_ context.Context, dn string, changes []ldapclient.Change)
 				return err
 			}
 		}
+		if f.another(next, "samaccountname") {
+			return result(68, 0x2071)
+		}
 		if f.another(next, "userprincipalname") {
 			return result(19, 0x202F)
 		}

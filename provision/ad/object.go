@@ -107,6 +107,12 @@ func (o object) enabled() bool { return o.Control&uacNormal != 0 && o.Control&ua
 // rdn is the object's relative name, as it is written.
 func (o object) rdn() string { return splitDN(o.DN)[0] }
 
+// cn is the relative name's value.
+func (o object) cn() string {
+	_, value, _ := splitRDN(o.rdn())
+	return value
+}
+
 // control gives userAccountControl as it should be: every foreign bit kept.
 func control(now uint32, enabled, expire bool) uint32 {
 	now = now&^(uacLockout|uacPasswordExpired) | uacDisabled

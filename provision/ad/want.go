@@ -87,12 +87,12 @@ func (w wanted) display() string {
 	return ""
 }
 
-// Foresee implements provision.Target: of an account that was seen in the
-// managed OU. One that is adopted is moved and named without further ado.
+// Foresee implements provision.Target: of an account that we have written to. One
+// that is adopted is moved and named without further ado.
 func (t *Target) Foresee(job provision.Job) (d provision.Drastic) {
 	seen := job.Row.Observed
 	blocked := func(p match.Problem) bool { return p.Code == match.ADProtected || p.Code == match.OwnerMarkChanged }
-	if seen.At.IsZero() || len(job.Row.Object) == 0 || !ldapclient.Under(seen.Place, t.layout.base) || slices.ContainsFunc(seen.Problems, blocked) {
+	if seen.Place == "" || len(job.Row.Object) == 0 || !isStamp(job.Row.Stamp) || slices.ContainsFunc(seen.Problems, blocked) {
 		return d
 	}
 	w, _ := want(job, t.layout)

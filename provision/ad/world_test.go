@@ -98,6 +98,7 @@ func (w *world) save(revision uint64, p provision.Pass) error {
 		return identity.ErrConflict
 	}
 	w.row.Object, w.row.Stamp, w.row.Observed = p.Object, p.Stamp, p.Observed
+	w.row.Rename = w.row.Rename && !p.Renamed
 	if p.Delivered != nil && w.password != nil && *p.Delivered == w.password.ID {
 		w.password = nil
 	}

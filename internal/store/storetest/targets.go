@@ -395,6 +395,9 @@ func testSwitchedOff(t *testing.T, s *suite) {
 	count("a pass later", 1)
 	s.now = s.now.Add(time.Second)
 	count("a day later", 0)
+	s.save(t, done.Person, provision.Pass{Made: provision.Drastic{provision.Off: true}})
+	s.now = s.now.AddDate(-1, 0, 0)
+	count("the clock was a year ahead", 0)
 }
 
 // testTargetObjects: an object is one person's account.
