@@ -98,6 +98,10 @@ func (t *tx) erasePerson(id identity.PersonID, before person.Date, now time.Time
 	if err != nil {
 		return err
 	}
+	profile, err := t.profileOf(id)
+	if err != nil {
+		return err
+	}
 	// Somebody may have come back since.
 	erased, err := t.count("UPDATE people SET sealed = ?, erased = ?, rematch = 0 WHERE id = ? AND erased = 0 AND idle <> '' AND idle < ?",
 		sealed, micros(now), id[:], before.String())
@@ -107,7 +111,7 @@ func (t *tx) erasePerson(id identity.PersonID, before person.Date, now time.Time
 	if err := t.raiseEpoch(id, now, never); err != nil {
 		return err
 	}
-	if err := t.eraseRecords(id); err != nil {
+	if err := errors.Join(t.eraseRecords(id), t.eraseDecisions(profile.Subject)); err != nil {
 		return err
 	}
 	for _, statement := range []string{
@@ -189,6 +193,15 @@ func (t *tx) eraseRecords(id identity.PersonID) error {
 		}
 	}
 	return nil
+}
+
+// eraseDecisions forgets what people have decided of a city account.
+func (t *tx) eraseDecisions(subject identity.Subject) error {
+	digests, err := t.db.keys.every(domainSubject, string(subject))
+	if err != nil {
+		return err
+	}
+	return t.exec("DELETE FROM decisions WHERE digest IN ("+marks(len(digests))+")", bytesOf(digests)...)
 }
 
 // erasedSubject stands for the city account of somebody who was erased: it is
