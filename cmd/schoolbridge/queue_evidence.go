@@ -52,10 +52,10 @@ func (q *queueDesk) show(ctx context.Context) error {
 
 func (q *queueDesk) sideBySide(item *queue.Item, e *evidence) error {
 	w := tabwriter.NewWriter(q.std.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%s\t%s\t%s\n", item.ID, q.question(item), q.state(item))
+	fmt.Fprintf(w, "%s\t%s\t%s\n", item.ID, printable(q.question(item)), q.state(item))
 	fmt.Fprint(w, "\t")
 	for _, s := range e.sides {
-		fmt.Fprint(w, s.Source, "\t")
+		fmt.Fprint(w, printable(s.Source), "\t")
 	}
 	fmt.Fprintln(w)
 	for _, field := range queueFields {
@@ -70,7 +70,7 @@ func (q *queueDesk) sideBySide(item *queue.Item, e *evidence) error {
 			} else if ok {
 				mark = "≠ "
 			}
-			fmt.Fprint(w, mark, s.Values[field], "\t")
+			fmt.Fprint(w, mark, printable(s.Values[field]), "\t")
 		}
 		fmt.Fprintln(w)
 	}
@@ -255,37 +255,34 @@ func (q *queueDesk) suggest(ctx context.Context, item *queue.Item) ([]string, er
 		return nil, err
 	}
 	p := item.Profile
-	made := pattern.Make(p.Last, p.First, p.Middle)
-	var free []string
-	for _, name := range made {
-		if ok, err := q.free(ctx, p.Subject, name); err != nil {
-			return free, err
-		} else if ok {
-			free = append(free, name)
-		}
-		if len(free) == suggestedMost {
-			break
-		}
-	}
-	return free, nil
+	return q.free(ctx, p.Subject, pattern.Make(p.Last, p.First, p.Middle), suggestedMost)
 }
 
-// free says that a name looks like nobody's, here and in the directory.
-func (q *queueDesk) free(ctx context.Context, subject identity.Subject, name string) (bool, error) {
-	taken, err := q.db.Accounts().Taken(ctx, provision.NameQuery{Target: targetAD, Subject: subject, Made: []string{name}})
-	if err != nil || len(taken) > 0 {
-		return false, err
+// free gives the first names that look like nobody's, here and in the directory.
+func (q *queueDesk) free(ctx context.Context, subject identity.Subject, names []string, most int) ([]string, error) {
+	taken, err := q.db.Accounts().Taken(ctx, provision.NameQuery{Target: targetAD, Subject: subject, Made: names})
+	if err != nil {
+		return nil, err
 	}
 	target, release, err := openAD(q.config, discardLog())
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	defer release()
 	ctx, cancel := context.WithTimeout(ctx, q.config.AD.Timeout)
 	defer cancel()
-	alike, err := target.FindAlike(ctx, []string{name})
-	if err != nil {
-		return false, err
+	var free []string
+	for _, name := range names {
+		if slices.Contains(taken, name) || len(free) == most {
+			continue
+		}
+		alike, err := target.FindAlike(ctx, []string{name})
+		if err != nil {
+			return free, err
+		}
+		if !slices.ContainsFunc(alike, func(o provision.Object) bool { return login.Look(o.Name) == login.Look(name) }) {
+			free = append(free, name)
+		}
 	}
-	return !slices.ContainsFunc(alike, func(o provision.Object) bool { return login.Look(o.Name) == login.Look(name) }), nil
+	return free, nil
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -89,21 +90,27 @@ func (a *Accounts) EraseTries(ctx context.Context, before time.Time) (int64, err
 
 // tries gives every try that is kept, some at a time.
 func (t *tx) tries(f func(provision.Try) error) error {
-	after, version := []byte{}, int64(0)
+	return t.triesFrom(nil, func(_ []byte, try provision.Try) error { return f(try) })
+}
+
+// triesFrom gives those whose city accounts' digests begin with a prefix, each
+// with its digest.
+func (t *tx) triesFrom(prefix []byte, f func(digest []byte, try provision.Try) error) error {
+	after, version := append([]byte{}, prefix...), int64(0)
 	for {
 		n := 0
 		err := t.each("SELECT digest, version, sealed FROM tries WHERE (digest, version) > (?, ?) ORDER BY digest, version LIMIT ?",
 			[]any{after, version, loadPage}, func(scan func(...any) error) error {
 				var sealed []byte
 				var try provision.Try
-				if err := scan(&after, &version, &sealed); err != nil {
+				if err := scan(&after, &version, &sealed); err != nil || !bytes.HasPrefix(after, prefix) {
 					return err
 				}
 				n++
 				if err := t.db.keys.openJSON("tries", hex.EncodeToString(after), "sealed", sealed, &try); err != nil {
 					return err
 				}
-				return f(try)
+				return f(bytes.Clone(after), try)
 			})
 		if err != nil || n < loadPage {
 			return err

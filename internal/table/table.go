@@ -4,8 +4,10 @@
 //
 // A spreadsheet takes a cell of CSV that begins with = + - @ for a formula, and a
 // name in a registry can be made to begin so. Such a text is written behind an
-// apostrophe, which a spreadsheet shows as text (Guard). A number of ours is no
-// text. XLSX says itself what is text.
+// apostrophe, which a spreadsheet shows as text (Guard). One that takes the
+// semicolon for the separator, as a Russian one does, makes cells of its own out
+// of a text: none of them begins a formula either. A number of ours is no text.
+// XLSX says itself what is text.
 //
 // Start reading at New; NewWorkbook is for several sheets.
 package table
@@ -14,6 +16,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -51,12 +54,18 @@ func New(w io.Writer, format, title string, header []string) (Writer, error) {
 	return t, t.Row(cells...)
 }
 
+var (
+	// formula is how one begins in a cell, or where a spreadsheet begins one.
+	formula = regexp.MustCompile(`(^|[;\t\r\n])([" \x{a0}\x{feff}]*[=+@＝＋－＠-])`)
+	breaks  = regexp.MustCompile(`^[ \x{a0}\x{feff}]*[\t\r\n]`)
+)
+
 // Guard makes a text that no spreadsheet takes for a formula. It is the text
-// itself unless that begins with one of = + - @, also written wide, with a tab, a
-// line's end, or with spaces before such a one.
+// itself unless that begins with a tab or a line's end, or with one of = + - @,
+// also written wide, with spaces before it, or behind a semicolon or a break.
 func Guard(text string) string {
-	first := strings.TrimLeftFunc(text, func(r rune) bool { return r == ' ' || r == '\u00a0' || r == '\ufeff' })
-	if first != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(first)[0]) {
+	text = formula.ReplaceAllString(text, "${1}'${2}")
+	if breaks.MatchString(text) {
 		return "'" + text
 	}
 	return text

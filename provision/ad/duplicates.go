@@ -52,14 +52,33 @@ var scanned = []string{
 	"lastLogonTimestamp", "whenCreated",
 }
 
+func (m *Mender) scanned() []string {
+	if m.layout.birth != "" {
+		return append(slices.Clone(scanned), m.layout.birth)
+	}
+	return scanned
+}
+
+// Account reads one account as Scan does; duplicates.ErrGone.
+func (m *Mender) Account(ctx context.Context, id duplicates.GUID) (duplicates.Account, error) {
+	entries, err := m.client.Search(ctx, ldapclient.Query{Base: ldapclient.GUID(id[:]), Scope: ldapclient.ScopeBase, Attributes: m.scanned(), Limit: 1})
+	if err == nil && len(entries) == 0 {
+		err = ldapclient.ErrNotFound
+	}
+	if err != nil {
+		return duplicates.Account{}, m.judged(err)
+	}
+	a, ok := m.account(entries[0])
+	if !ok {
+		return a, errObject
+	}
+	return a, nil
+}
+
 // Scan reads every account of a person in the domain, page by page.
 func (m *Mender) Scan(ctx context.Context, f func(duplicates.Account) error) error {
-	attributes := scanned
-	if m.layout.birth != "" {
-		attributes = append(slices.Clone(scanned), m.layout.birth)
-	}
 	err := m.walker.Each(ctx, ldapclient.Query{
-		Base: m.layout.search, Scope: ldapclient.ScopeSub, Filter: "(&(objectCategory=person)(objectClass=user))", Attributes: attributes,
+		Base: m.layout.search, Scope: ldapclient.ScopeSub, Filter: "(&(objectCategory=person)(objectClass=user))", Attributes: m.scanned(),
 	}, func(e ldapclient.Entry) error {
 		a, ok := m.account(e)
 		if !ok {

@@ -61,6 +61,7 @@ type Repair struct {
 	Made    time.Time
 	Changed time.Time
 	Entries []Entry
+	Differs []Difference // why an undoing stopped; not kept
 }
 
 // Stop says why a repair stopped.

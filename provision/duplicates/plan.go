@@ -337,20 +337,13 @@ func retired(s State, survivors []string) State {
 	return s
 }
 
-// differs names the attributes in which two states differ.
+// differs names the attributes in which two states differ, but for the stamp.
 func (s State) differs(t State) []string {
 	var list []string
-	if s.Control != t.Control {
-		list = append(list, "userAccountControl")
-	}
-	if s.UPN != t.UPN {
-		list = append(list, "userPrincipalName")
-	}
-	if !slices.Equal(s.Proxies, t.Proxies) {
-		list = append(list, "proxyAddresses")
-	}
-	if s.Mail != t.Mail {
-		list = append(list, "mail")
+	for _, a := range attributes[:len(attributes)-1] {
+		if a.text(s) != a.text(t) {
+			list = append(list, a.name)
+		}
 	}
 	return list
 }

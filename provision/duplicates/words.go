@@ -62,7 +62,7 @@ var russian = Words{
 	},
 	step: map[Kind]string{Retire: "отключить, снять %s", Claims: "заявки перенести на остающуюся", Join: "остающуюся добавить в %s", Move: "перенести: %s"},
 	stop: map[Stop]string{
-		StopChanged: "запись изменилась после плана: составьте план заново", StopRefused: "Active Directory не принимает изменение: проверьте права служебной записи",
+		StopChanged: "запись с тех пор изменилась: чтобы отключить лишние, составьте план заново", StopRefused: "Active Directory не принимает изменение: проверьте права служебной записи",
 		StopGone: "записи больше нет", StopOwned: "запись стала записью человека: составьте план заново",
 	},
 	phase: map[Phase]string{PhaseApplying: "не закончено", PhaseApplied: "сделано", PhaseStopped: "остановлено", PhaseUndoing: "возврат не закончен", PhaseUndone: "возвращено"},
@@ -98,7 +98,7 @@ var english = Words{
 	},
 	step: map[Kind]string{Retire: "disable, take %s", Claims: "claims go to the one that stays", Join: "the one that stays joins %s", Move: "move to %s"},
 	stop: map[Stop]string{
-		StopChanged: "an account has changed since the plan: make a new plan", StopRefused: "Active Directory does not take the change: look at the service account's rights",
+		StopChanged: "an account has changed since: to put duplicates to rest, make a new plan", StopRefused: "Active Directory does not take the change: look at the service account's rights",
 		StopGone: "an account is gone", StopOwned: "an account became a person's: make a new plan",
 	},
 	phase: map[Phase]string{PhaseApplying: "not finished", PhaseApplied: "done", PhaseStopped: "stopped", PhaseUndoing: "return not finished", PhaseUndone: "taken back"},

@@ -17,6 +17,7 @@ import (
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/store/sqlite"
 	"schoolbridge/provision"
+	"schoolbridge/provision/queue"
 )
 
 // old lays out the store of an older version of the program.
@@ -72,6 +73,9 @@ func TestFromVersion2(t *testing.T) {
 		}
 		if err := db.Audit().Verify(t.Context(), nil); err != nil {
 			t.Errorf("the trail: %v", err)
+		}
+		if err := db.Queue().Each(t.Context(), "", true, func(i queue.Item) error { return fmt.Errorf("a question: %+v", i) }); err != nil {
+			t.Error(err)
 		}
 		if session == nil {
 			changed, err := db.Journal().Record(t.Context(), []journal.Record{{Status: journal.Start, At: now, NAS: "school-49", Unit: "ap-1", Key: "a", Person: teacher.Person,
