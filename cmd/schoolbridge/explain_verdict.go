@@ -11,12 +11,17 @@ import (
 	"schoolbridge/provision/match"
 )
 
-// judge decides about a profile on what the store holds now. Names in Active
-// Directory count as the directory has them just now, where it answers.
+// judge decides about a profile as the page of activation does, on what the store
+// holds now. Names in Active Directory count as the directory has them just now,
+// where it answers.
 func (e *explainer) judge(ctx context.Context, p person.Profile) (match.Verdict, error) {
-	o := provision.ActivatorOptions{}
+	o := provision.ActivatorOptions{Reach: reach(e.config.Upstreams)}
 	if e.config.AD.On() {
 		o.Target = targetAD
+		var err error
+		if o.Names, err = names(e.config.AD.Names); err != nil {
+			return match.Verdict{}, err
+		}
 		if target, release, err := openAD(e.config, discardLog()); err == nil { // else the store alone counts
 			defer release()
 			o.Finder = target

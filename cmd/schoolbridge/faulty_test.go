@@ -45,7 +45,9 @@ type faulty struct {
 	registries map[string]string // file → text
 	more       string            // of the configuration
 	noAD       bool
+	unsigned   bool         // the access points' requests
 	oneDevice  bool         // radius.simultaneous
+	behind     bool         // the daemon hears of no change
 	policy     simad.Policy // of Active Directory
 	accounts   []simad.User // that it has
 	adAddress  string
@@ -115,7 +117,14 @@ log: {format: text}
 
 func (f *faulty) begin() {
 	f.t.Helper()
-	f.d, f.stop = f.stoppable(io.Discard)
+	var err error
+	if f.d, err = f.daemon(io.Discard); err != nil {
+		f.t.Fatal(err)
+	}
+	if f.behind {
+		f.d.services = slices.DeleteFunc(f.d.services, func(s service) bool { return s.name == "directory" })
+	}
+	f.stop = f.running(f.d)
 	pages, err := f.d.pages(nil)
 	if err != nil {
 		f.t.Fatal(err)
@@ -309,6 +318,7 @@ func (f *faulty) radius(from, secret, login, password, device string, answered b
 	if err := r.AddPassword([]byte(password), []byte(secret)); err != nil {
 		f.t.Fatal(err)
 	}
+	r.Unsigned = f.unsigned
 	b, err := r.Encode([]byte(secret))
 	if err != nil {
 		f.t.Fatal(err)

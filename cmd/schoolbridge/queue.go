@@ -297,7 +297,7 @@ func (q *queueDesk) complete(ctx context.Context, item *queue.Item, d *queue.Dec
 		if item.Profile == nil || !q.config.AD.On() {
 			return queue.ErrUnfit
 		}
-		free, err := q.free(ctx, item.Profile.Subject, what)
+		free, err := q.free(ctx, item, what)
 		if err == nil && !free {
 			err = queue.ErrTaken
 		}

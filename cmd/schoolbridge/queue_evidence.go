@@ -10,7 +10,6 @@ import (
 	"text/tabwriter"
 
 	"schoolbridge/internal/explain"
-	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/provision"
 	"schoolbridge/provision/login"
@@ -258,7 +257,7 @@ func (q *queueDesk) suggest(ctx context.Context, item *queue.Item) ([]string, er
 	made := pattern.Make(p.Last, p.First, p.Middle)
 	var free []string
 	for _, name := range made {
-		if ok, err := q.free(ctx, p.Subject, name); err != nil {
+		if ok, err := q.free(ctx, item, name); err != nil {
 			return free, err
 		} else if ok {
 			free = append(free, name)
@@ -271,8 +270,8 @@ func (q *queueDesk) suggest(ctx context.Context, item *queue.Item) ([]string, er
 }
 
 // free says that a name looks like nobody's, here and in the directory.
-func (q *queueDesk) free(ctx context.Context, subject identity.Subject, name string) (bool, error) {
-	taken, err := q.db.Accounts().Taken(ctx, provision.NameQuery{Target: targetAD, Subject: subject, Made: []string{name}})
+func (q *queueDesk) free(ctx context.Context, item *queue.Item, name string) (bool, error) {
+	taken, err := q.db.Accounts().Taken(ctx, provision.NameQuery{Target: targetAD, Subject: item.Profile.Subject, Made: []string{name}, Rows: item.Records()})
 	if err != nil || len(taken) > 0 {
 		return false, err
 	}

@@ -203,6 +203,10 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`ALTER TABLE people ADD COLUMN erased {int} NOT NULL DEFAULT 0`,
 	`CREATE INDEX people_rematch ON people (rematch) WHERE rematch > 0`,
 	`CREATE INDEX people_idle ON people (idle) WHERE idle <> ''`,
+}}, {oldest: 13, statements: []string{
+	// Which city account has a login at mos.ru, as it told last (city.go).
+	`CREATE TABLE city_logins (digest {bytes} NOT NULL, version {int} NOT NULL, subject_digest {bytes} NOT NULL, subject_version {int} NOT NULL, at {int} NOT NULL,
+		PRIMARY KEY (digest, version)){table}`,
 }}}
 
 // migrate brings the schema up to date in one transaction.
