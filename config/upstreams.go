@@ -122,6 +122,7 @@ func (d *decoder) upstreams(c *Config) {
 		u, path := &c.Upstreams[i], fmt.Sprintf("upstreams[%d]", i)
 		d.once(names, string(u.Name), path+".name")
 		d.schools(path, u.Schools, "any")
+		d.anyAlone(path, u.Schools)
 		d.marks(path+".domains", u.Domains, c.Names.Domains, domains, `\/@`)
 		d.marks(path+".realms", u.Realms, c.Names.Realms, realms, `\/@`)
 		switch {

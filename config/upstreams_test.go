@@ -8,7 +8,7 @@ import (
 // TestUpstreams: what the options of the section must have in common.
 func TestUpstreams(t *testing.T) {
 	dir := folder(t)
-	const head = "mosru: {url: 'https://a.example', client_id: a, client_secret_file: secret}\nnames: {domains: MESH, realms: mesh.example}\nupstreams: ["
+	const head = "mosru: {url: 'https://a.example', client_id: a, client_secret_file: secret}\nnames: {domains: [MESH], realms: [mesh.example]}\nupstreams: ["
 	system := func(name, more string) string {
 		return "{name: " + name + ", kind: ldap, schools: any, profile: {subject: objectGUID}, " + more + "}"
 	}
@@ -28,7 +28,7 @@ func TestUpstreams(t *testing.T) {
 		"a domain with its sign":       {system("a", `domains: 'A\', `+good), "upstreams[0].domains[0]", "signs"},
 		"two without marks":            {system("a", "unmarked: true, "+good) + ", " + system("b", "unmarked: true, "+good), "upstreams[1].unmarked", "belong to another system"},
 		"nobody's":                     {system("a", good), "upstreams[0]", "it is never asked"},
-		"any and one":                  {"{name: a, kind: ldap, domains: A, schools: [any, '49'], profile: {subject: x}, " + good + "}", "upstreams[0].schools", "any"},
+		"any and one":                  {"{name: a, kind: ldap, domains: A, schools: [any, '49'], profile: {subject: x}, " + good + "}", "upstreams[0].schools[0]", "any"},
 		"no server":                    {ldap("bind: 'uid={login},o=a'"), "upstreams[0].ldap.servers", "cannot be asked without"},
 		"no bind":                      {ldap("servers: 'ldaps://a.example'"), "upstreams[0].ldap.bind", "cannot be asked without"},
 		"no filter":                    {ldap("servers: 'ldaps://a.example', bind: '{login}', base: o=a"), "upstreams[0].ldap.filter", "cannot be asked without"},
@@ -70,7 +70,7 @@ func TestUpstreams(t *testing.T) {
 		"Wi-Fi waits 3 s":     system("a", "domains: A, timeout: 5s, "+good),
 		"no password would":   system("a", "domains: A, ldap: {servers: 'ldaps://DC1.obr.example', bind: 'uid={login},o=a'}"),
 	} {
-		more := "]\nradius: {authentication: [':1812']}\nad: {server: 'ldaps://dc1.obr.example', bind: 'a@obr.example', password_file: secret, base: 'OU=a,DC=obr', upn_suffix: obr.example}\n"
+		more := "]\nradius: {authentication: [':1812']}\nad: {server: 'ldaps://dc1.obr.example', bind: 'a@obr.example', password_file: secret, base: 'OU=a,DC=obr,DC=example', search_base: 'DC=obr,DC=example', upn_suffix: obr.example}\n"
 		if got, faults := Check([]byte(head+text+more), dir); got == nil || !strings.Contains(lines(faults), words) {
 			t.Errorf("no warning %q in:\n%s", words, lines(faults))
 		}

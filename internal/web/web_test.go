@@ -260,6 +260,9 @@ func TestPagesOfOtherSystems(t *testing.T) {
 			}
 		}
 	}
+	front := httptest.NewRecorder()
+	h.ServeHTTP(front, httptest.NewRequest(http.MethodGet, "/activate", nil))
+	shows(front.Body.String(), true, "системы своей школы")
 	shows(form("evann"), true, "mos.ru и сервисы МЭШ", "паролем mos.ru", "Почта, телефон")
 	d.answer.Proven, d.answer.Home = true, "anna@mail.example"
 	shows(form("anna@mail.example"), true, "<strong>anna@mail.example</strong>")
@@ -268,7 +271,7 @@ func TestPagesOfOtherSystems(t *testing.T) {
 	shows(page, true, "паролем school49", "LOGIN_DIFFERS at school49")
 	shows(page, false, "mos.ru и сервисы", "паролем mos.ru", "Почта, телефон")
 	d.answer = provision.Answer{State: provision.StateRefused, Problem: "WRONG_PASSWORD"}
-	shows(form(`SCHOOL49\evann`), true, "WRONG_PASSWORD at school49", "системы своей школы", ">Логин</label>", ">Пароль</label>", "ДОМЕН\\логин")
+	shows(form(`SCHOOL49\evann`), true, "WRONG_PASSWORD at school49", ">Логин</label>", ">Пароль</label>", "ДОМЕН\\логин")
 	shows(form("evann"), true, "WRONG_PASSWORD at the city")
 	d.answer = provision.Answer{State: provision.StateManual, Problem: "AD_NAME_TAKEN", Proven: true, Upstream: "school49"}
 	shows(form("evann"), true, "AD_NAME_TAKEN at school49")
