@@ -171,7 +171,10 @@ func (e *explainer) somebody(ctx context.Context, name, mark string, r *explain.
 		if err := e.holder(ctx, holder, name, r); err != nil {
 			return nil, err
 		}
-		others, err := e.atMosru(ctx, holder, name, r)
+		var others []somebody
+		if mark == "" {
+			others, err = e.atMosru(ctx, holder, name, r)
+		}
 		return append([]somebody{{id: holder.Person}}, others...), err
 	}
 	if !errors.Is(err, identity.ErrNotFound) {

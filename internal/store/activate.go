@@ -323,9 +323,6 @@ func (t *tx) mayClaim(id identity.PersonID, subject identity.Subject, name perso
 	if subject.Upstream() == "" || name.Kind != person.NameMosru {
 		return nil
 	}
-	if holder, _, _, err := t.holderOf(person.FoldName(name.Text)); !errors.Is(err, identity.ErrNotFound) && (err != nil || holder == id) {
-		return err
-	}
 	holder, held, err := t.elsewhereThan(id, name.Text, nil)
 	if err == nil && held {
 		err = &Conflict{Name: name, Holder: holder}

@@ -78,10 +78,13 @@ func (t *tx) boundBy(subject keyed) (identity.PersonID, error) {
 	return personID(id), notFound(err)
 }
 
-// elsewhere says that a name is the login of somebody else at mos.ru or in the
-// ЭЖД, whoever has it here or nobody; holder is zero for who is no person here.
-// own are the rows of whoever wants it.
-func (t *tx) elsewhere(name string, subject identity.Subject, own []person.RecordRef) (holder identity.PersonID, held bool, err error) {
+// elsewhere says that a name which id does not have is the login of somebody else at
+// mos.ru or in the ЭЖД; holder is zero for who is no person here. own are the rows
+// of whoever wants it, who may be no person yet.
+func (t *tx) elsewhere(id identity.PersonID, name string, subject identity.Subject, own []person.RecordRef) (holder identity.PersonID, held bool, err error) {
+	if had, _, _, err := t.holderOf(person.FoldName(name)); !errors.Is(err, identity.ErrNotFound) && (err != nil || had == id) {
+		return holder, false, err
+	}
 	city, known, err := t.cityLogin(name)
 	if err != nil {
 		return holder, false, err
@@ -113,7 +116,7 @@ func (t *tx) elsewhereThan(id identity.PersonID, name string, own []person.Recor
 	if err != nil {
 		return identity.PersonID{}, false, err
 	}
-	return t.elsewhere(name, p.Subject, slices.Concat(rows, own))
+	return t.elsewhere(id, name, p.Subject, slices.Concat(rows, own))
 }
 
 // ezhdElsewhere says that another row than these has an ЭЖД login.

@@ -97,7 +97,7 @@ func (t *tx) taken(q provision.NameQuery) ([]string, error) {
 	for _, name := range q.Made {
 		_, held, err := t.alike(q.Target, own, name)
 		if err == nil && !held {
-			_, held, err = t.elsewhere(name, q.Subject, slices.Concat(rows, q.Rows))
+			_, held, err = t.elsewhere(own, name, q.Subject, slices.Concat(rows, q.Rows))
 		}
 		if err != nil {
 			return nil, err

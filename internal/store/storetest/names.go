@@ -219,6 +219,12 @@ func testMadeElsewhere(t *testing.T, s *suite) {
 	if done := s.activate(t, s.db, made(a, "orlovami")); done.Login != "orlovami" {
 		t.Errorf("%+v", done)
 	}
+	// Whose name it is here keeps it, whatever mos.ru says later.
+	check(t, s.db.Accounts().KeepTry(t.Context(), provision.Try{Subject: "sub-late", Login: "orlovami", Decision: match.Manual, At: s.now}))
+	if done := s.activate(t, s.db, made(a, "orlovami")); done.Login != "orlovami" {
+		t.Errorf("%+v", done)
+	}
+	taken(t, s.db, provision.NameQuery{Subject: a.Profile.Subject, Made: []string{"orlovami"}})
 	// The pupil's own ЭЖД login is in nobody's way but others'.
 	if done := s.activate(t, s.db, made(activation(withLogin(profile, "belova@mail.example"), enrolment("p1")), "orlovamar")); done.Login != "orlovamar" {
 		t.Errorf("%+v", done)
