@@ -354,10 +354,7 @@ var signInFaults = []fault{
 		f.noAD, f.more = true, "auth: {offline_grace: 1s}\n"
 		f.start()
 		f.known("orlovami", kadry1)
-		f.stop()
-		f.pages.Close()
-		f.behind = true
-		f.begin()
+		f.deafen()
 		if !eventually(func() bool { f.signsIn("orlovami", sitePassword, herPhone); return f.saw("STORE_UNREACHABLE") }) {
 			f.t.Fatal("sign-ins go on")
 		}

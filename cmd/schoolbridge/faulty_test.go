@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -47,7 +48,7 @@ type faulty struct {
 	noAD       bool
 	unsigned   bool         // the access points' requests
 	oneDevice  bool         // radius.simultaneous
-	behind     bool         // the daemon hears of no change
+	deafen     func()       // the daemon hears of no change any more
 	policy     simad.Policy // of Active Directory
 	accounts   []simad.User // that it has
 	adAddress  string
@@ -121,8 +122,16 @@ func (f *faulty) begin() {
 	if f.d, err = f.daemon(io.Discard); err != nil {
 		f.t.Fatal(err)
 	}
-	if f.behind {
-		f.d.services = slices.DeleteFunc(f.d.services, func(s service) bool { return s.name == "directory" })
+	heard, end := context.WithCancel(f.t.Context())
+	f.deafen = end
+	i := slices.IndexFunc(f.d.services, func(s service) bool { return s.name == "directory" })
+	reads := f.d.services[i].run
+	f.d.services[i].run = func(ctx context.Context) error {
+		hears, deaf := context.WithCancel(ctx)
+		defer context.AfterFunc(heard, deaf)()
+		err := reads(hears)
+		<-ctx.Done()
+		return err
 	}
 	f.stop = f.running(f.d)
 	pages, err := f.d.pages(nil)

@@ -35,6 +35,9 @@ type Try struct {
 	Reasons     []string `json:"reasons"`
 }
 
+// home is the system beside mos.ru whose account it is, "" for mos.ru.
+func (t Try) home() string { return identity.Subject(t.Subject).Upstream() }
+
 // hitWords are the fixed texts about hits, tries and the first broken link.
 type hitWords struct {
 	several, more, choose, broken, who, nothing, tried, now, other, unproven string
@@ -98,7 +101,7 @@ func (r Report) writeTries(p *printer, loc *time.Location) {
 		if r.Person != "" && !x.Own {
 			other = t.other
 		}
-		p.home = identity.Subject(x.Subject).Upstream()
+		p.home = x.home()
 		p.line("%s: %s", t.tried, p.list(x.At.In(loc).Format(clock), p.fields(other, x.Login), word(t.decision, x.Decision)))
 		p.problems("  ", x.Problems)
 		if x.NowDecision == "" {
@@ -136,8 +139,12 @@ func (p *printer) problems(indent string, list []string) {
 	}
 }
 
-// link says a broken link in words; home is whose the person's password is.
+// link says a broken link in words; home is where the person's
+// password is at home.
 func (b *broken) link(lang Lang, home string) *Link {
+	if b.home != "" {
+		home = b.home
+	}
 	l := &Link{Link: b.at, Code: b.code, Where: b.where, Unproven: b.unproven}
 	n := 0
 	if lang == English {

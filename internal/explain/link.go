@@ -88,6 +88,7 @@ func (r *Report) Diagnose(lang Lang, now time.Time) {
 // broken is a Link before it is said.
 type broken struct {
 	at, code, where, more string
+	home                  string // of the city account that it is about; "": the person's
 	unproven              bool
 	who                   *[2]string // nil: by the code
 }
@@ -157,7 +158,7 @@ func (r *Report) undecided(time.Time) *broken {
 	}
 	for _, t := range r.Tries {
 		if p := decisive(t.Now); p != "" {
-			return &broken{at: linkOf(match.Code(bare(p))), code: p}
+			return &broken{at: linkOf(match.Code(bare(p))), code: p, home: t.home()}
 		}
 	}
 	if len(r.Tries) > 0 { // whatever it was is repaired
@@ -296,7 +297,7 @@ func (r *Report) further(time.Time) *broken {
 	}
 	for _, t := range r.Tries {
 		if p := decisive(t.Now); p != "" && !t.Own {
-			return &broken{at: LinkMosru, code: p, where: t.Login}
+			return &broken{at: LinkMosru, code: p, where: t.Login, home: t.home()}
 		}
 	}
 	return nil
@@ -354,6 +355,9 @@ func linkOfReason(why identity.Reason) string {
 		return LinkThing
 	case identity.ReasonUnknownNAS, identity.ReasonNASSecret, identity.ReasonUnsigned, identity.ReasonStation, identity.ReasonConversation:
 		return LinkNAS
+	}
+	if _, problem := repairers[match.Code(why)]; problem { // an activation ends with one
+		return linkOf(match.Code(why))
 	}
 	return LinkDevice
 }
