@@ -144,14 +144,26 @@ func (a *Activator) rematch(ctx context.Context, r Request, now time.Time) (fits
 // Judge says what an activation would come to now, and writes nothing.
 func (a *Activator) Judge(ctx context.Context, p person.Profile, now time.Time) (match.Verdict, error) {
 	one := &activation{Activator: a, Request: Request{Profile: p}, now: now, withEZHD: true}
-	e, err := a.store.Evidence(ctx, p)
-	if err != nil {
-		return match.Verdict{}, fmt.Errorf("judge: %w", err)
+	for {
+		e, err := a.store.Evidence(ctx, p)
+		if err != nil {
+			return match.Verdict{}, fmt.Errorf("judge: %w", err)
+		}
+		if _, err := one.compose(ctx, &e); err != nil {
+			return match.Verdict{}, fmt.Errorf("judge: %w", err)
+		}
+		v := one.decide(e)
+		switch {
+		case v.Decision != match.Match:
+			return v, nil
+		case v.Provision.Origin == match.OriginMade && !one.withMade:
+			one.withMade = true // which of them are free
+		case !one.mayProve(v, e):
+			return outOfReach(v), nil
+		default:
+			return v, nil
+		}
 	}
-	if _, err := one.compose(ctx, &e); err != nil {
-		return match.Verdict{}, fmt.Errorf("judge: %w", err)
-	}
-	return one.decide(e), nil
 }
 
 // activation is one activation under way: what was learnt from the conflicts

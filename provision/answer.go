@@ -38,6 +38,10 @@ type Answer struct {
 	PC, WiFi, Teams string
 	Targets         map[string]Progress // "wifi", "ad"
 	Problems        []match.Problem     // reported beside
+	// Proven says that the password was right: Upstream is the system beside mos.ru
+	// where it is at home ("": mos.ru), Home the login there.
+	Proven         bool
+	Upstream, Home string
 	// Problem is why the state is not active: a problem's code or a reason of
 	// package identity.
 	Problem string

@@ -83,6 +83,12 @@ func (a *activation) takenNames(ctx context.Context, e *Evidence) (names, free [
 	q := NameQuery{Target: a.o.Target, Subject: a.Profile.Subject, Given: names}
 	if a.withMade {
 		q.Made = a.o.Names.Made.Make(a.Profile.Last, a.Profile.First, a.Profile.Middle)
+		for _, r := range e.Registry.Employments {
+			q.Rows = append(q.Rows, person.RecordRef{Kind: person.RecordEmployment, ID: r.ID})
+		}
+		for _, r := range e.Registry.Enrolments {
+			q.Rows = append(q.Rows, person.RecordRef{Kind: person.RecordEnrolment, ID: r.ID})
+		}
 	}
 	taken, err := a.store.Taken(ctx, q)
 	if err != nil {

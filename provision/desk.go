@@ -99,6 +99,7 @@ func (d *Desk) Activate(ctx context.Context, c identity.Credential) Answer {
 	}
 	if result.Verdict.Decision != match.Match {
 		a := undecided(result.Verdict)
+		a.Proven, a.Upstream, a.Home = true, profile.Subject.Upstream(), profile.Login
 		code, _, _ := strings.Cut(a.Problem, "(")
 		v.Outcome, v.Reason = identity.Rejected, identity.Reason(code)
 		d.signIns.Report(c, v, start)
@@ -107,7 +108,8 @@ func (d *Desk) Activate(ctx context.Context, c identity.Credential) Answer {
 	done := result.Activated
 	v.Person, v.Login = done.Person, done.Login
 	d.signIns.Report(c, v, start)
-	a := Answer{State: StateActive, Login: done.Login, Roles: result.Verdict.Roles, Problems: result.Verdict.Problems}
+	a := Answer{State: StateActive, Login: done.Login, Roles: result.Verdict.Roles, Problems: result.Verdict.Problems,
+		Proven: true, Upstream: profile.Subject.Upstream(), Home: profile.Login}
 	if done.Login == "" { // a parent
 		a.Login = identity.Login(profile.Login)
 		return a

@@ -14,6 +14,7 @@ import (
 
 	"schoolbridge/internal/eappeer"
 	"schoolbridge/internal/explain"
+	"schoolbridge/internal/identity"
 	"schoolbridge/internal/mosru/events"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/simad"
@@ -224,6 +225,79 @@ var directoryFaults = []fault{
 	}, "", explain.LinkTarget, "AD_NO_ACCOUNT", self},
 }
 
+// passwordFaults are passwords that Active Directory has not got.
+var passwordFaults = []fault{
+	{"password changed, and the new one not shown", settled(func(f *faulty) {
+		if _, err := (changes{f.d}).ApplyChange(f.t.Context(), events.Change{ID: "e1", At: time.Now(), Subject: "s-orlova", Kind: events.PasswordChanged}); err != nil {
+			f.t.Fatal(err)
+		}
+	}), "", explain.LinkTarget, "AD_PASSWORD_STALE", self},
+	{"password never shown", func(f *faulty) {
+		f.start()
+		f.inStore(func(db *store.DB) error { // as one that waited for longer than it is kept
+			_, err := db.Accounts().Activate(f.t.Context(), person.Activation{Profile: f.users["orlovami"].Profile, Records: []person.RecordRef{kadry1}, Login: "orlovami",
+				Names: []person.Name{{Kind: person.NameMosru, Text: "orlovami"}}, Target: &person.TargetAccount{Target: targetAD, Name: "orlovami"}}, time.Now())
+			return err
+		})
+	}, "", explain.LinkTarget, "PASSWORD_NEEDED", self},
+}
+
+// atSchool starts with a teacher whose password is at home in her school's own
+// domain, known here for long, and what is to happen then.
+func atSchool(spoil func(u *simad.User), then func(f *faulty, stop func())) func(f *faulty) {
+	return func(f *faulty) {
+		u := simad.User{Name: "orlovami", UPN: "orlovami@school49.example", Password: sitePassword,
+			Values: map[string]string{"sn": "Орлова", "givenName": "Мария", "department": "Игоревна", "employeeID": herSNILS}}
+		spoil(&u)
+		section, stop := f.school49Domain(u)
+		f.noAD, f.more = true, f.more+section
+		f.start()
+		f.users["orlovami"].Profile.Subject = identity.SubjectAt("school49", "00ff")
+		then(f, stop)
+	}
+}
+
+func knownAtSchool(spoil func(u *simad.User), then func(f *faulty, stop func())) func(f *faulty) {
+	return atSchool(spoil, func(f *faulty, stop func()) {
+		f.known("orlovami", kadry1)
+		then(f, stop)
+	})
+}
+
+func signIn(f *faulty, _ func()) { f.signsIn("orlovami", sitePassword, herPhone) }
+func asItIs(*simad.User)         {}
+
+var theirs = "the administrator of the system that owns the account"
+
+// upstreamFaults are systems beside mos.ru.
+var upstreamFaults = []fault{
+	{"disabled in the school's domain", knownAtSchool(func(u *simad.User) { u.Disabled = true }, signIn), "", explain.LinkMosru, "UPSTREAM_DISABLED", theirs},
+	{"wrong password for the school's domain", knownAtSchool(asItIs, func(f *faulty, _ func()) { f.signsIn("orlovami", "Snegir-2020", herPhone) }), "", explain.LinkPassword, "WRONG_PASSWORD", theirs},
+	{"the school's domain is unreachable", knownAtSchool(asItIs, func(f *faulty, stop func()) {
+		stop()
+		f.signsIn("orlovami", sitePassword, herPhone)
+	}), "", explain.LinkUpstream, "MOSRU_UNREACHABLE", ops},
+	{"another account of the school's domain", knownAtSchool(asItIs, signIn), "", explain.LinkMosru, "LOGIN_REASSIGNED", "the curator"},
+	{"the school's domain is not in the configuration any more", knownAtSchool(asItIs, func(f *faulty, _ func()) {
+		text, _, _ := strings.Cut(read(f.site, "config.yaml"), "upstreams:")
+		f.write("config.yaml", text)
+	}), "", explain.LinkUpstream, "UPSTREAM_NOT_CONFIGURED", ops},
+	{"the school's domain answers for no second school", atSchool(asItIs, func(f *faulty, _ func()) {
+		f.changes("kadry.csv", kadryOf+herRow+"k2,Орлова Мария Игоревна,112-233-445 95,50,2016-09-01,,учитель,,,\n")
+		f.activates(`SCHOOL49\orlovami`, sitePassword)
+	}), "Орлова Мария Игоревна", explain.LinkMosru, "UPSTREAM_OUT_OF_REACH", self},
+	{"the school's domain knows no СНИЛС", atSchool(func(u *simad.User) { delete(u.Values, "employeeID") }, func(f *faulty, _ func()) {
+		f.activates("orlovami@school49.example", sitePassword)
+	}), "Орлова Мария Игоревна", explain.LinkMosru, "SNILS_NOT_CONFIRMED", theirs},
+	{"the school's mark on a login of mos.ru", func(f *faulty) {
+		section, _ := f.school49Domain()
+		f.noAD, f.more = true, section
+		f.start()
+		f.active("orlovami", sitePassword)
+		f.signsIn(`SCHOOL49\orlovami`, sitePassword, herPhone)
+	}, `SCHOOL49\orlovami`, explain.LinkName, "LOGIN_OF_ANOTHER_SYSTEM", device},
+}
+
 // mosruFaults are mos.ru's answers.
 var mosruFaults = []fault{
 	{"locked on mos.ru", onWiFi("", func(f *faulty) {
@@ -275,6 +349,16 @@ var mosruFaults = []fault{
 var signInFaults = []fault{
 	{"suspended here", settled(func(f *faulty) { f.account(exitDone, "suspend", "orlovami", "holiday") }), "", explain.LinkAccount, "SUSPENDED", admin},
 	{"wrong password", onWiFi("", func(f *faulty) { f.signsIn("orlovami", "Snegir-2020", herPhone) }), "", explain.LinkPassword, "WRONG_PASSWORD", onMosru},
+	{"no password typed", onWiFi("", func(f *faulty) { f.signsIn("orlovami", "", herPhone) }), "", explain.LinkPassword, "EMPTY_PASSWORD", helper},
+	{"the store is behind", func(f *faulty) {
+		f.noAD, f.more = true, "auth: {offline_grace: 1s}\n"
+		f.start()
+		f.known("orlovami", kadry1)
+		f.deafen()
+		if !eventually(func() bool { f.signsIn("orlovami", sitePassword, herPhone); return f.saw("STORE_UNREACHABLE") }) {
+			f.t.Fatal("sign-ins go on")
+		}
+	}, "", explain.LinkServer, "STORE_UNREACHABLE", ops},
 	{"a phone repeats an old password", onWiFi("", func(f *faulty) {
 		f.signsIn("orlovami", "Snegir-2020", herPhone)
 		f.signsIn("orlovami", "Snegir-2020", herPhone)
@@ -377,6 +461,10 @@ var signInFaults = []fault{
 	{"unknown access point", onWiFi("", func(f *faulty) {
 		f.radius("127.0.0.9", siteSecret, "orlovami", sitePassword, herPhone, false)
 	}), "127.0.0.9", explain.LinkNAS, "NAS_UNKNOWN", admin},
+	{"the access point signs nothing", onWiFi("", func(f *faulty) {
+		f.unsigned = true
+		f.radius("127.0.0.1", siteSecret, "orlovami", sitePassword, herPhone, false)
+	}), "school-49", explain.LinkNAS, "NAS_UNSIGNED", admin},
 	{"a device in no list", onWiFi("", func(f *faulty) {
 		f.radius("127.0.0.1", siteSecret, "02005e100077", "02005e100077", "02-00-5E-10-00-77", true)
 	}), "02:00:5e:10:00:77", explain.LinkThing, "NO_SUCH_DEVICE", admin},
@@ -388,7 +476,7 @@ var signInFaults = []fault{
 // TestFaults: forty and more faults, each brought about for good, are each named
 // by one call of explain, with who repairs it and how, in both languages.
 func TestFaults(t *testing.T) {
-	all := slices.Concat(registryFaults, directoryFaults, mosruFaults, signInFaults)
+	all := slices.Concat(registryFaults, directoryFaults, passwordFaults, upstreamFaults, mosruFaults, signInFaults)
 	if len(all) < 40 {
 		t.Fatalf("%d faults", len(all))
 	}

@@ -28,7 +28,7 @@ const (
 // lookAD asks Active Directory itself about an account, and writes nothing: what
 // a pass saw an hour ago may not be so any more, and where the directory does not
 // answer no pass can say so.
-func (e *explainer) lookAD(ctx context.Context, id identity.PersonID, t *explain.Target) {
+func (e *explainer) lookAD(ctx context.Context, id identity.PersonID, home string, t *explain.Target) {
 	if !e.config.AD.On() {
 		return
 	}
@@ -65,14 +65,14 @@ func (e *explainer) lookAD(ctx context.Context, id identity.PersonID, t *explain
 		found(explain.FaultADUnreachable, server)
 		return
 	}
-	e.planned(job, plan, t, found)
+	e.planned(job, plan, home, t, found)
 	if locked, err := target.Locked(ctx, job.Row.Object); err == nil && locked && job.Row.Object != nil {
 		found(explain.FaultADLocked, t.Name)
 	}
 }
 
 // planned says what a pass would have to repair that nobody here has caused.
-func (e *explainer) planned(job provision.Job, plan provision.Plan, t *explain.Target, found func(explain.Fault, string)) {
+func (e *explainer) planned(job provision.Job, plan provision.Plan, home string, t *explain.Target, found func(explain.Fault, string)) {
 	switch {
 	case plan.Action == provision.ActionEnable && job.Row.Observed.Enabled:
 		found(explain.FaultADDisabled, t.Name)
@@ -80,7 +80,7 @@ func (e *explainer) planned(job provision.Job, plan provision.Plan, t *explain.T
 		found(explain.FaultADGone, t.Name)
 	}
 	for _, p := range plan.Problems {
-		told := explain.ProblemOf(e.lang, p)
+		told := explain.ProblemAt(e.lang, home, p)
 		if !slices.Contains(t.Problems, told) && p.Code != match.PasswordNeeded {
 			t.Problems = append(t.Problems, told)
 			if t.State == explain.TargetReady && !p.Code.Beside() {

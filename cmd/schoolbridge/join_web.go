@@ -94,11 +94,12 @@ func (d *daemon) pages(stopping <-chan struct{}) (*web.Handler, error) {
 		provision.DeskOptions{Stopping: stopping, Logger: d.log})
 	return web.New(web.Options{
 		Desk: desk, Proxies: c.Proxies, Logger: d.log,
-		Links: web.Links{Recovery: string(c.Recovery), Support: string(c.Support), Fallback: string(c.Fallback), Start: string(c.Start)},
-		Advice: func(code string) (string, string, bool) {
-			advice, ok := explain.ProblemAdvice(explain.Russian, match.Code(code))
+		Links:  web.Links{Recovery: string(c.Recovery), Support: string(c.Support), Fallback: string(c.Fallback), Start: string(c.Start)},
+		Others: len(d.config.Upstreams) > 0, Home: func(name string) string { return homeOf(d.config, name) },
+		Advice: func(code, home string) (string, string, bool) {
+			advice, ok := explain.ProblemAdviceAt(explain.Russian, home, match.Code(code))
 			if !ok {
-				advice, ok = explain.AdviceFor(explain.Russian, identity.Reason(code))
+				advice, ok = explain.AdviceAt(explain.Russian, home, identity.Reason(code))
 			}
 			return advice.Meaning, advice.Remedy, ok
 		},

@@ -14,7 +14,6 @@ import (
 
 	"golang.org/x/term"
 
-	"schoolbridge/internal/auth"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
@@ -153,7 +152,7 @@ func oneLine(s string) string {
 
 // holder finds the person of --person.
 func (p *provisioner) holder(ctx context.Context) (store.Holder, error) {
-	h, err := p.db.Accounts().Find(ctx, auth.BareName(p.login, p.config.Names.Domains, p.config.Names.Realms))
+	h, err := holderOf(ctx, p.db, p.config, p.login)
 	if errors.Is(err, identity.ErrNotFound) {
 		err = usageError(p.text.nobody, p.login)
 	}

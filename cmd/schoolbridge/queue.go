@@ -304,7 +304,7 @@ func (q *queueDesk) allocate(ctx context.Context, item *queue.Item, d *queue.Dec
 	if d.Name == "" {
 		free, err = q.suggest(ctx, item)
 	} else {
-		free, err = q.free(ctx, item.Profile.Subject, []string{d.Name}, 1)
+		free, err = q.free(ctx, item, []string{d.Name}, 1)
 	}
 	switch {
 	case err != nil:

@@ -10,7 +10,6 @@ import (
 	"text/tabwriter"
 
 	"schoolbridge/internal/explain"
-	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/provision"
 	"schoolbridge/provision/login"
@@ -255,12 +254,12 @@ func (q *queueDesk) suggest(ctx context.Context, item *queue.Item) ([]string, er
 		return nil, err
 	}
 	p := item.Profile
-	return q.free(ctx, p.Subject, pattern.Make(p.Last, p.First, p.Middle), suggestedMost)
+	return q.free(ctx, item, pattern.Make(p.Last, p.First, p.Middle), suggestedMost)
 }
 
 // free gives the first names that look like nobody's, here and in the directory.
-func (q *queueDesk) free(ctx context.Context, subject identity.Subject, names []string, most int) ([]string, error) {
-	taken, err := q.db.Accounts().Taken(ctx, provision.NameQuery{Target: targetAD, Subject: subject, Made: names})
+func (q *queueDesk) free(ctx context.Context, item *queue.Item, names []string, most int) ([]string, error) {
+	taken, err := q.db.Accounts().Taken(ctx, provision.NameQuery{Target: targetAD, Subject: item.Profile.Subject, Made: names, Rows: item.Records()})
 	if err != nil {
 		return nil, err
 	}

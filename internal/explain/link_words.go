@@ -37,6 +37,7 @@ var faultRepairers = map[Fault][2]string{
 	FaultCertificate: theOperator, FaultUnreadable: theOperator, FaultClock: theOperator,
 	FaultADUnreachable: theOperator, FaultADBind: theDirectory, FaultADUnfit: theDirectory, FaultADDisabled: theDirectory, FaultADGone: theDirectory, FaultADLocked: theDirectory,
 	FaultPasswordWaits: theWaiting, FaultTargetWaits: theWaiting, FaultNoTarget: thePerson, FaultActivateAgain: thePerson,
+	FaultNoUpstream: theOperator, FaultNameOfTwo: theUser, FaultForeignMark: theUser,
 }
 
 var faultAdvice = map[Fault][2]Advice{
@@ -74,6 +75,15 @@ var faultAdvice = map[Fault][2]Advice{
 		{"учётная запись в Active Directory ждёт своей очереди", "Подождите несколько минут. Если ждёт дольше, смотрите /readyz и журнал службы."},
 		{"the account in Active Directory waits for its turn", "Wait some minutes. If it takes longer, see /readyz and the daemon's log."}},
 	FaultNoTarget: {targetTexts[Russian].none, targetTexts[English].none},
+	FaultNoUpstream: {
+		{"системы, которая проверяет пароль этого человека, нет в upstreams, и никого другого не спросят", "Верните её раздел в настройки под тем же именем и перезапустите службу. Если её больше нет, куратор привязывает человека заново, к mos.ru."},
+		{"the system that checks this person's password is not in upstreams, and nobody else is asked", "Put its section back into the configuration under the same name and restart the daemon. If it is gone for good, the curator binds the person anew, to mos.ru."}},
+	FaultNameOfTwo: {
+		{"этот логин mos.ru здесь уже был именем другого человека", "На ПК, досках и в Wi-Fi человек входит с логином, который показывает страница активации; логин mos.ru действует на самой странице."},
+		{"this mos.ru login was another person's name here before", "On PCs, boards and the Wi-Fi the person signs in with the login that the activation page shows; the mos.ru login serves on the page itself."}},
+	FaultForeignMark: {
+		{"с этим доменом или окончанием логин принадлежит другой системе (upstreams), и там его ни у кого здесь нет", "Войдите без домена и окончания или с теми, что у своей системы."},
+		{"with this domain or ending the login belongs to another system (upstreams), of which nobody here has it", "Sign in without domain and ending, or with those of the own system."}},
 	FaultActivateAgain: {
 		{"то, что мешало активации, исправлено", "Человек входит на страницу активации ещё раз."},
 		{"what stood in the way of the activation is repaired", "The person signs in on the activation page once more."}},

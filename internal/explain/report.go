@@ -45,6 +45,12 @@ type Report struct {
 	// configuration no more, and nobody else is asked.
 	Upstream   string `json:"upstream,omitempty"`
 	NoUpstream bool   `json:"no_upstream,omitempty"`
+	// Marked is the system of upstreams whose DOMAIN\ or @realm was asked with, where
+	// the login is not a person's of it: with that mark it is nobody's.
+	Marked string `json:"marked,omitempty"`
+	// NameOf is, of somebody whose mos.ru login is another person's name here, that
+	// login.
+	NameOf string `json:"name_of_another,omitempty"`
 	// Foreign is the DOMAIN\ or @realm that was asked with and is in no names.domains
 	// or names.realms.
 	Foreign  string    `json:"foreign,omitempty"`
@@ -64,7 +70,7 @@ type Report struct {
 	Things []Thing `json:"things,omitempty"`
 
 	// Also is the device or machine that the name of somebody reads as, where
-	// there is one.
+	// there is one, or else whose login it is at mos.ru, where that is another.
 	Also *Report `json:"also,omitempty"`
 }
 
@@ -162,7 +168,7 @@ var texts = map[Lang]words{
 
 // Write prints the report for a person to read. Times are shown in loc.
 func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
-	p := &printer{w: w, lang: lang, t: texts[lang]}
+	p := &printer{w: w, lang: lang, t: texts[lang], home: r.Upstream}
 	if len(r.Hits) > 0 {
 		r.writeHits(p)
 		return p.err
@@ -194,6 +200,10 @@ func (r Report) writeAccount(p *printer) {
 		p.line("%s: %s, %s, uidNumber %d, id %s", p.t.account, r.Login, r.Name, r.UIDNumber, r.Person)
 	}
 	r.writeUpstream(p)
+	if r.NameOf != "" {
+		p.line("  "+map[Lang]string{Russian: "Логин mos.ru — %s; здесь это имя другого человека: на ПК, досках и в Wi-Fi действует %s.",
+			English: "The mos.ru login is %s; that is another person's name here: on PCs, boards and the Wi-Fi %s serves."}[p.lang], r.NameOf, r.Login)
+	}
 	if r.Account != "" {
 		p.reason("  ", r.Account)
 	}
@@ -224,12 +234,8 @@ func (r Report) writeUpstream(p *printer) {
 	if r.Upstream == "" {
 		return
 	}
-	p.line("  "+map[Lang]string{Russian: "Пароль проверяет %s, не mos.ru: где ниже назван mos.ru, речь о %[1]s.",
-		English: "The password is checked by %s, not by mos.ru: where mos.ru is named below, %[1]s is meant."}[p.lang], r.Upstream)
-	if r.NoUpstream {
-		p.line("  %s", map[Lang]string{Russian: "Этой системы нет в upstreams, и никого другого о пароле не спросят: верните её в настройки.",
-			English: "That system is not in upstreams any more, and nobody else is asked about the password: put it back into the configuration."}[p.lang])
-	}
+	p.line("  "+map[Lang]string{Russian: "Пароль проверяет %s, не mos.ru.",
+		English: "The password is checked by %s, not by mos.ru."}[p.lang], r.Upstream)
 }
 
 // writeChannels gives each channel a line, and each remedy once: most often all
@@ -369,6 +375,7 @@ type printer struct {
 	w    io.Writer
 	lang Lang
 	t    words
+	home string // whose password is told of; "": mos.ru
 	err  error
 }
 
@@ -387,9 +394,9 @@ func (p *printer) line(format string, args ...any) {
 }
 
 func (p *printer) reason(indent string, reason identity.Reason) {
-	advice, ok := AdviceFor(p.lang, reason)
+	advice, ok := AdviceAt(p.lang, p.home, reason)
 	if !ok { // an activation ends with a problem's code
-		advice, _ = ProblemAdvice(p.lang, match.Code(reason))
+		advice, _ = ProblemAdviceAt(p.lang, p.home, match.Code(reason))
 	}
 	advice.Meaning = string(reason) + ": " + advice.Meaning
 	p.advice(indent, advice)

@@ -96,14 +96,14 @@ func TestEveryBrokenLinkIsSaid(t *testing.T) {
 	}
 	for code, at := range codes {
 		for _, lang := range []Lang{Russian, English} {
-			if l := (&broken{at: at, code: code}).link(lang); l.Meaning == "" || l.Remedy == "" && code != string(identity.ReasonFullSignIn) || l.Who == "" || hitTexts[lang].link[l.Link] == "" {
+			if l := (&broken{at: at, code: code}).link(lang, ""); l.Meaning == "" || l.Remedy == "" && code != string(identity.ReasonFullSignIn) || l.Who == "" || hitTexts[lang].link[l.Link] == "" {
 				t.Errorf("%s: %+v", lang, l)
 			}
 		}
 	}
 	for code := range repairers {
 		for _, lang := range []Lang{Russian, English} {
-			if l := (&broken{at: linkOf(code), code: string(code) + "(x)"}).link(lang); l.Meaning == "" || l.Remedy == "" || l.Who == "" {
+			if l := (&broken{at: linkOf(code), code: string(code) + "(x)"}).link(lang, ""); l.Meaning == "" || l.Remedy == "" || l.Who == "" {
 				t.Errorf("%s: %+v", lang, l)
 			}
 		}

@@ -50,8 +50,12 @@ type Problem struct {
 }
 
 // ProblemOf says a problem in words.
-func ProblemOf(lang Lang, p match.Problem) Problem {
-	advice, _ := ProblemAdvice(lang, p.Code)
+func ProblemOf(lang Lang, p match.Problem) Problem { return ProblemAt(lang, "", p) }
+
+// ProblemAt is ProblemOf about somebody whose password a system beside mos.ru
+// checks; home is its name, "" for mos.ru.
+func ProblemAt(lang Lang, home string, p match.Problem) Problem {
+	advice, _ := ProblemAdviceAt(lang, home, p.Code)
 	return Problem{Code: p.String(), Meaning: advice.Meaning, Remedy: advice.Remedy}
 }
 
@@ -85,7 +89,7 @@ func (r Report) writeTargets(p *printer, loc *time.Location) {
 	for _, x := range r.Targets {
 		p.line("%s: %s", word(t.target, x.Target), word(t.state, x.State))
 		if x.State == TargetNone {
-			p.advice("  ", t.none)
+			p.advice("  ", adviceAt(p.lang, p.home, string(FaultNoTarget), t.none))
 			continue
 		}
 		p.line("  %s", p.list(t.name+" "+x.Name, x.teams(t), x.life(t)))

@@ -84,6 +84,9 @@ func (t *tx) activate(act person.Activation, now time.Time) (person.Activated, e
 		return done, err
 	}
 	done.Person = id
+	if err := t.noteCityLogin(act.Profile.Subject, act.Profile.Login, asked); err != nil {
+		return done, err
+	}
 	if err := t.holdDecisions(act); err != nil {
 		return done, err
 	}
@@ -288,7 +291,7 @@ func (t *tx) nameAll(id identity.PersonID, act person.Activation) (changed bool,
 		}
 		if n > 0 { // the first decision stands, and needs no other name
 			act.Login, act.Target = "", nil
-		} else if changed, err = t.giveMade(id, act.Target); err != nil {
+		} else if changed, err = t.giveMade(id, act.Target, nil); err != nil {
 			return false, err
 		}
 	}
@@ -299,6 +302,9 @@ func (t *tx) nameAll(id identity.PersonID, act person.Activation) (changed bool,
 	for _, name := range wanted {
 		if name.Text == "" {
 			continue
+		}
+		if err := t.mayClaim(id, act.Profile.Subject, name); err != nil {
+			return false, err
 		}
 		more, err := t.giveName(id, name)
 		if err != nil {
@@ -313,6 +319,21 @@ func (t *tx) nameAll(id identity.PersonID, act person.Activation) (changed bool,
 	// After the old ones were retired: the name of an adopted account may be one.
 	more, err := t.giveName(id, person.Name{Kind: person.NameAD, Text: act.Target.Name})
 	return changed || retired || more, err
+}
+
+// mayClaim gives a *Conflict where a system beside mos.ru gives its person a login
+// that is somebody else's at mos.ru or in the ЭЖД: whoever keeps a school's own
+// directory writes any login into it, and would be shown the passwords of whoever
+// types this one.
+func (t *tx) mayClaim(id identity.PersonID, subject identity.Subject, name person.Name) error {
+	if subject.Upstream() == "" || name.Kind != person.NameMosru {
+		return nil
+	}
+	holder, held, err := t.elsewhereThan(id, name.Text, nil)
+	if err == nil && held {
+		err = &Conflict{Name: name, Holder: holder}
+	}
+	return err
 }
 
 // giveName reserves one name, and says whether that changed anything. The

@@ -254,7 +254,7 @@ func (t *tx) decideName(item *queue.Item, d *queue.Decision, now time.Time) erro
 		}
 	}
 	d.Person = id
-	_, err := t.giveMade(id, &person.TargetAccount{Target: d.Target, Name: d.Name})
+	_, err := t.giveMade(id, &person.TargetAccount{Target: d.Target, Name: d.Name}, item.Records())
 	var conflict *Conflict
 	if errors.As(err, &conflict) {
 		return queue.ErrTaken

@@ -87,8 +87,15 @@ func (t *tx) taken(q provision.NameQuery) ([]string, error) {
 			list = append(list, name)
 		}
 	}
+	rows, err := t.boundTo(own)
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range q.Made {
 		_, held, err := t.alike(q.Target, own, name)
+		if err == nil && !held {
+			_, held, err = t.elsewhere(own, name, q.Subject, slices.Concat(rows, q.Rows))
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -146,10 +153,14 @@ func bytesOf(digests []keyed) []any {
 }
 
 // giveMade marks a name of the person as made here, after it was found to look
-// like nobody's: of two at the same moment the store takes one.
-func (t *tx) giveMade(id identity.PersonID, want *person.TargetAccount) (bool, error) {
+// like nobody's and to be nobody's login at mos.ru or in the ЭЖД: of two at the same
+// moment the store takes one. own are rows of the person's beside those bound.
+func (t *tx) giveMade(id identity.PersonID, want *person.TargetAccount, own []person.RecordRef) (bool, error) {
 	name := person.Name{Kind: person.NameAD, Text: want.Name}
 	holder, held, err := t.alike(want.Target, id, want.Name)
+	if err == nil && !held {
+		holder, held, err = t.elsewhereThan(id, want.Name, own)
+	}
 	if err != nil {
 		return false, err
 	}

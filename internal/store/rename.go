@@ -57,7 +57,14 @@ func (t *tx) rename(id identity.PersonID, to identity.Login, now time.Time, more
 			return false, err
 		}
 	}
-	if _, err := t.giveName(id, person.Name{Kind: person.NameAD, Text: string(to)}); err != nil {
+	name := person.Name{Kind: person.NameAD, Text: string(to)}
+	if holder, held, err := t.elsewhereThan(id, name.Text, nil); err != nil || held {
+		if err == nil {
+			err = &Conflict{Name: name, Holder: holder}
+		}
+		return false, err
+	}
+	if _, err := t.giveName(id, name); err != nil {
 		return false, err
 	}
 	if err := t.onlyName(id, string(to)); err != nil {
@@ -71,11 +78,11 @@ func (t *tx) rename(id identity.PersonID, to identity.Login, now time.Time, more
 		return false, err
 	}
 	for _, r := range rows {
-		name, err := t.db.keys.seal("targets", targetKey(id, r.target), "name", []byte(to))
+		sealed, err := t.db.keys.seal("targets", targetKey(id, r.target), "name", []byte(to))
 		if err != nil {
 			return false, err
 		}
-		if err := t.exec("UPDATE targets SET name = ?, renaming = 1 WHERE person = ? AND target = ?", name, id[:], r.target); err != nil {
+		if err := t.exec("UPDATE targets SET name = ?, renaming = 1 WHERE person = ? AND target = ?", sealed, id[:], r.target); err != nil {
 			return false, err
 		}
 	}

@@ -210,6 +210,10 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE INDEX ezhd_logins_gone ON ezhd_logins (gone, key) WHERE gone <> ''`,
 	`CREATE INDEX doubts_at ON doubts (at)`,
 	`CREATE INDEX repairs_changed ON repairs (changed)`,
+}}, {oldest: 13, statements: []string{
+	// Which city account has a login at mos.ru, as it told last (city.go).
+	`CREATE TABLE city_logins (digest {bytes} NOT NULL, version {int} NOT NULL, subject_digest {bytes} NOT NULL, subject_version {int} NOT NULL, at {int} NOT NULL,
+		PRIMARY KEY (digest, version)){table}`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

@@ -24,6 +24,9 @@ func (a *Accounts) KeepTry(ctx context.Context, try provision.Try) error {
 		if err := t.dropTry(try.Subject, micros(try.At)); err != nil {
 			return err
 		}
+		if err := t.noteCityLogin(try.Subject, try.Login, try.At); err != nil {
+			return err
+		}
 		d, err := t.db.keys.current(domainSubject, string(try.Subject))
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -38,8 +39,8 @@ func (h *Handler) activate(w http.ResponseWriter, r *http.Request) {
 		h.reply(w, http.StatusBadRequest, body{State: provision.StateRefused, Problem: string(identity.ReasonBadRequest), Message: err.Error()})
 		return
 	}
-	a := h.o.Desk.Activate(r.Context(), h.credential(r, typed.Login, typed.Password))
-	h.answer(w, r, a)
+	c := h.credential(r, typed.Login, typed.Password)
+	h.answer(w, r, c.Name, h.o.Desk.Activate(r.Context(), c))
 }
 
 type typed struct {
@@ -73,10 +74,18 @@ func (h *Handler) progress(w http.ResponseWriter, r *http.Request) {
 	if !ok || !strings.EqualFold(person.FoldName(name), person.FoldName(r.PathValue("login"))) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="schoolbridge", charset="UTF-8"`)
 		h.reply(w, http.StatusUnauthorized, body{State: provision.StateRefused, Problem: string(identity.ReasonWrongPassword),
-			Message: "нужны логин из адреса и пароль mos.ru (Basic: the login of the address and the mos.ru password)"})
+			Message: "нужны логин из адреса и пароль от него (Basic: the login of the address and its password)"})
 		return
 	}
-	h.answer(w, r, h.o.Desk.Progress(r.Context(), h.credential(r, name, password)))
+	h.answer(w, r, name, h.o.Desk.Progress(r.Context(), h.credential(r, name, password)))
+}
+
+// home is where the password is at home that was typed with a name.
+func (h *Handler) home(name string, a provision.Answer) string {
+	if a.Proven {
+		return a.Upstream
+	}
+	return h.o.Home(name)
 }
 
 // body is the JSON of every answer.
@@ -108,11 +117,11 @@ func (b body) MarshalJSON() ([]byte, error) {
 	}{b.State, b.Login, b.Logins, b.Targets, b.Roles, b.Problems})
 }
 
-func (h *Handler) body(a provision.Answer) body {
+func (h *Handler) body(name string, a provision.Answer) body {
 	b := body{State: a.State, Login: string(a.Login), Logins: map[string]string{}, Targets: a.Targets, Roles: []string{}, Problems: []string{}}
-	for name, login := range map[string]string{"pc": a.PC, "wifi": a.WiFi, "teams": a.Teams} {
+	for place, login := range map[string]string{"pc": a.PC, "wifi": a.WiFi, "teams": a.Teams} {
 		if login != "" {
-			b.Logins[name] = login
+			b.Logins[place] = login
 		}
 	}
 	if b.Targets == nil {
@@ -126,16 +135,16 @@ func (h *Handler) body(a provision.Answer) body {
 	}
 	if a.State != provision.StateActive {
 		b.Problem = a.Problem
-		meaning, remedy := h.words(a.Problem)
+		meaning, remedy := h.words(a.Problem, h.home(name, a))
 		b.Message = strings.TrimSpace(meaning + ". " + remedy)
 	}
 	return b
 }
 
 // words say what a code means; a code nobody knows is named as it is.
-func (h *Handler) words(code string) (meaning, remedy string) {
+func (h *Handler) words(code, home string) (meaning, remedy string) {
 	bare, _, _ := strings.Cut(code, "(")
-	meaning, remedy, ok := h.o.Advice(bare)
+	meaning, remedy, ok := h.o.Advice(bare, home)
 	if !ok {
 		h.o.Logger.Error("web: a code has no words", "code", bare)
 		return code, ""
@@ -183,11 +192,11 @@ func (h *Handler) hold(ctx context.Context, until time.Time) bool {
 	}
 }
 
-func (h *Handler) answer(w http.ResponseWriter, r *http.Request, a provision.Answer) {
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, name string, a provision.Answer) {
 	if !h.hold(r.Context(), a.NotBefore) {
 		return
 	}
-	h.reply(w, status(a), h.body(a))
+	h.reply(w, status(a), h.body(name, a))
 }
 
 func (h *Handler) reply(w http.ResponseWriter, status int, b body) {
@@ -206,6 +215,8 @@ type page struct {
 	Links
 	Title   string
 	Name    string
+	Others  bool   // there are systems beside mos.ru
+	System  string // whose the password is
 	Failed  bool
 	Meaning string
 	Remedy  string
@@ -231,6 +242,9 @@ type line struct {
 // note is one thing to know beside a success.
 type note struct{ Meaning, Remedy string }
 
+// mosru is what people call the city's account.
+const mosru = "mos.ru"
+
 // Titles of the pages: a browser's tab and a screen reader tell them first.
 const (
 	titleForm    = "Активация аккаунта МЭШ"
@@ -239,13 +253,13 @@ const (
 )
 
 func (h *Handler) form(w http.ResponseWriter, _ *http.Request) {
-	h.render(w, http.StatusOK, "activate.html", page{Links: h.o.Links, Title: titleForm})
+	h.render(w, http.StatusOK, "activate.html", page{Links: h.o.Links, Title: titleForm, Others: h.o.Others})
 }
 
 // submit is the form's POST.
 func (h *Handler) submit(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
-		h.render(w, http.StatusBadRequest, "activate.html", page{Links: h.o.Links, Title: titleFailed, Failed: true, Meaning: "Форма не прочитана", Remedy: "Заполните её ещё раз."})
+		h.render(w, http.StatusBadRequest, "activate.html", page{Links: h.o.Links, Title: titleFailed, Others: h.o.Others, Failed: true, Meaning: "Форма не прочитана", Remedy: "Заполните её ещё раз."})
 		return
 	}
 	name := r.PostForm.Get("login")
@@ -253,10 +267,10 @@ func (h *Handler) submit(w http.ResponseWriter, r *http.Request) {
 	if !h.hold(r.Context(), a.NotBefore) {
 		return
 	}
-	p := page{Links: h.o.Links, Title: titleFailed, Name: name}
+	p := page{Links: h.o.Links, Title: titleFailed, Others: h.o.Others, Name: name}
 	if a.State != provision.StateActive {
 		p.Failed, p.Code, p.Manual, p.Later = true, a.Problem, a.State == provision.StateManual, a.State == provision.StateUnavailable
-		p.Meaning, p.Remedy = h.words(a.Problem)
+		p.Meaning, p.Remedy = h.words(a.Problem, h.home(strings.TrimSpace(name), a))
 		h.render(w, status(a), "activate.html", p)
 		return
 	}
@@ -270,13 +284,17 @@ var progressWords = map[provision.Progress]string{
 }
 
 func (h *Handler) success(p page, a provision.Answer) page {
-	p.Title, p.Login, p.Parent = titleSuccess, string(a.Login), a.PC == "" && a.WiFi == ""
+	p.Title, p.Login, p.Parent, p.System = titleSuccess, string(a.Login), a.PC == "" && a.WiFi == "", cmp.Or(a.Upstream, mosru)
+	city := cmp.Or(a.Home, string(a.Login)) // they may differ
+	if a.Upstream != "" {
+		city = ""
+	}
 	ad, connected := a.Targets["ad"]
 	for _, place := range []struct {
 		what, login string
 		state       provision.Progress
 	}{
-		{"mos.ru и сервисы МЭШ", string(a.Login), provision.Ready},
+		{"mos.ru и сервисы МЭШ", city, provision.Ready},
 		{"Рабочие ПК и интерактивные доски", a.PC, ad},
 		{"Wi-Fi школы", a.WiFi, a.Targets["wifi"]},
 		{"Teams", a.Teams, ad},
@@ -294,7 +312,7 @@ func (h *Handler) success(p page, a provision.Answer) page {
 		if !slices.Contains(forPeople, problem.Code) {
 			continue
 		}
-		meaning, remedy := h.words(string(problem.Code))
+		meaning, remedy := h.words(string(problem.Code), a.Upstream)
 		p.Notes = append(p.Notes, note{meaning, remedy})
 	}
 	return p

@@ -40,8 +40,9 @@ type Desk interface {
 }
 
 // Advice says in words what a code means and what to do; ok is false for a
-// code without words.
-type Advice func(code string) (meaning, remedy string, ok bool)
+// code without words. home is the system beside mos.ru that checks the password,
+// "" for mos.ru.
+type Advice func(code, home string) (meaning, remedy string, ok bool)
 
 // Options of the front-end. Desk and Advice are required.
 type Options struct {
@@ -51,8 +52,13 @@ type Options struct {
 	// X-Forwarded-For is believed.
 	Proxies []netip.Prefix
 	Links   Links
-	Logger  *slog.Logger
-	Now     func() time.Time
+	// Others says that there are systems beside mos.ru, with passwords of their own.
+	Others bool
+	// Home says by the look of a name where its password is at home, "" for mos.ru:
+	// whoever is refused is told no more. nil: always at mos.ru.
+	Home   func(name string) string
+	Logger *slog.Logger
+	Now    func() time.Time
 }
 
 // Links lead elsewhere; an empty one is left out.
@@ -87,6 +93,9 @@ func New(o Options) (*Handler, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Home == nil {
+		o.Home = func(string) string { return "" }
 	}
 	h := &Handler{o: o, mux: http.NewServeMux()}
 	var err error

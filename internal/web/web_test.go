@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -37,7 +38,7 @@ func (d *desk) Progress(_ context.Context, c identity.Credential) provision.Answ
 
 func newHandler(t *testing.T, d *desk) *Handler {
 	t.Helper()
-	h, err := New(Options{Desk: d, Advice: func(code string) (string, string, bool) {
+	h, err := New(Options{Desk: d, Advice: func(code, home string) (string, string, bool) {
 		if code == "NO_WORDS" {
 			return "", "", false
 		}
@@ -233,6 +234,53 @@ func TestPages(t *testing.T) {
 	holds(form("smirnovao", "x"), 200, "Вы вошли как родитель")
 }
 
+// Whose password another system checks is told nothing of mos.ru, and who is
+// refused is told of a system by the look of the name alone.
+func TestPagesOfOtherSystems(t *testing.T) {
+	d := &desk{answer: evann}
+	h, err := New(Options{Desk: d, Others: true, Home: func(name string) string {
+		if strings.HasPrefix(name, `SCHOOL49\`) {
+			return "school49"
+		}
+		return ""
+	}, Advice: func(code, home string) (string, string, bool) {
+		return code + " at " + cmp.Or(home, "the city"), "", true
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := func(name string) string {
+		return post(h, "/activate", "application/x-www-form-urlencoded", url.Values{"login": {name}, "password": {"x"}}.Encode()).Body.String()
+	}
+	shows := func(page string, want bool, texts ...string) {
+		t.Helper()
+		for _, text := range texts {
+			if strings.Contains(page, text) != want {
+				t.Errorf("%q is shown: %v\n%s", text, !want, page)
+			}
+		}
+	}
+	front := httptest.NewRecorder()
+	h.ServeHTTP(front, httptest.NewRequest(http.MethodGet, "/activate", nil))
+	shows(front.Body.String(), true, "системы своей школы")
+	shows(form("evann"), true, "mos.ru и сервисы МЭШ", "паролем mos.ru", "Почта, телефон")
+	d.answer.Proven, d.answer.Home = true, "anna@mail.example"
+	shows(form("anna@mail.example"), true, "<strong>anna@mail.example</strong>")
+	d.answer.Upstream, d.answer.Home = "school49", "evann"
+	page := form(`SCHOOL49\evann`)
+	shows(page, true, "паролем school49", "LOGIN_DIFFERS at school49")
+	shows(page, false, "mos.ru и сервисы", "паролем mos.ru", "Почта, телефон")
+	d.answer = provision.Answer{State: provision.StateRefused, Problem: "WRONG_PASSWORD"}
+	shows(form(`SCHOOL49\evann`), true, "WRONG_PASSWORD at school49", ">Логин</label>", ">Пароль</label>", "ДОМЕН\\логин")
+	shows(form("evann"), true, "WRONG_PASSWORD at the city")
+	d.answer = provision.Answer{State: provision.StateManual, Problem: "AD_NAME_TAKEN", Proven: true, Upstream: "school49"}
+	shows(form("evann"), true, "AD_NAME_TAKEN at school49")
+	w := post(h, "/api/activate", asJSON, `{"login":"SCHOOL49\\evann","password":"b"}`)
+	if !strings.Contains(w.Body.String(), "at school49") {
+		t.Error(w.Body)
+	}
+}
+
 // What is not ready, and what the person can do about it.
 func TestPagesTellProgress(t *testing.T) {
 	a := evann
@@ -270,7 +318,7 @@ func FuzzActivate(f *testing.F) {
 	f.Add(`{"login":"evann","password":"x"}`, "127.0.0.1")
 	f.Add(`{`, "::1, ,")
 	d := &desk{answer: evann}
-	h, err := New(Options{Desk: d, Advice: func(string) (string, string, bool) { return "", "", true }, Proxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}})
+	h, err := New(Options{Desk: d, Advice: func(string, string) (string, string, bool) { return "", "", true }, Proxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}})
 	if err != nil {
 		f.Fatal(err)
 	}

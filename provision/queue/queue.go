@@ -81,6 +81,16 @@ type Row struct {
 	Holder string // who that is, by id; "": nobody
 }
 
+// Records are the rows that may be the person's: those that nobody else has.
+func (i *Item) Records() (refs []person.RecordRef) {
+	for _, r := range i.Rows {
+		if r.Own || !r.Bound {
+			refs = append(refs, r.Record)
+		}
+	}
+	return refs
+}
+
 // Moved says that the question was answered, and that what the answer was made
 // from has changed, or that the answer was not enough: the same stood in the way
 // once more afterwards.
