@@ -52,7 +52,7 @@ func (a *activation) compose(ctx context.Context, e *Evidence) (map[string][16]b
 		return nil, err
 	}
 	own := e.account(target)
-	byName := map[string][16]byte{}
+	byName, somebodys := map[string][16]byte{}, map[string]bool{}
 	for _, o := range objects {
 		account := a.account(o, owners[o.ID], e)
 		if own != nil && own.Object == o.ID && own.Object != [16]byte{} { // also where the store has forgotten the subject
@@ -65,7 +65,11 @@ func (a *activation) compose(ctx context.Context, e *Evidence) (map[string][16]b
 		if reserved || own != nil && own.Object == o.ID {
 			own = nil // here it is
 		}
-		byName[person.FoldName(o.Name)] = o.ID
+		// Two domain controllers can have given one name to two objects: what is
+		// known to be somebody's is meant, else the older one.
+		if name := person.FoldName(o.Name); byName[name] == [16]byte{} || !somebodys[name] && !account.nobodys() {
+			byName[name], somebodys[name] = o.ID, !account.nobodys()
+		}
 		e.Registry.AD = append(e.Registry.AD, account.ADAccount)
 	}
 	if own != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"schoolbridge/internal/ldapclient"
@@ -96,7 +97,7 @@ func (m *Mender) entries(ctx context.Context, g Planned, approved []GUID) ([]Ent
 					return nil, err
 				}
 				before, after := o.State, o.State
-				after.apply(s.What, stamp)
+				after.apply(s.What, stamp, member.ID)
 				e.Before, e.After = &before, &after
 				early = append(early, e)
 			case Join:
@@ -134,11 +135,13 @@ func (m *Mender) nobodys(ctx context.Context, account GUID) error {
 
 // apply makes a state that of an account at rest, in the attributes that the
 // plan named.
-func (s *State) apply(what []string, stamp string) {
+func (s *State) apply(what []string, stamp string, id GUID) {
 	for _, name := range what {
 		switch name {
 		case "userAccountControl":
 			s.Control |= disabled
+		case "sAMAccountName":
+			s.Name = Spare(id)
 		case "userPrincipalName":
 			s.UPN = ""
 		case "proxyAddresses":
@@ -286,7 +289,13 @@ func (m *Mender) step(ctx context.Context, r Repair, e *Entry) error {
 func (m *Mender) back(ctx context.Context, r Repair, e *Entry) error {
 	switch e.Kind {
 	case Retire:
-		return m.retire(ctx, r, e, e.After, e.Before, StageUndone)
+		before := *e.Before
+		if r.twin(e.Account) { // what both had no controller gives again
+			if before.Name = e.After.Name; strings.EqualFold(before.UPN, r.Group.Members[0].UPN) {
+				before.UPN = e.After.UPN
+			}
+		}
+		return m.retire(ctx, r, e, e.After, &before, StageUndone)
 	case Claims:
 		return m.Journal.Claim(ctx, r.ID, r.Group.Survivor, *e, true)
 	case Join:
@@ -404,14 +413,18 @@ func (m *Mender) moveBack(ctx context.Context, r Repair, e *Entry) error {
 	if err != nil {
 		return err
 	}
-	if !ldapclient.SameDN(o.DN, e.From) {
+	from := e.From
+	if r.twin(e.Account) { // the survivor has the name, or got it back
+		from = "CN=" + Spare(e.Account) + "," + ldapclient.Parent(from)
+	}
+	if !ldapclient.SameDN(o.DN, from) {
 		if !ldapclient.SameDN(o.DN, e.To) {
 			return stop{StopChanged}
 		}
 		if err := m.wait(ctx); err != nil {
 			return err
 		}
-		if err := m.Directory.Move(ctx, o.DN, e.From); err != nil {
+		if err := m.Directory.Move(ctx, o.DN, from); err != nil {
 			return err
 		}
 	}
