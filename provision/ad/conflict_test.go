@@ -1,6 +1,7 @@
 package ad
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,20 +12,30 @@ import (
 
 const lost = `CN=evann\0ACNF:a746b716-0ac0-11d2-b376-0000f87a46c8,` + staff49
 
+// loses has an object lose its name.
+func (w *world) loses(o *thing) {
+	rdn, _, _ := strings.Cut(lost, ",")
+	if err := w.ad.Rename(w.t.Context(), o.dn, rdn, staff49); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // TestConflict: two domain controllers have given the account's name away. Nothing
 // of the other account is touched and ours goes on being kept; when it is alone
 // again it has its name back.
 func TestConflict(t *testing.T) {
-	for _, which := range []string{"sAMAccountName", "userPrincipalName"} {
+	for _, which := range []string{"samaccountname", "userprincipalname"} {
 		for _, loses := range []bool{false, true} {
 			w := newWorld(t, plainLayout())
 			w.password = password(1, "Zimorodok-2021", 1)
 			w.settle()
 			own, place := w.account("evann"), lost
 			if loses {
-				own.dn, place = lost, "CN=evann,"+staff49
+				w.loses(own)
+				place = "CN=evann," + staff49
 			}
-			rival := w.ad.put(place, user("other", "512", which, "EVANN"+map[bool]string{true: "@uao.obr.mos.ru"}[which == "userPrincipalName"]))
+			rival := w.ad.put(place, user("other", "512"))
+			rival.attrs[which] = []string{"EVANN" + map[bool]string{true: "@uao.obr.mos.ru"}[which == "userprincipalname"]}
 			before := w.state()
 			plan, err := w.target.Plan(t.Context(), w.job())
 			if err != nil || len(plan.Changes) != 0 || codes(plan.Problems) != "AD_CONFLICT(evann)" {
@@ -50,7 +61,7 @@ func TestConflict(t *testing.T) {
 func TestConflictMoves(t *testing.T) {
 	w := newWorld(t, plainLayout())
 	w.settle()
-	w.account("evann").dn = lost
+	w.loses(w.account("evann"))
 	w.ad.put("CN=evann,"+staff49, user("evann", "512"))
 	w.trigger(func() { w.entry = entry(learns("7")) })
 	p := w.settle()
@@ -66,7 +77,7 @@ func TestDispossessed(t *testing.T) {
 		w := newWorld(t, plainLayout())
 		w.settle()
 		own := w.account("evann")
-		own.dn = lost
+		w.loses(own)
 		if has == "evann" {
 			own.attrs["samaccountname"] = []string{"$DUPLICATE-1f4"}
 		}
@@ -105,7 +116,10 @@ func TestAnotherController(t *testing.T) {
 		w.settle()
 		return w
 	}
-	gone := func(w *world) { w.ad.objects = w.ad.objects[:len(w.ad.objects)-2] } // the account and its group
+	gone := func(w *world) {
+		own := w.account("evann")
+		w.ad.objects = slices.DeleteFunc(w.ad.objects, func(o *thing) bool { return o == own })
+	}
 	for _, c := range []struct {
 		what   string
 		server string
