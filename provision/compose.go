@@ -106,13 +106,14 @@ func (a *activation) takenNames(ctx context.Context, e *Evidence) (names, free [
 // about names.
 func (a *activation) alike(ctx context.Context, names []string) []Object {
 	finder, ok := a.o.Finder.(AlikeFinder)
-	if !ok || len(names) == 0 {
+	if !ok || a.deaf || len(names) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.o.Patience)
 	defer cancel()
 	objects, err := finder.FindAlike(ctx, names)
 	if err != nil {
+		a.deaf = true
 		a.o.Logger.Warn("the target was not asked about names that look alike: the activation goes on without", "target", a.o.Target, "error", err)
 		return nil
 	}
@@ -148,13 +149,14 @@ func (a *activation) names(e Evidence) []string {
 // live asks the target. Without its answer activation goes on with what the
 // store knows: the worker meets whatever stands in the way.
 func (a *activation) live(ctx context.Context, names []string) []Object {
-	if a.o.Finder == nil || len(names) == 0 {
+	if a.o.Finder == nil || a.deaf || len(names) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.o.Patience)
 	defer cancel()
 	objects, err := a.o.Finder.FindNames(ctx, names)
 	if err != nil {
+		a.deaf = true
 		a.o.Logger.Warn("the target was not asked about names: the activation goes on without", "target", a.o.Target, "error", err)
 		return nil
 	}

@@ -125,6 +125,8 @@ func compare(w wanted, o object, job provision.Job, l layout) []change {
 		list = append(list, change{move, "", w.Parent, parent, provision.WhyPlace})
 	case ldapclient.Mangled(o.DN) && o.Rivals == 0:
 		list = append(list, change{move, "", parent, o.DN, provision.WhyConflict})
+	case halfRenamed(o, w, job):
+		list = append(list, change{move, "", parent, o.DN, provision.WhyRename})
 	}
 	for _, g := range w.Groups {
 		if !containsDN(o.Groups, g) {
@@ -137,6 +139,13 @@ func compare(w wanted, o object, job provision.Job, l layout) []change {
 		}
 	}
 	return list
+}
+
+// halfRenamed says that an account has the name that was confirmed for it, and that
+// its relative name did not follow: the answer to the first half was lost.
+func halfRenamed(o object, w wanted, job provision.Job) bool {
+	return job.Row.Rename && w.Name != "" && strings.EqualFold(o.Name, w.Name) && !strings.EqualFold(w.Name, job.Row.Observed.Name) &&
+		strings.EqualFold(o.rdn(), "CN="+ldapclient.EscapeDN(job.Row.Observed.Name))
 }
 
 // whyEnabled says why an account is switched on or off.

@@ -217,6 +217,9 @@ func (r *run) move(ctx context.Context, o object, list []change) (string, error)
 // account, if it was named so, and one that lost its name to another gets it back
 // where it goes.
 func (r *run) rdn(o object, list []change) string {
+	if halfRenamed(o, r.w, r.job) {
+		return "CN=" + ldapclient.EscapeDN(o.Name)
+	}
 	for _, c := range list {
 		if c.kind == move && ldapclient.Mangled(o.DN) {
 			return "CN=" + ldapclient.EscapeDN(r.nameOf(o))
