@@ -173,6 +173,7 @@ type activation struct {
 	Request
 	now      time.Time
 	withEZHD bool
+	deaf     bool     // the target did not answer: it is not asked again
 	withMade bool     // a name from the ФИО is wanted: the next look says which are free
 	mosruHad bool     // the mos.ru login turned out to be somebody else's name
 	taken    []string // shortened and other names that turned out to be somebody else's

@@ -92,6 +92,7 @@ var provisionTexts = map[string]provisionText{
 			provision.WhyProfile: "так на mos.ru", provision.WhyMapping: "так в настройках (ad.attributes)", provision.WhyPlace: "по роли и школе", provision.WhyGroup: "по роли и школе",
 			provision.WhyTeams: "логина Teams ещё нет", provision.WhyRename: "переименование подтверждено", provision.WhyDelivery: "пароль ждёт передачи",
 			provision.WhyStale: "прежний пароль не годится", provision.WhyControl: "срок пароля — дело mos.ru", provision.WhyStamp: "штамп чужой",
+			provision.WhyConflict: "имя, отнятое конфликтом репликации, снова свободно",
 		},
 	},
 	"en": {
@@ -142,6 +143,7 @@ var provisionTexts = map[string]provisionText{
 			provision.WhyProfile: "so at mos.ru", provision.WhyMapping: "so in the configuration (ad.attributes)", provision.WhyPlace: "by role and school", provision.WhyGroup: "by role and school",
 			provision.WhyTeams: "there is no Teams login yet", provision.WhyRename: "the rename was confirmed", provision.WhyDelivery: "the password waits for delivery",
 			provision.WhyStale: "the former password will not do", provision.WhyControl: "the password's age is mos.ru's matter", provision.WhyStamp: "the stamp is not ours",
+			provision.WhyConflict: "the name that a replication conflict took is free again",
 		},
 	},
 }

@@ -309,12 +309,12 @@ func (s *Targets) Save(ctx context.Context, target string, id identity.PersonID,
 			}
 		}
 		n, err := t.count(`UPDATE targets SET object = COALESCE(?, object), sid = ?, stamp = COALESCE(?, stamp), observed = COALESCE(?, observed),
-			password_epoch = COALESCE(?, password_epoch), revision = revision + 1, seen = revision + 1, failures = ?,
+			password_epoch = COALESCE(?, password_epoch), revision = revision + 1, seen = CASE WHEN ? THEN seen ELSE revision + 1 END, failures = ?,
 			urgent = CASE WHEN ? THEN urgent ELSE 0 END, due = ?, updated = ?, off_at = CASE WHEN ? THEN ? ELSE off_at END,
 			moved_at = CASE WHEN ? THEN ? ELSE moved_at END, renamed_at = CASE WHEN ? THEN ? ELSE renamed_at END,
 			renaming = CASE WHEN ? THEN 0 ELSE renaming END
 			WHERE person = ? AND target = ? AND revision = ?`,
-			object, sid, stamp, observed, epoch, failures, pass.Again, micros(due), now, pass.Made[provision.Off], now,
+			object, sid, stamp, observed, epoch, pass.Again, failures, pass.Again, micros(due), now, pass.Made[provision.Off], now,
 			pass.Made[provision.Move], now, pass.Made[provision.Rename], now, pass.Renamed, id[:], target, revision)
 		if err == nil && n == 0 {
 			err = identity.ErrConflict

@@ -205,7 +205,7 @@ func (m *Mender) Look(ctx context.Context, id duplicates.GUID) (duplicates.Objec
 	o := duplicates.Object{
 		ID: id, DN: e.DN, Name: e.Text("sAMAccountName"), Untouchable: m.untouchable(e),
 		State: duplicates.State{
-			Control: uint32(controlOf(e)) &^ (uacLockout | uacPasswordExpired), UPN: e.Text("userPrincipalName"),
+			Name: e.Text("sAMAccountName"), Control: uint32(controlOf(e)) &^ (uacLockout | uacPasswordExpired), UPN: e.Text("userPrincipalName"),
 			Proxies: slices.Sorted(slices.Values(e.Texts("proxyAddresses"))), Mail: e.Text("mail"), Stamp: e.Text(m.layout.stamp),
 		},
 	}
@@ -273,6 +273,9 @@ func (m *Mender) Change(ctx context.Context, id duplicates.GUID, from, to duplic
 	if from.Control != to.Control {
 		text("userAccountControl", strconv.FormatInt(int64(int32(to.Control)), 10))
 	}
+	if from.Name != to.Name && to.Name != "" {
+		text("sAMAccountName", to.Name)
+	}
 	one("userPrincipalName", from.UPN, to.UPN)
 	one("mail", from.Mail, to.Mail)
 	if !slices.Equal(from.Proxies, to.Proxies) {
@@ -336,7 +339,10 @@ func (m *Mender) Resting(o duplicates.Object, second bool) string {
 		return ""
 	}
 	rdn := parts[0]
-	if second {
+	switch {
+	case second && ldapclient.Mangled(o.DN):
+		rdn = "CN=" + duplicates.Spare(o.ID)
+	case second, ldapclient.Mangled(o.DN): // which no client can give
 		rdn = "CN=" + ldapclient.EscapeDN(o.Name)
 	}
 	return rdn + "," + m.resting

@@ -35,6 +35,7 @@ type object struct {
 	Texts       map[string]string // by attribute's name as want has it
 	Groups      []string          // memberOf
 	Created     time.Time
+	Rivals      int  // other objects with its names, where that was asked
 	Guarded     bool // somebody else's business: administrators, services, computers, the system's own
 }
 

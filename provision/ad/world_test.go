@@ -76,6 +76,7 @@ type world struct {
 	row      provision.Row
 	password *provision.Password
 	errors   int
+	now      func() time.Time // nil: noon
 }
 
 func newWorld(t testing.TB, l Layout) *world {
@@ -89,7 +90,11 @@ func newWorld(t testing.TB, l Layout) *world {
 }
 
 func (w *world) job() provision.Job {
-	return provision.Job{Person: anna, Entry: w.entry, Schools: schools, Row: w.row, Password: w.password, Now: noon}
+	now := noon
+	if w.now != nil {
+		now = w.now()
+	}
+	return provision.Job{Person: anna, Entry: w.entry, Schools: schools, Row: w.row, Password: w.password, Now: now}
 }
 
 // save is the store's compare-and-swap.

@@ -218,9 +218,13 @@ func (r *run) move(ctx context.Context, o object, list []change) (string, error)
 }
 
 // rdn is the relative name that an object is to have: a renamed one follows its
-// account, if it was named so.
+// account, if it was named so, and one that lost its name to another gets it back
+// where it goes.
 func (r *run) rdn(o object, list []change) string {
 	for _, c := range list {
+		if c.kind == move && ldapclient.Mangled(o.DN) {
+			return "CN=" + ldapclient.EscapeDN(r.nameOf(o))
+		}
 		if c.kind == setCN && !r.dropped[setCN] {
 			return "CN=" + ldapclient.EscapeDN(c.value)
 		}

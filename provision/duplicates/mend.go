@@ -96,7 +96,7 @@ func (m *Mender) entries(ctx context.Context, g Planned, approved []GUID) ([]Ent
 					return nil, err
 				}
 				before, after := o.State, o.State
-				after.apply(s.What, stamp)
+				after.apply(s.What, stamp, member.ID)
 				e.Before, e.After = &before, &after
 				early = append(early, e)
 			case Join:
@@ -134,11 +134,13 @@ func (m *Mender) nobodys(ctx context.Context, account GUID) error {
 
 // apply makes a state that of an account at rest, in the attributes that the
 // plan named.
-func (s *State) apply(what []string, stamp string) {
+func (s *State) apply(what []string, stamp string, id GUID) {
 	for _, name := range what {
 		switch name {
 		case "userAccountControl":
 			s.Control |= disabled
+		case "sAMAccountName":
+			s.Name = Spare(id)
 		case "userPrincipalName":
 			s.UPN = ""
 		case "proxyAddresses":

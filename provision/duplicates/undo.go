@@ -40,6 +40,7 @@ var attributes = []struct {
 	text func(State) string
 	copy func(to *State, from State)
 }{
+	{"sAMAccountName", func(s State) string { return s.Name }, func(to *State, from State) { to.Name = from.Name }},
 	{"userAccountControl", func(s State) string { return strconv.FormatUint(uint64(s.Control), 10) }, func(to *State, from State) { to.Control = from.Control }},
 	{"userPrincipalName", func(s State) string { return s.UPN }, func(to *State, from State) { to.UPN = from.UPN }},
 	{"proxyAddresses", func(s State) string { return strings.Join(s.Proxies, "\n") }, func(to *State, from State) { to.Proxies = from.Proxies }},
@@ -139,7 +140,7 @@ func (m *Mender) differences(ctx context.Context, r *Repair, keep keeps) ([]Diff
 		} else if err != nil {
 			return nil, err
 		}
-		for _, d := range e.differs(o, keep) {
+		for _, d := range r.differs(e, o, keep) {
 			d.Account, d.Name, d.Why = account, o.Name, StopChanged
 			list = append(list, d)
 		}
@@ -187,20 +188,44 @@ func (k keeps) whole(r *Repair, e *Entry) bool {
 }
 
 // differs compares an account with what a step made of it, and of what.
-func (e *Entry) differs(o Object, keep keeps) []Difference {
+func (r *Repair) differs(e *Entry, o Object, keep keeps) []Difference {
 	var list []Difference
 	switch {
-	case e.Kind == Move && !ldapclient.SameDN(o.DN, e.From) && !ldapclient.SameDN(o.DN, e.To) && !keep.has(e.Account, place):
+	case e.Kind == Move && !ldapclient.SameDN(o.DN, e.From) && !ldapclient.SameDN(o.DN, r.home(e)) && !ldapclient.SameDN(o.DN, e.To) && !keep.has(e.Account, place):
 		list = append(list, Difference{What: place, Before: e.From, Left: e.To, Now: o.DN})
 	case e.Kind == Retire:
 		for _, a := range attributes {
 			before, left, now := a.text(*e.Before), a.text(*e.After), a.text(o.State)
+			if a.name == "sAMAccountName" && before == "" {
+				continue // repairs of former versions know none
+			}
 			if now != before && now != left && !keep.has(e.Account, a.name) {
 				list = append(list, Difference{What: a.name, Before: before, Left: left, Now: now})
 			}
 		}
 	}
 	return list
+}
+
+// before is the state that an account gets back: without what it shared with the
+// survivor, which no controller gives twice.
+func (r *Repair) before(e *Entry) State {
+	before := *e.Before
+	if r.twin(e.Account) {
+		if before.Name = e.After.Name; strings.EqualFold(before.UPN, r.Group.Members[0].UPN) {
+			before.UPN = e.After.UPN
+		}
+	}
+	return before
+}
+
+// home is where an account goes back to: under a name of its own where the survivor
+// has its name.
+func (r *Repair) home(e *Entry) string {
+	if r.twin(e.Account) {
+		return "CN=" + Spare(e.Account) + "," + ldapclient.Parent(e.From)
+	}
+	return e.From
 }
 
 // back takes one step back, or finds that it was not made.
@@ -227,10 +252,10 @@ func (m *Mender) restore(ctx context.Context, r Repair, e *Entry, keep keeps) er
 	if err != nil {
 		return err
 	}
-	if len(e.differs(o, keep)) > 0 {
+	if len(r.differs(e, o, keep)) > 0 {
 		return stop{StopChanged}
 	}
-	to := *e.Before
+	to := r.before(e)
 	for _, a := range attributes {
 		if keep.has(e.Account, a.name) {
 			a.copy(&to, o.State)
@@ -268,14 +293,14 @@ func (m *Mender) moveBack(ctx context.Context, r Repair, e *Entry, keep keeps) e
 	if err != nil {
 		return err
 	}
-	if len(e.differs(o, keep)) > 0 {
+	if len(r.differs(e, o, keep)) > 0 {
 		return stop{StopChanged}
 	}
-	if !ldapclient.SameDN(o.DN, e.From) {
+	if from := r.home(e); !ldapclient.SameDN(o.DN, from) {
 		if err := m.wait(ctx); err != nil {
 			return err
 		}
-		if err := m.Directory.Move(ctx, o.DN, e.From); err != nil {
+		if err := m.Directory.Move(ctx, o.DN, from); err != nil {
 			return err
 		}
 	}

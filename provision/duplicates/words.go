@@ -43,7 +43,7 @@ var russian = Words{
 		SameOwner: "один владелец по данным службы", SameRecord: "обе заявлены за одной записью реестра", SameLogin: "оба имени — логины одного человека в реестрах",
 		SameContact: "ФИО и контакт указывают на одного человека в реестрах", SameEmployeeID: "один табельный номер (employeeID)", SameFIO: "ФИО совпадает",
 		SameSound: "ФИО совпадает с учётом транслитерации", PartFIO: "фамилия и имя (инициалы) совпадают", SameBirth: "дата рождения совпадает", SameMail: "одна почта",
-		SamePhone: "один телефон", SameUPN: "одинаковый UPN до @", LookAlike: "похожие имена для входа", SamePlace: "лежат в одном подразделении", SameSchool: "одна школа",
+		SamePhone: "один телефон", SameUPN: "одинаковый UPN до @", SameName: "одно и то же имя для входа: его одновременно выдали два контроллера домена", LookAlike: "похожие имена для входа", SamePlace: "лежат в одном подразделении", SameSchool: "одна школа",
 		SameClass: "один класс", NewSurname: "имя и отчество совпадают, фамилия другая",
 		OtherOwner: "разные владельцы", OtherSNILS: "разные СНИЛС", OtherBirth: "разные даты рождения", OtherEmployeeID: "разные табельные номера", OtherFIO: "разные ФИО",
 		OtherSchool: "разные школы", OtherClass: "разные классы",
@@ -58,6 +58,7 @@ var russian = Words{
 	},
 	question: map[Question]string{
 		SurvivorDisabled: "остающаяся запись отключена, а другая включена: кто ею пользуется?",
+		NameConflict:     "имя для входа одно у обеих записей (конфликт репликации): это один человек или два?",
 		AnchoredLoser:    "отключаемую запись знает Entra ID: в её облачном ящике и Teams могут быть данные",
 	},
 	step: map[Kind]string{Retire: "отключить, снять %s", Claims: "заявки перенести на остающуюся", Join: "остающуюся добавить в %s", Move: "перенести: %s"},
@@ -80,7 +81,7 @@ var english = Words{
 		SameOwner: "one owner by the daemon's data", SameRecord: "both claimed for one registry record", SameLogin: "both names are logins of one person in the registries",
 		SameContact: "name and contact point to one person in the registries", SameEmployeeID: "one employeeID", SameFIO: "the name is equal", SameSound: "the name is equal in transliteration",
 		PartFIO: "surname and first name (initials) are equal", SameBirth: "the birth date is equal", SameMail: "one mail address", SamePhone: "one telephone", SameUPN: "one UPN before the @",
-		LookAlike: "sign-in names look alike", SamePlace: "they lie in one unit", SameSchool: "one school", SameClass: "one class", NewSurname: "first name and patronymic are equal, the surname is not",
+		SameName: "the very same sign-in name: two domain controllers gave it away at once", LookAlike: "sign-in names look alike", SamePlace: "they lie in one unit", SameSchool: "one school", SameClass: "one class", NewSurname: "first name and patronymic are equal, the surname is not",
 		OtherOwner: "different owners", OtherSNILS: "different СНИЛС", OtherBirth: "different birth dates", OtherEmployeeID: "different employeeIDs", OtherFIO: "different names",
 		OtherSchool: "different schools", OtherClass: "different classes",
 	},
@@ -94,6 +95,7 @@ var english = Words{
 	},
 	question: map[Question]string{
 		SurvivorDisabled: "the account that stays is disabled and another one is not: who uses that?",
+		NameConflict:     "both accounts have one sign-in name (a replication conflict): are they one person's or two people's?",
 		AnchoredLoser:    "Entra ID holds the one that is to be disabled: its cloud mailbox and Teams may hold data",
 	},
 	step: map[Kind]string{Retire: "disable, take %s", Claims: "claims go to the one that stays", Join: "the one that stays joins %s", Move: "move to %s"},
