@@ -19,7 +19,7 @@ func (c *candidate) pupilOrParent(pupils pupilResult, cards cardResult) (*pupilC
 		switch {
 		case slices.ContainsFunc(fits, func(p pupilCandidate) bool { return p.owner == own || p.certain() }):
 			kids = nil
-		case slices.ContainsFunc(kids, func(k cardCandidate) bool { return k.owner == own || k.sameSNILS || k.approved }):
+		case slices.ContainsFunc(kids, surely):
 			fits = nil
 		}
 	}
@@ -35,11 +35,23 @@ func (c *candidate) pupilOrParent(pupils pupilResult, cards cardResult) (*pupilC
 	case len(left) == 1 && len(leftKids) == 0:
 		return &left[0], nil, nil
 	case len(left) == 0 && len(leftKids) > 0:
+		if former := c.former(pupils); len(former) > 0 && !slices.ContainsFunc(leftKids, surely) {
+			return nil, nil, []finding{c.ambiguous(former, leftKids)}
+		}
 		return nil, leftKids, nil
 	case len(left) > 0:
 		return nil, nil, []finding{c.ambiguous(left, leftKids)}
 	}
 	return nil, nil, c.multiple(fits, kids)
+}
+
+// surely says that more than name and contact speak for the parent.
+func surely(k cardCandidate) bool { return k.owner == own || k.sameSNILS || k.approved }
+
+// former gives the closed records of this subject. A pupil who left is not taken
+// for the father of the same name by the family's telephone.
+func (c *candidate) former(pupils pupilResult) []pupilCandidate {
+	return slices.DeleteFunc(slices.Clone(pupils.all), func(p pupilCandidate) bool { return p.owner != own || c.ix.pupils[p.target].active() })
 }
 
 // secondAccount says that what is certain about the person points to a record
