@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -128,6 +129,9 @@ func others(r *entered, c *citizen) bool { return r.holder != nil && r.holder !=
 func (y *city) judge(c *citizen) (j judgement) {
 	for _, r := range y.rows {
 		j.may = j.may || r.about() && y.current(r, y.today()) && (y.fitsSomehow(r, c.profile) || y.approved(c, r))
+	}
+	if !c.has && y.shown(c) {
+		return j // a second city account
 	}
 	staff, pupil, parent := y.staffMust(c, c.profile), y.pupilMust(c, c.profile), y.parentMust(c, c.profile)
 	j.must = (staff || pupil != nil) && (c.has || !y.doubtful(c)) || !staff && pupil == nil && parent
@@ -406,11 +410,8 @@ func (y *city) seen() map[string]ldapclient.Entry {
 }
 
 func enabled(o ldapclient.Entry) bool {
-	switch o.Text("userAccountControl") {
-	case "66048", "512", "544":
-		return true
-	}
-	return false
+	control, err := strconv.Atoi(o.Text("userAccountControl"))
+	return err == nil && control&2 == 0 // UF_ACCOUNTDISABLE
 }
 
 // changed is an account that was changed drastically.

@@ -35,9 +35,6 @@ func (c *candidate) pupilOrParent(pupils pupilResult, cards cardResult) (*pupilC
 	case len(left) == 1 && len(leftKids) == 0:
 		return &left[0], nil, nil
 	case len(left) == 0 && len(leftKids) > 0:
-		if former := c.former(pupils); len(former) > 0 && !slices.ContainsFunc(leftKids, surely) {
-			return nil, nil, []finding{c.ambiguous(former, leftKids)}
-		}
 		return nil, leftKids, nil
 	case len(left) > 0:
 		return nil, nil, []finding{c.ambiguous(left, leftKids)}
@@ -48,10 +45,46 @@ func (c *candidate) pupilOrParent(pupils pupilResult, cards cardResult) (*pupilC
 // surely says that more than name and contact speak for the parent.
 func surely(k cardCandidate) bool { return k.owner == own || k.sameSNILS || k.approved }
 
-// former gives the closed records of this subject. A pupil who left is not taken
-// for the father of the same name by the family's telephone.
-func (c *candidate) former(pupils pupilResult) []pupilCandidate {
-	return slices.DeleteFunc(slices.Clone(pupils.all), func(p pupilCandidate) bool { return p.owner != own || c.ix.pupils[p.target].active() })
+// formerPupil says that the parent is a pupil of before, by the records bound to
+// this subject: who left is not taken for the father of the same name by the
+// family's telephone.
+func (c *candidate) formerPupil(parent []cardCandidate) []finding {
+	if len(parent) == 0 || slices.ContainsFunc(parent, surely) {
+		return nil
+	}
+	refs := slices.DeleteFunc(slices.Clone(c.b.bySubject[c.p.Subject]), func(r person.RecordRef) bool { return r.Kind != person.RecordEnrolment })
+	if len(refs) == 0 {
+		return nil
+	}
+	refs = append(refs, c.refs(nil, parent)...)
+	return []finding{{Problem{Code: Ambiguous}, Manual, refs,
+		fmt.Sprintf("записи %s: ученик, который выбыл, и родитель с одним ФИО и контактом, различить нельзя", list(refs))}}
+}
+
+// secondOf says that what is certain about a person who is bound to nothing yet
+// points to a record of another subject in another registry, or to a closed one:
+// this is a second city account, and gets no second account here.
+func (c *candidate) secondOf(staff staffResult, pupils pupilResult, pupil *pupilCandidate) []finding {
+	bound := slices.ContainsFunc(c.b.bySubject[c.p.Subject], func(r person.RecordRef) bool { return r.Kind != person.RecordCard })
+	if bound || !staff.matched() && pupil == nil {
+		return nil
+	}
+	var refs []person.RecordRef
+	for _, i := range staff.same {
+		if row := &c.ix.staff[i]; whose(c.b.staff, row.ID, c.p.Subject) == others {
+			refs = append(refs, row.ref())
+		}
+	}
+	for _, p := range pupils.all {
+		if p.owner == others && p.contact == contactEqual && !p.differsDOB && p.certain() {
+			refs = append(refs, c.ix.pupils[p.target].ref())
+		}
+	}
+	if len(refs) == 0 {
+		return nil
+	}
+	return []finding{{Problem{Code: MultipleMosruAccounts}, Manual, refs,
+		fmt.Sprintf("запись %s связана с другой учётной записью mos.ru", list(refs))}}
 }
 
 // secondAccount says that what is certain about the person points to a record
