@@ -191,6 +191,25 @@ func (t *tx) eraseRecords(id identity.PersonID) error {
 	return nil
 }
 
+// eraseEnded erases the rows that their registry lets go of only after the person
+// was erased.
+func (t *tx) eraseEnded(kind person.RecordKind, keys []string) error {
+	if kind != person.RecordEmployment && kind != person.RecordEnrolment {
+		return nil
+	}
+	ids, err := t.ids(`SELECT DISTINCT b.person FROM bindings b JOIN people p ON p.id = b.person
+		WHERE p.erased > 0 AND b.kind = ? AND b.key IN (`+marks(len(keys))+")", append([]any{kind}, anys(keys)...)...)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := t.eraseRecords(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // erasedSubject stands for the city account of somebody who was erased: it is
 // another's than anybody's who asks.
 func erasedSubject(s identity.Subject, id identity.PersonID) identity.Subject {

@@ -227,7 +227,10 @@ func (t *tx) end(kind *registry, keys []string, day person.Date) error {
 	return batches(keys, inList, func(keys []string) error {
 		// The digest goes too: should the row come back as it was, it is new.
 		args := append([]any{day.String(), []byte{}}, anys(keys)...)
-		return t.exec("UPDATE "+kind.table+" SET gone = ?, digest = ? WHERE gone = '' AND key IN ("+marks(len(keys))+")", args...)
+		if err := t.exec("UPDATE "+kind.table+" SET gone = ?, digest = ? WHERE gone = '' AND key IN ("+marks(len(keys))+")", args...); err != nil {
+			return err
+		}
+		return t.eraseEnded(kind.kind, keys)
 	})
 }
 

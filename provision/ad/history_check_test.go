@@ -258,7 +258,7 @@ func (y *city) took(c *citizen, r provision.Result, typed identity.Password) {
 	if r.Activated.Person != c.id {
 		y.errorf("%s is another person than before", c.login())
 	}
-	if c.told != c.profile {
+	if c.told != c.profile || c.erased {
 		c.idle, c.erased = person.Date{}, false
 	}
 	c.told = c.profile
