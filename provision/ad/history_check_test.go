@@ -248,7 +248,7 @@ func (y *city) took(c *citizen, r provision.Result, typed identity.Password) {
 		switch {
 		case row == nil || row.of != c.of && !taken(row, c):
 			y.errorf("%s is given the record %s of somebody else", c.login(), ref.ID)
-		case others(row, c):
+		case others(row, c) && row.kind != person.RecordCard: // a card's binding is of its row with that ФИО
 			y.errorf("%s is given the record %s, which was %s's", c.login(), ref.ID, row.holder.login())
 		case !y.fitsSomehow(row, c.profile) && !y.approved(c, row):
 			y.errorf("%s is given the record %s, which does not fit", c.login(), ref.ID)
@@ -262,8 +262,8 @@ func (y *city) took(c *citizen, r provision.Result, typed identity.Password) {
 		c.idle, c.erased = person.Date{}, false
 	}
 	c.told = c.profile
-	if c.has && r.Verdict.Provision.Kind != match.ProvisionNone {
-		c.password = typed
+	if c.has && r.Verdict.Provision.Kind != match.ProvisionNone && y.on(c) {
+		c.password = typed // one that comes while the account is off waits for a day only
 	}
 }
 
@@ -316,7 +316,7 @@ func (y *city) know() {
 				y.errorf("%s has the record %s of somebody else", c.login(), ref.ID)
 				continue
 			}
-			if holders[row] != nil {
+			if holders[row] != nil && row.kind != person.RecordCard {
 				y.errorf("%s and %s have the record %s", c.login(), holders[row].login(), ref.ID)
 			}
 			holders[row] = c
@@ -484,6 +484,7 @@ func (y *city) check() {
 		}
 	}
 	drift := [3]int{}
+	y.barred = 0
 	for _, c := range y.citizens() {
 		if c.has {
 			y.checkOne(c, marked[c.id.String()], &drift)
@@ -496,7 +497,7 @@ func (y *city) check() {
 	}
 	y.held = drift != [3]int{}
 	for kind, n := range drift {
-		if n > 0 && n+y.lately(kind) <= y.allowed(kind) {
+		if n > 0 && n+y.barred+y.lately(kind) <= y.allowed(kind) {
 			y.errorf("%d accounts are not brought to their state, in kind %d, and no brake holds them", n, kind)
 		}
 	}
@@ -523,6 +524,9 @@ func (y *city) checkOne(c *citizen, own []ldapclient.Entry, drift *[3]int) {
 		return
 	}
 	if c.blocked != "" {
+		if o, there := y.seen()[c.guid]; there && enabled(o) && !y.on(c) {
+			y.barred++ // it stands in the count of the brake, though nothing can be done
+		}
 		if o, there := y.seen()[c.guid]; there && !slices.ContainsFunc(s.Problems, func(p match.Problem) bool { return string(p.Code) == c.blocked }) {
 			y.errorf("nobody is told what is wrong with %s: %v", o.Text("sAMAccountName"), s.Problems)
 		}
@@ -548,7 +552,7 @@ func (y *city) checkOne(c *citizen, own []ldapclient.Entry, drift *[3]int) {
 	if !enabled(o) && on && !stuck {
 		y.errorf("%s is disabled: %v", c.login(), s.Problems)
 	}
-	if on && enabled(o) {
+	if on == enabled(o) && !c.erased && len(y.needed(c)) > 0 { // who is suspended keeps place and groups
 		y.checkLook(c, o, s, drift)
 	}
 	if s.Pending || !s.Ready && len(s.Problems) == 0 && *drift == [3]int{} {
@@ -584,7 +588,7 @@ func (y *city) checkSame(c *citizen, o ldapclient.Entry) {
 	}
 }
 
-// checkLook: an enabled account shows who somebody is and where.
+// checkLook: an account that is needed shows who somebody is and where.
 func (y *city) checkLook(c *citizen, o ldapclient.Entry, s provision.Status, drift *[3]int) {
 	if want := c.told.Last + " " + c.told.First + " " + c.told.Middle; o.Text("displayName") != want {
 		if drift[provision.Rename]++; y.brakes[provision.Rename].Share == 0 {
@@ -615,7 +619,7 @@ func (y *city) checkLook(c *citizen, o ldapclient.Entry, s provision.Status, dri
 	if len(groups) > 0 {
 		y.errorf("%s is no member of %v", c.login(), groups)
 	}
-	if s.Ready && c.password != "" && c.proved != c.password {
+	if s.Ready && enabled(o) && c.password != "" && c.proved != c.password {
 		if err := y.site.bind(o.Text("sAMAccountName")+"@"+realm, c.password); err != nil {
 			y.errorf("%s cannot sign in with the password that was confirmed: %v", c.login(), err)
 		}

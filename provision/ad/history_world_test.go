@@ -69,6 +69,7 @@ type city struct {
 	typed   int
 	named   int
 	held    bool // the brake left something as it is
+	barred  int  // accounts to be switched off to which nothing can be written
 	story   []string
 	failed  []string
 	promise string
