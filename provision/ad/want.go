@@ -51,7 +51,9 @@ func want(job provision.Job, l layout) (wanted, []match.Problem) {
 	if w.Parent, ok = ou.expand(first, l.base); !ok {
 		problems = append(problems, placeUnknown(active[0].School))
 	}
-	w.UPN, w.NoUPN = upn(string(e.Login), first, l, active[0].School)
+	if w.UPN = job.Row.Observed.UPN; w.UPN == "" { // else the Teams login stays, whatever becomes of the object
+		w.UPN, w.NoUPN = upn(string(e.Login), first, l, active[0].School)
+	}
 	for _, a := range active {
 		_, groups := l.templates(a.Role, a.School)
 		for _, t := range groups {

@@ -26,6 +26,7 @@ var lifeTests = []test{
 	{"EraseNobodyNeeded", testEraseNobodyNeeded},
 	{"EraseAnswers", testEraseAnswers},
 	{"EraseRows", testEraseRows},
+	{"EraseWhatIsKept", testEraseKept},
 	{"EraseLate", testEraseLate},
 	{"Choose", testChoose},
 }
@@ -322,6 +323,54 @@ func testEraseLeavers(t *testing.T, s *suite) {
 	}
 	if n := erase("2030-01-01", "2029-01-01"); n != 0 {
 		t.Error("somebody who came back was erased")
+	}
+}
+
+// testEraseKept: a row that its registry keeps longer than we keep the person goes
+// with its registry; and who was erased and comes back as a parent has an account
+// that nobody sees, until there is a role for it.
+func testEraseKept(t *testing.T, s *suite) {
+	profile, done := s.orlovaInAD(t)
+	row, _ := orlova(t)
+	row.End = date(t, "2026-09-02")
+	put(t, s.db, row)
+	accounts := s.db.Accounts()
+	check(t, accounts.NoteLeavers(t.Context(), date(t, "2026-09-03")))
+	if n, err := accounts.EraseLeavers(t.Context(), date(t, "2027-09-03"), s.now); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	rows := func() int {
+		all, err := s.db.Census().Rows(t.Context(), person.RecordEmployment, []string{"k1"})
+		check(t, err)
+		return len(all)
+	}
+	if rows() != 1 {
+		t.Error("a row that its registry has is gone")
+	}
+	check(t, s.db.Registry().Apply(t.Context(), store.Chunk{Kind: person.RecordEmployment, Gone: []string{"k1"}, Day: date(t, "2027-10-01")}))
+	if _, err := accounts.EraseLeavers(t.Context(), date(t, "2027-09-04"), s.now); err != nil {
+		t.Fatal(err)
+	}
+	if rows() != 0 {
+		t.Error("the row of somebody who was erased is left")
+	}
+
+	put(t, s.db, person.Card{Child: "c1", ParentFIO: row.FIO, School: "49"})
+	again := s.activate(t, s.db, person.Activation{Profile: profile, Records: []person.RecordRef{{Kind: person.RecordCard, ID: "c1"}}})
+	if again.Person != done.Person || again.Login != "" {
+		t.Errorf("%+v", again)
+	}
+	check(t, accounts.NoteLeavers(t.Context(), date(t, "2027-10-02")))
+	if _, err := s.db.Directory().Entry(t.Context(), done.Person); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("a parent has an entry: %v", err)
+	}
+	put(t, s.db, row)
+	back := s.activate(t, s.db, inAD(activation(profile, employment("k1")), "orlovami", [16]byte{}))
+	if back.Login != done.Login || back.UUID != done.UUID {
+		t.Errorf("%+v came back as %+v", done, back)
+	}
+	if _, err := s.db.Directory().Entry(t.Context(), done.Person); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -296,6 +296,7 @@ func testQueueErased(t *testing.T, s *suite) {
 	act.Decisions = []string{done.ID}
 	s.activate(t, s.db, act)
 	end(t, s.db, person.RecordEmployment, s.now, "k1")
+	s.answer(t)
 	day := person.DateOf(s.now)
 	check(t, s.db.Accounts().NoteLeavers(t.Context(), day.AddDays(1)))
 	if n, err := s.db.Accounts().EraseLeavers(t.Context(), day.AddDays(9), s.now); err != nil || n != 1 {
