@@ -29,6 +29,10 @@ func (db *DB) eraseOld(ctx context.Context, before person.Date) error {
 	if _, err := db.eraseAll(ctx, "DELETE FROM doubts WHERE (target, object) IN (SELECT target, object FROM doubts WHERE at < ? ORDER BY at LIMIT ?)", at); err != nil {
 		return fmt.Errorf("erase old questions: %w", err)
 	}
+	if _, err := db.eraseAll(ctx, `DELETE FROM city_logins WHERE (digest, version) IN (SELECT c.digest, c.version FROM city_logins c
+		WHERE c.at < ? AND NOT EXISTS (SELECT 1 FROM people p WHERE p.subject_digest = c.subject_digest AND p.subject_version = c.subject_version) LIMIT ?)`, at); err != nil {
+		return fmt.Errorf("erase whose logins at mos.ru were: %w", err)
+	}
 	err := db.write(ctx, func(t *tx) error {
 		if err := t.exec("DELETE FROM repair_steps WHERE (target, id) IN (SELECT target, id FROM repairs WHERE changed < ?)", at); err != nil {
 			return err

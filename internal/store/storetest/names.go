@@ -24,6 +24,7 @@ var nameTests = []test{
 	{"MadeRace", testMadeRace},
 	{"MadeElsewhere", testMadeElsewhere},
 	{"CityLogins", testCityLogins},
+	{"CityLoginsErased", testCityLoginsErased},
 	{"UpstreamLogins", testUpstreamLogins},
 }
 
@@ -281,6 +282,25 @@ func testCityLogins(t *testing.T, s *suite) {
 	s.activate(t, later, activation(profile, employment("k1")))
 	if id, known := cityOwner(t, later, "orlovami"); !known || id != first.Person {
 		t.Errorf("under the new key %v %v", id, known)
+	}
+}
+
+// testCityLoginsErased: what mos.ru told of people who are not here goes in time.
+func testCityLoginsErased(t *testing.T, s *suite) {
+	s.withOrlova(t)
+	check(t, s.db.Accounts().KeepTry(t.Context(), provision.Try{Subject: "sub-waits", Login: "strange", Decision: match.Manual, At: s.now}))
+	day := person.DateOf(s.now)
+	for _, c := range []struct {
+		before person.Date
+		known  bool
+	}{{day, true}, {day.AddDays(1), false}} {
+		s.erase(t, day.String(), c.before.String())
+		if _, known := cityOwner(t, s.db, "strange"); known != c.known {
+			t.Errorf("before %s: %v", c.before, known)
+		}
+	}
+	if _, known := cityOwner(t, s.db, "orlovami"); !known {
+		t.Error("the login of somebody who is here is forgotten")
 	}
 }
 
