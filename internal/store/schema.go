@@ -214,6 +214,7 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	// Which city account has a login at mos.ru, as it told last (city.go).
 	`CREATE TABLE city_logins (digest {bytes} NOT NULL, version {int} NOT NULL, subject_digest {bytes} NOT NULL, subject_version {int} NOT NULL, at {int} NOT NULL,
 		PRIMARY KEY (digest, version)){table}`,
+	`CREATE INDEX city_logins_at ON city_logins (at)`,
 }}}
 
 // migrate brings the schema up to date in one transaction.
