@@ -186,7 +186,7 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE INDEX decisions_at ON decisions (at)`,
 	`CREATE INDEX decisions_verb ON decisions (verb) WHERE undone = 0`,
 	`CREATE INDEX decisions_run ON decisions (run) WHERE run <> ''`,
-	`CREATE INDEX decisions_subject ON decisions (digest) WHERE digest IS NOT NULL AND undone = 0`,
+	`CREATE INDEX decisions_subject ON decisions (digest) WHERE digest IS NOT NULL`,
 	`CREATE INDEX decisions_object ON decisions (object) WHERE object IS NOT NULL AND undone = 0`,
 }}, {oldest: 13, statements: []string{
 	// When an account was moved or renamed last without anybody's consent; renaming:
