@@ -1,6 +1,7 @@
 package ad_test
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"slices"
@@ -269,7 +270,9 @@ func (y *city) took(c *citizen, r provision.Result, typed identity.Password) {
 
 // taken: whom no record shows to be the pupil is taken for the parent of the same
 // name and telephone. That gives no account.
-func taken(r *entered, c *citizen) bool { return r.kind == person.RecordCard && !c.has }
+func taken(r *entered, c *citizen) bool {
+	return r.kind == person.RecordCard && (!c.has || r.holder == c)
+}
 
 // shown says that a record of another account of the same human shows who this is:
 // by СНИЛС, or as a pupil by contact and birth date.
@@ -327,14 +330,14 @@ func (y *city) know() {
 	}
 }
 
-// needed gives the rows by which somebody has an account today.
+// needed gives the rows by which somebody has an account today, the one that says
+// where it lies first.
 func (y *city) needed(c *citizen) (list []*entered) {
 	var leaving []*entered
 	today := y.today()
-	for _, r := range y.rows {
-		if r.holder != c || !r.about() || r.kind == person.RecordCard {
-			continue
-		}
+	rows := slices.DeleteFunc(slices.Clone(y.rows), func(r *entered) bool { return r.holder != c || !r.about() || r.kind == person.RecordCard })
+	slices.SortFunc(rows, func(a, b *entered) int { return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.key, b.key)) })
+	for _, r := range rows {
 		on := r
 		if r.kind == person.RecordEnrolment {
 			on, _ = y.merged(r)
@@ -595,19 +598,18 @@ func (y *city) checkLook(c *citizen, o ldapclient.Entry, s provision.Status, dri
 			y.errorf("%s is shown as %s, not as %s", c.login(), o.Text("displayName"), want)
 		}
 	}
-	role := "pupil"
-	places, groups := map[string]bool{}, map[string]bool{}
+	place, groups := "", map[string]bool{}
 	for _, r := range y.needed(c) {
 		as := "pupil"
 		if r.kind == person.RecordEmployment {
-			as, role = "staff", "staff"
+			as = "staff"
 		}
 		groups[strings.ToLower("CN="+as+"-"+string(r.stored.school)+",OU=groups,"+managed)] = true
-		places[strings.ToLower("OU="+as+",OU="+string(r.stored.school)+","+managed)] = true
+		place = cmp.Or(place, "OU="+as+",OU="+string(r.stored.school)+","+managed)
 	}
-	if at := strings.ToLower(ldapclient.Parent(o.DN)); !places[at] || !strings.HasPrefix(at, "ou="+role) {
+	if !ldapclient.SameDN(ldapclient.Parent(o.DN), place) {
 		if drift[provision.Move]++; y.brakes[provision.Move].Share == 0 {
-			y.errorf("%s lies at %s, not at one of %v", c.login(), o.DN, places)
+			y.errorf("%s lies at %s, not at %s", c.login(), o.DN, place)
 		}
 	}
 	for _, g := range o.Texts("memberOf") {

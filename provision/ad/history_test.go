@@ -40,7 +40,7 @@ func TestHistories(t *testing.T) {
 
 var (
 	historyFirst = flag.Uint64("history.first", 1, "the seed of the first history of TestHistories")
-	historySeeds = flag.Uint64("history.seeds", 8, "how many histories TestHistories lets pass")
+	historySeeds = flag.Uint64("history.seeds", 4, "how many histories TestHistories lets pass")
 	historySteps = flag.Int("history.steps", 60, "how much happens in each")
 	historyKeep  = flag.String("history.keep", "", "the steps of a history that happen, as a failure tells them; \"\": all")
 )

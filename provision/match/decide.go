@@ -78,10 +78,8 @@ func Decide(ix *Index, b *Bindings, p person.Profile, today person.Date) Verdict
 	if second := c.secondOf(staff, pupils, pupil); len(second) > 0 {
 		staff.active, pupil, unclear = nil, nil, append(unclear, second...)
 	}
-	if !staff.matched() && pupil == nil {
-		if former := c.formerPupil(parent); len(former) > 0 {
-			parent, unclear = nil, append(unclear, former...)
-		}
+	if former := c.formerPupil(parent); len(former) > 0 {
+		parent, unclear = nil, append(unclear, former...)
 	}
 
 	v := Verdict{Subject: p.Subject, Login: p.Login}
