@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -42,7 +43,7 @@ func parseClaim(std streams, args []string) (c claimCall, err error) {
 	fs.StringVar(&c.out, "out", "", "claim plan: куда записать план для apply / the `FILE` to write the plan to, for apply")
 	fs.StringVar(&c.plan, "plan", "", "claim apply: план, который записала plan --out / the plan `FILE` that plan --out has written")
 	fs.StringVar(&c.taken, "taken", "", "claim apply: имена, которые были заняты раньше, по одному в строке или CSV / a `FILE` of names that were in use, one a line or CSV")
-	fs.StringVar(&c.run, "run", "", "claim drop: всё, что сделал один apply / all that one apply has done")
+	fs.StringVar(&c.run, "run", "", "claim drop: всё, что сделал один apply, назвавший RUN / all that the apply has done that named `RUN`")
 	fs.BoolVar(&c.certain, "approve-certain", false, "claim apply: одобрить всё достоверное / approve all that is certain")
 	approve := fs.String("approve", "", "claim apply: одобрить пары ЗАПИСЬ_AD=ЗАПИСЬ_РЕЕСТРА через запятую / approve the `PAIRS` OBJECT=RECORD, with commas")
 	words, err := parse(fs, std, args)
@@ -204,6 +205,7 @@ func (k *claiming) planClaims(ctx context.Context) error {
 	n := seen.summary
 	k.say(k.says.planned, n.Accounts, n.Owned, n.Claimed, n.Protected, n.Outside, n.Unknown, certain, len(seen.proposals)-certain, seen.refused)
 	if len(seen.proposals) > 0 {
+		k.say(k.says.next, k.claimCall.file, cmp.Or(k.claimCall.out, "PLAN"))
 		return errFindings
 	}
 	return nil
@@ -251,6 +253,9 @@ func (k *claiming) list(list []duplicates.Proposal) error {
 			}
 		}
 		return all.end()
+	}
+	if err := noScreen(k.std, k.claimCall.format); err != nil {
+		return err
 	}
 	rows, err := table.New(k.std.out, k.claimCall.format, k.says.title, k.says.head)
 	if err != nil {
@@ -354,7 +359,7 @@ func (k *claiming) applyClaims(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	run := "r" + k.now().UTC().Format("20060102T150405")
+	run := "r" + k.now().UTC().Format("20060102T150405.000") // two in a second are two
 	if err := k.audit(ctx, "claim_apply", map[string]any{"run": run, "certain": k.certain, "pairs": len(pairs), "taken": k.taken != ""}); err != nil {
 		return err
 	}
@@ -386,7 +391,10 @@ func (k *claiming) applyClaims(ctx context.Context) error {
 	if err := k.db.Queue().Doubts(ctx, targetAD, rest, k.now()); err != nil {
 		return err
 	}
-	k.say(k.says.applied, done, run, len(rest))
+	k.say(k.says.applied, done, len(rest))
+	if done > 0 {
+		k.say(k.says.back, run)
+	}
 	if len(rest) > 0 {
 		return errFindings
 	}

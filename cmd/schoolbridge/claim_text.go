@@ -13,7 +13,7 @@ import (
 type claimText struct {
 	title, reading, planned, write, certain, decide             string
 	noPlan, otherPlan, noPair, noCandidate, noProposal, noTaken string
-	settled, moved, applied, noDeleted, names                   string
+	settled, moved, applied, back, next, noDeleted, names       string
 	noObject, noClaim, used, dropped                            string
 	taken, gone                                                 string
 	head                                                        []string
@@ -51,7 +51,9 @@ var claimTexts = map[string]claimText{
 		noTaken:     "список занятых имён %s не читается: %w",
 		settled:     "%s: уже отмечена или имеет владельца",
 		moved:       "%s: изменилась с тех пор, как составлен план; составьте его заново",
-		applied:     "отмечено %d (отменить всё разом: schoolbridge provision claim drop --run %s); в очереди куратора %d (schoolbridge queue list)",
+		applied:     "отмечено %d; в очереди куратора %d (schoolbridge queue list)",
+		back:        "отменить всё разом: schoolbridge provision claim drop --run %s",
+		next:        "дальше: сохраните план (--out PLAN), проверьте его и выполните schoolbridge provision claim apply --config %s --plan %s --approve-certain; остальное уйдёт в очередь куратора",
 		noDeleted: "удалённых записей домена (Deleted Objects) не видно: если они были, дайте служебной записи право читать этот контейнер " +
 			"(dsacls … /G ЗАПИСЬ:LCRP) или передайте список: --taken",
 		names:    "имена, занятые навсегда: из удалённых %d, из списка %d",
@@ -81,7 +83,9 @@ var claimTexts = map[string]claimText{
 		noTaken:     "the list of names %s cannot be read: %w",
 		settled:     "%s: claimed already, or somebody's",
 		moved:       "%s: has changed since the plan was made; make it anew",
-		applied:     "%d claimed (all of them taken back: schoolbridge provision claim drop --run %s); %d in the curators' queue (schoolbridge queue list --lang en)",
+		applied:     "%d claimed; %d in the curators' queue (schoolbridge queue list --lang en)",
+		back:        "to take all of it back: schoolbridge provision claim drop --run %s",
+		next:        "next: keep the plan (--out PLAN), look at it and run schoolbridge provision claim apply --config %s --plan %s --approve-certain; the rest goes to the curators' queue",
 		noDeleted: "no deleted objects of the domain are to be seen: if there were any, let the service account read their container " +
 			"(dsacls … /G ACCOUNT:LCRP), or hand in a list: --taken",
 		names:    "names that are taken for ever: %d of deleted accounts, %d of the list",

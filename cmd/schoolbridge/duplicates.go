@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -67,10 +68,15 @@ func (c *duplicatesCall) check(rest []string) error {
 	suffix := strings.ToLower(filepath.Ext(c.report))
 	approving := len(c.approve) > 0 || c.certain
 	switch {
+	case c.verb == "apply" && c.planFile != "" && !approving:
+		return usageError("%s", duplicatesTexts[c.lang].approval)
+	case c.verb == "plan" && c.report != "" && suffix != ".html" && suffix != ".xlsx":
+		return usageError(duplicatesTexts[c.lang].suffix, c.report)
+	}
+	switch {
 	case len(rest) > 0, !slices.Contains([]string{"find", "plan", "apply", "undo"}, c.verb),
 		c.format != "table" && c.format != "json",
 		c.verb != "plan" && (c.out != "" || c.report != ""),
-		c.report != "" && suffix != ".html" && suffix != ".xlsx",
 		c.verb != "apply" && (c.planFile != "" || approving || c.accept != 0),
 		(c.planFile != "") != approving, len(c.approve) > 0 && c.certain, c.accept < 0, c.rate <= 0 || c.rate > 1000,
 		(c.verb == "undo") != (c.group != ""):
@@ -169,6 +175,9 @@ func (d *mending) search(ctx context.Context) (duplicates.Findings, error) {
 		return duplicates.Findings{}, err
 	}
 	found := finder.Find()
+	if err := d.settled(ctx, &found); err != nil {
+		return found, err
+	}
 	d.say(d.says.found, found.Accounts, d.now().Sub(began).Round(time.Second/10), len(found.Groups), len(found.Apart)+found.More)
 	return found, d.audit(ctx, "duplicates_"+d.verb, map[string]any{"accounts": found.Accounts, "groups": len(found.Groups)})
 }
@@ -281,6 +290,7 @@ func (d *mending) propose(ctx context.Context) error {
 		return err
 	}
 	if len(plan.Groups) > 0 {
+		d.say(d.says.next, d.file, cmp.Or(d.out, "PLAN"))
 		return errFindings
 	}
 	return nil
@@ -294,8 +304,7 @@ func (d *mending) table(plan *duplicates.Plan) error {
 	for i := range plan.Groups {
 		g := &plan.Groups[i]
 		for j := range g.Members {
-			m := &g.Members[j]
-			if err := rows.Row(g.ID, d.words.Level(m.Level), m.Name, d.words.Doing(g, m), d.words.Reasons(m.Reasons)); err != nil {
+			if err := d.member(rows, g, &g.Members[j]); err != nil {
 				return err
 			}
 		}
@@ -304,6 +313,43 @@ func (d *mending) table(plan *duplicates.Plan) error {
 		}
 	}
 	return rows.Close()
+}
+
+// member is a row, and more of them below for what is too wide for one.
+func (d *mending) member(rows table.Writer, g *duplicates.Planned, m *duplicates.Member) error {
+	head := []string{g.ID, d.words.Level(m.Level), m.Name}
+	steps, why := d.words.Steps(g, m), strings.Split(d.words.Because(g, m), "; ")
+	for i := range max(len(steps), len(why)) {
+		if err := rows.Row(word(head, 0), word(head, 1), word(head, 2), word(steps, i), word(why, i)); err != nil {
+			return err
+		}
+		head = nil
+	}
+	return nil
+}
+
+// settled leaves out the groups that were put to rest and still are, and says of
+// how many.
+func (d *mending) settled(ctx context.Context, found *duplicates.Findings) error {
+	repairs, err := d.db.Repairs(targetAD).Repairs(ctx)
+	if err != nil {
+		return err
+	}
+	survivors := map[string]duplicates.GUID{}
+	for _, r := range repairs {
+		if r.Phase == duplicates.PhaseApplied {
+			survivors[r.ID] = r.Group.Survivor
+		}
+	}
+	before := len(found.Groups)
+	found.Groups = slices.DeleteFunc(found.Groups, func(g duplicates.Group) bool {
+		survivor, done := survivors[g.ID]
+		return done && !slices.ContainsFunc(g.Members, func(a duplicates.Account) bool { return a.Enabled && a.ID != survivor })
+	})
+	if n := before - len(found.Groups); n > 0 {
+		d.say(d.says.settled, n)
+	}
+	return nil
 }
 
 // files writes the plan and the report: they name people, so nobody else may

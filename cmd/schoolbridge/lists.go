@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"golang.org/x/term"
+
 	"schoolbridge/internal/table"
 )
 
@@ -36,6 +38,14 @@ func openOutput(std streams, path string) (*output, error) {
 	o.buffer = bufio.NewWriterSize(to, 64<<10)
 	o.Writer = o.buffer
 	return o, nil
+}
+
+// noScreen refuses to write a workbook on somebody's screen.
+func noScreen(std streams, format string) error {
+	if f, ok := std.out.(*os.File); ok && format == "xlsx" && term.IsTerminal(int(f.Fd())) {
+		return usageError("xlsx не для экрана: перенаправьте вывод, > ФАЙЛ.xlsx / xlsx is not for a screen: redirect it, > FILE.xlsx")
+	}
+	return nil
 }
 
 // finish puts the file in its place unless err tells that it is not whole.

@@ -135,6 +135,9 @@ func (q *queueDesk) list(ctx context.Context) error {
 	} else if err := q.table(items); err != nil {
 		return err
 	}
+	if len(items) == 0 {
+		fmt.Fprintln(q.std.err, q.says.empty)
+	}
 	open := 0
 	for i := range items {
 		if items[i].Open() {
@@ -148,6 +151,9 @@ func (q *queueDesk) list(ctx context.Context) error {
 }
 
 func (q *queueDesk) table(items []queue.Item) error {
+	if err := noScreen(q.std, q.format); err != nil {
+		return err
+	}
 	rows, err := table.New(q.std.out, q.format, q.says.title, q.says.head)
 	if err != nil {
 		return err
@@ -232,7 +238,7 @@ type queueObject struct {
 type queueSide struct {
 	Source string            `json:"source"` // mos.ru, a record, or ad:NAME
 	Values map[string]string `json:"values"`
-	Equal  map[string]bool   `json:"equal,omitempty"` // to the profile, where both are known
+	Equal  map[string]bool   `json:"equal,omitempty"` // to the profile, else to the account, where both are known
 }
 
 func (q *queueDesk) object(i *queue.Item, more *evidence) queueObject {
@@ -392,6 +398,7 @@ func (q *queueDesk) decisions(ctx context.Context) error {
 		return all.end()
 	}
 	w := tabwriter.NewWriter(q.std.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, strings.Join(q.says.decisionHead, "\t"))
 	for _, d := range list {
 		o := decisionOf(d)
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s %s\t%s\t%s\t%s\n", d.ID, q.clock(d.At), d.Item, d.Verb, strings.Join(o.Records, " "), o.Name, d.By, d.Reason, q.clock(d.Undone))
