@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -205,7 +204,11 @@ func (k *claiming) planClaims(ctx context.Context) error {
 	n := seen.summary
 	k.say(k.says.planned, n.Accounts, n.Owned, n.Claimed, n.Protected, n.Outside, n.Unknown, certain, len(seen.proposals)-certain, seen.refused)
 	if len(seen.proposals) > 0 {
-		k.say(k.says.next, k.claimCall.file, cmp.Or(k.claimCall.out, "PLAN"))
+		if k.claimCall.out == "" {
+			k.say("%s", k.says.keep)
+		} else {
+			k.say(k.says.next, k.claimCall.file, k.claimCall.out)
+		}
 		return errFindings
 	}
 	return nil

@@ -13,7 +13,7 @@ import (
 type claimText struct {
 	title, reading, planned, write, certain, decide             string
 	noPlan, otherPlan, noPair, noCandidate, noProposal, noTaken string
-	settled, moved, applied, back, next, noDeleted, names       string
+	settled, moved, applied, back, next, keep, noDeleted, names string
 	noObject, noClaim, used, dropped                            string
 	taken, gone                                                 string
 	head                                                        []string
@@ -53,7 +53,8 @@ var claimTexts = map[string]claimText{
 		moved:       "%s: изменилась с тех пор, как составлен план; составьте его заново",
 		applied:     "отмечено %d; в очереди куратора %d (schoolbridge queue list)",
 		back:        "отменить всё разом: schoolbridge provision claim drop --run %s",
-		next:        "дальше: сохраните план (--out PLAN), проверьте его и выполните schoolbridge provision claim apply --config %s --plan %s --approve-certain; остальное уйдёт в очередь куратора",
+		keep:        "чтобы выполнить, сохраните план: --out ФАЙЛ",
+		next:        "дальше: проверьте план и выполните schoolbridge provision claim apply --config %s --plan %s --approve-certain; остальное уйдёт в очередь куратора",
 		noDeleted: "удалённых записей домена (Deleted Objects) не видно: если они были, дайте служебной записи право читать этот контейнер " +
 			"(dsacls … /G ЗАПИСЬ:LCRP) или передайте список: --taken",
 		names:    "имена, занятые навсегда: из удалённых %d, из списка %d",
@@ -85,7 +86,8 @@ var claimTexts = map[string]claimText{
 		moved:       "%s: has changed since the plan was made; make it anew",
 		applied:     "%d claimed; %d in the curators' queue (schoolbridge queue list --lang en)",
 		back:        "to take all of it back: schoolbridge provision claim drop --run %s",
-		next:        "next: keep the plan (--out PLAN), look at it and run schoolbridge provision claim apply --config %s --plan %s --approve-certain; the rest goes to the curators' queue",
+		keep:        "to carry it out keep the plan: --out FILE",
+		next:        "next: look at the plan and run schoolbridge provision claim apply --config %s --plan %s --approve-certain; the rest goes to the curators' queue",
 		noDeleted: "no deleted objects of the domain are to be seen: if there were any, let the service account read their container " +
 			"(dsacls … /G ACCOUNT:LCRP), or hand in a list: --taken",
 		names:    "names that are taken for ever: %d of deleted accounts, %d of the list",

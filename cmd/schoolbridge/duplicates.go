@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -290,7 +289,11 @@ func (d *mending) propose(ctx context.Context) error {
 		return err
 	}
 	if len(plan.Groups) > 0 {
-		d.say(d.says.next, d.file, cmp.Or(d.out, "PLAN"))
+		if d.out == "" {
+			d.say("%s", d.says.keep)
+		} else {
+			d.say(d.says.next, d.file, d.out)
+		}
 		return errFindings
 	}
 	return nil

@@ -112,6 +112,7 @@ func TestReadingIsAudited(t *testing.T) {
 // processes, and nothing is read for it.
 func TestNobodyHasIt(t *testing.T) {
 	s := newSite(t)
+	s.schoolYear()
 	for text, want := range map[string]string{"+7 999 123 45 67\n": "С таким телефоном здесь нет никого", "nobody@example.org": "С такой почтой здесь нет никого",
 		"112-233-445 95": "С таким СНИЛС здесь нет никого", "112-233-445 96": "контрольное число", "Титов Егор": "С таким ФИО здесь нет никого"} {
 		var out, errs bytes.Buffer
