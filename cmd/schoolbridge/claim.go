@@ -257,9 +257,6 @@ func (k *claiming) list(list []duplicates.Proposal) error {
 		}
 		return all.end()
 	}
-	if err := noScreen(k.std, k.claimCall.format); err != nil {
-		return err
-	}
 	rows, err := table.New(k.std.out, k.claimCall.format, k.says.title, k.says.head)
 	if err != nil {
 		return err
@@ -362,7 +359,7 @@ func (k *claiming) applyClaims(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	run := "r" + k.now().UTC().Format("20060102T150405.000") // two in a second are two
+	run := "r" + k.now().UTC().Format("20060102T150405")
 	if err := k.audit(ctx, "claim_apply", map[string]any{"run": run, "certain": k.certain, "pairs": len(pairs), "taken": k.taken != ""}); err != nil {
 		return err
 	}
@@ -394,10 +391,7 @@ func (k *claiming) applyClaims(ctx context.Context) error {
 	if err := k.db.Queue().Doubts(ctx, targetAD, rest, k.now()); err != nil {
 		return err
 	}
-	k.say(k.says.applied, done, len(rest))
-	if done > 0 {
-		k.say(k.says.back, run)
-	}
+	k.say(k.says.applied, done, run, len(rest))
 	if len(rest) > 0 {
 		return errFindings
 	}

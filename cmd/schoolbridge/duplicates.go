@@ -174,9 +174,6 @@ func (d *mending) search(ctx context.Context) (duplicates.Findings, error) {
 		return duplicates.Findings{}, err
 	}
 	found := finder.Find()
-	if err := d.settled(ctx, &found); err != nil {
-		return found, err
-	}
 	d.say(d.says.found, found.Accounts, d.now().Sub(began).Round(time.Second/10), len(found.Groups), len(found.Apart)+found.More)
 	return found, d.audit(ctx, "duplicates_"+d.verb, map[string]any{"accounts": found.Accounts, "groups": len(found.Groups)})
 }
@@ -327,30 +324,6 @@ func (d *mending) member(rows table.Writer, g *duplicates.Planned, m *duplicates
 			return err
 		}
 		head = nil
-	}
-	return nil
-}
-
-// settled leaves out the groups that were put to rest and still are, and says of
-// how many.
-func (d *mending) settled(ctx context.Context, found *duplicates.Findings) error {
-	repairs, err := d.db.Repairs(targetAD).Repairs(ctx)
-	if err != nil {
-		return err
-	}
-	survivors := map[string]duplicates.GUID{}
-	for _, r := range repairs {
-		if r.Phase == duplicates.PhaseApplied {
-			survivors[r.ID] = r.Group.Survivor
-		}
-	}
-	before := len(found.Groups)
-	found.Groups = slices.DeleteFunc(found.Groups, func(g duplicates.Group) bool {
-		survivor, done := survivors[g.ID]
-		return done && !slices.ContainsFunc(g.Members, func(a duplicates.Account) bool { return a.Enabled && a.ID != survivor })
-	})
-	if n := before - len(found.Groups); n > 0 {
-		d.say(d.says.settled, n)
 	}
 	return nil
 }
