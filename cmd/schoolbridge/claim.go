@@ -204,11 +204,7 @@ func (k *claiming) planClaims(ctx context.Context) error {
 	n := seen.summary
 	k.say(k.says.planned, n.Accounts, n.Owned, n.Claimed, n.Protected, n.Outside, n.Unknown, certain, len(seen.proposals)-certain, seen.refused)
 	if len(seen.proposals) > 0 {
-		if k.claimCall.out == "" {
-			k.say("%s", k.says.keep)
-		} else {
-			k.say(k.says.next, k.claimCall.file, k.claimCall.out)
-		}
+		k.afterPlan(k.claimCall.lang, nextStepTexts[k.claimCall.lang].claim, k.claimCall.file, k.claimCall.out)
 		return errFindings
 	}
 	return nil

@@ -13,7 +13,7 @@ import (
 type claimText struct {
 	title, reading, planned, write, certain, decide             string
 	noPlan, otherPlan, noPair, noCandidate, noProposal, noTaken string
-	settled, moved, applied, next, keep, noDeleted, names       string
+	settled, moved, applied, noDeleted, names                   string
 	noObject, noClaim, used, dropped                            string
 	taken, gone                                                 string
 	head                                                        []string
@@ -52,8 +52,6 @@ var claimTexts = map[string]claimText{
 		settled:     "%s: уже отмечена или имеет владельца",
 		moved:       "%s: изменилась с тех пор, как составлен план; составьте его заново",
 		applied:     "отмечено %d (отменить всё разом: schoolbridge provision claim drop --run %s); в очереди куратора %d (schoolbridge queue list)",
-		keep:        "чтобы выполнить, сохраните план: --out ФАЙЛ",
-		next:        "дальше: проверьте план и выполните schoolbridge provision claim apply --config %s --plan %s --approve-certain; остальное уйдёт в очередь куратора",
 		noDeleted: "удалённых записей домена (Deleted Objects) не видно: если они были, дайте служебной записи право читать этот контейнер " +
 			"(dsacls … /G ЗАПИСЬ:LCRP) или передайте список: --taken",
 		names:    "имена, занятые навсегда: из удалённых %d, из списка %d",
@@ -84,8 +82,6 @@ var claimTexts = map[string]claimText{
 		settled:     "%s: claimed already, or somebody's",
 		moved:       "%s: has changed since the plan was made; make it anew",
 		applied:     "%d claimed (all of them taken back: schoolbridge provision claim drop --run %s); %d in the curators' queue (schoolbridge queue list --lang en)",
-		keep:        "to carry it out keep the plan: --out FILE",
-		next:        "next: look at the plan and run schoolbridge provision claim apply --config %s --plan %s --approve-certain; the rest goes to the curators' queue",
 		noDeleted: "no deleted objects of the domain are to be seen: if there were any, let the service account read their container " +
 			"(dsacls … /G ACCOUNT:LCRP), or hand in a list: --taken",
 		names:    "names that are taken for ever: %d of deleted accounts, %d of the list",

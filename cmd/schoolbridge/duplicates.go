@@ -68,9 +68,9 @@ func (c *duplicatesCall) check(rest []string) error {
 	approving := len(c.approve) > 0 || c.certain
 	switch {
 	case c.verb == "apply" && c.planFile != "" && !approving:
-		return usageError("%s", duplicatesTexts[c.lang].approval)
+		return usageError("%s", nextStepTexts[c.lang].approval)
 	case c.verb == "plan" && c.report != "" && suffix != ".html" && suffix != ".xlsx":
-		return usageError(duplicatesTexts[c.lang].suffix, c.report)
+		return usageError(nextStepTexts[c.lang].suffix, c.report)
 	}
 	switch {
 	case len(rest) > 0, !slices.Contains([]string{"find", "plan", "apply", "undo"}, c.verb),
@@ -286,11 +286,7 @@ func (d *mending) propose(ctx context.Context) error {
 		return err
 	}
 	if len(plan.Groups) > 0 {
-		if d.out == "" {
-			d.say("%s", d.says.keep)
-		} else {
-			d.say(d.says.next, d.file, d.out)
-		}
+		d.afterPlan(d.lang, nextStepTexts[d.lang].duplicates, d.file, d.out)
 		return errFindings
 	}
 	return nil

@@ -245,7 +245,6 @@ func (d *mending) takeBack(ctx context.Context) error {
 // duplicatesText are the messages of "duplicates" in one language.
 type duplicatesText struct {
 	reading, found, applying, written, write, noPlan, otherPlan, noGroup, noRepair, brake, busy, before, done string
-	keep, next, approval, suffix                                                                              string
 
 	findHead, planHead []string
 }
@@ -259,8 +258,6 @@ var duplicatesTexts = map[string]duplicatesText{
 		brake: "отключить предстоит %d, а разом можно не больше %d. Проверьте план; если всё верно, добавьте --accept-disabling %d",
 		busy:  "дубликатами уже занимается другой запуск этой команды: дождитесь его конца (если он оборвался, полминуты)", before: "%s: уже начато раньше; чтобы повторить, сначала верните: duplicates undo %[1]s",
 		done: "сделано групп: %d, остановлено: %d",
-		keep: "чтобы выполнить, сохраните план: --out ФАЙЛ",
-		next: "дальше: проверьте план и выполните schoolbridge duplicates apply --config %s --plan %s --approve-certain или --approve ГРУППА,…", approval: "назовите, что из плана одобрено: --approve-certain (всё достоверное) или --approve ГРУППА,…", suffix: "отчёт %s: имя кончается на .html или .xlsx",
 
 		findHead: []string{"Группа", "Уверенность", "Баллы", "Записи", "Почему"}, planHead: []string{"Группа", "Уверенность", "Запись", "Что предлагается", "Почему"},
 	},
@@ -272,8 +269,6 @@ var duplicatesTexts = map[string]duplicatesText{
 		brake: "%d are to be disabled, and no more than %d may be at once. Look at the plan; if it is right, add --accept-disabling %d",
 		busy:  "another run of this command is at work on duplicates: wait for its end (half a minute, if it was cut off)", before: "%s was begun before; to repeat it take it back first: duplicates undo %[1]s",
 		done: "groups done: %d, stopped: %d",
-		keep: "to carry it out keep the plan: --out FILE",
-		next: "next: look at the plan and run schoolbridge duplicates apply --config %s --plan %s --approve-certain, or --approve GROUP,…", approval: "say what of the plan is approved: --approve-certain (all that is certain) or --approve GROUP,…", suffix: "report %s: its name ends in .html or .xlsx",
 
 		findHead: []string{"Group", "Confidence", "Score", "Accounts", "Why"}, planHead: []string{"Group", "Confidence", "Account", "What is proposed", "Why"},
 	},

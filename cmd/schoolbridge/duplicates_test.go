@@ -75,7 +75,7 @@ func TestDuplicates(t *testing.T) {
 	if !strings.Contains(errs, "сделано групп: 1, остановлено: 0") {
 		t.Errorf("apply: %s", errs)
 	}
-	if out, _ = run(exitFindings, "plan"); !strings.Contains(out, "evann-1") || strings.Contains(out, "снять userPrincipalName, proxyAddresses") {
+	if out, _ = run(exitFindings, "plan"); !strings.Contains(out, "evann-1") || strings.Contains(out, "отключить, снять userAccountControl, userPrincipalName, proxyAddresses") {
 		t.Errorf("plan after apply: %s", out)
 	}
 	_, errs = run(exitDone, "apply", "--plan", plan, "--approve-certain")

@@ -41,9 +41,9 @@ func openOutput(std streams, path string) (*output, error) {
 }
 
 // noScreen refuses to write a workbook on somebody's screen.
-func noScreen(std streams, format string) error {
+func noScreen(std streams, format, lang string) error {
 	if f, ok := std.out.(*os.File); ok && format == "xlsx" && term.IsTerminal(int(f.Fd())) {
-		return usageError("xlsx не для экрана: перенаправьте вывод, > ФАЙЛ.xlsx / xlsx is not for a screen: redirect it, > FILE.xlsx")
+		return usageError("%s", nextStepTexts[lang].screen)
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func runProblems(ctx context.Context, std streams, args []string) error {
 		return misused("problems")
 	}
 	if call.out == "" {
-		if err := noScreen(std, call.format); err != nil {
+		if err := noScreen(std, call.format, call.lang); err != nil {
 			return err
 		}
 	}

@@ -88,7 +88,11 @@ func runQueue(ctx context.Context, std streams, args []string) error {
 	}
 	switch call.verb {
 	case "list":
-		return q.list(ctx)
+		err := q.list(ctx)
+		if err == nil && !q.all {
+			fmt.Fprintln(q.std.err, nextStepTexts[q.lang].nothing)
+		}
+		return err
 	case "show":
 		return q.show(ctx)
 	case "decide":
@@ -135,9 +139,6 @@ func (q *queueDesk) list(ctx context.Context) error {
 	} else if err := q.table(items); err != nil {
 		return err
 	}
-	if len(items) == 0 {
-		fmt.Fprintln(q.std.err, q.says.empty)
-	}
 	open := 0
 	for i := range items {
 		if items[i].Open() {
@@ -151,9 +152,6 @@ func (q *queueDesk) list(ctx context.Context) error {
 }
 
 func (q *queueDesk) table(items []queue.Item) error {
-	if err := noScreen(q.std, q.format); err != nil {
-		return err
-	}
 	rows, err := table.New(q.std.out, q.format, q.says.title, q.says.head)
 	if err != nil {
 		return err
@@ -398,7 +396,7 @@ func (q *queueDesk) decisions(ctx context.Context) error {
 		return all.end()
 	}
 	w := tabwriter.NewWriter(q.std.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, strings.Join(q.says.decisionHead, "\t"))
+	fmt.Fprintln(w, strings.Join(nextStepTexts[q.lang].decisions, "\t"))
 	for _, d := range list {
 		o := decisionOf(d)
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s %s\t%s\t%s\t%s\n", d.ID, q.clock(d.At), d.Item, d.Verb, strings.Join(o.Records, " "), o.Name, d.By, d.Reason, q.clock(d.Undone))

@@ -10,9 +10,9 @@ type queueText struct {
 	title, open, moved, decided, nowIs        string
 	unconfirmed, gone, own, other, nobody     string
 	verbs, names, noLive, whole, done, undone string
-	noAccount, untouchable, empty             string
+	noAccount, untouchable                    string
 	enabled                                   map[bool]string
-	head, decisionHead                        []string
+	head                                      []string
 	fields                                    map[string]string
 	how                                       map[queue.Verb]string
 	refusal                                   map[error]string
@@ -21,7 +21,6 @@ type queueText struct {
 var queueTexts = map[string]queueText{
 	"ru": {
 		title: "Очередь куратора", head: []string{"Вопрос", "Когда", "Школы", "ФИО", "Имя", "В чём дело", "Ответы", "Состояние"},
-		decisionHead: []string{"Решение", "Когда", "Вопрос", "Ответ", "О чём", "Кто", "Почему", "Отменено"}, empty: "решать нечего",
 		open: "ждёт решения", moved: "ждёт решения заново: данные изменились после %s (%s)", decided: "решено: %s (%s)", nowIs: "Данные изменились; теперь это вопрос",
 		unconfirmed: "не подтверждён", gone: "в реестре больше нет", own: "этот человек", other: "другой человек", nobody: "неизвестно чья",
 		verbs: "Можно ответить: %s", names: "Свободные имена: %s", noLive: "Active Directory не ответил: %v",
@@ -32,7 +31,7 @@ var queueTexts = map[string]queueText{
 		fields: map[string]string{"fio": "ФИО", "snils": "СНИЛС", "birth_date": "Дата рождения", "phone": "Телефон", "email": "Почта", "login": "Логин", "upn": "UPN (Teams)",
 			"school": "Школа", "place": "Класс, должность, место", "state": "Состояние", "owner": "Чья", "guid": "objectGUID"},
 		how: map[queue.Verb]string{
-			queue.Bind: "bind ЗАПИСЬ — запись реестра принадлежит этому человеку (например, bind kadry:17)", queue.Adopt: "adopt ЗАПИСЬ — учётная запись AD принадлежит этому человеку; ЗАПИСЬ — из реестра, а если человек уже известен — имя в AD",
+			queue.Bind: "bind ЗАПИСЬ — запись реестра принадлежит этому человеку (например, bind kadry:17)", queue.Adopt: "adopt ЗАПИСЬ — учётная запись AD принадлежит этому человеку: запись реестра или имя в AD",
 			queue.Allocate: "allocate ИМЯ — учётная запись в AD получит это имя", queue.Refuse: "refuse --reason ПОЧЕМУ — нет; тот же вопрос больше не придёт",
 		},
 		refusal: map[error]string{
@@ -40,12 +39,11 @@ var queueTexts = map[string]queueText{
 			queue.ErrUnfit: "такой ответ к этому вопросу не подходит: какие подходят, показывает queue show", queue.ErrTaken: "это принадлежит другому человеку, и у него ничего не отнимают",
 			queue.ErrIncomplete: "в записи реестра нет школы или даты приёма: дополните её в реестре", queue.ErrDecided: "вопрос уже решён: сначала отмените то решение (queue undo)",
 			queue.ErrUsed: "решение уже стало учётной записью человека, отменить его нельзя: закройте запись (account suspend)", queue.ErrUndone: "решение уже отменено",
-			identity.ErrNotFound: "такого решения нет: какие есть, показывает queue decisions (первый столбец)",
+			identity.ErrNotFound: "такого решения нет",
 		},
 	},
 	"en": {
 		title: "Curators' queue", head: []string{"Question", "When", "Schools", "Name", "Login", "What it is about", "Answers", "State"},
-		decisionHead: []string{"Decision", "When", "Question", "Answer", "About", "Who", "Why", "Taken back"}, empty: "there is nothing to decide",
 		open: "open", moved: "open again: the data have changed since %s (%s)", decided: "decided: %s (%s)", nowIs: "The data have changed; the question is now",
 		unconfirmed: "not confirmed", gone: "not in the registry any more", own: "this person", other: "another person", nobody: "nobody knows whose",
 		verbs: "Answers: %s", names: "Names that are free: %s", noLive: "Active Directory did not answer: %v",
@@ -56,7 +54,7 @@ var queueTexts = map[string]queueText{
 		fields: map[string]string{"fio": "Name", "snils": "SNILS", "birth_date": "Birth date", "phone": "Phone", "email": "Mail", "login": "Login", "upn": "UPN (Teams)",
 			"school": "School", "place": "Class, position, place", "state": "State", "owner": "Whose", "guid": "objectGUID"},
 		how: map[queue.Verb]string{
-			queue.Bind: "bind RECORD: the registry's record is this person's (bind kadry:17, for example)", queue.Adopt: "adopt RECORD: the account is this person's; RECORD is a registry's, or the name in AD where the person is known",
+			queue.Bind: "bind RECORD: the registry's record is this person's (bind kadry:17, for example)", queue.Adopt: "adopt RECORD: the account is this person's: a registry's record, or the name in AD",
 			queue.Allocate: "allocate NAME: the account in AD gets this name", queue.Refuse: "refuse --reason WHY: no; the same question does not come again",
 		},
 		refusal: map[error]string{
@@ -64,7 +62,7 @@ var queueTexts = map[string]queueText{
 			queue.ErrUnfit: "this answer does not fit the question: queue show tells those that do", queue.ErrTaken: "it belongs to somebody else, from whom nothing is taken",
 			queue.ErrIncomplete: "the record lacks its school or its first day: complete it in the registry", queue.ErrDecided: "the question is answered: take that decision back first (queue undo)",
 			queue.ErrUsed: "the decision has become the person's account and cannot be taken back: suspend the account (account suspend)", queue.ErrUndone: "the decision was taken back before",
-			identity.ErrNotFound: "there is no such decision: queue decisions shows those that there are (first column)",
+			identity.ErrNotFound: "there is no such decision",
 		},
 	},
 }

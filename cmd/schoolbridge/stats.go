@@ -85,7 +85,7 @@ func runStats(ctx context.Context, std streams, args []string) error {
 		return misused("stats")
 	}
 	if call.out == "" {
-		if err := noScreen(std, call.format); err != nil {
+		if err := noScreen(std, call.format, call.lang); err != nil {
 			return err
 		}
 	}
