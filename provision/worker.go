@@ -306,7 +306,7 @@ func (w *Worker) pass(ctx context.Context, job Job, d Drastic, began time.Time) 
 		due = earlier(due, job.Now.Add(brakeHold))
 	}
 	err = w.save(ctx, job, pass, failures, due)
-	w.count(pass, err, w.o.Now().Sub(began))
+	w.count(job, pass, err, w.o.Now().Sub(began))
 	if err != nil && !errors.Is(err, identity.ErrConflict) {
 		return false, err
 	}

@@ -33,7 +33,7 @@ func parseClaim(std streams, args []string) (c claimCall, err error) {
 	fs.StringVar(&c.out, "out", "", "claim plan: куда записать план для apply / the `FILE` to write the plan to, for apply")
 	fs.StringVar(&c.plan, "plan", "", "claim apply: план, который записала plan --out / the plan `FILE` that plan --out has written")
 	fs.StringVar(&c.taken, "taken", "", "claim apply: имена, которые были заняты раньше, по одному в строке или CSV / a `FILE` of names that were in use, one a line or CSV")
-	fs.StringVar(&c.run, "run", "", "claim drop: всё, что сделал один apply / all that one apply has done")
+	fs.StringVar(&c.run, "run", "", "claim drop: всё, что сделал один apply, назвавший RUN / all that the apply has done that named `RUN`")
 	fs.BoolVar(&c.certain, "approve-certain", false, "claim apply: одобрить всё достоверное / approve all that is certain")
 	approve := fs.String("approve", "", "claim apply: одобрить пары ЗАПИСЬ_AD=ЗАПИСЬ_РЕЕСТРА через запятую / approve the `PAIRS` OBJECT=RECORD, with commas")
 	words, err := parse(fs, std, args)
@@ -192,6 +192,7 @@ func (k *claiming) planClaims(ctx context.Context) error {
 	n := seen.summary
 	k.say(k.says.planned, n.Accounts, n.Owned, n.Claimed, n.Protected, n.Outside, n.Unknown, seen.rest, certain, len(seen.proposals)-certain, seen.refused)
 	if len(seen.proposals) > 0 {
+		k.afterPlan(k.claimCall.lang, nextStepTexts[k.claimCall.lang].claim, k.claimCall.file, k.claimCall.out)
 		return errFindings
 	}
 	return nil

@@ -72,10 +72,15 @@ func (c *duplicatesCall) check(rest []string) error {
 	suffix := strings.ToLower(filepath.Ext(c.report))
 	approving := len(c.approve) > 0 || c.certain
 	switch {
+	case c.verb == "apply" && c.planFile != "" && !approving:
+		return usageError("%s", nextStepTexts[c.lang].approval)
+	case c.verb == "plan" && c.report != "" && suffix != ".html" && suffix != ".xlsx":
+		return usageError(nextStepTexts[c.lang].suffix, c.report)
+	}
+	switch {
 	case len(rest) > 0, !slices.Contains([]string{"find", "plan", "apply", "undo"}, c.verb),
 		c.format != "table" && c.format != "json",
 		c.verb != "plan" && (c.out != "" || c.report != ""),
-		c.report != "" && suffix != ".html" && suffix != ".xlsx",
 		c.verb != "apply" && (c.planFile != "" || approving || c.accept != 0),
 		(c.planFile != "") != approving, len(c.approve) > 0 && c.certain, c.accept < 0, c.rate <= 0 || c.rate > 1000,
 		(c.verb == "undo") != (c.group != ""), len(c.keep) > 0 && (c.group == "" || c.group == "all"):
@@ -298,6 +303,7 @@ func (d *mending) propose(ctx context.Context) error {
 		return err
 	}
 	if len(plan.Groups) > 0 {
+		d.afterPlan(d.lang, nextStepTexts[d.lang].duplicates, d.file, d.out)
 		return errFindings
 	}
 	return nil
@@ -311,8 +317,7 @@ func (d *mending) table(plan *duplicates.Plan) error {
 	for i := range plan.Groups {
 		g := &plan.Groups[i]
 		for j := range g.Members {
-			m := &g.Members[j]
-			if err := rows.Row(g.ID, d.words.Level(m.Level), m.Name, d.words.Doing(g, m), d.words.Reasons(m.Reasons)); err != nil {
+			if err := d.member(rows, g, &g.Members[j]); err != nil {
 				return err
 			}
 		}
@@ -321,6 +326,19 @@ func (d *mending) table(plan *duplicates.Plan) error {
 		}
 	}
 	return rows.Close()
+}
+
+// member is a row, and more of them below for what is too wide for one.
+func (d *mending) member(rows table.Writer, g *duplicates.Planned, m *duplicates.Member) error {
+	head := []string{g.ID, d.words.Level(m.Level), m.Name}
+	steps, why := d.words.Steps(g, m), strings.Split(d.words.Because(g, m), "; ")
+	for i := range max(len(steps), len(why)) {
+		if err := rows.Row(word(head, 0), word(head, 1), word(head, 2), word(steps, i), word(why, i)); err != nil {
+			return err
+		}
+		head = nil
+	}
+	return nil
 }
 
 // files writes the plan and the report: they name people, so nobody else may

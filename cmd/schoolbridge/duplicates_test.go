@@ -56,7 +56,7 @@ func TestDuplicates(t *testing.T) {
 
 	plan, page, book := s.path("plan.json"), s.path("report.html"), s.path("report.xlsx")
 	out, _ = run(exitFindings, "plan", "--out", plan, "--report", page, "--lang", "en")
-	if !strings.Contains(out, "disable, take userAccountControl, userPrincipalName, proxyAddresses; move to CN=evann-1,OU=duplicates,"+siteManaged) {
+	if !strings.Contains(out, "disable, take away userPrincipalName, proxyAddresses") || !strings.Contains(out, "move to CN=evann-1,OU=duplicates,"+siteManaged) {
 		t.Errorf("plan: %s", out)
 	}
 	run(exitFindings, "plan", "--report", book)
@@ -169,9 +169,9 @@ func TestDuplicatesRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		{nil, "usage"}, {[]string{"repair"}, "usage"}, {[]string{"apply", "--plan", plan}, "usage"}, {[]string{"apply", "--approve-certain"}, "usage"},
+		{nil, "usage"}, {[]string{"repair"}, "usage"}, {[]string{"apply", "--plan", plan}, "--approve-certain"}, {[]string{"apply", "--approve-certain"}, "usage"},
 		{[]string{"apply", "--plan", plan, "--approve", id, "--approve-certain"}, "usage"}, {[]string{"undo"}, "usage"}, {[]string{"find", "--out", plan}, "usage"},
-		{[]string{"plan", "--report", s.path("x.pdf")}, "usage"}, {[]string{"find", "--format", "xml"}, "usage"},
+		{[]string{"plan", "--report", s.path("x.pdf")}, ".xlsx"}, {[]string{"find", "--format", "xml"}, "usage"},
 		{[]string{"apply", "--plan", plan, "--approve", "gnone"}, "gnone"}, {[]string{"apply", "--plan", s.path("other.json"), "--approve-certain"}, "elsewhere"},
 		{[]string{"apply", "--plan", s.path("broken.json"), "--approve-certain"}, "no JSON"}, {[]string{"undo", "gnone"}, "gnone"},
 	} {

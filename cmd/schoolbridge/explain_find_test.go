@@ -240,6 +240,19 @@ func TestReadingIsAudited(t *testing.T) {
 
 // TestPrivateArguments: what names a person does not go through the list of
 // processes, and nothing is read for it.
+func TestNobodyHasIt(t *testing.T) {
+	s := newSite(t)
+	s.schoolYear()
+	for text, want := range map[string]string{"+7 999 123 45 67\n": "С таким телефоном здесь нет никого", "nobody@example.org": "С такой почтой здесь нет никого",
+		"987-000-055 07": "С таким СНИЛС здесь нет никого", "112-233-445 96": "контрольное число", "Титов Егор": "С таким ФИО здесь нет никого"} {
+		var out, errs bytes.Buffer
+		code := dispatch(t.Context(), streams{strings.NewReader(text), &out, &errs}, []string{"explain", "--config", s.path("config.yaml"), "-"})
+		if code == exitDone || !strings.Contains(out.String()+errs.String(), want) || strings.Contains(out.String(), "(") || strings.Contains(out.String(), "логин") {
+			t.Errorf("%q: %d\n%s\n%s", text, code, out.String(), errs.String())
+		}
+	}
+}
+
 func TestPrivateArguments(t *testing.T) {
 	s := newSite(t)
 	for _, word := range []string{"112-233-445 95", "+7 916 555-02-01", "Орлова Мария"} {

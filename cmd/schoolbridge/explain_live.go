@@ -14,6 +14,7 @@ import (
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/ldapclient"
+	"schoolbridge/internal/person"
 	"schoolbridge/provision"
 	"schoolbridge/provision/ad"
 	"schoolbridge/provision/match"
@@ -60,6 +61,7 @@ func (e *explainer) lookAD(ctx context.Context, id identity.PersonID, home strin
 	if err != nil {
 		return // just gone
 	}
+	job.Grace = e.config.AD.GraceDays
 	plan, err := target.Plan(ctx, job)
 	if err != nil {
 		found(explain.FaultADUnreachable, server)
@@ -78,7 +80,10 @@ func (e *explainer) planned(job provision.Job, plan provision.Plan, home string,
 		found(explain.FaultADDisabled, t.Name)
 	case plan.Action == provision.ActionCreate && job.Row.Object != nil:
 		found(explain.FaultADGone, t.Name)
+	case plan.Action == provision.ActionDisable && t.State == explain.TargetReady: // a pass has left it
+		t.Held = true
 	}
+	t.Until = e.graceEnds(job)
 	for _, p := range plan.Problems {
 		told := explain.ProblemAt(e.lang, home, p)
 		if !slices.Contains(t.Problems, told) && p.Code != match.PasswordNeeded {
@@ -88,6 +93,25 @@ func (e *explainer) planned(job provision.Job, plan provision.Plan, home string,
 			}
 		}
 	}
+}
+
+// graceEnds gives the last day on which the account of somebody who left stays
+// enabled; "" where nobody left, or no longer.
+func (e *explainer) graceEnds(job provision.Job) string {
+	zone := e.config.Policy.TimeZone.Location()
+	today, last := person.DateOf(e.now.In(zone)), person.Date{}
+	if !job.Active(zone) {
+		return ""
+	}
+	for _, a := range job.Affiliations(zone) {
+		if a.ActiveOn(today) {
+			return ""
+		}
+		if last.Before(a.To) {
+			last = a.To
+		}
+	}
+	return last.AddDays(job.Grace).String()
 }
 
 // server looks at this installation: the certificates that devices see, and the

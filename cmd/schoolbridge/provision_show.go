@@ -124,16 +124,16 @@ func (s *diffShower) show(l planLine) error {
 	w := tabwriter.NewWriter(s.to, 0, 0, 2, ' ', 0)
 	for _, c := range l.Changes {
 		if c.Is != "" {
-			fmt.Fprintf(w, "  - %s\t%s\t\n", s.text.what(c.What), oneLine(c.Is))
+			fmt.Fprintf(w, "  - %s\t%s\n", s.text.what(c.What), oneLine(s.text.value(c.What, c.Is)))
 		}
 		if c.Will != "" {
-			fmt.Fprintf(w, "  + %s\t%s\t%s\n", s.text.what(c.What), oneLine(c.Will), s.text.why[c.Why])
+			fmt.Fprintf(w, "  + %s\t%s\t%s\n", s.text.what(c.What), oneLine(s.text.value(c.What, c.Will)), s.text.why[c.Why])
 		} else {
 			fmt.Fprintf(w, "  + %s\t%s\t%s\n", s.text.what(c.What), s.text.nothing, s.text.why[c.Why])
 		}
 	}
 	for _, p := range l.Problems {
-		fmt.Fprintf(w, "  ! %s\t\t\n", oneLine(p))
+		fmt.Fprintf(w, "  ! %s\n", oneLine(p))
 	}
 	return w.Flush()
 }

@@ -1,6 +1,10 @@
 package main
 
-import "schoolbridge/provision"
+import (
+	"strings"
+
+	"schoolbridge/provision"
+)
 
 // provisionActions are the actions that write, in the order in which they are
 // told.
@@ -13,7 +17,8 @@ func provisionActions() []string {
 type provisionText struct {
 	noSection, unreachable, bind                string
 	planning, accounts, queue, expected, window string
-	applying, turn, stopped, applied, ask       string
+	applying, turn, noTurn, stopped, applied    string
+	ask, enabled, disabled                      string
 	nobody, noSchool, columns, nothing          string
 	renamed, taken, badName, same, notMade      string
 	brake, held                                 [3]string // by kind of drastic change
@@ -35,6 +40,14 @@ func (t provisionText) what(word string) string {
 	return word
 }
 
+// value says what a part of an account is or will be.
+func (t provisionText) value(word, value string) string {
+	if word != "userAccountControl" {
+		return value
+	}
+	return strings.NewReplacer("(enabled)", "("+t.enabled+")", "(disabled)", "("+t.disabled+")").Replace(value)
+}
+
 // doing says what becomes of an account.
 func (t provisionText) doing(action string) string {
 	if text := t.action[action]; text != "" {
@@ -54,17 +67,18 @@ var provisionTexts = map[string]provisionText{
 		queue:    "очередь службы: пора сверить %d, отложено после проблемы %d; паролей ждёт передачи %d",
 		expected: "изменения займут примерно %v, до %s (из расчёта %.3g записей в секунду)",
 		brake: [3]string{
-			"отключить предстоит %d, а без согласия до конца суток служба отключит не больше %d: остальные она оставит включёнными и подождёт. " +
+			"отключить предстоит %d, а без согласия за сутки можно ещё не больше %d: пока их столько, служба оставляет все включёнными и ждёт. " +
 				"Проверьте, целы ли реестры; если всё верно: schoolbridge provision apply --accept-disabling %d",
-			"перенести в другое подразделение предстоит %d, а без согласия до конца суток служба перенесёт не больше %d: остальные она оставит на месте и подождёт. " +
+			"перенести в другое подразделение предстоит %d, а без согласия за сутки можно ещё не больше %d: пока их столько, служба оставляет все на месте и ждёт. " +
 				"Проверьте, цел ли список школ; если всё верно: schoolbridge provision apply --accept-moves %d",
-			"сменить имя предстоит у %d, а без согласия до конца суток служба сменит не больше чем у %d: остальных она оставит как есть и подождёт. " +
+			"сменить имя предстоит у %d, а без согласия за сутки можно ещё не больше чем у %d: пока их столько, служба оставляет все имена и ждёт. " +
 				"Проверьте, верны ли имена на mos.ru; если всё верно: schoolbridge provision apply --accept-renames %d",
 		},
 		window: "служба меняет записи, которых никто не ждёт, в своё время (ad.window): с %s; команда apply не ждёт",
 
 		applying: "запись: %d из %d, %.0f в секунду, осталось %v, до %s",
 		turn:     "с Active Directory сейчас работает служба: ждём очереди (Ctrl-C — прервать)",
+		noTurn:   "с Active Directory всё это время работал другой процесс: посмотрите журнал службы или остановите её и повторите",
 		stopped:  "прервано: начато учётных записей %d из %d; сделанное остаётся, повторить можно в любое время",
 		applied:  "учётных записей %d: изменено %d, с проблемами %d",
 		held: [3]string{
@@ -78,7 +92,9 @@ var provisionTexts = map[string]provisionText{
 			provision.ActionChange: "поправить", provision.ActionPassword: "передать пароль", provision.ActionProblem: "не изменить: проблема",
 			provision.ActionNone: "без изменений",
 		},
-		nobody: "никого с логином %s здесь нет", noSchool: "в школе %s нет никого с учётной записью Active Directory: верен ли ID ЕКИС?",
+		nobody:   "никого с логином %s здесь нет, или аккаунт ещё не активирован: что с ним, покажет schoolbridge explain",
+		noSchool: "в школе %s нет никого с учётной записью Active Directory: верен ли ID ЕКИС (с нулями впереди, как в списке школ)?",
+		enabled:  "включена", disabled: "отключена",
 		columns: "ЛОГИН\tЧТО СДЕЛАТЬ\tЧТО МЕНЯЕТСЯ\tПРОБЛЕМЫ", nothing: "(нет)",
 		place: "подразделение", group: "группа", password: "пароль",
 		renamed: "%s теперь зовётся %s; прежнее имя остаётся за человеком навсегда, вход с ним работает. Логин Teams и записи AD прежние",
@@ -105,17 +121,18 @@ var provisionTexts = map[string]provisionText{
 		queue:    "the daemon's queue: %d due, %d put off after a problem; %d passwords wait for delivery",
 		expected: "the changes will take about %v, until %s (at %.3g accounts a second)",
 		brake: [3]string{
-			"%d are to be disabled, and today no more than %d are without consent: the daemon will leave the others enabled and wait. " +
+			"%d are to be disabled, and no more than %d more may be within a day without consent: while there are so many, the daemon leaves all of them enabled and waits. " +
 				"See whether the registries are whole; if they are: schoolbridge provision apply --accept-disabling %d",
-			"%d are to be moved to another unit, and today no more than %d are without consent: the daemon will leave the others where they are and wait. " +
+			"%d are to be moved to another unit, and no more than %d more may be within a day without consent: while there are so many, the daemon leaves all of them where they are and waits. " +
 				"See whether the list of schools is whole; if it is: schoolbridge provision apply --accept-moves %d",
-			"%d are to get another displayed name, and today no more than %d do without consent: the daemon will leave the others as they are and wait. " +
+			"%d are to get another displayed name, and no more than %d more may within a day without consent: while there are so many, the daemon leaves all the names and waits. " +
 				"See whether the names at mos.ru are right; if they are: schoolbridge provision apply --accept-renames %d",
 		},
 		window: "the daemon changes accounts for which nobody waits in its hours (ad.window): from %s on; the command apply does not wait",
 
 		applying: "writing: %d of %d, %.0f a second, %v left, until %s",
 		turn:     "the daemon is at work on Active Directory: waiting for a turn (Ctrl-C ends it)",
+		noTurn:   "another process has been at work on Active Directory all the time: look at the daemon's log, or stop it and try again",
 		stopped:  "interrupted: %d of %d accounts were begun; what is done stays, and this can be repeated at any time",
 		applied:  "%d accounts: %d changed, %d with problems",
 		held: [3]string{
@@ -129,7 +146,9 @@ var provisionTexts = map[string]provisionText{
 			provision.ActionChange: "correct", provision.ActionPassword: "deliver the password", provision.ActionProblem: "cannot be changed: a problem",
 			provision.ActionNone: "nothing to do",
 		},
-		nobody: "nobody here has the login %s", noSchool: "nobody at the school %s has an account in Active Directory: is the ID ЕКИС right?",
+		nobody:   "nobody here has the login %s, or its person has not activated yet: schoolbridge explain tells",
+		noSchool: "nobody at the school %s has an account in Active Directory: is the ID ЕКИС right (with the zeros in front, as in the list of schools)?",
+		enabled:  "enabled", disabled: "disabled",
 		columns: "LOGIN\tWHAT TO DO\tWHAT CHANGES\tPROBLEMS", nothing: "(nothing)",
 		place: "unit", group: "group", password: "password",
 		renamed: "%s is called %s from now on; the old name stays this person's for ever, and signing in with it works. The Teams login and the account in AD are the same",

@@ -89,7 +89,11 @@ func runQueue(ctx context.Context, std streams, args []string) error {
 	}
 	switch call.verb {
 	case "list":
-		return q.list(ctx)
+		err := q.list(ctx)
+		if err == nil && !q.all {
+			fmt.Fprintln(q.std.err, nextStepTexts[q.lang].nothing)
+		}
+		return err
 	case "show":
 		return q.show(ctx)
 	case "decide":
@@ -224,7 +228,7 @@ type queueObject struct {
 type queueSide struct {
 	Source string            `json:"source"` // mos.ru, a record, or ad:NAME
 	Values map[string]string `json:"values"`
-	Equal  map[string]bool   `json:"equal,omitempty"` // to the profile, where both are known
+	Equal  map[string]bool   `json:"equal,omitempty"` // to the profile, else to the account, where both are known
 }
 
 func (q *queueDesk) object(i *queue.Item, more *evidence) queueObject {
@@ -429,6 +433,7 @@ func (q *queueDesk) decisions(ctx context.Context) error {
 		return all.end()
 	}
 	w := tabwriter.NewWriter(q.std.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, strings.Join(nextStepTexts[q.lang].decisions, "\t"))
 	for _, d := range list {
 		o := decisionOf(d)
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s %s\t%s\t%s\t%s\n", d.ID, q.clock(d.At), d.Item, d.Verb, printable(strings.Join(o.Records, " ")), printable(o.Name), printable(d.By),

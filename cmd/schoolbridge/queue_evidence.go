@@ -84,6 +84,9 @@ func (q *queueDesk) sideBySide(item *queue.Item, e *evidence) error {
 	fmt.Fprintf(q.std.out, "\n"+q.says.verbs+"\n", strings.Join(verbs(item), ", "))
 	for _, v := range item.Verbs() {
 		fmt.Fprintf(q.std.out, "    %s\n", q.says.how[v])
+		for _, what := range choices(item, e, v) {
+			fmt.Fprintf(q.std.out, "        schoolbridge queue decide --config %s %s %s %s\n", q.file, item.ID, v, what)
+		}
 	}
 	if len(e.names) > 0 {
 		fmt.Fprintf(q.std.out, q.says.names+"\n", strings.Join(e.names, ", "))
@@ -92,6 +95,27 @@ func (q *queueDesk) sideBySide(item *queue.Item, e *evidence) error {
 		fmt.Fprintf(q.std.err, q.says.noLive+"\n", e.live)
 	}
 	return nil
+}
+
+// choices are what a verb may be about here, to be copied.
+func choices(item *queue.Item, e *evidence, v queue.Verb) (list []string) {
+	switch {
+	case v == queue.Allocate:
+		return e.names
+	case v == queue.Bind, v == queue.Adopt && item.Kind == queue.Account:
+		for _, r := range item.Rows {
+			if !r.Bound || r.Own {
+				list = append(list, recordWord(r.Record))
+			}
+		}
+	case v == queue.Adopt:
+		for _, s := range e.sides {
+			if name, ok := strings.CutPrefix(s.Source, "ad:"); ok {
+				list = append(list, name)
+			}
+		}
+	}
+	return list
 }
 
 // hidden shows the end of a СНИЛС, enough to compare by.
@@ -125,6 +149,9 @@ func (q *queueDesk) gather(ctx context.Context, item *queue.Item) *evidence {
 	objects, err := q.objects(ctx, item)
 	e.live = err
 	for _, o := range objects {
+		if p == nil {
+			compare(e.sides, o)
+		}
 		e.sides = append(e.sides, q.objectSide(ctx, o, item))
 	}
 	if item.Fits(queue.Allocate) && err == nil {
@@ -186,6 +213,19 @@ func (q *queueDesk) rowSide(r queue.Row, p *person.Profile) queueSide {
 		s.Equal["login"] = person.FoldName(s.Values["login"]) == person.FoldName(p.Login)
 	}
 	return s
+}
+
+// compare marks what the records have in common with the account in question.
+func compare(records []queueSide, o provision.Object) {
+	display, _ := person.NormalFIO(o.Display)
+	for _, s := range records {
+		if fio, _ := person.NormalFIO(s.Values["fio"]); fio != "" && display != "" {
+			s.Equal["fio"] = fio == display
+		}
+		if s.Values["login"] != "" {
+			s.Equal["login"] = person.FoldName(s.Values["login"]) == person.FoldName(o.Name)
+		}
+	}
 }
 
 func meet[T comparable](equal map[string]bool, field string, a, b []T) {

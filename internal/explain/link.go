@@ -54,6 +54,7 @@ const (
 	FaultADDisabled    Fault = "AD_DISABLED_BY_HAND"
 	FaultADGone        Fault = "AD_ACCOUNT_DELETED"
 	FaultADLocked      Fault = "AD_LOCKED"
+	FaultADHeld        Fault = "AD_CHANGE_HELD"
 	FaultPasswordWaits Fault = "PASSWORD_WAITS"
 	FaultTargetWaits   Fault = "ACCOUNT_WAITS"
 	FaultNoTarget      Fault = "AD_NO_ACCOUNT"
@@ -244,6 +245,8 @@ func (r *Report) target(time.Time) *broken {
 			}
 		}
 		switch {
+		case t.Held:
+			return &broken{at: LinkTarget, code: string(FaultADHeld), where: t.Name}
 		case t.State == TargetNone:
 			return &broken{at: LinkTarget, code: string(FaultNoTarget)}
 		case t.State == TargetPending && t.PasswordWaits:

@@ -35,7 +35,7 @@ var reasonRepairers = map[identity.Reason][2]string{
 
 var faultRepairers = map[Fault][2]string{
 	FaultCertificate: theOperator, FaultUnreadable: theOperator, FaultClock: theOperator,
-	FaultADUnreachable: theOperator, FaultADBind: theDirectory, FaultADUnfit: theDirectory, FaultADDisabled: theDirectory, FaultADGone: theDirectory, FaultADLocked: theDirectory,
+	FaultADUnreachable: theOperator, FaultADBind: theDirectory, FaultADUnfit: theDirectory, FaultADDisabled: theDirectory, FaultADGone: theDirectory, FaultADLocked: theDirectory, FaultADHeld: theOperator,
 	FaultPasswordWaits: theWaiting, FaultTargetWaits: theWaiting, FaultNoTarget: thePerson, FaultActivateAgain: thePerson,
 	FaultNoUpstream: theOperator, FaultNameOfTwo: theUser, FaultForeignMark: theUser,
 }
@@ -68,6 +68,9 @@ var faultAdvice = map[Fault][2]Advice{
 	FaultADLocked: {
 		{"учётная запись в Active Directory заблокирована после неверных паролей", "Администратор AD снимает блокировку (Unlock-ADAccount) или ждёт её конца; найдите ПК, службу или задание со старым паролем, иначе она вернётся."},
 		{"the account in Active Directory is locked after wrong passwords", "The AD administrator unlocks it (Unlock-ADAccount) or waits; find the PC, service or task with the old password, or it comes back."}},
+	FaultADHeld: {
+		{"часть изменений в Active Directory ждёт согласия: их накопилось больше, чем служба делает разом", "Оператор смотрит provision plan. Если реестры целы, он соглашается командой provision apply --accept-disabling, --accept-moves или --accept-renames; если нет — исправляет реестр и загружает заново."},
+		{"some changes in Active Directory wait for consent: there are more of them than the daemon makes at once", "The operator looks at provision plan. If the registries are whole, provision apply --accept-disabling, --accept-moves or --accept-renames consents; if not, the registry is repaired and imported again."}},
 	FaultPasswordWaits: {
 		{"пароль принят и ждёт передачи в Active Directory", "Подождите несколько минут. Если ждёт дольше, смотрите /readyz и журнал службы: не остановлена ли запись в Active Directory."},
 		{"the password was taken and waits for delivery to Active Directory", "Wait some minutes. If it takes longer, see /readyz and the daemon's log: whether writing to Active Directory stopped."}},

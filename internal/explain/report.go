@@ -173,6 +173,13 @@ func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
 		r.writeHits(p)
 		return p.err
 	}
+	if r.Broken != nil { // where it was begins with the channel
+		b := *r.Broken
+		if channel, rest, _ := strings.Cut(b.Where, " "); p.t.channel[channel] != "" {
+			b.Where = strings.TrimSpace(p.t.channel[channel] + " " + rest)
+		}
+		r.Broken = &b
+	}
 	r.writeBroken(p)
 	if r.Thing != "" {
 		r.writeThings(p)
@@ -193,7 +200,17 @@ func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
 	return p.err
 }
 
+// nobodyBy says that a query that is no login found nobody, by its kind.
+var nobodyBy = map[Lang]map[string]string{
+	Russian: {"phone": "С таким телефоном здесь нет никого", "email": "С такой почтой здесь нет никого", "snils": "С таким СНИЛС здесь нет никого", "fio": "С таким ФИО здесь нет никого"},
+	English: {"phone": "Nobody here has this phone", "email": "Nobody here has this e-mail", "snils": "Nobody here has this SNILS", "fio": "Nobody here has this full name"},
+}
+
 func (r Report) writeAccount(p *printer) {
+	if text := nobodyBy[p.lang][r.Query]; text != "" && r.Account == identity.ReasonUnknown && len(r.Tries) == 0 {
+		p.line("%s", text)
+		return
+	}
 	if r.Person == "" {
 		p.line("%s «%s»: %s", p.t.account, r.Asked, p.list(p.t.none, r.Name))
 	} else {

@@ -21,6 +21,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Formats are those that New knows.
@@ -47,11 +48,51 @@ func New(w io.Writer, format, title string, header []string) (Writer, error) {
 	default:
 		return nil, fmt.Errorf("there is no table format %q", format)
 	}
-	cells := make([]any, len(header))
-	for i, h := range header {
-		cells[i] = h
+	lines := [][]string{header}
+	if format == "table" {
+		lines = wrapped(header)
 	}
-	return t, t.Row(cells...)
+	for _, line := range lines {
+		cells := make([]any, len(line))
+		for i, h := range line {
+			cells[i] = h
+		}
+		if err := t.Row(cells...); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// headWide is from how many letters on a head is written in several lines: a
+// column of figures need not be as wide as its name.
+const headWide = 20
+
+// wrapped gives the lines of a header.
+func wrapped(header []string) [][]string {
+	var lines [][]string
+	put := func(line, column int, text string) {
+		for len(lines) <= line {
+			lines = append(lines, make([]string, len(header)))
+		}
+		lines[line][column] = text
+	}
+	for i, head := range header {
+		if utf8.RuneCountInString(head) < headWide {
+			put(0, i, head)
+			continue
+		}
+		line, text := 0, ""
+		for _, word := range strings.Fields(head) {
+			if text != "" && utf8.RuneCountInString(text+" "+word) >= headWide*2/3 {
+				put(line, i, text)
+				line, text = line+1, ""
+			}
+			text = strings.TrimSpace(text + " " + word)
+		}
+		put(line, i, text)
+	}
+	return lines
 }
 
 var (

@@ -108,6 +108,9 @@ func TestAligned(t *testing.T) {
 	if n := strings.Count(written(t, "table", many...), "\n"); n != len(many)+1 {
 		t.Errorf("%d lines", n)
 	}
+	if got, want := wrapped([]string{"ID", "Количество входов в ЭЖД", "Название ОО"}), [][]string{{"ID", "Количество", "Название ОО"}, {"", "входов в ЭЖД", ""}}; !slices.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("%q", got)
+	}
 	if _, err := New(os.Stdout, "odt", "", header); err == nil {
 		t.Error("a format that there is not")
 	}
