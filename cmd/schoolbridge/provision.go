@@ -294,7 +294,7 @@ func (p *provisioner) summarize(found planned, depth provision.Depth, all bool) 
 	brakes := workerOptions(p.config).Brakes
 	for kind, n := range found.drastic {
 		if allowed := max(brakes[kind].Allowed(depth.Accounts)-depth.Made[kind], 0); n > allowed {
-			p.say(t.brake[kind], n, allowed, n)
+			p.say(t.brake[kind], n, allowed, p.file, n)
 		}
 	}
 	if window := windowAD(p.config); window != nil && all {

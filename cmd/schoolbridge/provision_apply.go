@@ -96,7 +96,7 @@ func (p *provisioner) bring(ctx context.Context, who chosen) (err error) {
 		}
 	}
 	if summary.Problems > 0 {
-		p.say("%s", p.text.ask)
+		p.say(p.text.ask, p.file)
 	}
 	if summary.Problems > 0 || held {
 		return errFindings

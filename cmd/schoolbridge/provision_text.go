@@ -68,11 +68,11 @@ var provisionTexts = map[string]provisionText{
 		expected: "изменения займут примерно %v, до %s (из расчёта %.3g записей в секунду)",
 		brake: [3]string{
 			"отключить предстоит %d, а без согласия за сутки можно ещё не больше %d: пока их столько, служба оставляет все включёнными и ждёт. " +
-				"Проверьте, целы ли реестры; если всё верно: schoolbridge provision apply --accept-disabling %d",
+				"Проверьте, целы ли реестры; если всё верно: schoolbridge provision apply --config %s --accept-disabling %d",
 			"перенести в другое подразделение предстоит %d, а без согласия за сутки можно ещё не больше %d: пока их столько, служба оставляет все на месте и ждёт. " +
-				"Проверьте, цел ли список школ; если всё верно: schoolbridge provision apply --accept-moves %d",
+				"Проверьте, цел ли список школ; если всё верно: schoolbridge provision apply --config %s --accept-moves %d",
 			"сменить имя предстоит у %d, а без согласия за сутки можно ещё не больше чем у %d: пока их столько, служба оставляет все имена и ждёт. " +
-				"Проверьте, верны ли имена на mos.ru; если всё верно: schoolbridge provision apply --accept-renames %d",
+				"Проверьте, верны ли имена на mos.ru; если всё верно: schoolbridge provision apply --config %s --accept-renames %d",
 		},
 		window: "служба меняет записи, которых никто не ждёт, в своё время (ad.window): с %s; команда apply не ждёт",
 
@@ -86,7 +86,7 @@ var provisionTexts = map[string]provisionText{
 			"не перенесено %d: это больше, чем служба переносит разом. Проверьте, цел ли список школ; если всё верно, повторите с --accept-moves %d",
 			"имя не сменено у %d: это больше, чем служба меняет разом. Проверьте, верны ли имена на mos.ru; если всё верно, повторите с --accept-renames %d",
 		},
-		ask: "какие проблемы и у кого: schoolbridge provision plan; что с ними делать: schoolbridge explain ЛОГИН",
+		ask: "какие проблемы и у кого: schoolbridge provision plan --config %s; что с ними делать: schoolbridge explain --config %[1]s ЛОГИН",
 		action: map[string]string{
 			provision.ActionCreate: "завести", provision.ActionAdopt: "взять под управление", provision.ActionEnable: "включить", provision.ActionDisable: "отключить",
 			provision.ActionChange: "поправить", provision.ActionPassword: "передать пароль", provision.ActionProblem: "не изменить: проблема",
@@ -122,11 +122,11 @@ var provisionTexts = map[string]provisionText{
 		expected: "the changes will take about %v, until %s (at %.3g accounts a second)",
 		brake: [3]string{
 			"%d are to be disabled, and no more than %d more may be within a day without consent: while there are so many, the daemon leaves all of them enabled and waits. " +
-				"See whether the registries are whole; if they are: schoolbridge provision apply --accept-disabling %d",
+				"See whether the registries are whole; if they are: schoolbridge provision apply --lang en --config %s --accept-disabling %d",
 			"%d are to be moved to another unit, and no more than %d more may be within a day without consent: while there are so many, the daemon leaves all of them where they are and waits. " +
-				"See whether the list of schools is whole; if it is: schoolbridge provision apply --accept-moves %d",
+				"See whether the list of schools is whole; if it is: schoolbridge provision apply --lang en --config %s --accept-moves %d",
 			"%d are to get another displayed name, and no more than %d more may within a day without consent: while there are so many, the daemon leaves all the names and waits. " +
-				"See whether the names at mos.ru are right; if they are: schoolbridge provision apply --accept-renames %d",
+				"See whether the names at mos.ru are right; if they are: schoolbridge provision apply --lang en --config %s --accept-renames %d",
 		},
 		window: "the daemon changes accounts for which nobody waits in its hours (ad.window): from %s on; the command apply does not wait",
 
@@ -140,7 +140,7 @@ var provisionTexts = map[string]provisionText{
 			"%d were not moved: more than are moved at once. See whether the list of schools is whole; if it is, repeat with --accept-moves %d",
 			"%d did not get their new displayed name: more than do at once. See whether the names at mos.ru are right; if they are, repeat with --accept-renames %d",
 		},
-		ask: "which problems, and whose: schoolbridge provision plan; what to do about them: schoolbridge explain --lang en LOGIN",
+		ask: "which problems, and whose: schoolbridge provision plan --lang en --config %s; what to do about them: schoolbridge explain --lang en --config %[1]s LOGIN",
 		action: map[string]string{
 			provision.ActionCreate: "create", provision.ActionAdopt: "adopt", provision.ActionEnable: "enable", provision.ActionDisable: "disable",
 			provision.ActionChange: "correct", provision.ActionPassword: "deliver the password", provision.ActionProblem: "cannot be changed: a problem",
