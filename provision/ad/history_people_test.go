@@ -86,8 +86,6 @@ func (e *entry) ink(name string) string {
 	return name
 }
 
-func (h *human) fio() string { return person.JoinFIO(h.last, h.first, h.middle) }
-
 func (y *city) number() int { y.named++; return y.named }
 
 // snils makes one with a right checksum: invented, nobody's.
