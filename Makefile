@@ -8,7 +8,7 @@ TAGS        := peers
 
 export CGO_ENABLED ?= 0
 
-.PHONY: all build demo test peers lint vuln check fuzz bench bench-wifi bench-ldap soak fmt clean
+.PHONY: all build demo test peers lint vuln check fuzz bench bench-wifi bench-ldap bench-city soak fmt clean
 .NOTPARALLEL:
 
 all: build
@@ -37,7 +37,7 @@ vuln:
 
 # The race detector needs cgo for the test binaries; the product is built without.
 check:
-	CGO_ENABLED=1 go test -race -shuffle=on -tags $(TAGS) -timeout 15m ./...
+	CGO_ENABLED=1 go test -race -shuffle=on -tags $(TAGS) -timeout 25m ./...
 
 fuzz:
 	./scripts/fuzz.sh 20s
@@ -59,6 +59,12 @@ bench-ldap:
 	./scripts/peers.sh slapd
 	go test -c -tags $(TAGS) -o bin/bench-ldap ./bench/ldap
 	./bin/bench-ldap -test.run '^TestTable$$' -test.timeout 6h -table $(ARGS)
+
+# A whole city through every stage of provisioning. Flags with ARGS: -pupils 200000
+# -staff 16000 -accounts 50000
+bench-city:
+	go test -c -o bin/bench-city ./bench/city
+	./bin/bench-city -test.run '^TestCity$$' -test.v -test.timeout 24h -pupils 1000000 -staff 80000 $(ARGS)
 
 # A school that lives while everything goes wrong: bench/soak says what is judged.
 soak:

@@ -163,8 +163,15 @@ func (d *decoder) ad(c *Config) {
 // mappingFields are what the value of a Mapping may name.
 var mappingFields = []string{"login", "full", "last", "first", "middle", "mail", "role", "school", "school_id", "district", "class", "position"}
 
-// hoursAD checks the window.
+// leastRate is the slowest pace of writes: the turn among the processes that write
+// lasts 30 s.
+const leastRate = 0.1
+
+// hoursAD checks the window and the pace.
 func (d *decoder) hoursAD(a AD) {
+	if a.Rate > 0 && a.Rate < leastRate {
+		d.faultAt("ad.rate", wrong(say("%v в секунду — слишком медленно", "%v a second is too slow", a.Rate), say("0 — без ограничения, иначе не меньше %v", "0 is without a limit, else no less than %v", leastRate)))
+	}
 	if _, err := policy.ParseHours(a.Window); err != nil {
 		d.faultAt("ad.window", wrong(say("не часы: %v", "no hours: %v", err), say("напишите, например, \"mon-fri 22:00-06:00\"", "write, for example, \"mon-fri 22:00-06:00\"")))
 	}

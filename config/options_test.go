@@ -249,7 +249,7 @@ var options = map[string]struct{ good, bad string }{
 	"ad.rename_minimum":                        {"7", "-7"},
 	"ad.brake_maximum":                         {"7", "-7"},
 	"ad.window":                                {`["mon-fri 22:00-06:00"]`, "[noon]"},
-	"ad.rate":                                  {"7.5", ".nan"},
+	"ad.rate":                                  {"7.5", "0.01"},
 	"ad.grace_days":                            {"14", "91"},
 	"ad.places":                                {"[{ou: OU=all}]", "pupils"},
 	"ad.places[].roles":                        {"[pupil]", "[parent]"},

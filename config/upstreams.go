@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"schoolbridge/ldapsrv/filter"
 )
 
 // Upstream is a system beside mos.ru that owns people and checks their passwords.
@@ -114,15 +116,15 @@ func (b JSONBody) check() *problem {
 
 // upstreams checks what the section's options must have in common.
 func (d *decoder) upstreams(c *Config) {
-	names, marks := map[string]int{}, map[string]int{}
-	own := slices.Concat(c.Names.Domains, c.Names.Realms)
+	names, domains, realms := map[string]int{}, map[string]int{}, map[string]int{}
 	unmarked := false
 	for i := range c.Upstreams {
 		u, path := &c.Upstreams[i], fmt.Sprintf("upstreams[%d]", i)
 		d.once(names, string(u.Name), path+".name")
 		d.schools(path, u.Schools, "any")
-		d.marks(path+".domains", u.Domains, own, marks, `\/@`)
-		d.marks(path+".realms", u.Realms, own, marks, `\/@`)
+		d.anyAlone(path, u.Schools)
+		d.marks(path+".domains", u.Domains, c.Names.Domains, domains, `\/@`)
+		d.marks(path+".realms", u.Realms, c.Names.Realms, realms, `\/@`)
 		switch {
 		case u.Unmarked && unmarked:
 			d.faultAt(path+".unmarked", wrong(say("логины без домена уже отданы другой системе", "logins without a domain belong to another system already"), say("оставьте unmarked у одной", "keep unmarked at one of them")))
@@ -193,7 +195,7 @@ func (d *decoder) upstreamLDAP(path string, u *Upstream) {
 			d.faultAt(path+part.key, wrong(say("нечем заполнить {upn} или {domain}", "there is nothing to fill {upn} or {domain} with"), say("укажите realms или domains", "set realms or domains")))
 		}
 	}
-	if l.Filter != "" && (!strings.HasPrefix(l.Filter, "(") || strings.Count(l.Filter, "(") != strings.Count(l.Filter, ")")) {
+	if _, err := filter.Parse(strings.NewReplacer("{login}", "a", "{upn}", "a", "{domain}", "a").Replace(l.Filter)); l.Filter != "" && (err != nil || !strings.HasPrefix(l.Filter, "(")) {
 		d.faultAt(path+".filter", wrong(say("%s — не фильтр LDAP", "%s is no LDAP filter", show(l.Filter)), d.example(path+".filter")))
 	}
 	for i, s := range l.Servers {

@@ -130,17 +130,40 @@ func (a *Activator) Activate(ctx context.Context, r Request, now time.Time) (Res
 	return result, err
 }
 
+// rematch is Activate for whom nobody waits, by what mos.ru said some time ago: that
+// it comes to nothing is no try of the person's.
+func (a *Activator) rematch(ctx context.Context, r Request, now time.Time) (fits bool, err error) {
+	one := &activation{Activator: a, Request: r, now: now, withEZHD: true, unattended: true}
+	result, err := one.run(ctx)
+	if fits = err == nil && result.Verdict.Decision == match.Match; fits {
+		one.note(ctx, result.Verdict)
+	}
+	return fits, err
+}
+
 // Judge says what an activation would come to now, and writes nothing.
 func (a *Activator) Judge(ctx context.Context, p person.Profile, now time.Time) (match.Verdict, error) {
 	one := &activation{Activator: a, Request: Request{Profile: p}, now: now, withEZHD: true}
-	e, err := a.store.Evidence(ctx, p)
-	if err != nil {
-		return match.Verdict{}, fmt.Errorf("judge: %w", err)
+	for {
+		e, err := a.store.Evidence(ctx, p)
+		if err != nil {
+			return match.Verdict{}, fmt.Errorf("judge: %w", err)
+		}
+		if _, err := one.compose(ctx, &e); err != nil {
+			return match.Verdict{}, fmt.Errorf("judge: %w", err)
+		}
+		v := one.decide(e)
+		switch {
+		case v.Decision != match.Match:
+			return v, nil
+		case v.Provision.Origin == match.OriginMade && !one.withMade:
+			one.withMade = true // which of them are free
+		case !one.mayProve(v, e):
+			return outOfReach(v), nil
+		default:
+			return v, nil
+		}
 	}
-	if _, err := one.compose(ctx, &e); err != nil {
-		return match.Verdict{}, fmt.Errorf("judge: %w", err)
-	}
-	return one.decide(e), nil
 }
 
 // activation is one activation under way: what was learnt from the conflicts
@@ -150,11 +173,14 @@ type activation struct {
 	Request
 	now      time.Time
 	withEZHD bool
+	deaf     bool     // the target did not answer: it is not asked again
 	withMade bool     // a name from the ФИО is wanted: the next look says which are free
 	mosruHad bool     // the mos.ru login turned out to be somebody else's name
 	taken    []string // shortened and other names that turned out to be somebody else's
 	again    bool     // an objection of AD was looked at again
 	rows     match.Registry
+
+	unattended bool // nobody waits for it
 }
 
 // ErrDecisionMoved says that a decision of a person, by which an activation was
@@ -294,7 +320,7 @@ func (a *activation) otherThanMosru(taken string, e Evidence) bool {
 
 // plan is what a match writes.
 func (a *activation) plan(v match.Verdict, e Evidence, objects map[string][16]byte) person.Activation {
-	act := person.Activation{Profile: a.Profile, Records: v.Records}
+	act := person.Activation{Profile: a.Profile, Records: v.Records, Asked: a.Asked, Unattended: a.unattended}
 	for _, approval := range e.Approved {
 		if slices.Contains(v.Records, approval.Record) {
 			act.Decisions = append(act.Decisions, approval.Decision)
@@ -312,7 +338,7 @@ func (a *activation) plan(v match.Verdict, e Evidence, objects map[string][16]by
 	}
 	if a.o.Target != "" {
 		act.Target = a.target(v, e, objects)
-		act.Password, act.Asked = a.Password, a.Asked
+		act.Password = a.Password
 	}
 	if !a.withEZHD {
 		return act

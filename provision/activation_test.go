@@ -151,6 +151,26 @@ func (o *office) expect(t *testing.T, r provision.Result, kind match.ProvisionKi
 	}
 }
 
+// TestTwins: of two objects that have one name the one that somebody claimed is
+// taken, whichever is older, and where nobody did, none.
+func TestTwins(t *testing.T) {
+	for claimed := range 3 {
+		o := newOffice(t)
+		p := o.teacher(t, 1, "evann", "")
+		o.live = []provision.Object{object(1, "evann"), object(2, "EVANN")}
+		if claimed == 2 {
+			o.expect(t, o.activate(t, p), match.ProvisionNothing, "AD_UNOWNED")
+			continue
+		}
+		o.claim(t, "k1", o.live[claimed])
+		r := o.activate(t, p)
+		o.expect(t, r, match.ProvisionAdopt, "")
+		if row := o.job(t, r.Activated.Person).Row; !reflect.DeepEqual(row.Object, o.live[claimed].ID[:]) {
+			t.Errorf("the row is %+v", row)
+		}
+	}
+}
+
 // TestAdopt: the demo's teacher, whose two accounts are claimed.
 func TestAdopt(t *testing.T) {
 	for _, test := range []struct {

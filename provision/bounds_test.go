@@ -171,6 +171,72 @@ func TestWorkerRate(t *testing.T) {
 	})
 }
 
+// TestWorkerWindowAndLeaving: an account that waits for a window days away is
+// switched off when its grace ends before that.
+func TestWorkerWindowAndLeaving(t *testing.T) {
+	opens := time.Date(2000, 1, 10, 22, 0, 0, 0, time.UTC)
+	asked := 0
+	work(t, func(o *WorkerOptions) {
+		o.LeaveGrace, o.Sweep = 1, 1000*time.Hour
+		o.Window = func(time.Time) (bool, time.Time) { asked++; return false, opens }
+	}, func(t *testing.T, w *floor) { // at midnight
+		last, _ := person.NewDate(2000, 1, 2)
+		w.q.add(1, 2)
+		w.q.rows[identity.PersonID{1}].Entry.Affiliations[0].To = last
+		w.start()
+		pass(49 * time.Hour) // the first day of the grace: nothing to do yet
+		w.q.mu.Lock()
+		for _, r := range w.q.rows {
+			r.due, r.Row.Revision = time.Now(), r.Row.Revision+1
+		}
+		w.q.mu.Unlock()
+		pass(24 * time.Hour)
+		if one, two := w.q.row(1).Row.Observed, w.q.row(2); one.Enabled || !two.due.Equal(opens) {
+			t.Errorf("%+v, the other one is due %v", one, two.due)
+		}
+		if asked > 3 {
+			t.Errorf("the hours were asked %d times", asked)
+		}
+	})
+}
+
+// TestWorkerRateAndUrgent: whoever is waited for does not wait for the pace of
+// others, nor for the whole of a command.
+func TestWorkerRateAndUrgent(t *testing.T) {
+	work(t, func(o *WorkerOptions) { o.Rate = 0.1 }, func(t *testing.T, w *floor) {
+		w.q.add(1, 2, 3, 4)
+		w.q.add(9)
+		w.q.rows[identity.PersonID{9}].due = time.Now().Add(time.Hour)
+		w.start()
+		pass(2 * time.Second)
+		w.q.touch(9, nil)
+		pass(time.Minute)
+		if at := w.b.times(9); len(at) != 1 || at[0] != 2*time.Second {
+			t.Errorf("the urgent one was looked at after %v", at)
+		}
+		if at := w.b.times(4); len(at) != 1 || at[0] != 30*time.Second {
+			t.Errorf("the last one was looked at after %v", at)
+		}
+	})
+	work(t, nil, func(t *testing.T, w *floor) {
+		var only []identity.PersonID
+		for n := byte(1); n <= 60; n++ {
+			w.q.add(n)
+			only = append(only, identity.PersonID{n})
+		}
+		w.q.add(99)
+		w.q.rows[identity.PersonID{99}].due = time.Now().Add(time.Hour)
+		w.b.slow(time.Second)
+		time.AfterFunc(3*time.Second+time.Millisecond, func() { w.q.touch(99, nil) })
+		if s, err := w.Once(t.Context(), only...); err != nil || s.Accounts != 60 {
+			t.Errorf("%+v, %v", s, err)
+		}
+		if at := w.b.times(99); len(at) != 1 || at[0] > workerBatch*time.Second {
+			t.Errorf("the urgent one was looked at after %v", at)
+		}
+	})
+}
+
 // TestGrace: who leaves keeps the account for the days, unless there is another
 // place, and the worker comes back when they are over.
 func TestGrace(t *testing.T) {

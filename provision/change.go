@@ -39,12 +39,13 @@ const (
 	WhyStale     Why = "stale"     // the password there is no longer that of mos.ru
 	WhyControl   Why = "control"   // the password's age is mos.ru's matter
 	WhyStamp     Why = "stamp"     // the stamp there is not ours
+	WhyConflict  Why = "conflict"  // two domain controllers had given the name away, and it is free now
 )
 
 // Whys are all reasons.
 func Whys() []Why {
 	return []Why{WhyNew, WhyOwner, WhyActive, WhyLeft, WhySuspended, WhyRemoved, WhyProfile, WhyMapping, WhyPlace, WhyGroup, WhyTeams, WhyRename,
-		WhyDelivery, WhyStale, WhyControl, WhyStamp}
+		WhyDelivery, WhyStale, WhyControl, WhyStamp, WhyConflict}
 }
 
 // Drastic says which of the changes that a Brake bounds a pass would make.

@@ -52,7 +52,7 @@ func (a *activation) compose(ctx context.Context, e *Evidence) (map[string][16]b
 		return nil, err
 	}
 	own := e.account(target)
-	byName := map[string][16]byte{}
+	byName, somebodys := map[string][16]byte{}, map[string]bool{}
 	for _, o := range objects {
 		account := a.account(o, owners[o.ID], e)
 		if own != nil && own.Object == o.ID && own.Object != [16]byte{} { // also where the store has forgotten the subject
@@ -65,7 +65,11 @@ func (a *activation) compose(ctx context.Context, e *Evidence) (map[string][16]b
 		if reserved || own != nil && own.Object == o.ID {
 			own = nil // here it is
 		}
-		byName[person.FoldName(o.Name)] = o.ID
+		// Two domain controllers can have given one name to two objects: what is
+		// known to be somebody's is meant, else the older one.
+		if name := person.FoldName(o.Name); byName[name] == [16]byte{} || !somebodys[name] && !account.nobodys() {
+			byName[name], somebodys[name] = o.ID, !account.nobodys()
+		}
 		e.Registry.AD = append(e.Registry.AD, account.ADAccount)
 	}
 	if own != nil {
@@ -83,6 +87,12 @@ func (a *activation) takenNames(ctx context.Context, e *Evidence) (names, free [
 	q := NameQuery{Target: a.o.Target, Subject: a.Profile.Subject, Given: names}
 	if a.withMade {
 		q.Made = a.o.Names.Made.Make(a.Profile.Last, a.Profile.First, a.Profile.Middle)
+		for _, r := range e.Registry.Employments {
+			q.Rows = append(q.Rows, person.RecordRef{Kind: person.RecordEmployment, ID: r.ID})
+		}
+		for _, r := range e.Registry.Enrolments {
+			q.Rows = append(q.Rows, person.RecordRef{Kind: person.RecordEnrolment, ID: r.ID})
+		}
 	}
 	taken, err := a.store.Taken(ctx, q)
 	if err != nil {
@@ -102,13 +112,14 @@ func (a *activation) takenNames(ctx context.Context, e *Evidence) (names, free [
 // about names.
 func (a *activation) alike(ctx context.Context, names []string) []Object {
 	finder, ok := a.o.Finder.(AlikeFinder)
-	if !ok || len(names) == 0 {
+	if !ok || a.deaf || len(names) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.o.Patience)
 	defer cancel()
 	objects, err := finder.FindAlike(ctx, names)
 	if err != nil {
+		a.deaf = true
 		a.o.Logger.Warn("the target was not asked about names that look alike: the activation goes on without", "target", a.o.Target, "error", err)
 		return nil
 	}
@@ -144,13 +155,14 @@ func (a *activation) names(e Evidence) []string {
 // live asks the target. Without its answer activation goes on with what the
 // store knows: the worker meets whatever stands in the way.
 func (a *activation) live(ctx context.Context, names []string) []Object {
-	if a.o.Finder == nil || len(names) == 0 {
+	if a.o.Finder == nil || a.deaf || len(names) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.o.Patience)
 	defer cancel()
 	objects, err := a.o.Finder.FindNames(ctx, names)
 	if err != nil {
+		a.deaf = true
 		a.o.Logger.Warn("the target was not asked about names: the activation goes on without", "target", a.o.Target, "error", err)
 		return nil
 	}

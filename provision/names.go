@@ -1,6 +1,9 @@
 package provision
 
-import "schoolbridge/internal/identity"
+import (
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+)
 
 // NameSource says how it is known that a target has or had a name.
 type NameSource uint8
@@ -21,6 +24,9 @@ type NameQuery struct {
 	// those of live objects are told apart elsewhere.
 	Given []string
 	// Made are names that would be made: taken where they look like one that
-	// another person here has or had, or the target (login.Look).
+	// another person here has or had, or the target (login.Look), and where they
+	// are somebody else's login at mos.ru or in the ЭЖД.
 	Made []string
+	// Rows may be the person's: of their ЭЖД logins whoever decides judges.
+	Rows []person.RecordRef
 }

@@ -19,7 +19,7 @@ type Summary struct {
 }
 
 // Once brings every account once, or only those that are named, whether due or
-// not, for a command: it waits for the lease until ctx ends, for no window, and
+// not, for a command, and meanwhile those for which somebody waits: it waits for the lease until ctx ends, for no window, and
 // ends when target or store cannot be worked with. Accounts on which alone they
 // fail are an error at the end.
 func (w *Worker) Once(ctx context.Context, only ...identity.PersonID) (Summary, error) {
@@ -53,7 +53,12 @@ func (w *Worker) Once(ctx context.Context, only ...identity.PersonID) (Summary, 
 		}
 	}
 	before, passedOver := w.metrics.totals(), w.faults.passedOver
-	for _, id := range all {
+	for i, id := range all {
+		if i > 0 && i%workerBatch == 0 { // nobody else has the lease meanwhile
+			if err := w.urgent(ctx); err != nil {
+				return s, err
+			}
+		}
 		if err := errors.Join(ctx.Err(), w.one(ctx, id, false)); err != nil {
 			return s, err
 		}

@@ -2,13 +2,13 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
-	"schoolbridge/provision/match"
 )
 
 // Rematch is somebody whose records may have become more: a registry got a row
@@ -16,14 +16,15 @@ import (
 type Rematch struct {
 	Person  identity.PersonID
 	Profile person.Profile // as mos.ru gave it last
-	At      time.Time      // when mos.ru was asked
+	At      time.Time      // when mos.ru was asked; zero: a version kept the Profile that kept only names
 	Asked   uint64         // which question this is
 }
 
 // Rematches is what a Rematcher needs of the store.
 type Rematches interface {
-	// Rematches gives people to match anew, at most so many.
-	Rematches(ctx context.Context, limit int) ([]Rematch, error)
+	// Rematches gives people to match anew in the order of their ids, those after one
+	// and at most so many.
+	Rematches(ctx context.Context, after identity.PersonID, limit int) ([]Rematch, error)
 	// Rematched notes the answer to a question; a newer one stays.
 	Rematched(ctx context.Context, id identity.PersonID, asked uint64) error
 }
@@ -48,27 +49,38 @@ func NewRematcher(store Rematches, activator *Activator, log *slog.Logger) *Rema
 
 const rematchBatch = 100
 
-// Pass matches everybody of whom it is asked, and says how many got more
-// records.
-func (r *Rematcher) Pass(ctx context.Context, now time.Time) (bound int, err error) {
+// Pass matches everybody of whom it is asked once, and says how many the rules
+// match. Whoever cannot be matched keeps nobody from theirs; the error tells of the last.
+func (r *Rematcher) Pass(ctx context.Context, now time.Time) (matched int, err error) {
+	var after identity.PersonID
 	for {
-		list, err := r.store.Rematches(ctx, rematchBatch)
-		if err != nil || len(list) == 0 {
-			return bound, err
+		list, broken := r.store.Rematches(ctx, after, rematchBatch)
+		if broken != nil || len(list) == 0 {
+			return matched, errors.Join(broken, err)
 		}
 		for _, one := range list {
-			result, err := r.activator.Activate(ctx, Request{Profile: one.Profile, Asked: one.At}, now)
-			if err != nil {
-				return bound, fmt.Errorf("match person %s anew: %w", one.Person, err)
+			after = one.Person
+			fits, fault := r.one(ctx, one, now)
+			if ctx.Err() != nil {
+				return matched, ctx.Err()
 			}
-			if result.Verdict.Decision == match.Match {
-				bound++
+			if fault != nil {
+				err = fmt.Errorf("match person %s anew: %w", one.Person, fault)
 			}
-			if err := r.store.Rematched(ctx, one.Person, one.Asked); err != nil {
-				return bound, err
+			if fits {
+				matched++
 			}
 		}
 	}
+}
+
+func (r *Rematcher) one(ctx context.Context, one Rematch, now time.Time) (fits bool, err error) {
+	if !one.At.IsZero() { // else the next sign-in on the page does it
+		if fits, err = r.activator.rematch(ctx, Request{Profile: one.Profile, Asked: one.At}, now); err != nil {
+			return false, err
+		}
+	}
+	return fits, r.store.Rematched(ctx, one.Person, one.Asked)
 }
 
 // rematchEvery is how often is looked without being woken: others write too.

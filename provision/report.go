@@ -88,7 +88,7 @@ func (w *Worker) measure(ctx context.Context, now bool) error {
 }
 
 // count notes a pass: how it ended and how long it took.
-func (w *Worker) count(pass Pass, err error, took time.Duration) {
+func (w *Worker) count(job Job, pass Pass, err error, took time.Duration) {
 	result := "ready"
 	switch {
 	case errors.Is(err, identity.ErrConflict):
@@ -97,9 +97,11 @@ func (w *Worker) count(pass Pass, err error, took time.Duration) {
 		result = "error"
 	case pass.Again:
 		result = "again"
-	case !pass.Observed.Ready || len(pass.Observed.Problems) > 0:
+	case len(pass.Observed.Problems) > 0, !pass.Observed.Ready && !job.Keep.any():
 		result = "problem"
 		w.metrics.problemPasses.Add(1)
+	case job.Keep.any():
+		result = "held"
 	}
 	if pass.Wrote > 0 {
 		w.metrics.writePasses.Add(1)

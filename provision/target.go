@@ -104,6 +104,7 @@ type Observed struct {
 	UPN      string // userPrincipalName, which is the Teams login
 	Display  string // displayName; "" where it was not seen
 	Place    string // distinguished name
+	Server   string // which of the target's servers showed it; "": not known
 	Enabled  bool
 	Ready    bool // everything was as it should be, the password included
 	Problems []match.Problem

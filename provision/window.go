@@ -2,33 +2,91 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"schoolbridge/internal/identity"
 )
 
+// hours is what Window said last, of a minute: with whole minutes it opens and closes.
+type hours struct {
+	minute time.Time
+	open   bool
+	opens  time.Time
+}
+
 // waits says that an account has time until the window opens: nobody waits for
-// it, and nobody comes or leaves.
-func (w *Worker) waits(job Job, d Drastic) (opens time.Time, wait bool) {
+// it, and nobody comes or leaves. Where somebody may come or leave before that, it
+// is looked at then.
+func (w *Worker) waits(job Job, d Drastic) (until time.Time, wait bool) {
 	if w.o.Window == nil || w.brake.whole || job.Urgent || d[Off] || job.Row.Observed.Enabled != job.Active(w.o.Zone) || job.Password != nil {
 		return time.Time{}, false
 	}
-	open, opens := w.o.Window(job.Now)
-	return opens, !open
+	if minute := job.Now.Truncate(time.Minute); !minute.Equal(w.hours.minute) {
+		w.hours.minute = minute
+		w.hours.open, w.hours.opens = w.o.Window(job.Now)
+	}
+	until = w.hours.opens
+	if at := w.pace.boundary(job.Entry, job.Now); !at.IsZero() {
+		until = earlier(until, at)
+	}
+	return until, !w.hours.open
 }
 
-// slow waits until Rate lets the next account be written to.
+// slow waits until Rate lets the next account be written to. Those for which
+// somebody waits have their turn meanwhile.
 func (w *Worker) slow(ctx context.Context, job Job) error {
-	wait := w.next.Sub(w.o.Now())
-	if w.o.Rate <= 0 || job.Urgent || wait <= 0 {
-		return nil
+	for w.o.Rate > 0 && !job.Urgent {
+		wait := w.next.Sub(w.o.Now())
+		if wait <= 0 {
+			return nil
+		}
+		var wake <-chan struct{}
+		if w.o.Wake != nil {
+			wake = w.o.Wake() // before looking
+		}
+		if err := w.urgent(ctx); err != nil {
+			return err
+		}
+		timer := time.NewTimer(min(wait, w.o.Poll))
+		select {
+		case <-ctx.Done():
+		case <-wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
+	return nil
+}
+
+// urgent brings the due accounts for which somebody waits, while others have their
+// turn; what the brake has to judge waits for the run.
+func (w *Worker) urgent(ctx context.Context) error {
+	ids, err := w.due(ctx)
+	if err != nil {
+		return err
 	}
+	for _, id := range ids {
+		job, err := w.job(ctx, id, w.o.Now())
+		switch {
+		case errors.Is(err, identity.ErrNotFound):
+			continue
+		case err != nil:
+			return err
+		case !job.Urgent: // those come first
+			return nil
+		}
+		if d := w.drastic(job); d.any() && !w.atOnce(job, d) {
+			continue
+		}
+		if err := w.one(ctx, id, false); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // written notes that an account was written to.

@@ -82,6 +82,7 @@ type Worker struct {
 	brake  brake
 	faults faults
 	next   time.Time // before which Rate lets nothing be written
+	hours  hours
 
 	mu      sync.Mutex
 	state   workerState
@@ -305,7 +306,7 @@ func (w *Worker) pass(ctx context.Context, job Job, d Drastic, began time.Time) 
 		due = earlier(due, job.Now.Add(brakeHold))
 	}
 	err = w.save(ctx, job, pass, failures, due)
-	w.count(pass, err, w.o.Now().Sub(began))
+	w.count(job, pass, err, w.o.Now().Sub(began))
 	if err != nil && !errors.Is(err, identity.ErrConflict) {
 		return false, err
 	}

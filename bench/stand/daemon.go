@@ -53,8 +53,8 @@ web:
   listen: @web@
 `
 
-// build makes our program, as make does.
-func build(t testing.TB) string {
+// Build makes our program, as make does.
+func Build(t testing.TB) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "schoolbridge")
 	command := []string{"build", "-trimpath", "-o", program}

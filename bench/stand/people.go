@@ -45,7 +45,7 @@ func NewSchool(t testing.TB, people int) *School {
 	for i := range people {
 		w.users = append(w.users, sim.User{Profile: profileOf(i), Password: Password})
 	}
-	w.Program = build(t)
+	w.Program = Build(t)
 	whole := filepath.Join(w.Dir, "whole")
 	if _, err := os.Stat(whole); err != nil {
 		Must(t, os.RemoveAll(w.Dir)) // of a run that did not end

@@ -115,7 +115,7 @@ type switched struct {
 
 func (s *switcher) turn(ctx context.Context) (d switched, err error) {
 	name := bareName(s.config, s.login)
-	holder, err := s.db.Accounts().Find(ctx, name)
+	holder, err := holderOf(ctx, s.db, s.config, s.login)
 	known := !errors.Is(err, identity.ErrNotFound)
 	if known && err != nil {
 		return d, err

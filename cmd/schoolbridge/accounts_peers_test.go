@@ -19,6 +19,7 @@ func TestOnePersonOneAccount(t *testing.T) {
 		{"killed while a password changes", killedRenewing},
 		{"killed while somebody leaves", killedLeaving},
 		{"killed while somebody returns", killedReturning},
+		{"killed while somebody moves", killedMoving},
 		{"killed while storing", killedStoring},
 		{"200 activations of one person", crowdOfOne},
 		{"50 namesakes", crowdOfNamesakes},
@@ -28,6 +29,7 @@ func TestOnePersonOneAccount(t *testing.T) {
 		{"a worker that slept", overtaken},
 		{"a pupil and the own mark", ownMark},
 		{"a mark that was changed", foreignMark},
+		{"a password that the policy refuses", refusedPassword},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, s) })
 	}

@@ -174,7 +174,7 @@ func (v *auditor) person(ctx context.Context) (identity.PersonID, error) {
 	if v.nobody {
 		return identity.PersonID{}, nil
 	}
-	holder, err := v.db.Accounts().Find(ctx, bareName(v.config, v.who))
+	holder, err := holderOf(ctx, v.db, v.config, v.who)
 	if err == nil {
 		return holder.Person, nil
 	}

@@ -10,8 +10,38 @@ import (
 	"unicode/utf8"
 
 	"schoolbridge/internal/ldapclient"
+	"schoolbridge/internal/store"
 	"schoolbridge/provision"
 )
+
+// namesKept keeps names of the directory, some at a time.
+type namesKept struct {
+	ctx    context.Context
+	keep   *store.Names
+	source provision.NameSource
+	some   []string
+	n      int
+}
+
+const namesAtOnce = 1000
+
+func (n *namesKept) add(name string) error {
+	if name == "" {
+		return nil
+	}
+	n.n++
+	n.some = append(n.some, name)
+	if len(n.some) < namesAtOnce {
+		return nil
+	}
+	return n.flush()
+}
+
+func (n *namesKept) flush() error {
+	err := n.keep.Record(n.ctx, targetAD, n.source, n.some)
+	n.some = n.some[:0]
+	return err
+}
 
 // namesOfOld keeps the names of deleted accounts, and those of a list.
 func (k *claiming) namesOfOld(ctx context.Context) error {

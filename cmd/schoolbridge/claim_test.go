@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/ldapclient"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/simad"
 	"schoolbridge/internal/store"
@@ -153,6 +155,132 @@ func TestClaimRefuses(t *testing.T) {
 	}
 }
 
+// What was said no to does not come again because of what becomes of another
+// account, and what was approved is not what has another doubt by now.
+func TestClaimBeside(t *testing.T) {
+	s := withOldAD(t)
+	plan := s.path("plan.json")
+	s.run(exitFindings, "provision", "claim", "plan", "--out", plan)
+	s.run(exitFindings, "provision", "claim", "apply", "--plan", plan)
+	s.run(exitFindings, "provision", "claim", "apply", "--plan", plan, "--approve", "titovp=kadry:k2")
+	if _, errs := s.run(exitFindings, "provision", "claim", "apply", "--plan", plan, "--approve", "titovp-1=kadry:k2"); !strings.Contains(errs, "titovp-1: изменилась") {
+		t.Error(errs)
+	}
+	run := func() string {
+		out, _ := s.run(exitDone, "queue", "decisions", "--json")
+		var list []decisionObject
+		if err := json.Unmarshal([]byte(out), &list); err != nil || len(list) != 1 || list[0].Verb != "claim" {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return list[0].Run
+	}()
+	s.run(exitDone, "provision", "claim", "drop", "--run", run)
+	s.run(exitFindings, "provision", "claim", "apply", "--plan", plan)
+	out, _ := s.run(exitFindings, "queue", "list", "--format", "json")
+	var items []queueObject
+	if err := json.Unmarshal([]byte(out), &items); err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(items, func(i queueObject) bool { return i.Name == "titovp-1" })
+	s.run(exitDone, "queue", "decide", items[at].ID, "refuse", "--reason", "не его")
+	s.run(exitFindings, "provision", "claim", "apply", "--plan", plan, "--approve", "titovp=kadry:k2")
+	if out, _ := s.run(exitFindings, "provision", "claim", "plan"); strings.Contains(out, "titovp-1") {
+		t.Errorf("the refused one is back: %s", out)
+	}
+}
+
+// A number that a pupil's record shares with a teacher's names neither.
+func TestClaimSameNumber(t *testing.T) {
+	s := newSite(t)
+	s.directory(siteUser("ivanovii", "Иванов Иван Иванович", nil))
+	s.write("kadry.csv", "id,fio,school,start,ezhd_login\n17,Иванов Иван Иванович,49,2015-09-01,ivanovii\n")
+	s.write("kontingent.csv", "id,last,first,middle,school,class,ezhd_login\n17,Иванов,Иван,Иванович,49,5А,ivanovii\n")
+	s.run(exitDone, "registry", "import", s.path("kadry.csv"), s.path("kontingent.csv"))
+	plan := s.path("plan.json")
+	s.run(exitFindings, "provision", "claim", "plan", "--out", plan)
+	apply := []string{"provision", "claim", "apply", "--plan", plan, "--approve"}
+	if _, errs := s.run(exitUsage, append(apply, "ivanovii=17")...); !strings.Contains(errs, "kadry:17") {
+		t.Error(errs)
+	}
+	s.run(exitFindings, apply[:len(apply)-1]...)
+	id := s.openItem().ID
+	s.run(exitFindings, "queue", "decide", id, "adopt", "17")
+	s.run(exitDone, append(apply, "ivanovii=kontingent:17")...)
+}
+
+// An account that was changed after it came into the queue is looked at anew
+// before anybody says whose it is.
+func TestQueueAdoptChanged(t *testing.T) {
+	s := withOldAD(t)
+	plan := s.path("plan.json")
+	s.run(exitFindings, "provision", "claim", "plan", "--out", plan)
+	s.run(exitFindings, "provision", "claim", "apply", "--plan", plan)
+	item := func() string {
+		out, _ := s.run(exitFindings, "queue", "list", "--format", "json", "--school", "50")
+		var items []queueObject
+		if err := json.Unmarshal([]byte(out), &items); err != nil || len(items) != 1 || items[0].Name != "kimv" {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return items[0].ID
+	}
+	dn := "CN=kimv," + siteManaged
+	s.change(dn, "displayName", "Кимов Виктор")
+	if _, errs := s.run(exitFindings, "queue", "decide", item(), "adopt", "kadry:k4"); !strings.Contains(errs, "изменилась") {
+		t.Error(errs)
+	}
+	s.change(dn, "displayName", "Ким Вера")
+	s.run(exitDone, "queue", "decide", item(), "adopt", "kadry:k4")
+}
+
+// change writes an attribute by hand.
+func (s site) change(dn, attribute string, values ...string) {
+	s.t.Helper()
+	c, err := loadConfig(streams{nil, os.Stdout, os.Stderr}, s.path("config.yaml"), "ru")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, client, err := dialAD(c, discardLog())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	if err := client.Modify(s.t.Context(), dn, []ldapclient.Change{{Op: ldapclient.Replace, Attribute: ldapclient.Texts(attribute, values...)}}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// What directories and registries hold moves no cursor.
+func TestQueueOnATerminal(t *testing.T) {
+	s := newSite(t)
+	s.directory(siteUser("evann", "Еванова Нина\u009b2J", nil))
+	s.write("kadry.csv", "id,fio,school,start,ezhd_login,position\nk1,Еванова Нина Николаевна,49,2015-09-01,evann,\"зам\u009b2J\tдиректора\"\n")
+	s.run(exitDone, "registry", "import", s.path("kadry.csv"))
+	plan := s.path("plan.json")
+	s.run(exitFindings, "provision", "claim", "plan", "--out", plan)
+	s.run(exitFindings, "provision", "claim", "apply", "--plan", plan)
+	id := s.openItem().ID
+	show, _ := s.run(exitFindings, "queue", "show", id)
+	s.run(exitDone, "queue", "decide", id, "refuse", "--reason", "нет\u009b2J")
+	list, _ := s.run(exitDone, "queue", "decisions")
+	for _, out := range []string{show, list} {
+		if !strings.Contains(out, "2J") || strings.ContainsRune(out, '\u009b') {
+			t.Errorf("%q", out)
+		}
+	}
+}
+
+func FuzzClaimPlan(f *testing.F) {
+	f.Add([]byte(`{"made":"2026-09-01T08:00:00Z","base":"DC=obr","summary":{"accounts":1},"proposals":[{"object":"00000000000000000000000000000001","name":"evann","certain":true,"why":["NAMESAKES"],"candidates":[{"fio":"x"}],"seen":"ab"}]}`))
+	f.Add([]byte(`{"proposals":null}`))
+	f.Add([]byte(`[]`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		plan, err := readClaimPlan(bytes.NewReader(text))
+		if err == nil && !json.Valid(bytes.TrimSpace(text)) && len(plan.proposals) > len(text) {
+			t.Errorf("%d proposals", len(plan.proposals))
+		}
+	})
+}
+
 func FuzzNameList(f *testing.F) {
 	f.Add([]byte("a\nb;c\n\"d\"\t1\n"))
 	f.Add([]byte("\xef\xbb\xbflogin,since\r\nx,1\r\n"))
@@ -290,7 +418,7 @@ func TestQueueAllocate(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	name := shown.Suggestions[0]
-	s.run(exitDone, "queue", "decide", item.ID, "allocate", name)
+	s.run(exitDone, "queue", "decide", item.ID, "allocate") // the suggested one
 	r := s.activated(p)
 	if r.Verdict.Decision != match.Match || r.Verdict.Provision.SAM != name || string(r.Activated.Login) != name {
 		t.Fatalf("%+v", r)

@@ -14,7 +14,7 @@ type claimText struct {
 	title, reading, planned, write, certain, decide             string
 	noPlan, otherPlan, noPair, noCandidate, noProposal, noTaken string
 	settled, moved, applied, noDeleted, names                   string
-	noObject, noClaim, used, dropped                            string
+	noObject, noClaim, used, passedOn, dropped                  string
 	taken, gone                                                 string
 	head                                                        []string
 	reason                                                      map[duplicates.Reason]string
@@ -40,13 +40,13 @@ var claimTexts = map[string]claimText{
 		title: "Чьи учётные записи AD", reading: "читаем все учётные записи домена и реестры…",
 		head:    []string{"Имя для входа", "Решение", "ФИО в реестре", "Школа", "Записи", "Почему", "Сомнения", "Имя в AD", "Где лежит"},
 		certain: "достоверно", decide: "решает человек",
-		planned: "учётных записей %d: уже с владельцем %d, отмечены раньше %d, служебные %d, вне подразделений службы %d, неизвестно чьи %d; " +
+		planned: "учётных записей %d: уже с владельцем %d, отмечены раньше %d, служебные %d, вне подразделений службы %d, неизвестно чьи %d, отключены как дубликаты %d; " +
 			"предлагается достоверно %d, решает человек %d; отклонено раньше %d",
 		write:       "не записать %s: %w",
 		noPlan:      "план %s не читается: %w",
 		otherPlan:   "план %s составлен для другого домена: %s",
 		noPair:      "%q — не пара ЗАПИСЬ_AD=ЗАПИСЬ_РЕЕСТРА: например, ivanov=kadry:17",
-		noCandidate: "учётную запись %s для %s никто не предлагал: выберите одну из тех, что в плане",
+		noCandidate: "учётную запись %s для %s никто не предлагал, или под этим номером их несколько: выберите одну из тех, что в плане, вместе с реестром (kadry:17)",
 		noProposal:  "учётной записи %s в плане нет",
 		noTaken:     "список занятых имён %s не читается: %w",
 		settled:     "%s: уже отмечена или имеет владельца",
@@ -57,7 +57,8 @@ var claimTexts = map[string]claimText{
 		names:    "имена, занятые навсегда: из удалённых %d, из списка %d",
 		noObject: "%q — не objectGUID (32 шестнадцатеричных знака): возьмите его из claim plan --format json или queue show",
 		noClaim:  "учётная запись %s никем не отмечена или уже принадлежит человеку", used: "%s: уже стала учётной записью человека, не отменить",
-		dropped: "отменено %d, осталось %d", taken: "уже отмечена за другим, или у человека есть другая", gone: "записи в реестре больше нет",
+		passedOn: "%s: отметка перешла на остающуюся запись при ремонте дубликатов: сначала верните его (duplicates undo)",
+		dropped:  "отменено %d, осталось %d", taken: "уже отмечена за другим, или у человека есть другая", gone: "записи в реестре больше нет",
 		reason: map[duplicates.Reason]string{
 			duplicates.SameLogin: "логин ЭЖД или mos.ru", duplicates.SameUPN: "логин в UPN", duplicates.SameEmployeeID: "employeeID", duplicates.SameMail: "почта", duplicates.SamePhone: "телефон",
 			duplicates.SameFIO: "ФИО", duplicates.SameSound: "ФИО в транслитерации", duplicates.PartFIO: "фамилия и имя (инициалы)", duplicates.NewSurname: "имя и отчество, фамилия другая",
@@ -70,13 +71,13 @@ var claimTexts = map[string]claimText{
 		title: "Whose accounts", reading: "reading all accounts of the domain, and the registries…",
 		head:    []string{"Account", "Decision", "Name in the registry", "School", "Records", "Why", "Doubts", "Name in AD", "Place"},
 		certain: "certain", decide: "to be decided",
-		planned: "%d accounts: %d have an owner, %d were claimed before, %d are services', %d outside our units, %d nobody knows whose; " +
+		planned: "%d accounts: %d have an owner, %d were claimed before, %d are services', %d outside our units, %d nobody knows whose, %d put to rest as duplicates; " +
 			"%d are proposed for certain, %d to be decided; %d were refused before",
 		write:       "cannot write %s: %w",
 		noPlan:      "the plan %s cannot be read: %w",
 		otherPlan:   "the plan %s is of another domain: %s",
 		noPair:      "%q is no pair OBJECT=RECORD: ivanov=kadry:17, for example",
-		noCandidate: "nobody proposed account %s for %s: choose one of those in the plan",
+		noCandidate: "nobody proposed account %s for %s, or several have this number: choose one of those in the plan, with its registry (kadry:17)",
 		noProposal:  "the plan has no account %s",
 		noTaken:     "the list of names %s cannot be read: %w",
 		settled:     "%s: claimed already, or somebody's",
@@ -87,7 +88,8 @@ var claimTexts = map[string]claimText{
 		names:    "names that are taken for ever: %d of deleted accounts, %d of the list",
 		noObject: "%q is no objectGUID (32 hexadecimal digits): take it from claim plan --format json or queue show",
 		noClaim:  "account %s is claimed for nobody, or is a person's", used: "%s: is a person's account by now, it stays",
-		dropped: "%d taken back, %d left", taken: "claimed for somebody else, or the person has another one", gone: "the record has left its registry",
+		passedOn: "%s: the claim went to the account that stays when duplicates were put to rest: take that back first (duplicates undo)",
+		dropped:  "%d taken back, %d left", taken: "claimed for somebody else, or the person has another one", gone: "the record has left its registry",
 		reason: map[duplicates.Reason]string{
 			duplicates.SameLogin: "login of ЭЖД or mos.ru", duplicates.SameUPN: "login in the UPN", duplicates.SameEmployeeID: "employeeID", duplicates.SameMail: "mail", duplicates.SamePhone: "phone",
 			duplicates.SameFIO: "name", duplicates.SameSound: "name, transliterated", duplicates.PartFIO: "surname and first name (initials)", duplicates.NewSurname: "first name and patronymic, surname differs",

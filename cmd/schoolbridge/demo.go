@@ -215,7 +215,7 @@ func (d *demo) announce() {
 	ca := d.folder.path("ca.pem")
 	with := strings.NewReplacer("{ca}", ca, "{config}", d.folder.config(), "{cases}", d.folder.cases(), "{self}", self, "{base}", demoBase,
 		"{secret}", demoSecret, "{secret-file}", d.folder.path("secrets", "radius"), "{server-name}", "bridge.school.example", "{radsec}", d.folder.path("tls", "radsec.pem"),
-		"{board}", d.folder.path("tls", "board.pem"), "{board-key}", d.folder.path("tls", "board-key.pem"),
+		"{state}", string(d.folder), "{board}", d.folder.path("tls", "board.pem"), "{board-key}", d.folder.path("tls", "board-key.pem"),
 		"{reader}", demoReader, "{reader-password}", demoReaderPass, "{web}", demoWeb, "{sim}", "http://"+demoMosru+"/sim",
 		"{ad}", demoAD, "{ad-base}", demoADBase, "{ad-admin}", "cn=admin,"+demoADBase, "{ad-password}", demoADAdmin, "{upn}", "evann@uao.obr.mos.ru",
 		"{adsearch}", "LDAPTLS_CACERT="+ca+" ldapsearch -x -LLL",
@@ -284,6 +284,16 @@ A teacher activates. Active Directory holds two accounts of hers, and her mos.ru
     {adsearch} -ZZ -H ldap://{ad} -D {upn} -w Zimorodok-2021 -b {ad-base} sAMAccountName=evann dn
 Would anything change in Active Directory? (exit code 1: something would, or there are problems)
     {self} provision plan --lang en --config {config}
+Whose data are to be repaired, by whom and how; how far activation is; what a curator is to decide:
+    {self} problems --lang en --config {config} --school 000149
+    {self} stats --lang en --config {config}
+    {self} queue list --lang en --config {config}
+Which accounts are one person's; a plan with a report for the director; it is carried out, and taken back:
+    {self} duplicates plan --lang en --config {config} --out {state}/plan.json --report {state}/report.html
+    {self} duplicates apply --lang en --config {config} --plan {state}/plan.json --approve-certain
+    {self} duplicates undo --lang en --config {config} all
+The files of School Data Sync for Teams; the second time only what changed is told:
+    {self} teams export --lang en --config {config} --dir {state}/sds
 What her phone needs for the Wi-Fi, without a password in it (--for apple, windows, linux too):
     {self} wifi profile --lang en --config {config} --for android orlovami
 mos.ru goes away and comes back: people seen lately go on, the others hear "not now", not "wrong password":

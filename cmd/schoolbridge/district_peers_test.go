@@ -39,6 +39,7 @@ type district struct {
 	program string
 	folder  demoFolder
 	web     string // the daemon's address
+	names   string // what ad.names of the configuration says; "": nothing
 	dc      *adtest.DC
 	admin   *ldapclient.Client
 	wire    *wire
@@ -59,6 +60,8 @@ type someone struct {
 	record                                   person.RecordRef
 	role, school                             string
 	end                                      string // of the employment
+	ezhd                                     string // ЭЖД login
+	namesake                                 bool   // of others in the district
 	password                                 identity.Password
 	id                                       identity.PersonID // once activated
 }
@@ -73,7 +76,7 @@ func (p *someone) unit() string {
 }
 
 const (
-	districtPeople    = 320
+	districtPeople    = 420
 	districtSchools   = 40 // the first so many people are alone in theirs
 	districtNamesakes = 50
 	districtPupil     = districtPeople - districtNamesakes - 1
@@ -101,7 +104,7 @@ func newSomeone(i int) *someone {
 	case i == districtPupil:
 		p.role, p.record.Kind = "pupil", person.RecordEnrolment
 	case i > districtPupil:
-		p.last = "Однофамильцев"
+		p.last, p.namesake = "Однофамильцев", true
 	}
 	return p
 }
@@ -109,12 +112,20 @@ func newSomeone(i int) *someone {
 // newDistrict makes everything but starts no daemon.
 func newDistrict(t *testing.T) *district {
 	t.Helper()
-	s := &district{program: buildProgram(t), folder: demoFolder(t.TempDir()), dc: adtest.Start(t, adtest.Options{})}
-	s.admin = s.dc.Client(s.dc.Options())
-	s.wire = newWire(t, s.dc.Address, "636")
+	s := &district{dc: adtest.Start(t, adtest.Options{})}
 	for i := range districtPeople {
 		s.people = append(s.people, newSomeone(i))
 	}
+	s.found(t)
+	return s
+}
+
+// found makes the rest of a district that has people and a domain controller.
+func (s *district) found(t *testing.T) {
+	t.Helper()
+	s.program, s.folder = buildProgram(t), demoFolder(t.TempDir())
+	s.admin = s.dc.Client(s.dc.Options())
+	s.wire = newWire(t, s.dc.Address, "636")
 	free, err := net.Listen("tcp", net.JoinHostPort(s.dc.Address, "0"))
 	s.must(t, err)
 	s.web = free.Addr().String()
@@ -129,7 +140,6 @@ func newDistrict(t *testing.T) *district {
 	s.must(t, err)
 	t.Cleanup(func() { _ = s.db.Close() })
 	t.Cleanup(func() { s.stop() })
-	return s
 }
 
 func (*district) must(t *testing.T, err error) {
@@ -185,7 +195,7 @@ func (s *district) write(t *testing.T, timeout string) {
 	mosru, err := os.ReadFile(s.folder.path("mosru-url"))
 	s.must(t, err)
 	s.put(t, []byte(strings.NewReplacer("WEB", s.web, "MOSRU", string(mosru), "CLIENT", demoClientID, "AD", s.wire.Addr().String(),
-		"AUTHORITY", s.dc.CAFile, "BIND", adtest.ServiceDN, "MANAGED", adtest.Managed, "DOMAIN", adtest.Base, "TIMEOUT", timeout).Replace(`state: .
+		"AUTHORITY", s.dc.CAFile, "BIND", adtest.ServiceDN, "MANAGED", adtest.Managed, "DOMAIN", adtest.Base, "TIMEOUT", timeout, "NAMES", s.names).Replace(`state: .
 mosru:
   url: MOSRU
   client_id: CLIENT
@@ -205,6 +215,7 @@ ad:
   groups: ["CN={role}-{school},OU=Groups"]
   timeout: TIMEOUT
   disable_minimum: 1000
+  names: {NAMES}
 policy:
   rules:
     - name: everybody
@@ -217,7 +228,7 @@ web:
 `)), "config.yaml")
 	var schools, kadry, kontingent strings.Builder
 	schools.WriteString("ekis_id,name,founder,district\n")
-	kadry.WriteString("id,fio,snils,school,start,end,position\n")
+	kadry.WriteString("id,fio,snils,school,start,end,position,ezhd_login\n")
 	kontingent.WriteString("id,last,first,middle,birth_date,school,class,phone,status\n")
 	var known []string
 	for _, p := range s.people {
@@ -229,7 +240,7 @@ web:
 			fmt.Fprintf(&kontingent, "%s,%s,%s,%s,2010-03-04,%s,9А,%s,active\n", p.record.ID, p.last, p.first, p.middle, p.school, p.phone)
 			continue
 		}
-		fmt.Fprintf(&kadry, "%s,%s,%s,%s,2020-09-01,%s,учитель\n", p.record.ID, p.fio(), p.snils, p.school, p.end)
+		fmt.Fprintf(&kadry, "%s,%s,%s,%s,2020-09-01,%s,учитель,%s\n", p.record.ID, p.fio(), p.snils, p.school, p.end, p.ezhd)
 	}
 	s.put(t, []byte(schools.String()), "registry", "schools.csv")
 	s.put(t, []byte(kadry.String()), "registry", "kadry.csv")
@@ -484,7 +495,7 @@ func (s *district) await(t *testing.T, limit time.Duration, people ...*someone) 
 func (s *district) objects(t *testing.T, p *someone) []ldapclient.Entry {
 	t.Helper()
 	filter := fmt.Sprintf("(|(sAMAccountName=%s)(employeeNumber=%s)(userPrincipalName=%s)(cn=%s)", p.login, p.id, p.upn(), p.login)
-	if !slices.Contains(s.people[districtPupil+1:], p) { // these share their name
+	if !p.namesake {
 		filter += "(displayName=" + p.fio() + ")"
 	}
 	found, err := s.admin.Search(t.Context(), ldapclient.Query{Base: adtest.Base, Scope: ldapclient.ScopeSub, Filter: filter + ")"})
@@ -495,6 +506,13 @@ func (s *district) objects(t *testing.T, p *someone) []ldapclient.Entry {
 // judge holds the end state of one person: exactly one object, whole, in the
 // right place, whose password is that of mos.ru, and no other.
 func (s *district) judge(t *testing.T, p *someone, others ...identity.Password) ldapclient.Entry {
+	t.Helper()
+	o := s.account(t, p, others...)
+	s.whole(t)
+	return o
+}
+
+func (s *district) account(t *testing.T, p *someone, others ...identity.Password) ldapclient.Entry {
 	t.Helper()
 	found := s.objects(t, p)
 	if len(found) != 1 {
@@ -527,7 +545,6 @@ func (s *district) judge(t *testing.T, p *someone, others ...identity.Password) 
 			t.Errorf("%s signs in with a password that is not that of mos.ru: %v", p.login, err)
 		}
 	}
-	s.whole(t)
 	return o
 }
 

@@ -20,7 +20,7 @@ import (
 )
 
 const duplicatesUsage = "find --config FILE [--format table|json] | plan --config FILE [--out PLAN] [--report FILE.html|FILE.xlsx] [--format table|json] | " +
-	"apply --config FILE [--plan PLAN --approve GROUP,…|--approve-certain] [--rate N] [--accept-disabling N] | undo --config FILE GROUP|all [--lang ru|en]"
+	"apply --config FILE [--plan PLAN --approve GROUP,…|--approve-certain] [--rate N] [--accept-disabling N] | undo --config FILE GROUP|all [--keep ACCOUNT[:ATTRIBUTE],…] [--lang ru|en]"
 
 // duplicatesCall is a command line of duplicates.
 type duplicatesCall struct {
@@ -31,7 +31,8 @@ type duplicatesCall struct {
 	certain                  bool
 	rate                     float64
 	accept                   int
-	group                    string // undo
+	group                    string   // undo
+	keep                     []string // ACCOUNT or ACCOUNT:ATTRIBUTE
 }
 
 func parseDuplicates(std streams, args []string) (c duplicatesCall, err error) {
@@ -46,11 +47,15 @@ func parseDuplicates(std streams, args []string) (c duplicatesCall, err error) {
 	fs.BoolVar(&c.certain, "approve-certain", false, "apply: одобрить всё достоверное, где решать нечего / approve all that is certain and asks nothing")
 	fs.Float64Var(&c.rate, "rate", 10, "apply, undo: не больше N изменений в секунду / at most `N` changes a second")
 	fs.IntVar(&c.accept, "accept-disabling", 0, "apply: разрешить отключить разом до N записей / let up to `N` accounts be disabled at once")
+	keep := fs.String("keep", "", "undo: что оставить как есть сейчас: ЗАПИСЬ или ЗАПИСЬ:АТРИБУТ через запятую / undo: what stays as it is now: the `LIST` of ACCOUNT or ACCOUNT:ATTRIBUTE, with commas")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return c, err
 	}
 	c.lang = *lang
+	if *keep != "" {
+		c.keep = strings.Split(*keep, ",")
+	}
 	if *approve != "" {
 		c.approve = strings.Split(*approve, ",")
 	}
@@ -67,13 +72,18 @@ func (c *duplicatesCall) check(rest []string) error {
 	suffix := strings.ToLower(filepath.Ext(c.report))
 	approving := len(c.approve) > 0 || c.certain
 	switch {
+	case c.verb == "apply" && c.planFile != "" && !approving:
+		return usageError("%s", nextStepTexts[c.lang].approval)
+	case c.verb == "plan" && c.report != "" && suffix != ".html" && suffix != ".xlsx":
+		return usageError(nextStepTexts[c.lang].suffix, c.report)
+	}
+	switch {
 	case len(rest) > 0, !slices.Contains([]string{"find", "plan", "apply", "undo"}, c.verb),
 		c.format != "table" && c.format != "json",
 		c.verb != "plan" && (c.out != "" || c.report != ""),
-		c.report != "" && suffix != ".html" && suffix != ".xlsx",
 		c.verb != "apply" && (c.planFile != "" || approving || c.accept != 0),
 		(c.planFile != "") != approving, len(c.approve) > 0 && c.certain, c.accept < 0, c.rate <= 0 || c.rate > 1000,
-		(c.verb == "undo") != (c.group != ""):
+		(c.verb == "undo") != (c.group != ""), len(c.keep) > 0 && (c.group == "" || c.group == "all"):
 		return misused("duplicates")
 	}
 	return nil
@@ -153,11 +163,19 @@ func (d *mending) search(ctx context.Context) (duplicates.Findings, error) {
 	if err != nil {
 		return duplicates.Findings{}, err
 	}
-	finder := duplicates.NewFinder()
+	resting, err := repairs.Resting(ctx)
+	if err != nil {
+		return duplicates.Findings{}, err
+	}
+	finder, rest := duplicates.NewFinder(), 0
 	d.say("%s", d.says.reading)
 	err = d.mender.Scan(ctx, func(a duplicates.Account) error {
 		if k := owners[a.ID]; k != nil {
 			a.Person, a.Records, a.Holders = k.person, k.records, k.holders
+		}
+		if resting[a.ID] && atRest(a) {
+			rest++
+			return nil
 		}
 		finder.Add(a)
 		return nil
@@ -169,9 +187,13 @@ func (d *mending) search(ctx context.Context) (duplicates.Findings, error) {
 		return duplicates.Findings{}, err
 	}
 	found := finder.Find()
-	d.say(d.says.found, found.Accounts, d.now().Sub(began).Round(time.Second/10), len(found.Groups), len(found.Apart)+found.More)
+	d.say(d.says.found, found.Accounts, d.now().Sub(began).Round(time.Second/10), len(found.Groups), len(found.Apart)+found.More, rest)
 	return found, d.audit(ctx, "duplicates_"+d.verb, map[string]any{"accounts": found.Accounts, "groups": len(found.Groups)})
 }
+
+// atRest says of an account that a repair put to rest that it is so still: one
+// that somebody is, or that can sign in, is looked at again.
+func atRest(a duplicates.Account) bool { return !a.Enabled && a.Person == identity.PersonID{} }
 
 // foundLine is one group as find writes it.
 type foundLine struct {
@@ -281,6 +303,7 @@ func (d *mending) propose(ctx context.Context) error {
 		return err
 	}
 	if len(plan.Groups) > 0 {
+		d.afterPlan(d.lang, nextStepTexts[d.lang].duplicates, d.file, d.out)
 		return errFindings
 	}
 	return nil
@@ -294,8 +317,7 @@ func (d *mending) table(plan *duplicates.Plan) error {
 	for i := range plan.Groups {
 		g := &plan.Groups[i]
 		for j := range g.Members {
-			m := &g.Members[j]
-			if err := rows.Row(g.ID, d.words.Level(m.Level), m.Name, d.words.Doing(g, m), d.words.Reasons(m.Reasons)); err != nil {
+			if err := d.member(rows, g, &g.Members[j]); err != nil {
 				return err
 			}
 		}
@@ -304,6 +326,19 @@ func (d *mending) table(plan *duplicates.Plan) error {
 		}
 	}
 	return rows.Close()
+}
+
+// member is a row, and more of them below for what is too wide for one.
+func (d *mending) member(rows table.Writer, g *duplicates.Planned, m *duplicates.Member) error {
+	head := []string{g.ID, d.words.Level(m.Level), m.Name}
+	steps, why := d.words.Steps(g, m), strings.Split(d.words.Because(g, m), "; ")
+	for i := range max(len(steps), len(why)) {
+		if err := rows.Row(word(head, 0), word(head, 1), word(head, 2), word(steps, i), word(why, i)); err != nil {
+			return err
+		}
+		head = nil
+	}
+	return nil
 }
 
 // files writes the plan and the report: they name people, so nobody else may

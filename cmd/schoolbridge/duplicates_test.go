@@ -56,7 +56,7 @@ func TestDuplicates(t *testing.T) {
 
 	plan, page, book := s.path("plan.json"), s.path("report.html"), s.path("report.xlsx")
 	out, _ = run(exitFindings, "plan", "--out", plan, "--report", page, "--lang", "en")
-	if !strings.Contains(out, "disable, take userAccountControl, userPrincipalName, proxyAddresses; move to CN=evann-1,OU=duplicates,"+siteManaged) {
+	if !strings.Contains(out, "disable, take away userPrincipalName, proxyAddresses") || !strings.Contains(out, "move to CN=evann-1,OU=duplicates,"+siteManaged) {
 		t.Errorf("plan: %s", out)
 	}
 	run(exitFindings, "plan", "--report", book)
@@ -75,9 +75,22 @@ func TestDuplicates(t *testing.T) {
 	if !strings.Contains(errs, "сделано групп: 1, остановлено: 0") {
 		t.Errorf("apply: %s", errs)
 	}
-	if out, _ = run(exitFindings, "plan"); !strings.Contains(out, "evann-1") || strings.Contains(out, "отключить, снять userAccountControl, userPrincipalName, proxyAddresses") {
-		t.Errorf("plan after apply: %s", out)
+	if out, errs = run(exitFindings, "plan"); !strings.Contains(out, "evann1") || strings.Contains(out, "evann-1") || !strings.Contains(errs, "уже отключённых этой командой записей 1") {
+		t.Errorf("plan after apply: %s\n%s", out, errs)
 	}
+	if out, _ = run(exitFindings, "find"); strings.Contains(out, "evann-1") {
+		t.Errorf("find after apply: %s", out)
+	}
+	// Nor is it asked whose it is; one that can sign in again is.
+	if _, errs = s.run(exitDone, "provision", "claim", "plan"); !strings.Contains(errs, "отключены как дубликаты 1") {
+		t.Errorf("claim after apply: %s", errs)
+	}
+	resting := "CN=evann-1,OU=duplicates," + siteManaged
+	s.change(resting, "userAccountControl", "512")
+	if out, _ = run(exitFindings, "find"); !strings.Contains(out, "evann-1") {
+		t.Errorf("find of one that was enabled: %s", out)
+	}
+	s.change(resting, "userAccountControl", "514")
 	_, errs = run(exitDone, "apply", "--plan", plan, "--approve-certain")
 	if !strings.Contains(errs, "уже начато раньше") {
 		t.Errorf("apply again: %s", errs)
@@ -91,7 +104,7 @@ func TestDuplicates(t *testing.T) {
 		t.Errorf("apply after undo: %s", errs)
 	}
 	s.inStore(func(db *store.DB) error {
-		for kind, want := range map[string]int{"duplicates_find": 2, "duplicates_plan": 3, "duplicates_apply": 3, "duplicates_undo": 2, "duplicates_applied": 2, "duplicates_undone": 1} {
+		for kind, want := range map[string]int{"duplicates_find": 4, "duplicates_plan": 3, "duplicates_apply": 3, "duplicates_undo": 2, "duplicates_applied": 2, "duplicates_undone": 1} {
 			entries, err := db.Audit().Recent(t.Context(), identity.PersonID{}, 100, kind)
 			if err != nil || len(entries) != want {
 				t.Errorf("%s: %d lines, %v", kind, len(entries), err)
@@ -99,6 +112,39 @@ func TestDuplicates(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// What was changed by hand after a repair is told, and stays where that is wanted.
+func TestDuplicatesUndoChanged(t *testing.T) {
+	s := withDuplicates(t)
+	plan := s.path("plan.json")
+	s.run(exitFindings, "duplicates", "plan", "--out", plan)
+	s.run(exitDone, "duplicates", "apply", "--plan", plan, "--approve-certain")
+	var p duplicates.Plan
+	text, err := os.ReadFile(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &p); err != nil {
+		t.Fatal(err)
+	}
+	group := p.Groups[0].ID
+	s.change("CN=evann-1,OU=duplicates,"+siteManaged, "mail", "by-hand@obr.example")
+	_, errs := s.run(exitFindings, "duplicates", "undo", group)
+	for _, want := range []string{`evann-1, mail: было "", мы оставили "", сейчас "by-hand@obr.example"`, "duplicates undo " + group + " --keep evann-1:mail"} {
+		if !strings.Contains(errs, want) {
+			t.Errorf("no %s in %s", want, errs)
+		}
+	}
+	for _, keep := range []string{"stranger", "evann-1:phone", "evann-1:"} {
+		s.run(exitUsage, "duplicates", "undo", group, "--keep", keep)
+	}
+	s.run(exitUsage, "duplicates", "undo", "all", "--keep", "evann-1")
+	s.run(exitUsage, "duplicates", "find", "--keep", "evann-1")
+	s.run(exitDone, "duplicates", "undo", group, "--keep", "EVANN-1:Mail")
+	if out, _ := s.run(exitFindings, "duplicates", "find", "--format", "json"); !strings.Contains(out, `"name":"evann-1","display":"Еванова Нина Николаевна","place":"`+siteManaged+`","enabled":true`) {
+		t.Error(out)
+	}
 }
 
 // What cannot be meant is refused before anything is read or written.
@@ -123,9 +169,9 @@ func TestDuplicatesRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		{nil, "usage"}, {[]string{"repair"}, "usage"}, {[]string{"apply", "--plan", plan}, "usage"}, {[]string{"apply", "--approve-certain"}, "usage"},
+		{nil, "usage"}, {[]string{"repair"}, "usage"}, {[]string{"apply", "--plan", plan}, "--approve-certain"}, {[]string{"apply", "--approve-certain"}, "usage"},
 		{[]string{"apply", "--plan", plan, "--approve", id, "--approve-certain"}, "usage"}, {[]string{"undo"}, "usage"}, {[]string{"find", "--out", plan}, "usage"},
-		{[]string{"plan", "--report", s.path("x.pdf")}, "usage"}, {[]string{"find", "--format", "xml"}, "usage"},
+		{[]string{"plan", "--report", s.path("x.pdf")}, ".xlsx"}, {[]string{"find", "--format", "xml"}, "usage"},
 		{[]string{"apply", "--plan", plan, "--approve", "gnone"}, "gnone"}, {[]string{"apply", "--plan", s.path("other.json"), "--approve-certain"}, "elsewhere"},
 		{[]string{"apply", "--plan", s.path("broken.json"), "--approve-certain"}, "no JSON"}, {[]string{"undo", "gnone"}, "gnone"},
 	} {

@@ -18,6 +18,7 @@ import (
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/policy"
 	"schoolbridge/internal/store"
+	"schoolbridge/provision"
 )
 
 func runExplain(ctx context.Context, std streams, args []string) error {
@@ -65,6 +66,7 @@ type explainer struct {
 	table   *policy.Table
 	schools map[person.SchoolID]string
 	now     time.Time
+	users   []somebody // people of whom a device's report tells
 }
 
 func (e *explainer) report(ctx context.Context, q query) (explain.Report, error) {
@@ -97,7 +99,7 @@ func (e *explainer) report(ctx context.Context, q query) (explain.Report, error)
 	}
 	e.server(ctx, &r)
 	r.Diagnose(e.lang, e.now)
-	return r, e.audit(ctx, q, shown)
+	return r, e.audit(ctx, q, append(shown, e.users...))
 }
 
 // named explains a login, and the device, machine or access point that has such
@@ -107,7 +109,8 @@ func (e *explainer) named(ctx context.Context, q query, r explain.Report) (expla
 	if err != nil {
 		return r, nil, err
 	}
-	shown, err := e.somebody(ctx, name, &r)
+	mark := marked(e.config, q.text)
+	shown, err := e.somebody(ctx, name, mark, &r)
 	if err != nil {
 		return r, nil, err
 	}
@@ -118,7 +121,11 @@ func (e *explainer) named(ctx context.Context, q query, r explain.Report) (expla
 		return r, nil, err
 	case known && seen:
 		thing.Diagnose(e.lang, e.now)
-		r.Also = thing
+		last := &r
+		for last.Also != nil {
+			last = last.Also
+		}
+		last.Also = thing
 	case !known && thing != nil:
 		thing.Asked, thing.Query, r = r.Asked, q.kind, *thing
 	}
@@ -148,16 +155,27 @@ func emptyReport(asked string) explain.Report {
 }
 
 // somebody explains whoever has the login or person id, or who has it in ЭЖД or
-// as a city account, or that nobody has.
-func (e *explainer) somebody(ctx context.Context, name string, r *explain.Report) ([]somebody, error) {
+// as a city account, or that nobody has. mark is the system whose mark it came with.
+func (e *explainer) somebody(ctx context.Context, name, mark string, r *explain.Report) ([]somebody, error) {
 	holder, err := e.db.Accounts().Find(ctx, name)
+	if err == nil && mark != "" && holder.Subject.Upstream() != mark {
+		r.Marked, r.Account = mark, nobodys(name)
+		return nil, e.namedSignIns(ctx, r, r.Asked)
+	}
 	if errors.Is(err, identity.ErrNotFound) {
 		if id, bad := identity.ParsePersonID(name); bad == nil {
 			holder, err = e.db.Accounts().Get(ctx, id)
 		}
 	}
 	if err == nil {
-		return []somebody{{id: holder.Person}}, e.holder(ctx, holder, name, r)
+		if err := e.holder(ctx, holder, name, r); err != nil {
+			return nil, err
+		}
+		var others []somebody
+		if mark == "" {
+			others, err = e.atMosru(ctx, holder, name, r)
+		}
+		return append([]somebody{{id: holder.Person}}, others...), err
 	}
 	if !errors.Is(err, identity.ErrNotFound) {
 		return nil, err
@@ -181,6 +199,42 @@ func (e *explainer) somebody(ctx context.Context, name string, r *explain.Report
 	return nil, e.namedSignIns(ctx, r, name)
 }
 
+// atMosru explains beside the holder of a name whoever mos.ru calls so, where that
+// is another.
+func (e *explainer) atMosru(ctx context.Context, holder store.Holder, name string, r *explain.Report) ([]somebody, error) {
+	id, known, err := e.db.Accounts().CityOwner(ctx, name)
+	if err != nil || !known || id == holder.Person {
+		return nil, err
+	}
+	also := emptyReport(name)
+	also.Query = queryLogin
+	other := somebody{id: id}
+	switch bound, err := e.db.Accounts().Get(ctx, id); {
+	case err == nil:
+		err = e.holder(ctx, bound, "", &also)
+		if err != nil {
+			return nil, err
+		}
+	case !errors.Is(err, identity.ErrNotFound):
+		return nil, err
+	default: // a city account without a person here
+		found, err := e.db.Accounts().Search(ctx, store.Sought{Login: name})
+		if err != nil {
+			return nil, err
+		}
+		other = somebody{tries: slices.DeleteFunc(found.Tries, func(t provision.Try) bool { return t.Subject == holder.Subject })}
+		if len(other.tries) == 0 {
+			return nil, nil
+		}
+		if err := e.withoutAccount(ctx, &other, &also); err != nil {
+			return nil, err
+		}
+	}
+	also.Diagnose(e.lang, e.now)
+	r.Also = &also
+	return []somebody{other}, nil
+}
+
 // nobodys says why a name that nobody has opens nothing.
 func nobodys(name string) identity.Reason {
 	if person.Classify(name) != person.ShapeLogin {
@@ -196,6 +250,9 @@ func (e *explainer) holder(ctx context.Context, holder store.Holder, name string
 	r.Name = person.JoinFIO(holder.Last, holder.First, holder.Middle)
 	r.Upstream, r.NoUpstream = holder.Subject.Upstream(), e.missing(holder.Subject.Upstream())
 	var err error
+	if r.NameOf, err = e.nameOfAnother(ctx, holder); err != nil {
+		return err
+	}
 	if r.Suspension, err = e.suspension(ctx, holder); err != nil {
 		return err
 	}
@@ -232,6 +289,22 @@ func (e *explainer) holder(ctx context.Context, holder store.Holder, name string
 		}
 	}
 	return nil
+}
+
+// nameOfAnother gives the mos.ru login of somebody with an account where that is
+// another person's name here, else "".
+func (e *explainer) nameOfAnother(ctx context.Context, holder store.Holder) (string, error) {
+	if holder.Login == "" || holder.Subject.Upstream() != "" {
+		return "", nil
+	}
+	other, err := e.db.Accounts().Find(ctx, holder.MosruLogin)
+	switch {
+	case errors.Is(err, identity.ErrNotFound):
+		return "", nil
+	case err != nil || other.Person == holder.Person:
+		return "", err
+	}
+	return holder.MosruLogin, nil
 }
 
 // instead are the attempts with which somebody gave a phone, e-mail or СНИЛС of
@@ -382,12 +455,13 @@ func (e *explainer) targets(ctx context.Context, id identity.PersonID, r *explai
 	}
 	for _, s := range list {
 		t := explain.Target{Target: s.Target, State: string(s.Progress()), Name: s.Name, Teams: s.UPN,
-			Made: s.Object != [16]byte{}, Enabled: s.Enabled, Seen: s.Seen, Next: s.Next, PasswordWaits: s.Waiting, Problems: []explain.Problem{}}
+			Made: s.Object != [16]byte{}, Enabled: s.Enabled, Seen: s.Seen, Next: s.Next, PasswordWaits: s.Waiting, Problems: []explain.Problem{},
+			Held: s.Progress() == provision.Stuck && len(s.Problems) == 0}
 		for _, p := range slices.Concat(s.Problems, s.Duplicates) {
-			t.Problems = append(t.Problems, explain.ProblemOf(e.lang, p))
+			t.Problems = append(t.Problems, explain.ProblemAt(e.lang, r.Upstream, p))
 		}
 		if s.Target == targetAD {
-			e.lookAD(ctx, id, &t)
+			e.lookAD(ctx, id, r.Upstream, &t)
 		}
 		r.Targets = append(r.Targets, t)
 	}

@@ -224,6 +224,23 @@ var directoryFaults = []fault{
 	}, "", explain.LinkTarget, "AD_NO_ACCOUNT", self},
 }
 
+// passwordFaults are passwords that Active Directory has not got.
+var passwordFaults = []fault{
+	{"password changed, and the new one not shown", settled(func(f *faulty) {
+		if _, err := (changes{f.d}).ApplyChange(f.t.Context(), events.Change{ID: "e1", At: time.Now(), Subject: "s-orlova", Kind: events.PasswordChanged}); err != nil {
+			f.t.Fatal(err)
+		}
+	}), "", explain.LinkTarget, "AD_PASSWORD_STALE", self},
+	{"password never shown", func(f *faulty) {
+		f.start()
+		f.inStore(func(db *store.DB) error { // as one that waited for longer than it is kept
+			_, err := db.Accounts().Activate(f.t.Context(), person.Activation{Profile: f.users["orlovami"].Profile, Records: []person.RecordRef{kadry1}, Login: "orlovami",
+				Names: []person.Name{{Kind: person.NameMosru, Text: "orlovami"}}, Target: &person.TargetAccount{Target: targetAD, Name: "orlovami"}}, time.Now())
+			return err
+		})
+	}, "", explain.LinkTarget, "PASSWORD_NEEDED", self},
+}
+
 // mosruFaults are mos.ru's answers.
 var mosruFaults = []fault{
 	{"locked on mos.ru", onWiFi("", func(f *faulty) {
@@ -275,6 +292,16 @@ var mosruFaults = []fault{
 var signInFaults = []fault{
 	{"suspended here", settled(func(f *faulty) { f.account(exitDone, "suspend", "orlovami", "holiday") }), "", explain.LinkAccount, "SUSPENDED", admin},
 	{"wrong password", onWiFi("", func(f *faulty) { f.signsIn("orlovami", "Snegir-2020", herPhone) }), "", explain.LinkPassword, "WRONG_PASSWORD", onMosru},
+	{"no password typed", onWiFi("", func(f *faulty) { f.signsIn("orlovami", "", herPhone) }), "", explain.LinkPassword, "EMPTY_PASSWORD", helper},
+	{"the store is behind", func(f *faulty) {
+		f.noAD, f.more = true, "auth: {offline_grace: 1s}\n"
+		f.start()
+		f.known("orlovami", kadry1)
+		f.deafen()
+		if !eventually(func() bool { f.signsIn("orlovami", sitePassword, herPhone); return f.saw("STORE_UNREACHABLE") }) {
+			f.t.Fatal("sign-ins go on")
+		}
+	}, "", explain.LinkServer, "STORE_UNREACHABLE", ops},
 	{"a phone repeats an old password", onWiFi("", func(f *faulty) {
 		f.signsIn("orlovami", "Snegir-2020", herPhone)
 		f.signsIn("orlovami", "Snegir-2020", herPhone)
@@ -377,6 +404,10 @@ var signInFaults = []fault{
 	{"unknown access point", onWiFi("", func(f *faulty) {
 		f.radius("127.0.0.9", siteSecret, "orlovami", sitePassword, herPhone, false)
 	}), "127.0.0.9", explain.LinkNAS, "NAS_UNKNOWN", admin},
+	{"the access point signs nothing", onWiFi("", func(f *faulty) {
+		f.unsigned = true
+		f.radius("127.0.0.1", siteSecret, "orlovami", sitePassword, herPhone, false)
+	}), "school-49", explain.LinkNAS, "NAS_UNSIGNED", admin},
 	{"a device in no list", onWiFi("", func(f *faulty) {
 		f.radius("127.0.0.1", siteSecret, "02005e100077", "02005e100077", "02-00-5E-10-00-77", true)
 	}), "02:00:5e:10:00:77", explain.LinkThing, "NO_SUCH_DEVICE", admin},
@@ -388,7 +419,7 @@ var signInFaults = []fault{
 // TestFaults: forty and more faults, each brought about for good, are each named
 // by one call of explain, with who repairs it and how, in both languages.
 func TestFaults(t *testing.T) {
-	all := slices.Concat(registryFaults, directoryFaults, mosruFaults, signInFaults)
+	all := slices.Concat(registryFaults, directoryFaults, passwordFaults, upstreamFaults, mosruFaults, signInFaults)
 	if len(all) < 40 {
 		t.Fatalf("%d faults", len(all))
 	}

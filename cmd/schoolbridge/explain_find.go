@@ -251,6 +251,9 @@ func (e *explainer) withoutAccount(ctx context.Context, s *somebody, r *explain.
 			tries = append(tries, t)
 		}
 	}
+	if len(s.rows) == 0 && len(tries) > 0 { // whose account it is that tried
+		r.Upstream = tries[0].Subject.Upstream()
+	}
 	r.Account = identity.ReasonNotActivated
 	if err := e.tries(ctx, tries, "", r); err != nil {
 		return err

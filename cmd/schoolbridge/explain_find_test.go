@@ -3,15 +3,19 @@ package main
 import (
 	"bytes"
 	"crypto/tls"
+	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/nas"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
 	"schoolbridge/radiussrv/eap/eaptest"
+	radiuswire "schoolbridge/radiussrv/wire"
 )
 
 // TestWaysToAsk: one teacher, who is a parent too, her namesake, and a pupil are
@@ -63,6 +67,132 @@ func TestWaysToAsk(t *testing.T) {
 	}
 }
 
+// twoOfOneName are a teacher under a name that was made for her here, and a pupil
+// whose login at mos.ru that is.
+func twoOfOneName(t *testing.T) (f *faulty, his person.Profile, gives func(person.Activation)) {
+	t.Helper()
+	f = newFaulty(t)
+	f.noAD = true
+	user := f.users["belovas"]
+	delete(f.users, "belovas")
+	user.Profile.Login = "orlovam"
+	f.users["orlovam"] = user
+	f.start()
+	gives = func(a person.Activation) {
+		t.Helper()
+		f.inStore(func(db *store.DB) error {
+			_, err := db.Accounts().Activate(t.Context(), a, time.Now())
+			return err
+		})
+	}
+	gives(person.Activation{Profile: f.users["orlovami"].Profile, Records: []person.RecordRef{kadry1}, Login: "orlovam", Names: []person.Name{{Kind: person.NameMosru, Text: "orlovami"}}})
+	if !eventually(func() bool { _, ok := f.d.people.Lookup("orlovam"); return ok }) {
+		t.Fatal("the daemon does not see the account")
+	}
+	return f, user.Profile, gives
+}
+
+// TestNameOfAnother: on the page the login is his whose it is at mos.ru, once mos.ru
+// has told, and explain tells of both.
+func TestNameOfAnother(t *testing.T) {
+	f, _, _ := twoOfOneName(t)
+	reasons := func() (list []string) {
+		f.inStore(func(db *store.DB) error {
+			lines, err := db.Audit().Recent(t.Context(), identity.PersonID{}, 10, "sign_in")
+			for _, l := range lines {
+				var a attempt
+				if err := json.Unmarshal(l.Payload, &a); err != nil {
+					return err
+				}
+				list = append(list, string(a.Reason))
+			}
+			return err
+		})
+		return list
+	}
+	f.activates("+7 916 555-02-04", hisPassword) // mos.ru tells of his login
+	if !eventually(func() bool { return slices.Contains(reasons(), "AD_NAME_TAKEN") }) {
+		t.Fatal(reasons())
+	}
+	f.activates("orlovam", hisPassword)
+	if !eventually(func() bool { return len(reasons()) == 2 }) || reasons()[0] != "AD_NAME_TAKEN" {
+		t.Errorf("typed by him, his login is %q", reasons())
+	}
+	r, text, _ := f.asks("en", "orlovam")
+	if r.Login != "orlovam" || r.Broken != nil || r.Also == nil || r.Also.Broken == nil || r.Also.Broken.Code != "AD_NAME_TAKEN" || r.Also.Broken.Link != explain.LinkTarget || !strings.Contains(text, "Белов") {
+		t.Errorf("%+v\n%s", r, text)
+	}
+}
+
+// TestLoginUnderAnotherName: so it does where he has an account under another name.
+func TestLoginUnderAnotherName(t *testing.T) {
+	f, his, gives := twoOfOneName(t)
+	gives(person.Activation{Profile: his, Records: []person.RecordRef{{Kind: person.RecordEnrolment, ID: "p1"}}, Login: "belovai", Names: []person.Name{{Kind: person.NameAD, Text: "belovai"}}})
+	r, text, _ := f.asks("en", "orlovam")
+	if r.Login != "orlovam" || r.Also == nil || r.Also.Login != "belovai" || r.Also.Broken == nil || r.Also.Broken.Code != "LOGIN_OF_ANOTHER_HERE" || !strings.Contains(text, "belovai serves") {
+		t.Errorf("%+v %+v\n%s", r, r.Also, text)
+	}
+	if r, _, code := f.asks("en", "belovai"); r.NameOf != "orlovam" || r.Broken != nil || code != exitDone {
+		t.Errorf("%d %+v %+v", code, r.Broken, r)
+	}
+	if r, _, _ := f.asks("en", "orlovami"); r.Also != nil || r.NameOf != "" {
+		t.Errorf("%+v", r)
+	}
+	f.inStore(func(db *store.DB) error {
+		holder, err := db.Accounts().Find(t.Context(), "belovai")
+		if err != nil {
+			return err
+		}
+		lines, err := db.Audit().Recent(t.Context(), holder.Person, 10, "explain")
+		if len(lines) != 4 { // each answer in JSON and in text
+			t.Errorf("%d lines about him", len(lines))
+		}
+		return err
+	})
+}
+
+// TestDeviceReportIsAudited: a device's report tells who signed in on it.
+func TestDeviceReportIsAudited(t *testing.T) {
+	f := newFaulty(t)
+	f.noAD = true
+	f.start()
+	f.active("orlovami", sitePassword)
+	auth := radiuswire.NewClient(f.auth, radiuswire.ClientOptions{Secret: []byte(siteSecret), Tries: 10})
+	defer auth.Close()
+	acct := radiuswire.NewClient(f.acct, radiuswire.ClientOptions{Secret: []byte(siteSecret), Tries: 10})
+	defer acct.Close()
+	phone := &nas.Point{Calling: herPhone}
+	in, err := phone.PAP(t.Context(), auth.Line(), "orlovami", sitePassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	class, _ := in.Reply.First(radiuswire.Class)
+	if _, err := phone.Account(t.Context(), acct.Line(), nas.Session{Name: "orlovami", ID: "s1", Class: class}, nas.Start); err != nil {
+		t.Fatal(err)
+	}
+	if !eventually(func() bool {
+		return slices.ContainsFunc(f.explained(herPhone).SignIns, func(s explain.SignIn) bool { return s.Who == "orlovami" })
+	}) {
+		t.Fatal("the device is nobody's")
+	}
+	f.inStore(func(db *store.DB) error {
+		holder, err := db.Accounts().Find(t.Context(), "orlovami")
+		if err != nil {
+			return err
+		}
+		before, err := db.Audit().Recent(t.Context(), holder.Person, 1000, "explain")
+		if err != nil {
+			return err
+		}
+		f.explained(herPhone)
+		after, err := db.Audit().Recent(t.Context(), holder.Person, 1000, "explain")
+		if len(after) != len(before)+1 {
+			t.Errorf("%d lines about her, then %d", len(before), len(after))
+		}
+		return err
+	})
+}
+
 // TestReadingIsAudited: each person shown has a line, which names neither number
 // nor name.
 func TestReadingIsAudited(t *testing.T) {
@@ -110,6 +240,19 @@ func TestReadingIsAudited(t *testing.T) {
 
 // TestPrivateArguments: what names a person does not go through the list of
 // processes, and nothing is read for it.
+func TestNobodyHasIt(t *testing.T) {
+	s := newSite(t)
+	s.schoolYear()
+	for text, want := range map[string]string{"+7 999 123 45 67\n": "С таким телефоном здесь нет никого", "nobody@example.org": "С такой почтой здесь нет никого",
+		"987-000-055 07": "С таким СНИЛС здесь нет никого", "112-233-445 96": "контрольное число", "Титов Егор": "С таким ФИО здесь нет никого"} {
+		var out, errs bytes.Buffer
+		code := dispatch(t.Context(), streams{strings.NewReader(text), &out, &errs}, []string{"explain", "--config", s.path("config.yaml"), "-"})
+		if code == exitDone || !strings.Contains(out.String()+errs.String(), want) || strings.Contains(out.String(), "(") || strings.Contains(out.String(), "логин") {
+			t.Errorf("%q: %d\n%s\n%s", text, code, out.String(), errs.String())
+		}
+	}
+}
+
 func TestPrivateArguments(t *testing.T) {
 	s := newSite(t)
 	for _, word := range []string{"112-233-445 95", "+7 916 555-02-01", "Орлова Мария"} {
@@ -157,6 +300,9 @@ func TestMachineFaults(t *testing.T) {
 	}{
 		"certificate of nobody's authority": {func(m *machines) {
 			m.signsIn(eaptest.NewPKI(t).Computer(t, "pc1.school49.example"), tls.VersionTLS13, nil)
+		}, explain.LinkDevice, "CERTIFICATE_NOT_VALID", admin},
+		"certificate out of date": {func(m *machines) {
+			m.signsIn(m.pcs.ComputerUntil(t, "pc1.school49.example", time.Now().Add(-time.Minute)), tls.VersionTLS13, nil)
 		}, explain.LinkDevice, "CERTIFICATE_NOT_VALID", admin},
 		"certificate revoked": {func(m *machines) {
 			pc := m.pcs.Computer(t, "pc1.school49.example")

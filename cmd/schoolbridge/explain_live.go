@@ -14,6 +14,7 @@ import (
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/ldapclient"
+	"schoolbridge/internal/person"
 	"schoolbridge/provision"
 	"schoolbridge/provision/ad"
 	"schoolbridge/provision/match"
@@ -28,7 +29,7 @@ const (
 // lookAD asks Active Directory itself about an account, and writes nothing: what
 // a pass saw an hour ago may not be so any more, and where the directory does not
 // answer no pass can say so.
-func (e *explainer) lookAD(ctx context.Context, id identity.PersonID, t *explain.Target) {
+func (e *explainer) lookAD(ctx context.Context, id identity.PersonID, home string, t *explain.Target) {
 	if !e.config.AD.On() {
 		return
 	}
@@ -60,27 +61,31 @@ func (e *explainer) lookAD(ctx context.Context, id identity.PersonID, t *explain
 	if err != nil {
 		return // just gone
 	}
+	job.Grace = e.config.AD.GraceDays
 	plan, err := target.Plan(ctx, job)
 	if err != nil {
 		found(explain.FaultADUnreachable, server)
 		return
 	}
-	e.planned(job, plan, t, found)
+	e.planned(job, plan, home, t, found)
 	if locked, err := target.Locked(ctx, job.Row.Object); err == nil && locked && job.Row.Object != nil {
 		found(explain.FaultADLocked, t.Name)
 	}
 }
 
 // planned says what a pass would have to repair that nobody here has caused.
-func (e *explainer) planned(job provision.Job, plan provision.Plan, t *explain.Target, found func(explain.Fault, string)) {
+func (e *explainer) planned(job provision.Job, plan provision.Plan, home string, t *explain.Target, found func(explain.Fault, string)) {
 	switch {
 	case plan.Action == provision.ActionEnable && job.Row.Observed.Enabled:
 		found(explain.FaultADDisabled, t.Name)
 	case plan.Action == provision.ActionCreate && job.Row.Object != nil:
 		found(explain.FaultADGone, t.Name)
+	case plan.Action == provision.ActionDisable && t.State == explain.TargetReady: // a pass has left it
+		t.Held = true
 	}
+	t.Until = e.graceEnds(job)
 	for _, p := range plan.Problems {
-		told := explain.ProblemOf(e.lang, p)
+		told := explain.ProblemAt(e.lang, home, p)
 		if !slices.Contains(t.Problems, told) && p.Code != match.PasswordNeeded {
 			t.Problems = append(t.Problems, told)
 			if t.State == explain.TargetReady && !p.Code.Beside() {
@@ -88,6 +93,25 @@ func (e *explainer) planned(job provision.Job, plan provision.Plan, t *explain.T
 			}
 		}
 	}
+}
+
+// graceEnds gives the last day on which the account of somebody who left stays
+// enabled; "" where nobody left, or no longer.
+func (e *explainer) graceEnds(job provision.Job) string {
+	zone := e.config.Policy.TimeZone.Location()
+	today, last := person.DateOf(e.now.In(zone)), person.Date{}
+	if !job.Active(zone) {
+		return ""
+	}
+	for _, a := range job.Affiliations(zone) {
+		if a.ActiveOn(today) {
+			return ""
+		}
+		if last.Before(a.To) {
+			last = a.To
+		}
+	}
+	return last.AddDays(job.Grace).String()
 }
 
 // server looks at this installation: the certificates that devices see, and the

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -44,6 +45,9 @@ func askedOf(std streams, lang string, word string) (query, error) {
 		if line = strings.TrimSpace(line); line == "" {
 			return query{}, usageError("%s", queryTexts[lang].empty)
 		}
+		if _, ok := person.ParseSNILS(line); !ok && shapedSNILS.MatchString(line) {
+			return query{}, usageError("%s", queryTexts[lang].slip)
+		}
 		return query{kindOf(line), line}, nil
 	}
 	q := query{kindOf(word), word}
@@ -56,9 +60,12 @@ func askedOf(std streams, lang string, word string) (query, error) {
 	return q, nil
 }
 
-var queryTexts = map[string]struct{ empty, private string }{
-	"ru": {"на стандартном входе пусто: первая строка — логин, ФИО, телефон, почта или СНИЛС", "личные данные не пишут в командной строке: её видно в списке процессов. Наберите schoolbridge explain - и введите их первой строкой, или: … explain - <ФАЙЛ"},
-	"en": {"the standard input is empty: its first line is a login, ФИО, phone, e-mail or СНИЛС", "personal data do not belong on the command line, which the list of processes shows. Type schoolbridge explain - and give them as the first line, or: … explain - <FILE"},
+// shapedSNILS is a number written as a СНИЛС is: nobody writes a phone so.
+var shapedSNILS = regexp.MustCompile(`^\d{3}-\d{3}-\d{3}[ -]\d{2}$`)
+
+var queryTexts = map[string]struct{ empty, slip, private string }{
+	"ru": {"на стандартном входе пусто: первая строка — логин, ФИО, телефон, почта или СНИЛС", "это похоже на СНИЛС, но контрольное число (последние две цифры) не сходится: проверьте цифры", "личные данные не пишут в командной строке: её видно в списке процессов. Наберите schoolbridge explain - и введите их первой строкой, или: … explain - <ФАЙЛ"},
+	"en": {"the standard input is empty: its first line is a login, ФИО, phone, e-mail or СНИЛС", "this looks like a СНИЛС, but its check number (the last two digits) does not fit: look at the digits", "personal data do not belong on the command line, which the list of processes shows. Type schoolbridge explain - and give them as the first line, or: … explain - <FILE"},
 }
 
 func kindOf(text string) string {

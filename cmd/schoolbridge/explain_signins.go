@@ -186,10 +186,15 @@ func (e *explainer) userSignIns(ctx context.Context, id identity.PersonID, devic
 		return err
 	}
 	own, err := e.both(ctx, id, signInsRead, saidRead)
+	there := false
 	add(r, own, func(a *attempt) bool {
 		a.Who = string(holder.Login)
+		there = there || a.Device == device
 		return a.Device == device
 	})
+	if there {
+		e.users = append(e.users, somebody{id: id})
+	}
 	return err
 }
 

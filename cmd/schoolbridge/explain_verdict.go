@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"schoolbridge/internal/explain"
@@ -11,12 +12,17 @@ import (
 	"schoolbridge/provision/match"
 )
 
-// judge decides about a profile on what the store holds now. Names in Active
-// Directory count as the directory has them just now, where it answers.
+// judge decides about a profile as the page of activation does, on what the store
+// holds now. Names in Active Directory count as the directory has them just now,
+// where it answers.
 func (e *explainer) judge(ctx context.Context, p person.Profile) (match.Verdict, error) {
-	o := provision.ActivatorOptions{}
+	o := provision.ActivatorOptions{Reach: reach(e.config.Upstreams)}
 	if e.config.AD.On() {
 		o.Target = targetAD
+		var err error
+		if o.Names, err = names(e.config.AD.Names); err != nil {
+			return match.Verdict{}, err
+		}
 		if target, release, err := openAD(e.config, discardLog()); err == nil { // else the store alone counts
 			defer release()
 			o.Finder = target
@@ -37,6 +43,9 @@ func (e *explainer) tries(ctx context.Context, list []provision.Try, own identit
 			Decision: string(t.Decision), Problems: texts(t.Problems), Now: texts(t.Problems), Reasons: []string{}}
 		if t.Profile.Subject != "" {
 			now, err := e.judge(ctx, t.Profile)
+			if err == nil {
+				err = e.nameTaken(ctx, t, &now)
+			}
 			if err != nil {
 				return err
 			}
@@ -44,6 +53,23 @@ func (e *explainer) tries(ctx context.Context, list []provision.Try, own identit
 		}
 		r.Tries = append(r.Tries, shown)
 	}
+	return nil
+}
+
+// nameTaken keeps the objection that only the writing of an activation finds: the
+// login is another person's name here.
+func (e *explainer) nameTaken(ctx context.Context, t provision.Try, now *match.Verdict) error {
+	if now.Decision != match.Match || !slices.ContainsFunc(t.Problems, func(p match.Problem) bool { return p.Code == match.ADNameTaken }) {
+		return nil
+	}
+	holder, err := e.db.Accounts().Find(ctx, t.Login)
+	switch {
+	case errors.Is(err, identity.ErrNotFound):
+		return nil
+	case err != nil || holder.Subject == t.Subject:
+		return err
+	}
+	now.Decision, now.Problems = match.Manual, append(now.Problems, match.Problem{Code: match.ADNameTaken})
 	return nil
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -45,7 +46,9 @@ type faulty struct {
 	registries map[string]string // file → text
 	more       string            // of the configuration
 	noAD       bool
+	unsigned   bool         // the access points' requests
 	oneDevice  bool         // radius.simultaneous
+	deafen     func()       // the daemon hears of no change any more
 	policy     simad.Policy // of Active Directory
 	accounts   []simad.User // that it has
 	adAddress  string
@@ -115,7 +118,22 @@ log: {format: text}
 
 func (f *faulty) begin() {
 	f.t.Helper()
-	f.d, f.stop = f.stoppable(io.Discard)
+	var err error
+	if f.d, err = f.daemon(io.Discard); err != nil {
+		f.t.Fatal(err)
+	}
+	heard, end := context.WithCancel(f.t.Context())
+	f.deafen = end
+	i := slices.IndexFunc(f.d.services, func(s service) bool { return s.name == "directory" })
+	reads := f.d.services[i].run
+	f.d.services[i].run = func(ctx context.Context) error {
+		hears, deaf := context.WithCancel(ctx)
+		defer context.AfterFunc(heard, deaf)()
+		err := reads(hears)
+		<-ctx.Done()
+		return err
+	}
+	f.stop = f.running(f.d)
 	pages, err := f.d.pages(nil)
 	if err != nil {
 		f.t.Fatal(err)
@@ -309,6 +327,7 @@ func (f *faulty) radius(from, secret, login, password, device string, answered b
 	if err := r.AddPassword([]byte(password), []byte(secret)); err != nil {
 		f.t.Fatal(err)
 	}
+	r.Unsigned = f.unsigned
 	b, err := r.Encode([]byte(secret))
 	if err != nil {
 		f.t.Fatal(err)

@@ -55,7 +55,7 @@ func (d *daemon) joinEAP(ctx context.Context) (radiussrv.EAP, error) {
 // whose finds the person of a name as it is typed on a device.
 func (d *daemon) whose(name string) (identity.PersonID, bool) {
 	e, ok := d.people.Lookup(bareName(d.config, name))
-	if !ok {
+	if mark := marked(d.config, name); !ok || mark != "" && e.Subject.Upstream() != mark {
 		return identity.PersonID{}, false
 	}
 	return e.Person, true

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"schoolbridge/config"
 	"schoolbridge/internal/auth"
@@ -12,6 +14,7 @@ import (
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/ldapclient"
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/store"
 	"schoolbridge/internal/upstream"
 	"schoolbridge/provision"
 )
@@ -42,6 +45,16 @@ func (d *daemon) upstreams() ([]auth.Home, error) {
 		})
 	}
 	return homes, nil
+}
+
+// longestAsk bounds a question to whichever system: no less than what the
+// configuration gives it.
+func longestAsk(c *config.Config) time.Duration {
+	most := max(10*time.Second, c.Mosru.Timeout)
+	for _, u := range c.Upstreams {
+		most = max(most, u.Timeout)
+	}
+	return most
 }
 
 func checkerOf(c config.Upstream) (upstream.Checker, error) {
@@ -78,7 +91,7 @@ func httpChecker(c config.Upstream, fields upstream.Fields) (upstream.Checker, e
 	if err != nil {
 		return nil, err
 	}
-	o := upstream.HTTPOptions{URL: string(c.HTTP.URL), RootCAs: roots, Body: string(c.HTTP.Body), Fields: fields, InFlight: c.InFlight}
+	o := upstream.HTTPOptions{URL: string(c.HTTP.URL), RootCAs: roots, Body: string(c.HTTP.Body), Fields: fields, InFlight: c.InFlight, Timeout: c.Timeout}
 	if c.HTTP.SecretFile != "" {
 		secret, err := config.ReadSecret(c.HTTP.SecretFile)
 		if err != nil {
@@ -126,6 +139,43 @@ func reach(list []config.Upstream) func(string) (provision.Reach, bool) {
 		}
 		return r, true
 	}
+}
+
+// marked gives the system whose mark a typed name has, as the authenticator finds
+// it, or "".
+func marked(c *config.Config, typed string) string {
+	domain, _, slashed := strings.Cut(typed, `\`)
+	realm := typed[strings.LastIndexByte(typed, '@')+1:]
+	among := func(list []string, name string) bool {
+		return slices.ContainsFunc(list, func(s string) bool { return strings.EqualFold(s, name) })
+	}
+	for _, u := range c.Upstreams {
+		if slashed && among(u.Domains, domain) || len(realm) < len(typed) && among(u.Realms, realm) {
+			return string(u.Name)
+		}
+	}
+	return ""
+}
+
+// holderOf finds whoever has a name as somebody typed it; identity.ErrNotFound also
+// where it has another system's mark than the person's.
+func holderOf(ctx context.Context, db *store.DB, c *config.Config, typed string) (store.Holder, error) {
+	holder, err := db.Accounts().Find(ctx, bareName(c, typed))
+	if mark := marked(c, typed); err == nil && mark != "" && holder.Subject.Upstream() != mark {
+		return store.Holder{}, identity.ErrNotFound
+	}
+	return holder, err
+}
+
+// homeOf gives the system that a name belongs to by its look, "" for mos.ru. Whoever
+// has the name does not matter: that is not for everybody to know.
+func homeOf(c *config.Config, typed string) string {
+	name := marked(c, typed)
+	i := slices.IndexFunc(c.Upstreams, func(u config.Upstream) bool { return u.Unmarked })
+	if name == "" && i >= 0 && person.Classify(bareName(c, typed)) == person.ShapeLogin {
+		name = string(c.Upstreams[i].Name)
+	}
+	return name
 }
 
 // bareName takes what people write around a login off, whichever system the login

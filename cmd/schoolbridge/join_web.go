@@ -99,14 +99,14 @@ func (d *daemon) pages(stopping <-chan struct{}) (*web.Handler, error) {
 	}
 	return web.New(web.Options{
 		Desk: desk, Sessions: browsers{d.db.WebSessions()}, Proxies: c.Proxies, Logger: d.log,
-		Mosru: page, Form: len(d.config.Upstreams) > 0, PublicURL: strings.TrimSuffix(string(c.Public), "/"),
+		Mosru: page, Others: len(d.config.Upstreams) > 0, Home: func(name string) string { return homeOf(d.config, name) }, PublicURL: strings.TrimSuffix(string(c.Public), "/"),
 		Idle: c.Sessions.Idle, Longest: c.Sessions.Longest, Networks: d.config.WiFi.SSIDs,
 		Key:   func(day string) ([32]byte, error) { return d.db.SharedKey("web sign-in " + day) },
 		Links: web.Links{Recovery: string(c.Recovery), Support: string(c.Support), Fallback: string(c.Fallback), Start: string(c.Start), Diary: string(c.Diary)},
-		Advice: func(code string) (string, string, bool) {
-			advice, ok := explain.ProblemAdvice(explain.Russian, match.Code(code))
+		Advice: func(lang web.Lang, code, home string) (string, string, bool) {
+			advice, ok := explain.ProblemAdviceAt(explain.Lang(lang), home, match.Code(code))
 			if !ok {
-				advice, ok = explain.AdviceFor(explain.Russian, identity.Reason(code))
+				advice, ok = explain.AdviceAt(explain.Lang(lang), home, identity.Reason(code))
 			}
 			return advice.Meaning, advice.Remedy, ok
 		},

@@ -238,6 +238,17 @@ func killedReturning(t *testing.T, s *district) {
 	})
 }
 
+// killedMoving: whenever it dies while somebody goes to another school, the same
+// account lies there afterwards, in its groups and in no other.
+func killedMoving(t *testing.T, s *district) {
+	s.used = max(s.used, districtSchools) // the others have schools of their own
+	s.walk(t, deed{
+		prepare: s.enrol,
+		offline: true,
+		do:      func(t *testing.T, p *someone) { p.school = "100"; s.employ(t, p, "") },
+	})
+}
+
 func (s *district) leave(t *testing.T, p *someone) {
 	s.employ(t, p, person.DateOf(time.Now()).AddDays(-1).String())
 }

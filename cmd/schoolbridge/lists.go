@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"golang.org/x/term"
+
 	"schoolbridge/internal/table"
 )
 
@@ -36,6 +38,14 @@ func openOutput(std streams, path string) (*output, error) {
 	o.buffer = bufio.NewWriterSize(to, 64<<10)
 	o.Writer = o.buffer
 	return o, nil
+}
+
+// noScreen refuses to write a workbook on somebody's screen.
+func noScreen(std streams, format, lang string) error {
+	if f, ok := std.out.(*os.File); ok && format == "xlsx" && term.IsTerminal(int(f.Fd())) {
+		return usageError("%s", nextStepTexts[lang].screen)
+	}
+	return nil
 }
 
 // finish puts the file in its place unless err tells that it is not whole.

@@ -225,6 +225,9 @@ func TestStatsHistory(t *testing.T) {
 			t.Fatalf("%d %s", code, errs)
 		}
 	}
+	if _, errs, code := s.command("stats", "--config", s.path("config.yaml"), "--history", "--school", "49"); code != exitUsage || !strings.Contains(errs, `"49"`) {
+		t.Errorf("a school that there is not: %d %s", code, errs)
+	}
 	rows := s.list(exitDone, "stats", "--history", "--school", "50")
 	if got, want := column(rows, 0, 1, 2, 4, 5, 10), []string{today.AddDays(-5).String() + "|50|77|2|0|", today.AddDays(-4).String() + "|50|77|2|0|0.0", today.String() + "|50|77|2|1|0.3"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)

@@ -110,16 +110,37 @@ func usageError(format string, args ...any) error {
 
 // misused tells how a command is written.
 func misused(name string) error {
-	return usageError("вызов / usage: %s", synopsis(name))
+	return usageError("вызов / usage:\n  %s", strings.Join(synopsis(name), "\n  "))
 }
 
-func synopsis(name string) string {
+// synopsis gives the ways in which a command is written, a line each.
+func synopsis(name string) (lines []string) {
 	for _, c := range commands() {
-		if c.name == name {
-			return strings.TrimSpace("schoolbridge " + c.name + " " + c.args)
+		if c.name != name {
+			continue
+		}
+		for _, way := range ways(c.args) {
+			lines = append(lines, strings.TrimSpace("schoolbridge "+c.name+" "+way))
 		}
 	}
-	return "schoolbridge " + name
+	return lines
+}
+
+// ways divides a command's arguments where " | " stands in no brackets.
+func ways(args string) (list []string) {
+	depth, from := 0, 0
+	for i, r := range args {
+		switch {
+		case r == '[':
+			depth++
+		case r == ']':
+			depth--
+		case r == '|' && depth == 0 && strings.HasPrefix(args[i-1:], " | "):
+			list = append(list, args[from:i-1])
+			from = i + 2
+		}
+	}
+	return append(list, args[from:])
 }
 
 var errFindings = &exitError{code: exitFindings}
@@ -189,7 +210,7 @@ func complain(std streams, err error) {
 func usage(w io.Writer) {
 	fmt.Fprint(w, "schoolbridge: один логин для школьного Wi-Fi, ПК и досок / one school login for Wi-Fi, classroom PCs and whiteboards\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %s\n      %s\n", synopsis(c.name), c.help)
+		fmt.Fprintf(w, "  %s\n      %s\n", strings.Join(synopsis(c.name), "\n  "), c.help)
 	}
 	fmt.Fprint(w, "\nКоды / exit codes: 0 сделано / done, 1 есть замечания / findings, 2 вызов или настройки / usage or configuration, 3 сбой / failed\n")
 }
@@ -207,7 +228,7 @@ func parse(fs *flag.FlagSet, std streams, args []string) ([]string, error) {
 	var words []string
 	for {
 		if err := fs.Parse(args); err != nil {
-			fmt.Fprintln(std.err, synopsis(fs.Name()))
+			fmt.Fprintln(std.err, strings.Join(synopsis(fs.Name()), "\n"))
 			fs.SetOutput(std.err)
 			fs.PrintDefaults()
 			if !errors.Is(err, flag.ErrHelp) { // below the flags, where it is seen

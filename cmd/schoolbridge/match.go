@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"iter"
 	"os"
 	"slices"
@@ -49,23 +48,33 @@ func runMatch(_ context.Context, std streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	people, err := readLines(m, *profiles, func(r io.Reader) iter.Seq2[person.Profile, error] { return match.ReadProfiles(r, !*unverified) })
+	file, err := os.Open(*profiles)
 	if err != nil {
-		return err
+		return &exitError{exitUsage, err}
 	}
-	var bound []match.Binding
-	if *bindings != "" {
-		if bound, err = readLines(m, *bindings, match.ReadBindings); err != nil {
-			return err
-		}
+	defer func() { _ = file.Close() }() // opened for reading: nothing is lost
+	people := eachLine(m, *profiles, match.ReadProfiles(file, !*unverified))
+	if *bindings == "" {
+		return m.run(match.NewBindings(ix, nil, nil), ix, people, today)
 	}
-	return m.run(ix, bound, people, today)
+	list, err := os.Open(*bindings)
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	defer func() { _ = list.Close() }()
+	bound := slices.Collect(eachLine(m, *bindings, match.ReadBindings(list)))
+	everybody := slices.Collect(people) // they tell the ФИО of the bindings, and may come from a pipe
+	if m.err != nil {
+		return m.err
+	}
+	return m.run(match.NewBindings(ix, bound, slices.Values(everybody)), ix, slices.Values(everybody), today)
 }
 
 // dryRun is one run of match, with what it found on the way.
 type dryRun struct {
 	std      streams
 	findings bool
+	err      error // that ended the reading of a file
 }
 
 func (m *dryRun) finding(format string, args ...any) {
@@ -91,37 +100,38 @@ func (m *dryRun) index(folder string, names match.Names) (*match.Index, error) {
 		Cards: read.Cards, AD: accounts, Names: names}), nil
 }
 
-// readLines reads a file of JSON lines. A bad line is reported and the rest
-// goes on.
-func readLines[T any](m *dryRun, file string, read func(io.Reader) iter.Seq2[T, error]) ([]T, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, &exitError{exitUsage, err}
-	}
-	defer func() { _ = f.Close() }() // opened for reading: nothing is lost
-	var all []T
-	for one, err := range read(f) {
-		var bad *match.LineError
-		switch {
-		case errors.As(err, &bad):
-			m.finding("%s:%d: %v", file, bad.Line, bad.Err)
-		case err != nil:
-			return nil, fmt.Errorf("%s: %w", file, err)
-		default:
-			all = append(all, one)
+// eachLine gives what the JSON lines of a file hold. A bad line is reported and
+// the rest goes on.
+func eachLine[T any](m *dryRun, file string, lines iter.Seq2[T, error]) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for one, err := range lines {
+			var bad *match.LineError
+			switch {
+			case errors.As(err, &bad):
+				m.finding("%s:%d: %v", file, bad.Line, bad.Err)
+			case err != nil:
+				m.err = fmt.Errorf("%s: %w", file, err)
+				return
+			case !yield(one):
+				return
+			}
 		}
 	}
-	return all, nil
 }
 
-func (m *dryRun) run(ix *match.Index, bound []match.Binding, people []person.Profile, today person.Date) error {
+func (m *dryRun) run(b *match.Bindings, ix *match.Index, people iter.Seq[person.Profile], today person.Date) error {
 	out := bufio.NewWriter(m.std.out)
 	encoder := match.NewEncoder(out)
-	b := match.NewBindings(ix, bound, slices.Values(people))
-	err := match.Run(ix, b, slices.Values(people), today, func(v match.Verdict) error {
+	err := match.Run(ix, b, people, today, func(v match.Verdict) error {
+		if m.err != nil {
+			return m.err
+		}
 		m.findings = m.findings || v.Decision != match.Match
 		return encoder.Encode(v)
 	})
+	if err == nil {
+		err = m.err
+	}
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,11 @@ func runProblems(ctx context.Context, std streams, args []string) error {
 	if call.lang = *lang; len(words) > 0 || !listFormat(call.format) {
 		return misused("problems")
 	}
+	if call.out == "" {
+		if err := noScreen(std, call.format, call.lang); err != nil {
+			return err
+		}
+	}
 	c, db, err := openSite(ctx, std, call.file, call.lang)
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ func parseProvision(std streams, args []string) (c provisionCall, err error) {
 	lang := langFlag(fs)
 	fs.StringVar(&c.login, "person", "", "только этот человек / this person only: `LOGIN`")
 	fs.StringVar(&c.school, "school", "", "plan, apply: только люди этой школы / the people of this school only: `ID`")
-	fs.StringVar(&c.form, "format", planDiff, "plan: вид вывода diff, table, json / the output's `FORM`: diff, table or json")
+	fs.StringVar(&c.form, "format", planForm(std), "plan: вид вывода diff, table, json; на терминале diff, иначе json / the output's `FORM`: diff, table or json; on a terminal diff, else json")
 	fs.StringVar(&c.to, "to", "", "rename: новое имя / the new name: `NAME`")
 	fs.IntVar(&c.accept[provision.Off], "accept-disabling", 0, "apply: разрешить отключить разом до N записей / let up to `N` accounts be disabled at once")
 	fs.IntVar(&c.accept[provision.Move], "accept-moves", 0, "apply: разрешить перенести разом до N записей / let up to `N` accounts be moved at once")
@@ -110,6 +110,7 @@ type provisioner struct {
 	text   provisionText
 	db     *store.DB
 	target *ad.Target
+	person identity.PersonID // of --person
 	now    func() time.Time
 }
 
@@ -134,13 +135,13 @@ func (p *provisioner) say(format string, args ...any) {
 }
 
 // audit leaves a line that somebody at this machine read or changed the
-// accounts of all.
+// accounts of all, or of one.
 func (p *provisioner) audit(ctx context.Context, kind string, more map[string]any) error {
 	payload, err := json.Marshal(byCaller(more))
 	if err != nil {
 		return err
 	}
-	return p.db.Audit().Append(ctx, []identity.AuditEntry{{At: p.now(), Kind: kind, Payload: payload}})
+	return p.db.Audit().Append(ctx, []identity.AuditEntry{{At: p.now(), Kind: kind, Person: p.person, Payload: payload}})
 }
 
 // planned counts what a dry run came to.
@@ -218,11 +219,8 @@ func (p *provisioner) planOf(ctx context.Context, id identity.PersonID, now time
 	return job, plan, err
 }
 
-// about adds of whom a run is.
+// about adds of which school a run is.
 func (p *provisioner) about(more map[string]any) map[string]any {
-	if p.login != "" {
-		more["login"] = p.login
-	}
 	if p.school != "" {
 		more["school"] = p.school
 	}
@@ -296,7 +294,7 @@ func (p *provisioner) summarize(found planned, depth provision.Depth, all bool) 
 	brakes := workerOptions(p.config).Brakes
 	for kind, n := range found.drastic {
 		if allowed := max(brakes[kind].Allowed(depth.Accounts)-depth.Made[kind], 0); n > allowed {
-			p.say(t.brake[kind], n, allowed, n)
+			p.say(t.brake[kind], n, allowed, p.file, n)
 		}
 	}
 	if window := windowAD(p.config); window != nil && all {

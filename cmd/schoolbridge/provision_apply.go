@@ -23,7 +23,7 @@ const (
 )
 
 // errNoTurn says that another worker never let go.
-var errNoTurn = errors.New("another process has been at work on Active Directory all the time: look at the daemon's log, or stop it and try again")
+var errNoTurn = errors.New("another process has been at work all the time")
 
 // apply brings the accounts to their state, beside a running daemon.
 func (p *provisioner) apply(ctx context.Context) (err error) {
@@ -63,7 +63,7 @@ func (p *provisioner) bring(ctx context.Context, who chosen) (err error) {
 	defer patience.Stop()
 
 	o := workerOptions(p.config)
-	o.Auditor, o.Logger = trail, log
+	o.Auditor, o.Logger = trail, discardLog() // the command says itself what it came to
 	for kind, n := range p.accept {
 		o.Brakes[kind].Accept = n
 	}
@@ -78,10 +78,13 @@ func (p *provisioner) bring(ctx context.Context, who chosen) (err error) {
 	summary, err := worker.Once(ctx, only...)
 	done := watched.finish()
 	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		}
 		p.say(p.text.stopped, done, len(who.ids))
+		switch cause := context.Cause(ctx); {
+		case errors.Is(cause, errNoTurn):
+			return errors.New(p.text.noTurn)
+		case cause != nil: // somebody interrupted it
+			return &exitError{code: exitFailed}
+		}
 		return p.unusable(err)
 	}
 	p.say(p.text.applied, summary.Accounts, summary.Wrote, summary.Problems)
@@ -93,7 +96,7 @@ func (p *provisioner) bring(ctx context.Context, who chosen) (err error) {
 		}
 	}
 	if summary.Problems > 0 {
-		p.say("%s", p.text.ask)
+		p.say(p.text.ask, p.file)
 	}
 	if summary.Problems > 0 || held {
 		return errFindings

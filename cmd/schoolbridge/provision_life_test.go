@@ -3,6 +3,10 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"schoolbridge/internal/simad"
+	"schoolbridge/internal/store"
+	"schoolbridge/provision/ad"
 )
 
 // A person's plan says what differs and why, in each form; a school's holds its
@@ -21,7 +25,7 @@ func TestProvisionOfOne(t *testing.T) {
 		}
 		return out
 	}
-	out := provision(exitFindings, "завести: 1", "plan", "--person", "EVANN")
+	out := provision(exitFindings, "завести: 1", "plan", "--person", "EVANN", "--format", "diff")
 	for _, part := range []string{"evann (", "+ sAMAccountName", "+ пароль", "mos.ru", "пароль ждёт передачи", "по роли и школе", "Смирнова"} {
 		if !strings.Contains(out, part) {
 			t.Errorf("no %q in:\n%s", part, out)
@@ -38,11 +42,45 @@ func TestProvisionOfOne(t *testing.T) {
 	provision(exitUsage, "никого с логином nobody", "apply", "--person", "nobody")
 	provision(exitDone, "учётных записей 1: изменено 1", "apply", "--person", "evann")
 	provision(exitFindings, "create: 1", "plan", "--lang", "en")
+	s.inStore(func(db *store.DB) error {
+		h, err := db.Accounts().Find(t.Context(), "evann")
+		if err != nil {
+			return err
+		}
+		lines, err := db.Audit().Recent(t.Context(), h.Person, 50)
+		told := 0
+		for _, l := range lines {
+			if l.Kind == "provision_plan" || l.Kind == "provision_apply" {
+				if told++; strings.Contains(string(l.Payload), "evann") {
+					t.Errorf("a line that is no person's names one: %s", l.Payload)
+				}
+			}
+		}
+		if told != 2 {
+			t.Errorf("%d lines tell of it", told)
+		}
+		return err
+	})
+}
+
+// What a value of ad.attributes may name is the same for the configuration and for
+// the directory.
+func TestMappingFields(t *testing.T) {
+	s := newSite(t)
+	s.directory()
+	for _, value := range append(ad.MappingFields(), "nonsense") {
+		s.edit("ad:\n", "ad:\n  attributes:\n    - {name: title, value: \"{"+value+"} {"+value+":latin}\"}\n")
+		out, errs, code := s.command("config", "check", "--config", s.path("config.yaml"))
+		if refused := code == exitUsage; refused != (value == "nonsense") {
+			t.Errorf("%s: exit %d: %s%s", value, code, out, errs)
+		}
+		s.edit("ad:\n  attributes:\n    - {name: title, value: \"{"+value+"} {"+value+":latin}\"}\n", "ad:\n")
+	}
 }
 
 func TestProvisionRename(t *testing.T) {
 	s := newSite(t)
-	s.directory()
+	s.directory(simad.User{Name: "busy", UPN: "strizh@obr.example", Unit: siteManaged, Password: "Starling-2020-Old"})
 	s.employ(sitePassword, "evann", "orlovami")
 	file := s.path("config.yaml")
 	rename := func(want int, text, who, to string) {
@@ -52,10 +90,13 @@ func TestProvisionRename(t *testing.T) {
 			t.Fatalf("exit %d, no %q in: %s\n%s", code, text, out, errs)
 		}
 	}
+	rename(exitFindings, "no account in Active Directory yet", "evann", "golub")
 	if _, errs, code := s.command("provision", "apply", "--config", file); code != exitDone {
 		t.Fatal(errs)
 	}
-	rename(exitFindings, "is taken", "evann", "Orlovami")
+	for _, taken := range []string{"Orlovami", "busy", "Strizh"} { // by a person, by an account that is nobody's here
+		rename(exitFindings, "is taken", "evann", taken)
+	}
 	rename(exitUsage, "cannot be one", "evann", "еванова")
 	rename(exitUsage, "nobody here", "nobody", "golub")
 	rename(exitDone, "evann is called golub", "evann", "Golub")

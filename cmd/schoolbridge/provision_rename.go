@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
+	"schoolbridge/provision"
 )
 
 // rename gives a person another name: writing the command is the consent. The
@@ -25,11 +27,20 @@ func (p *provisioner) rename(ctx context.Context) error {
 	if h.Login == "" {
 		return usageError(p.text.nobody, p.login)
 	}
+	if taken, err := p.inUse(ctx, h.Person, to); err != nil {
+		return p.unusable(err)
+	} else if taken {
+		p.say(p.text.taken, to)
+		return errFindings
+	}
 	changed, err := p.db.Accounts().Rename(ctx, h.Person, identity.Login(to), p.now(), byCaller(map[string]any{}))
 	var taken *store.Conflict
 	switch {
 	case errors.As(err, &taken):
 		p.say(p.text.taken, to)
+		return errFindings
+	case errors.Is(err, store.ErrNotMade):
+		p.say(p.text.notMade, h.Login)
 		return errFindings
 	case err != nil:
 		return err
@@ -40,4 +51,17 @@ func (p *provisioner) rename(ctx context.Context) error {
 		fmt.Fprintf(p.std.out, p.text.renamed+"\n", h.Login, to)
 	}
 	return p.bring(ctx, chosen{ids: []identity.PersonID{h.Person}})
+}
+
+// inUse says that the directory has the name already, of which the store need not
+// know, in an account that is not the person's.
+func (p *provisioner) inUse(ctx context.Context, id identity.PersonID, name string) (bool, error) {
+	found, err := p.target.FindNames(ctx, []string{name})
+	if err != nil || len(found) == 0 {
+		return false, err
+	}
+	own, err := p.db.Targets().Status(ctx, id)
+	return slices.ContainsFunc(found, func(o provision.Object) bool {
+		return !slices.ContainsFunc(own, func(s provision.Status) bool { return s.Target == targetAD && s.Object == o.ID })
+	}), err
 }

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"unicode"
 
-	"schoolbridge/internal/auth"
+	"golang.org/x/term"
+
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
@@ -26,6 +28,15 @@ const (
 )
 
 func planForms() []string { return []string{planDiff, planTable, planJSON} }
+
+// planForm is the form where none is asked for: people look at terminals, programs
+// read the rest.
+func planForm(std streams) string {
+	if f, ok := std.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return planDiff
+	}
+	return planJSON
+}
 
 // planLine is one account with something to do or a problem.
 type planLine struct {
@@ -113,16 +124,16 @@ func (s *diffShower) show(l planLine) error {
 	w := tabwriter.NewWriter(s.to, 0, 0, 2, ' ', 0)
 	for _, c := range l.Changes {
 		if c.Is != "" {
-			fmt.Fprintf(w, "  - %s\t%s\t\n", s.text.what(c.What), oneLine(c.Is))
+			fmt.Fprintf(w, "  - %s\t%s\n", s.text.what(c.What), oneLine(s.text.value(c.What, c.Is)))
 		}
 		if c.Will != "" {
-			fmt.Fprintf(w, "  + %s\t%s\t%s\n", s.text.what(c.What), oneLine(c.Will), s.text.why[c.Why])
+			fmt.Fprintf(w, "  + %s\t%s\t%s\n", s.text.what(c.What), oneLine(s.text.value(c.What, c.Will)), s.text.why[c.Why])
 		} else {
 			fmt.Fprintf(w, "  + %s\t%s\t%s\n", s.text.what(c.What), s.text.nothing, s.text.why[c.Why])
 		}
 	}
 	for _, p := range l.Problems {
-		fmt.Fprintf(w, "  ! %s\t\t\n", oneLine(p))
+		fmt.Fprintf(w, "  ! %s\n", oneLine(p))
 	}
 	return w.Flush()
 }
@@ -141,10 +152,11 @@ func oneLine(s string) string {
 
 // holder finds the person of --person.
 func (p *provisioner) holder(ctx context.Context) (store.Holder, error) {
-	h, err := p.db.Accounts().Find(ctx, auth.BareName(p.login, p.config.Names.Domains, p.config.Names.Realms))
+	h, err := holderOf(ctx, p.db, p.config, p.login)
 	if errors.Is(err, identity.ErrNotFound) {
 		err = usageError(p.text.nobody, p.login)
 	}
+	p.person = h.Person
 	return h, err
 }
 

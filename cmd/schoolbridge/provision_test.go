@@ -216,11 +216,14 @@ func TestProvisionBrake(t *testing.T) {
 		}
 	}
 	lines, errs, code := s.planned("en")
-	if code != exitFindings || len(lines) != 3 || lines[0].Action != "disable" || !strings.Contains(errs, "3 are to be disabled, and today no more than 1 are") {
+	if code != exitFindings || len(lines) != 3 || lines[0].Action != "disable" || !strings.Contains(errs, "3 are to be disabled, and no more than 1 more may be") {
 		t.Fatalf("exit %d, %+v\n%s", code, lines, errs)
 	}
 	// As the plan said: all or none.
 	apply(exitFindings, "3 were not disabled")
+	if r := s.explained("anna"); len(r.Targets) != 1 || !r.Targets[0].Held || !r.Targets[0].Enabled {
+		t.Errorf("held back, and not said: %+v", r.Targets)
+	}
 	apply(exitDone, "3 accounts: 3 changed, 0 with problems", "--accept-disabling", "3")
 	if lines, errs, code := s.planned("en"); code != exitDone || len(lines) > 0 {
 		t.Errorf("exit %d, %+v\n%s", code, lines, errs)

@@ -1,6 +1,10 @@
 package main
 
-import "schoolbridge/provision"
+import (
+	"strings"
+
+	"schoolbridge/provision"
+)
 
 // provisionActions are the actions that write, in the order in which they are
 // told.
@@ -13,9 +17,10 @@ func provisionActions() []string {
 type provisionText struct {
 	noSection, unreachable, bind                string
 	planning, accounts, queue, expected, window string
-	applying, turn, stopped, applied, ask       string
+	applying, turn, noTurn, stopped, applied    string
+	ask, enabled, disabled                      string
 	nobody, noSchool, columns, nothing          string
-	renamed, taken, badName, same               string
+	renamed, taken, badName, same, notMade      string
 	brake, held                                 [3]string // by kind of drastic change
 	action                                      map[string]string
 	place, group, password                      string
@@ -33,6 +38,14 @@ func (t provisionText) what(word string) string {
 		return t.password
 	}
 	return word
+}
+
+// value says what a part of an account is or will be.
+func (t provisionText) value(word, value string) string {
+	if word != "userAccountControl" {
+		return value
+	}
+	return strings.NewReplacer("(enabled)", "("+t.enabled+")", "(disabled)", "("+t.disabled+")").Replace(value)
 }
 
 // doing says what becomes of an account.
@@ -54,17 +67,18 @@ var provisionTexts = map[string]provisionText{
 		queue:    "очередь службы: пора сверить %d, отложено после проблемы %d; паролей ждёт передачи %d",
 		expected: "изменения займут примерно %v, до %s (из расчёта %.3g записей в секунду)",
 		brake: [3]string{
-			"отключить предстоит %d, а без согласия до конца суток служба отключит не больше %d: остальные она оставит включёнными и подождёт. " +
-				"Проверьте, целы ли реестры; если всё верно: schoolbridge provision apply --accept-disabling %d",
-			"перенести в другое подразделение предстоит %d, а без согласия до конца суток служба перенесёт не больше %d: остальные она оставит на месте и подождёт. " +
-				"Проверьте, цел ли список школ; если всё верно: schoolbridge provision apply --accept-moves %d",
-			"сменить имя предстоит у %d, а без согласия до конца суток служба сменит не больше чем у %d: остальных она оставит как есть и подождёт. " +
-				"Проверьте, верны ли имена на mos.ru; если всё верно: schoolbridge provision apply --accept-renames %d",
+			"отключить предстоит %d, а без согласия за сутки можно ещё не больше %d: пока их столько, служба оставляет все включёнными и ждёт. " +
+				"Проверьте, целы ли реестры; если всё верно: schoolbridge provision apply --config %s --accept-disabling %d",
+			"перенести в другое подразделение предстоит %d, а без согласия за сутки можно ещё не больше %d: пока их столько, служба оставляет все на месте и ждёт. " +
+				"Проверьте, цел ли список школ; если всё верно: schoolbridge provision apply --config %s --accept-moves %d",
+			"сменить имя предстоит у %d, а без согласия за сутки можно ещё не больше чем у %d: пока их столько, служба оставляет все имена и ждёт. " +
+				"Проверьте, верны ли имена на mos.ru; если всё верно: schoolbridge provision apply --config %s --accept-renames %d",
 		},
 		window: "служба меняет записи, которых никто не ждёт, в своё время (ad.window): с %s; команда apply не ждёт",
 
 		applying: "запись: %d из %d, %.0f в секунду, осталось %v, до %s",
 		turn:     "с Active Directory сейчас работает служба: ждём очереди (Ctrl-C — прервать)",
+		noTurn:   "с Active Directory всё это время работал другой процесс: посмотрите журнал службы или остановите её и повторите",
 		stopped:  "прервано: начато учётных записей %d из %d; сделанное остаётся, повторить можно в любое время",
 		applied:  "учётных записей %d: изменено %d, с проблемами %d",
 		held: [3]string{
@@ -72,25 +86,29 @@ var provisionTexts = map[string]provisionText{
 			"не перенесено %d: это больше, чем служба переносит разом. Проверьте, цел ли список школ; если всё верно, повторите с --accept-moves %d",
 			"имя не сменено у %d: это больше, чем служба меняет разом. Проверьте, верны ли имена на mos.ru; если всё верно, повторите с --accept-renames %d",
 		},
-		ask: "какие проблемы и у кого: schoolbridge provision plan; что с ними делать: schoolbridge explain ЛОГИН",
+		ask: "какие проблемы и у кого: schoolbridge provision plan --config %s; что с ними делать: schoolbridge explain --config %[1]s ЛОГИН",
 		action: map[string]string{
 			provision.ActionCreate: "завести", provision.ActionAdopt: "взять под управление", provision.ActionEnable: "включить", provision.ActionDisable: "отключить",
 			provision.ActionChange: "поправить", provision.ActionPassword: "передать пароль", provision.ActionProblem: "не изменить: проблема",
 			provision.ActionNone: "без изменений",
 		},
-		nobody: "никого с логином %s здесь нет", noSchool: "в школе %s нет никого с учётной записью Active Directory: верен ли ID ЕКИС?",
+		nobody:   "никого с логином %s здесь нет, или аккаунт ещё не активирован: что с ним, покажет schoolbridge explain",
+		noSchool: "в школе %s нет никого с учётной записью Active Directory: верен ли ID ЕКИС (с нулями впереди, как в списке школ)?",
+		enabled:  "включена", disabled: "отключена",
 		columns: "ЛОГИН\tЧТО СДЕЛАТЬ\tЧТО МЕНЯЕТСЯ\tПРОБЛЕМЫ", nothing: "(нет)",
 		place: "подразделение", group: "группа", password: "пароль",
 		renamed: "%s теперь зовётся %s; прежнее имя остаётся за человеком навсегда, вход с ним работает. Логин Teams и записи AD прежние",
 		taken:   "имя %s занято: оно есть или было у другого человека. Имя выбирает человек, счётчики не добавляются",
 		badName: "имя %s не годится для Active Directory: до 20 знаков, латинские буквы, цифры, точка, дефис",
 		same:    "%s уже зовётся так: менять нечего",
+		notMade: "у %s ещё нет записи в Active Directory: имя меняют, когда она заведена (почему её нет: schoolbridge explain)",
 		why: map[provision.Why]string{
 			provision.WhyNew: "человек прошёл активацию, записи ещё нет", provision.WhyOwner: "метка владельца", provision.WhyActive: "работает или учится",
 			provision.WhyLeft: "нигде не работает и не учится", provision.WhySuspended: "вход закрыт здесь или на mos.ru", provision.WhyRemoved: "запись удалена из хранилища",
 			provision.WhyProfile: "так на mos.ru", provision.WhyMapping: "так в настройках (ad.attributes)", provision.WhyPlace: "по роли и школе", provision.WhyGroup: "по роли и школе",
 			provision.WhyTeams: "логина Teams ещё нет", provision.WhyRename: "переименование подтверждено", provision.WhyDelivery: "пароль ждёт передачи",
 			provision.WhyStale: "прежний пароль не годится", provision.WhyControl: "срок пароля — дело mos.ru", provision.WhyStamp: "штамп чужой",
+			provision.WhyConflict: "имя, отнятое конфликтом репликации, снова свободно",
 		},
 	},
 	"en": {
@@ -103,17 +121,18 @@ var provisionTexts = map[string]provisionText{
 		queue:    "the daemon's queue: %d due, %d put off after a problem; %d passwords wait for delivery",
 		expected: "the changes will take about %v, until %s (at %.3g accounts a second)",
 		brake: [3]string{
-			"%d are to be disabled, and today no more than %d are without consent: the daemon will leave the others enabled and wait. " +
-				"See whether the registries are whole; if they are: schoolbridge provision apply --accept-disabling %d",
-			"%d are to be moved to another unit, and today no more than %d are without consent: the daemon will leave the others where they are and wait. " +
-				"See whether the list of schools is whole; if it is: schoolbridge provision apply --accept-moves %d",
-			"%d are to get another displayed name, and today no more than %d do without consent: the daemon will leave the others as they are and wait. " +
-				"See whether the names at mos.ru are right; if they are: schoolbridge provision apply --accept-renames %d",
+			"%d are to be disabled, and no more than %d more may be within a day without consent: while there are so many, the daemon leaves all of them enabled and waits. " +
+				"See whether the registries are whole; if they are: schoolbridge provision apply --lang en --config %s --accept-disabling %d",
+			"%d are to be moved to another unit, and no more than %d more may be within a day without consent: while there are so many, the daemon leaves all of them where they are and waits. " +
+				"See whether the list of schools is whole; if it is: schoolbridge provision apply --lang en --config %s --accept-moves %d",
+			"%d are to get another displayed name, and no more than %d more may within a day without consent: while there are so many, the daemon leaves all the names and waits. " +
+				"See whether the names at mos.ru are right; if they are: schoolbridge provision apply --lang en --config %s --accept-renames %d",
 		},
 		window: "the daemon changes accounts for which nobody waits in its hours (ad.window): from %s on; the command apply does not wait",
 
 		applying: "writing: %d of %d, %.0f a second, %v left, until %s",
 		turn:     "the daemon is at work on Active Directory: waiting for a turn (Ctrl-C ends it)",
+		noTurn:   "another process has been at work on Active Directory all the time: look at the daemon's log, or stop it and try again",
 		stopped:  "interrupted: %d of %d accounts were begun; what is done stays, and this can be repeated at any time",
 		applied:  "%d accounts: %d changed, %d with problems",
 		held: [3]string{
@@ -121,25 +140,29 @@ var provisionTexts = map[string]provisionText{
 			"%d were not moved: more than are moved at once. See whether the list of schools is whole; if it is, repeat with --accept-moves %d",
 			"%d did not get their new displayed name: more than do at once. See whether the names at mos.ru are right; if they are, repeat with --accept-renames %d",
 		},
-		ask: "which problems, and whose: schoolbridge provision plan; what to do about them: schoolbridge explain --lang en LOGIN",
+		ask: "which problems, and whose: schoolbridge provision plan --lang en --config %s; what to do about them: schoolbridge explain --lang en --config %[1]s LOGIN",
 		action: map[string]string{
 			provision.ActionCreate: "create", provision.ActionAdopt: "adopt", provision.ActionEnable: "enable", provision.ActionDisable: "disable",
 			provision.ActionChange: "correct", provision.ActionPassword: "deliver the password", provision.ActionProblem: "cannot be changed: a problem",
 			provision.ActionNone: "nothing to do",
 		},
-		nobody: "nobody here has the login %s", noSchool: "nobody at the school %s has an account in Active Directory: is the ID ЕКИС right?",
+		nobody:   "nobody here has the login %s, or its person has not activated yet: schoolbridge explain tells",
+		noSchool: "nobody at the school %s has an account in Active Directory: is the ID ЕКИС right (with the zeros in front, as in the list of schools)?",
+		enabled:  "enabled", disabled: "disabled",
 		columns: "LOGIN\tWHAT TO DO\tWHAT CHANGES\tPROBLEMS", nothing: "(nothing)",
 		place: "unit", group: "group", password: "password",
 		renamed: "%s is called %s from now on; the old name stays this person's for ever, and signing in with it works. The Teams login and the account in AD are the same",
 		taken:   "the name %s is taken: another person has it, or had it. A person chooses the name, no counter is added",
 		badName: "the name %s cannot be one in Active Directory: up to 20 characters, Latin letters, digits, dot, hyphen",
 		same:    "%s is called so already: there is nothing to do",
+		notMade: "%s has no account in Active Directory yet: the name is changed once there is one (why there is none: schoolbridge explain)",
 		why: map[provision.Why]string{
 			provision.WhyNew: "the person activated and has no account yet", provision.WhyOwner: "the owner's mark", provision.WhyActive: "works or studies",
 			provision.WhyLeft: "works and studies nowhere", provision.WhySuspended: "shut out here or by mos.ru", provision.WhyRemoved: "the account was removed from the store",
 			provision.WhyProfile: "so at mos.ru", provision.WhyMapping: "so in the configuration (ad.attributes)", provision.WhyPlace: "by role and school", provision.WhyGroup: "by role and school",
 			provision.WhyTeams: "there is no Teams login yet", provision.WhyRename: "the rename was confirmed", provision.WhyDelivery: "the password waits for delivery",
 			provision.WhyStale: "the former password will not do", provision.WhyControl: "the password's age is mos.ru's matter", provision.WhyStamp: "the stamp is not ours",
+			provision.WhyConflict: "the name that a replication conflict took is free again",
 		},
 	},
 }

@@ -22,7 +22,7 @@ import (
 )
 
 const queueUsage = "list --config FILE [--school ID] [--all] [--format table|csv|json|xlsx] | show --config FILE [--json] ID | " +
-	"decide --config FILE ID bind RECORD|adopt RECORD|adopt ACCOUNT|allocate NAME|refuse [--reason TEXT] | decisions --config FILE [--all] [--json] | undo --config FILE DECISION [--lang ru|en]"
+	"decide --config FILE ID bind RECORD|adopt RECORD|adopt ACCOUNT|allocate [NAME]|refuse [--reason TEXT] | decisions --config FILE [--all] [--json] | undo --config FILE DECISION [--lang ru|en]"
 
 // queueCall is a command line of queue.
 type queueCall struct {
@@ -56,7 +56,8 @@ func parseQueue(std streams, args []string) (c queueCall, err error) {
 		return c, nil
 	}
 	want, known := map[queue.Verb]int{queue.Bind: 3, queue.Adopt: 3, queue.Allocate: 3, queue.Refuse: 2}[queue.Verb(word(c.words, 1))]
-	if !known || len(c.words) != want || c.words[1] == string(queue.Refuse) && strings.TrimSpace(c.reason) == "" {
+	suggested := known && c.words[1] == string(queue.Allocate) && len(c.words) == 2
+	if !known || len(c.words) != want && !suggested || c.words[1] == string(queue.Refuse) && strings.TrimSpace(c.reason) == "" {
 		return c, misused("queue")
 	}
 	return c, nil
@@ -88,7 +89,11 @@ func runQueue(ctx context.Context, std streams, args []string) error {
 	}
 	switch call.verb {
 	case "list":
-		return q.list(ctx)
+		err := q.list(ctx)
+		if err == nil && !q.all {
+			fmt.Fprintln(q.std.err, nextStepTexts[q.lang].nothing)
+		}
+		return err
 	case "show":
 		return q.show(ctx)
 	case "decide":
@@ -118,51 +123,42 @@ func (q *queueDesk) clock(t time.Time) string {
 }
 
 func (q *queueDesk) list(ctx context.Context) error {
-	items, err := q.db.Queue().Items(ctx, person.SchoolID(q.school), q.all)
+	write, end, err := q.lister()
 	if err != nil {
 		return err
 	}
-	if q.format == "json" {
-		all := &array{to: q.std.out}
-		for i := range items {
-			if err := all.item(q.object(&items[i], nil)); err != nil {
-				return err
-			}
-		}
-		if err := all.end(); err != nil {
-			return err
-		}
-	} else if err := q.table(items); err != nil {
+	open := false
+	err = q.db.Queue().Each(ctx, person.SchoolID(q.school), q.all, func(i queue.Item) error {
+		open = open || i.Open()
+		return write(&i)
+	})
+	if err := errors.Join(err, end()); err != nil {
 		return err
 	}
-	open := 0
-	for i := range items {
-		if items[i].Open() {
-			open++
-		}
-	}
-	if open > 0 {
+	if open {
 		return errFindings
 	}
 	return nil
 }
 
-func (q *queueDesk) table(items []queue.Item) error {
+// lister gives what writes a question in the format that was asked for, and what
+// ends the list.
+func (q *queueDesk) lister() (write func(*queue.Item) error, end func() error, err error) {
+	if q.format == "json" {
+		all := &array{to: q.std.out}
+		return func(i *queue.Item) error { return all.item(q.object(i, nil)) }, all.end, nil
+	}
 	rows, err := table.New(q.std.out, q.format, q.says.title, q.says.head)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	for i := range items {
-		item := &items[i]
+	return func(i *queue.Item) error {
 		var schools []string
-		for _, id := range item.Schools {
+		for _, id := range i.Schools {
 			schools = append(schools, string(id))
 		}
-		if err := rows.Row(item.ID, q.clock(item.At), strings.Join(schools, " "), whose(item), item.Name, q.question(item), strings.Join(verbs(item), " "), q.state(item)); err != nil {
-			return err
-		}
-	}
-	return rows.Close()
+		return rows.Row(i.ID, q.clock(i.At), strings.Join(schools, " "), whose(i), i.Name, q.question(i), strings.Join(verbs(i), " "), q.state(i))
+	}, rows.Close, nil
 }
 
 // whose is the name of the person in question.
@@ -232,7 +228,7 @@ type queueObject struct {
 type queueSide struct {
 	Source string            `json:"source"` // mos.ru, a record, or ad:NAME
 	Values map[string]string `json:"values"`
-	Equal  map[string]bool   `json:"equal,omitempty"` // to the profile, where both are known
+	Equal  map[string]bool   `json:"equal,omitempty"` // to the profile, else to the account, where both are known
 }
 
 func (q *queueDesk) object(i *queue.Item, more *evidence) queueObject {
@@ -282,11 +278,14 @@ func (q *queueDesk) complete(ctx context.Context, item *queue.Item, d *queue.Dec
 	what := word(q.words, 2)
 	switch {
 	case d.Verb == queue.Bind, d.Verb == queue.Adopt && item.Kind == queue.Account:
-		at := slices.IndexFunc(item.Rows, func(r queue.Row) bool { return namesRecord([]person.RecordRef{r.Record}, what) })
-		if at < 0 {
+		at, ok := meant(len(item.Rows), func(i int) []person.RecordRef { return []person.RecordRef{item.Rows[i].Record} }, what)
+		if !ok {
 			return queue.ErrUnfit
 		}
 		d.Records = []person.RecordRef{item.Rows[at].Record}
+		if item.Kind == queue.Account {
+			return q.unchanged(ctx, item)
+		}
 	case d.Verb == queue.Adopt:
 		d.Target = targetAD
 		o, err := q.adoptable(ctx, what)
@@ -294,14 +293,56 @@ func (q *queueDesk) complete(ctx context.Context, item *queue.Item, d *queue.Dec
 		return err
 	case d.Verb == queue.Allocate:
 		d.Target, d.Name = targetAD, what
-		if item.Profile == nil || !q.config.AD.On() {
-			return queue.ErrUnfit
-		}
-		free, err := q.free(ctx, item.Profile.Subject, what)
-		if err == nil && !free {
-			err = queue.ErrTaken
-		}
+		return q.allocate(ctx, item, d)
+	}
+	return nil
+}
+
+// allocate looks whether a name is free; where none is given it is the first of
+// those that are suggested.
+func (q *queueDesk) allocate(ctx context.Context, item *queue.Item, d *queue.Decision) (err error) {
+	if item.Profile == nil || !q.config.AD.On() || !item.Fits(queue.Allocate) {
+		return queue.ErrUnfit
+	}
+	var free []string
+	if d.Name == "" {
+		free, err = q.suggest(ctx, item)
+	} else {
+		free, err = q.free(ctx, item, []string{d.Name}, 1)
+	}
+	switch {
+	case err != nil:
 		return err
+	case len(free) > 0:
+		d.Name = free[0]
+		return nil
+	case d.Name == "":
+		return &exitError{exitFindings, errors.New(q.says.noName)}
+	}
+	return queue.ErrTaken
+}
+
+// unchanged looks whether the directory has an account as it was when it came
+// into the queue.
+func (q *queueDesk) unchanged(ctx context.Context, item *queue.Item) error {
+	if !q.config.AD.On() {
+		return queue.ErrUnfit
+	}
+	target, client, err := dialAD(q.config, discardLog())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = client.Close() }()
+	a, err := target.Mender(client, "").Account(ctx, duplicates.GUID(item.Object.ID))
+	switch {
+	case errors.Is(err, duplicates.ErrGone):
+		return fmt.Errorf(q.says.noAccount, item.Name)
+	case err != nil:
+		return err
+	case a.Untouchable != "":
+		return fmt.Errorf(q.says.untouchable, item.Name, a.Untouchable)
+	case duplicates.AccountSeen(a) != item.Proposal.AccountSeen:
+		return &exitError{exitFindings, fmt.Errorf(q.says.accountMoved, item.Name)}
 	}
 	return nil
 }
@@ -337,7 +378,7 @@ func (q *queueDesk) adoptable(ctx context.Context, name string) (provision.Objec
 // refused says why an answer was not taken; what the caller can mend is the
 // caller's fault.
 func (q *queueDesk) refused(err error) error {
-	for _, known := range []error{queue.ErrNoItem, queue.ErrMoved, queue.ErrUnfit, queue.ErrTaken, queue.ErrIncomplete, queue.ErrDecided, queue.ErrUsed, queue.ErrUndone, identity.ErrNotFound} {
+	for _, known := range []error{queue.ErrNoItem, queue.ErrMoved, queue.ErrUnfit, queue.ErrTaken, queue.ErrIncomplete, queue.ErrDecided, queue.ErrUsed, queue.ErrPassedOn, queue.ErrUndone, identity.ErrNotFound} {
 		if errors.Is(err, known) {
 			return &exitError{exitFindings, errors.New(q.says.refusal[known])}
 		}
@@ -392,9 +433,11 @@ func (q *queueDesk) decisions(ctx context.Context) error {
 		return all.end()
 	}
 	w := tabwriter.NewWriter(q.std.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, strings.Join(nextStepTexts[q.lang].decisions, "\t"))
 	for _, d := range list {
 		o := decisionOf(d)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s %s\t%s\t%s\t%s\n", d.ID, q.clock(d.At), d.Item, d.Verb, strings.Join(o.Records, " "), o.Name, d.By, d.Reason, q.clock(d.Undone))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s %s\t%s\t%s\t%s\n", d.ID, q.clock(d.At), d.Item, d.Verb, printable(strings.Join(o.Records, " ")), printable(o.Name), printable(d.By),
+			printable(d.Reason), q.clock(d.Undone))
 	}
 	return w.Flush()
 }

@@ -10,7 +10,6 @@ import (
 	"text/tabwriter"
 
 	"schoolbridge/internal/explain"
-	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/provision"
 	"schoolbridge/provision/login"
@@ -52,10 +51,10 @@ func (q *queueDesk) show(ctx context.Context) error {
 
 func (q *queueDesk) sideBySide(item *queue.Item, e *evidence) error {
 	w := tabwriter.NewWriter(q.std.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%s\t%s\t%s\n", item.ID, q.question(item), q.state(item))
+	fmt.Fprintf(w, "%s\t%s\t%s\n", item.ID, printable(q.question(item)), q.state(item))
 	fmt.Fprint(w, "\t")
 	for _, s := range e.sides {
-		fmt.Fprint(w, s.Source, "\t")
+		fmt.Fprint(w, printable(s.Source), "\t")
 	}
 	fmt.Fprintln(w)
 	for _, field := range queueFields {
@@ -70,7 +69,7 @@ func (q *queueDesk) sideBySide(item *queue.Item, e *evidence) error {
 			} else if ok {
 				mark = "≠ "
 			}
-			fmt.Fprint(w, mark, s.Values[field], "\t")
+			fmt.Fprint(w, mark, printable(s.Values[field]), "\t")
 		}
 		fmt.Fprintln(w)
 	}
@@ -85,6 +84,9 @@ func (q *queueDesk) sideBySide(item *queue.Item, e *evidence) error {
 	fmt.Fprintf(q.std.out, "\n"+q.says.verbs+"\n", strings.Join(verbs(item), ", "))
 	for _, v := range item.Verbs() {
 		fmt.Fprintf(q.std.out, "    %s\n", q.says.how[v])
+		for _, what := range choices(item, e, v) {
+			fmt.Fprintf(q.std.out, "        schoolbridge queue decide --config %s %s %s %s\n", q.file, item.ID, v, what)
+		}
 	}
 	if len(e.names) > 0 {
 		fmt.Fprintf(q.std.out, q.says.names+"\n", strings.Join(e.names, ", "))
@@ -93,6 +95,27 @@ func (q *queueDesk) sideBySide(item *queue.Item, e *evidence) error {
 		fmt.Fprintf(q.std.err, q.says.noLive+"\n", e.live)
 	}
 	return nil
+}
+
+// choices are what a verb may be about here, to be copied.
+func choices(item *queue.Item, e *evidence, v queue.Verb) (list []string) {
+	switch {
+	case v == queue.Allocate:
+		return e.names
+	case v == queue.Bind, v == queue.Adopt && item.Kind == queue.Account:
+		for _, r := range item.Rows {
+			if !r.Bound || r.Own {
+				list = append(list, recordWord(r.Record))
+			}
+		}
+	case v == queue.Adopt:
+		for _, s := range e.sides {
+			if name, ok := strings.CutPrefix(s.Source, "ad:"); ok {
+				list = append(list, name)
+			}
+		}
+	}
+	return list
 }
 
 // hidden shows the end of a СНИЛС, enough to compare by.
@@ -126,6 +149,9 @@ func (q *queueDesk) gather(ctx context.Context, item *queue.Item) *evidence {
 	objects, err := q.objects(ctx, item)
 	e.live = err
 	for _, o := range objects {
+		if p == nil {
+			compare(e.sides, o)
+		}
 		e.sides = append(e.sides, q.objectSide(ctx, o, item))
 	}
 	if item.Fits(queue.Allocate) && err == nil {
@@ -187,6 +213,19 @@ func (q *queueDesk) rowSide(r queue.Row, p *person.Profile) queueSide {
 		s.Equal["login"] = person.FoldName(s.Values["login"]) == person.FoldName(p.Login)
 	}
 	return s
+}
+
+// compare marks what the records have in common with the account in question.
+func compare(records []queueSide, o provision.Object) {
+	display, _ := person.NormalFIO(o.Display)
+	for _, s := range records {
+		if fio, _ := person.NormalFIO(s.Values["fio"]); fio != "" && display != "" {
+			s.Equal["fio"] = fio == display
+		}
+		if s.Values["login"] != "" {
+			s.Equal["login"] = person.FoldName(s.Values["login"]) == person.FoldName(o.Name)
+		}
+	}
 }
 
 func meet[T comparable](equal map[string]bool, field string, a, b []T) {
@@ -255,37 +294,34 @@ func (q *queueDesk) suggest(ctx context.Context, item *queue.Item) ([]string, er
 		return nil, err
 	}
 	p := item.Profile
-	made := pattern.Make(p.Last, p.First, p.Middle)
-	var free []string
-	for _, name := range made {
-		if ok, err := q.free(ctx, p.Subject, name); err != nil {
-			return free, err
-		} else if ok {
-			free = append(free, name)
-		}
-		if len(free) == suggestedMost {
-			break
-		}
-	}
-	return free, nil
+	return q.free(ctx, item, pattern.Make(p.Last, p.First, p.Middle), suggestedMost)
 }
 
-// free says that a name looks like nobody's, here and in the directory.
-func (q *queueDesk) free(ctx context.Context, subject identity.Subject, name string) (bool, error) {
-	taken, err := q.db.Accounts().Taken(ctx, provision.NameQuery{Target: targetAD, Subject: subject, Made: []string{name}})
-	if err != nil || len(taken) > 0 {
-		return false, err
+// free gives the first names that look like nobody's, here and in the directory.
+func (q *queueDesk) free(ctx context.Context, item *queue.Item, names []string, most int) ([]string, error) {
+	taken, err := q.db.Accounts().Taken(ctx, provision.NameQuery{Target: targetAD, Subject: item.Profile.Subject, Made: names, Rows: item.Records()})
+	if err != nil {
+		return nil, err
 	}
 	target, release, err := openAD(q.config, discardLog())
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	defer release()
 	ctx, cancel := context.WithTimeout(ctx, q.config.AD.Timeout)
 	defer cancel()
-	alike, err := target.FindAlike(ctx, []string{name})
-	if err != nil {
-		return false, err
+	var free []string
+	for _, name := range names {
+		if slices.Contains(taken, name) || len(free) == most {
+			continue
+		}
+		alike, err := target.FindAlike(ctx, []string{name})
+		if err != nil {
+			return free, err
+		}
+		if !slices.ContainsFunc(alike, func(o provision.Object) bool { return login.Look(o.Name) == login.Look(name) }) {
+			free = append(free, name)
+		}
 	}
-	return !slices.ContainsFunc(alike, func(o provision.Object) bool { return login.Look(o.Name) == login.Look(name) }), nil
+	return free, nil
 }

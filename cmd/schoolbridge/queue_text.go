@@ -11,6 +11,7 @@ type queueText struct {
 	unconfirmed, gone, own, other, nobody     string
 	verbs, names, noLive, whole, done, undone string
 	noAccount, untouchable                    string
+	accountMoved, noName                      string
 	enabled                                   map[bool]string
 	head                                      []string
 	fields                                    map[string]string
@@ -21,47 +22,53 @@ type queueText struct {
 var queueTexts = map[string]queueText{
 	"ru": {
 		title: "Очередь куратора", head: []string{"Вопрос", "Когда", "Школы", "ФИО", "Имя", "В чём дело", "Ответы", "Состояние"},
-		open: "ждёт решения", moved: "ждёт решения заново: данные изменились после %s (%s)", decided: "решено: %s (%s)", nowIs: "Данные изменились; теперь это вопрос",
+		open: "ждёт решения", moved: "ждёт решения заново: после %s (%s) данные изменились или этого не хватило", decided: "решено: %s (%s)", nowIs: "Данные изменились; теперь это вопрос",
 		unconfirmed: "не подтверждён", gone: "в реестре больше нет", own: "этот человек", other: "другой человек", nobody: "неизвестно чья",
 		verbs: "Можно ответить: %s", names: "Свободные имена: %s", noLive: "Active Directory не ответил: %v",
 		whole: "%q — номер вопроса без конца: нужен целиком, как его показали list и show",
 		done:  "Решение %s (%s) записано и подействует при следующем входе человека. Отменить: schoolbridge queue undo %s", undone: "Решение %s (%s) отменено",
 		noAccount: "учётной записи %s в Active Directory нет", untouchable: "учётную запись %s брать нельзя (%s): служебная, администратора или вне подразделений службы",
-		enabled: map[bool]string{true: "включена", false: "отключена"},
+		accountMoved: "учётная запись %s в AD изменилась с тех пор, как попала в очередь: обновите очередь (provision claim plan и apply)",
+		noName:       "свободного имени по ФИО нет: назовите своё (allocate ИМЯ)",
+		enabled:      map[bool]string{true: "включена", false: "отключена"},
 		fields: map[string]string{"fio": "ФИО", "snils": "СНИЛС", "birth_date": "Дата рождения", "phone": "Телефон", "email": "Почта", "login": "Логин", "upn": "UPN (Teams)",
 			"school": "Школа", "place": "Класс, должность, место", "state": "Состояние", "owner": "Чья", "guid": "objectGUID"},
 		how: map[queue.Verb]string{
 			queue.Bind: "bind ЗАПИСЬ — запись реестра принадлежит этому человеку (например, bind kadry:17)", queue.Adopt: "adopt ЗАПИСЬ — учётная запись AD принадлежит этому человеку: запись реестра или имя в AD",
-			queue.Allocate: "allocate ИМЯ — учётная запись в AD получит это имя", queue.Refuse: "refuse --reason ПОЧЕМУ — нет; тот же вопрос больше не придёт",
+			queue.Allocate: "allocate [ИМЯ] — учётная запись в AD получит это имя; без имени — первое из свободных", queue.Refuse: "refuse --reason ПОЧЕМУ — нет; тот же вопрос больше не придёт",
 		},
 		refusal: map[error]string{
 			queue.ErrNoItem: "такого вопроса в очереди нет: он решён, или данные исправлены", queue.ErrMoved: "данные изменились с тех пор, как вопрос показали: посмотрите его заново (queue show)",
 			queue.ErrUnfit: "такой ответ к этому вопросу не подходит: какие подходят, показывает queue show", queue.ErrTaken: "это принадлежит другому человеку, и у него ничего не отнимают",
 			queue.ErrIncomplete: "в записи реестра нет школы или даты приёма: дополните её в реестре", queue.ErrDecided: "вопрос уже решён: сначала отмените то решение (queue undo)",
 			queue.ErrUsed: "решение уже стало учётной записью человека, отменить его нельзя: закройте запись (account suspend)", queue.ErrUndone: "решение уже отменено",
+			queue.ErrPassedOn:    "отметка перешла на другую запись: сначала верните ремонт дубликатов (duplicates undo) или снимите отметку там (provision claim drop)",
 			identity.ErrNotFound: "такого решения нет",
 		},
 	},
 	"en": {
 		title: "Curators' queue", head: []string{"Question", "When", "Schools", "Name", "Login", "What it is about", "Answers", "State"},
-		open: "open", moved: "open again: the data have changed since %s (%s)", decided: "decided: %s (%s)", nowIs: "The data have changed; the question is now",
+		open: "open", moved: "open again: the data have changed since %s (%s), or it was not enough", decided: "decided: %s (%s)", nowIs: "The data have changed; the question is now",
 		unconfirmed: "not confirmed", gone: "not in the registry any more", own: "this person", other: "another person", nobody: "nobody knows whose",
 		verbs: "Answers: %s", names: "Names that are free: %s", noLive: "Active Directory did not answer: %v",
 		whole: "%q is a question without its end: the whole of it is needed, as list and show have it",
 		done:  "Decision %s (%s) is kept, and takes effect at the person's next sign-in. To take it back: schoolbridge queue undo %s", undone: "Decision %s (%s) is taken back",
 		noAccount: "Active Directory has no account %s", untouchable: "account %s cannot be taken (%s): a service's, an administrator's, or outside our units",
-		enabled: map[bool]string{true: "enabled", false: "disabled"},
+		accountMoved: "account %s has changed in AD since it came into the queue: bring the queue up to date (provision claim plan, apply)",
+		noName:       "no name made from the person's is free: name one (allocate NAME)",
+		enabled:      map[bool]string{true: "enabled", false: "disabled"},
 		fields: map[string]string{"fio": "Name", "snils": "SNILS", "birth_date": "Birth date", "phone": "Phone", "email": "Mail", "login": "Login", "upn": "UPN (Teams)",
 			"school": "School", "place": "Class, position, place", "state": "State", "owner": "Whose", "guid": "objectGUID"},
 		how: map[queue.Verb]string{
 			queue.Bind: "bind RECORD: the registry's record is this person's (bind kadry:17, for example)", queue.Adopt: "adopt RECORD: the account is this person's: a registry's record, or the name in AD",
-			queue.Allocate: "allocate NAME: the account in AD gets this name", queue.Refuse: "refuse --reason WHY: no; the same question does not come again",
+			queue.Allocate: "allocate [NAME]: the account in AD gets this name; without one, the first of those that are free", queue.Refuse: "refuse --reason WHY: no; the same question does not come again",
 		},
 		refusal: map[error]string{
 			queue.ErrNoItem: "there is no such question: it was answered, or the data were repaired", queue.ErrMoved: "the data have changed since the question was shown: look at it again (queue show)",
 			queue.ErrUnfit: "this answer does not fit the question: queue show tells those that do", queue.ErrTaken: "it belongs to somebody else, from whom nothing is taken",
 			queue.ErrIncomplete: "the record lacks its school or its first day: complete it in the registry", queue.ErrDecided: "the question is answered: take that decision back first (queue undo)",
 			queue.ErrUsed: "the decision has become the person's account and cannot be taken back: suspend the account (account suspend)", queue.ErrUndone: "the decision was taken back before",
+			queue.ErrPassedOn:    "the claim has gone on to another account: take the repair of duplicates back (duplicates undo) or drop the claim there (provision claim drop) first",
 			identity.ErrNotFound: "there is no such decision",
 		},
 	},

@@ -307,7 +307,7 @@ func (d *daemon) joinAuth(context.Context) error {
 		Owners: d.db.Accounts(), Auditor: d.trail, Admit: d.admit(), Inventory: d.inventory.Load,
 		Domains: c.Names.Domains, Realms: c.Names.Realms, EventsHealthy: healthy, EventsSeen: seen, TagKey: d.tagKey(),
 		ConfirmLong: c.Auth.Confirmation, ConfirmShort: c.Auth.ConfirmationWithoutEvents, OfflineGrace: c.Auth.OfflineGrace,
-		LocalGrace: c.Auth.LocalGrace, NTMaxAge: c.Auth.NTMaxAge, NTOff: !c.Auth.NTHash,
+		AskTimeout: longestAsk(c), LocalGrace: c.Auth.LocalGrace, NTMaxAge: c.Auth.NTMaxAge, NTOff: !c.Auth.NTHash,
 		LoginFailures: c.Auth.FailuresPerLogin, LoginWindow: c.Auth.FailuresWindow,
 		DeviceFailures: c.Auth.FailuresPerDevice, SourceFailures: c.Auth.FailuresPerSource, Confirmations: c.Auth.Confirmations, Hashes: c.Auth.NTHashes,
 		Logger: d.log, Registerer: d.registry,

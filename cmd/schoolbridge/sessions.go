@@ -156,7 +156,7 @@ func (v *viewer) query(ctx context.Context, a asked) (q journal.Query, err error
 	}
 	if a.Login != "" {
 		q.Name = bareName(v.config, a.Login)
-		holder, err := v.db.Accounts().Find(ctx, q.Name)
+		holder, err := holderOf(ctx, v.db, v.config, a.Login)
 		if err != nil && !errors.Is(err, identity.ErrNotFound) {
 			return q, err
 		}

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"encoding/csv"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -13,6 +11,7 @@ import (
 
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/journal"
+	"schoolbridge/internal/table"
 )
 
 // writeSessions prints sessions in one of the formats. Times of the table and
@@ -43,8 +42,8 @@ var sessionHeads = map[explain.Lang]string{
 const sessionClock = "2006-01-02 15:04:05"
 
 func sessionsTable(w io.Writer, list []explain.Session, lang explain.Lang, zone *time.Location) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, sessionHeads[lang])
+	lines := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(lines, sessionHeads[lang])
 	for _, s := range list {
 		end := s.End(lang)
 		if s.Disconnect != nil {
@@ -55,9 +54,9 @@ func sessionsTable(w io.Writer, list []explain.Session, lang explain.Lang, zone 
 		for i := range row {
 			row[i] = printable(row[i])
 		}
-		fmt.Fprintln(table, strings.Join(row, "\t"))
+		fmt.Fprintln(lines, strings.Join(row, "\t"))
 	}
-	return table.Flush()
+	return lines.Flush()
 }
 
 func endClock(s *explain.Session, zone *time.Location) string {
@@ -79,30 +78,23 @@ func printable(s string) string {
 }
 
 func sessionsCSV(w io.Writer, list []explain.Session, lang explain.Lang, zone *time.Location) error {
-	out := csv.NewWriter(w)
-	_ = out.Write([]string{"session", "began", "ended", "ending", "inferred", "person", "login", "name", "device", "addresses", "nas", "unit", "ssid", "school", "port",
-		"in_octets", "out_octets", "disconnect_why", "disconnect_state", "disconnect_answer"}) // Error tells
+	out, err := table.New(w, "csv", "", []string{"session", "began", "ended", "ending", "inferred", "person", "login", "name", "device", "addresses", "nas", "unit", "ssid",
+		"school", "port", "in_octets", "out_octets", "disconnect_why", "disconnect_state", "disconnect_answer"})
+	if err != nil {
+		return err
+	}
 	for i := range list {
 		s := &list[i]
 		why, state, answer := "", "", ""
 		if d := s.Disconnect; d != nil {
 			why, state, answer = d.Why, d.State, d.AnswerIn(lang)
 		}
-		row := []string{s.ID, s.Began.In(zone).Format(sessionClock), endClock(s, zone), s.Ending, strconv.FormatBool(s.Inferred), s.Person, s.Login, s.Name, s.Device,
+		err := out.Row(s.ID, s.Began.In(zone).Format(sessionClock), endClock(s, zone), s.Ending, strconv.FormatBool(s.Inferred), s.Person, s.Login, s.Name, s.Device,
 			strings.Join(s.Addresses, " "), s.NAS, s.Unit, s.SSID, s.School, s.Port,
-			strconv.FormatUint(s.InOctets, 10), strconv.FormatUint(s.OutOctets, 10), why, state, answer}
-		for i := range row {
-			row[i] = cell(row[i])
+			strconv.FormatUint(s.InOctets, 10), strconv.FormatUint(s.OutOctets, 10), why, state, answer)
+		if err != nil {
+			return err
 		}
-		_ = out.Write(row)
 	}
-	out.Flush()
-	return out.Error()
+	return out.Close()
 }
-
-// formula is how a spreadsheet's formula begins, in a cell or where one begins
-// for a spreadsheet that splits cells at semicolons, as a Russian one does.
-var formula = regexp.MustCompile(`(^|[;\t\r\n])([" ]*[=+@-])`)
-
-// cell keeps a spreadsheet from taking text that a device told for a formula.
-func cell(s string) string { return formula.ReplaceAllString(s, "${1}'${2}") }

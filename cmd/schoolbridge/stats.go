@@ -78,8 +78,16 @@ func runStats(ctx context.Context, std streams, args []string) error {
 		return err
 	}
 	call.lang = *lang
+	if statsSorts[strings.TrimPrefix(call.sort, "-")] == nil {
+		return usageError("--sort: %s", strings.Join(slices.Sorted(maps.Keys(statsSorts)), ", "))
+	}
 	if len(words) > 0 || !call.sensible() {
 		return misused("stats")
+	}
+	if call.out == "" {
+		if err := noScreen(std, call.format, call.lang); err != nil {
+			return err
+		}
 	}
 	c, db, err := openSite(ctx, std, call.file, call.lang)
 	if err != nil {
@@ -98,7 +106,7 @@ func (c *statsCall) sensible() bool {
 			asked++
 		}
 	}
-	return asked <= 1 && listFormat(c.format) && statsSorts[strings.TrimPrefix(c.sort, "-")] != nil && !(c.school != "" && (c.whole || c.snapshot))
+	return asked <= 1 && listFormat(c.format) && !(c.school != "" && (c.whole || c.snapshot))
 }
 
 // statistics is one run of the command.

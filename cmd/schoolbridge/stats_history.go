@@ -72,6 +72,9 @@ func (s *statistics) writeHistory(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
+	if len(days) == 0 && school.Name == "" {
+		return usageError(s.words.noSchool, s.school)
+	}
 	if len(days) == 0 {
 		fmt.Fprintln(std.err, s.words.noHistory)
 	}

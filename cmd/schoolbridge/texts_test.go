@@ -139,7 +139,7 @@ func TestFlagsInBothLanguages(t *testing.T) {
 		if code := dispatch(t.Context(), streams{strings.NewReader(""), &out, &errs}, []string{c.name, "-h"}); code != exitDone || out.Len() > 0 {
 			t.Errorf("%s -h: %d", c.name, code)
 		}
-		if !strings.HasPrefix(errs.String(), "schoolbridge "+c.name+" "+c.args+"\n") {
+		if !strings.HasPrefix(errs.String(), strings.Join(synopsis(c.name), "\n")+"\n") {
 			t.Errorf("%s -h: %s", c.name, errs.String())
 		}
 		for line := range strings.Lines(errs.String()) {

@@ -8,17 +8,26 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 
 	"schoolbridge/config"
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
 	"schoolbridge/internal/simad"
 	"schoolbridge/provision/match"
 )
 
 // school49 is a school's own domain, which the configuration names as an upstream.
 func (s site) school49(users ...simad.User) {
+	s.t.Helper()
+	section, _ := s.school49Domain(users...)
+	s.edit("log:", section+"log:")
+}
+
+// school49Domain starts the domain and gives its section of the configuration.
+func (s site) school49Domain(users ...simad.User) (section string, stop func()) {
 	s.t.Helper()
 	d, err := simad.NewDirectory(simad.Options{Base: "DC=school49,DC=example", NetBIOS: "SCHOOL49", AdminPassword: "Zhuravl-2021", Users: users})
 	if err != nil {
@@ -38,12 +47,13 @@ func (s site) school49(users ...simad.User) {
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
-	s.t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		if err := errors.Join(server.Close(), <-served); err != nil {
 			s.t.Error(err)
 		}
 	})
-	s.edit("log:", `upstreams:
+	s.t.Cleanup(stop)
+	return `upstreams:
   - name: school49
     kind: ldap
     domains: SCHOOL49
@@ -52,8 +62,8 @@ func (s site) school49(users ...simad.User) {
     confirmed: snils
     timeout: 20s
     profile: {subject: objectGUID, login: sAMAccountName, last: sn, first: givenName, middle: department, snils: employeeID}
-    ldap: {servers: "ldaps://`+l.Addr().String()+`", ca_file: ca.pem, bind: "{upn}", base: "DC=school49,DC=example", filter: "(sAMAccountName={login})"}
-log:`)
+    ldap: {servers: "ldaps://` + l.Addr().String() + `", ca_file: ca.pem, bind: "{upn}", base: "DC=school49,DC=example", filter: "(sAMAccountName={login})"}
+`, stop
 }
 
 // TestUpstream: somebody whose password is at home in a school's own domain
@@ -121,6 +131,23 @@ func TestUpstream(t *testing.T) {
 	}
 	if text := log.take(); strings.Contains(text, sitePassword) || strings.Contains(text, "petrov") || strings.Contains(text, "Петров") {
 		t.Errorf("%s", text)
+	}
+}
+
+// TestMarksInCommands: with the mark of another system a login is nobody's, also for
+// who would be shut out by it.
+func TestMarksInCommands(t *testing.T) {
+	s := newSite(t)
+	s.school49()
+	s.write("kadry.csv", "id,fio,snils,school,start\nk1,Петров Пётр Петрович,112-233-445 95,49,2015-09-01\n")
+	if out, errs, code := s.command("registry", "import", "--config", s.path("config.yaml"), s.path("kadry.csv")); code > exitFindings {
+		t.Fatal(out, errs)
+	}
+	s.activate("petrov", true, person.RecordRef{Kind: person.RecordEmployment, ID: "k1"})
+	for name, want := range map[string]int{`SCHOOL49\petrov`: exitUsage, "petrov@school49.example": exitUsage, "petrov": exitDone} {
+		if _, errs, code := s.command("account", "suspend", "--config", s.path("config.yaml"), "--reason", "test", name); code != want {
+			t.Errorf("%s: %d %s", name, code, errs)
+		}
 	}
 }
 

@@ -142,7 +142,7 @@ func (w wifiCall) holder(ctx context.Context, c *config.Config) (identity.Login,
 	}
 	defer func() { _ = db.Close() }() // the audit line is committed by then
 	name := bareName(c, w.login)
-	holder, err := db.Accounts().Find(ctx, name)
+	holder, err := holderOf(ctx, db, c, w.login)
 	if err != nil && !errors.Is(err, identity.ErrNotFound) {
 		return "", err
 	}

@@ -3,15 +3,16 @@
 //
 // A domain is made once (4 s) and kept in the folder for temporary files under a
 // name that its making decides; each Start copies it (0.5 s). The controller
-// listens on 636 and 389, which Samba cannot change, of a random address in
-// 127.0.0.0/8, so that packages may test side by side. It watches a pipe that
-// this process holds, and ends with it, whatever way the process ends.
+// listens on 636 and 389 (one of a Pair on 135 and higher ones too), which Samba
+// cannot change, of a random address in 127.0.0.0/8, so that packages may test
+// side by side. It watches a pipe that this process holds, and ends with it,
+// whatever way the process ends.
 //
 // Limits: Linux, the packages that scripts/peers.sh installs, and the right to
 // listen below 1024: root, or "unshare -Urn" with the loopback up. Only tests
 // with the build tag peers use it.
 //
-// Start reading at Start.
+// Start reading at Start; Pair gives two controllers of one domain.
 package adtest
 
 import (
@@ -66,6 +67,7 @@ type DC struct {
 
 	t       testing.TB
 	dir     string
+	name    string // DNS
 	process *child.Process
 }
 
@@ -84,19 +86,27 @@ func Start(t testing.TB, o Options) *DC {
 	if out, err := exec.Command("cp", "-a", template+"/.", dir).CombinedOutput(); err != nil {
 		t.Fatalf("copy the domain: %v: %s", err, out)
 	}
-	d := &DC{t: t, dir: dir, Address: address(t), CAFile: filepath.Join(dir, "tls", "cert.pem")}
+	d := serve(t, dir, ServerName, o.Config)
+	if o.Relaxed {
+		d.Relax()
+	}
+	return d
+}
+
+// serve runs the controller whose data lie in a folder. The test's end ends it.
+func serve(t testing.TB, dir, name, more string) *DC {
+	t.Helper()
+	d := &DC{t: t, dir: dir, name: name, Address: address(t), CAFile: filepath.Join(dir, "tls", "cert.pem")}
 	d.URL = "ldaps://" + net.JoinHostPort(d.Address, "636")
-	if d.Roots, err = writeCertificate(filepath.Join(dir, "tls"), d.Address); err != nil {
+	var err error
+	if d.Roots, err = writeCertificate(filepath.Join(dir, "tls"), name, d.Address); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeConfig(dir, d.Address, o.Config); err != nil {
+	if err := writeConfig(dir, d.Address, more); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(d.Stop)
 	d.Start()
-	if o.Relaxed {
-		d.relax()
-	}
 	return d
 }
 
@@ -161,7 +171,7 @@ func (d *DC) Options() ldapclient.Options { return d.options(AdminDN, AdminPassw
 func (d *DC) Service() ldapclient.Options { return d.options(ServiceDN, ServicePassword) }
 
 func (d *DC) options(name string, password identity.Password) ldapclient.Options {
-	return ldapclient.Options{URL: d.URL, ServerName: ServerName, RootCAs: d.Roots, BindDN: name, Password: password, Timeout: 30 * time.Second}
+	return ldapclient.Options{URL: d.URL, ServerName: d.name, RootCAs: d.Roots, BindDN: name, Password: password, Timeout: 30 * time.Second}
 }
 
 // Client connects in somebody's name; the test's end closes it.
@@ -186,7 +196,8 @@ func (d *DC) Bind(name string, password identity.Password) error {
 	return err
 }
 
-func (d *DC) relax() {
+// Relax turns the password policy off, as Options.Relaxed does.
+func (d *DC) Relax() {
 	d.t.Helper()
 	var changes []ldapclient.Change
 	for _, name := range []string{"pwdProperties", "minPwdLength", "pwdHistoryLength", "minPwdAge", "maxPwdAge"} {

@@ -104,3 +104,23 @@ func TestServiceRights(t *testing.T) {
 		t.Errorf("the user's own sign-in: %v", err)
 	}
 }
+
+// TestPair: what one controller is told the other one learns by Replicate, and
+// what both gave away at once is there twice then.
+func TestPair(t *testing.T) {
+	one, two := adtest.Pair(t, adtest.Options{Relaxed: true})
+	const dn = "CN=ivanov," + adtest.Managed
+	for _, dc := range []*adtest.DC{one, two} {
+		if err := dc.Client(dc.Service()).Add(t.Context(), dn, user(t, "ivanov", "a")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one.Replicate(two)
+	two.Replicate(one)
+	for _, dc := range []*adtest.DC{one, two} {
+		found, err := dc.Client(dc.Options()).Search(t.Context(), ldapclient.Query{Base: adtest.Managed, Scope: ldapclient.ScopeSub, Filter: "(sAMAccountName=ivanov)"})
+		if err != nil || len(found) != 2 || ldapclient.Mangled(found[0].DN) == ldapclient.Mangled(found[1].DN) {
+			t.Errorf("%q, %v", found, err)
+		}
+	}
+}

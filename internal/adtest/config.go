@@ -70,15 +70,15 @@ func writeConfig(dir, address, more string) error {
 }
 
 // writeCertificate makes a certificate that is its own authority.
-func writeCertificate(dir, address string) (*x509.CertPool, error) {
+func writeCertificate(dir, name, address string) (*x509.CertPool, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
 	now := time.Now()
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: ServerName},
-		DNSNames: []string{ServerName}, IPAddresses: []net.IP{net.ParseIP(address)},
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: name},
+		DNSNames: []string{name}, IPAddresses: []net.IP{net.ParseIP(address)},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0), IsCA: true, BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)

@@ -137,22 +137,29 @@ func (a *Authenticator) recognise(c *identity.Credential, now time.Time) (*direc
 	if !wellFormed(c) {
 		return nil, identity.Verdict{Outcome: identity.Malformed, Reason: identity.ReasonBadRequest}
 	}
-	if !a.inTouch(now) {
-		return nil, unavailable(identity.ReasonCutOff)
-	}
 	name, marked := a.bareName(c.Name)
+	e, ok := a.has(name, marked)
 	switch {
+	case !a.inTouch(now):
+		return nil, about(e, unavailable(identity.ReasonCutOff))
 	case c.Proof == identity.Password(""):
-		return nil, identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonEmptyPassword}
+		return nil, about(e, rejected(identity.ReasonEmptyPassword))
 	case loginOnly(name, c.Channel):
 		// Says nothing of who exists, so it needs none of refuse's care.
 		return nil, rejected(identity.ReasonLoginOnly)
 	}
-	e, ok := a.opt.Directory.Lookup(name)
-	if !ok || marked != nil && a.homes.of(e) != marked {
+	if !ok {
 		return nil, rejected(identity.ReasonUnknown)
 	}
 	return e, identity.Verdict{}
+}
+
+// about names whose verdict it is, where that is known, so that explain finds it.
+func about(e *directory.Entry, v identity.Verdict) identity.Verdict {
+	if e != nil {
+		v.Person, v.Login = e.Person, e.Login
+	}
+	return v
 }
 
 // inTouch says that the directory is loaded and not too old to decide by.

@@ -21,6 +21,29 @@ type flights struct {
 	mu    sync.Mutex
 	of    map[flightKey]*flight
 	limit int
+	// others are those to systems beside mos.ru: half of the limit at most, so that
+	// a school's slow directory leaves room for everybody else.
+	others int
+}
+
+// room says that one more call to a home may begin. The caller holds the lock.
+func (f *flights) room(elsewhere bool) bool {
+	return len(f.of) < f.limit && (!elsewhere || f.others < max(f.limit/2, 1))
+}
+
+// take and leave count a call. The caller holds the lock.
+func (f *flights) take(k flightKey, one *flight, elsewhere bool) {
+	f.of[k] = one
+	if elsewhere {
+		f.others++
+	}
+}
+
+func (f *flights) leave(k flightKey, elsewhere bool) {
+	delete(f.of, k)
+	if elsewhere {
+		f.others--
+	}
 }
 
 // flightKey is a login's key and a proof's mark of the day.
@@ -58,13 +81,13 @@ func (a *Authenticator) fly(ctx context.Context, e *directory.Entry, t *try, m m
 				a.flights.mu.Unlock()
 				return result{reason: reason}
 			}
-			if len(a.flights.of) >= a.flights.limit || !a.begin() {
+			if !a.flights.room(!tells(e)) || !a.begin() {
 				a.flights.mu.Unlock()
 				a.guard.settle(t, m, answerNone, a.opt.Now())
 				return result{reason: identity.ReasonOverload}
 			}
 			f, mine = &flight{epoch: e.Epoch, done: make(chan struct{})}, true
-			a.flights.of[k] = f
+			a.flights.take(k, f, !tells(e))
 		}
 		a.flights.mu.Unlock()
 		if mine {
@@ -110,7 +133,7 @@ func (a *Authenticator) call(k flightKey, f *flight, e *directory.Entry, t try, 
 		}
 		a.metrics.upstream(f.res.err, end.Sub(start))
 		a.flights.mu.Lock()
-		delete(a.flights.of, k)
+		a.flights.leave(k, !tells(e))
 		a.flights.mu.Unlock()
 		close(f.done)
 	}()

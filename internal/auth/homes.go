@@ -19,7 +19,8 @@ import (
 // the person's Subject. No other system is ever asked about the person, whatever
 // the owner answers and whether it answers: a password is shown to one system
 // only, and an old one that another still takes opens nothing. A name that is
-// marked for one system is nobody's if the person is at home in another.
+// marked for one system is nobody's if the person is at home in another; on the
+// page of activation a name leads to such a system by its mark alone (suspect.go).
 type Home struct {
 	Name string // as Subject.Upstream gives it
 	Upstream
@@ -117,6 +118,20 @@ func (a *Authenticator) bareName(typed string) (string, *home) {
 		}
 	}
 	return BareName(typed, a.opt.Domains, a.opt.Realms), nil
+}
+
+// whose gives the person who has a name here. With another home's mark than the
+// person's it is nobody's.
+func (a *Authenticator) whose(typed string) (*directory.Entry, bool) {
+	return a.has(a.bareName(typed))
+}
+
+func (a *Authenticator) has(name string, marked *home) (*directory.Entry, bool) {
+	e, ok := a.opt.Directory.Lookup(name)
+	if !ok || marked != nil && a.homes.of(e) != marked {
+		return nil, false
+	}
+	return e, true
 }
 
 // strange gives the home of an unmarked name that nobody has here.

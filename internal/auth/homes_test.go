@@ -101,6 +101,30 @@ func TestForeignMark(t *testing.T) {
 	}
 }
 
+// TestForeignMarkElsewhere: nor is it a person's in a certificate, or in what a
+// device said before it broke off.
+func TestForeignMarkElsewhere(t *testing.T) {
+	inventory, err := NewInventory(nil, nil, []string{"people"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, _ := newDistrict(t, func(o *Options) { o.Inventory = func() *Inventory { return inventory } })
+	for name, want := range map[string]identity.Reason{
+		"petrov@school49.example": identity.ReasonCertificate, "petrov": identity.ReasonCertificate, "orlovami@school.example": identity.ReasonCertificate,
+		"orlovami@school49.example": identity.ReasonUnknown, `SCHOOL\orlovami`: identity.ReasonUnknown,
+	} {
+		v := w.at("A", identity.Certificate{Authority: "people", UPNs: []string{name}}, "anonymous")
+		if v.Reason != want || v.Person.IsZero() != (want == identity.ReasonUnknown) {
+			t.Errorf("%s: %v %v", name, v.Reason, v.Person)
+		}
+		w.pass(time.Hour)
+		w.Refused(Refusal{Name: name, Channel: identity.ChannelWiFi, Source: from(""), Verdict: identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonDistrust}})
+		if last := w.audits[len(w.audits)-1]; last.Kind != AuditRefused || last.Person.IsZero() != (want == identity.ReasonUnknown) {
+			t.Errorf("%s: refused %s of %v", name, last.Kind, last.Person)
+		}
+	}
+}
+
 // TestNobodyHasAHome: names that nobody has are spread over the homes, so that it
 // does not tell who exists which of them are unavailable while one is down; with a
 // mark they are where the mark says. With and without the mark of their home they
@@ -125,6 +149,44 @@ func TestNobodyHasAHome(t *testing.T) {
 	if spread[identity.Rejected] < 5 || spread[identity.Unavailable] < 5 {
 		t.Errorf("%v", spread)
 	}
+}
+
+// slow answers when it may.
+type slow struct {
+	*school
+	asked   chan string
+	answers chan struct{}
+}
+
+func (s slow) SignIn(ctx context.Context, login string, p identity.Password) (identity.Subject, error) {
+	s.asked <- login
+	<-s.answers
+	return s.school.SignIn(ctx, login, p)
+}
+
+// TestSlowHome: a system that answers nobody holds half of the calls at most, so
+// that people of mos.ru go on.
+func TestSlowHome(t *testing.T) {
+	s := &school{passwords: map[string]identity.Password{"petrov": schoolPassword, "petrova": schoolPassword}}
+	hanging := slow{s, make(chan string), make(chan struct{})}
+	w := newWorld(t, func(o *Options) {
+		o.Homes, o.Flights = []Home{{Name: "school", Upstream: hanging, Profiler: s, Domains: []string{"SCHOOL"}}}, 2
+	})
+	for i, login := range []string{"petrov", "petrova"} {
+		w.person(byte(9+i), login, right, directory.Affiliation{Role: person.RoleStaff, School: "A"})
+		e := w.entries[login]
+		e.Subject, e.MosruLogin = identity.SubjectAt("school", login), login
+	}
+	first := make(chan identity.Verdict)
+	go func() { first <- w.sign("petrov", schoolPassword, "a") }()
+	<-hanging.asked
+	w.want(w.sign("petrova", schoolPassword, "b"), identity.Unavailable, identity.ReasonOverload)
+	w.want(w.sign("orlovami", right, "c"), identity.Accepted, identity.ReasonConfirmed)
+	close(hanging.answers)
+	w.want(<-first, identity.Accepted, identity.ReasonConfirmed)
+	go func() { first <- w.sign("petrova", schoolPassword, "b") }()
+	<-hanging.asked
+	w.want(<-first, identity.Accepted, identity.ReasonConfirmed)
 }
 
 // TestNoConfiguredHome: whoever is at home in a system that is not there any more
@@ -233,7 +295,8 @@ func TestOwnerAtActivation(t *testing.T) {
 		{"someone@mail.example", true, "someone@mail.example", ""},
 		{"+7 916 123-45-67", true, "+7 916 123-45-67", ""},
 		{`MESH\newcomer`, false, "newcomer", ""},
-		{"petrov", false, "", "petrov"},
+		{"petrov", false, "petrov", ""},
+		{`SCHOOL\petrov`, false, "", "petrov"},
 		{"orlovami", true, "orlovami@mos", ""},
 		{`SCHOOL\orlovami`, false, "", "orlovami"}, // the school's own orlovami
 		{`MESH\newcomer@school49.example`, false, "", "newcomer"},
@@ -265,21 +328,68 @@ func newUnmarked(t *testing.T) (*world, *school) {
 	}), s
 }
 
-// TestOwnerByContact: somebody who types an e-mail address that the registries
-// know as his is asked about where his account is at home.
-func TestOwnerByContact(t *testing.T) {
-	var mosru page
-	w, s := newDistrict(t, func(o *Options) { o.Owners = owner(identity.PersonID{9}) })
-	who, v := w.Identify(t.Context(), identity.Credential{Name: "p@mail.example", Proof: schoolPassword, Channel: identity.ChannelWeb, Source: from("")}, &mosru)
-	if v.Outcome != identity.Accepted || who.Profile.Login != "petrov" || len(mosru.asked) > 0 || !slices.Equal(s.asked, []string{"petrov"}) {
-		t.Errorf("%v %v %v; %v %v", who, v.Outcome, v.Reason, mosru.asked, s.asked)
+// TestOnlyMarksLeadElsewhere: whoever keeps a school's directory and its rows of
+// the registries may write anybody's login and e-mail into them; what is typed on
+// the page without the school's mark is never shown to that directory.
+func TestOnlyMarksLeadElsewhere(t *testing.T) {
+	for _, name := range []string{"petrov", "p@mail.example", "+7 916 123-45-67"} {
+		var mosru page
+		w, s := newDistrict(t, func(o *Options) { o.Owners = owner(identity.PersonID{9}) })
+		_, v := w.Identify(t.Context(), identity.Credential{Name: name, Proof: schoolPassword, Channel: identity.ChannelWeb, Source: from("")}, &mosru)
+		if v.Reason != identity.ReasonWrongPassword || !v.Person.IsZero() || !slices.Equal(mosru.asked, []string{name}) || s.calls() != 0 {
+			t.Errorf("%s: %v %v; %v %v", name, v.Person, v.Reason, mosru.asked, s.asked)
+		}
+		// What was refused there counts for nothing where the name leads with its mark.
+		if _, v := w.Identify(t.Context(), identity.Credential{Name: "petrov@school49.example", Proof: schoolPassword, Channel: identity.ChannelWeb, Source: from("")}, &mosru); v.Outcome != identity.Accepted {
+			t.Errorf("with the mark: %v", v.Reason)
+		}
 	}
+}
+
+// TestNameOfTwo: a name that was made for her here is another's login at mos.ru. On
+// the page it is that of whom mos.ru calls so, once mos.ru has told; until then,
+// and where there is an account to be opened, it is hers.
+func TestNameOfTwo(t *testing.T) {
+	o := owners{}
+	w := newWorld(t, func(opt *Options) { opt.Owners = o })
+	w.entries["petrovpi"] = w.entries["orlovami"]
+	ask := func(name string, proof identity.Password) ([]string, identity.Verdict) {
+		t.Helper()
+		w.change(func() { w.asked = nil })
+		_, v := w.identify(name, proof, name)
+		return w.asked, v
+	}
+	if asked, v := ask("petrovpi", right); !slices.Equal(asked, []string{"orlovami@mos"}) || v.Outcome != identity.Accepted {
+		t.Errorf("nobody else's: %q %v", asked, v.Reason)
+	}
+	o["city petrovpi"] = identity.PersonID{77} // somebody without an account
+	w.stranger("petrovpi", "Krapivnik-2021")
+	if asked, v := ask("petrovpi", "Krapivnik-2021"); !slices.Equal(asked, []string{"petrovpi"}) || v.Outcome != identity.Accepted || !v.Person.IsZero() {
+		t.Errorf("somebody without an account: %q %v %v", asked, v.Person, v.Reason)
+	}
+	w.person(8, "other", "Krapivnik-2021", directory.Affiliation{Role: person.RoleStaff, School: "A"})
+	e := w.entries["other"]
+	e.MosruLogin, o["city petrovpi"] = "petrovpi", e.Person
+	w.subjects["petrovpi"] = e.Subject
+	if asked, v := ask("petrovpi", "Krapivnik-2021"); !slices.Equal(asked, []string{"petrovpi"}) || v.Person != e.Person {
+		t.Errorf("somebody with an account: %q %v %v", asked, v.Person, v.Reason)
+	}
+	before := w.calls()
+	w.guesses(5, "petrovpi", "other")
+	if asked := w.calls() - before; asked > 3 {
+		t.Errorf("asked %d times about one city account", asked)
+	}
+	w.want(w.sign("petrovpi", right, "laptop"), identity.Accepted, identity.ReasonConfirmed) // her account's name
 }
 
 type owner identity.PersonID
 
 func (o owner) Owner(context.Context, string) (identity.PersonID, bool, error) {
 	return identity.PersonID(o), true, nil
+}
+
+func (owner) CityOwner(context.Context, string) (identity.PersonID, bool, error) {
+	return identity.PersonID{}, false, nil
 }
 
 func TestHomesRefused(t *testing.T) {

@@ -38,8 +38,7 @@ type Refusal struct {
 func (a *Authenticator) Refused(r Refusal) {
 	now, person := a.opt.Now(), r.Verdict.Person
 	if person.IsZero() && r.Name != "" && len(r.Name) <= MaxName {
-		bare, _ := a.bareName(r.Name)
-		if e, ok := a.opt.Directory.Lookup(bare); ok {
+		if e, ok := a.whose(r.Name); ok {
 			person = e.Person
 		}
 	}

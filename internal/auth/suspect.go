@@ -16,6 +16,10 @@ type Owners interface {
 	// an id that stands for the person in no other place. false: nobody's, or
 	// several people's.
 	Owner(ctx context.Context, name string) (id identity.PersonID, ok bool, err error)
+	// CityOwner gives whose account has a login at mos.ru, as far as mos.ru has
+	// told: the person that it is bound to, or an id that stands for the account in
+	// no other place.
+	CityOwner(ctx context.Context, login string) (id identity.PersonID, known bool, err error)
 }
 
 // suspect is whose account a name may open on mos.ru, where a login, an e-mail
@@ -30,23 +34,79 @@ type suspect struct {
 	home  *home            // the one system that is asked
 }
 
-// suspect finds whom a name's tries are counted to: the directory's person;
-// whoever last proved to be behind the name; the registries' owner; or the name
-// itself.
+// suspect finds whom a name's tries are counted to, and the one system that is
+// asked. On the page people type what they have at home, which need not be a name
+// of theirs here, so that the same text may be two people's:
+//
+//	DOMAIN\login, login@realm      the system with that mark, and none but it
+//	the login of somebody here      mos.ru; another system only where the names
+//	at home                        without a mark are its own
+//	another name of somebody here  whoever mos.ru calls so, as far as it has told,
+//	                               else that person
+//	anything else                  whoever last proved to be behind it, or the
+//	                               registries' owner, or nobody known
+//
+// Without its mark no name leads to a system of marked names, whoever has it here:
+// one who keeps a school's directory gives anybody any login in it, and must not be
+// shown what somebody else types at mos.ru's door.
 func (a *Authenticator) suspect(ctx context.Context, name string, marked *home, c *identity.Credential) (suspect, error) {
-	if e, ok := a.lookup(name); ok && (marked == nil || a.homes.of(e) == marked) {
-		return suspect{a.pageTry(key(e.Person), false, e.Epoch, c), key(e.Person), e, true, e.MosruLogin, a.homes.of(e)}, nil
-	}
-	if marked != nil { // a login of its own, of which no registry knows
-		k := a.typedKey(marked.name + `\` + name)
+	e, ok := a.lookup(name)
+	if marked != nil {
+		if ok && a.homes.of(e) == marked {
+			return a.known(e, c), nil
+		}
+		k := a.typedKey(marked.name + `\` + name) // a login of its own, of which no registry knows
 		return suspect{try: a.pageTry(k, true, 0, c), tags: k, asked: name, home: marked}, nil
 	}
+	switch {
+	case !ok || !tells(e) && a.homes.of(e) != a.homes.strange(name):
+		return a.unknown(ctx, name, c)
+	case tells(e) && !calls(e, name):
+		return a.atMosru(ctx, e, name, c)
+	}
+	return a.known(e, c), nil
+}
+
+// calls says that a name is the entry's login at home.
+func calls(e *directory.Entry, name string) bool {
+	return person.FoldName(e.MosruLogin) == person.FoldName(name)
+}
+
+// known is somebody with an account, under a name of their own.
+func (a *Authenticator) known(e *directory.Entry, c *identity.Credential) suspect {
+	return suspect{a.pageTry(key(e.Person), false, e.Epoch, c), key(e.Person), e, true, e.MosruLogin, a.homes.of(e)}
+}
+
+// atMosru tells whether a name that e has here is somebody else's login at mos.ru.
+func (a *Authenticator) atMosru(ctx context.Context, e *directory.Entry, name string, c *identity.Credential) (suspect, error) {
+	if a.opt.Owners == nil {
+		return a.known(e, c), nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	id, told, err := a.opt.Owners.CityOwner(ctx, name)
+	switch {
+	case err != nil:
+		return suspect{}, err
+	case !told || id == e.Person:
+		return a.known(e, c), nil
+	}
+	if other, ok := a.opt.Directory.Get(id); ok && tells(other) && other.MosruLogin != "" {
+		return a.known(other, c), nil
+	}
+	return suspect{try: a.pageTry(a.ownerKey(id), true, 0, c), tags: a.typedKey(name), asked: name, home: a.homes.all[0]}, nil
+}
+
+// unknown is whoever may be behind a name that nobody has here.
+func (a *Authenticator) unknown(ctx context.Context, name string, c *identity.Credential) (suspect, error) {
 	s := suspect{tags: a.typedKey(name), asked: name, home: a.homes.strange(name)}
-	if login, ok := a.aliases.Get(s.tags); ok {
+	login, alias := a.aliases.Get(s.tags)
+	if alias {
 		name = login
 	}
 	count := a.typedKey(name)
 	e, ok := a.lookup(name)
+	ok = ok && alias && tells(e) && calls(e, name)
 	if !ok && a.opt.Owners != nil {
 		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 		defer cancel()
@@ -59,14 +119,14 @@ func (a *Authenticator) suspect(ctx context.Context, name string, marked *home, 
 			e, ok = a.opt.Directory.Get(id)
 		}
 	}
-	if ok {
-		s.entry, s.try, s.home = e, a.pageTry(key(e.Person), false, e.Epoch, c), a.homes.of(e)
-		if !tells(e) { // another system than mos.ru knows logins only
-			s.asked = e.MosruLogin
-		}
+	if !ok || !tells(e) && a.homes.of(e) != s.home {
+		s.try = a.pageTry(count, true, 0, c)
 		return s, nil
 	}
-	s.try = a.pageTry(count, true, 0, c)
+	s.entry, s.try, s.home = e, a.pageTry(key(e.Person), false, e.Epoch, c), a.homes.of(e)
+	if !tells(e) { // another system than mos.ru knows logins only
+		s.asked = e.MosruLogin
+	}
 	return s, nil
 }
 

@@ -31,6 +31,12 @@ func (o owners) Owner(_ context.Context, name string) (identity.PersonID, bool, 
 	return id, ok, nil
 }
 
+// CityOwner ascribes logins at mos.ru, which stand under "city LOGIN".
+func (o owners) CityOwner(_ context.Context, login string) (identity.PersonID, bool, error) {
+	id, ok := o["city "+login]
+	return id, ok, nil
+}
+
 // However a phone or a СНИЛС is written, it is one name with one share of
 // tries.
 func TestOneNameHoweverWritten(t *testing.T) {
@@ -186,6 +192,10 @@ func TestStrangersCostTheirSource(t *testing.T) {
 type brokenOwners struct{}
 
 func (brokenOwners) Owner(context.Context, string) (identity.PersonID, bool, error) {
+	return identity.PersonID{}, false, errors.New("disk full")
+}
+
+func (brokenOwners) CityOwner(context.Context, string) (identity.PersonID, bool, error) {
 	return identity.PersonID{}, false, errors.New("disk full")
 }
 

@@ -111,11 +111,10 @@ func (a *Authenticator) named(cert identity.Certificate) (*directory.Entry, iden
 	}
 	var found *directory.Entry
 	for _, name := range names {
-		name, _ = a.bareName(name)
-		if person.Classify(name) != person.ShapeLogin {
+		if bare, _ := a.bareName(name); person.Classify(bare) != person.ShapeLogin {
 			return nil, identity.ReasonLoginOnly
 		}
-		e, ok := a.opt.Directory.Lookup(name)
+		e, ok := a.whose(name)
 		if !ok || found != nil && found.Person != e.Person {
 			return nil, identity.ReasonUnknown
 		}

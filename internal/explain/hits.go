@@ -35,6 +35,9 @@ type Try struct {
 	Reasons     []string `json:"reasons"`
 }
 
+// home is the system beside mos.ru whose account it is, "" for mos.ru.
+func (t Try) home() string { return identity.Subject(t.Subject).Upstream() }
+
 // hitWords are the fixed texts about hits, tries and the first broken link.
 type hitWords struct {
 	several, more, choose, broken, who, nothing, tried, now, other, unproven string
@@ -82,7 +85,7 @@ func (r Report) writeBroken(p *printer) {
 	if b.Unproven {
 		unproven = "(" + t.unproven + ")"
 	}
-	p.line("%s: %s: %s: %s", t.broken, word(t.link, b.Link), p.fields(b.Code, b.Where, unproven), b.Meaning)
+	p.line("%s: %s: %s: %s", t.broken, at(p.home, word(t.link, b.Link)), p.fields(b.Code, b.Where, unproven), b.Meaning)
 	p.line("  %s: %s", t.who, b.Who)
 	if b.Remedy != "" {
 		p.line("  %s: %s", p.t.todo, b.Remedy)
@@ -98,6 +101,7 @@ func (r Report) writeTries(p *printer, loc *time.Location) {
 		if r.Person != "" && !x.Own {
 			other = t.other
 		}
+		p.home = x.home()
 		p.line("%s: %s", t.tried, p.list(x.At.In(loc).Format(clock), p.fields(other, x.Login), word(t.decision, x.Decision)))
 		p.problems("  ", x.Problems)
 		if x.NowDecision == "" {
@@ -111,6 +115,7 @@ func (r Report) writeTries(p *printer, loc *time.Location) {
 			p.problems("      ", x.Now)
 		}
 	}
+	p.home = r.Upstream
 	p.problems("  ", r.Would)
 }
 
@@ -128,14 +133,18 @@ func equal(a, b []string) bool {
 
 func (p *printer) problems(indent string, list []string) {
 	for _, code := range list {
-		if advice, ok := ProblemAdvice(p.lang, match.Code(bare(code))); ok {
+		if advice, ok := ProblemAdviceAt(p.lang, p.home, match.Code(bare(code))); ok {
 			p.advice(indent, Advice{code + ": " + advice.Meaning, advice.Remedy})
 		}
 	}
 }
 
-// link says a broken link in words.
-func (b *broken) link(lang Lang) *Link {
+// link says a broken link in words; home is where the person's
+// password is at home.
+func (b *broken) link(lang Lang, home string) *Link {
+	if b.home != "" {
+		home = b.home
+	}
 	l := &Link{Link: b.at, Code: b.code, Where: b.where, Unproven: b.unproven}
 	n := 0
 	if lang == English {
@@ -144,16 +153,20 @@ func (b *broken) link(lang Lang) *Link {
 	code := bare(b.code)
 	advice, ok := faultAdvice[Fault(code)][n], true
 	who := faultRepairers[Fault(code)]
+	if Fault(code) == FaultNoTarget {
+		advice = adviceAt(lang, home, code, advice)
+	}
 	if advice.Meaning == "" {
 		who = reasonRepairers[identity.Reason(code)]
-		advice, ok = AdviceFor(lang, identity.Reason(code))
-		if problem, known := ProblemAdvice(lang, match.Code(code)); known && (!ok || ofProblem(b.at)) {
+		advice, ok = AdviceAt(lang, home, identity.Reason(code))
+		if problem, known := ProblemAdviceAt(lang, home, match.Code(code)); known && (!ok || ofProblem(b.at)) {
 			advice, who = problem, repairers[match.Code(code)]
 		}
 	}
 	if b.who != nil {
 		who = *b.who
 	}
+	who = repairerAt(home, code, who)
 	l.Meaning, l.Remedy, l.Who = advice.Meaning, advice.Remedy, who[n]
 	if b.more != "" {
 		l.Meaning += ": " + b.more

@@ -54,10 +54,14 @@ const (
 	FaultADDisabled    Fault = "AD_DISABLED_BY_HAND"
 	FaultADGone        Fault = "AD_ACCOUNT_DELETED"
 	FaultADLocked      Fault = "AD_LOCKED"
+	FaultADHeld        Fault = "AD_CHANGE_HELD"
 	FaultPasswordWaits Fault = "PASSWORD_WAITS"
 	FaultTargetWaits   Fault = "ACCOUNT_WAITS"
 	FaultNoTarget      Fault = "AD_NO_ACCOUNT"
 	FaultActivateAgain Fault = "ACTIVATE_AGAIN"
+	FaultNoUpstream    Fault = "UPSTREAM_NOT_CONFIGURED"
+	FaultNameOfTwo     Fault = "LOGIN_OF_ANOTHER_HERE"
+	FaultForeignMark   Fault = "LOGIN_OF_ANOTHER_SYSTEM"
 )
 
 // Finding is a Fault and where it is.
@@ -74,9 +78,9 @@ const stale = 7 * 24 * time.Hour
 // time of the report.
 func (r *Report) Diagnose(lang Lang, now time.Time) {
 	r.Broken = nil
-	for _, look := range []func(time.Time) *broken{r.server, r.unheard, r.unknown, r.undecided, r.closedAccount, r.target, r.policy, r.password, r.attempt, r.further} {
+	for _, look := range []func(time.Time) *broken{r.server, r.unheard, r.unknown, r.undecided, r.homeless, r.closedAccount, r.target, r.policy, r.password, r.attempt, r.further} {
 		if b := look(now); b != nil {
-			r.Broken = b.link(lang)
+			r.Broken = b.link(lang, r.Upstream)
 			return
 		}
 	}
@@ -85,8 +89,17 @@ func (r *Report) Diagnose(lang Lang, now time.Time) {
 // broken is a Link before it is said.
 type broken struct {
 	at, code, where, more string
+	home                  string // of the city account that it is about; "": the person's
 	unproven              bool
 	who                   *[2]string // nil: by the code
+}
+
+// homeless: whoever checks the person's password is in the configuration no more.
+func (r *Report) homeless(time.Time) *broken {
+	if !r.NoUpstream {
+		return nil
+	}
+	return &broken{at: LinkUpstream, code: string(FaultNoUpstream), where: r.Upstream}
 }
 
 func (r *Report) server(time.Time) *broken {
@@ -112,6 +125,9 @@ func (r *Report) unheard(now time.Time) *broken {
 
 // unknown: a name that is nobody's here, and a device or computer in no list.
 func (r *Report) unknown(time.Time) *broken {
+	if r.Marked != "" {
+		return &broken{at: LinkName, code: string(FaultForeignMark), where: r.Marked}
+	}
 	switch r.Account {
 	case identity.ReasonUnknown, identity.ReasonLoginOnly:
 		switch {
@@ -143,7 +159,7 @@ func (r *Report) undecided(time.Time) *broken {
 	}
 	for _, t := range r.Tries {
 		if p := decisive(t.Now); p != "" {
-			return &broken{at: linkOf(match.Code(bare(p))), code: p}
+			return &broken{at: linkOf(match.Code(bare(p))), code: p, home: t.home()}
 		}
 	}
 	if len(r.Tries) > 0 { // whatever it was is repaired
@@ -183,7 +199,7 @@ func bare(problem string) string { code, _, _ := strings.Cut(problem, "("); retu
 
 func linkOf(code match.Code) string {
 	switch code {
-	case match.SNILSNotConfirmed, match.MultiSNILSNotConfirmed, match.ContactNotVerified, match.NoMosruAccount, match.MultiOrgNoMosru, match.MultipleMosruAccounts, match.LoginNotUsable:
+	case match.SNILSNotConfirmed, match.MultiSNILSNotConfirmed, match.ContactNotVerified, match.NoMosruAccount, match.MultiOrgNoMosru, match.MultipleMosruAccounts, match.LoginNotUsable, match.OutOfReach:
 		return LinkMosru
 	case match.Ambiguous, match.FIOMismatch, match.DOBMismatch, match.SNILSMismatch, match.ContactMismatch, match.NoSuchAccount:
 		return LinkDecision
@@ -229,6 +245,8 @@ func (r *Report) target(time.Time) *broken {
 			}
 		}
 		switch {
+		case t.Held:
+			return &broken{at: LinkTarget, code: string(FaultADHeld), where: t.Name}
 		case t.State == TargetNone:
 			return &broken{at: LinkTarget, code: string(FaultNoTarget)}
 		case t.State == TargetPending && t.PasswordWaits:
@@ -274,11 +292,15 @@ func (r *Report) attempt(now time.Time) *broken {
 	return nil
 }
 
-// further: another city account of the person's stands in front of the door.
+// further: the name that was asked for is another's here; or another city account
+// of the person's stands in front of the door.
 func (r *Report) further(time.Time) *broken {
+	if r.NameOf != "" && r.NameOf == r.Asked {
+		return &broken{at: LinkName, code: string(FaultNameOfTwo), where: r.NameOf}
+	}
 	for _, t := range r.Tries {
 		if p := decisive(t.Now); p != "" && !t.Own {
-			return &broken{at: LinkMosru, code: p, where: t.Login}
+			return &broken{at: LinkMosru, code: p, where: t.Login, home: t.home()}
 		}
 	}
 	return nil
@@ -336,6 +358,9 @@ func linkOfReason(why identity.Reason) string {
 		return LinkThing
 	case identity.ReasonUnknownNAS, identity.ReasonNASSecret, identity.ReasonUnsigned, identity.ReasonStation, identity.ReasonConversation:
 		return LinkNAS
+	}
+	if _, problem := repairers[match.Code(why)]; problem { // an activation ends with one
+		return linkOf(match.Code(why))
 	}
 	return LinkDevice
 }

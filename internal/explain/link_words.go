@@ -35,8 +35,9 @@ var reasonRepairers = map[identity.Reason][2]string{
 
 var faultRepairers = map[Fault][2]string{
 	FaultCertificate: theOperator, FaultUnreadable: theOperator, FaultClock: theOperator,
-	FaultADUnreachable: theOperator, FaultADBind: theDirectory, FaultADUnfit: theDirectory, FaultADDisabled: theDirectory, FaultADGone: theDirectory, FaultADLocked: theDirectory,
+	FaultADUnreachable: theOperator, FaultADBind: theDirectory, FaultADUnfit: theDirectory, FaultADDisabled: theDirectory, FaultADGone: theDirectory, FaultADLocked: theDirectory, FaultADHeld: theOperator,
 	FaultPasswordWaits: theWaiting, FaultTargetWaits: theWaiting, FaultNoTarget: thePerson, FaultActivateAgain: thePerson,
+	FaultNoUpstream: theOperator, FaultNameOfTwo: theUser, FaultForeignMark: theUser,
 }
 
 var faultAdvice = map[Fault][2]Advice{
@@ -67,6 +68,9 @@ var faultAdvice = map[Fault][2]Advice{
 	FaultADLocked: {
 		{"учётная запись в Active Directory заблокирована после неверных паролей", "Администратор AD снимает блокировку (Unlock-ADAccount) или ждёт её конца; найдите ПК, службу или задание со старым паролем, иначе она вернётся."},
 		{"the account in Active Directory is locked after wrong passwords", "The AD administrator unlocks it (Unlock-ADAccount) or waits; find the PC, service or task with the old password, or it comes back."}},
+	FaultADHeld: {
+		{"часть изменений в Active Directory ждёт согласия: их накопилось больше, чем служба делает разом", "Оператор смотрит provision plan. Если реестры целы, он соглашается командой provision apply --accept-disabling, --accept-moves или --accept-renames; если нет — исправляет реестр и загружает заново."},
+		{"some changes in Active Directory wait for consent: there are more of them than the daemon makes at once", "The operator looks at provision plan. If the registries are whole, provision apply --accept-disabling, --accept-moves or --accept-renames consents; if not, the registry is repaired and imported again."}},
 	FaultPasswordWaits: {
 		{"пароль принят и ждёт передачи в Active Directory", "Подождите несколько минут. Если ждёт дольше, смотрите /readyz и журнал службы: не остановлена ли запись в Active Directory."},
 		{"the password was taken and waits for delivery to Active Directory", "Wait some minutes. If it takes longer, see /readyz and the daemon's log: whether writing to Active Directory stopped."}},
@@ -74,6 +78,15 @@ var faultAdvice = map[Fault][2]Advice{
 		{"учётная запись в Active Directory ждёт своей очереди", "Подождите несколько минут. Если ждёт дольше, смотрите /readyz и журнал службы."},
 		{"the account in Active Directory waits for its turn", "Wait some minutes. If it takes longer, see /readyz and the daemon's log."}},
 	FaultNoTarget: {targetTexts[Russian].none, targetTexts[English].none},
+	FaultNoUpstream: {
+		{"системы, которая проверяет пароль этого человека, нет в upstreams, и никого другого не спросят", "Верните её раздел в настройки под тем же именем и перезапустите службу. Если её больше нет, куратор привязывает человека заново, к mos.ru."},
+		{"the system that checks this person's password is not in upstreams, and nobody else is asked", "Put its section back into the configuration under the same name and restart the daemon. If it is gone for good, the curator binds the person anew, to mos.ru."}},
+	FaultNameOfTwo: {
+		{"этот логин mos.ru здесь уже был именем другого человека", "На ПК, досках и в Wi-Fi человек входит с логином, который показывает страница активации; логин mos.ru действует на самой странице."},
+		{"this mos.ru login was another person's name here before", "On PCs, boards and the Wi-Fi the person signs in with the login that the activation page shows; the mos.ru login serves on the page itself."}},
+	FaultForeignMark: {
+		{"с этим доменом или окончанием логин принадлежит другой системе (upstreams), и там его ни у кого здесь нет", "Войдите без домена и окончания или с теми, что у своей системы."},
+		{"with this domain or ending the login belongs to another system (upstreams), of which nobody here has it", "Sign in without domain and ending, or with those of the own system."}},
 	FaultActivateAgain: {
 		{"то, что мешало активации, исправлено", "Человек входит на страницу активации ещё раз."},
 		{"what stood in the way of the activation is repaired", "The person signs in on the activation page once more."}},

@@ -85,6 +85,10 @@ var problemsRussian = map[match.Code]Advice{
 		"Человек один раз вводит пароль mos.ru на странице активации."},
 	match.OwnerMarkChanged: {"отметка владельца на учётной записи в Active Directory изменена вручную",
 		"Служба больше ничего в ней не меняет. Администратор AD выясняет, кто и зачем изменил отметку, и возвращает её; если владелец другой, решает куратор."},
+	match.ADConflict: {"в Active Directory две учётные записи с этим именем: их одновременно завели на двух контроллерах домена",
+		"Вход по имени ненадёжен, пока их две; новых служба не берёт и не заводит. Администратор AD смотрит обе (schoolbridge duplicates plan): если это один человек, одобряет группу (duplicates apply --approve), если разные — переименовывает чужую. Дальше служба всё поправит сама."},
+	match.ADServerBehind: {"контроллер домена из настроек ещё не знает того, что записано через прежний",
+		"Служба ждёт репликации до суток и второй записи не заводит. Администратор AD проверяет репликацию (repadmin /showrepl) и что ad.server указывает на нужный контроллер."},
 }
 
 var problemsEnglish = map[match.Code]Advice{
@@ -158,4 +162,8 @@ var problemsEnglish = map[match.Code]Advice{
 		"The person types the mos.ru password once on the activation page."},
 	match.OwnerMarkChanged: {"the owner's mark on the account in Active Directory was changed by hand",
 		"Nothing more is written to it. The AD administrator finds out why and restores the mark; if the owner is another, the curator decides."},
+	match.ADConflict: {"Active Directory has two accounts of this name: two domain controllers made one each at the same time",
+		"Signing in by the name is unreliable while there are two; none is adopted or made. The AD administrator looks at both (schoolbridge duplicates plan): if they are one person's, approves the group (duplicates apply --approve), if two people's, renames the other one. The rest is mended by itself."},
+	match.ADServerBehind: {"the domain controller of the configuration does not know yet what was written by way of the former one",
+		"Replication is waited for, a day at most, and no second account is made. The AD administrator checks replication (repadmin /showrepl), and that ad.server names the right controller."},
 }

@@ -27,6 +27,7 @@ var repairers = map[match.Code][2]string{
 	match.OutOfReach: thePerson, match.ADNameTaken: theCurator, match.ADUnowned: theDirectory, match.ADDuplicate: theDirectory,
 	match.OwnerMarkChanged: theDirectory, match.ADProtected: theDirectory, match.ADRefused: theDirectory, match.ADPlaceUnknown: theOperatorOf,
 	match.ADPasswordRefused: thePerson, match.ADPasswordStale: thePerson, match.PasswordNeeded: thePerson,
+	match.ADConflict: theDirectory, match.ADServerBehind: theDirectory,
 }
 
 // Repairer says who has to do what ProblemAdvice tells, or "" for a code that is

@@ -45,6 +45,12 @@ type Report struct {
 	// configuration no more, and nobody else is asked.
 	Upstream   string `json:"upstream,omitempty"`
 	NoUpstream bool   `json:"no_upstream,omitempty"`
+	// Marked is the system of upstreams whose DOMAIN\ or @realm was asked with, where
+	// the login is not a person's of it: with that mark it is nobody's.
+	Marked string `json:"marked,omitempty"`
+	// NameOf is, of somebody whose mos.ru login is another person's name here, that
+	// login.
+	NameOf string `json:"name_of_another,omitempty"`
 	// Foreign is the DOMAIN\ or @realm that was asked with and is in no names.domains
 	// or names.realms.
 	Foreign  string    `json:"foreign,omitempty"`
@@ -64,7 +70,7 @@ type Report struct {
 	Things []Thing `json:"things,omitempty"`
 
 	// Also is the device or machine that the name of somebody reads as, where
-	// there is one.
+	// there is one, or else whose login it is at mos.ru, where that is another.
 	Also *Report `json:"also,omitempty"`
 }
 
@@ -162,10 +168,17 @@ var texts = map[Lang]words{
 
 // Write prints the report for a person to read. Times are shown in loc.
 func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
-	p := &printer{w: w, lang: lang, t: texts[lang]}
+	p := &printer{w: w, lang: lang, t: texts[lang], home: r.Upstream}
 	if len(r.Hits) > 0 {
 		r.writeHits(p)
 		return p.err
+	}
+	if r.Broken != nil { // where it was begins with the channel
+		b := *r.Broken
+		if channel, rest, _ := strings.Cut(b.Where, " "); p.t.channel[channel] != "" {
+			b.Where = strings.TrimSpace(p.t.channel[channel] + " " + rest)
+		}
+		r.Broken = &b
 	}
 	r.writeBroken(p)
 	if r.Thing != "" {
@@ -187,13 +200,27 @@ func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
 	return p.err
 }
 
+// nobodyBy says that a query that is no login found nobody, by its kind.
+var nobodyBy = map[Lang]map[string]string{
+	Russian: {"phone": "С таким телефоном здесь нет никого", "email": "С такой почтой здесь нет никого", "snils": "С таким СНИЛС здесь нет никого", "fio": "С таким ФИО здесь нет никого"},
+	English: {"phone": "Nobody here has this phone", "email": "Nobody here has this e-mail", "snils": "Nobody here has this SNILS", "fio": "Nobody here has this full name"},
+}
+
 func (r Report) writeAccount(p *printer) {
+	if text := nobodyBy[p.lang][r.Query]; text != "" && r.Account == identity.ReasonUnknown && len(r.Tries) == 0 {
+		p.line("%s", text)
+		return
+	}
 	if r.Person == "" {
 		p.line("%s «%s»: %s", p.t.account, r.Asked, p.list(p.t.none, r.Name))
 	} else {
 		p.line("%s: %s, %s, uidNumber %d, id %s", p.t.account, r.Login, r.Name, r.UIDNumber, r.Person)
 	}
 	r.writeUpstream(p)
+	if r.NameOf != "" {
+		p.line("  "+map[Lang]string{Russian: "Логин mos.ru — %s; здесь это имя другого человека: на ПК, досках и в Wi-Fi действует %s.",
+			English: "The mos.ru login is %s; that is another person's name here: on PCs, boards and the Wi-Fi %s serves."}[p.lang], r.NameOf, r.Login)
+	}
 	if r.Account != "" {
 		p.reason("  ", r.Account)
 	}
@@ -224,12 +251,8 @@ func (r Report) writeUpstream(p *printer) {
 	if r.Upstream == "" {
 		return
 	}
-	p.line("  "+map[Lang]string{Russian: "Пароль проверяет %s, не mos.ru: где ниже назван mos.ru, речь о %[1]s.",
-		English: "The password is checked by %s, not by mos.ru: where mos.ru is named below, %[1]s is meant."}[p.lang], r.Upstream)
-	if r.NoUpstream {
-		p.line("  %s", map[Lang]string{Russian: "Этой системы нет в upstreams, и никого другого о пароле не спросят: верните её в настройки.",
-			English: "That system is not in upstreams any more, and nobody else is asked about the password: put it back into the configuration."}[p.lang])
-	}
+	p.line("  "+map[Lang]string{Russian: "Пароль проверяет %s, не mos.ru.",
+		English: "The password is checked by %s, not by mos.ru."}[p.lang], r.Upstream)
 }
 
 // writeChannels gives each channel a line, and each remedy once: most often all
@@ -369,6 +392,7 @@ type printer struct {
 	w    io.Writer
 	lang Lang
 	t    words
+	home string // whose password is told of; "": mos.ru
 	err  error
 }
 
@@ -387,9 +411,9 @@ func (p *printer) line(format string, args ...any) {
 }
 
 func (p *printer) reason(indent string, reason identity.Reason) {
-	advice, ok := AdviceFor(p.lang, reason)
+	advice, ok := AdviceAt(p.lang, p.home, reason)
 	if !ok { // an activation ends with a problem's code
-		advice, _ = ProblemAdvice(p.lang, match.Code(reason))
+		advice, _ = ProblemAdviceAt(p.lang, p.home, match.Code(reason))
 	}
 	advice.Meaning = string(reason) + ": " + advice.Meaning
 	p.advice(indent, advice)

@@ -96,14 +96,14 @@ func TestEveryBrokenLinkIsSaid(t *testing.T) {
 	}
 	for code, at := range codes {
 		for _, lang := range []Lang{Russian, English} {
-			if l := (&broken{at: at, code: code}).link(lang); l.Meaning == "" || l.Remedy == "" && code != string(identity.ReasonFullSignIn) || l.Who == "" || hitTexts[lang].link[l.Link] == "" {
+			if l := (&broken{at: at, code: code}).link(lang, ""); l.Meaning == "" || l.Remedy == "" && code != string(identity.ReasonFullSignIn) || l.Who == "" || hitTexts[lang].link[l.Link] == "" {
 				t.Errorf("%s: %+v", lang, l)
 			}
 		}
 	}
 	for code := range repairers {
 		for _, lang := range []Lang{Russian, English} {
-			if l := (&broken{at: linkOf(code), code: string(code) + "(x)"}).link(lang); l.Meaning == "" || l.Remedy == "" || l.Who == "" {
+			if l := (&broken{at: linkOf(code), code: string(code) + "(x)"}).link(lang, ""); l.Meaning == "" || l.Remedy == "" || l.Who == "" {
 				t.Errorf("%s: %+v", lang, l)
 			}
 		}
@@ -415,6 +415,8 @@ func TestTargetStates(t *testing.T) {
 		{Target{State: TargetPending, Name: "a", Next: at}, "not looked at yet, in the queue since 2026-09-01 05:00:00", false},
 		{Target{State: TargetPending, Name: "a", Seen: at, Problems: []Problem{{Code: "AD_REFUSED"}}}, "AD_REFUSED", true},
 		{Target{State: TargetProblem, Name: "a", Seen: at}, "a problem", true},
+		{Target{State: TargetProblem, Name: "a", Seen: at, Held: true}, "wait for consent", true},
+		{Target{State: TargetReady, Name: "a", Seen: at, Until: "2026-09-14"}, "stays enabled until 2026-09-14", false},
 		{Target{State: TargetNone}, "before Active Directory was connected", true},
 	} {
 		r := Report{Person: "00ff", Targets: []Target{c.target}}

@@ -22,8 +22,13 @@ type Target struct {
 	// Next is when it is looked at again; where State is pending, since when it waits.
 	Next time.Time `json:"next,omitzero"`
 	// PasswordWaits says that a password was typed and is not delivered yet.
-	PasswordWaits bool      `json:"password_waits"`
-	Problems      []Problem `json:"problems"`
+	PasswordWaits bool `json:"password_waits"`
+	// Held says that a change waits for somebody's consent: too many accounts would
+	// be changed so at once.
+	Held bool `json:"held,omitempty"`
+	// Until is the last day on which the account of somebody who left stays enabled.
+	Until    string    `json:"enabled_until,omitempty"`
+	Problems []Problem `json:"problems"`
 	// Live is what the target itself says just now; nil where it was not asked.
 	Live []Finding `json:"live,omitempty"`
 }
@@ -39,7 +44,7 @@ const (
 // found says that something is to be done about the account: by somebody, or
 // by the person.
 func (t Target) found() bool {
-	return t.State == TargetProblem || t.State == TargetNone || len(t.Problems) > 0 || len(t.Live) > 0
+	return t.State == TargetProblem || t.State == TargetNone || len(t.Problems) > 0 || len(t.Live) > 0 || t.Held
 }
 
 // Problem is one of the account's problems with its advice.
@@ -50,14 +55,18 @@ type Problem struct {
 }
 
 // ProblemOf says a problem in words.
-func ProblemOf(lang Lang, p match.Problem) Problem {
-	advice, _ := ProblemAdvice(lang, p.Code)
+func ProblemOf(lang Lang, p match.Problem) Problem { return ProblemAt(lang, "", p) }
+
+// ProblemAt is ProblemOf about somebody whose password a system beside mos.ru
+// checks; home is its name, "" for mos.ru.
+func ProblemAt(lang Lang, home string, p match.Problem) Problem {
+	advice, _ := ProblemAdviceAt(lang, home, p.Code)
 	return Problem{Code: p.String(), Meaning: advice.Meaning, Remedy: advice.Remedy}
 }
 
 // targetWords are the fixed texts of the targets' part.
 type targetWords struct {
-	name, teams, noTeams, absent, on, off, seen, never, next, waiting, password string
+	name, teams, noTeams, absent, on, off, seen, never, next, waiting, password, until string
 
 	target, state map[string]string
 	none          Advice
@@ -65,12 +74,12 @@ type targetWords struct {
 
 var targetTexts = map[Lang]targetWords{
 	Russian: {"вход на ПК", "Teams", "логина Teams пока нет", "там её нет", "включена", "выключена", "проверена", "ещё не проверялась", "следующая проверка", "в очереди с",
-		"пароль принят и ждёт передачи",
+		"пароль принят и ждёт передачи", "человек выбыл; запись остаётся включённой по %s (ad.grace_days), в Wi-Fi и LDAP входа уже нет",
 		map[string]string{"ad": "Active Directory (ПК, Teams)"},
 		map[string]string{TargetReady: "всё как должно быть", TargetPending: "ждёт очереди", TargetProblem: "есть проблема", TargetNone: "учётной записи нет"},
 		Advice{"аккаунт активирован раньше, чем подключили Active Directory", "Человек ещё раз вводит логин и пароль mos.ru на странице активации."}},
 	English: {"PC login", "Teams", "no Teams login yet", "not there", "enabled", "disabled", "looked at", "not looked at yet", "next look", "in the queue since",
-		"a password was taken and waits for delivery",
+		"a password was taken and waits for delivery", "the person has left; the account stays enabled until %s (ad.grace_days), Wi-Fi and LDAP are closed already",
 		map[string]string{"ad": "Active Directory (PCs, Teams)"},
 		map[string]string{TargetReady: "as it should be", TargetPending: "in the queue", TargetProblem: "a problem", TargetNone: "no account there"},
 		Advice{"the account was activated before Active Directory was connected", "The person types the mos.ru login and password on the activation page once more."}},
@@ -85,13 +94,19 @@ func (r Report) writeTargets(p *printer, loc *time.Location) {
 	for _, x := range r.Targets {
 		p.line("%s: %s", word(t.target, x.Target), word(t.state, x.State))
 		if x.State == TargetNone {
-			p.advice("  ", t.none)
+			p.advice("  ", adviceAt(p.lang, p.home, string(FaultNoTarget), t.none))
 			continue
 		}
 		p.line("  %s", p.list(t.name+" "+x.Name, x.teams(t), x.life(t)))
 		p.line("  %s", p.list(x.looks(t, loc)...))
 		if x.PasswordWaits {
 			p.line("  %s", t.password)
+		}
+		if x.Until != "" {
+			p.line("  "+t.until, x.Until)
+		}
+		if x.Held {
+			p.advice("  ", faultAdvice[FaultADHeld][map[Lang]int{English: 1}[p.lang]])
 		}
 		for _, problem := range x.Problems {
 			p.advice("  ", Advice{problem.Code + ": " + problem.Meaning, problem.Remedy})

@@ -250,7 +250,7 @@ func (s *session) own(ctx context.Context, timeout time.Duration, r BindRequest)
 	if filter == "" {
 		base, scope, filter = r.Name, ldap.ScopeBaseObject, "(objectClass=*)"
 	}
-	attributes := append([]string{"objectSid", "sAMAccountName"}, r.Attributes...)
+	attributes := append([]string{"objectSid", "sAMAccountName", principalName}, r.Attributes...)
 	result, err := s.search(ctx, timeout, ldap.NewSearchRequest(base, scope, ldap.NeverDerefAliases, 2, 0, false, filter, attributes, nil))
 	if err != nil {
 		err = typed("search", err)
@@ -273,9 +273,15 @@ func (s *session) own(ctx context.Context, timeout time.Duration, r BindRequest)
 	return e, s.is(ctx, timeout, e)
 }
 
+// principalName is DOMAIN\login of an account (MS-ADTS section 3.1.1.4.5.24), as
+// Windows answers "Who am I?" with.
+const principalName = "msDS-PrincipalName"
+
 // is makes sure that the entry is that of whoever was bound: by "Who am I?" (RFC
-// 4532), or where the server does not know that, by the SID in the root DSE's
-// tokenGroups (MS-ADTS section 3.1.1.3.2.25), whose first is the account's own.
+// 4532), or where the server does not know that or the entry not its domain, by the
+// SID in the root DSE's tokenGroups (MS-ADTS section 3.1.1.3.2.25), whose first is
+// the account's own. A login alone tells nothing: a forest has it in every domain,
+// and a principal name of one domain may be given to an account of another.
 func (s *session) is(ctx context.Context, timeout time.Duration, e Entry) error {
 	var who string
 	err := s.ask(ctx, timeout, func(conn *ldap.Conn) error {
@@ -294,12 +300,22 @@ func (s *session) is(ctx context.Context, timeout time.Duration, e Entry) error 
 		}
 		return nil
 	}
-	if _, name, ok := strings.Cut(who, `\`); ok && err == nil && strings.HasPrefix(who, "u:") {
-		if sam := e.Text("sAMAccountName"); sam == "" || !strings.EqualFold(name, sam) {
+	if name, ok := strings.CutPrefix(who, "u:"); ok && err == nil {
+		if own := e.Text(principalName); own != "" {
+			if !strings.EqualFold(name, own) {
+				return ErrNotBound
+			}
+			return nil
+		}
+		if _, login, ok := strings.Cut(name, `\`); ok && !strings.EqualFold(login, e.Text("sAMAccountName")) {
 			return ErrNotBound
 		}
-		return nil
 	}
+	return s.sameSID(ctx, timeout, e)
+}
+
+// sameSID holds the entry's SID against that of whoever was bound.
+func (s *session) sameSID(ctx context.Context, timeout time.Duration, e Entry) error {
 	result, err := s.search(ctx, timeout, ldap.NewSearchRequest("", ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false,
 		"(objectClass=*)", []string{"tokenGroups"}, nil))
 	if err != nil {

@@ -111,8 +111,34 @@ func whoIs(authz string) []byte {
 	return p.Bytes()
 }
 
-// petrov answers like a server on which petrov's password is right.
+// account is an entry with attributes of one value; "" is none.
+func account(dn string, pairs ...string) []byte {
+	list := ber.NewSequence("")
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] == "" {
+			continue
+		}
+		set := ber.Encode(ber.ClassUniversal, ber.TypeConstructed, ber.TagSet, nil, "")
+		set.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, pairs[i+1], ""))
+		one := ber.NewSequence("")
+		one.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, pairs[i], ""))
+		one.AppendChild(set)
+		list.AppendChild(one)
+	}
+	p := ber.Encode(ber.ClassApplication, ber.TypeConstructed, 4, nil, "")
+	p.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, dn, ""))
+	p.AppendChild(list)
+	return p.Bytes()
+}
+
+// petrov answers like a server on which petrov's password is right; the entry is
+// OBR\petrov's.
 func petrov(who []byte, dn, sid string) func(*ber.Packet) []byte {
+	return petrovOf(`OBR\petrov`, who, dn, sid)
+}
+
+// petrovOf is petrov with another principal name of the entry, "" for none.
+func petrovOf(principal string, who []byte, dn, sid string) func(*ber.Packet) []byte {
 	return func(r *ber.Packet) []byte {
 		switch {
 		case r.Tag == 0:
@@ -120,7 +146,7 @@ func petrov(who []byte, dn, sid string) func(*ber.Packet) []byte {
 		case r.Tag == 3 && r.Children[0].Value == "":
 			return append(entry("", "tokenGroups", sid, "group"), result(5, 0, "")...)
 		case r.Tag == 3:
-			return append(entry(dn, "sAMAccountName", "petrov"), result(5, 0, "")...)
+			return append(account(dn, "sAMAccountName", "petrov", "msDS-PrincipalName", principal, "objectSid", "sid-of-petrov"), result(5, 0, "")...)
 		case r.Tag == 23:
 			return who
 		}
@@ -151,6 +177,10 @@ func TestBindWhose(t *testing.T) {
 	}{
 		"Windows":             {petrov(whoIs(`u:OBR\Petrov`), "cn=p", ""), nil},
 		"another in Windows":  {petrov(whoIs(`u:OBR\sidorov`), "cn=p", ""), ErrNotBound},
+		"another domain":      {petrov(whoIs(`u:KIDS\petrov`), "cn=p", "sid-of-petrov"), ErrNotBound},
+		"by its SID":          {petrovOf("", whoIs(`u:OBR\petrov`), "cn=p", "sid-of-petrov"), nil},
+		"another SID":         {petrovOf("", whoIs(`u:KIDS\petrov`), "cn=p", "sid-of-another"), ErrNotBound},
+		"no domain, no SID":   {petrovOf("", whoIs(`u:KIDS\petrov`), "cn=p", ""), ErrNotBound},
 		"a DN":                {petrov(whoIs("dn:CN=P,dc=obr"), "cn=p,dc=obr", ""), nil},
 		"another DN":          {petrov(whoIs("dn:cn=q,dc=obr"), "cn=p,dc=obr", ""), ErrNotBound},
 		"nobody":              {petrov(whoIs(""), "cn=p", "sid"), ErrNotBound},

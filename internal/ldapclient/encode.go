@@ -51,6 +51,15 @@ func EscapeFilter(value string) string { return ldap.EscapeFilter(value) }
 // EscapeDN makes any text fit as a value in a DN (RFC 4514 section 2.4).
 func EscapeDN(value string) string { return ldap.EscapeDN(value) }
 
+// Mangled says that a DN is one that Active Directory made up: two domain
+// controllers had made objects of one name, and this is the one that lost it
+// (MS-DRSR section 4.1.10.6.13: the name, a line feed, CNF: and the GUID).
+func Mangled(dn string) bool {
+	parsed, err := ldap.ParseDN(dn)
+	return err == nil && len(parsed.RDNs) > 0 && len(parsed.RDNs[0].Attributes) == 1 &&
+		strings.Contains(parsed.RDNs[0].Attributes[0].Value, "\nCNF:")
+}
+
 // Under says that dn names the object base or one below it, as Active
 // Directory compares: in any case. What is no DN is under nothing.
 func Under(dn, base string) bool {

@@ -33,6 +33,17 @@ func TestGUID(t *testing.T) {
 	}
 }
 
+func TestMangled(t *testing.T) {
+	for dn, want := range map[string]bool{
+		`CN=evann\0ACNF:a746b716-0ac0-11d2-b376-0000f87a46c8,OU=49,DC=obr`: true,
+		`CN=evann CNF:a746b716,DC=obr`:                                     false, `CN=a,OU=x\0ACNF:a746b716,DC=obr`: false, "nonsense": false, "": false,
+	} {
+		if Mangled(dn) != want {
+			t.Errorf("%s: %v", dn, !want)
+		}
+	}
+}
+
 func TestNames(t *testing.T) {
 	base := "OU=Школа 49,DC=obr,DC=example"
 	for dn, under := range map[string]bool{

@@ -32,6 +32,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
@@ -61,6 +62,7 @@ type Client struct {
 	turn    chan struct{} // holds one token while a request is under way; guards what follows
 	session *session      // nil: not connected
 	server  string        // how the first server called itself
+	called  atomic.Value  // the same, for those without the turn
 	refused error         // what the last bind was refused with
 	until   time.Time     // and until when not to bind again
 	closed  bool
@@ -104,6 +106,13 @@ func New(o Options) (*Client, error) {
 		now:     time.Now,
 		turn:    make(chan struct{}, 1),
 	}, nil
+}
+
+// Server is how the domain controller calls itself (dnsHostName); "" as long as it
+// was not reached.
+func (c *Client) Server() string {
+	name, _ := c.called.Load().(string)
+	return name
 }
 
 // Close ends the connection. It waits for a request under way.

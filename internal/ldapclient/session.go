@@ -54,6 +54,7 @@ func (c *Client) connect(ctx context.Context) (fresh bool, err error) {
 		return false, err
 	}
 	c.session, c.server, c.refused = s, server, nil
+	c.called.Store(server)
 	c.o.Logger.Info("connected to the domain controller", "server", c.address, "name", server)
 	return true, nil
 }

@@ -169,6 +169,7 @@ func New(o Options) (*Client, error) {
 		Proxy:                  o.Proxy,
 		DialContext:            (&net.Dialer{Timeout: o.Timeout, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    o.Timeout, // it goes on when nobody waits for it any more
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           o.MaxInFlight,
 		MaxIdleConnsPerHost:    o.MaxInFlight,

@@ -205,6 +205,8 @@ type Activation struct {
 	// Asked is when mos.ru was asked about the Password: it is not kept if the
 	// credential has changed since. Zero: just now.
 	Asked time.Time
+	// Unattended says that nobody waits for it: what it changes is not urgent.
+	Unattended bool
 }
 
 // TargetAccount says which account a person has in a target system.

@@ -50,6 +50,7 @@ var attributes = index([]attribute{
 	{name: "whenChanged", form: asTime, system: true},
 	{name: "uSNCreated", form: asNumber, system: true},
 	{name: "uSNChanged", form: asNumber, system: true},
+	{name: "msDS-PrincipalName", system: true},
 	{name: "sAMAccountType", form: asNumber, system: true, set: general},
 	{name: "memberOf", form: asName, multi: true, system: true, set: groups},
 	{name: "isCriticalSystemObject", form: asWord},

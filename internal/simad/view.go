@@ -35,6 +35,10 @@ func (d *Directory) shown(o *object, low string) []string {
 		if o.isPrincipal() {
 			return one(o.sid())
 		}
+	case "msds-principalname":
+		if o.isPrincipal() {
+			return one(d.o.NetBIOS + `\` + o.first("samaccountname"))
+		}
 	case "whencreated":
 		return one(generalized(o.Created))
 	case "whenchanged":

@@ -78,17 +78,26 @@ func (t *tx) activate(act person.Activation, now time.Time) (person.Activated, e
 	if asked.IsZero() {
 		asked = now
 	}
+	t.many = act.Unattended
 	id, changed, err := t.holdPerson(act.Profile, asked, now)
 	if err != nil {
 		return done, err
 	}
 	done.Person = id
+	if err := t.noteCityLogin(act.Profile.Subject, act.Profile.Login, asked); err != nil {
+		return done, err
+	}
 	if err := t.holdDecisions(act); err != nil {
 		return done, err
 	}
-	if err := t.dropTry(act.Profile.Subject); err != nil {
+	if err := t.dropTry(act.Profile.Subject, micros(asked)); err != nil {
 		return done, err
 	}
+	newest, err := t.profileOf(id)
+	if err != nil {
+		return done, err
+	}
+	act.Profile.Login = newest.login()
 	if done.Epoch, err = t.epochSince(id, asked); err != nil {
 		return done, err
 	}
@@ -205,7 +214,7 @@ func (t *tx) updateProfile(id identity.PersonID, profile sealedPerson) (bool, er
 	old, err := t.profileOf(id)
 	same := profile
 	same.Asked = old.Asked
-	if err != nil || old == same {
+	if err != nil || old == same || profile.Asked < old.Asked { // what mos.ru said later stands
 		return false, err
 	}
 	sealed, err := t.db.keys.sealJSON("people", id.String(), "sealed", profile)
@@ -282,7 +291,7 @@ func (t *tx) nameAll(id identity.PersonID, act person.Activation) (changed bool,
 		}
 		if n > 0 { // the first decision stands, and needs no other name
 			act.Login, act.Target = "", nil
-		} else if changed, err = t.giveMade(id, act.Target); err != nil {
+		} else if changed, err = t.giveMade(id, act.Target, nil); err != nil {
 			return false, err
 		}
 	}
@@ -293,6 +302,9 @@ func (t *tx) nameAll(id identity.PersonID, act person.Activation) (changed bool,
 	for _, name := range wanted {
 		if name.Text == "" {
 			continue
+		}
+		if err := t.mayClaim(id, act.Profile.Subject, name); err != nil {
+			return false, err
 		}
 		more, err := t.giveName(id, name)
 		if err != nil {
@@ -307,6 +319,21 @@ func (t *tx) nameAll(id identity.PersonID, act person.Activation) (changed bool,
 	// After the old ones were retired: the name of an adopted account may be one.
 	more, err := t.giveName(id, person.Name{Kind: person.NameAD, Text: act.Target.Name})
 	return changed || retired || more, err
+}
+
+// mayClaim gives a *Conflict where a system beside mos.ru gives its person a login
+// that is somebody else's at mos.ru or in the ЭЖД: whoever keeps a school's own
+// directory writes any login into it, and would be shown the passwords of whoever
+// types this one.
+func (t *tx) mayClaim(id identity.PersonID, subject identity.Subject, name person.Name) error {
+	if subject.Upstream() == "" || name.Kind != person.NameMosru {
+		return nil
+	}
+	holder, held, err := t.elsewhereThan(id, name.Text, nil)
+	if err == nil && held {
+		err = &Conflict{Name: name, Holder: holder}
+	}
+	return err
 }
 
 // giveName reserves one name, and says whether that changed anything. The
@@ -406,8 +433,12 @@ func (t *tx) giveAccount(id identity.PersonID, login identity.Login, now time.Ti
 	if sealed, err = t.db.keys.seal("accounts", id.String(), "sealed", []byte(login)); err != nil {
 		return false, err
 	}
-	return true, t.exec("INSERT INTO accounts (person, uid_number, gid_number, uuid, created, sealed) VALUES (?, ?, ?, ?, ?, ?)",
+	err = t.exec("INSERT INTO accounts (person, uid_number, gid_number, uuid, created, sealed) VALUES (?, ?, ?, ?, ?, ?)",
 		id[:], done.UIDNumber, done.UIDNumber, done.UUID[:], micros(now), sealed)
+	if err != nil {
+		return false, err
+	}
+	return true, t.refill(id, login)
 }
 
 // loginAgain gives an account whose login was erased one; without a login it only

@@ -242,6 +242,9 @@ func (t *tx) applyUpstream(id identity.PersonID, e Event) error {
 
 // takeNew takes what a password event brought.
 func (t *tx) takeNew(id identity.PersonID, e Event, covers, now time.Time) error {
+	if erased, err := t.isErased(id); err != nil || erased {
+		return err
+	}
 	if newest, err := t.newestPassword(id, e); err != nil || !newest {
 		return err
 	}

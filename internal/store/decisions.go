@@ -38,6 +38,9 @@ func (q *Queue) Decide(ctx context.Context, d queue.Decision, now time.Time) (qu
 		}
 		if item.Kind == queue.Activation {
 			done.Subject = item.Profile.Subject
+			if item.Person, err = t.personBySubject(done.Subject); err != nil && !errors.Is(err, identity.ErrNotFound) {
+				return err
+			}
 		}
 		if item.Target != "" {
 			done.Target = item.Target
@@ -61,17 +64,27 @@ func (q *Queue) Decide(ctx context.Context, d queue.Decision, now time.Time) (qu
 // first, but for further records of one person, and for what has moved.
 func (t *tx) replace(item *queue.Item, d queue.Decision, now time.Time) error {
 	old := item.Decided
-	switch {
-	case old == nil:
-		return nil
-	case item.Moved() && (old.Verb == queue.Refuse || old.Verb == queue.Bind && d.Verb == queue.Bind && slices.Equal(old.Records, d.Records)):
-		return t.exec("UPDATE decisions SET undone = ? WHERE id = ?", micros(now), old.ID) // this one comes in its place
-	case item.Moved():
-		return nil
-	case old.Verb == queue.Bind && d.Verb == queue.Bind && !slices.Equal(old.Records, d.Records):
+	if old == nil {
 		return nil
 	}
-	return queue.ErrDecided
+	further := old.Verb == queue.Bind && d.Verb == queue.Bind && !slices.Equal(old.Records, d.Records)
+	switch {
+	case !item.Moved() && !further:
+		return queue.ErrDecided
+	case old.Verb == queue.Refuse, old.Verb == queue.Allocate && d.Verb == queue.Allocate, old.Verb == queue.Bind && d.Verb == queue.Bind && !further:
+		return t.close(*old, d.By, now) // this one comes in its place
+	}
+	return nil
+}
+
+// close ends a decision, and says so in the audit trail.
+func (t *tx) close(d queue.Decision, by string, now time.Time) error {
+	if err := t.exec("UPDATE decisions SET undone = ? WHERE id = ?", micros(now), d.ID); err != nil {
+		return err
+	}
+	line := decisionLine(d)
+	line["by"] = by
+	return t.auditJSON(now, "decision_undone", d.Person, line)
 }
 
 func newDecisionID() string {
@@ -113,8 +126,35 @@ func (t *tx) decideBind(item *queue.Item, d *queue.Decision) (err error) {
 	if d.RecordSeen, err = queue.RecordSeen(row.Value); err != nil {
 		return err
 	}
-	d.ProfileSeen, err = queue.ProfileSeen(*item.Profile)
-	return err
+	if d.ProfileSeen, err = queue.ProfileSeen(*item.Profile); err != nil {
+		return err
+	}
+	return t.bindOnce(item, d)
+}
+
+// bindOnce refuses to bind what is decided to be another city account's, and a
+// second pupil's record to one person: one who is two pupils is nobody.
+func (t *tx) bindOnce(item *queue.Item, d *queue.Decision) error {
+	ref := d.Records[0]
+	list, err := t.someDecisions("verb = ? AND undone = 0", queue.Bind)
+	if err != nil {
+		return err
+	}
+	for _, old := range list {
+		switch same := old.Records[0] == ref; {
+		case old.Subject != d.Subject && same && old.RecordSeen == d.RecordSeen:
+			return queue.ErrTaken
+		case old.Subject == d.Subject && !same && ref.Kind == person.RecordEnrolment && old.Records[0].Kind == ref.Kind:
+			stands, err := t.bindStands(old, *item.Profile)
+			if err != nil {
+				return err
+			}
+			if stands {
+				return queue.ErrDecided
+			}
+		}
+	}
+	return nil
 }
 
 // decideAdopt claims an object for the records in question: an account's
@@ -130,6 +170,11 @@ func (t *tx) decideAdopt(item *queue.Item, d *queue.Decision, now time.Time) err
 			return queue.ErrUnfit
 		}
 		records, d.Object = item.Proposal.Candidates[at].Records, *item.Object
+		for _, ref := range records {
+			if row, ok := item.Row(ref); !ok || row.Value == nil {
+				return queue.ErrMoved // the record has left its registry
+			}
+		}
 	default:
 		records = nil
 		for _, r := range item.Rows {
@@ -209,7 +254,7 @@ func (t *tx) decideName(item *queue.Item, d *queue.Decision, now time.Time) erro
 		}
 	}
 	d.Person = id
-	_, err := t.giveMade(id, &person.TargetAccount{Target: d.Target, Name: d.Name})
+	_, err := t.giveMade(id, &person.TargetAccount{Target: d.Target, Name: d.Name}, item.Records())
 	var conflict *Conflict
 	if errors.As(err, &conflict) {
 		return queue.ErrTaken
@@ -229,8 +274,10 @@ func (t *tx) decideName(item *queue.Item, d *queue.Decision, now time.Time) erro
 	return err
 }
 
-// keepDecision writes a decision and its line of the audit trail.
+// keepDecision writes a decision and its line of the audit trail. Of an object it
+// keeps what finds it and what it is called.
 func (t *tx) keepDecision(d queue.Decision) error {
+	d.Object = provision.Object{ID: d.Object.ID, Name: d.Object.Name}
 	sealed, err := t.db.keys.sealJSON("decisions", d.ID, "sealed", d)
 	if err != nil {
 		return err
@@ -319,98 +366,4 @@ func (q *Queue) Decisions(ctx context.Context, all bool, n int) ([]queue.Decisio
 		return nil, fmt.Errorf("read decisions: %w", err)
 	}
 	return list, nil
-}
-
-// Undo takes a decision back: identity.ErrNotFound, queue.ErrUndone, and
-// queue.ErrUsed where it has become an account.
-func (q *Queue) Undo(ctx context.Context, id, by string, now time.Time) (queue.Decision, error) {
-	var d queue.Decision
-	err := q.db.write(ctx, func(t *tx) error {
-		list, err := t.decisions("id = ?", id)
-		if err != nil {
-			return err
-		}
-		if len(list) == 0 {
-			return identity.ErrNotFound
-		}
-		d = list[0]
-		return t.undo(d, by, now)
-	})
-	if err != nil {
-		return d, fmt.Errorf("take decision %s back: %w", id, err)
-	}
-	return d, nil
-}
-
-func (t *tx) undo(d queue.Decision, by string, now time.Time) (err error) {
-	if !d.Undone.IsZero() {
-		return queue.ErrUndone
-	}
-	switch d.Verb {
-	case queue.Bind:
-		err = t.undoBind(d)
-	case queue.Adopt, queue.Claim:
-		err = t.undoClaim(d)
-	case queue.Allocate:
-		err = t.undoName(d)
-	}
-	if err != nil {
-		return err
-	}
-	if err := t.exec("UPDATE decisions SET undone = ? WHERE id = ?", micros(now), d.ID); err != nil {
-		return err
-	}
-	line := decisionLine(d)
-	line["by"] = by
-	return t.auditJSON(now, "decision_undone", d.Person, line)
-}
-
-// undoBind frees the record, unless it was the person's before.
-func (t *tx) undoBind(d queue.Decision) error {
-	id, err := t.personBySubject(d.Subject)
-	if errors.Is(err, identity.ErrNotFound) || d.WasBound {
-		return nil // no activation has used it
-	}
-	if err != nil {
-		return err
-	}
-	n, err := t.count("DELETE FROM bindings WHERE kind = ? AND key = ? AND person = ?", d.Records[0].Kind, string(d.Records[0].ID), id[:])
-	if n > 0 {
-		t.touch(id)
-	}
-	return err
-}
-
-func (t *tx) undoClaim(d queue.Decision) error {
-	if _, err := t.holderOfObject(d.Target, d.Object.ID); err == nil {
-		return queue.ErrUsed
-	} else if !errors.Is(err, identity.ErrNotFound) {
-		return err
-	}
-	var claims []provision.Claim
-	for _, ref := range d.Records {
-		if !slices.Contains(d.Had, ref) {
-			claims = append(claims, provision.Claim{Target: d.Target, Object: d.Object, Record: ref})
-		}
-	}
-	return t.dropClaims(claims)
-}
-
-// undoName: the name stays reserved, for a name is never given twice.
-func (t *tx) undoName(d queue.Decision) error {
-	rows, err := t.targetRows(d.Person)
-	if err != nil {
-		return err
-	}
-	for _, r := range rows {
-		if r.target == d.Target && person.FoldName(r.Name) == person.FoldName(d.Name) {
-			return queue.ErrUsed
-		}
-	}
-	digests, err := t.db.keys.every(domainName, person.FoldName(d.Name))
-	if err != nil {
-		return err
-	}
-	return t.exec("UPDATE names SET kind = ? WHERE person = ? AND digest IN ("+marks(len(digests))+")",
-		append([]any{person.NameRetired, d.Person[:]}, bytesOf(digests)...)...)
 }

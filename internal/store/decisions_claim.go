@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
 	"schoolbridge/provision"
 	"schoolbridge/provision/duplicates"
 	"schoolbridge/provision/queue"
@@ -25,7 +26,7 @@ type Approved struct {
 
 // Claim makes claims of proposals, in order, and tells of each that could not
 // be: queue.ErrTaken. One that is there already is told as done and written
-// nothing. run names all of them together, for DropRun.
+// nothing. run names all of them together, for Drop.
 func (q *Queue) Claim(ctx context.Context, target, run, by string, list []Approved, now time.Time, tell func(Approved, error) error) error {
 	for some := range slices.Chunk(list, queueChunk) {
 		results := make([]error, len(some))
@@ -62,12 +63,8 @@ func (t *tx) claim(target, run, by string, a Approved, now time.Time) error {
 		}
 	}
 	if !a.Further {
-		claims, err := t.claimsOf(c.Records)
-		if err != nil {
+		if err := t.hasNone(target, object.ID, c.Records); err != nil {
 			return err
-		}
-		if slices.ContainsFunc(claims, func(c provision.Claim) bool { return c.Target == target && c.Object.ID != object.ID }) {
-			return queue.ErrTaken
 		}
 	}
 	had, err := t.claimFor(target, object, c.Records)
@@ -78,15 +75,34 @@ func (t *tx) claim(target, run, by string, a Approved, now time.Time) error {
 		Records: c.Records, Target: target, Object: object, Had: had})
 }
 
-// Claimed gives the decisions by which objects are claimed: of a run, or of one
-// object ("" and the zero object: none).
-func (q *Queue) Claimed(ctx context.Context, run string, object [16]byte) ([]queue.Decision, error) {
-	var list []queue.Decision
-	err := q.db.read(ctx, func(t *tx) (err error) {
-		if run != "" {
-			list, err = t.decisions("run = ? AND run <> '' AND undone = 0", run)
+// hasNone refuses where the person of the records has another account of the
+// target, by a claim or by a row.
+func (t *tx) hasNone(target string, object [16]byte, records []person.RecordRef) error {
+	claims, err := t.claimsOf(records)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(claims, func(c provision.Claim) bool { return c.Target == target && c.Object.ID != object }) {
+		return queue.ErrTaken
+	}
+	for _, ref := range records {
+		var n int
+		err := t.row(`SELECT COUNT(*) FROM bindings b JOIN targets o ON o.person = b.person WHERE b.kind = ? AND b.key = ? AND o.target = ?
+			AND o.object IS NOT NULL AND o.object <> ?`, ref.Kind, string(ref.ID), target, object[:]).Scan(&n)
+		if err != nil {
 			return err
 		}
+		if n > 0 {
+			return queue.ErrTaken
+		}
+	}
+	return nil
+}
+
+// Claimed gives the decisions by which an object is claimed.
+func (q *Queue) Claimed(ctx context.Context, object [16]byte) ([]queue.Decision, error) {
+	var list []queue.Decision
+	err := q.db.read(ctx, func(t *tx) (err error) {
 		list, err = t.decisions("object = ? AND undone = 0", object[:])
 		return err
 	})

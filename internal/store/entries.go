@@ -49,17 +49,16 @@ const closedStatus = "closed"
 
 // entries composes the entries of the people with accounts whom the condition
 // chooses, in order of their ids. PERSON in it stands for the column that
-// holds the person.
+// holds the person. Who was erased has none, nor has one of them who came back as
+// a parent: the account has no login until there is a role for it.
 func (t *tx) entries(condition string, args ...any) ([]*directory.Entry, error) {
 	var list []*directory.Entry
 	byID := map[identity.PersonID]*directory.Entry{}
-	where := func(query, column string) string {
-		return strings.Replace(query, "CONDITION", strings.ReplaceAll(condition, "PERSON", column), 1)
-	}
+	where := on(condition)
 	err := t.each(where(`SELECT p.id, p.epoch, p.state, p.upstream, p.created, p.modified, p.seq, p.sealed, a.uid_number, a.gid_number, a.uuid, a.sealed, o.object, o.sid,
 		EXISTS (SELECT 1 FROM targets t WHERE t.person = p.id AND t.password_epoch < p.epoch
 			AND NOT EXISTS (SELECT 1 FROM passwords w WHERE w.person = p.id AND w.epoch = p.epoch))
-		FROM people p JOIN accounts a ON a.person = p.id LEFT JOIN targets o ON o.person = p.id AND o.target = 'ad' WHERE p.erased = 0 AND CONDITION ORDER BY p.id`, "p.id"), args,
+		FROM people p JOIN accounts a ON a.person = p.id LEFT JOIN targets o ON o.person = p.id AND o.target = 'ad' WHERE p.erased = 0 AND length(a.sealed) > 0 AND CONDITION ORDER BY p.id`, "p.id"), args,
 		func(scan func(...any) error) error {
 			e, err := t.scanEntry(scan)
 			if err == nil {
@@ -81,6 +80,13 @@ func (t *tx) entries(condition string, args ...any) ([]*directory.Entry, error) 
 		return nil, err
 	}
 	return list, t.affiliate(byID, where, args)
+}
+
+// on puts a condition into queries, on the column that holds the person there.
+func on(condition string) func(query, column string) string {
+	return func(query, column string) string {
+		return strings.Replace(query, "CONDITION", strings.ReplaceAll(condition, "PERSON", column), 1)
+	}
 }
 
 func (t *tx) scanEntry(scan func(...any) error) (*directory.Entry, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"schoolbridge/internal/directory"
@@ -15,44 +16,79 @@ import (
 // personErasure is the kind of the line that tells of a person's erasure.
 const personErasure = "person_erasure"
 
-// NoteLeavers notes since which day nobody needs the people with an account who
-// work and study nowhere today nor later, and forgets it of those who came back.
-// It reads everybody: call it once a day.
+// NoteLeavers notes since which day nobody needs people, and forgets it of those
+// who came back. It goes over everybody: call it once a day.
 func (a *Accounts) NoteLeavers(ctx context.Context, today person.Date) error {
-	after := []byte{}
-	for {
-		var page []*directory.Entry
+	for after := []byte{}; after != nil; {
+		var turned []leaver
 		err := a.db.read(ctx, func(t *tx) (err error) {
-			var ids []identity.PersonID
-			ids, err = t.ids("SELECT person FROM accounts WHERE person > ? ORDER BY person LIMIT ?", after, loadPage)
-			if err != nil || len(ids) == 0 {
-				after = nil
-				return err
-			}
-			first := after
-			after = ids[len(ids)-1][:]
-			page, err = t.entries("PERSON > ? AND PERSON <= ?", first, after)
+			turned, after, err = t.turned(after, today)
 			return err
 		})
-		if err == nil && after != nil {
-			err = a.db.write(ctx, func(t *tx) error { return t.noteIdle(page, today) })
+		if err == nil && len(turned) > 0 {
+			err = a.db.write(ctx, func(t *tx) error { return t.noteIdle(turned, today) })
 		}
 		if err != nil {
 			return fmt.Errorf("note who left: %w", err)
 		}
-		if after == nil {
-			return nil
-		}
 	}
+	return nil
 }
 
-func (t *tx) noteIdle(page []*directory.Entry, today person.Date) error {
-	for _, e := range page {
-		query, args := "UPDATE people SET idle = ? WHERE id = ? AND idle = ''", []any{today.String(), e.Person[:]}
-		for _, a := range e.Affiliations {
-			if !a.Closed && (a.To.IsZero() || !a.To.Before(today)) {
-				query, args = "UPDATE people SET idle = '' WHERE id = ? AND idle <> ''", []any{e.Person[:]}
-			}
+// leaver is somebody, and whether it is noted that nobody needs them.
+type leaver struct {
+	id   identity.PersonID
+	idle bool
+}
+
+// turned gives those of the next people after one of whom the note is wrong, and
+// the last that was looked at; nil: there are no more.
+func (t *tx) turned(after []byte, today person.Date) (turned []leaver, last []byte, err error) {
+	var ids []identity.PersonID
+	err = t.each("SELECT id, idle <> '' FROM people WHERE id > ? AND erased = 0 ORDER BY id LIMIT ?", []any{after, loadPage}, func(scan func(...any) error) error {
+		var id []byte
+		var l leaver
+		err := scan(&id, &l.idle)
+		l.id = personID(id)
+		turned, ids = append(turned, l), append(ids, l.id)
+		return err
+	})
+	if err != nil || len(ids) == 0 {
+		return nil, nil, err
+	}
+	last = ids[len(ids)-1][:]
+	needed, err := t.neededOf(ids, today, "PERSON > ? AND PERSON <= ?", after, last)
+	return slices.DeleteFunc(turned, func(l leaver) bool { return l.idle != needed[l.id] }), last, err
+}
+
+// neededOf says which of the people whom a condition chooses, as entries has it,
+// work or study somewhere that day or later, or are parents of a child whose card
+// is there.
+func (t *tx) neededOf(ids []identity.PersonID, today person.Date, condition string, args ...any) (map[identity.PersonID]bool, error) {
+	people, needed := map[identity.PersonID]*directory.Entry{}, map[identity.PersonID]bool{}
+	for _, id := range ids {
+		people[id] = &directory.Entry{Person: id}
+	}
+	if err := t.affiliate(people, on(condition), args); err != nil {
+		return nil, err
+	}
+	for id, e := range people {
+		needed[id] = slices.ContainsFunc(e.Affiliations, func(a directory.Affiliation) bool { return !a.Closed && (a.To.IsZero() || !a.To.Before(today)) })
+	}
+	return needed, t.each(on(condition)(`SELECT DISTINCT b.person FROM bindings b JOIN cards c ON c.child = b.key WHERE +b.kind = 3 AND c.gone = '' AND CONDITION`, "b.person"), args,
+		func(scan func(...any) error) error {
+			var id []byte
+			err := scan(&id)
+			needed[personID(id)] = true
+			return err
+		})
+}
+
+func (t *tx) noteIdle(turned []leaver, today person.Date) error {
+	for _, l := range turned {
+		query, args := "UPDATE people SET idle = ? WHERE id = ? AND idle = ''", []any{today.String(), l.id[:]}
+		if l.idle {
+			query, args = "UPDATE people SET idle = '' WHERE id = ?", args[1:]
 		}
 		if err := t.exec(query, args...); err != nil {
 			return err
@@ -65,49 +101,83 @@ func (t *tx) noteIdle(page []*directory.Entry, today person.Date) error {
 // that day, one transaction each, and says of how many. What stays cannot be read:
 // digests of the city account and of all names, which are reserved for ever, the
 // numbers, and which records and which object in a target are the person's, so
-// that whoever comes back gets the same account. Rows that a registry still has
-// stay as long as it has them. Accounts in targets are left switched off.
+// that whoever comes back gets the same account. Accounts in targets are left
+// switched off. Then it erases what else is as old: eraseOld.
 func (a *Accounts) EraseLeavers(ctx context.Context, before person.Date, now time.Time) (n int, err error) {
-	for {
+	for more := true; more; {
 		var ids []identity.PersonID
 		err := a.db.read(ctx, func(t *tx) (err error) {
-			ids, err = t.ids("SELECT id FROM people WHERE erased = 0 AND idle <> '' AND idle < ? LIMIT ?", before.String(), loadPage)
+			ids, err = t.ids("SELECT id FROM people WHERE erased = 0 AND rematch = 0 AND idle <> '' AND idle < ? LIMIT ?", before.String(), loadPage)
 			return err
 		})
-		if err == nil { // what a name looks like is reserved too, and cannot be told later
-			err = a.db.fillLooks(ctx, len(ids) > 0)
-		}
 		if err != nil {
 			return n, fmt.Errorf("find who left long ago: %w", err)
 		}
+		more = len(ids) == loadPage
 		for _, id := range ids {
-			err := a.db.write(ctx, func(t *tx) error { return t.erasePerson(id, before, now) })
+			erased := false
+			err := a.db.write(ctx, func(t *tx) (err error) {
+				erased, err = t.erasePerson(id, before, now)
+				return err
+			})
 			if err != nil {
 				return n, fmt.Errorf("erase person %s: %w", id, err)
 			}
-			n++
-		}
-		if len(ids) < loadPage {
-			return n, nil
+			if erased {
+				n++
+			}
 		}
 	}
+	return n, a.db.eraseOld(ctx, before)
 }
 
-func (t *tx) erasePerson(id identity.PersonID, before person.Date, now time.Time) error {
+// erasePerson erases one person, unless somebody has needed them since: they may
+// have come back after it was noted, and a row that may be theirs waits for Rematcher.
+func (t *tx) erasePerson(id identity.PersonID, before person.Date, now time.Time) (bool, error) {
+	needed, err := t.neededOf([]identity.PersonID{id}, before, "PERSON = ?", id[:])
+	if err != nil {
+		return false, err
+	}
+	if needed[id] {
+		return false, t.exec("UPDATE people SET idle = '' WHERE id = ?", id[:])
+	}
+	profile, err := t.profileOf(id)
+	if err != nil {
+		return false, err
+	}
 	sealed, err := t.db.keys.sealJSON("people", id.String(), "sealed", sealedPerson{})
 	if err != nil {
-		return err
+		return false, err
 	}
-	// Somebody may have come back since.
-	erased, err := t.count("UPDATE people SET sealed = ?, erased = ?, rematch = 0 WHERE id = ? AND erased = 0 AND idle <> '' AND idle < ?",
+	n, err := t.count("UPDATE people SET sealed = ?, erased = ? WHERE id = ? AND erased = 0 AND rematch = 0 AND idle <> '' AND idle < ?",
 		sealed, micros(now), id[:], before.String())
-	if err != nil || erased == 0 {
-		return err
+	if err != nil || n == 0 {
+		return false, err
 	}
 	if err := t.raiseEpoch(id, now, never); err != nil {
-		return err
+		return false, err
 	}
-	if err := t.eraseRecords(id); err != nil {
+	rows, err := t.targetRows(id)
+	if err != nil {
+		return false, err
+	}
+	for _, r := range rows {
+		if err := t.eraseTarget(id, r); err != nil {
+			return false, err
+		}
+	}
+	if err := t.eraseAnswers(id, profile.Subject, rows); err != nil {
+		return false, err
+	}
+	t.touch(id)
+	return true, t.eraseWritten(id, before, now)
+}
+
+// eraseWritten erases what the tables hold of a person by their id, and tells of
+// it in the audit trail: after the last line that is erased, whatever clock wrote that.
+func (t *tx) eraseWritten(id identity.PersonID, before person.Date, now time.Time) error {
+	var last int64
+	if err := t.row("SELECT COALESCE(MAX(at), 0) FROM audit WHERE person = ?", id[:]).Scan(&last); err != nil {
 		return err
 	}
 	for _, statement := range []string{
@@ -119,20 +189,16 @@ func (t *tx) erasePerson(id identity.PersonID, before person.Date, now time.Time
 			return err
 		}
 	}
-	if err := t.exec("DELETE FROM verifiers WHERE person = ?", id[:]); err != nil {
-		return err
-	}
-	rows, err := t.targetRows(id)
-	if err != nil {
-		return err
-	}
-	for _, r := range rows {
-		if err := t.eraseTarget(id, r); err != nil {
+	for _, statement := range []string{
+		"DELETE FROM verifiers WHERE person = ?",
+		"DELETE FROM bindings WHERE person = ? AND +kind = 3", // of a parent: the child's card finds them again
+		"DELETE FROM claims WHERE (kind, key) IN (SELECT kind, key FROM bindings WHERE person = ?)",
+	} {
+		if err := t.exec(statement, id[:]); err != nil {
 			return err
 		}
 	}
-	t.touch(id)
-	return t.auditJSON(now, personErasure, id, map[string]any{"before": before.String()})
+	return t.auditJSON(moment(max(last, micros(now))), personErasure, id, map[string]any{"before": before.String()})
 }
 
 // eraseTarget leaves of an account what finds its object.
@@ -151,44 +217,11 @@ func (t *tx) eraseTarget(id identity.PersonID, r storedTarget) error {
 
 // nameless is what a pass saw, without what names the person.
 func nameless(o provision.Observed) provision.Observed {
-	o.Name, o.UPN, o.Display, o.Place, o.PasswordTag = "", "", "", "", nil
+	o.Name, o.UPN, o.Display, o.Place, o.PasswordTag, o.Problems = "", "", "", "", nil, slices.Clone(o.Problems)
 	for i := range o.Problems {
 		o.Problems[i].Arg = ""
 	}
 	return o
-}
-
-// eraseRecords deletes the person's rows that their registries have no more, what
-// they are found by, and what was claimed for them. That they are the person's
-// stays.
-func (t *tx) eraseRecords(id identity.PersonID) error {
-	refs, err := t.boundTo(id)
-	if err != nil {
-		return err
-	}
-	for _, ref := range refs {
-		k := registries[ref.Kind]
-		if ref.Kind == person.RecordCard {
-			continue // the child's, and of both parents
-		}
-		var n int
-		if err := t.row("SELECT COUNT(*) FROM "+k.table+" WHERE key = ? AND gone <> ''", string(ref.ID)).Scan(&n); err != nil {
-			return err
-		}
-		if n == 0 {
-			continue
-		}
-		if err := t.dropLookups(k, []string{string(ref.ID)}); err != nil {
-			return err
-		}
-		if err := t.exec("DELETE FROM "+k.table+" WHERE key = ?", string(ref.ID)); err != nil {
-			return err
-		}
-		if err := t.exec("DELETE FROM claims WHERE kind = ? AND key = ?", ref.Kind, string(ref.ID)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // erasedSubject stands for the city account of somebody who was erased: it is

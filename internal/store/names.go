@@ -62,13 +62,10 @@ func (t *tx) recordName(target string, source provision.NameSource, name string)
 // Taken implements provision.Store.
 func (a *Accounts) Taken(ctx context.Context, q provision.NameQuery) ([]string, error) {
 	var taken []string
-	err := a.db.fillLooks(ctx, len(q.Made) > 0)
-	if err == nil {
-		err = a.db.read(ctx, func(t *tx) (err error) {
-			taken, err = t.taken(q)
-			return err
-		})
-	}
+	err := a.db.read(ctx, func(t *tx) (err error) {
+		taken, err = t.taken(q)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("find names that are taken: %w", err)
 	}
@@ -90,8 +87,15 @@ func (t *tx) taken(q provision.NameQuery) ([]string, error) {
 			list = append(list, name)
 		}
 	}
+	rows, err := t.boundTo(own)
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range q.Made {
 		_, held, err := t.alike(q.Target, own, name)
+		if err == nil && !held {
+			_, held, err = t.elsewhere(own, name, q.Subject, slices.Concat(rows, q.Rows))
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -149,19 +153,14 @@ func bytesOf(digests []keyed) []any {
 }
 
 // giveMade marks a name of the person as made here, after it was found to look
-// like nobody's: of two at the same moment the store takes one.
-func (t *tx) giveMade(id identity.PersonID, want *person.TargetAccount) (bool, error) {
-	for {
-		n, err := t.fillLooks()
-		if err != nil {
-			return false, err
-		}
-		if n < namesChunk {
-			break
-		}
-	}
+// like nobody's and to be nobody's login at mos.ru or in the ЭЖД: of two at the same
+// moment the store takes one. own are rows of the person's beside those bound.
+func (t *tx) giveMade(id identity.PersonID, want *person.TargetAccount, own []person.RecordRef) (bool, error) {
 	name := person.Name{Kind: person.NameAD, Text: want.Name}
 	holder, held, err := t.alike(want.Target, id, want.Name)
+	if err == nil && !held {
+		holder, held, err = t.elsewhereThan(id, want.Name, own)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -180,24 +179,29 @@ func (t *tx) giveMade(id identity.PersonID, want *person.TargetAccount) (bool, e
 		append([]any{id[:]}, bytesOf(digests)...)...)
 }
 
-// fillLooks fills in what the names look like that a version wrote which did
-// not know of it: after an upgrade all of them, a chunk at a time.
-func (db *DB) fillLooks(ctx context.Context, needed bool) error {
-	for needed {
-		err := db.read(ctx, func(t *tx) error {
-			var one int
-			err := t.row("SELECT 1 FROM names WHERE look IS NULL LIMIT 1").Scan(&one)
-			if needed = err == nil; isNoRows(err) {
-				return nil
-			}
-			return err
-		})
-		if err != nil || !needed {
-			return err
+// lookless are names whose look is not known and can be told.
+const lookless = "look IS NULL AND length(sealed) > 0"
+
+// fillLooks fills in, at the start, what the names look like that a version wrote
+// which did not know of it: after an upgrade all of them, a chunk at a time.
+func (db *DB) fillLooks(ctx context.Context) error {
+	all := 0
+	for {
+		var one int
+		err := db.read(ctx, func(t *tx) error { return t.row("SELECT 1 FROM names WHERE " + lookless + " LIMIT 1").Scan(&one) })
+		if isNoRows(err) {
+			break
 		}
-		if err := db.write(ctx, func(t *tx) error { _, err := t.fillLooks(); return err }); err != nil {
-			return err
+		if err == nil {
+			err = db.write(ctx, func(t *tx) error { one, err = t.fillLooks(); return err })
 		}
+		if err != nil {
+			return fmt.Errorf("fill in what names look like: %w", err)
+		}
+		all += one
+	}
+	if all > 0 {
+		db.log.Info("what names look like is filled in", "names", all)
 	}
 	return nil
 }
@@ -208,7 +212,7 @@ func (t *tx) fillLooks() (int, error) {
 		version        uint32
 	}
 	var list []name
-	err := t.each("SELECT digest, version, sealed FROM names WHERE look IS NULL LIMIT ?", []any{namesChunk}, func(scan func(...any) error) error {
+	err := t.each("SELECT digest, version, sealed FROM names WHERE "+lookless+" LIMIT ?", []any{namesChunk}, func(scan func(...any) error) error {
 		var n name
 		err := scan(&n.digest, &n.version, &n.sealed)
 		list = append(list, n)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/hex"
@@ -36,6 +37,7 @@ func (q *Queue) Doubts(ctx context.Context, target string, list []duplicates.Pro
 	for some := range slices.Chunk(list, queueChunk) {
 		err := q.db.write(ctx, func(t *tx) error {
 			for _, p := range some {
+				p.Candidates = unnamed(p.Candidates)
 				sealed, err := t.db.keys.sealJSON("doubts", doubtKey(target, p.Object[:]), "sealed", p)
 				if err != nil {
 					return err
@@ -61,25 +63,62 @@ func (q *Queue) Doubts(ctx context.Context, target string, list []duplicates.Pro
 	return nil
 }
 
-// Items gives the questions of a school ("": of all), the oldest first: those
-// that are open, and with all also those that were answered.
-func (q *Queue) Items(ctx context.Context, school person.SchoolID, all bool) ([]queue.Item, error) {
+// unnamed leaves of candidates what finds them: who they are stands in their
+// registries, for as long as it may.
+func unnamed(list []duplicates.Candidate) []duplicates.Candidate {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].FIO, list[i].Birth = "", person.Date{}
+	}
+	return list
+}
+
+// Each tells the questions of a school ("": of all): first those of people who
+// wait, the oldest first, then those of accounts, in the order of their ids. They
+// are those that are open, and with all also those that were answered. No more
+// than a page of accounts is in memory.
+func (q *Queue) Each(ctx context.Context, school person.SchoolID, all bool, f func(queue.Item) error) error {
+	wanted := func(i *queue.Item) bool { return i.Concerns(school) && (all || i.Open()) }
 	var list []queue.Item
+	keep := func(i queue.Item) error {
+		if wanted(&i) {
+			list = append(list, i)
+		}
+		return nil
+	}
+	give := func() error {
+		for _, i := range list {
+			if err := f(i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	err := q.db.read(ctx, func(t *tx) error {
 		list = nil
-		keep := func(i queue.Item) error {
-			if i.Concerns(school) && (all || i.Open()) {
-				list = append(list, i)
-			}
-			return nil
-		}
-		return t.questions("", keep)
+		return errors.Join(t.activationItems(nil, keep), t.targetItems(nil, keep))
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the queue: %w", err)
+		return fmt.Errorf("read the queue: %w", err)
 	}
 	slices.SortStableFunc(list, func(a, b queue.Item) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
-	return list, nil
+	if err := give(); err != nil {
+		return err
+	}
+	for last, n := (doubt{object: []byte{}}), doubtsPage; n == doubtsPage; {
+		err := q.db.read(ctx, func(t *tx) (err error) {
+			list = nil
+			last, n, err = t.doubts(nil, last, keep)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("read the queue: %w", err)
+		}
+		if err := give(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Item gives one question; queue.ErrNoItem, and queue.ErrMoved with the question
@@ -101,11 +140,24 @@ var errFound = errors.New("found")
 
 func (t *tx) question(id string) (queue.Item, error) {
 	stem, seen := queue.Split(id)
+	kind, about, ok := queue.Prefix(stem)
+	if !ok {
+		return queue.Item{}, queue.ErrNoItem
+	}
 	var item queue.Item
-	err := t.questions(stem, func(i queue.Item) error {
+	found := func(i queue.Item) error {
 		item = i
 		return errFound
-	})
+	}
+	var err error
+	switch kind {
+	case queue.Activation:
+		err = t.activationItems(about, found)
+	case queue.Account:
+		_, _, err = t.doubts(about, doubt{object: []byte{}}, found)
+	case queue.Target:
+		err = t.targetItems(about, found)
+	}
 	switch {
 	case errors.Is(err, errFound):
 	case err != nil:
@@ -119,39 +171,29 @@ func (t *tx) question(id string) (queue.Item, error) {
 	return item, nil
 }
 
-// questions gives those of a stem; "" for all.
-func (t *tx) questions(stem string, f func(queue.Item) error) error {
-	wanted := func(kind queue.Kind, about []byte) bool { return stem == "" || queue.Stem(kind, about) == stem }
+// activationItems gives those of the tries whose digests begin with a prefix.
+func (t *tx) activationItems(prefix []byte, f func(queue.Item) error) error {
 	var tries []provision.Try
-	err := t.tries(func(try provision.Try) error {
+	var about [][]byte
+	err := t.triesFrom(prefix, func(digest []byte, try provision.Try) error {
 		if try.Decision == match.Manual {
-			tries = append(tries, try)
+			tries, about = append(tries, try), append(about, digest)
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for _, try := range tries {
-		about, err := t.db.keys.current(domainSubject, string(try.Subject))
-		if err != nil {
-			return err
-		}
-		if !wanted(queue.Activation, about.digest) {
-			continue
-		}
+	for n, try := range tries {
 		item, err := t.activationItem(try)
 		if err != nil {
 			return err
 		}
-		if err := t.ask(item, about.digest, f); err != nil {
+		if err := t.ask(item, about[n], f); err != nil {
 			return err
 		}
 	}
-	if err := t.doubts(wanted, f); err != nil {
-		return err
-	}
-	return t.targetItems(wanted, f)
+	return nil
 }
 
 // ask completes an item and gives it away.
@@ -235,40 +277,50 @@ func (t *tx) recordRows(refs []person.RecordRef, own identity.PersonID, fio stri
 	return rows, nil
 }
 
-// doubts gives the accounts of targets that a person decides on.
-func (t *tx) doubts(wanted func(queue.Kind, []byte) bool, f func(queue.Item) error) error {
-	type doubt struct {
-		target         string
-		object, sealed []byte
-		at             int64
-	}
-	for last := (doubt{object: []byte{}}); ; {
-		var page []doubt
-		err := t.each("SELECT target, object, at, sealed FROM doubts WHERE (target, object) > (?, ?) ORDER BY target, object LIMIT ?",
-			[]any{last.target, last.object, loadPage}, func(scan func(...any) error) error {
-				var d doubt
-				err := scan(&d.target, &d.object, &d.at, &d.sealed)
-				page = append(page, d)
-				return err
-			})
-		if err != nil || len(page) == 0 {
+// doubt is a row of doubts.
+type doubt struct {
+	target         string
+	object, sealed []byte
+	at             int64
+}
+
+// doubtsPage bounds the accounts that are in memory at once.
+const doubtsPage = 200
+
+// doubts gives a page of the accounts of targets that a person decides on, whose
+// GUIDs begin with a prefix; the last row of it, and how many there were.
+func (t *tx) doubts(prefix []byte, after doubt, f func(queue.Item) error) (last doubt, n int, err error) {
+	var page []doubt
+	end := append(slices.Clone(prefix), bytes.Repeat([]byte{0xff}, 17)...) // behind every GUID that begins so
+	err = t.each("SELECT target, object, at, sealed FROM doubts WHERE (target, object) > (?, ?) AND object >= ? AND object <= ? ORDER BY target, object LIMIT ?",
+		[]any{after.target, after.object, append([]byte{}, prefix...), end, doubtsPage}, func(scan func(...any) error) error {
+			var d doubt
+			err := scan(&d.target, &d.object, &d.at, &d.sealed)
+			page = append(page, d)
 			return err
+		})
+	if err != nil || len(page) == 0 {
+		return after, 0, err
+	}
+	for _, d := range page {
+		item, err := t.doubtItem(d.target, d.object, d.sealed)
+		if err != nil {
+			return after, 0, err
 		}
-		last = page[len(page)-1]
-		for _, d := range page {
-			if !wanted(queue.Account, d.object) {
-				continue
+		item.At = moment(d.at)
+		err = t.ask(item, d.object, func(i queue.Item) error {
+			if i.Decided == nil { // it may have become somebody's otherwise
+				if o, err := t.ownerOf(d.target, i.Object.ID); err != nil || o.Subject != "" || len(o.Records) > 0 {
+					return err
+				}
 			}
-			item, err := t.doubtItem(d.target, d.object, d.sealed)
-			if err != nil {
-				return err
-			}
-			item.At = moment(d.at)
-			if err := t.ask(item, d.object, f); err != nil {
-				return err
-			}
+			return f(i)
+		})
+		if err != nil {
+			return after, 0, err
 		}
 	}
+	return page[len(page)-1], len(page), nil
 }
 
 func (t *tx) doubtItem(target string, object, sealed []byte) (queue.Item, error) {
@@ -287,6 +339,12 @@ func (t *tx) doubtItem(target string, object, sealed []byte) (queue.Item, error)
 		return item, err
 	}
 	item.Schools = schoolsOfRows(item.Rows)
+	for i := range p.Candidates { // as their registries have it now
+		c := &p.Candidates[i]
+		row, _ := item.Row(c.Records[0])
+		f := factOf(row.Value)
+		c.FIO, c.Birth = person.JoinFIO(f.Last, f.First, f.Middle), f.Birth
+	}
 	return item, nil
 }
 
@@ -313,14 +371,43 @@ func schoolsOfRows(rows []queue.Row) []person.SchoolID {
 	return ids
 }
 
-// targetItems gives the accounts of people that something stands in the way of.
-func (t *tx) targetItems(wanted func(queue.Kind, []byte) bool, f func(queue.Item) error) error {
+// inTheWay gives the accounts that something stands in the way of, of people
+// whose ids begin with a prefix.
+func (t *tx) inTheWay(prefix []byte) ([]census.Target, error) {
 	var list []census.Target
-	err := t.problems(func(c census.Target) {
-		if c.Problems = queue.InTheWay(c.Problems); len(c.Problems) > 0 && wanted(queue.Target, c.Person[:]) {
-			list = append(list, c)
+	after, target := append([]byte{}, prefix...), ""
+	for {
+		n := 0
+		err := t.each("SELECT person, target, name, observed FROM targets WHERE (person, target) > (?, ?) ORDER BY person, target LIMIT ?", []any{after, target, loadPage},
+			func(scan func(...any) error) error {
+				var name, observed []byte
+				if err := scan(&after, &target, &name, &observed); err != nil || !bytes.HasPrefix(after, prefix) {
+					return err
+				}
+				n++
+				c := census.Target{Person: personID(after), Target: target}
+				key := targetKey(c.Person, target)
+				var o provision.Observed
+				if err := t.db.keys.openJSON("targets", key, "observed", observed, &o); err != nil {
+					return err
+				}
+				if c.Problems = queue.InTheWay(o.Problems); len(c.Problems) == 0 {
+					return nil
+				}
+				text, err := t.db.keys.open("targets", key, "name", name)
+				c.Login, c.At = cmp.Or(o.Name, string(text)), o.At
+				list = append(list, c)
+				return err
+			})
+		if err != nil || n < loadPage {
+			return list, err
 		}
-	})
+	}
+}
+
+// targetItems gives the questions of inTheWay.
+func (t *tx) targetItems(prefix []byte, f func(queue.Item) error) error {
+	list, err := t.inTheWay(prefix)
 	if err != nil {
 		return err
 	}

@@ -146,11 +146,11 @@ func (t *tx) rematchStarted(after, upTo person.Date) error {
 }
 
 // Rematches implements provision.Rematches.
-func (a *Accounts) Rematches(ctx context.Context, limit int) ([]provision.Rematch, error) {
+func (a *Accounts) Rematches(ctx context.Context, after identity.PersonID, limit int) ([]provision.Rematch, error) {
 	var list []provision.Rematch
 	err := a.db.read(ctx, func(t *tx) error {
 		list = nil
-		ids, err := t.ids("SELECT id FROM people WHERE rematch > 0 ORDER BY rematch LIMIT ?", limit)
+		ids, err := t.ids("SELECT id FROM people WHERE rematch > 0 AND id > ? ORDER BY id LIMIT ?", after[:], limit)
 		if err != nil {
 			return err
 		}

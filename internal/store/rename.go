@@ -14,8 +14,8 @@ import (
 // Rename gives a person another login, because somebody confirmed it: the old one
 // stays the person's for ever, and finds them. Accounts in targets are to be
 // called so too; their UPN stays. A *Conflict where the name is or was somebody
-// else's, identity.ErrNotFound where there is no account; nothing is written
-// then. more goes to the audit trail.
+// else's, here or in a target, identity.ErrNotFound where there is no account,
+// ErrNotMade; nothing is written then. more goes to the audit trail.
 func (a *Accounts) Rename(ctx context.Context, id identity.PersonID, to identity.Login, now time.Time, more map[string]any) (changed bool, err error) {
 	err = a.db.write(ctx, func(t *tx) error {
 		changed, err = t.rename(id, to, now, more)
@@ -52,7 +52,19 @@ func (t *tx) rename(id identity.PersonID, to identity.Login, now time.Time, more
 	if same {
 		return false, nil
 	}
-	if _, err := t.giveName(id, person.Name{Kind: person.NameAD, Text: string(to)}); err != nil {
+	for _, r := range rows {
+		if err := t.mayBeCalled(id, r, to); err != nil {
+			return false, err
+		}
+	}
+	name := person.Name{Kind: person.NameAD, Text: string(to)}
+	if holder, held, err := t.elsewhereThan(id, name.Text, nil); err != nil || held {
+		if err == nil {
+			err = &Conflict{Name: name, Holder: holder}
+		}
+		return false, err
+	}
+	if _, err := t.giveName(id, name); err != nil {
 		return false, err
 	}
 	if err := t.onlyName(id, string(to)); err != nil {
@@ -66,11 +78,11 @@ func (t *tx) rename(id identity.PersonID, to identity.Login, now time.Time, more
 		return false, err
 	}
 	for _, r := range rows {
-		name, err := t.db.keys.seal("targets", targetKey(id, r.target), "name", []byte(to))
+		sealed, err := t.db.keys.seal("targets", targetKey(id, r.target), "name", []byte(to))
 		if err != nil {
 			return false, err
 		}
-		if err := t.exec("UPDATE targets SET name = ?, renaming = 1 WHERE person = ? AND target = ?", name, id[:], r.target); err != nil {
+		if err := t.exec("UPDATE targets SET name = ?, renaming = 1 WHERE person = ? AND target = ?", sealed, id[:], r.target); err != nil {
 			return false, err
 		}
 	}
@@ -78,6 +90,22 @@ func (t *tx) rename(id identity.PersonID, to identity.Login, now time.Time, more
 	payload := map[string]any{"from": had.Login, "to": to}
 	maps.Copy(payload, more)
 	return true, t.auditJSON(now, "rename", id, payload)
+}
+
+// ErrNotMade says that a target has no account yet that could be called
+// otherwise. The name that is reserved is all that keeps one which is being made
+// at this moment from being made twice.
+var ErrNotMade = errors.New("there is no account in the target yet")
+
+func (t *tx) mayBeCalled(id identity.PersonID, r storedTarget, to identity.Login) error {
+	if len(r.Object) == 0 {
+		return ErrNotMade
+	}
+	had, err := t.hadName(r.target, id, string(to))
+	if err == nil && had {
+		err = &Conflict{Name: person.Name{Kind: person.NameAD, Text: string(to)}}
+	}
+	return err
 }
 
 // onlyName retires the names in targets but the one: LDAP shows that.

@@ -202,6 +202,31 @@ func (r *Repairs) Owned(ctx context.Context, account duplicates.GUID) (owned boo
 	return owned, records, nil
 }
 
+// Resting gives the accounts that repairs have put to rest that stand.
+func (r *Repairs) Resting(ctx context.Context) (map[duplicates.GUID]bool, error) {
+	resting := map[duplicates.GUID]bool{}
+	err := r.db.read(ctx, func(t *tx) error {
+		clear(resting)
+		return t.each(`SELECT s.id, s.seq, s.sealed FROM repairs r JOIN repair_steps s ON s.target = r.target AND s.id = r.id
+			WHERE r.target = ? AND r.phase = ? AND s.stage = ?`, []any{r.target, duplicates.PhaseApplied, duplicates.StageDone}, func(scan func(...any) error) error {
+			var id string
+			var seq int
+			var sealed []byte
+			if err := scan(&id, &seq, &sealed); err != nil {
+				return err
+			}
+			var e duplicates.Entry
+			err := t.db.keys.openJSON("repair_steps", r.stepKey(id, seq), "sealed", sealed, &e)
+			resting[e.Account] = true
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read accounts at rest: %w", err)
+	}
+	return resting, nil
+}
+
 // Repairs implements duplicates.Journal.
 func (r *Repairs) Repairs(ctx context.Context) ([]duplicates.Repair, error) {
 	var list []duplicates.Repair

@@ -159,7 +159,7 @@ var migrations = []migration{{oldest: 1, statements: []string{
 }}, {oldest: 8, statements: []string{
 	// What names look like, so that none that is made here looks like another's
 	// (names.go), and the names that targets have or had beside those of people. An
-	// older version writes names without a look; it is filled in before it is needed.
+	// older version writes names without a look; they get it at the next start.
 	`ALTER TABLE names ADD COLUMN look {bytes}`,
 	`ALTER TABLE names ADD COLUMN made {int} NOT NULL DEFAULT 0`,
 	`CREATE INDEX names_look ON names (look)`,
@@ -186,7 +186,7 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE INDEX decisions_at ON decisions (at)`,
 	`CREATE INDEX decisions_verb ON decisions (verb) WHERE undone = 0`,
 	`CREATE INDEX decisions_run ON decisions (run) WHERE run <> ''`,
-	`CREATE INDEX decisions_subject ON decisions (digest) WHERE digest IS NOT NULL AND undone = 0`,
+	`CREATE INDEX decisions_subject ON decisions (digest) WHERE digest IS NOT NULL`,
 	`CREATE INDEX decisions_object ON decisions (object) WHERE object IS NOT NULL AND undone = 0`,
 }}, {oldest: 13, statements: []string{
 	// When an account was moved or renamed last without anybody's consent; renaming:
@@ -201,8 +201,20 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`ALTER TABLE people ADD COLUMN rematch {int} NOT NULL DEFAULT 0`,
 	`ALTER TABLE people ADD COLUMN idle {text} NOT NULL DEFAULT ''`,
 	`ALTER TABLE people ADD COLUMN erased {int} NOT NULL DEFAULT 0`,
-	`CREATE INDEX people_rematch ON people (rematch) WHERE rematch > 0`,
+	`CREATE INDEX people_rematch ON people (id) WHERE rematch > 0`,
 	`CREATE INDEX people_idle ON people (idle) WHERE idle <> ''`,
+	// What has left the registries, and old answers, for erasure.
+	`CREATE INDEX employments_gone ON employments (gone, key) WHERE gone <> ''`,
+	`CREATE INDEX enrolments_gone ON enrolments (gone, key) WHERE gone <> ''`,
+	`CREATE INDEX cards_gone ON cards (gone, key) WHERE gone <> ''`,
+	`CREATE INDEX ezhd_logins_gone ON ezhd_logins (gone, key) WHERE gone <> ''`,
+	`CREATE INDEX doubts_at ON doubts (at)`,
+	`CREATE INDEX repairs_changed ON repairs (changed)`,
+}}, {oldest: 13, statements: []string{
+	// Which city account has a login at mos.ru, as it told last (city.go).
+	`CREATE TABLE city_logins (digest {bytes} NOT NULL, version {int} NOT NULL, subject_digest {bytes} NOT NULL, subject_version {int} NOT NULL, at {int} NOT NULL,
+		PRIMARY KEY (digest, version)){table}`,
+	`CREATE INDEX city_logins_at ON city_logins (at)`,
 }}, {oldest: 13, statements: []string{
 	// Sessions of browsers: handle is the digest of what the cookie holds, owner
 	// that of the city account.

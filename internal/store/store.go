@@ -134,13 +134,15 @@ func (db *DB) SharedKey(use string) ([32]byte, error) {
 	return [32]byte(digest), err
 }
 
-// prepare migrates and checks the keyset, as one transaction, so that two
-// processes that start at once make one schema.
+// prepare migrates, checks the keyset, and completes what an older version wrote.
 func (db *DB) prepare(ctx context.Context) error {
 	if err := db.migrate(ctx); err != nil {
 		return err
 	}
-	return db.write(ctx, func(t *tx) error { return t.checkKeyset() })
+	if err := db.write(ctx, func(t *tx) error { return t.checkKeyset() }); err != nil {
+		return err
+	}
+	return db.fillLooks(ctx)
 }
 
 // checkKeyset opens a proof that was sealed with the newest keys the database

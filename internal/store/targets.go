@@ -36,13 +36,18 @@ func (s *Targets) Wake() <-chan struct{} { return s.db.woken() }
 // of very many, they are urgent until the next pass is saved: a sign-in, an
 // activation or a suspension does not wait behind an import.
 func (t *tx) triggerTargets(id identity.PersonID, now time.Time) error {
-	urgent := 1
-	if t.many {
-		urgent = 0
-	}
+	urgent := t.urgency()
 	return t.exec(`UPDATE targets SET revision = revision + 1, urgent = CASE WHEN urgent > ? THEN urgent ELSE ? END,
 		due = CASE WHEN due < ? THEN due ELSE ? END, updated = ? WHERE person = ?`,
 		urgent, urgent, micros(now), micros(now), micros(now), id[:])
+}
+
+// urgency is 1 where somebody waits for what the transaction changes.
+func (t *tx) urgency() int {
+	if t.many {
+		return 0
+	}
+	return 1
 }
 
 // giveTarget makes the row of an account in a target. A row that is there
@@ -100,7 +105,7 @@ func (t *tx) newTarget(id identity.PersonID, want *person.TargetAccount, object 
 	}
 	t.woke = true
 	return t.exec(`INSERT INTO targets (person, target, object, name, stamp, observed, password_epoch, password_at, revision, seen, failures, urgent, due, updated, off_at)
-		VALUES (?, ?, ?, ?, '', ?, 0, 0, 1, 0, 0, 1, ?, ?, 0)`, id[:], want.Target, object, name, observed, micros(now), micros(now))
+		VALUES (?, ?, ?, ?, '', ?, 0, 0, 1, 0, 0, ?, ?, ?, 0)`, id[:], want.Target, object, name, observed, t.urgency(), micros(now), micros(now))
 }
 
 // targetKey names a row of targets for sealing.
@@ -304,12 +309,12 @@ func (s *Targets) Save(ctx context.Context, target string, id identity.PersonID,
 			}
 		}
 		n, err := t.count(`UPDATE targets SET object = COALESCE(?, object), sid = ?, stamp = COALESCE(?, stamp), observed = COALESCE(?, observed),
-			password_epoch = COALESCE(?, password_epoch), revision = revision + 1, seen = revision + 1, failures = ?,
+			password_epoch = COALESCE(?, password_epoch), revision = revision + 1, seen = CASE WHEN ? THEN seen ELSE revision + 1 END, failures = ?,
 			urgent = CASE WHEN ? THEN urgent ELSE 0 END, due = ?, updated = ?, off_at = CASE WHEN ? THEN ? ELSE off_at END,
 			moved_at = CASE WHEN ? THEN ? ELSE moved_at END, renamed_at = CASE WHEN ? THEN ? ELSE renamed_at END,
 			renaming = CASE WHEN ? THEN 0 ELSE renaming END
 			WHERE person = ? AND target = ? AND revision = ?`,
-			object, sid, stamp, observed, epoch, failures, pass.Again, micros(due), now, pass.Made[provision.Off], now,
+			object, sid, stamp, observed, epoch, pass.Again, failures, pass.Again, micros(due), now, pass.Made[provision.Off], now,
 			pass.Made[provision.Move], now, pass.Made[provision.Rename], now, pass.Renamed, id[:], target, revision)
 		if err == nil && n == 0 {
 			err = identity.ErrConflict
@@ -362,6 +367,7 @@ func (s *Targets) Depth(ctx context.Context, target string, now time.Time) (prov
 	err := s.db.read(ctx, func(t *tx) error {
 		d = provision.Depth{}
 		at, day := micros(now), micros(now.Add(-provision.BrakeDay))
+		soon := micros(now.Add(leaseSkew)) // what a clock that was wrong has put into the future counts for no day
 		for _, urgent := range []int{1, 0} {
 			var n int
 			var oldest int64
@@ -382,9 +388,9 @@ func (s *Targets) Depth(ctx context.Context, target string, now time.Time) (prov
 		}{
 			{&d.Accounts, "SELECT COUNT(*) FROM targets WHERE target = ?", []any{target}},
 			{&d.Waiting, "SELECT COUNT(*) FROM targets WHERE target = ? AND failures > 0 AND due > ?", []any{target, at}},
-			{&d.Made[provision.Off], "SELECT COUNT(*) FROM targets WHERE target = ? AND off_at > 0 AND off_at > ?", []any{target, day}},
-			{&d.Made[provision.Move], "SELECT COUNT(*) FROM targets WHERE target = ? AND moved_at > 0 AND moved_at > ?", []any{target, day}},
-			{&d.Made[provision.Rename], "SELECT COUNT(*) FROM targets WHERE target = ? AND renamed_at > 0 AND renamed_at > ?", []any{target, day}},
+			{&d.Made[provision.Off], "SELECT COUNT(*) FROM targets WHERE target = ? AND off_at > 0 AND off_at > ? AND off_at <= ?", []any{target, day, soon}},
+			{&d.Made[provision.Move], "SELECT COUNT(*) FROM targets WHERE target = ? AND moved_at > 0 AND moved_at > ? AND moved_at <= ?", []any{target, day, soon}},
+			{&d.Made[provision.Rename], "SELECT COUNT(*) FROM targets WHERE target = ? AND renamed_at > 0 AND renamed_at > ? AND renamed_at <= ?", []any{target, day, soon}},
 			{&d.Passwords, "SELECT COUNT(*) FROM passwords WHERE until > ?", []any{at}},
 		} {
 			if err := t.row(count.query, count.args...).Scan(count.into); err != nil {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -20,7 +21,10 @@ func (a *Accounts) KeepTry(ctx context.Context, try provision.Try) error {
 		if err != nil || late {
 			return err
 		}
-		if err := t.dropTry(try.Subject); err != nil {
+		if err := t.dropTry(try.Subject, micros(try.At)); err != nil {
+			return err
+		}
+		if err := t.noteCityLogin(try.Subject, try.Login, try.At); err != nil {
 			return err
 		}
 		d, err := t.db.keys.current(domainSubject, string(try.Subject))
@@ -63,57 +67,53 @@ func (t *tx) overtaken(try provision.Try) (bool, error) {
 	return false, nil
 }
 
-// dropTry forgets what is kept of a city account.
-func (t *tx) dropTry(subject identity.Subject) error {
+// dropTry forgets what is kept of a city account, unless mos.ru was asked later.
+func (t *tx) dropTry(subject identity.Subject, upTo int64) error {
 	digests, err := t.db.keys.every(domainSubject, string(subject))
 	if err != nil {
 		return err
 	}
 	for _, d := range digests {
-		if err := t.exec("DELETE FROM tries WHERE digest = ? AND version = ?", d.digest, d.version); err != nil {
+		if err := t.exec("DELETE FROM tries WHERE digest = ? AND version = ? AND at <= ?", d.digest, d.version, upTo); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// eraseRows bounds the rows that one transaction erases.
-const eraseRows = 1000
-
 // EraseTries forgets the tries from before a moment and says how many there
 // were.
 func (a *Accounts) EraseTries(ctx context.Context, before time.Time) (int64, error) {
-	var all int64
-	for n := int64(eraseRows); n == eraseRows; {
-		err := a.db.write(ctx, func(t *tx) (err error) {
-			n, err = t.count("DELETE FROM tries WHERE (digest, version) IN (SELECT digest, version FROM tries WHERE at < ? ORDER BY at LIMIT ?)", micros(before), eraseRows)
-			return err
-		})
-		if err != nil {
-			return all, fmt.Errorf("erase tries to activate: %w", err)
-		}
-		all += n
+	n, err := a.db.eraseAll(ctx, "DELETE FROM tries WHERE (digest, version) IN (SELECT digest, version FROM tries WHERE at < ? ORDER BY at LIMIT ?)", micros(before))
+	if err != nil {
+		return n, fmt.Errorf("erase tries to activate: %w", err)
 	}
-	return all, nil
+	return n, nil
 }
 
 // tries gives every try that is kept, some at a time.
 func (t *tx) tries(f func(provision.Try) error) error {
-	after, version := []byte{}, int64(0)
+	return t.triesFrom(nil, func(_ []byte, try provision.Try) error { return f(try) })
+}
+
+// triesFrom gives those whose city accounts' digests begin with a prefix, each
+// with its digest.
+func (t *tx) triesFrom(prefix []byte, f func(digest []byte, try provision.Try) error) error {
+	after, version := append([]byte{}, prefix...), int64(0)
 	for {
 		n := 0
 		err := t.each("SELECT digest, version, sealed FROM tries WHERE (digest, version) > (?, ?) ORDER BY digest, version LIMIT ?",
 			[]any{after, version, loadPage}, func(scan func(...any) error) error {
 				var sealed []byte
 				var try provision.Try
-				if err := scan(&after, &version, &sealed); err != nil {
+				if err := scan(&after, &version, &sealed); err != nil || !bytes.HasPrefix(after, prefix) {
 					return err
 				}
 				n++
 				if err := t.db.keys.openJSON("tries", hex.EncodeToString(after), "sealed", sealed, &try); err != nil {
 					return err
 				}
-				return f(try)
+				return f(bytes.Clone(after), try)
 			})
 		if err != nil || n < loadPage {
 			return err

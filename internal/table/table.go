@@ -4,8 +4,10 @@
 //
 // A spreadsheet takes a cell of CSV that begins with = + - @ for a formula, and a
 // name in a registry can be made to begin so. Such a text is written behind an
-// apostrophe, which a spreadsheet shows as text (Guard). A number of ours is no
-// text. XLSX says itself what is text.
+// apostrophe, which a spreadsheet shows as text (Guard). One that takes the
+// semicolon for the separator, as a Russian one does, makes cells of its own out
+// of a text: none of them begins a formula either. A number of ours is no text.
+// XLSX says itself what is text.
 //
 // Start reading at New; NewWorkbook is for several sheets.
 package table
@@ -14,10 +16,12 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Formats are those that New knows.
@@ -44,19 +48,65 @@ func New(w io.Writer, format, title string, header []string) (Writer, error) {
 	default:
 		return nil, fmt.Errorf("there is no table format %q", format)
 	}
-	cells := make([]any, len(header))
-	for i, h := range header {
-		cells[i] = h
+	lines := [][]string{header}
+	if format == "table" {
+		lines = wrapped(header)
 	}
-	return t, t.Row(cells...)
+	for _, line := range lines {
+		cells := make([]any, len(line))
+		for i, h := range line {
+			cells[i] = h
+		}
+		if err := t.Row(cells...); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
 }
 
+// headWide is from how many letters on a head is written in several lines: a
+// column of figures need not be as wide as its name.
+const headWide = 20
+
+// wrapped gives the lines of a header.
+func wrapped(header []string) [][]string {
+	var lines [][]string
+	put := func(line, column int, text string) {
+		for len(lines) <= line {
+			lines = append(lines, make([]string, len(header)))
+		}
+		lines[line][column] = text
+	}
+	for i, head := range header {
+		if utf8.RuneCountInString(head) < headWide {
+			put(0, i, head)
+			continue
+		}
+		line, text := 0, ""
+		for _, word := range strings.Fields(head) {
+			if text != "" && utf8.RuneCountInString(text+" "+word) >= headWide*2/3 {
+				put(line, i, text)
+				line, text = line+1, ""
+			}
+			text = strings.TrimSpace(text + " " + word)
+		}
+		put(line, i, text)
+	}
+	return lines
+}
+
+var (
+	// formula is how one begins in a cell, or where a spreadsheet begins one.
+	formula = regexp.MustCompile(`(^|[;\t\r\n])([" \x{a0}\x{feff}]*[=+@＝＋－＠-])`)
+	breaks  = regexp.MustCompile(`^[ \x{a0}\x{feff}]*[\t\r\n]`)
+)
+
 // Guard makes a text that no spreadsheet takes for a formula. It is the text
-// itself unless that begins with one of = + - @, also written wide, with a tab, a
-// line's end, or with spaces before such a one.
+// itself unless that begins with a tab or a line's end, or with one of = + - @,
+// also written wide, with spaces before it, or behind a semicolon or a break.
 func Guard(text string) string {
-	first := strings.TrimLeftFunc(text, func(r rune) bool { return r == ' ' || r == '\u00a0' || r == '\ufeff' })
-	if first != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(first)[0]) {
+	text = formula.ReplaceAllString(text, "${1}'${2}")
+	if breaks.MatchString(text) {
 		return "'" + text
 	}
 	return text

@@ -36,15 +36,19 @@ func written(t *testing.T, format string, rows ...[]any) string {
 // No cell of CSV begins a formula; numbers of ours stay numbers; what is harmless
 // stays as it is.
 func TestCSVGuards(t *testing.T) {
-	for _, bad := range []string{"=1+1", "+7 916", "-2", "@SUM(A1)", "\tx", "\rx", "\n=x", " =1", "\u00a0+1", "\ufeff=1", "＝1", "－1", "==", "="} {
+	inside := map[string]string{"\n=x": "'\n'=x", "x;=cmd|'/C calc'!A0": "x;'=cmd|'/C calc'!A0", `x; "=1`: `x;' "=1`, "x;+1;-1": "x;'+1;'-1", "x\t@y": "x\t'@y"}
+	for _, bad := range []string{"=1+1", "+7 916", "-2", "@SUM(A1)", "\tx", "\rx", "\n=x", " =1", "\u00a0+1", "\ufeff=1", "＝1", "－1", "==", "=", "x;=cmd|'/C calc'!A0", `x; "=1`, "x;+1;-1", "x\t@y"} {
 		text := written(t, "csv", []any{bad, -3})
 		rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
-		want := "'" + bad
+		want, ok := inside[bad]
+		if !ok {
+			want = "'" + bad
+		}
 		if err != nil || len(rows) != 2 || rows[1][0] != want || rows[1][1] != "-3" {
 			t.Errorf("%q: %q, %v", bad, rows, err)
 		}
 	}
-	for _, good := range []string{"", "Иванова Анна-Мария", "a=b", "'x", "0049", "«Школа»", `a "b", c`} {
+	for _, good := range []string{"", "Иванова Анна-Мария", "a=b", "a-b=c@d;e", "'x", "0049", "«Школа»", `a "b", c`} {
 		rows, err := csv.NewReader(strings.NewReader(written(t, "csv", []any{good, 1.5}))).ReadAll()
 		if err != nil || rows[1][0] != good || rows[1][1] != "1.5" {
 			t.Errorf("%q: %q, %v", good, rows, err)
@@ -103,6 +107,9 @@ func TestAligned(t *testing.T) {
 	}
 	if n := strings.Count(written(t, "table", many...), "\n"); n != len(many)+1 {
 		t.Errorf("%d lines", n)
+	}
+	if got, want := wrapped([]string{"ID", "Количество входов в ЭЖД", "Название ОО"}), [][]string{{"ID", "Количество", "Название ОО"}, {"", "входов в ЭЖД", ""}}; !slices.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("%q", got)
 	}
 	if _, err := New(os.Stdout, "odt", "", header); err == nil {
 		t.Error("a format that there is not")

@@ -30,7 +30,8 @@ type HTTPOptions struct {
 	Body     string
 	Rules    []Rule // the first that fits an answer says what it means
 	Fields   Fields
-	InFlight int // connections kept; 16
+	InFlight int           // connections kept; 16
+	Timeout  time.Duration // of a connection's making, which goes on when nobody waits for it any more; 2.5 s
 }
 
 // HTTP checks passwords by a POST of JSON. Redirects are refused, the answer is
@@ -62,10 +63,14 @@ func NewHTTP(o HTTPOptions) (*HTTP, error) {
 	if o.InFlight <= 0 {
 		o.InFlight = 16
 	}
+	if o.Timeout <= 0 {
+		o.Timeout = 2500 * time.Millisecond
+	}
 	return &HTTP{o, &http.Client{
 		Transport: &http.Transport{
-			DialContext:            (&net.Dialer{KeepAlive: 30 * time.Second}).DialContext,
+			DialContext:            (&net.Dialer{Timeout: o.Timeout, KeepAlive: 30 * time.Second}).DialContext,
 			TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
+			TLSHandshakeTimeout:    o.Timeout,
 			ForceAttemptHTTP2:      true,
 			MaxIdleConns:           o.InFlight,
 			MaxIdleConnsPerHost:    o.InFlight,

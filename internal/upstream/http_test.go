@@ -2,15 +2,18 @@ package upstream
 
 import (
 	"bytes"
+	"context"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"schoolbridge/internal/identity"
 )
@@ -209,4 +212,38 @@ func FuzzAnswer(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestSilentHandshake: a server that takes connections and says nothing keeps none
+// of ours, though nobody waits for its answer any more.
+func TestSilentHandshake(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	closed := make(chan error, 1)
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			closed <- err
+			return
+		}
+		defer c.Close()
+		_ = c.SetReadDeadline(time.Now().Add(time.Minute))
+		_, err = io.Copy(io.Discard, c)
+		closed <- err
+	}()
+	h, err := NewHTTP(HTTPOptions{URL: "https://" + l.Addr().String(), Body: `{"who": {login}, "with": {password}}`, Rules: rules, Fields: jsonFields, Timeout: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := h.Check(ctx, "petrov", password); !errors.Is(err, identity.ErrUnreachable) {
+		t.Error(err)
+	}
+	if err := <-closed; err != nil {
+		t.Errorf("the connection is kept: %v", err)
+	}
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -14,10 +15,11 @@ import (
 
 // typedPage is a page on which a name or a password is typed.
 type typedPage struct {
-	Name  string // as typed, or the mos.ru login of whoever is signed in
-	Fault *fault // what was wrong with it
-	Roles []string
-	Form  bool // name and password, without a session
+	Name   string // as typed, or the mos.ru login of whoever is signed in
+	Fault  *fault // what was wrong with it
+	Roles  []string
+	Others bool   // the password may be at home in another system than mos.ru
+	System string // it is in this one
 }
 
 // activation shows whatever is next for this visitor.
@@ -29,27 +31,27 @@ func (v *visit) activation() {
 	case s == nil && v.h.o.Mosru != nil:
 		v.to("/")
 	case s == nil:
-		v.show(http.StatusOK, "form.html", "form.title", typedPage{Form: true})
+		v.show(http.StatusOK, "form.html", "form.title", typedPage{Others: v.h.o.Others})
 	case s.State == provision.StateActive:
 		v.success(s)
 	case s.State == provision.StatePassword:
 		v.show(http.StatusOK, "password.html", "form.title", v.typed(s, nil))
 	default:
-		v.failed(http.StatusOK, provision.Answer{State: s.State, Problem: s.Problem})
+		v.failedAt(http.StatusOK, provision.Answer{State: s.State, Problem: s.Problem}, s.Profile.Subject.Upstream())
 	}
 }
 
 // form is our form for those who cannot sign in on mos.ru's page.
 func (v *visit) form() {
-	if v.h.o.Mosru == nil || v.h.o.Form {
-		v.show(http.StatusOK, "form.html", "form.title", typedPage{Form: true})
+	if v.h.o.Mosru == nil || v.h.o.Others {
+		v.show(http.StatusOK, "form.html", "form.title", typedPage{Others: v.h.o.Others})
 		return
 	}
 	v.fail(http.StatusNotFound)
 }
 
 func (v *visit) typed(s *session, f *fault) typedPage {
-	return typedPage{Name: nameOf(s.record), Fault: f, Roles: v.roles(s.Roles)}
+	return typedPage{Name: nameOf(s.record), Fault: f, Roles: v.roles(s.Roles), System: s.Profile.Subject.Upstream()}
 }
 
 // nameOf is what the password is asked for with: the name that was typed, which
@@ -82,7 +84,7 @@ func (v *visit) submit() {
 		v.submitPassword(s, password)
 		return
 	}
-	if v.h.o.Mosru != nil && !v.h.o.Form {
+	if v.h.o.Mosru != nil && !v.h.o.Others {
 		v.to("/") // the session has ended meanwhile
 		return
 	}
@@ -96,11 +98,11 @@ func (v *visit) submit() {
 		v.proved(a, record{Name: name, Asked: v.now, Since: v.now})
 		return
 	}
-	if f := v.fault(a); f.Typed {
-		v.show(status(a), "form.html", "form.failed", typedPage{Name: name, Fault: f, Form: true})
+	if f := v.fault(a, v.h.home(name, a)); f.Typed {
+		v.show(status(a), "form.html", "form.failed", typedPage{Name: name, Fault: f, Others: v.h.o.Others})
 		return
 	}
-	v.failed(status(a), a)
+	v.failedAt(status(a), a, v.h.home(name, a))
 }
 
 // submitPassword is the second step of somebody who came from mos.ru's page, or
@@ -111,7 +113,7 @@ func (v *visit) submitPassword(s *session, password string) {
 		return
 	}
 	if a.State != provision.StateActive {
-		if f := v.fault(a); f.Typed || a.State == provision.StateUnavailable {
+		if f := v.fault(a, s.Profile.Subject.Upstream()); f.Typed || a.State == provision.StateUnavailable {
 			v.show(status(a), "password.html", "form.failed", v.typed(s, f))
 			return
 		}
@@ -150,6 +152,7 @@ func (v *visit) again() {
 type successPage struct {
 	Login    string
 	Name     string // as mos.ru knows it: with a changed password it is asked for again
+	System   string // whose the password is; "": mos.ru
 	Places   []place
 	Next     int  // seconds until it is worth to look again; 0: it is not
 	Stuck    bool // a place waits for somebody
@@ -168,7 +171,7 @@ type place struct {
 
 func (v *visit) success(s *session) {
 	a := v.h.o.Desk.Standing(v.r.Context(), s.Person, s.Login)
-	p := successPage{Login: string(a.Login), Name: nameOf(s.record), Places: v.h.places(a), Roles: v.roles(s.Roles), Notes: v.notes(s, a)}
+	p := successPage{Login: string(a.Login), Name: nameOf(s.record), System: s.Profile.Subject.Upstream(), Places: v.h.places(s, a), Roles: v.roles(s.Roles), Notes: v.notes(s, a)}
 	if s.Login == "" {
 		p.Children = len(s.Roles)
 		v.show(http.StatusOK, "parent.html", "parent.title", p)
@@ -179,13 +182,17 @@ func (v *visit) success(s *session) {
 }
 
 // places are where an account serves, in the order in which people look.
-func (h *Handler) places(a provision.Answer) []place {
+func (h *Handler) places(s *session, a provision.Answer) []place {
 	ad, connected := a.Targets["ad"]
 	if !connected {
 		ad = provision.Ready
 	}
+	city := cmp.Or(s.Profile.Login, string(a.Login)) // they may differ
+	if s.Profile.Subject.Upstream() != "" {
+		city = ""
+	}
 	all := []place{
-		{ID: "web", Login: string(a.Login), State: provision.Ready},
+		{ID: "web", Login: city, State: provision.Ready},
 		{ID: "wifi", Login: a.WiFi, State: a.Targets["wifi"], Named: strings.Join(h.o.Networks, ", ")},
 		{ID: "pc", Login: a.PC, State: ad},
 		{ID: "teams", Login: a.Teams, State: ad},
@@ -216,7 +223,7 @@ func (v *visit) notes(s *session, a provision.Answer) []fault {
 		if known || !slices.Contains(forPeople, problem.Code) {
 			continue
 		}
-		notes = append(notes, *v.fault(provision.Answer{Problem: problem.String()}))
+		notes = append(notes, *v.fault(provision.Answer{Problem: problem.String()}, s.Profile.Subject.Upstream()))
 	}
 	return notes
 }
@@ -245,7 +252,7 @@ func (v *visit) state() {
 		State provision.Progress `json:"state"`
 		Text  string             `json:"text"`
 	}
-	all := v.h.places(v.h.o.Desk.Standing(v.r.Context(), s.Person, s.Login))
+	all := v.h.places(s, v.h.o.Desk.Standing(v.r.Context(), s.Person, s.Login))
 	answer := struct {
 		Next   int     `json:"next"`
 		Places []shown `json:"places"`
@@ -290,8 +297,11 @@ type failurePage struct {
 }
 
 // failed shows why it did not come about, who mends it and how.
-func (v *visit) failed(status int, a provision.Answer) {
-	p := failurePage{fault: *v.fault(a), Manual: a.State == provision.StateManual, Later: a.State == provision.StateUnavailable}
+func (v *visit) failed(status int, a provision.Answer) { v.failedAt(status, a, "") }
+
+// failedAt is failed of somebody whose password the system home checks.
+func (v *visit) failedAt(status int, a provision.Answer, home string) {
+	p := failurePage{fault: *v.fault(a, home), Manual: a.State == provision.StateManual, Later: a.State == provision.StateUnavailable}
 	switch {
 	case v.session != nil:
 		p.Again = "records"

@@ -36,8 +36,8 @@ func (h *Handler) activate(w http.ResponseWriter, r *http.Request) {
 		h.reply(w, http.StatusBadRequest, body{State: provision.StateRefused, Problem: string(identity.ReasonBadRequest), Message: err.Error()})
 		return
 	}
-	a := h.o.Desk.Activate(r.Context(), h.credential(r, typed.Login, typed.Password))
-	h.answer(w, r, a)
+	c := h.credential(r, typed.Login, typed.Password)
+	h.answer(w, r, c.Name, h.o.Desk.Activate(r.Context(), c))
 }
 
 type typed struct {
@@ -71,10 +71,18 @@ func (h *Handler) progress(w http.ResponseWriter, r *http.Request) {
 	if !ok || !strings.EqualFold(person.FoldName(name), person.FoldName(r.PathValue("login"))) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="schoolbridge", charset="UTF-8"`)
 		h.reply(w, http.StatusUnauthorized, body{State: provision.StateRefused, Problem: string(identity.ReasonWrongPassword),
-			Message: "нужны логин из адреса и пароль mos.ru (Basic: the login of the address and the mos.ru password)"})
+			Message: "нужны логин из адреса и пароль от него (Basic: the login of the address and its password)"})
 		return
 	}
-	h.answer(w, r, h.o.Desk.Progress(r.Context(), h.credential(r, name, password)))
+	h.answer(w, r, name, h.o.Desk.Progress(r.Context(), h.credential(r, name, password)))
+}
+
+// home is where the password is at home that was typed with a name.
+func (h *Handler) home(name string, a provision.Answer) string {
+	if a.Profile.Subject != "" {
+		return a.Profile.Subject.Upstream()
+	}
+	return h.o.Home(strings.TrimSpace(name))
 }
 
 // body is the JSON of every answer.
@@ -106,11 +114,11 @@ func (b body) MarshalJSON() ([]byte, error) {
 	}{b.State, b.Login, b.Logins, b.Targets, b.Roles, b.Problems})
 }
 
-func (h *Handler) body(a provision.Answer) body {
+func (h *Handler) body(name string, a provision.Answer) body {
 	b := body{State: a.State, Login: string(a.Login), Logins: map[string]string{}, Targets: a.Targets, Roles: []string{}, Problems: []string{}}
-	for name, login := range map[string]string{"pc": a.PC, "wifi": a.WiFi, "teams": a.Teams} {
+	for place, login := range map[string]string{"pc": a.PC, "wifi": a.WiFi, "teams": a.Teams} {
 		if login != "" {
-			b.Logins[name] = login
+			b.Logins[place] = login
 		}
 	}
 	if b.Targets == nil {
@@ -124,16 +132,16 @@ func (h *Handler) body(a provision.Answer) body {
 	}
 	if a.State != provision.StateActive {
 		b.Problem = a.Problem
-		meaning, remedy := h.words(a.Problem)
+		meaning, remedy := h.words(Russian, a.Problem, h.home(name, a))
 		b.Message = strings.TrimSpace(meaning + ". " + remedy)
 	}
 	return b
 }
 
 // words say what a code means; a code nobody knows is named as it is.
-func (h *Handler) words(code string) (meaning, remedy string) {
+func (h *Handler) words(lang Lang, code, home string) (meaning, remedy string) {
 	bare, _, _ := strings.Cut(code, "(")
-	meaning, remedy, ok := h.o.Advice(bare)
+	meaning, remedy, ok := h.o.Advice(lang, bare, home)
 	if !ok {
 		h.o.Logger.Error("web: a code has no words", "code", bare)
 		return code, ""
@@ -181,11 +189,11 @@ func (h *Handler) hold(ctx context.Context, until time.Time) bool {
 	}
 }
 
-func (h *Handler) answer(w http.ResponseWriter, r *http.Request, a provision.Answer) {
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, name string, a provision.Answer) {
 	if !h.hold(r.Context(), a.NotBefore) {
 		return
 	}
-	h.reply(w, status(a), h.body(a))
+	h.reply(w, status(a), h.body(name, a))
 }
 
 func (h *Handler) reply(w http.ResponseWriter, status int, b body) {

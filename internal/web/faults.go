@@ -22,15 +22,16 @@ var typedFaults = []string{
 }
 
 // fault finds the words for an answer. A code without words of its own for
-// people gets those for administrators, and the log is told.
-func (v *visit) fault(a provision.Answer) *fault {
+// people gets those for administrators, and so does whose password another system
+// than mos.ru checks (home).
+func (v *visit) fault(a provision.Answer, home string) *fault {
 	bare, _, _ := strings.Cut(a.Problem, "(")
 	f := &fault{Code: a.Problem, Typed: slices.Contains(typedFaults, bare)}
-	if words, ok := faults[bare]; ok {
+	if words, ok := faults[bare]; ok && home == "" {
 		f.What, f.Who, f.How = words.what.in(v.lang), words.who.in(v.lang), words.how.in(v.lang)
 		return f
 	}
-	what, how := v.h.words(a.Problem)
+	what, how := v.h.words(v.lang, a.Problem, home)
 	f.What, f.How = what+".", how
 	return f
 }

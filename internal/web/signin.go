@@ -25,13 +25,13 @@ func (v *visit) entry() {
 	case s != nil:
 		v.to("/activate")
 	default:
-		v.show(http.StatusOK, "entry.html", "entry.title", entryPage{Code: v.h.o.Mosru != nil, Form: v.h.o.Form})
+		v.show(http.StatusOK, "entry.html", "entry.title", entryPage{Code: v.h.o.Mosru != nil, Form: v.h.o.Others})
 	}
 }
 
 // signedOut is where somebody comes back to who has left mos.ru too.
 func (v *visit) signedOut() {
-	v.show(http.StatusOK, "entry.html", "entry.left.title", entryPage{Code: v.h.o.Mosru != nil, Form: v.h.o.Form, Left: true})
+	v.show(http.StatusOK, "entry.html", "entry.left.title", entryPage{Code: v.h.o.Mosru != nil, Form: v.h.o.Others, Left: true})
 }
 
 // signIn goes to mos.ru's page.

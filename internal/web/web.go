@@ -76,8 +76,9 @@ type Mosru interface {
 }
 
 // Advice says in words what a code means and what to do; ok is false for a
-// code without words. It speaks to the school's administrator.
-type Advice func(code string) (meaning, remedy string, ok bool)
+// code without words. home is the system beside mos.ru that checks the password,
+// "" for mos.ru. It speaks to the school's administrator.
+type Advice func(lang Lang, code, home string) (meaning, remedy string, ok bool)
 
 // Options of the front-end. Desk, Advice, Sessions and Key are required.
 type Options struct {
@@ -91,9 +92,12 @@ type Options struct {
 	// password here. PublicURL is our own address then, without last slash.
 	Mosru     Mosru
 	PublicURL string
-	// Form offers our form beside mos.ru's page: some people's passwords are at
-	// home in another system.
-	Form bool
+	// Others says that there are systems beside mos.ru, with passwords of their own:
+	// our form is there beside mos.ru's page.
+	Others bool
+	// Home says by the look of a name where its password is at home, "" for mos.ru:
+	// whoever is refused is told no more. nil: always at mos.ru.
+	Home func(name string) string
 	// Networks are the names of the school's Wi-Fi.
 	Networks []string
 	// Idle is how long a session lives unused, Longest how long in all; 0: 30
@@ -132,6 +136,9 @@ func (o *Options) check() error {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Home == nil {
+		o.Home = func(string) string { return "" }
 	}
 	if o.Now == nil {
 		o.Now = time.Now

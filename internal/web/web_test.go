@@ -97,9 +97,12 @@ func (s *shelf) End(_ context.Context, handle [32]byte) error {
 
 // options are those of every test.
 func options(d *desk) Options {
-	return Options{Desk: d, Sessions: newShelf(), Key: func(day string) ([32]byte, error) { return sha256.Sum256([]byte(day)), nil }, Advice: func(code string) (string, string, bool) {
+	return Options{Desk: d, Sessions: newShelf(), Key: func(day string) ([32]byte, error) { return sha256.Sum256([]byte(day)), nil }, Advice: func(_ Lang, code, home string) (string, string, bool) {
 		if code == "NO_WORDS" {
 			return "", "", false
+		}
+		if home != "" {
+			return code + " at " + home, "", true
 		}
 		return "что не так: " + code, "Что делать.", true
 	}, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},

@@ -11,6 +11,8 @@
 //	             │
 //	             └─ known ─► protected, outside, mark against us ─► problem, nothing is written
 //	                          │
+//	                          ├─ gone or stamped otherwise on another controller than before ─► AD_SERVER_BEHIND, wait
+//	                          │
 //	                          ├─ stamp is not the row's ─► take it over, write nothing, again
 //	                          │
 //	                          └─ compare ─ equal ────────────────────────────────────────────► Observed
@@ -25,6 +27,13 @@
 // newest password. Moves and memberships cannot carry a stamp: they follow a
 // stamped modify, and what a late one spoils the next pass mends. Whoever is
 // refused to save a pass has to make it anew.
+//
+// One domain controller is written to. Where it has become another one, what it
+// does not have may only not have reached it yet: for a day nothing that was seen
+// on the former one is made anew or taken for somebody else's (elsewhere). Two
+// objects of one name, which two controllers can make at the same time, are a
+// problem of the account for as long as there are two, whichever of them lost the
+// name; nothing is adopted. When one is left it gets the name back (conflict.go).
 //
 // The mark (who owns the object) is evidence for people. Where it contradicts
 // the row nothing is written any more. Check refuses a mark or stamp that the
@@ -81,6 +90,17 @@ type Client interface {
 	Add(ctx context.Context, dn string, attributes []ldapclient.Attribute) error
 	Modify(ctx context.Context, dn string, changes []ldapclient.Change) error
 	Rename(ctx context.Context, dn, rdn, superior string) error
+}
+
+// namer is a Client that knows which domain controller it asks.
+type namer interface{ Server() string }
+
+// server is the domain controller's name; "" where it is not known.
+func (t *Target) server() string {
+	if n, ok := t.client.(namer); ok {
+		return n.Server()
+	}
+	return ""
 }
 
 // Options say how the accounts lie in the directory.

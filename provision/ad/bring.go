@@ -57,7 +57,10 @@ func (r *run) unread(err error) provision.Pass {
 func (r *run) bring(ctx context.Context) (provision.Pass, error) {
 	var problems []match.Problem
 	r.w, problems = want(r.job, r.layout)
-	o, err := r.read(ctx, ldapclient.GUID(r.job.Row.Object))
+	o, err := r.known(ctx)
+	if errors.Is(err, errBehind) {
+		return r.behind(), nil
+	}
 	if errors.Is(err, ldapclient.ErrNotFound) {
 		r.say(problems...)
 		return r.missing(ctx)
@@ -71,6 +74,9 @@ func (r *run) bring(ctx context.Context) (provision.Pass, error) {
 	}
 	if kept(o.Stamp) != r.job.Row.Stamp {
 		return r.takeOver(o), nil
+	}
+	if err := r.meetRivals(ctx, &o); err != nil {
+		return provision.Pass{}, err
 	}
 	r.say(problems...)
 	r.w = r.w.keeping(r.job.Keep)
@@ -162,6 +168,7 @@ func (r *run) settle(ctx context.Context, o object, stamp string, list []change,
 	if now.Stamp != stamp {
 		return r.takeOver(now), nil
 	}
+	now.Rivals = o.Rivals
 	for _, c := range compare(r.w, now, r.job, r.layout) {
 		if !r.dropped[c.kind] {
 			r.say(match.Problem{Code: match.ADRefused, Arg: c.what()})
@@ -192,7 +199,7 @@ func (r *run) confirm(before, now object) known {
 func (r *run) result(o object, stamp string, k known) provision.Pass {
 	pass := provision.Pass{Object: o.ID[:], SID: o.SID, Stamp: kept(stamp), Wrote: r.wrote}
 	pass.Observed = provision.Observed{
-		At: r.job.Now, Name: o.Name, UPN: o.UPN, Display: o.Display, Place: o.DN, Enabled: o.enabled(),
+		At: r.job.Now, Name: o.Name, UPN: o.UPN, Display: o.Display, Place: o.DN, Server: r.server(), Enabled: o.enabled(),
 		Problems: unique(r.problems), Ready: len(r.problems) == 0 && r.job.Keep == provision.Drastic{},
 		PasswordSet: o.PasswordSet, PasswordEpoch: k.epoch, PasswordTag: k.tag,
 	}

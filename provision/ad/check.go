@@ -98,7 +98,7 @@ func (t *Target) fitMapped(ctx context.Context, schema map[string]ldapclient.Ent
 		return nil, nil
 	}
 	found, err := t.client.Search(ctx, ldapclient.Query{
-		Base: t.layout.base, Scope: ldapclient.ScopeSub, Filter: "(&(objectClass=user)(!(adminCount=1)))", Attributes: []string{allowed}, Limit: 1, First: true,
+		Base: t.layout.base, Scope: ldapclient.ScopeSub, Filter: "(&(objectCategory=person)(objectClass=user)(!(adminCount=1)))", Attributes: []string{allowed}, Limit: 1, First: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("look what may be written: %w", err)

@@ -44,6 +44,7 @@ const (
 	leave
 	setName   // sAMAccountName
 	setMapped // what the configuration asks for
+	setCN     // the relative name, of an account that is renamed and has its own name there
 )
 
 // change is one difference between an account and how it should look.
@@ -97,8 +98,16 @@ func compare(w wanted, o object, job provision.Job, l layout) []change {
 	if !marked(o, job.Person) {
 		list = append(list, change{setMark, l.mark, job.Person.String(), o.Mark, provision.WhyOwner})
 	}
-	if job.Row.Rename && w.Name != "" && !strings.EqualFold(o.Name, w.Name) {
+	switch {
+	case w.Name == "" || strings.EqualFold(o.Name, w.Name):
+	case job.Row.Rename:
 		list = append(list, change{setName, "sAMAccountName", w.Name, o.Name, provision.WhyRename})
+	case o.dispossessed() && o.Rivals == 0:
+		list = append(list, change{setName, "sAMAccountName", w.Name, o.Name, provision.WhyConflict})
+	}
+	if cn := o.cn(); job.Row.Rename && w.Name != "" && !strings.EqualFold(cn, w.Name) &&
+		(strings.EqualFold(cn, o.Name) || strings.EqualFold(cn, job.Row.Observed.Name)) { // a pass before may have come half of the way
+		list = append(list, change{setCN, "cn", w.Name, cn, provision.WhyRename})
 	}
 	if o.UPN == "" && w.UPN != "" {
 		list = append(list, change{setUPN, "userPrincipalName", w.UPN, "", provision.WhyTeams})
@@ -116,8 +125,11 @@ func compare(w wanted, o object, job provision.Job, l layout) []change {
 	if len(list) == 0 && !isStamp(o.Stamp) {
 		list = append(list, change{setStamp, l.stamp, stampPrefix + "…", o.Stamp, provision.WhyStamp})
 	}
-	if parent := ldapclient.Parent(o.DN); w.Parent != "" && !ldapclient.SameDN(parent, w.Parent) {
+	switch parent := ldapclient.Parent(o.DN); {
+	case w.Parent != "" && !ldapclient.SameDN(parent, w.Parent):
 		list = append(list, change{move, "", w.Parent, parent, provision.WhyPlace})
+	case ldapclient.Mangled(o.DN) && o.Rivals == 0:
+		list = append(list, change{move, "", parent, o.DN, provision.WhyConflict})
 	}
 	for _, g := range w.Groups {
 		if !containsDN(o.Groups, g) {

@@ -31,11 +31,12 @@ func (r *run) possible() bool {
 	return r.w.Name != "" && r.w.Parent != "" // of the place want has spoken
 }
 
-// nothing is the pass over an account without an object.
+// nothing is the pass over an account without an object. The Teams login that it
+// had is remembered: one that is made anew gets it again.
 func (r *run) nothing() provision.Pass {
 	return provision.Pass{
 		Object: r.job.Row.Object, Stamp: r.job.Row.Stamp, Wrote: r.wrote,
-		Observed: provision.Observed{At: r.job.Now, Problems: unique(r.problems), Ready: len(r.problems) == 0},
+		Observed: provision.Observed{At: r.job.Now, UPN: r.job.Row.Observed.UPN, Problems: unique(r.problems), Ready: len(r.problems) == 0},
 	}
 }
 

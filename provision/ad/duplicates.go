@@ -52,14 +52,33 @@ var scanned = []string{
 	"lastLogonTimestamp", "whenCreated",
 }
 
+func (m *Mender) scanned() []string {
+	if m.layout.birth != "" {
+		return append(slices.Clone(scanned), m.layout.birth)
+	}
+	return scanned
+}
+
+// Account reads one account as Scan does; duplicates.ErrGone.
+func (m *Mender) Account(ctx context.Context, id duplicates.GUID) (duplicates.Account, error) {
+	entries, err := m.client.Search(ctx, ldapclient.Query{Base: ldapclient.GUID(id[:]), Scope: ldapclient.ScopeBase, Attributes: m.scanned(), Limit: 1})
+	if err == nil && len(entries) == 0 {
+		err = ldapclient.ErrNotFound
+	}
+	if err != nil {
+		return duplicates.Account{}, m.judged(err)
+	}
+	a, ok := m.account(entries[0])
+	if !ok {
+		return a, errObject
+	}
+	return a, nil
+}
+
 // Scan reads every account of a person in the domain, page by page.
 func (m *Mender) Scan(ctx context.Context, f func(duplicates.Account) error) error {
-	attributes := scanned
-	if m.layout.birth != "" {
-		attributes = append(slices.Clone(scanned), m.layout.birth)
-	}
 	err := m.walker.Each(ctx, ldapclient.Query{
-		Base: m.layout.search, Scope: ldapclient.ScopeSub, Filter: "(&(objectCategory=person)(objectClass=user))", Attributes: attributes,
+		Base: m.layout.search, Scope: ldapclient.ScopeSub, Filter: "(&(objectCategory=person)(objectClass=user))", Attributes: m.scanned(),
 	}, func(e ldapclient.Entry) error {
 		a, ok := m.account(e)
 		if !ok {
@@ -186,7 +205,7 @@ func (m *Mender) Look(ctx context.Context, id duplicates.GUID) (duplicates.Objec
 	o := duplicates.Object{
 		ID: id, DN: e.DN, Name: e.Text("sAMAccountName"), Untouchable: m.untouchable(e),
 		State: duplicates.State{
-			Control: uint32(controlOf(e)) &^ (uacLockout | uacPasswordExpired), UPN: e.Text("userPrincipalName"),
+			Name: e.Text("sAMAccountName"), Control: uint32(controlOf(e)) &^ (uacLockout | uacPasswordExpired), UPN: e.Text("userPrincipalName"),
 			Proxies: slices.Sorted(slices.Values(e.Texts("proxyAddresses"))), Mail: e.Text("mail"), Stamp: e.Text(m.layout.stamp),
 		},
 	}
@@ -254,6 +273,9 @@ func (m *Mender) Change(ctx context.Context, id duplicates.GUID, from, to duplic
 	if from.Control != to.Control {
 		text("userAccountControl", strconv.FormatInt(int64(int32(to.Control)), 10))
 	}
+	if from.Name != to.Name && to.Name != "" {
+		text("sAMAccountName", to.Name)
+	}
 	one("userPrincipalName", from.UPN, to.UPN)
 	one("mail", from.Mail, to.Mail)
 	if !slices.Equal(from.Proxies, to.Proxies) {
@@ -317,7 +339,10 @@ func (m *Mender) Resting(o duplicates.Object, second bool) string {
 		return ""
 	}
 	rdn := parts[0]
-	if second {
+	switch {
+	case second && ldapclient.Mangled(o.DN):
+		rdn = "CN=" + duplicates.Spare(o.ID)
+	case second, ldapclient.Mangled(o.DN): // which no client can give
 		rdn = "CN=" + ldapclient.EscapeDN(o.Name)
 	}
 	return rdn + "," + m.resting

@@ -344,15 +344,53 @@ func (c *cellar) overtaken(g duplicates.Planned) {
 	if r, err = c.over(&knife{}).Apply(ctx, g, g.Approve(true)); err != nil || r.Phase != duplicates.PhaseApplied {
 		c.t.Fatalf("%v %v", r.Phase, err)
 	}
-	rested := "CN=evann-1,OU=duplicates," + managed
-	set(rested, "by-hand@school.example")
-	if r, err = c.over(&knife{}).Undo(ctx, g.ID); err != nil || r.Phase != duplicates.PhaseStopped || r.Stopped != duplicates.StopChanged {
+	c.changedByHand(g.ID)
+}
+
+// changedByHand: what is not as the repair left it stays until somebody says so,
+// and nothing else is written before.
+func (c *cellar) changedByHand(id string) {
+	c.t.Helper()
+	ctx := c.t.Context()
+	rested, elsewhere := "CN=evann-1,OU=duplicates,"+managed, "CN=evann-1,OU=49,"+managed
+	mail := func(dn, value string) {
+		c.must(c.admin.Modify(ctx, dn, []ldapclient.Change{{Op: ldapclient.Replace, Attribute: ldapclient.Texts("mail", value)}}))
+	}
+	mail(rested, "by-hand@school.example")
+	stops := func(want []string, keep ...duplicates.Kept) {
+		c.t.Helper()
+		before := c.picture(true)
+		r, err := c.over(&knife{}).Undo(ctx, id, keep...)
+		c.must(err)
+		var got []string
+		for _, d := range r.Differs {
+			got = append(got, d.Name+" "+d.What+": "+d.Before+", "+d.Left+", "+d.Now)
+		}
+		if r.Phase != duplicates.PhaseStopped || r.Stopped != duplicates.StopChanged || !slices.Equal(got, want) {
+			c.t.Errorf("%v %s: %q, want %q", r.Phase, r.Stopped, got, want)
+		}
+		c.same(before, c.picture(true))
+	}
+	claim := provision.Claim{Target: "ad", Record: person.RecordRef{Kind: person.RecordEmployment, ID: "k2"}, Object: provision.Object{ID: c.ids["evann-1"], Name: "evann-1"}}
+	c.must(c.db.Claims().Put(ctx, []provision.Claim{claim}))
+	stops([]string{"evann-1 claims: kadry:k1, , kadry:k2"}, duplicates.Kept{Account: c.ids["evann-1"], What: "mail"})
+	c.must(c.db.Claims().Drop(ctx, "ad", c.ids["evann-1"]))
+	byMail := "evann-1 mail: Evann@school.example, , by-hand@school.example"
+	byPlace := "evann-1 place: CN=evann-1," + place + ", " + rested + ", " + elsewhere
+	stops([]string{byMail})
+	c.must(c.admin.Rename(ctx, rested, "CN=evann-1", "OU=49,"+managed))
+	stops([]string{byMail, byPlace})
+	stops([]string{byPlace}, duplicates.Kept{Account: c.ids["evann-1"], What: "mail"})
+	r, err := c.over(&knife{}).Undo(ctx, id, duplicates.Kept{Account: c.ids["evann-1"], What: "mail"}, duplicates.Kept{Account: c.ids["evann-1"], What: "place"})
+	if err != nil || r.Phase != duplicates.PhaseUndone {
 		c.t.Errorf("%v %s, %v", r.Phase, r.Stopped, err)
 	}
-	c.must(c.admin.Modify(ctx, dn, []ldapclient.Change{{Op: ldapclient.Replace, Attribute: ldapclient.Texts("mail")}}))
-	if r, err = c.over(&knife{}).Undo(ctx, g.ID); err != nil || r.Phase != duplicates.PhaseUndone {
-		c.t.Errorf("%v %s, %v", r.Phase, r.Stopped, err)
+	c.must(c.bind("evann-1@uao.obr.mos.ru", "Staraya-Parol-2010"))
+	if now := c.picture(true); !strings.Contains(now, elsewhere+" ") || !strings.Contains(now, "by-hand@school.example") {
+		c.t.Errorf("what was kept is gone:\n%s", now)
 	}
+	c.must(c.admin.Rename(ctx, elsewhere, "CN=evann-1", place))
+	mail("CN=evann-1,"+place, "Evann@school.example")
 }
 
 // adopted: an account that became somebody's meanwhile is not put to rest, and

@@ -251,7 +251,10 @@ func (f *fake) Modify(_ context.Context, dn string, changes []ldapclient.Change)
 				return err
 			}
 		}
-		if f.another(next, "userprincipalname") {
+		if !slices.Equal(next.attrs["samaccountname"], t.attrs["samaccountname"]) && f.another(next, "samaccountname") {
+			return result(68, 0x2071)
+		}
+		if !slices.Equal(next.attrs["userprincipalname"], t.attrs["userprincipalname"]) && f.another(next, "userprincipalname") {
 			return result(19, 0x202F)
 		}
 		*t = *next

@@ -131,6 +131,9 @@ func (a *account) save(revision uint64, p provision.Pass) bool {
 		return false
 	}
 	a.row.Object, a.row.Stamp, a.row.Observed = p.Object, p.Stamp, p.Observed
+	if p.Renamed {
+		a.row.Rename = false
+	}
 	if p.Delivered != nil && a.password != nil && *p.Delivered == a.password.ID {
 		a.password = nil
 	}

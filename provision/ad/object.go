@@ -35,6 +35,7 @@ type object struct {
 	Texts       map[string]string // by attribute's name as want has it
 	Groups      []string          // memberOf
 	Created     time.Time
+	Rivals      int  // other objects with its names, where that was asked
 	Guarded     bool // somebody else's business: administrators, services, computers, the system's own
 }
 
@@ -106,6 +107,12 @@ func (o object) enabled() bool { return o.Control&uacNormal != 0 && o.Control&ua
 
 // rdn is the object's relative name, as it is written.
 func (o object) rdn() string { return splitDN(o.DN)[0] }
+
+// cn is the relative name's value.
+func (o object) cn() string {
+	_, value, _ := splitRDN(o.rdn())
+	return value
+}
 
 // control gives userAccountControl as it should be: every foreign bit kept.
 func control(now uint32, enabled, expire bool) uint32 {

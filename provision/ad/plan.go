@@ -27,7 +27,10 @@ func (t *Target) Plan(ctx context.Context, job provision.Job) (provision.Plan, e
 func (r *run) plan(ctx context.Context) (provision.Plan, error) {
 	var problems []match.Problem
 	r.w, problems = want(r.job, r.layout)
-	o, err := r.read(ctx, ldapclient.GUID(r.job.Row.Object))
+	o, err := r.known(ctx)
+	if errors.Is(err, errBehind) {
+		return provision.Plan{Action: provision.ActionProblem, Problems: []match.Problem{{Code: match.ADServerBehind}}}, nil
+	}
 	if errors.Is(err, ldapclient.ErrNotFound) {
 		r.say(problems...)
 		return r.planMissing(ctx)
@@ -37,6 +40,9 @@ func (r *run) plan(ctx context.Context) (provision.Plan, error) {
 	}
 	if p, stop := guard(r.job, o, r.layout); stop {
 		return provision.Plan{Action: provision.ActionProblem, Problems: []match.Problem{p}}, nil
+	}
+	if err := r.meetRivals(ctx, &o); err != nil {
+		return provision.Plan{}, err
 	}
 	r.say(problems...)
 	r.w = r.w.keeping(r.job.Keep)

@@ -356,11 +356,35 @@ func TestRemembered(t *testing.T) {
 	}
 }
 
+// TestForesee: whatever takes an account of ours elsewhere is foreseen, another base
+// in the configuration too; one that is about to be adopted is not held.
+func TestForesee(t *testing.T) {
+	w := newWorld(t, plainLayout())
+	w.settle()
+	if d := w.target.Foresee(w.job()); d != (provision.Drastic{}) {
+		t.Errorf("in place: %v", d)
+	}
+	l := plainLayout()
+	l.Base, l.AdoptBases = "OU=New,"+domain, []string{base}
+	moved, err := New(w.ad, Options{Layout: l})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := moved.Foresee(w.job()); d != (provision.Drastic{provision.Move: true}) {
+		t.Errorf("another base: %v", d)
+	}
+	w.row.Stamp = ""
+	if d := moved.Foresee(w.job()); d != (provision.Drastic{}) {
+		t.Errorf("about to be adopted: %v", d)
+	}
+}
+
 // TestWeaker: after each refusal less is asked for, until nothing is left, and
 // enabling or disabling is the last to go.
 func TestWeaker(t *testing.T) {
 	all := []change{{kind: setControl, attribute: "userAccountControl", value: "514"}, {kind: setMark, attribute: "employeeNumber", value: "a"}, {kind: setUPN, attribute: "userPrincipalName", value: "u"}, {kind: setText, attribute: "sn", value: "S"},
 		{kind: move, value: staff49}, {kind: join, value: "g"}}
+	renamed := []change{{kind: setName, attribute: "sAMAccountName", value: "n"}, {kind: setCN, attribute: "cn", value: "n"}}
 	policy, other := result(53, ldapclient.InfoPassword), result(50, 5)
 	for _, c := range []struct {
 		name     string
@@ -377,6 +401,9 @@ func TestWeaker(t *testing.T) {
 		{"enabling without any", modification{all, leaveIt}, policy, leaveIt, "23467", leaveIt, "PASSWORD_NEEDED"},
 		{"the UPN", modification{all, deliver}, result(19, 0x21C8), leaveIt, "12467", deliver, "AD_REFUSED(userPrincipalName: 19 000021C8)"},
 		{"names", modification{all, deliver}, other, leaveIt, "1267", deliver, "AD_REFUSED(names: 50 00000005)"},
+		{"the name", modification{append(slices.Clone(all), renamed...), deliver}, result(68, 0x2071), leaveIt, "123467", deliver, "AD_NAME_TAKEN"},
+		{"not the name", modification{append(slices.Clone(all), renamed...), deliver}, other, leaveIt, "1267911", deliver, "AD_REFUSED(names: 50 00000005)"},
+		{"the name alone", modification{renamed, leaveIt}, other, leaveIt, "", leaveIt, "AD_REFUSED(sAMAccountName: 50 00000005)"},
 		{"the password", modification{all[:2], deliver}, other, leaveIt, "12", leaveIt, "AD_REFUSED(unicodePwd: 50 00000005)"},
 		{"all", modification{all[:2], leaveIt}, other, leaveIt, "", leaveIt, "AD_REFUSED(account: 50 00000005)"},
 		{"a move alone", modification{all[4:], leaveIt}, other, leaveIt, "", leaveIt, "AD_REFUSED(account: 50 00000005)"},

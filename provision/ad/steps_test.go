@@ -76,6 +76,16 @@ var scenarios = []struct {
 		ready: true,
 	},
 	{
+		name: "renamed, with another surname",
+		begin: func(w *world) {
+			w.password = password(1, "Zimorodok-2021", 1)
+			w.settle()
+			w.trigger(func() { w.row.Name, w.row.Rename, w.entry.Last = "golub", true, "Голубева" })
+		},
+		state: []string{"CN=golub,", "samaccountname=golub", "userprincipalname=evann@uao.obr.mos.ru", "sn=Голубева", "member=CN=golub,"},
+		ready: true,
+	},
+	{
 		name:   "an event without the password",
 		layout: func(l *Layout) { l.Stale = StaleScramble },
 		begin: func(w *world) {

@@ -51,7 +51,9 @@ func want(job provision.Job, l layout) (wanted, []match.Problem) {
 	if w.Parent, ok = ou.expand(first, l.base); !ok {
 		problems = append(problems, placeUnknown(active[0].School))
 	}
-	w.UPN, w.NoUPN = upn(string(e.Login), first, l, active[0].School)
+	if w.UPN = job.Row.Observed.UPN; w.UPN == "" { // else the Teams login stays, whatever becomes of the object
+		w.UPN, w.NoUPN = upn(string(e.Login), first, l, active[0].School)
+	}
 	for _, a := range active {
 		_, groups := l.templates(a.Role, a.School)
 		for _, t := range groups {
@@ -87,12 +89,12 @@ func (w wanted) display() string {
 	return ""
 }
 
-// Foresee implements provision.Target: of an account that was seen in the
-// managed OU. One that is adopted is moved and named without further ado.
+// Foresee implements provision.Target: of an account that we have written to. One
+// that is adopted is moved and named without further ado.
 func (t *Target) Foresee(job provision.Job) (d provision.Drastic) {
 	seen := job.Row.Observed
 	blocked := func(p match.Problem) bool { return p.Code == match.ADProtected || p.Code == match.OwnerMarkChanged }
-	if seen.At.IsZero() || len(job.Row.Object) == 0 || !ldapclient.Under(seen.Place, t.layout.base) || slices.ContainsFunc(seen.Problems, blocked) {
+	if seen.Place == "" || len(job.Row.Object) == 0 || !isStamp(job.Row.Stamp) || slices.ContainsFunc(seen.Problems, blocked) {
 		return d
 	}
 	w, _ := want(job, t.layout)

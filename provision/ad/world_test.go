@@ -76,6 +76,7 @@ type world struct {
 	row      provision.Row
 	password *provision.Password
 	errors   int
+	now      func() time.Time // nil: noon
 }
 
 func newWorld(t testing.TB, l Layout) *world {
@@ -89,7 +90,11 @@ func newWorld(t testing.TB, l Layout) *world {
 }
 
 func (w *world) job() provision.Job {
-	return provision.Job{Person: anna, Entry: w.entry, Schools: schools, Row: w.row, Password: w.password, Now: noon}
+	now := noon
+	if w.now != nil {
+		now = w.now()
+	}
+	return provision.Job{Person: anna, Entry: w.entry, Schools: schools, Row: w.row, Password: w.password, Now: now}
 }
 
 // save is the store's compare-and-swap.
@@ -98,6 +103,7 @@ func (w *world) save(revision uint64, p provision.Pass) error {
 		return identity.ErrConflict
 	}
 	w.row.Object, w.row.Stamp, w.row.Observed = p.Object, p.Stamp, p.Observed
+	w.row.Rename = w.row.Rename && !p.Renamed
 	if p.Delivered != nil && w.password != nil && *p.Delivered == w.password.ID {
 		w.password = nil
 	}

@@ -96,17 +96,19 @@ func weaker(m modification, err error, fallback secret) (next modification, drop
 		return m.without(setControl), []kind{setControl}, match.Problem{Code: match.PasswordNeeded}
 	case m.has(setMapped) && !errors.Is(err, ldapclient.ErrExists):
 		return m.without(setMapped), []kind{setMapped}, refused("attributes", err)
-	case m.has(setName):
-		return m.without(setName), []kind{setName}, match.Problem{Code: match.ADNameTaken}
+	case m.has(setName) && (errors.Is(err, ldapclient.ErrConstraint) || errors.Is(err, ldapclient.ErrExists)):
+		return m.without(setName, setCN), []kind{setName, setCN}, match.Problem{Code: match.ADNameTaken}
 	case m.has(setUPN) && (errors.Is(err, ldapclient.ErrConstraint) || errors.Is(err, ldapclient.ErrExists)):
 		return m.without(setUPN), []kind{setUPN}, refused("userPrincipalName", err)
 	case m.has(setText) || m.has(setUPN):
 		return m.without(setText, setUPN), []kind{setText, setUPN}, refused("names", err)
+	case m.has(setName):
+		return m.without(setName, setCN), []kind{setName, setCN}, refused("sAMAccountName", err)
 	case m.secret.written():
 		m.secret = leaveIt
 		return m, nil, refused("unicodePwd", err)
 	}
-	return modification{}, []kind{setControl, setMark, setStamp, move, join, leave}, refused("account", err)
+	return modification{}, []kind{setControl, setMark, setStamp, move, join, leave, setCN}, refused("account", err)
 }
 
 // modify writes what is in the object, or as much as is taken, and gives the
@@ -204,9 +206,11 @@ func (r *run) move(ctx context.Context, o object, list []change) (string, error)
 				return "", err
 			}
 		case errors.Is(err, ldapclient.ErrExists) && rdn != own:
-			rdn = own
+			if rdn, r.dropped[setCN] = own, true; ldapclient.SameDN(rdn+","+parent, o.DN) {
+				return o.DN, nil
+			}
 		default:
-			r.dropped[move] = true
+			r.dropped[move], r.dropped[setCN] = true, true
 			r.say(refused("move", err))
 			return o.DN, nil
 		}
@@ -214,10 +218,14 @@ func (r *run) move(ctx context.Context, o object, list []change) (string, error)
 }
 
 // rdn is the relative name that an object is to have: a renamed one follows its
-// account, if it was named so.
+// account, if it was named so, and one that lost its name to another gets it back
+// where it goes.
 func (r *run) rdn(o object, list []change) string {
 	for _, c := range list {
-		if c.kind == setName && !r.dropped[setName] && strings.EqualFold(o.rdn(), "CN="+ldapclient.EscapeDN(o.Name)) {
+		if c.kind == move && ldapclient.Mangled(o.DN) {
+			return "CN=" + ldapclient.EscapeDN(r.nameOf(o))
+		}
+		if c.kind == setCN && !r.dropped[setCN] {
 			return "CN=" + ldapclient.EscapeDN(c.value)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -29,20 +30,21 @@ type Claimer struct {
 	open    []*open // by row; nil: nothing to decide about it
 	claimed map[person.RecordRef]bool
 	owned   map[identity.PersonID]bool
-	has     map[string]bool  // people who have an account here, by Fact.id
-	alike   map[string]int32 // by Fact.id, the account whose name may be the person's
+	has     map[string]bool   // people who have an account here, by who
+	alike   map[string]int32  // by who, the account whose name may be the person's
+	bound   map[string]string // by who, of a СНИЛС and a name that a bound record has too; "": of two people's
 	summary ClaimSummary
 }
 
 // open is an account that is nobody's so far.
 type open struct {
 	guesses   []guess
-	namesakes []string // distinct people of its ФИО, two at most
+	namesakes []string // distinct people of its ФИО, namesakesTold at most
 }
 
 // guess is one person who may be behind an account.
 type guess struct {
-	who     string // Fact.id
+	who     string // see who
 	records []person.RecordRef
 	fio     string
 	birth   person.Date
@@ -50,7 +52,7 @@ type guess struct {
 	level   Level
 	alone   bool // certain, if nobody else has the ФИО
 	reasons []Reason
-	seen    [8]byte // of what the registry says
+	seen    uint64 // of what the registry says
 }
 
 // ClaimSummary counts what a directory came to.
@@ -76,6 +78,8 @@ type Proposal struct {
 	Why        []Reason    `json:"why,omitempty"` // why it is not certain, beside the level
 	Candidates []Candidate `json:"candidates"`    // the likeliest first
 	Seen       string      `json:"seen"`          // digest of all that was compared
+
+	AccountSeen string `json:"account_seen"` // of what was compared of the account alone
 }
 
 // Candidate is one person who may be behind an account.
@@ -101,7 +105,7 @@ const candidatesMost = 8
 
 // NewClaimer gives an empty one.
 func NewClaimer() *Claimer {
-	return &Claimer{f: NewFinder(), claimed: map[person.RecordRef]bool{}, owned: map[identity.PersonID]bool{}, has: map[string]bool{}, alike: map[string]int32{}}
+	return &Claimer{f: NewFinder(), claimed: map[person.RecordRef]bool{}, owned: map[identity.PersonID]bool{}, has: map[string]bool{}, alike: map[string]int32{}, bound: map[string]string{}}
 }
 
 // Add takes one account.
@@ -118,6 +122,9 @@ func (c *Claimer) prepare() {
 	b := &c.f.blocks
 	for i := range c.f.rows {
 		r := &c.f.rows[i]
+		if r.EmployeeID != "" { // whosever the account is: it may be what many have
+			b.add(byEmployeeID, i, r.EmployeeID)
+		}
 		switch {
 		case r.Person != (identity.PersonID{}):
 			c.owned[r.Person] = true
@@ -137,22 +144,12 @@ func (c *Claimer) prepare() {
 			continue
 		}
 		c.open[i] = &open{}
-		if r.EmployeeID != "" {
-			b.add(byEmployeeID, i, number(r.EmployeeID))
-		}
 		if r.name.known() {
 			b.add(byFIO, i, r.name.last, r.name.first[:1])
 		}
 	}
 	b.sort()
-}
-
-// number is an employeeID as it is compared: a СНИЛС in whatever spelling.
-func number(id string) string {
-	if s, ok := person.ParseSNILS(id); ok && len(id) >= len(s) {
-		return string(s)
-	}
-	return strings.ToLower(strings.TrimSpace(id))
+	c.f.settle()
 }
 
 // Know holds a fact of a registry against the accounts, after the last Add.
@@ -161,19 +158,21 @@ func (c *Claimer) Know(fact Fact) {
 	if fact.Record == (person.RecordRef{}) {
 		return // the store's own: their accounts have owners
 	}
-	id := fact.id()
+	name := newFIO(fact.Last, fact.First, fact.Middle)
+	id := who(&fact, name)
+	c.bind(&fact, name, id)
 	if c.claimed[fact.Record] || fact.Person != (identity.PersonID{}) && c.owned[fact.Person] {
 		c.has[id] = true
 	}
-	name := newFIO(fact.Last, fact.First, fact.Middle)
 	for _, i := range c.candidates(&fact, name) {
 		o := c.open[i]
 		if o == nil {
 			continue
 		}
 		r := &c.f.rows[i]
-		c.compare(o, i, name.compare(r.name), &fact)
+		c.compare(o, i, name.compare(r.name), &fact, id)
 		g := r.claim(&fact, name)
+		g.who = id
 		if g.level < Possible {
 			continue
 		}
@@ -184,19 +183,21 @@ func (c *Claimer) Know(fact Fact) {
 // severalRows stands in Claimer.alike for more than one account.
 const severalRows int32 = -1
 
+// namesakesTold is more than one person can be by two names of who.
+const namesakesTold = 4
+
 // compare notes who has the account's ФИО, and whose ФИО several accounts may
 // have.
-func (c *Claimer) compare(o *open, i uint32, like likeness, fact *Fact) {
+func (c *Claimer) compare(o *open, i uint32, like likeness, fact *Fact, id string) {
 	if like < partly || c.f.rows[i].differs(fact) {
 		return
 	}
-	id := fact.id()
 	if row, ok := c.alike[id]; ok && row != int32(i) {
 		c.alike[id] = severalRows
 	} else if !ok {
 		c.alike[id] = int32(i)
 	}
-	if like > partly && len(o.namesakes) < 2 && !slices.Contains(o.namesakes, id) {
+	if like > partly && len(o.namesakes) < namesakesTold && !slices.Contains(o.namesakes, id) {
 		o.namesakes = append(o.namesakes, id)
 	}
 }
@@ -242,13 +243,13 @@ func (r *row) differs(f *Fact) bool {
 	if !r.Birth.IsZero() && !f.Birth.IsZero() && r.Birth != f.Birth {
 		return true
 	}
-	s, ok := person.ParseSNILS(r.EmployeeID)
-	return ok && len(r.EmployeeID) >= len(s) && f.SNILS != "" && s != f.SNILS
+	s, ok := person.ParseSNILS(r.employee)
+	return ok && len(r.employee) >= len(s) && f.SNILS != "" && s != f.SNILS
 }
 
 // claim says how sure it is that a person of the registries is behind an account.
 func (r *row) claim(f *Fact, name fio) guess {
-	g := guess{who: f.id(), records: []person.RecordRef{f.Record}, fio: person.JoinFIO(f.Last, f.First, f.Middle), birth: f.Birth, school: f.School, seen: f.digest()}
+	g := guess{records: []person.RecordRef{f.Record}, fio: person.JoinFIO(f.Last, f.First, f.Middle), birth: f.Birth, school: f.School, seen: f.digest()}
 	if r.differs(f) {
 		return g
 	}
@@ -259,9 +260,9 @@ func (r *row) claim(f *Fact, name fio) guess {
 	}
 	v.note(is(person.FoldName(r.Name)), SameLogin)
 	v.note(is(r.upn), SameUPN)
-	v.note(r.EmployeeID != "" && slices.Contains(f.numbers(), number(r.EmployeeID)), SameEmployeeID)
-	v.note(meet(r.Mails, normal(f.Mails, person.Emails)), SameMail)
-	v.note(meet(r.Phones, normal(f.Phones, person.Phones)), SamePhone)
+	v.note(r.employee != "" && slices.Contains(f.numbers(), r.employee), SameEmployeeID)
+	v.note(meet(r.mails, normal(f.Mails, person.Emails)), SameMail)
+	v.note(meet(r.phones, normal(f.Phones, person.Phones)), SamePhone)
 	switch v.like {
 	case exactly:
 		v.note(true, SameFIO)
@@ -322,12 +323,12 @@ func (o *open) note(g guess) {
 		if h.who != g.who {
 			continue
 		}
-		if !slices.Contains(h.records, g.records[0]) {
-			h.records = append(h.records, g.records...)
+		for _, ref := range g.records {
+			if !slices.Contains(h.records, ref) {
+				h.records = append(h.records, ref)
+			}
 		}
-		for j := range h.seen {
-			h.seen[j] ^= g.seen[j]
-		}
+		h.seen += g.seen // in whatever order they come
 		if g.level > h.level || g.level == h.level && h.alone && !g.alone {
 			h.level, h.alone, h.reasons = g.level, g.alone, g.reasons
 		}
@@ -347,15 +348,26 @@ func (o *open) sort() {
 }
 
 // digest is of what a registry says, but for the СНИЛС: it may be guessed.
-func (f *Fact) digest() (d [8]byte) {
+func (f *Fact) digest() uint64 {
 	h := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %v %v %q %q %q %q", f.Last, f.First, f.Middle, f.Record, f.Birth, f.Mosru, f.EZHD, f.Mails, f.Phones))
-	copy(d[:], h[:])
-	return d
+	return binary.BigEndian.Uint64(h[:])
+}
+
+// AccountSeen is a digest of what is compared of an account.
+func AccountSeen(a Account) string {
+	r := newRow(a)
+	return r.digest()
+}
+
+func (r *row) digest() string {
+	h := sha256.Sum256(fmt.Appendf(nil, "%x %q %q %q %q %q %q %q %v %q %q", r.ID, r.Name, r.UPN, r.Display, r.Last, r.First, r.Middle, r.Mails, r.Birth, r.Phones, r.EmployeeID))
+	return hex.EncodeToString(h[:12])
 }
 
 // Propose gives what there is to decide, in the order of names.
 func (c *Claimer) Propose() ([]Proposal, ClaimSummary) {
 	c.prepare()
+	c.unite()
 	accounts := map[string]int{} // how many accounts of a person have such evidence
 	for _, o := range c.open {
 		if o == nil {
@@ -402,9 +414,9 @@ func (o *open) settle() {
 }
 
 func (c *Claimer) proposal(r *row, o *open, accounts map[string]int) Proposal {
-	p := Proposal{Object: r.ID, Name: r.Name, UPN: r.UPN, Display: r.Display, Place: r.Place, Enabled: r.Enabled, Created: r.Created}
+	p := Proposal{Object: r.ID, Name: r.Name, UPN: r.UPN, Display: r.Display, Place: r.Place, Enabled: r.Enabled, Created: r.Created, AccountSeen: r.digest()}
 	h := sha256.New()
-	fmt.Fprintf(h, "%x %q %q %q %q %q %q %q %v %q %q", r.ID, r.Name, r.UPN, r.Display, r.Last, r.First, r.Middle, r.Mails, r.Birth, r.Phones, r.EmployeeID)
+	fmt.Fprint(h, p.AccountSeen)
 	first := o.guesses[0]
 	p.Certain = first.level == Certain
 	doubt := func(holds bool, why Reason) {
@@ -421,7 +433,6 @@ func (c *Claimer) proposal(r *row, o *open, accounts map[string]int) Proposal {
 		p.Candidates = append(p.Candidates, Candidate{g.records, g.fio, g.birth, g.school, g.level, g.reasons})
 		fmt.Fprintf(h, " %v %x %v %q", g.records, g.seen, g.level, g.reasons)
 	}
-	fmt.Fprintf(h, " %v %q", p.Certain, p.Why)
 	p.Seen = hex.EncodeToString(h.Sum(nil)[:12])
 	return p
 }

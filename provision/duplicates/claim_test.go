@@ -161,6 +161,78 @@ func TestClaimRules(t *testing.T) {
 	}
 }
 
+// What many accounts share says nothing of whose they are.
+func TestClaimShared(t *testing.T) {
+	many := func(set func(*duplicates.Account)) []duplicates.Account {
+		var list []duplicates.Account
+		for n := range byte(40) {
+			a := duplicates.Account{ID: duplicates.GUID{9, n}, Name: fmt.Sprintf("other%d", n), Display: fmt.Sprintf("Другой %d", n), Untouchable: duplicates.Outside}
+			set(&a)
+			list = append(list, a)
+		}
+		a := evann
+		a.Name, a.UPN = "u17", ""
+		set(&a)
+		return append(list, a)
+	}
+	one := evanova
+	one.Record.ID = "1"
+	for name, set := range map[string]func(*duplicates.Account){
+		"employeeID": func(a *duplicates.Account) { a.EmployeeID = "1" },
+		"СНИЛС":      func(a *duplicates.Account) { a.EmployeeID = "112-233-445 95" },
+		"mail":       func(a *duplicates.Account) { a.Mails = evanova.Mails },
+		"phone":      func(a *duplicates.Account) { a.Phones = evanova.Phones },
+	} {
+		list, _ := propose(many(set), one)
+		if len(list) != 1 || list[0].Certain || list[0].Candidates[0].Level != duplicates.Possible {
+			t.Errorf("%s: %+v", name, list)
+		}
+	}
+	// A СНИЛС of somebody else that a template put everywhere keeps nobody apart.
+	list, _ := propose(many(func(a *duplicates.Account) { a.EmployeeID, a.Name = "087-654-303 00", "evann" }), evanova)
+	if !slices.ContainsFunc(list, func(p duplicates.Proposal) bool { return p.Candidates[0].Level == duplicates.Certain }) {
+		t.Errorf("%+v", list)
+	}
+}
+
+// One СНИЛС on records of two people, by a slip, makes no one person of them.
+func TestClaimSharedSNILS(t *testing.T) {
+	slip := duplicates.Fact{Record: person.RecordRef{Kind: person.RecordEmployment, ID: "k2"}, SNILS: evanova.SNILS, Last: "Титов", First: "Павел", Middle: "Львович"}
+	a := evann
+	a.EmployeeID = string(evanova.SNILS)
+	for _, facts := range [][]duplicates.Fact{{evanova, slip}, {slip, evanova}} {
+		list, _ := propose([]duplicates.Account{a}, facts...)
+		if len(list) != 1 || list[0].Certain || len(list[0].Candidates) != 2 || len(list[0].Candidates[0].Records) != 1 || list[0].Candidates[0].Records[0] != evanova.Record {
+			t.Errorf("%+v", list)
+		}
+	}
+}
+
+// A record that is bound to nobody is of whom the same СНИЛС and name are bound
+// to: who has an account gets no second one, and is no second person.
+func TestClaimBoundElsewhere(t *testing.T) {
+	bound, second := evanova, evanova
+	bound.Record.ID, bound.Person, bound.EZHD = "k0", identity.PersonID{7}, nil
+	second.School = "50"
+	own := duplicates.Account{ID: duplicates.GUID{2}, Name: "nina", Display: evann.Display, Person: bound.Person}
+	for _, facts := range [][]duplicates.Fact{{bound, second}, {second, bound}} {
+		list, _ := propose([]duplicates.Account{evann, own}, facts...)
+		if len(list) != 1 || list[0].Certain || !slices.Equal(list[0].Why, []duplicates.Reason{duplicates.HasAccount}) || len(list[0].Candidates) != 1 {
+			t.Errorf("%+v", list)
+		}
+		list, _ = propose([]duplicates.Account{evann}, facts...)
+		if len(list) != 1 || !list[0].Certain || len(list[0].Candidates[0].Records) != 2 {
+			t.Errorf("without an account: %+v", list)
+		}
+	}
+	// Two city accounts with the one СНИЛС are two people.
+	other := bound
+	other.Record.ID, other.Person = "k3", identity.PersonID{8}
+	if list, _ := propose([]duplicates.Account{evann}, bound, second, other); len(list) != 1 || list[0].Certain || !slices.Contains(list[0].Why, duplicates.SameNames) {
+		t.Errorf("%+v", list)
+	}
+}
+
 // What was compared is in the digest: a change of either side gives another.
 func TestClaimSeen(t *testing.T) {
 	seen := func(a duplicates.Account, f duplicates.Fact) string {
@@ -176,6 +248,21 @@ func TestClaimSeen(t *testing.T) {
 	f.Phones = []string{"+7 900 000-00-02"}
 	if seen(a, evanova) == first || seen(evann, f) == first {
 		t.Error("the digest does not tell of a change")
+	}
+	// What the account is compared with is not in it: another account of hers, that
+	// was claimed, makes no other question of this one.
+	claimed := evann
+	claimed.ID, claimed.Records = duplicates.GUID{2}, []person.RecordRef{evanova.Record}
+	list, _ := propose([]duplicates.Account{evann, claimed}, evanova)
+	if list[0].Seen != first || list[0].AccountSeen != duplicates.AccountSeen(evann) || duplicates.AccountSeen(a) == list[0].AccountSeen {
+		t.Errorf("%+v", list[0])
+	}
+	// Two records with the same in them do not outweigh each other.
+	twice, _ := propose([]duplicates.Account{evann}, evanova, evanova)
+	f.Phones = nil
+	again, _ := propose([]duplicates.Account{evann}, f, f)
+	if twice[0].Seen == again[0].Seen {
+		t.Error("two equal records hide a change of both")
 	}
 }
 

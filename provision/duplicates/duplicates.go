@@ -166,6 +166,7 @@ const (
 	SameMail       Reason = "MAIL"
 	SamePhone      Reason = "PHONE"
 	SameUPN        Reason = "UPN"        // UPN before the @
+	SameName       Reason = "SAME_NAME"  // the very same name: two domain controllers gave it away at once
 	LookAlike      Reason = "LOOK_ALIKE" // names that differ in a counter, separators, letters' doubles
 	SamePlace      Reason = "PLACE"      // one unit of the directory
 	SameSchool     Reason = "SCHOOL"

@@ -233,6 +233,9 @@ func (f *Finder) pairs(found *Findings) (edges, apart []edge) {
 
 // remarkable says that people would take two accounts for one person's.
 func remarkable(k kind, a, b *row) bool {
+	if a.Name != "" && strings.EqualFold(a.Name, b.Name) {
+		return true
+	}
 	switch k {
 	case byFIO, byFIOBase, byFIOPlace:
 		return a.name.full() && a.name.compare(b.name) >= sounding

@@ -2,6 +2,8 @@ package duplicates
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"schoolbridge/internal/person"
@@ -61,6 +63,13 @@ type Repair struct {
 	Made    time.Time
 	Changed time.Time
 	Entries []Entry
+	Differs []Difference // why an undoing stopped; not kept
+}
+
+// twin says that an account and the survivor had the very same name.
+func (r *Repair) twin(id GUID) bool {
+	members := r.Group.Members
+	return slices.ContainsFunc(members[min(1, len(members)):], func(m Member) bool { return m.ID == id && strings.EqualFold(m.Name, members[0].Name) })
 }
 
 // Stop says why a repair stopped.

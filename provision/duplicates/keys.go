@@ -139,12 +139,21 @@ func newRow(a Account) row {
 	r := row{Account: a, name: nameOf(&a), base: baseName(a.Name)}
 	local, _, _ := strings.Cut(a.UPN, "@")
 	r.upn = person.FoldName(local)
-	if r.EmployeeID = strings.ToLower(strings.TrimSpace(r.EmployeeID)); placeholder(r.EmployeeID) {
+	if r.EmployeeID = number(r.EmployeeID); placeholder(r.EmployeeID) {
 		r.EmployeeID = ""
 	}
 	r.Mails = normal(a.Mails, person.Emails)
 	r.Phones = normal(a.Phones, person.Phones)
 	return r
+}
+
+// number is an employeeID as it is compared: a СНИЛС in whatever spelling.
+func number(id string) string {
+	id = strings.TrimSpace(id)
+	if s, ok := person.ParseSNILS(id); ok && len(id) >= len(s) {
+		return string(s)
+	}
+	return strings.ToLower(id)
 }
 
 // placeholder says that an employeeID is what people write where there is none.

@@ -96,7 +96,7 @@ func (m *Mender) entries(ctx context.Context, g Planned, approved []GUID) ([]Ent
 					return nil, err
 				}
 				before, after := o.State, o.State
-				after.apply(s.What, stamp)
+				after.apply(s.What, stamp, member.ID)
 				e.Before, e.After = &before, &after
 				early = append(early, e)
 			case Join:
@@ -134,11 +134,13 @@ func (m *Mender) nobodys(ctx context.Context, account GUID) error {
 
 // apply makes a state that of an account at rest, in the attributes that the
 // plan named.
-func (s *State) apply(what []string, stamp string) {
+func (s *State) apply(what []string, stamp string, id GUID) {
 	for _, name := range what {
 		switch name {
 		case "userAccountControl":
 			s.Control |= disabled
+		case "sAMAccountName":
+			s.Name = Spare(id)
 		case "userPrincipalName":
 			s.UPN = ""
 		case "proxyAddresses":
@@ -191,7 +193,7 @@ func (m *Mender) Resume(ctx context.Context) ([]Repair, error) {
 		if r.Phase == PhaseApplying {
 			r, err = m.proceed(ctx, r)
 		} else {
-			r, err = m.takeBack(ctx, r)
+			r, err = m.takeBack(ctx, r, nil)
 		}
 		if err != nil {
 			return done, err
@@ -199,21 +201,6 @@ func (m *Mender) Resume(ctx context.Context) ([]Repair, error) {
 		done = append(done, r)
 	}
 	return done, nil
-}
-
-// Undo takes a repair back, as far as it went.
-func (m *Mender) Undo(ctx context.Context, id string) (Repair, error) {
-	r, err := m.Journal.Repair(ctx, id)
-	if err != nil || r.Phase == PhaseUndone {
-		return r, err
-	}
-	if r.Phase != PhaseUndoing {
-		if err := m.Journal.SetPhase(ctx, id, PhaseUndoing, ""); err != nil {
-			return r, err
-		}
-		r.Phase = PhaseUndoing
-	}
-	return m.takeBack(ctx, r)
 }
 
 func (m *Mender) proceed(ctx context.Context, r Repair) (Repair, error) {
@@ -225,18 +212,6 @@ func (m *Mender) proceed(ctx context.Context, r Repair) (Repair, error) {
 		}
 	}
 	r.Phase = PhaseApplied
-	return r, m.Journal.SetPhase(ctx, r.ID, r.Phase, "")
-}
-
-func (m *Mender) takeBack(ctx context.Context, r Repair) (Repair, error) {
-	for i := len(r.Entries) - 1; i >= 0; i-- {
-		if e := &r.Entries[i]; e.Stage == StageBegun || e.Stage == StageDone {
-			if err := m.back(ctx, r, e); err != nil {
-				return m.halt(ctx, r, err)
-			}
-		}
-	}
-	r.Phase = PhaseUndone
 	return r, m.Journal.SetPhase(ctx, r.ID, r.Phase, "")
 }
 
@@ -271,7 +246,7 @@ func (m *Mender) step(ctx context.Context, r Repair, e *Entry) error {
 	}
 	switch e.Kind {
 	case Retire:
-		return m.retire(ctx, r, e, e.Before, e.After, StageDone)
+		return m.retire(ctx, r, e)
 	case Claims:
 		return m.Journal.Claim(ctx, r.ID, r.Group.Survivor, *e, false)
 	case Join:
@@ -282,45 +257,25 @@ func (m *Mender) step(ctx context.Context, r Repair, e *Entry) error {
 	return stop{StopRefused} // a kind of a later version
 }
 
-// back takes one step back, or finds that it was not made.
-func (m *Mender) back(ctx context.Context, r Repair, e *Entry) error {
-	switch e.Kind {
-	case Retire:
-		return m.retire(ctx, r, e, e.After, e.Before, StageUndone)
-	case Claims:
-		return m.Journal.Claim(ctx, r.ID, r.Group.Survivor, *e, true)
-	case Join:
-		return m.leave(ctx, r, e)
-	case Move:
-		return m.moveBack(ctx, r, e)
-	}
-	return stop{StopRefused}
-}
-
-// retire brings an account from one state to the other, in either direction.
-func (m *Mender) retire(ctx context.Context, r Repair, e *Entry, from, to *State, then Stage) error {
+// retire puts an account to rest.
+func (m *Mender) retire(ctx context.Context, r Repair, e *Entry) error {
 	o, err := m.Directory.Look(ctx, e.Account)
 	if err != nil {
 		return err
 	}
 	switch {
-	case o.State.Stamp == to.Stamp && o.State.equal(*to): // it was made, and the answer or our note of it was lost
-		return m.save(ctx, r, e, then)
-	case o.State.Stamp != from.Stamp || !o.State.equal(*from):
+	case o.State.Stamp == e.After.Stamp && o.State.equal(*e.After): // it was made, and the answer or our note of it was lost
+		return m.save(ctx, r, e, StageDone)
+	case o.State.Stamp != e.Before.Stamp || !o.State.equal(*e.Before):
 		return stop{StopChanged}
 	}
-	if then == StageDone {
-		if err := m.save(ctx, r, e, StageBegun); err != nil {
-			return err
-		}
-	}
-	if err := m.wait(ctx); err != nil {
+	if err := errors.Join(m.save(ctx, r, e, StageBegun), m.wait(ctx)); err != nil {
 		return err
 	}
-	if err := m.Directory.Change(ctx, e.Account, *from, *to); err != nil {
+	if err := m.Directory.Change(ctx, e.Account, *e.Before, *e.After); err != nil {
 		return err
 	}
-	return m.save(ctx, r, e, then)
+	return m.save(ctx, r, e, StageDone)
 }
 
 func (m *Mender) join(ctx context.Context, r Repair, e *Entry) error {
@@ -347,22 +302,6 @@ func (m *Mender) join(ctx context.Context, r Repair, e *Entry) error {
 		return stop{StopRefused}
 	}
 	return m.save(ctx, r, e, StageDone)
-}
-
-func (m *Mender) leave(ctx context.Context, r Repair, e *Entry) error {
-	o, err := m.Directory.Look(ctx, r.Group.Survivor)
-	if err != nil {
-		return err
-	}
-	if holds(o.Groups, e.To) {
-		if err := m.wait(ctx); err != nil {
-			return err
-		}
-		if err := m.Directory.Leave(ctx, e.To, o.DN); err != nil {
-			return err
-		}
-	}
-	return m.save(ctx, r, e, StageUndone)
 }
 
 func holds(list []string, dn string) bool {
@@ -397,23 +336,4 @@ func (m *Mender) move(ctx context.Context, r Repair, e *Entry) error {
 		return err
 	}
 	return m.save(ctx, r, e, StageDone)
-}
-
-func (m *Mender) moveBack(ctx context.Context, r Repair, e *Entry) error {
-	o, err := m.Directory.Look(ctx, e.Account)
-	if err != nil {
-		return err
-	}
-	if !ldapclient.SameDN(o.DN, e.From) {
-		if !ldapclient.SameDN(o.DN, e.To) {
-			return stop{StopChanged}
-		}
-		if err := m.wait(ctx); err != nil {
-			return err
-		}
-		if err := m.Directory.Move(ctx, o.DN, e.From); err != nil {
-			return err
-		}
-	}
-	return m.save(ctx, r, e, StageUndone)
 }

@@ -95,6 +95,7 @@ type Question string
 // The questions.
 const (
 	SurvivorDisabled Question = "SURVIVOR_DISABLED" // the one that stays is disabled, and another one is not
+	NameConflict     Question = "NAME_CONFLICT"     // two domain controllers gave one name away: one person's accounts, or two people's?
 	AnchoredLoser    Question = "ANCHORED_LOSER"    // Entra ID holds one that is put to rest: its mailbox and files lie there
 )
 
@@ -302,7 +303,7 @@ func (m *Member) plan(d Directory, a, survivor *Account, o, stays Object) {
 	if m.Left != "" {
 		return
 	}
-	if what := retired(o.State, addresses(survivor)).differs(o.State); len(what) > 0 {
+	if what := retired(o.State, a.ID, survivor).differs(o.State); len(what) > 0 {
 		m.Steps = append(m.Steps, Step{Retire, what})
 	}
 	if len(a.Records) > 0 {
@@ -327,30 +328,33 @@ func (m *Member) plan(d Directory, a, survivor *Account, o, stays Object) {
 func addresses(a *Account) []string { return normal(a.Mails, person.Emails) }
 
 // retired is the state of an account at rest: without what another account must
-// be able to have, UPN and addresses.
-func retired(s State, survivors []string) State {
+// be able to have, UPN and addresses, and the name where the survivor has the same.
+func retired(s State, id GUID, survivor *Account) State {
 	s.Control |= disabled
 	s.UPN, s.Proxies = "", nil
-	if meet(normal([]string{s.Mail}, person.Emails), survivors) {
+	if meet(normal([]string{s.Mail}, person.Emails), addresses(survivor)) {
 		s.Mail = ""
+	}
+	if s.Name != "" && strings.EqualFold(s.Name, survivor.Name) {
+		s.Name = Spare(id)
 	}
 	return s
 }
 
-// differs names the attributes in which two states differ.
+// SparePrefix begins the name of an account whose own is another one's too.
+// Windows makes such names in the same case.
+const SparePrefix = "$DUPLICATE-"
+
+// Spare is such a name, of a repair.
+func Spare(id GUID) string { return SparePrefix + hex.EncodeToString(id[:4]) }
+
+// differs names the attributes in which two states differ, but for the stamp.
 func (s State) differs(t State) []string {
 	var list []string
-	if s.Control != t.Control {
-		list = append(list, "userAccountControl")
-	}
-	if s.UPN != t.UPN {
-		list = append(list, "userPrincipalName")
-	}
-	if !slices.Equal(s.Proxies, t.Proxies) {
-		list = append(list, "proxyAddresses")
-	}
-	if s.Mail != t.Mail {
-		list = append(list, "mail")
+	for _, a := range attributes[:len(attributes)-1] {
+		if a.text(s) != a.text(t) {
+			list = append(list, a.name)
+		}
 	}
 	return list
 }
@@ -364,6 +368,9 @@ func (p *Planned) ask() {
 		}
 		if m.Enabled && !first.Enabled && !slices.Contains(p.Questions, SurvivorDisabled) {
 			p.Questions = append(p.Questions, SurvivorDisabled)
+		}
+		if strings.EqualFold(m.Name, first.Name) && !slices.Contains(p.Questions, NameConflict) {
+			p.Questions = append(p.Questions, NameConflict)
 		}
 		if m.Anchored && !slices.Contains(p.Questions, AnchoredLoser) {
 			p.Questions = append(p.Questions, AnchoredLoser)

@@ -195,8 +195,8 @@ func TestReports(t *testing.T) {
 		t.Errorf("%v\n%+v\n%+v", err, back, p)
 	}
 	for lang, want := range map[string][]string{
-		"ru": {"Дубликаты в Active Directory", "достоверно", "остаётся", "её знает Entra ID", "отключить, снять userAccountControl, userPrincipalName", "разные даты рождения"},
-		"en": {"Duplicates in Active Directory", "certain", "stays", "Entra ID (the Teams cloud) holds it", "disable, take userAccountControl, userPrincipalName", "different birth dates"},
+		"ru": {"Дубликаты в Active Directory", "достоверно", "остаётся", "её знает Entra ID", "отключить, снять userPrincipalName", "разные даты рождения"},
+		"en": {"Duplicates in Active Directory", "certain", "stays", "Entra ID (the Teams cloud) holds it", "disable, take away userPrincipalName", "different birth dates"},
 	} {
 		words := duplicates.WordsFor(lang)
 		var page, book bytes.Buffer

@@ -60,14 +60,14 @@ func (r reporter) Heads() []string {
 
 // Cells are a member's row.
 func (r reporter) Cells(p *Planned, m *Member) []string {
-	state, level, why := r.disabled, r.Words.Level(m.Level), r.Reasons(m.Reasons)
+	state, level := r.disabled, r.Words.Level(m.Level)
 	if m.Enabled {
 		state = r.enabled
 	}
 	if m.ID == p.Survivor {
-		level, why = "", r.because+": "+r.becauseOf[p.Because]
+		level = ""
 	}
-	return []string{m.Name, m.Display, m.UPN, m.Place, state, r.day(m.SignedIn, r.never), r.day(m.Created, ""), level, r.Doing(p, m), why}
+	return []string{m.Name, m.Display, m.UPN, m.Place, state, r.day(m.SignedIn, r.never), r.day(m.Created, ""), level, r.Doing(p, m), r.Words.Because(p, m)}
 }
 
 // Group is a group's heading.
@@ -83,10 +83,11 @@ func (r reporter) Asks() string       { return r.questions }
 // page stands alone: no script, no picture, nothing from elsewhere.
 var page = template.Must(template.New("report").Parse(`<!DOCTYPE html>
 <html lang="{{.Lang}}"><head><meta charset="utf-8"><meta name="referrer" content="no-referrer"><title>{{.Title}}</title><style>
-body{font:15px/1.45 system-ui,"Segoe UI",Arial,sans-serif;margin:2em auto;max-width:76em;padding:0 1em;color:#1d1d1f}
-table{border-collapse:collapse;width:100%;margin:.4em 0 1.6em}th,td{border:1px solid #c8c8cc;padding:.3em .5em;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+body{font:15px/1.45 system-ui,"Segoe UI",Arial,sans-serif;margin:2em auto;max-width:100em;padding:0 1em;color:#1d1d1f}
+table{border-collapse:collapse;width:100%;margin:.4em 0 1.6em;font-size:13px}th,td{border:1px solid #c8c8cc;padding:.3em .5em;text-align:left;vertical-align:top}
+section td:nth-child(n+3):nth-child(-n+4),section td:nth-child(9){overflow-wrap:anywhere}section td:nth-child(n+3):nth-child(-n+4){min-width:8em}section td:nth-child(n+9){min-width:12em}
 th{background:#f1f1f4;font-weight:600}h2{font-size:1.05em;margin:1.4em 0 .2em}tr.stays{background:#eef7ee}.ask{color:#8a4b00}
-@media print{body{margin:0;max-width:none}section{break-inside:avoid}}
+@page{size:A4 landscape;margin:1cm}@media print{table{font-size:9px}body{margin:0;max-width:none}section{break-inside:avoid}}
 </style></head><body>{{$r := .}}
 <h1>{{.Title}}</h1>{{range .Summary}}<p>{{.}}</p>{{end}}
 {{range .Groups}}{{$g := .}}<section><h2>{{$r.Group $g.Self}}</h2>{{with $r.Questions $g.Self}}<p class="ask"><b>{{$r.Asks}}:</b> {{range .}}{{.}} {{end}}</p>{{end}}

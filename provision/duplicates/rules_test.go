@@ -66,6 +66,9 @@ func TestPairs(t *testing.T) {
 		{"siblings on one mail", "evann", "evano", anna, "Еванова Ольга Николаевна", []func(*duplicates.Account){mail("a@x.example")}, []func(*duplicates.Account){mail("a@x.example")}, duplicates.None},
 		{"name and mail", "evann", "nina", anna, anna, []func(*duplicates.Account){mail("a@x.example")}, []func(*duplicates.Account){mail("a@x.example")}, duplicates.Probable},
 		{"a counter behind an equal name is no more than an equal name", "evann", "evann1", anna, anna, nil, nil, duplicates.Possible},
+		{"the very same name, which two controllers gave away", "evann", "EVANN", anna, anna, nil, nil, duplicates.Probable},
+		{"the very same name, two people", "evann", "EVANN", anna, "Титов Павел Львович", nil, nil, duplicates.None},
+		{"the very same name, nothing else known", "evann", "EVANN", "", "", nil, nil, duplicates.Possible},
 		{"married", "evann", "evann1", anna, "Титова Нина Николаевна", []func(*duplicates.Account){born(1), mail("a@x.example")}, []func(*duplicates.Account){born(1), mail("a@x.example")}, duplicates.Probable},
 	} {
 		t.Run(c.what, func(t *testing.T) {

@@ -19,7 +19,8 @@ type Object struct {
 
 // State are the attributes that one stamped request may change.
 type State struct {
-	Control uint32   `json:"control"` // userAccountControl, without the bits that the directory computes
+	Name    string   `json:"name,omitempty"` // sAMAccountName; "": as it is
+	Control uint32   `json:"control"`        // userAccountControl, without the bits that the directory computes
 	UPN     string   `json:"upn,omitempty"`
 	Proxies []string `json:"proxies,omitempty"` // proxyAddresses, sorted
 	Mail    string   `json:"mail,omitempty"`
@@ -28,7 +29,8 @@ type State struct {
 
 // equal compares all but the stamp.
 func (s State) equal(t State) bool {
-	return s.Control == t.Control && s.UPN == t.UPN && s.Mail == t.Mail && slices.Equal(s.Proxies, t.Proxies)
+	named := s.Name != "" && t.Name != "" // repairs of former versions know none
+	return (!named || s.Name == t.Name) && s.Control == t.Control && s.UPN == t.UPN && s.Mail == t.Mail && slices.Equal(s.Proxies, t.Proxies)
 }
 
 // disabled is the bit of userAccountControl (MS-ADTS section 2.2.16).

@@ -2,6 +2,7 @@ package duplicates
 
 import (
 	"slices"
+	"strings"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
@@ -88,6 +89,7 @@ func weigh(a, b *row) (Level, int, []Reason) {
 	v.note(meet(a.mails, b.mails), SameMail)
 	v.note(meet(a.phones, b.phones), SamePhone)
 	v.note(a.upn != "" && a.upn == b.upn, SameUPN)
+	v.note(a.Name != "" && strings.EqualFold(a.Name, b.Name), SameName)
 	v.note(a.base != "" && a.base == b.base, LookAlike)
 	v.note(a.Place != "" && a.Place == b.Place, SamePlace)
 	level := v.level()
@@ -153,7 +155,7 @@ func (v *verdict) level() Level {
 		{v.has(SameContact) && !v.has(OtherSchool, OtherClass), Probable},
 		{full && v.has(SameBirth), Probable},
 		{full && contact && !v.has(OtherSchool, OtherClass), Probable},
-		{full && v.has(SameUPN), Probable},
+		{full && v.has(SameUPN, SameName), Probable},
 		{v.like == surname && v.has(SameBirth) && contact, Probable},
 		{v.like == partly && contact && v.has(SameBirth, LookAlike), Probable},
 		{v.like == unknown && v.has(SameMail) && v.has(LookAlike), Probable},
@@ -174,7 +176,7 @@ func (v *verdict) level() Level {
 // weights order the findings of one level.
 var weights = map[Reason]int{
 	SameOwner: 9, SameRecord: 8, SameLogin: 7, SameContact: 5, SameEmployeeID: 7, SameFIO: 6, SameSound: 5, PartFIO: 2, SameBirth: 6, SameMail: 5, SamePhone: 4,
-	SameUPN: 4, LookAlike: 4, SamePlace: 3, SameSchool: 3, SameClass: 2, NewSurname: 1, OtherSchool: -4, OtherClass: -4,
+	SameUPN: 4, SameName: 5, LookAlike: 4, SamePlace: 3, SameSchool: 3, SameClass: 2, NewSurname: 1, OtherSchool: -4, OtherClass: -4,
 }
 
 // score is a level's range and what is found within it.

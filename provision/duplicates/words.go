@@ -2,6 +2,7 @@ package duplicates
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -9,18 +10,18 @@ import (
 type Words struct {
 	lang string
 
-	title, made, accounts, counts, apartTitle, apartNote, none  string
-	group, account, fio, upn, place, state, signed, born, doing string
-	why, enabled, disabled, stays, because, nothing, never      string
-	kept, reasons, questions, member, level, score, for_        string
-	levels                                                      map[Level]string
-	reason                                                      map[Reason]string
-	becauseOf                                                   map[Because]string
-	left                                                        map[Why]string
-	question                                                    map[Question]string
-	step                                                        map[Kind]string
-	stop                                                        map[Stop]string
-	phase                                                       map[Phase]string
+	title, made, accounts, counts, apartTitle, apartNote, none   string
+	group, account, fio, upn, place, state, signed, born, doing  string
+	why, enabled, disabled, stays, because, nothing, never, take string
+	kept, reasons, questions, member, level, score, for_         string
+	levels                                                       map[Level]string
+	reason                                                       map[Reason]string
+	becauseOf                                                    map[Because]string
+	left                                                         map[Why]string
+	question                                                     map[Question]string
+	step                                                         map[Kind]string
+	stop                                                         map[Stop]string
+	phase                                                        map[Phase]string
 }
 
 // WordsFor gives the texts in "ru" or "en".
@@ -36,14 +37,14 @@ var russian = Words{
 	counts:     "Групп: достоверных %d, вероятных %d, возможных %d",
 	apartTitle: "Однофамильцы — это разные люди", apartNote: "Похожи, но не дубликаты; с ними ничего делать не надо. Всего пар: %d.", none: "Дубликатов не найдено.",
 	group: "Группа", account: "Имя для входа", fio: "ФИО", upn: "Логин Teams (UPN)", place: "Где лежит", state: "Состояние", signed: "Последний вход", born: "Создана",
-	doing: "Что предлагается", why: "Почему это один человек", enabled: "включена", disabled: "отключена", stays: "остаётся", because: "Остаётся, потому что", nothing: "ничего",
+	doing: "Что предлагается", why: "Почему это один человек", enabled: "включена", disabled: "отключена", stays: "остаётся", because: "Остаётся, потому что", nothing: "ничего", take: "снять",
 	never: "не было", kept: "останется в группах", reasons: "Почему", questions: "Решает человек", member: "Запись", level: "Уверенность", score: "Баллы", for_: "Остаётся вместо неё",
 	levels: map[Level]string{Certain: "достоверно", Probable: "вероятно", Possible: "возможно", None: "связи нет", Different: "разные люди"},
 	reason: map[Reason]string{
 		SameOwner: "один владелец по данным службы", SameRecord: "обе заявлены за одной записью реестра", SameLogin: "оба имени — логины одного человека в реестрах",
 		SameContact: "ФИО и контакт указывают на одного человека в реестрах", SameEmployeeID: "один табельный номер (employeeID)", SameFIO: "ФИО совпадает",
 		SameSound: "ФИО совпадает с учётом транслитерации", PartFIO: "фамилия и имя (инициалы) совпадают", SameBirth: "дата рождения совпадает", SameMail: "одна почта",
-		SamePhone: "один телефон", SameUPN: "одинаковый UPN до @", LookAlike: "похожие имена для входа", SamePlace: "лежат в одном подразделении", SameSchool: "одна школа",
+		SamePhone: "один телефон", SameUPN: "одинаковый UPN до @", SameName: "одно и то же имя для входа: его одновременно выдали два контроллера домена", LookAlike: "похожие имена для входа", SamePlace: "лежат в одном подразделении", SameSchool: "одна школа",
 		SameClass: "один класс", NewSurname: "имя и отчество совпадают, фамилия другая",
 		OtherOwner: "разные владельцы", OtherSNILS: "разные СНИЛС", OtherBirth: "разные даты рождения", OtherEmployeeID: "разные табельные номера", OtherFIO: "разные ФИО",
 		OtherSchool: "разные школы", OtherClass: "разные классы",
@@ -58,11 +59,12 @@ var russian = Words{
 	},
 	question: map[Question]string{
 		SurvivorDisabled: "остающаяся запись отключена, а другая включена: кто ею пользуется?",
+		NameConflict:     "имя для входа одно у обеих записей (конфликт репликации): это один человек или два?",
 		AnchoredLoser:    "отключаемую запись знает Entra ID: в её облачном ящике и Teams могут быть данные",
 	},
-	step: map[Kind]string{Retire: "отключить, снять %s", Claims: "заявки перенести на остающуюся", Join: "остающуюся добавить в %s", Move: "перенести: %s"},
+	step: map[Kind]string{Retire: "отключить", Claims: "заявки перенести на остающуюся", Join: "остающуюся добавить в %s", Move: "перенести: %s"},
 	stop: map[Stop]string{
-		StopChanged: "запись изменилась после плана: составьте план заново", StopRefused: "Active Directory не принимает изменение: проверьте права служебной записи",
+		StopChanged: "запись с тех пор изменилась: чтобы отключить лишние, составьте план заново", StopRefused: "Active Directory не принимает изменение: проверьте права служебной записи",
 		StopGone: "записи больше нет", StopOwned: "запись стала записью человека: составьте план заново",
 	},
 	phase: map[Phase]string{PhaseApplying: "не закончено", PhaseApplied: "сделано", PhaseStopped: "остановлено", PhaseUndoing: "возврат не закончен", PhaseUndone: "возвращено"},
@@ -73,14 +75,14 @@ var english = Words{
 	counts:     "Groups: %d certain, %d probable, %d possible",
 	apartTitle: "Namesakes: different people", apartNote: "They look alike and are no duplicates; nothing is to be done. Pairs in all: %d.", none: "No duplicates were found.",
 	group: "Group", account: "Sign-in name", fio: "Name", upn: "Teams login (UPN)", place: "Where it lies", state: "State", signed: "Last sign-in", born: "Created",
-	doing: "What is proposed", why: "Why this is one person", enabled: "enabled", disabled: "disabled", stays: "stays", because: "It stays because", nothing: "nothing",
+	doing: "What is proposed", why: "Why this is one person", enabled: "enabled", disabled: "disabled", stays: "stays", because: "It stays because", nothing: "nothing", take: "take away",
 	never: "never", kept: "stays in the groups", reasons: "Why", questions: "A person decides", member: "Account", level: "Confidence", score: "Score", for_: "Stays instead of it",
 	levels: map[Level]string{Certain: "certain", Probable: "probable", Possible: "possible", None: "no link", Different: "different people"},
 	reason: map[Reason]string{
 		SameOwner: "one owner by the daemon's data", SameRecord: "both claimed for one registry record", SameLogin: "both names are logins of one person in the registries",
 		SameContact: "name and contact point to one person in the registries", SameEmployeeID: "one employeeID", SameFIO: "the name is equal", SameSound: "the name is equal in transliteration",
 		PartFIO: "surname and first name (initials) are equal", SameBirth: "the birth date is equal", SameMail: "one mail address", SamePhone: "one telephone", SameUPN: "one UPN before the @",
-		LookAlike: "sign-in names look alike", SamePlace: "they lie in one unit", SameSchool: "one school", SameClass: "one class", NewSurname: "first name and patronymic are equal, the surname is not",
+		SameName: "the very same sign-in name: two domain controllers gave it away at once", LookAlike: "sign-in names look alike", SamePlace: "they lie in one unit", SameSchool: "one school", SameClass: "one class", NewSurname: "first name and patronymic are equal, the surname is not",
 		OtherOwner: "different owners", OtherSNILS: "different СНИЛС", OtherBirth: "different birth dates", OtherEmployeeID: "different employeeIDs", OtherFIO: "different names",
 		OtherSchool: "different schools", OtherClass: "different classes",
 	},
@@ -94,11 +96,12 @@ var english = Words{
 	},
 	question: map[Question]string{
 		SurvivorDisabled: "the account that stays is disabled and another one is not: who uses that?",
+		NameConflict:     "both accounts have one sign-in name (a replication conflict): are they one person's or two people's?",
 		AnchoredLoser:    "Entra ID holds the one that is to be disabled: its cloud mailbox and Teams may hold data",
 	},
-	step: map[Kind]string{Retire: "disable, take %s", Claims: "claims go to the one that stays", Join: "the one that stays joins %s", Move: "move to %s"},
+	step: map[Kind]string{Retire: "disable", Claims: "claims go to the one that stays", Join: "the one that stays joins %s", Move: "move to %s"},
 	stop: map[Stop]string{
-		StopChanged: "an account has changed since the plan: make a new plan", StopRefused: "Active Directory does not take the change: look at the service account's rights",
+		StopChanged: "an account has changed since: to put duplicates to rest, make a new plan", StopRefused: "Active Directory does not take the change: look at the service account's rights",
 		StopGone: "an account is gone", StopOwned: "an account became a person's: make a new plan",
 	},
 	phase: map[Phase]string{PhaseApplying: "not finished", PhaseApplied: "done", PhaseStopped: "stopped", PhaseUndoing: "return not finished", PhaseUndone: "taken back"},
@@ -125,17 +128,32 @@ func (w *Words) Reasons(list []Reason) string {
 }
 
 // Doing says what becomes of a member.
-func (w *Words) Doing(p *Planned, m *Member) string {
+func (w *Words) Doing(p *Planned, m *Member) string { return strings.Join(w.Steps(p, m), "; ") }
+
+// Because says why an account is a member, or stays.
+func (w *Words) Because(p *Planned, m *Member) string {
 	if m.ID == p.Survivor {
-		return w.stays
+		return w.because + ": " + w.becauseOf[p.Because]
+	}
+	return w.Reasons(m.Reasons)
+}
+
+// Steps says what becomes of a member, one after the other.
+func (w *Words) Steps(p *Planned, m *Member) []string {
+	if m.ID == p.Survivor {
+		return []string{w.stays}
 	}
 	if m.Left != "" {
-		return w.left[m.Left]
+		return []string{w.left[m.Left]}
 	}
 	var texts []string
 	for _, s := range m.Steps {
 		text := w.step[s.Kind]
-		if len(s.What) > 0 {
+		if s.Kind == Retire { // that the account is disabled is said already
+			if what := slices.DeleteFunc(slices.Clone(s.What), func(a string) bool { return a == "userAccountControl" }); len(what) > 0 {
+				text += ", " + w.take + " " + strings.Join(what, ", ")
+			}
+		} else if len(s.What) > 0 {
 			text = fmt.Sprintf(text, strings.Join(s.What, ", "))
 		}
 		texts = append(texts, text)
@@ -144,9 +162,9 @@ func (w *Words) Doing(p *Planned, m *Member) string {
 		texts = append(texts, w.kept+" "+strings.Join(m.Kept, ", "))
 	}
 	if len(texts) == 0 {
-		return w.nothing
+		return []string{w.nothing}
 	}
-	return strings.Join(texts, "; ")
+	return texts
 }
 
 // Questions says what whoever approves a group must decide.

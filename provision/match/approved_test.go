@@ -101,6 +101,22 @@ func TestApprovedOfTwo(t *testing.T) {
 	}
 }
 
+// Who was said to be a pupil of one school, left it and came to another is the
+// pupil there.
+func TestApprovedLeft(t *testing.T) {
+	left := person.Enrolment{ID: "p1", Last: "Иванова", First: "Анна", School: "49", Phone: "+79000000001", Status: "closed"}
+	came := left
+	came.ID, came.School, came.Status = "p3", "50", ""
+	ix := NewIndex(Registry{Enrolments: []person.Enrolment{left, came}})
+	b := NewBindings(ix, nil, nil)
+	b.Approve(person.RecordRef{Kind: person.RecordEnrolment, ID: "p1"}, "s1")
+	p := person.Profile{Subject: "s1", Login: "ivanovaa", Last: "Иванова", First: "Анна", Phone: "+79000000001", PhoneVerified: true}
+	today, _ := person.NewDate(2026, 9, 1)
+	if v := Decide(ix, b, p, today); v.Decision != Match || len(v.Records) != 1 || v.Records[0].ID != "p3" {
+		t.Errorf("%+v", v)
+	}
+}
+
 // TestAllotted: the name that a person decided on goes before all others, past an
 // account that nobody claims, and over no other.
 func TestAllotted(t *testing.T) {

@@ -75,6 +75,12 @@ func Decide(ix *Index, b *Bindings, p person.Profile, today person.Date) Verdict
 	staff := c.staffRule()
 	pupils, cards := c.pupilRule(), c.cardRule()
 	pupil, parent, unclear := c.pupilOrParent(pupils, cards)
+	if second := c.secondOf(staff, pupils, pupil); len(second) > 0 {
+		staff.active, pupil, unclear = nil, nil, append(unclear, second...)
+	}
+	if former := c.formerPupil(parent); len(former) > 0 {
+		parent, unclear = nil, append(unclear, former...)
+	}
 
 	v := Verdict{Subject: p.Subject, Login: p.Login}
 	if !staff.matched() && pupil == nil && len(parent) == 0 {

@@ -19,7 +19,7 @@ func (c *candidate) pupilOrParent(pupils pupilResult, cards cardResult) (*pupilC
 		switch {
 		case slices.ContainsFunc(fits, func(p pupilCandidate) bool { return p.owner == own || p.certain() }):
 			kids = nil
-		case slices.ContainsFunc(kids, func(k cardCandidate) bool { return k.owner == own || k.sameSNILS || k.approved }):
+		case slices.ContainsFunc(kids, surely):
 			fits = nil
 		}
 	}
@@ -40,6 +40,51 @@ func (c *candidate) pupilOrParent(pupils pupilResult, cards cardResult) (*pupilC
 		return nil, nil, []finding{c.ambiguous(left, leftKids)}
 	}
 	return nil, nil, c.multiple(fits, kids)
+}
+
+// surely says that more than name and contact speak for the parent.
+func surely(k cardCandidate) bool { return k.owner == own || k.sameSNILS || k.approved }
+
+// formerPupil says that the parent is a pupil of before, by the records bound to
+// this subject: who left is not taken for the father of the same name by the
+// family's telephone.
+func (c *candidate) formerPupil(parent []cardCandidate) []finding {
+	if len(parent) == 0 || slices.ContainsFunc(parent, surely) {
+		return nil
+	}
+	refs := slices.DeleteFunc(slices.Clone(c.b.bySubject[c.p.Subject]), func(r person.RecordRef) bool { return r.Kind != person.RecordEnrolment })
+	if len(refs) == 0 {
+		return nil
+	}
+	refs = append(refs, c.refs(nil, parent)...)
+	return []finding{{Problem{Code: Ambiguous}, Manual, refs,
+		fmt.Sprintf("записи %s: ученик, который выбыл, и родитель с одним ФИО и контактом, различить нельзя", list(refs))}}
+}
+
+// secondOf says that what is certain about a person who is bound to nothing yet
+// points to a record of another subject in another registry, or to a closed one:
+// this is a second city account, and gets no second account here.
+func (c *candidate) secondOf(staff staffResult, pupils pupilResult, pupil *pupilCandidate) []finding {
+	bound := slices.ContainsFunc(c.b.bySubject[c.p.Subject], func(r person.RecordRef) bool { return r.Kind != person.RecordCard })
+	if bound || !staff.matched() && pupil == nil {
+		return nil
+	}
+	var refs []person.RecordRef
+	for _, i := range staff.same {
+		if row := &c.ix.staff[i]; whose(c.b.staff, row.ID, c.p.Subject) == others {
+			refs = append(refs, row.ref())
+		}
+	}
+	for _, p := range pupils.all {
+		if p.owner == others && p.contact == contactEqual && !p.differsDOB && p.certain() {
+			refs = append(refs, c.ix.pupils[p.target].ref())
+		}
+	}
+	if len(refs) == 0 {
+		return nil
+	}
+	return []finding{{Problem{Code: MultipleMosruAccounts}, Manual, refs,
+		fmt.Sprintf("запись %s связана с другой учётной записью mos.ru", list(refs))}}
 }
 
 // secondAccount says that what is certain about the person points to a record

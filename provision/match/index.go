@@ -37,6 +37,7 @@ type Index struct {
 
 	taken map[string]bool  // folded names of Registry.Taken
 	looks map[string][]int // accounts by what their names look like; only where names may be made
+	ezhd  map[string]bool  // folded ЭЖД logins of all rows; only where names may be made
 	names Names
 }
 
@@ -96,7 +97,20 @@ func NewIndex(r Registry) *Index {
 	for _, name := range r.Taken {
 		ix.taken[person.FoldName(name)] = true
 	}
+	if !r.Names.Made.IsZero() {
+		ix.addEZHD()
+	}
 	return ix
+}
+
+func (ix *Index) addEZHD() {
+	ix.ezhd = map[string]bool{}
+	for _, r := range ix.staff {
+		ix.ezhd[person.FoldName(r.EZHDLogin)] = true
+	}
+	for _, r := range ix.pupils {
+		ix.ezhd[person.FoldName(r.EZHDLogin)] = true
+	}
 }
 
 func (ix *Index) addStaff(rows []person.Employment) {

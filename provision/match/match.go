@@ -121,6 +121,8 @@ const (
 	ADPasswordRefused Code = "AD_PASSWORD_REFUSED"
 	ADPasswordStale   Code = "AD_PASSWORD_STALE"
 	PasswordNeeded    Code = "PASSWORD_NEEDED"
+	ADConflict        Code = "AD_CONFLICT" // (name)
+	ADServerBehind    Code = "AD_SERVER_BEHIND"
 )
 
 // Beside says that the problem is only told beside a verdict and decides none.
@@ -140,7 +142,7 @@ var order = func() map[Code]int {
 		FIOMismatch, KadrySNILSDuplicate, EmploymentEnded, EmploymentNotStarted, EmploymentDataMissing, ContactMismatch,
 		ContactNotVerified, DOBMismatch, Ambiguous, NotEnrolled, MultipleMosruAccounts, NoSuchAccount, ParentRoleNotLinked,
 		CardSNILSMismatch, RegistryMixedScript, LoginDiffers, LoginTooLong, LoginNotUsable, ADNameTaken, ADUnowned, ADDuplicate, OutOfReach,
-		OwnerMarkChanged, ADProtected, ADRefused, ADPlaceUnknown, ADPasswordRefused, ADPasswordStale, PasswordNeeded,
+		OwnerMarkChanged, ADProtected, ADRefused, ADPlaceUnknown, ADPasswordRefused, ADPasswordStale, PasswordNeeded, ADConflict, ADServerBehind,
 	} {
 		m[c] = i
 	}

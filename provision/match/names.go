@@ -31,7 +31,7 @@ func (c *candidate) otherName(v *Verdict, ezhd []string, found []finding) (more 
 	var why string
 	if name := c.freeEZHD(ezhd); name != "" && names.EZHD {
 		provision.SAM, provision.Origin, why = name, OriginEZHD, "учётная запись в AD получает логин ЭЖД: %s"
-	} else if provision.SAM, more = c.freeMade(); provision.SAM != "" && len(more) == 0 {
+	} else if provision.SAM, more = c.freeMade(ezhd); provision.SAM != "" && len(more) == 0 {
 		provision.Origin, why = OriginMade, "учётная запись в AD получает имя по ФИО: %s"
 	} else {
 		return more, false
@@ -57,10 +57,10 @@ func (c *candidate) freeEZHD(ezhd []string) string {
 	return ""
 }
 
-// freeMade is the first name made from the ФИО that looks like nobody's. Accounts
-// that nobody claims under a name like that, made by hand perhaps, and that may
+// freeMade is the first name made from the ФИО that looks like nobody's and is the
+// ЭЖД login of nobody else. Accounts that nobody claims under a name like that, made by hand perhaps, and that may
 // be this person's are told.
-func (c *candidate) freeMade() (free string, unclear []finding) {
+func (c *candidate) freeMade(ezhd []string) (free string, unclear []finding) {
 	for _, name := range c.ix.names.Made.Make(c.p.Last, c.p.First, c.p.Middle) {
 		look := login.Look(name)
 		for _, i := range c.ix.looks[look] {
@@ -68,11 +68,17 @@ func (c *candidate) freeMade() (free string, unclear []finding) {
 				unclear = append(unclear, unowned(a))
 			}
 		}
-		if free == "" && !c.hasName(name) && len(c.ix.looks[look]) == 0 && !c.b.looks[look] {
+		if free == "" && !c.hasName(name) && len(c.ix.looks[look]) == 0 && !c.b.looks[look] && !c.ezhdOfOthers(name, ezhd) {
 			free = name
 		}
 	}
 	return free, unclear
+}
+
+// ezhdOfOthers says that a name is an ЭЖД login, and none of the person's own.
+func (c *candidate) ezhdOfOthers(name string, own []string) bool {
+	folded := person.FoldName(name)
+	return c.ix.ezhd[folded] && !slices.ContainsFunc(own, func(l string) bool { return person.FoldName(l) == folded })
 }
 
 // mayBe says that an account's display name does not show it to be another's.

@@ -52,6 +52,8 @@ func TestOtherNames(t *testing.T) {
 		{"given earlier in the run", "m", "k k1; k k2 snils=B; " + mail + "; s s2 snils=B login=c@d.ru", "", "LOGIN_DIFFERS ivanovaap; LOGIN_DIFFERS ivanovaanp"},
 		{"looks like one given earlier", "m", "k k1; k k2 snils=B; s s1 login=Ivanova.AP-1; s s2 snils=B login=c@d.ru", "", " Ivanova.AP-1; LOGIN_DIFFERS ivanovaanp"},
 		{"what is taken stays the other's", "m", "k k1; k k2 snils=B; k k3 snils=C; s s1; s s2 snils=B; s s3 snils=C", "", " evann; LOGIN_DIFFERS ivanovaap; LOGIN_DIFFERS ivanovaanp"},
+		{"another's ЭЖД login, of nobody in AD", "m", "k k1; k k2 fio=Иванов_Антон_Павлович snils=B ezhd=IvanovaAP; " + mail, "", "LOGIN_DIFFERS ivanovaanp"},
+		{"her own ЭЖД login", "m", "k k1 ezhd=IvanovaAP; " + mail, "", "LOGIN_DIFFERS ivanovaap"},
 		{"letters cannot be written", "m", "k k1 fio=李_明; s s1 fio=李_明 login=a@b.ru", "", manual("LOGIN_NOT_USABLE")},
 	} {
 		t.Run(c.name, func(t *testing.T) {

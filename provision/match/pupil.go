@@ -45,8 +45,10 @@ func (r *pupilRow) ref() person.RecordRef {
 func (c *candidate) pupilRule() pupilResult {
 	var r pupilResult
 	r.all = c.pupilCandidates()
-	if said := func(p pupilCandidate) bool { return p.approved }; slices.ContainsFunc(r.all, said) {
-		r.all = slices.DeleteFunc(r.all, func(p pupilCandidate) bool { return !said(p) })
+	// What was said of a record goes before the others for as long as the pupil is
+	// there: who left and came back has another one.
+	if said := func(p pupilCandidate) bool { return p.approved && c.ix.pupils[p.target].active() }; slices.ContainsFunc(r.all, said) {
+		r.all = slices.DeleteFunc(r.all, func(p pupilCandidate) bool { return !p.approved })
 	}
 	for _, p := range r.all {
 		row := &c.ix.pupils[p.target]

@@ -81,9 +81,23 @@ type Row struct {
 	Holder string // who that is, by id; "": nobody
 }
 
+// Records are the rows that may be the person's: those that nobody else has.
+func (i *Item) Records() (refs []person.RecordRef) {
+	for _, r := range i.Rows {
+		if r.Own || !r.Bound {
+			refs = append(refs, r.Record)
+		}
+	}
+	return refs
+}
+
 // Moved says that the question was answered, and that what the answer was made
-// from has changed.
-func (i *Item) Moved() bool { return i.Decided != nil && i.Decided.Seen != i.Seen }
+// from has changed, or that the answer was not enough: the same stood in the way
+// once more afterwards.
+func (i *Item) Moved() bool {
+	d := i.Decided
+	return d != nil && (d.Seen != i.Seen || d.Verb != Refuse && i.Kind != Account && i.At.After(d.At))
+}
 
 // Open says that somebody has to decide.
 func (i *Item) Open() bool { return i.Decided == nil || i.Moved() }
@@ -105,6 +119,17 @@ const stemBytes = 6
 // Stem is the part of an id that does not change.
 func Stem(kind Kind, about []byte) string {
 	return letters[kind] + hex.EncodeToString(about[:min(len(about), stemBytes)])
+}
+
+// Prefix takes a stem apart; false: it is none.
+func Prefix(stem string) (kind Kind, about []byte, ok bool) {
+	for kind, letter := range letters {
+		if rest, is := strings.CutPrefix(stem, letter); is {
+			about, err := hex.DecodeString(rest)
+			return kind, about, err == nil && len(about) == stemBytes
+		}
+	}
+	return "", nil, false
 }
 
 // Split takes an id apart; seen is "" for a stem alone.
@@ -163,22 +188,25 @@ func compared(value any) any {
 	return nil
 }
 
-// See sets Seen and ID. about is what the item is about.
+// See sets Seen and ID. about is what the item is about. What is seen of an
+// account is what claim plan compared; its id tells of the records as they are.
 func (i *Item) See(about []byte) error {
+	var rows []any
+	for _, r := range i.Rows {
+		rows = append(rows, r.Record, compared(r.Value), r.Holder)
+	}
+	what := []any{i.Kind, i.Profile, i.Problems, rows, i.Name, i.Target}
+	if i.Proposal != nil {
+		what = append(what, i.Proposal.Seen)
+	}
+	seen, err := Digest(what...)
+	if err != nil {
+		return err
+	}
+	i.ID, i.Seen = ID(i.Kind, about, seen), seen
 	if i.Proposal != nil {
 		i.Seen = i.Proposal.Seen
-	} else {
-		var rows []any
-		for _, r := range i.Rows {
-			rows = append(rows, r.Record, compared(r.Value), r.Holder)
-		}
-		seen, err := Digest(i.Kind, i.Profile, i.Problems, rows, i.Name, i.Target)
-		if err != nil {
-			return err
-		}
-		i.Seen = seen
 	}
-	i.ID = ID(i.Kind, about, i.Seen)
 	return nil
 }
 
@@ -222,6 +250,8 @@ var (
 	ErrUsed = errors.New("the decision has become the person's account and cannot be taken back: suspend the account, and ask for the rest")
 	// ErrDecided: there is an answer that stands.
 	ErrDecided = errors.New("this question is answered: take that decision back first")
+	// ErrPassedOn: what was claimed has gone to another account.
+	ErrPassedOn = errors.New("the claim has gone on to another account: take the repair of duplicates back, or drop that account's claim, first")
 	// ErrUndone: it was taken back before.
 	ErrUndone = errors.New("the decision was taken back before")
 )

@@ -19,8 +19,9 @@ import (
 )
 
 // Build writes a complete set into an empty folder and makes it durable. People
-// are written as they come; of their schools and classes the names are kept. It
-// gives those whose login was taken.
+// are written as they come, with the classes that they learn in; of their schools
+// and classes the names are kept, and of each login a digest. It gives those whose
+// login was taken.
 func Build(ctx context.Context, dir string, from Source, o Options) ([]identity.PersonID, error) {
 	b := &builder{o: o, orgs: map[person.SchoolID]person.School{}, classes: map[class]string{}, logins: map[digest]bool{}, session: sessionOf(o.Today)}
 	err := b.open(dir)
@@ -56,16 +57,9 @@ type builder struct {
 	files   map[string]*out
 	orgs    map[person.SchoolID]person.School
 	classes map[class]string // their ids
-	learns  []enrolled
 	logins  map[digest]bool
 	skipped []identity.PersonID
 	session session
-}
-
-// enrolled is one pupil in one class.
-type enrolled struct {
-	class string
-	user  identity.PersonID
 }
 
 func (b *builder) open(dir string) error {
@@ -149,7 +143,9 @@ func (b *builder) person(p Person) error {
 			if b.classes[in] == "" {
 				b.classes[in] = in.id()
 			}
-			b.learns = append(b.learns, enrolled{b.classes[in], p.ID})
+			if err := b.write("enrollments.csv", b.classes[in], id, "student"); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -172,12 +168,6 @@ func (b *builder) rest() error {
 	}
 	for _, c := range slices.SortedFunc(maps.Keys(b.classes), func(x, y class) int { return cmp.Compare(x.id(), y.id()) }) {
 		if err := b.write("classes.csv", c.id(), string(c.school), c.name, s.id, ""); err != nil {
-			return err
-		}
-	}
-	slices.SortStableFunc(b.learns, func(x, y enrolled) int { return cmp.Compare(x.class, y.class) }) // users come in order
-	for _, e := range b.learns {
-		if err := b.write("enrollments.csv", e.class, e.user.String(), "student"); err != nil {
 			return err
 		}
 	}

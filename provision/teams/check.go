@@ -38,6 +38,9 @@ func Check(dir string) error {
 		if err := s.check(dir, ids); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
+		if s.key[0] != "sourcedId" { // nothing can refer to it
+			delete(ids, s.name)
+		}
 	}
 	return nil
 }

@@ -9,9 +9,10 @@
 // it is written beside it, read back, and exchanged in one step. Whatever happens
 // before leaves the old set as it is.
 //
-// Records are in the order of their ids, so equal people give equal files. Ids
-// are the store's and never change: of a user the person's id, of an organisation
-// the ЕКИС id. No password, phone, e-mail or birth date is exported.
+// Records are in the order of their ids, those of people in the order of the
+// people's, so equal people give equal files. Ids are the store's and never change:
+// of a user the person's id, of an organisation the ЕКИС id. No password, phone,
+// e-mail or birth date is exported.
 //
 // Start reading at Export.
 package teams

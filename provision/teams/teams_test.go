@@ -184,7 +184,7 @@ func TestChanges(t *testing.T) {
 		"users.csv +[" + eight + "] ~[" + two + "] -[" + four + "]\n" +
 		"roles.csv +[" + eight + " 0049 student] ~[" + three + " 50 student] -[" + four + " вольный текст student]\n" +
 		"classes.csv +[50-6А] ~[] -[50-05-А вольный текст-группа 2]\n" +
-		"enrollments.csv +[0049-9Б " + eight + " 50-6А " + three + "] ~[] -[50-05-А " + three + " вольный текст-группа 2 " + four + "]"
+		"enrollments.csv +[50-6А " + three + " 0049-9Б " + eight + "] ~[] -[50-05-А " + three + " вольный текст-группа 2 " + four + "]"
 	if got := export(c); got != want {
 		t.Errorf("\n%s\nwant\n%s", got, want)
 	}

@@ -16,6 +16,8 @@ import (
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/store/sqlite"
+	"schoolbridge/provision"
+	"schoolbridge/provision/queue"
 )
 
 // old lays out the store of an older version of the program.
@@ -72,6 +74,9 @@ func TestFromVersion2(t *testing.T) {
 		if err := db.Audit().Verify(t.Context(), nil); err != nil {
 			t.Errorf("the trail: %v", err)
 		}
+		if err := db.Queue().Each(t.Context(), "", true, func(i queue.Item) error { return fmt.Errorf("a question: %+v", i) }); err != nil {
+			t.Error(err)
+		}
 		if session == nil {
 			changed, err := db.Journal().Record(t.Context(), []journal.Record{{Status: journal.Start, At: now, NAS: "school-49", Unit: "ap-1", Key: "a", Person: teacher.Person,
 				Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.7/32")}}}, journal.Rules{Silence: time.Hour, Quiet: time.Hour}, now)
@@ -91,6 +96,59 @@ func TestFromVersion2(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestLifeFromVersion2: what that version did not keep is filled in at the start, or
+// done without; people of its time are matched, leave and are erased.
+func TestLifeFromVersion2(t *testing.T) {
+	path, keyset := old(t, "testdata/v2")
+	now := time.Date(2026, 9, 1, 9, 0, 0, 0, time.UTC)
+	db, err := sqlite.OpenFiles(t.Context(), path, keyset, store.Options{Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }() // the test is over
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	taken, err := db.Accounts().Taken(t.Context(), provision.NameQuery{Target: "ad", Subject: "other", Made: []string{"orlova-mi", "golub"}})
+	if err != nil || len(taken) != 1 || taken[0] != "orlova-mi" {
+		t.Errorf("%q are taken, %v", taken, err)
+	}
+	var teacher *directory.Entry
+	_, err = db.Directory().Load(t.Context(), func(person.School) error { return nil }, func(e *directory.Entry) error {
+		if e.Login == "orlovami" {
+			teacher = e
+		}
+		return nil
+	})
+	must(err)
+	start, _ := person.NewDate(2020, 9, 1)
+	must(db.Registry().Apply(t.Context(), store.Chunk{Kind: person.RecordEmployment, Rows: []store.Row{{Key: "new", Digest: []byte("new"), Record: person.Employment{
+		ID: "new", FIO: person.JoinFIO(teacher.Last, teacher.First, teacher.Middle), School: "49", Start: start}}}}))
+	asked, err := db.Accounts().Rematches(t.Context(), identity.PersonID{}, 9)
+	if err != nil || len(asked) != 1 || asked[0].Person != teacher.Person || !asked[0].At.IsZero() {
+		t.Fatalf("%+v, %v", asked, err)
+	}
+	var keys []string
+	for _, a := range teacher.Affiliations {
+		keys = append(keys, string(a.Record.ID))
+	}
+	must(db.Registry().Apply(t.Context(), store.Chunk{Kind: person.RecordEmployment, Gone: keys, Day: person.DateOf(now)}))
+	if asked, err = db.Accounts().Rematches(t.Context(), identity.PersonID{}, 9); err != nil || len(asked) != 1 {
+		t.Fatalf("%+v, %v", asked, err)
+	}
+	must(db.Accounts().Rematched(t.Context(), teacher.Person, asked[0].Asked))
+	today := person.DateOf(now)
+	must(db.Accounts().NoteLeavers(t.Context(), today))
+	n, err := db.Accounts().EraseLeavers(t.Context(), today.AddDays(1), now)
+	if err != nil || n != 1 {
+		t.Errorf("%d were erased, %v", n, err)
+	}
+	must(db.Audit().Verify(t.Context(), nil))
 }
 
 // testdata/v6 is a store that the program wrote when its schema had version 6: the

@@ -2,20 +2,32 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
 	"schoolbridge/provision"
+	"schoolbridge/provision/match"
 )
 
 var lifeTests = []test{
 	{"Rename", testRename},
+	{"RenameOfNobody", testRenameRefused},
 	{"Rematch", testRematch},
+	{"RematchPages", testRematchPages},
+	{"OldProfile", testOldProfile},
+	{"Unattended", testUnattended},
 	{"RematchOfTheDay", testRematchOfTheDay},
 	{"EraseLeavers", testEraseLeavers},
+	{"EraseNobodyNeeded", testEraseNobodyNeeded},
+	{"EraseAnswers", testEraseAnswers},
+	{"EraseRows", testEraseRows},
+	{"EraseWhatIsKept", testEraseKept},
+	{"EraseLate", testEraseLate},
 	{"Choose", testChoose},
 }
 
@@ -23,6 +35,7 @@ var lifeTests = []test{
 // else is refused and nothing is written.
 func testRename(t *testing.T, s *suite) {
 	profile, done := s.orlovaInAD(t)
+	s.save(t, done.Person, provision.Pass{Object: []byte("0123456789abcdef")})
 	row, other := belova(t)
 	put(t, s.db, row)
 	s.activate(t, s.db, activation(other, enrolment("p1")))
@@ -70,11 +83,54 @@ func testRename(t *testing.T, s *suite) {
 	}
 }
 
+// testRenameRefused: a name that the target had is nobody's any more, and an
+// account that may be being made keeps the name that keeps it from being made twice.
+func testRenameRefused(t *testing.T, s *suite) {
+	_, done := s.orlovaInAD(t)
+	rename := func(to identity.Login) error {
+		_, err := s.db.Accounts().Rename(t.Context(), done.Person, to, s.now, nil)
+		return err
+	}
+	if err := rename("m.orlova"); !errors.Is(err, store.ErrNotMade) {
+		t.Errorf("before there is an account: %v", err)
+	}
+	s.save(t, done.Person, provision.Pass{Object: []byte("0123456789abcdef")})
+	check(t, s.db.Names().Record(t.Context(), "ad", provision.NameDeleted, []string{"M.Orlova"}))
+	check(t, s.db.Names().Record(t.Context(), "ad", provision.NameListed, []string{"orlova.m"}))
+	check(t, s.db.Names().Record(t.Context(), "other", provision.NameDeleted, []string{"orlova"}))
+	for _, to := range []identity.Login{"m.orlova", "orlova.m"} {
+		var conflict *store.Conflict
+		if err := rename(to); !errors.As(err, &conflict) || conflict.TakenName() != string(to) {
+			t.Errorf("%s: %v", to, err)
+		}
+	}
+	if job := s.job(t, done.Person); job.Row.Rename || job.Row.Name != string(done.Login) {
+		t.Errorf("%+v", job.Row)
+	}
+	check(t, rename("orlova"))
+}
+
+// count is how many rows a table has.
+func (s *suite) count(t *testing.T, from string) int {
+	t.Helper()
+	n, err := s.Count("SELECT COUNT(*) FROM " + from)
+	check(t, err)
+	return n
+}
+
 func (s *suite) asked(t *testing.T) []provision.Rematch {
 	t.Helper()
-	list, err := s.db.Accounts().Rematches(t.Context(), 10)
+	list, err := s.db.Accounts().Rematches(t.Context(), identity.PersonID{}, 10)
 	check(t, err)
 	return list
+}
+
+// answer says of all who are asked for that they were matched.
+func (s *suite) answer(t *testing.T) {
+	t.Helper()
+	for _, r := range s.asked(t) {
+		check(t, s.db.Accounts().Rematched(t.Context(), r.Person, r.Asked))
+	}
 }
 
 // testRematch: a new row with the ФИО asks for the person, with the profile that
@@ -115,9 +171,7 @@ func testRematchOfTheDay(t *testing.T, s *suite) {
 	row, _ := orlova(t)
 	row.ID, row.Start = "k2", date(t, "2026-09-03")
 	put(t, s.db, row)
-	for _, r := range s.asked(t) {
-		check(t, s.db.Accounts().Rematched(t.Context(), r.Person, r.Asked))
-	}
+	s.answer(t)
 	check(t, s.db.TellDay(t.Context(), date(t, "2026-09-02")))
 	if list := s.asked(t); len(list) > 0 {
 		t.Errorf("a day early: %+v", list)
@@ -128,6 +182,81 @@ func testRematchOfTheDay(t *testing.T, s *suite) {
 	}
 }
 
+// testRematchPages: all are given, whoever of them cannot be answered.
+func testRematchPages(t *testing.T, s *suite) {
+	row, profile := orlova(t)
+	want := map[identity.PersonID]bool{}
+	for n := range 5 {
+		row.ID, profile.Subject, profile.Login = person.RecordID(fmt.Sprint("n", n)), identity.Subject(fmt.Sprint("s", n)), fmt.Sprint("orlova", n)
+		put(t, s.db, row)
+		want[s.activate(t, s.db, activation(profile, employment(string(row.ID)))).Person] = true
+	}
+	row.ID = "k9"
+	put(t, s.db, row)
+	for after := (identity.PersonID{}); ; {
+		list, err := s.db.Accounts().Rematches(t.Context(), after, 2)
+		check(t, err)
+		if len(list) == 0 {
+			break
+		}
+		for _, r := range list {
+			if !want[r.Person] {
+				t.Fatalf("%s is not asked for, or twice", r.Person)
+			}
+			delete(want, r.Person)
+			after = r.Person
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("%d are left out", len(want))
+	}
+}
+
+// testOldProfile: an activation by what mos.ru said earlier changes nothing of what it
+// said later, forgets no later try, and opens nothing that was shut since.
+func testOldProfile(t *testing.T, s *suite) {
+	profile, done := s.withOrlova(t)
+	newer := profile
+	newer.Login, newer.Phone = "m.orlova", "+7 916 555-01-09"
+	act := activation(newer, employment("k1"))
+	act.Asked = s.now.Add(time.Hour)
+	s.activate(t, s.db, act)
+	check(t, s.db.Accounts().KeepTry(t.Context(), refused(newer, s.now.Add(2*time.Hour), match.FIOMismatch, employment("k1"))))
+	if _, err := s.db.Credentials().ApplyEvent(t.Context(), store.Event{ID: "e1", At: s.now.Add(time.Minute), Subject: profile.Subject, Kind: store.EventDisabled}); err != nil {
+		t.Fatal(err)
+	}
+	row, _ := orlova(t)
+	row.ID, row.School = "k2", "7"
+	put(t, s.db, row)
+	act = activation(profile, employment("k1"), employment("k2"))
+	act.Asked = s.now
+	s.activate(t, s.db, act)
+	h, err := s.db.Accounts().Get(t.Context(), done.Person)
+	check(t, err)
+	if h.MosruLogin != newer.Login || !h.Closed || len(h.Records) != 2 || !slices.Contains(h.Names, person.Name{Kind: person.NameMosru, Text: newer.Login}) ||
+		!slices.Contains(h.Names, person.Name{Kind: person.NameRetired, Text: profile.Login}) {
+		t.Errorf("%+v", h)
+	}
+	if n := s.count(t, "tries"); n != 1 {
+		t.Errorf("%d tries are kept, want the later one", n)
+	}
+}
+
+// testUnattended: what nobody waits for is not urgent.
+func testUnattended(t *testing.T, s *suite) {
+	profile, done := s.orlovaInAD(t)
+	s.save(t, done.Person, provision.Pass{Observed: provision.Observed{At: s.now, Enabled: true}})
+	row, _ := orlova(t)
+	row.ID = "k2"
+	put(t, s.db, row)
+	act := activation(profile, employment("k1"), employment("k2"))
+	act.Asked, act.Unattended = s.now, true
+	s.activate(t, s.db, act)
+	if job := s.job(t, done.Person); job.Urgent || len(job.Entry.Affiliations) != 2 || !slices.Contains(s.due(t), done.Person) {
+		t.Errorf("%+v", job)
+	}
+}
+
 // testEraseLeavers: what names the person is gone, nobody can have the names, and
 // whoever comes back is the same person with the same account.
 func testEraseLeavers(t *testing.T, s *suite) {
@@ -135,16 +264,12 @@ func testEraseLeavers(t *testing.T, s *suite) {
 	object := []byte("0123456789abcdef")
 	s.save(t, done.Person, provision.Pass{Object: object, Stamp: "s", Observed: provision.Observed{At: s.now, Name: "orlovami", UPN: "orlovami@x", Place: "CN=orlovami", Display: "Орлова", Enabled: true}})
 	accounts := s.db.Accounts()
-	erase := func(today, before string) int {
-		check(t, accounts.NoteLeavers(t.Context(), date(t, today)))
-		n, err := accounts.EraseLeavers(t.Context(), date(t, before), s.now)
-		check(t, err)
-		return n
-	}
+	erase := func(today, before string) int { t.Helper(); return s.erase(t, today, before) }
 	if n := erase("2026-09-01", "2030-01-01"); n != 0 {
 		t.Fatal("somebody who works here was erased")
 	}
 	check(t, s.db.Registry().Apply(t.Context(), store.Chunk{Kind: person.RecordEmployment, Gone: []string{"k1"}, Day: date(t, "2026-09-02")}))
+	s.answer(t)
 	if n := erase("2026-09-02", "2026-09-02"); n != 0 {
 		t.Fatal("erased too early")
 	}
@@ -165,6 +290,13 @@ func testEraseLeavers(t *testing.T, s *suite) {
 		t.Errorf("a pass brings back what was erased: %+v", o)
 	}
 	check(t, s.db.Audit().Verify(t.Context(), nil))
+	event := store.Event{ID: "e1", At: s.now, Subject: profile.Subject, Kind: store.EventPasswordSet, Password: "Zimorodok-2021", NTHash: []byte("0123456789abcdef")}
+	if _, err := s.db.Credentials().ApplyEvent(t.Context(), event); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.db.Credentials().Verifier(t.Context(), done.Person); !errors.Is(err, identity.ErrNotFound) || s.count(t, "passwords") != 0 {
+		t.Errorf("a password of somebody who was erased is kept: %v", err)
+	}
 	if c, err := accounts.Candidates(t.Context(), person.Profile{Last: profile.Last, First: profile.First, Middle: profile.Middle}); err != nil || len(c.Employments) != 0 {
 		t.Errorf("the row of the registry is still found: %+v, %v", c, err)
 	}
@@ -191,6 +323,54 @@ func testEraseLeavers(t *testing.T, s *suite) {
 	}
 	if n := erase("2030-01-01", "2029-01-01"); n != 0 {
 		t.Error("somebody who came back was erased")
+	}
+}
+
+// testEraseKept: a row that its registry keeps longer than we keep the person goes
+// with its registry; and who was erased and comes back as a parent has an account
+// that nobody sees, until there is a role for it.
+func testEraseKept(t *testing.T, s *suite) {
+	profile, done := s.orlovaInAD(t)
+	row, _ := orlova(t)
+	row.End = date(t, "2026-09-02")
+	put(t, s.db, row)
+	accounts := s.db.Accounts()
+	check(t, accounts.NoteLeavers(t.Context(), date(t, "2026-09-03")))
+	if n, err := accounts.EraseLeavers(t.Context(), date(t, "2027-09-03"), s.now); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	rows := func() int {
+		all, err := s.db.Census().Rows(t.Context(), person.RecordEmployment, []string{"k1"})
+		check(t, err)
+		return len(all)
+	}
+	if rows() != 1 {
+		t.Error("a row that its registry has is gone")
+	}
+	check(t, s.db.Registry().Apply(t.Context(), store.Chunk{Kind: person.RecordEmployment, Gone: []string{"k1"}, Day: date(t, "2027-10-01")}))
+	if _, err := accounts.EraseLeavers(t.Context(), date(t, "2027-09-04"), s.now); err != nil {
+		t.Fatal(err)
+	}
+	if rows() != 0 {
+		t.Error("the row of somebody who was erased is left")
+	}
+
+	put(t, s.db, person.Card{Child: "c1", ParentFIO: row.FIO, School: "49"})
+	again := s.activate(t, s.db, person.Activation{Profile: profile, Records: []person.RecordRef{{Kind: person.RecordCard, ID: "c1"}}})
+	if again.Person != done.Person || again.Login != "" {
+		t.Errorf("%+v", again)
+	}
+	check(t, accounts.NoteLeavers(t.Context(), date(t, "2027-10-02")))
+	if _, err := s.db.Directory().Entry(t.Context(), done.Person); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("a parent has an entry: %v", err)
+	}
+	put(t, s.db, row)
+	back := s.activate(t, s.db, inAD(activation(profile, employment("k1")), "orlovami", [16]byte{}))
+	if back.Login != done.Login || back.UUID != done.UUID {
+		t.Errorf("%+v came back as %+v", done, back)
+	}
+	if _, err := s.db.Directory().Entry(t.Context(), done.Person); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -6,11 +6,13 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
 	"schoolbridge/provision"
+	"schoolbridge/provision/match"
 )
 
 // nameTests are about names that are made here and may look like nobody's.
@@ -20,6 +22,10 @@ var nameTests = []test{
 	{"NamesWithoutLook", testNamesWithoutLook},
 	{"MadeTwice", testMadeTwice},
 	{"MadeRace", testMadeRace},
+	{"MadeElsewhere", testMadeElsewhere},
+	{"CityLogins", testCityLogins},
+	{"CityLoginsErased", testCityLoginsErased},
+	{"UpstreamLogins", testUpstreamLogins},
 }
 
 func made(a person.Activation, name string) person.Activation {
@@ -83,7 +89,7 @@ func testNamesAlike(t *testing.T, s *suite) {
 	given.Login, given.Names = "orlova.mar-2", []person.Name{{Kind: person.NameEZHD, Text: "orlova.mar-2"}}
 	s.activate(t, s.db, inAD(given, "orlova.mar-2", [16]byte{})) // a given one is never refused
 	check(t, s.db.Accounts().Remove(t.Context(), second.Person, s.now, ""))
-	look.Subject, look.Made = "n3", []string{"orlovamar", "orlovamari"}
+	look.Subject, look.Made = "n3", []string{"orlovamar", "orlovamarii"}
 	taken(t, s.db, look, "orlovamar")
 	keys, err := s.keys.Rotated()
 	check(t, err)
@@ -126,17 +132,18 @@ func testNamesOfTarget(t *testing.T, s *suite) {
 	}
 }
 
-// testNamesWithoutLook: an older version writes no look.
+// testNamesWithoutLook: an older version writes no look; the start fills it in, and
+// does without the names that are erased.
 func testNamesWithoutLook(t *testing.T, s *suite) {
 	_, first := s.orlovaInAD(t)
-	forget := func() { check(t, s.Exec("UPDATE names SET look = NULL")) }
-	forget()
-	s.refusedName(t, made(namesake(t, s, 1), "orlova-mi"), first.Person)
-	forget()
-	taken(t, s.db, provision.NameQuery{Made: []string{"orlova-mi", "orlova"}}, "orlova-mi")
-	if n, err := s.Count("SELECT COUNT(*) FROM names WHERE look IS NULL"); err != nil || n != 0 {
-		t.Errorf("%d names without a look, %v", n, err)
+	check(t, s.Exec("UPDATE names SET look = NULL"))
+	check(t, s.Exec("INSERT INTO names (digest, version, person, kind, sealed) SELECT ?, version, person, 4, ? FROM names LIMIT 1", make([]byte, 32), []byte{}))
+	s.db = s.open(t, s.keys)
+	if n := s.count(t, "names WHERE look IS NULL"); n != 1 {
+		t.Errorf("%d names without a look", n)
 	}
+	s.refusedName(t, made(namesake(t, s, 1), "orlova-mi"), first.Person)
+	taken(t, s.db, provision.NameQuery{Made: []string{"orlova-mi", "orlova"}}, "orlova-mi")
 }
 
 // testMadeTwice: whoever has an account gets no other name.
@@ -179,5 +186,144 @@ func testMadeRace(t *testing.T, s *suite) {
 	}
 	if n, err := s.Count("SELECT COUNT(*) FROM names WHERE made = 1"); won != 1 || err != nil || n != 1 {
 		t.Errorf("%d got the name, %d have it, %v", won, n, err)
+	}
+}
+
+// cityOwner is whose a login is at mos.ru.
+func cityOwner(t *testing.T, db *store.DB, login string) (identity.PersonID, bool) {
+	t.Helper()
+	id, known, err := db.Accounts().CityOwner(t.Context(), login)
+	check(t, err)
+	return id, known
+}
+
+// testMadeElsewhere: no name is made that is somebody's login at mos.ru or in the
+// ЭЖД, whether they have an account here, are a parent, wait for a curator or have
+// never been here.
+func testMadeElsewhere(t *testing.T, s *suite) {
+	row, profile := belova(t)
+	row.EZHDLogin = "OrlovaMar"
+	put(t, s.db, row)
+	parent := profile
+	parent.Subject, parent.Login = "sub-parent", "Orlova.Ma"
+	put(t, s.db, person.Card{Child: "p1", ParentFIO: "Белова Софья Олеговна", Phone: "89165550203", School: "49"})
+	s.activate(t, s.db, person.Activation{Profile: parent, Records: []person.RecordRef{{Kind: person.RecordCard, ID: "p1"}}})
+	check(t, s.db.Accounts().KeepTry(t.Context(), provision.Try{Subject: "sub-waits", Login: "ORLOVAMARI", Decision: match.Manual, At: s.now}))
+	a := namesake(t, s, 1)
+	query := provision.NameQuery{Subject: a.Profile.Subject, Made: []string{"orlovamar", "orlova.ma", "orlovamari", "orlovami"}}
+	taken(t, s.db, query, query.Made[:3]...)
+	query.Rows = []person.RecordRef{enrolment("p1")}
+	taken(t, s.db, query, query.Made[1:3]...) // it may be this person's own
+	for _, name := range query.Made[:2] {
+		s.refusedNameOf(t, made(a, name))
+	}
+	s.refusedNameOf(t, made(a, "orlovamari"))
+	if done := s.activate(t, s.db, made(a, "orlovami")); done.Login != "orlovami" {
+		t.Errorf("%+v", done)
+	}
+	// Whose name it is here keeps it, whatever mos.ru says later.
+	check(t, s.db.Accounts().KeepTry(t.Context(), provision.Try{Subject: "sub-late", Login: "orlovami", Decision: match.Manual, At: s.now}))
+	if done := s.activate(t, s.db, made(a, "orlovami")); done.Login != "orlovami" {
+		t.Errorf("%+v", done)
+	}
+	taken(t, s.db, provision.NameQuery{Subject: a.Profile.Subject, Made: []string{"orlovami"}})
+	// The pupil's own ЭЖД login is in nobody's way but others'.
+	if done := s.activate(t, s.db, made(activation(withLogin(profile, "belova@mail.example"), enrolment("p1")), "orlovamar")); done.Login != "orlovamar" {
+		t.Errorf("%+v", done)
+	}
+}
+
+func withLogin(p person.Profile, login string) person.Profile {
+	p.Login = login
+	return p
+}
+
+// refusedNameOf activates under a made name that is somebody else's.
+func (s *suite) refusedNameOf(t *testing.T, a person.Activation) {
+	t.Helper()
+	_, err := s.db.Accounts().Activate(t.Context(), a, s.now)
+	var conflict *store.Conflict
+	if !errors.As(err, &conflict) || conflict.TakenName() != a.Target.Name {
+		t.Errorf("%s: %v", a.Target.Name, err)
+	}
+}
+
+// testCityLogins: whose a login is at mos.ru is what it said last, under any key.
+func testCityLogins(t *testing.T, s *suite) {
+	if _, known := cityOwner(t, s.db, "orlovami"); known {
+		t.Error("a login is known before mos.ru told")
+	}
+	profile, first := s.orlovaInAD(t)
+	if id, known := cityOwner(t, s.db, "ÓRLOVAMI"); !known || id != first.Person {
+		t.Errorf("%v %v", id, known)
+	}
+	waits := provision.Try{Subject: "sub-waits", Login: "orlovami", Decision: match.Manual, At: s.now.Add(-time.Hour)}
+	check(t, s.db.Accounts().KeepTry(t.Context(), waits)) // told before
+	if id, _ := cityOwner(t, s.db, "orlovami"); id != first.Person {
+		t.Errorf("%v", id)
+	}
+	waits.At = s.now.Add(time.Hour) // mos.ru gave her login away
+	check(t, s.db.Accounts().KeepTry(t.Context(), waits))
+	other, known := cityOwner(t, s.db, "orlovami")
+	if !known || other == first.Person || other.IsZero() {
+		t.Errorf("%v %v", other, known)
+	}
+	check(t, s.db.Accounts().KeepTry(t.Context(), provision.Try{Subject: identity.SubjectAt("school", "7"), Login: "orlovam", Decision: match.Manual, At: s.now}))
+	if _, known := cityOwner(t, s.db, "orlovam"); known {
+		t.Error("another system told of a login at mos.ru")
+	}
+	rotated, err := s.keys.Rotated()
+	check(t, err)
+	later := s.open(t, rotated)
+	if id, known := cityOwner(t, later, "orlovami"); !known || id != other {
+		t.Errorf("after a rotation %v %v", id, known)
+	}
+	s.now = s.now.Add(2 * time.Hour) // and back
+	s.activate(t, later, activation(profile, employment("k1")))
+	if id, known := cityOwner(t, later, "orlovami"); !known || id != first.Person {
+		t.Errorf("under the new key %v %v", id, known)
+	}
+}
+
+// testCityLoginsErased: what mos.ru told of people who are not here goes in time.
+func testCityLoginsErased(t *testing.T, s *suite) {
+	s.withOrlova(t)
+	check(t, s.db.Accounts().KeepTry(t.Context(), provision.Try{Subject: "sub-waits", Login: "strange", Decision: match.Manual, At: s.now}))
+	day := person.DateOf(s.now)
+	for _, c := range []struct {
+		before person.Date
+		known  bool
+	}{{day, true}, {day.AddDays(1), false}} {
+		s.erase(t, day.String(), c.before.String())
+		if _, known := cityOwner(t, s.db, "strange"); known != c.known {
+			t.Errorf("before %s: %v", c.before, known)
+		}
+	}
+	if _, known := cityOwner(t, s.db, "orlovami"); !known {
+		t.Error("the login of somebody who is here is forgotten")
+	}
+}
+
+// testUpstreamLogins: a system beside mos.ru gives nobody a login that is somebody
+// else's at mos.ru or in the ЭЖД, with or without an account.
+func testUpstreamLogins(t *testing.T, s *suite) {
+	row, _ := belova(t)
+	row.EZHDLogin = "belovaso"
+	put(t, s.db, row)
+	check(t, s.db.Accounts().KeepTry(t.Context(), provision.Try{Subject: "sub-waits", Login: "orlovam", Decision: match.Manual, At: s.now}))
+	a := namesake(t, s, 1)
+	a.Profile.Subject = identity.SubjectAt("school", "1")
+	for login, free := range map[string]bool{"OrlovaM": false, "belovaso": false, "orlovama": true} {
+		mine := a
+		mine.Profile.Login, mine.Login, mine.Names = login, identity.Login(login), []person.Name{{Kind: person.NameMosru, Text: login}}
+		_, err := s.db.Accounts().Activate(t.Context(), mine, s.now)
+		var conflict *store.Conflict
+		if free && err != nil || !free && (!errors.As(err, &conflict) || conflict.TakenName() != login) {
+			t.Errorf("%s: %v", login, err)
+		}
+		if free { // once hers it stays
+			check(t, s.db.Accounts().KeepTry(t.Context(), provision.Try{Subject: "sub-late", Login: login, Decision: match.Manual, At: s.now}))
+			s.activate(t, s.db, mine)
+		}
 	}
 }

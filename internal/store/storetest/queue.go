@@ -9,7 +9,6 @@ import (
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
-	"schoolbridge/internal/store"
 	"schoolbridge/provision"
 	"schoolbridge/provision/duplicates"
 	"schoolbridge/provision/match"
@@ -26,6 +25,14 @@ var queueTests = []test{
 	{"QueueTarget", testQueueTarget},
 	{"QueueDoubts", testQueueDoubts},
 	{"ClaimRuns", testClaimRuns},
+	{"ClaimOfOwner", testClaimOfOwner},
+	{"ClaimPassedOn", testClaimPassedOn},
+	{"ClaimManyRuns", testClaimManyRuns},
+	{"QueueTwoCurators", testQueueTwoCurators},
+	{"QueueNotEnough", testQueueNotEnough},
+	{"QueueReplaced", testQueueReplaced},
+	{"QueueDoubtsChange", testQueueDoubtsChange},
+	{"QueueErased", testQueueErased},
 }
 
 // wonders keeps a try of orlova's that a person has to decide on, and gives its
@@ -44,10 +51,16 @@ func (s *suite) tries(t *testing.T, p person.Profile, code match.Code) {
 		Decision: match.Manual, Problems: []match.Problem{{Code: code}}, Records: []person.RecordRef{employment("k1")}, Schools: []person.SchoolID{"49"}, At: s.now, Profile: p}))
 }
 
+// items gives the questions of a school.
+func (s *suite) items(t *testing.T, school person.SchoolID, all bool) (list []queue.Item, err error) {
+	err = s.db.Queue().Each(t.Context(), school, all, func(i queue.Item) error { list = append(list, i); return nil })
+	return list, err
+}
+
 // question is the one that is open.
 func (s *suite) question(t *testing.T) queue.Item {
 	t.Helper()
-	list, err := s.db.Queue().Items(t.Context(), "", false)
+	list, err := s.items(t, "", false)
 	check(t, err)
 	if len(list) != 1 {
 		t.Fatalf("%d questions are open: %+v", len(list), list)
@@ -57,7 +70,7 @@ func (s *suite) question(t *testing.T) queue.Item {
 
 func (s *suite) nothingOpen(t *testing.T) {
 	t.Helper()
-	if list, err := s.db.Queue().Items(t.Context(), "", false); err != nil || len(list) != 0 {
+	if list, err := s.items(t, "", false); err != nil || len(list) != 0 {
 		t.Errorf("open: %+v, %v", list, err)
 	}
 }
@@ -90,7 +103,7 @@ func testQueueBind(t *testing.T, s *suite) {
 		len(item.Rows) != 1 || !reflect.DeepEqual(item.Rows[0].Value, row) || item.Rows[0].Bound {
 		t.Fatalf("%+v", item)
 	}
-	if list, err := s.db.Queue().Items(t.Context(), "50", false); err != nil || len(list) != 0 {
+	if list, err := s.items(t, "50", false); err != nil || len(list) != 0 {
 		t.Errorf("of another school: %+v, %v", list, err)
 	}
 	record := []person.RecordRef{employment("k1")}
@@ -202,7 +215,7 @@ func testQueueRefuse(t *testing.T, s *suite) {
 	s.now = s.now.AddDate(0, 0, 7)
 	s.tries(t, profile, match.DOBMismatch)
 	s.nothingOpen(t)
-	if all, err := s.db.Queue().Items(t.Context(), "", true); err != nil || len(all) != 1 || all[0].Decided == nil || all[0].Decided.Reason != "другой человек" {
+	if all, err := s.items(t, "", true); err != nil || len(all) != 1 || all[0].Decided == nil || all[0].Decided.Reason != "другой человек" {
 		t.Errorf("all: %+v, %v", all, err)
 	}
 	row.Position = "завуч"
@@ -333,47 +346,4 @@ func testQueueDoubts(t *testing.T, s *suite) {
 	_, err = q.Undo(t.Context(), done.ID, "", s.now)
 	check(t, err)
 	s.question(t)
-}
-
-func testClaimRuns(t *testing.T, s *suite) {
-	row, profile := orlova(t)
-	put(t, s.db, row)
-	row.ID = "k2"
-	put(t, s.db, row)
-	q := s.db.Queue()
-	run := func(want ...error) {
-		t.Helper()
-		n := 0
-		list := []store.Approved{{Proposal: proposal(1, "orlovami", "k1", true)}, {Proposal: proposal(2, "orlovami-1", "k1", true)}, {Proposal: proposal(3, "gone", "k9", true)}, {Proposal: proposal(1, "orlovami", "k2", true)}}
-		check(t, q.Claim(t.Context(), "ad", "r1", "", list, s.now, func(_ store.Approved, err error) error {
-			if !errors.Is(err, want[n]) {
-				t.Errorf("%d: %v, want %v", n, err, want[n])
-			}
-			n++
-			return nil
-		}))
-	}
-	run(nil, queue.ErrTaken, queue.ErrMoved, queue.ErrTaken)
-	run(nil, queue.ErrTaken, queue.ErrMoved, queue.ErrTaken) // the same once more writes nothing
-	claimed, err := q.Claimed(t.Context(), "r1", [16]byte{})
-	if err != nil || len(claimed) != 1 || claimed[0].Object.Name != "orlovami" {
-		t.Fatalf("%+v, %v", claimed, err)
-	}
-	if by, err := q.Claimed(t.Context(), "", [16]byte{1}); err != nil || len(by) != 1 {
-		t.Errorf("%+v, %v", by, err)
-	}
-	further := store.Approved{Proposal: proposal(2, "orlovami-1", "k1", false), Further: true}
-	check(t, q.Claim(t.Context(), "ad", "r2", "", []store.Approved{further}, s.now, func(_ store.Approved, err error) error { return err }))
-	for _, id := range []string{"r1", "r2"} {
-		list, err := q.Claimed(t.Context(), id, [16]byte{})
-		check(t, err)
-		for _, d := range list {
-			_, err := q.Undo(t.Context(), d.ID, "", s.now)
-			check(t, err)
-		}
-	}
-	if e := s.evidence(t, profile); len(e.Claims) != 0 {
-		t.Errorf("claims after undo: %+v", e.Claims)
-	}
-	taken(t, s.db, provision.NameQuery{Subject: "n1", Made: []string{"orlovami1"}}, "orlovami1") // names that AD has stay known
 }

@@ -59,6 +59,20 @@ func testRepairs(t *testing.T, s *suite) {
 	if err != nil || len(list) != 1 || list[0].Entries != nil || list[0].Phase != r.Phase {
 		t.Errorf("%+v, %v", list, err)
 	}
+	resting := func(want ...duplicates.GUID) {
+		t.Helper()
+		got, err := j.Resting(ctx)
+		if err != nil || len(got) != len(want) || len(want) > 0 && !got[want[0]] {
+			t.Errorf("at rest: %v, %v, want %v", got, err, want)
+		}
+	}
+	resting()
+	done := r.Entries[0]
+	done.Stage = duplicates.StageDone
+	check(t, j.Save(ctx, "g1", done))
+	resting()
+	check(t, j.SetPhase(ctx, "g1", duplicates.PhaseApplied, ""))
+	resting(duplicates.GUID{2})
 	if list, err := s.db.Repairs("teams").Repairs(ctx); err != nil || len(list) != 0 {
 		t.Errorf("of another target: %+v, %v", list, err)
 	}
@@ -72,7 +86,7 @@ func testRepairs(t *testing.T, s *suite) {
 	if got, err := j.Repair(ctx, "g1"); err != nil || len(got.Entries) != 1 || got.Stopped != "" || got.Phase != duplicates.PhaseApplying {
 		t.Errorf("begun anew: %+v, %v", got, err)
 	}
-	for kind, want := range map[string]int{"duplicates_applying": 2, "duplicates_stopped": 1, "duplicates_undone": 1} {
+	for kind, want := range map[string]int{"duplicates_applying": 2, "duplicates_applied": 1, "duplicates_stopped": 1, "duplicates_undone": 1} {
 		if lines, err := s.db.Audit().Recent(ctx, identity.PersonID{}, 9, kind); err != nil || len(lines) != want {
 			t.Errorf("%s: %d lines, %v", kind, len(lines), err)
 		}

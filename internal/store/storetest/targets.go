@@ -361,7 +361,14 @@ func testTargetSaves(t *testing.T, s *suite) {
 
 	// A pass that saw less forgets nothing.
 	full := provision.Pass{Object: []byte("0123456789abcdef"), Stamp: "s", Observed: provision.Observed{At: s.now, Name: "n", PasswordEpoch: 1}}
-	s.save(t, done.Person, full)
+	for _, again := range []bool{false, true} { // which has not seen what there is to do
+		full.Again = again
+		s.save(t, done.Person, full)
+		list, err := s.db.Targets().Status(t.Context(), done.Person)
+		if err != nil || len(list) != 1 || list[0].Pending != again {
+			t.Errorf("again %v: the status is %+v, %v", again, list, err)
+		}
+	}
 	s.save(t, done.Person, provision.Pass{Again: true})
 	s.save(t, done.Person, provision.Pass{Stamp: "taken over", Again: true})
 	row := s.job(t, done.Person).Row
@@ -395,6 +402,9 @@ func testSwitchedOff(t *testing.T, s *suite) {
 	count("a pass later", 1)
 	s.now = s.now.Add(time.Second)
 	count("a day later", 0)
+	s.save(t, done.Person, provision.Pass{Made: provision.Drastic{provision.Off: true}})
+	s.now = s.now.AddDate(-1, 0, 0)
+	count("the clock was a year ahead", 0)
 }
 
 // testTargetObjects: an object is one person's account.

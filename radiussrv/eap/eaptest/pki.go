@@ -113,9 +113,17 @@ func (p *PKI) Client(t testing.TB, name, upn string, until time.Time) tls.Certif
 // Computer issues a certificate for a computer, with its DNS name.
 func (p *PKI) Computer(t testing.TB, name string) tls.Certificate {
 	t.Helper()
-	return p.issue(t, &x509.Certificate{
-		Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}, ecdsaKey(t))
+	return p.ComputerUntil(t, name, time.Time{})
+}
+
+// ComputerUntil is Computer with an end; zero: it is good.
+func (p *PKI) ComputerUntil(t testing.TB, name string, until time.Time) tls.Certificate {
+	t.Helper()
+	template := &x509.Certificate{Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+	if !until.IsZero() {
+		template.NotBefore, template.NotAfter = until.Add(-time.Hour), until
+	}
+	return p.issue(t, template, ecdsaKey(t))
 }
 
 // UPN is a subjectAltName with one of Microsoft's user principal names.
