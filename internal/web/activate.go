@@ -150,15 +150,13 @@ func (v *visit) again() {
 
 // successPage is what somebody with an account sees.
 type successPage struct {
-	Login    string
-	Name     string // as mos.ru knows it: with a changed password it is asked for again
-	System   string // whose the password is; "": mos.ru
-	Places   []place
-	Next     int  // seconds until it is worth to look again; 0: it is not
-	Stuck    bool // a place waits for somebody
-	Notes    []fault
-	Roles    []string
-	Children int // of a parent
+	Login  string
+	Name   string // as mos.ru knows it: with a changed password it is asked for again
+	System string // whose the password is; "": mos.ru
+	Places []place
+	Next   int  // seconds until it is worth to look again; 0: it is not
+	Stuck  bool // a place waits for somebody
+	Notes  []fault
 }
 
 // place is one where login and password serve.
@@ -171,9 +169,8 @@ type place struct {
 
 func (v *visit) success(s *session) {
 	a := v.h.o.Desk.Standing(v.r.Context(), s.Person, s.Login)
-	p := successPage{Login: string(a.Login), Name: nameOf(s.record), System: s.Profile.Subject.Upstream(), Places: v.h.places(s, a), Roles: v.roles(s.Roles), Notes: v.notes(s, a)}
+	p := successPage{Login: string(a.Login), Name: nameOf(s.record), System: s.Profile.Subject.Upstream(), Places: v.h.places(s, a), Notes: v.notes(s, a)}
 	if s.Login == "" {
-		p.Children = len(s.Roles)
 		v.show(http.StatusOK, "parent.html", "parent.title", p)
 		return
 	}
