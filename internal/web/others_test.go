@@ -35,6 +35,16 @@ func TestPagesOfOtherSystems(t *testing.T) {
 	g = newGuest(t, h)
 	goes(t, g.post("/activate", "login", `SCHOOL49\evann`, "password", "x"), "/activate")
 	holds(t, g.get("/activate"), 200, "пароль системы school49", "LOGIN_DIFFERS at school49", "!mos.ru и сервисы", "!пароль mos.ru", "!Почта, телефон")
+	// Refused by the records, which were mended then: the password is that system's.
+	d.answer.State, d.answer.Problem, d.arriving.State = provision.StateRefused, "FIO_MISMATCH", provision.StatePassword
+	g = newGuest(t, h)
+	goes(t, g.post("/activate", "login", `SCHOOL49\evann`, "password", "x"), "/activate")
+	goes(t, g.post("/activate/again"), "/activate")
+	holds(t, g.get("/activate"), 200, "Пароль от системы school49", "!через mos.ru.", "!проверяет mos.ru", "!Не помню пароль")
+	goes(t, g.post("/activate", "password", "x"), "/activate")
+	if c := d.asked[len(d.asked)-1]; c.Name != `SCHOOL49\evann` {
+		t.Errorf("asked with %q", c.Name)
+	}
 	d.answer = provision.Answer{State: provision.StateRefused, Problem: "WRONG_PASSWORD"}
 	holds(t, newGuest(t, h).post("/activate", "login", `SCHOOL49\evann`, "password", "x"), 403, "WRONG_PASSWORD at school49")
 	holds(t, newGuest(t, h).post("/activate", "login", "evann", "password", "x"), 403, "mos.ru не принял")
