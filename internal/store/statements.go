@@ -7,13 +7,13 @@ import (
 	"sync"
 )
 
-// keptStatements is how many statements of writers stay prepared, some kilobytes
-// each: an engine that runs in this process takes longer to read many of them than
-// to carry them out.
+// keptStatements is how many statements of a pool stay prepared, some kilobytes each
+// on each connection: an engine that runs in this process takes longer to read many
+// of them than to carry them out.
 const keptStatements = 64
 
-// statements are those that stay prepared from one writing transaction to the
-// next. A nil one has none.
+// statements are those of a pool that stay prepared from one transaction to the next.
+// A nil one has none.
 type statements struct {
 	mu   sync.Mutex
 	kept map[string]*sql.Stmt
@@ -30,12 +30,12 @@ func (k *statements) find(query string) *sql.Stmt {
 
 // keep keeps what a transaction that has ended had prepared, as far as there is
 // room. What fails is prepared by the next one that needs it.
-func (k *statements) keep(ctx context.Context, d Driver, used map[string]*sql.Stmt) {
+func (k *statements) keep(ctx context.Context, pool *sql.DB, dialect func(string) string, used map[string]*sql.Stmt) {
 	for query := range used {
 		if lists(query) || !k.take(query) {
 			continue
 		}
-		s, err := d.Writer().PrepareContext(ctx, d.SQL(query))
+		s, err := pool.PrepareContext(ctx, dialect(query))
 		k.mu.Lock()
 		if err == nil {
 			k.kept[query] = s

@@ -64,7 +64,8 @@ type DB struct {
 	indexStep  int64
 	indexFails atomic.Bool // the last look at the audit trail's index
 	packers    sync.Pool   // of *packer
-	kept       statements
+	written    statements  // of the writer
+	asked      statements  // of the reader
 	sessionIDs *sessionIDs
 
 	mu   sync.Mutex
