@@ -154,3 +154,21 @@ func TestAnotherController(t *testing.T) {
 		}
 	}
 }
+
+// TestConflictRefused: an account whose modify the directory refuses is not moved
+// either, whatever name it lost: nothing would show that nobody has been faster.
+func TestConflictRefused(t *testing.T) {
+	w := newWorld(t, plainLayout())
+	w.settle()
+	w.loses(w.account("evann"))
+	w.ad.deny = func(op, _ string) error {
+		if op == "modify" {
+			return result(50, 0)
+		}
+		return nil
+	}
+	before := w.state()
+	if p := w.settle(); !strings.Contains(codes(p.Observed.Problems), "AD_REFUSED(account: 50)") || p.Wrote != 0 || w.state() != before {
+		t.Errorf("%+v\n%s", p, w.state())
+	}
+}
