@@ -63,16 +63,44 @@ func (q *Queue) Decide(ctx context.Context, d queue.Decision, now time.Time) (qu
 // replace makes room for another answer: one that stands has to be taken back
 // first, but for further records of one person, and for what has moved.
 func (t *tx) replace(item *queue.Item, d queue.Decision, now time.Time) error {
-	old := item.Decided
-	if old == nil {
+	last := item.Decided
+	if last == nil {
 		return nil
 	}
-	further := old.Verb == queue.Bind && d.Verb == queue.Bind && !slices.Equal(old.Records, d.Records)
-	switch {
-	case !item.Moved() && !further:
+	further := last.Verb == queue.Bind && d.Verb == queue.Bind && !slices.Equal(last.Records, d.Records)
+	if !item.Moved() && !further {
 		return queue.ErrDecided
-	case old.Verb == queue.Refuse, old.Verb == queue.Allocate && d.Verb == queue.Allocate, old.Verb == queue.Bind && d.Verb == queue.Bind && !further:
-		return t.close(*old, d.By, now) // this one comes in its place
+	}
+	list, err := t.decisions("item = ? AND undone = 0", d.Item)
+	if item.Kind == queue.Activation { // under whatever key
+		list, err = t.decisionsOf(d.Subject)
+	}
+	if err != nil {
+		return err
+	}
+	for _, old := range list {
+		if err := t.giveWay(old, d, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// giveWay ends a decision that stands where d comes in its place. A refusal comes
+// in the place of all: nothing of them is left that an activation would use.
+func (t *tx) giveWay(old, d queue.Decision, now time.Time) error {
+	switch {
+	case old.Verb == queue.Refuse, old.Verb == queue.Allocate && d.Verb == queue.Allocate, old.Verb == queue.Bind && d.Verb == queue.Bind && slices.Equal(old.Records, d.Records):
+		return t.close(old, d.By, now)
+	case d.Verb == queue.Refuse:
+		err := t.undo(old, d.By, now)
+		switch {
+		case errors.Is(err, queue.ErrUsed):
+			return nil // it is the person's account, of which nothing is decided any more
+		case errors.Is(err, queue.ErrPassedOn):
+			return queue.ErrDecided
+		}
+		return err
 	}
 	return nil
 }
@@ -102,9 +130,20 @@ func (t *tx) decide(item *queue.Item, d *queue.Decision, now time.Time) error {
 	case queue.Allocate:
 		return t.decideName(item, d, now)
 	case queue.Refuse:
-		return nil
+		return t.decideRefuse(item, d)
 	}
 	return queue.ErrUnfit
+}
+
+// decideRefuse keeps what the question is made from now: a record that was freed
+// for this answer is nobody's any more.
+func (t *tx) decideRefuse(item *queue.Item, d *queue.Decision) error {
+	if item.Kind != queue.Activation {
+		return nil
+	}
+	again, err := t.question(d.Item)
+	d.Seen = again.Seen
+	return err
 }
 
 // decideBind looks at the record that is to be the person's. What binds is the

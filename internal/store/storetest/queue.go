@@ -20,6 +20,8 @@ var queueTests = []test{
 	{"QueueBind", testQueueBind},
 	{"QueueMoved", testQueueMoved},
 	{"QueueRefuse", testQueueRefuse},
+	{"QueueRefuseLast", testQueueRefuseLast},
+	{"QueueRefuseUsed", testQueueRefuseUsed},
 	{"QueueAdopt", testQueueAdopt},
 	{"QueueAllocate", testQueueAllocate},
 	{"QueueTarget", testQueueTarget},

@@ -306,3 +306,61 @@ func testQueueErased(t *testing.T, s *suite) {
 		t.Errorf("%+v, %v", list, err)
 	}
 }
+
+// testQueueRefuseLast: a refusal that comes after other answers is the last word,
+// whether an activation has used them or not.
+func testQueueRefuseLast(t *testing.T, s *suite) {
+	row, profile, item := s.wonders(t, match.FIOMismatch)
+	record := []person.RecordRef{employment("k1")}
+	act := activation(profile, record[0])
+	again := func(code match.Code) string {
+		t.Helper()
+		s.now = s.now.Add(time.Minute)
+		s.tries(t, profile, code)
+		return s.question(t).ID
+	}
+	for used := range 2 {
+		bound := s.decide(t, queue.Decision{Item: item.ID, Verb: queue.Bind, Records: record})
+		if act.Decisions = []string{bound.ID}; used == 1 {
+			s.activate(t, s.db, act)
+		}
+		s.decide(t, queue.Decision{Item: again(match.ADUnowned), Verb: queue.Adopt, Target: "ad", Object: adObject(1, "orlovami")})
+		named := s.decide(t, queue.Decision{Item: again(match.ADNameTaken), Verb: queue.Allocate, Target: "ad", Name: "orlova.maria49x"})
+		refused := s.decide(t, queue.Decision{Item: again(match.ADNameTaken), Verb: queue.Refuse, Reason: "не она"})
+		s.nothingOpen(t)
+		e := s.evidence(t, profile)
+		if len(e.Approved) != 0 || len(e.Claims) != 0 || e.Allotted.Decision != "" {
+			t.Errorf("after the refusal: %+v, %+v, %+v", e.Approved, e.Claims, e.Allotted)
+		}
+		if list, err := s.db.Queue().Decisions(t.Context(), false, 9); err != nil || len(list) != 1 || list[0].ID != refused.ID {
+			t.Errorf("%+v, %v", list, err)
+		}
+		if h, err := s.db.Accounts().Get(t.Context(), named.Person); err != nil || len(h.Records) != 0 {
+			t.Errorf("bound: %+v, %v", h.Records, err)
+		}
+		if _, err := s.db.Accounts().Activate(t.Context(), act, s.now); !errors.Is(err, provision.ErrDecisionMoved) {
+			t.Errorf("an activation by what was refused afterwards: %v", err)
+		}
+		s.tries(t, profile, match.ADNameTaken)
+		s.nothingOpen(t)
+		row.SNILS = ""
+		put(t, s.db, row)
+		s.tries(t, profile, match.FIOMismatch)
+		item = s.question(t)
+	}
+}
+
+// testQueueRefuseUsed: what has become an account does not keep the question open
+// that came after it.
+func testQueueRefuseUsed(t *testing.T, s *suite) {
+	_, profile, item := s.wonders(t, match.ADUnowned)
+	adopted := s.decide(t, queue.Decision{Item: item.ID, Verb: queue.Adopt, Target: "ad", Object: adObject(1, "orlovami")})
+	s.withAD(t, profile, "orlovami", [16]byte{1})
+	s.now = s.now.Add(time.Minute)
+	s.tries(t, profile, match.FIOMismatch)
+	s.decide(t, queue.Decision{Item: s.question(t).ID, Verb: queue.Refuse})
+	s.nothingOpen(t)
+	if _, err := s.db.Queue().Undo(t.Context(), adopted.ID, "", s.now); !errors.Is(err, queue.ErrUsed) {
+		t.Errorf("the account: %v", err)
+	}
+}
