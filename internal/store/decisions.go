@@ -87,17 +87,19 @@ func (t *tx) replace(item *queue.Item, d queue.Decision, now time.Time) error {
 }
 
 // giveWay ends a decision that stands where d comes in its place. A refusal comes
-// in the place of all: nothing of them is left that an activation would use.
+// in the place of all: nothing of them is left that an activation would use. One
+// object or name comes in the place of another object.
 func (t *tx) giveWay(old, d queue.Decision, now time.Time) error {
+	claimed := old.Verb == queue.Adopt || old.Verb == queue.Claim
 	switch {
 	case old.Verb == queue.Refuse, old.Verb == queue.Allocate && d.Verb == queue.Allocate, old.Verb == queue.Bind && d.Verb == queue.Bind && slices.Equal(old.Records, d.Records):
 		return t.close(old, d.By, now)
-	case d.Verb == queue.Refuse:
+	case d.Verb == queue.Refuse, claimed && d.Verb != queue.Bind:
 		err := t.undo(old, d.By, now)
 		switch {
-		case errors.Is(err, queue.ErrUsed):
+		case errors.Is(err, queue.ErrUsed) && d.Verb == queue.Refuse:
 			return nil // it is the person's account, of which nothing is decided any more
-		case errors.Is(err, queue.ErrPassedOn):
+		case errors.Is(err, queue.ErrUsed), errors.Is(err, queue.ErrPassedOn):
 			return queue.ErrDecided
 		}
 		return err

@@ -23,6 +23,8 @@ var queueTests = []test{
 	{"QueueRefuseLast", testQueueRefuseLast},
 	{"QueueRefuseUsed", testQueueRefuseUsed},
 	{"QueueAdopt", testQueueAdopt},
+	{"QueueAdoptAnother", testQueueAdoptAnother},
+	{"QueueAdoptPassedOn", testQueueAdoptPassedOn},
 	{"QueueAllocate", testQueueAllocate},
 	{"QueueTarget", testQueueTarget},
 	{"QueueDoubts", testQueueDoubts},
