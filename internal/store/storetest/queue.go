@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
@@ -26,6 +27,7 @@ var queueTests = []test{
 	{"QueueAdoptAnother", testQueueAdoptAnother},
 	{"QueueAdoptPassedOn", testQueueAdoptPassedOn},
 	{"QueueAllocate", testQueueAllocate},
+	{"QueueAllocateOwn", testQueueAllocateOwn},
 	{"QueueTarget", testQueueTarget},
 	{"QueueDoubts", testQueueDoubts},
 	{"ClaimRuns", testClaimRuns},
@@ -295,6 +297,37 @@ func testQueueAllocate(t *testing.T, s *suite) {
 	if got := s.activate(t, s.db, act); string(got.Login) != d.Name {
 		t.Errorf("%+v", got)
 	}
+}
+
+// testQueueAllocateOwn: a name that the person has otherwise stays what it was when
+// its decision is taken back; one that was made for it is not made any more.
+func testQueueAllocateOwn(t *testing.T, s *suite) {
+	_, profile, _ := s.wonders(t, match.ADNameTaken)
+	done := s.activate(t, s.db, activation(profile, employment("k1")))
+	names := func(want person.NameKind, name string, made int) {
+		t.Helper()
+		s.now = s.now.Add(time.Minute)
+		s.tries(t, profile, match.ADNameTaken)
+		d := s.decide(t, queue.Decision{Item: s.question(t).ID, Verb: queue.Allocate, Target: "ad", Name: name})
+		if n, err := s.Count("SELECT COUNT(*) FROM names WHERE made = 1"); err != nil || n != made {
+			t.Errorf("%d names are made, %v, want %d", n, err, made)
+		}
+		_, err := s.db.Queue().Undo(t.Context(), d.ID, "", s.now)
+		check(t, err)
+		h, err := s.db.Accounts().Get(t.Context(), done.Person)
+		if err != nil || !slices.Contains(h.Names, person.Name{Kind: want, Text: name}) {
+			t.Errorf("the names after it was taken back: %+v, %v", h.Names, err)
+		}
+		if n, err := s.Count("SELECT COUNT(*) FROM names WHERE made = 1"); err != nil || n != 0 {
+			t.Errorf("%d names are made, %v", n, err)
+		}
+	}
+	names(person.NameMosru, profile.Login, 0)
+	names(person.NameRetired, "orlova.maria49x", 1)
+	names(person.NameRetired, "orlova.maria49x", 1) // once more
+	profile.Login = "orlovanew"
+	s.activate(t, s.db, activation(profile, employment("k1")))
+	names(person.NameRetired, "orlovami", 1) // the login of before
 }
 
 // testQueueTarget: an account in a target that stands in the way of the worker.
