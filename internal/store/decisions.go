@@ -177,22 +177,31 @@ func (t *tx) decideBind(item *queue.Item, d *queue.Decision) (err error) {
 // second pupil's record to one person: one who is two pupils is nobody.
 func (t *tx) bindOnce(item *queue.Item, d *queue.Decision) error {
 	ref := d.Records[0]
-	list, err := t.someDecisions("verb = ? AND undone = 0", queue.Bind)
+	list, err := t.someDecisions("kind = ? AND key = ? AND undone = 0", ref.Kind, string(ref.ID))
 	if err != nil {
 		return err
 	}
 	for _, old := range list {
-		switch same := old.Records[0] == ref; {
-		case old.Subject != d.Subject && same && old.RecordSeen == d.RecordSeen:
+		if old.Subject != d.Subject && old.RecordSeen == d.RecordSeen {
 			return queue.ErrTaken
-		case old.Subject == d.Subject && !same && ref.Kind == person.RecordEnrolment && old.Records[0].Kind == ref.Kind:
-			stands, err := t.bindStands(old, *item.Profile)
-			if err != nil {
-				return err
-			}
-			if stands {
-				return queue.ErrDecided
-			}
+		}
+	}
+	if ref.Kind != person.RecordEnrolment {
+		return nil
+	}
+	if list, err = t.decisionsOf(d.Subject); err != nil {
+		return err
+	}
+	for _, old := range list {
+		if old.Verb != queue.Bind || old.Records[0] == ref || old.Records[0].Kind != ref.Kind {
+			continue
+		}
+		stands, err := t.bindStands(old, *item.Profile)
+		if err != nil {
+			return err
+		}
+		if stands {
+			return queue.ErrDecided
 		}
 	}
 	return nil
@@ -323,7 +332,7 @@ func (t *tx) keepDecision(d queue.Decision) error {
 	if err != nil {
 		return err
 	}
-	var digest, object any
+	var digest, object, kind, key any
 	version := uint32(0)
 	if d.Subject != "" {
 		k, err := t.db.keys.current(domainSubject, string(d.Subject))
@@ -335,8 +344,11 @@ func (t *tx) keepDecision(d queue.Decision) error {
 	if d.Object.ID != [16]byte{} {
 		object = d.Object.ID[:]
 	}
-	err = t.exec("INSERT INTO decisions (id, item, run, verb, digest, version, object, at, undone, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
-		d.ID, d.Item, d.Run, d.Verb, digest, version, object, micros(d.At), sealed)
+	if d.Verb == queue.Bind {
+		kind, key = d.Records[0].Kind, string(d.Records[0].ID)
+	}
+	err = t.exec("INSERT INTO decisions (id, item, run, verb, digest, version, object, kind, key, at, undone, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
+		d.ID, d.Item, d.Run, d.Verb, digest, version, object, kind, key, micros(d.At), sealed)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 // queueTests are about what curators decide.
 var queueTests = []test{
 	{"QueueBind", testQueueBind},
+	{"QueueBindOthers", testQueueBindOthers},
 	{"QueueMoved", testQueueMoved},
 	{"QueueRefuse", testQueueRefuse},
 	{"QueueRefuseLast", testQueueRefuseLast},
@@ -164,6 +165,35 @@ func testQueueBind(t *testing.T, s *suite) {
 		if lines, err := s.db.Audit().Recent(t.Context(), identity.PersonID{}, 100, kind); err != nil || len(lines) != want {
 			t.Errorf("%s: %d lines, %v", kind, len(lines), err)
 		}
+	}
+}
+
+// testQueueBindOthers: whoever binds reads no decision about other records of other
+// people, of whom a city has many; one that cannot be read stands for them.
+func testQueueBindOthers(t *testing.T, s *suite) {
+	row, profile, _ := s.wonders(t, match.FIOMismatch)
+	row.ID = "k2"
+	put(t, s.db, row)
+	for subject, record := range map[identity.Subject]string{"other": "k2", "third": "k1"} {
+		p := profile
+		p.Subject = subject
+		check(t, s.db.Accounts().KeepTry(t.Context(), provision.Try{Subject: subject, Decision: match.Manual, Problems: []match.Problem{{Code: match.FIOMismatch}},
+			Records: []person.RecordRef{employment(record)}, At: s.now, Profile: p}))
+	}
+	list, err := s.items(t, "", false)
+	check(t, err)
+	bind := func(subject identity.Subject) (queue.Decision, error) {
+		item := list[slices.IndexFunc(list, func(i queue.Item) bool { return i.Profile.Subject == subject })]
+		return s.db.Queue().Decide(t.Context(), queue.Decision{Item: item.ID, Verb: queue.Bind, Records: item.Records()}, s.now)
+	}
+	other, err := bind("other")
+	check(t, err)
+	check(t, s.Exec("UPDATE decisions SET sealed = ? WHERE id = ?", []byte("spoilt"), other.ID))
+	if _, err := bind(profile.Subject); err != nil {
+		t.Errorf("beside another's: %v", err)
+	}
+	if _, err := bind("third"); !errors.Is(err, queue.ErrTaken) {
+		t.Errorf("another's: %v", err)
 	}
 }
 
