@@ -15,6 +15,10 @@ import (
 // of somebody who is a parent, waits for a curator or came too late for the name
 // is nobody's name here, and is that account's at mos.ru all the same.
 
+// cityLoginRenewed is how old it gets when mos.ru last told of a login whose account
+// is the same: those who sign in every hour need not write every hour.
+const cityLoginRenewed = 24 * time.Hour
+
 // noteCityLogin keeps which city account mos.ru gave a login to last.
 func (t *tx) noteCityLogin(subject identity.Subject, login string, at time.Time) error {
 	folded := person.FoldName(login)
@@ -31,7 +35,8 @@ func (t *tx) noteCityLogin(subject identity.Subject, login string, at time.Time)
 	}
 	return t.exec(`INSERT INTO city_logins (digest, version, subject_digest, subject_version, at) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (digest, version) DO UPDATE SET subject_digest = excluded.subject_digest, subject_version = excluded.subject_version, at = excluded.at
-		WHERE excluded.at >= city_logins.at AND excluded.subject_digest <> city_logins.subject_digest`, d.digest, d.version, s.digest, s.version, micros(at))
+		WHERE excluded.at >= city_logins.at AND (excluded.subject_digest <> city_logins.subject_digest OR excluded.at >= city_logins.at + ?)`,
+		d.digest, d.version, s.digest, s.version, micros(at), cityLoginRenewed.Microseconds())
 }
 
 // subjectKey gives the digest under which somebody is bound to a city account, else

@@ -25,6 +25,7 @@ var nameTests = []test{
 	{"MadeElsewhere", testMadeElsewhere},
 	{"CityLogins", testCityLogins},
 	{"CityLoginsErased", testCityLoginsErased},
+	{"CityLoginsRenewed", testCityLoginsRenewed},
 	{"UpstreamLogins", testUpstreamLogins},
 }
 
@@ -301,6 +302,26 @@ func testCityLoginsErased(t *testing.T, s *suite) {
 	}
 	if _, known := cityOwner(t, s.db, "orlovami"); !known {
 		t.Error("the login of somebody who is here is forgotten")
+	}
+}
+
+// testCityLoginsRenewed: what mos.ru tells again and again of somebody who is not here
+// stays, and is written once a day.
+func testCityLoginsRenewed(t *testing.T, s *suite) {
+	today := person.DateOf(s.now)
+	for _, hours := range []time.Duration{0, 23, 24, 47, 48} {
+		at := s.now.Add(hours * time.Hour)
+		check(t, s.db.Accounts().KeepTry(t.Context(), provision.Try{Subject: "sub-waits", Login: "strange", Decision: match.Manual, At: at}))
+		want := s.now.Add(hours / 24 * 24 * time.Hour).UnixMicro()
+		if n := s.count(t, fmt.Sprintf("city_logins WHERE at = %d", want)); n != 1 {
+			t.Errorf("after %d hours: %d", hours, n)
+		}
+	}
+	for _, before := range []int{2, 3} {
+		s.erase(t, today.String(), today.AddDays(before).String())
+		if _, known := cityOwner(t, s.db, "strange"); known != (before == 2) {
+			t.Errorf("before day %d: %v", before, known)
+		}
 	}
 }
 
