@@ -45,7 +45,9 @@ var (
 	scan = regexp.MustCompile(`^SCAN (\S+)`)
 	// kindOnly is a search among all bindings of one kind: a scan in disguise.
 	kindOnly = regexp.MustCompile(`^SEARCH (b|bindings|targets) USING PRIMARY KEY \((kind|target)=\?\)$`)
-	list     = regexp.MustCompile(`\((\?,)*\?\)`)
+	// older is a search among all that is as old.
+	older = regexp.MustCompile(`^SEARCH .*\(at<\?\)$`)
+	list  = regexp.MustCompile(`\((\?,)*\?\)`)
 )
 
 // TestPlans runs the whole suite and asks SQLite how it would find the rows of
@@ -91,13 +93,17 @@ func TestPlans(t *testing.T) {
 	})
 	db := emptyStore(t)
 	for query := range queries {
-		switch word, _, _ := strings.Cut(query, " "); word {
+		word, _, _ := strings.Cut(query, " ")
+		switch word {
 		case "CREATE", "ALTER", "DROP", "INSERT":
 			continue
 		}
 		for _, step := range plan(t, db, query) {
 			if m := scan.FindStringSubmatch(step); m != nil && whole[m[1]] == "" || kindOnly.MatchString(step) {
 				t.Errorf("%s\n\treads a whole table: %s", query, step)
+			}
+			if word == "DELETE" && strings.Contains(query, "NOT EXISTS") && older.MatchString(step) {
+				t.Errorf("%s\n\tpasses by what stays while nobody else can write: %s", query, step)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -290,6 +291,12 @@ func testCityLogins(t *testing.T, s *suite) {
 func testCityLoginsErased(t *testing.T, s *suite) {
 	s.withOrlova(t)
 	check(t, s.db.Accounts().KeepTry(t.Context(), provision.Try{Subject: "sub-waits", Login: "strange", Decision: match.Manual, At: s.now}))
+	var more []any // than are erased at once
+	for n := range 2100 {
+		more = append(more, fmt.Appendf(nil, "%032d", n))
+	}
+	check(t, s.Exec(`WITH more (digest) AS (VALUES (?)`+strings.Repeat(", (?)", len(more)-1)+`) INSERT INTO city_logins (digest, version, subject_digest, subject_version, at)
+		SELECT m.digest, c.version, m.digest, c.subject_version, c.at FROM more m, city_logins c WHERE c.digest = (SELECT MIN(digest) FROM city_logins)`, more...))
 	day := person.DateOf(s.now)
 	for _, c := range []struct {
 		before person.Date
@@ -302,6 +309,9 @@ func testCityLoginsErased(t *testing.T, s *suite) {
 	}
 	if _, known := cityOwner(t, s.db, "orlovami"); !known {
 		t.Error("the login of somebody who is here is forgotten")
+	}
+	if n := s.count(t, "city_logins"); n != 1 {
+		t.Errorf("%d are left", n)
 	}
 }
 
