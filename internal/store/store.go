@@ -142,7 +142,10 @@ func (db *DB) prepare(ctx context.Context) error {
 	if err := db.write(ctx, func(t *tx) error { return t.checkKeyset() }); err != nil {
 		return err
 	}
-	return db.fillLooks(ctx)
+	if err := db.fillLooks(ctx); err != nil {
+		return err
+	}
+	return db.fillCityLogins(ctx)
 }
 
 // checkKeyset opens a proof that was sealed with the newest keys the database

@@ -25,6 +25,7 @@ var nameTests = []test{
 	{"MadeRace", testMadeRace},
 	{"MadeElsewhere", testMadeElsewhere},
 	{"CityLogins", testCityLogins},
+	{"CityLoginsFilled", testCityLoginsFilled},
 	{"CityLoginsErased", testCityLoginsErased},
 	{"CityLoginsRenewed", testCityLoginsRenewed},
 	{"UpstreamLogins", testUpstreamLogins},
@@ -284,6 +285,41 @@ func testCityLogins(t *testing.T, s *suite) {
 	s.activate(t, later, activation(profile, employment("k1")))
 	if id, known := cityOwner(t, later, "orlovami"); !known || id != first.Person {
 		t.Errorf("under the new key %v %v", id, known)
+	}
+}
+
+// testCityLoginsFilled: whose logins at mos.ru are is filled in at the first start of a
+// version that keeps it, of people and of those who wait, and not of who is erased.
+func testCityLoginsFilled(t *testing.T, s *suite) {
+	_, first := s.withOrlova(t)
+	gone, profile := belova(t)
+	put(t, s.db, gone)
+	left := s.activate(t, s.db, activation(profile, enrolment("p1")))
+	s.withdraw(t, person.RecordEnrolment, "p1", "2026-09-02")
+	s.answer(t)
+	if n := s.erase(t, "2026-09-03", "2026-09-04"); n != 1 {
+		t.Fatalf("%v was not erased", left)
+	}
+	father := person.Profile{Subject: "father", Login: "orlovae", Last: "Орлов", First: "Олег", Middle: "Ильич"}
+	put(t, s.db, person.Card{Child: "p1", ParentFIO: "Орлов Олег Ильич", School: "49"})
+	parent := s.activate(t, s.db, person.Activation{Profile: father, Records: []person.RecordRef{{Kind: person.RecordCard, ID: "p1"}}})
+	check(t, s.db.Accounts().KeepTry(t.Context(), provision.Try{Subject: "sub-waits", Login: "orlovaw", Decision: match.Manual, At: s.now}))
+	check(t, s.Exec("DELETE FROM city_logins"))
+	check(t, s.Exec("DELETE FROM meta WHERE name = 'city_logins'"))
+	rotated, err := s.keys.Rotated()
+	check(t, err)
+	for range 2 {
+		s.db = s.open(t, rotated)
+		for login, want := range map[string]identity.PersonID{"orlovami": first.Person, "orlovae": parent.Person, "orlovaw": {}} {
+			if id, known := cityOwner(t, s.db, login); !known || !want.IsZero() && id != want {
+				t.Errorf("%s: %v %v", login, id, known)
+			}
+		}
+		taken(t, s.db, provision.NameQuery{Subject: "teacher", Made: []string{"orlovae", "orlovaw", "orlovam"}}, "orlovae", "orlovaw")
+	}
+	check(t, s.Exec("DELETE FROM city_logins"))
+	if s.db = s.open(t, rotated); s.count(t, "city_logins") != 0 {
+		t.Error("it was filled in again")
 	}
 }
 
