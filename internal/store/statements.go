@@ -29,10 +29,11 @@ func (k *statements) find(query string) *sql.Stmt {
 }
 
 // keep keeps what a transaction that has ended had prepared, as far as there is
-// room. What fails is prepared by the next one that needs it.
+// room and nobody else needs the pool: what stays prepared is not worth waiting for.
+// What fails is prepared by the next one that needs it.
 func (k *statements) keep(ctx context.Context, pool *sql.DB, dialect func(string) string, used map[string]*sql.Stmt) {
 	for query := range used {
-		if lists(query) || !k.take(query) {
+		if lists(query) || !hasRoom(pool) || !k.take(query) {
 			continue
 		}
 		s, err := pool.PrepareContext(ctx, dialect(query))
@@ -44,6 +45,12 @@ func (k *statements) keep(ctx context.Context, pool *sql.DB, dialect func(string
 		}
 		k.mu.Unlock()
 	}
+}
+
+// hasRoom says that a pool has a connection for whoever comes.
+func hasRoom(pool *sql.DB) bool {
+	s := pool.Stats()
+	return s.MaxOpenConnections == 0 || s.InUse < s.MaxOpenConnections
 }
 
 // take takes a place for a query that has none.
