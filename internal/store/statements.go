@@ -5,12 +5,17 @@ import (
 	"database/sql"
 	"strings"
 	"sync"
+	"time"
 )
 
 // keptStatements is how many statements of a pool stay prepared, some kilobytes each
 // on each connection: an engine that runs in this process takes longer to read many
 // of them than to carry them out.
 const keptStatements = 64
+
+// keepTime bounds how long whoever has ended a transaction waits for a connection
+// that somebody else took in that moment.
+const keepTime = 50 * time.Millisecond
 
 // statements are those of a pool that stay prepared from one transaction to the next.
 // A nil one has none.
@@ -32,6 +37,8 @@ func (k *statements) find(query string) *sql.Stmt {
 // room and nobody else needs the pool: what stays prepared is not worth waiting for.
 // What fails is prepared by the next one that needs it.
 func (k *statements) keep(ctx context.Context, pool *sql.DB, dialect func(string) string, used map[string]*sql.Stmt) {
+	ctx, cancel := context.WithTimeout(ctx, keepTime)
+	defer cancel()
 	for query := range used {
 		if lists(query) || !hasRoom(pool) || !k.take(query) {
 			continue

@@ -67,3 +67,14 @@ func TestListsAreNotKept(t *testing.T) {
 		t.Errorf("%d are kept", len(k.kept))
 	}
 }
+
+// It does not wait for long either for one who came between the look at the pool
+// and the taking of it, and what was not kept has no place.
+func TestKeepingGivesUp(t *testing.T) {
+	pool := onePool(t)
+	var k statements
+	k.keep(t.Context(), pool, func(query string) string { takeConn(t, pool); return query }, map[string]*sql.Stmt{"SELECT 1": nil})
+	if len(k.kept) != 0 {
+		t.Errorf("%v", k.kept)
+	}
+}
