@@ -13,6 +13,9 @@ import (
 // of them than to carry them out.
 const keptStatements = 64
 
+// countedStatements bounds how many statements it is known of that they were used once.
+const countedStatements = 4 * keptStatements
+
 // keepTime bounds how long whoever has ended a transaction waits for a connection
 // that somebody else took in that moment.
 const keepTime = 50 * time.Millisecond
@@ -21,7 +24,31 @@ const keepTime = 50 * time.Millisecond
 // A nil one has none.
 type statements struct {
 	mu   sync.Mutex
+	on   bool            // from when the store is open: what opens it is asked once
+	used map[string]bool // once or more often
 	kept map[string]*sql.Stmt
+}
+
+// begin lets statements be kept from now on.
+func (k *statements) begin() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.on = true
+}
+
+// again says that a query comes not for the first time: the places are for those
+// that do.
+func (k *statements) again(query string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.on || k.used[query] {
+		return k.on
+	}
+	if k.used == nil || len(k.used) >= countedStatements {
+		k.used = map[string]bool{}
+	}
+	k.used[query] = true
+	return false
 }
 
 func (k *statements) find(query string) *sql.Stmt {
@@ -40,7 +67,7 @@ func (k *statements) keep(ctx context.Context, pool *sql.DB, dialect func(string
 	ctx, cancel := context.WithTimeout(ctx, keepTime)
 	defer cancel()
 	for query := range used {
-		if lists(query) || !hasRoom(pool) || !k.take(query) {
+		if lists(query) || !k.again(query) || !hasRoom(pool) || !k.take(query) {
 			continue
 		}
 		s, err := pool.PrepareContext(ctx, dialect(query))

@@ -105,6 +105,8 @@ func Open(ctx context.Context, driver Driver, keys *Keyset, opts Options) (*DB, 
 	if err := db.prepare(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), driver.Close())
 	}
+	db.written.begin()
+	db.asked.begin()
 	return db, nil
 }
 

@@ -112,6 +112,29 @@ func TestPlans(t *testing.T) {
 	}
 }
 
+// TestNothingIsKeptOfTheStart: what opens the store is prepared for that alone.
+func TestNothingIsKeptOfTheStart(t *testing.T) {
+	d, err := open(filepath.Join(t.TempDir(), "store.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := store.NewKeyset()
+	if err != nil {
+		t.Fatal(err)
+	}
+	times := map[string]int{}
+	db, err := store.Open(t.Context(), spy{d, func(query string) { times[query]++ }}, keys, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }() // the test is over
+	for query, n := range times {
+		if strings.HasPrefix(query, "CREATE") && n != 1 {
+			t.Errorf("prepared %d times: %s", n, query)
+		}
+	}
+}
+
 func emptyStore(t *testing.T) *sql.DB {
 	path := filepath.Join(t.TempDir(), "store.db")
 	keys, err := store.NewKeyset()
