@@ -105,6 +105,8 @@ func Open(ctx context.Context, driver Driver, keys *Keyset, opts Options) (*DB, 
 	if err := db.prepare(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), driver.Close())
 	}
+	db.written.begin()
+	db.asked.begin()
 	return db, nil
 }
 
@@ -142,7 +144,10 @@ func (db *DB) prepare(ctx context.Context) error {
 	if err := db.write(ctx, func(t *tx) error { return t.checkKeyset() }); err != nil {
 		return err
 	}
-	return db.fillLooks(ctx)
+	if err := db.fillLooks(ctx); err != nil {
+		return err
+	}
+	return db.fillCityLogins(ctx)
 }
 
 // checkKeyset opens a proof that was sealed with the newest keys the database

@@ -44,7 +44,7 @@ func (db *DB) write(ctx context.Context, f func(*tx) error) (err error) {
 			if t.woke {
 				db.notify()
 			}
-			db.written.keep(ctx, db.driver.Writer(), db.driver.SQL, t.stmts) // others are told first: it may wait for the next writer
+			db.written.keep(ctx, db.driver.Writer(), db.driver.SQL, t.stmts) // others are told first
 			return nil
 		}
 		if attempt == attempts || !db.driver.Retry(err) {
@@ -92,18 +92,11 @@ func (db *DB) readFrom(ctx context.Context, pool *sql.DB, kept *statements, f fu
 	t := &tx{ctx: ctx, db: db, sql: inner, stmts: map[string]*sql.Stmt{}, kept: kept}
 	defer func() {
 		_ = inner.Rollback() // it changed nothing
-		if err == nil && kept != nil && hasRoom(pool) {
+		if err == nil && kept != nil {
 			kept.keep(ctx, pool, db.driver.SQL, t.stmts)
 		}
 	}()
 	return f(t)
-}
-
-// hasRoom says that a pool has a connection for whoever comes: what stays prepared
-// is not worth waiting for.
-func hasRoom(pool *sql.DB) bool {
-	s := pool.Stats()
-	return s.MaxOpenConnections == 0 || s.InUse < s.MaxOpenConnections
 }
 
 // stmt prepares a query once per transaction, or takes one that is kept.

@@ -61,7 +61,7 @@ func testEraseNobodyNeeded(t *testing.T, s *suite) {
 	// A new row with the ФИО: whether it is hers is not known yet.
 	row.ID = "k2"
 	put(t, s.db, row)
-	if n := s.erase(t, "2027-09-03", "2027-09-01"); n != 1 || !erased(removed.Person) || erased(parent.Person) || erased(back.Person) {
+	if n := s.erase(t, "2026-10-03", "2026-10-01"); n != 1 || !erased(removed.Person) || erased(parent.Person) || erased(back.Person) {
 		t.Fatalf("%d were erased", n)
 	}
 	asked := s.asked(t)
@@ -89,6 +89,29 @@ func testEraseNobodyNeeded(t *testing.T, s *suite) {
 	problemsOf(t, s.db, s.now)
 	s.nothingOpen(t)
 	check(t, s.db.Repairs("ad").Facts(t.Context(), func(duplicates.Fact) {}))
+}
+
+// testEraseUnmatched: whom Rematcher never has an answer for is erased 30 days later,
+// unless somebody needs them.
+func testEraseUnmatched(t *testing.T, s *suite) {
+	profile, done := s.withOrlova(t)
+	s.withdraw(t, person.RecordEmployment, "k1", "2026-09-02")
+	if n := s.erase(t, "2026-09-03", "2026-10-03"); n != 0 || len(s.asked(t)) != 1 {
+		t.Fatalf("%d were erased, %+v", n, s.asked(t))
+	}
+	s.activate(t, s.db, activation(profile, employment("k1")))
+	row, _ := orlova(t)
+	put(t, s.db, row)
+	if n := s.erase(t, "2026-09-03", "2027-09-01"); n != 0 || len(s.asked(t)) != 1 {
+		t.Fatalf("%d who are needed were erased, %+v", n, s.asked(t))
+	}
+	s.withdraw(t, person.RecordEmployment, "k1", "2026-09-02")
+	if n := s.erase(t, "2026-09-03", "2026-10-04"); n != 1 || len(s.asked(t)) != 0 {
+		t.Fatalf("%d were erased, %+v", n, s.asked(t))
+	}
+	if h, err := s.db.Accounts().Get(t.Context(), done.Person); err != nil || h.Subject != "" {
+		t.Errorf("%+v, %v", h, err)
+	}
 }
 
 // testEraseAnswers: what people were asked of whom is erased, and decided, goes too;

@@ -25,6 +25,7 @@ var lifeTests = []test{
 	{"RematchOfTheDay", testRematchOfTheDay},
 	{"EraseLeavers", testEraseLeavers},
 	{"EraseNobodyNeeded", testEraseNobodyNeeded},
+	{"EraseUnmatched", testEraseUnmatched},
 	{"EraseAnswers", testEraseAnswers},
 	{"EraseRows", testEraseRows},
 	{"EraseWhatIsKept", testEraseKept},
