@@ -25,6 +25,7 @@ var lifeTests = []test{
 	{"EraseLeavers", testEraseLeavers},
 	{"EraseNobodyNeeded", testEraseNobodyNeeded},
 	{"EraseAnswers", testEraseAnswers},
+	{"EraseRepairs", testEraseRepairs},
 	{"EraseRows", testEraseRows},
 	{"EraseWhatIsKept", testEraseKept},
 	{"EraseLate", testEraseLate},
