@@ -14,7 +14,7 @@ import (
 
 // eraseOld erases what nobody needs since before a day and what is no person's
 // own: rows that have left the registries, and of those who are not here any more
-// what people decided, were asked, and repaired. Rows that a registry still has stay
+// what people decided, were asked, and repaired to the end. Rows that a registry still has stay
 // as long as it has them.
 func (db *DB) eraseOld(ctx context.Context, before person.Date) error {
 	for _, kind := range []person.RecordKind{person.RecordEmployment, person.RecordEnrolment, person.RecordCard, person.RecordSignIns} {
@@ -32,13 +32,7 @@ func (db *DB) eraseOld(ctx context.Context, before person.Date) error {
 	if err := db.eraseCityLogins(ctx, at); err != nil {
 		return fmt.Errorf("erase whose logins at mos.ru were: %w", err)
 	}
-	err := db.write(ctx, func(t *tx) error {
-		if err := t.exec("DELETE FROM repair_steps WHERE (target, id) IN (SELECT target, id FROM repairs WHERE changed < ?)", at); err != nil {
-			return err
-		}
-		return t.exec("DELETE FROM repairs WHERE changed < ?", at)
-	})
-	if err != nil {
+	if err := db.eraseRepairs(ctx, at); err != nil {
 		return fmt.Errorf("erase old repairs: %w", err)
 	}
 	return nil

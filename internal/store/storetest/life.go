@@ -27,6 +27,7 @@ var lifeTests = []test{
 	{"EraseNobodyNeeded", testEraseNobodyNeeded},
 	{"EraseUnmatched", testEraseUnmatched},
 	{"EraseAnswers", testEraseAnswers},
+	{"EraseRepairs", testEraseRepairs},
 	{"EraseRows", testEraseRows},
 	{"EraseWhatIsKept", testEraseKept},
 	{"EraseLate", testEraseLate},
