@@ -58,7 +58,9 @@ func guid(id duplicates.GUID) string { return hex.EncodeToString(id[:]) }
 // member finds the one account of a group that has a name, or a GUID; -1: none,
 // or more than one.
 func member(g *duplicates.Planned, word string) int {
-	is := func(m duplicates.Member) bool { return strings.EqualFold(m.Name, word) || strings.EqualFold(guid(m.ID), word) }
+	is := func(m duplicates.Member) bool {
+		return strings.EqualFold(m.Name, word) || strings.EqualFold(guid(m.ID), word)
+	}
 	at := slices.IndexFunc(g.Members, is)
 	if at >= 0 && slices.ContainsFunc(g.Members[at+1:], is) {
 		return -1

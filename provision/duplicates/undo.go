@@ -209,15 +209,24 @@ func (r *Repair) differs(e *Entry, o Object, keep keeps) []Difference {
 }
 
 // before is the state that an account gets back: without what it shared with the
-// survivor, which no controller gives twice.
-func (r *Repair) before(e *Entry) State {
+// survivor, or the survivor has by now, which no controller gives twice.
+func (m *Mender) before(ctx context.Context, r *Repair, e *Entry) (State, error) {
 	before := *e.Before
-	if r.twin(e.Account) {
-		if before.Name = e.After.Name; strings.EqualFold(before.UPN, r.Group.Members[0].UPN) {
-			before.UPN = e.After.UPN
-		}
+	if !r.twin(e.Account) {
+		return before, nil
 	}
-	return before
+	survivor, err := m.Directory.Look(ctx, r.Group.Survivor)
+	if err != nil && !errors.Is(err, ErrGone) {
+		return before, err
+	}
+	first := r.Group.Members[0]
+	if strings.EqualFold(before.Name, first.Name) || strings.EqualFold(before.Name, survivor.Name) {
+		before.Name = e.After.Name
+	}
+	if strings.EqualFold(before.UPN, first.UPN) || strings.EqualFold(before.UPN, survivor.State.UPN) {
+		before.UPN = e.After.UPN
+	}
+	return before, nil
 }
 
 // spare is where an account goes back to that cannot have its own name.
@@ -281,7 +290,10 @@ func (m *Mender) restore(ctx context.Context, r Repair, e *Entry, keep keeps) er
 	if len(r.differs(e, o, keep)) > 0 {
 		return stop{StopChanged}
 	}
-	to := r.before(e)
+	to, err := m.before(ctx, &r, e)
+	if err != nil {
+		return err
+	}
 	for _, a := range attributes {
 		if keep.has(e.Account, a.name) {
 			a.copy(&to, o.State)

@@ -76,8 +76,11 @@ type writes struct {
 	changed *[]duplicates.GUID
 }
 
-func (w writes) Change(_ context.Context, id duplicates.GUID, _, _ duplicates.State) error {
+func (w writes) Change(_ context.Context, id duplicates.GUID, _, to duplicates.State) error {
 	*w.changed = append(*w.changed, id)
+	o := w.objects[id]
+	o.State = to
+	w.objects[id] = o
 	return nil
 }
 
@@ -141,6 +144,23 @@ func TestUndoHome(t *testing.T) {
 				t.Errorf("%s beside %s: %v, at %s, %v", c.from, c.survivor, r.Phase, d.objects[rests].DN, err)
 			}
 			n.repair.Phase = duplicates.PhaseUndoing
+		}
+	}
+}
+
+// TestUndoDispossessed: who gave its name up for one that had lost it has it back,
+// unless that one has it by now.
+func TestUndoDispossessed(t *testing.T) {
+	stays, rests := duplicates.GUID{1}, duplicates.GUID{2}
+	for now, want := range map[string]string{"$DUPLICATE-1f4": "evann", "evann": duplicates.Spare(rests), "other": "evann"} {
+		before, after := duplicates.State{Name: "evann", Control: 512}, duplicates.State{Name: duplicates.Spare(rests), Control: 514}
+		n := &notes{stages: map[int]duplicates.Stage{}, repair: duplicates.Repair{ID: "g1", Phase: duplicates.PhaseApplied,
+			Group:   duplicates.Planned{ID: "g1", Survivor: stays, Members: []duplicates.Member{{ID: stays, Name: "$DUPLICATE-1f4"}, {ID: rests, Name: "evann"}}},
+			Entries: []duplicates.Entry{{Stage: duplicates.StageDone, Kind: duplicates.Retire, Account: rests, Before: &before, After: &after}}}}
+		d := writes{still{objects: map[duplicates.GUID]duplicates.Object{stays: {ID: stays, Name: now}, rests: {ID: rests, State: after}}}, new([]duplicates.GUID)}
+		m := duplicates.Mender{Journal: n, Directory: d, Now: func() time.Time { return day }}
+		if r, err := m.Undo(t.Context(), "g1"); err != nil || r.Phase != duplicates.PhaseUndone || d.objects[rests].State.Name != want || d.objects[rests].State.Control != 512 {
+			t.Errorf("beside %s: %v, %+v, %v", now, r.Phase, d.objects[rests].State, err)
 		}
 	}
 }
