@@ -237,6 +237,42 @@ func TestWorkerRateAndUrgent(t *testing.T) {
 	})
 }
 
+// TestWorkerRateAndBrake: whoever is waited for does not wait, while others have
+// their turn, for many whom the brake has to judge.
+func TestWorkerRateAndBrake(t *testing.T) {
+	const judged = workerBatch + 5
+	work(t, func(o *WorkerOptions) { o.Rate = 0.01 }, func(t *testing.T, w *floor) {
+		w.q.add(1, 2, 99)
+		for n := byte(10); n < 10+judged; n++ {
+			w.q.add(n)
+		}
+		for n, r := range w.q.rows {
+			if n[0] >= 10 {
+				r.due = time.Now().Add(time.Hour)
+				r.Row.Observed.Enabled = n[0] != 99
+			}
+		}
+		w.start()
+		pass(time.Second) // the second account waits for its turn
+		for n := byte(10); n < 10+judged; n++ {
+			w.q.touch(n, func(r *shelfRow) { r.Entry.Affiliations = nil })
+		}
+		pass(time.Second)
+		w.q.touch(99, nil)
+		pass(20 * time.Second)
+		if at := w.b.times(99); len(at) != 1 || at[0] != 2*time.Second {
+			t.Errorf("the urgent one was looked at after %v", at)
+		}
+		if at := w.b.times(10); len(at) != 0 {
+			t.Errorf("who has left was looked at after %v", at)
+		}
+		pass(2 * time.Minute)
+		if row := w.q.row(10); row.Row.Observed.Enabled {
+			t.Errorf("who has left: %+v", row)
+		}
+	})
+}
+
 // TestGrace: who leaves keeps the account for the days, unless there is another
 // place, and the worker comes back when they are over.
 func TestGrace(t *testing.T) {

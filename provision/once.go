@@ -55,7 +55,7 @@ func (w *Worker) Once(ctx context.Context, only ...identity.PersonID) (Summary, 
 	before, passedOver := w.metrics.totals(), w.faults.passedOver
 	for i, id := range all {
 		if i > 0 && i%workerBatch == 0 { // nobody else has the lease meanwhile
-			if err := w.urgent(ctx); err != nil {
+			if err := w.urgent(ctx, map[identity.PersonID]bool{}); err != nil {
 				return s, err
 			}
 		}

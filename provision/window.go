@@ -36,6 +36,7 @@ func (w *Worker) waits(job Job, d Drastic) (until time.Time, wait bool) {
 // slow waits until Rate lets the next account be written to. Those for which
 // somebody waits have their turn meanwhile.
 func (w *Worker) slow(ctx context.Context, job Job) error {
+	passed := map[identity.PersonID]bool{}
 	for w.o.Rate > 0 && !job.Urgent {
 		wait := w.next.Sub(w.o.Now())
 		if wait <= 0 {
@@ -45,7 +46,7 @@ func (w *Worker) slow(ctx context.Context, job Job) error {
 		if w.o.Wake != nil {
 			wake = w.o.Wake() // before looking
 		}
-		if err := w.urgent(ctx); err != nil {
+		if err := w.urgent(ctx, passed); err != nil {
 			return err
 		}
 		timer := time.NewTimer(min(wait, w.o.Poll))
@@ -63,30 +64,36 @@ func (w *Worker) slow(ctx context.Context, job Job) error {
 }
 
 // urgent brings the due accounts for which somebody waits, while others have their
-// turn; what the brake has to judge waits for the run.
-func (w *Worker) urgent(ctx context.Context) error {
-	ids, err := w.due(ctx)
-	if err != nil {
-		return err
-	}
-	for _, id := range ids {
-		job, err := w.job(ctx, id, w.o.Now())
-		switch {
-		case errors.Is(err, identity.ErrNotFound):
-			continue
-		case err != nil:
+// turn; what the brake has to judge is passed over, once, and waits for the run.
+func (w *Worker) urgent(ctx context.Context, passed map[identity.PersonID]bool) error {
+	for {
+		ids, err := w.due(ctx, passed)
+		if err != nil {
 			return err
-		case !job.Urgent: // those come first
+		}
+		before := len(passed)
+		for _, id := range ids {
+			job, err := w.job(ctx, id, w.o.Now())
+			switch {
+			case errors.Is(err, identity.ErrNotFound):
+				continue
+			case err != nil:
+				return err
+			case !job.Urgent: // those come first
+				return nil
+			}
+			if d := w.drastic(job); d.any() && !w.atOnce(job, d) {
+				passed[id] = true
+				continue
+			}
+			if err := w.one(ctx, id, false); err != nil {
+				return err
+			}
+		}
+		if len(ids) == 0 || len(passed) < before+len(ids) {
 			return nil
-		}
-		if d := w.drastic(job); d.any() && !w.atOnce(job, d) {
-			continue
-		}
-		if err := w.one(ctx, id, false); err != nil {
-			return err
-		}
+		} // else the whole page was passed over: others are behind it
 	}
-	return nil
 }
 
 // written notes that an account was written to.

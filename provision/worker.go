@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"runtime/debug"
 	"slices"
@@ -191,7 +192,7 @@ func (w *Worker) dueAccounts(ctx, life context.Context) error {
 	w.brake.begin()
 	began := w.o.Now()
 	for ctx.Err() == nil && w.o.Now().Sub(began) < runLimit {
-		ids, err := w.due(life)
+		ids, err := w.due(life, nil)
 		if err != nil {
 			return err
 		}
@@ -213,11 +214,12 @@ func (w *Worker) dueAccounts(ctx, life context.Context) error {
 	return w.settle(ctx, life)
 }
 
-// due gives the accounts that are due and neither held nor gathered, those last
-// that were sent back.
-func (w *Worker) due(ctx context.Context) ([]identity.PersonID, error) {
+// due gives the accounts that are due and neither held nor gathered nor passed over,
+// those last that were sent back.
+func (w *Worker) due(ctx context.Context, passed map[identity.PersonID]bool) ([]identity.PersonID, error) {
 	now := w.o.Now()
-	skip := make(map[identity.PersonID]bool, len(w.brake.gather))
+	skip := make(map[identity.PersonID]bool, len(w.brake.gather)+len(passed))
+	maps.Copy(skip, passed)
 	for _, g := range w.brake.gather {
 		skip[g.id] = true
 	}

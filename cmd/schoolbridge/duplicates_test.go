@@ -252,3 +252,33 @@ func TestDuplicatesBrakeOfADay(t *testing.T) {
 		}
 	}
 }
+
+// An account whose name another one has too, or that has another name by now, is
+// called by its GUID.
+func TestDuplicatesKeepTwin(t *testing.T) {
+	stays, twin, third := duplicates.GUID{1}, duplicates.GUID{2}, duplicates.GUID{3}
+	g := duplicates.Planned{ID: "g1", Members: []duplicates.Member{{ID: stays, Name: "evann"}, {ID: twin, Name: "Evann"}, {ID: third, Name: "evann-1"}}}
+	var said strings.Builder
+	d := &mending{provisioner: &provisioner{std: streams{err: &said}}, duplicatesCall: duplicatesCall{group: "g1"}, says: duplicatesTexts["en"]}
+	kept := func(word string) ([]duplicates.Kept, error) {
+		d.keep = []string{word}
+		return d.kept([]duplicates.Repair{{ID: "g1", Group: g}})
+	}
+	for _, word := range []string{"evann", "evann:mail", "EVANN"} {
+		if list, err := kept(word); err == nil || !strings.Contains(err.Error(), guid(twin)) {
+			t.Errorf("%s: %+v, %v", word, list, err)
+		}
+	}
+	for word, want := range map[string]duplicates.Kept{
+		"evann-1": {Account: third}, guid(twin): {Account: twin}, strings.ToUpper(guid(twin)) + ":mail": {Account: twin, What: "mail"}, guid(stays): {Account: stays},
+	} {
+		if list, err := kept(word); err != nil || len(list) != 1 || list[0] != want {
+			t.Errorf("%s: %+v, %v", word, list, err)
+		}
+	}
+	d.differences(duplicates.Repair{ID: "g1", Group: g, Differs: []duplicates.Difference{
+		{Account: twin, Name: duplicates.Spare(twin), What: "mail"}, {Account: twin, Name: "Evann"}, {Account: third, Name: "evann-1", What: "mail"}}})
+	if want := "--keep " + guid(twin) + ":mail," + guid(twin) + ",evann-1:mail"; !strings.Contains(said.String(), want) {
+		t.Errorf("no %s in %s", want, said.String())
+	}
+}

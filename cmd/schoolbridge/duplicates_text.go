@@ -17,7 +17,7 @@ var duplicatesTexts = map[string]duplicatesText{
 		brake: "отключить предстоит %d, а разом можно не больше %d. Проверьте план; если всё верно, добавьте --accept-disabling %d",
 		busy:  "дубликатами уже занимается другой запуск этой команды: дождитесь его конца (если он оборвался, полминуты)", before: "%s: уже начато раньше; чтобы повторить, сначала верните: duplicates undo %[1]s",
 		done:   "сделано групп: %d, остановлено: %d",
-		noKept: "--keep %s: такой записи в группе нет или это не атрибут; атрибуты: %s", differs: "  %s, %s: было %q, мы оставили %q, сейчас %q",
+		noKept: "--keep %s: такой записи в группе нет, это имя у нескольких (назовите GUID) или это не атрибут; записи: %s; атрибуты: %s", differs: "  %s, %s: было %q, мы оставили %q, сейчас %q",
 		lost: "  %s: записи больше нет, или она не читается",
 		keep: "верните прежние значения, или повторите так, чтобы нынешние остались: schoolbridge duplicates undo %s --keep %s",
 
@@ -31,7 +31,7 @@ var duplicatesTexts = map[string]duplicatesText{
 		brake: "%d are to be disabled, and no more than %d may be at once. Look at the plan; if it is right, add --accept-disabling %d",
 		busy:  "another run of this command is at work on duplicates: wait for its end (half a minute, if it was cut off)", before: "%s was begun before; to repeat it take it back first: duplicates undo %[1]s",
 		done:   "groups done: %d, stopped: %d",
-		noKept: "--keep %s: the group has no such account, or this is no attribute; attributes: %s", differs: "  %s, %s: it was %q, we left %q, it is %q",
+		noKept: "--keep %s: the group has no such account, several have this name (say the GUID), or this is no attribute; accounts: %s; attributes: %s", differs: "  %s, %s: it was %q, we left %q, it is %q",
 		lost: "  %s: the account is gone, or cannot be read",
 		keep: "set back what it was, or repeat it so that what is there now stays: schoolbridge duplicates undo %s --keep %s",
 

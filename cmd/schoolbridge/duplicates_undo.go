@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"slices"
 	"strings"
 
@@ -51,24 +52,59 @@ func (d *mending) takeBack(ctx context.Context) error {
 	return nil
 }
 
-// kept reads --keep by the names of the group's accounts.
+// guid writes an id as plans have it.
+func guid(id duplicates.GUID) string { return hex.EncodeToString(id[:]) }
+
+// member finds the one account of a group that has a name, or a GUID; -1: none,
+// or more than one.
+func member(g *duplicates.Planned, word string) int {
+	is := func(m duplicates.Member) bool {
+		return strings.EqualFold(m.Name, word) || strings.EqualFold(guid(m.ID), word)
+	}
+	at := slices.IndexFunc(g.Members, is)
+	if at >= 0 && slices.ContainsFunc(g.Members[at+1:], is) {
+		return -1
+	}
+	return at
+}
+
+// calls gives what an account is called in --keep: by its name where no other
+// had it, and it has no other by now.
+func calls(g *duplicates.Planned, id duplicates.GUID, name string) string {
+	if at := member(g, name); at >= 0 && g.Members[at].ID == id {
+		return name
+	}
+	return guid(id)
+}
+
+// called lists a group's accounts by both.
+func called(g *duplicates.Planned) string {
+	var list []string
+	for _, m := range g.Members {
+		list = append(list, m.Name+" ("+guid(m.ID)+")")
+	}
+	return strings.Join(list, ", ")
+}
+
+// kept reads --keep by the names or GUIDs of the group's accounts.
 func (d *mending) kept(all []duplicates.Repair) ([]duplicates.Kept, error) {
 	at := slices.IndexFunc(all, func(r duplicates.Repair) bool { return r.ID == d.group })
 	if at < 0 {
 		return nil, nil // all of them
 	}
+	group := &all[at].Group
 	var list []duplicates.Kept
 	for _, word := range d.keep {
 		name, what, some := strings.Cut(word, ":")
 		known := slices.IndexFunc(duplicates.Attributes(), func(a string) bool { return strings.EqualFold(a, what) })
-		member := slices.IndexFunc(all[at].Group.Members, func(m duplicates.Member) bool { return strings.EqualFold(m.Name, name) })
-		if member < 0 || some && known < 0 {
-			return nil, usageError(d.says.noKept, word, strings.Join(duplicates.Attributes(), ", "))
+		at := member(group, name)
+		if at < 0 || some && known < 0 {
+			return nil, usageError(d.says.noKept, word, called(group), strings.Join(duplicates.Attributes(), ", "))
 		}
 		if some {
 			what = duplicates.Attributes()[known]
 		}
-		list = append(list, duplicates.Kept{Account: all[at].Group.Members[member].ID, What: what})
+		list = append(list, duplicates.Kept{Account: group.Members[at].ID, What: what})
 	}
 	return list, nil
 }
@@ -79,11 +115,11 @@ func (d *mending) differences(r duplicates.Repair) {
 	for _, x := range r.Differs {
 		if x.What == "" {
 			d.say(d.says.lost, x.Name)
-			keep = append(keep, x.Name)
+			keep = append(keep, calls(&r.Group, x.Account, x.Name))
 			continue
 		}
 		d.say(d.says.differs, x.Name, x.What, x.Before, x.Left, x.Now)
-		keep = append(keep, x.Name+":"+x.What)
+		keep = append(keep, calls(&r.Group, x.Account, x.Name)+":"+x.What)
 	}
 	if len(keep) > 0 {
 		d.say(d.says.keep, r.ID, strings.Join(keep, ","))

@@ -40,19 +40,19 @@ func (t Try) home() string { return identity.Subject(t.Subject).Upstream() }
 
 // hitWords are the fixed texts about hits, tries and the first broken link.
 type hitWords struct {
-	several, more, choose, broken, who, nothing, tried, now, other, unproven string
+	several, more, choose, broken, who, nothing, noted, tried, now, other, unproven string
 
 	link, decision map[string]string
 }
 
 var hitTexts = map[Lang]hitWords{
-	Russian: {"Подходит несколько человек", "и другие: уточните запрос", "выбрать", "ГДЕ ОБРЫВ", "Кто исправляет", "Обрывов не видно: всё на месте", "Последняя активация", "сейчас было бы", "другая учётная запись mos.ru",
+	Russian: {"Подходит несколько человек", "и другие: уточните запрос", "выбрать", "ГДЕ ОБРЫВ", "Кто исправляет", "Обрывов не видно: всё на месте", "Обрывов не видно; на что обратить внимание, отмечено ниже", "Последняя активация", "сейчас было бы", "другая учётная запись mos.ru",
 		"так назвалось устройство, доказательства нет",
 		map[string]string{LinkServer: "эта служба", LinkName: "имя для входа", LinkRecords: "записи реестров", LinkMosru: "учётная запись mos.ru", LinkDecision: "сверка с реестрами",
 			LinkAccount: "аккаунт", LinkTarget: "Active Directory", LinkPolicy: "правила входа", LinkPassword: "пароль", LinkDevice: "устройство", LinkNAS: "точка доступа",
 			LinkUpstream: "связь с mos.ru", LinkThing: "списки устройств"},
 		map[string]string{"match": "подходит", "no_match": "отказ", "manual": "решает куратор"}},
-	English: {"Several people fit", "and others: ask more precisely", "choose with", "FIRST BROKEN LINK", "Who repairs it", "No broken link: all is in place", "Last activation", "now it would be", "another mos.ru account",
+	English: {"Several people fit", "and others: ask more precisely", "choose with", "FIRST BROKEN LINK", "Who repairs it", "No broken link: all is in place", "No broken link; what deserves a look is noted below", "Last activation", "now it would be", "another mos.ru account",
 		"a device said this name and proved nothing",
 		map[string]string{LinkServer: "this service", LinkName: "the login name", LinkRecords: "registry records", LinkMosru: "the mos.ru account", LinkDecision: "comparison with the registries",
 			LinkAccount: "the account", LinkTarget: "Active Directory", LinkPolicy: "sign-in rules", LinkPassword: "the password", LinkDevice: "the device", LinkNAS: "the access point",
@@ -76,7 +76,10 @@ func (r Report) writeBroken(p *printer) {
 	t := hitTexts[p.lang]
 	b := r.Broken
 	if b == nil {
-		if r.Person != "" {
+		switch {
+		case r.Person != "" && r.Found():
+			p.line("%s", t.noted)
+		case r.Person != "":
 			p.line("%s", t.nothing)
 		}
 		return

@@ -183,6 +183,23 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// The first line and the exit code say the same.
+func TestWhatIsNotedIsAnnounced(t *testing.T) {
+	for _, noted := range []bool{false, true} {
+		r := Report{Person: "1", Targets: []Target{{State: TargetReady}}}
+		if noted {
+			r.Targets[0].Problems = []Problem{{Code: "AD_DUPLICATE(evann-1)"}}
+		}
+		var out strings.Builder
+		if err := r.Write(&out, English, time.UTC); err != nil {
+			t.Fatal(err)
+		}
+		if r.Found() != noted || strings.Contains(out.String(), "all is in place") == noted || strings.Contains(out.String(), "noted below") != noted {
+			t.Errorf("%v, %v:\n%s", noted, r.Found(), out.String())
+		}
+	}
+}
+
 // A board has no password that could be right.
 func TestAThingHasNoPassword(t *testing.T) {
 	r := Report{Asked: "02:00:5e:10:00:01", Thing: "device", Channels: []Channel{{Channel: "wifi", Reason: identity.ReasonSchoolNotAllowed}}}

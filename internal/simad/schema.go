@@ -61,7 +61,7 @@ var attributes = index([]attribute{
 	{name: "sAMAccountName", most: 256, set: general},
 	{name: "userPrincipalName", set: public},
 	{name: "userAccountControl", form: asNumber, set: account},
-	{name: "msDS-User-Account-Control-Computed", form: asNumber, system: true},
+	{name: "msDS-User-Account-Control-Computed", form: asNumber, system: true, set: account},
 	{name: "pwdLastSet", form: asNumber, set: account},
 	{name: "accountExpires", form: asNumber, set: account},
 	{name: "lastLogonTimestamp", form: asNumber, set: logon},

@@ -9,11 +9,16 @@ import (
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
+	"schoolbridge/provision"
 )
 
 // What mos.ru calls people is kept beside the names that they have here: a login
 // of somebody who is a parent, waits for a curator or came too late for the name
 // is nobody's name here, and is that account's at mos.ru all the same.
+
+// cityLoginRenewed is how old it gets when mos.ru last told of a login whose account
+// is the same: those who sign in every hour need not write every hour.
+const cityLoginRenewed = 24 * time.Hour
 
 // noteCityLogin keeps which city account mos.ru gave a login to last.
 func (t *tx) noteCityLogin(subject identity.Subject, login string, at time.Time) error {
@@ -31,7 +36,91 @@ func (t *tx) noteCityLogin(subject identity.Subject, login string, at time.Time)
 	}
 	return t.exec(`INSERT INTO city_logins (digest, version, subject_digest, subject_version, at) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (digest, version) DO UPDATE SET subject_digest = excluded.subject_digest, subject_version = excluded.subject_version, at = excluded.at
-		WHERE excluded.at >= city_logins.at AND excluded.subject_digest <> city_logins.subject_digest`, d.digest, d.version, s.digest, s.version, micros(at))
+		WHERE excluded.at >= city_logins.at AND (excluded.subject_digest <> city_logins.subject_digest OR excluded.at >= city_logins.at + ?)`,
+		d.digest, d.version, s.digest, s.version, micros(at), cityLoginRenewed.Microseconds())
+}
+
+// told is that mos.ru told of somebody's login.
+type told struct {
+	subject identity.Subject
+	login   string
+	at      time.Time
+}
+
+// cityLoginsFilled is the mark in meta that fillCityLogins was there.
+const cityLoginsFilled = "city_logins"
+
+// fillCityLogins notes, at the first start of a version that does so, the logins at
+// mos.ru that were kept before of people and of those who wait.
+func (db *DB) fillCityLogins(ctx context.Context) error {
+	var filled int
+	err := db.read(ctx, func(t *tx) (err error) {
+		filled, err = t.meta(cityLoginsFilled)
+		return err
+	})
+	if err != nil || filled > 0 {
+		return err
+	}
+	for after := []byte{}; err == nil && after != nil; {
+		var some []told
+		err = db.read(ctx, func(t *tx) (err error) {
+			some, after, err = t.toldOfPeople(after)
+			return err
+		})
+		if err == nil {
+			err = db.noteTold(ctx, some)
+		}
+	}
+	if err == nil {
+		var waiting []told
+		err = db.read(ctx, func(t *tx) error {
+			return t.tries(func(try provision.Try) error {
+				waiting = append(waiting, told{try.Subject, try.Login, try.At})
+				return nil
+			})
+		})
+		if err == nil {
+			err = db.noteTold(ctx, waiting)
+		}
+	}
+	if err == nil {
+		err = db.write(ctx, func(t *tx) error { return t.setMeta(cityLoginsFilled, 1) })
+	}
+	if err != nil {
+		return fmt.Errorf("fill in whose logins at mos.ru are: %w", err)
+	}
+	return nil
+}
+
+// toldOfPeople gives what is kept of the next people after one, and the last of
+// them; nil: there are no more.
+func (t *tx) toldOfPeople(after []byte) (some []told, last []byte, err error) {
+	err = t.each("SELECT id, sealed FROM people WHERE id > ? ORDER BY id LIMIT ?", []any{after, namesChunk}, func(scan func(...any) error) error {
+		var sealed []byte
+		var p sealedPerson
+		if err := scan(&last, &sealed); err != nil {
+			return err
+		}
+		if err := t.db.keys.openJSON("people", personID(last).String(), "sealed", sealed, &p); err != nil {
+			return err
+		}
+		some = append(some, told{p.Subject, p.login(), moment(p.Asked)})
+		return nil
+	})
+	return some, last, err
+}
+
+func (db *DB) noteTold(ctx context.Context, list []told) error {
+	return batches(list, namesChunk, func(some []told) error {
+		return db.write(ctx, func(t *tx) error {
+			for _, one := range some {
+				if err := t.noteCityLogin(one.subject, one.login, one.at); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
 }
 
 // subjectKey gives the digest under which somebody is bound to a city account, else

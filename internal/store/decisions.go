@@ -63,16 +63,46 @@ func (q *Queue) Decide(ctx context.Context, d queue.Decision, now time.Time) (qu
 // replace makes room for another answer: one that stands has to be taken back
 // first, but for further records of one person, and for what has moved.
 func (t *tx) replace(item *queue.Item, d queue.Decision, now time.Time) error {
-	old := item.Decided
-	if old == nil {
+	last := item.Decided
+	if last == nil {
 		return nil
 	}
-	further := old.Verb == queue.Bind && d.Verb == queue.Bind && !slices.Equal(old.Records, d.Records)
-	switch {
-	case !item.Moved() && !further:
+	further := last.Verb == queue.Bind && d.Verb == queue.Bind && !slices.Equal(last.Records, d.Records)
+	if !item.Moved() && !further {
 		return queue.ErrDecided
-	case old.Verb == queue.Refuse, old.Verb == queue.Allocate && d.Verb == queue.Allocate, old.Verb == queue.Bind && d.Verb == queue.Bind && !further:
-		return t.close(*old, d.By, now) // this one comes in its place
+	}
+	list, err := t.decisions("item = ? AND undone = 0", d.Item)
+	if item.Kind == queue.Activation { // under whatever key
+		list, err = t.decisionsOf(d.Subject)
+	}
+	if err != nil {
+		return err
+	}
+	for _, old := range list {
+		if err := t.giveWay(old, d, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// giveWay ends a decision that stands where d comes in its place. A refusal comes
+// in the place of all: nothing of them is left that an activation would use. One
+// object or name comes in the place of another object.
+func (t *tx) giveWay(old, d queue.Decision, now time.Time) error {
+	claimed := old.Verb == queue.Adopt || old.Verb == queue.Claim
+	switch {
+	case old.Verb == queue.Refuse, old.Verb == queue.Allocate && d.Verb == queue.Allocate, old.Verb == queue.Bind && d.Verb == queue.Bind && slices.Equal(old.Records, d.Records):
+		return t.close(old, d.By, now)
+	case d.Verb == queue.Refuse, claimed && d.Verb != queue.Bind:
+		err := t.undo(old, d.By, now)
+		switch {
+		case errors.Is(err, queue.ErrUsed) && d.Verb == queue.Refuse:
+			return nil // it is the person's account, of which nothing is decided any more
+		case errors.Is(err, queue.ErrUsed), errors.Is(err, queue.ErrPassedOn):
+			return queue.ErrDecided
+		}
+		return err
 	}
 	return nil
 }
@@ -102,9 +132,20 @@ func (t *tx) decide(item *queue.Item, d *queue.Decision, now time.Time) error {
 	case queue.Allocate:
 		return t.decideName(item, d, now)
 	case queue.Refuse:
-		return nil
+		return t.decideRefuse(item, d)
 	}
 	return queue.ErrUnfit
+}
+
+// decideRefuse keeps what the question is made from now: a record that was freed
+// for this answer is nobody's any more.
+func (t *tx) decideRefuse(item *queue.Item, d *queue.Decision) error {
+	if item.Kind != queue.Activation {
+		return nil
+	}
+	again, err := t.question(d.Item)
+	d.Seen = again.Seen
+	return err
 }
 
 // decideBind looks at the record that is to be the person's. What binds is the
@@ -136,22 +177,31 @@ func (t *tx) decideBind(item *queue.Item, d *queue.Decision) (err error) {
 // second pupil's record to one person: one who is two pupils is nobody.
 func (t *tx) bindOnce(item *queue.Item, d *queue.Decision) error {
 	ref := d.Records[0]
-	list, err := t.someDecisions("verb = ? AND undone = 0", queue.Bind)
+	list, err := t.someDecisions("kind = ? AND key = ? AND undone = 0", ref.Kind, string(ref.ID))
 	if err != nil {
 		return err
 	}
 	for _, old := range list {
-		switch same := old.Records[0] == ref; {
-		case old.Subject != d.Subject && same && old.RecordSeen == d.RecordSeen:
+		if old.Subject != d.Subject && old.RecordSeen == d.RecordSeen {
 			return queue.ErrTaken
-		case old.Subject == d.Subject && !same && ref.Kind == person.RecordEnrolment && old.Records[0].Kind == ref.Kind:
-			stands, err := t.bindStands(old, *item.Profile)
-			if err != nil {
-				return err
-			}
-			if stands {
-				return queue.ErrDecided
-			}
+		}
+	}
+	if ref.Kind != person.RecordEnrolment {
+		return nil
+	}
+	if list, err = t.decisionsOf(d.Subject); err != nil {
+		return err
+	}
+	for _, old := range list {
+		if old.Verb != queue.Bind || old.Records[0] == ref || old.Records[0].Kind != ref.Kind {
+			continue
+		}
+		stands, err := t.bindStands(old, *item.Profile)
+		if err != nil {
+			return err
+		}
+		if stands {
+			return queue.ErrDecided
 		}
 	}
 	return nil
@@ -282,7 +332,7 @@ func (t *tx) keepDecision(d queue.Decision) error {
 	if err != nil {
 		return err
 	}
-	var digest, object any
+	var digest, object, kind, key any
 	version := uint32(0)
 	if d.Subject != "" {
 		k, err := t.db.keys.current(domainSubject, string(d.Subject))
@@ -294,8 +344,11 @@ func (t *tx) keepDecision(d queue.Decision) error {
 	if d.Object.ID != [16]byte{} {
 		object = d.Object.ID[:]
 	}
-	err = t.exec("INSERT INTO decisions (id, item, run, verb, digest, version, object, at, undone, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
-		d.ID, d.Item, d.Run, d.Verb, digest, version, object, micros(d.At), sealed)
+	if d.Verb == queue.Bind {
+		kind, key = d.Records[0].Kind, string(d.Records[0].ID)
+	}
+	err = t.exec("INSERT INTO decisions (id, item, run, verb, digest, version, object, kind, key, at, undone, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
+		d.ID, d.Item, d.Run, d.Verb, digest, version, object, kind, key, micros(d.At), sealed)
 	if err != nil {
 		return err
 	}

@@ -131,7 +131,9 @@ func (t *tx) undoClaim(d queue.Decision) error {
 	return t.dropClaims(claims)
 }
 
-// undoName: the name stays reserved, for a name is never given twice.
+// undoName retires the name if it was made for the decision: it stays reserved, by
+// what it looks like too, for a name is never given twice. One that the person had
+// otherwise, as the login at mos.ru, stays what it was.
 func (t *tx) undoName(d queue.Decision) error {
 	rows, err := t.targetRows(d.Person)
 	if err != nil {
@@ -146,6 +148,6 @@ func (t *tx) undoName(d queue.Decision) error {
 	if err != nil {
 		return err
 	}
-	return t.exec("UPDATE names SET kind = ? WHERE person = ? AND digest IN ("+marks(len(digests))+")",
-		append([]any{person.NameRetired, d.Person[:]}, bytesOf(digests)...)...)
+	return t.exec("UPDATE names SET kind = ?, made = 0 WHERE person = ? AND kind = ? AND made = 1 AND digest IN ("+marks(len(digests))+")",
+		append([]any{person.NameRetired, d.Person[:], person.NameAD}, bytesOf(digests)...)...)
 }

@@ -141,7 +141,7 @@ func (t *tx) head() (directory.Position, uint64, error) {
 func (d *Directory) Since(ctx context.Context, after directory.Position) ([]directory.Change, directory.Position, error) {
 	var changes []directory.Change
 	position := after
-	err := d.db.readFrom(ctx, d.db.driver.Feed(), func(t *tx) error {
+	err := d.db.readFrom(ctx, d.db.driver.Feed(), nil, func(t *tx) error {
 		if err := t.continues(after); err != nil {
 			return err
 		}
@@ -237,7 +237,7 @@ func (d *Directory) Rows(ctx context.Context, upTo directory.Position, most int)
 		return nil, nil
 	}
 	var rows []directory.Position
-	err := d.db.readFrom(ctx, d.db.driver.Feed(), func(t *tx) error {
+	err := d.db.readFrom(ctx, d.db.driver.Feed(), nil, func(t *tx) error {
 		rows = rows[:0]
 		first := upTo.Seq - min(upTo.Seq, uint64(most)) + 1
 		return t.each("SELECT seq, row_id FROM feed WHERE seq >= ? AND seq <= ? ORDER BY seq", []any{first, upTo.Seq},
@@ -319,7 +319,7 @@ func (d *Directory) ahead(ctx context.Context) (bool, error) {
 	at := d.at
 	d.mu.Unlock()
 	ahead := false
-	err := d.db.readFrom(ctx, d.db.driver.Feed(), func(t *tx) error {
+	err := d.db.readFrom(ctx, d.db.driver.Feed(), nil, func(t *tx) error {
 		head, _, err := t.head()
 		ahead = head != at
 		return err

@@ -14,7 +14,7 @@ import (
 
 // eraseOld erases what nobody needs since before a day and what is no person's
 // own: rows that have left the registries, and of those who are not here any more
-// what people decided, were asked, and repaired. Rows that a registry still has stay
+// what people decided, were asked, and repaired to the end. Rows that a registry still has stay
 // as long as it has them.
 func (db *DB) eraseOld(ctx context.Context, before person.Date) error {
 	for _, kind := range []person.RecordKind{person.RecordEmployment, person.RecordEnrolment, person.RecordCard, person.RecordSignIns} {
@@ -29,17 +29,10 @@ func (db *DB) eraseOld(ctx context.Context, before person.Date) error {
 	if _, err := db.eraseAll(ctx, "DELETE FROM doubts WHERE (target, object) IN (SELECT target, object FROM doubts WHERE at < ? ORDER BY at LIMIT ?)", at); err != nil {
 		return fmt.Errorf("erase old questions: %w", err)
 	}
-	if _, err := db.eraseAll(ctx, `DELETE FROM city_logins WHERE (digest, version) IN (SELECT c.digest, c.version FROM city_logins c
-		WHERE c.at < ? AND NOT EXISTS (SELECT 1 FROM people p WHERE p.subject_digest = c.subject_digest AND p.subject_version = c.subject_version) LIMIT ?)`, at); err != nil {
+	if err := db.eraseCityLogins(ctx, at); err != nil {
 		return fmt.Errorf("erase whose logins at mos.ru were: %w", err)
 	}
-	err := db.write(ctx, func(t *tx) error {
-		if err := t.exec("DELETE FROM repair_steps WHERE (target, id) IN (SELECT target, id FROM repairs WHERE changed < ?)", at); err != nil {
-			return err
-		}
-		return t.exec("DELETE FROM repairs WHERE changed < ?", at)
-	})
-	if err != nil {
+	if err := db.eraseRepairs(ctx, at); err != nil {
 		return fmt.Errorf("erase old repairs: %w", err)
 	}
 	return nil
@@ -61,6 +54,40 @@ func (db *DB) eraseAll(ctx context.Context, statement string, before int64) (all
 		}
 	}
 	return all, nil
+}
+
+// eraseCityLogins erases whose logins at mos.ru were, of those who are not here.
+func (db *DB) eraseCityLogins(ctx context.Context, before int64) error {
+	const unbound = "at < ? AND NOT EXISTS (SELECT 1 FROM people p WHERE p.subject_digest = city_logins.subject_digest AND p.subject_version = city_logins.subject_version)"
+	at, last := int64(math.MinInt64), keyed{digest: []byte{}}
+	for n := erasedRows; n == erasedRows; {
+		var found []keyed
+		err := db.read(ctx, func(t *tx) error { // it passes by all who are here and have not signed in since
+			return t.each("SELECT at, digest, version FROM city_logins WHERE "+unbound+" AND (at, digest, version) > (?, ?, ?) ORDER BY at, digest, version LIMIT ?",
+				[]any{before, at, last.digest, last.version, erasedRows}, func(scan func(...any) error) error {
+					var d keyed
+					err := scan(&at, &d.digest, &d.version)
+					found = append(found, d)
+					return err
+				})
+		})
+		if n = len(found); err != nil || n == 0 {
+			return err
+		}
+		last = found[n-1]
+		err = db.write(ctx, func(t *tx) error {
+			for _, d := range found {
+				if err := t.exec("DELETE FROM city_logins WHERE digest = ? AND version = ? AND "+unbound, d.digest, d.version, before); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // eraseGone erases rows that left their registry: those of people who are erased,

@@ -97,6 +97,13 @@ func (t *tx) noteIdle(turned []leaver, today person.Date) error {
 	return nil
 }
 
+// rematchPatience is how many days somebody is kept for a Rematcher that does not
+// answer.
+const rematchPatience = 30
+
+// erasable chooses people by two days: before one, and before that by rematchPatience.
+const erasable = "erased = 0 AND idle <> '' AND idle < ? AND (rematch = 0 OR idle < ?)"
+
 // EraseLeavers erases the personal data of those whom nobody needs since before
 // that day, one transaction each, and says of how many. What stays cannot be read:
 // digests of the city account and of all names, which are reserved for ever, the
@@ -107,7 +114,7 @@ func (a *Accounts) EraseLeavers(ctx context.Context, before person.Date, now tim
 	for more := true; more; {
 		var ids []identity.PersonID
 		err := a.db.read(ctx, func(t *tx) (err error) {
-			ids, err = t.ids("SELECT id FROM people WHERE erased = 0 AND rematch = 0 AND idle <> '' AND idle < ? LIMIT ?", before.String(), loadPage)
+			ids, err = t.ids("SELECT id FROM people WHERE "+erasable+" LIMIT ?", before.String(), before.AddDays(-rematchPatience).String(), loadPage)
 			return err
 		})
 		if err != nil {
@@ -149,8 +156,8 @@ func (t *tx) erasePerson(id identity.PersonID, before person.Date, now time.Time
 	if err != nil {
 		return false, err
 	}
-	n, err := t.count("UPDATE people SET sealed = ?, erased = ? WHERE id = ? AND erased = 0 AND rematch = 0 AND idle <> '' AND idle < ?",
-		sealed, micros(now), id[:], before.String())
+	n, err := t.count("UPDATE people SET sealed = ?, erased = ?, rematch = 0 WHERE id = ? AND "+erasable,
+		sealed, micros(now), id[:], before.String(), before.AddDays(-rematchPatience).String())
 	if err != nil || n == 0 {
 		return false, err
 	}

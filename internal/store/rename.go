@@ -22,7 +22,7 @@ func (a *Accounts) Rename(ctx context.Context, id identity.PersonID, to identity
 		return err
 	})
 	if a.db.driver.Duplicate(err) { // another writer reserved it a moment ago
-		err = fmt.Errorf("the name was taken this moment: %w", identity.ErrConflict)
+		err = &Conflict{Name: person.Name{Kind: person.NameAD, Text: string(to)}}
 	}
 	if err != nil {
 		return false, fmt.Errorf("rename: %w", err)

@@ -44,10 +44,8 @@ func (r *Repairs) Begin(ctx context.Context, repair duplicates.Repair) error {
 		if err != nil {
 			return err
 		}
-		for _, table := range []string{"repair_steps", "repairs"} {
-			if err := t.exec("DELETE FROM "+table+" WHERE target = ? AND id = ?", r.target, repair.ID); err != nil {
-				return err
-			}
+		if err := r.drop(t, repair.ID); err != nil {
+			return err
 		}
 		err = t.exec("INSERT INTO repairs (target, id, phase, stopped, made, changed, sealed) VALUES (?, ?, ?, '', ?, ?, ?)",
 			r.target, repair.ID, repair.Phase, micros(repair.Made), now, sealed)
@@ -65,6 +63,12 @@ func (r *Repairs) Begin(ctx context.Context, repair duplicates.Repair) error {
 		return fmt.Errorf("begin a repair: %w", err)
 	}
 	return nil
+}
+
+// drop deletes a repair and its steps.
+func (r *Repairs) drop(t *tx, id string) error {
+	return errors.Join(t.exec("DELETE FROM repair_steps WHERE target = ? AND id = ?", r.target, id),
+		t.exec("DELETE FROM repairs WHERE target = ? AND id = ?", r.target, id))
 }
 
 // put writes one step.
@@ -202,13 +206,14 @@ func (r *Repairs) Owned(ctx context.Context, account duplicates.GUID) (owned boo
 	return owned, records, nil
 }
 
-// Resting gives the accounts that repairs have put to rest that stand.
+// Resting gives the accounts that repairs have put to rest that stand, or stood
+// when they were erased.
 func (r *Repairs) Resting(ctx context.Context) (map[duplicates.GUID]bool, error) {
 	resting := map[duplicates.GUID]bool{}
 	err := r.db.read(ctx, func(t *tx) error {
 		clear(resting)
-		return t.each(`SELECT s.id, s.seq, s.sealed FROM repairs r JOIN repair_steps s ON s.target = r.target AND s.id = r.id
-			WHERE r.target = ? AND r.phase = ? AND s.stage = ?`, []any{r.target, duplicates.PhaseApplied, duplicates.StageDone}, func(scan func(...any) error) error {
+		return t.each(`SELECT s.id, s.seq, s.sealed FROM repair_steps s LEFT JOIN repairs r ON r.target = s.target AND r.id = s.id
+			WHERE s.target = ? AND s.stage = ? AND (r.phase = ? OR r.phase IS NULL)`, []any{r.target, duplicates.StageDone, duplicates.PhaseApplied}, func(scan func(...any) error) error {
 			var id string
 			var seq int
 			var sealed []byte
@@ -225,6 +230,55 @@ func (r *Repairs) Resting(ctx context.Context) (map[duplicates.GUID]bool, error)
 		return nil, fmt.Errorf("read accounts at rest: %w", err)
 	}
 	return resting, nil
+}
+
+// erasedRepairs bounds the repairs that one transaction erases, of some steps each.
+const erasedRepairs = 100
+
+// eraseRepairs erases repairs that came to an end before a moment. Of one that
+// stands there stays that its accounts are at rest, as steps without a repair: they
+// are nobody's to ask about. One that was stopped, or cut off, waits for somebody.
+func (db *DB) eraseRepairs(ctx context.Context, before int64) error {
+	for n := erasedRepairs; n == erasedRepairs; {
+		err := db.write(ctx, func(t *tx) error {
+			var old [][2]string
+			err := t.each("SELECT target, id FROM repairs WHERE changed < ? AND phase IN (?, ?) ORDER BY changed LIMIT ?",
+				[]any{before, duplicates.PhaseApplied, duplicates.PhaseUndone, erasedRepairs}, func(scan func(...any) error) error {
+					var target, id string
+					err := scan(&target, &id)
+					old = append(old, [2]string{target, id})
+					return err
+				})
+			n = len(old)
+			for i := 0; err == nil && i < n; i++ {
+				err = db.Repairs(old[i][0]).erase(t, old[i][1])
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// erase deletes a repair but for which accounts it put to rest.
+func (r *Repairs) erase(t *tx, id string) error {
+	repair, err := r.read(t, id, true)
+	if err == nil {
+		err = r.drop(t, id)
+	}
+	rests := map[duplicates.GUID]bool{}
+	for _, e := range repair.Entries {
+		if err != nil {
+			return err
+		}
+		if repair.Phase == duplicates.PhaseApplied && e.Stage == duplicates.StageDone && !rests[e.Account] {
+			rests[e.Account] = true
+			err = r.put(t, id, duplicates.Entry{Seq: e.Seq, Stage: e.Stage, Kind: e.Kind, Account: e.Account}, micros(r.db.now()))
+		}
+	}
+	return err
 }
 
 // Repairs implements duplicates.Journal.

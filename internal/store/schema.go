@@ -178,16 +178,17 @@ var migrations = []migration{{oldest: 1, statements: []string{
 }}, {oldest: 8, statements: []string{
 	// For the curators' queue: accounts of a target of which a person says whose
 	// they are, and what people have decided. digest is the city account's whose
-	// activations ask about it.
+	// activations ask about it, kind and key are the record's that it binds.
 	`CREATE TABLE doubts (target {text} NOT NULL, object {bytes} NOT NULL, at {int} NOT NULL, sealed {bytes} NOT NULL, PRIMARY KEY (target, object))`,
 	`CREATE TABLE decisions (id {text} NOT NULL PRIMARY KEY, item {text} NOT NULL, run {text} NOT NULL, verb {text} NOT NULL, digest {bytes}, version {int} NOT NULL,
-		object {bytes}, at {int} NOT NULL, undone {int} NOT NULL, sealed {bytes} NOT NULL)`,
+		object {bytes}, kind {int}, key {text}, at {int} NOT NULL, undone {int} NOT NULL, sealed {bytes} NOT NULL)`,
 	`CREATE INDEX decisions_item ON decisions (item)`,
 	`CREATE INDEX decisions_at ON decisions (at)`,
 	`CREATE INDEX decisions_verb ON decisions (verb) WHERE undone = 0`,
 	`CREATE INDEX decisions_run ON decisions (run) WHERE run <> ''`,
 	`CREATE INDEX decisions_subject ON decisions (digest) WHERE digest IS NOT NULL`,
 	`CREATE INDEX decisions_object ON decisions (object) WHERE object IS NOT NULL AND undone = 0`,
+	`CREATE INDEX decisions_record ON decisions (kind, key) WHERE key IS NOT NULL AND undone = 0`,
 }}, {oldest: 13, statements: []string{
 	// When an account was moved or renamed last without anybody's consent; renaming:
 	// a name was confirmed that the target does not have yet.

@@ -65,7 +65,8 @@ type DB struct {
 	indexStep  int64
 	indexFails atomic.Bool // the last look at the audit trail's index
 	packers    sync.Pool   // of *packer
-	kept       statements
+	written    statements  // of the writer
+	asked      statements  // of the reader
 	sessionIDs *sessionIDs
 
 	mu   sync.Mutex
@@ -105,6 +106,8 @@ func Open(ctx context.Context, driver Driver, keys *Keyset, opts Options) (*DB, 
 	if err := db.prepare(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), driver.Close())
 	}
+	db.written.begin()
+	db.asked.begin()
 	return db, nil
 }
 
@@ -142,7 +145,10 @@ func (db *DB) prepare(ctx context.Context) error {
 	if err := db.write(ctx, func(t *tx) error { return t.checkKeyset() }); err != nil {
 		return err
 	}
-	return db.fillLooks(ctx)
+	if err := db.fillLooks(ctx); err != nil {
+		return err
+	}
+	return db.fillCityLogins(ctx)
 }
 
 // checkKeyset opens a proof that was sealed with the newest keys the database

@@ -44,7 +44,7 @@ func (db *DB) write(ctx context.Context, f func(*tx) error) (err error) {
 			if t.woke {
 				db.notify()
 			}
-			db.kept.keep(ctx, db.driver, t.stmts) // others are told first: it may wait for the next writer
+			db.written.keep(ctx, db.driver.Writer(), db.driver.SQL, t.stmts) // others are told first
 			return nil
 		}
 		if attempt == attempts || !db.driver.Retry(err) {
@@ -63,7 +63,7 @@ func (db *DB) writeOnce(ctx context.Context, f func(*tx) error) (*tx, error) {
 		return nil, err
 	}
 	defer func() { _ = inner.Rollback() }() // after Commit it does nothing
-	t := &tx{ctx: ctx, db: db, sql: inner, stmts: map[string]*sql.Stmt{}, kept: &db.kept}
+	t := &tx{ctx: ctx, db: db, sql: inner, stmts: map[string]*sql.Stmt{}, kept: &db.written}
 	if err := f(t); err != nil {
 		return nil, err
 	}
@@ -80,17 +80,23 @@ func (db *DB) writeOnce(ctx context.Context, f func(*tx) error) (*tx, error) {
 
 // read runs f on one snapshot.
 func (db *DB) read(ctx context.Context, f func(*tx) error) error {
-	return db.readFrom(ctx, db.driver.Reader(), f)
+	return db.readFrom(ctx, db.driver.Reader(), &db.asked, f)
 }
 
-func (db *DB) readFrom(ctx context.Context, pool *sql.DB, f func(*tx) error) (err error) {
+func (db *DB) readFrom(ctx context.Context, pool *sql.DB, kept *statements, f func(*tx) error) (err error) {
 	defer func(began time.Time) { db.metrics.observe("read", began, err) }(time.Now())
 	inner, err := pool.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelDefault})
 	if err != nil {
 		return err
 	}
-	defer func() { _ = inner.Rollback() }() // it changed nothing
-	return f(&tx{ctx: ctx, db: db, sql: inner, stmts: map[string]*sql.Stmt{}})
+	t := &tx{ctx: ctx, db: db, sql: inner, stmts: map[string]*sql.Stmt{}, kept: kept}
+	defer func() {
+		_ = inner.Rollback() // it changed nothing
+		if err == nil && kept != nil {
+			kept.keep(ctx, pool, db.driver.SQL, t.stmts)
+		}
+	}()
+	return f(t)
 }
 
 // stmt prepares a query once per transaction, or takes one that is kept.

@@ -110,6 +110,7 @@ func TestBusyPerson(t *testing.T) {
 	if first.wantEnd(); !third.answered(1) {
 		t.Error("the newest does not work")
 	}
+	w.rests(third)
 	w.signsIn(w.dial(), "pupil")
 	third.wantNotice(AdminLimitExceeded) // it is idle
 	close(w.e.release)

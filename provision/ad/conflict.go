@@ -23,11 +23,13 @@ const catchUp = 24 * time.Hour
 var errBehind = errors.New("the domain controller is another one than before and lacks what was written there")
 
 // known reads the object that the row knows: ErrNotFound where there is none, and
-// errBehind where that, or its stamp, may be so on this controller alone.
+// errBehind where that, or its stamp, may be so on this controller alone. What is
+// enabled and has to be off does not wait for that: disabling makes no second account.
 func (r *run) known(ctx context.Context) (object, error) {
 	o, err := r.read(ctx, ldapclient.GUID(r.job.Row.Object))
 	gone := errors.Is(err, ldapclient.ErrNotFound) && r.job.Row.Object != nil
-	if r.elsewhere() && (gone || err == nil && kept(o.Stamp) != r.job.Row.Stamp) {
+	off := !r.w.Enabled && o.enabled() && marked(o, r.job.Person)
+	if r.elsewhere() && (gone || err == nil && kept(o.Stamp) != r.job.Row.Stamp && !off) {
 		return o, errBehind
 	}
 	return o, err

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"schoolbridge/internal/directory"
 	"schoolbridge/internal/ldapclient"
 	"schoolbridge/provision"
 )
@@ -120,6 +121,13 @@ func TestAnotherController(t *testing.T) {
 		own := w.account("evann")
 		w.ad.objects = slices.DeleteFunc(w.ad.objects, func(o *thing) bool { return o == own })
 	}
+	old := func(w *world) { w.account("evann").attrs["admindescription"] = []string{stampPrefix + "old"} }
+	suspended := func(lack func(*world)) func(*world) {
+		return func(w *world) {
+			lack(w)
+			w.trigger(func() { w.entry.State, w.password = directory.StateSuspended, nil })
+		}
+	}
 	for _, c := range []struct {
 		what   string
 		server string
@@ -130,7 +138,11 @@ func TestAnotherController(t *testing.T) {
 		{"gone from the same one", "DC1.obr.example", time.Hour, gone, "PASSWORD_NEEDED"},
 		{"not on another one yet", "dc2.obr.example", 23 * time.Hour, gone, "AD_SERVER_BEHIND"},
 		{"not on another one ever", "dc2.obr.example", 24 * time.Hour, gone, "PASSWORD_NEEDED"},
-		{"an old state on another one", "dc2.obr.example", time.Hour, func(w *world) { w.account("evann").attrs["admindescription"] = []string{stampPrefix + "old"} }, "AD_SERVER_BEHIND"},
+		{"an old state on another one", "dc2.obr.example", time.Hour, old, "AD_SERVER_BEHIND"},
+		{"an old state on another one, to be off", "dc2.obr.example", time.Hour, suspended(old), ""},
+		{"an old state on another one, off there", "dc2.obr.example", time.Hour, suspended(func(w *world) { old(w); w.account("evann").attrs["useraccountcontrol"] = []string{"66050"} }), "AD_SERVER_BEHIND"},
+		{"an old state on another one without the mark, to be off", "dc2.obr.example", time.Hour, suspended(func(w *world) { old(w); delete(w.account("evann").attrs, "employeenumber") }), "AD_SERVER_BEHIND"},
+		{"not on another one yet, to be off", "dc2.obr.example", time.Hour, suspended(gone), "AD_SERVER_BEHIND"},
 		{"another one that knows all", "dc2.obr.example", time.Hour, func(*world) {}, ""},
 		{"a name that is not known", "", time.Hour, gone, "PASSWORD_NEEDED"},
 	} {
@@ -149,8 +161,29 @@ func TestAnotherController(t *testing.T) {
 		if c.want == "AD_SERVER_BEHIND" && (w.state() != before || p.Wrote != 0 || string(p.Object) != string(row.Object) || p.Stamp != row.Stamp || !p.Observed.At.Equal(noon)) {
 			t.Errorf("%s: %+v\n%s", c.what, p, w.state())
 		}
+		if off := w.entry.State == directory.StateSuspended; c.want == "" && (p.Observed.Enabled == off || off && plan.Action != provision.ActionDisable) {
+			t.Errorf("%s: enabled %v, plan %+v", c.what, p.Observed.Enabled, plan)
+		}
 		if c.want == "" && p.Observed.Server != c.server {
 			t.Errorf("%s: seen by way of %q", c.what, p.Observed.Server)
 		}
+	}
+}
+
+// TestConflictRefused: an account whose modify the directory refuses is not moved
+// either, whatever name it lost: nothing would show that nobody has been faster.
+func TestConflictRefused(t *testing.T) {
+	w := newWorld(t, plainLayout())
+	w.settle()
+	w.loses(w.account("evann"))
+	w.ad.deny = func(op, _ string) error {
+		if op == "modify" {
+			return result(50, 0)
+		}
+		return nil
+	}
+	before := w.state()
+	if p := w.settle(); !strings.Contains(codes(p.Observed.Problems), "AD_REFUSED(account: 50)") || p.Wrote != 0 || w.state() != before {
+		t.Errorf("%+v\n%s", p, w.state())
 	}
 }

@@ -222,7 +222,7 @@ func (r *run) move(ctx context.Context, o object, list []change) (string, error)
 // where it goes.
 func (r *run) rdn(o object, list []change) string {
 	for _, c := range list {
-		if c.kind == move && ldapclient.Mangled(o.DN) {
+		if c.kind == move && !r.dropped[move] && ldapclient.Mangled(o.DN) {
 			return "CN=" + ldapclient.EscapeDN(r.nameOf(o))
 		}
 		if c.kind == setCN && !r.dropped[setCN] {

@@ -263,18 +263,7 @@ func (r *row) claim(f *Fact, name fio) guess {
 	v.note(r.employee != "" && slices.Contains(f.numbers(), r.employee), SameEmployeeID)
 	v.note(meet(r.mails, normal(f.Mails, person.Emails)), SameMail)
 	v.note(meet(r.phones, normal(f.Phones, person.Phones)), SamePhone)
-	switch v.like {
-	case exactly:
-		v.note(true, SameFIO)
-	case sounding:
-		v.note(true, SameSound)
-	case partly:
-		v.note(true, PartFIO)
-	case surname:
-		v.note(true, NewSurname)
-	case unlike, initials:
-		v.note(true, OtherFIO)
-	}
+	v.noteName()
 	v.note(!r.Birth.IsZero() && r.Birth == f.Birth, SameBirth)
 	g.level, g.alone = v.claim()
 	g.reasons = v.reasons

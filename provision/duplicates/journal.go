@@ -66,10 +66,13 @@ type Repair struct {
 	Differs []Difference // why an undoing stopped; not kept
 }
 
-// twin says that an account and the survivor had the very same name.
+// twin says that an account and the survivor had the very same name, or may have
+// had it: the directory took the survivor's away.
 func (r *Repair) twin(id GUID) bool {
 	members := r.Group.Members
-	return slices.ContainsFunc(members[min(1, len(members)):], func(m Member) bool { return m.ID == id && strings.EqualFold(m.Name, members[0].Name) })
+	return slices.ContainsFunc(members[min(1, len(members)):], func(m Member) bool {
+		return m.ID == id && (strings.EqualFold(m.Name, members[0].Name) || dispossessed(members[0].Name))
+	})
 }
 
 // Stop says why a repair stopped.

@@ -20,7 +20,8 @@ import (
 //
 // A step that was begun and not ended is looked at again: the account shows by
 // its stamp, its DN or its memberships whether it happened. So a process that
-// ends at any moment is followed by Resume.
+// ends at any moment is followed by Resume; an undoing by the same Undo, for what
+// was to stay is not in the journal.
 type Mender struct {
 	Directory Directory
 	Journal   Journal
@@ -176,7 +177,8 @@ func sameRecords(a, b []person.RecordRef) bool {
 	return slices.Equal(slices.SortedFunc(slices.Values(a), order), slices.SortedFunc(slices.Values(b), order))
 }
 
-// Resume goes on with repairs, and undoings, that were under way.
+// Resume goes on with repairs that were under way. An undoing that was comes back
+// as it is: whoever began it knows what is to stay, and repeats it.
 func (m *Mender) Resume(ctx context.Context) ([]Repair, error) {
 	all, err := m.Journal.Repairs(ctx)
 	if err != nil {
@@ -191,12 +193,9 @@ func (m *Mender) Resume(ctx context.Context) ([]Repair, error) {
 			return done, err
 		}
 		if r.Phase == PhaseApplying {
-			r, err = m.proceed(ctx, r)
-		} else {
-			r, err = m.takeBack(ctx, r, nil)
-		}
-		if err != nil {
-			return done, err
+			if r, err = m.proceed(ctx, r); err != nil {
+				return done, err
+			}
 		}
 		done = append(done, r)
 	}

@@ -328,14 +328,15 @@ func (m *Member) plan(d Directory, a, survivor *Account, o, stays Object) {
 func addresses(a *Account) []string { return normal(a.Mails, person.Emails) }
 
 // retired is the state of an account at rest: without what another account must
-// be able to have, UPN and addresses, and the name where the survivor has the same.
+// be able to have, UPN and addresses, and the name where the survivor has the same,
+// or lost its own: to one of these.
 func retired(s State, id GUID, survivor *Account) State {
 	s.Control |= disabled
 	s.UPN, s.Proxies = "", nil
 	if meet(normal([]string{s.Mail}, person.Emails), addresses(survivor)) {
 		s.Mail = ""
 	}
-	if s.Name != "" && strings.EqualFold(s.Name, survivor.Name) {
+	if s.Name != "" && (strings.EqualFold(s.Name, survivor.Name) || dispossessed(survivor.Name) && !dispossessed(s.Name)) {
 		s.Name = Spare(id)
 	}
 	return s
@@ -344,6 +345,9 @@ func retired(s State, id GUID, survivor *Account) State {
 // SparePrefix begins the name of an account whose own is another one's too.
 // Windows makes such names in the same case.
 const SparePrefix = "$DUPLICATE-"
+
+// dispossessed says that the name is one of those.
+func dispossessed(name string) bool { return strings.HasPrefix(name, SparePrefix) }
 
 // Spare is such a name, of a repair.
 func Spare(id GUID) string { return SparePrefix + hex.EncodeToString(id[:4]) }
@@ -369,7 +373,7 @@ func (p *Planned) ask() {
 		if m.Enabled && !first.Enabled && !slices.Contains(p.Questions, SurvivorDisabled) {
 			p.Questions = append(p.Questions, SurvivorDisabled)
 		}
-		if strings.EqualFold(m.Name, first.Name) && !slices.Contains(p.Questions, NameConflict) {
+		if (strings.EqualFold(m.Name, first.Name) || dispossessed(first.Name)) && !slices.Contains(p.Questions, NameConflict) {
 			p.Questions = append(p.Questions, NameConflict)
 		}
 		if m.Anchored && !slices.Contains(p.Questions, AnchoredLoser) {

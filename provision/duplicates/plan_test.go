@@ -51,7 +51,7 @@ func proposedOver(t *testing.T, accounts ...duplicates.Account) (duplicates.Plan
 	for _, a := range accounts {
 		a.EmployeeID, a.Display = "17", "Еванова Нина Николаевна"
 		f.Add(a)
-		state := duplicates.State{Control: 512, UPN: a.UPN, Mail: strings.Join(a.Mails, "")}
+		state := duplicates.State{Name: a.Name, Control: 512, UPN: a.UPN, Mail: strings.Join(a.Mails, "")}
 		if !a.Enabled {
 			state.Control |= 2
 		}
@@ -119,6 +119,20 @@ func TestSurvivor(t *testing.T) {
 	}
 	if p.Groups[0].Because != duplicates.BecauseMosru || !slices.Equal(order, []string{"aa-mosru", "bb-ezhd", "cc-used"}) {
 		t.Errorf("%s: %q", p.Groups[0].Because, order)
+	}
+}
+
+// TestDispossessed: where Windows has taken the name of the account that stays,
+// the others give theirs up, and a person is asked.
+func TestDispossessed(t *testing.T) {
+	owned, rival := named("$DUPLICATE-1f4", ""), named("evann", "")
+	owned.Person, owned.Enabled, rival.Enabled = identity.PersonID{1}, true, true
+	g := proposed(t, owned, rival).Groups[0]
+	if g.Survivor != owned.ID || !slices.Equal(g.Questions, []duplicates.Question{duplicates.NameConflict}) || len(g.Approve(true)) != 0 {
+		t.Errorf("%+v", g)
+	}
+	if s := g.Members[1].Steps; len(s) == 0 || s[0].Kind != duplicates.Retire || !slices.Contains(s[0].What, "sAMAccountName") {
+		t.Errorf("%+v", s)
 	}
 }
 

@@ -2,6 +2,7 @@ package duplicates
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -191,7 +192,7 @@ func (k keeps) whole(r *Repair, e *Entry) bool {
 func (r *Repair) differs(e *Entry, o Object, keep keeps) []Difference {
 	var list []Difference
 	switch {
-	case e.Kind == Move && !ldapclient.SameDN(o.DN, e.From) && !ldapclient.SameDN(o.DN, r.home(e)) && !ldapclient.SameDN(o.DN, e.To) && !keep.has(e.Account, place):
+	case e.Kind == Move && !ldapclient.SameDN(o.DN, e.From) && !ldapclient.SameDN(o.DN, r.spare(e)) && !ldapclient.SameDN(o.DN, e.To) && !keep.has(e.Account, place):
 		list = append(list, Difference{What: place, Before: e.From, Left: e.To, Now: o.DN})
 	case e.Kind == Retire:
 		for _, a := range attributes {
@@ -208,24 +209,58 @@ func (r *Repair) differs(e *Entry, o Object, keep keeps) []Difference {
 }
 
 // before is the state that an account gets back: without what it shared with the
-// survivor, which no controller gives twice.
-func (r *Repair) before(e *Entry) State {
+// survivor, or the survivor has by now, which no controller gives twice.
+func (m *Mender) before(ctx context.Context, r *Repair, e *Entry) (State, error) {
 	before := *e.Before
-	if r.twin(e.Account) {
-		if before.Name = e.After.Name; strings.EqualFold(before.UPN, r.Group.Members[0].UPN) {
-			before.UPN = e.After.UPN
-		}
+	if !r.twin(e.Account) {
+		return before, nil
 	}
-	return before
+	survivor, err := m.Directory.Look(ctx, r.Group.Survivor)
+	if err != nil && !errors.Is(err, ErrGone) {
+		return before, err
+	}
+	first := r.Group.Members[0]
+	if strings.EqualFold(before.Name, first.Name) || strings.EqualFold(before.Name, survivor.Name) {
+		before.Name = e.After.Name
+	}
+	if strings.EqualFold(before.UPN, first.UPN) || strings.EqualFold(before.UPN, survivor.State.UPN) {
+		before.UPN = e.After.UPN
+	}
+	return before, nil
 }
 
-// home is where an account goes back to: under a name of its own where the survivor
-// has its name.
-func (r *Repair) home(e *Entry) string {
+// spare is where an account goes back to that cannot have its own name.
+func (r *Repair) spare(e *Entry) string {
 	if r.twin(e.Account) {
 		return "CN=" + Spare(e.Account) + "," + ldapclient.Parent(e.From)
 	}
 	return e.From
+}
+
+// home is where an account goes back to: under a name of its own where the survivor
+// has its DN, or lost it and gets it back, or no client can give it.
+func (m *Mender) home(ctx context.Context, r *Repair, e *Entry) (string, error) {
+	if ldapclient.Mangled(e.From) {
+		return r.spare(e), nil
+	}
+	survivor, err := m.Directory.Look(ctx, r.Group.Survivor)
+	if err != nil && !errors.Is(err, ErrGone) {
+		return "", err
+	}
+	if ldapclient.SameDN(unmangled(survivor.DN), e.From) {
+		return r.spare(e), nil
+	}
+	return e.From, nil
+}
+
+// unmangled is the DN that an object had before it lost its name to another one.
+func unmangled(dn string) string {
+	if !ldapclient.Mangled(dn) {
+		return dn
+	}
+	rdn, _, _ := strings.Cut(dn, "CNF:")
+	rdn = strings.TrimSuffix(strings.TrimSuffix(rdn, "\n"), `\0A`)
+	return rdn + "," + ldapclient.Parent(dn)
 }
 
 // back takes one step back, or finds that it was not made.
@@ -255,7 +290,10 @@ func (m *Mender) restore(ctx context.Context, r Repair, e *Entry, keep keeps) er
 	if len(r.differs(e, o, keep)) > 0 {
 		return stop{StopChanged}
 	}
-	to := r.before(e)
+	to, err := m.before(ctx, &r, e)
+	if err != nil {
+		return err
+	}
 	for _, a := range attributes {
 		if keep.has(e.Account, a.name) {
 			a.copy(&to, o.State)
@@ -296,7 +334,11 @@ func (m *Mender) moveBack(ctx context.Context, r Repair, e *Entry, keep keeps) e
 	if len(r.differs(e, o, keep)) > 0 {
 		return stop{StopChanged}
 	}
-	if from := r.home(e); !ldapclient.SameDN(o.DN, from) {
+	if !ldapclient.SameDN(o.DN, e.From) && !ldapclient.SameDN(o.DN, r.spare(e)) {
+		from, err := m.home(ctx, &r, e)
+		if err != nil {
+			return err
+		}
 		if err := m.wait(ctx); err != nil {
 			return err
 		}

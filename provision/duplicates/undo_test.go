@@ -2,10 +2,13 @@ package duplicates_test
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"schoolbridge/internal/ldapclient"
 	"schoolbridge/internal/person"
 	"schoolbridge/provision/duplicates"
 )
@@ -55,5 +58,109 @@ func TestUndoGone(t *testing.T) {
 	r, err = m.Undo(t.Context(), "g1", duplicates.Kept{Account: gone})
 	if err != nil || r.Phase != duplicates.PhaseUndone || len(n.stages) != 4 || n.stages[1] != duplicates.StageSkipped {
 		t.Errorf("%v %s %v, %v", r.Phase, r.Stopped, n.stages, err)
+	}
+}
+
+// full is a journal that takes no step down.
+type full struct{ *notes }
+
+func (full) Save(context.Context, string, duplicates.Entry) error { return errDown }
+
+func (n *notes) Repairs(context.Context) ([]duplicates.Repair, error) {
+	return []duplicates.Repair{n.repair}, nil
+}
+
+// writes notes whose account is written.
+type writes struct {
+	still
+	changed *[]duplicates.GUID
+}
+
+func (w writes) Change(_ context.Context, id duplicates.GUID, _, to duplicates.State) error {
+	*w.changed = append(*w.changed, id)
+	o := w.objects[id]
+	o.State = to
+	w.objects[id] = o
+	return nil
+}
+
+// TestUndoCutOff: who goes on with an undoing that was cut off knows what was to
+// stay; Resume does not, and tells of it.
+func TestUndoCutOff(t *testing.T) {
+	stays, rests, after := duplicates.GUID{1}, duplicates.GUID{2}, duplicates.State{Control: 514}
+	n := &notes{stages: map[int]duplicates.Stage{}, repair: duplicates.Repair{ID: "g1", Phase: duplicates.PhaseApplied,
+		Group:   duplicates.Planned{ID: "g1", Survivor: stays, Members: []duplicates.Member{{ID: stays, Name: "evann"}, {ID: rests, Name: "evann-1"}}},
+		Entries: []duplicates.Entry{{Stage: duplicates.StageDone, Kind: duplicates.Retire, Account: rests, Before: &duplicates.State{Control: 512}, After: &after}}}}
+	var changed []duplicates.GUID
+	d := writes{still{objects: map[duplicates.GUID]duplicates.Object{stays: {ID: stays}, rests: {ID: rests, Name: "evann-1", State: after}}}, &changed}
+	m := duplicates.Mender{Journal: full{n}, Directory: d, Now: func() time.Time { return day }}
+	keep := duplicates.Kept{Account: rests}
+	if r, err := m.Undo(t.Context(), "g1", keep); !errors.Is(err, errDown) || n.repair.Phase != duplicates.PhaseUndoing {
+		t.Fatalf("%v, %v", r.Phase, err)
+	}
+	m.Journal = n
+	list, err := m.Resume(t.Context())
+	if err != nil || len(list) != 1 || list[0].Phase != duplicates.PhaseUndoing || len(changed) != 0 || len(n.stages) != 0 {
+		t.Errorf("%+v, %v; changed %v, %v", list, err, changed, n.stages)
+	}
+	if text := duplicates.WordsFor("en").Phase(list[0]); !strings.Contains(text, "repeat duplicates undo") {
+		t.Error(text)
+	}
+	if r, err := m.Undo(t.Context(), "g1", keep); err != nil || r.Phase != duplicates.PhaseUndone || len(changed) != 0 {
+		t.Errorf("%v, %v; changed %v", r.Phase, err, changed)
+	}
+}
+
+func (w writes) Move(_ context.Context, from, to string) error {
+	for id, o := range w.objects {
+		if o.DN == from {
+			o.DN = to
+			w.objects[id] = o
+		}
+	}
+	return nil
+}
+
+// TestUndoHome: of two accounts of one name the one that comes back has its place
+// again, but where the other one's is, or will be.
+func TestUndoHome(t *testing.T) {
+	stays, rests := duplicates.GUID{1}, duplicates.GUID{2}
+	spare := "CN=" + duplicates.Spare(rests) + ",OU=50"
+	for _, c := range []struct{ from, survivor, want string }{
+		{"CN=Еванова Нина,OU=50", "CN=evann,OU=49", "CN=Еванова Нина,OU=50"},
+		{"CN=evann,OU=50", "CN=evann,OU=49", "CN=evann,OU=50"},
+		{"CN=Еванова Нина,OU=50", "CN=evann,OU=50", "CN=Еванова Нина,OU=50"},
+		{"CN=evann,OU=50", "CN=Evann,OU=50", spare},
+		{"CN=evann,OU=50", `CN=evann\0ACNF:a746b716-0ac0-11d2-b376-0000f87a46c8,OU=50`, spare},
+		{`CN=evann\0ACNF:a746b716-0ac0-11d2-b376-0000f87a46c8,OU=50`, "CN=evann,OU=49", spare},
+	} {
+		n := &notes{stages: map[int]duplicates.Stage{}, repair: duplicates.Repair{ID: "g1", Phase: duplicates.PhaseApplied,
+			Group:   duplicates.Planned{ID: "g1", Survivor: stays, Members: []duplicates.Member{{ID: stays, Name: "evann"}, {ID: rests, Name: "evann"}}},
+			Entries: []duplicates.Entry{{Stage: duplicates.StageDone, Kind: duplicates.Move, Account: rests, From: c.from, To: "CN=evann,OU=duplicates"}}}}
+		d := writes{still{objects: map[duplicates.GUID]duplicates.Object{stays: {ID: stays, DN: c.survivor}, rests: {ID: rests, DN: "CN=evann,OU=duplicates"}}}, nil}
+		m := duplicates.Mender{Journal: n, Directory: d, Now: func() time.Time { return day }}
+		for range 2 { // or again, where the note of it was lost
+			if r, err := m.Undo(t.Context(), "g1"); err != nil || r.Phase != duplicates.PhaseUndone || !ldapclient.SameDN(d.objects[rests].DN, c.want) {
+				t.Errorf("%s beside %s: %v, at %s, %v", c.from, c.survivor, r.Phase, d.objects[rests].DN, err)
+			}
+			n.repair.Phase = duplicates.PhaseUndoing
+		}
+	}
+}
+
+// TestUndoDispossessed: who gave its name up for one that had lost it has it back,
+// unless that one has it by now.
+func TestUndoDispossessed(t *testing.T) {
+	stays, rests := duplicates.GUID{1}, duplicates.GUID{2}
+	for now, want := range map[string]string{"$DUPLICATE-1f4": "evann", "evann": duplicates.Spare(rests), "other": "evann"} {
+		before, after := duplicates.State{Name: "evann", Control: 512}, duplicates.State{Name: duplicates.Spare(rests), Control: 514}
+		n := &notes{stages: map[int]duplicates.Stage{}, repair: duplicates.Repair{ID: "g1", Phase: duplicates.PhaseApplied,
+			Group:   duplicates.Planned{ID: "g1", Survivor: stays, Members: []duplicates.Member{{ID: stays, Name: "$DUPLICATE-1f4"}, {ID: rests, Name: "evann"}}},
+			Entries: []duplicates.Entry{{Stage: duplicates.StageDone, Kind: duplicates.Retire, Account: rests, Before: &before, After: &after}}}}
+		d := writes{still{objects: map[duplicates.GUID]duplicates.Object{stays: {ID: stays, Name: now}, rests: {ID: rests, State: after}}}, new([]duplicates.GUID)}
+		m := duplicates.Mender{Journal: n, Directory: d, Now: func() time.Time { return day }}
+		if r, err := m.Undo(t.Context(), "g1"); err != nil || r.Phase != duplicates.PhaseUndone || d.objects[rests].State.Name != want || d.objects[rests].State.Control != 512 {
+			t.Errorf("beside %s: %v, %+v, %v", now, r.Phase, d.objects[rests].State, err)
+		}
 	}
 }

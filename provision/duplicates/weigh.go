@@ -63,12 +63,8 @@ func (v *verdict) has(any ...Reason) bool {
 	return slices.ContainsFunc(any, func(r Reason) bool { return slices.Contains(v.reasons, r) })
 }
 
-// weigh says what two accounts are to each other. It does not depend on their
-// order.
-func weigh(a, b *row) (Level, int, []Reason) {
-	v := &verdict{like: a.name.compare(b.name)}
-	v.people(a, b)
-	v.note(a.employee != "" && a.employee == b.employee, SameEmployeeID)
+// noteName notes how alike the names of people are.
+func (v *verdict) noteName() {
 	switch v.like {
 	case exactly:
 		v.note(true, SameFIO)
@@ -81,6 +77,15 @@ func weigh(a, b *row) (Level, int, []Reason) {
 	case unlike, initials:
 		v.note(true, OtherFIO)
 	}
+}
+
+// weigh says what two accounts are to each other. It does not depend on their
+// order.
+func weigh(a, b *row) (Level, int, []Reason) {
+	v := &verdict{like: a.name.compare(b.name)}
+	v.people(a, b)
+	v.note(a.employee != "" && a.employee == b.employee, SameEmployeeID)
+	v.noteName()
 	one, other := a.birth(), b.birth()
 	told := !v.has(SameLogin, SameContact) || !a.Birth.IsZero() && !b.Birth.IsZero() // or one registry's word would count twice
 	v.note(told && !one.IsZero() && one == other, SameBirth)

@@ -78,7 +78,7 @@ func Decide(ix *Index, b *Bindings, p person.Profile, today person.Date) Verdict
 	if second := c.secondOf(staff, pupils, pupil); len(second) > 0 {
 		staff.active, pupil, unclear = nil, nil, append(unclear, second...)
 	}
-	if former := c.formerPupil(parent); len(former) > 0 {
+	if former := c.formerPupil(parent); len(former) > 0 && !staff.matched() { // else the СНИЛС has proved an adult
 		parent, unclear = nil, append(unclear, former...)
 	}
 

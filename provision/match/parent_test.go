@@ -39,6 +39,7 @@ func TestTeacherParent(t *testing.T) {
 	runCases(t, false, []ruleCase{
 		{"roles add up", "k k1; c c1; s s1", "match / staff@49, parent(c1) / - / create / k1, c1"},
 		{"two schools and two children", "k k1; k k2 school=50; c c1; c c2 phone= snils=A; s s1", "match / staff@49, staff@50, parent(c1), parent(c2) / - / create / k1, k2, c1, c2"},
+		{"a pupil here before", "k k1; c c1; p p1 status=closed; b p1; s s1", "match / staff@49, parent(c1) / - / keep / k1, c1"},
 		{"card with the same ФИО alone", "k k1; c c1 phone=; s s1", "match / staff@49 / PARENT_ROLE_NOT_LINKED(c1) / create / k1"},
 		{"card with another СНИЛС but the contact", "k k1; c c1 snils=B; s s1", "match / staff@49, parent(c1) / CARD_SNILS_MISMATCH(c1) / create / k1, c1"},
 		{"card with another СНИЛС and contact", "k k1; c c1 snils=B phone=; s s1", "match / staff@49 / PARENT_ROLE_NOT_LINKED(c1) / create / k1"},

@@ -45,7 +45,9 @@ var (
 	scan = regexp.MustCompile(`^SCAN (\S+)`)
 	// kindOnly is a search among all bindings of one kind: a scan in disguise.
 	kindOnly = regexp.MustCompile(`^SEARCH (b|bindings|targets) USING PRIMARY KEY \((kind|target)=\?\)$`)
-	list     = regexp.MustCompile(`\((\?,)*\?\)`)
+	// older is a search among all that is as old.
+	older = regexp.MustCompile(`^SEARCH .*\(at<\?\)$`)
+	list  = regexp.MustCompile(`\((\?,)*\?\)`)
 )
 
 // TestPlans runs the whole suite and asks SQLite how it would find the rows of
@@ -91,7 +93,8 @@ func TestPlans(t *testing.T) {
 	})
 	db := emptyStore(t)
 	for query := range queries {
-		switch word, _, _ := strings.Cut(query, " "); word {
+		word, _, _ := strings.Cut(query, " ")
+		switch word {
 		case "CREATE", "ALTER", "DROP", "INSERT":
 			continue
 		}
@@ -99,10 +102,36 @@ func TestPlans(t *testing.T) {
 			if m := scan.FindStringSubmatch(step); m != nil && whole[m[1]] == "" || kindOnly.MatchString(step) {
 				t.Errorf("%s\n\treads a whole table: %s", query, step)
 			}
+			if word == "DELETE" && strings.Contains(query, "NOT EXISTS") && older.MatchString(step) {
+				t.Errorf("%s\n\tpasses by what stays while nobody else can write: %s", query, step)
+			}
 		}
 	}
 	if len(queries) < 50 {
 		t.Errorf("only %d queries were seen", len(queries))
+	}
+}
+
+// TestNothingIsKeptOfTheStart: what opens the store is prepared for that alone.
+func TestNothingIsKeptOfTheStart(t *testing.T) {
+	d, err := open(filepath.Join(t.TempDir(), "store.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := store.NewKeyset()
+	if err != nil {
+		t.Fatal(err)
+	}
+	times := map[string]int{}
+	db, err := store.Open(t.Context(), spy{d, func(query string) { times[query]++ }}, keys, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }() // the test is over
+	for query, n := range times {
+		if strings.HasPrefix(query, "CREATE") && n != 1 {
+			t.Errorf("prepared %d times: %s", n, query)
+		}
 	}
 }
 

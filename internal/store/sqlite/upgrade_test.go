@@ -126,6 +126,9 @@ func TestLifeFromVersion2(t *testing.T) {
 		return nil
 	})
 	must(err)
+	if id, known, err := db.Accounts().CityOwner(t.Context(), "orlovami"); !known || id != teacher.Person {
+		t.Errorf("whose a login at mos.ru is: %v, %v", known, err)
+	}
 	start, _ := person.NewDate(2020, 9, 1)
 	must(db.Registry().Apply(t.Context(), store.Chunk{Kind: person.RecordEmployment, Rows: []store.Row{{Key: "new", Digest: []byte("new"), Record: person.Employment{
 		ID: "new", FIO: person.JoinFIO(teacher.Last, teacher.First, teacher.Middle), School: "49", Start: start}}}}))

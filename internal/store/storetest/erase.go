@@ -1,6 +1,9 @@
 package storetest
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -61,7 +64,7 @@ func testEraseNobodyNeeded(t *testing.T, s *suite) {
 	// A new row with the ФИО: whether it is hers is not known yet.
 	row.ID = "k2"
 	put(t, s.db, row)
-	if n := s.erase(t, "2027-09-03", "2027-09-01"); n != 1 || !erased(removed.Person) || erased(parent.Person) || erased(back.Person) {
+	if n := s.erase(t, "2026-10-03", "2026-10-01"); n != 1 || !erased(removed.Person) || erased(parent.Person) || erased(back.Person) {
 		t.Fatalf("%d were erased", n)
 	}
 	asked := s.asked(t)
@@ -89,6 +92,29 @@ func testEraseNobodyNeeded(t *testing.T, s *suite) {
 	problemsOf(t, s.db, s.now)
 	s.nothingOpen(t)
 	check(t, s.db.Repairs("ad").Facts(t.Context(), func(duplicates.Fact) {}))
+}
+
+// testEraseUnmatched: whom Rematcher never has an answer for is erased 30 days later,
+// unless somebody needs them.
+func testEraseUnmatched(t *testing.T, s *suite) {
+	profile, done := s.withOrlova(t)
+	s.withdraw(t, person.RecordEmployment, "k1", "2026-09-02")
+	if n := s.erase(t, "2026-09-03", "2026-10-03"); n != 0 || len(s.asked(t)) != 1 {
+		t.Fatalf("%d were erased, %+v", n, s.asked(t))
+	}
+	s.activate(t, s.db, activation(profile, employment("k1")))
+	row, _ := orlova(t)
+	put(t, s.db, row)
+	if n := s.erase(t, "2026-09-03", "2027-09-01"); n != 0 || len(s.asked(t)) != 1 {
+		t.Fatalf("%d who are needed were erased, %+v", n, s.asked(t))
+	}
+	s.withdraw(t, person.RecordEmployment, "k1", "2026-09-02")
+	if n := s.erase(t, "2026-09-03", "2026-10-04"); n != 1 || len(s.asked(t)) != 0 {
+		t.Fatalf("%d were erased, %+v", n, s.asked(t))
+	}
+	if h, err := s.db.Accounts().Get(t.Context(), done.Person); err != nil || h.Subject != "" {
+		t.Errorf("%+v, %v", h, err)
+	}
 }
 
 // testEraseAnswers: what people were asked of whom is erased, and decided, goes too;
@@ -119,7 +145,7 @@ func testEraseAnswers(t *testing.T, s *suite) {
 	}
 	left("before", 2, 2, 2, 1, 1, 2)
 	s.erase(t, "2026-09-02", "2030-01-01") // orlova works here
-	left("of whom is here", 1, 2, 0, 1, 0, 0)
+	left("of whom is here", 1, 2, 0, 1, 1, 2)
 	check(t, s.db.Queue().Doubts(t.Context(), "ad", doubts, s.now))
 	row.End = date(t, "2026-09-02")
 	put(t, s.db, row)
@@ -129,7 +155,7 @@ func testEraseAnswers(t *testing.T, s *suite) {
 		t.Fatalf("%d were erased", n)
 	}
 	// Her row is in the registry still, with what finds it.
-	left("of whom is erased", 0, 1, 0, 0, 0, 0)
+	left("of whom is erased", 0, 1, 0, 0, 1, 2)
 	if s.count(t, "employments") != 1 || s.count(t, "lookups") == 0 {
 		t.Error("a row that the registry has is gone")
 	}
@@ -199,4 +225,56 @@ func testEraseLate(t *testing.T, s *suite) {
 		t.Fatalf("%d were erased", n)
 	}
 	check(t, s.db.Audit().Verify(t.Context(), nil))
+}
+
+// testEraseRepairs: a repair that came to an end goes, however many there are, but
+// for which accounts rest; one that waits for somebody stays.
+func testEraseRepairs(t *testing.T, s *suite) {
+	ctx, j := t.Context(), s.db.Repairs("ad")
+	begun := func(id string, account duplicates.GUID, phase duplicates.Phase) {
+		r := repair()
+		r.ID, r.Made = id, s.now
+		for i := range r.Entries {
+			r.Entries[i].Account, r.Entries[i].Stage = account, duplicates.StageDone
+		}
+		check(t, j.Begin(ctx, r))
+		check(t, j.SetPhase(ctx, id, phase, ""))
+	}
+	phases := []duplicates.Phase{duplicates.PhaseApplying, duplicates.PhaseApplied, duplicates.PhaseStopped, duplicates.PhaseUndoing, duplicates.PhaseUndone}
+	for _, p := range phases {
+		begun(p.String(), duplicates.GUID{byte(p)}, p)
+	}
+	for i := range 101 {
+		begun(fmt.Sprint("many", i), duplicates.GUID{9, byte(i)}, duplicates.PhaseApplied)
+	}
+	at := func() map[duplicates.GUID]bool {
+		list, err := j.Resting(ctx)
+		check(t, err)
+		return list
+	}
+	before := at()
+	s.erase(t, "2026-09-02", "2030-01-01")
+	if got := at(); len(got) != 102 || !maps.Equal(got, before) {
+		t.Errorf("%d rest, of %d", len(got), len(before))
+	}
+	var left []duplicates.Phase
+	list, err := j.Repairs(ctx)
+	check(t, err)
+	for _, r := range list {
+		if r, err = j.Repair(ctx, r.ID); err != nil || len(r.Entries) != 2 || r.Entries[0].Before == nil {
+			t.Errorf("%+v, %v", r, err)
+		}
+		left = append(left, r.Phase)
+	}
+	if slices.Sort(left); !slices.Equal(left, []duplicates.Phase{duplicates.PhaseApplying, duplicates.PhaseStopped, duplicates.PhaseUndoing}) {
+		t.Errorf("left are %v", left)
+	}
+	if n := s.count(t, "repair_steps"); n != 102+3*2 {
+		t.Errorf("%d steps", n)
+	}
+	// Somebody enabled one, and it is put to rest anew, and brought back.
+	begun("applied", duplicates.GUID{byte(duplicates.PhaseApplied)}, duplicates.PhaseUndone)
+	if got := at(); len(got) != 101 {
+		t.Errorf("%d rest", len(got))
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -24,7 +25,9 @@ var lifeTests = []test{
 	{"RematchOfTheDay", testRematchOfTheDay},
 	{"EraseLeavers", testEraseLeavers},
 	{"EraseNobodyNeeded", testEraseNobodyNeeded},
+	{"EraseUnmatched", testEraseUnmatched},
 	{"EraseAnswers", testEraseAnswers},
+	{"EraseRepairs", testEraseRepairs},
 	{"EraseRows", testEraseRows},
 	{"EraseWhatIsKept", testEraseKept},
 	{"EraseLate", testEraseLate},
@@ -108,6 +111,11 @@ func testRenameRefused(t *testing.T, s *suite) {
 		t.Errorf("%+v", job.Row)
 	}
 	check(t, rename("orlova"))
+	check(t, s.Exec("CREATE UNIQUE INDEX faster ON names (kind) WHERE kind = "+strconv.Itoa(int(person.NameAD)))) // refuses as another writer's row would
+	var conflict *store.Conflict
+	if err := rename("marina"); !errors.As(err, &conflict) || conflict.TakenName() != "marina" {
+		t.Errorf("another writer was faster: %v", err)
+	}
 }
 
 // count is how many rows a table has.

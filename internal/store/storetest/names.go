@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,7 +25,9 @@ var nameTests = []test{
 	{"MadeRace", testMadeRace},
 	{"MadeElsewhere", testMadeElsewhere},
 	{"CityLogins", testCityLogins},
+	{"CityLoginsFilled", testCityLoginsFilled},
 	{"CityLoginsErased", testCityLoginsErased},
+	{"CityLoginsRenewed", testCityLoginsRenewed},
 	{"UpstreamLogins", testUpstreamLogins},
 }
 
@@ -285,10 +288,51 @@ func testCityLogins(t *testing.T, s *suite) {
 	}
 }
 
+// testCityLoginsFilled: whose logins at mos.ru are is filled in at the first start of a
+// version that keeps it, of people and of those who wait, and not of who is erased.
+func testCityLoginsFilled(t *testing.T, s *suite) {
+	_, first := s.withOrlova(t)
+	gone, profile := belova(t)
+	put(t, s.db, gone)
+	left := s.activate(t, s.db, activation(profile, enrolment("p1")))
+	s.withdraw(t, person.RecordEnrolment, "p1", "2026-09-02")
+	s.answer(t)
+	if n := s.erase(t, "2026-09-03", "2026-09-04"); n != 1 {
+		t.Fatalf("%v was not erased", left)
+	}
+	father := person.Profile{Subject: "father", Login: "orlovae", Last: "Орлов", First: "Олег", Middle: "Ильич"}
+	put(t, s.db, person.Card{Child: "p1", ParentFIO: "Орлов Олег Ильич", School: "49"})
+	parent := s.activate(t, s.db, person.Activation{Profile: father, Records: []person.RecordRef{{Kind: person.RecordCard, ID: "p1"}}})
+	check(t, s.db.Accounts().KeepTry(t.Context(), provision.Try{Subject: "sub-waits", Login: "orlovaw", Decision: match.Manual, At: s.now}))
+	check(t, s.Exec("DELETE FROM city_logins"))
+	check(t, s.Exec("DELETE FROM meta WHERE name = 'city_logins'"))
+	rotated, err := s.keys.Rotated()
+	check(t, err)
+	for range 2 {
+		s.db = s.open(t, rotated)
+		for login, want := range map[string]identity.PersonID{"orlovami": first.Person, "orlovae": parent.Person, "orlovaw": {}} {
+			if id, known := cityOwner(t, s.db, login); !known || !want.IsZero() && id != want {
+				t.Errorf("%s: %v %v", login, id, known)
+			}
+		}
+		taken(t, s.db, provision.NameQuery{Subject: "teacher", Made: []string{"orlovae", "orlovaw", "orlovam"}}, "orlovae", "orlovaw")
+	}
+	check(t, s.Exec("DELETE FROM city_logins"))
+	if s.db = s.open(t, rotated); s.count(t, "city_logins") != 0 {
+		t.Error("it was filled in again")
+	}
+}
+
 // testCityLoginsErased: what mos.ru told of people who are not here goes in time.
 func testCityLoginsErased(t *testing.T, s *suite) {
 	s.withOrlova(t)
 	check(t, s.db.Accounts().KeepTry(t.Context(), provision.Try{Subject: "sub-waits", Login: "strange", Decision: match.Manual, At: s.now}))
+	var more []any // than are erased at once
+	for n := range 2100 {
+		more = append(more, fmt.Appendf(nil, "%032d", n))
+	}
+	check(t, s.Exec(`WITH more (digest) AS (VALUES (?)`+strings.Repeat(", (?)", len(more)-1)+`) INSERT INTO city_logins (digest, version, subject_digest, subject_version, at)
+		SELECT m.digest, c.version, m.digest, c.subject_version, c.at FROM more m, city_logins c WHERE c.digest = (SELECT MIN(digest) FROM city_logins)`, more...))
 	day := person.DateOf(s.now)
 	for _, c := range []struct {
 		before person.Date
@@ -301,6 +345,29 @@ func testCityLoginsErased(t *testing.T, s *suite) {
 	}
 	if _, known := cityOwner(t, s.db, "orlovami"); !known {
 		t.Error("the login of somebody who is here is forgotten")
+	}
+	if n := s.count(t, "city_logins"); n != 1 {
+		t.Errorf("%d are left", n)
+	}
+}
+
+// testCityLoginsRenewed: what mos.ru tells again and again of somebody who is not here
+// stays, and is written once a day.
+func testCityLoginsRenewed(t *testing.T, s *suite) {
+	today := person.DateOf(s.now)
+	for _, hours := range []time.Duration{0, 23, 24, 47, 48} {
+		at := s.now.Add(hours * time.Hour)
+		check(t, s.db.Accounts().KeepTry(t.Context(), provision.Try{Subject: "sub-waits", Login: "strange", Decision: match.Manual, At: at}))
+		want := s.now.Add(hours / 24 * 24 * time.Hour).UnixMicro()
+		if n := s.count(t, fmt.Sprintf("city_logins WHERE at = %d", want)); n != 1 {
+			t.Errorf("after %d hours: %d", hours, n)
+		}
+	}
+	for _, before := range []int{2, 3} {
+		s.erase(t, today.String(), today.AddDays(before).String())
+		if _, known := cityOwner(t, s.db, "strange"); known != (before == 2) {
+			t.Errorf("before day %d: %v", before, known)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
@@ -18,10 +19,16 @@ import (
 // queueTests are about what curators decide.
 var queueTests = []test{
 	{"QueueBind", testQueueBind},
+	{"QueueBindOthers", testQueueBindOthers},
 	{"QueueMoved", testQueueMoved},
 	{"QueueRefuse", testQueueRefuse},
+	{"QueueRefuseLast", testQueueRefuseLast},
+	{"QueueRefuseUsed", testQueueRefuseUsed},
 	{"QueueAdopt", testQueueAdopt},
+	{"QueueAdoptAnother", testQueueAdoptAnother},
+	{"QueueAdoptPassedOn", testQueueAdoptPassedOn},
 	{"QueueAllocate", testQueueAllocate},
+	{"QueueAllocateOwn", testQueueAllocateOwn},
 	{"QueueTarget", testQueueTarget},
 	{"QueueDoubts", testQueueDoubts},
 	{"ClaimRuns", testClaimRuns},
@@ -161,6 +168,35 @@ func testQueueBind(t *testing.T, s *suite) {
 	}
 }
 
+// testQueueBindOthers: whoever binds reads no decision about other records of other
+// people, of whom a city has many; one that cannot be read stands for them.
+func testQueueBindOthers(t *testing.T, s *suite) {
+	row, profile, _ := s.wonders(t, match.FIOMismatch)
+	row.ID = "k2"
+	put(t, s.db, row)
+	for subject, record := range map[identity.Subject]string{"other": "k2", "third": "k1"} {
+		p := profile
+		p.Subject = subject
+		check(t, s.db.Accounts().KeepTry(t.Context(), provision.Try{Subject: subject, Decision: match.Manual, Problems: []match.Problem{{Code: match.FIOMismatch}},
+			Records: []person.RecordRef{employment(record)}, At: s.now, Profile: p}))
+	}
+	list, err := s.items(t, "", false)
+	check(t, err)
+	bind := func(subject identity.Subject) (queue.Decision, error) {
+		item := list[slices.IndexFunc(list, func(i queue.Item) bool { return i.Profile.Subject == subject })]
+		return s.db.Queue().Decide(t.Context(), queue.Decision{Item: item.ID, Verb: queue.Bind, Records: item.Records()}, s.now)
+	}
+	other, err := bind("other")
+	check(t, err)
+	check(t, s.Exec("UPDATE decisions SET sealed = ? WHERE id = ?", []byte("spoilt"), other.ID))
+	if _, err := bind(profile.Subject); err != nil {
+		t.Errorf("beside another's: %v", err)
+	}
+	if _, err := bind("third"); !errors.Is(err, queue.ErrTaken) {
+		t.Errorf("another's: %v", err)
+	}
+}
+
 // testQueueMoved: what a decision was made from has changed before it was made,
 // or before it was used; and a record of somebody else is never taken.
 func testQueueMoved(t *testing.T, s *suite) {
@@ -291,6 +327,37 @@ func testQueueAllocate(t *testing.T, s *suite) {
 	if got := s.activate(t, s.db, act); string(got.Login) != d.Name {
 		t.Errorf("%+v", got)
 	}
+}
+
+// testQueueAllocateOwn: a name that the person has otherwise stays what it was when
+// its decision is taken back; one that was made for it is not made any more.
+func testQueueAllocateOwn(t *testing.T, s *suite) {
+	_, profile, _ := s.wonders(t, match.ADNameTaken)
+	done := s.activate(t, s.db, activation(profile, employment("k1")))
+	names := func(want person.NameKind, name string, made int) {
+		t.Helper()
+		s.now = s.now.Add(time.Minute)
+		s.tries(t, profile, match.ADNameTaken)
+		d := s.decide(t, queue.Decision{Item: s.question(t).ID, Verb: queue.Allocate, Target: "ad", Name: name})
+		if n, err := s.Count("SELECT COUNT(*) FROM names WHERE made = 1"); err != nil || n != made {
+			t.Errorf("%d names are made, %v, want %d", n, err, made)
+		}
+		_, err := s.db.Queue().Undo(t.Context(), d.ID, "", s.now)
+		check(t, err)
+		h, err := s.db.Accounts().Get(t.Context(), done.Person)
+		if err != nil || !slices.Contains(h.Names, person.Name{Kind: want, Text: name}) {
+			t.Errorf("the names after it was taken back: %+v, %v", h.Names, err)
+		}
+		if n, err := s.Count("SELECT COUNT(*) FROM names WHERE made = 1"); err != nil || n != 0 {
+			t.Errorf("%d names are made, %v", n, err)
+		}
+	}
+	names(person.NameMosru, profile.Login, 0)
+	names(person.NameRetired, "orlova.maria49x", 1)
+	names(person.NameRetired, "orlova.maria49x", 1) // once more
+	profile.Login = "orlovanew"
+	s.activate(t, s.db, activation(profile, employment("k1")))
+	names(person.NameRetired, "orlovami", 1) // the login of before
 }
 
 // testQueueTarget: an account in a target that stands in the way of the worker.

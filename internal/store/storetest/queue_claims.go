@@ -306,3 +306,126 @@ func testQueueErased(t *testing.T, s *suite) {
 		t.Errorf("%+v, %v", list, err)
 	}
 }
+
+// testQueueRefuseLast: a refusal that comes after other answers is the last word,
+// whether an activation has used them or not.
+func testQueueRefuseLast(t *testing.T, s *suite) {
+	row, profile, item := s.wonders(t, match.FIOMismatch)
+	record := []person.RecordRef{employment("k1")}
+	act := activation(profile, record[0])
+	again := func(code match.Code) string {
+		t.Helper()
+		s.now = s.now.Add(time.Minute)
+		s.tries(t, profile, code)
+		return s.question(t).ID
+	}
+	for used := range 2 {
+		bound := s.decide(t, queue.Decision{Item: item.ID, Verb: queue.Bind, Records: record})
+		if act.Decisions = []string{bound.ID}; used == 1 {
+			s.activate(t, s.db, act)
+		}
+		s.decide(t, queue.Decision{Item: again(match.ADUnowned), Verb: queue.Adopt, Target: "ad", Object: adObject(1, "orlovami")})
+		named := s.decide(t, queue.Decision{Item: again(match.ADNameTaken), Verb: queue.Allocate, Target: "ad", Name: "orlova.maria49x"})
+		refused := s.decide(t, queue.Decision{Item: again(match.ADNameTaken), Verb: queue.Refuse, Reason: "не она"})
+		s.nothingOpen(t)
+		e := s.evidence(t, profile)
+		if len(e.Approved) != 0 || len(e.Claims) != 0 || e.Allotted.Decision != "" {
+			t.Errorf("after the refusal: %+v, %+v, %+v", e.Approved, e.Claims, e.Allotted)
+		}
+		if list, err := s.db.Queue().Decisions(t.Context(), false, 9); err != nil || len(list) != 1 || list[0].ID != refused.ID {
+			t.Errorf("%+v, %v", list, err)
+		}
+		if h, err := s.db.Accounts().Get(t.Context(), named.Person); err != nil || len(h.Records) != 0 {
+			t.Errorf("bound: %+v, %v", h.Records, err)
+		}
+		if _, err := s.db.Accounts().Activate(t.Context(), act, s.now); !errors.Is(err, provision.ErrDecisionMoved) {
+			t.Errorf("an activation by what was refused afterwards: %v", err)
+		}
+		s.tries(t, profile, match.ADNameTaken)
+		s.nothingOpen(t)
+		row.SNILS = ""
+		put(t, s.db, row)
+		s.tries(t, profile, match.FIOMismatch)
+		item = s.question(t)
+	}
+}
+
+// testQueueRefuseUsed: what has become an account does not keep the question open
+// that came after it.
+func testQueueRefuseUsed(t *testing.T, s *suite) {
+	_, profile, item := s.wonders(t, match.ADUnowned)
+	adopted := s.decide(t, queue.Decision{Item: item.ID, Verb: queue.Adopt, Target: "ad", Object: adObject(1, "orlovami")})
+	s.withAD(t, profile, "orlovami", [16]byte{1})
+	s.now = s.now.Add(time.Minute)
+	s.tries(t, profile, match.FIOMismatch)
+	s.decide(t, queue.Decision{Item: s.question(t).ID, Verb: queue.Refuse})
+	s.nothingOpen(t)
+	if _, err := s.db.Queue().Undo(t.Context(), adopted.ID, "", s.now); !errors.Is(err, queue.ErrUsed) {
+		t.Errorf("the account: %v", err)
+	}
+}
+
+// testQueueAdoptAnother: of one object and the next, or a name, the last is the
+// person's, and the one before is free for others; what is an account stays.
+func testQueueAdoptAnother(t *testing.T, s *suite) {
+	_, profile, item := s.wonders(t, match.ADUnowned)
+	again := func() string {
+		t.Helper()
+		s.now = s.now.Add(time.Minute)
+		s.tries(t, profile, match.ADUnowned)
+		return s.question(t).ID
+	}
+	adopt := queue.Decision{Item: item.ID, Verb: queue.Adopt, Target: "ad", Object: adObject(1, "orlovami")}
+	stands := func(d queue.Decision, objects ...byte) {
+		t.Helper()
+		if list, err := s.db.Queue().Decisions(t.Context(), false, 9); err != nil || len(list) != 1 || list[0].ID != d.ID {
+			t.Errorf("%+v, %v", list, err)
+		}
+		var claimed []byte
+		for _, c := range s.evidence(t, profile).Claims {
+			claimed = append(claimed, c.Object.ID[0])
+		}
+		if !slices.Equal(claimed, objects) {
+			t.Errorf("claimed: %v, want %v", claimed, objects)
+		}
+	}
+	s.decide(t, adopt)
+	adopt.Item, adopt.Object = again(), adObject(2, "orlova.m")
+	stands(s.decide(t, adopt), 2)
+	name := queue.Decision{Item: again(), Verb: queue.Allocate, Target: "ad", Name: "orlova.maria49x"}
+	named := s.decide(t, name)
+	stands(named)
+	_, err := s.db.Queue().Undo(t.Context(), named.ID, "", s.now)
+	check(t, err)
+	adopt.Item, adopt.Object = again(), adObject(1, "orlovami")
+	s.decide(t, adopt)
+	adopt.Item = again()
+	last := s.decide(t, adopt) // the same again
+	stands(last, 1)
+	s.withAD(t, profile, "orlovami", [16]byte{1})
+	adopt.Item, adopt.Object = again(), adObject(2, "orlova.m")
+	s.refuses(t, adopt, queue.ErrDecided)
+	name.Item = adopt.Item
+	s.refuses(t, name, queue.ErrDecided)
+	stands(last, 1)
+}
+
+// testQueueAdoptPassedOn: what a repair took to another account is taken back
+// there before the question has another answer.
+func testQueueAdoptPassedOn(t *testing.T, s *suite) {
+	_, profile, item := s.wonders(t, match.ADUnowned)
+	r := repair()
+	adopted := s.decide(t, queue.Decision{Item: item.ID, Verb: queue.Adopt, Target: "ad", Object: adObject(2, "evann-1")})
+	check(t, s.db.Repairs("ad").Begin(t.Context(), r))
+	check(t, s.db.Repairs("ad").Claim(t.Context(), r.ID, duplicates.GUID{1}, r.Entries[1], false))
+	s.now = s.now.Add(time.Minute)
+	s.tries(t, profile, match.ADUnowned)
+	item = s.question(t)
+	for _, d := range []queue.Decision{{Verb: queue.Adopt, Object: adObject(3, "orlovami")}, {Verb: queue.Allocate, Name: "orlova.maria49x"}, {Verb: queue.Refuse}} {
+		d.Item, d.Target = item.ID, "ad"
+		s.refuses(t, d, queue.ErrDecided)
+	}
+	if item = s.question(t); item.Decided.ID != adopted.ID {
+		t.Errorf("%+v", item.Decided)
+	}
+}
