@@ -84,7 +84,7 @@ func (t *tx) rematchAll(digests []any) error {
 // closedKeys are the enrolments among the records that are over.
 func closedKeys(kind person.RecordKind, records []record) (keys []string) {
 	for _, r := range records {
-		if kind == person.RecordEnrolment && r.clear[2] == closedStatus {
+		if kind == person.RecordEnrolment && r.clear[3] == closedStatus {
 			keys = append(keys, r.key)
 		}
 	}
