@@ -15,7 +15,7 @@ var rules = []rule{
 	},
 	{
 		who: "the store", in: under("internal/store"),
-		imports: both(ours, not(under("internal/store", "internal/identity", "internal/person", "internal/policy", "internal/directory",
+		imports: both(ours, not(under("internal/store", "internal/identity", "internal/person", "internal/policy", "internal/rights", "internal/directory",
 			"internal/auth", "provision", "internal/journal"))),
 		reason: "the store knows the nouns and the records of its consumers, and no front-end, configuration or client",
 	},
@@ -35,6 +35,17 @@ var rules = []rule{
 	{who: "ldapsrv", in: under("ldapsrv"), imports: under("radiussrv", "internal/web"), reason: frontEnds},
 	{who: "radiussrv", in: under("radiussrv"), imports: under("ldapsrv", "internal/web"), reason: frontEnds},
 	{who: "the web front-end", in: under("internal/web"), imports: under("ldapsrv", "radiussrv"), reason: frontEnds},
+	{
+		who: "the frame of the web front-end", in: exactly("internal/web"), imports: both(ours, not(exactly("internal/identity", "internal/person"))),
+		reason: "it serves whatever pages rooms bring, and knows none of them and nothing of what they show",
+	},
+	{who: "activation", in: under("internal/web/activation"), imports: under("internal/web/cabinet", "internal/web/console"), reason: webRooms},
+	{who: "the cabinet", in: under("internal/web/cabinet"), imports: under("internal/web/activation", "internal/web/console"), reason: webRooms},
+	{who: "the console", in: under("internal/web/console"), imports: under("internal/web/activation", "internal/web/cabinet"), reason: webRooms},
+	{
+		who: "anything but a test", in: not(under("internal/web/webtest")), imports: under("internal/web/webtest"),
+		reason: "its door lets anybody in as anybody",
+	},
 	{
 		who: "a front-end", in: under("ldapsrv", "radiussrv"),
 		imports: both(ours, not(under("ldapsrv", "radiussrv", "internal/identity", "internal/person", "internal/policy", "internal/directory", "internal/mschap", "internal/trust", "internal/timely"))),
@@ -162,9 +173,11 @@ const pureInName = "a pure package that imports another that is not would be pur
 
 const frontEnds = "front-ends never import each other, so that one can be changed or switched off without the others"
 
+const webRooms = "rooms of the web front-end never import each other: what two of them need belongs to the frame, or below both"
+
 // pure are the packages that only decide.
 func pure(pkg string) bool {
-	return under("internal/identity", "internal/breaker", "internal/person", "internal/policy", "internal/mschap", "internal/sheet", "internal/onboard", "provision/match", "provision/login", "ldapsrv/filter")(pkg)
+	return under("internal/identity", "internal/breaker", "internal/person", "internal/policy", "internal/rights", "internal/mschap", "internal/sheet", "internal/onboard", "provision/match", "provision/login", "ldapsrv/filter")(pkg)
 }
 
 // ours says that a folder of this module is meant.
