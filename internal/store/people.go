@@ -8,6 +8,7 @@ import (
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/rights"
 	"schoolbridge/provision"
 )
 
@@ -20,19 +21,12 @@ type People struct{ db *DB }
 // People gives the people that administrators may see.
 func (db *DB) People() *People { return &People{db} }
 
-// Scope is whose people a query may see: everybody, those without a school too, or
-// those of some schools. rights.Scope is one.
-type Scope interface {
-	All() bool
-	Schools() []person.SchoolID
-}
-
 // at are the schools of a scope; nil is everywhere.
-func at(s Scope) []person.SchoolID {
+func at(s rights.Scope) []person.SchoolID {
 	if s.All() {
 		return nil
 	}
-	return append([]person.SchoolID{}, s.Schools()...)
+	return append([]person.SchoolID{}, s.Schools()...) // not nil
 }
 
 // Seek is who is looked for: one of Login, Phone, Email, SNILS and FIO is set. A
@@ -68,7 +62,7 @@ const (
 )
 
 // Find gives a page of those who may be meant.
-func (p *People) Find(ctx context.Context, scope Scope, s Seek) (Sighted, error) {
+func (p *People) Find(ctx context.Context, scope rights.Scope, s Seek) (Sighted, error) {
 	var found Sighted
 	err := p.db.read(ctx, func(t *tx) error {
 		f := &finding{gathering: gathering{t: t, rows: map[person.RecordRef]any{}, at: at(scope)}, people: map[identity.PersonID]bool{}}
@@ -307,7 +301,7 @@ func atSchools(alias string, schools []person.SchoolID) string {
 
 // Covers says whether a person may be seen, identity.ErrNotFound where not: who
 // is not here and who is elsewhere are the same to whoever asks.
-func (p *People) Covers(ctx context.Context, scope Scope, id identity.PersonID) error {
+func (p *People) Covers(ctx context.Context, scope rights.Scope, id identity.PersonID) error {
 	err := p.db.read(ctx, func(t *tx) error {
 		covered, err := t.covered(id, at(scope))
 		if err == nil && !covered {
@@ -346,7 +340,7 @@ func (t *tx) covered(id identity.PersonID, schools []person.SchoolID) (bool, err
 
 // Record gives the rows of a record that may be seen, with those of other registries
 // left out; identity.ErrNotFound where there are none. A card is named by its row.
-func (p *People) Record(ctx context.Context, scope Scope, ref person.RecordRef) (Found, error) {
+func (p *People) Record(ctx context.Context, scope rights.Scope, ref person.RecordRef) (Found, error) {
 	var f Found
 	if _, err := registryOf(ref.Kind); err != nil {
 		return f, err
