@@ -85,11 +85,11 @@ var rules = []rule{
 		reason: "it starts a real Active Directory for tests, and knows only Linux with Samba installed",
 	},
 	{
-		who: "anything but a test", in: not(under("internal/child", "internal/adtest", "internal/radiustest", "internal/httpdtest")), imports: under("internal/child"),
+		who: "anything but a test", in: not(under("internal/child", "internal/adtest", "internal/radiustest", "internal/httpdtest", "internal/oidctest")), imports: under("internal/child"),
 		reason: "it runs programs of others for tests, and knows only Linux",
 	},
 	{
-		who: "anything but a test", in: not(under("internal/freeport", "internal/httpdtest")), imports: under("internal/freeport"),
+		who: "anything but a test", in: not(under("internal/freeport", "internal/httpdtest", "internal/oidctest")), imports: under("internal/freeport"),
 		reason: "it needs a test, and its ports are for one",
 	},
 	{
@@ -111,6 +111,10 @@ var rules = []rule{
 	{
 		who: "anything but a test", in: not(under("internal/httpdtest")), imports: under("internal/httpdtest"),
 		reason: "it starts a real web server for tests, and knows only Linux with one installed",
+	},
+	{
+		who: "anything but a test", in: not(under("internal/oidctest")), imports: under("internal/oidctest"),
+		reason: "it starts somebody else's OpenID provider for tests, and knows only Linux with node installed",
 	},
 	{
 		who: "anything but a test", in: not(under("internal/browsertest")), imports: under("internal/browsertest"),
