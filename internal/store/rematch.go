@@ -174,6 +174,22 @@ func (a *Accounts) Rematches(ctx context.Context, after identity.PersonID, limit
 	return list, nil
 }
 
+// Profile gives what mos.ru, or where else the person is at home, said of somebody
+// last, and when; a zero time where that is not known.
+func (a *Accounts) Profile(ctx context.Context, id identity.PersonID) (p person.Profile, told time.Time, err error) {
+	err = a.db.read(ctx, func(t *tx) error {
+		kept, err := t.profileOf(id)
+		if p = kept.profile(); kept.Asked != 0 {
+			told = moment(kept.Asked)
+		}
+		return err
+	})
+	if err != nil {
+		return person.Profile{}, time.Time{}, fmt.Errorf("read a profile: %w", err)
+	}
+	return p, told, nil
+}
+
 // Rematched implements provision.Rematches.
 func (a *Accounts) Rematched(ctx context.Context, id identity.PersonID, asked uint64) error {
 	err := a.db.write(ctx, func(t *tx) error {
