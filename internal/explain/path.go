@@ -324,3 +324,12 @@ func DecisionIn(lang Lang, decision string) string { return word(hitTexts[lang].
 
 // LinkIn names a link of the chain.
 func LinkIn(lang Lang, home, link string) string { return at(home, word(hitTexts[lang].link, link)) }
+
+// ProblemText says a problem by its code as lists show it.
+func ProblemText(lang Lang, home, code string) Problem {
+	advice, _ := ProblemAdviceAt(lang, home, match.Code(bare(code)))
+	return Problem{Code: code, Meaning: advice.Meaning, Remedy: advice.Remedy}
+}
+
+// Alike says that two attempts differ in time only.
+func (s SignIn) Alike(other SignIn) bool { return s.alike(other) }
