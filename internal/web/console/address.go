@@ -4,20 +4,32 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/rights"
 )
+
+// addressing is the part that says who had an address when.
+var addressing = part{
+	pages: map[string]page{
+		"GET /console/address":  {do: (*visit).address, may: rights.SeeStory},
+		"POST /console/address": {do: (*visit).had, may: rights.SeeStory, back: "/console/address"},
+	},
+	nav:   entry{"/console/address", "address.title", "wifi", rights.SeeStory},
+	words: wordsAddress,
+	there: func(o *Options) bool { return o.Addresses != nil },
+}
 
 // Addresses tells who had an address.
 type Addresses interface {
 	// Had gives the sessions in which a device had the address, or the hardware
-	// address: at a moment, or lately where at is zero. Of people whom the reader may
-	// not see it gives only that there was somebody, and only at own schools. It
-	// leaves a line in the audit trail for everybody whom it shows.
-	Had(ctx context.Context, r Reader, q AddressQuery) ([]Stay, error)
+	// address: at a moment, or lately where At is zero. Of people who may not be seen
+	// it gives only that there was somebody, and only at schools of the scope.
+	Had(ctx context.Context, view View, q AddressQuery) ([]Stay, error)
 }
 
 // AddressQuery asks for one of an IP address and a device's hardware address.
@@ -30,9 +42,9 @@ type AddressQuery struct {
 // Stay is a session, with whose it is.
 type Stay struct {
 	explain.Session
-	Handle string // of the person's story; "": nobody's, or somebody's who may not be seen
-	Hidden bool   // somebody has it who may not be seen
-	School string // where it was, in words
+	Whose  identity.PersonID // zero: nobody's, or somebody's who may not be seen
+	Hidden bool              // somebody has it who may not be seen
+	School string            // where it was, in words
 }
 
 // addressPage is what was asked, and the answer.
@@ -45,7 +57,7 @@ type addressPage struct {
 
 type addressStay struct {
 	Stay
-	From, To, Whose string
+	From, To, Named, Handle string
 }
 
 func (v *visit) address() {
@@ -65,14 +77,27 @@ func (v *visit) had() {
 		v.Show(http.StatusUnprocessableEntity, "address.html", "address.title", p)
 		return
 	}
-	list, err := v.o.Addresses.Had(v.Request.Context(), v.reader(), q)
+	list, err := v.o.Addresses.Had(v.Request.Context(), v.view(), q)
 	if err != nil {
-		v.missing(err, "sessions cannot be found")
+		v.failed("sessions cannot be found", err)
+		return
+	}
+	var whom []identity.PersonID
+	for _, s := range list {
+		if !s.Whose.IsZero() && !slices.Contains(whom, s.Whose) {
+			whom = append(whom, s.Whose)
+		}
+	}
+	if !v.read("address", map[string]any{"address": p.Typed, "at": p.At, "found": len(list)}, whom...) {
 		return
 	}
 	for _, s := range list {
 		one := v.stay(s.Session)
-		p.Stays = append(p.Stays, addressStay{s, one.From, one.To, one.Whose})
+		shown := addressStay{Stay: s, From: one.From, To: one.To, Named: one.Whose}
+		if !s.Whose.IsZero() {
+			shown.Handle = s.Whose.String()
+		}
+		p.Stays = append(p.Stays, shown)
 	}
 	v.Show(http.StatusOK, "address.html", "address.title", p)
 }

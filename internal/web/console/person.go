@@ -6,12 +6,15 @@ import (
 	"time"
 
 	"schoolbridge/internal/explain"
+	"schoolbridge/internal/identity"
 )
 
 // Story is all that is known of one account, or of somebody who has none yet.
 type Story struct {
 	Handle string
-	Report explain.Report // diagnosed, in the reader's language
+	Person identity.PersonID // zero: there is none yet
+	Record string            // the record, where there is no person: "kadry:17"
+	Report explain.Report    // diagnosed, in the reader's language
 	Path   explain.Path
 	// Fields are the lines of the comparison, Sides who says what: mos.ru and each
 	// record.
@@ -58,9 +61,16 @@ func (v *visit) story() { v.tell(false) }
 func (v *visit) storyNow() { v.tell(true) }
 
 func (v *visit) tell(ask bool) {
-	s, err := v.o.People.Story(v.Request.Context(), v.reader(), v.Request.PathValue("who"), ask)
+	s, err := v.o.Stories.Story(v.Request.Context(), v.view(), v.Request.PathValue("who"), ask)
 	if err != nil {
-		v.missing(err, "a story cannot be told")
+		v.failed("a story cannot be told", err)
+		return
+	}
+	more := map[string]any{}
+	if s.Person.IsZero() {
+		more["record"] = s.Record
+	}
+	if !v.read("person", more, s.Person) {
 		return
 	}
 	v.Show(http.StatusOK, "person.html", "person.title", v.page(s))
@@ -135,13 +145,6 @@ var stepTitles = map[string][2]string{
 	explain.StepMosru: {"path.mosru", "person"}, explain.StepRecords: {"path.records", "family"}, explain.StepVerdict: {"path.verdict", "check"},
 	explain.StepAccount: {"path.account", "lock"}, explain.StepAD: {"path.ad", "pc"}, explain.StepPC: {"path.pc", "board"}, explain.StepWiFi: {"path.wifi", "wifi"},
 	explain.StepTeams: {"path.teams", "teams"}, explain.StepSignIns: {"path.signins", "clock"},
-}
-
-func (v *visit) clock(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.In(v.o.Zone).Format("02.01.2006 15:04")
 }
 
 func (v *visit) page(s *Story) personPage {

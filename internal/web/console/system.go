@@ -5,7 +5,26 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"schoolbridge/internal/rights"
+	"schoolbridge/internal/web"
 )
+
+// health is the part that says how the installation is.
+var health = part{
+	pages: map[string]page{"GET /console/system": {do: (*visit).system, may: rights.SeeHealth}},
+	nav:   entry{"/console/system", "system.title", "check", rights.SeeHealth},
+	words: wordsSystem,
+	there: func(o *Options) bool { return o.System != nil },
+}
+
+// settings is the part that shows the configuration.
+var settings = part{
+	pages: map[string]page{"GET /console/configuration": {do: (*visit).configuration, may: rights.SeeConfiguration}},
+	nav:   entry{"/console/configuration", "settings.title", "lock", rights.SeeConfiguration},
+	words: wordsSettings,
+	there: func(o *Options) bool { return o.System != nil },
+}
 
 // System tells how the installation is. It names nobody.
 type System interface {
@@ -52,7 +71,7 @@ type Setting struct {
 	Waits       bool // the file says something else, which a restart will take
 }
 
-// checkIcons are the parts that have a name in words; others are shown by theirs.
+// checkNames are the parts that have a name in words; others are shown by theirs.
 var checkNames = map[string]string{
 	"store": "system.store", "directory": "system.directory", "mosru": "system.mosru", "certificates": "system.certificates", "ad": "system.ad", "events": "system.events",
 }
@@ -84,7 +103,7 @@ const soon = 30
 func (v *visit) system() {
 	s, err := v.o.System.State(v.Request.Context())
 	if err != nil {
-		v.missing(err, "the state of the installation cannot be told")
+		v.Broken("the state of the installation cannot be told", err)
 		return
 	}
 	p := systemPage{State: s, Good: true}
@@ -141,7 +160,7 @@ func (v *visit) configuration() {
 		}
 		at := &p.Sections[len(p.Sections)-1]
 		line := settingLine{s, s.About[0]}
-		if v.Lang == "en" {
+		if v.Lang == web.English {
 			line.Text = s.About[1]
 		}
 		at.Settings = append(at.Settings, line)

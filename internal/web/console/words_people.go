@@ -2,8 +2,6 @@ package console
 
 import "schoolbridge/internal/web"
 
-var words = web.JoinWords(wordsPeople, wordsPerson, wordsAddress, wordsSystem)
-
 var wordsPeople = web.Words{
 	"people.title":         {"Люди", "People"},
 	"people.whom":          {"Кого ищем?", "Whom are you looking for?"},
@@ -162,7 +160,9 @@ var wordsSystem = web.Words{
 	"certificate.mosru":        {"Центры для mos.ru", "Authorities for mos.ru"},
 	"certificate.ad":           {"Центры для Active Directory", "Authorities for Active Directory"},
 	"certificate.upstream":     {"Центры других систем входа", "Authorities of other sign-in systems"},
+}
 
+var wordsSettings = web.Words{
 	"settings.title":   {"Настройки", "Configuration"},
 	"settings.hint":    {"Как служба работает сейчас. Секреты лежат в отдельных файлах и здесь не показаны.", "As the daemon works now. Secrets are in files of their own and not shown here."},
 	"settings.waits":   {"В файле изменены параметры, которые подействуют после перезапуска: %d.", "The file has changes that take effect after a restart: %d."},
