@@ -89,6 +89,7 @@ type personPage struct {
 	Audit           []auditLine
 	Lines           []line
 	State           string // "good", "bad", "wait"
+	BrokenCode      string // of the first broken link, of which the head says all; "": there is none
 }
 
 // line is one field of the comparison.
@@ -150,6 +151,9 @@ var stepTitles = map[string][2]string{
 func (v *visit) page(s *Story) personPage {
 	p := personPage{Story: s, Trunk: steps(s.Path.Trunk), Branches: steps(s.Path.Branches), End: steps([]explain.Step{s.Path.End})[0], State: "good"}
 	r, lang := &s.Report, explain.Lang(v.Lang)
+	if r.Broken != nil {
+		p.BrokenCode = r.Broken.Code
+	}
 	switch {
 	case r.Broken != nil && !r.Broken.Unproven:
 		p.State = "bad"

@@ -71,9 +71,11 @@ type Setting struct {
 	Waits       bool // the file says something else, which a restart will take
 }
 
-// checkNames are the parts that have a name in words; others are shown by theirs.
-var checkNames = map[string]string{
-	"store": "system.store", "directory": "system.directory", "mosru": "system.mosru", "certificates": "system.certificates", "ad": "system.ad", "events": "system.events",
+// checkNames are the parts that have a name in words, and what is said of them
+// where they do not work; others are shown by theirs.
+var checkNames = map[string][2]string{
+	"store": {"system.store", "trouble.store"}, "directory": {"system.directory", "trouble.directory"}, "mosru": {"system.mosru", "trouble.mosru"},
+	"certificates": {"system.certificates", "trouble.certificates"}, "ad": {"system.ad", "trouble.ad"}, "events": {"system.events", "trouble.events"},
 }
 
 type systemPage struct {
@@ -86,7 +88,8 @@ type systemPage struct {
 
 type checkLine struct {
 	Check
-	Title string // key of the text; "": the name serves
+	Title   string // key of the text; "": the name serves
+	Trouble string // the same of what is said where it does not work
 }
 
 type certificateLine struct {
@@ -97,8 +100,8 @@ type certificateLine struct {
 	Look  string // "good", "wait", "bad"
 }
 
-// soon is from when on somebody should order a new certificate, in days.
-const soon = 30
+// renewal is from when on somebody should order a new certificate, in days.
+const renewal = 30
 
 func (v *visit) system() {
 	s, err := v.o.System.State(v.Request.Context())
@@ -109,23 +112,35 @@ func (v *visit) system() {
 	p := systemPage{State: s, Good: true}
 	for _, c := range s.Checks {
 		p.Good = p.Good && c.OK
-		p.Checks = append(p.Checks, checkLine{c, checkNames[c.Name]})
+		p.Checks = append(p.Checks, checkLine{c, checkNames[c.Name][0], checkNames[c.Name][1]})
 	}
 	for _, c := range s.Certificates {
 		line := certificateLine{Certificate: c, Title: certificateNames[c.Use], Day: c.Ends.In(v.o.Zone).Format("02.01.2006"), Left: int(c.Ends.Sub(v.Now).Hours() / 24), Look: "good"}
 		switch {
 		case !v.Now.Before(c.Ends):
 			line.Look = "bad"
-		case line.Left < soon:
+		case line.Left < renewal:
 			line.Look = "wait"
 		}
 		p.Certificates = append(p.Certificates, line)
 	}
 	slices.SortStableFunc(p.Certificates, func(a, b certificateLine) int { return a.Ends.Compare(b.Ends) })
 	if s.Queue != nil {
-		p.Oldest, p.End = v.clock(s.Queue.Oldest), v.clock(s.Queue.End)
+		p.Oldest, p.End = v.clock(s.Queue.Oldest), v.soon(s.Queue.End)
 	}
 	v.ShowAgain(http.StatusOK, "system.html", "system.title", p, 60)
+}
+
+// soon is a moment that may be today.
+func (v *visit) soon(t time.Time) string {
+	const day = "02.01.2006"
+	if t.IsZero() {
+		return ""
+	}
+	if t = t.In(v.o.Zone); t.Format(day) == v.Now.In(v.o.Zone).Format(day) {
+		return t.Format("15:04")
+	}
+	return v.clock(t)
 }
 
 // certificateNames are the uses that have a name in words.
