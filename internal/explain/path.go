@@ -244,8 +244,11 @@ func (d *drawing) teams() Step {
 		return Step{Kind: StepTeams, State: StateOff, Said: d.t.noTeams}
 	}
 	s := Step{Kind: StepTeams, State: StateGood, Said: t.Teams}
-	if t.State == TargetPending {
+	switch t.State {
+	case TargetPending:
 		s.State = StateWait
+	case TargetProblem:
+		s.State = StateNote // it has its password from there
 	}
 	return s
 }
