@@ -13,6 +13,13 @@ import (
 	"schoolbridge/internal/web/console"
 )
 
+// tells fills in what the console reads about people and the installation.
+func (d *daemon) tells(o *console.Options) (err error) {
+	o.Addresses, o.System = addresses{d}, system{d}
+	o.Stories, err = newStories(d)
+	return err
+}
+
 // system tells administrators how the installation is.
 type system struct{ d *daemon }
 

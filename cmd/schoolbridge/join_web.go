@@ -12,11 +12,9 @@ import (
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
-	"schoolbridge/internal/rights"
 	"schoolbridge/internal/telemetry"
 	"schoolbridge/internal/web"
 	"schoolbridge/internal/web/activation"
-	"schoolbridge/internal/web/console"
 	"schoolbridge/provision"
 	"schoolbridge/provision/login"
 	"schoolbridge/provision/match"
@@ -90,15 +88,11 @@ func (d *daemon) pages(stopping <-chan struct{}) (*web.Frame, error) {
 	if err != nil {
 		return nil, err
 	}
-	desks, err := d.console()
-	if err != nil {
-		return nil, err
-	}
 	return web.New(web.Options{
 		Sessions: browsers{d.db.WebSessions()}, Idle: c.Sessions.Idle, Longest: c.Sessions.Longest,
 		Secure: strings.HasPrefix(string(c.Public), "https://"), Proxies: c.Proxies, Logger: d.log,
 		Links: web.Links{Recovery: string(c.Recovery), Support: string(c.Support), Fallback: string(c.Fallback), Start: string(c.Start), Diary: string(c.Diary)},
-	}, entrance, desks)
+	}, entrance)
 }
 
 // desk activates people. Nobody waits at it any more once stopping is closed.
@@ -179,29 +173,4 @@ func (s signIns) Learn(id identity.PersonID, epoch uint64, proof identity.Passwo
 func (s signIns) Seen(id identity.PersonID) bool {
 	_, ok := s.d.people.Get(id)
 	return ok
-}
-
-// console is administration.
-func (d *daemon) console() (web.Room, error) {
-	told, err := newStories(d)
-	if err != nil {
-		return web.Room{}, err
-	}
-	return console.New(console.Options{
-		Rights: granted{d}, Trail: d.db.Audit(), Zone: d.config.Policy.TimeZone.Location(),
-		Stories: told, Addresses: addresses{d}, System: system{d},
-	})
-}
-
-// granted are the rights that the store knows.
-type granted struct{ d *daemon }
-
-// Of implements console.Rights.
-func (g granted) Of(ctx context.Context, id identity.PersonID) (rights.Rights, error) {
-	list, err := g.d.db.Rights().Of(ctx, id)
-	var grants []rights.Grant
-	for _, one := range list {
-		grants = append(grants, one.Grant)
-	}
-	return rights.Of(grants...), err
 }

@@ -7,8 +7,6 @@ import (
 
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
-	"schoolbridge/internal/person"
-	"schoolbridge/internal/rights"
 	"schoolbridge/provision/match"
 )
 
@@ -134,34 +132,6 @@ func pick(lang explain.Lang, ru, en string) string {
 func finish(s *Story, lang explain.Lang, k explain.Known) {
 	s.Report.Diagnose(lang, testNow)
 	s.Path = s.Report.Path(lang, k)
-}
-
-// may gives what somebody may by the first byte of the person's id.
-type may map[identity.PersonID]rights.Rights
-
-func (m may) Of(_ context.Context, id identity.PersonID) (rights.Rights, error) { return m[id], nil }
-
-// trail keeps who read about whom.
-type trail struct{ lines []identity.AuditEntry }
-
-func (t *trail) Append(_ context.Context, entries []identity.AuditEntry) error {
-	t.lines = append(t.lines, entries...)
-	return nil
-}
-
-var (
-	atSchool  = identity.PersonID{1}
-	elsewhere = identity.PersonID{2}
-	operator  = identity.PersonID{3}
-	nobody    = identity.PersonID{4}
-)
-
-func allMay() may {
-	return may{
-		atSchool:  rights.Of(rights.Grant{Role: rights.School, Schools: []person.SchoolID{"49"}}),
-		elsewhere: rights.Of(rights.Grant{Role: rights.School, Schools: []person.SchoolID{"50"}}),
-		operator:  rights.Of(rights.Grant{Role: rights.Operator}),
-	}
 }
 
 func someHits() []Hit {
