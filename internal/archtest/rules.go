@@ -15,7 +15,7 @@ var rules = []rule{
 	},
 	{
 		who: "the store", in: under("internal/store"),
-		imports: both(ours, not(under("internal/store", "internal/identity", "internal/person", "internal/policy", "internal/rights", "internal/directory",
+		imports: both(ours, not(under("internal/store", "internal/identity", "internal/person", "internal/policy", "internal/rights", "internal/factor", "internal/directory",
 			"internal/auth", "provision", "internal/journal"))),
 		reason: "the store knows the nouns and the records of its consumers, and no front-end, configuration or client",
 	},
