@@ -49,7 +49,7 @@ func curve(days []Point, ceiling int, label string) template.HTML {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg class="curve" viewBox="0 0 %d %d" role="img" aria-label="%s">`, curveWidth, curveHeight, template.HTMLEscapeString(label))
 	for v := 0; v <= top; v += step {
-		fmt.Fprintf(&b, `<path class="grid" d="M%d %.1fH%d"/><text x="%d" y="%.1f" text-anchor="end">%s</text>`, curveLeft, y(v), curveWidth-curveRight, curveLeft-8, y(v)+4, grouped(v))
+		fmt.Fprintf(&b, `<path class="grid" d="M%d %.1fH%d"/><text x="%d" y="%.1f" text-anchor="end">%s</text>`, curveLeft, y(v), curveWidth-curveRight, curveLeft-8, y(v)+4, thousands(v))
 	}
 	if ceiling > 0 {
 		fmt.Fprintf(&b, `<path class="ceiling" d="M%d %.1fH%d"/>`, curveLeft, y(ceiling), curveWidth-curveRight)
@@ -93,9 +93,9 @@ func serial(d person.Date) int { return int(d.Time(time.UTC).Unix() / 86400) }
 // dotted is a day as people here write it.
 func dotted(d person.Date) string { return d.Time(time.UTC).Format("02.01.2006") }
 
-// grouped writes a number in groups of three with a narrow space between them, as
+// thousands writes a number in groups of three with a narrow space between them, as
 // people read it in both languages.
-func grouped(n int) string {
+func thousands(n int) string {
 	s := fmt.Sprint(n)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + "\u202f" + s[i:]

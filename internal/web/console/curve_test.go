@@ -5,21 +5,10 @@ import (
 	"io"
 	"strings"
 	"testing"
-
-	"schoolbridge/internal/person"
 )
 
-func day(t *testing.T, s string) person.Date {
-	t.Helper()
-	d, err := person.ParseDate(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
 func TestCurve(t *testing.T) {
-	a, b, c := day(t, "2026-08-01"), day(t, "2026-08-11"), day(t, "2026-08-21")
+	a, b, c := date("2026-08-01"), date("2026-08-11"), date("2026-08-21")
 	for what, k := range map[string]struct {
 		days    []Point
 		ceiling int
@@ -60,9 +49,9 @@ func TestRound(t *testing.T) {
 	}
 }
 
-func TestGrouped(t *testing.T) {
+func TestThousands(t *testing.T) {
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1\u202f000", 1234567: "1\u202f234\u202f567", -1000: "-1\u202f000", -100: "-100"} {
-		if got := grouped(n); got != want {
+		if got := thousands(n); got != want {
 			t.Errorf("%d is %q", n, got)
 		}
 	}

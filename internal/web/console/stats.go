@@ -95,7 +95,8 @@ type statsPage struct {
 	Whole  *statsRow // nil: not of the whole city
 	Sort   string
 	Wanted string
-	Search bool // there are more schools than a page shows
+	Any    bool // there are schools at all
+	Search bool // more of them than a page shows
 	Pager  web.Pager
 }
 
@@ -119,8 +120,8 @@ type statsRow struct {
 func rowOf(l census.Line) statsRow {
 	s := census.Named(l.School)
 	return statsRow{ID: string(s.ID), NSI: s.NSI, Name: s.Name, Founder: s.Founder, Address: "/console/stats/" + url.PathEscape(string(l.School.ID)),
-		Accounts: grouped(l.Accounts), Activated: grouped(l.Activated), Left: grouped(l.Accounts - l.Activated), Failed: grouped(l.Failed),
-		Only: grouped(l.Only), SignIns: grouped(l.SignIns), Percent: percent(l.Activated, l.Accounts)}
+		Accounts: thousands(l.Accounts), Activated: thousands(l.Activated), Left: thousands(l.Accounts - l.Activated), Failed: thousands(l.Failed),
+		Only: thousands(l.Only), SignIns: thousands(l.SignIns), Percent: percent(l.Activated, l.Accounts)}
 }
 
 // percent is rounded down: nobody reads 100 while one is missing.
@@ -153,7 +154,8 @@ func (v *visit) stats() {
 		return
 	}
 	q := v.Request.URL.Query()
-	p := statsPage{statsTime: v.time(figures), Wanted: strings.TrimSpace(q.Get("school")), Search: len(figures.Lines) > statsRows, Sort: q.Get("sort")}
+	p := statsPage{statsTime: v.time(figures), Wanted: strings.TrimSpace(q.Get("school")), Sort: q.Get("sort"), Any: len(figures.Lines) > 0}
+	p.Search = len(figures.Lines) > statsRows || p.Wanted != ""
 	lines := wanted(slices.Clone(figures.Lines), p.Wanted)
 	if !census.Sort(lines, p.Sort) {
 		p.Sort = "id"
@@ -276,10 +278,10 @@ func (v *visit) curve(school person.SchoolID, now census.Line) (statsCurve, bool
 		points[i] = Point{d.Day, d.Activated}
 	}
 	first, last := points[0], points[len(points)-1]
-	label := v.Text("stats.curve.label", dotted(first.Day), grouped(first.Value), dotted(last.Day), grouped(last.Value))
+	label := v.Text("stats.curve.label", dotted(first.Day), thousands(first.Value), dotted(last.Day), thousands(last.Value))
 	c := statsCurve{Curve: curve(thinned(points), now.Accounts, label)}
 	week := slices.IndexFunc(points, func(p Point) bool { return !p.Day.Before(last.Day.AddDays(-7)) })
-	c.Trend = v.Text("stats.trend", signed(last.Value-points[week].Value), grouped(now.Accounts-now.Activated))
+	c.Trend = v.Text("stats.trend", signed(last.Value-points[week].Value), thousands(now.Accounts-now.Activated))
 	return c, true
 }
 
@@ -301,9 +303,9 @@ func thinned(all []Point) []Point {
 
 func signed(n int) string {
 	if n > 0 {
-		return "+" + grouped(n)
+		return "+" + thousands(n)
 	}
-	return grouped(n)
+	return thousands(n)
 }
 
 // schoolStatsPage is one school.
@@ -349,7 +351,7 @@ func (v *visit) categories(line census.Line, today person.Date) []categoryRow {
 		if c.People == 0 {
 			continue
 		}
-		row := categoryRow{Title: v.Text("stats.role." + strconv.Itoa(i)), People: grouped(c.People), Activated: grouped(c.Activated), Percent: percent(c.Activated, c.People)}
+		row := categoryRow{Title: v.Text("stats.role." + strconv.Itoa(i)), People: thousands(c.People), Activated: thousands(c.Activated), Percent: percent(c.Activated, c.People)}
 		if d := v.o.Deadlines[i]; !d.IsZero() {
 			row.Deadline, row.Late = dotted(d), v.o.Deadlines.Late(i, today)
 		}
