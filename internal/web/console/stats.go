@@ -119,7 +119,8 @@ type statsRow struct {
 
 func rowOf(l census.Line) statsRow {
 	s := census.Named(l.School)
-	return statsRow{ID: string(s.ID), NSI: s.NSI, Name: s.Name, Founder: s.Founder, Address: "/console/stats/" + url.PathEscape(string(l.School.ID)),
+	name := strings.ReplaceAll(s.Name, "№ ", "№\u00a0") // a number stays with its sign
+	return statsRow{ID: string(s.ID), NSI: s.NSI, Name: name, Founder: s.Founder, Address: "/console/stats/" + url.PathEscape(string(l.School.ID)),
 		Accounts: thousands(l.Accounts), Activated: thousands(l.Activated), Left: thousands(l.Accounts - l.Activated), Failed: thousands(l.Failed),
 		Only: thousands(l.Only), SignIns: thousands(l.SignIns), Percent: percent(l.Activated, l.Accounts)}
 }
