@@ -258,30 +258,32 @@ func (g *gathering) merged() error {
 
 func (g *gathering) result() (Candidates, error) {
 	var c Candidates
-	schools := map[person.SchoolID]bool{}
+	var schools []string
 	refs := map[person.RecordRef]bool{}
 	for _, key := range sortedRefs(g.rows) {
 		ref := key
 		switch r := g.rows[key].(type) {
 		case person.Employment:
 			c.Employments = append(c.Employments, r)
-			schools[r.School] = true
+			schools = append(schools, string(r.School))
 		case person.Enrolment:
 			c.Enrolments = append(c.Enrolments, r)
-			schools[r.School] = true
+			schools = append(schools, string(r.School))
 		case person.Card:
 			c.Cards = append(c.Cards, r)
-			schools[r.School] = true
+			schools = append(schools, string(r.School))
 			ref.ID = r.Child
 		}
 		refs[ref] = true
 	}
-	all, err := g.t.allSchools()
+	slices.Sort(schools)
+	schools = slices.Compact(schools)
+	found, err := g.t.schoolsOf(schools)
 	if err != nil {
 		return c, err
 	}
-	for _, s := range all {
-		if schools[s.ID] {
+	for _, id := range schools {
+		if s, there := found[person.SchoolID(id)]; there {
 			c.Schools = append(c.Schools, s)
 		}
 	}
