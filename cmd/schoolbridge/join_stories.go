@@ -153,6 +153,9 @@ func (s stories) sought(ctx context.Context, e *explainer, view console.View, q 
 		seek.SNILS = q.text
 	case queryEmail:
 		seek.Email = q.text
+		if name := e.bare(q.text); name != q.text { // a login with one of our realms
+			seek.Login = name
+		}
 		for _, entry := range s.d.people.ByMail(q.text, nil) {
 			if strings.EqualFold(entry.Mail, q.text) {
 				seek.Known = append(seek.Known, entry.Person)
