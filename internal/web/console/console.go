@@ -121,6 +121,10 @@ type Options struct {
 	Grants  Grants
 	People  People
 	Trail   Trail
+	// What parts read; nil where it is not there.
+	Stories   Stories
+	Addresses Addresses
+	System    System
 	// BreakGlass is nil where it is switched off.
 	BreakGlass BreakGlass
 	// Statistics has the figures of the schools; nil: no page of them. Deadlines are
@@ -192,7 +196,7 @@ type entry struct {
 
 // parts are all of them, in the order of the navigation.
 func parts() []part {
-	return []part{statistics, granting}
+	return []part{searching, addressing, statistics, health, settings, granting}
 }
 
 //go:embed pages/*.html
