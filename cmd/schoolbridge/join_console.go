@@ -36,6 +36,12 @@ func (d *daemon) console() (web.Room, error) {
 	if c.BreakGlass {
 		o.BreakGlass = &glass{db: d.db.BreakGlass(), slots: make(chan struct{}, 1)}
 	}
+	if err := d.tells(&o); err != nil {
+		return web.Room{}, err
+	}
+	counted := newFigures(d.db, o.Zone, d.log, time.Now)
+	d.services = append(d.services, service{"statistics", counted.Run})
+	o.Statistics, o.Deadlines = counted, deadlines(d.config)
 	return console.New(o)
 }
 

@@ -120,7 +120,13 @@ func made() []string {
 	for _, r := range rights.Roles() {
 		keys = append(keys, "role."+string(r), "role."+string(r)+".may")
 	}
-	return keys
+	for _, c := range statsColumns {
+		keys = append(keys, "stats.col."+c.order)
+		if c.means {
+			keys = append(keys, "stats.means."+c.order)
+		}
+	}
+	return append(keys, "stats.role.0", "stats.role.1", "stats.role.2")
 }
 
 func TestTexts(t *testing.T) {
