@@ -26,8 +26,8 @@ func (s *site) served(t *testing.T) string {
 	return server.URL
 }
 
-// shown is a page as it is looked at: pictures, readers, width.
-func shown(tab *browsertest.Tab, name string) {
+// pictured is a page as it is looked at: pictures, readers, width.
+func pictured(tab *browsertest.Tab, name string) {
 	tab.Accessible()
 	tab.Shot("console-" + name)
 }
@@ -53,64 +53,64 @@ func TestScreens(t *testing.T) {
 			}
 			tab := browser.Open(t, screen, browsertest.Options{})
 			tab.Go(at + "/console")
-			shown(tab, "entrance")
+			pictured(tab, "entrance")
 			tab.Go(at + "/console/break-glass")
 			tab.Type("#login", "admin")
 			tab.Type("#password", "wrong")
 			tab.Press(submit)
-			shown(tab, "break-glass")
+			pictured(tab, "break-glass")
 			tab.Type("#login", "admin")
 			tab.Type("#password", glassPassword)
 			tab.Press(submit)
 			tab.Reads("Вы вошли аварийно")
-			shown(tab, "home-break-glass")
+			pictured(tab, "home-break-glass")
 
 			tab = open(teacher)
 			tab.Go(at + "/console")
-			shown(tab, "no-rights")
+			pictured(tab, "no-rights")
 
 			delete(s.factors, operator.ID)
 			tab = open(operator)
 			tab.Go(at + "/console/rights")
-			shown(tab, "not-invited")
+			pictured(tab, "not-invited")
 			if err := s.Invite(t.Context(), operator.ID, "ABCD-EFGH-JKMN", s.now.Add(time.Hour), s.now, nil); err != nil {
 				t.Fatal(err)
 			}
 			tab.Go(at + "/console/sign-in")
-			shown(tab, "enrol")
+			pictured(tab, "enrol")
 			_, key, _ := strings.Cut(tab.Text(), "ключ: ")
 			app := s.appOf(strings.TrimSpace(strings.SplitN(key, "\n", 2)[0]))
 			tab.Type("#invitation", "ABCD-EFGH-JKMN")
 			tab.Type("#code", app())
 			tab.Press(submit)
 			tab.Reads("Запишите резервные коды")
-			shown(tab, "codes")
+			pictured(tab, "codes")
 			tab.Press(submit)
 			tab.Reads("Оператор города")
-			shown(tab, "home")
+			pictured(tab, "home")
 			tab.Go(at + "/console/rights")
-			shown(tab, "rights")
+			pictured(tab, "rights")
 			tab.Type("#login", "evann")
 			tab.Type("#schools", "49 1050")
 			tab.Press("form.filters button")
 			tab.Reads("ровно одна школа")
-			shown(tab, "rights-wrong")
+			pictured(tab, "rights-wrong")
 			tab.Type("#login", "evann")
 			tab.Type("#schools", "49")
 			tab.Press("form.filters button")
 			tab.Reads("Код подключения для evann")
-			shown(tab, "rights-invited")
+			pictured(tab, "rights-invited")
 			tab.Go(at + "/console/rights?lang=en")
-			shown(tab, "rights-en")
+			pictured(tab, "rights-en")
 			tab.Go(at + "/console/rights?lang=ru")
 
 			s.now = s.now.Add(20 * time.Minute)
 			tab.Go(at + "/console/rights")
-			shown(tab, "code")
+			pictured(tab, "code")
 			tab.Type("#code", "000000")
 			tab.Press(submit)
 			tab.Reads("Код не подошёл")
-			shown(tab, "code-wrong")
+			pictured(tab, "code-wrong")
 			tab.Type("#code", app())
 			tab.Press(submit)
 			tab.Reads("Кто что администрирует")
@@ -121,7 +121,7 @@ func TestScreens(t *testing.T) {
 			tab.Type("#code", s.code())
 			tab.Press(submit)
 			tab.Reads("Слишком много")
-			shown(tab, "code-locked")
+			pictured(tab, "code-locked")
 		})
 	}
 }
