@@ -114,6 +114,9 @@ func (t *tx) close(d queue.Decision, by string, now time.Time) error {
 	}
 	line := decisionLine(d)
 	line["by"] = by
+	if err := t.requeueKnown(d.Item); err != nil {
+		return err
+	}
 	return t.auditJSON(now, "decision_undone", d.Person, line)
 }
 
@@ -350,6 +353,9 @@ func (t *tx) keepDecision(d queue.Decision) error {
 	err = t.exec("INSERT INTO decisions (id, item, run, verb, digest, version, object, kind, key, at, undone, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
 		d.ID, d.Item, d.Run, d.Verb, digest, version, object, kind, key, micros(d.At), sealed)
 	if err != nil {
+		return err
+	}
+	if err := t.requeueKnown(d.Item); err != nil {
 		return err
 	}
 	return t.auditJSON(d.At, "decision", d.Person, decisionLine(d))

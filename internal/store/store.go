@@ -13,6 +13,8 @@
 //	    ├─ Repairs      duplicates that were put to rest, and the way back
 //	    ├─ Journal      who was on the Wi-Fi when
 //	    ├─ WebSessions  browsers that are signed in
+//	    ├─ Queue        what curators have to decide, and have decided
+//	    ├─ Support      what people wrote to us
 //	    └─ Audit        hash-chained trail
 //
 // Every write runs in one transaction that ends by taking numbers from the one
@@ -148,7 +150,10 @@ func (db *DB) prepare(ctx context.Context) error {
 	if err := db.fillLooks(ctx); err != nil {
 		return err
 	}
-	return db.fillCityLogins(ctx)
+	if err := db.fillCityLogins(ctx); err != nil {
+		return err
+	}
+	return db.fillQuestions(ctx)
 }
 
 // checkKeyset opens a proof that was sealed with the newest keys the database
