@@ -1,0 +1,159 @@
+package console
+
+import (
+	"context"
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/rights"
+	"schoolbridge/internal/web"
+	"schoolbridge/provision/queue"
+)
+
+// Cases are the questions that people decide. What is outside of a scope is not
+// there: identity.ErrNotFound, after the same work.
+type Cases interface {
+	// Page gives the next questions, the oldest first.
+	Page(ctx context.Context, ask CasesAsk) (CasesPage, error)
+	// Open says how many of a kind wait, up to a bound.
+	Open(ctx context.Context, scope rights.Scope, kind queue.Kind) (int, error)
+	// Case gives one question with its evidence. id may lack its end.
+	Case(ctx context.Context, scope rights.Scope, lang web.Lang, id string) (*Case, error)
+	// Decide answers one, and gives the decision's id; the errors of package queue.
+	Decide(ctx context.Context, scope rights.Scope, a CaseAnswer) (string, error)
+	// Undo takes a decision back; the errors of package queue.
+	Undo(ctx context.Context, scope rights.Scope, decision, by string, now time.Time) error
+}
+
+// CasesAsk chooses a page of questions.
+type CasesAsk struct {
+	Scope    rights.Scope
+	Lang     web.Lang
+	Kinds    []queue.Kind
+	Answered bool
+	After    CasesPlace
+	N        int
+}
+
+// CasesPlace is where a page ends.
+type CasesPlace struct {
+	At   time.Time
+	Stem string
+}
+
+// CasesPage is a page of questions.
+type CasesPage struct {
+	Cases []CaseLine
+	Next  *CasesPlace // nil: there are no more
+}
+
+// CaseLine is a question in a list.
+type CaseLine struct {
+	Stem    string
+	Kind    queue.Kind
+	At      time.Time
+	Who     string // ФИО; "": it is another school's to say
+	Login   string
+	Number  string   // of a letter to support
+	Schools []string // names of those that may be seen
+	Others  bool     // other schools are concerned
+	Why     []string // in words
+	Person  identity.PersonID
+	Decided *CaseDecision
+}
+
+// Case is a question with what speaks for and against.
+type Case struct {
+	CaseLine
+	ID       string // with its version: nobody decides on what has changed since
+	Problems []CaseProblem
+	Sides    []CaseSide
+	Choices  []CaseChoice // none for whoever may not decide
+	Moved    bool         // answered, and open again
+	Foreign  bool         // only the operator may decide
+	Silent   bool         // Active Directory did not answer
+}
+
+// CaseProblem is what is in the way, in words.
+type CaseProblem struct{ Code, Meaning, Who, Remedy string }
+
+// CaseSide is one source of evidence.
+type CaseSide struct {
+	Source string // mosru, letter, kadry, kontingent, zapis, ad
+	Name   string // of the record or account there
+	Masked bool   // another school's: nothing is told
+	Values map[string]string
+	Equal  map[string]bool // to what the question is about, where both are known
+}
+
+// CaseChoice is one answer that fits.
+type CaseChoice struct {
+	Verb queue.Verb
+	What string // a record, or a name
+}
+
+// CaseDecision is an answer that stands.
+type CaseDecision struct {
+	ID, By, What, Reason string
+	Verb                 queue.Verb
+	At                   time.Time
+}
+
+// CaseAnswer is an answer on its way.
+type CaseAnswer struct {
+	Case   string // with its version
+	Choice CaseChoice
+	By     string
+	Reason string
+	Now    time.Time
+}
+
+// Problems are the curators' lists, as they were found some time ago.
+type Problems interface {
+	// Board gives the lists as they are; nil: they are being made for the first time.
+	// With fresh they are made anew beside, if they are old enough.
+	Board(fresh bool) *ProblemsBoard
+	// Page gives at most n lines from a number on, and the next number, 0: no more.
+	Page(ctx context.Context, b *ProblemsBoard, q ProblemsQuery, from, n int) ([]ProblemLine, int, error)
+	// Codes counts lines by their codes, Schools gives those that have some.
+	Codes(b *ProblemsBoard, q ProblemsQuery) []ProblemCount
+	Schools(b *ProblemsBoard, q ProblemsQuery) []person.School
+	// File writes all of a query as "csv" or "xlsx".
+	File(ctx context.Context, b *ProblemsBoard, q ProblemsQuery, format string) ([]byte, error)
+}
+
+// ProblemsBoard is one state of the lists.
+type ProblemsBoard struct {
+	Made      time.Time
+	Making    bool // they are being made anew
+	Deadlines bool // there are some
+	Inside    any  // of whoever implements Problems
+}
+
+// ProblemsQuery chooses lines.
+type ProblemsQuery struct {
+	Scope  rights.Scope
+	Lang   web.Lang
+	School person.SchoolID // "": every one
+	Code   string          // "": every one
+	Role   person.Role     // 0: everybody
+	Behind bool            // those past their deadline
+}
+
+// ProblemCount is how many lines have a code.
+type ProblemCount struct {
+	Code, Meaning string
+	N             int
+}
+
+// ProblemLine is one problem of one person at one school.
+type ProblemLine struct {
+	School                          string
+	Role, FIO, Place, Record, Login string
+	Target                          string
+	Code, Meaning, Who, Remedy      string
+	At                              time.Time
+	Deadline                        string
+	Late                            int
+}
