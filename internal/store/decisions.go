@@ -409,6 +409,24 @@ func (t *tx) someDecisions(condition string, args ...any) ([]queue.Decision, err
 	return list, err
 }
 
+// Decision gives one of them, whether it stands or not: identity.ErrNotFound.
+func (q *Queue) Decision(ctx context.Context, id string) (d queue.Decision, err error) {
+	err = q.db.read(ctx, func(t *tx) error {
+		list, err := t.someDecisions("id = ?", id)
+		if err == nil && len(list) == 0 {
+			err = identity.ErrNotFound
+		}
+		if err == nil {
+			d = list[0]
+		}
+		return err
+	})
+	if err != nil {
+		return d, fmt.Errorf("read decision %s: %w", id, err)
+	}
+	return d, nil
+}
+
 // Decisions gives the last n decisions, the newest first; with all also those
 // that were taken back.
 func (q *Queue) Decisions(ctx context.Context, all bool, n int) ([]queue.Decision, error) {

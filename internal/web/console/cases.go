@@ -106,8 +106,14 @@ type CaseAnswer struct {
 	Choice CaseChoice
 	By     string
 	Reason string
+	Lang   web.Lang
 	Now    time.Time
 }
+
+// CaseRefused is why an answer is not taken, in the words of CaseAnswer.Lang.
+type CaseRefused struct{ Text string }
+
+func (e CaseRefused) Error() string { return e.Text }
 
 // Problems are the curators' lists, as they were found some time ago.
 type Problems interface {
