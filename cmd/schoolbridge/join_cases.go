@@ -130,14 +130,14 @@ func (c caseDesk) schoolName(id person.SchoolID) string {
 }
 
 // Case implements console.Cases.
-func (c caseDesk) Case(ctx context.Context, scope rights.Scope, lang web.Lang, id string) (*console.Case, error) {
+func (c caseDesk) Case(ctx context.Context, scope, decide rights.Scope, lang web.Lang, id string) (*console.Case, error) {
 	item, err := c.item(ctx, scope, id)
 	if err != nil && !errors.Is(err, queue.ErrMoved) {
 		return nil, err
 	}
-	decidable := item.Decidable(queueScope(scope))
+	decidable := !decide.Empty() && item.Decidable(queueScope(decide))
 	e := c.desk(lang, time.Time{}).gather(ctx, &item)
-	view := &console.Case{CaseLine: c.line(&item, scope, lang), ID: item.ID, Moved: item.Moved(), Foreign: !decidable, Silent: e.live != nil}
+	view := &console.Case{CaseLine: c.line(&item, scope, lang), ID: item.ID, Moved: item.Moved(), Foreign: !decide.Empty() && !decidable, Silent: e.live != nil, SignedIn: item.Case != nil && item.Case.Profile != nil}
 	for _, p := range item.Problems {
 		said := explain.ProblemOf(explain.Lang(lang), p)
 		view.Problems = append(view.Problems, console.CaseProblem{Code: said.Code, Meaning: said.Meaning, Who: explain.Repairer(explain.Lang(lang), p.Code), Remedy: said.Remedy})
@@ -228,24 +228,24 @@ func sameName(display string, item *queue.Item, scope rights.Scope) bool {
 }
 
 // Decide implements console.Cases.
-func (c caseDesk) Decide(ctx context.Context, scope rights.Scope, a console.CaseAnswer) (string, error) {
+func (c caseDesk) Decide(ctx context.Context, scope rights.Scope, a console.CaseAnswer) (console.CaseDone, error) {
 	item, err := c.item(ctx, scope, a.Case)
 	if err != nil {
-		return "", err
+		return console.CaseDone{}, err
 	}
 	if _, seen := queue.Split(a.Case); seen == "" || !item.Decidable(queueScope(scope)) {
-		return "", identity.ErrNotFound
+		return console.CaseDone{}, identity.ErrNotFound
 	}
 	desk := c.desk(a.Lang, a.Now, a.Case, string(a.Choice.Verb), a.Choice.What)
 	d := queue.Decision{Item: a.Case, Verb: a.Choice.Verb, By: a.By, Reason: a.Reason}
 	if err := desk.complete(ctx, &item, &d); err != nil {
 		if said := (refusedAnswer{}); errors.As(err, &said) {
-			return "", console.CaseRefused{Text: said.Error()}
+			return console.CaseDone{}, console.CaseRefused{Text: said.Error()}
 		}
-		return "", err
+		return console.CaseDone{}, err
 	}
 	done, err := c.d.db.Queue().Decide(ctx, d, a.Now)
-	return done.ID, err
+	return console.CaseDone{ID: done.ID, Place: console.CasesPlace{At: item.At, Stem: done.Item}}, err
 }
 
 // Undo implements console.Cases. Whose question is gone, for it has come to an

@@ -18,10 +18,11 @@ type Cases interface {
 	Page(ctx context.Context, ask CasesAsk) (CasesPage, error)
 	// Open says how many of a kind wait, up to a bound.
 	Open(ctx context.Context, scope rights.Scope, kind queue.Kind) (int, error)
-	// Case gives one question with its evidence. id may lack its end.
-	Case(ctx context.Context, scope rights.Scope, lang web.Lang, id string) (*Case, error)
-	// Decide answers one, and gives the decision's id; the errors of package queue.
-	Decide(ctx context.Context, scope rights.Scope, a CaseAnswer) (string, error)
+	// Case gives one question with its evidence, which see covers, and the answers of
+	// whoever may decide within decide. id may lack its end.
+	Case(ctx context.Context, see, decide rights.Scope, lang web.Lang, id string) (*Case, error)
+	// Decide answers one: the errors of package queue, and CaseRefused.
+	Decide(ctx context.Context, scope rights.Scope, a CaseAnswer) (CaseDone, error)
 	// Undo takes a decision back; the errors of package queue.
 	Undo(ctx context.Context, scope rights.Scope, decision, by string, now time.Time) error
 }
@@ -73,6 +74,7 @@ type Case struct {
 	Moved    bool         // answered, and open again
 	Foreign  bool         // only the operator may decide
 	Silent   bool         // Active Directory did not answer
+	SignedIn bool         // of a letter: whoever wrote it was
 }
 
 // CaseProblem is what is in the way, in words.
@@ -85,6 +87,12 @@ type CaseSide struct {
 	Masked bool   // another school's: nothing is told
 	Values map[string]string
 	Equal  map[string]bool // to what the question is about, where both are known
+}
+
+// Has says that it is known whether a value is equal.
+func (s CaseSide) Has(field string) bool {
+	_, ok := s.Equal[field]
+	return ok
 }
 
 // CaseChoice is one answer that fits.
@@ -108,6 +116,12 @@ type CaseAnswer struct {
 	Reason string
 	Lang   web.Lang
 	Now    time.Time
+}
+
+// CaseDone is a decision that was made.
+type CaseDone struct {
+	ID    string
+	Place CasesPlace // of the question
 }
 
 // CaseRefused is why an answer is not taken, in the words of CaseAnswer.Lang.

@@ -120,6 +120,8 @@ type Options struct {
 	Grants  Grants
 	People  People
 	Trail   Trail
+	// Cases are the questions that people decide; nil: there are none.
+	Cases Cases
 	// BreakGlass is nil where it is switched off.
 	BreakGlass BreakGlass
 	// Groups are those of Active Directory whose members have a role, to be shown.
@@ -187,11 +189,14 @@ type entry struct {
 
 // parts are all of them, in the order of the navigation.
 func parts() []part {
-	return []part{granting}
+	return []part{deciding, granting}
 }
 
 //go:embed pages/*.html
 var pageFiles embed.FS
+
+//go:embed assets/*
+var assetFiles embed.FS
 
 // room is the console as it was made.
 type room struct {
@@ -235,7 +240,7 @@ func newRoom(o Options, all []part) (web.Room, error) {
 			table[pattern] = web.Page{Do: c.guard(page), Costly: page.costly, Back: page.back, Body: page.body}
 		}
 	}
-	return web.Room{Name: roomName, Table: table, Templates: pageFiles, Words: web.JoinWords(words...), Nav: c.nav, Way: c.way}, nil
+	return web.Room{Name: roomName, Table: table, Templates: pageFiles, Assets: assetFiles, Words: web.JoinWords(words...), Nav: c.nav, Way: c.way}, nil
 }
 
 const (

@@ -120,12 +120,12 @@ func made() []string {
 	for _, r := range rights.Roles() {
 		keys = append(keys, "role."+string(r), "role."+string(r)+".may")
 	}
-	return keys
+	return append(keys, queueMade()...)
 }
 
 func TestTexts(t *testing.T) {
 	s := newSite(t, nil)
-	webtest.Texts(t, s.f, s.room, made(), nil)
+	webtest.Texts(t, s.f, s.room, made(), []string{"source.mosru", "source.ad"})
 }
 
 // TestEnglish: no Russian letter but those of names.
