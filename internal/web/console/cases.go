@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"schoolbridge/internal/identity"
-	"schoolbridge/internal/person"
 	"schoolbridge/internal/rights"
 	"schoolbridge/internal/web"
 	"schoolbridge/provision/queue"
@@ -128,52 +127,3 @@ type CaseDone struct {
 type CaseRefused struct{ Text string }
 
 func (e CaseRefused) Error() string { return e.Text }
-
-// Problems are the curators' lists, as they were found some time ago.
-type Problems interface {
-	// Board gives the lists as they are; nil: they are being made for the first time.
-	// With fresh they are made anew beside, if they are old enough.
-	Board(fresh bool) *ProblemsBoard
-	// Page gives at most n lines from a number on, and the next number, 0: no more.
-	Page(ctx context.Context, b *ProblemsBoard, q ProblemsQuery, from, n int) ([]ProblemLine, int, error)
-	// Codes counts lines by their codes, Schools gives those that have some.
-	Codes(b *ProblemsBoard, q ProblemsQuery) []ProblemCount
-	Schools(b *ProblemsBoard, q ProblemsQuery) []person.School
-	// File writes all of a query as "csv" or "xlsx".
-	File(ctx context.Context, b *ProblemsBoard, q ProblemsQuery, format string) ([]byte, error)
-}
-
-// ProblemsBoard is one state of the lists.
-type ProblemsBoard struct {
-	Made      time.Time
-	Making    bool // they are being made anew
-	Deadlines bool // there are some
-	Inside    any  // of whoever implements Problems
-}
-
-// ProblemsQuery chooses lines.
-type ProblemsQuery struct {
-	Scope  rights.Scope
-	Lang   web.Lang
-	School person.SchoolID // "": every one
-	Code   string          // "": every one
-	Role   person.Role     // 0: everybody
-	Behind bool            // those past their deadline
-}
-
-// ProblemCount is how many lines have a code.
-type ProblemCount struct {
-	Code, Meaning string
-	N             int
-}
-
-// ProblemLine is one problem of one person at one school.
-type ProblemLine struct {
-	School                          string
-	Role, FIO, Place, Record, Login string
-	Target                          string
-	Code, Meaning, Who, Remedy      string
-	At                              time.Time
-	Deadline                        string
-	Late                            int
-}

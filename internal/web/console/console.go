@@ -44,6 +44,7 @@ import (
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/rights"
 	"schoolbridge/internal/web"
+	"schoolbridge/provision/census"
 )
 
 // Rights says what people may.
@@ -122,8 +123,14 @@ type Options struct {
 	Trail   Trail
 	// Cases are the questions that people decide; nil: there are none.
 	Cases Cases
+	// Problems are what curators have to repair; nil: there is no page of them.
+	Problems Problems
 	// BreakGlass is nil where it is switched off.
 	BreakGlass BreakGlass
+	// Statistics has the figures of the schools; nil: no page of them. Deadlines are
+	// those by which everybody is to have activated.
+	Statistics Statistics
+	Deadlines  census.Deadlines
 	// Groups are those of Active Directory whose members have a role, to be shown.
 	Groups []GroupRule
 	// Issuer is what an authenticator app calls us; "": schoolbridge.
@@ -189,7 +196,7 @@ type entry struct {
 
 // parts are all of them, in the order of the navigation.
 func parts() []part {
-	return []part{deciding, granting}
+	return []part{deciding, troubles, statistics, granting}
 }
 
 //go:embed pages/*.html

@@ -120,7 +120,14 @@ func made() []string {
 	for _, r := range rights.Roles() {
 		keys = append(keys, "role."+string(r), "role."+string(r)+".may")
 	}
-	return append(keys, queueMade()...)
+	for _, c := range statsColumns {
+		keys = append(keys, "stats.col."+c.order)
+		if c.means {
+			keys = append(keys, "stats.means."+c.order)
+		}
+	}
+	keys = append(keys, "stats.role.0", "stats.role.1", "stats.role.2")
+	return append(append(keys, queueMade()...), "problems.role.staff", "problems.role.pupil", "problems.role.parent")
 }
 
 func TestTexts(t *testing.T) {
