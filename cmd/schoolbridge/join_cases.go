@@ -36,7 +36,7 @@ func (c caseDesk) desk(lang web.Lang, now time.Time, words ...string) *queueDesk
 
 // Page implements console.Cases.
 func (c caseDesk) Page(ctx context.Context, ask console.CasesAsk) (console.CasesPage, error) {
-	items, next, err := c.d.db.Queue().Page(ctx, store.PageAsk{Scope: queueScope(ask.Scope), Kinds: ask.Kinds, Answered: ask.Answered, After: store.Place(ask.After), N: ask.N})
+	items, next, err := c.d.db.Queue().Page(ctx, store.PageAsk{Scope: queueScope(ask.Scope), Kinds: ask.Kinds, Answered: ask.Answered, After: store.QueuePlace(ask.After), N: ask.N})
 	if err != nil {
 		return console.CasesPage{}, err
 	}

@@ -36,6 +36,7 @@ import (
 	"schoolbridge/internal/telemetry"
 	"schoolbridge/internal/trust"
 	"schoolbridge/ldapsrv"
+	"schoolbridge/provision"
 	"schoolbridge/provision/ad"
 	"schoolbridge/radiussrv"
 )
@@ -100,6 +101,7 @@ type daemon struct {
 	mosru         *mosru.Client
 	auth          *auth.Authenticator
 	ad            *ad.Target                    // nil: none is connected
+	worker        *provision.Worker             // nil: as ad
 	eventReceiver http.Handler                  // nil: no events
 	cert          *certificate                  // nil: no TLS, until a restart
 	authority     atomic.Pointer[x509.CertPool] // of RadSec clients
@@ -111,6 +113,7 @@ type daemon struct {
 	ldapAsks      atomic.Pointer[ldapAsks]
 	ldapCerts     atomic.Pointer[listenerCertificates]
 	inventory     atomic.Pointer[auth.Inventory]
+	taken         atomic.Pointer[config.Config] // by the last reload; nil: there was none
 	expiry        *telemetry.Expiry
 	lasting       []telemetry.Certificate // those that a reload does not replace
 

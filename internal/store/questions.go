@@ -20,8 +20,8 @@ import (
 // What changes a question writes it (requeue); what an import changed meanwhile is
 // noticed by Review.
 
-// Place is where a page of questions ends.
-type Place struct {
+// QueuePlace is where a page of questions ends.
+type QueuePlace struct {
 	At   time.Time
 	Stem string
 }
@@ -31,7 +31,7 @@ type PageAsk struct {
 	Scope    queue.Scope
 	Kinds    []queue.Kind
 	Answered bool // those that are answered, instead of those that are open
-	After    Place
+	After    QueuePlace
 	N        int
 }
 
@@ -41,7 +41,7 @@ const pageLooks = 60
 
 // Page gives the next questions that concern the scope, the oldest first, and the
 // place after which there are more; nil: there are none.
-func (q *Queue) Page(ctx context.Context, ask PageAsk) (items []queue.Item, next *Place, err error) {
+func (q *Queue) Page(ctx context.Context, ask PageAsk) (items []queue.Item, next *QueuePlace, err error) {
 	err = q.db.read(ctx, func(t *tx) error {
 		items, next = nil, nil
 		places, err := t.places(ask, pageLooks+1)
@@ -76,12 +76,12 @@ func (q *Queue) Page(ctx context.Context, ask PageAsk) (items []queue.Item, next
 const everySchool person.SchoolID = ""
 
 // places gives the next n that are noted, each once.
-func (t *tx) places(ask PageAsk, n int) ([]Place, error) {
+func (t *tx) places(ask PageAsk, n int) ([]QueuePlace, error) {
 	schools := ask.Scope.Schools
 	if ask.Scope.All {
 		schools = []person.SchoolID{everySchool}
 	}
-	var all []Place
+	var all []QueuePlace
 	for _, school := range schools {
 		if school == everySchool && !ask.Scope.All {
 			continue
@@ -89,7 +89,7 @@ func (t *tx) places(ask PageAsk, n int) ([]Place, error) {
 		for _, kind := range ask.Kinds {
 			err := t.each("SELECT at, stem FROM questions WHERE school = ? AND kind = ? AND answered = ? AND (at, stem) > (?, ?) ORDER BY at, stem LIMIT ?",
 				[]any{string(school), string(kind), ask.Answered, micros(ask.After.At), ask.After.Stem, n}, func(scan func(...any) error) error {
-					var p Place
+					var p QueuePlace
 					var at int64
 					err := scan(&at, &p.Stem)
 					p.At = moment(at)
@@ -101,7 +101,7 @@ func (t *tx) places(ask PageAsk, n int) ([]Place, error) {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b Place) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Stem, b.Stem)) })
+	slices.SortFunc(all, func(a, b QueuePlace) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Stem, b.Stem)) })
 	all = slices.Compact(all)
 	return all[:min(n, len(all))], nil
 }

@@ -78,19 +78,23 @@ func (b *Board) list(q *Query) []pinned {
 	return b.lists[0]
 }
 
-// walk calls f with the number of every line that the query chooses, from one on,
-// until f says that it is enough.
-func (b *Board) walk(q *Query, from int, f func(n int, p *pinned) bool) {
-	covered, list := b.chosen(q), b.list(q)
-	for n := max(from, 0); n < len(list); n++ {
-		p := &list[n]
+// walk calls f with every line that the query chooses and its number among them,
+// which tells nothing of others, until f says that it is enough.
+func (b *Board) walk(q *Query, f func(n int, p *pinned) bool) {
+	covered, list, n := b.chosen(q), b.list(q), 0
+	for i := range list {
+		p := &list[i]
 		school := int(p.school)
 		if school < 0 {
 			school = len(b.schools)
 		}
-		if covered[school] && (q.Code == "" || q.Code == p.problem.Code) && (q.Role == 0 || p.role >= 0 && Roles[p.role] == q.Role) && !f(n, p) {
+		if !covered[school] || q.Code != "" && q.Code != p.problem.Code || q.Role != 0 && (p.role < 0 || Roles[p.role] != q.Role) {
+			continue
+		}
+		if !f(n, p) {
 			return
 		}
+		n++
 	}
 }
 
@@ -98,7 +102,10 @@ func (b *Board) walk(q *Query, from int, f func(n int, p *pinned) bool) {
 // number from which there are more; 0: there are none.
 func (b *Board) Page(ctx context.Context, names Names, q Query, from, n int) (items []Item, next int, err error) {
 	var page []pinned
-	b.walk(&q, from, func(at int, p *pinned) bool {
+	b.walk(&q, func(at int, p *pinned) bool {
+		if at < from {
+			return true
+		}
 		if len(page) == n {
 			next = at
 			return false
@@ -121,7 +128,7 @@ type CodeCount struct {
 func (b *Board) Codes(q Query) []CodeCount {
 	q.Code = ""
 	counts := map[match.Code]int{}
-	b.walk(&q, 0, func(_ int, p *pinned) bool { counts[p.problem.Code]++; return true })
+	b.walk(&q, func(_ int, p *pinned) bool { counts[p.problem.Code]++; return true })
 	list := make([]CodeCount, 0, len(counts))
 	for code, n := range counts {
 		list = append(list, CodeCount{code, n})
@@ -135,7 +142,7 @@ func (b *Board) Schools(q Query) []person.School {
 	q.School, q.Code, q.Role = "", "", 0
 	var list []person.School
 	last := int32(-2)
-	b.walk(&q, 0, func(_ int, p *pinned) bool {
+	b.walk(&q, func(_ int, p *pinned) bool {
 		if p.school != last {
 			if last = p.school; last >= 0 {
 				list = append(list, b.schools[last])

@@ -121,6 +121,10 @@ type Options struct {
 	Grants  Grants
 	People  People
 	Trail   Trail
+	// What parts read; nil where it is not there.
+	Stories   Stories
+	Addresses Addresses
+	System    System
 	// Cases are the questions that people decide; nil: there are none.
 	Cases Cases
 	// Problems are what curators have to repair; nil: there is no page of them.
@@ -196,7 +200,7 @@ type entry struct {
 
 // parts are all of them, in the order of the navigation.
 func parts() []part {
-	return []part{deciding, troubles, statistics, granting}
+	return []part{searching, deciding, troubles, addressing, statistics, health, settings, granting}
 }
 
 //go:embed pages/*.html
