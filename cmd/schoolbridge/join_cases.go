@@ -245,7 +245,7 @@ func (c caseDesk) Decide(ctx context.Context, scope rights.Scope, a console.Case
 		return console.CaseDone{}, err
 	}
 	done, err := c.d.db.Queue().Decide(ctx, d, a.Now)
-	return console.CaseDone{ID: done.ID, Place: console.CasesPlace{At: item.At, Stem: done.Item}}, err
+	return console.CaseDone{ID: done.ID, Who: whoseWithin(&item, scope), Place: console.CasesPlace{At: item.At, Stem: done.Item}}, err
 }
 
 // Undo implements console.Cases. Whose question is gone, for it has come to an

@@ -120,6 +120,7 @@ type CaseAnswer struct {
 // CaseDone is a decision that was made.
 type CaseDone struct {
 	ID    string
+	Who   string     // of whom
 	Place CasesPlace // of the question
 }
 

@@ -58,7 +58,7 @@ type queuePage struct {
 
 type queueTab struct {
 	Name, Title, Address string
-	N                    string // "": it is not counted
+	N                    string // how many wait; "": none, or not counted
 	Current              bool
 }
 
@@ -72,6 +72,7 @@ type caseRow struct {
 // queueDone is the visitor's last decision, which can be taken back.
 type queueDone struct {
 	Decision, Stem string
+	Who            string // of whom it was decided
 	Verb           queue.Verb
 	At             time.Time
 }
@@ -233,7 +234,9 @@ func (v *visit) tabs(p queuePage) ([]queueTab, error) {
 			if err != nil {
 				return nil, err
 			}
-			tab.N = strconv.Itoa(n)
+			if n > 0 {
+				tab.N = strconv.Itoa(n)
+			}
 		}
 		tabs = append(tabs, tab)
 	}
@@ -366,7 +369,7 @@ func (v *visit) decide() {
 		v.notDecided(stem, a, err)
 		return
 	}
-	if !v.keepDone(queueDone{Decision: done.ID, Stem: stem, Verb: a.Choice.Verb, At: v.Now}) {
+	if !v.keepDone(queueDone{Decision: done.ID, Stem: stem, Who: done.Who, Verb: a.Choice.Verb, At: v.Now}) {
 		return
 	}
 	v.To(v.nextCase(done.Place))

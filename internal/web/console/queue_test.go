@@ -124,7 +124,7 @@ func (d *docket) Decide(_ context.Context, s rights.Scope, a CaseAnswer) (CaseDo
 		return CaseDone{}, queue.ErrDecided
 	}
 	k.Decided = &CaseDecision{ID: "d1", By: a.By, Verb: a.Choice.Verb, What: a.Choice.What, Reason: a.Reason, At: a.Now}
-	return CaseDone{"d1", CasesPlace{k.At, k.Stem}}, nil
+	return CaseDone{"d1", k.Who, CasesPlace{k.At, k.Stem}}, nil
 }
 
 func (d *docket) Undo(_ context.Context, s rights.Scope, decision, _ string, _ time.Time) error {
@@ -260,7 +260,7 @@ func TestDecide(t *testing.T) {
 	if own.Decided == nil || own.Decided.By != admin49.ID.String() || own.Decided.What != "evannovann" {
 		t.Errorf("%+v", own.Decided)
 	}
-	webtest.Holds(t, g.Get("/console/queue"), 200, "Решение записано", "Имя дано", "Отменить решение", "!Еванова")
+	webtest.Holds(t, g.Get("/console/queue"), 200, "Решение записано: Еванова Нина Николаевна — Имя дано", "Отменить решение", "!"+own.Stem+`">`)
 	webtest.Goes(t, g.Post("/console/queue/"+own.Stem, answer...), "/console/queue") // «back» and the button again
 	webtest.Holds(t, g.Get("/console/queue?decided=1"), 200, "Еванова", "orlovami")
 	// A colleague had the page open.

@@ -53,7 +53,7 @@ var wordsQueue = web.Words{
 	"case.word":      {"Что сделано", "What was done"},
 	"case.decided":   {"Решено: %s, %s", "Decided: %s, %s"},
 	"case.moved":     {"Вопрос уже решали (%s, %s), но с тех пор данные изменились или решения не хватило.", "The question was decided (%s, %s), but the data have changed since, or it was not enough."},
-	"case.done":      {"Решение записано.", "The decision is kept."},
+	"case.done":      {"Решение записано:", "The decision is kept:"},
 	"case.undo":      {"Отменить решение", "Take it back"},
 	"case.who":       {"Кто исправляет", "Who repairs it"},
 	"case.signed-in": {"Отправлено после входа через mos.ru.", "Sent after signing in with mos.ru."},
