@@ -135,12 +135,22 @@ func hidden(snils string) string {
 func (q *queueDesk) gather(ctx context.Context, item *queue.Item) *evidence {
 	e := &evidence{}
 	p := item.Profile
-	if p != nil {
+	if c := item.Case; c != nil {
+		said := person.Profile{Last: c.Last, First: c.First, Middle: c.Middle, SNILS: c.SNILS}
+		side := queueSide{Source: "letter " + c.Number.String(), Values: map[string]string{"fio": whose(item), "snils": hidden(c.SNILS), "school": string(c.School), "state": c.Problem}}
+		if p != nil {
+			side.Equal = map[string]bool{}
+			met(side.Equal, said.SNILS, p.SNILS, whose(item), person.JoinFIO(p.Last, p.First, p.Middle))
+		}
+		e.sides = append(e.sides, side)
+		p = &said // the records are held against what was typed
+	}
+	if p := item.Profile; p != nil {
 		snils := hidden(p.SNILS)
 		if snils != "" && !p.SNILSConfirmed {
 			snils += " (" + q.says.unconfirmed + ")"
 		}
-		e.sides = append(e.sides, queueSide{Source: "mos.ru", Values: map[string]string{"fio": whose(item), "snils": snils, "birth_date": p.BirthDate.String(),
+		e.sides = append(e.sides, queueSide{Source: "mos.ru", Values: map[string]string{"fio": person.JoinFIO(p.Last, p.First, p.Middle), "snils": snils, "birth_date": p.BirthDate.String(),
 			"phone": q.contact(p.Phone, p.PhoneVerified), "email": q.contact(p.Email, p.EmailVerified), "login": p.Login}})
 	}
 	for _, r := range item.Rows {
@@ -196,14 +206,7 @@ func (q *queueDesk) rowSide(r queue.Row, p *person.Profile) queueSide {
 	if p == nil {
 		return s
 	}
-	one, _ := person.NormalFIO(fio)
-	two, _ := person.NormalFIO(person.JoinFIO(p.Last, p.First, p.Middle))
-	s.Equal["fio"] = one == two
-	if a, ok := person.ParseSNILS(snils); ok {
-		if b, ok := person.ParseSNILS(p.SNILS); ok {
-			s.Equal["snils"] = a == b
-		}
-	}
+	met(s.Equal, snils, p.SNILS, fio, person.JoinFIO(p.Last, p.First, p.Middle))
 	if !birth.IsZero() && !p.BirthDate.IsZero() {
 		s.Equal["birth_date"] = birth == p.BirthDate
 	}
@@ -228,6 +231,18 @@ func compare(records []queueSide, o provision.Object) {
 	}
 }
 
+// met marks whether СНИЛС and ФИО of two sides are equal.
+func met(equal map[string]bool, snils, otherSNILS, fio, otherFIO string) {
+	one, _ := person.NormalFIO(fio)
+	two, _ := person.NormalFIO(otherFIO)
+	equal["fio"] = one == two
+	if a, ok := person.ParseSNILS(snils); ok {
+		if b, ok := person.ParseSNILS(otherSNILS); ok {
+			equal["snils"] = a == b
+		}
+	}
+}
+
 func meet[T comparable](equal map[string]bool, field string, a, b []T) {
 	if len(a) > 0 && len(b) > 0 {
 		equal[field] = slices.ContainsFunc(a, func(v T) bool { return slices.Contains(b, v) })
@@ -242,7 +257,7 @@ func (q *queueDesk) objects(ctx context.Context, item *queue.Item) ([]provision.
 	if !q.config.AD.On() {
 		return nil, nil
 	}
-	target, release, err := openAD(q.config, discardLog())
+	target, release, err := q.openAD()
 	if err != nil {
 		return nil, err
 	}
@@ -258,16 +273,17 @@ func (q *queueDesk) objects(ctx context.Context, item *queue.Item) ([]provision.
 	}
 	ctx, cancel := context.WithTimeout(ctx, q.config.AD.Timeout)
 	defer cancel()
-	return target.FindNames(ctx, names)
+	return target.FindNames(ctx, slices.DeleteFunc(names, func(name string) bool { return name == "" }))
 }
 
 func (q *queueDesk) objectSide(ctx context.Context, o provision.Object, item *queue.Item) queueSide {
-	s := queueSide{Source: "ad:" + o.Name, Values: map[string]string{"fio": o.Display, "login": o.Name, "upn": o.UPN, "guid": hex.EncodeToString(o.ID[:]), "state": q.says.enabled[o.Enabled]}}
+	s := queueSide{Source: "ad:" + o.Name, object: o, Values: map[string]string{"fio": o.Display, "login": o.Name, "upn": o.UPN, "guid": hex.EncodeToString(o.ID[:]), "state": q.says.enabled[o.Enabled]}}
 	if item.Proposal != nil {
 		s.Values["place"] = item.Proposal.Place
 	}
 	owners, err := q.db.Accounts().Owners(ctx, targetAD, [][16]byte{o.ID})
-	switch owner := owners[o.ID]; {
+	s.owner = owners[o.ID]
+	switch owner := s.owner; {
 	case err != nil:
 		s.Values["owner"] = "?"
 	case owner.Subject != "":
@@ -303,7 +319,7 @@ func (q *queueDesk) free(ctx context.Context, item *queue.Item, names []string, 
 	if err != nil {
 		return nil, err
 	}
-	target, release, err := openAD(q.config, discardLog())
+	target, release, err := q.openAD()
 	if err != nil {
 		return nil, err
 	}

@@ -263,6 +263,7 @@ func (d *daemon) prune(ctx context.Context) {
 	if _, err := d.db.Accounts().EraseTries(ctx, time.Now().Add(-d.config.Statistics.KeepTries)); err != nil && ctx.Err() == nil {
 		d.log.Error("what old activations came to cannot be erased", "error", err)
 	}
+	d.pruneQueue(ctx)
 	if err := d.db.Passwords().Prune(ctx, time.Now()); err != nil && ctx.Err() == nil {
 		d.log.Error("destroying dead passwords", "error", err)
 	}

@@ -114,6 +114,9 @@ func (t *tx) close(d queue.Decision, by string, now time.Time) error {
 	}
 	line := decisionLine(d)
 	line["by"] = by
+	if err := t.requeueKnown(d.Item); err != nil {
+		return err
+	}
 	return t.auditJSON(now, "decision_undone", d.Person, line)
 }
 
@@ -352,6 +355,9 @@ func (t *tx) keepDecision(d queue.Decision) error {
 	if err != nil {
 		return err
 	}
+	if err := t.requeueKnown(d.Item); err != nil {
+		return err
+	}
 	return t.auditJSON(d.At, "decision", d.Person, decisionLine(d))
 }
 
@@ -401,6 +407,24 @@ func (t *tx) someDecisions(condition string, args ...any) ([]queue.Decision, err
 		return err
 	})
 	return list, err
+}
+
+// Decision gives one of them, whether it stands or not: identity.ErrNotFound.
+func (q *Queue) Decision(ctx context.Context, id string) (d queue.Decision, err error) {
+	err = q.db.read(ctx, func(t *tx) error {
+		list, err := t.someDecisions("id = ?", id)
+		if err == nil && len(list) == 0 {
+			err = identity.ErrNotFound
+		}
+		if err == nil {
+			d = list[0]
+		}
+		return err
+	})
+	if err != nil {
+		return d, fmt.Errorf("read decision %s: %w", id, err)
+	}
+	return d, nil
 }
 
 // Decisions gives the last n decisions, the newest first; with all also those

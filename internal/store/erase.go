@@ -176,6 +176,9 @@ func (t *tx) eraseAnswers(id identity.PersonID, subject identity.Subject, rows [
 			return err
 		}
 	}
+	if err := t.exec("DELETE FROM questions WHERE stem IN ("+marks(len(stems))+")", stems...); err != nil {
+		return err
+	}
 	return t.exec("DELETE FROM decisions WHERE item IN ("+marks(len(stems))+")", stems...)
 }
 

@@ -319,6 +319,9 @@ func (s *Targets) Save(ctx context.Context, target string, id identity.PersonID,
 		if err == nil && n == 0 {
 			err = identity.ErrConflict
 		}
+		if err == nil && observed != nil {
+			err = t.requeueTarget(id, pass.Observed.Problems)
+		}
 		if err != nil || pass.Delivered == nil {
 			return err
 		}

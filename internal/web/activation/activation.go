@@ -13,6 +13,9 @@
 //	POST /activate/again        the same data once more, after somebody has mended the records
 //	GET  /activate/state        how far the targets are, for the page's script
 //	GET  /help                  what people ask
+//	GET  /support               «Форма обратной связи», where there is one
+//	POST /support               a letter to support
+//	GET  /support/sent          its number, and what happens next
 //	POST /api/activate          activation as JSON, for other programs
 //	GET  /api/activate/LOGIN    how far the account is (Basic authentication)
 //
@@ -84,6 +87,8 @@ type Options struct {
 	// Home says by the look of a name where its password is at home, "" for mos.ru:
 	// whoever is refused is told no more. nil: always at mos.ru.
 	Home func(name string) string
+	// Support takes what people write to us; nil: there is no form here.
+	Support Support
 	// Networks are the names of the school's Wi-Fi.
 	Networks []string
 }
@@ -130,6 +135,11 @@ func New(o Options) (web.Room, error) {
 		"GET /help":                 {Do: do((*visit).help)},
 		"POST /api/activate":        {Do: do((*visit).activate), Program: true},
 		"GET /api/activate/{login}": {Do: do((*visit).progress), Program: true},
+	}
+	if o.Support != nil {
+		room.Table["GET /support"] = web.Page{Do: do((*visit).support)}
+		room.Table["POST /support"] = web.Page{Do: do((*visit).sendSupport), Back: "/support"}
+		room.Table["GET /support/sent"] = web.Page{Do: do((*visit).supportSent)}
 	}
 	if o.Mosru != nil { // a form may end on mos.ru, where somebody who leaves is sent
 		if u, err := url.Parse(o.Mosru.LogoutURL("")); err == nil {

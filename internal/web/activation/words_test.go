@@ -32,7 +32,7 @@ func made() []string {
 	for _, q := range questions {
 		keys = append(keys, "help."+q+".q", "help."+q+".a")
 	}
-	return keys
+	return append(keys, "support.last", "support.first", "support.middle")
 }
 
 func TestTexts(t *testing.T) {

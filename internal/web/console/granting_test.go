@@ -126,12 +126,13 @@ func made() []string {
 			keys = append(keys, "stats.means."+c.order)
 		}
 	}
-	return append(keys, "stats.role.0", "stats.role.1", "stats.role.2")
+	keys = append(keys, "stats.role.0", "stats.role.1", "stats.role.2")
+	return append(append(keys, queueMade()...), "problems.role.staff", "problems.role.pupil", "problems.role.parent")
 }
 
 func TestTexts(t *testing.T) {
 	s := newSite(t, nil)
-	webtest.Texts(t, s.f, s.room, made(), nil)
+	webtest.Texts(t, s.f, s.room, made(), []string{"source.mosru", "source.ad"})
 }
 
 // TestEnglish: no Russian letter but those of names.
