@@ -30,6 +30,7 @@ var auditWords = map[string]struct{ ru, en string }{
 	"duplicates_undoing": {"дубликаты: возврат начат", "duplicates: return begun"}, "duplicates_undone": {"дубликаты: возвращено", "duplicates: taken back"},
 	"rename": {"человек переименован", "person renamed"}, "person_erasure": {"личные данные стёрты", "personal data erased"},
 	"sessions": {"команда sessions", "command sessions"}, "wifi_profile": {"команда wifi profile", "command wifi profile"}, "audit_show": {"команда audit show", "command audit show"},
+	"school_deadlines":  {"сроки школы", "school's deadlines"},
 	telemetry.AuditLost: {"строка журнала потеряна", "line of the trail lost"}, "audit_erasure": {"старые входы стёрты", "old sign-ins erased"},
 }
 

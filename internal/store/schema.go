@@ -222,6 +222,12 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE TABLE web_sessions (handle {bytes} NOT NULL PRIMARY KEY, owner {bytes} NOT NULL, seen {int} NOT NULL, ends {int} NOT NULL, sealed {bytes} NOT NULL)`,
 	`CREATE INDEX web_sessions_owner ON web_sessions (owner, seen)`,
 	`CREATE INDEX web_sessions_ends ON web_sessions (ends)`,
+}}, {oldest: 13, statements: []string{
+	// A school's own list of people, and until when it wants them to have activated
+	// (rolls.go): dates, or nothing.
+	`CREATE INDEX employments_school ON employments (school)`,
+	`CREATE INDEX enrolments_school ON enrolments (school)`,
+	`CREATE TABLE school_deadlines (school {text} NOT NULL PRIMARY KEY, staff {text} NOT NULL, pupils {text} NOT NULL, parents {text} NOT NULL)`,
 }}}
 
 // migrate brings the schema up to date in one transaction.
