@@ -44,14 +44,22 @@ if wanted network-manager && ! command -v nmcli >/dev/null; then
 	nmcli=missing
 	missing+=(libnm0 libpolkit-agent-1-0)
 fi
-# axe-core looks for what keeps people with screen readers or keyboards out. Debian
-# has no package of it; npm brings this version, whose content is held against the sum.
-axe=/usr/local/share/schoolbridge-peers/axe.min.js axe_version=4.14.1
+# What Debian has no package of, npm brings. axe-core looks for what keeps people
+# with screen readers or keyboards out; its content is held against the sum.
+brought=/usr/local/share/schoolbridge-peers
+axe=$brought/axe.min.js axe_version=4.14.1
 axe_sum=29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
+npm=()
 if wanted axe-core && ! echo "$axe_sum  $axe" | sha256sum --check --status 2>/dev/null; then
-	need_axe=yes
+	npm+=(axe)
 fi
-[ ${#missing[@]} -eq 0 ] && [ -z "${need_axe:-}" ] && exit 0
+# oidc-provider is somebody else's OpenID provider; the sums are in the lock file,
+# whose copy is there once all is.
+provider=$(dirname "$0")/../internal/oidctest/provider
+if wanted oidc-provider && ! cmp -s "$provider/package-lock.json" "$brought/oidc-provider/package-lock.json"; then
+	npm+=(oidc)
+fi
+[ ${#missing[@]} -eq 0 ] && [ ${#npm[@]} -eq 0 ] && exit 0
 
 root=()
 if [ "$(id -u)" != 0 ]; then
@@ -59,16 +67,27 @@ if [ "$(id -u)" != 0 ]; then
 	root=(sudo)
 fi
 get_axe() {
-	[ -n "${need_axe:-}" ] || return 0
 	local folder
 	folder=$(mktemp -d)
 	(cd "$folder" && npm pack --silent "axe-core@$axe_version" >/dev/null && tar xzf "axe-core-$axe_version.tgz" package/axe.min.js)
 	echo "$axe_sum  $folder/package/axe.min.js" | sha256sum --check --status || { echo "axe-core $axe_version is not what it was" >&2; exit 1; }
-	"${root[@]}" install -D -m 0644 "$folder/package/axe.min.js" $axe
+	"${root[@]}" install -D -m 0644 "$folder/package/axe.min.js" "$axe"
 	rm -rf "$folder"
 }
+get_oidc() {
+	local folder
+	folder=$(mktemp -d)
+	cp "$provider/package.json" "$provider/package-lock.json" "$folder"
+	(cd "$folder" && npm ci --silent --ignore-scripts --no-audit --no-fund)
+	"${root[@]}" rm -rf "$brought/oidc-provider"
+	"${root[@]}" mkdir -p "$brought/oidc-provider"
+	"${root[@]}" cp -r "$folder/node_modules" "$brought/oidc-provider"
+	"${root[@]}" install -m 0644 "$folder/package-lock.json" "$brought/oidc-provider"
+	rm -rf "$folder"
+}
+by_npm() { for name in "${npm[@]}"; do "get_$name"; done; }
 if [ ${#missing[@]} -eq 0 ]; then
-	get_axe
+	by_npm
 	exit 0
 fi
 policy=/usr/sbin/policy-rc.d made=
@@ -97,4 +116,4 @@ fi
 if [ ${#units[@]} -gt 0 ] && command -v systemctl >/dev/null; then
 	"${root[@]}" systemctl disable "${units[@]}" || echo "these services may start with the machine: ${units[*]}" >&2
 fi
-get_axe
+by_npm

@@ -26,33 +26,46 @@ type office struct {
 	stopAD  func()
 }
 
-// openOffice starts one; signIn is web.sign_in.
+// openOffice starts one before a simulated mos.ru; signIn is web.sign_in.
 func openOffice(t *testing.T, signIn string, users ...sim.User) *office {
+	t.Helper()
+	var simulated *sim.Server
+	o := openOfficeAt(t, signIn, func(public string) (issuer string) {
+		theirs := httptest.NewUnstartedServer(nil)
+		issuer = "http://" + theirs.Listener.Addr().String()
+		var err error
+		simulated, err = sim.New(sim.Options{Issuer: issuer, Users: users, Clients: []sim.Client{{ID: officeClient, Secret: officeSecret, PasswordGrant: true,
+			Redirects: []string{public + "/sign-in/mosru"}, LogoutRedirect: []string{public + "/signed-out"}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs.Config.Handler = simulated
+		theirs.Start()
+		t.Cleanup(theirs.Close)
+		return issuer
+	})
+	o.sim = simulated
+	return o
+}
+
+// How an office is registered at mos.ru.
+const officeClient, officeSecret = "test", "0123456789abcdef0123"
+
+// openOfficeAt starts one before the mos.ru that is begun for the address of the
+// pages.
+func openOfficeAt(t *testing.T, signIn string, begin func(public string) (issuer string)) *office {
 	t.Helper()
 	o := &office{site: newSite(t), log: &logged{}}
 	o.stopAD = o.directory(simad.User{Name: "somebody", Unit: siteManaged, Password: "Starling-2020-Old"})
-	serve := func() (*httptest.Server, string) {
-		s := httptest.NewUnstartedServer(nil)
-		return s, "http://" + s.Listener.Addr().String()
-	}
-	ours, public := serve()
-	theirs, issuer := serve()
-	o.address = public
-	var err error
-	o.sim, err = sim.New(sim.Options{Issuer: issuer, Users: users, Clients: []sim.Client{{ID: "test", Secret: "0123456789abcdef0123", PasswordGrant: true,
-		Redirects: []string{public + "/sign-in/mosru"}, LogoutRedirect: []string{public + "/signed-out"}}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	theirs.Config.Handler = o.sim
-	theirs.Start()
-	t.Cleanup(theirs.Close)
+	ours := httptest.NewUnstartedServer(nil)
+	o.address = "http://" + ours.Listener.Addr().String()
+	issuer := begin(o.address)
 	text, err := os.ReadFile(o.path("config.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	o.write("config.yaml", strings.Replace(string(text), "url: http://127.0.0.1:1\n", "url: "+issuer+"\n  client_secret_file: secret\n", 1)+
-		"web:\n  public_url: "+public+"\n  sign_in: "+signIn+"\n  support_url: https://help.example/\n  fallback_url: https://dnevnik.example/\n"+
+		"web:\n  public_url: "+o.address+"\n  sign_in: "+signIn+"\n  support_url: https://help.example/\n  fallback_url: https://dnevnik.example/\n"+
 		"  start_url: https://school.example/\n  diary_url: https://diary.example/\n")
 	o.write("kadry.csv", "id,fio,snils,school,start\nk1,Еванова Нина Николаевна,112-233-445 95,49,2015-09-01\nk2,Еванова Полина Николаевна,087-654-303 00,49,2015-09-01\n"+
 		"k3,Сомов Пётр Ильич,000-000-001 00,49,2015-09-01\nk4,Лисов Егор Ильич,000-000-002 01,49,2015-09-01\n"+

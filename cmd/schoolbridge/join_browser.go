@@ -8,18 +8,21 @@ import (
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/web"
+	"schoolbridge/internal/web/activation"
 )
 
-// mosruPage is mos.ru's own sign-in page as the web front-end knows it.
+// mosruPage is mos.ru's own sign-in page as activation knows it.
 type mosruPage struct{ *mosru.Client }
 
-var _ web.Mosru = mosruPage{}
+var _ activation.Mosru = mosruPage{}
 
-// AuthorizeURL implements web.Mosru.
-func (m mosruPage) AuthorizeURL(a web.Attempt) string { return m.Client.AuthorizeURL(mosru.Attempt(a)) }
+// AuthorizeURL implements activation.Mosru.
+func (m mosruPage) AuthorizeURL(a activation.Attempt) string {
+	return m.Client.AuthorizeURL(mosru.Attempt(a))
+}
 
-// Redeem implements web.Mosru.
-func (m mosruPage) Redeem(ctx context.Context, a web.Attempt, code string) (person.Profile, error) {
+// Redeem implements activation.Mosru.
+func (m mosruPage) Redeem(ctx context.Context, a activation.Attempt, code string) (person.Profile, error) {
 	return m.Client.Redeem(ctx, mosru.Attempt(a), code)
 }
 

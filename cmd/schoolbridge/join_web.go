@@ -14,6 +14,7 @@ import (
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/telemetry"
 	"schoolbridge/internal/web"
+	"schoolbridge/internal/web/activation"
 	"schoolbridge/provision"
 	"schoolbridge/provision/login"
 	"schoolbridge/provision/match"
@@ -63,7 +64,7 @@ func (d *daemon) overTLS(l net.Listener) net.Listener {
 
 // monitored shows the operators what others are not to see: the metrics count
 // sign-ins by their reasons, which would tell a guesser who exists.
-func (d *daemon) monitored(pages *web.Handler, full, others http.Handler) http.Handler {
+func (d *daemon) monitored(pages *web.Frame, full, others http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		from := pages.From(r)
 		for _, p := range d.config.Web.Monitors {
@@ -76,10 +77,26 @@ func (d *daemon) monitored(pages *web.Handler, full, others http.Handler) http.H
 	})
 }
 
-// pages is the front-end of activation. Nobody waits at it any more once
-// stopping is closed.
-func (d *daemon) pages(stopping <-chan struct{}) (*web.Handler, error) {
+// pages is the web front-end. Nobody waits at it any more once stopping is closed.
+func (d *daemon) pages(stopping <-chan struct{}) (*web.Frame, error) {
 	c := d.config.Web
+	desk, err := d.desk(stopping)
+	if err != nil {
+		return nil, err
+	}
+	entrance, err := d.activation(desk)
+	if err != nil {
+		return nil, err
+	}
+	return web.New(web.Options{
+		Sessions: browsers{d.db.WebSessions()}, Idle: c.Sessions.Idle, Longest: c.Sessions.Longest,
+		Secure: strings.HasPrefix(string(c.Public), "https://"), Proxies: c.Proxies, Logger: d.log,
+		Links: web.Links{Recovery: string(c.Recovery), Support: string(c.Support), Fallback: string(c.Fallback), Start: string(c.Start), Diary: string(c.Diary)},
+	}, entrance)
+}
+
+// desk activates people. Nobody waits at it any more once stopping is closed.
+func (d *daemon) desk(stopping <-chan struct{}) (*provision.Desk, error) {
 	o := provision.ActivatorOptions{Reach: reach(d.config.Upstreams), Logger: d.log, Tries: d.db.Accounts()}
 	if d.ad != nil {
 		o.Target, o.Finder = targetAD, d.ad
@@ -91,18 +108,16 @@ func (d *daemon) pages(stopping <-chan struct{}) (*web.Handler, error) {
 	activator := provision.NewActivator(d.db.Accounts(), d.config.Policy.TimeZone.Location(), o)
 	rematcher := provision.NewRematcher(d.db.Accounts(), activator, d.log)
 	d.services = append(d.services, service{"records of people", func(ctx context.Context) error { return rematcher.Run(ctx, d.db.Targets().Wake) }})
-	desk := provision.NewDesk(signIns{d}, activator, d.db.Targets(),
-		provision.DeskOptions{Stopping: stopping, Logger: d.log})
-	var page web.Mosru
-	if c.SignIn == "mosru" {
-		page = mosruPage{d.mosru}
-	}
-	return web.New(web.Options{
-		Desk: desk, Sessions: browsers{d.db.WebSessions()}, Proxies: c.Proxies, Logger: d.log,
-		Mosru: page, Others: len(d.config.Upstreams) > 0, Home: func(name string) string { return homeOf(d.config, name) }, PublicURL: strings.TrimSuffix(string(c.Public), "/"),
-		Idle: c.Sessions.Idle, Longest: c.Sessions.Longest, Networks: d.config.WiFi.SSIDs,
-		Key:   func(day string) ([32]byte, error) { return d.db.SharedKey("web sign-in " + day) },
-		Links: web.Links{Recovery: string(c.Recovery), Support: string(c.Support), Fallback: string(c.Fallback), Start: string(c.Start), Diary: string(c.Diary)},
+	return provision.NewDesk(signIns{d}, activator, d.db.Targets(), provision.DeskOptions{Stopping: stopping, Logger: d.log}), nil
+}
+
+// activation are the pages of sign-in and activation.
+func (d *daemon) activation(desk *provision.Desk) (web.Room, error) {
+	c := d.config.Web
+	o := activation.Options{
+		Desk: desk, Others: len(d.config.Upstreams) > 0, Home: func(name string) string { return homeOf(d.config, name) },
+		PublicURL: strings.TrimSuffix(string(c.Public), "/"), Networks: d.config.WiFi.SSIDs,
+		Key: func(day string) ([32]byte, error) { return d.db.SharedKey("web sign-in " + day) },
 		Advice: func(lang web.Lang, code, home string) (string, string, bool) {
 			advice, ok := explain.ProblemAdviceAt(explain.Lang(lang), home, match.Code(code))
 			if !ok {
@@ -110,7 +125,11 @@ func (d *daemon) pages(stopping <-chan struct{}) (*web.Handler, error) {
 			}
 			return advice.Meaning, advice.Remedy, ok
 		},
-	})
+	}
+	if c.SignIn == "mosru" {
+		o.Mosru = mosruPage{d.mosru}
+	}
+	return activation.New(o)
 }
 
 // names says what accounts may be called where the mos.ru login cannot be their name.

@@ -33,10 +33,10 @@ func (d *demoProcess) bindsInAD(upn, password string) bool {
 	return code == 0
 }
 
-// activation takes evann all the way: she has two accounts, one of them is
+// activates takes evann all the way: she has two accounts, one of them is
 // adopted, no third is made, and from then on her mos.ru password is hers
 // everywhere, a changed one too.
-func activation(t *testing.T, d *demoProcess, program string) {
+func activates(t *testing.T, d *demoProcess, program string) {
 	const upn, old, fresh = "evann@uao.obr.mos.ru", "Zimorodok-2021", "Zimorodok-2026"
 	if d.bindsInAD(upn, old) {
 		t.Error("her mos.ru password works before the activation")

@@ -174,7 +174,7 @@ func TestPeers(t *testing.T) {
 	t.Run("Apache forgets the old password", func(t *testing.T) { apacheForgets(t, web) })
 	t.Run("malformed input", func(t *testing.T) { malformed(t, d) })
 	t.Run("operation", func(t *testing.T) { operation(t, d) })
-	t.Run("activation", func(t *testing.T) { activation(t, d, program) })
+	t.Run("activation", func(t *testing.T) { activates(t, d, program) })
 
 	if err := d.stop(); err != nil {
 		t.Fatalf("Ctrl-C: %v\n%s", err, d.stderr.String())

@@ -36,6 +36,17 @@ var rules = []rule{
 	{who: "radiussrv", in: under("radiussrv"), imports: under("ldapsrv", "internal/web"), reason: frontEnds},
 	{who: "the web front-end", in: under("internal/web"), imports: under("ldapsrv", "radiussrv"), reason: frontEnds},
 	{
+		who: "the frame of the web front-end", in: exactly("internal/web"), imports: both(ours, not(exactly("internal/identity", "internal/person"))),
+		reason: "it serves whatever pages rooms bring, and knows none of them and nothing of what they show",
+	},
+	{who: "activation", in: under("internal/web/activation"), imports: under("internal/web/cabinet", "internal/web/console"), reason: webRooms},
+	{who: "the cabinet", in: under("internal/web/cabinet"), imports: under("internal/web/activation", "internal/web/console"), reason: webRooms},
+	{who: "the console", in: under("internal/web/console"), imports: under("internal/web/activation", "internal/web/cabinet"), reason: webRooms},
+	{
+		who: "anything but a test", in: not(under("internal/web/webtest")), imports: under("internal/web/webtest"),
+		reason: "its door lets anybody in as anybody",
+	},
+	{
 		who: "a front-end", in: under("ldapsrv", "radiussrv"),
 		imports: both(ours, not(under("ldapsrv", "radiussrv", "internal/identity", "internal/person", "internal/policy", "internal/directory", "internal/mschap", "internal/trust", "internal/timely"))),
 		reason:  "front-ends know the nouns (identity, person, policy, directory; the arithmetic of mschap, the chains of trust, the deadlines of timely) and declare what else they need as small interfaces; cmd joins them",
@@ -74,11 +85,11 @@ var rules = []rule{
 		reason: "it starts a real Active Directory for tests, and knows only Linux with Samba installed",
 	},
 	{
-		who: "anything but a test", in: not(under("internal/child", "internal/adtest", "internal/radiustest", "internal/httpdtest")), imports: under("internal/child"),
+		who: "anything but a test", in: not(under("internal/child", "internal/adtest", "internal/radiustest", "internal/httpdtest", "internal/oidctest")), imports: under("internal/child"),
 		reason: "it runs programs of others for tests, and knows only Linux",
 	},
 	{
-		who: "anything but a test", in: not(under("internal/freeport", "internal/httpdtest")), imports: under("internal/freeport"),
+		who: "anything but a test", in: not(under("internal/freeport", "internal/httpdtest", "internal/oidctest")), imports: under("internal/freeport"),
 		reason: "it needs a test, and its ports are for one",
 	},
 	{
@@ -100,6 +111,10 @@ var rules = []rule{
 	{
 		who: "anything but a test", in: not(under("internal/httpdtest")), imports: under("internal/httpdtest"),
 		reason: "it starts a real web server for tests, and knows only Linux with one installed",
+	},
+	{
+		who: "anything but a test", in: not(under("internal/oidctest")), imports: under("internal/oidctest"),
+		reason: "it starts somebody else's OpenID provider for tests, and knows only Linux with node installed",
 	},
 	{
 		who: "anything but a test", in: not(under("internal/browsertest")), imports: under("internal/browsertest"),
@@ -161,6 +176,8 @@ var rules = []rule{
 const pureInName = "a pure package that imports another that is not would be pure in name only"
 
 const frontEnds = "front-ends never import each other, so that one can be changed or switched off without the others"
+
+const webRooms = "rooms of the web front-end never import each other: what two of them need belongs to the frame, or below both"
 
 // pure are the packages that only decide.
 func pure(pkg string) bool {

@@ -1,77 +1,46 @@
 package web
 
 import (
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"fmt"
 	"html/template"
 	"io/fs"
-	"mime"
-	"net/http"
-	"path"
-	"strings"
 )
 
 //go:embed pages/*.html
 var pageFiles embed.FS
 
-//go:embed assets/*
-var assetFiles embed.FS
-
-// pages are the templates of each language.
-type pages map[Lang]*template.Template
-
-func newPages() (pages, error) {
-	all := pages{}
+// templates reads the templates of a room in each language, beside the layout.
+func (f *Frame) templates(files fs.FS) (map[Lang]*template.Template, error) {
+	all := map[Lang]*template.Template{}
 	for _, lang := range languages {
-		t, err := template.New("").Funcs(template.FuncMap{
-			"t":     func(key string, args ...any) (string, error) { return lang.text(key, args...) },
-			"asset": assetAddress,
-			"icon":  icon,
-		}).ParseFS(pageFiles, "pages/*.html")
+		t, err := template.New("").Funcs(f.functions(lang)).ParseFS(pageFiles, "pages/*.html")
+		if err == nil && files != nil {
+			t, err = t.ParseFS(files, "pages/*.html")
+		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("web: %w", err)
 		}
 		all[lang] = t
 	}
 	return all, nil
 }
 
-// assets are the files by the name under which they are served, which changes
-// with their content: browsers may keep them for ever.
-var assets, assetNames = readAssets()
-
-func readAssets() (map[string][]byte, map[string]string) {
-	files, names := map[string][]byte{}, map[string]string{}
-	entries, _ := fs.ReadDir(assetFiles, "assets") // embedded: it is there
-	for _, e := range entries {
-		content, _ := fs.ReadFile(assetFiles, "assets/"+e.Name())
-		sum := sha256.Sum256(content)
-		kind := path.Ext(e.Name())
-		name := strings.TrimSuffix(e.Name(), kind) + "-" + hex.EncodeToString(sum[:6]) + kind
-		files[name], names[e.Name()] = content, name
+// functions are what templates may call: {{t "key" args}} for a text, {{icon
+// "name"}}, {{asset "style.css"}} for the address of one.
+func (f *Frame) functions(lang Lang) template.FuncMap {
+	return template.FuncMap{
+		"t":     func(key string, args ...any) (string, error) { return f.Text(lang, key, args...) },
+		"asset": f.assets.address,
+		"icon":  icon,
 	}
-	return files, names
 }
 
-func assetAddress(name string) (string, error) {
-	if assetNames[name] == "" {
-		return "", fmt.Errorf("no asset %q", name)
-	}
-	return "/assets/" + assetNames[name], nil
-}
-
-func (h *Handler) asset(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("name")
-	content, ok := assets[name]
-	if !ok {
-		h.visit(w, r).fail(http.StatusNotFound)
-		return
-	}
-	w.Header().Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
-	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	_, _ = w.Write(content) // whoever has gone misses nothing
+// Pager leads through a list that is read page by page; {{template "pager" x}}
+// shows it.
+type Pager struct {
+	First string // address of the first page; "": this is it
+	Next  string // address of the next; "": there is none
 }
 
 // icons are drawn on 24 by 24, as strokes.

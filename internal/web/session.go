@@ -7,13 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"time"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
-	"schoolbridge/provision"
-	"schoolbridge/provision/match"
 )
 
 // Sessions keeps who is signed in, for all replicas; the store implements it. Find
@@ -36,33 +35,51 @@ type Kept struct {
 	Data   []byte    // to be sealed at rest
 }
 
-// Sessions of strangers do not exist: one begins when mos.ru has proved somebody.
-// Its name is new at every sign-in and whenever it comes to mean more.
+// Session is somebody who is signed in. Sessions of strangers do not exist: one
+// begins when mos.ru has proved somebody. Its name is new at every sign-in and
+// whenever it comes to mean more (Visit.Begin).
 //
 //	(nobody) ─ sign-in ─► proved, no account ─ activation ─► with an account ─ sign-out, idle, longest ─► (nobody)
 //	                      new name               new name
-type session struct {
+type Session struct {
 	kept Kept
-	record
+	Record
 }
 
-// record is what is kept of a session, sealed at rest.
-type record struct {
-	Begun    time.Time
-	Referred bool // by mos.ru's own page
-	Asked    time.Time
+// Record is what is kept of a session, sealed at rest.
+type Record struct {
+	Begun    time.Time // zero before Visit.Begin
+	Referred bool      // by mos.ru's own page
+	Asked    time.Time // when mos.ru proved it
 	Profile  person.Profile
-	Name     string            // as typed in our form; "": see nameOf
-	Person   identity.PersonID // zero without an account
-	Login    identity.Login    // of the account; "" for a parent
-	// What the last look at the records came to.
-	State    provision.State
-	Problem  string
-	Problems []match.Problem
-	Roles    []match.Role
-	// Since is when the account was given, if it was in this session: the page
-	// asks the more often for its targets the fresher it is.
-	Since time.Time
+	Name     string                     // as typed in our form; "": on mos.ru's page
+	Person   identity.PersonID          // zero without an account
+	Login    identity.Login             // of the account; "" for a parent
+	Rooms    map[string]json.RawMessage `json:",omitempty"`
+}
+
+// Get reads what a room has kept beside; to stays as it is where that is nothing.
+func (r *Record) Get(room string, to any) error {
+	if r.Rooms[room] == nil {
+		return nil
+	}
+	return json.Unmarshal(r.Rooms[room], to)
+}
+
+// Set keeps something of a room, small, until the session ends; Visit.Keep or
+// Visit.Begin writes it.
+func (r *Record) Set(room string, what any) error {
+	text, err := json.Marshal(what)
+	if err != nil {
+		return err
+	}
+	rooms := maps.Clone(r.Rooms) // a copy of the record may have the old ones
+	if rooms == nil {
+		rooms = map[string]json.RawMessage{}
+	}
+	rooms[room] = text
+	r.Rooms = rooms
+	return nil
 }
 
 const (
@@ -72,17 +89,19 @@ const (
 	seenEvery = time.Minute
 )
 
-func (h *Handler) newName() (string, error) {
+// Token is a name that nobody can guess: 256 random bits, in characters of URLs.
+func (v *Visit) Token() (string, error) {
 	var b [sessionBytes]byte
-	if _, err := io.ReadFull(h.o.Random, b[:]); err != nil {
+	if _, err := io.ReadFull(v.frame.o.Random, b[:]); err != nil {
 		return "", err
 	}
 	return base64.RawURLEncoding.EncodeToString(b[:]), nil
 }
 
-// cookie is one that only this host sees, over TLS (or on loopback, which
-// browsers trust as much), and no script.
-func cookie(name, value string) *http.Cookie {
+// Cookie is one that only this host sees, over TLS (or on loopback, which
+// browsers trust as much), and no script; its name begins with __Host-. An empty
+// value ends it.
+func Cookie(name, value string) *http.Cookie {
 	c := &http.Cookie{Name: name, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
 	if value == "" {
 		c.MaxAge = -1
@@ -91,25 +110,25 @@ func cookie(name, value string) *http.Cookie {
 }
 
 // ends is when a session counts no longer if nobody uses it any more.
-func (h *Handler) ends(begun, seen time.Time) time.Time {
-	ends := seen.Add(h.o.Idle)
-	if last := begun.Add(h.o.Longest); last.Before(ends) {
+func (f *Frame) ends(begun, seen time.Time) time.Time {
+	ends := seen.Add(f.o.Idle)
+	if last := begun.Add(f.o.Longest); last.Before(ends) {
 		return last
 	}
 	return ends
 }
 
-// found looks the visitor's session up, once; nil where there is none.
-func (v *visit) found() (*session, error) {
+// Found looks the visitor's session up, once; nil where there is none.
+func (v *Visit) Found() (*Session, error) {
 	if v.looked {
 		return v.session, nil
 	}
-	c, err := v.r.Cookie(sessionCookie)
+	c, err := v.Request.Cookie(sessionCookie)
 	if err != nil || len(c.Value) != base64.RawURLEncoding.EncodedLen(sessionBytes) {
 		v.looked = true
 		return nil, nil
 	}
-	kept, err := v.h.o.Sessions.Find(v.r.Context(), sha256.Sum256([]byte(c.Value)), v.now)
+	kept, err := v.frame.o.Sessions.Find(v.Request.Context(), sha256.Sum256([]byte(c.Value)), v.Now)
 	if errors.Is(err, identity.ErrNotFound) {
 		v.looked = true
 		return nil, nil
@@ -117,28 +136,43 @@ func (v *visit) found() (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{kept: kept}
-	if err := json.Unmarshal(kept.Data, &s.record); err != nil {
+	s := &Session{kept: kept}
+	if err := json.Unmarshal(kept.Data, &s.Record); err != nil {
 		return nil, err
 	}
 	v.looked, v.session = true, s
-	if v.now.Sub(kept.Seen) >= seenEvery {
-		if err := v.keep(s); err != nil {
+	if v.Now.Sub(kept.Seen) >= seenEvery {
+		if err := v.Keep(s); err != nil {
 			return nil, err
 		}
 	}
 	return v.session, nil
 }
 
-// keep writes what has changed in a session that is there. One that was ended
+// Who gives the session, or has sent the visitor to the entry, or said that it
+// cannot be told.
+func (v *Visit) Who() (*Session, bool) {
+	s, err := v.Found()
+	if err != nil {
+		v.Broken("a session cannot be read", err)
+		return nil, false
+	}
+	if s == nil {
+		v.To("/")
+		return nil, false
+	}
+	return s, true
+}
+
+// Keep writes what has changed in a session that is there. One that was ended
 // meanwhile stays so.
-func (v *visit) keep(s *session) error {
-	data, err := json.Marshal(s.record)
+func (v *Visit) Keep(s *Session) error {
+	data, err := json.Marshal(s.Record)
 	if err != nil {
 		return err
 	}
-	s.kept.Data, s.kept.Seen, s.kept.Ends = data, v.now, v.h.ends(s.Begun, v.now)
-	err = v.h.o.Sessions.Renew(v.r.Context(), s.kept)
+	s.kept.Data, s.kept.Seen, s.kept.Ends = data, v.Now, v.frame.ends(s.Begun, v.Now)
+	err = v.frame.o.Sessions.Renew(v.Request.Context(), s.kept)
 	if errors.Is(err, identity.ErrNotFound) {
 		v.session = nil
 		return nil
@@ -146,13 +180,13 @@ func (v *visit) keep(s *session) error {
 	return err
 }
 
-// begin gives the visitor a session under a new name, and ends the one that he
-// came with.
-func (v *visit) begin(r record) error {
+// Begin gives the visitor a session under a new name, and ends the one that he
+// came with. It serves at a sign-in, and whenever a session comes to mean more.
+func (v *Visit) Begin(r Record) error {
 	if r.Begun.IsZero() {
-		r.Begun = v.now
+		r.Begun = v.Now
 	}
-	name, err := v.h.newName()
+	name, err := v.Token()
 	if err != nil {
 		return err
 	}
@@ -160,41 +194,33 @@ func (v *visit) begin(r record) error {
 	if err != nil {
 		return err
 	}
-	s := &session{record: r, kept: Kept{Handle: sha256.Sum256([]byte(name)), Owner: r.Profile.Subject, Seen: v.now, Ends: v.h.ends(r.Begun, v.now), Data: data}}
-	if err := v.h.o.Sessions.Begin(v.r.Context(), s.kept); err != nil {
+	s := &Session{Record: r, kept: Kept{Handle: sha256.Sum256([]byte(name)), Owner: r.Profile.Subject, Seen: v.Now, Ends: v.frame.ends(r.Begun, v.Now), Data: data}}
+	if err := v.frame.o.Sessions.Begin(v.Request.Context(), s.kept); err != nil {
 		return err
 	}
-	if err := v.end(); err != nil {
+	if err := v.endOld(); err != nil {
 		return err
 	}
-	http.SetCookie(v.w, cookie(sessionCookie, name))
+	http.SetCookie(v.Writer, Cookie(sessionCookie, name))
 	v.looked, v.session = true, s
 	return nil
 }
 
-// end ends the session that the visitor came with.
-func (v *visit) end() error {
-	c, err := v.r.Cookie(sessionCookie)
+// End ends the session and takes its cookie back.
+func (v *Visit) End() error {
+	if err := v.endOld(); err != nil {
+		return err
+	}
+	http.SetCookie(v.Writer, Cookie(sessionCookie, ""))
+	return nil
+}
+
+// endOld ends the session that the visitor came with.
+func (v *Visit) endOld() error {
+	c, err := v.Request.Cookie(sessionCookie)
 	if err != nil {
 		return nil
 	}
 	v.looked, v.session = true, nil
-	return v.h.o.Sessions.End(v.r.Context(), sha256.Sum256([]byte(c.Value)))
-}
-
-// take writes what an answer of the desk says into a record.
-func (r *record) take(a provision.Answer, now time.Time) {
-	if a.State == provision.StateActive && r.State != provision.StateActive && r.State != "" {
-		r.Since = now
-	}
-	r.State, r.Problem, r.Problems, r.Roles = a.State, a.Problem, a.Problems, a.Roles
-	if a.Profile.Subject != "" {
-		r.Profile = a.Profile
-	}
-	if a.State == provision.StateActive {
-		r.Person, r.Login = a.Person, a.Login
-		if a.PC == "" && a.WiFi == "" {
-			r.Login = "" // a parent
-		}
-	}
+	return v.frame.o.Sessions.End(v.Request.Context(), sha256.Sum256([]byte(c.Value)))
 }

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"net"
 	"net/http"
 	"net/netip"
@@ -13,7 +15,7 @@ import (
 
 // From is the address of whoever made a request: the last address in X-Forwarded-For
 // that is not a proxy of ours, if one of ours brought it.
-func (h *Handler) From(r *http.Request) netip.Addr {
+func (f *Frame) From(r *http.Request) netip.Addr {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		host = r.RemoteAddr
@@ -21,7 +23,7 @@ func (h *Handler) From(r *http.Request) netip.Addr {
 	addr, _ := netip.ParseAddr(host)
 	addr = addr.Unmap()
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && h.proxy(addr); i-- {
+	for i := len(hops) - 1; i >= 0 && f.proxy(addr); i-- {
 		next, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
 		if err != nil {
 			break
@@ -31,8 +33,8 @@ func (h *Handler) From(r *http.Request) netip.Addr {
 	return addr.WithZone("")
 }
 
-func (h *Handler) proxy(addr netip.Addr) bool {
-	for _, p := range h.o.Proxies {
+func (f *Frame) proxy(addr netip.Addr) bool {
+	for _, p := range f.o.Proxies {
 		if p.Contains(addr) {
 			return true
 		}
@@ -40,9 +42,10 @@ func (h *Handler) proxy(addr netip.Addr) bool {
 	return false
 }
 
-// costly says that a request makes others work: mos.ru, the store, the target.
-func costly(r *http.Request) bool {
-	return r.Method == http.MethodPost || r.URL.Path == "/sign-in/mosru"
+func requestID() string {
+	var b [6]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
 }
 
 // The pace of one source, which may be a whole school behind one address: thirty

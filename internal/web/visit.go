@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -10,22 +11,23 @@ import (
 	"schoolbridge/internal/identity"
 )
 
-// visit is one request for a page, with what is known of whoever makes it.
-type visit struct {
-	h    *Handler
-	w    http.ResponseWriter
-	r    *http.Request
-	lang Lang
-	now  time.Time
+// Visit is one request for a page, with what is known of whoever makes it.
+type Visit struct {
+	Request *http.Request
+	Writer  http.ResponseWriter // for answers that are no page
+	Lang    Lang
+	Now     time.Time // when the request came
 
+	frame   *Frame
+	page    *page
 	looked  bool
-	session *session // see found
+	session *Session // see Found
 }
 
-func (h *Handler) visit(w http.ResponseWriter, r *http.Request) *visit {
-	v := &visit{h: h, w: w, r: r, now: h.o.Now(), lang: Russian}
+func (f *Frame) visit(w http.ResponseWriter, r *http.Request, p *page) *Visit {
+	v := &Visit{Request: r, Writer: w, Lang: Russian, Now: f.o.Now(), frame: f, page: p}
 	if c, err := r.Cookie(languageCookie); err == nil && c.Value == string(English) {
-		v.lang = English
+		v.Lang = English
 	}
 	return v
 }
@@ -36,87 +38,119 @@ const (
 )
 
 // switchLanguage remembers the language and shows the same page in it.
-func (v *visit) switchLanguage() {
-	c := cookie(languageCookie, string(Russian))
-	if v.r.URL.Query().Get("lang") == string(English) {
+func (v *Visit) switchLanguage() {
+	c := Cookie(languageCookie, string(Russian))
+	if v.Request.URL.Query().Get("lang") == string(English) {
 		c.Value = string(English)
 	}
 	c.MaxAge = int(languageLife.Seconds())
-	http.SetCookie(v.w, c)
-	v.to(v.here())
+	http.SetCookie(v.Writer, c)
+	v.To(v.here())
 }
 
 // here is the address of the page without the language. It is ours, whatever
 // was written into the request.
-func (v *visit) here() string {
-	q := v.r.URL.Query()
+func (v *Visit) here() string {
+	q := v.Request.URL.Query()
 	q.Del("lang")
-	to := url.URL{Path: "/" + strings.TrimLeft(v.r.URL.Path, `/\`), RawQuery: q.Encode()}
+	to := url.URL{Path: "/" + strings.TrimLeft(v.Request.URL.Path, `/\`), RawQuery: q.Encode()}
 	return to.String()
 }
 
-// to sends the browser on with a GET.
-func (v *visit) to(address string) { http.Redirect(v.w, v.r, address, http.StatusSeeOther) }
+// back is where the switch of language leads.
+func (v *Visit) back() string {
+	switch {
+	case v.page.Back != "":
+		return v.page.Back
+	case v.Request.Method != http.MethodGet:
+		return "/" // what a form's answer shows is gone with it
+	}
+	return v.here()
+}
+
+// To sends the browser on with a GET.
+func (v *Visit) To(address string) {
+	http.Redirect(v.Writer, v.Request, address, http.StatusSeeOther)
+}
+
+// Text gives the words of a key in the visitor's language, with args put in as
+// fmt does. One without words is our mistake: the log is told, and the key stands
+// for them.
+func (v *Visit) Text(key string, args ...any) string {
+	text, err := v.frame.Text(v.Lang, key, args...)
+	if err != nil {
+		v.Log().Error("web: a text is missing", "error", err)
+		return key
+	}
+	return text
+}
+
+// Log is the frame's log. It holds no name and nothing that was typed.
+func (v *Visit) Log() *slog.Logger { return v.frame.o.Logger }
 
 // view is what every page shows.
 type view struct {
 	Links
 	Lang    Lang
-	Other   Lang   // the one to switch to
-	Switch  string // address of that
-	Title   string // key of the text
-	Who     string // of somebody who is signed in: how to address her
-	Refresh int    // seconds until a browser without scripts looks again; 0: it does not
-	Page    any    // the page's own
+	Other   Lang    // the one to switch to
+	Switch  string  // address of that
+	Title   string  // key of the text
+	Who     string  // of somebody who is signed in: how to address her
+	Ways    []Entry // to other rooms
+	Nav     []Entry // of this one
+	Refresh int     // seconds until a browser without scripts looks again; 0: it does not
+	Page    any     // the page's own
 }
 
-// show writes a page.
-func (v *visit) show(status int, name, title string, page any) {
-	v.showAgain(status, name, title, page, 0)
+// Show writes a page: a template of the room, the key of its title, its data.
+func (v *Visit) Show(status int, name, title string, data any) {
+	v.ShowAgain(status, name, title, data, 0)
 }
 
-// showAgain is show of a page that changes by itself.
-func (v *visit) showAgain(status int, name, title string, page any, refresh int) {
-	to := v.here()
-	switch {
-	case v.r.Method != http.MethodGet:
-		to = "/activate" // what a form's answer shows is gone with it
-	case v.r.URL.Path == callback:
-		to = "/" // its address serves once
-	}
-	join := "?"
+// ShowAgain is Show of a page that changes by itself: a browser without scripts
+// asks for it again after refresh seconds.
+func (v *Visit) ShowAgain(status int, name, title string, data any, refresh int) {
+	to, join := v.back(), "?"
 	if strings.Contains(to, "?") {
 		join = "&"
 	}
-	data := view{Links: v.h.o.Links, Lang: v.lang, Other: v.lang.other(), Title: title, Refresh: refresh, Page: page}
-	data.Switch = to + join + "lang=" + string(data.Other)
+	all := view{Links: v.frame.o.Links, Lang: v.Lang, Other: v.Lang.other(), Title: title, Refresh: refresh, Page: data, Ways: v.ways(), Nav: v.nav()}
+	all.Switch = to + join + "lang=" + string(all.Other)
 	if v.session != nil {
 		p := v.session.Profile
-		if data.Who = strings.TrimSpace(p.First + " " + p.Middle); data.Who == "" {
-			data.Who = p.Login
+		if all.Who = strings.TrimSpace(p.First + " " + p.Middle); all.Who == "" {
+			all.Who = p.Login
 		}
 	}
-	v.h.write(v.w, v.lang, status, name, data)
+	v.write(status, name, all)
 }
 
 // write writes a page, whole or not at all.
-func (h *Handler) write(w http.ResponseWriter, lang Lang, status int, name string, data view) {
+func (v *Visit) write(status int, name string, data view) {
 	var b bytes.Buffer
-	if err := h.pages[lang].ExecuteTemplate(&b, name, data); err != nil {
-		h.o.Logger.Error("web: a page cannot be made", "page", name, "error", err)
-		http.Error(w, "страница не получилась, повторите позже (please try again later)", http.StatusInternalServerError)
+	if err := v.page.room.pages[v.Lang].ExecuteTemplate(&b, name, data); err != nil {
+		v.Log().Error("web: a page cannot be made", "page", name, "error", err)
+		http.Error(v.Writer, "страница не получилась, повторите позже (please try again later)", http.StatusInternalServerError)
 		return
 	}
+	head := v.Writer.Header()
 	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "30")
+		head.Set("Retry-After", "30")
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = b.WriteTo(w) // whoever has gone misses nothing
+	head.Set("Content-Type", "text/html; charset=utf-8")
+	if b.Len() >= smallest && takesGzip(v.Request) && unobserved(v.Request) {
+		head.Set("Content-Encoding", "gzip")
+		v.Writer.WriteHeader(status)
+		squeeze(v.Writer, b.Bytes())
+		return
+	}
+	v.Writer.WriteHeader(status)
+	_, _ = b.WriteTo(v.Writer) // whoever has gone misses nothing
 }
 
-// fail shows what went wrong with the request itself: see the texts error.*.
-func (v *visit) fail(status int) {
+// Fail shows what is wrong with the request itself: 400, 403, 404, 429, 503; any
+// other status is our own mistake, 500.
+func (v *Visit) Fail(status int) {
 	key := map[int]string{
 		http.StatusBadRequest: "bad", http.StatusForbidden: "foreign", http.StatusNotFound: "missing", http.StatusTooManyRequests: "often",
 		http.StatusServiceUnavailable: "later",
@@ -124,42 +158,44 @@ func (v *visit) fail(status int) {
 	if key == "" {
 		status, key = http.StatusInternalServerError, "broken"
 	}
-	v.show(status, "error.html", "error."+key+".title", key)
+	v.Show(status, "error.html", "error."+key+".title", key)
 }
 
-// broken is fail for our own part, which the log is told of.
-func (v *visit) broken(what string, err error) {
-	if v.r.Context().Err() == nil { // else nobody waits for it any more
-		v.h.o.Logger.Error("web: "+what, "error", err)
+// Broken is Fail(503) for our own part; the log is told what, and why.
+func (v *Visit) Broken(what string, err error) {
+	if v.Request.Context().Err() == nil { // else nobody waits for it any more
+		v.Log().Error("web: "+what, "error", err)
 	}
-	v.fail(http.StatusServiceUnavailable)
+	v.Fail(http.StatusServiceUnavailable)
 }
 
-// who gives the session, or has sent the visitor to the entry, or said that it
-// cannot be told.
-func (v *visit) who() (*session, bool) {
-	s, err := v.found()
-	if err != nil {
-		v.broken("a session cannot be read", err)
+// Form reads what was sent by a form, at most Page.Body bytes in all, or has said
+// that it cannot be read.
+func (v *Visit) Form() (url.Values, bool) {
+	if err := v.Request.ParseForm(); err != nil {
+		v.Fail(http.StatusBadRequest)
 		return nil, false
 	}
-	if s == nil {
-		v.to("/")
-		return nil, false
-	}
-	return s, true
+	return v.Request.PostForm, true
 }
 
-// source is where the request comes from, for those who decide and for the trail.
-func (v *visit) source() identity.Source {
-	return identity.Source{Addr: v.h.From(v.r), Request: requestID()}
+// Hold waits until an answer may leave; false if nobody waits for it any more.
+func (v *Visit) Hold(until time.Time) bool {
+	d := until.Sub(v.frame.o.Now())
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-v.Request.Context().Done():
+		return false
+	}
 }
 
-// help is the page of questions and answers.
-func (v *visit) help() {
-	if _, err := v.found(); err != nil {
-		v.broken("a session cannot be read", err)
-		return
-	}
-	v.show(http.StatusOK, "help.html", "help.title", questions)
+// Source is where the request comes from, for those who decide and for the trail.
+func (v *Visit) Source() identity.Source {
+	return identity.Source{Addr: v.frame.From(v.Request), Request: requestID()}
 }

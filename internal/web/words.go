@@ -21,34 +21,24 @@ func (l Lang) other() Lang {
 	return English
 }
 
-// both is one text in both languages: Russian, English.
-type both [2]string
+// Both is one text in both languages: Russian, English.
+type Both [2]string
 
-func (b both) in(l Lang) string {
+// In gives the text in one language.
+func (b Both) In(l Lang) string {
 	if l == English {
 		return b[1]
 	}
 	return b[0]
 }
 
-// text gives the words of a key, with args put in as fmt does. All keys are in
-// words_*.go; a test holds the pages against them.
-func (l Lang) text(key string, args ...any) (string, error) {
-	words, ok := words[key]
-	if !ok {
-		return "", fmt.Errorf("no text %q", key)
-	}
-	if len(args) == 0 {
-		return words.in(l), nil
-	}
-	return fmt.Sprintf(words.in(l), args...), nil
-}
+// Words are texts by key, as "form.title"; webtest.Texts holds a room's pages
+// against them.
+type Words map[string]Both
 
-// words are the texts of all pages by key.
-var words = join(wordsFrame, wordsEntry, wordsActivation, wordsHelp)
-
-func join(parts ...map[string]both) map[string]both {
-	all := map[string]both{}
+// JoinWords joins texts that are kept apart; no key may be there twice.
+func JoinWords(parts ...Words) Words {
+	all := Words{}
 	for _, part := range parts {
 		for key, text := range part {
 			if _, twice := all[key]; twice {
@@ -58,4 +48,16 @@ func join(parts ...map[string]both) map[string]both {
 		}
 	}
 	return all
+}
+
+// Text gives the words of a key, of any room, with args put in as fmt does.
+func (f *Frame) Text(l Lang, key string, args ...any) (string, error) {
+	words, ok := f.words[key]
+	if !ok {
+		return "", fmt.Errorf("no text %q", key)
+	}
+	if len(args) == 0 {
+		return words.In(l), nil
+	}
+	return fmt.Sprintf(words.In(l), args...), nil
 }

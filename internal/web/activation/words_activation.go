@@ -1,7 +1,9 @@
-package web
+package activation
+
+import "schoolbridge/internal/web"
 
 // wordsActivation are the texts of activation.
-var wordsActivation = map[string]both{
+var wordsActivation = web.Words{
 	"steps.name": {"Шаги активации", "Steps of the activation"},
 	"steps.1":    {"Вход через mos.ru", "Sign in with mos.ru"},
 	"steps.2":    {"Пароль", "Password"},
@@ -65,14 +67,15 @@ var wordsActivation = map[string]both{
 	"parent.button": {"Перейти в дневник", "To the diary"},
 	"parent.only":   {"Школьные ПК и Wi-Fi — для учеников и сотрудников. Если вы работаете в школе, а здесь названы только родителем, попросите кадровика сверить ваши ФИО и СНИЛС.", "School PCs and Wi-Fi are for pupils and staff. If you work at a school and are named only as a parent here, ask the personnel officer to compare your full name and SNILS."},
 
-	"fault.manual":  {"Активация ждёт проверки", "The activation waits for a check"},
-	"fault.later":   {"Сейчас проверить нельзя", "It cannot be checked right now"},
-	"fault.refused": {"Активация не удалась", "The activation did not succeed"},
-	"fault.sign-in": {"Вход не завершён", "The sign-in was not finished"},
-	"fault.what":    {"Что не так", "What is wrong"},
-	"fault.who":     {"Кто исправит", "Who mends it"},
-	"fault.how":     {"Что сделать", "What to do"},
-	"fault.code":    {"Код для поддержки:", "Code for support:"},
-	"fault.again":   {"Попробовать ещё раз", "Try again"},
-	"fault.help":    {"Подробнее в разделе «Помощь»", "More on the help page"},
+	"fault.manual":    {"Активация ждёт проверки", "The activation waits for a check"},
+	"fault.later":     {"Сейчас проверить нельзя", "It cannot be checked right now"},
+	"fault.refused":   {"Активация не удалась", "The activation did not succeed"},
+	"fault.sign-in":   {"Вход не завершён", "The sign-in was not finished"},
+	"fault.what":      {"Что не так", "What is wrong"},
+	"fault.who":       {"Кто исправит", "Who mends it"},
+	"fault.how":       {"Что сделать", "What to do"},
+	"fault.code":      {"Код для поддержки:", "Code for support:"},
+	"fault.other-way": {"Другие способы", "Other ways"},
+	"fault.again":     {"Попробовать ещё раз", "Try again"},
+	"fault.help":      {"Подробнее в разделе «Помощь»", "More on the help page"},
 }

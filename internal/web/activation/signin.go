@@ -1,4 +1,4 @@
-package web
+package activation
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/web"
 	"schoolbridge/provision"
 )
 
@@ -21,31 +22,31 @@ func (v *visit) entry() {
 	s, err := v.found()
 	switch {
 	case err != nil:
-		v.broken("a session cannot be read", err)
+		v.Broken("a session cannot be read", err)
 	case s != nil:
-		v.to("/activate")
+		v.To("/activate")
 	default:
-		v.show(http.StatusOK, "entry.html", "entry.title", entryPage{Code: v.h.o.Mosru != nil, Form: v.h.o.Others})
+		v.Show(http.StatusOK, "entry.html", "entry.title", entryPage{Code: v.o.Mosru != nil, Form: v.o.Others})
 	}
 }
 
 // signedOut is where somebody comes back to who has left mos.ru too.
 func (v *visit) signedOut() {
-	v.show(http.StatusOK, "entry.html", "entry.left.title", entryPage{Code: v.h.o.Mosru != nil, Form: v.h.o.Others, Left: true})
+	v.Show(http.StatusOK, "entry.html", "entry.left.title", entryPage{Code: v.o.Mosru != nil, Form: v.o.Others, Left: true})
 }
 
 // signIn goes to mos.ru's page.
 func (v *visit) signIn() {
-	if v.h.o.Mosru == nil {
-		v.to("/activate")
+	if v.o.Mosru == nil {
+		v.To("/activate")
 		return
 	}
 	a, err := v.newAttempt()
 	if err != nil {
-		v.broken("a sign-in cannot begin", err)
+		v.Broken("a sign-in cannot begin", err)
 		return
 	}
-	v.to(v.h.o.Mosru.AuthorizeURL(a))
+	v.To(v.o.Mosru.AuthorizeURL(a))
 }
 
 // Ways in which mos.ru's page does not lead here; see the texts fault.*.
@@ -56,41 +57,41 @@ const (
 
 // comeBack is where mos.ru sends the browser (RFC 6749 section 4.1.2).
 func (v *visit) comeBack() {
-	q := v.r.URL.Query()
-	if v.h.o.Mosru == nil {
-		v.fail(http.StatusNotFound)
+	q := v.Request.URL.Query()
+	if v.o.Mosru == nil {
+		v.Fail(http.StatusNotFound)
 		return
 	}
 	a, err := v.attempt(q.Get("state"))
 	issuer := q.Get("iss")
 	switch refused := q.Get("error"); {
-	case errors.Is(err, errAttempt), issuer != "" && issuer != v.h.o.Mosru.Issuer():
+	case errors.Is(err, errAttempt), issuer != "" && issuer != v.o.Mosru.Issuer():
 		// Somebody pressed «back», or a stranger made up the address.
 		if s, _ := v.found(); s != nil {
-			v.to("/activate")
+			v.To("/activate")
 			return
 		}
 		v.failed(http.StatusBadRequest, provision.Answer{State: provision.StateRefused, Problem: faultStale})
 		return
 	case err != nil:
-		v.broken("a sign-in under way cannot be read", err)
+		v.Broken("a sign-in under way cannot be read", err)
 		return
 	case refused == "access_denied":
 		v.failed(http.StatusForbidden, provision.Answer{State: provision.StateRefused, Problem: faultDeclined})
 		return
 	case refused != "":
-		v.h.o.Logger.Error("web: mos.ru's page refuses us as its client: look at mosru.client_id, web.public_url and what is registered there", "sign_in", "code")
+		v.Log().Error("web: mos.ru's page refuses us as its client: look at mosru.client_id, web.public_url and what is registered there", "sign_in", "code")
 		v.unavailable(identity.ErrFault)
 		return
 	}
-	profile, err := v.h.o.Mosru.Redeem(v.r.Context(), a, q.Get("code"))
+	profile, err := v.o.Mosru.Redeem(v.Request.Context(), a, q.Get("code"))
 	if err != nil {
 		v.unavailable(err)
 		return
 	}
-	answer := v.h.o.Desk.Arrive(v.r.Context(), provision.Arrival{Profile: profile, Asked: a.Begun, Source: v.source()})
+	answer := v.o.Desk.Arrive(v.Request.Context(), provision.Arrival{Profile: profile, Asked: a.Begun, Source: v.Source()})
 	answer.Profile = profile // though nothing could be decided
-	v.proved(answer, record{Referred: true, Asked: a.Begun})
+	v.proved(answer, web.Record{Referred: true, Asked: a.Begun}, standing{})
 }
 
 // unavailable says why mos.ru did not tell who came back.
@@ -113,13 +114,16 @@ func (v *visit) unavailable(err error) {
 }
 
 // proved begins the session of somebody whom mos.ru has proved.
-func (v *visit) proved(a provision.Answer, r record) {
-	r.take(a, v.now)
-	if err := v.begin(r); err != nil {
-		v.broken("a session cannot be kept", err)
+func (v *visit) proved(a provision.Answer, r web.Record, s standing) {
+	err := take(&r, &s, a, v.Now)
+	if err == nil {
+		err = v.Begin(r)
+	}
+	if err != nil {
+		v.Broken("a session cannot be kept", err)
 		return
 	}
-	v.to("/activate")
+	v.To("/activate")
 }
 
 // signOut ends the session, and that on mos.ru with it: on a shared PC the next
@@ -127,16 +131,15 @@ func (v *visit) proved(a provision.Answer, r record) {
 func (v *visit) signOut() {
 	s, err := v.found()
 	if err == nil {
-		err = v.end()
+		err = v.End()
 	}
 	if err != nil {
-		v.broken("a session cannot be ended", err)
+		v.Broken("a session cannot be ended", err)
 		return
 	}
-	http.SetCookie(v.w, cookie(sessionCookie, ""))
-	if s != nil && s.Referred && v.h.o.Mosru != nil {
-		v.to(v.h.o.Mosru.LogoutURL(v.h.o.PublicURL + "/signed-out"))
+	if s != nil && s.Referred && v.o.Mosru != nil {
+		v.To(v.o.Mosru.LogoutURL(v.o.PublicURL + "/signed-out"))
 		return
 	}
-	v.to("/signed-out")
+	v.To("/signed-out")
 }

@@ -1,49 +1,22 @@
-package web
+package activation
 
 import (
-	"io/fs"
-	"maps"
-	"os"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/web"
+	"schoolbridge/internal/web/webtest"
 	"schoolbridge/provision"
 	"schoolbridge/provision/match"
 )
 
-var cyrillic = regexp.MustCompile(`[а-яА-ЯёЁ]+`)
-
-// sameInBoth are texts that are right in one language or in both alike.
-var sameInBoth = []string{"frame.language", "place.teams"}
-
-// No text misses a language, and both take the same arguments.
-func TestEveryTextIsInBothLanguages(t *testing.T) {
-	verbs := regexp.MustCompile(`%[a-z]`)
-	hold := func(key string, text both) {
-		ru, en := text.in(Russian), text.in(English)
-		if strings.TrimSpace(ru) != ru || strings.TrimSpace(en) != en || ru == "" || en == "" {
-			t.Errorf("%s: %q, %q", key, ru, en)
-		}
-		if slices.Contains(sameInBoth, key) {
-			return
-		}
-		if !cyrillic.MatchString(ru) || cyrillic.MatchString(en) {
-			t.Errorf("%s: %q, %q", key, ru, en)
-		}
-		if !slices.Equal(verbs.FindAllString(ru, -1), verbs.FindAllString(en, -1)) {
-			t.Errorf("%s: other arguments in %q than in %q", key, ru, en)
-		}
-	}
-	for key, text := range words {
-		hold(key, text)
-	}
+// Every failure's words are in both languages.
+func TestFaultsAreInBothLanguages(t *testing.T) {
 	for code, f := range faults {
-		hold(code+" what", f.what)
-		hold(code+" who", f.who)
-		hold(code+" how", f.how)
+		webtest.Pair(t, code+" what", f.what)
+		webtest.Pair(t, code+" who", f.who)
+		webtest.Pair(t, code+" how", f.how)
 	}
 }
 
@@ -56,66 +29,19 @@ func made() []string {
 	for _, s := range []provision.Progress{provision.Ready, provision.Pending, provision.Stuck} {
 		keys = append(keys, "state."+string(s))
 	}
-	for _, e := range []string{"missing", "foreign", "often", "bad", "later", "broken"} {
-		keys = append(keys, "error."+e+".title", "error."+e+".text")
-	}
 	for _, q := range questions {
 		keys = append(keys, "help."+q+".q", "help."+q+".a")
 	}
 	return keys
 }
 
-// Pages hold no words themselves, what they ask for is there, and nothing is
-// there that nobody asks for.
-func TestPagesTakeTheirTextsFromOnePlace(t *testing.T) {
-	used := map[string]bool{}
-	for _, key := range made() {
-		used[key] = true
+func TestTexts(t *testing.T) {
+	o := options(&desk{})
+	room, err := New(o)
+	if err != nil {
+		t.Fatal(err)
 	}
-	asks, comment := regexp.MustCompile(`\bt "([^"]+)"`), regexp.MustCompile(`(?s)\{\{/\*.*?\*/\}\}`)
-	files, err := fs.Glob(pageFiles, "pages/*.html")
-	if err != nil || len(files) < 8 {
-		t.Fatal(files, err)
-	}
-	for _, name := range files {
-		text, _ := fs.ReadFile(pageFiles, name)
-		bare := comment.ReplaceAllString(string(text), "")
-		if found := cyrillic.FindString(bare); found != "" {
-			t.Errorf("%s holds the word %q", name, found)
-		}
-		if strings.Contains(bare, "style=") || strings.Contains(bare, " on") && regexp.MustCompile(`\son[a-z]+=`).MatchString(bare) {
-			t.Errorf("%s holds inline code", name)
-		}
-		for _, m := range asks.FindAllStringSubmatch(bare, -1) {
-			used[m[1]] = true
-		}
-	}
-	sources, _ := fs.Glob(os.DirFS("."), "*.go")
-	literal := regexp.MustCompile(`"([a-z-]+(?:\.[a-z0-9-]+)+)"`)
-	for _, name := range sources {
-		if strings.HasPrefix(name, "words") || strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range literal.FindAllStringSubmatch(string(text), -1) {
-			if _, ok := words[m[1]]; ok {
-				used[m[1]] = true
-			}
-		}
-	}
-	for key := range used {
-		if _, ok := words[key]; !ok {
-			t.Errorf("a page asks for %s, which is not there", key)
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(words)) {
-		if !used[key] {
-			t.Errorf("nobody asks for %s", key)
-		}
-	}
+	webtest.Texts(t, newFrame(t, o, frameOptions()), room, made(), []string{"place.teams"})
 }
 
 // activationCodes are all that an activation can come to.
@@ -145,15 +71,15 @@ func TestEveryFailureHasWords(t *testing.T) {
 			t.Errorf("%s has no words", code)
 			continue
 		}
-		for _, lang := range languages {
-			for _, text := range []string{f.what.in(lang), f.how.in(lang)} {
+		for _, lang := range []web.Lang{web.Russian, web.English} {
+			for _, text := range []string{f.what.In(lang), f.how.In(lang)} {
 				if strings.Contains(text, "schoolbridge") || strings.Contains(text, "reload") || !strings.HasSuffix(text, ".") && !strings.HasSuffix(text, "”).") {
 					t.Errorf("%s: %q", code, text)
 				}
 			}
 		}
 		d.answer = provision.Answer{State: provision.StateManual, Problem: code + "(x)"}
-		holds(t, newGuest(t, h).post("/activate", "login", "a", "password", "b"), 409, f.what.in(Russian), f.how.in(Russian))
+		holds(t, newGuest(t, h).Post("/activate", "login", "a", "password", "b"), 409, f.what.In(web.Russian), f.how.In(web.Russian))
 	}
 	for _, code := range forPeople {
 		if _, ok := faults[string(code)]; !ok {
@@ -162,21 +88,18 @@ func TestEveryFailureHasWords(t *testing.T) {
 	}
 	// One that is new is told in the words for administrators.
 	d.answer = provision.Answer{State: provision.StateManual, Problem: "BRAND_NEW"}
-	holds(t, newGuest(t, h).post("/activate", "login", "a", "password", "b"), 409, "Что не так: BRAND_NEW.")
+	holds(t, newGuest(t, h).Post("/activate", "login", "a", "password", "b"), 409, "Что не так: BRAND_NEW.")
 }
 
 // An English page has no Russian word on it but names.
 func TestEnglishPagesAreEnglish(t *testing.T) {
-	names := strings.NewReplacer("Нина Николаевна", "", "ГБОУ Школа №\u00a049", "", "Русский", "")
 	w := newWorld(t)
 	g := newGuest(t, w.h)
 	see := func(path string) {
 		t.Helper()
-		if found := cyrillic.FindString(names.Replace(g.get(path).Body.String())); found != "" {
-			t.Errorf("%s holds %q", path, found)
-		}
+		webtest.English(t, g.Get(path), "Нина Николаевна", "ГБОУ Школа №\u00a049")
 	}
-	goes(t, g.get("/?lang=en"), "/")
+	goes(t, g.Get("/?lang=en"), "/")
 	see("/")
 	see("/help")
 	see("/nowhere")
@@ -187,7 +110,7 @@ func TestEnglishPagesAreEnglish(t *testing.T) {
 		if a.PC == "" {
 			w.answer = provision.Answer{State: provision.StateActive}
 		}
-		goes(t, w.arrive(g), "/activate")
+		goes(t, w.arrive(t, g), "/activate")
 		see("/activate")
 		see("/activate/state")
 	}
@@ -198,11 +121,9 @@ func TestFirstViewIsSmall(t *testing.T) {
 	w := newWorld(t)
 	w.arriving = evann
 	g := newGuest(t, w.h)
-	goes(t, w.arrive(g), "/activate")
-	size := g.get("/activate").Body.Len()
-	for _, content := range assets {
-		size += len(content)
-	}
+	goes(t, w.arrive(t, g), "/activate")
+	w.answer.Targets = map[string]provision.Progress{"ad": provision.Pending} // with the script
+	size := webtest.FirstView(g, "/activate")
 	if size > 100<<10 {
 		t.Errorf("%d bytes", size)
 	}

@@ -1,12 +1,16 @@
-package web
+package activation
 
 import (
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/web"
 	"schoolbridge/provision/match"
 )
 
 // faultWords say to a person what went wrong, who mends it and how.
 type faultWords struct{ what, who, how both }
+
+// both keeps the table below readable.
+type both = web.Both
 
 // Those who mend things.
 var (

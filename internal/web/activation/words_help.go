@@ -1,7 +1,9 @@
-package web
+package activation
+
+import "schoolbridge/internal/web"
 
 // wordsHelp are the texts of the help page: what people ask.
-var wordsHelp = map[string]both{
+var wordsHelp = web.Words{
 	"help.title":  {"Помощь", "Help"},
 	"help.lead":   {"Ответы на то, о чём спрашивают чаще всего.", "Answers to what people ask most."},
 	"help.access": {"Как получить доступ?", "How do I get access?"},

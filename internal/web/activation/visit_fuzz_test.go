@@ -1,4 +1,4 @@
-package web
+package activation
 
 import (
 	"net/http"
@@ -17,17 +17,14 @@ func FuzzVisit(f *testing.F) {
 	f.Add("/activate?lang=en#x", strings.Repeat("A", 43), "AAAA", "")
 	o := options(&desk{answer: evann})
 	o.Mosru, o.PublicURL = &page{}, "https://id.example"
-	h, err := New(o)
-	if err != nil {
-		f.Fatal(err)
-	}
+	h := newFrame(f, o, frameOptions())
 	f.Fuzz(func(t *testing.T, address, session, attempt, language string) {
 		to, err := url.ParseRequestURI(address)
 		if err != nil {
 			return
 		}
 		r := &http.Request{Method: http.MethodGet, URL: to, Host: "id.example", Header: http.Header{}, Body: http.NoBody, RemoteAddr: "192.0.2.1:1"}
-		for name, value := range map[string]string{sessionCookie: session, attemptCookie: attempt, languageCookie: language} {
+		for name, value := range map[string]string{sessionCookie: session, attemptCookie: attempt, "__Host-language": language} {
 			r.AddCookie(&http.Cookie{Name: name, Value: value})
 		}
 		w := httptest.NewRecorder()

@@ -1,43 +1,34 @@
-package web
+package activation
 
 import (
-	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"strings"
-	"time"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/web"
 	"schoolbridge/provision"
 )
 
 // credential is what somebody typed, on the web channel.
-func (h *Handler) credential(r *http.Request, name, password string) identity.Credential {
-	return identity.Credential{Name: strings.TrimSpace(name), Proof: identity.Password(password), Channel: identity.ChannelWeb, Source: identity.Source{Addr: h.From(r), Request: requestID()}}
-}
-
-func requestID() string {
-	var b [6]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
+func (v *visit) credential(name, password string) identity.Credential {
+	return identity.Credential{Name: strings.TrimSpace(name), Proof: identity.Password(password), Channel: identity.ChannelWeb, Source: v.Source()}
 }
 
 // activate is POST /api/activate: {"login":"…","password":"…"}, any of the
 // four kinds of names.
-func (h *Handler) activate(w http.ResponseWriter, r *http.Request) {
-	typed, err := readTyped(r)
+func (v *visit) activate() {
+	typed, err := readTyped(v.Request)
 	if err != nil {
-		h.reply(w, http.StatusBadRequest, body{State: provision.StateRefused, Problem: string(identity.ReasonBadRequest), Message: err.Error()})
+		v.reply(http.StatusBadRequest, body{State: provision.StateRefused, Problem: string(identity.ReasonBadRequest), Message: err.Error()})
 		return
 	}
-	c := h.credential(r, typed.Login, typed.Password)
-	h.answer(w, r, c.Name, h.o.Desk.Activate(r.Context(), c))
+	c := v.credential(typed.Login, typed.Password)
+	v.answer(c.Name, v.o.Desk.Activate(v.Request.Context(), c))
 }
 
 type typed struct {
@@ -66,23 +57,23 @@ func readTyped(r *http.Request) (t typed, err error) {
 }
 
 // progress is GET /api/activate/LOGIN with the same credentials.
-func (h *Handler) progress(w http.ResponseWriter, r *http.Request) {
-	name, password, ok := r.BasicAuth()
-	if !ok || !strings.EqualFold(person.FoldName(name), person.FoldName(r.PathValue("login"))) {
-		w.Header().Set("WWW-Authenticate", `Basic realm="schoolbridge", charset="UTF-8"`)
-		h.reply(w, http.StatusUnauthorized, body{State: provision.StateRefused, Problem: string(identity.ReasonWrongPassword),
+func (v *visit) progress() {
+	name, password, ok := v.Request.BasicAuth()
+	if !ok || !strings.EqualFold(person.FoldName(name), person.FoldName(v.Request.PathValue("login"))) {
+		v.Writer.Header().Set("WWW-Authenticate", `Basic realm="schoolbridge", charset="UTF-8"`)
+		v.reply(http.StatusUnauthorized, body{State: provision.StateRefused, Problem: string(identity.ReasonWrongPassword),
 			Message: "нужны логин из адреса и пароль от него (Basic: the login of the address and its password)"})
 		return
 	}
-	h.answer(w, r, name, h.o.Desk.Progress(r.Context(), h.credential(r, name, password)))
+	v.answer(name, v.o.Desk.Progress(v.Request.Context(), v.credential(name, password)))
 }
 
 // home is where the password is at home that was typed with a name.
-func (h *Handler) home(name string, a provision.Answer) string {
+func (v *visit) home(name string, a provision.Answer) string {
 	if a.Profile.Subject != "" {
 		return a.Profile.Subject.Upstream()
 	}
-	return h.o.Home(strings.TrimSpace(name))
+	return v.o.Home(strings.TrimSpace(name))
 }
 
 // body is the JSON of every answer.
@@ -114,7 +105,7 @@ func (b body) MarshalJSON() ([]byte, error) {
 	}{b.State, b.Login, b.Logins, b.Targets, b.Roles, b.Problems})
 }
 
-func (h *Handler) body(name string, a provision.Answer) body {
+func (v *visit) body(name string, a provision.Answer) body {
 	b := body{State: a.State, Login: string(a.Login), Logins: map[string]string{}, Targets: a.Targets, Roles: []string{}, Problems: []string{}}
 	for place, login := range map[string]string{"pc": a.PC, "wifi": a.WiFi, "teams": a.Teams} {
 		if login != "" {
@@ -132,18 +123,18 @@ func (h *Handler) body(name string, a provision.Answer) body {
 	}
 	if a.State != provision.StateActive {
 		b.Problem = a.Problem
-		meaning, remedy := h.words(Russian, a.Problem, h.home(name, a))
+		meaning, remedy := v.words(web.Russian, a.Problem, v.home(name, a))
 		b.Message = strings.TrimSpace(meaning + ". " + remedy)
 	}
 	return b
 }
 
 // words say what a code means; a code nobody knows is named as it is.
-func (h *Handler) words(lang Lang, code, home string) (meaning, remedy string) {
+func (v *visit) words(lang web.Lang, code, home string) (meaning, remedy string) {
 	bare, _, _ := strings.Cut(code, "(")
-	meaning, remedy, ok := h.o.Advice(lang, bare, home)
+	meaning, remedy, ok := v.o.Advice(lang, bare, home)
 	if !ok {
-		h.o.Logger.Error("web: a code has no words", "code", bare)
+		v.Log().Error("web: a code has no words", "code", bare)
 		return code, ""
 	}
 	return upperFirst(meaning), remedy
@@ -173,36 +164,20 @@ func status(a provision.Answer) int {
 	return http.StatusForbidden
 }
 
-// hold waits until an answer may leave; false if nobody waits for it any more.
-func (h *Handler) hold(ctx context.Context, until time.Time) bool {
-	d := until.Sub(h.o.Now())
-	if d <= 0 {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
+func (v *visit) answer(name string, a provision.Answer) {
+	if v.Hold(a.NotBefore) {
+		v.reply(status(a), v.body(name, a))
 	}
 }
 
-func (h *Handler) answer(w http.ResponseWriter, r *http.Request, name string, a provision.Answer) {
-	if !h.hold(r.Context(), a.NotBefore) {
-		return
-	}
-	h.reply(w, status(a), h.body(name, a))
-}
-
-func (h *Handler) reply(w http.ResponseWriter, status int, b body) {
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+func (v *visit) reply(status int, b body) {
+	head := v.Writer.Header()
+	head.Set("Content-Type", "application/json; charset=utf-8")
 	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "30")
+		head.Set("Retry-After", "30")
 	}
-	w.WriteHeader(status)
-	enc := json.NewEncoder(w)
+	v.Writer.WriteHeader(status)
+	enc := json.NewEncoder(v.Writer)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(b) // whoever has gone misses nothing
 }

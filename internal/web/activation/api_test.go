@@ -1,4 +1,4 @@
-package web
+package activation
 
 import (
 	"context"
@@ -8,13 +8,14 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/web"
+	"schoolbridge/internal/web/webtest"
 	"schoolbridge/provision"
 	"schoolbridge/provision/match"
 )
@@ -47,57 +48,9 @@ func (d *desk) Standing(_ context.Context, _ identity.PersonID, login identity.L
 	return a
 }
 
-// shelf keeps sessions in memory, as long as nothing is broken.
-type shelf struct {
-	mu     sync.Mutex
-	all    map[[32]byte]Kept
-	broken error
-}
-
-func newShelf() *shelf { return &shelf{all: map[[32]byte]Kept{}} }
-
-func (s *shelf) Begin(_ context.Context, k Kept) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.broken == nil {
-		s.all[k.Handle] = k
-	}
-	return s.broken
-}
-
-func (s *shelf) Find(_ context.Context, handle [32]byte, now time.Time) (Kept, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.broken != nil {
-		return Kept{}, s.broken
-	}
-	k, ok := s.all[handle]
-	if !ok || !now.Before(k.Ends) {
-		return Kept{}, identity.ErrNotFound
-	}
-	return k, nil
-}
-
-func (s *shelf) Renew(_ context.Context, k Kept) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.all[k.Handle]; !ok {
-		return identity.ErrNotFound
-	}
-	s.all[k.Handle] = k
-	return s.broken
-}
-
-func (s *shelf) End(_ context.Context, handle [32]byte) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.all, handle)
-	return s.broken
-}
-
 // options are those of every test.
 func options(d *desk) Options {
-	return Options{Desk: d, Sessions: newShelf(), Key: func(day string) ([32]byte, error) { return sha256.Sum256([]byte(day)), nil }, Advice: func(_ Lang, code, home string) (string, string, bool) {
+	return Options{Desk: d, Key: func(day string) ([32]byte, error) { return sha256.Sum256([]byte(day)), nil }, Advice: func(_ web.Lang, code, home string) (string, string, bool) {
 		if code == "NO_WORDS" {
 			return "", "", false
 		}
@@ -105,8 +58,26 @@ func options(d *desk) Options {
 			return code + " at " + home, "", true
 		}
 		return "что не так: " + code, "Что делать.", true
-	}, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
-		Links: Links{Recovery: "https://login.example/recovery", Support: "https://help.example/", Fallback: "https://dnevnik.example/", Diary: "https://diary.example/"}}
+	}}
+}
+
+// frameOptions are the frame's.
+func frameOptions() web.Options {
+	return web.Options{Sessions: &webtest.Shelf{}, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Links: web.Links{Recovery: "https://login.example/recovery", Support: "https://help.example/", Fallback: "https://dnevnik.example/", Diary: "https://diary.example/"}}
+}
+
+func newFrame(t testing.TB, o Options, frame web.Options) *web.Frame {
+	t.Helper()
+	room, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := web.New(frame, room)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
 func (d *desk) Activate(_ context.Context, c identity.Credential) provision.Answer {
@@ -119,13 +90,9 @@ func (d *desk) Progress(_ context.Context, c identity.Credential) provision.Answ
 	return d.answer
 }
 
-func newHandler(t *testing.T, d *desk) *Handler {
+func newHandler(t *testing.T, d *desk) *web.Frame {
 	t.Helper()
-	h, err := New(options(d))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return h
+	return newFrame(t, options(d), frameOptions())
 }
 
 var evann = provision.Answer{
@@ -200,7 +167,7 @@ func TestActivateParent(t *testing.T) {
 func TestActivateRefusesForms(t *testing.T) {
 	for what, c := range map[string]struct{ kind, body string }{
 		"no JSON": {asJSON, "login=evann"}, "unknown members": {asJSON, `{"login":"a","password":"b","admin":true}`}, "two objects": {asJSON, `{"login":"a","password":"b"}{}`},
-		"another type": {"text/plain", `{"login":"a","password":"b"}`}, "no type": {"", `{"login":"a","password":"b"}`}, "too long": {asJSON, `{"login":"` + strings.Repeat("a", maxBody) + `","password":"b"}`},
+		"another type": {"text/plain", `{"login":"a","password":"b"}`}, "no type": {"", `{"login":"a","password":"b"}`}, "too long": {asJSON, `{"login":"` + strings.Repeat("a", 8<<10) + `","password":"b"}`},
 		"a list": {asJSON, `[]`}, "numbers": {asJSON, `{"login":1,"password":2}`},
 	} {
 		d := &desk{answer: evann}
@@ -288,12 +255,9 @@ func FuzzActivate(f *testing.F) {
 	f.Add(`{"login":"evann","password":"x"}`, "127.0.0.1")
 	f.Add(`{`, "::1, ,")
 	d := &desk{answer: evann}
-	o := options(d)
+	o := frameOptions()
 	o.Proxies = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}
-	h, err := New(o)
-	if err != nil {
-		f.Fatal(err)
-	}
+	h := newFrame(f, options(d), o)
 	f.Fuzz(func(t *testing.T, text, forwarded string) {
 		d.asked = nil
 		w := post(h, "/api/activate", asJSON, text, func(r *http.Request) { r.Header.Set("X-Forwarded-For", forwarded) })

@@ -1,4 +1,4 @@
-package web
+package activation
 
 import (
 	"crypto/aes"
@@ -9,6 +9,8 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"schoolbridge/internal/web"
 )
 
 // Attempt is one sign-in on mos.ru's page, from when the browser leaves until it
@@ -35,14 +37,14 @@ const callback = "/sign-in/mosru"
 
 // newAttempt begins a sign-in: three names that nobody can guess.
 func (v *visit) newAttempt() (Attempt, error) {
-	a := Attempt{Redirect: v.h.o.PublicURL + callback, Begun: v.now}
+	a := Attempt{Redirect: v.o.PublicURL + callback, Begun: v.Now}
 	for _, to := range []*string{&a.State, &a.Nonce, &a.Verifier} {
 		var err error
-		if *to, err = v.h.newName(); err != nil {
+		if *to, err = v.Token(); err != nil {
 			return a, err
 		}
 	}
-	seal, err := v.h.sealer(v.now)
+	seal, err := v.sealer(v.Now)
 	if err != nil {
 		return a, err
 	}
@@ -50,9 +52,9 @@ func (v *visit) newAttempt() (Attempt, error) {
 	if err != nil {
 		return a, err
 	}
-	c := cookie(attemptCookie, base64.RawURLEncoding.EncodeToString(seal.Seal(nil, nil, text, []byte(attemptCookie))))
+	c := web.Cookie(attemptCookie, base64.RawURLEncoding.EncodeToString(seal.Seal(nil, nil, text, []byte(attemptCookie))))
 	c.MaxAge = int(attemptLife.Seconds())
-	http.SetCookie(v.w, c)
+	http.SetCookie(v.Writer, c)
 	return a, nil
 }
 
@@ -60,7 +62,7 @@ func (v *visit) newAttempt() (Attempt, error) {
 // back with is that one's. It serves once; an address that somebody made up ends
 // none.
 func (v *visit) attempt(state string) (Attempt, error) {
-	c, err := v.r.Cookie(attemptCookie)
+	c, err := v.Request.Cookie(attemptCookie)
 	if err != nil || len(c.Value) > maxAttempt {
 		return Attempt{}, errAttempt
 	}
@@ -68,8 +70,8 @@ func (v *visit) attempt(state string) (Attempt, error) {
 	if err != nil {
 		return Attempt{}, errAttempt
 	}
-	for _, day := range []time.Time{v.now, v.now.Add(-attemptLife)} { // midnight may lie between
-		seal, err := v.h.sealer(day)
+	for _, day := range []time.Time{v.Now, v.Now.Add(-attemptLife)} { // midnight may lie between
+		seal, err := v.sealer(day)
 		if err != nil {
 			return Attempt{}, err
 		}
@@ -78,19 +80,19 @@ func (v *visit) attempt(state string) (Attempt, error) {
 		if err != nil || json.Unmarshal(text, &a) != nil {
 			continue
 		}
-		if age := v.now.Sub(a.Begun); age > attemptLife || age < -time.Minute ||
+		if age := v.Now.Sub(a.Begun); age > attemptLife || age < -time.Minute ||
 			subtle.ConstantTimeCompare([]byte(state), []byte(a.State)) != 1 {
 			return Attempt{}, errAttempt
 		}
-		http.SetCookie(v.w, cookie(attemptCookie, ""))
+		http.SetCookie(v.Writer, web.Cookie(attemptCookie, ""))
 		return a, nil
 	}
 	return Attempt{}, errAttempt
 }
 
 // sealer is AES-256-GCM with random nonces under the day's key.
-func (h *Handler) sealer(at time.Time) (cipher.AEAD, error) {
-	key, err := h.o.Key(at.UTC().Format(time.DateOnly))
+func (v *visit) sealer(at time.Time) (cipher.AEAD, error) {
+	key, err := v.o.Key(at.UTC().Format(time.DateOnly))
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,6 @@
 //go:build peers
 
-package web
+package activation
 
 import (
 	"net/http"
@@ -40,17 +40,13 @@ func newScreens(t *testing.T, alter func(*Options)) *screens {
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	s.at, s.gate.at = server.URL, server.URL
-	o := options(s.desk)
-	o.Mosru, o.PublicURL, o.Networks, o.Links.Start = s.gate, server.URL, []string{"Study"}, "https://school.example/"
-	o.Now = func() time.Time { return s.now }
+	o, frame := options(s.desk), frameOptions()
+	o.Mosru, o.PublicURL, o.Networks = s.gate, server.URL, []string{"Study"}
+	frame.Links.Start, frame.Now = "https://school.example/", func() time.Time { return s.now }
 	if alter != nil {
 		alter(&o)
 	}
-	h, err := New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	mux.Handle("/", h)
+	mux.Handle("/", newFrame(t, o, frame))
 	mux.HandleFunc("/gate", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/sign-in/mosru?code=c&state="+r.URL.Query().Get("state"), http.StatusSeeOther)
 	})

@@ -1,4 +1,4 @@
-package web
+package activation
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/web"
 	"schoolbridge/provision"
 	"schoolbridge/provision/match"
 )
@@ -27,15 +28,15 @@ func (v *visit) activation() {
 	s, err := v.found()
 	switch {
 	case err != nil:
-		v.broken("a session cannot be read", err)
-	case s == nil && v.h.o.Mosru != nil:
-		v.to("/")
+		v.Broken("a session cannot be read", err)
+	case s == nil && v.o.Mosru != nil:
+		v.To("/")
 	case s == nil:
-		v.show(http.StatusOK, "form.html", "form.title", typedPage{Others: v.h.o.Others})
+		v.Show(http.StatusOK, "form.html", "form.title", typedPage{Others: v.o.Others})
 	case s.State == provision.StateActive:
 		v.success(s)
 	case s.State == provision.StatePassword:
-		v.show(http.StatusOK, "password.html", "form.title", v.typed(s, nil))
+		v.Show(http.StatusOK, "password.html", "form.title", v.typed(s, nil))
 	default:
 		v.failedAt(http.StatusOK, provision.Answer{State: s.State, Problem: s.Problem}, s.Profile.Subject.Upstream())
 	}
@@ -43,21 +44,21 @@ func (v *visit) activation() {
 
 // form is our form for those who cannot sign in on mos.ru's page.
 func (v *visit) form() {
-	if v.h.o.Mosru == nil || v.h.o.Others {
-		v.show(http.StatusOK, "form.html", "form.title", typedPage{Others: v.h.o.Others})
+	if v.o.Mosru == nil || v.o.Others {
+		v.Show(http.StatusOK, "form.html", "form.title", typedPage{Others: v.o.Others})
 		return
 	}
-	v.fail(http.StatusNotFound)
+	v.Fail(http.StatusNotFound)
 }
 
 func (v *visit) typed(s *session, f *fault) typedPage {
-	return typedPage{Name: nameOf(s.record), Fault: f, Roles: v.roles(s.Roles), System: s.Profile.Subject.Upstream()}
+	return typedPage{Name: nameOf(s.Record), Fault: f, Roles: v.roles(s.Roles), System: s.Profile.Subject.Upstream()}
 }
 
 // nameOf is what the password is asked for with: the name that was typed, which
 // may say whose it is to check, or the login at mos.ru, or what mos.ru takes
 // instead.
-func nameOf(r record) string {
+func nameOf(r web.Record) string {
 	p := r.Profile
 	for _, name := range []string{r.Name, p.Login, p.Email, p.Phone, p.SNILS} {
 		if name != "" {
@@ -70,82 +71,88 @@ func nameOf(r record) string {
 // submit takes a form: the password of somebody whom mos.ru has proved, or name
 // and password.
 func (v *visit) submit() {
-	if err := v.r.ParseForm(); err != nil {
-		v.fail(http.StatusBadRequest)
+	form, ok := v.Form()
+	if !ok {
 		return
 	}
 	s, err := v.found()
 	if err != nil {
-		v.broken("a session cannot be read", err)
+		v.Broken("a session cannot be read", err)
 		return
 	}
-	password := v.r.PostForm.Get("password")
-	if s != nil && !v.r.PostForm.Has("login") {
+	password := form.Get("password")
+	if s != nil && !form.Has("login") {
 		v.submitPassword(s, password)
 		return
 	}
-	if v.h.o.Mosru != nil && !v.h.o.Others {
-		v.to("/") // the session has ended meanwhile
+	if v.o.Mosru != nil && !v.o.Others {
+		v.To("/") // the session has ended meanwhile
 		return
 	}
-	name := v.r.PostForm.Get("login")
-	c := v.h.credential(v.r, name, password)
-	a := v.h.o.Desk.Activate(v.r.Context(), c)
-	if !v.h.hold(v.r.Context(), a.NotBefore) {
+	name := form.Get("login")
+	c := v.credential(name, password)
+	a := v.o.Desk.Activate(v.Request.Context(), c)
+	if !v.Hold(a.NotBefore) {
 		return
 	}
 	if a.Profile.Subject != "" { // proved, whatever the records say
-		v.proved(a, record{Name: name, Asked: v.now, Since: v.now})
+		v.proved(a, web.Record{Name: name, Asked: v.Now}, standing{Since: v.Now})
 		return
 	}
-	if f := v.fault(a, v.h.home(name, a)); f.Typed {
-		v.show(status(a), "form.html", "form.failed", typedPage{Name: name, Fault: f, Others: v.h.o.Others})
+	if f := v.fault(a, v.home(name, a)); f.Typed {
+		v.Show(status(a), "form.html", "form.failed", typedPage{Name: name, Fault: f, Others: v.o.Others})
 		return
 	}
-	v.failedAt(status(a), a, v.h.home(name, a))
+	v.failedAt(status(a), a, v.home(name, a))
 }
 
 // submitPassword is the second step of somebody who came from mos.ru's page, or
 // a changed password of somebody with an account.
 func (v *visit) submitPassword(s *session, password string) {
-	a := v.h.o.Desk.ActivateAs(v.r.Context(), s.Profile.Subject, v.h.credential(v.r, nameOf(s.record), password))
-	if !v.h.hold(v.r.Context(), a.NotBefore) {
+	a := v.o.Desk.ActivateAs(v.Request.Context(), s.Profile.Subject, v.credential(nameOf(s.Record), password))
+	if !v.Hold(a.NotBefore) {
 		return
 	}
 	if a.State != provision.StateActive {
 		if f := v.fault(a, s.Profile.Subject.Upstream()); f.Typed || a.State == provision.StateUnavailable {
-			v.show(status(a), "password.html", "form.failed", v.typed(s, f))
+			v.Show(status(a), "password.html", "form.failed", v.typed(s, f))
 			return
 		}
 	}
-	s.take(a, v.now)
-	if a.State != provision.StateActive {
-		if err := v.keep(s); err != nil {
-			v.broken("a session cannot be kept", err)
-			return
-		}
-		v.to("/activate")
+	if a.State == provision.StateActive {
+		v.proved(a, s.Record, s.standing)
 		return
 	}
-	v.proved(a, s.record)
+	v.judged(s, a)
+}
+
+// judged keeps what the records say of somebody whose session stays as it is.
+func (v *visit) judged(s *session, a provision.Answer) {
+	err := take(&s.Record, &s.standing, a, v.Now)
+	if err == nil {
+		err = v.Keep(s.Session)
+	}
+	if err != nil {
+		v.Broken("a session cannot be kept", err)
+		return
+	}
+	v.To("/activate")
 }
 
 // again asks once more with what mos.ru said at the sign-in: somebody may have
 // mended the records meanwhile.
 func (v *visit) again() {
-	s, ok := v.who()
-	if !ok {
-		return
+	s, err := v.found()
+	switch {
+	case err != nil:
+		v.Broken("a session cannot be read", err)
+	case s == nil:
+		v.To("/")
+	case s.State == provision.StateActive:
+		v.To("/activate")
+	default:
+		v.judged(s, v.o.Desk.Arrive(v.Request.Context(), provision.Arrival{Profile: s.Profile, Asked: s.Asked, Source: v.Source()}))
 	}
-	if s.State != provision.StateActive {
-		a := v.h.o.Desk.Arrive(v.r.Context(), provision.Arrival{Profile: s.Profile, Asked: s.Asked, Source: v.source()})
-		s.take(a, v.now)
-		if err := v.keep(s); err != nil {
-			v.broken("a session cannot be kept", err)
-			return
-		}
-	}
-	v.to("/activate")
 }
 
 // successPage is what somebody with an account sees.
@@ -168,18 +175,18 @@ type place struct {
 }
 
 func (v *visit) success(s *session) {
-	a := v.h.o.Desk.Standing(v.r.Context(), s.Person, s.Login)
-	p := successPage{Login: string(a.Login), Name: nameOf(s.record), System: s.Profile.Subject.Upstream(), Places: v.h.places(s, a), Notes: v.notes(s, a)}
+	a := v.o.Desk.Standing(v.Request.Context(), s.Person, s.Login)
+	p := successPage{Login: string(a.Login), Name: nameOf(s.Record), System: s.Profile.Subject.Upstream(), Places: v.places(s, a), Notes: v.notes(s, a)}
 	if s.Login == "" {
-		v.show(http.StatusOK, "parent.html", "parent.title", p)
+		v.Show(http.StatusOK, "parent.html", "parent.title", p)
 		return
 	}
 	p.Next, p.Stuck = v.next(s, p.Places), slices.ContainsFunc(p.Places, func(p place) bool { return p.State == provision.Stuck })
-	v.showAgain(http.StatusOK, "success.html", "success.title", p, p.Next)
+	v.ShowAgain(http.StatusOK, "success.html", "success.title", p, p.Next)
 }
 
 // places are where an account serves, in the order in which people look.
-func (h *Handler) places(s *session, a provision.Answer) []place {
+func (v *visit) places(s *session, a provision.Answer) []place {
 	ad, connected := a.Targets["ad"]
 	if !connected {
 		ad = provision.Ready
@@ -190,7 +197,7 @@ func (h *Handler) places(s *session, a provision.Answer) []place {
 	}
 	all := []place{
 		{ID: "web", Login: city, State: provision.Ready},
-		{ID: "wifi", Login: a.WiFi, State: a.Targets["wifi"], Named: strings.Join(h.o.Networks, ", ")},
+		{ID: "wifi", Login: a.WiFi, State: a.Targets["wifi"], Named: strings.Join(v.o.Networks, ", ")},
 		{ID: "pc", Login: a.PC, State: ad},
 		{ID: "teams", Login: a.Teams, State: ad},
 	}
@@ -203,7 +210,7 @@ func (v *visit) next(s *session, all []place) int {
 	if !slices.ContainsFunc(all, func(p place) bool { return p.State == provision.Pending }) {
 		return 0
 	}
-	switch age := v.now.Sub(s.Since); {
+	switch age := v.Now.Sub(s.Since); {
 	case age < time.Minute:
 		return 4
 	case age < 10*time.Minute:
@@ -236,11 +243,11 @@ var forPeople = []match.Code{
 func (v *visit) state() {
 	s, err := v.found()
 	if err != nil {
-		v.w.WriteHeader(http.StatusServiceUnavailable)
+		v.Writer.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
 	if s == nil || s.State != provision.StateActive {
-		v.w.WriteHeader(http.StatusUnauthorized)
+		v.Writer.WriteHeader(http.StatusUnauthorized)
 		return
 	}
 	type shown struct {
@@ -249,20 +256,16 @@ func (v *visit) state() {
 		State provision.Progress `json:"state"`
 		Text  string             `json:"text"`
 	}
-	all := v.h.places(s, v.h.o.Desk.Standing(v.r.Context(), s.Person, s.Login))
+	all := v.places(s, v.o.Desk.Standing(v.Request.Context(), s.Person, s.Login))
 	answer := struct {
 		Next   int     `json:"next"`
 		Places []shown `json:"places"`
 	}{Next: v.next(s, all), Places: []shown{}}
 	for _, p := range all {
-		text, err := v.lang.text("state." + string(p.State))
-		if err != nil {
-			v.h.o.Logger.Error("web: a state has no words", "state", string(p.State))
-		}
-		answer.Places = append(answer.Places, shown{p.ID, p.Login, p.State, text})
+		answer.Places = append(answer.Places, shown{p.ID, p.Login, p.State, v.Text("state." + string(p.State))})
 	}
-	v.w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	_ = json.NewEncoder(v.w).Encode(answer) // whoever has gone misses nothing
+	v.Writer.Header().Set("Content-Type", "application/json; charset=utf-8")
+	_ = json.NewEncoder(v.Writer).Encode(answer) // whoever has gone misses nothing
 }
 
 // roles are what the records say somebody is, in words; children are not told
@@ -277,9 +280,8 @@ func (v *visit) roles(roles []match.Role) []string {
 		case person.RolePupil:
 			key, args = "role.pupil", []any{r.School}
 		}
-		text, err := v.lang.text(key, args...)
-		text = strings.ReplaceAll(text, "№ ", "№\u00a0") // a number stays with its sign
-		if err == nil && !slices.Contains(all, text) {
+		text := strings.ReplaceAll(v.Text(key, args...), "№ ", "№\u00a0") // a number stays with its sign
+		if !slices.Contains(all, text) {
 			all = append(all, text)
 		}
 	}
@@ -302,10 +304,10 @@ func (v *visit) failedAt(status int, a provision.Answer, home string) {
 	switch {
 	case v.session != nil:
 		p.Again = "records"
-	case v.h.o.Mosru != nil && !strings.HasPrefix(v.r.URL.Path, "/activate"):
+	case v.o.Mosru != nil && !strings.HasPrefix(v.Request.URL.Path, "/activate"):
 		p.Again = "sign-in"
 	default:
 		p.Again = "form"
 	}
-	v.show(status, "failed.html", "form.failed", p)
+	v.Show(status, "failed.html", "form.failed", p)
 }

@@ -1,4 +1,4 @@
-package web
+package activation
 
 import (
 	"slices"
@@ -28,10 +28,10 @@ func (v *visit) fault(a provision.Answer, home string) *fault {
 	bare, _, _ := strings.Cut(a.Problem, "(")
 	f := &fault{Code: a.Problem, Typed: slices.Contains(typedFaults, bare)}
 	if words, ok := faults[bare]; ok && home == "" {
-		f.What, f.Who, f.How = words.what.in(v.lang), words.who.in(v.lang), words.how.in(v.lang)
+		f.What, f.Who, f.How = words.what.In(v.Lang), words.who.In(v.Lang), words.how.In(v.Lang)
 		return f
 	}
-	what, how := v.h.words(v.lang, a.Problem, home)
+	what, how := v.words(v.Lang, a.Problem, home)
 	f.What, f.How = what+".", how
 	return f
 }

@@ -1,0 +1,135 @@
+package web_test
+
+import (
+	"embed"
+	"io/fs"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/web"
+	"schoolbridge/internal/web/webtest"
+)
+
+//go:embed testdata/room
+var roomFiles embed.FS
+
+var (
+	newGuest = webtest.NewGuest
+	goes     = webtest.Goes
+	holds    = webtest.Holds
+)
+
+// list is what the page of the test's room shows.
+type list struct {
+	Text  string
+	Pager web.Pager
+}
+
+// house is a frame with a room for tests and a door.
+type house struct {
+	f     *web.Frame
+	room  web.Room
+	shelf *webtest.Shelf
+	who   web.Record
+	now   time.Time
+	from  []netip.Addr // where requests came from
+	notes string       // what the room keeps in the session
+}
+
+func newHouse(t testing.TB) *house {
+	t.Helper()
+	h := &house{shelf: &webtest.Shelf{}, now: time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)}
+	h.who = web.Record{Profile: person.Profile{Subject: "sub-evann", Login: "evann", First: "Нина", Middle: "Николаевна"}, Person: identity.PersonID{7}}
+	files, err := fs.Sub(roomFiles, "testdata/room")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.room = web.Room{Templates: files, Assets: files, FormsTo: []string{"https://login.example"},
+		Words: web.Words{"list.title": {"Список", "List"}, "list.more": {"Ещё %s", "More %s"}, "list.deep": {"Подробно", "Details"}},
+		Table: map[string]web.Page{
+			"GET /{$}":           {Do: h.list},
+			"GET /list":          {Do: h.list},
+			"GET /list/{id}":     {Do: h.signedIn},
+			"GET /once":          {Do: h.list, Back: "/list?a=1"},
+			"GET /export":        {Do: h.list, Costly: true},
+			"POST /list":         {Do: h.post},
+			"POST /import":       {Do: h.post, Body: 64 << 10},
+			"POST /sign-out":     {Do: h.signOut},
+			"POST /api/list":     {Do: h.post, Program: true},
+			"GET /api/list/{id}": {Do: func(v *web.Visit) { h.from = append(h.from, v.Source().Addr) }, Program: true},
+		},
+		Nav: func(*web.Visit) []web.Entry {
+			return []web.Entry{{Address: "/list", Title: "list.title", Icon: "web"}, {Address: "/list/deep", Title: "list.deep"}}
+		},
+		Way: func(v *web.Visit) (web.Entry, bool) {
+			s, err := v.Found()
+			return web.Entry{Address: "/list", Title: "list.title"}, err == nil && s != nil && !s.Person.IsZero()
+		},
+	}
+	o := web.Options{Sessions: h.shelf, Secure: true, Now: func() time.Time { return h.now }, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Links: web.Links{Support: "https://help.example/"}}
+	if h.f, err = web.New(o, h.room, webtest.Door(func() web.Record { return h.who })); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func (h *house) list(v *web.Visit) {
+	if _, err := v.Found(); err != nil {
+		v.Broken("a session cannot be read", err)
+		return
+	}
+	v.Show(http.StatusOK, "list.html", "list.title", list{Text: v.Text("list.more", v.Request.URL.Query().Get("q")), Pager: web.Pager{Next: "/list?after=7"}})
+}
+
+func (h *house) signedIn(v *web.Visit) {
+	s, ok := v.Who()
+	if !ok {
+		return
+	}
+	if err := s.Get("list", &h.notes); err != nil {
+		v.Broken("notes cannot be read", err)
+		return
+	}
+	v.Show(http.StatusOK, "list.html", "list.title", list{Text: strings.Repeat("Нина ", 1000)})
+}
+
+// post keeps what was sent in the session.
+func (h *house) post(v *web.Visit) {
+	form, ok := v.Form()
+	if !ok {
+		return
+	}
+	s, err := v.Found()
+	if err == nil && s != nil {
+		if err = s.Set("list", form.Get("text")); err == nil {
+			err = v.Keep(s)
+		}
+	}
+	if err != nil {
+		v.Broken("notes cannot be kept", err)
+		return
+	}
+	v.To("/list")
+}
+
+func (h *house) signOut(v *web.Visit) {
+	if err := v.End(); err != nil {
+		v.Broken("a session cannot be ended", err)
+		return
+	}
+	v.To("/")
+}
+
+// comeIn gives a browser of somebody signed in.
+func (h *house) comeIn(t testing.TB) *webtest.Guest {
+	t.Helper()
+	g := newGuest(t, h.f)
+	goes(t, g.Get(webtest.DoorAddress), "/")
+	return g
+}

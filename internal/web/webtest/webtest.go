@@ -1,0 +1,194 @@
+// Package webtest is what tests of pages stand on: sessions in memory, a browser
+// that keeps cookies and does not follow, a door by which anybody comes in, and
+// the check of a room's texts. Start reading at Guest and Texts.
+package webtest
+
+import (
+	"context"
+	"html"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/web"
+)
+
+// Shelf keeps sessions in memory, as long as nothing is Broken.
+type Shelf struct {
+	mu     sync.Mutex
+	all    map[[32]byte]web.Kept
+	broken error
+}
+
+var _ web.Sessions = (*Shelf)(nil)
+
+// Break makes every call fail with err; nil: no more.
+func (s *Shelf) Break(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken = err
+}
+
+// All are the sessions that are kept.
+func (s *Shelf) All() []web.Kept {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []web.Kept
+	for _, k := range s.all {
+		all = append(all, k)
+	}
+	return all
+}
+
+// Begin implements web.Sessions.
+func (s *Shelf) Begin(_ context.Context, k web.Kept) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all == nil {
+		s.all = map[[32]byte]web.Kept{}
+	}
+	if s.broken == nil {
+		s.all[k.Handle] = k
+	}
+	return s.broken
+}
+
+// Find implements web.Sessions.
+func (s *Shelf) Find(_ context.Context, handle [32]byte, now time.Time) (web.Kept, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken != nil {
+		return web.Kept{}, s.broken
+	}
+	k, ok := s.all[handle]
+	if !ok || !now.Before(k.Ends) {
+		return web.Kept{}, identity.ErrNotFound
+	}
+	return k, nil
+}
+
+// Renew implements web.Sessions.
+func (s *Shelf) Renew(_ context.Context, k web.Kept) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.all[k.Handle]; !ok {
+		return identity.ErrNotFound
+	}
+	if s.broken == nil {
+		s.all[k.Handle] = k
+	}
+	return s.broken
+}
+
+// End implements web.Sessions.
+func (s *Shelf) End(_ context.Context, handle [32]byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken == nil {
+		delete(s.all, handle)
+	}
+	return s.broken
+}
+
+// DoorAddress is where Door's page is.
+const DoorAddress = "/test/door"
+
+// Door is a room whose one page signs the visitor in as who says and leads to "/".
+func Door(who func() web.Record) web.Room {
+	return web.Room{Table: map[string]web.Page{"GET " + DoorAddress: {Do: func(v *web.Visit) {
+		if err := v.Begin(who()); err != nil {
+			v.Broken("the door is shut", err)
+			return
+		}
+		v.To("/")
+	}}}}
+}
+
+// Guest is a browser: it keeps cookies and does not follow.
+type Guest struct {
+	t       testing.TB
+	h       http.Handler
+	Cookies map[string]string
+	From    string      // its address and port
+	Header  http.Header // what it sends beside
+}
+
+// NewGuest gives a browser without cookies.
+func NewGuest(t testing.TB, h http.Handler) *Guest {
+	return &Guest{t: t, h: h, Cookies: map[string]string{}, From: "192.0.2.1:1", Header: http.Header{}}
+}
+
+// Ask makes a request; a POST comes from a page of ours.
+func (g *Guest) Ask(method, path string, form url.Values) *httptest.ResponseRecorder {
+	g.t.Helper()
+	r := httptest.NewRequest(method, path, strings.NewReader(form.Encode()))
+	r.RemoteAddr = g.From
+	if method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	for name, values := range g.Header {
+		r.Header[name] = values
+	}
+	for name, value := range g.Cookies {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	w := httptest.NewRecorder()
+	g.h.ServeHTTP(w, r)
+	for _, c := range w.Result().Cookies() {
+		if !c.Secure || !c.HttpOnly || c.Path != "/" || c.Domain != "" || !strings.HasPrefix(c.Name, "__Host-") || c.SameSite != http.SameSiteLaxMode {
+			g.t.Errorf("the cookie %+v", c)
+		}
+		if c.MaxAge < 0 {
+			delete(g.Cookies, c.Name)
+		} else {
+			g.Cookies[c.Name] = c.Value
+		}
+	}
+	return w
+}
+
+// Get asks for a page.
+func (g *Guest) Get(path string) *httptest.ResponseRecorder {
+	g.t.Helper()
+	return g.Ask(http.MethodGet, path, nil)
+}
+
+// Post sends a form, of names and values in turn.
+func (g *Guest) Post(path string, fields ...string) *httptest.ResponseRecorder {
+	g.t.Helper()
+	form := url.Values{}
+	for i := 0; i < len(fields); i += 2 {
+		form.Add(fields[i], fields[i+1])
+	}
+	return g.Ask(http.MethodPost, path, form)
+}
+
+// Goes says that the answer leads to an address.
+func Goes(t testing.TB, w *httptest.ResponseRecorder, to string) {
+	t.Helper()
+	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != to {
+		t.Fatalf("%d to %q, want %q\n%s", w.Code, w.Header().Get("Location"), to, w.Body)
+	}
+}
+
+// Holds says that the page was given with a status and holds texts; what begins
+// with "!" it does not.
+func Holds(t testing.TB, w *httptest.ResponseRecorder, status int, texts ...string) {
+	t.Helper()
+	text := html.UnescapeString(w.Body.String())
+	if w.Code != status {
+		t.Errorf("%d, want %d", w.Code, status)
+	}
+	for _, want := range texts {
+		no := strings.HasPrefix(want, "!")
+		if strings.Contains(text, strings.TrimPrefix(want, "!")) == no {
+			t.Errorf("the page and %q:\n%s", want, text)
+		}
+	}
+}
