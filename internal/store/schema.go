@@ -223,6 +223,12 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE INDEX web_sessions_owner ON web_sessions (owner, seen)`,
 	`CREATE INDEX web_sessions_ends ON web_sessions (ends)`,
 }}, {oldest: 13, statements: []string{
+	// Who administers what, and with which second factor. break_glass has one row.
+	`CREATE TABLE rights (person {bytes} NOT NULL REFERENCES people (id), role {text} NOT NULL, at {int} NOT NULL, sealed {bytes} NOT NULL,
+		PRIMARY KEY (person, role)){table}`,
+	`CREATE TABLE factors (person {bytes} NOT NULL PRIMARY KEY REFERENCES people (id), at {int} NOT NULL, sealed {bytes} NOT NULL)`,
+	`CREATE TABLE break_glass (id {int} NOT NULL PRIMARY KEY, sealed {bytes} NOT NULL)`,
+}}, {oldest: 13, statements: []string{
 	// A school's own list of people, and until when it wants them to have activated
 	// (rolls.go): dates, or nothing.
 	`CREATE INDEX employments_school ON employments (school)`,
