@@ -186,7 +186,8 @@ func (tab *Tab) Await(what string) {
 // Text is what can be read on the page.
 func (tab *Tab) Text() string {
 	tab.t.Helper()
-	return get(tab, "read the page", chromedp.Text(chromedp.CSS("body")))
+	// Not by a node, which a page that is still coming can take away again.
+	return get(tab, "read the page", chromedp.Evaluate[string]("document.body.innerText"))
 }
 
 // Reads says that the page can be read to hold texts; what begins with "!" it

@@ -113,14 +113,12 @@ func (v *visit) submitPassword(s *session, password string) {
 	if !v.Hold(a.NotBefore) {
 		return
 	}
-	if a.State != provision.StateActive {
-		if f := v.fault(a, s.Profile.Subject.Upstream()); f.Typed || a.State == provision.StateUnavailable {
-			v.Show(status(a), "password.html", "form.failed", v.typed(s, f))
-			return
-		}
-	}
 	if a.State == provision.StateActive {
 		v.proved(a, s.Record, s.standing)
+		return
+	}
+	if f := v.fault(a, s.Profile.Subject.Upstream()); f.Typed || a.State == provision.StateUnavailable {
+		v.Show(status(a), "password.html", "form.failed", v.typed(s, f))
 		return
 	}
 	v.judged(s, a)

@@ -213,31 +213,6 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// The address of a browser behind our proxy counts; what a stranger writes
-// into the header does not.
-func TestSource(t *testing.T) {
-	for _, c := range []struct{ remote, forwarded, want string }{
-		{"192.0.2.7:1", "", "192.0.2.7"},
-		{"192.0.2.7:1", "10.0.0.1", "192.0.2.7"},
-		{"127.0.0.1:1", "10.0.0.1", "10.0.0.1"},
-		{"127.0.0.1:1", "6.6.6.6, 10.0.0.1", "10.0.0.1"},
-		{"127.0.0.1:1", "6.6.6.6, 10.0.0.1, 127.0.0.2", "10.0.0.1"},
-		{"127.0.0.1:1", "nonsense", "127.0.0.1"},
-		{"[::ffff:127.0.0.1]:1", "::ffff:10.0.0.1", "10.0.0.1"},
-	} {
-		d := &desk{answer: evann}
-		post(newHandler(t, d), "/api/activate", asJSON, `{"login":"a","password":"b"}`, func(r *http.Request) {
-			r.RemoteAddr = c.remote
-			if c.forwarded != "" {
-				r.Header.Set("X-Forwarded-For", c.forwarded)
-			}
-		})
-		if got := d.asked[0].Source.Addr.String(); got != c.want {
-			t.Errorf("%+v: %s", c, got)
-		}
-	}
-}
-
 // A refusal leaves when it may, not sooner.
 func TestHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -87,6 +87,9 @@ func TestActivationByCode(t *testing.T) {
 	w.arriving = provision.Answer{State: provision.StatePassword, Roles: evann.Roles}
 	g := newGuest(t, w.h)
 	holds(t, g.Get("/"), 200, "Вход", "Войти через mos.ru", "Как получить доступ?", "Помощь", "Написать нам", "Войти через dnevnik.mos.ru", "Госуслуги", `href="/sign-in"`)
+	if csp := g.Get("/").Header().Get("Content-Security-Policy"); !strings.Contains(csp, "form-action 'self' https://login.example;") {
+		t.Errorf("whoever leaves is not sent to mos.ru: %q", csp)
+	}
 	goes(t, g.Get("/activate"), "/")
 	goes(t, w.arrive(t, g), "/activate")
 	if a := w.asked0(); a.Redirect != "https://id.example/sign-in/mosru" || len(a.State) < 43 || len(a.Nonce) < 43 || len(a.Verifier) < 43 {
@@ -175,7 +178,7 @@ func TestPasswordAgain(t *testing.T) {
 	} {
 		w.answer = provision.Answer{State: c.state, Problem: problem}
 		res := g.Post("/activate", "password", "Secret-Text-1")
-		holds(t, res, c.status, c.text, `role="alert"`, `aria-invalid="true"`, "Активировать аккаунт", "!Secret-Text-1")
+		holds(t, res, c.status, c.text, `role="alert"`, `aria-invalid="true"`, "Активировать аккаунт", `href="/activate?lang=en"`, "!Secret-Text-1")
 		if (res.Header().Get("Retry-After") != "") != (c.status == 503) {
 			t.Errorf("%s: Retry-After %q", problem, res.Header().Get("Retry-After"))
 		}
