@@ -183,10 +183,11 @@ func (b *Book) Schools(span Span) map[string]int {
 	return list
 }
 
-// Causes counts a school's by cause, the most frequent first.
-func (b *Book) Causes(school string, span Span) []Count {
+// Times counts a school's by cause.
+func (b *Book) Times(school string, span Span) map[Cause]int {
 	times := map[Cause]int{}
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.each(span, func(all map[string]*counts) {
 		if c := all[school]; c != nil {
 			for cause, n := range c.causes {
@@ -194,7 +195,12 @@ func (b *Book) Causes(school string, span Span) []Count {
 			}
 		}
 	})
-	b.mu.Unlock()
+	return times
+}
+
+// Causes is Times as a list, the most frequent first.
+func (b *Book) Causes(school string, span Span) []Count {
+	times := b.Times(school, span)
 	list := make([]Count, 0, len(times))
 	for cause, n := range times {
 		list = append(list, Count{cause, n})

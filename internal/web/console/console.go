@@ -133,6 +133,10 @@ type Options struct {
 	Invitation time.Duration
 	// Zone is that in which times are shown; nil: UTC.
 	Zone *time.Location
+
+	Live   Live  // nil: there is no Wi-Fi here
+	Rolls  Rolls // nil: there are no lists of schools' people
+	Launch Launch
 }
 
 func (o *Options) check() error {
@@ -187,11 +191,14 @@ type entry struct {
 
 // parts are all of them, in the order of the navigation.
 func parts() []part {
-	return []part{granting}
+	return []part{wifi, launch, granting}
 }
 
 //go:embed pages/*.html
 var pageFiles embed.FS
+
+//go:embed assets/*
+var assetFiles embed.FS
 
 // room is the console as it was made.
 type room struct {
@@ -235,7 +242,7 @@ func newRoom(o Options, all []part) (web.Room, error) {
 			table[pattern] = web.Page{Do: c.guard(page), Costly: page.costly, Back: page.back, Body: page.body}
 		}
 	}
-	return web.Room{Name: roomName, Table: table, Templates: pageFiles, Words: web.JoinWords(words...), Nav: c.nav, Way: c.way}, nil
+	return web.Room{Name: roomName, Table: table, Templates: pageFiles, Assets: assetFiles, Words: web.JoinWords(words...), Nav: c.nav, Way: c.way}, nil
 }
 
 const (
