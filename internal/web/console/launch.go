@@ -252,14 +252,20 @@ func (v *visit) letter(school string, own census.Deadlines) (subject, body strin
 			until = append(until, v.Text("letter.parents"))
 		}
 	}
-	address := cmp.Or(v.o.Launch.PublicURL, v.Text("letter.page"))
+	if own[0].IsZero() && own[1].IsZero() && v.o.Launch.Deadlines[0].IsZero() && v.o.Launch.Deadlines[1].IsZero() {
+		until = append([]string{v.Text("letter.now")}, until...)
+	}
+	address, help := v.Text("letter.page"), v.Text("letter.help")
+	if at := v.o.Launch.PublicURL; at != "" {
+		address, help = at, v.Text("letter.help.at", at+"/help")
+	}
 	wifi := v.Text("letter.wifi")
 	if len(v.o.Launch.Networks) > 0 {
 		wifi = v.Text("letter.wifi.named", strings.Join(v.o.Launch.Networks, ", "))
 	}
 	return subject, strings.Join([]string{v.Text("letter.hello"), v.Text("letter.what", school), v.Text("letter.when") + "\n" + strings.Join(until, "\n"),
 		v.Text("letter.do") + "\n" + v.Text("letter.do.1") + "\n" + v.Text("letter.do.2", address) + "\n" + v.Text("letter.do.3"),
-		wifi, v.Text("letter.parent"), v.Text("letter.help", address+"/help"), v.Text("letter.bye", school)}, "\n\n")
+		wifi, v.Text("letter.parent"), help, v.Text("letter.bye", school)}, "\n\n")
 }
 
 // missingPage is who has not activated yet.

@@ -65,7 +65,9 @@ var wordsLetter = web.Words{
 	"letter.wifi":          {"Wi-Fi: рабочий компьютер, на котором вы вошли с паролем mos.ru, подключается сам; свой телефон или ноутбук настройте на странице «Настройка Wi-Fi».", "Wi-Fi: a work PC on which you signed in with the mos.ru password connects by itself; your own phone or laptop is set up on the page “Wi-Fi set-up”."},
 	"letter.wifi.named":    {"Wi-Fi (%s): рабочий компьютер, на котором вы вошли с паролем mos.ru, подключается сам; свой телефон или ноутбук настройте на странице «Настройка Wi-Fi».", "Wi-Fi (%s): a work PC on which you signed in with the mos.ru password connects by itself; your own phone or laptop is set up on the page “Wi-Fi set-up”."},
 	"letter.parent":        {"Вы учитель и родитель ученика? Активация одна: роль родителя добавится сама.", "You are a teacher and a pupil's parent? There is one activation: the parent's role comes by itself."},
-	"letter.help":          {"Не получилось — попробуйте ещё раз и посмотрите ответы: %s. Забытый пароль восстанавливают на mos.ru.", "If it does not work, try once more and look at the answers: %s. A forgotten password is recovered on mos.ru."},
+	"letter.help":          {"Не получилось — попробуйте ещё раз и откройте там же «Помощь». Забытый пароль восстанавливают на mos.ru.", "If it does not work, try once more and open “Help” there. A forgotten password is recovered on mos.ru."},
+	"letter.help.at":       {"Не получилось — попробуйте ещё раз и посмотрите ответы: %s. Забытый пароль восстанавливают на mos.ru.", "If it does not work, try once more and look at the answers: %s. A forgotten password is recovered on mos.ru."},
+	"letter.now":           {"— сотрудники и ученики активируют аккаунт как можно скорее;", "- staff and pupils activate as soon as they can;"},
 	"letter.bye":           {"Спасибо!\n%s", "Thank you!\n%s"},
 	"letter.page":          {"страницу активации", "the page of activation"},
 }
