@@ -134,6 +134,11 @@ func (s *switcher) turn(ctx context.Context) (d switched, err error) {
 	if err := change(ctx, holder.Person, s.now, s.reason); err != nil {
 		return d, err
 	}
+	if want { // browsers that are signed in know nothing of it
+		if err := s.db.WebSessions().EndAll(ctx, holder.Subject); err != nil {
+			return d, err
+		}
+	}
 	d = switched{Request: s.verb, Person: holder.Person.String(), Login: string(holder.Login), Name: person.JoinFIO(holder.Last, holder.First, holder.Middle),
 		Changed: holder.Suspended != want, Suspended: want, Closed: holder.Closed}
 	d.Devices, d.Staying, err = s.devices(ctx, holder.Person)

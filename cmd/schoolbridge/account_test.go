@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -41,6 +42,14 @@ func TestAccountBesideTheDaemon(t *testing.T) {
 		t.Fatalf("%+v", list)
 	}
 
+	holder, err := d.db.Accounts().Find(t.Context(), "orlovami")
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := store.WebSession{Handle: [32]byte{1}, Owner: holder.Subject, Seen: time.Now(), Ends: time.Now().Add(time.Hour)}
+	if err := d.db.WebSessions().Begin(t.Context(), browser, 10); err != nil {
+		t.Fatal(err)
+	}
 	out, errs, code := s.command("account", "suspend", "--lang", "en", "--config", s.path("config.yaml"), "OrlovaMI", "--reason", "phone lost")
 	if code != exitDone || !strings.Contains(out, "is suspended: orlovami, Смирнова Ольга\n") || !strings.Contains(out, "On the Wi-Fi now, devices: 1.") ||
 		!strings.Contains(out, "account resume --config "+s.path("config.yaml")+" orlovami") || strings.Contains(out, "Directory") {
@@ -66,6 +75,9 @@ func TestAccountBesideTheDaemon(t *testing.T) {
 	}
 	if out, _, _ := s.command("explain", "--lang", "en", "--config", s.path("config.yaml"), "orlovami"); !strings.Contains(out, "PEAP-MSCHAPv2: refused, SUSPENDED; the kept hash was confirmed") {
 		t.Error(out)
+	}
+	if _, err := d.db.WebSessions().Find(t.Context(), browser.Handle, time.Now()); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("the browser is still signed in: %v", err)
 	}
 	if again := s.account(exitDone, verbSuspend, "orlovami", "once more"); again.Changed || !again.Suspended || again.Devices != 0 {
 		t.Errorf("once more: %+v", again)

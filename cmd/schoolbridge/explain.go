@@ -19,6 +19,7 @@ import (
 	"schoolbridge/internal/policy"
 	"schoolbridge/internal/store"
 	"schoolbridge/provision"
+	"schoolbridge/provision/ad"
 )
 
 func runExplain(ctx context.Context, std streams, args []string) error {
@@ -42,7 +43,7 @@ func runExplain(ctx context.Context, std streams, args []string) error {
 		return err
 	}
 	defer func() { _ = db.Close() }() // the audit line is committed by then
-	e := &explainer{db: db, config: c, lang: explain.Lang(*lang), now: time.Now()}
+	e := newExplainer(db, c, explain.Lang(*lang), time.Now())
 	report, err := e.report(ctx, q)
 	if err != nil {
 		return err
@@ -58,7 +59,8 @@ func runExplain(ctx context.Context, std streams, args []string) error {
 	return err
 }
 
-// explainer gathers what a report says.
+// explainer gathers what a report says, for the command and for the pages of
+// administration.
 type explainer struct {
 	db      *store.DB
 	config  *config.Config
@@ -67,6 +69,19 @@ type explainer struct {
 	schools map[person.SchoolID]string
 	now     time.Time
 	users   []somebody // people of whom a device's report tells
+	// openAD gives Active Directory, to be asked now; nil: nobody asks it, and what
+	// was seen there last has to do.
+	openAD func() (target *ad.Target, release func(), err error)
+	// nobodys is how many attempts of nobody in particular are looked through, and
+	// read what was, by the kinds of lines.
+	nobodys int
+	read    map[string][]attempt
+}
+
+// newExplainer is the one of commands.
+func newExplainer(db *store.DB, c *config.Config, lang explain.Lang, now time.Time) *explainer {
+	return &explainer{db: db, config: c, lang: lang, now: now, nobodys: nobodysRead,
+		openAD: func() (*ad.Target, func(), error) { return openAD(c, discardLog()) }}
 }
 
 func (e *explainer) report(ctx context.Context, q query) (explain.Report, error) {

@@ -30,14 +30,14 @@ const (
 // a pass saw an hour ago may not be so any more, and where the directory does not
 // answer no pass can say so.
 func (e *explainer) lookAD(ctx context.Context, id identity.PersonID, home string, t *explain.Target) {
-	if !e.config.AD.On() {
+	if !e.config.AD.On() || e.openAD == nil {
 		return
 	}
 	found := func(code explain.Fault, where string) {
 		t.Live = append(t.Live, explain.Finding{Code: code, Where: where})
 	}
 	server := string(e.config.AD.Server)
-	target, release, err := openAD(e.config, discardLog())
+	target, release, err := e.openAD()
 	if err != nil {
 		found(explain.FaultUnreadable, "ad")
 		return

@@ -26,7 +26,7 @@ func (e *explainer) nas(ctx context.Context, name string) (*explain.Report, bool
 	if !byAddr && len(r.Things) == 0 {
 		return nil, false, nil
 	}
-	list, err := e.attempts(ctx, identity.PersonID{}, nobodysRead, auditUnheard)
+	list, err := e.attempts(ctx, identity.PersonID{}, e.nobodys, auditUnheard)
 	if err != nil {
 		return nil, false, err
 	}
@@ -37,7 +37,7 @@ func (e *explainer) nas(ctx context.Context, name string) (*explain.Report, bool
 		return a.NAS == name
 	}
 	add(&r, list, func(a *attempt) bool { return own(a) && !strings.EqualFold(a.Outcome, identity.Accepted.String()) })
-	nobodys, err := e.both(ctx, identity.PersonID{}, nobodysRead, nobodysRead)
+	nobodys, err := e.both(ctx, identity.PersonID{}, e.nobodys, e.nobodys)
 	if err != nil {
 		return nil, false, err
 	}

@@ -45,8 +45,27 @@ func (e *explainer) both(ctx context.Context, id identity.PersonID, proven, said
 	return append(list, more...), err
 }
 
-// attempts reads somebody's last lines, or nobody's, the newest first.
+// attempts reads somebody's last lines, or nobody's, which several parts of a report
+// look through, the newest first.
 func (e *explainer) attempts(ctx context.Context, id identity.PersonID, limit int, kinds ...string) ([]attempt, error) {
+	if !id.IsZero() {
+		return e.recent(ctx, id, limit, kinds...)
+	}
+	of := strings.Join(kinds, " ")
+	if _, have := e.read[of]; !have {
+		list, err := e.recent(ctx, id, limit, kinds...)
+		if err != nil {
+			return nil, err
+		}
+		if e.read == nil {
+			e.read = map[string][]attempt{}
+		}
+		e.read[of] = list
+	}
+	return slices.Clone(e.read[of]), nil // whose they are is noted in them
+}
+
+func (e *explainer) recent(ctx context.Context, id identity.PersonID, limit int, kinds ...string) ([]attempt, error) {
 	entries, err := e.db.Audit().Recent(ctx, id, limit, kinds...)
 	if err != nil {
 		return nil, err
@@ -87,12 +106,12 @@ func add(r *explain.Report, list []attempt, fit func(*attempt) bool) {
 // signIns are a person's attempts, and what became of those devices of hers that
 // called themselves anonymous and got no further.
 func (e *explainer) signIns(ctx context.Context, id identity.PersonID, r *explain.Report) error {
-	return e.signInsOf(ctx, id, r, signInsRead, saidRead, nobodysRead)
+	return e.signInsOf(ctx, id, r, signInsRead, saidRead)
 }
 
-// signInsOf is signIns as far back as is said: so many of the person's own, of
-// those that only said the name, and of nobody's.
-func (e *explainer) signInsOf(ctx context.Context, id identity.PersonID, r *explain.Report, proven, said, nobodys int) error {
+// signInsOf is signIns as far back as is said: so many of the person's own, and of
+// those that only said the name.
+func (e *explainer) signInsOf(ctx context.Context, id identity.PersonID, r *explain.Report, proven, said int) error {
 	own, err := e.both(ctx, id, proven, said)
 	if err != nil {
 		return err
@@ -108,7 +127,7 @@ func (e *explainer) signInsOf(ctx context.Context, id identity.PersonID, r *expl
 	if delete(devices, ""); len(devices) == 0 {
 		return nil
 	}
-	others, err := e.attempts(ctx, identity.PersonID{}, nobodys, auth.AuditRefused)
+	others, err := e.attempts(ctx, identity.PersonID{}, e.nobodys, auth.AuditRefused)
 	if err != nil {
 		return err
 	}
@@ -136,7 +155,7 @@ func (e *explainer) attemptsUnder(ctx context.Context, r *explain.Report, said b
 	if len(wanted) == 0 {
 		return nil
 	}
-	nobodys, err := e.both(ctx, identity.PersonID{}, nobodysRead, nobodysRead)
+	nobodys, err := e.both(ctx, identity.PersonID{}, e.nobodys, e.nobodys)
 	add(r, nobodys, func(a *attempt) bool {
 		a.Said = a.Said || said
 		return a.Login != "" && (wanted[typedKey(a.Login)] || wanted[typedKey(e.bare(a.Login))])
@@ -159,7 +178,7 @@ func typedKey(name string) string {
 // deviceSignIns are those that came from a hardware address, whoever it was, and
 // those that were about it.
 func (e *explainer) deviceSignIns(ctx context.Context, address identity.HardwareAddress, r *explain.Report) error {
-	nobodys, err := e.both(ctx, identity.PersonID{}, nobodysRead, nobodysRead)
+	nobodys, err := e.both(ctx, identity.PersonID{}, e.nobodys, e.nobodys)
 	if err != nil {
 		return err
 	}
@@ -207,7 +226,7 @@ func (e *explainer) userSignIns(ctx context.Context, id identity.PersonID, devic
 // machineSignIns are those of a computer: by its certificate, or, where none was
 // taken, by the name that it gave itself.
 func (e *explainer) machineSignIns(ctx context.Context, host string, r *explain.Report) error {
-	nobodys, err := e.both(ctx, identity.PersonID{}, nobodysRead, nobodysRead)
+	nobodys, err := e.both(ctx, identity.PersonID{}, e.nobodys, e.nobodys)
 	add(r, nobodys, func(a *attempt) bool {
 		said, ok := strings.CutPrefix(strings.ToLower(a.Login), "host/")
 		return a.Machine == host || a.Machine == "" && ok && identity.FoldMachineName(said) == host

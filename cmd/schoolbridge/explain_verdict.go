@@ -23,9 +23,11 @@ func (e *explainer) judge(ctx context.Context, p person.Profile) (match.Verdict,
 		if o.Names, err = names(e.config.AD.Names); err != nil {
 			return match.Verdict{}, err
 		}
-		if target, release, err := openAD(e.config, discardLog()); err == nil { // else the store alone counts
-			defer release()
-			o.Finder = target
+		if e.openAD != nil {
+			if target, release, err := e.openAD(); err == nil { // else the store alone counts
+				defer release()
+				o.Finder = target
+			}
 		}
 	}
 	return provision.NewActivator(e.db.Accounts(), e.table.Zone(), o).Judge(ctx, p, e.now)

@@ -156,7 +156,7 @@ func (d *daemon) joinAD(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ad: %w", err)
 	}
-	d.ad = target
+	d.ad, d.worker = target, worker
 	d.health.Note("ad", func(ctx context.Context) error {
 		if err := w.last(); err != nil {
 			return fmt.Errorf("nothing is written to Active Directory yet: %w", err)

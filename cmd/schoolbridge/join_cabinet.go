@@ -92,7 +92,7 @@ const (
 // else.
 func (o ownWifi) Look(ctx context.Context, id identity.PersonID) (cabinet.Look, error) {
 	d := o.d
-	e := &explainer{db: d.db, config: d.config, lang: explain.Russian, table: d.policy.Load(), now: time.Now()}
+	e := &explainer{db: d.db, config: d.config, lang: explain.Russian, table: d.policy.Load(), now: time.Now(), nobodys: nobodysShort}
 	look := cabinet.Look{}
 	sessions, err := d.db.Journal().Find(ctx, journal.Query{Person: id})
 	if err != nil {
@@ -134,7 +134,7 @@ func (o ownWifi) report(ctx context.Context, e *explainer, id identity.PersonID,
 			r.Sessions = append(r.Sessions, explain.Session{Device: s.Detail.Device})
 		}
 	}
-	return e.signInsOf(ctx, id, r, ownRead, ownSaidRead, nobodysShort)
+	return e.signInsOf(ctx, id, r, ownRead, ownSaidRead)
 }
 
 func refusalOf(r *explain.Report) *cabinet.Refusal {

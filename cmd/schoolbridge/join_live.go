@@ -27,7 +27,7 @@ func (d *daemon) watches(o *console.Options) {
 		o.Live = liveWifi{d}
 	}
 	o.Rolls = schoolRolls{d}
-	o.Launch = console.Launch{PublicURL: strings.TrimSuffix(string(d.config.Web.Public), "/"), Networks: d.config.WiFi.SSIDs, Deadlines: deadlines(d.config)}
+	o.Launch = console.Launch{PublicURL: strings.TrimSuffix(string(d.config.Web.Public), "/"), Networks: d.config.WiFi.SSIDs}
 }
 
 // liveWifi is the Wi-Fi as administrators see it.

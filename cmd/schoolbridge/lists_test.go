@@ -18,6 +18,7 @@ import (
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
 	"schoolbridge/provision"
+	"schoolbridge/provision/census"
 	"schoolbridge/provision/match"
 )
 
@@ -142,7 +143,7 @@ func TestStats(t *testing.T) {
 	s := newSite(t)
 	s.schoolYear()
 	rows := s.list(exitDone, "stats")
-	want := [][]string{statsHead, {"50", "77", "'=HYPERLINK(1)", "2", "0", "0", "0", "0", "Департамент"}, {"0049", "00012345", "ГБОУ Школа № 49", "4", "2", "1", "1", "20", "Департамент"}}
+	want := [][]string{census.Head, {"50", "77", "'=HYPERLINK(1)", "2", "0", "0", "0", "0", "Департамент"}, {"0049", "00012345", "ГБОУ Школа № 49", "4", "2", "1", "1", "20", "Департамент"}}
 	if !slices.EqualFunc(rows, want, slices.Equal) {
 		t.Errorf("%q\nwant %q", rows, want)
 	}

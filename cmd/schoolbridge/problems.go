@@ -186,7 +186,7 @@ func (p *problemList) write(ctx context.Context, out io.Writer, count *census.Co
 // cells are one line of a table; what a code means stands below one for a
 // terminal.
 func (p *problemList) cells(i census.Item) []any {
-	i.School = named(i.School)
+	i.School = census.Named(i.School)
 	lang := explain.Lang(p.lang)
 	var cells []any
 	if p.format == "table" {
@@ -242,7 +242,7 @@ type problemObject struct {
 }
 
 func (p *problemList) object(i census.Item) problemObject {
-	i.School = named(i.School)
+	i.School = census.Named(i.School)
 	lang := explain.Lang(p.lang)
 	said := explain.ProblemOf(lang, i.Problem)
 	o := problemObject{School: string(i.School.ID), SchoolName: i.School.Name, FIO: i.FIO, Place: i.Place, Record: i.Record, Login: i.Login, Target: i.Target,

@@ -219,6 +219,7 @@ func (d *daemon) reload() {
 		d.log.Warn("these options take effect after a restart only", "options", restart)
 	}
 	d.take(fresh)
+	d.taken.Store(c)
 	d.auditConfig("reloaded", restart)
 	d.tellSchools(c)
 	d.log.Info("configuration reloaded")

@@ -37,6 +37,7 @@ import (
 	"schoolbridge/internal/telemetry"
 	"schoolbridge/internal/trust"
 	"schoolbridge/ldapsrv"
+	"schoolbridge/provision"
 	"schoolbridge/provision/ad"
 	"schoolbridge/radiussrv"
 )
@@ -100,8 +101,9 @@ type daemon struct {
 	reloads       atomic.Uint64
 	mosru         *mosru.Client
 	auth          *auth.Authenticator
-	ad            *ad.Target   // nil: none is connected
-	eventReceiver http.Handler // nil: no events
+	ad            *ad.Target        // nil: none is connected
+	worker        *provision.Worker // nil: as ad
+	eventReceiver http.Handler      // nil: no events
 	refusals      *refusals.Book
 	cert          *certificate                  // nil: no TLS, until a restart
 	authority     atomic.Pointer[x509.CertPool] // of RadSec clients
@@ -113,6 +115,7 @@ type daemon struct {
 	ldapAsks      atomic.Pointer[ldapAsks]
 	ldapCerts     atomic.Pointer[listenerCertificates]
 	inventory     atomic.Pointer[auth.Inventory]
+	taken         atomic.Pointer[config.Config] // by the last reload; nil: there was none
 	expiry        *telemetry.Expiry
 	lasting       []telemetry.Certificate // those that a reload does not replace
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"schoolbridge/config"
 	"schoolbridge/internal/person"
@@ -18,45 +16,6 @@ import (
 	"schoolbridge/internal/table"
 	"schoolbridge/provision/census"
 )
-
-// statsHead are the columns of the statistics table, whose names people know and
-// that are the same in every language.
-var statsHead = []string{"ID ЕКИС", "ID ОО (НСИ)", "Название ОО", "Всего УЗ", "Активировано УЗ в АУПД", "Неуспешных активаций УЗ в АУПД",
-	"Количество входов только через АУПД", "Количество входов в ЭЖД", "Учредитель"}
-
-// named shows a school that is in no list by what registries call it.
-func named(s person.School) person.School {
-	if s.Name == "" && strings.ContainsFunc(string(s.ID), unicode.IsLetter) {
-		s.ID, s.Name = "", string(s.ID)
-	}
-	return s
-}
-
-func statsCells(l census.Line) []any {
-	l.School = named(l.School)
-	return []any{string(l.School.ID), l.School.NSI, l.School.Name, l.Accounts, l.Activated, l.Failed, l.Only, l.SignIns, l.School.Founder}
-}
-
-// statsSorts are the orders that may be asked for; a minus before one turns it
-// round. The share is of those activated.
-var statsSorts = map[string]func(a, b census.Line) int{
-	"id":        func(a, b census.Line) int { return 0 }, // as they come
-	"name":      func(a, b census.Line) int { return cmp.Compare(a.School.Name, b.School.Name) },
-	"founder":   func(a, b census.Line) int { return cmp.Compare(a.School.Founder, b.School.Founder) },
-	"accounts":  func(a, b census.Line) int { return cmp.Compare(a.Accounts, b.Accounts) },
-	"activated": func(a, b census.Line) int { return cmp.Compare(a.Activated, b.Activated) },
-	"failed":    func(a, b census.Line) int { return cmp.Compare(a.Failed, b.Failed) },
-	"only":      func(a, b census.Line) int { return cmp.Compare(a.Only, b.Only) },
-	"sign_ins":  func(a, b census.Line) int { return cmp.Compare(a.SignIns, b.SignIns) },
-	"share":     func(a, b census.Line) int { return cmp.Compare(share(a), share(b)) },
-}
-
-func share(l census.Line) float64 {
-	if l.Accounts == 0 {
-		return 0
-	}
-	return float64(l.Activated) / float64(l.Accounts)
-}
 
 // statsCall is a command line of stats.
 type statsCall struct {
@@ -69,7 +28,7 @@ func runStats(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("stats", flag.ContinueOnError)
 	var call statsCall
 	lang := call.flags(fs)
-	fs.StringVar(&call.sort, "sort", "id", "порядок; с минусом — обратный / the `ORDER`, turned round by a minus: "+strings.Join(slices.Sorted(maps.Keys(statsSorts)), ", "))
+	fs.StringVar(&call.sort, "sort", "id", "порядок; с минусом — обратный / the `ORDER`, turned round by a minus: "+strings.Join(slices.Sorted(maps.Keys(census.Orders)), ", "))
 	fs.BoolVar(&call.whole, "whole", false, "одной строкой по всем школам / one line for all schools together")
 	fs.BoolVar(&call.history, "history", false, "по дням; с --school — одной школы, без — всех вместе / day by day; of one school with --school, else of all together")
 	fs.BoolVar(&call.snapshot, "snapshot", false, "записать сегодняшние цифры в историю / write today's figures into the history")
@@ -78,8 +37,8 @@ func runStats(ctx context.Context, std streams, args []string) error {
 		return err
 	}
 	call.lang = *lang
-	if statsSorts[strings.TrimPrefix(call.sort, "-")] == nil {
-		return usageError("--sort: %s", strings.Join(slices.Sorted(maps.Keys(statsSorts)), ", "))
+	if _, ok := census.Orders[strings.TrimPrefix(call.sort, "-")]; !ok {
+		return usageError("--sort: %s", strings.Join(slices.Sorted(maps.Keys(census.Orders)), ", "))
 	}
 	if len(words) > 0 || !call.sensible() {
 		return misused("stats")
@@ -191,11 +150,7 @@ func (s *statistics) chosen(lines []census.Line) []census.Line {
 	if s.school != "" {
 		lines = slices.DeleteFunc(lines, func(l census.Line) bool { return string(l.School.ID) != s.school })
 	}
-	order, turned := strings.CutPrefix(s.sort, "-")
-	slices.SortStableFunc(lines, statsSorts[order])
-	if turned {
-		slices.Reverse(lines)
-	}
+	census.Sort(lines, s.sort) // which is known by then
 	return lines
 }
 
@@ -215,7 +170,7 @@ type statsObject struct {
 }
 
 func objectOf(l census.Line) statsObject {
-	l.School = named(l.School)
+	l.School = census.Named(l.School)
 	return statsObject{ID: string(l.School.ID), NSI: l.School.NSI, Name: l.School.Name, Accounts: l.Accounts, Activated: l.Activated, Failed: l.Failed,
 		Only: l.Only, SignIns: l.SignIns, Founder: l.School.Founder}
 }
@@ -246,12 +201,12 @@ func (s *statistics) write(out io.Writer, lines []census.Line, whole census.Line
 	if s.format == "table" && s.school == "" && !s.whole {
 		lines = append(lines, whole)
 	}
-	rows, err := table.New(out, s.format, s.words.title, statsHead)
+	rows, err := table.New(out, s.format, s.words.title, census.Head)
 	if err != nil {
 		return err
 	}
 	for _, l := range lines {
-		if err := rows.Row(statsCells(l)...); err != nil {
+		if err := rows.Row(l.Cells()...); err != nil {
 			return err
 		}
 	}
@@ -277,7 +232,7 @@ func (s *statistics) writeBehind(out io.Writer, lines []census.Line, d census.De
 	list := []behindObject{}
 	var cells [][]any
 	for _, l := range lines {
-		l.School = named(l.School)
+		l.School = census.Named(l.School)
 		for i, c := range l.Categories {
 			if d[i].IsZero() || c.People == 0 {
 				continue

@@ -100,12 +100,12 @@ func (s *statistics) writeDays(out *output, school person.School, days []store.D
 		}
 		return list.end()
 	}
-	rows, err := table.New(out, s.format, s.words.title, slices.Concat([]string{s.words.day}, statsHead, []string{s.words.trend}))
+	rows, err := table.New(out, s.format, s.words.title, slices.Concat([]string{s.words.day}, census.Head, []string{s.words.trend}))
 	if err != nil {
 		return err
 	}
 	for i, d := range days {
-		cells := slices.Concat([]any{d.Day.String()}, statsCells(census.Line{School: school, Figures: d.Figures}))
+		cells := slices.Concat([]any{d.Day.String()}, census.Line{School: school, Figures: d.Figures}.Cells())
 		if change, ok := trend(days, i); ok {
 			cells = append(cells, change)
 		} else {

@@ -101,6 +101,8 @@ type gathering struct {
 	holds []provision.Account // what the subject has in targets
 	asks  identity.Subject
 	me    identity.PersonID // whom the subject is bound to
+	// at, where it is not nil, are the only schools whose rows are read.
+	at []person.SchoolID
 }
 
 func (g *gathering) lookups(all []lookup) error {
@@ -138,9 +140,12 @@ func (g *gathering) lookups(all []lookup) error {
 // take reads rows by a column of their table.
 func (g *gathering) take(kind person.RecordKind, column string, keys []string) error {
 	slices.Sort(keys)
-	table := registries[kind].table
+	table, within := registries[kind].table, ""
+	if g.at != nil {
+		within = " AND " + atSchools("", g.at)
+	}
 	return batches(slices.Compact(keys), inList, func(keys []string) error {
-		return g.t.each("SELECT key, gone, sealed FROM "+table+" WHERE "+column+" IN ("+marks(len(keys))+")", anys(keys),
+		return g.t.each("SELECT key, gone, sealed FROM "+table+" WHERE "+column+" IN ("+marks(len(keys))+")"+within, append(anys(keys), anys(g.at)...),
 			func(scan func(...any) error) error {
 				var key, gone string
 				var sealed []byte
@@ -253,30 +258,32 @@ func (g *gathering) merged() error {
 
 func (g *gathering) result() (Candidates, error) {
 	var c Candidates
-	schools := map[person.SchoolID]bool{}
+	var schools []string
 	refs := map[person.RecordRef]bool{}
 	for _, key := range sortedRefs(g.rows) {
 		ref := key
 		switch r := g.rows[key].(type) {
 		case person.Employment:
 			c.Employments = append(c.Employments, r)
-			schools[r.School] = true
+			schools = append(schools, string(r.School))
 		case person.Enrolment:
 			c.Enrolments = append(c.Enrolments, r)
-			schools[r.School] = true
+			schools = append(schools, string(r.School))
 		case person.Card:
 			c.Cards = append(c.Cards, r)
-			schools[r.School] = true
+			schools = append(schools, string(r.School))
 			ref.ID = r.Child
 		}
 		refs[ref] = true
 	}
-	all, err := g.t.allSchools()
+	slices.Sort(schools)
+	schools = slices.Compact(schools)
+	found, err := g.t.schoolsOf(schools)
 	if err != nil {
 		return c, err
 	}
-	for _, s := range all {
-		if schools[s.ID] {
+	for _, id := range schools {
+		if s, there := found[person.SchoolID(id)]; there {
 			c.Schools = append(c.Schools, s)
 		}
 	}

@@ -30,20 +30,20 @@ var registries = map[person.RecordKind]*registry{
 	},
 	person.RecordEmployment: {
 		kind: person.RecordEmployment, table: "employments",
-		upsert: `INSERT INTO employments (key, digest, sealed, school, gone, starts, ends) VALUES (?, ?, ?, ?, '', ?, ?)
-			ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, sealed = excluded.sealed, school = excluded.school, gone = '',
+		upsert: `INSERT INTO employments (key, digest, sealed, stem, school, gone, starts, ends) VALUES (?, ?, ?, ?, ?, '', ?, ?)
+			ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, sealed = excluded.sealed, stem = excluded.stem, school = excluded.school, gone = '',
 			starts = excluded.starts, ends = excluded.ends`,
 	},
 	person.RecordEnrolment: {
 		kind: person.RecordEnrolment, table: "enrolments",
-		upsert: `INSERT INTO enrolments (key, digest, sealed, school, gone, class, status, merged_to) VALUES (?, ?, ?, ?, '', ?, ?, ?)
-			ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, sealed = excluded.sealed, school = excluded.school, gone = '',
+		upsert: `INSERT INTO enrolments (key, digest, sealed, stem, school, gone, class, status, merged_to) VALUES (?, ?, ?, ?, ?, '', ?, ?, ?)
+			ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, sealed = excluded.sealed, stem = excluded.stem, school = excluded.school, gone = '',
 			class = excluded.class, status = excluded.status, merged_to = excluded.merged_to`,
 	},
 	person.RecordCard: {
 		kind: person.RecordCard, table: "cards",
-		upsert: `INSERT INTO cards (key, digest, sealed, school, gone, child) VALUES (?, ?, ?, ?, '', ?)
-			ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, sealed = excluded.sealed, school = excluded.school, gone = '',
+		upsert: `INSERT INTO cards (key, digest, sealed, stem, school, gone, child) VALUES (?, ?, ?, ?, ?, '', ?)
+			ON CONFLICT (key) DO UPDATE SET digest = excluded.digest, sealed = excluded.sealed, stem = excluded.stem, school = excluded.school, gone = '',
 			child = excluded.child`,
 	},
 	person.RecordSignIns: {
@@ -79,7 +79,7 @@ type record struct {
 	key    string
 	digest []byte // sealed
 	sealed []byte
-	clear  []any // school, then the kind's own columns
+	clear  []any // the stem of people, school, then the kind's own columns
 	found  []keyedLookup
 }
 
@@ -172,6 +172,13 @@ func (k *Keyset) encode(kind *registry, in Row) (record, error) {
 		return r, fmt.Errorf("a row of %s cannot be a %T", kind.table, in.Record)
 	}
 	var err error
+	if kind.ofPeople() {
+		stem, err := k.stem(k.lookup.PrimaryID, fioOf(in.Record))
+		if err != nil {
+			return r, err
+		}
+		r.clear = append([]any{stem}, r.clear...)
+	}
 	if r.key, err = k.storedKey(kind.kind, in.Key); err != nil {
 		return r, err
 	}

@@ -84,7 +84,7 @@ func (t *tx) rematchAll(digests []any) error {
 // closedKeys are the enrolments among the records that are over.
 func closedKeys(kind person.RecordKind, records []record) (keys []string) {
 	for _, r := range records {
-		if kind == person.RecordEnrolment && r.clear[2] == closedStatus {
+		if kind == person.RecordEnrolment && r.clear[3] == closedStatus {
 			keys = append(keys, r.key)
 		}
 	}
@@ -172,6 +172,22 @@ func (a *Accounts) Rematches(ctx context.Context, after identity.PersonID, limit
 		return nil, fmt.Errorf("find people to match anew: %w", err)
 	}
 	return list, nil
+}
+
+// Profile gives what mos.ru, or where else the person is at home, said of somebody
+// last, and when; a zero time where that is not known.
+func (a *Accounts) Profile(ctx context.Context, id identity.PersonID) (p person.Profile, told time.Time, err error) {
+	err = a.db.read(ctx, func(t *tx) error {
+		kept, err := t.profileOf(id)
+		if p = kept.profile(); kept.Asked != 0 {
+			told = moment(kept.Asked)
+		}
+		return err
+	})
+	if err != nil {
+		return person.Profile{}, time.Time{}, fmt.Errorf("read a profile: %w", err)
+	}
+	return p, told, nil
 }
 
 // Rematched implements provision.Rematches.

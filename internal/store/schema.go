@@ -229,6 +229,19 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE TABLE factors (person {bytes} NOT NULL PRIMARY KEY REFERENCES people (id), at {int} NOT NULL, sealed {bytes} NOT NULL)`,
 	`CREATE TABLE break_glass (id {int} NOT NULL PRIMARY KEY, sealed {bytes} NOT NULL)`,
 }}, {oldest: 13, statements: []string{
+	// How surnames begin, for administrators who look for somebody (stems.go): rows
+	// of an older version get it at the next start. And which tries to activate
+	// speak of a record.
+	`ALTER TABLE employments ADD COLUMN stem {int}`,
+	`ALTER TABLE enrolments ADD COLUMN stem {int}`,
+	`ALTER TABLE cards ADD COLUMN stem {int}`,
+	`CREATE INDEX employments_stem ON employments (stem, school, key)`,
+	`CREATE INDEX enrolments_stem ON enrolments (stem, school, key)`,
+	`CREATE INDEX cards_stem ON cards (stem, school, key)`,
+	`CREATE TABLE try_records (kind {int} NOT NULL, key {text} NOT NULL, digest {bytes} NOT NULL, version {int} NOT NULL,
+		PRIMARY KEY (kind, key, digest, version)){table}`,
+	`CREATE INDEX try_records_try ON try_records (digest, version)`,
+}}, {oldest: 13, statements: []string{
 	// A school's own list of people, and until when it wants them to have activated
 	// (rolls.go): dates, or nothing.
 	`CREATE INDEX employments_school ON employments (school)`,

@@ -37,6 +37,7 @@ const (
 	domainLook     // what names look like
 	domainBrowser  // whose a browser's session is
 	domainFactor   // codes of administrators
+	domainStem     // how surnames begin
 )
 
 // keyed is a digest with the version of the key that made it.

@@ -257,22 +257,3 @@ func (w *wanted) fitsTry(try provision.Try) bool {
 	}
 	return shares(person.Phones(w.Phone), person.Phones(p.Phone)) || shares(person.Emails(w.Email), person.Emails(p.Email))
 }
-
-// TriesAbout gives the tries that speak of a city account or of any of the
-// records, for explain.
-func (a *Accounts) TriesAbout(ctx context.Context, subject identity.Subject, records []person.RecordRef) ([]provision.Try, error) {
-	var list []provision.Try
-	err := a.db.read(ctx, func(t *tx) error {
-		list = nil
-		return t.tries(func(try provision.Try) error {
-			if (try.Subject == subject || shares(records, try.Records)) && len(list) < foundRows {
-				list = append(list, try)
-			}
-			return nil
-		})
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read tries to activate: %w", err)
-	}
-	return list, nil
-}

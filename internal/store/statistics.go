@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 
 	"schoolbridge/internal/person"
@@ -62,6 +64,44 @@ func (s *Statistics) Keep(ctx context.Context, day person.Date, schools []census
 		return fmt.Errorf("keep the day's statistics: %w", err)
 	}
 	return nil
+}
+
+// Latest gives the last day that has figures, of all together and of each school
+// that is in the list of schools, in their order; no day: there is none yet.
+func (s *Statistics) Latest(ctx context.Context) (day person.Date, lines []census.Line, whole census.Line, err error) {
+	err = s.db.read(ctx, func(t *tx) error {
+		day, lines, whole = person.Date{}, nil, census.Line{}
+		var last sql.NullString
+		if err := t.row("SELECT MAX(day) FROM statistics WHERE school = ''").Scan(&last); err != nil || !last.Valid {
+			return err
+		}
+		if day, err = person.ParseDate(last.String); err != nil {
+			return err
+		}
+		schools, err := t.allSchools()
+		if err != nil {
+			return err
+		}
+		for _, school := range append(schools, person.School{}) {
+			l := census.Line{School: school}
+			err := t.row("SELECT accounts, activated, failed, only_here, sign_ins FROM statistics WHERE school = ? AND day = ?", string(school.ID), last.String).
+				Scan(&l.Accounts, &l.Activated, &l.Failed, &l.Only, &l.SignIns)
+			if err != nil && !errors.Is(err, sql.ErrNoRows) { // a new school has none yet
+				return err
+			}
+			if school.ID == "" {
+				whole = l
+			} else {
+				lines = append(lines, l)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return day, nil, whole, fmt.Errorf("read the last statistics: %w", err)
+	}
+	census.Sort(lines, "id")
+	return day, lines, whole, nil
 }
 
 // History gives the days of one school in their order; of "": of all together.

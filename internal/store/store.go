@@ -6,6 +6,7 @@
 //	DB ─┬─ Directory    load and follow everybody who has an account
 //	    ├─ Registry     registry import
 //	    ├─ Accounts     candidates, activation, suspension, lookups for explain
+//	    ├─ People       who an administrator finds, and may see
 //	    ├─ Credentials  kept verifiers and credential events
 //	    ├─ Targets      what cannot be derived of an account elsewhere, and the queue of its worker
 //	    ├─ Passwords    clear passwords that wait for a target, for a day
@@ -147,6 +148,12 @@ func (db *DB) prepare(ctx context.Context) error {
 		return err
 	}
 	if err := db.fillLooks(ctx); err != nil {
+		return err
+	}
+	if err := db.fillStems(ctx); err != nil {
+		return err
+	}
+	if err := db.fillTryRecords(ctx); err != nil {
 		return err
 	}
 	return db.fillCityLogins(ctx)

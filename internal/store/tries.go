@@ -35,7 +35,10 @@ func (a *Accounts) KeepTry(ctx context.Context, try provision.Try) error {
 		if err != nil {
 			return err
 		}
-		return t.exec("INSERT INTO tries (digest, version, at, sealed) VALUES (?, ?, ?, ?)", d.digest, d.version, micros(try.At), sealed)
+		if err := t.exec("INSERT INTO tries (digest, version, at, sealed) VALUES (?, ?, ?, ?)", d.digest, d.version, micros(try.At), sealed); err != nil {
+			return err
+		}
+		return t.putTryRecords(d, try.Records)
 	})
 	if err != nil {
 		return fmt.Errorf("keep a try to activate: %w", err)
@@ -74,7 +77,11 @@ func (t *tx) dropTry(subject identity.Subject, upTo int64) error {
 		return err
 	}
 	for _, d := range digests {
-		if err := t.exec("DELETE FROM tries WHERE digest = ? AND version = ? AND at <= ?", d.digest, d.version, upTo); err != nil {
+		n, err := t.count("DELETE FROM tries WHERE digest = ? AND version = ? AND at <= ?", d.digest, d.version, upTo)
+		if err == nil && n > 0 {
+			err = t.exec("DELETE FROM try_records WHERE digest = ? AND version = ?", d.digest, d.version)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -84,11 +91,21 @@ func (t *tx) dropTry(subject identity.Subject, upTo int64) error {
 // EraseTries forgets the tries from before a moment and says how many there
 // were.
 func (a *Accounts) EraseTries(ctx context.Context, before time.Time) (int64, error) {
-	n, err := a.db.eraseAll(ctx, "DELETE FROM tries WHERE (digest, version) IN (SELECT digest, version FROM tries WHERE at < ? ORDER BY at LIMIT ?)", micros(before))
-	if err != nil {
-		return n, fmt.Errorf("erase tries to activate: %w", err)
+	const old = "(SELECT digest, version FROM tries WHERE at < ? ORDER BY at LIMIT ?)"
+	all := int64(0)
+	for n := int64(erasedRows); n == erasedRows; all += n {
+		err := a.db.write(ctx, func(t *tx) (err error) {
+			if err := t.exec("DELETE FROM try_records WHERE (digest, version) IN "+old, micros(before), erasedRows); err != nil {
+				return err
+			}
+			n, err = t.count("DELETE FROM tries WHERE (digest, version) IN "+old, micros(before), erasedRows)
+			return err
+		})
+		if err != nil {
+			return all, fmt.Errorf("erase tries to activate: %w", err)
+		}
 	}
-	return n, nil
+	return all, nil
 }
 
 // tries gives every try that is kept, some at a time.
@@ -119,4 +136,17 @@ func (t *tx) triesFrom(prefix []byte, f func(digest []byte, try provision.Try) e
 			return err
 		}
 	}
+}
+
+// tryOf gives what is kept of the city account with a digest.
+func (t *tx) tryOf(d keyed) (try provision.Try, ok bool, err error) {
+	var sealed []byte
+	err = t.row("SELECT sealed FROM tries WHERE digest = ? AND version = ?", d.digest, d.version).Scan(&sealed)
+	if isNoRows(err) {
+		return try, false, nil
+	}
+	if err == nil {
+		err = t.db.keys.openJSON("tries", hex.EncodeToString(d.digest), "sealed", sealed, &try)
+	}
+	return try, err == nil, err
 }

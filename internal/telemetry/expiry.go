@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -64,6 +65,13 @@ func (e *Expiry) Set(list []Certificate) {
 	}
 	e.mu.Unlock()
 	e.warn()
+}
+
+// List gives the certificates now in force.
+func (e *Expiry) List() []Certificate {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.list)
 }
 
 // Run warns once a day until ctx ends.

@@ -230,6 +230,9 @@ func testStatistics(t *testing.T, s *suite) {
 	if taken, err := s.db.Statistics().Taken(t.Context(), day); taken || err != nil {
 		t.Error(taken, err)
 	}
+	if last, lines, _, err := s.db.Statistics().Latest(t.Context()); !last.IsZero() || len(lines) > 0 || err != nil {
+		t.Error(last, lines, err)
+	}
 	keep(day.AddDays(1), 3, false)
 	keep(day, 2, false)
 	keep(day, 4, false) // another replica
@@ -254,6 +257,21 @@ func testStatistics(t *testing.T, s *suite) {
 	keep(day, 5, true)
 	expect("49", 5, 3)
 	expect("50")
+	latest := func(want person.Date, whole int, schools ...int) {
+		t.Helper()
+		last, lines, all, err := s.db.Statistics().Latest(t.Context())
+		check(t, err)
+		got := []int{}
+		for _, l := range lines {
+			got = append(got, l.Accounts)
+		}
+		if last != want || all.Accounts != whole || !slices.Equal(got, schools) {
+			t.Errorf("%v: %+v, %+v; want %v: %v, %d", last, lines, all, want, schools, whole)
+		}
+	}
+	latest(day.AddDays(1), 30)
+	put(t, s.db, person.School{ID: "49", Name: "Школа № 49"}, person.School{ID: "50", Name: "Школа № 50"}) // the second without figures yet
+	latest(day.AddDays(1), 30, 3, 0)
 }
 
 func testTeams(t *testing.T, s *suite) {

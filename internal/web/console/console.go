@@ -44,6 +44,7 @@ import (
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/rights"
 	"schoolbridge/internal/web"
+	"schoolbridge/provision/census"
 )
 
 // Rights says what people may.
@@ -120,8 +121,16 @@ type Options struct {
 	Grants  Grants
 	People  People
 	Trail   Trail
+	// What parts read; nil where it is not there.
+	Stories   Stories
+	Addresses Addresses
+	System    System
 	// BreakGlass is nil where it is switched off.
 	BreakGlass BreakGlass
+	// Statistics has the figures of the schools; nil: no page of them. Deadlines are
+	// those by which everybody is to have activated.
+	Statistics Statistics
+	Deadlines  census.Deadlines
 	// Groups are those of Active Directory whose members have a role, to be shown.
 	Groups []GroupRule
 	// Issuer is what an authenticator app calls us; "": schoolbridge.
@@ -191,7 +200,7 @@ type entry struct {
 
 // parts are all of them, in the order of the navigation.
 func parts() []part {
-	return []part{wifi, launch, granting}
+	return []part{searching, wifi, addressing, launch, statistics, health, settings, granting}
 }
 
 //go:embed pages/*.html

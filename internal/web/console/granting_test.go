@@ -125,7 +125,13 @@ func made() []string {
 	}
 	keys = append(keys, "wifi.title", "wifi.on", "wifi.thing.device", "wifi.thing.machine", "launch.title", "missing.role.staff", "missing.role.pupil", "missing.sheet.missing", "missing.sheet.activated",
 		"letter.until.staff", "letter.until.pupils", "letter.until.parents", "launch.date.staff", "launch.date.pupils", "launch.date.parents")
-	return keys
+	for _, c := range statsColumns {
+		keys = append(keys, "stats.col."+c.order)
+		if c.means {
+			keys = append(keys, "stats.means."+c.order)
+		}
+	}
+	return append(keys, "stats.role.0", "stats.role.1", "stats.role.2")
 }
 
 func TestTexts(t *testing.T) {

@@ -49,9 +49,8 @@ type Rolls interface {
 
 // Launch is what the letter and the lists say beside.
 type Launch struct {
-	PublicURL string           // our own address, without last slash
-	Networks  []string         // of the Wi-Fi
-	Deadlines census.Deadlines // of the city: where a school has none of its own
+	PublicURL string   // our own address, without last slash
+	Networks  []string // of the Wi-Fi
 }
 
 // launchSchoolsPage is the choice of a school.
@@ -154,7 +153,7 @@ func (v *visit) launchShow(status int, school person.School, dates census.Deadli
 	}
 	p.Left = p.All - p.Ready
 	for i, id := range categories {
-		d := launchDate{ID: id, Value: dates[i].String(), City: day(v.o.Launch.Deadlines[i])}
+		d := launchDate{ID: id, Value: dates[i].String(), City: day(v.o.Deadlines[i])}
 		p.Dates = append(p.Dates, d)
 	}
 	v.Show(status, "launch.html", "launch.title", p)
@@ -240,7 +239,7 @@ func (v *visit) letter(school string, own census.Deadlines) (subject, body strin
 	for i, id := range categories {
 		d := own[i]
 		if d.IsZero() {
-			d = v.o.Launch.Deadlines[i]
+			d = v.o.Deadlines[i]
 		}
 		switch {
 		case !d.IsZero():
@@ -252,7 +251,7 @@ func (v *visit) letter(school string, own census.Deadlines) (subject, body strin
 			until = append(until, v.Text("letter.parents"))
 		}
 	}
-	if own[0].IsZero() && own[1].IsZero() && v.o.Launch.Deadlines[0].IsZero() && v.o.Launch.Deadlines[1].IsZero() {
+	if own[0].IsZero() && own[1].IsZero() && v.o.Deadlines[0].IsZero() && v.o.Deadlines[1].IsZero() {
 		until = append([]string{v.Text("letter.now")}, until...)
 	}
 	address, help := v.Text("letter.page"), v.Text("letter.help")

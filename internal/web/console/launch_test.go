@@ -67,16 +67,9 @@ func withLists(t testing.TB) (*site, *lists) {
 	l := newLists()
 	return newSite(t, func(o *Options) {
 		o.Rolls = l
-		o.Launch = Launch{PublicURL: "https://id.example", Networks: []string{"Study"}, Deadlines: census.Deadlines{date("2026-10-01"), date("2026-11-01")}}
+		o.Launch = Launch{PublicURL: "https://id.example", Networks: []string{"Study"}}
+		o.Deadlines = census.Deadlines{date("2026-10-01"), date("2026-11-01")}
 	}), l
-}
-
-func date(s string) person.Date {
-	d, err := person.ParseDate(s)
-	if err != nil {
-		panic(err)
-	}
-	return d
 }
 
 func TestLaunchForWhom(t *testing.T) {

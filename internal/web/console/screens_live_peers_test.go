@@ -19,7 +19,8 @@ func TestScreensOfWifiAndLaunch(t *testing.T) {
 	for _, screen := range []browsertest.Screen{browsertest.Desktop, browsertest.Phone} {
 		t.Run(screen.Name, func(t *testing.T) {
 			s := newSite(t, func(o *Options) {
-				o.Launch = Launch{PublicURL: "https://id.example", Networks: []string{"Study"}, Deadlines: census.Deadlines{date("2026-10-01"), date("2026-11-01")}}
+				o.Launch = Launch{PublicURL: "https://id.example", Networks: []string{"Study"}}
+				o.Deadlines = census.Deadlines{date("2026-10-01"), date("2026-11-01")}
 			})
 			s.person(holders[rights.Operator]) // whom the door lets in
 			server := httptest.NewServer(s.f)

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/store"
+	"schoolbridge/internal/web/console"
+	"schoolbridge/provision/census"
+)
+
+// Counted figures are shown for figuresFresh before they are counted anew, which
+// takes seconds of a processor in a city; what failed is not tried again within
+// figuresPause.
+const (
+	figuresFresh = 10 * time.Minute
+	figuresPause = time.Minute
+)
+
+// figures has the statistics at hand for pages, which ask often.
+//
+//	Last ─┬─ counted lately ─► these
+//	      └─ older ─► wake Run, which counts; meanwhile these, or those kept of the last day
+type figures struct {
+	db    *store.DB
+	zone  *time.Location
+	log   *slog.Logger
+	now   func() time.Time
+	asked chan struct{} // holds one
+
+	mu       sync.Mutex
+	last     console.Figures
+	counting bool
+}
+
+func newFigures(db *store.DB, zone *time.Location, log *slog.Logger, now func() time.Time) *figures {
+	return &figures{db: db, zone: zone, log: log, now: now, asked: make(chan struct{}, 1)}
+}
+
+// Last implements console.Statistics.
+func (f *figures) Last(ctx context.Context) (console.Figures, error) {
+	f.mu.Lock()
+	last := f.last
+	if f.now().Sub(last.At) >= figuresFresh {
+		f.counting = true
+		select {
+		case f.asked <- struct{}{}:
+		default: // it is asked already
+		}
+	}
+	last.Counting = f.counting
+	f.mu.Unlock()
+	if !last.At.IsZero() {
+		return last, nil
+	}
+	day, lines, whole, err := f.db.Statistics().Latest(ctx)
+	if err != nil || day.IsZero() {
+		return last, err
+	}
+	return console.Figures{At: day.Time(f.zone), Day: day, Lines: lines, Whole: whole, Kept: true, Counting: last.Counting}, nil
+}
+
+// History implements console.Statistics.
+func (f *figures) History(ctx context.Context, school person.SchoolID) ([]console.Day, error) {
+	days, err := f.db.Statistics().History(ctx, school)
+	list := make([]console.Day, len(days))
+	for i, d := range days {
+		list[i] = console.Day{Day: d.Day, Figures: d.Figures}
+	}
+	return list, err
+}
+
+// Run counts whenever it is asked to, until ctx ends.
+func (f *figures) Run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-f.asked:
+		}
+		counted, err := f.count(ctx)
+		if err != nil && ctx.Err() == nil {
+			f.log.Warn("the statistics cannot be counted", "error", err)
+			pause := time.NewTimer(figuresPause)
+			select {
+			case <-ctx.Done():
+			case <-pause.C:
+			}
+			pause.Stop()
+			continue
+		}
+		f.mu.Lock()
+		f.last, f.counting = counted, false
+		f.mu.Unlock()
+	}
+}
+
+func (f *figures) count(ctx context.Context) (console.Figures, error) {
+	at := f.now()
+	day := person.DateOf(at.In(f.zone))
+	count := census.New(day)
+	if err := f.db.Census().Survey(ctx, count, true, false); err != nil {
+		return console.Figures{}, err
+	}
+	lines, whole := count.Table()
+	return console.Figures{At: at, Day: day, Lines: lines, Whole: whole}, nil
+}

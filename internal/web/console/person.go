@@ -1,0 +1,247 @@
+package console
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"schoolbridge/internal/explain"
+	"schoolbridge/internal/identity"
+)
+
+// Story is all that is known of one account, or of somebody who has none yet.
+type Story struct {
+	Handle string
+	Person identity.PersonID // zero: there is none yet
+	Record string            // the record, where there is no person: "kadry:17"
+	Report explain.Report    // diagnosed, in the reader's language
+	Path   explain.Path
+	// Fields are the lines of the comparison, Sides who says what: mos.ru and each
+	// record.
+	Fields []Field
+	Sides  []Side
+	// Verdict is what an activation with mos.ru's word would come to now; nil where
+	// mos.ru has said nothing.
+	Verdict *Verdict
+	Audit   []AuditLine
+	Asked   bool // Active Directory was asked now
+	CanAsk  bool // there is one
+}
+
+// Field is one line of a comparison.
+type Field struct{ Name, Title string }
+
+// Side is what one source says of the person.
+type Side struct {
+	Source string // in words
+	Own    bool   // it is bound to the person
+	Values map[string]string
+	Equal  map[string]bool // to what mos.ru says, where both are known
+}
+
+// Verdict is a comparison of mos.ru's word with the registries.
+type Verdict struct {
+	Decision string // in words
+	Match    bool
+	Problems []explain.Problem
+	Reasons  []string // Russian sentences
+}
+
+// AuditLine is one line of the trail, in words.
+type AuditLine struct {
+	At      time.Time
+	What    string
+	Details string
+}
+
+// story is the page of one person.
+func (v *visit) story() { v.tell(false) }
+
+// storyNow asks Active Directory too, which may take some seconds.
+func (v *visit) storyNow() { v.tell(true) }
+
+func (v *visit) tell(ask bool) {
+	s, err := v.o.Stories.Story(v.Request.Context(), v.view(), v.Request.PathValue("who"), ask)
+	if err != nil {
+		v.failed("a story cannot be told", err)
+		return
+	}
+	more := map[string]any{}
+	if s.Person.IsZero() {
+		more["record"] = s.Record
+	}
+	if !v.read("person", more, s.Person) {
+		return
+	}
+	v.Show(http.StatusOK, "person.html", "person.title", v.page(s))
+}
+
+// personPage is a Story as the template shows it.
+type personPage struct {
+	*Story
+	Trunk, Branches []step
+	End             step
+	Channels        []channel
+	SignIns         []signIn
+	Tries           []try
+	Sessions        []stay
+	Targets         []target
+	Audit           []auditLine
+	Lines           []line
+	State           string // "good", "bad", "wait"
+	BrokenCode      string // of the first broken link, of which the head says all; "": there is none
+}
+
+// line is one field of the comparison.
+type line struct {
+	Title string
+	Cells []cell
+}
+
+type cell struct {
+	Value         string
+	Same, Differs bool
+}
+
+type step struct {
+	explain.Step
+	Title string // key of the text
+	Icon  string
+}
+
+type channel struct {
+	explain.Channel
+	Name, Why string
+}
+
+type signIn struct {
+	explain.SignIn
+	When, Where, How, Why string
+	Good                  bool
+	Times                 int
+}
+
+type try struct {
+	explain.Try
+	When, Came, Now string
+	Problems        []explain.Problem
+}
+
+type target struct {
+	explain.Target
+	Seen, Next string
+}
+
+type stay struct {
+	explain.Session
+	From, To, Whose string
+}
+
+type auditLine struct{ When, What, Details string }
+
+// shown bounds the lines of each list.
+const shown = 15
+
+var stepTitles = map[string][2]string{
+	explain.StepMosru: {"path.mosru", "person"}, explain.StepRecords: {"path.records", "family"}, explain.StepVerdict: {"path.verdict", "check"},
+	explain.StepAccount: {"path.account", "lock"}, explain.StepAD: {"path.ad", "pc"}, explain.StepPC: {"path.pc", "board"}, explain.StepWiFi: {"path.wifi", "wifi"},
+	explain.StepTeams: {"path.teams", "teams"}, explain.StepSignIns: {"path.signins", "clock"},
+}
+
+func (v *visit) page(s *Story) personPage {
+	p := personPage{Story: s, Trunk: steps(s.Path.Trunk), Branches: steps(s.Path.Branches), End: steps([]explain.Step{s.Path.End})[0], State: "good"}
+	r, lang := &s.Report, explain.Lang(v.Lang)
+	if r.Broken != nil {
+		p.BrokenCode = r.Broken.Code
+	}
+	switch {
+	case r.Broken != nil && !r.Broken.Unproven:
+		p.State = "bad"
+	case r.Found() || r.Broken != nil:
+		p.State = "wait"
+	}
+	for _, f := range s.Fields {
+		one := line{Title: f.Title}
+		for _, side := range s.Sides {
+			equal, known := side.Equal[f.Name]
+			one.Cells = append(one.Cells, cell{side.Values[f.Name], known && equal, known && !equal})
+		}
+		p.Lines = append(p.Lines, one)
+	}
+	for _, c := range r.Together(lang) {
+		one := channel{Channel: c, Name: explain.ChannelIn(lang, c.Channel)}
+		if !c.Allowed {
+			one.Why = explain.ReasonIn(lang, r.Upstream, c.Reason)
+		}
+		p.Channels = append(p.Channels, one)
+	}
+	p.SignIns = v.signIns(r)
+	for _, t := range r.Tries {
+		one := try{Try: t, When: v.clock(t.At), Came: explain.DecisionIn(lang, t.Decision)}
+		if t.NowDecision != "" {
+			one.Now = explain.DecisionIn(lang, t.NowDecision)
+		}
+		for _, code := range t.Now {
+			one.Problems = append(one.Problems, explain.ProblemText(lang, r.Upstream, code))
+		}
+		p.Tries = append(p.Tries, one)
+	}
+	for _, t := range r.Targets {
+		p.Targets = append(p.Targets, target{Target: t, Seen: v.clock(t.Seen), Next: v.clock(t.Next)})
+	}
+	for _, x := range r.Sessions {
+		p.Sessions = append(p.Sessions, v.stay(x))
+	}
+	for _, l := range s.Audit[:min(len(s.Audit), 2*shown)] {
+		p.Audit = append(p.Audit, auditLine{v.clock(l.At), l.What, l.Details})
+	}
+	return p
+}
+
+func steps(list []explain.Step) (all []step) {
+	for _, s := range list {
+		all = append(all, step{s, stepTitles[s.Kind][0], stepTitles[s.Kind][1]})
+	}
+	return all
+}
+
+// signIns are the last attempts, each for those alike that follow each other.
+func (v *visit) signIns(r *explain.Report) (list []signIn) {
+	lang := explain.Lang(v.Lang)
+	for _, s := range r.SignIns {
+		if n := len(list); n > 0 && list[n-1].Alike(s) {
+			list[n-1].Times++
+			continue
+		}
+		if len(list) == shown {
+			break
+		}
+		one := signIn{SignIn: s, When: v.clock(s.At), How: explain.OutcomeIn(lang, s.Outcome), Good: s.Outcome == "accepted", Times: 1}
+		one.Where = join(", ", explain.ChannelIn(lang, s.Channel), s.NAS, s.Device, s.Addr, s.Method)
+		if !one.Good {
+			one.Why = explain.ReasonIn(lang, r.Upstream, s.Reason)
+		}
+		list = append(list, one)
+	}
+	return list
+}
+
+func (v *visit) stay(s explain.Session) stay {
+	one := stay{Session: s, From: v.clock(s.Began), Whose: s.Who(explain.Lang(v.Lang))}
+	if s.Ended != nil {
+		one.To = v.clock(*s.Ended)
+	}
+	return one
+}
+
+// join joins the words that are there.
+func join(by string, words ...string) string {
+	text := ""
+	for _, w := range slices.DeleteFunc(words, func(w string) bool { return w == "" }) {
+		if text != "" {
+			text += by
+		}
+		text += w
+	}
+	return text
+}
