@@ -27,6 +27,9 @@ func (a *Authenticator) report(c *identity.Credential, v *identity.Verdict, star
 	*b = payload((*b)[:0], c, v, took)
 	a.opt.Auditor.Audit(identity.AuditEntry{At: start, Kind: AuditSignIn, Person: v.Person, Payload: *b})
 	a.payloads.Put(b)
+	if a.opt.Observer != nil && v.Outcome != identity.Accepted {
+		a.opt.Observer.Refused(c.Channel, c.Source, *v)
+	}
 }
 
 // payload appends the JSON of an audit entry. Empty fields are left out:
