@@ -162,7 +162,7 @@ func (p *plannedClaim) same(now *duplicates.Proposal) bool {
 func meant(n int, records func(int) []person.RecordRef, word string) (at int, ok bool) {
 	found := 0
 	for i := range n {
-		if slices.ContainsFunc(records(i), func(r person.RecordRef) bool { return word == string(r.ID) || word == recordWord(r) }) {
+		if slices.ContainsFunc(records(i), func(r person.RecordRef) bool { return word == string(r.ID) || word == r.Word() }) {
 			at = i
 			found++
 		}

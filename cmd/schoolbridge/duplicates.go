@@ -303,7 +303,9 @@ func (d *mending) table(plan *duplicates.Plan) error {
 	for i := range plan.Groups {
 		g := &plan.Groups[i]
 		for j := range g.Members {
-			if err := d.member(rows, g, &g.Members[j]); err != nil {
+			m := &g.Members[j]
+			why := strings.Split(d.words.Because(g, m), "; ")
+			if err := rows.Row(g.ID, d.words.Level(m.Level), m.Name, table.Lines(d.words.Steps(g, m)), table.Lines(why)); err != nil {
 				return err
 			}
 		}
@@ -312,19 +314,6 @@ func (d *mending) table(plan *duplicates.Plan) error {
 		}
 	}
 	return rows.Close()
-}
-
-// member is a row, and more of them below for what is too wide for one.
-func (d *mending) member(rows table.Writer, g *duplicates.Planned, m *duplicates.Member) error {
-	head := []string{g.ID, d.words.Level(m.Level), m.Name}
-	steps, why := d.words.Steps(g, m), strings.Split(d.words.Because(g, m), "; ")
-	for i := range max(len(steps), len(why)) {
-		if err := rows.Row(word(head, 0), word(head, 1), word(head, 2), word(steps, i), word(why, i)); err != nil {
-			return err
-		}
-		head = nil
-	}
-	return nil
 }
 
 // files writes the plan and the report: they name people, so nobody else may
