@@ -71,4 +71,4 @@ soak:
 	go test -run TestSoak -v -count 1 -timeout 0 ./bench/soak -args -strict -rate 500 -for 30m -people 2000 -churn 1 $(ARGS)
 
 clean:
-	rm -rf bin demo-state
+	rm -rf bin demo-state artefacts

@@ -388,6 +388,9 @@ type Teams struct {
 // Web is the HTTP listener: activation, health, metrics, events.
 type Web struct {
 	Listen   Address        `yaml:"listen" default:"127.0.0.1:8080"`
+	Public   URL            `yaml:"public_url" default:""`
+	SignIn   string         `yaml:"sign_in" default:"form" one:"form|mosru"`
+	Sessions WebSessions    `yaml:"sessions"`
 	Events   URLPath        `yaml:"events" default:"/events/mosru"`
 	Proxies  []netip.Prefix `yaml:"proxies" default:"127.0.0.0/8" unique:"yes"`
 	Monitors []netip.Prefix `yaml:"monitors" default:"127.0.0.0/8" unique:"yes"`
@@ -396,6 +399,13 @@ type Web struct {
 	Support  URL            `yaml:"support_url" default:""`
 	Fallback URL            `yaml:"fallback_url" default:""`
 	Start    URL            `yaml:"start_url" default:""`
+	Diary    URL            `yaml:"diary_url" default:""`
+}
+
+// WebSessions are how long browsers stay signed in.
+type WebSessions struct {
+	Idle    time.Duration `yaml:"idle" default:"30m" min:"1m" max:"12h"`
+	Longest time.Duration `yaml:"longest" default:"12h" min:"5m" max:"24h"`
 }
 
 // WebLimits bound the connections of the HTTP listener.

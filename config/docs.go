@@ -313,6 +313,12 @@ var docs = map[string]doc{
 
 	"web":                    {"HTTP: страница активации, /healthz, /readyz, /metrics и уведомления mos.ru.", "HTTP: the activation page, /healthz, /readyz, /metrics and mos.ru's notices.", ""},
 	"web.listen":             {"Адрес. На 127.0.0.1 — открыто, для обратного прокси; иначе — HTTPS с сертификатом из tls.", "Address. In clear on 127.0.0.1, for a reverse proxy; elsewhere HTTPS with the certificate of tls.", "127.0.0.1:8080"},
+	"web.public_url":         {"Адрес, по которому люди открывают эти страницы. Нужен для sign_in: mosru.", "The address at which people open these pages. Needed for sign_in: mosru.", "https://id.school.example"},
+	"web.sign_in":            {"Где люди вводят пароль при входе: form — на нашей странице, mosru — на странице mos.ru (OIDC; на mos.ru зарегистрируйте адреса возврата public_url + /sign-in/mosru и, для выхода, + /signed-out).", "Where people type the password to sign in: form, on our page; mosru, on mos.ru's page (OIDC; register with mos.ru the addresses to come back to: public_url + /sign-in/mosru and, for signing out, + /signed-out).", "mosru"},
+	"web.sessions":           {"Сколько браузер помнит вход.", "How long a browser stays signed in.", ""},
+	"web.sessions.idle":      {"Без единого действия.", "Without being used.", "15m"},
+	"web.sessions.longest":   {"Всего, после чего нужно войти заново.", "In all; then one signs in anew.", "8h"},
+	"web.diary_url":          {"Куда идут родители: ссылка «Перейти в дневник»; пусто — start_url.", "Where parents go: the link to the diary; empty: start_url.", "https://school.mos.ru/diary/"},
 	"web.proxies":            {"Адреса своих обратных прокси: им верят, кто за ними (X-Forwarded-For).", "Addresses of our own reverse proxies, which are believed about who is behind them (X-Forwarded-For).", "[127.0.0.0/8]"},
 	"web.monitors":           {"Кому показывать /metrics и причины в /readyz; остальным — только 200 или 503.", "Who is shown /metrics and the reasons in /readyz; others see 200 or 503 only.", "[127.0.0.0/8]"},
 	"web.limits":             {"Сколько соединений держать.", "How many connections to hold.", ""},

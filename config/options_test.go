@@ -176,6 +176,11 @@ var options = map[string]struct{ good, bad string }{
 	"web.recovery_url":                         {"https://a.example/r", "a.example"},
 	"web.support_url":                          {"https://a.example/s", "ftp://a.example"},
 	"web.fallback_url":                         {"https://a.example/f", "http://a.example"},
+	"web.public_url":                           {"https://b.example", "http://b.example"},
+	"web.sign_in":                              {"mosru", "google"},
+	"web.sessions.idle":                        {"5m", "1s"},
+	"web.sessions.longest":                     {"1h", "7d"},
+	"web.diary_url":                            {"https://a.example/d", "http://a.example"},
 	"web.start_url":                            {"https://a.example/f", "http://a.example"},
 	"ad.names.ezhd":                            {"true", "perhaps"},
 	"ad.names.made":                            {"true", "perhaps"},
@@ -293,6 +298,7 @@ mosru: {url: "https://login.example", client_id: bridge, client_secret_file: sec
 ldap: {base: o=school, plain_bind: loopback, listeners: [{address: "127.0.0.1:3890"}], views: [{base: o=elsewhere}], attributes: [{name: a, value: b}], services: [{dn: "cn=x,o=school", password_file: secret, certificates: [{authority: a, name: board}]}], access: [{name: a, who: staff, sees: staff}], certificates: {authorities: [{name: z, ca_file: ca.pem}, {name: a, ca_file: other.pem}]}}
 radius: {clients: [{name: a, range: 10.1.0.0/16, secret_file: secret}], devices: [{address: "02:00:5e:10:00:01", name: board, school: a}], machines: [{authority: a, name: "*.a.example", school: a}], eap: {authorities: [{name: a, ca_file: ca.pem}]}}
 policy: {rules: [{name: a, allow: true}]}
+web: {public_url: "https://id.example"}
 ad: {districts: [{name: ЮВАО, label: uvao}], places: [{groups: ["CN=a"]}], attributes: [{name: a, value: b}]}
 upstreams: [{name: school, kind: ldap, domains: A, realms: a.example, schools: any, profile: {subject: objectGUID}, ldap: {servers: ["ldaps://a.example"], bind: "uid={login},o=a", base: o=a}, http: {url: "https://a.example/", body: '{"l": {login}, "p": {password}}', secret_file: secret, answers: [{status: 200, outcome: right}, {status: 401, outcome: wrong}]}}]
 `

@@ -29,11 +29,11 @@ func TestReloadable(t *testing.T) {
 	if got := Reloadable(old, listener(", idle: 2h")); !slices.Equal(got, []string{"ldap.listeners"}) {
 		t.Errorf("a listener's patience: %v", got)
 	}
-	got := Reloadable(old, check(strings.NewReplacer("o=school", "o=other", "policy: {", "policy: {time_zone: Asia/Omsk, ", "who: staff", "who: pupil", "name: z, ca_file: ca", "name: y, ca_file: third").Replace(base)+"web: {listen: '127.0.0.1:81'}\n"))
+	got := Reloadable(old, check(strings.NewReplacer("o=school", "o=other", "policy: {", "policy: {time_zone: Asia/Omsk, ", "who: staff", "who: pupil", "name: z, ca_file: ca", "name: y, ca_file: third", "web: {", "web: {listen: '127.0.0.1:81', ").Replace(base)))
 	if want := []string{"tls", "ldap.services", "ldap.base", "policy.time_zone", "web.listen"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	got = Reloadable(old, check(strings.NewReplacer("ad: {", "ad: {sweep: 1h, ", "label: uvao", "label: uv").Replace(base)+tls+"web: {monitors: [10.0.0.0/8], limits: {per_source: 9}}\n"))
+	got = Reloadable(old, check(strings.NewReplacer("ad: {", "ad: {sweep: 1h, ", "label: uvao", "label: uv", "web: {", "web: {monitors: [10.0.0.0/8], limits: {per_source: 9}, ").Replace(base)+tls))
 	if want := []string{"ad.districts", "ad.sweep", "web.monitors", "web.limits.per_source"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -84,7 +84,7 @@ func (p URLPath) check() *problem {
 	if !strings.HasPrefix(string(p), "/") || strings.ContainsAny(string(p), " ?#{}") || len(p) < 2 || path.Clean(string(p)) != string(p) {
 		return wrong(say("%s — не путь", "%s is no path", show(string(p))), say("напишите, например, /events/mosru", "write, for example, /events/mosru"))
 	}
-	for _, taken := range []string{"/healthz", "/readyz", "/metrics", "/activate", "/api/activate", "/style.css"} {
+	for _, taken := range []string{"/healthz", "/readyz", "/metrics", "/activate", "/api", "/assets", "/sign-in", "/sign-out", "/signed-out", "/help"} {
 		if string(p) == taken || strings.HasPrefix(string(p), taken+"/") {
 			return wrong(say("путь %s занят", "the path %s is taken", taken), say("выберите другой", "choose another"))
 		}

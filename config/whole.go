@@ -380,8 +380,15 @@ func (d *decoder) auth(c *Config) {
 	}
 }
 
-// web keeps passwords off the network in clear.
+// web keeps passwords off the network in clear, and sign-ins from leading nowhere.
 func (d *decoder) web(c *Config) {
+	if c.Web.SignIn == "mosru" && c.Web.Public == "" && !d.faulty("web") {
+		d.faultAt("web.sign_in", wrong(say("mos.ru не знает, куда вернуть человека", "mos.ru does not know where to send people back to"),
+			say("укажите web.public_url, например https://id.school.example", "set web.public_url, for example https://id.school.example")))
+	}
+	if c.Web.Sessions.Longest < c.Web.Sessions.Idle {
+		d.faultAt("web.sessions.idle", wrong(say("больше, чем web.sessions.longest", "longer than web.sessions.longest"), say("не больше longest", "at most longest")))
+	}
 	if c.Web.Listen.Loopback() || c.TLS.CertificateFile != "" || d.faulty("tls") {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
 	"schoolbridge/provision/match"
 )
 
@@ -15,6 +16,7 @@ const (
 	StateActive      State = "active"      // the account is there, or a parent's role
 	StateRefused     State = "refused"     // the password, or data that the person or the school mends
 	StateManual      State = "manual"      // a curator decides
+	StatePassword    State = "password"    // all fits, and the password is wanted: see Desk.Arrive
 	StateUnavailable State = "unavailable" // cannot be told now: come later
 )
 
@@ -38,10 +40,10 @@ type Answer struct {
 	PC, WiFi, Teams string
 	Targets         map[string]Progress // "wifi", "ad"
 	Problems        []match.Problem     // reported beside
-	// Proven says that the password was right: Upstream is the system beside mos.ru
-	// where it is at home ("": mos.ru), Home the login there.
-	Proven         bool
-	Upstream, Home string
+	// Person and Profile are of whoever was proved; zero otherwise, and Person
+	// where nothing is bound.
+	Person  identity.PersonID
+	Profile person.Profile
 	// Problem is why the state is not active: a problem's code or a reason of
 	// package identity.
 	Problem string

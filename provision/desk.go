@@ -53,7 +53,8 @@ type DeskOptions struct {
 //
 //	name, password ─► SignIns.Identify ─► Activator.Activate ─► Learn ─► wait for the targets ─► Answer
 //
-// A Desk is safe for concurrent use.
+// Who comes from mos.ru's own page begins at Arrive (arrive.go). A Desk is safe
+// for concurrent use.
 type Desk struct {
 	signIns   SignIns
 	activator *Activator
@@ -82,40 +83,61 @@ func NewDesk(s SignIns, a *Activator, statuses Statuses, o DeskOptions) *Desk {
 // Activate makes whoever the credential proves exactly one account. Repeated
 // and concurrent calls give equal answers, but for how far the targets are.
 func (d *Desk) Activate(ctx context.Context, c identity.Credential) Answer {
+	return d.activate(ctx, c, "")
+}
+
+// activate takes the subject that it has to be, "" for anybody.
+func (d *Desk) activate(ctx context.Context, c identity.Credential, who identity.Subject) Answer {
 	start := d.o.Now()
 	profile, asked, v := d.signIns.Identify(ctx, c)
+	if v.Outcome == identity.Accepted && who != "" && profile.Subject != who {
+		v = identity.Verdict{Outcome: identity.Rejected, Reason: identity.ReasonReassigned}
+		d.signIns.Report(c, v, start)
+	}
 	if v.Outcome != identity.Accepted {
 		return refusal(v)
 	}
 	proof := c.Proof.(identity.Password)
-	result, err := d.activator.Activate(ctx, Request{Profile: profile, Password: proof, Asked: asked}, d.o.Now())
-	if err != nil {
-		if ctx.Err() == nil { // else nobody waits for it any more
-			d.o.Logger.Error("an activation cannot be written", "request", c.Source.Request, "error", err)
-		}
-		v.Outcome, v.Reason = identity.Unavailable, identity.ReasonCutOff
-		d.signIns.Report(c, v, start)
-		return refusal(v)
-	}
-	if result.Verdict.Decision != match.Match {
-		a := undecided(result.Verdict)
-		a.Proven, a.Upstream, a.Home = true, profile.Subject.Upstream(), profile.Login
-		code, _, _ := strings.Cut(a.Problem, "(")
-		v.Outcome, v.Reason = identity.Rejected, identity.Reason(code)
-		d.signIns.Report(c, v, start)
-		return a
-	}
-	done := result.Activated
-	v.Person, v.Login = done.Person, done.Login
-	d.signIns.Report(c, v, start)
-	a := Answer{State: StateActive, Login: done.Login, Roles: result.Verdict.Roles, Problems: result.Verdict.Problems,
-		Proven: true, Upstream: profile.Subject.Upstream(), Home: profile.Login}
-	if done.Login == "" { // a parent
-		a.Login = identity.Login(profile.Login)
+	a, done := d.settle(ctx, c, Request{Profile: profile, Password: proof, Asked: asked}, v, start)
+	if done.Login == "" { // nothing, or a parent
 		return a
 	}
 	d.await(ctx, done, proof, asked)
 	return d.complete(ctx, a, done.Person)
+}
+
+// settle writes what a proved person comes to, and tells the audit trail.
+func (d *Desk) settle(ctx context.Context, c identity.Credential, r Request, v identity.Verdict, start time.Time) (Answer, person.Activated) {
+	result, err := d.activator.Activate(ctx, r, d.o.Now())
+	if err != nil {
+		return d.unwritten(ctx, c, v, start, err), person.Activated{}
+	}
+	if result.Verdict.Decision != match.Match {
+		a := undecided(result.Verdict)
+		a.Profile = r.Profile
+		code, _, _ := strings.Cut(a.Problem, "(")
+		v.Outcome, v.Reason = identity.Rejected, identity.Reason(code)
+		d.signIns.Report(c, v, start)
+		return a, person.Activated{}
+	}
+	done := result.Activated
+	v.Person, v.Login = done.Person, done.Login
+	d.signIns.Report(c, v, start)
+	a := Answer{State: StateActive, Login: done.Login, Person: done.Person, Profile: r.Profile, Roles: result.Verdict.Roles, Problems: result.Verdict.Problems}
+	if done.Login == "" { // a parent
+		a.Login = identity.Login(r.Profile.Login)
+	}
+	return a, done
+}
+
+// unwritten is the answer where the store did not serve.
+func (d *Desk) unwritten(ctx context.Context, c identity.Credential, v identity.Verdict, start time.Time, err error) Answer {
+	if ctx.Err() == nil { // else nobody waits for it any more
+		d.o.Logger.Error("an activation cannot be written", "request", c.Source.Request, "error", err)
+	}
+	v.Outcome, v.Reason = identity.Unavailable, identity.ReasonCutOff
+	d.signIns.Report(c, v, start)
+	return refusal(v)
 }
 
 // Progress tells somebody with an account how far it is. The credential is

@@ -11,7 +11,7 @@ declare -A package=(
 	[ldapsearch]=ldap-utils [ldapwhoami]=ldap-utils [ldapcompare]=ldap-utils
 	[radclient]=freeradius-utils [curl]=curl [openssl]=openssl [gcc]=gcc
 	[eapol_test]=eapoltest [xmllint]=libxml2-utils [python3]=python3 [ldapvi]=ldapvi [pamtester]=pamtester
-	[soffice]=libreoffice-calc-nogui
+	[soffice]=libreoffice-calc-nogui [chromium]=chromium [npm]=npm
 )
 missing=()
 for program in "${!package[@]}"; do
@@ -44,12 +44,51 @@ if wanted network-manager && ! command -v nmcli >/dev/null; then
 	nmcli=missing
 	missing+=(libnm0 libpolkit-agent-1-0)
 fi
-[ ${#missing[@]} -eq 0 ] && exit 0
+# What Debian has no package of, npm brings. axe-core looks for what keeps people
+# with screen readers or keyboards out; its content is held against the sum.
+brought=/usr/local/share/schoolbridge-peers
+axe=$brought/axe.min.js axe_version=4.14.1
+axe_sum=29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
+npm=()
+if wanted axe-core && ! echo "$axe_sum  $axe" | sha256sum --check --status 2>/dev/null; then
+	npm+=(axe)
+fi
+# oidc-provider is somebody else's OpenID provider; the sums are in the lock file,
+# whose copy is there once all is.
+provider=$(dirname "$0")/../internal/oidctest/provider
+if wanted oidc-provider && ! cmp -s "$provider/package-lock.json" "$brought/oidc-provider/package-lock.json"; then
+	npm+=(oidc)
+fi
+[ ${#missing[@]} -eq 0 ] && [ ${#npm[@]} -eq 0 ] && exit 0
 
 root=()
 if [ "$(id -u)" != 0 ]; then
 	command -v sudo >/dev/null || { echo "make test installs ${missing[*]}: run it as root, or install them and run it again" >&2; exit 1; }
 	root=(sudo)
+fi
+get_axe() {
+	local folder
+	folder=$(mktemp -d)
+	(cd "$folder" && npm pack --silent "axe-core@$axe_version" >/dev/null && tar xzf "axe-core-$axe_version.tgz" package/axe.min.js)
+	echo "$axe_sum  $folder/package/axe.min.js" | sha256sum --check --status || { echo "axe-core $axe_version is not what it was" >&2; exit 1; }
+	"${root[@]}" install -D -m 0644 "$folder/package/axe.min.js" "$axe"
+	rm -rf "$folder"
+}
+get_oidc() {
+	local folder
+	folder=$(mktemp -d)
+	cp "$provider/package.json" "$provider/package-lock.json" "$folder"
+	(cd "$folder" && npm ci --silent --ignore-scripts --no-audit --no-fund)
+	"${root[@]}" rm -rf "$brought/oidc-provider"
+	"${root[@]}" mkdir -p "$brought/oidc-provider"
+	"${root[@]}" cp -r "$folder/node_modules" "$brought/oidc-provider"
+	"${root[@]}" install -m 0644 "$folder/package-lock.json" "$brought/oidc-provider"
+	rm -rf "$folder"
+}
+by_npm() { for name in "${npm[@]}"; do "get_$name"; done; }
+if [ ${#missing[@]} -eq 0 ]; then
+	by_npm
+	exit 0
 fi
 policy=/usr/sbin/policy-rc.d made=
 if [ ! -e $policy ]; then
@@ -77,3 +116,4 @@ fi
 if [ ${#units[@]} -gt 0 ] && command -v systemctl >/dev/null; then
 	"${root[@]}" systemctl disable "${units[@]}" || echo "these services may start with the machine: ${units[*]}" >&2
 fi
+by_npm

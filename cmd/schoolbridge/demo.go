@@ -124,8 +124,9 @@ func (d *demo) startMosru(ctx context.Context) (stop func(), err error) {
 		return nil, err
 	}
 	o := sim.Options{
-		Issuer:    "http://" + demoMosru,
-		Clients:   []sim.Client{{ID: demoClientID, Secret: identity.Password(secret), PasswordGrant: true}},
+		Issuer: "http://" + demoMosru,
+		Clients: []sim.Client{{ID: demoClientID, Secret: identity.Password(secret), PasswordGrant: true,
+			Redirects: []string{"http://" + demoWeb + "/sign-in/mosru"}, LogoutRedirect: []string{"http://" + demoWeb + "/signed-out"}}},
 		Events:    sim.Events{Endpoint: "http://" + demoWeb + "/events/mosru", Audience: demoClientID, Interval: 5 * time.Second, First: 200 * time.Millisecond, PasswordKey: key.Public()},
 		StateFile: d.folder.path("mosru.json"),
 	}
@@ -234,7 +235,7 @@ schoolbridge demo: invented people, loopback only
   LDAP      ldap://127.0.0.1:3389 (StartTLS), ldaps://127.0.0.1:3636, base {base}
   RADIUS    127.0.0.1:1812 (sign-in), 1813 (accounting), 2083 (RadSec), secret {secret}
   RadSec    a client comes with {radsec} and the key beside it
-  web       http://{web}/activate (activation), /readyz /metrics
+  web       http://{web}/ (sign-in and activation), /readyz /metrics
   AD        ldap://{ad} (simulated; StartTLS, and TLS on the same port), base {ad-base}, administrator {ad-admin} / {ad-password}
   mos.ru    {sim}/ (simulated; this page lists its switches)
   config    {config}
@@ -273,7 +274,7 @@ A program that keeps a copy of the people asks, with the cookie at the end, for 
 A teacher activates. Active Directory holds two accounts of hers, and her mos.ru password opens neither (49):
     {adsearch} -H ldap://{ad} -D {ad-admin} -w {ad-password} -b {ad-base} 'sAMAccountName=evann*' userPrincipalName employeeNumber
     {adsearch} -ZZ -H ldap://{ad} -D {upn} -w Zimorodok-2021 -b {ad-base} sAMAccountName=evann dn
-  In a browser: http://{web}/activate, or here. One account is taken over, no third is made, and the password of mos.ru opens it:
+  In a browser: http://{web}/, or here. One account is taken over, no third is made, and the password of mos.ru opens it:
     curl -sS http://{web}/api/activate -d '{"login":"evann","password":"Zimorodok-2021"}'
     {adsearch} -H ldap://{ad} -D {ad-admin} -w {ad-password} -b {ad-base} 'sAMAccountName=evann*' userPrincipalName employeeNumber
     {adsearch} -ZZ -H ldap://{ad} -D {upn} -w Zimorodok-2021 -b {ad-base} sAMAccountName=evann dn

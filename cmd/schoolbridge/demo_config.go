@@ -116,6 +116,10 @@ policy:
       allow: true
 web:
   listen: 127.0.0.1:8080
+  public_url: http://127.0.0.1:8080
+  sign_in: mosru # people type the password on the page of mos.ru, here the simulated one
+  fallback_url: https://dnevnik.mos.ru/
+  start_url: https://school.mos.ru/
 log:
   format: text
 `

@@ -107,7 +107,12 @@ func (c changes) ApplyChange(ctx context.Context, change events.Change) (bool, e
 		hash := mschap.NTHash(string(change.Password))
 		e.NTHash = hash[:]
 	}
-	return c.d.db.Credentials().ApplyEvent(ctx, e)
+	applied, err := c.d.db.Credentials().ApplyEvent(ctx, e)
+	if err == nil && (kind == store.EventPasswordSet || kind == store.EventDisabled || kind == store.EventRemoved) {
+		// Whoever is signed in with what was true before signs in anew.
+		err = c.d.db.WebSessions().EndAll(ctx, change.Subject)
+	}
+	return applied, err
 }
 
 // nasClients makes the table of NAS clients with their secrets.

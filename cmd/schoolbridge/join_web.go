@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"schoolbridge/config"
@@ -92,14 +93,20 @@ func (d *daemon) pages(stopping <-chan struct{}) (*web.Handler, error) {
 	d.services = append(d.services, service{"records of people", func(ctx context.Context) error { return rematcher.Run(ctx, d.db.Targets().Wake) }})
 	desk := provision.NewDesk(signIns{d}, activator, d.db.Targets(),
 		provision.DeskOptions{Stopping: stopping, Logger: d.log})
+	var page web.Mosru
+	if c.SignIn == "mosru" {
+		page = mosruPage{d.mosru}
+	}
 	return web.New(web.Options{
-		Desk: desk, Proxies: c.Proxies, Logger: d.log,
-		Links:  web.Links{Recovery: string(c.Recovery), Support: string(c.Support), Fallback: string(c.Fallback), Start: string(c.Start)},
-		Others: len(d.config.Upstreams) > 0, Home: func(name string) string { return homeOf(d.config, name) },
-		Advice: func(code, home string) (string, string, bool) {
-			advice, ok := explain.ProblemAdviceAt(explain.Russian, home, match.Code(code))
+		Desk: desk, Sessions: browsers{d.db.WebSessions()}, Proxies: c.Proxies, Logger: d.log,
+		Mosru: page, Others: len(d.config.Upstreams) > 0, Home: func(name string) string { return homeOf(d.config, name) }, PublicURL: strings.TrimSuffix(string(c.Public), "/"),
+		Idle: c.Sessions.Idle, Longest: c.Sessions.Longest, Networks: d.config.WiFi.SSIDs,
+		Key:   func(day string) ([32]byte, error) { return d.db.SharedKey("web sign-in " + day) },
+		Links: web.Links{Recovery: string(c.Recovery), Support: string(c.Support), Fallback: string(c.Fallback), Start: string(c.Start), Diary: string(c.Diary)},
+		Advice: func(lang web.Lang, code, home string) (string, string, bool) {
+			advice, ok := explain.ProblemAdviceAt(explain.Lang(lang), home, match.Code(code))
 			if !ok {
-				advice, ok = explain.AdviceAt(explain.Russian, home, identity.Reason(code))
+				advice, ok = explain.AdviceAt(explain.Lang(lang), home, identity.Reason(code))
 			}
 			return advice.Meaning, advice.Remedy, ok
 		},

@@ -57,6 +57,7 @@ func TestForbiddenImportsFail(t *testing.T) {
 		{"radiussrv/a.go", "example/radiussrv/eap/eaptest", "admits by itself"},
 		{"radiussrv/a.go", "example/internal/radiustest", "real RADIUS servers for tests"},
 		{"ldapsrv/a.go", "example/internal/httpdtest", "a real web server for tests"},
+		{"internal/mosru/a.go", "example/internal/oidctest", "OpenID provider for tests"},
 		{"internal/eappeer/a.go", "example/radiussrv/wire", "knows no RADIUS attribute"},
 		{"radiussrv/a.go", "example/internal/nas", "other side of the wire"},
 		{"ldapsrv/a.go", "example/internal/dua", "other side of the wire"},

@@ -74,11 +74,11 @@ var rules = []rule{
 		reason: "it starts a real Active Directory for tests, and knows only Linux with Samba installed",
 	},
 	{
-		who: "anything but a test", in: not(under("internal/child", "internal/adtest", "internal/radiustest", "internal/httpdtest")), imports: under("internal/child"),
+		who: "anything but a test", in: not(under("internal/child", "internal/adtest", "internal/radiustest", "internal/httpdtest", "internal/oidctest")), imports: under("internal/child"),
 		reason: "it runs programs of others for tests, and knows only Linux",
 	},
 	{
-		who: "anything but a test", in: not(under("internal/freeport", "internal/httpdtest")), imports: under("internal/freeport"),
+		who: "anything but a test", in: not(under("internal/freeport", "internal/httpdtest", "internal/oidctest")), imports: under("internal/freeport"),
 		reason: "it needs a test, and its ports are for one",
 	},
 	{
@@ -100,6 +100,18 @@ var rules = []rule{
 	{
 		who: "anything but a test", in: not(under("internal/httpdtest")), imports: under("internal/httpdtest"),
 		reason: "it starts a real web server for tests, and knows only Linux with one installed",
+	},
+	{
+		who: "anything but a test", in: not(under("internal/oidctest")), imports: under("internal/oidctest"),
+		reason: "it starts somebody else's OpenID provider for tests, and knows only Linux with node installed",
+	},
+	{
+		who: "anything but a test", in: not(under("internal/browsertest")), imports: under("internal/browsertest"),
+		reason: "it starts a real browser for tests, and knows only Linux with one installed",
+	},
+	{
+		who: "anything but internal/browsertest", in: not(under("internal/browsertest")), imports: under("github.com/chromedp"), tests: true,
+		reason: "internal/browsertest says what a test does with a browser; how is one room's business",
 	},
 	{
 		who: "the EAP peer", in: under("internal/eappeer"), imports: both(ours, not(under("internal/eappeer", "internal/identity", "internal/mschap"))),

@@ -69,6 +69,8 @@ func method(p identity.Proof) string {
 	switch p.(type) {
 	case identity.MSCHAPv2:
 		return "mschapv2"
+	case identity.Referral:
+		return "code"
 	case nil:
 		return "resumption"
 	}

@@ -93,13 +93,14 @@ func (Password) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, placehold
 func (Password) MarshalText() ([]byte, error) { return []byte(placeholder), nil }
 
 // Proof is what shows that a person or a device is who they say: a Password,
-// an MSCHAPv2 answer, a Certificate or a HardwareAddress.
+// an MSCHAPv2 answer, a Certificate, a HardwareAddress or a Referral.
 type Proof interface{ proof() }
 
 func (Password) proof()        {}
 func (MSCHAPv2) proof()        {}
 func (Certificate) proof()     {}
 func (HardwareAddress) proof() {}
+func (Referral) proof()        {}
 
 // MSCHAPv2 is a peer's answer to our challenge (RFC 2759 section 4). Only
 // whoever keeps the password's NT hash can check it. What checks it fills
@@ -135,6 +136,10 @@ type Certificate struct {
 // HardwareAddress is all that a device without a sign-in of its own has to show
 // (MAC authentication bypass): lower-case hex with colons. Anybody can copy it.
 type HardwareAddress string
+
+// Referral is the word of mos.ru's own page, where the person signed in and
+// which we do not see. The front-end has checked it.
+type Referral struct{}
 
 // Channel is the way on which a sign-in came.
 type Channel uint8
@@ -339,6 +344,7 @@ var (
 	ErrSecondFactor  = errors.New("the upstream demands a second factor")
 	ErrThrottled     = errors.New("the upstream asks us to slow down")
 	ErrUnreachable   = errors.New("the upstream cannot be reached") // transport errors and 5xx: opens the breaker
+	ErrStale         = errors.New("the sign-in took too long or was repeated: it has to begin anew")
 	ErrFault         = errors.New("the upstream refused us as its client or answered what cannot be understood")
 
 	// The password is right, and opens nothing all the same.

@@ -153,23 +153,29 @@ func (c *Client) grant(ctx context.Context, login string, password identity.Pass
 		"password":   {string(password)},
 		"scope":      {strings.Join(c.o.Scopes, " ")},
 	}
+	body, fault := c.tokenRequest(ctx, "token", form)
+	if fault != nil {
+		return granted{}, fault
+	}
+	return c.readGrant(ctx, body)
+}
+
+// tokenRequest posts to /oauth/te as the registered client (RFC 6749 section
+// 2.3.1).
+func (c *Client) tokenRequest(ctx context.Context, op string, form url.Values) ([]byte, *Error) {
 	if c.o.ClientSecret == "" {
 		form.Set("client_id", c.o.ClientID)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.token, strings.NewReader(form.Encode()))
 	if err != nil {
-		return granted{}, transport("token", err)
+		return nil, transport(op, err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if c.o.ClientSecret != "" {
-		// RFC 6749 section 2.3.1 wants both form-encoded inside Basic.
+		// Both are form-encoded inside Basic.
 		req.SetBasicAuth(url.QueryEscape(c.o.ClientID), url.QueryEscape(string(c.o.ClientSecret)))
 	}
-	body, fault := c.do("token", req)
-	if fault != nil {
-		return granted{}, fault
-	}
-	return c.readGrant(ctx, body)
+	return c.do(op, req)
 }
 
 func (c *Client) readGrant(ctx context.Context, body []byte) (granted, *Error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"schoolbridge/internal/identity"
@@ -106,6 +107,15 @@ func (c claims) flag(otherwise bool, names ...string) bool {
 		}
 	}
 	return otherwise
+}
+
+// seconds gives a moment in Unix seconds (RFC 7519 section 2, NumericDate).
+func (c claims) seconds(name string) (time.Time, bool) {
+	var n float64
+	if raw, ok := c[name]; !ok || json.Unmarshal(raw, &n) != nil || n < 0 || n > 1<<40 {
+		return time.Time{}, false
+	}
+	return time.Unix(int64(n), 0), true
 }
 
 // subject gives the stable identifier: "sub" where there is one, otherwise the

@@ -21,7 +21,7 @@ import (
 // request would otherwise put a password into our log.
 type Error struct {
 	Kind   error
-	Op     string // "token", "me", "keys", or "wait" where nothing went out
+	Op     string // "token", "code", "me", "keys", or "wait" where nothing went out
 	Code   string // mos.ru's code, or why in one of our words
 	Status int    // HTTP status, or 0
 }

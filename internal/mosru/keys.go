@@ -62,7 +62,7 @@ func (k *keyCache) find(ctx context.Context, kid string) (keyset.Set, *Error) {
 }
 
 // idToken gives the claims of an id_token after all checks of OpenID Connect
-// Core section 3.1.3.7 that concern a password grant (there is no nonce).
+// Core section 3.1.3.7 but those that hold it against a code flow's attempt.
 func (c *Client) idToken(ctx context.Context, raw string) (claims, *Error) {
 	bad := func(code string) *Error { return &Error{Kind: identity.ErrFault, Op: "token", Code: code} }
 	token, err := keyset.Read(raw, jose.RS256)

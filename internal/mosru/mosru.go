@@ -1,6 +1,8 @@
 // Package mosru asks mos.ru (Blitz Identity Provider) whether a login and a
 // password belong together, and who their owner is: the password grant at
-// /oauth/te and the claims at /oauth/me. It decides nothing about persons.
+// /oauth/te and the claims at /oauth/me. Where people sign in on mos.ru's own
+// page it says who came back: the code flow (code.go). It decides nothing about
+// persons.
 //
 //	SignIn/Profile ─► flight ─► breaker ─► budget ─► slot ─► POST /oauth/te ─► id_token or GET /oauth/me
 //	                  one per    answers    requests  in         within the deadline
@@ -10,8 +12,8 @@
 // The breaker (internal/breaker) opens on transport errors, missed deadlines and
 // 5xx only; a refusal of any kind is a sign of life.
 //
-// Limits: no discovery (the endpoints are configured), no code flow, no refresh
-// tokens; tokens are thrown away at once. Redirects are refused, answers are
+// Limits: no discovery (the endpoints are those of Blitz below one address), no
+// refresh tokens; tokens are thrown away at once. Redirects are refused, answers are
 // bounded, plain HTTP serves on loopback only.
 //
 // Start reading at Client.SignIn, then ask.go.
@@ -108,11 +110,14 @@ func (o Options) withDefaults() Options {
 // Client asks one mos.ru. It is safe for use by many goroutines. Close it when
 // nobody asks any more.
 type Client struct {
-	o       Options
-	http    *http.Client
-	pool    *http.Transport
-	token   string
-	me      string
+	o     Options
+	http  *http.Client
+	pool  *http.Transport
+	token string
+	me    string
+	// Where browsers go.
+	authorize, logout string
+
 	keys    *keyCache
 	breaker *breaker.Breaker
 	budget  *rate.Limiter
@@ -148,7 +153,7 @@ func New(o Options) (*Client, error) {
 	}
 	o = o.withDefaults()
 	c := &Client{
-		o: o, token: base + "/oauth/te", me: base + "/oauth/me",
+		o: o, token: base + "/oauth/te", me: base + "/oauth/me", authorize: base + "/oauth/ae", logout: base + "/oauth/logout",
 		breaker: breaker.New(o.BreakerFailures, o.BreakerOpenFor),
 		budget:  rate.NewLimiter(o.Budget, o.Burst),
 		slots:   make(chan struct{}, o.MaxInFlight),

@@ -74,7 +74,7 @@ func newWorld(t *testing.T, alter func(*mosru.Options), users ...sim.User) *worl
 	var err error
 	w.sim, err = sim.New(sim.Options{
 		Issuer:  server.URL,
-		Clients: []sim.Client{{ID: "bridge: 1", Secret: "se%cr et", PasswordGrant: true}, {ID: "code-only", Secret: "s"}},
+		Clients: []sim.Client{{ID: "bridge: 1", Secret: "se%cr et", PasswordGrant: true}, {ID: "code-only", Secret: "s"}, {ID: "browser", Secret: "b", Redirects: []string{"https://id.school.example/sign-in/mosru"}}},
 		Users:   append([]sim.User{anna()}, users...), Now: w.clock.Now, LockAfter: 5, LockFor: 10 * time.Minute,
 	})
 	if err != nil {
@@ -443,7 +443,7 @@ func TestNoPasswordInErrorsAndLogs(t *testing.T) {
 		case "status":
 			_, _ = io.WriteString(conn, p+" is no HTTP\r\n\r\n")
 		case "location":
-			_, _ = io.WriteString(conn, "HTTP/1.1 302 Found\r\nLocation: http://"+p+":99999/\r\nContent-Length: 0\r\n\r\n")
+			_, _ = io.WriteString(conn, "HTTP/1.1 302 Found\r\nConnection: close\r\nLocation: http://"+p+":99999/\r\nContent-Length: 0\r\n\r\n")
 		case "body":
 			_, _ = io.WriteString(conn, "HTTP/1.1 400 "+p+"\r\nConnection: close\r\n\r\n{\"error\":\""+p+"\",\"error_description\":\""+p+"\"}")
 		}

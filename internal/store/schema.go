@@ -216,6 +216,12 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE TABLE city_logins (digest {bytes} NOT NULL, version {int} NOT NULL, subject_digest {bytes} NOT NULL, subject_version {int} NOT NULL, at {int} NOT NULL,
 		PRIMARY KEY (digest, version)){table}`,
 	`CREATE INDEX city_logins_at ON city_logins (at)`,
+}}, {oldest: 13, statements: []string{
+	// Sessions of browsers: handle is the digest of what the cookie holds, owner
+	// that of the city account.
+	`CREATE TABLE web_sessions (handle {bytes} NOT NULL PRIMARY KEY, owner {bytes} NOT NULL, seen {int} NOT NULL, ends {int} NOT NULL, sealed {bytes} NOT NULL)`,
+	`CREATE INDEX web_sessions_owner ON web_sessions (owner, seen)`,
+	`CREATE INDEX web_sessions_ends ON web_sessions (ends)`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

@@ -35,6 +35,7 @@ const (
 	domainAddress  // addresses of devices
 	domainSignIns  // the login's part of a row of ЭЖД sign-ins
 	domainLook     // what names look like
+	domainBrowser  // whose a browser's session is
 )
 
 // keyed is a digest with the version of the key that made it.

@@ -12,6 +12,7 @@
 //	    ├─ Claims       whose are the accounts that a target already has
 //	    ├─ Repairs      duplicates that were put to rest, and the way back
 //	    ├─ Journal      who was on the Wi-Fi when
+//	    ├─ WebSessions  browsers that are signed in
 //	    └─ Audit        hash-chained trail
 //
 // Every write runs in one transaction that ends by taking numbers from the one

@@ -2,320 +2,227 @@ package web
 
 import (
 	"cmp"
-	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"io"
-	"mime"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
-	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/provision"
 	"schoolbridge/provision/match"
 )
 
-// credential is what somebody typed, on the web channel.
-func (h *Handler) credential(r *http.Request, name, password string) identity.Credential {
-	return identity.Credential{Name: strings.TrimSpace(name), Proof: identity.Password(password), Channel: identity.ChannelWeb, Source: identity.Source{Addr: h.From(r), Request: requestID()}}
+// typedPage is a page on which a name or a password is typed.
+type typedPage struct {
+	Name   string // as typed, or the mos.ru login of whoever is signed in
+	Fault  *fault // what was wrong with it
+	Roles  []string
+	Others bool   // the password may be at home in another system than mos.ru
+	System string // it is in this one
 }
 
-func requestID() string {
-	var b [6]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
+// activation shows whatever is next for this visitor.
+func (v *visit) activation() {
+	s, err := v.found()
+	switch {
+	case err != nil:
+		v.broken("a session cannot be read", err)
+	case s == nil && v.h.o.Mosru != nil:
+		v.to("/")
+	case s == nil:
+		v.show(http.StatusOK, "form.html", "form.title", typedPage{Others: v.h.o.Others})
+	case s.State == provision.StateActive:
+		v.success(s)
+	case s.State == provision.StatePassword:
+		v.show(http.StatusOK, "password.html", "form.title", v.typed(s, nil))
+	default:
+		v.failedAt(http.StatusOK, provision.Answer{State: s.State, Problem: s.Problem}, s.Profile.Subject.Upstream())
+	}
 }
 
-// activate is POST /api/activate: {"login":"…","password":"…"}, any of the
-// four kinds of names.
-func (h *Handler) activate(w http.ResponseWriter, r *http.Request) {
-	typed, err := readTyped(r)
+// form is our form for those who cannot sign in on mos.ru's page.
+func (v *visit) form() {
+	if v.h.o.Mosru == nil || v.h.o.Others {
+		v.show(http.StatusOK, "form.html", "form.title", typedPage{Others: v.h.o.Others})
+		return
+	}
+	v.fail(http.StatusNotFound)
+}
+
+func (v *visit) typed(s *session, f *fault) typedPage {
+	return typedPage{Name: nameOf(s.record), Fault: f, Roles: v.roles(s.Roles), System: s.Profile.Subject.Upstream()}
+}
+
+// nameOf is what the password is asked for with: the name that was typed, which
+// may say whose it is to check, or the login at mos.ru, or what mos.ru takes
+// instead.
+func nameOf(r record) string {
+	p := r.Profile
+	for _, name := range []string{r.Name, p.Login, p.Email, p.Phone, p.SNILS} {
+		if name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+// submit takes a form: the password of somebody whom mos.ru has proved, or name
+// and password.
+func (v *visit) submit() {
+	if err := v.r.ParseForm(); err != nil {
+		v.fail(http.StatusBadRequest)
+		return
+	}
+	s, err := v.found()
 	if err != nil {
-		h.reply(w, http.StatusBadRequest, body{State: provision.StateRefused, Problem: string(identity.ReasonBadRequest), Message: err.Error()})
+		v.broken("a session cannot be read", err)
 		return
 	}
-	c := h.credential(r, typed.Login, typed.Password)
-	h.answer(w, r, c.Name, h.o.Desk.Activate(r.Context(), c))
-}
-
-type typed struct {
-	Login    string `json:"login"`
-	Password string `json:"password"`
-}
-
-var errTyped = errors.New(`тело запроса — JSON {"login":"…","password":"…"} с Content-Type: application/json (the body is such a JSON object)`)
-
-func readTyped(r *http.Request) (t typed, err error) {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		// curl -d says form; it is taken too, because nothing but JSON passes below.
-		if kind != "application/x-www-form-urlencoded" {
-			return t, errTyped
-		}
-	}
-	dec := json.NewDecoder(r.Body)
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&t); err != nil {
-		return t, errTyped
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return t, errTyped
-	}
-	return t, nil
-}
-
-// progress is GET /api/activate/LOGIN with the same credentials.
-func (h *Handler) progress(w http.ResponseWriter, r *http.Request) {
-	name, password, ok := r.BasicAuth()
-	if !ok || !strings.EqualFold(person.FoldName(name), person.FoldName(r.PathValue("login"))) {
-		w.Header().Set("WWW-Authenticate", `Basic realm="schoolbridge", charset="UTF-8"`)
-		h.reply(w, http.StatusUnauthorized, body{State: provision.StateRefused, Problem: string(identity.ReasonWrongPassword),
-			Message: "нужны логин из адреса и пароль от него (Basic: the login of the address and its password)"})
+	password := v.r.PostForm.Get("password")
+	if s != nil && !v.r.PostForm.Has("login") {
+		v.submitPassword(s, password)
 		return
 	}
-	h.answer(w, r, name, h.o.Desk.Progress(r.Context(), h.credential(r, name, password)))
+	if v.h.o.Mosru != nil && !v.h.o.Others {
+		v.to("/") // the session has ended meanwhile
+		return
+	}
+	name := v.r.PostForm.Get("login")
+	c := v.h.credential(v.r, name, password)
+	a := v.h.o.Desk.Activate(v.r.Context(), c)
+	if !v.h.hold(v.r.Context(), a.NotBefore) {
+		return
+	}
+	if a.Profile.Subject != "" { // proved, whatever the records say
+		v.proved(a, record{Name: name, Asked: v.now, Since: v.now})
+		return
+	}
+	if f := v.fault(a, v.h.home(name, a)); f.Typed {
+		v.show(status(a), "form.html", "form.failed", typedPage{Name: name, Fault: f, Others: v.h.o.Others})
+		return
+	}
+	v.failedAt(status(a), a, v.h.home(name, a))
 }
 
-// home is where the password is at home that was typed with a name.
-func (h *Handler) home(name string, a provision.Answer) string {
-	if a.Proven {
-		return a.Upstream
-	}
-	return h.o.Home(name)
-}
-
-// body is the JSON of every answer.
-type body struct {
-	State    provision.State               `json:"state"`
-	Login    string                        `json:"login,omitempty"`
-	Logins   map[string]string             `json:"logins,omitempty"`
-	Targets  map[string]provision.Progress `json:"targets,omitempty"`
-	Roles    []string                      `json:"roles,omitempty"`
-	Problems []string                      `json:"problems,omitempty"`
-	Problem  string                        `json:"problem,omitempty"`
-	Message  string                        `json:"message,omitempty"`
-}
-
-// MarshalJSON gives an active answer all its members, empty ones too, so that
-// scripts need not ask whether they are there.
-func (b body) MarshalJSON() ([]byte, error) {
-	if b.State != provision.StateActive {
-		type plain body
-		return json.Marshal(plain(b))
-	}
-	return json.Marshal(struct {
-		State    provision.State               `json:"state"`
-		Login    string                        `json:"login"`
-		Logins   map[string]string             `json:"logins"`
-		Targets  map[string]provision.Progress `json:"targets"`
-		Roles    []string                      `json:"roles"`
-		Problems []string                      `json:"problems"`
-	}{b.State, b.Login, b.Logins, b.Targets, b.Roles, b.Problems})
-}
-
-func (h *Handler) body(name string, a provision.Answer) body {
-	b := body{State: a.State, Login: string(a.Login), Logins: map[string]string{}, Targets: a.Targets, Roles: []string{}, Problems: []string{}}
-	for place, login := range map[string]string{"pc": a.PC, "wifi": a.WiFi, "teams": a.Teams} {
-		if login != "" {
-			b.Logins[place] = login
-		}
-	}
-	if b.Targets == nil {
-		b.Targets = map[string]provision.Progress{}
-	}
-	for _, role := range a.Roles {
-		b.Roles = append(b.Roles, role.String())
-	}
-	for _, p := range a.Problems {
-		b.Problems = append(b.Problems, p.String())
+// submitPassword is the second step of somebody who came from mos.ru's page, or
+// a changed password of somebody with an account.
+func (v *visit) submitPassword(s *session, password string) {
+	a := v.h.o.Desk.ActivateAs(v.r.Context(), s.Profile.Subject, v.h.credential(v.r, nameOf(s.record), password))
+	if !v.h.hold(v.r.Context(), a.NotBefore) {
+		return
 	}
 	if a.State != provision.StateActive {
-		b.Problem = a.Problem
-		meaning, remedy := h.words(a.Problem, h.home(name, a))
-		b.Message = strings.TrimSpace(meaning + ". " + remedy)
+		if f := v.fault(a, s.Profile.Subject.Upstream()); f.Typed || a.State == provision.StateUnavailable {
+			v.show(status(a), "password.html", "form.failed", v.typed(s, f))
+			return
+		}
 	}
-	return b
+	s.take(a, v.now)
+	if a.State != provision.StateActive {
+		if err := v.keep(s); err != nil {
+			v.broken("a session cannot be kept", err)
+			return
+		}
+		v.to("/activate")
+		return
+	}
+	v.proved(a, s.record)
 }
 
-// words say what a code means; a code nobody knows is named as it is.
-func (h *Handler) words(code, home string) (meaning, remedy string) {
-	bare, _, _ := strings.Cut(code, "(")
-	meaning, remedy, ok := h.o.Advice(bare, home)
+// again asks once more with what mos.ru said at the sign-in: somebody may have
+// mended the records meanwhile.
+func (v *visit) again() {
+	s, ok := v.who()
 	if !ok {
-		h.o.Logger.Error("web: a code has no words", "code", bare)
-		return code, ""
-	}
-	return upperFirst(meaning), remedy
-}
-
-func upperFirst(s string) string {
-	runes := []rune(s)
-	if len(runes) == 0 || strings.HasPrefix(s, "mos.ru") {
-		return s
-	}
-	return strings.ToUpper(string(runes[:1])) + string(runes[1:])
-}
-
-// status is the HTTP status of an answer.
-func status(a provision.Answer) int {
-	switch a.State {
-	case provision.StateActive:
-		return http.StatusOK
-	case provision.StateManual:
-		return http.StatusConflict
-	case provision.StateUnavailable:
-		return http.StatusServiceUnavailable
-	}
-	if a.Problem == string(identity.ReasonBadRequest) {
-		return http.StatusBadRequest
-	}
-	return http.StatusForbidden
-}
-
-// hold waits until an answer may leave; false if nobody waits for it any more.
-func (h *Handler) hold(ctx context.Context, until time.Time) bool {
-	d := until.Sub(h.o.Now())
-	if d <= 0 {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func (h *Handler) answer(w http.ResponseWriter, r *http.Request, name string, a provision.Answer) {
-	if !h.hold(r.Context(), a.NotBefore) {
 		return
 	}
-	h.reply(w, status(a), h.body(name, a))
-}
-
-func (h *Handler) reply(w http.ResponseWriter, status int, b body) {
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "30")
+	if s.State != provision.StateActive {
+		a := v.h.o.Desk.Arrive(v.r.Context(), provision.Arrival{Profile: s.Profile, Asked: s.Asked, Source: v.source()})
+		s.take(a, v.now)
+		if err := v.keep(s); err != nil {
+			v.broken("a session cannot be kept", err)
+			return
+		}
 	}
-	w.WriteHeader(status)
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(b) // whoever has gone misses nothing
+	v.to("/activate")
 }
 
-// page is what the templates show.
-type page struct {
-	Links
-	Title   string
-	Name    string
-	Others  bool   // there are systems beside mos.ru
-	System  string // whose the password is
-	Failed  bool
-	Meaning string
-	Remedy  string
-	Code    string
-	Manual  bool
-	Later   bool
-	Login   string
-	PC      string
-	WiFi    string
-	Teams   string
-	Parent  bool
-	Pending bool // something is not ready yet
-	Targets []line
-	Notes   []note
+// successPage is what somebody with an account sees.
+type successPage struct {
+	Login  string
+	Name   string // as mos.ru knows it: with a changed password it is asked for again
+	System string // whose the password is; "": mos.ru
+	Places []place
+	Next   int  // seconds until it is worth to look again; 0: it is not
+	Stuck  bool // a place waits for somebody
+	Notes  []fault
 }
 
-// line is one place where the login serves.
-type line struct {
-	What, Login, State string
-	Progress           provision.Progress
+// place is one where login and password serve.
+type place struct {
+	ID    string // web, wifi, pc, teams
+	Login string
+	State provision.Progress
+	Named string // the networks, of wifi
 }
 
-// note is one thing to know beside a success.
-type note struct{ Meaning, Remedy string }
-
-// mosru is what people call the city's account.
-const mosru = "mos.ru"
-
-// Titles of the pages: a browser's tab and a screen reader tell them first.
-const (
-	titleForm    = "Активация аккаунта МЭШ"
-	titleFailed  = "Не удалось — Активация аккаунта МЭШ"
-	titleSuccess = "Готово — Активация аккаунта МЭШ"
-)
-
-func (h *Handler) form(w http.ResponseWriter, _ *http.Request) {
-	h.render(w, http.StatusOK, "activate.html", page{Links: h.o.Links, Title: titleForm, Others: h.o.Others})
-}
-
-// submit is the form's POST.
-func (h *Handler) submit(w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
-		h.render(w, http.StatusBadRequest, "activate.html", page{Links: h.o.Links, Title: titleFailed, Others: h.o.Others, Failed: true, Meaning: "Форма не прочитана", Remedy: "Заполните её ещё раз."})
+func (v *visit) success(s *session) {
+	a := v.h.o.Desk.Standing(v.r.Context(), s.Person, s.Login)
+	p := successPage{Login: string(a.Login), Name: nameOf(s.record), System: s.Profile.Subject.Upstream(), Places: v.h.places(s, a), Notes: v.notes(s, a)}
+	if s.Login == "" {
+		v.show(http.StatusOK, "parent.html", "parent.title", p)
 		return
 	}
-	name := r.PostForm.Get("login")
-	a := h.o.Desk.Activate(r.Context(), h.credential(r, name, r.PostForm.Get("password")))
-	if !h.hold(r.Context(), a.NotBefore) {
-		return
-	}
-	p := page{Links: h.o.Links, Title: titleFailed, Others: h.o.Others, Name: name}
-	if a.State != provision.StateActive {
-		p.Failed, p.Code, p.Manual, p.Later = true, a.Problem, a.State == provision.StateManual, a.State == provision.StateUnavailable
-		p.Meaning, p.Remedy = h.words(a.Problem, h.home(strings.TrimSpace(name), a))
-		h.render(w, status(a), "activate.html", p)
-		return
-	}
-	h.render(w, http.StatusOK, "success.html", h.success(p, a))
+	p.Next, p.Stuck = v.next(s, p.Places), slices.ContainsFunc(p.Places, func(p place) bool { return p.State == provision.Stuck })
+	v.showAgain(http.StatusOK, "success.html", "success.title", p, p.Next)
 }
 
-var progressWords = map[provision.Progress]string{
-	provision.Ready:   "готово",
-	provision.Pending: "готовится, до пяти минут",
-	provision.Stuck:   "не готово: сообщите администратору",
-}
-
-func (h *Handler) success(p page, a provision.Answer) page {
-	p.Title, p.Login, p.Parent, p.System = titleSuccess, string(a.Login), a.PC == "" && a.WiFi == "", cmp.Or(a.Upstream, mosru)
-	city := cmp.Or(a.Home, string(a.Login)) // they may differ
-	if a.Upstream != "" {
+// places are where an account serves, in the order in which people look.
+func (h *Handler) places(s *session, a provision.Answer) []place {
+	ad, connected := a.Targets["ad"]
+	if !connected {
+		ad = provision.Ready
+	}
+	city := cmp.Or(s.Profile.Login, string(a.Login)) // they may differ
+	if s.Profile.Subject.Upstream() != "" {
 		city = ""
 	}
-	ad, connected := a.Targets["ad"]
-	for _, place := range []struct {
-		what, login string
-		state       provision.Progress
-	}{
-		{"mos.ru и сервисы МЭШ", city, provision.Ready},
-		{"Рабочие ПК и интерактивные доски", a.PC, ad},
-		{"Wi-Fi школы", a.WiFi, a.Targets["wifi"]},
-		{"Teams", a.Teams, ad},
-	} {
-		if place.login == "" {
+	all := []place{
+		{ID: "web", Login: city, State: provision.Ready},
+		{ID: "wifi", Login: a.WiFi, State: a.Targets["wifi"], Named: strings.Join(h.o.Networks, ", ")},
+		{ID: "pc", Login: a.PC, State: ad},
+		{ID: "teams", Login: a.Teams, State: ad},
+	}
+	return slices.DeleteFunc(all, func(p place) bool { return p.Login == "" })
+}
+
+// next is in how many seconds a place that is pending is worth a look: soon
+// after the activation often, later less so.
+func (v *visit) next(s *session, all []place) int {
+	if !slices.ContainsFunc(all, func(p place) bool { return p.State == provision.Pending }) {
+		return 0
+	}
+	switch age := v.now.Sub(s.Since); {
+	case age < time.Minute:
+		return 4
+	case age < 10*time.Minute:
+		return 15
+	}
+	return 60
+}
+
+// notes are what somebody with an account should know beside.
+func (v *visit) notes(s *session, a provision.Answer) []fault {
+	var notes []fault
+	for _, problem := range slices.Concat(s.Problems, a.Problems) {
+		known := slices.ContainsFunc(notes, func(f fault) bool { return f.Code == string(problem.Code) })
+		if known || !slices.Contains(forPeople, problem.Code) {
 			continue
 		}
-		if !connected && place.state == "" {
-			place.state = provision.Ready
-		}
-		p.Pending = p.Pending || place.state == provision.Pending
-		p.Targets = append(p.Targets, line{place.what, place.login, progressWords[place.state], place.state})
+		notes = append(notes, *v.fault(provision.Answer{Problem: problem.String()}, s.Profile.Subject.Upstream()))
 	}
-	for _, problem := range a.Problems {
-		if !slices.Contains(forPeople, problem.Code) {
-			continue
-		}
-		meaning, remedy := h.words(string(problem.Code), a.Upstream)
-		p.Notes = append(p.Notes, note{meaning, remedy})
-	}
-	return p
+	return notes
 }
 
 // forPeople are the problems beside a success that concern the person; the
@@ -323,4 +230,82 @@ func (h *Handler) success(p page, a provision.Answer) page {
 var forPeople = []match.Code{
 	match.LoginDiffers, match.LoginTooLong, match.LoginNotUsable, match.SNILSMismatch, match.SNILSNotConfirmed, match.MultiSNILSNotConfirmed,
 	match.ParentRoleNotLinked, match.ADPasswordRefused, match.PasswordNeeded,
+}
+
+// state is how far the places are, for the script of the page.
+func (v *visit) state() {
+	s, err := v.found()
+	if err != nil {
+		v.w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	if s == nil || s.State != provision.StateActive {
+		v.w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	type shown struct {
+		ID    string             `json:"id"`
+		Login string             `json:"login"`
+		State provision.Progress `json:"state"`
+		Text  string             `json:"text"`
+	}
+	all := v.h.places(s, v.h.o.Desk.Standing(v.r.Context(), s.Person, s.Login))
+	answer := struct {
+		Next   int     `json:"next"`
+		Places []shown `json:"places"`
+	}{Next: v.next(s, all), Places: []shown{}}
+	for _, p := range all {
+		text, err := v.lang.text("state." + string(p.State))
+		if err != nil {
+			v.h.o.Logger.Error("web: a state has no words", "state", string(p.State))
+		}
+		answer.Places = append(answer.Places, shown{p.ID, p.Login, p.State, text})
+	}
+	v.w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	_ = json.NewEncoder(v.w).Encode(answer) // whoever has gone misses nothing
+}
+
+// roles are what the records say somebody is, in words; children are not told
+// apart.
+func (v *visit) roles(roles []match.Role) []string {
+	var all []string
+	for _, r := range roles {
+		key, args := "role.parent", []any(nil)
+		switch r.Role {
+		case person.RoleStaff:
+			key, args = "role.staff", []any{r.School}
+		case person.RolePupil:
+			key, args = "role.pupil", []any{r.School}
+		}
+		text, err := v.lang.text(key, args...)
+		text = strings.ReplaceAll(text, "№ ", "№\u00a0") // a number stays with its sign
+		if err == nil && !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
+// failurePage is what somebody sees whose activation did not come about.
+type failurePage struct {
+	fault
+	Manual, Later bool
+	Again         string // "records", "sign-in" or "form": what to try once more
+}
+
+// failed shows why it did not come about, who mends it and how.
+func (v *visit) failed(status int, a provision.Answer) { v.failedAt(status, a, "") }
+
+// failedAt is failed of somebody whose password the system home checks.
+func (v *visit) failedAt(status int, a provision.Answer, home string) {
+	p := failurePage{fault: *v.fault(a, home), Manual: a.State == provision.StateManual, Later: a.State == provision.StateUnavailable}
+	switch {
+	case v.session != nil:
+		p.Again = "records"
+	case v.h.o.Mosru != nil && !strings.HasPrefix(v.r.URL.Path, "/activate"):
+		p.Again = "sign-in"
+	default:
+		p.Again = "form"
+	}
+	v.show(status, "failed.html", "form.failed", p)
 }

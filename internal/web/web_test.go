@@ -1,14 +1,14 @@
 package web
 
 import (
-	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,9 +21,92 @@ import (
 
 // desk answers as told and remembers what it was asked.
 type desk struct {
-	answer provision.Answer
-	asked  []identity.Credential
-	kind   string
+	answer   provision.Answer
+	arriving provision.Answer
+	asked    []identity.Credential
+	kind     string
+	subject  identity.Subject
+	arrived  []provision.Arrival
+}
+
+func (d *desk) Arrive(_ context.Context, who provision.Arrival) provision.Answer {
+	d.arrived = append(d.arrived, who)
+	a := d.arriving
+	a.Profile = who.Profile
+	return a
+}
+
+func (d *desk) ActivateAs(_ context.Context, who identity.Subject, c identity.Credential) provision.Answer {
+	d.asked, d.kind, d.subject = append(d.asked, c), "activate as", who
+	return d.answer
+}
+
+func (d *desk) Standing(_ context.Context, _ identity.PersonID, login identity.Login) provision.Answer {
+	a := d.answer
+	a.Login = login
+	return a
+}
+
+// shelf keeps sessions in memory, as long as nothing is broken.
+type shelf struct {
+	mu     sync.Mutex
+	all    map[[32]byte]Kept
+	broken error
+}
+
+func newShelf() *shelf { return &shelf{all: map[[32]byte]Kept{}} }
+
+func (s *shelf) Begin(_ context.Context, k Kept) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken == nil {
+		s.all[k.Handle] = k
+	}
+	return s.broken
+}
+
+func (s *shelf) Find(_ context.Context, handle [32]byte, now time.Time) (Kept, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken != nil {
+		return Kept{}, s.broken
+	}
+	k, ok := s.all[handle]
+	if !ok || !now.Before(k.Ends) {
+		return Kept{}, identity.ErrNotFound
+	}
+	return k, nil
+}
+
+func (s *shelf) Renew(_ context.Context, k Kept) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.all[k.Handle]; !ok {
+		return identity.ErrNotFound
+	}
+	s.all[k.Handle] = k
+	return s.broken
+}
+
+func (s *shelf) End(_ context.Context, handle [32]byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.all, handle)
+	return s.broken
+}
+
+// options are those of every test.
+func options(d *desk) Options {
+	return Options{Desk: d, Sessions: newShelf(), Key: func(day string) ([32]byte, error) { return sha256.Sum256([]byte(day)), nil }, Advice: func(_ Lang, code, home string) (string, string, bool) {
+		if code == "NO_WORDS" {
+			return "", "", false
+		}
+		if home != "" {
+			return code + " at " + home, "", true
+		}
+		return "что не так: " + code, "Что делать.", true
+	}, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Links: Links{Recovery: "https://login.example/recovery", Support: "https://help.example/", Fallback: "https://dnevnik.example/", Diary: "https://diary.example/"}}
 }
 
 func (d *desk) Activate(_ context.Context, c identity.Credential) provision.Answer {
@@ -38,13 +121,7 @@ func (d *desk) Progress(_ context.Context, c identity.Credential) provision.Answ
 
 func newHandler(t *testing.T, d *desk) *Handler {
 	t.Helper()
-	h, err := New(Options{Desk: d, Advice: func(code, home string) (string, string, bool) {
-		if code == "NO_WORDS" {
-			return "", "", false
-		}
-		return "что не так: " + code, "Что делать.", true
-	}, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
-		Links: Links{Recovery: "https://login.example/recovery", Support: "https://help.example/", Fallback: "https://dnevnik.example/"}})
+	h, err := New(options(d))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,6 +133,7 @@ var evann = provision.Answer{
 	Targets:  map[string]provision.Progress{"ad": provision.Ready, "wifi": provision.Ready},
 	Roles:    []match.Role{{Role: person.RoleStaff, School: "ГБОУ Школа № 49"}},
 	Problems: []match.Problem{{Code: match.ADDuplicate, Arg: "evann-1"}, {Code: match.LoginDiffers}},
+	Person:   identity.PersonID{7}, Profile: person.Profile{Subject: "sub-evann", Login: "evann", Last: "Еванова", First: "Нина", Middle: "Николаевна"},
 }
 
 func post(h http.Handler, path, kind, body string, alter ...func(*http.Request)) *httptest.ResponseRecorder {
@@ -193,114 +271,6 @@ func TestSource(t *testing.T) {
 	}
 }
 
-func TestPages(t *testing.T) {
-	d := &desk{answer: evann}
-	h := newHandler(t, d)
-	get := func(path string) *httptest.ResponseRecorder {
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
-		return w
-	}
-	if w := get("/"); w.Code != http.StatusFound || w.Header().Get("Location") != "/activate" {
-		t.Errorf("/: %d", w.Code)
-	}
-	form := func(name, password string) *httptest.ResponseRecorder {
-		return post(h, "/activate", "application/x-www-form-urlencoded", url.Values{"login": {name}, "password": {password}}.Encode())
-	}
-	holds := func(w *httptest.ResponseRecorder, status int, texts ...string) {
-		t.Helper()
-		if w.Code != status || w.Header().Get("Cache-Control") == "" || w.Header().Get("Content-Security-Policy") == "" {
-			t.Errorf("%d with %v", w.Code, w.Header())
-		}
-		for _, text := range texts {
-			if !strings.Contains(w.Body.String(), text) {
-				t.Errorf("the page does not hold %q:\n%s", text, w.Body)
-			}
-		}
-	}
-	holds(get("/activate"), 200, "Активация аккаунта МЭШ", "Пароль от mos.ru", "Не помню пароль", "Активировать аккаунт")
-	holds(get("/style.css"), 200, "main")
-	holds(form("evann", "Zimorodok-2021"), 200, "Активация прошла успешно!", "Ваш логин:", "evann@uao.obr.mos.ru", "LOGIN_DIFFERS")
-	if w := form("evann", "x"); strings.Contains(w.Body.String(), "AD_DUPLICATE") {
-		t.Error("the administrator's business is shown to the person")
-	}
-	d.answer = provision.Answer{State: provision.StateRefused, Problem: "SNILS_MISMATCH"}
-	w := form(`<b>"evil"`, "Secret-Text-1")
-	holds(w, 403, "Активация не удалась", "SNILS_MISMATCH", "Написать нам", "Войти через dnevnik.mos.ru", "&lt;b&gt;")
-	if strings.Contains(w.Body.String(), "Secret-Text-1") || strings.Contains(w.Body.String(), "<b>") {
-		t.Error("the page shows the password or somebody's markup")
-	}
-	d.answer = provision.Answer{State: provision.StateActive, Login: "smirnovao"}
-	holds(form("smirnovao", "x"), 200, "Вы вошли как родитель")
-}
-
-// Whose password another system checks is told nothing of mos.ru, and who is
-// refused is told of a system by the look of the name alone.
-func TestPagesOfOtherSystems(t *testing.T) {
-	d := &desk{answer: evann}
-	h, err := New(Options{Desk: d, Others: true, Home: func(name string) string {
-		if strings.HasPrefix(name, `SCHOOL49\`) {
-			return "school49"
-		}
-		return ""
-	}, Advice: func(code, home string) (string, string, bool) {
-		return code + " at " + cmp.Or(home, "the city"), "", true
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	form := func(name string) string {
-		return post(h, "/activate", "application/x-www-form-urlencoded", url.Values{"login": {name}, "password": {"x"}}.Encode()).Body.String()
-	}
-	shows := func(page string, want bool, texts ...string) {
-		t.Helper()
-		for _, text := range texts {
-			if strings.Contains(page, text) != want {
-				t.Errorf("%q is shown: %v\n%s", text, !want, page)
-			}
-		}
-	}
-	front := httptest.NewRecorder()
-	h.ServeHTTP(front, httptest.NewRequest(http.MethodGet, "/activate", nil))
-	shows(front.Body.String(), true, "системы своей школы")
-	shows(form("evann"), true, "mos.ru и сервисы МЭШ", "паролем mos.ru", "Почта, телефон")
-	d.answer.Proven, d.answer.Home = true, "anna@mail.example"
-	shows(form("anna@mail.example"), true, "<strong>anna@mail.example</strong>")
-	d.answer.Upstream, d.answer.Home = "school49", "evann"
-	page := form(`SCHOOL49\evann`)
-	shows(page, true, "паролем school49", "LOGIN_DIFFERS at school49")
-	shows(page, false, "mos.ru и сервисы", "паролем mos.ru", "Почта, телефон")
-	d.answer = provision.Answer{State: provision.StateRefused, Problem: "WRONG_PASSWORD"}
-	shows(form(`SCHOOL49\evann`), true, "WRONG_PASSWORD at school49", ">Логин</label>", ">Пароль</label>", "ДОМЕН\\логин")
-	shows(form("evann"), true, "WRONG_PASSWORD at the city")
-	d.answer = provision.Answer{State: provision.StateManual, Problem: "AD_NAME_TAKEN", Proven: true, Upstream: "school49"}
-	shows(form("evann"), true, "AD_NAME_TAKEN at school49")
-	w := post(h, "/api/activate", asJSON, `{"login":"SCHOOL49\\evann","password":"b"}`)
-	if !strings.Contains(w.Body.String(), "at school49") {
-		t.Error(w.Body)
-	}
-}
-
-// What is not ready, and what the person can do about it.
-func TestPagesTellProgress(t *testing.T) {
-	a := evann
-	a.Targets = map[string]provision.Progress{"ad": provision.Pending, "wifi": provision.Ready}
-	show := func() string {
-		return post(newHandler(t, &desk{answer: a}), "/activate", "application/x-www-form-urlencoded", "login=evann&password=x").Body.String()
-	}
-	for _, want := range []string{`"state pending"`, "готовится", `"state ready"`, "второй учётной записи от этого не появится"} {
-		if page := show(); !strings.Contains(page, want) {
-			t.Errorf("no %q in:\n%s", want, page)
-		}
-	}
-	a.Targets["ad"] = provision.Stuck
-	a.Problems = []match.Problem{{Code: match.ADPasswordRefused}, {Code: match.ADRefused, Arg: "group: 50"}}
-	page := show()
-	if !strings.Contains(page, `"state problem"`) || !strings.Contains(page, "AD_PASSWORD_REFUSED") || strings.Contains(page, "AD_REFUSED") || strings.Contains(page, "ещё раз</a>") {
-		t.Error(page)
-	}
-}
-
 // A refusal leaves when it may, not sooner.
 func TestHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -318,7 +288,9 @@ func FuzzActivate(f *testing.F) {
 	f.Add(`{"login":"evann","password":"x"}`, "127.0.0.1")
 	f.Add(`{`, "::1, ,")
 	d := &desk{answer: evann}
-	h, err := New(Options{Desk: d, Advice: func(string, string) (string, string, bool) { return "", "", true }, Proxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}})
+	o := options(d)
+	o.Proxies = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}
+	h, err := New(o)
 	if err != nil {
 		f.Fatal(err)
 	}

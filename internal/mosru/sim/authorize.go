@@ -14,15 +14,35 @@ import (
 // page is the sign-in form. It posts to its own address, so that the request's
 // parameters stay in the query.
 var page = template.Must(template.New("page").Parse(`<!doctype html>
-<html lang="ru"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<html lang="ru">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Вход — имитация mos.ru</title>
-<style>body{font:16px sans-serif;max-width:22rem;margin:4rem auto;padding:0 1rem}input,button{font:inherit;width:100%;box-sizing:border-box;margin:.3rem 0 1rem;padding:.5rem}.no{color:#a00}</style>
-<h1>Вход (имитация mos.ru)</h1>
-{{with .Problem}}<p class="no" role="alert">{{.}}</p>{{end}}
+<style>
+body { font: 1rem/1.5 system-ui, sans-serif; margin: 0; background: #f4f4f6; color: #1c1c21; }
+main { max-width: 22rem; margin: 4rem auto; padding: 2rem; background: #fff; border-top: 4px solid #c8102e; }
+h1 { font-size: 1.375rem; margin: 0 0 .25rem; }
+p { margin: 0 0 1.25rem; }
+label { display: block; margin: 0 0 1rem; }
+input, button { font: inherit; width: 100%; box-sizing: border-box; padding: .6rem .75rem; border: 1px solid #767680; border-radius: .25rem; }
+button { margin-top: .5rem; background: #c8102e; border-color: #c8102e; color: #fff; }
+button.no { background: none; border-color: transparent; color: #a50d25; text-decoration: underline; }
+[role=alert] { color: #a50d25; }
+</style>
+</head>
+<body>
+<main>
+<h1>Вход</h1>
+<p>Имитация mos.ru для демонстрации и тестов</p>
+{{with .Problem}}<p role="alert">{{.}}</p>{{end}}
 {{if .Form}}<form method="post">
-<label>Логин, почта, телефон или СНИЛС<input name="login" autocomplete="username" required autofocus></label>
-<label>Пароль<input name="password" type="password" autocomplete="current-password" required></label>
-<button>Войти</button></form>{{end}}
+<label>Логин, почта, телефон или СНИЛС <input name="login" autocomplete="username" required autofocus></label>
+<label>Пароль <input name="password" type="password" autocomplete="current-password" required></label>
+<button>Войти</button>
+<button class="no" name="decline" value="yes" formnovalidate>Отказаться</button></form>{{end}}
+</main>
+</body>
 </html>
 `))
 
@@ -63,6 +83,9 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 		login, _ = s.sessions.Get(k.Value)
 	}
 	switch {
+	case r.Method == http.MethodPost && r.PostFormValue("decline") != "":
+		s.back(w, r, url.Values{"error": {"access_denied"}})
+		return
 	case r.Method == http.MethodPost:
 		u, code := s.signIn(r.PostFormValue("login"), identity.Password(r.PostFormValue("password")))
 		if code != "" {

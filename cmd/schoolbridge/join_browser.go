@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"schoolbridge/internal/mosru"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/store"
+	"schoolbridge/internal/web"
+)
+
+// mosruPage is mos.ru's own sign-in page as the web front-end knows it.
+type mosruPage struct{ *mosru.Client }
+
+var _ web.Mosru = mosruPage{}
+
+// AuthorizeURL implements web.Mosru.
+func (m mosruPage) AuthorizeURL(a web.Attempt) string { return m.Client.AuthorizeURL(mosru.Attempt(a)) }
+
+// Redeem implements web.Mosru.
+func (m mosruPage) Redeem(ctx context.Context, a web.Attempt, code string) (person.Profile, error) {
+	return m.Client.Redeem(ctx, mosru.Attempt(a), code)
+}
+
+// browsersEach is in how many browsers somebody may be signed in at once.
+const browsersEach = 10
+
+// browsers are the sessions of the store as the web front-end knows them.
+type browsers struct{ *store.WebSessions }
+
+var _ web.Sessions = browsers{}
+
+// Begin implements web.Sessions.
+func (b browsers) Begin(ctx context.Context, s web.Kept) error {
+	return b.WebSessions.Begin(ctx, store.WebSession(s), browsersEach)
+}
+
+// Find implements web.Sessions.
+func (b browsers) Find(ctx context.Context, handle [32]byte, now time.Time) (web.Kept, error) {
+	s, err := b.WebSessions.Find(ctx, handle, now)
+	return web.Kept(s), err
+}
+
+// Renew implements web.Sessions.
+func (b browsers) Renew(ctx context.Context, s web.Kept) error {
+	return b.WebSessions.Renew(ctx, store.WebSession(s))
+}

@@ -1,0 +1,287 @@
+// Package browsertest drives a real browser (Chromium, headless) for one test,
+// gone with it: pages are opened, fields are filled in and buttons pressed as a
+// person would, on a desk's screen or a phone's. Tests only.
+//
+//	Start ─► Browser ─ Open ─► Tab ─┬─ Go, Type, Press, Await: one step, or the test fails
+//	                                ├─ Shot: a picture, kept in artefacts/screens
+//	                                └─ Accessible: axe-core finds nothing serious
+//
+// Each tab has cookies of its own. Limits: Linux, with chromium and axe-core as
+// scripts/peers.sh installs them. Start reading at Start.
+package browsertest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+)
+
+const (
+	program = "/usr/bin/chromium"
+	axeFile = "/usr/local/share/schoolbridge-peers/axe.min.js"
+	// patience bounds one step: only a browser that hangs takes so long, on
+	// however busy a machine.
+	patience = 3 * time.Minute
+)
+
+// Browser is a running one.
+type Browser struct{ ctx context.Context }
+
+// Start runs a browser until the test ends.
+func Start(t testing.TB) *Browser {
+	t.Helper()
+	if _, err := os.Stat(program); err != nil {
+		t.Fatalf("%v (make test installs it)", err)
+	}
+	options := []chromedp.ExecAllocatorOption{
+		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()), chromedp.Headless, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.DisableGPU,
+		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("hide-scrollbars", true),
+	}
+	if os.Getuid() == 0 {
+		options = append(options, chromedp.NoSandbox) // Chromium's sandbox refuses root
+	}
+	allocator, endAllocator := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, end := chromedp.NewContext(allocator)
+	t.Cleanup(func() {
+		if err := chromedp.Cancel(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			t.Logf("the browser does not end well: %v", err)
+		}
+		end()
+		endAllocator()
+	})
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("start the browser: %v", err)
+	}
+	return &Browser{ctx}
+}
+
+// Screen is what a tab is shown on.
+type Screen struct {
+	Name          string
+	Width, Height int64
+	Scale         float64
+	Phone         bool
+}
+
+// The screens of every test: an old PC's and a phone's.
+var (
+	Desktop = Screen{Name: "desktop", Width: 1280, Height: 800, Scale: 1}
+	Phone   = Screen{Name: "phone", Width: 390, Height: 844, Scale: 2, Phone: true}
+)
+
+// Options of a tab.
+type Options struct {
+	NoScripts bool // pages get none to run
+	Dark      bool
+}
+
+// Tab is a page of the browser.
+type Tab struct {
+	t      testing.TB
+	ctx    context.Context
+	screen Screen
+}
+
+// Open opens a tab with cookies of its own.
+func (b *Browser) Open(t testing.TB, s Screen, o Options) *Tab {
+	t.Helper()
+	ctx, end := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
+	t.Cleanup(end)
+	tab := &Tab{t, ctx, s}
+	// The tab lives as long as the context of its first step, which must not be one
+	// with a deadline.
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("open a tab: %v", err)
+	}
+	view := []chromedp.EmulateViewportOption{chromedp.EmulateScale(s.Scale)}
+	if s.Phone {
+		view = append(view, chromedp.EmulateMobile, chromedp.EmulateTouch, chromedp.EmulatePortrait)
+	}
+	steps := []chromedp.Action[chromedp.Void]{chromedp.EmulateViewport(s.Width, s.Height, view...)}
+	if o.NoScripts {
+		steps = append(steps, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+			_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+			return err
+		}))
+	}
+	if o.Dark {
+		steps = append(steps, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+			_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
+			return err
+		}))
+	}
+	tab.do("open", steps...)
+	return tab
+}
+
+func (tab *Tab) do(what string, steps ...chromedp.Action[chromedp.Void]) {
+	tab.t.Helper()
+	ctx, cancel := context.WithTimeout(tab.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		tab.t.Fatalf("%s: %v", what, err)
+	}
+}
+
+func get[T any](tab *Tab, what string, a chromedp.Action[T]) T {
+	tab.t.Helper()
+	ctx, cancel := context.WithTimeout(tab.ctx, patience)
+	defer cancel()
+	value, err := chromedp.Run(ctx, a)
+	if err != nil {
+		tab.t.Fatalf("%s: %v", what, err)
+	}
+	return value
+}
+
+// Go opens an address and gives the HTTP status of what came in the end.
+func (tab *Tab) Go(address string) int {
+	tab.t.Helper()
+	return int(get(tab, "go to "+address, chromedp.NavigateResponse(address)).Status)
+}
+
+// Type fills in the field that a CSS selector finds, as if it were empty.
+func (tab *Tab) Type(field, text string) {
+	tab.t.Helper()
+	sel := chromedp.CSS(field)
+	tab.do("type into "+field, chromedp.WaitVisible(sel), chromedp.Clear(sel), chromedp.SendKeys(sel, text))
+}
+
+// Press clicks on what a CSS selector finds, and waits for the page that comes;
+// it gives the HTTP status of that.
+func (tab *Tab) Press(what string) int {
+	tab.t.Helper()
+	ctx, cancel := context.WithTimeout(tab.ctx, patience)
+	defer cancel()
+	sel := chromedp.CSS(what)
+	response, err := chromedp.RunResponse(ctx, chromedp.ScrollIntoView(sel), chromedp.Click(sel))
+	if err != nil {
+		tab.t.Fatalf("press %s: %v", what, err)
+	}
+	return int(response.Status)
+}
+
+// Click clicks on what leads to no other page.
+func (tab *Tab) Click(what string) {
+	tab.t.Helper()
+	tab.do("click "+what, chromedp.ScrollIntoView(chromedp.CSS(what)), chromedp.Click(chromedp.CSS(what)))
+}
+
+// Await waits until a CSS selector finds something to be seen.
+func (tab *Tab) Await(what string) {
+	tab.t.Helper()
+	tab.do("await "+what, chromedp.WaitVisible(chromedp.CSS(what)))
+}
+
+// Text is what can be read on the page.
+func (tab *Tab) Text() string {
+	tab.t.Helper()
+	return get(tab, "read the page", chromedp.Text(chromedp.CSS("body")))
+}
+
+// Reads says that the page can be read to hold texts; what begins with "!" it
+// does not.
+func (tab *Tab) Reads(texts ...string) {
+	tab.t.Helper()
+	page := tab.Text()
+	for _, want := range texts {
+		no := strings.HasPrefix(want, "!")
+		if strings.Contains(page, strings.TrimPrefix(want, "!")) == no {
+			tab.t.Errorf("the page at %s and %q:\n%s", tab.Address(), want, page)
+		}
+	}
+}
+
+// Address is that of the page.
+func (tab *Tab) Address() string {
+	tab.t.Helper()
+	return get(tab, "read the address", chromedp.Location())
+}
+
+// Cookies are those that a server at the address would be sent, by name.
+func (tab *Tab) Cookies(address string) map[string]string {
+	tab.t.Helper()
+	ctx, cancel := context.WithTimeout(tab.ctx, patience)
+	defer cancel()
+	answer, err := chromedp.Call(ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{address}})
+	if err != nil {
+		tab.t.Fatalf("read cookies: %v", err)
+	}
+	all := map[string]string{}
+	for _, c := range answer.Cookies {
+		all[c.Name] = c.Value
+	}
+	return all
+}
+
+// Shot keeps a picture of the whole page as artefacts/screens/NAME-SCREEN.png.
+func (tab *Tab) Shot(name string) {
+	tab.t.Helper()
+	picture := get(tab, "take a picture", chromedp.FullScreenshot(100))
+	folder := filepath.Join(root(tab.t), "artefacts", "screens")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		tab.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, name+"-"+tab.screen.Name+".png"), picture, 0o644); err != nil {
+		tab.t.Fatal(err)
+	}
+}
+
+// root is the folder of the module.
+func root(t testing.TB) string {
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, missing := os.Stat(filepath.Join(dir, "go.mod")); missing == nil {
+			return dir
+		}
+		if up := filepath.Dir(dir); up != dir {
+			dir = up
+			continue
+		}
+		err = os.ErrNotExist
+	}
+	t.Fatal(err)
+	return ""
+}
+
+// violation is a rule of axe-core that the page breaks.
+type violation struct {
+	ID     string `json:"id"`
+	Impact string `json:"impact"`
+	Help   string `json:"help"`
+	Nodes  []struct {
+		HTML string `json:"html"`
+	} `json:"nodes"`
+}
+
+// Accessible says that axe-core finds nothing on the page, serious or not, and
+// that nothing is wider than the screen.
+func (tab *Tab) Accessible() {
+	tab.t.Helper()
+	axe, err := os.ReadFile(axeFile)
+	if err != nil {
+		tab.t.Fatalf("%v (make test installs it)", err)
+	}
+	get(tab, "bring axe-core in", chromedp.Evaluate[bool](string(axe)+";true"))
+	text := get(tab, "run axe-core", chromedp.Evaluate[string]("axe.run(document, {resultTypes: ['violations']}).then(r => JSON.stringify(r.violations))", chromedp.EvalAwaitPromise))
+	var found []violation
+	if err := json.Unmarshal([]byte(text), &found); err != nil {
+		tab.t.Fatal(err)
+	}
+	for _, v := range found {
+		tab.t.Errorf("%s at %s: %s (%s): %+v", tab.screen.Name, tab.Address(), v.ID, v.Impact, v.Nodes)
+	}
+	if wide := get(tab, "measure", chromedp.Evaluate[float64]("document.documentElement.scrollWidth")); wide > float64(tab.screen.Width) {
+		tab.t.Errorf("%s at %s: the page is %v wide", tab.screen.Name, tab.Address(), wide)
+	}
+}
