@@ -276,7 +276,7 @@ func (p *planned) count(job provision.Job, plan provision.Plan, drastic provisio
 		p.actions[plan.Action]++
 		drastic[provision.Off] = plan.Action == provision.ActionDisable
 		for kind, made := range drastic {
-			if made {
+			if made && !job.Row.Refused() { // nothing would be changed: it counts for no brake
 				p.drastic[kind]++
 			}
 		}
