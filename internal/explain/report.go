@@ -107,6 +107,8 @@ type SignIn struct {
 	Outcome string          `json:"outcome"`
 	Reason  identity.Reason `json:"reason"`
 	After   string          `json:"after,omitempty"` // "accepted": the server had said yes
+	// Upstream is the system beside mos.ru that was asked about somebody not known here.
+	Upstream string `json:"upstream,omitempty"`
 	// Who signed in, in a device's report. ByDevice says, in a person's, that the
 	// device is all that tells whose attempt it was; Said, that nothing but a name
 	// does which a device gave and did not prove.
