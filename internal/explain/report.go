@@ -6,6 +6,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -378,7 +379,10 @@ func (p *printer) attempts(list []SignIn, lines int, loc *time.Location, explain
 		p.line("  %s", p.fields(s.At.In(loc).Format(clock), word(p.t.channel, s.Channel), s.NAS, s.Device, s.Addr, s.Who, s.Method, word(p.t.outcome, s.Outcome), after, string(s.Reason), by, times))
 		if !explained[s.Reason] && s.Outcome != identity.Accepted.String() {
 			explained[s.Reason] = true
+			home := p.home
+			p.home = cmp.Or(s.Upstream, home)
 			p.reason("      ", s.Reason)
+			p.home = home
 		}
 	}
 }
