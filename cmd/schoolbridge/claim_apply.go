@@ -84,7 +84,10 @@ func (k *claiming) applyClaims(ctx context.Context) error {
 	if err := k.db.Queue().Doubts(ctx, targetAD, rest, k.now()); err != nil {
 		return err
 	}
-	k.say(k.says.applied, done, run, len(rest))
+	k.say(k.says.applied, done, len(rest))
+	if done > 0 {
+		k.say(k.says.unclaim, k.claimCall.file, run)
+	}
 	if len(rest) > 0 {
 		return errFindings
 	}

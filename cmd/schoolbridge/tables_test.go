@@ -67,7 +67,7 @@ func TestPlanRecords(t *testing.T) {
 		}
 		s.write("old.json", strings.ReplaceAll(string(text), `"kadry:k2"`, `{"Kind":1,"ID":"k2"}`))
 		if name == plan {
-			if _, errs := s.run(exitFindings, "provision", "claim", "apply", "--plan", s.path("old.json"), "--approve-certain"); !strings.Contains(errs, "отмечено 2 ") {
+			if _, errs := s.run(exitFindings, "provision", "claim", "apply", "--plan", s.path("old.json"), "--approve-certain"); !strings.Contains(errs, "отмечено 2;") {
 				t.Errorf("an old plan: %s", errs)
 			}
 			continue
