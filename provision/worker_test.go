@@ -212,6 +212,8 @@ type bench struct {
 	say   func(ctx context.Context, job Job, pass Pass) (Pass, error)
 	down  atomic.Bool // what a probe finds
 	plan  func(job Job) Drastic
+
+	guarded map[byte]bool // what Plan finds that it cannot write
 }
 
 func (b *bench) Bring(ctx context.Context, job Job) (Pass, error) {
@@ -236,8 +238,14 @@ func (b *bench) Bring(ctx context.Context, job Job) (Pass, error) {
 	return pass, nil
 }
 
-func (b *bench) Plan(context.Context, Job) (Plan, error) {
-	return Plan{}, errors.New("not asked for here")
+func (b *bench) Plan(_ context.Context, job Job) (Plan, error) {
+	switch {
+	case b.guarded == nil:
+		return Plan{}, errors.New("not asked for here")
+	case b.guarded[job.Person[0]]:
+		return Plan{Action: ActionProblem}, nil
+	}
+	return Plan{Action: ActionDisable}, nil
 }
 
 func (b *bench) Foresee(job Job) Drastic {

@@ -237,13 +237,14 @@ const erasedRepairs = 100
 
 // eraseRepairs erases repairs that came to an end before a moment. Of one that
 // stands there stays that its accounts are at rest, as steps without a repair: they
-// are nobody's to ask about. One that was stopped, or cut off, waits for somebody.
+// are nobody's to ask about. One that stopped has waited for somebody as long as data
+// are kept: its accounts are found and proposed anew. One that was cut off goes on.
 func (db *DB) eraseRepairs(ctx context.Context, before int64) error {
 	for n := erasedRepairs; n == erasedRepairs; {
 		err := db.write(ctx, func(t *tx) error {
 			var old [][2]string
-			err := t.each("SELECT target, id FROM repairs WHERE changed < ? AND phase IN (?, ?) ORDER BY changed LIMIT ?",
-				[]any{before, duplicates.PhaseApplied, duplicates.PhaseUndone, erasedRepairs}, func(scan func(...any) error) error {
+			err := t.each("SELECT target, id FROM repairs WHERE changed < ? AND phase IN (?, ?, ?) ORDER BY changed LIMIT ?",
+				[]any{before, duplicates.PhaseApplied, duplicates.PhaseUndone, duplicates.PhaseStopped, erasedRepairs}, func(scan func(...any) error) error {
 					var target, id string
 					err := scan(&target, &id)
 					old = append(old, [2]string{target, id})

@@ -66,6 +66,21 @@ type Repair struct {
 	Differs []Difference // why an undoing stopped; not kept
 }
 
+// Disabled is how many accounts that could sign in are at rest by it. What was
+// begun when the process ended may have happened; what stopped it has not.
+func (r *Repair) Disabled() int {
+	n := 0
+	for _, e := range r.Entries {
+		if e.Kind != Retire || e.Before == nil || e.Before.Control&disabled != 0 {
+			continue
+		}
+		if e.Stage == StageDone || e.Stage == StageBegun && r.Phase != PhaseStopped {
+			n++
+		}
+	}
+	return n
+}
+
 // twin says that an account and the survivor had the very same name, or may have
 // had it: the directory took the survivor's away.
 func (r *Repair) twin(id GUID) bool {
