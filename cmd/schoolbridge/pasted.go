@@ -9,7 +9,9 @@ import (
 // or a directory calls somebody must run nothing in the shell that it is pasted
 // into.
 func pasted(word string) string {
-	strange := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-._:@/,+", r) }
+	strange := func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-._:@/,+", r)
+	}
 	if word != "" && !strings.ContainsFunc(word, strange) {
 		return word
 	}

@@ -14,6 +14,7 @@ import (
 	"schoolbridge/internal/person"
 	"schoolbridge/provision"
 	"schoolbridge/provision/duplicates"
+	"schoolbridge/provision/login"
 	"schoolbridge/provision/queue"
 )
 
@@ -299,7 +300,7 @@ func (t *tx) claimFor(target string, object provision.Object, records []person.R
 // decideName reserves a name for the person, who may be one from now on: it
 // looks like nobody else's.
 func (t *tx) decideName(item *queue.Item, d *queue.Decision, now time.Time) error {
-	if person.UsableADName(d.Name) != nil || len(d.Name) > person.SAMLimit || d.Target == "" {
+	if person.UsableADName(d.Name) != nil || len(d.Name) > person.SAMLimit || login.Reserved(d.Name) || d.Target == "" {
 		return queue.ErrUnfit
 	}
 	id := item.Person

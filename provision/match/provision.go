@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"schoolbridge/internal/person"
+	"schoolbridge/provision/login"
 )
 
 // provision says what has to happen in Active Directory for a person with a
@@ -165,7 +166,7 @@ func (c *candidate) create(v *Verdict, ezhd []string, tooLong bool) {
 	wanted := person.FoldName(c.p.Login)
 	if !usableLogin(c.p.Login) {
 		found = append(found, beside(LoginNotUsable, "",
-			"логин mos.ru не может быть именем в AD (почта, телефон, СНИЛС или недопустимые знаки): задайте логин на mos.ru"))
+			"логин mos.ru не может быть именем в AD (почта, телефон, СНИЛС, недопустимые знаки или служебное имя): задайте логин на mos.ru"))
 	}
 	if wanted != "" {
 		found = append(found, c.taken(wanted)...)
@@ -188,8 +189,8 @@ func (c *candidate) create(v *Verdict, ezhd []string, tooLong bool) {
 	v.Provision = Provision{Kind: ProvisionCreate, SAM: c.sam()}
 }
 
-func usableLogin(login string) bool {
-	return person.UsableADName(login) == nil && person.Classify(login) == person.ShapeLogin
+func usableLogin(name string) bool {
+	return person.UsableADName(name) == nil && person.Classify(name) == person.ShapeLogin && !login.Reserved(name)
 }
 
 // taken says who has the wanted name: somebody, an account that nobody claims,

@@ -25,6 +25,7 @@ var queueTests = []test{
 	{"QueueRefuseLast", testQueueRefuseLast},
 	{"QueueRefuseUsed", testQueueRefuseUsed},
 	{"QueueRefuseOther", testQueueRefuseOther},
+	{"QueueReserved", testQueueReserved},
 	{"QueueAdopt", testQueueAdopt},
 	{"QueueAdoptAnother", testQueueAdoptAnother},
 	{"QueueAdoptPassedOn", testQueueAdoptPassedOn},

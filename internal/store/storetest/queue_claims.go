@@ -370,6 +370,12 @@ func testQueueRefuseOther(t *testing.T, s *suite) {
 	}
 }
 
+// testQueueReserved: no curator gives anybody the name of a system's account.
+func testQueueReserved(t *testing.T, s *suite) {
+	_, _, item := s.wonders(t, match.LoginNotUsable)
+	s.refuses(t, queue.Decision{Item: item.ID, Verb: queue.Allocate, Target: "ad", Name: "root"}, queue.ErrUnfit)
+}
+
 // testQueueRefuseUsed: what has become an account does not keep the question open
 // that came after it.
 func testQueueRefuseUsed(t *testing.T, s *suite) {
