@@ -19,7 +19,7 @@ func (c *candidate) provision(v *Verdict, m *matched, pupils pupilResult) {
 	mine := c.records(m, pupils)
 	logins := c.ezhdLogins(mine)
 	accounts := c.accounts(mine)
-	tooLong := usableLogin(c.p.Login) && utf8.RuneCountInString(c.p.Login) > person.SAMLimit
+	tooLong := Usable(c.p.Login) && utf8.RuneCountInString(c.p.Login) > person.SAMLimit
 	if len(accounts) > 0 {
 		first := c.preferred(accounts, logins)
 		for _, i := range accounts {
@@ -164,7 +164,7 @@ func (c *candidate) loginDiffers(v *Verdict, logins []string) {
 func (c *candidate) create(v *Verdict, ezhd []string, tooLong bool) {
 	var found []finding
 	wanted := person.FoldName(c.p.Login)
-	if !usableLogin(c.p.Login) {
+	if !Usable(c.p.Login) {
 		found = append(found, beside(LoginNotUsable, "",
 			"логин mos.ru не может быть именем в AD (почта, телефон, СНИЛС, недопустимые знаки или служебное имя): задайте логин на mos.ru"))
 	}
@@ -189,7 +189,8 @@ func (c *candidate) create(v *Verdict, ezhd []string, tooLong bool) {
 	v.Provision = Provision{Kind: ProvisionCreate, SAM: c.sam()}
 }
 
-func usableLogin(name string) bool {
+// Usable says that a login may be the name of an account.
+func Usable(name string) bool {
 	return person.UsableADName(name) == nil && person.Classify(name) == person.ShapeLogin && !login.Reserved(name)
 }
 
@@ -293,7 +294,7 @@ func shortened(name, login string) bool {
 // ADNames gives the names that must be free where an account is created for a
 // login, at most limit: what Decide has to know of Active Directory.
 func ADNames(login string, limit int) []string {
-	if !usableLogin(login) {
+	if !Usable(login) {
 		return nil
 	}
 	if utf8.RuneCountInString(login) <= person.SAMLimit {
