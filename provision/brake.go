@@ -153,19 +153,10 @@ func (w *Worker) gather(ctx context.Context, job Job, d Drastic) error {
 	all := b.gather
 	b.gather = nil
 	for _, g := range all {
-		switch {
-		case g.barred:
+		if g.barred || !w.keep(g.Drastic).any() {
 			b.gather = append(b.gather, g)
-		case g.Drastic[Off] && b.tripped[Off]:
-			if err := w.postpone(ctx, g, job.Now); err != nil {
-				return err
-			}
-		case w.keep(g.Drastic).any(): // all else of the account is brought
-			if err := w.one(ctx, g.id, true); err != nil {
-				return err
-			}
-		default:
-			b.gather = append(b.gather, g)
+		} else if err := w.one(ctx, g.id, true); err != nil { // all else of the account is brought
+			return err
 		}
 	}
 	return nil

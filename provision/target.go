@@ -49,7 +49,8 @@ type Job struct {
 	// account. The worker sets it.
 	Grace int
 	// Keep says which drastic changes are not to be made in this pass: nobody has
-	// consented to so many. The worker sets it.
+	// consented to so many. With Off nothing is changed but the password. The worker
+	// sets it.
 	Keep Drastic
 }
 

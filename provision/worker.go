@@ -279,7 +279,7 @@ func (w *Worker) account(ctx context.Context, id identity.PersonID, judged bool)
 		if d.any() && !judged && !w.atOnce(job, d) {
 			return w.gather(ctx, job, d)
 		}
-		if job.Keep = w.keep(d); job.Keep[Off] {
+		if job.Keep = w.keep(d); job.Keep[Off] && job.Password == nil { // which must not go on opening it as it was before
 			return w.postpone(ctx, gathered{id: id, Drastic: d}, began)
 		}
 		done, err := w.pass(ctx, job, d, began)

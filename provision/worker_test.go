@@ -880,6 +880,38 @@ func TestWorkerBrake(t *testing.T) {
 	})
 }
 
+// TestWorkerBrakePassword: an account that the brake holds opens with the password
+// of now, not with the one before.
+func TestWorkerBrakePassword(t *testing.T) {
+	work(t, func(o *WorkerOptions) { o.Brakes[Off] = Brake{} }, func(t *testing.T, w *floor) {
+		w.b.say = func(_ context.Context, job Job, pass Pass) (Pass, error) {
+			pass.Observed.Enabled, pass.Observed.Ready = pass.Observed.Enabled || job.Keep[Off], !job.Keep[Off]
+			return pass, nil
+		}
+		w.q.add(1, 2)
+		w.start()
+		held := func(password *Password, passes int) {
+			t.Helper()
+			for n := byte(1); n <= 2; n++ {
+				w.q.touch(n, func(r *shelfRow) { r.Entry.Affiliations, r.Password = nil, password })
+			}
+			pass(20 * time.Second)
+			for n := byte(1); n <= 2; n++ {
+				if row := w.q.row(n); !row.Row.Observed.Enabled || row.Password != nil || len(w.b.times(n)) != passes {
+					t.Errorf("%d: %+v, looked at %v", n, row, w.b.times(n))
+				}
+			}
+			if n := w.Outlook().Held[Off]; n != 2 {
+				t.Errorf("%d held, want 2", n)
+			}
+		}
+		held(nil, 1)
+		held(&Password{}, 2)
+		pass(3 * time.Hour)
+		held(nil, 2)
+	})
+}
+
 // TestWorkerBrakeAddsUp: many small runs within a day are one large one.
 func TestWorkerBrakeAddsUp(t *testing.T) {
 	work(t, func(o *WorkerOptions) { o.Brakes[Off] = Brake{Minimum: 3} }, func(t *testing.T, w *floor) {

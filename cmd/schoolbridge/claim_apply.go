@@ -127,7 +127,7 @@ func (k *claiming) choose(plan claimPlan, seen *seenDirectory, pairs map[string]
 		if wanted {
 			list := a.Proposal.Candidates
 			if a.Candidate, ok = meant(len(list), func(i int) []person.RecordRef { return list[i].Records }, record); !ok {
-				return nil, nil, usageError(k.says.noCandidate, old.Name, record)
+				return nil, nil, usageError(k.says.noCandidate, printable(old.Name), record)
 			}
 		}
 		approved, taken[at] = append(approved, a), true

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -158,6 +159,11 @@ func (d *mending) search(ctx context.Context) (duplicates.Findings, error) {
 	err = d.mender.Scan(ctx, func(a duplicates.Account) error {
 		if k := owners[a.ID]; k != nil {
 			a.Person, a.Records, a.Holders = k.person, k.records, k.holders
+		}
+		if a.Person != (identity.PersonID{}) && duplicates.Dispossessed(a.Name) {
+			if a.Right, err = repairs.Name(ctx, a.Person); err != nil && !errors.Is(err, identity.ErrNotFound) {
+				return err
+			}
 		}
 		if resting[a.ID] && atRest(a) {
 			rest++

@@ -59,6 +59,7 @@ func (d *mending) carryOut(ctx context.Context) error {
 		resumed, err := m.Resume(ctx)
 		for _, r := range resumed {
 			t.tell(r)
+			d.differences(r)
 		}
 		if err != nil {
 			return err

@@ -308,7 +308,7 @@ func (t *telling) handle(ctx context.Context, h handle) error {
 		if !one.id.IsZero() { // came to an account meanwhile
 			return t.person(ctx, one.id)
 		}
-		t.story.Record = recordWord(one.rows[0].ref)
+		t.story.Record = one.rows[0].ref.Word()
 	}
 	if err := t.withoutAccount(ctx, &one, &t.story.Report); err != nil {
 		return err

@@ -100,7 +100,7 @@ var provisionTexts = map[string]provisionText{
 		place: "подразделение", group: "группа", password: "пароль",
 		renamed: "%s теперь зовётся %s; прежнее имя остаётся за человеком навсегда, вход с ним работает. Логин Teams и записи AD прежние",
 		taken:   "имя %s занято: оно есть или было у другого человека. Имя выбирает человек, счётчики не добавляются",
-		badName: "имя %s не годится для Active Directory: до 20 знаков, латинские буквы, цифры, точка, дефис",
+		badName: "имя %s не годится для Active Directory: до 20 знаков, латинские буквы, цифры, точка, дефис, не служебное имя (root, administrator)",
 		same:    "%s уже зовётся так: менять нечего",
 		notMade: "у %s ещё нет записи в Active Directory: имя меняют, когда она заведена (почему её нет: schoolbridge explain)",
 		why: map[provision.Why]string{
@@ -154,7 +154,7 @@ var provisionTexts = map[string]provisionText{
 		place: "unit", group: "group", password: "password",
 		renamed: "%s is called %s from now on; the old name stays this person's for ever, and signing in with it works. The Teams login and the account in AD are the same",
 		taken:   "the name %s is taken: another person has it, or had it. A person chooses the name, no counter is added",
-		badName: "the name %s cannot be one in Active Directory: up to 20 characters, Latin letters, digits, dot, hyphen",
+		badName: "the name %s cannot be one in Active Directory: up to 20 characters, Latin letters, digits, dot, hyphen, no system's account (root, administrator)",
 		same:    "%s is called so already: there is nothing to do",
 		notMade: "%s has no account in Active Directory yet: the name is changed once there is one (why there is none: schoolbridge explain)",
 		why: map[provision.Why]string{

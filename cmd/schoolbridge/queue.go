@@ -354,13 +354,13 @@ func (q *queueDesk) unchanged(ctx context.Context, item *queue.Item) error {
 	a, err := target.Mender(client, "").Account(ctx, duplicates.GUID(item.Object.ID))
 	switch {
 	case errors.Is(err, duplicates.ErrGone):
-		return refusedAnswer{fmt.Errorf(q.says.noAccount, item.Name)}
+		return refusedAnswer{fmt.Errorf(q.says.noAccount, printable(item.Name))}
 	case err != nil:
 		return err
 	case a.Untouchable != "":
-		return refusedAnswer{fmt.Errorf(q.says.untouchable, item.Name, a.Untouchable)}
+		return refusedAnswer{fmt.Errorf(q.says.untouchable, printable(item.Name), a.Untouchable)}
 	case duplicates.AccountSeen(a) != item.Proposal.AccountSeen:
-		return &exitError{exitFindings, refusedAnswer{fmt.Errorf(q.says.accountMoved, item.Name)}}
+		return &exitError{exitFindings, refusedAnswer{fmt.Errorf(q.says.accountMoved, printable(item.Name))}}
 	}
 	return nil
 }

@@ -77,13 +77,13 @@ func (q *queueDesk) sideBySide(item *queue.Item, e *evidence) error {
 	lang := explain.Lang(q.lang)
 	for _, p := range item.Problems {
 		said := explain.ProblemOf(lang, p)
-		fmt.Fprintf(q.std.out, "\n%s: %s\n    %s\n", p, said.Meaning, said.Remedy)
+		fmt.Fprintf(q.std.out, "\n%s: %s\n    %s\n", printable(p.String()), said.Meaning, said.Remedy)
 	}
 	fmt.Fprintf(q.std.out, "\n"+q.says.verbs+"\n", strings.Join(verbs(item), ", "))
 	for _, v := range item.Verbs() {
 		fmt.Fprintf(q.std.out, "    %s\n", q.says.how[v])
 		for _, what := range choices(item, e, v) {
-			fmt.Fprintf(q.std.out, "        schoolbridge queue decide --config %s %s %s %s\n", q.file, item.ID, v, what)
+			fmt.Fprintf(q.std.out, "        schoolbridge queue decide --config %s %s %s %s\n", q.file, item.ID, v, pasted(what))
 		}
 	}
 	if len(e.names) > 0 {
