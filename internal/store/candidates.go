@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -271,14 +272,12 @@ func (g *gathering) result() (Candidates, error) {
 		}
 		refs[ref] = true
 	}
-	all, err := g.t.allSchools()
+	found, err := g.t.schoolsOf(slices.Sorted(maps.Keys(schools)))
 	if err != nil {
 		return c, err
 	}
-	for _, s := range all {
-		if schools[s.ID] {
-			c.Schools = append(c.Schools, s)
-		}
+	for _, id := range slices.Sorted(maps.Keys(found)) {
+		c.Schools = append(c.Schools, found[id])
 	}
 	if c.Bindings, err = g.bindings(refs); err != nil {
 		return c, err

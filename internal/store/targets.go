@@ -201,9 +201,9 @@ func (s *Targets) Job(ctx context.Context, target string, id identity.PersonID, 
 			return err
 		}
 		job.Entry = entries[0]
-		var ids []string
+		var ids []person.SchoolID
 		for _, a := range job.Entry.Affiliations {
-			ids = append(ids, string(a.School))
+			ids = append(ids, a.School)
 		}
 		if job.Schools, err = t.schoolsOf(ids); err != nil {
 			return err
@@ -264,9 +264,9 @@ func (t *tx) employment(key string) (person.Employment, error) {
 	return row.(person.Employment), nil
 }
 
-func (t *tx) schoolsOf(ids []string) (map[person.SchoolID]person.School, error) {
+func (t *tx) schoolsOf(ids []person.SchoolID) (map[person.SchoolID]person.School, error) {
 	found := map[person.SchoolID]person.School{}
-	return found, batches(ids, inList, func(ids []string) error {
+	return found, batches(ids, inList, func(ids []person.SchoolID) error {
 		return t.each("SELECT key, nsi, name, founder, district FROM schools WHERE gone = '' AND key IN ("+marks(len(ids))+")", anys(ids),
 			func(scan func(...any) error) error {
 				var s person.School
