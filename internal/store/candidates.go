@@ -254,20 +254,20 @@ func (g *gathering) merged() error {
 
 func (g *gathering) result() (Candidates, error) {
 	var c Candidates
-	schools := map[person.SchoolID]bool{}
+	schools := map[string]bool{}
 	refs := map[person.RecordRef]bool{}
 	for _, key := range sortedRefs(g.rows) {
 		ref := key
 		switch r := g.rows[key].(type) {
 		case person.Employment:
 			c.Employments = append(c.Employments, r)
-			schools[r.School] = true
+			schools[string(r.School)] = true
 		case person.Enrolment:
 			c.Enrolments = append(c.Enrolments, r)
-			schools[r.School] = true
+			schools[string(r.School)] = true
 		case person.Card:
 			c.Cards = append(c.Cards, r)
-			schools[r.School] = true
+			schools[string(r.School)] = true
 			ref.ID = r.Child
 		}
 		refs[ref] = true

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"time"
 
-	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/provision"
+	"schoolbridge/provision/match"
 )
 
 // Targets keeps of every account in every target what cannot be derived from
@@ -113,6 +113,7 @@ func targetKey(id identity.PersonID, target string) string { return target + "/"
 
 // storedTarget is one row of targets.
 type storedTarget struct {
+	person identity.PersonID
 	target string
 	provision.Row
 	seen       uint64
@@ -123,17 +124,22 @@ type storedTarget struct {
 
 // targetRows reads the rows of one person in all targets, in their order.
 func (t *tx) targetRows(id identity.PersonID) ([]storedTarget, error) {
+	return t.targetsWhere("person = ? ORDER BY target", id[:])
+}
+
+func (t *tx) targetsWhere(condition string, args ...any) ([]storedTarget, error) {
 	var rows []storedTarget
-	err := t.each(`SELECT target, object, name, stamp, observed, password_epoch, password_at, revision, seen, failures, due, urgent, renaming FROM targets
-		WHERE person = ? ORDER BY target`, []any{id[:]}, func(scan func(...any) error) error {
+	err := t.each(`SELECT person, target, object, name, stamp, observed, password_epoch, password_at, revision, seen, failures, due, urgent, renaming FROM targets
+		WHERE `+condition, args, func(scan func(...any) error) error {
 		var r storedTarget
-		var name, observed []byte
+		var id, name, observed []byte
 		var epoch uint64
 		var due int64
-		if err := scan(&r.target, &r.Object, &name, &r.Stamp, &observed, &epoch, &r.passwordAt, &r.Revision, &r.seen, &r.Failures, &due, &r.urgent, &r.Rename); err != nil {
+		if err := scan(&id, &r.target, &r.Object, &name, &r.Stamp, &observed, &epoch, &r.passwordAt, &r.Revision, &r.seen, &r.Failures, &due, &r.urgent, &r.Rename); err != nil {
 			return err
 		}
-		key := targetKey(id, r.target)
+		r.person = personID(id)
+		key := targetKey(r.person, r.target)
 		text, err := t.db.keys.open("targets", key, "name", name)
 		if err != nil {
 			return err
@@ -146,19 +152,6 @@ func (t *tx) targetRows(id identity.PersonID) ([]storedTarget, error) {
 		return nil
 	})
 	return rows, err
-}
-
-func (t *tx) targetRow(id identity.PersonID, target string) (storedTarget, error) {
-	rows, err := t.targetRows(id)
-	if err != nil {
-		return storedTarget{}, err
-	}
-	for _, r := range rows {
-		if r.target == target {
-			return r, nil
-		}
-	}
-	return storedTarget{}, identity.ErrNotFound
 }
 
 // Due implements provision.Queue.
@@ -184,97 +177,6 @@ func (s *Targets) Due(ctx context.Context, target string, now time.Time, limit i
 		return nil, fmt.Errorf("find due accounts: %w", err)
 	}
 	return ids, nil
-}
-
-// Job implements provision.Queue. The password comes only while it lives and
-// belongs to the credential of now.
-func (s *Targets) Job(ctx context.Context, target string, id identity.PersonID, now time.Time) (provision.Job, error) {
-	job := provision.Job{Person: id, Now: now}
-	err := s.db.read(ctx, func(t *tx) error {
-		row, err := t.targetRow(id, target)
-		if err != nil {
-			return err
-		}
-		job.Row, job.Urgent = row.Row, row.urgent
-		entries, err := t.entries("PERSON = ?", id[:])
-		if err != nil || len(entries) == 0 {
-			return err
-		}
-		job.Entry = entries[0]
-		var ids []person.SchoolID
-		for _, a := range job.Entry.Affiliations {
-			ids = append(ids, a.School)
-		}
-		if job.Schools, err = t.schoolsOf(ids); err != nil {
-			return err
-		}
-		if job.Positions, err = t.positionsOf(job.Entry.Affiliations); err != nil {
-			return err
-		}
-		w, err := t.waitingPassword(id)
-		if errors.Is(err, identity.ErrNotFound) {
-			return nil
-		}
-		if err != nil || !w.alive(now) || w.Epoch != job.Entry.Epoch {
-			return err
-		}
-		job.Password, err = t.openPassword(id, w)
-		return err
-	})
-	if err != nil {
-		return provision.Job{}, fmt.Errorf("read account in target: %w", err)
-	}
-	return job, nil
-}
-
-// positionsOf reads what Кадры says that people are.
-func (t *tx) positionsOf(list []directory.Affiliation) (map[person.RecordRef]string, error) {
-	var positions map[person.RecordRef]string
-	for _, a := range list {
-		if a.Record.Kind != person.RecordEmployment {
-			continue
-		}
-		row, err := t.employment(string(a.Record.ID))
-		if err != nil {
-			return nil, err
-		}
-		if row.Position != "" {
-			if positions == nil {
-				positions = map[person.RecordRef]string{}
-			}
-			positions[a.Record] = row.Position
-		}
-	}
-	return positions, nil
-}
-
-func (t *tx) employment(key string) (person.Employment, error) {
-	var sealed []byte
-	err := t.row("SELECT sealed FROM employments WHERE key = ?", key).Scan(&sealed)
-	if isNoRows(err) {
-		return person.Employment{}, nil
-	}
-	if err != nil {
-		return person.Employment{}, err
-	}
-	row, err := t.db.keys.decode(person.RecordEmployment, key, sealed)
-	if err != nil {
-		return person.Employment{}, err
-	}
-	return row.(person.Employment), nil
-}
-
-func (t *tx) schoolsOf(ids []person.SchoolID) (map[person.SchoolID]person.School, error) {
-	found := map[person.SchoolID]person.School{}
-	return found, batches(ids, inList, func(ids []person.SchoolID) error {
-		return t.each("SELECT key, nsi, name, founder, district FROM schools WHERE gone = '' AND key IN ("+marks(len(ids))+")", anys(ids),
-			func(scan func(...any) error) error {
-				var s person.School
-				err := scan(&s.ID, &s.NSI, &s.Name, &s.Founder, &s.District)
-				found[s.ID] = s
-				return err
-			})
-	})
 }
 
 // Save implements provision.Queue.
@@ -454,14 +356,14 @@ func (s *Targets) Status(ctx context.Context, id identity.PersonID) ([]provision
 		waits := err == nil && w.alive(s.db.now())
 		for _, r := range rows {
 			o := r.Observed
-			duplicates, err := t.duplicatesOf(id, r)
-			if err != nil {
+			duplicates := map[identity.PersonID][]match.Problem{}
+			if err := t.duplicates(r.target, []identity.PersonID{id}, duplicates); err != nil {
 				return err
 			}
 			list = append(list, provision.Status{
 				Account: r.account(), Pending: r.Revision > r.seen || o.At.IsZero(), Ready: o.Ready && len(o.Problems) == 0,
 				Enabled: o.Enabled, UPN: o.UPN, Problems: o.Problems, Seen: o.At, Next: r.due, Failures: r.Failures,
-				Waiting: waits, Duplicates: duplicates,
+				Waiting: waits, Duplicates: duplicates[id],
 			})
 		}
 		return nil
