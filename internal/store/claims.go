@@ -121,8 +121,7 @@ func (c *Claims) Of(ctx context.Context, records []person.RecordRef) ([]provisio
 }
 
 // Duplicates gives of some people the accounts beside their own in a target that
-// are claimed for their records and are nobody else's; none of those whose own is
-// not known.
+// are claimed for their records and are nobody else's.
 func (s *Targets) Duplicates(ctx context.Context, target string, ids []identity.PersonID) (map[identity.PersonID][]match.Problem, error) {
 	found := map[identity.PersonID][]match.Problem{}
 	err := s.db.read(ctx, func(t *tx) error {
@@ -135,12 +134,15 @@ func (s *Targets) Duplicates(ctx context.Context, target string, ids []identity.
 	return found, nil
 }
 
+// duplicates adds them for people whose own account is known, which is no further
+// one as it is theirs. "+c.target" is no index: by that one all claims would be
+// read for a few people.
 func (t *tx) duplicates(target string, ids []identity.PersonID, into map[identity.PersonID][]match.Problem) error {
-	return t.each(`SELECT b.person, c.kind, c.key, c.object, c.sealed FROM bindings b JOIN targets o ON o.person = b.person
-		JOIN claims c ON c.kind = b.kind AND c.key = b.key
-		WHERE o.target = ? AND c.target = ? AND o.object IS NOT NULL AND c.object <> o.object AND b.person IN (`+marks(len(ids))+`)
+	return t.each(`SELECT b.person, c.kind, c.key, c.object, c.sealed FROM bindings b JOIN claims c ON c.kind = b.kind AND c.key = b.key
+		WHERE +c.target = ? AND b.person IN (`+marks(len(ids))+`)
+		AND EXISTS (SELECT 1 FROM targets o WHERE o.person = b.person AND +o.target = c.target AND o.object IS NOT NULL)
 		AND NOT EXISTS (SELECT 1 FROM targets t WHERE t.target = c.target AND t.object = c.object)
-		ORDER BY b.person, c.created, c.object`, append([]any{target, target}, idArgs(ids)...), func(scan func(...any) error) error {
+		ORDER BY b.person, c.created, c.object`, append([]any{target}, idArgs(ids)...), func(scan func(...any) error) error {
 		var ref person.RecordRef
 		var id, object, sealed []byte
 		if err := scan(&id, &ref.Kind, &ref.ID, &object, &sealed); err != nil {

@@ -181,6 +181,52 @@ func (s *Targets) Due(ctx context.Context, target string, now time.Time, limit i
 
 // Save implements provision.Queue.
 func (s *Targets) Save(ctx context.Context, target string, id identity.PersonID, revision uint64, pass provision.Pass, failures int, due time.Time) error {
+	err := s.db.write(ctx, func(t *tx) error {
+		saved, err := t.savePass(target, provision.Saving{Person: id, Revision: revision, Pass: pass, Failures: failures, Due: due})
+		if err == nil && !saved {
+			err = identity.ErrConflict
+		}
+		return err
+	})
+	return s.saved(err)
+}
+
+// SaveAll implements provision.Queue, in one transaction.
+func (s *Targets) SaveAll(ctx context.Context, target string, list []provision.Saving) (map[identity.PersonID]bool, error) {
+	saved := map[identity.PersonID]bool{}
+	err := s.db.write(ctx, func(t *tx) error {
+		clear(saved)
+		for _, one := range list {
+			ok, err := t.savePass(target, one)
+			if err != nil {
+				return err
+			}
+			if ok {
+				saved[one.Person] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, s.saved(err)
+	}
+	return saved, nil
+}
+
+func (s *Targets) saved(err error) error {
+	if s.db.driver.Duplicate(err) {
+		err = ErrShared
+	}
+	if err != nil {
+		return fmt.Errorf("save pass: %w", err)
+	}
+	return nil
+}
+
+// savePass writes a pass; false where the row has moved on, and nothing is written
+// then.
+func (t *tx) savePass(target string, one provision.Saving) (bool, error) {
+	id, pass := one.Person, one.Pass
 	var object, stamp, observed, epoch any // NULL leaves what is there
 	if pass.Object != nil {
 		object = pass.Object
@@ -191,48 +237,36 @@ func (s *Targets) Save(ctx context.Context, target string, id identity.PersonID,
 	if !pass.Observed.At.IsZero() {
 		epoch = pass.Observed.PasswordEpoch
 	}
-	now := micros(s.db.now())
-	err := s.db.write(ctx, func(t *tx) error {
-		sid, err := t.publishPass(id, target, pass, epoch)
-		if err != nil {
-			return err
-		}
-		erased, err := t.isErased(id)
-		if err != nil {
-			return err
-		}
-		if epoch != nil {
-			seen := pass.Observed
-			if erased {
-				seen = nameless(seen)
-			}
-			if observed, err = s.db.keys.sealJSON("targets", targetKey(id, target), "observed", seen); err != nil {
-				return err
-			}
-		}
-		n, err := t.count(`UPDATE targets SET object = COALESCE(?, object), sid = ?, stamp = COALESCE(?, stamp), observed = COALESCE(?, observed),
-			password_epoch = COALESCE(?, password_epoch), revision = revision + 1, seen = CASE WHEN ? THEN seen ELSE revision + 1 END, failures = ?,
-			urgent = CASE WHEN ? THEN urgent ELSE 0 END, due = ?, updated = ?, off_at = CASE WHEN ? THEN ? ELSE off_at END,
-			moved_at = CASE WHEN ? THEN ? ELSE moved_at END, renamed_at = CASE WHEN ? THEN ? ELSE renamed_at END,
-			renaming = CASE WHEN ? THEN 0 ELSE renaming END
-			WHERE person = ? AND target = ? AND revision = ?`,
-			object, sid, stamp, observed, epoch, pass.Again, failures, pass.Again, micros(due), now, pass.Made[provision.Off], now,
-			pass.Made[provision.Move], now, pass.Made[provision.Rename], now, pass.Renamed, id[:], target, revision)
-		if err == nil && n == 0 {
-			err = identity.ErrConflict
-		}
-		if err != nil || pass.Delivered == nil {
-			return err
-		}
-		return t.delivered(id, target, *pass.Delivered)
-	})
-	if s.db.driver.Duplicate(err) {
-		err = ErrShared
-	}
+	now := micros(t.db.now())
+	sid, err := t.publishPass(id, target, pass, epoch)
 	if err != nil {
-		return fmt.Errorf("save pass: %w", err)
+		return false, err
 	}
-	return nil
+	erased, err := t.isErased(id)
+	if err != nil {
+		return false, err
+	}
+	if epoch != nil {
+		seen := pass.Observed
+		if erased {
+			seen = nameless(seen)
+		}
+		if observed, err = t.db.keys.sealJSON("targets", targetKey(id, target), "observed", seen); err != nil {
+			return false, err
+		}
+	}
+	n, err := t.count(`UPDATE targets SET object = COALESCE(?, object), sid = ?, stamp = COALESCE(?, stamp), observed = COALESCE(?, observed),
+		password_epoch = COALESCE(?, password_epoch), revision = revision + 1, seen = CASE WHEN ? THEN seen ELSE revision + 1 END, failures = ?,
+		urgent = CASE WHEN ? THEN urgent ELSE 0 END, due = ?, updated = ?, off_at = CASE WHEN ? THEN ? ELSE off_at END,
+		moved_at = CASE WHEN ? THEN ? ELSE moved_at END, renamed_at = CASE WHEN ? THEN ? ELSE renamed_at END,
+		renaming = CASE WHEN ? THEN 0 ELSE renaming END
+		WHERE person = ? AND target = ? AND revision = ?`,
+		object, sid, stamp, observed, epoch, pass.Again, one.Failures, pass.Again, micros(one.Due), now, pass.Made[provision.Off], now,
+		pass.Made[provision.Move], now, pass.Made[provision.Rename], now, pass.Renamed, id[:], target, one.Revision)
+	if err != nil || n == 0 || pass.Delivered == nil {
+		return n > 0, err
+	}
+	return true, t.delivered(id, target, *pass.Delivered)
 }
 
 // publishPass lets the directory know where a pass changes whether the target

@@ -92,22 +92,28 @@ func (r *run) meetRivals(ctx context.Context, o *object) error {
 
 // named gives the objects that have a name or, where it is not "", a UPN, each once.
 func (r *run) named(ctx context.Context, name, upn string) ([]object, error) {
-	found, certain := r.seen.with(samName, name)
-	if upn != "" && certain {
-		var more []object
-		more, certain = r.seen.with(principalName, upn)
-		for _, o := range more {
-			if !slices.ContainsFunc(found, func(f object) bool { return f.ID == o.ID }) {
-				found = append(found[:len(found):len(found)], o)
-			}
-		}
-	}
-	if certain {
-		return slices.Clone(found), nil
+	if found, certain := r.namedBefore(name, upn); certain {
+		return found, nil
 	}
 	filter := "(sAMAccountName=" + ldapclient.EscapeFilter(name) + ")"
 	if upn != "" {
 		filter = "(|" + filter + "(userPrincipalName=" + ldapclient.EscapeFilter(upn) + "))"
 	}
 	return r.search(ctx, filter)
+}
+
+// namedBefore is named by what was read beforehand; false: it is not certain.
+func (r *run) namedBefore(name, upn string) ([]object, bool) {
+	found, certain := r.seen.with(samName, name)
+	found = slices.Clone(found)
+	if upn == "" || !certain {
+		return found, certain
+	}
+	more, certain := r.seen.with(principalName, upn)
+	for _, o := range more {
+		if !slices.ContainsFunc(found, func(f object) bool { return f.ID == o.ID }) {
+			found = append(found, o)
+		}
+	}
+	return found, certain
 }

@@ -3,11 +3,13 @@ package ad
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"schoolbridge/internal/ldapclient"
 	"schoolbridge/internal/person"
 	"schoolbridge/provision"
+	"schoolbridge/provision/match"
 )
 
 // survey is what one search told of many accounts at once. It answers only what it
@@ -44,6 +46,52 @@ func (t *Target) PlanAll(ctx context.Context, jobs []provision.Job) ([]provision
 		}
 	}
 	return plans, nil
+}
+
+// Idle implements provision.Surveyor. Whatever would have to be looked at once more,
+// and all of which there is something to say, it leaves to Bring.
+func (t *Target) Idle(ctx context.Context, jobs []provision.Job) ([]*provision.Pass, error) {
+	s, err := t.survey(ctx, jobs)
+	if err != nil || s == nil {
+		return make([]*provision.Pass, len(jobs)), err
+	}
+	passes := make([]*provision.Pass, len(jobs))
+	for i, job := range jobs {
+		r := &run{Target: t, job: job, seen: s, dropped: map[kind]bool{}}
+		if pass, ok := r.idle(); ok {
+			passes[i] = &pass
+		}
+	}
+	return passes, nil
+}
+
+// idle is bring over an account with which all is well.
+func (r *run) idle() (provision.Pass, bool) {
+	var pass provision.Pass
+	var problems []match.Problem
+	r.w, problems = want(r.job, r.layout)
+	o, certain := r.seen.object(ldapclient.GUID(r.job.Row.Object))
+	if !certain || r.elsewhere() || ldapclient.Mangled(o.DN) || kept(o.Stamp) != r.job.Row.Stamp {
+		return pass, false
+	}
+	if _, stop := guard(r.job, o, r.layout); stop {
+		return pass, false
+	}
+	found, certain := r.namedBefore(r.nameOf(o), o.UPN)
+	if !certain || slices.ContainsFunc(found, func(f object) bool { return f.ID != o.ID }) {
+		return pass, false
+	}
+	k := remembered(r.job.Row.Observed, o)
+	s, said := choose(r.job, r.w, k, r.layout)
+	r.say(append(problems, said...)...)
+	if o.UPN == "" {
+		r.say(r.w.NoUPN)
+	}
+	if len(r.problems) > 0 || s.written() || len(compare(r.w, o, r.job, r.layout)) > 0 {
+		return pass, false
+	}
+	r.secret = s
+	return r.result(o, o.Stamp, k), true
 }
 
 // survey asks for the objects of accounts and for those that have their names. What
