@@ -12,7 +12,7 @@ import (
 // Surveyor is a Target that can look at many accounts together.
 type Surveyor interface {
 	// Idle gives, for each of the jobs, the pass that Bring would make if there is
-	// nothing to write and nothing to tell; nil where that is not certain.
+	// nothing to write; nil where that is not certain.
 	Idle(ctx context.Context, jobs []Job) ([]*Pass, error)
 }
 
@@ -25,8 +25,8 @@ type Saving struct {
 	Due      time.Time
 }
 
-// quiet makes the passes over those accounts with which all is well, together, and
-// gives the others: of a city that is swept they are few. It decides nothing that a
+// quiet makes the passes over those accounts about which nothing has to be changed,
+// together, and gives the others: of a city that is swept they are few. It decides nothing that a
 // pass of its own would not, and is only cheaper: what it cannot do, because
 // something goes wrong or has moved on since, is left to that.
 func (w *Worker) quiet(ctx context.Context, ids []identity.PersonID) []identity.PersonID {

@@ -80,6 +80,7 @@ func TestCity(t *testing.T) {
 	c.stage("plan, all to be made", "provision", "plan", "--format", "json")
 	c.stage("apply, all made", "provision", "apply")
 	c.stage("plan, nothing to do", "provision", "plan")
+	c.stage("apply, nothing to do", "provision", "apply")
 	c.stage("statistics, with accounts", "stats")
 	c.stage("Teams, first", "teams", "export", "--dir", c.path("teams"))
 	c.stage("Teams, nothing new", "teams", "export", "--dir", c.path("teams"))

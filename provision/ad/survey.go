@@ -48,8 +48,8 @@ func (t *Target) PlanAll(ctx context.Context, jobs []provision.Job) ([]provision
 	return plans, nil
 }
 
-// Idle implements provision.Surveyor. Whatever would have to be looked at once more,
-// and all of which there is something to say, it leaves to Bring.
+// Idle implements provision.Surveyor. Whatever would have to be looked at once more
+// it leaves to Bring.
 func (t *Target) Idle(ctx context.Context, jobs []provision.Job) ([]*provision.Pass, error) {
 	s, err := t.survey(ctx, jobs)
 	if err != nil || s == nil {
@@ -65,7 +65,7 @@ func (t *Target) Idle(ctx context.Context, jobs []provision.Job) ([]*provision.P
 	return passes, nil
 }
 
-// idle is bring over an account with which all is well.
+// idle is bring over an account about which nothing has to be changed.
 func (r *run) idle() (provision.Pass, bool) {
 	var pass provision.Pass
 	var problems []match.Problem
@@ -87,7 +87,7 @@ func (r *run) idle() (provision.Pass, bool) {
 	if o.UPN == "" {
 		r.say(r.w.NoUPN)
 	}
-	if len(r.problems) > 0 || s.written() || len(compare(r.w, o, r.job, r.layout)) > 0 {
+	if s.written() || len(compare(r.w, o, r.job, r.layout)) > 0 {
 		return pass, false
 	}
 	r.secret = s

@@ -164,7 +164,7 @@ func (w *world) together(job provision.Job) *provision.Pass {
 }
 
 // sameAs: what was told without a pass is what the pass came to, and of an account
-// with which all was well it was told.
+// with which all is well it is told.
 func (w *world) sameAs(idle *provision.Pass, job provision.Job, p provision.Pass) {
 	w.t.Helper()
 	well := p.Observed.Ready && p.Wrote == 0 && !p.Again && len(job.Row.Object) > 0 && job.Entry != nil && p.Observed.Name != "" &&
