@@ -75,6 +75,8 @@ func TestPeopleScreens(t *testing.T) {
 			shown(tab, "system")
 			tab.Go(at + "/console/configuration")
 			shown(tab, "configuration")
+			tab.Go(at + "/console/configuration?section=mosru")
+			shown(tab, "configuration-section")
 		})
 	}
 }
