@@ -44,7 +44,7 @@ var auditWords = map[string]struct{ ru, en string }{
 // auditFields are the Russian names of what lines of sign-ins and commands say;
 // others keep those of JSON.
 var auditFields = map[string]string{
-	"addr": "адрес", "asked": "спросили", "by": "искали по", "record": "запись", "channel": "где", "device": "устройство", "for": "для", "found": "найдено", "from": "от", "to": "до", "kinds": "виды",
+	"addr": "адрес", "who": "кто", "page": "страница", "asked": "спросили", "by": "искали по", "record": "запись", "channel": "где", "device": "устройство", "for": "для", "found": "найдено", "from": "от", "to": "до", "kinds": "виды",
 	"nas": "точка", "outcome": "итог", "reason": "причина", "role": "роль", "rule": "правило", "request": "запрос", "took_ms": "мс", "state": "состояние", "accounts": "записей",
 }
 

@@ -82,6 +82,7 @@ var wordsPerson = web.Words{
 	"person.said":           {"без доказательства", "without proof"},
 	"person.by-device":      {"по устройству", "by the device"},
 	"person.audit":          {"Журнал", "Audit trail"},
+	"person.readers":        {"Кто смотрел", "Who looked"},
 	"person.what":           {"Что", "What"},
 	"person.details":        {"Подробности", "Details"},
 
@@ -170,9 +171,10 @@ var wordsSystem = web.Words{
 
 var wordsSettings = web.Words{
 	"settings.title":   {"Настройки", "Configuration"},
-	"settings.hint":    {"Как служба работает сейчас. Секреты лежат в отдельных файлах и здесь не показаны.", "As the daemon works now. Secrets are in files of their own and not shown here."},
+	"settings.hint":    {"Что задано, как оно действует сейчас. Секреты лежат в отдельных файлах и здесь не показаны.", "What was set, as it is in force now. Secrets are in files of their own and not shown here."},
 	"settings.waits":   {"В файле изменены параметры, которые подействуют после перезапуска: %d.", "The file has changes that take effect after a restart: %d."},
-	"settings.changed": {"задано: %d", "set: %d"},
+	"settings.whole":   {"Весь раздел: и то, что задано, и то, что по умолчанию.", "The whole section: what was set, and what is as usual."},
+	"settings.all":     {"Все параметры по разделам", "All options, by section"},
 	"settings.option":  {"Параметр", "Option"},
 	"settings.value":   {"Значение", "Value"},
 	"settings.secret":  {"секрет", "secret"},
