@@ -39,6 +39,7 @@ func (d *daemon) console() (web.Room, error) {
 	if err := d.tells(&o); err != nil {
 		return web.Room{}, err
 	}
+	d.watches(&o)
 	counted := newFigures(d.db, o.Zone, deadlines(d.config), d.log, time.Now)
 	d.services = append(d.services, service{"statistics", counted.Run})
 	o.Statistics, o.Problems, o.Deadlines = counted, counted, deadlines(d.config)

@@ -153,6 +153,9 @@ func (s stories) sought(ctx context.Context, e *explainer, view console.View, q 
 		seek.SNILS = q.text
 	case queryEmail:
 		seek.Email = q.text
+		if name := e.bare(q.text); name != q.text { // a login with one of our realms
+			seek.Login = name
+		}
 		for _, entry := range s.d.people.ByMail(q.text, nil) {
 			if strings.EqualFold(entry.Mail, q.text) {
 				seek.Known = append(seek.Known, entry.Person)
@@ -305,7 +308,7 @@ func (t *telling) handle(ctx context.Context, h handle) error {
 		if !one.id.IsZero() { // came to an account meanwhile
 			return t.person(ctx, one.id)
 		}
-		t.story.Record = recordWord(one.rows[0].ref)
+		t.story.Record = one.rows[0].ref.Word()
 	}
 	if err := t.withoutAccount(ctx, &one, &t.story.Report); err != nil {
 		return err

@@ -89,6 +89,10 @@ func (d *daemon) pages(stopping <-chan struct{}) (*web.Frame, error) {
 	if err != nil {
 		return nil, err
 	}
+	own, err := d.cabinet(desk)
+	if err != nil {
+		return nil, err
+	}
 	administration, err := d.console()
 	if err != nil {
 		return nil, err
@@ -97,7 +101,7 @@ func (d *daemon) pages(stopping <-chan struct{}) (*web.Frame, error) {
 		Sessions: browsers{d.db.WebSessions()}, Idle: c.Sessions.Idle, Longest: c.Sessions.Longest,
 		Secure: strings.HasPrefix(string(c.Public), "https://"), Proxies: c.Proxies, Logger: d.log,
 		Links: web.Links{Recovery: string(c.Recovery), Support: cmp.Or(string(c.Support), "/support"), Fallback: string(c.Fallback), Start: string(c.Start), Diary: string(c.Diary)},
-	}, entrance, administration)
+	}, entrance, own, administration)
 }
 
 // desk activates people. Nobody waits at it any more once stopping is closed.

@@ -180,7 +180,11 @@ func (r *granter) grant(ctx context.Context, h store.Holder) error {
 	if err != nil {
 		return err
 	}
-	return r.tell(d, r.say("%s (%s): выдана роль %s", "%s (%s): granted the role %s"), d.Login, d.Name, strings.TrimSpace(r.role+" "+joinSchools(r.schools)))
+	err = r.tell(d, r.say("%s (%s): выдана роль %s", "%s (%s): granted the role %s"), d.Login, d.Name, strings.TrimSpace(r.role+" "+joinSchools(r.schools)))
+	if err == nil && !d.Works {
+		return errFindings
+	}
+	return err
 }
 
 func joinSchools(schools []person.SchoolID) string {

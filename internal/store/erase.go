@@ -14,7 +14,7 @@ import (
 
 // eraseOld erases what nobody needs since before a day and what is no person's
 // own: rows that have left the registries, and of those who are not here any more
-// what people decided, were asked, and repaired to the end. Rows that a registry still has stay
+// what people decided, were asked, and repaired. Rows that a registry still has stay
 // as long as it has them.
 func (db *DB) eraseOld(ctx context.Context, before person.Date) error {
 	for _, kind := range []person.RecordKind{person.RecordEmployment, person.RecordEnrolment, person.RecordCard, person.RecordSignIns} {

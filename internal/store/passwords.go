@@ -28,7 +28,7 @@ import (
 //	kept ─┬─ delivered ─────────────► deleted
 //	      ├─ a newer one came ──────► replaced
 //	      ├─ the credential changed ► deleted
-//	      └─ 24 h ──────────────────► dead: refused at once, deleted by Prune
+//	      └─ 24 h ──────────────────► dead: refused at once, deleted by Prune; what a target has instead is stale
 type Passwords struct{ db *DB }
 
 // Passwords gives the waiting passwords.
@@ -312,7 +312,7 @@ func (p *Passwords) Prune(ctx context.Context, now time.Time) error {
 	left := pruneRows
 	for left == pruneRows {
 		err := p.db.write(ctx, func(t *tx) (err error) {
-			left, err = t.pruneSome(micros(now), yesterday, tomorrow)
+			left, err = t.pruneSome(now, yesterday, tomorrow)
 			return err
 		})
 		if err != nil {
@@ -333,14 +333,33 @@ func (p *Passwords) Prune(ctx context.Context, now time.Time) error {
 
 // pruneSome deletes some dead passwords and says how many. The days hold
 // whatever a clock or a hand has done to until.
-func (t *tx) pruneSome(now int64, yesterday, tomorrow string) (n int, err error) {
-	err = t.each(`DELETE FROM passwords WHERE person IN (SELECT person FROM passwords WHERE until <= ? OR day < ? OR day > ? LIMIT ?) RETURNING person`,
-		[]any{now, yesterday, tomorrow, pruneRows}, func(scan func(...any) error) error {
-			var id []byte
-			err := scan(&id)
-			t.publish(personID(id))
-			n++
+func (t *tx) pruneSome(now time.Time, yesterday, tomorrow string) (n int, err error) {
+	type dead struct {
+		person []byte
+		epoch  uint64
+	}
+	var list []dead
+	err = t.each(`DELETE FROM passwords WHERE person IN (SELECT person FROM passwords WHERE until <= ? OR day < ? OR day > ? LIMIT ?) RETURNING person, epoch`,
+		[]any{micros(now), yesterday, tomorrow, pruneRows}, func(scan func(...any) error) error {
+			var d dead
+			err := scan(&d.person, &d.epoch)
+			list = append(list, d)
 			return err
 		})
-	return n, err
+	t.many = true // nobody waits
+	for i := 0; err == nil && i < len(list); i++ {
+		err = t.outlived(personID(list[i].person), list[i].epoch, now)
+	}
+	return len(list), err
+}
+
+// outlived notes that a password died which no target got: what they have of its
+// epoch is the one before, as if an event had told of a change.
+func (t *tx) outlived(id identity.PersonID, epoch uint64, now time.Time) error {
+	t.publish(id)
+	n, err := t.count("UPDATE targets SET password_epoch = password_epoch - 1 WHERE person = ? AND password_epoch = ? AND password_epoch > 0", id[:], epoch)
+	if err == nil && n > 0 {
+		err = t.triggerTargets(id, now)
+	}
+	return err
 }

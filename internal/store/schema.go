@@ -254,6 +254,12 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE INDEX support_cases_source ON support_cases (source, at)`,
 	`CREATE INDEX support_cases_strangers ON support_cases (at) WHERE signed = 0`,
 	`CREATE INDEX support_cases_at ON support_cases (at)`,
+}}, {oldest: 13, statements: []string{
+	// A school's own list of people, and until when it wants them to have activated
+	// (rolls.go): dates, or nothing.
+	`CREATE INDEX employments_school ON employments (school)`,
+	`CREATE INDEX enrolments_school ON enrolments (school)`,
+	`CREATE TABLE school_deadlines (school {text} NOT NULL PRIMARY KEY, staff {text} NOT NULL, pupils {text} NOT NULL, parents {text} NOT NULL)`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

@@ -44,7 +44,7 @@ var whole = map[string]string{
 var (
 	scan = regexp.MustCompile(`^SCAN (\S+)`)
 	// kindOnly is a search among all bindings of one kind: a scan in disguise.
-	kindOnly = regexp.MustCompile(`^SEARCH (b|bindings|targets) USING PRIMARY KEY \((kind|target)=\?\)$`)
+	kindOnly = regexp.MustCompile(`^SEARCH (b|mb|bindings|targets) USING PRIMARY KEY \((kind|target)=\?\)$`)
 	// older is a search among all that is as old.
 	older = regexp.MustCompile(`^SEARCH .*\(at<\?\)$`)
 	list  = regexp.MustCompile(`\((\?,)*\?\)`)

@@ -29,7 +29,6 @@ import (
 	"context"
 	"embed"
 	"errors"
-	"net/http"
 	"net/url"
 
 	"schoolbridge/internal/identity"
@@ -174,13 +173,4 @@ func (v *visit) found() (*session, error) {
 	}
 	v.session = s
 	return s, nil
-}
-
-// help is the page of questions and answers.
-func (v *visit) help() {
-	if _, err := v.Found(); err != nil {
-		v.Broken("a session cannot be read", err)
-		return
-	}
-	v.Show(http.StatusOK, "help.html", "help.title", questions)
 }

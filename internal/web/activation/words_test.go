@@ -32,6 +32,9 @@ func made() []string {
 	for _, q := range questions {
 		keys = append(keys, "help."+q+".q", "help."+q+".a")
 	}
+	for _, c := range cases {
+		keys = append(keys, "help.admin."+c+".q", "help.admin."+c+".a")
+	}
 	return append(keys, "support.last", "support.first", "support.middle")
 }
 

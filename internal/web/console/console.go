@@ -146,6 +146,10 @@ type Options struct {
 	Invitation time.Duration
 	// Zone is that in which times are shown; nil: UTC.
 	Zone *time.Location
+
+	Live   Live  // nil: there is no Wi-Fi here
+	Rolls  Rolls // nil: there are no lists of schools' people
+	Launch Launch
 }
 
 func (o *Options) check() error {
@@ -200,7 +204,7 @@ type entry struct {
 
 // parts are all of them, in the order of the navigation.
 func parts() []part {
-	return []part{searching, deciding, troubles, addressing, statistics, health, settings, granting}
+	return []part{searching, deciding, troubles, wifi, addressing, launch, statistics, health, settings, granting}
 }
 
 //go:embed pages/*.html

@@ -120,6 +120,11 @@ func made() []string {
 	for _, r := range rights.Roles() {
 		keys = append(keys, "role."+string(r), "role."+string(r)+".may")
 	}
+	for _, sort := range []string{"on", "refused", "name"} {
+		keys = append(keys, "wifi.sort."+sort)
+	}
+	keys = append(keys, "wifi.title", "wifi.on", "wifi.thing.device", "wifi.thing.machine", "launch.title", "missing.role.staff", "missing.role.pupil", "missing.sheet.missing", "missing.sheet.activated",
+		"letter.until.staff", "letter.until.pupils", "letter.until.parents", "launch.date.staff", "launch.date.pupils", "launch.date.parents")
 	for _, c := range statsColumns {
 		keys = append(keys, "stats.col."+c.order)
 		if c.means {

@@ -139,8 +139,8 @@ type stay struct {
 
 type auditLine struct{ When, What, Details string }
 
-// shown bounds the lines of each list.
-const shown = 15
+// listed bounds the lines of each list.
+const listed = 15
 
 var stepTitles = map[string][2]string{
 	explain.StepMosru: {"path.mosru", "person"}, explain.StepRecords: {"path.records", "family"}, explain.StepVerdict: {"path.verdict", "check"},
@@ -192,7 +192,7 @@ func (v *visit) page(s *Story) personPage {
 	for _, x := range r.Sessions {
 		p.Sessions = append(p.Sessions, v.stay(x))
 	}
-	for _, l := range s.Audit[:min(len(s.Audit), 2*shown)] {
+	for _, l := range s.Audit[:min(len(s.Audit), 2*listed)] {
 		p.Audit = append(p.Audit, auditLine{v.clock(l.At), l.What, l.Details})
 	}
 	return p
@@ -213,7 +213,7 @@ func (v *visit) signIns(r *explain.Report) (list []signIn) {
 			list[n-1].Times++
 			continue
 		}
-		if len(list) == shown {
+		if len(list) == listed {
 			break
 		}
 		one := signIn{SignIn: s, When: v.clock(s.At), How: explain.OutcomeIn(lang, s.Outcome), Good: s.Outcome == "accepted", Times: 1}

@@ -12,10 +12,30 @@ import (
 
 // health is the part that says how the installation is.
 var health = part{
-	pages: map[string]page{"GET /console/system": {do: (*visit).system, may: rights.SeeHealth}},
-	nav:   entry{"/console/system", "system.title", "check", rights.SeeHealth},
-	words: wordsSystem,
-	there: func(o *Options) bool { return o.System != nil },
+	pages:  map[string]page{"GET /console/system": {do: (*visit).system, may: rights.SeeHealth}},
+	nav:    entry{"/console/system", "system.title", "check", rights.SeeHealth},
+	glance: (*visit).healthGlance,
+	words:  wordsSystem,
+	there:  func(o *Options) bool { return o.System != nil },
+}
+
+// healthGlance says whether everything works.
+func (v *visit) healthGlance() (glance, error) {
+	s, err := v.o.System.State(v.Request.Context())
+	if err != nil {
+		return glance{}, err
+	}
+	g := glance{Title: "system.title", State: "good", Text: "system.good"}
+	for _, c := range s.Checks {
+		switch {
+		case c.OK:
+		case c.Needed:
+			return glance{Title: g.Title, State: "bad", Text: "system.bad"}, nil
+		default:
+			g.State, g.Text = "wait", "system.bad"
+		}
+	}
+	return g, nil
 }
 
 // settings is the part that shows the configuration.
