@@ -198,6 +198,11 @@ type Queue interface {
 	Due(ctx context.Context, target string, now time.Time, limit int) ([]identity.PersonID, error)
 	// Job reads one account; identity.ErrNotFound where it is no longer there.
 	Job(ctx context.Context, target string, id identity.PersonID, now time.Time) (Job, error)
+	// Jobs is Job for some, without those that are no longer there.
+	Jobs(ctx context.Context, target string, ids []identity.PersonID, now time.Time) ([]Job, error)
+	// SaveAll is Save for some, and says which were written: those that have not
+	// moved on.
+	SaveAll(ctx context.Context, target string, list []Saving) (map[identity.PersonID]bool, error)
 	// Save writes a pass's result and when to look again; identity.ErrConflict
 	// where the row has moved on since revision, and nothing is written then.
 	// A pass that saw less forgets nothing that was once known: a nil Object,

@@ -94,6 +94,9 @@ func (w *Worker) urgent(ctx context.Context, passed map[identity.PersonID]bool) 
 			if err := w.one(ctx, id, false); err != nil {
 				return err
 			}
+			if w.done != nil {
+				w.done[id] = true
+			}
 		}
 		if len(ids) == 0 || len(passed) < before+len(ids) {
 			return nil

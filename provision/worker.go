@@ -84,6 +84,7 @@ type Worker struct {
 	faults faults
 	next   time.Time // before which Rate lets nothing be written
 	hours  hours
+	done   map[identity.PersonID]bool // by a command, before it was their turn; nil: nobody counts them
 
 	mu      sync.Mutex
 	state   workerState
@@ -202,7 +203,10 @@ func (w *Worker) dueAccounts(ctx, life context.Context) error {
 		if len(ids) == 0 {
 			break
 		}
-		for _, id := range ids {
+		if err := w.lease(life); err != nil {
+			return err
+		}
+		for _, id := range w.quiet(life, ids) {
 			if ctx.Err() != nil {
 				return nil
 			}

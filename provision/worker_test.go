@@ -142,6 +142,33 @@ func (q *shelf) Job(_ context.Context, _ string, id identity.PersonID, now time.
 	return job, q.broken
 }
 
+func (q *shelf) Jobs(ctx context.Context, target string, ids []identity.PersonID, now time.Time) ([]Job, error) {
+	var jobs []Job
+	for _, id := range ids {
+		job, err := q.Job(ctx, target, id, now)
+		if errors.Is(err, identity.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, job)
+	}
+	return jobs, nil
+}
+
+func (q *shelf) SaveAll(ctx context.Context, target string, list []Saving) (map[identity.PersonID]bool, error) {
+	saved := map[identity.PersonID]bool{}
+	for _, one := range list {
+		err := q.Save(ctx, target, one.Person, one.Revision, one.Pass, one.Failures, one.Due)
+		if err != nil && !errors.Is(err, identity.ErrConflict) {
+			return nil, err
+		}
+		saved[one.Person] = err == nil
+	}
+	return saved, nil
+}
+
 func (q *shelf) Save(_ context.Context, _ string, id identity.PersonID, revision uint64, pass Pass, failures int, due time.Time) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -80,13 +80,19 @@ var _ cabinet.Wifi = ownWifi{}
 // How far back the cabinet looks: attempts of one's own, those that only said the
 // name, nobody's among which one's device may be; and stays that have ended.
 const (
-	ownRead       = 60
-	ownSaidRead   = 20
-	nobodysShort  = 1000
-	ownAttempts   = 20
-	ownSessions   = 10
-	ownSessionAge = 30 * 24 * time.Hour
+	ownRead      = 60
+	ownSaidRead  = 20
+	nobodysShort = 1000
+	ownAttempts  = 20
+	ownSessions  = 10
+	// ownSessionsRead is how many stays are read, those that last among them.
+	ownSessionsRead = 60
+	ownSessionAge   = 30 * 24 * time.Hour
 )
+
+// auditCabinet is the kind of lines that tell that somebody looked at the own
+// devices and sign-ins.
+const auditCabinet = "cabinet"
 
 // Look implements cabinet.Wifi: what explain says of the Wi-Fi, and of nothing
 // else.
@@ -94,7 +100,8 @@ func (o ownWifi) Look(ctx context.Context, id identity.PersonID) (cabinet.Look, 
 	d := o.d
 	e := &explainer{db: d.db, config: d.config, lang: explain.Russian, table: d.policy.Load(), now: time.Now(), nobodys: nobodysShort}
 	look := cabinet.Look{}
-	sessions, err := d.db.Journal().Find(ctx, journal.Query{Person: id})
+	d.trail.Audit(identity.AuditEntry{At: e.now, Kind: auditCabinet, Person: id, Payload: []byte(`{"page":"devices"}`)})
+	sessions, err := d.db.Journal().Find(ctx, journal.Query{Person: id, Most: ownSessionsRead})
 	if err != nil {
 		return look, err
 	}

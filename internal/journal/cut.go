@@ -187,6 +187,7 @@ type Query struct {
 	Live   bool      // only those that live
 	// Asked, with Live, gives those too that were asked to end since then.
 	Asked time.Time
+	Most  int // of the newest ones; 0: MaxFound
 }
 
 // MaxFound bounds the sessions that one Query gives, the newest first.

@@ -231,26 +231,31 @@ type storedPassword struct {
 func (w storedPassword) alive(now time.Time) bool { return w.Until.After(now) }
 
 func (t *tx) waitingPassword(id identity.PersonID) (storedPassword, error) {
-	var w storedPassword
-	var key []byte
-	var until int64
-	err := t.row("SELECT id, epoch, learnt, until, day, digest, sealed FROM passwords WHERE person = ?", id[:]).
-		Scan(&key, &w.Epoch, &w.learnt, &until, &w.day, &w.Tag, &w.sealed)
-	copy(w.ID[:], key)
-	w.Until = moment(until)
-	return w, notFound(err)
+	found, err := t.waitingPasswords("person = ?", id[:])
+	w, ok := found[id]
+	if err == nil && !ok {
+		err = identity.ErrNotFound
+	}
+	return w, err
 }
 
-// openPassword gives the clear password; nil where its day's key is gone, as
-// if it had died.
-func (t *tx) openPassword(id identity.PersonID, w storedPassword) (*provision.Password, error) {
-	key, err := t.openDayKey(w.day)
-	if errors.Is(err, identity.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
+func (t *tx) waitingPasswords(condition string, args ...any) (map[identity.PersonID]storedPassword, error) {
+	found := map[identity.PersonID]storedPassword{}
+	err := t.each("SELECT person, id, epoch, learnt, until, day, digest, sealed FROM passwords WHERE "+condition, args, func(scan func(...any) error) error {
+		var w storedPassword
+		var id, key []byte
+		var until int64
+		err := scan(&id, &key, &w.Epoch, &w.learnt, &until, &w.day, &w.Tag, &w.sealed)
+		copy(w.ID[:], key)
+		w.Until = moment(until)
+		found[personID(id)] = w
+		return err
+	})
+	return found, err
+}
+
+// open gives the password with its clear text.
+func (w storedPassword) open(id identity.PersonID, key cipher.AEAD) (*provision.Password, error) {
 	typed, err := key.Open(nil, nil, w.sealed, passwordPlace(id, w.ID))
 	if err != nil {
 		return nil, fmt.Errorf("passwords.sealed: %w", ErrSealed)

@@ -240,8 +240,13 @@ func (r *Repairs) Owned(ctx context.Context, account duplicates.GUID) (owned boo
 // Name gives the name that is reserved for a person's account; identity.ErrNotFound.
 func (r *Repairs) Name(ctx context.Context, id identity.PersonID) (name string, err error) {
 	err = r.db.read(ctx, func(t *tx) error {
-		row, err := t.targetRow(id, r.target)
-		name = row.Name
+		rows, err := t.targetsWhere("target = ? AND person = ?", r.target, id[:])
+		if err == nil && len(rows) == 0 {
+			err = identity.ErrNotFound
+		}
+		if err == nil {
+			name = rows[0].Name
+		}
 		return err
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -154,7 +155,11 @@ func (s *site) settle(target *ad.Target, a *account) provision.Pass {
 	s.t.Helper()
 	for range 200 {
 		job := a.job()
+		idle, failed := target.Idle(s.t.Context(), []provision.Job{job})
 		p, err := target.Bring(s.t.Context(), job)
+		if err == nil && failed == nil && idle[0] != nil && !reflect.DeepEqual(*idle[0], p) {
+			s.t.Errorf("the pass came to %+v, and without it was told %+v", p, *idle[0])
+		}
 		switch {
 		case errors.Is(err, identity.ErrUnreachable):
 		case err != nil:

@@ -20,6 +20,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"strings"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -123,7 +124,7 @@ func New(o Options) (web.Room, error) {
 		return func(v *web.Visit) { page(&visit{Visit: v, o: &o}) }
 	}
 	room := web.Room{Templates: pageFiles, Words: words}
-	room.Table = map[string]web.Page{"GET /me": {Do: do((*visit).me)}}
+	room.Table = map[string]web.Page{"GET /me": {Do: do((*visit).me), Costly: true}}
 	nav := []web.Entry{{Address: "/me", Title: "me.title", Icon: "person"}}
 	if o.Wifi != nil {
 		room.Table["GET /me/devices"] = web.Page{Do: do((*visit).devices), Costly: true}
@@ -151,12 +152,25 @@ type visit struct {
 }
 
 // owner gives the session of somebody with an account, or has sent the visitor to
-// where one comes from.
+// where one comes from: a phone that was led here by the code comes back here.
 func (v *visit) owner() (*web.Session, bool) {
-	s, ok := v.Who()
-	if ok && s.Login == "" { // not activated, or a parent, who needs none
+	s, err := v.Found()
+	switch {
+	case err != nil:
+		v.Broken("a session cannot be read", err)
+		return nil, false
+	case s == nil:
+		for _, page := range []string{"/me/wifi", "/me/devices", "/me"} {
+			if at := v.Request.URL.Path; at == page || strings.HasPrefix(at, page+"/") {
+				v.Remember(page)
+				break
+			}
+		}
+		v.To("/")
+		return nil, false
+	case s.Login == "": // not activated, or a parent, who needs none
 		v.To("/activate")
 		return nil, false
 	}
-	return s, ok
+	return s, true
 }

@@ -197,8 +197,11 @@ func TestWhoComesIn(t *testing.T) {
 	w := newWorld(t, nil)
 	pages := []string{"/me", "/me/devices", "/me/wifi", "/me/wifi/apple", "/me/wifi/apple/school-wifi.mobileconfig"}
 	stranger := webtest.NewGuest(t, w.frame)
-	for _, p := range pages {
+	for i, p := range pages {
 		webtest.Goes(t, stranger.Get(p), "/")
+		if want := []string{"/me", "/me/devices", "/me/wifi", "/me/wifi", "/me/wifi"}[i]; stranger.Cookies["__Host-after"] != want {
+			t.Errorf("%s: after the sign-in to %q", p, stranger.Cookies["__Host-after"])
+		}
 	}
 	webtest.Goes(t, stranger.Post("/me/devices", "session", "a1"), "/")
 	w.who.Login = "" // a parent, or not activated

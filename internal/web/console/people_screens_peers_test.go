@@ -75,6 +75,8 @@ func TestPeopleScreens(t *testing.T) {
 			pictured(tab, "system")
 			tab.Go(at + "/console/configuration")
 			pictured(tab, "configuration")
+			tab.Go(at + "/console/configuration?section=mosru")
+			pictured(tab, "configuration-section")
 		})
 	}
 }

@@ -23,9 +23,10 @@ type Story struct {
 	// Verdict is what an activation with mos.ru's word would come to now; nil where
 	// mos.ru has said nothing.
 	Verdict *Verdict
-	Audit   []AuditLine
-	Asked   bool // Active Directory was asked now
-	CanAsk  bool // there is one
+	Audit   []AuditLine // what happened
+	Readers []AuditLine // who looked
+	Asked   bool        // Active Directory was asked now
+	CanAsk  bool        // there is one
 }
 
 // Field is one line of a comparison.
@@ -86,7 +87,7 @@ type personPage struct {
 	Tries           []try
 	Sessions        []stay
 	Targets         []target
-	Audit           []auditLine
+	Audit, Readers  []auditLine
 	Lines           []line
 	State           string // "good", "bad", "wait"
 	BrokenCode      string // of the first broken link, of which the head says all; "": there is none
@@ -192,10 +193,15 @@ func (v *visit) page(s *Story) personPage {
 	for _, x := range r.Sessions {
 		p.Sessions = append(p.Sessions, v.stay(x))
 	}
-	for _, l := range s.Audit[:min(len(s.Audit), 2*listed)] {
-		p.Audit = append(p.Audit, auditLine{v.clock(l.At), l.What, l.Details})
-	}
+	p.Audit, p.Readers = v.lines(s.Audit), v.lines(s.Readers)
 	return p
+}
+
+func (v *visit) lines(list []AuditLine) (all []auditLine) {
+	for _, l := range list[:min(len(list), 2*listed)] {
+		all = append(all, auditLine{v.clock(l.At), l.What, l.Details})
+	}
+	return all
 }
 
 func steps(list []explain.Step) (all []step) {

@@ -170,14 +170,15 @@ var certificateNames = map[string]string{
 }
 
 type settingsPage struct {
+	Section  string // the only one that is shown, whole; "": what was set in all
 	Sections []settingsSection
 	Waits    int
 }
 
 type settingsSection struct {
 	Name     string
-	Settings []settingLine
-	Changed  int // that somebody wrote
+	Settings []settingLine // those shown
+	Set      int           // that somebody wrote
 }
 
 type settingLine struct {
@@ -185,26 +186,32 @@ type settingLine struct {
 	Text string
 }
 
-// configuration shows every option as it is in force.
+// configuration shows what was set as it is in force, or all options of a section.
 func (v *visit) configuration() {
-	p := settingsPage{}
+	p := settingsPage{Section: v.Request.URL.Query().Get("section")}
 	for _, s := range v.o.System.Settings() {
 		name := section(s.Path)
 		if n := len(p.Sections); n == 0 || p.Sections[n-1].Name != name {
 			p.Sections = append(p.Sections, settingsSection{Name: name})
 		}
 		at := &p.Sections[len(p.Sections)-1]
-		line := settingLine{s, s.About[0]}
-		if v.Lang == web.English {
-			line.Text = s.About[1]
-		}
-		at.Settings = append(at.Settings, line)
 		if !s.Default {
-			at.Changed++
+			at.Set++
 		}
 		if s.Waits {
 			p.Waits++
 		}
+		if p.Section == "" && (!s.Default || s.Waits) || p.Section == name {
+			line := settingLine{s, s.About[0]}
+			if v.Lang == web.English {
+				line.Text = s.About[1]
+			}
+			at.Settings = append(at.Settings, line)
+		}
+	}
+	if p.Section != "" && !slices.ContainsFunc(p.Sections, func(s settingsSection) bool { return s.Name == p.Section }) {
+		v.missing()
+		return
 	}
 	v.Show(http.StatusOK, "settings.html", "settings.title", p)
 }
