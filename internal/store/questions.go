@@ -141,8 +141,10 @@ func (t *tx) wanted(stem string) (n noted, ok bool, err error) {
 		return n, false, nil
 	}
 	n.at, n.answered, n.schools = item.At, !item.Open(), append([]person.SchoolID{everySchool}, item.Schools...)
-	for _, r := range item.Rows {
-		n.schools = append(n.schools, queue.SchoolOf(r.Value))
+	if item.Kind != queue.Support {
+		for _, r := range item.Rows {
+			n.schools = append(n.schools, queue.SchoolOf(r.Value))
+		}
 	}
 	slices.Sort(n.schools)
 	n.schools = slices.Compact(n.schools)

@@ -33,8 +33,12 @@ func SchoolOf(value any) person.SchoolID {
 }
 
 // Shown says that the question concerns the scope: one of its schools, or of its
-// records as they are now, is there.
+// records as they are now, is there. What somebody wrote to a school is that
+// school's alone, whomever it names.
 func (i *Item) Shown(s Scope) bool {
+	if i.Kind == Support {
+		return s.Covers(i.Case.School)
+	}
 	return s.All || slices.ContainsFunc(i.Schools, s.Covers) || slices.ContainsFunc(i.Rows, func(r Row) bool { return s.Covers(SchoolOf(r.Value)) })
 }
 

@@ -28,7 +28,7 @@ func TestScope(t *testing.T) {
 		{"nowhere", Item{Kind: Target, Rows: []Row{row("2")}}, Scope{}, false, false},
 		{"all", Item{Kind: Target, Rows: []Row{{}}}, Scope{All: true}, true, true},
 		{"a letter", Item{Kind: Support, Case: &Case{School: "1"}, Schools: []person.SchoolID{"1"}, Rows: []Row{row("2")}}, at("1"), true, true},
-		{"a letter elsewhere", Item{Kind: Support, Case: &Case{School: "1"}, Schools: []person.SchoolID{"1"}, Rows: []Row{row("2")}}, at("2"), true, false},
+		{"a letter elsewhere", Item{Kind: Support, Case: &Case{School: "1"}, Schools: []person.SchoolID{"1"}, Rows: []Row{row("2")}}, at("2"), false, false},
 		{"a letter to none", Item{Kind: Support, Case: &Case{}}, at("1"), false, false},
 	} {
 		if shown, decidable := c.item.Shown(c.scope), c.item.Decidable(c.scope); shown != c.shown || decidable != c.decidable {
