@@ -61,7 +61,7 @@ var wordsPerson = web.Words{
 	"person.none":           {"учётной записи нет", "no account there"},
 	"person.problem":        {"есть проблема", "a problem"},
 	"person.password-waits": {"пароль ждёт передачи", "a password waits for delivery"},
-	"person.held":           {"ждёт согласия", "waits for consent"},
+	"person.change":         {"Изменение", "Change"},
 	"person.seen":           {"Проверена", "Looked at"},
 	"person.next":           {"Следующая проверка", "Next look"},
 	"person.waits-since":    {"В очереди с", "In the queue since"},
