@@ -336,3 +336,6 @@ func ProblemText(lang Lang, home, code string) Problem {
 
 // Alike says that two attempts differ in time only.
 func (s SignIn) Alike(other SignIn) bool { return s.alike(other) }
+
+// Line says for what a change waits.
+func (w *Waiting) Line(lang Lang, loc *time.Location) string { return w.line(lang, loc) }

@@ -131,7 +131,7 @@ func made() []string {
 			keys = append(keys, "stats.means."+c.order)
 		}
 	}
-	keys = append(keys, "stats.role.0", "stats.role.1", "stats.role.2", "person.waits.consent", "person.waits.window", "person.waits.rate", "person.waits.look")
+	keys = append(keys, "stats.role.0", "stats.role.1", "stats.role.2")
 	return append(append(keys, queueMade()...), "problems.role.staff", "problems.role.pupil", "problems.role.parent")
 }
 

@@ -118,7 +118,7 @@ func TestStory(t *testing.T) {
 	d.teller.story = broken
 	holds(t, g.Get(at), http.StatusOK, "обрыв здесь", "Кто чинит", "SNILS_MISMATCH", "сотрудник и кадровик школы", "!Всё на месте")
 	d.teller.story = waiting
-	holds(t, g.Get(at), http.StatusOK, "обрыв здесь", "AD_PASSWORD_REFUSED", "×2")
+	holds(t, g.Get(at), http.StatusOK, "обрыв здесь", "AD_PASSWORD_REFUSED", "×2", "ждёт согласия")
 	for _, story := range []func(explain.Lang) *Story{sound, broken, waiting} {
 		d.teller.story = story
 		g.Cookies["__Host-language"] = "en"

@@ -131,6 +131,7 @@ type try struct {
 type target struct {
 	explain.Target
 	Seen, Next string
+	Change     string // that waits, and for what
 }
 
 type stay struct {
@@ -188,7 +189,11 @@ func (v *visit) page(s *Story) personPage {
 		p.Tries = append(p.Tries, one)
 	}
 	for _, t := range r.Targets {
-		p.Targets = append(p.Targets, target{Target: t, Seen: v.clock(t.Seen), Next: v.clock(t.Next)})
+		one := target{Target: t, Seen: v.clock(t.Seen), Next: v.clock(t.Next)}
+		if t.Waits != nil {
+			one.Change = t.Waits.Line(lang, v.o.Zone)
+		}
+		p.Targets = append(p.Targets, one)
 	}
 	for _, x := range r.Sessions {
 		p.Sessions = append(p.Sessions, v.stay(x))

@@ -117,6 +117,7 @@ func waiting(lang explain.Lang) *Story {
 	s := sound(lang)
 	s.Report.Targets[0].State = explain.TargetProblem
 	s.Report.Targets[0].Problems = []explain.Problem{explain.ProblemOf(lang, match.Problem{Code: match.ADPasswordRefused})}
+	s.Report.Targets[0].Waits = &explain.Waiting{For: explain.WaitsConsent, What: []string{"move"}}
 	s.Report.SignIns = []explain.SignIn{{At: testNow.Add(-time.Hour), Channel: "wifi", Device: "02-00-5E-10-00-02", NAS: "first-floor", Outcome: "rejected", Reason: identity.ReasonOldPassword},
 		{At: testNow.Add(-2 * time.Hour), Channel: "wifi", Device: "02-00-5E-10-00-02", NAS: "first-floor", Outcome: "rejected", Reason: identity.ReasonOldPassword}}
 	finish(s, lang, explain.Known{Told: testNow.Add(-time.Hour), Records: 1, Decision: "match"})
