@@ -398,9 +398,11 @@ type Web struct {
 	Limits   WebLimits      `yaml:"limits"`
 	Recovery URL            `yaml:"recovery_url" default:"https://login.mos.ru/sps/recovery"`
 	Support  URL            `yaml:"support_url" default:""`
-	Fallback URL            `yaml:"fallback_url" default:""`
-	Start    URL            `yaml:"start_url" default:""`
-	Diary    URL            `yaml:"diary_url" default:""`
+	// KeepSupport is how long what people wrote by our own form is kept.
+	KeepSupport time.Duration `yaml:"keep_support" default:"90d" min:"1d" max:"1100d"`
+	Fallback    URL           `yaml:"fallback_url" default:""`
+	Start       URL           `yaml:"start_url" default:""`
+	Diary       URL           `yaml:"diary_url" default:""`
 }
 
 // WebSessions are how long browsers stay signed in.

@@ -334,10 +334,11 @@ var docs = map[string]doc{
 	"web.limits.connections":              {"Всего.", "In all.", "4000"},
 	"web.limits.per_source":               {"С одного адреса IPv4 или сети IPv6 /64; прокси из web.proxies не считаются.", "From one IPv4 address or IPv6 /64; the proxies of web.proxies are not counted.", "500"},
 	"web.recovery_url":                    {"Ссылка «Не помню пароль»: восстановление на mos.ru.", "The link of a forgotten password: mos.ru's recovery.", "https://login.mos.ru/sps/recovery"},
-	"web.support_url":                     {"Ссылка «Написать нам».", "The link to support.", "https://help.example/"},
 	"web.fallback_url":                    {"Ссылка «Войти через dnevnik.mos.ru» при неудаче; пусто — нет.", "The link of the old way in, shown after a failure; empty: none.", "https://dnevnik.mos.ru/"},
 	"web.events":                          {"Путь, на который mos.ru присылает уведомления.", "The path to which mos.ru sends notices.", "/events/mosru"},
 	"web.start_url":                       {"Ссылка «Приступить к работе» после активации; пусто — нет.", "The link shown after an activation, to where work begins; empty: none.", "https://school.mos.ru/"},
+	"web.support_url":                     {"Ссылка «Написать нам»; пусто — своя форма: обращение попадает в очередь школы.", "The link to support; empty: our own form, whose messages come into the school's queue.", "https://help.example/"},
+	"web.keep_support":                    {"Сколько хранить обращения из своей формы.", "How long messages of our own form are kept.", "90d"},
 
 	"log":        {"Журнал службы. В нём нет имён, логинов и паролей.", "The daemon's log. It holds no names, logins or passwords.", ""},
 	"log.format": {"json — для сбора, text — для чтения.", "json for collectors, text for people.", "json"},

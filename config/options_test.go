@@ -174,6 +174,7 @@ var options = map[string]struct{ good, bad string }{
 	"web.limits.connections":                   {"100", "0"},
 	"web.limits.per_source":                    {"10", "0"},
 	"web.recovery_url":                         {"https://a.example/r", "a.example"},
+	"web.keep_support":                         {"30d", "1h"},
 	"web.support_url":                          {"https://a.example/s", "ftp://a.example"},
 	"web.fallback_url":                         {"https://a.example/f", "http://a.example"},
 	"web.public_url":                           {"https://b.example", "http://b.example"},

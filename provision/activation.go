@@ -355,7 +355,7 @@ func (a *activation) login(v match.Verdict, e Evidence) string {
 	switch own := e.account(a.o.Target); {
 	case v.Provision.Origin != match.OriginMosru:
 		return v.Provision.SAM
-	case a.mosruHad && v.Provision.Kind == match.ProvisionAdopt:
+	case v.Provision.Kind == match.ProvisionAdopt && (a.mosruHad || !match.Usable(a.Profile.Login)):
 		return v.Provision.SAM
 	case a.mosruHad && own != nil:
 		return own.Name

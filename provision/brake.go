@@ -33,9 +33,10 @@ func (b Brake) Allowed(accounts int) int {
 type Brakes [drastics]Brake
 
 const (
-	// BrakeDay is how long an account that was changed drastically counts.
+	// BrakeDay is how long an account that was changed drastically counts, BrakeHold
+	// how long one that is held is left alone.
 	BrakeDay  = 24 * time.Hour
-	brakeHold = time.Hour // until a held account is looked at again
+	BrakeHold = time.Hour // until a held account is looked at again
 )
 
 // brake gathers the accounts of a run that would be changed drastically, until
@@ -46,8 +47,10 @@ type brake struct {
 	since    [drastics]int // made since the queue was measured
 	whole    bool          // a command: its plan counted all of them together
 	gather   []gathered    // those of this run, not judged yet
-	gathered [drastics]int // how many of each kind this run had
+	gathered [drastics]int // how many of each kind this run had, but for those that cannot be done
 	tripped  Drastic       // this run has gathered too many
+	trying   bool          // one that the target would not change
+	gaveWay  bool          // the target did change such a one: others may follow
 	held     map[identity.PersonID]heldBack
 }
 
@@ -55,6 +58,8 @@ type brake struct {
 type gathered struct {
 	id identity.PersonID
 	Drastic
+	planned bool // it is known what a pass would do
+	barred  bool // nothing: it cannot be written, and counts for nothing
 }
 
 // heldBack says until when an account is left as it is, and in what.
@@ -64,7 +69,26 @@ type heldBack struct {
 }
 
 // begin starts a run.
-func (b *brake) begin() { b.gather, b.gathered, b.tripped = nil, [drastics]int{}, Drastic{} }
+func (b *brake) begin() {
+	b.gather, b.gathered, b.tripped, b.gaveWay = nil, [drastics]int{}, Drastic{}, false
+}
+
+// over says of which kinds there are too many, beside those that have tripped.
+func (b *brake) over(d Depth) (over Drastic) {
+	for kind := range over {
+		over[kind] = !b.tripped[kind] && b.gathered[kind] > b.limit(kind, d)
+	}
+	return over
+}
+
+// count adds n accounts with these changes.
+func (b *brake) count(d Drastic, n int) {
+	for kind := range d {
+		if d[kind] {
+			b.gathered[kind] += n
+		}
+	}
+}
 
 // limit is how many may be changed now.
 func (b *brake) limit(kind int, d Depth) int {
@@ -75,7 +99,7 @@ func (b *brake) limit(kind int, d Depth) int {
 // somebody else has brought since: they would have come back.
 func (b *brake) waiting(now time.Time) (counts [drastics]int) {
 	for id, h := range b.held {
-		if now.Sub(h.until) > brakeHold/4 {
+		if now.Sub(h.until) > BrakeHold/4 {
 			delete(b.held, id)
 			continue
 		}
@@ -107,40 +131,64 @@ func (w *Worker) atOnce(job Job, d Drastic) bool {
 // too many for this run, all of them are left as they are.
 func (w *Worker) gather(ctx context.Context, job Job, d Drastic) error {
 	b := &w.brake
-	b.gather = append(b.gather, gathered{job.Person, d})
-	depth, over := w.depth(), false
-	for kind := range d {
-		if !d[kind] {
-			continue
-		}
-		b.gathered[kind]++
-		if !b.tripped[kind] && b.gathered[kind] > b.limit(kind, depth) {
+	g := gathered{id: job.Person, Drastic: d, barred: job.Row.Refused()}
+	b.gather = append(b.gather, g)
+	if g.barred {
+		return nil
+	}
+	b.count(d, 1)
+	if b.over(w.depth()).any() { // without those that cannot be done they may be few enough
+		w.recount(ctx)
+	}
+	for kind, over := range b.over(w.depth()) {
+		if over {
 			b.tripped[kind] = true
 			w.o.Logger.Error("more accounts would be changed than the brake allows: they are left as they are", "change", drasticWords[kind],
 				"remedy", "see whether the registries are whole; then schoolbridge provision apply with the number that is right")
 		}
-		over = over || b.tripped[kind]
 	}
-	if !over {
+	if !w.keep(d).any() {
 		return nil
 	}
 	all := b.gather
 	b.gather = nil
 	for _, g := range all {
-		switch {
-		case g.Drastic[Off] && b.tripped[Off]:
-			if err := w.postpone(ctx, g, job.Now); err != nil {
-				return err
-			}
-		case w.keep(g.Drastic).any(): // all else of the account is brought
-			if err := w.one(ctx, g.id, true); err != nil {
-				return err
-			}
-		default:
+		if g.barred || !w.keep(g.Drastic).any() {
 			b.gather = append(b.gather, g)
+		} else if err := w.one(ctx, g.id, true); err != nil { // all else of the account is brought
+			return err
 		}
 	}
 	return nil
+}
+
+// recount asks the target what it would do with the accounts that were gathered:
+// what cannot be written is changed in no way. What it does not say counts.
+func (w *Worker) recount(ctx context.Context) {
+	for i := range w.brake.gather {
+		g := &w.brake.gather[i]
+		if g.planned || g.barred {
+			continue
+		}
+		job, err := w.job(ctx, g.id, w.o.Now())
+		if err != nil {
+			return
+		}
+		plan, err := w.plan(ctx, job)
+		if err != nil {
+			return
+		}
+		g.planned = true
+		if g.barred = plan.Action == ActionProblem; g.barred {
+			w.brake.count(g.Drastic, -1)
+		}
+	}
+}
+
+func (w *Worker) plan(ctx context.Context, job Job) (Plan, error) {
+	ctx, cancel := context.WithTimeout(ctx, w.o.Patience)
+	defer cancel()
+	return w.target.Plan(ctx, job)
 }
 
 // drasticWords are the kinds in logs and metrics.
@@ -161,8 +209,8 @@ func (w *Worker) hold(id identity.PersonID, d Drastic, until time.Time) {
 
 // postpone leaves an account as it is, until somebody has looked.
 func (w *Worker) postpone(ctx context.Context, g gathered, now time.Time) error {
-	w.hold(g.id, w.keep(g.Drastic), now.Add(brakeHold))
-	return w.putOff(ctx, g.id, now, now.Add(brakeHold))
+	w.hold(g.id, w.keep(g.Drastic), now.Add(BrakeHold))
+	return w.putOff(ctx, g.id, now, now.Add(BrakeHold))
 }
 
 // putOff makes an account due later.
@@ -188,13 +236,39 @@ func (w *Worker) putOff(ctx context.Context, id identity.PersonID, now, until ti
 func (w *Worker) settle(ctx, life context.Context) error {
 	all := w.brake.gather
 	w.brake.gather = nil
-	for _, g := range all {
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err := w.one(life, g.id, true); err != nil {
-			return err
+	for _, barred := range []bool{false, true} {
+		for _, g := range all {
+			if ctx.Err() != nil {
+				return nil
+			}
+			if g.barred != barred {
+				continue
+			}
+			if err := w.judged(life, g); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// judged brings one account that was gathered. One that the target would not
+// change is tried: that it cannot be done is a problem to tell. Where it can be
+// by now, those that follow have to be counted.
+func (w *Worker) judged(ctx context.Context, g gathered) error {
+	b := &w.brake
+	if !g.barred {
+		return w.one(ctx, g.id, true)
+	}
+	depth := w.depth()
+	for kind, would := range g.Drastic {
+		if would && (b.gaveWay || b.tripped[kind] || b.limit(kind, depth) <= 0) {
+			now := w.o.Now()
+			w.hold(g.id, g.Drastic, now.Add(BrakeHold))
+			return w.putOff(ctx, g.id, now, now.Add(BrakeHold))
+		}
+	}
+	b.trying = true
+	defer func() { b.trying = false }()
+	return w.one(ctx, g.id, true)
 }

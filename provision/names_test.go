@@ -80,7 +80,11 @@ func TestOtherNames(t *testing.T) {
 	o.live = []provision.Object{object(4, "Ivanova.AnnPe")} // made by hand, perhaps for her
 	o.expect(t, o.activate(t, o.teacher(t, 7, mail(7), "")), match.ProvisionNothing, "LOGIN_NOT_USABLE AD_UNOWNED")
 	o.claim(t, "k7", o.live...)
-	o.expect(t, o.activate(t, o.teacher(t, 7, mail(7), "")), match.ProvisionAdopt, "LOGIN_DIFFERS")
+	adopted := o.activate(t, o.teacher(t, 7, mail(7), ""))
+	o.expect(t, adopted, match.ProvisionAdopt, "LOGIN_DIFFERS")
+	if adopted.Activated.Login != "ivanova.annpe" { // an e-mail opens no PC
+		t.Errorf("the login is %q", adopted.Activated.Login)
+	}
 	// A name that AD once had is nobody's again, whatever mos.ru says.
 	o.names = match.Names{}
 	o.expect(t, o.activate(t, o.teacher(t, 5, "gone", "")), match.ProvisionNothing, "AD_NAME_TAKEN")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -24,7 +25,7 @@ type Summary struct {
 // fail are an error at the end.
 func (w *Worker) Once(ctx context.Context, only ...identity.PersonID) (Summary, error) {
 	var s Summary
-	w.brake.whole = true
+	w.brake.whole, w.done = true, map[identity.PersonID]bool{}
 	defer func() { w.release(ctx) }()
 	for {
 		err := w.lease(ctx)
@@ -53,13 +54,15 @@ func (w *Worker) Once(ctx context.Context, only ...identity.PersonID) (Summary, 
 		}
 	}
 	before, passedOver := w.metrics.totals(), w.faults.passedOver
-	for i, id := range all {
-		if i > 0 && i%workerBatch == 0 { // nobody else has the lease meanwhile
+	first := true
+	for some := range slices.Chunk(all, workerBatch) {
+		if !first { // nobody else has the lease meanwhile
 			if err := w.urgent(ctx, map[identity.PersonID]bool{}); err != nil {
 				return s, err
 			}
 		}
-		if err := errors.Join(ctx.Err(), w.one(ctx, id, false)); err != nil {
+		first = false
+		if err := w.some(ctx, some); err != nil {
 			return s, err
 		}
 	}
@@ -70,4 +73,18 @@ func (w *Worker) Once(ctx context.Context, only ...identity.PersonID) (Summary, 
 	after := w.metrics.totals()
 	s = Summary{Accounts: len(all), Wrote: after.wrote - before.wrote, Problems: after.problems - before.problems, Held: w.brake.waiting(w.o.Now())}
 	return s, err
+}
+
+// some brings accounts, but for those that were brought because somebody waited.
+func (w *Worker) some(ctx context.Context, ids []identity.PersonID) error {
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id identity.PersonID) bool { return w.done[id] })
+	if err := w.lease(ctx); err != nil {
+		return err
+	}
+	for _, id := range w.quiet(ctx, ids) {
+		if err := errors.Join(ctx.Err(), w.one(ctx, id, false)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

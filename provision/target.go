@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"schoolbridge/internal/directory"
@@ -48,7 +49,8 @@ type Job struct {
 	// account. The worker sets it.
 	Grace int
 	// Keep says which drastic changes are not to be made in this pass: nobody has
-	// consented to so many. The worker sets it.
+	// consented to so many. With Off nothing is changed but the password. The worker
+	// sets it.
 	Keep Drastic
 }
 
@@ -95,6 +97,21 @@ type Row struct {
 	Stamp    string // what guards the object against workers that slept; "" before the first write
 	Observed Observed
 	Failures int // passes in a row that ended with a problem
+}
+
+// Refused says that the target let nothing of the account be written when it was
+// tried last.
+func (r Row) Refused() bool {
+	return r.Failures > 0 && slices.ContainsFunc(r.Observed.Problems, func(p match.Problem) bool {
+		switch p.Code {
+		case match.ADProtected, match.OwnerMarkChanged, match.ADUnowned:
+			return true
+		case match.ADRefused:
+			what, _, _ := strings.Cut(p.Arg, ":")
+			return slices.Contains([]string{"account", "read", "stamp", "userAccountControl"}, what)
+		}
+		return false
+	})
 }
 
 // Observed is how the account was last seen in the target.
@@ -181,6 +198,11 @@ type Queue interface {
 	Due(ctx context.Context, target string, now time.Time, limit int) ([]identity.PersonID, error)
 	// Job reads one account; identity.ErrNotFound where it is no longer there.
 	Job(ctx context.Context, target string, id identity.PersonID, now time.Time) (Job, error)
+	// Jobs is Job for some, without those that are no longer there.
+	Jobs(ctx context.Context, target string, ids []identity.PersonID, now time.Time) ([]Job, error)
+	// SaveAll is Save for some, and says which were written: those that have not
+	// moved on.
+	SaveAll(ctx context.Context, target string, list []Saving) (map[identity.PersonID]bool, error)
 	// Save writes a pass's result and when to look again; identity.ErrConflict
 	// where the row has moved on since revision, and nothing is written then.
 	// A pass that saw less forgets nothing that was once known: a nil Object,

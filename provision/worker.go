@@ -84,6 +84,7 @@ type Worker struct {
 	faults faults
 	next   time.Time // before which Rate lets nothing be written
 	hours  hours
+	done   map[identity.PersonID]bool // by a command, before it was their turn; nil: nobody counts them
 
 	mu      sync.Mutex
 	state   workerState
@@ -202,7 +203,10 @@ func (w *Worker) dueAccounts(ctx, life context.Context) error {
 		if len(ids) == 0 {
 			break
 		}
-		for _, id := range ids {
+		if err := w.lease(life); err != nil {
+			return err
+		}
+		for _, id := range w.quiet(life, ids) {
 			if ctx.Err() != nil {
 				return nil
 			}
@@ -279,8 +283,8 @@ func (w *Worker) account(ctx context.Context, id identity.PersonID, judged bool)
 		if d.any() && !judged && !w.atOnce(job, d) {
 			return w.gather(ctx, job, d)
 		}
-		if job.Keep = w.keep(d); job.Keep[Off] {
-			return w.postpone(ctx, gathered{id, d}, began)
+		if job.Keep = w.keep(d); job.Keep[Off] && job.Password == nil { // which must not go on opening it as it was before
+			return w.postpone(ctx, gathered{id: id, Drastic: d}, began)
 		}
 		done, err := w.pass(ctx, job, d, began)
 		if err != nil || done {
@@ -305,7 +309,7 @@ func (w *Worker) pass(ctx context.Context, job Job, d Drastic, began time.Time) 
 	pass.Made = w.made(job, d, pass)
 	failures, due := w.pace.next(job, pass, w.o.Chance())
 	if job.Keep.any() {
-		due = earlier(due, job.Now.Add(brakeHold))
+		due = earlier(due, job.Now.Add(BrakeHold))
 	}
 	err = w.save(ctx, job, pass, failures, due)
 	w.count(job, pass, err, w.o.Now().Sub(began))
@@ -341,7 +345,11 @@ func (w *Worker) made(job Job, d Drastic, pass Pass) Drastic {
 	still := w.target.Foresee(job)
 	still[Off] = pass.Observed.Enabled
 	for kind := range d {
-		d[kind] = d[kind] && !still[kind] && w.o.Brakes[kind].Accept == 0
+		d[kind] = d[kind] && !still[kind]
+	}
+	w.brake.gaveWay = w.brake.gaveWay || w.brake.trying && d.any()
+	for kind := range d {
+		d[kind] = d[kind] && w.o.Brakes[kind].Accept == 0
 	}
 	return d
 }

@@ -142,6 +142,33 @@ func (q *shelf) Job(_ context.Context, _ string, id identity.PersonID, now time.
 	return job, q.broken
 }
 
+func (q *shelf) Jobs(ctx context.Context, target string, ids []identity.PersonID, now time.Time) ([]Job, error) {
+	var jobs []Job
+	for _, id := range ids {
+		job, err := q.Job(ctx, target, id, now)
+		if errors.Is(err, identity.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, job)
+	}
+	return jobs, nil
+}
+
+func (q *shelf) SaveAll(ctx context.Context, target string, list []Saving) (map[identity.PersonID]bool, error) {
+	saved := map[identity.PersonID]bool{}
+	for _, one := range list {
+		err := q.Save(ctx, target, one.Person, one.Revision, one.Pass, one.Failures, one.Due)
+		if err != nil && !errors.Is(err, identity.ErrConflict) {
+			return nil, err
+		}
+		saved[one.Person] = err == nil
+	}
+	return saved, nil
+}
+
 func (q *shelf) Save(_ context.Context, _ string, id identity.PersonID, revision uint64, pass Pass, failures int, due time.Time) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -212,6 +239,8 @@ type bench struct {
 	say   func(ctx context.Context, job Job, pass Pass) (Pass, error)
 	down  atomic.Bool // what a probe finds
 	plan  func(job Job) Drastic
+
+	guarded map[byte]bool // what Plan finds that it cannot write
 }
 
 func (b *bench) Bring(ctx context.Context, job Job) (Pass, error) {
@@ -236,8 +265,14 @@ func (b *bench) Bring(ctx context.Context, job Job) (Pass, error) {
 	return pass, nil
 }
 
-func (b *bench) Plan(context.Context, Job) (Plan, error) {
-	return Plan{}, errors.New("not asked for here")
+func (b *bench) Plan(_ context.Context, job Job) (Plan, error) {
+	switch {
+	case b.guarded == nil:
+		return Plan{}, errors.New("not asked for here")
+	case b.guarded[job.Person[0]]:
+		return Plan{Action: ActionProblem}, nil
+	}
+	return Plan{Action: ActionDisable}, nil
 }
 
 func (b *bench) Foresee(job Job) Drastic {
@@ -869,6 +904,38 @@ func TestWorkerBrake(t *testing.T) {
 		if err := w.Check(t.Context()); err != nil {
 			t.Errorf("health after the consent: %v", err)
 		}
+	})
+}
+
+// TestWorkerBrakePassword: an account that the brake holds opens with the password
+// of now, not with the one before.
+func TestWorkerBrakePassword(t *testing.T) {
+	work(t, func(o *WorkerOptions) { o.Brakes[Off] = Brake{} }, func(t *testing.T, w *floor) {
+		w.b.say = func(_ context.Context, job Job, pass Pass) (Pass, error) {
+			pass.Observed.Enabled, pass.Observed.Ready = pass.Observed.Enabled || job.Keep[Off], !job.Keep[Off]
+			return pass, nil
+		}
+		w.q.add(1, 2)
+		w.start()
+		held := func(password *Password, passes int) {
+			t.Helper()
+			for n := byte(1); n <= 2; n++ {
+				w.q.touch(n, func(r *shelfRow) { r.Entry.Affiliations, r.Password = nil, password })
+			}
+			pass(20 * time.Second)
+			for n := byte(1); n <= 2; n++ {
+				if row := w.q.row(n); !row.Row.Observed.Enabled || row.Password != nil || len(w.b.times(n)) != passes {
+					t.Errorf("%d: %+v, looked at %v", n, row, w.b.times(n))
+				}
+			}
+			if n := w.Outlook().Held[Off]; n != 2 {
+				t.Errorf("%d held, want 2", n)
+			}
+		}
+		held(nil, 1)
+		held(&Password{}, 2)
+		pass(3 * time.Hour)
+		held(nil, 2)
 	})
 }
 

@@ -14,6 +14,7 @@ package city
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"encoding/pem"
@@ -26,11 +27,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"schoolbridge/bench/stand"
 	"schoolbridge/internal/certtest"
@@ -48,15 +52,24 @@ var (
 	pupils   = flag.Int("pupils", 200, "pupils of the city; with -table 1000000 of them make a city")
 	staff    = flag.Int("staff", 16, "staff of its schools")
 	accounts = flag.Int("accounts", -1, "how many of all activate, to be planned and exported; -1: everybody")
+	seen     = flag.Bool("seen", false, "note in the store that every account was seen in Active Directory, where applying them would take days")
+	together = flag.Int("together", 2*runtime.NumCPU(), "how many of them activate at the same time")
 )
 
 func TestMain(m *testing.M) { stand.Main(m) }
 
 // TestCity takes a city through all stages and prints a line for each.
 func TestCity(t *testing.T) {
-	c := &city{t: t, dir: stand.Memory(t), program: stand.Build(t)}
-	c.write()
-	t.Logf("%d pupils and %d staff at %d schools; %.1f %% share the whole ФИО with somebody", *pupils, *staff, c.schools(), 100*c.shared)
+	c := &city{t: t, dir: stand.Folder(t, *pupils+*staff), program: *stand.Beside}
+	if c.program == "" {
+		c.program = stand.Build(t)
+	}
+	if !c.has("whole") {
+		c.write()
+		stand.Write(t, c.path("whole"), "")
+	}
+	c.directory()
+	t.Logf("%d pupils and %d staff at %d schools", *pupils, *staff, c.schools())
 	t.Logf("%-34s %10s %10s %12s %10s", "stage", "s", "s of CPU", "peak, MiB", "B a person")
 	c.stage("nobody: what a command costs", "config", "check")
 	c.stage("import, first", "registry", "import", c.path("registry"))
@@ -68,6 +81,10 @@ func TestCity(t *testing.T) {
 	c.stage("plan, all to be made", "provision", "plan", "--format", "json")
 	c.stage("apply, all made", "provision", "apply")
 	c.stage("plan, nothing to do", "provision", "plan")
+	c.stage("apply, nothing to do", "provision", "apply")
+	if *seen {
+		c.see()
+	}
 	c.stage("statistics, with accounts", "stats")
 	c.stage("Teams, first", "teams", "export", "--dir", c.path("teams"))
 	c.stage("Teams, nothing new", "teams", "export", "--dir", c.path("teams"))
@@ -80,10 +97,15 @@ type city struct {
 	dir     string
 	program string
 	base    float64 // MiB that a command has in memory with nobody
-	shared  float64
 }
 
 func (c *city) path(name string) string { return filepath.Join(c.dir, name) }
+
+// has says that an earlier run has made a file.
+func (c *city) has(name string) bool {
+	_, err := os.Stat(c.path(name))
+	return err == nil
+}
 
 func (c *city) people() int { return *pupils + *staff }
 
@@ -100,7 +122,8 @@ func (c *city) file(name string) (*bufio.Writer, func()) {
 
 // write writes registries, profiles and the configuration.
 func (c *city) write() {
-	stand.Must(c.t, os.Mkdir(c.path("registry"), 0o700))
+	stand.Must(c.t, os.RemoveAll(c.dir)) // of a run that did not end
+	stand.Must(c.t, os.MkdirAll(c.path("registry"), 0o700))
 	kadry, closeKadry := c.file("registry/kadry.csv")
 	kontingent, closeKontingent := c.file("registry/kontingent.csv")
 	list, closeSchools := c.file("registry/schools.csv")
@@ -126,24 +149,25 @@ func (c *city) write() {
 			stand.Must(c.t, err)
 		}
 	}
+	shared := 0
 	for _, n := range seen {
 		if n > 1 {
-			c.shared += float64(n) / float64(c.people())
+			shared += n
 		}
 	}
+	c.t.Logf("%.1f %% share the whole ФИО with somebody", 100*float64(shared)/float64(c.people()))
 	closeKadry()
 	closeKontingent()
 	closeSchools()
 	closeProfiles()
-	c.directory()
 }
 
 // profileOf is somebody's city account: of one in fifty its СНИЛС is not
 // confirmed, or its telephone another one.
 func profileOf(p sample.Citizen) person.Profile {
 	q := person.Profile{Subject: identity.Subject("sub-" + strconv.Itoa(p.Number)), Login: p.Login, Last: p.Last, First: p.First, Middle: p.Middle,
-		SNILS: p.SNILS, SNILSConfirmed: p.Number%50 != 3, Phone: p.Phone, PhoneVerified: true, BirthDate: p.Birth, Trusted: true}
-	if p.Number%50 == 3 {
+		SNILS: p.SNILS, SNILSConfirmed: fits(p), Phone: p.Phone, PhoneVerified: true, BirthDate: p.Birth, Trusted: true}
+	if !fits(p) {
 		q.Phone = "+70009999999"
 	}
 	return q
@@ -154,34 +178,87 @@ func profileLine(p person.Profile) map[string]any {
 		"snils_confirmed": p.SNILSConfirmed, "phone": p.Phone, "dob": p.BirthDate.String(), "trusted": p.Trusted}
 }
 
-// activate lets people activate, as the page does it, but for mos.ru.
+// activate lets people activate, several at the same time, as the page does it,
+// but for mos.ru. Who has done so in an earlier run is passed over.
 func (c *city) activate() {
-	began := time.Now()
-	ctx := c.t.Context()
+	if !stand.Wanted(c.t, "activation") {
+		return
+	}
+	all, ctx := errgroup.WithContext(c.t.Context())
 	db, err := sqlite.OpenFiles(ctx, c.path("schoolbridge.db"), c.path("keyset.json"), store.Options{})
 	stand.Must(c.t, err)
 	a := provision.NewActivator(db.Accounts(), time.UTC, provision.ActivatorOptions{Target: "ad", Tries: db.Accounts()})
-	made, wanted := 0, *accounts
+	began, used := time.Now(), cpu(c.t)
+	waiting := make(chan sample.Citizen)
+	for range *together {
+		all.Go(func() error {
+			for p := range waiting {
+				r, err := a.Activate(ctx, provision.Request{Profile: profileOf(p), Password: "Snegir-2021-Dolgo"}, time.Now())
+				if err != nil || (r.Verdict.Decision == match.Match) != fits(p) {
+					return fmt.Errorf("%s: %v, %w", p.Login, r.Verdict.Problems, err)
+				}
+			}
+			return nil
+		})
+	}
+	made := c.send(ctx, waiting)
+	stand.Must(c.t, all.Wait())
+	stand.Must(c.t, db.Close())
+	took, spent := time.Since(began).Seconds(), (cpu(c.t) - used).Seconds()
+	c.t.Logf("%-34s %10.1f %10.1f %23s", "activation", took, spent,
+		fmt.Sprintf("%.2f ms of CPU each, %d accounts", spent*1000/float64(made), made))
+}
+
+// send hands out who is to activate, and says how many of them come by it to an
+// account. How far it is it writes down in between.
+func (c *city) send(ctx context.Context, waiting chan<- sample.Citizen) (made int) {
+	defer close(waiting)
+	before, total := 0, 0
+	if text, err := os.ReadFile(c.path("activated")); err == nil {
+		before, err = strconv.Atoi(string(text))
+		stand.Must(c.t, err)
+	}
 	for p := range c.all() {
-		if made == wanted {
+		if total == *accounts {
 			break
 		}
-		r, err := a.Activate(ctx, provision.Request{Profile: profileOf(p), Password: "Snegir-2021-Dolgo"}, time.Now())
-		stand.Must(c.t, err)
-		if matched := r.Verdict.Decision == match.Match; matched != (p.Number%50 != 3) {
-			c.t.Fatalf("%s: %v", p.Login, r.Verdict.Problems)
-		} else if matched {
+		if fits(p) {
+			total++
+		}
+		if p.Number < before {
+			continue
+		}
+		select {
+		case waiting <- p:
+		case <-ctx.Done():
+			return made
+		}
+		if fits(p) {
 			made++
 		}
+		if done := p.Number - *together; done > 0 && done%1000 == 0 {
+			stand.Write(c.t, c.path("activated"), strconv.Itoa(done))
+		}
 	}
-	stand.Must(c.t, db.Close())
-	took := time.Since(began)
-	c.t.Logf("%-34s %10.1f %34s", "activation, one by one", took.Seconds(), fmt.Sprintf("%.2f ms each, %d accounts", took.Seconds()*1000/float64(made), made))
+	return made
+}
+
+// fits says that somebody's city account is that of the registries.
+func fits(p sample.Citizen) bool { return p.Number%50 != 3 }
+
+// cpu is what this process has used.
+func cpu(t testing.TB) time.Duration {
+	var u syscall.Rusage
+	stand.Must(t, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // stage runs a command to its end and says what it took. Findings are no fault.
 func (c *city) stage(name string, words ...string) {
 	c.t.Helper()
+	if !stand.Wanted(c.t, name) {
+		return
+	}
 	if words[0] != "match" {
 		words = append(words[:len(words):len(words)], "--config", c.path("config.yaml"))
 	}
@@ -203,8 +280,8 @@ func (c *city) stage(name string, words ...string) {
 	if c.base == 0 {
 		c.base = peak
 	}
-	cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	c.t.Logf("%-34s %10.1f %10.1f %12.0f %10.0f", name, took.Seconds(), cpu.Seconds(), peak, (peak-c.base)*(1<<20)/float64(c.people()))
+	used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	c.t.Logf("%-34s %10.1f %10.1f %12.0f %10.0f", name, took.Seconds(), used.Seconds(), peak, (peak-c.base)*(1<<20)/float64(c.people()))
 	stand.Must(c.t, os.Remove(out.Name()))
 }
 

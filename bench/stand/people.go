@@ -41,7 +41,7 @@ type School struct {
 // NewSchool builds our program, and imports and activates people.
 func NewSchool(t testing.TB, people int) *School {
 	t.Helper()
-	w := &School{People: people, Dir: folder(t, people)}
+	w := &School{People: people, Dir: Folder(t, people)}
 	for i := range people {
 		w.users = append(w.users, sim.User{Profile: profileOf(i), Password: Password})
 	}
@@ -63,8 +63,8 @@ func (w *School) With(program string) *School {
 	return &other
 }
 
-// folder is where the people lie, of an earlier run perhaps.
-func folder(t testing.TB, people int) string {
+// Folder is where so many people lie, of an earlier run perhaps.
+func Folder(t testing.TB, people int) string {
 	t.Helper()
 	if *world == "" {
 		return Memory(t)

@@ -74,12 +74,10 @@ func Table[S Labelled](t *testing.T, peer, version string, z Sizes, groups []Gro
 	if *rounds > 0 {
 		z.Rounds = *rounds
 	}
-	wanted, err := regexp.Compile(*only)
-	Must(t, err)
 	others := watchOthers(t)
 	var lines []*line
 	for _, g := range groups {
-		g.Rows = slices.DeleteFunc(slices.Clone(g.Rows), func(r Row[S]) bool { return !wanted.MatchString(r.Name) })
+		g.Rows = slices.DeleteFunc(slices.Clone(g.Rows), func(r Row[S]) bool { return !Wanted(t, r.Name) })
 		if len(g.Rows) > 0 {
 			lines = append(lines, measured(t, g, z.Rounds)...)
 		}
@@ -103,6 +101,14 @@ func Table[S Labelled](t *testing.T, peer, version string, z Sizes, groups []Gro
 		Must(t, err)
 		Write(t, *out, string(b)+"\n")
 	}
+}
+
+// Wanted says that a row is to be measured, by its name.
+func Wanted(t testing.TB, name string) bool {
+	t.Helper()
+	wanted, err := regexp.Compile(*only)
+	Must(t, err)
+	return wanted.MatchString(name)
 }
 
 // measured starts both servers and measures rows in turn: a round of all rows,

@@ -32,7 +32,9 @@ var auditWords = map[string]struct{ ru, en string }{
 	"duplicates_undoing": {"дубликаты: возврат начат", "duplicates: return begun"}, "duplicates_undone": {"дубликаты: возвращено", "duplicates: taken back"},
 	"rename": {"человек переименован", "person renamed"}, "person_erasure": {"личные данные стёрты", "personal data erased"},
 	"sessions": {"команда sessions", "command sessions"}, "wifi_profile": {"команда wifi profile", "command wifi profile"}, "audit_show": {"команда audit show", "command audit show"},
-	auditRights: {"команда rights", "command rights"}, store.AuditGranted: {"права выданы", "rights granted"}, store.AuditRevoked: {"права отозваны", "rights revoked"},
+	auditCabinet:       {"смотрит свои устройства и входы", "looks at the own devices and sign-ins"},
+	"school_deadlines": {"сроки школы", "school's deadlines"},
+	auditRights:        {"команда rights", "command rights"}, store.AuditGranted: {"права выданы", "rights granted"}, store.AuditRevoked: {"права отозваны", "rights revoked"},
 	store.AuditInvited: {"код подключения выдан", "invited to connect an app"}, store.AuditEnrolled: {"приложение с кодами подключено", "app with codes connected"},
 	store.AuditFactor: {"вход в администрирование", "came into administration"}, store.AuditFactorRefused: {"код администратора не принят", "administrator's code refused"},
 	store.AuditGlassMade: {"новый пароль аварийного входа", "new break-glass password"}, store.AuditGlassUsed: {"аварийный вход", "break-glass account used"},
@@ -43,7 +45,7 @@ var auditWords = map[string]struct{ ru, en string }{
 // auditFields are the Russian names of what lines of sign-ins and commands say;
 // others keep those of JSON.
 var auditFields = map[string]string{
-	"addr": "адрес", "asked": "спросили", "by": "искали по", "record": "запись", "channel": "где", "device": "устройство", "for": "для", "found": "найдено", "from": "от", "to": "до", "kinds": "виды",
+	"addr": "адрес", "who": "кто", "page": "страница", "asked": "спросили", "by": "искали по", "record": "запись", "channel": "где", "device": "устройство", "for": "для", "found": "найдено", "from": "от", "to": "до", "kinds": "виды",
 	"nas": "точка", "outcome": "итог", "reason": "причина", "role": "роль", "rule": "правило", "request": "запрос", "took_ms": "мс", "state": "состояние", "accounts": "записей",
 }
 

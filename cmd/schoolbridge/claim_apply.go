@@ -84,7 +84,10 @@ func (k *claiming) applyClaims(ctx context.Context) error {
 	if err := k.db.Queue().Doubts(ctx, targetAD, rest, k.now()); err != nil {
 		return err
 	}
-	k.say(k.says.applied, done, run, len(rest))
+	k.say(k.says.applied, done, len(rest))
+	if done > 0 {
+		k.say(k.says.unclaim, k.claimCall.file, run)
+	}
 	if len(rest) > 0 {
 		return errFindings
 	}
@@ -124,7 +127,7 @@ func (k *claiming) choose(plan claimPlan, seen *seenDirectory, pairs map[string]
 		if wanted {
 			list := a.Proposal.Candidates
 			if a.Candidate, ok = meant(len(list), func(i int) []person.RecordRef { return list[i].Records }, record); !ok {
-				return nil, nil, usageError(k.says.noCandidate, old.Name, record)
+				return nil, nil, usageError(k.says.noCandidate, printable(old.Name), record)
 			}
 		}
 		approved, taken[at] = append(approved, a), true
@@ -162,7 +165,7 @@ func (p *plannedClaim) same(now *duplicates.Proposal) bool {
 func meant(n int, records func(int) []person.RecordRef, word string) (at int, ok bool) {
 	found := 0
 	for i := range n {
-		if slices.ContainsFunc(records(i), func(r person.RecordRef) bool { return word == string(r.ID) || word == recordWord(r) }) {
+		if slices.ContainsFunc(records(i), func(r person.RecordRef) bool { return word == string(r.ID) || word == r.Word() }) {
 			at = i
 			found++
 		}

@@ -81,7 +81,7 @@ func TestClaimSamba(t *testing.T) {
 	s.write("config.yaml", strings.Replace(string(service), adtest.ServiceDN, adtest.AdminDN, 1))
 	s.write("ad-secret", string(adtest.AdminPassword)+"\n")
 	_, errs := s.run(exitDone, "provision", "claim", "apply", "--plan", plan, "--approve-certain")
-	if !strings.Contains(errs, fmt.Sprintf("отмечено %d ", people)) {
+	if !strings.Contains(errs, fmt.Sprintf("отмечено %d;", people)) {
 		t.Fatal(errs)
 	}
 	t.Log(errs)

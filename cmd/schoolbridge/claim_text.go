@@ -13,10 +13,11 @@ import (
 type claimText struct {
 	title, reading, planned, write, certain, decide             string
 	noPlan, otherPlan, noPair, noCandidate, noProposal, noTaken string
-	settled, moved, applied, noDeleted, names                   string
+	settled, moved, applied, unclaim, noDeleted, names          string
 	noObject, noClaim, used, passedOn, dropped                  string
 	taken, gone                                                 string
-	head                                                        []string
+	but, called                                                 string
+	head, short                                                 []string
 	reason                                                      map[duplicates.Reason]string
 }
 
@@ -38,9 +39,11 @@ func (t claimText) refusal(err error) string {
 var claimTexts = map[string]claimText{
 	"ru": {
 		title: "Чьи учётные записи AD", reading: "читаем все учётные записи домена и реестры…",
-		head:    []string{"Имя для входа", "Решение", "ФИО в реестре", "Школа", "Записи", "Почему", "Сомнения", "Имя в AD", "Где лежит"},
+		head:  []string{"Имя для входа", "Решение", "ФИО в реестре", "Школа", "Записи", "Почему", "Сомнения", "Имя в AD", "Где лежит"},
+		short: []string{"Имя для входа", "Решение", "ФИО в реестре", "Школа", "Записи", "Почему"},
+		but:   "НО: ", called: "в AD: ",
 		certain: "достоверно", decide: "решает человек",
-		planned: "учётных записей %d: уже с владельцем %d, отмечены раньше %d, служебные %d, вне подразделений службы %d, неизвестно чьи %d, отключены как дубликаты %d; " +
+		planned: "учётных записей %d: уже с владельцем %d, отмечены раньше %d, служебные %d, вне подразделений службы %d, неизвестно чьи %d, отключены как дубликаты %d\n" +
 			"предлагается достоверно %d, решает человек %d; отклонено раньше %d",
 		write:       "не записать %s: %w",
 		noPlan:      "план %s не читается: %w",
@@ -51,7 +54,7 @@ var claimTexts = map[string]claimText{
 		noTaken:     "список занятых имён %s не читается: %w",
 		settled:     "%s: уже отмечена или имеет владельца",
 		moved:       "%s: изменилась с тех пор, как составлен план; составьте его заново",
-		applied:     "отмечено %d (отменить всё разом: schoolbridge provision claim drop --run %s); в очереди куратора %d (schoolbridge queue list)",
+		applied:     "отмечено %d; в очереди куратора %d (schoolbridge queue list)", unclaim: "отменить всё разом: schoolbridge provision claim drop --config %s --run %s",
 		noDeleted: "удалённых записей домена (Deleted Objects) не видно: если они были, дайте служебной записи право читать этот контейнер " +
 			"(dsacls … /G ЗАПИСЬ:LCRP) или передайте список: --taken",
 		names:    "имена, занятые навсегда: из удалённых %d, из списка %d",
@@ -69,9 +72,11 @@ var claimTexts = map[string]claimText{
 	},
 	"en": {
 		title: "Whose accounts", reading: "reading all accounts of the domain, and the registries…",
-		head:    []string{"Account", "Decision", "Name in the registry", "School", "Records", "Why", "Doubts", "Name in AD", "Place"},
+		head:  []string{"Account", "Decision", "Name in the registry", "School", "Records", "Why", "Doubts", "Name in AD", "Place"},
+		short: []string{"Account", "Decision", "Name in the registry", "School", "Records", "Why"},
+		but:   "BUT: ", called: "in AD: ",
 		certain: "certain", decide: "to be decided",
-		planned: "%d accounts: %d have an owner, %d were claimed before, %d are services', %d outside our units, %d nobody knows whose, %d put to rest as duplicates; " +
+		planned: "%d accounts: %d have an owner, %d were claimed before, %d are services', %d outside our units, %d nobody knows whose, %d put to rest as duplicates\n" +
 			"%d are proposed for certain, %d to be decided; %d were refused before",
 		write:       "cannot write %s: %w",
 		noPlan:      "the plan %s cannot be read: %w",
@@ -82,7 +87,7 @@ var claimTexts = map[string]claimText{
 		noTaken:     "the list of names %s cannot be read: %w",
 		settled:     "%s: claimed already, or somebody's",
 		moved:       "%s: has changed since the plan was made; make it anew",
-		applied:     "%d claimed (all of them taken back: schoolbridge provision claim drop --run %s); %d in the curators' queue (schoolbridge queue list --lang en)",
+		applied:     "%d claimed; %d in the curators' queue (schoolbridge queue list --lang en)", unclaim: "to take all of them back: schoolbridge provision claim drop --lang en --config %s --run %s",
 		noDeleted: "no deleted objects of the domain are to be seen: if there were any, let the service account read their container " +
 			"(dsacls … /G ACCOUNT:LCRP), or hand in a list: --taken",
 		names:    "names that are taken for ever: %d of deleted accounts, %d of the list",

@@ -43,7 +43,11 @@ func (d *mending) carryOut(ctx context.Context) error {
 		if todo, err = d.choose(plan, repairs); err != nil {
 			return err
 		}
-		if err := d.brake(plan.Accounts, todo, repairs); err != nil {
+		lately, err := d.lately(ctx, repairs)
+		if err != nil {
+			return err
+		}
+		if err := d.brake(plan.Accounts, todo, lately); err != nil {
 			return err
 		}
 	}
@@ -55,6 +59,7 @@ func (d *mending) carryOut(ctx context.Context) error {
 		resumed, err := m.Resume(ctx)
 		for _, r := range resumed {
 			t.tell(r)
+			d.differences(r)
 		}
 		if err != nil {
 			return err
@@ -153,18 +158,26 @@ func (d *mending) choose(plan *duplicates.Plan, repairs []duplicates.Repair) ([]
 	return list, nil
 }
 
+// lately is how many accounts were disabled within the last day.
+func (d *mending) lately(ctx context.Context, repairs []duplicates.Repair) (n int, err error) {
+	for _, r := range repairs {
+		if r.Phase == duplicates.PhaseUndone || d.now().Sub(r.Changed) >= 24*time.Hour {
+			continue
+		}
+		if r, err = d.db.Repairs(targetAD).Repair(ctx, r.ID); err != nil {
+			return 0, err
+		}
+		n += r.Disabled()
+	}
+	return n, nil
+}
+
 // brake stops a run that would disable more than the configuration lets be
-// disabled within a day.
-func (d *mending) brake(accounts int, todo []approved, repairs []duplicates.Repair) error {
+// disabled within a day, beside those that were lately.
+func (d *mending) brake(accounts int, todo []approved, lately int) error {
 	disabling := 0
 	for _, a := range todo {
 		disabling += a.group.Disabling(a.accounts)
-	}
-	lately := 0
-	for _, r := range repairs { // one that stopped has disabled some, or all
-		if r.Phase != duplicates.PhaseUndone && d.now().Sub(r.Changed) < 24*time.Hour {
-			lately += r.Group.Disabling(r.Group.Approve(false))
-		}
 	}
 	allowed := max(workerOptions(d.config).Brakes[provision.Off].Allowed(accounts)-lately, d.accept)
 	if disabling > allowed {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"strings"
+	"testing"
 
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
@@ -43,6 +44,10 @@ var upstreamFaults = []fault{
 		stop()
 		f.signsIn("orlovami", sitePassword, herPhone)
 	}), "", explain.LinkUpstream, "MOSRU_UNREACHABLE", ops},
+	{"the school's domain is unreachable at the first activation", atSchool(asItIs, func(f *faulty, stop func()) {
+		stop()
+		f.activates(`SCHOOL49\orlovami`, sitePassword)
+	}), "", explain.LinkUpstream, "MOSRU_UNREACHABLE", ops},
 	{"another account of the school's domain", knownAtSchool(asItIs, signIn), "", explain.LinkMosru, "LOGIN_REASSIGNED", "the curator"},
 	{"the school's domain is not in the configuration any more", knownAtSchool(asItIs, func(f *faulty, _ func()) {
 		text, _, _ := strings.Cut(read(f.site, "config.yaml"), "upstreams:")
@@ -62,4 +67,28 @@ var upstreamFaults = []fault{
 		f.active("orlovami", sitePassword)
 		f.signsIn(`SCHOOL49\orlovami`, sitePassword, herPhone)
 	}, `SCHOOL49\orlovami`, explain.LinkName, "LOGIN_OF_ANOTHER_SYSTEM", device},
+}
+
+// Who activates for the first time is nobody's known here: the sign-in itself tells
+// which system was silent, and mos.ru is not blamed.
+func TestSilentUpstreamNamed(t *testing.T) {
+	f := newFaulty(t)
+	atSchool(asItIs, func(f *faulty, stop func()) {
+		stop()
+		f.activates(`SCHOOL49\orlovami`, sitePassword)
+	})(f)
+	if !eventually(func() bool {
+		b := f.explained("orlovami").Broken
+		return b != nil && b.Code == "MOSRU_UNREACHABLE"
+	}) {
+		t.Fatalf("%+v", f.explained("orlovami").Broken)
+	}
+	b := f.explained("orlovami").Broken
+	if b.Where != "school49" || !strings.Contains(b.Meaning, "school49") || strings.Contains(b.Meaning+b.Remedy, "mos.ru") {
+		t.Errorf("%+v", b)
+	}
+	out, _, _ := f.command("explain", "--config", f.path("config.yaml"), "orlovami")
+	if !strings.Contains(out, "MOSRU_UNREACHABLE school49: ") || strings.Contains(out, "ОБРЫВ: mos.ru") {
+		t.Error(out)
+	}
 }

@@ -106,7 +106,13 @@ func add(r *explain.Report, list []attempt, fit func(*attempt) bool) {
 // signIns are a person's attempts, and what became of those devices of hers that
 // called themselves anonymous and got no further.
 func (e *explainer) signIns(ctx context.Context, id identity.PersonID, r *explain.Report) error {
-	own, err := e.both(ctx, id, signInsRead, saidRead)
+	return e.signInsOf(ctx, id, r, signInsRead, saidRead)
+}
+
+// signInsOf is signIns as far back as is said: so many of the person's own, and of
+// those that only said the name.
+func (e *explainer) signInsOf(ctx context.Context, id identity.PersonID, r *explain.Report, proven, said int) error {
+	own, err := e.both(ctx, id, proven, said)
 	if err != nil {
 		return err
 	}
@@ -121,11 +127,11 @@ func (e *explainer) signIns(ctx context.Context, id identity.PersonID, r *explai
 	if delete(devices, ""); len(devices) == 0 {
 		return nil
 	}
-	nobodys, err := e.attempts(ctx, identity.PersonID{}, e.nobodys, auth.AuditRefused)
+	others, err := e.attempts(ctx, identity.PersonID{}, e.nobodys, auth.AuditRefused)
 	if err != nil {
 		return err
 	}
-	add(r, nobodys, func(a *attempt) bool {
+	add(r, others, func(a *attempt) bool {
 		a.ByDevice = true
 		return devices[a.Device]
 	})

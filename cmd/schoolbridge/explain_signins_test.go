@@ -21,8 +21,8 @@ import (
 	"schoolbridge/radiussrv/eap/packet"
 )
 
-// refusals is a site whose trail holds what devices ended by themselves.
-func refusals(t *testing.T) site {
+// refusedSite is a site whose trail holds what devices ended by themselves.
+func refusedSite(t *testing.T) site {
 	s := newSite(t)
 	s.write("config.yaml", withThings(policyConfig)+"names: {domains: [MESH], realms: [school49.example]}\n")
 	s.write("kadry.csv", "id,fio,school,start\nk1,Орлова Мария Игоревна,49,2015-09-01\nk2,Ким Вера Львовна,49,2015-09-01\nk3,Белов Антон Ильич,49,2015-09-01\n")
@@ -83,7 +83,7 @@ const mistyped = "cn=raeder,ou=services,dc=school,dc=example"
 // What comes over LDAP is told with the address, as all that tells which board or
 // computer it was; over the Wi-Fi that would be the access point's.
 func TestAddressesAreExplained(t *testing.T) {
-	s := refusals(t)
+	s := refusedSite(t)
 	if r := s.explained(mistyped); len(r.SignIns) != 1 || r.SignIns[0].Addr != "10.49.0.7" {
 		t.Errorf("%+v", r.SignIns)
 	}
@@ -111,7 +111,7 @@ func TestServiceAccountsAreExplained(t *testing.T) {
 // TestRefusalsAreExplained: what a device ended by itself is told of with the
 // person whose name it gave, and else by the device.
 func TestRefusalsAreExplained(t *testing.T) {
-	s := refusals(t)
+	s := refusedSite(t)
 	type line struct {
 		reason      identity.Reason
 		device, how string
@@ -166,7 +166,7 @@ func TestRefusalsAreExplained(t *testing.T) {
 // TestTriesOfNobody: what was tried under a name is shown also where nobody has
 // it, or nobody who may sign in, in every writing that the daemon takes for it.
 func TestTriesOfNobody(t *testing.T) {
-	s := refusals(t)
+	s := refusedSite(t)
 	s.write("zapis.csv", "child,parent_fio,school\nc1,Смирнова Ольга,49\n")
 	if out, errs, code := s.command("registry", "import", "--config", s.path("config.yaml"), s.path("zapis.csv")); code > exitFindings {
 		t.Fatalf("import: %d %s %s", code, out, errs)
@@ -248,7 +248,7 @@ func TestSaidNamesHideNoSignIn(t *testing.T) {
 // TestALoginLikeAnAddress: the person comes first, and the thing with it where
 // there is one.
 func TestALoginLikeAnAddress(t *testing.T) {
-	s := refusals(t)
+	s := refusedSite(t)
 	r := s.explained("02005e100001")
 	if r.Login != "02005e100001" || r.Thing != "" || len(r.Roles) != 1 || r.Also == nil || r.Also.Thing != "device" || len(r.Also.Things) != 1 {
 		t.Errorf("%+v, also %+v", r, r.Also)

@@ -6,10 +6,13 @@ import (
 	"sync"
 	"time"
 
+	"schoolbridge/internal/explain"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
+	"schoolbridge/internal/web"
 	"schoolbridge/internal/web/console"
 	"schoolbridge/provision/census"
+	"schoolbridge/provision/match"
 )
 
 // Counted figures are shown for figuresFresh before they are counted anew, which
@@ -31,18 +34,35 @@ type figures struct {
 	now   func() time.Time
 	asked chan struct{} // holds one
 
+	deadlines census.Deadlines
+
 	mu       sync.Mutex
 	last     console.Figures
+	board    *census.Board // of the same count as last; nil: nothing was counted yet
 	counting bool
 }
 
-func newFigures(db *store.DB, zone *time.Location, log *slog.Logger, now func() time.Time) *figures {
-	return &figures{db: db, zone: zone, log: log, now: now, asked: make(chan struct{}, 1)}
+func newFigures(db *store.DB, zone *time.Location, deadlines census.Deadlines, log *slog.Logger, now func() time.Time) *figures {
+	return &figures{db: db, zone: zone, deadlines: deadlines, log: log, now: now, asked: make(chan struct{}, 1)}
 }
 
 // Last implements console.Statistics.
 func (f *figures) Last(ctx context.Context) (console.Figures, error) {
+	last, _ := f.ask()
+	if !last.At.IsZero() {
+		return last, nil
+	}
+	day, lines, whole, err := f.db.Statistics().Latest(ctx)
+	if err != nil || day.IsZero() {
+		return last, err
+	}
+	return console.Figures{At: day.Time(f.zone), Day: day, Lines: lines, Whole: whole, Kept: true, Counting: last.Counting}, nil
+}
+
+// ask gives what was counted last, and has it counted anew if that is long ago.
+func (f *figures) ask() (console.Figures, *census.Board) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	last := f.last
 	if f.now().Sub(last.At) >= figuresFresh {
 		f.counting = true
@@ -52,15 +72,24 @@ func (f *figures) Last(ctx context.Context) (console.Figures, error) {
 		}
 	}
 	last.Counting = f.counting
-	f.mu.Unlock()
-	if !last.At.IsZero() {
-		return last, nil
-	}
-	day, lines, whole, err := f.db.Statistics().Latest(ctx)
-	if err != nil || day.IsZero() {
-		return last, err
-	}
-	return console.Figures{At: day.Time(f.zone), Day: day, Lines: lines, Whole: whole, Kept: true, Counting: last.Counting}, nil
+	return last, f.board
+}
+
+// Board implements console.Problems.
+func (f *figures) Board() (b *census.Board, made time.Time, making bool) {
+	last, board := f.ask()
+	return board, last.At, last.Counting
+}
+
+// Rows implements console.Problems.
+func (f *figures) Rows(ctx context.Context, kind person.RecordKind, keys []string) (map[string]any, error) {
+	return f.db.Census().Rows(ctx, kind, keys)
+}
+
+// Advise implements console.Problems.
+func (f *figures) Advise(lang web.Lang, p match.Problem) console.CaseProblem {
+	said := explain.ProblemOf(explain.Lang(lang), p)
+	return console.CaseProblem{Code: said.Code, Meaning: said.Meaning, Who: explain.Repairer(explain.Lang(lang), p.Code), Remedy: said.Remedy}
 }
 
 // History implements console.Statistics.
@@ -81,7 +110,7 @@ func (f *figures) Run(ctx context.Context) error {
 			return nil
 		case <-f.asked:
 		}
-		counted, err := f.count(ctx)
+		counted, board, err := f.count(ctx)
 		if err != nil && ctx.Err() == nil {
 			f.log.Warn("the statistics cannot be counted", "error", err)
 			pause := time.NewTimer(figuresPause)
@@ -93,18 +122,18 @@ func (f *figures) Run(ctx context.Context) error {
 			continue
 		}
 		f.mu.Lock()
-		f.last, f.counting = counted, false
+		f.last, f.board, f.counting = counted, board, false
 		f.mu.Unlock()
 	}
 }
 
-func (f *figures) count(ctx context.Context) (console.Figures, error) {
+func (f *figures) count(ctx context.Context) (console.Figures, *census.Board, error) {
 	at := f.now()
 	day := person.DateOf(at.In(f.zone))
 	count := census.New(day)
-	if err := f.db.Census().Survey(ctx, count, true, false); err != nil {
-		return console.Figures{}, err
+	if err := f.db.Census().Survey(ctx, count, true, true); err != nil {
+		return console.Figures{}, nil, err
 	}
 	lines, whole := count.Table()
-	return console.Figures{At: at, Day: day, Lines: lines, Whole: whole}, nil
+	return console.Figures{At: at, Day: day, Lines: lines, Whole: whole}, count.Board(f.deadlines), nil
 }

@@ -24,7 +24,7 @@ func TestFigures(t *testing.T) {
 	defer d.close()
 	var ahead atomic.Int64
 	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
-	f := newFigures(d.db, time.UTC, slog.New(slog.DiscardHandler), now)
+	f := newFigures(d.db, time.UTC, [3]person.Date{}, slog.New(slog.DiscardHandler), now)
 	last := func() console.Figures {
 		t.Helper()
 		l, err := f.Last(t.Context())

@@ -39,9 +39,11 @@ func (d *daemon) console() (web.Room, error) {
 	if err := d.tells(&o); err != nil {
 		return web.Room{}, err
 	}
-	counted := newFigures(d.db, o.Zone, d.log, time.Now)
+	d.watches(&o)
+	counted := newFigures(d.db, o.Zone, deadlines(d.config), d.log, time.Now)
 	d.services = append(d.services, service{"statistics", counted.Run})
-	o.Statistics, o.Deadlines = counted, deadlines(d.config)
+	o.Statistics, o.Problems, o.Deadlines = counted, counted, deadlines(d.config)
+	o.Cases = caseDesk{d}
 	return console.New(o)
 }
 

@@ -153,6 +153,9 @@ func (s stories) sought(ctx context.Context, e *explainer, view console.View, q 
 		seek.SNILS = q.text
 	case queryEmail:
 		seek.Email = q.text
+		if name := e.bare(q.text); name != q.text { // a login with one of our realms
+			seek.Login = name
+		}
 		for _, entry := range s.d.people.ByMail(q.text, nil) {
 			if strings.EqualFold(entry.Mail, q.text) {
 				seek.Known = append(seek.Known, entry.Person)
@@ -305,7 +308,7 @@ func (t *telling) handle(ctx context.Context, h handle) error {
 		if !one.id.IsZero() { // came to an account meanwhile
 			return t.person(ctx, one.id)
 		}
-		t.story.Record = recordWord(one.rows[0].ref)
+		t.story.Record = one.rows[0].ref.Word()
 	}
 	if err := t.withoutAccount(ctx, &one, &t.story.Report); err != nil {
 		return err
@@ -378,31 +381,49 @@ var registryWords = map[explain.Lang]map[person.RecordKind]string{
 	explain.English: {person.RecordEmployment: "Staff register", person.RecordEnrolment: "Pupil register", person.RecordCard: "Child's card"},
 }
 
-// auditShown bounds the lines of the trail that a story tells.
-const auditShown = 30
+// auditShown bounds the changes that a story tells of, readersShown those who read
+// about the person.
+const (
+	auditShown   = 20
+	readersShown = 10
+)
 
-// trail are the last lines about the person, sign-ins apart, which have a list of
-// their own.
-func (t *telling) trail(ctx context.Context, id identity.PersonID) error {
+// readings are the kinds of lines that only tell who read.
+var readings = []string{"console_read", "explain", "sessions", "audit_show", "wifi_profile"}
+
+// trail are the last lines about the person: what happened, and who looked.
+// Sign-ins have a list of their own.
+func (t *telling) trail(ctx context.Context, id identity.PersonID) (err error) {
 	kinds := slices.DeleteFunc(slices.Sorted(maps.Keys(auditWords)), func(kind string) bool {
-		return kind == auth.AuditSignIn || kind == auth.AuditEnded || kind == auth.AuditRefused
+		return kind == auth.AuditSignIn || kind == auth.AuditEnded || kind == auth.AuditRefused || slices.Contains(readings, kind)
 	})
-	entries, err := t.db.Audit().Recent(ctx, id, auditShown, kinds...)
+	if t.story.Audit, err = t.lines(ctx, id, auditShown, kinds); err == nil {
+		t.story.Readers, err = t.lines(ctx, id, readersShown, readings)
+	}
+	return err
+}
+
+func (t *telling) lines(ctx context.Context, id identity.PersonID, limit int, kinds []string) (list []console.AuditLine, err error) {
+	entries, err := t.db.Audit().Recent(ctx, id, limit, kinds...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, e := range entries {
 		data, err := auditData(e)
 		if err != nil {
-			return err
+			return nil, err
+		}
+		if by, ok := data["by"]; ok && e.Kind == "console_read" { // not by what was looked for
+			delete(data, "by")
+			data["who"] = by
 		}
 		what := auditWords[e.Kind].ru
 		if t.lang == explain.English {
 			what = auditWords[e.Kind].en
 		}
-		t.story.Audit = append(t.story.Audit, console.AuditLine{At: e.At, What: what, Details: auditDetails(data, t.lang)})
+		list = append(list, console.AuditLine{At: e.At, What: what, Details: auditDetails(data, t.lang)})
 	}
-	return nil
+	return list, nil
 }
 
 // finish diagnoses and draws.

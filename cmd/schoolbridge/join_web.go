@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"net"
@@ -88,6 +89,10 @@ func (d *daemon) pages(stopping <-chan struct{}) (*web.Frame, error) {
 	if err != nil {
 		return nil, err
 	}
+	own, err := d.cabinet(desk)
+	if err != nil {
+		return nil, err
+	}
 	administration, err := d.console()
 	if err != nil {
 		return nil, err
@@ -95,8 +100,8 @@ func (d *daemon) pages(stopping <-chan struct{}) (*web.Frame, error) {
 	return web.New(web.Options{
 		Sessions: browsers{d.db.WebSessions()}, Idle: c.Sessions.Idle, Longest: c.Sessions.Longest,
 		Secure: strings.HasPrefix(string(c.Public), "https://"), Proxies: c.Proxies, Logger: d.log,
-		Links: web.Links{Recovery: string(c.Recovery), Support: string(c.Support), Fallback: string(c.Fallback), Start: string(c.Start), Diary: string(c.Diary)},
-	}, entrance, administration)
+		Links: web.Links{Recovery: string(c.Recovery), Support: cmp.Or(string(c.Support), "/support"), Fallback: string(c.Fallback), Start: string(c.Start), Diary: string(c.Diary)},
+	}, entrance, own, administration)
 }
 
 // desk activates people. Nobody waits at it any more once stopping is closed.
@@ -121,7 +126,8 @@ func (d *daemon) activation(desk *provision.Desk) (web.Room, error) {
 	o := activation.Options{
 		Desk: desk, Others: len(d.config.Upstreams) > 0, Home: func(name string) string { return homeOf(d.config, name) },
 		PublicURL: strings.TrimSuffix(string(c.Public), "/"), Networks: d.config.WiFi.SSIDs,
-		Key: func(day string) ([32]byte, error) { return d.db.SharedKey("web sign-in " + day) },
+		Support: d.letterbox(),
+		Key:     func(day string) ([32]byte, error) { return d.db.SharedKey("web sign-in " + day) },
 		Advice: func(lang web.Lang, code, home string) (string, string, bool) {
 			advice, ok := explain.ProblemAdviceAt(explain.Lang(lang), home, match.Code(code))
 			if !ok {

@@ -115,6 +115,24 @@ type watched struct {
 	over bool
 }
 
+// Idle implements provision.Surveyor.
+func (w *watched) Idle(ctx context.Context, jobs []provision.Job) ([]*provision.Pass, error) {
+	target, ok := w.Target.(provision.Surveyor)
+	if !ok {
+		return make([]*provision.Pass, len(jobs)), nil
+	}
+	passes, err := target.Idle(ctx, jobs)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, pass := range passes {
+		if pass != nil {
+			w.done++
+			w.show.step()
+		}
+	}
+	return passes, err
+}
+
 // Bring implements provision.Target.
 func (w *watched) Bring(ctx context.Context, job provision.Job) (provision.Pass, error) {
 	w.mu.Lock()

@@ -11,13 +11,14 @@ import (
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
 	"schoolbridge/provision"
+	"schoolbridge/provision/login"
 )
 
 // rename gives a person another name: writing the command is the consent. The
 // store reserves the name first; then the account in the directory follows.
 func (p *provisioner) rename(ctx context.Context) error {
 	to := strings.ToLower(strings.TrimSpace(p.to))
-	if person.UsableADName(to) != nil || len(to) > person.SAMLimit {
+	if person.UsableADName(to) != nil || len(to) > person.SAMLimit || login.Reserved(to) {
 		return usageError(p.text.badName, oneLine(p.to))
 	}
 	h, err := p.holder(ctx)

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"schoolbridge/config"
@@ -17,6 +16,7 @@ import (
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/table"
 	"schoolbridge/provision"
+	"schoolbridge/provision/ad"
 	"schoolbridge/provision/duplicates"
 	"schoolbridge/provision/queue"
 )
@@ -113,6 +113,15 @@ type queueDesk struct {
 	now    time.Time
 	says   queueText
 	claims claimText
+	target *ad.Target // the daemon's; nil: one is opened
+}
+
+// openAD gives what asks the directory, and what ends it.
+func (q *queueDesk) openAD() (*ad.Target, func(), error) {
+	if q.target != nil {
+		return q.target, func() {}, nil
+	}
+	return openAD(q.config, discardLog())
 }
 
 func (q *queueDesk) clock(t time.Time) string {
@@ -163,6 +172,9 @@ func (q *queueDesk) lister() (write func(*queue.Item) error, end func() error, e
 
 // whose is the name of the person in question.
 func whose(i *queue.Item) string {
+	if c := i.Case; c != nil {
+		return person.JoinFIO(c.Last, c.First, c.Middle)
+	}
 	if i.Profile != nil {
 		return person.JoinFIO(i.Profile.Last, i.Profile.First, i.Profile.Middle)
 	}
@@ -229,6 +241,9 @@ type queueSide struct {
 	Source string            `json:"source"` // mos.ru, a record, or ad:NAME
 	Values map[string]string `json:"values"`
 	Equal  map[string]bool   `json:"equal,omitempty"` // to the profile, else to the account, where both are known
+
+	object provision.Object // of an account
+	owner  provision.Owner
 }
 
 func (q *queueDesk) object(i *queue.Item, more *evidence) queueObject {
@@ -272,6 +287,9 @@ func (q *queueDesk) decide(ctx context.Context) error {
 	fmt.Fprintf(q.std.err, q.says.done+"\n", done.ID, done.Verb, done.ID)
 	return nil
 }
+
+// refusedAnswer is why an answer is not taken, in words for whoever gives it.
+type refusedAnswer struct{ error }
 
 // complete reads what the verb is about.
 func (q *queueDesk) complete(ctx context.Context, item *queue.Item, d *queue.Decision) error {
@@ -317,7 +335,7 @@ func (q *queueDesk) allocate(ctx context.Context, item *queue.Item, d *queue.Dec
 		d.Name = free[0]
 		return nil
 	case d.Name == "":
-		return &exitError{exitFindings, errors.New(q.says.noName)}
+		return &exitError{exitFindings, refusedAnswer{errors.New(q.says.noName)}}
 	}
 	return queue.ErrTaken
 }
@@ -336,13 +354,13 @@ func (q *queueDesk) unchanged(ctx context.Context, item *queue.Item) error {
 	a, err := target.Mender(client, "").Account(ctx, duplicates.GUID(item.Object.ID))
 	switch {
 	case errors.Is(err, duplicates.ErrGone):
-		return fmt.Errorf(q.says.noAccount, item.Name)
+		return refusedAnswer{fmt.Errorf(q.says.noAccount, printable(item.Name))}
 	case err != nil:
 		return err
 	case a.Untouchable != "":
-		return fmt.Errorf(q.says.untouchable, item.Name, a.Untouchable)
+		return refusedAnswer{fmt.Errorf(q.says.untouchable, printable(item.Name), a.Untouchable)}
 	case duplicates.AccountSeen(a) != item.Proposal.AccountSeen:
-		return &exitError{exitFindings, fmt.Errorf(q.says.accountMoved, item.Name)}
+		return &exitError{exitFindings, refusedAnswer{fmt.Errorf(q.says.accountMoved, printable(item.Name))}}
 	}
 	return nil
 }
@@ -363,14 +381,14 @@ func (q *queueDesk) adoptable(ctx context.Context, name string) (provision.Objec
 	}
 	at := slices.IndexFunc(found, func(o provision.Object) bool { return person.FoldName(o.Name) == person.FoldName(name) })
 	if at < 0 {
-		return provision.Object{}, fmt.Errorf(q.says.noAccount, name)
+		return provision.Object{}, refusedAnswer{fmt.Errorf(q.says.noAccount, name)}
 	}
 	whole, err := target.Mender(client, "").Look(ctx, duplicates.GUID(found[at].ID))
 	if err != nil {
 		return provision.Object{}, err
 	}
 	if whole.Untouchable != "" {
-		return provision.Object{}, fmt.Errorf(q.says.untouchable, name, whole.Untouchable)
+		return provision.Object{}, refusedAnswer{fmt.Errorf(q.says.untouchable, name, whole.Untouchable)}
 	}
 	return found[at], nil
 }
@@ -432,14 +450,18 @@ func (q *queueDesk) decisions(ctx context.Context) error {
 		}
 		return all.end()
 	}
-	w := tabwriter.NewWriter(q.std.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, strings.Join(nextStepTexts[q.lang].decisions, "\t"))
+	rows, err := table.New(q.std.out, "table", "", nextStepTexts[q.lang].decisions)
+	if err != nil {
+		return err
+	}
 	for _, d := range list {
 		o := decisionOf(d)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s %s\t%s\t%s\t%s\n", d.ID, q.clock(d.At), d.Item, d.Verb, printable(strings.Join(o.Records, " ")), printable(o.Name), printable(d.By),
-			printable(d.Reason), q.clock(d.Undone))
+		what := strings.TrimSpace(strings.Join(o.Records, " ") + " " + o.Name)
+		if err := rows.Row(d.ID, q.clock(d.At), d.Item, string(d.Verb), what, d.By, d.Reason, q.clock(d.Undone)); err != nil {
+			return err
+		}
 	}
-	return w.Flush()
+	return rows.Close()
 }
 
 func (q *queueDesk) undo(ctx context.Context) error {

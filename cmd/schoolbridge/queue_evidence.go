@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/table"
 	"schoolbridge/provision"
 	"schoolbridge/provision/login"
 	"schoolbridge/provision/queue"
@@ -50,42 +50,40 @@ func (q *queueDesk) show(ctx context.Context) error {
 }
 
 func (q *queueDesk) sideBySide(item *queue.Item, e *evidence) error {
-	w := tabwriter.NewWriter(q.std.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%s\t%s\t%s\n", item.ID, printable(q.question(item)), q.state(item))
-	fmt.Fprint(w, "\t")
+	fmt.Fprintf(q.std.out, "%s: %s (%s)\n\n", item.ID, printable(q.question(item)), q.state(item))
+	head := []string{""}
 	for _, s := range e.sides {
-		fmt.Fprint(w, printable(s.Source), "\t")
+		head = append(head, s.Source)
 	}
-	fmt.Fprintln(w)
+	rows, err := table.New(q.std.out, "table", "", head)
+	if err != nil {
+		return err
+	}
 	for _, field := range queueFields {
 		if !slices.ContainsFunc(e.sides, func(s queueSide) bool { return s.Values[field] != "" }) {
 			continue
 		}
-		fmt.Fprint(w, q.says.fields[field], "\t")
+		cells := []any{q.says.fields[field]}
 		for _, s := range e.sides {
-			mark := ""
-			if equal, ok := s.Equal[field]; ok && equal {
-				mark = "= "
-			} else if ok {
-				mark = "≠ "
-			}
-			fmt.Fprint(w, mark, printable(s.Values[field]), "\t")
+			cells = append(cells, s.mark(field)+s.Values[field])
 		}
-		fmt.Fprintln(w)
+		if err := rows.Row(cells...); err != nil {
+			return err
+		}
 	}
-	if err := w.Flush(); err != nil {
+	if err := rows.Close(); err != nil {
 		return err
 	}
 	lang := explain.Lang(q.lang)
 	for _, p := range item.Problems {
 		said := explain.ProblemOf(lang, p)
-		fmt.Fprintf(q.std.out, "\n%s: %s\n    %s\n", p, said.Meaning, said.Remedy)
+		fmt.Fprintf(q.std.out, "\n%s: %s\n    %s\n", printable(p.String()), said.Meaning, said.Remedy)
 	}
 	fmt.Fprintf(q.std.out, "\n"+q.says.verbs+"\n", strings.Join(verbs(item), ", "))
 	for _, v := range item.Verbs() {
 		fmt.Fprintf(q.std.out, "    %s\n", q.says.how[v])
 		for _, what := range choices(item, e, v) {
-			fmt.Fprintf(q.std.out, "        schoolbridge queue decide --config %s %s %s %s\n", q.file, item.ID, v, what)
+			fmt.Fprintf(q.std.out, "        schoolbridge queue decide --config %s %s %s %s\n", q.file, item.ID, v, pasted(what))
 		}
 	}
 	if len(e.names) > 0 {
@@ -97,6 +95,18 @@ func (q *queueDesk) sideBySide(item *queue.Item, e *evidence) error {
 	return nil
 }
 
+// mark says whether what is known on both sides is equal.
+func (s *queueSide) mark(field string) string {
+	equal, known := s.Equal[field]
+	switch {
+	case !known:
+		return ""
+	case equal:
+		return "= "
+	}
+	return "≠ "
+}
+
 // choices are what a verb may be about here, to be copied.
 func choices(item *queue.Item, e *evidence, v queue.Verb) (list []string) {
 	switch {
@@ -105,7 +115,7 @@ func choices(item *queue.Item, e *evidence, v queue.Verb) (list []string) {
 	case v == queue.Bind, v == queue.Adopt && item.Kind == queue.Account:
 		for _, r := range item.Rows {
 			if !r.Bound || r.Own {
-				list = append(list, recordWord(r.Record))
+				list = append(list, r.Record.Word())
 			}
 		}
 	case v == queue.Adopt:
@@ -135,12 +145,22 @@ func hidden(snils string) string {
 func (q *queueDesk) gather(ctx context.Context, item *queue.Item) *evidence {
 	e := &evidence{}
 	p := item.Profile
-	if p != nil {
+	if c := item.Case; c != nil {
+		said := person.Profile{Last: c.Last, First: c.First, Middle: c.Middle, SNILS: c.SNILS}
+		side := queueSide{Source: "letter " + c.Number.String(), Values: map[string]string{"fio": whose(item), "snils": hidden(c.SNILS), "school": string(c.School), "state": c.Problem}}
+		if p != nil {
+			side.Equal = map[string]bool{}
+			met(side.Equal, said.SNILS, p.SNILS, whose(item), person.JoinFIO(p.Last, p.First, p.Middle))
+		}
+		e.sides = append(e.sides, side)
+		p = &said // the records are held against what was typed
+	}
+	if p := item.Profile; p != nil {
 		snils := hidden(p.SNILS)
 		if snils != "" && !p.SNILSConfirmed {
 			snils += " (" + q.says.unconfirmed + ")"
 		}
-		e.sides = append(e.sides, queueSide{Source: "mos.ru", Values: map[string]string{"fio": whose(item), "snils": snils, "birth_date": p.BirthDate.String(),
+		e.sides = append(e.sides, queueSide{Source: "mos.ru", Values: map[string]string{"fio": person.JoinFIO(p.Last, p.First, p.Middle), "snils": snils, "birth_date": p.BirthDate.String(),
 			"phone": q.contact(p.Phone, p.PhoneVerified), "email": q.contact(p.Email, p.EmailVerified), "login": p.Login}})
 	}
 	for _, r := range item.Rows {
@@ -168,7 +188,7 @@ func (q *queueDesk) contact(value string, verified bool) string {
 }
 
 func (q *queueDesk) rowSide(r queue.Row, p *person.Profile) queueSide {
-	s := queueSide{Source: recordWord(r.Record), Values: map[string]string{}, Equal: map[string]bool{}}
+	s := queueSide{Source: r.Record.Word(), Values: map[string]string{}, Equal: map[string]bool{}}
 	var fio, snils, phone, email string
 	var birth person.Date
 	switch v := r.Value.(type) {
@@ -196,14 +216,7 @@ func (q *queueDesk) rowSide(r queue.Row, p *person.Profile) queueSide {
 	if p == nil {
 		return s
 	}
-	one, _ := person.NormalFIO(fio)
-	two, _ := person.NormalFIO(person.JoinFIO(p.Last, p.First, p.Middle))
-	s.Equal["fio"] = one == two
-	if a, ok := person.ParseSNILS(snils); ok {
-		if b, ok := person.ParseSNILS(p.SNILS); ok {
-			s.Equal["snils"] = a == b
-		}
-	}
+	met(s.Equal, snils, p.SNILS, fio, person.JoinFIO(p.Last, p.First, p.Middle))
 	if !birth.IsZero() && !p.BirthDate.IsZero() {
 		s.Equal["birth_date"] = birth == p.BirthDate
 	}
@@ -228,6 +241,18 @@ func compare(records []queueSide, o provision.Object) {
 	}
 }
 
+// met marks whether СНИЛС and ФИО of two sides are equal.
+func met(equal map[string]bool, snils, otherSNILS, fio, otherFIO string) {
+	one, _ := person.NormalFIO(fio)
+	two, _ := person.NormalFIO(otherFIO)
+	equal["fio"] = one == two
+	if a, ok := person.ParseSNILS(snils); ok {
+		if b, ok := person.ParseSNILS(otherSNILS); ok {
+			equal["snils"] = a == b
+		}
+	}
+}
+
 func meet[T comparable](equal map[string]bool, field string, a, b []T) {
 	if len(a) > 0 && len(b) > 0 {
 		equal[field] = slices.ContainsFunc(a, func(v T) bool { return slices.Contains(b, v) })
@@ -242,7 +267,7 @@ func (q *queueDesk) objects(ctx context.Context, item *queue.Item) ([]provision.
 	if !q.config.AD.On() {
 		return nil, nil
 	}
-	target, release, err := openAD(q.config, discardLog())
+	target, release, err := q.openAD()
 	if err != nil {
 		return nil, err
 	}
@@ -258,16 +283,17 @@ func (q *queueDesk) objects(ctx context.Context, item *queue.Item) ([]provision.
 	}
 	ctx, cancel := context.WithTimeout(ctx, q.config.AD.Timeout)
 	defer cancel()
-	return target.FindNames(ctx, names)
+	return target.FindNames(ctx, slices.DeleteFunc(names, func(name string) bool { return name == "" }))
 }
 
 func (q *queueDesk) objectSide(ctx context.Context, o provision.Object, item *queue.Item) queueSide {
-	s := queueSide{Source: "ad:" + o.Name, Values: map[string]string{"fio": o.Display, "login": o.Name, "upn": o.UPN, "guid": hex.EncodeToString(o.ID[:]), "state": q.says.enabled[o.Enabled]}}
+	s := queueSide{Source: "ad:" + o.Name, object: o, Values: map[string]string{"fio": o.Display, "login": o.Name, "upn": o.UPN, "guid": hex.EncodeToString(o.ID[:]), "state": q.says.enabled[o.Enabled]}}
 	if item.Proposal != nil {
 		s.Values["place"] = item.Proposal.Place
 	}
 	owners, err := q.db.Accounts().Owners(ctx, targetAD, [][16]byte{o.ID})
-	switch owner := owners[o.ID]; {
+	s.owner = owners[o.ID]
+	switch owner := s.owner; {
 	case err != nil:
 		s.Values["owner"] = "?"
 	case owner.Subject != "":
@@ -303,7 +329,7 @@ func (q *queueDesk) free(ctx context.Context, item *queue.Item, names []string, 
 	if err != nil {
 		return nil, err
 	}
-	target, release, err := openAD(q.config, discardLog())
+	target, release, err := q.openAD()
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ import (
 	"schoolbridge/internal/mosru/keyset"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/policy"
+	"schoolbridge/internal/refusals"
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/store/sqlite"
 	"schoolbridge/internal/telemetry"
@@ -100,9 +101,10 @@ type daemon struct {
 	reloads       atomic.Uint64
 	mosru         *mosru.Client
 	auth          *auth.Authenticator
-	ad            *ad.Target                    // nil: none is connected
-	worker        *provision.Worker             // nil: as ad
-	eventReceiver http.Handler                  // nil: no events
+	ad            *ad.Target        // nil: none is connected
+	worker        *provision.Worker // nil: as ad
+	eventReceiver http.Handler      // nil: no events
+	refusals      *refusals.Book
 	cert          *certificate                  // nil: no TLS, until a restart
 	authority     atomic.Pointer[x509.CertPool] // of RadSec clients
 	eventKeys     atomic.Pointer[keyset.Set]
@@ -129,7 +131,7 @@ func newDaemon(ctx context.Context, logTo io.Writer, file string, c *config.Conf
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{file: file, config: c, log: log, registry: telemetry.NewRegistry(version), systemd: telemetry.NewSystemd(log),
+	d := &daemon{file: file, config: c, log: log, registry: telemetry.NewRegistry(version), refusals: refusals.New(nil), systemd: telemetry.NewSystemd(log),
 		conversations: func() int { return 0 }}
 	for _, step := range []func(context.Context) error{d.openStore, d.loadReloadable, d.joinJournal, d.joinAuth, d.joinAD, d.joinWeb, d.joinLDAP, d.joinRADIUS} {
 		if err := step(ctx); err != nil {
@@ -263,6 +265,7 @@ func (d *daemon) prune(ctx context.Context) {
 	if _, err := d.db.Accounts().EraseTries(ctx, time.Now().Add(-d.config.Statistics.KeepTries)); err != nil && ctx.Err() == nil {
 		d.log.Error("what old activations came to cannot be erased", "error", err)
 	}
+	d.pruneQueue(ctx)
 	if err := d.db.Passwords().Prune(ctx, time.Now()); err != nil && ctx.Err() == nil {
 		d.log.Error("destroying dead passwords", "error", err)
 	}
@@ -307,7 +310,7 @@ func (d *daemon) joinAuth(context.Context) error {
 	}
 	d.auth, err = auth.New(auth.Options{
 		Directory: d.people, Policy: d.policy.Load, Upstream: d.mosru, Homes: homes, Verifiers: d.db.Credentials(), Passwords: d.db.Passwords(),
-		Owners: d.db.Accounts(), Auditor: d.trail, Admit: d.admit(), Inventory: d.inventory.Load,
+		Owners: d.db.Accounts(), Auditor: d.trail, Observer: d.refusals, Admit: d.admit(), Inventory: d.inventory.Load,
 		Domains: c.Names.Domains, Realms: c.Names.Realms, EventsHealthy: healthy, EventsSeen: seen, TagKey: d.tagKey(),
 		ConfirmLong: c.Auth.Confirmation, ConfirmShort: c.Auth.ConfirmationWithoutEvents, OfflineGrace: c.Auth.OfflineGrace,
 		AskTimeout: longestAsk(c), LocalGrace: c.Auth.LocalGrace, NTMaxAge: c.Auth.NTMaxAge, NTOff: !c.Auth.NTHash,

@@ -118,6 +118,11 @@ func (w wifiCall) signer(c *config.Config) (func(onboard.File) (onboard.File, er
 	if err != nil {
 		return nil, err
 	}
+	return profileSigner(pair)
+}
+
+// profileSigner signs with a certificate.
+func profileSigner(pair tls.Certificate) (func(onboard.File) (onboard.File, error), error) {
 	var chain []*x509.Certificate
 	for _, der := range pair.Certificate {
 		link, err := x509.ParseCertificate(der)
@@ -128,7 +133,7 @@ func (w wifiCall) signer(c *config.Config) (func(onboard.File) (onboard.File, er
 	}
 	key, ok := pair.PrivateKey.(crypto.Signer)
 	if !ok {
-		return nil, fmt.Errorf("%s holds no key that signs", c.TLS.KeyFile)
+		return nil, errors.New("the server's key does not sign")
 	}
 	return func(f onboard.File) (onboard.File, error) { return onboard.Sign(f, chain, key, rand.Reader) }, nil
 }

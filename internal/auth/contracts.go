@@ -82,3 +82,9 @@ var ErrNewer = errors.New("another password counts as newer")
 type Auditor interface {
 	Audit(entry identity.AuditEntry)
 }
+
+// Observer hears of every sign-in that was not accepted, or that a front-end
+// ended. It must not block.
+type Observer interface {
+	Refused(channel identity.Channel, src identity.Source, v identity.Verdict)
+}

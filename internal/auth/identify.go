@@ -81,6 +81,9 @@ func (a *Authenticator) identify(ctx context.Context, c *identity.Credential, fr
 	if r.Person.IsZero() {
 		r.Person, r.Login = v.Person, v.Login
 	}
+	if r.Person.IsZero() {
+		r.Upstream = s.home.name
+	}
 	return r.who, r.Verdict
 }
 

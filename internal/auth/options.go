@@ -30,6 +30,7 @@ type Options struct {
 	Verifiers Verifiers
 	Auditor   Auditor
 
+	Observer  Observer  // nil: nobody looks on
 	Homes     []Home    // systems beside mos.ru that own people
 	Passwords Passwords // nil: no system keeps its own
 	Owners    Owners    // nil: nobody knows whose a name is but the directory

@@ -42,6 +42,11 @@ func (a *Authenticator) Refused(r Refusal) {
 			person = e.Person
 		}
 	}
+	if a.opt.Observer != nil {
+		v := r.Verdict
+		v.Person = person
+		a.opt.Observer.Refused(r.Channel, r.Source, v)
+	}
 	if !r.Accepted && !a.refusals.may(refusalOf{r.Source.NAS, r.Source.Device, r.Verdict.Reason}, person, now) {
 		a.refusals.withheld.Inc()
 		return

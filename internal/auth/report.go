@@ -27,17 +27,21 @@ func (a *Authenticator) report(c *identity.Credential, v *identity.Verdict, star
 	*b = payload((*b)[:0], c, v, took)
 	a.opt.Auditor.Audit(identity.AuditEntry{At: start, Kind: AuditSignIn, Person: v.Person, Payload: *b})
 	a.payloads.Put(b)
+	if a.opt.Observer != nil && v.Outcome != identity.Accepted {
+		a.opt.Observer.Refused(c.Channel, c.Source, *v)
+	}
 }
 
 // payload appends the JSON of an audit entry. Empty fields are left out:
 //
 //	{"login":"as typed","channel":"wifi","method":"mschapv2","outcome":"rejected","reason":"WRONG_PASSWORD","took_ms":12,
-//	 "addr":"192.0.2.7","device":"02:…","nas":"…","ssid":"Study","school":"1234","request":"…","rule":"staff"}
+//	 "addr":"192.0.2.7","device":"02:…","nas":"…","ssid":"Study","school":"1234","request":"…","rule":"staff","upstream":"school49"}
 func payload(b []byte, c *identity.Credential, v *identity.Verdict, took time.Duration) []byte {
 	b = begun(b, c.Name, c.Channel, method(c.Proof), v)
 	b = strconv.AppendInt(append(b, `,"took_ms":`...), took.Milliseconds(), 10)
 	b = sourceFields(b, &c.Source)
 	b = field(b, "rule", v.Grant.Rule)
+	b = field(b, "upstream", v.Upstream)
 	return append(proofFields(b, c, v), '}')
 }
 

@@ -157,6 +157,12 @@ func (tab *Tab) Type(field, text string) {
 	tab.do("type into "+field, chromedp.WaitVisible(sel), chromedp.Clear(sel), chromedp.SendKeys(sel, text))
 }
 
+// Key presses keys while no field has the focus.
+func (tab *Tab) Key(keys string) {
+	tab.t.Helper()
+	tab.do("press "+keys, chromedp.SendKeys(chromedp.CSS("#main"), keys))
+}
+
 // Press clicks on what a CSS selector finds, and waits for the page that comes;
 // it gives the HTTP status of that.
 func (tab *Tab) Press(what string) int {

@@ -55,6 +55,9 @@ const (
 	FaultADGone        Fault = "AD_ACCOUNT_DELETED"
 	FaultADLocked      Fault = "AD_LOCKED"
 	FaultADHeld        Fault = "AD_CHANGE_HELD"
+	FaultADWindow      Fault = "AD_CHANGE_WAITS_WINDOW"
+	FaultADRate        Fault = "AD_CHANGE_WAITS_TURN"
+	FaultADLook        Fault = "AD_CHANGE_WAITS_LOOK"
 	FaultPasswordWaits Fault = "PASSWORD_WAITS"
 	FaultTargetWaits   Fault = "ACCOUNT_WAITS"
 	FaultNoTarget      Fault = "AD_NO_ACCOUNT"
@@ -78,7 +81,7 @@ const stale = 7 * 24 * time.Hour
 // time of the report.
 func (r *Report) Diagnose(lang Lang, now time.Time) {
 	r.Broken = nil
-	for _, look := range []func(time.Time) *broken{r.server, r.unheard, r.unknown, r.undecided, r.homeless, r.closedAccount, r.target, r.policy, r.password, r.attempt, r.further} {
+	for _, look := range []func(time.Time) *broken{r.server, r.unheard, r.unknown, r.undecided, r.homeless, r.closedAccount, r.target, r.policy, r.password, r.attempt, r.further, r.waiting} {
 		if b := look(now); b != nil {
 			r.Broken = b.link(lang, r.Upstream)
 			return
@@ -134,8 +137,8 @@ func (r *Report) unknown(time.Time) *broken {
 		case len(r.Tries) > 0:
 		case len(r.SignIns) > 0 && r.Query == "email": // typed in place of a login
 			return &broken{at: LinkName, code: string(r.SignIns[0].Reason), where: r.SignIns[0].where()}
-		case r.lastTry() != "":
-			return &broken{at: linkOfReason(r.lastTry()), code: string(r.lastTry())}
+		case r.lastTry() != nil:
+			return r.lastTry()
 		case r.Query == "" || r.Query == "login":
 			return &broken{at: LinkName, code: string(r.Account)}
 		default: // nobody with such data
@@ -168,21 +171,21 @@ func (r *Report) undecided(time.Time) *broken {
 	if p := decisive(r.Would); p != "" {
 		return &broken{at: linkOf(match.Code(bare(p))), code: p}
 	}
-	if last := r.lastTry(); last != "" {
-		return &broken{at: linkOfReason(last), code: string(last)}
+	if last := r.lastTry(); last != nil {
+		return last
 	}
 	return &broken{at: LinkAccount, code: string(r.Account)}
 }
 
-// lastTry is why mos.ru did not confirm somebody at the last attempt to
-// activate, or "".
-func (r *Report) lastTry() identity.Reason {
+// lastTry is why nobody confirmed somebody at the last attempt to activate, and
+// who was asked; nil: there was none.
+func (r *Report) lastTry() *broken {
 	for _, s := range r.SignIns {
 		if s.Channel == identity.ChannelWeb.String() && s.Outcome != identity.Accepted.String() && s.Reason != identity.ReasonUnknown && s.Reason != identity.ReasonNotActivated {
-			return s.Reason
+			return &broken{at: linkOfReason(s.Reason), code: string(s.Reason), where: s.Upstream, home: s.Upstream}
 		}
 	}
-	return ""
+	return nil
 }
 
 // decisive is the first problem that decided; "": none did.
@@ -245,10 +248,11 @@ func (r *Report) target(time.Time) *broken {
 			}
 		}
 		switch {
-		case t.Held:
+		case t.Waits != nil && t.Waits.For == WaitsConsent:
 			return &broken{at: LinkTarget, code: string(FaultADHeld), where: t.Name}
 		case t.State == TargetNone:
 			return &broken{at: LinkTarget, code: string(FaultNoTarget)}
+		case t.Waits != nil: // keeps nobody out: see waiting
 		case t.State == TargetPending && t.PasswordWaits:
 			return &broken{at: LinkTarget, code: string(FaultPasswordWaits), where: t.Name}
 		case t.State == TargetPending:

@@ -100,7 +100,7 @@ func (d *drawing) mark(s *Step, reached *bool) {
 		}
 		trunk := slices.Contains([]string{StepMosru, StepRecords, StepVerdict, StepAccount}, s.Kind)
 		*reached = *reached && !trunk
-	case !*reached && s.State == StateGood && d.r.Account != "":
+	case !*reached && s.State == StateGood && d.r.Account != "" && s.Kind != StepRecords: // those are there all the same
 		s.State = StateOff
 	}
 }

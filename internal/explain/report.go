@@ -6,6 +6,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -107,6 +108,8 @@ type SignIn struct {
 	Outcome string          `json:"outcome"`
 	Reason  identity.Reason `json:"reason"`
 	After   string          `json:"after,omitempty"` // "accepted": the server had said yes
+	// Upstream is the system beside mos.ru that was asked about somebody not known here.
+	Upstream string `json:"upstream,omitempty"`
 	// Who signed in, in a device's report. ByDevice says, in a person's, that the
 	// device is all that tells whose attempt it was; Said, that nothing but a name
 	// does which a device gave and did not prove.
@@ -376,7 +379,10 @@ func (p *printer) attempts(list []SignIn, lines int, loc *time.Location, explain
 		p.line("  %s", p.fields(s.At.In(loc).Format(clock), word(p.t.channel, s.Channel), s.NAS, s.Device, s.Addr, s.Who, s.Method, word(p.t.outcome, s.Outcome), after, string(s.Reason), by, times))
 		if !explained[s.Reason] && s.Outcome != identity.Accepted.String() {
 			explained[s.Reason] = true
+			home := p.home
+			p.home = cmp.Or(s.Upstream, home)
 			p.reason("      ", s.Reason)
+			p.home = home
 		}
 	}
 }

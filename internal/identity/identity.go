@@ -323,6 +323,9 @@ type Verdict struct {
 	Voucher Voucher
 	// Basis is there where something else than a password was accepted.
 	Basis *Basis
+	// Upstream is the system beside mos.ru that was asked about somebody who is not
+	// known here; "" for mos.ru, and where the person tells.
+	Upstream string
 }
 
 // Voucher says on what a success rests. It is no secret and proves nothing by

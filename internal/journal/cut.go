@@ -24,6 +24,7 @@ const (
 	WhyUnlisted      Why = "NOT_LISTED" // the device or machine, or the authority of its certificate
 	WhyRevoked       Why = "CERTIFICATE_REVOKED"
 	WhyAdministrator Why = "ADMINISTRATOR"
+	WhyOwner         Why = "OWNER" // the person whose session it is
 
 	WhyGrant       Why = "GRANT_CHANGED" // it would be given something else now
 	WhyReauthorize Why = "REAUTHORIZE"   // an administrator asks for what it would be given now
@@ -33,7 +34,7 @@ const (
 func (w Why) Changes() bool { return w == WhyGrant || w == WhyReauthorize }
 
 // byHand says that it stands until it is done: nothing else says so.
-func (w Why) byHand() bool { return w == WhyAdministrator || w == WhyReauthorize }
+func (w Why) byHand() bool { return w == WhyAdministrator || w == WhyOwner || w == WhyReauthorize }
 
 // How is what the NAS is asked. The values are stored.
 type How uint8
@@ -186,6 +187,7 @@ type Query struct {
 	Live   bool      // only those that live
 	// Asked, with Live, gives those too that were asked to end since then.
 	Asked time.Time
+	Most  int // of the newest ones; 0: MaxFound
 }
 
 // MaxFound bounds the sessions that one Query gives, the newest first.

@@ -12,11 +12,11 @@ import (
 // Stay is what memory holds of a session that lives. It never changes: a newer
 // one takes its place.
 type Stay struct {
-	ID                        ID
-	Person                    identity.PersonID
-	Epoch                     uint64
-	Device, NAS, School, SSID string
-	Basis                     *identity.Basis
+	ID                              ID
+	Person                          identity.PersonID
+	Epoch                           uint64
+	Device, NAS, Unit, School, SSID string
+	Basis                           *identity.Basis
 
 	mark             uint64 // of Given
 	at, until, began int64  // Unix seconds, 0 for none; Given's and the session's
@@ -43,7 +43,7 @@ func (s Standing) demand() demand {
 
 // StayOf is what memory holds of a session.
 func StayOf(s *Session) *Stay {
-	stay := &Stay{ID: s.ID, Person: s.Person, Epoch: s.Epoch, Device: s.Detail.Device, NAS: s.NAS, School: s.Detail.School, SSID: s.Detail.SSID, Basis: s.Basis,
+	stay := &Stay{ID: s.ID, Person: s.Person, Epoch: s.Epoch, Device: s.Detail.Device, NAS: s.NAS, Unit: s.Unit, School: s.Detail.School, SSID: s.Detail.SSID, Basis: s.Basis,
 		mark: s.Given.Mark, at: unix(s.Given.At), until: unix(s.Given.Until), began: unix(s.Began), kept: s.kept()}
 	// What a NAS refused or did not answer is not asked again after a restart;
 	// what was changed may be other than it should be by now.
@@ -86,7 +86,8 @@ type live struct {
 	byID     map[ID]*Stay
 	byPerson map[identity.PersonID]map[ID]*Stay
 	admitted map[identity.PersonID][]admission // at most as many each as the role's bound
-	changes  uint64                            // counts sessions that came
+	schools  map[string]*premises
+	changes  uint64 // counts sessions that came
 	unheld   int
 }
 
@@ -96,7 +97,7 @@ type admission struct {
 }
 
 func newLive() *live {
-	return &live{byID: map[ID]*Stay{}, byPerson: map[identity.PersonID]map[ID]*Stay{}, admitted: map[identity.PersonID][]admission{}}
+	return &live{byID: map[ID]*Stay{}, byPerson: map[identity.PersonID]map[ID]*Stay{}, admitted: map[identity.PersonID][]admission{}, schools: map[string]*premises{}}
 }
 
 // put takes a session over as it is now; it says whether it lived before.
@@ -137,12 +138,13 @@ func (l *live) become(fresh *live) {
 			fresh.enter(&kept)
 		}
 	}
-	l.byID, l.byPerson, l.unheld = fresh.byID, fresh.byPerson, fresh.unheld
+	l.byID, l.byPerson, l.schools, l.unheld = fresh.byID, fresh.byPerson, fresh.schools, fresh.unheld
 	l.changes++
 }
 
 func (l *live) enter(s *Stay) {
 	l.byID[s.ID] = s
+	l.settle(s)
 	if s.Person.IsZero() {
 		return
 	}
@@ -162,6 +164,7 @@ func (l *live) arrived(person identity.PersonID, device string) {
 
 func (l *live) drop(s *Stay) {
 	delete(l.byID, s.ID)
+	l.leave(s)
 	delete(l.byPerson[s.Person], s.ID)
 	if len(l.byPerson[s.Person]) == 0 {
 		delete(l.byPerson, s.Person)

@@ -1,8 +1,10 @@
 package simad
 
 import (
+	"cmp"
 	"encoding/binary"
 	"iter"
+	"slices"
 	"strings"
 
 	"schoolbridge/ldapsrv/filter"
@@ -46,7 +48,7 @@ func (d *Directory) search(by guid, q query) (entries []entry, cookie string, er
 		return nil, "", err
 	}
 	var scratch filter.Values
-	for o := range d.scoped(base, q.scope, after) {
+	for o := range d.scoped(base, q.scope, after, f) {
 		if f.Eval(subject{d, o}, &scratch) != filter.True {
 			continue
 		}
@@ -78,10 +80,10 @@ func (d *Directory) bounds(q query) (after uint64, most int, err error) {
 	return after, most, nil
 }
 
-// scoped gives the objects in reach, oldest first, younger than number after.
-// The schema is a naming context of its own, which a search from above does not
-// enter.
-func (d *Directory) scoped(base *object, scope int, after uint64) iter.Seq[*object] {
+// scoped gives the objects in reach for which the filter may be true, oldest first,
+// younger than number after. The schema is a naming context of its own, which a
+// search from above does not enter.
+func (d *Directory) scoped(base *object, scope int, after uint64, f *filter.Filter) iter.Seq[*object] {
 	return func(yield func(*object) bool) {
 		if scope == 0 {
 			if base.Number > after {
@@ -90,17 +92,46 @@ func (d *Directory) scoped(base *object, scope int, after uint64) iter.Seq[*obje
 			return
 		}
 		configuration, _ := d.tree.find("CN=Configuration," + d.o.Base)
-		at, found := d.tree.at(after)
-		if found {
-			at++
-		}
-		for _, p := range d.tree.order[at:] {
-			o := d.tree.objects[p.id]
+		for o := range d.covered(f, after) {
 			switch {
 			case !d.tree.within(o, base):
 			case scope == 1 && (o.Parent == nil || *o.Parent != base.ID):
 			case configuration != nil && d.tree.within(o, configuration) && !d.tree.within(base, configuration):
 			case !yield(o):
+				return
+			}
+		}
+	}
+}
+
+// covered gives those that an index leads to, or all: a large directory is asked for
+// one account after the other.
+func (d *Directory) covered(f *filter.Filter, after uint64) iter.Seq[*object] {
+	assertions, ok := f.Cover(nil, func(a filter.Assertion) (int, bool) {
+		return 1, indexed[everything[a.Attribute]] && !a.Present && !a.Prefix && !a.AtLeast && !a.Chain
+	})
+	return func(yield func(*object) bool) {
+		if !ok {
+			at, found := d.tree.at(after)
+			if found {
+				at++
+			}
+			for _, p := range d.tree.order[at:] {
+				if !yield(d.tree.objects[p.id]) {
+					return
+				}
+			}
+			return
+		}
+		var found []*object
+		for _, a := range assertions {
+			if o := d.tree.indexed(everything[a.Attribute], a.Value); o != nil && o.Number > after {
+				found = append(found, o)
+			}
+		}
+		slices.SortFunc(found, func(a, b *object) int { return cmp.Compare(a.Number, b.Number) })
+		for _, o := range slices.Compact(found) {
+			if !yield(o) {
 				return
 			}
 		}

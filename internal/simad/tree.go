@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"encoding/binary"
+	"encoding/hex"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,6 +83,7 @@ type tree struct {
 	order   []place         // oldest first
 	names   map[string]guid // by key of the distinguished name
 	held    map[string]guid // by attribute and folded value, of unique ones
+	groups  map[guid][]guid // whose member an object is
 	same    func(string) string
 	root    guid
 	last    uint64 // object number
@@ -97,7 +99,7 @@ type place struct {
 
 // newTree makes an empty one; same is the form in which account names are one.
 func newTree(same func(string) string, most int) *tree {
-	return &tree{objects: map[guid]*object{}, names: map[string]guid{}, held: map[string]guid{}, same: same, most: cmp.Or(most, mostObjects)}
+	return &tree{objects: map[guid]*object{}, names: map[string]guid{}, held: map[string]guid{}, groups: map[guid][]guid{}, same: same, most: cmp.Or(most, mostObjects)}
 }
 
 // unique are the attributes of which each value is one object's.
@@ -114,8 +116,10 @@ func (t *tree) heldKey(attribute, value string) string {
 func (t *tree) keep(o *object) {
 	if before := t.objects[o.ID]; before != nil {
 		t.forget(before)
+		t.join(o.ID, before.Members, o.Members)
 	} else if at, found := t.at(o.Number); !found {
 		t.order = slices.Insert(t.order, at, place{o.Number, o.ID})
+		t.join(o.ID, nil, o.Members)
 	}
 	t.objects[o.ID] = o
 	for _, a := range unique {
@@ -131,6 +135,22 @@ func (t *tree) forget(o *object) {
 		if k := t.heldKey(a, o.first(a)); t.held[k] == o.ID {
 			delete(t.held, k)
 		}
+	}
+}
+
+// join notes the members that a group has now. Most of them are those that it had.
+func (t *tree) join(group guid, before, now []guid) {
+	same := 0
+	for same < min(len(before), len(now)) && before[same] == now[same] {
+		same++
+	}
+	for _, m := range before[same:] {
+		if t.groups[m] = slices.DeleteFunc(t.groups[m], func(g guid) bool { return g == group }); len(t.groups[m]) == 0 {
+			delete(t.groups, m)
+		}
+	}
+	for _, m := range now[same:] {
+		t.groups[m] = append(t.groups[m], group)
 	}
 }
 
@@ -214,9 +234,12 @@ func (t *tree) remove(o *object) {
 	if at, found := t.at(o.Number); found {
 		t.order = slices.Delete(t.order, at, at+1)
 	}
-	for _, group := range t.objects {
+	t.join(o.ID, o.Members, nil)
+	for _, id := range t.groups[o.ID] {
+		group := t.objects[id]
 		group.Members = slices.DeleteFunc(group.Members, func(m guid) bool { return m == o.ID })
 	}
+	delete(t.groups, o.ID)
 }
 
 // move renames an object, and with it the names of all below.
@@ -260,6 +283,22 @@ func (t *tree) within(o, top *object) bool {
 func (t *tree) holder(attribute, value string, except guid) *object {
 	id, ok := t.held[t.heldKey(attribute, value)]
 	if !ok || id == except {
+		return nil
+	}
+	return t.objects[id]
+}
+
+// indexed are the attributes of which one value leads to one object.
+var indexed = map[string]bool{"samaccountname": true, "userprincipalname": true, "objectguid": true}
+
+// indexed gives the one object that may have a value of such an attribute, as a
+// filter has it.
+func (t *tree) indexed(attribute, value string) *object {
+	if attribute != "objectguid" {
+		return t.holder(attribute, value, guid{})
+	}
+	var id guid
+	if b, err := hex.DecodeString(value); err != nil || copy(id[:], b) != len(id) {
 		return nil
 	}
 	return t.objects[id]

@@ -93,12 +93,7 @@ func (d *Directory) dns(ids []guid) []string {
 }
 
 func (d *Directory) groupsOf(id guid) []guid {
-	var groups []guid
-	for _, o := range d.tree.objects {
-		if slices.Contains(o.Members, id) {
-			groups = append(groups, o.ID)
-		}
-	}
+	groups := slices.Clone(d.tree.groups[id])
 	slices.SortFunc(groups, func(a, b guid) int { return slices.Compare(a[:], b[:]) })
 	return groups
 }

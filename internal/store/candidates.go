@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -258,34 +259,30 @@ func (g *gathering) merged() error {
 
 func (g *gathering) result() (Candidates, error) {
 	var c Candidates
-	var schools []string
+	schools := map[string]bool{}
 	refs := map[person.RecordRef]bool{}
 	for _, key := range sortedRefs(g.rows) {
 		ref := key
 		switch r := g.rows[key].(type) {
 		case person.Employment:
 			c.Employments = append(c.Employments, r)
-			schools = append(schools, string(r.School))
+			schools[string(r.School)] = true
 		case person.Enrolment:
 			c.Enrolments = append(c.Enrolments, r)
-			schools = append(schools, string(r.School))
+			schools[string(r.School)] = true
 		case person.Card:
 			c.Cards = append(c.Cards, r)
-			schools = append(schools, string(r.School))
+			schools[string(r.School)] = true
 			ref.ID = r.Child
 		}
 		refs[ref] = true
 	}
-	slices.Sort(schools)
-	schools = slices.Compact(schools)
-	found, err := g.t.schoolsOf(schools)
+	found, err := g.t.schoolsOf(slices.Sorted(maps.Keys(schools)))
 	if err != nil {
 		return c, err
 	}
-	for _, id := range schools {
-		if s, there := found[person.SchoolID(id)]; there {
-			c.Schools = append(c.Schools, s)
-		}
+	for _, id := range slices.Sorted(maps.Keys(found)) {
+		c.Schools = append(c.Schools, found[id])
 	}
 	if c.Bindings, err = g.bindings(refs); err != nil {
 		return c, err

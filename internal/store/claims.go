@@ -120,35 +120,46 @@ func (c *Claims) Of(ctx context.Context, records []person.RecordRef) ([]provisio
 	return list, nil
 }
 
-// duplicatesOf gives the accounts beside a person's own in a target that are
-// claimed for the person's records and are nobody else's.
-func (t *tx) duplicatesOf(id identity.PersonID, own storedTarget) ([]match.Problem, error) {
-	if len(own.Object) == 0 {
-		return nil, nil
+// Duplicates gives of some people the accounts beside their own in a target that
+// are claimed for their records and are nobody else's.
+func (s *Targets) Duplicates(ctx context.Context, target string, ids []identity.PersonID) (map[identity.PersonID][]match.Problem, error) {
+	found := map[identity.PersonID][]match.Problem{}
+	err := s.db.read(ctx, func(t *tx) error {
+		clear(found)
+		return batches(ids, inList, func(ids []identity.PersonID) error { return t.duplicates(target, ids, found) })
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find further accounts: %w", err)
 	}
-	var list []match.Problem
-	err := t.each(`SELECT c.kind, c.key, c.object, c.sealed FROM bindings b JOIN claims c ON c.kind = b.kind AND c.key = b.key
-		WHERE b.person = ? AND c.target = ? AND c.object <> ?
+	return found, nil
+}
+
+// duplicates adds them for people whose own account is known, which is no further
+// one as it is theirs. "+c.target" is no index: by that one all claims would be
+// read for a few people.
+func (t *tx) duplicates(target string, ids []identity.PersonID, into map[identity.PersonID][]match.Problem) error {
+	return t.each(`SELECT b.person, c.kind, c.key, c.object, c.sealed FROM bindings b JOIN claims c ON c.kind = b.kind AND c.key = b.key
+		WHERE +c.target = ? AND b.person IN (`+marks(len(ids))+`)
+		AND EXISTS (SELECT 1 FROM targets o WHERE o.person = b.person AND +o.target = c.target AND o.object IS NOT NULL)
 		AND NOT EXISTS (SELECT 1 FROM targets t WHERE t.target = c.target AND t.object = c.object)
-		ORDER BY c.created, c.object`, []any{id[:], own.target, own.Object}, func(scan func(...any) error) error {
+		ORDER BY b.person, c.created, c.object`, append([]any{target}, idArgs(ids)...), func(scan func(...any) error) error {
 		var ref person.RecordRef
-		var object, sealed []byte
-		if err := scan(&ref.Kind, &ref.ID, &object, &sealed); err != nil {
+		var id, object, sealed []byte
+		if err := scan(&id, &ref.Kind, &ref.ID, &object, &sealed); err != nil {
 			return err
 		}
 		var other [16]byte
 		copy(other[:], object)
 		var s sealedObject
-		if err := t.db.keys.openJSON("claims", claimKey(own.target, other, ref), "sealed", sealed, &s); err != nil {
+		if err := t.db.keys.openJSON("claims", claimKey(target, other, ref), "sealed", sealed, &s); err != nil {
 			return err
 		}
-		problem := match.Problem{Code: match.ADDuplicate, Arg: s.Name}
+		problem, list := match.Problem{Code: match.ADDuplicate, Arg: s.Name}, into[personID(id)]
 		if !slices.Contains(list, problem) { // one account may be claimed for several records
-			list = append(list, problem)
+			into[personID(id)] = append(list, problem)
 		}
 		return nil
 	})
-	return list, err
 }
 
 func claimKey(target string, object [16]byte, record person.RecordRef) string {

@@ -14,6 +14,7 @@ import (
 	"schoolbridge/internal/person"
 	"schoolbridge/provision"
 	"schoolbridge/provision/duplicates"
+	"schoolbridge/provision/login"
 	"schoolbridge/provision/queue"
 )
 
@@ -79,7 +80,7 @@ func (t *tx) replace(item *queue.Item, d queue.Decision, now time.Time) error {
 		return err
 	}
 	for _, old := range list {
-		if err := t.giveWay(old, d, now); err != nil {
+		if err := t.giveWay(item, old, d, now); err != nil {
 			return err
 		}
 	}
@@ -87,9 +88,15 @@ func (t *tx) replace(item *queue.Item, d queue.Decision, now time.Time) error {
 }
 
 // giveWay ends a decision that stands where d comes in its place. A refusal comes
-// in the place of all: nothing of them is left that an activation would use. One
-// object or name comes in the place of another object.
-func (t *tx) giveWay(old, d queue.Decision, now time.Time) error {
+// in the place of all: nothing of them is left that an activation would use, but for
+// records that the question does not show. One object or name comes in the place of
+// another object.
+func (t *tx) giveWay(item *queue.Item, old, d queue.Decision, now time.Time) error {
+	if old.Verb == queue.Bind {
+		if _, shown := item.Row(old.Records[0]); !shown {
+			return nil
+		}
+	}
 	claimed := old.Verb == queue.Adopt || old.Verb == queue.Claim
 	switch {
 	case old.Verb == queue.Refuse, old.Verb == queue.Allocate && d.Verb == queue.Allocate, old.Verb == queue.Bind && d.Verb == queue.Bind && slices.Equal(old.Records, d.Records):
@@ -114,6 +121,9 @@ func (t *tx) close(d queue.Decision, by string, now time.Time) error {
 	}
 	line := decisionLine(d)
 	line["by"] = by
+	if err := t.requeueKnown(d.Item); err != nil {
+		return err
+	}
 	return t.auditJSON(now, "decision_undone", d.Person, line)
 }
 
@@ -293,7 +303,7 @@ func (t *tx) claimFor(target string, object provision.Object, records []person.R
 // decideName reserves a name for the person, who may be one from now on: it
 // looks like nobody else's.
 func (t *tx) decideName(item *queue.Item, d *queue.Decision, now time.Time) error {
-	if person.UsableADName(d.Name) != nil || len(d.Name) > person.SAMLimit || d.Target == "" {
+	if person.UsableADName(d.Name) != nil || len(d.Name) > person.SAMLimit || login.Reserved(d.Name) || d.Target == "" {
 		return queue.ErrUnfit
 	}
 	id := item.Person
@@ -352,6 +362,9 @@ func (t *tx) keepDecision(d queue.Decision) error {
 	if err != nil {
 		return err
 	}
+	if err := t.requeueKnown(d.Item); err != nil {
+		return err
+	}
 	return t.auditJSON(d.At, "decision", d.Person, decisionLine(d))
 }
 
@@ -401,6 +414,24 @@ func (t *tx) someDecisions(condition string, args ...any) ([]queue.Decision, err
 		return err
 	})
 	return list, err
+}
+
+// Decision gives one of them, whether it stands or not: identity.ErrNotFound.
+func (q *Queue) Decision(ctx context.Context, id string) (d queue.Decision, err error) {
+	err = q.db.read(ctx, func(t *tx) error {
+		list, err := t.someDecisions("id = ?", id)
+		if err == nil && len(list) == 0 {
+			err = identity.ErrNotFound
+		}
+		if err == nil {
+			d = list[0]
+		}
+		return err
+	})
+	if err != nil {
+		return d, fmt.Errorf("read decision %s: %w", id, err)
+	}
+	return d, nil
 }
 
 // Decisions gives the last n decisions, the newest first; with all also those

@@ -10,8 +10,8 @@ import (
 
 // AskDisconnect asks for the ends of sessions, or for their changes where the
 // reason is one, each of which has a line in the trail. A request that is there
-// already is asked anew, but no change takes the place of an end that an
-// administrator waits for.
+// already is asked anew, but no change takes the place of an end that somebody
+// waits for.
 func (j *Journal) AskDisconnect(ctx context.Context, ids []journal.ID, why journal.Why, now time.Time) error {
 	err := j.db.write(ctx, func(t *tx) error {
 		for _, id := range ids {
@@ -22,8 +22,8 @@ func (j *Journal) AskDisconnect(ctx context.Context, ids []journal.ID, why journ
 			n, err := t.count(`INSERT INTO disconnects (session, why, how, asked, state, tries, due, at, cause) VALUES (?, ?, ?, ?, ?, 0, ?, 0, 0)
 				ON CONFLICT (session) DO UPDATE SET why = excluded.why, how = excluded.how, asked = excluded.asked, state = excluded.state, tries = 0,
 					due = excluded.due, at = 0, cause = 0
-				WHERE excluded.how = 0 OR disconnects.state <> 0 OR disconnects.why <> ?`,
-				id[:], why, why.How(), micros(now), journal.CutWaiting, micros(why.Due(now)), journal.WhyAdministrator)
+				WHERE excluded.how = 0 OR disconnects.state <> 0 OR disconnects.why NOT IN (?, ?)`,
+				id[:], why, why.How(), micros(now), journal.CutWaiting, micros(why.Due(now)), journal.WhyAdministrator, journal.WhyOwner)
 			if err != nil {
 				return err
 			}

@@ -14,7 +14,7 @@ import (
 
 // eraseOld erases what nobody needs since before a day and what is no person's
 // own: rows that have left the registries, and of those who are not here any more
-// what people decided, were asked, and repaired to the end. Rows that a registry still has stay
+// what people decided, were asked, and repaired. Rows that a registry still has stay
 // as long as it has them.
 func (db *DB) eraseOld(ctx context.Context, before person.Date) error {
 	for _, kind := range []person.RecordKind{person.RecordEmployment, person.RecordEnrolment, person.RecordCard, person.RecordSignIns} {
@@ -175,6 +175,9 @@ func (t *tx) eraseAnswers(id identity.PersonID, subject identity.Subject, rows [
 		if err := t.exec("DELETE FROM doubts WHERE target = ? AND object = ?", r.target, r.Object); err != nil {
 			return err
 		}
+	}
+	if err := t.exec("DELETE FROM questions WHERE stem IN ("+marks(len(stems))+")", stems...); err != nil {
+		return err
 	}
 	return t.exec("DELETE FROM decisions WHERE item IN ("+marks(len(stems))+")", stems...)
 }

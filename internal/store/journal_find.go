@@ -105,7 +105,14 @@ func (j *Journal) Find(ctx context.Context, q journal.Query) ([]*journal.Session
 	}
 	list = slices.DeleteFunc(list, func(s *journal.Session) bool { return !fits(s, q) })
 	slices.SortStableFunc(list, func(a, b *journal.Session) int { return b.Began.Compare(a.Began) })
-	return list[:min(len(list), journal.MaxFound)], nil
+	return list[:min(len(list), most(q))], nil
+}
+
+func most(q journal.Query) int {
+	if q.Most > 0 {
+		return min(q.Most, journal.MaxFound)
+	}
+	return journal.MaxFound
 }
 
 // fits asks what the rows that were read do not show.
@@ -135,7 +142,7 @@ func (t *tx) find(q journal.Query) ([]*journal.Session, error) {
 		when += " AND s.ended = 0"
 	}
 	by := func(from, column string, values []any) ([]*journal.Session, error) {
-		return t.sessionsFrom(from, column+" IN ("+marks(len(values))+")"+when, "s.began DESC", journal.MaxFound, slices.Concat(values, times)...)
+		return t.sessionsFrom(from, column+" IN ("+marks(len(values))+")"+when, "s.began DESC", most(q), slices.Concat(values, times)...)
 	}
 	switch {
 	case q.Address.IsValid():
@@ -153,7 +160,7 @@ func (t *tx) find(q journal.Query) ([]*journal.Session, error) {
 	case !q.Person.IsZero() || q.Name != "":
 		return t.findOf(q, by)
 	}
-	return t.sessions("s.ended = 0 AND s.due >= ?"+when, "s.due DESC", journal.MaxFound, append([]any{0}, times...)...)
+	return t.sessions("s.ended = 0 AND s.due >= ?"+when, "s.due DESC", most(q), append([]any{0}, times...)...)
 }
 
 // findOf gives a person's own sessions and those that bear the name.

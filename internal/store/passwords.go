@@ -28,7 +28,7 @@ import (
 //	kept ─┬─ delivered ─────────────► deleted
 //	      ├─ a newer one came ──────► replaced
 //	      ├─ the credential changed ► deleted
-//	      └─ 24 h ──────────────────► dead: refused at once, deleted by Prune
+//	      └─ 24 h ──────────────────► dead: refused at once, deleted by Prune; what a target has instead is stale
 type Passwords struct{ db *DB }
 
 // Passwords gives the waiting passwords.
@@ -231,26 +231,31 @@ type storedPassword struct {
 func (w storedPassword) alive(now time.Time) bool { return w.Until.After(now) }
 
 func (t *tx) waitingPassword(id identity.PersonID) (storedPassword, error) {
-	var w storedPassword
-	var key []byte
-	var until int64
-	err := t.row("SELECT id, epoch, learnt, until, day, digest, sealed FROM passwords WHERE person = ?", id[:]).
-		Scan(&key, &w.Epoch, &w.learnt, &until, &w.day, &w.Tag, &w.sealed)
-	copy(w.ID[:], key)
-	w.Until = moment(until)
-	return w, notFound(err)
+	found, err := t.waitingPasswords("person = ?", id[:])
+	w, ok := found[id]
+	if err == nil && !ok {
+		err = identity.ErrNotFound
+	}
+	return w, err
 }
 
-// openPassword gives the clear password; nil where its day's key is gone, as
-// if it had died.
-func (t *tx) openPassword(id identity.PersonID, w storedPassword) (*provision.Password, error) {
-	key, err := t.openDayKey(w.day)
-	if errors.Is(err, identity.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
+func (t *tx) waitingPasswords(condition string, args ...any) (map[identity.PersonID]storedPassword, error) {
+	found := map[identity.PersonID]storedPassword{}
+	err := t.each("SELECT person, id, epoch, learnt, until, day, digest, sealed FROM passwords WHERE "+condition, args, func(scan func(...any) error) error {
+		var w storedPassword
+		var id, key []byte
+		var until int64
+		err := scan(&id, &key, &w.Epoch, &w.learnt, &until, &w.day, &w.Tag, &w.sealed)
+		copy(w.ID[:], key)
+		w.Until = moment(until)
+		found[personID(id)] = w
+		return err
+	})
+	return found, err
+}
+
+// open gives the password with its clear text.
+func (w storedPassword) open(id identity.PersonID, key cipher.AEAD) (*provision.Password, error) {
 	typed, err := key.Open(nil, nil, w.sealed, passwordPlace(id, w.ID))
 	if err != nil {
 		return nil, fmt.Errorf("passwords.sealed: %w", ErrSealed)
@@ -312,7 +317,7 @@ func (p *Passwords) Prune(ctx context.Context, now time.Time) error {
 	left := pruneRows
 	for left == pruneRows {
 		err := p.db.write(ctx, func(t *tx) (err error) {
-			left, err = t.pruneSome(micros(now), yesterday, tomorrow)
+			left, err = t.pruneSome(now, yesterday, tomorrow)
 			return err
 		})
 		if err != nil {
@@ -333,14 +338,33 @@ func (p *Passwords) Prune(ctx context.Context, now time.Time) error {
 
 // pruneSome deletes some dead passwords and says how many. The days hold
 // whatever a clock or a hand has done to until.
-func (t *tx) pruneSome(now int64, yesterday, tomorrow string) (n int, err error) {
-	err = t.each(`DELETE FROM passwords WHERE person IN (SELECT person FROM passwords WHERE until <= ? OR day < ? OR day > ? LIMIT ?) RETURNING person`,
-		[]any{now, yesterday, tomorrow, pruneRows}, func(scan func(...any) error) error {
-			var id []byte
-			err := scan(&id)
-			t.publish(personID(id))
-			n++
+func (t *tx) pruneSome(now time.Time, yesterday, tomorrow string) (n int, err error) {
+	type dead struct {
+		person []byte
+		epoch  uint64
+	}
+	var list []dead
+	err = t.each(`DELETE FROM passwords WHERE person IN (SELECT person FROM passwords WHERE until <= ? OR day < ? OR day > ? LIMIT ?) RETURNING person, epoch`,
+		[]any{micros(now), yesterday, tomorrow, pruneRows}, func(scan func(...any) error) error {
+			var d dead
+			err := scan(&d.person, &d.epoch)
+			list = append(list, d)
 			return err
 		})
-	return n, err
+	t.many = true // nobody waits
+	for i := 0; err == nil && i < len(list); i++ {
+		err = t.outlived(personID(list[i].person), list[i].epoch, now)
+	}
+	return len(list), err
+}
+
+// outlived notes that a password died which no target got: what they have of its
+// epoch is the one before, as if an event had told of a change.
+func (t *tx) outlived(id identity.PersonID, epoch uint64, now time.Time) error {
+	t.publish(id)
+	n, err := t.count("UPDATE targets SET password_epoch = password_epoch - 1 WHERE person = ? AND password_epoch = ? AND password_epoch > 0", id[:], epoch)
+	if err == nil && n > 0 {
+		err = t.triggerTargets(id, now)
+	}
+	return err
 }

@@ -29,7 +29,7 @@ func at(s rights.Scope) []person.SchoolID {
 	return append([]person.SchoolID{}, s.Schools()...) // not nil
 }
 
-// Seek is who is looked for: one of Login, Phone, Email, SNILS and FIO is set. A
+// Seek is who is looked for: whoever fits any of what is set, FIO apart. A
 // FIO is words of a name in the order of the registries: the surname, or its first
 // letters (at least 4, or all of it), then beginnings of the others.
 type Seek struct {

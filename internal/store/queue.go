@@ -44,6 +44,9 @@ func (q *Queue) Doubts(ctx context.Context, target string, list []duplicates.Pro
 				}
 				err = t.exec(`INSERT INTO doubts (target, object, at, sealed) VALUES (?, ?, ?, ?)
 					ON CONFLICT (target, object) DO UPDATE SET at = excluded.at, sealed = excluded.sealed`, target, p.Object[:], micros(now), sealed)
+				if err == nil {
+					err = t.requeue(queue.Stem(queue.Account, p.Object[:]))
+				}
 				if err != nil {
 					return err
 				}
@@ -54,13 +57,34 @@ func (q *Queue) Doubts(ctx context.Context, target string, list []duplicates.Pro
 			return fmt.Errorf("keep accounts to be decided on: %w", err)
 		}
 	}
-	err := q.db.write(ctx, func(t *tx) error {
-		return t.exec("DELETE FROM doubts WHERE target = ? AND at < ?", target, micros(now))
-	})
-	if err != nil {
-		return fmt.Errorf("drop accounts that were decided on: %w", err)
+	for n := queueChunk; n == queueChunk; {
+		err := q.db.write(ctx, func(t *tx) (err error) {
+			n, err = t.dropDoubts(target, micros(now))
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("drop accounts that were decided on: %w", err)
+		}
 	}
 	return nil
+}
+
+// dropDoubts drops some of the accounts that were kept before a moment, and says
+// how many.
+func (t *tx) dropDoubts(target string, before int64) (n int, err error) {
+	var objects [][]byte
+	err = t.each("SELECT object FROM doubts WHERE target = ? AND at < ? LIMIT ?", []any{target, before, queueChunk}, func(scan func(...any) error) error {
+		var object []byte
+		err := scan(&object)
+		objects = append(objects, object)
+		return err
+	})
+	for i := 0; err == nil && i < len(objects); i++ {
+		if err = t.exec("DELETE FROM doubts WHERE target = ? AND object = ?", target, objects[i]); err == nil {
+			err = t.forgetQuestion(queue.Stem(queue.Account, objects[i]))
+		}
+	}
+	return len(objects), err
 }
 
 // unnamed leaves of candidates what finds them: who they are stands in their
@@ -96,7 +120,7 @@ func (q *Queue) Each(ctx context.Context, school person.SchoolID, all bool, f fu
 	}
 	err := q.db.read(ctx, func(t *tx) error {
 		list = nil
-		return errors.Join(t.activationItems(nil, keep), t.targetItems(nil, keep))
+		return errors.Join(t.activationItems(nil, keep), t.supportItems(nil, keep), t.targetItems(nil, keep))
 	})
 	if err != nil {
 		return fmt.Errorf("read the queue: %w", err)
@@ -157,6 +181,8 @@ func (t *tx) question(id string) (queue.Item, error) {
 		_, _, err = t.doubts(about, doubt{object: []byte{}}, found)
 	case queue.Target:
 		err = t.targetItems(about, found)
+	case queue.Support:
+		err = t.supportItems(about, found)
 	}
 	switch {
 	case errors.Is(err, errFound):
@@ -277,6 +303,11 @@ func (t *tx) recordRows(refs []person.RecordRef, own identity.PersonID, fio stri
 	return rows, nil
 }
 
+// behind is behind every digest and id that begins with a prefix.
+func behind(prefix []byte) []byte {
+	return append(slices.Clone(prefix), bytes.Repeat([]byte{0xff}, 33)...)
+}
+
 // doubt is a row of doubts.
 type doubt struct {
 	target         string
@@ -291,9 +322,8 @@ const doubtsPage = 200
 // GUIDs begin with a prefix; the last row of it, and how many there were.
 func (t *tx) doubts(prefix []byte, after doubt, f func(queue.Item) error) (last doubt, n int, err error) {
 	var page []doubt
-	end := append(slices.Clone(prefix), bytes.Repeat([]byte{0xff}, 17)...) // behind every GUID that begins so
 	err = t.each("SELECT target, object, at, sealed FROM doubts WHERE (target, object) > (?, ?) AND object >= ? AND object <= ? ORDER BY target, object LIMIT ?",
-		[]any{after.target, after.object, append([]byte{}, prefix...), end, doubtsPage}, func(scan func(...any) error) error {
+		[]any{after.target, after.object, append([]byte{}, prefix...), behind(prefix), doubtsPage}, func(scan func(...any) error) error {
 			var d doubt
 			err := scan(&d.target, &d.object, &d.at, &d.sealed)
 			page = append(page, d)
@@ -355,15 +385,7 @@ func objectOf(p duplicates.Proposal) provision.Object {
 func schoolsOfRows(rows []queue.Row) []person.SchoolID {
 	var ids []person.SchoolID
 	for _, r := range rows {
-		var id person.SchoolID
-		switch v := r.Value.(type) {
-		case person.Employment:
-			id = v.School
-		case person.Enrolment:
-			id = v.School
-		case person.Card:
-			id = v.School
-		}
+		id := queue.SchoolOf(r.Value)
 		if id != "" && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
@@ -375,13 +397,13 @@ func schoolsOfRows(rows []queue.Row) []person.SchoolID {
 // whose ids begin with a prefix.
 func (t *tx) inTheWay(prefix []byte) ([]census.Target, error) {
 	var list []census.Target
-	after, target := append([]byte{}, prefix...), ""
+	after, target, end := append([]byte{}, prefix...), "", behind(prefix)
 	for {
 		n := 0
-		err := t.each("SELECT person, target, name, observed FROM targets WHERE (person, target) > (?, ?) ORDER BY person, target LIMIT ?", []any{after, target, loadPage},
+		err := t.each("SELECT person, target, name, observed FROM targets WHERE (person, target) > (?, ?) AND person <= ? ORDER BY person, target LIMIT ?", []any{after, target, end, loadPage},
 			func(scan func(...any) error) error {
 				var name, observed []byte
-				if err := scan(&after, &target, &name, &observed); err != nil || !bytes.HasPrefix(after, prefix) {
+				if err := scan(&after, &target, &name, &observed); err != nil {
 					return err
 				}
 				n++

@@ -241,6 +241,25 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE TABLE try_records (kind {int} NOT NULL, key {text} NOT NULL, digest {bytes} NOT NULL, version {int} NOT NULL,
 		PRIMARY KEY (kind, key, digest, version)){table}`,
 	`CREATE INDEX try_records_try ON try_records (digest, version)`,
+}}, {oldest: 13, statements: []string{
+	// Which questions there are in the curators' queue, for pages of them
+	// (questions.go): a row for each school, and one for all, with school ''. And what
+	// people wrote to support; source is the digest of where it came from, form what
+	// makes one that is sent twice count once.
+	`CREATE TABLE questions (school {text} NOT NULL, kind {text} NOT NULL, answered {int} NOT NULL, at {int} NOT NULL, stem {text} NOT NULL,
+		PRIMARY KEY (school, kind, answered, at, stem)){table}`,
+	`CREATE INDEX questions_stem ON questions (stem)`,
+	`CREATE TABLE support_cases (number {int} NOT NULL PRIMARY KEY, form {bytes} NOT NULL UNIQUE, source {bytes} NOT NULL, signed {int} NOT NULL,
+		at {int} NOT NULL, school {text} NOT NULL, sealed {bytes} NOT NULL)`,
+	`CREATE INDEX support_cases_source ON support_cases (source, at)`,
+	`CREATE INDEX support_cases_strangers ON support_cases (at) WHERE signed = 0`,
+	`CREATE INDEX support_cases_at ON support_cases (at)`,
+}}, {oldest: 13, statements: []string{
+	// A school's own list of people, and until when it wants them to have activated
+	// (rolls.go): dates, or nothing.
+	`CREATE INDEX employments_school ON employments (school)`,
+	`CREATE INDEX enrolments_school ON enrolments (school)`,
+	`CREATE TABLE school_deadlines (school {text} NOT NULL PRIMARY KEY, staff {text} NOT NULL, pupils {text} NOT NULL, parents {text} NOT NULL)`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

@@ -38,6 +38,7 @@ const (
 	domainBrowser  // whose a browser's session is
 	domainFactor   // codes of administrators
 	domainStem     // how surnames begin
+	domainSupport  // from where somebody wrote to support
 )
 
 // keyed is a digest with the version of the key that made it.

@@ -15,6 +15,8 @@
 //	    ├─ Journal      who was on the Wi-Fi when
 //	    ├─ WebSessions  browsers that are signed in
 //	    ├─ Rights       who administers what; Factors their second factors, BreakGlass the account beside them
+//	    ├─ Queue        what curators have to decide, and have decided
+//	    ├─ Support      what people wrote to us
 //	    └─ Audit        hash-chained trail
 //
 // Every write runs in one transaction that ends by taking numbers from the one
@@ -156,7 +158,10 @@ func (db *DB) prepare(ctx context.Context) error {
 	if err := db.fillTryRecords(ctx); err != nil {
 		return err
 	}
-	return db.fillCityLogins(ctx)
+	if err := db.fillCityLogins(ctx); err != nil {
+		return err
+	}
+	return db.fillQuestions(ctx)
 }
 
 // checkKeyset opens a proof that was sealed with the newest keys the database

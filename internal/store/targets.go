@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"time"
 
-	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/provision"
+	"schoolbridge/provision/match"
 )
 
 // Targets keeps of every account in every target what cannot be derived from
@@ -113,6 +113,7 @@ func targetKey(id identity.PersonID, target string) string { return target + "/"
 
 // storedTarget is one row of targets.
 type storedTarget struct {
+	person identity.PersonID
 	target string
 	provision.Row
 	seen       uint64
@@ -123,17 +124,22 @@ type storedTarget struct {
 
 // targetRows reads the rows of one person in all targets, in their order.
 func (t *tx) targetRows(id identity.PersonID) ([]storedTarget, error) {
+	return t.targetsWhere("person = ? ORDER BY target", id[:])
+}
+
+func (t *tx) targetsWhere(condition string, args ...any) ([]storedTarget, error) {
 	var rows []storedTarget
-	err := t.each(`SELECT target, object, name, stamp, observed, password_epoch, password_at, revision, seen, failures, due, urgent, renaming FROM targets
-		WHERE person = ? ORDER BY target`, []any{id[:]}, func(scan func(...any) error) error {
+	err := t.each(`SELECT person, target, object, name, stamp, observed, password_epoch, password_at, revision, seen, failures, due, urgent, renaming FROM targets
+		WHERE `+condition, args, func(scan func(...any) error) error {
 		var r storedTarget
-		var name, observed []byte
+		var id, name, observed []byte
 		var epoch uint64
 		var due int64
-		if err := scan(&r.target, &r.Object, &name, &r.Stamp, &observed, &epoch, &r.passwordAt, &r.Revision, &r.seen, &r.Failures, &due, &r.urgent, &r.Rename); err != nil {
+		if err := scan(&id, &r.target, &r.Object, &name, &r.Stamp, &observed, &epoch, &r.passwordAt, &r.Revision, &r.seen, &r.Failures, &due, &r.urgent, &r.Rename); err != nil {
 			return err
 		}
-		key := targetKey(id, r.target)
+		r.person = personID(id)
+		key := targetKey(r.person, r.target)
 		text, err := t.db.keys.open("targets", key, "name", name)
 		if err != nil {
 			return err
@@ -146,19 +152,6 @@ func (t *tx) targetRows(id identity.PersonID) ([]storedTarget, error) {
 		return nil
 	})
 	return rows, err
-}
-
-func (t *tx) targetRow(id identity.PersonID, target string) (storedTarget, error) {
-	rows, err := t.targetRows(id)
-	if err != nil {
-		return storedTarget{}, err
-	}
-	for _, r := range rows {
-		if r.target == target {
-			return r, nil
-		}
-	}
-	return storedTarget{}, identity.ErrNotFound
 }
 
 // Due implements provision.Queue.
@@ -186,99 +179,54 @@ func (s *Targets) Due(ctx context.Context, target string, now time.Time, limit i
 	return ids, nil
 }
 
-// Job implements provision.Queue. The password comes only while it lives and
-// belongs to the credential of now.
-func (s *Targets) Job(ctx context.Context, target string, id identity.PersonID, now time.Time) (provision.Job, error) {
-	job := provision.Job{Person: id, Now: now}
-	err := s.db.read(ctx, func(t *tx) error {
-		row, err := t.targetRow(id, target)
-		if err != nil {
-			return err
-		}
-		job.Row, job.Urgent = row.Row, row.urgent
-		entries, err := t.entries("PERSON = ?", id[:])
-		if err != nil || len(entries) == 0 {
-			return err
-		}
-		job.Entry = entries[0]
-		var ids []string
-		for _, a := range job.Entry.Affiliations {
-			ids = append(ids, string(a.School))
-		}
-		if job.Schools, err = t.schoolsOf(ids); err != nil {
-			return err
-		}
-		if job.Positions, err = t.positionsOf(job.Entry.Affiliations); err != nil {
-			return err
-		}
-		w, err := t.waitingPassword(id)
-		if errors.Is(err, identity.ErrNotFound) {
-			return nil
-		}
-		if err != nil || !w.alive(now) || w.Epoch != job.Entry.Epoch {
-			return err
-		}
-		job.Password, err = t.openPassword(id, w)
-		return err
-	})
-	if err != nil {
-		return provision.Job{}, fmt.Errorf("read account in target: %w", err)
-	}
-	return job, nil
-}
-
-// positionsOf reads what Кадры says that people are.
-func (t *tx) positionsOf(list []directory.Affiliation) (map[person.RecordRef]string, error) {
-	var positions map[person.RecordRef]string
-	for _, a := range list {
-		if a.Record.Kind != person.RecordEmployment {
-			continue
-		}
-		row, err := t.employment(string(a.Record.ID))
-		if err != nil {
-			return nil, err
-		}
-		if row.Position != "" {
-			if positions == nil {
-				positions = map[person.RecordRef]string{}
-			}
-			positions[a.Record] = row.Position
-		}
-	}
-	return positions, nil
-}
-
-func (t *tx) employment(key string) (person.Employment, error) {
-	var sealed []byte
-	err := t.row("SELECT sealed FROM employments WHERE key = ?", key).Scan(&sealed)
-	if isNoRows(err) {
-		return person.Employment{}, nil
-	}
-	if err != nil {
-		return person.Employment{}, err
-	}
-	row, err := t.db.keys.decode(person.RecordEmployment, key, sealed)
-	if err != nil {
-		return person.Employment{}, err
-	}
-	return row.(person.Employment), nil
-}
-
-func (t *tx) schoolsOf(ids []string) (map[person.SchoolID]person.School, error) {
-	found := map[person.SchoolID]person.School{}
-	return found, batches(ids, inList, func(ids []string) error {
-		return t.each("SELECT key, nsi, name, founder, district FROM schools WHERE gone = '' AND key IN ("+marks(len(ids))+")", anys(ids),
-			func(scan func(...any) error) error {
-				var s person.School
-				err := scan(&s.ID, &s.NSI, &s.Name, &s.Founder, &s.District)
-				found[s.ID] = s
-				return err
-			})
-	})
-}
-
 // Save implements provision.Queue.
 func (s *Targets) Save(ctx context.Context, target string, id identity.PersonID, revision uint64, pass provision.Pass, failures int, due time.Time) error {
+	err := s.db.write(ctx, func(t *tx) error {
+		saved, err := t.savePass(target, provision.Saving{Person: id, Revision: revision, Pass: pass, Failures: failures, Due: due})
+		if err == nil && !saved {
+			err = identity.ErrConflict
+		}
+		return err
+	})
+	return s.saved(err)
+}
+
+// SaveAll implements provision.Queue, in one transaction.
+func (s *Targets) SaveAll(ctx context.Context, target string, list []provision.Saving) (map[identity.PersonID]bool, error) {
+	saved := map[identity.PersonID]bool{}
+	err := s.db.write(ctx, func(t *tx) error {
+		clear(saved)
+		for _, one := range list {
+			ok, err := t.savePass(target, one)
+			if err != nil {
+				return err
+			}
+			if ok {
+				saved[one.Person] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, s.saved(err)
+	}
+	return saved, nil
+}
+
+func (s *Targets) saved(err error) error {
+	if s.db.driver.Duplicate(err) {
+		err = ErrShared
+	}
+	if err != nil {
+		return fmt.Errorf("save pass: %w", err)
+	}
+	return nil
+}
+
+// savePass writes a pass; false where the row has moved on, and nothing is written
+// then.
+func (t *tx) savePass(target string, one provision.Saving) (bool, error) {
+	id, pass := one.Person, one.Pass
 	var object, stamp, observed, epoch any // NULL leaves what is there
 	if pass.Object != nil {
 		object = pass.Object
@@ -289,48 +237,44 @@ func (s *Targets) Save(ctx context.Context, target string, id identity.PersonID,
 	if !pass.Observed.At.IsZero() {
 		epoch = pass.Observed.PasswordEpoch
 	}
-	now := micros(s.db.now())
-	err := s.db.write(ctx, func(t *tx) error {
-		sid, err := t.publishPass(id, target, pass, epoch)
-		if err != nil {
-			return err
-		}
-		erased, err := t.isErased(id)
-		if err != nil {
-			return err
-		}
-		if epoch != nil {
-			seen := pass.Observed
-			if erased {
-				seen = nameless(seen)
-			}
-			if observed, err = s.db.keys.sealJSON("targets", targetKey(id, target), "observed", seen); err != nil {
-				return err
-			}
-		}
-		n, err := t.count(`UPDATE targets SET object = COALESCE(?, object), sid = ?, stamp = COALESCE(?, stamp), observed = COALESCE(?, observed),
-			password_epoch = COALESCE(?, password_epoch), revision = revision + 1, seen = CASE WHEN ? THEN seen ELSE revision + 1 END, failures = ?,
-			urgent = CASE WHEN ? THEN urgent ELSE 0 END, due = ?, updated = ?, off_at = CASE WHEN ? THEN ? ELSE off_at END,
-			moved_at = CASE WHEN ? THEN ? ELSE moved_at END, renamed_at = CASE WHEN ? THEN ? ELSE renamed_at END,
-			renaming = CASE WHEN ? THEN 0 ELSE renaming END
-			WHERE person = ? AND target = ? AND revision = ?`,
-			object, sid, stamp, observed, epoch, pass.Again, failures, pass.Again, micros(due), now, pass.Made[provision.Off], now,
-			pass.Made[provision.Move], now, pass.Made[provision.Rename], now, pass.Renamed, id[:], target, revision)
-		if err == nil && n == 0 {
-			err = identity.ErrConflict
-		}
-		if err != nil || pass.Delivered == nil {
-			return err
-		}
-		return t.delivered(id, target, *pass.Delivered)
-	})
-	if s.db.driver.Duplicate(err) {
-		err = ErrShared
-	}
+	now := micros(t.db.now())
+	sid, err := t.publishPass(id, target, pass, epoch)
 	if err != nil {
-		return fmt.Errorf("save pass: %w", err)
+		return false, err
 	}
-	return nil
+	erased, err := t.isErased(id)
+	if err != nil {
+		return false, err
+	}
+	if epoch != nil {
+		seen := pass.Observed
+		if erased {
+			seen = nameless(seen)
+		}
+		if observed, err = t.db.keys.sealJSON("targets", targetKey(id, target), "observed", seen); err != nil {
+			return false, err
+		}
+	}
+	n, err := t.count(`UPDATE targets SET object = COALESCE(?, object), sid = ?, stamp = COALESCE(?, stamp), observed = COALESCE(?, observed),
+		password_epoch = COALESCE(?, password_epoch), revision = revision + 1, seen = CASE WHEN ? THEN seen ELSE revision + 1 END, failures = ?,
+		urgent = CASE WHEN ? THEN urgent ELSE 0 END, due = ?, updated = ?, off_at = CASE WHEN ? THEN ? ELSE off_at END,
+		moved_at = CASE WHEN ? THEN ? ELSE moved_at END, renamed_at = CASE WHEN ? THEN ? ELSE renamed_at END,
+		renaming = CASE WHEN ? THEN 0 ELSE renaming END
+		WHERE person = ? AND target = ? AND revision = ?`,
+		object, sid, stamp, observed, epoch, pass.Again, one.Failures, pass.Again, micros(one.Due), now, pass.Made[provision.Off], now,
+		pass.Made[provision.Move], now, pass.Made[provision.Rename], now, pass.Renamed, id[:], target, one.Revision)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	if observed != nil {
+		if err := t.requeueTarget(id, pass.Observed.Problems); err != nil {
+			return false, err
+		}
+	}
+	if pass.Delivered == nil {
+		return true, nil
+	}
+	return true, t.delivered(id, target, *pass.Delivered)
 }
 
 // publishPass lets the directory know where a pass changes whether the target
@@ -454,14 +398,14 @@ func (s *Targets) Status(ctx context.Context, id identity.PersonID) ([]provision
 		waits := err == nil && w.alive(s.db.now())
 		for _, r := range rows {
 			o := r.Observed
-			duplicates, err := t.duplicatesOf(id, r)
-			if err != nil {
+			duplicates := map[identity.PersonID][]match.Problem{}
+			if err := t.duplicates(r.target, []identity.PersonID{id}, duplicates); err != nil {
 				return err
 			}
 			list = append(list, provision.Status{
 				Account: r.account(), Pending: r.Revision > r.seen || o.At.IsZero(), Ready: o.Ready && len(o.Problems) == 0,
 				Enabled: o.Enabled, UPN: o.UPN, Problems: o.Problems, Seen: o.At, Next: r.due, Failures: r.Failures,
-				Waiting: waits, Duplicates: duplicates,
+				Waiting: waits, Duplicates: duplicates[id],
 			})
 		}
 		return nil

@@ -10,6 +10,7 @@ import (
 	"schoolbridge/internal/identity"
 	"schoolbridge/provision"
 	"schoolbridge/provision/match"
+	"schoolbridge/provision/queue"
 )
 
 var _ provision.Tries = (*Accounts)(nil)
@@ -38,7 +39,10 @@ func (a *Accounts) KeepTry(ctx context.Context, try provision.Try) error {
 		if err := t.exec("INSERT INTO tries (digest, version, at, sealed) VALUES (?, ?, ?, ?)", d.digest, d.version, micros(try.At), sealed); err != nil {
 			return err
 		}
-		return t.putTryRecords(d, try.Records)
+		if err := t.putTryRecords(d, try.Records); err != nil || try.Decision != match.Manual {
+			return err
+		}
+		return t.requeue(queue.Stem(queue.Activation, d.digest))
 	})
 	if err != nil {
 		return fmt.Errorf("keep a try to activate: %w", err)
@@ -81,6 +85,9 @@ func (t *tx) dropTry(subject identity.Subject, upTo int64) error {
 		if err == nil && n > 0 {
 			err = t.exec("DELETE FROM try_records WHERE digest = ? AND version = ?", d.digest, d.version)
 		}
+		if err == nil && n > 0 {
+			err = t.forgetQuestion(queue.Stem(queue.Activation, d.digest))
+		}
 		if err != nil {
 			return err
 		}
@@ -116,14 +123,14 @@ func (t *tx) tries(f func(provision.Try) error) error {
 // triesFrom gives those whose city accounts' digests begin with a prefix, each
 // with its digest.
 func (t *tx) triesFrom(prefix []byte, f func(digest []byte, try provision.Try) error) error {
-	after, version := append([]byte{}, prefix...), int64(0)
+	after, version, end := append([]byte{}, prefix...), int64(0), behind(prefix)
 	for {
 		n := 0
-		err := t.each("SELECT digest, version, sealed FROM tries WHERE (digest, version) > (?, ?) ORDER BY digest, version LIMIT ?",
-			[]any{after, version, loadPage}, func(scan func(...any) error) error {
+		err := t.each("SELECT digest, version, sealed FROM tries WHERE (digest, version) > (?, ?) AND digest <= ? ORDER BY digest, version LIMIT ?",
+			[]any{after, version, end, loadPage}, func(scan func(...any) error) error {
 				var sealed []byte
 				var try provision.Try
-				if err := scan(&after, &version, &sealed); err != nil || !bytes.HasPrefix(after, prefix) {
+				if err := scan(&after, &version, &sealed); err != nil {
 					return err
 				}
 				n++

@@ -15,6 +15,7 @@ import (
 type run struct {
 	*Target
 	job      provision.Job
+	seen     *survey // what was read beforehand; nil: nothing
 	w        wanted
 	problems []match.Problem
 	dropped  map[kind]bool // changes that were given up, with a problem

@@ -2,6 +2,7 @@ package ad
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -84,7 +85,8 @@ func controlWords(s string) string {
 }
 
 // compare gives what has to be changed about an object to make it what is
-// wanted: first what goes into the stamped modify, then move, then groups.
+// wanted: first what goes into the stamped modify, then move, then groups. One that
+// the brake keeps from being switched off stays as it is.
 func compare(w wanted, o object, job provision.Job, l layout) []change {
 	var list []change
 	if c, now := control(o.Control, w.Enabled, l.expire), o.Control&^(uacLockout|uacPasswordExpired); c != now {
@@ -140,6 +142,9 @@ func compare(w wanted, o object, job provision.Job, l layout) []change {
 		if l.knows(g) && !containsDN(w.Groups, g) {
 			list = append(list, change{leave, "", g, g, provision.WhyGroup})
 		}
+	}
+	if job.Keep[provision.Off] { // the mark is written with the first stamp
+		list = slices.DeleteFunc(list, func(c change) bool { return c.kind != setMark })
 	}
 	return list
 }

@@ -26,7 +26,12 @@ var errBehind = errors.New("the domain controller is another one than before and
 // errBehind where that, or its stamp, may be so on this controller alone. What is
 // enabled and has to be off does not wait for that: disabling makes no second account.
 func (r *run) known(ctx context.Context) (object, error) {
-	o, err := r.read(ctx, ldapclient.GUID(r.job.Row.Object))
+	id := ldapclient.GUID(r.job.Row.Object)
+	o, seen := r.seen.object(id)
+	var err error
+	if !seen {
+		o, err = r.read(ctx, id)
+	}
 	gone := errors.Is(err, ldapclient.ErrNotFound) && r.job.Row.Object != nil
 	off := !r.w.Enabled && o.enabled() && marked(o, r.job.Person)
 	if r.elsewhere() && (gone || err == nil && kept(o.Stamp) != r.job.Row.Stamp && !off) {
@@ -51,7 +56,7 @@ func (r *run) behind() provision.Pass {
 
 // dispossessed says that the directory took the account's name, because another
 // controller had given it to another object too.
-func (o object) dispossessed() bool { return strings.HasPrefix(o.Name, duplicates.SparePrefix) }
+func (o object) dispossessed() bool { return duplicates.Dispossessed(o.Name) }
 
 // nameOf is the name that is the account's by right.
 func (r *run) nameOf(o object) string {
@@ -66,11 +71,7 @@ func (r *run) nameOf(o object) string {
 // twice.
 func (r *run) meetRivals(ctx context.Context, o *object) error {
 	name := r.nameOf(*o)
-	filter := "(sAMAccountName=" + ldapclient.EscapeFilter(name) + ")"
-	if o.UPN != "" {
-		filter = "(|" + filter + "(userPrincipalName=" + ldapclient.EscapeFilter(o.UPN) + "))"
-	}
-	found, err := r.search(ctx, filter)
+	found, err := r.named(ctx, name, o.UPN)
 	if err != nil {
 		return err
 	}
@@ -87,4 +88,32 @@ func (r *run) meetRivals(ctx context.Context, o *object) error {
 		r.say(match.Problem{Code: match.ADConflict, Arg: name})
 	}
 	return nil
+}
+
+// named gives the objects that have a name or, where it is not "", a UPN, each once.
+func (r *run) named(ctx context.Context, name, upn string) ([]object, error) {
+	if found, certain := r.namedBefore(name, upn); certain {
+		return found, nil
+	}
+	filter := "(sAMAccountName=" + ldapclient.EscapeFilter(name) + ")"
+	if upn != "" {
+		filter = "(|" + filter + "(userPrincipalName=" + ldapclient.EscapeFilter(upn) + "))"
+	}
+	return r.search(ctx, filter)
+}
+
+// namedBefore is named by what was read beforehand; false: it is not certain.
+func (r *run) namedBefore(name, upn string) ([]object, bool) {
+	found, certain := r.seen.with(samName, name)
+	found = slices.Clone(found)
+	if upn == "" || !certain {
+		return found, certain
+	}
+	more, certain := r.seen.with(principalName, upn)
+	for _, o := range more {
+		if !slices.ContainsFunc(found, func(f object) bool { return f.ID == o.ID }) {
+			found = append(found, o)
+		}
+	}
+	return found, certain
 }

@@ -47,7 +47,7 @@ func (r *run) unneeded(ctx context.Context) (provision.Pass, error) {
 	if r.job.Row.Name == "" {
 		return r.nothing(), nil
 	}
-	found, err := r.lookUp(ctx, "sAMAccountName", r.job.Row.Name)
+	found, err := r.holders(ctx, samName, r.job.Row.Name)
 	if err != nil {
 		return provision.Pass{}, err
 	}
@@ -161,12 +161,20 @@ func (r *run) inDoubt(ctx context.Context, cause error) (provision.Pass, error) 
 
 // byNames gives the objects that have the account's names.
 func (r *run) byNames(ctx context.Context) ([]object, error) {
-	found, err := r.lookUp(ctx, "sAMAccountName", r.w.Name)
+	found, err := r.holders(ctx, samName, r.w.Name)
 	if err != nil || r.w.UPN == "" {
 		return found, err
 	}
-	more, err := r.lookUp(ctx, "userPrincipalName", r.w.UPN)
-	return append(found, more...), err
+	more, err := r.holders(ctx, principalName, r.w.UPN)
+	return append(found[:len(found):len(found)], more...), err
+}
+
+// holders gives the objects that have a name.
+func (r *run) holders(ctx context.Context, attribute, value string) ([]object, error) {
+	if found, certain := r.seen.with(attribute, value); certain {
+		return found, nil
+	}
+	return r.lookUp(ctx, attribute, value)
 }
 
 // own gives the object that has the person's mark, among those found or

@@ -112,25 +112,49 @@ func (f *fake) find(dn string) *thing {
 
 func (f *fake) Search(_ context.Context, q ldapclient.Query) (list []ldapclient.Entry, err error) {
 	err = f.around("search", func() error {
-		base := f.find(q.Base)
-		if base == nil {
-			return result(32, 0)
-		}
-		for _, t := range append([]*thing{f.root}, f.objects...) {
-			if q.Scope == ldapclient.ScopeBase && t != base || t == nil ||
-				q.Scope == ldapclient.ScopeOne && !ldapclient.SameDN(ldapclient.Parent(t.dn), base.dn) || q.Scope == ldapclient.ScopeSub && !ldapclient.Under(t.dn, base.dn) {
-				continue
-			}
-			if q.Filter == "" || t.matches(q.Filter) {
-				list = append(list, f.entry(t, q.Attributes))
-			}
-		}
-		return nil
+		list, err = f.look(q)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return list, nil
+}
+
+func (f *fake) look(q ldapclient.Query) (list []ldapclient.Entry, err error) {
+	base := f.find(q.Base)
+	if base == nil {
+		return nil, result(32, 0)
+	}
+	for _, t := range append([]*thing{f.root}, f.objects...) {
+		if q.Scope == ldapclient.ScopeBase && t != base || t == nil ||
+			q.Scope == ldapclient.ScopeOne && !ldapclient.SameDN(ldapclient.Parent(t.dn), base.dn) || q.Scope == ldapclient.ScopeSub && !ldapclient.Under(t.dn, base.dn) {
+			continue
+		}
+		if q.Filter == "" || t.matches(q.Filter) {
+			list = append(list, f.entry(t, q.Attributes))
+		}
+	}
+	return list, nil
+}
+
+// onlooker reads a fake without anything that happens around.
+type onlooker struct {
+	Client
+	ad *fake
+}
+
+func (o onlooker) Search(_ context.Context, q ldapclient.Query) ([]ldapclient.Entry, error) {
+	o.ad.mu.Lock()
+	defer o.ad.mu.Unlock()
+	return o.ad.look(q)
+}
+
+func (o onlooker) Server() string {
+	if n, ok := o.Client.(namer); ok {
+		return n.Server()
+	}
+	return ""
 }
 
 func (f *fake) entry(t *thing, names []string) ldapclient.Entry {

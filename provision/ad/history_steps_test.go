@@ -347,9 +347,21 @@ func (y *city) rename(e event) string {
 		}
 		return c.login() + " is refused " + to
 	}
+	if errors.Is(err, identity.ErrConflict) && y.given[to] == nil && y.elsewhere(to) {
+		return c.login() + " is refused " + to + ", a login elsewhere"
+	}
 	y.must(err)
 	y.give(c, to)
 	return c.login() + " to " + to
+}
+
+// elsewhere says that a name is, or was, somebody's login at mos.ru or in the ЭЖД:
+// nobody is called so who was not before.
+func (y *city) elsewhere(name string) bool {
+	bare := func(login string) string { return strings.TrimRight(person.FoldName(login), "xyz") } // as it was before it changed
+	return slices.ContainsFunc(y.people, func(h *human) bool {
+		return person.FoldName(h.ezhd) == name || slices.ContainsFunc(h.accounts, func(c *citizen) bool { return bare(c.login()) == bare(name) })
+	})
 }
 
 func (y *city) turn(e event) string {

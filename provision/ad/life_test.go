@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -154,7 +155,11 @@ func (s *site) settle(target *ad.Target, a *account) provision.Pass {
 	s.t.Helper()
 	for range 200 {
 		job := a.job()
+		idle, failed := target.Idle(s.t.Context(), []provision.Job{job})
 		p, err := target.Bring(s.t.Context(), job)
+		if err == nil && failed == nil && idle[0] != nil && !reflect.DeepEqual(*idle[0], p) {
+			s.t.Errorf("the pass came to %+v, and without it was told %+v", p, *idle[0])
+		}
 		switch {
 		case errors.Is(err, identity.ErrUnreachable):
 		case err != nil:
@@ -224,7 +229,8 @@ func life(t *testing.T, s *site) {
 	a := newAccount(t, "evann")
 	a.password = waits(1, "Zimorodok-2021", 1)
 
-	s.ready(s.settle(s.target, a))
+	p := s.settle(s.target, a)
+	s.ready(p)
 	e := s.one(a)
 	if e.Text("userAccountControl") != "66048" || e.Text("cn") != "evann" || !ldapclient.SameDN(ldapclient.Parent(e.DN), place) ||
 		!slices.Equal(e.Texts("memberOf"), []string{"CN=staff-49,OU=groups," + managed}) {
@@ -233,7 +239,7 @@ func life(t *testing.T, s *site) {
 	for _, name := range []string{"evann@uao.obr.mos.ru", netbios + `\evann`, "evann@" + realm} {
 		s.must(s.bind(name, "Zimorodok-2021"))
 	}
-	p := s.settle(s.target, a)
+	p = s.settle(s.target, a)
 	if p.Wrote != 0 {
 		t.Errorf("a pass with nothing to do writes: %+v", p)
 	}
@@ -280,25 +286,47 @@ func life(t *testing.T, s *site) {
 
 	// Suspended, back again, gone.
 	for _, step := range []struct {
-		change  func()
-		control string
+		change   func()
+		control  string
+		password identity.Password // of now; none opens a disabled account
 	}{
-		{func() { a.entry.State = directory.StateSuspended }, "66050"},
-		{func() { a.entry.State = directory.StateActive; a.password = waits(4, "Zimorodok-2023", 3) }, "66048"},
-		{func() { a.entry.Affiliations = nil }, "66050"},
+		{func() { a.entry.State = directory.StateSuspended }, "66050", "Zimorodok-2022"},
+		{func() { a.entry.State = directory.StateActive; a.password = waits(4, "Zimorodok-2023", 3) }, "66048", "Zimorodok-2023"},
+		{func() { a.entry.State = directory.StateSuspended }, "66050", "Zimorodok-2023"},
+		{func() { a.entry.Epoch, a.password = 4, waits(5, "Zimorodok-2024", 4) }, "66050", "Zimorodok-2024"},
+		{func() { a.entry.State, a.password = directory.StateActive, nil }, "66048", "Zimorodok-2024"}, // days later
+		{func() { a.entry.Affiliations = nil; a.entry.Epoch, a.password = 5, waits(6, "Zimorodok-2025", 5) }, "66050", "Zimorodok-2025"},
 	} {
 		a.trigger(step.change)
 		s.ready(s.settle(s.target, a))
 		if got := s.one(a).Text("userAccountControl"); got != step.control {
 			t.Errorf("userAccountControl %s, want %s", got, step.control)
 		}
+		if err := s.bind("evann@uao.obr.mos.ru", step.password); (step.control == "66048") != (err == nil) {
+			t.Errorf("userAccountControl %s, sign-in: %v", step.control, err)
+		}
 	}
 	if groups := s.one(a).Texts("memberOf"); len(groups) != 0 {
 		t.Errorf("a leaver is member of %q", groups)
 	}
 
+	// Held by the brake: nothing but the password.
+	a.trigger(func() { a.entry = teacher(a.entry.Person, "evann", "49"); a.entry.Epoch = 5 })
+	s.ready(s.settle(s.target, a))
+	a.trigger(func() { a.entry.Affiliations = nil; a.entry.Epoch, a.password = 6, waits(7, "Zimorodok-2026", 6) })
+	job := a.job()
+	job.Keep = provision.Drastic{provision.Off: true}
+	p, err := s.target.Bring(ctx, job)
+	s.must(err)
+	if a.save(job.Row.Revision, p); p.Observed.Ready || len(p.Observed.Problems) != 0 || !p.Observed.Enabled || a.password != nil || len(s.one(a).Texts("memberOf")) != 1 {
+		t.Errorf("%+v", p)
+	}
+	s.must(s.bind("evann@uao.obr.mos.ru", "Zimorodok-2026"))
+	a.trigger(func() {})
+	s.ready(s.settle(s.target, a))
+
 	// A mark changed by hand ends it.
-	a.trigger(func() { a.entry = teacher(a.entry.Person, "evann", "49"); a.password = waits(5, "Zimorodok-2024", 3) })
+	a.trigger(func() { a.entry = teacher(a.entry.Person, "evann", "49"); a.password = waits(8, "Zimorodok-2027", 6) })
 	s.must(s.admin.Modify(ctx, e.DN[:strings.Index(e.DN, ",")]+","+place, []ldapclient.Change{{Op: ldapclient.Replace, Attribute: ldapclient.Texts("employeeNumber", "4711")}}))
 	if p := s.settle(s.target, a); problems(p) != string(match.OwnerMarkChanged) || p.Wrote != 0 || p.Observed.Enabled {
 		t.Errorf("%+v", p)

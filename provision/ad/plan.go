@@ -13,7 +13,11 @@ import (
 
 // Plan says what Bring would write as things stand, and writes nothing.
 func (t *Target) Plan(ctx context.Context, job provision.Job) (provision.Plan, error) {
-	r := &run{Target: t, job: job, dropped: map[kind]bool{}}
+	return t.planWith(ctx, job, nil)
+}
+
+func (t *Target) planWith(ctx context.Context, job provision.Job, seen *survey) (provision.Plan, error) {
+	r := &run{Target: t, job: job, seen: seen, dropped: map[kind]bool{}}
 	plan, err := r.plan(ctx)
 	if unreadable(err) {
 		return provision.Plan{Action: provision.ActionProblem, Problems: []match.Problem{refused("read", err)}}, nil

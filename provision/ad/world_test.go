@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -122,7 +123,11 @@ func (w *world) settle() provision.Pass {
 	w.t.Helper()
 	for range 12 {
 		job := w.job()
+		idle := w.together(job)
 		p, err := w.target.Bring(w.t.Context(), job)
+		if err == nil && w.ad.before == nil && w.ad.after == nil {
+			w.sameAs(idle, job, p)
+		}
 		if err != nil {
 			if !errors.Is(err, identity.ErrUnreachable) {
 				w.t.Fatalf("bring: %v", err)
@@ -136,6 +141,37 @@ func (w *world) settle() provision.Pass {
 	}
 	w.t.Fatalf("no end: row %+v\n%s", w.row, w.state())
 	return provision.Pass{}
+}
+
+// together looks at the account as at many at once, whose plan is that of one.
+func (w *world) together(job provision.Job) *provision.Pass {
+	w.t.Helper()
+	target := *w.target
+	target.client = onlooker{w.target.client, w.ad}
+	one, err := target.Plan(w.t.Context(), job)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	plans, err := target.PlanAll(w.t.Context(), []provision.Job{job})
+	if err != nil || !reflect.DeepEqual(plans[0], one) {
+		w.t.Errorf("planned alone %+v, together %+v, %v", one, plans, err)
+	}
+	passes, err := target.Idle(w.t.Context(), []provision.Job{job})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return passes[0]
+}
+
+// sameAs: what was told without a pass is what the pass came to, and of an account
+// with which all is well it is told.
+func (w *world) sameAs(idle *provision.Pass, job provision.Job, p provision.Pass) {
+	w.t.Helper()
+	well := p.Observed.Ready && p.Wrote == 0 && !p.Again && len(job.Row.Object) > 0 && job.Entry != nil && p.Observed.Name != "" &&
+		job.Row.Observed.Server == p.Observed.Server
+	if idle == nil && well || idle != nil && !reflect.DeepEqual(*idle, p) {
+		w.t.Errorf("the pass came to %+v, and without it was told %+v", p, idle)
+	}
 }
 
 // state is everything in the directory that people would notice.

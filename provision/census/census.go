@@ -81,14 +81,11 @@ type key [16]byte
 // Count is a census under way. Use it from one goroutine: first everything but
 // rows, then AddRow, then Close.
 type Count struct {
-	today    person.Date
-	schools  []person.School
+	backing
 	figures  []Figures
 	bySchool map[person.SchoolID]int32
 	merged   map[person.RecordID]person.RecordID
-	known    map[key]struct{} // ЭЖД logins that were seen
-	tries    []provision.Try
-	targets  []Target
+	known    map[key]struct{}           // ЭЖД logins that were seen
 	wanted   map[person.RecordRef]int32 // rows that tries speak of: a person's number, -1: not met
 	people   map[key]int32              // by what makes rows one person's
 	above    []int32                    // union-find
@@ -101,7 +98,7 @@ type Count struct {
 
 // New begins a census of a day.
 func New(today person.Date) *Count {
-	return &Count{today: today, bySchool: map[person.SchoolID]int32{}, merged: map[person.RecordID]person.RecordID{}, known: map[key]struct{}{},
+	return &Count{backing: backing{today: today}, bySchool: map[person.SchoolID]int32{}, merged: map[person.RecordID]person.RecordID{}, known: map[key]struct{}{},
 		wanted: map[person.RecordRef]int32{}, people: map[key]int32{}, numbers: map[person.SNILS]*number{}}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"schoolbridge/internal/person"
+	"schoolbridge/provision"
 	"schoolbridge/provision/match"
 )
 
@@ -55,11 +56,46 @@ func (c *Count) List(ctx context.Context, names Names, ask Ask, emit func(Item) 
 
 // items are the findings of one school with their names.
 func (c *Count) items(ctx context.Context, names Names, ask Ask, list []finding) ([]Item, error) {
-	keys := map[person.RecordKind][]string{}
-	for _, f := range list {
+	items, err := c.named(ctx, names, c.pin(list), ask.Behind, ask.Deadlines)
+	slices.SortStableFunc(items, func(a, b Item) int {
+		return cmp.Or(cmp.Compare(a.FIO, b.FIO), cmp.Compare(a.Record, b.Record), cmp.Compare(a.Problem.Code, b.Problem.Code), cmp.Compare(a.Problem.Arg, b.Problem.Arg))
+	})
+	return items, err
+}
+
+// backing is what findings point to.
+type backing struct {
+	today   person.Date
+	schools []person.School
+	tries   []provision.Try
+	targets []Target
+}
+
+// pinned is a finding with the key of its row.
+type pinned struct {
+	finding
+	kind person.RecordKind // 0: there is no row
+	key  string
+}
+
+func (c *Count) pin(list []finding) []pinned {
+	pins := make([]pinned, len(list))
+	for i, f := range list {
+		pins[i].finding = f
 		if f.entry >= 0 {
 			e := c.entries[f.entry]
-			keys[e.kind] = append(keys[e.kind], e.key)
+			pins[i].kind, pins[i].key = e.kind, e.key
+		}
+	}
+	return pins
+}
+
+// named gives findings their names, in their order.
+func (b *backing) named(ctx context.Context, names Names, list []pinned, behind bool, deadlines Deadlines) ([]Item, error) {
+	keys := map[person.RecordKind][]string{}
+	for _, f := range list {
+		if f.kind != 0 {
+			keys[f.kind] = append(keys[f.kind], f.key)
 		}
 	}
 	rows := map[person.RecordKind]map[string]any{}
@@ -74,34 +110,30 @@ func (c *Count) items(ctx context.Context, names Names, ask Ask, list []finding)
 	items := make([]Item, 0, len(list))
 	for _, f := range list {
 		item := Item{Problem: f.problem}
-		if f.entry >= 0 {
-			e := c.entries[f.entry]
-			if item.fill(rows[e.kind][e.key]); item.Record == "" && f.try < 0 {
+		if f.kind != 0 {
+			if item.fill(rows[f.kind][f.key]); item.Record == "" && f.try < 0 {
 				continue // gone meanwhile
 			}
 		}
 		if f.school >= 0 {
-			item.School = c.schools[f.school]
+			item.School = b.schools[f.school]
 		}
 		if f.role >= 0 {
 			item.Role = Roles[f.role]
 		}
 		if f.try >= 0 {
-			t := c.tries[f.try]
+			t := b.tries[f.try]
 			item.FIO, item.Login, item.At = person.JoinFIO(t.Last, t.First, t.Middle), t.Login, t.At
 		}
 		if f.target >= 0 {
-			t := c.targets[f.target]
+			t := b.targets[f.target]
 			item.Target, item.Login, item.At = t.Target, t.Login, t.At
 		}
-		if ask.Behind {
-			item.Deadline, item.Late = ask.Deadlines[f.role], ask.Deadlines.Late(int(f.role), c.today)
+		if behind {
+			item.Deadline, item.Late = deadlines[f.role], deadlines.Late(int(f.role), b.today)
 		}
 		items = append(items, item)
 	}
-	slices.SortStableFunc(items, func(a, b Item) int {
-		return cmp.Or(cmp.Compare(a.FIO, b.FIO), cmp.Compare(a.Record, b.Record), cmp.Compare(a.Problem.Code, b.Problem.Code), cmp.Compare(a.Problem.Arg, b.Problem.Arg))
-	})
 	return items, nil
 }
 

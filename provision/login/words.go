@@ -50,6 +50,12 @@ func Check(name string) error {
 	return nil
 }
 
+// Reserved says that a name is an account of Windows, Active Directory or another
+// system, or one that custom keeps for an office. Nobody gets it, whoever chose it: a
+// Linux PC that asks LDAP for the password of root, or of an account of its own, lets
+// him in as that one.
+func Reserved(name string) bool { return reserved[strings.ToLower(name)] }
+
 func letter(c byte) bool { return c >= 'a' && c <= 'z' }
 
 // reserved are whole names, as they look.

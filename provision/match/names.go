@@ -50,7 +50,7 @@ func (c *candidate) otherName(v *Verdict, ezhd []string, found []finding) (more 
 // freeEZHD is the first of the ЭЖД logins that can be an AD name and is nobody's.
 func (c *candidate) freeEZHD(ezhd []string) string {
 	for _, name := range ezhd {
-		if usableLogin(name) && len(name) <= person.SAMLimit && !c.hasName(name) {
+		if Usable(name) && len(name) <= person.SAMLimit && !c.hasName(name) {
 			return name
 		}
 	}

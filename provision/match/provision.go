@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"schoolbridge/internal/person"
+	"schoolbridge/provision/login"
 )
 
 // provision says what has to happen in Active Directory for a person with a
@@ -18,7 +19,7 @@ func (c *candidate) provision(v *Verdict, m *matched, pupils pupilResult) {
 	mine := c.records(m, pupils)
 	logins := c.ezhdLogins(mine)
 	accounts := c.accounts(mine)
-	tooLong := usableLogin(c.p.Login) && utf8.RuneCountInString(c.p.Login) > person.SAMLimit
+	tooLong := Usable(c.p.Login) && utf8.RuneCountInString(c.p.Login) > person.SAMLimit
 	if len(accounts) > 0 {
 		first := c.preferred(accounts, logins)
 		for _, i := range accounts {
@@ -163,9 +164,9 @@ func (c *candidate) loginDiffers(v *Verdict, logins []string) {
 func (c *candidate) create(v *Verdict, ezhd []string, tooLong bool) {
 	var found []finding
 	wanted := person.FoldName(c.p.Login)
-	if !usableLogin(c.p.Login) {
+	if !Usable(c.p.Login) {
 		found = append(found, beside(LoginNotUsable, "",
-			"логин mos.ru не может быть именем в AD (почта, телефон, СНИЛС или недопустимые знаки): задайте логин на mos.ru"))
+			"логин mos.ru не может быть именем в AD (почта, телефон, СНИЛС, недопустимые знаки или служебное имя): задайте логин на mos.ru"))
 	}
 	if wanted != "" {
 		found = append(found, c.taken(wanted)...)
@@ -188,8 +189,9 @@ func (c *candidate) create(v *Verdict, ezhd []string, tooLong bool) {
 	v.Provision = Provision{Kind: ProvisionCreate, SAM: c.sam()}
 }
 
-func usableLogin(login string) bool {
-	return person.UsableADName(login) == nil && person.Classify(login) == person.ShapeLogin
+// Usable says that a login may be the name of an account.
+func Usable(name string) bool {
+	return person.UsableADName(name) == nil && person.Classify(name) == person.ShapeLogin && !login.Reserved(name)
 }
 
 // taken says who has the wanted name: somebody, an account that nobody claims,
@@ -292,7 +294,7 @@ func shortened(name, login string) bool {
 // ADNames gives the names that must be free where an account is created for a
 // login, at most limit: what Decide has to know of Active Directory.
 func ADNames(login string, limit int) []string {
-	if !usableLogin(login) {
+	if !Usable(login) {
 		return nil
 	}
 	if utf8.RuneCountInString(login) <= person.SAMLimit {

@@ -5,8 +5,8 @@
 //
 //	activation, manual ─► try ───────┐
 //	provision claim, not certain ────┼─► Item ─► Decision ─► next activation, worker
-//	account in a target, in the way ─┘    ▲          │
-//	                                      └── undo ──┘
+//	account in a target, in the way ─┤    ▲          │
+//	support form ────────────────────┘    └── undo ──┘
 //
 // An answer is remembered together with a digest of what it was made from. As
 // long as that is the same, the question does not come again; when it changes,
@@ -37,10 +37,14 @@ const (
 	Activation Kind = "activation" // a city account that tried to be activated
 	Account    Kind = "account"    // an account that a target held before we came
 	Target     Kind = "target"     // a person's account that cannot be made or written
+	Support    Kind = "support"    // somebody wrote to us
 )
 
+// Kinds are all of them: first those for which people wait.
+var Kinds = []Kind{Activation, Support, Target, Account}
+
 // letters begin the ids of the kinds' items.
-var letters = map[Kind]string{Activation: "t", Account: "c", Target: "a"}
+var letters = map[Kind]string{Activation: "t", Account: "c", Target: "a", Support: "s"}
 
 // Verb is an answer.
 type Verb string
@@ -69,6 +73,7 @@ type Item struct {
 	Name     string               // sAMAccountName in question
 	Object   *provision.Object    // that the target holds
 	Proposal *duplicates.Proposal // of Account
+	Case     *Case                // of Support; Profile is what mos.ru said of whoever was signed in
 	Decided  *Decision            // the last answer that stands
 }
 
@@ -96,7 +101,7 @@ func (i *Item) Records() (refs []person.RecordRef) {
 // once more afterwards.
 func (i *Item) Moved() bool {
 	d := i.Decided
-	return d != nil && (d.Seen != i.Seen || d.Verb != Refuse && i.Kind != Account && i.At.After(d.At))
+	return d != nil && i.Kind != Support && (d.Seen != i.Seen || d.Verb != Refuse && i.Kind != Account && i.At.After(d.At))
 }
 
 // Open says that somebody has to decide.
@@ -191,11 +196,15 @@ func compared(value any) any {
 // See sets Seen and ID. about is what the item is about. What is seen of an
 // account is what claim plan compared; its id tells of the records as they are.
 func (i *Item) See(about []byte) error {
+	type plain person.RecordRef // as digests had it ever since
 	var rows []any
 	for _, r := range i.Rows {
-		rows = append(rows, r.Record, compared(r.Value), r.Holder)
+		rows = append(rows, plain(r.Record), compared(r.Value), r.Holder)
 	}
 	what := []any{i.Kind, i.Profile, i.Problems, rows, i.Name, i.Target}
+	if i.Case != nil {
+		what = append(what, i.Case)
+	}
 	if i.Proposal != nil {
 		what = append(what, i.Proposal.Seen)
 	}

@@ -49,6 +49,14 @@ func BenchmarkCensus(b *testing.B) {
 				return store.Row{Key: login, Digest: []byte(login), Record: registry.LoginRow{Login: login, School: school(i), Logins: 3}}
 			})
 			today := person.DateOf(time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC))
+			b.Run("roll", func(b *testing.B) { // of one school, as a page shows it
+				for b.Loop() {
+					rows, err := db.Rolls().Rows(b.Context(), school(7))
+					if err != nil || len(census.Roll(today, rows)) != pupils/1000*108/100 {
+						b.Fatal(len(rows), err)
+					}
+				}
+			})
 			for _, list := range []bool{false, true} {
 				b.Run(fmt.Sprintf("list=%v", list), func(b *testing.B) {
 					var before, after runtime.MemStats

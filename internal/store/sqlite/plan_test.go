@@ -44,7 +44,9 @@ var whole = map[string]string{
 var (
 	scan = regexp.MustCompile(`^SCAN (\S+)`)
 	// kindOnly is a search among all bindings of one kind: a scan in disguise.
-	kindOnly = regexp.MustCompile(`^SEARCH (b|bindings|targets) USING PRIMARY KEY \((kind|target)=\?\)$`)
+	kindOnly = regexp.MustCompile(`^SEARCH (b|mb|bindings|targets) USING PRIMARY KEY \((kind|target)=\?\)$`)
+	// targetOnly is a search among all accounts of a target.
+	targetOnly = regexp.MustCompile(`^SEARCH \S+ USING .*\(target=\?\)$`)
 	// older is a search among all that is as old.
 	older = regexp.MustCompile(`^SEARCH .*\(at<\?\)$`)
 	list  = regexp.MustCompile(`\((\?,)*\?\)`)
@@ -101,6 +103,9 @@ func TestPlans(t *testing.T) {
 		for _, step := range plan(t, db, query) {
 			if m := scan.FindStringSubmatch(step); m != nil && whole[m[1]] == "" || kindOnly.MatchString(step) {
 				t.Errorf("%s\n\treads a whole table: %s", query, step)
+			}
+			if strings.Contains(query, "person > ?") && targetOnly.MatchString(step) {
+				t.Errorf("%s\n\treads all accounts for each page of people: %s", query, step)
 			}
 			if word == "DELETE" && strings.Contains(query, "NOT EXISTS") && older.MatchString(step) {
 				t.Errorf("%s\n\tpasses by what stays while nobody else can write: %s", query, step)

@@ -258,6 +258,7 @@ func testJournalFind(t *testing.T, s *suite) {
 		"a device":              {journal.Query{Device: phone}, "a"},
 		"an address and device": {journal.Query{Device: phone, Address: netip.MustParseAddr("10.0.0.7")}, "a"},
 		"a person":              {journal.Query{Person: identity.PersonID{7}}, "a"},
+		"the newest one":        {journal.Query{Address: netip.MustParseAddr("10.0.0.7"), Most: 1}, "b"},
 		"a person by name":      {journal.Query{Person: identity.PersonID{9}, Name: "guest"}, "b"},
 		"a person and name":     {journal.Query{Person: identity.PersonID{7}, Name: "GUEST"}, "b a"},
 		"a person's that live":  {journal.Query{Person: identity.PersonID{7}, Live: true}, ""},

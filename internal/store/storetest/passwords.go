@@ -18,6 +18,7 @@ var passwordTests = []test{
 	{"Offers", testOffers},
 	{"LateOffers", testLateOffers},
 	{"PasswordDies", testPasswordDies},
+	{"PasswordDiesUndelivered", testPasswordDiesUndelivered},
 	{"PasswordsDie", testPasswordsDie},
 	{"PasswordWanted", testPasswordWanted},
 	{"DayKeys", testDayKeys},
@@ -179,6 +180,35 @@ func testPasswordDies(t *testing.T, s *suite) {
 	s.wants(t, "pruning takes the dead only", done.Person, "Snegir-2021")
 	check(t, s.Exec("UPDATE passwords SET epoch = 7"))
 	s.wants(t, "of another epoch than the person's", done.Person, "")
+}
+
+// testPasswordDiesUndelivered: what a target has is no password of now any more when
+// a newer one has died; who has none of it, or has it, is left alone.
+func testPasswordDiesUndelivered(t *testing.T, s *suite) {
+	_, done := s.orlovaInAD(t)
+	id := done.Person
+	check(t, s.Exec("UPDATE people SET epoch = 3"))
+	die := func(what string, want uint64, moves bool) {
+		t.Helper()
+		before := s.job(t, id)
+		s.now = s.now.Add(24 * time.Hour)
+		check(t, s.db.Passwords().Prune(t.Context(), s.now))
+		job := s.job(t, id)
+		if job.Row.Observed.PasswordEpoch != want || (job.Row.Revision != before.Row.Revision) != moves || job.Urgent {
+			t.Errorf("%s: epoch %d, revision %d after %d, urgent %v", what, job.Row.Observed.PasswordEpoch, job.Row.Revision, before.Row.Revision, job.Urgent)
+		}
+	}
+	s.offer(t, id, 3, "Snegir-2021")
+	s.save(t, id, provision.Pass{})
+	die("never delivered", 0, false)
+	s.offer(t, id, 3, "Snegir-2021")
+	s.deliver(t, id)
+	die("delivered", 3, false)
+	s.offer(t, id, 3, "Snegir-2022")
+	s.save(t, id, provision.Pass{})
+	die("not delivered", 2, true)
+	s.offer(t, id, 3, "Snegir-2022")
+	s.wants(t, "typed again", id, "Snegir-2022")
 }
 
 // testPasswordsDie: more of them than one transaction deletes, and those of a

@@ -24,6 +24,7 @@ var targetTests = []test{
 	{"SwitchedOff", testSwitchedOff},
 	{"TargetUrgency", testTargetUrgency},
 	{"TargetSaves", testTargetSaves},
+	{"TargetsTogether", testTargetsTogether},
 	{"TargetObjects", testTargetObjects},
 	{"TargetAfterRemoval", testTargetAfterRemoval},
 	{"Lease", testLease},
@@ -381,6 +382,45 @@ func testTargetSaves(t *testing.T, s *suite) {
 	}
 	if err := s.db.Targets().Save(t.Context(), "ad", identity.PersonID{1}, 1, full, 0, s.now); !errors.Is(err, identity.ErrConflict) {
 		t.Errorf("saving nobody's pass gave %v", err)
+	}
+}
+
+// testTargetsTogether: jobs that are read together are those that are read alone, and
+// of passes that are saved together those whose row has moved on are left out.
+func testTargetsTogether(t *testing.T, s *suite) {
+	put(t, s.db, person.School{ID: "49", Name: "Школа № 49", District: "uao"})
+	_, teacher := s.orlovaInAD(t)
+	pupilRow, profile := belova(t)
+	put(t, s.db, pupilRow)
+	act := inAD(activation(profile, enrolment("p1")), "belovas", [16]byte{})
+	act.Password = "Sinica-2021"
+	pupil := s.activate(t, s.db, act)
+	ids := []identity.PersonID{teacher.Person, {1}, pupil.Person}
+	jobs, err := s.db.Targets().Jobs(t.Context(), "ad", ids, s.now)
+	check(t, err)
+	want := []provision.Job{s.job(t, teacher.Person), s.job(t, pupil.Person)}
+	slices.SortFunc(want, func(a, b provision.Job) int { return slices.Compare(a.Person[:], b.Person[:]) })
+	if !reflect.DeepEqual(jobs, want) || want[0].Entry == nil || len(want[0].Schools)+len(want[1].Schools) == 0 || s.waiting(t, pupil.Person) != "Sinica-2021" {
+		t.Errorf("together\n%+v, alone\n%+v", jobs, want)
+	}
+	if other, err := s.db.Targets().Jobs(t.Context(), "teams", ids, s.now); err != nil || len(other) != 0 {
+		t.Errorf("in another target: %+v, %v", other, err)
+	}
+
+	saving := func(id identity.PersonID, revision uint64) provision.Saving {
+		return provision.Saving{Person: id, Revision: revision, Pass: provision.Pass{Stamp: "s", Observed: provision.Observed{At: s.now, Name: "seen"}}, Due: s.now.Add(time.Hour)}
+	}
+	list := []provision.Saving{saving(teacher.Person, s.job(t, teacher.Person).Row.Revision), saving(pupil.Person, 77), saving(identity.PersonID{1}, 1)}
+	saved, err := s.db.Targets().SaveAll(t.Context(), "ad", list)
+	check(t, err)
+	if !reflect.DeepEqual(saved, map[identity.PersonID]bool{teacher.Person: true}) || !slices.Equal(s.due(t), []identity.PersonID{pupil.Person}) {
+		t.Errorf("saved %v, due are %v", saved, s.due(t))
+	}
+	if row := s.job(t, pupil.Person).Row; row.Observed.Name != "" || row.Stamp != "" {
+		t.Errorf("what had moved on is %+v", row)
+	}
+	if row := s.job(t, teacher.Person).Row; row.Observed.Name != "seen" || row.Stamp != "s" {
+		t.Errorf("what was saved is %+v", row)
 	}
 }
 

@@ -13,6 +13,9 @@
 //	POST /activate/again        the same data once more, after somebody has mended the records
 //	GET  /activate/state        how far the targets are, for the page's script
 //	GET  /help                  what people ask
+//	GET  /support               «Форма обратной связи», where there is one
+//	POST /support               a letter to support
+//	GET  /support/sent          its number, and what happens next
 //	POST /api/activate          activation as JSON, for other programs
 //	GET  /api/activate/LOGIN    how far the account is (Basic authentication)
 //
@@ -26,7 +29,6 @@ import (
 	"context"
 	"embed"
 	"errors"
-	"net/http"
 	"net/url"
 
 	"schoolbridge/internal/identity"
@@ -84,6 +86,8 @@ type Options struct {
 	// Home says by the look of a name where its password is at home, "" for mos.ru:
 	// whoever is refused is told no more. nil: always at mos.ru.
 	Home func(name string) string
+	// Support takes what people write to us; nil: there is no form here.
+	Support Support
 	// Networks are the names of the school's Wi-Fi.
 	Networks []string
 }
@@ -131,6 +135,11 @@ func New(o Options) (web.Room, error) {
 		"POST /api/activate":        {Do: do((*visit).activate), Program: true},
 		"GET /api/activate/{login}": {Do: do((*visit).progress), Program: true},
 	}
+	if o.Support != nil {
+		room.Table["GET /support"] = web.Page{Do: do((*visit).support)}
+		room.Table["POST /support"] = web.Page{Do: do((*visit).sendSupport), Back: "/support"}
+		room.Table["GET /support/sent"] = web.Page{Do: do((*visit).supportSent)}
+	}
 	if o.Mosru != nil { // a form may end on mos.ru, where somebody who leaves is sent
 		if u, err := url.Parse(o.Mosru.LogoutURL("")); err == nil {
 			room.FormsTo = []string{u.Scheme + "://" + u.Host}
@@ -164,13 +173,4 @@ func (v *visit) found() (*session, error) {
 	}
 	v.session = s
 	return s, nil
-}
-
-// help is the page of questions and answers.
-func (v *visit) help() {
-	if _, err := v.Found(); err != nil {
-		v.Broken("a session cannot be read", err)
-		return
-	}
-	v.Show(http.StatusOK, "help.html", "help.title", questions)
 }

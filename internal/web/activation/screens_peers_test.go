@@ -98,6 +98,10 @@ func TestScreens(t *testing.T) {
 			tab.Press("form button[type=submit]:not(.tool):not(.link)")
 			tab.Reads("Активация прошла успешно!", "evann", "готовится")
 			shown(tab, "success-pending")
+			tab.Go(s.at + "/help")
+			tab.Reads("Ваш случай", "Ещё готовится")
+			shown(tab, "help-own")
+			tab.Go(s.at + "/activate")
 			s.answer = evann
 			tab.Await("#place-pc .ready") // the script has seen it
 			tab.Reads("!готовится", "!Не закрывайте")

@@ -3,7 +3,7 @@ package activation
 import "schoolbridge/internal/web"
 
 // words are the texts of all pages by key.
-var words = web.JoinWords(wordsEntry, wordsActivation, wordsHelp)
+var words = web.JoinWords(wordsEntry, wordsActivation, wordsHelp, wordsSupport)
 
 // wordsEntry are the texts of the first page.
 var wordsEntry = web.Words{

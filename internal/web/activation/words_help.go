@@ -38,7 +38,29 @@ var wordsHelp = web.Words{
 	"help.still.q":    {"Всё верно, а доступа нет?", "All is right, and still no access?"},
 	"help.still.a":    {"Напишите нам: назовите логин и код, который показала страница.", "Write to us: give your login and the code that the page showed."},
 	"help.questions":  {"Вопросы и ответы", "Questions and answers"},
-}
 
-// questions are those of the help page, in their order.
-var questions = []string{"password", "change", "wifi", "refused", "several", "simple", "child", "diary", "region", "mail", "parent", "still"}
+	"help.more":          {"Остальные вопросы", "Other questions"},
+	"help.case":          {"Ваш случай", "Your case"},
+	"help.case.active":   {"Аккаунт активирован. Ваш логин — %s: в Wi-Fi, на рабочем ПК и доске годится только он; пароль — от mos.ru.", "Your account is activated. Your login is %s: the Wi-Fi, work PCs and boards take it alone; the password is that of mos.ru."},
+	"help.case.parent":   {"Вы вошли как родитель: активация вам не нужна.", "You have signed in as a parent: you need no activation."},
+	"help.case.password": {"Остался один шаг: введите пароль mos.ru, и аккаунт будет активирован.", "One step is left: type the mos.ru password, and the account is activated."},
+	"help.case.stopped":  {"Активация остановилась, и вот почему:", "The activation has stopped, and this is why:"},
+	"help.case.pending":  {"Ещё готовится: %s. Обычно меньше минуты, изредка до пяти; делать ничего не нужно.", "Still being prepared: %s. Usually less than a minute, at times up to five; nothing is to be done."},
+	"help.case.stuck":    {"Нужен администратор: %s. О задержке уже известно.", "An administrator is needed: %s. The delay is known already."},
+	"help.case.go":       {"К активации", "To the activation"},
+	"help.case.me":       {"Мой логин, устройства и почему не пускает Wi-Fi", "My login, my devices, and why the Wi-Fi refuses"},
+	"help.case.setup":    {"Настроить Wi-Fi на этом устройстве", "Set up the Wi-Fi on this device"},
+
+	"help.admin":           {"Администратору школы", "For the school's administrator"},
+	"help.admin.lead":      {"Пять случаев, с которыми приходят чаще всего. Причину каждого показывает «Администрирование» → «Люди»: найдите человека, и страница назовёт место обрыва и кто его исправит.", "The five cases that people come with most. Administration → People shows the reason of each: find the person, and the page names the broken link and who mends it."},
+	"help.admin.login.q":   {"1. Новый логин не такой, как был в ЭЖД", "1. The new login differs from that of the diary"},
+	"help.admin.login.a":   {"Так и должно быть: логин берётся с mos.ru, а если он здесь занят или не годится для компьютеров — прежний или составленный. Вход по прежнему логину ЭЖД в Teams остаётся: адрес учителя там не меняется. Менять ничего не нужно.", "That is as it should be: the login is that of mos.ru, and where it is taken or does not suit PCs the former or a made one. The teacher's address in Teams stays. Nothing is to be changed."},
+	"help.admin.fail.q":    {"2. Активация не удаётся", "2. The activation fails"},
+	"help.admin.fail.a":    {"Сверьте СНИЛС в Кадрах (1С) и на mos.ru: они должны совпасть до цифры, верен тот, что в Кадрах. Проверьте ФИО, место работы и дату приёма. После исправления человек нажимает «Попробовать ещё раз».", "Compare the SNILS in the personnel system (1C) and on mos.ru: they have to agree to the digit, and that of the personnel system is right. Check full name, place of work and first day. Once it is mended the person tries again."},
+	"help.admin.missing.q": {"3. «Такой учётной записи нет»", "3. “There is no such account”"},
+	"help.admin.missing.a": {"То же самое: реестры не нашли человека. У сотрудника сверьте СНИЛС и ФИО, у ученика и родителя — ФИО, телефон и почту в карточке. Строка могла и не прийти ещё: посмотрите, когда загружали реестры.", "The same: the registries do not know the person. For staff compare SNILS and full name, for pupils and parents full name, phone and e-mail on the card. The row may not have come yet: see when the registries were imported."},
+	"help.admin.targets.q": {"4. Сайт открывается, а Teams, ПК или Wi-Fi нет; подходит только СНИЛС; или там ещё действует старый пароль ЭЖД", "4. The site works, but Teams, PC or Wi-Fi do not; only the SNILS works as login; or the old diary password still works there"},
+	"help.admin.targets.a": {"На ПК, досках и в Wi-Fi вводят логин, а не почту, телефон или СНИЛС. Если логин верен, страница человека покажет, что ещё не дошло до домена; старый пароль пропадает, когда человек один раз введёт нынешний на странице активации.", "PCs, boards and the Wi-Fi take the login, no e-mail, phone or SNILS. If the login is right, the person's page shows what has not reached the domain yet; the old password goes once the person has typed the present one on the activation page."},
+	"help.admin.doubles.q": {"5. В Active Directory две записи одного человека", "5. Active Directory has two accounts of one person"},
+	"help.admin.doubles.a": {"Вторую не удаляйте. Отчёт о дубликатах предложит, какую оставить, и перенесёт группы; решает куратор, и решение можно отменить.", "Do not delete the second one. The report of duplicates proposes which one to keep and moves the groups; the curator decides, and it can be undone."},
+}

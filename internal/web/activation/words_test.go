@@ -32,7 +32,10 @@ func made() []string {
 	for _, q := range questions {
 		keys = append(keys, "help."+q+".q", "help."+q+".a")
 	}
-	return keys
+	for _, c := range cases {
+		keys = append(keys, "help.admin."+c+".q", "help.admin."+c+".a")
+	}
+	return append(keys, "support.last", "support.first", "support.middle")
 }
 
 func TestTexts(t *testing.T) {

@@ -125,6 +125,10 @@ type Options struct {
 	Stories   Stories
 	Addresses Addresses
 	System    System
+	// Cases are the questions that people decide; nil: there are none.
+	Cases Cases
+	// Problems are what curators have to repair; nil: there is no page of them.
+	Problems Problems
 	// BreakGlass is nil where it is switched off.
 	BreakGlass BreakGlass
 	// Statistics has the figures of the schools; nil: no page of them. Deadlines are
@@ -142,6 +146,10 @@ type Options struct {
 	Invitation time.Duration
 	// Zone is that in which times are shown; nil: UTC.
 	Zone *time.Location
+
+	Live   Live  // nil: there is no Wi-Fi here
+	Rolls  Rolls // nil: there are no lists of schools' people
+	Launch Launch
 }
 
 func (o *Options) check() error {
@@ -196,11 +204,14 @@ type entry struct {
 
 // parts are all of them, in the order of the navigation.
 func parts() []part {
-	return []part{searching, addressing, statistics, health, settings, granting}
+	return []part{searching, deciding, troubles, wifi, addressing, launch, statistics, health, settings, granting}
 }
 
 //go:embed pages/*.html
 var pageFiles embed.FS
+
+//go:embed assets/*
+var assetFiles embed.FS
 
 // room is the console as it was made.
 type room struct {
@@ -244,7 +255,7 @@ func newRoom(o Options, all []part) (web.Room, error) {
 			table[pattern] = web.Page{Do: c.guard(page), Costly: page.costly, Back: page.back, Body: page.body}
 		}
 	}
-	return web.Room{Name: roomName, Table: table, Templates: pageFiles, Words: web.JoinWords(words...), Nav: c.nav, Way: c.way}, nil
+	return web.Room{Name: roomName, Table: table, Templates: pageFiles, Assets: assetFiles, Words: web.JoinWords(words...), Nav: c.nav, Way: c.way}, nil
 }
 
 const (

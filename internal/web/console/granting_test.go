@@ -120,18 +120,24 @@ func made() []string {
 	for _, r := range rights.Roles() {
 		keys = append(keys, "role."+string(r), "role."+string(r)+".may")
 	}
+	for _, sort := range []string{"on", "refused", "name"} {
+		keys = append(keys, "wifi.sort."+sort)
+	}
+	keys = append(keys, "wifi.title", "wifi.on", "wifi.thing.device", "wifi.thing.machine", "launch.title", "missing.role.staff", "missing.role.pupil", "missing.sheet.missing", "missing.sheet.activated",
+		"letter.until.staff", "letter.until.pupils", "letter.until.parents", "launch.date.staff", "launch.date.pupils", "launch.date.parents")
 	for _, c := range statsColumns {
 		keys = append(keys, "stats.col."+c.order)
 		if c.means {
 			keys = append(keys, "stats.means."+c.order)
 		}
 	}
-	return append(keys, "stats.role.0", "stats.role.1", "stats.role.2")
+	keys = append(keys, "stats.role.0", "stats.role.1", "stats.role.2", "person.waits.consent", "person.waits.window", "person.waits.rate", "person.waits.look")
+	return append(append(keys, queueMade()...), "problems.role.staff", "problems.role.pupil", "problems.role.parent")
 }
 
 func TestTexts(t *testing.T) {
 	s := newSite(t, nil)
-	webtest.Texts(t, s.f, s.room, made(), nil)
+	webtest.Texts(t, s.f, s.room, made(), []string{"source.mosru", "source.ad"})
 }
 
 // TestEnglish: no Russian letter but those of names.

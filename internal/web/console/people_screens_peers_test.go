@@ -3,7 +3,6 @@
 package console
 
 import (
-	"net/http/httptest"
 	"testing"
 
 	"schoolbridge/internal/browsertest"
@@ -18,7 +17,7 @@ func (d *told) enter(tab *browsertest.Tab, at string) {
 	tab.Go(at + webtest.DoorAddress)
 	tab.Go(at + "/console/sign-in")
 	tab.Type("input[name=code]", d.code())
-	tab.Press("main form button[type=submit]")
+	tab.Press(submit)
 }
 
 // Every page about people and the installation in each of its states, on a desk's
@@ -28,60 +27,56 @@ func TestPeopleScreens(t *testing.T) {
 	for _, screen := range []browsertest.Screen{browsertest.Desktop, browsertest.Phone} {
 		t.Run(screen.Name, func(t *testing.T) {
 			d := newTold(t)
-			server := httptest.NewServer(d.f)
-			t.Cleanup(server.Close)
+			at := d.served(t)
 			tab := browser.Open(t, screen, browsertest.Options{})
-			d.enter(tab, server.URL)
-			shot := func(name string) {
-				t.Helper()
-				tab.Accessible()
-				tab.Shot("console-" + name)
-			}
+			d.enter(tab, at)
 			look := func(q string) {
-				tab.Go(server.URL + "/console/people")
+				tab.Go(at + "/console/people")
 				tab.Type("#q", q)
 				tab.Press(".seek button")
 			}
-			tab.Go(server.URL + "/console/people")
-			shot("people")
+			tab.Go(at + "/console/people")
+			pictured(tab, "people")
 			d.teller.next = "sealed"
 			look("Еванов")
 			tab.Reads("Еванова Полина Николаевна", "Показать дальше")
-			shot("people-found")
+			pictured(tab, "people-found")
 			d.teller.hits, d.teller.next = nil, ""
 			look("Никто")
 			tab.Reads("Никого не нашли")
-			shot("people-none")
+			pictured(tab, "people-none")
 			d.teller.hits = someHits()[:1]
 			look("evann") // straight to the story
 			tab.Reads("Всё на месте", "evann@uao.obr.mos.ru")
-			shot("person")
+			pictured(tab, "person")
 			d.teller.story = broken
-			tab.Go(server.URL + "/console/people/" + nina.String())
+			tab.Go(at + "/console/people/" + nina.String())
 			tab.Reads("обрыв здесь", "Кто чинит")
-			shot("person-broken")
+			pictured(tab, "person-broken")
 			d.teller.story = waiting
-			tab.Go(server.URL + "/console/people/" + nina.String() + "?lang=en")
+			tab.Go(at + "/console/people/" + nina.String() + "?lang=en")
 			tab.Reads("broken here")
-			shot("person-waiting-en")
+			pictured(tab, "person-waiting-en")
 			tab.Press(".panel form button")
 			tab.Reads("Active Directory was asked just now")
-			tab.Go(server.URL + "/console/people/nobody?lang=ru")
-			shot("person-missing")
-			tab.Go(server.URL + "/console/address")
-			shot("address")
+			tab.Go(at + "/console/people/nobody?lang=ru")
+			pictured(tab, "person-missing")
+			tab.Go(at + "/console/address")
+			pictured(tab, "address")
 			tab.Type("#address", "10.49.3.17")
 			tab.Press(".filters button")
 			tab.Reads("человек другой школы")
-			shot("address-found")
+			pictured(tab, "address-found")
 			tab.Type("#address", "10.49")
 			tab.Press(".filters button")
 			tab.Reads("Это не адрес")
-			shot("address-wrong")
-			tab.Go(server.URL + "/console/system")
-			shot("system")
-			tab.Go(server.URL + "/console/configuration")
-			shot("configuration")
+			pictured(tab, "address-wrong")
+			tab.Go(at + "/console/system")
+			pictured(tab, "system")
+			tab.Go(at + "/console/configuration")
+			pictured(tab, "configuration")
+			tab.Go(at + "/console/configuration?section=mosru")
+			pictured(tab, "configuration-section")
 		})
 	}
 }

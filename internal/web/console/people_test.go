@@ -149,7 +149,9 @@ func TestSystem(t *testing.T) {
 	d := newTold(t)
 	g := d.inside(operator)
 	holds(t, g.Get("/console/system"), http.StatusOK, "312", "08:40", "mos.ru does not answer", "Сервер: LDAPS", "13.09.2026")
-	holds(t, g.Get("/console/configuration"), http.StatusOK, "mosru.client_secret_file", "•••", "после перезапуска изменится", "Папка с данными службы")
+	holds(t, g.Get("/console/configuration"), http.StatusOK, "mosru.client_secret_file", "•••", "после перезапуска изменится", "!Папка с данными службы", "section=state")
+	holds(t, g.Get("/console/configuration?section=state"), http.StatusOK, "Папка с данными службы", "!mosru.url")
+	holds(t, g.Get("/console/configuration?section=nothing"), http.StatusNotFound)
 	g.Cookies["__Host-language"] = "en"
 	for _, at := range []string{"/console/system", "/console/configuration", "/console/people", "/console/address"} {
 		webtest.English(t, g.Get(at))

@@ -23,9 +23,10 @@ type Story struct {
 	// Verdict is what an activation with mos.ru's word would come to now; nil where
 	// mos.ru has said nothing.
 	Verdict *Verdict
-	Audit   []AuditLine
-	Asked   bool // Active Directory was asked now
-	CanAsk  bool // there is one
+	Audit   []AuditLine // what happened
+	Readers []AuditLine // who looked
+	Asked   bool        // Active Directory was asked now
+	CanAsk  bool        // there is one
 }
 
 // Field is one line of a comparison.
@@ -86,7 +87,7 @@ type personPage struct {
 	Tries           []try
 	Sessions        []stay
 	Targets         []target
-	Audit           []auditLine
+	Audit, Readers  []auditLine
 	Lines           []line
 	State           string // "good", "bad", "wait"
 	BrokenCode      string // of the first broken link, of which the head says all; "": there is none
@@ -139,8 +140,8 @@ type stay struct {
 
 type auditLine struct{ When, What, Details string }
 
-// shown bounds the lines of each list.
-const shown = 15
+// listed bounds the lines of each list.
+const listed = 15
 
 var stepTitles = map[string][2]string{
 	explain.StepMosru: {"path.mosru", "person"}, explain.StepRecords: {"path.records", "family"}, explain.StepVerdict: {"path.verdict", "check"},
@@ -192,10 +193,15 @@ func (v *visit) page(s *Story) personPage {
 	for _, x := range r.Sessions {
 		p.Sessions = append(p.Sessions, v.stay(x))
 	}
-	for _, l := range s.Audit[:min(len(s.Audit), 2*shown)] {
-		p.Audit = append(p.Audit, auditLine{v.clock(l.At), l.What, l.Details})
-	}
+	p.Audit, p.Readers = v.lines(s.Audit), v.lines(s.Readers)
 	return p
+}
+
+func (v *visit) lines(list []AuditLine) (all []auditLine) {
+	for _, l := range list[:min(len(list), 2*listed)] {
+		all = append(all, auditLine{v.clock(l.At), l.What, l.Details})
+	}
+	return all
 }
 
 func steps(list []explain.Step) (all []step) {
@@ -213,7 +219,7 @@ func (v *visit) signIns(r *explain.Report) (list []signIn) {
 			list[n-1].Times++
 			continue
 		}
-		if len(list) == shown {
+		if len(list) == listed {
 			break
 		}
 		one := signIn{SignIn: s, When: v.clock(s.At), How: explain.OutcomeIn(lang, s.Outcome), Good: s.Outcome == "accepted", Times: 1}

@@ -244,7 +244,7 @@ func newSite(t testing.TB, alter func(*Options), more ...part) *site {
 		s.factors[who.ID] = factor.Factor{Secret: secret}
 	}
 	o := Options{Rights: s.desk, Factors: s.desk, Grants: keptGrants{s.desk}, People: crowd{s.desk}, Trail: s.desk, BreakGlass: s.desk,
-		Issuer: "id.school.example", Groups: []GroupRule{{"CN=bridge-{school},OU=admins", rights.School}}}
+		Live: &air{}, Rolls: newRolls(), Issuer: "id.school.example", Groups: []GroupRule{{"CN=bridge-{school},OU=admins", rights.School}}}
 	if alter != nil {
 		alter(&o)
 	}

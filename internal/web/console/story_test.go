@@ -93,6 +93,7 @@ func sound(lang explain.Lang) *Story {
 				Equal: map[string]bool{"fio": true, "snils": true, "phone": false}}},
 		Verdict: &Verdict{Decision: explain.DecisionIn(lang, "match"), Match: true, Reasons: []string{"СНИЛС и фамилия совпали с Кадрами."}},
 		Audit:   []AuditLine{{testNow.Add(-time.Hour), pick(lang, "активация", "activation"), "state=active"}},
+		Readers: []AuditLine{{testNow.Add(-time.Minute), "console", "page=person"}},
 	}
 	finish(s, lang, explain.Known{Told: testNow.Add(-time.Hour), Records: 1, Decision: "match"})
 	return s

@@ -12,10 +12,30 @@ import (
 
 // health is the part that says how the installation is.
 var health = part{
-	pages: map[string]page{"GET /console/system": {do: (*visit).system, may: rights.SeeHealth}},
-	nav:   entry{"/console/system", "system.title", "check", rights.SeeHealth},
-	words: wordsSystem,
-	there: func(o *Options) bool { return o.System != nil },
+	pages:  map[string]page{"GET /console/system": {do: (*visit).system, may: rights.SeeHealth}},
+	nav:    entry{"/console/system", "system.title", "check", rights.SeeHealth},
+	glance: (*visit).healthGlance,
+	words:  wordsSystem,
+	there:  func(o *Options) bool { return o.System != nil },
+}
+
+// healthGlance says whether everything works.
+func (v *visit) healthGlance() (glance, error) {
+	s, err := v.o.System.State(v.Request.Context())
+	if err != nil {
+		return glance{}, err
+	}
+	g := glance{Title: "system.title", State: "good", Text: "system.good"}
+	for _, c := range s.Checks {
+		switch {
+		case c.OK:
+		case c.Needed:
+			return glance{Title: g.Title, State: "bad", Text: "system.bad"}, nil
+		default:
+			g.State, g.Text = "wait", "system.bad"
+		}
+	}
+	return g, nil
 }
 
 // settings is the part that shows the configuration.
@@ -150,14 +170,15 @@ var certificateNames = map[string]string{
 }
 
 type settingsPage struct {
+	Section  string // the only one that is shown, whole; "": what was set in all
 	Sections []settingsSection
 	Waits    int
 }
 
 type settingsSection struct {
 	Name     string
-	Settings []settingLine
-	Changed  int // that somebody wrote
+	Settings []settingLine // those shown
+	Set      int           // that somebody wrote
 }
 
 type settingLine struct {
@@ -165,26 +186,32 @@ type settingLine struct {
 	Text string
 }
 
-// configuration shows every option as it is in force.
+// configuration shows what was set as it is in force, or all options of a section.
 func (v *visit) configuration() {
-	p := settingsPage{}
+	p := settingsPage{Section: v.Request.URL.Query().Get("section")}
 	for _, s := range v.o.System.Settings() {
 		name := section(s.Path)
 		if n := len(p.Sections); n == 0 || p.Sections[n-1].Name != name {
 			p.Sections = append(p.Sections, settingsSection{Name: name})
 		}
 		at := &p.Sections[len(p.Sections)-1]
-		line := settingLine{s, s.About[0]}
-		if v.Lang == web.English {
-			line.Text = s.About[1]
-		}
-		at.Settings = append(at.Settings, line)
 		if !s.Default {
-			at.Changed++
+			at.Set++
 		}
 		if s.Waits {
 			p.Waits++
 		}
+		if p.Section == "" && (!s.Default || s.Waits) || p.Section == name {
+			line := settingLine{s, s.About[0]}
+			if v.Lang == web.English {
+				line.Text = s.About[1]
+			}
+			at.Settings = append(at.Settings, line)
+		}
+	}
+	if p.Section != "" && !slices.ContainsFunc(p.Sections, func(s settingsSection) bool { return s.Name == p.Section }) {
+		v.missing()
+		return
 	}
 	v.Show(http.StatusOK, "settings.html", "settings.title", p)
 }

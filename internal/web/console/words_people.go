@@ -61,7 +61,10 @@ var wordsPerson = web.Words{
 	"person.none":           {"учётной записи нет", "no account there"},
 	"person.problem":        {"есть проблема", "a problem"},
 	"person.password-waits": {"пароль ждёт передачи", "a password waits for delivery"},
-	"person.held":           {"ждёт согласия", "waits for consent"},
+	"person.waits.consent":  {"изменение ждёт согласия оператора", "a change waits for the operator's consent"},
+	"person.waits.window":   {"изменение ждёт разрешённых часов", "a change waits for the hours of changes"},
+	"person.waits.rate":     {"изменение ждёт своей очереди", "a change waits for its turn"},
+	"person.waits.look":     {"изменение ждёт следующей проверки", "a change waits for the next look"},
 	"person.seen":           {"Проверена", "Looked at"},
 	"person.next":           {"Следующая проверка", "Next look"},
 	"person.waits-since":    {"В очереди с", "In the queue since"},
@@ -82,6 +85,7 @@ var wordsPerson = web.Words{
 	"person.said":           {"без доказательства", "without proof"},
 	"person.by-device":      {"по устройству", "by the device"},
 	"person.audit":          {"Журнал", "Audit trail"},
+	"person.readers":        {"Кто смотрел", "Who looked"},
 	"person.what":           {"Что", "What"},
 	"person.details":        {"Подробности", "Details"},
 
@@ -170,9 +174,10 @@ var wordsSystem = web.Words{
 
 var wordsSettings = web.Words{
 	"settings.title":   {"Настройки", "Configuration"},
-	"settings.hint":    {"Как служба работает сейчас. Секреты лежат в отдельных файлах и здесь не показаны.", "As the daemon works now. Secrets are in files of their own and not shown here."},
+	"settings.hint":    {"Что задано, как оно действует сейчас. Секреты лежат в отдельных файлах и здесь не показаны.", "What was set, as it is in force now. Secrets are in files of their own and not shown here."},
 	"settings.waits":   {"В файле изменены параметры, которые подействуют после перезапуска: %d.", "The file has changes that take effect after a restart: %d."},
-	"settings.changed": {"задано: %d", "set: %d"},
+	"settings.whole":   {"Весь раздел: и то, что задано, и то, что по умолчанию.", "The whole section: what was set, and what is as usual."},
+	"settings.all":     {"Все параметры по разделам", "All options, by section"},
 	"settings.option":  {"Параметр", "Option"},
 	"settings.value":   {"Значение", "Value"},
 	"settings.secret":  {"секрет", "secret"},

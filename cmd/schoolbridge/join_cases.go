@@ -1,0 +1,266 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"schoolbridge/internal/explain"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/rights"
+	"schoolbridge/internal/store"
+	"schoolbridge/internal/web"
+	"schoolbridge/internal/web/console"
+	"schoolbridge/provision/match"
+	"schoolbridge/provision/queue"
+)
+
+// caseDesk are the questions of the queue as the console knows them: what "provision
+// queue" shows and does, within a scope.
+type caseDesk struct{ d *daemon }
+
+var _ console.Cases = caseDesk{}
+
+func queueScope(s rights.Scope) queue.Scope {
+	return queue.Scope{All: s.All(), Schools: s.Schools()}
+}
+
+// desk is the command's, over the daemon's store and directory.
+func (c caseDesk) desk(lang web.Lang, now time.Time, words ...string) *queueDesk {
+	return &queueDesk{queueCall: queueCall{lang: string(lang), words: words}, config: c.d.config, db: c.d.db, now: now, target: c.d.ad,
+		says: queueTexts[string(lang)], claims: claimTexts[string(lang)]}
+}
+
+// Page implements console.Cases.
+func (c caseDesk) Page(ctx context.Context, ask console.CasesAsk) (console.CasesPage, error) {
+	items, next, err := c.d.db.Queue().Page(ctx, store.PageAsk{Scope: queueScope(ask.Scope), Kinds: ask.Kinds, Answered: ask.Answered, After: store.QueuePlace(ask.After), N: ask.N})
+	if err != nil {
+		return console.CasesPage{}, err
+	}
+	page := console.CasesPage{Next: (*console.CasesPlace)(next)}
+	for i := range items {
+		page.Cases = append(page.Cases, c.line(&items[i], ask.Scope, ask.Lang))
+	}
+	return page, nil
+}
+
+// Open implements console.Cases.
+func (c caseDesk) Open(ctx context.Context, scope rights.Scope, kind queue.Kind) (int, error) {
+	return c.d.db.Queue().Count(ctx, queueScope(scope), kind)
+}
+
+// line is a question in a list.
+func (c caseDesk) line(i *queue.Item, scope rights.Scope, lang web.Lang) console.CaseLine {
+	l := console.CaseLine{Kind: i.Kind, At: i.At, Who: whoseWithin(i, scope), Login: i.Name, Person: i.Person}
+	l.Stem, _ = queue.Split(i.ID)
+	if i.Case != nil {
+		l.Number, l.Person = i.Case.Number.String(), i.Case.Person
+	}
+	l.Schools, l.Others = c.schools(i, scope)
+	for _, p := range i.Problems {
+		l.Why = append(l.Why, explain.ProblemOf(explain.Lang(lang), p).Meaning)
+	}
+	if i.Case != nil && i.Case.Problem != "" {
+		l.Why = append(l.Why, problemMeaning(lang, i.Case.Problem))
+	}
+	if i.Proposal != nil {
+		l.Why = append(l.Why, c.desk(lang, time.Time{}).question(i))
+	}
+	if d := i.Decided; d != nil {
+		l.Decided = &console.CaseDecision{ID: d.ID, By: d.By, Reason: d.Reason, Verb: d.Verb, At: d.At, What: strings.TrimSpace(d.Object.Name + " " + d.Name)}
+		if o := decisionOf(*d); l.Decided.What == "" && scope.All() {
+			l.Decided.What = strings.Join(o.Records, " ")
+		}
+	}
+	return l
+}
+
+// problemMeaning is what a code means, as a session has it: "CODE" or "CODE(arg)".
+func problemMeaning(lang web.Lang, problem string) string {
+	bare, _, _ := strings.Cut(problem, "(")
+	if said, ok := explain.ProblemAdvice(explain.Lang(lang), match.Code(bare)); ok {
+		return said.Meaning
+	}
+	said, _ := explain.AdviceAt(explain.Lang(lang), "", identity.Reason(bare))
+	return said.Meaning
+}
+
+// whoseWithin is whose, of a candidate who may be seen: an account of the directory
+// is perhaps another school's.
+func whoseWithin(i *queue.Item, scope rights.Scope) string {
+	if i.Proposal == nil || scope.All() {
+		return whose(i)
+	}
+	for n, candidate := range i.Proposal.Candidates {
+		if row, ok := i.Row(candidate.Records[0]); ok && scope.Covers(queue.SchoolOf(row.Value)) {
+			return i.Proposal.Candidates[n].FIO
+		}
+	}
+	return ""
+}
+
+// schools are the names of those that a question concerns and the scope covers, and
+// whether there are others.
+func (c caseDesk) schools(i *queue.Item, scope rights.Scope) (names []string, others bool) {
+	ids := slices.Clone(i.Schools)
+	for _, r := range i.Rows {
+		ids = append(ids, queue.SchoolOf(r.Value))
+	}
+	slices.Sort(ids)
+	for _, id := range slices.Compact(ids) {
+		switch {
+		case id == "":
+		case scope.Covers(id):
+			names = append(names, c.schoolName(id))
+		default:
+			others = true
+		}
+	}
+	return names, others
+}
+
+func (c caseDesk) schoolName(id person.SchoolID) string {
+	if s, ok := c.d.people.School(id); ok && s.Name != "" {
+		return s.Name
+	}
+	return string(id)
+}
+
+// Case implements console.Cases.
+func (c caseDesk) Case(ctx context.Context, scope, decide rights.Scope, lang web.Lang, id string) (*console.Case, error) {
+	item, err := c.item(ctx, scope, id)
+	if err != nil && !errors.Is(err, queue.ErrMoved) {
+		return nil, err
+	}
+	decidable := !decide.Empty() && item.Decidable(queueScope(decide))
+	e := c.desk(lang, time.Time{}).gather(ctx, &item)
+	view := &console.Case{CaseLine: c.line(&item, scope, lang), ID: item.ID, Moved: item.Moved(), Foreign: !decide.Empty() && !decidable, Silent: e.live != nil, SignedIn: item.Case != nil && item.Case.Profile != nil}
+	for _, p := range item.Problems {
+		said := explain.ProblemOf(explain.Lang(lang), p)
+		view.Problems = append(view.Problems, console.CaseProblem{Code: said.Code, Meaning: said.Meaning, Who: explain.Repairer(explain.Lang(lang), p.Code), Remedy: said.Remedy})
+	}
+	view.Sides = c.sides(&item, e, scope)
+	if decidable && item.Open() {
+		for _, v := range item.Verbs() {
+			if v == queue.Refuse {
+				continue // it is always the last
+			}
+			for _, what := range choices(&item, e, v) {
+				view.Choices = append(view.Choices, console.CaseChoice{Verb: v, What: what})
+			}
+		}
+		view.Choices = append(view.Choices, console.CaseChoice{Verb: queue.Refuse})
+	}
+	return view, nil
+}
+
+// item gives a question that the scope may see: identity.ErrNotFound, and
+// queue.ErrMoved with the question as it is now.
+func (c caseDesk) item(ctx context.Context, scope rights.Scope, id string) (queue.Item, error) {
+	item, err := c.d.db.Queue().Item(ctx, id)
+	switch {
+	case errors.Is(err, queue.ErrNoItem):
+		return item, identity.ErrNotFound
+	case err != nil && !errors.Is(err, queue.ErrMoved):
+		return item, err
+	case !item.Shown(queueScope(scope)):
+		return queue.Item{}, identity.ErrNotFound
+	}
+	return item, err
+}
+
+// sides are the evidence without what is not the scope's: a record at another
+// school, an account of somebody else, and the name of one of whom nobody knows
+// whose it is, unless that is the name in question.
+func (c caseDesk) sides(item *queue.Item, e *evidence, scope rights.Scope) []console.CaseSide {
+	var list []console.CaseSide
+	own := map[person.RecordRef]bool{}
+	rows := item.Rows
+	for _, s := range e.sides {
+		kind, name, _ := strings.Cut(s.Source, ":")
+		side := console.CaseSide{Source: kind, Name: name, Values: s.Values, Equal: s.Equal}
+		switch {
+		case strings.HasPrefix(s.Source, "letter"):
+			side.Source = "letter"
+		case s.Source == "mos.ru":
+			side.Source = "mosru"
+		case kind == "ad":
+			side.Masked = !scope.All() && !ownObject(item, &s, own)
+			if !scope.All() && len(s.owner.Records) == 0 && s.owner.Subject == "" && !sameName(s.Values["fio"], item, scope) {
+				delete(side.Values, "fio")
+			}
+		default: // the records, in their order
+			r := rows[0]
+			rows = rows[1:]
+			covered := scope.Covers(queue.SchoolOf(r.Value))
+			own[r.Record] = covered
+			side.Masked = !scope.All() && !covered
+		}
+		if side.Masked {
+			side.Name, side.Values, side.Equal = "", nil, nil
+		}
+		if school := side.Values["school"]; school != "" {
+			side.Values["school"] = c.schoolName(person.SchoolID(school))
+		}
+		list = append(list, side)
+	}
+	return list
+}
+
+// ownObject says that an account is nobody's, or belongs to the person in question.
+func ownObject(item *queue.Item, s *queueSide, own map[person.RecordRef]bool) bool {
+	switch {
+	case s.owner.Subject != "":
+		return item.Profile != nil && s.owner.Subject == item.Profile.Subject
+	case len(s.owner.Records) > 0:
+		return !slices.ContainsFunc(s.owner.Records, func(r person.RecordRef) bool { return !own[r] })
+	}
+	return true
+}
+
+func sameName(display string, item *queue.Item, scope rights.Scope) bool {
+	one, _ := person.NormalFIO(display)
+	two, _ := person.NormalFIO(whoseWithin(item, scope))
+	return one == two
+}
+
+// Decide implements console.Cases.
+func (c caseDesk) Decide(ctx context.Context, scope rights.Scope, a console.CaseAnswer) (console.CaseDone, error) {
+	item, err := c.item(ctx, scope, a.Case)
+	if err != nil {
+		return console.CaseDone{}, err
+	}
+	if _, seen := queue.Split(a.Case); seen == "" || !item.Decidable(queueScope(scope)) {
+		return console.CaseDone{}, identity.ErrNotFound
+	}
+	desk := c.desk(a.Lang, a.Now, a.Case, string(a.Choice.Verb), a.Choice.What)
+	d := queue.Decision{Item: a.Case, Verb: a.Choice.Verb, By: a.By, Reason: a.Reason}
+	if err := desk.complete(ctx, &item, &d); err != nil {
+		if said := (refusedAnswer{}); errors.As(err, &said) {
+			return console.CaseDone{}, console.CaseRefused{Text: said.Error()}
+		}
+		return console.CaseDone{}, err
+	}
+	done, err := c.d.db.Queue().Decide(ctx, d, a.Now)
+	return console.CaseDone{ID: done.ID, Who: whoseWithin(&item, scope), Place: console.CasesPlace{At: item.At, Stem: done.Item}}, err
+}
+
+// Undo implements console.Cases. Whose question is gone, for it has come to an
+// account, is the operator's to take back.
+func (c caseDesk) Undo(ctx context.Context, scope rights.Scope, decision, by string, now time.Time) error {
+	d, err := c.d.db.Queue().Decision(ctx, decision)
+	if err != nil {
+		return err
+	}
+	if !scope.All() {
+		item, err := c.item(ctx, scope, d.Item)
+		if err != nil || !item.Decidable(queueScope(scope)) {
+			return errors.Join(err, identity.ErrNotFound)
+		}
+	}
+	_, err = c.d.db.Queue().Undo(ctx, decision, by, now)
+	return err
+}

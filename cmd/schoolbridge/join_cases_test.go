@@ -1,0 +1,173 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/rights"
+	"schoolbridge/internal/web"
+	"schoolbridge/internal/web/activation"
+	"schoolbridge/internal/web/console"
+	"schoolbridge/provision"
+	"schoolbridge/provision/match"
+	"schoolbridge/provision/queue"
+)
+
+var (
+	at49 = rights.At("49")
+	at50 = rights.At("50")
+)
+
+// asked keeps a try that somebody has to decide on, and gives its stem.
+func (x *tellers) asked(subject string, problem match.Code, records ...string) string {
+	x.t.Helper()
+	try := provision.Try{Subject: identity.Subject(subject), Login: subject, Last: "Орлова", First: "Марина", Middle: "Игоревна", Decision: match.Manual, Problems: []match.Problem{{Code: problem}},
+		At: time.Now(), Profile: person.Profile{Subject: identity.Subject(subject), Login: subject, Last: "Орлова", First: "Марина", Middle: "Игоревна", SNILS: "90000000182", Phone: "89165550299"}}
+	for _, id := range records {
+		try.Records = append(try.Records, person.RecordRef{Kind: person.RecordEmployment, ID: person.RecordID(id)})
+		try.Schools = append(try.Schools, map[string]person.SchoolID{"k1": "49", "k2": "50"}[id])
+	}
+	if err := x.d.db.Accounts().KeepTry(x.t.Context(), try); err != nil {
+		x.t.Fatal(err)
+	}
+	page, err := x.cases().Page(x.t.Context(), console.CasesAsk{Scope: rights.City(), Lang: web.Russian, Kinds: queue.Kinds, N: 50})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	for _, c := range page.Cases {
+		if c.Login == subject {
+			return c.Stem
+		}
+	}
+	x.t.Fatalf("%s is not asked about: %+v", subject, page.Cases)
+	return ""
+}
+
+func (x *tellers) cases() caseDesk { return caseDesk{x.d} }
+
+func (x *tellers) seen(see, decide rights.Scope, stem string) *console.Case {
+	x.t.Helper()
+	c, err := x.cases().Case(x.t.Context(), see, decide, web.Russian, stem)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	return c
+}
+
+// Of a question about records of two schools each school sees its own and decides
+// nothing; nothing of the other is anywhere in what it is given.
+func TestCasesOfTwoSchools(t *testing.T) {
+	x := newTellers(t)
+	stem := x.asked("two", match.Ambiguous, "k1", "k2")
+	c := x.seen(at49, at49, stem)
+	text, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{"k2", "Школа № 50", "marinao"} {
+		if strings.Contains(string(text), secret) {
+			t.Errorf("school 49 is shown %s: %s", secret, text)
+		}
+	}
+	if !c.Foreign || !c.Others || len(c.Choices) != 0 || !c.Sides[2].Masked || c.Sides[1].Values["fio"] != "Орлова Мария Игоревна" || c.Sides[1].Values["school"] != "Школа № 49" {
+		t.Errorf("%+v", c)
+	}
+	answer := console.CaseAnswer{Case: c.ID, Choice: console.CaseChoice{Verb: queue.Bind, What: "kadry:k2"}, By: "test", Lang: web.Russian, Now: time.Now()}
+	if _, err := x.cases().Decide(t.Context(), at49, answer); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("school 49 decides: %v", err)
+	}
+	if whole := x.seen(rights.City(), rights.City(), stem); whole.Foreign || len(whole.Choices) < 2 || whole.Sides[2].Masked {
+		t.Errorf("the operator: %+v", whole)
+	}
+	if reader := x.seen(rights.City(), rights.Scope{}, stem); reader.Foreign || len(reader.Choices) != 0 {
+		t.Errorf("the auditor: %+v", reader)
+	}
+	for _, id := range []string{stem, stem + "-0000", "x", "t000000000000"} {
+		if _, err := x.cases().Case(t.Context(), rights.At("51"), rights.At("51"), web.Russian, id); !errors.Is(err, identity.ErrNotFound) {
+			t.Errorf("school 51 and %s: %v", id, err)
+		}
+	}
+}
+
+// A school decides what is its own, once, and takes it back; nobody else does.
+func TestCasesAreDecided(t *testing.T) {
+	x := newTellers(t)
+	stem := x.asked("one", match.DOBMismatch, "k2")
+	c := x.seen(at50, at50, stem)
+	if c.Foreign || len(c.Choices) != 2 || c.Choices[0] != (console.CaseChoice{Verb: queue.Bind, What: "kadry:k2"}) || !c.Sides[1].Equal["fio"] {
+		t.Fatalf("%+v", c)
+	}
+	answer := console.CaseAnswer{Case: c.ID, Choice: c.Choices[0], By: "p50", Lang: web.Russian, Now: time.Now()}
+	bare := answer
+	bare.Case = stem
+	if _, err := x.cases().Decide(t.Context(), at50, bare); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("without what was seen: %v", err)
+	}
+	done, err := x.cases().Decide(t.Context(), at50, answer)
+	if err != nil || done.Who != "Орлова Марина Игоревна" || done.Place.Stem != stem {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	if _, err := x.cases().Decide(t.Context(), at50, answer); !errors.Is(err, queue.ErrDecided) {
+		t.Errorf("twice: %v", err)
+	}
+	if c := x.seen(at50, at50, stem); c.Decided == nil || c.Decided.By != "p50" || len(c.Choices) != 0 {
+		t.Errorf("%+v", c.Decided)
+	}
+	if n, err := x.cases().Open(t.Context(), at50, queue.Activation); err != nil || n != 0 {
+		t.Errorf("%d are open, %v", n, err)
+	}
+	for _, scope := range []rights.Scope{at49, {}} {
+		if err := x.cases().Undo(t.Context(), scope, done.ID, "x", time.Now()); !errors.Is(err, identity.ErrNotFound) {
+			t.Errorf("taken back elsewhere: %v", err)
+		}
+	}
+	if err := x.cases().Undo(t.Context(), at50, done.ID, "p50", time.Now()); err != nil {
+		t.Error(err)
+	}
+	if err := x.cases().Undo(t.Context(), at50, done.ID, "p50", time.Now()); !errors.Is(err, queue.ErrUndone) {
+		t.Errorf("taken back twice: %v", err)
+	}
+}
+
+// Whoever names somebody of another school tells the school that was chosen nothing
+// of her; a letter is the school's to close.
+func TestLettersTellNothing(t *testing.T) {
+	x := newTellers(t)
+	box := letterbox{x.d}
+	if names := box.Schools(); len(names) != 2 {
+		t.Errorf("%+v", names)
+	}
+	letter := activation.Letter{Source: "192.0.2.1", Case: queue.Case{At: time.Now(), Last: "Орлова", First: "Марина", Middle: "Игоревна", SNILS: "90000000182", School: "49"}}
+	number, err := box.Write(t.Context(), letter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stem := queue.Stem(queue.Support, number.About())
+	c := x.seen(at49, at49, stem)
+	text, err := json.Marshal(c)
+	if err != nil || strings.Contains(string(text), "k2") || strings.Contains(string(text), "Школа № 50") {
+		t.Errorf("%s, %v", text, err)
+	}
+	if c.Foreign || c.SignedIn || len(c.Choices) != 1 || !c.Sides[1].Masked || c.Sides[0].Values["snils"] == "90000000182" {
+		t.Errorf("%+v", c)
+	}
+	if _, err := x.cases().Case(t.Context(), rights.At("51"), rights.At("51"), web.Russian, stem); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("a school that was not named: %v", err)
+	}
+	answer := console.CaseAnswer{Case: c.ID, Choice: c.Choices[0], By: "p49", Reason: "отправили в школу 50", Now: time.Now()}
+	if _, err := x.cases().Decide(t.Context(), at49, answer); err != nil {
+		t.Error(err)
+	}
+	for i := range byte(supportLimits.Source) {
+		letter.Form = [16]byte{i, 1}
+		_, err = box.Write(t.Context(), letter)
+	}
+	if !errors.Is(err, activation.ErrOften) {
+		t.Errorf("one source writes on and on: %v", err)
+	}
+}

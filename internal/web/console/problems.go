@@ -1,0 +1,272 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/rights"
+	"schoolbridge/internal/table"
+	"schoolbridge/internal/web"
+	"schoolbridge/provision/census"
+	"schoolbridge/provision/match"
+)
+
+// Problems are what curators have to repair, as it was found some time ago.
+type Problems interface {
+	// Board gives the lists and when they were made; nil: they are being made. One that
+	// is old is made anew beside.
+	Board() (b *census.Board, made time.Time, making bool)
+	census.Names
+	// Advise puts a problem into words.
+	Advise(lang web.Lang, p match.Problem) CaseProblem
+}
+
+const problemsAddress = address + "/problems"
+
+// troubles are the curators' lists: what is to be repaired, and who is past the
+// deadline.
+var troubles = part{
+	nav: entry{address: problemsAddress, title: "problems.nav", icon: "alert", may: rights.SeePeople},
+	pages: map[string]page{
+		"GET " + problemsAddress:           {do: (*visit).problems, may: rights.SeePeople},
+		"GET " + problemsAddress + ".csv":  {do: func(v *visit) { v.problemsFile("csv", "text/csv; charset=utf-8") }, may: rights.Export, costly: true},
+		"GET " + problemsAddress + ".xlsx": {do: func(v *visit) { v.problemsFile("xlsx", sheetType) }, may: rights.Export, costly: true},
+	},
+	words: wordsProblems,
+	there: func(o *Options) bool { return o.Problems != nil },
+}
+
+const (
+	sheetType = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+	// problemRows are on a page, printedRows on one to be printed, filedRows are read
+	// at once for a file.
+	problemRows, printedRows, filedRows = 50, 1000, 500
+)
+
+// problemRoles are the kinds of people by their names in addresses.
+var problemRoles = []struct {
+	Name string
+	Role person.Role
+}{{"", 0}, {"staff", person.RoleStaff}, {"pupil", person.RolePupil}, {"parent", person.RoleParent}}
+
+// problemsPage is a page of a list.
+type problemsPage struct {
+	At        string // when the lists were made; "": they are being made
+	Making    bool
+	Behind    bool // those past the deadline
+	Deadlines bool // there are some
+	School    string
+	Code      string
+	Role      string
+	Schools   []person.School
+	Codes     []problemCode
+	Roles     []string
+	Rows      []problemRow
+	N         int // lines in all
+	Pager     web.Pager
+	Whole     string // address of all of it, to be printed
+	Query     string // of the files
+	Other     string // address of the other list
+}
+
+type problemCode struct {
+	Code, Meaning string
+	N             int
+}
+
+// problemRow is a line.
+type problemRow struct {
+	census.Item
+	CaseProblem
+	Where, When, Kind string
+}
+
+// problemsAsk reads what an address asks for; false: it cannot be asked.
+func (v *visit) problemsAsk() (q census.Query, from int, ok bool) {
+	form := v.Request.URL.Query()
+	q = census.Query{All: v.scope.All(), Schools: v.scope.Schools(), School: person.SchoolID(form.Get("school")), Code: match.Code(form.Get("code")), Behind: form.Get("list") == "behind"}
+	for _, r := range problemRoles {
+		if r.Name == form.Get("role") {
+			q.Role, ok = r.Role, true
+		}
+	}
+	if text := form.Get("from"); text != "" {
+		var err error
+		if from, err = strconv.Atoi(text); err != nil || from < 0 {
+			return q, 0, false
+		}
+	}
+	return q, from, ok && len(form.Get("school")) <= 256 && len(form.Get("code")) <= 64
+}
+
+// problemsAddressOf writes it.
+func problemsAddressOf(q census.Query, from int) string {
+	form := url.Values{}
+	set := func(name, value string) {
+		if value != "" {
+			form.Set(name, value)
+		}
+	}
+	set("school", string(q.School))
+	set("code", string(q.Code))
+	set("role", roleName(q.Role))
+	if q.Behind {
+		form.Set("list", "behind")
+	}
+	if from > 0 {
+		form.Set("from", strconv.Itoa(from))
+	}
+	if len(form) == 0 {
+		return ""
+	}
+	return "?" + form.Encode()
+}
+
+func roleName(r person.Role) string {
+	if r == 0 {
+		return ""
+	}
+	return r.String()
+}
+
+// problems shows a page of a list.
+func (v *visit) problems() {
+	q, from, ok := v.problemsAsk()
+	if !ok {
+		v.missing()
+		return
+	}
+	board, made, making := v.o.Problems.Board()
+	p := problemsPage{Making: making, Behind: q.Behind, School: string(q.School), Code: string(q.Code), Role: roleName(q.Role)}
+	if board == nil {
+		v.ShowAgain(http.StatusOK, "problems.html", "problems.title", p, 5)
+		return
+	}
+	rows := problemRows
+	if v.Request.URL.Query().Get("print") != "" {
+		rows = printedRows
+	}
+	items, next, err := board.Page(v.Request.Context(), v.o.Problems, q, from, rows)
+	if err != nil {
+		v.Broken("problems cannot be read", err)
+		return
+	}
+	v.chooseProblems(&p, board, q)
+	p.At, p.Deadlines = v.clock(made), board.HasDeadlines()
+	for _, i := range items {
+		p.Rows = append(p.Rows, v.problemRow(i))
+	}
+	if from > 0 {
+		p.Pager.First = problemsAddress + problemsAddressOf(q, 0)
+	}
+	if next > 0 {
+		p.Pager.Next = problemsAddress + problemsAddressOf(q, next)
+	}
+	if v.read("problems", problemsLine(q, len(items))) {
+		v.Show(http.StatusOK, "problems.html", "problems.title", p)
+	}
+}
+
+// problemsLine is what the audit trail says of a reading.
+func problemsLine(q census.Query, lines int) map[string]any {
+	return map[string]any{"school": q.School, "code": q.Code, "behind": q.Behind, "lines": lines}
+}
+
+// chooseProblems fills in what can be chosen.
+func (v *visit) chooseProblems(p *problemsPage, board *census.Board, q census.Query) {
+	p.Schools = board.Schools(q)
+	for i := range p.Schools {
+		p.Schools[i] = census.Named(p.Schools[i])
+	}
+	for _, c := range board.Codes(q) {
+		p.Codes = append(p.Codes, problemCode{string(c.Code), v.o.Problems.Advise(v.Lang, match.Problem{Code: c.Code}).Meaning, c.N})
+		if q.Code == "" || q.Code == c.Code {
+			p.N += c.N
+		}
+	}
+	for _, r := range problemRoles {
+		p.Roles = append(p.Roles, r.Name)
+	}
+	p.Query = problemsAddressOf(q, 0)
+	p.Whole = problemsAddress + problemsAddressOf(q, 0) + map[bool]string{true: "?", false: "&"}[p.Query == ""] + "print=1"
+	other := q
+	other.Behind, other.Code = !q.Behind, ""
+	p.Other = problemsAddress + problemsAddressOf(other, 0)
+}
+
+// problemRow puts a line into words.
+func (v *visit) problemRow(i census.Item) problemRow {
+	i.School = census.Named(i.School)
+	r := problemRow{Item: i, CaseProblem: v.o.Problems.Advise(v.Lang, i.Problem), When: v.clock(i.At), Where: i.Target}
+	switch i.Role {
+	case person.RoleStaff:
+		r.Kind = v.Text("problems.role.staff")
+	case person.RolePupil:
+		r.Kind = v.Text("problems.role.pupil")
+	case person.RoleParent:
+		r.Kind = v.Text("problems.role.parent")
+	}
+	return r
+}
+
+// problemsHead are the columns of a file, as the command writes them.
+var problemsHead = []string{"problems.col.id", "problems.col.school", "problems.col.role", "problems.col.fio", "problems.col.place", "problems.col.record", "problems.col.login", "problems.col.where",
+	"problems.col.code", "problems.col.meaning", "problems.col.who", "problems.col.remedy", "problems.col.when"}
+
+// problemsFile gives all of a list as a file.
+func (v *visit) problemsFile(format, kind string) {
+	q, _, ok := v.problemsAsk()
+	board, _, _ := v.o.Problems.Board()
+	switch {
+	case !ok:
+		v.missing()
+		return
+	case board == nil:
+		v.To(problemsAddress)
+		return
+	case !v.read("problems file", problemsLine(q, 0)):
+		return
+	}
+	head := make([]string, 0, len(problemsHead)+2)
+	for _, key := range problemsHead {
+		head = append(head, v.Text(key))
+	}
+	if q.Behind {
+		head = append(head, v.Text("problems.col.deadline"), v.Text("problems.col.late"))
+	}
+	h := v.Writer.Header()
+	h.Set("Content-Type", kind)
+	h.Set("Content-Disposition", `attachment; filename="problems-`+board.Today().String()+"."+format+`"`)
+	if err := v.writeProblems(v.Request.Context(), board, q, format, head); err != nil && v.Request.Context().Err() == nil {
+		v.Log().Error("web: a list of problems cannot be written", "error", err)
+	}
+}
+
+func (v *visit) writeProblems(ctx context.Context, board *census.Board, q census.Query, format string, head []string) error {
+	rows, err := table.New(v.Writer, format, v.Text("problems.title"), head)
+	if err != nil {
+		return err
+	}
+	for from, more := 0, true; more; {
+		items, next, err := board.Page(ctx, v.o.Problems, q, from, filedRows)
+		if err != nil {
+			return err
+		}
+		for _, i := range items {
+			r := v.problemRow(i)
+			cells := []any{string(r.School.ID), r.School.Name, r.Kind, r.FIO, r.Place, r.Record, r.Login, r.Target, r.Problem.String(), r.Meaning, r.Who, r.Remedy, r.When}
+			if q.Behind {
+				cells = append(cells, r.Deadline.String(), r.Late)
+			}
+			if err := rows.Row(cells...); err != nil {
+				return err
+			}
+		}
+		from, more = next, next > 0
+	}
+	return rows.Close()
+}

@@ -1,0 +1,123 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/rights"
+	"schoolbridge/internal/web"
+	"schoolbridge/internal/web/webtest"
+	"schoolbridge/provision/census"
+	"schoolbridge/provision/match"
+)
+
+// lists are those of a small town.
+type lists struct {
+	board  *census.Board
+	rows   map[string]any
+	broken error
+}
+
+func (l *lists) Board() (*census.Board, time.Time, bool) {
+	return l.board, time.Date(2026, 9, 1, 7, 0, 0, 0, time.UTC), l.board == nil
+}
+
+func (l *lists) Rows(_ context.Context, _ person.RecordKind, keys []string) (map[string]any, error) {
+	found := map[string]any{}
+	for _, key := range keys {
+		if row, ok := l.rows[key]; ok {
+			found[key] = row
+		}
+	}
+	return found, l.broken
+}
+
+func (l *lists) Advise(_ web.Lang, p match.Problem) CaseProblem {
+	return CaseProblem{p.String(), "meaning of " + string(p.Code), "who", "remedy"}
+}
+
+// newProblemSite has n pupils at school 49 and one teacher each at 1050 and 7.
+func newProblemSite(t testing.TB, n int) (*site, *lists) {
+	l := &lists{rows: map[string]any{}}
+	day := person.DateOf(time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC))
+	c := census.New(day)
+	for _, id := range []string{"49", "1050", "7"} {
+		c.AddSchool(person.School{ID: person.SchoolID(id), Name: "ГБОУ Школа № " + id})
+	}
+	add := func(id string, value any) {
+		l.rows[id] = value
+		c.AddRow(census.Row{Key: id, Value: value})
+	}
+	for i := range n {
+		id := fmt.Sprintf("p%04d", i)
+		add(id, person.Enrolment{ID: person.RecordID(id), Last: "Белова", First: fmt.Sprintf("Анна-%d", i), School: "49", Class: "9Б"})
+	}
+	start := day.AddDays(-100)
+	add("k1", person.Employment{ID: "k1", FIO: "Кураева Анна", School: "1050", Start: start, Position: "учитель"})
+	add("k2", person.Employment{ID: "k2", FIO: "=Чужова Вера", School: "7", Start: start})
+	c.Close()
+	l.board = c.Board(census.Deadlines{day.AddDays(-10), {}, {}})
+	return newSite(t, func(o *Options) { o.Problems = l }), l
+}
+
+// Each role sees the lists of its schools.
+func TestProblems(t *testing.T) {
+	s, l := newProblemSite(t, 3)
+	webtest.Holds(t, s.role(rights.School).Get("/console/problems"), 200, "Белова Анна-1", "ГБОУ Школа № 49", "meaning of NO_MOSRU_ACCOUNT", "remedy", "Строк: 3", "!Кураева", "!Чужова", "!1050")
+	g := s.role(rights.Curator)
+	webtest.Holds(t, g.Get("/console/problems"), 200, "Белова", "Кураева Анна", "!Чужова")
+	webtest.Holds(t, g.Get("/console/problems?school=1050&code=KADRY_SNILS_INVALID"), 200, "Кураева", "!Белова")
+	webtest.Holds(t, g.Get("/console/problems?role=staff"), 200, "Кураева", "!Белова")
+	webtest.Holds(t, g.Get("/console/problems?school=7"), 200, "исправлять нечего", "!Чужова") // a forged school
+	webtest.Holds(t, g.Get("/console/problems?code=NONE"), 200, "исправлять нечего")
+	webtest.Holds(t, g.Get("/console/problems?list=behind"), 200, "Кураева", "срок 2026-08-22, дней после срока: 10", "!Белова")
+	webtest.Holds(t, s.role(rights.Auditor).Get("/console/problems"), 200, "Чужова")
+	for _, bad := range []string{"?role=x", "?from=x", "?from=-1", "?school=" + strings.Repeat("7", 300), "?code=" + strings.Repeat("A", 65)} {
+		webtest.Holds(t, g.Get("/console/problems"+bad), 404)
+	}
+	webtest.Holds(t, s.person(teacher).Get("/console/problems"), 404)
+	s.noted()
+	g.Get("/console/problems")
+	if got := s.noted(); !slices.Equal(got, []string{"console_read problems 00"}) {
+		t.Errorf("the trail: %q", got)
+	}
+	l.broken = errors.New("the store is down")
+	webtest.Holds(t, g.Get("/console/problems"), 503, "!Кураева")
+	l.board = nil
+	webtest.Holds(t, g.Get("/console/problems"), 200, "Список составляется")
+	webtest.Goes(t, g.Get("/console/problems.csv"), "/console/problems")
+}
+
+// A long list is leafed through, and printed and saved as a whole.
+func TestProblemPages(t *testing.T) {
+	s, _ := newProblemSite(t, 130)
+	g := s.role(rights.School)
+	first := g.Get("/console/problems")
+	webtest.Holds(t, first, 200, `href="/console/problems?from=50"`, "Строк: 130")
+	webtest.Holds(t, g.Get("/console/problems?from=100"), 200, "Белова Анна-129", "!rel=\"next\"", "В начало")
+	webtest.Holds(t, g.Get("/console/problems?print=1"), 200, "Белова Анна-0", "Белова Анна-129")
+	if n := webtest.FirstView(g, "/console/problems"); n > 100_000 {
+		t.Errorf("%d bytes", n)
+	}
+	w := g.Get("/console/problems.csv?code=NO_MOSRU_ACCOUNT")
+	if lines := strings.Count(w.Body.String(), "\n"); w.Code != 200 || lines != 131 || !strings.Contains(w.Header().Get("Content-Disposition"), "problems-2026-09-01.csv") {
+		t.Errorf("%d, %d lines, %v", w.Code, lines, w.Header())
+	}
+	if w := g.Get("/console/problems.xlsx"); !bytes.HasPrefix(w.Body.Bytes(), []byte("PK")) {
+		t.Error("no workbook")
+	}
+	o := s.role(rights.Operator)
+	webtest.Holds(t, o.Get("/console/problems.csv?school=7&list=behind"), 200, "Дней после срока", "'=Чужова", "!Белова")
+	if got := s.noted(); !slices.Contains(got, "console_read problems file 00") {
+		t.Errorf("%q", got)
+	}
+	o.Get("/console?lang=en")
+	webtest.English(t, o.Get("/console/problems?school=7"), "ГБОУ Школа № 49", "ГБОУ Школа № 1050", "ГБОУ Школа № 7", "Чужова Вера", "Имя")
+}
