@@ -165,7 +165,7 @@ func TestTheDirectoryIsAway(t *testing.T) {
 		for time.Now().Before(until) {
 			time.Sleep(10 * time.Second)
 			if got := held(t, h); got != "auditor[]" {
-				t.Fatalf("%s left: %s", until.Sub(time.Now()), got)
+				t.Fatalf("%s left: %s", time.Until(until), got)
 			}
 		}
 		if n := w.asked.Load(); n > 120 {
