@@ -18,7 +18,7 @@ import (
 // store reserves the name first; then the account in the directory follows.
 func (p *provisioner) rename(ctx context.Context) error {
 	to := strings.ToLower(strings.TrimSpace(p.to))
-	if person.UsableADName(to) != nil || len(to) > person.SAMLimit || login.Reserved(to) {
+	if person.UsableADName(to) != nil || len(to) > person.SAMLimit || login.OfSystem(to) {
 		return usageError(p.text.badName, oneLine(p.to))
 	}
 	h, err := p.holder(ctx)

@@ -303,7 +303,7 @@ func (t *tx) claimFor(target string, object provision.Object, records []person.R
 // decideName reserves a name for the person, who may be one from now on: it
 // looks like nobody else's.
 func (t *tx) decideName(item *queue.Item, d *queue.Decision, now time.Time) error {
-	if person.UsableADName(d.Name) != nil || len(d.Name) > person.SAMLimit || login.Reserved(d.Name) || d.Target == "" {
+	if person.UsableADName(d.Name) != nil || len(d.Name) > person.SAMLimit || login.OfSystem(d.Name) || d.Target == "" {
 		return queue.ErrUnfit
 	}
 	id := item.Person

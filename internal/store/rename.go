@@ -32,7 +32,7 @@ func (a *Accounts) Rename(ctx context.Context, id identity.PersonID, to identity
 }
 
 func (t *tx) rename(id identity.PersonID, to identity.Login, now time.Time, more map[string]any) (bool, error) {
-	if person.UsableADName(string(to)) != nil || len(to) > person.SAMLimit || login.Reserved(string(to)) {
+	if person.UsableADName(string(to)) != nil || len(to) > person.SAMLimit || login.OfSystem(string(to)) {
 		return false, errors.New("the name cannot be one in Active Directory")
 	}
 	var had person.Activated

@@ -179,13 +179,16 @@ func (y *city) pupilMust(c *citizen, p person.Profile) (one *entered) {
 	return one
 }
 
-// parentMust: a card fits, and nothing else does.
+// parentMust: a card fits, and nothing else does. Whoever is a pupil by a record
+// of before is none by a telephone alone.
 func (y *city) parentMust(c *citizen, p person.Profile) (must bool) {
+	pupil := slices.ContainsFunc(y.rows, func(r *entered) bool { return r.kind == person.RecordEnrolment && r.holder == c })
 	for _, r := range y.rows {
 		if r.kind == person.RecordEnrolment && (y.fitsSomehow(r, p) || y.approved(c, r)) || r.kind == person.RecordEmployment && (r.fits(p) || y.approved(c, r)) {
 			return false
 		}
-		must = must || r.kind == person.RecordCard && r.fits(p) && !others(r, c)
+		surely := slices.Contains(c.cards, r) || p.SNILSConfirmed && punctuated(r.stored.snils) == p.SNILS
+		must = must || r.kind == person.RecordCard && r.fits(p) && !others(r, c) && (!pupil || surely)
 	}
 	return must
 }
@@ -309,7 +312,7 @@ func (y *city) know() {
 		if c.id != (identity.PersonID{}) && c.id != h.Person {
 			y.errorf("%s is another person", c.login())
 		}
-		c.id, c.has = h.Person, h.UIDNumber != 0
+		c.id, c.has, c.cards = h.Person, h.UIDNumber != 0, nil
 		for _, n := range h.Names {
 			y.give(c, n.Text)
 		}
@@ -322,7 +325,9 @@ func (y *city) know() {
 			if holders[row] != nil && row.kind != person.RecordCard {
 				y.errorf("%s and %s have the record %s", c.login(), holders[row].login(), ref.ID)
 			}
-			holders[row] = c
+			if holders[row] = c; row.kind == person.RecordCard {
+				c.cards = append(c.cards, row)
+			}
 		}
 	}
 	for _, r := range y.rows {
@@ -368,7 +373,10 @@ func (y *city) forget() {
 			continue
 		}
 		ahead := slices.ContainsFunc(y.rows, func(r *entered) bool {
-			if r.holder != c || !r.about() || r.kind == person.RecordCard {
+			if r.kind == person.RecordCard {
+				return !r.gone && slices.Contains(c.cards, r)
+			}
+			if r.holder != c || !r.about() {
 				return false
 			}
 			on, _ := y.merged(r)

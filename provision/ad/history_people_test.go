@@ -27,6 +27,7 @@ type citizen struct {
 	id        identity.PersonID // zero: nobody here
 	told      person.Profile    // as it was known here last
 	has       bool              // an account
+	cards     []*entered        // which bind the parent; a card is also bound to others
 	password  identity.Password // the last one that was taken
 	proved    identity.Password // the last one that opened the account
 	suspended bool

@@ -77,11 +77,25 @@ func TestCheck(t *testing.T) {
 		{"iva_nov", login.ErrShape}, {"иванов", login.ErrShape}, {strings.Repeat("a", 21), login.ErrShape},
 		{"con", login.ErrReserved}, {"nul", login.ErrReserved}, {"con.petrov", login.ErrReserved}, {"admin", login.ErrReserved}, {"ad-min", login.ErrReserved},
 		{"krbtgt", login.ErrReserved}, {"domain-admins", login.ErrReserved}, {"root", login.ErrReserved}, {"lpt", login.ErrReserved},
+		{"student", login.ErrReserved}, {"sales", login.ErrReserved}, {"www-data", login.ErrReserved}, {"post-gres", login.ErrReserved},
 		{"suka", login.ErrOffensive}, {"s.u.k.a", login.ErrOffensive}, {"petrov.hui", login.ErrOffensive}, {"pastukhui", login.ErrOffensive},
 		{"pastuk-hui", login.ErrOffensive}, {"ebaniko", login.ErrOffensive}, {"ebinov", nil}, {"ebaltyn", login.ErrOffensive}, {"fuckov", login.ErrOffensive}, {"ass", login.ErrOffensive},
 	} {
 		if got := login.Check(c.name); !errors.Is(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// TestOfSystem: what a person may not choose either, as Active Directory compares it,
+// and what only nobody is given.
+func TestOfSystem(t *testing.T) {
+	for name, want := range map[string]bool{
+		"root": true, "ROOT": true, "Administrator": true, "ádmin": true, "krbtgt": true, "www-data": true, "daemon": true, "sshd": true, "postgres": true,
+		"student": false, "teacher": false, "test": false, "sales": false, "info": false, "users": false, "ro-ot": false, "root1": false, "wwwdata": false, "": false,
+	} {
+		if got := login.OfSystem(name); got != want {
+			t.Errorf("%q: %v", name, got)
 		}
 	}
 }

@@ -27,10 +27,10 @@ func Check(name string) error {
 		}
 	}
 	device, _, _ := strings.Cut(name, ".") // Windows takes con.txt for con
-	if reserved[Look(name)] || reserved[device] {
+	whole := Look(name)
+	if reserved[whole] || reserved[device] || ofSystem[whole] || OfSystem(name) {
 		return ErrReserved
 	}
-	whole := Look(name)
 	tokens := append(strings.FieldsFunc(name, func(r rune) bool { return r == '.' || r == '-' }), whole)
 	for word := range offensive.anywhere {
 		if strings.Contains(whole, word) {
@@ -50,32 +50,42 @@ func Check(name string) error {
 	return nil
 }
 
-// Reserved says that a name is an account of Windows, Active Directory or another
-// system, or one that custom keeps for an office. Nobody gets it, whoever chose it: a
-// Linux PC that asks LDAP for the password of root, or of an account of its own, lets
-// him in as that one.
-func Reserved(name string) bool { return reserved[strings.ToLower(name)] }
+// OfSystem says that Windows, Active Directory or a Linux PC has an account of that
+// name by itself. Nobody gets it, whoever chose it: a PC that asks LDAP for the
+// password of root, or of another account of its own, lets him in as that one.
+func OfSystem(name string) bool { return ofSystem[person.FoldName(name)] }
 
 func letter(c byte) bool { return c >= 'a' && c <= 'z' }
 
-// reserved are whole names, as they look.
+// ofSystem are accounts that systems have by themselves, as they are written.
+var ofSystem = set(
+	// Windows and Active Directory (Microsoft, "Default local accounts" and "Default
+	// accounts in Active Directory").
+	`admin administrator guest krbtgt defaultaccount wdagutilityaccount helpassistant system localservice networkservice`,
+	// Linux (the passwd that Debian, Red Hat and ALT begin with), and its services.
+	`root toor daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats nobody operator adm ftp
+	shutdown halt _apt messagebus dbus polkitd sshd ntp chrony avahi cups colord rtkit saned pulse usbmux tss uuidd tcpdump
+	dnsmasq named bind unbound rpc rpcuser nfsnobody sssd gdm lightdm sddm systemd-network systemd-resolve systemd-timesync
+	systemd-coredump systemd-oom ldap openldap freerad radiusd radius apache nginx postfix postgres mysql schoolbridge`,
+)
+
+// reserved are further whole names that nobody gets who did not choose them, as they
+// look.
 var reserved = set(
 	// Devices (Microsoft, "Naming Files, Paths, and Namespaces"), with or without
 	// their digits.
 	`con prn aux nul com lpt clock conin conout`,
 	// Accounts and groups of Windows and Active Directory (Microsoft, "Naming
-	// conventions in Active Directory" and "Default local accounts").
-	`admin admins administrator administrators guest guests krbtgt defaultaccount wdagutilityaccount helpassistant
-	anonymous anonymouslogon authenticateduser authenticatedusers batch builtin creatorgroup creatorowner dialup digestauth
-	everyone interactive internet local localsystem localservice network networkservice ntauthority ntdomain ntlmauth null
-	proxy remoteinteractive restricted schannelauth self server service system terminalserver thisorganization user users world
+	// conventions in Active Directory").
+	`admins administrators guests anonymous anonymouslogon authenticateduser authenticatedusers batch builtin creatorgroup
+	creatorowner dialup digestauth everyone interactive internet local localsystem network ntauthority ntdomain ntlmauth null
+	remoteinteractive restricted schannelauth self server service terminalserver thisorganization user users world
 	domainadmins domainusers domainguests domaincomputers domaincontrollers enterpriseadmins schemaadmins dnsadmins
 	certpublishers keyadmins protectedusers grouppolicycreatorowners backupoperators accountoperators serveroperators
 	printoperators replicator raservers iisusr iusr support tsinternetuser`,
-	// Accounts of other systems, and addresses that mail has for itself (RFC 2142).
-	`root daemon nobody nogroup sys bin sync sshd ldap radius postgres mysql sudo wheel operator toor test tester demo
-	postmaster hostmaster webmaster abuse noc security info marketing sales news usenet uucp www ftp mail mailerdaemon
-	noreply localhost localdomain domain default unknown undefined none helpdesk sysadmin superuser superadmin schoolbridge`,
+	// Groups of other systems, and addresses that mail has for itself (RFC 2142).
+	`nogroup sudo wheel test tester demo postmaster hostmaster webmaster abuse noc security info marketing sales usenet www
+	mailerdaemon noreply localhost localdomain domain default unknown undefined none helpdesk sysadmin superuser superadmin`,
 	// Whom nobody should be taken for.
 	`administratsiia adminschool admindomain direktor director uchitel teacher uchenik pupil student sekretar zavuch
 	shkola school podderzhka moderator rukovodstvo bukhgalteriia kadry`,

@@ -78,8 +78,8 @@ func Decide(ix *Index, b *Bindings, p person.Profile, today person.Date) Verdict
 	if second := c.secondOf(staff, pupils, pupil); len(second) > 0 {
 		staff.active, pupil, unclear = nil, nil, append(unclear, second...)
 	}
-	if former := c.formerPupil(parent); len(former) > 0 && !staff.matched() { // else the СНИЛС has proved an adult
-		parent, unclear = nil, append(unclear, former...)
+	if bound := c.boundPupil(parent); len(bound) > 0 && !staff.matched() { // else the СНИЛС has proved an adult
+		parent, unclear = nil, append(unclear, bound...)
 	}
 
 	v := Verdict{Subject: p.Subject, Login: p.Login}

@@ -45,20 +45,21 @@ func (c *candidate) pupilOrParent(pupils pupilResult, cards cardResult) (*pupilC
 // surely says that more than name and contact speak for the parent.
 func surely(k cardCandidate) bool { return k.owner == own || k.sameSNILS || k.approved }
 
-// formerPupil says that the parent is a pupil of before, by the records bound to
-// this subject: who left is not taken for the father of the same name by the
-// family's telephone.
-func (c *candidate) formerPupil(parent []cardCandidate) []finding {
+// boundPupil says that the parent is a pupil, by the records bound to this subject:
+// who left, or whose record was spoilt, is not taken for the father of the same name
+// by the family's telephone, and the card stays the father's.
+func (c *candidate) boundPupil(parent []cardCandidate) []finding {
 	if len(parent) == 0 || slices.ContainsFunc(parent, surely) {
 		return nil
 	}
-	refs := slices.DeleteFunc(slices.Clone(c.b.bySubject[c.p.Subject]), func(r person.RecordRef) bool { return r.Kind != person.RecordEnrolment })
-	if len(refs) == 0 {
+	pupil := slices.DeleteFunc(slices.Clone(c.b.bySubject[c.p.Subject]), func(r person.RecordRef) bool { return r.Kind != person.RecordEnrolment })
+	if len(pupil) == 0 {
 		return nil
 	}
-	refs = append(refs, c.refs(nil, parent)...)
-	return []finding{{Problem{Code: Ambiguous}, Manual, refs,
-		fmt.Sprintf("записи %s: ученик, который выбыл, и родитель с одним ФИО и контактом, различить нельзя", list(refs))}}
+	cards := c.refs(nil, parent)
+	return []finding{{Problem{Code: Ambiguous}, Manual, slices.Concat(pupil, cards),
+		fmt.Sprintf("записи %s: с ними человек связан как ученик, но теперь подходит только карточка %s с тем же ФИО и контактом: ученик это или родитель, различить нельзя",
+			list(pupil), list(cards))}}
 }
 
 // secondOf says that what is certain about a person who is bound to nothing yet

@@ -38,6 +38,8 @@ func TestOtherNames(t *testing.T) {
 		{"a system's account, another name", "m", "k k1; s s1 login=root", "", "LOGIN_DIFFERS ivanovaap"},
 		{"a system's account in the ЭЖД", "em", "k k1 ezhd=administrator; " + mail, "", "LOGIN_DIFFERS ivanovaap"},
 		{"like a system's account", "", "k k1; s s1 login=ro-ot1", "", " ro-ot1"},
+		{"a word that nobody is given, but chose", "", "k k1; s s1 login=Student", "", " Student"},
+		{"the same in the ЭЖД", "e", "k k1 ezhd=teacher; " + mail, "", "LOGIN_DIFFERS teacher"},
 		{"no ЭЖД login", "e", "k k1; " + mail, "", manual("LOGIN_NOT_USABLE")},
 		{"a usable login stays", "em", "k k1 ezhd=anna49; s s1", "", "LOGIN_DIFFERS evann"},
 		{"a taken login", "m", "k k1; ad evann person=k7; s s1", "", "LOGIN_DIFFERS ivanovaap"},

@@ -191,7 +191,7 @@ func (c *candidate) create(v *Verdict, ezhd []string, tooLong bool) {
 
 // Usable says that a login may be the name of an account.
 func Usable(name string) bool {
-	return person.UsableADName(name) == nil && person.Classify(name) == person.ShapeLogin && !login.Reserved(name)
+	return person.UsableADName(name) == nil && person.Classify(name) == person.ShapeLogin && !login.OfSystem(name)
 }
 
 // taken says who has the wanted name: somebody, an account that nobody claims,

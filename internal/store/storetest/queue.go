@@ -25,7 +25,7 @@ var queueTests = []test{
 	{"QueueRefuseLast", testQueueRefuseLast},
 	{"QueueRefuseUsed", testQueueRefuseUsed},
 	{"QueueRefuseOther", testQueueRefuseOther},
-	{"QueueReserved", testQueueReserved},
+	{"QueueOfSystem", testQueueOfSystem},
 	{"QueueAdopt", testQueueAdopt},
 	{"QueueAdoptAnother", testQueueAdoptAnother},
 	{"QueueAdoptPassedOn", testQueueAdoptPassedOn},

@@ -370,8 +370,8 @@ func testQueueRefuseOther(t *testing.T, s *suite) {
 	}
 }
 
-// testQueueReserved: no curator gives anybody the name of a system's account.
-func testQueueReserved(t *testing.T, s *suite) {
+// testQueueOfSystem: no curator gives anybody the name of a system's account.
+func testQueueOfSystem(t *testing.T, s *suite) {
 	_, _, item := s.wonders(t, match.LoginNotUsable)
 	s.refuses(t, queue.Decision{Item: item.ID, Verb: queue.Allocate, Target: "ad", Name: "root"}, queue.ErrUnfit)
 }
