@@ -33,9 +33,10 @@ func (b Brake) Allowed(accounts int) int {
 type Brakes [drastics]Brake
 
 const (
-	// BrakeDay is how long an account that was changed drastically counts.
+	// BrakeDay is how long an account that was changed drastically counts, BrakeHold
+	// how long one that is held is left alone.
 	BrakeDay  = 24 * time.Hour
-	brakeHold = time.Hour // until a held account is looked at again
+	BrakeHold = time.Hour // until a held account is looked at again
 )
 
 // brake gathers the accounts of a run that would be changed drastically, until
@@ -75,7 +76,7 @@ func (b *brake) limit(kind int, d Depth) int {
 // somebody else has brought since: they would have come back.
 func (b *brake) waiting(now time.Time) (counts [drastics]int) {
 	for id, h := range b.held {
-		if now.Sub(h.until) > brakeHold/4 {
+		if now.Sub(h.until) > BrakeHold/4 {
 			delete(b.held, id)
 			continue
 		}
@@ -161,8 +162,8 @@ func (w *Worker) hold(id identity.PersonID, d Drastic, until time.Time) {
 
 // postpone leaves an account as it is, until somebody has looked.
 func (w *Worker) postpone(ctx context.Context, g gathered, now time.Time) error {
-	w.hold(g.id, w.keep(g.Drastic), now.Add(brakeHold))
-	return w.putOff(ctx, g.id, now, now.Add(brakeHold))
+	w.hold(g.id, w.keep(g.Drastic), now.Add(BrakeHold))
+	return w.putOff(ctx, g.id, now, now.Add(BrakeHold))
 }
 
 // putOff makes an account due later.

@@ -15,11 +15,16 @@ type hours struct {
 	opens  time.Time
 }
 
-// waits says that an account has time until the window opens: nobody waits for
-// it, and nobody comes or leaves. Where somebody may come or leave before that, it
+// Patient says that an account has time until a window opens: nobody waits for
+// it, and nobody comes or leaves.
+func (j Job) Patient(d Drastic, zone *time.Location) bool {
+	return !j.Urgent && !d[Off] && j.Row.Observed.Enabled == j.Active(zone) && j.Password == nil
+}
+
+// waits says that an account waits until the window opens. Where somebody may come or leave before that, it
 // is looked at then.
 func (w *Worker) waits(job Job, d Drastic) (until time.Time, wait bool) {
-	if w.o.Window == nil || w.brake.whole || job.Urgent || d[Off] || job.Row.Observed.Enabled != job.Active(w.o.Zone) || job.Password != nil {
+	if w.o.Window == nil || w.brake.whole || !job.Patient(d, w.o.Zone) {
 		return time.Time{}, false
 	}
 	if minute := job.Now.Truncate(time.Minute); !minute.Equal(w.hours.minute) {

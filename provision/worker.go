@@ -305,7 +305,7 @@ func (w *Worker) pass(ctx context.Context, job Job, d Drastic, began time.Time) 
 	pass.Made = w.made(job, d, pass)
 	failures, due := w.pace.next(job, pass, w.o.Chance())
 	if job.Keep.any() {
-		due = earlier(due, job.Now.Add(brakeHold))
+		due = earlier(due, job.Now.Add(BrakeHold))
 	}
 	err = w.save(ctx, job, pass, failures, due)
 	w.count(job, pass, err, w.o.Now().Sub(began))

@@ -13,9 +13,9 @@ func (s *switcher) tell(w io.Writer, d switched) error {
 	} else {
 		lines = append(lines, s.opening(d)...)
 	}
-	lines = append(lines, fmt.Sprintf("%s: schoolbridge explain --config %s %s", s.say("Проверить", "To check"), s.file, d.Login))
+	lines = append(lines, fmt.Sprintf("%s: schoolbridge explain --config %s %s", s.say("Проверить", "To check"), s.file, pasted(d.Login)))
 	if s.verb == verbSuspend {
-		lines = append(lines, fmt.Sprintf("%s: schoolbridge account resume --config %s %s --reason %s", s.say("Вернуть", "To undo"), s.file, d.Login, s.say("ПРИЧИНА", "TEXT")))
+		lines = append(lines, fmt.Sprintf("%s: schoolbridge account resume --config %s %s --reason %s", s.say("Вернуть", "To undo"), s.file, pasted(d.Login), s.say("ПРИЧИНА", "TEXT")))
 	}
 	for _, line := range lines {
 		if _, err := fmt.Fprintln(w, line); err != nil {
@@ -42,7 +42,7 @@ func (s *switcher) closing(d switched) []string {
 	lines := []string{s.say("  Wi-Fi, ПК и доски: вход закрывается за секунду-две.", "  Wi-Fi, PCs and boards: sign-in closes within a second or two.")}
 	if n := d.Devices - d.Staying; n > 0 {
 		lines = append(lines, fmt.Sprintf(s.say("  Сейчас в Wi-Fi, устройств: %d. Служба сразу просит точку доступа их отключить; что та ответила: schoolbridge sessions --config %s --login %s",
-			"  On the Wi-Fi now, devices: %d. The daemon asks the access point at once to disconnect them; its answer: schoolbridge sessions --config %s --login %s"), n, s.file, d.Login))
+			"  On the Wi-Fi now, devices: %d. The daemon asks the access point at once to disconnect them; its answer: schoolbridge sessions --config %s --login %s"), n, s.file, pasted(d.Login)))
 	}
 	if d.Staying > 0 {
 		lines = append(lines, fmt.Sprintf(s.say("  У точек доступа без dynamic_authorization, устройств: %d. Они остаются в Wi-Fi до следующего входа; отключите их на самой точке доступа.",

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
@@ -62,30 +61,17 @@ func runClaim(ctx context.Context, std streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	c, err := loadConfig(std, call.file, call.lang)
+	p, err := openProvisioner(ctx, std, call.file, call.lang)
 	if err != nil {
 		return err
 	}
-	p := &provisioner{std: std, config: c, text: provisionTexts[call.lang], now: time.Now}
-	if !c.AD.On() {
-		return usageError(p.text.noSection, call.file)
-	}
-	if p.db, err = openMadeStore(ctx, c); err != nil {
-		return err
-	}
-	defer func() { _ = p.db.Close() }() // everything is committed by then
+	defer p.close()
 	k := &claiming{mending: &mending{provisioner: p}, claimCall: call, says: claimTexts[call.lang]}
 	if call.verb == "drop" {
 		return k.drop(ctx)
 	}
-	target, client, err := dialAD(c, discardLog())
-	if err != nil {
-		return fmt.Errorf("ad: %w", err)
-	}
-	defer func() { _ = client.Close() }()
-	p.target, k.mender = target, target.Mender(client, c.AD.DuplicatesOU)
-	if err := target.Check(ctx); err != nil {
-		return p.unusable(err)
+	if err := p.dial(ctx); err != nil {
+		return err
 	}
 	if call.verb == "plan" {
 		return k.planClaims(ctx)

@@ -124,7 +124,7 @@ func (k *claiming) choose(plan claimPlan, seen *seenDirectory, pairs map[string]
 		if wanted {
 			list := a.Proposal.Candidates
 			if a.Candidate, ok = meant(len(list), func(i int) []person.RecordRef { return list[i].Records }, record); !ok {
-				return nil, nil, usageError(k.says.noCandidate, old.Name, record)
+				return nil, nil, usageError(k.says.noCandidate, printable(old.Name), record)
 			}
 		}
 		approved, taken[at] = append(approved, a), true
@@ -162,7 +162,7 @@ func (p *plannedClaim) same(now *duplicates.Proposal) bool {
 func meant(n int, records func(int) []person.RecordRef, word string) (at int, ok bool) {
 	found := 0
 	for i := range n {
-		if slices.ContainsFunc(records(i), func(r person.RecordRef) bool { return word == string(r.ID) || word == recordWord(r) }) {
+		if slices.ContainsFunc(records(i), func(r person.RecordRef) bool { return word == string(r.ID) || word == r.Word() }) {
 			at = i
 			found++
 		}

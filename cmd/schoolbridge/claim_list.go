@@ -35,13 +35,10 @@ type claimCandidate struct {
 	Reasons []duplicates.Reason `json:"reasons"`
 }
 
-// recordWord writes a record as the commands take it.
-func recordWord(r person.RecordRef) string { return r.Kind.String() + ":" + string(r.ID) }
-
 func recordWords(list []person.RecordRef) []string {
 	words := make([]string, 0, len(list))
 	for _, r := range list {
-		words = append(words, recordWord(r))
+		words = append(words, r.Word())
 	}
 	return words
 }
@@ -56,25 +53,52 @@ func (k *claiming) list(list []duplicates.Proposal) error {
 		}
 		return all.end()
 	}
-	rows, err := table.New(k.std.out, k.claimCall.format, k.says.title, k.says.head)
+	head := k.says.head
+	if k.claimCall.format == "table" {
+		head = k.says.short
+	}
+	rows, err := table.New(k.std.out, k.claimCall.format, k.says.title, head)
 	if err != nil {
 		return err
 	}
-	for _, p := range list {
-		for i, c := range p.Candidates {
-			level, why := k.says.decide, k.says.reasons(p.Why)
-			if p.Certain {
-				level = k.says.certain
-			}
-			if i > 0 {
-				level, why = "", ""
-			}
-			if err := rows.Row(p.Name, level, c.FIO, string(c.School), strings.Join(recordWords(c.Records), " "), k.says.reasons(c.Reasons), why, p.Display, p.Place); err != nil {
+	for i := range list {
+		for n := range list[i].Candidates {
+			if err := rows.Row(k.cells(&list[i], n)...); err != nil {
 				return err
 			}
 		}
 	}
 	return rows.Close()
+}
+
+// cells are the line of one candidate. A table for a terminal says in one column
+// what speaks for it and against it, and leaves out where the account lies.
+func (k *claiming) cells(p *duplicates.Proposal, n int) []any {
+	c := &p.Candidates[n]
+	level, doubts, name := k.says.decide, k.says.reasons(p.Why), p.Name
+	if p.Certain {
+		level = k.says.certain
+	}
+	screen := k.claimCall.format == "table"
+	if n > 0 {
+		level, doubts = "", ""
+		if screen {
+			name = ""
+		}
+	}
+	reasons, records := k.says.reasons(c.Reasons), strings.Join(recordWords(c.Records), " ")
+	if !screen {
+		return []any{name, level, c.FIO, string(c.School), records, reasons, doubts, p.Display, p.Place}
+	}
+	said := table.Lines{reasons}
+	if doubts != "" {
+		said = append(said, k.says.but+doubts)
+	}
+	fio, _ := person.NormalFIO(c.FIO)
+	if display, _ := person.NormalFIO(p.Display); n == 0 && p.Display != "" && display != fio {
+		said = append(said, k.says.called+p.Display)
+	}
+	return []any{name, level, c.FIO, string(c.School), records, said}
 }
 
 func claimLineOf(p duplicates.Proposal) claimLine {
@@ -98,6 +122,15 @@ type claimPlan struct {
 	proposals []plannedClaim
 }
 
+// plannedLine is a proposal in a plan: what claim plan --format json shows, and
+// what apply holds against the directory.
+type plannedLine struct {
+	claimLine
+	Certain bool   `json:"certain"`
+	Seen    string `json:"seen"`
+}
+
+// plannedClaim is what apply reads of it.
 type plannedClaim struct {
 	Object  duplicates.GUID     `json:"object"`
 	Name    string              `json:"name"`
@@ -124,7 +157,7 @@ func (k *claiming) writePlan(w io.Writer, seen *seenDirectory) error {
 	}
 	all := &array{to: w}
 	for _, p := range seen.proposals {
-		if err := all.item(p); err != nil {
+		if err := all.item(plannedLine{claimLineOf(p), p.Certain, p.Seen}); err != nil {
 			return err
 		}
 	}

@@ -65,7 +65,7 @@ func TestClaim(t *testing.T) {
 	s := withOldAD(t)
 	plan := s.path("plan.json")
 	out, errs := s.run(exitFindings, "provision", "claim", "plan", "--out", plan)
-	for _, want := range []string{"evann", "kadry:k1", "логин ЭЖД или mos.ru", "достоверно", "у человека может быть другая запись"} {
+	for _, want := range []string{"evann", "kadry:k1", "логин ЭЖД или mos.ru", "достоверно", "НО: у человека может быть", "в AD: Ким Вера"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("plan lacks %q:\n%s", want, out)
 		}
@@ -317,12 +317,20 @@ func (s site) activated(p person.Profile) (result provision.Result) {
 	return result
 }
 
-func (s site) openItem() queueObject {
+func (s site) openItems() (items []queueObject) {
 	s.t.Helper()
 	out, _ := s.run(exitFindings, "queue", "list", "--format", "json")
-	var items []queueObject
-	if err := json.Unmarshal([]byte(out), &items); err != nil || len(items) != 1 {
+	if err := json.Unmarshal([]byte(out), &items); err != nil || len(items) == 0 {
 		s.t.Fatalf("%v: %s", err, out)
+	}
+	return items
+}
+
+func (s site) openItem() queueObject {
+	s.t.Helper()
+	items := s.openItems()
+	if len(items) != 1 {
+		s.t.Fatalf("%+v", items)
 	}
 	return items[0]
 }

@@ -16,7 +16,8 @@ type claimText struct {
 	settled, moved, applied, noDeleted, names                   string
 	noObject, noClaim, used, passedOn, dropped                  string
 	taken, gone                                                 string
-	head                                                        []string
+	but, called                                                 string
+	head, short                                                 []string
 	reason                                                      map[duplicates.Reason]string
 }
 
@@ -38,7 +39,9 @@ func (t claimText) refusal(err error) string {
 var claimTexts = map[string]claimText{
 	"ru": {
 		title: "Чьи учётные записи AD", reading: "читаем все учётные записи домена и реестры…",
-		head:    []string{"Имя для входа", "Решение", "ФИО в реестре", "Школа", "Записи", "Почему", "Сомнения", "Имя в AD", "Где лежит"},
+		head:  []string{"Имя для входа", "Решение", "ФИО в реестре", "Школа", "Записи", "Почему", "Сомнения", "Имя в AD", "Где лежит"},
+		short: []string{"Имя для входа", "Решение", "ФИО в реестре", "Школа", "Записи", "Почему"},
+		but:   "НО: ", called: "в AD: ",
 		certain: "достоверно", decide: "решает человек",
 		planned: "учётных записей %d: уже с владельцем %d, отмечены раньше %d, служебные %d, вне подразделений службы %d, неизвестно чьи %d, отключены как дубликаты %d; " +
 			"предлагается достоверно %d, решает человек %d; отклонено раньше %d",
@@ -69,7 +72,9 @@ var claimTexts = map[string]claimText{
 	},
 	"en": {
 		title: "Whose accounts", reading: "reading all accounts of the domain, and the registries…",
-		head:    []string{"Account", "Decision", "Name in the registry", "School", "Records", "Why", "Doubts", "Name in AD", "Place"},
+		head:  []string{"Account", "Decision", "Name in the registry", "School", "Records", "Why", "Doubts", "Name in AD", "Place"},
+		short: []string{"Account", "Decision", "Name in the registry", "School", "Records", "Why"},
+		but:   "BUT: ", called: "in AD: ",
 		certain: "certain", decide: "to be decided",
 		planned: "%d accounts: %d have an owner, %d were claimed before, %d are services', %d outside our units, %d nobody knows whose, %d put to rest as duplicates; " +
 			"%d are proposed for certain, %d to be decided; %d were refused before",

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -94,28 +95,15 @@ func runDuplicates(ctx context.Context, std streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	c, err := loadConfig(std, call.file, call.lang)
+	p, err := openProvisioner(ctx, std, call.file, call.lang)
 	if err != nil {
 		return err
 	}
-	p := &provisioner{std: std, config: c, text: provisionTexts[call.lang], now: time.Now}
-	if !c.AD.On() {
-		return usageError(p.text.noSection, call.file)
-	}
-	if p.db, err = openMadeStore(ctx, c); err != nil {
+	defer p.close()
+	if err := p.dial(ctx); err != nil {
 		return err
 	}
-	defer func() { _ = p.db.Close() }() // everything is committed by then
-	target, client, err := dialAD(c, discardLog())
-	if err != nil {
-		return fmt.Errorf("ad: %w", err)
-	}
-	defer func() { _ = client.Close() }()
-	p.target = target
-	if err := target.Check(ctx); err != nil {
-		return p.unusable(err)
-	}
-	d := &mending{provisioner: p, duplicatesCall: call, says: duplicatesTexts[call.lang], words: duplicates.WordsFor(call.lang), mender: target.Mender(client, c.AD.DuplicatesOU)}
+	d := &mending{provisioner: p, duplicatesCall: call, says: duplicatesTexts[call.lang], words: duplicates.WordsFor(call.lang)}
 	switch call.verb {
 	case "find":
 		return d.find(ctx)
@@ -131,9 +119,8 @@ func runDuplicates(ctx context.Context, std streams, args []string) error {
 type mending struct {
 	*provisioner
 	duplicatesCall
-	says   duplicatesText
-	words  *duplicates.Words
-	mender *ad.Mender
+	says  duplicatesText
+	words *duplicates.Words
 }
 
 // search reads the directory and the store, and finds.
@@ -172,6 +159,11 @@ func (d *mending) search(ctx context.Context) (duplicates.Findings, error) {
 	err = d.mender.Scan(ctx, func(a duplicates.Account) error {
 		if k := owners[a.ID]; k != nil {
 			a.Person, a.Records, a.Holders = k.person, k.records, k.holders
+		}
+		if a.Person != (identity.PersonID{}) && duplicates.Dispossessed(a.Name) {
+			if a.Right, err = repairs.Name(ctx, a.Person); err != nil && !errors.Is(err, identity.ErrNotFound) {
+				return err
+			}
 		}
 		if resting[a.ID] && atRest(a) {
 			rest++
@@ -317,7 +309,9 @@ func (d *mending) table(plan *duplicates.Plan) error {
 	for i := range plan.Groups {
 		g := &plan.Groups[i]
 		for j := range g.Members {
-			if err := d.member(rows, g, &g.Members[j]); err != nil {
+			m := &g.Members[j]
+			why := strings.Split(d.words.Because(g, m), "; ")
+			if err := rows.Row(g.ID, d.words.Level(m.Level), m.Name, table.Lines(d.words.Steps(g, m)), table.Lines(why)); err != nil {
 				return err
 			}
 		}
@@ -326,19 +320,6 @@ func (d *mending) table(plan *duplicates.Plan) error {
 		}
 	}
 	return rows.Close()
-}
-
-// member is a row, and more of them below for what is too wide for one.
-func (d *mending) member(rows table.Writer, g *duplicates.Planned, m *duplicates.Member) error {
-	head := []string{g.ID, d.words.Level(m.Level), m.Name}
-	steps, why := d.words.Steps(g, m), strings.Split(d.words.Because(g, m), "; ")
-	for i := range max(len(steps), len(why)) {
-		if err := rows.Row(word(head, 0), word(head, 1), word(head, 2), word(steps, i), word(why, i)); err != nil {
-			return err
-		}
-		head = nil
-	}
-	return nil
 }
 
 // files writes the plan and the report: they name people, so nobody else may

@@ -55,6 +55,7 @@ func (d *mending) carryOut(ctx context.Context) error {
 		resumed, err := m.Resume(ctx)
 		for _, r := range resumed {
 			t.tell(r)
+			d.differences(r)
 		}
 		if err != nil {
 			return err

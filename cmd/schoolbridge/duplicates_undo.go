@@ -69,9 +69,9 @@ func member(g *duplicates.Planned, word string) int {
 }
 
 // calls gives what an account is called in --keep: by its name where no other
-// had it, and it has no other by now.
+// had it, it has no other by now, and it is a plain word.
 func calls(g *duplicates.Planned, id duplicates.GUID, name string) string {
-	if at := member(g, name); at >= 0 && g.Members[at].ID == id {
+	if at := member(g, name); at >= 0 && g.Members[at].ID == id && pasted(name) == name {
 		return name
 	}
 	return guid(id)
@@ -81,7 +81,7 @@ func calls(g *duplicates.Planned, id duplicates.GUID, name string) string {
 func called(g *duplicates.Planned) string {
 	var list []string
 	for _, m := range g.Members {
-		list = append(list, m.Name+" ("+guid(m.ID)+")")
+		list = append(list, printable(m.Name)+" ("+guid(m.ID)+")")
 	}
 	return strings.Join(list, ", ")
 }
@@ -114,11 +114,11 @@ func (d *mending) differences(r duplicates.Repair) {
 	var keep []string
 	for _, x := range r.Differs {
 		if x.What == "" {
-			d.say(d.says.lost, x.Name)
+			d.say(d.says.lost, printable(x.Name))
 			keep = append(keep, calls(&r.Group, x.Account, x.Name))
 			continue
 		}
-		d.say(d.says.differs, x.Name, x.What, x.Before, x.Left, x.Now)
+		d.say(d.says.differs, printable(x.Name), x.What, x.Before, x.Left, x.Now)
 		keep = append(keep, calls(&r.Group, x.Account, x.Name)+":"+x.What)
 	}
 	if len(keep) > 0 {

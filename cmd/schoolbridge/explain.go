@@ -455,8 +455,10 @@ func (e *explainer) targets(ctx context.Context, id identity.PersonID, r *explai
 	}
 	for _, s := range list {
 		t := explain.Target{Target: s.Target, State: string(s.Progress()), Name: s.Name, Teams: s.UPN,
-			Made: s.Object != [16]byte{}, Enabled: s.Enabled, Seen: s.Seen, Next: s.Next, PasswordWaits: s.Waiting, Problems: []explain.Problem{},
-			Held: s.Progress() == provision.Stuck && len(s.Problems) == 0}
+			Made: s.Object != [16]byte{}, Enabled: s.Enabled, Seen: s.Seen, Next: s.Next, PasswordWaits: s.Waiting, Problems: []explain.Problem{}}
+		if s.Progress() == provision.Stuck && len(s.Problems) == 0 { // all else of it was brought
+			t.State, t.Waits = explain.TargetPending, &explain.Waiting{For: explain.WaitsConsent, What: []string{}}
+		}
 		for _, p := range slices.Concat(s.Problems, s.Duplicates) {
 			t.Problems = append(t.Problems, explain.ProblemAt(e.lang, r.Upstream, p))
 		}

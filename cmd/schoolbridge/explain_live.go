@@ -68,6 +68,9 @@ func (e *explainer) lookAD(ctx context.Context, id identity.PersonID, home strin
 		return
 	}
 	e.planned(job, plan, home, t, found)
+	if t.Waits = e.waits(ctx, job, plan, target.Foresee(job), t); t.Waits != nil && t.State == explain.TargetReady {
+		t.State = explain.TargetPending
+	}
 	if locked, err := target.Locked(ctx, job.Row.Object); err == nil && locked && job.Row.Object != nil {
 		found(explain.FaultADLocked, t.Name)
 	}
@@ -80,8 +83,6 @@ func (e *explainer) planned(job provision.Job, plan provision.Plan, home string,
 		found(explain.FaultADDisabled, t.Name)
 	case plan.Action == provision.ActionCreate && job.Row.Object != nil:
 		found(explain.FaultADGone, t.Name)
-	case plan.Action == provision.ActionDisable && t.State == explain.TargetReady: // a pass has left it
-		t.Held = true
 	}
 	t.Until = e.graceEnds(job)
 	for _, p := range plan.Problems {

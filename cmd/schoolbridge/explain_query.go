@@ -92,13 +92,8 @@ func kindOf(text string) string {
 
 // recordRef reads "kadry:ID", "kontingent:ID" or "zapis:CHILD".
 func recordRef(text string) (person.RecordRef, bool) {
-	kind, id, ok := strings.Cut(text, ":")
-	for _, k := range []person.RecordKind{person.RecordEmployment, person.RecordEnrolment, person.RecordCard} {
-		if ok && id != "" && kind == k.String() {
-			return person.RecordRef{Kind: k, ID: person.RecordID(id)}, true
-		}
-	}
-	return person.RecordRef{}, false
+	ref, ok := person.ParseRecordRef(text)
+	return ref, ok && ref.Kind != person.RecordSignIns
 }
 
 // sought is the query in the store's words.

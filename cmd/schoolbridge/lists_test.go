@@ -117,7 +117,7 @@ func TestProblems(t *testing.T) {
 		t.Errorf("%d, %v\n%s", code, err, out)
 	}
 	out, _, _ = s.command("problems", "--config", s.path("config.yaml"))
-	if !strings.Contains(out, "\nPASSWORD_NEEDED: пароль ещё не передан в Active Directory\n    сам человек. Человек один раз") {
+	if !strings.Contains(out, "\nPASSWORD_NEEDED: пароль ещё не передан в Active Directory\n    Кто исправляет: сам человек\n    Что сделать: Человек один раз") {
 		t.Error(out)
 	}
 	for _, c := range []struct {

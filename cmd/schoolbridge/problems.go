@@ -76,7 +76,9 @@ type problemText struct {
 	head, behind, short []string
 	role                map[person.Role]string
 	title, noSchool     string
-	noDeadline, none    string
+	noDeadline          string
+	none, informs       string
+	who, remedy         string
 }
 
 var problemWords = map[string]problemText{
@@ -86,7 +88,8 @@ var problemWords = map[string]problemText{
 		behind: []string{"Срок", "Дней после срока"},
 		short:  []string{"ID ЕКИС", "Категория", "ФИО", "Класс, должность", "ID записи", "Логин", "Где", "Код", "Когда"},
 		role:   map[person.Role]string{person.RoleStaff: "сотрудник", person.RolePupil: "ученик", person.RoleParent: "родитель"},
-		title:  "Проблемы", noSchool: "школы с ID ЕКИС %q нет ни в списке школ, ни в реестрах", none: "проблем нет",
+		title:  "Проблемы", noSchool: "школы с ID ЕКИС %q нет ни в списке школ, ни в реестрах", none: "проблем нет", informs: "исправлять нечего: это только сведения",
+		who: "Кто исправляет: ", remedy: "Что сделать: ",
 		noDeadline: "сроки не заданы: напишите их в statistics.deadlines файла настроек",
 	},
 	"en": {
@@ -95,7 +98,8 @@ var problemWords = map[string]problemText{
 		behind: []string{"Deadline", "Days late"},
 		short:  []string{"EKIS ID", "Category", "Full name", "Class, position", "Record", "Login", "Where", "Code", "When"},
 		role:   map[person.Role]string{person.RoleStaff: "staff", person.RolePupil: "pupil", person.RoleParent: "parent"},
-		title:  "Problems", noSchool: "no list of schools and no registry knows the EKIS ID %q", none: "no problems",
+		title:  "Problems", noSchool: "no list of schools and no registry knows the EKIS ID %q", none: "no problems", informs: "nothing to repair: this is information only",
+		who: "Who repairs it: ", remedy: "What to do: ",
 		noDeadline: "there are no deadlines: write them into statistics.deadlines of the configuration",
 	},
 }
@@ -132,11 +136,15 @@ func (p *problemList) run(ctx context.Context, std streams) error {
 	if err := out.finish(err); err != nil {
 		return err
 	}
-	if n == 0 {
+	switch {
+	case n.repair > 0:
+		return errFindings
+	case n.lines > 0:
+		fmt.Fprintln(std.err, p.words.informs)
+	default:
 		fmt.Fprintln(std.err, p.words.none)
-		return nil
 	}
-	return errFindings
+	return nil
 }
 
 func (p *problemList) audit(ctx context.Context) error {
@@ -147,11 +155,21 @@ func (p *problemList) audit(ctx context.Context) error {
 	return p.db.Audit().Append(ctx, []identity.AuditEntry{{At: p.now, Kind: "problems", Payload: payload}})
 }
 
+// listed counts the lines of a list.
+type listed struct{ lines, repair int } // all; those about which somebody has to do something
+
+func (l *listed) note(i census.Item) {
+	l.lines++
+	if !explain.Informs(i.Problem.Code) {
+		l.repair++
+	}
+}
+
 // write gives the list and says how many lines it has.
-func (p *problemList) write(ctx context.Context, out io.Writer, count *census.Count, ask census.Ask) (n int, err error) {
+func (p *problemList) write(ctx context.Context, out io.Writer, count *census.Count, ask census.Ask) (n listed, err error) {
 	if p.format == "json" {
 		list := &array{to: out}
-		err = count.List(ctx, p.db.Census(), ask, func(i census.Item) error { n++; return list.item(p.object(i)) })
+		err = count.List(ctx, p.db.Census(), ask, func(i census.Item) error { n.note(i); return list.item(p.object(i)) })
 		if err == nil {
 			err = list.end()
 		}
@@ -166,11 +184,11 @@ func (p *problemList) write(ctx context.Context, out io.Writer, count *census.Co
 	}
 	rows, err := table.New(out, p.format, p.words.title, head)
 	if err != nil {
-		return 0, err
+		return n, err
 	}
 	met := map[match.Code]bool{}
 	err = count.List(ctx, p.db.Census(), ask, func(i census.Item) error {
-		n++
+		n.note(i)
 		met[i.Problem.Code] = true
 		return rows.Row(p.cells(i)...)
 	})
@@ -190,11 +208,11 @@ func (p *problemList) cells(i census.Item) []any {
 	lang := explain.Lang(p.lang)
 	var cells []any
 	if p.format == "table" {
-		cells = []any{cmp.Or(string(i.School.ID), i.School.Name), p.words.role[i.Role], i.FIO, i.Place, i.Record, i.Login, i.Target, i.Problem.String(), p.clock(i.At)}
+		cells = []any{cmp.Or(string(i.School.ID), i.School.Name), p.words.role[i.Role], i.FIO, i.Place, i.Record, i.Login, i.Target, i.Problem.String(), p.clock(i.At, time.DateOnly)}
 	} else {
 		said := explain.ProblemOf(lang, i.Problem)
 		cells = []any{string(i.School.ID), i.School.Name, p.words.role[i.Role], i.FIO, i.Place, i.Record, i.Login, i.Target, i.Problem.String(),
-			said.Meaning, explain.Repairer(lang, i.Problem.Code), said.Remedy, p.clock(i.At)}
+			said.Meaning, explain.Repairer(lang, i.Problem.Code), said.Remedy, p.clock(i.At, "2006-01-02 15:04")}
 	}
 	if p.behind {
 		cells = append(cells, i.Deadline.String(), i.Late)
@@ -202,11 +220,11 @@ func (p *problemList) cells(i census.Item) []any {
 	return cells
 }
 
-func (p *problemList) clock(t time.Time) string {
+func (p *problemList) clock(t time.Time, form string) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.In(p.config.Policy.TimeZone.Location()).Format("2006-01-02 15:04")
+	return t.In(p.config.Policy.TimeZone.Location()).Format(form)
 }
 
 // legend says what the codes mean that were met.
@@ -215,7 +233,12 @@ func (p *problemList) legend(out io.Writer, met map[match.Code]bool) error {
 	var text strings.Builder
 	for _, code := range slices.Sorted(maps.Keys(met)) {
 		a, _ := explain.ProblemAdvice(lang, code)
-		fmt.Fprintf(&text, "\n%s: %s\n    %s. %s\n", code, a.Meaning, explain.Repairer(lang, code), a.Remedy)
+		fmt.Fprintf(&text, "\n%s: %s\n", code, a.Meaning)
+		for _, said := range []string{p.words.who + explain.Repairer(lang, code), p.words.remedy + a.Remedy} {
+			for _, line := range table.Fold(said, table.Wide-4) {
+				fmt.Fprintf(&text, "    %s\n", line)
+			}
+		}
 	}
 	_, err := io.WriteString(out, text.String())
 	return err

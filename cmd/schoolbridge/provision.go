@@ -72,26 +72,14 @@ func runProvision(ctx context.Context, std streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	c, err := loadConfig(std, call.file, call.lang)
+	p, err := openProvisioner(ctx, std, call.file, call.lang)
 	if err != nil {
 		return err
 	}
-	p := &provisioner{provisionCall: call, std: std, config: c, text: provisionTexts[call.lang], now: time.Now}
-	if !c.AD.On() {
-		return usageError(p.text.noSection, call.file)
-	}
-	if p.db, err = openMadeStore(ctx, c); err != nil {
+	defer p.close()
+	p.provisionCall = call
+	if err := p.dial(ctx); err != nil {
 		return err
-	}
-	defer func() { _ = p.db.Close() }() // everything is committed by then
-	target, release, err := openAD(c, discardLog())
-	if err != nil {
-		return fmt.Errorf("ad: %w", err)
-	}
-	defer release()
-	p.target = target
-	if err := target.Check(ctx); err != nil {
-		return p.unusable(err)
 	}
 	switch call.verb {
 	case "plan":
@@ -110,8 +98,44 @@ type provisioner struct {
 	text   provisionText
 	db     *store.DB
 	target *ad.Target
+	mender *ad.Mender // for what reads the whole directory
+	client *ldapclient.Client
 	person identity.PersonID // of --person
 	now    func() time.Time
+}
+
+// openProvisioner opens the store for a command about Active Directory.
+func openProvisioner(ctx context.Context, std streams, file, lang string) (*provisioner, error) {
+	c, err := loadConfig(std, file, lang)
+	if err != nil {
+		return nil, err
+	}
+	p := &provisioner{std: std, config: c, text: provisionTexts[lang], now: time.Now}
+	if !c.AD.On() {
+		return nil, usageError(p.text.noSection, file)
+	}
+	p.db, err = openMadeStore(ctx, c)
+	return p, err
+}
+
+// dial reaches for the directory, and looks whether it can be worked with.
+func (p *provisioner) dial(ctx context.Context) (err error) {
+	if p.target, p.client, err = dialAD(p.config, discardLog()); err != nil {
+		return fmt.Errorf("ad: %w", err)
+	}
+	p.mender = p.target.Mender(p.client, p.config.AD.DuplicatesOU)
+	if err := p.target.Check(ctx); err != nil {
+		return p.unusable(err)
+	}
+	return nil
+}
+
+// close lets go of both: everything is committed by then.
+func (p *provisioner) close() {
+	if p.client != nil {
+		_ = p.client.Close()
+	}
+	_ = p.db.Close()
 }
 
 // unusable says where to look when the directory does not do what is asked.

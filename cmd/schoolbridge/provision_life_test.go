@@ -35,7 +35,7 @@ func TestProvisionOfOne(t *testing.T) {
 		t.Errorf("somebody else's, or the password:\n%s", out)
 	}
 	out = provision(exitFindings, "create: 2", "plan", "--school", "49", "--format", "table", "--lang", "en")
-	if lines := strings.Split(strings.TrimSpace(out), "\n"); len(lines) != 3 || !strings.HasPrefix(lines[0], "LOGIN") || !strings.Contains(out, "orlovami") {
+	if lines := strings.Split(strings.TrimSpace(out), "\n"); len(lines) != 3 || !strings.HasPrefix(lines[0], "Login") || !strings.Contains(out, "orlovami") {
 		t.Errorf("%s", out)
 	}
 	provision(exitUsage, "в школе 8 нет никого", "plan", "--school", "8")

@@ -17,6 +17,7 @@ import (
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
+	"schoolbridge/internal/table"
 	"schoolbridge/provision"
 )
 
@@ -60,8 +61,7 @@ func newShower(form string, to io.Writer, t provisionText) shower {
 		e.SetEscapeHTML(false)
 		return jsonShower{e}
 	case planTable:
-		w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-		return &tableShower{w: w, text: t}
+		return &tableShower{to: to, text: t}
 	}
 	return &diffShower{to: to, text: t}
 }
@@ -71,44 +71,40 @@ type jsonShower struct{ e *json.Encoder }
 func (s jsonShower) show(l planLine) error { return s.e.Encode(l) }
 func (s jsonShower) close() error          { return nil }
 
-// tableShower aligns a thousand lines at a time: a plan may have a million.
+// tableShower has a line an account; without one there is no table.
 type tableShower struct {
-	w     *tabwriter.Writer
-	text  provisionText
-	lines int
+	to   io.Writer
+	text provisionText
+	rows table.Writer
 }
 
-const tableBlock = 1000
-
-func (s *tableShower) show(l planLine) error {
-	if s.lines == 0 {
-		fmt.Fprintf(s.w, "%s\n", s.text.columns)
+func (s *tableShower) show(l planLine) (err error) {
+	if s.rows == nil {
+		if s.rows, err = table.New(s.to, "table", "", s.text.columns); err != nil {
+			return err
+		}
 	}
-	s.lines++
 	what := make([]string, 0, len(l.Changes))
 	for _, c := range l.Changes {
 		if w := s.text.what(c.What); !slices.Contains(what, w) {
 			what = append(what, w)
 		}
 	}
-	_, err := fmt.Fprintf(s.w, "%s\t%s\t%s\t%s\n", oneLine(l.Login), s.text.doing(l.Action), joined(what), joined(l.Problems))
-	if err == nil && s.lines%tableBlock == 0 {
-		err = s.w.Flush()
-	}
-	return err
+	return s.rows.Row(l.Login, s.text.doing(l.Action), joined(what), joined(l.Problems))
 }
 
-func (s *tableShower) close() error { return s.w.Flush() }
+func (s *tableShower) close() error {
+	if s.rows == nil {
+		return nil
+	}
+	return s.rows.Close()
+}
 
 func joined(list []string) string {
 	if len(list) == 0 {
 		return "–"
 	}
-	text := list[0]
-	for _, more := range list[1:] {
-		text += ", " + more
-	}
-	return oneLine(text)
+	return strings.Join(list, ", ")
 }
 
 // diffShower shows each difference with its reason.

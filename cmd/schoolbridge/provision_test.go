@@ -221,7 +221,7 @@ func TestProvisionBrake(t *testing.T) {
 	}
 	// As the plan said: all or none.
 	apply(exitFindings, "3 were not disabled")
-	if r := s.explained("anna"); len(r.Targets) != 1 || !r.Targets[0].Held || !r.Targets[0].Enabled {
+	if r := s.explained("anna"); len(r.Targets) != 1 || r.Targets[0].Waits == nil || r.Targets[0].Waits.For != explain.WaitsConsent || !r.Targets[0].Enabled {
 		t.Errorf("held back, and not said: %+v", r.Targets)
 	}
 	apply(exitDone, "3 accounts: 3 changed, 0 with problems", "--accept-disabling", "3")

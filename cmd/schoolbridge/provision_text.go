@@ -19,7 +19,8 @@ type provisionText struct {
 	planning, accounts, queue, expected, window string
 	applying, turn, noTurn, stopped, applied    string
 	ask, enabled, disabled                      string
-	nobody, noSchool, columns, nothing          string
+	nobody, noSchool, nothing                   string
+	columns                                     []string
 	renamed, taken, badName, same, notMade      string
 	brake, held                                 [3]string // by kind of drastic change
 	action                                      map[string]string
@@ -95,7 +96,7 @@ var provisionTexts = map[string]provisionText{
 		nobody:   "никого с логином %s здесь нет, или аккаунт ещё не активирован: что с ним, покажет schoolbridge explain",
 		noSchool: "в школе %s нет никого с учётной записью Active Directory: верен ли ID ЕКИС (с нулями впереди, как в списке школ)?",
 		enabled:  "включена", disabled: "отключена",
-		columns: "ЛОГИН\tЧТО СДЕЛАТЬ\tЧТО МЕНЯЕТСЯ\tПРОБЛЕМЫ", nothing: "(нет)",
+		columns: []string{"Логин", "Что сделать", "Что меняется", "Проблемы"}, nothing: "(нет)",
 		place: "подразделение", group: "группа", password: "пароль",
 		renamed: "%s теперь зовётся %s; прежнее имя остаётся за человеком навсегда, вход с ним работает. Логин Teams и записи AD прежние",
 		taken:   "имя %s занято: оно есть или было у другого человека. Имя выбирает человек, счётчики не добавляются",
@@ -149,7 +150,7 @@ var provisionTexts = map[string]provisionText{
 		nobody:   "nobody here has the login %s, or its person has not activated yet: schoolbridge explain tells",
 		noSchool: "nobody at the school %s has an account in Active Directory: is the ID ЕКИС right (with the zeros in front, as in the list of schools)?",
 		enabled:  "enabled", disabled: "disabled",
-		columns: "LOGIN\tWHAT TO DO\tWHAT CHANGES\tPROBLEMS", nothing: "(nothing)",
+		columns: []string{"Login", "What to do", "What changes", "Problems"}, nothing: "(nothing)",
 		place: "unit", group: "group", password: "password",
 		renamed: "%s is called %s from now on; the old name stays this person's for ever, and signing in with it works. The Teams login and the account in AD are the same",
 		taken:   "the name %s is taken: another person has it, or had it. A person chooses the name, no counter is added",

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"schoolbridge/config"
@@ -336,13 +335,13 @@ func (q *queueDesk) unchanged(ctx context.Context, item *queue.Item) error {
 	a, err := target.Mender(client, "").Account(ctx, duplicates.GUID(item.Object.ID))
 	switch {
 	case errors.Is(err, duplicates.ErrGone):
-		return fmt.Errorf(q.says.noAccount, item.Name)
+		return fmt.Errorf(q.says.noAccount, printable(item.Name))
 	case err != nil:
 		return err
 	case a.Untouchable != "":
-		return fmt.Errorf(q.says.untouchable, item.Name, a.Untouchable)
+		return fmt.Errorf(q.says.untouchable, printable(item.Name), a.Untouchable)
 	case duplicates.AccountSeen(a) != item.Proposal.AccountSeen:
-		return &exitError{exitFindings, fmt.Errorf(q.says.accountMoved, item.Name)}
+		return &exitError{exitFindings, fmt.Errorf(q.says.accountMoved, printable(item.Name))}
 	}
 	return nil
 }
@@ -432,14 +431,18 @@ func (q *queueDesk) decisions(ctx context.Context) error {
 		}
 		return all.end()
 	}
-	w := tabwriter.NewWriter(q.std.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, strings.Join(nextStepTexts[q.lang].decisions, "\t"))
+	rows, err := table.New(q.std.out, "table", "", nextStepTexts[q.lang].decisions)
+	if err != nil {
+		return err
+	}
 	for _, d := range list {
 		o := decisionOf(d)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s %s\t%s\t%s\t%s\n", d.ID, q.clock(d.At), d.Item, d.Verb, printable(strings.Join(o.Records, " ")), printable(o.Name), printable(d.By),
-			printable(d.Reason), q.clock(d.Undone))
+		what := strings.TrimSpace(strings.Join(o.Records, " ") + " " + o.Name)
+		if err := rows.Row(d.ID, q.clock(d.At), d.Item, string(d.Verb), what, d.By, d.Reason, q.clock(d.Undone)); err != nil {
+			return err
+		}
 	}
-	return w.Flush()
+	return rows.Close()
 }
 
 func (q *queueDesk) undo(ctx context.Context) error {

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/table"
 	"schoolbridge/provision"
 	"schoolbridge/provision/login"
 	"schoolbridge/provision/queue"
@@ -50,42 +50,40 @@ func (q *queueDesk) show(ctx context.Context) error {
 }
 
 func (q *queueDesk) sideBySide(item *queue.Item, e *evidence) error {
-	w := tabwriter.NewWriter(q.std.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%s\t%s\t%s\n", item.ID, printable(q.question(item)), q.state(item))
-	fmt.Fprint(w, "\t")
+	fmt.Fprintf(q.std.out, "%s: %s (%s)\n\n", item.ID, printable(q.question(item)), q.state(item))
+	head := []string{""}
 	for _, s := range e.sides {
-		fmt.Fprint(w, printable(s.Source), "\t")
+		head = append(head, s.Source)
 	}
-	fmt.Fprintln(w)
+	rows, err := table.New(q.std.out, "table", "", head)
+	if err != nil {
+		return err
+	}
 	for _, field := range queueFields {
 		if !slices.ContainsFunc(e.sides, func(s queueSide) bool { return s.Values[field] != "" }) {
 			continue
 		}
-		fmt.Fprint(w, q.says.fields[field], "\t")
+		cells := []any{q.says.fields[field]}
 		for _, s := range e.sides {
-			mark := ""
-			if equal, ok := s.Equal[field]; ok && equal {
-				mark = "= "
-			} else if ok {
-				mark = "≠ "
-			}
-			fmt.Fprint(w, mark, printable(s.Values[field]), "\t")
+			cells = append(cells, s.mark(field)+s.Values[field])
 		}
-		fmt.Fprintln(w)
+		if err := rows.Row(cells...); err != nil {
+			return err
+		}
 	}
-	if err := w.Flush(); err != nil {
+	if err := rows.Close(); err != nil {
 		return err
 	}
 	lang := explain.Lang(q.lang)
 	for _, p := range item.Problems {
 		said := explain.ProblemOf(lang, p)
-		fmt.Fprintf(q.std.out, "\n%s: %s\n    %s\n", p, said.Meaning, said.Remedy)
+		fmt.Fprintf(q.std.out, "\n%s: %s\n    %s\n", printable(p.String()), said.Meaning, said.Remedy)
 	}
 	fmt.Fprintf(q.std.out, "\n"+q.says.verbs+"\n", strings.Join(verbs(item), ", "))
 	for _, v := range item.Verbs() {
 		fmt.Fprintf(q.std.out, "    %s\n", q.says.how[v])
 		for _, what := range choices(item, e, v) {
-			fmt.Fprintf(q.std.out, "        schoolbridge queue decide --config %s %s %s %s\n", q.file, item.ID, v, what)
+			fmt.Fprintf(q.std.out, "        schoolbridge queue decide --config %s %s %s %s\n", q.file, item.ID, v, pasted(what))
 		}
 	}
 	if len(e.names) > 0 {
@@ -97,6 +95,18 @@ func (q *queueDesk) sideBySide(item *queue.Item, e *evidence) error {
 	return nil
 }
 
+// mark says whether what is known on both sides is equal.
+func (s *queueSide) mark(field string) string {
+	equal, known := s.Equal[field]
+	switch {
+	case !known:
+		return ""
+	case equal:
+		return "= "
+	}
+	return "≠ "
+}
+
 // choices are what a verb may be about here, to be copied.
 func choices(item *queue.Item, e *evidence, v queue.Verb) (list []string) {
 	switch {
@@ -105,7 +115,7 @@ func choices(item *queue.Item, e *evidence, v queue.Verb) (list []string) {
 	case v == queue.Bind, v == queue.Adopt && item.Kind == queue.Account:
 		for _, r := range item.Rows {
 			if !r.Bound || r.Own {
-				list = append(list, recordWord(r.Record))
+				list = append(list, r.Record.Word())
 			}
 		}
 	case v == queue.Adopt:
@@ -168,7 +178,7 @@ func (q *queueDesk) contact(value string, verified bool) string {
 }
 
 func (q *queueDesk) rowSide(r queue.Row, p *person.Profile) queueSide {
-	s := queueSide{Source: recordWord(r.Record), Values: map[string]string{}, Equal: map[string]bool{}}
+	s := queueSide{Source: r.Record.Word(), Values: map[string]string{}, Equal: map[string]bool{}}
 	var fio, snils, phone, email string
 	var birth person.Date
 	switch v := r.Value.(type) {

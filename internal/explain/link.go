@@ -55,6 +55,9 @@ const (
 	FaultADGone        Fault = "AD_ACCOUNT_DELETED"
 	FaultADLocked      Fault = "AD_LOCKED"
 	FaultADHeld        Fault = "AD_CHANGE_HELD"
+	FaultADWindow      Fault = "AD_CHANGE_WAITS_WINDOW"
+	FaultADRate        Fault = "AD_CHANGE_WAITS_TURN"
+	FaultADLook        Fault = "AD_CHANGE_WAITS_LOOK"
 	FaultPasswordWaits Fault = "PASSWORD_WAITS"
 	FaultTargetWaits   Fault = "ACCOUNT_WAITS"
 	FaultNoTarget      Fault = "AD_NO_ACCOUNT"
@@ -78,7 +81,7 @@ const stale = 7 * 24 * time.Hour
 // time of the report.
 func (r *Report) Diagnose(lang Lang, now time.Time) {
 	r.Broken = nil
-	for _, look := range []func(time.Time) *broken{r.server, r.unheard, r.unknown, r.undecided, r.homeless, r.closedAccount, r.target, r.policy, r.password, r.attempt, r.further} {
+	for _, look := range []func(time.Time) *broken{r.server, r.unheard, r.unknown, r.undecided, r.homeless, r.closedAccount, r.target, r.policy, r.password, r.attempt, r.further, r.waiting} {
 		if b := look(now); b != nil {
 			r.Broken = b.link(lang, r.Upstream)
 			return
@@ -245,10 +248,11 @@ func (r *Report) target(time.Time) *broken {
 			}
 		}
 		switch {
-		case t.Held:
+		case t.Waits != nil && t.Waits.For == WaitsConsent:
 			return &broken{at: LinkTarget, code: string(FaultADHeld), where: t.Name}
 		case t.State == TargetNone:
 			return &broken{at: LinkTarget, code: string(FaultNoTarget)}
+		case t.Waits != nil: // keeps nobody out: see waiting
 		case t.State == TargetPending && t.PasswordWaits:
 			return &broken{at: LinkTarget, code: string(FaultPasswordWaits), where: t.Name}
 		case t.State == TargetPending:

@@ -36,6 +36,7 @@ var reasonRepairers = map[identity.Reason][2]string{
 var faultRepairers = map[Fault][2]string{
 	FaultCertificate: theOperator, FaultUnreadable: theOperator, FaultClock: theOperator,
 	FaultADUnreachable: theOperator, FaultADBind: theDirectory, FaultADUnfit: theDirectory, FaultADDisabled: theDirectory, FaultADGone: theDirectory, FaultADLocked: theDirectory, FaultADHeld: theOperator,
+	FaultADWindow: theWaiting, FaultADRate: theWaiting, FaultADLook: theWaiting,
 	FaultPasswordWaits: theWaiting, FaultTargetWaits: theWaiting, FaultNoTarget: thePerson, FaultActivateAgain: thePerson,
 	FaultNoUpstream: theOperator, FaultNameOfTwo: theUser, FaultForeignMark: theUser,
 }
@@ -69,8 +70,17 @@ var faultAdvice = map[Fault][2]Advice{
 		{"учётная запись в Active Directory заблокирована после неверных паролей", "Администратор AD снимает блокировку (Unlock-ADAccount) или ждёт её конца; найдите ПК, службу или задание со старым паролем, иначе она вернётся."},
 		{"the account in Active Directory is locked after wrong passwords", "The AD administrator unlocks it (Unlock-ADAccount) or waits; find the PC, service or task with the old password, or it comes back."}},
 	FaultADHeld: {
-		{"часть изменений в Active Directory ждёт согласия: их накопилось больше, чем служба делает разом", "Оператор смотрит provision plan. Если реестры целы, он соглашается командой provision apply --accept-disabling, --accept-moves или --accept-renames; если нет — исправляет реестр и загружает заново."},
-		{"some changes in Active Directory wait for consent: there are more of them than the daemon makes at once", "The operator looks at provision plan. If the registries are whole, provision apply --accept-disabling, --accept-moves or --accept-renames consents; if not, the registry is repaired and imported again."}},
+		{"часть изменений в Active Directory ждёт согласия: их накопилось больше, чем служба делает разом", "Оператор смотрит provision plan. Если реестры целы, он соглашается командой provision apply --accept-disabling, --accept-moves или --accept-renames (только об этом человеке: с --person ЛОГИН и числом 1); если нет — исправляет реестр и загружает заново."},
+		{"some changes in Active Directory wait for consent: there are more of them than the daemon makes at once", "The operator looks at provision plan. If the registries are whole, provision apply --accept-disabling, --accept-moves or --accept-renames consents (about this person alone: with --person LOGIN and the number 1); if not, the registry is repaired and imported again."}},
+	FaultADWindow: {
+		{"изменение в Active Directory ждёт времени, отведённого для таких работ (ad.window)", "Ничего: служба изменит запись сама. Если ждать нельзя, оператор выполняет schoolbridge provision apply --person ЛОГИН: команда не ждёт."},
+		{"a change in Active Directory waits for the hours of such work (ad.window)", "Nothing: the daemon makes it by itself. Where it cannot wait, the operator runs schoolbridge provision apply --person LOGIN, which does not."}},
+	FaultADRate: {
+		{"изменение в Active Directory ждёт очереди: служба меняет не больше ad.rate записей в секунду", "Ничего: очередь дойдёт. Если ждать нельзя, оператор выполняет schoolbridge provision apply --person ЛОГИН."},
+		{"a change in Active Directory waits for its turn: no more than ad.rate accounts are changed a second", "Nothing: its turn comes. Where it cannot wait, the operator runs schoolbridge provision apply --person LOGIN."}},
+	FaultADLook: {
+		{"запись в Active Directory не такая, какой должна быть, и служба увидит это при следующей проверке (ad.sweep)", "Ничего: служба поправит её сама. Если ждать нельзя, оператор выполняет schoolbridge provision apply --person ЛОГИН."},
+		{"the account in Active Directory is not as it should be, which the daemon sees at its next look (ad.sweep)", "Nothing: the daemon corrects it by itself. Where it cannot wait, the operator runs schoolbridge provision apply --person LOGIN."}},
 	FaultPasswordWaits: {
 		{"пароль принят и ждёт передачи в Active Directory", "Подождите несколько минут. Если ждёт дольше, смотрите /readyz и журнал службы: не остановлена ли запись в Active Directory."},
 		{"the password was taken and waits for delivery to Active Directory", "Wait some minutes. If it takes longer, see /readyz and the daemon's log: whether writing to Active Directory stopped."}},

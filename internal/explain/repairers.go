@@ -38,3 +38,6 @@ func Repairer(lang Lang, code match.Code) string {
 	}
 	return repairers[code][0]
 }
+
+// Informs says that a code tells how it is, and that nobody has to do anything.
+func Informs(code match.Code) bool { return repairers[code] == nobodyAtAll }

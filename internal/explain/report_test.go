@@ -432,7 +432,13 @@ func TestTargetStates(t *testing.T) {
 		{Target{State: TargetPending, Name: "a", Next: at}, "not looked at yet, in the queue since 2026-09-01 05:00:00", false},
 		{Target{State: TargetPending, Name: "a", Seen: at, Problems: []Problem{{Code: "AD_REFUSED"}}}, "AD_REFUSED", true},
 		{Target{State: TargetProblem, Name: "a", Seen: at}, "a problem", true},
-		{Target{State: TargetProblem, Name: "a", Seen: at, Held: true}, "wait for consent", true},
+		{Target{State: TargetPending, Name: "a", Seen: at, Waits: &Waiting{For: WaitsConsent}}, "a change: waits for consent", true},
+		{Target{State: TargetPending, Name: "a", Seen: at, Next: at, Waits: &Waiting{For: WaitsConsent, What: []string{"move"}, Until: at, Left: 3}},
+			"the move to another unit: waits for consent: 3 more may be made today without it; the daemon looks again at 2026-09-01 05:00:00", true},
+		{Target{State: TargetPending, Name: "a", Seen: at, Next: at, Waits: &Waiting{For: WaitsWindow, What: []string{"displayName", "group"}, Until: at}},
+			"displayName, groups: waits for the daemon's hours (ad.window): from 2026-09-01 05:00:00 on", true},
+		{Target{State: TargetPending, Name: "a", Seen: at, Waits: &Waiting{For: WaitsRate, What: []string{"mail"}, Until: at, Ahead: 7}}, "no more than 7 are before it", true},
+		{Target{State: TargetPending, Name: "a", Seen: at, Waits: &Waiting{For: WaitsLook, What: []string{"mail"}, Until: at}}, "next look: 2026-09-01 05:00:00", true},
 		{Target{State: TargetReady, Name: "a", Seen: at, Until: "2026-09-14"}, "stays enabled until 2026-09-14", false},
 		{Target{State: TargetNone}, "before Active Directory was connected", true},
 	} {
@@ -444,6 +450,23 @@ func TestTargetStates(t *testing.T) {
 		if r.Found() != c.found {
 			t.Errorf("%+v: found %v", c.target, r.Found())
 		}
+	}
+}
+
+// A change that waits and keeps nobody out is told of after what does.
+func TestWaitsLast(t *testing.T) {
+	now := time.Date(2026, 9, 1, 5, 0, 0, 0, time.UTC)
+	r := Report{Person: "00ff", Targets: []Target{{State: TargetPending, Name: "a", Waits: &Waiting{For: WaitsWindow, Until: now}}}}
+	if r.Diagnose(Russian, now); r.Broken == nil || r.Broken.Code != string(FaultADWindow) || r.Broken.Link != LinkTarget {
+		t.Errorf("%+v", r.Broken)
+	}
+	r.SignIns = []SignIn{{At: now.Add(-time.Minute), Channel: "ldap", Outcome: identity.Rejected.String(), Reason: identity.ReasonWrongPassword}}
+	if r.Diagnose(Russian, now); r.Broken == nil || r.Broken.Code != string(identity.ReasonWrongPassword) {
+		t.Errorf("%+v", r.Broken)
+	}
+	r.Targets[0].Waits.For = WaitsConsent
+	if r.Diagnose(Russian, now); r.Broken == nil || r.Broken.Code != string(FaultADHeld) {
+		t.Errorf("%+v", r.Broken)
 	}
 }
 

@@ -23,9 +23,9 @@ type Target struct {
 	Next time.Time `json:"next,omitzero"`
 	// PasswordWaits says that a password was typed and is not delivered yet.
 	PasswordWaits bool `json:"password_waits"`
-	// Held says that a change waits for somebody's consent: too many accounts would
-	// be changed so at once.
-	Held bool `json:"held,omitempty"`
+	// Waits is a change that is not made yet; nil where there is none, or nothing
+	// is known to hold it up.
+	Waits *Waiting `json:"waits,omitempty"`
 	// Until is the last day on which the account of somebody who left stays enabled.
 	Until    string    `json:"enabled_until,omitempty"`
 	Problems []Problem `json:"problems"`
@@ -44,7 +44,7 @@ const (
 // found says that something is to be done about the account: by somebody, or
 // by the person.
 func (t Target) found() bool {
-	return t.State == TargetProblem || t.State == TargetNone || len(t.Problems) > 0 || len(t.Live) > 0 || t.Held
+	return t.State == TargetProblem || t.State == TargetNone || len(t.Problems) > 0 || len(t.Live) > 0 || t.Waits != nil
 }
 
 // Problem is one of the account's problems with its advice.
@@ -66,19 +66,19 @@ func ProblemAt(lang Lang, home string, p match.Problem) Problem {
 
 // targetWords are the fixed texts of the targets' part.
 type targetWords struct {
-	name, teams, noTeams, absent, on, off, seen, never, next, waiting, password, until string
+	name, teams, noTeams, absent, on, off, seen, never, next, waiting, waits, password, until string
 
 	target, state map[string]string
 	none          Advice
 }
 
 var targetTexts = map[Lang]targetWords{
-	Russian: {"вход на ПК", "Teams", "логина Teams пока нет", "там её нет", "включена", "выключена", "проверена", "ещё не проверялась", "следующая проверка", "в очереди с",
+	Russian: {"вход на ПК", "Teams", "логина Teams пока нет", "там её нет", "включена", "выключена", "проверена", "ещё не проверялась", "следующая проверка", "в очереди с", "не всё ещё сделано",
 		"пароль принят и ждёт передачи", "человек выбыл; запись остаётся включённой по %s (ad.grace_days), в Wi-Fi и LDAP входа уже нет",
 		map[string]string{"ad": "Active Directory (ПК, Teams)"},
 		map[string]string{TargetReady: "всё как должно быть", TargetPending: "ждёт очереди", TargetProblem: "есть проблема", TargetNone: "учётной записи нет"},
 		Advice{"аккаунт активирован раньше, чем подключили Active Directory", "Человек ещё раз вводит логин и пароль mos.ru на странице активации."}},
-	English: {"PC login", "Teams", "no Teams login yet", "not there", "enabled", "disabled", "looked at", "not looked at yet", "next look", "in the queue since",
+	English: {"PC login", "Teams", "no Teams login yet", "not there", "enabled", "disabled", "looked at", "not looked at yet", "next look", "in the queue since", "not all is done yet",
 		"a password was taken and waits for delivery", "the person has left; the account stays enabled until %s (ad.grace_days), Wi-Fi and LDAP are closed already",
 		map[string]string{"ad": "Active Directory (PCs, Teams)"},
 		map[string]string{TargetReady: "as it should be", TargetPending: "in the queue", TargetProblem: "a problem", TargetNone: "no account there"},
@@ -92,7 +92,11 @@ const clock = "2006-01-02 15:04:05"
 func (r Report) writeTargets(p *printer, loc *time.Location) {
 	t := targetTexts[p.lang]
 	for _, x := range r.Targets {
-		p.line("%s: %s", word(t.target, x.Target), word(t.state, x.State))
+		state := word(t.state, x.State)
+		if x.Waits != nil && x.State == TargetPending {
+			state = t.waits
+		}
+		p.line("%s: %s", word(t.target, x.Target), state)
 		if x.State == TargetNone {
 			p.advice("  ", adviceAt(p.lang, p.home, string(FaultNoTarget), t.none))
 			continue
@@ -105,8 +109,8 @@ func (r Report) writeTargets(p *printer, loc *time.Location) {
 		if x.Until != "" {
 			p.line("  "+t.until, x.Until)
 		}
-		if x.Held {
-			p.advice("  ", faultAdvice[FaultADHeld][map[Lang]int{English: 1}[p.lang]])
+		if x.Waits != nil {
+			p.advice("  ", Advice{x.Waits.line(p.lang, loc), faultAdvice[waitsFaults[x.Waits.For]][map[Lang]int{English: 1}[p.lang]].Remedy})
 		}
 		for _, problem := range x.Problems {
 			p.advice("  ", Advice{problem.Code + ": " + problem.Meaning, problem.Remedy})
@@ -142,7 +146,7 @@ func (t Target) looks(w targetWords, loc *time.Location) []string {
 	}
 	if !t.Next.IsZero() {
 		next = w.next + " " + t.Next.In(loc).Format(clock)
-		if t.State == TargetPending {
+		if t.State == TargetPending && t.Waits == nil {
 			next = w.waiting + " " + t.Next.In(loc).Format(clock)
 		}
 	}

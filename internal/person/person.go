@@ -92,12 +92,6 @@ func (k RecordKind) String() string {
 // is the child; several parents' rows share it.
 type RecordID string
 
-// RecordRef names one record of any registry.
-type RecordRef struct {
-	Kind RecordKind
-	ID   RecordID
-}
-
 // Employment is one row of Кадры: one person at one school.
 type Employment struct {
 	ID        RecordID

@@ -79,7 +79,7 @@ func (t *tx) replace(item *queue.Item, d queue.Decision, now time.Time) error {
 		return err
 	}
 	for _, old := range list {
-		if err := t.giveWay(old, d, now); err != nil {
+		if err := t.giveWay(item, old, d, now); err != nil {
 			return err
 		}
 	}
@@ -87,9 +87,15 @@ func (t *tx) replace(item *queue.Item, d queue.Decision, now time.Time) error {
 }
 
 // giveWay ends a decision that stands where d comes in its place. A refusal comes
-// in the place of all: nothing of them is left that an activation would use. One
-// object or name comes in the place of another object.
-func (t *tx) giveWay(old, d queue.Decision, now time.Time) error {
+// in the place of all: nothing of them is left that an activation would use, but for
+// records that the question does not show. One object or name comes in the place of
+// another object.
+func (t *tx) giveWay(item *queue.Item, old, d queue.Decision, now time.Time) error {
+	if old.Verb == queue.Bind {
+		if _, shown := item.Row(old.Records[0]); !shown {
+			return nil
+		}
+	}
 	claimed := old.Verb == queue.Adopt || old.Verb == queue.Claim
 	switch {
 	case old.Verb == queue.Refuse, old.Verb == queue.Allocate && d.Verb == queue.Allocate, old.Verb == queue.Bind && d.Verb == queue.Bind && slices.Equal(old.Records, d.Records):

@@ -40,7 +40,7 @@ func (r *Repairs) Begin(ctx context.Context, repair duplicates.Repair) error {
 		if err != nil && !isNoRows(err) {
 			return err
 		}
-		sealed, err := t.db.keys.sealJSON("repairs", r.key(repair.ID), "sealed", repair.Group)
+		sealed, err := r.seal(t, repair.ID, sealedRepair{Planned: repair.Group})
 		if err != nil {
 			return err
 		}
@@ -116,6 +116,37 @@ func (t *tx) holderOfObject(target string, object [16]byte) (identity.PersonID, 
 	var holder []byte
 	err := t.row("SELECT person FROM targets WHERE target = ? AND object = ?", target, object[:]).Scan(&holder)
 	return personID(holder), notFound(err)
+}
+
+// sealedRepair is repairs.sealed.
+type sealedRepair struct {
+	duplicates.Planned
+	Keep []duplicates.Kept `json:",omitempty"`
+}
+
+func (r *Repairs) seal(t *tx, id string, s sealedRepair) ([]byte, error) {
+	return t.db.keys.sealJSON("repairs", r.key(id), "sealed", s)
+}
+
+// Undo implements duplicates.Journal.
+func (r *Repairs) Undo(ctx context.Context, id string, keep []duplicates.Kept) error {
+	err := r.db.write(ctx, func(t *tx) error {
+		repair, err := r.read(t, id, false)
+		if err != nil {
+			return err
+		}
+		sealed, err := r.seal(t, id, sealedRepair{repair.Group, keep})
+		if err != nil {
+			return err
+		}
+		err = t.exec("UPDATE repairs SET phase = ?, stopped = '', changed = ?, sealed = ? WHERE target = ? AND id = ?",
+			duplicates.PhaseUndoing, micros(r.db.now()), sealed, r.target, id)
+		return errors.Join(err, r.tell(t, id, duplicates.PhaseUndoing, ""))
+	})
+	if err != nil {
+		return fmt.Errorf("begin an undoing: %w", err)
+	}
+	return nil
 }
 
 // SetPhase implements duplicates.Journal.
@@ -204,6 +235,19 @@ func (r *Repairs) Owned(ctx context.Context, account duplicates.GUID) (owned boo
 		return false, nil, fmt.Errorf("look whose an account is: %w", err)
 	}
 	return owned, records, nil
+}
+
+// Name gives the name that is reserved for a person's account; identity.ErrNotFound.
+func (r *Repairs) Name(ctx context.Context, id identity.PersonID) (name string, err error) {
+	err = r.db.read(ctx, func(t *tx) error {
+		row, err := t.targetRow(id, r.target)
+		name = row.Name
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("read the name of an account: %w", err)
+	}
+	return name, nil
 }
 
 // Resting gives the accounts that repairs have put to rest that stand, or stood
@@ -334,7 +378,9 @@ func (r *Repairs) read(t *tx, id string, entries bool) (duplicates.Repair, error
 		return repair, notFound(err)
 	}
 	repair.Made, repair.Changed = moment(made), moment(changed)
-	if err := t.db.keys.openJSON("repairs", r.key(id), "sealed", sealed, &repair.Group); err != nil || !entries {
+	var s sealedRepair
+	err = t.db.keys.openJSON("repairs", r.key(id), "sealed", sealed, &s)
+	if repair.Group, repair.Keep = s.Planned, s.Keep; err != nil || !entries {
 		return repair, err
 	}
 	return repair, t.each("SELECT seq, stage, sealed FROM repair_steps WHERE target = ? AND id = ? ORDER BY seq", []any{r.target, id},

@@ -19,80 +19,42 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"text/tabwriter"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Formats are those that New knows.
 var Formats = []string{"table", "csv", "xlsx"}
 
 // Writer takes the rows of a table. A cell is a string, an int, a float64 with
-// one decimal, or a fmt.Stringer.
+// one decimal, Lines, or a fmt.Stringer.
 type Writer interface {
 	Row(cells ...any) error
 	// Close writes what is left. It does not close what is written to.
 	Close() error
 }
 
+// Lines are one cell: a line each on a terminal, apart by semicolons elsewhere.
+type Lines []string
+
+// String gives the one line.
+func (l Lines) String() string { return strings.Join(l, "; ") }
+
 // New begins a table with its header. title names the sheet of a workbook.
 func New(w io.Writer, format, title string, header []string) (Writer, error) {
-	var t Writer
+	t := &comma{csv.NewWriter(w)}
 	switch format {
 	case "csv":
-		t = &comma{csv.NewWriter(w)}
 	case "xlsx":
 		return NewWorkbook(w, title, header)
 	case "table":
-		t = &aligned{tab: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+		return newAligned(w, header), nil
 	default:
 		return nil, fmt.Errorf("there is no table format %q", format)
 	}
-	lines := [][]string{header}
-	if format == "table" {
-		lines = wrapped(header)
+	cells := make([]any, len(header))
+	for i, h := range header {
+		cells[i] = h
 	}
-	for _, line := range lines {
-		cells := make([]any, len(line))
-		for i, h := range line {
-			cells[i] = h
-		}
-		if err := t.Row(cells...); err != nil {
-			return nil, err
-		}
-	}
-	return t, nil
-}
-
-// headWide is from how many letters on a head is written in several lines: a
-// column of figures need not be as wide as its name.
-const headWide = 20
-
-// wrapped gives the lines of a header.
-func wrapped(header []string) [][]string {
-	var lines [][]string
-	put := func(line, column int, text string) {
-		for len(lines) <= line {
-			lines = append(lines, make([]string, len(header)))
-		}
-		lines[line][column] = text
-	}
-	for i, head := range header {
-		if utf8.RuneCountInString(head) < headWide {
-			put(0, i, head)
-			continue
-		}
-		line, text := 0, ""
-		for _, word := range strings.Fields(head) {
-			if text != "" && utf8.RuneCountInString(text+" "+word) >= headWide*2/3 {
-				put(line, i, text)
-				line, text = line+1, ""
-			}
-			text = strings.TrimSpace(text + " " + word)
-		}
-		put(line, i, text)
-	}
-	return lines
+	return t, t.Row(cells...)
 }
 
 var (
@@ -146,36 +108,3 @@ func (c *comma) Close() error {
 	c.csv.Flush()
 	return c.csv.Error()
 }
-
-// screenful is how many rows are aligned with each other.
-const screenful = 500
-
-// aligned is text for a terminal.
-type aligned struct {
-	tab  *tabwriter.Writer
-	rows int
-}
-
-// Row implements Writer.
-func (a *aligned) Row(cells ...any) error {
-	row := make([]string, len(cells))
-	for i, cell := range cells {
-		s, _ := text(cell)
-		row[i] = strings.Map(func(r rune) rune {
-			if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) { // nothing moves the cursor
-				return ' '
-			}
-			return r
-		}, s)
-	}
-	if _, err := fmt.Fprintln(a.tab, strings.Join(row, "\t")); err != nil {
-		return err
-	}
-	if a.rows++; a.rows%screenful == 0 {
-		return a.tab.Flush()
-	}
-	return nil
-}
-
-// Close implements Writer.
-func (a *aligned) Close() error { return a.tab.Flush() }

@@ -102,7 +102,7 @@ func TestAligned(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	var many [][]any
-	for i := range 2*screenful + 1 {
+	for i := range 2*screen + 1 {
 		many = append(many, []any{fmt.Sprint("x", i), i})
 	}
 	if n := strings.Count(written(t, "table", many...), "\n"); n != len(many)+1 {

@@ -553,6 +553,10 @@ func TestCheck(t *testing.T) {
 		{name: "a number", change: func(l *Layout) { l.Mark = "number" }, want: []string{"no text"}},
 		{name: "computed", change: func(l *Layout) { l.Stamp = "computed" }, want: []string{"computes"}},
 		{name: "unknown", change: func(l *Layout) { l.Stamp = "nothing" }, want: []string{"no such attribute"}},
+		{name: "birth dates", change: func(l *Layout) { l.Birth = "number" }},
+		{name: "birth dates of one's own", change: func(l *Layout) { l.Birth = "ownText" }, want: []string{"birth date attribute ownText", "Personal-Information"}},
+		{name: "birth dates of one's own, by name", change: func(l *Layout) { l.Birth = "info" }, want: []string{"birth date attribute info", "of itself"}},
+		{name: "unknown birth dates", change: func(l *Layout) { l.Birth = "nothing" }, want: []string{"no such attribute"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := plainLayout()

@@ -1,6 +1,7 @@
 package ad
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ var selfSets = map[string]string{
 	"77b5b886-944a-11d1-aebd-0000f80367c1": "Personal-Information",
 	"e45795b2-9455-11d1-aebd-0000f80367c1": "Phone-and-Mail-Options",
 	"e45795b3-9455-11d1-aebd-0000f80367c1": "Web-Information",
+	"b1b3a417-ec55-4191-b327-b72e33e38af2": "Exchange-Personal-Information", // of Exchange's setup
 }
 
 // selfWritten are attributes of these sets by name, in case the schema hides
@@ -42,8 +44,8 @@ const (
 var ErrUnfit = errors.New("the directory is not what the configuration says")
 
 // Check looks, at start, whether the directory is what the layout takes it for:
-// that its bases are there, and that mark and stamp are attributes which no
-// account can write of itself, and that every attribute that is to be kept at a
+// that its bases are there, and that mark, stamp and birth date are attributes which
+// no account can write of itself, and that every attribute that is to be kept at a
 // value is there, holds one text and may be written. Every fault says what to change and is ErrUnfit;
 // any other error says that nothing could be looked at.
 func (t *Target) Check(ctx context.Context) error {
@@ -68,6 +70,11 @@ func (t *Target) Check(ctx context.Context) error {
 		}
 		if err := fit(t.layout.attribute(what), schema, length); err != nil {
 			faults = append(faults, fmt.Errorf("%s attribute %s: %w: take %s", what, t.layout.attribute(what), err, instead[what]))
+		}
+	}
+	if birth := t.layout.birth; birth != "" {
+		if err := proves(birth, schema); err != nil {
+			faults = append(faults, fmt.Errorf("birth date attribute %s: %w: take one that is there and that only administrators write, or none", birth, err))
 		}
 	}
 	mapped, err := t.fitMapped(ctx, schema)
@@ -129,8 +136,8 @@ func (t *Target) fitMapped(ctx context.Context, schema map[string]ldapclient.Ent
 // 3.1.1.4.5.19).
 const allowed = "allowedAttributesEffective"
 
-// schema reads the definitions of mark, stamp and what else is written, by
-// lower-case name.
+// schema reads the definitions of mark, stamp, birth date and what else is written,
+// by lower-case name.
 func (t *Target) schema(ctx context.Context) (map[string]ldapclient.Entry, error) {
 	root, err := t.client.Search(ctx, ldapclient.Query{Scope: ldapclient.ScopeBase, Attributes: []string{"schemaNamingContext"}, Limit: 1})
 	if err != nil {
@@ -140,7 +147,7 @@ func (t *Target) schema(ctx context.Context) (map[string]ldapclient.Entry, error
 		return nil, errors.New("the root DSE names no schema: this is no Active Directory")
 	}
 	var names strings.Builder
-	for _, name := range append([]string{t.layout.mark, t.layout.stamp}, t.layout.texts()...) {
+	for _, name := range append([]string{t.layout.mark, t.layout.stamp, cmp.Or(t.layout.birth, t.layout.mark)}, t.layout.texts()...) {
 		names.WriteString("(lDAPDisplayName=" + ldapclient.EscapeFilter(name) + ")")
 	}
 	found, err := t.client.Search(ctx, ldapclient.Query{
@@ -161,8 +168,8 @@ func (t *Target) schema(ctx context.Context) (map[string]ldapclient.Entry, error
 // constructed is the systemFlags bit of attributes that are computed.
 const constructed = 4
 
-// fit says why an attribute can be no mark or stamp.
-func fit(name string, schema map[string]ldapclient.Entry, length int) error {
+// proves says why an attribute proves nothing.
+func proves(name string, schema map[string]ldapclient.Entry) error {
 	if self(name) {
 		return errors.New("every account may write it of itself")
 	}
@@ -173,6 +180,15 @@ func fit(name string, schema map[string]ldapclient.Entry, length int) error {
 	if set, ok := selfSets[plainGUID(e.Bytes("attributeSecurityGUID"))]; ok {
 		return fmt.Errorf("it is in the property set %s, so every account may write it of itself", set)
 	}
+	return nil
+}
+
+// fit says why an attribute can be no mark or stamp.
+func fit(name string, schema map[string]ldapclient.Entry, length int) error {
+	if err := proves(name, schema); err != nil {
+		return err
+	}
+	e := schema[strings.ToLower(name)]
 	if err := holdsText(e); err != nil {
 		return err
 	}

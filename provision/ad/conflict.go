@@ -51,7 +51,7 @@ func (r *run) behind() provision.Pass {
 
 // dispossessed says that the directory took the account's name, because another
 // controller had given it to another object too.
-func (o object) dispossessed() bool { return strings.HasPrefix(o.Name, duplicates.SparePrefix) }
+func (o object) dispossessed() bool { return duplicates.Dispossessed(o.Name) }
 
 // nameOf is the name that is the account's by right.
 func (r *run) nameOf(o object) string {

@@ -531,6 +531,10 @@ func (j cutJournal) SetPhase(ctx context.Context, id string, p duplicates.Phase,
 	return j.k.around(func() error { return j.Journal.SetPhase(ctx, id, p, why) })
 }
 
+func (j cutJournal) Undo(ctx context.Context, id string, keep []duplicates.Kept) error {
+	return j.k.around(func() error { return j.Journal.Undo(ctx, id, keep) })
+}
+
 func (j cutJournal) Claim(ctx context.Context, id string, survivor duplicates.GUID, e duplicates.Entry, back bool) error {
 	return j.k.around(func() error { return j.Journal.Claim(ctx, id, survivor, e, back) })
 }

@@ -263,8 +263,8 @@ func (y *city) took(c *citizen, r provision.Result, typed identity.Password) {
 		c.idle, c.erased = person.Date{}, false
 	}
 	c.told = c.profile
-	if c.has && r.Verdict.Provision.Kind != match.ProvisionNone && y.on(c) {
-		c.password = typed // one that comes while the account is off waits for a day only
+	if c.has && r.Verdict.Provision.Kind != match.ProvisionNone {
+		c.password = typed
 	}
 }
 

@@ -280,17 +280,24 @@ func life(t *testing.T, s *site) {
 
 	// Suspended, back again, gone.
 	for _, step := range []struct {
-		change  func()
-		control string
+		change   func()
+		control  string
+		password identity.Password // of now; none opens a disabled account
 	}{
-		{func() { a.entry.State = directory.StateSuspended }, "66050"},
-		{func() { a.entry.State = directory.StateActive; a.password = waits(4, "Zimorodok-2023", 3) }, "66048"},
-		{func() { a.entry.Affiliations = nil }, "66050"},
+		{func() { a.entry.State = directory.StateSuspended }, "66050", "Zimorodok-2022"},
+		{func() { a.entry.State = directory.StateActive; a.password = waits(4, "Zimorodok-2023", 3) }, "66048", "Zimorodok-2023"},
+		{func() { a.entry.State = directory.StateSuspended }, "66050", "Zimorodok-2023"},
+		{func() { a.entry.Epoch, a.password = 4, waits(5, "Zimorodok-2024", 4) }, "66050", "Zimorodok-2024"},
+		{func() { a.entry.State, a.password = directory.StateActive, nil }, "66048", "Zimorodok-2024"}, // days later
+		{func() { a.entry.Affiliations = nil; a.entry.Epoch, a.password = 5, waits(6, "Zimorodok-2025", 5) }, "66050", "Zimorodok-2025"},
 	} {
 		a.trigger(step.change)
 		s.ready(s.settle(s.target, a))
 		if got := s.one(a).Text("userAccountControl"); got != step.control {
 			t.Errorf("userAccountControl %s, want %s", got, step.control)
+		}
+		if err := s.bind("evann@uao.obr.mos.ru", step.password); (step.control == "66048") != (err == nil) {
+			t.Errorf("userAccountControl %s, sign-in: %v", step.control, err)
 		}
 	}
 	if groups := s.one(a).Texts("memberOf"); len(groups) != 0 {
@@ -298,7 +305,7 @@ func life(t *testing.T, s *site) {
 	}
 
 	// A mark changed by hand ends it.
-	a.trigger(func() { a.entry = teacher(a.entry.Person, "evann", "49"); a.password = waits(5, "Zimorodok-2024", 3) })
+	a.trigger(func() { a.entry = teacher(a.entry.Person, "evann", "49"); a.password = waits(7, "Zimorodok-2026", 5) })
 	s.must(s.admin.Modify(ctx, e.DN[:strings.Index(e.DN, ",")]+","+place, []ldapclient.Change{{Op: ldapclient.Replace, Attribute: ldapclient.Texts("employeeNumber", "4711")}}))
 	if p := s.settle(s.target, a); problems(p) != string(match.OwnerMarkChanged) || p.Wrote != 0 || p.Observed.Enabled {
 		t.Errorf("%+v", p)

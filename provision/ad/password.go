@@ -49,11 +49,12 @@ func waiting(job provision.Job) *provision.Password {
 }
 
 // choose decides what becomes of an account's password and what is to be said
-// of it. That of an account to be disabled is left alone: it opens nothing.
+// of it. One that waits is written into a disabled account too: it would be dead
+// when the account is enabled again, and the one before would open it.
 func choose(job provision.Job, w wanted, k known, l layout) (secret, []match.Problem) {
 	p := waiting(job)
 	switch {
-	case !w.Enabled || p == nil:
+	case p == nil:
 		return withoutOne(job, w, k, l)
 	case k.epoch == p.Epoch && len(p.Tag) > 0 && bytes.Equal(k.tag, p.Tag):
 		return haveIt, nil
@@ -67,7 +68,8 @@ func choose(job provision.Job, w wanted, k known, l layout) (secret, []match.Pro
 
 // withoutOne is choose where no password is to be delivered, or the domain's
 // policy refused it. What an adopted account had before is as stale as what we
-// once delivered; what somebody set by hand since is theirs.
+// once delivered; what somebody set by hand since is theirs. That of an account to
+// be disabled opens nothing: it is stale when the account is enabled again.
 func withoutOne(job provision.Job, w wanted, k known, l layout) (secret, []match.Problem) {
 	if !w.Enabled {
 		return leaveIt, nil

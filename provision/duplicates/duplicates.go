@@ -61,6 +61,7 @@ type Account struct {
 	ID                  GUID
 	Place               string // DN of the unit that it lies in
 	Name                string // sAMAccountName
+	Right               string // the store's name of it, where the directory took that away (Dispossessed)
 	UPN                 string
 	Display             string // displayName
 	Last, First, Middle string // sn, givenName, middleName; may be ""

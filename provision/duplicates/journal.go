@@ -62,6 +62,7 @@ type Repair struct {
 	Group   Planned
 	Made    time.Time
 	Changed time.Time
+	Keep    []Kept // what the undoing that began last leaves as it is
 	Entries []Entry
 	Differs []Difference // why an undoing stopped; not kept
 }
@@ -71,7 +72,9 @@ type Repair struct {
 func (r *Repair) twin(id GUID) bool {
 	members := r.Group.Members
 	return slices.ContainsFunc(members[min(1, len(members)):], func(m Member) bool {
-		return m.ID == id && (strings.EqualFold(m.Name, members[0].Name) || dispossessed(members[0].Name))
+		first := members[0]
+		lost := Dispossessed(first.Name) && (first.Right == "" || strings.EqualFold(m.Name, first.Right))
+		return m.ID == id && (strings.EqualFold(m.Name, first.Name) || lost)
 	})
 }
 
@@ -93,7 +96,10 @@ type Journal interface {
 	Begin(ctx context.Context, r Repair) error
 	// Save writes one entry's stage and content.
 	Save(ctx context.Context, id string, e Entry) error
-	// SetPhase ends or turns a repair, and says so in the audit trail.
+	// Undo begins an undoing, in phase PhaseUndoing, with what it leaves; the audit
+	// trail has a line of it.
+	Undo(ctx context.Context, id string, keep []Kept) error
+	// SetPhase ends a repair or an undoing, and says so in the audit trail.
 	SetPhase(ctx context.Context, id string, p Phase, why Stop) error
 	// Claim carries an entry of kind Claims out, or back, in one transaction
 	// with its stage.

@@ -20,8 +20,7 @@ import (
 //
 // A step that was begun and not ended is looked at again: the account shows by
 // its stamp, its DN or its memberships whether it happened. So a process that
-// ends at any moment is followed by Resume; an undoing by the same Undo, for what
-// was to stay is not in the journal.
+// ends at any moment is followed by Resume.
 type Mender struct {
 	Directory Directory
 	Journal   Journal
@@ -177,8 +176,7 @@ func sameRecords(a, b []person.RecordRef) bool {
 	return slices.Equal(slices.SortedFunc(slices.Values(a), order), slices.SortedFunc(slices.Values(b), order))
 }
 
-// Resume goes on with repairs that were under way. An undoing that was comes back
-// as it is: whoever began it knows what is to stay, and repeats it.
+// Resume goes on with repairs, and undoings, that were under way.
 func (m *Mender) Resume(ctx context.Context) ([]Repair, error) {
 	all, err := m.Journal.Repairs(ctx)
 	if err != nil {
@@ -192,10 +190,12 @@ func (m *Mender) Resume(ctx context.Context) ([]Repair, error) {
 		if r, err = m.Journal.Repair(ctx, r.ID); err != nil {
 			return done, err
 		}
-		if r.Phase == PhaseApplying {
-			if r, err = m.proceed(ctx, r); err != nil {
-				return done, err
-			}
+		goOn := m.proceed
+		if r.Phase == PhaseUndoing {
+			goOn = m.takeBack
+		}
+		if r, err = goOn(ctx, r); err != nil {
+			return done, err
 		}
 		done = append(done, r)
 	}

@@ -103,6 +103,7 @@ const (
 type Member struct {
 	ID       GUID   `json:"id"`
 	Name     string `json:"name"`
+	Right    string `json:"right,omitempty"` // the name that the directory took away, as far as that is known
 	Display  string `json:"display,omitempty"`
 	UPN      string `json:"upn,omitempty"`
 	Place    string `json:"place"`
@@ -213,7 +214,7 @@ func planGroup(ctx context.Context, d Directory, g Group) (Planned, error) {
 
 func memberOf(a *Account) Member {
 	return Member{
-		ID: a.ID, Name: a.Name, Display: a.Display, UPN: a.UPN, Place: a.Place, Enabled: a.Enabled, Anchored: a.Anchored,
+		ID: a.ID, Name: a.Name, Right: a.right(), Display: a.Display, UPN: a.UPN, Place: a.Place, Enabled: a.Enabled, Anchored: a.Anchored,
 		Owned: a.Person != identity.PersonID{}, Records: a.Records, SignedIn: a.SignedIn, Created: a.Created,
 	}
 }
@@ -329,14 +330,14 @@ func addresses(a *Account) []string { return normal(a.Mails, person.Emails) }
 
 // retired is the state of an account at rest: without what another account must
 // be able to have, UPN and addresses, and the name where the survivor has the same,
-// or lost its own: to one of these.
+// or had it before it lost it.
 func retired(s State, id GUID, survivor *Account) State {
 	s.Control |= disabled
 	s.UPN, s.Proxies = "", nil
 	if meet(normal([]string{s.Mail}, person.Emails), addresses(survivor)) {
 		s.Mail = ""
 	}
-	if s.Name != "" && (strings.EqualFold(s.Name, survivor.Name) || dispossessed(survivor.Name) && !dispossessed(s.Name)) {
+	if s.Name != "" && (strings.EqualFold(s.Name, survivor.Name) || strings.EqualFold(s.Name, survivor.right())) {
 		s.Name = Spare(id)
 	}
 	return s
@@ -346,8 +347,18 @@ func retired(s State, id GUID, survivor *Account) State {
 // Windows makes such names in the same case.
 const SparePrefix = "$DUPLICATE-"
 
-// dispossessed says that the name is one of those.
-func dispossessed(name string) bool { return strings.HasPrefix(name, SparePrefix) }
+// Dispossessed says that the name is one of those.
+func Dispossessed(name string) bool { return strings.HasPrefix(name, SparePrefix) }
+
+// right is the name that a dispossessed account had, as far as that is known: that
+// of the store, else that of its UPN.
+func (a *Account) right() string {
+	if !Dispossessed(a.Name) {
+		return ""
+	}
+	name, _, _ := strings.Cut(a.UPN, "@")
+	return cmp.Or(a.Right, name)
+}
 
 // Spare is such a name, of a repair.
 func Spare(id GUID) string { return SparePrefix + hex.EncodeToString(id[:4]) }
@@ -373,7 +384,7 @@ func (p *Planned) ask() {
 		if m.Enabled && !first.Enabled && !slices.Contains(p.Questions, SurvivorDisabled) {
 			p.Questions = append(p.Questions, SurvivorDisabled)
 		}
-		if (strings.EqualFold(m.Name, first.Name) || dispossessed(first.Name)) && !slices.Contains(p.Questions, NameConflict) {
+		if (strings.EqualFold(m.Name, first.Name) || Dispossessed(first.Name)) && !slices.Contains(p.Questions, NameConflict) {
 			p.Questions = append(p.Questions, NameConflict)
 		}
 		if m.Anchored && !slices.Contains(p.Questions, AnchoredLoser) {

@@ -123,16 +123,27 @@ func TestSurvivor(t *testing.T) {
 }
 
 // TestDispossessed: where Windows has taken the name of the account that stays,
-// the others give theirs up, and a person is asked.
+// the one that has it gives it up, no other one does, and a person is asked.
 func TestDispossessed(t *testing.T) {
-	owned, rival := named("$DUPLICATE-1f4", ""), named("evann", "")
-	owned.Person, owned.Enabled, rival.Enabled = identity.PersonID{1}, true, true
-	g := proposed(t, owned, rival).Groups[0]
-	if g.Survivor != owned.ID || !slices.Equal(g.Questions, []duplicates.Question{duplicates.NameConflict}) || len(g.Approve(true)) != 0 {
-		t.Errorf("%+v", g)
-	}
-	if s := g.Members[1].Steps; len(s) == 0 || s[0].Kind != duplicates.Retire || !slices.Contains(s[0].What, "sAMAccountName") {
-		t.Errorf("%+v", s)
+	for _, c := range []struct{ right, upn, gives string }{
+		{"Evann", "", "evann"},
+		{"Evann", "nina@uao.obr.mos.ru", "evann"},
+		{"", "evann@uao.obr.mos.ru", "evann"},
+		{"petrovan", "evann@uao.obr.mos.ru", ""},
+		{"", "", ""},
+	} {
+		stays, rival, other := named("$DUPLICATE-1f4", ""), named("evann", ""), named("nina", "")
+		stays.Anchored, stays.Right, stays.UPN = true, c.right, c.upn
+		stays.Enabled, rival.Enabled, other.Enabled = true, true, true
+		g := proposed(t, stays, rival, other).Groups[0]
+		if g.Survivor != stays.ID || !slices.Equal(g.Questions, []duplicates.Question{duplicates.NameConflict}) || len(g.Approve(true)) != 0 || len(g.Members) != 3 {
+			t.Errorf("%+v", g)
+		}
+		for _, m := range g.Members[1:] {
+			if s := m.Steps; len(s) == 0 || s[0].Kind != duplicates.Retire || slices.Contains(s[0].What, "sAMAccountName") != (m.Name == c.gives) {
+				t.Errorf("%+v: %s: %+v", c, m.Name, s)
+			}
+		}
 	}
 }
 

@@ -67,23 +67,26 @@ func (k keeps) has(account GUID, what string) bool {
 
 // Undo takes a repair back, as far as it went. What somebody has changed since is
 // not written over: the repair stops before anything is written, and Differs
-// says what it is; keep is what is to stay as it is now. What was set back by
-// hand to what it had been is no difference.
+// says what it is; keep is what is to stay as it is now, beside what an undoing
+// that was cut off has kept. What was set back by hand to what it had been is no
+// difference.
 func (m *Mender) Undo(ctx context.Context, id string, keep ...Kept) (Repair, error) {
 	r, err := m.Journal.Repair(ctx, id)
 	if err != nil || r.Phase == PhaseUndone {
 		return r, err
 	}
-	if r.Phase != PhaseUndoing {
-		if err := m.Journal.SetPhase(ctx, id, PhaseUndoing, ""); err != nil {
-			return r, err
-		}
-		r.Phase = PhaseUndoing
+	if r.Phase == PhaseUndoing {
+		keep = slices.Concat(r.Keep, keep)
 	}
-	return m.takeBack(ctx, r, keep)
+	if err := m.Journal.Undo(ctx, id, keep); err != nil {
+		return r, err
+	}
+	r.Phase, r.Stopped, r.Keep = PhaseUndoing, "", keep
+	return m.takeBack(ctx, r)
 }
 
-func (m *Mender) takeBack(ctx context.Context, r Repair, keep keeps) (Repair, error) {
+func (m *Mender) takeBack(ctx context.Context, r Repair) (Repair, error) {
+	keep := keeps(r.Keep)
 	var err error
 	if r.Differs, err = m.differences(ctx, &r, keep); err != nil {
 		return m.halt(ctx, r, err)

@@ -67,7 +67,7 @@ var russian = Words{
 		StopChanged: "запись с тех пор изменилась: чтобы отключить лишние, составьте план заново", StopRefused: "Active Directory не принимает изменение: проверьте права служебной записи",
 		StopGone: "записи больше нет", StopOwned: "запись стала записью человека: составьте план заново",
 	},
-	phase: map[Phase]string{PhaseApplying: "не закончено", PhaseApplied: "сделано", PhaseStopped: "остановлено", PhaseUndoing: "возврат не закончен: повторите duplicates undo этой группы, с тем же --keep, если он был", PhaseUndone: "возвращено"},
+	phase: map[Phase]string{PhaseApplying: "не закончено", PhaseApplied: "сделано", PhaseStopped: "остановлено", PhaseUndoing: "возврат не закончен", PhaseUndone: "возвращено"},
 }
 
 var english = Words{
@@ -104,7 +104,7 @@ var english = Words{
 		StopChanged: "an account has changed since: to put duplicates to rest, make a new plan", StopRefused: "Active Directory does not take the change: look at the service account's rights",
 		StopGone: "an account is gone", StopOwned: "an account became a person's: make a new plan",
 	},
-	phase: map[Phase]string{PhaseApplying: "not finished", PhaseApplied: "done", PhaseStopped: "stopped", PhaseUndoing: "return not finished: repeat duplicates undo of this group, with the same --keep if there was one", PhaseUndone: "taken back"},
+	phase: map[Phase]string{PhaseApplying: "not finished", PhaseApplied: "done", PhaseStopped: "stopped", PhaseUndoing: "return not finished", PhaseUndone: "taken back"},
 }
 
 // Level says a level.

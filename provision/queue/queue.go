@@ -191,9 +191,10 @@ func compared(value any) any {
 // See sets Seen and ID. about is what the item is about. What is seen of an
 // account is what claim plan compared; its id tells of the records as they are.
 func (i *Item) See(about []byte) error {
+	type plain person.RecordRef // as digests had it ever since
 	var rows []any
 	for _, r := range i.Rows {
-		rows = append(rows, r.Record, compared(r.Value), r.Holder)
+		rows = append(rows, plain(r.Record), compared(r.Value), r.Holder)
 	}
 	what := []any{i.Kind, i.Profile, i.Problems, rows, i.Name, i.Target}
 	if i.Proposal != nil {

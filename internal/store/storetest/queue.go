@@ -24,6 +24,7 @@ var queueTests = []test{
 	{"QueueRefuse", testQueueRefuse},
 	{"QueueRefuseLast", testQueueRefuseLast},
 	{"QueueRefuseUsed", testQueueRefuseUsed},
+	{"QueueRefuseOther", testQueueRefuseOther},
 	{"QueueAdopt", testQueueAdopt},
 	{"QueueAdoptAnother", testQueueAdoptAnother},
 	{"QueueAdoptPassedOn", testQueueAdoptPassedOn},
@@ -54,8 +55,13 @@ func (s *suite) wonders(t *testing.T, code match.Code) (person.Employment, perso
 
 func (s *suite) tries(t *testing.T, p person.Profile, code match.Code) {
 	t.Helper()
+	s.triesFor(t, p, code, employment("k1"))
+}
+
+func (s *suite) triesFor(t *testing.T, p person.Profile, code match.Code, records ...person.RecordRef) {
+	t.Helper()
 	check(t, s.db.Accounts().KeepTry(t.Context(), provision.Try{Subject: p.Subject, Login: p.Login, Last: p.Last, First: p.First, Middle: p.Middle,
-		Decision: match.Manual, Problems: []match.Problem{{Code: code}}, Records: []person.RecordRef{employment("k1")}, Schools: []person.SchoolID{"49"}, At: s.now, Profile: p}))
+		Decision: match.Manual, Problems: []match.Problem{{Code: code}}, Records: records, Schools: []person.SchoolID{"49"}, At: s.now, Profile: p}))
 }
 
 // items gives the questions of a school.

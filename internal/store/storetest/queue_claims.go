@@ -350,6 +350,26 @@ func testQueueRefuseLast(t *testing.T, s *suite) {
 	}
 }
 
+// testQueueRefuseOther: whoever refuses one school's record takes nothing from what
+// another school has said of its own.
+func testQueueRefuseOther(t *testing.T, s *suite) {
+	row, profile, item := s.wonders(t, match.FIOMismatch)
+	row.ID, row.School = "k2", "7"
+	put(t, s.db, row)
+	bound := s.decide(t, queue.Decision{Item: item.ID, Verb: queue.Bind, Records: item.Records()})
+	act := activation(profile, employment("k1"))
+	act.Decisions = []string{bound.ID}
+	done := s.activate(t, s.db, act)
+	s.now = s.now.Add(time.Minute)
+	s.triesFor(t, profile, match.FIOMismatch, employment("k2"))
+	s.decide(t, queue.Decision{Item: s.question(t).ID, Verb: queue.Refuse})
+	s.nothingOpen(t)
+	h, err := s.db.Accounts().Get(t.Context(), done.Person)
+	if e := s.evidence(t, profile); err != nil || !slices.Equal(h.Records, act.Records) || len(e.Approved) != 1 {
+		t.Errorf("%+v, approved %+v, %v", h.Records, e.Approved, err)
+	}
+}
+
 // testQueueRefuseUsed: what has become an account does not keep the question open
 // that came after it.
 func testQueueRefuseUsed(t *testing.T, s *suite) {

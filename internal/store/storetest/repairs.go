@@ -79,14 +79,23 @@ func testRepairs(t *testing.T, s *suite) {
 	if err := j.SetPhase(ctx, "g2", duplicates.PhaseUndone, ""); !errors.Is(err, identity.ErrNotFound) {
 		t.Errorf("of another group: %v", err)
 	}
+	if err := j.Undo(ctx, "g2", nil); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("of another group: %v", err)
+	}
+	keep := []duplicates.Kept{{Account: duplicates.GUID{2}, What: "mail"}, {Account: duplicates.GUID{2}}}
+	check(t, j.SetPhase(ctx, "g1", duplicates.PhaseStopped, duplicates.StopChanged))
+	check(t, j.Undo(ctx, "g1", keep))
+	if got, err := j.Repair(ctx, "g1"); err != nil || got.Phase != duplicates.PhaseUndoing || got.Stopped != "" || !slices.Equal(got.Keep, keep) || !reflect.DeepEqual(got.Group, r.Group) {
+		t.Errorf("undoing: %+v, %v", got, err)
+	}
 	check(t, j.SetPhase(ctx, "g1", duplicates.PhaseUndone, ""))
 	again := repair()
 	again.Made, again.Entries = s.now, again.Entries[:1]
 	check(t, j.Begin(ctx, again))
-	if got, err := j.Repair(ctx, "g1"); err != nil || len(got.Entries) != 1 || got.Stopped != "" || got.Phase != duplicates.PhaseApplying {
+	if got, err := j.Repair(ctx, "g1"); err != nil || len(got.Entries) != 1 || got.Keep != nil || got.Stopped != "" || got.Phase != duplicates.PhaseApplying {
 		t.Errorf("begun anew: %+v, %v", got, err)
 	}
-	for kind, want := range map[string]int{"duplicates_applying": 2, "duplicates_applied": 1, "duplicates_stopped": 1, "duplicates_undone": 1} {
+	for kind, want := range map[string]int{"duplicates_applying": 2, "duplicates_applied": 1, "duplicates_stopped": 2, "duplicates_undoing": 1, "duplicates_undone": 1} {
 		if lines, err := s.db.Audit().Recent(ctx, identity.PersonID{}, 9, kind); err != nil || len(lines) != want {
 			t.Errorf("%s: %d lines, %v", kind, len(lines), err)
 		}
@@ -134,7 +143,13 @@ func testRepairClaims(t *testing.T, s *suite) {
 	}
 	row, profile := orlova(t)
 	put(t, s.db, row)
-	s.withAD(t, profile, "evann", [16]byte{1})
+	id := s.withAD(t, profile, "evann", [16]byte{1}).Person
+	if name, err := j.Name(ctx, id); err != nil || name != "evann" {
+		t.Errorf("the reserved name: %q, %v", name, err)
+	}
+	if _, err := j.Name(ctx, identity.PersonID{9}); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("nobody's name: %v", err)
+	}
 	if owned, records, err := j.Owned(ctx, duplicates.GUID{1}); err != nil || !owned || !slices.Equal(records, []person.RecordRef{employment("k1")}) {
 		t.Errorf("owned: %v, %v, %v", owned, records, err)
 	}
