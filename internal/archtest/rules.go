@@ -15,7 +15,7 @@ var rules = []rule{
 	},
 	{
 		who: "the store", in: under("internal/store"),
-		imports: both(ours, not(under("internal/store", "internal/identity", "internal/person", "internal/policy", "internal/directory",
+		imports: both(ours, not(under("internal/store", "internal/identity", "internal/person", "internal/policy", "internal/rights", "internal/factor", "internal/directory",
 			"internal/auth", "provision", "internal/journal"))),
 		reason: "the store knows the nouns and the records of its consumers, and no front-end, configuration or client",
 	},
@@ -181,7 +181,7 @@ const webRooms = "rooms of the web front-end never import each other: what two o
 
 // pure are the packages that only decide.
 func pure(pkg string) bool {
-	return under("internal/identity", "internal/breaker", "internal/person", "internal/policy", "internal/mschap", "internal/sheet", "internal/onboard", "provision/match", "provision/login", "ldapsrv/filter")(pkg)
+	return under("internal/identity", "internal/breaker", "internal/person", "internal/policy", "internal/rights", "internal/mschap", "internal/sheet", "internal/onboard", "provision/match", "provision/login", "ldapsrv/filter")(pkg)
 }
 
 // ours says that a folder of this module is meant.

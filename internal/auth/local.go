@@ -85,7 +85,7 @@ func (p localPool) check(v Verifier, proof identity.Password, now time.Time, ntM
 	default:
 		return false, identity.ReasonOverload
 	}
-	ok, err := verifyArgon2(v.Argon2, proof)
+	ok, err := VerifyArgon2(v.Argon2, proof)
 	if err != nil {
 		return false, identity.ReasonUpstreamDown
 	}
@@ -221,7 +221,7 @@ func (a *Authenticator) turn() bool {
 func (a *Authenticator) saveVerifier(ctx context.Context, e *directory.Entry, mark digest, proof identity.Password, asked time.Time) bool {
 	v := Verifier{Epoch: e.Epoch, LearnAt: asked}
 	if a.opt.NTOff {
-		v.Argon2 = hashArgon2(proof)
+		v.Argon2 = HashArgon2(proof)
 	} else {
 		hash := mschap.NTHash(string(proof))
 		v.NTHash = hash[:]

@@ -464,6 +464,23 @@ var reading = []row{
 		}
 		return expect("DN", entries[0].DN, dn)
 	}, windows: "ok"},
+	{what: "by membership, also by way of groups in groups", do: func(w *world) error {
+		dn, inner, outer, ring := w.user("a"), w.dn("Inner, 1"), w.dn("outer"), w.dn("ring")
+		w.must(w.add("group", "Inner, 1", "sAMAccountName="+w.name("i"), "member="+dn))
+		w.must(w.add("group", "outer", "sAMAccountName="+w.name("o"), "member="+inner))
+		w.must(w.add("group", "ring", "sAMAccountName="+w.name("r"), "member="+outer))
+		w.must(w.modify(inner, put("member", ring)))
+		count := func(filter string) int {
+			entries, err := w.find(w.admin, w.ou, ldap.ScopeWholeSubtree, filter, "cn")
+			w.must(err)
+			return len(entries)
+		}
+		const chain = ":1.2.840.113556.1.4.1941:="
+		return errors.Join(expect("groups", count("(&(objectClass=group)(member="+ldap.EscapeFilter(dn)+"))"), 1),
+			expect("groups in chain", count("(&(objectClass=group)(member"+chain+ldap.EscapeFilter(strings.ToUpper(dn))+"))"), 3),
+			expect("members in chain", count("(&(objectClass=user)(memberOf"+chain+ldap.EscapeFilter(outer)+"))"), 1),
+			expect("of nobody", count("(member"+chain+ldap.EscapeFilter(w.dn("nobody"))+")"), 0))
+	}, windows: "ok"},
 	{what: "by a GUID that nobody has", do: func(w *world) error {
 		_, err := w.find(w.admin, "<GUID=01020304-0506-0708-090a-0b0c0d0e0f10>", ldap.ScopeBaseObject, "(objectClass=*)")
 		return err

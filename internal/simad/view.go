@@ -182,6 +182,37 @@ func (s subject) Values(id int, into *filter.Values) bool {
 	return true
 }
 
+// Test implements filter.Matcher for memberships by way of groups in groups
+// (LDAP_MATCHING_RULE_IN_CHAIN, MS-ADTS section 3.1.1.3.4.4.3).
+func (s subject) Test(q filter.Assertion) (filter.Truth, bool) {
+	var next func(*object) []guid
+	switch name := everything[q.Attribute]; {
+	case !q.Chain:
+		return filter.Undefined, false
+	case name == "member":
+		next = func(o *object) []guid { return o.Members }
+	case name == "memberof":
+		next = func(o *object) []guid { return s.d.groupsOf(o.ID) }
+	default:
+		return filter.Undefined, false
+	}
+	seen := map[guid]bool{}
+	for todo := []*object{s.o}; len(todo) > 0; todo = todo[1:] {
+		for _, id := range next(todo[0]) {
+			o := s.d.tree.objects[id]
+			if o == nil || seen[id] {
+				continue
+			}
+			if key, _ := keyOf(s.d.tree.dn(o)); strings.EqualFold(key, q.Value) {
+				return filter.True, true
+			}
+			seen[id] = true
+			todo = append(todo, o)
+		}
+	}
+	return filter.False, true
+}
+
 // Attributes implements filter.Schema.
 func (d *Directory) Attributes() iter.Seq[filter.Attribute] {
 	return func(yield func(filter.Attribute) bool) {
@@ -209,7 +240,7 @@ func (d *Directory) Attribute(description []byte) (filter.Attribute, bool) {
 	case asOctets:
 		return filter.Attribute{ID: id, Rule: filter.CaseExact, Prepare: func(v string) (string, bool) { return hex.EncodeToString([]byte(v)), true }}, true
 	case asName:
-		return filter.Attribute{ID: id, Rule: filter.CaseExact, Prepare: func(v string) (string, bool) {
+		return filter.Attribute{ID: id, Rule: filter.DN, Prepare: func(v string) (string, bool) {
 			if low == "objectcategory" && !strings.Contains(v, "=") { // a class's name will do
 				v = d.category(v)
 			}

@@ -198,6 +198,8 @@ func (t *tx) eraseWritten(id identity.PersonID, before person.Date, now time.Tim
 	}
 	for _, statement := range []string{
 		"DELETE FROM verifiers WHERE person = ?",
+		"DELETE FROM rights WHERE person = ?",
+		"DELETE FROM factors WHERE person = ?",
 		"DELETE FROM bindings WHERE person = ? AND +kind = 3", // of a parent: the child's card finds them again
 		"DELETE FROM claims WHERE (kind, key) IN (SELECT kind, key FROM bindings WHERE person = ?)",
 	} {

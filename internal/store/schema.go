@@ -222,6 +222,12 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE TABLE web_sessions (handle {bytes} NOT NULL PRIMARY KEY, owner {bytes} NOT NULL, seen {int} NOT NULL, ends {int} NOT NULL, sealed {bytes} NOT NULL)`,
 	`CREATE INDEX web_sessions_owner ON web_sessions (owner, seen)`,
 	`CREATE INDEX web_sessions_ends ON web_sessions (ends)`,
+}}, {oldest: 13, statements: []string{
+	// Who administers what, and with which second factor. break_glass has one row.
+	`CREATE TABLE rights (person {bytes} NOT NULL REFERENCES people (id), role {text} NOT NULL, at {int} NOT NULL, sealed {bytes} NOT NULL,
+		PRIMARY KEY (person, role)){table}`,
+	`CREATE TABLE factors (person {bytes} NOT NULL PRIMARY KEY REFERENCES people (id), at {int} NOT NULL, sealed {bytes} NOT NULL)`,
+	`CREATE TABLE break_glass (id {int} NOT NULL PRIMARY KEY, sealed {bytes} NOT NULL)`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

@@ -36,6 +36,7 @@ const (
 	domainSignIns  // the login's part of a row of ЭЖД sign-ins
 	domainLook     // what names look like
 	domainBrowser  // whose a browser's session is
+	domainFactor   // codes of administrators
 )
 
 // keyed is a digest with the version of the key that made it.

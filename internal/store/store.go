@@ -13,6 +13,7 @@
 //	    ├─ Repairs      duplicates that were put to rest, and the way back
 //	    ├─ Journal      who was on the Wi-Fi when
 //	    ├─ WebSessions  browsers that are signed in
+//	    ├─ Rights       who administers what; Factors their second factors, BreakGlass the account beside them
 //	    └─ Audit        hash-chained trail
 //
 // Every write runs in one transaction that ends by taking numbers from the one
