@@ -391,6 +391,7 @@ type Web struct {
 	Public   URL            `yaml:"public_url" default:""`
 	SignIn   string         `yaml:"sign_in" default:"form" one:"form|mosru"`
 	Sessions WebSessions    `yaml:"sessions"`
+	Admin    Administration `yaml:"administration"`
 	Events   URLPath        `yaml:"events" default:"/events/mosru"`
 	Proxies  []netip.Prefix `yaml:"proxies" default:"127.0.0.0/8" unique:"yes"`
 	Monitors []netip.Prefix `yaml:"monitors" default:"127.0.0.0/8" unique:"yes"`
@@ -406,6 +407,22 @@ type Web struct {
 type WebSessions struct {
 	Idle    time.Duration `yaml:"idle" default:"30m" min:"1m" max:"12h"`
 	Longest time.Duration `yaml:"longest" default:"12h" min:"5m" max:"24h"`
+}
+
+// Administration is who administers in a browser, and how they come in.
+type Administration struct {
+	BreakGlass bool          `yaml:"break_glass" default:"true"`
+	Idle       time.Duration `yaml:"idle" default:"15m" min:"1m" max:"2h"`
+	Longest    time.Duration `yaml:"longest" default:"8h" min:"5m" max:"24h"`
+	Invitation time.Duration `yaml:"invitation" default:"7d" min:"1h" max:"30d"`
+	Groups     []AdminGroup  `yaml:"groups" default:""`
+}
+
+// AdminGroup is a group of Active Directory whose members administer.
+type AdminGroup struct {
+	Group   string   `yaml:"group" need:"yes" maxlen:"256"`
+	Role    string   `yaml:"role" need:"yes" one:"school|curator|operator|auditor"`
+	Schools []string `yaml:"schools" default:"" unique:"yes"`
 }
 
 // WebLimits bound the connections of the HTTP listener.

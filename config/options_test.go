@@ -180,6 +180,14 @@ var options = map[string]struct{ good, bad string }{
 	"web.sign_in":                              {"mosru", "google"},
 	"web.sessions.idle":                        {"5m", "1s"},
 	"web.sessions.longest":                     {"1h", "7d"},
+	"web.administration.break_glass":           {"false", "perhaps"},
+	"web.administration.idle":                  {"5m", "1s"},
+	"web.administration.longest":               {"1h", "7d"},
+	"web.administration.invitation":            {"1d", "1m"},
+	"web.administration.groups":                {`[{group: "CN=b", role: auditor}]`, "CN=b"},
+	"web.administration.groups[].group":        {`"CN=b-{school},OU=c"`, `"CN={role}"`},
+	"web.administration.groups[].role":         {"curator", "root"},
+	"web.administration.groups[].schools":      {`["0050"]`, "[a, a]"},
 	"web.diary_url":                            {"https://a.example/d", "http://a.example"},
 	"web.start_url":                            {"https://a.example/f", "http://a.example"},
 	"ad.names.ezhd":                            {"true", "perhaps"},
@@ -298,7 +306,7 @@ mosru: {url: "https://login.example", client_id: bridge, client_secret_file: sec
 ldap: {base: o=school, plain_bind: loopback, listeners: [{address: "127.0.0.1:3890"}], views: [{base: o=elsewhere}], attributes: [{name: a, value: b}], services: [{dn: "cn=x,o=school", password_file: secret, certificates: [{authority: a, name: board}]}], access: [{name: a, who: staff, sees: staff}], certificates: {authorities: [{name: z, ca_file: ca.pem}, {name: a, ca_file: other.pem}]}}
 radius: {clients: [{name: a, range: 10.1.0.0/16, secret_file: secret}], devices: [{address: "02:00:5e:10:00:01", name: board, school: a}], machines: [{authority: a, name: "*.a.example", school: a}], eap: {authorities: [{name: a, ca_file: ca.pem}]}}
 policy: {rules: [{name: a, allow: true}]}
-web: {public_url: "https://id.example"}
+web: {public_url: "https://id.example", administration: {groups: [{group: "CN=admins", role: school, schools: ["0049"]}]}}
 ad: {districts: [{name: ЮВАО, label: uvao}], places: [{groups: ["CN=a"]}], attributes: [{name: a, value: b}]}
 upstreams: [{name: school, kind: ldap, domains: A, realms: a.example, schools: any, profile: {subject: objectGUID}, ldap: {servers: ["ldaps://a.example"], bind: "uid={login},o=a", base: o=a}, http: {url: "https://a.example/", body: '{"l": {login}, "p": {password}}', secret_file: secret, answers: [{status: 200, outcome: right}, {status: 401, outcome: wrong}]}}]
 `

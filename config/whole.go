@@ -47,6 +47,7 @@ func (d *decoder) whole(c *Config) {
 	d.ad(c)
 	d.upstreams(c)
 	d.web(c)
+	d.administration(c)
 }
 
 func (d *decoder) mosru(c *Config) {

@@ -34,10 +34,10 @@ type Factor struct {
 }
 
 // Enrolled says that an app is connected.
-func (f *Factor) Enrolled() bool { return len(f.Secret) > 0 }
+func (f Factor) Enrolled() bool { return len(f.Secret) > 0 }
 
 // Invited says that an app may be connected now.
-func (f *Factor) Invited(now time.Time) bool { return f.Invitation != nil && now.Before(f.Expires) }
+func (f Factor) Invited(now time.Time) bool { return f.Invitation != nil && now.Before(f.Expires) }
 
 // ErrWrong says that an answer is not right, or not any more.
 var ErrWrong = errors.New("the code is not right")

@@ -81,6 +81,21 @@ func SameDN(a, b string) bool {
 	return err == nil && one.EqualFold(other)
 }
 
+// FoldDN gives the form that is equal for all spellings of a DN: in lower case, and
+// with no more escapes than it needs; "" for what is none.
+func FoldDN(dn string) string {
+	parsed, err := ldap.ParseDN(dn)
+	if err != nil {
+		return ""
+	}
+	for _, rdn := range parsed.RDNs {
+		for _, a := range rdn.Attributes {
+			a.Type, a.Value = strings.ToLower(a.Type), strings.ToLower(a.Value)
+		}
+	}
+	return parsed.String()
+}
+
 // Parent gives the DN above dn; "": there is none, or dn is none.
 func Parent(dn string) string {
 	parsed, err := ldap.ParseDN(dn)

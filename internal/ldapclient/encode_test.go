@@ -77,3 +77,15 @@ func TestNames(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestFoldDN(t *testing.T) {
+	want := FoldDN(`CN=Adm\, 49,OU=Группы,DC=obr,DC=example`)
+	for _, dn := range []string{`cn=ADM\2C 49, ou=группы, dc=OBR,dc=example`, `CN=Adm\, 49,OU=ГРУППЫ,DC=obr,DC=example`} {
+		if got := FoldDN(dn); got != want || got == "" {
+			t.Errorf("%s: %s; want %s", dn, got, want)
+		}
+	}
+	if FoldDN("no name") != "" || FoldDN(`CN=Adm 49,OU=Группы,DC=obr,DC=example`) == want {
+		t.Error("what is no such name")
+	}
+}

@@ -18,7 +18,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
+	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 )
 
@@ -137,6 +139,14 @@ func (g Grant) Check() error {
 	return nil
 }
 
+// Granted is one grant as it is kept: of a role a person has at most one.
+type Granted struct {
+	Person identity.PersonID
+	Grant
+	By string // who granted it: a person's id, "uid 1000", the name of the break-glass account
+	At time.Time
+}
+
 // Rights are all that somebody holds at one moment. The zero value is nothing.
 type Rights struct{ grants []Grant }
 
@@ -164,6 +174,17 @@ func (r Rights) Roles() []Role {
 		}
 	}
 	return held
+}
+
+// At gives the schools at which a role is held, sorted.
+func (r Rights) At(role Role) []person.SchoolID {
+	var schools []person.SchoolID
+	for _, g := range r.grants {
+		if g.Role == role {
+			schools = append(schools, g.Schools...)
+		}
+	}
+	return At(schools...).schools
 }
 
 // May says whether the action is allowed anywhere at all.

@@ -18,14 +18,6 @@ type Rights struct{ db *DB }
 // Rights gives the grants of administrators.
 func (db *DB) Rights() *Rights { return &Rights{db} }
 
-// Granted is one grant as it is kept: of a role a person has at most one.
-type Granted struct {
-	Person identity.PersonID
-	rights.Grant
-	By string // who granted it: a person's id, "uid 1000", the name of the break-glass account
-	At time.Time
-}
-
 // sealedGrant is rights.sealed.
 type sealedGrant struct {
 	Schools []person.SchoolID
@@ -43,7 +35,7 @@ const (
 // Grant gives a person a role, at these schools in place of others that the role
 // was granted at. line is added to what the audit trail says.
 // identity.ErrNotFound where there is nobody like that.
-func (r *Rights) Grant(ctx context.Context, g Granted, line map[string]any) error {
+func (r *Rights) Grant(ctx context.Context, g rights.Granted, line map[string]any) error {
 	if err := g.Check(); err != nil {
 		return fmt.Errorf("grant rights: %w", err)
 	}
@@ -115,23 +107,23 @@ func (r *Rights) Revoke(ctx context.Context, id identity.PersonID, role rights.R
 }
 
 // Of gives the grants of a person, in the order of the roles' names.
-func (r *Rights) Of(ctx context.Context, id identity.PersonID) ([]Granted, error) {
+func (r *Rights) Of(ctx context.Context, id identity.PersonID) ([]rights.Granted, error) {
 	return r.list(ctx, "WHERE person = ? ORDER BY role", id[:])
 }
 
 // All gives the grants of the people after one, in the order of their ids, until
 // those of at least so many grants are told.
-func (r *Rights) All(ctx context.Context, after identity.PersonID, limit int) ([]Granted, error) {
+func (r *Rights) All(ctx context.Context, after identity.PersonID, limit int) ([]rights.Granted, error) {
 	return r.list(ctx, `WHERE person > ? AND person <= COALESCE((SELECT MAX(person) FROM (SELECT person FROM rights WHERE person > ? ORDER BY person LIMIT ?) few), ?)
 		ORDER BY person, role`, after[:], after[:], limit, after[:])
 }
 
-func (r *Rights) list(ctx context.Context, condition string, args ...any) (all []Granted, err error) {
+func (r *Rights) list(ctx context.Context, condition string, args ...any) (all []rights.Granted, err error) {
 	err = r.db.read(ctx, func(t *tx) error {
 		all = nil
 		return t.each("SELECT person, role, at, sealed FROM rights "+condition, args, func(scan func(...any) error) error {
 			var id, sealed []byte
-			var g Granted
+			var g rights.Granted
 			var inside sealedGrant
 			var at int64
 			if err := scan(&id, (*string)(&g.Role), &at, &sealed); err != nil {

@@ -90,7 +90,7 @@ type Frame struct {
 	words  Words
 	assets assets
 	rooms  []*room
-	pace   *pace
+	pace   *Pace
 }
 
 // New makes a frame of rooms. It fails if two of them claim the same address,
@@ -99,7 +99,7 @@ func New(o Options, rooms ...Room) (*Frame, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	f := &Frame{o: o, mux: http.NewServeMux(), table: map[string]*page{}, origin: http.NewCrossOriginProtection(), policy: policy(rooms), pace: newPace()}
+	f := &Frame{o: o, mux: http.NewServeMux(), table: map[string]*page{}, origin: http.NewCrossOriginProtection(), policy: policy(rooms), pace: NewPace(paceEvery, paceBurst)}
 	if err := f.furnish(append([]Room{own}, rooms...)); err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func (f *Frame) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "запрос пришёл с чужой страницы (the request comes from another site's page)", http.StatusForbidden)
 	case f.origin.Check(r) != nil:
 		f.visit(w, r, p).Fail(http.StatusForbidden)
-	case p.paced(r) && !f.pace.allow(f.From(r), f.o.Now()):
+	case p.paced(r) && !f.pace.Allow(f.From(r), f.o.Now()):
 		w.Header().Set("Retry-After", "60")
 		f.visit(w, r, p).Fail(http.StatusTooManyRequests)
 	case r.Method == http.MethodGet && r.URL.Query().Has("lang"):

@@ -55,6 +55,8 @@ var icons = map[string]string{
 	"clock":  `<circle cx="12" cy="12" r="9"/><path d="M12 7v5l3.5 2"/>`,
 	"person": `<circle cx="12" cy="8" r="3.5"/><path d="M5 20c.5-4.5 3-6.5 7-6.5s6.5 2 7 6.5"/>`,
 	"family": `<circle cx="8" cy="7.5" r="3"/><circle cx="17" cy="11" r="2.2"/><path d="M2.5 20c.4-4.6 2.3-6.8 5.5-6.8 2.4 0 4.1 1.2 5 3.7M13 20c.3-3 1.6-4.5 4-4.5s3.7 1.5 4 4.5"/>`,
+	"key":    `<circle cx="8" cy="15" r="4"/><path d="m11 12 8.5-8.5M16 7l3 3M13.5 9.5l2 2"/>`,
+	"home":   `<path d="M3.5 11 12 4l8.5 7M6 9.5V20h12V9.5M10 20v-5h4v5"/>`,
 	"lock":   `<rect x="5" y="11" width="14" height="9" rx="1.5"/><path d="M8 11V8a4 4 0 0 1 8 0v3"/>`,
 }
 

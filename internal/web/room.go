@@ -12,6 +12,8 @@ import (
 
 // Room is what a package of pages brings into the frame.
 type Room struct {
+	// Name is what Record.Only calls it; "" where no session is for it alone.
+	Name string
 	// Table has the pages by address, as http.ServeMux writes patterns: "GET /help".
 	Table map[string]Page
 	// Templates are files below pages/, as "pages/help.html", each shown by its name

@@ -57,6 +57,8 @@ func newHouse(t testing.TB) *house {
 			"GET /list/{id}":     {Do: h.signedIn},
 			"GET /once":          {Do: h.list, Back: "/list?a=1"},
 			"GET /export":        {Do: h.list, Costly: true},
+			"GET /remember":      {Do: func(v *web.Visit) { v.Remember("/list"); v.To("/") }},
+			"GET /after":         {Do: func(v *web.Visit) { v.To(v.After("/otherwise")) }},
 			"POST /list":         {Do: h.post},
 			"POST /import":       {Do: h.post, Body: 64 << 10},
 			"POST /sign-out":     {Do: h.signOut},
@@ -132,4 +134,40 @@ func (h *house) comeIn(t testing.TB) *webtest.Guest {
 	g := newGuest(t, h.f)
 	goes(t, g.Get(webtest.DoorAddress), "/")
 	return g
+}
+
+// A session that is for one room does not exist for the others, and ends
+// everywhere.
+func TestSessionOfOneRoom(t *testing.T) {
+	h := newHouse(t)
+	g := newGuest(t, h.f)
+	h.who.Only = "another"
+	g.Get(webtest.DoorAddress)
+	goes(t, g.Get("/list/x"), "/")
+	holds(t, g.Get("/"), http.StatusOK, "!/sign-out")
+	goes(t, g.Post("/sign-out"), "/")
+	if all := h.shelf.All(); len(all) != 0 {
+		t.Errorf("%d sessions are left", len(all))
+	}
+	h.who.Only = ""
+	g.Get(webtest.DoorAddress)
+	holds(t, g.Get("/list/x"), http.StatusOK)
+}
+
+// Where somebody was going is remembered over a sign-in, once, and is a page of
+// ours whatever a browser sends.
+func TestAfter(t *testing.T) {
+	h := newHouse(t)
+	g := newGuest(t, h.f)
+	for cookie, want := range map[string]string{"/list": "/list", "": "/otherwise", "/nowhere": "/otherwise", "//evil.example": "/otherwise", "https://evil.example/list": "/otherwise",
+		"/list/{id}": "/otherwise", "/assets/{name}": "/otherwise"} {
+		g.Cookies["__Host-after"] = cookie
+		goes(t, g.Get("/after"), want)
+		if _, there := g.Cookies["__Host-after"]; there {
+			t.Errorf("%q is remembered on", cookie)
+		}
+	}
+	g.Get("/remember")
+	goes(t, g.Get("/after"), "/list")
+	goes(t, g.Get("/after"), "/otherwise")
 }

@@ -55,6 +55,7 @@ type Record struct {
 	Name     string                     // as typed in our form; "": on mos.ru's page
 	Person   identity.PersonID          // zero without an account
 	Login    identity.Login             // of the account; "" for a parent
+	Only     string                     `json:",omitempty"` // the one room that knows of the session; "": all do
 	Rooms    map[string]json.RawMessage `json:",omitempty"`
 }
 
@@ -140,7 +141,11 @@ func (v *Visit) Found() (*Session, error) {
 	if err := json.Unmarshal(kept.Data, &s.Record); err != nil {
 		return nil, err
 	}
-	v.looked, v.session = true, s
+	v.looked = true
+	if s.Only != "" && s.Only != v.page.room.Name {
+		return nil, nil
+	}
+	v.session = s
 	if v.Now.Sub(kept.Seen) >= seenEvery {
 		if err := v.Keep(s); err != nil {
 			return nil, err

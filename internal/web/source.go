@@ -57,20 +57,25 @@ const (
 	paceTable = 20_000 // sources remembered
 )
 
-// pace bounds how often a source may make others work (a leaky bucket: GCRA).
-type pace struct {
+// Pace bounds how often a source may make others work (a leaky bucket: GCRA), as
+// far as one replica sees it.
+type Pace struct {
+	every time.Duration
+	burst int
+
 	mu   sync.Mutex
 	next *lru.Cache[netip.Addr, time.Time] // when the source's bucket is empty
 }
 
-func newPace() *pace {
+// NewPace lets a source come so many times at once, and then as often.
+func NewPace(every time.Duration, burst int) *Pace {
 	table, _ := lru.New[netip.Addr, time.Time](paceTable) // fails on no size only
-	return &pace{next: table}
+	return &Pace{every: every, burst: burst, next: table}
 }
 
-// allow says that the source may, and counts it. One address, or one IPv6 /64, is
+// Allow says that the source may, and counts it. One address, or one IPv6 /64, is
 // a source.
-func (p *pace) allow(from netip.Addr, now time.Time) bool {
+func (p *Pace) Allow(from netip.Addr, now time.Time) bool {
 	if from.Is6() {
 		wide, _ := from.Prefix(64) // 64 bits are never too many
 		from = wide.Addr()
@@ -81,9 +86,9 @@ func (p *pace) allow(from netip.Addr, now time.Time) bool {
 	if empty.Before(now) {
 		empty = now
 	}
-	if empty.Sub(now) > (paceBurst-1)*paceEvery {
+	if empty.Sub(now) > time.Duration(p.burst-1)*p.every {
 		return false
 	}
-	p.next.Add(from, empty.Add(paceEvery))
+	p.next.Add(from, empty.Add(p.every))
 	return true
 }

@@ -73,6 +73,33 @@ func (v *Visit) To(address string) {
 	http.Redirect(v.Writer, v.Request, address, http.StatusSeeOther)
 }
 
+const (
+	afterCookie = "__Host-after"
+	afterLife   = 15 * time.Minute // somebody may have to find the password first
+)
+
+// Remember notes, for the quarter of an hour that a sign-in may take, where the
+// visitor wants to be after it.
+func (v *Visit) Remember(address string) {
+	c := Cookie(afterCookie, address)
+	c.MaxAge = int(afterLife.Seconds())
+	http.SetCookie(v.Writer, c)
+}
+
+// After gives what Remember has noted, once, or otherwise. Whatever a browser
+// sends, it is a page of ours without anything in its address.
+func (v *Visit) After(otherwise string) string {
+	c, err := v.Request.Cookie(afterCookie)
+	if err != nil {
+		return otherwise
+	}
+	http.SetCookie(v.Writer, Cookie(afterCookie, ""))
+	if v.frame.table["GET "+c.Value] == nil || strings.Contains(c.Value, "{") {
+		return otherwise
+	}
+	return c.Value
+}
+
 // Text gives the words of a key in the visitor's language, with args put in as
 // fmt does. One without words is our mistake: the log is told, and the key stands
 // for them.

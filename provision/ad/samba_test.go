@@ -42,6 +42,11 @@ func TestSamba(t *testing.T) {
 	s.refusesMark("msDS-HostServiceAccount", "Personal-Information") // which only the schema tells
 }
 
+func TestSambaMemberships(t *testing.T) {
+	_, s := newSite(t, adtest.Options{}, "staff-49", "staff-7")
+	memberships(t, s)
+}
+
 // TestSambaPlaces: what a configuration asks for, held against the live schema and
 // rights.
 func TestSambaPlaces(t *testing.T) {

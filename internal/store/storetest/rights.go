@@ -25,7 +25,7 @@ var rightsTests = []test{
 
 func (s *suite) grant(t *testing.T, id identity.PersonID, role rights.Role, schools ...person.SchoolID) {
 	t.Helper()
-	g := store.Granted{Person: id, Grant: rights.Grant{Role: role, Schools: schools}, By: "uid 1", At: s.now}
+	g := rights.Granted{Person: id, Grant: rights.Grant{Role: role, Schools: schools}, By: "uid 1", At: s.now}
 	check(t, s.db.Rights().Grant(t.Context(), g, map[string]any{"by": "uid 1"}))
 }
 
@@ -81,11 +81,11 @@ func testRights(t *testing.T, s *suite) {
 		t.Errorf("%d; %d and %d", len(all), len(first), len(rest))
 	}
 	for _, wrong := range []rights.Grant{{Role: "root"}, {Role: rights.School}, {Role: rights.Operator, Schools: []person.SchoolID{"49"}}} {
-		if err := s.db.Rights().Grant(t.Context(), store.Granted{Person: one.Person, Grant: wrong, At: s.now}, nil); err == nil {
+		if err := s.db.Rights().Grant(t.Context(), rights.Granted{Person: one.Person, Grant: wrong, At: s.now}, nil); err == nil {
 			t.Errorf("%+v is granted", wrong)
 		}
 	}
-	stranger := store.Granted{Person: identity.PersonID{9}, Grant: rights.Grant{Role: rights.Operator}, At: s.now}
+	stranger := rights.Granted{Person: identity.PersonID{9}, Grant: rights.Grant{Role: rights.Operator}, At: s.now}
 	if err := s.db.Rights().Grant(t.Context(), stranger, nil); !errors.Is(err, identity.ErrNotFound) {
 		t.Errorf("granted to nobody: %v", err)
 	}
@@ -142,7 +142,7 @@ func testRightsEnd(t *testing.T, s *suite) {
 	if s.count(t, "rights") != 0 || s.count(t, "factors") != 0 {
 		t.Error("rights outlive the person")
 	}
-	g := store.Granted{Person: one.Person, Grant: rights.Grant{Role: rights.Operator}, At: s.now}
+	g := rights.Granted{Person: one.Person, Grant: rights.Grant{Role: rights.Operator}, At: s.now}
 	if err := s.db.Rights().Grant(t.Context(), g, nil); !errors.Is(err, identity.ErrNotFound) {
 		t.Errorf("granted: %v", err)
 	}

@@ -123,7 +123,11 @@ func (v *visit) proved(a provision.Answer, r web.Record, s standing) {
 		v.Broken("a session cannot be kept", err)
 		return
 	}
-	v.To("/activate")
+	if a.State != provision.StateActive { // something is to be done first
+		v.To("/activate")
+		return
+	}
+	v.To(v.After("/activate"))
 }
 
 // signOut ends the session, and that on mos.ru with it: on a shared PC the next
