@@ -2,13 +2,10 @@ package main
 
 import (
 	"encoding/json"
-	"io"
 	"os"
 	"strings"
 	"testing"
-	"time"
 
-	"schoolbridge/config"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/simad"
 	"schoolbridge/internal/store"
@@ -224,32 +221,6 @@ func TestDuplicatesBrake(t *testing.T) {
 	}
 	if out, errs, code := s.command(append(apply, "--accept-disabling", "2")...); code != exitDone || !strings.Contains(errs, "сделано групп: 2") {
 		t.Fatalf("%d %s %s", code, out, errs)
-	}
-}
-
-// What was disabled counts for a day, whether its repair went through or stopped,
-// and not when it was taken back.
-func TestDuplicatesBrakeOfADay(t *testing.T) {
-	now := time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)
-	c := &config.Config{}
-	c.AD.DisableMinimum = 1
-	group := func(n byte) duplicates.Planned {
-		return duplicates.Planned{Members: []duplicates.Member{{ID: duplicates.GUID{n}}, {ID: duplicates.GUID{n, 1}, Enabled: true, Steps: []duplicates.Step{{Kind: duplicates.Retire}}}}}
-	}
-	d := &mending{provisioner: &provisioner{std: streams{err: io.Discard}, config: c, now: func() time.Time { return now }}, says: duplicatesTexts["en"]}
-	todo := []approved{{group(2), []duplicates.GUID{{2, 1}}}}
-	for _, r := range []struct {
-		phase duplicates.Phase
-		ago   time.Duration
-		stops bool
-	}{
-		{duplicates.PhaseApplied, time.Hour, true}, {duplicates.PhaseApplied, 25 * time.Hour, false}, {duplicates.PhaseUndone, time.Hour, false},
-		{duplicates.PhaseStopped, time.Hour, true}, {duplicates.PhaseApplying, time.Hour, true}, {duplicates.PhaseUndoing, time.Hour, true},
-	} {
-		err := d.brake(10, todo, []duplicates.Repair{{Phase: r.phase, Changed: now.Add(-r.ago), Group: group(1)}})
-		if (err != nil) != r.stops {
-			t.Errorf("%s, %v ago: %v", r.phase, r.ago, err)
-		}
 	}
 }
 
