@@ -60,17 +60,16 @@ func (d Duplicates) putHunt(t *tx, h huntRow) error {
 		accounts = excluded.accounts, sealed = excluded.sealed`, d.target, h.hunt.Phase, micros(h.hunt.Asked), h.plan, micros(h.made), h.accounts, sealed)
 }
 
-// Ask asks for a search, unless one is under way: false. line is added to what the
-// audit trail says.
-func (d Duplicates) Ask(ctx context.Context, by string, now time.Time, line map[string]any) (asked bool, err error) {
+// Ask asks for a search, unless one is under way: false.
+func (d Duplicates) Ask(ctx context.Context, by duplicates.Ordered) (asked bool, err error) {
 	err = d.db.write(ctx, func(t *tx) error {
 		h, err := d.hunt(t)
 		if asked = err == nil && !h.hunt.Under(); !asked {
 			return err
 		}
-		h.hunt = duplicates.Hunt{Phase: duplicates.HuntAsked, By: by, Asked: now}
+		h.hunt = duplicates.Hunt{Phase: duplicates.HuntAsked, By: by.By, Asked: by.At}
 		t.woke = true
-		return errors.Join(d.putHunt(t, h), t.auditJSON(now, "duplicates_asked", identity.PersonID{}, line))
+		return errors.Join(d.putHunt(t, h), d.tellOrder(t, "duplicates_asked", by, nil))
 	})
 	if err != nil {
 		return false, fmt.Errorf("ask for a search for duplicates: %w", err)

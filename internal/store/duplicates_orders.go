@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"time"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/rights"
@@ -38,16 +37,7 @@ func (d Duplicates) putOrder(t *tx, o duplicates.Order) error {
 		disabling = excluded.disabling, sealed = excluded.sealed`, d.target, o.ID, o.Verb, string(o.Stopped), micros(o.At), o.Accepted, o.Disabling(), sealed)
 }
 
-// DuplicateOrder is who orders something, and when; Line is added to what the audit trail
-// says.
-type DuplicateOrder struct {
-	By       string
-	At       time.Time
-	Accepted bool // the brake need not hold it
-	Line     map[string]any
-}
-
-func (d Duplicates) tellOrder(t *tx, kind string, o DuplicateOrder, more map[string]any) error {
+func (d Duplicates) tellOrder(t *tx, kind string, o duplicates.Ordered, more map[string]any) error {
 	line := maps.Clone(o.Line)
 	if line == nil {
 		line = map[string]any{}
@@ -60,7 +50,7 @@ func (d Duplicates) tellOrder(t *tx, kind string, o DuplicateOrder, more map[str
 // seen it. identity.ErrNotFound where the scope does not cover it whole,
 // identity.ErrConflict where it is not any more as it was seen, or is ordered or done
 // already.
-func (d Duplicates) Approve(ctx context.Context, s rights.Scope, id, version string, by DuplicateOrder) error {
+func (d Duplicates) Approve(ctx context.Context, s rights.Scope, id, version string, by duplicates.Ordered) error {
 	err := d.db.write(ctx, func(t *tx) error {
 		c, err := d.findCase(t, s, id)
 		switch {
@@ -82,7 +72,7 @@ func (d Duplicates) Approve(ctx context.Context, s rights.Scope, id, version str
 }
 
 // give writes an order that puts accounts to rest.
-func (d Duplicates) give(t *tx, g *duplicates.Planned, accounts []duplicates.GUID, by DuplicateOrder) error {
+func (d Duplicates) give(t *tx, g *duplicates.Planned, accounts []duplicates.GUID, by duplicates.Ordered) error {
 	t.woke = true
 	o := duplicates.Order{ID: g.ID, Verb: duplicates.Apply, Group: *g, Accounts: accounts, By: by.By, At: by.At, Accepted: by.Accepted}
 	return errors.Join(d.putOrder(t, o), t.placeGroup(d.target, "", g))
@@ -113,7 +103,7 @@ func (d Duplicates) Bulk(ctx context.Context, s rights.Scope, plan string) (b du
 // ApproveCertain orders all that is certain and asks nothing, of the plan that
 // whoever approves has seen; identity.ErrConflict: there is another one by now. It
 // takes some groups at a time; where it ends early, the rest is still to be approved.
-func (d Duplicates) ApproveCertain(ctx context.Context, s rights.Scope, plan string, by DuplicateOrder) (done duplicates.Bulk, err error) {
+func (d Duplicates) ApproveCertain(ctx context.Context, s rights.Scope, plan string, by duplicates.Ordered) (done duplicates.Bulk, err error) {
 	condition, args := d.certain(s)
 	last := 0
 	for more := true; more && err == nil; {
@@ -161,7 +151,7 @@ func (d Duplicates) ApproveCertain(ctx context.Context, s rights.Scope, plan str
 
 // TakeBack orders that a repair is undone but for what is kept. identity.ErrNotFound
 // and identity.ErrConflict as Approve.
-func (d Duplicates) TakeBack(ctx context.Context, s rights.Scope, id string, keep []duplicates.Kept, by DuplicateOrder) error {
+func (d Duplicates) TakeBack(ctx context.Context, s rights.Scope, id string, keep []duplicates.Kept, by duplicates.Ordered) error {
 	err := d.db.write(ctx, func(t *tx) error {
 		c, err := d.findCase(t, s, id)
 		switch {
@@ -184,7 +174,7 @@ func (d Duplicates) TakeBack(ctx context.Context, s rights.Scope, id string, kee
 
 // Withdraw takes an approval back that was not begun with; identity.ErrNotFound,
 // identity.ErrConflict where there is none.
-func (d Duplicates) Withdraw(ctx context.Context, s rights.Scope, id string, by DuplicateOrder) error {
+func (d Duplicates) Withdraw(ctx context.Context, s rights.Scope, id string, by duplicates.Ordered) error {
 	err := d.db.write(ctx, func(t *tx) error {
 		c, err := d.findCase(t, s, id)
 		switch {

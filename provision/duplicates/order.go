@@ -67,6 +67,14 @@ type Order struct {
 	Differs []Difference // Undo
 }
 
+// Ordered is who orders something, and when.
+type Ordered struct {
+	By       string
+	At       time.Time
+	Accepted bool           // the brake need not hold it
+	Line     map[string]any // added to what the audit trail says
+}
+
 // Disabling is how many accounts that can sign in now the order would disable.
 func (o *Order) Disabling() int {
 	if o.Verb != Apply {

@@ -70,7 +70,7 @@ func testDuplicatePlans(t *testing.T, s *suite) {
 		t.Errorf("%+v, %v", h, err)
 	}
 	for _, want := range []bool{true, false} {
-		if asked, err := d.Ask(ctx, "somebody", s.now, map[string]any{"by": "somebody"}); err != nil || asked != want {
+		if asked, err := d.Ask(ctx, duplicates.Ordered{By: "somebody", At: s.now}); err != nil || asked != want {
 			t.Errorf("asked: %v, %v", asked, err)
 		}
 	}
@@ -182,7 +182,7 @@ func testDuplicateScopes(t *testing.T, s *suite) {
 			if _, err := d.Case(ctx, c.scope, fmt.Sprintf("g%012x", n)); !errors.Is(err, identity.ErrNotFound) {
 				t.Errorf("%v: group %d: %v", c.scope, n, err)
 			}
-			if err := d.Approve(ctx, c.scope, fmt.Sprintf("g%012x", n), "", store.DuplicateOrder{At: s.now}); !errors.Is(err, identity.ErrNotFound) {
+			if err := d.Approve(ctx, c.scope, fmt.Sprintf("g%012x", n), "", duplicates.Ordered{At: s.now}); !errors.Is(err, identity.ErrNotFound) {
 				t.Errorf("%v: group %d is approved: %v", c.scope, n, err)
 			}
 		}
@@ -192,7 +192,7 @@ func testDuplicateScopes(t *testing.T, s *suite) {
 		t.Errorf("%+v, %v", masked.Group.Members, err)
 	}
 	group := pairOf(2, duplicates.Certain, own, foreign)
-	if err := d.Approve(ctx, rights.At("49"), group.ID, group.Version(), store.DuplicateOrder{At: s.now}); !errors.Is(err, identity.ErrNotFound) {
+	if err := d.Approve(ctx, rights.At("49"), group.ID, group.Version(), duplicates.Ordered{At: s.now}); !errors.Is(err, identity.ErrNotFound) {
 		t.Errorf("a masked group is approved: %v", err)
 	}
 	for scope, want := range map[string]int{"49": 0, "50": 0} {
@@ -218,9 +218,9 @@ func testDuplicateOrders(t *testing.T, s *suite) {
 	left.Members[1].Steps = nil
 	s.putPlan(t, one, two, left)
 	at := rights.At("49")
-	by := func() store.DuplicateOrder {
+	by := func() duplicates.Ordered {
 		s.now = s.now.Add(time.Second)
-		return store.DuplicateOrder{By: "curator", At: s.now, Line: map[string]any{"by": "curator"}}
+		return duplicates.Ordered{By: "curator", At: s.now, Line: map[string]any{"by": "curator"}}
 	}
 	refused := func(what string, err error) {
 		t.Helper()
@@ -339,16 +339,16 @@ func testDuplicateBulk(t *testing.T, s *suite) {
 	if b, err := d.Bulk(ctx, rights.At("49"), plan); err != nil || b != want {
 		t.Errorf("%+v, %v", b, err)
 	}
-	if _, err := d.ApproveCertain(ctx, rights.City(), "another", store.DuplicateOrder{At: s.now}); !errors.Is(err, identity.ErrConflict) {
+	if _, err := d.ApproveCertain(ctx, rights.City(), "another", duplicates.Ordered{At: s.now}); !errors.Is(err, identity.ErrConflict) {
 		t.Errorf("of another plan: %v", err)
 	}
-	if b, err := d.ApproveCertain(ctx, rights.At("50"), plan, store.DuplicateOrder{At: s.now}); err != nil || b.Groups != 0 {
+	if b, err := d.ApproveCertain(ctx, rights.At("50"), plan, duplicates.Ordered{At: s.now}); err != nil || b.Groups != 0 {
 		t.Errorf("by others: %+v, %v", b, err)
 	}
-	if b, err := d.ApproveCertain(ctx, rights.At("49"), plan, store.DuplicateOrder{At: s.now, Accepted: true}); err != nil || b != want {
+	if b, err := d.ApproveCertain(ctx, rights.At("49"), plan, duplicates.Ordered{At: s.now, Accepted: true}); err != nil || b != want {
 		t.Errorf("%+v, %v", b, err)
 	}
-	if b, err := d.ApproveCertain(ctx, rights.At("49"), plan, store.DuplicateOrder{At: s.now}); err != nil || b.Groups != 0 {
+	if b, err := d.ApproveCertain(ctx, rights.At("49"), plan, duplicates.Ordered{At: s.now}); err != nil || b.Groups != 0 {
 		t.Errorf("again: %+v, %v", b, err)
 	}
 	if o, err := d.Next(ctx, duplicates.Order{}); err != nil || !o.Accepted || len(o.Accounts) != 1 {
@@ -370,7 +370,7 @@ func testDuplicateErasure(t *testing.T, s *suite) {
 	check(t, s.db.Claims().Put(ctx, []provision.Claim{{Target: "ad", Record: employment("k1"), Object: provision.Object{ID: other.Members[1].ID}}}))
 	stays := pairOf(3, duplicates.Certain, nil, nil)
 	s.putPlan(t, one, other, stays)
-	check(t, d.Approve(ctx, rights.City(), one.ID, one.Version(), store.DuplicateOrder{At: s.now}))
+	check(t, d.Approve(ctx, rights.City(), one.ID, one.Version(), duplicates.Ordered{At: s.now}))
 	check(t, s.db.Accounts().NoteLeavers(ctx, date(t, "2026-09-01")))
 	if n, err := s.db.Accounts().EraseLeavers(ctx, date(t, "2026-09-02"), s.now); err != nil || n != 1 {
 		t.Fatalf("%d erased, %v", n, err)

@@ -122,6 +122,9 @@ type Options struct {
 	Trail   Trail
 	// BreakGlass is nil where it is switched off.
 	BreakGlass BreakGlass
+	// Duplicates and Repairs are nil where no Active Directory is connected.
+	Duplicates Duplicates
+	Repairs    Repairs
 	// Groups are those of Active Directory whose members have a role, to be shown.
 	Groups []GroupRule
 	// Issuer is what an authenticator app calls us; "": schoolbridge.
@@ -187,7 +190,7 @@ type entry struct {
 
 // parts are all of them, in the order of the navigation.
 func parts() []part {
-	return []part{granting}
+	return []part{mending, granting}
 }
 
 //go:embed pages/*.html

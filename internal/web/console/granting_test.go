@@ -10,6 +10,7 @@ import (
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/rights"
 	"schoolbridge/internal/web/webtest"
+	"schoolbridge/provision/duplicates"
 )
 
 func between(t *testing.T, text, from, to string) string {
@@ -120,7 +121,10 @@ func made() []string {
 	for _, r := range rights.Roles() {
 		keys = append(keys, "role."+string(r), "role."+string(r)+".may")
 	}
-	return keys
+	for _, level := range append(shownLevels, duplicates.None, duplicates.Different) {
+		keys = append(keys, "dups.level."+level.String())
+	}
+	return append(keys, "dups.level.all")
 }
 
 func TestTexts(t *testing.T) {
