@@ -8,7 +8,9 @@ import (
 
 	"schoolbridge/internal/auth"
 	"schoolbridge/internal/explain"
+	"schoolbridge/internal/store"
 	"schoolbridge/internal/telemetry"
+	"schoolbridge/internal/web/console"
 )
 
 // auditWords say the kinds of lines; others are shown by their codes.
@@ -27,9 +29,16 @@ var auditWords = map[string]struct{ ru, en string }{
 	"duplicates_find": {"команда duplicates find", "command duplicates find"}, "duplicates_plan": {"команда duplicates plan", "command duplicates plan"},
 	"duplicates_apply": {"команда duplicates apply", "command duplicates apply"}, "duplicates_undo": {"команда duplicates undo", "command duplicates undo"},
 	"duplicates_applying": {"дубликаты: начато", "duplicates: begun"}, "duplicates_applied": {"дубликаты: сделано", "duplicates: done"}, "duplicates_stopped": {"дубликаты: остановлено", "duplicates: stopped"},
+	"duplicates_asked": {"дубликаты: заказан поиск", "duplicates: a search was asked for"}, "duplicates_found": {"дубликаты: поиск закончен", "duplicates: a search ended"}, "duplicates_approved": {"дубликаты: одобрено", "duplicates: approved"},
+	"duplicates_withdrawn": {"дубликаты: одобрение отозвано", "duplicates: an approval was withdrawn"}, "duplicates_return": {"дубликаты: заказан возврат", "duplicates: a return was asked for"},
 	"duplicates_undoing": {"дубликаты: возврат начат", "duplicates: return begun"}, "duplicates_undone": {"дубликаты: возвращено", "duplicates: taken back"},
 	"rename": {"человек переименован", "person renamed"}, "person_erasure": {"личные данные стёрты", "personal data erased"},
 	"sessions": {"команда sessions", "command sessions"}, "wifi_profile": {"команда wifi profile", "command wifi profile"}, "audit_show": {"команда audit show", "command audit show"},
+	auditRights: {"команда rights", "command rights"}, store.AuditGranted: {"права выданы", "rights granted"}, store.AuditRevoked: {"права отозваны", "rights revoked"},
+	store.AuditInvited: {"код подключения выдан", "invited to connect an app"}, store.AuditEnrolled: {"приложение с кодами подключено", "app with codes connected"},
+	store.AuditFactor: {"вход в администрирование", "came into administration"}, store.AuditFactorRefused: {"код администратора не принят", "administrator's code refused"},
+	store.AuditGlassMade: {"новый пароль аварийного входа", "new break-glass password"}, store.AuditGlassUsed: {"аварийный вход", "break-glass account used"},
+	console.AuditRead:   {"прочитано на странице", "read on a page"},
 	telemetry.AuditLost: {"строка журнала потеряна", "line of the trail lost"}, "audit_erasure": {"старые входы стёрты", "old sign-ins erased"},
 }
 

@@ -59,6 +59,8 @@ type demo struct {
 	now    time.Time
 	people sample.Sample
 	mosru  *sim.Server
+	glass  string // the break-glass account's password
+	invite string // connects the app of the school's administrator; "": one is connected
 }
 
 func (d *demo) run(ctx context.Context, fresh bool) error {
@@ -92,6 +94,9 @@ func (d *demo) run(ctx context.Context, fresh bool) error {
 		if err := os.WriteFile(d.folder.path(demoMark), []byte(made.String()+"\n"), 0o600); err != nil {
 			return err
 		}
+	}
+	if err := d.administrators(ctx); err != nil {
+		return fmt.Errorf("demo: %w", err)
 	}
 	return serve(ctx, d.std, d.folder.config(), d.lang, d.announce)
 }
@@ -157,17 +162,23 @@ func (d *demo) startMosru(ctx context.Context) (stop func(), err error) {
 	return func() { cancel(); <-done; <-done }, nil
 }
 
+// open opens the demo's store.
+func (d *demo) open(ctx context.Context) (*config.Config, *store.DB, error) {
+	c, faults, err := config.Load(d.folder.config())
+	if err != nil {
+		return nil, nil, err
+	}
+	if !config.Usable(faults) {
+		return nil, nil, errors.New("the demo's configuration is refused: " + faults[0].Format("en"))
+	}
+	db, err := openStore(ctx, c, store.Options{})
+	return c, db, err
+}
+
 // fill imports the sample schools and activates the people who are activated
 // when the demo begins, each on the day on which that happened.
 func (d *demo) fill(ctx context.Context) error {
-	c, faults, err := config.Load(d.folder.config())
-	if err != nil {
-		return err
-	}
-	if !config.Usable(faults) {
-		return errors.New("the demo's configuration is refused: " + faults[0].Format("en"))
-	}
-	db, err := openStore(ctx, c, store.Options{})
+	c, db, err := d.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -213,7 +224,7 @@ func (d *demo) announce() {
 		self = os.Args[0]
 	}
 	ca := d.folder.path("ca.pem")
-	with := strings.NewReplacer("{ca}", ca, "{config}", d.folder.config(), "{cases}", d.folder.cases(), "{self}", self, "{base}", demoBase,
+	with := strings.NewReplacer("{glass}", d.glass, "{invite}", d.invitation(), "{ca}", ca, "{config}", d.folder.config(), "{cases}", d.folder.cases(), "{self}", self, "{base}", demoBase,
 		"{secret}", demoSecret, "{secret-file}", d.folder.path("secrets", "radius"), "{server-name}", "bridge.school.example", "{radsec}", d.folder.path("tls", "radsec.pem"),
 		"{state}", string(d.folder), "{board}", d.folder.path("tls", "board.pem"), "{board-key}", d.folder.path("tls", "board-key.pem"),
 		"{reader}", demoReader, "{reader-password}", demoReaderPass, "{web}", demoWeb, "{sim}", "http://"+demoMosru+"/sim",
@@ -247,6 +258,10 @@ schoolbridge demo: invented people, loopback only
   evann      Zimorodok-2021   teacher, not yet activated: activate her on the page; AD has two old accounts of hers
   smirnovao  Ivolga-2021      parent only: refused on PCs and Wi-Fi
   kimv       Krapivnik-2021   left the school last year: refused
+
+  administration in a browser: http://{web}/console
+  admin      {glass}   the emergency sign-in below the button: the whole city, without mos.ru
+  orlovami   her own sign-in, then an app with codes; administrator of school 000149; connection code: {invite}
 
 Copy a line into another terminal (packages ldap-utils, freeradius-utils, curl):
 

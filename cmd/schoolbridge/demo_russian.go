@@ -23,6 +23,10 @@ var demoRussian = map[string]string{
 	"  smirnovao  Ivolga-2021      parent only: refused on PCs and Wi-Fi":                                                 "  smirnovao  Ivolga-2021      только родитель: на ПК и в Wi-Fi отказ",
 	"  kimv       Krapivnik-2021   left the school last year: refused":                                                    "  kimv       Krapivnik-2021   уволилась в прошлом году: отказ",
 
+	"  administration in a browser: http://{web}/console":                                                             "  администрирование в браузере: http://{web}/console",
+	"  admin      {glass}   the emergency sign-in below the button: the whole city, without mos.ru":                   "  admin      {glass}   аварийный вход под кнопкой: весь город, без mos.ru",
+	"  orlovami   her own sign-in, then an app with codes; administrator of school 000149; connection code: {invite}": "  orlovami   свой вход, потом приложение с кодами; администратор школы 000149; код подключения: {invite}",
+
 	"Copy a line into another terminal (packages ldap-utils, freeradius-utils, curl):":                                      "Копируйте строки в другой терминал (пакеты ldap-utils, freeradius-utils, curl):",
 	"A teacher signs in on a PC or board, with LDAPS and with StartTLS, then on the Wi-Fi:":                                 "Учитель входит на ПК или доске, через LDAPS и через StartTLS, потом в Wi-Fi:",
 	"As her phone does it (WPA-Enterprise), with handshake, certificate, keys and VLAN:":                                    "Как это делает её телефон (WPA-Enterprise): рукопожатие, сертификат, ключи, VLAN:",

@@ -202,8 +202,8 @@ func TestDuplicatesOnATerminal(t *testing.T) {
 	}
 }
 
-// More than the brake lets be disabled is not begun with.
-func TestDuplicatesBrake(t *testing.T) {
+// withTwoPairs is a site of two groups, where the brake lets one account be disabled.
+func withTwoPairs(t *testing.T) site {
 	s := newSite(t)
 	var users []simad.User
 	for _, name := range []string{"evann", "evann-1", "titovp", "titovp-1"} {
@@ -213,6 +213,12 @@ func TestDuplicatesBrake(t *testing.T) {
 	}
 	s.directory(users...)
 	s.employ(sitePassword, "somebody")
+	return s
+}
+
+// More than the brake lets be disabled is not begun with.
+func TestDuplicatesBrake(t *testing.T) {
+	s := withTwoPairs(t)
 	plan := s.path("plan.json")
 	s.command("duplicates", "plan", "--config", s.path("config.yaml"), "--out", plan)
 	apply := []string{"duplicates", "apply", "--config", s.path("config.yaml"), "--plan", plan, "--approve-certain", "--rate", "1000"}

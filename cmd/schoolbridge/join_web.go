@@ -88,11 +88,15 @@ func (d *daemon) pages(stopping <-chan struct{}) (*web.Frame, error) {
 	if err != nil {
 		return nil, err
 	}
+	administration, err := d.console()
+	if err != nil {
+		return nil, err
+	}
 	return web.New(web.Options{
 		Sessions: browsers{d.db.WebSessions()}, Idle: c.Sessions.Idle, Longest: c.Sessions.Longest,
 		Secure: strings.HasPrefix(string(c.Public), "https://"), Proxies: c.Proxies, Logger: d.log,
 		Links: web.Links{Recovery: string(c.Recovery), Support: string(c.Support), Fallback: string(c.Fallback), Start: string(c.Start), Diary: string(c.Diary)},
-	}, entrance)
+	}, entrance, administration)
 }
 
 // desk activates people. Nobody waits at it any more once stopping is closed.

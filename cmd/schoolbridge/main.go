@@ -84,6 +84,7 @@ func commands() []command {
 		{"probe", "radius|eap|ldap --server HOST --login LOGIN --password-file FILE …", "пробный вход в Wi-Fi или LDAP, для наблюдения: 0 принят, 1 отклонён, 2 нет ответа / a sign-in over Wi-Fi or LDAP from outside, for monitoring: 0 accepted, 1 rejected, 2 no answer", runProbe},
 		{"load", "radius|eap|ldap --server HOST --users FILE --rate N|--concurrency N …", "нагрузка на любой сервер Wi-Fi или LDAP: сколько входов он выдержит / a load on any Wi-Fi or LDAP server: how many sign-ins it bears", runLoad},
 		{"wifi", wifiUsage, "настроить устройство человека на Wi-Fi школы / set a person's device up for the school's Wi-Fi", runWiFi},
+		{"rights", rightsUsage, "кто что администрирует в браузере: выдать и отозвать роль, код для приложения с кодами, пароль аварийного входа / who administers what in a browser: grant and revoke a role, a code to connect an app, the password of the break-glass account", runRights},
 		{"audit", "verify --config FILE [--lang ru|en] | show --config FILE [--kinds KINDS] [--from TIME] [--to TIME] [--limit N] [--format table|json] [--lang ru|en] LOGIN|ID|--nobody", "цел ли журнал аудита; что в нём о человеке / is the audit trail whole; what it says of a person", runAudit},
 		{"version", "", "версия / the version", runVersion},
 	}

@@ -110,7 +110,7 @@ func New(o Options) *Holder {
 // Of gives what a person may now.
 func (h *Holder) Of(ctx context.Context, id identity.PersonID) (rights.Rights, error) {
 	e, here := h.o.People.Get(id)
-	if !here || !h.works(e) {
+	if !here || !Works(e, person.DateOf(h.o.Now().In(h.o.Zone))) {
 		return rights.Rights{}, nil
 	}
 	granted, err := h.o.Store.Of(ctx, id)
@@ -130,9 +130,8 @@ func (h *Holder) Listed(ctx context.Context, id identity.PersonID) (bool, error)
 	return len(granted) > 0, err
 }
 
-// works says that somebody is at work at a school today.
-func (h *Holder) works(e *directory.Entry) bool {
-	today := person.DateOf(h.o.Now().In(h.o.Zone))
+// Works says that somebody is at work at a school that day.
+func Works(e *directory.Entry, today person.Date) bool {
 	return e.State == directory.StateActive &&
 		slices.ContainsFunc(e.Affiliations, func(a directory.Affiliation) bool { return a.Role == person.RoleStaff && a.ActiveOn(today) })
 }

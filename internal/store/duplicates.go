@@ -158,7 +158,7 @@ func (d Duplicates) Put(ctx context.Context, p *duplicates.Plan, hunt duplicates
 	if err == nil {
 		err = d.db.write(ctx, func(t *tx) error {
 			line := map[string]any{"accounts": p.Accounts, "groups": len(p.Groups), "by": hunt.By}
-			return errors.Join(d.putHunt(t, huntRow{hunt, plan, p.Made, p.Accounts}), t.auditJSON(d.db.now(), "duplicates_plan", identity.PersonID{}, line))
+			return errors.Join(d.putHunt(t, huntRow{hunt, plan, p.Made, p.Accounts}), t.auditJSON(d.db.now(), "duplicates_found", identity.PersonID{}, line))
 		})
 	}
 	if err == nil {

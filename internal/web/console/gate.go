@@ -219,8 +219,8 @@ func (v *visit) line() map[string]any {
 	return line
 }
 
-// auditRead is the kind of lines that tell who read about whom.
-const auditRead = "console_read"
+// AuditRead is the kind of lines that tell who read about whom.
+const AuditRead = "console_read"
 
 // read writes into the audit trail that the visitor is shown something of these
 // people; of nobody in particular where there are none. what is the page in a word
@@ -239,7 +239,7 @@ func (v *visit) read(what string, more map[string]any, whom ...identity.PersonID
 		}
 		lines := make([]identity.AuditEntry, len(whom))
 		for i, id := range whom {
-			lines[i] = identity.AuditEntry{At: v.Now, Kind: auditRead, Person: id, Payload: payload}
+			lines[i] = identity.AuditEntry{At: v.Now, Kind: AuditRead, Person: id, Payload: payload}
 		}
 		err = v.o.Trail.Append(v.Request.Context(), lines)
 	}
