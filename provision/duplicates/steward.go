@@ -162,6 +162,13 @@ func (s *Steward) orders(ctx context.Context, m *Mender) error {
 
 // order carries one out, unless the brake holds it.
 func (s *Steward) order(ctx context.Context, m *Mender, o Order, accounts int) error {
+	begun, err := s.begun(ctx, o)
+	if err != nil {
+		return err
+	}
+	if begun {
+		return s.o.Desk.Finish(ctx, o)
+	}
 	if n := o.Disabling(); n > 0 && !o.Accepted {
 		figures, err := Measure(ctx, s.o.Journal, s.o.Brake, accounts, s.o.Now())
 		if err != nil || n > figures.Left() {
@@ -169,15 +176,13 @@ func (s *Steward) order(ctx context.Context, m *Mender, o Order, accounts int) e
 		}
 	}
 	var r Repair
-	var err error
 	if o.Verb == Undo {
 		r, err = m.Undo(ctx, o.ID, o.Keep...)
 	} else {
 		r, err = m.Apply(ctx, o.Group, o.Accounts)
 	}
 	switch {
-	case errors.Is(err, identity.ErrConflict), errors.Is(err, identity.ErrNotFound):
-		// A command has begun it, or we have and ended; or it was erased meanwhile.
+	case errors.Is(err, identity.ErrNotFound): // erased meanwhile
 		return s.o.Desk.Finish(ctx, o)
 	case err != nil:
 		return err
@@ -186,6 +191,19 @@ func (s *Steward) order(ctx context.Context, m *Mender, o Order, accounts int) e
 		return s.o.Desk.Stop(ctx, o)
 	}
 	return s.o.Desk.Finish(ctx, o)
+}
+
+// begun says that what is to be put to rest is so, or on its way: a command has begun
+// with it, or we have, and ended before the order was taken away. The journal tells.
+func (s *Steward) begun(ctx context.Context, o Order) (bool, error) {
+	if o.Verb != Apply {
+		return false, nil
+	}
+	r, err := s.o.Journal.Repair(ctx, o.ID)
+	if errors.Is(err, identity.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && r.Phase != PhaseUndone, err
 }
 
 // tellEvery is how often it is written how far a search is.
