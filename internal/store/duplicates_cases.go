@@ -17,18 +17,19 @@ type scoped struct {
 
 // scopeOf says what a scope covers: a group is seen where one of its accounts is
 // known to be of an own school, and whole where none is known to be of others alone.
-// plan is that of the groups: "g.plan", or "”" for what was ordered or done.
-func scopeOf(s rights.Scope, plan string) scoped {
+// plan is that of the groups; "": what was ordered or done. Only the group's id comes
+// from the query, so that what is seen is one list, looked up and not made for each.
+func (d Duplicates) scopeOf(s rights.Scope, plan string) scoped {
 	if s.All() {
 		return scoped{seen: "1 = 1", whole: "1 = 1"}
 	}
-	c := scoped{args: []any{""}} // no school, so that there is one
+	c := scoped{args: []any{d.target, plan, ""}} // no school, so that there is one
 	for _, id := range s.Schools() {
 		c.args = append(c.args, string(id))
 	}
-	in := "(" + marks(len(c.args)) + ")"
-	c.seen = "g.id IN (SELECT d.id FROM duplicate_schools d WHERE d.target = g.target AND d.plan = " + plan + " AND d.school IN " + in + ")"
-	c.whole = `NOT EXISTS (SELECT 1 FROM duplicate_schools d WHERE d.target = g.target AND d.plan = ` + plan + ` AND d.id = g.id AND NOT EXISTS
+	in := "(" + marks(len(c.args)-2) + ")"
+	c.seen = "g.id IN (SELECT d.id FROM duplicate_schools d WHERE d.target = ? AND d.plan = ? AND d.school IN " + in + ")"
+	c.whole = `NOT EXISTS (SELECT 1 FROM duplicate_schools d WHERE d.target = ? AND d.plan = ? AND d.id = g.id AND NOT EXISTS
 		(SELECT 1 FROM duplicate_schools e WHERE e.target = d.target AND e.plan = d.plan AND e.id = d.id AND e.n = d.n AND e.school IN ` + in + `))`
 	return c
 }
@@ -48,7 +49,7 @@ func (d Duplicates) Overview(ctx context.Context, s rights.Scope) (o duplicates.
 		if err != nil {
 			return err
 		}
-		in := scopeOf(s, "g.plan")
+		in := d.scopeOf(s, h.plan)
 		err = t.each("SELECT g.level, COUNT(*) FROM duplicate_groups g WHERE g.target = ? AND g.plan = ? AND "+in.seen+" GROUP BY g.level",
 			join([]any{d.target, h.plan}, in.args), func(scan func(...any) error) error {
 				var level duplicates.Level
@@ -60,7 +61,7 @@ func (d Duplicates) Overview(ctx context.Context, s rights.Scope) (o duplicates.
 		if err != nil {
 			return err
 		}
-		in = scopeOf(s, "''")
+		in = d.scopeOf(s, "")
 		err = t.row("SELECT COUNT(*), COALESCE(SUM(CASE WHEN g.stopped = '' THEN 0 ELSE 1 END), 0) FROM duplicate_orders g WHERE g.target = ? AND "+in.seen,
 			join([]any{d.target}, in.args)...).Scan(&o.Orders, &o.Stopped)
 		o.Orders -= o.Stopped
@@ -112,7 +113,7 @@ func (d Duplicates) Cases(ctx context.Context, s rights.Scope, f duplicates.Filt
 		if err != nil || h.plan == "" {
 			return err
 		}
-		in, only, level := scopeOf(s, "g.plan"), "g.level > ?", duplicates.Different
+		in, only, level := d.scopeOf(s, h.plan), "g.level > ?", duplicates.Different
 		if f.Level != 0 {
 			only, level = "g.level = ?", f.Level
 		}
@@ -232,10 +233,10 @@ func (d Duplicates) findCase(t *tx, s rights.Scope, id string) (c duplicates.Cas
 
 // within holds one group against a scope; identity.ErrNotFound.
 func (d Duplicates) within(t *tx, s rights.Scope, plan string, c *duplicates.Case) error {
-	in := scopeOf(s, "g.plan")
+	in := d.scopeOf(s, plan)
 	var seen bool
-	err := t.row("SELECT CASE WHEN "+in.seen+" THEN 1 ELSE 0 END, CASE WHEN "+in.whole+" THEN 0 ELSE 1 END FROM (SELECT ? AS target, ? AS plan, ? AS id) g",
-		join(in.args, in.args, []any{d.target, plan, c.Group.ID})...).Scan(&seen, &c.Masked)
+	err := t.row("SELECT CASE WHEN "+in.seen+" THEN 1 ELSE 0 END, CASE WHEN "+in.whole+" THEN 0 ELSE 1 END FROM (SELECT ? AS id) g",
+		join(in.args, in.args, []any{c.Group.ID})...).Scan(&seen, &c.Masked)
 	if err == nil && !seen {
 		err = identity.ErrNotFound
 	}
@@ -253,7 +254,7 @@ func (d Duplicates) Apart(ctx context.Context, s rights.Scope, after, limit int)
 		if err != nil {
 			return err
 		}
-		in := scopeOf(s, "g.plan")
+		in := d.scopeOf(s, h.plan)
 		return t.each("SELECT g.rank, g.id, g.sealed FROM duplicate_groups g WHERE g.target = ? AND g.plan = ? AND g.level = ? AND g.rank > ? AND "+in.seen+" AND "+in.whole+
 			" ORDER BY g.rank LIMIT ?", join([]any{d.target, h.plan, duplicates.Different, after}, in.args, in.args, []any{limit}), func(scan func(...any) error) error {
 			var p duplicates.Pair
@@ -277,7 +278,7 @@ func (d Duplicates) Apart(ctx context.Context, s rights.Scope, after, limit int)
 func (d Duplicates) Done(ctx context.Context, s rights.Scope, before duplicates.Mark, limit int) (list []duplicates.Case, err error) {
 	err = d.db.read(ctx, func(t *tx) error {
 		list = nil
-		in := scopeOf(s, "''")
+		in := d.scopeOf(s, "")
 		until, args := "", []any{d.target}
 		if before.ID != "" {
 			until, args = "AND (g.made, g.id) < (?, ?) ", append(args, micros(before.Made), before.ID)
@@ -300,7 +301,7 @@ func (d Duplicates) Asked(ctx context.Context, s rights.Scope, stopped bool, lim
 	}
 	err = d.db.read(ctx, func(t *tx) error {
 		list = nil
-		in := scopeOf(s, "''")
+		in := d.scopeOf(s, "")
 		err := t.each("SELECT CASE WHEN "+in.whole+" THEN 0 ELSE 1 END, "+caseColumns+", g.sealed FROM duplicate_orders g"+caseJoins+"WHERE g.target = ? AND "+which+
 			" AND "+in.seen+" ORDER BY g.at, g.id LIMIT ?", join(in.args, []any{d.target}, in.args, []any{limit}), d.listed(t, &list, "duplicate_orders"))
 		return d.mask(t, err, s, "", list)

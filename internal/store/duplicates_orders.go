@@ -80,8 +80,8 @@ func (d Duplicates) give(t *tx, g *duplicates.Planned, accounts []duplicates.GUI
 
 // certain are the groups of a plan in which something is certain and asks nothing,
 // that a scope covers whole, and with which nothing is done or ordered.
-func (d Duplicates) certain(s rights.Scope) (condition string, args []any) {
-	in := scopeOf(s, "g.plan")
+func (d Duplicates) certain(s rights.Scope, plan string) (condition string, args []any) {
+	in := d.scopeOf(s, plan)
 	return "g.bulk > 0 AND " + in.seen + " AND " + in.whole + " AND g.id NOT IN (SELECT r.id FROM repairs r WHERE r.target = ? AND r.phase <> ?)" +
 			" AND g.id NOT IN (SELECT o.id FROM duplicate_orders o WHERE o.target = ?)",
 		join(in.args, in.args, []any{d.target, duplicates.PhaseUndone, d.target})
@@ -89,7 +89,7 @@ func (d Duplicates) certain(s rights.Scope) (condition string, args []any) {
 
 // Bulk counts what ApproveCertain would order.
 func (d Duplicates) Bulk(ctx context.Context, s rights.Scope, plan string) (b duplicates.Bulk, err error) {
-	condition, args := d.certain(s)
+	condition, args := d.certain(s, plan)
 	err = d.db.read(ctx, func(t *tx) error {
 		return t.row("SELECT COUNT(*), COALESCE(SUM(g.bulk), 0), COALESCE(SUM(g.disabling), 0) FROM duplicate_groups g WHERE g.target = ? AND g.plan = ? AND "+condition,
 			join([]any{d.target, plan}, args)...).Scan(&b.Groups, &b.Accounts, &b.Disabling)
@@ -104,7 +104,7 @@ func (d Duplicates) Bulk(ctx context.Context, s rights.Scope, plan string) (b du
 // whoever approves has seen; identity.ErrConflict: there is another one by now. It
 // takes some groups at a time; where it ends early, the rest is still to be approved.
 func (d Duplicates) ApproveCertain(ctx context.Context, s rights.Scope, plan string, by duplicates.Ordered) (done duplicates.Bulk, err error) {
-	condition, args := d.certain(s)
+	condition, args := d.certain(s, plan)
 	last := 0
 	for more := true; more && err == nil; {
 		err = d.db.write(ctx, func(t *tx) error {
