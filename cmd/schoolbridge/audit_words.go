@@ -29,6 +29,8 @@ var auditWords = map[string]struct{ ru, en string }{
 	"duplicates_find": {"команда duplicates find", "command duplicates find"}, "duplicates_plan": {"команда duplicates plan", "command duplicates plan"},
 	"duplicates_apply": {"команда duplicates apply", "command duplicates apply"}, "duplicates_undo": {"команда duplicates undo", "command duplicates undo"},
 	"duplicates_applying": {"дубликаты: начато", "duplicates: begun"}, "duplicates_applied": {"дубликаты: сделано", "duplicates: done"}, "duplicates_stopped": {"дубликаты: остановлено", "duplicates: stopped"},
+	"duplicates_asked": {"дубликаты: заказан поиск", "duplicates: a search was asked for"}, "duplicates_found": {"дубликаты: поиск закончен", "duplicates: a search ended"}, "duplicates_approved": {"дубликаты: одобрено", "duplicates: approved"},
+	"duplicates_withdrawn": {"дубликаты: одобрение отозвано", "duplicates: an approval was withdrawn"}, "duplicates_return": {"дубликаты: заказан возврат", "duplicates: a return was asked for"},
 	"duplicates_undoing": {"дубликаты: возврат начат", "duplicates: return begun"}, "duplicates_undone": {"дубликаты: возвращено", "duplicates: taken back"},
 	"rename": {"человек переименован", "person renamed"}, "person_erasure": {"личные данные стёрты", "personal data erased"},
 	"sessions": {"команда sessions", "command sessions"}, "wifi_profile": {"команда wifi profile", "command wifi profile"}, "audit_show": {"команда audit show", "command audit show"},

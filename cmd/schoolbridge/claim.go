@@ -116,7 +116,7 @@ func (k *claiming) look(ctx context.Context, names func(string) error) (*seenDir
 	claimer := duplicates.NewClaimer()
 	err = k.mender.Scan(ctx, func(a duplicates.Account) error {
 		a.Person, a.Records = owners[a.ID], claims[a.ID]
-		if resting[a.ID] && atRest(a) {
+		if resting[a.ID] && duplicates.AtRest(a) {
 			s.rest++
 		} else {
 			claimer.Add(a)

@@ -12,9 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"schoolbridge/internal/identity"
 	"schoolbridge/internal/ldapclient"
-	"schoolbridge/internal/person"
 	"schoolbridge/internal/table"
 	"schoolbridge/provision/ad"
 	"schoolbridge/provision/duplicates"
@@ -126,66 +124,18 @@ type mending struct {
 // search reads the directory and the store, and finds.
 func (d *mending) search(ctx context.Context) (duplicates.Findings, error) {
 	began := d.now()
-	repairs := d.db.Repairs(targetAD)
-	type known struct {
-		person  identity.PersonID
-		records []person.RecordRef
-		holders []identity.PersonID
-	}
-	owners := map[duplicates.GUID]*known{}
-	of := func(id duplicates.GUID) *known {
-		if owners[id] == nil {
-			owners[id] = &known{}
-		}
-		return owners[id]
-	}
-	err := repairs.Owners(ctx, func(id duplicates.GUID, p identity.PersonID) { of(id).person = p },
-		func(id duplicates.GUID, record person.RecordRef, holder identity.PersonID) {
-			k := of(id)
-			k.records = append(k.records, record)
-			if holder != (identity.PersonID{}) && !slices.Contains(k.holders, holder) {
-				k.holders = append(k.holders, holder)
-			}
-		})
-	if err != nil {
-		return duplicates.Findings{}, err
-	}
-	resting, err := repairs.Resting(ctx)
-	if err != nil {
-		return duplicates.Findings{}, err
-	}
-	finder, rest := duplicates.NewFinder(), 0
 	d.say("%s", d.says.reading)
-	err = d.mender.Scan(ctx, func(a duplicates.Account) error {
-		if k := owners[a.ID]; k != nil {
-			a.Person, a.Records, a.Holders = k.person, k.records, k.holders
-		}
-		if a.Person != (identity.PersonID{}) && duplicates.Dispossessed(a.Name) {
-			if a.Right, err = repairs.Name(ctx, a.Person); err != nil && !errors.Is(err, identity.ErrNotFound) {
-				return err
-			}
-		}
-		if resting[a.ID] && atRest(a) {
-			rest++
-			return nil
-		}
-		finder.Add(a)
-		return nil
-	})
-	if err != nil {
-		return duplicates.Findings{}, d.unusable(err)
+	search := duplicates.Search{Directory: d.mender, Known: d.db.Repairs(targetAD)}
+	found, err := search.Find(ctx)
+	if errors.Is(err, duplicates.ErrScan) {
+		err = d.unusable(err)
 	}
-	if err := repairs.Facts(ctx, finder.Know); err != nil {
+	if err != nil {
 		return duplicates.Findings{}, err
 	}
-	found := finder.Find()
-	d.say(d.says.found, found.Accounts, d.now().Sub(began).Round(time.Second/10), len(found.Groups), len(found.Apart)+found.More, rest)
+	d.say(d.says.found, found.Accounts, d.now().Sub(began).Round(time.Second/10), len(found.Groups), len(found.Apart)+found.More, found.Resting)
 	return found, d.audit(ctx, "duplicates_"+d.verb, map[string]any{"accounts": found.Accounts, "groups": len(found.Groups)})
 }
-
-// atRest says of an account that a repair put to rest that it is so still: one
-// that somebody is, or that can sign in, is looked at again.
-func atRest(a duplicates.Account) bool { return !a.Enabled && a.Person == identity.PersonID{} }
 
 // foundLine is one group as find writes it.
 type foundLine struct {

@@ -9,18 +9,12 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"schoolbridge/provision"
 	"schoolbridge/provision/duplicates"
 )
 
-// The lease that keeps two runs of the command apart. The daemon goes on: what
-// it writes is guarded by stamps.
-const (
-	leaseDuplicates = targetAD + " duplicates"
-	leaseTerm       = 30 * time.Second // after a kill -9 the next run waits no longer
-)
+// leaseDuplicates keeps repairs apart, by the command and by the daemon.
+const leaseDuplicates = targetAD + " duplicates"
 
 // approved is a group that somebody approved.
 type approved struct {
@@ -43,11 +37,7 @@ func (d *mending) carryOut(ctx context.Context) error {
 		if todo, err = d.choose(plan, repairs); err != nil {
 			return err
 		}
-		lately, err := d.lately(ctx, repairs)
-		if err != nil {
-			return err
-		}
-		if err := d.brake(plan.Accounts, todo, lately); err != nil {
+		if err := d.brake(ctx, plan.Accounts, todo); err != nil {
 			return err
 		}
 	}
@@ -158,61 +148,30 @@ func (d *mending) choose(plan *duplicates.Plan, repairs []duplicates.Repair) ([]
 	return list, nil
 }
 
-// lately is how many accounts were disabled within the last day.
-func (d *mending) lately(ctx context.Context, repairs []duplicates.Repair) (n int, err error) {
-	for _, r := range repairs {
-		if r.Phase == duplicates.PhaseUndone || d.now().Sub(r.Changed) >= 24*time.Hour {
-			continue
-		}
-		if r, err = d.db.Repairs(targetAD).Repair(ctx, r.ID); err != nil {
-			return 0, err
-		}
-		n += r.Disabled()
-	}
-	return n, nil
-}
-
 // brake stops a run that would disable more than the configuration lets be
-// disabled within a day, beside those that were lately.
-func (d *mending) brake(accounts int, todo []approved, lately int) error {
+// disabled within a day.
+func (d *mending) brake(ctx context.Context, accounts int, todo []approved) error {
 	disabling := 0
 	for _, a := range todo {
 		disabling += a.group.Disabling(a.accounts)
 	}
-	allowed := max(workerOptions(d.config).Brakes[provision.Off].Allowed(accounts)-lately, d.accept)
-	if disabling > allowed {
-		d.say(d.says.brake, disabling, max(allowed, 0), disabling)
+	f, err := duplicates.Measure(ctx, d.db.Repairs(targetAD), workerOptions(d.config).Brakes[provision.Off], accounts, d.now())
+	if err != nil {
+		return err
+	}
+	if disabling > max(f.Most-f.Lately, d.accept) {
+		d.say(d.says.brake, disabling, max(f.Left(), d.accept), disabling)
 		return errFindings
 	}
 	return nil
 }
 
-// leased runs something while no other run of the command does.
+// leased runs something while nobody else repairs.
 func (d *mending) leased(ctx context.Context, do func(m *duplicates.Mender) error) error {
-	name := holder(strconv.Itoa(os.Getpid()))
-	var until time.Time
-	renew := func() error {
-		now := d.now()
-		if now.Before(until) {
-			return nil
-		}
-		mine, err := d.db.Targets().Lease(ctx, leaseDuplicates, name, now, leaseTerm)
-		if err == nil && !mine {
-			err = errors.New(d.says.busy)
-		}
-		until = now.Add(leaseTerm / 3)
-		return err
+	turn := duplicates.Turn{Leases: d.db.Targets(), Name: leaseDuplicates, Holder: holder(strconv.Itoa(os.Getpid())), Now: d.now}
+	err := turn.Mend(ctx, duplicates.Mender{Directory: d.mender, Journal: d.db.Repairs(targetAD)}, d.rate, do)
+	if errors.Is(err, duplicates.ErrBusy) {
+		return errors.New(d.says.busy)
 	}
-	if err := renew(); err != nil {
-		return err
-	}
-	limiter := rate.NewLimiter(rate.Limit(d.rate), 1)
-	wait := func(ctx context.Context) error {
-		if err := limiter.Wait(ctx); err != nil {
-			return err
-		}
-		return renew()
-	}
-	err := do(&duplicates.Mender{Directory: d.mender, Journal: d.db.Repairs(targetAD), Wait: wait, Now: d.now})
-	return errors.Join(err, d.db.Targets().Release(context.WithoutCancel(ctx), leaseDuplicates, name))
+	return err
 }

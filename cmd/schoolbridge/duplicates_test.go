@@ -2,13 +2,10 @@ package main
 
 import (
 	"encoding/json"
-	"io"
 	"os"
 	"strings"
 	"testing"
-	"time"
 
-	"schoolbridge/config"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/simad"
 	"schoolbridge/internal/store"
@@ -205,8 +202,8 @@ func TestDuplicatesOnATerminal(t *testing.T) {
 	}
 }
 
-// More than the brake lets be disabled is not begun with.
-func TestDuplicatesBrake(t *testing.T) {
+// withTwoPairs is a site of two groups, where the brake lets one account be disabled.
+func withTwoPairs(t *testing.T) site {
 	s := newSite(t)
 	var users []simad.User
 	for _, name := range []string{"evann", "evann-1", "titovp", "titovp-1"} {
@@ -216,6 +213,12 @@ func TestDuplicatesBrake(t *testing.T) {
 	}
 	s.directory(users...)
 	s.employ(sitePassword, "somebody")
+	return s
+}
+
+// More than the brake lets be disabled is not begun with.
+func TestDuplicatesBrake(t *testing.T) {
+	s := withTwoPairs(t)
 	plan := s.path("plan.json")
 	s.command("duplicates", "plan", "--config", s.path("config.yaml"), "--out", plan)
 	apply := []string{"duplicates", "apply", "--config", s.path("config.yaml"), "--plan", plan, "--approve-certain", "--rate", "1000"}
@@ -224,52 +227,6 @@ func TestDuplicatesBrake(t *testing.T) {
 	}
 	if out, errs, code := s.command(append(apply, "--accept-disabling", "2")...); code != exitDone || !strings.Contains(errs, "сделано групп: 2") {
 		t.Fatalf("%d %s %s", code, out, errs)
-	}
-}
-
-// What was disabled counts for a day, whether its repair went through or stopped,
-// and neither when it was taken back nor when it was refused.
-func TestDuplicatesBrakeOfADay(t *testing.T) {
-	now := time.Now()
-	c := &config.Config{}
-	c.AD.DisableMinimum = 1
-	group := func(n byte) duplicates.Planned {
-		return duplicates.Planned{Members: []duplicates.Member{{ID: duplicates.GUID{n}}, {ID: duplicates.GUID{n, 1}, Enabled: true, Steps: []duplicates.Step{{Kind: duplicates.Retire}}}}}
-	}
-	todo := []approved{{group(2), []duplicates.GUID{{2, 1}}}}
-	s := newSite(t)
-	for n, r := range []struct {
-		phase duplicates.Phase
-		stage duplicates.Stage
-		later time.Duration
-		stops bool
-	}{
-		{duplicates.PhaseApplied, duplicates.StageDone, time.Hour, true}, {duplicates.PhaseApplied, duplicates.StageDone, 25 * time.Hour, false},
-		{duplicates.PhaseUndone, duplicates.StageUndone, time.Hour, false},
-		{duplicates.PhaseStopped, duplicates.StageDone, time.Hour, true}, {duplicates.PhaseStopped, duplicates.StageBegun, time.Hour, false},
-		{duplicates.PhaseApplying, duplicates.StageBegun, time.Hour, true}, {duplicates.PhaseApplying, duplicates.StagePlanned, time.Hour, false},
-		{duplicates.PhaseUndoing, duplicates.StageDone, time.Hour, true},
-	} {
-		s.inStore(func(db *store.DB) error {
-			repairs, err := db.Repairs(targetAD), error(nil)
-			id := strings.Repeat("g", n+1)
-			if err = repairs.Begin(t.Context(), duplicates.Repair{ID: id, Phase: duplicates.PhaseApplying, Group: group(byte(n)), Made: now, Entries: []duplicates.Entry{
-				{Kind: duplicates.Retire, Stage: r.stage, Before: &duplicates.State{Control: 512}, After: &duplicates.State{Control: 514}}}}); err != nil {
-				return err
-			}
-			if err = repairs.SetPhase(t.Context(), id, r.phase, ""); err != nil {
-				return err
-			}
-			d := &mending{provisioner: &provisioner{std: streams{err: io.Discard}, config: c, db: db, now: func() time.Time { return now.Add(r.later) }}, says: duplicatesTexts["en"]}
-			lately, err := d.lately(t.Context(), []duplicates.Repair{{ID: id, Phase: r.phase, Changed: now}})
-			if err != nil {
-				return err
-			}
-			if err := d.brake(10, todo, lately); (err != nil) != r.stops {
-				t.Errorf("%s, %d, %v ago: %v", r.phase, r.stage, r.later, err)
-			}
-			return nil
-		})
 	}
 }
 

@@ -169,7 +169,7 @@ func (d *daemon) joinAD(ctx context.Context) error {
 		}
 		return worker.Run(ctx)
 	}})
-	return nil
+	return d.joinDuplicates(w)
 }
 
 // adWait waits for a directory that can be worked with.

@@ -17,6 +17,7 @@ import (
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/web"
 	"schoolbridge/internal/web/console"
+	"schoolbridge/provision"
 )
 
 // console are the pages of administration.
@@ -29,6 +30,10 @@ func (d *daemon) console() (web.Room, error) {
 	o := console.Options{
 		Rights: holder, Factors: d.db.Factors(), Grants: d.db.Rights(), People: administrated{d.db, d.config, d.people}, Trail: d.db.Audit(),
 		Issuer: issuer(d.config.Web.Public), Idle: c.Idle, Longest: c.Longest, Invitation: c.Invitation, Zone: d.config.Policy.TimeZone.Location(),
+	}
+	if d.ad != nil {
+		repairs := repairsDesk{d.db.Duplicates(targetAD), workerOptions(d.config).Brakes[provision.Off]}
+		o.Duplicates, o.Repairs = repairs, repairs
 	}
 	for _, g := range c.Groups {
 		o.Groups = append(o.Groups, console.GroupRule{Group: g.Group, Role: rights.Role(g.Role)})

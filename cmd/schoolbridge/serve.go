@@ -255,6 +255,7 @@ func (d *daemon) prune(ctx context.Context) {
 	if err := d.db.WebSessions().Prune(ctx, time.Now()); err != nil && ctx.Err() == nil {
 		d.log.Error("browsers' sessions that have ended cannot be forgotten", "error", err)
 	}
+	d.pruneDuplicates(ctx)
 	// A whole day at once, so that a line a day tells of it.
 	due := time.Now().Add(-d.config.Audit.KeepSignIns).Truncate(24 * time.Hour)
 	if n, err := d.db.Audit().EraseSignIns(ctx, due); err != nil && ctx.Err() == nil {

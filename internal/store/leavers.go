@@ -168,6 +168,9 @@ func (t *tx) erasePerson(id identity.PersonID, before person.Date, now time.Time
 	if err != nil {
 		return false, err
 	}
+	if err := t.eraseDuplicates(id); err != nil {
+		return false, err
+	}
 	for _, r := range rows {
 		if err := t.eraseTarget(id, r); err != nil {
 			return false, err

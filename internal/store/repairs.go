@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
@@ -47,8 +48,11 @@ func (r *Repairs) Begin(ctx context.Context, repair duplicates.Repair) error {
 		if err := r.drop(t, repair.ID); err != nil {
 			return err
 		}
-		err = t.exec("INSERT INTO repairs (target, id, phase, stopped, made, changed, sealed) VALUES (?, ?, ?, '', ?, ?, ?)",
-			r.target, repair.ID, repair.Phase, micros(repair.Made), now, sealed)
+		err = t.exec("INSERT INTO repairs (target, id, phase, stopped, made, changed, disabling, sealed) VALUES (?, ?, ?, '', ?, ?, ?, ?)",
+			r.target, repair.ID, repair.Phase, micros(repair.Made), now, disabling(repair), sealed)
+		if err == nil {
+			err = t.placeGroup(r.target, "", &repair.Group)
+		}
 		if err != nil {
 			return err
 		}
@@ -68,7 +72,47 @@ func (r *Repairs) Begin(ctx context.Context, repair duplicates.Repair) error {
 // drop deletes a repair and its steps.
 func (r *Repairs) drop(t *tx, id string) error {
 	return errors.Join(t.exec("DELETE FROM repair_steps WHERE target = ? AND id = ?", r.target, id),
-		t.exec("DELETE FROM repairs WHERE target = ? AND id = ?", r.target, id))
+		t.exec("DELETE FROM repairs WHERE target = ? AND id = ?", r.target, id), t.displaceGroup(r.target, "", id))
+}
+
+// disabling is how many accounts that can sign in a repair is to put to rest: as
+// long as it is under way, all of them count.
+func disabling(r duplicates.Repair) int {
+	var accounts []duplicates.GUID
+	for _, e := range r.Entries {
+		accounts = append(accounts, e.Account)
+	}
+	return r.Group.Disabling(accounts)
+}
+
+// Lately implements duplicates.Journal.
+func (r *Repairs) Lately(ctx context.Context, since time.Time) (int, error) {
+	n := 0
+	err := r.db.read(ctx, func(t *tx) error {
+		var uncounted []string
+		err := t.each("SELECT id FROM repairs WHERE target = ? AND changed >= ? AND phase <> ? AND disabling < 0", []any{r.target, micros(since), duplicates.PhaseUndone},
+			func(scan func(...any) error) error {
+				var id string
+				err := scan(&id)
+				uncounted = append(uncounted, id)
+				return err
+			})
+		if err != nil {
+			return err
+		}
+		err = t.row("SELECT COALESCE(SUM(disabling), 0) FROM repairs WHERE target = ? AND changed >= ? AND phase <> ? AND disabling > 0",
+			r.target, micros(since), duplicates.PhaseUndone).Scan(&n)
+		for i := 0; err == nil && i < len(uncounted); i++ {
+			var repair duplicates.Repair
+			repair, err = r.read(t, uncounted[i], true)
+			n += repair.Disabled()
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count what repairs have disabled lately: %w", err)
+	}
+	return n, nil
 }
 
 // put writes one step.
@@ -152,14 +196,14 @@ func (r *Repairs) Undo(ctx context.Context, id string, keep []duplicates.Kept) e
 // SetPhase implements duplicates.Journal.
 func (r *Repairs) SetPhase(ctx context.Context, id string, p duplicates.Phase, why duplicates.Stop) error {
 	err := r.db.write(ctx, func(t *tx) error {
-		n, err := t.count("UPDATE repairs SET phase = ?, stopped = ?, changed = ? WHERE target = ? AND id = ?", p, string(why), micros(r.db.now()), r.target, id)
-		if err == nil && n == 0 {
-			err = identity.ErrNotFound
-		}
+		repair, err := r.read(t, id, true)
 		if err != nil {
 			return err
 		}
-		return r.tell(t, id, p, why)
+		repair.Phase = p
+		err = t.exec("UPDATE repairs SET phase = ?, stopped = ?, changed = ?, disabling = ? WHERE target = ? AND id = ?",
+			p, string(why), micros(r.db.now()), repair.Disabled(), r.target, id)
+		return errors.Join(err, r.tell(t, id, p, why))
 	})
 	if err != nil {
 		return fmt.Errorf("save a repair: %w", err)

@@ -260,6 +260,29 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE INDEX employments_school ON employments (school)`,
 	`CREATE INDEX enrolments_school ON enrolments (school)`,
 	`CREATE TABLE school_deadlines (school {text} NOT NULL PRIMARY KEY, staff {text} NOT NULL, pupils {text} NOT NULL, parents {text} NOT NULL)`,
+}}, {oldest: 13, statements: []string{
+	// Duplicates on the pages: the search that was asked for last, the groups that it
+	// found (those of plan duplicate_hunts.plan count), and what people ordered. bulk
+	// is how many accounts an approval of all that is certain puts to rest, disabling
+	// how many of those could sign in. Members and schools of plan '' belong to orders
+	// and repairs; n is a member's place in the group.
+	`CREATE TABLE duplicate_hunts (target {text} NOT NULL PRIMARY KEY, phase {int} NOT NULL, asked {int} NOT NULL, plan {text} NOT NULL, made {int} NOT NULL,
+		accounts {int} NOT NULL, sealed {bytes} NOT NULL){table}`,
+	`CREATE TABLE duplicate_groups (target {text} NOT NULL, plan {text} NOT NULL, rank {int} NOT NULL, id {text} NOT NULL, level {int} NOT NULL,
+		bulk {int} NOT NULL, disabling {int} NOT NULL, sealed {bytes} NOT NULL, PRIMARY KEY (target, plan, rank))`,
+	`CREATE UNIQUE INDEX duplicate_groups_id ON duplicate_groups (target, plan, id)`,
+	`CREATE INDEX duplicate_groups_level ON duplicate_groups (target, plan, level, rank, bulk, disabling)`,
+	`CREATE TABLE duplicate_members (target {text} NOT NULL, object {bytes} NOT NULL, plan {text} NOT NULL, id {text} NOT NULL, PRIMARY KEY (target, object, plan, id)){table}`,
+	`CREATE INDEX duplicate_members_id ON duplicate_members (target, plan, id)`,
+	`CREATE TABLE duplicate_schools (target {text} NOT NULL, plan {text} NOT NULL, id {text} NOT NULL, n {int} NOT NULL, school {text} NOT NULL,
+		PRIMARY KEY (target, plan, id, n, school)){table}`,
+	`CREATE INDEX duplicate_schools_school ON duplicate_schools (target, plan, school, id)`,
+	`CREATE TABLE duplicate_orders (target {text} NOT NULL, id {text} NOT NULL, verb {int} NOT NULL, stopped {text} NOT NULL, at {int} NOT NULL,
+		accepted {int} NOT NULL, disabling {int} NOT NULL, sealed {bytes} NOT NULL, PRIMARY KEY (target, id))`,
+	`CREATE INDEX duplicate_orders_at ON duplicate_orders (target, stopped, at, id)`,
+	// How many accounts a repair disables; -1: an older version has not counted.
+	`ALTER TABLE repairs ADD COLUMN disabling {int} NOT NULL DEFAULT -1`,
+	`CREATE INDEX repairs_made ON repairs (target, made, id)`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

@@ -12,6 +12,7 @@
 //	    ├─ Passwords    clear passwords that wait for a target, for a day
 //	    ├─ Claims       whose are the accounts that a target already has
 //	    ├─ Repairs      duplicates that were put to rest, and the way back
+//	    ├─ Duplicates   the search for them, what it found, and what people ordered
 //	    ├─ Journal      who was on the Wi-Fi when
 //	    ├─ WebSessions  browsers that are signed in
 //	    ├─ Rights       who administers what; Factors their second factors, BreakGlass the account beside them

@@ -60,6 +60,7 @@ var icons = map[string]string{
 	"chart":  `<path d="M4 4v16h16M8 16v-4m4 4V8m4 8v-6"/>`,
 	"key":    `<circle cx="8" cy="15" r="4"/><path d="m11 12 8.5-8.5M16 7l3 3M13.5 9.5l2 2"/>`,
 	"home":   `<path d="M3.5 11 12 4l8.5 7M6 9.5V20h12V9.5M10 20v-5h4v5"/>`,
+	"twins":  `<circle cx="8" cy="8" r="3"/><circle cx="16" cy="8" r="3"/><path d="M2.5 19c.3-3.6 2.3-5.5 5.5-5.5 1.7 0 3.1.6 4 1.6.9-1 2.3-1.6 4-1.6 3.2 0 5.2 1.9 5.5 5.5"/>`,
 	"lock":   `<rect x="5" y="11" width="14" height="9" rx="1.5"/><path d="M8 11V8a4 4 0 0 1 8 0v3"/>`,
 }
 

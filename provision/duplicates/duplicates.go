@@ -79,6 +79,10 @@ type Account struct {
 	Holders []identity.PersonID // who those records are bound to
 
 	Login LoginKind // what Name is to the person behind it; Find sets it
+
+	// Schools are those at which whoever is behind it is, or was, as far as that is
+	// known; Search sets them for the accounts that it found.
+	Schools []person.SchoolID
 }
 
 // LoginKind says which login of a person a name is.
@@ -112,6 +116,8 @@ type Fact struct {
 	Mosru               []string // mos.ru logins
 	EZHD                []string // ЭЖД logins
 	Mails, Phones       []string
+
+	also []person.SchoolID // of the same person's other records
 }
 
 // Level says how sure a finding is.
@@ -220,4 +226,5 @@ type Findings struct {
 	Apart    []Apart
 	More     int            // further pairs like those in Apart
 	Shared   map[string]int // values too common to be anybody's: how many of which kind
+	Resting  int            // accounts that were left out, for a repair has put them to rest
 }

@@ -127,6 +127,7 @@ func (f *Fact) join(g *Fact) {
 	if f.SNILS == "" {
 		f.SNILS = g.SNILS
 	}
+	f.also = append(append(f.also, g.also...), g.School)
 	if f.School == "" {
 		f.School, f.Class = g.School, g.Class
 	}
@@ -152,6 +153,7 @@ func (r *row) resolve() {
 	if len(named) == 0 {
 		return
 	}
+	r.Schools = schools(append(named[0].fact.also, named[0].fact.School))
 	is := func(login string) bool { return person.FoldName(login) == person.FoldName(r.Name) }
 	switch f := named[0].fact; {
 	case slices.ContainsFunc(f.Mosru, is):
@@ -159,6 +161,13 @@ func (r *row) resolve() {
 	case slices.ContainsFunc(f.EZHD, is):
 		r.Login = EZHDLogin
 	}
+}
+
+// schools sorts schools, each once, and leaves none out but "".
+func schools(list []person.SchoolID) []person.SchoolID {
+	list = slices.DeleteFunc(slices.Clone(list), func(s person.SchoolID) bool { return s == "" })
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // edge is a link between two rows.

@@ -122,6 +122,9 @@ type Journal interface {
 	// Owned says whether the account is a person's by the store's row, and gives
 	// the records that it is claimed for, in any order.
 	Owned(ctx context.Context, account GUID) (owned bool, records []person.RecordRef, err error)
+	// Lately is how many accounts that could sign in were put to rest by repairs that
+	// changed since a moment and stand, or may stand in part.
+	Lately(ctx context.Context, since time.Time) (int, error)
 	// Repairs gives all repairs, the oldest first, without entries.
 	Repairs(ctx context.Context) ([]Repair, error)
 	// Repair gives one with its entries; identity.ErrNotFound.

@@ -35,6 +35,9 @@ type Namesakes struct {
 	B       string   `json:"b"`
 	FIO     string   `json:"fio"`
 	Reasons []Reason `json:"reasons"`
+
+	IDs     [2]GUID              `json:"ids,omitzero"` // of A and B
+	Schools [2][]person.SchoolID `json:"schools,omitzero"`
 }
 
 // namesakesMost is how many pairs a plan tells of.
@@ -112,6 +115,7 @@ type Member struct {
 	Owned    bool   `json:"owned,omitempty"`
 
 	Records  []person.RecordRef `json:"records,omitempty"` // that it is claimed for
+	Schools  []person.SchoolID  `json:"schools,omitempty"` // of whoever is behind it, as far as known
 	SignedIn time.Time          `json:"signed_in,omitzero"`
 	Created  time.Time          `json:"created,omitzero"`
 
@@ -161,7 +165,10 @@ func seen(o Object) string {
 func NewPlan(ctx context.Context, d Directory, found Findings, base string, now time.Time) (Plan, error) {
 	p := Plan{Made: now, Base: base, Accounts: found.Accounts, Apart: len(found.Apart) + found.More}
 	for _, a := range found.Apart[:min(len(found.Apart), namesakesMost)] {
-		p.Namesakes = append(p.Namesakes, Namesakes{a.A.Name, a.B.Name, cmp.Or(a.A.Display, a.B.Display), a.Reasons})
+		p.Namesakes = append(p.Namesakes, Namesakes{
+			A: a.A.Name, B: a.B.Name, FIO: cmp.Or(a.A.Display, a.B.Display), Reasons: a.Reasons,
+			IDs: [2]GUID{a.A.ID, a.B.ID}, Schools: [2][]person.SchoolID{a.A.Schools, a.B.Schools},
+		})
 	}
 	for _, g := range found.Groups {
 		planned, err := planGroup(ctx, d, g)
@@ -215,7 +222,7 @@ func planGroup(ctx context.Context, d Directory, g Group) (Planned, error) {
 func memberOf(a *Account) Member {
 	return Member{
 		ID: a.ID, Name: a.Name, Right: a.right(), Display: a.Display, UPN: a.UPN, Place: a.Place, Enabled: a.Enabled, Anchored: a.Anchored,
-		Owned: a.Person != identity.PersonID{}, Records: a.Records, SignedIn: a.SignedIn, Created: a.Created,
+		Owned: a.Person != identity.PersonID{}, Records: a.Records, Schools: a.Schools, SignedIn: a.SignedIn, Created: a.Created,
 	}
 }
 

@@ -118,6 +118,24 @@ func (w *Words) Phase(r Repair) string {
 	return w.phase[r.Phase]
 }
 
+// Stop says why something stopped.
+func (w *Words) Stop(s Stop) string { return w.stop[s] }
+
+// Reason says one reason.
+func (w *Words) Reason(r Reason) string { return w.reason[r] }
+
+// Against says that a reason speaks against one person.
+func (r Reason) Against() bool { return strings.HasPrefix(string(r), "OTHER_") }
+
+// Question says what whoever approves must decide.
+func (w *Words) Question(q Question) string { return w.question[q] }
+
+// Why says why an account stays, without saying that it does.
+func (w *Words) Why(b Because) string { return w.becauseOf[b] }
+
+// Left says why an account is left alone.
+func (w *Words) Left(y Why) string { return w.left[y] }
+
 // Reasons says reasons, those for first as weigh gives them.
 func (w *Words) Reasons(list []Reason) string {
 	texts := make([]string, len(list))
@@ -149,10 +167,8 @@ func (w *Words) Steps(p *Planned, m *Member) []string {
 	var texts []string
 	for _, s := range m.Steps {
 		text := w.step[s.Kind]
-		if s.Kind == Retire { // that the account is disabled is said already
-			if what := slices.DeleteFunc(slices.Clone(s.What), func(a string) bool { return a == "userAccountControl" }); len(what) > 0 {
-				text += ", " + w.take + " " + strings.Join(what, ", ")
-			}
+		if s.Kind == Retire {
+			text = w.retire(s.What)
 		} else if len(s.What) > 0 {
 			text = fmt.Sprintf(text, strings.Join(s.What, ", "))
 		}
@@ -165,6 +181,26 @@ func (w *Words) Steps(p *Planned, m *Member) []string {
 		return []string{w.nothing}
 	}
 	return texts
+}
+
+// Step says what a step of the journal does.
+func (w *Words) Step(e *Entry) string {
+	switch {
+	case e.Kind == Retire && e.Before != nil && e.After != nil:
+		return w.retire(e.After.differs(*e.Before))
+	case e.Kind == Join || e.Kind == Move:
+		return fmt.Sprintf(w.step[e.Kind], e.To)
+	}
+	return w.step[e.Kind]
+}
+
+// retire says what is taken from an account beside that it is disabled.
+func (w *Words) retire(what []string) string {
+	text := w.step[Retire]
+	if what = slices.DeleteFunc(slices.Clone(what), func(a string) bool { return a == "userAccountControl" }); len(what) > 0 {
+		text += ", " + w.take + " " + strings.Join(what, ", ")
+	}
+	return text
 }
 
 // Questions says what whoever approves a group must decide.

@@ -135,6 +135,9 @@ type Options struct {
 	// those by which everybody is to have activated.
 	Statistics Statistics
 	Deadlines  census.Deadlines
+	// Duplicates and Repairs are nil where no Active Directory is connected.
+	Duplicates Duplicates
+	Repairs    Repairs
 	// Groups are those of Active Directory whose members have a role, to be shown.
 	Groups []GroupRule
 	// Issuer is what an authenticator app calls us; "": schoolbridge.
@@ -204,7 +207,7 @@ type entry struct {
 
 // parts are all of them, in the order of the navigation.
 func parts() []part {
-	return []part{searching, deciding, troubles, wifi, addressing, launch, statistics, health, settings, granting}
+	return []part{searching, deciding, troubles, wifi, addressing, launch, statistics, mending, health, settings, granting}
 }
 
 //go:embed pages/*.html

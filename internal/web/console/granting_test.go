@@ -10,6 +10,7 @@ import (
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/rights"
 	"schoolbridge/internal/web/webtest"
+	"schoolbridge/provision/duplicates"
 )
 
 func between(t *testing.T, text, from, to string) string {
@@ -132,6 +133,10 @@ func made() []string {
 		}
 	}
 	keys = append(keys, "stats.role.0", "stats.role.1", "stats.role.2")
+	for _, level := range append(shownLevels, duplicates.None, duplicates.Different) {
+		keys = append(keys, "dups.level."+level.String())
+	}
+	keys = append(keys, "dups.level.all")
 	return append(append(keys, queueMade()...), "problems.role.staff", "problems.role.pupil", "problems.role.parent")
 }
 

@@ -245,6 +245,7 @@ func newSite(t testing.TB, alter func(*Options), more ...part) *site {
 	}
 	o := Options{Rights: s.desk, Factors: s.desk, Grants: keptGrants{s.desk}, People: crowd{s.desk}, Trail: s.desk, BreakGlass: s.desk,
 		Live: &air{}, Rolls: newRolls(), Issuer: "id.school.example", Groups: []GroupRule{{"CN=bridge-{school},OU=admins", rights.School}}}
+	o.Duplicates, o.Repairs = nothingFound{}, nothingFound{}
 	if alter != nil {
 		alter(&o)
 	}

@@ -1,0 +1,445 @@
+package storetest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/rights"
+	"schoolbridge/internal/store"
+	"schoolbridge/provision"
+	"schoolbridge/provision/duplicates"
+)
+
+var duplicateTests = []test{
+	{"DuplicatePlans", testDuplicatePlans},
+	{"DuplicateScopes", testDuplicateScopes},
+	{"DuplicateOrders", testDuplicateOrders},
+	{"DuplicateBulk", testDuplicateBulk},
+	{"DuplicateErasure", testDuplicateErasure},
+	{"DuplicateSchools", testDuplicateSchools},
+	{"RepairsLately", testRepairsLately},
+}
+
+// pairOf is a group of two, the second of which is to be disabled; n tells it apart
+// and schools are those of the two.
+func pairOf(n int, level duplicates.Level, one, other []person.SchoolID) duplicates.Planned {
+	id := func(k byte) duplicates.GUID { return duplicates.GUID{byte(n >> 8), byte(n), k} }
+	return duplicates.Planned{
+		ID: fmt.Sprintf("g%012x", n), Level: level, Score: 90, Survivor: id(1), Because: duplicates.BecauseOldest,
+		Members: []duplicates.Member{
+			{ID: id(1), Name: fmt.Sprintf("evann%d", n), Display: "Еванова Нина", Enabled: true, Schools: one},
+			{ID: id(2), Name: fmt.Sprintf("evann%d-1", n), Display: "Еванова Нина", Enabled: true, Level: level, Schools: other,
+				Steps: []duplicates.Step{{Kind: duplicates.Retire, What: []string{"userAccountControl"}}}},
+		},
+	}
+}
+
+func (s *suite) putPlan(t *testing.T, groups ...duplicates.Planned) duplicates.Overview {
+	t.Helper()
+	d := s.db.Duplicates("ad")
+	p := duplicates.Plan{Made: s.now, Base: "DC=obr", Accounts: 100, Groups: groups, Namesakes: []duplicates.Namesakes{
+		{A: "titovp", B: "titovp1", FIO: "Титов Павел", Reasons: []duplicates.Reason{duplicates.OtherBirth}, IDs: [2]duplicates.GUID{{9, 9, 1}, {9, 9, 2}}, Schools: [2][]person.SchoolID{{"49"}, {"50"}}},
+	}}
+	h, err := d.Hunt(t.Context())
+	check(t, err)
+	h.Phase, h.Base = duplicates.HuntDone, p.Base
+	check(t, d.Put(t.Context(), &p, h))
+	o, err := d.Overview(t.Context(), rights.City())
+	check(t, err)
+	return o
+}
+
+func ranks(list []duplicates.Case) (all []int) {
+	for _, c := range list {
+		all = append(all, c.Rank)
+	}
+	return all
+}
+
+// A search is asked for once, tells how far it is, and leaves one plan, read page by
+// page; nothing of it lies in clear.
+func testDuplicatePlans(t *testing.T, s *suite) {
+	ctx, d := t.Context(), s.db.Duplicates("ad")
+	if h, err := d.Hunt(ctx); err != nil || h.Under() || h.Phase != duplicates.HuntNever {
+		t.Errorf("%+v, %v", h, err)
+	}
+	for _, want := range []bool{true, false} {
+		if asked, err := d.Ask(ctx, duplicates.Ordered{By: "somebody", At: s.now}); err != nil || asked != want {
+			t.Errorf("asked: %v, %v", asked, err)
+		}
+	}
+	h, err := s.open(t, s.keys).Duplicates("ad").Hunt(ctx)
+	if err != nil || !h.Under() || h.By != "somebody" {
+		t.Fatalf("%+v, %v", h, err)
+	}
+	h.Phase, h.Read = duplicates.HuntReading, 7
+	check(t, d.Tell(ctx, h))
+	stale := h
+	stale.Asked, stale.Read = h.Asked.Add(time.Second), 9
+	check(t, d.Tell(ctx, stale))
+	if h, err = d.Hunt(ctx); err != nil || h.Read != 7 {
+		t.Errorf("%+v, %v", h, err)
+	}
+	if list, err := d.Cases(ctx, rights.City(), duplicates.Filter{Limit: 9}); err != nil || len(list) != 0 {
+		t.Errorf("before the first plan: %+v, %v", list, err)
+	}
+	var groups []duplicates.Planned
+	for i := range 450 {
+		groups = append(groups, pairOf(i, []duplicates.Level{duplicates.Certain, duplicates.Probable, duplicates.Possible}[i/150], nil, nil))
+	}
+	s.putPlan(t, groups[:3]...)
+	s.now = s.now.Add(time.Minute)
+	o := s.putPlan(t, groups...)
+	if o.Groups[duplicates.Certain] != 150 || o.Groups[duplicates.Possible] != 150 || o.Groups[duplicates.Different] != 1 || o.Accounts != 100 || !o.Made.Equal(s.now) || o.Hunt.Phase != duplicates.HuntDone {
+		t.Errorf("%+v", o)
+	}
+	if n := s.count(t, "duplicate_groups"); n != 451 || s.count(t, "duplicate_members") != 902 {
+		t.Errorf("%d groups lie there", n)
+	}
+	page, err := d.Cases(ctx, rights.City(), duplicates.Filter{After: 149, Limit: 3})
+	if err != nil || !slices.Equal(ranks(page), []int{150, 151, 152}) || page[0].Group.Version() != groups[149].Version() || page[0].Masked || !page[0].Open() {
+		t.Errorf("%v, %v", ranks(page), err)
+	}
+	page, err = d.Cases(ctx, rights.City(), duplicates.Filter{Level: duplicates.Probable, Limit: 500})
+	if err != nil || len(page) != 150 || page[0].Rank != 151 {
+		t.Errorf("%v, %v", ranks(page), err)
+	}
+	if list, err := d.Apart(ctx, rights.City(), 0, 9); err != nil || len(list) != 1 || list[0].B != "titovp1" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	report, err := d.Report(ctx, rights.City())
+	if err != nil || len(report.Groups) != 450 || report.Groups[449].ID != groups[449].ID || len(report.Namesakes) != 1 || report.Base != "DC=obr" {
+		t.Errorf("%d groups, %v", len(report.Groups), err)
+	}
+	if list, err := s.db.Duplicates("teams").Cases(ctx, rights.City(), duplicates.Filter{Limit: 9}); err != nil || len(list) != 0 {
+		t.Errorf("of another target: %v, %v", list, err)
+	}
+	disk, err := s.Bytes()
+	check(t, err)
+	if bytes.Contains(disk, []byte("evann")) || bytes.Contains(disk, []byte("Титов")) {
+		t.Error("names lie in clear")
+	}
+	check(t, d.Prune(ctx, s.now))
+	if o, err := d.Overview(ctx, rights.City()); err != nil || o.Groups[duplicates.Certain] != 150 {
+		t.Errorf("%+v, %v", o, err)
+	}
+	check(t, d.Prune(ctx, s.now.Add(time.Second)))
+	if o, err := d.Overview(ctx, rights.City()); err != nil || len(o.Groups) != 0 || o.Plan != "" || s.count(t, "duplicate_groups")+s.count(t, "duplicate_members") != 0 {
+		t.Errorf("%+v, %v", o, err)
+	}
+}
+
+// A scope sees a group where one account is known to be of an own school, and of that
+// what is not known to be of others alone; nobody sees more by asking.
+func testDuplicateScopes(t *testing.T, s *suite) {
+	ctx, d := t.Context(), s.db.Duplicates("ad")
+	own, foreign, both := []person.SchoolID{"49"}, []person.SchoolID{"50"}, []person.SchoolID{"49", "50"}
+	plan := s.putPlan(t, pairOf(1, duplicates.Certain, own, nil), pairOf(2, duplicates.Certain, own, foreign), pairOf(3, duplicates.Certain, foreign, foreign),
+		pairOf(4, duplicates.Certain, nil, nil), pairOf(5, duplicates.Certain, both, own)).Plan
+	for _, c := range []struct {
+		scope        rights.Scope
+		seen, masked []int
+	}{
+		{rights.City(), []int{1, 2, 3, 4, 5}, nil}, {rights.Scope{}, nil, nil}, {rights.At("49"), []int{1, 2, 5}, []int{2}},
+		{rights.At("50"), []int{2, 3, 5}, []int{2, 5}}, {rights.At("49", "50"), []int{1, 2, 3, 5}, nil}, {rights.At("51"), nil, nil},
+	} {
+		list, err := d.Cases(ctx, c.scope, duplicates.Filter{Limit: 9})
+		check(t, err)
+		var masked []int
+		for _, g := range list {
+			one, err := d.Case(ctx, c.scope, g.Group.ID)
+			if err != nil || one.Masked != g.Masked {
+				t.Errorf("%v: %s: %+v, %v", c.scope, g.Group.ID, one, err)
+			}
+			if g.Masked {
+				masked = append(masked, g.Rank)
+				if g.Open() || one.Open() || one.Group.Survivor != (duplicates.GUID{}) || one.Group.Members[1].Steps != nil {
+					t.Errorf("%v: of a masked group: %+v", c.scope, one)
+				}
+			}
+		}
+		if !slices.Equal(ranks(list), c.seen) || !slices.Equal(masked, c.masked) {
+			t.Errorf("%v: %v, of which masked %v; want %v and %v", c.scope, ranks(list), masked, c.seen, c.masked)
+		}
+		o, err := d.Overview(ctx, c.scope)
+		if err != nil || o.Groups[duplicates.Certain] != len(c.seen) {
+			t.Errorf("%v: %+v, %v", c.scope, o, err)
+		}
+		b, err := d.Bulk(ctx, c.scope, plan)
+		if err != nil || b.Groups != len(c.seen)-len(c.masked) {
+			t.Errorf("%v: %+v, %v", c.scope, b, err)
+		}
+		for n := 1; n <= 6; n++ {
+			if slices.Contains(c.seen, n) {
+				continue
+			}
+			if _, err := d.Case(ctx, c.scope, fmt.Sprintf("g%012x", n)); !errors.Is(err, identity.ErrNotFound) {
+				t.Errorf("%v: group %d: %v", c.scope, n, err)
+			}
+			if err := d.Approve(ctx, c.scope, fmt.Sprintf("g%012x", n), "", duplicates.Ordered{At: s.now}); !errors.Is(err, identity.ErrNotFound) {
+				t.Errorf("%v: group %d is approved: %v", c.scope, n, err)
+			}
+		}
+	}
+	masked, err := d.Case(ctx, rights.At("49"), "g000000000002")
+	if err != nil || masked.Group.Members[0].Name != "evann2" || masked.Group.Members[1].Name != "" {
+		t.Errorf("%+v, %v", masked.Group.Members, err)
+	}
+	group := pairOf(2, duplicates.Certain, own, foreign)
+	if err := d.Approve(ctx, rights.At("49"), group.ID, group.Version(), duplicates.Ordered{At: s.now}); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("a masked group is approved: %v", err)
+	}
+	for scope, want := range map[string]int{"49": 0, "50": 0} {
+		if list, err := d.Apart(ctx, rights.At(person.SchoolID(scope)), 0, 9); err != nil || len(list) != want {
+			t.Errorf("namesakes at %s: %+v, %v", scope, list, err)
+		}
+	}
+	if list, err := d.Apart(ctx, rights.At("49", "50"), 0, 9); err != nil || len(list) != 1 {
+		t.Errorf("namesakes: %+v, %v", list, err)
+	}
+	if report, err := d.Report(ctx, rights.At("49")); err != nil || len(report.Groups) != 2 || len(report.Namesakes) != 0 {
+		t.Errorf("a report: %+v, %v", report.Groups, err)
+	}
+}
+
+// What is approved is what was seen, once; it waits in order, outlives the plan, and
+// is withdrawn, carried out or stopped.
+func testDuplicateOrders(t *testing.T, s *suite) {
+	ctx, d := t.Context(), s.db.Duplicates("ad")
+	own := []person.SchoolID{"49"}
+	one, two := pairOf(1, duplicates.Certain, own, nil), pairOf(2, duplicates.Probable, own, nil)
+	left := pairOf(3, duplicates.Certain, own, nil)
+	left.Members[1].Steps = nil
+	s.putPlan(t, one, two, left)
+	at := rights.At("49")
+	by := func() duplicates.Ordered {
+		s.now = s.now.Add(time.Second)
+		return duplicates.Ordered{By: "curator", At: s.now, Line: map[string]any{"by": "curator"}}
+	}
+	refused := func(what string, err error) {
+		t.Helper()
+		if !errors.Is(err, identity.ErrConflict) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	changed := one
+	changed.Score++
+	refused("an old page", d.Approve(ctx, at, one.ID, changed.Version(), by()))
+	refused("nothing to do", d.Approve(ctx, at, left.ID, left.Version(), by()))
+	if _, err := d.Next(ctx, duplicates.Order{}); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("something is ordered: %v", err)
+	}
+	check(t, d.Approve(ctx, at, two.ID, two.Version(), by()))
+	check(t, d.Approve(ctx, at, one.ID, one.Version(), by()))
+	refused("twice", d.Approve(ctx, at, one.ID, one.Version(), by()))
+	s.now = s.now.Add(time.Hour)
+	s.putPlan(t)
+	first, err := d.Next(ctx, duplicates.Order{})
+	check(t, err)
+	second, err := d.Next(ctx, first)
+	check(t, err)
+	if first.ID != two.ID || second.ID != one.ID || second.Group.Version() != one.Version() || second.Disabling() != 1 || second.By != "curator" {
+		t.Errorf("%+v, %+v", first, second)
+	}
+	if _, err := d.Next(ctx, second); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("a third: %v", err)
+	}
+	if list, err := d.Asked(ctx, at, false, 9); err != nil || len(list) != 2 || list[0].Group.ID != two.ID || list[0].Open() {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if list, err := d.Asked(ctx, rights.At("50"), false, 9); err != nil || len(list) != 0 {
+		t.Errorf("for others: %+v, %v", list, err)
+	}
+	check(t, d.Withdraw(ctx, at, two.ID, by()))
+	if err := d.Withdraw(ctx, at, two.ID, by()); !errors.Is(err, identity.ErrNotFound) { // nor is it in the plan any more
+		t.Errorf("withdrawn twice: %v", err)
+	}
+	second.Stopped = duplicates.StopChanged
+	check(t, d.Stop(ctx, second))
+	if list, err := d.Asked(ctx, at, true, 9); err != nil || len(list) != 1 || list[0].Order.Stopped != duplicates.StopChanged {
+		t.Errorf("%+v, %v", list, err)
+	}
+	s.putPlan(t, one)
+	check(t, d.Approve(ctx, at, one.ID, one.Version(), by())) // it is as it was: tried anew
+	check(t, d.Finish(ctx, second))                           // not the one that is there now
+	again, err := d.Next(ctx, duplicates.Order{})
+	check(t, err)
+	check(t, d.Finish(ctx, again))
+
+	r := repair()
+	r.ID, r.Group, r.Made = one.ID, one, s.now
+	for i := range r.Entries {
+		r.Entries[i].Account = one.Members[1].ID
+	}
+	check(t, d.Begin(ctx, r))
+	if cut, err := d.Cut(ctx); err != nil || !cut {
+		t.Errorf("%v, %v", cut, err)
+	}
+	refused("under way", d.Approve(ctx, at, one.ID, one.Version(), by()))
+	refused("under way", d.TakeBack(ctx, at, one.ID, nil, by()))
+	check(t, d.SetPhase(ctx, one.ID, duplicates.PhaseApplied, ""))
+	if cut, err := d.Cut(ctx); err != nil || cut {
+		t.Errorf("%v, %v", cut, err)
+	}
+	refused("done", d.Approve(ctx, at, one.ID, one.Version(), by()))
+	if err := d.TakeBack(ctx, rights.At("50"), one.ID, nil, by()); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("taken back by others: %v", err)
+	}
+	keep := []duplicates.Kept{{Account: one.Members[1].ID, What: "mail"}}
+	check(t, d.TakeBack(ctx, at, one.ID, keep, by()))
+	refused("twice", d.TakeBack(ctx, at, one.ID, nil, by()))
+	o, err := d.Next(ctx, duplicates.Order{})
+	if err != nil || o.Verb != duplicates.Undo || !slices.Equal(o.Keep, keep) || o.Disabling() != 0 {
+		t.Errorf("%+v, %v", o, err)
+	}
+	o.Stopped, o.Differs = duplicates.StopChanged, []duplicates.Difference{{Account: one.Members[1].ID, Name: "evann1-1", What: "mail", Now: "x"}}
+	check(t, d.Stop(ctx, o))
+	c, err := d.Case(ctx, at, one.ID)
+	if err != nil || len(c.Order.Differs) != 1 || len(c.Repair.Entries) != 2 || !c.Undoable() || c.Open() {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if list, err := d.Done(ctx, at, duplicates.Mark{}, 9); err != nil || len(list) != 1 || list[0].Group.ID != one.ID || list[0].Repair.Phase != duplicates.PhaseApplied {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if list, err := d.Done(ctx, at, duplicates.Mark{Made: r.Made, ID: one.ID}, 9); err != nil || len(list) != 0 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if list, err := d.Done(ctx, rights.At("50"), duplicates.Mark{}, 9); err != nil || len(list) != 0 {
+		t.Errorf("for others: %+v, %v", list, err)
+	}
+	for kind, want := range map[string]int{"duplicates_approved": 3, "duplicates_withdrawn": 1, "duplicates_return": 1} {
+		if lines, err := s.db.Audit().Recent(ctx, identity.PersonID{}, 9, kind); err != nil || len(lines) != want {
+			t.Errorf("%s: %d lines, %v", kind, len(lines), err)
+		}
+	}
+	check(t, d.Prune(ctx, s.now.Add(time.Hour)))
+	if n := s.count(t, "duplicate_orders"); n != 0 || s.count(t, "duplicate_schools") != 1 { // the repair's
+		t.Errorf("%d orders, %d schools", n, s.count(t, "duplicate_schools"))
+	}
+}
+
+// All that is certain is approved at once, of the plan that was seen, and once.
+func testDuplicateBulk(t *testing.T, s *suite) {
+	ctx, d := t.Context(), s.db.Duplicates("ad")
+	var groups []duplicates.Planned
+	for i := range 410 {
+		groups = append(groups, pairOf(i, duplicates.Certain, []person.SchoolID{"49"}, nil))
+	}
+	groups[7].Questions = []duplicates.Question{duplicates.NameConflict}
+	groups[8].Members[1].Level = duplicates.Probable
+	groups[9].Members[1].Enabled = false
+	plan := s.putPlan(t, groups...).Plan
+	want := duplicates.Bulk{Groups: 408, Accounts: 408, Disabling: 407}
+	if b, err := d.Bulk(ctx, rights.At("49"), plan); err != nil || b != want {
+		t.Errorf("%+v, %v", b, err)
+	}
+	if _, err := d.ApproveCertain(ctx, rights.City(), "another", duplicates.Ordered{At: s.now}); !errors.Is(err, identity.ErrConflict) {
+		t.Errorf("of another plan: %v", err)
+	}
+	if b, err := d.ApproveCertain(ctx, rights.At("50"), plan, duplicates.Ordered{At: s.now}); err != nil || b.Groups != 0 {
+		t.Errorf("by others: %+v, %v", b, err)
+	}
+	if b, err := d.ApproveCertain(ctx, rights.At("49"), plan, duplicates.Ordered{At: s.now, Accepted: true}); err != nil || b != want {
+		t.Errorf("%+v, %v", b, err)
+	}
+	if b, err := d.ApproveCertain(ctx, rights.At("49"), plan, duplicates.Ordered{At: s.now}); err != nil || b.Groups != 0 {
+		t.Errorf("again: %+v, %v", b, err)
+	}
+	if o, err := d.Next(ctx, duplicates.Order{}); err != nil || !o.Accepted || len(o.Accounts) != 1 {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if o, err := d.Overview(ctx, rights.At("49")); err != nil || o.Orders != 408 || o.Stopped != 0 {
+		t.Errorf("%+v, %v", o, err)
+	}
+}
+
+// Whoever is erased is erased from what was found and ordered.
+func testDuplicateErasure(t *testing.T, s *suite) {
+	ctx, d := t.Context(), s.db.Duplicates("ad")
+	row, profile := orlova(t)
+	row.End = date(t, "2026-01-01")
+	put(t, s.db, row)
+	one, other := pairOf(1, duplicates.Certain, nil, nil), pairOf(2, duplicates.Certain, nil, nil)
+	s.withAD(t, profile, "orlovami", one.Members[0].ID)
+	check(t, s.db.Claims().Put(ctx, []provision.Claim{{Target: "ad", Record: employment("k1"), Object: provision.Object{ID: other.Members[1].ID}}}))
+	stays := pairOf(3, duplicates.Certain, nil, nil)
+	s.putPlan(t, one, other, stays)
+	check(t, d.Approve(ctx, rights.City(), one.ID, one.Version(), duplicates.Ordered{At: s.now}))
+	check(t, s.db.Accounts().NoteLeavers(ctx, date(t, "2026-09-01")))
+	if n, err := s.db.Accounts().EraseLeavers(ctx, date(t, "2026-09-02"), s.now); err != nil || n != 1 {
+		t.Fatalf("%d erased, %v", n, err)
+	}
+	list, err := d.Cases(ctx, rights.City(), duplicates.Filter{Limit: 9})
+	if err != nil || !slices.Equal(ranks(list), []int{3}) {
+		t.Errorf("%v, %v", ranks(list), err)
+	}
+	if n := s.count(t, "duplicate_orders"); n != 0 {
+		t.Errorf("%d orders are left", n)
+	}
+}
+
+// Of an owner's account, and of one that is claimed, all schools are known, former
+// ones too.
+func testDuplicateSchools(t *testing.T, s *suite) {
+	ctx, j := t.Context(), s.db.Repairs("ad")
+	row, profile := orlova(t)
+	former := row
+	former.ID, former.School = "k2", "50"
+	pupil, _ := belova(t)
+	pupil.School = "51"
+	put(t, s.db, row, former, pupil)
+	s.activate(t, s.db, inAD(activation(profile, employment("k1"), employment("k2")), "orlovami", [16]byte{1}))
+	check(t, s.db.Registry().Apply(ctx, store.Chunk{Kind: person.RecordEmployment, Gone: []string{"k2"}, Day: date(t, "2026-09-01")}))
+	check(t, s.db.Claims().Put(ctx, []provision.Claim{{Target: "ad", Record: employment("k1"), Object: provision.Object{ID: [16]byte{2}}},
+		{Target: "ad", Record: enrolment("p1"), Object: provision.Object{ID: [16]byte{3}}}}))
+	for n, want := range map[byte][]person.SchoolID{1: {"49", "50"}, 2: {"49", "50"}, 3: {"51"}, 4: nil} {
+		got, err := j.Schools(ctx, duplicates.GUID{n})
+		if slices.Sort(got); err != nil || !slices.Equal(got, want) {
+			t.Errorf("account %d: %v, %v", n, got, err)
+		}
+	}
+}
+
+// What was disabled counts for a day, whether its repair went through or stopped,
+// and neither when it was taken back nor when it was refused; what an older version
+// wrote is counted too.
+func testRepairsLately(t *testing.T, s *suite) {
+	ctx, j := t.Context(), s.db.Repairs("ad")
+	since := s.now.Add(-time.Hour)
+	for n, c := range []struct {
+		phase duplicates.Phase
+		stage duplicates.Stage
+	}{{duplicates.PhaseApplied, duplicates.StageDone}, {duplicates.PhaseStopped, duplicates.StageDone}, {duplicates.PhaseStopped, duplicates.StageBegun},
+		{duplicates.PhaseApplying, duplicates.StageBegun}, {duplicates.PhaseUndoing, duplicates.StageDone}, {duplicates.PhaseUndone, duplicates.StageUndone}} {
+		r := repair()
+		r.Group = pairOf(n, duplicates.Certain, nil, nil)
+		r.ID, r.Made, r.Entries = r.Group.ID, s.now, r.Entries[:1]
+		r.Entries[0].Account, r.Entries[0].Stage = r.Group.Members[1].ID, c.stage
+		check(t, j.Begin(ctx, r))
+		check(t, j.SetPhase(ctx, r.ID, c.phase, ""))
+	}
+	under := repair() // counts whole before anything happened
+	under.Group = pairOf(9, duplicates.Certain, nil, nil)
+	under.ID, under.Made, under.Entries = under.Group.ID, since.Add(-time.Hour), under.Entries[:1]
+	under.Entries[0].Account = under.Group.Members[1].ID
+	check(t, j.Begin(ctx, under))
+	if n, err := j.Lately(ctx, since); err != nil || n != 5 {
+		t.Errorf("with one under way: %d, %v", n, err)
+	}
+	check(t, j.SetPhase(ctx, under.ID, duplicates.PhaseUndone, ""))
+	for range 2 {
+		if n, err := j.Lately(ctx, since); err != nil || n != 4 {
+			t.Errorf("%d, %v", n, err)
+		}
+		check(t, s.Exec("UPDATE repairs SET disabling = -1"))
+	}
+	if n, err := j.Lately(ctx, s.now.Add(time.Second)); err != nil || n != 0 {
+		t.Errorf("of later: %d, %v", n, err)
+	}
+}

@@ -1,0 +1,103 @@
+package duplicates
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Leases keep runs apart that must not be at work at once; the store has them.
+type Leases interface {
+	Lease(ctx context.Context, name, holder string, now time.Time, term time.Duration) (bool, error)
+	Release(ctx context.Context, name, holder string) error
+}
+
+// ErrBusy says that somebody else is at work.
+var ErrBusy = errors.New("somebody else is at work on duplicates")
+
+// leaseTerm is how long the next one waits after a kill -9.
+const leaseTerm = 30 * time.Second
+
+// Turn is who takes a lease. Repairs, by a command or by the daemon, are made under
+// one lease, so that there is one run at a time. The worker that brings accounts to
+// their state goes on beside it: what both write is guarded by stamps.
+type Turn struct {
+	Leases       Leases
+	Name, Holder string
+	Now          func() time.Time
+}
+
+// Mend gives do a Mender that writes so often a second, as long as the turn is
+// ours; ErrBusy.
+func (t Turn) Mend(ctx context.Context, m Mender, perSecond float64, do func(*Mender) error) error {
+	var until time.Time
+	renew := func() error {
+		now := t.Now()
+		if now.Before(until) {
+			return nil
+		}
+		err := t.take(ctx, now)
+		if err == nil {
+			until = now.Add(leaseTerm / 3)
+		}
+		return err
+	}
+	if err := renew(); err != nil {
+		return err
+	}
+	limiter := rate.NewLimiter(rate.Limit(perSecond), 1)
+	m.Now = t.Now
+	m.Wait = func(ctx context.Context) error {
+		if err := limiter.Wait(ctx); err != nil {
+			return err
+		}
+		return renew()
+	}
+	return errors.Join(do(&m), t.release(ctx))
+}
+
+func (t Turn) take(ctx context.Context, now time.Time) error {
+	mine, err := t.Leases.Lease(ctx, t.Name, t.Holder, now, leaseTerm)
+	if err == nil && !mine {
+		err = ErrBusy
+	}
+	return err
+}
+
+func (t Turn) release(ctx context.Context) error {
+	return t.Leases.Release(context.WithoutCancel(ctx), t.Name, t.Holder)
+}
+
+// Hold is for work that only reads: the lease is renewed beside it, and its context
+// ends with the lease; ErrBusy.
+func (t Turn) Hold(ctx context.Context, do func(ctx context.Context) error) error {
+	if err := t.take(ctx, t.Now()); err != nil {
+		return err
+	}
+	inner, cancel := context.WithCancelCause(ctx)
+	var renewing sync.WaitGroup
+	renewing.Go(func() {
+		tick := time.NewTicker(leaseTerm / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-inner.Done():
+				return
+			case <-tick.C:
+				if err := t.take(inner, t.Now()); errors.Is(err, ErrBusy) {
+					cancel(err) // another error is the store's: the next try may do
+				}
+			}
+		}
+	})
+	err := do(inner)
+	if cause := context.Cause(inner); errors.Is(cause, ErrBusy) {
+		err = cause
+	}
+	cancel(nil)
+	renewing.Wait()
+	return errors.Join(err, t.release(ctx))
+}
