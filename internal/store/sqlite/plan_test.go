@@ -39,6 +39,10 @@ var whole = map[string]string{
 	"cards":       "an import compares all digests",
 	"merged":      "pupils' records that were merged, by an index of those alone",
 	"ezhd_logins": "an import compares all digests",
+	"CONSTANT":    "no table: a question that is answered with one row",
+	"whose":       "a subquery: the records of whoever holds one account",
+	"a":           "a subquery: the accounts of one person",
+	"x":           "an hour's pruning of duplicates: groups that somebody ordered, or that were repaired",
 }
 
 var (
