@@ -140,8 +140,10 @@ func (v *visit) signInFirst() {
 		return
 	}
 	v.state.Next = ""
-	if r := v.Request; r.Method == http.MethodGet && len(r.URL.Path) <= 256 {
-		v.state.Next = r.URL.Path
+	// As it was escaped: with a slash or a backslash in the clear it may be another
+	// page, or another site's.
+	if at := v.Request.URL.EscapedPath(); v.Request.Method == http.MethodGet && len(at) <= 256 {
+		v.state.Next = at
 	}
 	if v.keep() {
 		v.To(address + "/sign-in")

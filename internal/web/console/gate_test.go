@@ -144,6 +144,19 @@ func TestTheWayIn(t *testing.T) {
 	goes(t, s.person(teacher).Get("/console/codes"), "/console")
 }
 
+// TestTheWayInStaysHere: where somebody was going when the code was asked for is a
+// page of ours, whatever its address was made to look like.
+func TestTheWayInStaysHere(t *testing.T) {
+	s := newSite(t, nil)
+	for _, path := range []string{"/console/wifi/..%2F..%2F%5Cevil.example", "/console/wifi/..%2F..%2F%2Fevil.example", "/console/wifi/49%3Fa=b"} {
+		g := s.person(operator)
+		goes(t, g.Get(path), "/console/sign-in")
+		s.now = s.now.Add(time.Minute)
+		goes(t, g.Post("/console/sign-in", "code", s.code()), path)
+		goes(t, g.Get(path+"?lang=en"), path) // the same page in the other language
+	}
+}
+
 // TestWrongCodes: wrong, replayed and skewed codes, and how soon they cost a wait.
 func TestWrongCodes(t *testing.T) {
 	s := newSite(t, nil)
