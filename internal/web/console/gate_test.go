@@ -236,7 +236,7 @@ func TestEnrolment(t *testing.T) {
 	if !strings.Contains(s.log.String(), "recovery code") {
 		t.Error("the log does not tell of a recovery code")
 	}
-	s.factors[operator.ID] = factor.Factor{Secret: secret, Recovery: make([][]byte, 2)}
+	s.factors[operator.ID] = factor.Factor{Secret: secret, Since: s.factors[operator.ID].Since, Recovery: make([][]byte, 2)}
 	holds(t, lost.Get("/console"), http.StatusOK, "Осталось резервных кодов: 2")
 }
 
@@ -290,6 +290,25 @@ func TestElevationEnds(t *testing.T) {
 	thief := webtest.NewGuest(t, s.f)
 	thief.Cookies = before
 	holds(t, thief.Get("/console"), http.StatusOK, "Войти через mos.ru")
+}
+
+// TestLostPhone: with the app that somebody lost goes what it had opened; whoever
+// invites himself stays, for he has to read the code.
+func TestLostPhone(t *testing.T) {
+	s := newSite(t, nil)
+	s.factors[curator.ID] = factor.Factor{Secret: secret, Since: s.now.Add(-time.Hour)}
+	s.factors[operator.ID] = factor.Factor{Secret: secret, Since: s.now.Add(-time.Hour)}
+	thief, g := s.role(rights.Curator), s.role(rights.Operator)
+	goes(t, g.Post("/console/rights/enrol", "person", curator.ID.String()), "/console/rights")
+	goes(t, thief.Get("/console"), "/console/sign-in")
+	holds(t, thief.Get("/console/sign-in"), http.StatusOK, "Код подключения")
+	s.factors[curator.ID] = factor.Factor{Secret: secret, Since: s.now} // another app
+	goes(t, thief.Get("/console/launch"), "/console/sign-in")
+
+	other := s.role(rights.Operator)
+	goes(t, g.Post("/console/rights/enrol", "person", operator.ID.String()), "/console/rights")
+	holds(t, g.Get("/console/rights"), http.StatusOK, "Код подключения")
+	goes(t, other.Get("/console/rights"), "/console/sign-in")
 }
 
 // TestBreakGlass opens the console, for itself alone, until the password is another
