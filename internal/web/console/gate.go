@@ -130,7 +130,7 @@ func (c *room) guard(p page) func(*web.Visit) {
 			v.signInFirst()
 		case !v.rights.May(p.may):
 			v.missing()
-		case !v.touch():
+		case !p.alone && !v.touch():
 		default:
 			v.action, v.scope = p.may, v.rights.In(p.may)
 			p.do(v)
