@@ -219,8 +219,8 @@ func (r schoolRolls) Deadlines(ctx context.Context, id person.SchoolID) (census.
 }
 
 // SetDeadlines implements console.Rolls.
-func (r schoolRolls) SetDeadlines(ctx context.Context, id person.SchoolID, d census.Deadlines, by identity.PersonID, now time.Time) error {
-	return r.d.db.Rolls().SetDeadlines(ctx, id, d, by, now)
+func (r schoolRolls) SetDeadlines(ctx context.Context, id person.SchoolID, d census.Deadlines, now time.Time, line map[string]any) error {
+	return r.d.db.Rolls().SetDeadlines(ctx, id, d, now, line)
 }
 
 // Account implements console.Rolls.

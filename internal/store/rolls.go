@@ -97,8 +97,8 @@ func (r *Rolls) Deadlines(ctx context.Context, school person.SchoolID) (census.D
 	return d, nil
 }
 
-// SetDeadlines writes them; by is who does, for the trail.
-func (r *Rolls) SetDeadlines(ctx context.Context, school person.SchoolID, d census.Deadlines, by identity.PersonID, now time.Time) error {
+// SetDeadlines writes them. line is added to what the audit trail says.
+func (r *Rolls) SetDeadlines(ctx context.Context, school person.SchoolID, d census.Deadlines, now time.Time, line map[string]any) error {
 	err := r.db.write(ctx, func(t *tx) error {
 		err := t.exec(`INSERT INTO school_deadlines (school, staff, pupils, parents) VALUES (?, ?, ?, ?)
 			ON CONFLICT (school) DO UPDATE SET staff = excluded.staff, pupils = excluded.pupils, parents = excluded.parents`,
@@ -106,7 +106,7 @@ func (r *Rolls) SetDeadlines(ctx context.Context, school person.SchoolID, d cens
 		if err != nil {
 			return err
 		}
-		return t.auditJSON(now, "school_deadlines", by, map[string]any{"school": school, "staff": d[0], "pupils": d[1], "parents": d[2]})
+		return t.auditJSON(now, "school_deadlines", identity.PersonID{}, with(line, map[string]any{"school": school, "staff": d[0], "pupils": d[1], "parents": d[2]}))
 	})
 	if err != nil {
 		return fmt.Errorf("write a school's deadlines: %w", err)

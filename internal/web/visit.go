@@ -53,7 +53,8 @@ func (v *Visit) switchLanguage() {
 func (v *Visit) here() string {
 	q := v.Request.URL.Query()
 	q.Del("lang")
-	to := url.URL{Path: "/" + strings.TrimLeft(v.Request.URL.Path, `/\`), RawQuery: q.Encode()}
+	at := v.Request.URL
+	to := url.URL{Path: "/" + strings.TrimLeft(at.Path, `/\`), RawPath: at.RawPath, RawQuery: q.Encode()}
 	return to.String()
 }
 

@@ -195,6 +195,7 @@ type page struct {
 	do     func(*visit)
 	may    rights.Action // what it is: nobody without it gets there
 	costly bool          // see web.Page
+	alone  bool          // asks for itself again by and by: showing it is no use of administration
 	back   string
 	body   int64
 }

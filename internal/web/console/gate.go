@@ -14,13 +14,14 @@ import (
 
 // state is what a session keeps of the console.
 //
-//	(a person) ─ code of the app ─► elevated ─ leave, idle, longest, rights gone ─► (a person)
+//	(a person) ─ code of the app ─► elevated ─ leave, idle, longest, rights or app gone ─► (a person)
 //	             new name of the session
 //	(nobody) ─ break-glass password ─► elevated, for the console alone ─ the same, another password ─► (nobody)
 type state struct {
 	Known  bool      // has rights: the way here is shown
 	Begun  time.Time // of the elevation; zero: not elevated
 	Seen   time.Time // when it was last used, more or less
+	App    time.Time // when the app was connected that opened it
 	Glass  time.Time // of the break-glass password that opened it; zero: a person
 	Secret []byte    // of an app that is being connected
 	Codes  []string  // recovery codes that are to be noted down
@@ -72,12 +73,28 @@ func (c *room) arrive(v *web.Visit) (*visit, bool) {
 	if err == nil && s != nil {
 		here.rights, err = c.rightsOf(here)
 	}
+	if err == nil && s != nil {
+		err = here.checkApp()
+	}
 	if err != nil {
 		v.Broken("an administrator's rights cannot be read", err)
 		return nil, false
 	}
 	c.remember(here)
 	return here, true
+}
+
+// checkApp ends an elevation whose app was replaced since: it was lost, perhaps to
+// somebody who has come in.
+func (v *visit) checkApp() error {
+	if v.state.Begun.IsZero() || !v.state.Glass.IsZero() || v.rights.None() {
+		return nil
+	}
+	f, err := v.o.Factors.Find(v.Request.Context(), v.person())
+	if !f.Since.Equal(v.state.App) {
+		v.state.Begun = time.Time{}
+	}
+	return err
 }
 
 // rightsOf is what the visitor may at this moment.
@@ -113,7 +130,7 @@ func (c *room) guard(p page) func(*web.Visit) {
 			v.signInFirst()
 		case !v.rights.May(p.may):
 			v.missing()
-		case !v.touch():
+		case !p.alone && !v.touch():
 		default:
 			v.action, v.scope = p.may, v.rights.In(p.may)
 			p.do(v)
@@ -140,8 +157,10 @@ func (v *visit) signInFirst() {
 		return
 	}
 	v.state.Next = ""
-	if r := v.Request; r.Method == http.MethodGet && len(r.URL.Path) <= 256 {
-		v.state.Next = r.URL.Path
+	// As it was escaped: with a slash or a backslash in the clear it may be another
+	// page, or another site's.
+	if at := v.Request.URL.EscapedPath(); v.Request.Method == http.MethodGet && len(at) <= 256 {
+		v.state.Next = at
 	}
 	if v.keep() {
 		v.To(address + "/sign-in")

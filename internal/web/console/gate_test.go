@@ -144,6 +144,19 @@ func TestTheWayIn(t *testing.T) {
 	goes(t, s.person(teacher).Get("/console/codes"), "/console")
 }
 
+// TestTheWayInStaysHere: where somebody was going when the code was asked for is a
+// page of ours, whatever its address was made to look like.
+func TestTheWayInStaysHere(t *testing.T) {
+	s := newSite(t, nil)
+	for _, path := range []string{"/console/wifi/..%2F..%2F%5Cevil.example", "/console/wifi/..%2F..%2F%2Fevil.example", "/console/wifi/49%3Fa=b"} {
+		g := s.person(operator)
+		goes(t, g.Get(path), "/console/sign-in")
+		s.now = s.now.Add(time.Minute)
+		goes(t, g.Post("/console/sign-in", "code", s.code()), path)
+		goes(t, g.Get(path+"?lang=en"), path) // the same page in the other language
+	}
+}
+
 // TestWrongCodes: wrong, replayed and skewed codes, and how soon they cost a wait.
 func TestWrongCodes(t *testing.T) {
 	s := newSite(t, nil)
@@ -223,7 +236,7 @@ func TestEnrolment(t *testing.T) {
 	if !strings.Contains(s.log.String(), "recovery code") {
 		t.Error("the log does not tell of a recovery code")
 	}
-	s.factors[operator.ID] = factor.Factor{Secret: secret, Recovery: make([][]byte, 2)}
+	s.factors[operator.ID] = factor.Factor{Secret: secret, Since: s.factors[operator.ID].Since, Recovery: make([][]byte, 2)}
 	holds(t, lost.Get("/console"), http.StatusOK, "Осталось резервных кодов: 2")
 }
 
@@ -277,6 +290,25 @@ func TestElevationEnds(t *testing.T) {
 	thief := webtest.NewGuest(t, s.f)
 	thief.Cookies = before
 	holds(t, thief.Get("/console"), http.StatusOK, "Войти через mos.ru")
+}
+
+// TestLostPhone: with the app that somebody lost goes what it had opened; whoever
+// invites himself stays, for he has to read the code.
+func TestLostPhone(t *testing.T) {
+	s := newSite(t, nil)
+	s.factors[curator.ID] = factor.Factor{Secret: secret, Since: s.now.Add(-time.Hour)}
+	s.factors[operator.ID] = factor.Factor{Secret: secret, Since: s.now.Add(-time.Hour)}
+	thief, g := s.role(rights.Curator), s.role(rights.Operator)
+	goes(t, g.Post("/console/rights/enrol", "person", curator.ID.String()), "/console/rights")
+	goes(t, thief.Get("/console"), "/console/sign-in")
+	holds(t, thief.Get("/console/sign-in"), http.StatusOK, "Код подключения")
+	s.factors[curator.ID] = factor.Factor{Secret: secret, Since: s.now} // another app
+	goes(t, thief.Get("/console/launch"), "/console/sign-in")
+
+	other := s.role(rights.Operator)
+	goes(t, g.Post("/console/rights/enrol", "person", operator.ID.String()), "/console/rights")
+	holds(t, g.Get("/console/rights"), http.StatusOK, "Код подключения")
+	goes(t, other.Get("/console/rights"), "/console/sign-in")
 }
 
 // TestBreakGlass opens the console, for itself alone, until the password is another

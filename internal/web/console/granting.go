@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"schoolbridge/internal/factor"
 	"schoolbridge/internal/identity"
@@ -241,6 +242,9 @@ func (v *visit) newInvitation(id identity.PersonID) bool {
 		return false
 	}
 	v.state.Once = &once{Person: id, Code: code, Expires: expires}
+	if id == v.person() { // stays in, to read the code
+		v.state.App = time.Time{}
+	}
 	return v.keep()
 }
 

@@ -40,9 +40,9 @@ type Rolls interface {
 	Schools(scope rights.Scope) []person.School
 	// Roll is who is to have an account there today, and who has one.
 	Roll(ctx context.Context, id person.SchoolID, now time.Time) ([]census.Listed, error)
-	// Deadlines are the school's own; Set writes them.
+	// Deadlines are the school's own; Set writes them, and line into the trail.
 	Deadlines(ctx context.Context, id person.SchoolID) (census.Deadlines, error)
-	SetDeadlines(ctx context.Context, id person.SchoolID, d census.Deadlines, by identity.PersonID, now time.Time) error
+	SetDeadlines(ctx context.Context, id person.SchoolID, d census.Deadlines, now time.Time, line map[string]any) error
 	// Account is whose an account is, and since when; zero where that is not known.
 	Account(id identity.PersonID) (login identity.Login, since time.Time)
 }
@@ -198,7 +198,7 @@ func (v *visit) launchDates() {
 		}
 		dates[i] = d
 	}
-	if err := v.o.Rolls.SetDeadlines(v.Request.Context(), school.ID, dates, v.person(), v.Now); err != nil {
+	if err := v.o.Rolls.SetDeadlines(v.Request.Context(), school.ID, dates, v.Now, v.line()); err != nil {
 		v.Broken("a school's deadlines cannot be kept", err)
 		return
 	}
@@ -298,16 +298,14 @@ func (v *visit) launchMissing() {
 	q := v.Request.URL.Query()
 	p := missingPage{Name: cmp.Or(school.Name, string(school.ID)), Address: launchPath(school.ID), Whole: q.Has("whole"), Today: v.Now.In(v.o.Zone).Format("02.01.2006"),
 		Export: v.rights.In(rights.Export).Covers(school.ID)}
-	group := q.Get("group")
+	group, known := q.Get("group"), false
 	for _, l := range roll {
-		if l.Account {
-			continue
-		}
 		at := census.Group{Role: l.Role}
 		if l.Role != person.RoleStaff {
 			at.Class = l.Place
 		}
-		if !p.Whole && groupName(at) != group {
+		known = known || groupName(at) == group
+		if l.Account || !p.Whole && groupName(at) != group {
 			continue
 		}
 		if n := len(p.Parts); n == 0 || p.Parts[n-1].Staff != (l.Role == person.RoleStaff) || p.Parts[n-1].Class != at.Class {
@@ -316,6 +314,9 @@ func (v *visit) launchMissing() {
 		part := &p.Parts[len(p.Parts)-1]
 		part.People = append(part.People, l)
 		p.All++
+	}
+	if !known { // what somebody typed comes not into the trail
+		group = ""
 	}
 	if !v.read("launch missing", map[string]any{"school": school.ID, "group": group, "found": p.All}) {
 		return

@@ -426,6 +426,10 @@ func (v *visit) undo() {
 		return
 	}
 	stem := v.Request.PathValue("id")
+	if _, _, ok := queue.Prefix(stem); !ok { // it is where the answer leads
+		v.missing()
+		return
+	}
 	err := v.o.Cases.Undo(v.Request.Context(), v.scope, form.Get("decision"), v.by(), v.Now)
 	if err != nil && !errors.Is(err, queue.ErrUndone) {
 		v.notDecided(stem, CaseAnswer{}, err)

@@ -267,6 +267,7 @@ func TestDecide(t *testing.T) {
 	c := s.role(rights.Curator)
 	webtest.Holds(t, c.Post("/console/queue/"+own.Stem, "case", own.ID, "verb", "bind", "what", "kadry:k1"), http.StatusConflict, "Пока вы смотрели, вопрос решили", "orlovami")
 	webtest.Holds(t, c.Get("/console/queue"), 200, "!Решение записано")
+	webtest.Holds(t, g.Post("/console/queue/..%2F..%2F%5Cevil.example/undo", "decision", "d1"), 404)
 	webtest.Goes(t, g.Post("/console/queue/"+own.Stem+"/undo", "decision", "d1"), "/console/queue/"+own.Stem)
 	webtest.Holds(t, g.Get("/console/queue/"+own.Stem), 200, "!Решение записано", `name="verb"`)
 	webtest.Holds(t, g.Post("/console/queue/"+own.Stem+"/undo", "decision", "d9"), 404)

@@ -168,7 +168,16 @@ func (v *visit) elevate() {
 	case v.state.Next != "":
 		to, v.state.Next = v.state.Next, ""
 	}
-	v.state.Known, v.state.Begun, v.state.Seen = true, v.Now, v.Now
+	f, err := v.o.Factors.Find(v.Request.Context(), v.person())
+	if err != nil {
+		v.Broken("a second factor cannot be read", err)
+		return
+	}
+	if !f.Enrolled() { // forgotten at this moment
+		v.To(address + "/sign-in")
+		return
+	}
+	v.state.Known, v.state.Begun, v.state.Seen, v.state.App = true, v.Now, v.Now, f.Since
 	if v.begin(v.session.Record) {
 		v.To(to)
 	}

@@ -12,7 +12,7 @@ import (
 
 // health is the part that says how the installation is.
 var health = part{
-	pages:  map[string]page{"GET /console/system": {do: (*visit).system, may: rights.SeeHealth}},
+	pages:  map[string]page{"GET /console/system": {do: (*visit).system, may: rights.SeeHealth, alone: true}},
 	nav:    entry{"/console/system", "system.title", "check", rights.SeeHealth},
 	glance: (*visit).healthGlance,
 	words:  wordsSystem,
