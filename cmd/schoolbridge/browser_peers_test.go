@@ -278,7 +278,7 @@ func TestFormInChromium(t *testing.T) {
 	tab.Press(ourButton)
 	tab.Reads("Активация прошла успешно!", "evann")
 	tab.Await("#place-pc .state.ready")
-	tab.Press(".top a.tool")
+	tab.Press(".top a[hreflang=en]")
 	tab.Reads("Activation succeeded!", "evann")
 	tab.Shot("flow-form-success-en")
 }

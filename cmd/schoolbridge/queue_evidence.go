@@ -53,7 +53,7 @@ func (q *queueDesk) sideBySide(item *queue.Item, e *evidence) error {
 	fmt.Fprintf(q.std.out, "%s: %s (%s)\n\n", item.ID, printable(q.question(item)), q.state(item))
 	head := []string{""}
 	for _, s := range e.sides {
-		head = append(head, s.Source)
+		head = append(head, printable(s.Source))
 	}
 	rows, err := table.New(q.std.out, "table", "", head)
 	if err != nil {
