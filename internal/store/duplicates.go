@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -267,9 +268,9 @@ func (d Duplicates) Prune(ctx context.Context, before time.Time) error {
 	if err == nil {
 		err = d.db.write(ctx, func(t *tx) error {
 			err := t.exec("DELETE FROM duplicate_orders WHERE target = ? AND stopped <> '' AND at < ?", d.target, micros(before))
-			const loose = ` WHERE plan = '' AND NOT EXISTS (SELECT 1 FROM repairs r WHERE r.target = x.target AND r.id = x.id)
+			const loose = ` WHERE x.target = ? AND x.plan = '' AND NOT EXISTS (SELECT 1 FROM repairs r WHERE r.target = x.target AND r.id = x.id)
 				AND NOT EXISTS (SELECT 1 FROM duplicate_orders o WHERE o.target = x.target AND o.id = x.id)`
-			return errors.Join(err, t.exec("DELETE FROM duplicate_members AS x"+loose), t.exec("DELETE FROM duplicate_schools AS x"+loose))
+			return errors.Join(err, t.exec("DELETE FROM duplicate_members AS x"+loose, d.target), t.exec("DELETE FROM duplicate_schools AS x"+loose, d.target))
 		})
 	}
 	if err != nil {
@@ -283,10 +284,9 @@ func (d Duplicates) Prune(ctx context.Context, before time.Time) error {
 func (t *tx) eraseDuplicates(id identity.PersonID) error {
 	type group struct{ target, plan, id string }
 	var list []group
-	err := t.each(`SELECT m.target, m.plan, m.id FROM duplicate_members m JOIN (
-		SELECT target, object FROM targets WHERE person = ? AND object IS NOT NULL UNION
-		SELECT c.target, c.object FROM bindings b JOIN claims c ON c.kind = b.kind AND c.key = b.key WHERE b.person = ?) a
-		ON m.target = a.target AND m.object = a.object`, []any{id[:], id[:]}, func(scan func(...any) error) error {
+	err := t.each(`SELECT m.target, m.plan, m.id FROM targets a JOIN duplicate_members m ON m.target = a.target AND m.object = a.object WHERE a.person = ? AND a.object IS NOT NULL
+		UNION SELECT m.target, m.plan, m.id FROM bindings b JOIN claims c ON c.kind = b.kind AND c.key = b.key
+		JOIN duplicate_members m ON m.target = c.target AND m.object = c.object WHERE b.person = ?`, []any{id[:], id[:]}, func(scan func(...any) error) error {
 		var g group
 		err := scan(&g.target, &g.plan, &g.id)
 		list = append(list, g)
@@ -308,13 +308,21 @@ func (t *tx) eraseDuplicates(id identity.PersonID) error {
 // Schools gives the schools of whoever owns an account, or whose record it is
 // claimed for, with those where they were before.
 func (r *Repairs) Schools(ctx context.Context, account duplicates.GUID) (list []person.SchoolID, err error) {
-	const whose = `WITH whose (kind, key) AS (SELECT b.kind, b.key FROM targets t JOIN bindings b ON b.person = t.person WHERE t.target = ? AND t.object = ?
-		UNION SELECT c.kind, c.key FROM claims c WHERE c.target = ? AND c.object = ?
-		UNION SELECT o.kind, o.key FROM claims c JOIN bindings b ON b.kind = c.kind AND b.key = c.key AND c.kind <> 3 JOIN bindings o ON o.person = b.person WHERE c.target = ? AND c.object = ?)
-		SELECT school FROM employments JOIN whose USING (key) WHERE kind = 1 UNION SELECT school FROM enrolments JOIN whose USING (key) WHERE kind = 2`
+	var parts []string
+	var args []any
+	for _, k := range []*registry{registries[person.RecordEmployment], registries[person.RecordEnrolment]} {
+		for _, whose := range []string{
+			"targets a JOIN bindings b ON b.person = a.person",
+			"claims a JOIN claims b ON b.target = a.target AND b.object = a.object",
+			"claims a JOIN bindings h ON h.kind = a.kind AND h.key = a.key AND a.kind <> 3 JOIN bindings b ON b.person = h.person",
+		} { // a plus keeps the engine from looking through all of a kind
+			parts = append(parts, "SELECT r.school FROM "+whose+" JOIN "+k.table+" r ON r.key = b.key WHERE +b.kind = ? AND a.target = ? AND a.object = ?")
+			args = append(args, k.kind, r.target, account[:])
+		}
+	}
 	err = r.db.read(ctx, func(t *tx) error {
 		list = nil
-		return t.each(whose, []any{r.target, account[:], r.target, account[:], r.target, account[:]}, func(scan func(...any) error) error {
+		return t.each(strings.Join(parts, " UNION "), args, func(scan func(...any) error) error {
 			var s person.SchoolID
 			err := scan(&s)
 			list = append(list, s)

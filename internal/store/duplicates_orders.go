@@ -200,7 +200,7 @@ func (d Duplicates) dropOrder(t *tx, id string) error {
 // Cut implements duplicates.Desk.
 func (d Duplicates) Cut(ctx context.Context) (cut bool, err error) {
 	err = d.db.read(ctx, func(t *tx) error {
-		return t.row("SELECT EXISTS (SELECT 1 FROM repairs WHERE target = ? AND phase IN (?, ?))", d.target, duplicates.PhaseApplying, duplicates.PhaseUndoing).Scan(&cut)
+		return t.row("SELECT COUNT(*) > 0 FROM repairs WHERE target = ? AND phase IN (?, ?)", d.target, duplicates.PhaseApplying, duplicates.PhaseUndoing).Scan(&cut)
 	})
 	if err != nil {
 		return false, fmt.Errorf("look for repairs that were cut off: %w", err)

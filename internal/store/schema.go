@@ -282,6 +282,7 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE INDEX duplicate_orders_at ON duplicate_orders (target, stopped, at, id)`,
 	// How many accounts a repair disables; -1: an older version has not counted.
 	`ALTER TABLE repairs ADD COLUMN disabling {int} NOT NULL DEFAULT -1`,
+	`CREATE INDEX repairs_phase ON repairs (target, phase)`,
 	`CREATE INDEX repairs_made ON repairs (target, made, id)`,
 }}}
 
