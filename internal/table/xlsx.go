@@ -127,3 +127,11 @@ func (b *Workbook) Close() error {
 	}
 	return errors.Join(err, b.book.Close())
 }
+
+// Abandon gives a table up that cannot be finished: nothing more is written, and
+// what a workbook had put aside goes.
+func Abandon(w Writer) {
+	if b, ok := w.(*Workbook); ok {
+		_ = b.book.Close() // there is nothing left to lose
+	}
+}

@@ -187,8 +187,13 @@ func (v *visit) keep() bool {
 	}
 	if err != nil {
 		v.Broken("a session cannot be kept", err)
+		return false
 	}
-	return err == nil
+	if s, _ := v.Found(); s == nil { // it was ended meanwhile
+		v.To(address)
+		return false
+	}
+	return true
 }
 
 // begin gives the session a new name, for it means more or less than before.

@@ -311,6 +311,23 @@ func TestLostPhone(t *testing.T) {
 	goes(t, other.Get("/console/rights"), "/console/sign-in")
 }
 
+// TestEndedMeanwhile: a session that another browser or a suspension ends while a
+// page is made does nothing more.
+func TestEndedMeanwhile(t *testing.T) {
+	var s *site
+	s = newSite(t, nil, part{pages: map[string]page{"GET /console/ended": {may: rights.Manage, do: func(v *visit) {
+		for _, kept := range s.shelf.All() {
+			if err := s.shelf.End(t.Context(), kept.Handle); err != nil {
+				t.Error(err)
+			}
+		}
+		if v.keep() {
+			t.Error("a session that has ended is kept")
+		}
+	}}}})
+	goes(t, s.role(rights.Operator).Get("/console/ended"), "/console")
+}
+
 // TestBreakGlass opens the console, for itself alone, until the password is another
 // one; nobody misses it.
 func TestBreakGlass(t *testing.T) {

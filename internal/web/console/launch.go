@@ -332,7 +332,7 @@ func (v *visit) launchFile() {
 	}
 	name := v.Request.PathValue("file")
 	list, format, _ := strings.Cut(name, ".")
-	if list != "missing" && list != "activated" || format != "csv" && format != "xlsx" {
+	if list != "missing" && list != "activated" || fileTypes[format] == "" {
 		v.missing()
 		return
 	}
@@ -351,24 +351,15 @@ func (v *visit) launchFile() {
 	if !v.read("launch file", map[string]any{"school": school.ID, "file": name, "found": len(roll)}, unique(whom)...) {
 		return
 	}
-	head := v.Writer.Header()
-	head.Set("Content-Type", map[string]string{"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}[format])
-	head.Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	if err := v.launchRows(list, format, roll); err != nil {
-		v.Log().Warn("web: a list was not handed out whole", "error", err)
-	}
-}
-
-// launchRows writes the list.
-func (v *visit) launchRows(list, format string, roll []census.Listed) error {
 	header := []string{v.Text("missing.role"), v.Text("missing.class"), v.Text("missing.fio"), v.Text("missing.record")}
 	if list == "activated" {
 		header = append(header, v.Text("missing.login"), v.Text("missing.since"))
 	}
-	rows, err := table.New(v.Writer, format, v.Text("missing.sheet."+list), header)
-	if err != nil {
-		return err
-	}
+	v.handOut(list, format, v.Text("missing.sheet."+list), header, func(rows table.Writer) error { return v.launchRows(rows, list, roll) })
+}
+
+// launchRows writes the list.
+func (v *visit) launchRows(rows table.Writer, list string, roll []census.Listed) error {
 	for _, l := range roll {
 		cells := []any{v.Text("missing.role." + l.Role.String()), l.Place, l.FIO, string(l.Record.ID)}
 		if list == "activated" {
@@ -379,5 +370,5 @@ func (v *visit) launchRows(list, format string, roll []census.Listed) error {
 			return err
 		}
 	}
-	return rows.Close()
+	return nil
 }

@@ -33,15 +33,14 @@ var troubles = part{
 	nav: entry{address: problemsAddress, title: "problems.nav", icon: "alert", may: rights.SeePeople},
 	pages: map[string]page{
 		"GET " + problemsAddress:           {do: (*visit).problems, may: rights.SeePeople},
-		"GET " + problemsAddress + ".csv":  {do: func(v *visit) { v.problemsFile("csv", "text/csv; charset=utf-8") }, may: rights.Export, costly: true},
-		"GET " + problemsAddress + ".xlsx": {do: func(v *visit) { v.problemsFile("xlsx", sheetType) }, may: rights.Export, costly: true},
+		"GET " + problemsAddress + ".csv":  {do: func(v *visit) { v.problemsFile("csv") }, may: rights.Export, costly: true},
+		"GET " + problemsAddress + ".xlsx": {do: func(v *visit) { v.problemsFile("xlsx") }, may: rights.Export, costly: true},
 	},
 	words: wordsProblems,
 	there: func(o *Options) bool { return o.Problems != nil },
 }
 
 const (
-	sheetType = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 	// problemRows are on a page, printedRows on one to be printed, filedRows are read
 	// at once for a file.
 	problemRows, printedRows, filedRows = 50, 1000, 500
@@ -218,7 +217,7 @@ var problemsHead = []string{"problems.col.id", "problems.col.school", "problems.
 	"problems.col.code", "problems.col.meaning", "problems.col.who", "problems.col.remedy", "problems.col.when"}
 
 // problemsFile gives all of a list as a file.
-func (v *visit) problemsFile(format, kind string) {
+func (v *visit) problemsFile(format string) {
 	q, _, ok := v.problemsAsk()
 	board, _, _ := v.o.Problems.Board()
 	switch {
@@ -238,19 +237,11 @@ func (v *visit) problemsFile(format, kind string) {
 	if q.Behind {
 		head = append(head, v.Text("problems.col.deadline"), v.Text("problems.col.late"))
 	}
-	h := v.Writer.Header()
-	h.Set("Content-Type", kind)
-	h.Set("Content-Disposition", `attachment; filename="problems-`+board.Today().String()+"."+format+`"`)
-	if err := v.writeProblems(v.Request.Context(), board, q, format, head); err != nil && v.Request.Context().Err() == nil {
-		v.Log().Error("web: a list of problems cannot be written", "error", err)
-	}
+	v.handOut("problems-"+board.Today().String(), format, v.Text("problems.title"), head,
+		func(rows table.Writer) error { return v.writeProblems(v.Request.Context(), rows, board, q) })
 }
 
-func (v *visit) writeProblems(ctx context.Context, board *census.Board, q census.Query, format string, head []string) error {
-	rows, err := table.New(v.Writer, format, v.Text("problems.title"), head)
-	if err != nil {
-		return err
-	}
+func (v *visit) writeProblems(ctx context.Context, rows table.Writer, board *census.Board, q census.Query) error {
 	for from, more := 0, true; more; {
 		items, next, err := board.Page(ctx, v.o.Problems, q, from, filedRows)
 		if err != nil {
@@ -268,5 +259,5 @@ func (v *visit) writeProblems(ctx context.Context, board *census.Board, q census
 		}
 		from, more = next, next > 0
 	}
-	return rows.Close()
+	return nil
 }

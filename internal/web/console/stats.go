@@ -362,29 +362,22 @@ func (v *visit) categories(line census.Line, today person.Date) []categoryRow {
 }
 
 // statsCSV and statsXLSX are GET /console/stats.csv and .xlsx.
-func (v *visit) statsCSV() { v.statsFile("csv", "text/csv; charset=utf-8") }
-func (v *visit) statsXLSX() {
-	v.statsFile("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-}
+func (v *visit) statsCSV()  { v.statsFile("csv") }
+func (v *visit) statsXLSX() { v.statsFile("xlsx") }
 
 // statsFile is the table as a file, in the columns that people know, whose names are
 // the same in every language.
-func (v *visit) statsFile(format, kind string) {
+func (v *visit) statsFile(format string) {
 	figures, ok := v.figures()
 	if !ok {
 		return
 	}
-	head := v.Writer.Header()
-	head.Set("Content-Type", kind)
-	head.Set("Content-Disposition", `attachment; filename="statistics-`+figures.Day.String()+"."+format+`"`)
-	rows, err := table.New(v.Writer, format, v.Text("stats.title"), census.Head)
-	for i := 0; i < len(figures.Lines) && err == nil; i++ {
-		err = rows.Row(figures.Lines[i].Cells()...)
-	}
-	if err == nil {
-		err = rows.Close()
-	}
-	if err != nil && v.Request.Context().Err() == nil {
-		v.Log().Error("web: the statistics cannot be written", "error", err)
-	}
+	v.handOut("statistics-"+figures.Day.String(), format, v.Text("stats.title"), census.Head, func(rows table.Writer) error {
+		for i := range figures.Lines {
+			if err := rows.Row(figures.Lines[i].Cells()...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
