@@ -29,7 +29,7 @@ var launch = part{
 		"GET /console/launch/{school}/missing":     {do: (*visit).launchMissing, may: rights.SeePeople},
 		"GET /console/launch/{school}/file/{file}": {do: (*visit).launchFile, may: rights.Export, costly: true},
 	},
-	nav:   entry{"/console/launch", "launch.title", "check", rights.SeePeople},
+	nav:   entry{"/console/launch", "launch.title", "mail", rights.SeePeople},
 	words: wordsLaunch,
 	there: func(o *Options) bool { return o.Rolls != nil },
 }
