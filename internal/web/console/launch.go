@@ -284,7 +284,7 @@ type missingPart struct {
 }
 
 // launchMissing lists who is to have an account and has none: one class or the
-// staff, or with ?whole all of them, for the printer.
+// staff, or without one all of them, for the printer.
 func (v *visit) launchMissing() {
 	school, ok := v.launched()
 	if !ok {
@@ -296,7 +296,7 @@ func (v *visit) launchMissing() {
 		return
 	}
 	q := v.Request.URL.Query()
-	p := missingPage{Name: cmp.Or(school.Name, string(school.ID)), Address: launchPath(school.ID), Whole: q.Has("whole"), Today: v.Now.In(v.o.Zone).Format("02.01.2006"),
+	p := missingPage{Name: cmp.Or(school.Name, string(school.ID)), Address: launchPath(school.ID), Whole: !q.Has("group"), Today: v.Now.In(v.o.Zone).Format("02.01.2006"),
 		Export: v.rights.In(rights.Export).Covers(school.ID)}
 	group := q.Get("group")
 	for _, l := range roll {
