@@ -246,7 +246,7 @@ schoolbridge demo: invented people, loopback only
   LDAP      ldap://127.0.0.1:3389 (StartTLS), ldaps://127.0.0.1:3636, base {base}
   RADIUS    127.0.0.1:1812 (sign-in), 1813 (accounting), 2083 (RadSec), secret {secret}
   RadSec    a client comes with {radsec} and the key beside it
-  web       http://{web}/ (sign-in and activation), /readyz /metrics
+  web       http://{web}/ (sign-in and activation), /me (what people do themselves), /support (write to us), /readyz /metrics
   AD        ldap://{ad} (simulated; StartTLS, and TLS on the same port), base {ad-base}, administrator {ad-admin} / {ad-password}
   mos.ru    {sim}/ (simulated; this page lists its switches)
   config    {config}

@@ -10,7 +10,7 @@ var demoRussian = map[string]string{
 	"  RADIUS    127.0.0.1:1812 (sign-in), 1813 (accounting), 2083 (RadSec), secret {secret}":                                           "  RADIUS    127.0.0.1:1812 (вход), 1813 (учёт), 2083 (RadSec), секрет {secret}",
 	"  LDAP      ldap://127.0.0.1:3389 (StartTLS), ldaps://127.0.0.1:3636, base {base}":                                                 "  LDAP      ldap://127.0.0.1:3389 (StartTLS), ldaps://127.0.0.1:3636, корень {base}",
 	"  RadSec    a client comes with {radsec} and the key beside it":                                                                    "  RadSec    клиент приходит с сертификатом {radsec} и ключом рядом с ним",
-	"  web       http://{web}/ (sign-in and activation), /readyz /metrics":                                                              "  веб       http://{web}/ (вход и активация), /readyz /metrics",
+	"  web       http://{web}/ (sign-in and activation), /me (what people do themselves), /support (write to us), /readyz /metrics":     "  веб       http://{web}/ (вход и активация), /me (кабинет), /support (написать нам), /readyz /metrics",
 	"  AD        ldap://{ad} (simulated; StartTLS, and TLS on the same port), base {ad-base}, administrator {ad-admin} / {ad-password}": "  AD        ldap://{ad} (имитация; StartTLS и TLS на том же порту), корень {ad-base}, администратор {ad-admin} / {ad-password}",
 	"  mos.ru    {sim}/ (simulated; this page lists its switches)":                                                                      "  mos.ru    {sim}/ (имитация; на этой странице её переключатели)",
 	"  config    {config}": "  настройки {config}",

@@ -61,6 +61,9 @@ var icons = map[string]string{
 	"key":    `<circle cx="8" cy="15" r="4"/><path d="m11 12 8.5-8.5M16 7l3 3M13.5 9.5l2 2"/>`,
 	"home":   `<path d="M3.5 11 12 4l8.5 7M6 9.5V20h12V9.5M10 20v-5h4v5"/>`,
 	"twins":  `<circle cx="8" cy="8" r="3"/><circle cx="16" cy="8" r="3"/><path d="M2.5 19c.3-3.6 2.3-5.5 5.5-5.5 1.7 0 3.1.6 4 1.6.9-1 2.3-1.6 4-1.6 3.2 0 5.2 1.9 5.5 5.5"/>`,
+	"inbox":  `<path d="M3.5 13 6 5h12l2.5 8v6h-17zM3.5 13H9c.3 2 1.3 3 3 3s2.7-1 3-3h5.5"/>`,
+	"mail":   `<rect x="3" y="5" width="18" height="14" rx="1.5"/><path d="m3.5 7 8.5 6.5L20.5 7"/>`,
+	"pulse":  `<path d="M3 12h4l2.5-6 4.5 12 2.5-6H21"/>`,
 	"lock":   `<rect x="5" y="11" width="14" height="9" rx="1.5"/><path d="M8 11V8a4 4 0 0 1 8 0v3"/>`,
 }
 

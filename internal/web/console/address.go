@@ -19,7 +19,7 @@ var addressing = part{
 		"GET /console/address":  {do: (*visit).address, may: rights.SeeStory},
 		"POST /console/address": {do: (*visit).had, may: rights.SeeStory, back: "/console/address"},
 	},
-	nav:   entry{"/console/address", "address.title", "wifi", rights.SeeStory},
+	nav:   entry{"/console/address", "address.title", "search", rights.SeeStory},
 	words: wordsAddress,
 	there: func(o *Options) bool { return o.Addresses != nil },
 }

@@ -28,11 +28,18 @@ type tile struct {
 // homePage is the first page of an administrator.
 type homePage struct {
 	Name  string
+	Seek  *seek // where somebody is looked for; nil: not by this visitor
 	Roles []held
 	Tiles []tile
 	Glass *glassUse // the break-glass account was used lately
 	Few   string    // how few recovery codes are left; "": enough
 	Own   bool      // a person, not the break-glass account
+}
+
+// seek is the field in which somebody is looked for, still empty.
+type seek struct {
+	Typed string
+	Done  bool
 }
 
 // held is a role with where.
@@ -91,6 +98,9 @@ func (v *visit) overview() {
 			h.Schools = append(h.Schools, names(id))
 		}
 		p.Roles = append(p.Roles, h)
+	}
+	if v.o.Stories != nil && v.rights.May(rights.SeePeople) {
+		p.Seek = &seek{}
 	}
 	p.Tiles = v.tiles()
 	if p.Own {

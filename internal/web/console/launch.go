@@ -29,7 +29,7 @@ var launch = part{
 		"GET /console/launch/{school}/missing":     {do: (*visit).launchMissing, may: rights.SeePeople},
 		"GET /console/launch/{school}/file/{file}": {do: (*visit).launchFile, may: rights.Export, costly: true},
 	},
-	nav:   entry{"/console/launch", "launch.title", "check", rights.SeePeople},
+	nav:   entry{"/console/launch", "launch.title", "mail", rights.SeePeople},
 	words: wordsLaunch,
 	there: func(o *Options) bool { return o.Rolls != nil },
 }
@@ -284,7 +284,7 @@ type missingPart struct {
 }
 
 // launchMissing lists who is to have an account and has none: one class or the
-// staff, or with ?whole all of them, for the printer.
+// staff, or without one all of them, for the printer.
 func (v *visit) launchMissing() {
 	school, ok := v.launched()
 	if !ok {
@@ -296,7 +296,7 @@ func (v *visit) launchMissing() {
 		return
 	}
 	q := v.Request.URL.Query()
-	p := missingPage{Name: cmp.Or(school.Name, string(school.ID)), Address: launchPath(school.ID), Whole: q.Has("whole"), Today: v.Now.In(v.o.Zone).Format("02.01.2006"),
+	p := missingPage{Name: cmp.Or(school.Name, string(school.ID)), Address: launchPath(school.ID), Whole: !q.Has("group"), Today: v.Now.In(v.o.Zone).Format("02.01.2006"),
 		Export: v.rights.In(rights.Export).Covers(school.ID)}
 	group, known := q.Get("group"), false
 	for _, l := range roll {

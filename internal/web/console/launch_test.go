@@ -135,7 +135,7 @@ func TestListsOfActivated(t *testing.T) {
 	s.noted()
 	webtest.Holds(t, g.Get("/console/launch/49/missing?group=class+9%D0%91"), 200, "Ёлкин", "!Белова", "!Еванова", "Всего: 1")
 	webtest.Holds(t, g.Get("/console/launch/49/missing?group=staff"), 200, "Еванова", "учитель", "!Ёлкин", "!Орлова")
-	webtest.Holds(t, g.Get("/console/launch/49/missing?whole"), 200, "Еванова", "Ёлкин", "Всего: 3")
+	webtest.Holds(t, g.Get("/console/launch/49/missing"), 200, "Еванова", "Ёлкин", "Всего: 3")
 	webtest.Holds(t, g.Get("/console/launch/49/missing?group=class+1"), 200, "Здесь активировали все")
 	if payload := string(s.trail[len(s.trail)-1].Payload); !strings.Contains(payload, `"group":""`) {
 		t.Errorf("what was typed is in the trail: %s", payload)
@@ -154,7 +154,7 @@ func TestListsOfActivated(t *testing.T) {
 	if got := s.noted(); !slices.Equal(got, want) {
 		t.Errorf("noted %q", got)
 	}
-	for _, path := range []string{"/console/launch/49", "/console/launch/49/letter", "/console/launch/49/missing"} {
+	for _, path := range []string{"/console/launch/49", "/console/launch/49/letter", "/console/launch/49/missing?group=class+1"} {
 		g.Get("/console?lang=en")
 		webtest.English(t, g.Get(path), "ГБОУ Школа № 49", "9Б", "10А", "Имя", "Еванова Нина Николаевна", "учитель")
 	}

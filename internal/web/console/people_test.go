@@ -41,6 +41,7 @@ func TestPeopleForWhom(t *testing.T) {
 	at := "/console/people/" + nina.String()
 	holds(t, mine.Get(at), http.StatusOK, "Еванова Нина Николаевна")
 	holds(t, city.Get(at), http.StatusOK, "Еванова Нина Николаевна")
+	holds(t, mine.Get("/console"), http.StatusOK, `action="/console/people" role="search"`) // the first page asks for whom already
 	if a := d.teller.asked; a[0].Scope.All() || !a[0].Scope.Covers("49") || a[0].Scope.Covers("1050") || !a[1].Scope.All() {
 		t.Errorf("%+v", a)
 	}

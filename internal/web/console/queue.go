@@ -22,7 +22,7 @@ const queueAddress = address + "/queue"
 // deciding is where people answer what the rules leave to them, and what was
 // written to us.
 var deciding = part{
-	nav: entry{address: queueAddress, title: "queue.nav", icon: "check", may: rights.SeePeople},
+	nav: entry{address: queueAddress, title: "queue.nav", icon: "inbox", may: rights.SeePeople},
 	pages: map[string]page{
 		"GET " + queueAddress:                 {do: (*visit).queue, may: rights.SeePeople},
 		"POST " + queueAddress:                {do: (*visit).findCase, may: rights.SeePeople, back: queueAddress},

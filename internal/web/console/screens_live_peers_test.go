@@ -45,7 +45,7 @@ func TestScreensOfWifiAndLaunch(t *testing.T) {
 			see("/console/launch", "launch-schools", "Выберите школу")
 			see("/console/launch/49", "launch", "9Б", "Сроки вашей школы")
 			see("/console/launch/49/letter", "launch-letter", "Здравствуйте, коллеги!", "Скопировать")
-			see("/console/launch/49/missing?whole", "launch-missing", "Ёлкин")
+			see("/console/launch/49/missing", "launch-missing", "Ёлкин")
 		})
 	}
 }

@@ -62,6 +62,9 @@ func (v *visit) statsGlance() (glance, error) {
 	if err != nil {
 		return glance{}, err
 	}
+	if f.At.IsZero() {
+		return glance{Title: "stats.glance", State: "wait", Text: "stats.glance.first"}, nil
+	}
 	scope := v.rights.In(rights.SeeStatistics)
 	f = f.within(scope)
 	sum := f.Whole.Figures

@@ -87,6 +87,12 @@ func TestStatistics(t *testing.T) {
 	webtest.Holds(t, g.Get("/console"), http.StatusOK, "83\u00a0%", "/console/stats")
 }
 
+// Before the first count is through, nobody is told that nobody has activated.
+func TestStatisticsBeforeTheFirstCount(t *testing.T) {
+	g := newSite(t, withTables(&tables{})).role(rights.School)
+	webtest.Holds(t, g.Get("/console"), http.StatusOK, "ещё считается", "!0\u00a0%")
+}
+
 // Who administers one school sees that, and no sum of others.
 func TestStatisticsOfOneSchool(t *testing.T) {
 	s := newSite(t, withTables(cityTables(3)))

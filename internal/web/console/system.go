@@ -13,7 +13,7 @@ import (
 // health is the part that says how the installation is.
 var health = part{
 	pages:  map[string]page{"GET /console/system": {do: (*visit).system, may: rights.SeeHealth, alone: true}},
-	nav:    entry{"/console/system", "system.title", "check", rights.SeeHealth},
+	nav:    entry{"/console/system", "system.title", "pulse", rights.SeeHealth},
 	glance: (*visit).healthGlance,
 	words:  wordsSystem,
 	there:  func(o *Options) bool { return o.System != nil },
