@@ -250,7 +250,7 @@ func (y *city) took(c *citizen, r provision.Result, typed identity.Password) {
 	for _, ref := range r.Verdict.Records {
 		row := y.row(ref)
 		switch {
-		case row == nil || row.of != c.of && !taken(row, c):
+		case row == nil || row.of != c.of && !y.taken(row, c):
 			y.errorf("%s is given the record %s of somebody else", c.login(), ref.ID)
 		case others(row, c) && row.kind != person.RecordCard: // a card's binding is of its row with that ФИО
 			y.errorf("%s is given the record %s, which was %s's", c.login(), ref.ID, row.holder.login())
@@ -272,9 +272,10 @@ func (y *city) took(c *citizen, r provision.Result, typed identity.Password) {
 }
 
 // taken: whom no record shows to be the pupil is taken for the parent of the same
-// name and telephone. That gives no account.
-func taken(r *entered, c *citizen) bool {
-	return r.kind == person.RecordCard && (!c.has || r.holder == c)
+// name and telephone; so is who works at a school, though he was a pupil: a
+// teacher's roles add up (rule 4). That gives no account.
+func (y *city) taken(r *entered, c *citizen) bool {
+	return r.kind == person.RecordCard && (!c.has || r.holder == c || y.staffMust(c, c.profile))
 }
 
 // shown says that a record of another account of the same human shows who this is:
@@ -318,7 +319,7 @@ func (y *city) know() {
 		}
 		for _, ref := range h.Records {
 			row := y.row(ref)
-			if row == nil || row.of != c.of && !taken(row, c) {
+			if row == nil || row.of != c.of && !y.taken(row, c) {
 				y.errorf("%s has the record %s of somebody else", c.login(), ref.ID)
 				continue
 			}
