@@ -36,7 +36,6 @@ var holders = map[rights.Role]Person{rights.School: admin49, rights.Curator: cur
 // desk is all that the console reads, in memory.
 type desk struct {
 	mu      sync.Mutex
-	now     func() time.Time
 	grants  []rights.Granted
 	factors map[identity.PersonID]factor.Factor
 	trail   []identity.AuditEntry
