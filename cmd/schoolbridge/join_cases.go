@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -172,6 +173,18 @@ func (c caseDesk) item(ctx context.Context, scope rights.Scope, id string) (queu
 	return item, err
 }
 
+// isoDay is a day as registries and JSON write it.
+var isoDay = regexp.MustCompile(`\b(\d{4})-(\d{2})-(\d{2})\b`)
+
+// dotDays writes the days of evidence as people do.
+func dotDays(values map[string]string) {
+	for _, field := range []string{"birth_date", "state"} {
+		if v, ok := values[field]; ok {
+			values[field] = isoDay.ReplaceAllString(v, "$3.$2.$1")
+		}
+	}
+}
+
 // sides are the evidence without what is not the scope's: a record at another
 // school, an account of somebody else, and the name of one of whom nobody knows
 // whose it is, unless that is the name in question.
@@ -205,6 +218,7 @@ func (c caseDesk) sides(item *queue.Item, e *evidence, scope rights.Scope) []con
 		if school := side.Values["school"]; school != "" {
 			side.Values["school"] = c.schoolName(person.SchoolID(school))
 		}
+		dotDays(side.Values)
 		list = append(list, side)
 	}
 	return list

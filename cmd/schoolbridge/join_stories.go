@@ -353,6 +353,9 @@ func (t *telling) compare(ctx context.Context, p person.Profile, rows []row, own
 		side.Values["school"] = t.school(person.SchoolID(side.Values["school"]))
 		t.story.Sides = append(t.story.Sides, console.Side{Source: registryWords[t.lang][r.ref.Kind] + " " + string(r.ref.ID), Own: !own.IsZero() && r.owner == own, Values: side.Values, Equal: side.Equal})
 	}
+	for _, side := range t.story.Sides {
+		dotDays(side.Values)
+	}
 	for _, field := range storyFields {
 		if slices.ContainsFunc(t.story.Sides, func(s console.Side) bool { return s.Values[field] != "" }) {
 			t.story.Fields = append(t.story.Fields, console.Field{Name: field, Title: says.says.fields[field]})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -253,5 +254,14 @@ func TestSystemTells(t *testing.T) {
 	}
 	if v, waits := value("mosru.client_id"); v != "test" || !waits {
 		t.Errorf("%q, %v", v, waits)
+	}
+}
+
+// Pages write days as people do, and leave all else as it is.
+func TestDotDays(t *testing.T) {
+	values := map[string]string{"birth_date": "1985-06-21", "state": "2018-12-21 …", "phone": "1985-06-21", "login": "evann"}
+	dotDays(values)
+	if want := (map[string]string{"birth_date": "21.06.1985", "state": "21.12.2018 …", "phone": "1985-06-21", "login": "evann"}); !maps.Equal(values, want) {
+		t.Errorf("%q", values)
 	}
 }

@@ -117,6 +117,30 @@ func (b *Board) Page(ctx context.Context, names Names, q Query, from, n int) (it
 	return items, next, err
 }
 
+// Each calls f with all lines of a query and their names, at most n at a time, in
+// one walk.
+func (b *Board) Each(ctx context.Context, names Names, q Query, n int, f func([]Item) error) (err error) {
+	var some []pinned
+	give := func() error {
+		items, err := b.named(ctx, names, some, q.Behind, b.deadlines)
+		some = some[:0]
+		if err != nil || len(items) == 0 {
+			return err
+		}
+		return f(items)
+	}
+	b.walk(&q, func(_ int, p *pinned) bool {
+		if some = append(some, *p); len(some) == n {
+			err = give()
+		}
+		return err == nil
+	})
+	if err != nil {
+		return err
+	}
+	return give()
+}
+
 // CodeCount is how many lines have a code.
 type CodeCount struct {
 	Code match.Code

@@ -41,10 +41,25 @@ func (w *town) leaf(t *testing.T, b *Board, q Query, n int) (lines []string) {
 			lines = append(lines, strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s", i.School.ID, i.Problem.Code, i.FIO, i.Record)), " "))
 		}
 		if next == 0 {
-			return lines
+			break
 		}
 		from = next
 	}
+	each := 0 // in one walk there is the same
+	err := b.Each(t.Context(), w, q, n, func(items []Item) error {
+		for _, i := range items {
+			line := strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s", i.School.ID, i.Problem.Code, i.FIO, i.Record)), " ")
+			if each >= len(lines) || lines[each] != line {
+				t.Errorf("line %d is %q", each, line)
+			}
+			each++
+		}
+		return nil
+	})
+	if err != nil || each != len(lines) {
+		t.Errorf("in one walk %d lines of %d, %v", each, len(lines), err)
+	}
+	return lines
 }
 
 // A board has what the list has, page by page, to whoever may see it.

@@ -242,11 +242,7 @@ func (v *visit) problemsFile(format string) {
 }
 
 func (v *visit) writeProblems(ctx context.Context, rows table.Writer, board *census.Board, q census.Query) error {
-	for from, more := 0, true; more; {
-		items, next, err := board.Page(ctx, v.o.Problems, q, from, filedRows)
-		if err != nil {
-			return err
-		}
+	return board.Each(ctx, v.o.Problems, q, filedRows, func(items []census.Item) error {
 		for _, i := range items {
 			r := v.problemRow(i)
 			cells := []any{string(r.School.ID), r.School.Name, r.Kind, r.FIO, r.Place, r.Record, r.Login, r.Target, r.Problem.String(), r.Meaning, r.Who, r.Remedy, r.When}
@@ -257,7 +253,6 @@ func (v *visit) writeProblems(ctx context.Context, rows table.Writer, board *cen
 				return err
 			}
 		}
-		from, more = next, next > 0
-	}
-	return nil
+		return nil
+	})
 }
