@@ -224,6 +224,9 @@ func (d *drawing) ad() Step {
 		return Step{Kind: StepAD, State: StateOff, Said: d.t.noTarget}
 	}
 	s := Step{Kind: StepAD, Said: word(targetTexts[d.lang].state, t.State)}
+	if t.State == TargetReady && len(t.Problems) > 0 { // as it should be, but for what is beside it
+		s.Said = t.Problems[0].Meaning
+	}
 	if t.Name != "" {
 		s.Said = t.Name + ": " + s.Said
 	}

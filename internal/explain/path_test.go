@@ -92,3 +92,16 @@ func TestPath(t *testing.T) {
 		}
 	}
 }
+
+// What is beside an account that is as it should be is said where it deserves a
+// look.
+func TestPathBeside(t *testing.T) {
+	now := time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)
+	r := allWell(now)
+	r.Targets[0].Problems = []Problem{{Code: "AD_DUPLICATE(evann-1)", Meaning: "у человека есть ещё одна учётная запись"}}
+	r.Diagnose(Russian, now)
+	p := r.Path(Russian, Known{Told: now, Records: 1, Decision: "match"})
+	if ad := p.Branches[0]; ad.Kind != StepAD || ad.State == StateGood || ad.Said != "evann: у человека есть ещё одна учётная запись" {
+		t.Errorf("%+v", ad)
+	}
+}
