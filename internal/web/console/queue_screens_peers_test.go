@@ -3,7 +3,6 @@
 package console
 
 import (
-	"net/http/httptest"
 	"testing"
 
 	"schoolbridge/internal/browsertest"
@@ -15,20 +14,14 @@ import (
 // goIn opens administration as somebody with a role.
 func goIn(t *testing.T, s *site, tab *browsertest.Tab, role rights.Role) (at string) {
 	t.Helper()
-	server := httptest.NewServer(s.f)
-	t.Cleanup(server.Close)
+	at = s.served(t)
 	who := holders[role]
 	s.who = web.Record{Person: who.ID, Login: who.Login}
-	tab.Go(server.URL + webtest.DoorAddress)
-	tab.Go(server.URL + "/console/sign-in")
+	tab.Go(at + webtest.DoorAddress)
+	tab.Go(at + "/console/sign-in")
 	tab.Type("#code", s.code())
 	tab.Press("main form button[type=submit]")
-	return server.URL
-}
-
-func lookAt(tab *browsertest.Tab, name string) {
-	tab.Accessible()
-	tab.Shot(name)
+	return at
 }
 
 // The queue is decided with the keyboard, and taken back.
@@ -40,34 +33,34 @@ func TestQueueScreens(t *testing.T) {
 			tab := browser.Open(t, screen, browsertest.Options{})
 			at := goIn(t, s, tab, rights.School)
 			tab.Go(at + "/console/queue")
-			lookAt(tab, "console-queue")
+			pictured(tab, "queue")
 			tab.Press("tbody th a")
 			tab.Reads("Еванова Нина Николаевна", "Запись kadry:k1 — этот человек")
-			lookAt(tab, "console-case")
+			pictured(tab, "case")
 			tab.Key("4")
 			tab.Await("#do-4")
 			tab.Key("\x1b")
 			tab.Key("3")
 			tab.Await("#do-3")
-			lookAt(tab, "console-case-confirm")
+			pictured(tab, "case-confirm")
 			tab.Press("#do-3 button")
 			tab.Reads("Решение записано", "Ким Вера Львовна", "Данные другой школы", "решает оператор")
-			lookAt(tab, "console-case-foreign")
+			pictured(tab, "case-foreign")
 			if got := d.cases[0].Decided; got == nil || got.What != "evannovann" {
 				t.Errorf("%+v", got)
 			}
 			tab.Press(".box.good button")
 			tab.Reads("Еванова", "!Решение записано")
 			tab.Go(at + "/console/queue/" + d.cases[2].Stem)
-			lookAt(tab, "console-case-letter")
+			pictured(tab, "case-letter")
 			tab.Key("1")
 			tab.Type("#reason-1", "СНИЛС в Кадрах исправлен")
 			tab.Press("#do-1 button")
 			tab.Reads("Здесь никто не ждёт", "Решение записано")
-			lookAt(tab, "console-queue-empty")
+			pictured(tab, "queue-empty")
 			tab.Go(at + "/console/queue?decided=1")
 			tab.Reads("СНИЛС в Кадрах исправлен")
-			lookAt(tab, "console-queue-decided")
+			pictured(tab, "queue-decided")
 		})
 	}
 	// Without scripts an answer is a link, then a button.
@@ -90,13 +83,13 @@ func TestProblemScreens(t *testing.T) {
 			at := goIn(t, s, tab, rights.Operator)
 			tab.Go(at + "/console/problems")
 			tab.Reads("Белова", "Дальше")
-			lookAt(tab, "console-problems")
+			pictured(tab, "problems")
 			tab.Press(".tabs a:not([aria-current])")
 			tab.Reads("дней после срока: 10")
-			lookAt(tab, "console-problems-behind")
+			pictured(tab, "problems-behind")
 			l.board = nil
 			tab.Go(at + "/console/problems")
-			lookAt(tab, "console-problems-making")
+			pictured(tab, "problems-making")
 		})
 	}
 }
