@@ -38,8 +38,11 @@ const (
 	// confirmation is short, so that the run sees its end. Without a notice the
 	// old password may open for so long.
 	confirmation = 4 * time.Minute
-	openFor      = 2 * time.Second // of the breaker
-	spare        = 3               // for one person with an account, one of so many activates later
+	// locked is as short for the same reason: who guessed, and who showed old ones,
+	// keeps strange devices out for so long, at mos.ru all of them.
+	locked  = time.Minute
+	openFor = 2 * time.Second // of the breaker
+	spare   = 3               // for one person with an account, one of so many activates later
 )
 
 // school is everything around the daemon: its folder, mos.ru, the people.
@@ -69,7 +72,7 @@ func newSchool(t *testing.T, people int) *school {
 	s.put(t, radiusSecret, "radius-secret")
 	s.put(t, "mosru-secret", "mosru-secret")
 	s.startMosru(t)
-	s.put(t, strings.NewReplacer("AUTH", s.auth, "ACCT", s.acct, "WEB", s.web, "MOSRU", s.url, "SCHOOL", ekis, "CONFIRM", confirmation.String(),
+	s.put(t, strings.NewReplacer("AUTH", s.auth, "ACCT", s.acct, "WEB", s.web, "MOSRU", s.url, "SCHOOL", ekis, "CONFIRM", confirmation.String(), "LOCKED", locked.String(),
 		"OPEN", openFor.String()).Replace(configuration), "config.yaml")
 	must(t, s.registry())
 	return s
@@ -109,6 +112,7 @@ radius:
 auth:
   confirmation: CONFIRM
   confirmation_without_events: 1m
+  failures_window: LOCKED
 registry:
   ending_minimum: 100000
 web:
@@ -153,6 +157,7 @@ func (s *school) startMosru(t *testing.T) {
 	s.url = "http://" + server.Listener.Addr().String()
 	o := sim.Options{
 		Issuer:  s.url,
+		LockFor: locked,
 		Clients: []sim.Client{{ID: clientID, Secret: "mosru-secret", PasswordGrant: true}},
 		Events: sim.Events{Endpoint: "http://" + s.web + "/events/mosru", Audience: clientID, Interval: 2 * time.Second, First: 200 * time.Millisecond,
 			PasswordKey: crypto.PublicKey(key.Public()), Client: &http.Client{Timeout: 20 * time.Second, Transport: witness{s}}},

@@ -29,7 +29,7 @@ func TestDuplicateScreens(t *testing.T) {
 			enter := func(who Person) {
 				f.who = web.Record{Person: who.ID, Login: who.Login, Profile: person.Profile{First: "Анна", Middle: "Львовна"}}
 				tab.Go(server.URL + webtest.DoorAddress)
-				f.now = f.now.Add(31e9)
+				f.clock.Forward(31e9)
 				tab.Go(server.URL + "/console/sign-in")
 				tab.Type("input[name=code]", f.code())
 				tab.Press("main form button[type=submit]")

@@ -50,17 +50,16 @@ func newFound(t testing.TB, groups ...duplicates.Planned) *found {
 	keys, err := store.NewKeyset()
 	check(t, err)
 	f := &found{}
-	now := func() time.Time { return f.now }
 	start := time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)
 	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "store.db"), keys, store.Options{Now: func() time.Time {
 		if f.site == nil {
 			return start
 		}
-		return f.now
+		return f.clock.Now()
 	}})
 	check(t, err)
 	t.Cleanup(func() { check(t, db.Close()) })
-	f.desk = foundStore{db.Duplicates("ad"), now}
+	f.desk = foundStore{db.Duplicates("ad"), func() time.Time { return f.clock.Now() }}
 	f.site = newSite(t, func(o *Options) { o.Duplicates, o.Repairs = f.desk, f.desk })
 	if len(groups) > 0 {
 		f.put(groups...)
@@ -77,7 +76,7 @@ func check(t testing.TB, err error) {
 
 func (f *found) put(groups ...duplicates.Planned) {
 	f.t.Helper()
-	p := duplicates.Plan{Made: f.now, Base: "DC=obr", Accounts: 200_000, Groups: groups, Namesakes: []duplicates.Namesakes{{
+	p := duplicates.Plan{Made: f.clock.Now(), Base: "DC=obr", Accounts: 200_000, Groups: groups, Namesakes: []duplicates.Namesakes{{
 		A: "titovp", B: "titovp1", FIO: "Титов Павел Львович", Reasons: []duplicates.Reason{duplicates.SameFIO, duplicates.LookAlike, duplicates.OtherBirth},
 		IDs: [2]duplicates.GUID{{9, 1}, {9, 2}}, Schools: [2][]person.SchoolID{{"49"}, {"49"}}}}}
 	check(f.t, f.desk.Put(f.t.Context(), &p, duplicates.Hunt{Phase: duplicates.HuntDone, Base: p.Base}))
@@ -116,7 +115,7 @@ func (f *found) carry(phase duplicates.Phase, differs ...duplicates.Difference) 
 	check(f.t, err)
 	if o.Verb == duplicates.Apply {
 		before, after := duplicates.State{Name: "x", Control: 512, UPN: "x@obr"}, duplicates.State{Name: "x", Control: 514}
-		check(f.t, f.desk.Begin(ctx, duplicates.Repair{ID: o.ID, Phase: duplicates.PhaseApplying, Group: o.Group, Made: f.now, Entries: []duplicates.Entry{
+		check(f.t, f.desk.Begin(ctx, duplicates.Repair{ID: o.ID, Phase: duplicates.PhaseApplying, Group: o.Group, Made: f.clock.Now(), Entries: []duplicates.Entry{
 			{Kind: duplicates.Retire, Account: o.Accounts[0], Stage: duplicates.StageDone, Before: &before, After: &after},
 			{Seq: 1, Kind: duplicates.Join, Account: o.Accounts[0], Stage: duplicates.StageBegun, To: "CN=teachers,DC=obr"}}}))
 	}
@@ -196,7 +195,7 @@ func TestDuplicateApproval(t *testing.T) {
 	holds(t, g.Post(key(1)+"/approve"), http.StatusConflict, "Ничего не сделано")
 	holds(t, g.Post(key(1)+"/withdraw"), http.StatusConflict, "Ничего не сделано")
 	holds(t, g.Post(key(1)+"/undo", "version", old), http.StatusConflict, "Ничего не сделано")
-	f.now = f.now.Add(time.Minute)
+	f.clock.Forward(time.Minute)
 	one.Questions = []duplicates.Question{duplicates.SurvivorDisabled}
 	f.put(one)
 	holds(t, g.Post(key(1)+"/approve", "version", old), http.StatusConflict, "Ничего не сделано", "остающаяся запись отключена")
@@ -303,7 +302,7 @@ func TestDuplicatesPaged(t *testing.T) {
 	holds(t, g.Get("/console/duplicates?level=certain&after=100"), http.StatusOK, "evann119-1", "!evann99-1", "!Дальше")
 	for n := range 60 {
 		goes(t, g.Post(key(n)+"/approve", "version", groups[n].Version()), key(n))
-		f.now = f.now.Add(time.Second)
+		f.clock.Forward(time.Second)
 		f.carry(duplicates.PhaseApplied)
 	}
 	w = g.Get("/console/duplicates/work")

@@ -151,7 +151,7 @@ func TestTheWayInStaysHere(t *testing.T) {
 	for _, path := range []string{"/console/wifi/..%2F..%2F%5Cevil.example", "/console/wifi/..%2F..%2F%2Fevil.example", "/console/wifi/49%3Fa=b"} {
 		g := s.person(operator)
 		goes(t, g.Get(path), "/console/sign-in")
-		s.now = s.now.Add(time.Minute)
+		s.clock.Forward(time.Minute)
 		goes(t, g.Post("/console/sign-in", "code", s.code()), path)
 		goes(t, g.Get(path+"?lang=en"), path) // the same page in the other language
 	}
@@ -166,11 +166,11 @@ func TestWrongCodes(t *testing.T) {
 	goes(t, g.Post("/console/sign-in", "code", right[:3]+" "+right[3:]), "/console")
 	other := s.person(operator) // another browser with the same code
 	holds(t, other.Post("/console/sign-in", "code", right), http.StatusForbidden, "Код не подошёл")
-	s.now = s.now.Add(10 * time.Minute)
-	late := s.now
-	s.now = late.Add(-61 * time.Second)
+	s.clock.Forward(10 * time.Minute)
+	late := s.clock.Now()
+	s.clock.Set(late.Add(-61 * time.Second))
 	old := s.code()
-	s.now = late
+	s.clock.Set(late)
 	holds(t, other.Post("/console/sign-in", "code", old), http.StatusForbidden, "Код не подошёл")
 	for range 3 {
 		other.Post("/console/sign-in", "code", "000000")
@@ -181,7 +181,7 @@ func TestWrongCodes(t *testing.T) {
 		t.Error("no Retry-After")
 	}
 	goes(t, other.Get("/console/rights"), "/console/sign-in")
-	s.now = s.now.Add(2 * time.Minute)
+	s.clock.Forward(2 * time.Minute)
 	goes(t, other.Post("/console/sign-in", "code", s.code()), "/console/rights")
 	// Another site's page takes no code.
 	other.Header.Set("Sec-Fetch-Site", "cross-site")
@@ -202,7 +202,7 @@ func TestEnrolment(t *testing.T) {
 	delete(s.factors, operator.ID)
 	g := s.person(operator)
 	holds(t, g.Get("/console/sign-in"), http.StatusOK, "Нужен код подключения", "!<svg class=\"qr\"")
-	if err := s.Invite(t.Context(), operator.ID, "ABCD-EFGH-JKMN", s.now.Add(time.Hour), s.now, nil); err != nil {
+	if err := s.Invite(t.Context(), operator.ID, "ABCD-EFGH-JKMN", s.clock.Now().Add(time.Hour), s.clock.Now(), nil); err != nil {
 		t.Fatal(err)
 	}
 	holds(t, g.Post("/console/enrol", "invitation", "ABCD-EFGH-JKMN", "code", ""), http.StatusForbidden) // no secret yet
@@ -244,7 +244,7 @@ func TestEnrolment(t *testing.T) {
 func (s *site) appOf(key string) func() string {
 	raw := decodeKey(s.t, key)
 	return func() string {
-		code, err := factor.Code(raw, s.now)
+		code, err := factor.Code(raw, s.clock.Now())
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -258,18 +258,18 @@ func TestElevationEnds(t *testing.T) {
 	s := newSite(t, nil)
 	g := s.role(rights.Operator)
 	for range 10 { // in use it lives
-		s.now = s.now.Add(14 * time.Minute)
+		s.clock.Forward(14 * time.Minute)
 		holds(t, g.Get("/console/rights"), http.StatusOK)
 	}
-	s.now = s.now.Add(16 * time.Minute)
+	s.clock.Forward(16 * time.Minute)
 	goes(t, g.Get("/console/rights"), "/console/sign-in")
 	holds(t, g.Get("/console/sign-in"), http.StatusOK, "Код из приложения")
 	goes(t, g.Post("/console/sign-in", "code", s.code()), "/console/rights")
 	for range 8 * 5 {
-		s.now = s.now.Add(12 * time.Minute)
+		s.clock.Forward(12 * time.Minute)
 		g.Get("/console")
 	}
-	s.now = s.now.Add(time.Minute)
+	s.clock.Forward(time.Minute)
 	goes(t, g.Get("/console"), "/console/sign-in")
 
 	g = s.role(rights.School)
@@ -296,13 +296,13 @@ func TestElevationEnds(t *testing.T) {
 // invites himself stays, for he has to read the code.
 func TestLostPhone(t *testing.T) {
 	s := newSite(t, nil)
-	s.factors[curator.ID] = factor.Factor{Secret: secret, Since: s.now.Add(-time.Hour)}
-	s.factors[operator.ID] = factor.Factor{Secret: secret, Since: s.now.Add(-time.Hour)}
+	s.factors[curator.ID] = factor.Factor{Secret: secret, Since: s.clock.Now().Add(-time.Hour)}
+	s.factors[operator.ID] = factor.Factor{Secret: secret, Since: s.clock.Now().Add(-time.Hour)}
 	thief, g := s.role(rights.Curator), s.role(rights.Operator)
 	goes(t, g.Post("/console/rights/enrol", "person", curator.ID.String()), "/console/rights")
 	goes(t, thief.Get("/console"), "/console/sign-in")
 	holds(t, thief.Get("/console/sign-in"), http.StatusOK, "Код подключения")
-	s.factors[curator.ID] = factor.Factor{Secret: secret, Since: s.now} // another app
+	s.factors[curator.ID] = factor.Factor{Secret: secret, Since: s.clock.Now()} // another app
 	goes(t, thief.Get("/console/launch"), "/console/sign-in")
 
 	other := s.role(rights.Operator)
@@ -354,13 +354,13 @@ func TestBreakGlass(t *testing.T) {
 	}
 	holds(t, s.role(rights.Auditor).Get("/console"), http.StatusOK, "Был аварийный вход")
 	holds(t, s.role(rights.School).Get("/console"), http.StatusOK, "!Был аварийный вход")
-	s.glass.Made = s.now // another password
+	s.glass.Made = s.clock.Now() // another password
 	holds(t, g.Get("/console/rights"), http.StatusNotFound)
 	holds(t, g.Get("/console"), http.StatusForbidden)
 
 	again := webtest.NewGuest(t, s.f)
 	goes(t, again.Post("/console/break-glass", "login", "admin", "password", glassPassword), "/console")
-	s.now = s.now.Add(16 * time.Minute)
+	s.clock.Forward(16 * time.Minute)
 	goes(t, again.Get("/console/rights"), "/console")
 	holds(t, again.Get("/console"), http.StatusOK, "Войти через mos.ru")
 

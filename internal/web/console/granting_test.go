@@ -58,7 +58,7 @@ func TestGrantAndRevoke(t *testing.T) {
 	goes(t, g.Post("/console/rights/code"), "/console/rights")
 	holds(t, g.Get("/console/rights"), http.StatusOK, "!"+code)
 	held := s.of(teacher.ID)
-	if len(held) != 1 || held[0].By != operator.ID.String() || len(held[0].Schools) != 2 || !s.factors[teacher.ID].Invited(s.now.Add(6*24*time.Hour)) {
+	if len(held) != 1 || held[0].By != operator.ID.String() || len(held[0].Schools) != 2 || !s.factors[teacher.ID].Invited(s.clock.Now().Add(6*24*time.Hour)) {
 		t.Errorf("%+v, %+v", held, s.factors[teacher.ID])
 	}
 	// The code opens, and a second grant asks for no other app.
@@ -67,7 +67,7 @@ func TestGrantAndRevoke(t *testing.T) {
 	goes(t, her.Post("/console/enrol", "invitation", code, "code", s.appOf(key)()), "/console/codes")
 	goes(t, g.Post("/console/rights", "login", "evann", "role", "auditor"), "/console/rights")
 	holds(t, g.Get("/console/rights"), http.StatusOK, "!Код подключения для evann")
-	if !s.factors[teacher.ID].Invited(s.now) && !s.hasApp(teacher.ID) {
+	if !s.factors[teacher.ID].Invited(s.clock.Now()) && !s.hasApp(teacher.ID) {
 		t.Error("the app is gone")
 	}
 	// She lost her phone.
@@ -151,7 +151,7 @@ func TestEnglish(t *testing.T) {
 	stranger := webtest.NewGuest(t, s.f)
 	ordinary, outside, g := s.person(teacher), s.person(operator), s.role(rights.Operator)
 	delete(s.factors, curator.ID)
-	if err := s.Invite(t.Context(), curator.ID, "A", s.now.Add(time.Hour), s.now, nil); err != nil {
+	if err := s.Invite(t.Context(), curator.ID, "A", s.clock.Now().Add(time.Hour), s.clock.Now(), nil); err != nil {
 		t.Fatal(err)
 	}
 	names := []string{"Имя", "ГБОУ Школа № 49", "ГБОУ Школа № 1050"}

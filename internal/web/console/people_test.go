@@ -28,7 +28,7 @@ func newTold(t testing.TB) *told {
 	t.Helper()
 	d := &told{teller: &teller{story: sound, hits: someHits()}}
 	d.site = newSite(t, func(o *Options) { o.Stories, o.Addresses, o.System = d.teller, d.teller, d.teller })
-	d.grants = append(d.grants, rights.Granted{Person: elsewhere.ID, Grant: rights.Grant{Role: rights.School, Schools: []person.SchoolID{"1050"}}, At: d.now})
+	d.grants = append(d.grants, rights.Granted{Person: elsewhere.ID, Grant: rights.Grant{Role: rights.School, Schools: []person.SchoolID{"1050"}}, At: d.clock.Now()})
 	d.factors[elsewhere.ID] = factor.Factor{Secret: secret}
 	return d
 }
@@ -164,10 +164,10 @@ func TestSystem(t *testing.T) {
 	holds(t, g.Get("/console/system"), http.StatusServiceUnavailable)
 	d.teller.err = nil
 	for range 14 { // a page that asks for itself again is nobody's use
-		d.now = d.now.Add(time.Minute)
+		d.clock.Forward(time.Minute)
 		holds(t, g.Get("/console/system"), http.StatusOK)
 	}
-	d.now = d.now.Add(time.Minute)
+	d.clock.Forward(time.Minute)
 	goes(t, g.Get("/console/system"), "/console/sign-in")
 }
 

@@ -73,7 +73,7 @@ func TestScreens(t *testing.T) {
 			tab = open(operator)
 			tab.Go(at + "/console/rights")
 			pictured(tab, "not-invited")
-			if err := s.Invite(t.Context(), operator.ID, "ABCD-EFGH-JKMN", s.now.Add(time.Hour), s.now, nil); err != nil {
+			if err := s.Invite(t.Context(), operator.ID, "ABCD-EFGH-JKMN", s.clock.Now().Add(time.Hour), s.clock.Now(), nil); err != nil {
 				t.Fatal(err)
 			}
 			tab.Go(at + "/console/sign-in")
@@ -104,7 +104,7 @@ func TestScreens(t *testing.T) {
 			pictured(tab, "rights-en")
 			tab.Go(at + "/console/rights?lang=ru")
 
-			s.now = s.now.Add(20 * time.Minute)
+			s.clock.Forward(20 * time.Minute)
 			tab.Go(at + "/console/rights")
 			pictured(tab, "code")
 			tab.Type("#code", "000000")
@@ -115,7 +115,7 @@ func TestScreens(t *testing.T) {
 			tab.Press(submit)
 			tab.Reads("Кто что администрирует")
 
-			s.factors[admin49.ID] = factor.Factor{Secret: secret, Failures: 9, Until: s.now.Add(10 * time.Minute)}
+			s.factors[admin49.ID] = factor.Factor{Secret: secret, Failures: 9, Until: s.clock.Now().Add(10 * time.Minute)}
 			tab = open(admin49)
 			tab.Go(at + "/console")
 			tab.Type("#code", s.code())

@@ -203,7 +203,7 @@ type site struct {
 	f     *web.Frame
 	room  web.Room
 	shelf *webtest.Shelf
-	now   time.Time
+	clock webtest.Clock
 	who   web.Record // whom the door lets in
 	log   bytes.Buffer
 }
@@ -229,11 +229,11 @@ var front = web.Room{Table: map[string]web.Page{
 
 func newSite(t testing.TB, alter func(*Options), more ...part) *site {
 	t.Helper()
-	s := &site{t: t, desk: &desk{factors: map[identity.PersonID]factor.Factor{}, gone: map[identity.PersonID]bool{}}, shelf: &webtest.Shelf{},
-		now: time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)}
-	s.glass.Made = s.now.Add(-time.Hour)
+	s := &site{t: t, desk: &desk{factors: map[identity.PersonID]factor.Factor{}, gone: map[identity.PersonID]bool{}}, shelf: &webtest.Shelf{}}
+	s.clock.Set(time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC))
+	s.glass.Made = s.clock.Now().Add(-time.Hour)
 	for role, who := range holders {
-		g := rights.Granted{Person: who.ID, Grant: rights.Grant{Role: role}, By: "uid 0", At: s.now}
+		g := rights.Granted{Person: who.ID, Grant: rights.Grant{Role: role}, By: "uid 0", At: s.clock.Now()}
 		switch role {
 		case rights.School:
 			g.Schools = []person.SchoolID{"49"}
@@ -253,7 +253,7 @@ func newSite(t testing.TB, alter func(*Options), more ...part) *site {
 	if s.room, err = newRoom(o, append(parts(), more...)); err != nil {
 		t.Fatal(err)
 	}
-	s.f, err = web.New(web.Options{Sessions: s.shelf, Secure: true, Now: func() time.Time { return s.now }, Logger: slog.New(slog.NewTextHandler(&s.log, nil))},
+	s.f, err = web.New(web.Options{Sessions: s.shelf, Secure: true, Now: s.clock.Now, Logger: slog.New(slog.NewTextHandler(&s.log, nil))},
 		s.room, front, webtest.Door(func() web.Record { return s.who }))
 	if err != nil {
 		t.Fatal(err)
@@ -267,7 +267,7 @@ var secret = []byte("12345678901234567890")
 // code is what an app shows now.
 func (s *site) code() string {
 	s.t.Helper()
-	code, err := factor.Code(secret, s.now)
+	code, err := factor.Code(secret, s.clock.Now())
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func (s *site) person(who Person) *webtest.Guest {
 func (s *site) inside(who Person) *webtest.Guest {
 	s.t.Helper()
 	g := s.person(who)
-	s.now = s.now.Add(time.Minute) // each code counts once
+	s.clock.Forward(time.Minute) // each code counts once
 	webtest.Goes(s.t, g.Post("/console/sign-in", "code", s.code()), "/console")
 	return g
 }

@@ -18,6 +18,34 @@ import (
 	"schoolbridge/internal/web"
 )
 
+// Clock is the time of a test. A browser asks for pictures and styles at any
+// moment, also while the test turns it on.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// Now is what it shows.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Set makes it show now.
+func (c *Clock) Set(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = now
+}
+
+// Forward turns it on by d.
+func (c *Clock) Forward(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
 // Shelf keeps sessions in memory, as long as nothing is Broken.
 type Shelf struct {
 	mu     sync.Mutex
