@@ -176,6 +176,9 @@ var directoryFaults = []fault{
 	{"unit missing", settled(func(f *faulty) {
 		f.inAD(func(c *ldap.Conn) error { return c.ModifyDN(ldap.NewModifyDNRequest(siteManaged, "OU=Old", true, "")) })
 	}), "", explain.LinkTarget, "AD_UNIT_MISSING", adAdmin},
+	{"attribute unfit", settled(func(f *faulty) {
+		f.write("config.yaml", strings.Replace(read(f.site, "config.yaml"), "\nad:\n", "\nad:\n  birth_attribute: birthDay\n", 1))
+	}), "", explain.LinkTarget, "AD_ATTRIBUTE_UNFIT", adAdmin},
 	{"mark changed", settled(func(f *faulty) { f.setAD("orlovami", "employeeNumber", "00000000000000000000000000000007") }), "", explain.LinkTarget, "OWNER_MARK_CHANGED", adAdmin},
 	{"disabled by hand", settled(func(f *faulty) { f.setAD("orlovami", "userAccountControl", "514") }), "", explain.LinkTarget, "AD_DISABLED_BY_HAND", adAdmin},
 	{"deleted by hand", settled(func(f *faulty) {

@@ -50,8 +50,10 @@ func (e *explainer) lookAD(ctx context.Context, id identity.PersonID, home strin
 		switch {
 		case errors.As(err, &refused) && refused.Code == invalidCredentials:
 			found(explain.FaultADBind, server+" "+e.config.AD.Bind)
+		case errors.Is(err, ad.ErrNoUnit):
+			found(explain.FaultADUnit, string(e.config.AD.Base))
 		case errors.Is(err, ad.ErrUnfit):
-			found(explain.FaultADUnfit, string(e.config.AD.Base))
+			found(explain.FaultADAttribute, server)
 		default:
 			found(explain.FaultADUnreachable, server)
 		}

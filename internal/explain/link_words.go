@@ -35,7 +35,7 @@ var reasonRepairers = map[identity.Reason][2]string{
 
 var faultRepairers = map[Fault][2]string{
 	FaultCertificate: theOperator, FaultUnreadable: theOperator, FaultClock: theOperator,
-	FaultADUnreachable: theOperator, FaultADBind: theDirectory, FaultADUnfit: theDirectory, FaultADDisabled: theDirectory, FaultADGone: theDirectory, FaultADLocked: theDirectory, FaultADHeld: theOperator,
+	FaultADUnreachable: theOperator, FaultADBind: theDirectory, FaultADUnit: theDirectory, FaultADAttribute: theDirectory, FaultADDisabled: theDirectory, FaultADGone: theDirectory, FaultADLocked: theDirectory, FaultADHeld: theOperator,
 	FaultADWindow: theWaiting, FaultADRate: theWaiting, FaultADLook: theWaiting,
 	FaultPasswordWaits: theWaiting, FaultTargetWaits: theWaiting, FaultNoTarget: thePerson, FaultActivateAgain: thePerson,
 	FaultNoUpstream: theOperator, FaultNameOfTwo: theUser, FaultForeignMark: theUser,
@@ -57,9 +57,12 @@ var faultAdvice = map[Fault][2]Advice{
 	FaultADBind: {
 		{"контроллер домена не принимает учётную запись службы", "Администратор AD проверяет запись из ad.bind: не заблокирована ли, не истёк ли пароль; оператор кладёт новый пароль в ad.password_file и перезапускает службу."},
 		{"the domain controller refuses the service account", "The AD administrator looks whether the account of ad.bind is locked or its password ran out; the operator puts the new one into ad.password_file and restarts the daemon."}},
-	FaultADUnfit: {
+	FaultADUnit: {
 		{"в Active Directory нет подразделения из настроек, или служба его не видит", "Администратор AD создаёт подразделение или даёт на него права; если переименовали — оператор исправляет ad.base или ad.search_base."},
 		{"Active Directory lacks a unit of the configuration, or the service account cannot see it", "The AD administrator creates it or gives the rights; if it was renamed, the operator corrects ad.base or ad.search_base."}},
+	FaultADAttribute: {
+		{"атрибута из настроек в Active Directory нет, или служба не может в него писать", "Что именно не подходит, говорит schoolbridge provision plan. Администратор AD даёт службе право на атрибут, или оператор исправляет его в ad.attributes, ad.mark_attribute, ad.stamp_attribute или ad.birth_attribute."},
+		{"Active Directory lacks an attribute of the configuration, or the service account cannot write it", "What does not fit is told by schoolbridge provision plan. The AD administrator gives the right to write it, or the operator corrects it in ad.attributes, ad.mark_attribute, ad.stamp_attribute or ad.birth_attribute."}},
 	FaultADDisabled: {
 		{"учётную запись в Active Directory выключили вручную", "При следующей проверке служба включит её сама. Если выключили нарочно, закрывайте вход здесь: schoolbridge account suspend."},
 		{"the account in Active Directory was disabled by hand", "The next look enables it by itself. Whoever did it on purpose shuts the person out here: schoolbridge account suspend."}},

@@ -43,6 +43,9 @@ const (
 // that passes only by changing one of them.
 var ErrUnfit = errors.New("the directory is not what the configuration says")
 
+// ErrNoUnit is the ErrUnfit of a place that the configuration names.
+var ErrNoUnit = errors.New("it is not in Active Directory")
+
 // Check looks, at start, whether the directory is what the layout takes it for:
 // that its bases are there, and that mark, stamp and birth date are attributes which
 // no account can write of itself, and that every attribute that is to be kept at a
@@ -54,7 +57,7 @@ func (t *Target) Check(ctx context.Context) error {
 		_, err := t.client.Search(ctx, ldapclient.Query{Base: base, Scope: ldapclient.ScopeBase, Attributes: []string{"objectClass"}, Limit: 1})
 		switch {
 		case errors.Is(err, ldapclient.ErrNotFound):
-			faults = append(faults, fmt.Errorf("%q is not in Active Directory, or the service account may not read it: create it, or correct the name", base))
+			faults = append(faults, fmt.Errorf("%q: %w, or the service account may not read it: create it, or correct the name", base, ErrNoUnit))
 		case err != nil:
 			return fmt.Errorf("check Active Directory: %w", err)
 		}
