@@ -16,7 +16,8 @@ import (
 // tells fills in what the console reads about people and the installation.
 func (d *daemon) tells(o *console.Options) (err error) {
 	o.Addresses, o.System = addresses{d}, system{d}
-	o.Stories, err = newStories(d)
+	told, err := newStories(d)
+	o.Stories, o.Audit = told, trailDesk{told}
 	return err
 }
 
