@@ -387,6 +387,6 @@ func nameTaken(v match.Verdict) match.Verdict {
 	v.Roles = nil
 	v.Provision = match.Provision{}
 	v.Problems = append(v.Problems, match.Problem{Code: match.ADNameTaken})
-	v.Reasons = append(v.Reasons, "логин mos.ru уже закреплён за другим человеком: решает куратор")
+	v.Reasons = append(v.Reasons, match.Reason{Code: match.LoginOfOther})
 	return v
 }

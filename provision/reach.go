@@ -58,6 +58,6 @@ func outOfReach(v match.Verdict) match.Verdict {
 	v.Roles = nil
 	v.Provision = match.Provision{}
 	v.Problems = append([]match.Problem{{Code: match.OutOfReach}}, v.Problems...)
-	v.Reasons = append(v.Reasons, "пароль проверила система, которая за эти школы или роли не отвечает")
+	v.Reasons = append(v.Reasons, match.Reason{Code: match.BeyondReach})
 	return v
 }

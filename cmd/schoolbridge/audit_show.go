@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"schoolbridge/config"
-	"schoolbridge/internal/auth"
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/store"
+	"schoolbridge/internal/trail"
 )
 
 // auditRead is how many of the newest lines of a person are looked through.
@@ -32,9 +32,9 @@ type auditCall struct {
 // auditLine is one line of the trail as it is shown. Data is what the line says;
 // it is missing once it was erased.
 type auditLine struct {
-	At   time.Time      `json:"at"`
-	Kind string         `json:"kind"`
-	Data map[string]any `json:"data,omitempty"`
+	At   time.Time  `json:"at"`
+	Kind string     `json:"kind"`
+	Data trail.Data `json:"data,omitempty"`
 }
 
 func parseAuditShow(std streams, args []string) (c auditCall, err error) {
@@ -135,7 +135,7 @@ func (v *auditor) lines(ctx context.Context) ([]auditLine, error) {
 			continue
 		}
 		line := auditLine{At: e.At, Kind: e.Kind}
-		if line.Data, err = auditData(e); err != nil {
+		if line.Data, err = trail.Read(e); err != nil {
 			return nil, err
 		}
 		lines = append(lines, line)
@@ -145,27 +145,6 @@ func (v *auditor) lines(ctx context.Context) ([]auditLine, error) {
 		return nil, err
 	}
 	return lines, v.db.Audit().Append(ctx, []identity.AuditEntry{{At: v.now, Kind: "audit_show", Person: id, Payload: payload}})
-}
-
-// auditData reads what a line says. What was typed or said as a name at a sign-in
-// stays in the trail: it may be a password, or somebody else's.
-func auditData(e identity.AuditEntry) (map[string]any, error) {
-	if e.Payload == nil {
-		return nil, nil
-	}
-	var data any
-	if err := json.Unmarshal(e.Payload, &data); err != nil {
-		return nil, fmt.Errorf("read the audit trail: %w", err)
-	}
-	fields, ok := data.(map[string]any)
-	if !ok {
-		return map[string]any{"list": data}, nil
-	}
-	switch e.Kind {
-	case auth.AuditSignIn, auth.AuditEnded, auth.AuditRefused:
-		delete(fields, "login")
-	}
-	return fields, nil
 }
 
 // person is whose lines are meant: by login, or by the id that explain and the
@@ -223,10 +202,7 @@ func (v *auditor) table(w io.Writer, lines []auditLine) error {
 		if line.Data != nil {
 			details = auditDetails(line.Data, v.lang)
 		}
-		what := line.Kind
-		if word, ok := auditWords[line.Kind]; ok {
-			what = v.say(word.ru, word.en)
-		}
+		what := trail.What(v.lang, line.Kind)
 		fmt.Fprintf(table, "%s\t%s\t%s\n", line.At.In(zone).Format(sessionClock), printable(what), printable(details))
 	}
 	return table.Flush()

@@ -12,6 +12,7 @@ import (
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
+	"schoolbridge/internal/trail"
 )
 
 // TestAuditShow: a person's lines by kind and time, without the names that were
@@ -119,14 +120,14 @@ func TestAuditShow(t *testing.T) {
 
 // A line whose data was erased says so, and one that holds a list is shown.
 func TestAuditData(t *testing.T) {
-	if data, err := auditData(identity.AuditEntry{Kind: "sign_in"}); data != nil || err != nil {
+	if data, err := trail.Read(identity.AuditEntry{Kind: "sign_in"}); data != nil || err != nil {
 		t.Errorf("erased: %v, %v", data, err)
 	}
-	data, err := auditData(identity.AuditEntry{Kind: "import", Payload: []byte(`[{"Read":1}]`)})
+	data, err := trail.Read(identity.AuditEntry{Kind: "import", Payload: []byte(`[{"Read":1}]`)})
 	if err != nil || auditDetails(data, explain.English) != `list=[{"Read":1}]` {
 		t.Errorf("%v, %v", data, err)
 	}
-	if _, err := auditData(identity.AuditEntry{Payload: []byte("{")}); err == nil {
+	if _, err := trail.Read(identity.AuditEntry{Payload: []byte("{")}); err == nil {
 		t.Error("what is no JSON is taken")
 	}
 	if got := auditDetails(map[string]any{"b": true, "a": "x", "c": nil, "d": "", "n": 4.0}, explain.English); got != `a=x b=true n=4` {

@@ -51,7 +51,10 @@ func (e *explainer) tries(ctx context.Context, list []provision.Try, own identit
 			if err != nil {
 				return err
 			}
-			shown.NowDecision, shown.Now, shown.Reasons = string(now.Decision), texts(now.Problems), now.Reasons
+			shown.NowDecision, shown.Now = string(now.Decision), texts(now.Problems)
+			for _, r := range now.Reasons {
+				shown.Reasons = append(shown.Reasons, r.In(string(e.lang), nil))
+			}
 		}
 		r.Tries = append(r.Tries, shown)
 	}

@@ -75,7 +75,7 @@ func (f *figures) ask() (console.Figures, *census.Board) {
 	return last, f.board
 }
 
-// Board implements console.Problems.
+// Board implements console.Problems, as Rows and Advise do.
 func (f *figures) Board() (b *census.Board, made time.Time, making bool) {
 	last, board := f.ask()
 	return board, last.At, last.Counting
@@ -90,6 +90,28 @@ func (f *figures) Rows(ctx context.Context, kind person.RecordKind, keys []strin
 func (f *figures) Advise(lang web.Lang, p match.Problem) console.CaseProblem {
 	said := explain.ProblemOf(explain.Lang(lang), p)
 	return console.CaseProblem{Code: said.Code, Meaning: said.Meaning, Who: explain.Repairer(explain.Lang(lang), p.Code), Remedy: said.Remedy}
+}
+
+// problemLists are the lists of problems, with the way to each person's page.
+type problemLists struct {
+	*figures
+	stories stories
+}
+
+// recordsOf are the registries in which people of a role have their records.
+var recordsOf = map[person.Role]person.RecordKind{person.RoleStaff: person.RecordEmployment, person.RolePupil: person.RecordEnrolment, person.RoleParent: person.RecordCard}
+
+// Handle implements console.Problems.
+func (p problemLists) Handle(i census.Item) string {
+	kind, ok := recordsOf[i.Role]
+	if !ok || i.Record == "" {
+		return ""
+	}
+	h := handle{Kind: kind, Key: person.RecordID(i.Record)}
+	if kind == person.RecordCard {
+		h.FIO = normalFIO(i.FIO)
+	}
+	return p.stories.sealed(sealedHandle, h)
 }
 
 // History implements console.Statistics.

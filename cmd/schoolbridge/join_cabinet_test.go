@@ -78,15 +78,15 @@ func TestOwnAndLiveWifi(t *testing.T) {
 		hidden bool
 	}{{rights.City(), false}, {rights.At("49"), false}, {rights.At("50"), true}} {
 		list, next := live.Present(c.scope, "49", nil, "")
-		if len(list) != 1 || next != "" || list[0].Hidden != c.hidden || list[0].Whose.IsZero() != c.hidden || (list[0].Named == "") != c.hidden {
+		if len(list) != 1 || next != "" || list[0].Hidden != c.hidden || list[0].Whose.IsZero() != c.hidden || (list[0].Named == "") != c.hidden || (list[0].Device == "") != c.hidden {
 			t.Errorf("%+v: %+v", c.scope, list)
 		}
 		refusals := live.Refused(c.scope, "49")
-		if len(refusals) != 1 || refusals[0].Hidden != c.hidden || refusals[0].Whose.IsZero() != c.hidden {
+		if len(refusals) != 1 || refusals[0].Hidden != c.hidden || refusals[0].Whose.IsZero() != c.hidden || (refusals[0].Device == "") != c.hidden {
 			t.Errorf("%+v: %+v", c.scope, refusals)
 		}
 		x, err := live.Stay(t.Context(), c.scope, "49", session)
-		if err != nil || x.Hidden != c.hidden || x.Session != session {
+		if err != nil || x.Hidden != c.hidden || x.Session != session || (x.Device == "") != c.hidden {
 			t.Errorf("%v %+v", err, x)
 		}
 	}

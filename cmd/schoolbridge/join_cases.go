@@ -144,6 +144,9 @@ func (c caseDesk) Case(ctx context.Context, scope, decide rights.Scope, lang web
 		view.Problems = append(view.Problems, console.CaseProblem{Code: said.Code, Meaning: said.Meaning, Who: explain.Repairer(explain.Lang(lang), p.Code), Remedy: said.Remedy})
 	}
 	view.Sides = c.sides(&item, e, scope)
+	if err := c.leads(ctx, &item, view, scope, lang); err != nil {
+		return nil, err
+	}
 	if decidable && item.Open() {
 		for _, v := range item.Verbs() {
 			if v == queue.Refuse {
@@ -156,6 +159,89 @@ func (c caseDesk) Case(ctx context.Context, scope, decide rights.Scope, lang web
 		view.Choices = append(view.Choices, console.CaseChoice{Verb: queue.Refuse})
 	}
 	return view, nil
+}
+
+// leads says where to go from a question: to the person, if it is certain who that
+// is, to other questions about the same person, and, of a letter, what to do next.
+func (c caseDesk) leads(ctx context.Context, item *queue.Item, view *console.Case, scope rights.Scope, lang web.Lang) error {
+	s, err := newStories(c.d)
+	if err != nil {
+		return err
+	}
+	if view.Handle, err = c.handle(ctx, s, item, scope); err != nil {
+		return err
+	}
+	var subject identity.Subject
+	if item.Profile != nil {
+		subject = item.Profile.Subject
+	}
+	stems, err := c.d.db.Queue().About(view.Person, subject)
+	if err != nil {
+		return err
+	}
+	for _, stem := range stems {
+		if stem == view.Stem {
+			continue
+		}
+		other, err := c.item(ctx, scope, stem)
+		switch {
+		case err == nil && other.Open():
+			view.Beside = append(view.Beside, console.CaseLink{Stem: stem, Kind: other.Kind})
+		case err != nil && !errors.Is(err, identity.ErrNotFound):
+			return err
+		}
+	}
+	if item.Case == nil || view.Handle == "" {
+		return nil
+	}
+	story, err := s.Story(ctx, console.View{Scope: scope, Lang: lang, At: time.Now()}, view.Handle, false)
+	if errors.Is(err, identity.ErrNotFound) { // gone meanwhile
+		view.Handle = ""
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if b := story.Report.Broken; b != nil {
+		view.Next = &console.CaseProblem{Code: b.Code, Meaning: b.Meaning, Who: b.Who, Remedy: b.Remedy}
+	}
+	view.Sound = view.Next == nil
+	return nil
+}
+
+// handle is that of the person's page: of whom the question names, or whose the only
+// record is that fits and may be seen.
+func (c caseDesk) handle(ctx context.Context, s stories, item *queue.Item, scope rights.Scope) (string, error) {
+	id := item.Person
+	if item.Case != nil {
+		id = item.Case.Person
+	}
+	if !id.IsZero() {
+		err := c.d.db.People().Covers(ctx, scope, id)
+		if errors.Is(err, identity.ErrNotFound) {
+			return "", nil
+		}
+		return id.String(), err
+	}
+	var fits []queue.Row
+	for _, r := range item.Rows {
+		if r.Value != nil {
+			fits = append(fits, r)
+		}
+	}
+	if len(fits) != 1 || !scope.Covers(queue.SchoolOf(fits[0].Value)) {
+		return "", nil
+	}
+	return s.sealed(sealedHandle, handleOfRow(fits[0].Record, fits[0].Value)), nil
+}
+
+// handleOfRow names a record's person; of a card, its parent.
+func handleOfRow(ref person.RecordRef, value any) handle {
+	h := handle{Kind: ref.Kind, Key: ref.ID}
+	if card, ok := value.(person.Card); ok {
+		h.FIO = normalFIO(card.ParentFIO)
+	}
+	return h
 }
 
 // item gives a question that the scope may see: identity.ErrNotFound, and

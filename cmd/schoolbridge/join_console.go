@@ -47,7 +47,7 @@ func (d *daemon) console() (web.Room, error) {
 	d.watches(&o)
 	counted := newFigures(d.db, o.Zone, deadlines(d.config), d.log, time.Now)
 	d.services = append(d.services, service{"statistics", counted.Run})
-	o.Statistics, o.Problems, o.Deadlines = counted, counted, deadlines(d.config)
+	o.Statistics, o.Problems, o.Deadlines = counted, problemLists{counted, o.Stories.(stories)}, deadlines(d.config)
 	o.Cases = caseDesk{d}
 	return console.New(o)
 }

@@ -87,7 +87,7 @@ func (l liveWifi) Present(scope rights.Scope, id person.SchoolID, at *console.Li
 	for _, s := range stays {
 		x := console.LiveStay{Session: s.ID.String(), Device: s.Device, NAS: s.NAS, Unit: s.Unit, SSID: s.SSID, Began: s.Start()}
 		x.Whose, x.Named, x.Hidden = l.whose(scope, s.Person)
-		x.Thing = thingOf(s.Person, s.Basis)
+		x.Device, x.Thing = deviceSeen(x.Hidden, x.Device), thingOf(s.Person, s.Basis)
 		list = append(list, x)
 	}
 	if more {
@@ -127,6 +127,16 @@ func (l liveWifi) whose(scope rights.Scope, id identity.PersonID) (whose identit
 	return id, cmp.Or(person.JoinFIO(entry.Last, entry.First, entry.Middle), string(entry.Login)), false
 }
 
+// deviceSeen is what a page shows of a device's hardware address. It tells a person
+// apart wherever the device goes, so that nobody reads that of a person whom he may
+// not see; his own school's devices he takes off without it.
+func deviceSeen(hidden bool, device string) string {
+	if hidden {
+		return ""
+	}
+	return device
+}
+
 // thingOf says what else than a person is on.
 func thingOf(whose identity.PersonID, basis *identity.Basis) string {
 	switch {
@@ -143,6 +153,7 @@ func (l liveWifi) Refused(scope rights.Scope, id person.SchoolID) (list []consol
 	for _, a := range l.d.refusals.Last(string(id)) {
 		x := console.LiveRefusal{At: a.At, Device: a.Device, NAS: a.NAS, AP: a.AP, Reason: a.Reason, Times: a.Times}
 		x.Whose, x.Named, x.Hidden = l.whose(scope, a.Person)
+		x.Device = deviceSeen(x.Hidden, x.Device)
 		list = append(list, x)
 	}
 	return list
@@ -164,7 +175,7 @@ func (l liveWifi) Stay(ctx context.Context, scope rights.Scope, id person.School
 	shown := shownSession(s, explain.Russian)
 	x := console.LiveStay{Session: shown.ID, Device: shown.Device, NAS: s.NAS, Unit: s.Unit, SSID: shown.SSID, Began: s.Began, Ended: s.Ended, Addresses: shown.Addresses, Cut: shown.Disconnect}
 	x.Whose, x.Named, x.Hidden = l.whose(scope, s.Person)
-	x.Thing = thingOf(s.Person, s.Basis)
+	x.Device, x.Thing = deviceSeen(x.Hidden, x.Device), thingOf(s.Person, s.Basis)
 	return x, nil
 }
 

@@ -8,15 +8,14 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 
-	"schoolbridge/internal/auth"
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
+	"schoolbridge/internal/trail"
 	"schoolbridge/internal/web/console"
 	"schoolbridge/provision/ad"
 	"schoolbridge/provision/match"
@@ -351,7 +350,7 @@ func (t *telling) compare(ctx context.Context, p person.Profile, rows []row, own
 	for _, r := range rows {
 		side := says.rowSide(queue.Row{Record: r.ref, Value: r.value, Bound: !r.owner.IsZero(), Own: r.owner == own}, known)
 		side.Values["school"] = t.school(person.SchoolID(side.Values["school"]))
-		t.story.Sides = append(t.story.Sides, console.Side{Source: registryWords[t.lang][r.ref.Kind] + " " + string(r.ref.ID), Own: !own.IsZero() && r.owner == own, Values: side.Values, Equal: side.Equal})
+		t.story.Sides = append(t.story.Sides, console.Side{Source: trail.RegistryName(t.lang, r.ref.Kind) + " " + string(r.ref.ID), Own: !own.IsZero() && r.owner == own, Values: side.Values, Equal: side.Equal})
 	}
 	for _, side := range t.story.Sides {
 		dotDays(side.Values)
@@ -371,17 +370,52 @@ func (t *telling) compare(ctx context.Context, p person.Profile, rows []row, own
 	if err != nil {
 		return "", err
 	}
-	t.story.Verdict = &console.Verdict{Decision: explain.DecisionIn(t.lang, string(v.Decision)), Match: v.Decision == match.Match, Reasons: v.Reasons}
+	t.story.Verdict = &console.Verdict{Decision: explain.DecisionIn(t.lang, string(v.Decision)), Match: v.Decision == match.Match}
+	namer := t.namer(ctx, rows)
+	for _, r := range v.Reasons {
+		t.story.Verdict.Reasons = append(t.story.Verdict.Reasons, r.In(string(t.lang), namer.name))
+	}
 	for _, problem := range v.Problems {
+		if card := (person.RecordRef{Kind: person.RecordCard, ID: person.RecordID(problem.Arg)}); problem.Arg != "" && problem.Code.OfCard() && namer.name(card) == "" {
+			problem.Arg = ""
+		}
 		t.story.Verdict.Problems = append(t.story.Verdict.Problems, explain.ProblemAt(t.lang, p.Subject.Upstream(), problem))
 	}
-	return string(v.Decision), nil
+	return string(v.Decision), namer.err
 }
 
-// registryWords name the registries for people.
-var registryWords = map[explain.Lang]map[person.RecordKind]string{
-	explain.Russian: {person.RecordEmployment: "Кадры", person.RecordEnrolment: "Контингент", person.RecordCard: "Карточка ребёнка"},
-	explain.English: {person.RecordEmployment: "Staff register", person.RecordEnrolment: "Pupil register", person.RecordCard: "Child's card"},
+// recordNamer names records to whoever reads a story: those that stand on the page,
+// and those that the scope covers. A comparison looks at namesakes too, who may be
+// another school's.
+type recordNamer struct {
+	t     *telling
+	ctx   context.Context
+	shown map[person.RecordRef]bool
+	err   error
+}
+
+func (t *telling) namer(ctx context.Context, rows []row) *recordNamer {
+	n := &recordNamer{t, ctx, map[person.RecordRef]bool{}, nil}
+	for _, r := range rows {
+		n.shown[r.ref] = true
+	}
+	return n
+}
+
+// name gives a record's name, "" where it may not be known.
+func (n *recordNamer) name(ref person.RecordRef) string {
+	may, known := n.shown[ref]
+	if !known && !n.t.view.Scope.All() {
+		_, err := n.t.d.db.People().Record(n.ctx, n.t.view.Scope, ref)
+		if may = err == nil; err != nil && !errors.Is(err, identity.ErrNotFound) {
+			n.err = err
+		}
+		n.shown[ref] = may
+	}
+	if !may && !n.t.view.Scope.All() {
+		return ""
+	}
+	return string(ref.ID)
 }
 
 // auditShown bounds the changes that a story tells of, readersShown those who read
@@ -391,14 +425,12 @@ const (
 	readersShown = 10
 )
 
-// readings are the kinds of lines that only tell who read.
-var readings = []string{"console_read", "explain", "sessions", "audit_show", "wifi_profile"}
-
 // trail are the last lines about the person: what happened, and who looked.
 // Sign-ins have a list of their own.
 func (t *telling) trail(ctx context.Context, id identity.PersonID) (err error) {
-	kinds := slices.DeleteFunc(slices.Sorted(maps.Keys(auditWords)), func(kind string) bool {
-		return kind == auth.AuditSignIn || kind == auth.AuditEnded || kind == auth.AuditRefused || slices.Contains(readings, kind)
+	readings := trail.Kinds(trail.Readings)
+	kinds := slices.DeleteFunc(trail.Kinds(""), func(kind string) bool {
+		return identity.AuditEntry{Kind: kind}.SignIn() || slices.Contains(readings, kind)
 	})
 	if t.story.Audit, err = t.lines(ctx, id, auditShown, kinds); err == nil {
 		t.story.Readers, err = t.lines(ctx, id, readersShown, readings)
@@ -411,20 +443,14 @@ func (t *telling) lines(ctx context.Context, id identity.PersonID, limit int, ki
 	if err != nil {
 		return nil, err
 	}
+	w := newWitness(t.d, t.view)
 	for _, e := range entries {
-		data, err := auditData(e)
+		line, err := w.line(ctx, e)
 		if err != nil {
 			return nil, err
 		}
-		if by, ok := data["by"]; ok && e.Kind == "console_read" { // not by what was looked for
-			delete(data, "by")
-			data["who"] = by
-		}
-		what := auditWords[e.Kind].ru
-		if t.lang == explain.English {
-			what = auditWords[e.Kind].en
-		}
-		list = append(list, console.AuditLine{At: e.At, What: what, Details: auditDetails(data, t.lang)})
+		line.Whom = console.AuditActor{} // the page is about nobody else
+		list = append(list, line)
 	}
 	return list, nil
 }

@@ -16,7 +16,8 @@ import (
 // tells fills in what the console reads about people and the installation.
 func (d *daemon) tells(o *console.Options) (err error) {
 	o.Addresses, o.System = addresses{d}, system{d}
-	o.Stories, err = newStories(d)
+	told, err := newStories(d)
+	o.Stories, o.Audit = told, trailDesk{told}
 	return err
 }
 
@@ -105,8 +106,9 @@ func (a addresses) Had(ctx context.Context, view console.View, q console.Address
 			stay.Session, stay.Whose = shown[0], s.Person
 		default:
 			stay.Session, stay.Hidden = shownSession(s, v.lang), !s.Person.IsZero()
+			stay.Session.Device = deviceSeen(stay.Hidden, stay.Session.Device)
 			if stay.Hidden {
-				stay.Session.Login, stay.Session.Person, stay.Session.Device = "", "", ""
+				stay.Session.Login, stay.Session.Person = "", ""
 			}
 		}
 		list = append(list, stay)

@@ -33,14 +33,26 @@ type Identified struct {
 // caller decides what comes of it, and says so to Report.
 func (a *Authenticator) Identify(ctx context.Context, c identity.Credential, from Profiler) (Identified, identity.Verdict) {
 	start := a.opt.Now()
-	who, v := a.identify(ctx, &c, from, start)
+	who, believed, v := a.identify(ctx, &c, from, start)
 	if v.Outcome == identity.Rejected || v.Outcome == identity.Unavailable { // how soon we know that we cannot tell would tell, too
 		v.NotBefore = start.Add(a.usual())
 	}
 	if v.Outcome != identity.Accepted {
-		a.report(&c, &v, start)
+		a.reportAbout(&c, &v, believed, start)
 	}
 	return who, v
+}
+
+// reportAbout is report of somebody who typed a name that is only believed to be a
+// person's: a phone, an e-mail, a СНИЛС. The line is that person's, as one of what
+// anybody can cause with her name; where there were too many of those, nobody's.
+func (a *Authenticator) reportAbout(c *identity.Credential, v *identity.Verdict, believed identity.PersonID, start time.Time) {
+	of := refusalOf{device: c.Source.Addr.String(), reason: v.Reason}
+	if v.Person.IsZero() && !believed.IsZero() && a.refusals.may(of, believed, start) {
+		a.reportAs(AuditRefused, believed, c, v, start)
+		return
+	}
+	a.report(c, v, start)
 }
 
 // Report audits and counts what came of somebody whom Identify proved.
@@ -48,34 +60,38 @@ func (a *Authenticator) Report(c identity.Credential, v identity.Verdict, start 
 	a.report(&c, &v, start)
 }
 
-func (a *Authenticator) identify(ctx context.Context, c *identity.Credential, from Profiler, now time.Time) (who Identified, v identity.Verdict) {
+// identify is Identify without its report; believed is whose the name seems to be.
+func (a *Authenticator) identify(ctx context.Context, c *identity.Credential, from Profiler, now time.Time) (who Identified, believed identity.PersonID, v identity.Verdict) {
 	if !wellFormed(c) {
-		return who, identity.Verdict{Outcome: identity.Malformed, Reason: identity.ReasonBadRequest}
+		return who, believed, identity.Verdict{Outcome: identity.Malformed, Reason: identity.ReasonBadRequest}
 	}
 	if !a.inTouch(now) {
-		return who, unavailable(identity.ReasonCutOff)
+		return who, believed, unavailable(identity.ReasonCutOff)
 	}
 	proof := c.Proof.(identity.Password)
 	if proof == "" {
-		return who, rejected(identity.ReasonEmptyPassword)
+		return who, believed, rejected(identity.ReasonEmptyPassword)
 	}
 	name, marked := a.bareName(c.Name)
 	s, err := a.suspect(ctx, name, marked, c)
 	if err != nil {
 		a.opt.Logger.Error("auth: whose a name is cannot be read", "request", c.Source.Request, "error", err)
-		return who, unavailable(identity.ReasonCutOff)
+		return who, believed, unavailable(identity.ReasonCutOff)
+	}
+	if s.entry != nil {
+		believed = s.entry.Person
 	}
 	if s.named {
 		v.Person, v.Login = s.entry.Person, s.entry.Login
 	}
 	if !a.guard.admit(&s.try, now) {
 		v.Outcome, v.Reason = identity.Unavailable, identity.ReasonThrottled
-		return who, v
+		return who, believed, v
 	}
 	m := a.tagger.marks(s.tags, proof, now)
 	if a.guard.knownBad(&s.try, m, now) {
 		v.Outcome, v.Reason = identity.Rejected, identity.ReasonKnownBad
-		return who, v
+		return who, believed, v
 	}
 	r := a.inquire(ctx, inquiry{from: from, suspect: s, name: name, proof: proof, marks: m})
 	if r.Person.IsZero() {
@@ -84,7 +100,7 @@ func (a *Authenticator) identify(ctx context.Context, c *identity.Credential, fr
 	if r.Person.IsZero() {
 		r.Upstream = s.home.name
 	}
-	return r.who, r.Verdict
+	return r.who, believed, r.Verdict
 }
 
 // inquiry is one question to mos.ru about somebody who activates.

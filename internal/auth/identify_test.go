@@ -219,3 +219,33 @@ func TestLearnNobody(t *testing.T) {
 		t.Error("a verifier of nobody was kept")
 	}
 }
+
+// What is typed wrongly on the page is in the trail of whom the name means: of her
+// own name as her attempt, of her phone, which anybody may type, as one that proves
+// nothing, and of that only so often.
+func TestIdentifyIsInThePersonsTrail(t *testing.T) {
+	w := newWorld(t, func(opt *Options) { opt.Owners = owners{"+79161234567": {1}} })
+	w.identify("orlovami", wrong, "d")
+	if e := w.audits[len(w.audits)-1]; e.Kind != AuditSignIn || e.Person != (identity.PersonID{1}) {
+		t.Errorf("by her login: %+v", e)
+	}
+	n := len(w.audits)
+	for i := range refusalsNamed + 5 {
+		w.identify("+79161234567", identity.Password(rune('a'+i)), "d")
+	}
+	hers := 0
+	for _, e := range w.audits[n:] {
+		switch {
+		case e.Kind == AuditRefused && e.Person == identity.PersonID{1}:
+			hers++
+		case e.Kind != AuditSignIn || !e.Person.IsZero():
+			t.Errorf("%+v", e)
+		}
+	}
+	if len(w.audits) != n+refusalsNamed+5 || hers == 0 || hers > refusalsNamed {
+		t.Errorf("%d lines, %d of them hers", len(w.audits)-n, hers)
+	}
+	if got := w.lastAudit(); got["channel"] != "web" || got["outcome"] != "rejected" && got["outcome"] != "unavailable" {
+		t.Errorf("%v", got)
+	}
+}

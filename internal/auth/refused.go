@@ -14,7 +14,7 @@ import (
 // do: whose the attempt was is proven in the one and only said in the other.
 const (
 	AuditEnded   = "sign_in_ended"   // an accepted AuditSignIn came before; "after" is "accepted"
-	AuditRefused = "sign_in_refused" // anybody can cause these
+	AuditRefused = "sign_in_refused" // anybody can cause these; some are of Identify
 )
 
 // Refusal is a sign-in that a front-end ended by itself: before this package

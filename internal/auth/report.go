@@ -21,11 +21,15 @@ const AuditSignIn = "sign_in"
 
 // report audits and counts a verdict.
 func (a *Authenticator) report(c *identity.Credential, v *identity.Verdict, start time.Time) {
+	a.reportAs(AuditSignIn, v.Person, c, v, start)
+}
+
+func (a *Authenticator) reportAs(kind string, about identity.PersonID, c *identity.Credential, v *identity.Verdict, start time.Time) {
 	took := a.opt.Now().Sub(start)
 	a.metrics.verdict(c.Channel, v.Outcome, v.Reason, took)
 	b := a.payloads.Get().(*[]byte)
 	*b = payload((*b)[:0], c, v, took)
-	a.opt.Auditor.Audit(identity.AuditEntry{At: start, Kind: AuditSignIn, Person: v.Person, Payload: *b})
+	a.opt.Auditor.Audit(identity.AuditEntry{At: start, Kind: kind, Person: about, Payload: *b})
 	a.payloads.Put(b)
 	if a.opt.Observer != nil && v.Outcome != identity.Accepted {
 		a.opt.Observer.Refused(c.Channel, c.Source, *v)

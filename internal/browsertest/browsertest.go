@@ -16,6 +16,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -206,6 +207,16 @@ func (tab *Tab) Reads(texts ...string) {
 		if strings.Contains(page, strings.TrimPrefix(want, "!")) == no {
 			tab.t.Errorf("the page at %s and %q:\n%s", tab.Address(), want, page)
 		}
+	}
+}
+
+// Narrow says that nothing which a CSS selector finds has more in it than it shows
+// without being moved sideways.
+func (tab *Tab) Narrow(what string) {
+	tab.t.Helper()
+	wide := get(tab, "measure", chromedp.Evaluate[float64]("Math.max(0, ...[...document.querySelectorAll("+strconv.Quote(what)+")].map(e => e.scrollWidth - e.clientWidth))"))
+	if wide > 1 {
+		tab.t.Errorf("%s at %s is %.0f pixels wider than what is shown of it", what, tab.Address(), wide)
 	}
 }
 

@@ -29,7 +29,7 @@ type Try struct {
 	Decision string    `json:"decision"`
 	Problems []string  `json:"problems"`
 	// NowDecision and Now are the same, judged again by what the registries hold;
-	// Reasons are sentences in Russian.
+	// Reasons are sentences in the reader's language.
 	NowDecision string   `json:"decision_now"`
 	Now         []string `json:"problems_now"`
 	Reasons     []string `json:"reasons"`

@@ -200,3 +200,6 @@ func (p *printer) sessions(list []Session, loc *time.Location) {
 		}
 	}
 }
+
+// DisconnectWhyIn says why a device was to leave, or to get other rights.
+func DisconnectWhyIn(lang Lang, why string) string { return word(sessionTexts[lang].why, why) }

@@ -361,16 +361,3 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrConflict = errors.New("conflicts with what is stored")
 )
-
-// AuditEntry is one line of the audit trail. Payload is JSON; it may name a
-// login, and is sealed at rest.
-type AuditEntry struct {
-	At      time.Time
-	Kind    string   // "sign_in", "activation", "credential_change", "import", "config", ...
-	Person  PersonID // zero if nobody in particular
-	Payload []byte
-}
-
-// SignIn says whether the entry tells of a sign-in, as its kind does: "sign_in"
-// and what begins so. Those are many, and go after their time; all others stay.
-func (e AuditEntry) SignIn() bool { return strings.HasPrefix(e.Kind, "sign_in") }

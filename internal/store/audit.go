@@ -20,6 +20,7 @@ import (
 //
 // Changes are a line each and stay. Sign-ins are many: those that come together
 // are one line, a block (audit_block.go); audit_index.go finds somebody's blocks.
+// Beside a change stands who did it, outside of the hash, for audit_browse.go alone.
 //
 // The chain runs over hashes of the sealed payloads, so that sign-ins can be
 // erased after their retention and the chain still verifies; hashes and the
@@ -97,10 +98,11 @@ func (t *tx) writeAudit() error {
 func (t *tx) writeLine(h AuditHead, l line) (AuditHead, error) {
 	r := auditRow{chain: h.Chain, seq: h.Seq + 1, at: l.latest(), previous: h.Hash, version: t.db.keys.lookup.PrimaryID}
 	var payload []byte
+	actor := "" // of a block: those whose sign-ins they are
 	if l.block() {
 		r.kind, r.person, payload = auditBlock, []byte{}, t.packer.pack(l)
 	} else {
-		r.kind, r.person, payload = l[0].Kind, l[0].Person[:], l[0].Payload
+		r.kind, r.person, payload, actor = l[0].Kind, l[0].Person[:], l[0].Payload, l[0].Actor()
 	}
 	var err error
 	if r.sealed, err = t.db.keys.seal("audit", auditKey(r.chain, r.seq), "sealed", payload); err != nil {
@@ -111,9 +113,9 @@ func (t *tx) writeLine(h AuditHead, l line) (AuditHead, error) {
 	if r.hash, err = r.sum(t.db.keys); err != nil {
 		return h, err
 	}
-	err = t.exec(`INSERT INTO audit (chain, seq, at, kind, person, sealed, payload_hash, previous, version, hash)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		r.chain, r.seq, r.at, r.kind, r.person, r.sealed, r.payloadHash, r.previous, r.version, r.hash)
+	err = t.exec(`INSERT INTO audit (chain, seq, at, kind, person, sealed, payload_hash, previous, version, hash, actor)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		r.chain, r.seq, r.at, r.kind, r.person, r.sealed, r.payloadHash, r.previous, r.version, r.hash, actor)
 	return AuditHead{Chain: r.chain, Seq: r.seq, Hash: r.hash}, err
 }
 

@@ -50,7 +50,8 @@ type search struct {
 	person identity.PersonID
 	limit  int
 	kinds  []string
-	found  []found // newest first, at most limit
+	after  AuditPlace // only those older than this; zero: all
+	found  []found    // newest first, at most limit
 }
 
 // found is an entry with its place: line and number in it.
@@ -62,9 +63,10 @@ type found struct {
 
 // add takes an entry if it is among the last.
 func (s *search) add(e found) {
-	i, _ := slices.BinarySearchFunc(s.found, e, func(a, b found) int {
-		return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.seq, a.seq), cmp.Compare(b.n, a.n))
-	})
+	if !s.after.zero() && newer(e, found{identity.AuditEntry{At: s.after.At}, s.after.Seq, s.after.N}) <= 0 {
+		return
+	}
+	i, _ := slices.BinarySearchFunc(s.found, e, newer)
 	if i == s.limit {
 		return
 	}
@@ -72,10 +74,19 @@ func (s *search) add(e found) {
 	s.found = slices.Insert(s.found[:min(len(s.found), s.limit-1)], i, e)
 }
 
+// newer orders entries, the newest first.
+func newer(a, b found) int {
+	return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.seq, a.seq), cmp.Compare(b.n, a.n))
+}
+
 // lines adds the entries that are lines of their own.
 func (s *search) lines(t *tx) error {
 	query := "SELECT chain, seq, at, kind, sealed FROM audit WHERE person = ?"
 	args := []any{s.person[:]}
+	if !s.after.zero() {
+		query += " AND at <= ?"
+		args = append(args, micros(s.after.At))
+	}
 	if len(s.kinds) > 0 {
 		query += " AND kind IN (" + marks(len(s.kinds)) + ")"
 		for _, kind := range s.kinds {

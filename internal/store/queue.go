@@ -159,6 +159,22 @@ func (q *Queue) Item(ctx context.Context, id string) (queue.Item, error) {
 	return item, nil
 }
 
+// About gives the stems of the questions that may be there about one person: about
+// the city account's activation, and the accounts in targets.
+func (q *Queue) About(id identity.PersonID, subject identity.Subject) (stems []string, err error) {
+	if !id.IsZero() {
+		stems = append(stems, queue.Stem(queue.Target, id[:]))
+	}
+	if subject == "" {
+		return stems, nil
+	}
+	digests, err := q.db.keys.every(domainSubject, string(subject))
+	for _, d := range digests {
+		stems = append(stems, queue.Stem(queue.Activation, d.digest))
+	}
+	return stems, err
+}
+
 // errFound ends a walk.
 var errFound = errors.New("found")
 

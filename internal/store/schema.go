@@ -284,6 +284,15 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`ALTER TABLE repairs ADD COLUMN disabling {int} NOT NULL DEFAULT -1`,
 	`CREATE INDEX repairs_phase ON repairs (target, phase)`,
 	`CREATE INDEX repairs_made ON repairs (target, made, id)`,
+}}, {oldest: 13, statements: []string{
+	// The audit trail without its sign-ins, to be read page by page (audit_browse.go).
+	// actor is who did what a line tells of, '' for nobody in particular; of lines
+	// that an older version wrote it is not known.
+	`ALTER TABLE audit ADD COLUMN actor {text}`,
+	`CREATE INDEX audit_told ON audit (at, chain, seq) WHERE substr(kind, 1, 7) <> 'sign_in'`,
+	`CREATE INDEX audit_kind ON audit (kind, at, chain, seq) WHERE substr(kind, 1, 7) <> 'sign_in'`,
+	`CREATE INDEX audit_actor ON audit (actor, at, chain, seq) WHERE actor <> ''`,
+	`CREATE INDEX audit_unnamed ON audit (at, chain, seq) WHERE actor IS NULL AND substr(kind, 1, 7) <> 'sign_in'`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

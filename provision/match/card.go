@@ -37,8 +37,7 @@ func (c *candidate) cardRule() cardResult {
 		}
 		r.alone = append(r.alone, k)
 		if k.contact == contactUnverified {
-			r.misses = append(r.misses, miss(ContactNotVerified, Manual, row.ref(),
-				"карточка ребёнка %s: совпал только контакт, который mos.ru не подтвердил", row.Child))
+			r.misses = append(r.misses, miss(ContactNotVerified, Manual, row.ref(), CardUnverified, ""))
 		}
 	}
 	return r
@@ -57,14 +56,12 @@ func (c *candidate) cardNotes(linked []cardCandidate, r cardResult) []finding {
 	for _, k := range linked {
 		row := &c.ix.cards[k.row]
 		if !bySNILS[row.Child] && c.snils != "" && row.snils != "" {
-			found = append(found, beside(CardSNILSMismatch, string(row.Child),
-				"карточка ребёнка %s: родитель найден по контакту, но СНИЛС в карточке другой", row.Child))
+			found = append(found, beside(CardSNILSMismatch, string(row.Child), Reason{Code: CardOtherSNILS, Records: []person.RecordRef{row.ref()}}))
 		}
 	}
 	for _, k := range r.alone {
-		if child := c.ix.cards[k.row].Child; !fitting[child] {
-			found = append(found, beside(ParentRoleNotLinked, string(child),
-				"карточка ребёнка %s: ФИО совпадает, но ни СНИЛС, ни телефон, ни почта не совпали", child))
+		if row := &c.ix.cards[k.row]; !fitting[row.Child] {
+			found = append(found, beside(ParentRoleNotLinked, string(row.Child), Reason{Code: CardNothingEqual, Records: []person.RecordRef{row.ref()}}))
 		}
 	}
 	return found

@@ -2,9 +2,7 @@ package match
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
-	"strings"
 
 	"schoolbridge/internal/person"
 )
@@ -53,15 +51,16 @@ type finding struct {
 	problem  Problem
 	decision Decision // NoMatch or Manual; "" for what is reported beside a match
 	refs     []person.RecordRef
-	reason   string
+	reason   Reason
 }
 
-func miss(code Code, d Decision, ref person.RecordRef, format string, args ...any) finding {
-	return finding{Problem{Code: code}, d, []person.RecordRef{ref}, fmt.Sprintf(format, args...)}
+func miss(code Code, d Decision, ref person.RecordRef, why ReasonCode, value string) finding {
+	refs := []person.RecordRef{ref}
+	return finding{Problem{Code: code}, d, refs, Reason{why, refs, value}}
 }
 
-func beside(code Code, arg, format string, args ...any) finding {
-	return finding{problem: Problem{code, arg}, reason: fmt.Sprintf(format, args...)}
+func beside(code Code, arg string, why Reason) finding {
+	return finding{problem: Problem{code, arg}, reason: why}
 }
 
 // Decide holds one profile against the registries. It changes nothing: whoever
@@ -107,10 +106,9 @@ func Decide(ix *Index, b *Bindings, p person.Profile, today person.Date) Verdict
 
 func (c *candidate) nobody(cards cardResult) finding {
 	f := finding{problem: Problem{Code: NoSuchAccount}, decision: NoMatch,
-		reason: "ни в одном реестре нет человека с таким ФИО или СНИЛС"}
+		reason: Reason{Code: NobodyFits}}
 	if len(cards.alone) > 0 {
-		f.reason = fmt.Sprintf("ФИО есть только в карточке ребёнка %s, но ни СНИЛС, ни телефон, ни почта не совпали",
-			c.ix.cards[cards.alone[0].row].Child)
+		f.reason = Reason{Code: OnlyCardName, Records: []person.RecordRef{c.ix.cards[cards.alone[0].row].ref()}}
 	}
 	return f
 }
@@ -131,41 +129,38 @@ func (c *candidate) accept(v *Verdict, m *matched, cards cardResult) {
 		for _, i := range m.staff.active {
 			row := &c.ix.staff[i]
 			mixed = mixed || row.mixed
-			v.grant(Role{Role: person.RoleStaff, School: c.ix.schoolText(row.School)}, row.ref(),
-				"запись Кадров %s: ФИО и подтверждённый СНИЛС совпали", row.ID)
+			v.grant(Role{Role: person.RoleStaff, School: c.ix.schoolText(row.School)}, row.ref(), StaffFits)
 		}
 		c.report(v, c.duplicates())
 	}
 	if m.pupil != nil {
 		row := &c.ix.pupils[m.pupil.target]
 		mixed = mixed || m.pupil.mixed
-		v.grant(Role{Role: person.RolePupil, School: c.ix.schoolText(row.School)}, row.ref(),
-			"запись Контингента %s: ФИО и контакт совпали", row.ID)
+		v.grant(Role{Role: person.RolePupil, School: c.ix.schoolText(row.School)}, row.ref(), PupilFits)
 	}
 	for _, k := range m.parent {
 		row := &c.ix.cards[k.row]
 		mixed = mixed || row.mixed
-		how := "контакт"
+		how := CardFitsContact
 		if k.sameSNILS {
-			how = "СНИЛС"
+			how = CardFitsSNILS
 		}
-		v.grant(Role{Role: person.RoleParent, Child: row.Child}, row.ref(),
-			"карточка ребёнка %s: ФИО и %s родителя совпали", row.Child, how)
+		v.grant(Role{Role: person.RoleParent, Child: row.Child}, row.ref(), how)
 	}
 	c.report(v, c.cardNotes(m.parent, cards))
 	if mixed {
-		c.report(v, []finding{beside(RegistryMixedScript, "", "в реестре ФИО записано с латинскими буквами вместо русских: исправьте запись")})
+		c.report(v, []finding{beside(RegistryMixedScript, "", Reason{Code: MixedScript})})
 	}
 }
 
 // grant adds a role and its record.
-func (v *Verdict) grant(r Role, ref person.RecordRef, format string, args ...any) {
+func (v *Verdict) grant(r Role, ref person.RecordRef, why ReasonCode) {
 	if !slices.Contains(v.Roles, r) {
 		v.Roles = append(v.Roles, r)
 	}
 	v.Records = append(v.Records, ref)
 	v.about = append(v.about, ref)
-	v.Reasons = append(v.Reasons, fmt.Sprintf(format, args...))
+	v.Reasons = append(v.Reasons, Reason{Code: why, Records: []person.RecordRef{ref}})
 }
 
 // report adds problems that leave the decision as it is.
@@ -200,7 +195,7 @@ func (v *Verdict) tidy(ix *Index) {
 	})
 	v.Records = unique(v.Records)
 	v.about = unique(append(v.about, v.Records...))
-	v.Reasons = unique(v.Reasons)
+	v.Reasons = uniqueReasons(v.Reasons)
 }
 
 // unique leaves out what came before; the lists are short but for hostile
@@ -212,13 +207,4 @@ func unique[T comparable](list []T) []T {
 		seen[v] = true
 		return was
 	})
-}
-
-// list writes record ids for a reason.
-func list(refs []person.RecordRef) string {
-	ids := make([]string, 0, len(refs))
-	for _, r := range refs {
-		ids = append(ids, string(r.ID))
-	}
-	return strings.Join(unique(ids), ", ")
 }

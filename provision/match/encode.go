@@ -36,7 +36,9 @@ func (v Verdict) line() line {
 		l.Records = append(l.Records, string(r.ID))
 	}
 	l.Records = unique(l.Records)
-	l.Reasons = append(l.Reasons, v.Reasons...)
+	for _, r := range v.Reasons {
+		l.Reasons = append(l.Reasons, r.String())
+	}
 	return l
 }
 

@@ -1,7 +1,6 @@
 package match
 
 import (
-	"fmt"
 	"slices"
 
 	"schoolbridge/internal/person"
@@ -58,8 +57,7 @@ func (c *candidate) boundPupil(parent []cardCandidate) []finding {
 	}
 	cards := c.refs(nil, parent)
 	return []finding{{Problem{Code: Ambiguous}, Manual, slices.Concat(pupil, cards),
-		fmt.Sprintf("записи %s: с ними человек связан как ученик, но теперь подходит только карточка %s с тем же ФИО и контактом: ученик это или родитель, различить нельзя",
-			list(pupil), list(cards))}}
+		Reason{Code: WasPupilNowCard, Records: slices.Concat(pupil, cards)}}}
 }
 
 // secondOf says that what is certain about a person who is bound to nothing yet
@@ -85,7 +83,7 @@ func (c *candidate) secondOf(staff staffResult, pupils pupilResult, pupil *pupil
 		return nil
 	}
 	return []finding{{Problem{Code: MultipleMosruAccounts}, Manual, refs,
-		fmt.Sprintf("запись %s связана с другой учётной записью mos.ru", list(refs))}}
+		Reason{Code: BoundElsewhere, Records: refs}}}
 }
 
 // secondAccount says that what is certain about the person points to a record
@@ -110,9 +108,9 @@ func (c *candidate) refs(pupils []pupilCandidate, cards []cardCandidate) []perso
 func (c *candidate) ambiguous(pupils []pupilCandidate, cards []cardCandidate) finding {
 	f := finding{problem: Problem{Code: Ambiguous}, decision: Manual, refs: c.refs(pupils, cards)}
 	if len(cards) > 0 {
-		f.reason = fmt.Sprintf("записи %s: ученик и родитель с одним ФИО и контактом, различить нельзя", list(f.refs))
+		f.reason = Reason{Code: PupilOrParent, Records: f.refs}
 	} else {
-		f.reason = fmt.Sprintf("записи Контингента %s подходят одинаково", list(f.refs))
+		f.reason = Reason{Code: PupilsAlike, Records: f.refs}
 	}
 	return f
 }
@@ -123,5 +121,5 @@ func (c *candidate) multiple(pupils []pupilCandidate, cards []cardCandidate) []f
 		return nil
 	}
 	return []finding{{Problem{Code: MultipleMosruAccounts}, Manual, refs,
-		fmt.Sprintf("запись %s связана с другой учётной записью mos.ru", list(refs))}}
+		Reason{Code: BoundElsewhere, Records: refs}}}
 }

@@ -134,6 +134,9 @@ func (c Code) Beside() bool {
 	return false
 }
 
+// OfCard says that the problem's argument is the child on whose card it is.
+func (c Code) OfCard() bool { return c == ParentRoleNotLinked || c == CardSNILSMismatch }
+
 // order is the place of each code in a verdict.
 var order = func() map[Code]int {
 	m := map[Code]int{}
@@ -234,7 +237,7 @@ type Verdict struct {
 	// Records are those matched, to be bound; where nothing matched, those
 	// that the problems are about.
 	Records []person.RecordRef
-	Reasons []string // Russian sentences, one or more a role or problem
+	Reasons []Reason // one or more a role or problem
 
 	about []person.RecordRef // Records and those of problems reported beside a match
 }

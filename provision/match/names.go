@@ -1,7 +1,6 @@
 package match
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -21,18 +20,18 @@ func (c *candidate) otherName(v *Verdict, ezhd []string, found []finding) (more 
 		if !slices.ContainsFunc(v.Problems, func(p Problem) bool { return p.Code == LoginDiffers }) {
 			c.loginDiffers(v, []string{names.Allotted})
 		}
-		v.Reasons = append(v.Reasons, fmt.Sprintf("имя учётной записи в AD назначил куратор: %s", names.Allotted))
+		v.Reasons = append(v.Reasons, Reason{Code: NameAllotted, Value: names.Allotted})
 		return nil, true
 	}
 	if slices.ContainsFunc(found, func(f finding) bool { return f.problem.Code == ADUnowned }) {
 		return nil, false
 	}
 	provision := Provision{Kind: ProvisionCreate}
-	var why string
+	var why ReasonCode
 	if name := c.freeEZHD(ezhd); name != "" && names.EZHD {
-		provision.SAM, provision.Origin, why = name, OriginEZHD, "учётная запись в AD получает логин ЭЖД: %s"
+		provision.SAM, provision.Origin, why = name, OriginEZHD, NameOfEZHD
 	} else if provision.SAM, more = c.freeMade(ezhd); provision.SAM != "" && len(more) == 0 {
-		provision.Origin, why = OriginMade, "учётная запись в AD получает имя по ФИО: %s"
+		provision.Origin, why = OriginMade, NameMade
 	} else {
 		return more, false
 	}
@@ -43,7 +42,7 @@ func (c *candidate) otherName(v *Verdict, ezhd []string, found []finding) (more 
 	for _, f := range found {
 		v.Reasons = append(v.Reasons, f.reason)
 	}
-	v.Reasons = append(v.Reasons, fmt.Sprintf(why, provision.SAM))
+	v.Reasons = append(v.Reasons, Reason{Code: why, Value: provision.SAM})
 	return nil, true
 }
 

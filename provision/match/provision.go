@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -24,8 +25,7 @@ func (c *candidate) provision(v *Verdict, m *matched, pupils pupilResult) {
 		first := c.preferred(accounts, logins)
 		for _, i := range accounts {
 			if i != first {
-				c.report(v, []finding{beside(ADDuplicate, c.ix.ad[i].SAM,
-					"у человека есть ещё одна учётная запись AD: %s", c.ix.ad[i].SAM)})
+				c.report(v, []finding{beside(ADDuplicate, c.ix.ad[i].SAM, Reason{Code: AnotherADAccount, Value: c.ix.ad[i].SAM})})
 			}
 		}
 		v.Provision = Provision{Kind: ProvisionAdopt, SAM: c.ix.ad[first].SAM}
@@ -46,8 +46,7 @@ func (c *candidate) provision(v *Verdict, m *matched, pupils pupilResult) {
 }
 
 func loginTooLong() finding {
-	return beside(LoginTooLong, "",
-		"логин mos.ru длиннее %d знаков: имя для входа до Windows 2000 будет короче, UPN останется целым", person.SAMLimit)
+	return beside(LoginTooLong, "", Reason{Code: LongLogin, Value: strconv.Itoa(person.SAMLimit)})
 }
 
 // records are the person's own in any state: those that ФИО and confirmed
@@ -154,7 +153,7 @@ func (c *candidate) loginDiffers(v *Verdict, logins []string) {
 	}
 	for _, l := range logins {
 		if person.FoldName(l) != wanted {
-			c.report(v, []finding{beside(LoginDiffers, "", "логин ЭЖД или AD %s отличается от логина mos.ru; остаются оба", l)})
+			c.report(v, []finding{beside(LoginDiffers, "", Reason{Code: OtherLogin, Value: l})})
 			return
 		}
 	}
@@ -165,8 +164,7 @@ func (c *candidate) create(v *Verdict, ezhd []string, tooLong bool) {
 	var found []finding
 	wanted := person.FoldName(c.p.Login)
 	if !Usable(c.p.Login) {
-		found = append(found, beside(LoginNotUsable, "",
-			"логин mos.ru не может быть именем в AD (почта, телефон, СНИЛС, недопустимые знаки или служебное имя): задайте логин на mos.ru"))
+		found = append(found, beside(LoginNotUsable, "", Reason{Code: UnusableLogin}))
 	}
 	if wanted != "" {
 		found = append(found, c.taken(wanted)...)
@@ -220,11 +218,11 @@ func (c *candidate) taken(wanted string) []finding {
 }
 
 func nameTaken(name string) finding {
-	return beside(ADNameTaken, "", "имя %s в AD занято другим человеком", name)
+	return beside(ADNameTaken, "", Reason{Code: NameOfOther, Value: name})
 }
 
 func unowned(a ADAccount) finding {
-	return beside(ADUnowned, "", "в AD есть учётная запись %s, и неизвестно чья: укажите владельца", a.SAM)
+	return beside(ADUnowned, "", Reason{Code: NameOfNobody, Value: a.SAM})
 }
 
 func (c *candidate) unownedEZHD(ezhd []string) []finding {

@@ -54,22 +54,17 @@ func (c *candidate) pupilRule() pupilResult {
 		row := &c.ix.pupils[p.target]
 		switch {
 		case p.contact == contactEqual && !row.active():
-			r.misses = append(r.misses, miss(NotEnrolled, NoMatch, row.ref(),
-				"запись Контингента %s закрыта: ученик отчислен", row.ID))
+			r.misses = append(r.misses, miss(NotEnrolled, NoMatch, row.ref(), PupilLeft, ""))
 		case p.contact == contactEqual && p.differsDOB:
-			r.misses = append(r.misses, miss(DOBMismatch, Manual, row.ref(),
-				"запись Контингента %s: ФИО и контакт совпадают, но даты рождения разные", row.ID))
+			r.misses = append(r.misses, miss(DOBMismatch, Manual, row.ref(), PupilOtherBirth, ""))
 		case p.contact == contactEqual:
 			r.fits = append(r.fits, p)
 		case p.contact == contactUnverified && row.active() && !p.differsDOB:
-			r.misses = append(r.misses, miss(ContactNotVerified, Manual, row.ref(),
-				"запись Контингента %s: совпал только контакт, который mos.ru не подтвердил", row.ID))
+			r.misses = append(r.misses, miss(ContactNotVerified, Manual, row.ref(), PupilUnverified, ""))
 		case p.sameSNILS:
-			r.misses = append(r.misses, miss(ContactMismatch, Manual, row.ref(),
-				"запись Контингента %s: ФИО и СНИЛС совпадают, но ни телефон, ни почта не совпали", row.ID))
+			r.misses = append(r.misses, miss(ContactMismatch, Manual, row.ref(), PupilSNILSOnly, ""))
 		default:
-			r.misses = append(r.misses, miss(ContactMismatch, NoMatch, row.ref(),
-				"запись Контингента %s: ФИО совпадает, но ни телефон, ни почта не совпали", row.ID))
+			r.misses = append(r.misses, miss(ContactMismatch, NoMatch, row.ref(), PupilNameOnly, ""))
 		}
 	}
 	return r

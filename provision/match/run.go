@@ -106,11 +106,11 @@ func (ix *Index) pupilKnown(b *Bindings, seen map[person.RecordRef]bool, target 
 
 func (ix *Index) noAccount(p registryPerson, today person.Date) Verdict {
 	v := Verdict{Nobody: true, Decision: NoMatch, Records: p.live}
-	code, reason := NoMosruAccount, "у человека нет учётной записи mos.ru с данными из реестра: "+list(p.live)
+	code, why := NoMosruAccount, WithoutMosru
 	if ix.places(p.staff, today) > 1 {
-		code, reason = MultiOrgNoMosru, reason+"; мест работы несколько"
+		code, why = MultiOrgNoMosru, WithoutMosruIn
 	}
-	v.Problems, v.Reasons = []Problem{{Code: code}}, []string{reason}
+	v.Problems, v.Reasons = []Problem{{Code: code}}, []Reason{{Code: why, Records: p.live}}
 	v.tidy(ix)
 	return v
 }

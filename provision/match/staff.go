@@ -1,7 +1,6 @@
 package match
 
 import (
-	"fmt"
 	"slices"
 
 	"schoolbridge/internal/person"
@@ -71,18 +70,15 @@ func (c *candidate) staffRule() staffResult {
 			r.same = append(r.same, i)
 			c.sameStaff(&r, i)
 		case "":
-			r.misses = append(r.misses, miss(KadrySNILSInvalid, Manual, row.ref(),
-				"запись Кадров %s: ФИО совпадает, но СНИЛС в Кадрах пуст или неверен: исправьте его в Кадрах", row.ID))
+			r.misses = append(r.misses, miss(KadrySNILSInvalid, Manual, row.ref(), StaffNoSNILS, ""))
 		default:
-			r.misses = append(r.misses, miss(SNILSMismatch, NoMatch, row.ref(),
-				"запись Кадров %s: ФИО совпадает, но СНИЛС на mos.ru и в Кадрах разные: сверьте оба", row.ID))
+			r.misses = append(r.misses, miss(SNILSMismatch, NoMatch, row.ref(), StaffOtherSNILS, ""))
 		}
 	}
 	c.second(&r)
 	for _, i := range c.ix.staffBySSN[c.snils] {
 		if row := &c.ix.staff[i]; row.fio != c.fio && row.live(c.today) && len(r.active) == 0 && !slices.Contains(approved, i) {
-			r.misses = append(r.misses, miss(FIOMismatch, Manual, row.ref(),
-				"запись Кадров %s: СНИЛС совпадает, но ФИО другое: сверьте ФИО на mos.ru и в Кадрах", row.ID))
+			r.misses = append(r.misses, miss(FIOMismatch, Manual, row.ref(), StaffOtherName, ""))
 		}
 	}
 	return r
@@ -97,7 +93,7 @@ func (c *candidate) second(r *staffResult) {
 	for _, i := range r.active {
 		f.refs = append(f.refs, c.ix.staff[i].ref())
 	}
-	f.reason = fmt.Sprintf("запись Кадров %s связана с другой учётной записью mos.ru", list(f.refs))
+	f.reason = Reason{Code: BoundElsewhere, Records: f.refs}
 	r.misses = append(r.misses, f)
 }
 
@@ -124,14 +120,11 @@ func (c *candidate) sameStaff(r *staffResult, i int) {
 	case employmentActive:
 		r.active = append(r.active, i)
 	case employmentEnded:
-		r.misses = append(r.misses, miss(EmploymentEnded, NoMatch, row.ref(),
-			"запись Кадров %s: работа окончена %s", row.ID, row.End))
+		r.misses = append(r.misses, miss(EmploymentEnded, NoMatch, row.ref(), StaffEnded, row.End.String()))
 	case employmentNotStarted:
-		r.misses = append(r.misses, miss(EmploymentNotStarted, NoMatch, row.ref(),
-			"запись Кадров %s: работа начнётся %s", row.ID, row.Start))
+		r.misses = append(r.misses, miss(EmploymentNotStarted, NoMatch, row.ref(), StaffNotStarted, row.Start.String()))
 	case employmentIncomplete:
-		r.misses = append(r.misses, miss(EmploymentDataMissing, Manual, row.ref(),
-			"запись Кадров %s: не указано место работы или дата приёма", row.ID))
+		r.misses = append(r.misses, miss(EmploymentDataMissing, Manual, row.ref(), StaffIncomplete, ""))
 	}
 }
 
@@ -155,10 +148,10 @@ func (c *candidate) notConfirmed(rows []int) []finding {
 		for _, j := range group {
 			f.refs = append(f.refs, c.ix.staff[j].ref())
 		}
-		f.reason = fmt.Sprintf("запись Кадров %s: ФИО совпадает, но СНИЛС на mos.ru не подтверждён", list(f.refs))
+		f.reason = Reason{Code: StaffUnconfirmed, Records: f.refs}
 		if c.ix.places(group, c.today) > 1 {
 			f.problem.Code = MultiSNILSNotConfirmed
-			f.reason += "; мест работы несколько"
+			f.reason.Code = StaffUnconfirmedIn
 		}
 		misses = append(misses, f)
 	}
@@ -191,8 +184,7 @@ func (c *candidate) duplicates() []finding {
 	var found []finding
 	for _, i := range c.ix.staffBySSN[c.snils] {
 		if row := &c.ix.staff[i]; row.fio != c.fio && row.live(c.today) && !c.b.approved[c.p.Subject][row.ref()] {
-			found = append(found, beside(KadrySNILSDuplicate, "",
-				"запись Кадров %s: тот же СНИЛС у другого ФИО: исправьте в Кадрах", row.ID))
+			found = append(found, beside(KadrySNILSDuplicate, "", Reason{Code: StaffSameSNILS, Records: []person.RecordRef{row.ref()}}))
 		}
 	}
 	return found

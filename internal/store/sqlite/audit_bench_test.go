@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/store"
 )
 
 // cpu is the processor time of this process so far.
@@ -95,4 +96,46 @@ func BenchmarkAuditRecent(b *testing.B) {
 	b.Run("stranger", recent(func() identity.PersonID { return benchPerson(people + rand.IntN(people)) }, 200, "sign_in"))
 	b.Run("nobody", recent(func() identity.PersonID { return identity.PersonID{} }, 5000, "sign_in"))
 	b.Run("nobody-rare", recent(func() identity.PersonID { return identity.PersonID{} }, 5000, "sign_in_refused"))
+}
+
+// BenchmarkAuditBrowse reads pages of a trail of a million lines beside sign-ins:
+// an op is a page of 50.
+func BenchmarkAuditBrowse(b *testing.B) {
+	const lines, batch, people, readers = 1_000_000, 2000, 100_000, 500
+	kinds := []string{"console_read", "console_read", "console_read", "provision", "provision", "activation", "credential_change", "import_chunk"}
+	db := benchStore(b)
+	at := time.Unix(1_800_000_000, 0)
+	for n := 0; n < lines; n += batch {
+		entries := make([]identity.AuditEntry, batch)
+		for i := range entries {
+			e := &entries[i]
+			e.At, e.Kind, e.Person = at.Add(time.Duration(n+i)*time.Second), kinds[rand.IntN(len(kinds))], benchPerson(rand.IntN(people))
+			e.Payload = fmt.Appendf(nil, `{"by":%q,"addr":"10.0.0.1","request":"%08x","page":"person","action":"see story"}`, benchPerson(rand.IntN(readers)).String(), rand.Uint32())
+			if n == 0 && i < 60 {
+				e.Kind = "rights_granted"
+			}
+		}
+		if err := db.Audit().Append(b.Context(), entries); err != nil {
+			b.Fatal(err)
+		}
+		if err := db.Audit().Append(b.Context(), signIns(128, people, entries[0].At)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	day := func(n int) time.Time { return at.Add(time.Duration(n) * 24 * time.Hour) }
+	for name, ask := range map[string]store.AuditAsk{
+		"newest": {}, "day": {From: day(5), To: day(6)}, "rare kind": {Kinds: []string{"rights_granted"}}, "group": {Kinds: kinds[2:]},
+		"person": {Person: benchPerson(7)}, "actor": {Actor: benchPerson(7).String()}, "actor and kind": {Actor: benchPerson(7).String(), Kinds: []string{"activation"}},
+		"actor of nothing": {Actor: "uid 7"}, "nothing kept": {Keep: func(identity.AuditEntry) bool { return false }},
+		"sign-ins": {Kinds: []string{"sign_in"}}, "sign-ins of a day": {Kinds: []string{"sign_in"}, From: day(5), To: day(6)}, "sign-ins of a person": {Kinds: []string{"sign_in"}, Person: benchPerson(7)},
+	} {
+		b.Run(name, func(b *testing.B) {
+			ask.Limit, ask.Look = 50, 2000
+			for b.Loop() {
+				if _, err := db.Audit().Browse(b.Context(), ask); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

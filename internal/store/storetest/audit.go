@@ -25,6 +25,8 @@ var auditTests = []test{
 	{"AuditIndexSealed", testAuditIndexSealed},
 	{"AuditIndexErasure", testAuditIndexErasure},
 	{"AuditTogether", testAuditTogether},
+	{"AuditBrowse", testAuditBrowse},
+	{"AuditBrowseErased", testAuditBrowseErased},
 }
 
 func testAudit(t *testing.T, s *suite) {

@@ -74,6 +74,18 @@ type Case struct {
 	Foreign  bool         // only the operator may decide
 	Silent   bool         // Active Directory did not answer
 	SignedIn bool         // of a letter: whoever wrote it was
+	Handle   string       // of the person's page; "": it is not certain who it is, or not to be seen
+	Beside   []CaseLink   // other questions about the same person
+	// Next is what explain says of the person, of a letter; nil: nothing is known. Sound
+	// says that explain finds nothing amiss.
+	Next  *CaseProblem
+	Sound bool
+}
+
+// CaseLink leads to another question.
+type CaseLink struct {
+	Stem string
+	Kind queue.Kind
 }
 
 // CaseProblem is what is in the way, in words.

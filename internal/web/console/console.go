@@ -150,6 +150,7 @@ type Options struct {
 	// Zone is that in which times are shown; nil: UTC.
 	Zone *time.Location
 
+	Audit  Audit // nil: no page of the trail
 	Live   Live  // nil: there is no Wi-Fi here
 	Rolls  Rolls // nil: there are no lists of schools' people
 	Launch Launch
@@ -208,7 +209,7 @@ type entry struct {
 
 // parts are all of them, in the order of the navigation.
 func parts() []part {
-	return []part{searching, deciding, troubles, wifi, addressing, launch, statistics, mending, health, settings, granting}
+	return []part{searching, deciding, troubles, wifi, addressing, launch, statistics, mending, health, settings, granting, auditing}
 }
 
 //go:embed pages/*.html

@@ -9,6 +9,7 @@ import (
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/rights"
+	"schoolbridge/internal/trail"
 	"schoolbridge/internal/web/webtest"
 	"schoolbridge/provision/duplicates"
 )
@@ -136,13 +137,19 @@ func made() []string {
 	for _, level := range append(shownLevels, duplicates.None, duplicates.Different) {
 		keys = append(keys, "dups.level."+level.String())
 	}
-	keys = append(keys, "dups.level.all")
+	keys = append(keys, "dups.level.all", "case.beside.activation", "case.beside.target")
+	for _, g := range trail.Groups() {
+		keys = append(keys, "trail.group."+string(g))
+	}
+	for _, kind := range []string{ActorSelf, ActorHidden, ActorGlass, ActorCommand, ActorGone, "wrong.whom", "wrong.by", "wrong.day"} {
+		keys = append(keys, "trail."+kind)
+	}
 	return append(append(keys, queueMade()...), "problems.role.staff", "problems.role.pupil", "problems.role.parent")
 }
 
 func TestTexts(t *testing.T) {
 	s := newSite(t, nil)
-	webtest.Texts(t, s.f, s.room, made(), []string{"source.mosru", "source.ad"})
+	webtest.Texts(t, s.f, s.room, made(), []string{"source.mosru", "source.ad", "trail.group.directory"})
 }
 
 // TestEnglish: no Russian letter but those of names.

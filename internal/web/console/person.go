@@ -7,6 +7,8 @@ import (
 
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/rights"
+	"schoolbridge/internal/trail"
 )
 
 // Story is all that is known of one account, or of somebody who has none yet.
@@ -45,7 +47,7 @@ type Verdict struct {
 	Decision string // in words
 	Match    bool
 	Problems []explain.Problem
-	Reasons  []string // Russian sentences
+	Reasons  []string // in words of the reader's language
 }
 
 // AuditLine is one line of the trail, in words.
@@ -53,7 +55,30 @@ type AuditLine struct {
 	At      time.Time
 	What    string
 	Details string
+	Tone    trail.Tone
+	By      AuditActor
+	Whom    AuditActor // of lines about many people; whose story it is, else
+	From    string     // the address it was done from, "" where none is known
+	Here    bool       // on the server itself
 }
+
+// AuditActor is who did something, or whom it is about, as the reader may know it.
+type AuditActor struct {
+	Kind   string // one of the actors
+	Handle string // of the person's page; "": there is none to show
+	Name   string // ФИО or login, or the number of whoever has no name any more
+}
+
+// The kinds of actors.
+const (
+	ActorNobody  = ""        // the service itself, or nobody in particular
+	ActorSelf    = "self"    // whom the line is about
+	ActorPerson  = "person"  // Name and Handle tell
+	ActorGone    = "gone"    // Name is the id
+	ActorHidden  = "hidden"  // whoever reads may not see who
+	ActorCommand = "command" // Name is the user of the server
+	ActorGlass   = "glass"
+)
 
 // story is the page of one person.
 func (v *visit) story() { v.tell(false) }
@@ -90,6 +115,7 @@ type personPage struct {
 	Audit, Readers  []auditLine
 	Lines           []line
 	State           string // "good", "bad", "wait"
+	WholeTrail      bool   // who reads may read the audit trail as a whole
 	BrokenCode      string // of the first broken link, of which the head says all; "": there is none
 }
 
@@ -139,7 +165,11 @@ type stay struct {
 	From, To, Whose string
 }
 
-type auditLine struct{ When, What, Details string }
+type auditLine struct {
+	AuditLine
+	When, Moment, Who, Handle string
+	Whom, WhomHandle, From    string
+}
 
 // listed bounds the lines of each list.
 const listed = 15
@@ -198,15 +228,35 @@ func (v *visit) page(s *Story) personPage {
 	for _, x := range r.Sessions {
 		p.Sessions = append(p.Sessions, v.stay(x))
 	}
-	p.Audit, p.Readers = v.lines(s.Audit), v.lines(s.Readers)
+	p.Audit, p.Readers = v.lines(s.Audit[:min(len(s.Audit), 2*listed)]), v.lines(s.Readers[:min(len(s.Readers), 2*listed)])
+	p.WholeTrail = !s.Person.IsZero() && v.o.Audit != nil && v.rights.In(rights.ReadAudit).All()
 	return p
 }
 
 func (v *visit) lines(list []AuditLine) (all []auditLine) {
-	for _, l := range list[:min(len(list), 2*listed)] {
-		all = append(all, auditLine{v.clock(l.At), l.What, l.Details})
+	for _, l := range list {
+		one := auditLine{AuditLine: l, When: v.clock(l.At), Moment: l.At.In(v.o.Zone).Format("02.01.2006 15:04:05"), Handle: l.By.Handle, WhomHandle: l.Whom.Handle, From: l.From}
+		if one.Who = v.actor(l.By); l.By.Kind == ActorNobody {
+			one.Who = v.Text("trail.service")
+		}
+		one.Whom = v.actor(l.Whom)
+		if l.Here && l.From == "" {
+			one.From = v.Text("trail.server")
+		}
+		all = append(all, one)
 	}
 	return all
+}
+
+// actor says who did something; "" where nobody in particular did.
+func (v *visit) actor(a AuditActor) string {
+	switch a.Kind {
+	case ActorSelf, ActorHidden, ActorGlass:
+		return v.Text("trail." + a.Kind)
+	case ActorCommand, ActorGone:
+		return v.Text("trail."+a.Kind, a.Name)
+	}
+	return a.Name
 }
 
 func steps(list []explain.Step) (all []step) {

@@ -23,6 +23,8 @@ type Problems interface {
 	census.Names
 	// Advise puts a problem into words.
 	Advise(lang web.Lang, p match.Problem) CaseProblem
+	// Handle is that of the page of whom a line is about, "" where no record tells.
+	Handle(i census.Item) string
 }
 
 const problemsAddress = address + "/problems"
@@ -81,7 +83,7 @@ type problemCode struct {
 type problemRow struct {
 	census.Item
 	CaseProblem
-	Where, When, Kind string
+	Where, When, Kind, Handle string
 }
 
 // problemsAsk reads what an address asks for; false: it cannot be asked.
@@ -201,6 +203,9 @@ func (v *visit) chooseProblems(p *problemsPage, board *census.Board, q census.Qu
 func (v *visit) problemRow(i census.Item) problemRow {
 	i.School = census.Named(i.School)
 	r := problemRow{Item: i, CaseProblem: v.o.Problems.Advise(v.Lang, i.Problem), When: v.clock(i.At), Where: i.Target}
+	if v.rights.May(rights.SeeStory) && v.o.Stories != nil {
+		r.Handle = v.o.Problems.Handle(i)
+	}
 	switch i.Role {
 	case person.RoleStaff:
 		r.Kind = v.Text("problems.role.staff")

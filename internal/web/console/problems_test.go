@@ -43,6 +43,8 @@ func (l *lists) Advise(_ web.Lang, p match.Problem) CaseProblem {
 	return CaseProblem{p.String(), "meaning of " + string(p.Code), "who", "remedy"}
 }
 
+func (l *lists) Handle(i census.Item) string { return "sealed-" + i.Record }
+
 // newProblemSite has n pupils at school 49 and one teacher each at 1050 and 7.
 func newProblemSite(t testing.TB, n int) (*site, *lists) {
 	l := &lists{rows: map[string]any{}}
@@ -64,7 +66,7 @@ func newProblemSite(t testing.TB, n int) (*site, *lists) {
 	add("k2", person.Employment{ID: "k2", FIO: "=Чужова Вера", School: "7", Start: start})
 	c.Close()
 	l.board = c.Board(census.Deadlines{day.AddDays(-10), {}, {}})
-	return newSite(t, func(o *Options) { o.Problems = l }), l
+	return newSite(t, func(o *Options) { o.Problems, o.Stories = l, &teller{story: sound} }), l
 }
 
 // Each role sees the lists of its schools.
@@ -72,7 +74,7 @@ func TestProblems(t *testing.T) {
 	s, l := newProblemSite(t, 3)
 	webtest.Holds(t, s.role(rights.School).Get("/console/problems"), 200, "Белова Анна-1", "ГБОУ Школа № 49", "meaning of NO_MOSRU_ACCOUNT", "remedy", "Строк: 3", "!Кураева", "!Чужова", "!1050")
 	g := s.role(rights.Curator)
-	webtest.Holds(t, g.Get("/console/problems"), 200, "Белова", "Кураева Анна", "!Чужова")
+	webtest.Holds(t, g.Get("/console/problems"), 200, "Белова", `<a href="/console/people/sealed-k1">Кураева Анна</a>`, "!Чужова")
 	webtest.Holds(t, g.Get("/console/problems?school=1050&code=KADRY_SNILS_INVALID"), 200, "Кураева", "!Белова")
 	webtest.Holds(t, g.Get("/console/problems?role=staff"), 200, "Кураева", "!Белова")
 	webtest.Holds(t, g.Get("/console/problems?school=7"), 200, "исправлять нечего", "!Чужова") // a forged school

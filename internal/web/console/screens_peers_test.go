@@ -26,9 +26,11 @@ func (s *site) served(t *testing.T) string {
 	return server.URL
 }
 
-// pictured is a page as it is looked at: pictures, readers, width.
+// pictured is a page as it is looked at: pictures, readers, width, lists that nobody
+// has to move sideways.
 func pictured(tab *browsertest.Tab, name string) {
 	tab.Accessible()
+	tab.Narrow(".scroll:has(.stack)")
 	tab.Shot("console-" + name)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/trail"
 	"schoolbridge/provision/match"
 )
 
@@ -91,9 +92,11 @@ func sound(lang explain.Lang) *Story {
 		Sides: []Side{{Source: "mos.ru", Values: map[string]string{"fio": "Еванова Нина Николаевна", "snils": "***-***-*45 95", "phone": "89165550102"}},
 			{Source: pick(lang, "Кадры", "Staff register") + " k1", Own: true, Values: map[string]string{"fio": "Еванова Нина Николаевна", "snils": "***-***-*45 95", "phone": "84955550000", "school": "Школа № 49"},
 				Equal: map[string]bool{"fio": true, "snils": true, "phone": false}}},
-		Verdict: &Verdict{Decision: explain.DecisionIn(lang, "match"), Match: true, Reasons: []string{"СНИЛС и фамилия совпали с Кадрами."}},
-		Audit:   []AuditLine{{testNow.Add(-time.Hour), pick(lang, "активация", "activation"), "state=active"}},
-		Readers: []AuditLine{{testNow.Add(-time.Minute), "console", "page=person"}},
+		Verdict: &Verdict{Decision: explain.DecisionIn(lang, "match"), Match: true, Reasons: []string{pick(lang, "СНИЛС и фамилия совпали с Кадрами.", "The SNILS and the name agree with the staff register.")}},
+		Audit: []AuditLine{{At: testNow.Add(-time.Hour), What: pick(lang, "активация", "activation"), Details: pick(lang, "новый аккаунт", "a new account"), Tone: trail.Good, By: AuditActor{Kind: ActorSelf}, From: "10.49.3.17"},
+			{At: testNow.Add(-30 * time.Minute), What: pick(lang, "доступ закрыт", "shut out"), Tone: trail.Bad, By: AuditActor{Kind: ActorCommand, Name: "uid 0"}, Here: true}},
+		Readers: []AuditLine{{At: testNow.Add(-time.Minute), What: pick(lang, "прочитано на странице", "read on a page"), By: AuditActor{Kind: ActorPerson, Name: "orlovami", Handle: admin49.ID.String()}, From: "10.49.3.2"},
+			{At: testNow.Add(-time.Minute), What: pick(lang, "прочитано на странице", "read on a page"), By: AuditActor{Kind: ActorHidden}}},
 	}
 	finish(s, lang, explain.Known{Told: testNow.Add(-time.Hour), Records: 1, Decision: "match"})
 	return s
@@ -106,7 +109,7 @@ func broken(lang explain.Lang) *Story {
 	s.Report = explain.Report{Name: s.Report.Name, Account: identity.ReasonNotActivated,
 		Tries: []explain.Try{{Login: "evann", At: testNow.Add(-time.Hour), Own: true, Decision: "no_match", Problems: []string{problem.String()}, NowDecision: "no_match", Now: []string{problem.String()}}}}
 	s.Sides[1].Own, s.Sides[1].Values["snils"], s.Sides[1].Equal["snils"] = false, "***-***-*03 00", false
-	s.Verdict = &Verdict{Decision: explain.DecisionIn(lang, "no_match"), Problems: []explain.Problem{explain.ProblemOf(lang, problem)}, Reasons: []string{"СНИЛС в Кадрах другой."}}
+	s.Verdict = &Verdict{Decision: explain.DecisionIn(lang, "no_match"), Problems: []explain.Problem{explain.ProblemOf(lang, problem)}, Reasons: []string{pick(lang, "СНИЛС в Кадрах другой.", "The SNILS in the staff register is another one.")}}
 	finish(s, lang, explain.Known{Told: testNow.Add(-time.Hour), Records: 1, Decision: "no_match"})
 	return s
 }

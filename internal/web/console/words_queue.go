@@ -59,6 +59,17 @@ var wordsQueue = web.Words{
 	"case.signed-in": {"Отправлено после входа через mos.ru.", "Sent after signing in with mos.ru."},
 	"case.stranger":  {"Отправлено без входа: кто это писал, не проверено.", "Sent without signing in: nothing proves who wrote it."},
 
+	"case.more":              {"Куда дальше", "Where to go"},
+	"case.person":            {"Страница человека", "The person's page"},
+	"case.answer":            {"К решению", "To the answer"},
+	"case.beside.activation": {"Вопрос об активации", "The question about the activation"},
+	"case.beside.target":     {"Вопрос об учётной записи", "The question about the account"},
+	"case.next":              {"Что сделать", "What to do"},
+	"case.next.sound":        {"Сейчас всё в порядке: обрывов не видно. Попросите попробовать ещё раз; если не выходит, спросите, где и что человек видит на экране.", "All is well now: nothing is broken. Ask to try again; if that fails, ask where, and what the screen says."},
+	"case.next.nobody":       {"Сверьте с человеком фамилию, имя, отчество и СНИЛС — так, как они в паспорте и на mos.ru. Если они верны, запись должна появиться в Кадрах (сотрудник) или Контингенте (ученик): её заводит школа.", "Compare name, patronymic and SNILS with the person, as they are in the passport and on mos.ru. If they are right, the record has to come into the staff or pupil register: the school makes it."},
+	"case.next.several":      {"Подходит не одна запись или запись другой школы: по сведениям ниже найдите нужную и откройте её в разделе «Люди».", "Several records fit, or one of another school: find the right one by what is known below, and open it under “People”."},
+	"case.next.close":        {"Когда сделано, скажите об этом человеку и закройте обращение внизу страницы.", "When it is done, tell the person and close the message at the end of this page."},
+
 	"case.bind":             {"Запись %s — этот человек", "Record %s is this person"},
 	"case.bind.follows":     {"При следующем входе человек получит учётную запись по этой записи реестра.", "At the next sign-in the person gets an account by this record."},
 	"case.claim":            {"Учётная запись %s принадлежит человеку с записью %s", "Account %s belongs to the person of record %s"},
