@@ -14,6 +14,15 @@ var (
 	theHelper        = [2]string{"администратор школы вместе с человеком", "the school's administrator, with the person"}
 )
 
+// What opens a suspended account, by who closed it: whoever reads it is looking at
+// who did.
+var (
+	resume = [2]string{"Кто закрыл и почему, сказано ниже. Открывает schoolbridge account resume ЛОГИН --reason ПОЧЕМУ.",
+		"Who closed it and why stands below. schoolbridge account resume LOGIN --reason WHY opens it."}
+	recovery = [2]string{"Человек восстанавливает учётную запись на mos.ru и потом активирует аккаунт ещё раз.",
+		"The person recovers the account at mos.ru, and then activates once more."}
+)
+
 var reasonRepairers = map[identity.Reason][2]string{
 	identity.ReasonUnknown: theHelper, identity.ReasonLoginOnly: theUser, identity.ReasonNotActivated: thePerson,
 	identity.ReasonWrongPassword: theMosru, identity.ReasonKnownBad: theUser, identity.ReasonEmptyPassword: theHelper, identity.ReasonLocalDiffers: theUser,
@@ -61,8 +70,8 @@ var faultAdvice = map[Fault][2]Advice{
 		{"в Active Directory нет подразделения из настроек, или служба его не видит", "Администратор AD создаёт подразделение или даёт на него права; если переименовали — оператор исправляет ad.base или ad.search_base."},
 		{"Active Directory lacks a unit of the configuration, or the service account cannot see it", "The AD administrator creates it or gives the rights; if it was renamed, the operator corrects ad.base or ad.search_base."}},
 	FaultADDisabled: {
-		{"учётную запись в Active Directory выключили вручную", "При следующей проверке служба включит её сама. Если выключили нарочно, закрывайте вход здесь: schoolbridge account suspend."},
-		{"the account in Active Directory was disabled by hand", "The next look enables it by itself. Whoever did it on purpose shuts the person out here: schoolbridge account suspend."}},
+		{"учётную запись в Active Directory выключили вручную", "При следующей проверке служба включит её сама; сразу — schoolbridge provision apply --person ЛОГИН. Если выключили нарочно, закрывайте вход здесь: schoolbridge account suspend."},
+		{"the account in Active Directory was disabled by hand", "The next look enables it by itself; schoolbridge provision apply --person LOGIN does it now. Whoever did it on purpose shuts the person out here: schoolbridge account suspend."}},
 	FaultADGone: {
 		{"учётной записи больше нет в Active Directory", "Служба заведёт её заново при следующей проверке; если её удалили по ошибке, администратор AD восстанавливает её из корзины раньше: тогда сохранятся группы и файлы."},
 		{"the account is no longer in Active Directory", "The next look makes it anew; if it was deleted by mistake, the AD administrator restores it from the recycle bin before: groups and files stay then."}},
