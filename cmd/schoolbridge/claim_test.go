@@ -111,7 +111,15 @@ func TestClaim(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &items); err != nil || len(items) != 1 || items[0].Name != "kimv" || !slices.Equal(items[0].Verbs, []string{"adopt", "refuse"}) {
 		t.Fatalf("%v: %s", err, out)
 	}
-	s.run(exitDone, "queue", "decide", items[0].ID, "refuse", "--reason", "другая Ким Вера")
+	if _, errs := s.run(exitUsage, "queue", "decide", items[0].ID, "refuse"); !strings.Contains(errs, "refuse --reason") {
+		t.Errorf("refuse without a reason: %s", errs)
+	}
+	if _, errs := s.run(exitDone, "queue", "decide", items[0].ID, "refuse", "--reason", "другая Ким Вера"); !strings.Contains(errs, "undo --config "+s.path("config.yaml")+" d") {
+		t.Errorf("how to take it back: %s", errs)
+	}
+	if _, errs := s.run(exitUsage, "queue", "list", "--school", "5"); !strings.Contains(errs, `"5"`) {
+		t.Errorf("a school that is none: %s", errs)
+	}
 	if out, _ = s.run(exitDone, "queue", "list", "--school", "50"); strings.Contains(out, "kimv") {
 		t.Errorf("after a refusal: %s", out)
 	}

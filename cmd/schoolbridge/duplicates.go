@@ -261,7 +261,11 @@ func (d *mending) table(plan *duplicates.Plan) error {
 		for j := range g.Members {
 			m := &g.Members[j]
 			why := strings.Split(d.words.Because(g, m), "; ")
-			if err := rows.Row(g.ID, d.words.Level(m.Level), m.Name, table.Lines(d.words.Steps(g, m)), table.Lines(why)); err != nil {
+			level := m.Level
+			if m.ID == g.Survivor { // compared with nobody: a certainty of its own would read as the group's
+				level = g.Level
+			}
+			if err := rows.Row(g.ID, d.words.Level(level), m.Name, table.Lines(d.words.Steps(g, m)), table.Lines(why)); err != nil {
 				return err
 			}
 		}

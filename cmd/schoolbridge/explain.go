@@ -196,7 +196,7 @@ func (e *explainer) somebody(ctx context.Context, name, mark string, r *explain.
 		return nil, err
 	}
 	for _, s := range []store.Sought{{Login: name}, {Subject: identity.Subject(name)}} {
-		found, err := e.db.Accounts().Search(ctx, s)
+		found, err := e.find(ctx, s)
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -185,9 +186,29 @@ func (e *explainer) hit(ctx context.Context, s *somebody) (explain.Hit, error) {
 	return h, err
 }
 
+// find searches. What the people found tried with their own city accounts is of
+// nobody beside them.
+func (e *explainer) find(ctx context.Context, s store.Sought) (store.Found, error) {
+	found, err := e.db.Accounts().Search(ctx, s)
+	if err != nil || len(found.Tries) == 0 {
+		return found, err
+	}
+	for _, id := range found.People {
+		holder, err := e.db.Accounts().Get(ctx, id)
+		if errors.Is(err, identity.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return found, err
+		}
+		found.Tries = slices.DeleteFunc(found.Tries, func(t provision.Try) bool { return t.Subject == holder.Subject })
+	}
+	return found, nil
+}
+
 // search answers a query that is no login.
 func (e *explainer) search(ctx context.Context, q query, r *explain.Report) ([]somebody, error) {
-	found, err := e.db.Accounts().Search(ctx, q.sought())
+	found, err := e.find(ctx, q.sought())
 	if err != nil {
 		return nil, err
 	}

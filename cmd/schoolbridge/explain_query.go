@@ -45,11 +45,13 @@ func askedOf(std streams, lang string, word string) (query, error) {
 		if line = strings.TrimSpace(line); line == "" {
 			return query{}, usageError("%s", queryTexts[lang].empty)
 		}
+		line = withoutID(line)
 		if _, ok := person.ParseSNILS(line); !ok && shapedSNILS.MatchString(line) {
 			return query{}, usageError("%s", queryTexts[lang].slip)
 		}
 		return query{kindOf(line), line}, nil
 	}
+	word = withoutID(word)
 	q := query{kindOf(word), word}
 	switch q.kind {
 	case queryEmail:
@@ -58,6 +60,17 @@ func askedOf(std streams, lang string, word string) (query, error) {
 		return query{}, usageError("%s", queryTexts[lang].private)
 	}
 	return q, nil
+}
+
+// withoutID takes "id", with which reports name people, from a number copied with it.
+func withoutID(text string) string {
+	number, ok := strings.CutPrefix(text, "id ")
+	if number = strings.TrimSpace(number); ok {
+		if _, err := identity.ParsePersonID(number); err == nil {
+			return number
+		}
+	}
+	return text
 }
 
 // shapedSNILS is a number written as a СНИЛС is: nobody writes a phone so.

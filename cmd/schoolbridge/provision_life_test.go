@@ -97,6 +97,9 @@ func TestProvisionRename(t *testing.T) {
 	for _, taken := range []string{"Orlovami", "busy", "Strizh"} { // by a person, by an account that is nobody's here
 		rename(exitFindings, "is taken", "evann", taken)
 	}
+	for _, alike := range []string{"orlovami1", "orlova.mi", "busy-1"} {
+		rename(exitFindings, "looks like one", "evann", alike)
+	}
 	rename(exitUsage, "cannot be one", "evann", "еванова")
 	rename(exitUsage, "nobody here", "nobody", "golub")
 	rename(exitDone, "evann is called golub", "evann", "Golub")
@@ -110,6 +113,8 @@ func TestProvisionRename(t *testing.T) {
 		}
 	}
 	rename(exitFindings, "is taken", "orlovami", "evann")
+	rename(exitFindings, "looks like one", "orlovami", "golub1")
+	rename(exitDone, "golub is called evann", "golub", "evann") // the name that mos.ru gave
 	for _, args := range [][]string{{"rename", "--person", "evann"}, {"rename", "--to", "a"}, {"plan", "--to", "a"}, {"plan", "--format", "xml"}, {"plan", "--accept-moves", "1"},
 		{"apply", "--person", "a", "--school", "b"}, {"apply", "--accept-moves", "-1"}} {
 		if _, _, code := s.command(append([]string{"provision", args[0], "--config", file}, args[1:]...)...); code != exitUsage {

@@ -34,6 +34,12 @@ func (p *provisioner) rename(ctx context.Context) error {
 		p.say(p.text.taken, to)
 		return errFindings
 	}
+	if alike, err := p.resembles(ctx, h, to); err != nil {
+		return p.unusable(err)
+	} else if alike {
+		p.say(p.text.alike, to)
+		return errFindings
+	}
 	changed, err := p.db.Accounts().Rename(ctx, h.Person, identity.Login(to), p.now(), byCaller(map[string]any{}))
 	var taken *store.Conflict
 	switch {
@@ -61,6 +67,40 @@ func (p *provisioner) inUse(ctx context.Context, id identity.PersonID, name stri
 	if err != nil || len(found) == 0 {
 		return false, err
 	}
+	return p.others(ctx, id, found)
+}
+
+// resembles says that a name looks like one that somebody else has or had, here or
+// in the directory. What mos.ru or the ЭЖД gave may look as it likes.
+func (p *provisioner) resembles(ctx context.Context, h store.Holder, name string) (bool, error) {
+	rows, err := p.db.Accounts().Records(ctx, h.Subject)
+	if err != nil {
+		return false, err
+	}
+	given := []string{h.MosruLogin}
+	for _, x := range rows.Employments {
+		given = append(given, x.EZHDLogin)
+	}
+	for _, x := range rows.Enrolments {
+		given = append(given, x.EZHDLogin)
+	}
+	if slices.ContainsFunc(given, func(g string) bool { return person.FoldName(g) == name }) {
+		return false, nil
+	}
+	taken, err := p.db.Accounts().Taken(ctx, provision.NameQuery{Target: targetAD, Subject: h.Subject, Made: []string{name}})
+	if err != nil || len(taken) > 0 {
+		return len(taken) > 0, err
+	}
+	found, err := p.target.FindAlike(ctx, []string{name})
+	if err != nil {
+		return false, err
+	}
+	found = slices.DeleteFunc(found, func(o provision.Object) bool { return !login.Alike(o.Name, name) })
+	return p.others(ctx, h.Person, found)
+}
+
+// others says that one of the accounts found is not the person's.
+func (p *provisioner) others(ctx context.Context, id identity.PersonID, found []provision.Object) (bool, error) {
 	own, err := p.db.Targets().Status(ctx, id)
 	return slices.ContainsFunc(found, func(o provision.Object) bool {
 		return !slices.ContainsFunc(own, func(s provision.Status) bool { return s.Target == targetAD && s.Object == o.ID })

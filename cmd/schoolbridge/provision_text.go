@@ -19,7 +19,7 @@ type provisionText struct {
 	planning, accounts, queue, expected, window string
 	applying, turn, noTurn, stopped, applied    string
 	ask, enabled, disabled                      string
-	nobody, noSchool, nothing                   string
+	nobody, noSchool, nothing, alike            string
 	columns                                     []string
 	renamed, taken, badName, same, notMade      string
 	brake, held                                 [3]string // by kind of drastic change
@@ -100,6 +100,7 @@ var provisionTexts = map[string]provisionText{
 		place: "подразделение", group: "группа", password: "пароль",
 		renamed: "%s теперь зовётся %s; прежнее имя остаётся за человеком навсегда, вход с ним работает. Логин Teams и записи AD прежние",
 		taken:   "имя %s занято: оно есть или было у другого человека. Имя выбирает человек, счётчики не добавляются",
+		alike:   "имя %s похоже на имя, которое есть или было у другого (цифры в конце, точки и дефисы не в счёт): их путали бы. Выберите другое; так его может назвать только mos.ru или ЭЖД",
 		badName: "имя %s не годится для Active Directory: до 20 знаков, латинские буквы, цифры, точка, дефис, не служебное имя (root, administrator)",
 		same:    "%s уже зовётся так: менять нечего",
 		notMade: "у %s ещё нет записи в Active Directory: имя меняют, когда она заведена (почему её нет: schoolbridge explain)",
@@ -154,6 +155,7 @@ var provisionTexts = map[string]provisionText{
 		place: "unit", group: "group", password: "password",
 		renamed: "%s is called %s from now on; the old name stays this person's for ever, and signing in with it works. The Teams login and the account in AD are the same",
 		taken:   "the name %s is taken: another person has it, or had it. A person chooses the name, no counter is added",
+		alike:   "the name %s looks like one that somebody else has or had (digits at the end, dots and dashes do not count): they would be mixed up. Choose another one; mos.ru or the ЭЖД alone may give it",
 		badName: "the name %s cannot be one in Active Directory: up to 20 characters, Latin letters, digits, dot, hyphen, no system's account (root, administrator)",
 		same:    "%s is called so already: there is nothing to do",
 		notMade: "%s has no account in Active Directory yet: the name is changed once there is one (why there is none: schoolbridge explain)",

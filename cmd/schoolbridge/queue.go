@@ -17,6 +17,7 @@ import (
 	"schoolbridge/internal/table"
 	"schoolbridge/provision"
 	"schoolbridge/provision/ad"
+	"schoolbridge/provision/census"
 	"schoolbridge/provision/duplicates"
 	"schoolbridge/provision/queue"
 )
@@ -57,8 +58,11 @@ func parseQueue(std streams, args []string) (c queueCall, err error) {
 	}
 	want, known := map[queue.Verb]int{queue.Bind: 3, queue.Adopt: 3, queue.Allocate: 3, queue.Refuse: 2}[queue.Verb(word(c.words, 1))]
 	suggested := known && c.words[1] == string(queue.Allocate) && len(c.words) == 2
-	if !known || len(c.words) != want && !suggested || c.words[1] == string(queue.Refuse) && strings.TrimSpace(c.reason) == "" {
+	if !known || len(c.words) != want && !suggested {
 		return c, misused("queue")
+	}
+	if c.words[1] == string(queue.Refuse) && strings.TrimSpace(c.reason) == "" {
+		return c, usageError("%s", queueTexts[c.lang].noReason)
 	}
 	return c, nil
 }
@@ -136,9 +140,9 @@ func (q *queueDesk) list(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	open := false
+	open, any := false, false
 	err = q.db.Queue().Each(ctx, person.SchoolID(q.school), q.all, func(i queue.Item) error {
-		open = open || i.Open()
+		open, any = open || i.Open(), true
 		return write(&i)
 	})
 	if err := errors.Join(err, end()); err != nil {
@@ -146,6 +150,22 @@ func (q *queueDesk) list(ctx context.Context) error {
 	}
 	if open {
 		return errFindings
+	}
+	if q.school != "" && !any {
+		return q.known(ctx)
+	}
+	return nil
+}
+
+// known refuses a school that nobody has heard of: that nothing is open there
+// would be no answer.
+func (q *queueDesk) known(ctx context.Context) error {
+	count := census.New(person.DateOf(q.now.In(q.config.Policy.TimeZone.Location())))
+	if err := q.db.Census().Survey(ctx, count, false, false); err != nil {
+		return err
+	}
+	if !count.Knows(person.SchoolID(q.school)) {
+		return usageError(problemWords[q.lang].noSchool, q.school)
 	}
 	return nil
 }
@@ -284,7 +304,7 @@ func (q *queueDesk) decide(ctx context.Context) error {
 	if q.json {
 		return q.std.json(decisionOf(done))
 	}
-	fmt.Fprintf(q.std.err, q.says.done+"\n", done.ID, done.Verb, done.ID)
+	fmt.Fprintf(q.std.err, q.says.done+"\n", done.ID, done.Verb, q.file, done.ID)
 	return nil
 }
 

@@ -11,7 +11,7 @@ type queueText struct {
 	unconfirmed, gone, own, other, nobody     string
 	verbs, names, noLive, whole, done, undone string
 	noAccount, untouchable                    string
-	accountMoved, noName                      string
+	accountMoved, noName, noReason            string
 	enabled                                   map[bool]string
 	head                                      []string
 	fields                                    map[string]string
@@ -26,10 +26,11 @@ var queueTexts = map[string]queueText{
 		unconfirmed: "не подтверждён", gone: "в реестре больше нет", own: "этот человек", other: "другой человек", nobody: "неизвестно чья",
 		verbs: "Можно ответить: %s", names: "Свободные имена: %s", noLive: "Active Directory не ответил: %v",
 		whole: "%q — номер вопроса без конца: нужен целиком, как его показали list и show",
-		done:  "Решение %s (%s) записано и подействует при следующем входе человека. Отменить: schoolbridge queue undo %s", undone: "Решение %s (%s) отменено",
+		done:  "Решение %s (%s) записано и подействует при следующем входе человека. Отменить: schoolbridge queue undo --config %s %s", undone: "Решение %s (%s) отменено",
 		noAccount: "учётной записи %s в Active Directory нет", untouchable: "учётную запись %s брать нельзя (%s): служебная, администратора или вне подразделений службы",
 		accountMoved: "учётная запись %s в AD изменилась с тех пор, как попала в очередь: обновите очередь (provision claim plan и apply)",
 		noName:       "свободного имени по ФИО нет: назовите своё (allocate ИМЯ)",
+		noReason:     "напишите, почему нет: refuse --reason ПОЧЕМУ",
 		enabled:      map[bool]string{true: "включена", false: "отключена"},
 		fields: map[string]string{"fio": "ФИО", "snils": "СНИЛС", "birth_date": "Дата рождения", "phone": "Телефон", "email": "Почта", "login": "Логин", "upn": "UPN (Teams)",
 			"school": "Школа", "place": "Класс, должность, место", "state": "Состояние", "owner": "Чья", "guid": "objectGUID"},
@@ -39,7 +40,7 @@ var queueTexts = map[string]queueText{
 		},
 		refusal: map[error]string{
 			queue.ErrNoItem: "такого вопроса в очереди нет: он решён, или данные исправлены", queue.ErrMoved: "данные изменились с тех пор, как вопрос показали: посмотрите его заново (queue show)",
-			queue.ErrUnfit: "такой ответ к этому вопросу не подходит: какие подходят, показывает queue show", queue.ErrTaken: "это принадлежит другому человеку, и у него ничего не отнимают",
+			queue.ErrUnfit: "такой ответ к этому вопросу не подходит: какие подходят, показывает queue show", queue.ErrTaken: "занято: запись, учётная запись или имя принадлежит другому, имя было у кого-то раньше или на чьё-то похоже (цифры в конце, точки и дефисы не в счёт)",
 			queue.ErrIncomplete: "в записи реестра нет школы или даты приёма: дополните её в реестре", queue.ErrDecided: "вопрос уже решён: сначала отмените то решение (queue undo)",
 			queue.ErrUsed: "решение уже стало учётной записью человека, отменить его нельзя: закройте запись (account suspend)", queue.ErrUndone: "решение уже отменено",
 			queue.ErrPassedOn:    "отметка перешла на другую запись: сначала верните ремонт дубликатов (duplicates undo) или снимите отметку там (provision claim drop)",
@@ -52,10 +53,11 @@ var queueTexts = map[string]queueText{
 		unconfirmed: "not confirmed", gone: "not in the registry any more", own: "this person", other: "another person", nobody: "nobody knows whose",
 		verbs: "Answers: %s", names: "Names that are free: %s", noLive: "Active Directory did not answer: %v",
 		whole: "%q is a question without its end: the whole of it is needed, as list and show have it",
-		done:  "Decision %s (%s) is kept, and takes effect at the person's next sign-in. To take it back: schoolbridge queue undo %s", undone: "Decision %s (%s) is taken back",
+		done:  "Decision %s (%s) is kept, and takes effect at the person's next sign-in. To take it back: schoolbridge queue undo --config %s %s", undone: "Decision %s (%s) is taken back",
 		noAccount: "Active Directory has no account %s", untouchable: "account %s cannot be taken (%s): a service's, an administrator's, or outside our units",
 		accountMoved: "account %s has changed in AD since it came into the queue: bring the queue up to date (provision claim plan, apply)",
 		noName:       "no name made from the person's is free: name one (allocate NAME)",
+		noReason:     "write why not: refuse --reason WHY",
 		enabled:      map[bool]string{true: "enabled", false: "disabled"},
 		fields: map[string]string{"fio": "Name", "snils": "SNILS", "birth_date": "Birth date", "phone": "Phone", "email": "Mail", "login": "Login", "upn": "UPN (Teams)",
 			"school": "School", "place": "Class, position, place", "state": "State", "owner": "Whose", "guid": "objectGUID"},
@@ -65,7 +67,7 @@ var queueTexts = map[string]queueText{
 		},
 		refusal: map[error]string{
 			queue.ErrNoItem: "there is no such question: it was answered, or the data were repaired", queue.ErrMoved: "the data have changed since the question was shown: look at it again (queue show)",
-			queue.ErrUnfit: "this answer does not fit the question: queue show tells those that do", queue.ErrTaken: "it belongs to somebody else, from whom nothing is taken",
+			queue.ErrUnfit: "this answer does not fit the question: queue show tells those that do", queue.ErrTaken: "taken: the record, account or name is another's, or the name was somebody's before or looks like one (digits at the end, dots and dashes do not count)",
 			queue.ErrIncomplete: "the record lacks its school or its first day: complete it in the registry", queue.ErrDecided: "the question is answered: take that decision back first (queue undo)",
 			queue.ErrUsed: "the decision has become the person's account and cannot be taken back: suspend the account (account suspend)", queue.ErrUndone: "the decision was taken back before",
 			queue.ErrPassedOn:    "the claim has gone on to another account: take the repair of duplicates back (duplicates undo) or drop the claim there (provision claim drop) first",

@@ -162,7 +162,7 @@ func (b *broken) link(lang Lang, home string) *Link {
 	if advice.Meaning == "" {
 		who = reasonRepairers[identity.Reason(code)]
 		advice, ok = AdviceAt(lang, home, identity.Reason(code))
-		if problem, known := ProblemAdviceAt(lang, home, match.Code(code)); known && (!ok || ofProblem(b.at)) {
+		if problem, known := ProblemAdviceAt(lang, home, match.Code(code)); known && (!ok || ofProblem(b.at) && !b.reason) {
 			advice, who = problem, repairers[match.Code(code)]
 		}
 	}
@@ -171,6 +171,9 @@ func (b *broken) link(lang Lang, home string) *Link {
 	}
 	who = repairerAt(home, code, who)
 	l.Meaning, l.Remedy, l.Who = advice.Meaning, advice.Remedy, who[n]
+	if b.remedy != nil {
+		l.Remedy = at(home, b.remedy[n])
+	}
 	if b.more != "" {
 		l.Meaning += ": " + b.more
 	}

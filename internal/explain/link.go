@@ -95,7 +95,10 @@ type broken struct {
 	at, code, where, more string
 	home                  string // of the city account that it is about; "": the person's
 	unproven              bool
-	who                   *[2]string // nil: by the code
+	who, remedy           *[2]string // nil: by the code
+	// reason says that a code which is a problem too is meant as the reason of a
+	// sign-in: of an account that is there, not of an activation.
+	reason bool
 }
 
 // homeless: whoever checks the person's password is in the configuration no more.
@@ -216,9 +219,9 @@ func linkOf(code match.Code) string {
 // closedAccount: suspended, left, not started, a parent.
 func (r *Report) closedAccount(time.Time) *broken {
 	if r.Suspension != nil {
-		b := &broken{at: LinkAccount, code: string(identity.ReasonSuspended), who: &theAdministrator}
+		b := &broken{at: LinkAccount, code: string(identity.ReasonSuspended), who: &theAdministrator, remedy: &resume}
 		if !r.Suspension.Here {
-			b.at, b.who = LinkMosru, &thePerson
+			b.at, b.who, b.remedy = LinkMosru, &thePerson, &recovery
 		}
 		return b
 	}
@@ -227,7 +230,7 @@ func (r *Report) closedAccount(time.Time) *broken {
 	}
 	for _, c := range r.Channels {
 		if c.Reason == identity.ReasonEnded || c.Reason == identity.ReasonNotStarted {
-			return &broken{at: LinkRecords, code: string(c.Reason)}
+			return &broken{at: LinkRecords, code: string(c.Reason), reason: true}
 		}
 	}
 	return nil

@@ -14,6 +14,15 @@ var (
 	theHelper        = [2]string{"администратор школы вместе с человеком", "the school's administrator, with the person"}
 )
 
+// What opens a suspended account, by who closed it: whoever reads it is looking at
+// who did.
+var (
+	resume = [2]string{"Кто закрыл и почему, сказано ниже. Открывает schoolbridge account resume ЛОГИН --reason ПОЧЕМУ.",
+		"Who closed it and why stands below. schoolbridge account resume LOGIN --reason WHY opens it."}
+	recovery = [2]string{"Человек восстанавливает учётную запись на mos.ru и потом активирует аккаунт ещё раз.",
+		"The person recovers the account at mos.ru, and then activates once more."}
+)
+
 var reasonRepairers = map[identity.Reason][2]string{
 	identity.ReasonUnknown: theHelper, identity.ReasonLoginOnly: theUser, identity.ReasonNotActivated: thePerson,
 	identity.ReasonWrongPassword: theMosru, identity.ReasonKnownBad: theUser, identity.ReasonEmptyPassword: theHelper, identity.ReasonLocalDiffers: theUser,
@@ -64,8 +73,8 @@ var faultAdvice = map[Fault][2]Advice{
 		{"атрибута из настроек в Active Directory нет, или служба не может в него писать", "Что именно не подходит, говорит schoolbridge provision plan. Администратор AD даёт службе право на атрибут, или оператор исправляет его в ad.attributes, ad.mark_attribute, ad.stamp_attribute или ad.birth_attribute."},
 		{"Active Directory lacks an attribute of the configuration, or the service account cannot write it", "What does not fit is told by schoolbridge provision plan. The AD administrator gives the right to write it, or the operator corrects it in ad.attributes, ad.mark_attribute, ad.stamp_attribute or ad.birth_attribute."}},
 	FaultADDisabled: {
-		{"учётную запись в Active Directory выключили вручную", "При следующей проверке служба включит её сама. Если выключили нарочно, закрывайте вход здесь: schoolbridge account suspend."},
-		{"the account in Active Directory was disabled by hand", "The next look enables it by itself. Whoever did it on purpose shuts the person out here: schoolbridge account suspend."}},
+		{"учётную запись в Active Directory выключили вручную", "При следующей проверке служба включит её сама; сразу — schoolbridge provision apply --person ЛОГИН. Если выключили нарочно, закрывайте вход здесь: schoolbridge account suspend."},
+		{"the account in Active Directory was disabled by hand", "The next look enables it by itself; schoolbridge provision apply --person LOGIN does it now. Whoever did it on purpose shuts the person out here: schoolbridge account suspend."}},
 	FaultADGone: {
 		{"учётной записи больше нет в Active Directory", "Служба заведёт её заново при следующей проверке; если её удалили по ошибке, администратор AD восстанавливает её из корзины раньше: тогда сохранятся группы и файлы."},
 		{"the account is no longer in Active Directory", "The next look makes it anew; if it was deleted by mistake, the AD administrator restores it from the recycle bin before: groups and files stay then."}},

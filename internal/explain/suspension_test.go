@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"schoolbridge/internal/identity"
 )
 
 func TestSuspension(t *testing.T) {
@@ -28,6 +30,21 @@ func TestSuspension(t *testing.T) {
 			if out.String() != want || p.err != nil {
 				t.Errorf("%+v: %q, want %q, %v", s, out.String(), want, p.err)
 			}
+		}
+	}
+}
+
+// TestRemedyOfAnAccount: the first broken link says what opens this account, by who
+// closed it, and sends nobody who has one to activate it.
+func TestRemedyOfAnAccount(t *testing.T) {
+	for want, r := range map[string]Report{
+		"account resume LOGIN":    {Suspension: &Suspension{Here: true, Mosru: true}},
+		"recovers the account at": {Suspension: &Suspension{Mosru: true}},
+		"and import again":        {Person: "1", Channels: []Channel{{Channel: "wifi", Reason: identity.ReasonEnded}}},
+	} {
+		r.Diagnose(English, time.Now())
+		if r.Broken == nil || !strings.Contains(r.Broken.Remedy, want) || strings.Contains(r.Broken.Remedy, "explain LOGIN") {
+			t.Errorf("no %q in %+v", want, r.Broken)
 		}
 	}
 }
