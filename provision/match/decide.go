@@ -31,15 +31,15 @@ const (
 	contactEqual
 )
 
-func (c *candidate) contact(phones []person.Phone, emails []person.Email) contact {
+func (c *candidate) contact(phone, email string) contact {
 	result := contactNone
-	if slices.ContainsFunc(phones, func(p person.Phone) bool { return slices.Contains(c.phones, p) }) {
+	if slices.ContainsFunc(person.Phones(phone), func(p person.Phone) bool { return slices.Contains(c.phones, p) }) {
 		if c.p.PhoneVerified {
 			return contactEqual
 		}
 		result = contactUnverified
 	}
-	if slices.ContainsFunc(emails, func(e person.Email) bool { return slices.Contains(c.emails, e) }) {
+	if slices.ContainsFunc(person.Emails(email), func(e person.Email) bool { return slices.Contains(c.emails, e) }) {
 		if c.p.EmailVerified {
 			return contactEqual
 		}
@@ -110,7 +110,7 @@ func (c *candidate) nobody(cards cardResult) finding {
 		reason: "ни в одном реестре нет человека с таким ФИО или СНИЛС"}
 	if len(cards.alone) > 0 {
 		f.reason = fmt.Sprintf("ФИО есть только в карточке ребёнка %s, но ни СНИЛС, ни телефон, ни почта не совпали",
-			c.ix.cards[cards.alone[0].row].Child)
+			c.ix.cards.at(cards.alone[0].row).Child)
 	}
 	return f
 }
@@ -129,7 +129,7 @@ func (c *candidate) accept(v *Verdict, m *matched, cards cardResult) {
 	mixed := false
 	if m.staff.matched() {
 		for _, i := range m.staff.active {
-			row := &c.ix.staff[i]
+			row := c.ix.staff.at(i)
 			mixed = mixed || row.mixed
 			v.grant(Role{Role: person.RoleStaff, School: c.ix.schoolText(row.School)}, row.ref(),
 				"запись Кадров %s: ФИО и подтверждённый СНИЛС совпали", row.ID)
@@ -137,13 +137,13 @@ func (c *candidate) accept(v *Verdict, m *matched, cards cardResult) {
 		c.report(v, c.duplicates())
 	}
 	if m.pupil != nil {
-		row := &c.ix.pupils[m.pupil.target]
+		row := c.ix.pupils.at(m.pupil.target)
 		mixed = mixed || m.pupil.mixed
 		v.grant(Role{Role: person.RolePupil, School: c.ix.schoolText(row.School)}, row.ref(),
 			"запись Контингента %s: ФИО и контакт совпали", row.ID)
 	}
 	for _, k := range m.parent {
-		row := &c.ix.cards[k.row]
+		row := c.ix.cards.at(k.row)
 		mixed = mixed || row.mixed
 		how := "контакт"
 		if k.sameSNILS {
