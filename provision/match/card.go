@@ -30,7 +30,7 @@ func (c *candidate) cardRule() cardResult {
 	for _, i := range c.ix.cardsByFIO.rows(c.fio) {
 		row := c.ix.cards.at(i)
 		k := cardCandidate{row: i, sameSNILS: c.snils != "" && row.snils == c.snils,
-			approved: c.b.approved[c.p.Subject][row.ref()], contact: c.contact(row.phone, row.email), owner: c.b.card(c.ix, &row, c.p.Subject)}
+			approved: c.b.approved[c.p.Subject][row.ref()], contact: c.contact(row.phones, row.emails), owner: c.b.card(c.ix, &row, c.p.Subject)}
 		if k.fits() {
 			r.fits = append(r.fits, k)
 			continue

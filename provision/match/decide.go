@@ -31,15 +31,15 @@ const (
 	contactEqual
 )
 
-func (c *candidate) contact(phone, email string) contact {
+func (c *candidate) contact(phones contacts[person.Phone], emails contacts[person.Email]) contact {
 	result := contactNone
-	if slices.ContainsFunc(person.Phones(phone), func(p person.Phone) bool { return slices.Contains(c.phones, p) }) {
+	if phones.meet(c.phones) {
 		if c.p.PhoneVerified {
 			return contactEqual
 		}
 		result = contactUnverified
 	}
-	if slices.ContainsFunc(person.Emails(email), func(e person.Email) bool { return slices.Contains(c.emails, e) }) {
+	if emails.meet(c.emails) {
 		if c.p.EmailVerified {
 			return contactEqual
 		}

@@ -94,11 +94,16 @@ func (f *finder[K]) rows(k K) []int {
 	if !ok {
 		return nil
 	}
-	var all []int
+	count := 1
 	for i := int(f.next[last]); i != last; i = int(f.next[i]) {
-		all = append(all, i)
+		count++
 	}
-	return append(all, last)
+	all := make([]int, count)
+	for n := range all {
+		last = int(f.next[last])
+		all[n] = last
+	}
+	return all
 }
 
 // both are the rows that either of two finders gives, in their order.

@@ -142,8 +142,8 @@ func (b *Builder) Employment(e *person.Employment) {
 // Enrolment adds a row of Контингент.
 func (b *Builder) Enrolment(e *person.Enrolment) {
 	ix, i := b.ix, b.ix.pupils.len()
-	row := pupilRow{ID: e.ID, School: e.School, BirthDate: e.BirthDate, phone: e.Phone, email: e.Email, active: active(e.Status),
-		MergedTo: e.MergedTo, EZHDLogin: e.EZHDLogin}
+	row := pupilRow{ID: e.ID, School: e.School, BirthDate: e.BirthDate, active: active(e.Status),
+		phones: joined(person.Phones(e.Phone)), emails: joined(person.Emails(e.Email)), MergedTo: e.MergedTo, EZHDLogin: e.EZHDLogin}
 	row.fio, row.mixed = person.NormalFIO(person.JoinFIO(e.Last, e.First, e.Middle))
 	row.snils, _ = person.ParseSNILS(e.SNILS)
 	ix.pupils.add(&row)
@@ -159,7 +159,7 @@ func (b *Builder) Enrolment(e *person.Enrolment) {
 // Card adds a row of Запись в ОУ: a child's card, one parent of it.
 func (b *Builder) Card(c *person.Card) {
 	ix, i := b.ix, b.ix.cards.len()
-	row := cardRow{Child: c.Child, phone: c.Phone, email: c.Email}
+	row := cardRow{Child: c.Child, phones: joined(person.Phones(c.Phone)), emails: joined(person.Emails(c.Email))}
 	row.fio, row.mixed = person.NormalFIO(c.ParentFIO)
 	row.snils, _ = person.ParseSNILS(c.ParentSNILS)
 	ix.cards.add(&row)

@@ -64,14 +64,13 @@ func (f *fields) number(n *uint32) {
 		f.to = append(f.to, byte(v))
 		return
 	}
-	var v uint32
-	for shift := 0; ; shift += 7 {
-		b := f.from[0]
+	b := f.from[0]
+	f.from = f.from[1:]
+	v := uint32(b & 0x7f)
+	for shift := 7; b >= 0x80; shift += 7 {
+		b = f.from[0]
 		f.from = f.from[1:]
 		v |= uint32(b&0x7f) << shift
-		if b < 0x80 {
-			break
-		}
 	}
 	*n = v
 }

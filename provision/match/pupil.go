@@ -166,7 +166,7 @@ func (c *candidate) compare(p *pupilCandidate) {
 	valid := known
 	for _, i := range p.nodes {
 		row := c.ix.pupils.at(i)
-		p.contact = max(p.contact, c.contact(row.phone, row.email))
+		p.contact = max(p.contact, c.contact(row.phones, row.emails))
 		p.sameSNILS = p.sameSNILS || c.snils != "" && row.snils == c.snils
 		if !valid {
 			date(row.BirthDate)

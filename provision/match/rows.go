@@ -1,9 +1,39 @@
 package match
 
 import (
+	"slices"
+	"strings"
+
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 )
+
+// contacts are telephones or addresses in normal form, as one text.
+type contacts[T ~string] string
+
+func joined[T ~string](list []T) contacts[T] {
+	var all contacts[T]
+	for i, one := range list {
+		if i > 0 {
+			all += betweenContacts
+		}
+		all += contacts[T](one)
+	}
+	return all
+}
+
+// betweenContacts is in none: it separates them in the registries too.
+const betweenContacts = ","
+
+// meet says that one of the contacts is in the list.
+func (c contacts[T]) meet(list []T) bool {
+	for one := range strings.SplitSeq(string(c), betweenContacts) {
+		if slices.Contains(list, T(one)) {
+			return true
+		}
+	}
+	return false
+}
 
 // staffRow is what the rules ask of an employment.
 type staffRow struct {
@@ -36,8 +66,7 @@ func (p *staffRows) at(i int) (r staffRow) {
 	return r
 }
 
-// pupilRow is what the rules ask of an enrolment. Contacts are as written: they
-// are read for the few whose ФИО is asked for.
+// pupilRow is what the rules ask of an enrolment.
 type pupilRow struct {
 	ID        person.RecordID
 	fio       string
@@ -45,8 +74,8 @@ type pupilRow struct {
 	snils     person.SNILS
 	School    person.SchoolID
 	BirthDate person.Date
-	phone     string
-	email     string
+	phones    contacts[person.Phone]
+	emails    contacts[person.Email]
 	active    bool
 	MergedTo  person.RecordID
 	EZHDLogin string
@@ -59,8 +88,8 @@ func (r *pupilRow) fields(f *fields) {
 	text(f, &r.snils)
 	text(f, &r.School)
 	f.date(&r.BirthDate)
-	text(f, &r.phone)
-	text(f, &r.email)
+	text(f, &r.phones)
+	text(f, &r.emails)
 	f.yes(&r.active)
 	text(f, &r.MergedTo)
 	text(f, &r.EZHDLogin)
@@ -77,12 +106,12 @@ func (p *pupilRows) at(i int) (r pupilRow) {
 
 // cardRow is what the rules ask of one parent on a child's card.
 type cardRow struct {
-	Child person.RecordID
-	fio   string
-	mixed bool
-	snils person.SNILS
-	phone string
-	email string
+	Child  person.RecordID
+	fio    string
+	mixed  bool
+	snils  person.SNILS
+	phones contacts[person.Phone]
+	emails contacts[person.Email]
 }
 
 func (r *cardRow) fields(f *fields) {
@@ -90,8 +119,8 @@ func (r *cardRow) fields(f *fields) {
 	text(f, &r.fio)
 	f.yes(&r.mixed)
 	text(f, &r.snils)
-	text(f, &r.phone)
-	text(f, &r.email)
+	text(f, &r.phones)
+	text(f, &r.emails)
 }
 
 // cardRows are Запись в ОУ.
