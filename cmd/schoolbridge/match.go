@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -42,6 +43,9 @@ func runMatch(_ context.Context, std streams, args []string) error {
 		return usageError("match: --today: %w", err)
 	case today.IsZero():
 		today = person.DateOf(time.Now())
+	}
+	if garbageIsOurs() { // what is live are the registries, in which there is nothing to look for
+		defer debug.SetGCPercent(debug.SetGCPercent(usualPercent))
 	}
 	m := &dryRun{std: std}
 	ix, err := m.index(*folder, names)
@@ -83,7 +87,21 @@ func (m *dryRun) finding(format string, args ...any) {
 }
 
 func (m *dryRun) index(folder string, names match.Names) (*match.Index, error) {
-	read, err := registry.ReadDir(folder)
+	b := match.NewBuilder(names)
+	read, err := registry.Walk(folder, func(row any) {
+		switch row := row.(type) {
+		case person.School:
+			b.School(row)
+		case person.Employment:
+			b.Employment(&row)
+		case person.Enrolment:
+			b.Enrolment(&row)
+		case person.Card:
+			b.Card(&row)
+		case registry.ADRow:
+			b.Account(&match.ADAccount{SAM: row.SAM, Person: row.Person, Enabled: row.Enabled, Display: row.Display, Teams: row.Teams})
+		}
+	})
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
@@ -92,12 +110,7 @@ func (m *dryRun) index(folder string, names match.Names) (*match.Index, error) {
 		m.findings = m.findings || !f.Warning
 		fmt.Fprintln(m.std.err, f)
 	}
-	accounts := make([]match.ADAccount, 0, len(read.AD))
-	for _, a := range read.AD {
-		accounts = append(accounts, match.ADAccount{SAM: a.SAM, Person: a.Person, Enabled: a.Enabled, Display: a.Display, Teams: a.Teams})
-	}
-	return match.NewIndex(match.Registry{Schools: read.Schools, Employments: read.Employments, Enrolments: read.Enrolments,
-		Cards: read.Cards, AD: accounts, Names: names}), nil
+	return b.Index(), nil
 }
 
 // eachLine gives what the JSON lines of a file hold. A bad line is reported and

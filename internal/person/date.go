@@ -55,6 +55,12 @@ func (d Date) After(e Date) bool { return d.ordinal() > e.ordinal() }
 
 func (d Date) ordinal() int { return int(d.year)<<9 | int(d.month)<<5 | int(d.day) }
 
+// Number is a short form of the date, of which DateNumbered makes it again; 0 is "not given".
+func (d Date) Number() uint32 { return uint32(d.ordinal()) }
+
+// DateNumbered is the date with a Number.
+func DateNumbered(n uint32) Date { return Date{int16(n >> 9), uint8(n >> 5 & 15), uint8(n & 31)} }
+
 // AddDays moves by days, forwards or backwards.
 func (d Date) AddDays(days int) Date { return DateOf(d.Time(time.UTC).AddDate(0, 0, days)) }
 

@@ -19,31 +19,31 @@ type Binding struct {
 
 // Bindings is who is bound to what: what was given, and what a run has added.
 type Bindings struct {
-	staff     map[person.RecordID]identity.Subject
-	pupils    map[person.RecordID]identity.Subject
-	cards     map[person.RecordID][]cardBinding
-	bySubject map[identity.Subject][]person.RecordRef
-	names     map[string]identity.Subject // AD names that verdicts of the run have given away
-	looks     map[string]bool             // what these look like
-	without   map[identity.Subject]bool   // bound, but without an account in AD
+	bound     boundRows
+	byRecord  finder[person.RecordRef]
+	bySubject finder[identity.Subject]
+	given     givenRows
+	byName    finder[string] // given names, folded; the last one counts
+	byLook    finder[string] // what they look like; only where names may be made
+	made      bool
+	without   map[identity.Subject]bool // bound, but without an account in AD
 	approved  map[identity.Subject]map[person.RecordRef]bool
 }
 
-// cardBinding concerns the card's row with that ФИО; "" is not known.
-type cardBinding struct {
-	subject identity.Subject
-	fio     string
+func emptyBindings(ix *Index) *Bindings {
+	b := &Bindings{made: !ix.names.Made.IsZero(), without: map[identity.Subject]bool{}, approved: map[identity.Subject]map[person.RecordRef]bool{}}
+	b.byRecord = newFinder(func(i int) person.RecordRef { return b.bound.at(i).RecordRef })
+	b.bySubject = newFinder(func(i int) identity.Subject { return b.bound.at(i).subject })
+	b.byName = newFinder(func(i int) string { return person.FoldName(b.given.at(i).name) })
+	b.byLook = newFinder(func(i int) string { return login.Look(b.given.at(i).name) })
+	return b
 }
 
 // NewBindings holds bindings against the registry. The ФИО of a bound person
 // tells which row of a card is bound: it comes from the binding, else from the
 // profiles (nil if there are none), else from other records of the subject.
 func NewBindings(ix *Index, list []Binding, profiles iter.Seq[person.Profile]) *Bindings {
-	b := &Bindings{
-		staff: map[person.RecordID]identity.Subject{}, pupils: map[person.RecordID]identity.Subject{},
-		cards: map[person.RecordID][]cardBinding{}, bySubject: map[identity.Subject][]person.RecordRef{},
-		names: map[string]identity.Subject{}, looks: map[string]bool{}, without: map[identity.Subject]bool{}, approved: map[identity.Subject]map[person.RecordRef]bool{},
-	}
+	b := emptyBindings(ix)
 	fio := map[identity.Subject]string{}
 	for _, l := range list {
 		if normal, _ := person.NormalFIO(l.FIO); fio[l.Subject] == "" {
@@ -82,14 +82,14 @@ func (ix *Index) kinds(l Binding, fio string) []person.RecordKind {
 			named = append(named, kind)
 		}
 	}
-	for _, i := range ix.staffByID[l.Record] {
-		see(person.RecordEmployment, ix.staff[i].fio == fio)
+	for _, i := range ix.staffByID.rows(l.Record) {
+		see(person.RecordEmployment, ix.staff.at(i).fio == fio)
 	}
-	if i, ok := ix.pupilByID[l.Record]; ok {
-		see(person.RecordEnrolment, ix.pupils[i].fio == fio)
+	if i, ok := ix.pupilsByID.first(l.Record); ok {
+		see(person.RecordEnrolment, ix.pupils.at(i).fio == fio)
 	}
-	for _, i := range ix.cardsByID[l.Record] {
-		see(person.RecordCard, ix.cards[i].fio == fio)
+	for _, i := range ix.cardsByID.rows(l.Record) {
+		see(person.RecordCard, ix.cards.at(i).fio == fio)
 	}
 	switch {
 	case len(all) == 0:
@@ -102,52 +102,66 @@ func (ix *Index) kinds(l Binding, fio string) []person.RecordKind {
 	return slices.DeleteFunc(all, func(k person.RecordKind) bool { return k == person.RecordCard })
 }
 
-// add binds. A record stays with its first subject.
+// add binds. A record of staff or of a pupil stays with its first subject.
 func (b *Bindings) add(ref person.RecordRef, subject identity.Subject, fio string) {
+	row := boundRow{RecordRef: ref, subject: subject}
 	switch ref.Kind {
 	case person.RecordEmployment, person.RecordEnrolment:
-		owners := b.staff
-		if ref.Kind == person.RecordEnrolment {
-			owners = b.pupils
-		}
-		if _, taken := owners[ref.ID]; taken {
+		if b.byRecord.has(ref) {
 			return
 		}
-		owners[ref.ID] = subject
 	case person.RecordCard:
-		c := cardBinding{subject, fio}
-		if slices.Contains(b.cards[ref.ID], c) {
+		row.fio = fio
+		if slices.ContainsFunc(b.byRecord.rows(ref), func(i int) bool { return b.bound.at(i) == row }) {
 			return
 		}
-		b.cards[ref.ID] = append(b.cards[ref.ID], c)
+	default:
+		if slices.Contains(b.of(subject), ref) {
+			return
+		}
 	}
-	if !slices.Contains(b.bySubject[subject], ref) {
-		b.bySubject[subject] = append(b.bySubject[subject], ref)
+	i := b.bound.len()
+	b.bound.add(&row)
+	b.byRecord.add(i)
+	b.bySubject.add(i)
+}
+
+// of gives the records that are bound to a subject, each once, in the order in
+// which they were.
+func (b *Bindings) of(subject identity.Subject) []person.RecordRef {
+	var refs []person.RecordRef
+	for _, i := range b.bySubject.rows(subject) {
+		if ref := b.bound.at(i).RecordRef; !slices.Contains(refs, ref) {
+			refs = append(refs, ref)
+		}
 	}
+	return refs
 }
 
 // nameCards gives card bindings without a ФИО the one of another record that
-// the subject is bound to.
+// the subject is bound to. Rows keep their numbers, and so are found as before.
 func (b *Bindings) nameCards(ix *Index) {
-	for id, list := range b.cards {
-		for i, c := range list {
-			if c.fio == "" {
-				b.cards[id][i].fio = b.otherFIO(ix, c.subject)
-			}
+	var named boundRows
+	for i := range b.bound.len() {
+		row := b.bound.at(i)
+		if row.Kind == person.RecordCard && row.fio == "" {
+			row.fio = b.otherFIO(ix, row.subject)
 		}
+		named.add(&row)
 	}
+	b.bound = named
 }
 
 func (b *Bindings) otherFIO(ix *Index, subject identity.Subject) string {
-	for _, ref := range b.bySubject[subject] {
+	for _, ref := range b.of(subject) {
 		switch ref.Kind {
 		case person.RecordEmployment:
-			for _, i := range ix.staffByID[ref.ID] {
-				return ix.staff[i].fio
+			if i, ok := ix.staffByID.first(ref.ID); ok {
+				return ix.staff.at(i).fio
 			}
 		case person.RecordEnrolment:
-			if i, ok := ix.pupilByID[ref.ID]; ok {
-				return ix.pupils[i].fio
+			if i, ok := ix.pupilsByID.first(ref.ID); ok {
+				return ix.pupils.at(i).fio
 			}
 		}
 	}
@@ -180,8 +194,24 @@ func (b *Bindings) Bind(p person.Profile, v Verdict) {
 }
 
 func (b *Bindings) give(name string, subject identity.Subject) {
-	b.names[person.FoldName(name)] = subject
-	b.looks[login.Look(name)] = true
+	if s, ok := b.givenTo(person.FoldName(name)); ok && s == subject {
+		return
+	}
+	i := b.given.len()
+	b.given.add(&givenRow{name, subject})
+	b.byName.add(i)
+	if b.made {
+		b.byLook.add(i)
+	}
+}
+
+// givenTo says whose a folded name is by now.
+func (b *Bindings) givenTo(folded string) (identity.Subject, bool) {
+	i, ok := b.byName.last(folded)
+	if !ok {
+		return "", false
+	}
+	return b.given.at(i).subject, true
 }
 
 // owner is whose a record may be.
@@ -193,8 +223,17 @@ const (
 	others
 )
 
-func whose(owners map[person.RecordID]identity.Subject, id person.RecordID, subject identity.Subject) owner {
-	switch s, bound := owners[id]; {
+// bindee is the subject that a record of staff or of a pupil is bound to.
+func (b *Bindings) bindee(ref person.RecordRef) (identity.Subject, bool) {
+	i, bound := b.byRecord.first(ref)
+	if !bound {
+		return "", false
+	}
+	return b.bound.at(i).subject, true
+}
+
+func (b *Bindings) whose(ref person.RecordRef, subject identity.Subject) owner {
+	switch s, bound := b.bindee(ref); {
 	case !bound:
 		return free
 	case s == subject:
@@ -207,11 +246,12 @@ func whose(owners map[person.RecordID]identity.Subject, id person.RecordID, subj
 // knows concerns the row only if the card names one parent.
 func (b *Bindings) card(ix *Index, row *cardRow, subject identity.Subject) owner {
 	result := free
-	for _, c := range b.cards[row.Child] {
+	for _, i := range b.byRecord.rows(row.ref()) {
+		c := b.bound.at(i)
 		switch {
 		case c.subject == subject:
 			return own
-		case c.fio == row.fio, c.fio == "" && !ix.severalFIO[row.Child]:
+		case c.fio == row.fio, c.fio == "" && !ix.namesSeveral(row.Child):
 			result = others
 		}
 	}
@@ -235,7 +275,7 @@ func (b *Bindings) WithoutAccount(subject identity.Subject) { b.without[subject]
 // hasAccount says that a binding names the subject on an employment or an
 // enrolment: such a person has an account already.
 func (b *Bindings) hasAccount(subject identity.Subject) bool {
-	return !b.without[subject] && slices.ContainsFunc(b.bySubject[subject], func(ref person.RecordRef) bool {
+	return !b.without[subject] && slices.ContainsFunc(b.of(subject), func(ref person.RecordRef) bool {
 		return ref.Kind == person.RecordEmployment || ref.Kind == person.RecordEnrolment
 	})
 }

@@ -27,10 +27,10 @@ func (r *cardRow) ref() person.RecordRef {
 // or e-mail equal.
 func (c *candidate) cardRule() cardResult {
 	var r cardResult
-	for _, i := range c.ix.cardsByFIO[c.fio] {
-		row := &c.ix.cards[i]
+	for _, i := range c.ix.cardsByFIO.rows(c.fio) {
+		row := c.ix.cards.at(i)
 		k := cardCandidate{row: i, sameSNILS: c.snils != "" && row.snils == c.snils,
-			approved: c.b.approved[c.p.Subject][row.ref()], contact: c.contact(row.phones, row.emails), owner: c.b.card(c.ix, row, c.p.Subject)}
+			approved: c.b.approved[c.p.Subject][row.ref()], contact: c.contact(row.phones, row.emails), owner: c.b.card(c.ix, &row, c.p.Subject)}
 		if k.fits() {
 			r.fits = append(r.fits, k)
 			continue
@@ -49,18 +49,18 @@ func (c *candidate) cardNotes(linked []cardCandidate, r cardResult) []finding {
 	var found []finding
 	bySNILS, fitting := map[person.RecordID]bool{}, map[person.RecordID]bool{}
 	for _, k := range r.fits {
-		child := c.ix.cards[k.row].Child
+		child := c.ix.cards.at(k.row).Child
 		fitting[child] = true
 		bySNILS[child] = bySNILS[child] || k.sameSNILS
 	}
 	for _, k := range linked {
-		row := &c.ix.cards[k.row]
+		row := c.ix.cards.at(k.row)
 		if !bySNILS[row.Child] && c.snils != "" && row.snils != "" {
 			found = append(found, beside(CardSNILSMismatch, string(row.Child), Reason{Code: CardOtherSNILS, Records: []person.RecordRef{row.ref()}}))
 		}
 	}
 	for _, k := range r.alone {
-		if row := &c.ix.cards[k.row]; !fitting[row.Child] {
+		if row := c.ix.cards.at(k.row); !fitting[row.Child] {
 			found = append(found, beside(ParentRoleNotLinked, string(row.Child), Reason{Code: CardNothingEqual, Records: []person.RecordRef{row.ref()}}))
 		}
 	}

@@ -29,15 +29,15 @@ const (
 	contactEqual
 )
 
-func (c *candidate) contact(phones []person.Phone, emails []person.Email) contact {
+func (c *candidate) contact(phones contacts[person.Phone], emails contacts[person.Email]) contact {
 	result := contactNone
-	if slices.ContainsFunc(phones, func(p person.Phone) bool { return slices.Contains(c.phones, p) }) {
+	if phones.meet(c.phones) {
 		if c.p.PhoneVerified {
 			return contactEqual
 		}
 		result = contactUnverified
 	}
-	if slices.ContainsFunc(emails, func(e person.Email) bool { return slices.Contains(c.emails, e) }) {
+	if emails.meet(c.emails) {
 		if c.p.EmailVerified {
 			return contactEqual
 		}
@@ -108,7 +108,8 @@ func (c *candidate) nobody(cards cardResult) finding {
 	f := finding{problem: Problem{Code: NoSuchAccount}, decision: NoMatch,
 		reason: Reason{Code: NobodyFits}}
 	if len(cards.alone) > 0 {
-		f.reason = Reason{Code: OnlyCardName, Records: []person.RecordRef{c.ix.cards[cards.alone[0].row].ref()}}
+		row := c.ix.cards.at(cards.alone[0].row)
+		f.reason = Reason{Code: OnlyCardName, Records: []person.RecordRef{row.ref()}}
 	}
 	return f
 }
@@ -127,19 +128,19 @@ func (c *candidate) accept(v *Verdict, m *matched, cards cardResult) {
 	mixed := false
 	if m.staff.matched() {
 		for _, i := range m.staff.active {
-			row := &c.ix.staff[i]
+			row := c.ix.staff.at(i)
 			mixed = mixed || row.mixed
 			v.grant(Role{Role: person.RoleStaff, School: c.ix.schoolText(row.School)}, row.ref(), StaffFits)
 		}
 		c.report(v, c.duplicates())
 	}
 	if m.pupil != nil {
-		row := &c.ix.pupils[m.pupil.target]
+		row := c.ix.pupils.at(m.pupil.target)
 		mixed = mixed || m.pupil.mixed
 		v.grant(Role{Role: person.RolePupil, School: c.ix.schoolText(row.School)}, row.ref(), PupilFits)
 	}
 	for _, k := range m.parent {
-		row := &c.ix.cards[k.row]
+		row := c.ix.cards.at(k.row)
 		mixed = mixed || row.mixed
 		how := CardFitsContact
 		if k.sameSNILS {

@@ -51,7 +51,7 @@ func (c *candidate) boundPupil(parent []cardCandidate) []finding {
 	if len(parent) == 0 || slices.ContainsFunc(parent, surely) {
 		return nil
 	}
-	pupil := slices.DeleteFunc(slices.Clone(c.b.bySubject[c.p.Subject]), func(r person.RecordRef) bool { return r.Kind != person.RecordEnrolment })
+	pupil := slices.DeleteFunc(c.b.of(c.p.Subject), func(r person.RecordRef) bool { return r.Kind != person.RecordEnrolment })
 	if len(pupil) == 0 {
 		return nil
 	}
@@ -64,19 +64,20 @@ func (c *candidate) boundPupil(parent []cardCandidate) []finding {
 // points to a record of another subject in another registry, or to a closed one:
 // this is a second city account, and gets no second account here.
 func (c *candidate) secondOf(staff staffResult, pupils pupilResult, pupil *pupilCandidate) []finding {
-	bound := slices.ContainsFunc(c.b.bySubject[c.p.Subject], func(r person.RecordRef) bool { return r.Kind != person.RecordCard })
+	bound := slices.ContainsFunc(c.b.of(c.p.Subject), func(r person.RecordRef) bool { return r.Kind != person.RecordCard })
 	if bound || !staff.matched() && pupil == nil {
 		return nil
 	}
 	var refs []person.RecordRef
 	for _, i := range staff.same {
-		if row := &c.ix.staff[i]; whose(c.b.staff, row.ID, c.p.Subject) == others {
+		if row := c.ix.staff.at(i); c.b.whose(row.ref(), c.p.Subject) == others {
 			refs = append(refs, row.ref())
 		}
 	}
 	for _, p := range pupils.all {
 		if p.owner == others && p.contact == contactEqual && !p.differsDOB && p.certain() {
-			refs = append(refs, c.ix.pupils[p.target].ref())
+			row := c.ix.pupils.at(p.target)
+			refs = append(refs, row.ref())
 		}
 	}
 	if len(refs) == 0 {
@@ -97,10 +98,12 @@ func (c *candidate) secondAccount(fits, left []pupilCandidate) bool {
 func (c *candidate) refs(pupils []pupilCandidate, cards []cardCandidate) []person.RecordRef {
 	var refs []person.RecordRef
 	for _, p := range pupils {
-		refs = append(refs, c.ix.pupils[p.target].ref())
+		row := c.ix.pupils.at(p.target)
+		refs = append(refs, row.ref())
 	}
 	for _, k := range cards {
-		refs = append(refs, c.ix.cards[k.row].ref())
+		row := c.ix.cards.at(k.row)
+		refs = append(refs, row.ref())
 	}
 	return refs
 }

@@ -9,143 +9,197 @@ import (
 	"schoolbridge/provision/login"
 )
 
-// Index holds a Registry with the normal forms of its rows, made once, so that
-// each decision looks only at the rows that share something with the profile.
-// It does not change after NewIndex and may be shared.
+// Index holds a Registry so that each decision looks only at the rows that share
+// something with the profile. Of a million people it takes some 150 bytes each:
+// rows are packed, with the normal forms that are asked for again and again, and
+// found by finders. It does not change once it is made and may be shared.
 type Index struct {
 	schools     map[person.SchoolID]person.School
 	schoolNames map[string]person.SchoolID
 
-	staff       []staffRow
-	staffByFIO  map[string][]int
-	staffBySSN  map[person.SNILS][]int
-	staffByID   map[person.RecordID][]int
-	pupils      []pupilRow
-	pupilsByFIO map[string][]int
-	pupilByID   map[person.RecordID]int
-	cards       []cardRow
-	cardsByFIO  map[string][]int
-	cardsByID   map[person.RecordID][]int
-	severalFIO  map[person.RecordID]bool // cards that name more than one parent
+	staff       staffRows
+	staffByFIO  finder[string]
+	staffBySSN  finder[person.SNILS]
+	staffByID   finder[person.RecordID]
+	pupils      pupilRows
+	merged      []mergedPupil // by row
+	sources     finder[int]   // pupils' rows by the one they were merged into
+	pupilsByFIO finder[string]
+	pupilsByID  finder[person.RecordID]
+	cards       cardRows
+	cardsByFIO  finder[string]
+	cardsByID   finder[person.RecordID]
+	severalFIO  []bool // by the first row of a card: it names more than one parent
 
-	ad         []ADAccount
-	adByName   map[string][]int
-	adByUPN    map[string][]int
-	adByPerson map[person.RecordID][]int
+	ad          accountRows
+	adByName    finder[string]
+	adByUPN     finder[string]
+	adByPerson  finder[person.RecordID]
+	adBySubject finder[identity.Subject]
 
-	adBySubject map[identity.Subject][]int
-
-	taken map[string]bool  // folded names of Registry.Taken
-	looks map[string][]int // accounts by what their names look like; only where names may be made
-	ezhd  map[string]bool  // folded ЭЖД logins of all rows; only where names may be made
+	taken map[string]bool // folded names of Registry.Taken
 	names Names
+	// Only where names may be made: accounts by what their names look like, rows by
+	// folded ЭЖД logins.
+	looksByName, looksByUPN   finder[string]
+	staffByEZHD, pupilsByEZHD finder[string]
 }
 
-type staffRow struct {
-	*person.Employment
-	fio   string
-	mixed bool
-	snils person.SNILS // "" if empty or invalid
+// mergedPupil says what became of a pupil's record.
+type mergedPupil struct {
+	next   int32 // the record it was merged into, or -1
+	target int32 // the last of those, or the record itself
 }
 
-type pupilRow struct {
-	*person.Enrolment
-	fio     string
-	mixed   bool
-	snils   person.SNILS
-	phones  []person.Phone
-	emails  []person.Email
-	next    int   // the record it was merged into, or -1
-	target  int   // the last of those, or the record itself
-	sources []int // the records that were merged into it
+// Builder makes an Index of rows that come one by one, of each registry in the
+// order of its file: nothing else has to keep them.
+type Builder struct{ ix *Index }
+
+// NewBuilder begins with empty registries.
+func NewBuilder(names Names) *Builder {
+	ix := &Index{schools: map[person.SchoolID]person.School{}, schoolNames: map[string]person.SchoolID{}, taken: map[string]bool{}, names: names}
+	ix.staffByFIO = newFinder(func(i int) string { return ix.staff.at(i).fio })
+	ix.staffBySSN = newFinder(func(i int) person.SNILS { return ix.staff.at(i).snils })
+	ix.staffByID = newFinder(func(i int) person.RecordID { return ix.staff.at(i).ID })
+	ix.staffByEZHD = newFinder(func(i int) string { return person.FoldName(ix.staff.at(i).EZHDLogin) })
+	ix.pupilsByFIO = newFinder(func(i int) string { return ix.pupils.at(i).fio })
+	ix.pupilsByID = newFinder(func(i int) person.RecordID { return ix.pupils.at(i).ID })
+	ix.pupilsByEZHD = newFinder(func(i int) string { return person.FoldName(ix.pupils.at(i).EZHDLogin) })
+	ix.sources = newFinder(func(i int) int { return int(ix.merged[i].next) })
+	ix.cardsByFIO = newFinder(func(i int) string { return ix.cards.at(i).fio })
+	ix.cardsByID = newFinder(func(i int) person.RecordID { return ix.cards.at(i).Child })
+	ix.adByName = newFinder(func(i int) string { return person.FoldName(ix.ad.at(i).SAM) })
+	ix.adByUPN = newFinder(func(i int) string { return person.FoldName(ix.localUPN(i)) })
+	ix.adByPerson = newFinder(func(i int) person.RecordID { return ix.ad.at(i).Person })
+	ix.adBySubject = newFinder(func(i int) identity.Subject { return ix.ad.at(i).Subject })
+	ix.looksByName = newFinder(func(i int) string { return login.Look(ix.ad.at(i).SAM) })
+	ix.looksByUPN = newFinder(func(i int) string { return login.Look(ix.localUPN(i)) })
+	return &Builder{ix}
 }
 
-type cardRow struct {
-	*person.Card
-	fio    string
-	mixed  bool
-	snils  person.SNILS
-	phones []person.Phone
-	emails []person.Email
-}
-
-// NewIndex makes the index. It keeps pointers into the registry's slices: the
-// caller leaves them alone.
+// NewIndex makes the index of a whole Registry.
 func NewIndex(r Registry) *Index {
-	ix := &Index{
-		schools: map[person.SchoolID]person.School{}, schoolNames: map[string]person.SchoolID{},
-		staffByFIO: map[string][]int{}, staffBySSN: map[person.SNILS][]int{}, staffByID: map[person.RecordID][]int{},
-		pupilsByFIO: map[string][]int{}, pupilByID: map[person.RecordID]int{},
-		cardsByFIO: map[string][]int{}, cardsByID: map[person.RecordID][]int{}, severalFIO: map[person.RecordID]bool{},
-		ad: r.AD, adByName: map[string][]int{}, adByUPN: map[string][]int{}, adByPerson: map[person.RecordID][]int{},
-		adBySubject: map[identity.Subject][]int{}, taken: map[string]bool{}, looks: map[string][]int{}, names: r.Names,
-	}
+	b := NewBuilder(r.Names)
 	for _, s := range r.Schools {
-		if _, ok := ix.schools[s.ID]; !ok {
-			ix.schools[s.ID] = s
-		}
-		if key := textKey(s.Name); key != "" {
-			if _, ok := ix.schoolNames[key]; !ok {
-				ix.schoolNames[key] = s.ID
-			}
-		}
+		b.School(s)
 	}
-	ix.addStaff(r.Employments)
-	ix.addPupils(r.Enrolments)
-	ix.addCards(r.Cards)
-	ix.addAD(r.AD)
+	for i := range r.Employments {
+		b.Employment(&r.Employments[i])
+	}
+	for i := range r.Enrolments {
+		b.Enrolment(&r.Enrolments[i])
+	}
+	for i := range r.Cards {
+		b.Card(&r.Cards[i])
+	}
+	for i := range r.AD {
+		b.Account(&r.AD[i])
+	}
 	for _, name := range r.Taken {
-		ix.taken[person.FoldName(name)] = true
+		b.ix.taken[person.FoldName(name)] = true
 	}
-	if !r.Names.Made.IsZero() {
-		ix.addEZHD()
-	}
-	return ix
+	return b.Index()
 }
 
-func (ix *Index) addEZHD() {
-	ix.ezhd = map[string]bool{}
-	for _, r := range ix.staff {
-		ix.ezhd[person.FoldName(r.EZHDLogin)] = true
-	}
-	for _, r := range ix.pupils {
-		ix.ezhd[person.FoldName(r.EZHDLogin)] = true
-	}
+// Index is what was built. The Builder takes nothing more.
+func (b *Builder) Index() *Index {
+	b.ix.linkMerged()
+	return b.ix
 }
 
-func (ix *Index) addStaff(rows []person.Employment) {
-	ix.staff = make([]staffRow, len(rows))
-	for i := range rows {
-		row := staffRow{Employment: &rows[i]}
-		row.fio, row.mixed = person.NormalFIO(row.FIO)
-		row.snils, _ = person.ParseSNILS(row.SNILS)
-		ix.staff[i] = row
-		ix.staffByID[row.ID] = append(ix.staffByID[row.ID], i)
-		if row.fio != "" {
-			ix.staffByFIO[row.fio] = append(ix.staffByFIO[row.fio], i)
-		}
-		if row.snils != "" {
-			ix.staffBySSN[row.snils] = append(ix.staffBySSN[row.snils], i)
+// School adds a school.
+func (b *Builder) School(s person.School) {
+	ix := b.ix
+	if _, ok := ix.schools[s.ID]; !ok {
+		ix.schools[s.ID] = s
+	}
+	if key := textKey(s.Name); key != "" {
+		if _, ok := ix.schoolNames[key]; !ok {
+			ix.schoolNames[key] = s.ID
 		}
 	}
 }
 
-func (ix *Index) addPupils(rows []person.Enrolment) {
-	ix.pupils = make([]pupilRow, len(rows))
-	for i := range rows {
-		row := pupilRow{Enrolment: &rows[i], next: -1}
-		row.fio, row.mixed = person.NormalFIO(person.JoinFIO(row.Last, row.First, row.Middle))
-		row.snils, _ = person.ParseSNILS(row.SNILS)
-		row.phones, row.emails = person.Phones(row.Phone), person.Emails(row.Email)
-		ix.pupils[i] = row
-		if _, ok := ix.pupilByID[row.ID]; !ok {
-			ix.pupilByID[row.ID] = i
-		}
-		if row.fio != "" {
-			ix.pupilsByFIO[row.fio] = append(ix.pupilsByFIO[row.fio], i)
+// Employment adds a row of Кадры.
+func (b *Builder) Employment(e *person.Employment) {
+	ix, i := b.ix, b.ix.staff.len()
+	row := staffRow{ID: e.ID, School: e.School, Start: e.Start, End: e.End, EZHDLogin: e.EZHDLogin}
+	row.fio, row.mixed = person.NormalFIO(e.FIO)
+	row.snils, _ = person.ParseSNILS(e.SNILS)
+	ix.staff.add(&row)
+	ix.staffByID.add(i)
+	if row.fio != "" {
+		ix.staffByFIO.add(i)
+	}
+	if row.snils != "" {
+		ix.staffBySSN.add(i)
+	}
+	if !ix.names.Made.IsZero() {
+		ix.staffByEZHD.add(i)
+	}
+}
+
+// Enrolment adds a row of Контингент.
+func (b *Builder) Enrolment(e *person.Enrolment) {
+	ix, i := b.ix, b.ix.pupils.len()
+	row := pupilRow{ID: e.ID, School: e.School, BirthDate: e.BirthDate, active: active(e.Status),
+		phones: joined(person.Phones(e.Phone)), emails: joined(person.Emails(e.Email)), MergedTo: e.MergedTo, EZHDLogin: e.EZHDLogin}
+	row.fio, row.mixed = person.NormalFIO(person.JoinFIO(e.Last, e.First, e.Middle))
+	row.snils, _ = person.ParseSNILS(e.SNILS)
+	ix.pupils.add(&row)
+	ix.pupilsByID.add(i)
+	if row.fio != "" {
+		ix.pupilsByFIO.add(i)
+	}
+	if !ix.names.Made.IsZero() {
+		ix.pupilsByEZHD.add(i)
+	}
+}
+
+// Card adds a row of Запись в ОУ: a child's card, one parent of it.
+func (b *Builder) Card(c *person.Card) {
+	ix, i := b.ix, b.ix.cards.len()
+	row := cardRow{Child: c.Child, phones: joined(person.Phones(c.Phone)), emails: joined(person.Emails(c.Email))}
+	row.fio, row.mixed = person.NormalFIO(c.ParentFIO)
+	row.snils, _ = person.ParseSNILS(c.ParentSNILS)
+	ix.cards.add(&row)
+	ix.cardsByID.add(i)
+	ix.severalFIO = append(ix.severalFIO, false)
+	if first, _ := ix.cardsByID.first(row.Child); ix.cards.at(first).fio != row.fio {
+		ix.severalFIO[first] = true
+	}
+	if row.fio != "" {
+		ix.cardsByFIO.add(i)
+	}
+}
+
+// Account adds an account that Active Directory has.
+func (b *Builder) Account(a *ADAccount) {
+	ix, i := b.ix, b.ix.ad.len()
+	made := !ix.names.Made.IsZero()
+	ix.ad.add(a)
+	ix.adByName.add(i)
+	if made {
+		ix.looksByName.add(i)
+	}
+	if ix.localUPN(i) != "" {
+		ix.adByUPN.add(i)
+		if made {
+			ix.looksByUPN.add(i)
 		}
 	}
-	ix.linkMerged()
+	if a.Person != "" {
+		ix.adByPerson.add(i)
+	}
+	if a.Subject != "" {
+		ix.adBySubject.add(i)
+	}
+}
+
+// localUPN is what stands before the @ of an account's UPN.
+func (ix *Index) localUPN(i int) string {
+	local, _, _ := strings.Cut(ix.ad.at(i).Teams, "@")
+	return local
 }
 
 // linkMerged finds for each pupil's record the one it was merged into. A
@@ -153,17 +207,19 @@ func (ix *Index) addPupils(rows []person.Enrolment) {
 // circle: there is no target in it.
 func (ix *Index) linkMerged() {
 	const unseen, open, ends, circles = 0, 1, 2, 3
-	state := make([]byte, len(ix.pupils))
+	state := make([]byte, ix.pupils.len())
+	ix.merged = make([]mergedPupil, ix.pupils.len())
 	step := func(i int) int {
-		if to := ix.pupils[i].MergedTo; to != "" {
-			if j, ok := ix.pupilByID[to]; ok && j != i {
+		if to := ix.pupils.at(i).MergedTo; to != "" {
+			if j, ok := ix.pupilsByID.first(to); ok && j != i {
 				return j
 			}
 		}
 		return -1
 	}
-	for i := range ix.pupils {
-		var chain []int
+	var chain []int
+	for i := range state {
+		chain = chain[:0]
 		at := i
 		for at >= 0 && state[at] == unseen {
 			state[at] = open
@@ -176,63 +232,27 @@ func (ix *Index) linkMerged() {
 		}
 		for _, c := range slices.Backward(chain) {
 			state[c] = end
-			ix.pupils[c].target = c
+			ix.merged[c] = mergedPupil{-1, int32(c)}
 			if next := step(c); end == ends && next >= 0 {
-				ix.pupils[c].next = next
-				ix.pupils[c].target = ix.pupils[next].target
+				ix.merged[c] = mergedPupil{int32(next), ix.merged[next].target}
 			}
 		}
 	}
-	for i, p := range ix.pupils {
-		if p.next >= 0 {
-			ix.pupils[p.next].sources = append(ix.pupils[p.next].sources, i)
+	for i, m := range ix.merged {
+		if m.next >= 0 {
+			ix.sources.add(i)
 		}
 	}
 }
 
-func (ix *Index) addCards(rows []person.Card) {
-	ix.cards = make([]cardRow, len(rows))
-	for i := range rows {
-		row := cardRow{Card: &rows[i]}
-		row.fio, row.mixed = person.NormalFIO(row.ParentFIO)
-		row.snils, _ = person.ParseSNILS(row.ParentSNILS)
-		row.phones, row.emails = person.Phones(row.Phone), person.Emails(row.Email)
-		ix.cards[i] = row
-		if same := ix.cardsByID[row.Child]; len(same) > 0 && ix.cards[same[0]].fio != row.fio {
-			ix.severalFIO[row.Child] = true
-		}
-		ix.cardsByID[row.Child] = append(ix.cardsByID[row.Child], i)
-		if row.fio != "" {
-			ix.cardsByFIO[row.fio] = append(ix.cardsByFIO[row.fio], i)
-		}
-	}
+// namesSeveral says that a card names more than one parent.
+func (ix *Index) namesSeveral(child person.RecordID) bool {
+	first, ok := ix.cardsByID.first(child)
+	return ok && ix.severalFIO[first]
 }
 
-func (ix *Index) addAD(rows []ADAccount) {
-	for i, a := range rows {
-		name := person.FoldName(a.SAM)
-		ix.adByName[name] = append(ix.adByName[name], i)
-		if local, _, _ := strings.Cut(a.Teams, "@"); local != "" {
-			upn := person.FoldName(local)
-			ix.adByUPN[upn] = append(ix.adByUPN[upn], i)
-			ix.addLook(local, i)
-		}
-		ix.addLook(a.SAM, i)
-		if a.Person != "" {
-			ix.adByPerson[a.Person] = append(ix.adByPerson[a.Person], i)
-		}
-		if a.Subject != "" {
-			ix.adBySubject[a.Subject] = append(ix.adBySubject[a.Subject], i)
-		}
-	}
-}
-
-func (ix *Index) addLook(name string, i int) {
-	if !ix.names.Made.IsZero() {
-		look := login.Look(name)
-		ix.looks[look] = append(ix.looks[look], i)
-	}
-}
+// target is the record on which status and school of a pupil stand.
+func (ix *Index) target(pupil int) int { return int(ix.merged[pupil].target) }
 
 // textKey is how free texts of schools are told apart.
 func textKey(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
@@ -259,17 +279,14 @@ func (ix *Index) schoolText(id person.SchoolID) string {
 
 // place is where a record first stands in its file.
 func (ix *Index) place(ref person.RecordRef) int {
-	var rows []int
+	row := 0
 	switch ref.Kind {
 	case person.RecordEmployment:
-		rows = ix.staffByID[ref.ID]
+		row, _ = ix.staffByID.first(ref.ID)
 	case person.RecordEnrolment:
-		return ix.pupilByID[ref.ID]
+		row, _ = ix.pupilsByID.first(ref.ID)
 	case person.RecordCard:
-		rows = ix.cardsByID[ref.ID]
+		row, _ = ix.cardsByID.first(ref.ID)
 	}
-	if len(rows) == 0 {
-		return 0
-	}
-	return rows[0]
+	return row
 }

@@ -89,7 +89,7 @@ func checkVerdict(t testing.TB, b *Bindings, p person.Profile, v Verdict) {
 	}
 	if matched {
 		for _, ref := range v.Records {
-			if ref.Kind == person.RecordEmployment && b.staff[ref.ID] != p.Subject || ref.Kind == person.RecordEnrolment && b.pupils[ref.ID] != p.Subject {
+			if s, _ := b.bindee(ref); ref.Kind != person.RecordCard && s != p.Subject {
 				t.Fatalf("%v is taken over: %s", ref, short(v))
 			}
 		}

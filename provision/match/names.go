@@ -62,12 +62,13 @@ func (c *candidate) freeEZHD(ezhd []string) string {
 func (c *candidate) freeMade(ezhd []string) (free string, unclear []finding) {
 	for _, name := range c.ix.names.Made.Make(c.p.Last, c.p.First, c.p.Middle) {
 		look := login.Look(name)
-		for _, i := range c.ix.looks[look] {
-			if a := c.ix.ad[i]; a.nobodys() && c.mayBe(a.Display) {
+		looking := both(&c.ix.looksByName, &c.ix.looksByUPN, look)
+		for _, i := range looking {
+			if a := c.ix.ad.at(i); a.nobodys() && c.mayBe(a.Display) {
 				unclear = append(unclear, unowned(a))
 			}
 		}
-		if free == "" && !c.hasName(name) && len(c.ix.looks[look]) == 0 && !c.b.looks[look] && !c.ezhdOfOthers(name, ezhd) {
+		if free == "" && !c.hasName(name) && len(looking) == 0 && !c.b.byLook.has(look) && !c.ezhdOfOthers(name, ezhd) {
 			free = name
 		}
 	}
@@ -77,7 +78,7 @@ func (c *candidate) freeMade(ezhd []string) (free string, unclear []finding) {
 // ezhdOfOthers says that a name is an ЭЖД login, and none of the person's own.
 func (c *candidate) ezhdOfOthers(name string, own []string) bool {
 	folded := person.FoldName(name)
-	return c.ix.ezhd[folded] && !slices.ContainsFunc(own, func(l string) bool { return person.FoldName(l) == folded })
+	return (c.ix.staffByEZHD.has(folded) || c.ix.pupilsByEZHD.has(folded)) && !slices.ContainsFunc(own, func(l string) bool { return person.FoldName(l) == folded })
 }
 
 // mayBe says that an account's display name does not show it to be another's.

@@ -25,14 +25,14 @@ func (c *candidate) provision(v *Verdict, m *matched, pupils pupilResult) {
 		first := c.preferred(accounts, logins)
 		for _, i := range accounts {
 			if i != first {
-				c.report(v, []finding{beside(ADDuplicate, c.ix.ad[i].SAM, Reason{Code: AnotherADAccount, Value: c.ix.ad[i].SAM})})
+				c.report(v, []finding{beside(ADDuplicate, c.ix.ad.at(i).SAM, Reason{Code: AnotherADAccount, Value: c.ix.ad.at(i).SAM})})
 			}
 		}
-		v.Provision = Provision{Kind: ProvisionAdopt, SAM: c.ix.ad[first].SAM}
-		if tooLong && c.ix.ad[first].Subject != "" && shortened(c.ix.ad[first].SAM, c.p.Login) {
+		v.Provision = Provision{Kind: ProvisionAdopt, SAM: c.ix.ad.at(first).SAM}
+		if tooLong && c.ix.ad.at(first).Subject != "" && shortened(c.ix.ad.at(first).SAM, c.p.Login) {
 			c.report(v, []finding{loginTooLong()}) // as it was said when it was created
 		} else {
-			logins = append(logins, c.ix.ad[first].SAM)
+			logins = append(logins, c.ix.ad.at(first).SAM)
 		}
 	}
 	c.loginDiffers(v, logins)
@@ -54,24 +54,26 @@ func loginTooLong() finding {
 func (c *candidate) records(m *matched, pupils pupilResult) []person.RecordRef {
 	var mine []person.RecordRef
 	for _, i := range m.staff.same {
-		mine = append(mine, c.ix.staff[i].ref())
+		row := c.ix.staff.at(i)
+		mine = append(mine, row.ref())
 	}
 	for _, p := range pupils.all {
 		nodes := p.nodes
 		if m.pupil != nil && m.pupil.target == p.target {
 			nodes = c.ix.mergedInto(p.target)
-		} else if p.contact != contactEqual || p.differsDOB || p.owner == others || c.ix.pupils[p.target].active() {
+		} else if p.contact != contactEqual || p.differsDOB || p.owner == others || c.ix.pupils.at(p.target).active {
 			// The father's account is not the son's: an active record that
 			// was not matched is another's, or nobody can tell.
 			continue
 		}
 		for _, i := range nodes {
-			mine = append(mine, c.ix.pupils[i].ref())
+			row := c.ix.pupils.at(i)
+			mine = append(mine, row.ref())
 		}
 	}
 	// A card that only matches is not enough: two parents share its ID, and an
 	// account under that ID may be the child's.
-	return unique(append(mine, c.b.bySubject[c.p.Subject]...))
+	return unique(append(mine, c.b.of(c.p.Subject)...))
 }
 
 // ezhdLogins gives the ЭЖД logins on the records, as written.
@@ -85,12 +87,12 @@ func (c *candidate) ezhdLogins(mine []person.RecordRef) []string {
 	for _, ref := range mine {
 		switch ref.Kind {
 		case person.RecordEmployment:
-			for _, i := range c.ix.staffByID[ref.ID] {
-				add(c.ix.staff[i].EZHDLogin)
+			for _, i := range c.ix.staffByID.rows(ref.ID) {
+				add(c.ix.staff.at(i).EZHDLogin)
 			}
 		case person.RecordEnrolment:
-			if i, ok := c.ix.pupilByID[ref.ID]; ok {
-				add(c.ix.pupils[i].EZHDLogin)
+			if i, ok := c.ix.pupilsByID.first(ref.ID); ok {
+				add(c.ix.pupils.at(i).EZHDLogin)
 			}
 		}
 	}
@@ -104,22 +106,19 @@ func (c *candidate) ezhdLogins(mine []person.RecordRef) []string {
 func (c *candidate) accounts(mine []person.RecordRef) []int {
 	var all []int
 	for _, ref := range mine {
-		if ref.Kind == person.RecordCard {
-			_, pupil := c.ix.pupilByID[ref.ID]
-			if pupil || len(c.ix.staffByID[ref.ID]) > 0 {
-				continue
-			}
+		if ref.Kind == person.RecordCard && (c.ix.pupilsByID.has(ref.ID) || c.ix.staffByID.has(ref.ID)) {
+			continue
 		}
-		for _, i := range c.ix.adByPerson[ref.ID] {
-			if a := c.ix.ad[i]; a.Subject == "" && (a.Kind == 0 || a.Kind == ref.Kind) {
+		for _, i := range c.ix.adByPerson.rows(ref.ID) {
+			if a := c.ix.ad.at(i); a.Subject == "" && (a.Kind == 0 || a.Kind == ref.Kind) {
 				all = append(all, i)
 			}
 		}
 	}
-	all = append(all, c.ix.adBySubject[c.p.Subject]...)
+	all = append(all, c.ix.adBySubject.rows(c.p.Subject)...)
 	slices.Sort(all)
 	return slices.DeleteFunc(slices.Compact(all), func(i int) bool {
-		s, given := c.b.names[person.FoldName(c.ix.ad[i].SAM)]
+		s, given := c.b.givenTo(person.FoldName(c.ix.ad.at(i).SAM))
 		return given && s != c.p.Subject
 	})
 }
@@ -128,7 +127,7 @@ func (c *candidate) accounts(mine []person.RecordRef) []int {
 // else the first in the file.
 func (c *candidate) preferred(accounts []int, ezhd []string) int {
 	for _, i := range accounts {
-		if c.ix.ad[i].Subject != "" {
+		if c.ix.ad.at(i).Subject != "" {
 			return i
 		}
 	}
@@ -138,7 +137,7 @@ func (c *candidate) preferred(accounts []int, ezhd []string) int {
 			continue
 		}
 		for _, i := range accounts {
-			if person.FoldName(c.ix.ad[i].SAM) == folded {
+			if person.FoldName(c.ix.ad.at(i).SAM) == folded {
 				return i
 			}
 		}
@@ -196,22 +195,22 @@ func Usable(name string) bool {
 // or a creation earlier in the run.
 func (c *candidate) taken(wanted string) []finding {
 	var found []finding
-	for _, i := range c.ix.adByName[wanted] {
-		a := c.ix.ad[i]
+	for _, i := range c.ix.adByName.rows(wanted) {
+		a := c.ix.ad.at(i)
 		if a.nobodys() {
 			found = append(found, unowned(a))
 			continue
 		}
 		found = append(found, nameTaken(c.p.Login))
 	}
-	for _, i := range c.ix.adByUPN[wanted] {
-		if a := c.ix.ad[i]; a.nobodys() {
+	for _, i := range c.ix.adByUPN.rows(wanted) {
+		if a := c.ix.ad.at(i); a.nobodys() {
 			found = append(found, unowned(a))
 		} else {
 			found = append(found, nameTaken(c.p.Login))
 		}
 	}
-	if s, ok := c.b.names[wanted]; ok && s != c.p.Subject || len(found) == 0 && c.ix.taken[wanted] {
+	if s, ok := c.b.givenTo(wanted); ok && s != c.p.Subject || len(found) == 0 && c.ix.taken[wanted] {
 		found = append(found, nameTaken(c.p.Login))
 	}
 	return found
@@ -228,8 +227,8 @@ func unowned(a ADAccount) finding {
 func (c *candidate) unownedEZHD(ezhd []string) []finding {
 	var found []finding
 	for _, l := range ezhd {
-		for _, i := range c.ix.adByName[person.FoldName(l)] {
-			if a := c.ix.ad[i]; a.nobodys() {
+		for _, i := range c.ix.adByName.rows(person.FoldName(l)) {
+			if a := c.ix.ad.at(i); a.nobodys() {
 				found = append(found, unowned(a))
 			}
 		}
@@ -307,6 +306,6 @@ func ADNames(login string, limit int) []string {
 
 func (c *candidate) hasName(name string) bool {
 	folded := person.FoldName(name)
-	s, reserved := c.b.names[folded]
-	return len(c.ix.adByName[folded]) > 0 || len(c.ix.adByUPN[folded]) > 0 || c.ix.taken[folded] || reserved && s != c.p.Subject
+	s, reserved := c.b.givenTo(folded)
+	return c.ix.adByName.has(folded) || c.ix.adByUPN.has(folded) || c.ix.taken[folded] || reserved && s != c.p.Subject
 }

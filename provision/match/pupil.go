@@ -30,9 +30,9 @@ type pupilResult struct {
 	misses []finding
 }
 
-// active says that the record is not closed; an empty status is active.
-func (r *pupilRow) active() bool {
-	s := strings.ToLower(strings.TrimSpace(r.Status))
+// active says that a record is not closed; an empty status is active.
+func active(status string) bool {
+	s := strings.ToLower(strings.TrimSpace(status))
 	return s == "" || s == "active"
 }
 
@@ -47,19 +47,19 @@ func (c *candidate) pupilRule() pupilResult {
 	r.all = c.pupilCandidates()
 	// What was said of a record goes before the others for as long as the pupil is
 	// there: who left and came back has another one.
-	if said := func(p pupilCandidate) bool { return p.approved && c.ix.pupils[p.target].active() }; slices.ContainsFunc(r.all, said) {
+	if said := func(p pupilCandidate) bool { return p.approved && c.ix.pupils.at(p.target).active }; slices.ContainsFunc(r.all, said) {
 		r.all = slices.DeleteFunc(r.all, func(p pupilCandidate) bool { return !p.approved })
 	}
 	for _, p := range r.all {
-		row := &c.ix.pupils[p.target]
+		row := c.ix.pupils.at(p.target)
 		switch {
-		case p.contact == contactEqual && !row.active():
+		case p.contact == contactEqual && !row.active:
 			r.misses = append(r.misses, miss(NotEnrolled, NoMatch, row.ref(), PupilLeft, ""))
 		case p.contact == contactEqual && p.differsDOB:
 			r.misses = append(r.misses, miss(DOBMismatch, Manual, row.ref(), PupilOtherBirth, ""))
 		case p.contact == contactEqual:
 			r.fits = append(r.fits, p)
-		case p.contact == contactUnverified && row.active() && !p.differsDOB:
+		case p.contact == contactUnverified && row.active && !p.differsDOB:
 			r.misses = append(r.misses, miss(ContactNotVerified, Manual, row.ref(), PupilUnverified, ""))
 		case p.sameSNILS:
 			r.misses = append(r.misses, miss(ContactMismatch, Manual, row.ref(), PupilSNILSOnly, ""))
@@ -78,14 +78,14 @@ func (c *candidate) pupilCandidates() []pupilCandidate {
 	byTarget := map[int]int{}
 	walked := map[int]walk{}
 	for _, i := range c.pupilRows() {
-		row := &c.ix.pupils[i]
-		at, known := byTarget[row.target]
+		target := c.ix.target(i)
+		at, known := byTarget[target]
 		if !known {
 			at = len(all)
-			byTarget[row.target] = at
-			all = append(all, pupilCandidate{target: row.target})
+			byTarget[target] = at
+			all = append(all, pupilCandidate{target: target})
 		}
-		all[at].mixed = all[at].mixed || row.mixed
+		all[at].mixed = all[at].mixed || c.ix.pupils.at(i).mixed
 		all[at].nodes = c.ix.walkMerged(i, walked, all[at].nodes)
 	}
 	for i := range all {
@@ -99,9 +99,9 @@ func (c *candidate) pupilCandidates() []pupilCandidate {
 // pupilRows are the records with the ФИО, and those of which a person has said
 // that they are this person's.
 func (c *candidate) pupilRows() []int {
-	rows := slices.Clone(c.ix.pupilsByFIO[c.fio])
+	rows := c.ix.pupilsByFIO.rows(c.fio)
 	for ref := range c.b.approved[c.p.Subject] {
-		if i, ok := c.ix.pupilByID[ref.ID]; ok && ref.Kind == person.RecordEnrolment && !slices.Contains(rows, i) {
+		if i, ok := c.ix.pupilsByID.first(ref.ID); ok && ref.Kind == person.RecordEnrolment && !slices.Contains(rows, i) {
 			rows = append(rows, i)
 		}
 	}
@@ -112,7 +112,7 @@ func (c *candidate) pupilRows() []int {
 // approve puts what a person has said in the place of contacts and birth dates.
 func (c *candidate) approve(p *pupilCandidate) {
 	for _, i := range p.nodes {
-		if c.b.approved[c.p.Subject][c.ix.pupils[i].ref()] {
+		if row := c.ix.pupils.at(i); c.b.approved[c.p.Subject][row.ref()] {
 			p.approved, p.contact, p.differsDOB = true, contactEqual, false
 		}
 	}
@@ -137,13 +137,13 @@ func (ix *Index) walkMerged(at int, walked map[int]walk, nodes []int) []int {
 		}
 		return before&way == 0
 	}
-	for i := at; i >= 0 && visit(i, walkDown); i = ix.pupils[i].next {
+	for i := at; i >= 0 && visit(i, walkDown); i = int(ix.merged[i].next) {
 	}
 	for above := []int{at}; len(above) > 0; {
 		i := above[len(above)-1]
 		above = above[:len(above)-1]
 		if visit(i, walkUp) {
-			above = append(above, ix.pupils[i].sources...)
+			above = append(above, ix.sources.rows(i)...)
 		}
 	}
 	return nodes
@@ -157,10 +157,10 @@ func (c *candidate) compare(p *pupilCandidate) {
 		known = known || !d.IsZero()
 		p.sameDOB = p.sameDOB || !d.IsZero() && d == c.p.BirthDate
 	}
-	date(c.ix.pupils[p.target].BirthDate)
+	date(c.ix.pupils.at(p.target).BirthDate)
 	valid := known
 	for _, i := range p.nodes {
-		row := &c.ix.pupils[i]
+		row := c.ix.pupils.at(i)
 		p.contact = max(p.contact, c.contact(row.phones, row.emails))
 		p.sameSNILS = p.sameSNILS || c.snils != "" && row.snils == c.snils
 		if !valid {
@@ -174,7 +174,7 @@ func (c *candidate) compare(p *pupilCandidate) {
 func (ix *Index) mergedInto(at int) []int {
 	all := []int{at}
 	for i := 0; i < len(all); i++ {
-		all = append(all, ix.pupils[all[i]].sources...)
+		all = append(all, ix.sources.rows(all[i])...)
 	}
 	return all
 }
@@ -183,7 +183,8 @@ func (ix *Index) mergedInto(at int) []int {
 func (c *candidate) pupilOwner(target int) owner {
 	result := free
 	for _, i := range c.ix.mergedInto(target) {
-		switch whose(c.b.pupils, c.ix.pupils[i].ID, c.p.Subject) {
+		row := c.ix.pupils.at(i)
+		switch c.b.whose(row.ref(), c.p.Subject) {
 		case own:
 			if i == target {
 				return own

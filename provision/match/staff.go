@@ -51,20 +51,20 @@ func (r *staffResult) matched() bool { return len(r.active) > 0 && !r.taken }
 // dates are not looked at.
 func (c *candidate) staffRule() staffResult {
 	var r staffResult
-	rows := c.ix.staffByFIO[c.fio]
+	rows := c.ix.staffByFIO.rows(c.fio)
 	approved := c.approvedStaff()
 	for _, i := range approved { // whatever ФИО and СНИЛС say
 		r.same = append(r.same, i)
 		c.sameStaff(&r, i)
 	}
-	rows = slices.DeleteFunc(slices.Clone(rows), func(i int) bool { return slices.Contains(approved, i) })
+	rows = slices.DeleteFunc(rows, func(i int) bool { return slices.Contains(approved, i) })
 	if c.snils == "" {
 		r.misses = append(r.misses, c.notConfirmed(rows)...)
 		c.second(&r)
 		return r
 	}
 	for _, i := range rows {
-		row := &c.ix.staff[i]
+		row := c.ix.staff.at(i)
 		switch row.snils {
 		case c.snils:
 			r.same = append(r.same, i)
@@ -76,8 +76,8 @@ func (c *candidate) staffRule() staffResult {
 		}
 	}
 	c.second(&r)
-	for _, i := range c.ix.staffBySSN[c.snils] {
-		if row := &c.ix.staff[i]; row.fio != c.fio && row.live(c.today) && len(r.active) == 0 && !slices.Contains(approved, i) {
+	for _, i := range c.ix.staffBySSN.rows(c.snils) {
+		if row := c.ix.staff.at(i); row.fio != c.fio && row.live(c.today) && len(r.active) == 0 && !slices.Contains(approved, i) {
 			r.misses = append(r.misses, miss(FIOMismatch, Manual, row.ref(), StaffOtherName, ""))
 		}
 	}
@@ -91,7 +91,8 @@ func (c *candidate) second(r *staffResult) {
 	}
 	f := finding{problem: Problem{Code: MultipleMosruAccounts}, decision: Manual}
 	for _, i := range r.active {
-		f.refs = append(f.refs, c.ix.staff[i].ref())
+		row := c.ix.staff.at(i)
+		f.refs = append(f.refs, row.ref())
 	}
 	f.reason = Reason{Code: BoundElsewhere, Records: f.refs}
 	r.misses = append(r.misses, f)
@@ -101,7 +102,7 @@ func (c *candidate) approvedStaff() []int {
 	var rows []int
 	for ref := range c.b.approved[c.p.Subject] {
 		if ref.Kind == person.RecordEmployment {
-			rows = append(rows, c.ix.staffByID[ref.ID]...)
+			rows = append(rows, c.ix.staffByID.rows(ref.ID)...)
 		}
 	}
 	slices.Sort(rows)
@@ -110,10 +111,10 @@ func (c *candidate) approvedStaff() []int {
 
 // sameStaff sorts a row of the person by its state.
 func (c *candidate) sameStaff(r *staffResult, i int) {
-	row := &c.ix.staff[i]
+	row := c.ix.staff.at(i)
 	// The rows are one person: a second city account of that person gets
 	// nothing, whichever of the rows the first one is bound to.
-	if whose(c.b.staff, row.ID, c.p.Subject) == others {
+	if c.b.whose(row.ref(), c.p.Subject) == others {
 		r.taken = true
 	}
 	switch row.stateOf(c.today) {
@@ -134,7 +135,7 @@ func (c *candidate) notConfirmed(rows []int) []finding {
 	var groups [][]int
 	at := map[person.SNILS]int{}
 	for _, i := range rows {
-		snils := c.ix.staff[i].snils
+		snils := c.ix.staff.at(i).snils
 		if g, ok := at[snils]; ok && snils != "" {
 			groups[g] = append(groups[g], i)
 			continue
@@ -146,7 +147,8 @@ func (c *candidate) notConfirmed(rows []int) []finding {
 	for _, group := range groups {
 		f := finding{problem: Problem{Code: SNILSNotConfirmed}, decision: NoMatch}
 		for _, j := range group {
-			f.refs = append(f.refs, c.ix.staff[j].ref())
+			row := c.ix.staff.at(j)
+			f.refs = append(f.refs, row.ref())
 		}
 		f.reason = Reason{Code: StaffUnconfirmed, Records: f.refs}
 		if c.ix.places(group, c.today) > 1 {
@@ -163,7 +165,7 @@ func (c *candidate) notConfirmed(rows []int) []finding {
 func (ix *Index) places(rows []int, today person.Date) int {
 	active, all := map[string]bool{}, map[string]bool{}
 	for _, i := range rows {
-		row := &ix.staff[i]
+		row := ix.staff.at(i)
 		key := ix.schoolKey(row.School)
 		if key == "" {
 			continue
@@ -182,8 +184,8 @@ func (ix *Index) places(rows []int, today person.Date) int {
 // duplicates finds live rows with the matched person's СНИЛС under another ФИО.
 func (c *candidate) duplicates() []finding {
 	var found []finding
-	for _, i := range c.ix.staffBySSN[c.snils] {
-		if row := &c.ix.staff[i]; row.fio != c.fio && row.live(c.today) && !c.b.approved[c.p.Subject][row.ref()] {
+	for _, i := range c.ix.staffBySSN.rows(c.snils) {
+		if row := c.ix.staff.at(i); row.fio != c.fio && row.live(c.today) && !c.b.approved[c.p.Subject][row.ref()] {
 			found = append(found, beside(KadrySNILSDuplicate, "", Reason{Code: StaffSameSNILS, Records: []person.RecordRef{row.ref()}}))
 		}
 	}

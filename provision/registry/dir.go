@@ -20,10 +20,15 @@ type Folder struct {
 	Cards       []person.Card
 	Logins      []LoginRow
 	AD          []ADRow
-	Faults      []Fault // warnings too; of one file no more than maxFaults
-	Rows        int     // good rows
-	Bad         int     // rows with a fault, those past maxFaults included
-	BadFiles    int     // files that could not be read at all
+	Reading
+}
+
+// Reading is how a folder was to read.
+type Reading struct {
+	Faults   []Fault // warnings too; of one file no more than maxFaults
+	Rows     int     // good rows
+	Bad      int     // rows with a fault, those past maxFaults included
+	BadFiles int     // files that could not be read at all
 }
 
 // maxFaults bounds the faults that are kept of one file: past some hundred it is
@@ -34,24 +39,44 @@ const maxFaults = 1000
 // be used is one of the faults; an error is one of the disk, or that there are
 // no registry files.
 func ReadDir(dir string) (*Folder, error) {
+	var folder Folder
+	reading, err := Walk(dir, folder.add)
+	if err != nil {
+		return nil, err
+	}
+	folder.Reading = *reading
+	return &folder, nil
+}
+
+// Walk reads as ReadDir does and keeps nothing: take is given the good rows, each a
+// person.School, Employment, Enrolment or Card, a LoginRow or an ADRow, those of the
+// schools first.
+func Walk(dir string, take func(row any)) (*Reading, error) {
 	paths, err := Find(dir)
 	if err != nil {
 		return nil, err
 	}
-	var folder Folder
+	var reading Reading
+	var schools []person.School
 	var names *Names
 	for _, path := range paths {
 		if kind, _ := KindOf(filepath.Base(path)); kind > Schools && names == nil {
-			names = NewNames(folder.Schools)
+			names = NewNames(schools)
 		}
-		if err := folder.read(path, names); err != nil {
+		err := reading.file(path, names, func(row any) {
+			if s, ok := row.(person.School); ok {
+				schools = append(schools, s)
+			}
+			take(row)
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
-	return &folder, nil
+	return &reading, nil
 }
 
-func (d *Folder) read(path string, names *Names) error {
+func (d *Reading) file(path string, names *Names, take func(row any)) error {
 	f, err := Open(path)
 	var fault *Fault
 	if errors.As(err, &fault) {
@@ -75,15 +100,15 @@ func (d *Folder) read(path string, names *Names) error {
 		if err != nil {
 			return err
 		}
-		d.add(record.Value)
+		d.Rows++
+		take(record.Value)
 	}
 	d.Faults = append(d.Faults, f.Warnings()...)
 	return nil
 }
 
-func (d *Folder) add(value any) {
-	d.Rows++
-	switch v := value.(type) {
+func (d *Folder) add(row any) {
+	switch v := row.(type) {
 	case person.School:
 		d.Schools = append(d.Schools, v)
 	case person.Employment:

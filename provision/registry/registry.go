@@ -3,7 +3,7 @@
 // lists that only reports need (legacy sign-ins, the accounts that AD has).
 //
 //	file ─► encoding, separator ─► header ─► rows ─► typed person.* rows, or faults
-//	                                              ├─► ReadDir: all of it at once, for a dry run
+//	                                              ├─► Walk, ReadDir: one by one or all at once, for a dry run
 //	                                              └─► Import: what changed, in chunks, into Records
 //
 // A file is CSV (UTF-8 or Windows-1251; comma, semicolon or tab; found out by
@@ -16,5 +16,5 @@
 // unpacks to at most 2 GiB. Faults name columns, never values: they are
 // about people.
 //
-// Start reading at Open, ReadDir and Import.
+// Start reading at Open, Walk and Import.
 package registry
