@@ -15,10 +15,10 @@ func ProblemAdvice(lang Lang, code match.Code) (Advice, bool) {
 }
 
 var problemsRussian = map[match.Code]Advice{
-	match.NoMosruAccount: {"у человека нет учётной записи mos.ru",
-		"Человек регистрируется на mos.ru и указывает там СНИЛС (сотрудник) или телефон либо почту, известные школе (ученик)."},
-	match.MultiOrgNoMosru: {"у сотрудника нескольких организаций нет учётной записи mos.ru",
-		"Сотрудник регистрируется на mos.ru и подтверждает СНИЛС; кадровики организаций сверяют, что в Кадрах (1С) у него один и тот же СНИЛС."},
+	match.NoMosruAccount: {"человек ещё не входил через mos.ru, или учётной записи там у него нет",
+		"У кого она есть, тот активирует аккаунт; у кого нет, тот регистрируется на mos.ru и указывает там СНИЛС (сотрудник) или телефон либо почту, известные школе (ученик)."},
+	match.MultiOrgNoMosru: {"сотрудник нескольких организаций ещё не входил через mos.ru, или учётной записи там у него нет",
+		"Есть запись — сотрудник активирует аккаунт; нет — регистрируется на mos.ru и подтверждает СНИЛС; кадровики организаций сверяют, что в Кадрах (1С) у него один и тот же СНИЛС."},
 	match.SNILSNotConfirmed: {"СНИЛС на mos.ru не указан или не подтверждён",
 		"Сотрудник подтверждает СНИЛС в личном кабинете mos.ru и активирует аккаунт ещё раз. Если учётных записей mos.ru несколько, нужна та, где этот СНИЛС."},
 	match.MultiSNILSNotConfirmed: {"СНИЛС на mos.ru не подтверждён у сотрудника нескольких организаций",
@@ -74,7 +74,7 @@ var problemsRussian = map[match.Code]Advice{
 	match.ADProtected: {"учётная запись в Active Directory защищена: служебная, административная или вне отведённых подразделений",
 		"Служба её не меняет. Администратор AD переносит её в отведённое подразделение или заводит человеку обычную учётную запись."},
 	match.ADRefused: {"Active Directory не принял изменение",
-		"Администратору AD: проверить права службы на подразделение и журнал службы, там код отказа. Попытки продолжаются сами."},
+		"Число в скобках — код отказа. 50: дать службе права на подразделение, группу или атрибут. 32: создать названную группу или подразделение. Попытки продолжаются сами."},
 	match.ADPlaceUnknown: {"для учётной записи не найдено подразделение в Active Directory: школа или округ не известны",
 		"Школе — исправить организацию в реестре; оператору — проверить schools.csv и ad.districts в настройках."},
 	match.ADPasswordRefused: {"политика паролей Active Directory не приняла пароль mos.ru",
@@ -92,10 +92,10 @@ var problemsRussian = map[match.Code]Advice{
 }
 
 var problemsEnglish = map[match.Code]Advice{
-	match.NoMosruAccount: {"the person has no mos.ru account",
-		"The person registers on mos.ru with the SNILS (staff) or a phone or e-mail known to the school (pupils)."},
-	match.MultiOrgNoMosru: {"an employee of several organisations has no mos.ru account",
-		"The employee registers on mos.ru and has the SNILS confirmed; the personnel officers check that it is the same in Kadry (1C) everywhere."},
+	match.NoMosruAccount: {"the person has not come by mos.ru yet, or has no account there",
+		"Who has one activates the account; who has none registers on mos.ru with the SNILS (staff) or a phone or e-mail known to the school (pupils)."},
+	match.MultiOrgNoMosru: {"an employee of several organisations has not come by mos.ru yet, or has no account there",
+		"Who has one activates the account; who has none registers on mos.ru and has the SNILS confirmed; the personnel officers check that it is the same in Kadry (1C) everywhere."},
 	match.SNILSNotConfirmed: {"the SNILS is missing or not confirmed on mos.ru",
 		"The employee confirms the SNILS on mos.ru and activates again. Of several mos.ru accounts the one with this SNILS is needed."},
 	match.MultiSNILSNotConfirmed: {"an employee of several organisations has no confirmed SNILS on mos.ru",
@@ -151,7 +151,7 @@ var problemsEnglish = map[match.Code]Advice{
 	match.ADProtected: {"the account in Active Directory is protected: a service, an administrator, or outside the units given to us",
 		"It is not changed. The AD administrator moves it or makes an ordinary account for the person."},
 	match.ADRefused: {"Active Directory refused a change",
-		"The AD administrator checks the rights on the unit and the log, which has the code. It is tried again by itself."},
+		"The number in brackets is the code of the refusal. 50: give the service rights on the unit, group or attribute. 32: make the group or unit that is named. It is tried again by itself."},
 	match.ADPlaceUnknown: {"there is no place in Active Directory for the account: the school or its district is not known",
 		"The school corrects the organisation in the registry; the operator checks schools.csv and ad.districts."},
 	match.ADPasswordRefused: {"Active Directory's password policy refused the mos.ru password",
