@@ -40,19 +40,19 @@ func (t Try) home() string { return identity.Subject(t.Subject).Upstream() }
 
 // hitWords are the fixed texts about hits, tries and the first broken link.
 type hitWords struct {
-	several, more, choose, broken, who, nothing, noted, tried, now, other, unproven string
+	several, more, choose, broken, besides, who, nothing, noted, tried, now, other, unproven string
 
 	link, decision map[string]string
 }
 
 var hitTexts = map[Lang]hitWords{
-	Russian: {"Подходит несколько человек", "и другие: уточните запрос", "выбрать", "ГДЕ ОБРЫВ", "Кто исправляет", "Обрывов не видно: всё на месте", "Обрывов не видно; на что обратить внимание, отмечено ниже", "Последняя активация", "сейчас было бы", "другая учётная запись mos.ru",
+	Russian: {"Подходит несколько человек", "и другие: уточните запрос", "выбрать", "ГДЕ ОБРЫВ", "КРОМЕ ТОГО, последний отказ во входе", "Кто исправляет", "Обрывов не видно: всё на месте", "Обрывов не видно; на что обратить внимание, отмечено ниже", "Последняя активация", "сейчас было бы", "другая учётная запись mos.ru",
 		"так назвалось устройство, доказательства нет",
 		map[string]string{LinkServer: "эта служба", LinkName: "имя для входа", LinkRecords: "записи реестров", LinkMosru: "учётная запись mos.ru", LinkDecision: "сверка с реестрами",
 			LinkAccount: "аккаунт", LinkTarget: "Active Directory", LinkPolicy: "правила входа", LinkPassword: "пароль", LinkDevice: "устройство", LinkNAS: "точка доступа",
 			LinkUpstream: "связь с mos.ru", LinkThing: "списки устройств"},
 		map[string]string{"match": "подходит", "no_match": "отказ", "manual": "решает куратор"}},
-	English: {"Several people fit", "and others: ask more precisely", "choose with", "FIRST BROKEN LINK", "Who repairs it", "No broken link: all is in place", "No broken link; what deserves a look is noted below", "Last activation", "now it would be", "another mos.ru account",
+	English: {"Several people fit", "and others: ask more precisely", "choose with", "FIRST BROKEN LINK", "BESIDES, the last refusal", "Who repairs it", "No broken link: all is in place", "No broken link; what deserves a look is noted below", "Last activation", "now it would be", "another mos.ru account",
 		"a device said this name and proved nothing",
 		map[string]string{LinkServer: "this service", LinkName: "the login name", LinkRecords: "registry records", LinkMosru: "the mos.ru account", LinkDecision: "comparison with the registries",
 			LinkAccount: "the account", LinkTarget: "Active Directory", LinkPolicy: "sign-in rules", LinkPassword: "the password", LinkDevice: "the device", LinkNAS: "the access point",
@@ -84,16 +84,23 @@ func (r Report) writeBroken(p *printer) {
 		}
 		return
 	}
-	unproven := ""
+	b.write(p, t.broken)
+	if r.Refused != nil {
+		r.Refused.write(p, t.besides)
+	}
+	p.line("")
+}
+
+func (b *Link) write(p *printer, title string) {
+	t, unproven := hitTexts[p.lang], ""
 	if b.Unproven {
 		unproven = "(" + t.unproven + ")"
 	}
-	p.line("%s: %s: %s: %s", t.broken, at(p.home, word(t.link, b.Link)), p.fields(b.Code, b.Where, unproven), b.Meaning)
+	p.line("%s: %s: %s: %s", title, at(p.home, word(t.link, b.Link)), p.fields(b.Code, b.Where, unproven), b.Meaning)
 	p.line("  %s: %s", t.who, b.Who)
 	if b.Remedy != "" {
 		p.line("  %s: %s", p.t.todo, b.Remedy)
 	}
-	p.line("")
 }
 
 // writeTries tells what activations came to, and what they would now.

@@ -81,10 +81,13 @@ const stale = 7 * 24 * time.Hour
 // Diagnose finds the first broken link and says it in a language; now is the
 // time of the report.
 func (r *Report) Diagnose(lang Lang, now time.Time) {
-	r.Broken = nil
+	r.Broken, r.Refused = nil, nil
 	for _, look := range []func(time.Time) *broken{r.server, r.unheard, r.unknown, r.undecided, r.homeless, r.closedAccount, r.target, r.policy, r.password, r.attempt, r.further, r.waiting} {
 		if b := look(now); b != nil {
 			r.Broken = b.link(lang, r.Upstream)
+			if refused := r.attempt(now); b.at == LinkTarget && refused != nil {
+				r.Refused = refused.link(lang, r.Upstream)
+			}
 			return
 		}
 	}

@@ -24,6 +24,9 @@ type Report struct {
 	Query string `json:"query,omitempty"` // the kind of what was asked: "login", "fio", …
 	// Broken is the first broken link; nil where nothing is.
 	Broken *Link `json:"first_broken_link"`
+	// Refused is the last refusal here where the first broken link is in a target:
+	// neither comes of the other.
+	Refused *Link `json:"last_refusal,omitempty"`
 	// Hits are those who may be meant where there are several; the rest of the
 	// report is empty then. More says that there are others.
 	Hits []Hit `json:"hits,omitempty"`

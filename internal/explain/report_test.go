@@ -470,6 +470,28 @@ func TestWaitsLast(t *testing.T) {
 	}
 }
 
+// What Active Directory says just now is no cause of a refusal here: both are told,
+// and that the last look saw nothing of it.
+func TestRefusedBesides(t *testing.T) {
+	now := time.Date(2026, 9, 1, 5, 0, 0, 0, time.UTC)
+	r := Report{Person: "00ff", Targets: []Target{{State: TargetReady, Name: "a", Seen: now.Add(-time.Hour), Live: []Finding{{Code: FaultADBind, Where: "dc1"}}}},
+		SignIns: []SignIn{{At: now.Add(-time.Minute), Channel: "wifi", NAS: "ap-1", Outcome: identity.Rejected.String(), Reason: identity.ReasonSchoolNotAllowed}}}
+	r.Diagnose(English, now)
+	var out strings.Builder
+	if err := r.Write(&out, English, time.UTC); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"FIRST BROKEN LINK: Active Directory: AD_BIND_REFUSED dc1", "BESIDES, the last refusal: ", "SCHOOL_NOT_ALLOWED wifi ap-1", "as it should be when it was last looked at"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in:\n%s", want, &out)
+		}
+	}
+	r.SignIns[0].Outcome = identity.Accepted.String()
+	if r.Diagnose(English, now); r.Broken == nil || r.Refused != nil {
+		t.Errorf("%+v %+v", r.Broken, r.Refused)
+	}
+}
+
 // The administrator's pages explain every code.
 func TestEveryReasonIsInTheDocumentation(t *testing.T) {
 	for _, page := range []string{"administrator.ru.md", "administrator.en.md"} {

@@ -66,7 +66,7 @@ func ProblemAt(lang Lang, home string, p match.Problem) Problem {
 
 // targetWords are the fixed texts of the targets' part.
 type targetWords struct {
-	name, teams, noTeams, absent, on, off, seen, never, next, waiting, waits, password, until string
+	name, teams, noTeams, absent, on, off, seen, never, next, waiting, waits, password, until, wasReady string
 
 	target, state map[string]string
 	none          Advice
@@ -74,12 +74,12 @@ type targetWords struct {
 
 var targetTexts = map[Lang]targetWords{
 	Russian: {"вход на ПК", "Teams", "логина Teams пока нет", "там её нет", "включена", "выключена", "проверена", "ещё не проверялась", "следующая проверка", "в очереди с", "не всё ещё сделано",
-		"пароль принят и ждёт передачи", "человек выбыл; запись остаётся включённой по %s (ad.grace_days), в Wi-Fi и LDAP входа уже нет",
+		"пароль принят и ждёт передачи", "человек выбыл; запись остаётся включённой по %s (ad.grace_days), в Wi-Fi и LDAP входа уже нет", "при последней проверке всё было как должно",
 		map[string]string{"ad": "Active Directory (ПК, Teams)"},
 		map[string]string{TargetReady: "всё как должно быть", TargetPending: "ждёт очереди", TargetProblem: "есть проблема", TargetNone: "учётной записи нет"},
 		Advice{"аккаунт активирован раньше, чем подключили Active Directory", "Человек ещё раз вводит логин и пароль mos.ru на странице активации."}},
 	English: {"PC login", "Teams", "no Teams login yet", "not there", "enabled", "disabled", "looked at", "not looked at yet", "next look", "in the queue since", "not all is done yet",
-		"a password was taken and waits for delivery", "the person has left; the account stays enabled until %s (ad.grace_days), Wi-Fi and LDAP are closed already",
+		"a password was taken and waits for delivery", "the person has left; the account stays enabled until %s (ad.grace_days), Wi-Fi and LDAP are closed already", "as it should be when it was last looked at",
 		map[string]string{"ad": "Active Directory (PCs, Teams)"},
 		map[string]string{TargetReady: "as it should be", TargetPending: "in the queue", TargetProblem: "a problem", TargetNone: "no account there"},
 		Advice{"the account was activated before Active Directory was connected", "The person types the mos.ru login and password on the activation page once more."}},
@@ -95,6 +95,9 @@ func (r Report) writeTargets(p *printer, loc *time.Location) {
 		state := word(t.state, x.State)
 		if x.Waits != nil && x.State == TargetPending {
 			state = t.waits
+		}
+		if len(x.Live) > 0 && x.State == TargetReady {
+			state = t.wasReady
 		}
 		p.line("%s: %s", word(t.target, x.Target), state)
 		if x.State == TargetNone {
