@@ -171,3 +171,44 @@ func TestLettersTellNothing(t *testing.T) {
 		t.Errorf("one source writes on and on: %v", err)
 	}
 }
+
+// A letter leads to the person's page, to what else is asked about the same person,
+// and says what to do next, by what explain says of the person; of somebody of
+// another school it tells none of it.
+func TestLettersLeadOn(t *testing.T) {
+	x := newTellers(t)
+	forms := byte(0)
+	write := func(c queue.Case) string {
+		t.Helper()
+		c.At = time.Now()
+		forms++
+		number, err := letterbox{x.d}.Write(t.Context(), activation.Letter{Source: c.Last, Form: [16]byte{forms}, Case: c})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return queue.Stem(queue.Support, number.About())
+	}
+	mari := write(queue.Case{Last: "Орлова", First: "Мария", Middle: "Игоревна", SNILS: "11223344595", School: "49", Person: x.mari,
+		Profile: &person.Profile{Subject: "s-orlova", Login: "orlovami", Last: "Орлова", First: "Мария", Middle: "Игоревна"}})
+	if c := x.seen(at49, at49, mari); c.Handle != x.mari.String() || !c.Sound || c.Next != nil {
+		t.Errorf("with an account: %q, %v, %+v", c.Handle, c.Sound, c.Next)
+	}
+	asked := x.asked("marina-city", match.FIOMismatch, "k2")
+	marina := queue.Case{Last: "Орлова", First: "Марина", Middle: "Игоревна", SNILS: "90000000182", School: "50",
+		Profile: &person.Profile{Subject: "marina-city", Login: "marina-city", Last: "Орлова", First: "Марина", Middle: "Игоревна"}}
+	c := x.seen(at50, at50, write(marina))
+	if c.Handle == "" || c.Next == nil || c.Next.Meaning == "" || c.Next.Who == "" || c.Sound || len(c.Beside) != 1 || c.Beside[0] != (console.CaseLink{Stem: asked, Kind: queue.Activation}) {
+		t.Errorf("by her record: %q, %+v, %+v", c.Handle, c.Next, c.Beside)
+	}
+	if s, err := x.story(at50, c.Handle); err != nil || s.Report.Name != "Орлова Марина Игоревна" {
+		t.Errorf("the page of her record: %v", err)
+	}
+	marina.School = "49"
+	if c := x.seen(at49, at49, write(marina)); c.Next != nil && strings.Contains(c.Next.Meaning, "k2") || len(c.Beside) != 0 {
+		t.Errorf("to another school: %+v, %+v", c.Next, c.Beside)
+	}
+	stranger := write(queue.Case{Last: "Никтова", First: "Нина", SNILS: "00000000100", School: "49"})
+	if c := x.seen(at49, at49, stranger); c.Handle != "" || c.Next != nil || c.Sound || len(c.Beside) != 0 {
+		t.Errorf("nobody: %+v", c)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -122,9 +123,9 @@ func (b *browsing) fill(s *auditStream, last AuditPlace, again bool) error {
 		}
 		where += " AND (at, chain, seq) " + sign + " (?, ?, ?)"
 		args = append(args, micros(last.At), last.Chain, last.Seq)
-	} else if !b.To.IsZero() {
-		where += " AND at < ?"
-		args = append(args, micros(b.latest()))
+	} else {
+		where += " AND at < ?" // always, so that an index is searched
+		args = append(args, b.latest())
 	}
 	if !b.From.IsZero() {
 		where += " AND at >= ?"
@@ -145,11 +146,14 @@ func (b *browsing) fill(s *auditStream, last AuditPlace, again bool) error {
 
 // latest is the end of the time that is asked for: a block is dated by its last
 // entry, and others of it may be that much older.
-func (b *browsing) latest() time.Time {
-	if len(b.Kinds) > 0 && (identity.AuditEntry{Kind: b.Kinds[0]}).SignIn() {
-		return b.To.Add(late)
+func (b *browsing) latest() int64 {
+	switch {
+	case b.To.IsZero():
+		return math.MaxInt64
+	case len(b.Kinds) > 0 && (identity.AuditEntry{Kind: b.Kinds[0]}).SignIn():
+		return micros(b.To.Add(late))
 	}
-	return b.To
+	return micros(b.To)
 }
 
 // walk merges streams, until the page is full or enough was looked through. take

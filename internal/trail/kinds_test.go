@@ -191,8 +191,11 @@ func TestEveryPageHasItsName(t *testing.T) {
 			if !ok || len(call.Args) < 2 {
 				return true
 			}
-			if sel, ok := call.Fun.(*ast.SelectorExpr); ok && sel.Sel.Name == "read" && s.code(sel.X) == "v" {
+			if sel, ok := call.Fun.(*ast.SelectorExpr); ok && (sel.Sel.Name == "read" || sel.Sel.Name == "readTrail") && s.code(sel.X) == "v" {
 				page := s.text(call.Args[0])
+				if s.code(call.Args[0]) == "what" { // of readTrail, which is told
+					return true
+				}
 				if found[page] = true; pages[page].ru == "" || pages[page].en == "" {
 					t.Errorf("%s: no name", s.code(call.Args[0]))
 				}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/rights"
 	"schoolbridge/internal/trail"
@@ -155,4 +156,27 @@ func TestStoryTellsTheTrail(t *testing.T) {
 	page := "/console/people/" + nina.String()
 	webtest.Holds(t, s.role(rights.Auditor).Get(page), 200, "новый аккаунт", "сам человек", `badge bad">доступ закрыт`, "команда на сервере, uid 0", "администратор вне ваших школ", `href="/console/audit?whom=`+nina.String())
 	webtest.Holds(t, s.role(rights.School).Get(page), 200, "новый аккаунт", "!/console/audit")
+}
+
+// An activation that went well is calm, and one that was refused stands out.
+func TestTriesOfAStory(t *testing.T) {
+	tell := &teller{story: func(lang explain.Lang) *Story {
+		s := sound(lang)
+		for _, d := range [][2]string{{"match", "match"}, {"no_match", "no_match"}, {"no_match", "match"}, {"manual", ""}} {
+			s.Report.Tries = append(s.Report.Tries, explain.Try{Login: "evann", At: testNow, Own: true, Decision: d[0], NowDecision: d[1]})
+		}
+		return s
+	}}
+	s := newSite(t, func(o *Options) { o.Stories = tell })
+	body := s.role(rights.School).Get("/console/people/" + nina.String()).Body.String()
+	_, body, _ = strings.Cut(body, "Попытки активации")
+	body, _, _ = strings.Cut(body, "Active Directory и Teams")
+	var boxes []string
+	for _, part := range strings.Split(body, `<div class="box `)[1:] {
+		state, _, _ := strings.Cut(part, `"`)
+		boxes = append(boxes, state)
+	}
+	if !slices.Equal(boxes, []string{"good", "bad", "wait", "wait"}) {
+		t.Errorf("%q", boxes)
+	}
 }
