@@ -300,6 +300,8 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE INDEX repairs_school ON repairs (target, school, id)`,
 	`DROP INDEX duplicate_orders_at`,
 	`CREATE INDEX duplicate_orders_places ON duplicate_orders (target, stopped, at, id, school)`,
+	// The same of questions, in their row for all schools (questions.go).
+	`ALTER TABLE questions ADD COLUMN whose {text}`,
 }}}
 
 // migrate brings the schema up to date in one transaction.
