@@ -299,7 +299,7 @@ func (m *metropolis) twins(n int) duplicates.Planned {
 			school = n*7 + k
 		}
 		a := duplicates.Member{ID: guidOf('t', 4*n+k), Name: fmt.Sprintf("evann%d-%d", n, k), Display: "Еванова Нина Николаевна", UPN: fmt.Sprintf("evann%d-%d@obr.example", n, k), Place: "OU=staff", Enabled: true,
-			Schools: []person.SchoolID{schoolID(school % m.schools)}, Created: time.Now().AddDate(-2, 0, 0)}
+			Schools: []person.SchoolID{schoolID(school % m.schools)}, Created: time.Date(2024, 9, 1, 0, 0, 0, 0, time.UTC)}
 		if k > 0 {
 			a.Level, a.Reasons = level, []duplicates.Reason{duplicates.SameNames}
 			a.Steps = []duplicates.Step{{Kind: duplicates.Retire, What: []string{"userAccountControl"}}}
