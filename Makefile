@@ -8,7 +8,7 @@ TAGS        := peers
 
 export CGO_ENABLED ?= 0
 
-.PHONY: all build demo test peers lint vuln check fuzz bench bench-wifi bench-ldap bench-city soak fmt clean
+.PHONY: all build demo test peers lint vuln check fuzz bench bench-wifi bench-ldap bench-city bench-console soak fmt clean
 .NOTPARALLEL:
 
 all: build
@@ -65,6 +65,14 @@ bench-ldap:
 bench-city:
 	go test -c -o bin/bench-city ./bench/city
 	./bin/bench-city -test.run '^TestCity$$' -test.v -test.timeout 24h -pupils 1000000 -staff 80000 $(ARGS)
+
+# Every page of administration in a city of a million, as each role. The city is kept
+# in WORLD, best in memory: filling it takes some 20 minutes of a processor. Flags with ARGS:
+# -console.rows duplicates -console.strict
+WORLD ?= /dev/shm/bench-console
+bench-console:
+	go test -c -o bin/bench-console ./cmd/schoolbridge
+	cd cmd/schoolbridge && ../../bin/bench-console -test.run '^TestConsolePages$$' -test.v -test.timeout 6h -console.people 1000000 -console.rounds 20 -console.world $(WORLD) $(ARGS)
 
 # A school that lives while everything goes wrong: bench/soak says what is judged.
 soak:

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -193,7 +194,7 @@ func (d Duplicates) putNamesakes(t *tx, plan string, rank int, n *duplicates.Nam
 	}
 	return errors.Join(t.exec("INSERT INTO duplicate_groups (target, plan, rank, id, level, bulk, disabling, sealed) VALUES (?, ?, ?, ?, ?, 0, 0, ?) ON CONFLICT DO NOTHING",
 		d.target, plan, rank, id, duplicates.Different, sealed),
-		t.placeMember(d.target, plan, id, 0, n.IDs[0], n.Schools[0]), t.placeMember(d.target, plan, id, 1, n.IDs[1], n.Schools[1]))
+		t.placeMember(d.target, plan, id, 0, n.IDs[0], n.Schools[0]), t.placeMember(d.target, plan, id, 1, n.IDs[1], n.Schools[1]), t.noteSchool(d.target, plan, id))
 }
 
 // placeGroup notes whose a group's accounts are, for scopes and for erasure.
@@ -203,7 +204,23 @@ func (t *tx) placeGroup(target, plan string, g *duplicates.Planned) error {
 			return err
 		}
 	}
-	return nil
+	return t.noteSchool(target, plan, g.ID)
+}
+
+// noteSchool writes into a group, or into what was ordered and done with it, the one
+// school of which its accounts are: "" where none is known, NULL where there are several.
+func (t *tx) noteSchool(target, plan, id string) error {
+	var first, last string
+	err := t.row("SELECT COALESCE(MIN(school), ''), COALESCE(MAX(school), '') FROM duplicate_schools WHERE target = ? AND plan = ? AND id = ?", target, plan, id).Scan(&first, &last)
+	if err != nil {
+		return err
+	}
+	school := sql.NullString{String: first, Valid: first == last}
+	if plan != "" {
+		return t.exec("UPDATE duplicate_groups SET school = ? WHERE target = ? AND plan = ? AND id = ?", school, target, plan, id)
+	}
+	return errors.Join(t.exec("UPDATE repairs SET school = ? WHERE target = ? AND id = ?", school, target, id),
+		t.exec("UPDATE duplicate_orders SET school = ? WHERE target = ? AND id = ?", school, target, id))
 }
 
 func (t *tx) placeMember(target, plan, id string, n int, account duplicates.GUID, schools []person.SchoolID) error {
@@ -216,7 +233,7 @@ func (t *tx) placeMember(target, plan, id string, n int, account duplicates.GUID
 
 func (t *tx) displaceGroup(target, plan, id string) error {
 	return errors.Join(t.exec("DELETE FROM duplicate_members WHERE target = ? AND plan = ? AND id = ?", target, plan, id),
-		t.exec("DELETE FROM duplicate_schools WHERE target = ? AND plan = ? AND id = ?", target, plan, id))
+		t.exec("DELETE FROM duplicate_schools WHERE target = ? AND plan = ? AND id = ?", target, plan, id), t.noteSchool(target, plan, id))
 }
 
 // forget deletes groups under a condition, some at a time.

@@ -2,36 +2,61 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/person"
 	"schoolbridge/internal/rights"
 	"schoolbridge/provision/duplicates"
 )
 
-// scoped is a scope as conditions on a group that a query calls g.
+// scoped is a scope as conditions on a group, an order or a repair that a query calls
+// g, each with its arguments.
 type scoped struct {
-	seen, whole string // of it something may be shown; all of it
-	args        []any  // of either of them
+	seen        string // of it something may be shown
+	seenArgs    []any
+	one         string // seen, of those of one school
+	oneArgs     []any
+	several     string // seen, of the others
+	severalArgs []any
+	whole       string // all of it, of one that is seen
+	wholeArgs   []any
 }
 
 // scopeOf says what a scope covers: a group is seen where one of its accounts is
 // known to be of an own school, and whole where none is known to be of others alone.
-// plan is that of the groups; "": what was ordered or done. Only the group's id comes
-// from the query, so that what is seen is one list, looked up and not made for each.
+// plan is that of the groups; "": what was ordered or done. Most groups are of one
+// school, which their row says; only of the others duplicate_schools is asked. CASE
+// keeps the engine from looking for each school of the scope by an index.
 func (d Duplicates) scopeOf(s rights.Scope, plan string) scoped {
 	if s.All() {
 		return scoped{seen: "1 = 1", whole: "1 = 1"}
 	}
-	c := scoped{args: []any{d.target, plan, ""}} // no school, so that there is one
+	own := []any{""} // no school, so that there is one
 	for _, id := range s.Schools() {
-		c.args = append(c.args, string(id))
+		own = append(own, string(id))
 	}
-	in := "(" + marks(len(c.args)-2) + ")"
-	c.seen = "g.id IN (SELECT d.id FROM duplicate_schools d WHERE d.target = ? AND d.plan = ? AND d.school IN " + in + ")"
-	c.whole = `NOT EXISTS (SELECT 1 FROM duplicate_schools d WHERE d.target = ? AND d.plan = ? AND d.id = g.id AND NOT EXISTS
-		(SELECT 1 FROM duplicate_schools e WHERE e.target = d.target AND e.plan = d.plan AND e.id = d.id AND e.n = d.n AND e.school IN ` + in + `))`
+	in := " IN (" + marks(len(own)) + ")"
+	const each = "SELECT 1 FROM duplicate_schools d WHERE d.target = ? AND d.plan = ? AND d.id = g.id"
+	here := []any{d.target, plan}
+	c := scoped{
+		one: "g.school" + in + " AND g.school <> ''", oneArgs: own,
+		several: "g.school IS NULL AND EXISTS (" + each + " AND CASE WHEN d.school" + in + " THEN 1 ELSE 0 END = 1)", severalArgs: join(here, own),
+		whole: "(g.school IS NOT NULL OR NOT EXISTS (" + each + " GROUP BY d.n HAVING SUM(CASE WHEN d.school" + in + " THEN 1 ELSE 0 END) = 0))", wholeArgs: join(here, own),
+	}
+	c.seen, c.seenArgs = "("+c.one+" OR "+c.several+")", join(c.oneArgs, c.severalArgs)
 	return c
+}
+
+// each sums over all that is seen: over the groups of one school, by an index, and then
+// over the others.
+func (c scoped) each(t *tx, what, from, rest string, args []any, f func(scan func(...any) error) error) error {
+	if c.one == "" {
+		return t.each("SELECT "+what+" FROM "+from+" "+rest, args, f)
+	}
+	return errors.Join(t.each("SELECT "+what+" FROM "+from+" AND "+c.one+" "+rest, join(args, c.oneArgs), f),
+		t.each("SELECT "+what+" FROM "+from+" AND "+c.several+" "+rest, join(args, c.severalArgs), f))
 }
 
 func join(lists ...[]any) (all []any) {
@@ -49,26 +74,32 @@ func (d Duplicates) Overview(ctx context.Context, s rights.Scope) (o duplicates.
 		if err != nil {
 			return err
 		}
-		in := d.scopeOf(s, h.plan)
-		err = t.each("SELECT g.level, COUNT(*) FROM duplicate_groups g WHERE g.target = ? AND g.plan = ? AND "+in.seen+" GROUP BY g.level",
-			join([]any{d.target, h.plan}, in.args), func(scan func(...any) error) error {
-				var level duplicates.Level
-				var n int
-				err := scan(&level, &n)
-				o.Groups[level] = n
-				return err
-			})
+		err = d.scopeOf(s, h.plan).each(t, "g.level, COUNT(*)", "duplicate_groups g WHERE g.target = ? AND g.plan = ?", "GROUP BY g.level", []any{d.target, h.plan}, func(scan func(...any) error) error {
+			var level duplicates.Level
+			var n int
+			err := scan(&level, &n)
+			o.Groups[level] += n
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		in = d.scopeOf(s, "")
-		err = t.row("SELECT COUNT(*), COALESCE(SUM(CASE WHEN g.stopped = '' THEN 0 ELSE 1 END), 0) FROM duplicate_orders g WHERE g.target = ? AND "+in.seen,
-			join([]any{d.target}, in.args)...).Scan(&o.Orders, &o.Stopped)
-		o.Orders -= o.Stopped
+		in := d.scopeOf(s, "")
+		err = in.each(t, "COUNT(*), COALESCE(SUM(CASE WHEN g.stopped = '' THEN 0 ELSE 1 END), 0)", "duplicate_orders g WHERE g.target = ?", "", []any{d.target}, func(scan func(...any) error) error {
+			var all, stopped int
+			err := scan(&all, &stopped)
+			o.Orders, o.Stopped = o.Orders+all-stopped, o.Stopped+stopped
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		return t.row("SELECT COUNT(*) FROM repairs g WHERE g.target = ? AND "+in.seen, join([]any{d.target}, in.args)...).Scan(&o.Repairs)
+		return in.each(t, "COUNT(*)", "repairs g WHERE g.target = ?", "", []any{d.target}, func(scan func(...any) error) error {
+			var n int
+			err := scan(&n)
+			o.Repairs += n
+			return err
+		})
 	})
 	if err != nil {
 		return o, fmt.Errorf("count duplicates: %w", err)
@@ -76,14 +107,16 @@ func (d Duplicates) Overview(ctx context.Context, s rights.Scope) (o duplicates.
 	return o, nil
 }
 
-// caseColumns are those of a group with what was done with it; its masked comes before.
+// caseColumns are those of a group with what was done with it; first, whether one has
+// to look for whose its accounts are.
 const (
-	caseColumns = "g.id, COALESCE(r.phase, 0), COALESCE(r.stopped, ''), COALESCE(r.made, 0), COALESCE(r.changed, 0), COALESCE(o.verb, 0), COALESCE(o.stopped, ''), COALESCE(o.at, 0), COALESCE(o.accepted, 0)"
+	caseColumns = "CASE WHEN g.school IS NULL THEN 1 ELSE 0 END, g.id, COALESCE(r.phase, 0), COALESCE(r.stopped, ''), COALESCE(r.made, 0), COALESCE(r.changed, 0), COALESCE(o.verb, 0), COALESCE(o.stopped, ''), COALESCE(o.at, 0), COALESCE(o.accepted, 0)"
 	caseJoins   = " LEFT JOIN repairs r ON r.target = g.target AND r.id = g.id LEFT JOIN duplicate_orders o ON o.target = g.target AND o.id = g.id "
 )
 
 // caseRow reads caseColumns.
 type caseRow struct {
+	several           bool
 	id                string
 	phase             duplicates.Phase
 	stopped, halted   duplicates.Stop
@@ -93,10 +126,11 @@ type caseRow struct {
 }
 
 func (r *caseRow) dest() []any {
-	return []any{&r.id, &r.phase, &r.stopped, &r.made, &r.changed, &r.verb, &r.halted, &r.at, &r.accepted}
+	return []any{&r.several, &r.id, &r.phase, &r.stopped, &r.made, &r.changed, &r.verb, &r.halted, &r.at, &r.accepted}
 }
 
 func (r *caseRow) put(c *duplicates.Case) {
+	c.Masked = r.several // until mask has looked
 	if r.phase != 0 {
 		c.Repair = &duplicates.Repair{ID: r.id, Phase: r.phase, Stopped: r.stopped, Made: moment(r.made), Changed: moment(r.changed)}
 	}
@@ -117,13 +151,13 @@ func (d Duplicates) Cases(ctx context.Context, s rights.Scope, f duplicates.Filt
 		if f.Level != 0 {
 			only, level = "g.level = ?", f.Level
 		}
-		err = t.each("SELECT CASE WHEN "+in.whole+" THEN 0 ELSE 1 END, "+caseColumns+", g.rank, g.sealed FROM duplicate_groups g"+caseJoins+
+		err = t.each("SELECT "+caseColumns+", g.rank, g.sealed FROM duplicate_groups g"+caseJoins+
 			"WHERE g.target = ? AND g.plan = ? AND g.rank > ? AND "+only+" AND "+in.seen+" ORDER BY g.rank LIMIT ?",
-			join(in.args, []any{d.target, h.plan, f.After, level}, in.args, []any{f.Limit}), func(scan func(...any) error) error {
+			join([]any{d.target, h.plan, f.After, level}, in.seenArgs, []any{f.Limit}), func(scan func(...any) error) error {
 				var c duplicates.Case
 				var row caseRow
 				var sealed []byte
-				if err := scan(join([]any{&c.Masked}, row.dest(), []any{&c.Rank, &sealed})...); err != nil {
+				if err := scan(append(row.dest(), &c.Rank, &sealed)...); err != nil {
 					return err
 				}
 				row.put(&c)
@@ -138,30 +172,36 @@ func (d Duplicates) Cases(ctx context.Context, s rights.Scope, f duplicates.Filt
 	return list, nil
 }
 
-// mask leaves in masked groups the accounts alone that are known to be of a scope's
-// schools.
+// mask finds out which groups hold accounts that a scope does not cover, and leaves of
+// those the accounts alone that are known to be of its schools.
 func (d Duplicates) mask(t *tx, err error, s rights.Scope, plan string, list []duplicates.Case) error {
 	for i := range list {
 		if c := &list[i]; err == nil && c.Masked {
-			err = d.maskOne(t, s, plan, c)
+			_, err = d.maskOne(t, s, plan, c)
 		}
 	}
 	return err
 }
 
-func (d Duplicates) maskOne(t *tx, s rights.Scope, plan string, c *duplicates.Case) error {
-	shown := map[int]bool{}
-	args := []any{d.target, plan, c.Group.ID, ""}
-	for _, id := range s.Schools() {
-		args = append(args, string(id))
+// maskOne is mask of one group; false: the scope covers nothing of it.
+func (d Duplicates) maskOne(t *tx, s rights.Scope, plan string, c *duplicates.Case) (seen bool, err error) {
+	if c.Masked = false; s.All() {
+		return true, nil
 	}
-	err := t.each("SELECT DISTINCT n FROM duplicate_schools WHERE target = ? AND plan = ? AND id = ? AND school IN ("+marks(len(args)-3)+")", args,
-		func(scan func(...any) error) error {
-			var n int
-			err := scan(&n)
-			shown[n] = true
-			return err
-		})
+	shown := map[int]bool{}
+	err = t.each("SELECT n, school FROM duplicate_schools WHERE target = ? AND plan = ? AND id = ?", []any{d.target, plan, c.Group.ID}, func(scan func(...any) error) error {
+		var n int
+		var school person.SchoolID
+		err := scan(&n, &school)
+		shown[n] = shown[n] || s.Covers(school)
+		return err
+	})
+	for _, own := range shown {
+		seen, c.Masked = seen || own, c.Masked || !own
+	}
+	if err != nil || !c.Masked {
+		return seen, err
+	}
 	g := duplicates.Planned{ID: c.Group.ID, Level: c.Group.Level, Score: c.Group.Score}
 	for n, m := range c.Group.Members {
 		if !shown[n] {
@@ -176,7 +216,7 @@ func (d Duplicates) maskOne(t *tx, s rights.Scope, plan string, c *duplicates.Ca
 	if c.Order != nil {
 		c.Order.Group, c.Order.Accounts, c.Order.Differs = duplicates.Planned{}, nil, nil
 	}
-	return err
+	return seen, nil
 }
 
 // Case gives one group with all that is known of it: of its repair, unless that was
@@ -235,16 +275,11 @@ func (d Duplicates) findCase(t *tx, s rights.Scope, id string) (c duplicates.Cas
 // older version made it is not known whose the accounts are: whoever sees the whole
 // city sees it.
 func (d Duplicates) within(t *tx, s rights.Scope, plan string, c *duplicates.Case) error {
-	if s.All() {
-		return nil
+	seen, err := d.maskOne(t, s, plan, c)
+	if err == nil && !seen {
+		err = identity.ErrNotFound
 	}
-	in := d.scopeOf(s, plan)
-	err := t.row("SELECT CASE WHEN "+in.whole+" THEN 0 ELSE 1 END FROM duplicate_members g WHERE g.target = ? AND g.plan = ? AND g.id = ? AND "+in.seen+" LIMIT 1",
-		join(in.args, []any{d.target, plan, c.Group.ID}, in.args)...).Scan(&c.Masked)
-	if err != nil || !c.Masked {
-		return notFound(err)
-	}
-	return d.maskOne(t, s, plan, c)
+	return err
 }
 
 // Apart gives pairs of namesakes that a scope covers whole, after a place.
@@ -257,7 +292,7 @@ func (d Duplicates) Apart(ctx context.Context, s rights.Scope, after, limit int)
 		}
 		in := d.scopeOf(s, h.plan)
 		return t.each("SELECT g.rank, g.id, g.sealed FROM duplicate_groups g WHERE g.target = ? AND g.plan = ? AND g.level = ? AND g.rank > ? AND "+in.seen+" AND "+in.whole+
-			" ORDER BY g.rank LIMIT ?", join([]any{d.target, h.plan, duplicates.Different, after}, in.args, in.args, []any{limit}), func(scan func(...any) error) error {
+			" ORDER BY g.rank LIMIT ?", join([]any{d.target, h.plan, duplicates.Different, after}, in.seenArgs, in.wholeArgs, []any{limit}), func(scan func(...any) error) error {
 			var p duplicates.Pair
 			var id string
 			var sealed []byte
@@ -284,8 +319,8 @@ func (d Duplicates) Done(ctx context.Context, s rights.Scope, before duplicates.
 		if before.ID != "" {
 			until, args = "AND (g.made, g.id) < (?, ?) ", append(args, micros(before.Made), before.ID)
 		}
-		err := t.each("SELECT CASE WHEN "+in.whole+" THEN 0 ELSE 1 END, "+caseColumns+", g.sealed FROM repairs g"+caseJoins+"WHERE g.target = ? "+until+
-			"AND "+in.seen+" ORDER BY g.made DESC, g.id DESC LIMIT ?", join(in.args, args, in.args, []any{limit}), d.listed(t, &list, "repairs"))
+		err := t.each("SELECT "+caseColumns+", g.sealed FROM repairs g"+caseJoins+"WHERE g.target = ? "+until+
+			"AND "+in.seen+" ORDER BY g.made DESC, g.id DESC LIMIT ?", join(args, in.seenArgs, []any{limit}), d.listed(t, &list, "repairs"))
 		return d.mask(t, err, s, "", list)
 	})
 	if err != nil {
@@ -303,8 +338,8 @@ func (d Duplicates) Asked(ctx context.Context, s rights.Scope, stopped bool, lim
 	err = d.db.read(ctx, func(t *tx) error {
 		list = nil
 		in := d.scopeOf(s, "")
-		err := t.each("SELECT CASE WHEN "+in.whole+" THEN 0 ELSE 1 END, "+caseColumns+", g.sealed FROM duplicate_orders g"+caseJoins+"WHERE g.target = ? AND "+which+
-			" AND "+in.seen+" ORDER BY g.at, g.id LIMIT ?", join(in.args, []any{d.target}, in.args, []any{limit}), d.listed(t, &list, "duplicate_orders"))
+		err := t.each("SELECT "+caseColumns+", g.sealed FROM duplicate_orders g"+caseJoins+"WHERE g.target = ? AND "+which+
+			" AND "+in.seen+" ORDER BY g.at, g.id LIMIT ?", join([]any{d.target}, in.seenArgs, []any{limit}), d.listed(t, &list, "duplicate_orders"))
 		return d.mask(t, err, s, "", list)
 	})
 	if err != nil {
@@ -319,7 +354,7 @@ func (d Duplicates) listed(t *tx, list *[]duplicates.Case, table string) func(sc
 		var c duplicates.Case
 		var row caseRow
 		var sealed []byte
-		if err := scan(join([]any{&c.Masked}, row.dest(), []any{&sealed})...); err != nil {
+		if err := scan(append(row.dest(), &sealed)...); err != nil {
 			return err
 		}
 		row.put(&c)

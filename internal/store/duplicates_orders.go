@@ -32,9 +32,10 @@ func (d Duplicates) putOrder(t *tx, o duplicates.Order) error {
 	if err != nil {
 		return err
 	}
-	return t.exec(`INSERT INTO duplicate_orders (target, id, verb, stopped, at, accepted, disabling, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+	err = t.exec(`INSERT INTO duplicate_orders (target, id, verb, stopped, at, accepted, disabling, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (target, id) DO UPDATE SET verb = excluded.verb, stopped = excluded.stopped, at = excluded.at, accepted = excluded.accepted,
 		disabling = excluded.disabling, sealed = excluded.sealed`, d.target, o.ID, o.Verb, string(o.Stopped), micros(o.At), o.Accepted, o.Disabling(), sealed)
+	return errors.Join(err, t.noteSchool(d.target, "", o.ID))
 }
 
 func (d Duplicates) tellOrder(t *tx, kind string, o duplicates.Ordered, more map[string]any) error {
@@ -84,7 +85,7 @@ func (d Duplicates) certain(s rights.Scope, plan string) (condition string, args
 	in := d.scopeOf(s, plan)
 	return "g.bulk > 0 AND " + in.seen + " AND " + in.whole + " AND g.id NOT IN (SELECT r.id FROM repairs r WHERE r.target = ? AND r.phase <> ?)" +
 			" AND g.id NOT IN (SELECT o.id FROM duplicate_orders o WHERE o.target = ?)",
-		join(in.args, in.args, []any{d.target, duplicates.PhaseUndone, d.target})
+		join(in.seenArgs, in.wholeArgs, []any{d.target, duplicates.PhaseUndone, d.target})
 }
 
 // Bulk counts what ApproveCertain would order.

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -75,35 +76,55 @@ func (q *Queue) Page(ctx context.Context, ask PageAsk) (items []queue.Item, next
 // everySchool stands for all of them in questions.
 const everySchool person.SchoolID = ""
 
+// fewSchools are looked through one by one; in more of them, most questions are theirs.
+const fewSchools = 16
+
 // places gives the next n that are noted, each once.
 func (t *tx) places(ask PageAsk, n int) ([]QueuePlace, error) {
-	schools := ask.Scope.Schools
-	if ask.Scope.All {
-		schools = []person.SchoolID{everySchool}
-	}
 	var all []QueuePlace
-	for _, school := range schools {
-		if school == everySchool && !ask.Scope.All {
-			continue
-		}
-		for _, kind := range ask.Kinds {
-			err := t.each("SELECT at, stem FROM questions WHERE school = ? AND kind = ? AND answered = ? AND (at, stem) > (?, ?) ORDER BY at, stem LIMIT ?",
-				[]any{string(school), string(kind), ask.Answered, micros(ask.After.At), ask.After.Stem, n}, func(scan func(...any) error) error {
-					var p QueuePlace
-					var at int64
-					err := scan(&at, &p.Stem)
-					p.At = moment(at)
-					all = append(all, p)
-					return err
-				})
-			if err != nil {
-				return nil, err
+	take := func(kind queue.Kind, school person.SchoolID, more string, args ...any) error {
+		return t.each("SELECT q.at, q.stem FROM questions q WHERE q.school = ? AND q.kind = ? AND q.answered = ? AND (q.at, q.stem) > (?, ?)"+more+" ORDER BY q.at, q.stem LIMIT ?",
+			join([]any{string(school), string(kind), ask.Answered, micros(ask.After.At), ask.After.Stem}, args, []any{n}), func(scan func(...any) error) error {
+				var p QueuePlace
+				var at int64
+				err := scan(&at, &p.Stem)
+				p.At = moment(at)
+				all = append(all, p)
+				return err
+			})
+	}
+	schools := slices.DeleteFunc(slices.Clone(ask.Scope.Schools), func(s person.SchoolID) bool { return s == everySchool })
+	for _, kind := range ask.Kinds {
+		var err error
+		switch {
+		case ask.Scope.All:
+			err = take(kind, everySchool, "")
+		case len(schools) > fewSchools:
+			more, args := ofSchools(schools)
+			err = take(kind, everySchool, more, args...)
+		default:
+			for _, school := range schools {
+				err = errors.Join(err, take(kind, school, ""))
 			}
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	slices.SortFunc(all, func(a, b QueuePlace) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Stem, b.Stem)) })
 	all = slices.Compact(all)
 	return all[:min(n, len(all))], nil
+}
+
+// ofSchools is the condition that a question, in its row for all schools, concerns one
+// of these. Most concern one school, which that row says. CASE keeps the engine from
+// looking for each of them by an index.
+func ofSchools(schools []person.SchoolID) (more string, args []any) {
+	for _, id := range schools {
+		args = append(args, string(id))
+	}
+	in := " IN (" + marks(len(args)) + ")"
+	return " AND (q.whose" + in + " OR q.whose IS NULL AND EXISTS (SELECT 1 FROM questions o WHERE o.stem = q.stem AND CASE WHEN o.school" + in + " THEN 1 ELSE 0 END = 1))", join(args, args)
 }
 
 // CountMost bounds what Count counts.
@@ -132,6 +153,20 @@ type noted struct {
 
 func (n noted) equal(o noted) bool {
 	return n.at.Equal(o.at) && n.answered == o.answered && slices.Equal(n.schools, o.schools)
+}
+
+// whose is the one school that a question concerns: "" where there is none, NULL where
+// there are several.
+func (n noted) whose() (one sql.NullString) {
+	for _, school := range n.schools {
+		if school != everySchool {
+			one.Valid, one.String = one.String == "", string(school)
+		}
+	}
+	if len(n.schools) == 1 { // everySchool
+		one.Valid = true
+	}
+	return one
 }
 
 // wanted is how a question should be noted; false: there is none.
@@ -176,7 +211,11 @@ func (t *tx) noteQuestion(stem string, n noted) error {
 		return err
 	}
 	for _, school := range n.schools {
-		err := t.exec("INSERT INTO questions (school, kind, answered, at, stem) VALUES (?, ?, ?, ?, ?)", string(school), string(kind), n.answered, micros(n.at), stem)
+		var whose sql.NullString
+		if school == everySchool {
+			whose = n.whose()
+		}
+		err := t.exec("INSERT INTO questions (school, kind, answered, at, stem, whose) VALUES (?, ?, ?, ?, ?, ?)", string(school), string(kind), n.answered, micros(n.at), stem, whose)
 		if err != nil {
 			return err
 		}

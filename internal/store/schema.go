@@ -293,6 +293,24 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE INDEX audit_kind ON audit (kind, at, chain, seq) WHERE substr(kind, 1, 7) <> 'sign_in'`,
 	`CREATE INDEX audit_actor ON audit (actor, at, chain, seq) WHERE actor <> ''`,
 	`CREATE INDEX audit_unnamed ON audit (at, chain, seq) WHERE actor IS NULL AND substr(kind, 1, 7) <> 'sign_in'`,
+}}, {oldest: 13, statements: []string{
+	// Of which one school a group's accounts are, so that a page of them and their
+	// number are found in an index: "" where none is known, NULL where there are several
+	// or an older version wrote the row (duplicates_cases.go).
+	`ALTER TABLE duplicate_groups ADD COLUMN school {text}`,
+	`ALTER TABLE duplicate_orders ADD COLUMN school {text}`,
+	`ALTER TABLE repairs ADD COLUMN school {text}`,
+	`DROP INDEX duplicate_groups_level`,
+	`CREATE INDEX duplicate_groups_places ON duplicate_groups (target, plan, rank, level, school, id)`,
+	`CREATE INDEX duplicate_groups_level_places ON duplicate_groups (target, plan, level, rank, school, id)`,
+	`CREATE INDEX duplicate_groups_school ON duplicate_groups (target, plan, school, level, bulk, disabling, id)`,
+	`DROP INDEX repairs_made`,
+	`CREATE INDEX repairs_places ON repairs (target, made, id, school)`,
+	`CREATE INDEX repairs_school ON repairs (target, school, id)`,
+	`DROP INDEX duplicate_orders_at`,
+	`CREATE INDEX duplicate_orders_places ON duplicate_orders (target, stopped, at, id, school)`,
+	// The same of questions, in their row for all schools (questions.go).
+	`ALTER TABLE questions ADD COLUMN whose {text}`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 
 	"schoolbridge/internal/person"
@@ -82,18 +81,21 @@ func (s *Statistics) Latest(ctx context.Context) (day person.Date, lines []censu
 		if err != nil {
 			return err
 		}
-		for _, school := range append(schools, person.School{}) {
-			l := census.Line{School: school}
-			err := t.row("SELECT accounts, activated, failed, only_here, sign_ins FROM statistics WHERE school = ? AND day = ?", string(school.ID), last.String).
-				Scan(&l.Accounts, &l.Activated, &l.Failed, &l.Only, &l.SignIns)
-			if err != nil && !errors.Is(err, sql.ErrNoRows) { // a new school has none yet
+		figures := map[person.SchoolID]census.Figures{} // a new school has none yet
+		err = t.each(`SELECT school, accounts, activated, failed, only_here, sign_ins FROM statistics WHERE day = ? AND school IN (SELECT key FROM schools UNION ALL SELECT '')`,
+			[]any{last.String}, func(scan func(...any) error) error {
+				var school person.SchoolID
+				var f census.Figures
+				err := scan(&school, &f.Accounts, &f.Activated, &f.Failed, &f.Only, &f.SignIns)
+				figures[school] = f
 				return err
-			}
-			if school.ID == "" {
-				whole = l
-			} else {
-				lines = append(lines, l)
-			}
+			})
+		if err != nil {
+			return err
+		}
+		whole = census.Line{Figures: figures[""]}
+		for _, school := range schools {
+			lines = append(lines, census.Line{School: school, Figures: figures[school.ID]})
 		}
 		return nil
 	})

@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -90,10 +91,22 @@ func testQuestionPages(t *testing.T, s *suite) {
 			ask.After = *next
 		}
 	}
+	var many []person.SchoolID // as a curator has them
+	for i := range 100 {
+		many = append(many, person.SchoolID(fmt.Sprint("7", i)))
+	}
+	curator := func(schools ...person.SchoolID) queue.Scope {
+		return queue.Scope{Schools: append(slices.Clone(many), schools...)}
+	}
+	check(t, s.Exec("UPDATE questions SET whose = NULL WHERE at > ?", s.now.Add(15*time.Minute).UnixMicro())) // as an older version writes them
 	for _, c := range []struct {
 		scope queue.Scope
 		want  int
-	}{{everybody, n}, {at49, n}, {at50, n / 5}, {queue.Scope{Schools: []person.SchoolID{"50", "49"}}, n}, {queue.Scope{}, 0}, {queue.Scope{Schools: []person.SchoolID{""}}, 0}} {
+	}{{everybody, n}, {at49, n}, {at50, n / 5}, {queue.Scope{Schools: []person.SchoolID{"50", "49"}}, n}, {queue.Scope{}, 0}, {queue.Scope{Schools: []person.SchoolID{""}}, 0},
+		{curator("49"), n}, {curator("50"), n / 5}, {curator("50", "49"), n}, {curator(), 0}, {curator(""), 0}} {
+		if count, err := s.db.Queue().Count(t.Context(), c.scope, queue.Activation); err != nil || count != c.want {
+			t.Errorf("%+v: %d are counted, %v, want %d", c.scope, count, err, c.want)
+		}
 		got := all(c.scope)
 		if len(got) != c.want || !slices.IsSortedFunc(got, func(a, b queue.Item) int { return a.At.Compare(b.At) }) {
 			t.Errorf("%+v: %d questions, want %d", c.scope, len(got), c.want)
