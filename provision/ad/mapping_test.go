@@ -100,6 +100,10 @@ func places(t *testing.T, s *site, service ad.Client) {
 	guid, upn := string(e.Bytes("objectGUID")), e.Text("userPrincipalName")
 	for _, c := range []struct{ name, problems string }{{"taken", "AD_NAME_TAKEN"}, {"golub", ""}} {
 		a.trigger(func() { a.row.Name, a.row.Rename = c.name, true })
+		plan, err := target.Plan(ctx, a.job())
+		if s.must(err); (plan.Action == provision.ActionProblem) != (c.problems != "") || (len(plan.Changes) == 0) != (c.problems != "") {
+			t.Errorf("the plan of %s: %+v", c.name, plan)
+		}
 		p := s.settle(target, a)
 		if problems(p) != c.problems || p.Renamed != (c.problems == "") {
 			t.Errorf("%s: %+v", c.name, p)

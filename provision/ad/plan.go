@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"schoolbridge/internal/ldapclient"
@@ -50,22 +51,39 @@ func (r *run) plan(ctx context.Context) (provision.Plan, error) {
 	}
 	r.say(problems...)
 	r.w = r.w.keeping(r.job.Keep)
-	return r.planChange(o), nil
+	return r.planChange(ctx, o)
 }
 
-func (r *run) planChange(o object) provision.Plan {
+func (r *run) planChange(ctx context.Context, o object) (provision.Plan, error) {
 	s, said := choose(r.job, r.w, remembered(r.job.Row.Observed, o), r.layout)
 	r.say(said...)
 	if o.UPN == "" {
 		r.say(r.w.NoUPN)
 	}
-	list := compare(r.w, o, r.job, r.layout)
+	list, err := r.unlessTaken(ctx, o, compare(r.w, o, r.job, r.layout))
+	if err != nil {
+		return provision.Plan{}, err
+	}
 	plan := provision.Plan{Action: action(modification{list, s}, o.enabled(), r.w.Enabled, len(r.problems) > 0), Problems: unique(r.problems)}
 	for _, c := range list {
 		plan.Changes = append(plan.Changes, c.plain())
 	}
 	plan.Changes = append(plan.Changes, passwordChange(s)...)
-	return plan
+	return plan, nil
+}
+
+// unlessTaken leaves out a new name that another object has: the directory would
+// refuse it to Bring.
+func (r *run) unlessTaken(ctx context.Context, o object, list []change) ([]change, error) {
+	if !slices.ContainsFunc(list, func(c change) bool { return c.kind == setName }) {
+		return list, nil
+	}
+	found, err := r.holders(ctx, samName, r.w.Name)
+	if err != nil || !slices.ContainsFunc(found, func(other object) bool { return other.ID != o.ID }) {
+		return list, err
+	}
+	r.say(match.Problem{Code: match.ADNameTaken})
+	return slices.DeleteFunc(list, func(c change) bool { return c.kind == setName || c.kind == setCN }), nil
 }
 
 // action names a modification by what weighs most.
@@ -107,7 +125,7 @@ func (r *run) planMissing(ctx context.Context) (provision.Plan, error) {
 	case err != nil:
 		return provision.Plan{}, err
 	case own != nil:
-		return r.planChange(*own), nil
+		return r.planChange(ctx, *own)
 	case len(found) > 0:
 		return provision.Plan{Action: provision.ActionProblem, Problems: []match.Problem{whose(found, nil)}}, nil
 	}

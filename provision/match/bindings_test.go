@@ -25,6 +25,7 @@ func TestBinding(t *testing.T) {
 		{"a pupil whose telephone was spoilt, and the father's card", "p p1 phone=9162222222; c c1; b p1 sub=s1; s s1 snils=-", "manual / - / CONTACT_MISMATCH, AMBIGUOUS / - / p1, c1"},
 		{"a pupil whose record was spoilt, and the father's card; then the father", "p p1 fio=Иванова_Анна_Павловна; c c1; b p1 sub=s1; s s1 snils=-; s s2 snils=- login=father",
 			"manual / - / AMBIGUOUS / - / p1, c1; " + linked},
+		{"a pupil who left, a card with the СНИЛС and the father's", "p p1 status=closed; c c1 snils=A; c c2; b p1 sub=s1; s s1", "match / parent(c1) / - / none / c1"},
 		{"a pupil whose record was spoilt, and a card with the СНИЛС", "p p1 fio=Иванова_Анна_Павловна; c c1 snils=A; b p1 sub=s1; s s1", linked},
 		{"an ended row of a person bound to another", "k k1; k k2 end=2025-01-01; b k2 sub=s9; s s1", "manual / - / EMPLOYMENT_ENDED, MULTIPLE_MOSRU_ACCOUNTS / - / k1, k2"},
 		{"only an ended row, bound to another", "k k1 end=2025-01-01; b k1 sub=s9; s s1", "no_match / - / EMPLOYMENT_ENDED / - / k1"},

@@ -77,8 +77,9 @@ func Decide(ix *Index, b *Bindings, p person.Profile, today person.Date) Verdict
 	if second := c.secondOf(staff, pupils, pupil); len(second) > 0 {
 		staff.active, pupil, unclear = nil, nil, append(unclear, second...)
 	}
-	if bound := c.boundPupil(parent); len(bound) > 0 && !staff.matched() { // else the СНИЛС has proved an adult
-		parent, unclear = nil, append(unclear, bound...)
+	if !staff.matched() { // else the СНИЛС has proved an adult
+		sure, bound := c.boundPupil(parent)
+		parent, unclear = sure, append(unclear, bound...)
 	}
 
 	v := Verdict{Subject: p.Subject, Login: p.Login}

@@ -46,17 +46,21 @@ func surely(k cardCandidate) bool { return k.owner == own || k.sameSNILS || k.ap
 
 // boundPupil says that the parent is a pupil, by the records bound to this subject:
 // who left, or whose record was spoilt, is not taken for the father of the same name
-// by the family's telephone, and the card stays the father's.
-func (c *candidate) boundPupil(parent []cardCandidate) []finding {
-	if len(parent) == 0 || slices.ContainsFunc(parent, surely) {
-		return nil
+// by the family's telephone, and the card stays the father's. Who has grown up and has
+// children is the parent on the cards that are surely the own ones, and on no other.
+func (c *candidate) boundPupil(parent []cardCandidate) ([]cardCandidate, []finding) {
+	if len(parent) == 0 {
+		return nil, nil
 	}
 	pupil := slices.DeleteFunc(c.b.of(c.p.Subject), func(r person.RecordRef) bool { return r.Kind != person.RecordEnrolment })
 	if len(pupil) == 0 {
-		return nil
+		return parent, nil
+	}
+	if sure := slices.DeleteFunc(slices.Clone(parent), func(k cardCandidate) bool { return !surely(k) }); len(sure) > 0 {
+		return sure, nil
 	}
 	cards := c.refs(nil, parent)
-	return []finding{{Problem{Code: Ambiguous}, Manual, slices.Concat(pupil, cards),
+	return nil, []finding{{Problem{Code: Ambiguous}, Manual, slices.Concat(pupil, cards),
 		Reason{Code: WasPupilNowCard, Records: slices.Concat(pupil, cards)}}}
 }
 
