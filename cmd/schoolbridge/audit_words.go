@@ -25,6 +25,7 @@ var auditWords = map[string]struct{ ru, en string }{
 	"claim_drop": {"отметка владельца снята", "claim taken back"}, "queue": {"команда queue", "command queue"}, "decision": {"решение куратора", "curator's decision"},
 	"decision_undone": {"решение куратора отменено", "curator's decision taken back"},
 	"provision_plan":  {"команда provision plan", "command provision plan"}, "provision_apply": {"команда provision apply", "command provision apply"},
+	"backup": {"копия хранилища", "backup of the store"}, "restore": {"хранилище из копии", "store put back from a backup"},
 	"problems": {"команда problems", "command problems"}, "teams_export": {"команда teams export", "command teams export"},
 	"duplicates_find": {"команда duplicates find", "command duplicates find"}, "duplicates_plan": {"команда duplicates plan", "command duplicates plan"},
 	"duplicates_apply": {"команда duplicates apply", "command duplicates apply"}, "duplicates_undo": {"команда duplicates undo", "command duplicates undo"},

@@ -42,6 +42,7 @@ type faulty struct {
 	auth, acct string
 	mosru      *httptest.Server
 	clock      time.Duration // by how much mos.ru's clock differs
+	adClock    time.Duration // and Active Directory's
 	users      map[string]*sim.User
 	registries map[string]string // file → text
 	more       string            // of the configuration
@@ -166,7 +167,7 @@ func (f *faulty) startMosru() {
 func (f *faulty) startAD() string {
 	f.t.Helper()
 	d, err := simad.NewDirectory(simad.Options{Base: siteDomain, AdminPassword: "Zhuravl-Admin-2021", Service: simad.User{Name: "bridge", Password: sitePass},
-		Users: f.accounts, Policy: f.policy})
+		Users: f.accounts, Policy: f.policy, Now: func() time.Time { return time.Now().Add(f.adClock) }})
 	if err != nil {
 		f.t.Fatal(err)
 	}
