@@ -66,7 +66,8 @@ func examine(ctx context.Context, file string, ready bool, r *doctor.Report) (us
 	}
 	x := &examination{config: c, lang: r.Lang, now: time.Now()}
 	if ready {
-		return true, x.ready(ctx, r)
+		x.ready(ctx, r)
+		return true, nil
 	}
 	for _, list := range x.all(ctx) {
 		r.Add(list...)
@@ -75,7 +76,7 @@ func examine(ctx context.Context, file string, ready bool, r *doctor.Report) (us
 }
 
 // ready adds whether the daemon is ready; what it works on without counts for nothing.
-func (x *examination) ready(ctx context.Context, r *doctor.Report) error {
+func (x *examination) ready(ctx context.Context, r *doctor.Report) {
 	list, _ := x.daemon(ctx)
 	for _, f := range list {
 		if f.State == doctor.Warn {
@@ -83,7 +84,6 @@ func (x *examination) ready(ctx context.Context, r *doctor.Report) error {
 		}
 		r.Add(f)
 	}
-	return nil
 }
 
 // configFindings are the faults of the file. Those of certificates, of which the

@@ -16,7 +16,8 @@ rm -rf "$folder/root/etc/schoolbridge" "$folder/root/var/lib/schoolbridge"
 cat >"$folder/root/tmp/within.sh" <<'WITHIN'
 set -euo pipefail
 config=/etc/schoolbridge/config.yaml
-as() { setpriv --reuid schoolbridge --regid schoolbridge --clear-groups --inh-caps -all,+net_bind_service --ambient-caps -all,+net_bind_service "$@"; }
+daemons=(setpriv --reuid schoolbridge --regid schoolbridge --clear-groups --inh-caps -all,+net_bind_service --ambient-caps -all,+net_bind_service)
+as() { "${daemons[@]}" "$@"; }
 told() { local code=0; "${@:2}" || code=$?; echo "$1: exit $code"; }
 
 dpkg -i /tmp/schoolbridge.deb
@@ -45,7 +46,7 @@ printf 'id,fio,snils,school,start,end,position\nk1,Орлова Мария Иг�
 chmod -R a+rX /tmp/exports
 as schoolbridge registry import --lang en --config $config /tmp/exports
 
-as schoolbridge serve --config $config >/tmp/serve.log 2>&1 &
+"${daemons[@]}" schoolbridge serve --config $config >/tmp/serve.log 2>&1 &
 daemon=$!
 for second in $(seq 120); do
 	if as schoolbridge doctor --ready --lang en --config $config >/dev/null; then echo "ready after $second"; break; fi

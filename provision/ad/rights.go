@@ -38,8 +38,11 @@ const classes = "allowedChildClassesEffective"
 // there is none yet, and lacking tells of the unit alone then.
 func (t *Target) Rights(ctx context.Context) (lacking []Lacking, known bool, err error) {
 	unit, err := t.client.Search(ctx, ldapclient.Query{Base: t.layout.base, Scope: ldapclient.ScopeBase, Attributes: []string{classes}, Limit: 1})
-	if err != nil || len(unit) == 0 {
-		return nil, false, fmt.Errorf("look what may be made in %s: %w", t.layout.base, errors.Join(err, ErrNoUnit))
+	if err == nil && len(unit) == 0 {
+		err = ErrNoUnit
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("look what may be made in %s: %w", t.layout.base, err)
 	}
 	for _, c := range []struct {
 		class string
@@ -111,8 +114,11 @@ func (t *Target) mayReset(ctx context.Context, dn string) (bool, error) {
 // 3.1.1.3.2.3).
 func (t *Target) Clock(ctx context.Context) (time.Time, error) {
 	root, err := t.client.Search(ctx, ldapclient.Query{Scope: ldapclient.ScopeBase, Attributes: []string{"currentTime"}, Limit: 1})
-	if err != nil || len(root) == 0 {
-		return time.Time{}, fmt.Errorf("read the clock of Active Directory: %w", errors.Join(err))
+	if err == nil && len(root) == 0 {
+		err = errors.New("there is no root DSE")
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read the clock of Active Directory: %w", err)
 	}
 	return time.Parse("20060102150405.0Z", root[0].Text("currentTime"))
 }

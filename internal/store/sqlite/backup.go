@@ -110,9 +110,8 @@ func Verify(ctx context.Context, path string, keys *store.Keyset) error {
 }
 
 // Restore puts a backup in the place of the database. The caller has the Lock: no
-// daemon works on it. What was there is moved aside, with -wal and -shm, to the name
-// that is given back ("": nothing was there). A broken attempt leaves the old or the
-// new one, whole.
+// daemon works on it. What was there stays, whole, with its -wal, under the name aside,
+// which is given back ("": nothing was there), also where the attempt is broken off.
 func Restore(ctx context.Context, from, path string, keys *store.Keyset, aside string) (kept string, err error) {
 	if err := Verify(ctx, from, keys); err != nil {
 		return "", fmt.Errorf("restore: %w", err)
@@ -125,12 +124,18 @@ func Restore(ctx context.Context, from, path string, keys *store.Keyset, aside s
 	if err := Verify(ctx, fresh, keys); err != nil {
 		return "", fmt.Errorf("restore: the copy is not good: %w", err)
 	}
-	for _, end := range []string{"-wal", "-shm", ""} {
-		switch err := os.Rename(path+end, aside+end); {
+	for _, end := range []string{"-wal", ""} {
+		switch err := os.Link(path+end, aside+end); {
 		case err == nil && end == "":
 			kept = aside
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
-			return "", fmt.Errorf("restore: %w", err)
+			return "", fmt.Errorf("restore: keep what is there: %w", err)
+		}
+	}
+	// A log of the old one beside the new one would be taken for its own.
+	for _, end := range []string{"-wal", "-shm"} {
+		if err := os.Remove(path + end); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return kept, fmt.Errorf("restore: %w", err)
 		}
 	}
 	if err := os.Rename(fresh, path); err != nil {

@@ -88,8 +88,10 @@ func TestBackup(t *testing.T) {
 	if err != nil || kept != aside {
 		t.Fatalf("%q, %v", kept, err)
 	}
-	if err := sqlite.Verify(t.Context(), path, keys); err != nil {
-		t.Error(err)
+	for _, file := range []string{path, aside} {
+		if err := sqlite.Verify(t.Context(), file, keys); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
 	}
 	db, err = sqlite.Open(t.Context(), path, keys, store.Options{IndexStep: 512})
 	if err != nil {
