@@ -110,8 +110,8 @@ func ailments() []ailment {
 			return undo
 		}, doctor.CheckConfig, doctor.Warn, string(doctor.ConfigFault)},
 		{"two schools have one secret", func(f *faulty) func() { return f.edited("  clients:\n", "  clients:\n"+two) }, doctor.CheckNAS, doctor.Warn, string(doctor.SecretShared)},
-		{"mos.ru's clock", func(f *faulty) func() { f.clock = -10 * time.Minute; return func() { f.clock = 0 } }, doctor.CheckClock, doctor.Bad, string(explain.FaultClock)},
-		{"Active Directory's clock", func(f *faulty) func() { f.adClock = 7 * time.Minute; return func() { f.adClock = 0 } }, doctor.CheckClock, doctor.Bad, string(doctor.ClockOffAD)},
+		{"mos.ru's clock", func(f *faulty) func() { f.skew.Store(int64(-10 * time.Minute)); return func() { f.skew.Store(0) } }, doctor.CheckClock, doctor.Bad, string(explain.FaultClock)},
+		{"Active Directory's clock", func(f *faulty) func() { f.adSkew.Store(int64(7 * time.Minute)); return func() { f.adSkew.Store(0) } }, doctor.CheckClock, doctor.Bad, string(doctor.ClockOffAD)},
 		{"another secret at mos.ru", func(f *faulty) func() { return f.swapped("client-secret", "another-secret-2021\n") }, doctor.CheckMosru, doctor.Bad, string(doctor.MosruClient)},
 		{"another password of the service account", func(f *faulty) func() { return f.swapped("ad-secret", "Drugoy-Parol-2021\n") }, doctor.CheckAD, doctor.Bad, string(explain.FaultADBind)},
 		{"no such unit", func(f *faulty) func() { return f.edited("base: "+siteManaged, "base: OU=Nowhere,"+siteDomain) }, doctor.CheckAD, doctor.Bad, string(explain.FaultADUnit)},
