@@ -3,18 +3,25 @@
 # The other targets are parts of these two.
 
 VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# Debian's version: that of the last tag, or of the commit's day where there is none.
+DEB_VERSION := $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null | sed 's/^v//; s/-/+/; s/-/./g' | grep . || git log -1 --format=0~%cd.%h --date=format:%Y%m%d 2>/dev/null || echo 0~dev)
+NFPM        := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TAGS        := peers
 
 export CGO_ENABLED ?= 0
 
-.PHONY: all build demo test peers lint vuln check fuzz bench bench-wifi bench-ldap bench-city bench-console soak fmt clean
+.PHONY: all build deb demo test peers lint vuln check fuzz bench bench-wifi bench-ldap bench-city bench-console soak fmt clean
 .NOTPARALLEL:
 
 all: build
 
 build:
 	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/schoolbridge ./cmd/schoolbridge
+
+# The Debian package: bin/schoolbridge_VERSION_ARCH.deb
+deb: build
+	DEB_VERSION='$(DEB_VERSION)' GOARCH=$$(go env GOARCH) go run $(NFPM) package --config packaging/nfpm.yaml --packager deb --target bin/
 
 demo: build
 	./bin/schoolbridge demo --state demo-state $(ARGS)

@@ -44,6 +44,11 @@ if wanted network-manager && ! command -v nmcli >/dev/null; then
 	nmcli=missing
 	missing+=(libnm0 libpolkit-agent-1-0)
 fi
+# promtool alone, which needs nothing: the package around it starts Prometheus.
+promtool=
+if wanted prometheus && ! command -v promtool >/dev/null; then
+	promtool=missing
+fi
 # What Debian has no package of, npm brings. axe-core looks for what keeps people
 # with screen readers or keyboards out; its content is held against the sum.
 brought=/usr/local/share/schoolbridge-peers
@@ -59,7 +64,7 @@ provider=$(dirname "$0")/../internal/oidctest/provider
 if wanted oidc-provider && ! cmp -s "$provider/package-lock.json" "$brought/oidc-provider/package-lock.json"; then
 	npm+=(oidc)
 fi
-[ ${#missing[@]} -eq 0 ] && [ ${#npm[@]} -eq 0 ] && exit 0
+[ ${#missing[@]} -eq 0 ] && [ ${#npm[@]} -eq 0 ] && [ -z "$promtool" ] && exit 0
 
 root=()
 if [ "$(id -u)" != 0 ]; then
@@ -85,6 +90,15 @@ get_oidc() {
 	"${root[@]}" install -m 0644 "$folder/package-lock.json" "$brought/oidc-provider"
 	rm -rf "$folder"
 }
+# program PACKAGE PROGRAM takes one program out of a package that is not installed.
+program() {
+	local folder
+	folder=$(mktemp -d)
+	(cd "$folder" && apt-get download -q "$1" && dpkg-deb -x "$1"_*.deb .)
+	"${root[@]}" install -m 0755 "$folder/usr/bin/$2" "/usr/local/bin/$2"
+	rm -rf "$folder"
+}
+[ -z "$promtool" ] || program prometheus promtool
 by_npm() { for name in "${npm[@]}"; do "get_$name"; done; }
 if [ ${#missing[@]} -eq 0 ]; then
 	by_npm
@@ -107,10 +121,7 @@ cp -a /etc/nsswitch.conf /etc/pam.d "$kept"
 "${root[@]}" cp -a "$kept/pam.d/." /etc/pam.d/
 rm -rf "$kept"
 if [ -n "$nmcli" ]; then
-	folder=$(mktemp -d)
-	trap '"${root[@]}" rm -f $made; rm -rf "$folder"' EXIT
-	(cd "$folder" && apt-get download -q network-manager && dpkg-deb -x network-manager_*.deb .)
-	"${root[@]}" install -m 0755 "$folder/usr/bin/nmcli" /usr/local/bin/nmcli
+	program network-manager nmcli
 fi
 # Nor are they to be started with the machine; who had them before, keeps them.
 if [ ${#units[@]} -gt 0 ] && command -v systemctl >/dev/null; then

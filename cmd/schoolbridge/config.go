@@ -42,15 +42,9 @@ func runConfig(_ context.Context, std streams, args []string) error {
 // is silent then, for everything has been said. Warnings would stand before the
 // answer of every command: only those about certain sections are printed, "" for all.
 func loadConfig(std streams, file, lang string, warnings ...string) (*config.Config, error) {
-	if file == "" {
-		return nil, usageError("укажите файл настроек: --config ФАЙЛ / name the configuration with --config FILE")
-	}
-	c, faults, err := config.Load(file)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, usageError("файла настроек %[1]s нет, проверьте --config / there is no configuration %[1]s, look at --config", file)
-	case err != nil:
-		return nil, &exitError{exitUsage, err}
+	c, faults, err := readConfig(file)
+	if err != nil {
+		return nil, err
 	}
 	for _, f := range faults {
 		if !f.Warning || slices.ContainsFunc(warnings, func(s string) bool { return strings.HasPrefix(f.Path, s) }) {
@@ -61,6 +55,22 @@ func loadConfig(std streams, file, lang string, warnings ...string) (*config.Con
 		return nil, &exitError{code: exitUsage}
 	}
 	return c, nil
+}
+
+// readConfig reads a configuration and tells what is wrong with it, or that it cannot be
+// reached.
+func readConfig(file string) (*config.Config, []config.Fault, error) {
+	if file == "" {
+		return nil, nil, usageError("укажите файл настроек: --config ФАЙЛ / name the configuration with --config FILE")
+	}
+	c, faults, err := config.Load(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil, usageError("файла настроек %[1]s нет, проверьте --config / there is no configuration %[1]s, look at --config", file)
+	case err != nil:
+		return nil, nil, &exitError{exitUsage, err}
+	}
+	return c, faults, nil
 }
 
 // openSite reads a configuration and opens the store that it names, for commands

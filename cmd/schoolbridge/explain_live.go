@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"time"
@@ -13,10 +14,8 @@ import (
 	"schoolbridge/config"
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
-	"schoolbridge/internal/ldapclient"
 	"schoolbridge/internal/person"
 	"schoolbridge/provision"
-	"schoolbridge/provision/ad"
 	"schoolbridge/provision/match"
 )
 
@@ -46,17 +45,7 @@ func (e *explainer) lookAD(ctx context.Context, id identity.PersonID, home strin
 	ctx, cancel := context.WithTimeout(ctx, liveWait)
 	defer cancel()
 	if err := target.Check(ctx); err != nil {
-		var refused *ldapclient.Error
-		switch {
-		case errors.As(err, &refused) && refused.Code == invalidCredentials:
-			found(explain.FaultADBind, server+" "+e.config.AD.Bind)
-		case errors.Is(err, ad.ErrNoUnit):
-			found(explain.FaultADUnit, string(e.config.AD.Base))
-		case errors.Is(err, ad.ErrUnfit):
-			found(explain.FaultADAttribute, server)
-		default:
-			found(explain.FaultADUnreachable, server)
-		}
+		found(faultOfAD(e.config, err))
 		return
 	}
 	job, err := e.db.Targets().Job(ctx, targetAD, id, e.now)
@@ -123,7 +112,7 @@ func (e *explainer) server(ctx context.Context, r *explain.Report) {
 	if len(r.Hits) > 0 {
 		return
 	}
-	for _, pair := range e.pairs() {
+	for _, pair := range certificatePairs(e.config) {
 		cert, err := tls.LoadX509KeyPair(pair[0], pair[1])
 		if err != nil {
 			continue // gone since the configuration was checked
@@ -141,9 +130,8 @@ func (e *explainer) server(ctx context.Context, r *explain.Report) {
 
 func (e *explainer) day(t time.Time) string { return t.In(e.table.Zone()).Format("2006-01-02 15:04") }
 
-// pairs are the files of the certificates that people's devices see.
-func (e *explainer) pairs() [][2]string {
-	c := e.config
+// certificatePairs are the files of the certificates that people's devices see.
+func certificatePairs(c *config.Config) [][2]string {
 	all := [][2]string{{string(c.TLS.CertificateFile), string(c.TLS.KeyFile)}, {string(c.RADIUS.EAP.CertificateFile), string(c.RADIUS.EAP.KeyFile)},
 		{string(c.RADIUS.EAP.RSACertificateFile), string(c.RADIUS.EAP.RSAKeyFile)}}
 	return slices.DeleteFunc(all, func(p [2]string) bool { return p[0] == "" })
@@ -159,29 +147,58 @@ func (e *explainer) clock(ctx context.Context, r *explain.Report) {
 	if r.Person == "" && len(r.Tries) == 0 {
 		return
 	}
-	roots, err := certPool(string(e.config.Mosru.CAFile))
-	if err != nil {
-		return
-	}
 	ctx, cancel := context.WithTimeout(ctx, clockWait)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodHead, string(e.config.Mosru.URL), nil)
+	switch seen, err := lookAtMosru(ctx, e.config); {
+	case expired(err): // a clock that is off makes a good certificate look so
+		r.Server = append(r.Server, explain.Finding{Code: explain.FaultClock, Where: mosruHost(e.config), More: e.day(time.Now())})
+	case err == nil && seen.clock && seen.off.Abs() > clockOff:
+		r.Server = append(r.Server, explain.Finding{Code: explain.FaultClock, More: seen.off.Round(time.Second).String()})
+	}
+}
+
+// mosruSeen is what a look at mos.ru shows without signing in.
+type mosruSeen struct {
+	clock bool          // it told the time
+	off   time.Duration // by how much ours is ahead
+	ends  time.Time     // of its certificate; zero: there is none
+}
+
+// lookAtMosru asks mos.ru for nothing.
+func lookAtMosru(ctx context.Context, c *config.Config) (seen mosruSeen, err error) {
+	roots, err := certPool(string(c.Mosru.CAFile))
 	if err != nil {
-		return
+		return seen, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodHead, string(c.Mosru.URL), nil)
+	if err != nil {
+		return seen, err
 	}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true}
 	start := time.Now()
 	answer, err := transport.RoundTrip(request)
-	var invalid x509.CertificateInvalidError
-	if errors.As(err, &invalid) && invalid.Reason == x509.Expired { // a clock that is off makes a good certificate look so
-		r.Server = append(r.Server, explain.Finding{Code: explain.FaultClock, Where: filepath.Base(request.URL.Host), More: e.day(start)})
-	}
 	if err != nil {
-		return
+		return seen, err
 	}
 	_ = answer.Body.Close()
-	date, err := http.ParseTime(answer.Header.Get("Date"))
-	if off := start.Sub(date); err == nil && off.Abs() > clockOff {
-		r.Server = append(r.Server, explain.Finding{Code: explain.FaultClock, More: off.Round(time.Second).String()})
+	if answer.TLS != nil {
+		seen.ends = answer.TLS.PeerCertificates[0].NotAfter
 	}
+	date, err := http.ParseTime(answer.Header.Get("Date"))
+	seen.clock, seen.off = err == nil, start.Sub(date)
+	return seen, nil
+}
+
+// expired says that a certificate was refused for its time.
+func expired(err error) bool {
+	var invalid x509.CertificateInvalidError
+	return errors.As(err, &invalid) && invalid.Reason == x509.Expired
+}
+
+func mosruHost(c *config.Config) string {
+	u, err := url.Parse(string(c.Mosru.URL))
+	if err != nil {
+		return string(c.Mosru.URL)
+	}
+	return u.Host
 }

@@ -15,6 +15,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,6 +43,8 @@ type faulty struct {
 	auth, acct string
 	mosru      *httptest.Server
 	clock      time.Duration // by how much mos.ru's clock differs
+	skew       atomic.Int64  // the same, while it runs
+	adSkew     atomic.Int64  // and Active Directory's clock
 	users      map[string]*sim.User
 	registries map[string]string // file → text
 	more       string            // of the configuration
@@ -155,7 +158,7 @@ func (f *faulty) startMosru() {
 		f.t.Fatal(err)
 	}
 	f.mosru.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Date", time.Now().Add(f.clock).UTC().Format(http.TimeFormat))
+		w.Header().Set("Date", time.Now().Add(f.clock+time.Duration(f.skew.Load())).UTC().Format(http.TimeFormat))
 		m.ServeHTTP(w, r)
 	})
 	f.mosru.Start()
@@ -166,7 +169,7 @@ func (f *faulty) startMosru() {
 func (f *faulty) startAD() string {
 	f.t.Helper()
 	d, err := simad.NewDirectory(simad.Options{Base: siteDomain, AdminPassword: "Zhuravl-Admin-2021", Service: simad.User{Name: "bridge", Password: sitePass},
-		Users: f.accounts, Policy: f.policy})
+		Users: f.accounts, Policy: f.policy, Now: func() time.Time { return time.Now().Add(time.Duration(f.adSkew.Load())) }})
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -76,7 +76,8 @@ func (s site) certificate() {
 	}
 }
 
-// daemon joins one that is not running; its web port is any free one.
+// daemon joins one that is not running; its web port is any free one, or the one that
+// is written.
 func (s site) daemon(logTo io.Writer) (*daemon, error) {
 	s.t.Helper()
 	c, faults, err := config.Load(s.path("config.yaml"))
@@ -84,7 +85,9 @@ func (s site) daemon(logTo io.Writer) (*daemon, error) {
 		s.t.Fatalf("%v, %v", err, faults)
 	}
 	written := c.Web.Listen
-	c.Web.Listen = "127.0.0.1:0"
+	if written == "127.0.0.1:8080" { // the default
+		c.Web.Listen = "127.0.0.1:0"
+	}
 	d, err := newDaemon(s.t.Context(), logTo, s.path("config.yaml"), c)
 	c.Web.Listen = written
 	return d, err

@@ -85,7 +85,7 @@ func TestHTTPEndsInTime(t *testing.T) {
 
 // What the unit has systemd do about files is for the daemon alone.
 func TestUnit(t *testing.T) {
-	unit, err := os.ReadFile("../../docs/schoolbridge.service")
+	unit, err := os.ReadFile("../../packaging/schoolbridge.service")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,9 @@ func TestTheReadmesConfiguration(t *testing.T) {
 		t.Fatal("the README offers no configuration")
 	}
 	text = strings.ReplaceAll("\n"+text, "\n   ", "\n")
+	if packaged, err := os.ReadFile(filepath.Join("..", "..", "packaging", "config.yaml")); err != nil || !strings.HasSuffix(string(packaged), text) {
+		t.Errorf("the package's configuration is another: %v", err)
+	}
 	d := demoFolder(t.TempDir())
 	if err := d.write(nil, time.Now()); err != nil {
 		t.Fatal(err)

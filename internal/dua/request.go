@@ -56,9 +56,10 @@ func Plain(login string, password identity.Password) string {
 	return "\x00" + login + "\x00" + string(password)
 }
 
-// Query is a search of the whole subtree below Base.
+// Query is a search of the whole subtree below Base, or of Base alone.
 type Query struct {
 	Base     string
+	Alone    bool
 	Filter   []byte // encoded, as Equals or Present make it
 	Wanted   []string
 	Most     int32  // sizeLimit; 0: none
@@ -67,8 +68,12 @@ type Query struct {
 
 // Search appends a search request.
 func Search(b []byte, q Query) []byte {
+	scope := int32(2)
+	if q.Alone {
+		scope = 0
+	}
 	body := wire.AppendTLV(nil, wire.TagOctets, q.Base)
-	body = wire.AppendInt(wire.AppendInt(body, wire.TagEnumerated, 2), wire.TagEnumerated, 0)
+	body = wire.AppendInt(wire.AppendInt(body, wire.TagEnumerated, scope), wire.TagEnumerated, 0)
 	body = wire.AppendInt(wire.AppendInt(body, wire.TagInteger, q.Most), wire.TagInteger, 0)
 	body = append(wire.AppendTLV(body, wire.TagBoolean, "\x00"), q.Filter...)
 	body, list := wire.Begin(body, wire.TagSequence)

@@ -113,3 +113,17 @@ var faultAdvice = map[Fault][2]Advice{
 		{"то, что мешало активации, исправлено", "Человек входит на страницу активации ещё раз."},
 		{"what stood in the way of the activation is repaired", "The person signs in on the activation page once more."}},
 }
+
+// FaultAdvice gives the advice for a fault and who repairs it; false where it has
+// none.
+func FaultAdvice(lang Lang, fault Fault) (advice Advice, who string, ok bool) {
+	n := map[Lang]int{English: 1}[lang]
+	all, ok := faultAdvice[fault]
+	return all[n], faultRepairers[fault][n], ok
+}
+
+// ReasonRepairer says who repairs what a reason of a sign-in tells of; "" where
+// nobody has to.
+func ReasonRepairer(lang Lang, reason identity.Reason) string {
+	return reasonRepairers[reason][map[Lang]int{English: 1}[lang]]
+}

@@ -1,5 +1,7 @@
 package simad
 
+import "strings"
+
 // Who may do what. Administrators may do all. The service account has six
 // rights below the unit that it manages: create and delete users, write their
 // properties, set their passwords, write members of groups, create units; not
@@ -36,6 +38,17 @@ func (d *Directory) writable(a *actor, o *object) (names []string) {
 	for _, low := range everything {
 		if attr := attributes[low]; attr.fits(o.Class) && !attr.system && d.mayWrite(a, o, attr) {
 			names = append(names, attr.name)
+		}
+	}
+	return names
+}
+
+// makeable names the classes of which somebody may make objects below one (MS-ADTS
+// section 3.1.1.4.5.21: allowedChildClassesEffective, which is computed).
+func (d *Directory) makeable(a *actor, parent *object) (names []string) {
+	for _, class := range []string{"group", "inetOrgPerson", "organizationalUnit", "user"} {
+		if d.mayCreate(a, parent, strings.ToLower(class)) {
+			names = append(names, class)
 		}
 	}
 	return names

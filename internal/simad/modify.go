@@ -44,9 +44,11 @@ type edit struct {
 	reset bool   // set without the old one
 }
 
-// apply makes all steps, or gives the reason why none may be.
+// apply makes all steps, or gives the reason why none may be. Rights to all of
+// them come first.
 func (e *edit) apply(changes []change) error {
-	for _, c := range changes {
+	attrs := make([]*attribute, len(changes))
+	for i, c := range changes {
 		name, _, options := strings.Cut(c.attribute, ";")
 		attr := attributes[strings.ToLower(name)]
 		if attr == nil || options {
@@ -55,7 +57,10 @@ func (e *edit) apply(changes []change) error {
 		if !e.fresh && !e.d.mayWrite(e.by, e.o, attr) && !e.changesOwn(attr, changes) {
 			return errRights
 		}
-		if err := e.step(attr, c); err != nil {
+		attrs[i] = attr
+	}
+	for i, c := range changes {
+		if err := e.step(attrs[i], c); err != nil {
 			return err
 		}
 	}

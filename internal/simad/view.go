@@ -123,6 +123,10 @@ func (d *Directory) view(by *actor, o *object, wanted []string) entry {
 			e.values = append(e.values, named{"allowedAttributesEffective", d.writable(by, o)})
 			continue
 		}
+		if low == "allowedchildclasseseffective" {
+			e.values = append(e.values, named{"allowedChildClassesEffective", d.makeable(by, o)})
+			continue
+		}
 		attr := attributes[low]
 		if attr == nil || seen[low] {
 			continue

@@ -169,30 +169,39 @@ func (db *DB) prepare(ctx context.Context) error {
 // has seen. An older copy of the keyset would open older rows and not find the
 // newer ones, so that people got a second account.
 func (t *tx) checkKeyset() error {
-	const proof = "this keyset belongs to this database"
 	keys := t.db.keys
-	var sealed []byte
-	err := t.row("SELECT value FROM secrets WHERE name = ?", "keyset").Scan(&sealed)
-	if err != nil && !isNoRows(err) {
+	newest, err := t.newestKey()
+	if err != nil || newest == keys.lookup.PrimaryID {
 		return err
 	}
-	var newest uint32 // lookup key
-	if err == nil {
-		plain, err := keys.open("secrets", "keyset", "value", sealed)
-		if err != nil {
-			return ErrWrongKeyset
-		}
-		if _, err := fmt.Sscanf(string(plain), proof+" %d", &newest); err != nil || keys.lookup.PRFs[newest] == nil {
-			return ErrWrongKeyset
-		}
-	}
-	if newest == keys.lookup.PrimaryID {
-		return nil
-	}
-	if sealed, err = keys.seal("secrets", "keyset", "value", fmt.Appendf(nil, proof+" %d", keys.lookup.PrimaryID)); err != nil {
+	sealed, err := keys.seal("secrets", "keyset", "value", fmt.Appendf(nil, keysetProof+" %d", keys.lookup.PrimaryID))
+	if err != nil {
 		return err
 	}
 	return t.exec("INSERT INTO secrets (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", "keyset", sealed)
+}
+
+const keysetProof = "this keyset belongs to this database"
+
+// newestKey gives the newest lookup key that the database has seen, 0 where it is
+// fresh; ErrWrongKeyset where the keyset does not have it.
+func (t *tx) newestKey() (newest uint32, err error) {
+	var sealed []byte
+	err = t.row("SELECT value FROM secrets WHERE name = ?", "keyset").Scan(&sealed)
+	switch {
+	case isNoRows(err):
+		return 0, nil
+	case err != nil:
+		return 0, err
+	}
+	plain, err := t.db.keys.open("secrets", "keyset", "value", sealed)
+	if err != nil {
+		return 0, ErrWrongKeyset
+	}
+	if _, err := fmt.Sscanf(string(plain), keysetProof+" %d", &newest); err != nil || t.db.keys.lookup.PRFs[newest] == nil {
+		return 0, ErrWrongKeyset
+	}
+	return newest, nil
 }
 
 // notFound turns "no rows" into the sentinel of identity.

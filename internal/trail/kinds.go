@@ -54,6 +54,8 @@ var kinds = map[string]kind{
 	"import_chunk":  {Service, "часть загрузки", "part of an import", Calm, (*teller).chunk},
 	"config":        {Service, "настройки", "configuration", Calm, (*teller).config},
 	"teams_export":  {Service, "команда teams export", "command teams export", Calm, (*teller).schoolOf},
+	"backup":        {Service, "копия хранилища", "backup of the store", Calm, nil},
+	"restore":       {Service, "хранилище из копии", "store put back from a backup", Bad, nil},
 	"audit_lost":    {Service, "строка журнала потеряна", "line of the trail lost", Bad, nil},
 	"audit_erasure": {Service, "старые входы стёрты", "old sign-ins erased", Calm, (*teller).erased},
 

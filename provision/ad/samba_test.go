@@ -480,3 +480,8 @@ func (p *proxy) serve(client net.Conn) {
 	both.Go(func() { pump(client, server, "replies") })
 	both.Wait()
 }
+
+func TestSambaRights(t *testing.T) {
+	_, s := newSite(t, adtest.Options{}, "staff-49", "staff-7")
+	rights(t, s)
+}

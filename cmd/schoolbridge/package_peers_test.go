@@ -1,0 +1,115 @@
+//go:build peers && linux
+
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// ran runs a program in the repository's folder.
+func ran(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), name, args...)
+	c.Dir = "../.."
+	out, err := c.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// TestPackage makes the Debian package and installs it with dpkg over a copy of this
+// system that nobody keeps (an overlay). There the first installation goes as the
+// README says, up to a daemon that runs as its user and a doctor that finds fault with
+// mos.ru alone, which is not there; and what is in the store survives the package.
+func TestPackage(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Fatal("dpkg installs as root only")
+	}
+	ran(t, "make", "deb")
+	found, err := filepath.Glob("../../bin/schoolbridge_*.deb")
+	if err != nil || len(found) == 0 {
+		t.Fatal("no package", err)
+	}
+	deb := newest(t, found)
+	if out := ran(t, "dpkg-deb", "-f", deb, "Package", "Depends"); !strings.Contains(out, "Package: schoolbridge") || !strings.Contains(out, "adduser") {
+		t.Error(out)
+	}
+	if out := ran(t, "dpkg-deb", "-I", deb, "conffiles"); strings.TrimSpace(out) != "/etc/schoolbridge/config.yaml" {
+		t.Errorf("conffiles: %q", out)
+	}
+	out := ran(t, "unshare", "--mount", "--net", "--pid", "--fork", "bash", "packaging/debian/try.sh", deb, t.TempDir())
+	for _, want := range []string{
+		"/usr/bin/schoolbridge 755 root", "/lib/systemd/system/schoolbridge.service 644 root", "/etc/schoolbridge 750 schoolbridge", "/etc/schoolbridge/secrets 750 schoolbridge",
+		"/etc/schoolbridge/tls 750 schoolbridge", "/etc/schoolbridge/config.yaml 640 schoolbridge", "/var/lib/schoolbridge 700 schoolbridge",
+		"/usr/share/doc/schoolbridge/docs/runbooks.ru.md 644 root", "/usr/share/doc/schoolbridge/monitoring/alerts.yaml 644 root",
+		"unconfigured: exit 2", "secrets/mosru", "not enabled", "/etc/schoolbridge/config.yaml: OK", "ready after",
+		"doctor --ready: exit 0", "doctor: exit 1", "MOSRU_UNREACHABLE", "bad: 1,", "runs as schoolbridge", "kept after purge",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(out)
+	}
+}
+
+func newest(t *testing.T, files []string) string {
+	t.Helper()
+	slices.SortFunc(files, func(a, b string) int {
+		one, err1 := os.Stat(a)
+		two, err2 := os.Stat(b)
+		if err1 != nil || err2 != nil {
+			t.Fatal(err1, err2)
+		}
+		return two.ModTime().Compare(one.ModTime())
+	})
+	path, err := filepath.Abs(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestUnitIsSandboxed asks systemd what the unit leaves open.
+func TestUnitIsSandboxed(t *testing.T) {
+	out := ran(t, "systemd-analyze", "security", "--offline=true", "--no-pager", "packaging/schoolbridge.service")
+	m := regexp.MustCompile(`exposure level for schoolbridge.service: ([0-9.]+)`).FindStringSubmatch(out)
+	if m == nil {
+		t.Fatal(out)
+	}
+	score, err := strconv.ParseFloat(m[1], 64)
+	t.Logf("systemd-analyze security: %v", score)
+	if err != nil || score > 1.7 {
+		t.Errorf("exposure %v\n%s", score, out)
+	}
+}
+
+// TestContainerFile: no Docker daemon is there, so its parts are held against what the
+// program and the package are.
+func TestContainerFile(t *testing.T) {
+	text, err := os.ReadFile("../../packaging/Containerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"FROM scratch", "USER 10001:10001", "CGO_ENABLED=0", `"doctor", "--ready", "--config", "/etc/schoolbridge/config.yaml"`, `ENTRYPOINT ["/usr/bin/schoolbridge"]`, "/var/lib/schoolbridge"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %s", want)
+		}
+	}
+}
+
+// TestAlertRules: Prometheus itself reads the rules.
+func TestAlertRules(t *testing.T) {
+	if out := ran(t, "promtool", "check", "rules", "packaging/monitoring/alerts.yaml"); !strings.Contains(out, "SUCCESS") {
+		t.Error(out)
+	}
+}
