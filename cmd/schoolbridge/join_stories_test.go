@@ -31,7 +31,13 @@ type tellers struct {
 
 func newTellers(t *testing.T) *tellers {
 	t.Helper()
-	s := newSite(t)
+	return tellersAt(newSite(t))
+}
+
+// tellersAt is newTellers at a site that is made already.
+func tellersAt(s site) *tellers {
+	t := s.t
+	t.Helper()
 	s.write("schools.csv", "ekis_id,nsi_id,name,founder,district\n49,1,Школа № 49,Город,ЮАО\n50,2,Школа № 50,Город,ЮАО\n")
 	s.write("kadry.csv", "id,fio,snils,school,start,phone,email,ezhd_login\nk1,Орлова Мария Игоревна,112-233-445 95,49,2015-09-01,89165550201,orlova@school.example,orlovamari\n"+
 		"k2,Орлова Марина Игоревна,900-000-001 82,50,2016-09-01,89165550299,,marinao\n")
