@@ -146,6 +146,18 @@ func (c caseDesk) Case(ctx context.Context, scope, decide rights.Scope, lang web
 		view.Problems = append(view.Problems, console.CaseProblem{Code: said.Code, Meaning: said.Meaning, Who: explain.Repairer(explain.Lang(lang), p.Code), Remedy: said.Remedy})
 	}
 	view.Sides = c.sides(&item, desk, e, scope)
+	for _, r := range item.Rows {
+		if !scope.All() && !scope.Covers(queue.SchoolOf(r.Value)) {
+			continue
+		}
+		view.Records = append(view.Records, r.Record.Word())
+		if id, err := identity.ParsePersonID(r.Holder); err == nil {
+			view.Whom = append(view.Whom, id)
+		}
+	}
+	if d := view.Decided; d != nil {
+		d.Stays = !queueScope(decide).Undoes(item.Decided)
+	}
 	if decidable && item.Open() {
 		for _, v := range item.Verbs() {
 			if v == queue.Refuse {
@@ -282,7 +294,7 @@ func (c caseDesk) Decide(ctx context.Context, scope rights.Scope, a console.Case
 	if err := c.offered(ctx, desk, &item, scope, a.Choice); err != nil {
 		return console.CaseDone{}, err
 	}
-	d := queue.Decision{Item: a.Case, Verb: a.Choice.Verb, By: a.By, Reason: a.Reason}
+	d := queue.Decision{Item: a.Case, Verb: a.Choice.Verb, By: a.By, Reason: a.Reason, Within: queueScope(scope).Schools}
 	if err := desk.complete(ctx, &item, &d); err != nil {
 		if said := (refusedAnswer{}); errors.As(err, &said) {
 			return console.CaseDone{}, console.CaseRefused{Text: said.Error()}
@@ -313,7 +325,7 @@ func (c caseDesk) offered(ctx context.Context, desk *queueDesk, item *queue.Item
 	return queue.ErrUnfit
 }
 
-// Undo implements console.Cases. Whose question is gone, for it has come to an
+// Undo implements console.Cases, of what was not decided with a wider scope. Whose question is gone, for it has come to an
 // account, is the operator's to take back.
 func (c caseDesk) Undo(ctx context.Context, scope rights.Scope, decision, by string, now time.Time) error {
 	d, err := c.d.db.Queue().Decision(ctx, decision)
@@ -322,7 +334,7 @@ func (c caseDesk) Undo(ctx context.Context, scope rights.Scope, decision, by str
 	}
 	if !scope.All() {
 		item, err := c.item(ctx, scope, d.Item)
-		if err != nil || !item.Decidable(queueScope(scope)) {
+		if err != nil || !item.Decidable(queueScope(scope)) || !queueScope(scope).Undoes(&d) {
 			return errors.Join(err, identity.ErrNotFound)
 		}
 	}

@@ -172,6 +172,46 @@ func TestCasesAreDecided(t *testing.T) {
 	}
 }
 
+// What the operator, or a curator of more schools, has decided stays for a school.
+func TestCasesUndoneWithinScope(t *testing.T) {
+	x := newTellers(t)
+	stem := x.asked("one", match.DOBMismatch, "k2")
+	curator := rights.Of(rights.Grant{Role: rights.Curator, Schools: []person.SchoolID{"49", "50"}}).In(rights.Decide)
+	for _, by := range []struct {
+		scope        rights.Scope
+		school, both bool // may take it back
+	}{{rights.City(), false, false}, {curator, false, true}, {at50, true, true}} {
+		c := x.seen(by.scope, by.scope, stem)
+		answer := console.CaseAnswer{Case: c.ID, Choice: console.CaseChoice{Verb: queue.Refuse}, By: "x", Reason: "нет", Lang: web.Russian, Now: time.Now()}
+		done, err := x.cases().Decide(t.Context(), by.scope, answer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, who := range []struct {
+			scope rights.Scope
+			may   bool
+		}{{at50, by.school}, {curator, by.both}, {rights.City(), true}} {
+			if d := x.seen(who.scope, who.scope, stem).Decided; d == nil || d.Stays == who.may {
+				t.Errorf("%v of %v: %+v", who.scope, by.scope, d)
+			}
+			if !who.may {
+				if err := x.cases().Undo(t.Context(), who.scope, done.ID, "x", time.Now()); !errors.Is(err, identity.ErrNotFound) {
+					t.Errorf("%v takes back what %v decided: %v", who.scope, by.scope, err)
+				}
+			}
+		}
+		last := rights.City()
+		if by.school {
+			last = at50
+		} else if by.both {
+			last = curator
+		}
+		if err := x.cases().Undo(t.Context(), last, done.ID, "x", time.Now()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // Whoever names somebody of another school tells the school that was chosen nothing
 // of her; a letter is the school's to close.
 func TestLettersTellNothing(t *testing.T) {

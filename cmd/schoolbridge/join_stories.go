@@ -197,6 +197,9 @@ func (s stories) hit(ctx context.Context, e *explainer, one *somebody) (console.
 		h.State = "parent"
 	}
 	if one.id.IsZero() {
+		if len(one.rows) > 0 {
+			h.Record = one.rows[0].ref.Word()
+		}
 		h.Handle = s.sealed(sealedHandle, handleOf(one))
 		return h, nil
 	}

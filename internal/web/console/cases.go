@@ -74,6 +74,9 @@ type Case struct {
 	Foreign  bool         // only the operator may decide
 	Silent   bool         // Active Directory did not answer
 	SignedIn bool         // of a letter: whoever wrote it was
+	// Whom and Records are whose records are shown, for the trail.
+	Whom    []identity.PersonID
+	Records []string
 }
 
 // CaseProblem is what is in the way, in words.
@@ -105,6 +108,7 @@ type CaseDecision struct {
 	ID, By, What, Reason string
 	Verb                 queue.Verb
 	At                   time.Time
+	Stays                bool // on the page of a question: it was decided with a wider scope than the visitor's
 }
 
 // CaseAnswer is an answer on its way.
