@@ -321,6 +321,7 @@ type worksPage struct {
 	Waiting       int // orders that wait, those that are not shown too
 	Done          []groupRow
 	Figures       duplicates.Figures
+	City          bool // everything is seen, and the figures of the whole city
 	Pager         web.Pager
 }
 
@@ -336,7 +337,7 @@ func (v *visit) works() {
 		}
 		before = duplicates.Mark{Made: unixMicro(at), ID: id}
 	}
-	var p worksPage
+	p := worksPage{City: v.scope.All()}
 	o, err := v.o.Duplicates.Overview(ctx, v.scope)
 	var stopped, wait, done []duplicates.Case
 	if err == nil {
