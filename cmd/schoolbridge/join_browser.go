@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"schoolbridge/internal/mosru"
@@ -46,6 +47,10 @@ func (b browsers) Find(ctx context.Context, handle [32]byte, now time.Time) (web
 }
 
 // Renew implements web.Sessions.
-func (b browsers) Renew(ctx context.Context, s web.Kept) error {
-	return b.WebSessions.Renew(ctx, store.WebSession(s))
+func (b browsers) Renew(ctx context.Context, s web.Kept, found time.Time) error {
+	err := b.WebSessions.Renew(ctx, store.WebSession(s), found)
+	if errors.Is(err, store.ErrSessionMoved) {
+		err = web.ErrSessionMoved
+	}
+	return err
 }

@@ -29,9 +29,9 @@ func queueScope(s rights.Scope) queue.Scope {
 	return queue.Scope{All: s.All(), Schools: s.Schools()}
 }
 
-// desk is the command's, over the daemon's store and directory.
-func (c caseDesk) desk(lang web.Lang, now time.Time, words ...string) *queueDesk {
-	return &queueDesk{queueCall: queueCall{lang: string(lang), words: words}, config: c.d.config, db: c.d.db, now: now, target: c.d.ad,
+// desk is the command's, over the daemon's store and directory, within a scope.
+func (c caseDesk) desk(scope rights.Scope, lang web.Lang, now time.Time, words ...string) *queueDesk {
+	return &queueDesk{queueCall: queueCall{lang: string(lang), words: words}, config: c.d.config, db: c.d.db, now: now, target: c.d.ad, covers: queueScope(scope).Covers,
 		says: queueTexts[string(lang)], claims: claimTexts[string(lang)]}
 }
 
@@ -43,6 +43,7 @@ func (c caseDesk) Page(ctx context.Context, ask console.CasesAsk) (console.Cases
 	}
 	page := console.CasesPage{Next: (*console.CasesPlace)(next)}
 	for i := range items {
+		unlettered(&items[i], ask.Scope)
 		page.Cases = append(page.Cases, c.line(&items[i], ask.Scope, ask.Lang))
 	}
 	return page, nil
@@ -68,7 +69,7 @@ func (c caseDesk) line(i *queue.Item, scope rights.Scope, lang web.Lang) console
 		l.Why = append(l.Why, problemMeaning(lang, i.Case.Problem))
 	}
 	if i.Proposal != nil {
-		l.Why = append(l.Why, c.desk(lang, time.Time{}).question(i))
+		l.Why = append(l.Why, c.desk(scope, lang, time.Time{}).question(i))
 	}
 	if d := i.Decided; d != nil {
 		l.Decided = &console.CaseDecision{ID: d.ID, By: d.By, Reason: d.Reason, Verb: d.Verb, At: d.At, What: strings.TrimSpace(d.Object.Name + " " + d.Name)}
@@ -137,22 +138,35 @@ func (c caseDesk) Case(ctx context.Context, scope, decide rights.Scope, lang web
 		return nil, err
 	}
 	decidable := !decide.Empty() && item.Decidable(queueScope(decide))
-	e := c.desk(lang, time.Time{}).gather(ctx, &item)
+	desk := c.desk(scope, lang, time.Time{})
+	e := desk.gather(ctx, &item)
 	view := &console.Case{CaseLine: c.line(&item, scope, lang), ID: item.ID, Moved: item.Moved(), Foreign: !decide.Empty() && !decidable, Silent: e.live != nil, SignedIn: item.Case != nil && item.Case.Profile != nil}
 	for _, p := range item.Problems {
 		said := explain.ProblemOf(explain.Lang(lang), p)
 		view.Problems = append(view.Problems, console.CaseProblem{Code: said.Code, Meaning: said.Meaning, Who: explain.Repairer(explain.Lang(lang), p.Code), Remedy: said.Remedy})
 	}
-	view.Sides = c.sides(&item, e, scope)
+	view.Sides = c.sides(&item, desk, e, scope)
 	if err := c.leads(ctx, &item, view, scope, lang); err != nil {
 		return nil, err
+	}
+	for _, r := range item.Rows {
+		if !scope.All() && !scope.Covers(queue.SchoolOf(r.Value)) {
+			continue
+		}
+		view.Records = append(view.Records, r.Record.Word())
+		if id, err := identity.ParsePersonID(r.Holder); err == nil {
+			view.Whom = append(view.Whom, id)
+		}
+	}
+	if d := view.Decided; d != nil {
+		d.Stays = !queueScope(decide).Undoes(item.Decided)
 	}
 	if decidable && item.Open() {
 		for _, v := range item.Verbs() {
 			if v == queue.Refuse {
 				continue // it is always the last
 			}
-			for _, what := range choices(&item, e, v) {
+			for _, what := range c.choices(&item, desk, e, scope, v) {
 				view.Choices = append(view.Choices, console.CaseChoice{Verb: v, What: what})
 			}
 		}
@@ -256,7 +270,17 @@ func (c caseDesk) item(ctx context.Context, scope rights.Scope, id string) (queu
 	case !item.Shown(queueScope(scope)):
 		return queue.Item{}, identity.ErrNotFound
 	}
+	unlettered(&item, scope)
 	return item, err
+}
+
+// unlettered leaves out of a letter the records of other schools, without a trace:
+// that a number which a stranger has typed is anybody's is what nobody may learn by
+// writing to a school.
+func unlettered(i *queue.Item, scope rights.Scope) {
+	if i.Kind == queue.Support && !scope.All() {
+		i.Rows = slices.DeleteFunc(slices.Clone(i.Rows), func(r queue.Row) bool { return !queueScope(scope).Covers(queue.SchoolOf(r.Value)) })
+	}
 }
 
 // isoDay is a day as registries and JSON write it.
@@ -274,8 +298,9 @@ func dotDays(values map[string]string) {
 // sides are the evidence without what is not the scope's: a record at another
 // school, an account of somebody else, and the name of one of whom nobody knows
 // whose it is, unless that is the name in question.
-func (c caseDesk) sides(item *queue.Item, e *evidence, scope rights.Scope) []console.CaseSide {
+func (c caseDesk) sides(item *queue.Item, desk *queueDesk, e *evidence, scope rights.Scope) []console.CaseSide {
 	var list []console.CaseSide
+	asked := desk.asked(item)
 	own := map[person.RecordRef]bool{}
 	rows := item.Rows
 	for _, s := range e.sides {
@@ -287,7 +312,8 @@ func (c caseDesk) sides(item *queue.Item, e *evidence, scope rights.Scope) []con
 		case s.Source == "mos.ru":
 			side.Source = "mosru"
 		case kind == "ad":
-			side.Masked = !scope.All() && !ownObject(item, &s, own)
+			meant := slices.ContainsFunc(asked, func(n string) bool { return person.FoldName(n) == person.FoldName(s.object.Name) })
+			side.Masked = !scope.All() && (!meant || !ownObject(item, &s, own)) // else it is there by its UPN
 			if !scope.All() && len(s.owner.Records) == 0 && s.owner.Subject == "" && !sameName(s.Values["fio"], item, scope) {
 				delete(side.Values, "fio")
 			}
@@ -327,6 +353,20 @@ func sameName(display string, item *queue.Item, scope rights.Scope) bool {
 	return one == two
 }
 
+// choices are those of the command, without accounts that are not shown.
+func (c caseDesk) choices(item *queue.Item, desk *queueDesk, e *evidence, scope rights.Scope, v queue.Verb) []string {
+	list := choices(item, e, v)
+	if v != queue.Adopt || item.Kind == queue.Account {
+		return list
+	}
+	for i, side := range c.sides(item, desk, e, scope) {
+		if name, ok := strings.CutPrefix(e.sides[i].Source, "ad:"); ok && side.Masked {
+			list = slices.DeleteFunc(list, func(what string) bool { return what == name })
+		}
+	}
+	return list
+}
+
 // Decide implements console.Cases.
 func (c caseDesk) Decide(ctx context.Context, scope rights.Scope, a console.CaseAnswer) (console.CaseDone, error) {
 	item, err := c.item(ctx, scope, a.Case)
@@ -336,8 +376,11 @@ func (c caseDesk) Decide(ctx context.Context, scope rights.Scope, a console.Case
 	if _, seen := queue.Split(a.Case); seen == "" || !item.Decidable(queueScope(scope)) {
 		return console.CaseDone{}, identity.ErrNotFound
 	}
-	desk := c.desk(a.Lang, a.Now, a.Case, string(a.Choice.Verb), a.Choice.What)
-	d := queue.Decision{Item: a.Case, Verb: a.Choice.Verb, By: a.By, Reason: a.Reason}
+	desk := c.desk(scope, a.Lang, a.Now, a.Case, string(a.Choice.Verb), a.Choice.What)
+	if err := c.offered(ctx, desk, &item, scope, a.Choice); err != nil {
+		return console.CaseDone{}, err
+	}
+	d := queue.Decision{Item: a.Case, Verb: a.Choice.Verb, By: a.By, Reason: a.Reason, Within: queueScope(scope).Schools}
 	if err := desk.complete(ctx, &item, &d); err != nil {
 		if said := (refusedAnswer{}); errors.As(err, &said) {
 			return console.CaseDone{}, console.CaseRefused{Text: said.Error()}
@@ -348,7 +391,27 @@ func (c caseDesk) Decide(ctx context.Context, scope rights.Scope, a console.Case
 	return console.CaseDone{ID: done.ID, Who: whoseWithin(&item, scope), Place: console.CasesPlace{At: item.At, Stem: done.Item}}, err
 }
 
-// Undo implements console.Cases. Whose question is gone, for it has come to an
+// offered says that an answer is one of those that the page shows. Whatever else a
+// forged form names is asked of nobody: neither the directory nor the list of names
+// answers for people of other schools.
+func (c caseDesk) offered(ctx context.Context, desk *queueDesk, item *queue.Item, scope rights.Scope, choice console.CaseChoice) error {
+	if choice.Verb == queue.Refuse {
+		return nil
+	}
+	if !item.Fits(choice.Verb) {
+		return queue.ErrUnfit
+	}
+	e := desk.gather(ctx, item)
+	switch {
+	case slices.Contains(c.choices(item, desk, e, scope, choice.Verb), choice.What):
+		return nil
+	case e.live != nil: // it may be one that the directory would offer
+		return e.live
+	}
+	return queue.ErrUnfit
+}
+
+// Undo implements console.Cases, of what was not decided with a wider scope. Whose question is gone, for it has come to an
 // account, is the operator's to take back.
 func (c caseDesk) Undo(ctx context.Context, scope rights.Scope, decision, by string, now time.Time) error {
 	d, err := c.d.db.Queue().Decision(ctx, decision)
@@ -357,7 +420,7 @@ func (c caseDesk) Undo(ctx context.Context, scope rights.Scope, decision, by str
 	}
 	if !scope.All() {
 		item, err := c.item(ctx, scope, d.Item)
-		if err != nil || !item.Decidable(queueScope(scope)) {
+		if err != nil || !item.Decidable(queueScope(scope)) || !queueScope(scope).Undoes(&d) {
 			return errors.Join(err, identity.ErrNotFound)
 		}
 	}

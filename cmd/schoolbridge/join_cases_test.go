@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/rights"
+	"schoolbridge/internal/simad"
 	"schoolbridge/internal/web"
 	"schoolbridge/internal/web/activation"
 	"schoolbridge/internal/web/console"
@@ -62,14 +64,17 @@ func (x *tellers) seen(see, decide rights.Scope, stem string) *console.Case {
 // Of a question about records of two schools each school sees its own and decides
 // nothing; nothing of the other is anywhere in what it is given.
 func TestCasesOfTwoSchools(t *testing.T) {
-	x := newTellers(t)
+	s := newSite(t)
+	s.directory(siteUser("two", "Орлова Марина Игоревна", nil), siteUser("marinao", "Орлова Марина Игоревна", nil),
+		simad.User{Name: "x17", UPN: "two@elsewhere.example", Display: "Титов Павел", Unit: siteManaged, Password: sitePassword})
+	x := tellersAt(s)
 	stem := x.asked("two", match.Ambiguous, "k1", "k2")
 	c := x.seen(at49, at49, stem)
 	text, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range []string{"k2", "Школа № 50", "marinao"} {
+	for _, secret := range []string{"k2", "Школа № 50", "marinao", "x17", "Титов"} {
 		if strings.Contains(string(text), secret) {
 			t.Errorf("school 49 is shown %s: %s", secret, text)
 		}
@@ -81,7 +86,10 @@ func TestCasesOfTwoSchools(t *testing.T) {
 	if _, err := x.cases().Decide(t.Context(), at49, answer); !errors.Is(err, identity.ErrNotFound) {
 		t.Errorf("school 49 decides: %v", err)
 	}
-	if whole := x.seen(rights.City(), rights.City(), stem); whole.Foreign || len(whole.Choices) < 2 || whole.Sides[2].Masked {
+	if n := len(c.Sides); n != 5 || c.Silent || c.Sides[3].Values["login"]+c.Sides[4].Values["login"] != "two" || c.Sides[3].Masked == c.Sides[4].Masked {
+		t.Errorf("the directory: %+v", c.Sides)
+	}
+	if whole := x.seen(rights.City(), rights.City(), stem); whole.Foreign || len(whole.Choices) < 2 || whole.Sides[2].Masked || len(whole.Sides) != 6 {
 		t.Errorf("the operator: %+v", whole)
 	}
 	if reader := x.seen(rights.City(), rights.Scope{}, stem); reader.Foreign || len(reader.Choices) != 0 {
@@ -91,6 +99,36 @@ func TestCasesOfTwoSchools(t *testing.T) {
 		if _, err := x.cases().Case(t.Context(), rights.At("51"), rights.At("51"), web.Russian, id); !errors.Is(err, identity.ErrNotFound) {
 			t.Errorf("school 51 and %s: %v", id, err)
 		}
+	}
+}
+
+// A form that was forged gets no account and no name but those that the page
+// offers, and is told the same of all others.
+func TestCasesTakeWhatIsOffered(t *testing.T) {
+	s := newSite(t)
+	s.directory(siteUser("own", "Орлова Марина Игоревна", nil), siteUser("kimv", "Ким Вера Ивановна", nil), siteUser("boss", "Главнов Глеб", map[string]string{"adminCount": "1"}))
+	x := tellersAt(s)
+	stem := x.asked("own", match.ADUnowned, "k2")
+	c := x.seen(at50, at50, stem)
+	var names []string
+	for _, choice := range c.Choices {
+		names = append(names, string(choice.Verb)+" "+choice.What)
+	}
+	if !slices.Contains(names, "adopt own") || !slices.Contains(names, "allocate orlovamai") || c.Silent {
+		t.Fatalf("%q %+v", names, c)
+	}
+	for _, scope := range []rights.Scope{at50, rights.City()} {
+		for _, forged := range []console.CaseChoice{{Verb: queue.Adopt, What: "kimv"}, {Verb: queue.Adopt, What: "boss"}, {Verb: queue.Adopt, What: "nobody"}, {Verb: queue.Adopt, What: "OWN*"},
+			{Verb: queue.Allocate, What: "direktor50"}, {Verb: queue.Allocate, What: "kimv"}, {Verb: queue.Bind, What: "kadry:k1"}, {Verb: queue.Bind, What: "kadry:k2"}} {
+			answer := console.CaseAnswer{Case: c.ID, Choice: forged, By: "p50", Lang: web.Russian, Now: time.Now()}
+			if done, err := x.cases().Decide(t.Context(), scope, answer); err != queue.ErrUnfit {
+				t.Errorf("%v: %+v: %+v, %v", scope, forged, done, err)
+			}
+		}
+	}
+	answer := console.CaseAnswer{Case: c.ID, Choice: console.CaseChoice{Verb: queue.Adopt, What: "own"}, By: "p50", Lang: web.Russian, Now: time.Now()}
+	if _, err := x.cases().Decide(t.Context(), at50, answer); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -134,10 +172,52 @@ func TestCasesAreDecided(t *testing.T) {
 	}
 }
 
+// What the operator, or a curator of more schools, has decided stays for a school.
+func TestCasesUndoneWithinScope(t *testing.T) {
+	x := newTellers(t)
+	stem := x.asked("one", match.DOBMismatch, "k2")
+	curator := rights.Of(rights.Grant{Role: rights.Curator, Schools: []person.SchoolID{"49", "50"}}).In(rights.Decide)
+	for _, by := range []struct {
+		scope        rights.Scope
+		school, both bool // may take it back
+	}{{rights.City(), false, false}, {curator, false, true}, {at50, true, true}} {
+		c := x.seen(by.scope, by.scope, stem)
+		answer := console.CaseAnswer{Case: c.ID, Choice: console.CaseChoice{Verb: queue.Refuse}, By: "x", Reason: "нет", Lang: web.Russian, Now: time.Now()}
+		done, err := x.cases().Decide(t.Context(), by.scope, answer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, who := range []struct {
+			scope rights.Scope
+			may   bool
+		}{{at50, by.school}, {curator, by.both}, {rights.City(), true}} {
+			if d := x.seen(who.scope, who.scope, stem).Decided; d == nil || d.Stays == who.may {
+				t.Errorf("%v of %v: %+v", who.scope, by.scope, d)
+			}
+			if !who.may {
+				if err := x.cases().Undo(t.Context(), who.scope, done.ID, "x", time.Now()); !errors.Is(err, identity.ErrNotFound) {
+					t.Errorf("%v takes back what %v decided: %v", who.scope, by.scope, err)
+				}
+			}
+		}
+		last := rights.City()
+		if by.school {
+			last = at50
+		} else if by.both {
+			last = curator
+		}
+		if err := x.cases().Undo(t.Context(), last, done.ID, "x", time.Now()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // Whoever names somebody of another school tells the school that was chosen nothing
 // of her; a letter is the school's to close.
 func TestLettersTellNothing(t *testing.T) {
-	x := newTellers(t)
+	s := newSite(t)
+	s.directory(siteUser("marinao", "Орлова Марина Игоревна", nil))
+	x := tellersAt(s)
 	box := letterbox{x.d}
 	if names := box.Schools(); len(names) != 2 {
 		t.Errorf("%+v", names)
@@ -150,11 +230,18 @@ func TestLettersTellNothing(t *testing.T) {
 	stem := queue.Stem(queue.Support, number.About())
 	c := x.seen(at49, at49, stem)
 	text, err := json.Marshal(c)
-	if err != nil || strings.Contains(string(text), "k2") || strings.Contains(string(text), "Школа № 50") {
+	if err != nil || strings.Contains(string(text), "k2") || strings.Contains(string(text), "Школа № 50") || strings.Contains(string(text), "marinao") {
 		t.Errorf("%s, %v", text, err)
 	}
-	if c.Foreign || c.SignedIn || len(c.Choices) != 1 || !c.Sides[1].Masked || c.Sides[0].Values["snils"] == "90000000182" {
+	if c.Foreign || c.SignedIn || len(c.Choices) != 1 || len(c.Sides) != 1 || c.Others || c.Silent || c.Sides[0].Values["snils"] == "90000000182" {
 		t.Errorf("%+v", c)
+	}
+	page, err := x.cases().Page(t.Context(), console.CasesAsk{Scope: at49, Lang: web.Russian, Kinds: queue.Kinds, N: 50})
+	if err != nil || len(page.Cases) != 1 || page.Cases[0].Others {
+		t.Errorf("in the list: %+v, %v", page.Cases, err)
+	}
+	if whole := x.seen(rights.City(), rights.City(), stem); len(whole.Sides) != 3 || whole.Sides[2].Values["login"] != "marinao" || !whole.Others && len(whole.Schools) != 2 {
+		t.Errorf("the operator: %+v", whole)
 	}
 	if _, err := x.cases().Case(t.Context(), rights.At("51"), rights.At("51"), web.Russian, stem); !errors.Is(err, identity.ErrNotFound) {
 		t.Errorf("a school that was not named: %v", err)

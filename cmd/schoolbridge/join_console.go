@@ -39,7 +39,7 @@ func (d *daemon) console() (web.Room, error) {
 		o.Groups = append(o.Groups, console.GroupRule{Group: g.Group, Role: rights.Role(g.Role)})
 	}
 	if c.BreakGlass {
-		o.BreakGlass = &glass{db: d.db.BreakGlass(), slots: make(chan struct{}, 1)}
+		o.BreakGlass = &glass{db: d.db.BreakGlass(), places: newGlassPlaces()}
 	}
 	if err := d.tells(&o); err != nil {
 		return web.Room{}, err
@@ -114,13 +114,9 @@ func (a administrated) Schools(context.Context) ([]person.School, error) {
 
 // glass is the break-glass account as the console knows it.
 type glass struct {
-	db    *store.BreakGlass
-	slots chan struct{} // of those who compute an argon2id hash
+	db     *store.BreakGlass
+	places *glassPlaces // of those who compute an argon2id hash
 }
-
-// glassWait is how long somebody waits for a place: whoever floods the form keeps
-// the others waiting, and takes no more than one processor.
-const glassWait = 5 * time.Second
 
 // Open implements console.BreakGlass.
 func (g *glass) Open(ctx context.Context, password identity.Password, from string, now time.Time, line map[string]any) (console.Glass, error) {
@@ -131,11 +127,15 @@ func (g *glass) Open(ctx context.Context, password identity.Password, from strin
 	if err != nil {
 		return console.Glass{}, err
 	}
-	if err := g.enter(ctx); err != nil {
+	leave, err := g.places.enter(ctx, from, now)
+	if err != nil {
 		return console.Glass{}, err
 	}
 	right, err := auth.VerifyArgon2(row.Hash, foldGlass(string(password)))
-	<-g.slots
+	leave()
+	if err == nil && !right {
+		g.places.failed(from, now)
+	}
 	switch {
 	case err != nil:
 		return console.Glass{}, err
@@ -146,19 +146,6 @@ func (g *glass) Open(ctx context.Context, password identity.Password, from strin
 		return console.Glass{}, err
 	}
 	return console.Glass{Made: row.Made, Used: now, From: from, Uses: row.Uses + 1}, nil
-}
-
-// enter waits for a place. Only the wait is bounded: on a slow machine, the hash alone
-// may take as long.
-func (g *glass) enter(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, glassWait)
-	defer cancel()
-	select {
-	case g.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Last implements console.BreakGlass.

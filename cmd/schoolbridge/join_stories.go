@@ -196,6 +196,9 @@ func (s stories) hit(ctx context.Context, e *explainer, one *somebody) (console.
 		h.State = "parent"
 	}
 	if one.id.IsZero() {
+		if len(one.rows) > 0 {
+			h.Record = one.rows[0].ref.Word()
+		}
 		h.Handle = s.sealed(sealedHandle, handleOf(one))
 		return h, nil
 	}
@@ -268,12 +271,20 @@ func (t *telling) person(ctx context.Context, id identity.PersonID) error {
 	own := slices.DeleteFunc(t.rowsOf(found), func(r row) bool {
 		return r.owner != id && !slices.ContainsFunc(found.Enrolments, func(e person.Enrolment) bool { return r.ref.ID == e.ID && e.MergedTo != "" })
 	})
-	decision, err := t.compare(ctx, profile, own, id)
+	seen, masked := t.within(own)
+	here, err := t.narrow(ctx, id, seen)
 	if err != nil {
 		return err
 	}
-	if err := t.trail(ctx, id); err != nil {
+	decision, err := t.compare(ctx, profile, seen, id)
+	if err != nil {
 		return err
+	}
+	t.mask(masked)
+	if here {
+		if err := t.trail(ctx, id); err != nil {
+			return err
+		}
 	}
 	t.finish(explain.Known{Told: told, Records: len(own), Decision: decision})
 	return nil
@@ -307,7 +318,8 @@ func (t *telling) handle(ctx context.Context, h handle) error {
 		if !one.id.IsZero() { // came to an account meanwhile
 			return t.person(ctx, one.id)
 		}
-		t.story.Record = one.rows[0].ref.Word()
+		one.rows, _ = t.within(one.rows)
+		t.story.Record = person.RecordRef{Kind: h.Kind, ID: h.Key}.Word()
 	}
 	if err := t.withoutAccount(ctx, &one, &t.story.Report); err != nil {
 		return err

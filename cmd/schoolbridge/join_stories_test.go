@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -31,7 +33,13 @@ type tellers struct {
 
 func newTellers(t *testing.T) *tellers {
 	t.Helper()
-	s := newSite(t)
+	return tellersAt(newSite(t))
+}
+
+// tellersAt is newTellers at a site that is made already.
+func tellersAt(s site) *tellers {
+	t := s.t
+	t.Helper()
 	s.write("schools.csv", "ekis_id,nsi_id,name,founder,district\n49,1,Школа № 49,Город,ЮАО\n50,2,Школа № 50,Город,ЮАО\n")
 	s.write("kadry.csv", "id,fio,snils,school,start,phone,email,ezhd_login\nk1,Орлова Мария Игоревна,112-233-445 95,49,2015-09-01,89165550201,orlova@school.example,orlovamari\n"+
 		"k2,Орлова Марина Игоревна,900-000-001 82,50,2016-09-01,89165550299,,marinao\n")
@@ -185,6 +193,73 @@ func TestStoryIsWhole(t *testing.T) {
 	}
 	if verdict := s.Path.Trunk[2]; verdict.State != explain.StateBroken || verdict.Broken == nil {
 		t.Errorf("%+v", s.Path)
+	}
+}
+
+// TestStoryEndsAtTheSchool: of somebody who works at two schools each sees its own
+// records and Wi-Fi, and that there is another school; who has left one is there
+// without what she does today.
+func TestStoryEndsAtTheSchool(t *testing.T) {
+	x := newTellers(t)
+	left := time.Now().AddDate(0, 0, -30).Format(time.DateOnly)
+	staff := "id,fio,snils,school,start,end,phone,email,ezhd_login\nk1,Орлова Мария Игоревна,112-233-445 95,49,2015-09-01,%s,89165550201,orlova@school.example,orlovamari\n" +
+		"k2,Орлова Марина Игоревна,900-000-001 82,50,2016-09-01,,89165550299,,marinao\nk9,Орлова Мария Игоревна,112-233-445 95,50,2020-09-01,,89990001122,second@school.example,orlova50\n"
+	imported := func(end string) {
+		t.Helper()
+		x.write("kadry.csv", fmt.Sprintf(staff, end))
+		if out, errs, code := x.command("registry", "import", "--config", x.path("config.yaml"), x.path("kadry.csv")); code > exitFindings {
+			t.Fatalf("import: %d %s %s", code, out, errs)
+		}
+	}
+	imported("")
+	_, err := x.d.db.Accounts().Activate(t.Context(), person.Activation{Login: "orlovami", Records: []person.RecordRef{{Kind: person.RecordEmployment, ID: "k1"}, {Kind: person.RecordEmployment, ID: "k9"}},
+		Profile: person.Profile{Subject: "s-orlova", Login: "orlovami", Last: "Орлова", First: "Мария", Middle: "Игоревна", SNILS: "11223344595", SNILSConfirmed: true}}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	_, err = x.d.db.Journal().Record(t.Context(), []journal.Record{{Status: journal.Start, At: now.Add(-time.Minute), NAS: "first", Unit: "ap", Key: "today", Person: x.mari, Detail: journal.Detail{Device: "02-00-00-00-00-01", School: "50"}}},
+		journal.Rules{Silence: 24 * time.Hour, Quiet: 24 * time.Hour}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := func(scope rights.Scope) (*console.Story, string) {
+		t.Helper()
+		s, err := x.story(scope, x.mari.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		bare := *s
+		bare.Audit, bare.Readers = nil, nil
+		text, err := json.Marshal(bare)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s, string(text)
+	}
+	for _, end := range []string{"", left} {
+		imported(end)
+		s, text := told(rights.At("49"))
+		for _, secret := range []string{"k9", "orlova50", "89990001122", "second@", "Школа № 50"} {
+			if strings.Contains(text, secret) {
+				t.Errorf("school 49, end %q: %s is shown: %s", end, secret, text)
+			}
+		}
+		if len(s.Sides) != 3 || s.Sides[2].Values["school"] != "другая школа" || len(s.Sides[2].Values) != 1 || s.Sides[2].Source != "Кадры" || s.Sides[1].Values["school"] != "Школа № 49" {
+			t.Errorf("end %q: %+v", end, s.Sides)
+		}
+		if goes := len(s.Report.Sessions) > 0; goes != (end == "") {
+			t.Errorf("end %q: %+v", end, s.Report.Sessions)
+		}
+		if shown := len(s.Audit) > 0; shown != (end == "") {
+			t.Errorf("end %q: %+v", end, s.Audit)
+		}
+		if s, text := told(rights.City()); len(s.Report.Sessions) == 0 || !strings.Contains(text, "orlova50") {
+			t.Errorf("the operator, end %q: %s", end, text)
+		}
+		if s, text := told(rights.At("50")); len(s.Report.Sessions) == 0 || !strings.Contains(text, "orlova50") || strings.Contains(text, "orlovamari") || strings.Contains(text, "Школа № 49") {
+			t.Errorf("school 50, end %q: %s", end, text)
+		}
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 // supportLimits bound what people may write: a school's computer room behind one
 // address comes through, a program does not.
-var supportLimits = store.SupportLimits{Source: 30, All: 5000}
+var supportLimits = store.SupportLimits{Source: 30, School: 300, All: 5000}
 
 // letterbox is the support form's, where there is one of ours.
 func (d *daemon) letterbox() activation.Support {

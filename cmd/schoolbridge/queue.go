@@ -117,7 +117,8 @@ type queueDesk struct {
 	now    time.Time
 	says   queueText
 	claims claimText
-	target *ad.Target // the daemon's; nil: one is opened
+	target *ad.Target                 // the daemon's; nil: one is opened
+	covers func(person.SchoolID) bool // at which schools records lead to the directory; nil: at all
 }
 
 // openAD gives what asks the directory, and what ends it.
@@ -366,12 +367,14 @@ func (q *queueDesk) unchanged(ctx context.Context, item *queue.Item) error {
 	if !q.config.AD.On() {
 		return queue.ErrUnfit
 	}
-	target, client, err := dialAD(q.config, discardLog())
+	target, release, err := q.openAD()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = client.Close() }()
-	a, err := target.Mender(client, "").Account(ctx, duplicates.GUID(item.Object.ID))
+	defer release()
+	ctx, cancel := context.WithTimeout(ctx, q.config.AD.Timeout)
+	defer cancel()
+	a, err := target.Mender(nil, "").Account(ctx, duplicates.GUID(item.Object.ID))
 	switch {
 	case errors.Is(err, duplicates.ErrGone):
 		return refusedAnswer{fmt.Errorf(q.says.noAccount, printable(item.Name))}
@@ -390,11 +393,13 @@ func (q *queueDesk) adoptable(ctx context.Context, name string) (provision.Objec
 	if !q.config.AD.On() {
 		return provision.Object{}, queue.ErrUnfit
 	}
-	target, client, err := dialAD(q.config, discardLog())
+	target, release, err := q.openAD()
 	if err != nil {
 		return provision.Object{}, err
 	}
-	defer func() { _ = client.Close() }()
+	defer release()
+	ctx, cancel := context.WithTimeout(ctx, q.config.AD.Timeout)
+	defer cancel()
 	found, err := target.FindNames(ctx, []string{name})
 	if err != nil {
 		return provision.Object{}, err
@@ -403,7 +408,7 @@ func (q *queueDesk) adoptable(ctx context.Context, name string) (provision.Objec
 	if at < 0 {
 		return provision.Object{}, refusedAnswer{fmt.Errorf(q.says.noAccount, name)}
 	}
-	whole, err := target.Mender(client, "").Look(ctx, duplicates.GUID(found[at].ID))
+	whole, err := target.Mender(nil, "").Look(ctx, duplicates.GUID(found[at].ID))
 	if err != nil {
 		return provision.Object{}, err
 	}

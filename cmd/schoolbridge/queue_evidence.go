@@ -272,8 +272,19 @@ func (q *queueDesk) objects(ctx context.Context, item *queue.Item) ([]provision.
 		return nil, err
 	}
 	defer release()
+	ctx, cancel := context.WithTimeout(ctx, q.config.AD.Timeout)
+	defer cancel()
+	return target.FindNames(ctx, q.asked(item))
+}
+
+// asked are the names that the directory is asked for: the one in question, and the
+// logins of those records that may be seen.
+func (q *queueDesk) asked(item *queue.Item) []string {
 	names := []string{item.Name}
 	for _, r := range item.Rows {
+		if q.covers != nil && !q.covers(queue.SchoolOf(r.Value)) {
+			continue
+		}
 		switch v := r.Value.(type) {
 		case person.Employment:
 			names = append(names, v.EZHDLogin)
@@ -281,9 +292,7 @@ func (q *queueDesk) objects(ctx context.Context, item *queue.Item) ([]provision.
 			names = append(names, v.EZHDLogin)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, q.config.AD.Timeout)
-	defer cancel()
-	return target.FindNames(ctx, slices.DeleteFunc(names, func(name string) bool { return name == "" }))
+	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
 }
 
 func (q *queueDesk) objectSide(ctx context.Context, o provision.Object, item *queue.Item) queueSide {

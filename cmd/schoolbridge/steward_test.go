@@ -166,12 +166,12 @@ func TestSteward(t *testing.T) {
 		t.Errorf("%+v", object)
 	}
 	s.change("CN=evann-1,OU=duplicates,"+siteManaged, "mail", "by-hand@obr.example")
-	a.must(b.desk.TakeBack(t.Context(), rights.City(), g.ID, nil, by(false)))
+	a.must(b.desk.TakeBack(t.Context(), rights.City(), g.ID, g.Version(), nil, by(false)))
 	a.until("a difference", func() bool { c := a.one(g.ID); return c.Order != nil && len(c.Order.Differs) == 1 && c.Undoable() })
 	if object := look(); object.State.Enabled() {
 		t.Error("it was brought back over a change by hand")
 	}
-	a.must(b.desk.TakeBack(t.Context(), rights.City(), g.ID, []duplicates.Kept{{Account: loser, What: "mail"}}, by(false)))
+	a.must(b.desk.TakeBack(t.Context(), rights.City(), g.ID, g.Version(), []duplicates.Kept{{Account: loser, What: "mail"}}, by(false)))
 	a.untilPhase(g.ID, duplicates.PhaseUndone)
 	if object := look(); !object.State.Enabled() || object.State.Mail != "by-hand@obr.example" {
 		t.Errorf("%+v", object)
@@ -262,7 +262,7 @@ func TestStewardBrake(t *testing.T) {
 		t.Errorf("%+v, %v", f, err)
 	}
 	// Another order, given later, is carried out: the held one was passed by.
-	a.must(a.desk.TakeBack(ctx, rights.City(), first, nil, by(false)))
+	a.must(a.desk.TakeBack(ctx, rights.City(), first, groups[0].Group.Version(), nil, by(false)))
 	a.untilPhase(held.ID, duplicates.PhaseApplied) // there is room again
 	a.untilPhase(first, duplicates.PhaseUndone)
 	c := a.one(first)

@@ -6,7 +6,9 @@
 //	Active Directory ─ groups ─ rules ┴─► rights.Rights, of whoever works here today
 //
 // Nobody who is suspended, or works at no school today, may anything: rights end
-// with the work, whoever forgot to take them back. Groups are asked for when
+// with the work, whoever forgot to take them back. An administrator of schools holds
+// that role at those of them where he works today: who has moved to another school
+// leaves it behind. A curator's schools are not where he works. Groups are asked for when
 // somebody comes, and again after some minutes; while the directory does not answer
 // what it said last counts for a bounded time.
 //
@@ -110,7 +112,8 @@ func New(o Options) *Holder {
 // Of gives what a person may now.
 func (h *Holder) Of(ctx context.Context, id identity.PersonID) (rights.Rights, error) {
 	e, here := h.o.People.Get(id)
-	if !here || !Works(e, person.DateOf(h.o.Now().In(h.o.Zone))) {
+	today := person.DateOf(h.o.Now().In(h.o.Zone))
+	if !here || !Works(e, today) {
 		return rights.Rights{}, nil
 	}
 	granted, err := h.o.Store.Of(ctx, id)
@@ -121,7 +124,18 @@ func (h *Holder) Of(ctx context.Context, id identity.PersonID) (rights.Rights, e
 	for _, g := range granted {
 		held = append(held, g.Grant)
 	}
-	return rights.Of(append(held, h.byGroups(ctx, e)...)...), nil
+	return rights.Of(atWork(append(held, h.byGroups(ctx, e)...), e, today)...), nil
+}
+
+// atWork leaves out the role of a school's administrator where the person does not
+// work that day.
+func atWork(held []rights.Grant, e *directory.Entry, today person.Date) []rights.Grant {
+	elsewhere := func(school person.SchoolID) bool {
+		return !slices.ContainsFunc(e.Affiliations, func(a directory.Affiliation) bool {
+			return a.Role == person.RoleStaff && a.School == school && a.ActiveOn(today)
+		})
+	}
+	return slices.DeleteFunc(held, func(g rights.Grant) bool { return g.Role == rights.School && slices.ContainsFunc(g.Schools, elsewhere) })
 }
 
 // Listed says that somebody granted the person something.

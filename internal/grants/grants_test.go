@@ -98,8 +98,8 @@ func TestStoreAndGroups(t *testing.T) {
 			{nil, nil, ""},
 			{[]rights.Grant{{Role: rights.Operator}}, nil, "operator[]"},
 			{nil, []string{"cn=admins-49", "cn=others", ""}, "school[49]"},
-			{nil, []string{"cn=admins-49", "cn=admins-1050"}, "school[1050 49]"},
-			{nil, []string{"cn=admins-777"}, ""}, // no such school
+			{nil, []string{"cn=admins-49", "cn=admins-1050"}, "school[49]"}, // he works at 49 alone
+			{nil, []string{"cn=admins-777"}, ""},                            // no such school
 			{nil, []string{"cn=curators-49", "cn=curators-1050"}, "curator[1050]"},
 			{nil, []string{"cn=south"}, "curator[1050 49]"},
 			{[]rights.Grant{{Role: rights.School, Schools: []person.SchoolID{"49"}}}, []string{"cn=auditors"}, "school[49] auditor[]"},
@@ -142,6 +142,29 @@ func TestWhoIsNotHere(t *testing.T) {
 		w.entry.AD, w.groups = nil, []string{"cn=auditors"}
 		if got := held(t, h); got != "" || w.asked.Load() != 0 {
 			t.Errorf("without an account in the directory: %s", got)
+		}
+	})
+}
+
+// TestSchoolOfWork: the role of a school's administrator stays behind when he moves
+// to another school; a curator's does not depend on where he works.
+func TestSchoolOfWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, h := newTown(t)
+		w.granted = []rights.Grant{{Role: rights.School, Schools: []person.SchoolID{"49"}}, {Role: rights.Curator, Schools: []person.SchoolID{"49", "777"}}}
+		w.groups = []string{"cn=admins-49"}
+		if got := held(t, h); got != "school[49] curator[49 777]" {
+			t.Error(got)
+		}
+		left, _ := person.NewDate(1999, 12, 31)
+		from := w.entry.Affiliations[0].From
+		w.entry.Affiliations = []directory.Affiliation{{Role: person.RoleStaff, School: "49", From: from, To: left}, {Role: person.RoleStaff, School: "1050", From: from}, {Role: person.RolePupil, School: "49"}}
+		if got := held(t, h); got != "curator[49 777]" {
+			t.Errorf("after the move: %s", got)
+		}
+		w.granted = append(w.granted, rights.Grant{Role: rights.School, Schools: []person.SchoolID{"1050"}})
+		if got := held(t, h); got != "school[1050] curator[49 777]" {
+			t.Errorf("of both schools: %s", got)
 		}
 	})
 }

@@ -152,7 +152,7 @@ func (d Duplicates) ApproveCertain(ctx context.Context, s rights.Scope, plan str
 
 // TakeBack orders that a repair is undone but for what is kept. identity.ErrNotFound
 // and identity.ErrConflict as Approve.
-func (d Duplicates) TakeBack(ctx context.Context, s rights.Scope, id string, keep []duplicates.Kept, by duplicates.Ordered) error {
+func (d Duplicates) TakeBack(ctx context.Context, s rights.Scope, id, version string, keep []duplicates.Kept, by duplicates.Ordered) error {
 	err := d.db.write(ctx, func(t *tx) error {
 		c, err := d.findCase(t, s, id)
 		switch {
@@ -160,7 +160,7 @@ func (d Duplicates) TakeBack(ctx context.Context, s rights.Scope, id string, kee
 			return err
 		case c.Masked:
 			return identity.ErrNotFound
-		case !c.Undoable():
+		case !c.Undoable() || c.Group.Version() != version:
 			return identity.ErrConflict
 		}
 		t.woke = true

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -22,6 +23,7 @@ func (db *DB) Support() *Support { return &Support{db} }
 // SupportLimits bound what is taken.
 type SupportLimits struct {
 	Source int // of one source in an hour
+	School int // of strangers to one school in a day: who fills it shuts no other school out
 	All    int // of strangers together in a day
 }
 
@@ -88,7 +90,12 @@ func (t *tx) roomForCase(c Sent, source []byte, limits SupportLimits) error {
 	if n >= limits.Source {
 		return ErrTooManyCases
 	}
-	err = t.row("SELECT COUNT(*) FROM support_cases WHERE signed = 0 AND at > ?", micros(c.At.Add(-24*time.Hour))).Scan(&n)
+	day := micros(c.At.Add(-24 * time.Hour))
+	err = t.row("SELECT COUNT(*) FROM support_cases WHERE signed = 0 AND at > ? AND school = ?", day, string(c.School)).Scan(&n)
+	if err != nil || n >= limits.School {
+		return cmp.Or(err, ErrTooManyCases)
+	}
+	err = t.row("SELECT COUNT(*) FROM support_cases WHERE signed = 0 AND at > ?", day).Scan(&n)
 	if err == nil && n >= limits.All {
 		err = ErrTooManyCases
 	}

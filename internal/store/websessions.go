@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"time"
 
@@ -84,19 +85,27 @@ func (w *WebSessions) Find(ctx context.Context, handle [32]byte, now time.Time) 
 	return s, nil
 }
 
-// Renew writes Seen, Ends and Data of a session that is there;
-// identity.ErrNotFound where it was ended meanwhile.
-func (w *WebSessions) Renew(ctx context.Context, s WebSession) error {
+// ErrSessionMoved says that a session is not as it was found.
+var ErrSessionMoved = errors.New("the session was written meanwhile")
+
+// Renew writes Seen, Ends and Data of a session that was last seen at found, as whoever
+// writes has read it: ErrSessionMoved where somebody has written it since,
+// identity.ErrNotFound where it was ended.
+func (w *WebSessions) Renew(ctx context.Context, s WebSession, found time.Time) error {
 	sealed, err := w.seal(s)
 	if err != nil {
 		return err
 	}
 	err = w.db.write(ctx, func(t *tx) error {
-		n, err := t.count("UPDATE web_sessions SET seen = ?, ends = ?, sealed = ? WHERE handle = ?", micros(s.Seen), micros(s.Ends), sealed, s.Handle[:])
-		if err == nil && n == 0 {
-			err = identity.ErrNotFound
+		n, err := t.count("UPDATE web_sessions SET seen = ?, ends = ?, sealed = ? WHERE handle = ? AND seen = ?", micros(s.Seen), micros(s.Ends), sealed, s.Handle[:], micros(found))
+		if err != nil || n > 0 {
+			return err
 		}
-		return err
+		var one int
+		if err := t.row("SELECT 1 FROM web_sessions WHERE handle = ?", s.Handle[:]).Scan(&one); err != nil {
+			return notFound(err)
+		}
+		return ErrSessionMoved
 	})
 	if err != nil {
 		return fmt.Errorf("renew a browser's session: %w", err)

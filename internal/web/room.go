@@ -42,6 +42,9 @@ type Page struct {
 	// Costly says that reading the page makes others work: mos.ru, a long query, an
 	// export. It counts against the pace of its source, as every POST does.
 	Costly bool
+	// Passive says that browsers ask for the page by themselves again and again. A
+	// session does not live on by that, but by the page as it stands (Visit.Show).
+	Passive bool
 	// Program says that programs come here, not browsers: what is wrong with a
 	// request is told in plain text, and who counts them is whoever checks passwords.
 	Program bool

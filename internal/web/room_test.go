@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"embed"
+	"encoding/json"
 	"io/fs"
 	"net/http"
 	"net/netip"
@@ -39,6 +40,9 @@ type house struct {
 	now   time.Time
 	from  []netip.Addr // where requests came from
 	notes string       // what the room keeps in the session
+
+	between func() // what happens between reading and keeping; nil: nothing
+	touch   bool   // post keeps what it was sent as a mere use
 }
 
 func newHouse(t testing.TB) *house {
@@ -109,8 +113,15 @@ func (h *house) post(v *web.Visit) {
 	}
 	s, err := v.Found()
 	if err == nil && s != nil {
+		if h.between != nil {
+			h.between()
+		}
+		keep := v.Keep
+		if h.touch {
+			keep = v.Touch
+		}
 		if err = s.Set("list", form.Get("text")); err == nil {
-			err = v.Keep(s)
+			err = keep(s)
 		}
 	}
 	if err != nil {
@@ -118,6 +129,53 @@ func (h *house) post(v *web.Visit) {
 		return
 	}
 	v.To("/list")
+}
+
+// What two requests change at the same time in different rooms both stays, and of one
+// room what came last; a session that is only used brings nothing back.
+func TestSessionOfTwoRequests(t *testing.T) {
+	h := newHouse(t)
+	g := h.comeIn(t)
+	set := func(room, text string) {
+		for _, kept := range h.shelf.All() {
+			var r web.Record
+			if err := json.Unmarshal(kept.Data, &r); err != nil {
+				t.Fatal(err)
+			}
+			found := kept.Seen
+			kept.Seen = found.Add(time.Microsecond)
+			err := r.Set(room, text)
+			if err == nil {
+				kept.Data, err = json.Marshal(r)
+			}
+			if err == nil {
+				err = h.shelf.Renew(t.Context(), kept, found)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	wants := func(room, want string) {
+		t.Helper()
+		var got string
+		var r web.Record
+		if err := json.Unmarshal(h.shelf.All()[0].Data, &r); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Get(room, &got); err != nil || got != want {
+			t.Errorf("%s holds %q, %v; want %q", room, got, err, want)
+		}
+	}
+	set("other", "before")
+	h.between = func() { set("other", "meanwhile"); set("list", "meanwhile") }
+	goes(t, g.Post("/list", "text", "last"), "/list")
+	wants("other", "meanwhile")
+	wants("list", "last")
+	h.between = func() { set("list", "put away") }
+	h.touch = true
+	goes(t, g.Post("/list", "text", "last"), "/list")
+	wants("list", "put away")
 }
 
 func (h *house) signOut(v *web.Visit) {

@@ -21,10 +21,14 @@ type Sessions interface {
 	// Begin keeps a session; of its owner's others the longest unused ones go.
 	Begin(ctx context.Context, s Kept) error
 	Find(ctx context.Context, handle [32]byte, now time.Time) (Kept, error)
-	// Renew writes Seen, Ends and Data.
-	Renew(ctx context.Context, s Kept) error
+	// Renew writes Seen, Ends and Data of a session that is as it was found, seen at
+	// found: ErrSessionMoved where somebody has written it since.
+	Renew(ctx context.Context, s Kept, found time.Time) error
 	End(ctx context.Context, handle [32]byte) error
 }
+
+// ErrSessionMoved says that another request has written the session meanwhile.
+var ErrSessionMoved = errors.New("the session was written meanwhile")
 
 // Kept is a session as it is kept.
 type Kept struct {
@@ -57,6 +61,8 @@ type Record struct {
 	Login    identity.Login             // of the account; "" for a parent
 	Only     string                     `json:",omitempty"` // the one room that knows of the session; "": all do
 	Rooms    map[string]json.RawMessage `json:",omitempty"`
+
+	set map[string]bool // the rooms that were written since it was read
 }
 
 // Get reads what a room has kept beside; to stays as it is where that is nothing.
@@ -80,6 +86,12 @@ func (r *Record) Set(room string, what any) error {
 	}
 	rooms[room] = text
 	r.Rooms = rooms
+	set := maps.Clone(r.set)
+	if set == nil {
+		set = map[string]bool{}
+	}
+	set[room] = true
+	r.set = set
 	return nil
 }
 
@@ -146,12 +158,21 @@ func (v *Visit) Found() (*Session, error) {
 		return nil, nil
 	}
 	v.session = s
-	if v.Now.Sub(kept.Seen) >= seenEvery {
-		if err := v.Keep(s); err != nil {
-			return nil, err
-		}
+	if v.page.Passive {
+		return s, nil
+	}
+	if err := v.used(); err != nil {
+		return nil, err
 	}
 	return v.session, nil
+}
+
+// used notes now and then that the session is in use.
+func (v *Visit) used() error {
+	if v.session == nil || v.Now.Sub(v.session.kept.Seen) < seenEvery {
+		return nil
+	}
+	return v.Touch(v.session)
 }
 
 // Who gives the session, or has sent the visitor to the entry, or said that it
@@ -169,15 +190,69 @@ func (v *Visit) Who() (*Session, bool) {
 	return s, true
 }
 
+// keepTries is how often a change is put upon a session that others write too.
+const keepTries = 5
+
 // Keep writes what has changed in a session that is there. One that was ended
-// meanwhile stays so.
+// meanwhile stays so; of one that another request has written, what that wrote of
+// other rooms stays.
 func (v *Visit) Keep(s *Session) error {
+	err := v.renew(s)
+	for n := 1; errors.Is(err, ErrSessionMoved) && n < keepTries; n++ {
+		var kept Kept
+		if kept, err = v.frame.o.Sessions.Find(v.Request.Context(), s.kept.Handle, v.Now); err != nil {
+			break
+		}
+		var there Record
+		if err = json.Unmarshal(kept.Data, &there); err != nil {
+			return err
+		}
+		rooms := maps.Clone(s.Rooms)
+		maps.DeleteFunc(rooms, func(room string, _ json.RawMessage) bool { return !s.set[room] })
+		for room, text := range there.Rooms {
+			if !s.set[room] {
+				if rooms == nil {
+					rooms = map[string]json.RawMessage{}
+				}
+				rooms[room] = text
+			}
+		}
+		s.kept.Seen, s.Rooms = kept.Seen, rooms
+		err = v.renew(s)
+	}
+	return v.unlessEnded(err)
+}
+
+// Touch writes that a session is in use, with what goes along with that. It is
+// nothing where another request has written it meanwhile: what that one has put away
+// must not come back.
+func (v *Visit) Touch(s *Session) error {
+	err := v.renew(s)
+	if errors.Is(err, ErrSessionMoved) {
+		return nil
+	}
+	return v.unlessEnded(err)
+}
+
+func (v *Visit) renew(s *Session) error {
 	data, err := json.Marshal(s.Record)
 	if err != nil {
 		return err
 	}
-	s.kept.Data, s.kept.Seen, s.kept.Ends = data, v.Now, v.frame.ends(s.Begun, v.Now)
-	err = v.frame.o.Sessions.Renew(v.Request.Context(), s.kept)
+	kept := s.kept
+	kept.Data, kept.Ends = data, v.frame.ends(s.Begun, v.Now)
+	// Each writing shows in Seen, which says what was found.
+	if kept.Seen = v.Now; !kept.Seen.After(s.kept.Seen) {
+		kept.Seen = s.kept.Seen.Add(time.Microsecond)
+	}
+	if err := v.frame.o.Sessions.Renew(v.Request.Context(), kept, s.kept.Seen); err != nil {
+		return err
+	}
+	s.kept = kept
+	return nil
+}
+
+func (v *Visit) unlessEnded(err error) error {
 	if errors.Is(err, identity.ErrNotFound) {
 		v.session = nil
 		return nil

@@ -73,13 +73,26 @@ func NewPace(every time.Duration, burst int) *Pace {
 	return &Pace{every: every, burst: burst, next: table}
 }
 
+// What of an IPv6 address is one source: the network of one device, and the site that
+// a provider gives to one customer, who has 65536 of those.
+const (
+	HostBits = 64
+	SiteBits = 48
+)
+
+// Network is what is counted of an address as one source: of IPv6 so many bits.
+func Network(a netip.Addr, bits int) netip.Addr {
+	if a.Is6() {
+		wide, _ := a.Prefix(bits) // of so few bits there is always one
+		return wide.Addr()
+	}
+	return a
+}
+
 // Allow says that the source may, and counts it. One address, or one IPv6 /64, is
 // a source.
 func (p *Pace) Allow(from netip.Addr, now time.Time) bool {
-	if from.Is6() {
-		wide, _ := from.Prefix(64) // 64 bits are never too many
-		from = wide.Addr()
-	}
+	from = Network(from, HostBits)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	empty, _ := p.next.Get(from)

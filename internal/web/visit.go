@@ -138,6 +138,11 @@ func (v *Visit) Show(status int, name, title string, data any) {
 // ShowAgain is Show of a page that changes by itself: a browser without scripts
 // asks for it again after refresh seconds.
 func (v *Visit) ShowAgain(status int, name, title string, data any, refresh int) {
+	if refresh == 0 && v.page.Passive {
+		if err := v.used(); err != nil { // it lives for a while yet
+			v.Log().Error("web: a session cannot be kept", "error", err)
+		}
+	}
 	to, join := v.back(), "?"
 	if strings.Contains(to, "?") {
 		join = "&"

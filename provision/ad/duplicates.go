@@ -34,7 +34,8 @@ type Mender struct {
 
 var _ duplicates.Directory = (*Mender)(nil)
 
-// Mender gives the repair over a client that can walk. resting is the unit of
+// Mender gives the repair over a client that can walk; nil where single accounts
+// are read, and no Scan. resting is the unit of
 // accounts that were put to rest, relative to Base; "": they stay in place.
 func (t *Target) Mender(walker Walker, resting string) *Mender {
 	m := &Mender{Target: t, walker: walker, ours: map[string]bool{}}

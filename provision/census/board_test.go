@@ -1,7 +1,9 @@
 package census
 
 import (
+	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -60,6 +62,39 @@ func (w *town) leaf(t *testing.T, b *Board, q Query, n int) (lines []string) {
 		t.Errorf("in one walk %d lines of %d, %v", each, len(lines), err)
 	}
 	return lines
+}
+
+// moved are rows of which one has gone to another school since they were counted.
+type moved struct {
+	*town
+	key    string
+	school person.SchoolID
+}
+
+func (m moved) Rows(ctx context.Context, kind person.RecordKind, keys []string) (map[string]any, error) {
+	rows, err := m.town.Rows(ctx, kind, keys)
+	if e, ok := rows[m.key].(person.Employment); ok {
+		e.School, e.FIO = m.school, "Иванова Другая"
+		rows = maps.Clone(rows)
+		rows[m.key] = e
+	}
+	return rows, err
+}
+
+// Who has gone to another school since the count is no more on the list of the one
+// that was left, under no name.
+func TestBoardOfYesterday(t *testing.T) {
+	w, b := boarded()
+	own := Query{Schools: []person.SchoolID{"50"}}
+	for _, c := range []struct {
+		school person.SchoolID
+		want   int
+	}{{"50", 1}, {"49", 0}, {"", 0}} {
+		items, _, err := b.Page(t.Context(), moved{w, "k2", c.school}, own, 0, 10)
+		if err != nil || len(items) != c.want {
+			t.Errorf("now at %q: %+v, %v", c.school, items, err)
+		}
+	}
 }
 
 // A board has what the list has, page by page, to whoever may see it.

@@ -111,7 +111,11 @@ func (b *backing) named(ctx context.Context, names Names, list []pinned, behind 
 	for _, f := range list {
 		item := Item{Problem: f.problem}
 		if f.kind != 0 {
-			if item.fill(rows[f.kind][f.key]); item.Record == "" && f.try < 0 {
+			row := rows[f.kind][f.key]
+			if f.school >= 0 && movedFrom(row, b.schools[f.school].ID) {
+				row = nil // it is another school's to see by now
+			}
+			if item.fill(row); item.Record == "" && f.try < 0 {
 				continue // gone meanwhile
 			}
 		}
@@ -135,6 +139,20 @@ func (b *backing) named(ctx context.Context, names Names, list []pinned, behind 
 		items = append(items, item)
 	}
 	return items, nil
+}
+
+// movedFrom says that a row, which is read later than it was counted, is at another
+// school by now.
+func movedFrom(row any, school person.SchoolID) bool {
+	switch r := row.(type) {
+	case person.Employment:
+		return r.School != school
+	case person.Enrolment:
+		return r.School != school
+	case person.Card:
+		return r.School != school
+	}
+	return false
 }
 
 // fill takes over what a row says.

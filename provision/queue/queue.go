@@ -236,6 +236,9 @@ type Decision struct {
 	Target  string
 	Object  provision.Object // of Adopt and Claim
 	Name    string           // of Allocate
+	// Within are the schools whose administrator or curator decided; none: whoever
+	// decides for the city.
+	Within []person.SchoolID `json:",omitempty"`
 
 	RecordSeen  string // of Bind
 	ProfileSeen string // of Bind

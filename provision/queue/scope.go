@@ -57,3 +57,9 @@ func (i *Item) Decidable(s Scope) bool {
 	return len(i.Rows) > 0 && !slices.ContainsFunc(i.Schools, outside) &&
 		!slices.ContainsFunc(i.Rows, func(r Row) bool { return outside(SchoolOf(r.Value)) })
 }
+
+// Undoes says that whoever has the scope may take a decision back: what was decided
+// with a wider one is not his to change.
+func (s Scope) Undoes(d *Decision) bool {
+	return s.All || len(d.Within) > 0 && !slices.ContainsFunc(d.Within, func(school person.SchoolID) bool { return !s.Covers(school) })
+}

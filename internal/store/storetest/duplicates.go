@@ -295,18 +295,19 @@ func testDuplicateOrders(t *testing.T, s *suite) {
 		t.Errorf("%v, %v", cut, err)
 	}
 	refused("under way", d.Approve(ctx, at, one.ID, one.Version(), by()))
-	refused("under way", d.TakeBack(ctx, at, one.ID, nil, by()))
+	refused("under way", d.TakeBack(ctx, at, one.ID, one.Version(), nil, by()))
 	check(t, d.SetPhase(ctx, one.ID, duplicates.PhaseApplied, ""))
 	if cut, err := d.Cut(ctx); err != nil || cut {
 		t.Errorf("%v, %v", cut, err)
 	}
 	refused("done", d.Approve(ctx, at, one.ID, one.Version(), by()))
-	if err := d.TakeBack(ctx, rights.At("50"), one.ID, nil, by()); !errors.Is(err, identity.ErrNotFound) {
+	if err := d.TakeBack(ctx, rights.At("50"), one.ID, one.Version(), nil, by()); !errors.Is(err, identity.ErrNotFound) {
 		t.Errorf("taken back by others: %v", err)
 	}
 	keep := []duplicates.Kept{{Account: one.Members[1].ID, What: "mail"}}
-	check(t, d.TakeBack(ctx, at, one.ID, keep, by()))
-	refused("twice", d.TakeBack(ctx, at, one.ID, nil, by()))
+	refused("as it was before", d.TakeBack(ctx, at, one.ID, "another", keep, by()))
+	check(t, d.TakeBack(ctx, at, one.ID, one.Version(), keep, by()))
+	refused("twice", d.TakeBack(ctx, at, one.ID, one.Version(), nil, by()))
 	o, err := d.Next(ctx, duplicates.Order{})
 	if err != nil || o.Verb != duplicates.Undo || !slices.Equal(o.Keep, keep) || o.Disabling() != 0 {
 		t.Errorf("%+v, %v", o, err)

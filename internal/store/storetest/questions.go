@@ -211,7 +211,7 @@ func sent(s *suite, form byte) store.Sent {
 	return store.Sent{Form: [16]byte{form}, Source: "192.0.2.1", Case: queue.Case{At: s.now, Last: "Орлова", First: "Мария", Middle: "Игоревна", SNILS: "11223344595", School: "49"}}
 }
 
-var limits = store.SupportLimits{Source: 3, All: 5}
+var limits = store.SupportLimits{Source: 3, School: 4, All: 6}
 
 // testSupport: a case is a question of the school that was named, once, and is
 // closed with a word.
@@ -262,23 +262,32 @@ func testSupport(t *testing.T, s *suite) {
 // in the way of who is signed in.
 func testSupportLimits(t *testing.T, s *suite) {
 	form := byte(0)
-	add := func(source string, signed bool) error {
+	add := func(source string, signed bool, school ...string) error {
 		form++
 		c := sent(s, form)
 		c.Source = source
+		if len(school) > 0 {
+			c.School = person.SchoolID(school[0])
+		}
 		if signed {
 			c.Profile = &person.Profile{Subject: identity.Subject(source)}
 		}
 		_, err := s.db.Support().Add(t.Context(), c, limits)
 		return err
 	}
-	for _, source := range []string{"a", "a", "a", "b", "c"} {
+	for _, source := range []string{"a", "a", "a", "b"} {
 		check(t, add(source, false))
 	}
 	if err := add("a", false); !errors.Is(err, store.ErrTooManyCases) {
 		t.Errorf("of one source: %v", err)
 	}
 	if err := add("d", false); !errors.Is(err, store.ErrTooManyCases) {
+		t.Errorf("of one school: %v", err)
+	}
+	for _, source := range []string{"c", "d"} { // the others take letters all the same
+		check(t, add(source, false, "50"))
+	}
+	if err := add("d", false, "51"); !errors.Is(err, store.ErrTooManyCases) {
 		t.Errorf("of all: %v", err)
 	}
 	for range limits.Source {

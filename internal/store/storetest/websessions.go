@@ -41,7 +41,12 @@ func testWebSessions(t *testing.T, s *suite) {
 	gone([32]byte{3}, s.now)
 	gone(two.Handle, two.Ends)
 	one.Seen, one.Ends, one.Data = s.now.Add(time.Minute), s.now.Add(2*time.Hour), []byte("x")
-	check(t, db.Renew(t.Context(), one))
+	check(t, db.Renew(t.Context(), one, s.now))
+	late := one // of a request that had read it before
+	late.Seen, late.Data = s.now.Add(2*time.Minute), []byte("recovery codes")
+	if err := db.Renew(t.Context(), late, s.now); !errors.Is(err, store.ErrSessionMoved) {
+		t.Errorf("what was written meanwhile is lost: %v", err)
+	}
 	there(one, s.now.Add(90*time.Minute))
 	check(t, db.Prune(t.Context(), s.now.Add(90*time.Minute)))
 	if n, err := s.Count("SELECT COUNT(*) FROM web_sessions"); err != nil || n != 1 {
@@ -50,7 +55,7 @@ func testWebSessions(t *testing.T, s *suite) {
 	check(t, db.End(t.Context(), one.Handle))
 	check(t, db.End(t.Context(), one.Handle))
 	gone(one.Handle, s.now)
-	if err := db.Renew(t.Context(), one); !errors.Is(err, identity.ErrNotFound) {
+	if err := db.Renew(t.Context(), one, one.Seen); !errors.Is(err, identity.ErrNotFound) {
 		t.Errorf("one that was ended comes back: %v", err)
 	}
 	files, err := s.Bytes()

@@ -304,6 +304,28 @@ func TestProgressOfThePage(t *testing.T) {
 	holds(t, g.Get("/activate"), 200, `class="state problem"`, "слишком прост", "Сообщите администратору", "!AD_REFUSED", "!http-equiv")
 }
 
+// A page that asks for itself keeps nobody signed in.
+func TestProgressIsNoUse(t *testing.T) {
+	w := newWorld(t)
+	w.arriving, w.answer = provision.Answer{State: provision.StatePassword}, evann
+	w.answer.Targets = map[string]provision.Progress{"ad": provision.Pending, "wifi": provision.Ready}
+	g := newGuest(t, w.h)
+	goes(t, w.arrive(t, g), "/activate")
+	goes(t, g.Post("/activate", "password", "x"), "/activate")
+	for range 5 {
+		w.now = w.now.Add(5 * time.Minute)
+		holds(t, g.Get("/activate"), 200, "готовится")
+		if res := g.Get("/activate/state"); res.Code != 200 {
+			t.Errorf("%d", res.Code)
+		}
+	}
+	w.now = w.now.Add(6 * time.Minute)
+	if res := g.Get("/activate/state"); res.Code != http.StatusUnauthorized {
+		t.Errorf("asking for itself kept it alive: %d", res.Code)
+	}
+	goes(t, g.Get("/activate"), "/")
+}
+
 // A session ends unused, and after its whole time; what is used lives on.
 func TestSessionEnds(t *testing.T) {
 	w := newWorld(t)

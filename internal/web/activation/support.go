@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -175,7 +174,7 @@ func (v *visit) sendSupport() {
 		return
 	}
 	sum := sha256.Sum256([]byte(p.Token))
-	letter.At, letter.Form, letter.Source = v.Now, [16]byte(sum[:16]), network(v.Source().Addr)
+	letter.At, letter.Form, letter.Source = v.Now, [16]byte(sum[:16]), web.Network(v.Source().Addr, web.SiteBits).String()
 	if s != nil {
 		profile := s.Profile
 		letter.Profile, letter.Person, letter.Problem, letter.Source = &profile, s.Person, s.Problem, "person "+string(profile.Subject)
@@ -194,15 +193,6 @@ func (v *visit) sendSupport() {
 	c.MaxAge = int(numberLife.Seconds())
 	http.SetCookie(v.Writer, c)
 	v.To("/support/sent")
-}
-
-// network is what is counted of an address: an IPv6 /64 is one source.
-func network(a netip.Addr) string {
-	if a.Is6() {
-		wide, _ := a.Prefix(64) // 64 bits are never too many
-		a = wide.Addr()
-	}
-	return a.String()
 }
 
 func filled(form url.Values) supportPage {

@@ -91,7 +91,7 @@ func TestSupportForm(t *testing.T) {
 	}
 	g.From = "[2001:db8:1:2:3::4]:1"
 	goes(t, g.Post("/support", fill(t, g, "middle", "", "no-middle", "1", "school", "Моей организации нет в списке")...), "/support/sent")
-	if got := box.letters[1]; got.Middle != "" || got.School != "" || got.Source != "2001:db8:1:2::" {
+	if got := box.letters[1]; got.Middle != "" || got.School != "" || got.Source != "2001:db8:1::" {
 		t.Errorf("%+v", got)
 	}
 	goes(t, newGuest(t, w.h).Get("/support/sent"), "/support") // who has sent nothing

@@ -127,7 +127,7 @@ func New(o Options) (web.Room, error) {
 	room.Table = map[string]web.Page{"GET /me": {Do: do((*visit).me), Costly: true}}
 	nav := []web.Entry{{Address: "/me", Title: "me.title", Icon: "person"}}
 	if o.Wifi != nil {
-		room.Table["GET /me/devices"] = web.Page{Do: do((*visit).devices), Costly: true}
+		room.Table["GET /me/devices"] = web.Page{Do: do((*visit).devices), Costly: true, Passive: true}
 		room.Table["POST /me/devices"] = web.Page{Do: do((*visit).disconnect), Back: "/me/devices"}
 		nav = append(nav, web.Entry{Address: "/me/devices", Title: "devices.title", Icon: "clock"})
 	}

@@ -74,8 +74,11 @@ type Case struct {
 	Foreign  bool         // only the operator may decide
 	Silent   bool         // Active Directory did not answer
 	SignedIn bool         // of a letter: whoever wrote it was
-	Handle   string       // of the person's page; "": it is not certain who it is, or not to be seen
-	Beside   []CaseLink   // other questions about the same person
+	// Whom and Records are whose records are shown, for the trail.
+	Whom    []identity.PersonID
+	Records []string
+	Handle  string     // of the person's page; "": it is not certain who it is, or not to be seen
+	Beside  []CaseLink // other questions about the same person
 	// Next is what explain says of the person, of a letter; nil: nothing is known. Sound
 	// says that explain finds nothing amiss.
 	Next  *CaseProblem
@@ -117,6 +120,7 @@ type CaseDecision struct {
 	ID, By, What, Reason string
 	Verb                 queue.Verb
 	At                   time.Time
+	Stays                bool // on the page of a question: it was decided with a wider scope than the visitor's
 }
 
 // CaseAnswer is an answer on its way.

@@ -86,14 +86,14 @@ func (v *visit) group() {
 		}
 		p.Held = c.Order.Disabling() > p.Figures.Left()
 	}
-	if !v.read("duplicate", map[string]any{"group": c.Group.ID}) {
+	if !v.read("duplicate", map[string]any{"group": c.Group.ID, "accounts": accountsOf(c)}) {
 		return
 	}
 	refresh := 0
 	if p.State.Kind == "wait" {
 		refresh = huntRefresh
 	}
-	v.ShowAgain(http.StatusOK, "duplicate.html", "dups.group.title", p, refresh)
+	v.showAgain("duplicate.html", "dups.group.title", p, refresh)
 }
 
 // caseOf reads the group of the address, or has said that there is none.
@@ -209,7 +209,7 @@ func (v *visit) showApproval(status int, fault string) {
 		return
 	}
 	p.Held = c.Group.Disabling(c.Group.Approve(false)) > p.Figures.Left()
-	if v.read("duplicate", map[string]any{"group": c.Group.ID}) {
+	if v.read("duplicate", map[string]any{"group": c.Group.ID, "accounts": accountsOf(c)}) {
 		v.Show(status, "duplicate-approve.html", "dups.approve.title", p)
 	}
 }
@@ -254,7 +254,7 @@ func (v *visit) showGroupFault(c *duplicates.Case, fault string) {
 	}
 	p := v.groupPageOf(&now)
 	p.Fault, p.Open, p.Undo = fault, now.Open(), now.Undoable()
-	if v.read("duplicate", map[string]any{"group": c.Group.ID}) {
+	if v.read("duplicate", map[string]any{"group": c.Group.ID, "accounts": accountsOf(*c)}) {
 		v.Show(http.StatusConflict, "duplicate.html", "dups.group.title", p)
 	}
 }
@@ -269,7 +269,7 @@ func (v *visit) askUndo() {
 		v.To(duplicatesAddress + "/" + c.Group.ID)
 		return
 	}
-	if v.read("duplicate", map[string]any{"group": c.Group.ID}) {
+	if v.read("duplicate", map[string]any{"group": c.Group.ID, "accounts": accountsOf(c)}) {
 		v.Show(http.StatusOK, "duplicate-undo.html", "dups.undo.title", v.groupPageOf(&c))
 	}
 }
@@ -302,7 +302,7 @@ func (v *visit) undoRepair() {
 		d := c.Order.Differs[at]
 		keep = append(keep, duplicates.Kept{Account: d.Account, What: d.What})
 	}
-	err := v.o.Repairs.TakeBack(v.Request.Context(), v.scope, c.Group.ID, keep, v.ordered(false))
+	err := v.o.Repairs.TakeBack(v.Request.Context(), v.scope, c.Group.ID, form.Get("version"), keep, v.ordered(false))
 	v.answered(err, &c, "duplicates cannot be taken back")
 }
 

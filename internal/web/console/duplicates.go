@@ -36,7 +36,7 @@ type Duplicates interface {
 type Repairs interface {
 	Approve(ctx context.Context, s rights.Scope, id, version string, by duplicates.Ordered) error
 	ApproveCertain(ctx context.Context, s rights.Scope, plan string, by duplicates.Ordered) (duplicates.Bulk, error)
-	TakeBack(ctx context.Context, s rights.Scope, id string, keep []duplicates.Kept, by duplicates.Ordered) error
+	TakeBack(ctx context.Context, s rights.Scope, id, version string, keep []duplicates.Kept, by duplicates.Ordered) error
 	Withdraw(ctx context.Context, s rights.Scope, id string, by duplicates.Ordered) error
 	// Ask asks for a search; false where one is under way.
 	Ask(ctx context.Context, by duplicates.Ordered) (bool, error)
@@ -49,15 +49,15 @@ const duplicatesAddress = address + "/duplicates"
 var mending = part{
 	nav: entry{address: duplicatesAddress, title: "dups.nav", icon: "twins", may: rights.SeePeople},
 	pages: map[string]page{
-		"GET " + duplicatesAddress:                     {do: (*visit).groups, may: rights.SeePeople},
-		"GET " + duplicatesAddress + "/work":           {do: (*visit).works, may: rights.SeePeople},
+		"GET " + duplicatesAddress:                     {do: (*visit).groups, may: rights.SeePeople, alone: true},
+		"GET " + duplicatesAddress + "/work":           {do: (*visit).works, may: rights.SeePeople, alone: true},
 		"GET " + duplicatesAddress + "/namesakes":      {do: (*visit).namesakes, may: rights.SeePeople},
 		"GET " + duplicatesAddress + "/report.html":    {do: (*visit).reportPage, may: rights.Export, costly: true},
 		"GET " + duplicatesAddress + "/report.xlsx":    {do: (*visit).reportBook, may: rights.Export, costly: true},
 		"POST " + duplicatesAddress + "/search":        {do: (*visit).lookForGroups, may: rights.Approve, back: duplicatesAddress},
 		"GET " + duplicatesAddress + "/certain":        {do: (*visit).certain, may: rights.Approve},
 		"POST " + duplicatesAddress + "/certain":       {do: (*visit).approveCertain, may: rights.Approve, back: duplicatesAddress},
-		"GET " + duplicatesAddress + "/{id}":           {do: (*visit).group, may: rights.SeePeople},
+		"GET " + duplicatesAddress + "/{id}":           {do: (*visit).group, may: rights.SeePeople, alone: true},
 		"GET " + duplicatesAddress + "/{id}/approve":   {do: (*visit).askApproval, may: rights.Approve},
 		"POST " + duplicatesAddress + "/{id}/approve":  {do: (*visit).approve, may: rights.Approve, back: duplicatesAddress},
 		"GET " + duplicatesAddress + "/{id}/undo":      {do: (*visit).askUndo, may: rights.Approve},
@@ -226,6 +226,17 @@ func (v *visit) after() (n int, ok bool) {
 	return n, true
 }
 
+// accountsOf are the accounts that groups show, for the trail: a group is forgotten
+// with the next search.
+func accountsOf(list ...duplicates.Case) (names []string) {
+	for i := range list {
+		for _, m := range list[i].Group.Members {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
 var shownLevels = []duplicates.Level{duplicates.Certain, duplicates.Probable, duplicates.Possible}
 
 // groups lists what was found.
@@ -272,14 +283,14 @@ func (v *visit) groups() {
 	}
 	var ids []string
 	p.List, ids = v.rowsOf(list)
-	if !v.read("duplicates", map[string]any{"groups": ids}) {
+	if !v.read("duplicates", map[string]any{"groups": ids, "accounts": accountsOf(list...)}) {
 		return
 	}
 	refresh := 0
 	if p.Hunt.Under() {
 		refresh = huntRefresh
 	}
-	v.ShowAgain(http.StatusOK, "duplicates.html", "dups.title", p, refresh)
+	v.showAgain("duplicates.html", "dups.title", p, refresh)
 }
 
 // progress is how far a search is, of 100; how many accounts there are is known from
@@ -310,6 +321,7 @@ type worksPage struct {
 	Waiting       int // orders that wait, those that are not shown too
 	Done          []groupRow
 	Figures       duplicates.Figures
+	City          bool // everything is seen, and the figures of the whole city
 	Pager         web.Pager
 }
 
@@ -325,7 +337,7 @@ func (v *visit) works() {
 		}
 		before = duplicates.Mark{Made: unixMicro(at), ID: id}
 	}
-	var p worksPage
+	p := worksPage{City: v.scope.All()}
 	o, err := v.o.Duplicates.Overview(ctx, v.scope)
 	var stopped, wait, done []duplicates.Case
 	if err == nil {
@@ -358,14 +370,14 @@ func (v *visit) works() {
 	p.Wait, more = v.rowsOf(wait)
 	ids = append(ids, more...)
 	p.Done, more = v.rowsOf(done)
-	if !v.read("duplicates done", map[string]any{"groups": append(ids, more...)}) {
+	if !v.read("duplicates done", map[string]any{"groups": append(ids, more...), "accounts": accountsOf(slices.Concat(stopped, wait, done)...)}) {
 		return
 	}
 	refresh := 0
 	if p.Waiting > 0 && before.ID == "" {
 		refresh = workRefresh
 	}
-	v.ShowAgain(http.StatusOK, "duplicates-work.html", "dups.title", p, refresh)
+	v.showAgain("duplicates-work.html", "dups.title", p, refresh)
 }
 
 // namesakesPage lists pairs that look like one person's accounts and are not.
@@ -396,6 +408,7 @@ func (v *visit) namesakes() {
 		return
 	}
 	p := namesakesPage{Tabs: tabsOf("namesakes", &o)}
+	var shown []string
 	if after > 0 {
 		p.Pager.First = duplicatesAddress + "/namesakes"
 	}
@@ -405,10 +418,11 @@ func (v *visit) namesakes() {
 	}
 	for _, n := range list {
 		row := namesakesRow{A: n.A, B: n.B, FIO: n.FIO}
+		shown = append(shown, n.A, n.B)
 		row.For, row.Against = v.reasons(n.Reasons)
 		p.List = append(p.List, row)
 	}
-	if v.read("namesakes", map[string]any{"pairs": len(list)}) {
+	if v.read("namesakes", map[string]any{"pairs": len(list), "accounts": shown}) {
 		v.Show(http.StatusOK, "duplicates-namesakes.html", "dups.title", p)
 	}
 }

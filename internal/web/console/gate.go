@@ -1,10 +1,13 @@
 package console
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -22,6 +25,7 @@ type state struct {
 	Begun  time.Time // of the elevation; zero: not elevated
 	Seen   time.Time // when it was last used, more or less
 	App    time.Time // when the app was connected that opened it
+	Own    []byte    // digest of the invitation that the visitor made for himself, in the place of App
 	Glass  time.Time // of the break-glass password that opened it; zero: a person
 	Secret []byte    // of an app that is being connected
 	Codes  []string  // recovery codes that are to be noted down
@@ -85,13 +89,15 @@ func (c *room) arrive(v *web.Visit) (*visit, bool) {
 }
 
 // checkApp ends an elevation whose app was replaced since: it was lost, perhaps to
-// somebody who has come in.
+// somebody who has come in. Who made a new invitation for himself stays for as long
+// as that one counts, and no longer.
 func (v *visit) checkApp() error {
 	if v.state.Begun.IsZero() || !v.state.Glass.IsZero() || v.rights.None() {
 		return nil
 	}
 	f, err := v.o.Factors.Find(v.Request.Context(), v.person())
-	if !f.Since.Equal(v.state.App) {
+	own := f.Enrolled() || len(v.state.Own) > 0 && bytes.Equal(f.Invitation, v.state.Own)
+	if !own || !f.Since.Equal(v.state.App) {
 		v.state.Begun = time.Time{}
 	}
 	return err
@@ -156,13 +162,14 @@ func (v *visit) signInFirst() {
 		v.To(address)
 		return
 	}
+	before := v.state.Next
 	v.state.Next = ""
 	// As it was escaped: with a slash or a backslash in the clear it may be another
 	// page, or another site's.
 	if at := v.Request.URL.EscapedPath(); v.Request.Method == http.MethodGet && len(at) <= 256 {
 		v.state.Next = at
 	}
-	if v.keep() {
+	if v.state.Next == before || v.keep() {
 		v.To(address + "/sign-in")
 	}
 }
@@ -176,14 +183,24 @@ func (v *visit) touch() bool {
 		return true
 	}
 	v.state.Seen = v.Now
-	return v.keep()
+	return v.kept((*web.Visit).Touch)
+}
+
+// showAgain is ShowAgain of a page that is alone: shown for good, it is a use of
+// administration.
+func (v *visit) showAgain(name, title string, data any, refresh int) {
+	if refresh > 0 || v.touch() {
+		v.ShowAgain(http.StatusOK, name, title, data, refresh)
+	}
 }
 
 // keep writes the state into the session, or has said that it cannot be written.
-func (v *visit) keep() bool {
+func (v *visit) keep() bool { return v.kept((*web.Visit).Keep) }
+
+func (v *visit) kept(by func(*web.Visit, *web.Session) error) bool {
 	err := v.session.Set(roomName, v.state)
 	if err == nil {
-		err = v.Keep(v.session)
+		err = by(v.Visit, v.session)
 	}
 	if err != nil {
 		v.Broken("a session cannot be kept", err)
@@ -251,6 +268,36 @@ const AuditRead = "console_read"
 // and more is whatever tells what was asked for, without names. false: it could
 // not be written, nothing may be shown, and that was said.
 func (v *visit) read(what string, more map[string]any, whom ...identity.PersonID) bool {
+	err := v.note(what, more, whom...)
+	if err != nil {
+		v.Broken("a reading cannot be noted", err)
+	}
+	return err == nil
+}
+
+// notedOnce is how many records stand in one line.
+const notedOnce = 500
+
+// readRecords is read of records of the registries too: those of people without an
+// account, whom no line of their own can name.
+func (v *visit) readRecords(what string, more map[string]any, records []string, whom ...identity.PersonID) bool {
+	if len(records) == 0 || len(whom) > 0 {
+		if !v.read(what, more, whom...) {
+			return false
+		}
+	}
+	for some := range slices.Chunk(records, notedOnce) {
+		line := maps.Clone(more)
+		line["records"] = some
+		if !v.read(what, line) {
+			return false
+		}
+	}
+	return true
+}
+
+// note is read for an answer that is under way already.
+func (v *visit) note(what string, more map[string]any, whom ...identity.PersonID) error {
 	line := v.line()
 	line["page"], line["action"] = what, v.action.String()
 	for name, value := range more {
@@ -267,10 +314,7 @@ func (v *visit) read(what string, more map[string]any, whom ...identity.PersonID
 		}
 		err = v.o.Trail.Append(v.Request.Context(), lines)
 	}
-	if err != nil {
-		v.Broken("a reading cannot be noted", err)
-	}
-	return err == nil
+	return err
 }
 
 // clock is a moment as people read it.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,6 +13,7 @@ import (
 
 	"schoolbridge/internal/factor"
 	"schoolbridge/internal/rights"
+	"schoolbridge/internal/web"
 	"schoolbridge/internal/web/webtest"
 )
 
@@ -292,6 +294,69 @@ func TestElevationEnds(t *testing.T) {
 	holds(t, thief.Get("/console"), http.StatusOK, "Войти через mos.ru")
 }
 
+// TestAloneIsNoUse: a page that asks for itself keeps neither administration nor the
+// session alive, and one of them that stands is a use like another.
+func TestAloneIsNoUse(t *testing.T) {
+	again := 1
+	s := newSite(t, nil, part{pages: map[string]page{"GET /console/asks": {may: rights.Manage, alone: true, do: func(v *visit) {
+		v.showAgain("codes.html", "codes.title", []string{}, again)
+	}}}})
+	g := s.role(rights.Operator)
+	for range 5 {
+		s.clock.Forward(3 * time.Minute)
+		g.Get("/console/asks")
+	}
+	goes(t, g.Get("/console/asks"), "/console/sign-in")
+	for range 9 {
+		s.clock.Forward(3 * time.Minute)
+		g.Get("/console/asks")
+	}
+	s.clock.Forward(4 * time.Minute) // where to come back to was noted 31 minutes ago
+	goes(t, g.Get("/console/rights"), "/console")
+
+	g, again = s.role(rights.Operator), 0
+	for range 8 {
+		s.clock.Forward(10 * time.Minute)
+		holds(t, g.Get("/console/asks"), http.StatusOK)
+	}
+}
+
+// TestCodesStayAway: a page that was asked for before the recovery codes were noted
+// down, and is shown after, brings them back to nobody.
+func TestCodesStayAway(t *testing.T) {
+	var between func()
+	s := newSite(t, nil, part{pages: map[string]page{"GET /console/slow": {may: rights.Manage, alone: true, do: func(v *visit) {
+		between()
+		v.showAgain("codes.html", "codes.title", []string{}, 0)
+	}}}})
+	g := s.role(rights.Operator)
+	v := func(change func(*state)) {
+		for _, kept := range s.shelf.All() {
+			var r web.Record
+			var st state
+			if err := json.Unmarshal(kept.Data, &r); err != nil || r.Get(roomName, &st) != nil {
+				t.Fatal(err)
+			}
+			change(&st)
+			if err := r.Set(roomName, st); err != nil {
+				t.Fatal(err)
+			}
+			found := kept.Seen
+			kept.Data, _ = json.Marshal(r)
+			kept.Seen = kept.Seen.Add(time.Microsecond)
+			if err := s.shelf.Renew(t.Context(), kept, found); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	v(func(st *state) { st.Codes = []string{"AAAAA-BBBBB"} })
+	holds(t, g.Get("/console/codes"), http.StatusOK, "AAAAA-BBBBB")
+	s.clock.Forward(2 * time.Minute)
+	between = func() { v(func(st *state) { st.Codes = nil }) }
+	holds(t, g.Get("/console/slow"), http.StatusOK)
+	goes(t, g.Get("/console/codes"), "/console")
+}
+
 // TestLostPhone: with the app that somebody lost goes what it had opened; whoever
 // invites himself stays, for he has to read the code.
 func TestLostPhone(t *testing.T) {
@@ -299,16 +364,21 @@ func TestLostPhone(t *testing.T) {
 	s.factors[curator.ID] = factor.Factor{Secret: secret, Since: s.clock.Now().Add(-time.Hour)}
 	s.factors[operator.ID] = factor.Factor{Secret: secret, Since: s.clock.Now().Add(-time.Hour)}
 	thief, g := s.role(rights.Curator), s.role(rights.Operator)
-	goes(t, g.Post("/console/rights/enrol", "person", curator.ID.String()), "/console/rights")
+	goes(t, g.Post("/console/rights/enrol", "person", curator.ID.String(), "code", s.later()), "/console/rights")
 	goes(t, thief.Get("/console"), "/console/sign-in")
 	holds(t, thief.Get("/console/sign-in"), http.StatusOK, "Код подключения")
 	s.factors[curator.ID] = factor.Factor{Secret: secret, Since: s.clock.Now()} // another app
 	goes(t, thief.Get("/console/launch"), "/console/sign-in")
 
 	other := s.role(rights.Operator)
-	goes(t, g.Post("/console/rights/enrol", "person", operator.ID.String()), "/console/rights")
+	goes(t, g.Post("/console/rights/enrol", "person", operator.ID.String(), "code", s.later()), "/console/rights")
 	holds(t, g.Get("/console/rights"), http.StatusOK, "Код подключения")
 	goes(t, other.Get("/console/rights"), "/console/sign-in")
+	// Another operator's invitation ends what his own had left.
+	if err := s.Invite(t.Context(), operator.ID, "ABCD-EFGH-JKMN", s.clock.Now().Add(time.Hour), s.clock.Now(), nil); err != nil {
+		t.Fatal(err)
+	}
+	goes(t, g.Get("/console/rights"), "/console/sign-in")
 }
 
 // TestEndedMeanwhile: a session that another browser or a suspension ends while a

@@ -39,6 +39,8 @@ type GroupRule struct {
 // grantsPage is the list of who administers what.
 type grantsPage struct {
 	Fault  string // key of what was wrong with the form
+	Until  string // when the next code is looked at
+	Code   bool   // a code of the visitor's app is asked for
 	Typed  typed
 	People []administrator
 	Groups []GroupRule
@@ -97,7 +99,7 @@ func (v *visit) listGrants(status int, p grantsPage) {
 	if len(all) >= grantsShown {
 		p.Pager.Next = rightsAddress + "?after=" + all[len(all)-1].Person.String()
 	}
-	p.Groups, p.Roles = v.o.Groups, rights.Roles()
+	p.Groups, p.Roles, p.Code = v.o.Groups, rights.Roles(), v.asksCode()
 	var whom []identity.PersonID
 	for _, a := range p.People {
 		whom = append(whom, a.ID)
@@ -214,6 +216,9 @@ func (v *visit) grant() {
 			rights.Operator: "rights.wrong.operator", rights.Auditor: "rights.wrong.auditor"}[g.Role])
 		return
 	}
+	if !v.proved(form.Get("code"), grantsPage{Typed: t}) {
+		return
+	}
 	if err := v.o.Grants.Grant(v.Request.Context(), g, v.line()); err != nil {
 		v.Broken("rights cannot be granted", err)
 		return
@@ -243,10 +248,44 @@ func (v *visit) newInvitation(id identity.PersonID) bool {
 	}
 	v.state.Once = &once{Person: id, Code: code, Expires: expires}
 	if id == v.person() { // stays in, to read the code
-		v.state.App = time.Time{}
+		f, err := v.o.Factors.Find(v.Request.Context(), id)
+		if err != nil {
+			v.Broken("a second factor cannot be read", err)
+			return false
+		}
+		v.state.App, v.state.Own = time.Time{}, f.Invitation
 	}
 	return v.keep()
 }
+
+// proved says that whoever gives rights away holds the app at this moment, and not
+// only a browser that was left open; or it has said that the code is not right. The
+// break-glass account has no app.
+func (v *visit) proved(code string, p grantsPage) bool {
+	if !v.asksCode() {
+		return true
+	}
+	_, err := v.o.Factors.Take(v.Request.Context(), v.person(), code, v.Now, v.line())
+	var locked *factor.Locked
+	switch {
+	case err == nil:
+		return true
+	case errors.As(err, &locked):
+		v.Writer.Header().Set("Retry-After", "60")
+		p.Fault, p.Until = "code.locked", v.clock(locked.Until.Add(time.Minute-1).Truncate(time.Minute))
+		v.listGrants(http.StatusTooManyRequests, p)
+	case errors.Is(err, factor.ErrWrong):
+		p.Fault = "code.wrong"
+		v.listGrants(http.StatusForbidden, p)
+	case errors.Is(err, identity.ErrNotFound): // erased meanwhile
+		v.missing()
+	default:
+		v.Broken("a code cannot be looked at", err)
+	}
+	return false
+}
+
+func (v *visit) asksCode() bool { return v.state.Glass.IsZero() }
 
 // named reads whom a form means, somebody who was granted something; or has said
 // that there is nobody.
@@ -290,7 +329,7 @@ func (v *visit) revoke() {
 
 // invite is for a lost phone: the app and all codes are forgotten.
 func (v *visit) invite() {
-	if id, _, ok := v.named(); ok && v.newInvitation(id) {
+	if id, _, ok := v.named(); ok && v.proved(v.Request.PostForm.Get("code"), grantsPage{}) && v.newInvitation(id) {
 		v.To(rightsAddress)
 	}
 }

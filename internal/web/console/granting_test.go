@@ -52,7 +52,7 @@ func TestGrantAndRevoke(t *testing.T) {
 	if len(s.of(teacher.ID)) > 0 {
 		t.Fatal("granted all the same")
 	}
-	goes(t, g.Post("/console/rights", "login", "evann", "role", "curator", "schools", "49, 1050"), "/console/rights")
+	goes(t, g.Post("/console/rights", "login", "evann", "role", "curator", "schools", "49, 1050", "code", s.later()), "/console/rights")
 	w := g.Get("/console/rights")
 	holds(t, w, http.StatusOK, "Код подключения для evann", "Еваннова Нина Николаевна", "operatora")
 	code := between(t, w.Body.String(), `<p class="handed"><code>`, "<")
@@ -66,13 +66,13 @@ func TestGrantAndRevoke(t *testing.T) {
 	her := s.person(teacher)
 	key := between(t, her.Get("/console/sign-in").Body.String(), `<code class="key">`, "<")
 	goes(t, her.Post("/console/enrol", "invitation", code, "code", s.appOf(key)()), "/console/codes")
-	goes(t, g.Post("/console/rights", "login", "evann", "role", "auditor"), "/console/rights")
+	goes(t, g.Post("/console/rights", "login", "evann", "role", "auditor", "code", s.later()), "/console/rights")
 	holds(t, g.Get("/console/rights"), http.StatusOK, "!Код подключения для evann")
 	if !s.factors[teacher.ID].Invited(s.clock.Now()) && !s.hasApp(teacher.ID) {
 		t.Error("the app is gone")
 	}
 	// She lost her phone.
-	goes(t, g.Post("/console/rights/enrol", "person", teacher.ID.String()), "/console/rights")
+	goes(t, g.Post("/console/rights/enrol", "person", teacher.ID.String(), "code", s.later()), "/console/rights")
 	if s.hasApp(teacher.ID) {
 		t.Error("the app of the lost phone counts on")
 	}
@@ -81,6 +81,26 @@ func TestGrantAndRevoke(t *testing.T) {
 	if held := s.of(teacher.ID); len(held) != 1 || held[0].Role != rights.Auditor {
 		t.Errorf("%+v", held)
 	}
+}
+
+// TestRightsAskForTheApp: a browser that was left open gives nobody rights or a new
+// app, and wrong codes cost what they cost at the way in.
+func TestRightsAskForTheApp(t *testing.T) {
+	s := newSite(t, nil)
+	g := s.role(rights.Operator)
+	used := s.code()
+	holds(t, g.Get("/console/rights"), http.StatusOK, `name="code"`)
+	for _, code := range []string{"", "000000", used} {
+		holds(t, g.Post("/console/rights", "login", "evann", "role", "auditor", "code", code), http.StatusForbidden, "Код не подошёл", `value="evann"`)
+	}
+	holds(t, g.Post("/console/rights/enrol", "person", admin49.ID.String()), http.StatusForbidden, "Код не подошёл")
+	if len(s.of(teacher.ID)) > 0 || !s.hasApp(admin49.ID) {
+		t.Error("done all the same")
+	}
+	holds(t, g.Post("/console/rights/enrol", "person", admin49.ID.String(), "code", "1"), http.StatusForbidden, "Код не подошёл")
+	holds(t, g.Post("/console/rights", "login", "evann", "role", "auditor", "code", s.code()), http.StatusTooManyRequests, "Слишком много неверных кодов", "01.09.2026")
+	s.clock.Forward(2 * time.Minute)
+	goes(t, g.Post("/console/rights", "login", "evann", "role", "auditor", "code", s.code()), "/console/rights")
 }
 
 func (s *site) hasApp(id identity.PersonID) bool {

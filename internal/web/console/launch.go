@@ -299,6 +299,8 @@ func (v *visit) launchMissing() {
 	p := missingPage{Name: cmp.Or(school.Name, string(school.ID)), Address: launchPath(school.ID), Whole: !q.Has("group"), Today: v.Now.In(v.o.Zone).Format("02.01.2006"),
 		Export: v.rights.In(rights.Export).Covers(school.ID)}
 	group, known := q.Get("group"), false
+	var whom []identity.PersonID
+	var records []string
 	for _, l := range roll {
 		at := census.Group{Role: l.Role}
 		if l.Role != person.RoleStaff {
@@ -311,6 +313,11 @@ func (v *visit) launchMissing() {
 		if n := len(p.Parts); n == 0 || p.Parts[n-1].Staff != (l.Role == person.RoleStaff) || p.Parts[n-1].Class != at.Class {
 			p.Parts = append(p.Parts, missingPart{Staff: l.Role == person.RoleStaff, Class: at.Class})
 		}
+		if l.Person.IsZero() {
+			records = append(records, l.Record.Word())
+		} else {
+			whom = append(whom, l.Person)
+		}
 		part := &p.Parts[len(p.Parts)-1]
 		part.People = append(part.People, l)
 		p.All++
@@ -318,7 +325,7 @@ func (v *visit) launchMissing() {
 	if !known { // what somebody typed comes not into the trail
 		group = ""
 	}
-	if !v.read("launch missing", map[string]any{"school": school.ID, "group": group, "found": p.All}) {
+	if !v.readRecords("launch missing", map[string]any{"school": school.ID, "group": group, "found": p.All}, records, unique(whom)...) {
 		return
 	}
 	v.Show(http.StatusOK, "launch-missing.html", "missing.title", p)
@@ -343,12 +350,15 @@ func (v *visit) launchFile() {
 	}
 	roll = slices.DeleteFunc(roll, func(l census.Listed) bool { return l.Account != (list == "activated") })
 	var whom []identity.PersonID
+	var records []string
 	for _, l := range roll {
-		if !l.Person.IsZero() {
+		if l.Person.IsZero() {
+			records = append(records, l.Record.Word())
+		} else {
 			whom = append(whom, l.Person)
 		}
 	}
-	if !v.read("launch file", map[string]any{"school": school.ID, "file": name, "found": len(roll)}, unique(whom)...) {
+	if !v.readRecords("launch file", map[string]any{"school": school.ID, "file": name, "found": len(roll)}, records, unique(whom)...) {
 		return
 	}
 	header := []string{v.Text("missing.role"), v.Text("missing.class"), v.Text("missing.fio"), v.Text("missing.record")}

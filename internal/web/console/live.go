@@ -25,7 +25,7 @@ var wifi = part{
 		"GET /console/wifi":                        {do: (*visit).liveCity, may: rights.SeePeople},
 		"GET /console/wifi/{school}":               {do: (*visit).liveSchool, may: rights.SeePeople},
 		"GET /console/wifi/{school}/refused":       {do: (*visit).liveRefused, may: rights.SeePeople},
-		"GET /console/wifi/{school}/on/{session}":  {do: (*visit).liveStay, may: rights.SeePeople},
+		"GET /console/wifi/{school}/on/{session}":  {do: (*visit).liveStay, may: rights.SeePeople, alone: true},
 		"POST /console/wifi/{school}/on/{session}": {do: (*visit).liveDisconnect, may: rights.Disconnect, back: "/console/wifi"},
 	},
 	nav:    entry{"/console/wifi", "wifi.title", "wifi", rights.SeePeople},
@@ -389,7 +389,7 @@ func (v *visit) liveStay() {
 			refresh = 3
 		}
 	}
-	v.ShowAgain(http.StatusOK, "live-stay.html", "wifi.stay", p, refresh)
+	v.showAgain("live-stay.html", "wifi.stay", p, refresh)
 }
 
 // auditDisconnect is the kind of lines that tell who had a session ended.

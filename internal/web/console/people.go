@@ -76,6 +76,7 @@ type Hit struct {
 	Role   string // in words
 	School string
 	What   string // class or position
+	Record string // of whom Person names not, for the trail: "kadry:17"
 	State  string // "account", "none", "closed", "try"
 }
 
@@ -115,12 +116,15 @@ func (v *visit) find() {
 		return
 	}
 	var whom []identity.PersonID
+	var records []string
 	for _, h := range p.Hits {
 		if !h.Person.IsZero() {
 			whom = append(whom, h.Person)
+		} else if h.Record != "" {
+			records = append(records, h.Record)
 		}
 	}
-	if !v.read("people", map[string]any{"kind": p.Kind, "found": len(p.Hits)}, whom...) {
+	if !v.readRecords("people", map[string]any{"kind": p.Kind, "found": len(p.Hits)}, records, whom...) {
 		return
 	}
 	if len(p.Hits) == 1 && p.Next == "" && !p.More && form.Get("next") == "" {

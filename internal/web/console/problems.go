@@ -1,9 +1,11 @@
 package console
 
 import (
+	"cmp"
 	"context"
-	"net/http"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -34,7 +36,7 @@ const problemsAddress = address + "/problems"
 var troubles = part{
 	nav: entry{address: problemsAddress, title: "problems.nav", icon: "alert", may: rights.SeePeople},
 	pages: map[string]page{
-		"GET " + problemsAddress:           {do: (*visit).problems, may: rights.SeePeople},
+		"GET " + problemsAddress:           {do: (*visit).problems, may: rights.SeePeople, alone: true},
 		"GET " + problemsAddress + ".csv":  {do: func(v *visit) { v.problemsFile("csv") }, may: rights.Export, costly: true},
 		"GET " + problemsAddress + ".xlsx": {do: func(v *visit) { v.problemsFile("xlsx") }, may: rights.Export, costly: true},
 	},
@@ -144,7 +146,7 @@ func (v *visit) problems() {
 	board, made, making := v.o.Problems.Board()
 	p := problemsPage{Making: making, Behind: q.Behind, School: string(q.School), Code: string(q.Code), Role: roleName(q.Role)}
 	if board == nil {
-		v.ShowAgain(http.StatusOK, "problems.html", "problems.title", p, 5)
+		v.showAgain("problems.html", "problems.title", p, 5)
 		return
 	}
 	rows := problemRows
@@ -167,14 +169,30 @@ func (v *visit) problems() {
 	if next > 0 {
 		p.Pager.Next = problemsAddress + problemsAddressOf(q, next)
 	}
-	if v.read("problems", problemsLine(q, len(items))) {
-		v.Show(http.StatusOK, "problems.html", "problems.title", p)
+	if v.readRecords("problems", v.problemsLine(board, q, len(items)), problemsOf(items)) {
+		v.showAgain("problems.html", "problems.title", p, 0)
 	}
 }
 
 // problemsLine is what the audit trail says of a reading.
-func problemsLine(q census.Query, lines int) map[string]any {
-	return map[string]any{"school": q.School, "code": q.Code, "behind": q.Behind, "lines": lines}
+func (v *visit) problemsLine(board *census.Board, q census.Query, lines int) map[string]any {
+	code := q.Code
+	if !slices.ContainsFunc(board.Codes(q), func(c census.CodeCount) bool { return c.Code == code }) {
+		code = "" // what somebody typed comes not into the trail
+	}
+	return map[string]any{"school": known(string(q.School), board.Schools(q)), "code": code, "behind": q.Behind, "lines": lines}
+}
+
+// problemsOf are those whom lines are about: by record, else by login.
+func problemsOf(items []census.Item) (list []string) {
+	for _, i := range items {
+		one := "login:" + i.Login
+		if i.Record != "" {
+			one = cmp.Or(roleName(i.Role), "record") + ":" + i.Record
+		}
+		list = append(list, one)
+	}
+	return list
 }
 
 // chooseProblems fills in what can be chosen.
@@ -232,7 +250,15 @@ func (v *visit) problemsFile(format string) {
 	case board == nil:
 		v.To(problemsAddress)
 		return
-	case !v.read("problems file", problemsLine(q, 0)):
+	}
+	n := 0
+	for _, c := range board.Codes(q) {
+		if q.Code == "" || q.Code == c.Code {
+			n += c.N
+		}
+	}
+	line := v.problemsLine(board, q, n)
+	if !v.read("problems file", line) {
 		return
 	}
 	head := make([]string, 0, len(problemsHead)+2)
@@ -243,11 +269,17 @@ func (v *visit) problemsFile(format string) {
 		head = append(head, v.Text("problems.col.deadline"), v.Text("problems.col.late"))
 	}
 	v.handOut("problems-"+board.Today().String(), format, v.Text("problems.title"), head,
-		func(rows table.Writer) error { return v.writeProblems(v.Request.Context(), rows, board, q) })
+		func(rows table.Writer) error { return v.writeProblems(v.Request.Context(), rows, board, q, line) })
 }
 
-func (v *visit) writeProblems(ctx context.Context, rows table.Writer, board *census.Board, q census.Query) error {
+// writeProblems writes the lines, whom each part of them is about into the trail before.
+func (v *visit) writeProblems(ctx context.Context, rows table.Writer, board *census.Board, q census.Query, line map[string]any) error {
 	return board.Each(ctx, v.o.Problems, q, filedRows, func(items []census.Item) error {
+		part := maps.Clone(line)
+		part["lines"], part["records"] = len(items), problemsOf(items)
+		if err := v.note("problems file", part); err != nil {
+			return err
+		}
 		for _, i := range items {
 			r := v.problemRow(i)
 			cells := []any{string(r.School.ID), r.School.Name, r.Kind, r.FIO, r.Place, r.Record, r.Login, r.Target, r.Problem.String(), r.Meaning, r.Who, r.Remedy, r.When}

@@ -136,6 +136,15 @@ func (v *visit) seenSchools() ([]person.School, error) {
 	return slices.DeleteFunc(slices.Clone(all), func(s person.School) bool { return !v.scope.Covers(s.ID) }), err
 }
 
+// known is a school for the trail: what somebody typed into an address comes not into
+// it.
+func known(school string, among []person.School) string {
+	if slices.ContainsFunc(among, func(s person.School) bool { return string(s.ID) == school }) {
+		return school
+	}
+	return ""
+}
+
 // queue lists what waits.
 func (v *visit) queue() {
 	q := v.Request.URL.Query()
@@ -180,7 +189,7 @@ func (v *visit) queue() {
 	if found.Next != nil {
 		p.Pager.Next = p.address(p.Kind, p.Decided, found.Next)
 	}
-	if v.read("queue", map[string]any{"school": p.School, "questions": len(p.Cases)}, whom...) {
+	if v.read("queue", map[string]any{"school": known(p.School, p.Schools), "questions": len(p.Cases)}, whom...) {
 		v.Show(http.StatusOK, "queue.html", "queue.title", p)
 	}
 }
@@ -315,7 +324,11 @@ func (v *visit) showCase(status int, id string, p casePage) {
 	for i, c := range p.Choices {
 		p.Answers = append(p.Answers, v.answer(p.Case, c, i+1))
 	}
-	if v.read("case", map[string]any{"case": stem}, p.Person) {
+	whom := p.Whom
+	if !p.Person.IsZero() {
+		whom = append(whom, p.Person)
+	}
+	if v.readRecords("case", map[string]any{"case": stem}, p.Records, unique(whom)...) {
 		v.Show(status, "case.html", "case.title", p)
 	}
 }

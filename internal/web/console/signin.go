@@ -177,7 +177,7 @@ func (v *visit) elevate() {
 		v.To(address + "/sign-in")
 		return
 	}
-	v.state.Known, v.state.Begun, v.state.Seen, v.state.App = true, v.Now, v.Now, f.Since
+	v.state.Known, v.state.Begun, v.state.Seen, v.state.App, v.state.Own = true, v.Now, v.Now, f.Since, nil
 	if v.begin(v.session.Record) {
 		v.To(to)
 	}

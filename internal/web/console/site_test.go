@@ -274,6 +274,12 @@ func (s *site) code() string {
 	return code
 }
 
+// later is what it shows a minute later: each code counts once.
+func (s *site) later() string {
+	s.clock.Forward(time.Minute)
+	return s.code()
+}
+
 // person is a browser of somebody who has signed in like everybody.
 func (s *site) person(who Person) *webtest.Guest {
 	s.t.Helper()

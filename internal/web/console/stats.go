@@ -44,7 +44,7 @@ type Day struct {
 
 var statistics = part{
 	pages: map[string]page{
-		"GET /console/stats":          {do: (*visit).stats, may: rights.SeeStatistics},
+		"GET /console/stats":          {do: (*visit).stats, may: rights.SeeStatistics, alone: true},
 		"GET /console/stats/{school}": {do: (*visit).schoolStats, may: rights.SeeStatistics},
 		"GET /console/stats.csv":      {do: (*visit).statsCSV, may: rights.SeeStatistics, costly: true},
 		"GET /console/stats.xlsx":     {do: (*visit).statsXLSX, may: rights.SeeStatistics, costly: true},
@@ -180,7 +180,7 @@ func (v *visit) stats() {
 	if len(figures.Lines) == 0 && figures.Counting {
 		refresh = 5
 	}
-	v.ShowAgain(http.StatusOK, "stats.html", "stats.title", p, refresh)
+	v.showAgain("stats.html", "stats.title", p, refresh)
 }
 
 // figures gives the last ones that the visitor sees, or has said that they cannot

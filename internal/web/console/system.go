@@ -148,7 +148,7 @@ func (v *visit) system() {
 	if s.Queue != nil {
 		p.Oldest, p.End = v.clock(s.Queue.Oldest), v.soon(s.Queue.End)
 	}
-	v.ShowAgain(http.StatusOK, "system.html", "system.title", p, 60)
+	v.showAgain("system.html", "system.title", p, 60)
 }
 
 // soon is a moment that may be today.

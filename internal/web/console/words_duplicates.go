@@ -23,6 +23,7 @@ var wordsDuplicates = web.Words{
 	"dups.search":       {"Найти дубликаты", "Find duplicates"},
 	"dups.search.again": {"Найти заново", "Find anew"},
 	"dups.made":         {"Найдено %s, учётных записей в домене: %d.", "Found %s, accounts in the domain: %d."},
+	"dups.made.own":     {"Найдено %s.", "Found %s."},
 	"dups.own":          {"Показаны группы, в которых есть записи людей ваших школ.", "Shown are groups with accounts of people of your schools."},
 	"dups.none":         {"Таких групп нет.", "There are no such groups."},
 

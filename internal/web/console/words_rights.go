@@ -19,6 +19,8 @@ var wordsRights = web.Words{
 	"rights.revoke":    {"Отозвать", "Revoke"},
 	"rights.revoke.of": {"Отозвать роль «%s» у %s", "Revoke the role “%s” of %s"},
 	"rights.enrol":     {"Новый код", "New code"},
+	"rights.enrol.do":  {"Выдать код", "Give the code"},
+	"rights.code":      {"Код из вашего приложения", "Code from your app"},
 	"rights.enrol.of":  {"Новый код для %s", "New code for %s"},
 	"rights.self":      {"это вы", "this is you"},
 	"rights.empty":     {"Прав ещё никому не выдано.", "Nobody has been granted rights yet."},
@@ -47,5 +49,5 @@ var wordsRights = web.Words{
 	"rights.groups":       {"Группы Active Directory", "Groups of Active Directory"},
 	"rights.groups.lead":  {"Их члены, и члены групп в них, имеют роль без записи здесь. Меняется в настройках: web.administration.groups.", "Their members, and members of groups in them, have the role without a line here. It is changed in the configuration: web.administration.groups."},
 	"rights.groups.group": {"Группа", "Group"},
-	"rights.wrong.for":    {"Права не выданы", "Nothing was granted"},
+	"rights.wrong.for":    {"Ничего не выдано", "Nothing was granted"},
 }

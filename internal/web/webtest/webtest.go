@@ -101,11 +101,15 @@ func (s *Shelf) Find(_ context.Context, handle [32]byte, now time.Time) (web.Kep
 }
 
 // Renew implements web.Sessions.
-func (s *Shelf) Renew(_ context.Context, k web.Kept) error {
+func (s *Shelf) Renew(_ context.Context, k web.Kept, found time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.all[k.Handle]; !ok {
+	there, ok := s.all[k.Handle]
+	switch {
+	case !ok:
 		return identity.ErrNotFound
+	case s.broken == nil && !there.Seen.Equal(found):
+		return web.ErrSessionMoved
 	}
 	if s.broken == nil {
 		s.all[k.Handle] = k
