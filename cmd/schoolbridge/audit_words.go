@@ -40,8 +40,9 @@ var auditWords = map[string]struct{ ru, en string }{
 	store.AuditInvited: {"код подключения выдан", "invited to connect an app"}, store.AuditEnrolled: {"приложение с кодами подключено", "app with codes connected"},
 	store.AuditFactor: {"вход в администрирование", "came into administration"}, store.AuditFactorRefused: {"код администратора не принят", "administrator's code refused"},
 	store.AuditGlassMade: {"новый пароль аварийного входа", "new break-glass password"}, store.AuditGlassUsed: {"аварийный вход", "break-glass account used"},
-	console.AuditRead:   {"прочитано на странице", "read on a page"},
-	telemetry.AuditLost: {"строка журнала потеряна", "line of the trail lost"}, "audit_erasure": {"старые входы стёрты", "old sign-ins erased"},
+	store.AuditGlassWrong: {"неверная попытка аварийного входа", "wrong try at the break-glass account"},
+	console.AuditRead:     {"прочитано на странице", "read on a page"},
+	telemetry.AuditLost:   {"строка журнала потеряна", "line of the trail lost"}, "audit_erasure": {"старые входы стёрты", "old sign-ins erased"},
 }
 
 // auditFields are the Russian names of what lines of sign-ins and commands say;
