@@ -37,8 +37,10 @@ type house struct {
 	shelf *webtest.Shelf
 	who   web.Record
 	now   time.Time
-	from  []netip.Addr // where requests came from
-	notes string       // what the room keeps in the session
+	from  []netip.Addr   // where requests came from
+	notes string         // what the room keeps in the session
+	login identity.Login // of the directory
+	seen  identity.Login // by the room
 }
 
 func newHouse(t testing.TB) *house {
@@ -74,7 +76,7 @@ func newHouse(t testing.TB) *house {
 		},
 	}
 	o := web.Options{Sessions: h.shelf, Secure: true, Now: func() time.Time { return h.now }, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
-		Links: web.Links{Support: "https://help.example/"}}
+		Links: web.Links{Support: "https://help.example/"}, Login: func(identity.PersonID) (identity.Login, bool) { return h.login, h.login != "" }}
 	if h.f, err = web.New(o, h.room, webtest.Door(func() web.Record { return h.who })); err != nil {
 		t.Fatal(err)
 	}
@@ -94,6 +96,7 @@ func (h *house) signedIn(v *web.Visit) {
 	if !ok {
 		return
 	}
+	h.seen = s.Login
 	if err := s.Get("list", &h.notes); err != nil {
 		v.Broken("notes cannot be read", err)
 		return
