@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -160,6 +161,27 @@ func (d *decoder) ad(c *Config) {
 	}
 }
 
+// relativeName are names of a unit and of a group below a base, lowest first, as
+// provision/ad reads them.
+var relativeName = map[string]*regexp.Regexp{"OU": relative("OU"), "CN": relative("CN")}
+
+func relative(first string) *regexp.Regexp {
+	const value = `\s*=\s*(?:[^\\,+\s]|\\.)(?:[^\\,+]|\\.)*`
+	return regexp.MustCompile(`(?is)^\s*` + first + value + `(?:,\s*OU` + value + `)*$`)
+}
+
+// belowBase finds what is no unit (ad.ou) or no group (groups) relative to ad.base.
+func (d *decoder) belowBase(path, name string) {
+	kind, example := "CN", "CN=pupils,OU=groups"
+	if strings.HasSuffix(path, "ou") {
+		kind, example = "OU", "OU={role},OU={school}"
+	}
+	if name != "" && !relativeName[kind].MatchString(name) {
+		d.faultAt(path, wrong(say("%s — не имя внутри ad.base", "%s is no name below ad.base", show(name)),
+			say("первым стоит %s=, остальные OU=, без самого ad.base: %s", "%s= comes first, OU= are the others, without ad.base itself: %s", kind, example)))
+	}
+}
+
 // mappingFields are what the value of a Mapping may name.
 var mappingFields = []string{"login", "full", "last", "first", "middle", "mail", "role", "school", "school_id", "district", "class", "position"}
 
@@ -180,6 +202,9 @@ func (d *decoder) hoursAD(a AD) {
 // unknownPlaces finds placeholders that nothing fills.
 func (d *decoder) unknownPlaces(a AD) {
 	check := func(path, template string, known ...string) {
+		if strings.HasSuffix(path, ".ou") || strings.Contains(path, "groups[") {
+			d.belowBase(path, template)
+		}
 		rest := template
 		for _, k := range known {
 			rest = strings.ReplaceAll(rest, "{"+k+"}", "")

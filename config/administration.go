@@ -22,6 +22,7 @@ func (d *decoder) administration(c *Config) {
 		path := fmt.Sprintf("web.administration.groups[%d]", i)
 		by := strings.Contains(g.Group, "{school}")
 		city := g.Role == "operator" || g.Role == "auditor"
+		d.belowBase(path+".group", g.Group)
 		switch {
 		case strings.ContainsAny(strings.ReplaceAll(g.Group, "{school}", ""), "{}"):
 			d.faultAt(path+".group", wrong(say("неизвестная подстановка в %s", "an unknown placeholder in %s", show(g.Group)), say("бывает только {school}", "there is {school} only")))

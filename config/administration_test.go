@@ -21,7 +21,13 @@ func TestAdministrationGroups(t *testing.T) {
 		"{group: 'CN=STAFF-{school},ou=g', role: school}":                 "the daemon itself puts everybody into this group",
 		"{group: 'CN=pupils', role: auditor}":                             "the daemon itself puts everybody into this group",
 		"{group: 'CN=pupil-{school},OU=g', role: school, schools: ['1']}": "the daemon itself puts everybody into this group",
-		"{role: auditor}": "group",
+		"{role: auditor}":                                  "group",
+		"{group: 'OU=a', role: auditor}":                   "no name below ad.base",
+		"{group: 'admins', role: auditor}":                 "no name below ad.base",
+		"{group: 'CN=a,OU=s,DC=obr', role: auditor}":       "no name below ad.base",
+		"{group: 'CN=,OU=s', role: auditor}":               "no name below ad.base",
+		"{group: 'CN=a+b,OU=s', role: auditor}":            "no name below ad.base",
+		"{group: 'CN=a\\+b\\, c , ou = s', role: auditor}": "",
 	} {
 		_, faults := Check([]byte(head+"      - "+group+"\n"), folder(t))
 		said := lines(faults)

@@ -11,7 +11,7 @@ declare -A package=(
 	[ldapsearch]=ldap-utils [ldapwhoami]=ldap-utils [ldapcompare]=ldap-utils
 	[radclient]=freeradius-utils [curl]=curl [openssl]=openssl [gcc]=gcc
 	[eapol_test]=eapoltest [xmllint]=libxml2-utils [python3]=python3 [ldapvi]=ldapvi [pamtester]=pamtester
-	[soffice]=libreoffice-calc-nogui [chromium]=chromium [npm]=npm
+	[soffice]=libreoffice-calc-nogui [chromium]=chromium [npm]=npm [zbarimg]=zbar-tools
 )
 missing=()
 for program in "${!package[@]}"; do

@@ -17,7 +17,7 @@ import (
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/sample"
 	"schoolbridge/internal/store"
-	"schoolbridge/provision"
+	"schoolbridge/provision/duplicates"
 	"schoolbridge/provision/match"
 	"schoolbridge/provision/registry"
 )
@@ -29,6 +29,7 @@ func runDemo(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("demo", flag.ContinueOnError)
 	state := fs.String("state", "demo-state", "папка для её данных / folder `DIR` for its data")
 	fresh := fs.Bool("fresh", false, "начать заново / start over")
+	alone := fs.Bool("alone", false, "без людей: никто не входит в Wi-Fi сам / without people: nobody comes to the Wi-Fi by himself")
 	lang := langFlag(fs)
 	words, err := parse(fs, std, args)
 	if err != nil {
@@ -47,7 +48,7 @@ func runDemo(ctx context.Context, std streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	d := &demo{std: std, folder: demoFolder(absolute), lang: *lang, now: time.Now()}
+	d := &demo{std: std, folder: demoFolder(absolute), lang: *lang, alone: *alone, now: time.Now()}
 	return d.run(ctx, *fresh)
 }
 
@@ -56,11 +57,15 @@ type demo struct {
 	std    streams
 	folder demoFolder
 	lang   string // of what is printed
+	alone  bool   // nobody comes and goes by himself
 	now    time.Time
 	people sample.Sample
 	mosru  *sim.Server
 	glass  string // the break-glass account's password
 	invite string // connects the app of the school's administrator; "": one is connected
+
+	odd    map[identity.Subject]bool // whom the rules do not simply take; of the first start
+	letter *demoLetter               // to support; nil: nobody has to write one
 }
 
 func (d *demo) run(ctx context.Context, fresh bool) error {
@@ -98,7 +103,12 @@ func (d *demo) run(ctx context.Context, fresh bool) error {
 	if err := d.administrators(ctx); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
-	return serve(ctx, d.std, d.folder.config(), d.lang, d.announce)
+	return serve(ctx, d.std, d.folder.config(), d.lang, func(ctx context.Context) {
+		d.announce()
+		if !d.alone {
+			d.crowd(ctx)
+		}
+	})
 }
 
 // made is the day for which the people were invented: a later start invents the
@@ -162,8 +172,8 @@ func (d *demo) startMosru(ctx context.Context) (stop func(), err error) {
 	return func() { cancel(); <-done; <-done }, nil
 }
 
-// open opens the demo's store.
-func (d *demo) open(ctx context.Context) (*config.Config, *store.DB, error) {
+// open opens the demo's store; now is its clock, nil: the real one.
+func (d *demo) open(ctx context.Context, now func() time.Time) (*config.Config, *store.DB, error) {
 	c, faults, err := config.Load(d.folder.config())
 	if err != nil {
 		return nil, nil, err
@@ -171,14 +181,16 @@ func (d *demo) open(ctx context.Context) (*config.Config, *store.DB, error) {
 	if !config.Usable(faults) {
 		return nil, nil, errors.New("the demo's configuration is refused: " + faults[0].Format("en"))
 	}
-	db, err := openStore(ctx, c, store.Options{})
+	db, err := openStore(ctx, c, store.Options{Now: now})
 	return c, db, err
 }
 
-// fill imports the sample schools and activates the people who are activated
-// when the demo begins, each on the day on which that happened.
+// fill imports the sample schools, lives through the days before the first start, and
+// asks for a search for duplicates, as somebody does on the console.
 func (d *demo) fill(ctx context.Context) error {
-	c, db, err := d.open(ctx)
+	clock := &demoClock{}
+	clock.set(d.now.AddDate(0, 0, -demoDays-1))
+	c, db, err := d.open(ctx, clock.read)
 	if err != nil {
 		return err
 	}
@@ -192,28 +204,32 @@ func (d *demo) fill(ctx context.Context) error {
 		return err
 	}
 	defer release()
-	if err := d.claim(ctx, db, target); err != nil {
+	read, err := registry.ReadDir(d.folder.path("registry"))
+	if err != nil {
+		return err
+	}
+	if d.odd, err = d.oddPeople(read); err != nil {
+		return err
+	}
+	d.takeOver(read)
+	defer func() { d.addressed(read) }()
+	if err := d.claim(ctx, db, target, read); err != nil {
 		return fmt.Errorf("claim the accounts of the simulated Active Directory: %w", err)
 	}
-	zone := c.Policy.TimeZone.Location()
-	activator := provision.NewActivator(db.Accounts(), zone, provision.ActivatorOptions{Target: targetAD, Finder: target})
-	for _, p := range d.people.People {
-		if !p.Activate {
-			continue
-		}
-		request, when := provision.Request{Profile: p.Profile, Password: identity.Password(p.Password)}, d.now
-		if !p.ActivateOn.IsZero() { // somebody who has left since
-			request.Password, when = "", p.ActivateOn.Time(zone).Add(12*time.Hour)
-		}
-		result, err := activator.Activate(ctx, request, when)
-		if err != nil {
-			return err
-		}
-		if result.Verdict.Decision != match.Match {
-			return fmt.Errorf("the invented person %s does not match: %v", p.Profile.Login, result.Verdict.Problems)
-		}
+	p, err := d.newPast(c, db, target, clock)
+	if err != nil {
+		return err
 	}
-	return d.settle(ctx, c, db, target)
+	if err := p.live(ctx, d.arrivals(p.zone)); err != nil {
+		return err
+	}
+	_, err = db.Duplicates(targetAD).Ask(ctx, duplicates.Ordered{By: "demo", At: d.now})
+	return err
+}
+
+// errNotMatching says that the demo's people and the rules do not go together.
+func errNotMatching(p sample.Person, v match.Verdict) error {
+	return fmt.Errorf("the invented person %s does not match: %v", p.Profile.Login, v.Problems)
 }
 
 // announce prints what runs where and how to try it, at last "ready". Commands are indented by
@@ -299,10 +315,9 @@ A teacher activates. Active Directory holds two accounts of hers, and her mos.ru
     {adsearch} -ZZ -H ldap://{ad} -D {upn} -w Zimorodok-2021 -b {ad-base} sAMAccountName=evann dn
 Would anything change in Active Directory? (exit code 1: something would, or there are problems)
     {self} provision plan --lang en --config {config}
-Whose data are to be repaired, by whom and how; how far activation is; what a curator is to decide:
+Whose data are to be repaired, by whom and how; how far activation is (what a curator is to decide: http://{web}/console/queue):
     {self} problems --lang en --config {config} --school 000149
     {self} stats --lang en --config {config}
-    {self} queue list --lang en --config {config}
 Which accounts are one person's; a plan with a report for the director; it is carried out, and taken back:
     {self} duplicates plan --lang en --config {config} --out {state}/plan.json --report {state}/report.html
     {self} duplicates apply --lang en --config {config} --plan {state}/plan.json --approve-certain

@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
-	"time"
 
 	"schoolbridge/config"
 	"schoolbridge/internal/identity"
@@ -53,6 +52,10 @@ func (d *demo) startAD(context.Context) (stop func(), err error) {
 		secret := identity.Password(rand.Text() + "-Ad1") // nobody knows the old one any more
 		o.Users = append(o.Users, simad.User{Name: a.SAM, UPN: a.Teams, Display: a.Display, Unit: demoADOld, Password: secret, Disabled: !a.Enabled})
 	}
+	for _, a := range d.unclaimed(read) {
+		a.Unit, a.Password = demoADOld, identity.Password(rand.Text()+"-Ad1")
+		o.Users = append(o.Users, a)
+	}
 	directory, err := simad.NewDirectory(o)
 	if err != nil {
 		return nil, err
@@ -79,13 +82,49 @@ func (d *demo) startAD(context.Context) (stop func(), err error) {
 	return func() { _ = server.Close(); <-done }, nil
 }
 
+// unclaimed are accounts of which nobody has said whose they are: a teacher's whose
+// login is the name of one, and who therefore has to be asked about, and a second one
+// of the same teacher, counted up as it was done for years.
+func (d *demo) unclaimed(read *registry.Folder) []simad.User {
+	p, ok := d.forgotten(read)
+	if !ok {
+		return nil
+	}
+	display := person.JoinFIO(p.Last, p.First, p.Middle)
+	return []simad.User{
+		{Name: p.Login, UPN: p.Login + "@uao.obr.mos.ru", Display: display},
+		{Name: p.Login + "1", UPN: p.Login + "1@uao.obr.mos.ru", Display: display, Disabled: true},
+	}
+}
+
+// forgotten is the first teacher of the registry who is not activated when the demo
+// begins and of whom there is nothing odd.
+func (d *demo) forgotten(read *registry.Folder) (person.Profile, bool) {
+	teaches := map[string]bool{}
+	for _, e := range read.Employments {
+		if number, ok := person.ParseSNILS(e.SNILS); ok && e.End.IsZero() && e.School == demoSchool {
+			teaches[string(number)] = true
+		}
+	}
+	for i, p := range d.people.People {
+		number, ok := person.ParseSNILS(p.Profile.SNILS)
+		if ok && teaches[string(number)] && p.Profile.SNILSConfirmed && !p.Activate && i%4 != 0 && !named(p.Profile.Login) {
+			return p.Profile, true
+		}
+	}
+	return person.Profile{}, false
+}
+
+// takeOver lets that teacher try to activate too.
+func (d *demo) takeOver(read *registry.Folder) {
+	if p, ok := d.forgotten(read); ok {
+		d.odd[p.Subject] = true
+	}
+}
+
 // claim says whose the accounts are that the directory already holds, as an
 // administrator would have approved it.
-func (d *demo) claim(ctx context.Context, db *store.DB, target *ad.Target) error {
-	read, err := registry.ReadDir(d.folder.path("registry"))
-	if err != nil {
-		return err
-	}
+func (d *demo) claim(ctx context.Context, db *store.DB, target *ad.Target, read *registry.Folder) error {
 	kinds := map[person.RecordID]person.RecordKind{}
 	for _, e := range read.Enrolments {
 		kinds[e.ID] = person.RecordEnrolment
@@ -109,16 +148,4 @@ func (d *demo) claim(ctx context.Context, db *store.DB, target *ad.Target) error
 		}
 	}
 	return db.Claims().Put(ctx, claims)
-}
-
-// settle brings the accounts of those who are activated when the demo begins.
-func (d *demo) settle(ctx context.Context, c *config.Config, db *store.DB, target *ad.Target) error {
-	worker, err := provision.NewWorker(target, db.Targets(), workerOptions(c))
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	_, err = worker.Once(ctx)
-	return err
 }

@@ -62,6 +62,7 @@ radius:
     - name: school-49
       certificate: nas.school.example
       school: "000149"
+      dynamic_authorization: {radsec: true} # may be asked to end a session over its own connection
   devices:
     - address: 02:00:5e:10:00:01
       name: board, room 12

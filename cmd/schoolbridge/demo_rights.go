@@ -26,7 +26,7 @@ const (
 // because every start prints it, and lets a teacher administer her school. A folder
 // of an older demo gets both too.
 func (d *demo) administrators(ctx context.Context) error {
-	_, db, err := d.open(ctx)
+	_, db, err := d.open(ctx, nil)
 	if err != nil {
 		return err
 	}

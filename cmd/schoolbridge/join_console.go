@@ -121,7 +121,7 @@ type glass struct {
 // Open implements console.BreakGlass.
 func (g *glass) Open(ctx context.Context, password identity.Password, from string, now time.Time, line map[string]any) (console.Glass, error) {
 	row, err := g.db.Find(ctx)
-	if errors.Is(err, identity.ErrNotFound) {
+	if errors.Is(err, identity.ErrNotFound) { // nothing that could be guessed
 		return console.Glass{}, console.ErrBreakGlass
 	}
 	if err != nil {
@@ -140,6 +140,9 @@ func (g *glass) Open(ctx context.Context, password identity.Password, from strin
 	case err != nil:
 		return console.Glass{}, err
 	case !right:
+		if err := g.db.Fail(ctx, from, now, line); err != nil && !errors.Is(err, identity.ErrNotFound) {
+			return console.Glass{}, err
+		}
 		return console.Glass{}, console.ErrBreakGlass
 	}
 	if err := g.db.Use(ctx, row.Made, from, now, line); err != nil {

@@ -99,7 +99,7 @@ func (d *daemon) pages(stopping <-chan struct{}) (*web.Frame, error) {
 	}
 	return web.New(web.Options{
 		Sessions: browsers{d.db.WebSessions()}, Idle: c.Sessions.Idle, Longest: c.Sessions.Longest,
-		Secure: strings.HasPrefix(string(c.Public), "https://"), Proxies: c.Proxies, Logger: d.log,
+		Secure: strings.HasPrefix(string(c.Public), "https://"), Proxies: c.Proxies, Logger: d.log, Login: d.loginOf,
 		Links: web.Links{Recovery: string(c.Recovery), Support: cmp.Or(string(c.Support), "/support"), Fallback: string(c.Fallback), Start: string(c.Start), Diary: string(c.Diary)},
 	}, entrance, own, administration)
 }
@@ -183,4 +183,13 @@ func (s signIns) Learn(id identity.PersonID, epoch uint64, proof identity.Passwo
 func (s signIns) Seen(id identity.PersonID) bool {
 	_, ok := s.d.people.Get(id)
 	return ok
+}
+
+// loginOf is somebody's login as the directory has it now.
+func (d *daemon) loginOf(id identity.PersonID) (identity.Login, bool) {
+	entry, ok := d.people.Get(id)
+	if !ok {
+		return "", false
+	}
+	return entry.Login, true
 }

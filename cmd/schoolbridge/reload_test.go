@@ -115,7 +115,7 @@ func (s site) running(d *daemon) (stop func()) {
 	s.t.Helper()
 	ctx, end := context.WithCancel(s.t.Context())
 	ready, done := make(chan struct{}), make(chan error, 1)
-	go func() { done <- d.run(ctx, nil, func() { close(ready) }) }()
+	go func() { done <- d.run(ctx, nil, func(context.Context) { close(ready) }) }()
 	stop = sync.OnceFunc(func() {
 		end()
 		if err := <-done; err != nil {

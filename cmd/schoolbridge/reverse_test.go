@@ -6,10 +6,13 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
 	"schoolbridge/internal/freeport"
+	"schoolbridge/internal/nas"
 	"schoolbridge/internal/radiustest"
 	radiuswire "schoolbridge/radiussrv/wire"
 )
@@ -58,6 +61,50 @@ func (n tunnelNAS) acks(request []byte) {
 	sum := md5.Sum(append(append([]byte(nil), reply...), "radsec"...))
 	if _, err := n.conn.Write(append(reply[:4:4], sum[:]...)); err != nil {
 		n.t.Fatal(err)
+	}
+}
+
+// TestAccessPointIsAsked: our own access point (of the demo, of load) ends a session when
+// it is asked to over its connection, and refuses one that it does not know.
+func TestAccessPointIsAsked(t *testing.T) {
+	s := newSite(t)
+	authority := radiustest.NewAuthority(t)
+	certificate, key := radiustest.PEM(t, authority.Issue(t, "bridge.school.example", false, nil))
+	s.write("ca.pem", authority.PEM())
+	s.write("cert.pem", certificate)
+	s.write("key.pem", key)
+	address := freeport.TCP(t)
+	p := s.wifi(fmt.Sprintf("  radsec: [%q]\n  client_ca_file: ca.pem\ntls: {certificate_file: cert.pem, key_file: key.pem}\n", address))
+	s.edit(fmt.Sprintf("dynamic_authorization: {port: %d}", p.port), "certificate: nas.school.example, dynamic_authorization: {radsec: true}")
+	s.edit("log: {format: text}", staffRules)
+	s.started(make(answered, 100))
+	asked := make(chan string, 9)
+	client := radiuswire.NewClient(address, radiuswire.ClientOptions{
+		TLS:   &tls.Config{RootCAs: authority.Pool(), ServerName: "bridge.school.example", Certificates: []tls.Certificate{authority.Issue(t, "nas.school.example", false, nil)}},
+		Wait:  time.Minute,
+		Asked: func(q *radiuswire.Packet) bool { asked <- q.Text(radiuswire.AcctSessionID); return len(asked) > 1 },
+	})
+	t.Cleanup(client.Close)
+	point := nas.Point{Calling: phone, Called: "02-10-A4-49-00-01:school"}
+	result, err := point.PAP(t.Context(), client.Line(), "orlovami", "Snegir-2021")
+	if err != nil {
+		t.Fatal(err)
+	}
+	class, _ := result.Reply.First(radiuswire.Class)
+	if _, err := point.Account(t.Context(), client.Line(), nas.Session{Name: "orlovami", ID: "t9", Class: class, Address: netip.MustParseAddr("10.49.0.9")}, nas.Start); err != nil {
+		t.Fatal(err)
+	}
+	if list := s.sessions(exitDone, "--live"); len(list) != 1 || len(list[0].Addresses) != 1 || !strings.HasPrefix(list[0].Addresses[0], "10.49.0.9") {
+		t.Errorf("%+v", list)
+	}
+	list := s.sessions(exitFindings, "disconnect", "--login", "orlovami", "--wait", "30s")
+	if len(list) != 1 || list[0].Disconnect.State != "refused" || <-asked != "t9" {
+		t.Fatalf("a NAK: %+v", list)
+	}
+	asked <- "" // and now it does
+	list = s.sessions(exitDone, "disconnect", "--login", "orlovami", "--wait", "30s")
+	if len(list) != 1 || list[0].Ending != "disconnected" {
+		t.Errorf("an ACK: %+v", list)
 	}
 }
 

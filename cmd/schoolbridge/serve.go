@@ -60,8 +60,9 @@ func runServe(ctx context.Context, std streams, args []string) error {
 }
 
 // serve runs the daemon until ctx ends. ready, where not nil, is called once
-// when everything answers.
-func serve(ctx context.Context, std streams, file, lang string, ready func()) error {
+// when everything answers; its own context ends before anything else does, and it is
+// waited for.
+func serve(ctx context.Context, std streams, file, lang string, ready func(context.Context)) error {
 	if garbageIsOurs() {
 		debug.SetGCPercent(usualPercent)
 	}
@@ -367,7 +368,7 @@ func (d *daemon) tagKey() func(day string) [32]byte {
 }
 
 // run starts everything, tells that it answers, and stops it in reverse order.
-func (d *daemon) run(ctx context.Context, hup <-chan os.Signal, ready func()) error {
+func (d *daemon) run(ctx context.Context, hup <-chan os.Signal, ready func(context.Context)) error {
 	d.services = append(d.services,
 		service{"reload", func(ctx context.Context) error { return d.reloadOn(ctx, hup) }},
 		service{"watchdog", func(ctx context.Context) error {
@@ -381,7 +382,7 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal, ready func()) er
 
 // announce waits until the directory is loaded and says that all answers.
 // It is the first part to be stopped, so it tells of the end too.
-func (d *daemon) announce(ctx context.Context, ready func()) error {
+func (d *daemon) announce(ctx context.Context, ready func(context.Context)) error {
 	defer d.systemd.Stopping()
 	select {
 	case <-ctx.Done():
@@ -393,7 +394,7 @@ func (d *daemon) announce(ctx context.Context, ready func()) error {
 	d.log.Info("ready", "people", d.people.Len(), "version", version)
 	d.systemd.Ready()
 	if ready != nil {
-		ready()
+		ready(ctx)
 	}
 	<-ctx.Done()
 	return nil

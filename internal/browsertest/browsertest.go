@@ -12,8 +12,10 @@ package browsertest
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -84,6 +86,8 @@ var (
 type Options struct {
 	NoScripts bool // pages get none to run
 	Dark      bool
+	Print     bool   // pages look as they are printed
+	Agent     string // what the browser says of itself; "": what it is
 }
 
 // Tab is a page of the browser.
@@ -118,6 +122,18 @@ func (b *Browser) Open(t testing.TB, s Screen, o Options) *Tab {
 	if o.Dark {
 		steps = append(steps, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 			_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
+			return err
+		}))
+	}
+	if o.Print {
+		steps = append(steps, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+			_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+			return err
+		}))
+	}
+	if o.Agent != "" {
+		steps = append(steps, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+			_, err := chromedp.Call(ctx, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: o.Agent})
 			return err
 		}))
 	}
@@ -242,17 +258,43 @@ func (tab *Tab) Cookies(address string) map[string]string {
 	return all
 }
 
+// Fetch gets what a link of the page leads to, with the page's own session, as a
+// download does.
+func (tab *Tab) Fetch(path string) (status int, body []byte) {
+	tab.t.Helper()
+	const script = `fetch(%q).then(async r => { let s = ""; for (const b of new Uint8Array(await r.arrayBuffer())) s += String.fromCharCode(b); return r.status + " " + btoa(s); })`
+	text := get(tab, "fetch "+path, chromedp.Evaluate[string](fmt.Sprintf(script, path), chromedp.EvalAwaitPromise))
+	number, coded, _ := strings.Cut(text, " ")
+	body, err := base64.StdEncoding.DecodeString(coded)
+	if status, _ = strconv.Atoi(number); err != nil || status == 0 {
+		tab.t.Fatalf("fetch %s: %q, %v", path, number, err)
+	}
+	return status, body
+}
+
+// Part keeps a picture of what a CSS selector finds, and gives its file.
+func (tab *Tab) Part(what, name string) string {
+	tab.t.Helper()
+	return tab.keep(name, get(tab, "take a picture of "+what, chromedp.Screenshot(chromedp.CSS(what))))
+}
+
 // Shot keeps a picture of the whole page as artefacts/screens/NAME-SCREEN.png.
 func (tab *Tab) Shot(name string) {
 	tab.t.Helper()
-	picture := get(tab, "take a picture", chromedp.FullScreenshot(100))
+	tab.keep(name, get(tab, "take a picture", chromedp.FullScreenshot(100)))
+}
+
+func (tab *Tab) keep(name string, picture []byte) (file string) {
+	tab.t.Helper()
 	folder := filepath.Join(root(tab.t), "artefacts", "screens")
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		tab.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(folder, name+"-"+tab.screen.Name+".png"), picture, 0o644); err != nil {
+	file = filepath.Join(folder, name+"-"+tab.screen.Name+".png")
+	if err := os.WriteFile(file, picture, 0o644); err != nil {
 		tab.t.Fatal(err)
 	}
+	return file
 }
 
 // root is the folder of the module.

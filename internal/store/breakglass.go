@@ -22,12 +22,25 @@ type BreakGlassRow struct {
 	Used time.Time // when it was used last; zero: never
 	From string    // from which address
 	Uses int
+	// Wrong tries: from when on they are counted, how many since, and how many of
+	// them have no line in the audit trail.
+	Since  time.Time
+	Wrong  int
+	Untold int
 }
 
 // Kinds of lines in the audit trail.
 const (
-	AuditGlassMade = "break_glass_made"
-	AuditGlassUsed = "break_glass_used"
+	AuditGlassMade  = "break_glass_made"
+	AuditGlassUsed  = "break_glass_used"
+	AuditGlassWrong = "break_glass_wrong"
+)
+
+// A guesser fills the audit trail with GlassLines lines in GlassSpan at most; the next
+// line after that tells how many tries have none.
+const (
+	GlassLines = 20
+	GlassSpan  = time.Hour
 )
 
 // Find gives the account; identity.ErrNotFound where none was made.
@@ -85,13 +98,52 @@ func (b *BreakGlass) Use(ctx context.Context, made time.Time, from string, now t
 			return err
 		}
 		row.Used, row.From, row.Uses = now, from, row.Uses+1
+		more := map[string]any{"addr": from, "uses": row.Uses}
+		row.tell(more)
 		if err := t.putBreakGlass(row); err != nil {
 			return err
 		}
-		return t.auditJSON(now, AuditGlassUsed, identity.PersonID{}, with(line, map[string]any{"addr": from, "uses": row.Uses}))
+		return t.auditJSON(now, AuditGlassUsed, identity.PersonID{}, with(line, more))
 	})
 	if err != nil {
 		return fmt.Errorf("use the break-glass account: %w", err)
 	}
 	return nil
+}
+
+// Fail notes that somebody tried the account with a wrong name or password. No more
+// than GlassLines in GlassSpan become lines, on all replicas together; the others
+// are counted.
+func (b *BreakGlass) Fail(ctx context.Context, from string, now time.Time, line map[string]any) error {
+	err := b.db.write(ctx, func(t *tx) error {
+		row, err := t.breakGlass()
+		if err != nil {
+			return err
+		}
+		if now.Sub(row.Since) >= GlassSpan || now.Before(row.Since) {
+			row.Since, row.Wrong = now, 0
+		}
+		row.Wrong++
+		if row.Wrong > GlassLines {
+			row.Untold++
+			return t.putBreakGlass(row)
+		}
+		more := map[string]any{"addr": from, "wrong": row.Wrong}
+		row.tell(more)
+		if err := t.putBreakGlass(row); err != nil {
+			return err
+		}
+		return t.auditJSON(now, AuditGlassWrong, identity.PersonID{}, with(line, more))
+	})
+	if err != nil {
+		return fmt.Errorf("note a wrong try at the break-glass account: %w", err)
+	}
+	return nil
+}
+
+// tell adds to a line how many wrong tries before it have none.
+func (row *BreakGlassRow) tell(line map[string]any) {
+	if row.Untold > 0 {
+		line["untold"], row.Untold = row.Untold, 0
+	}
 }

@@ -30,6 +30,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"schoolbridge/internal/identity"
 )
 
 // Options of the frame. Sessions are required.
@@ -44,9 +46,12 @@ type Options struct {
 	// X-Forwarded-For is believed.
 	Proxies []netip.Prefix
 	Links   Links
-	Logger  *slog.Logger
-	Now     func() time.Time
-	Random  io.Reader
+	// Login gives somebody's login of this moment, from memory; false: unknown. A
+	// rename reaches sessions by it. nil: the login of the sign-in stays.
+	Login  func(identity.PersonID) (identity.Login, bool)
+	Logger *slog.Logger
+	Now    func() time.Time
+	Random io.Reader
 }
 
 // Links lead elsewhere; an empty one is left out.

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"schoolbridge/internal/identity"
 	"schoolbridge/internal/web"
 	"schoolbridge/internal/web/webtest"
 )
@@ -245,6 +246,24 @@ func TestSessionKeeps(t *testing.T) {
 	}
 	h.shelf.Break(nil)
 	holds(t, g.Get("/list/1"), 200, "Выйти") // nobody is signed out
+}
+
+// A rename reaches whoever is signed in; a directory that does not know the person
+// changes nothing, and nobody who has no login gets one.
+func TestSessionKnowsTheLoginOfNow(t *testing.T) {
+	h := newHouse(t)
+	h.who.Login = "evann"
+	g := h.comeIn(t)
+	for _, c := range []struct{ now, seen identity.Login }{{"", "evann"}, {"golubn", "golubn"}, {"", "evann"}} {
+		h.login = c.now
+		if holds(t, g.Get("/list/1"), 200); h.seen != c.seen {
+			t.Errorf("where the directory says %q the session has %q", c.now, h.seen)
+		}
+	}
+	h.who.Login, h.login = "", "golubn"
+	if holds(t, h.comeIn(t).Get("/list/1"), 200); h.seen != "" {
+		t.Errorf("a parent is called %q", h.seen)
+	}
 }
 
 // The navigation is for those signed in and says where one is.

@@ -43,6 +43,9 @@ type house struct {
 
 	between func() // what happens between reading and keeping; nil: nothing
 	touch   bool   // post keeps what it was sent as a mere use
+
+	login identity.Login // of the directory
+	seen  identity.Login // by the room
 }
 
 func newHouse(t testing.TB) *house {
@@ -78,7 +81,7 @@ func newHouse(t testing.TB) *house {
 		},
 	}
 	o := web.Options{Sessions: h.shelf, Secure: true, Now: func() time.Time { return h.now }, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
-		Links: web.Links{Support: "https://help.example/"}}
+		Links: web.Links{Support: "https://help.example/"}, Login: func(identity.PersonID) (identity.Login, bool) { return h.login, h.login != "" }}
 	if h.f, err = web.New(o, h.room, webtest.Door(func() web.Record { return h.who })); err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +101,7 @@ func (h *house) signedIn(v *web.Visit) {
 	if !ok {
 		return
 	}
+	h.seen = s.Login
 	if err := s.Get("list", &h.notes); err != nil {
 		v.Broken("notes cannot be read", err)
 		return

@@ -154,6 +154,11 @@ func (v *Visit) Found() (*Session, error) {
 		return nil, err
 	}
 	v.looked = true
+	if v.frame.o.Login != nil && s.Login != "" {
+		if now, ok := v.frame.o.Login(s.Person); ok && now != "" {
+			s.Login = now
+		}
+	}
 	if s.Only != "" && s.Only != v.page.room.Name {
 		return nil, nil
 	}

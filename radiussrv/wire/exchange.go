@@ -36,6 +36,10 @@ type ClientOptions struct {
 	// Unsigned takes replies without Message-Authenticator that carry no EAP:
 	// what an attacker between us and the server can forge (CVE-2024-3596).
 	Unsigned bool
+	// Asked says whether a Disconnect-Request or CoA-Request is done that the server
+	// sends over a RadSec connection of ours (RFC 5176): ACK, else NAK. It keeps
+	// nothing waiting. nil: such requests are passed over.
+	Asked func(*Packet) bool
 }
 
 // Client asks one server, as an access point or a proxy does. It may be used by
@@ -207,7 +211,10 @@ func (l *Line) read(conn net.Conn) {
 			l.end(conn, err)
 			return
 		}
-		if n > 1 {
+		switch {
+		case n >= headerLen && c.opts.TLS != nil && c.opts.Asked != nil && Code(b[0]).dynamic():
+			l.client.asked(conn, b[:n])
+		case n > 1:
 			l.take(b[:n])
 		}
 	}
@@ -246,6 +253,24 @@ func (l *Line) take(b []byte) {
 	case p.answer <- outcome{packet, err}:
 	default: // the answer came twice
 	}
+}
+
+// asked answers a request that comes the other way, once it is proven (RFC 5176
+// section 2.3). What is not is passed over.
+func (c *Client) asked(conn net.Conn, b []byte) {
+	p, err := Parse(b)
+	if err != nil || !c.peer.sealed(b) {
+		return
+	}
+	code := p.Code + 2 // NAK
+	if c.opts.Asked(p) {
+		code = p.Code + 1
+	}
+	reply := append(make([]byte, 0, maxPacket), byte(code), p.ID, 0, headerLen)
+	reply = append(reply, b[4:headerLen]...)
+	c.peer.seal(reply)
+	_ = conn.SetWriteDeadline(time.Now().Add(writeWithin))
+	_, _ = conn.Write(reply) // whoever reads the connection learns of its end
 }
 
 // note keeps the first thing that came instead of an answer; a forged answer

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,7 +21,7 @@ import (
 
 var rightsTests = []test{
 	{"Rights", testRights}, {"RightsAreSealed", testRightsAreSealed}, {"RightsEnd", testRightsEnd}, {"FactorOverReplicas", testFactorOverReplicas},
-	{"FactorGuessing", testFactorGuessing}, {"FactorKeyRotation", testFactorKeyRotation}, {"BreakGlass", testBreakGlass},
+	{"FactorGuessing", testFactorGuessing}, {"FactorKeyRotation", testFactorKeyRotation}, {"BreakGlass", testBreakGlass}, {"BreakGlassGuessed", testBreakGlassGuessed},
 }
 
 func (s *suite) grant(t *testing.T, id identity.PersonID, role rights.Role, schools ...person.SchoolID) {
@@ -284,6 +285,9 @@ func testBreakGlass(t *testing.T, s *suite) {
 	if err != nil || row.Hash != "one" || row.By != "uid 1" || !row.Made.Equal(made) || !row.Used.Equal(later) || row.From != "192.0.2.7" || row.Uses != 1 {
 		t.Errorf("%+v, %v", row, err)
 	}
+	if err := db.Fail(t.Context(), "192.0.2.8", later, map[string]any{"request": "r1"}); err != nil {
+		t.Fatal(err)
+	}
 	check(t, db.Make(t.Context(), "two", "uid 1", later, nil))
 	if err := db.Use(t.Context(), made, "192.0.2.7", later, nil); !errors.Is(err, identity.ErrNotFound) {
 		t.Errorf("used with the password of before: %v", err)
@@ -291,8 +295,47 @@ func testBreakGlass(t *testing.T, s *suite) {
 	if row, err := db.Find(t.Context()); err != nil || row.Hash != "two" || row.Uses != 0 || !row.Used.IsZero() {
 		t.Errorf("%+v, %v", row, err)
 	}
-	want := []string{store.AuditGlassMade, store.AuditGlassUsed, store.AuditGlassMade}
+	want := []string{store.AuditGlassMade, store.AuditGlassUsed, store.AuditGlassWrong, store.AuditGlassMade}
 	if got := s.kinds(t, identity.PersonID{}); !slices.Equal(got, want) {
 		t.Error(got)
+	}
+}
+
+// testBreakGlassGuessed: a guesser fills no trail, and nothing of it is lost.
+func testBreakGlassGuessed(t *testing.T, s *suite) {
+	db := s.db.BreakGlass()
+	if err := db.Fail(t.Context(), "192.0.2.7", s.now, nil); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("a try at an account that is not made: %v", err)
+	}
+	check(t, db.Make(t.Context(), "one", "uid 1", s.now, nil))
+	now := s.now
+	fail := func(times int) {
+		for range times {
+			now = now.Add(time.Second)
+			check(t, db.Fail(t.Context(), "192.0.2.7", now, nil))
+		}
+	}
+	fail(store.GlassLines + 7)
+	lines := func() (list []string) {
+		entries, err := s.db.Audit().Recent(t.Context(), identity.PersonID{}, 1000)
+		check(t, err)
+		for _, e := range slices.Backward(entries) {
+			if e.Kind != store.AuditGlassMade {
+				list = append(list, e.Kind+string(e.Payload))
+			}
+		}
+		return list
+	}
+	if n := len(lines()); n != store.GlassLines {
+		t.Errorf("%d lines of %d tries, want %d", n, store.GlassLines+7, store.GlassLines)
+	}
+	check(t, db.Use(t.Context(), s.now, "192.0.2.8", now, nil))
+	fail(3) // the hour is not over
+	now = now.Add(store.GlassSpan)
+	fail(1)
+	got := lines()
+	if len(got) != store.GlassLines+2 || !strings.Contains(got[len(got)-2], `"untold":7`) || !strings.Contains(got[len(got)-1], `"untold":3`) ||
+		!strings.Contains(got[len(got)-1], `"wrong":1`) {
+		t.Errorf("%d lines, the last ones %q", len(got), got[max(0, len(got)-2):])
 	}
 }

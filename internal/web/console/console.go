@@ -78,7 +78,8 @@ type Grants interface {
 
 // BreakGlass is the account for the day on which mos.ru is down.
 type BreakGlass interface {
-	// Open checks the password; ErrBreakGlass where it is wrong. It notes the use.
+	// Open checks the password; ErrBreakGlass where it is wrong. It notes the use,
+	// and what was wrong, in the audit trail.
 	Open(ctx context.Context, password identity.Password, from string, now time.Time, line map[string]any) (Glass, error)
 	// Last gives the account as it is; identity.ErrNotFound where there is none.
 	Last(ctx context.Context) (Glass, error)

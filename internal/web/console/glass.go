@@ -48,6 +48,9 @@ func (v *visit) breakGlass() {
 	}
 	line := v.line()
 	line["by"] = glassName
+	if !named { // not what was typed: it may be a password
+		line["by"] = "another name"
+	}
 	glass, err := v.o.BreakGlass.Open(v.Request.Context(), password, from.String(), v.Now, line)
 	switch {
 	case errors.Is(err, ErrBreakGlass):

@@ -62,7 +62,7 @@ type launchSchoolsPage struct {
 
 type launchChoice struct{ Name, Address string }
 
-func launchPath(id person.SchoolID) string { return "/console/launch/" + url.PathEscape(string(id)) }
+func launchPath(id person.SchoolID) string { return "/console/launch/" + segment(id) }
 
 // launchSchools lets choose a school; where there is but one, it is shown.
 func (v *visit) launchSchools() {
@@ -86,7 +86,7 @@ func (v *visit) launchSchools() {
 
 // launched is the school in the address, or it has been said that there is none.
 func (v *visit) launched() (person.School, bool) {
-	id := person.SchoolID(v.Request.PathValue("school"))
+	id := v.segmented()
 	all := v.o.Rolls.Schools(v.scope.Within(rights.At(id)))
 	if len(all) != 1 {
 		v.missing()

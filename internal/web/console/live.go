@@ -116,7 +116,22 @@ type LiveRefusal struct {
 const noSchool = "-"
 
 func schoolPath(id person.SchoolID) string {
-	return "/console/wifi/" + url.PathEscape(cmp.Or(string(id), noSchool))
+	return "/console/wifi/" + cmp.Or(segment(id), noSchool)
+}
+
+// segment is a school in an address. An identifier may be any text of a registry: one
+// that begins as noSchool does, or as "." and "..", which browsers take out of
+// addresses, gets a sign more in front.
+func segment(id person.SchoolID) string {
+	if strings.HasPrefix(string(id), noSchool) || strings.HasPrefix(string(id), ".") {
+		id = noSchool + id
+	}
+	return url.PathEscape(string(id))
+}
+
+// segmented is the school whose segment the address has.
+func (v *visit) segmented() person.SchoolID {
+	return person.SchoolID(strings.TrimPrefix(v.Request.PathValue("school"), noSchool))
 }
 
 // liveGlance is how many are on, for the first page.
@@ -213,15 +228,12 @@ func named(id person.SchoolID, name, typed string) bool {
 
 // school is the one in the address, or it has been said that there is none.
 func (v *visit) school() (person.SchoolID, bool) {
-	id := v.Request.PathValue("school")
-	if id == noSchool {
-		id = ""
-	}
-	if !v.scope.Covers(person.SchoolID(id)) {
+	id := v.segmented() // noSchool is ""
+	if !v.scope.Covers(id) {
 		v.missing()
 		return "", false
 	}
-	return person.SchoolID(id), true
+	return id, true
 }
 
 // liveSchoolPage is one school's Wi-Fi.

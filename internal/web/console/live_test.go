@@ -24,6 +24,7 @@ type air struct {
 	gone   bool
 	broken error
 	many   int // more schools
+	odd    []LiveSchool
 }
 
 // air's people: of school 49, and of another one.
@@ -31,6 +32,7 @@ var ofSchool49, ofSchool77 = identity.PersonID{49}, identity.PersonID{77}
 
 func (a *air) Schools(scope rights.Scope) (list []LiveSchool) {
 	all := []LiveSchool{{"49", "ГБОУ Школа № 49", 2, 7}, {"1050", "ГБОУ Школа № 1050", 1, 0}, {"", "", 1, 0}}
+	all = append(all, a.odd...)
 	for n := range a.many {
 		all = append(all, LiveSchool{ID: person.SchoolID("m" + strings.Repeat("x", n)), On: 1})
 	}
@@ -110,6 +112,30 @@ func (a *air) Disconnect(_ context.Context, session string) error {
 func withAir(t testing.TB) (*site, *air) {
 	a := &air{}
 	return newSite(t, func(o *Options) { o.Live = a }), a
+}
+
+// An identifier is any text that a registry has: each school has an address of its own,
+// and none is that of access points without a school.
+func TestSchoolsWithOddIdentifiers(t *testing.T) {
+	s, a := withAir(t)
+	for _, id := range []person.SchoolID{"-", "--", "-7", ".", "..", "../49", "a/b", "50%", "имя школы", "?q=1#x"} {
+		a.odd = append(a.odd, LiveSchool{ID: id, Name: "Школа (" + string(id) + ")", On: 1})
+	}
+	city, seen := s.role(rights.Operator), map[string]bool{schoolPath(""): true}
+	list := city.Get("/console/wifi").Body.String()
+	for _, school := range a.odd {
+		address := schoolPath(school.ID)
+		if seen[address] {
+			t.Errorf("%q shares the address %s", school.ID, address)
+		}
+		seen[address] = true
+		if !strings.Contains(list, `href="`+address+`"`) {
+			t.Errorf("the list does not lead to %s", address)
+		}
+		webtest.Holds(t, city.Get(address), 200, school.Name)
+		webtest.Holds(t, city.Get(address+"/refused"), 200, school.Name)
+	}
+	webtest.Holds(t, city.Get(schoolPath("")), 200, "Точки без школы")
 }
 
 // Nobody sees more than the own schools: whoever is on there from elsewhere has no

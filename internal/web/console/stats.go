@@ -123,7 +123,7 @@ type statsRow struct {
 func rowOf(l census.Line) statsRow {
 	s := census.Named(l.School)
 	name := strings.ReplaceAll(s.Name, "№ ", "№\u00a0") // a number stays with its sign
-	return statsRow{ID: string(s.ID), NSI: s.NSI, Name: name, Founder: s.Founder, Address: "/console/stats/" + url.PathEscape(string(l.School.ID)),
+	return statsRow{ID: string(s.ID), NSI: s.NSI, Name: name, Founder: s.Founder, Address: "/console/stats/" + segment(l.School.ID),
 		Accounts: thousands(l.Accounts), Activated: thousands(l.Activated), Left: thousands(l.Accounts - l.Activated), Failed: thousands(l.Failed),
 		Only: thousands(l.Only), SignIns: thousands(l.SignIns), Percent: percent(l.Activated, l.Accounts)}
 }
@@ -332,8 +332,8 @@ func (v *visit) schoolStats() {
 	if !ok {
 		return
 	}
-	id := person.SchoolID(v.Request.PathValue("school"))
-	i := slices.IndexFunc(figures.Lines, func(l census.Line) bool { return l.School.ID == id })
+	id := v.segmented()
+	i := slices.IndexFunc(figures.Lines, func(l census.Line) bool { return l.School.ID == id && id != "" })
 	if i < 0 {
 		v.missing()
 		return
