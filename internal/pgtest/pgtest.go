@@ -14,7 +14,6 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -238,8 +237,8 @@ func (s *Server) SQL(database, statement string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// Bytes gives what the server has on the disk of one database, its share of the
-// write-ahead log included.
+// Bytes gives what the server has on the disk of one database. Its write-ahead log
+// is left out: databases share it.
 func (s *Server) Bytes(database string) ([]byte, error) {
 	if err := s.run("CHECKPOINT"); err != nil {
 		return nil, err
@@ -248,24 +247,17 @@ func (s *Server) Bytes(database string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	files, err := filepath.Glob(filepath.Join(s.Folder, "base", oid, "*"))
+	if err != nil || len(files) == 0 {
+		return nil, fmt.Errorf("the files of %s: %w", database, errors.Join(err, os.ErrNotExist))
+	}
 	var all []byte
-	for _, pattern := range []string{"base/" + oid + "/*", "pg_wal/*"} {
-		files, err := filepath.Glob(filepath.Join(s.Folder, pattern))
-		if err != nil {
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil && !errors.Is(err, os.ErrNotExist) { // a table that is gone by now
 			return nil, err
 		}
-		slices.Sort(files)
-		for _, file := range files {
-			info, err := os.Stat(file)
-			if err != nil || info.IsDir() {
-				continue
-			}
-			b, err := os.ReadFile(file)
-			if err != nil && !errors.Is(err, os.ErrNotExist) {
-				return nil, err
-			}
-			all = append(all, b...)
-		}
+		all = append(all, b...)
 	}
 	return all, nil
 }

@@ -190,7 +190,9 @@ func (t *tx) count(query string, args ...any) (int64, error) {
 		return 0, err
 	}
 	result, err := s.ExecContext(t.ctx, args...)
-	t.courtesy.give(time.Now, yield)
+	if t.db.driver.Prepares() { // here, and so it computes here
+		t.courtesy.give(time.Now, yield)
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -1,8 +1,12 @@
 package postgres
 
 import (
+	"context"
 	"strconv"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // dialect gives the engine's own words. The order of text is that of its bytes, as
@@ -37,4 +41,33 @@ func translate(query string) string {
 		}
 	}
 	return out.String()
+}
+
+// flag lets a bool be written into a column of numbers, where SQLite's driver does so
+// by itself: false is 0, true 1.
+type flag struct{ next pgtype.EncodePlan }
+
+// SetNext implements pgtype.WrappedEncodePlanNextSetter.
+func (f *flag) SetNext(next pgtype.EncodePlan) { f.next = next }
+
+// Encode implements pgtype.EncodePlan.
+func (f *flag) Encode(value any, buf []byte) ([]byte, error) {
+	var n int64
+	if value.(bool) {
+		n = 1
+	}
+	return f.next.Encode(n, buf)
+}
+
+// teach makes a new connection take bools for numbers. What has a plan already, as a
+// bool for a bool has, never comes here.
+func teach(_ context.Context, conn *pgx.Conn) error {
+	types := conn.TypeMap()
+	types.TryWrapEncodePlanFuncs = append([]pgtype.TryWrapEncodePlanFunc{func(value any) (pgtype.WrappedEncodePlanNextSetter, any, bool) {
+		if _, ok := value.(bool); !ok {
+			return nil, nil, false
+		}
+		return new(flag), int64(0), true
+	}}, types.TryWrapEncodePlanFuncs...)
+	return nil
 }

@@ -119,7 +119,7 @@ func pool(base *pgx.ConnConfig, isolation, idle string, size int) *sql.DB {
 			config.RuntimeParams[name] = value
 		}
 	}
-	db := stdlib.OpenDB(*config)
+	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(teach))
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
 	db.SetConnMaxLifetime(lifetime)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"flag"
 	"os"
 	"testing"
 
@@ -16,7 +17,15 @@ import (
 	"schoolbridge/internal/store/storetest"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+// TestMain lets more tests run at once than there are processors: each waits for the
+// server most of the time.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		panic(err)
+	}
+	os.Exit(pgtest.Main(m))
+}
 
 // fresh makes a database that has the schema and nothing in it.
 func fresh(tb testing.TB, s *pgtest.Server) string {
@@ -39,16 +48,19 @@ func fresh(tb testing.TB, s *pgtest.Server) string {
 	})
 }
 
-// raw looks at a database behind the store's back.
+// raw looks at a database behind the store's back, and nobody's foreign keys are in
+// its way.
 func raw(address string) (*sql.DB, error) {
 	config, err := parse(address)
 	if err != nil {
 		return nil, err
 	}
+	config.RuntimeParams["session_replication_role"] = "replica"
 	return stdlib.OpenDB(*config), nil
 }
 
 func engine(t *testing.T) storetest.Engine {
+	t.Parallel()
 	s := pgtest.Shared(t)
 	database := fresh(t, s)
 	address := s.Socket(database)
