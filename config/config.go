@@ -49,11 +49,13 @@ type Config struct {
 	Log Log `yaml:"log"`
 }
 
-// Store is where people, accounts and the audit trail are kept. Its paths
-// start at the state folder.
+// Store is where people, accounts and the audit trail are kept: a file, or the
+// PostgreSQL database whose address is in another one. The paths of the first and of
+// the keys start at the state folder.
 type Store struct {
-	Path       Path `yaml:"path" default:"schoolbridge.db" base:"state"`
-	KeysetFile Path `yaml:"keyset_file" default:"keyset.json" base:"state"`
+	Path       Path       `yaml:"path" default:"schoolbridge.db" base:"state"`
+	URLFile    SecretFile `yaml:"url_file" default:""`
+	KeysetFile Path       `yaml:"keyset_file" default:"keyset.json" base:"state"`
 	// KeepLeavers is in whole days.
 	KeepLeavers time.Duration `yaml:"keep_leavers" default:"1095d" min:"30d" max:"36500d"`
 }

@@ -151,6 +151,13 @@ func (s *Server) Start() (err error) {
 	}
 }
 
+// Stop ends the server in order, whoever is connected. Start starts it again.
+func (s *Server) Stop() {
+	_ = syscall.Kill(s.process.Pid, syscall.SIGINT)
+	s.process.Ended(child.StopTime)
+	s.process.Stop()
+}
+
 // Kill ends the server at once, as a power cut does; what it wrote last may be gone.
 func (s *Server) Kill() {
 	_ = syscall.Kill(-s.process.Pid, syscall.SIGKILL)

@@ -43,15 +43,15 @@ func translate(query string) string {
 	return out.String()
 }
 
-// flag lets a bool be written into a column of numbers, where SQLite's driver does so
+// number lets a bool be written into a column of numbers, where SQLite's driver does so
 // by itself: false is 0, true 1.
-type flag struct{ next pgtype.EncodePlan }
+type number struct{ next pgtype.EncodePlan }
 
 // SetNext implements pgtype.WrappedEncodePlanNextSetter.
-func (f *flag) SetNext(next pgtype.EncodePlan) { f.next = next }
+func (f *number) SetNext(next pgtype.EncodePlan) { f.next = next }
 
 // Encode implements pgtype.EncodePlan.
-func (f *flag) Encode(value any, buf []byte) ([]byte, error) {
+func (f *number) Encode(value any, buf []byte) ([]byte, error) {
 	var n int64
 	if value.(bool) {
 		n = 1
@@ -67,7 +67,7 @@ func teach(_ context.Context, conn *pgx.Conn) error {
 		if _, ok := value.(bool); !ok {
 			return nil, nil, false
 		}
-		return new(flag), int64(0), true
+		return new(number), int64(0), true
 	}}, types.TryWrapEncodePlanFuncs...)
 	return nil
 }
