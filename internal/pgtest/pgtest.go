@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -39,12 +40,12 @@ type Server struct {
 var shared = sync.OnceValues(start)
 
 // used says that the shared server was asked for.
-var used bool
+var used atomic.Bool
 
 // Main runs a package's tests, and takes the shared server away afterwards.
 func Main(m *testing.M) int {
 	code := m.Run()
-	if used {
+	if used.Load() {
 		if s, err := shared(); err == nil {
 			s.remove()
 		}
@@ -55,7 +56,7 @@ func Main(m *testing.M) int {
 // Shared gives the server of this test binary, whose TestMain calls Main.
 func Shared(tb testing.TB) *Server {
 	tb.Helper()
-	used = true
+	used.Store(true)
 	s, err := shared()
 	if err != nil {
 		tb.Fatalf("%v (make test installs PostgreSQL)", err)
