@@ -15,6 +15,7 @@
 package config
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -49,14 +50,19 @@ type Config struct {
 	Log Log `yaml:"log"`
 }
 
-// Store is where people, accounts and the audit trail are kept. Its paths
-// start at the state folder.
+// Store is where people, accounts and the audit trail are kept: a file, or the
+// PostgreSQL database whose address is in another one. The paths of the first and of
+// the keys start at the state folder.
 type Store struct {
-	Path       Path `yaml:"path" default:"schoolbridge.db" base:"state"`
-	KeysetFile Path `yaml:"keyset_file" default:"keyset.json" base:"state"`
+	Path       Path       `yaml:"path" default:"schoolbridge.db" base:"state"`
+	URLFile    SecretFile `yaml:"url_file" default:""`
+	KeysetFile Path       `yaml:"keyset_file" default:"keyset.json" base:"state"`
 	// KeepLeavers is in whole days.
 	KeepLeavers time.Duration `yaml:"keep_leavers" default:"1095d" min:"30d" max:"36500d"`
 }
+
+// Where names the store to people: its file, or the one with its address.
+func (s *Store) Where() string { return cmp.Or(string(s.Path), string(s.URLFile)) }
 
 // Audit is the trail of changes, which stay, and of sign-ins.
 type Audit struct {

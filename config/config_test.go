@@ -374,6 +374,7 @@ func TestWholeFileChecks(t *testing.T) {
 		"rule of the policy":         {"policy: {rules: [{name: a, channels: ldap, vlan: 5, allow: true}]}", "policy.rules[0].vlan", "Wi-Fi only"},
 		"unknown NAS":                {"radius: {clients: [{name: school, range: 10.0.0.1, secret_file: secret}]}\npolicy: {rules: [{name: a, nas: shcool, allow: true}]}", "policy.rules[0].nas[0]", "did you mean school?"},
 		"confirmation":               {"auth: {confirmation: 1m}", "auth.confirmation_without_events", "longer"},
+		"two stores":                 {"store: {path: a, url_file: secret}", "store.url_file", "one database"},
 		"one file":                   {"store: {path: a, keyset_file: ./a}", "store.keyset_file", "one file"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -456,7 +457,7 @@ func TestReference(t *testing.T) {
 			"tls/eap.pem": "server.pem", "tls/eap-key.pem": "server-key.pem", "tls/eap-rsa.pem": "server.pem", "tls/eap-rsa-key.pem": "server-key.pem",
 			"tls/boards-rsa.pem": "server.pem", "tls/boards-rsa-key.pem": "server-key.pem",
 			"tls/devices-ca.pem": "server.pem", "tls/devices.crl": "devices.crl",
-			"tls/school-devices.pem": "other.pem", "tls/school-devices.crl": "other.pem.crl", "tls/school49-ca.pem": "server.pem", "secrets/school49": "secret"} {
+			"tls/school-devices.pem": "other.pem", "tls/school-devices.crl": "other.pem.crl", "tls/school49-ca.pem": "server.pem", "secrets/school49": "secret", "secrets/store": "secret"} {
 			b, err := os.ReadFile(filepath.Join(dir, from))
 			if err != nil {
 				t.Fatal(err)

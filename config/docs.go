@@ -10,6 +10,7 @@ var docs = map[string]doc{
 
 	"store":             {"Хранилище: люди, учётные записи, журнал аудита.", "The store: people, accounts, audit trail.", ""},
 	"store.path":        {"Файл базы SQLite; относительный путь считается от state.", "The SQLite file; a relative path starts at state.", "schoolbridge.db"},
+	"store.url_file":    {"Файл с адресом базы PostgreSQL — вместо store.path, когда служб несколько: postgres://имя:пароль@узел1,узел2/база?sslmode=verify-full. Из узлов берётся тот, что принимает запись.", "A file with the address of a PostgreSQL database, in place of store.path, where there are several daemons: postgres://user:password@host1,host2/database?sslmode=verify-full. Of the hosts the one that takes writes is used.", "secrets/store"},
 	"store.keyset_file": {"Ключи, которыми запечатана база; создаются при первом запуске. Копию храните отдельно от базы: одно без другого бесполезно.", "The keys that seal the store; made on first start. Keep its copy apart from the store's: one is useless without the other.", "keyset.json"},
 
 	"store.keep_leavers": {"Через сколько дней после ухода стереть личные данные человека: остаются нечитаемые отпечатки имён (они заняты навсегда) и то, какая запись в AD его.", "After how many days the personal data of who left are erased: digests of the names, which stay taken for ever, and which account in AD is theirs remain.", "1095d"},

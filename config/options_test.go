@@ -17,6 +17,7 @@ import (
 var options = map[string]struct{ good, bad string }{
 	"state":                                    {"/srv/bridge", `"a\tb"`},
 	"store.path":                               {"people.db", `"a\u0000"`},
+	"store.url_file":                           {"secret", "missing"},
 	"store.keep_leavers":                       {"365d", "1d"},
 	"store.keyset_file":                        {"keys.json", "[a]"},
 	"tls.certificate_file":                     {"server.pem", "missing.pem"},

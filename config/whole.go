@@ -15,10 +15,21 @@ import (
 	"schoolbridge/internal/policy"
 )
 
+// defaultStore is the default of store.path.
+const defaultStore = "schoolbridge.db"
+
 // resolve finishes the paths that start at the state folder.
 func (d *decoder) resolve(c *Config) {
 	c.Store.Path = Path(absolute(string(c.State), string(c.Store.Path)))
 	c.Store.KeysetFile = Path(absolute(string(c.State), string(c.Store.KeysetFile)))
+	if c.Store.URLFile != "" {
+		// The default, as the reference writes it, is nobody's wish.
+		if c.Store.Path != Path(absolute(string(c.State), defaultStore)) {
+			d.faultAt("store.url_file", wrong(say("указаны и store.path, и store.url_file: база одна", "both store.path and store.url_file are set: there is one database"),
+				say("оставьте url_file для PostgreSQL или path для SQLite", "keep url_file for PostgreSQL, or path for SQLite")))
+		}
+		c.Store.Path = ""
+	}
 	if c.Store.Path == c.Store.KeysetFile {
 		d.faultAt("store.keyset_file", wrong(say("ключи и база — один и тот же файл", "keys and database are one file"), say("назовите два файла", "name two files")))
 	}

@@ -51,6 +51,9 @@ func runBackup(ctx context.Context, std streams, args []string) error {
 		}
 		return told(std, *lang, "копия %s цела, ключи подходят\n", "the backup %s is whole, and the keys fit\n", words[1])
 	}
+	if err := onFiles(c); err != nil {
+		return err
+	}
 	if err := auditStore(ctx, c, auditBackup, map[string]any{"to": filepath.Base(*out)}); err != nil {
 		return err
 	}
@@ -79,6 +82,9 @@ func runRestore(ctx context.Context, std streams, args []string) error {
 	}
 	keys, err := backupKeys(c, "")
 	if err != nil {
+		return err
+	}
+	if err := onFiles(c); err != nil {
 		return err
 	}
 	path := string(c.Store.Path)
@@ -121,6 +127,14 @@ func unfit(std streams, err error) error {
 		return errFindings
 	}
 	return err
+}
+
+// onFiles says what copies a store that another program keeps.
+func onFiles(c *config.Config) error {
+	if c.Store.URLFile == "" {
+		return nil
+	}
+	return usageError("хранилище в PostgreSQL (%[1]s) копируют и возвращают pg_dump и pg_restore, а файл ключей отдельно / the store in PostgreSQL (%[1]s) is copied and put back by pg_dump and pg_restore, and the keyset apart", c.Store.URLFile)
 }
 
 // auditStore notes who took a copy of everything, or put one back.

@@ -13,6 +13,7 @@ import (
 
 	"schoolbridge/config"
 	"schoolbridge/internal/store"
+	"schoolbridge/internal/store/postgres"
 	"schoolbridge/internal/store/sqlite"
 )
 
@@ -29,13 +30,32 @@ func runConfig(_ context.Context, std streams, args []string) error {
 		_, err := io.WriteString(std.out, config.Reference(*lang))
 		return err
 	case len(words) == 1 && words[0] == "check" && *file != "":
-		if _, err := loadConfig(std, *file, *lang, ""); err != nil {
+		c, err := loadConfig(std, *file, *lang, "")
+		if err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(std.out, "%s: OK\n", *file)
+		if err := checkStoreURL(c); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(std.out, "%s: OK\n", *file)
 		return err
 	}
 	return misused("config")
+}
+
+// checkStoreURL reads the address of the store and asks nobody.
+func checkStoreURL(c *config.Config) error {
+	if c.Store.URLFile == "" {
+		return nil
+	}
+	address, err := config.ReadSecret(c.Store.URLFile)
+	if err == nil {
+		err = postgres.Check(string(address))
+	}
+	if err != nil {
+		return usageError("store.url_file: в %[1]s нет адреса базы вида postgres://имя:пароль@узел/база / %[1]s holds no address of a database such as postgres://user:password@host/database: %[2]v", c.Store.URLFile, err)
+	}
+	return nil
 }
 
 // loadConfig reads a configuration and prints what is wrong with it; the error
@@ -90,6 +110,13 @@ func openStore(ctx context.Context, c *config.Config, opts store.Options) (*stor
 	if err := os.MkdirAll(string(c.State), 0o700); err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
+	if c.Store.URLFile != "" {
+		db, err := openPostgres(ctx, c, opts)
+		if err != nil {
+			return nil, fmt.Errorf("store of %s: %w", c.Store.URLFile, err)
+		}
+		return db, nil
+	}
 	db, err := sqlite.OpenFiles(ctx, string(c.Store.Path), string(c.Store.KeysetFile), opts)
 	if err != nil {
 		return nil, fmt.Errorf("store %s: %w", c.Store.Path, err)
@@ -97,9 +124,24 @@ func openStore(ctx context.Context, c *config.Config, opts store.Options) (*stor
 	return db, nil
 }
 
+// openPostgres opens the database whose address is in a file.
+func openPostgres(ctx context.Context, c *config.Config, opts store.Options) (*store.DB, error) {
+	address, err := config.ReadSecret(c.Store.URLFile)
+	if err != nil {
+		return nil, err
+	}
+	return postgres.OpenFiles(ctx, string(address), string(c.Store.KeysetFile), opts)
+}
+
 // openMadeStore is openStore for commands that only read: they make nothing,
 // least of all keys that then belong to whoever asked.
 func openMadeStore(ctx context.Context, c *config.Config) (*store.DB, error) {
+	if c.Store.URLFile != "" {
+		if _, err := os.Stat(string(c.Store.KeysetFile)); err != nil {
+			return nil, fmt.Errorf("ключей %[1]s здесь нет: скопируйте их с машины службы / the keys %[1]s are not here: copy them from the daemon's machine: %[2]w", c.Store.KeysetFile, err)
+		}
+		return openStore(ctx, c, store.Options{})
+	}
 	if _, err := os.Stat(string(c.Store.Path)); err != nil {
 		return nil, fmt.Errorf("хранилища %[1]s ещё нет: сначала запустите службу или загрузите реестры, и проверьте state и store.path / store %[1]s is not made yet: start the daemon or import registries first, and look at state and store.path in the configuration: %[2]w", c.Store.Path, err)
 	}

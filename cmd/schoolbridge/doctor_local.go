@@ -21,7 +21,6 @@ import (
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/store"
-	"schoolbridge/internal/store/sqlite"
 )
 
 // certificates looks at those that devices, PCs and browsers see, and at the
@@ -114,32 +113,13 @@ func (x *examination) withStore(ctx context.Context) []doctor.Finding {
 // store looks at the files first: opening a store that lacks something would say
 // less.
 func (x *examination) store(ctx context.Context) (list []doctor.Finding) {
-	path, keys := string(x.config.Store.Path), string(x.config.Store.KeysetFile)
 	add := func(state doctor.State, code doctor.Code, where, more string) {
 		list = append(list, finding(doctor.CheckStore, state, code, where, more))
 	}
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		add(doctor.Warn, doctor.StoreMissing, path, "")
-	case err != nil:
-		add(doctor.Bad, doctor.StoreUnreadable, path, reasonOf(err))
-	case info.Mode().Perm()&0o077 != 0:
-		add(doctor.Bad, doctor.StoreOpen, path, info.Mode().Perm().String())
-	}
-	if folder, err := os.Stat(string(x.config.State)); err == nil && folder.Mode().Perm()&0o022 != 0 {
-		add(doctor.Bad, doctor.StoreOpen, string(x.config.State), folder.Mode().Perm().String())
-	}
-	if free, err := diskFree(filepath.Dir(path)); err == nil && free < diskLow {
-		state := doctor.Warn
-		if free < diskFull {
-			state = doctor.Bad
-		}
-		add(state, doctor.StoreSpace, filepath.Dir(path), fmt.Sprintf("%d MiB", free>>20))
-	}
-	if info == nil {
+	if !x.storeFiles(add) {
 		return list
 	}
+	keys := string(x.config.Store.KeysetFile)
 	switch _, err := store.OpenKeyset(keys); {
 	case errors.Is(err, store.ErrNoKeyset):
 		add(doctor.Bad, doctor.KeysetMissing, keys, "")
@@ -151,21 +131,50 @@ func (x *examination) store(ctx context.Context) (list []doctor.Finding) {
 		add(doctor.Bad, doctor.KeysetDamaged, keys, "")
 		return list
 	}
-	db, err := sqlite.OpenFiles(ctx, path, keys, store.Options{})
-	switch {
+	db, err := openMadeStore(ctx, x.config)
+	switch where := x.config.Store.Where(); {
 	case errors.Is(err, store.ErrWrongKeyset):
 		add(doctor.Bad, doctor.KeysetForeign, keys, "")
 	case errors.Is(err, store.ErrNewer):
-		add(doctor.Bad, doctor.StoreNewer, path, "")
+		add(doctor.Bad, doctor.StoreNewer, where, "")
 	case err != nil:
-		add(doctor.Bad, doctor.StoreUnreadable, path, reasonOf(err))
+		add(doctor.Bad, doctor.StoreUnreadable, where, reasonOf(err))
 	default:
 		x.db = db
 		if len(list) == 0 {
-			add(doctor.OK, doctor.StoreFine, path, "")
+			add(doctor.OK, doctor.StoreFine, where, "")
 		}
 	}
 	return list
+}
+
+// storeFiles looks at what the store has on this machine; there says that one can
+// be opened.
+func (x *examination) storeFiles(add func(state doctor.State, code doctor.Code, where, more string)) (there bool) {
+	if folder, err := os.Stat(string(x.config.State)); err == nil && folder.Mode().Perm()&0o022 != 0 {
+		add(doctor.Bad, doctor.StoreOpen, string(x.config.State), folder.Mode().Perm().String())
+	}
+	path := string(x.config.Store.Path)
+	if path == "" { // in PostgreSQL
+		return true
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		add(doctor.Warn, doctor.StoreMissing, path, "")
+	case err != nil:
+		add(doctor.Bad, doctor.StoreUnreadable, path, reasonOf(err))
+	case info.Mode().Perm()&0o077 != 0:
+		add(doctor.Bad, doctor.StoreOpen, path, info.Mode().Perm().String())
+	}
+	if free, err := diskFree(filepath.Dir(path)); err == nil && free < diskLow {
+		state := doctor.Warn
+		if free < diskFull {
+			state = doctor.Bad
+		}
+		add(state, doctor.StoreSpace, filepath.Dir(path), fmt.Sprintf("%d MiB", free>>20))
+	}
+	return info != nil
 }
 
 // reasonOf is the last cause of an error, in short.
@@ -195,7 +204,7 @@ func (x *examination) registries(ctx context.Context) []doctor.Finding {
 	last, err := x.db.Audit().Recent(ctx, identity.PersonID{}, 1, "import")
 	switch {
 	case err != nil:
-		return []doctor.Finding{finding(doctor.CheckRegistries, doctor.Bad, doctor.StoreUnreadable, string(x.config.Store.Path), reasonOf(err))}
+		return []doctor.Finding{finding(doctor.CheckRegistries, doctor.Bad, doctor.StoreUnreadable, x.config.Store.Where(), reasonOf(err))}
 	case len(last) == 0:
 		return []doctor.Finding{finding(doctor.CheckRegistries, doctor.Warn, doctor.RegistriesMissing, "", "")}
 	}
@@ -218,7 +227,7 @@ const (
 func (x *examination) unheard(ctx context.Context) (list []doctor.Finding) {
 	lines, err := x.db.Audit().Recent(ctx, identity.PersonID{}, unheardRead, auditUnheard)
 	if err != nil {
-		return []doctor.Finding{finding(doctor.CheckNAS, doctor.Bad, doctor.StoreUnreadable, string(x.config.Store.Path), reasonOf(err))}
+		return []doctor.Finding{finding(doctor.CheckNAS, doctor.Bad, doctor.StoreUnreadable, x.config.Store.Where(), reasonOf(err))}
 	}
 	seen := map[string]bool{}
 	for _, line := range lines { // the newest first

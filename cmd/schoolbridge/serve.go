@@ -152,8 +152,8 @@ func (d *daemon) close() {
 	}
 }
 
-func (d *daemon) openStore(ctx context.Context) error {
-	path := string(d.config.Store.Path)
+// lockStore makes this daemon the only one on a store in a file.
+func (d *daemon) lockStore(path string) error {
 	// The lock is a file of its own beside the store.
 	if err := os.MkdirAll(string(d.config.State), 0o700); err != nil {
 		return fmt.Errorf("state folder: %w", err)
@@ -167,6 +167,16 @@ func (d *daemon) openStore(ctx context.Context) error {
 			d.log.Error("releasing the store's lock", "error", err)
 		}
 	})
+	return nil
+}
+
+func (d *daemon) openStore(ctx context.Context) error {
+	if path := string(d.config.Store.Path); path != "" { // PostgreSQL takes several daemons
+		if err := d.lockStore(path); err != nil {
+			return err
+		}
+	}
+	var err error
 	d.db, err = openStore(ctx, d.config, store.Options{Log: d.log, Metrics: d.registry})
 	if err != nil {
 		return err

@@ -85,7 +85,7 @@ var rules = []rule{
 		reason: "it starts a real Active Directory for tests, and knows only Linux with Samba installed",
 	},
 	{
-		who: "anything but a test", in: not(under("internal/child", "internal/adtest", "internal/radiustest", "internal/httpdtest", "internal/oidctest")), imports: under("internal/child"),
+		who: "anything but a test", in: not(under("internal/child", "internal/adtest", "internal/radiustest", "internal/httpdtest", "internal/oidctest", "internal/pgtest")), imports: under("internal/child"),
 		reason: "it runs programs of others for tests, and knows only Linux",
 	},
 	{
@@ -111,6 +111,10 @@ var rules = []rule{
 	{
 		who: "anything but a test", in: not(under("internal/httpdtest")), imports: under("internal/httpdtest"),
 		reason: "it starts a real web server for tests, and knows only Linux with one installed",
+	},
+	{
+		who: "anything but a test", in: not(under("internal/pgtest")), imports: under("internal/pgtest"),
+		reason: "it starts a real PostgreSQL for tests, and knows only Linux with one installed",
 	},
 	{
 		who: "anything but a test", in: not(under("internal/oidctest")), imports: under("internal/oidctest"),

@@ -135,12 +135,12 @@ func (s *Targets) Duplicates(ctx context.Context, target string, ids []identity.
 }
 
 // duplicates adds them for people whose own account is known, which is no further
-// one as it is theirs. "+c.target" is no index: by that one all claims would be
+// one as it is theirs. "c.target || ”" is no index: by that one all claims would be
 // read for a few people.
 func (t *tx) duplicates(target string, ids []identity.PersonID, into map[identity.PersonID][]match.Problem) error {
 	return t.each(`SELECT b.person, c.kind, c.key, c.object, c.sealed FROM bindings b JOIN claims c ON c.kind = b.kind AND c.key = b.key
-		WHERE +c.target = ? AND b.person IN (`+marks(len(ids))+`)
-		AND EXISTS (SELECT 1 FROM targets o WHERE o.person = b.person AND +o.target = c.target AND o.object IS NOT NULL)
+		WHERE c.target || '' = ? AND b.person IN (`+marks(len(ids))+`)
+		AND EXISTS (SELECT 1 FROM targets o WHERE o.person = b.person AND o.target || '' = c.target AND o.object IS NOT NULL)
 		AND NOT EXISTS (SELECT 1 FROM targets t WHERE t.target = c.target AND t.object = c.object)
 		ORDER BY b.person, c.created, c.object`, append([]any{target}, idArgs(ids)...), func(scan func(...any) error) error {
 		var ref person.RecordRef

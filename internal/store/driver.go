@@ -18,10 +18,24 @@ type Driver interface {
 	// many wait to read, a revoked sign-in is heard of.
 	Feed() *sql.DB
 	// SQL turns the shared dialect ("?" placeholders and the column types
-	// {int}, {bytes}, {text}, and {table} after a table's last bracket) into
-	// the engine's own.
+	// {int}, {bytes}, {text}, {table} after a table's last bracket, and {at} in the
+	// primary key of a table that engines may split by time) into the engine's own.
 	SQL(query string) string
-	// Retry says that the transaction lost to another one and may run again.
+	// Prepares says that statements are worth keeping prepared from here: an engine
+	// whose driver does so by itself, and has to be asked over a network for each,
+	// says no.
+	Prepares() bool
+	// Turn is the first statement of a transaction that writes: it waits until no
+	// other one, of whichever process, is under way, and none begins before this one
+	// has ended. It gives what Settle knows the transaction by; nil where Begin has
+	// waited already, and Commit cannot leave in doubt what came of it.
+	Turn(ctx context.Context, t *sql.Tx) (receipt []byte, err error)
+	// Settle finds out what became of a transaction whose Commit failed: nil where
+	// it is committed, ErrUnknown where that cannot be told, else the reason why it
+	// is not.
+	Settle(ctx context.Context, receipt []byte, failed error) error
+	// Retry says that the transaction changed nothing, because it lost to another
+	// one or its server was lost, and may run again.
 	Retry(err error) bool
 	// Duplicate says that a unique constraint refused a row.
 	Duplicate(err error) bool

@@ -78,7 +78,7 @@ func (t *tx) recordFacts(kind person.RecordKind, f func(duplicates.Fact)) error 
 	for after := ""; ; {
 		var page []duplicates.Fact
 		n := 0
-		err := t.each("SELECT r.key, r.sealed, (SELECT MIN(b.person) FROM bindings b WHERE b.kind = ? AND b.key = r.key) FROM "+table+
+		err := t.each("SELECT r.key, r.sealed, (SELECT b.person FROM bindings b WHERE b.kind = ? AND b.key = r.key ORDER BY b.person LIMIT 1) FROM "+table+
 			" r WHERE r.key > ? AND r.gone = '' ORDER BY r.key LIMIT ?", []any{kind, after, factsPage}, func(scan func(...any) error) error {
 			var key string
 			var sealed, holder []byte

@@ -114,7 +114,7 @@ func (r *Rights) Of(ctx context.Context, id identity.PersonID) ([]rights.Granted
 // All gives the grants of the people after one, in the order of their ids, until
 // those of at least so many grants are told.
 func (r *Rights) All(ctx context.Context, after identity.PersonID, limit int) ([]rights.Granted, error) {
-	return r.list(ctx, `WHERE person > ? AND person <= COALESCE((SELECT MAX(person) FROM (SELECT person FROM rights WHERE person > ? ORDER BY person LIMIT ?) few), ?)
+	return r.list(ctx, `WHERE person > ? AND person <= COALESCE((SELECT person FROM (SELECT person FROM rights WHERE person > ? ORDER BY person LIMIT ?) few ORDER BY person DESC LIMIT 1), ?)
 		ORDER BY person, role`, after[:], after[:], limit, after[:])
 }
 

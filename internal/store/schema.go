@@ -85,7 +85,7 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	// Audit.
 	`CREATE TABLE audit (chain {text} NOT NULL, seq {int} NOT NULL, at {int} NOT NULL, kind {text} NOT NULL, person {bytes} NOT NULL,
 		sealed {bytes} NOT NULL, payload_hash {bytes} NOT NULL, previous {bytes} NOT NULL, version {int} NOT NULL,
-		hash {bytes} NOT NULL, PRIMARY KEY (chain, seq)){table}`,
+		hash {bytes} NOT NULL, PRIMARY KEY (chain, seq{at})){table}`,
 	`CREATE INDEX audit_person ON audit (person, at)`,
 	`CREATE TABLE audit_heads (chain {text} NOT NULL PRIMARY KEY, seq {int} NOT NULL, hash {bytes} NOT NULL, version {int} NOT NULL,
 		seal {bytes} NOT NULL){table}`,

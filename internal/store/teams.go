@@ -81,11 +81,11 @@ func (p *teamsPage) emit(entries []*directory.Entry, after, last []byte) error {
 	return nil
 }
 
-// logins are the Teams logins that were seen in the target. "+target" is no index: by
+// logins are the Teams logins that were seen in the target. "target || ”" is no index: by
 // that one everybody's row would be read for each page.
 func (p *teamsPage) logins(after, last []byte) (map[identity.PersonID]string, error) {
 	found := map[identity.PersonID]string{}
-	err := p.t.each("SELECT person, observed FROM targets WHERE person > ? AND person <= ? AND +target = ?", []any{after, last, p.target},
+	err := p.t.each("SELECT person, observed FROM targets WHERE person > ? AND person <= ? AND target || '' = ?", []any{after, last, p.target},
 		func(scan func(...any) error) error {
 			var id, observed []byte
 			if err := scan(&id, &observed); err != nil {

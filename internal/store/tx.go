@@ -5,14 +5,36 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"time"
 
 	"schoolbridge/internal/identity"
 )
 
-// attempts bounds how often a transaction that lost to another one runs again.
+// attempts bounds how often a transaction that lost to another one, or its server,
+// runs again: for some three seconds, in which a server that only restarts is back.
 const attempts = 10
+
+// Bounds of the wait before another attempt, which doubles.
+const (
+	firstWait   = 5 * time.Millisecond
+	longestWait = time.Second
+)
+
+// backoff is how long to wait after an attempt, the first being 1: up to half of it
+// by chance, so that those who lost to each other do not meet again.
+func backoff(attempt int) time.Duration {
+	wait := longestWait
+	if attempt < 10 {
+		wait = min(wait, firstWait<<attempt)
+	}
+	return wait - rand.N(wait/2)
+}
+
+// ErrUnknown says that a transaction was asked to commit and nobody could tell
+// whether it did: what it would have changed has to be looked at.
+var ErrUnknown = errors.New("the database was lost while it committed, and whether it did cannot be told: look at what is stored before you repeat it")
 
 // tx is one transaction. A writing one collects whom it touched and what the
 // audit trail should say; both are written as its last statements.
@@ -20,9 +42,9 @@ type tx struct {
 	ctx       context.Context
 	db        *DB
 	sql       *sql.Tx
-	stmts     map[string]*sql.Stmt
-	kept      *statements         // of the pool that it is of; nil: none
-	touched   []identity.PersonID // in order, each once
+	stmts     map[string]*sql.Stmt // where the engine's statements are prepared here
+	kept      *statements          // of the pool that it is of; nil: none
+	touched   []identity.PersonID  // in order, each once
 	seen      map[identity.PersonID]bool
 	shown     []identity.PersonID // those that only the directory sees anew, each once
 	published map[identity.PersonID]bool
@@ -51,7 +73,7 @@ func (db *DB) write(ctx context.Context, f func(*tx) error) (err error) {
 			return err
 		}
 		db.metrics.retries.Inc()
-		if err := pause(ctx, time.Duration(attempt)*5*time.Millisecond); err != nil {
+		if err := pause(ctx, backoff(attempt)); err != nil {
 			return err
 		}
 	}
@@ -64,6 +86,10 @@ func (db *DB) writeOnce(ctx context.Context, f func(*tx) error) (*tx, error) {
 	}
 	defer func() { _ = inner.Rollback() }() // after Commit it does nothing
 	t := &tx{ctx: ctx, db: db, sql: inner, stmts: map[string]*sql.Stmt{}, kept: &db.written}
+	receipt, err := db.driver.Turn(ctx, inner)
+	if err != nil {
+		return nil, fmt.Errorf("wait for the turn to write: %w", err)
+	}
 	if err := f(t); err != nil {
 		return nil, err
 	}
@@ -75,7 +101,10 @@ func (db *DB) writeOnce(ctx context.Context, f func(*tx) error) (*tx, error) {
 		return nil, fmt.Errorf("write change feed: %w", err)
 	}
 	t.woke = t.woke || fed
-	return t, inner.Commit()
+	if err = inner.Commit(); err != nil && receipt != nil {
+		err = db.driver.Settle(ctx, receipt, err)
+	}
+	return t, err
 }
 
 // read runs f on one snapshot.
@@ -99,15 +128,51 @@ func (db *DB) readFrom(ctx context.Context, pool *sql.DB, kept *statements, f fu
 	return f(t)
 }
 
+// statement is a query that can be carried out: one that is prepared, or one that
+// the engine's driver prepares by itself.
+type statement interface {
+	ExecContext(ctx context.Context, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, args ...any) *sql.Row
+}
+
+// text is a statement that is sent as it is.
+type text struct {
+	sql   *sql.Tx
+	query string
+}
+
+// ExecContext implements statement.
+func (s text) ExecContext(ctx context.Context, args ...any) (sql.Result, error) {
+	return s.sql.ExecContext(ctx, s.query, args...)
+}
+
+// QueryContext implements statement.
+func (s text) QueryContext(ctx context.Context, args ...any) (*sql.Rows, error) {
+	return s.sql.QueryContext(ctx, s.query, args...)
+}
+
+// QueryRowContext implements statement.
+func (s text) QueryRowContext(ctx context.Context, args ...any) *sql.Row {
+	return s.sql.QueryRowContext(ctx, s.query, args...)
+}
+
 // stmt prepares a query once per transaction, or takes one that is kept.
-func (t *tx) stmt(query string) (s *sql.Stmt, err error) {
+func (t *tx) stmt(query string) (statement, error) {
 	if s, ok := t.stmts[query]; ok {
 		return s, nil
 	}
-	if kept := t.kept.find(query); kept != nil {
-		s = t.sql.StmtContext(t.ctx, kept)
-	} else if s, err = t.sql.PrepareContext(t.ctx, t.db.driver.SQL(query)); err != nil {
-		return nil, err
+	if !t.db.driver.Prepares() {
+		return text{t.sql, t.db.driver.SQL(query)}, nil
+	}
+	s := t.kept.find(query)
+	if s != nil {
+		s = t.sql.StmtContext(t.ctx, s)
+	} else {
+		var err error
+		if s, err = t.sql.PrepareContext(t.ctx, t.db.driver.SQL(query)); err != nil {
+			return nil, err
+		}
 	}
 	t.stmts[query] = s
 	return s, nil
@@ -125,7 +190,9 @@ func (t *tx) count(query string, args ...any) (int64, error) {
 		return 0, err
 	}
 	result, err := s.ExecContext(t.ctx, args...)
-	t.courtesy.give(time.Now, yield)
+	if t.db.driver.Prepares() { // here, and so it computes here
+		t.courtesy.give(time.Now, yield)
+	}
 	if err != nil {
 		return 0, err
 	}

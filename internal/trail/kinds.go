@@ -48,7 +48,7 @@ var kinds = map[string]kind{
 	"factor_taken":      {Rights, "вход в администрирование", "came into administration", Calm, (*teller).factor},
 	"factor_refused":    {Rights, "код администратора не принят", "administrator's code refused", Bad, (*teller).factorRefused},
 	"break_glass_made":  {Rights, "новый пароль аварийного входа", "new break-glass password", Calm, nil},
-	"break_glass_wrong": {Rights, "неверная попытка аварийного входа", "wrong try at the break-glass account", Bad, nil},
+	"break_glass_wrong": {Rights, "неверная попытка аварийного входа", "wrong try at the break-glass account", Bad, (*teller).glass},
 	"break_glass_used":  {Rights, "аварийный вход", "break-glass account used", Bad, (*teller).glass},
 
 	"import":        {Service, "загрузка реестров", "import of registries", Calm, (*teller).imported},

@@ -265,7 +265,11 @@ func (t *teller) factorRefused() {
 	t.counted("failures", "неудач подряд", "failures in a row")
 }
 
-func (t *teller) glass() { t.counted("uses", "использован раз", "times used") }
+func (t *teller) glass() {
+	t.counted("uses", "использован раз", "times used")
+	t.counted("wrong", "неверных попыток за час", "wrong tries within the hour")
+	t.counted("untold", "ещё попыток без записи", "further tries without a line")
+}
 
 // imported tells of files, a list of what each came to.
 func (t *teller) imported() {

@@ -117,7 +117,7 @@ func (d *driver) Reader() *sql.DB { return d.reader }
 // Feed implements store.Driver.
 func (d *driver) Feed() *sql.DB { return d.feed }
 
-var dialect = strings.NewReplacer("{int}", "INTEGER", "{bytes}", "BLOB", "{text}", "TEXT", "{table}", " WITHOUT ROWID")
+var dialect = strings.NewReplacer("{int}", "INTEGER", "{bytes}", "BLOB", "{text}", "TEXT", "{table}", " WITHOUT ROWID", "{at}", "")
 
 // SQL implements store.Driver.
 func (d *driver) SQL(query string) string {
@@ -126,6 +126,15 @@ func (d *driver) SQL(query string) string {
 	}
 	return dialect.Replace(query)
 }
+
+// Prepares implements store.Driver.
+func (d *driver) Prepares() bool { return true }
+
+// Turn implements store.Driver: BEGIN IMMEDIATE has waited.
+func (d *driver) Turn(context.Context, *sql.Tx) ([]byte, error) { return nil, nil }
+
+// Settle implements store.Driver: a file's Commit says what came of it.
+func (d *driver) Settle(_ context.Context, _ []byte, failed error) error { return failed }
 
 // Retry implements store.Driver.
 func (d *driver) Retry(err error) bool {

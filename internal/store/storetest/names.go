@@ -331,8 +331,10 @@ func testCityLoginsErased(t *testing.T, s *suite) {
 	for n := range 2100 {
 		more = append(more, fmt.Appendf(nil, "%032d", n))
 	}
-	check(t, s.Exec(`WITH more (digest) AS (VALUES (?)`+strings.Repeat(", (?)", len(more)-1)+`) INSERT INTO city_logins (digest, version, subject_digest, subject_version, at)
-		SELECT m.digest, c.version, m.digest, c.subject_version, c.at FROM more m, city_logins c WHERE c.digest = (SELECT MIN(digest) FROM city_logins)`, more...))
+	check(t, s.Exec("CREATE TABLE more AS SELECT digest FROM city_logins WHERE 1 = 0"))
+	check(t, s.Exec("INSERT INTO more (digest) VALUES (?)"+strings.Repeat(", (?)", len(more)-1), more...))
+	check(t, s.Exec(`INSERT INTO city_logins (digest, version, subject_digest, subject_version, at)
+		SELECT m.digest, c.version, m.digest, c.subject_version, c.at FROM more m, city_logins c WHERE c.digest = (SELECT digest FROM city_logins ORDER BY digest LIMIT 1)`))
 	day := person.DateOf(s.now)
 	for _, c := range []struct {
 		before person.Date

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -217,9 +219,14 @@ func testPasswordsDie(t *testing.T, s *suite) {
 	_, done := s.orlovaInAD(t)
 	s.offer(t, done.Person, 1, "Snegir-2021")
 	const others = 1203
-	check(t, s.Exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-		INSERT INTO passwords (person, id, epoch, learnt, until, day, digest, sealed)
-		SELECT CAST(printf('%016d', i) AS BLOB), id, epoch, learnt, until, day, digest, sealed FROM n JOIN passwords`, others))
+	people := make([]any, others)
+	for i := range people {
+		people[i] = fmt.Appendf(nil, "%016d", i)
+	}
+	check(t, s.Exec("CREATE TABLE others AS SELECT person FROM passwords WHERE 1 = 0"))
+	check(t, s.Exec("INSERT INTO others (person) VALUES (?)"+strings.Repeat(", (?)", others-1), people...))
+	check(t, s.Exec(`INSERT INTO passwords (person, id, epoch, learnt, until, day, digest, sealed)
+		SELECT o.person, p.id, p.epoch, p.learnt, p.until, p.day, p.digest, p.sealed FROM others o CROSS JOIN passwords p`))
 	count := func(what string, want int) {
 		t.Helper()
 		if n, err := s.Count("SELECT COUNT(*) FROM passwords"); err != nil || n != want {

@@ -1,0 +1,156 @@
+// Package postgres opens a store in a PostgreSQL database that several daemons
+// share, behind whatever keeps it available: an address may name several hosts, of
+// which the one that takes writes is used.
+//
+// Transactions that write follow one another, on all daemons together: each takes
+// the one row of the table turn first (turn.go), as BEGIN IMMEDIATE does in SQLite.
+// So what the store looks at before it writes holds until it commits, at READ
+// COMMITTED, and the order of commits is that of the numbers of the change feed: who
+// sees a number sees all before it. SERIALIZABLE would say no more and refuse almost
+// every transaction that meets another one, because each ends with the same rows,
+// the heads of the feed and of the audit trail. Those that read see one snapshot, at
+// REPEATABLE READ.
+//
+//	BEGIN ─► turn ─► statements ─► COMMIT ─┬─ answered
+//	  ▲       │ lost: nothing has changed   └─ no answer ─► turn, is its receipt there? ─┬─ yes: it is committed
+//	  └───────┴──────────────────────────────────────────────────────────────────────────┴─ no: again
+//
+// Only what engines that speak PostgreSQL's dialect share is used: no extension, no
+// trigger, no advisory lock, no LISTEN. Text compares byte by byte, as in SQLite.
+// Primary keys of what grows without end hold the time: that of audit ends with at,
+// and the ids of sessions begin with the second; so both can become tables with
+// partitions.
+//
+// Limits: what is deleted stays in the server's write-ahead log, replicas and base
+// backups for as long as they are kept; only PostgreSQL itself is tested.
+//
+// Start reading at Open, then turn.go.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"schoolbridge/internal/store"
+)
+
+// Bounds of waiting for a server.
+const (
+	connectTimeout = 5 * time.Second  // for each host
+	lockTimeout    = "10s"            // then a transaction begins anew
+	idleTimeout    = "30s"            // then the server ends a transaction whose client is silent, and others have their turn
+	readTimeout    = "10min"          // the same for a snapshot, between whose pages people are composed
+	lifetime       = 30 * time.Minute // of a connection: after a failover all get to the new server in the end
+)
+
+// Sizes of the pools, for each daemon. One connection writes: who waits for it here
+// does not wait at the server, and waiting here is fair.
+const (
+	readers = 8
+	feeds   = 2
+)
+
+// Open opens the database that an address names: a URL (postgres://…) or pairs
+// (host=… dbname=…), as libpq takes them. The user needs the right to make tables
+// there.
+func Open(ctx context.Context, address string, keys *store.Keyset, opts store.Options) (*store.DB, error) {
+	d, err := open(ctx, address)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	return store.Open(ctx, d, keys, opts)
+}
+
+// Check says what is wrong with an address, without a word of the password in it.
+func Check(address string) error {
+	_, err := parse(address)
+	return err
+}
+
+// parse reads an address. Its errors hold no password.
+func parse(address string) (*pgx.ConnConfig, error) {
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
+		return nil, err
+	}
+	if config.Database == "" {
+		return nil, errors.New("the address names no database")
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectTimeout
+	}
+	if config.ValidateConnect == nil { // target_session_attrs is not given
+		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	config.DialFunc = dial
+	return config, nil
+}
+
+type driver struct{ writer, reader, feed *sql.DB }
+
+func open(ctx context.Context, address string) (*driver, error) {
+	config, err := parse(address)
+	if err != nil {
+		return nil, err
+	}
+	const snapshot = "repeatable read"
+	d := &driver{pool(config, "read committed", idleTimeout, 1), pool(config, snapshot, readTimeout, readers), pool(config, snapshot, idleTimeout, feeds)}
+	if err := d.prepareTurn(ctx); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// pool gives connections whose transactions have an isolation, and may be silent for
+// some time. What the address says of these comes first.
+func pool(base *pgx.ConnConfig, isolation, idle string, size int) *sql.DB {
+	config := base.Copy()
+	for name, value := range map[string]string{
+		"application_name": "schoolbridge", "default_transaction_isolation": isolation, "lock_timeout": lockTimeout, "idle_in_transaction_session_timeout": idle,
+	} {
+		if _, given := config.RuntimeParams[name]; !given || name == "default_transaction_isolation" {
+			config.RuntimeParams[name] = value
+		}
+	}
+	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(teach))
+	db.SetMaxOpenConns(size)
+	db.SetMaxIdleConns(size)
+	db.SetConnMaxLifetime(lifetime)
+	return db
+}
+
+// Writer implements store.Driver.
+func (d *driver) Writer() *sql.DB { return d.writer }
+
+// Reader implements store.Driver.
+func (d *driver) Reader() *sql.DB { return d.reader }
+
+// Feed implements store.Driver.
+func (d *driver) Feed() *sql.DB { return d.feed }
+
+// Prepares implements store.Driver: pgx keeps what it prepared on each connection.
+func (d *driver) Prepares() bool { return false }
+
+// Scrub implements store.Driver: the files of the tables that held what was
+// destroyed are written anew, and the old ones go. The write-ahead log, replicas and
+// backups are out of its reach.
+func (d *driver) Scrub(ctx context.Context) error {
+	for _, table := range []string{"day_keys", "passwords"} {
+		if _, err := d.writer.ExecContext(ctx, "VACUUM (FULL) "+table); err != nil && !unsupported(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close implements store.Driver.
+func (d *driver) Close() error {
+	return errors.Join(d.feed.Close(), d.reader.Close(), d.writer.Close())
+}
