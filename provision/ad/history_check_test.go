@@ -258,6 +258,7 @@ func (y *city) took(c *citizen, r provision.Result, typed identity.Password) {
 			y.errorf("%s is given the record %s, which does not fit", c.login(), ref.ID)
 		}
 	}
+	c.forgotten = c.forgotten && !slices.ContainsFunc(r.Verdict.Records, func(ref person.RecordRef) bool { return ref.Kind != person.RecordCard })
 	y.know()
 	if r.Activated.Person != c.id {
 		y.errorf("%s is another person than before", c.login())
@@ -273,9 +274,10 @@ func (y *city) took(c *citizen, r provision.Result, typed identity.Password) {
 
 // taken: whom no record shows to be the pupil is taken for the parent of the same
 // name and telephone; so is who works at a school, though he was a pupil: a
-// teacher's roles add up (rule 4). That gives no account.
+// teacher's roles add up (rule 4), and of who was erased nobody knows any more that he
+// was one. That gives no account.
 func (y *city) taken(r *entered, c *citizen) bool {
-	return r.kind == person.RecordCard && (!c.has || r.holder == c || y.staffMust(c, c.profile))
+	return r.kind == person.RecordCard && (!c.has || c.forgotten || r.holder == c || y.staffMust(c, c.profile))
 }
 
 // shown says that a record of another account of the same human shows who this is:
@@ -396,7 +398,7 @@ func (y *city) forget() {
 		if c.idle.IsZero() || !c.idle.Before(today.AddDays(-keptDays)) {
 			continue
 		}
-		c.erased = true
+		c.erased, c.forgotten = true, true
 		y.drop(c)
 	}
 }

@@ -33,6 +33,7 @@ type citizen struct {
 	suspended bool
 	idle      person.Date // since when nobody needs the account
 	erased    bool
+	forgotten bool // was erased, and no record has shown since whose the account is
 
 	guid, upn string // of the object
 	blocked   string // why nothing can be written to it; "": it can
