@@ -334,7 +334,7 @@ func (y *city) marry(e event) string {
 func (y *city) rename(e event) string {
 	c := pick(y.somebody(e).accounts, e.a)
 	to := []string{"ivanova.a", "ivanovaa", "petrovpi", "golub", "voron", "chizh", "strizh"}[e.b%7]
-	if !c.has || c.erased {
+	if !c.has || c.forgotten {
 		return ""
 	}
 	_, err := y.db.Accounts().Rename(y.t.Context(), c.id, identity.Login(to), y.now, nil)
