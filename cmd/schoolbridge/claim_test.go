@@ -343,6 +343,22 @@ func (s site) openItem() queueObject {
 	return items[0]
 }
 
+// An account that may not be taken is not offered, and the reason stands beside it.
+func TestQueueLeavesAdministrators(t *testing.T) {
+	s := withOldAD(t)
+	s.activated(person.Profile{Subject: "s1", Login: "boss", Last: "Еванова", First: "Нина", Middle: "Николаевна", SNILS: "112-233-445 95", SNILSConfirmed: true})
+	item := s.openItem()
+	out, _ := s.run(exitFindings, "queue", "show", item.ID)
+	for _, text := range []string{"ad:boss", "она администратора", siteManaged, "adopt evann"} {
+		if !strings.Contains(out, text) {
+			t.Errorf("show lacks %q:\n%s", text, out)
+		}
+	}
+	if strings.Contains(out, "adopt boss") {
+		t.Errorf("an administrator's account is offered:\n%s", out)
+	}
+}
+
 // A manual verdict, decided, is what the next activation goes by; taken back, it
 // is a question again.
 func TestQueue(t *testing.T) {

@@ -265,6 +265,7 @@ type queueSide struct {
 
 	object provision.Object // of an account
 	owner  provision.Owner
+	left   duplicates.Why // why nobody may be given it; "": he may
 }
 
 func (q *queueDesk) object(i *queue.Item, more *evidence) queueObject {
@@ -381,7 +382,7 @@ func (q *queueDesk) unchanged(ctx context.Context, item *queue.Item) error {
 	case err != nil:
 		return err
 	case a.Untouchable != "":
-		return refusedAnswer{fmt.Errorf(q.says.untouchable, printable(item.Name), a.Untouchable)}
+		return refusedAnswer{fmt.Errorf(q.says.untouchable, printable(item.Name), q.says.left[a.Untouchable])}
 	case duplicates.AccountSeen(a) != item.Proposal.AccountSeen:
 		return &exitError{exitFindings, refusedAnswer{fmt.Errorf(q.says.accountMoved, printable(item.Name))}}
 	}
@@ -413,7 +414,7 @@ func (q *queueDesk) adoptable(ctx context.Context, name string) (provision.Objec
 		return provision.Object{}, err
 	}
 	if whole.Untouchable != "" {
-		return provision.Object{}, refusedAnswer{fmt.Errorf(q.says.untouchable, name, whole.Untouchable)}
+		return provision.Object{}, refusedAnswer{fmt.Errorf(q.says.untouchable, name, q.says.left[whole.Untouchable])}
 	}
 	return found[at], nil
 }

@@ -12,6 +12,7 @@ import (
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/table"
 	"schoolbridge/provision"
+	"schoolbridge/provision/duplicates"
 	"schoolbridge/provision/login"
 	"schoolbridge/provision/queue"
 )
@@ -120,7 +121,7 @@ func choices(item *queue.Item, e *evidence, v queue.Verb) (list []string) {
 		}
 	case v == queue.Adopt:
 		for _, s := range e.sides {
-			if name, ok := strings.CutPrefix(s.Source, "ad:"); ok {
+			if name, ok := strings.CutPrefix(s.Source, "ad:"); ok && s.left == "" {
 				list = append(list, name)
 			}
 		}
@@ -170,7 +171,7 @@ func (q *queueDesk) gather(ctx context.Context, item *queue.Item) *evidence {
 	e.live = err
 	for _, o := range objects {
 		if p == nil {
-			compare(e.sides, o)
+			compare(e.sides, o.Object)
 		}
 		e.sides = append(e.sides, q.objectSide(ctx, o, item))
 	}
@@ -259,10 +260,17 @@ func meet[T comparable](equal map[string]bool, field string, a, b []T) {
 	}
 }
 
+// seenObject is an account of the directory under a name in question.
+type seenObject struct {
+	provision.Object
+	unit string // where it lies
+	left duplicates.Why
+}
+
 // objects are the accounts of the directory under the names in question.
-func (q *queueDesk) objects(ctx context.Context, item *queue.Item) ([]provision.Object, error) {
+func (q *queueDesk) objects(ctx context.Context, item *queue.Item) (list []seenObject, err error) {
 	if item.Kind == queue.Account {
-		return []provision.Object{*item.Object}, nil
+		return []seenObject{{Object: *item.Object}}, nil
 	}
 	if !q.config.AD.On() {
 		return nil, nil
@@ -274,7 +282,20 @@ func (q *queueDesk) objects(ctx context.Context, item *queue.Item) ([]provision.
 	defer release()
 	ctx, cancel := context.WithTimeout(ctx, q.config.AD.Timeout)
 	defer cancel()
-	return target.FindNames(ctx, q.asked(item))
+	found, err := target.FindNames(ctx, q.asked(item))
+	if err != nil {
+		return nil, err
+	}
+	mender := target.Mender(nil, "")
+	for _, o := range found {
+		whole, err := mender.Look(ctx, duplicates.GUID(o.ID))
+		if err != nil {
+			return list, err
+		}
+		_, unit, _ := strings.Cut(whole.DN, ",")
+		list = append(list, seenObject{o, unit, whole.Untouchable})
+	}
+	return list, nil
 }
 
 // asked are the names that the directory is asked for: the one in question, and the
@@ -295,8 +316,11 @@ func (q *queueDesk) asked(item *queue.Item) []string {
 	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
 }
 
-func (q *queueDesk) objectSide(ctx context.Context, o provision.Object, item *queue.Item) queueSide {
-	s := queueSide{Source: "ad:" + o.Name, object: o, Values: map[string]string{"fio": o.Display, "login": o.Name, "upn": o.UPN, "guid": hex.EncodeToString(o.ID[:]), "state": q.says.enabled[o.Enabled]}}
+func (q *queueDesk) objectSide(ctx context.Context, o seenObject, item *queue.Item) queueSide {
+	s := queueSide{Source: "ad:" + o.Name, object: o.Object, left: o.left, Values: map[string]string{"fio": o.Display, "login": o.Name, "upn": o.UPN, "guid": hex.EncodeToString(o.ID[:]), "place": o.unit, "state": q.says.enabled[o.Enabled]}}
+	if o.left != "" {
+		s.Values["state"] += "; " + fmt.Sprintf(q.says.untouchable, o.Name, q.says.left[o.left])
+	}
 	if item.Proposal != nil {
 		s.Values["place"] = item.Proposal.Place
 	}

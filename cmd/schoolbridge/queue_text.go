@@ -2,6 +2,7 @@ package main
 
 import (
 	"schoolbridge/internal/identity"
+	"schoolbridge/provision/duplicates"
 	"schoolbridge/provision/queue"
 )
 
@@ -11,6 +12,7 @@ type queueText struct {
 	unconfirmed, gone, own, other, nobody     string
 	verbs, names, noLive, whole, done, undone string
 	noAccount, untouchable                    string
+	left                                      map[duplicates.Why]string
 	accountMoved, noName, noReason            string
 	enabled                                   map[bool]string
 	head                                      []string
@@ -27,7 +29,8 @@ var queueTexts = map[string]queueText{
 		verbs: "Можно ответить: %s", names: "Свободные имена: %s", noLive: "Active Directory не ответил: %v",
 		whole: "%q — номер вопроса без конца: нужен целиком, как его показали list и show",
 		done:  "Решение %s (%s) записано и подействует при следующем входе человека. Отменить: schoolbridge queue undo --config %s %s", undone: "Решение %s (%s) отменено",
-		noAccount: "учётной записи %s в Active Directory нет", untouchable: "учётную запись %s брать нельзя (%s): служебная, администратора или вне подразделений службы",
+		noAccount: "учётной записи %s в Active Directory нет", untouchable: "учётную запись %s брать нельзя: %s",
+		left:         map[duplicates.Why]string{duplicates.Protected: "она администратора или служебная", duplicates.Outside: "она вне подразделений службы (ad.base, ad.adopt_bases)"},
 		accountMoved: "учётная запись %s в AD изменилась с тех пор, как попала в очередь: обновите очередь (provision claim plan и apply)",
 		noName:       "свободного имени по ФИО нет: назовите своё (allocate ИМЯ)",
 		noReason:     "напишите, почему нет: refuse --reason ПОЧЕМУ",
@@ -54,7 +57,8 @@ var queueTexts = map[string]queueText{
 		verbs: "Answers: %s", names: "Names that are free: %s", noLive: "Active Directory did not answer: %v",
 		whole: "%q is a question without its end: the whole of it is needed, as list and show have it",
 		done:  "Decision %s (%s) is kept, and takes effect at the person's next sign-in. To take it back: schoolbridge queue undo --config %s %s", undone: "Decision %s (%s) is taken back",
-		noAccount: "Active Directory has no account %s", untouchable: "account %s cannot be taken (%s): a service's, an administrator's, or outside our units",
+		noAccount: "Active Directory has no account %s", untouchable: "account %s cannot be taken: %s",
+		left:         map[duplicates.Why]string{duplicates.Protected: "it is an administrator's or a service's", duplicates.Outside: "it is outside the daemon's units (ad.base, ad.adopt_bases)"},
 		accountMoved: "account %s has changed in AD since it came into the queue: bring the queue up to date (provision claim plan, apply)",
 		noName:       "no name made from the person's is free: name one (allocate NAME)",
 		noReason:     "write why not: refuse --reason WHY",
