@@ -44,7 +44,7 @@ vuln:
 
 # The race detector needs cgo for the test binaries; the product is built without.
 check:
-	CGO_ENABLED=1 go test -race -shuffle=on -tags $(TAGS) -timeout 25m ./...
+	CGO_ENABLED=1 go test -race -shuffle=on -tags $(TAGS) -timeout 45m ./...
 
 fuzz:
 	./scripts/fuzz.sh 20s
