@@ -70,7 +70,7 @@ func (t *tx) stepIndex(chain string, last int64) error {
 	if err != nil {
 		return err
 	}
-	err = t.row("SELECT count(*), coalesce(sum(size), 0), coalesce(min(seq), 0) FROM (SELECT seq, length(sealed) AS size FROM audit WHERE chain = ? AND seq > ?"+
+	err = t.row("SELECT count(*), coalesce(sum(size), 0), coalesce(min(seq), 0) FROM (SELECT seq, length(sealed) AS size FROM audit {by audit_blocks} WHERE chain = ? AND seq > ?"+
 		blockRows+"ORDER BY seq LIMIT ?) AS step", chain, end, step).Scan(&blocks, &size, &first)
 	if err != nil || blocks < step && size < indexBytes {
 		return err
@@ -274,7 +274,7 @@ func (t *tx) mentioned(chain string, id identity.PersonID, mentions []byte, kind
 func (t *tx) unindexed(chain string, id identity.PersonID, after, before int64, f visit) (enough bool, err error) {
 	for more := before > after+1; more; {
 		var page []auditRow
-		err := t.each("SELECT seq, sealed FROM audit WHERE chain = ? AND seq > ? AND seq < ?"+blockRows+"ORDER BY seq DESC LIMIT ?",
+		err := t.each("SELECT seq, sealed FROM audit {by audit_blocks} WHERE chain = ? AND seq > ? AND seq < ?"+blockRows+"ORDER BY seq DESC LIMIT ?",
 			[]any{chain, after, before, indexPage}, func(scan func(...any) error) error {
 				var r auditRow
 				err := scan(&r.seq, &r.sealed)
