@@ -10,8 +10,10 @@ import (
 	"schoolbridge/internal/identity"
 )
 
-// freshBytes bounds what is remembered of all chains.
-const freshBytes = 16 << 20
+const (
+	freshBytes   = 16 << 20 // of all chains: what is remembered
+	freshStretch = 8        // lines for each block of a step, changes among them: as many are read at once
+)
 
 // fresh is who is in the last blocks of a chain, of which no row of the index tells
 // yet, as such a row would say it: a search opens those of its person alone. It is
@@ -102,7 +104,7 @@ func (t *tx) fresh(chain string, bucket int, after int64) (known indexed, err er
 		return known, err
 	}
 	// Lines are read once, and of many that came unseen the last.
-	from := max(after, last-indexStretch*t.db.indexStep)
+	from := max(after, last-freshStretch*t.db.indexStep)
 	m := c.chains[chain]
 	if m != nil {
 		if m.upto > last {

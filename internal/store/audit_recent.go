@@ -84,9 +84,17 @@ func (s *search) signIns() bool {
 	return len(s.kinds) == 0 || slices.ContainsFunc(s.kinds, func(kind string) bool { return identity.AuditEntry{Kind: kind}.SignIn() })
 }
 
+// signInsAlone says that nothing but sign-ins is looked for.
+func (s *search) signInsAlone() bool {
+	return len(s.kinds) > 0 && !slices.ContainsFunc(s.kinds, func(kind string) bool { return !identity.AuditEntry{Kind: kind}.SignIn() })
+}
+
 // lines adds the entries that are lines of their own.
 func (s *search) lines(t *tx) error {
 	query := "SELECT chain, seq, at, kind, sealed FROM audit WHERE person = ?"
+	if s.signInsAlone() {
+		query = "SELECT chain, seq, at, kind, sealed FROM audit {by audit_own} WHERE person = ? AND substr(kind, 1, 7) = 'sign_in' AND kind <> 'sign_ins'"
+	}
 	args := []any{s.person[:]}
 	if !s.after.zero() {
 		query += " AND at <= ?"
