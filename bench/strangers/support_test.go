@@ -55,7 +55,7 @@ func (b *box) Write(ctx context.Context, l activation.Letter) (queue.Number, err
 	if b.before != nil {
 		b.before(l)
 	}
-	return b.db.Support().Add(ctx, store.Sent(l), store.SupportLimits{Source: 1 << 20, All: 1 << 20})
+	return b.db.Support().Add(ctx, store.Sent(l), store.SupportLimits{Source: 1 << 20, School: 1 << 20, All: 1 << 20})
 }
 
 // nobody activates.

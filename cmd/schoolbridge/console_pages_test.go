@@ -126,6 +126,9 @@ func (h *hall) pages() map[string][]askedPage {
 		"GET " + c + "/system":                      get(c + "/system"),
 		"GET " + c + "/configuration":               get(c + "/configuration"),
 		"GET " + c + "/rights":                      get(c + "/rights"),
+		"GET " + c + "/audit":                       get(c+"/audit", c+"/audit?group=sign-ins", c+"/audit?whom="+h.person.String()),
+		"GET " + c + "/audit.csv":                   get(c + "/audit.csv"),
+		"POST " + c + "/audit":                      post(c+"/audit", "whom", p.Login),
 	}
 }
 

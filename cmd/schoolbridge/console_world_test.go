@@ -122,9 +122,11 @@ func (m *metropolis) chosen(n int, fits func(sample.Citizen) bool) []sample.Citi
 }
 
 // staff are the administrators: first those who ask for pages, in the order of
-// consoleRoles.
+// consoleRoles. Whoever administers the first school works there.
 func (m *metropolis) staff() []sample.Citizen {
-	return m.chosen(len(consoleRoles)+min(200, m.people/100), func(p sample.Citizen) bool { return p.Staff && active(p) })
+	list := m.chosen(len(consoleRoles)+min(200, m.people/100), func(p sample.Citizen) bool { return p.Staff && active(p) && p.School != 0 })
+	list[slices.Index(consoleRoles, rights.School)] = m.chosen(1, func(p sample.Citizen) bool { return p.Staff && active(p) && p.School == 0 })[0]
+	return list
 }
 
 // fill makes all of it; what an earlier run has made stays.
@@ -282,7 +284,7 @@ func (m *metropolis) letters(ctx context.Context, db *store.DB) error {
 	for i := range m.share(3000) {
 		c := store.Sent{Case: queue.Case{At: time.Now().Add(-time.Duration(i) * time.Minute), Last: "Белова", First: "Анна", Middle: "Петровна", School: schoolID(i % m.schools)}, Source: fmt.Sprint("10.0.0.", i%200)}
 		binary.BigEndian.PutUint64(c.Form[8:], uint64(i))
-		if _, err := db.Support().Add(ctx, c, store.SupportLimits{Source: 1 << 30, All: 1 << 30}); err != nil {
+		if _, err := db.Support().Add(ctx, c, store.SupportLimits{Source: 1 << 30, School: 1 << 30, All: 1 << 30}); err != nil {
 			return err
 		}
 	}

@@ -34,6 +34,7 @@ func (a *Audit) EraseSignIns(ctx context.Context, before time.Time) (lines int, 
 			return lines, fmt.Errorf("erase sign-ins of the audit trail: %w", err)
 		}
 	}
+	a.db.fresh.forget()
 	if err := a.forget(ctx); err != nil {
 		return lines, fmt.Errorf("erase the index of the audit trail: %w", err)
 	}

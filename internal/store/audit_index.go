@@ -18,7 +18,7 @@ import (
 //	bucket 255  row  │   row  │ ─
 //
 // A search reads the rows of one bucket, the newest first, and looks into every
-// block that no row tells of: those written last, and whatever is missing. A row
+// block that no row tells of: those written last (once: audit_fresh.go), and whatever is missing. A row
 // is sealed with its place, its range and the hash of its last line, from which
 // all lines before it follow, and is made of lines that were verified: one that
 // opens tells the truth about these lines of this chain. So an index that was cut,
@@ -70,7 +70,7 @@ func (t *tx) stepIndex(chain string, last int64) error {
 	if err != nil {
 		return err
 	}
-	err = t.row("SELECT count(*), coalesce(sum(size), 0), coalesce(min(seq), 0) FROM (SELECT seq, length(sealed) AS size FROM audit WHERE chain = ? AND seq > ?"+
+	err = t.row("SELECT count(*), coalesce(sum(size), 0), coalesce(min(seq), 0) FROM (SELECT seq, length(sealed) AS size FROM audit {by audit_blocks} WHERE chain = ? AND seq > ?"+
 		blockRows+"ORDER BY seq LIMIT ?) AS step", chain, end, step).Scan(&blocks, &size, &first)
 	if err != nil || blocks < step && size < indexBytes {
 		return err
@@ -215,7 +215,7 @@ func (t *tx) mentioning(chain string, id identity.PersonID, kinds uint16, f visi
 			if r.mentions == nil || r.upto >= left {
 				continue
 			}
-			if enough, err := t.unindexed(chain, id, r.upto, left, f); err != nil || enough {
+			if enough, err := t.between(chain, id, kinds, r.upto, left, f); err != nil || enough {
 				return err
 			}
 			if enough, err := t.mentioned(chain, id, r.mentions, kinds, f); err != nil || enough {
@@ -228,8 +228,16 @@ func (t *tx) mentioning(chain string, id identity.PersonID, kinds uint16, f visi
 	if forged > 0 {
 		t.db.log.Error("the audit trail's index was tampered with; searches do without what is wrong and are slower", "chain", chain, "rows", forged)
 	}
-	_, err := t.unindexed(chain, id, 0, left, f)
+	_, err := t.between(chain, id, kinds, 0, left, f)
 	return err
+}
+
+// between visits the blocks between two lines of which no row of the index tells.
+func (t *tx) between(chain string, id identity.PersonID, kinds uint16, after, before int64, f visit) (enough bool, err error) {
+	if before == math.MaxInt64 {
+		return t.newest(chain, id, kinds, after, f)
+	}
+	return t.unindexed(chain, id, after, before, f)
 }
 
 // blockRows are the lines that are blocks and were not erased: the condition of
@@ -266,7 +274,7 @@ func (t *tx) mentioned(chain string, id identity.PersonID, mentions []byte, kind
 func (t *tx) unindexed(chain string, id identity.PersonID, after, before int64, f visit) (enough bool, err error) {
 	for more := before > after+1; more; {
 		var page []auditRow
-		err := t.each("SELECT seq, sealed FROM audit WHERE chain = ? AND seq > ? AND seq < ?"+blockRows+"ORDER BY seq DESC LIMIT ?",
+		err := t.each("SELECT seq, sealed FROM audit {by audit_blocks} WHERE chain = ? AND seq > ? AND seq < ?"+blockRows+"ORDER BY seq DESC LIMIT ?",
 			[]any{chain, after, before, indexPage}, func(scan func(...any) error) error {
 				var r auditRow
 				err := scan(&r.seq, &r.sealed)

@@ -21,7 +21,7 @@ func (a *Audit) Recent(ctx context.Context, id identity.PersonID, limit int, kin
 	}
 	s := &search{person: id, limit: limit, kinds: kinds}
 	err := a.db.read(ctx, func(t *tx) error {
-		if err := s.lines(t); err != nil {
+		if err := s.lines(t); err != nil || !s.signIns() {
 			return err
 		}
 		chains, err := t.chains()
@@ -79,9 +79,22 @@ func newer(a, b found) int {
 	return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.seq, a.seq), cmp.Compare(b.n, a.n))
 }
 
+// signIns says that sign-ins are looked for, which alone are in blocks.
+func (s *search) signIns() bool {
+	return len(s.kinds) == 0 || slices.ContainsFunc(s.kinds, func(kind string) bool { return identity.AuditEntry{Kind: kind}.SignIn() })
+}
+
+// signInsAlone says that nothing but sign-ins is looked for.
+func (s *search) signInsAlone() bool {
+	return len(s.kinds) > 0 && !slices.ContainsFunc(s.kinds, func(kind string) bool { return !identity.AuditEntry{Kind: kind}.SignIn() })
+}
+
 // lines adds the entries that are lines of their own.
 func (s *search) lines(t *tx) error {
 	query := "SELECT chain, seq, at, kind, sealed FROM audit WHERE person = ?"
+	if s.signInsAlone() {
+		query = "SELECT chain, seq, at, kind, sealed FROM audit {by audit_own} WHERE person = ? AND substr(kind, 1, 7) = 'sign_in' AND kind <> 'sign_ins'"
+	}
 	args := []any{s.person[:]}
 	if !s.after.zero() {
 		query += " AND at <= ?"

@@ -74,7 +74,11 @@ func (d Duplicates) Overview(ctx context.Context, s rights.Scope) (o duplicates.
 		if err != nil {
 			return err
 		}
-		err = d.scopeOf(s, h.plan).each(t, "g.level, COUNT(*)", "duplicate_groups g WHERE g.target = ? AND g.plan = ?", "GROUP BY g.level", []any{d.target, h.plan}, func(scan func(...any) error) error {
+		groups := d.scopeOf(s, h.plan)
+		if groups.several != "" { // of namesakes the whole pair is seen, or nothing
+			groups.several, groups.severalArgs = groups.several+" AND (g.level <> ? OR "+groups.whole+")", join(groups.severalArgs, []any{duplicates.Different}, groups.wholeArgs)
+		}
+		err = groups.each(t, "g.level, COUNT(*)", "duplicate_groups g WHERE g.target = ? AND g.plan = ?", "GROUP BY g.level", []any{d.target, h.plan}, func(scan func(...any) error) error {
 			var level duplicates.Level
 			var n int
 			err := scan(&level, &n)

@@ -69,6 +69,7 @@ type DB struct {
 
 	indexStep  int64
 	indexFails atomic.Bool // the last look at the audit trail's index
+	fresh      freshChains // blocks of which it does not tell yet
 	packers    sync.Pool   // of *packer
 	written    statements  // of the writer
 	asked      statements  // of the reader

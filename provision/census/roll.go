@@ -44,14 +44,33 @@ func Roll(day person.Date, rows []Row) []Listed {
 			list[i].Place = strings.TrimPrefix(list[i].Place+", "+l.Place, ", ")
 		}
 	}
-	slices.SortFunc(list, func(a, b Listed) int {
-		c := cmp.Compare(a.Role, b.Role)
-		if a.Role == person.RolePupil {
-			c = cmp.Or(c, CompareClasses(a.Place, b.Place))
-		}
-		return cmp.Or(c, strings.Compare(order(a.FIO), order(b.FIO)), strings.Compare(string(a.Record.ID), string(b.Record.ID)))
-	})
+	sortRoll(list)
 	return list
+}
+
+// sortRoll puts a roll into its order. What names are ordered by is made once for each.
+func sortRoll(list []Listed) {
+	type placed struct {
+		Listed
+		name string
+	}
+	all := make([]placed, len(list))
+	for i, l := range list {
+		all[i] = placed{l, order(l.FIO)}
+	}
+	slices.SortFunc(all, func(a, b placed) int {
+		c := cmp.Compare(a.Role, b.Role)
+		if c == 0 && a.Role == person.RolePupil && a.Place != b.Place {
+			c = CompareClasses(a.Place, b.Place)
+		}
+		if c == 0 {
+			c = strings.Compare(a.name, b.name)
+		}
+		return cmp.Or(c, strings.Compare(string(a.Record.ID), string(b.Record.ID)))
+	})
+	for i := range all {
+		list[i] = all[i].Listed
+	}
 }
 
 // order is a name as lists have it: Ё stands with Е.

@@ -71,7 +71,7 @@ func supportQueries(t *testing.T, c queue.Case) (queries []string) {
 	}
 	c.At, c.School = now, "49"
 	listens = true
-	if _, err := db.Support().Add(t.Context(), store.Sent{Case: c, Form: [16]byte{1}, Source: "192.0.2.1"}, store.SupportLimits{Source: 30, All: 5000}); err != nil {
+	if _, err := db.Support().Add(t.Context(), store.Sent{Case: c, Form: [16]byte{1}, Source: "192.0.2.1"}, store.SupportLimits{Source: 30, School: 300, All: 5000}); err != nil {
 		t.Fatal(err)
 	}
 	listens = false

@@ -21,6 +21,7 @@ var auditTests = []test{
 	{"AuditIndex", testAuditIndex},
 	{"AuditIndexBytes", testAuditIndexBytes},
 	{"AuditIndexMeanwhile", testAuditIndexMeanwhile},
+	{"AuditIndexFresh", testAuditIndexFresh},
 	{"AuditIndexOfAnotherPast", testAuditIndexOfAnotherPast},
 	{"AuditIndexSealed", testAuditIndexSealed},
 	{"AuditIndexErasure", testAuditIndexErasure},

@@ -224,3 +224,29 @@ func testAuditIndexErasure(t *testing.T, s *suite) {
 	check(t, s.db.Audit().Append(t.Context(), []identity.AuditEntry{{At: s.now, Kind: "config"}}))
 	s.broken(t, "after erasures", false)
 }
+
+// testAuditIndexFresh: blocks of which the index does not tell yet are found by whoever
+// looked before they were written, before and after the index reaches them, and where
+// the chain had another future then.
+func testAuditIndexFresh(t *testing.T, s *suite) {
+	x := &indexTest{t, s, 1}
+	for _, n := range []int{5, 1, indexStep / 2, indexStep, 3, 2 * indexStep} {
+		first := x.people
+		x.more(n)
+		x.find("new", first, x.people, 1)
+		x.find("all", 1, x.people, 3)
+	}
+	check(t, s.Exec("CREATE TABLE kept_heads AS SELECT * FROM audit_heads"))
+	upto, err := s.Count("SELECT max(seq) FROM audit")
+	check(t, err)
+	x.more(indexStep / 2)
+	x.find("before it was put back", 1, x.people, 7)
+	for _, query := range []string{fmt.Sprint("DELETE FROM audit WHERE seq > ", upto), "DELETE FROM audit_heads", "INSERT INTO audit_heads SELECT * FROM kept_heads"} {
+		check(t, s.Exec(query))
+	}
+	first := x.people
+	x.more(3)
+	x.find("shorter than before", first, x.people, 1)
+	x.more(indexStep - 4)
+	x.find("the other future", first, x.people, 1)
+}

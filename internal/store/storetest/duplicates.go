@@ -160,9 +160,15 @@ func testDuplicateScopes(t *testing.T, s *suite) {
 		if list, err := d.Apart(ctx, rights.At(person.SchoolID(scope)), 0, 9); err != nil || len(list) != want {
 			t.Errorf("namesakes at %s: %+v, %v", scope, list, err)
 		}
+		if o, err := d.Overview(ctx, rights.At(person.SchoolID(scope))); err != nil || o.Groups[duplicates.Different] != want {
+			t.Errorf("namesakes at %s are counted: %+v, %v", scope, o.Groups, err)
+		}
 	}
 	if list, err := d.Apart(ctx, rights.At("49", "50"), 0, 9); err != nil || len(list) != 1 {
 		t.Errorf("namesakes: %+v, %v", list, err)
+	}
+	if o, err := d.Overview(ctx, rights.At("49", "50")); err != nil || o.Groups[duplicates.Different] != 1 {
+		t.Errorf("namesakes are counted: %+v, %v", o.Groups, err)
 	}
 	if report, err := d.Report(ctx, rights.At("49")); err != nil || len(report.Groups) != 2 || len(report.Namesakes) != 0 {
 		t.Errorf("a report: %+v, %v", report.Groups, err)
