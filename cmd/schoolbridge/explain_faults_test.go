@@ -165,7 +165,7 @@ var directoryFaults = []fault{
 	}, "s-orlova", explain.LinkTarget, "AD_NAME_TAKEN", "the curator"},
 	{"unowned account", teacher(func(f *faulty) {
 		f.accounts = []simad.User{{Name: "orlovami", Unit: siteManaged, Password: "Starling-2020-Old"}}
-	}), "", explain.LinkTarget, "AD_UNOWNED", adAdmin},
+	}), "", explain.LinkTarget, "AD_UNOWNED", "the curator"},
 	{"password refused", func(f *faulty) {
 		f.users["orlovami"].Password = "abc-12"
 		f.start()

@@ -14,14 +14,13 @@ import (
 
 // judge decides about a profile as the page of activation does, on what the store
 // holds now. Names in Active Directory count as the directory has them just now,
-// where it answers.
-func (e *explainer) judge(ctx context.Context, p person.Profile) (match.Verdict, error) {
+// where it is asked and answers.
+func (e *explainer) judge(ctx context.Context, p person.Profile) (v match.Verdict, asked bool, err error) {
 	o := provision.ActivatorOptions{Reach: reach(e.config.Upstreams)}
 	if e.config.AD.On() {
 		o.Target = targetAD
-		var err error
 		if o.Names, err = names(e.config.AD.Names); err != nil {
-			return match.Verdict{}, err
+			return match.Verdict{}, false, err
 		}
 		if e.openAD != nil {
 			if target, release, err := e.openAD(); err == nil { // else the store alone counts
@@ -30,7 +29,8 @@ func (e *explainer) judge(ctx context.Context, p person.Profile) (match.Verdict,
 			}
 		}
 	}
-	return provision.NewActivator(e.db.Accounts(), e.table.Zone(), o).Judge(ctx, p, e.now)
+	v, err = provision.NewActivator(e.db.Accounts(), e.table.Zone(), o).Judge(ctx, p, e.now)
+	return v, o.Finder != nil, err
 }
 
 // triesShown bounds the activations that one report tells of.
@@ -44,9 +44,12 @@ func (e *explainer) tries(ctx context.Context, list []provision.Try, own identit
 		shown := explain.Try{Login: t.Login, Subject: string(t.Subject), At: t.At, Own: own != "" && t.Subject == own,
 			Decision: string(t.Decision), Problems: texts(t.Problems), Now: texts(t.Problems), Reasons: []string{}}
 		if t.Profile.Subject != "" {
-			now, err := e.judge(ctx, t.Profile)
+			now, asked, err := e.judge(ctx, t.Profile)
 			if err == nil {
 				err = e.nameTaken(ctx, t, &now)
+			}
+			if err == nil && !asked {
+				err = e.stillObjects(ctx, t.Profile, t.Problems, &now)
 			}
 			if err != nil {
 				return err
@@ -75,6 +78,25 @@ func (e *explainer) nameTaken(ctx context.Context, t provision.Try, now *match.V
 		return err
 	}
 	now.Decision, now.Problems = match.Manual, append(now.Problems, match.Problem{Code: match.ADNameTaken})
+	return nil
+}
+
+// stillObjects keeps what Active Directory had against a name at the last try, where
+// it was not asked again and nobody has decided on another name: the store knows
+// nothing of the accounts there, and would say that all is well.
+func (e *explainer) stillObjects(ctx context.Context, p person.Profile, had []match.Problem, now *match.Verdict) error {
+	if now.Decision != match.Match || now.Provision.Kind != match.ProvisionCreate {
+		return nil
+	}
+	kept := slices.DeleteFunc(slices.Clone(had), func(p match.Problem) bool { return p.Code != match.ADUnowned && p.Code != match.ADNameTaken })
+	if len(kept) == 0 {
+		return nil
+	}
+	evidence, err := e.db.Accounts().Evidence(ctx, p)
+	if err != nil || evidence.Allotted.Name != "" {
+		return err
+	}
+	now.Decision, now.Problems = match.Manual, append(now.Problems, kept...)
 	return nil
 }
 

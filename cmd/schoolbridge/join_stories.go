@@ -17,6 +17,7 @@ import (
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/trail"
 	"schoolbridge/internal/web/console"
+	"schoolbridge/provision"
 	"schoolbridge/provision/ad"
 	"schoolbridge/provision/match"
 	"schoolbridge/provision/queue"
@@ -375,7 +376,10 @@ func (t *telling) compare(ctx context.Context, p person.Profile, rows []row, own
 	if known == nil {
 		return "", nil
 	}
-	v, err := t.judge(ctx, p)
+	v, asked, err := t.judge(ctx, p)
+	if err == nil && !asked {
+		err = t.stillObjectsTo(ctx, p, &v)
+	}
 	if errors.Is(err, store.ErrTooMany) {
 		return "", nil
 	}
@@ -394,6 +398,16 @@ func (t *telling) compare(ctx context.Context, p person.Profile, rows []row, own
 		t.story.Verdict.Problems = append(t.story.Verdict.Problems, explain.ProblemAt(t.lang, p.Subject.Upstream(), problem))
 	}
 	return string(v.Decision), namer.err
+}
+
+// stillObjectsTo is stillObjects by the last try with a city account.
+func (t *telling) stillObjectsTo(ctx context.Context, p person.Profile, now *match.Verdict) error {
+	kept, err := t.db.Accounts().TriesAbout(ctx, p.Subject, nil)
+	if err != nil || len(kept) == 0 {
+		return err
+	}
+	last := slices.MaxFunc(kept, func(a, b provision.Try) int { return a.At.Compare(b.At) })
+	return t.stillObjects(ctx, p, last.Problems, now)
 }
 
 // recordNamer names records to whoever reads a story: those that stand on the page,

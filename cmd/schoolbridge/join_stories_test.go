@@ -11,11 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-ldap/ldap/v3"
+
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/journal"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/rights"
+	"schoolbridge/internal/simad"
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/web"
 	"schoolbridge/internal/web/console"
@@ -338,5 +341,45 @@ func TestDotDays(t *testing.T) {
 	dotDays(values)
 	if want := (map[string]string{"birth_date": "21.06.1985", "state": "21.12.2018 …", "phone": "1985-06-21", "login": "evann"}); !maps.Equal(values, want) {
 		t.Errorf("%q", values)
+	}
+}
+
+// TestStoryOfAnUnownedName: what Active Directory had against a name is not said to
+// be repaired by a page that has not asked it; once it is, the page that asks says so.
+func TestStoryOfAnUnownedName(t *testing.T) {
+	f := newFaulty(t)
+	f.accounts = []simad.User{{Name: "orlovami", Unit: siteManaged, Password: "Starling-2020-Old"}}
+	f.start()
+	f.activates("orlovami", sitePassword)
+	var o console.Options
+	if err := f.d.tells(&o); err != nil {
+		t.Fatal(err)
+	}
+	told := func(ask bool) string {
+		t.Helper()
+		view := console.View{Scope: rights.City(), Lang: web.Russian, At: time.Now()}
+		found, err := o.Stories.Find(t.Context(), view, "Орлова", "")
+		if err != nil || len(found.Hits) != 1 {
+			t.Fatalf("%+v, %v", found, err)
+		}
+		s, err := o.Stories.Story(t.Context(), view, found.Hits[0].Handle, ask)
+		if err != nil || s.Report.Broken == nil || s.Verdict == nil {
+			t.Fatalf("%+v, %v", s, err)
+		}
+		if again := s.Report.Broken.Code == string(explain.FaultActivateAgain); s.Verdict.Match != again {
+			t.Errorf("asked %t: the verdict is %+v, broken is %s", ask, s.Verdict, s.Report.Broken.Code)
+		}
+		return s.Report.Broken.Code
+	}
+	for _, ask := range []bool{false, true} {
+		if code := told(ask); code != string(match.ADUnowned) {
+			t.Errorf("asked %t: %s", ask, code)
+		}
+	}
+	f.inAD(func(c *ldap.Conn) error {
+		return c.Del(ldap.NewDelRequest("CN=orlovami,"+siteManaged, nil))
+	})
+	if code := told(true); code != string(explain.FaultActivateAgain) {
+		t.Errorf("repaired: %s", code)
 	}
 }

@@ -40,7 +40,14 @@ func parseRights(std streams, args []string) (c rightsCall, err error) {
 	fs.StringVar(&c.role, "role", "", "роль / the `ROLE`: school, curator, operator, auditor")
 	fs.StringVar(&c.format, "format", "table", "list: вид: table, csv, json или xlsx / `FORMAT`: table, csv, json or xlsx")
 	fs.BoolVar(&c.json, "json", false, "grant, revoke, enrol, break-glass: вывести JSON / print JSON")
-	schools := fs.String("school", "", "grant: ID ЕКИС школы; куратору — несколько через запятую / the school's `ID`; several for a curator, with commas")
+	fs.Func("school", "grant: ID ЕКИС школы; куратору — несколько, через запятую или по одному / the school's `ID`; several for a curator, with commas or one by one", func(ids string) error {
+		for id := range strings.SplitSeq(ids, ",") {
+			if id = strings.TrimSpace(id); id != "" {
+				c.schools = append(c.schools, person.SchoolID(id))
+			}
+		}
+		return nil
+	})
 	lang := langFlag(fs)
 	words, err := parse(fs, std, args)
 	if err != nil {
@@ -56,11 +63,6 @@ func parseRights(std streams, args []string) (c rightsCall, err error) {
 	}
 	if n == 2 {
 		c.login = words[1]
-	}
-	for id := range strings.SplitSeq(*schools, ",") {
-		if id = strings.TrimSpace(id); id != "" {
-			c.schools = append(c.schools, person.SchoolID(id))
-		}
 	}
 	if c.role != "" {
 		if _, err := rights.ParseRole(c.role); err != nil {

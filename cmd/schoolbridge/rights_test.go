@@ -54,7 +54,7 @@ func TestRightsCommand(t *testing.T) {
 	} {
 		s.run(exitUsage, args...)
 	}
-	one := s.granted(exitDone, "grant", "--json", "--role", "curator", "--school", "0049, 0050", "evann")
+	one := s.granted(exitDone, "grant", "--json", "--role", "curator", "--school", "0049, ", "--school", "0050", "evann")
 	if one.Login != "evann" || one.Name != "Смирнова Ольга" || len(one.Code) != 14 || one.Expires == nil || time.Until(*one.Expires) < 6*24*time.Hour || !one.Works || len(one.Schools) != 2 {
 		t.Errorf("%+v", one)
 	}

@@ -24,7 +24,7 @@ var repairers = map[match.Code][2]string{
 	match.NotEnrolled: theSchool, match.MultipleMosruAccounts: thePerson, match.NoSuchAccount: theWhole,
 	match.ParentRoleNotLinked: theFamily, match.CardSNILSMismatch: theSchool, match.RegistryMixedScript: theSchool,
 	match.LoginDiffers: nobodyAtAll, match.LoginTooLong: nobodyAtAll, match.LoginNotUsable: thePerson,
-	match.OutOfReach: thePerson, match.ADNameTaken: theCurator, match.ADUnowned: theDirectory, match.ADDuplicate: theDirectory,
+	match.OutOfReach: thePerson, match.ADNameTaken: theCurator, match.ADUnowned: theCurator, match.ADDuplicate: theDirectory,
 	match.OwnerMarkChanged: theDirectory, match.ADProtected: theDirectory, match.ADRefused: theDirectory, match.ADPlaceUnknown: theOperatorOf,
 	match.ADPasswordRefused: thePerson, match.ADPasswordStale: thePerson, match.PasswordNeeded: thePerson,
 	match.ADConflict: theDirectory, match.ADServerBehind: theDirectory,

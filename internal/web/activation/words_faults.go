@@ -108,7 +108,7 @@ var faults = map[string]faultWords{
 
 	// What is told beside a success.
 	string(match.LoginDiffers): {both{"Ваш логин отличается от прежнего логина ЭЖД.", "Your login differs from your earlier diary login."}, byNobody,
-		both{"Входите с новым. Имя в Teams остаётся прежним.", "Sign in with the new one. Your name in Teams stays."}},
+		both{"Входите с именами, показанными выше; в Teams имя бывает и прежним.", "Sign in with the names shown above; in Teams it may be the earlier one."}},
 	string(match.LoginTooLong): {both{"Ваш логин длиннее, чем принимают старые программы Windows.", "Your login is longer than old Windows programs take."}, byNobody,
 		both{"На рабочих ПК входите с именем, показанным выше.", "On work PCs sign in with the name shown above."}},
 	string(match.LoginNotUsable): {both{"Логин mos.ru не подходит для школьных систем: это почта, телефон или в нём недопустимые знаки.", "The mos.ru login does not serve for the school systems: it is an e-mail or phone, or has characters that are not allowed."}, byYou,

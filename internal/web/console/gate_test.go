@@ -218,7 +218,7 @@ func TestEnrolment(t *testing.T) {
 		t.Error("the secret stands in the page as an address")
 	}
 	app := s.appOf(key)
-	holds(t, g.Post("/console/enrol", "invitation", "XXXX-EFGH-JKMN", "code", app()), http.StatusForbidden, "Код не подошёл")
+	holds(t, g.Post("/console/enrol", "invitation", "XXXX-EFGH-JKMN", "code", app()), http.StatusForbidden, "Код не подошёл", "Сверьте код подключения")
 	holds(t, g.Post("/console/enrol", "invitation", "ABCD-EFGH-JKMN", "code", "000000"), http.StatusForbidden)
 	goes(t, g.Post("/console/enrol", "invitation", "abcd efgh jkmn", "code", app()), "/console/codes")
 	w = g.Get("/console/codes")

@@ -150,6 +150,7 @@ type signIn struct {
 
 type try struct {
 	explain.Try
+	Foreign         bool // another city account than the one of the account here
 	When, Came, Now string
 	Problems        []explain.Problem
 }
@@ -209,7 +210,7 @@ func (v *visit) page(s *Story) personPage {
 	}
 	p.SignIns = v.signIns(r)
 	for _, t := range r.Tries {
-		one := try{Try: t, When: v.clock(t.At), Came: explain.DecisionIn(lang, t.Decision)}
+		one := try{Try: t, Foreign: r.Person != "" && !t.Own, When: v.clock(t.At), Came: explain.DecisionIn(lang, t.Decision)}
 		if t.NowDecision != "" {
 			one.Now = explain.DecisionIn(lang, t.NowDecision)
 		}

@@ -135,6 +135,10 @@ func (v *visit) enrol() {
 	}
 	err = v.o.Factors.Enrol(v.Request.Context(), v.person(),
 		factor.Enrolment{Invitation: form.Get("invitation"), Secret: v.state.Secret, Code: form.Get("code"), Recovery: codes}, v.Now, v.line())
+	if errors.Is(err, factor.ErrWrong) { // either code may be
+		v.askCode(http.StatusForbidden, codePage{Fault: "enrol.wrong"})
+		return
+	}
 	if err != nil {
 		v.refused(err)
 		return

@@ -179,4 +179,16 @@ func TestTriesOfAStory(t *testing.T) {
 	if !slices.Equal(boxes, []string{"good", "bad", "wait", "wait"}) {
 		t.Errorf("%q", boxes)
 	}
+	// Another city account is one where the account here has its own.
+	for _, known := range []string{nina.String(), ""} {
+		tell.story = func(lang explain.Lang) *Story {
+			s := sound(lang)
+			s.Report.Person, s.Report.Tries = known, []explain.Try{{Login: "evann2", At: testNow, Decision: "manual"}}
+			return s
+		}
+		body := s.role(rights.School).Get("/console/people/" + nina.String()).Body.String()
+		if strings.Contains(body, "другая учётная запись mos.ru") != (known != "") {
+			t.Errorf("of %q:\n%s", known, body)
+		}
+	}
 }

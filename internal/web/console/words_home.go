@@ -20,7 +20,7 @@ var wordsHome = web.Words{
 	"role.operator":     {"Оператор города", "Operator of the city"},
 	"role.auditor":      {"Аудитор", "Auditor"},
 	"role.school.may":   {"Видит людей своей школы и их учётные записи, решает спорные случаи, отключает устройства от Wi-Fi, выгружает списки.", "Sees the people of the school and their accounts, decides doubtful cases, takes devices off the Wi-Fi, exports lists."},
-	"role.curator.may":  {"То же для нескольких школ; кроме того, подтверждает исправление дубликатов.", "The same for several schools; approves repairs of duplicates too."},
+	"role.curator.may":  {"Видит людей своих школ и их учётные записи, решает спорные случаи, отключает устройства от Wi-Fi, выгружает списки; подтверждает исправление дубликатов.", "Sees the people of several schools and their accounts, decides doubtful cases, takes devices off the Wi-Fi, exports lists; approves repairs of duplicates."},
 	"role.operator.may": {"Видит всех людей города, решает и исправляет всё, что могут кураторы; выдаёт права, видит настройки и журнал аудита.", "Sees all people of the city, decides and repairs whatever curators may; grants rights, sees configuration and audit trail."},
 	"role.auditor.may":  {"Видит всё по всему городу и ничего не меняет.", "Sees everything in the whole city and changes nothing."},
 	"role.city":         {"весь город", "the whole city"},
