@@ -277,7 +277,7 @@ func (t *telling) person(ctx context.Context, id identity.PersonID) error {
 	if err != nil {
 		return err
 	}
-	decision, err := t.compare(ctx, profile, seen, id)
+	decision, err := t.compare(ctx, profile, seen, len(masked) > 0, id)
 	if err != nil {
 		return err
 	}
@@ -294,6 +294,7 @@ func (t *telling) person(ctx context.Context, id identity.PersonID) error {
 // handle tells about somebody who is no person here yet.
 func (t *telling) handle(ctx context.Context, h handle) error {
 	var one somebody
+	var masked []row
 	if h.Subject != "" {
 		tries, err := t.db.Accounts().TriesAbout(ctx, h.Subject, nil)
 		if err != nil {
@@ -319,7 +320,7 @@ func (t *telling) handle(ctx context.Context, h handle) error {
 		if !one.id.IsZero() { // came to an account meanwhile
 			return t.person(ctx, one.id)
 		}
-		one.rows, _ = t.within(one.rows)
+		one.rows, masked = t.within(one.rows)
 		t.story.Record = person.RecordRef{Kind: h.Kind, ID: h.Key}.Word()
 	}
 	if err := t.withoutAccount(ctx, &one, &t.story.Report); err != nil {
@@ -337,7 +338,7 @@ func (t *telling) handle(ctx context.Context, h handle) error {
 			profile = kept[0].Profile
 		}
 	}
-	if _, err := t.compare(ctx, profile, one.rows, identity.PersonID{}); err != nil {
+	if _, err := t.compare(ctx, profile, one.rows, len(masked) > 0, identity.PersonID{}); err != nil {
 		return err
 	}
 	t.finish(known)
@@ -348,7 +349,7 @@ func (t *telling) handle(ctx context.Context, h handle) error {
 var storyFields = []string{"fio", "snils", "birth_date", "phone", "email", "login", "school", "place", "state"}
 
 // compare puts what mos.ru says beside the records, and judges them now.
-func (t *telling) compare(ctx context.Context, p person.Profile, rows []row, own identity.PersonID) (decision string, err error) {
+func (t *telling) compare(ctx context.Context, p person.Profile, rows []row, masked bool, own identity.PersonID) (decision string, err error) {
 	says := &queueDesk{says: queueTexts[string(t.lang)]}
 	var known *person.Profile
 	if p.Subject != "" {
@@ -389,6 +390,9 @@ func (t *telling) compare(ctx context.Context, p person.Profile, rows []row, own
 	t.story.Verdict = &console.Verdict{Decision: explain.DecisionIn(t.lang, string(v.Decision)), Match: v.Decision == match.Match}
 	namer := t.namer(ctx, rows)
 	for _, r := range v.Reasons {
+		if masked && r.Value != "" { // a name that may stand in a record which is not shown
+			continue
+		}
 		t.story.Verdict.Reasons = append(t.story.Verdict.Reasons, r.In(string(t.lang), namer.name))
 	}
 	for _, problem := range v.Problems {
