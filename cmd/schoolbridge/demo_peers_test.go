@@ -334,8 +334,8 @@ func (w *demoWalk) opens(t *testing.T, tab *browsertest.Tab, kind string, body [
 			t.Errorf("the profile: %s", out)
 		}
 	case "android":
-		if out, code := w.run("", "openssl", "x509", "-noout", "-in", file); code != 0 {
-			if out, code = w.run("", "openssl", "x509", "-noout", "-inform", "der", "-in", file); code != 0 {
+		if _, code := w.run("", "openssl", "x509", "-noout", "-in", file); code != 0 {
+			if out, code := w.run("", "openssl", "x509", "-noout", "-inform", "der", "-in", file); code != 0 {
 				t.Errorf("the authority: %s", out)
 			}
 		}

@@ -212,7 +212,7 @@ func TestDuplicateApproval(t *testing.T) {
 	goes(t, g.Post(key(1)+"/approve", answer...), key(1))
 	f.carry(duplicates.PhaseApplied)
 	holds(t, g.Get(key(1)), http.StatusOK, "сделано", "Вернуть как было…", "отключить, снять userPrincipalName", "!Одобрить…", `!http-equiv="refresh"`)
-	holds(t, g.Post(key(1)+"/approve", answer...), http.StatusConflict) // replayed later
+	holds(t, g.Post(key(1)+"/approve", answer...), http.StatusConflict)                                      // replayed later
 	holds(t, g.Get("/console/duplicates/work"), http.StatusOK, "evann1-1", "сделано", "!За сутки отключено") // of the whole domain
 	holds(t, f.role(rights.Operator).Get("/console/duplicates/work"), http.StatusOK, "evann1-1", "За сутки отключено: 1, предел без согласия оператора: 2")
 
