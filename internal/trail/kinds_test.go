@@ -191,7 +191,7 @@ func TestEveryPageHasItsName(t *testing.T) {
 			if !ok || len(call.Args) < 2 {
 				return true
 			}
-			if sel, ok := call.Fun.(*ast.SelectorExpr); ok && (sel.Sel.Name == "read" || sel.Sel.Name == "readTrail") && s.code(sel.X) == "v" {
+			if sel, ok := call.Fun.(*ast.SelectorExpr); ok && (sel.Sel.Name == "read" || sel.Sel.Name == "readRecords" || sel.Sel.Name == "readTrail") && s.code(sel.X) == "v" {
 				page := s.text(call.Args[0])
 				if s.code(call.Args[0]) == "what" { // of readTrail, which is told
 					return true
