@@ -320,7 +320,10 @@ var migrations = []migration{{oldest: 1, statements: []string{
 // migrate brings the schema up to date in one transaction.
 func (db *DB) migrate(ctx context.Context) error {
 	return db.write(ctx, func(t *tx) error {
-		if err := t.exec(`CREATE TABLE IF NOT EXISTS meta (name {text} NOT NULL PRIMARY KEY, value {text} NOT NULL)`); err != nil {
+		if err := t.makeMeta(); err != nil {
+			return err
+		}
+		if err := t.mayOpen(); err != nil {
 			return err
 		}
 		version, err := t.meta("schema")
@@ -330,9 +333,6 @@ func (db *DB) migrate(ctx context.Context) error {
 		oldest, err := t.meta("oldest")
 		if err != nil {
 			return err
-		}
-		if oldest > len(migrations) {
-			return ErrNewer
 		}
 		if version >= len(migrations) {
 			return nil
@@ -356,6 +356,11 @@ func (db *DB) migrate(ctx context.Context) error {
 		db.log.Info("store schema brought up to date", "from", version, "to", len(migrations))
 		return t.setMeta("schema", len(migrations))
 	})
+}
+
+// makeMeta makes the table that says which schema there is.
+func (t *tx) makeMeta() error {
+	return t.exec(`CREATE TABLE IF NOT EXISTS meta (name {text} NOT NULL PRIMARY KEY, value {text} NOT NULL)`)
 }
 
 func (t *tx) firstRows() error {

@@ -89,6 +89,17 @@ var (
 // database's own. The DB owns the driver from here on and closes it, also
 // when Open fails.
 func Open(ctx context.Context, driver Driver, keys *Keyset, opts Options) (*DB, error) {
+	db := newDB(driver, keys, opts)
+	if err := db.prepare(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store: %w", err), driver.Close())
+	}
+	db.written.begin()
+	db.asked.begin()
+	return db, nil
+}
+
+// newDB is a store that has not looked at its database yet.
+func newDB(driver Driver, keys *Keyset, opts Options) *DB {
 	db := &DB{
 		driver: driver, keys: keys, replica: opts.Replica, poll: opts.Poll, now: opts.Now, log: opts.Log,
 		wake: make(chan struct{}), metrics: newMetrics(opts.Metrics), sessionIDs: newSessionIDs(),
@@ -109,12 +120,7 @@ func Open(ctx context.Context, driver Driver, keys *Keyset, opts Options) (*DB, 
 	if db.log == nil {
 		db.log = slog.New(slog.DiscardHandler)
 	}
-	if err := db.prepare(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store: %w", err), driver.Close())
-	}
-	db.written.begin()
-	db.asked.begin()
-	return db, nil
+	return db
 }
 
 // Close ends all connections.

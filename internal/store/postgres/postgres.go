@@ -93,6 +93,9 @@ func parse(address string) (*pgx.ConnConfig, error) {
 	return config, nil
 }
 
+// Engine opens the database without looking into it, for store.Move.
+func Engine(ctx context.Context, address string) (store.Driver, error) { return open(ctx, address) }
+
 type driver struct{ writer, reader, feed *sql.DB }
 
 func open(ctx context.Context, address string) (*driver, error) {

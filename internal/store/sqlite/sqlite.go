@@ -72,6 +72,9 @@ func firstKeyset(path, keysetPath string, missing error) (*store.Keyset, error) 
 	return keys, err
 }
 
+// Engine opens the database without looking into it, for store.Move.
+func Engine(path string) (store.Driver, error) { return open(path) }
+
 type driver struct{ writer, reader, feed *sql.DB }
 
 func open(path string) (*driver, error) {
