@@ -75,6 +75,7 @@ func commands() []command {
 		{"doctor", "--config FILE [--ready] [--json] [--lang ru|en]", "что не так с этой установкой и что делать: сертификаты, хранилище, порты, часы, mos.ru, Active Directory, секреты, реестры / what is wrong with this installation, and what to do: certificates, store, ports, clocks, mos.ru, Active Directory, secrets, registries", runDoctor},
 		{"backup", "--config FILE --out FILE [--lang ru|en] | verify --config FILE [--keyset FILE] [--lang ru|en] BACKUP", "копия хранилища рядом с работающей службой, проверенная; проверить копию / a verified copy of the store beside the running daemon; verify a copy", runBackup},
 		{"restore", "--config FILE [--lang ru|en] BACKUP", "вернуть хранилище из копии, пока служба остановлена / put the store back from a copy, while the daemon is stopped", runRestore},
+		{"store", "move --from FILE --to FILE|ADDRESS [--cancel] [--lang ru|en]", "перенести хранилище из SQLite в PostgreSQL, пока служба остановлена; --cancel: отказаться от переноса / move the store from SQLite to PostgreSQL while the daemon is stopped; --cancel: give the move up", runStore},
 		{"account", "suspend|resume --config FILE LOGIN --reason TEXT [--json] [--lang ru|en]", "закрыть человеку вход и снова открыть / shut somebody out, and let them in again", runAccount},
 		{"problems", "--config FILE [--school ID] [--behind] [--format table|csv|json|xlsx] [--out FILE] [--lang ru|en]", "список кураторов: у кого что исправить, кто это делает и как / the curators' list: whose data are to be repaired, by whom and how", runProblems},
 		{"stats", "--config FILE [--school ID|--whole] [--sort COLUMN] [--behind] [--history] [--snapshot] [--format table|csv|xlsx|json] [--out FILE] [--lang ru|en]", "статистика активаций по школам; кто не успел к сроку; по дням / the statistics of activations by school; who is behind; day by day", runStats},
@@ -197,6 +198,11 @@ func report(std streams, err error) int {
 // commonest that do not say themselves what to do.
 func complain(std streams, err error) {
 	fmt.Fprintln(std.err, "schoolbridge:", err)
+	for _, m := range moveRussian {
+		if errors.Is(err, m.err) {
+			fmt.Fprintln(std.err, m.text)
+		}
+	}
 	var path *fs.PathError
 	switch {
 	case errors.Is(err, sqlite.ErrLocked):

@@ -55,3 +55,72 @@ func TestOnPostgres(t *testing.T) {
 		t.Errorf("no address: %d %s %s", code, out, errs)
 	}
 }
+
+// TestStoreMove: the store of one daemon goes to PostgreSQL with everybody in it, and
+// its file is not used any more.
+func TestStoreMove(t *testing.T) {
+	server := pgtest.Own(t)
+	file := filepath.Join(t.TempDir(), "store-url")
+	if err := os.WriteFile(file, []byte(server.URL(server.Database(t))+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := newTroubled(t)
+	s.opens("orlovami", hers, herPhone)
+	move := func(more ...string) (string, string, int) {
+		return s.command(append([]string{"store", "move", "--from", s.path("state/schoolbridge.db"), "--to", file, "--lang", "en"}, more...)...)
+	}
+	if _, errs, code := move(); code != exitFailed || !strings.Contains(errs, "systemctl stop") {
+		t.Errorf("beside the daemon: %d %s", code, errs)
+	}
+	s.stop()
+	if _, errs, code := move("--cancel"); code != exitFailed || !strings.Contains(errs, "no move is under way") {
+		t.Errorf("nothing to cancel: %d %s", code, errs)
+	}
+	if out, errs, code := move(); code != exitDone || !strings.Contains(out, "url_file") {
+		t.Fatalf("%d %s %s", code, out, errs)
+	}
+	if _, errs, code := s.command("audit", "verify", "--config", s.path("config.yaml")); code != exitFailed || !strings.Contains(errs, "перенесено") {
+		t.Errorf("the file afterwards: %d %s", code, errs)
+	}
+
+	before, err := os.ReadFile(s.path("config.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("config.yaml", string(before)+fmt.Sprintf("store: {url_file: %q}\n", file))
+	if out, errs, code := s.command("audit", "verify", "--config", s.path("config.yaml")); code != exitDone {
+		t.Errorf("audit verify: %d %s %s", code, out, errs)
+	}
+	s.d, s.stop = s.stoppable(s.log)
+	s.opens("orlovami", hers, herPhone)
+	s.opens("belovas", hers, stranger1)
+	if ok, _ := s.pap("orlovami", "Staraya", stranger1); ok {
+		t.Error("a wrong password opens")
+	}
+	s.stop()
+	if _, errs, code := move("--cancel"); code != exitFailed || !strings.Contains(errs, "in use") {
+		t.Errorf("back from a store that is in use: %d %s", code, errs)
+	}
+}
+
+// TestStoreMoveMisused: what cannot be moved is said before anything is touched.
+func TestStoreMoveMisused(t *testing.T) {
+	s := newSite(t)
+	s.write("empty.db", "")
+	for want, args := range map[string][]string{
+		"usage":           {"--from", s.path("empty.db")},
+		"no store":        {"--from", s.path("empty.db"), "--to", "postgres://127.0.0.1:1/db"},
+		"no such":         {"--from", s.path("missing.db"), "--to", "postgres://127.0.0.1:1/db"},
+		"pg_dump":         {"--from", "postgres://127.0.0.1:1/db", "--to", "postgres://127.0.0.1:1/other"},
+		"neither":         {"--from", s.path("empty.db"), "--to", s.path("missing")},
+		"sees a password": {"--from", s.path("empty.db"), "--to", "postgres://name:parol@127.0.0.1:1/db"},
+	} {
+		_, errs, code := s.command(append([]string{"store", "move"}, args...)...)
+		if code != exitUsage || !strings.Contains(errs, want) || strings.Contains(errs, "parol@") {
+			t.Errorf("%v: %d %s", args, code, errs)
+		}
+	}
+	if _, err := os.Stat(s.path("empty.db.lock")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("locked: %v", err)
+	}
+}

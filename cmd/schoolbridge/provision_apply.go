@@ -185,8 +185,10 @@ func newMeter(std streams, text string, total int, zone *time.Location, now func
 // meterEvery is how often the line is written anew.
 const meterEvery = 200 * time.Millisecond
 
-func (m *meter) step() {
-	m.done++
+func (m *meter) step() { m.reach(m.done + 1) }
+
+func (m *meter) reach(done int) {
+	m.done = done
 	now := m.now()
 	if m.to == nil || now.Sub(m.last) < meterEvery {
 		return

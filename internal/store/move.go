@@ -15,8 +15,8 @@ import (
 // two people; so each side is fenced (meta "oldest" beyond every version, "move" says
 // why) while it must not be worked on, and exactly one is open at any time:
 //
-//	source   open ─► moving ID ──────────────────────────────► moved ID
-//	target            empty ─► filling ID ─► compared ─► filled ID: open
+//	source   open ───────────────► moving ID ────────────────────────────► moved ID
+//	target   empty ─► filling ID ──────────────► compared ─► filled ID: open
 //
 // What ends between two of these goes on with the next Move. The source's turn to
 // write is held while both are compared, so that nobody changes it behind the copy.
@@ -30,7 +30,8 @@ var (
 
 // What a move can end with.
 var (
-	ErrNotEmpty    = errors.New("the database to move to is not empty, or was filled by another move: give an empty one")
+	ErrNotEmpty    = errors.New("the database to move to has a store already: give an empty one")
+	ErrElsewhere   = errors.New("the store is being moved into another database: name that one, or give the move up with --cancel")
 	ErrOtherSchema = errors.New("the move was begun by another version of schoolbridge: end it with that version, or give it up with --cancel")
 	ErrChanged     = errors.New("the copy differs from the store, which somebody must have changed meanwhile: end all that works on it and move again; the copy is made anew")
 	ErrNoMove      = errors.New("no move is under way between these two databases")
@@ -143,7 +144,8 @@ func (t *tx) withdraw(phase, id string, ends []string) error {
 	return t.setPhase(phaseDiffers, id)
 }
 
-// begin fences both sides. It says that the copy is open already.
+// begin prepares the target and then fences the source. It says that the copy is open
+// already.
 func (m *mover) begin(ctx context.Context) (open bool, err error) {
 	phase, id, err := m.from.movePhase(ctx)
 	if err != nil {
@@ -153,38 +155,49 @@ func (m *mover) begin(ctx context.Context) (open bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	m.id = id
 	switch {
 	case phase == phaseMoved:
 		return false, ErrMoved
 	case phase == phaseFilling || phase == phaseDiffers:
 		return false, ErrFilling
-	case phase == phaseMoving && there == phaseFilled && id == of: // it was killed between the last two steps
+	case phase == phaseMoving && id != of:
+		return false, ErrElsewhere
+	case phase == phaseMoving && there == phaseFilled: // it was killed between the last two steps
 		return true, m.from.write(ctx, func(t *tx) error { return t.setPhase(phaseMoved, id) })
-	case there != "" && (phase != phaseMoving || id != of):
-		return false, ErrNotEmpty
-	}
-	if m.id = id; phase != phaseMoving {
-		var made [16]byte
-		_, _ = rand.Read(made[:]) // never fails
-		m.id = hex.EncodeToString(made[:])
-	}
-	if there == "" {
-		if err := m.beEmpty(ctx); err != nil {
+	case phase == phaseMoving:
+		if err := m.sameSchema(ctx, m.from); err != nil {
 			return false, err
 		}
+		return false, m.prepareTarget(ctx, there == phaseDiffers)
 	}
-	if err := m.fenceSource(ctx, phase); err != nil {
+	if err := m.from.migrate(ctx); err != nil {
 		return false, err
 	}
-	return false, m.prepareTarget(ctx, there)
+	switch there {
+	case "":
+		if err := m.to.beEmpty(ctx); err != nil {
+			return false, err
+		}
+		if err := m.to.migrate(ctx); err != nil {
+			return false, err
+		}
+	case phaseFilling, phaseDiffers: // of a move that was given up, or got no further
+	default:
+		return false, ErrNotEmpty
+	}
+	var made [16]byte
+	_, _ = rand.Read(made[:]) // never fails
+	m.id = hex.EncodeToString(made[:])
+	if err := m.prepareTarget(ctx, true); err != nil {
+		return false, err
+	}
+	return false, m.from.write(ctx, func(t *tx) error { return t.setPhase(phaseMoving, m.id) })
 }
 
-// beEmpty looks whether the target has a store of its own.
-func (m *mover) beEmpty(ctx context.Context) error {
-	return m.to.write(ctx, func(t *tx) error {
-		if err := t.makeMeta(); err != nil {
-			return err
-		}
+// beEmpty looks whether the database has a store of its own.
+func (db *DB) beEmpty(ctx context.Context) error {
+	return db.read(ctx, func(t *tx) error {
 		version, err := t.meta("schema")
 		if err == nil && version > 0 {
 			err = ErrNotEmpty
@@ -193,30 +206,11 @@ func (m *mover) beEmpty(ctx context.Context) error {
 	})
 }
 
-func (m *mover) fenceSource(ctx context.Context, phase string) error {
-	if phase == phaseMoving {
-		return m.sameSchema(ctx, m.from)
-	}
-	if err := m.from.migrate(ctx); err != nil {
+// prepareTarget fences the target, and takes out of its tables what is not the
+// store's.
+func (m *mover) prepareTarget(ctx context.Context, empty bool) error {
+	if err := m.sameSchema(ctx, m.to); err != nil || !empty {
 		return err
-	}
-	return m.from.write(ctx, func(t *tx) error { return t.setPhase(phaseMoving, m.id) })
-}
-
-// prepareTarget makes the target's tables, and empties them where an earlier copy was
-// not good.
-func (m *mover) prepareTarget(ctx context.Context, phase string) error {
-	switch phase {
-	case phaseFilling:
-		return m.sameSchema(ctx, m.to)
-	case phaseDiffers:
-		if err := m.sameSchema(ctx, m.to); err != nil {
-			return err
-		}
-	default:
-		if err := m.to.migrate(ctx); err != nil {
-			return err
-		}
 	}
 	return m.to.write(ctx, func(t *tx) error {
 		for _, table := range slices.Backward(m.tables) {

@@ -25,11 +25,11 @@ type Side struct {
 func RunMove(t *testing.T, from, to func(*testing.T) Side) {
 	for name, test := range map[string]func(*testing.T, *moving){
 		"Whole": testMoveWhole, "Resumed": testMoveResumed, "NotEmpty": testMoveNotEmpty, "Changed": testMoveChanged, "Cancelled": testMoveCancelled,
-		"CancelledAfterwards": testMoveCancelledAfterwards,
+		"CancelledAfterwards": testMoveCancelledAfterwards, "Elsewhere": testMoveElsewhere,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, newMoving(t, from(t), to(t)))
+			test(t, newMoving(t, from(t), to))
 		})
 	}
 }
@@ -38,17 +38,18 @@ func RunMove(t *testing.T, from, to func(*testing.T) Side) {
 type moving struct {
 	t        *testing.T
 	from, to Side
+	another  func(*testing.T) Side
 	keys     *store.Keyset
 	tables   map[string][]string // and their columns
 }
 
-func newMoving(t *testing.T, from, to Side) *moving {
+func newMoving(t *testing.T, from Side, to func(*testing.T) Side) *moving {
 	t.Helper()
 	keys, err := store.NewKeyset()
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &moving{t: t, from: from, to: to, keys: keys, tables: map[string][]string{}}
+	m := &moving{t: t, from: from, to: to(t), another: to, keys: keys, tables: map[string][]string{}}
 	if err := m.open(from); err != nil {
 		t.Fatal(err)
 	}
@@ -303,7 +304,8 @@ func testMoveCancelled(t *testing.T, m *moving) {
 	m.want("the store", m.open(m.from), nil)
 	m.want("the copy", m.open(m.to), store.ErrFilling)
 	m.want("cancel again", m.cancel(), store.ErrNoMove)
-	m.want("the same copy", m.move(t.Context(), nil), store.ErrNotEmpty)
+	m.want("the same copy", m.move(t.Context(), nil), nil)
+	m.same()
 }
 
 // testMoveCancelledAfterwards: there is a way back until somebody writes.
@@ -320,4 +322,18 @@ func testMoveCancelledAfterwards(t *testing.T, m *moving) {
 	m.want("cancel", m.cancel(), nil)
 	m.want("the store", m.open(m.from), nil)
 	m.want("the copy", m.open(m.to), store.ErrFilling)
+}
+
+// testMoveElsewhere: a move goes to one database, also where two are begun. What the
+// other one has is given up with it.
+func testMoveElsewhere(t *testing.T, m *moving) {
+	ctx, end := context.WithCancel(t.Context())
+	m.want("a run", m.move(ctx, func(store.MoveProgress) { end() }), context.Canceled)
+	begun := m.to
+	m.to = m.another(t)
+	m.want("move elsewhere", m.move(t.Context(), nil), store.ErrElsewhere)
+	m.want("cancel", m.cancel(), nil) // the first one was dropped
+	m.want("move elsewhere", m.move(t.Context(), nil), nil)
+	m.same()
+	m.want("the first one", m.open(begun), store.ErrFilling)
 }
