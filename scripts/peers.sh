@@ -26,10 +26,11 @@ wanted libc6-dev && [ ! -e /usr/include/stdlib.h ] && missing+=(libc6-dev)
 # and some parts, like the Python of a RADIUS client, are none.
 declare -A services=(
 	[freeradius]=freeradius [hostapd]=hostapd [radsecproxy]=radsecproxy [wpasupplicant]=wpa_supplicant
-	[haproxy]=haproxy [postgresql]=postgresql [samba]="smbd nmbd samba-ad-dc" [winbind]=winbind [slapd]=slapd [nslcd]=nslcd [sssd-common]=sssd
+	[haproxy]=haproxy [postgresql]=postgresql [patroni]=patroni [etcd-server]=etcd [samba]="smbd nmbd samba-ad-dc" [winbind]=winbind [slapd]=slapd [nslcd]=nslcd [sssd-common]=sssd
 )
 units=()
 for name in apache2-bin freeradius haproxy hostapd postgresql radsecproxy wpasupplicant iproute2 python3-pyrad python3-pycryptodome \
+	etcd-server patroni python3-etcd python3-psycopg2 \
 	samba samba-dsdb-modules samba-vfs-modules winbind samba-ad-provision \
 	libsasl2-modules python3-ldap python3-ldap3 slapd sssd-common sssd-ldap libnss-sss libpam-sss nslcd libnss-ldapd libpam-ldapd; do
 	wanted "$name" || continue

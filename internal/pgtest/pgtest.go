@@ -9,12 +9,9 @@ package pgtest
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -107,16 +104,8 @@ func start() (*Server, error) {
 
 // make makes the cluster.
 func (s *Server) make() error {
-	if len(asPostgres()) > 0 {
-		owner, err := user.Lookup("postgres")
-		if err != nil {
-			return err
-		}
-		uid, _ := strconv.Atoi(owner.Uid)
-		gid, _ := strconv.Atoi(owner.Gid)
-		if err := os.Chown(s.dir, uid, gid); err != nil {
-			return err
-		}
+	if err := forPostgres(s.dir); err != nil {
+		return err
 	}
 	args := append(asPostgres(), s.bin+"/initdb", "--pgdata", s.Folder, "--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync", "--no-instructions")
 	made := exec.Command(args[0], args[1:]...)
@@ -124,12 +113,11 @@ func (s *Server) make() error {
 	if out, err := made.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
+	ports, err := freePorts(1)
+	if err == nil {
+		s.port = ports[0]
 	}
-	_, s.port, _ = net.SplitHostPort(l.Addr().String())
-	return l.Close()
+	return err
 }
 
 // Start starts the server, also again after Kill.
