@@ -11,7 +11,7 @@ TAGS        := peers
 
 export CGO_ENABLED ?= 0
 
-.PHONY: all build deb demo test peers lint vuln check fuzz bench bench-wifi bench-ldap bench-city bench-console soak fmt clean
+.PHONY: all build deb demo test peers lint vuln check fuzz bench bench-wifi bench-ldap bench-city bench-console soak failover fmt clean
 .NOTPARALLEL:
 
 all: build
@@ -84,6 +84,11 @@ bench-console:
 # A school that lives while everything goes wrong: bench/soak says what is judged.
 soak:
 	go test -run TestSoak -v -count 1 -timeout 0 ./bench/soak -args -strict -rate 500 -for 30m -people 2000 -churn 1 $(ARGS)
+
+# The same on PostgreSQL, whose primary dies twice. Flags with ARGS: -for 5m
+failover:
+	./scripts/peers.sh postgresql etcd-server patroni python3-etcd python3-psycopg2
+	go test -tags $(TAGS) -run TestFailover -v -count 1 -timeout 0 ./bench/soak -args -strict -rate 500 -activations 20 -for 90s -people 2000 -churn 1 $(ARGS)
 
 clean:
 	rm -rf bin demo-state artefacts

@@ -15,7 +15,7 @@ import (
 // the daemon has seen go on; accounting is left to the access points; metrics and
 // readiness tell of it, and explain shows afterwards what happened meanwhile.
 func TestStoreGone(t *testing.T) {
-	s := newSchool(t, 3)
+	s := newSchool(t, 3, 1, inFile)
 	d := startDaemon(t, s)
 	s.activateAll(t, d)
 	w := newWorld(s, d, newOracle(false))

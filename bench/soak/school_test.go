@@ -57,12 +57,15 @@ type school struct {
 	noticed    sync.Map // subject → func(time.Time), of the notice under way
 }
 
-// newSchool writes everything and starts mos.ru.
-func newSchool(t *testing.T, people int) *school {
+// inFile is the store of one daemon.
+const inFile = "path: store.db"
+
+// newSchool writes everything and starts mos.ru. Some people activate later.
+func newSchool(t *testing.T, people, later int, store string) *school {
 	t.Helper()
 	s := &school{dir: folder(t), authority: radiustest.NewAuthority(t)}
 	s.roots = s.authority.Pool()
-	for i := range people + people/spare {
+	for i := range people + later {
 		s.people = append(s.people, newSomebody(i, i < people))
 	}
 	s.auth, s.acct, s.web = freeport.UDP(t), freeport.UDP(t), freeport.TCP(t)
@@ -72,7 +75,7 @@ func newSchool(t *testing.T, people int) *school {
 	s.put(t, radiusSecret, "radius-secret")
 	s.put(t, "mosru-secret", "mosru-secret")
 	s.startMosru(t)
-	s.put(t, strings.NewReplacer("AUTH", s.auth, "ACCT", s.acct, "WEB", s.web, "MOSRU", s.url, "SCHOOL", ekis, "CONFIRM", confirmation.String(), "LOCKED", locked.String(),
+	s.put(t, strings.NewReplacer("AUTH", s.auth, "ACCT", s.acct, "WEB", s.web, "MOSRU", s.url, "SCHOOL", ekis, "STORE", store, "CONFIRM", confirmation.String(), "LOCKED", locked.String(),
 		"OPEN", openFor.String()).Replace(configuration), "config.yaml")
 	must(t, s.registry())
 	return s
@@ -80,7 +83,7 @@ func newSchool(t *testing.T, people int) *school {
 
 const configuration = `state: .
 store:
-  path: store.db
+  STORE
   keyset_file: keyset.json
 tls:
   certificate_file: server.pem

@@ -54,7 +54,7 @@ var (
 
 // TestSoak is the whole run.
 func TestSoak(t *testing.T) {
-	s := newSchool(t, *peopleFlag)
+	s := newSchool(t, *peopleFlag, *peopleFlag/spare, inFile)
 	d := startDaemon(t, s)
 	s.activateAll(t, d)
 	idle := d.quietGauges(t)

@@ -1,0 +1,168 @@
+//go:build peers
+
+package soak
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"schoolbridge/internal/directory"
+	"schoolbridge/internal/identity"
+	"schoolbridge/internal/load"
+	"schoolbridge/internal/person"
+	"schoolbridge/internal/pgtest"
+	"schoolbridge/internal/store"
+	"schoolbridge/internal/store/postgres"
+)
+
+var activationsFlag = flag.Float64("activations", 4, "activations a second while the primary dies")
+
+// TestFailover: the store is in PostgreSQL, and its primary dies twice under people who
+// sign in and activate. People in memory go on, nobody comes in who may not, whoever
+// was told that he is in has an account, and one.
+func TestFailover(t *testing.T) {
+	cluster := pgtest.Replicated(t)
+	address := cluster.Database(t, "schoolbridge")
+	duration := max(*forFlag, 45*time.Second)
+	s := newSchool(t, *peopleFlag, int(*activationsFlag*duration.Seconds()), "url_file: store-url")
+	s.put(t, address, "store-url")
+	d := startDaemon(t, s)
+	s.activateAll(t, d)
+	o := newOracle(*strictFlag)
+	w := newWorld(s, d, o)
+	defer w.close()
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var joined joins
+	w.under.Go(func() { w.change(ctx) })
+	w.under.Go(func() { w.joinSteadily(ctx, &joined) })
+	w.under.Go(func() {
+		for round := range 2 {
+			w.loseThePrimary(t, cluster, round, duration, &joined)
+		}
+	})
+	report, err := load.Run(ctx, load.Options{Rate: *rateFlag, Duration: duration, Concurrency: 1024, Progress: w.progress(t)}, w.signIn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.end(t)
+	text, err := json.MarshalIndent(report, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("sign-ins: %s", text)
+	w.sweep(t)
+	d.stop(t)
+	db, err := postgres.OpenFiles(t.Context(), address, filepath.Join(s.dir, "keyset.json"), store.Options{})
+	must(t, err)
+	defer db.Close()
+	w.judgeStops(t, db)
+	w.judgeAccounts(t, db)
+	o.judge(t, verdicts(t, db), d.missed)
+	t.Log(w.tally.String())
+	must(t, db.Audit().Verify(t.Context(), nil))
+}
+
+// joins are the activations that were confirmed.
+type joins struct {
+	mu   sync.Mutex
+	n    int
+	last time.Time
+}
+
+func (j *joins) note() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.n++
+	j.last = time.Now()
+}
+
+func (j *joins) after(t time.Time) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.last.After(t)
+}
+
+// joinSteadily activates those who wait, so many a second, each until it is confirmed.
+func (w *world) joinSteadily(ctx context.Context, joined *joins) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	for _, p := range w.people {
+		if p.early {
+			continue
+		}
+		if !w.wait(time.Duration(float64(time.Second) / *activationsFlag)) || ctx.Err() != nil {
+			return
+		}
+		all.Go(func() {
+			for {
+				if err := w.activate(p); err == nil {
+					w.tally.add("activation confirmed")
+					joined.note()
+					return
+				}
+				w.tally.add("activation put off")
+				if !w.wait(time.Second) {
+					return
+				}
+			}
+		})
+	}
+}
+
+// loseThePrimary kills the primary after a share of the time, waits until activations
+// are confirmed again, and brings the node back as a standby.
+func (w *world) loseThePrimary(t *testing.T, cluster *pgtest.Cluster, round int, duration time.Duration, joined *joins) {
+	if !w.wait(duration / 8) {
+		return
+	}
+	primary, _ := cluster.Primary(t)
+	w.tally.add("primary killed")
+	mended := w.oracle.broken(storeClosed)
+	killed := time.Now()
+	came := w.tally.of("sign-in pap right accepted")
+	primary.Kill()
+	// What is confirmed in the first second was on its way.
+	if !until(2*time.Minute, func() bool { return joined.after(killed.Add(time.Second)) }) {
+		t.Error("activations are not confirmed any more")
+	}
+	t.Logf("round %d: activations again %v after the primary was killed; meanwhile %d sign-ins by PAP", round, time.Since(killed).Round(time.Millisecond),
+		w.tally.of("sign-in pap right accepted")-came)
+	if w.tally.of("sign-in pap right accepted") == came {
+		t.Error("nobody came in without the store")
+	}
+	mended()
+	must(t, primary.Start())
+	cluster.Synchronous(t)
+}
+
+// judgeAccounts holds the store's accounts against what people were told.
+func (w *world) judgeAccounts(t *testing.T, db *store.DB) {
+	t.Helper()
+	accounts := map[identity.Login]int{}
+	_, err := db.Directory().Load(t.Context(), func(person.School) error { return nil }, func(e *directory.Entry) error {
+		accounts[e.Login]++
+		return nil
+	})
+	must(t, err)
+	confirmed := 0
+	for _, p := range w.people {
+		login := identity.Login(p.profile.Login)
+		if p.waits() {
+			continue
+		}
+		if confirmed++; accounts[login] != 1 {
+			t.Errorf("person %d was told of an account and has %d", p.n, accounts[login])
+		}
+	}
+	t.Logf("%d people were told of an account, the store has %d", confirmed, len(accounts))
+	if confirmed <= *peopleFlag {
+		t.Error("nobody has activated meanwhile")
+	}
+}
