@@ -19,10 +19,11 @@ import (
 
 // daemon is the built program, started again and again.
 type daemon struct {
-	program, dir, web string
-	log               *os.File
-	stopped           chan struct{}
-	watching          sync.WaitGroup
+	program, dir string
+	front        front
+	log          *os.File
+	stopped      chan struct{}
+	watching     sync.WaitGroup
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -40,14 +41,14 @@ type gauges struct {
 	unreachable                          float64 // times that mos.ru did not answer
 }
 
-func startDaemon(t *testing.T, s *school) *daemon {
+func startDaemon(t *testing.T, s *school, f front) *daemon {
 	t.Helper()
-	d := &daemon{program: filepath.Join(s.dir, "schoolbridge"), dir: s.dir, web: s.web, stopped: make(chan struct{})}
+	d := &daemon{program: filepath.Join(s.dir, "schoolbridge"), dir: s.dir, front: f, stopped: make(chan struct{})}
 	if out, err := exec.Command("go", "build", "-o", d.program, "schoolbridge/cmd/schoolbridge").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	var err error
-	d.log, err = os.Create(filepath.Join(s.dir, "daemon.log"))
+	d.log, err = os.Create(filepath.Join(s.dir, f.name+".log"))
 	must(t, err)
 	t.Cleanup(func() { d.kill(); _ = d.log.Close() })
 	must(t, d.start())
@@ -57,7 +58,7 @@ func startDaemon(t *testing.T, s *school) *daemon {
 
 // command runs another of the program's commands; findings are no error.
 func (d *daemon) command(words ...string) (string, error) {
-	words = append(words[:2:2], append([]string{"--config", filepath.Join(d.dir, "config.yaml")}, words[2:]...)...)
+	words = append(words[:2:2], append([]string{"--config", filepath.Join(d.dir, d.front.config())}, words[2:]...)...)
 	out, err := exec.Command(d.program, words...).CombinedOutput()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == 1 {
@@ -68,7 +69,7 @@ func (d *daemon) command(words ...string) (string, error) {
 
 // start starts it and waits until it answers.
 func (d *daemon) start() error {
-	cmd := exec.Command(d.program, "serve", "--config", filepath.Join(d.dir, "config.yaml"))
+	cmd := exec.Command(d.program, "serve", "--config", filepath.Join(d.dir, d.front.config()))
 	cmd.Stdout, cmd.Stderr = d.log, d.log
 	if err := cmd.Start(); err != nil {
 		return err
@@ -109,7 +110,7 @@ func (d *daemon) current() *exec.Cmd {
 }
 
 func (d *daemon) ready() bool {
-	response, err := http.Get("http://" + d.web + "/readyz")
+	response, err := http.Get("http://" + d.front.web + "/readyz")
 	if err != nil {
 		return false
 	}
@@ -171,7 +172,7 @@ func (d *daemon) watch() {
 // metrics reads /metrics; a name has its labels behind it.
 func (d *daemon) metrics() (map[string]float64, error) {
 	client := http.Client{Timeout: 5 * time.Second}
-	response, err := client.Get("http://" + d.web + "/metrics")
+	response, err := client.Get("http://" + d.front.web + "/metrics")
 	if err != nil {
 		return nil, err
 	}

@@ -15,8 +15,8 @@ import (
 // the daemon has seen go on; accounting is left to the access points; metrics and
 // readiness tell of it, and explain shows afterwards what happened meanwhile.
 func TestStoreGone(t *testing.T) {
-	s := newSchool(t, 3, 1, inFile)
-	d := startDaemon(t, s)
+	s := newSchool(t, 3, 1, 1, inFile)
+	d := startDaemon(t, s, s.fronts[0])
 	s.activateAll(t, d)
 	w := newWorld(s, d, newOracle(false))
 	defer w.close()
@@ -39,7 +39,7 @@ func TestStoreGone(t *testing.T) {
 	}
 	point := nas.Point{Identifier: "ap-0", Calling: p.devices[pap].mac}
 	session := nas.Session{Name: p.profile.Login, ID: "gone"}
-	if _, err := point.Account(t.Context(), w.acct.Line(), session, nas.Start); !errors.Is(err, wire.ErrNoAnswer) {
+	if _, err := point.Account(t.Context(), some(w.acct), session, nas.Start); !errors.Is(err, wire.ErrNoAnswer) {
 		t.Errorf("accounting that nobody keeps is answered: %v", err)
 	}
 	if !until(2*time.Minute, func() bool {
@@ -54,7 +54,7 @@ func TestStoreGone(t *testing.T) {
 		t.Error("the store is back, and the daemon is not ready")
 	}
 	if !until(2*time.Minute, func() bool {
-		_, err := point.Account(t.Context(), w.acct.Line(), session, nas.Start)
+		_, err := point.Account(t.Context(), some(w.acct), session, nas.Start)
 		return err == nil
 	}) {
 		t.Error("the store is back, and accounting is not kept")

@@ -47,44 +47,58 @@ const (
 
 // school is everything around the daemon: its folder, mos.ru, the people.
 type school struct {
-	dir        string
-	people     []*somebody
-	mosru      *sim.Server
-	authority  *radiustest.Authority
-	roots      *x509.CertPool
-	auth, acct string   // addresses
-	web, url   string   // of the daemon, and of mos.ru
-	noticed    sync.Map // subject → func(time.Time), of the notice under way
+	dir       string
+	people    []*somebody
+	mosru     *sim.Server
+	authority *radiustest.Authority
+	roots     *x509.CertPool
+	fronts    []front  // of each daemon; mos.ru tells the first one
+	url       string   // of mos.ru
+	noticed   sync.Map // subject → func(time.Time), of the notice under way
 }
+
+// front is where one daemon is met.
+type front struct{ name, auth, acct, web string }
+
+func (f front) config() string { return f.name + ".yaml" }
 
 // inFile is the store of one daemon.
 const inFile = "path: store.db"
 
-// newSchool writes everything and starts mos.ru. Some people activate later.
-func newSchool(t *testing.T, people, later int, store string) *school {
+// newSchool writes everything and starts mos.ru. Some people activate later. Several
+// daemons share a store.
+func newSchool(t *testing.T, people, later, daemons int, store string) *school {
 	t.Helper()
 	s := &school{dir: folder(t), authority: radiustest.NewAuthority(t)}
 	s.roots = s.authority.Pool()
 	for i := range people + later {
 		s.people = append(s.people, newSomebody(i, i < people))
 	}
-	s.auth, s.acct, s.web = freeport.UDP(t), freeport.UDP(t), freeport.TCP(t)
+	for i := range daemons {
+		s.fronts = append(s.fronts, front{fmt.Sprintf("daemon%d", i), freeport.UDP(t), freeport.UDP(t), freeport.TCP(t)})
+	}
 	certificate, key := radiustest.PEM(t, s.authority.Issue(t, serverName, false, nil))
 	s.put(t, certificate, "server.pem")
 	s.put(t, key, "server-key.pem")
 	s.put(t, radiusSecret, "radius-secret")
 	s.put(t, "mosru-secret", "mosru-secret")
 	s.startMosru(t)
-	s.put(t, strings.NewReplacer("AUTH", s.auth, "ACCT", s.acct, "WEB", s.web, "MOSRU", s.url, "SCHOOL", ekis, "STORE", store, "CONFIRM", confirmation.String(), "LOCKED", locked.String(),
-		"OPEN", openFor.String()).Replace(configuration), "config.yaml")
+	for i, f := range s.fronts {
+		state := "." // where the file of a store lies
+		if i > 0 {
+			state = f.name
+		}
+		s.put(t, strings.NewReplacer("AUTH", f.auth, "ACCT", f.acct, "WEB", f.web, "MOSRU", s.url, "SCHOOL", ekis, "STORE", store, "STATE", state, "DIR", s.dir,
+			"CONFIRM", confirmation.String(), "LOCKED", locked.String(), "OPEN", openFor.String()).Replace(configuration), f.config())
+	}
 	must(t, s.registry())
 	return s
 }
 
-const configuration = `state: .
+const configuration = `state: STATE
 store:
   STORE
-  keyset_file: keyset.json
+  keyset_file: DIR/keyset.json
 tls:
   certificate_file: server.pem
   key_file: server-key.pem
@@ -162,7 +176,7 @@ func (s *school) startMosru(t *testing.T) {
 		Issuer:  s.url,
 		LockFor: locked,
 		Clients: []sim.Client{{ID: clientID, Secret: "mosru-secret", PasswordGrant: true}},
-		Events: sim.Events{Endpoint: "http://" + s.web + "/events/mosru", Audience: clientID, Interval: 2 * time.Second, First: 200 * time.Millisecond,
+		Events: sim.Events{Endpoint: "http://" + s.fronts[0].web + "/events/mosru", Audience: clientID, Interval: 2 * time.Second, First: 200 * time.Millisecond,
 			PasswordKey: crypto.PublicKey(key.Public()), Client: &http.Client{Timeout: 20 * time.Second, Transport: witness{s}}},
 	}
 	for _, p := range s.people {
@@ -262,7 +276,7 @@ func (s *school) activate(p *somebody) error {
 	if err != nil {
 		return err
 	}
-	response, err := http.Post("http://"+s.web+"/api/activate", "application/json", strings.NewReader(string(body)))
+	response, err := http.Post("http://"+s.fronts[p.n%len(s.fronts)].web+"/api/activate", "application/json", strings.NewReader(string(body)))
 	if err != nil {
 		return err
 	}

@@ -54,8 +54,8 @@ var (
 
 // TestSoak is the whole run.
 func TestSoak(t *testing.T) {
-	s := newSchool(t, *peopleFlag, *peopleFlag/spare, inFile)
-	d := startDaemon(t, s)
+	s := newSchool(t, *peopleFlag, *peopleFlag/spare, 1, inFile)
+	d := startDaemon(t, s, s.fronts[0])
 	s.activateAll(t, d)
 	idle := d.quietGauges(t)
 	o := newOracle(*strictFlag)

@@ -84,7 +84,7 @@ func (w *world) told(point *nas.Point, s nas.Session, status nas.Status, after t
 	s.Time = after
 	word := map[nas.Status]string{nas.Start: "start", nas.Interim: "interim", nas.Stop: "stop"}[status]
 	for range 20 {
-		_, err := point.Account(context.Background(), w.acct.Line(), s, status)
+		_, err := point.Account(context.Background(), some(w.acct), s, status)
 		if err == nil {
 			w.tally.add("accounting", word, "answered")
 			if status == nas.Stop {

@@ -22,9 +22,9 @@ import (
 // world is what goes on around the daemon.
 type world struct {
 	*school
-	daemon     *daemon
+	daemon     *daemon // that of the first front
 	oracle     *oracle
-	auth, acct *wire.Client
+	auth, acct []*wire.Client // of each front
 	tally      tally
 	ending     chan struct{} // nothing begins any more
 	under      sync.WaitGroup
@@ -32,15 +32,22 @@ type world struct {
 }
 
 func newWorld(s *school, d *daemon, o *oracle) *world {
+	w := &world{school: s, daemon: d, oracle: o, tally: tally{n: map[string]int{}}, ending: make(chan struct{})}
 	options := wire.ClientOptions{Secret: []byte(radiusSecret), Lines: 16}
-	return &world{school: s, daemon: d, oracle: o, auth: wire.NewClient(s.auth, options), acct: wire.NewClient(s.acct, options),
-		tally: tally{n: map[string]int{}}, ending: make(chan struct{})}
+	for _, f := range s.fronts {
+		w.auth, w.acct = append(w.auth, wire.NewClient(f.auth, options)), append(w.acct, wire.NewClient(f.acct, options))
+	}
+	return w
 }
 
 func (w *world) close() {
-	w.auth.Close()
-	w.acct.Close()
+	for _, c := range append(w.auth, w.acct...) {
+		c.Close()
+	}
 }
+
+// some gives one of several daemons, as an access point does that spreads its load.
+func some(clients []*wire.Client) *wire.Line { return clients[rand.IntN(len(clients))].Line() }
 
 // tally counts what happened, by a word.
 type tally struct {
@@ -116,9 +123,13 @@ func (p *somebody) waits() bool {
 
 // try signs a device in and has the answer judged.
 func (w *world) try(ctx context.Context, d *device, s *secret, password identity.Password, ticket bool) load.Sample {
+	return w.tryAt(ctx, some(w.auth), d, s, password, ticket)
+}
+
+func (w *world) tryAt(ctx context.Context, line *wire.Line, d *device, s *secret, password identity.Password, ticket bool) load.Sample {
 	point := nas.Point{Identifier: fmt.Sprintf("ap-%d", d.owner.n%4), Called: fmt.Sprintf("02-10-A4-23-19-C%d:school", d.owner.n%4), Calling: d.mac}
 	f := proof{secret: s, how: d.how, sent: time.Now()}
-	line, login := w.auth.Line(), d.owner.profile.Login
+	login := d.owner.profile.Login
 	var result *nas.Result
 	var err error
 	switch d.how {
