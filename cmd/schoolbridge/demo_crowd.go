@@ -253,6 +253,8 @@ func (c *crowd) refuse(ctx context.Context) {
 		old := identity.Password(who.Password)
 		if _, err := c.phone(ctx, point, who.Profile.Login, old); err == nil { // the day on which it was changed
 			_ = c.demo.mosru.SetPassword(who.Profile.Login, old+"-new", sim.DeliverNow, 0)
+		} else { // a phone asks again at once
+			_, _ = c.phone(ctx, point, who.Profile.Login, old)
 		}
 	default:
 		point.Calling = "02-00-5E-49-01-02"
