@@ -4,7 +4,6 @@ package soak
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"path/filepath"
 	"sync"
@@ -13,7 +12,6 @@ import (
 
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
-	"schoolbridge/internal/load"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/pgtest"
 	"schoolbridge/internal/store"
@@ -33,8 +31,7 @@ func TestFailover(t *testing.T) {
 	s.put(t, address, "store-url")
 	d := startDaemon(t, s, s.fronts[0])
 	s.activateAll(t, d)
-	o := newOracle(*strictFlag)
-	w := newWorld(s, d, o)
+	w := newWorld(s, d, newOracle(*strictFlag))
 	defer w.close()
 
 	ctx, cancel := context.WithCancel(t.Context())
@@ -47,24 +44,22 @@ func TestFailover(t *testing.T) {
 			w.loseThePrimary(t, cluster, round, duration, &joined)
 		}
 	})
-	report, err := load.Run(ctx, load.Options{Rate: *rateFlag, Duration: duration, Concurrency: 1024, Progress: w.progress(t)}, w.signIn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.end(t)
-	text, err := json.MarshalIndent(report, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("sign-ins: %s", text)
+	w.live(ctx, t, duration)
 	w.sweep(t)
 	d.stop(t)
-	db, err := postgres.OpenFiles(t.Context(), address, filepath.Join(s.dir, "keyset.json"), store.Options{})
+	w.judgeShared(t, address, d.missed)
+}
+
+// judgeShared holds a store in PostgreSQL, which no daemon uses any more, against what
+// people and access points were told.
+func (w *world) judgeShared(t *testing.T, address string, missed func(from, to time.Time) bool) {
+	t.Helper()
+	db, err := postgres.OpenFiles(t.Context(), address, filepath.Join(w.dir, "keyset.json"), store.Options{})
 	must(t, err)
 	defer db.Close()
 	w.judgeStops(t, db)
 	w.judgeAccounts(t, db)
-	o.judge(t, verdicts(t, db), d.missed)
+	w.oracle.judge(t, verdicts(t, db), missed)
 	t.Log(w.tally.String())
 	must(t, db.Audit().Verify(t.Context(), nil))
 }

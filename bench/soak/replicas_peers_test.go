@@ -4,23 +4,19 @@ package soak
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
 
-	"schoolbridge/internal/load"
 	"schoolbridge/internal/pgtest"
-	"schoolbridge/internal/store"
-	"schoolbridge/internal/store/postgres"
 )
 
 // TestReplicas: two daemons share a store, and people meet now one of them and now the
-// other: with a sign-in, the next round of it, its accounting, an activation. mos.ru
-// tells one of them only. Each is killed, and one sleeps for a while; what is right is
-// what it is with one daemon.
+// other: with a sign-in, its accounting, an activation. mos.ru tells one of them only.
+// Both are started anew one after the other, as for a new version, each is killed, and
+// one sleeps for a while; what is right is what it is with one daemon.
 func TestReplicas(t *testing.T) {
 	server := pgtest.Own(t)
 	address := server.URL(server.Database(t))
@@ -30,8 +26,7 @@ func TestReplicas(t *testing.T) {
 	first := startDaemon(t, s, s.fronts[0])
 	second := startDaemon(t, s, s.fronts[1])
 	s.activateAll(t, first)
-	o := newOracle(*strictFlag)
-	w := newWorld(s, first, o)
+	w := newWorld(s, first, newOracle(*strictFlag))
 	defer w.close()
 
 	ctx, cancel := context.WithCancel(t.Context())
@@ -40,37 +35,33 @@ func TestReplicas(t *testing.T) {
 	w.under.Go(func() { w.change(ctx) })
 	w.under.Go(func() { w.joinSteadily(ctx, &joined) })
 	w.under.Go(func() { w.troubleReplicas(duration, first, second) })
-	report, err := load.Run(ctx, load.Options{Rate: *rateFlag, Duration: duration, Concurrency: 1024, Progress: w.progress(t)}, w.signIn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.end(t)
-	text, err := json.MarshalIndent(report, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("sign-ins: %s", text)
+	w.live(ctx, t, duration)
 	w.sweep(t)
 	first.stop(t)
 	second.stop(t)
-	db, err := postgres.OpenFiles(t.Context(), address, filepath.Join(s.dir, "keyset.json"), store.Options{})
-	must(t, err)
-	defer db.Close()
-	w.judgeStops(t, db)
-	w.judgeAccounts(t, db)
-	o.judge(t, verdicts(t, db), func(from, to time.Time) bool { return first.missed(from, to) || second.missed(from, to) })
-	t.Log(w.tally.String())
-	must(t, db.Audit().Verify(t.Context(), nil))
+	w.judgeShared(t, address, func(from, to time.Time) bool { return first.missed(from, to) || second.missed(from, to) })
 }
 
-// troubleReplicas kills each daemon once, and puts the second to sleep.
+// troubleReplicas starts both daemons anew, kills each once, and puts the second to
+// sleep. An access point asks the other one where it gets no answer: of the new start
+// nobody is to notice anything.
 func (w *world) troubleReplicas(duration time.Duration, first, second *daemon) {
+	for _, d := range []*daemon{first, second} {
+		if !w.wait(duration / 10) {
+			return
+		}
+		if err := errors.Join(d.end(syscall.SIGTERM), d.start()); err != nil {
+			w.tally.add("started anew, failed:", err.Error())
+			return
+		}
+		w.tally.add("started anew")
+	}
 	for i, trouble := range []func() error{
 		func() error { second.kill(); time.Sleep(time.Second); return second.start() },
 		func() error { first.kill(); time.Sleep(time.Second); return first.start() },
 		func() error { return second.sleep(duration / 10) },
 	} {
-		if !w.wait(duration / 6) {
+		if !w.wait(duration / 8) {
 			return
 		}
 		mended := w.oracle.broken(daemonDown)

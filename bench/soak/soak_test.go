@@ -65,16 +65,7 @@ func TestSoak(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	w.begin(ctx)
-	report, err := load.Run(ctx, load.Options{Rate: *rateFlag, Duration: *forFlag, Concurrency: 1024, Progress: w.progress(t)}, w.signIn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.end(t)
-	text, err := json.MarshalIndent(report, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("sign-ins: %s", text)
+	report := w.live(ctx, t, *forFlag)
 	w.sweep(t)
 	d.judgeGauges(t, idle)
 	d.stop(t)
@@ -87,6 +78,22 @@ func TestSoak(t *testing.T) {
 	if report.Ended == 0 || w.tally.of("kill") == 0 {
 		t.Error("nothing happened: the run proves nothing")
 	}
+}
+
+// live lets people sign in for a while, and waits until all that they began has ended.
+func (w *world) live(ctx context.Context, t *testing.T, d time.Duration) load.Report {
+	t.Helper()
+	report, err := load.Run(ctx, load.Options{Rate: *rateFlag, Duration: d, Concurrency: 1024, Progress: w.progress(t)}, w.signIn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.end(t)
+	text, err := json.MarshalIndent(report, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("sign-ins: %s", text)
+	return report
 }
 
 // verdicts reads from the audit trail what the daemon said of an answer.

@@ -123,10 +123,18 @@ func (p *somebody) waits() bool {
 
 // try signs a device in and has the answer judged.
 func (w *world) try(ctx context.Context, d *device, s *secret, password identity.Password, ticket bool) load.Sample {
-	return w.tryAt(ctx, some(w.auth), d, s, password, ticket)
+	var sample load.Sample
+	for left, i := range rand.Perm(len(w.auth)) {
+		var answered bool
+		if sample, answered = w.tryAt(ctx, w.auth[i].Line(), d, s, password, ticket, left == len(w.auth)-1); answered {
+			break
+		}
+	}
+	return sample
 }
 
-func (w *world) tryAt(ctx context.Context, line *wire.Line, d *device, s *secret, password identity.Password, ticket bool) load.Sample {
+// tryAt asks one daemon. That it does not answer counts where it is the last to be asked.
+func (w *world) tryAt(ctx context.Context, line *wire.Line, d *device, s *secret, password identity.Password, ticket, last bool) (sample load.Sample, answered bool) {
 	point := nas.Point{Identifier: fmt.Sprintf("ap-%d", d.owner.n%4), Called: fmt.Sprintf("02-10-A4-23-19-C%d:school", d.owner.n%4), Calling: d.mac}
 	f := proof{secret: s, how: d.how, sent: time.Now()}
 	login := d.owner.profile.Login
@@ -142,6 +150,10 @@ func (w *world) tryAt(ctx context.Context, line *wire.Line, d *device, s *secret
 	}
 	f.answered = time.Now()
 	accepted, outcome := err == nil, outcomeOf(result, err)
+	if outcome == noAnswer && !last {
+		w.tally.add("another daemon asked")
+		return load.Sample{}, false
+	}
 	w.oracle.saw(d, f, accepted, outcome)
 	kind := "right"
 	if s == nil {
@@ -154,11 +166,11 @@ func (w *world) tryAt(ctx context.Context, line *wire.Line, d *device, s *secret
 		class, _ := result.Reply.First(wire.Class)
 		w.stay(d, point, class)
 	}
-	sample := load.Sample{Outcome: kind + " " + outcome, Rounds: len(result.Rounds), Resumed: f.resumed}
+	sample = load.Sample{Outcome: kind + " " + outcome, Rounds: len(result.Rounds), Resumed: f.resumed}
 	for _, round := range result.Rounds {
 		sample.Repeats += max(round.Tries-1, 0)
 	}
-	return sample
+	return sample, true
 }
 
 func (p *somebody) now() *secret {
@@ -198,6 +210,8 @@ func (w *world) eap(ctx context.Context, point *nas.Point, line *wire.Line, d *d
 	return result, err
 }
 
+const noAnswer = "no answer"
+
 // outcomeOf names the end of a sign-in. Only a Reply-Message tells "not now"
 // from "no", and EAP has none.
 func outcomeOf(result *nas.Result, err error) string {
@@ -212,7 +226,7 @@ func outcomeOf(result *nas.Result, err error) string {
 		}
 		return "rejected"
 	case errors.Is(err, wire.ErrNoAnswer), errors.Is(err, wire.ErrRefused):
-		return "no answer"
+		return noAnswer
 	}
 	return "error: " + err.Error()
 }
