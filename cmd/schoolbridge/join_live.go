@@ -217,11 +217,27 @@ func byName(list []person.School) []person.School {
 
 // Roll implements console.Rolls.
 func (r schoolRolls) Roll(ctx context.Context, id person.SchoolID, now time.Time) ([]census.Listed, error) {
-	rows, err := r.d.db.Rolls().Rows(ctx, id)
+	rows, err := r.d.db.Rolls().Rows(ctx, id, r.held(id))
 	if err != nil {
 		return nil, err
 	}
 	return census.Roll(person.DateOf(now.In(r.d.config.Policy.TimeZone.Location())), rows), nil
+}
+
+// held are the records at a school whose people have an account, as the directory knows
+// them. Of one that several have by way of merged records the store says whose it is.
+func (r schoolRolls) held(id person.SchoolID) map[person.RecordRef]identity.PersonID {
+	held := map[person.RecordRef]identity.PersonID{}
+	for _, e := range r.d.people.InSchool(id, 0) {
+		for _, a := range e.Affiliations {
+			if other, claimed := held[a.Record]; claimed && other != e.Person {
+				held[a.Record] = identity.PersonID{}
+			} else {
+				held[a.Record] = e.Person
+			}
+		}
+	}
+	return held
 }
 
 // Deadlines implements console.Rolls.

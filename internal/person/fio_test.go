@@ -1,6 +1,8 @@
 package person
 
 import (
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -102,6 +104,38 @@ func TestJoinFIO(t *testing.T) {
 	} {
 		if got, _ := NormalFIO(JoinFIO(c.last, c.first, c.middle)); got != c.want {
 			t.Errorf("JoinFIO(%q, %q, %q) compares as %q, want %q", c.last, c.first, c.middle, got, c.want)
+		}
+	}
+}
+
+// TestUsualFIO: what is read the short way has the form that all names have.
+func TestUsualFIO(t *testing.T) {
+	parts := []string{"А", "Я", "а", "я", "Ё", "ё", "й", "Й", " ", "  ", "-", " - ", "Нет", "отсутствует", "Отсутствует", "Орлова", "МАРИЯ", "и\u0306", "A", "o", ".", "\u200b", "\t", "–", "ѐ", "Ђ", "1", "\xff"}
+	random := rand.New(rand.NewPCG(1, 2))
+	usual := 0
+	for range 20_000 {
+		var b strings.Builder
+		most := len(parts)
+		if random.IntN(2) == 0 {
+			most = slices.Index(parts, "и\u0306")
+		}
+		for range random.IntN(8) {
+			b.WriteString(parts[random.IntN(most)])
+		}
+		got, ok := usualFIO(b.String())
+		if want, mixed := fioPass(compose(b.String())); ok && (got != want || mixed) {
+			t.Fatalf("%q is %q, want %q", b.String(), got, want)
+		}
+		if ok {
+			usual++
+		}
+	}
+	if usual < 8000 {
+		t.Errorf("only %d were read the short way", usual)
+	}
+	for _, name := range []string{"Белоусова-Орлова Мария Владимировна", "Ёлкин Пётр", "Ли", "ОГЛЫ  Али Мамед", ""} {
+		if _, ok := usualFIO(name); !ok {
+			t.Errorf("%q takes the long way", name)
 		}
 	}
 }

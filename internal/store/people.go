@@ -13,7 +13,7 @@ import (
 )
 
 // People finds people for administrators. Every query takes whose people may be
-// seen and applies it in SQL: what is outside is neither read nor counted. A person
+// seen and applies it in SQL: no row outside is opened or counted. A person
 // is at a school by any row of a registry that is or was hers there: bound to her,
 // or merged into one that is.
 type People struct{ db *DB }
@@ -40,9 +40,10 @@ type Seek struct {
 	After *Place
 }
 
-// Place is where a page of a search by name ends.
+// Place is where a page of a search by name ends: behind a row, or without a key
+// behind all of its school.
 type Place struct {
-	Run    int    `json:"n,omitempty"`
+	Run    int    `json:"r,omitempty"`
 	School string `json:"s,omitempty"`
 	Key    string `json:"k,omitempty"`
 }
@@ -57,8 +58,8 @@ type Sighted struct {
 
 const (
 	sightedRows = 50   // on a page
-	openedRows  = 2000 // for a page, most of them of people with another name
-	openedOnce  = 100
+	openedRows  = 1000 // for a page, most of them of people with another name
+	openedOnce  = 400
 )
 
 // Find gives a page of those who may be meant.
@@ -177,11 +178,10 @@ func (f *finding) named() error {
 	return nil
 }
 
-// run is one part of a search by name: a registry, a stem, a school or "" for all.
+// run is one part of a search by name: a registry and a stem.
 type run struct {
-	kind   person.RecordKind
-	stem   int64
-	school person.SchoolID
+	kind person.RecordKind
+	stem int64
 }
 
 func (f *finding) runs() ([]run, error) {
@@ -189,16 +189,10 @@ func (f *finding) runs() ([]run, error) {
 	if err != nil {
 		return nil, err
 	}
-	schools := f.at
-	if schools == nil {
-		schools = []person.SchoolID{""}
-	}
 	var all []run
 	for _, kind := range []person.RecordKind{person.RecordEmployment, person.RecordEnrolment, person.RecordCard} {
 		for _, stem := range stems {
-			for _, school := range schools {
-				all = append(all, run{kind, stem, school})
-			}
+			all = append(all, run{kind, stem})
 		}
 	}
 	return all, nil
@@ -223,48 +217,85 @@ func (f *finding) byName(after *Place) error {
 	if after != nil {
 		place = *after
 	}
+	slices.Sort(f.at)
 	for opened := 0; place.Run >= 0 && place.Run < len(runs); {
-		if opened >= openedRows || len(f.gathering.rows) >= sightedRows {
+		if opened >= openedRows || f.full() {
 			f.next = &place
 			return nil
 		}
-		n, err := f.open(runs[place.Run], &place)
+		n, over, err := f.open(runs[place.Run], &place)
 		if err != nil {
 			return err
 		}
-		if opened += n; n < openedOnce && len(f.gathering.rows) < sightedRows {
+		if opened += n; over {
 			place = Place{Run: place.Run + 1}
 		}
 	}
 	return nil
 }
 
+// full says that a page has all rows that it shows.
+func (f *finding) full() bool { return len(f.gathering.rows) >= sightedRows }
+
 // open opens the next rows of a run and moves the place behind those it has looked
-// at.
-func (f *finding) open(r run, place *Place) (n int, err error) {
-	query, args := "(school, key) > (?, ?)", []any{r.stem, place.School, place.Key, openedOnce}
-	if r.school != "" {
-		query, args[1] = "school = ? AND key > ?", string(r.school)
+// at; over says that the run has no others.
+func (f *finding) open(r run, place *Place) (n int, over bool, err error) {
+	if f.at == nil {
+		n, err = f.fitting(r, place, "(school, key) > (?, ?)", []any{place.School, place.Key})
+		return n, n < openedOnce && !f.full(), err
 	}
+	if _, in := slices.BinarySearch(f.at, person.SchoolID(place.School)); in && place.Key != "" { // in the middle of a school
+		n, err = f.fitting(r, place, "school = ? AND key > ?", []any{place.School, place.Key})
+		if n == openedOnce || f.full() || err != nil {
+			return n, false, err
+		}
+	}
+	left, in := slices.BinarySearch(f.at, person.SchoolID(place.School))
+	if in {
+		left++
+	}
+	some := f.at[left:min(left+inList, len(f.at))]
+	if len(some) == 0 {
+		return n, true, nil
+	}
+	more, err := f.fitting(r, place, atSchools("", some), anys(some))
+	if more == openedOnce || f.full() || err != nil {
+		return n + more, false, err
+	}
+	*place = Place{Run: place.Run, School: string(some[len(some)-1])}
+	return n + more, false, nil
+}
+
+// errFull ends the reading of rows where a page has enough of them.
+var errFull = errors.New("the page is full")
+
+// fitting opens rows of a run, in their order, and keeps those whose name fits.
+func (f *finding) fitting(r run, place *Place, which string, args []any) (n int, err error) {
 	keys := f.t.db.keys
-	err = f.t.each("SELECT school, key, gone, sealed FROM "+registries[r.kind].table+" WHERE stem = ? AND "+query+" ORDER BY school, key LIMIT ?", args,
-		func(scan func(...any) error) error {
-			var school, key, gone string
-			var sealed []byte
-			if err := scan(&school, &key, &gone, &sealed); err != nil || len(f.gathering.rows) >= sightedRows {
-				return err
-			}
-			n++
-			place.School, place.Key = school, key
-			value, err := keys.decode(r.kind, key, sealed)
-			if err != nil {
-				return err
-			}
-			if value = ended(value, gone); value != nil && f.fitsFIO(fioOf(value)) {
-				f.gathering.rows[person.RecordRef{Kind: r.kind, ID: person.RecordID(key)}] = value
-			}
-			return nil
-		})
+	query := "SELECT school, key, gone, sealed FROM " + registries[r.kind].table + " WHERE stem = ? AND " + which + " ORDER BY school, key LIMIT ?"
+	err = f.t.each(query, append(append([]any{r.stem}, args...), openedOnce), func(scan func(...any) error) error {
+		if f.full() {
+			return errFull
+		}
+		var school, key, gone string
+		var sealed []byte
+		if err := scan(&school, &key, &gone, &sealed); err != nil {
+			return err
+		}
+		n++
+		place.School, place.Key = school, key
+		value, err := keys.decode(r.kind, key, sealed)
+		if err != nil {
+			return err
+		}
+		if value = ended(value, gone); value != nil && f.fitsFIO(fioOf(value)) {
+			f.gathering.rows[person.RecordRef{Kind: r.kind, ID: person.RecordID(key)}] = value
+		}
+		return nil
+	})
+	if errors.Is(err, errFull) {
+		err = nil
+	}
 	return n, err
 }
 
@@ -315,27 +346,30 @@ func (p *People) Covers(ctx context.Context, scope rights.Scope, id identity.Per
 	return nil
 }
 
+// schoolsOfPerson is where a person has or had a row: bound to her, or merged into one
+// that is.
+const schoolsOfPerson = `SELECT r.school FROM bindings b JOIN employments r ON r.key = b.key WHERE b.person = ? AND b.kind = 1
+	UNION ALL SELECT r.school FROM bindings b JOIN enrolments r ON r.key = b.key WHERE b.person = ? AND b.kind = 2
+	UNION ALL SELECT r.school FROM bindings b JOIN enrolments r ON r.merged_to = b.key AND r.merged_to <> '' WHERE b.person = ? AND b.kind = 2
+	UNION ALL SELECT r.school FROM bindings b JOIN cards r ON r.child = b.key WHERE b.person = ? AND b.kind = 3`
+
 // covered says that a person is here, and has or had a row at one of the schools;
-// nil: anywhere, and also without one.
+// nil: anywhere, and also without one. The few schools of a person are compared here:
+// a list of hundreds takes longer to read than to answer, once for everybody on a page.
 func (t *tx) covered(id identity.PersonID, schools []person.SchoolID) (bool, error) {
 	if schools == nil {
 		var n int
 		err := t.row("SELECT COUNT(*) FROM people WHERE id = ?", id[:]).Scan(&n)
 		return n > 0, err
 	}
-	args := append([]any{id[:]}, anys(schools)...)
-	for _, from := range []string{
-		"bindings b JOIN employments r ON r.key = b.key WHERE b.person = ? AND b.kind = 1",
-		"bindings b JOIN enrolments r ON r.key = b.key WHERE b.person = ? AND b.kind = 2",
-		"bindings b JOIN enrolments r ON r.merged_to = b.key AND r.merged_to <> '' WHERE b.person = ? AND b.kind = 2",
-		"bindings b JOIN cards r ON r.child = b.key WHERE b.person = ? AND b.kind = 3",
-	} {
-		var n int
-		if err := t.row("SELECT COUNT(*) FROM "+from+" AND "+atSchools("r.", schools), args...).Scan(&n); err != nil || n > 0 {
-			return n > 0, err
-		}
-	}
-	return false, nil
+	covered := false
+	err := t.each(schoolsOfPerson, []any{id[:], id[:], id[:], id[:]}, func(scan func(...any) error) error {
+		var school person.SchoolID
+		err := scan(&school)
+		covered = covered || slices.Contains(schools, school)
+		return err
+	})
+	return covered, err
 }
 
 // Record gives the rows of a record that may be seen, with those of other registries

@@ -205,17 +205,11 @@ func (k *Keyset) decode(kind person.RecordKind, key string, sealed []byte) (any,
 		err = json.Unmarshal(text, &r)
 		return r, err
 	case person.RecordEmployment:
-		var r person.Employment
-		err = json.Unmarshal(text, &r)
-		return r, err
+		return readRow(text, employmentField)
 	case person.RecordEnrolment:
-		var r person.Enrolment
-		err = json.Unmarshal(text, &r)
-		return r, err
+		return readRow(text, enrolmentField)
 	case person.RecordCard:
-		var r person.Card
-		err = json.Unmarshal(text, &r)
-		return r, err
+		return readRow(text, cardField)
 	case person.RecordSignIns:
 		var r exports.LoginRow
 		err = json.Unmarshal(text, &r)

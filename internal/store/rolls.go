@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -17,33 +19,25 @@ type Rolls struct{ db *DB }
 // Rolls gives the reader.
 func (db *DB) Rolls() *Rolls { return &Rolls{db} }
 
-// rollMerged is whom a pupil's record is bound to by way of one that was merged
-// into it. CROSS JOIN has SQLite take the few records first.
-const rollMerged = `(SELECT mb.person FROM enrolments m CROSS JOIN bindings mb
-	WHERE m.merged_to = r.key AND m.merged_to <> '' AND mb.kind = ? AND mb.key = m.key AND mb.parent_digest = ? LIMIT 1)`
-
 // Rows gives the rows of a school that are in the registries, with whom they are
-// bound to; records merged into another that is there are left out.
-func (r *Rolls) Rows(ctx context.Context, school person.SchoolID) ([]census.Row, error) {
+// bound to; records merged into another that is there are left out. held is whose
+// records are, as far as it is known in memory: of people with an account. Each row
+// lies elsewhere, so what is known need not be read.
+func (r *Rolls) Rows(ctx context.Context, school person.SchoolID, held map[person.RecordRef]identity.PersonID) ([]census.Row, error) {
 	var rows []census.Row
 	err := r.db.read(ctx, func(t *tx) error {
 		rows = rows[:0]
 		for _, part := range []struct {
-			kind       person.RecordKind
-			merged, in string
+			kind person.RecordKind
+			in   string
 		}{
-			{person.RecordEmployment, "NULL", ""},
-			{person.RecordEnrolment, rollMerged, " AND (r.merged_to = '' OR NOT EXISTS (SELECT 1 FROM enrolments o WHERE o.key = r.merged_to AND o.key <> r.key))"},
+			{person.RecordEmployment, ""},
+			{person.RecordEnrolment, " AND (r.merged_to = '' OR NOT EXISTS (SELECT 1 FROM enrolments o WHERE o.key = r.merged_to AND o.key <> r.key))"},
 		} {
-			var args []any
-			if part.kind == person.RecordEnrolment {
-				args = []any{part.kind, []byte{}}
+			page, err := t.rolled("SELECT r.key, r.sealed FROM "+registries[part.kind].table+" r WHERE r.school = ? AND r.gone = ''"+part.in, school)
+			if err == nil {
+				err = t.holders(part.kind, page, held)
 			}
-			query := fmt.Sprintf(`SELECT x.key, x.sealed, x.holder, a.person IS NOT NULL FROM
-				(SELECT r.key AS key, r.sealed AS sealed, COALESCE(b.person, %s) AS holder FROM %s r
-				LEFT JOIN bindings b ON b.kind = ? AND b.key = r.key AND b.parent_digest = ? WHERE r.school = ? AND r.gone = ''%s) x
-				LEFT JOIN accounts a ON a.person = x.holder`, part.merged, registries[part.kind].table, part.in)
-			page, err := t.rolled(query, append(args, part.kind, []byte{}, string(school)))
 			if err == nil {
 				err = t.openAll(part.kind, page)
 			}
@@ -62,16 +56,59 @@ func (r *Rolls) Rows(ctx context.Context, school person.SchoolID) ([]census.Row,
 	return rows, nil
 }
 
-func (t *tx) rolled(query string, args []any) (page []surveyed, err error) {
-	err = t.each(query, args, func(scan func(...any) error) error {
+func (t *tx) rolled(query string, school person.SchoolID) (page []surveyed, err error) {
+	err = t.each(query, []any{string(school)}, func(scan func(...any) error) error {
 		var r surveyed
-		var holder []byte
-		err := scan(&r.row.Key, &r.sealed, &holder, &r.account)
-		r.row.Person, r.row.Account = personID(holder), r.account
+		err := scan(&r.row.Key, &r.sealed)
 		page = append(page, r)
 		return err
 	})
 	return page, err
+}
+
+// boundRecords is whom records are bound to, and mergedRecords by way of one that was
+// merged into them. CROSS JOIN has SQLite take the few records first.
+const (
+	boundRecords = `SELECT b.key, b.person, a.person IS NOT NULL FROM bindings b LEFT JOIN accounts a ON a.person = b.person
+		WHERE b.kind = ? AND b.parent_digest = ? AND b.key IN `
+	mergedRecords = `SELECT m.merged_to, b.person, a.person IS NOT NULL FROM enrolments m CROSS JOIN bindings b ON b.key = m.key LEFT JOIN accounts a ON a.person = b.person
+		WHERE b.kind = ? AND b.parent_digest = ? AND m.merged_to <> '' AND m.merged_to IN `
+)
+
+// holders finds whom the rows of a page are bound to.
+func (t *tx) holders(kind person.RecordKind, page []surveyed, held map[person.RecordRef]identity.PersonID) error {
+	at := map[string]*census.Row{} // those that are bound to nobody yet
+	for i := range page {
+		row := &page[i].row
+		if row.Person = held[person.RecordRef{Kind: kind, ID: person.RecordID(row.Key)}]; row.Person.IsZero() {
+			at[row.Key] = row
+		} else {
+			row.Account = true
+		}
+	}
+	queries := []string{boundRecords}
+	if kind == person.RecordEnrolment {
+		queries = append(queries, mergedRecords)
+	}
+	for _, query := range queries {
+		err := batches(slices.Sorted(maps.Keys(at)), inList, func(keys []string) error {
+			return t.each(query+"("+marks(len(keys))+")", append([]any{kind, []byte{}}, anys(keys)...), func(scan func(...any) error) error {
+				var key string
+				var holder []byte
+				var account bool
+				err := scan(&key, &holder, &account)
+				if row := at[key]; row != nil {
+					row.Person, row.Account = personID(holder), account
+					delete(at, key)
+				}
+				return err
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Deadlines gives until when a school wants its people to have activated, as it

@@ -17,6 +17,30 @@ type Board struct {
 	backing
 	deadlines Deadlines
 	lists     [2][]pinned // problems; those behind
+	spans     [2][]span   // of these
+}
+
+// span are the lines of a list with one school, code and role, which lie together: a
+// city has hundreds of thousands of lines in some thousands of spans, and of those no
+// query sees a part.
+type span struct {
+	school   int32 // -1: none
+	code     match.Code
+	role     int8
+	from, to int
+}
+
+// spansOf finds the spans of a list.
+func spansOf(list []pinned) (spans []span) {
+	for i := range list {
+		p := &list[i]
+		if n := len(spans); n > 0 && spans[n-1].school == p.school && spans[n-1].code == p.problem.Code && spans[n-1].role == p.role {
+			spans[n-1].to = i + 1
+			continue
+		}
+		spans = append(spans, span{p.school, p.problem.Code, p.role, i, i + 1})
+	}
+	return slices.Clip(spans)
 }
 
 // Board makes one of a count that is closed; the count may go afterwards.
@@ -38,7 +62,7 @@ func (c *Count) Board(deadlines Deadlines) *Board {
 			})
 			from = to
 		}
-		b.lists[i] = slices.Clip(list)
+		b.lists[i], b.spans[i] = slices.Clip(list), spansOf(list)
 	}
 	return b
 }
@@ -54,47 +78,41 @@ type Query struct {
 	Behind  bool            // those past their deadline, instead of problems
 }
 
-func (q *Query) covers(school person.SchoolID) bool {
-	if !q.All && (school == "" || !slices.Contains(q.Schools, school)) {
-		return false
-	}
-	return q.School == "" || q.School == school
-}
-
 // chosen says which schools a query covers, by their numbers; the last is none.
 func (b *Board) chosen(q *Query) []bool {
 	covered := make([]bool, len(b.schools)+1)
+	own := map[person.SchoolID]bool{}
+	for _, id := range q.Schools {
+		own[id] = id != ""
+	}
 	for i, s := range b.schools {
-		covered[i] = q.covers(s.ID)
+		covered[i] = (q.All || own[s.ID]) && (q.School == "" || q.School == s.ID)
 	}
 	covered[len(b.schools)] = q.All && q.School == ""
 	return covered
 }
 
-func (b *Board) list(q *Query) []pinned {
+// walk calls f with all lines that the query chooses, some at a time with one school,
+// code and role, and the number of the first of them, which tells nothing of others,
+// until f says that it is enough.
+func (b *Board) walk(q *Query, f func(n int, some []pinned) bool) {
+	which := 0
 	if q.Behind {
-		return b.lists[1]
+		which = 1
 	}
-	return b.lists[0]
-}
-
-// walk calls f with every line that the query chooses and its number among them,
-// which tells nothing of others, until f says that it is enough.
-func (b *Board) walk(q *Query, f func(n int, p *pinned) bool) {
-	covered, list, n := b.chosen(q), b.list(q), 0
-	for i := range list {
-		p := &list[i]
-		school := int(p.school)
+	covered, n := b.chosen(q), 0
+	for _, s := range b.spans[which] {
+		school := int(s.school)
 		if school < 0 {
 			school = len(b.schools)
 		}
-		if !covered[school] || q.Code != "" && q.Code != p.problem.Code || q.Role != 0 && (p.role < 0 || Roles[p.role] != q.Role) {
+		if !covered[school] || q.Code != "" && q.Code != s.code || q.Role != 0 && (s.role < 0 || Roles[s.role] != q.Role) {
 			continue
 		}
-		if !f(n, p) {
+		if !f(n, b.lists[which][s.from:s.to]) {
 			return
 		}
-		n++
+		n += s.to - s.from
 	}
 }
 
@@ -102,16 +120,17 @@ func (b *Board) walk(q *Query, f func(n int, p *pinned) bool) {
 // number from which there are more; 0: there are none.
 func (b *Board) Page(ctx context.Context, names Names, q Query, from, n int) (items []Item, next int, err error) {
 	var page []pinned
-	b.walk(&q, func(at int, p *pinned) bool {
-		if at < from {
+	b.walk(&q, func(at int, some []pinned) bool {
+		if at+len(some) <= from {
 			return true
 		}
-		if len(page) == n {
-			next = at
-			return false
+		first := max(at, from)
+		some = some[first-at:]
+		if room := n - len(page); len(some) > room {
+			some, next = some[:room], first+room
 		}
-		page = append(page, *p)
-		return true
+		page = append(page, some...)
+		return next == 0
 	})
 	items, err = b.named(ctx, names, page, q.Behind, b.deadlines)
 	return items, next, err
@@ -129,11 +148,16 @@ func (b *Board) Each(ctx context.Context, names Names, q Query, n int, f func([]
 		}
 		return f(items)
 	}
-	b.walk(&q, func(_ int, p *pinned) bool {
-		if some = append(some, *p); len(some) == n {
-			err = give()
+	b.walk(&q, func(_ int, more []pinned) bool {
+		for _, p := range more {
+			if some = append(some, p); len(some) < n {
+				continue
+			}
+			if err = give(); err != nil {
+				return false
+			}
 		}
-		return err == nil
+		return true
 	})
 	if err != nil {
 		return err
@@ -152,7 +176,7 @@ type CodeCount struct {
 func (b *Board) Codes(q Query) []CodeCount {
 	q.Code = ""
 	counts := map[match.Code]int{}
-	b.walk(&q, func(_ int, p *pinned) bool { counts[p.problem.Code]++; return true })
+	b.walk(&q, func(_ int, some []pinned) bool { counts[some[0].problem.Code] += len(some); return true })
 	list := make([]CodeCount, 0, len(counts))
 	for code, n := range counts {
 		list = append(list, CodeCount{code, n})
@@ -166,9 +190,9 @@ func (b *Board) Schools(q Query) []person.School {
 	q.School, q.Code, q.Role = "", "", 0
 	var list []person.School
 	last := int32(-2)
-	b.walk(&q, func(_ int, p *pinned) bool {
-		if p.school != last {
-			if last = p.school; last >= 0 {
+	b.walk(&q, func(_ int, some []pinned) bool {
+		if some[0].school != last {
+			if last = some[0].school; last >= 0 {
 				list = append(list, b.schools[last])
 			}
 		}

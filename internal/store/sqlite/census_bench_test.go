@@ -51,7 +51,7 @@ func BenchmarkCensus(b *testing.B) {
 			today := person.DateOf(time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC))
 			b.Run("roll", func(b *testing.B) { // of one school, as a page shows it
 				for b.Loop() {
-					rows, err := db.Rolls().Rows(b.Context(), school(7))
+					rows, err := db.Rolls().Rows(b.Context(), school(7), nil)
 					if err != nil || len(census.Roll(today, rows)) != pupils/1000*108/100 {
 						b.Fatal(len(rows), err)
 					}

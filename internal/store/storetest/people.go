@@ -110,7 +110,7 @@ func testFind(t *testing.T, s *suite) {
 // testFindPages: everybody is on one page, in whatever scope, and pages end.
 func testFindPages(t *testing.T, s *suite) {
 	var rows []any
-	for i := range 230 {
+	for i := range 980 { // more than are opened at once
 		row, _ := belova(t)
 		row.ID, row.School, row.Phone, row.Email = person.RecordID(fmt.Sprintf("p%03d", i)), person.SchoolID(fmt.Sprint(48+i%3)), "", ""
 		if i%2 == 0 {
@@ -124,11 +124,15 @@ func testFindPages(t *testing.T, s *suite) {
 		rows = append(rows, row)
 	}
 	put(t, s.db, rows...)
+	many := []person.SchoolID{"50", "48"} // more than one list has, and an end of it between the two
+	for i := range 500 {
+		many = append(many, person.SchoolID(fmt.Sprint(49_000+i)))
+	}
 	for _, c := range []struct {
 		scope rights.Scope
 		fio   string
 		want  int
-	}{{rights.City(), "бело", 290}, {rights.City(), "белова", 175}, {rights.At("48", "50"), "бело", 213}, {rights.At("49"), "белоу", 38}} {
+	}{{rights.City(), "бело", 1040}, {rights.City(), "белова", 550}, {rights.At("48", "50"), "бело", 713}, {rights.At("49"), "белоу", 163}, {rights.At(many...), "бело", 713}, {rights.At(many[2:]...), "бело", 0}} {
 		seen, pages := map[person.RecordRef]bool{}, 0
 		for after := (*store.Place)(nil); ; pages++ {
 			f, err := s.db.People().Find(t.Context(), c.scope, store.Seek{FIO: c.fio, After: after})
@@ -152,6 +156,19 @@ func testFindPages(t *testing.T, s *suite) {
 		}
 		if len(seen) != c.want || pages < c.want/50 {
 			t.Errorf("%s: %d on %d pages, want %d", c.fio, len(seen), pages, c.want)
+		}
+	}
+	// Whoever has lost a school meanwhile goes on behind it.
+	for scope, want := range map[person.SchoolID]string{"48": "", "50": "50"} {
+		f, err := s.db.People().Find(t.Context(), rights.At(scope), store.Seek{FIO: "бело", After: &store.Place{Run: 1, School: "49", Key: "p001"}})
+		check(t, err)
+		if n := len(f.Enrolments); n != 50 && want != "" || n > 0 && want == "" {
+			t.Errorf("%s: %d behind 49", scope, n)
+		}
+		for _, e := range f.Enrolments {
+			if string(e.School) != want {
+				t.Errorf("%s: %s is at %s", scope, e.ID, e.School)
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/provision/census"
@@ -31,12 +32,30 @@ func testRolls(t *testing.T, s *suite) {
 	put(t, s.db, pupil, old, gone, other, person.Card{Child: "c1", ParentFIO: "Орлова Мария Игоревна", School: "49"})
 	end(t, s.db, person.RecordEnrolment, s.now, "p9")
 	s.activate(t, s.db, activation(profile, employment("k1")))
-	roll := func(school person.SchoolID) []string {
-		rows, err := s.db.Rolls().Rows(t.Context(), school)
+	read := func(school person.SchoolID, held map[person.RecordRef]identity.PersonID) []string {
+		rows, err := s.db.Rolls().Rows(t.Context(), school, held)
 		check(t, err)
 		var list []string
 		for _, l := range census.Roll(person.DateOf(s.now), rows) {
 			list = append(list, fmt.Sprint(l.Record.ID, " ", !l.Person.IsZero(), " ", l.Account))
+		}
+		return list
+	}
+	held := map[person.RecordRef]identity.PersonID{} // as the directory knows it
+	_, err := s.db.Directory().Load(t.Context(), func(person.School) error { return nil }, func(e *directory.Entry) error {
+		for _, a := range e.Affiliations {
+			held[a.Record] = e.Person
+		}
+		return nil
+	})
+	check(t, err)
+	if len(held) == 0 {
+		t.Fatal("nobody holds a record")
+	}
+	roll := func(school person.SchoolID) []string {
+		list := read(school, nil)
+		if known := read(school, held); !slices.Equal(known, list) {
+			t.Errorf("%s: %q, with what is known before %q", school, list, known)
 		}
 		return list
 	}
