@@ -11,6 +11,7 @@ import (
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/provision"
+	"schoolbridge/provision/queue"
 )
 
 // Candidates are all rows that a decision about one profile may need. They
@@ -47,14 +48,15 @@ var ErrTooMany = errors.New("more registry rows share this profile's values than
 const candidateLimit = 5000
 
 // Candidates gives the rows that share the ФИО, the confirmed СНИЛС, a phone
-// or an e-mail with the profile, the rows bound to its subject, the rows these
-// were merged with, and every employment that has a СНИЛС of theirs.
+// or an e-mail with the profile, the rows bound to its subject, those that somebody
+// has decided to be its, the rows these were merged with, and every employment that
+// has a СНИЛС of theirs.
 func (a *Accounts) Candidates(ctx context.Context, p person.Profile) (Candidates, error) {
 	all := append(contacts(p.Phone, p.Email), lookup{domainFIO, fioKey(p.Last, p.First, p.Middle)})
 	if p.SNILSConfirmed {
 		all = append(all, snilsLookups(p.SNILS)...)
 	}
-	return a.candidates(ctx, all, p.Subject)
+	return a.candidates(ctx, all, p.Subject, (*gathering).decided)
 }
 
 // RecordsByLogin gives the rows with an ЭЖД login, for explain.
@@ -67,7 +69,7 @@ func (a *Accounts) Records(ctx context.Context, subject identity.Subject) (Candi
 	return a.candidates(ctx, nil, subject)
 }
 
-func (a *Accounts) candidates(ctx context.Context, all []lookup, subject identity.Subject) (Candidates, error) {
+func (a *Accounts) candidates(ctx context.Context, all []lookup, subject identity.Subject, more ...func(*gathering, identity.Subject) error) (Candidates, error) {
 	var c Candidates
 	err := a.db.read(ctx, func(t *tx) error {
 		g := &gathering{t: t, rows: map[person.RecordRef]any{}}
@@ -76,6 +78,11 @@ func (a *Accounts) candidates(ctx context.Context, all []lookup, subject identit
 		}
 		if subject != "" {
 			if err := g.bound(subject); err != nil {
+				return err
+			}
+		}
+		for _, take := range more {
+			if err := take(g, subject); err != nil {
 				return err
 			}
 		}
@@ -207,6 +214,27 @@ func (g *gathering) bound(subject identity.Subject) error {
 	if err != nil {
 		return err
 	}
+	return g.records(refs)
+}
+
+// decided takes the records of which somebody has said that they are the subject's:
+// nothing of them need be the profile's.
+func (g *gathering) decided(subject identity.Subject) error {
+	list, err := g.t.decisionsOf(subject)
+	if err != nil {
+		return err
+	}
+	var refs []person.RecordRef
+	for _, d := range list {
+		if d.Verb == queue.Bind {
+			refs = append(refs, d.Records...)
+		}
+	}
+	return g.records(refs)
+}
+
+// records takes the rows of records; of a card, those of both parents.
+func (g *gathering) records(refs []person.RecordRef) error {
 	for _, ref := range refs {
 		column := "key"
 		if ref.Kind == person.RecordCard {

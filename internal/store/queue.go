@@ -280,14 +280,10 @@ func (t *tx) recordRows(refs []person.RecordRef, own identity.PersonID, fio stri
 	for _, ref := range refs {
 		row := queue.Row{Record: ref}
 		g := &gathering{t: t, rows: map[person.RecordRef]any{}}
-		column := "key"
-		if ref.Kind == person.RecordCard {
-			column = "child"
-		}
 		if _, err := registryOf(ref.Kind); err != nil {
 			return nil, err
 		}
-		if err := g.take(ref.Kind, column, []string{string(ref.ID)}); err != nil {
+		if err := g.records([]person.RecordRef{ref}); err != nil {
 			return nil, err
 		}
 		parent := []byte{}

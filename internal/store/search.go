@@ -112,11 +112,7 @@ const wholeWords = 3
 
 func (w *wanted) rows(g *gathering) error {
 	if w.Record != (person.RecordRef{}) {
-		column := "key"
-		if w.Record.Kind == person.RecordCard {
-			column = "child"
-		}
-		return g.take(w.Record.Kind, column, []string{string(w.Record.ID)})
+		return g.records([]person.RecordRef{w.Record})
 	}
 	if w.Subject != "" {
 		return nil

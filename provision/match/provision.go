@@ -76,11 +76,12 @@ func (c *candidate) records(m *matched, pupils pupilResult) []person.RecordRef {
 	return unique(append(mine, c.b.of(c.p.Subject)...))
 }
 
-// ezhdLogins gives the ЭЖД logins on the records, as written.
+// ezhdLogins gives the ЭЖД logins on the records, as written, but for those of which
+// nothing is left when they are compared.
 func (c *candidate) ezhdLogins(mine []person.RecordRef) []string {
 	var logins []string
 	add := func(login string) {
-		if login = strings.TrimSpace(login); login != "" {
+		if login = strings.TrimSpace(login); person.FoldName(login) != "" {
 			logins = append(logins, login)
 		}
 	}

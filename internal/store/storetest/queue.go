@@ -20,6 +20,7 @@ import (
 var queueTests = []test{
 	{"QueueBind", testQueueBind},
 	{"QueueBindOthers", testQueueBindOthers},
+	{"QueueBindUnlike", testQueueBindUnlike},
 	{"QueueMoved", testQueueMoved},
 	{"QueueRefuse", testQueueRefuse},
 	{"QueueRefuseLast", testQueueRefuseLast},
@@ -201,6 +202,22 @@ func testQueueBindOthers(t *testing.T, s *suite) {
 	}
 	if _, err := bind("third"); !errors.Is(err, queue.ErrTaken) {
 		t.Errorf("another's: %v", err)
+	}
+}
+
+// testQueueBindUnlike: a decision is evidence though nothing of the record is the
+// profile's any more.
+func testQueueBindUnlike(t *testing.T, s *suite) {
+	row, profile, _ := s.wonders(t, match.FIOMismatch)
+	row.FIO, row.SNILS, row.Phone, row.Email = "Белова Мария Ивановна", "", "", ""
+	put(t, s.db, row)
+	s.decide(t, queue.Decision{Item: s.question(t).ID, Verb: queue.Bind, Records: []person.RecordRef{employment("k1")}})
+	if e := s.evidence(t, profile); len(e.Approved) != 1 || !reflect.DeepEqual(e.Registry.Employments, []person.Employment{row}) {
+		t.Errorf("approved %+v, rows %+v", e.Approved, e.Registry.Employments)
+	}
+	profile.Subject = "other"
+	if e := s.evidence(t, profile); len(e.Registry.Employments) != 0 {
+		t.Errorf("of another subject: %+v", e.Registry.Employments)
 	}
 }
 
