@@ -95,7 +95,7 @@ func (s *Server) record(client *Client, r *wire.Received) (Record, bool) {
 	record := Record{
 		Status:         Status(status),
 		Source:         source(client, r, requestID()),
-		NASAddr:        p.IPv4(wire.NASIPAddress),
+		NASAddr:        toldAddress(p),
 		NASIdentifier:  readable(p.Text(wire.NASIdentifier)),
 		SessionID:      readable(p.Text(wire.AcctSessionID)),
 		MultiSessionID: readable(p.Text(wire.AcctMultiSessionID)),
@@ -105,9 +105,6 @@ func (s *Server) record(client *Client, r *wire.Received) (Record, bool) {
 		Addresses:      addresses(p),
 		InOctets:       octets(p, wire.AcctInputOctets, wire.AcctInputGigawords),
 		OutOctets:      octets(p, wire.AcctOutputOctets, wire.AcctOutputGigawords),
-	}
-	if !record.NASAddr.IsValid() {
-		record.NASAddr = p.IPv6(wire.NASIPv6Address)
 	}
 	switch record.Status {
 	case On, Off:

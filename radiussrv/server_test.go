@@ -234,7 +234,7 @@ func TestAccept(t *testing.T) {
 	if got.Channel != identity.ChannelWiFi || got.Name != "orlovami" || got.Source.Request == "" {
 		t.Errorf("%+v", got)
 	}
-	want := identity.Source{Addr: netip.MustParseAddr("127.0.0.1"), Device: "02:00:00:aa:00:01", AP: "00-10-A4-23-19-C0", NAS: "loopback", SSID: "School:5A", School: "1001", Request: got.Source.Request}
+	want := identity.Source{Addr: netip.MustParseAddr("127.0.0.1"), Device: "02:00:00:aa:00:01", AP: "00-10-A4-23-19-C0", Unit: "127.0.0.1", NAS: "loopback", SSID: "School:5A", School: "1001", Request: got.Source.Request}
 	if got.Source != want {
 		t.Errorf("source %+v, want %+v", got.Source, want)
 	}
@@ -245,12 +245,13 @@ func TestAccept(t *testing.T) {
 func TestAccessPointOfARequest(t *testing.T) {
 	auth := school()
 	_, conn, _ := live(t, Options{Auth: auth})
-	for i, c := range []struct{ called, identifier, want string }{
-		{"02-00-00-00-00-09", "ap-1", "02-00-00-00-00-09"},
-		{"room 12:School", "ap-1", "ap-1"},
-		{"", "ap-2", "ap-2"},
-		{"", "ap\x002", ""},
-		{"", "", ""},
+	for i, c := range []struct{ called, identifier, address, want, unit string }{
+		{"02-00-00-00-00-09", "ap-1", "10.0.0.1", "02-00-00-00-00-09", "ap-1"},
+		{"room 12:School", "ap-1", "", "ap-1", "ap-1"},
+		{"", "ap-2", "", "ap-2", "ap-2"},
+		{"", "ap\x002", "10.0.0.1", "", "10.0.0.1"},
+		{"", "", "2001:db8::1", "", "2001:db8::1"},
+		{"", "", "", "", "127.0.0.1"},
 	} {
 		exchange(t, conn, access(t, "orlovami", "Snegir-2021", func(r *wire.Request) {
 			r.ID = byte(100 + i)
@@ -260,9 +261,12 @@ func TestAccessPointOfARequest(t *testing.T) {
 			if c.identifier != "" {
 				r.AddText(wire.NASIdentifier, c.identifier)
 			}
+			if a, err := netip.ParseAddr(c.address); err == nil {
+				r.Add(map[bool]wire.Type{true: wire.NASIPAddress, false: wire.NASIPv6Address}[a.Is4()], a.AsSlice())
+			}
 		}))
-		if got := auth.last().Source.AP; got != c.want {
-			t.Errorf("%q %q: %q, want %q", c.called, c.identifier, got, c.want)
+		if got := auth.last().Source; got.AP != c.want || got.Unit != c.unit {
+			t.Errorf("%q %q: %q, %q, want %q, %q", c.called, c.identifier, got.AP, got.Unit, c.want, c.unit)
 		}
 	}
 }

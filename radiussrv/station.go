@@ -1,6 +1,7 @@
 package radiussrv
 
 import (
+	"net/netip"
 	"strings"
 	"unicode/utf8"
 
@@ -13,18 +14,39 @@ import (
 // as somebody wrote it.
 func source(client *Client, r *wire.Received, request string) identity.Source {
 	ap, ssid := called(r.Packet.Text(wire.CalledStationID))
+	name := readable(r.Packet.Text(wire.NASIdentifier))
 	if ap == "" {
-		ap = readable(r.Packet.Text(wire.NASIdentifier))
+		ap = name
+	}
+	if name == "" {
+		name = nasAddress(r).String()
 	}
 	return identity.Source{
 		Addr:    r.From.Addr(),
 		Device:  device(r.Packet.Text(wire.CallingStationID)),
 		AP:      ap,
+		Unit:    name,
 		NAS:     client.Name,
 		SSID:    ssid,
 		School:  client.School,
 		Request: request,
 	}
+}
+
+// nasAddress is the one that a device tells of itself (RFC 2865 section 5.4, RFC 3162
+// section 2.1), else where its request came from.
+func nasAddress(r *wire.Received) netip.Addr {
+	if a := toldAddress(r.Packet); a.IsValid() {
+		return a
+	}
+	return r.From.Addr()
+}
+
+func toldAddress(p *wire.Packet) netip.Addr {
+	if a := p.IPv4(wire.NASIPAddress); a.IsValid() {
+		return a
+	}
+	return p.IPv6(wire.NASIPv6Address)
 }
 
 // device and called read a station id: a hardware address in any of the usual

@@ -35,6 +35,9 @@ type auditLine struct {
 	At   time.Time  `json:"at"`
 	Kind string     `json:"kind"`
 	Data trail.Data `json:"data,omitempty"`
+
+	told trail.Line
+	by   string // who did it, as identity.AuditEntry.Actor
 }
 
 func parseAuditShow(std streams, args []string) (c auditCall, err error) {
@@ -138,6 +141,12 @@ func (v *auditor) lines(ctx context.Context) ([]auditLine, error) {
 		if line.Data, err = trail.Read(e); err != nil {
 			return nil, err
 		}
+		if line.told, err = trail.Tell(v.lang, e, nil); err != nil {
+			return nil, err
+		}
+		if line.by = e.Actor(); line.by == e.Person.String() {
+			line.by = v.say("сам человек", "the person")
+		}
 		lines = append(lines, line)
 	}
 	payload, err := json.Marshal(byCaller(map[string]any{"asked": v.who, "kinds": v.kinds, "from": v.from, "to": v.to, "found": len(lines)}))
@@ -196,14 +205,9 @@ func (v *auditor) period() (from, to time.Time, err error) {
 func (v *auditor) table(w io.Writer, lines []auditLine) error {
 	zone := v.config.Policy.TimeZone.Location()
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, v.say("ВРЕМЯ\tЧТО\tПОДРОБНОСТИ", "TIME\tWHAT\tDETAILS"))
+	fmt.Fprintln(table, v.say("ВРЕМЯ\tЧТО\tКТО\tОТКУДА\tПОДРОБНОСТИ", "TIME\tWHAT\tWHO\tFROM\tDETAILS"))
 	for _, line := range lines {
-		details := v.say("стёрто по сроку хранения", "erased after its retention")
-		if line.Data != nil {
-			details = auditDetails(line.Data, v.lang)
-		}
-		what := trail.What(v.lang, line.Kind)
-		fmt.Fprintf(table, "%s\t%s\t%s\n", line.At.In(zone).Format(sessionClock), printable(what), printable(details))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", line.At.In(zone).Format(sessionClock), printable(line.told.What), printable(line.by), printable(line.told.From), printable(line.told.Details))
 	}
 	return table.Flush()
 }

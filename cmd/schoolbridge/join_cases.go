@@ -143,6 +143,9 @@ func (c caseDesk) Case(ctx context.Context, scope, decide rights.Scope, lang web
 	view := &console.Case{CaseLine: c.line(&item, scope, lang), ID: item.ID, Moved: item.Moved(), Foreign: !decide.Empty() && !decidable, Silent: e.live != nil, SignedIn: item.Case != nil && item.Case.Profile != nil}
 	for _, p := range item.Problems {
 		said := explain.ProblemOf(explain.Lang(lang), p)
+		if !scope.All() { // what stands behind the code is perhaps another school's child
+			said.Code = string(p.Code)
+		}
 		view.Problems = append(view.Problems, console.CaseProblem{Code: said.Code, Meaning: said.Meaning, Who: explain.Repairer(explain.Lang(lang), p.Code), Remedy: said.Remedy})
 	}
 	view.Sides = c.sides(&item, desk, e, scope)

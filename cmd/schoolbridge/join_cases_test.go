@@ -12,6 +12,7 @@ import (
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/rights"
 	"schoolbridge/internal/simad"
+	"schoolbridge/internal/trail"
 	"schoolbridge/internal/web"
 	"schoolbridge/internal/web/activation"
 	"schoolbridge/internal/web/console"
@@ -28,7 +29,7 @@ var (
 // asked keeps a try that somebody has to decide on, and gives its stem.
 func (x *tellers) asked(subject string, problem match.Code, records ...string) string {
 	x.t.Helper()
-	try := provision.Try{Subject: identity.Subject(subject), Login: subject, Last: "Орлова", First: "Марина", Middle: "Игоревна", Decision: match.Manual, Problems: []match.Problem{{Code: problem}},
+	try := provision.Try{Subject: identity.Subject(subject), Login: subject, Last: "Орлова", First: "Марина", Middle: "Игоревна", Decision: match.Manual, Problems: []match.Problem{{Code: problem, Arg: "child-of-another"}},
 		At: time.Now(), Profile: person.Profile{Subject: identity.Subject(subject), Login: subject, Last: "Орлова", First: "Марина", Middle: "Игоревна", SNILS: "90000000182", Phone: "89165550299"}}
 	for _, id := range records {
 		try.Records = append(try.Records, person.RecordRef{Kind: person.RecordEmployment, ID: person.RecordID(id)})
@@ -74,7 +75,7 @@ func TestCasesOfTwoSchools(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range []string{"k2", "Школа № 50", "marinao", "x17", "Титов"} {
+	for _, secret := range []string{"k2", "Школа № 50", "marinao", "x17", "Титов", "child-of-another"} {
 		if strings.Contains(string(text), secret) {
 			t.Errorf("school 49 is shown %s: %s", secret, text)
 		}
@@ -249,6 +250,11 @@ func TestLettersTellNothing(t *testing.T) {
 	answer := console.CaseAnswer{Case: c.ID, Choice: c.Choices[0], By: "p49", Reason: "отправили в школу 50", Now: time.Now()}
 	if _, err := x.cases().Decide(t.Context(), at49, answer); err != nil {
 		t.Error(err)
+	}
+	// The trail names whom a line about a question is about, though nobody proved to be her.
+	lines := x.told(console.TrailAsk{Group: trail.Decisions}).Lines
+	if len(lines) != 2 || lines[0].Whom.Name != "Орлова Марина Игоревна" || lines[0].Whom.Handle == "" || lines[1].Whom != lines[0].Whom {
+		t.Errorf("%+v", lines)
 	}
 	for i := range byte(supportLimits.Source) {
 		letter.Form = [16]byte{i, 1}

@@ -103,16 +103,8 @@ var journalStatus = map[radiussrv.Status]journal.Status{
 }
 
 func journalRecord(r radiussrv.Record) journal.Record {
-	unit := r.NASIdentifier
-	switch {
-	case unit != "":
-	case r.NASAddr.IsValid():
-		unit = r.NASAddr.String()
-	default:
-		unit = r.Source.Addr.String()
-	}
 	return journal.Record{
-		Status: journalStatus[r.Status], At: r.At, NAS: r.Source.NAS, Unit: unit, Key: r.SessionID, Person: r.Person, Epoch: r.Epoch, Given: r.Given, Basis: r.Basis,
+		Status: journalStatus[r.Status], At: r.At, NAS: r.Source.NAS, Unit: r.Source.Unit, Key: r.SessionID, Person: r.Person, Epoch: r.Epoch, Given: r.Given, Basis: r.Basis,
 		Detail: journal.Detail{
 			Name: r.UserName, Device: r.Source.Device, Station: r.Station, SSID: r.Source.SSID, School: r.Source.School, Port: r.Port,
 			Multi: r.MultiSessionID, SignIn: string(r.Session), Peer: r.Source.Addr, NASAddr: r.NASAddr, NASIdentifier: r.NASIdentifier,

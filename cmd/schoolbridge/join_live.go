@@ -151,7 +151,7 @@ func thingOf(whose identity.PersonID, basis *identity.Basis) string {
 // Refused implements console.Live.
 func (l liveWifi) Refused(scope rights.Scope, id person.SchoolID) (list []console.LiveRefusal) {
 	for _, a := range l.d.refusals.Last(string(id)) {
-		x := console.LiveRefusal{At: a.At, Device: a.Device, NAS: a.NAS, AP: a.AP, Reason: a.Reason, Times: a.Times}
+		x := console.LiveRefusal{At: a.At, Device: a.Device, NAS: a.NAS, Unit: a.Unit, Reason: a.Reason, Times: a.Times}
 		x.Whose, x.Named, x.Hidden = l.whose(scope, a.Person)
 		x.Device = deviceSeen(x.Hidden, x.Device)
 		list = append(list, x)

@@ -134,6 +134,9 @@ func (t trailDesk) Lines(ctx context.Context, view console.View, ask console.Tra
 	w := newWitness(t.d, view)
 	for _, e := range found.Entries {
 		line, err := w.line(ctx, e)
+		if err == nil && e.Person.IsZero() && slices.Contains(askedKinds, e.Kind) {
+			line.Whom, err = t.asked(ctx, view, e)
+		}
 		if err != nil {
 			return console.TrailPage{}, err
 		}
@@ -142,6 +145,30 @@ func (t trailDesk) Lines(ctx context.Context, view console.View, ask console.Tra
 	// Blocks of replicas overlap a little.
 	slices.SortStableFunc(page.Lines, func(a, b console.AuditLine) int { return b.At.Compare(a.At) })
 	return page, nil
+}
+
+// askedKinds are the kinds of lines about a question of the queue.
+var askedKinds = []string{"decision", "decision_undone", "support_case"}
+
+// asked names whom a question is about who is nobody's account yet, as long as the
+// question is there.
+func (t trailDesk) asked(ctx context.Context, view console.View, e identity.AuditEntry) (a console.AuditActor, err error) {
+	data, err := trail.Read(e)
+	stem, _ := data["item"].(string)
+	if err != nil || stem == "" {
+		return a, err
+	}
+	desk := caseDesk{t.d}
+	item, err := desk.item(ctx, view.Scope, stem)
+	if errors.Is(err, identity.ErrNotFound) {
+		return a, nil
+	}
+	if err != nil {
+		return a, err
+	}
+	a = console.AuditActor{Kind: console.ActorPerson, Name: whoseWithin(&item, view.Scope)}
+	a.Handle, err = desk.handle(ctx, t.stories, &item, view.Scope)
+	return a, err
 }
 
 // concerns says that an entry is about a school, or about somebody who has, had or

@@ -398,6 +398,7 @@ func TestRecordsOfTheJournal(t *testing.T) {
 	addr := netip.MustParseAddr
 	for unit, r := range map[string]struct{ identifier, nas string }{"ap-1": {"ap-1", "10.0.0.1"}, "10.0.0.1": {"", "10.0.0.1"}, "10.9.9.9": {"", ""}} {
 		record := accountingRecord(r.identifier, r.nas)
+		record.Source.Unit = unit
 		if got := journalRecord(record); got.Unit != unit || got.Detail.Peer != addr("10.9.9.9") {
 			t.Errorf("%+v: %+v", r, got)
 		}

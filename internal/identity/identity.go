@@ -169,6 +169,7 @@ type Source struct {
 	Addr    netip.Addr // the peer of the connection or datagram
 	Device  string     // the user's device: Calling-Station-Id as lower-case hex with colons, or ""
 	AP      string     // the access point or switch as it writes itself: the address in Called-Station-Id, else NAS-Identifier, or ""
+	Unit    string     // which device of the NAS client, as accounting and pages name it: NAS-Identifier, else an address; "" over LDAP
 	NAS     string     // name of the NAS client (RADIUS) or the service account (LDAP) in the configuration
 	SSID    string     // Wi-Fi network, or ""
 	School  string     // ekis_id of the school where the device stands, or "" if it belongs to no school

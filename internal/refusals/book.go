@@ -45,7 +45,7 @@ type Attempt struct {
 	Person identity.PersonID // whose name was given, zero where it is nobody's; a name proves nothing
 	Device string
 	NAS    string
-	AP     string
+	Unit   string // which device of the client
 	SSID   string
 	Reason identity.Reason
 	Times  int
@@ -107,7 +107,7 @@ func (b *Book) Refused(channel identity.Channel, src identity.Source, v identity
 	defer b.mu.Unlock()
 	enter(b.minute[:], now.Unix()/60, src.School, cause)
 	enter(b.hour[:], now.Unix()/3600, src.School, cause)
-	a := Attempt{At: now, Person: v.Person, Device: src.Device, NAS: src.NAS, AP: src.AP, SSID: src.SSID, Reason: v.Reason, Times: 1}
+	a := Attempt{At: now, Person: v.Person, Device: src.Device, NAS: src.NAS, Unit: src.Unit, SSID: src.SSID, Reason: v.Reason, Times: 1}
 	list := b.recent[src.School]
 	if i := slices.IndexFunc(list, a.alike); i >= 0 {
 		a.Times += list[i].Times

@@ -46,7 +46,9 @@ func (q *Queue) Decide(ctx context.Context, d queue.Decision, now time.Time) (qu
 		if item.Target != "" {
 			done.Target = item.Target
 		}
-		done.Person = item.Person
+		if done.Person = item.Person; item.Case != nil { // whoever was signed in
+			done.Person = item.Case.Person
+		}
 		if err := t.replace(&item, done, now); err != nil {
 			return err
 		}

@@ -26,11 +26,13 @@ func (f *Frame) templates(files fs.FS) (map[Lang]*template.Template, error) {
 	return all, nil
 }
 
-// functions are what templates may call: {{t "key" args}} for a text, {{icon
+// functions are what templates may call: {{t "key" args}} for a text, {{n "key" figure}}
+// for one beside a figure, {{icon
 // "name"}}, {{asset "style.css"}} for the address of one.
 func (f *Frame) functions(lang Lang) template.FuncMap {
 	return template.FuncMap{
 		"t":     func(key string, args ...any) (string, error) { return f.Text(lang, key, args...) },
+		"n":     func(key string, figure any) (string, error) { return f.Beside(lang, key, figure) },
 		"asset": f.assets.address,
 		"icon":  icon,
 	}

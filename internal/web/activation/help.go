@@ -7,6 +7,7 @@ import (
 
 	"schoolbridge/internal/person"
 	"schoolbridge/provision"
+	"schoolbridge/provision/match"
 )
 
 // questions are those of the help page, in their order.
@@ -50,13 +51,22 @@ func (v *visit) help() {
 		v.Broken("a session cannot be read", err)
 		return
 	}
-	p := helpPage{Rest: questions, Admin: cases}
+	p := helpPage{Rest: questions}
+	if s == nil || administers(s) {
+		p.Admin = cases
+	}
 	if s != nil {
 		p.Case = v.caseOf(s)
 		p.First = first(s, p.Case)
 		p.Rest = slices.DeleteFunc(slices.Clone(questions), func(q string) bool { return slices.Contains(p.First, q) })
 	}
 	v.Show(http.StatusOK, "help.html", "help.title", p)
+}
+
+// administers says that somebody may be a school's administrator: whoever is known as
+// pupil or parent alone is none.
+func administers(s *session) bool {
+	return len(s.Roles) == 0 || slices.ContainsFunc(s.Roles, func(r match.Role) bool { return r.Role == person.RoleStaff })
 }
 
 // first are the questions of somebody's case, each once.

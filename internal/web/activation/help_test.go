@@ -11,8 +11,8 @@ import (
 	"schoolbridge/provision/match"
 )
 
-// The help answers in the reader's own case; a stranger gets all questions, and
-// everybody the five things that administrators meet.
+// The help answers in the reader's own case; a stranger gets all questions. The five
+// things that administrators meet are for whoever may be one.
 func TestHelpInTheReadersCase(t *testing.T) {
 	w := newWorld(t)
 	g := newGuest(t, w.h)
@@ -22,9 +22,10 @@ func TestHelpInTheReadersCase(t *testing.T) {
 		answer provision.Answer
 		texts  []string
 	}{
-		{provision.Answer{State: provision.StatePassword, Roles: role(person.RoleStaff)}, []string{"Остался один шаг", "!ещё готовится"}},
-		{provision.Answer{State: provision.StateRefused, Problem: "SNILS_MISMATCH"}, []string{"Активация остановилась", faults["SNILS_MISMATCH"].what.In(web.Russian), faults["SNILS_MISMATCH"].how.In(web.Russian)}},
-		{provision.Answer{State: provision.StateActive, Person: identity.PersonID{8}, Roles: role(person.RoleParent)}, []string{"Вы вошли как родитель", "!/me/wifi"}},
+		{provision.Answer{State: provision.StatePassword, Roles: role(person.RoleStaff)}, []string{"Остался один шаг", "!ещё готовится", "Администратору школы"}},
+		{provision.Answer{State: provision.StateRefused, Problem: "SNILS_MISMATCH"}, []string{"Активация остановилась", "Администратору школы", faults["SNILS_MISMATCH"].what.In(web.Russian), faults["SNILS_MISMATCH"].how.In(web.Russian)}},
+		{provision.Answer{State: provision.StateActive, Person: identity.PersonID{8}, Roles: role(person.RoleParent)}, []string{"Вы вошли как родитель", "!/me/wifi", "!Администратору школы"}},
+		{provision.Answer{State: provision.StatePassword, Roles: role(person.RolePupil)}, []string{"Остался один шаг", "!Администратору школы"}},
 		{evann, []string{"Аккаунт активирован. Ваш логин — evann", "/me/wifi", "Остальные вопросы", "отличается от прежнего логина"}},
 	} {
 		w.arriving = c.answer

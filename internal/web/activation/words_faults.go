@@ -44,7 +44,7 @@ var faults = map[string]faultWords{
 	string(identity.ReasonUpstreamLocked): {both{"mos.ru временно закрыл вход с этим паролем.", "mos.ru has locked this sign-in for a time."}, byYou,
 		both{"Подождите, сколько сказано на mos.ru, или восстановите доступ там же.", "Wait as long as mos.ru says, or recover access there."}},
 	string(identity.ReasonSecondFactor): {both{"mos.ru просит подтвердить вход вторым способом или сменить пароль, а здесь это сделать негде.", "mos.ru wants a second confirmation or a new password, which cannot be given here."}, byYou,
-		both{"Войдите на mos.ru в браузере и подтвердите вход. Если подтверждение нужно каждый раз, отключите его в личном кабинете или напишите нам.", "Sign in to mos.ru in a browser and confirm. If that is asked for every time, switch it off in your account there or write to us."}},
+		both{"Войдите на mos.ru в браузере, подтвердите вход и повторите здесь через минуту. Если подтверждение нужно каждый раз, отключите его в личном кабинете или напишите нам.", "Sign in to mos.ru in a browser, confirm, and try again here in a minute. If that is asked for every time, switch it off in your account there or write to us."}},
 	string(identity.ReasonUpstreamFault): {both{"mos.ru не принимает запросы этого сервиса.", "mos.ru does not accept this service's requests."}, byAdmin,
 		both{"С вашим логином и паролем всё в порядке. Напишите нам и повторите позже.", "Nothing is wrong with your login and password. Write to us and try again later."}},
 	string(identity.ReasonCutOff): {both{"Школьный сервис временно без связи со своей базой.", "The school's service is without its database for the moment."}, byAdmin,

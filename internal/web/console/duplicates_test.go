@@ -175,7 +175,7 @@ func TestDuplicatePages(t *testing.T) {
 	if w := op.Get("/console/duplicates/report.xlsx"); w.Code != http.StatusOK || !strings.HasPrefix(w.Body.String(), "PK") {
 		t.Error(w.Code)
 	}
-	holds(t, op.Get("/console"), http.StatusOK, "групп дубликатов найдено", `href="/console/duplicates"`)
+	holds(t, op.Get("/console"), http.StatusOK, "группы дубликатов найдены", `href="/console/duplicates"`)
 }
 
 // TestDuplicateApproval: what was seen is approved, once, by whom it concerns; then

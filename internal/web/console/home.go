@@ -16,6 +16,7 @@ type glance struct {
 	Title  string // key of what it counts
 	State  string // good, wait, bad; "": none
 	Text   string // key of what the state is; "": nothing to say
+	When   string // as of when it is, in words; "": now
 }
 
 // tile is a glance with where it leads.

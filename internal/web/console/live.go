@@ -107,7 +107,7 @@ type LiveRefusal struct {
 	Hidden bool
 	Device string
 	NAS    string
-	AP     string
+	Unit   string
 	Reason identity.Reason
 	Times  int
 }
@@ -140,7 +140,7 @@ func (v *visit) liveGlance() (glance, error) {
 	for _, s := range v.o.Live.Schools(v.scope) {
 		n += s.On
 	}
-	return glance{Figure: strconv.Itoa(n), Title: "wifi.on"}, nil
+	return glance{Figure: strconv.Itoa(n), Title: "wifi.on.n"}, nil
 }
 
 // livePage is how many schools a page shows, or sessions.

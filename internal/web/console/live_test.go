@@ -82,7 +82,7 @@ func (a *air) Refused(scope rights.Scope, id person.SchoolID) (list []LiveRefusa
 		return nil
 	}
 	for i, s := range a.stays(scope)[:2] {
-		list = append(list, LiveRefusal{At: s.Began, Whose: s.Whose, Named: s.Named, Hidden: s.Hidden, Device: s.Device, NAS: "floor-1", AP: "02-00", Reason: identity.ReasonOldPassword, Times: 5 - 4*i})
+		list = append(list, LiveRefusal{At: s.Began, Whose: s.Whose, Named: s.Named, Hidden: s.Hidden, Device: s.Device, NAS: "floor-1", Unit: "ap-1", Reason: identity.ReasonOldPassword, Times: 5 - 4*i})
 	}
 	return list
 }
@@ -161,7 +161,7 @@ func TestLiveForWhom(t *testing.T) {
 	city := s.role(rights.Operator)
 	webtest.Holds(t, city.Get("/console/wifi"), 200, "ГБОУ Школа № 49", "ГБОУ Школа № 1050", "Точки без школы", `href="/console/wifi/-"`)
 	webtest.Holds(t, city.Get("/console/wifi/49"), 200, "Орлова", "Гостев Пётр Ильич", "!другой школы")
-	webtest.Holds(t, city.Get("/console"), 200, "устройств в сети")
+	webtest.Holds(t, city.Get("/console"), 200, "устройства в сети")
 	if len(a.off) > 0 {
 		t.Error(a.off)
 	}

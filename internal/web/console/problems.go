@@ -86,7 +86,14 @@ type problemRow struct {
 	census.Item
 	CaseProblem
 	Where, When, Kind, Handle string
+	Again                     bool // a row above says what to do
 }
+
+// bare is the problem's code without what it is about.
+func (r problemRow) bare() string { return string(r.Problem.Code) }
+
+// Do is where on the page it stands what to do.
+func (r problemRow) Do() string { return "do-" + r.bare() }
 
 // problemsAsk reads what an address asks for; false: it cannot be asked.
 func (v *visit) problemsAsk() (q census.Query, from int, ok bool) {
@@ -160,8 +167,11 @@ func (v *visit) problems() {
 	}
 	v.chooseProblems(&p, board, q)
 	p.At, p.Deadlines = v.clock(made), board.HasDeadlines()
+	said := map[string]bool{}
 	for _, i := range items {
-		p.Rows = append(p.Rows, v.problemRow(i))
+		r := v.problemRow(i)
+		r.Again, said[r.bare()+r.Remedy] = said[r.bare()+r.Remedy], true
+		p.Rows = append(p.Rows, r)
 	}
 	if from > 0 {
 		p.Pager.First = problemsAddress + problemsAddressOf(q, 0)

@@ -73,6 +73,9 @@ func newProblemSite(t testing.TB, n int) (*site, *lists) {
 func TestProblems(t *testing.T) {
 	s, l := newProblemSite(t, 3)
 	webtest.Holds(t, s.role(rights.School).Get("/console/problems"), 200, "Белова Анна-1", "ГБОУ Школа № 49", "meaning of NO_MOSRU_ACCOUNT", "remedy", "Строк: 3", "!Кураева", "!Чужова", "!1050")
+	if page := s.role(rights.School).Get("/console/problems").Body.String(); strings.Count(page, "remedy") != 1 || strings.Count(page, `<a href="#do-NO_MOSRU_ACCOUNT">То же, что выше</a>`) != 2 || !strings.Contains(page, `id="do-NO_MOSRU_ACCOUNT"`) {
+		t.Error("what to do is not said once:\n" + page)
+	}
 	g := s.role(rights.Curator)
 	webtest.Holds(t, g.Get("/console/problems"), 200, "Белова", `<a href="/console/people/sealed-k1">Кураева Анна</a>`, "!Чужова")
 	webtest.Holds(t, g.Get("/console/problems?school=1050&code=KADRY_SNILS_INVALID"), 200, "Кураева", "!Белова")

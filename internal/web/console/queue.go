@@ -53,7 +53,8 @@ type queuePage struct {
 	Cases   []caseRow
 	Pager   web.Pager
 	Done    *queueDone
-	Decided bool // the list of those that are answered
+	Decided bool   // the list of those that are answered
+	Slip    string // key of why a decision is not taken back
 }
 
 type queueTab struct {
@@ -75,6 +76,13 @@ type queueDone struct {
 	Who            string // of whom it was decided
 	Verb           queue.Verb
 	At             time.Time
+	Before         bool `json:"-"` // the page is about another question
+}
+
+// Letter says that it is about a message, which is closed and not refused.
+func (d queueDone) Letter() bool {
+	kind, _, _ := queue.Prefix(d.Stem)
+	return kind == queue.Support
 }
 
 const (
@@ -146,7 +154,9 @@ func known(school string, among []person.School) string {
 }
 
 // queue lists what waits.
-func (v *visit) queue() {
+func (v *visit) queue() { v.showQueue(http.StatusOK, "") }
+
+func (v *visit) showQueue(status int, slip string) {
 	q := v.Request.URL.Query()
 	at := slices.IndexFunc(queueTabs, func(t struct {
 		name  string
@@ -159,7 +169,7 @@ func (v *visit) queue() {
 		v.missing()
 		return
 	}
-	p := queuePage{Kind: q.Get("kind"), School: q.Get("school"), Decided: q.Get("decided") != "", Done: v.done()}
+	p := queuePage{Kind: q.Get("kind"), School: q.Get("school"), Decided: q.Get("decided") != "", Done: v.done(), Slip: slip}
 	ask := CasesAsk{Scope: v.where(p.School), Lang: v.Lang, Kinds: queueTabs[at].kinds, Answered: p.Decided, After: after, N: queueRows}
 	found, err := v.o.Cases.Page(v.Request.Context(), ask)
 	if err == nil {
@@ -190,7 +200,7 @@ func (v *visit) queue() {
 		p.Pager.Next = p.address(p.Kind, p.Decided, found.Next)
 	}
 	if v.read("queue", map[string]any{"school": known(p.School, p.Schools), "questions": len(p.Cases)}, whom...) {
-		v.Show(http.StatusOK, "queue.html", "queue.title", p)
+		v.Show(status, "queue.html", "queue.title", p)
 	}
 }
 
@@ -312,6 +322,9 @@ func (v *visit) showCase(status int, id string, p casePage) {
 		return
 	}
 	p.When, p.Done, p.Reader = v.clock(p.CaseLine.At), v.done(), !v.rights.May(rights.Decide)
+	if p.Done != nil {
+		p.Done.Before = p.Done.Stem != stem
+	}
 	if d := p.Decided; d != nil {
 		p.By, p.At = v.nameOf(d.By), v.clock(d.At)
 	}
@@ -444,6 +457,12 @@ func (v *visit) undo() {
 		return
 	}
 	err := v.o.Cases.Undo(v.Request.Context(), v.scope, form.Get("decision"), v.by(), v.Now)
+	if errors.Is(err, queue.ErrUsed) { // its question is gone with that, and so is the offer
+		if v.keepDone(queueDone{}) {
+			v.showQueue(http.StatusConflict, "case.wrong.used")
+		}
+		return
+	}
 	if err != nil && !errors.Is(err, queue.ErrUndone) {
 		v.notDecided(stem, CaseAnswer{}, err)
 		return

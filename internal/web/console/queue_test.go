@@ -177,7 +177,7 @@ func TestQueue(t *testing.T) {
 		webtest.Holds(t, g.Get("/console/queue"+path), 404)
 	}
 	webtest.Holds(t, s.person(teacher).Get("/console/queue"), 404)
-	webtest.Holds(t, g.Get("/console"), 200, "вопросы и обращения", "ждут решения")
+	webtest.Holds(t, g.Get("/console"), 200, "<strong>3</strong><span>вопроса или обращения</span>", "ждут решения")
 	webtest.Goes(t, g.Post("/console/queue", "number", "482-719-305"), "/console/queue/"+queue.Stem(queue.Support, queue.Number(482719305).About()))
 	webtest.Goes(t, g.Post("/console/queue", "number", "482"), "/console/queue")
 	webtest.Goes(t, newGuestOf(t, s).Get("/console/queue"), "/console")
@@ -280,6 +280,12 @@ func TestDecide(t *testing.T) {
 	webtest.Holds(t, g.Post("/console/queue/"+letter.Stem, "case", letter.ID, "verb", "refuse"), http.StatusUnprocessableEntity, "Напишите, почему")
 	webtest.Holds(t, g.Post("/console/queue/"+letter.Stem, "case", letter.ID, "verb", "refuse", "reason", strings.Repeat("а", 501)), http.StatusUnprocessableEntity)
 	webtest.Goes(t, g.Post("/console/queue/"+letter.Stem, "case", letter.ID, "verb", "refuse", "reason", "исправлено"), "/console/queue?kind=support")
+	webtest.Holds(t, g.Get("/console/queue/"+own.Stem), 200, "Решение записано по предыдущему вопросу: Орлова Мария Игоревна — Обращение закрыто", "!Отказ или закрыто")
+	webtest.Holds(t, g.Get("/console/queue?decided=1"), 200, "Обращение закрыто: исправлено")
+	// What has become an account meanwhile is not taken back, and no longer offered.
+	d.fails = queue.ErrUsed
+	webtest.Holds(t, g.Post("/console/queue/"+letter.Stem+"/undo", "decision", "d1"), http.StatusConflict, "Решение уже стало учётной записью", "То, что правила оставили человеку", "!Решение записано")
+	d.fails = nil
 	if letter.Decided.Reason != "исправлено" {
 		t.Errorf("%+v", letter.Decided)
 	}

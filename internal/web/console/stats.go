@@ -73,7 +73,16 @@ func (v *visit) statsGlance() (glance, error) {
 			sum.Accounts, sum.Activated = sum.Accounts+l.Accounts, sum.Activated+l.Activated
 		}
 	}
-	return glance{Figure: strconv.Itoa(percent(sum.Activated, sum.Accounts)) + "\u00a0%", Title: "stats.glance"}, nil
+	return glance{Figure: strconv.Itoa(percent(sum.Activated, sum.Accounts)) + "\u00a0%", Title: "stats.glance", When: v.counted(f)}, nil
+}
+
+// counted says as of when figures are, in the words of the table.
+func (v *visit) counted(f Figures) string {
+	if t := v.time(f); t.Kept {
+		return v.Text("stats.kept", t.At)
+	} else {
+		return v.Text("stats.at", t.At)
+	}
 }
 
 // within are the lines of a scope; whoever sees some schools alone gets no whole,

@@ -84,7 +84,7 @@ func TestStatistics(t *testing.T) {
 	for _, path := range []string{"/console/stats/50", "/console/stats/49%00", "/console/stats/"} {
 		webtest.Holds(t, g.Get(path), http.StatusNotFound)
 	}
-	webtest.Holds(t, g.Get("/console"), http.StatusOK, "83\u00a0%", "/console/stats")
+	webtest.Holds(t, g.Get("/console"), http.StatusOK, "83\u00a0%", "/console/stats", "Посчитано ")
 }
 
 // Before the first count is through, nobody is told that nobody has activated.

@@ -30,6 +30,7 @@ var wordsProblems = web.Words{
 	"problems.empty.behind": {"Все, у кого срок прошёл, активированы.", "Everybody whose deadline has passed is activated."},
 	"problems.no-deadlines": {"Сроки не заданы: их пишет оператор в statistics.deadlines.", "There are no deadlines: the operator writes them into statistics.deadlines."},
 	"problems.late":         {"срок %s, дней после срока: %d", "deadline %s, days late: %d"},
+	"problems.above":        {"То же, что выше", "The same as above"},
 	"problems.unknown":      {"кто это, реестры не знают", "the registries do not know who it is"},
 
 	"problems.col.id":       {"ID ЕКИС", "EKIS ID"},

@@ -28,7 +28,7 @@ var wordsStats = web.Words{
 	"stats.tile.accounts":  {"всего УЗ", "accounts in all"},
 	"stats.tile.activated": {"активировано, %d %%", "activated, %d %%"},
 	"stats.tile.left":      {"ещё не активировано", "not activated yet"},
-	"stats.tile.failed":    {"неуспешных активаций", "activations that failed"},
+	"stats.tile.failed":    {"неуспешная активация|неуспешные активации|неуспешных активаций", "activation that failed|activations that failed"},
 
 	"stats.col.id":        {"ID ЕКИС", "EKIS ID"},
 	"stats.col.nsi":       {"ID ОО (НСИ)", "NSI ID"},
@@ -51,7 +51,7 @@ var wordsStats = web.Words{
 	"stats.people":     {"Всего", "People"},
 	"stats.activated":  {"Активировано", "Activated"},
 	"stats.deadline":   {"Срок", "Deadline"},
-	"stats.late":       {"прошло дней: %d", "%d days late"},
+	"stats.late":       {"прошло дней: %d", "days late: %d"},
 	"stats.role.0":     {"Сотрудники", "Staff"},
 	"stats.role.1":     {"Ученики", "Pupils"},
 	"stats.role.2":     {"Родители (аккаунт им не нужен)", "Parents (need no account)"},

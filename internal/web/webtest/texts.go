@@ -17,7 +17,7 @@ var (
 	cyrillic = regexp.MustCompile(`[а-яА-ЯёЁ]+`)
 	verbs    = regexp.MustCompile(`%[a-z]`)
 	comment  = regexp.MustCompile(`(?s)\{\{/\*.*?\*/\}\}`)
-	asks     = regexp.MustCompile(`\bt "([^"]+)"`)
+	asks     = regexp.MustCompile(`\b[tn] "([^"]+)"`)
 	inline   = regexp.MustCompile(`\s(on[a-z]+|style)=|<style|<script>|javascript:`)
 	literal  = regexp.MustCompile(`"([a-z-]+(?:\.[a-z0-9-]+)+)"`)
 )
@@ -28,6 +28,9 @@ func Pair(t testing.TB, key string, text web.Both) {
 	ru, en := text.In(web.Russian), text.In(web.English)
 	if strings.TrimSpace(ru) != ru || strings.TrimSpace(en) != en || !cyrillic.MatchString(ru) || en == "" || cyrillic.MatchString(en) {
 		t.Errorf("%s: %q, %q", key, ru, en)
+	}
+	if n := strings.Count(ru, "|"); n != 2*strings.Count(en, "|") || n != 0 && n != 2 {
+		t.Errorf("%s: the forms beside a figure in %q and %q", key, ru, en)
 	}
 	if !slices.Equal(verbs.FindAllString(ru, -1), verbs.FindAllString(en, -1)) {
 		t.Errorf("%s: other arguments in %q than in %q", key, ru, en)
