@@ -153,8 +153,8 @@ func TestControl(t *testing.T) {
 		{512, false, false, 514},
 		{66048, false, false, 66050},
 		{66050, true, true, 66048},                   // never taken away
-		{0x40000 | 0x20 | 514, true, true, 0x40220},  // smart card, no password required: not ours
-		{0x40000 | 0x20 | 512, false, true, 0x40222}, //
+		{0x40000 | 0x20 | 514, true, true, 0x40200},  // smart card: not ours; an empty password: never
+		{0x40000 | 0x20 | 512, false, true, 0x40202}, //
 		{512 | uacLockout | uacPasswordExpired, true, true, 512},
 	} {
 		if got := control(c.now, c.enabled, c.expire); got != c.want {
