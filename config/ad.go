@@ -40,6 +40,8 @@ type AD struct {
 	MoveMinimum    int           `yaml:"move_minimum" default:"20" min:"0" max:"1000000"`
 	RenameShare    float64       `yaml:"rename_share" default:"0.05" min:"0" max:"1"`
 	RenameMinimum  int           `yaml:"rename_minimum" default:"20" min:"0" max:"1000000"`
+	GroupShare     float64       `yaml:"group_share" default:"0.05" min:"0" max:"1"`
+	GroupMinimum   int           `yaml:"group_minimum" default:"20" min:"0" max:"1000000"`
 	BrakeMaximum   int           `yaml:"brake_maximum" default:"1000" min:"0" max:"1000000"`
 	Window         []string      `yaml:"window" default:""`
 	Rate           float64       `yaml:"rate" default:"0" min:"0" max:"1000"`

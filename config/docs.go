@@ -297,6 +297,8 @@ var docs = map[string]doc{
 	"ad.move_minimum":         {"До скольких переносов подтверждение не нужно.", "Up to how many moves no confirmation is needed.", "20"},
 	"ad.rename_share":         {"То же для смены отображаемого имени.", "The same for changes of the displayed name.", "0.05"},
 	"ad.rename_minimum":       {"До скольких смен имени подтверждение не нужно.", "Up to how many changes of names no confirmation is needed.", "20"},
+	"ad.group_share":          {"То же для вывода работающих и учащихся из групп (ошибка в шаблоне групп не опустошит их).", "The same for taking people who work or study out of groups (a wrong template must not empty them).", "0.05"},
+	"ad.group_minimum":        {"До скольких записей, выводимых из групп, подтверждение не нужно.", "Up to how many accounts taken out of groups no confirmation is needed.", "20"},
 	"ad.brake_maximum":        {"Больше стольких за сутки без подтверждения нельзя, какой бы ни была доля (каждого вида отдельно); 0 — нет такого предела.", "No more than so many a day without confirmation, whatever the share (of each kind); 0: no such bound.", "1000"},
 	"ad.window":               {"Часы, в которые меняются записи, которых никто не ждёт. Вход, активация, приём и уход не ждут. Пусто — всегда.", "Hours in which accounts are changed for which nobody waits. Sign-ins, activations, arrivals and departures do not wait. Empty: always.", `["mon-fri 20:00-06:00"]`},
 	"ad.rate":                 {"Сколько записей в секунду менять, не считая тех, которых ждут; 0 — сколько успеет контроллер.", "How many accounts a second to change, but for those that are waited for; 0: as many as the controller takes.", "0"},

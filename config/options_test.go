@@ -257,6 +257,8 @@ var options = map[string]struct{ good, bad string }{
 	"ad.move_minimum":                          {"7", "-7"},
 	"ad.rename_share":                          {"0.5", "2"},
 	"ad.rename_minimum":                        {"7", "-7"},
+	"ad.group_share":                           {"0.5", "2"},
+	"ad.group_minimum":                         {"7", "-7"},
 	"ad.brake_maximum":                         {"7", "-7"},
 	"ad.window":                                {`["mon-fri 22:00-06:00"]`, "[noon]"},
 	"ad.rate":                                  {"7.5", "0.01"},

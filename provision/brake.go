@@ -10,8 +10,8 @@ import (
 )
 
 // Brake bounds how many accounts may be changed drastically within a day without
-// somebody's consent: a registry that came in half must not lock out schools, nor
-// a wrong table of schools move everybody.
+// somebody's consent: a registry that came in half must not lock out schools, a wrong
+// table of schools must not move everybody, nor a wrong template empty groups.
 type Brake struct {
 	Share   float64 // of all accounts
 	Minimum int     // so many always may
@@ -192,7 +192,7 @@ func (w *Worker) plan(ctx context.Context, job Job) (Plan, error) {
 }
 
 // drasticWords are the kinds in logs and metrics.
-var drasticWords = [drastics]string{"disable", "move", "rename"}
+var drasticWords = [drastics]string{"disable", "move", "rename", "groups"}
 
 // keep says which of the changes are not to be made.
 func (w *Worker) keep(d Drastic) Drastic {

@@ -37,15 +37,18 @@ const (
 	WhyRename    Why = "rename"    // somebody confirmed the new name
 	WhyDelivery  Why = "delivery"  // mos.ru's password waits for delivery
 	WhyStale     Why = "stale"     // the password there is no longer that of mos.ru
+	WhyRefused   Why = "refused"   // mos.ru's password waits, and the target has refused it
 	WhyControl   Why = "control"   // the password's age is mos.ru's matter
-	WhyStamp     Why = "stamp"     // the stamp there is not ours
-	WhyConflict  Why = "conflict"  // two domain controllers had given the name away, and it is free now
+	// WhyNoPassword: the account might have an empty password.
+	WhyNoPassword Why = "no_password"
+	WhyStamp      Why = "stamp"    // the stamp there is not ours
+	WhyConflict   Why = "conflict" // two domain controllers had given the name away, and it is free now
 )
 
 // Whys are all reasons.
 func Whys() []Why {
 	return []Why{WhyNew, WhyOwner, WhyActive, WhyLeft, WhySuspended, WhyRemoved, WhyProfile, WhyMapping, WhyPlace, WhyGroup, WhyTeams, WhyRename,
-		WhyDelivery, WhyStale, WhyControl, WhyStamp, WhyConflict}
+		WhyDelivery, WhyStale, WhyRefused, WhyControl, WhyNoPassword, WhyStamp, WhyConflict}
 }
 
 // Drastic says which of the changes that a Brake bounds a pass would make.
@@ -56,6 +59,7 @@ const (
 	Off    = iota // the account is switched off
 	Move          // it moves to another unit
 	Rename        // it gets another displayed name
+	Leave         // it stays enabled and leaves groups that the templates know
 	drastics
 )
 

@@ -40,8 +40,8 @@ func (w *Worker) Check(context.Context) error {
 	defer w.mu.Unlock()
 	switch s := w.state; {
 	case !s.downAt.IsZero():
-		return fmt.Errorf("the target %s cannot be worked with since %s: accounts there stay as they are, %d wait; the log names the cause",
-			w.o.Target, s.downAt.In(w.o.Zone).Format("2006-01-02 15:04:05"), s.depth.Due)
+		return fmt.Errorf("the target %s cannot be worked with since %s: accounts there stay as they are (%d due, %d put off after a problem, as provision plan counts them); the log names the cause",
+			w.o.Target, s.downAt.In(w.o.Zone).Format("2006-01-02 15:04:05"), s.depth.Due, s.depth.Waiting)
 	case s.held != [drastics]int{}:
 		var told, consent string
 		for kind, n := range s.held {
@@ -57,7 +57,7 @@ func (w *Worker) Check(context.Context) error {
 }
 
 // acceptWords are the kinds in the options of the command that consents.
-var acceptWords = [drastics]string{"disabling", "moves", "renames"}
+var acceptWords = [drastics]string{"disabling", "moves", "renames", "groups"}
 
 func (w *Worker) depth() Depth {
 	w.mu.Lock()
@@ -184,8 +184,8 @@ func newWorkerMetrics(r prometheus.Registerer, w *Worker) *workerMetrics {
 			func() float64 { return value(w.Outlook()) })
 	}
 	gauge("accounts", "Accounts in the target.", func(o Outlook) float64 { return float64(o.Accounts) })
-	gauge("due", "Accounts that are due to be looked at.", func(o Outlook) float64 { return float64(o.Due) })
-	gauge("waiting", "Accounts that are tried again later after a problem.", func(o Outlook) float64 { return float64(o.Waiting) })
+	gauge("due", "Accounts that are due to be looked at, as in /readyz and provision plan.", func(o Outlook) float64 { return float64(o.Due) })
+	gauge("waiting", "Accounts that are put off after a problem, as in /readyz and provision plan.", func(o Outlook) float64 { return float64(o.Waiting) })
 	gauge("passwords_waiting", "Clear passwords that wait for delivery.", func(o Outlook) float64 { return float64(o.Passwords) })
 	for kind, word := range drasticWords {
 		f.NewGaugeFunc(prometheus.GaugeOpts{Name: "schoolbridge_provision_braked", ConstLabels: prometheus.Labels{"target": w.o.Target, "change": word},

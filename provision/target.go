@@ -10,6 +10,7 @@ import (
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
+	"schoolbridge/provision/login"
 	"schoolbridge/provision/match"
 )
 
@@ -117,11 +118,12 @@ func (r Row) Refused() bool {
 // Observed is how the account was last seen in the target.
 type Observed struct {
 	At       time.Time
-	Name     string // sAMAccountName
-	UPN      string // userPrincipalName, which is the Teams login
-	Display  string // displayName; "" where it was not seen
-	Place    string // distinguished name
-	Server   string // which of the target's servers showed it; "": not known
+	Name     string   // sAMAccountName
+	UPN      string   // userPrincipalName, which is the Teams login
+	Display  string   // displayName; "" where it was not seen
+	Place    string   // distinguished name
+	Groups   []string // distinguished names of the groups that it was in, of those that the templates know
+	Server   string   // which of the target's servers showed it; "": not known
 	Enabled  bool
 	Ready    bool // everything was as it should be, the password included
 	Problems []match.Problem
@@ -133,6 +135,9 @@ type Observed struct {
 	PasswordEpoch uint64
 	// PasswordTag recognises the delivered password; nil: none was.
 	PasswordTag []byte
+	// PasswordRefused is the ID of the waiting password that the target's policy
+	// refused last; nil: none.
+	PasswordRefused []byte
 }
 
 // Password is a clear password that waits, sealed in the store under a key
@@ -154,7 +159,8 @@ type Pass struct {
 	// Delivered is the ID of the password that the target now has; nil: none.
 	Delivered *[16]byte
 	// Again says that the pass must be made anew at once: it only took over a
-	// stamp that another worker left.
+	// stamp that another worker left, or saw a drastic change to make that nobody
+	// could foresee.
 	Again bool
 	// Wrote counts the writes to the target.
 	Wrote int
@@ -234,8 +240,9 @@ type Finder interface {
 
 // AlikeFinder is a Finder that can look for what a name may be taken for.
 type AlikeFinder interface {
-	// FindAlike gives the objects of the whole target whose sAMAccountNames look
-	// like one of the names, which are made ones, and perhaps others.
+	// FindAlike gives the objects of the whole target whose sAMAccountNames, or first
+	// parts of the UPN, look like one of the names, which are made ones, and perhaps
+	// others.
 	FindAlike(ctx context.Context, names []string) ([]Object, error)
 }
 
@@ -247,6 +254,13 @@ type Object struct {
 	Display string
 	Enabled bool
 	Created time.Time
+}
+
+// Alike says that people would take a name for the object's, or for that by which its
+// owner signs in to Teams.
+func (o Object) Alike(name string) bool {
+	principal, _, _ := strings.Cut(o.UPN, "@")
+	return login.Alike(o.Name, name) || principal != "" && login.Alike(principal, name)
 }
 
 // Claim says that an object of a target belongs to whoever a registry record

@@ -68,7 +68,7 @@ type WorkerOptions struct {
 // the next pass compares again. Only one process works at a time (a lease);
 // that saves work and guards nothing, which is the stamp's part. An outage stops
 // all work for a time; an account on which alone target or store fail is passed
-// over (blame). Accounts to be switched off, moved or renamed are gathered first
+// over (blame). Accounts to be switched off, moved, renamed or taken out of groups are gathered first
 // and counted (Brake).
 type Worker struct {
 	target  Target

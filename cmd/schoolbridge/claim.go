@@ -12,7 +12,7 @@ import (
 	"schoolbridge/provision/duplicates"
 )
 
-const claimUsage = "claim plan --config FILE [--out PLAN] [--format table|csv|json|xlsx] | " +
+const claimUsage = "claim plan --config FILE [--out PLAN] [--format table|csv|csv-bom|json|xlsx] | " +
 	"claim apply --config FILE --plan PLAN [--approve-certain] [--approve OBJECT=RECORD,…] [--taken FILE] | claim drop --config FILE OBJECT…|--run RUN [--lang ru|en]"
 
 // claimCall is a command line of provision claim.
@@ -28,7 +28,7 @@ func parseClaim(std streams, args []string) (c claimCall, err error) {
 	fs := flag.NewFlagSet("provision", flag.ContinueOnError)
 	fs.StringVar(&c.file, "config", "", "файл настроек / the configuration `FILE`")
 	lang := langFlag(fs)
-	fs.StringVar(&c.format, "format", "table", "claim plan: вид: table, csv, json или xlsx / `FORMAT`: table, csv, json or xlsx")
+	fs.StringVar(&c.format, "format", "table", "claim plan: вид: table, csv, csv-bom (для Excel), json или xlsx / `FORMAT`: table, csv, csv-bom (for Excel), json or xlsx")
 	fs.StringVar(&c.out, "out", "", "claim plan: куда записать план для apply / the `FILE` to write the plan to, for apply")
 	fs.StringVar(&c.plan, "plan", "", "claim apply: план, который записала plan --out / the plan `FILE` that plan --out has written")
 	fs.StringVar(&c.taken, "taken", "", "claim apply: имена, которые были заняты раньше, по одному в строке или CSV / a `FILE` of names that were in use, one a line or CSV")

@@ -52,6 +52,9 @@ func (k *claiming) applyClaims(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if _, err := k.listed(func(string) error { return nil }); err != nil { // before anything is written
+		return err
+	}
 	run := k.newRun()
 	if err := k.audit(ctx, "claim_apply", map[string]any{"run": run, "certain": k.certain, "pairs": len(pairs), "taken": k.taken != ""}); err != nil {
 		return err

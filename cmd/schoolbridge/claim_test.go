@@ -84,7 +84,7 @@ func TestClaim(t *testing.T) {
 
 	s.write("taken.csv", "\ufefflogin;since\n\"OLDNAME\";2010\n")
 	_, errs = s.run(exitFindings, "provision", "claim", "apply", "--plan", plan, "--approve-certain", "--approve", "titovp=kadry:k2", "--taken", s.path("taken.csv"))
-	if !strings.Contains(errs, "отмечено 3;") || !strings.Contains(errs, "из списка 2") || !strings.Contains(errs, "в очереди куратора 2") {
+	if !strings.Contains(errs, "отмечено 3;") || !strings.Contains(errs, "из списка 1") || !strings.Contains(errs, "первая строка списка («login») — заголовок") || !strings.Contains(errs, "в очереди куратора 2") {
 		t.Errorf("apply: %s", errs)
 	}
 	run := errs[strings.Index(errs, "--run ")+len("--run "):]
@@ -154,6 +154,17 @@ func TestClaimRefuses(t *testing.T) {
 	s.write("other.json", strings.Replace(string(text), siteDomain, "DC=elsewhere,DC=example", 1))
 	s.write("broken.json", "{")
 	s.write("long.txt", strings.Repeat("x", 5000))
+	s.write("fio.csv", "Логин;ФИО\nivanovi;Иванов Иван\nПетров Пётр;petrovp\n")
+	if _, errs := s.run(exitUsage, "provision", "claim", "apply", "--plan", plan, "--approve-certain", "--taken", s.path("fio.csv")); !strings.Contains(errs, "строка 3") || strings.Contains(errs, "Пётр") {
+		t.Errorf("a list of people: %s", errs)
+	}
+	s.inStore(func(db *store.DB) error {
+		taken, err := db.Accounts().Taken(t.Context(), provision.NameQuery{Target: targetAD, Given: []string{"ivanovi"}})
+		if err == nil && len(taken) > 0 {
+			t.Errorf("of a list that was refused are taken: %q", taken)
+		}
+		return err
+	})
 	for _, args := range [][]string{
 		{"apply"}, {"apply", "--plan", "none.json"}, {"apply", "--plan", s.path("broken.json")}, {"apply", "--plan", s.path("other.json")},
 		{"apply", "--plan", plan, "--approve", "evann"}, {"apply", "--plan", plan, "--approve", "stranger=k1"},
@@ -293,7 +304,7 @@ func FuzzNameList(f *testing.F) {
 	f.Add([]byte("a\nb;c\n\"d\"\t1\n"))
 	f.Add([]byte("\xef\xbb\xbflogin,since\r\nx,1\r\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		err := readNames(strings.NewReader(string(text)), func(name string) error {
+		_, err := readNames(strings.NewReader(string(text)), func(name string) error {
 			if name == "" || len(name) > takenName || strings.ContainsAny(name, ",;\t\n\x00") {
 				t.Errorf("%q", name)
 			}

@@ -13,6 +13,7 @@ import (
 type claimText struct {
 	title, reading, planned, write, certain, decide             string
 	noPlan, otherPlan, noPair, noCandidate, noProposal, noTaken string
+	wrongName, heading                                          string
 	settled, moved, applied, unclaim, noDeleted, names          string
 	noObject, noClaim, used, passedOn, dropped                  string
 	taken, gone                                                 string
@@ -52,6 +53,8 @@ var claimTexts = map[string]claimText{
 		noCandidate: "учётную запись %s для %s никто не предлагал, или под этим номером их несколько: выберите одну из тех, что в плане, вместе с реестром (kadry:17)",
 		noProposal:  "учётной записи %s в плане нет",
 		noTaken:     "список занятых имён %s не читается: %w",
+		wrongName:   "список занятых имён %s, строка %d: кириллица — это не имя учётной записи. Исправьте или уберите строку (нужен один логин в строке или первом столбце) и повторите; из списка ничего не записано",
+		heading:     "первая строка списка («%s») — заголовок, именем она не считается",
 		settled:     "%s: уже отмечена или имеет владельца",
 		moved:       "%s: изменилась с тех пор, как составлен план; составьте его заново",
 		applied:     "отмечено %d; в очереди куратора %d (schoolbridge queue list)", unclaim: "отменить всё разом: schoolbridge provision claim drop --config %s --run %s",
@@ -85,6 +88,8 @@ var claimTexts = map[string]claimText{
 		noCandidate: "nobody proposed account %s for %s, or several have this number: choose one of those in the plan, with its registry (kadry:17)",
 		noProposal:  "the plan has no account %s",
 		noTaken:     "the list of names %s cannot be read: %w",
+		wrongName:   "the list of names %s, line %d: Cyrillic is no name of an account. Correct the line or take it out (one login a line, or in the first column) and try again; nothing of the list was written",
+		heading:     "the first line of the list (“%s”) is a heading, and counts as no name",
 		settled:     "%s: claimed already, or somebody's",
 		moved:       "%s: has changed since the plan was made; make it anew",
 		applied:     "%d claimed; %d in the curators' queue (schoolbridge queue list --lang en)", unclaim: "to take all of them back: schoolbridge provision claim drop --lang en --config %s --run %s",

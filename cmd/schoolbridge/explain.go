@@ -268,6 +268,7 @@ func (e *explainer) holder(ctx context.Context, holder store.Holder, name string
 	if r.NameOf, err = e.nameOfAnother(ctx, holder); err != nil {
 		return err
 	}
+	r.Others = otherNames(holder)
 	if r.Suspension, err = e.suspension(ctx, holder); err != nil {
 		return err
 	}
@@ -304,6 +305,17 @@ func (e *explainer) holder(ctx context.Context, holder store.Holder, name string
 		}
 	}
 	return nil
+}
+
+// otherNames are those by which somebody with an account may sign in beside the login.
+func otherNames(holder store.Holder) (list []string) {
+	for _, n := range holder.Names {
+		if folded := person.FoldName(n.Text); holder.Login != "" && folded != person.FoldName(string(holder.Login)) && !slices.Contains(list, folded) {
+			list = append(list, folded)
+		}
+	}
+	slices.Sort(list)
+	return list
 }
 
 // nameOfAnother gives the mos.ru login of somebody with an account where that is
@@ -448,7 +460,7 @@ func (e *explainer) mschapv2(ctx context.Context, entry *directory.Entry, r *exp
 	if err != nil && !errors.Is(err, identity.ErrNotFound) {
 		return err
 	}
-	m := &explain.MSCHAPv2{Reason: auth.HashReason(v, entry.Epoch), Confirmed: v.LearnAt}
+	m := &explain.MSCHAPv2{Reason: auth.HashReason(v, entry.Epoch), Confirmed: v.LearnAt, Ahead: v.LearnAt.After(e.now)}
 	switch {
 	case !e.config.Auth.NTHash:
 		m.Reason = identity.ReasonHashOff

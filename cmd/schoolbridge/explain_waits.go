@@ -59,7 +59,7 @@ func left(brakes provision.Brakes, depth provision.Depth, d provision.Drastic) i
 }
 
 // drasticWords are the kinds of drastic changes in explain.Waiting.
-var drasticWords = map[int]string{provision.Off: "disable", provision.Move: "move", provision.Rename: "rename"}
+var drasticWords = map[int]string{provision.Off: "disable", provision.Move: "move", provision.Rename: "rename", provision.Leave: "groups"}
 
 // changed names what a pass would change: what is drastic, else the attributes.
 func changed(plan provision.Plan, d provision.Drastic) []string {

@@ -108,6 +108,7 @@ func workerOptions(c *config.Config) provision.WorkerOptions {
 			provision.Off:    {Share: c.AD.DisableShare, Minimum: c.AD.DisableMinimum, Maximum: c.AD.BrakeMaximum},
 			provision.Move:   {Share: c.AD.MoveShare, Minimum: c.AD.MoveMinimum, Maximum: c.AD.BrakeMaximum},
 			provision.Rename: {Share: c.AD.RenameShare, Minimum: c.AD.RenameMinimum, Maximum: c.AD.BrakeMaximum},
+			provision.Leave:  {Share: c.AD.GroupShare, Minimum: c.AD.GroupMinimum, Maximum: c.AD.BrakeMaximum},
 		},
 	}
 }
@@ -143,7 +144,7 @@ func (d *daemon) joinAD(ctx context.Context) error {
 		return fmt.Errorf("ad: %w", err)
 	}
 	d.release = append(d.release, release)
-	w := &adWait{target: target, log: d.log}
+	w := newADWait(target, d.log)
 	if first := w.look(ctx, firstLook); errors.Is(first, ad.ErrUnfit) {
 		return fmt.Errorf("ad: %w", first)
 	}
@@ -176,9 +177,14 @@ func (d *daemon) joinAD(ctx context.Context) error {
 type adWait struct {
 	target interface{ Check(context.Context) error }
 	log    *slog.Logger
+	turn   chan struct{} // one of those who wait looks, and tells of it
 
 	mu  sync.Mutex
 	err error // of the last look
+}
+
+func newADWait(target interface{ Check(context.Context) error }, log *slog.Logger) *adWait {
+	return &adWait{target: target, log: log, turn: make(chan struct{}, 1)}
 }
 
 // look checks the directory within a time.
@@ -201,6 +207,12 @@ func (w *adWait) last() error {
 // wait looks until the directory is what the configuration takes it for; false
 // if ctx ended before. Each look may take a few requests of up to timeout.
 func (w *adWait) wait(ctx context.Context, timeout time.Duration) bool {
+	select {
+	case w.turn <- struct{}{}:
+		defer func() { <-w.turn }()
+	case <-ctx.Done():
+		return false
+	}
 	pause, told := 15*time.Second, ""
 	for err := w.last(); err != nil; err = w.look(ctx, 4*timeout) {
 		if ctx.Err() != nil {

@@ -1,14 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"schoolbridge/internal/simad"
 	"schoolbridge/provision/ad"
@@ -88,4 +93,56 @@ func TestStartWithoutAD(t *testing.T) {
 			}
 		})
 	}
+}
+
+// reluctant is a directory that cannot be worked with for a time.
+type reluctant struct {
+	asked int
+	fit   time.Time
+}
+
+func (r *reluctant) Check(context.Context) error {
+	if r.asked++; time.Now().Before(r.fit) {
+		return errors.New("no such unit")
+	}
+	return nil
+}
+
+// However many wait for Active Directory, one of them asks it, and says so once.
+func TestWaitingForADIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		directory := &reluctant{fit: time.Now().Add(5 * time.Minute)}
+		w := newADWait(directory, slog.New(slog.NewTextHandler(&log, nil)))
+		_ = w.look(t.Context(), firstLook)
+		began, done := time.Now(), make(chan bool)
+		for range 3 {
+			go func() { done <- w.wait(t.Context(), time.Second) }()
+		}
+		for range 3 {
+			if !<-done {
+				t.Error("it was given up")
+			}
+		}
+		if took := time.Since(began); took < 5*time.Minute || took > 8*time.Minute || directory.asked > 8 {
+			t.Errorf("after %v and %d looks", took, directory.asked)
+		}
+		if n := strings.Count(log.String(), "nothing is written"); n != 1 {
+			t.Errorf("told %d times:\n%s", n, &log)
+		}
+
+		ctx, cancel := context.WithCancel(t.Context())
+		directory.fit = time.Now().Add(time.Hour)
+		_ = w.look(ctx, firstLook)
+		for range 3 {
+			go func() { done <- w.wait(ctx, time.Second) }()
+		}
+		synctest.Wait()
+		cancel()
+		for range 3 {
+			if <-done {
+				t.Error("nobody is there, and it goes on")
+			}
+		}
+	})
 }

@@ -31,7 +31,7 @@ type listCall struct {
 func (c *listCall) flags(fs *flag.FlagSet) (lang *string) {
 	fs.StringVar(&c.file, "config", "", "файл настроек / the configuration `FILE`")
 	fs.StringVar(&c.school, "school", "", "только школа с этим ID ЕКИС / only the school with this `ID`")
-	fs.StringVar(&c.format, "format", "table", "вид: table, csv, json или xlsx / `FORMAT`: table, csv, json or xlsx")
+	fs.StringVar(&c.format, "format", "table", "вид: table, csv, csv-bom (для Excel), json или xlsx / `FORMAT`: table, csv, csv-bom (for Excel), json or xlsx")
 	fs.StringVar(&c.out, "out", "", "записать в этот файл, права 0600 / write to this `FILE`, mode 0600")
 	fs.BoolVar(&c.behind, "behind", false, "кто не успел к сроку из statistics.deadlines / who is past the deadline of statistics.deadlines")
 	return langFlag(fs)

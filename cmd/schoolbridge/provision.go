@@ -23,7 +23,7 @@ type provisionCall struct {
 	login, school    string // of whom; "": everybody
 	form             string
 	to               string // rename
-	accept           [3]int // by kind of drastic change
+	accept           [4]int // by kind of drastic change
 }
 
 func parseProvision(std streams, args []string) (c provisionCall, err error) {
@@ -37,6 +37,7 @@ func parseProvision(std streams, args []string) (c provisionCall, err error) {
 	fs.IntVar(&c.accept[provision.Off], "accept-disabling", 0, "apply: разрешить отключить разом до N записей / let up to `N` accounts be disabled at once")
 	fs.IntVar(&c.accept[provision.Move], "accept-moves", 0, "apply: разрешить перенести разом до N записей / let up to `N` accounts be moved at once")
 	fs.IntVar(&c.accept[provision.Rename], "accept-renames", 0, "apply: разрешить разом сменить имя у N записей / let up to `N` accounts get another displayed name at once")
+	fs.IntVar(&c.accept[provision.Leave], "accept-groups", 0, "apply: разрешить вывести из групп разом до N записей / let up to `N` accounts be taken out of groups at once")
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return c, err

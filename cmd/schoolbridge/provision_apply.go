@@ -32,7 +32,7 @@ func (p *provisioner) apply(ctx context.Context) (err error) {
 		return err
 	}
 	if err := p.audit(ctx, "provision_apply", p.about(map[string]any{"accept_disabling": p.accept[provision.Off],
-		"accept_moves": p.accept[provision.Move], "accept_renames": p.accept[provision.Rename]})); err != nil {
+		"accept_moves": p.accept[provision.Move], "accept_renames": p.accept[provision.Rename], "accept_groups": p.accept[provision.Leave]})); err != nil {
 		return err
 	}
 	if len(who.ids) == 0 {

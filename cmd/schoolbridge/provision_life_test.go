@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,7 +98,7 @@ func TestProvisionRename(t *testing.T) {
 	for _, taken := range []string{"Orlovami", "busy", "Strizh"} { // by a person, by an account that is nobody's here
 		rename(exitFindings, "is taken", "evann", taken)
 	}
-	for _, alike := range []string{"orlovami1", "orlova.mi", "busy-1"} {
+	for _, alike := range []string{"orlovami1", "orlova.mi", "busy-1", "stri-zh", "strizh2"} { // the last two like a Teams login
 		rename(exitFindings, "looks like one", "evann", alike)
 	}
 	rename(exitUsage, "cannot be one", "evann", "еванова")
@@ -108,8 +109,11 @@ func TestProvisionRename(t *testing.T) {
 		t.Errorf("exit %d, %+v\n%s", code, lines, errs)
 	}
 	for _, name := range []string{"evann", "golub"} {
-		if x := s.explained(name); string(x.Login) != "golub" {
+		if x := s.explained(name); string(x.Login) != "golub" || !slices.Equal(x.Others, []string{"evann"}) {
 			t.Errorf("%s is explained as %+v", name, x)
+		}
+		if out, _, _ := s.command("explain", "--config", file, name); !strings.Contains(out, "golub") || !strings.Contains(out, "входить можно и с ними): evann") {
+			t.Errorf("%s", out)
 		}
 	}
 	rename(exitFindings, "is taken", "orlovami", "evann")

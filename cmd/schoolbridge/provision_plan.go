@@ -16,7 +16,8 @@ import (
 type planned struct {
 	accounts, idle, problems int
 	actions                  map[string]int // those that write
-	drastic                  [3]int
+	drastic                  [4]int
+	urgent, patient          int // of those that write: somebody waits, nobody waits
 }
 
 func (p *planned) writes() int {
@@ -43,7 +44,7 @@ func (p *provisioner) plan(ctx context.Context) error {
 	lines := newShower(p.form, p.std.out, p.text)
 	err = p.planAll(ctx, who.ids, now, func(job provision.Job, plan provision.Plan) error {
 		show.step()
-		line, ok := found.count(job, plan, p.target.Foresee(job))
+		line, ok := found.count(job, plan, p.target.Foresee(job), p.zone())
 		if !ok {
 			return nil
 		}
@@ -131,7 +132,7 @@ func (p *provisioner) planSome(ctx context.Context, ids []identity.PersonID, now
 }
 
 // count notes one account, and gives its line if there is something to tell.
-func (p *planned) count(job provision.Job, plan provision.Plan, drastic provision.Drastic) (planLine, bool) {
+func (p *planned) count(job provision.Job, plan provision.Plan, drastic provision.Drastic, zone *time.Location) (planLine, bool) {
 	p.accounts++
 	writes := plan.Action != provision.ActionNone && plan.Action != provision.ActionProblem
 	if !writes && len(plan.Problems) == 0 {
@@ -141,6 +142,8 @@ func (p *planned) count(job provision.Job, plan provision.Plan, drastic provisio
 	if writes {
 		p.actions[plan.Action]++
 		drastic[provision.Off] = plan.Action == provision.ActionDisable
+		drastic[provision.Leave] = job.Active(zone) && slices.ContainsFunc(plan.Changes, leavesGroup)
+		p.hurry(job, drastic, zone)
 		for kind, made := range drastic {
 			if made && !job.Row.Refused() { // nothing would be changed: it counts for no brake
 				p.drastic[kind]++
@@ -160,9 +163,8 @@ func (p *planned) count(job provision.Job, plan provision.Plan, drastic provisio
 	return line, true
 }
 
-// assumedRate is how many accounts a second one controller takes with their
-// passwords, measured on Samba; other changes are faster.
-const assumedRate = 30
+// leavesGroup says that a change takes an account out of a group, foreseen or not.
+func leavesGroup(c provision.Change) bool { return c.What == provision.ChangeGroup && c.Will == "" }
 
 func (p *provisioner) summarize(found planned, depth provision.Depth, all bool) {
 	t := p.text
@@ -173,23 +175,11 @@ func (p *provisioner) summarize(found planned, depth provision.Depth, all bool) 
 		}
 	}
 	p.say(t.queue, depth.Due, depth.Waiting, depth.Passwords)
-	if writes := found.writes(); writes > 0 {
-		rate := float64(assumedRate)
-		if p.config.AD.Rate > 0 {
-			rate = min(rate, p.config.AD.Rate)
-		}
-		took := max(time.Duration(float64(writes)*float64(time.Second)/rate).Round(time.Second), time.Second)
-		p.say(t.expected, took, p.now().Add(took).In(p.zone()).Format("2006-01-02 15:04:05"), rate)
-	}
+	p.expect(found, all)
 	brakes := workerOptions(p.config).Brakes
 	for kind, n := range found.drastic {
 		if allowed := max(brakes[kind].Allowed(depth.Accounts)-depth.Made[kind], 0); n > allowed {
 			p.say(t.brake[kind], n, allowed, p.file, n)
-		}
-	}
-	if window := windowAD(p.config); window != nil && all {
-		if open, opens := window(p.now()); !open {
-			p.say(t.window, opens.In(p.zone()).Format("2006-01-02 15:04"))
 		}
 	}
 }

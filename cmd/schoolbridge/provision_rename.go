@@ -95,7 +95,7 @@ func (p *provisioner) resembles(ctx context.Context, h store.Holder, name string
 	if err != nil {
 		return false, err
 	}
-	found = slices.DeleteFunc(found, func(o provision.Object) bool { return !login.Alike(o.Name, name) })
+	found = slices.DeleteFunc(found, func(o provision.Object) bool { return !o.Alike(name) })
 	return p.others(ctx, h.Person, found)
 }
 

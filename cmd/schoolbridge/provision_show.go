@@ -119,6 +119,14 @@ func (s *diffShower) show(l planLine) error {
 	}
 	w := tabwriter.NewWriter(s.to, 0, 0, 2, ' ', 0)
 	for _, c := range l.Changes {
+		if c.What == provision.ChangeGroup { // one line says all: in or out
+			sign, what, group := "+", s.text.joins, c.Will
+			if c.Will == "" {
+				sign, what, group = "-", s.text.leaves, c.Is
+			}
+			fmt.Fprintf(w, "  %s %s\t%s\t%s\n", sign, what, oneLine(group), s.text.why[c.Why])
+			continue
+		}
 		if c.Is != "" {
 			fmt.Fprintf(w, "  - %s\t%s\n", s.text.what(c.What), oneLine(s.text.value(c.What, c.Is)))
 		}

@@ -22,9 +22,9 @@ type provisionText struct {
 	nobody, noSchool, nothing, alike            string
 	columns                                     []string
 	renamed, taken, badName, same, notMade      string
-	brake, held                                 [3]string // by kind of drastic change
+	brake, held                                 [4]string // by kind of drastic change
 	action                                      map[string]string
-	place, group, password                      string
+	place, group, password, joins, leaves       string
 	why                                         map[provision.Why]string
 }
 
@@ -66,26 +66,29 @@ var provisionTexts = map[string]provisionText{
 		planning: "сверка: %d из %d, %.0f в секунду, осталось %v, до %s",
 		accounts: "Active Directory: учётных записей %d; как должно быть %d, изменить надо %d, с проблемами %d",
 		queue:    "очередь службы: пора сверить %d, отложено после проблемы %d; паролей ждёт передачи %d",
-		expected: "изменения займут примерно %v, до %s (из расчёта %.3g записей в секунду)",
-		brake: [3]string{
+		expected: "план ничего не записывает. Записать всё это сейчас (provision apply) заняло бы примерно %v, с %s до %s, из расчёта %.3g записей в секунду",
+		brake: [4]string{
 			"отключить предстоит %d, а без согласия за сутки можно ещё не больше %d: пока их столько, служба оставляет все включёнными и ждёт. " +
 				"Проверьте, целы ли реестры; если всё верно: schoolbridge provision apply --config %s --accept-disabling %d",
 			"перенести в другое подразделение предстоит %d, а без согласия за сутки можно ещё не больше %d: пока их столько, служба оставляет все на месте и ждёт. " +
 				"Проверьте, цел ли список школ; если всё верно: schoolbridge provision apply --config %s --accept-moves %d",
 			"сменить имя предстоит у %d, а без согласия за сутки можно ещё не больше чем у %d: пока их столько, служба оставляет все имена и ждёт. " +
 				"Проверьте, верны ли имена на mos.ru; если всё верно: schoolbridge provision apply --config %s --accept-renames %d",
+			"из групп вывести предстоит %d, а без согласия за сутки можно ещё не больше %d: пока их столько, служба оставляет всех в группах и ждёт. " +
+				"Проверьте ad.groups, ad.places и список школ; если всё верно: schoolbridge provision apply --config %s --accept-groups %d",
 		},
-		window: "служба меняет записи, которых никто не ждёт, в своё время (ad.window): с %s; команда apply не ждёт",
+		window: "служба меняет записи, которых никто не ждёт (их %d), только в своё время (ad.window): ими она была бы занята с %s до %s; команда apply этого времени не ждёт",
 
 		applying: "запись: %d из %d, %.0f в секунду, осталось %v, до %s",
 		turn:     "с Active Directory сейчас работает служба: ждём очереди (Ctrl-C — прервать)",
 		noTurn:   "с Active Directory всё это время работал другой процесс: посмотрите журнал службы или остановите её и повторите",
 		stopped:  "прервано: начато учётных записей %d из %d; сделанное остаётся, повторить можно в любое время",
 		applied:  "учётных записей %d: изменено %d, с проблемами %d",
-		held: [3]string{
+		held: [4]string{
 			"не отключено %d: это больше, чем служба отключает разом. Проверьте, целы ли реестры; если всё верно, повторите с --accept-disabling %d",
 			"не перенесено %d: это больше, чем служба переносит разом. Проверьте, цел ли список школ; если всё верно, повторите с --accept-moves %d",
 			"имя не сменено у %d: это больше, чем служба меняет разом. Проверьте, верны ли имена на mos.ru; если всё верно, повторите с --accept-renames %d",
+			"не выведено из групп %d: это больше, чем служба выводит разом. Проверьте ad.groups, ad.places и список школ; если всё верно, повторите с --accept-groups %d",
 		},
 		ask: "какие проблемы и у кого: schoolbridge provision plan --config %s; что с ними делать: schoolbridge explain --config %[1]s ЛОГИН",
 		action: map[string]string{
@@ -97,7 +100,7 @@ var provisionTexts = map[string]provisionText{
 		noSchool: "в школе %s нет никого с учётной записью Active Directory: верен ли ID ЕКИС (с нулями впереди, как в списке школ)?",
 		enabled:  "включена", disabled: "отключена",
 		columns: []string{"Логин", "Что сделать", "Что меняется", "Проблемы"}, nothing: "(нет)",
-		place: "подразделение", group: "группа", password: "пароль",
+		place: "подразделение", group: "группа", password: "пароль", joins: "добавить в группу", leaves: "убрать из группы",
 		renamed: "%s теперь зовётся %s; прежнее имя остаётся за человеком навсегда, вход с ним работает. Логин Teams и записи AD прежние",
 		taken:   "имя %s занято: оно есть или было у другого человека. Имя выбирает человек, счётчики не добавляются",
 		alike:   "имя %s похоже на имя, которое есть или было у другого (цифры в конце, точки и дефисы не в счёт): их путали бы. Выберите другое; так его может назвать только mos.ru или ЭЖД",
@@ -109,7 +112,9 @@ var provisionTexts = map[string]provisionText{
 			provision.WhyLeft: "нигде не работает и не учится", provision.WhySuspended: "вход закрыт здесь или на mos.ru", provision.WhyRemoved: "запись удалена из хранилища",
 			provision.WhyProfile: "так на mos.ru", provision.WhyMapping: "так в настройках (ad.attributes)", provision.WhyPlace: "по роли и школе", provision.WhyGroup: "по роли и школе",
 			provision.WhyTeams: "логина Teams ещё нет", provision.WhyRename: "переименование подтверждено", provision.WhyDelivery: "пароль ждёт передачи",
-			provision.WhyStale: "прежний пароль не годится", provision.WhyControl: "срок пароля — дело mos.ru", provision.WhyStamp: "штамп чужой",
+			provision.WhyStale: "прежний пароль не годится", provision.WhyControl: "срок пароля — дело mos.ru", provision.WhyNoPassword: "с этим флагом (PASSWD_NOTREQD) AD принял бы и пустой пароль",
+			provision.WhyRefused:  "AD этот пароль уже не принял; ждём, когда смягчат политику паролей домена или человек сменит пароль на mos.ru. Служба пробует снова сама",
+			provision.WhyStamp:    "штамп чужой",
 			provision.WhyConflict: "имя, отнятое конфликтом репликации, снова свободно",
 		},
 	},
@@ -121,26 +126,29 @@ var provisionTexts = map[string]provisionText{
 		planning: "comparing: %d of %d, %.0f a second, %v left, until %s",
 		accounts: "Active Directory: %d accounts; %d as they should be, %d to be changed, %d with problems",
 		queue:    "the daemon's queue: %d due, %d put off after a problem; %d passwords wait for delivery",
-		expected: "the changes will take about %v, until %s (at %.3g accounts a second)",
-		brake: [3]string{
+		expected: "a plan writes nothing. Applying all of it now (provision apply) would take about %v, from %s until %s, at %.3g accounts a second",
+		brake: [4]string{
 			"%d are to be disabled, and no more than %d more may be within a day without consent: while there are so many, the daemon leaves all of them enabled and waits. " +
 				"See whether the registries are whole; if they are: schoolbridge provision apply --lang en --config %s --accept-disabling %d",
 			"%d are to be moved to another unit, and no more than %d more may be within a day without consent: while there are so many, the daemon leaves all of them where they are and waits. " +
 				"See whether the list of schools is whole; if it is: schoolbridge provision apply --lang en --config %s --accept-moves %d",
 			"%d are to get another displayed name, and no more than %d more may within a day without consent: while there are so many, the daemon leaves all the names and waits. " +
 				"See whether the names at mos.ru are right; if they are: schoolbridge provision apply --lang en --config %s --accept-renames %d",
+			"%d are to be taken out of groups, and no more than %d more may be within a day without consent: while there are so many, the daemon leaves all of them in their groups and waits. " +
+				"See whether ad.groups, ad.places and the list of schools are right; if they are: schoolbridge provision apply --lang en --config %s --accept-groups %d",
 		},
-		window: "the daemon changes accounts for which nobody waits in its hours (ad.window): from %s on; the command apply does not wait",
+		window: "the daemon changes accounts for which nobody waits (%d of them) in its hours only (ad.window): it would be at work on them from %s until %s; the command apply does not wait for these hours",
 
 		applying: "writing: %d of %d, %.0f a second, %v left, until %s",
 		turn:     "the daemon is at work on Active Directory: waiting for a turn (Ctrl-C ends it)",
 		noTurn:   "another process has been at work on Active Directory all the time: look at the daemon's log, or stop it and try again",
 		stopped:  "interrupted: %d of %d accounts were begun; what is done stays, and this can be repeated at any time",
 		applied:  "%d accounts: %d changed, %d with problems",
-		held: [3]string{
+		held: [4]string{
 			"%d were not disabled: more than are disabled at once. See whether the registries are whole; if they are, repeat with --accept-disabling %d",
 			"%d were not moved: more than are moved at once. See whether the list of schools is whole; if it is, repeat with --accept-moves %d",
 			"%d did not get their new displayed name: more than do at once. See whether the names at mos.ru are right; if they are, repeat with --accept-renames %d",
+			"%d were not taken out of groups: more than are at once. See whether ad.groups, ad.places and the list of schools are right; if they are, repeat with --accept-groups %d",
 		},
 		ask: "which problems, and whose: schoolbridge provision plan --lang en --config %s; what to do about them: schoolbridge explain --lang en --config %[1]s LOGIN",
 		action: map[string]string{
@@ -152,7 +160,7 @@ var provisionTexts = map[string]provisionText{
 		noSchool: "nobody at the school %s has an account in Active Directory: is the ID ЕКИС right (with the zeros in front, as in the list of schools)?",
 		enabled:  "enabled", disabled: "disabled",
 		columns: []string{"Login", "What to do", "What changes", "Problems"}, nothing: "(nothing)",
-		place: "unit", group: "group", password: "password",
+		place: "unit", group: "group", password: "password", joins: "add to the group", leaves: "remove from the group",
 		renamed: "%s is called %s from now on; the old name stays this person's for ever, and signing in with it works. The Teams login and the account in AD are the same",
 		taken:   "the name %s is taken: another person has it, or had it. A person chooses the name, no counter is added",
 		alike:   "the name %s looks like one that somebody else has or had (digits at the end, dots and dashes do not count): they would be mixed up. Choose another one; mos.ru or the ЭЖД alone may give it",
@@ -164,7 +172,9 @@ var provisionTexts = map[string]provisionText{
 			provision.WhyLeft: "works and studies nowhere", provision.WhySuspended: "shut out here or by mos.ru", provision.WhyRemoved: "the account was removed from the store",
 			provision.WhyProfile: "so at mos.ru", provision.WhyMapping: "so in the configuration (ad.attributes)", provision.WhyPlace: "by role and school", provision.WhyGroup: "by role and school",
 			provision.WhyTeams: "there is no Teams login yet", provision.WhyRename: "the rename was confirmed", provision.WhyDelivery: "the password waits for delivery",
-			provision.WhyStale: "the former password will not do", provision.WhyControl: "the password's age is mos.ru's matter", provision.WhyStamp: "the stamp is not ours",
+			provision.WhyStale: "the former password will not do", provision.WhyControl: "the password's age is mos.ru's matter", provision.WhyNoPassword: "with this flag (PASSWD_NOTREQD) AD would take an empty password too",
+			provision.WhyRefused:  "AD has refused this password; waiting until the domain's password policy is relaxed or the person changes the password at mos.ru. The daemon tries again by itself",
+			provision.WhyStamp:    "the stamp is not ours",
 			provision.WhyConflict: "the name that a replication conflict took is free again",
 		},
 	},

@@ -20,7 +20,7 @@ import (
 	"schoolbridge/provision/queue"
 )
 
-const queueUsage = "list --config FILE [--school ID] [--all] [--format table|csv|json|xlsx] | show --config FILE [--json] ID | " +
+const queueUsage = "list --config FILE [--school ID] [--all] [--format table|csv|csv-bom|json|xlsx] | show --config FILE [--json] ID | " +
 	"decide --config FILE ID bind RECORD|adopt RECORD|adopt ACCOUNT|allocate [NAME]|refuse [--reason TEXT] | decisions --config FILE [--all] [--json] | undo --config FILE DECISION [--lang ru|en]"
 
 // queueCall is a command line of queue.
@@ -35,7 +35,7 @@ func parseQueue(std streams, args []string) (c queueCall, err error) {
 	fs.StringVar(&c.file, "config", "", "файл настроек / the configuration `FILE`")
 	lang := langFlag(fs)
 	fs.StringVar(&c.school, "school", "", "list: только школа с этим ID ЕКИС / only the school with this `ID`")
-	fs.StringVar(&c.format, "format", "table", "list: вид: table, csv, json или xlsx / `FORMAT`: table, csv, json or xlsx")
+	fs.StringVar(&c.format, "format", "table", "list: вид: table, csv, csv-bom (для Excel), json или xlsx / `FORMAT`: table, csv, csv-bom (for Excel), json or xlsx")
 	fs.StringVar(&c.reason, "reason", "", "decide: почему; для refuse обязательно / why (`TEXT`); refuse needs it")
 	fs.BoolVar(&c.all, "all", false, "list: и решённые; decisions: и отменённые / list: answered ones too; decisions: those taken back too")
 	fs.BoolVar(&c.json, "json", false, "show, decide, undo, decisions: вывести JSON / print JSON")

@@ -378,7 +378,7 @@ func (q *queueDesk) free(ctx context.Context, item *queue.Item, names []string, 
 		if err != nil {
 			return free, err
 		}
-		if !slices.ContainsFunc(alike, func(o provision.Object) bool { return login.Look(o.Name) == login.Look(name) }) {
+		if !slices.ContainsFunc(alike, func(o provision.Object) bool { return o.Alike(name) }) {
 			free = append(free, name)
 		}
 	}

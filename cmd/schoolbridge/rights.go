@@ -21,7 +21,7 @@ import (
 	"schoolbridge/internal/table"
 )
 
-const rightsUsage = "list --config FILE [--format table|csv|json|xlsx] | grant --config FILE --role school|curator|operator|auditor [--school ID,ID…] [--json] LOGIN | " +
+const rightsUsage = "list --config FILE [--format table|csv|csv-bom|json|xlsx] | grant --config FILE --role school|curator|operator|auditor [--school ID,ID…] [--json] LOGIN | " +
 	"revoke --config FILE [--role ROLE] [--json] LOGIN | enrol --config FILE [--json] LOGIN | break-glass --config FILE [--json] [--lang ru|en]"
 
 // auditRights is the kind of the line that tells that the list was read.
@@ -38,7 +38,7 @@ func parseRights(std streams, args []string) (c rightsCall, err error) {
 	fs := flag.NewFlagSet("rights", flag.ContinueOnError)
 	fs.StringVar(&c.file, "config", "", "файл настроек / the configuration `FILE`")
 	fs.StringVar(&c.role, "role", "", "роль / the `ROLE`: school, curator, operator, auditor")
-	fs.StringVar(&c.format, "format", "table", "list: вид: table, csv, json или xlsx / `FORMAT`: table, csv, json or xlsx")
+	fs.StringVar(&c.format, "format", "table", "list: вид: table, csv, csv-bom (для Excel), json или xlsx / `FORMAT`: table, csv, csv-bom (for Excel), json or xlsx")
 	fs.BoolVar(&c.json, "json", false, "grant, revoke, enrol, break-glass: вывести JSON / print JSON")
 	fs.Func("school", "grant: ID ЕКИС школы; куратору — несколько, через запятую или по одному / the school's `ID`; several for a curator, with commas or one by one", func(ids string) error {
 		for id := range strings.SplitSeq(ids, ",") {

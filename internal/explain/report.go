@@ -40,7 +40,8 @@ type Report struct {
 
 	Person    string          `json:"person,omitempty"` // person id, "" where there is no account
 	Login     string          `json:"login,omitempty"`
-	Name      string          `json:"name,omitempty"` // ФИО
+	Others    []string        `json:"other_names,omitempty"` // that are the person's too: before a rename, at mos.ru, in the ЭЖД
+	Name      string          `json:"name,omitempty"`        // ФИО
 	UIDNumber uint32          `json:"uid_number,omitempty"`
 	Roles     []Role          `json:"roles"`
 	Records   []string        `json:"records"` // what the registries hold where there is no account
@@ -149,7 +150,7 @@ func (r Report) elsewhere(c Channel) bool {
 // words are the fixed texts of a report. Codes that a map does not know are
 // shown as they are.
 type words struct {
-	account, none, roles, active, ended, records, channels, things, more, yes, no, signIns, noSignIns, todo, rule, since, until, confirmed, after, byDevice, said string
+	account, none, roles, active, ended, records, channels, things, more, yes, no, signIns, noSignIns, todo, rule, since, until, confirmed, ahead, after, byDevice, said string
 
 	role, channel, outcome map[string]string
 }
@@ -163,12 +164,12 @@ func word(of map[string]string, code string) string {
 
 var texts = map[Lang]words{
 	Russian: {"Аккаунт", "нет", "Роли", "действует", "не действует", "Записи реестров", "Вход сейчас (если пароль верен)", "Вход сейчас", " и ещё %d",
-		"можно", "нельзя", "Последние попытки входа", "не было", "Что делать", "правило", "с", "по", "образец пароля подтверждён", "после нашего «да»", "(по устройству)", "Попытки без доказательства (такую может вызвать кто угодно)",
+		"можно", "нельзя", "Последние попытки входа", "не было", "Что делать", "правило", "с", "по", "образец пароля подтверждён", "образец пароля пришёл с событием о его смене, считается подтверждённым на", "после нашего «да»", "(по устройству)", "Попытки без доказательства (такую может вызвать кто угодно)",
 		map[string]string{"staff": "сотрудник", "pupil": "ученик", "parent": "родитель"},
 		map[string]string{"ldap": "ПК, доски", "web": "сайт", "wifi": "Wi-Fi"},
 		map[string]string{"accepted": "вошёл", "rejected": "отказ", "unavailable": "недоступно", "malformed": "неверный запрос"}},
 	English: {"Account", "none", "Roles", "active", "not active", "Registry records", "Sign-in now (if the password is right)", "Sign-in now", " and %d more",
-		"allowed", "refused", "Last sign-ins", "none", "What to do", "rule", "from", "to", "the kept hash was confirmed", "after our yes", "(by the device)", "Attempts without proof (anybody can cause one)",
+		"allowed", "refused", "Last sign-ins", "none", "What to do", "rule", "from", "to", "the kept hash was confirmed", "the kept hash came with the event of its change, and counts as confirmed at", "after our yes", "(by the device)", "Attempts without proof (anybody can cause one)",
 		nil, map[string]string{"ldap": "PCs, boards", "wifi": "Wi-Fi"}, nil},
 }
 
@@ -219,8 +220,14 @@ func (r Report) writeAccount(p *printer) {
 	}
 	if r.Person == "" {
 		p.line("%s «%s»: %s", p.t.account, r.Asked, p.list(p.t.none, r.Name))
+	} else if r.Login == "" { // a parent, or somebody who has not activated
+		p.line("%s: %s", p.t.account, p.list(p.t.none, r.Name, "id "+r.Person))
 	} else {
-		p.line("%s: %s, %s, uidNumber %d, id %s", p.t.account, r.Login, r.Name, r.UIDNumber, r.Person)
+		p.line("%s: %s", p.t.account, p.list(r.Login, r.Name, fmt.Sprintf("uidNumber %d", r.UIDNumber), "id "+r.Person))
+	}
+	if len(r.Others) > 0 {
+		p.line("  "+map[Lang]string{Russian: "Другие имена этого человека, прежние тоже (входить можно и с ними): %s",
+			English: "Other names of this person, former ones too (they serve to sign in as well): %s"}[p.lang], strings.Join(r.Others, ", "))
 	}
 	r.writeUpstream(p)
 	if r.NameOf != "" {

@@ -9,7 +9,7 @@ import (
 // Waiting is a change of an account that was found and is not made yet.
 type Waiting struct {
 	For  WaitsFor `json:"for"`
-	What []string `json:"what"` // "disable", "move", "rename", else the attributes, "group"
+	What []string `json:"what"` // "disable", "move", "rename", "groups", else the attributes, "group"
 	// Until is when it goes on by itself; for consent when it is looked at again.
 	Until time.Time `json:"until,omitzero"`
 	// Left is how many such changes may still be made today without consent.
@@ -41,10 +41,10 @@ type waitsText struct {
 }
 
 var waitsTexts = map[Lang]waitsText{
-	Russian: {map[string]string{"disable": "отключение", "move": "перенос в другое подразделение", "rename": "смена имени", "group": "группы", "password": "пароль", "place": "подразделение"},
+	Russian: {map[string]string{"disable": "отключение", "move": "перенос в другое подразделение", "rename": "смена имени", "groups": "выход из групп", "group": "группы", "password": "пароль", "place": "подразделение"},
 		"ждёт согласия: без него сегодня можно ещё %d; служба смотрит снова %s", "ждёт согласия",
 		"ждёт времени службы (ad.window): с %s", "ждёт очереди: впереди не больше %d, при ad.rate дойдёт примерно к %s", "ждёт следующей проверки: %s", "изменение"},
-	English: {map[string]string{"disable": "disabling", "move": "the move to another unit", "rename": "the other displayed name", "group": "groups", "password": "password", "place": "unit"},
+	English: {map[string]string{"disable": "disabling", "move": "the move to another unit", "rename": "the other displayed name", "groups": "leaving groups", "group": "groups", "password": "password", "place": "unit"},
 		"waits for consent: %d more may be made today without it; the daemon looks again at %s", "waits for consent",
 		"waits for the daemon's hours (ad.window): from %s on", "waits for its turn: no more than %d are before it, at ad.rate until about %s", "waits for the next look: %s", "a change"},
 }

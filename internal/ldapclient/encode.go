@@ -96,11 +96,20 @@ func FoldDN(dn string) string {
 	return parsed.String()
 }
 
-// Parent gives the DN above dn; "": there is none, or dn is none.
+// Parent gives the DN above dn, as it is written there; "": there is none, or dn is
+// none.
 func Parent(dn string) string {
 	parsed, err := ldap.ParseDN(dn)
 	if err != nil || len(parsed.RDNs) < 2 {
 		return ""
 	}
-	return (&ldap.DN{RDNs: parsed.RDNs[1:]}).String()
+	for i := 0; i < len(dn); i++ {
+		switch dn[i] {
+		case '\\': // what follows is no border (RFC 4514 section 3)
+			i++
+		case ',', ';':
+			return strings.TrimSpace(dn[i+1:])
+		}
+	}
+	return ""
 }

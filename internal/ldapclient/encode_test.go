@@ -67,7 +67,7 @@ func TestNames(t *testing.T) {
 	if !SameDN("CN=A, DC=b", "cn=a,dc=B") || SameDN("cn=a,dc=b", "cn=a,dc=c") || SameDN("x", "x") {
 		t.Error("SameDN")
 	}
-	if got := Parent(`CN=a\, b,OU=c,DC=d`); !SameDN(got, "OU=c,DC=d") || Parent("DC=d") != "" || Parent("x") != "" {
+	if got := Parent(`CN=a\, b,OU=c,DC=d`); got != "OU=c,DC=d" || Parent("DC=d") != "" || Parent("x") != "" {
 		t.Error(got)
 	}
 	if got := EscapeFilter(`a*(b)\`); got != `a\2a\28b\29\5c` {

@@ -229,7 +229,7 @@ func (t *tx) eraseTarget(id identity.PersonID, r storedTarget) error {
 
 // nameless is what a pass saw, without what names the person.
 func nameless(o provision.Observed) provision.Observed {
-	o.Name, o.UPN, o.Display, o.Place, o.PasswordTag, o.Problems = "", "", "", "", nil, slices.Clone(o.Problems)
+	o.Name, o.UPN, o.Display, o.Place, o.PasswordTag, o.Groups, o.Problems = "", "", "", "", nil, nil, slices.Clone(o.Problems)
 	for i := range o.Problems {
 		o.Problems[i].Arg = ""
 	}

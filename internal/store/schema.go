@@ -315,6 +315,10 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	// Sign-ins that a version before blocks wrote, each a line of its own: a search for
 	// somebody's sign-ins does not go over all other lines of that person.
 	`CREATE INDEX audit_own ON audit (person, at) WHERE substr(kind, 1, 7) = 'sign_in' AND kind <> 'sign_ins'`,
+}}, {oldest: 13, statements: []string{
+	// When an account was taken out of groups last without anybody's consent.
+	`ALTER TABLE targets ADD COLUMN left_at {int} NOT NULL DEFAULT 0`,
+	`CREATE INDEX targets_left ON targets (target, left_at) WHERE left_at > 0`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

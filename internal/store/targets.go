@@ -259,10 +259,10 @@ func (t *tx) savePass(target string, one provision.Saving) (bool, error) {
 		password_epoch = COALESCE(?, password_epoch), revision = revision + 1, seen = CASE WHEN ? THEN seen ELSE revision + 1 END, failures = ?,
 		urgent = CASE WHEN ? THEN urgent ELSE 0 END, due = ?, updated = ?, off_at = CASE WHEN ? THEN ? ELSE off_at END,
 		moved_at = CASE WHEN ? THEN ? ELSE moved_at END, renamed_at = CASE WHEN ? THEN ? ELSE renamed_at END,
-		renaming = CASE WHEN ? THEN 0 ELSE renaming END
+		left_at = CASE WHEN ? THEN ? ELSE left_at END, renaming = CASE WHEN ? THEN 0 ELSE renaming END
 		WHERE person = ? AND target = ? AND revision = ?`,
 		object, sid, stamp, observed, epoch, pass.Again, one.Failures, pass.Again, micros(one.Due), now, pass.Made[provision.Off], now,
-		pass.Made[provision.Move], now, pass.Made[provision.Rename], now, pass.Renamed, id[:], target, one.Revision)
+		pass.Made[provision.Move], now, pass.Made[provision.Rename], now, pass.Made[provision.Leave], now, pass.Renamed, id[:], target, one.Revision)
 	if err != nil || n == 0 {
 		return false, err
 	}
@@ -335,6 +335,7 @@ func (s *Targets) Depth(ctx context.Context, target string, now time.Time) (prov
 			{&d.Made[provision.Off], "SELECT COUNT(*) FROM targets WHERE target = ? AND off_at > 0 AND off_at > ? AND off_at <= ?", []any{target, day, soon}},
 			{&d.Made[provision.Move], "SELECT COUNT(*) FROM targets WHERE target = ? AND moved_at > 0 AND moved_at > ? AND moved_at <= ?", []any{target, day, soon}},
 			{&d.Made[provision.Rename], "SELECT COUNT(*) FROM targets WHERE target = ? AND renamed_at > 0 AND renamed_at > ? AND renamed_at <= ?", []any{target, day, soon}},
+			{&d.Made[provision.Leave], "SELECT COUNT(*) FROM targets WHERE target = ? AND left_at > 0 AND left_at > ? AND left_at <= ?", []any{target, day, soon}},
 			{&d.Passwords, "SELECT COUNT(*) FROM passwords WHERE until > ?", []any{at}},
 		} {
 			if err := t.row(count.query, count.args...).Scan(count.into); err != nil {

@@ -22,7 +22,11 @@ import (
 )
 
 // Formats are those that New knows.
-var Formats = []string{"table", "csv", "xlsx"}
+var Formats = []string{"table", "csv", WithBOM, "xlsx"}
+
+// WithBOM is CSV for people: Excel in Russian Windows takes a file without a byte
+// order mark for Windows-1251, and shows no Cyrillic. Programs read "csv".
+const WithBOM = "csv-bom"
 
 // Writer takes the rows of a table. A cell is a string, an int, a float64 with
 // one decimal, Lines, or a fmt.Stringer.
@@ -43,6 +47,10 @@ func New(w io.Writer, format, title string, header []string) (Writer, error) {
 	t := &comma{csv.NewWriter(w)}
 	switch format {
 	case "csv":
+	case WithBOM:
+		if _, err := io.WriteString(w, "\ufeff"); err != nil {
+			return nil, err
+		}
 	case "xlsx":
 		return NewWorkbook(w, title, header)
 	case "table":

@@ -180,6 +180,7 @@ func (t *teller) apply() {
 	t.counted("accept_disabling", "согласие отключить", "consent to disable")
 	t.counted("accept_moves", "согласие перенести", "consent to move")
 	t.counted("accept_renames", "согласие переименовать", "consent to rename")
+	t.counted("accept_groups", "согласие вывести из групп", "consent to take out of groups")
 }
 
 func (t *teller) claims() {

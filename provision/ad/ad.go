@@ -53,14 +53,16 @@
 //   - An account whose password was never delivered is created all the same,
 //     with a random one: PASSWORD_NEEDED. A password that the domain's policy
 //     refuses holds nothing else up.
-//   - In userAccountControl only ACCOUNTDISABLE is flipped, and
+//   - In userAccountControl only ACCOUNTDISABLE is flipped, PASSWD_NOTREQD is
+//     taken away, under which an empty password would be taken, and
 //     DONT_EXPIRE_PASSWORD is set, unless Layout.Expire: the password is that of
 //     mos.ru and cannot be changed anywhere else, so an age limit in the domain
 //     would lock everybody out and mend nothing.
 //   - A UPN that is there is never changed, and a name is never tried in place
 //     of another.
 //   - Groups whose names fit a group template are ours: members without the
-//     affiliation are removed from them. Others are not looked at.
+//     affiliation are removed from them, in a pass that could be foreseen, so that
+//     the brake has counted it. Others are not looked at.
 //
 // Rights that the service account needs below Base (and, but for making
 // objects, in the adopt bases): create and delete users (a move is both), write

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"schoolbridge/internal/ldapclient"
@@ -20,6 +21,7 @@ type run struct {
 	problems []match.Problem
 	dropped  map[kind]bool // changes that were given up, with a problem
 	secret   secret        // what was written of the password
+	later    bool          // groups are not left in this pass: nobody has counted that yet
 	wrote    int
 }
 
@@ -81,6 +83,9 @@ func (r *run) bring(ctx context.Context) (provision.Pass, error) {
 	}
 	r.say(problems...)
 	r.w = r.w.keeping(r.job.Keep)
+	if !r.w.Stay && r.w.leaves(o.Groups, r.layout) && !r.Foresee(r.job)[provision.Leave] {
+		r.w.Stay, r.later = true, true
+	}
 	return r.change(ctx, o)
 }
 
@@ -200,14 +205,21 @@ func (r *run) confirm(before, now object) known {
 func (r *run) result(o object, stamp string, k known) provision.Pass {
 	pass := provision.Pass{Object: o.ID[:], SID: o.SID, Stamp: kept(stamp), Wrote: r.wrote}
 	pass.Observed = provision.Observed{
-		At: r.job.Now, Name: o.Name, UPN: o.UPN, Display: o.Display, Place: o.DN, Server: r.server(), Enabled: o.enabled(),
+		At: r.job.Now, Name: o.Name, UPN: o.UPN, Display: o.Display, Place: o.DN, Groups: r.layout.known(o.Groups), Server: r.server(), Enabled: o.enabled(),
 		Problems: unique(r.problems), Ready: len(r.problems) == 0 && r.job.Keep == provision.Drastic{},
 		PasswordSet: o.PasswordSet, PasswordEpoch: k.epoch, PasswordTag: k.tag,
+	}
+	// What was seen now is foreseen by the next pass, and the brake counts it. Without a
+	// stamp of ours nothing of the account can be written.
+	if r.later && isStamp(stamp) && r.w.leaves(o.Groups, r.layout) {
+		pass.Again, pass.Observed.Ready = true, false
 	}
 	pass.Renamed = r.job.Row.Rename && strings.EqualFold(o.Name, r.job.Row.Name)
 	if p := waiting(r.job); p != nil && (r.secret == deliver || r.secret == haveIt) {
 		id := p.ID
 		pass.Delivered = &id
+	} else if p != nil && (refusedBefore(r.job) || slices.Contains(r.problems, match.Problem{Code: match.ADPasswordRefused})) {
+		pass.Observed.PasswordRefused = p.ID[:]
 	}
 	return pass
 }

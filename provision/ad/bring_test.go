@@ -485,6 +485,34 @@ func TestPlan(t *testing.T) {
 	check("adopt", "employeeNumber: "+anna.String())
 }
 
+// TestPlanOfARefusedPassword: what the directory is known to refuse is not told as
+// about to be delivered; another password is.
+func TestPlanOfARefusedPassword(t *testing.T) {
+	w := newWorld(t, plainLayout())
+	w.password = password(1, "Zimorodok-2021", 1)
+	w.settle()
+	w.ad.weak = func(p string) bool { return p == "weak" }
+	w.trigger(func() { w.password = password(2, "weak", 1) })
+	check := func(action, problems string, why provision.Why) {
+		t.Helper()
+		plan, err := w.target.Plan(t.Context(), w.job())
+		want := []provision.Change{{What: provision.ChangePassword, Will: "mos.ru", Why: why}}
+		if err != nil || plan.Action != action || codes(plan.Problems) != problems || !slices.Equal(plan.Changes, want) {
+			t.Errorf("%+v, %v", plan, err)
+		}
+	}
+	check(provision.ActionPassword, "", provision.WhyDelivery) // nobody knows yet
+	w.settle()
+	check(provision.ActionProblem, "AD_PASSWORD_REFUSED", provision.WhyRefused)
+	w.settle() // the refusal is not forgotten by the next pass
+	check(provision.ActionProblem, "AD_PASSWORD_REFUSED", provision.WhyRefused)
+	w.trigger(func() { w.password = password(3, "Zimorodok-2022", 1) })
+	check(provision.ActionPassword, "", provision.WhyDelivery)
+	if p := w.settle(); p.Observed.PasswordRefused != nil || !p.Observed.Ready {
+		t.Errorf("%+v", p)
+	}
+}
+
 func TestFindNames(t *testing.T) {
 	w := newWorld(t, plainLayout())
 	w.ad.put("CN=b,"+domain, user("evann-1", "514", "userprincipalname", "evann@uao.obr.mos.ru", "displayname", "Еванова Нина"))
@@ -517,13 +545,15 @@ func TestFindAlike(t *testing.T) {
 	for i, name := range []string{"ivanovapn", "Ivanova.PN", "ivanova_pn", "ivanovapn1", "ivanovapn-2083", "ivanovap", "xivanovapn", "ivanova.anna", "petrova.a"} {
 		w.ad.put(fmt.Sprintf("CN=%d,%s", i, domain), user(name, "512"))
 	}
+	w.ad.put("CN=teams,"+domain, user("old-77", "512", "userprincipalname", "Ivanova_PN@uao.obr.mos.ru"))
+	w.ad.put("CN=other,"+domain, user("old-78", "512", "userprincipalname", "ivanovapnx@uao.obr.mos.ru"))
 	objects, err := w.target.FindAlike(t.Context(), []string{"ivanovapn", "", "petrova-a"})
 	var got []string
 	for _, o := range objects {
 		got = append(got, o.Name)
 	}
 	slices.Sort(got)
-	if want := []string{"Ivanova.PN", "ivanova_pn", "ivanovapn", "ivanovapn-2083", "ivanovapn1", "petrova.a"}; err != nil || !slices.Equal(got, want) {
+	if want := []string{"Ivanova.PN", "ivanova_pn", "ivanovapn", "ivanovapn-2083", "ivanovapn1", "old-77", "petrova.a"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("%q, %v", got, err)
 	}
 }

@@ -91,8 +91,11 @@ func compare(w wanted, o object, job provision.Job, l layout) []change {
 	var list []change
 	if c, now := control(o.Control, w.Enabled, l.expire), o.Control&^(uacLockout|uacPasswordExpired); c != now {
 		why := provision.WhyControl
-		if (c^now)&uacDisabled != 0 {
+		switch {
+		case (c^now)&uacDisabled != 0:
 			why = whyEnabled(w, job)
+		case now&uacNoPassword != 0:
+			why = provision.WhyNoPassword
 		}
 		signed := func(n uint32) string { return strconv.FormatInt(int64(int32(n)), 10) }
 		list = append(list, change{setControl, "userAccountControl", signed(c), signed(now), why})
@@ -139,7 +142,7 @@ func compare(w wanted, o object, job provision.Job, l layout) []change {
 		}
 	}
 	for _, g := range o.Groups {
-		if l.knows(g) && !containsDN(w.Groups, g) {
+		if !w.Stay && l.knows(g) && !containsDN(w.Groups, g) {
 			list = append(list, change{leave, "", g, g, provision.WhyGroup})
 		}
 	}

@@ -64,8 +64,9 @@ func found(o object) provision.Object {
 	return provision.Object{ID: o.ID, Name: o.Name, UPN: o.UPN, Display: o.Display, Enabled: o.enabled(), Created: o.Created}
 }
 
-// FindAlike gives the objects whose sAMAccountName is one of the names with a
-// separator somewhere, or with digits or a separator and more behind it. These
+// FindAlike gives the objects whose sAMAccountName, or what their UPN has before the
+// @, is one of the names with a separator somewhere, or with digits or a separator
+// and more behind it. These
 // are found by an index; what looks alike in rarer ways is known from names that
 // were recorded.
 func (t *Target) FindAlike(ctx context.Context, names []string) ([]provision.Object, error) {
@@ -86,16 +87,22 @@ func alikeFilter(look string) string {
 	const separators = ".-_"
 	var b strings.Builder
 	b.WriteString("(|")
+	begins := func(text string) {
+		fmt.Fprintf(&b, "(sAMAccountName=%s*)(userPrincipalName=%[1]s*)", ldapclient.EscapeFilter(text))
+	}
+	is := func(text string) {
+		fmt.Fprintf(&b, "(sAMAccountName=%s)(userPrincipalName=%[1]s@*)", ldapclient.EscapeFilter(text))
+	}
 	for _, end := range separators + "0123456789" {
-		fmt.Fprintf(&b, "(sAMAccountName=%s%c*)", ldapclient.EscapeFilter(look), end)
+		begins(look + string(end))
 	}
 	for i := range look {
 		if i == 0 {
-			fmt.Fprintf(&b, "(sAMAccountName=%s)", ldapclient.EscapeFilter(look))
+			is(look)
 			continue
 		}
 		for _, separator := range separators {
-			fmt.Fprintf(&b, "(sAMAccountName=%s%c%s)", ldapclient.EscapeFilter(look[:i]), separator, ldapclient.EscapeFilter(look[i:]))
+			is(look[:i] + string(separator) + look[i:])
 		}
 	}
 	return b.String() + ")"

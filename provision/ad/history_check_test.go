@@ -444,10 +444,13 @@ func (y *city) counted(before map[string]ldapclient.Entry) {
 		if !was || !is || c.touched || c.guid == "" {
 			continue
 		}
-		for kind, did := range [3]bool{
+		for kind, did := range [4]bool{
 			provision.Off:    enabled(o) && !enabled(n),
 			provision.Move:   !ldapclient.SameDN(ldapclient.Parent(o.DN), ldapclient.Parent(n.DN)),
 			provision.Rename: o.Text("displayName") != n.Text("displayName"),
+			provision.Leave: enabled(n) && slices.ContainsFunc(o.Texts("memberOf"), func(g string) bool {
+				return !slices.ContainsFunc(n.Texts("memberOf"), func(is string) bool { return ldapclient.SameDN(g, is) })
+			}),
 		} {
 			if did {
 				y.made[kind] = append(y.made[kind], changed{c, y.now})
@@ -497,7 +500,7 @@ func (y *city) check() {
 			y.errorf("the account %s is nobody's", name)
 		}
 	}
-	drift := [3]int{}
+	drift := [4]int{}
 	y.barred = 0
 	for _, c := range y.citizens() {
 		if c.has {
@@ -509,7 +512,7 @@ func (y *city) check() {
 		}
 		c.touched = false
 	}
-	y.held = drift != [3]int{}
+	y.held = drift != [4]int{}
 	for kind, n := range drift {
 		if n > 0 && n+y.barred+y.lately(kind) <= y.allowed(kind) {
 			y.errorf("%d accounts are not brought to their state, in kind %d, and no brake holds them", n, kind)
@@ -525,7 +528,7 @@ func (y *city) check() {
 // waysOut are the problems for which nobody can have an account, or not all of it.
 var waysOut = []match.Code{match.ADUnowned, match.ADNameTaken, match.LoginNotUsable, match.ADRefused}
 
-func (y *city) checkOne(c *citizen, own []ldapclient.Entry, drift *[3]int) {
+func (y *city) checkOne(c *citizen, own []ldapclient.Entry, drift *[4]int) {
 	list, err := y.db.Targets().Status(y.t.Context(), c.id)
 	y.must(err)
 	if len(list) != 1 {
@@ -569,7 +572,7 @@ func (y *city) checkOne(c *citizen, own []ldapclient.Entry, drift *[3]int) {
 	if on == enabled(o) && !c.erased && len(y.needed(c)) > 0 { // who is suspended keeps place and groups
 		y.checkLook(c, o, s, drift)
 	}
-	if s.Pending || !s.Ready && len(s.Problems) == 0 && *drift == [3]int{} {
+	if s.Pending || !s.Ready && len(s.Problems) == 0 && *drift == [4]int{} {
 		y.errorf("%s is left half made: %+v", c.login(), s)
 	}
 }
@@ -603,7 +606,7 @@ func (y *city) checkSame(c *citizen, o ldapclient.Entry) {
 }
 
 // checkLook: an account that is needed shows who somebody is and where.
-func (y *city) checkLook(c *citizen, o ldapclient.Entry, s provision.Status, drift *[3]int) {
+func (y *city) checkLook(c *citizen, o ldapclient.Entry, s provision.Status, drift *[4]int) {
 	if want := c.told.Last + " " + c.told.First + " " + c.told.Middle; o.Text("displayName") != want {
 		if drift[provision.Rename]++; y.brakes[provision.Rename].Share == 0 {
 			y.errorf("%s is shown as %s, not as %s", c.login(), o.Text("displayName"), want)
@@ -623,11 +626,18 @@ func (y *city) checkLook(c *citizen, o ldapclient.Entry, s provision.Status, dri
 			y.errorf("%s lies at %s, not at %s", c.login(), o.DN, place)
 		}
 	}
+	left := false
 	for _, g := range o.Texts("memberOf") {
-		if !groups[strings.ToLower(g)] {
+		if groups[strings.ToLower(g)] {
+			delete(groups, strings.ToLower(g))
+			continue
+		}
+		if !left {
+			drift[provision.Leave], left = drift[provision.Leave]+1, true
+		}
+		if y.brakes[provision.Leave].Share == 0 {
 			y.errorf("%s is member of %s", c.login(), g)
 		}
-		delete(groups, strings.ToLower(g))
 	}
 	if len(groups) > 0 {
 		y.errorf("%s is no member of %v", c.login(), groups)

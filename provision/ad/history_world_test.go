@@ -64,7 +64,7 @@ type city struct {
 	objects map[string]*legacyAccount
 	claimed map[string]*human // objects by GUID
 	said    map[string]*saying
-	made    [3][]changed // drastic changes that nobody consented to
+	made    [4][]changed // drastic changes that nobody consented to
 	killed  []time.Time
 	typed   int
 	named   int

@@ -255,6 +255,16 @@ func (l layout) writable(dn string) bool {
 	return slices.ContainsFunc(append([]string{l.base}, l.adopt...), func(b string) bool { return ldapclient.Under(dn, b) })
 }
 
+// known gives those of some groups whose names are ones that the templates make.
+func (l layout) known(groups []string) (list []string) {
+	for _, g := range groups {
+		if l.knows(g) {
+			list = append(list, g)
+		}
+	}
+	return list
+}
+
 // knows says that a group's name is one that the templates make.
 func (l layout) knows(group string) bool {
 	if !ldapclient.Under(group, l.base) {

@@ -77,7 +77,7 @@ func places(t *testing.T, s *site, service ad.Client) {
 		t.Errorf("%q", e.Attributes)
 	}
 	a.trigger(func() { a.entry = teacher(a.entry.Person, "evann", "7") })
-	if d := target.Foresee(a.job()); d != (provision.Drastic{provision.Move: true}) {
+	if d := target.Foresee(a.job()); d != (provision.Drastic{provision.Move: true, provision.Leave: true}) {
 		t.Errorf("foresees %v", d)
 	}
 	// Held by the brake: all but the move.

@@ -15,6 +15,7 @@ import (
 const (
 	uacDisabled        uint32 = 0x2
 	uacLockout         uint32 = 0x10 // computed, never written
+	uacNoPassword      uint32 = 0x20 // PASSWD_NOTREQD: an empty password would be taken
 	uacNormal          uint32 = 0x200
 	uacOtherKinds      uint32 = 0x100 | 0x800 | 0x1000 | 0x2000 // duplicate, trust, workstation, controller
 	uacNeverExpires    uint32 = 0x10000
@@ -114,9 +115,10 @@ func (o object) cn() string {
 	return value
 }
 
-// control gives userAccountControl as it should be: every foreign bit kept.
+// control gives userAccountControl as it should be: every foreign bit kept, but for
+// the one that lets an account be opened without a password.
 func control(now uint32, enabled, expire bool) uint32 {
-	now = now&^(uacLockout|uacPasswordExpired) | uacDisabled
+	now = now&^(uacLockout|uacPasswordExpired|uacNoPassword) | uacDisabled
 	if enabled {
 		now &^= uacDisabled
 	}

@@ -39,6 +39,13 @@ func remembered(before provision.Observed, o object) known {
 	return known{before.PasswordEpoch, before.PasswordTag}
 }
 
+// refusedBefore says that the password which waits is the one that the domain's
+// policy refused when it was last tried.
+func refusedBefore(job provision.Job) bool {
+	p := waiting(job)
+	return p != nil && bytes.Equal(job.Row.Observed.PasswordRefused, p.ID[:])
+}
+
 // waiting gives the password to deliver, if there is one that still counts.
 func waiting(job provision.Job) *provision.Password {
 	p := job.Password

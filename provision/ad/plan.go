@@ -57,6 +57,10 @@ func (r *run) plan(ctx context.Context) (provision.Plan, error) {
 func (r *run) planChange(ctx context.Context, o object) (provision.Plan, error) {
 	s, said := choose(r.job, r.w, remembered(r.job.Row.Observed, o), r.layout)
 	r.say(said...)
+	again := s == deliver && refusedBefore(r.job)
+	if again {
+		r.say(match.Problem{Code: match.ADPasswordRefused})
+	}
 	if o.UPN == "" {
 		r.say(r.w.NoUPN)
 	}
@@ -64,11 +68,20 @@ func (r *run) planChange(ctx context.Context, o object) (provision.Plan, error) 
 	if err != nil {
 		return provision.Plan{}, err
 	}
-	plan := provision.Plan{Action: action(modification{list, s}, o.enabled(), r.w.Enabled, len(r.problems) > 0), Problems: unique(r.problems)}
+	m := modification{list, s}
+	if again { // it is tried once more, and nobody should count on it
+		m.secret = leaveIt
+	}
+	plan := provision.Plan{Action: action(m, o.enabled(), r.w.Enabled, len(r.problems) > 0), Problems: unique(r.problems)}
 	for _, c := range list {
 		plan.Changes = append(plan.Changes, c.plain())
 	}
-	plan.Changes = append(plan.Changes, passwordChange(s)...)
+	for _, c := range passwordChange(s) {
+		if again {
+			c.Why = provision.WhyRefused
+		}
+		plan.Changes = append(plan.Changes, c)
+	}
 	return plan, nil
 }
 

@@ -153,8 +153,8 @@ func TestControl(t *testing.T) {
 		{512, false, false, 514},
 		{66048, false, false, 66050},
 		{66050, true, true, 66048},                   // never taken away
-		{0x40000 | 0x20 | 514, true, true, 0x40220},  // smart card, no password required: not ours
-		{0x40000 | 0x20 | 512, false, true, 0x40222}, //
+		{0x40000 | 0x20 | 514, true, true, 0x40200},  // smart card: not ours; an empty password: never
+		{0x40000 | 0x20 | 512, false, true, 0x40202}, //
 		{512 | uacLockout | uacPasswordExpired, true, true, 512},
 	} {
 		if got := control(c.now, c.enabled, c.expire); got != c.want {
@@ -578,4 +578,62 @@ func FuzzNames(f *testing.F) {
 			t.Fatalf("%q became %q", school, value)
 		}
 	})
+}
+
+// TestLeavingGroupsIsForeseen: nobody is taken out of a group in a pass that could not
+// be counted before, nor in one that the brake holds; who is switched off leaves all.
+func TestLeavingGroupsIsForeseen(t *testing.T) {
+	w := newWorld(t, plainLayout())
+	w.settle()
+	in := func(want ...string) {
+		t.Helper()
+		if got := w.row.Observed.Groups; len(got) != len(want) {
+			t.Fatalf("in %q, want %q", got, want)
+		}
+		for i, name := range want {
+			if got := w.row.Observed.Groups[i]; !ldapclient.SameDN(got, "CN="+name+",OU=groups,"+base) {
+				t.Fatalf("in %q, want %s", got, name)
+			}
+		}
+	}
+	bring := func(keep provision.Drastic) provision.Pass {
+		t.Helper()
+		job := w.job()
+		job.Keep = keep
+		p, err := w.target.Bring(t.Context(), job)
+		if err != nil || w.save(job.Row.Revision, p) != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	in("staff-49")
+	w.trigger(func() { w.entry = entry(teaches("7")); w.row.Observed.Groups = nil }) // as an older version left it
+	if d := w.target.Foresee(w.job()); d[provision.Leave] {
+		t.Errorf("nobody can know: %v", d)
+	}
+	if p := bring(provision.Drastic{}); !p.Again || p.Observed.Ready {
+		t.Errorf("a pass that nobody counted: %+v", p)
+	}
+	if len(w.row.Observed.Groups) != 2 {
+		t.Fatalf("taken out of a group before anybody counted: %q", w.row.Observed.Groups)
+	}
+	if d := w.target.Foresee(w.job()); d != (provision.Drastic{provision.Leave: true}) {
+		t.Errorf("after it was seen: %v", d)
+	}
+	for range 2 {
+		if p := bring(provision.Drastic{provision.Leave: true}); p.Again || p.Observed.Ready || len(p.Observed.Problems) > 0 && codes(p.Observed.Problems) != "PASSWORD_NEEDED" {
+			t.Errorf("held: %+v", p)
+		}
+		if len(w.row.Observed.Groups) != 2 {
+			t.Fatalf("the brake holds, and it is in %q", w.row.Observed.Groups)
+		}
+	}
+	w.settle()
+	in("staff-7")
+	w.trigger(func() { w.entry = entry() })
+	if d := w.target.Foresee(w.job()); d[provision.Leave] {
+		t.Errorf("that is the other brake's: %v", d)
+	}
+	w.settle()
+	in()
 }

@@ -19,6 +19,7 @@ import (
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/ldapclient"
 	"schoolbridge/internal/person"
+	"schoolbridge/provision"
 	"schoolbridge/provision/ad"
 )
 
@@ -80,10 +81,29 @@ func TestSambaAdopt(t *testing.T) {
 	a := newAccount(t, "evann")
 	a.password = waits(1, "Zimorodok-2021", 1)
 	a.row.Object = make("CN=Еванова Н.,"+adopts, "EvanN", ldapclient.Texts("userPrincipalName", "nina@sao.obr.mos.ru"), ldapclient.Texts("adminDescription", "учитель физики"))
+	control := func(value string) {
+		t.Helper()
+		s.must(s.admin.Modify(ctx, ldapclient.GUID(a.row.Object), []ldapclient.Change{{Op: ldapclient.Replace, Attribute: ldapclient.Texts("userAccountControl", value)}}))
+	}
+	control("546") // PASSWD_NOTREQD, as some tools make accounts
 	s.ready(s.settle(s.target, a))
 	e := s.one(a)
 	if e.DN != "CN=Еванова Н.,"+place || !slices.Equal(e.Texts("memberOf"), []string{"CN=staff-49,OU=groups," + managed}) || e.Text("userAccountControl") != "66048" || string(e.Bytes("objectGUID")) != string(a.row.Object) {
 		t.Errorf("%s: %q", e.DN, e.Attributes)
+	}
+	s.must(s.bind("nina@sao.obr.mos.ru", "Zimorodok-2021"))
+
+	// Nor may it have an empty password later, whoever lets it.
+	control("66080")
+	plan, err := s.target.Plan(ctx, a.job())
+	s.must(err)
+	want := provision.Change{What: "userAccountControl", Is: "66080 (enabled)", Will: "66048 (enabled)", Why: provision.WhyNoPassword}
+	if plan.Action != provision.ActionChange || !slices.Equal(plan.Changes, []provision.Change{want}) {
+		t.Errorf("%+v", plan)
+	}
+	s.ready(s.settle(s.target, a))
+	if got := s.one(a).Text("userAccountControl"); got != "66048" {
+		t.Errorf("userAccountControl %s", got)
 	}
 	s.must(s.bind("nina@sao.obr.mos.ru", "Zimorodok-2021"))
 

@@ -20,6 +20,7 @@ type wanted struct {
 	Mapped  []text   // what the configuration asks for
 	UPN     string   // for an object that has none
 	Groups  []string // DNs of the groups that the templates know; no others
+	Stay    bool     // it leaves none of the others that the templates know
 	// NoUPN says why UPN is empty; it is a problem only where the object has none.
 	NoUPN match.Problem
 }
@@ -76,7 +77,14 @@ func (w wanted) keeping(keep provision.Drastic) wanted {
 	if keep[provision.Rename] {
 		w.Texts = nil
 	}
+	w.Stay = w.Stay || keep[provision.Leave]
 	return w
+}
+
+// leaves says that an account that stays enabled is to leave some of the groups that
+// it is in. One that is switched off is the brake's already.
+func (w wanted) leaves(groups []string, l layout) bool {
+	return w.Enabled && slices.ContainsFunc(groups, func(g string) bool { return l.knows(g) && !containsDN(w.Groups, g) })
 }
 
 // display is the displayed name that is wanted; "" where there is none.
@@ -90,7 +98,8 @@ func (w wanted) display() string {
 }
 
 // Foresee implements provision.Target: of an account that we have written to. One
-// that is adopted is moved and named without further ado.
+// that is adopted is moved and named without further ado; its groups are foreseen once
+// it was seen.
 func (t *Target) Foresee(job provision.Job) (d provision.Drastic) {
 	seen := job.Row.Observed
 	blocked := func(p match.Problem) bool { return p.Code == match.ADProtected || p.Code == match.OwnerMarkChanged }
@@ -99,6 +108,7 @@ func (t *Target) Foresee(job provision.Job) (d provision.Drastic) {
 	}
 	w, _ := want(job, t.layout)
 	d[provision.Move] = w.Parent != "" && !ldapclient.SameDN(ldapclient.Parent(seen.Place), w.Parent)
+	d[provision.Leave] = w.leaves(seen.Groups, t.layout)
 	display := w.display()
 	d[provision.Rename] = display != "" && seen.Display != "" && display != seen.Display
 	return d

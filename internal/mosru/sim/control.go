@@ -295,6 +295,22 @@ type userOrder struct {
 	Trusted        *bool             `json:"trusted"`
 	PhoneVerified  *bool             `json:"phone_verified"`
 	EmailVerified  *bool             `json:"email_verified"`
+	Last           *string           `json:"last"`
+	First          *string           `json:"first"`
+	Middle         *string           `json:"middle"`
+}
+
+// nameMost is how long a part of a name may be.
+const nameMost = 100
+
+// check refuses names that nobody has.
+func (o userOrder) check() error {
+	for _, part := range []*string{o.Last, o.First, o.Middle} {
+		if part != nil && (len(*part) > nameMost || *part != strings.TrimSpace(*part) || *part == "" && part != o.Middle) {
+			return errors.New("last, first: не пусто; до 100 байт, без пробелов по краям (must not be empty, and no longer)")
+		}
+	}
+	return nil
 }
 
 func put[T any](to *T, from *T) {
@@ -305,10 +321,13 @@ func put[T any](to *T, from *T) {
 
 func (s *Server) setUser(r *http.Request) (any, error) {
 	var o userOrder
-	if err := read(r, &o); err != nil {
+	if err := errors.Join(read(r, &o), o.check()); err != nil {
 		return nil, err
 	}
 	u, ok := s.people.change(r.PathValue("login"), func(u *User) {
+		put(&u.Profile.Last, o.Last)
+		put(&u.Profile.First, o.First)
+		put(&u.Profile.Middle, o.Middle)
 		put(&u.Flags.Disabled, o.Disabled)
 		put(&u.Flags.Locked, o.Locked)
 		put(&u.Flags.Expired, o.Expired)
@@ -363,6 +382,8 @@ A password change and what becomes of its event
   curl -X POST '{at}/user/orlovami' -d '{"second_factor":true,"expired":false,"disabled":false}'
   curl -X POST '{at}/user/orlovami' -d '{"snils_confirmed":false,"trusted":false,"phone_verified":false,"email_verified":false}'
   curl -X POST '{at}/user/orlovami' -d '{"missing":["snils","middle_name"],"lie":"sub-of-somebody-else"}'
+Другая фамилия, имя, отчество / another surname, first name, patronymic
+  curl -X POST '{at}/user/orlovami' -d '{"last":"Соколова"}'
 Посмотреть / look
   curl '{at}/user/orlovami'; curl '{at}/users'; curl '{at}/state'
 Логин достался другому человеку / the login now belongs to somebody else

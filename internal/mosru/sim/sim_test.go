@@ -278,6 +278,7 @@ func TestStateSurvivesARestart(t *testing.T) {
 	first := string(b.EventKeys())
 	b.control(t, "/sim/password", `{"login":"orlovami","password":"Novyj-2022","event":"lost"}`)
 	b.control(t, "/sim/user/orlovami", `{"trusted":true}`)
+	b.control(t, "/sim/user/orlovami", `{"last":"Соколова","middle":""}`)
 	info, err := os.Stat(file)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("%v %v", info.Mode(), err)
@@ -291,6 +292,12 @@ func TestStateSurvivesARestart(t *testing.T) {
 	}
 	if code, said := again.password(t, "Novyj-2022"); code != http.StatusOK {
 		t.Errorf("the new password: %d %v", code, said)
+	}
+	for _, x := range []*bench{b, again} { // also in the life before
+		_, shown := x.ask(t, http.MethodGet, "/sim/user/orlovami", "", "", "")
+		if text := mustJSON(shown); !strings.Contains(text, `"Соколова"`) || strings.Contains(text, "Орлова") || !strings.Contains(text, `"Анна"`) {
+			t.Errorf("after another surname: %s", text)
+		}
 	}
 	_, was := b.ask(t, http.MethodGet, "/oauth/jwks", "", "", "")
 	_, is := again.ask(t, http.MethodGet, "/oauth/jwks", "", "", "")
@@ -339,6 +346,7 @@ func TestControlRefuses(t *testing.T) {
 		{"/sim/password", `{"login":"orlovami","password":""}`}, {"/sim/password", `{"login":"nobody","password":"a","event":"lost"}`},
 		{"/sim/password", `{"login":"orlovami","pasword":"a"}`}, {"/sim/password", `{"login":"orlovami","password":"a","event":"x"}`},
 		{"/sim/event", `{"login":"orlovami","kind":"x"}`}, {"/sim/reassign", `{"login":"nobody"}`}, {"/sim/user/nobody", `{}`}, {"/sim/user/orlovami", `x`},
+		{"/sim/user/orlovami", `{"last":""}`}, {"/sim/user/orlovami", `{"first":" Анна"}`}, {"/sim/user/orlovami", `{"last":"` + strings.Repeat("x", 101) + `"}`},
 	} {
 		if code, answer := b.ask(t, http.MethodPost, c.path, "", "", c.body); code < 400 || answer["ok"] != false || answer["problem"] == "" {
 			t.Errorf("%s %s: %d %v", c.path, c.body, code, answer)

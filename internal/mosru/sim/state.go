@@ -28,6 +28,11 @@ type accountChanges struct {
 	Trusted        bool `json:"trusted"`
 	PhoneVerified  bool `json:"phone_verified"`
 	EmailVerified  bool `json:"email_verified"`
+
+	// Names that a file of an older version does not have.
+	Last   *string `json:"last,omitempty"`
+	First  *string `json:"first,omitempty"`
+	Middle *string `json:"middle,omitempty"`
 }
 
 func readState(path string) (state, error) {
@@ -60,6 +65,9 @@ func (p *people) restore(kept map[string]accountChanges) {
 		a.Password, a.Flags = identity.Password(c.Password), c.Flags
 		a.Profile.Subject, a.Profile.SNILSConfirmed, a.Profile.Trusted = c.Subject, c.SNILSConfirmed, c.Trusted
 		a.Profile.PhoneVerified, a.Profile.EmailVerified = c.PhoneVerified, c.EmailVerified
+		put(&a.Profile.Last, c.Last)
+		put(&a.Profile.First, c.First)
+		put(&a.Profile.Middle, c.Middle)
 	}
 }
 
@@ -69,9 +77,10 @@ func (p *people) changes() map[string]accountChanges {
 	all := map[string]accountChanges{}
 	for login, a := range p.byKey {
 		if a.changed {
+			pr := a.Profile
 			all[login] = accountChanges{
-				string(a.Password), a.Profile.Subject, a.Flags,
-				a.Profile.SNILSConfirmed, a.Profile.Trusted, a.Profile.PhoneVerified, a.Profile.EmailVerified,
+				string(a.Password), pr.Subject, a.Flags, pr.SNILSConfirmed, pr.Trusted, pr.PhoneVerified, pr.EmailVerified,
+				&pr.Last, &pr.First, &pr.Middle,
 			}
 		}
 	}

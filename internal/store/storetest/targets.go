@@ -424,27 +424,31 @@ func testTargetsTogether(t *testing.T, s *suite) {
 	}
 }
 
-// testSwitchedOff: those of a day are counted, each once.
+// testSwitchedOff: those of a day are counted by what was changed, each once.
 func testSwitchedOff(t *testing.T, s *suite) {
 	_, done := s.orlovaInAD(t)
-	count := func(what string, want int) {
-		t.Helper()
-		if depth, err := s.db.Targets().Depth(t.Context(), "ad", s.now); err != nil || depth.Made[provision.Off] != want {
-			t.Errorf("%s: depth %+v, %v, want %d switched off", what, depth, err, want)
+	for kind := range (provision.Drastic{}) {
+		count := func(what string, want int) {
+			t.Helper()
+			if depth, err := s.db.Targets().Depth(t.Context(), "ad", s.now); err != nil || depth.Made[kind] != want {
+				t.Errorf("kind %d, %s: depth %+v, %v, want %d", kind, what, depth, err, want)
+			}
 		}
+		var made provision.Drastic
+		made[kind] = true
+		s.save(t, done.Person, provision.Pass{Observed: provision.Observed{At: s.now}})
+		count("seen so", 0)
+		s.save(t, done.Person, provision.Pass{Made: made})
+		s.save(t, done.Person, provision.Pass{Made: made})
+		s.now = s.now.Add(provision.BrakeDay - time.Second)
+		s.save(t, done.Person, provision.Pass{})
+		count("a pass later", 1)
+		s.now = s.now.Add(time.Second)
+		count("a day later", 0)
+		s.save(t, done.Person, provision.Pass{Made: made})
+		s.now = s.now.AddDate(-1, 0, 0)
+		count("the clock was a year ahead", 0)
 	}
-	s.save(t, done.Person, provision.Pass{Observed: provision.Observed{At: s.now}})
-	count("seen off", 0)
-	s.save(t, done.Person, provision.Pass{Made: provision.Drastic{provision.Off: true}})
-	s.save(t, done.Person, provision.Pass{Made: provision.Drastic{provision.Off: true}})
-	s.now = s.now.Add(provision.BrakeDay - time.Second)
-	s.save(t, done.Person, provision.Pass{})
-	count("a pass later", 1)
-	s.now = s.now.Add(time.Second)
-	count("a day later", 0)
-	s.save(t, done.Person, provision.Pass{Made: provision.Drastic{provision.Off: true}})
-	s.now = s.now.AddDate(-1, 0, 0)
-	count("the clock was a year ahead", 0)
 }
 
 // testTargetObjects: an object is one person's account.

@@ -18,6 +18,9 @@ func (v *visit) handOut(name, format, sheet string, head []string, fill func(tab
 	h := v.Writer.Header()
 	h.Set("Content-Type", fileTypes[format])
 	h.Set("Content-Disposition", `attachment; filename="`+name+"."+format+`"`)
+	if format == "csv" { // it is opened in Excel
+		format = table.WithBOM
+	}
 	rows, err := table.New(v.Writer, format, sheet, head)
 	if err == nil {
 		if err = fill(rows); err == nil {

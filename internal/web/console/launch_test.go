@@ -142,6 +142,9 @@ func TestListsOfActivated(t *testing.T) {
 	}
 	file := g.Get("/console/launch/49/file/missing.csv")
 	webtest.Holds(t, file, 200, "Еванова Нина Николаевна", "Ёлкин Пётр Ильич", "!Орлова", "!\n=HYPER", "!;=HYPER")
+	if !strings.HasPrefix(file.Body.String(), "\ufeff") || strings.Count(file.Body.String(), "\ufeff") != 1 {
+		t.Errorf("Excel would show no Cyrillic: %q", file.Body)
+	}
 	if file.Header().Get("Content-Type") != "text/csv; charset=utf-8" || file.Header().Get("Content-Disposition") != `attachment; filename="missing.csv"` {
 		t.Errorf("%v", file.Header())
 	}
