@@ -115,18 +115,27 @@ func choices(item *queue.Item, e *evidence, v queue.Verb) (list []string) {
 		return e.names
 	case v == queue.Bind, v == queue.Adopt && item.Kind == queue.Account:
 		for _, r := range item.Rows {
-			if !r.Bound || r.Own {
+			if r.Value != nil && (!r.Bound || r.Own) {
 				list = append(list, r.Record.Word())
 			}
 		}
 	case v == queue.Adopt:
 		for _, s := range e.sides {
-			if name, ok := strings.CutPrefix(s.Source, "ad:"); ok && s.left == "" {
+			if name, ok := strings.CutPrefix(s.Source, "ad:"); ok && s.left == "" && s.free(item) {
 				list = append(list, name)
 			}
 		}
 	}
 	return list
+}
+
+// free says that an account is nobody's, or the person's in question.
+func (s *queueSide) free(item *queue.Item) bool {
+	if subject := s.owner.Subject; subject != "" && (item.Profile == nil || item.Profile.Subject != subject) {
+		return false
+	}
+	mine := item.Records()
+	return !slices.ContainsFunc(s.owner.Records, func(r person.RecordRef) bool { return !slices.Contains(mine, r) })
 }
 
 // hidden shows the end of a СНИЛС, enough to compare by.
