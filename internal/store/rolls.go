@@ -71,8 +71,8 @@ func (t *tx) rolled(query string, school person.SchoolID) (page []surveyed, err 
 const (
 	boundRecords = `SELECT b.key, b.person, a.person IS NOT NULL FROM bindings b LEFT JOIN accounts a ON a.person = b.person
 		WHERE b.kind = ? AND b.parent_digest = ? AND b.key IN `
-	mergedRecords = `SELECT m.merged_to, b.person, a.person IS NOT NULL FROM enrolments m CROSS JOIN bindings b ON b.key = m.key LEFT JOIN accounts a ON a.person = b.person
-		WHERE b.kind = ? AND b.parent_digest = ? AND m.merged_to <> '' AND m.merged_to IN `
+	mergedRecords = `SELECT m.merged_to, b.person, a.person IS NOT NULL FROM enrolments m CROSS JOIN bindings b LEFT JOIN accounts a ON a.person = b.person
+		WHERE b.key = m.key AND b.kind = ? AND b.parent_digest = ? AND m.merged_to <> '' AND m.merged_to IN `
 )
 
 // holders finds whom the rows of a page are bound to.
