@@ -7,7 +7,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 )
 
-// Somebody's surname changes at mos.ru: after the next sign-in on the page of
+// Somebody's surname changes, at mos.ru and in Кадры: after the next sign-in on the page of
 // activation the displayed name in Active Directory follows, the login stays, and
 // explain tells the new name.
 func TestAnotherSurname(t *testing.T) {
@@ -15,6 +15,7 @@ func TestAnotherSurname(t *testing.T) {
 	f.start()
 	f.active("orlovami", sitePassword)
 	f.mos("/sim/user/orlovami", `{"last":"Соколова"}`)
+	f.changes("kadry.csv", kadryOf+strings.Replace(herRow, "Орлова", "Соколова", 1))
 	f.activates("orlovami", sitePassword)
 	shown := func() (name, display string) {
 		f.inAD(func(c *ldap.Conn) error {
