@@ -36,7 +36,7 @@ func TestAuditShow(t *testing.T) {
 		var lines []identity.AuditEntry
 		for i, kind := range []string{auth.AuditSignIn, auth.AuditEnded, auth.AuditRefused} {
 			lines = append(lines, identity.AuditEntry{At: day.Add(time.Duration(i) * time.Hour), Kind: kind, Person: id,
-				Payload: []byte(`{"login":"Typed-By-Mistake","channel":"wifi","outcome":"WHO","reason":"WRONG_PASSWORD","device":"\u001b[2J","nas":""}`)})
+				Payload: []byte(`{"login":"Typed-By-Mistake","channel":"wifi","outcome":"rejected","reason":"WRONG_PASSWORD","device":"\u001b[2J","nas":""}`)})
 		}
 		return db.Audit().Append(t.Context(), lines)
 	})
@@ -91,7 +91,7 @@ func TestAuditShow(t *testing.T) {
 	})
 	for lang, words := range map[string][]string{
 		"ru": {"ВРЕМЯ", "2026-09-01 23:30:00", "попытка без доказательства", "активация", "КТО", "ОТКУДА", "Wi-Fi, \uFFFD[2J; отказ; mos.ru не принял пароль"},
-		"en": {"TIME", "2026-09-02 00:30:00", "attempt without proof", "rejected"},
+		"en": {"TIME", "2026-09-02 00:30:00", "attempt without proof", "WHO", "mos.ru refused the password"},
 	} {
 		out, errs := show(exitDone, "orlovami", "--lang", lang, "--kinds", "activation,sign_in,sign_in_ended,sign_in_refused")
 		for _, word := range words {
