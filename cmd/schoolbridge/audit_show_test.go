@@ -90,8 +90,8 @@ func TestAuditShow(t *testing.T) {
 		return err
 	})
 	for lang, words := range map[string][]string{
-		"ru": {"ВРЕМЯ", "2026-09-01 23:30:00", "попытка без доказательства", "активация", "КТО", "ОТКУДА", "Wi-Fi, \uFFFD[2J; отказано; неверный логин или пароль"},
-		"en": {"TIME", "2026-09-02 00:30:00", "attempt without proof", "rejected"},
+		"ru": {"ВРЕМЯ", "2026-09-01 23:30:00", "попытка без доказательства", "активация", "КТО", "ОТКУДА", "Wi-Fi, \uFFFD[2J; отказ; mos.ru не принял пароль"},
+		"en": {"TIME", "2026-09-02 00:30:00", "attempt without proof", "WHO", "mos.ru refused the password"},
 	} {
 		out, errs := show(exitDone, "orlovami", "--lang", lang, "--kinds", "activation,sign_in,sign_in_ended,sign_in_refused")
 		for _, word := range words {

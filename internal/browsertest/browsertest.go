@@ -80,6 +80,8 @@ type Screen struct {
 var (
 	Desktop = Screen{Name: "desktop", Width: 1280, Height: 800, Scale: 1}
 	Phone   = Screen{Name: "phone", Width: 390, Height: 844, Scale: 2, Phone: true}
+	// Narrow is the least width that pages have to do with (WCAG 2.2, 1.4.10).
+	Narrow = Screen{Name: "narrow", Width: 320, Height: 640, Scale: 2, Phone: true}
 )
 
 // Options of a tab.
@@ -234,6 +236,72 @@ func (tab *Tab) Narrow(what string) {
 	if wide > 1 {
 		tab.t.Errorf("%s at %s is %.0f pixels wider than what is shown of it", what, tab.Address(), wide)
 	}
+}
+
+// InSight says that what a CSS selector finds lies within the screen, or within what
+// moves in itself, without anything being moved.
+func (tab *Tab) InSight(what string) {
+	tab.t.Helper()
+	const script = `(() => { const e = document.querySelector(%q); if (!e) return "is not there"; const r = e.getBoundingClientRect();
+		const in_ = p => { const b = p.getBoundingClientRect(); return r.left >= b.left - 1 && r.right <= b.right + 1; };
+		for (let p = e.parentElement; p; p = p.parentElement) if (getComputedStyle(p).overflowX !== "visible" && !in_(p)) return "is hidden in " + p.tagName;
+		return r.left >= -1 && r.right <= innerWidth + 1 ? "" : "is beyond the edge"; })()`
+	if said := get(tab, "look for "+what, chromedp.Evaluate[string](fmt.Sprintf(script, what))); said != "" {
+		tab.t.Errorf("%s at %s %s", what, tab.Address(), said)
+	}
+}
+
+// Strike presses keys where the focus is.
+func (tab *Tab) Strike(keys string) {
+	tab.t.Helper()
+	tab.do("strike "+keys, chromedp.KeyEvent(keys))
+}
+
+// Value is what a field holds.
+func (tab *Tab) Value(field string) string {
+	tab.t.Helper()
+	return get(tab, "read "+field, chromedp.Evaluate[string](fmt.Sprintf("document.querySelector(%q).value", field)))
+}
+
+// TabTo presses the tabulator until what has the focus begins with a text.
+func (tab *Tab) TabTo(text string) {
+	tab.t.Helper()
+	var passed []string
+	for range 120 {
+		at := tab.Tab()
+		if strings.HasPrefix(at, text) {
+			return
+		}
+		passed = append(passed, at)
+	}
+	tab.t.Fatalf("the tabulator does not come to %q: %q", text, passed)
+}
+
+// Tab presses the tabulator once from wherever the focus is, and gives what has it then:
+// its text, else its tag. It says that the focus can be seen.
+func (tab *Tab) Tab() string {
+	tab.t.Helper()
+	tab.Strike("\t")
+	const script = `(() => { const e = document.activeElement, s = getComputedStyle(e), r = e.getBoundingClientRect();
+		const seen = e === document.body || s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2 && r.width > 0 && r.top < innerHeight && r.bottom > 0;
+		return (seen ? "" : "unseen: ") + (e.innerText || e.value || e.id || e.tagName).trim(); })()`
+	at := get(tab, "read the focus", chromedp.Evaluate[string](script))
+	if strings.HasPrefix(at, "unseen: ") {
+		tab.t.Errorf("the focus at %s is not seen on %q", tab.Address(), at)
+	}
+	return at
+}
+
+// Enter presses the key where the focus is, and waits for the page that comes.
+func (tab *Tab) Enter() int {
+	tab.t.Helper()
+	ctx, cancel := context.WithTimeout(tab.ctx, patience)
+	defer cancel()
+	response, err := chromedp.RunResponse(ctx, chromedp.KeyEvent("\r"))
+	if err != nil {
+		tab.t.Fatalf("press Enter: %v", err)
+	}
+	return int(response.Status)
 }
 
 // Address is that of the page.
