@@ -118,7 +118,7 @@ func (w *demoWalk) city(t *testing.T) {
 
 // files are what a spreadsheet takes, and what leaves a printer.
 func (w *demoWalk) files(t *testing.T, tab *browsertest.Tab) {
-	for path, begins := range map[string]string{"/console/stats.csv": "ID ЕКИС", "/console/stats.xlsx": "PK", "/console/duplicates/report.xlsx": "PK", "/console/duplicates/report.html": "<!"} {
+	for path, begins := range map[string]string{"/console/stats.csv": "\ufeffID ЕКИС", "/console/stats.xlsx": "PK", "/console/duplicates/report.xlsx": "PK", "/console/duplicates/report.html": "<!"} {
 		if status, body := tab.Fetch(path); status != http.StatusOK || !strings.HasPrefix(string(body), begins) {
 			t.Errorf("%s: %d, %.60q", path, status, body)
 		}
