@@ -394,6 +394,9 @@ func TestQueue(t *testing.T) {
 			t.Errorf("show lacks %q:\n%s", text, out)
 		}
 	}
+	if n := strings.Count(out, "≠ Еванова Нина Николаевна"); n != 2 || strings.Count(out, "= evann") != 2 {
+		t.Errorf("the record and the account are both to be marked, by name and login:\n%s", out)
+	}
 	if strings.Contains(out, "112-233") {
 		t.Errorf("a СНИЛС is shown: %s", out)
 	}

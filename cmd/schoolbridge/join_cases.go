@@ -319,6 +319,7 @@ func (c caseDesk) sides(item *queue.Item, desk *queueDesk, e *evidence, scope ri
 			side.Masked = !scope.All() && (!meant || !ownObject(item, &s, own)) // else it is there by its UPN
 			if !scope.All() && len(s.owner.Records) == 0 && s.owner.Subject == "" && !sameName(s.Values["fio"], item, scope) {
 				delete(side.Values, "fio")
+				delete(side.Equal, "fio")
 			}
 		default: // the records, in their order
 			r := rows[0]

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -182,7 +183,11 @@ func (q *queueDesk) gather(ctx context.Context, item *queue.Item) *evidence {
 		if p == nil {
 			compare(e.sides, o.Object)
 		}
-		e.sides = append(e.sides, q.objectSide(ctx, o, item))
+		side := q.objectSide(ctx, o, item)
+		if p != nil {
+			side.Equal = likeness(person.JoinFIO(p.Last, p.First, p.Middle), p.Login, o.Object)
+		}
+		e.sides = append(e.sides, side)
 	}
 	if item.Fits(queue.Allocate) && err == nil {
 		e.names, e.live = q.suggest(ctx, item)
@@ -240,15 +245,23 @@ func (q *queueDesk) rowSide(r queue.Row, p *person.Profile) queueSide {
 
 // compare marks what the records have in common with the account in question.
 func compare(records []queueSide, o provision.Object) {
-	display, _ := person.NormalFIO(o.Display)
 	for _, s := range records {
-		if fio, _ := person.NormalFIO(s.Values["fio"]); fio != "" && display != "" {
-			s.Equal["fio"] = fio == display
-		}
-		if s.Values["login"] != "" {
-			s.Equal["login"] = person.FoldName(s.Values["login"]) == person.FoldName(o.Name)
-		}
+		maps.Copy(s.Equal, likeness(s.Values["fio"], s.Values["login"], o))
 	}
+}
+
+// likeness says whether an account bears a person's ФИО and login; what is not known
+// is left out.
+func likeness(fio, login string, o provision.Object) map[string]bool {
+	equal := map[string]bool{}
+	display, _ := person.NormalFIO(o.Display)
+	if fio, _ = person.NormalFIO(fio); fio != "" && display != "" {
+		equal["fio"] = fio == display
+	}
+	if login != "" {
+		equal["login"] = person.FoldName(login) == person.FoldName(o.Name)
+	}
+	return equal
 }
 
 // met marks whether СНИЛС and ФИО of two sides are equal.

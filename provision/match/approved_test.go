@@ -71,6 +71,9 @@ func TestApproved(t *testing.T) {
 				if approve && v.Decision == Match && !slices.Contains(v.Records, test.approved) {
 					t.Errorf("records %v", v.Records)
 				}
+				if decided := slices.ContainsFunc(v.Reasons, func(r Reason) bool { return r.Code == Decided }); decided != (approve && v.Decision == Match) {
+					t.Errorf("reasons %v: what the rules do not find is not to be told as found", v.Reasons)
+				}
 				return text
 			}
 			if got := verdict(false); got != test.before {

@@ -131,14 +131,14 @@ func (c *candidate) accept(v *Verdict, m *matched, cards cardResult) {
 		for _, i := range m.staff.active {
 			row := c.ix.staff.at(i)
 			mixed = mixed || row.mixed
-			v.grant(Role{Role: person.RoleStaff, School: c.ix.schoolText(row.School)}, row.ref(), StaffFits)
+			v.grant(Role{Role: person.RoleStaff, School: c.ix.schoolText(row.School)}, row.ref(), c.fits(row.ref(), StaffFits))
 		}
 		c.report(v, c.duplicates())
 	}
 	if m.pupil != nil {
 		row := c.ix.pupils.at(m.pupil.target)
 		mixed = mixed || m.pupil.mixed
-		v.grant(Role{Role: person.RolePupil, School: c.ix.schoolText(row.School)}, row.ref(), PupilFits)
+		v.grant(Role{Role: person.RolePupil, School: c.ix.schoolText(row.School)}, row.ref(), c.fits(row.ref(), PupilFits))
 	}
 	for _, k := range m.parent {
 		row := c.ix.cards.at(k.row)
@@ -147,12 +147,21 @@ func (c *candidate) accept(v *Verdict, m *matched, cards cardResult) {
 		if k.sameSNILS {
 			how = CardFitsSNILS
 		}
-		v.grant(Role{Role: person.RoleParent, Child: row.Child}, row.ref(), how)
+		v.grant(Role{Role: person.RoleParent, Child: row.Child}, row.ref(), c.fits(row.ref(), how))
 	}
 	c.report(v, c.cardNotes(m.parent, cards))
 	if mixed {
 		c.report(v, []finding{beside(RegistryMixedScript, "", Reason{Code: MixedScript})})
 	}
+}
+
+// fits is why a record is the person's: what the rules found, or that a person said so,
+// whatever the rules say of it.
+func (c *candidate) fits(ref person.RecordRef, found ReasonCode) ReasonCode {
+	if c.b.approved[c.p.Subject][ref] {
+		return Decided
+	}
+	return found
 }
 
 // grant adds a role and its record.

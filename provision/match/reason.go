@@ -24,6 +24,7 @@ const (
 	PupilFits          ReasonCode = "PUPIL_FITS"
 	CardFitsContact    ReasonCode = "CARD_FITS_BY_CONTACT"
 	CardFitsSNILS      ReasonCode = "CARD_FITS_BY_SNILS"
+	Decided            ReasonCode = "DECIDED"
 	MixedScript        ReasonCode = "MIXED_SCRIPT"
 	NobodyFits         ReasonCode = "NOBODY_FITS"
 	OnlyCardName       ReasonCode = "ONLY_NAME_ON_CARD"
@@ -70,6 +71,7 @@ var reasonWords = map[ReasonCode][2]string{
 	PupilFits:          {"запись Контингента {records}: ФИО и контакт совпали", "pupil record {records}: name and contact are equal"},
 	CardFitsContact:    {"карточка ребёнка {records}: ФИО и контакт родителя совпали", "child's card {records}: the parent's name and contact are equal"},
 	CardFitsSNILS:      {"карточка ребёнка {records}: ФИО и СНИЛС родителя совпали", "child's card {records}: the parent's name and SNILS are equal"},
+	Decided:            {"запись {records}: куратор решил, что это этот человек", "record {records}: a curator has decided that it is this person's"},
 	MixedScript:        {"в реестре ФИО записано с латинскими буквами вместо русских: исправьте запись", "the registry has the name with Latin letters in place of Russian ones: mend the record"},
 	NobodyFits:         {"ни в одном реестре нет человека с таким ФИО или СНИЛС", "no registry has anybody of this name or SNILS"},
 	OnlyCardName:       {"ФИО есть только в карточке ребёнка {records}, но ни СНИЛС, ни телефон, ни почта не совпали", "the name is on the child's card {records} alone, and neither SNILS nor phone nor e-mail is equal"},
