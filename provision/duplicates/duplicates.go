@@ -14,7 +14,7 @@
 //
 // A name that looks alike is no evidence beside an equal ФИО: whoever made the
 // account of a real namesake counted up too. Certain is only what rests on the
-// store's rows, on an identifier that agrees with the ФИО, or on ФИО and birth
+// store's rows, unless another ФИО or birth date speaks against them, on an identifier that agrees with the ФИО, or on ФИО and birth
 // date with one thing more that namesakes do not share. What speaks against
 // (another owner, birth date, employee number, СНИЛС, first name) keeps two
 // accounts apart, and out of one group, whatever else they share.

@@ -145,7 +145,8 @@ func (v *verdict) level() Level {
 		level Level
 	}{
 		{v.has(OtherOwner, OtherSNILS), Different},
-		{v.has(SameOwner, SameRecord), Certain},                        // people have said so
+		{v.has(SameOwner, SameRecord) && (v.like == unlike || v.has(OtherBirth)), Probable}, // people have said so, and may have erred: it is looked at
+		{v.has(SameOwner, SameRecord), Certain},
 		{v.has(OtherBirth) && full && v.has(SameEmployeeID), Possible}, // one of the registries errs
 		{v.has(OtherBirth, OtherEmployeeID), Different},
 		{v.like == initials && v.has(SameEmployeeID) && (contact || v.has(LookAlike)), Possible},
