@@ -45,6 +45,7 @@ func (t *telling) narrow(ctx context.Context, id identity.PersonID, seen []row) 
 		return true, nil
 	}
 	r := &t.story.Report
+	r.Others = nil // some are of other schools' records
 	known := map[string]bool{}
 	for _, school := range t.view.Scope.Schools() {
 		known[t.school(school)] = true
