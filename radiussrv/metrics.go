@@ -26,6 +26,7 @@ const (
 	resultAccountingLost
 	resultStatus
 	resultStatusSilent
+	resultNotLoaded
 	resultBusy
 	resultEnd
 )
@@ -33,7 +34,7 @@ const (
 func (r result) String() string {
 	return [...]string{
 		"accepted", "rejected", "unavailable", "malformed", "chap_refused", "mschap_refused", "eap_refused",
-		"machine_refused", "challenge", "accounting", "accounting_ignored", "accounting_lost", "status", "status_silent", "client_busy",
+		"machine_refused", "challenge", "accounting", "accounting_ignored", "accounting_lost", "status", "status_silent", "not_loaded", "client_busy",
 	}[r]
 }
 

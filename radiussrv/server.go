@@ -96,6 +96,9 @@ type Options struct {
 	// Ready says whether this replica can serve at all. While it says false,
 	// Status-Server gets no answer and clients go to another server. Nil: yes.
 	Ready func() bool
+	// Loaded says whether this replica knows anybody yet. While it says false,
+	// Access-Requests get no answer and clients ask another server. Nil: yes.
+	Loaded func() bool
 	// ClassKey is shared by replicas, so that accounting may reach another one
 	// than the sign-in. Nil: a random one, good until the process ends.
 	ClassKey *[32]byte
@@ -140,6 +143,9 @@ func New(opts Options) (*Server, error) {
 	}
 	if opts.Ready == nil {
 		opts.Ready = func() bool { return true }
+	}
+	if opts.Loaded == nil {
+		opts.Loaded = func() bool { return true }
 	}
 	fallback := func(s *string, usual string) {
 		if *s == "" {
@@ -207,6 +213,10 @@ func (s *Server) Handle(ctx context.Context, r *wire.Received) *wire.Reply {
 	}
 	switch r.Packet.Code {
 	case wire.AccessRequest:
+		if !s.opts.Loaded() { // a reject would keep out somebody whom the next server lets in
+			s.metrics.result(resultNotLoaded)
+			return nil
+		}
 		reply := s.access(ctx, client, r)
 		s.decidedNow(client, r)
 		return reply

@@ -499,6 +499,18 @@ func TestStatusServer(t *testing.T) {
 	}
 }
 
+// TestNobodyIsRefusedBeforePeopleAreLoaded: a server that has just started leaves
+// sign-ins to the next one, and keeps accounting.
+func TestNobodyIsRefusedBeforePeopleAreLoaded(t *testing.T) {
+	var loaded atomic.Bool
+	_, conn, _ := live(t, Options{Loaded: loaded.Load})
+	silent(t, conn, access(t, "orlovami", "Snegir-2021", nil))
+	loaded.Store(true)
+	if p := exchange(t, conn, access(t, "orlovami", "Snegir-2021", nil)); p.Code != wire.AccessAccept {
+		t.Errorf("%v", p.Code)
+	}
+}
+
 func TestPortsTakeTheirOwnOnly(t *testing.T) {
 	_, conn, acct := live(t, Options{})
 	silent(t, acct, access(t, "orlovami", "Snegir-2021", nil))

@@ -153,7 +153,7 @@ func (d *daemon) joinRADIUS(ctx context.Context) error {
 	}
 	options := radiussrv.Options{Auth: d.auth, EAP: eap, Refused: func(name, method string, from identity.Source, v identity.Verdict) {
 		d.auth.Refused(auth.Refusal{Name: name, Method: method, Channel: identity.ChannelWiFi, Source: from, Verdict: v})
-	}, Dropped: d.unheard, Clients: d.clients.Load, Ready: d.serving, Logger: d.log, Metrics: d.registry,
+	}, Dropped: d.unheard, Clients: d.clients.Load, Ready: d.serving, Loaded: d.loaded, Logger: d.log, Metrics: d.registry,
 		Asked: c.RadSecLimits.Asked, Wire: radiuswire.Options{Tunnels: c.RadSecLimits.Connections, TunnelsAt: c.RadSecLimits.PerSource}}
 	if err := d.journaled(&options); err != nil {
 		return err
@@ -224,9 +224,14 @@ func (d *daemon) tunnel() *tls.Config {
 // serving says whether this replica can decide sign-ins at all. Where it cannot,
 // RADIUS is silent, so that the NAS asks another one.
 func (d *daemon) serving() bool {
+	return d.loaded() && time.Since(d.people.LastContact()) <= d.config.Auth.OfflineGrace
+}
+
+// loaded says whether the people are in memory, as they are some time after the start.
+func (d *daemon) loaded() bool {
 	select {
 	case <-d.people.Loaded():
-		return time.Since(d.people.LastContact()) <= d.config.Auth.OfflineGrace
+		return true
 	default:
 		return false
 	}
