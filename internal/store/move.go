@@ -76,11 +76,11 @@ type mover struct {
 func Move(ctx context.Context, from, to Driver, told func(MoveProgress)) (rows int64, err error) {
 	m := &mover{from: bare(from), to: bare(to), tables: tableShapes(), told: told}
 	open, err := m.begin(ctx)
-	if err != nil || open {
-		return m.progress.Of, err
-	}
-	if err := m.countRows(ctx); err != nil {
+	if err != nil {
 		return 0, err
+	}
+	if err := m.countRows(ctx); err != nil || open {
+		return m.progress.Of, err
 	}
 	for _, table := range m.tables {
 		if err := m.copy(ctx, table); err != nil {
