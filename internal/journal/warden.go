@@ -100,6 +100,7 @@ type Warden struct {
 
 	mu       sync.Mutex
 	inFlight map[ID]Unit
+	ended    map[ID]bool        // since room was last asked: what is read after it may not tell
 	quiet    map[Unit]time.Time // until when each is left alone
 
 	seen, changes uint64
@@ -113,7 +114,7 @@ func NewWarden(j *Journal, o WardenOptions) *Warden {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Warden{journal: j, opt: o, inFlight: map[ID]Unit{}, quiet: map[Unit]time.Time{}}
+	return &Warden{journal: j, opt: o, inFlight: map[ID]Unit{}, ended: map[ID]bool{}, quiet: map[Unit]time.Time{}}
 }
 
 const (
@@ -308,6 +309,7 @@ func (w *Warden) act(ctx context.Context) error {
 func (w *Warden) room() (free int, except []Unit) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	clear(w.ended)
 	now := w.journal.opt.Now()
 	for u, until := range w.quiet {
 		if now.Before(until) {
@@ -341,7 +343,7 @@ func (w *Warden) take(s *Session) bool {
 			share++
 		}
 	}
-	if _, ok := w.inFlight[s.ID]; ok || share >= atOnceUnit || all >= atOnce-len(w.inFlight) {
+	if _, ok := w.inFlight[s.ID]; ok || w.ended[s.ID] || share >= atOnceUnit || all >= atOnce-len(w.inFlight) {
 		return false
 	}
 	w.inFlight[s.ID] = unit
@@ -354,6 +356,7 @@ func (w *Warden) try(ctx context.Context, s *Session) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		delete(w.inFlight, s.ID)
+		w.ended[s.ID] = true
 	}()
 	now := w.journal.opt.Now()
 	answer, err := Answer{}, error(nil)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -647,6 +648,47 @@ func beside(t *testing.T, dead int) {
 	if ended != 5 || last > 10*time.Second || most > atOnce-atOnce>>dead {
 		t.Errorf("%d of the other one's were over after %v; %d at once with the dead ones", ended, last, most)
 	}
+}
+
+// slowOrders tell what is due as it was a while ago.
+type slowOrders struct{ *fakeOrders }
+
+func (o slowOrders) DueDisconnects(ctx context.Context, now time.Time, limit int, except []Unit) ([]*Session, error) {
+	due, err := o.fakeOrders.DueDisconnects(ctx, now, limit, except)
+	time.Sleep(5 * time.Second)
+	return due, err
+}
+
+// A try that ends while what is due is read is not made once more by what was read.
+func TestStaleOrdersAreNotTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &fakeLedger{}
+		j := running(t, l, Options{})
+		if err := j.Account(t.Context(), start("1")); err != nil {
+			t.Fatal(err)
+		}
+		asked := atomic.Int32{}
+		w := NewWarden(j, WardenOptions{
+			Orders: slowOrders{&fakeOrders{of: l, cuts: map[ID]*Cut{}}}, Version: func() uint64 { return 1 },
+			Standing: func(*Stay, time.Time) (Standing, bool) { return Standing{Why: WhySuspended}, true },
+			Disconnect: func(context.Context, *Session) (Answer, error) {
+				asked.Add(1)
+				time.Sleep(3 * time.Second)
+				return Answer{Done: true}, nil
+			},
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		stopped := make(chan error, 1)
+		go func() { stopped <- w.Run(ctx) }()
+		pass(time.Minute)
+		cancel()
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+		if n := asked.Load(); n != 1 {
+			t.Errorf("asked %d times", n)
+		}
+	})
 }
 
 // Whoever was admitted while the journal was not read yet, and is one device too
