@@ -172,8 +172,9 @@ func TestDuplicatePages(t *testing.T) {
 	if !strings.HasPrefix(w.Header().Get("Content-Disposition"), "attachment") {
 		t.Error("a report opens in the browser")
 	}
-	if w := op.Get("/console/duplicates/report.xlsx"); w.Code != http.StatusOK || !strings.HasPrefix(w.Body.String(), "PK") {
-		t.Error(w.Code)
+	book, gone := webtest.Book(t, op.Get("/console/duplicates/report.xlsx")), "отключить, снять userPrincipalName, proxyAddresses; заявки перенести на остающуюся; остающуюся добавить в CN=teachers,OU=groups,DC=obr; перенести: CN=evann1-1,OU=duplicates,DC=obr"
+	if at := slices.Index(book[0], "Что предлагается"); len(book) != 7 || at < 0 || book[1][4] != "evann1" || book[1][at] != "остаётся" || book[2][4] != "evann1-1" || book[2][at] != gone {
+		t.Errorf("%q", book)
 	}
 	holds(t, op.Get("/console"), http.StatusOK, "группы дубликатов найдены", `href="/console/duplicates"`)
 }

@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"net/http"
@@ -103,7 +102,7 @@ func TestStatisticsOfOneSchool(t *testing.T) {
 	}
 	webtest.Holds(t, g.Get("/console/stats/1050"), http.StatusNotFound)
 	webtest.Holds(t, g.Get("/console"), http.StatusOK, "71\u00a0%")
-	rows := fileRows(t, g)
+	rows := webtest.Files(t, g, "/console/stats", "")
 	if len(rows) != 2 || rows[1][0] != "49" || rows[1][4] != "1204" {
 		t.Errorf("%q", rows)
 	}
@@ -113,30 +112,37 @@ func TestStatisticsOfOneSchool(t *testing.T) {
 	}
 }
 
-func fileRows(t *testing.T, g *webtest.Guest) [][]string {
-	t.Helper()
-	w := g.Get("/console/stats.csv")
-	if w.Code != http.StatusOK || w.Header().Get("Content-Disposition") != `attachment; filename="statistics-2026-09-01.csv"` {
-		t.Fatal(w.Code, w.Header())
-	}
-	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(w.Body.String(), "\ufeff"))).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rows
-}
-
 // A file has the columns that people know, in every language.
 func TestStatisticsAsFile(t *testing.T) {
 	s := newSite(t, withTables(cityTables(3)))
 	g := s.role(rights.Auditor)
 	g.Get("/console/stats?lang=en")
-	rows := fileRows(t, g)
+	rows := webtest.Files(t, g, "/console/stats", "")
 	if len(rows) != 6 || !slices.Equal(rows[0], census.Head) {
 		t.Errorf("%q", rows)
 	}
-	if w := g.Get("/console/stats.xlsx"); w.Code != http.StatusOK || !strings.HasPrefix(w.Body.String(), "PK") {
-		t.Error(w.Code)
+	shown := map[string][]string{}
+	for _, cells := range webtest.Cells(t, g.Get("/console/stats")) {
+		shown[cells[0]] = cells
+	}
+	for _, row := range rows[1:] {
+		cells := shown[row[0]]
+		if len(cells) != len(row) {
+			t.Fatalf("the page has %q, the file %q", cells, row)
+		}
+		cells[4], _, _ = strings.Cut(cells[4], "%") // the share stands beside it
+		cells[4] = cells[4][:strings.LastIndexByte(strings.TrimSpace(cells[4]), ' ')]
+		for i, cell := range cells {
+			if i > 2 && i < 8 { // figures in groups of three digits
+				cell = strings.ReplaceAll(cell, " ", "")
+			}
+			if cell != row[i] {
+				t.Errorf("%s: the page has %q, the file %q", census.Head[i], cell, row[i])
+			}
+		}
+	}
+	if got := g.Get("/console/stats.csv").Header().Get("Content-Disposition"); got != `attachment; filename="statistics-2026-09-01.csv"` {
+		t.Error(got)
 	}
 }
 
