@@ -280,7 +280,7 @@ func (w *demoWalk) pupil(t *testing.T) {
 			w.t = t
 			tab := w.browser.Open(t, device.screen, browsertest.Options{Agent: device.agent})
 			w.signIn(tab, "belovas", "Sinica-2021")
-			tab.Go(demoAddress + "/me/wifi")
+			tab.Press("main a[href='/me/wifi']")
 			tab.Reads(device.file, "Мы узнали")
 			tab.Accessible()
 			tab.Shot("demo-setup")
