@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -186,7 +187,9 @@ func (d *daemon) openStore(ctx context.Context) error {
 			d.log.Error("closing the store", "error", err)
 		}
 	})
-	d.people = directory.New(d.db.Directory(), directory.Options{Logger: d.log, Registerer: d.registry})
+	source := d.db.Directory()
+	d.people = directory.New(source, directory.Options{Logger: d.log, Registerer: d.registry,
+		Snapshot: &directory.Snapshot{Path: filepath.Join(string(d.config.State), "directory.snapshot"), Program: version, Sealer: source.Sealer()}})
 	d.trail = telemetry.NewTrail(d.db.Audit(), telemetry.TrailOptions{Registerer: d.registry, Logger: d.log})
 	d.services = append(d.services, service{"audit trail", d.trail.Run}, service{"directory", d.people.Run}, service{"upkeep", d.upkeep}, service{"calendar", d.calendar})
 	d.health.Need("store", func(ctx context.Context) error { return d.db.Ping(ctx) })

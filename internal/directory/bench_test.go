@@ -3,10 +3,13 @@ package directory
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
@@ -172,5 +175,40 @@ func benchMemory(b *testing.B, people int) {
 		runtime.ReadMemStats(&after)
 		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(people), "B/person")
 		runtime.KeepAlive(d)
+	}
+}
+
+// BenchmarkSnapshot measures a start from the snapshot, and how it is written; the
+// feed has nothing after it.
+func BenchmarkSnapshot(b *testing.B) {
+	for _, people := range []int{100_000, 2_000_000} {
+		b.Run(fmt.Sprint(people), func(b *testing.B) {
+			source := stream{people, newFeed()}
+			source.base = 1
+			s := Snapshot{Path: filepath.Join(b.TempDir(), "directory.snapshot"), Program: "1.0", Sealer: newBox(b)}
+			d := New(source, Options{Snapshot: &s})
+			if err := d.Load(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			began := time.Now()
+			if err := s.write(b.Context(), d.capture()); err != nil {
+				b.Fatal(err)
+			}
+			wrote := time.Since(began)
+			info, err := os.Stat(s.Path)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				d = nil
+				runtime.GC()
+				d = New(source, Options{Snapshot: &s})
+				if err := d.resume(b.Context()); err != nil || d.Len() != people {
+					b.Fatal(err, d.Len())
+				}
+			}
+			b.ReportMetric(wrote.Seconds(), "s-to-write")
+			b.ReportMetric(float64(info.Size())/float64(people), "B-on-disk/person")
+		})
 	}
 }

@@ -65,6 +65,16 @@ func (t *table) set(hash, number uint32) {
 	t.n += p.n - before
 }
 
+// reserve makes room for so many, in an empty table.
+func (t *table) reserve(n int) {
+	if each := n / len(t.parts); each > 0 {
+		each += each / 16 // chance gives one part more than another
+		for i := range t.parts {
+			t.parts[i].cells = make([]cell, 4+each*5/4)
+		}
+	}
+}
+
 func (t *table) remove(hash uint32) {
 	if t.get(hash) != 0 {
 		t.part(hash).remove(hash)

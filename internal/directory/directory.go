@@ -35,8 +35,13 @@ type Directory struct {
 	once    sync.Once
 	// loaded is closed once the first load is done.
 	loaded chan struct{}
-	// pos is owned by whoever runs Load or Step: one goroutine.
-	pos Position
+	// What follows is owned by whoever runs Load or Step: one goroutine.
+	pos    Position
+	kept   uint64 // feed number of the snapshot; 0: there is none
+	keptAt time.Time
+
+	writing atomic.Bool // a snapshot, by one of
+	writers sync.WaitGroup
 }
 
 // model is one consistent state. Load builds a fresh one beside the old and
@@ -194,35 +199,35 @@ func (d *Directory) Loaded() <-chan struct{} { return d.loaded }
 // Load fills the directory anew, leaving the old state in force until the new
 // one is whole. Not to be called beside Run.
 func (d *Directory) Load(ctx context.Context) error {
-	m, share := newModel(), sharing{}
+	share := sharing{}
 	var all []person.School
 	var entries []*Entry
-	newest := d.opt.Now()
 	pos, err := d.src.Load(ctx,
 		func(s person.School) error { all = append(all, s); return nil },
 		func(e *Entry) error {
 			share.entry(e)
 			entries = append(entries, e)
-			newest = latest(newest, e.Modified.Time())
 			return nil
 		})
 	if err != nil {
 		return err
 	}
+	d.kept = 0
+	return d.put(ctx, build(all, entries), pos)
+}
+
+// put has a model be in force, which is of a position.
+func (d *Directory) put(ctx context.Context, m *model, pos Position) error {
 	rows, err := d.src.Rows(ctx, pos, rowsKept)
 	if err != nil {
 		return err
 	}
-	m.schools = newSchools(all)
-	m.changes = newOrder(byChange, entries)
-	m.order = newOrder(byNumber, entries)
-	for _, e := range entries { // in order, so that lists of many grow at their end
-		m.index(e)
+	newest := d.opt.Now()
+	for _, b := range m.order.blocks {
+		newest = latest(newest, time.Unix(b.latest, 0))
 	}
-	m.moves.start = Stamp{pos.Seq, newest}
-	m.words.loaded()
-	m.members.groups.set.Store(deriveGroups(m.schools, keys(m.members.schools), keys(m.members.classes)))
-	m.members.groups.stale.Store(false)
+	m.moves = moves{last: map[string]Stamp{}, start: Stamp{pos.Seq, newest}}
+	m.publish()
 	d.mu.Lock()
 	d.now, d.history = m, newHistory(rows, pos)
 	d.mu.Unlock()
@@ -279,26 +284,30 @@ func (d *Directory) Step(ctx context.Context) (changes int, err error) {
 
 // apply takes in one change of a step that ends at the stamp.
 func (d *Directory) apply(c Change, s Stamp) {
-	m := d.now
+	if old := d.now.apply(c, s); old != nil {
+		d.history.keep(old, s.Seq)
+	}
+}
+
+// apply gives the entry that the change takes away, or nil.
+func (m *model) apply(c Change, s Stamp) (old *Entry) {
 	switch {
 	case c.Entry != nil:
 		// The new one comes before the old one goes, so that a school or class of
 		// one person does not end and begin again, and with it all groups.
-		old, ok := m.persons.get(c.Entry.Person)
+		old, _ = m.persons.get(c.Entry.Person)
 		m.index(c.Entry)
 		m.order.put(c.Entry)
 		m.changes.put(c.Entry)
 		m.moves.change(old, c.Entry, Stamp{c.Entry.Seq, latest(c.Entry.Modified.Time(), m.moves.start.At)})
-		if ok {
+		if old != nil {
 			m.drop(old)
 			m.point(c.Entry) // to what both are found by
-			d.history.keep(old, s.Seq)
 		}
 	case !c.Removed.IsZero():
-		if old, ok := m.persons.get(c.Removed); ok {
+		if old, _ = m.persons.get(c.Removed); old != nil {
 			m.moves.change(old, nil, s)
 			m.drop(old)
-			d.history.keep(old, s.Seq)
 		}
 	default:
 		fresh := newSchools(c.Schools)
@@ -306,32 +315,7 @@ func (d *Directory) apply(c Change, s Stamp) {
 		m.schools = fresh
 		m.members.changed()
 	}
-}
-
-// index enters e everywhere but in the orders.
-func (m *model) index(e *Entry) {
-	m.point(e)
-	m.words.add(e)
-	if e.GIDNumber != e.UIDNumber {
-		m.gids[e.GIDNumber] = e
-	}
-	m.members.add(e)
-}
-
-// point has all that points to people's numbers point to e. It may be said again.
-func (m *model) point(e *Entry) {
-	m.people.put(e)
-	for name := range foldedNames(e) {
-		m.names.put(name, e)
-	}
-	m.persons.put(e.Person, e)
-	m.uuids.put(e.UUID, e)
-	if guid := e.Object().GUID; guid != [16]byte{} {
-		m.objects.put(guid, e)
-	}
-	if e.Mail != "" {
-		m.mails.put(MailKey(e.Mail), e)
-	}
+	return old
 }
 
 func (m *model) drop(e *Entry) {

@@ -94,6 +94,14 @@ func (f *feed) Since(_ context.Context, after Position) ([]Change, Position, err
 }
 
 func (f *feed) Rows(_ context.Context, upTo Position, most int) ([]Position, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.fail != nil:
+		return nil, f.fail
+	case upTo.Seq < f.base || upTo.Seq > f.head().Seq || upTo.Row != [16]byte{}:
+		return nil, ErrHistory
+	}
 	var rows []Position
 	for seq := upTo.Seq - min(upTo.Seq, uint64(most)) + 1; seq <= upTo.Seq; seq++ {
 		rows = append(rows, Position{Seq: seq})

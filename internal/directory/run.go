@@ -14,6 +14,7 @@ import (
 type Options struct {
 	Retry      time.Duration // wait after a failure of the source; zero: 1 s
 	Poll       time.Duration // the feed is read at least this often, whatever Wait does; zero: 2 s
+	Snapshot   *Snapshot     // nil: none is kept
 	Now        func() time.Time
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
@@ -26,6 +27,7 @@ func (o Options) withDefaults() Options {
 	if o.Poll <= 0 {
 		o.Poll = 2 * time.Second
 	}
+	o.Snapshot = o.Snapshot.withDefaults()
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -58,6 +60,7 @@ func newMetrics(r prometheus.Registerer, d *Directory) metrics {
 // it returns, with nil. Failures of the source are logged once each time they
 // begin, and tried again after Options.Retry; the old state stays in force.
 func (d *Directory) Run(ctx context.Context) error {
+	defer d.writers.Wait()
 	load, failing := true, false
 	for ctx.Err() == nil {
 		var err error
@@ -87,10 +90,9 @@ func (d *Directory) Run(ctx context.Context) error {
 func (d *Directory) turn(ctx context.Context, load bool) (bool, error) {
 	if load {
 		start := d.opt.Now()
-		if err := d.Load(ctx); err != nil {
+		if err := d.fill(ctx); err != nil {
 			return true, err
 		}
-		d.metrics.reloads.Inc()
 		d.opt.Logger.Info("directory: loaded", "people", d.Len(), "schools", len(d.Schools()), "seq", d.Seq(), "took", d.opt.Now().Sub(start))
 	}
 	n, err := d.Step(ctx)
@@ -102,6 +104,7 @@ func (d *Directory) turn(ctx context.Context, load bool) (bool, error) {
 		return errors.Is(err, ErrHistory), err
 	}
 	d.metrics.changes.Add(float64(n))
+	d.keepSnapshot(ctx)
 	if n > 0 {
 		return false, nil // there may be more at once
 	}

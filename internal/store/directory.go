@@ -30,6 +30,20 @@ var _ directory.Source = (*Directory)(nil)
 // Directory gives a source for one reader.
 func (db *DB) Directory() *Directory { return &Directory{db: db} }
 
+// sealer seals what lies in files beside the store.
+type sealer struct{ keys *Keyset }
+
+// Sealer is of a directory's snapshot.
+func (d *Directory) Sealer() directory.Sealer { return sealer{d.db.keys} }
+
+func (s sealer) Seal(place string, plain []byte) ([]byte, error) {
+	return s.keys.seal("directory_snapshot", place, "frame", plain)
+}
+
+func (s sealer) Open(place string, sealed []byte) ([]byte, error) {
+	return s.keys.open("directory_snapshot", place, "frame", sealed)
+}
+
 // Load implements directory.Source, in one snapshot.
 func (d *Directory) Load(ctx context.Context, school func(person.School) error, entry func(*directory.Entry) error) (directory.Position, error) {
 	var position directory.Position
