@@ -46,6 +46,9 @@ const (
 	stranger1 = "02-00-00-00-00-99"
 )
 
+// newcomers, by invented СНИЛС, have no account yet.
+var newcomers = []string{"987-654-321 83", "987-654-328 90", "987-654-335 89", "987-654-342 88"}
+
 // more is added to the configuration.
 func newTroubled(t *testing.T, more ...string) *troubled {
 	t.Helper()
@@ -69,10 +72,15 @@ log: {format: text}
 	logins := []string{"orlovami", "belovas", "evann"}
 	var users []sim.User
 	var kadry strings.Builder
-	kadry.WriteString("id,fio,school,start\n")
+	kadry.WriteString("id,fio,school,start,snils\n")
+	for i, snils := range newcomers {
+		users = append(users, sim.User{Profile: person.Profile{Subject: identity.Subject(fmt.Sprint("newcomer", i)), Login: fmt.Sprint("newcomer", i), Last: "Новикова", First: "Вера",
+			SNILS: strings.NewReplacer("-", "", " ", "").Replace(snils), SNILSConfirmed: true, Trusted: true}, Password: hers})
+		fmt.Fprintf(&kadry, "n%d,Новикова Вера,49,2015-09-01,%s\n", i, snils)
+	}
 	for i, login := range logins {
 		users = append(users, sim.User{Profile: person.Profile{Subject: identity.Subject(login), Login: login, Last: "Смирнова", First: "Ольга"}, Password: hers})
-		fmt.Fprintf(&kadry, "k%d,Смирнова Ольга Игоревна,49,2015-09-01\n", i)
+		fmt.Fprintf(&kadry, "k%d,Смирнова Ольга Игоревна,49,2015-09-01,\n", i)
 	}
 	s.site.mosru(users...)
 	s.mosru = string(loaded(t, s.path("config.yaml")).Mosru.URL)
