@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -119,5 +121,72 @@ func (s *troubled) beyond(url, verb string) {
 	s.write("beyond.yaml", regexp.MustCompile(`url_file: "[^"]+"`).ReplaceAllString(string(text), "url_file: store-url"))
 	if _, errs, code := s.command("account", verb, "--config", s.path("beyond.yaml"), "orlovami", "--reason", "phone lost"); code != exitDone {
 		s.t.Fatal(errs)
+	}
+}
+
+// TestDiskFull: a store that finds no room any more stops nobody who signs in, makes
+// no half accounts, and is whole when there is room again, with all sign-ins in it.
+func TestDiskFull(t *testing.T) {
+	disk := t.TempDir()
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=16m"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(disk, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	s := newTroubled(t, fmt.Sprintf("store: {path: %q}\n", filepath.Join(disk, "schoolbridge.db")))
+	pages, err := s.d.pages(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(pages)
+	defer web.Close()
+	b := newBrowser(t, web.URL)
+	page := b.get("/activate")
+	s.opens("orlovami", hers, herPhone)
+	ballast := filepath.Join(disk, "ballast")
+	fill(t, ballast)
+	for range 5 {
+		s.opens("orlovami", hers, herPhone)
+	}
+	if ok, _ := s.pap("orlovami", "Staraya-1", stranger1); ok {
+		t.Error("a wrong password is accepted")
+	}
+	if said := b.submit(page, http.StatusServiceUnavailable, "newcomer0", hers); !strings.Contains(said, "STORE_UNREACHABLE") {
+		t.Errorf("an activation hears:\n%s", said)
+	}
+	if log := s.log.take(); !strings.Contains(log, "disk is full") {
+		t.Errorf("the log does not say what is wrong:\n%s", log)
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	if page = b.submit(b.get("/activate"), http.StatusOK, "newcomer0", hers); !strings.Contains(page, "прошла успешно") {
+		t.Errorf("with room again an activation hears:\n%s", page)
+	}
+	if !eventually(func() bool { return len(s.explained("orlovami").SignIns) == 7 }) {
+		t.Errorf("the trail has %d of 7 attempts", len(s.explained("orlovami").SignIns))
+	}
+	if out, errs, code := s.command("audit", "verify", "--config", s.path("config.yaml")); code != exitDone {
+		t.Errorf("audit verify: %d %s %s", code, out, errs)
+	}
+}
+
+// fill writes until there is no room.
+func fill(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	for size := 1 << 20; size >= 512; {
+		if _, err := f.Write(make([]byte, size)); errors.Is(err, syscall.ENOSPC) {
+			size /= 2
+		} else if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
