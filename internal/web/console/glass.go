@@ -64,7 +64,13 @@ func (v *visit) breakGlass() {
 	v.Log().Error("web: the break-glass account was used: if that was not you, give it another password at once (schoolbridge rights break-glass)",
 		"addr", from.String(), "uses", glass.Uses)
 	v.state = state{Known: true, Begun: v.Now, Seen: v.Now, Glass: glass.Made}
-	if v.begin(web.Record{Only: roomName, Profile: person.Profile{Subject: identity.SubjectAt(roomName, glassName), Login: glassName}}) {
-		v.To(address)
+	record := web.Record{Only: roomName, Profile: person.Profile{Subject: identity.SubjectAt(roomName, glassName), Login: glassName}}
+	if err = record.Set(roomName, v.state); err == nil {
+		err = v.Begin(record)
 	}
+	if err != nil {
+		v.Broken("a session cannot be kept", err)
+		return
+	}
+	v.To(address)
 }
