@@ -69,6 +69,21 @@ func TestTrailIsTold(t *testing.T) {
 			t.Errorf("%+v: %q", c.ask, whats(got))
 		}
 	}
+	append(identity.AuditEntry{At: now.Add(2 * time.Second), Kind: "rights_granted", Payload: []byte(`{"by":"admin","addr":"10.0.0.9","role":"auditor"}`)},
+		identity.AuditEntry{At: now.Add(2 * time.Second), Kind: "break_glass_wrong", Payload: []byte(`{"by":"another name","addr":"10.0.0.9"}`)},
+		identity.AuditEntry{At: now.Add(2 * time.Second), Kind: "duplicates_plan", Payload: []byte(`{"by":"demo"}`)})
+	byWhom := map[string]string{}
+	for _, l := range x.told(console.TrailAsk{}).Lines {
+		byWhom[l.What] = l.By.Kind + " " + l.By.Name
+	}
+	for kind, want := range map[string]string{"rights_granted": "glass ", "break_glass_wrong": "glass ", "duplicates_plan": "command demo"} {
+		if got := byWhom[trail.What("ru", kind)]; got != want {
+			t.Errorf("%s was done by %q", kind, got)
+		}
+	}
+	if got := x.told(console.TrailAsk{Actor: console.GlassName}); len(got.Lines) != 1 {
+		t.Errorf("by the break-glass account: %q", whats(got))
+	}
 	first := x.told(console.TrailAsk{N: 1})
 	if second := x.told(console.TrailAsk{N: 1, After: first.Next}); len(second.Lines) != 1 || !second.Lines[0].At.Equal(read.Lines[0].At) {
 		t.Errorf("%q after %q", whats(second), whats(first))

@@ -236,7 +236,7 @@ func (v *visit) person() identity.PersonID { return v.session.Person }
 // by is who visits, for what is kept and for the audit trail.
 func (v *visit) by() string {
 	if !v.state.Glass.IsZero() {
-		return glassName
+		return GlassName
 	}
 	return v.person().String()
 }
