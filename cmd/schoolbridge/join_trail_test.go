@@ -69,6 +69,13 @@ func TestTrailIsTold(t *testing.T) {
 			t.Errorf("%+v: %q", c.ask, whats(got))
 		}
 	}
+	first := x.told(console.TrailAsk{N: 1})
+	if second := x.told(console.TrailAsk{N: 1, After: first.Next}); len(second.Lines) != 1 || !second.Lines[0].At.Equal(read.Lines[0].At) {
+		t.Errorf("%q after %q", whats(second), whats(first))
+	}
+	if _, err := x.o.Audit.Lines(t.Context(), console.View{Scope: rights.City()}, console.TrailAsk{N: 1, After: "forged"}); err == nil {
+		t.Error("a forged place is taken")
+	}
 	append(identity.AuditEntry{At: now.Add(2 * time.Second), Kind: "rights_granted", Payload: []byte(`{"by":"admin","addr":"10.0.0.9","role":"auditor"}`)},
 		identity.AuditEntry{At: now.Add(2 * time.Second), Kind: "break_glass_wrong", Payload: []byte(`{"by":"another name","addr":"10.0.0.9"}`)},
 		identity.AuditEntry{At: now.Add(2 * time.Second), Kind: "duplicates_plan", Payload: []byte(`{"by":"demo"}`)})
@@ -83,13 +90,6 @@ func TestTrailIsTold(t *testing.T) {
 	}
 	if got := x.told(console.TrailAsk{Actor: console.GlassName}); len(got.Lines) != 1 {
 		t.Errorf("by the break-glass account: %q", whats(got))
-	}
-	first := x.told(console.TrailAsk{N: 1})
-	if second := x.told(console.TrailAsk{N: 1, After: first.Next}); len(second.Lines) != 1 || !second.Lines[0].At.Equal(read.Lines[0].At) {
-		t.Errorf("%q after %q", whats(second), whats(first))
-	}
-	if _, err := x.o.Audit.Lines(t.Context(), console.View{Scope: rights.City()}, console.TrailAsk{N: 1, After: "forged"}); err == nil {
-		t.Error("a forged place is taken")
 	}
 	// A school's administrator does not learn who of elsewhere looked.
 	append(identity.AuditEntry{At: now.Add(4 * time.Second), Kind: "console_read", Person: x.mari, Payload: []byte(`{"by":"` + gone.String() + `","addr":"10.0.0.2","page":"person"}`)})
