@@ -48,9 +48,18 @@ func (b browsers) Find(ctx context.Context, handle [32]byte, now time.Time) (web
 
 // Renew implements web.Sessions.
 func (b browsers) Renew(ctx context.Context, s web.Kept, found time.Time) error {
-	err := b.WebSessions.Renew(ctx, store.WebSession(s), found)
+	return moved(b.WebSessions.Renew(ctx, store.WebSession(s), found))
+}
+
+// Replace implements web.Sessions.
+func (b browsers) Replace(ctx context.Context, s web.Kept, old [32]byte, found time.Time) error {
+	return moved(b.WebSessions.Replace(ctx, store.WebSession(s), old, found))
+}
+
+// moved is an error of the store as the web front-end knows it.
+func moved(err error) error {
 	if errors.Is(err, store.ErrSessionMoved) {
-		err = web.ErrSessionMoved
+		return web.ErrSessionMoved
 	}
 	return err
 }

@@ -62,8 +62,10 @@ func (w *witness) actor(ctx context.Context, e identity.AuditEntry) (console.Aud
 		return console.AuditActor{Kind: console.ActorCommand, Name: by}, nil
 	case by == "":
 		return console.AuditActor{}, nil
+	case by == console.GlassName, strings.HasPrefix(e.Kind, "break_glass"):
+		return console.AuditActor{Kind: console.ActorGlass}, nil
 	}
-	return console.AuditActor{Kind: console.ActorGlass}, nil
+	return console.AuditActor{Kind: console.ActorCommand, Name: by}, nil
 }
 
 // person names somebody whom the reader may see.

@@ -76,6 +76,21 @@ func TestTrailIsTold(t *testing.T) {
 	if _, err := x.o.Audit.Lines(t.Context(), console.View{Scope: rights.City()}, console.TrailAsk{N: 1, After: "forged"}); err == nil {
 		t.Error("a forged place is taken")
 	}
+	append(identity.AuditEntry{At: now.Add(2 * time.Second), Kind: "rights_granted", Payload: []byte(`{"by":"admin","addr":"10.0.0.9","role":"auditor"}`)},
+		identity.AuditEntry{At: now.Add(2 * time.Second), Kind: "break_glass_wrong", Payload: []byte(`{"by":"another name","addr":"10.0.0.9"}`)},
+		identity.AuditEntry{At: now.Add(2 * time.Second), Kind: "duplicates_plan", Payload: []byte(`{"by":"demo"}`)})
+	byWhom := map[string]string{}
+	for _, l := range x.told(console.TrailAsk{}).Lines {
+		byWhom[l.What] = l.By.Kind + " " + l.By.Name
+	}
+	for kind, want := range map[string]string{"rights_granted": "glass ", "break_glass_wrong": "glass ", "duplicates_plan": "command demo"} {
+		if got := byWhom[trail.What("ru", kind)]; got != want {
+			t.Errorf("%s was done by %q", kind, got)
+		}
+	}
+	if got := x.told(console.TrailAsk{Actor: console.GlassName}); len(got.Lines) != 1 {
+		t.Errorf("by the break-glass account: %q", whats(got))
+	}
 	// A school's administrator does not learn who of elsewhere looked.
 	append(identity.AuditEntry{At: now.Add(4 * time.Second), Kind: "console_read", Person: x.mari, Payload: []byte(`{"by":"` + gone.String() + `","addr":"10.0.0.2","page":"person"}`)})
 	s, err := x.story(rights.At("49"), x.mari.String())

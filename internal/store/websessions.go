@@ -44,8 +44,7 @@ func (w *WebSessions) Begin(ctx context.Context, s WebSession, most int) error {
 		if err != nil {
 			return err
 		}
-		return t.exec("INSERT INTO web_sessions (handle, owner, seen, ends, sealed) VALUES (?, ?, ?, ?, ?)",
-			s.Handle[:], owner.digest, micros(s.Seen), micros(s.Ends), sealed)
+		return insertWebSession(t, s, owner.digest, sealed)
 	})
 	if err != nil {
 		return fmt.Errorf("keep a browser's session: %w", err)
@@ -101,16 +100,52 @@ func (w *WebSessions) Renew(ctx context.Context, s WebSession, found time.Time) 
 		if err != nil || n > 0 {
 			return err
 		}
-		var one int
-		if err := t.row("SELECT 1 FROM web_sessions WHERE handle = ?", s.Handle[:]).Scan(&one); err != nil {
-			return notFound(err)
-		}
-		return ErrSessionMoved
+		return moved(t, s.Handle)
 	})
 	if err != nil {
 		return fmt.Errorf("renew a browser's session: %w", err)
 	}
 	return nil
+}
+
+// moved says why a session was not as it was found.
+func moved(t *tx, handle [32]byte) error {
+	var one int
+	if err := t.row("SELECT 1 FROM web_sessions WHERE handle = ?", handle[:]).Scan(&one); err != nil {
+		return notFound(err)
+	}
+	return ErrSessionMoved
+}
+
+// Replace keeps a session in the place of another, which was last seen at found and
+// ends: the errors of Renew, and then nothing is kept.
+func (w *WebSessions) Replace(ctx context.Context, s WebSession, old [32]byte, found time.Time) error {
+	owner, err := w.db.keys.current(domainBrowser, string(s.Owner))
+	if err != nil {
+		return err
+	}
+	sealed, err := w.seal(s)
+	if err != nil {
+		return err
+	}
+	err = w.db.write(ctx, func(t *tx) error {
+		n, err := t.count("DELETE FROM web_sessions WHERE handle = ? AND seen = ?", old[:], micros(found))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return moved(t, old)
+		}
+		return insertWebSession(t, s, owner.digest, sealed)
+	})
+	if err != nil {
+		return fmt.Errorf("rename a browser's session: %w", err)
+	}
+	return nil
+}
+
+func insertWebSession(t *tx, s WebSession, owner, sealed []byte) error {
+	return t.exec("INSERT INTO web_sessions (handle, owner, seen, ends, sealed) VALUES (?, ?, ?, ?, ?)", s.Handle[:], owner, micros(s.Seen), micros(s.Ends), sealed)
 }
 
 // End forgets a session; one that is not there is no error.

@@ -8,6 +8,7 @@ import (
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/provision/duplicates"
+	"schoolbridge/provision/queue"
 )
 
 // both is a word in both languages.
@@ -208,12 +209,18 @@ func (t *teller) duplicates() {
 }
 
 var verbs = map[string]both{
-	"bind": {"запись принадлежит человеку", "the record is the person's"}, "refuse": {"отказ или закрыто", "refused or closed"}, "adopt": {"учётная запись AD взята", "the account in AD is taken over"},
+	"bind": {"запись принадлежит человеку", "the record is the person's"}, "refuse": {"отказ", "refused"}, "adopt": {"учётная запись AD взята", "the account in AD is taken over"},
 	"claim": {"учётная запись AD взята списком", "the account in AD is taken over in bulk"}, "allocate": {"имя дано", "the name is given"},
 }
 
 func (t *teller) decision() {
-	t.add(t.of(verbs, t.text("verb")))
+	stem, _ := queue.Split(t.text("item"))
+	kind, _, _ := queue.Prefix(stem)
+	if verb := t.text("verb"); kind == queue.Support && verb == string(queue.Refuse) { // nobody is refused anything
+		t.say("обращение закрыто", "the letter is closed")
+	} else {
+		t.add(t.of(verbs, verb))
+	}
 	t.named("name", "имя", "name")
 	t.records()
 	t.reason()

@@ -24,6 +24,9 @@ type Sessions interface {
 	// Renew writes Seen, Ends and Data of a session that is as it was found, seen at
 	// found: ErrSessionMoved where somebody has written it since.
 	Renew(ctx context.Context, s Kept, found time.Time) error
+	// Replace keeps a session in the place of another, which is as it was found, seen at
+	// found, and ends: the errors of Renew, and then nothing is kept.
+	Replace(ctx context.Context, s Kept, old [32]byte, found time.Time) error
 	End(ctx context.Context, handle [32]byte) error
 }
 
@@ -41,7 +44,7 @@ type Kept struct {
 
 // Session is somebody who is signed in. Sessions of strangers do not exist: one
 // begins when mos.ru has proved somebody. Its name is new at every sign-in and
-// whenever it comes to mean more (Visit.Begin).
+// whenever it comes to mean more (Visit.Rename).
 //
 //	(nobody) ─ sign-in ─► proved, no account ─ activation ─► with an account ─ sign-out, idle, longest ─► (nobody)
 //	                      new name               new name
@@ -73,8 +76,8 @@ func (r *Record) Get(room string, to any) error {
 	return json.Unmarshal(r.Rooms[room], to)
 }
 
-// Set keeps something of a room, small, until the session ends; Visit.Keep or
-// Visit.Begin writes it.
+// Set keeps something of a room, small, until the session ends; Visit.Keep,
+// Visit.Rename or Visit.Begin writes it.
 func (r *Record) Set(room string, what any) error {
 	text, err := json.Marshal(what)
 	if err != nil {
@@ -201,8 +204,14 @@ const keepTries = 5
 // Keep writes what has changed in a session that is there. One that was ended
 // meanwhile stays so; of one that another request has written, what that wrote of
 // other rooms stays.
-func (v *Visit) Keep(s *Session) error {
-	err := v.renew(s)
+func (v *Visit) Keep(s *Session) error { return v.change(s, v.renew) }
+
+// Rename is Keep under a new name, by which the session comes to mean more, or less.
+func (v *Visit) Rename(s *Session) error { return v.change(s, v.replace) }
+
+// change puts what has changed in a session upon what is kept of it by now.
+func (v *Visit) change(s *Session, write func(*Session) error) error {
+	err := write(s)
 	for n := 1; errors.Is(err, ErrSessionMoved) && n < keepTries; n++ {
 		var kept Kept
 		if kept, err = v.frame.o.Sessions.Find(v.Request.Context(), s.kept.Handle, v.Now); err != nil {
@@ -223,7 +232,7 @@ func (v *Visit) Keep(s *Session) error {
 			}
 		}
 		s.kept.Seen, s.Rooms = kept.Seen, rooms
-		err = v.renew(s)
+		err = write(s)
 	}
 	return v.unlessEnded(err)
 }
@@ -257,6 +266,20 @@ func (v *Visit) renew(s *Session) error {
 	return nil
 }
 
+// replace gives the session a new name, which the browser learns.
+func (v *Visit) replace(s *Session) error {
+	name, kept, err := v.named(s.Record)
+	if err != nil {
+		return err
+	}
+	if err := v.frame.o.Sessions.Replace(v.Request.Context(), kept, s.kept.Handle, s.kept.Seen); err != nil {
+		return err
+	}
+	http.SetCookie(v.Writer, Cookie(sessionCookie, name))
+	s.kept = kept
+	return nil
+}
+
 func (v *Visit) unlessEnded(err error) error {
 	if errors.Is(err, identity.ErrNotFound) {
 		v.session = nil
@@ -265,30 +288,34 @@ func (v *Visit) unlessEnded(err error) error {
 	return err
 }
 
-// Begin gives the visitor a session under a new name, and ends the one that he
-// came with. It serves at a sign-in, and whenever a session comes to mean more.
+// Begin gives the visitor a session, at a sign-in, and ends the one that he came with.
 func (v *Visit) Begin(r Record) error {
-	if r.Begun.IsZero() {
-		r.Begun = v.Now
-	}
-	name, err := v.Token()
+	r.Begun = v.Now
+	name, kept, err := v.named(r)
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	s := &Session{Record: r, kept: Kept{Handle: sha256.Sum256([]byte(name)), Owner: r.Profile.Subject, Seen: v.Now, Ends: v.frame.ends(r.Begun, v.Now), Data: data}}
-	if err := v.frame.o.Sessions.Begin(v.Request.Context(), s.kept); err != nil {
+	if err := v.frame.o.Sessions.Begin(v.Request.Context(), kept); err != nil {
 		return err
 	}
 	if err := v.endOld(); err != nil {
 		return err
 	}
 	http.SetCookie(v.Writer, Cookie(sessionCookie, name))
-	v.looked, v.session = true, s
+	v.looked, v.session = true, &Session{Record: r, kept: kept}
 	return nil
+}
+
+// named is a session under a name of its own, as it is kept.
+func (v *Visit) named(r Record) (name string, kept Kept, err error) {
+	if name, err = v.Token(); err != nil {
+		return "", Kept{}, err
+	}
+	data, err := json.Marshal(r)
+	if err != nil {
+		return "", Kept{}, err
+	}
+	return name, Kept{Handle: sha256.Sum256([]byte(name)), Owner: r.Profile.Subject, Seen: v.Now, Ends: v.frame.ends(r.Begun, v.Now), Data: data}, nil
 }
 
 // End ends the session and takes its cookie back.

@@ -52,6 +52,21 @@ func testWebSessions(t *testing.T, s *suite) {
 	if n, err := s.Count("SELECT COUNT(*) FROM web_sessions"); err != nil || n != 1 {
 		t.Errorf("%d left, %v", n, err)
 	}
+	named := one // under another name
+	named.Handle, named.Seen = [32]byte{9}, s.now.Add(2*time.Minute)
+	if err := db.Replace(t.Context(), named, one.Handle, s.now); !errors.Is(err, store.ErrSessionMoved) {
+		t.Errorf("renamed as it was before: %v", err)
+	}
+	there(one, s.now)
+	gone(named.Handle, s.now)
+	check(t, db.Replace(t.Context(), named, one.Handle, one.Seen))
+	gone(one.Handle, s.now)
+	there(named, s.now)
+	if err := db.Replace(t.Context(), one, [32]byte{8}, s.now); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("in the place of none: %v", err)
+	}
+	gone(one.Handle, s.now)
+	one = named
 	check(t, db.End(t.Context(), one.Handle))
 	check(t, db.End(t.Context(), one.Handle))
 	gone(one.Handle, s.now)

@@ -114,7 +114,11 @@ func (v *visit) submitPassword(s *session, password string) {
 		return
 	}
 	if a.State == provision.StateActive {
-		v.proved(a, s.Record, s.standing)
+		err := take(&s.Record, &s.standing, a, v.Now)
+		if err == nil {
+			err = v.Rename(s.Session)
+		}
+		v.admit(a, err)
 		return
 	}
 	if f := v.fault(a, s.Profile.Subject.Upstream()); f.Typed || a.State == provision.StateUnavailable {

@@ -28,6 +28,7 @@ type desk struct {
 	kind     string
 	subject  identity.Subject
 	arrived  []provision.Arrival
+	during   func() // what happens while mos.ru is asked; nil: nothing
 }
 
 func (d *desk) Arrive(_ context.Context, who provision.Arrival) provision.Answer {
@@ -39,6 +40,9 @@ func (d *desk) Arrive(_ context.Context, who provision.Arrival) provision.Answer
 
 func (d *desk) ActivateAs(_ context.Context, who identity.Subject, c identity.Credential) provision.Answer {
 	d.asked, d.kind, d.subject = append(d.asked, c), "activate as", who
+	if d.during != nil {
+		d.during()
+	}
 	return d.answer
 }
 

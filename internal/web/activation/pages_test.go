@@ -349,6 +349,21 @@ func TestSessionEnds(t *testing.T) {
 	goes(t, g.Get("/activate"), "/")
 }
 
+// Who signs out in another tab while mos.ru is asked about the password is signed out,
+// and so is whose sessions a suspension ends: the answer brings no session back.
+func TestSignedOutMeanwhile(t *testing.T) {
+	w := newWorld(t)
+	w.arriving = provision.Answer{State: provision.StatePassword, Roles: evann.Roles}
+	g := newGuest(t, w.h)
+	goes(t, w.arrive(t, g), "/activate")
+	w.during = func() { newGuest(t, w.h).With(g.Cookies).Post("/sign-out") }
+	goes(t, g.Post("/activate", "password", "Zimorodok-2021"), "/activate")
+	if all := w.shelf.All(); len(all) != 0 {
+		t.Errorf("%d sessions after the sign-out", len(all))
+	}
+	goes(t, g.Get("/activate"), "/")
+}
+
 // Without the store nobody is signed out, and nothing is told that is not so.
 func TestStoreIsAway(t *testing.T) {
 	w := newWorld(t)

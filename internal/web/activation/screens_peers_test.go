@@ -145,6 +145,10 @@ func TestScreens(t *testing.T) {
 	}
 	s := newScreens(t, nil)
 	s.arriving = evann
+	least := browser.Open(t, browsertest.Narrow, browsertest.Options{})
+	least.Go(s.at + "/")
+	least.Narrow("html, .card, .serves li") // nothing lies upon anything
+	shown(least, "entry")
 	tab := browser.Open(t, browsertest.Screen{Name: "dark", Width: 1280, Height: 800, Scale: 1}, browsertest.Options{Dark: true})
 	tab.Go(s.at + "/")
 	shown(tab, "entry")

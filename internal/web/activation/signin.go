@@ -119,6 +119,11 @@ func (v *visit) proved(a provision.Answer, r web.Record, s standing) {
 	if err == nil {
 		err = v.Begin(r)
 	}
+	v.admit(a, err)
+}
+
+// admit leads on who has a session now, unless that could not be kept.
+func (v *visit) admit(a provision.Answer, err error) {
 	if err != nil {
 		v.Broken("a session cannot be kept", err)
 		return

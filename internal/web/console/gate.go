@@ -213,17 +213,8 @@ func (v *visit) kept(by func(*web.Visit, *web.Session) error) bool {
 	return true
 }
 
-// begin gives the session a new name, for it means more or less than before.
-func (v *visit) begin(record web.Record) bool {
-	err := record.Set(roomName, v.state)
-	if err == nil {
-		err = v.Begin(record)
-	}
-	if err != nil {
-		v.Broken("a session cannot be kept", err)
-	}
-	return err == nil
-}
+// rename is keep under a new name, for the session means more or less than before.
+func (v *visit) rename() bool { return v.kept((*web.Visit).Rename) }
 
 // missing is what everybody sees of what is not there, and of what they may not
 // see.
@@ -245,7 +236,7 @@ func (v *visit) person() identity.PersonID { return v.session.Person }
 // by is who visits, for what is kept and for the audit trail.
 func (v *visit) by() string {
 	if !v.state.Glass.IsZero() {
-		return glassName
+		return GlassName
 	}
 	return v.person().String()
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"schoolbridge/internal/factor"
+	"schoolbridge/internal/identity"
 	"schoolbridge/internal/rights"
 	"schoolbridge/internal/web"
 	"schoolbridge/internal/web/webtest"
@@ -396,6 +398,52 @@ func TestEndedMeanwhile(t *testing.T) {
 		}
 	}}}})
 	goes(t, s.role(rights.Operator).Get("/console/ended"), "/console")
+}
+
+// TestLeftMeanwhile: a sign-out or a leaving that another tab was faster with stands,
+// whatever this one's session is to become.
+func TestLeftMeanwhile(t *testing.T) {
+	for _, first := range []string{"/sign-out", "/console/leave"} {
+		for _, last := range []string{"/console/leave", "/console/sign-in"} {
+			var s *site
+			var g *webtest.Guest
+			ended := false
+			s = newSite(t, func(o *Options) {
+				o.Rights = slow{o.Rights, func() {
+					if ended {
+						return
+					}
+					ended = true
+					webtest.NewGuest(t, s.f).With(g.Cookies).Post(first)
+				}}
+			})
+			ended = true
+			if g = s.person(operator); last == "/console/leave" {
+				goes(t, g.Post("/console/sign-in", "code", s.code()), "/console")
+			}
+			ended = false
+			g.Post(last, "code", s.code())
+			n := 0
+			if first == "/console/leave" { // goes on under its new name, in the other tab
+				n = 1
+			}
+			if all := s.shelf.All(); len(all) != n {
+				t.Errorf("%s, then %s: %d sessions", first, last, len(all))
+			}
+			goes(t, g.Get("/console/rights"), "/console")
+		}
+	}
+}
+
+// slow are rights while which are read something happens.
+type slow struct {
+	Rights
+	then func()
+}
+
+func (r slow) Of(ctx context.Context, id identity.PersonID) (rights.Rights, error) {
+	r.then()
+	return r.Rights.Of(ctx, id)
 }
 
 // TestBreakGlass opens the console, for itself alone, until the password is another

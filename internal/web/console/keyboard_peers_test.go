@@ -88,6 +88,7 @@ func TestNarrowScreens(t *testing.T) {
 				paths []string
 			}{
 				{queued, []string{"/console", "/console/queue", "/console/queue/" + d.cases[0].Stem, "/console/queue/" + d.cases[2].Stem, "/console/wifi", "/console/wifi/49", "/console/wifi/49/refused", "/console/launch/49", "/console/rights"}},
+				{newTold(t).site, []string{"/console/address", "/console/system", "/console/configuration", "/console/configuration?section=state"}},
 				{listed, []string{"/console/problems", "/console/people"}},
 				{newSite(t, withTables(cityTables(60))), []string{"/console/stats", "/console/stats/49"}},
 				{newFound(t, pair(1, duplicates.Certain, "49", ""), pair(2, duplicates.Possible, "49", "")).site, []string{"/console/duplicates", key(1), key(1) + "/approve"}},
@@ -97,8 +98,8 @@ func TestNarrowScreens(t *testing.T) {
 				for _, path := range c.paths {
 					tab.Go(at + path)
 					tab.InSight(".side [aria-current]")
-					tab.Narrow("html, .scroll:has(.stack)")
-					tab.Shot(strings.ReplaceAll(strings.Trim(path, "/"), "/", "-"))
+					tab.Narrow("html, .panel, .scroll:has(.stack)")
+					tab.Shot(strings.NewReplacer("/", "-", "?", "-", "=", "-").Replace(strings.Trim(path, "/")))
 				}
 			}
 		})

@@ -186,6 +186,7 @@ func (v *visit) launchDates() {
 		return
 	}
 	var dates census.Deadlines
+	wrong := ""
 	for i, id := range categories {
 		typed := strings.TrimSpace(form.Get(id))
 		if typed == "" {
@@ -193,10 +194,14 @@ func (v *visit) launchDates() {
 		}
 		d, err := person.ParseDate(typed)
 		if err != nil {
-			v.launchShow(http.StatusUnprocessableEntity, school, dates, id)
-			return
+			wrong = cmp.Or(wrong, id)
+			continue
 		}
 		dates[i] = d
+	}
+	if wrong != "" { // the others stay as they were typed
+		v.launchShow(http.StatusUnprocessableEntity, school, dates, wrong)
+		return
 	}
 	if err := v.o.Rolls.SetDeadlines(v.Request.Context(), school.ID, dates, v.Now, v.line()); err != nil {
 		v.Broken("a school's deadlines cannot be kept", err)

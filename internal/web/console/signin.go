@@ -182,7 +182,7 @@ func (v *visit) elevate() {
 		return
 	}
 	v.state.Known, v.state.Begun, v.state.Seen, v.state.App, v.state.Own = true, v.Now, v.Now, f.Since, nil
-	if v.begin(v.session.Record) {
+	if v.rename() {
 		v.To(to)
 	}
 }
@@ -218,7 +218,7 @@ func (v *visit) leave() {
 		}
 	default:
 		v.state = state{Known: v.state.Known, Codes: v.state.Codes}
-		if !v.begin(v.session.Record) {
+		if !v.rename() {
 			return
 		}
 		v.To("/")

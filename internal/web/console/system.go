@@ -146,7 +146,10 @@ func (v *visit) system() {
 	}
 	slices.SortStableFunc(p.Certificates, func(a, b certificateLine) int { return a.Ends.Compare(b.Ends) })
 	if s.Queue != nil {
-		p.Oldest, p.End = v.clock(s.Queue.Oldest), v.soon(s.Queue.End)
+		p.Oldest = v.clock(s.Queue.Oldest)
+		if s.Queue.Due > 0 { // else there is nothing to end
+			p.End = v.soon(s.Queue.End)
+		}
 	}
 	v.showAgain("system.html", "system.title", p, 60)
 }

@@ -108,12 +108,18 @@ func (v *visit) trailAsk() (ask TrailAsk, p trailPage, ok bool) {
 			return ask, p, false
 		}
 	}
+	if p.Actor == glassWord {
+		ask.Actor = GlassName
+	}
 	ok = p.Group == "" || slices.Contains(trail.Groups(), ask.Group)
 	return ask, p, ok && len(p.School) <= 256 && (p.Actor == "" || actors.MatchString(p.Actor)) && len(ask.After) <= 1024
 }
 
 // actors are what Actor may be.
-var actors = regexp.MustCompile(`^([0-9a-f]{32}|uid [0-9]{1,10}|break-glass)$`)
+var actors = regexp.MustCompile(`^([0-9a-f]{32}|uid [0-9]{1,10}|` + glassWord + `|` + GlassName + `)$`)
+
+// glassWord is what the page calls the break-glass account.
+const glassWord = "break-glass"
 
 // address of a page of it.
 func (p trailPage) address(file, after string) string {
@@ -157,7 +163,12 @@ func (v *visit) auditTrail() {
 // readTrail notes a reading of the trail: one line for a page, or reading it twice
 // would show nothing but who read it.
 func (v *visit) readTrail(what string, ask TrailAsk, found int) bool {
-	more := map[string]any{"group": ask.Group, "school": ask.School, "who": ask.Actor, "found": found}
+	schools, err := v.o.People.Schools(v.Request.Context())
+	if err != nil {
+		v.Broken("schools cannot be read", err)
+		return false
+	}
+	more := map[string]any{"group": ask.Group, "school": known(string(ask.School), schools), "who": ask.Actor, "found": found}
 	for name, day := range map[string]time.Time{"from": ask.From, "to": ask.To} {
 		if !day.IsZero() {
 			more[name] = day
@@ -254,8 +265,8 @@ func (v *visit) trailFile() {
 				return err
 			}
 			for _, l := range v.lines(found.Lines) {
-				if n++; n > trailMost {
-					return nil
+				if n++; n > trailMost { // nobody is to take a part for all of it
+					return rows.Row(l.Moment, "", v.Text("trail.csv.cut"), "", "", "")
 				}
 				if err := rows.Row(l.Moment, l.Who, l.What, l.Whom, l.Details, l.From); err != nil {
 					return err

@@ -103,6 +103,15 @@ func TestTrail(t *testing.T) {
 	if got := s.noted(); !slices.Contains(got, "console_read trail file 00") {
 		t.Errorf("%q", got)
 	}
+	if strings.Contains(w.Body.String(), "дальше не записано") {
+		t.Error("a whole file says that it is none")
+	}
+	a.n = trailMost + 1
+	rows := strings.Split(strings.TrimSpace(g.Get("/console/audit.csv").Body.String()), "\n")
+	if last := rows[len(rows)-1]; len(rows) != trailMost+2 || !strings.Contains(last, "дальше не записано") {
+		t.Errorf("a part looks as all of it: %d rows, the last %q", len(rows), last)
+	}
+	a.n = 130
 	a.short = true
 	webtest.Holds(t, g.Get("/console/audit?school=49"), 200, "Просмотрено до 01.09.2026 07:00")
 	a.n, a.short = 0, false
@@ -139,8 +148,20 @@ func TestTrailIsAsked(t *testing.T) {
 	}
 	webtest.Holds(t, g.Post("/console/audit", "from", "yesterday"), 422, "Это не день")
 	webtest.Goes(t, g.Post("/console/audit", "by", "uid 1000"), "/console/audit?by=uid+1000")
+	for _, name := range []string{"break-glass", "admin"} { // as the page says it, and as it signs in
+		webtest.Goes(t, g.Post("/console/audit", "by", name), "/console/audit?by="+name)
+		webtest.Holds(t, g.Get("/console/audit?by="+name), 200)
+		if got := a.asked[len(a.asked)-1].Actor; got != GlassName {
+			t.Errorf("%s is looked for as %q", name, got)
+		}
+	}
 	webtest.Goes(t, g.Post("/console/audit", "whom", strings.Repeat("0A", 16)), "/console/audit?whom="+strings.Repeat("0a", 16))
 	webtest.Holds(t, g.Get("/console/audit?by=uid+1000"), 200)
+	s.payloads()
+	webtest.Holds(t, g.Get("/console/audit?school=typed-school"), 200)
+	webtest.Holds(t, g.Get("/console/audit.csv?school=typed-school"), 200)
+	webtest.Holds(t, g.Get("/console/audit?school=1050"), 200)
+	tells(t, s.payloads(), `"page":"trail"`, `"page":"trail file"`, `"school":"1050"`, "!typed-school")
 	g.Get("/console?lang=en")
 	webtest.English(t, g.Get("/console/audit"), "Орлова Мария Игоревна", "=Еванова Нина Николаевна", "ГБОУ Школа № 49", "ГБОУ Школа № 1050", "Имя")
 	if n := webtest.FirstView(g, "/console/audit"); n > 100_000 {

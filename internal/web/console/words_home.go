@@ -11,7 +11,7 @@ var wordsHome = web.Words{
 	"home.waits":        {"Что происходит", "What is going on"},
 	"home.unknown":      {"не удалось узнать", "could not be told"},
 	"home.glass.title":  {"Был аварийный вход", "The emergency sign-in was used"},
-	"home.glass":        {"Последний раз %s с адреса %s, всего с этим паролем: %d. Если это не ваши коллеги, немедленно смените пароль: schoolbridge rights break-glass.", "Last %s from %s, with this password %d times in all. If that was none of your colleagues, change the password at once: schoolbridge rights break-glass."},
+	"home.glass":        {"Последний раз %s с адреса %s, всего с этим паролем: %d. Если это не ваши коллеги, немедленно смените пароль: schoolbridge rights break-glass.", "Last %s from %s; uses with this password so far: %d. If that was none of your colleagues, change the password at once: schoolbridge rights break-glass."},
 	"home.glass.now":    {"Вы вошли аварийно. Когда mos.ru заработает, выйдите и войдите как обычно.", "You came in by the emergency sign-in. Once mos.ru works, leave and sign in as usual."},
 	"home.few":          {"Осталось резервных кодов: %d. Попросите оператора подключить приложение заново — вы получите новые.", "Recovery codes left: %d. Ask the operator to connect the app anew: you will get new ones."},
 	"home.leave":        {"Выйти из администрирования", "Leave administration"},

@@ -51,7 +51,7 @@ var wordsLive = web.Words{
 	"wifi.last":          {"Последние отказы", "Last refusals"},
 	"wifi.when":          {"Когда", "When"},
 	"wifi.times":         {"раз: %d", "times: %d"},
-	"wifi.said":          {"Чей логин назван, тот не обязательно и пытался: логин знают и другие.", "Whose login was given did not have to try himself: others know it too."},
+	"wifi.said":          {"Чей логин назван, тот не обязательно и пытался: логин знают и другие.", "Whoever is named here need not have tried: others may know the login too."},
 	"wifi.refused.none":  {"За сутки здесь никому не отказано.", "Nobody was refused here within a day."},
 	"wifi.since":         {"Отказы считаются с %s: с запуска службы.", "Refusals are counted since %s, when the service started."},
 	"wifi.stay":          {"Устройство в Wi-Fi", "Device on the Wi-Fi"},

@@ -115,8 +115,8 @@ var wordsQueue = web.Words{
 
 	"source.mosru":      {"mos.ru", "mos.ru"},
 	"source.letter":     {"Обращение", "Message"},
-	"source.kadry":      {"Кадры", "Personnel"},
-	"source.kontingent": {"Контингент", "Pupils"},
+	"source.kadry":      {"Кадры", "Staff register"},
+	"source.kontingent": {"Контингент", "Pupil register"},
 	"source.zapis":      {"Запись в ОУ", "Child's card"},
 	"source.ad":         {"Active Directory", "Active Directory"},
 }

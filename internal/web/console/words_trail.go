@@ -26,6 +26,7 @@ var wordsTrail = web.Words{
 	"trail.empty":           {"Таких строк нет.", "There are no such lines."},
 	"trail.until":           {"Просмотрено до %s. Что раньше — на следующем листе.", "Looked through down to %s. What is older is on the next page."},
 	"trail.csv.hint":        {"В файле — до 100 000 строк, новые первыми.", "The file has up to 100,000 lines, the newest first."},
+	"trail.csv.cut":         {"дальше не записано: в файле до 100 000 строк, выберите дни", "the rest is left out: a file has up to 100,000 lines, choose days"},
 	"trail.group.":          {"всё, кроме входов", "all but sign-ins"},
 	"trail.group.accounts":  {"Аккаунты и активация", "Accounts and activation"},
 	"trail.group.directory": {"Active Directory", "Active Directory"},

@@ -18,6 +18,7 @@ var (
 	verbs    = regexp.MustCompile(`%[a-z]`)
 	comment  = regexp.MustCompile(`(?s)\{\{/\*.*?\*/\}\}`)
 	asks     = regexp.MustCompile(`\b[tn] "([^"]+)"`)
+	plain    = regexp.MustCompile(`(?:\bt |\.Text\()"([^"]+)"`) // no figure tells which form
 	inline   = regexp.MustCompile(`\s(on[a-z]+|style)=|<style|<script>|javascript:`)
 	literal  = regexp.MustCompile(`"([a-z-]+(?:\.[a-z0-9-]+)+)"`)
 )
@@ -54,7 +55,7 @@ func Texts(t *testing.T, f *web.Frame, room web.Room, made, same []string) {
 	for _, key := range made {
 		used[key] = true
 	}
-	inTemplates(t, room.Templates, used)
+	inTemplates(t, room, used)
 	inSources(t, room.Words, used)
 	for key := range used {
 		if _, err := f.Text(web.Russian, key); err != nil {
@@ -68,9 +69,20 @@ func Texts(t *testing.T, f *web.Frame, room web.Room, made, same []string) {
 	}
 }
 
-// inTemplates finds the keys that templates name.
-func inTemplates(t *testing.T, templates fs.FS, used map[string]bool) {
+// formless says that no text with forms is asked for without a figure.
+func formless(t *testing.T, words web.Words, name, source string) {
 	t.Helper()
+	for _, m := range plain.FindAllStringSubmatch(source, -1) {
+		if strings.Contains(words[m[1]].In(web.Russian), "|") {
+			t.Errorf("%s shows all forms of %s", name, m[1])
+		}
+	}
+}
+
+// inTemplates finds the keys that templates name.
+func inTemplates(t *testing.T, room web.Room, used map[string]bool) {
+	t.Helper()
+	templates := room.Templates
 	files, err := fs.Glob(templates, "pages/*.html")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no templates", err)
@@ -87,6 +99,7 @@ func inTemplates(t *testing.T, templates fs.FS, used map[string]bool) {
 		if found := inline.FindString(bare); found != "" {
 			t.Errorf("%s holds inline code: %q", name, found)
 		}
+		formless(t, room.Words, name, bare)
 		for _, m := range asks.FindAllStringSubmatch(bare, -1) {
 			used[m[1]] = true
 		}
@@ -108,6 +121,7 @@ func inSources(t *testing.T, words web.Words, used map[string]bool) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		formless(t, words, name, string(text))
 		for _, m := range literal.FindAllStringSubmatch(string(text), -1) {
 			if _, ok := words[m[1]]; ok {
 				used[m[1]] = true

@@ -6,6 +6,7 @@ package webtest
 import (
 	"context"
 	"html"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -117,6 +118,24 @@ func (s *Shelf) Renew(_ context.Context, k web.Kept, found time.Time) error {
 	return s.broken
 }
 
+// Replace implements web.Sessions.
+func (s *Shelf) Replace(_ context.Context, k web.Kept, old [32]byte, found time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	there, ok := s.all[old]
+	switch {
+	case s.broken != nil:
+		return s.broken
+	case !ok:
+		return identity.ErrNotFound
+	case !there.Seen.Equal(found):
+		return web.ErrSessionMoved
+	}
+	delete(s.all, old)
+	s.all[k.Handle] = k
+	return nil
+}
+
 // End implements web.Sessions.
 func (s *Shelf) End(_ context.Context, handle [32]byte) error {
 	s.mu.Lock()
@@ -153,6 +172,12 @@ type Guest struct {
 // NewGuest gives a browser without cookies.
 func NewGuest(t testing.TB, h http.Handler) *Guest {
 	return &Guest{t: t, h: h, Cookies: map[string]string{}, From: "192.0.2.1:1", Header: http.Header{}}
+}
+
+// With gives it the cookies of another one: it is a second tab of that.
+func (g *Guest) With(cookies map[string]string) *Guest {
+	g.Cookies = maps.Clone(cookies)
+	return g
 }
 
 // Ask makes a request; a POST comes from a page of ours.
