@@ -110,7 +110,10 @@ func TestRefusedPasswordDoesNotWait(t *testing.T) {
 	f.activates("orlovami", "abc-12")
 	var r explain.Report
 	var text string
-	if !eventually(func() bool { r, text, _ = f.asks("ru", "orlovami"); return r.Broken != nil && r.Broken.Code == "AD_PASSWORD_REFUSED" }) {
+	if !eventually(func() bool {
+		r, text, _ = f.asks("ru", "orlovami")
+		return r.Broken != nil && r.Broken.Code == "AD_PASSWORD_REFUSED"
+	}) {
 		t.Fatal(text)
 	}
 	if r.Targets[0].PasswordWaits || strings.Contains(text, "ждёт передачи") {
