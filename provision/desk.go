@@ -167,18 +167,15 @@ func refusal(v identity.Verdict) Answer {
 	return a
 }
 
-// undecided is the answer where nothing was bound. The first problem that
-// is not only told beside is the one that decided.
+// undecided is the answer where nothing was bound. It names the problem that is to
+// be repaired first.
 func undecided(v match.Verdict) Answer {
 	a := Answer{State: StateRefused, Problem: string(match.NoSuchAccount), Problems: v.Problems}
 	if v.Decision == match.Manual {
 		a.State = StateManual
 	}
-	for _, p := range v.Problems {
-		if !p.Code.Beside() {
-			a.Problem = p.String()
-			break
-		}
+	if p, ok := match.First(v.Problems); ok {
+		a.Problem = p.String()
 	}
 	return a
 }

@@ -298,7 +298,8 @@ type Status struct {
 	Seen     time.Time // the last pass; zero: none yet
 	Next     time.Time // when the next one is due, unless something happens
 	Failures int
-	// Waiting says that a clear password waits for delivery.
+	// Waiting says that a clear password waits for delivery; not one that the target's
+	// policy has refused, which only another one replaces.
 	Waiting bool
 	// Duplicates are further accounts there that are claimed as this person's:
 	// match.ADDuplicate with the name of each. None while Object is not known.

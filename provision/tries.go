@@ -18,12 +18,24 @@ type Try struct {
 	Last, First, Middle string
 	Decision            match.Decision // Match: only told beside
 	Problems            []match.Problem
-	Records             []person.RecordRef
-	Schools             []person.SchoolID // of Records, as they were then
-	At                  time.Time         // when mos.ru was asked
+	// About are the records of each problem, in the order of Problems; nil where a
+	// version kept the try that did not note them.
+	About   [][]person.RecordRef `json:",omitempty"`
+	Records []person.RecordRef
+	Schools []person.SchoolID // of Records, as they were then
+	At      time.Time         // when mos.ru was asked
 	// Profile is what mos.ru said, for whoever decides and so that explain can decide
 	// again on what the registries hold by then; zero where Decision is Match.
 	Profile person.Profile
+}
+
+// RecordsOf are the records that the n-th of the problems is about; all that the try
+// speaks of where that is not known, or the problem is about none.
+func (t *Try) RecordsOf(n int) []person.RecordRef {
+	if n < len(t.About) && len(t.About[n]) > 0 {
+		return t.About[n]
+	}
+	return t.Records
 }
 
 // Tries keeps the last try of each city account. An activation that finds
@@ -46,6 +58,9 @@ func (a *activation) note(ctx context.Context, v match.Verdict) {
 	p := a.Profile
 	t := Try{Subject: p.Subject, Login: p.Login, Last: p.Last, First: p.First, Middle: p.Middle,
 		Decision: v.Decision, Problems: v.Problems, Records: v.Records, Schools: schoolsOf(v.Records, a.rows), At: a.Asked}
+	for _, problem := range v.Problems {
+		t.About = append(t.About, v.About(problem))
+	}
 	if v.Decision != match.Match {
 		t.Profile = p
 	}

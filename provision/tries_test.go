@@ -41,7 +41,7 @@ func TestTriesAreKept(t *testing.T) {
 	activate(wrong)
 	want := provision.Try{Subject: "sub-k1", Login: "annaiv", Last: "Иванова", First: "Анна", Middle: "Петровна", Decision: match.NoMatch,
 		Problems: []match.Problem{{Code: match.SNILSMismatch}}, Records: []person.RecordRef{{Kind: person.RecordEmployment, ID: "k1"}},
-		Schools: []person.SchoolID{"49"}, At: now.Add(-time.Second), Profile: wrong}
+		About: [][]person.RecordRef{{{Kind: person.RecordEmployment, ID: "k1"}}}, Schools: []person.SchoolID{"49"}, At: now.Add(-time.Second), Profile: wrong}
 	if len(kept.list) != 1 || !reflect.DeepEqual(kept.list[0], want) {
 		t.Errorf("%+v\nwant %+v", kept.list, want)
 	}

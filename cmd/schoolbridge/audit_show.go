@@ -63,7 +63,7 @@ func parseAuditShow(std streams, args []string) (c auditCall, err error) {
 	}
 	var unknown string
 	if c.kinds, unknown = auditKinds(*kinds); unknown != "" {
-		return c, usageError("audit show: --kinds: вида %[1]q нет; есть / there is no kind %[1]q; there are: %[2]s", unknown, everyKind())
+		return c, usageError("audit show: --kinds: вида %[1]q нет; есть: %[2]s / audit show: --kinds: there is no kind %[1]q; there are: %[2]s", unknown, everyKind())
 	}
 	return c, nil
 }
@@ -190,7 +190,7 @@ func (v *auditor) period() (from, to time.Time, err error) {
 		}
 		at, ok := readTime(text, zone)
 		if !ok {
-			err = usageError("audit show: --%s %q — не день и не время / is no day and no time: 2026-09-01, \"01.09.2026 10:30\"", flag, text)
+			err = usageError("audit show: --%[1]s %[2]q — не день и не время, а пишут их так: 2026-09-01, \"01.09.2026 10:30\" / audit show: --%[1]s %[2]q is no day and no time, which are written: 2026-09-01, \"01.09.2026 10:30\"", flag, text)
 		}
 		return at, false
 	}

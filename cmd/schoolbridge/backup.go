@@ -12,6 +12,7 @@ import (
 	"schoolbridge/config"
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/said"
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/store/sqlite"
 )
@@ -47,7 +48,7 @@ func runBackup(ctx context.Context, std streams, args []string) error {
 	}
 	if verify {
 		if err := sqlite.Verify(ctx, words[1], keys); err != nil {
-			return unfit(std, err)
+			return unfit(std, *lang, err)
 		}
 		return told(std, *lang, "копия %s цела, ключи подходят\n", "the backup %s is whole, and the keys fit\n", words[1])
 	}
@@ -58,7 +59,7 @@ func runBackup(ctx context.Context, std streams, args []string) error {
 		return err
 	}
 	if err := sqlite.Backup(ctx, string(c.Store.Path), *out, keys); err != nil {
-		return unfit(std, err)
+		return unfit(std, *lang, err)
 	}
 	return told(std, *lang, "копия записана и проверена: %s. Файл ключей в неё не входит: храните его отдельно\n",
 		"the backup is written and verified: %s. The keyset is not in it: keep it elsewhere\n", *out)
@@ -98,7 +99,7 @@ func runRestore(ctx context.Context, std streams, args []string) error {
 		err = auditStore(ctx, c, auditRestore, map[string]any{"from": filepath.Base(words[0])})
 	}
 	if err = errors.Join(err, release()); err != nil {
-		return unfit(std, err)
+		return unfit(std, *lang, err)
 	}
 	if kept != "" {
 		if err := told(std, *lang, "прежнее хранилище отложено: %s; удалите его, когда оно не понадобится\n", "the store that was there is kept: %s; remove it when nobody needs it\n", kept); err != nil {
@@ -115,15 +116,15 @@ func backupKeys(c *config.Config, file string) (*store.Keyset, error) {
 	}
 	keys, err := store.OpenKeyset(file)
 	if errors.Is(err, store.ErrNoKeyset) {
-		return nil, fmt.Errorf("файла ключей %[1]s нет: верните его из отдельной копии / the keyset %[1]s is missing: put it back from its own backup: %[2]w", file, err)
+		return nil, said.Errorf("файла ключей %[1]s нет: верните его из отдельной копии: %[2]w / the keyset %[1]s is missing: put it back from its own backup: %[2]w", file, err)
 	}
 	return keys, err
 }
 
 // unfit says that a copy is not good, which is a finding, or what failed.
-func unfit(std streams, err error) error {
+func unfit(std streams, lang string, err error) error {
 	if errors.Is(err, sqlite.ErrDamaged) || errors.Is(err, store.ErrWrongKeyset) || store.IsBroken(err) {
-		complain(std, err)
+		complain(std, lang, err)
 		return errFindings
 	}
 	return err

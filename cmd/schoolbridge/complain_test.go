@@ -15,7 +15,7 @@ import (
 )
 
 // What is written wrongly is said last, below the flags and the commands, and
-// each fault with its file or word in both languages.
+// each fault with its file or word, in one language.
 func TestWrongCallsSayWhat(t *testing.T) {
 	s := wifiSite(t)
 	probing := []string{"probe", "eap", "--server", "127.0.0.1", "--secret-file", s.path("secret"), "--login", "a"}
@@ -25,10 +25,10 @@ func TestWrongCallsSayWhat(t *testing.T) {
 	}{
 		"command":       {[]string{"accounts"}, []string{`команды "accounts" нет`}},
 		"flag":          {[]string{"probe", "eap", "--metod", "x"}, []string{"не понято", "metod"}},
-		"configuration": {[]string{"explain", "--config", s.path("missing.yaml"), "a"}, []string{"missing.yaml нет", "there is no configuration", "--config"}},
+		"configuration": {[]string{"explain", "--config", s.path("missing.yaml"), "a"}, []string{"missing.yaml нет", "--config"}},
 		"platform":      {[]string{"wifi", "profile", "--config", s.path("config.yaml"), "--for", "ios", "a"}, []string{`"ios" не бывает`, "apple (iPhone"}},
-		"session":       {[]string{"sessions", "disconnect", "--config", s.path("config.yaml"), "99"}, []string{`"99" — не номер сеанса`, `"99" is no session's id`}},
-		"password":      {append(probing, "--ca", s.path("ca.pem"), "--password-file", s.path("nothing")), []string{"--password-file: файла", "nothing нет", "there is no file"}},
+		"session":       {[]string{"sessions", "disconnect", "--config", s.path("config.yaml"), "99"}, []string{`"99" — не номер сеанса`}},
+		"password":      {append(probing, "--ca", s.path("ca.pem"), "--password-file", s.path("nothing")), []string{"--password-file: файла", "nothing нет"}},
 		"authority":     {append(probing, "--ca", s.path("nothing")), []string{"--ca: файла", "nothing нет"}},
 		"pair":          {append(probing, "--ca", s.path("ca.pem"), "--method", "tls", "--cert", "x"), []string{"--cert и --key"}},
 		"key":           {append(probing, "--ca", s.path("ca.pem"), "--method", "tls", "--cert", s.path("ca.pem"), "--key", s.path("nothing")), []string{"--cert, --key: файла", "nothing нет"}},
@@ -37,7 +37,7 @@ func TestWrongCallsSayWhat(t *testing.T) {
 		code, out, errs := runLine("", c.args...)
 		lines := strings.Split(strings.TrimSpace(errs), "\n")
 		for _, want := range c.says {
-			if code != exitUsage || out != "" || !strings.Contains(lines[len(lines)-1], want) {
+			if code != exitUsage || out != "" || !strings.Contains(lines[len(lines)-1], want) || strings.Contains(errs, " / ") {
 				t.Errorf("%s: exit %d, no %q at the end of\n%s%s", name, code, want, out, errs)
 			}
 		}
@@ -57,7 +57,7 @@ func TestForbiddenFiles(t *testing.T) {
 	} {
 		for code, err := range map[int]error{exitFailed: c.err, exitUsage: &exitError{exitUsage, c.err}} {
 			var errs bytes.Buffer
-			if got := report(streams{err: &errs}, err); got != code {
+			if got := report(streams{err: &errs}, "ru", err); got != code {
 				t.Errorf("%v: exit %d", err, got)
 			}
 			for _, word := range []string{"sudo -u schoolbridge", "chown schoolbridge: /x/keyset.json", "Нет прав на /x/keyset.json"} {
@@ -76,7 +76,7 @@ func TestComplaintsSayWhatToDo(t *testing.T) {
 		"Папку /root/x этому":            &fs.PathError{Op: "mkdir", Path: "/root/x", Err: syscall.EACCES},
 	} {
 		var errs bytes.Buffer
-		if report(streams{err: &errs}, err); !strings.Contains(errs.String(), want) || strings.Contains(errs.String(), "chown") {
+		if report(streams{err: &errs}, "ru", err); !strings.Contains(errs.String(), want) || strings.Contains(errs.String(), "chown") {
 			t.Errorf("no %q, or chown, in %s", want, errs.String())
 		}
 	}

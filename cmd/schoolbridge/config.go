@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"schoolbridge/config"
+	"schoolbridge/internal/said"
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/store/postgres"
 	"schoolbridge/internal/store/sqlite"
@@ -53,7 +54,7 @@ func checkStoreURL(c *config.Config) error {
 		err = postgres.Check(string(address))
 	}
 	if err != nil {
-		return usageError("store.url_file: в %[1]s нет адреса базы вида postgres://имя:пароль@узел/база / %[1]s holds no address of a database such as postgres://user:password@host/database: %[2]v", c.Store.URLFile, err)
+		return usageError("store.url_file: в %[1]s нет адреса базы вида postgres://имя:пароль@узел/база: %[2]v / store.url_file: %[1]s holds no address of a database such as postgres://user:password@host/database: %[2]v", c.Store.URLFile, err)
 	}
 	return nil
 }
@@ -138,12 +139,12 @@ func openPostgres(ctx context.Context, c *config.Config, opts store.Options) (*s
 func openMadeStore(ctx context.Context, c *config.Config) (*store.DB, error) {
 	if c.Store.URLFile != "" {
 		if _, err := os.Stat(string(c.Store.KeysetFile)); err != nil {
-			return nil, fmt.Errorf("ключей %[1]s здесь нет: скопируйте их с машины службы / the keys %[1]s are not here: copy them from the daemon's machine: %[2]w", c.Store.KeysetFile, err)
+			return nil, said.Errorf("ключей %[1]s здесь нет: скопируйте их с машины службы: %[2]w / the keys %[1]s are not here: copy them from the daemon's machine: %[2]w", c.Store.KeysetFile, err)
 		}
 		return openStore(ctx, c, store.Options{})
 	}
 	if _, err := os.Stat(string(c.Store.Path)); err != nil {
-		return nil, fmt.Errorf("хранилища %[1]s ещё нет: сначала запустите службу или загрузите реестры, и проверьте state и store.path / store %[1]s is not made yet: start the daemon or import registries first, and look at state and store.path in the configuration: %[2]w", c.Store.Path, err)
+		return nil, said.Errorf("хранилища %[1]s ещё нет: сначала запустите службу или загрузите реестры, и проверьте state и store.path: %[2]w / store %[1]s is not made yet: start the daemon or import registries first, and look at state and store.path in the configuration: %[2]w", c.Store.Path, err)
 	}
 	return openStore(ctx, c, store.Options{})
 }

@@ -15,6 +15,7 @@ import (
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/mosru/sim"
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/said"
 	"schoolbridge/internal/sample"
 	"schoolbridge/internal/store"
 	"schoolbridge/provision/duplicates"
@@ -123,7 +124,7 @@ func (d *demo) made(first bool) (person.Date, error) {
 	}
 	day, err := person.ParseDate(strings.TrimSpace(string(text)))
 	if err != nil || day.IsZero() {
-		return day, fmt.Errorf("файл повреждён, начните заново с --fresh / %s is damaged: start over with --fresh", d.folder.path(demoMark))
+		return day, said.Errorf("файл %[1]s повреждён: начните заново с --fresh / %[1]s is damaged: start over with --fresh", d.folder.path(demoMark))
 	}
 	return day, nil
 }

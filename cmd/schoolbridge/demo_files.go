@@ -5,13 +5,14 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"time"
+
+	"schoolbridge/internal/said"
 )
 
 // The demo's fixed names and ports; users script against them.
@@ -97,7 +98,7 @@ func (d demoFolder) begin() error {
 		return err
 	}
 	if len(names) > 0 && !d.has(demoBegun) && !d.prepared() {
-		return fmt.Errorf("в папке чужие файлы, ничего не тронуто: назовите другую (--state) / folder %s holds files that no demo made; nothing was touched: name another folder with --state", d)
+		return said.Errorf("в папке %[1]s чужие файлы, ничего не тронуто: назовите другую (--state) / folder %[1]s holds files that no demo made; nothing was touched: name another folder with --state", d)
 	}
 	// The mark comes before anything is removed: who is interrupted here can
 	// begin again.

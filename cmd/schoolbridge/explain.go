@@ -299,6 +299,9 @@ func (e *explainer) holder(ctx context.Context, holder store.Holder, name string
 	if err := e.tries(ctx, tries, holder.Subject, r); err != nil {
 		return err
 	}
+	if err := e.next(ctx, holder, r); err != nil {
+		return err
+	}
 	for _, part := range []func(context.Context, identity.PersonID, *explain.Report) error{e.targets, e.sessions, e.signIns, e.instead} {
 		if err := part(ctx, holder.Person, r); err != nil {
 			return err

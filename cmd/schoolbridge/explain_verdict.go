@@ -8,6 +8,7 @@ import (
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/store"
 	"schoolbridge/provision"
 	"schoolbridge/provision/match"
 )
@@ -33,6 +34,37 @@ func (e *explainer) judge(ctx context.Context, p person.Profile) (v match.Verdic
 	return v, o.Finder != nil, err
 }
 
+// next judges what the next activation of somebody with an account would come to: a
+// registry or mos.ru may have changed since the last one, and nobody is told before
+// the person comes to the page again. Where the last one was refused, the try tells.
+func (e *explainer) next(ctx context.Context, holder store.Holder, r *explain.Report) error {
+	if r.Account != "" || r.NoUpstream || r.Suspension != nil || slices.ContainsFunc(r.Tries, func(t explain.Try) bool { return t.Own && t.NowDecision != "" }) {
+		return nil
+	}
+	p, told, err := e.db.Accounts().Profile(ctx, holder.Person)
+	if err != nil || told.IsZero() { // a version kept the profile that kept only names
+		return err
+	}
+	v, err := provision.NewActivator(e.db.Accounts(), e.table.Zone(), provision.ActivatorOptions{Reach: reach(e.config.Upstreams)}).Judge(ctx, p, e.now)
+	if errors.Is(err, store.ErrTooMany) {
+		return nil
+	}
+	if err != nil || v.Decision == match.Match {
+		return err
+	}
+	r.Next = &explain.Next{Decision: string(v.Decision), Problems: texts(v.Problems), Reasons: e.reasons(v)}
+	return nil
+}
+
+// reasons are the sentences of a verdict.
+func (e *explainer) reasons(v match.Verdict) []string {
+	list := []string{}
+	for _, r := range v.Why() {
+		list = append(list, r.In(string(e.lang), nil))
+	}
+	return list
+}
+
 // triesShown bounds the activations that one report tells of.
 const triesShown = 5
 
@@ -54,10 +86,7 @@ func (e *explainer) tries(ctx context.Context, list []provision.Try, own identit
 			if err != nil {
 				return err
 			}
-			shown.NowDecision, shown.Now = string(now.Decision), texts(now.Problems)
-			for _, r := range now.Reasons {
-				shown.Reasons = append(shown.Reasons, r.In(string(e.lang), nil))
-			}
+			shown.NowDecision, shown.Now, shown.Reasons = string(now.Decision), texts(now.Problems), e.reasons(now)
 		}
 		r.Tries = append(r.Tries, shown)
 	}

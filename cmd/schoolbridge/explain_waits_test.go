@@ -37,7 +37,7 @@ func TestExplainWaits(t *testing.T) {
 
 	// In the queue of an import, at a rate: both before it may take a second each.
 	s.edit("ad:\n", "ad:\n  rate: 0.5\n")
-	s.write("kadry.csv", "id,fio,school,start\nanna,Смирнова Ольга,49,2015-09-02\nboris,Смирнова Ольга,49,2015-09-02\n")
+	s.write("kadry.csv", "id,fio,snils,school,start\nanna,Смирнова Ольга,"+smallSNILS(0)+",49,2015-09-02\nboris,Смирнова Ольга,"+smallSNILS(1)+",49,2015-09-02\n")
 	s.run(exitDone, "registry", "import", s.path("kadry.csv"))
 	if w := expect(explain.WaitsRate, "AD_CHANGE_WAITS_TURN", "company"); w.Ahead != 1 || time.Until(w.Until) < time.Second || time.Until(w.Until) > time.Minute {
 		t.Errorf("%+v", w)

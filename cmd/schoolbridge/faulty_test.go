@@ -223,8 +223,8 @@ func (f *faulty) changes(file, text string) {
 	f.imports()
 }
 
-// activates somebody on the page; the answer's problem is another's to look at.
-func (f *faulty) activates(login, password string) {
+// activates somebody on the page, and gives the problem that the answer names.
+func (f *faulty) activates(login, password string) (problem string) {
 	f.t.Helper()
 	body, err := json.Marshal(map[string]string{"login": login, "password": password})
 	if err != nil {
@@ -234,7 +234,12 @@ func (f *faulty) activates(login, password string) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	_ = res.Body.Close()
+	defer res.Body.Close()
+	var answer struct{ Problem string }
+	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
+		f.t.Fatal(err)
+	}
+	return answer.Problem
 }
 
 // active activates somebody for whom all goes well, and waits until it has.

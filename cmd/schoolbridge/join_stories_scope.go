@@ -46,6 +46,9 @@ func (t *telling) narrow(ctx context.Context, id identity.PersonID, seen []row) 
 	}
 	r := &t.story.Report
 	r.Others = nil // some are of other schools' records
+	if r.Next != nil {
+		r.Next.Reasons = nil // they name records; the comparison on the page masks them
+	}
 	known := map[string]bool{}
 	for _, school := range t.view.Scope.Schools() {
 		known[t.school(school)] = true

@@ -57,10 +57,10 @@ func (f *loadFlags) parse(std streams, args []string) error {
 		return err
 	}
 	if len(words) > 0 {
-		return usageError("%[1]s: лишнее слово, см. -h / unknown word; -h shows what may be written", f.fs.Name())
+		return usageError("%[1]s: лишнее слово, см. -h / %[1]s: unknown word; -h shows what may be written", f.fs.Name())
 	}
 	if f.options.Rate == 0 && f.options.Concurrency == 0 {
-		return usageError("%[1]s: нет --rate или --concurrency / --rate or --concurrency is missing", f.fs.Name())
+		return usageError("%[1]s: нет --rate или --concurrency / %[1]s: --rate or --concurrency is missing", f.fs.Name())
 	}
 	return nil
 }
@@ -130,7 +130,7 @@ func (f *radiusLoad) target(std streams, args []string) (load.RADIUSOptions, err
 		f.sockets = min(max(f.options.Concurrency, 1)/200+1, 64)
 	}
 	if f.sockets < 1 || f.sockets > 1024 {
-		return o, usageError("%[1]s: --sockets: от 1 до 1024 / from 1 to 1024", f.fs.Name())
+		return o, usageError("%[1]s: --sockets: от 1 до 1024 / %[1]s: --sockets: from 1 to 1024", f.fs.Name())
 	}
 	o.Client.Lines = f.sockets
 	o.Users, err = f.readUsers(files)
@@ -155,7 +155,7 @@ func loadRADIUS(ctx context.Context, std streams, args []string) error {
 		return err
 	}
 	if o.Method = *method; !slices.Contains([]string{probe.PAP, probe.MSCHAPv2, probe.Accounting}, o.Method) {
-		return usageError("load radius: --method %[1]q: есть только / is none of pap, mschapv2, accounting", *method)
+		return usageError("load radius: --method %[1]q: есть только pap, mschapv2, accounting / load radius: --method %[1]q is none of pap, mschapv2, accounting", *method)
 	}
 	if o.Method == probe.Accounting {
 		o.Server = f.radius.accounting()

@@ -31,6 +31,7 @@ import (
 	"syscall"
 	_ "time/tzdata" // the daemon needs Europe/Moscow on machines without zone files
 
+	"schoolbridge/internal/said"
 	"schoolbridge/internal/store/sqlite"
 )
 
@@ -109,13 +110,15 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.cause }
 
+// usageError is one of how a command was called; its format may be in both
+// languages, as said.Errorf takes it.
 func usageError(format string, args ...any) error {
-	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+	return &exitError{exitUsage, said.Errorf(format, args...)}
 }
 
 // misused tells how a command is written.
 func misused(name string) error {
-	return usageError("вызов / usage:\n  %s", strings.Join(synopsis(name), "\n  "))
+	return usageError("вызов:\n  %[1]s / usage:\n  %[1]s", strings.Join(synopsis(name), "\n  "))
 }
 
 // synopsis gives the ways in which a command is written, a line each.
@@ -160,8 +163,9 @@ func main() {
 
 // dispatch runs one command line and gives its exit code.
 func dispatch(ctx context.Context, std streams, args []string) int {
+	lang := askedLang(args)
 	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
-		usage(std.err)
+		usage(std.err, lang)
 		if len(args) == 0 {
 			return exitUsage
 		}
@@ -169,15 +173,16 @@ func dispatch(ctx context.Context, std streams, args []string) int {
 	}
 	for _, c := range commands() {
 		if c.name == args[0] {
-			return report(std, c.run(ctx, std, args[1:]))
+			return report(std, lang, c.run(ctx, std, args[1:]))
 		}
 	}
-	usage(std.err)
-	fmt.Fprintf(std.err, "\nschoolbridge: команды %[1]q нет / there is no command %[1]q\n", args[0]) // last, where it is seen
+	usage(std.err, lang)
+	fmt.Fprintln(std.err)
+	complain(std, lang, said.Errorf("команды %[1]q нет / there is no command %[1]q", args[0])) // last, where it is seen
 	return exitUsage
 }
 
-func report(std streams, err error) int {
+func report(std streams, lang string, err error) int {
 	var exit *exitError
 	switch {
 	case err == nil:
@@ -186,43 +191,49 @@ func report(std streams, err error) int {
 		return exitDone
 	case errors.As(err, &exit):
 		if exit.cause != nil {
-			complain(std, exit.cause)
+			complain(std, lang, exit.cause)
 		}
 		return exit.code
 	}
-	complain(std, err)
+	complain(std, lang, err)
 	return exitFailed
 }
 
 // complain prints an error. Somebody else's files and a second daemon are the
 // commonest that do not say themselves what to do.
-func complain(std streams, err error) {
-	fmt.Fprintln(std.err, "schoolbridge:", err)
+func complain(std streams, lang string, err error) {
+	fmt.Fprintln(std.err, "schoolbridge:", said.In(err, lang))
 	for _, m := range moveRussian {
-		if errors.Is(err, m.err) {
+		if errors.Is(err, m.err) && lang != "en" {
 			fmt.Fprintln(std.err, m.text)
 		}
+	}
+	tell := func(russian, english string, args ...any) {
+		if lang == "en" {
+			russian = english
+		}
+		fmt.Fprintf(std.err, russian+"\n", args...)
 	}
 	var path *fs.PathError
 	switch {
 	case errors.Is(err, sqlite.ErrLocked):
-		fmt.Fprintln(std.err, "Служба уже работает с этой базой: вторую запускать не нужно, а для перезапуска — systemctl restart schoolbridge (запущенную не через systemd назовёт pgrep -a schoolbridge)")
-		fmt.Fprintln(std.err, "The daemon is at work on this database: no second one is needed; to start it anew: systemctl restart schoolbridge (pgrep -a schoolbridge names one that systemd did not start)")
+		tell("Служба уже работает с этой базой: вторую запускать не нужно, а для перезапуска — systemctl restart schoolbridge (запущенную не через systemd назовёт pgrep -a schoolbridge)",
+			"The daemon is at work on this database: no second one is needed; to start it anew: systemctl restart schoolbridge (pgrep -a schoolbridge names one that systemd did not start)")
 	case errors.As(err, &path) && errors.Is(path, fs.ErrPermission) && path.Op == "mkdir":
-		fmt.Fprintf(std.err, "Папку %[1]s этому пользователю не создать: назовите такую, куда он может писать, например /var/lib/schoolbridge/…\n", path.Path)
-		fmt.Fprintf(std.err, "This user cannot make the folder %[1]s: name one where he may write, such as /var/lib/schoolbridge/…\n", path.Path)
+		tell("Папку %[1]s этому пользователю не создать: назовите такую, куда он может писать, например /var/lib/schoolbridge/…",
+			"This user cannot make the folder %[1]s: name one where he may write, such as /var/lib/schoolbridge/…", path.Path)
 	case errors.As(err, &path) && errors.Is(path, fs.ErrPermission):
-		fmt.Fprintf(std.err, "Нет прав на %[1]s: выполните команду от пользователя службы, sudo -u schoolbridge schoolbridge …; то, что создал root, отдайте службе: chown schoolbridge: %[1]s\n", path.Path)
-		fmt.Fprintf(std.err, "%[1]s is not for this user: run the command as the daemon's, sudo -u schoolbridge schoolbridge …; what root has made is to be given to that user: chown schoolbridge: %[1]s\n", path.Path)
+		tell("Нет прав на %[1]s: выполните команду от пользователя службы, sudo -u schoolbridge schoolbridge …; то, что создал root, отдайте службе: chown schoolbridge: %[1]s",
+			"%[1]s is not for this user: run the command as the daemon's, sudo -u schoolbridge schoolbridge …; what root has made is to be given to that user: chown schoolbridge: %[1]s", path.Path)
 	}
 }
 
-func usage(w io.Writer) {
-	fmt.Fprint(w, "schoolbridge: один логин для школьного Wi-Fi, ПК и досок / one school login for Wi-Fi, classroom PCs and whiteboards\n\n")
+func usage(w io.Writer, lang string) {
+	fmt.Fprint(w, said.Text("schoolbridge: один логин для школьного Wi-Fi, ПК и досок / schoolbridge: one school login for Wi-Fi, classroom PCs and whiteboards", lang)+"\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %s\n      %s\n", strings.Join(synopsis(c.name), "\n  "), c.help)
+		fmt.Fprintf(w, "  %s\n      %s\n", strings.Join(synopsis(c.name), "\n  "), said.Text(c.help, lang))
 	}
-	fmt.Fprint(w, "\nКоды / exit codes: 0 сделано / done, 1 есть замечания / findings, 2 вызов или настройки / usage or configuration, 3 сбой / failed\n")
+	fmt.Fprint(w, "\n"+said.Text("Коды выхода: 0 сделано, 1 есть замечания, 2 вызов или настройки, 3 сбой / Exit codes: 0 done, 1 findings, 2 usage or configuration, 3 failed", lang)+"\n")
 }
 
 func runVersion(_ context.Context, std streams, _ []string) error {
@@ -236,13 +247,13 @@ func runVersion(_ context.Context, std streams, _ []string) error {
 func parse(fs *flag.FlagSet, std streams, args []string) ([]string, error) {
 	fs.SetOutput(io.Discard) // what the package says itself is English only
 	var words []string
+	all := args
 	for {
 		if err := fs.Parse(args); err != nil {
 			fmt.Fprintln(std.err, strings.Join(synopsis(fs.Name()), "\n"))
-			fs.SetOutput(std.err)
-			fs.PrintDefaults()
+			printFlags(std.err, fs, askedLang(all))
 			if !errors.Is(err, flag.ErrHelp) { // below the flags, where it is seen
-				err = usageError("не понято / not understood: %w", err)
+				err = usageError("не понято: %[1]w / not understood: %[1]w", err)
 			}
 			return nil, err
 		}

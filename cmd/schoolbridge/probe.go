@@ -43,7 +43,7 @@ func oneOf(name string, std streams, args []string, kinds ...string) error {
 	for i, kind := range kinds {
 		lines[i] = name + " " + kind
 	}
-	return usageError("%s: напишите %s; что дальше, покажет -h / write %s; -h shows what may follow", name, strings.Join(lines, " или "), strings.Join(lines, " or "))
+	return usageError("%[1]s: напишите %[2]s; что дальше, покажет -h / %[1]s: write %[3]s; -h shows what may follow", name, strings.Join(lines, " или "), strings.Join(lines, " or "))
 }
 
 // probeFlags are those of every probe.
@@ -70,7 +70,7 @@ func newProbeFlags(name string) *probeFlags {
 func (f *probeFlags) arguments(std streams, args []string) error {
 	words, err := parse(f.fs, std, args)
 	if err == nil && len(words) > 0 {
-		err = usageError("%[1]s: лишнее слово, см. -h / unknown word; -h shows what may be written", f.fs.Name())
+		err = usageError("%[1]s: лишнее слово, см. -h / %[1]s: unknown word; -h shows what may be written", f.fs.Name())
 	}
 	return err
 }
@@ -111,7 +111,7 @@ func (f *radiusProbe) parse(std streams, args []string) (*probe.Probe, *secretFi
 		return nil, nil, err
 	}
 	if len(*f.login) > maxLogin {
-		return nil, nil, usageError("%[1]s: --login длиннее %[2]d байт / --login has more than %[2]d bytes", f.fs.Name(), maxLogin)
+		return nil, nil, usageError("%[1]s: --login длиннее %[2]d байт / %[1]s: --login has more than %[2]d bytes", f.fs.Name(), maxLogin)
 	}
 	files := &secretFiles{in: std.in}
 	p := &probe.Probe{Login: *f.login}
@@ -156,7 +156,7 @@ func probeRADIUS(ctx context.Context, std streams, args []string) error {
 		p.Password = identity.Password(password)
 	case probe.Accounting, probe.Status:
 	default:
-		return usageError("probe radius: --method %[1]q: есть только / is none of pap, mschapv2, accounting, status", *method)
+		return usageError("probe radius: --method %[1]q: есть только pap, mschapv2, accounting, status / probe radius: --method %[1]q is none of pap, mschapv2, accounting, status", *method)
 	}
 	if p.Login == "" && p.Method != probe.Status {
 		return usageError("probe radius: нет --login / --login is missing")

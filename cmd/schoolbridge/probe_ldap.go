@@ -61,7 +61,7 @@ func (f *ldapProbe) probe(std streams) (*probe.LDAP, error) {
 	external := f.method == probe.LDAPExternal
 	switch {
 	case f.method != probe.LDAPSimple && f.method != probe.LDAPPlain && !external:
-		return nil, usageError("probe ldap: --method %[1]q: есть только / is none of simple, plain, external", f.method)
+		return nil, usageError("probe ldap: --method %[1]q: есть только simple, plain, external / probe ldap: --method %[1]q is none of simple, plain, external", f.method)
 	case f.method != probe.LDAPSimple && f.userDN+f.base+f.bindDN != "", f.userDN != "" && f.base != "", f.bindDN != "" && f.base == "":
 		return nil, usageError("probe ldap: --user-dn или --base — для simple и не вместе, --bind-dn — с --base / --user-dn or --base goes with simple, not both; --bind-dn with --base")
 	case f.userDN != "" && !strings.Contains(f.userDN, "{login}"):

@@ -79,6 +79,7 @@ type problemText struct {
 	noDeadline          string
 	none, informs       string
 	who, remedy         string
+	first               string // which problem of the same person is repaired before
 }
 
 var problemWords = map[string]problemText{
@@ -89,7 +90,7 @@ var problemWords = map[string]problemText{
 		short:  []string{"ID ЕКИС", "Категория", "ФИО", "Класс, должность", "ID записи", "Логин", "Где", "Код", "Когда"},
 		role:   map[person.Role]string{person.RoleStaff: "сотрудник", person.RolePupil: "ученик", person.RoleParent: "родитель"},
 		title:  "Проблемы", noSchool: "школы с ID ЕКИС %q нет ни в списке школ, ни в реестрах", none: "проблем нет", informs: "исправлять нечего: это только сведения",
-		who: "Кто исправляет: ", remedy: "Что сделать: ",
+		who: "Кто исправляет: ", remedy: "Что сделать: ", first: " (сначала %s)",
 		noDeadline: "сроки не заданы: напишите их в statistics.deadlines файла настроек",
 	},
 	"en": {
@@ -99,7 +100,7 @@ var problemWords = map[string]problemText{
 		short:  []string{"EKIS ID", "Category", "Full name", "Class, position", "Record", "Login", "Where", "Code", "When"},
 		role:   map[person.Role]string{person.RoleStaff: "staff", person.RolePupil: "pupil", person.RoleParent: "parent"},
 		title:  "Problems", noSchool: "no list of schools and no registry knows the EKIS ID %q", none: "no problems", informs: "nothing to repair: this is information only",
-		who: "Who repairs it: ", remedy: "What to do: ",
+		who: "Who repairs it: ", remedy: "What to do: ", first: " (%s first)",
 		noDeadline: "there are no deadlines: write them into statistics.deadlines of the configuration",
 	},
 }
@@ -208,9 +209,16 @@ func (p *problemList) cells(i census.Item) []any {
 	lang := explain.Lang(p.lang)
 	var cells []any
 	if p.format == "table" {
-		cells = []any{cmp.Or(string(i.School.ID), i.School.Name), p.words.role[i.Role], i.FIO, i.Place, i.Record, i.Login, i.Target, i.Problem.String(), p.clock(i.At, time.DateOnly)}
+		code := i.Problem.String()
+		if i.First.Code != "" {
+			code += fmt.Sprintf(p.words.first, i.First.Code)
+		}
+		cells = []any{cmp.Or(string(i.School.ID), i.School.Name), p.words.role[i.Role], i.FIO, i.Place, i.Record, i.Login, i.Target, code, p.clock(i.At, time.DateOnly)}
 	} else {
 		said := explain.ProblemOf(lang, i.Problem)
+		if i.First.Code != "" {
+			said.Meaning += fmt.Sprintf(p.words.first, i.First.Code)
+		}
 		cells = []any{string(i.School.ID), i.School.Name, p.words.role[i.Role], i.FIO, i.Place, i.Record, i.Login, i.Target, i.Problem.String(),
 			said.Meaning, explain.Repairer(lang, i.Problem.Code), said.Remedy, p.clock(i.At, "2006-01-02 15:04")}
 	}
@@ -256,12 +264,14 @@ type problemObject struct {
 	Target     string `json:"target,omitempty"`
 	Code       string `json:"code"`
 	Arg        string `json:"arg,omitempty"`
-	Meaning    string `json:"meaning"`
-	Who        string `json:"who"`
-	Remedy     string `json:"remedy,omitempty"`
-	At         string `json:"at,omitempty"`
-	Deadline   string `json:"deadline,omitempty"`
-	Late       int    `json:"days_late,omitempty"`
+	// First is the code of the same person that is to be repaired before this one.
+	First    string `json:"first,omitempty"`
+	Meaning  string `json:"meaning"`
+	Who      string `json:"who"`
+	Remedy   string `json:"remedy,omitempty"`
+	At       string `json:"at,omitempty"`
+	Deadline string `json:"deadline,omitempty"`
+	Late     int    `json:"days_late,omitempty"`
 }
 
 func (p *problemList) object(i census.Item) problemObject {
@@ -269,7 +279,7 @@ func (p *problemList) object(i census.Item) problemObject {
 	lang := explain.Lang(p.lang)
 	said := explain.ProblemOf(lang, i.Problem)
 	o := problemObject{School: string(i.School.ID), SchoolName: i.School.Name, FIO: i.FIO, Place: i.Place, Record: i.Record, Login: i.Login, Target: i.Target,
-		Code: string(i.Problem.Code), Arg: i.Problem.Arg, Meaning: said.Meaning, Who: explain.Repairer(lang, i.Problem.Code), Remedy: said.Remedy,
+		Code: string(i.Problem.Code), Arg: i.Problem.Arg, First: string(i.First.Code), Meaning: said.Meaning, Who: explain.Repairer(lang, i.Problem.Code), Remedy: said.Remedy,
 		Deadline: i.Deadline.String(), Late: i.Late}
 	if i.Role != 0 {
 		o.Role = i.Role.String()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -87,19 +88,19 @@ func (s site) inStore(do func(*store.DB) error) {
 // employ imports staff with these logins and activates them with a password.
 func (s site) employ(password string, logins ...string) {
 	s.t.Helper()
-	rows := "id,fio,school,start\n"
-	for _, login := range logins {
-		rows += login + ",Смирнова Ольга,49,2015-09-01\n"
+	rows := "id,fio,snils,school,start\n"
+	for i, login := range logins {
+		rows += login + ",Смирнова Ольга," + smallSNILS(i) + ",49,2015-09-01\n"
 	}
 	s.write("kadry.csv", rows)
 	if out, errs, code := s.command("registry", "import", "--config", s.path("config.yaml"), s.path("kadry.csv")); code != exitDone {
 		s.t.Fatalf("import: %d %s %s", code, out, errs)
 	}
 	s.inStore(func(db *store.DB) error {
-		for _, login := range logins {
+		for i, login := range logins {
 			_, err := db.Accounts().Activate(s.t.Context(), person.Activation{
 				Login: identity.Login(login), Records: []person.RecordRef{{Kind: person.RecordEmployment, ID: person.RecordID(login)}},
-				Profile:  person.Profile{Subject: identity.Subject(login), Login: login, Last: "Смирнова", First: "Ольга"},
+				Profile:  person.Profile{Subject: identity.Subject(login), Login: login, Last: "Смирнова", First: "Ольга", SNILS: smallSNILS(i), SNILSConfirmed: true},
 				Names:    []person.Name{{Kind: person.NameMosru, Text: login}},
 				Target:   &person.TargetAccount{Target: targetAD, Name: login},
 				Password: identity.Password(password), Asked: time.Now(),
@@ -111,6 +112,9 @@ func (s site) employ(password string, logins ...string) {
 		return nil
 	})
 }
+
+// smallSNILS are valid, and nobody's: their check numbers do not count.
+func smallSNILS(i int) string { return fmt.Sprintf("000000%03d00", 101+i) }
 
 func (s site) planned(lang string) (lines []planLine, errs string, code int) {
 	s.t.Helper()

@@ -61,7 +61,7 @@ func (s *secretFiles) read(flagName, file string) ([]byte, error) {
 	}
 	b = bytes.TrimRight(b, "\r\n") // as the daemon reads its files
 	if len(b) == 0 || len(b) > maxSecretFile {
-		return nil, usageError("%s: файл пуст или больше %[2]d байт / the file is empty or beyond %[2]d bytes", flagName, maxSecretFile)
+		return nil, usageError("%[1]s: файл пуст или больше %[2]d байт / %[1]s: the file is empty or beyond %[2]d bytes", flagName, maxSecretFile)
 	}
 	return b, nil
 }
@@ -230,7 +230,7 @@ func readAuthority(flagName, file string) (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(b) {
-		return nil, usageError("%[1]s: в %[2]s нет сертификата (PEM) / there is no certificate (PEM) in %[2]s", flagName, file)
+		return nil, usageError("%[1]s: в %[2]s нет сертификата (PEM) / %[1]s: there is no certificate (PEM) in %[2]s", flagName, file)
 	}
 	return pool, nil
 }
@@ -245,7 +245,7 @@ func readPair(certFlag, cert, keyFlag, key string) (*tls.Certificate, error) {
 	case errors.As(err, &path):
 		return nil, unreadable(certFlag+", "+keyFlag, path.Path, err)
 	case err != nil:
-		return nil, usageError("%s, %s: нужны сертификат и его ключ, оба PEM / a certificate and its key are wanted, both PEM: %w", certFlag, keyFlag, err)
+		return nil, usageError("%[1]s, %[2]s: нужны сертификат и его ключ, оба PEM: %[3]w / %[1]s, %[2]s: a certificate and its key are wanted, both PEM: %[3]w", certFlag, keyFlag, err)
 	}
 	return &pair, nil
 }

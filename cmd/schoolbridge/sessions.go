@@ -138,13 +138,13 @@ func (v *viewer) query(ctx context.Context, a asked) (q journal.Query, err error
 	}
 	if a.Address != "" {
 		if q.Address, err = netip.ParseAddr(a.Address); err != nil || q.Address.Zone() != "" {
-			return q, usageError("sessions: --address %q — не IP-адрес / is no IP address", a.Address)
+			return q, usageError("sessions: --address %[1]q — не IP-адрес / sessions: --address %[1]q is no IP address", a.Address)
 		}
 	}
 	if a.Device != "" {
 		device, ok := identity.ParseHardwareAddress(a.Device)
 		if !ok {
-			return q, usageError("sessions: --device %q — не MAC-адрес / is no hardware address such as 02:00:00:00:00:01", a.Device)
+			return q, usageError("sessions: --device %[1]q — не MAC-адрес вида 02:00:00:00:00:01 / sessions: --device %[1]q is no hardware address such as 02:00:00:00:00:01", a.Device)
 		}
 		q.Device = string(device)
 	}
@@ -184,7 +184,7 @@ func schoolTime(text string, zone *time.Location) (time.Time, error) {
 	if t, ok := readTime(text, zone); ok {
 		return t, nil
 	}
-	return time.Time{}, usageError("sessions: --at %q — не время / is no time: \"2026-09-01 10:30\", \"01.09.2026 10:30\"", text)
+	return time.Time{}, usageError("sessions: --at %[1]q — не время, а пишут его так: \"2026-09-01 10:30\", \"01.09.2026 10:30\" / sessions: --at %[1]q is no time, which is written: \"2026-09-01 10:30\", \"01.09.2026 10:30\"", text)
 }
 
 func readTime(text string, zone *time.Location) (time.Time, bool) {
@@ -300,7 +300,7 @@ func (v *viewer) request(ctx context.Context, std streams, a asked, wait time.Du
 		return nil, err
 	}
 	if v.nobody && len(targets) == 0 {
-		return nil, usageError("sessions %[1]s: логина «%[2]s» сейчас нет ни у кого, просить не о ком; проверьте его командой schoolbridge explain / nobody has the login %[2]q now, so there is nobody to ask for; check it with schoolbridge explain", a.Verb, a.Login)
+		return nil, usageError("sessions %[1]s: логина «%[2]s» сейчас нет ни у кого, просить не о ком; проверьте его командой schoolbridge explain / sessions %[1]s: nobody has the login %[2]q now, so there is nobody to ask for; check it with schoolbridge explain", a.Verb, a.Login)
 	}
 	if len(ids) == 0 {
 		fmt.Fprintln(std.err, map[explain.Lang]string{explain.Russian: "в сети никого: просить не о чем", explain.English: "nobody is on the network: there is nothing to ask for"}[v.lang])
@@ -331,11 +331,11 @@ func (v *viewer) targets(ctx context.Context, a asked) ([]*journal.Session, erro
 	}
 	id, err := journal.ParseID(a.Session)
 	if err != nil {
-		return nil, usageError("sessions %[1]s: %[2]q — не номер сеанса (16 шестнадцатеричных цифр), номера показывает schoolbridge sessions --live / %[2]q is no session's id (16 hexadecimal digits); schoolbridge sessions --live shows them", a.Verb, a.Session)
+		return nil, usageError("sessions %[1]s: %[2]q — не номер сеанса (16 шестнадцатеричных цифр), номера показывает schoolbridge sessions --live / sessions %[1]s: %[2]q is no session's id (16 hexadecimal digits); schoolbridge sessions --live shows them", a.Verb, a.Session)
 	}
 	s, err := v.db.Journal().Get(ctx, id)
 	if errors.Is(err, identity.ErrNotFound) {
-		return nil, usageError("sessions %[1]s: сеанса %[2]s нет, номера показывает schoolbridge sessions --live / there is no session %[2]s; schoolbridge sessions --live shows them", a.Verb, id)
+		return nil, usageError("sessions %[1]s: сеанса %[2]s нет, номера показывает schoolbridge sessions --live / sessions %[1]s: there is no session %[2]s; schoolbridge sessions --live shows them", a.Verb, id)
 	}
 	return []*journal.Session{s}, err
 }

@@ -12,6 +12,7 @@ import (
 
 	"schoolbridge/config"
 	"schoolbridge/internal/explain"
+	"schoolbridge/internal/said"
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/store/postgres"
 	"schoolbridge/internal/store/sqlite"
@@ -31,7 +32,7 @@ func runStore(ctx context.Context, std streams, args []string) error {
 	if len(words) != 1 || words[0] != "move" || *from == "" || *to == "" {
 		return misused("store")
 	}
-	address, err := moveTarget(std, *to)
+	address, err := moveTarget(std, *lang, *to)
 	if err != nil {
 		return err
 	}
@@ -40,7 +41,7 @@ func runStore(ctx context.Context, std streams, args []string) error {
 	}
 	release, err := sqlite.Lock(*from)
 	if errors.Is(err, sqlite.ErrLocked) {
-		return errors.New("служба работает с этим файлом: остановите её (systemctl stop schoolbridge), вход прервётся до конца переноса / the daemon works on this file: stop it (systemctl stop schoolbridge); sign-ins pause until the move is over")
+		return said.New("служба работает с этим файлом: остановите её (systemctl stop schoolbridge), вход прервётся до конца переноса / the daemon works on this file: stop it (systemctl stop schoolbridge); sign-ins pause until the move is over")
 	}
 	if err != nil {
 		return err
@@ -71,7 +72,7 @@ func runStore(ctx context.Context, std streams, args []string) error {
 func between(ctx context.Context, from, to string, do func(source, target store.Driver) error) error {
 	target, err := postgres.Engine(ctx, to)
 	if err != nil {
-		return fmt.Errorf("базы для переноса нет или она не отвечает / the database to move to is not there, or does not answer: %w", err)
+		return said.Errorf("базы для переноса нет или она не отвечает: %[1]w / the database to move to is not there, or does not answer: %[1]w", err)
 	}
 	source, err := sqlite.Engine(from)
 	if err != nil {
@@ -87,7 +88,7 @@ func moveSource(path string) error {
 	}
 	info, err := os.Stat(path)
 	if err == nil && (!info.Mode().IsRegular() || info.Size() == 0) {
-		err = errors.New("хранилища в нём нет / there is no store in it")
+		err = said.New("хранилища в нём нет / there is no store in it")
 	}
 	if err != nil {
 		return usageError("--from %s: %w", path, err)
@@ -96,15 +97,15 @@ func moveSource(path string) error {
 }
 
 // moveTarget gives the address of the database to be filled.
-func moveTarget(std streams, to string) (string, error) {
+func moveTarget(std streams, lang, to string) (string, error) {
 	if !aPostgres(to) {
 		secret, err := config.ReadSecret(config.SecretFile(to))
 		if err != nil {
-			return "", usageError("--to: ни адреса PostgreSQL, ни файла с ним / --to: neither an address of PostgreSQL nor a file with one: %w", err)
+			return "", usageError("--to: ни адреса PostgreSQL, ни файла с ним: %[1]w / --to: neither an address of PostgreSQL nor a file with one: %[1]w", err)
 		}
 		to = string(secret)
 	} else if holdsPassword.MatchString(to) {
-		fmt.Fprintln(std.err, "schoolbridge: пароль в аргументе видят все на этой машине: запишите адрес в файл (права 0600) и укажите файл / everybody on this machine sees a password in an argument: write the address into a file (mode 0600) and give the file")
+		complain(std, lang, said.New("пароль в аргументе видят все на этой машине: запишите адрес в файл (права 0600) и укажите файл / everybody on this machine sees a password in an argument: write the address into a file (mode 0600) and give the file"))
 	}
 	if err := postgres.Check(to); err != nil {
 		return "", usageError("--to: %w", err)

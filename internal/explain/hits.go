@@ -77,7 +77,7 @@ func (r Report) writeBroken(p *printer) {
 	b := r.Broken
 	if b == nil {
 		switch {
-		case r.Person != "" && r.Found():
+		case r.Person != "" && r.noted():
 			p.line("%s", t.noted)
 		case r.Person != "":
 			p.line("%s", t.nothing)
@@ -155,7 +155,7 @@ func (b *broken) link(lang Lang, home string) *Link {
 	if b.home != "" {
 		home = b.home
 	}
-	l := &Link{Link: b.at, Code: b.code, Where: b.where, Unproven: b.unproven}
+	l := &Link{Link: b.at, Code: b.code, Where: b.where, Unproven: b.unproven, Ahead: b.ahead}
 	n := 0
 	if lang == English {
 		n = 1
@@ -180,6 +180,9 @@ func (b *broken) link(lang Lang, home string) *Link {
 	l.Meaning, l.Remedy, l.Who = advice.Meaning, advice.Remedy, who[n]
 	if b.remedy != nil {
 		l.Remedy = at(home, b.remedy[n])
+	}
+	if b.ahead {
+		l.Meaning = aheadWords[lang].meaning + l.Meaning
 	}
 	if b.more != "" {
 		l.Meaning += ": " + b.more

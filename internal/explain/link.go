@@ -20,6 +20,8 @@ type Link struct {
 	Remedy  string `json:"remedy"`
 	// Unproven says that anybody can have caused it by saying a name: no finding.
 	Unproven bool `json:"unproven,omitempty"`
+	// Ahead says that it keeps nobody out yet: it is in the way of the next activation.
+	Ahead bool `json:"ahead,omitempty"`
 }
 
 // The links, in the order in which they are looked at.
@@ -82,7 +84,7 @@ const stale = 7 * 24 * time.Hour
 // time of the report.
 func (r *Report) Diagnose(lang Lang, now time.Time) {
 	r.Broken, r.Refused = nil, nil
-	for _, look := range []func(time.Time) *broken{r.server, r.unheard, r.unknown, r.undecided, r.homeless, r.closedAccount, r.target, r.policy, r.password, r.attempt, r.further, r.waiting} {
+	for _, look := range []func(time.Time) *broken{r.server, r.unheard, r.unknown, r.undecided, r.homeless, r.closedAccount, r.target, r.policy, r.password, r.attempt, r.further, r.ahead, r.waiting} {
 		if b := look(now); b != nil {
 			r.Broken = b.link(lang, r.Upstream)
 			if refused := r.attempt(now); b.at == LinkTarget && refused != nil {
@@ -97,7 +99,7 @@ func (r *Report) Diagnose(lang Lang, now time.Time) {
 type broken struct {
 	at, code, where, more string
 	home                  string // of the city account that it is about; "": the person's
-	unproven              bool
+	unproven, ahead       bool
 	who, remedy           *[2]string // nil: by the code
 	// reason says that a code which is a problem too is meant as the reason of a
 	// sign-in: of an account that is there, not of an activation.
@@ -169,14 +171,14 @@ func (r *Report) undecided(time.Time) *broken {
 	}
 	for _, t := range r.Tries {
 		if p := decisive(t.Now); p != "" {
-			return &broken{at: linkOf(match.Code(bare(p))), code: p, home: t.home()}
+			return &broken{at: linkOf(codeOf(p)), code: p, home: t.home()}
 		}
 	}
 	if len(r.Tries) > 0 { // whatever it was is repaired
 		return &broken{at: LinkAccount, code: string(FaultActivateAgain)}
 	}
 	if p := decisive(r.Would); p != "" {
-		return &broken{at: linkOf(match.Code(bare(p))), code: p}
+		return &broken{at: linkOf(codeOf(p)), code: p}
 	}
 	if last := r.lastTry(); last != nil {
 		return last
@@ -195,17 +197,21 @@ func (r *Report) lastTry() *broken {
 	return nil
 }
 
-// decisive is the first problem that decided; "": none did.
-func decisive(problems []string) string {
+// decisive is of the problems that decided the one to be repaired first; "": none
+// did.
+func decisive(problems []string) (first string) {
 	for _, p := range problems {
-		if !match.Code(bare(p)).Beside() {
-			return p
+		code := codeOf(p)
+		if !code.Beside() && (first == "" || match.ByTurn(code, codeOf(first)) < 0) {
+			first = p
 		}
 	}
-	return ""
+	return first
 }
 
 func bare(problem string) string { code, _, _ := strings.Cut(problem, "("); return code }
+
+func codeOf(problem string) match.Code { return match.Code(bare(problem)) }
 
 func linkOf(code match.Code) string {
 	switch code {
@@ -250,7 +256,7 @@ func (r *Report) target(time.Time) *broken {
 			return &broken{at: LinkTarget, code: string(f.Code), where: f.Where, more: f.More}
 		}
 		for _, p := range t.Problems {
-			if !match.Code(bare(p.Code)).Beside() {
+			if !codeOf(p.Code).Beside() {
 				return &broken{at: LinkTarget, code: p.Code, where: t.Name}
 			}
 		}

@@ -95,10 +95,10 @@ func (d *drawing) mark(s *Step, reached *bool) {
 	switch {
 	case s.Kind == d.at:
 		s.Broken = d.r.Broken
-		if s.State = StateBroken; d.r.Broken.Unproven {
+		if s.State = StateBroken; d.r.Broken.Unproven || d.r.Broken.Ahead {
 			s.State = StateNote
 		}
-		trunk := slices.Contains([]string{StepMosru, StepRecords, StepVerdict, StepAccount}, s.Kind)
+		trunk := !d.r.Broken.Ahead && slices.Contains([]string{StepMosru, StepRecords, StepVerdict, StepAccount}, s.Kind)
 		*reached = *reached && !trunk
 	case !*reached && s.State == StateGood && d.r.Account != "" && s.Kind != StepRecords: // those are there all the same
 		s.State = StateOff

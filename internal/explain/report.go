@@ -37,6 +37,10 @@ type Report struct {
 	// would stand in the way of somebody who never tried.
 	Tries []Try    `json:"tries,omitempty"`
 	Would []string `json:"would,omitempty"`
+	// Next is what the next activation of somebody with an account would come to by
+	// what mos.ru said last and the registries hold now; nil where it would pass, or
+	// where that is a try's to tell.
+	Next *Next `json:"next_activation,omitempty"`
 
 	Person    string          `json:"person,omitempty"` // person id, "" where there is no account
 	Login     string          `json:"login,omitempty"`
@@ -122,12 +126,19 @@ type SignIn struct {
 	Said     bool   `json:"said,omitempty"`
 }
 
-// Found says whether anything stands in the person's way: a channel that
-// refuses, an account that is missing, one with a problem in a target, or a last
-// sign-in that failed. Commands exit 1 then. What anybody can cause by saying a
-// name counts for nothing.
+// Found says whether anything stands in the way, by what Diagnose found: a broken
+// link, or that nobody or several are meant. Commands exit 1 then. What deserves a
+// look and keeps nobody out is no finding, and neither is what anybody can cause by
+// saying a name.
 func (r Report) Found() bool {
-	if r.Account != "" || r.NoUpstream || len(r.Hits) > 0 || r.Broken != nil && !r.Broken.Unproven {
+	return r.Account != "" || r.NoUpstream || len(r.Hits) > 0 || r.Broken != nil && !r.Broken.Unproven
+}
+
+// noted says whether there is anything to look at: beside what stands in the way
+// a channel that refuses somewhere, a problem in a target beside which all works,
+// or a last sign-in that failed, however long ago.
+func (r Report) noted() bool {
+	if r.Found() {
 		return true
 	}
 	if slices.ContainsFunc(r.Channels, func(c Channel) bool { return !c.Allowed && !r.elsewhere(c) }) {
@@ -194,6 +205,7 @@ func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
 		r.writeAccount(p)
 	}
 	r.writeTries(p, loc)
+	r.writeNext(p)
 	r.writeSuspension(p, loc)
 	r.writeChannels(p)
 	r.writeMSCHAPv2(p, loc)

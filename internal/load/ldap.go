@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"schoolbridge/internal/dua"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/probe"
+	"schoolbridge/internal/said"
 )
 
 // LDAPWork is what one turn of a load on a directory server is.
@@ -85,15 +85,15 @@ func (f *frames) at(i uint64) []byte {
 func NewLDAP(o LDAPOptions) (*LDAP, error) {
 	switch {
 	case !slices.Contains(LDAPWorks(), o.Work):
-		return nil, fmt.Errorf("есть только %[1]v / there is only %[1]v", LDAPWorks())
+		return nil, said.Errorf("есть только %[1]v / there is only %[1]v", LDAPWorks())
 	case len(o.Users) == 0 && o.Work != LDAPDump && o.Work != LDAPConnect:
-		return nil, errors.New("входить некому / there is nobody to sign in")
+		return nil, said.New("входить некому / there is nobody to sign in")
 	case o.Base == "" && o.Work != LDAPConnect && (o.Work != LDAPBind || o.UserDN == ""):
-		return nil, errors.New("нет корня каталога / the directory's base is missing")
+		return nil, said.New("нет корня каталога / the directory's base is missing")
 	case o.UserDN != "" && !strings.Contains(o.UserDN, "{login}"):
-		return nil, errors.New("в имени людей нет {login} / the people's name is without {login}")
+		return nil, said.New("в имени людей нет {login} / the people's name is without {login}")
 	case o.StartTLS && o.TLS == nil:
-		return nil, errors.New("StartTLS без TLS / StartTLS without TLS")
+		return nil, said.New("StartTLS без TLS / StartTLS without TLS")
 	}
 	if o.By == "" {
 		o.By = "uid"

@@ -16,11 +16,12 @@ package load
 
 import (
 	"context"
-	"errors"
 	"math"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"schoolbridge/internal/said"
 )
 
 // Options say how much. Rate or Concurrency must be set.
@@ -65,11 +66,11 @@ func (o *Options) check() error {
 	}
 	switch {
 	case !(o.Rate >= 0 && o.Rate <= maxRate), o.Concurrency < 1, o.Concurrency > maxConcurrency:
-		return errors.New("нужна частота до миллиона в секунду или число одновременных до 65536 / a rate of up to a million a second or a number at once of up to 65536 is needed")
+		return said.New("нужна частота до миллиона в секунду или число одновременных до 65536 / a rate of up to a million a second or a number at once of up to 65536 is needed")
 	case o.Duration <= 0 || o.Ramp < 0 || o.Ramp > o.Duration || o.Think < 0:
-		return errors.New("длительность должна быть больше нуля, разгон — внутри неё / the duration must be positive, and the ramp within it")
+		return said.New("длительность должна быть больше нуля, разгон — внутри неё / the duration must be positive, and the ramp within it")
 	case o.Rate > 0 && o.Think > 0:
-		return errors.New("пауза бывает при числе одновременных: при частоте люди друг друга не ждут / time to think belongs to a number at once: at a rate, people do not wait for each other")
+		return said.New("пауза бывает при числе одновременных: при частоте люди друг друга не ждут / time to think belongs to a number at once: at a rate, people do not wait for each other")
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -13,6 +12,7 @@ import (
 	"schoolbridge/internal/eappeer"
 	"schoolbridge/internal/nas"
 	"schoolbridge/internal/probe"
+	"schoolbridge/internal/said"
 	"schoolbridge/radiussrv/wire"
 )
 
@@ -51,9 +51,9 @@ type device struct {
 func NewRADIUS(o RADIUSOptions) (*RADIUS, error) {
 	switch {
 	case len(o.Users) == 0:
-		return nil, errors.New("входить некому / there is nobody to sign in")
+		return nil, said.New("входить некому / there is nobody to sign in")
 	case !(o.Resume >= 0 && o.Resume <= 1) || o.Resume > 0 && o.Method != probe.EAPMethod:
-		return nil, errors.New("доля возвращающихся — от 0 до 1, и только для EAP / the share of those who come back is from 0 to 1, and for EAP only")
+		return nil, said.New("доля возвращающихся — от 0 до 1, и только для EAP / the share of those who come back is from 0 to 1, and for EAP only")
 	}
 	switch o.Method {
 	case probe.PAP, probe.MSCHAPv2, probe.Accounting:

@@ -406,7 +406,7 @@ func (s *Targets) Status(ctx context.Context, id identity.PersonID) ([]provision
 			list = append(list, provision.Status{
 				Account: r.account(), Pending: r.Revision > r.seen || o.At.IsZero(), Ready: o.Ready && len(o.Problems) == 0,
 				Enabled: o.Enabled, UPN: o.UPN, Problems: o.Problems, Seen: o.At, Next: r.due, Failures: r.Failures,
-				Waiting: waits, Duplicates: duplicates[id],
+				Waiting: waits && !bytes.Equal(o.PasswordRefused, w.ID[:]), Duplicates: duplicates[id],
 			})
 		}
 		return nil

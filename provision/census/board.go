@@ -48,7 +48,7 @@ func (c *Count) Board(deadlines Deadlines) *Board {
 	b := &Board{deadlines: deadlines}
 	b.today, b.schools, b.targets = c.today, c.schools, c.targets
 	for _, t := range c.tries {
-		b.tries = append(b.tries, provision.Try{Login: t.Login, Last: t.Last, First: t.First, Middle: t.Middle, At: t.At})
+		b.tries = append(b.tries, provision.Try{Login: t.Login, Last: t.Last, First: t.First, Middle: t.Middle, Problems: t.Problems, At: t.At})
 	}
 	for i := range b.lists {
 		list := c.pin(c.findings(Ask{Behind: i == 1, Deadlines: deadlines})) // school by school

@@ -137,7 +137,7 @@ func (c *Count) AddSignIns(r registry.LoginRow) {
 // AddTry adds what the last activation of a city account came to.
 func (c *Count) AddTry(t provision.Try) {
 	c.tries = append(c.tries, t)
-	for _, ref := range t.Records {
+	for _, ref := range slices.Concat(append(t.About, t.Records)...) {
 		c.wanted[spokenOf(t, ref)] = -1
 	}
 }
@@ -364,10 +364,13 @@ func (c *Count) Close() {
 }
 
 // spoken gives those whose rows a try speaks of, each once.
-func (c *Count) spoken(t provision.Try) []int32 {
+func (c *Count) spoken(t provision.Try) []int32 { return c.holders(t, t.Records) }
+
+// holders gives those whose rows some records of a try are, each once.
+func (c *Count) holders(t provision.Try, records []person.RecordRef) []int32 {
 	var all []int32
-	for _, ref := range t.Records {
-		if who := c.wanted[spokenOf(t, ref)]; who >= 0 {
+	for _, ref := range records {
+		if who, ok := c.wanted[spokenOf(t, ref)]; ok && who >= 0 {
 			if who = c.root(who); !slices.Contains(all, who) {
 				all = append(all, who)
 			}

@@ -91,8 +91,10 @@ func (c *Count) findings(ask Ask) []finding {
 func (c *Count) told() map[int32][]match.Problem {
 	told := map[int32][]match.Problem{}
 	for _, t := range c.tries {
-		for _, who := range c.spoken(t) {
-			told[who] = append(told[who], t.Problems...)
+		for i, p := range t.Problems {
+			for _, who := range c.holders(t, t.RecordsOf(i)) {
+				told[who] = append(told[who], p)
+			}
 		}
 	}
 	return told
@@ -168,37 +170,42 @@ func (c *Count) atSchools(rows []entry, from int32, want mark, add func(finding)
 	}
 }
 
-// ofTries finds what city accounts met that tried. Further accounts in a target
-// are the target's to tell of.
+// ofTries finds what city accounts met that tried, each problem with the row that it
+// is about. Further accounts in a target are the target's to tell of.
 func (c *Count) ofTries(add func(finding)) {
 	for i, t := range c.tries {
-		about := c.spoken(t)
-		schools := c.schoolsOf(i, about)
-		if len(schools) == 0 {
-			schools = []int32{-1}
-		}
-		for _, school := range schools {
-			row, role := c.rowAt(about, school), int8(-1)
-			if row >= 0 {
-				role = int8(c.entries[row].kind) - 1
+		for n, p := range t.Problems {
+			if p.Code == match.ADDuplicate && t.Decision == match.Match {
+				continue
 			}
-			for _, p := range t.Problems {
-				if p.Code != match.ADDuplicate || t.Decision != match.Match {
-					add(finding{p, school, row, int32(i), -1, role})
+			records := t.RecordsOf(n)
+			about := c.holders(t, records)
+			schools := c.schoolsOf(i, about)
+			if len(schools) == 0 {
+				schools = []int32{-1}
+			}
+			for _, school := range schools {
+				row, role := c.rowAt(about, school, records), int8(-1)
+				if row >= 0 {
+					role = int8(c.entries[row].kind) - 1
 				}
+				add(finding{p, school, row, int32(i), -1, role})
 			}
 		}
 	}
 }
 
-// rowAt gives the first of the people's rows at a school, else their first; -1:
-// there is none.
-func (c *Count) rowAt(people []int32, school int32) int32 {
-	row := int32(-1)
+// rowAt gives the first of the people's rows at a school, one of the records before
+// others, else their first; -1: there is none.
+func (c *Count) rowAt(people []int32, school int32, records []person.RecordRef) int32 {
+	row, there := int32(-1), false
 	for _, who := range people {
 		for i, e := range c.rows(who) {
-			if e.school == school {
-				return c.first[who] + int32(i)
+			switch at := c.first[who] + int32(i); {
+			case e.school == school && slices.Contains(records, e.ref()):
+				return at
+			case e.school == school && !there:
+				row, there = at, true
 			}
 		}
 		if row < 0 {
@@ -242,11 +249,8 @@ func (c *Count) behind(d Deadlines, told map[int32][]match.Problem, add func(fin
 			return
 		}
 		why := match.Problem{Code: missing(rows)}
-		for _, p := range told[who] {
-			if !p.Code.Beside() {
-				why = p
-				break
-			}
+		if first, ok := match.First(told[who]); ok {
+			why = first
 		}
 		c.atSchools(rows, from, active, func(f finding) {
 			if d.Late(int(f.role), c.today) > 0 {

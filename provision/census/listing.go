@@ -19,17 +19,22 @@ type Names interface {
 
 // Item is one line of a list: one problem of one person at one school.
 type Item struct {
-	School   person.School // zero: nothing tells which
-	Role     person.Role   // 0: not known
-	FIO      string
-	Place    string // class or position; a parent's child
-	Record   string // the registry's id; "" where nothing fits
-	Login    string // the mos.ru login of who tried, or the name in the target
-	Target   string // where it was found; "" outside of targets
-	Problem  match.Problem
+	School  person.School // zero: nothing tells which
+	Role    person.Role   // 0: not known
+	FIO     string
+	Place   string // class or position; a parent's child
+	Record  string // the registry's id; "" where nothing fits
+	Login   string // the mos.ru login of who tried, or the name in the target
+	Target  string // where it was found; "" outside of targets
+	Problem match.Problem
+	// First is the problem of the same try that is to be repaired before this one: it
+	// is of a row that is surely the person's own. Zero where this one is it.
+	First    match.Problem
 	At       time.Time   // of the try, or when the target was looked at; zero: the registries say so
 	Deadline person.Date // of those behind
 	Late     int         // days since the deadline
+
+	tried bool // it is of a try
 }
 
 // List gives the items that are asked for, school by school and there by name,
@@ -58,9 +63,24 @@ func (c *Count) List(ctx context.Context, names Names, ask Ask, emit func(Item) 
 func (c *Count) items(ctx context.Context, names Names, ask Ask, list []finding) ([]Item, error) {
 	items, err := c.named(ctx, names, c.pin(list), ask.Behind, ask.Deadlines)
 	slices.SortStableFunc(items, func(a, b Item) int {
-		return cmp.Or(cmp.Compare(a.FIO, b.FIO), cmp.Compare(a.Record, b.Record), cmp.Compare(a.Problem.Code, b.Problem.Code), cmp.Compare(a.Problem.Arg, b.Problem.Arg))
+		turn := 0
+		if a.tried && b.tried {
+			turn = cmp.Or(cmp.Compare(a.Login, b.Login), match.ByTurn(a.Problem.Code, b.Problem.Code))
+		}
+		return cmp.Or(cmp.Compare(a.FIO, b.FIO), lines(a.tried, b.tried), turn, cmp.Compare(a.Record, b.Record), cmp.Compare(a.Problem.Code, b.Problem.Code), cmp.Compare(a.Problem.Arg, b.Problem.Arg))
 	})
 	return items, err
+}
+
+// lines puts what registries and targets say before what somebody met who tried.
+func lines(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
 }
 
 // backing is what findings point to.
@@ -127,7 +147,11 @@ func (b *backing) named(ctx context.Context, names Names, list []pinned, behind 
 		}
 		if f.try >= 0 {
 			t := b.tries[f.try]
+			item.tried = true
 			item.FIO, item.Login, item.At = person.JoinFIO(t.Last, t.First, t.Middle), t.Login, t.At
+			if first, ok := match.First(t.Problems); ok && match.ByTurn(first.Code, f.problem.Code) < 0 && !f.problem.Code.Beside() {
+				item.First = first
+			}
 		}
 		if f.target >= 0 {
 			t := b.targets[f.target]

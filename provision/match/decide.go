@@ -176,7 +176,12 @@ func (v *Verdict) grant(r Role, ref person.RecordRef, why ReasonCode) {
 
 // report adds problems that leave the decision as it is.
 func (c *candidate) report(v *Verdict, found []finding) {
+	if v.rows == nil {
+		v.rows, v.codes = map[Problem][]person.RecordRef{}, map[ReasonCode]Code{}
+	}
 	for _, f := range found {
+		v.rows[f.problem] = append(v.rows[f.problem], f.reason.Records...)
+		v.codes[f.reason.Code] = f.problem.Code
 		v.Problems = append(v.Problems, f.problem)
 		v.Reasons = append(v.Reasons, f.reason)
 		v.about = append(v.about, f.refs...)

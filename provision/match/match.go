@@ -239,5 +239,7 @@ type Verdict struct {
 	Records []person.RecordRef
 	Reasons []Reason // one or more a role or problem
 
-	about []person.RecordRef // Records and those of problems reported beside a match
+	about []person.RecordRef             // Records and those of problems reported beside a match
+	rows  map[Problem][]person.RecordRef // which records each problem is about
+	codes map[ReasonCode]Code            // of which problem a reason tells
 }

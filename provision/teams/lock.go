@@ -3,9 +3,10 @@
 package teams
 
 import (
-	"fmt"
 	"os"
 	"syscall"
+
+	"schoolbridge/internal/said"
 )
 
 // lock refuses while another export into the folder runs. The file beside it
@@ -17,7 +18,7 @@ func lock(dir string) (unlock func(), err error) {
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("в эту папку уже идёт выгрузка / another export into this folder is running: %s: %w", dir, err)
+		return nil, said.Errorf("в эту папку уже идёт выгрузка: %[1]s: %[2]w / another export into this folder is running: %[1]s: %[2]w", dir, err)
 	}
 	return func() { _ = f.Close() }, nil // closing gives the lock back
 }

@@ -26,6 +26,7 @@ import (
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/said"
 )
 
 // Person is somebody with a Teams login.
@@ -132,7 +133,7 @@ func export(ctx context.Context, dir string, from Source, o Options) (*Result, e
 	}
 	changes, err := Compare(dir, fresh)
 	if err != nil {
-		return nil, fmt.Errorf("прежние файлы не читаются, уберите их из папки / the old files cannot be read, move them away: %w", err)
+		return nil, said.Errorf("прежние файлы не читаются, уберите их из папки: %[1]w / the old files cannot be read, move them away: %[1]w", err)
 	}
 	result := &Result{Files: changes, Skipped: skipped}
 	if n := result.removals(); n >= MaxRemovals && n > o.AllowRemovals {
@@ -184,7 +185,7 @@ func ours(dir string) error {
 	}
 	for _, e := range entries {
 		if specOf(e.Name()) == nil {
-			return fmt.Errorf("в папке %[1]s есть посторонний файл %[2]q, он бы пропал; укажите отдельную папку / the folder %[1]s holds the file %[2]q, which would be gone; name a folder of its own", dir, e.Name())
+			return said.Errorf("в папке %[1]s есть посторонний файл %[2]q, он бы пропал; укажите отдельную папку / the folder %[1]s holds the file %[2]q, which would be gone; name a folder of its own", dir, e.Name())
 		}
 	}
 	return nil
