@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -34,8 +35,8 @@ type walker struct {
 }
 
 const (
-	walks     = 8
-	walkSteps = 50
+	walks     = 10
+	walkSteps = 20
 )
 
 // testQueueOneAccount holds random walks to what a queue is for: one person one
@@ -72,14 +73,14 @@ func (w *walker) begin(walk int) {
 	end := string(rune('a' + walk))
 	for n, last := range []string{"Ветрова", "Луговая", "Озёрова"} {
 		p := person.Profile{Subject: identity.Subject(fmt.Sprintf("s%d%s", n, end)), Login: []string{"vetrova", "lugovaya", "ozerova"}[n] + end, Last: last + end, First: "Анна", Middle: "Ивановна",
-			SNILS: fmt.Sprintf("00100%d%d9000", walk, n+1), SNILSConfirmed: true}
+			SNILS: fmt.Sprintf("00100%04d00", walk*10+n+1), SNILSConfirmed: true}
 		w.people = append(w.people, p)
 		put(w.t, w.db, person.Employment{ID: w.record(n).ID, FIO: p.Last + " Анна Ивановна", SNILS: p.SNILS, School: "49", Start: date(w.t, "2015-09-01"), EZHDLogin: "ezhd" + p.Login})
 	}
 	for n, name := range []string{"vetrova", "lugovaya", "ozerova", "ezhdvetrova", "seventeen"} {
-		w.objects = append(w.objects, adObject(byte(walk*20+n+1), name+end))
-		p := proposal(byte(walk*20+n+1), name+end, "", false)
-		p.Candidates = nil
+		w.objects = append(w.objects, w.object(name+end))
+		p := proposal(0, name+end, "", false)
+		p.Object, p.Candidates = w.objects[n].ID, nil
 		for _, who := range [][]int{{0}, {1, 2}, {2}, {0}, {0, 1}}[n] {
 			p.Candidates = append(p.Candidates, duplicates.Candidate{Records: []person.RecordRef{w.record(who)}})
 		}
@@ -88,6 +89,10 @@ func (w *walker) begin(walk int) {
 }
 
 func (w *walker) record(n int) person.RecordRef { return employment(fmt.Sprintf("k%d-%d", n, w.walk)) }
+
+func (w *walker) object(name string) provision.Object {
+	return provision.Object{ID: [16]byte{byte(w.walk + 1), byte(len(w.objects) + 1)}, Name: name, UPN: name + "@obr.example"}
+}
 
 // FindNames implements provision.Finder.
 func (w *walker) FindNames(_ context.Context, names []string) (found []provision.Object, _ error) {
@@ -107,7 +112,7 @@ func (w *walker) op() func() error {
 	n := r.IntN(len(w.people))
 	doubt := w.doubts[r.IntN(len(w.doubts))]
 	at := r.IntN(100)
-	switch r.IntN(9) {
+	switch r.IntN(14) {
 	case 0, 1:
 		return func() error { return w.activates(n, now) }
 	case 2:
@@ -124,19 +129,29 @@ func (w *walker) op() func() error {
 			return w.db.Queue().Claim(ctx, "ad", run, "", []store.Approved{a}, now, func(store.Approved, error) error { return nil })
 		}
 	}
-	d := queue.Decision{Verb: []queue.Verb{queue.Adopt, queue.Adopt, queue.Further, queue.Allocate, queue.Allocate, queue.Refuse, queue.Bind}[r.IntN(7)], Target: "ad",
-		Name: fmt.Sprintf("name.%c%c%c", 'a'+rune(w.walk), 'a'+rune(r.IntN(26)), 'a'+rune(r.IntN(26))), Object: w.objects[r.IntN(5)]}
+	d := queue.Decision{Target: "ad", Name: fmt.Sprintf("name.%c%c%c", 'a'+rune(w.walk), 'a'+rune(r.IntN(26)), 'a'+rune(r.IntN(26))), Object: w.objects[r.IntN(5)]}
+	if r.IntN(4) == 0 {
+		d.Verb = []queue.Verb{queue.Adopt, queue.Further, queue.Allocate, queue.Refuse, queue.Bind}[r.IntN(5)]
+	}
 	return func() error { return w.answers(d, at, now) }
 }
 
-// answers gives an answer, fitting or not, to a question, open or not.
+// answers gives an answer, that of d or a fitting one, to a question, open or not.
 func (w *walker) answers(d queue.Decision, at int, now time.Time) error {
 	items, err := w.items(w.t, "", at%4 == 0)
+	items = slices.DeleteFunc(items, func(i queue.Item) bool {
+		return !strings.HasSuffix(string(i.Rows[0].Record.ID), fmt.Sprintf("-%d", w.walk))
+	})
+	if wait := slices.DeleteFunc(slices.Clone(items), func(i queue.Item) bool { return i.Kind == queue.Account }); at%2 == 0 && len(wait) > 0 {
+		items = wait // of those there are few
+	}
 	if err != nil || len(items) == 0 {
 		return err
 	}
 	item := items[at%len(items)]
-	d.Item = item.ID
+	if d.Item = item.ID; d.Verb == "" {
+		d.Verb = item.Verbs()[at%len(item.Verbs())]
+	}
 	if item.Kind == queue.Account || d.Verb == queue.Bind {
 		d.Records = []person.RecordRef{item.Rows[at%len(item.Rows)].Record}
 	}
@@ -195,7 +210,7 @@ func (w *walker) works(n int, now time.Time) error {
 		pass.Observed.Problems = []match.Problem{{Code: match.ADUnowned}}
 	} else {
 		w.mu.Lock()
-		o := adObject(byte(w.walk*20+1+len(w.objects)), job.Row.Name)
+		o := w.object(job.Row.Name)
 		w.objects = append(w.objects, o)
 		w.mu.Unlock()
 		pass.Object = o.ID[:]

@@ -38,7 +38,7 @@ func (w *walker) hold(step int) {
 			}
 		}
 		if len(whose) != 1 {
-			w.t.Errorf("step %d: object %d belongs to %v", step, id[0], whose)
+			w.t.Errorf("step %d: object %x belongs to %v", step, id[:2], whose)
 		}
 	}
 	list, err := w.db.Queue().Decisions(w.t.Context(), false, 1000)
