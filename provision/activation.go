@@ -275,6 +275,16 @@ func (e Evidence) account(target string) *Account {
 	return nil
 }
 
+// claimed are the objects of a target that are claimed for the person's records.
+func (e Evidence) claimed(target string) (objects [][16]byte) {
+	for _, c := range e.Claims {
+		if c.Target == target {
+			objects = append(objects, c.Object.ID)
+		}
+	}
+	return objects
+}
+
 // lookAgain says that an account in the way may be the person's own: another
 // activation may have begun it between our look at the store and at the target.
 func (a *activation) lookAgain(e Evidence, v match.Verdict) bool {
@@ -337,7 +347,7 @@ func (a *activation) plan(v match.Verdict, e Evidence, objects map[string][16]by
 		act.Names = []person.Name{{Kind: person.NameMosru, Text: a.Profile.Login}}
 	}
 	if a.o.Target != "" {
-		act.Target = a.target(v, e, objects)
+		act.Target, act.Claimed = a.target(v, e, objects), e.claimed(a.o.Target)
 		act.Password = a.Password
 	}
 	if !a.withEZHD {

@@ -263,6 +263,13 @@ func (o Object) Alike(name string) bool {
 	return login.Alike(o.Name, name) || principal != "" && login.Alike(principal, name)
 }
 
+// Has says that an object has a name, by its sAMAccountName or by its UPN.
+func (o Object) Has(name string) bool {
+	principal, _, _ := strings.Cut(o.UPN, "@")
+	folded := person.FoldName(name)
+	return folded != "" && (person.FoldName(o.Name) == folded || person.FoldName(principal) == folded)
+}
+
 // Claim says that an object of a target belongs to whoever a registry record
 // is about: evidence for adoption, approved by a person.
 type Claim struct {

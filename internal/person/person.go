@@ -190,6 +190,9 @@ type Activation struct {
 	Names   []Name         // all names to reserve, Login's own included
 	// Decisions are those of people that this rests on: each has to stand.
 	Decisions []string
+	// Claimed are the objects of the Target that were claimed for the person's records:
+	// it must know of all, and one that it takes must be claimed still.
+	Claimed [][16]byte
 	// Target asks for an account in Active Directory; nil for a parent and
 	// where none is connected.
 	Target *TargetAccount

@@ -90,6 +90,9 @@ func (t *tx) activate(act person.Activation, now time.Time) (person.Activated, e
 	if err := t.holdDecisions(act); err != nil {
 		return done, err
 	}
+	if err := t.holdClaims(id, act); err != nil {
+		return done, err
+	}
 	if err := t.dropTry(act.Profile.Subject, micros(asked)); err != nil {
 		return done, err
 	}

@@ -35,6 +35,9 @@ func (q *Queue) Decide(ctx context.Context, d queue.Decision, now time.Time) (qu
 		done.ID, done.At, done.Seen = newDecisionID(), now, item.Seen
 		done.Item, _ = queue.Split(item.ID)
 		if !item.Fits(d.Verb) {
+			if item.Kind == queue.Account && d.Verb == queue.Adopt {
+				return queue.ErrOther
+			}
 			return queue.ErrUnfit
 		}
 		if item.Kind == queue.Activation {
@@ -55,7 +58,10 @@ func (q *Queue) Decide(ctx context.Context, d queue.Decision, now time.Time) (qu
 		if err := t.decide(&item, &done, now); err != nil {
 			return err
 		}
-		return t.keepDecision(done)
+		if err := t.keepDecision(done); err != nil {
+			return err
+		}
+		return t.passOver(done)
 	})
 	if err != nil {
 		return queue.Decision{}, fmt.Errorf("decide on %s: %w", id, err)
@@ -92,18 +98,18 @@ func (t *tx) replace(item *queue.Item, d queue.Decision, now time.Time) error {
 // giveWay ends a decision that stands where d comes in its place. A refusal comes
 // in the place of all: nothing of them is left that an activation would use, but for
 // records that the question does not show. One object or name comes in the place of
-// another object.
+// another object, and an object in the place of a name.
 func (t *tx) giveWay(item *queue.Item, old, d queue.Decision, now time.Time) error {
 	if old.Verb == queue.Bind {
 		if _, shown := item.Row(old.Records[0]); !shown {
 			return nil
 		}
 	}
-	claimed := old.Verb == queue.Adopt || old.Verb == queue.Claim
+	another := old.Verb.Claims() && d.Verb != queue.Bind || old.Verb == queue.Allocate && d.Verb.Claims()
 	switch {
 	case old.Verb == queue.Refuse, old.Verb == queue.Allocate && d.Verb == queue.Allocate, old.Verb == queue.Bind && d.Verb == queue.Bind && slices.Equal(old.Records, d.Records):
 		return t.close(old, d.By, now)
-	case d.Verb == queue.Refuse, claimed && d.Verb != queue.Bind:
+	case d.Verb == queue.Refuse, another:
 		err := t.undo(old, d.By, now)
 		switch {
 		case errors.Is(err, queue.ErrUsed) && d.Verb == queue.Refuse:
@@ -116,17 +122,24 @@ func (t *tx) giveWay(item *queue.Item, old, d queue.Decision, now time.Time) err
 	return nil
 }
 
-// close ends a decision, and says so in the audit trail.
+// close ends a decision, and those that came with it, and says so in the audit trail.
 func (t *tx) close(d queue.Decision, by string, now time.Time) error {
 	if err := t.exec("UPDATE decisions SET undone = ? WHERE id = ?", micros(now), d.ID); err != nil {
 		return err
 	}
 	line := decisionLine(d)
 	line["by"] = by
-	if err := t.requeueKnown(d.Item); err != nil {
+	if err := t.requeueAnswered(d); err != nil {
 		return err
 	}
-	return t.auditJSON(now, "decision_undone", d.Person, line)
+	if err := t.auditJSON(now, "decision_undone", d.Person, line); err != nil || d.Verb != queue.Allocate {
+		return err
+	}
+	list, err := t.decisions("run = ? AND run <> '' AND undone = 0", d.ID)
+	for i := 0; err == nil && i < len(list); i++ {
+		err = t.close(list[i], by, now)
+	}
+	return err
 }
 
 func newDecisionID() string {
@@ -139,7 +152,7 @@ func (t *tx) decide(item *queue.Item, d *queue.Decision, now time.Time) error {
 	switch d.Verb {
 	case queue.Bind:
 		return t.decideBind(item, d)
-	case queue.Adopt:
+	case queue.Adopt, queue.Further:
 		return t.decideAdopt(item, d, now)
 	case queue.Allocate:
 		return t.decideName(item, d, now)
@@ -232,21 +245,44 @@ func (t *tx) decideAdopt(item *queue.Item, d *queue.Decision, now time.Time) err
 			return queue.ErrUnfit
 		}
 		records, d.Object = item.Proposal.Candidates[at].Records, *item.Object
+		adopts := queue.Adopt
 		for _, ref := range records {
-			if row, ok := item.Row(ref); !ok || row.Value == nil {
+			row, ok := item.Row(ref)
+			if !ok || row.Value == nil {
 				return queue.ErrMoved // the record has left its registry
 			}
-		}
-	default:
-		records = nil
-		for _, r := range item.Rows {
-			if r.Record.Kind != person.RecordCard && (!r.Bound || r.Own) {
-				records = append(records, r.Record)
+			if row.Has != "" {
+				adopts = queue.Further
 			}
 		}
+		switch {
+		case adopts == queue.Further && d.Verb == queue.Adopt:
+			return queue.ErrOther
+		case adopts != d.Verb:
+			return queue.ErrUnfit
+		}
+	default:
+		records = accountable(item)
 		if len(records) == 0 || d.Object.ID == [16]byte{} || d.Target == "" {
 			return queue.ErrUnfit
 		}
+		other, err := t.otherClaim(d.Target, d.Object, records)
+		if err == nil && other == "" && item.Kind == queue.Activation {
+			other, err = t.otherAccount(d.Target, d.Object, records)
+		}
+		if err == nil && other != "" {
+			err = queue.ErrOther
+		}
+		if err != nil {
+			return err
+		}
+	}
+	allotted, err := t.allotted(d.Target)
+	if err == nil && slices.ContainsFunc(records, func(r person.RecordRef) bool { return allotted[r] }) {
+		err = queue.ErrAllotted
+	}
+	if err != nil {
+		return err
 	}
 	d.Records = records
 	had, err := t.claimFor(d.Target, d.Object, records)
@@ -254,6 +290,10 @@ func (t *tx) decideAdopt(item *queue.Item, d *queue.Decision, now time.Time) err
 		return err
 	}
 	d.Had = had
+	if item.Kind == queue.Account {
+		d.Person, err = t.becomesOwn(d.Target, d.Object, records, now)
+		return err
+	}
 	if item.Kind != queue.Target {
 		return nil
 	}
@@ -307,6 +347,10 @@ func (t *tx) claimFor(target string, object provision.Object, records []person.R
 func (t *tx) decideName(item *queue.Item, d *queue.Decision, now time.Time) error {
 	if person.UsableADName(d.Name) != nil || len(d.Name) > person.SAMLimit || login.OfSystem(d.Name) || d.Target == "" {
 		return queue.ErrUnfit
+	}
+	d.Records = accountable(item)
+	if err := t.notClaimed(d.Target, item.Person, d.Records); err != nil {
+		return err
 	}
 	id := item.Person
 	if item.Kind == queue.Activation {
@@ -364,7 +408,7 @@ func (t *tx) keepDecision(d queue.Decision) error {
 	if err != nil {
 		return err
 	}
-	if err := t.requeueKnown(d.Item); err != nil {
+	if err := t.requeueAnswered(d); err != nil {
 		return err
 	}
 	return t.auditJSON(d.At, "decision", d.Person, decisionLine(d))

@@ -10,7 +10,6 @@ import (
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
-	"schoolbridge/provision"
 	"schoolbridge/provision/duplicates"
 	"schoolbridge/provision/queue"
 )
@@ -25,19 +24,20 @@ type Approved struct {
 }
 
 // Claim makes claims of proposals, in order, and tells of each that could not
-// be: queue.ErrTaken. One that is there already is told as done and written
+// be: queue.ErrTaken, queue.ErrMoved, queue.ErrAllotted. One that is there already is told as done and written
 // nothing. run names all of them together, for Drop.
 func (q *Queue) Claim(ctx context.Context, target, run, by string, list []Approved, now time.Time, tell func(Approved, error) error) error {
 	for some := range slices.Chunk(list, queueChunk) {
 		results := make([]error, len(some))
 		err := q.db.write(ctx, func(t *tx) error {
-			for i, a := range some {
-				results[i] = t.claim(target, run, by, a, now)
-				if results[i] != nil && !errors.Is(results[i], queue.ErrTaken) && !errors.Is(results[i], queue.ErrMoved) {
+			allotted, err := t.allotted(target)
+			for i := 0; err == nil && i < len(some); i++ {
+				results[i] = t.claim(target, run, by, some[i], allotted, now)
+				if results[i] != nil && !errors.Is(results[i], queue.ErrTaken) && !errors.Is(results[i], queue.ErrMoved) && !errors.Is(results[i], queue.ErrAllotted) {
 					return results[i]
 				}
 			}
-			return nil
+			return err
 		})
 		if err != nil {
 			return fmt.Errorf("claim accounts: %w", err)
@@ -51,7 +51,7 @@ func (q *Queue) Claim(ctx context.Context, target, run, by string, list []Approv
 	return nil
 }
 
-func (t *tx) claim(target, run, by string, a Approved, now time.Time) error {
+func (t *tx) claim(target, run, by string, a Approved, allotted map[person.RecordRef]bool, now time.Time) error {
 	object, c := objectOf(a.Proposal), a.Proposal.Candidates[a.Candidate]
 	rows, err := t.recordRows(c.Records, identity.PersonID{}, "")
 	if err != nil {
@@ -63,40 +63,27 @@ func (t *tx) claim(target, run, by string, a Approved, now time.Time) error {
 		}
 	}
 	if !a.Further {
-		if err := t.hasNone(target, object.ID, c.Records); err != nil {
+		other, err := t.otherObject(target, object, c.Records)
+		if err == nil && other != "" {
+			err = queue.ErrTaken
+		}
+		if err != nil {
 			return err
 		}
+	}
+	if slices.ContainsFunc(c.Records, func(r person.RecordRef) bool { return allotted[r] }) {
+		return queue.ErrAllotted
 	}
 	had, err := t.claimFor(target, object, c.Records)
 	if err != nil || len(had) == len(c.Records) {
 		return err
 	}
-	return t.keepDecision(queue.Decision{ID: newDecisionID(), Item: queue.Stem(queue.Account, object.ID[:]), Verb: queue.Claim, Run: run, Seen: a.Proposal.Seen, At: now, By: by,
-		Records: c.Records, Target: target, Object: object, Had: had})
-}
-
-// hasNone refuses where the person of the records has another account of the
-// target, by a claim or by a row.
-func (t *tx) hasNone(target string, object [16]byte, records []person.RecordRef) error {
-	claims, err := t.claimsOf(records)
-	if err != nil {
+	d := queue.Decision{ID: newDecisionID(), Item: queue.Stem(queue.Account, object.ID[:]), Verb: queue.Claim, Run: run, Seen: a.Proposal.Seen, At: now, By: by,
+		Records: c.Records, Target: target, Object: object, Had: had}
+	if d.Person, err = t.becomesOwn(target, object, c.Records, now); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(claims, func(c provision.Claim) bool { return c.Target == target && c.Object.ID != object }) {
-		return queue.ErrTaken
-	}
-	for _, ref := range records {
-		var n int
-		err := t.row(`SELECT COUNT(*) FROM bindings b JOIN targets o ON o.person = b.person WHERE b.kind = ? AND b.key = ? AND o.target = ?
-			AND o.object IS NOT NULL AND o.object <> ?`, ref.Kind, string(ref.ID), target, object[:]).Scan(&n)
-		if err != nil {
-			return err
-		}
-		if n > 0 {
-			return queue.ErrTaken
-		}
-	}
-	return nil
+	return t.keepDecision(d)
 }
 
 // Claimed gives the decisions by which an object is claimed.

@@ -41,7 +41,7 @@ func (t *tx) undo(d queue.Decision, by string, now time.Time) (err error) {
 	switch d.Verb {
 	case queue.Bind:
 		err = t.undoBind(d)
-	case queue.Adopt, queue.Claim:
+	case queue.Adopt, queue.Claim, queue.Further:
 		err = t.undoClaim(d)
 	case queue.Allocate:
 		err = t.undoName(d)

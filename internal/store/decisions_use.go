@@ -77,6 +77,35 @@ func (t *tx) holdDecisions(act person.Activation) error {
 	return nil
 }
 
+// holdClaims refuses an activation that was decided without a claim on an object, or
+// by one that was taken back. Whoever has an account keeps it, whatever is claimed.
+func (t *tx) holdClaims(id identity.PersonID, act person.Activation) error {
+	want := act.Target
+	if want == nil {
+		return nil
+	}
+	if row, ok, err := t.targetRow(id, want.Target); err != nil || ok && len(row.Object) > 0 {
+		return err
+	}
+	if want.Object != [16]byte{} {
+		claims, err := t.claimsOn(want.Target, want.Object)
+		if err == nil && len(claims) == 0 && slices.Contains(act.Claimed, want.Object) {
+			err = movedDecision{}
+		}
+		return err
+	}
+	claims, err := t.claimsOf(withoutCards(act.Records))
+	if err != nil {
+		return err
+	}
+	for _, c := range claims {
+		if c.Target == want.Target && !slices.Contains(act.Claimed, c.Object.ID) {
+			return movedDecision{}
+		}
+	}
+	return nil
+}
+
 // movedDecision is provision.ErrDecisionMoved and identity.ErrConflict.
 type movedDecision struct{}
 

@@ -257,6 +257,13 @@ func (t *tx) ask(item queue.Item, about []byte, f func(queue.Item) error) error 
 	if len(list) > 0 {
 		item.Decided = &list[0]
 	}
+	if item.Kind == queue.Activation && item.Open() {
+		elsewhere, err := t.answeredElsewhere(&item)
+		if err != nil {
+			return err
+		}
+		item.Decided = cmp.Or(elsewhere, item.Decided)
+	}
 	return f(item)
 }
 
@@ -351,10 +358,14 @@ func (t *tx) doubts(prefix []byte, after doubt, f func(queue.Item) error) (last 
 		}
 		item.At = moment(d.at)
 		err = t.ask(item, d.object, func(i queue.Item) error {
-			if i.Decided == nil { // it may have become somebody's otherwise
-				if o, err := t.ownerOf(d.target, i.Object.ID); err != nil || o.Subject != "" || len(o.Records) > 0 {
-					return err
-				}
+			if !i.Open() {
+				return f(i)
+			}
+			if o, err := t.ownerOf(d.target, i.Object.ID); err != nil || o.Subject != "" || len(o.Records) > 0 {
+				return err // it has become somebody's otherwise
+			}
+			if i.Same, err = t.same(&i); err != nil {
+				return err
 			}
 			return f(i)
 		})
@@ -381,6 +392,12 @@ func (t *tx) doubtItem(target string, object, sealed []byte) (queue.Item, error)
 		return item, err
 	}
 	item.Schools = schoolsOfRows(item.Rows)
+	for i := range item.Rows {
+		r := &item.Rows[i]
+		if r.Has, err = t.otherObject(target, o, []person.RecordRef{r.Record}); err != nil {
+			return item, err
+		}
+	}
 	for i := range p.Candidates { // as their registries have it now
 		c := &p.Candidates[i]
 		row, _ := item.Row(c.Records[0])

@@ -56,7 +56,11 @@ const (
 	Adopt    Verb = "adopt"    // the object of the target is the person's
 	Allocate Verb = "allocate" // the account gets this name
 	Claim    Verb = "claim"    // like Adopt, of the certain ones, in bulk
+	Further  Verb = "further"  // like Adopt, of somebody who has another one: it is theirs too, and one too many
 )
+
+// Claims says that by the answer an object is claimed for records.
+func (v Verb) Claims() bool { return v == Adopt || v == Claim || v == Further }
 
 // Item is one question with all that speaks for and against.
 type Item struct {
@@ -75,6 +79,7 @@ type Item struct {
 	Proposal *duplicates.Proposal // of Account
 	Case     *Case                // of Support; Profile is what mos.ru said of whoever was signed in
 	Decided  *Decision            // the last answer that stands
+	Same     []string             // stems of the open questions about the same object
 }
 
 // Row is a registry record of a question.
@@ -84,6 +89,7 @@ type Row struct {
 	Bound  bool   // to somebody
 	Own    bool   // to the city account in question
 	Holder string // who that is, by id; "": nobody
+	Has    string // of a question about an object: the other one that the record's person has, or is to have
 }
 
 // Records are the rows that may be the person's: those that nobody else has.
@@ -224,7 +230,7 @@ type Decision struct {
 	ID      string
 	Item    string // stem
 	Verb    Verb
-	Run     string // of claims in bulk
+	Run     string // names decisions that were made together: claims in bulk, or by its id the one that this came with
 	Seen    string // the item's
 	At      time.Time
 	Undone  time.Time // zero: it stands
@@ -234,8 +240,12 @@ type Decision struct {
 	Person  identity.PersonID // of Target; and of a name that was given
 	Records []person.RecordRef
 	Target  string
-	Object  provision.Object // of Adopt and Claim
+	Object  provision.Object // of Adopt, Claim and Further
 	Name    string           // of Allocate
+	// Passed are the objects that stood in the way of Allocate: by giving another
+	// name somebody has said that they are not the person's. Not kept: their
+	// questions have answers of their own.
+	Passed [][16]byte `json:"-"`
 	// Within are the schools whose administrator or curator decided; none: whoever
 	// decides for the city.
 	Within []person.SchoolID `json:",omitempty"`
@@ -262,6 +272,12 @@ var (
 	ErrUsed = errors.New("the decision has become the person's account and cannot be taken back: suspend the account, and ask for the rest")
 	// ErrDecided: there is an answer that stands.
 	ErrDecided = errors.New("this question is answered: take that decision back first")
+	// ErrOther: the person has another object, or is to have it.
+	ErrOther = errors.New("the person has another account in the target, or is to have one")
+	// ErrAllotted: the person was given a name for another object.
+	ErrAllotted = errors.New("the person was given a name for another account: take that decision back first")
+	// ErrClaimed: an object is claimed for the person, who needs no name.
+	ErrClaimed = errors.New("an account is claimed for the person: take the claim back first")
 	// ErrPassedOn: what was claimed has gone to another account.
 	ErrPassedOn = errors.New("the claim has gone on to another account: take the repair of duplicates back, or drop that account's claim, first")
 	// ErrUndone: it was taken back before.
@@ -290,7 +306,11 @@ func (i *Item) Verbs() []Verb {
 	var verbs []Verb
 	switch i.Kind {
 	case Account:
-		verbs = append(verbs, Adopt)
+		for _, v := range []Verb{Adopt, Further} {
+			if slices.ContainsFunc(i.Rows, func(r Row) bool { return r.Adopts() == v }) {
+				verbs = append(verbs, v)
+			}
+		}
 	case Activation:
 		if has(bindable) {
 			verbs = append(verbs, Bind)
@@ -308,6 +328,15 @@ func (i *Item) Verbs() []Verb {
 
 // Fits says that a verb is among them.
 func (i *Item) Fits(v Verb) bool { return slices.Contains(i.Verbs(), v) }
+
+// Adopts is the answer by which the object in question becomes that of the record's
+// person.
+func (r Row) Adopts() Verb {
+	if r.Has != "" {
+		return Further
+	}
+	return Adopt
+}
 
 // Row gives the row of a record.
 func (i *Item) Row(ref person.RecordRef) (Row, bool) {
