@@ -41,7 +41,7 @@ var queueTexts = map[string]queueText{
 		beware: "ВНИМАНИЕ: о переводе может просить похититель личности. Не решайте по звонку и письму: пусть человек придёт сам (ученик — с родителем), сверьте паспорт и СНИЛС,\n" +
 			"спросите, что стало с прежней учётной записью mos.ru, и проверьте, что она вправду потеряна. Если ею входили недавно, откажите и разберитесь.",
 		transferred: "Решение %s (%s) записано и уже действует: прежняя учётная запись mos.ru больше не входит никуда. Пусть человек войдёт на странице активации с новой. Отменить: schoolbridge queue undo --config %s %s",
-		enabled:      map[bool]string{true: "включена", false: "отключена"},
+		enabled:     map[bool]string{true: "включена", false: "отключена"},
 		fields: map[string]string{"fio": "ФИО", "snils": "СНИЛС", "birth_date": "Дата рождения", "phone": "Телефон", "email": "Почта", "login": "Логин", "upn": "UPN (Teams)",
 			"school": "Школа", "place": "Класс, должность, место", "state": "Состояние", "owner": "Чья", "guid": "objectGUID"},
 		how: map[queue.Verb]string{
@@ -57,7 +57,7 @@ var queueTexts = map[string]queueText{
 			queue.ErrOwnAccount:  "у этой учётной записи mos.ru здесь уже есть свой человек: двух людей решением не соединяют. Если это один человек, исправьте реестр и напишите в поддержку",
 			queue.ErrAnother:     "по СНИЛС или дате рождения это разные люди: если это ошибка, исправьте её на mos.ru или в реестре",
 			queue.ErrSeveral:     "записи принадлежат разным людям: сначала исправьте реестр",
-			queue.ErrAdministers: "у человека есть права в администрировании: сначала снимите их и второй фактор (admin revoke, admin reset), а после перевода выдайте заново",
+			queue.ErrAdministers: "у человека есть права в администрировании: сначала оператор отзывает их (rights revoke), а после перевода выдаёт заново",
 			queue.ErrElsewhere:   "система рядом с mos.ru не забирает людей, которые входят с другой учётной записью",
 			queue.ErrMovedOn:     "человека с тех пор перевели ещё раз: сначала отмените то решение",
 			identity.ErrNotFound: "такого решения нет",
@@ -79,7 +79,7 @@ var queueTexts = map[string]queueText{
 		beware: "BEWARE: whoever asks for this may be stealing an identity. Decide by no call and no letter: the person comes in person (a pupil with a parent). Compare passport and SNILS,\n" +
 			"ask what became of the mos.ru account before, and check that it is truly lost. If somebody signed in with it lately, refuse, and find out.",
 		transferred: "Decision %s (%s) is kept and in force: the mos.ru account before signs in nowhere any more. The person signs in on the page of activation with the new one. To take it back: schoolbridge queue undo --config %s %s",
-		enabled:      map[bool]string{true: "enabled", false: "disabled"},
+		enabled:     map[bool]string{true: "enabled", false: "disabled"},
 		fields: map[string]string{"fio": "Name", "snils": "SNILS", "birth_date": "Birth date", "phone": "Phone", "email": "Mail", "login": "Login", "upn": "UPN (Teams)",
 			"school": "School", "place": "Class, position, place", "state": "State", "owner": "Whose", "guid": "objectGUID"},
 		how: map[queue.Verb]string{
@@ -95,7 +95,7 @@ var queueTexts = map[string]queueText{
 			queue.ErrOwnAccount:  "this mos.ru account has a person of its own here: no decision makes two people one. If it is one person, repair the registry and write to support",
 			queue.ErrAnother:     "by SNILS or birth date these are two people: if that is a mistake, correct it on mos.ru or in the registry",
 			queue.ErrSeveral:     "the records belong to several people: repair the registry first",
-			queue.ErrAdministers: "the person has rights of administration: take them and the second factor away first (admin revoke, admin reset), and grant them anew after the transfer",
+			queue.ErrAdministers: "the person has rights of administration: the operator revokes them first (rights revoke), and grants them anew after the transfer",
 			queue.ErrElsewhere:   "a system beside mos.ru takes nobody over who signs in with another account",
 			queue.ErrMovedOn:     "the person has been moved once more since: take that decision back first",
 			identity.ErrNotFound: "there is no such decision",

@@ -135,11 +135,10 @@ func (t *tx) leftAt(id identity.PersonID, subject identity.Subject) (time.Time, 
 	return time.Time{}, err
 }
 
-// administers says that somebody has rights of administration, or an app for them:
-// whose rights come from groups of a directory has at least that.
+// administers says that somebody was granted rights of administration.
 func (t *tx) administers(id identity.PersonID) (bool, error) {
 	var n int
-	err := t.row("SELECT (SELECT COUNT(*) FROM rights WHERE person = ?) + (SELECT COUNT(*) FROM factors WHERE person = ?)", id[:], id[:]).Scan(&n)
+	err := t.row("SELECT COUNT(*) FROM rights WHERE person = ?", id[:]).Scan(&n)
 	return n > 0, err
 }
 
@@ -188,6 +187,8 @@ func (t *tx) origin(id identity.PersonID) (*queue.Origin, error) {
 // bindSubject binds a person to another city account. What was learnt under the one
 // before ends here: the epoch moves, so that no confirmation, ticket or late answer
 // counts; verifier, waiting password and browsers go; and no target keeps a password.
+// So does the app of the second factor: whose rights come from groups of a directory
+// uses them after a new invitation alone.
 func (t *tx) bindSubject(id identity.PersonID, before identity.Subject, subject keyed, p sealedPerson, upstream int, upstreamAt int64, now time.Time) error {
 	sealed, err := t.db.keys.sealJSON("people", id.String(), "sealed", p)
 	if err != nil {
@@ -204,6 +205,7 @@ func (t *tx) bindSubject(id identity.PersonID, before identity.Subject, subject 
 	for _, statement := range []string{
 		"UPDATE targets SET others_before = (SELECT epoch FROM people WHERE people.id = targets.person) WHERE person = ?",
 		"DELETE FROM verifiers WHERE person = ?",
+		"DELETE FROM factors WHERE person = ?",
 	} {
 		if err := t.exec(statement, id[:]); err != nil {
 			return err

@@ -33,6 +33,7 @@ var lines = []struct {
 	{kind: "import", payload: `[{"Kind":"kadry","Read":10,"New":2,"Changed":0,"Gone":1,"Bad":1}]`, ru: "Кадры: прочитано 10, новых: 2, исчезло: 1, с ошибками: 1", en: "staff: 10 read, new: 2, gone: 1, faulty: 1", tone: Bad},
 	{kind: "duplicates_stopped", payload: `{"group":"g1","accounts":2,"stopped":"GONE"}`, ru: "группа g1; учётных записей: 2; записи больше нет", en: "group g1; accounts: 2; an account is gone", tone: Bad},
 	{kind: "decision", payload: `{"verb":"bind","by":"x","records":[{"Kind":2,"ID":"p1"}],"reason":"это он"}`, ru: "запись принадлежит человеку; записи: Контингент p1; причина: «это он»"},
+	{kind: "decision", payload: `{"verb":"transfer","by":"x","subject":"s2","subject_before":"s1","reason":"passport"}`, ru: "человек переведён на другую учётную запись mos.ru; причина: «passport»", en: "the person is moved to another mos.ru account; "},
 	{kind: "audit_lost", payload: `{"kind":"state","bytes":7}`, ru: "доступ закрыт или открыт", en: "shut out or let in", tone: Bad},
 	{kind: "audit_erasure", payload: `{"Before":"2026-03-01T00:00:00Z"}`, ru: "старше 01.03.2026", en: "older than 01.03.2026"},
 	{kind: "school_deadlines", payload: `{"by":"x","school":"49","staff":"2026-10-01","pupils":"","parents":""}`, ru: "Школа № 49; сотрудники до 2026-10-01"},
