@@ -98,6 +98,9 @@ type Row struct {
 	Stamp    string // what guards the object against workers that slept; "" before the first write
 	Observed Observed
 	Failures int // passes in a row that ended with a problem
+	// OthersBefore is the credential epoch since which the person has the city account
+	// of now: a password from before is another account's, which nobody keeps.
+	OthersBefore uint64
 }
 
 // Refused says that the target let nothing of the account be written when it was
@@ -138,6 +141,8 @@ type Observed struct {
 	// PasswordRefused is the ID of the waiting password that the target's policy
 	// refused last; nil: none.
 	PasswordRefused []byte
+	// Replaced is Row.OthersBefore when a password was written last.
+	Replaced uint64 `json:",omitempty"`
 }
 
 // Password is a clear password that waits, sealed in the store under a key

@@ -76,6 +76,7 @@ type explainer struct {
 	// read what was, by the kinds of lines.
 	nobodys int
 	read    map[string][]attempt
+	sees    func(context.Context, identity.PersonID) bool // whether the reader may know of somebody else; nil: of all
 }
 
 // newExplainer is the one of commands.

@@ -98,7 +98,7 @@ const auditCabinet = "cabinet"
 // else.
 func (o ownWifi) Look(ctx context.Context, id identity.PersonID) (cabinet.Look, error) {
 	d := o.d
-	e := &explainer{db: d.db, config: d.config, lang: explain.Russian, table: d.policy.Load(), now: time.Now(), nobodys: nobodysShort}
+	e := &explainer{db: d.db, config: d.config, lang: explain.Russian, table: d.policy.Load(), now: time.Now(), nobodys: nobodysShort, sees: func(context.Context, identity.PersonID) bool { return false }}
 	look := cabinet.Look{}
 	d.trail.Audit(identity.AuditEntry{At: e.now, Kind: auditCabinet, Person: id, Payload: []byte(`{"page":"devices"}`)})
 	sessions, err := d.db.Journal().Find(ctx, journal.Query{Person: id, Most: ownSessionsRead})

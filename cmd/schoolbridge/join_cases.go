@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"regexp"
@@ -148,6 +149,9 @@ func (c caseDesk) Case(ctx context.Context, scope, decide rights.Scope, lang web
 		}
 		view.Problems = append(view.Problems, console.CaseProblem{Code: said.Code, Meaning: said.Meaning, Who: explain.Repairer(explain.Lang(lang), p.Code), Remedy: said.Remedy})
 	}
+	if h := item.Holder; h != nil && decidable {
+		view.Bound, view.Returned, view.Bar = true, h.Returned, h.Bar
+	}
 	view.Sides = c.sides(&item, desk, e, scope)
 	if err := c.leads(ctx, &item, view, scope, lang); err != nil {
 		return nil, err
@@ -230,8 +234,11 @@ func (c caseDesk) leads(ctx context.Context, item *queue.Item, view *console.Cas
 // record is that fits and may be seen.
 func (c caseDesk) handle(ctx context.Context, s stories, item *queue.Item, scope rights.Scope) (string, error) {
 	id := item.Person
-	if item.Case != nil {
+	switch {
+	case item.Case != nil:
 		id = item.Case.Person
+	case item.Holder != nil:
+		id = item.Holder.Person
 	}
 	if !id.IsZero() {
 		err := c.d.db.People().Covers(ctx, scope, id)
@@ -314,6 +321,9 @@ func (c caseDesk) sides(item *queue.Item, desk *queueDesk, e *evidence, scope ri
 			side.Source = "letter"
 		case s.Source == "mos.ru":
 			side.Source = "mosru"
+		case s.Source == sourceHolder:
+			side.Source, side.Name, side.Masked = "bound", "", !holderSeen(item, scope)
+			delete(side.Values, "owner") // its page is a link
 		case kind == "ad":
 			meant := slices.ContainsFunc(asked, func(n string) bool { return person.FoldName(n) == person.FoldName(s.object.Name) })
 			side.Masked = !scope.All() && (!meant || !ownObject(item, &s, own)) // else it is there by its UPN
@@ -340,6 +350,18 @@ func (c caseDesk) sides(item *queue.Item, desk *queueDesk, e *evidence, scope ri
 	return list
 }
 
+// holderSeen says that a scope covers the person whom another city account has.
+func holderSeen(item *queue.Item, scope rights.Scope) bool {
+	return scope.All() || slices.ContainsFunc(item.Rows, func(r queue.Row) bool {
+		return r.Holder == item.Holder.Person.String() && scope.Covers(queue.SchoolOf(r.Value))
+	})
+}
+
+// holderName is what the person whom another city account has is called in an answer.
+func holderName(h *queue.Holder) string {
+	return cmp.Or(string(h.Login), h.Profile.Login, h.Person.String())
+}
+
 // ownObject says that an account is nobody's, or belongs to the person in question.
 func ownObject(item *queue.Item, s *queueSide, own map[person.RecordRef]bool) bool {
 	switch {
@@ -359,6 +381,9 @@ func sameName(display string, item *queue.Item, scope rights.Scope) bool {
 
 // choices are those of the command, without accounts that are not shown.
 func (c caseDesk) choices(item *queue.Item, desk *queueDesk, e *evidence, scope rights.Scope, v queue.Verb) []string {
+	if v == queue.Transfer {
+		return []string{holderName(item.Holder)}
+	}
 	list := choices(item, e, v)
 	if v != queue.Adopt || item.Kind == queue.Account {
 		return list

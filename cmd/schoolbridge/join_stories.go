@@ -94,6 +94,9 @@ const nobodysGlanced = 500
 // explainer is the one of a page.
 func (s stories) explainer(view console.View, ask bool) *explainer {
 	e := &explainer{db: s.d.db, config: s.d.inForce(), lang: explain.Lang(view.Lang), now: view.At, nobodys: nobodysGlanced, table: s.d.policy.Load(), schools: map[person.SchoolID]string{}}
+	e.sees = func(ctx context.Context, id identity.PersonID) bool {
+		return s.d.db.People().Covers(ctx, view.Scope, id) == nil
+	}
 	for _, school := range s.d.people.Schools() {
 		e.schools[school.ID] = school.Name
 	}

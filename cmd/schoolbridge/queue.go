@@ -21,7 +21,7 @@ import (
 )
 
 const queueUsage = "list --config FILE [--school ID] [--all] [--format table|csv|csv-bom|json|xlsx] | show --config FILE [--json] ID | " +
-	"decide --config FILE ID bind RECORD|adopt RECORD|adopt ACCOUNT|allocate [NAME]|refuse [--reason TEXT] | decisions --config FILE [--all] [--json] | undo --config FILE DECISION [--lang ru|en]"
+	"decide --config FILE ID bind RECORD|adopt RECORD|adopt ACCOUNT|allocate [NAME]|transfer|refuse [--reason TEXT] | decisions --config FILE [--all] [--json] | undo --config FILE DECISION [--lang ru|en]"
 
 // queueCall is a command line of queue.
 type queueCall struct {
@@ -36,7 +36,7 @@ func parseQueue(std streams, args []string) (c queueCall, err error) {
 	lang := langFlag(fs)
 	fs.StringVar(&c.school, "school", "", "list: только школа с этим ID ЕКИС / only the school with this `ID`")
 	fs.StringVar(&c.format, "format", "table", "list: вид: table, csv, csv-bom (для Excel), json или xlsx / `FORMAT`: table, csv, csv-bom (for Excel), json or xlsx")
-	fs.StringVar(&c.reason, "reason", "", "decide: почему; для refuse обязательно / why (`TEXT`); refuse needs it")
+	fs.StringVar(&c.reason, "reason", "", "decide: почему; для refuse и transfer обязательно / why (`TEXT`); refuse and transfer need it")
 	fs.BoolVar(&c.all, "all", false, "list: и решённые; decisions: и отменённые / list: answered ones too; decisions: those taken back too")
 	fs.BoolVar(&c.json, "json", false, "show, decide, undo, decisions: вывести JSON / print JSON")
 	words, err := parse(fs, std, args)
@@ -54,13 +54,13 @@ func parseQueue(std streams, args []string) (c queueCall, err error) {
 	if c.verb != "decide" {
 		return c, nil
 	}
-	want, known := map[queue.Verb]int{queue.Bind: 3, queue.Adopt: 3, queue.Allocate: 3, queue.Refuse: 2}[queue.Verb(word(c.words, 1))]
+	want, known := map[queue.Verb]int{queue.Bind: 3, queue.Adopt: 3, queue.Allocate: 3, queue.Transfer: 2, queue.Refuse: 2}[queue.Verb(word(c.words, 1))]
 	suggested := known && c.words[1] == string(queue.Allocate) && len(c.words) == 2
 	if !known || len(c.words) != want && !suggested {
 		return c, misused("queue")
 	}
-	if c.words[1] == string(queue.Refuse) && strings.TrimSpace(c.reason) == "" {
-		return c, usageError("%s", queueTexts[c.lang].noReason)
+	if without, needed := queueTexts[c.lang].noReason[queue.Verb(c.words[1])]; needed && strings.TrimSpace(c.reason) == "" {
+		return c, usageError("%s", without)
 	}
 	return c, nil
 }
@@ -253,6 +253,7 @@ type queueObject struct {
 	Proposal    *claimLine        `json:"proposal,omitempty"`
 	Sides       []queueSide       `json:"evidence,omitempty"`
 	Suggestions []string          `json:"suggestions,omitempty"`
+	Barred      string            `json:"transfer_barred,omitempty"` // why the person cannot be moved to this mos.ru account
 }
 
 // queueSide is one column of the evidence: the profile, a record, or an account.
@@ -278,6 +279,9 @@ func (q *queueDesk) object(i *queue.Item, more *evidence) queueObject {
 	if i.Proposal != nil {
 		line := claimLineOf(*i.Proposal)
 		o.Proposal = &line
+	}
+	if i.Holder != nil && i.Holder.Bar != nil {
+		o.Barred = q.says.refusal[i.Holder.Bar]
 	}
 	if more != nil {
 		o.Sides, o.Suggestions = more.sides, more.names

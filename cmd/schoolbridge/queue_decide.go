@@ -33,7 +33,11 @@ func (q *queueDesk) decide(ctx context.Context) error {
 	if q.json {
 		return q.std.json(decisionOf(done))
 	}
-	fmt.Fprintf(q.std.err, q.says.done+"\n", done.ID, done.Verb, q.file, done.ID)
+	said := q.says.done
+	if done.Verb == queue.Transfer {
+		said = q.says.transferred
+	}
+	fmt.Fprintf(q.std.err, said+"\n", done.ID, done.Verb, q.file, done.ID)
 	return nil
 }
 
@@ -149,7 +153,7 @@ func (q *queueDesk) adoptable(ctx context.Context, name string) (provision.Objec
 // refused says why an answer was not taken; what the caller can mend is the
 // caller's fault.
 func (q *queueDesk) refused(err error) error {
-	for _, known := range []error{queue.ErrNoItem, queue.ErrMoved, queue.ErrUnfit, queue.ErrTaken, queue.ErrIncomplete, queue.ErrDecided, queue.ErrUsed, queue.ErrPassedOn, queue.ErrUndone, identity.ErrNotFound} {
+	for _, known := range append([]error{queue.ErrNoItem, queue.ErrMoved, queue.ErrUnfit, queue.ErrTaken, queue.ErrIncomplete, queue.ErrDecided, queue.ErrUsed, queue.ErrPassedOn, queue.ErrUndone, identity.ErrNotFound}, queue.Bars...) {
 		if errors.Is(err, known) {
 			return &exitError{exitFindings, errors.New(q.says.refusal[known])}
 		}

@@ -91,6 +91,12 @@ func (q *queueDesk) sideBySide(item *queue.Item, e *evidence) error {
 	if len(e.names) > 0 {
 		fmt.Fprintf(q.std.out, q.says.names+"\n", strings.Join(e.names, ", "))
 	}
+	switch h := item.Holder; {
+	case h != nil && h.Bar != nil:
+		fmt.Fprintf(q.std.out, "\n"+q.says.barred+"\n", q.says.refusal[h.Bar])
+	case h != nil:
+		fmt.Fprintf(q.std.out, "\n%s\n", q.says.beware)
+	}
 	if e.live != nil {
 		fmt.Fprintf(q.std.err, q.says.noLive+"\n", e.live)
 	}
@@ -167,12 +173,11 @@ func (q *queueDesk) gather(ctx context.Context, item *queue.Item) *evidence {
 		p = &said // the records are held against what was typed
 	}
 	if p := item.Profile; p != nil {
-		snils := hidden(p.SNILS)
-		if snils != "" && !p.SNILSConfirmed {
-			snils += " (" + q.says.unconfirmed + ")"
-		}
-		e.sides = append(e.sides, queueSide{Source: "mos.ru", Values: map[string]string{"fio": person.JoinFIO(p.Last, p.First, p.Middle), "snils": snils, "birth_date": p.BirthDate.String(),
+		e.sides = append(e.sides, queueSide{Source: "mos.ru", Values: map[string]string{"fio": person.JoinFIO(p.Last, p.First, p.Middle), "snils": q.snils(p), "birth_date": p.BirthDate.String(),
 			"phone": q.contact(p.Phone, p.PhoneVerified), "email": q.contact(p.Email, p.EmailVerified), "login": p.Login}})
+	}
+	if item.Holder != nil && !item.Holder.Person.IsZero() {
+		e.sides = append(e.sides, q.holderSide(item.Holder, item.Profile))
 	}
 	for _, r := range item.Rows {
 		e.sides = append(e.sides, q.rowSide(r, p))
@@ -193,6 +198,51 @@ func (q *queueDesk) gather(ctx context.Context, item *queue.Item) *evidence {
 		e.names, e.live = q.suggest(ctx, item)
 	}
 	return e
+}
+
+// sourceHolder is the side of the city account that has the person now.
+const sourceHolder = "mos.ru:bound"
+
+// holderSide is that account, held against the one that asks.
+func (q *queueDesk) holderSide(h *queue.Holder, p *person.Profile) queueSide {
+	held := &h.Profile
+	s := queueSide{Source: sourceHolder, Values: map[string]string{"fio": person.JoinFIO(held.Last, held.First, held.Middle), "snils": q.snils(held), "birth_date": held.BirthDate.String(),
+		"phone": q.contact(held.Phone, held.PhoneVerified), "email": q.contact(held.Email, held.EmailVerified), "login": held.Login, "owner": h.Person.String()}}
+	if h.Login != "" {
+		s.Values["state"] = fmt.Sprintf(q.says.holds, h.Login)
+	}
+	if !h.Returned.IsZero() {
+		s.Values["state"] = strings.TrimPrefix(s.Values["state"]+"; ", "; ") + fmt.Sprintf(q.says.returned, q.clock(h.Returned))
+	}
+	s.Equal = map[string]bool{}
+	if held.Subject != "" { // else nothing of it is known any more
+		s.Equal = equals(held, p)
+	}
+	return s
+}
+
+// equals says what two city accounts have in common, of what both know.
+func equals(a, b *person.Profile) map[string]bool {
+	equal := map[string]bool{}
+	met(equal, a.SNILS, b.SNILS, person.JoinFIO(a.Last, a.First, a.Middle), person.JoinFIO(b.Last, b.First, b.Middle))
+	if !a.BirthDate.IsZero() && !b.BirthDate.IsZero() {
+		equal["birth_date"] = a.BirthDate == b.BirthDate
+	}
+	meet(equal, "phone", person.Phones(a.Phone), person.Phones(b.Phone))
+	meet(equal, "email", person.Emails(a.Email), person.Emails(b.Email))
+	if a.Login != "" && b.Login != "" {
+		equal["login"] = person.FoldName(a.Login) == person.FoldName(b.Login)
+	}
+	return equal
+}
+
+// snils shows the end of a profile's, and whether it is confirmed.
+func (q *queueDesk) snils(p *person.Profile) string {
+	shown := hidden(p.SNILS)
+	if shown != "" && !p.SNILSConfirmed {
+		shown += " (" + q.says.unconfirmed + ")"
+	}
+	return shown
 }
 
 func (q *queueDesk) contact(value string, verified bool) string {

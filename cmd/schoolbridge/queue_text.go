@@ -13,7 +13,10 @@ type queueText struct {
 	verbs, names, noLive, whole, done, undone string
 	noAccount, untouchable                    string
 	left                                      map[duplicates.Why]string
-	accountMoved, noName, noReason            string
+	accountMoved, noName                      string
+	noReason                                  map[queue.Verb]string // of answers that need one
+	holds, returned, beware, barred           string
+	transferred                               string
 	enabled                                   map[bool]string
 	head                                      []string
 	fields                                    map[string]string
@@ -33,13 +36,17 @@ var queueTexts = map[string]queueText{
 		left:         map[duplicates.Why]string{duplicates.Protected: "она администратора или служебная", duplicates.Outside: "она вне подразделений службы (ad.base, ad.adopt_bases)"},
 		accountMoved: "учётная запись %s в AD изменилась с тех пор, как попала в очередь: обновите очередь (provision claim plan и apply)",
 		noName:       "свободного имени по ФИО нет: назовите своё (allocate ИМЯ)",
-		noReason:     "напишите, почему нет: refuse --reason ПОЧЕМУ",
-		enabled:      map[bool]string{true: "включена", false: "отключена"},
+		noReason:     map[queue.Verb]string{queue.Refuse: "напишите, почему нет: refuse --reason ПОЧЕМУ", queue.Transfer: "напишите, как убедились, что это тот же человек: transfer --reason КАК"},
+		holds:        "сейчас у неё запись %s", returned: "человека перевели с просящей учётной записи %s: проверьте, кто и почему просит вернуть", barred: "Перевести человека нельзя: %s",
+		beware: "ВНИМАНИЕ: о переводе может просить похититель личности. Не решайте по звонку и письму: пусть человек придёт сам (ученик — с родителем), сверьте паспорт и СНИЛС,\n" +
+			"спросите, что стало с прежней учётной записью mos.ru, и проверьте, что она вправду потеряна. Если ею входили недавно, откажите и разберитесь.",
+		transferred: "Решение %s (%s) записано и уже действует: прежняя учётная запись mos.ru больше не входит никуда. Пусть человек войдёт на странице активации с новой. Отменить: schoolbridge queue undo --config %s %s",
+		enabled:     map[bool]string{true: "включена", false: "отключена"},
 		fields: map[string]string{"fio": "ФИО", "snils": "СНИЛС", "birth_date": "Дата рождения", "phone": "Телефон", "email": "Почта", "login": "Логин", "upn": "UPN (Teams)",
 			"school": "Школа", "place": "Класс, должность, место", "state": "Состояние", "owner": "Чья", "guid": "objectGUID"},
 		how: map[queue.Verb]string{
 			queue.Bind: "bind ЗАПИСЬ — запись реестра принадлежит этому человеку (например, bind kadry:17)", queue.Adopt: "adopt ЗАПИСЬ — учётная запись AD принадлежит этому человеку: запись реестра или имя в AD",
-			queue.Allocate: "allocate [ИМЯ] — учётная запись в AD получит это имя; без имени — первое из свободных", queue.Refuse: "refuse --reason ПОЧЕМУ — нет; тот же вопрос больше не придёт",
+			queue.Allocate: "allocate [ИМЯ] — учётная запись в AD получит это имя; без имени — первое из свободных", queue.Transfer: "transfer --reason КАК — перевести человека со всем, что у него есть, на эту учётную запись mos.ru; прежняя перестанет входить", queue.Refuse: "refuse --reason ПОЧЕМУ — нет; тот же вопрос больше не придёт",
 		},
 		refusal: map[error]string{
 			queue.ErrNoItem: "такого вопроса в очереди нет: он решён, или данные исправлены", queue.ErrMoved: "данные изменились с тех пор, как вопрос показали: посмотрите его заново (queue show)",
@@ -47,6 +54,12 @@ var queueTexts = map[string]queueText{
 			queue.ErrIncomplete: "в записи реестра нет школы или даты приёма: дополните её в реестре", queue.ErrDecided: "вопрос уже решён: сначала отмените то решение (queue undo)",
 			queue.ErrUsed: "решение уже стало учётной записью человека, отменить его нельзя: закройте запись (account suspend)", queue.ErrUndone: "решение уже отменено",
 			queue.ErrPassedOn:    "отметка перешла на другую запись: сначала верните ремонт дубликатов (duplicates undo) или снимите отметку там (provision claim drop)",
+			queue.ErrOwnAccount:  "у этой учётной записи mos.ru здесь уже есть свой человек: двух людей решением не соединяют. Если это один человек, исправьте реестр и напишите в поддержку",
+			queue.ErrAnother:     "по СНИЛС или дате рождения это разные люди: если это ошибка, исправьте её на mos.ru или в реестре",
+			queue.ErrSeveral:     "записи принадлежат разным людям: сначала исправьте реестр",
+			queue.ErrAdministers: "у человека есть права в администрировании: сначала оператор отзывает их (rights revoke), а после перевода выдаёт заново",
+			queue.ErrElsewhere:   "система рядом с mos.ru не забирает людей, которые входят с другой учётной записью",
+			queue.ErrMovedOn:     "человека с тех пор перевели ещё раз: сначала отмените то решение",
 			identity.ErrNotFound: "такого решения нет",
 		},
 	},
@@ -61,13 +74,17 @@ var queueTexts = map[string]queueText{
 		left:         map[duplicates.Why]string{duplicates.Protected: "it is an administrator's or a service's", duplicates.Outside: "it is outside the daemon's units (ad.base, ad.adopt_bases)"},
 		accountMoved: "account %s has changed in AD since it came into the queue: bring the queue up to date (provision claim plan, apply)",
 		noName:       "no name made from the person's is free: name one (allocate NAME)",
-		noReason:     "write why not: refuse --reason WHY",
-		enabled:      map[bool]string{true: "enabled", false: "disabled"},
+		noReason:     map[queue.Verb]string{queue.Refuse: "write why not: refuse --reason WHY", queue.Transfer: "write how you made sure that it is the same person: transfer --reason HOW"},
+		holds:        "has account %s now", returned: "the person was moved away from the one that asks at %s: find out who wants it back, and why", barred: "The person cannot be moved: %s",
+		beware: "BEWARE: whoever asks for this may be stealing an identity. Decide by no call and no letter: the person comes in person (a pupil with a parent). Compare passport and SNILS,\n" +
+			"ask what became of the mos.ru account before, and check that it is truly lost. If somebody signed in with it lately, refuse, and find out.",
+		transferred: "Decision %s (%s) is kept and in force: the mos.ru account before signs in nowhere any more. The person signs in on the page of activation with the new one. To take it back: schoolbridge queue undo --config %s %s",
+		enabled:     map[bool]string{true: "enabled", false: "disabled"},
 		fields: map[string]string{"fio": "Name", "snils": "SNILS", "birth_date": "Birth date", "phone": "Phone", "email": "Mail", "login": "Login", "upn": "UPN (Teams)",
 			"school": "School", "place": "Class, position, place", "state": "State", "owner": "Whose", "guid": "objectGUID"},
 		how: map[queue.Verb]string{
 			queue.Bind: "bind RECORD: the registry's record is this person's (bind kadry:17, for example)", queue.Adopt: "adopt RECORD: the account is this person's: a registry's record, or the name in AD",
-			queue.Allocate: "allocate [NAME]: the account in AD gets this name; without one, the first of those that are free", queue.Refuse: "refuse --reason WHY: no; the same question does not come again",
+			queue.Allocate: "allocate [NAME]: the account in AD gets this name; without one, the first of those that are free", queue.Transfer: "transfer --reason HOW: moves the person, with all there is, to this mos.ru account; the one before signs in no more", queue.Refuse: "refuse --reason WHY: no; the same question does not come again",
 		},
 		refusal: map[error]string{
 			queue.ErrNoItem: "there is no such question: it was answered, or the data were repaired", queue.ErrMoved: "the data have changed since the question was shown: look at it again (queue show)",
@@ -75,6 +92,12 @@ var queueTexts = map[string]queueText{
 			queue.ErrIncomplete: "the record lacks its school or its first day: complete it in the registry", queue.ErrDecided: "the question is answered: take that decision back first (queue undo)",
 			queue.ErrUsed: "the decision has become the person's account and cannot be taken back: suspend the account (account suspend)", queue.ErrUndone: "the decision was taken back before",
 			queue.ErrPassedOn:    "the claim has gone on to another account: take the repair of duplicates back (duplicates undo) or drop the claim there (provision claim drop) first",
+			queue.ErrOwnAccount:  "this mos.ru account has a person of its own here: no decision makes two people one. If it is one person, repair the registry and write to support",
+			queue.ErrAnother:     "by SNILS or birth date these are two people: if that is a mistake, correct it on mos.ru or in the registry",
+			queue.ErrSeveral:     "the records belong to several people: repair the registry first",
+			queue.ErrAdministers: "the person has rights of administration: the operator revokes them first (rights revoke), and grants them anew after the transfer",
+			queue.ErrElsewhere:   "a system beside mos.ru takes nobody over who signs in with another account",
+			queue.ErrMovedOn:     "the person has been moved once more since: take that decision back first",
 			identity.ErrNotFound: "there is no such decision",
 		},
 	},

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"strings"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -33,6 +34,9 @@ type Try struct {
 	NowDecision string   `json:"decision_now"`
 	Now         []string `json:"problems_now"`
 	Reasons     []string `json:"reasons"`
+	// Works are the logins of the city account that has the person, where this one is a
+	// second one: of people whom the reader may see.
+	Works []string `json:"works,omitempty"`
 }
 
 // home is the system beside mos.ru whose account it is, "" for mos.ru.
@@ -40,20 +44,20 @@ func (t Try) home() string { return identity.Subject(t.Subject).Upstream() }
 
 // hitWords are the fixed texts about hits, tries and the first broken link.
 type hitWords struct {
-	several, more, choose, broken, besides, who, nothing, noted, tried, now, other, unproven string
+	several, more, choose, broken, besides, who, nothing, noted, tried, now, other, unproven, works string
 
 	link, decision map[string]string
 }
 
 var hitTexts = map[Lang]hitWords{
 	Russian: {"Подходит несколько человек", "и другие: уточните запрос", "выбрать", "ГДЕ ОБРЫВ", "КРОМЕ ТОГО, последний отказ во входе", "Кто исправляет", "Обрывов не видно: всё на месте", "Обрывов не видно; на что обратить внимание, отмечено ниже", "Последняя активация", "сейчас было бы", "другая учётная запись mos.ru",
-		"так назвалось устройство, доказательства нет",
+		"так назвалось устройство, доказательства нет", "входит сейчас учётная запись mos.ru с логином",
 		map[string]string{LinkServer: "эта служба", LinkName: "имя для входа", LinkRecords: "записи реестров", LinkMosru: "учётная запись mos.ru", LinkDecision: "сверка с реестрами",
 			LinkAccount: "аккаунт", LinkTarget: "Active Directory", LinkPolicy: "правила входа", LinkPassword: "пароль", LinkDevice: "устройство", LinkNAS: "точка доступа",
 			LinkUpstream: "связь с mos.ru", LinkThing: "списки устройств"},
 		map[string]string{"match": "подходит", "no_match": "отказ", "manual": "решает куратор"}},
 	English: {"Several people fit", "and others: ask more precisely", "choose with", "FIRST BROKEN LINK", "BESIDES, the last refusal", "Who repairs it", "No broken link: all is in place", "No broken link; what deserves a look is noted below", "Last activation", "now it would be", "another mos.ru account",
-		"a device said this name and proved nothing",
+		"a device said this name and proved nothing", "the mos.ru account that signs in now has the login",
 		map[string]string{LinkServer: "this service", LinkName: "the login name", LinkRecords: "registry records", LinkMosru: "the mos.ru account", LinkDecision: "comparison with the registries",
 			LinkAccount: "the account", LinkTarget: "Active Directory", LinkPolicy: "sign-in rules", LinkPassword: "the password", LinkDevice: "the device", LinkNAS: "the access point",
 			LinkUpstream: "mos.ru", LinkThing: "lists of devices"},
@@ -120,6 +124,9 @@ func (r Report) writeTries(p *printer, loc *time.Location) {
 		p.line("  %s: %s", t.now, word(t.decision, x.NowDecision))
 		for _, reason := range x.Reasons {
 			p.line("      %s", reason)
+		}
+		if len(x.Works) > 0 {
+			p.line("      %s: %s", t.works, strings.Join(x.Works, ", "))
 		}
 		if x.NowDecision != x.Decision || !equal(x.Now, x.Problems) {
 			p.problems("      ", x.Now)

@@ -260,9 +260,12 @@ func (t *tx) takeNew(id identity.PersonID, e Event, covers, now time.Time) error
 // one that comes last stands.
 func (t *tx) newestPassword(id identity.PersonID, e Event) (bool, error) {
 	n, err := t.count("INSERT INTO events (id, at) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at WHERE events.at <= excluded.at",
-		"password\n"+id.String(), micros(e.At))
+		newestPasswordID(id), micros(e.At))
 	return n > 0, err
 }
+
+// newestPasswordID is under what newestPassword remembers.
+func newestPasswordID(id identity.PersonID) string { return "password\n" + id.String() }
 
 // takeHash keeps the hash of a password that an event brought as the verifier of
 // somebody who has an account that is open, unless mos.ru has confirmed a younger

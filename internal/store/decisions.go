@@ -34,6 +34,9 @@ func (q *Queue) Decide(ctx context.Context, d queue.Decision, now time.Time) (qu
 		done = d
 		done.ID, done.At, done.Seen = newDecisionID(), now, item.Seen
 		done.Item, _ = queue.Split(item.ID)
+		if d.Verb == queue.Transfer && item.Holder != nil && item.Holder.Bar != nil {
+			return item.Holder.Bar
+		}
 		if !item.Fits(d.Verb) {
 			if item.Kind == queue.Account && d.Verb == queue.Adopt {
 				return queue.ErrOther
@@ -97,9 +100,13 @@ func (t *tx) replace(item *queue.Item, d queue.Decision, now time.Time) error {
 
 // giveWay ends a decision that stands where d comes in its place. A refusal comes
 // in the place of all: nothing of them is left that an activation would use, but for
-// records that the question does not show. One object or name comes in the place of
-// another object, and an object in the place of a name.
+// records that the question does not show, and for a transfer, which has been used. One
+// object or name comes in the place of another object, and an object in the place of a
+// name.
 func (t *tx) giveWay(item *queue.Item, old, d queue.Decision, now time.Time) error {
+	if old.Verb == queue.Transfer {
+		return nil
+	}
 	if old.Verb == queue.Bind {
 		if _, shown := item.Row(old.Records[0]); !shown {
 			return nil
@@ -156,6 +163,8 @@ func (t *tx) decide(item *queue.Item, d *queue.Decision, now time.Time) error {
 		return t.decideAdopt(item, d, now)
 	case queue.Allocate:
 		return t.decideName(item, d, now)
+	case queue.Transfer:
+		return t.decideTransfer(item, d, now)
 	case queue.Refuse:
 		return t.decideRefuse(item, d)
 	}
@@ -400,8 +409,11 @@ func (t *tx) keepDecision(d queue.Decision) error {
 	if d.Object.ID != [16]byte{} {
 		object = d.Object.ID[:]
 	}
-	if d.Verb == queue.Bind {
+	switch d.Verb {
+	case queue.Bind:
 		kind, key = d.Records[0].Kind, string(d.Records[0].ID)
+	case queue.Transfer:
+		kind, key = transferKind, d.Person.String()
 	}
 	err = t.exec("INSERT INTO decisions (id, item, run, verb, digest, version, object, kind, key, at, undone, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
 		d.ID, d.Item, d.Run, d.Verb, digest, version, object, kind, key, micros(d.At), sealed)
@@ -428,6 +440,12 @@ func decisionLine(d queue.Decision) map[string]any {
 	}
 	if d.Name != "" {
 		line["name"] = d.Name
+	}
+	if d.Verb == queue.Transfer {
+		line["subject"] = d.Subject
+		if d.Origin != nil {
+			line["subject_before"] = d.Origin.Profile.Subject
+		}
 	}
 	return line
 }

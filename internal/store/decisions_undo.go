@@ -45,6 +45,8 @@ func (t *tx) undo(d queue.Decision, by string, now time.Time) (err error) {
 		err = t.undoClaim(d)
 	case queue.Allocate:
 		err = t.undoName(d)
+	case queue.Transfer:
+		err = t.undoTransfer(d, now)
 	}
 	if err != nil {
 		return err

@@ -166,6 +166,10 @@ func (t *tx) eraseAnswers(id identity.PersonID, subject identity.Subject, rows [
 		if err := t.dropTry(subject, math.MaxInt64); err != nil {
 			return err
 		}
+		// Those that came with the person from another city account, too.
+		if err := t.exec("DELETE FROM decisions WHERE digest IN ("+marks(len(digests))+")", bytesOf(digests)...); err != nil {
+			return err
+		}
 	}
 	for _, r := range rows {
 		if len(r.Object) == 0 {
@@ -177,6 +181,9 @@ func (t *tx) eraseAnswers(id identity.PersonID, subject identity.Subject, rows [
 		}
 	}
 	if err := t.exec("DELETE FROM questions WHERE stem IN ("+marks(len(stems))+")", stems...); err != nil {
+		return err
+	}
+	if err := t.exec("DELETE FROM decisions WHERE kind = ? AND key = ? AND undone = 0", transferKind, id.String()); err != nil {
 		return err
 	}
 	return t.exec("DELETE FROM decisions WHERE item IN ("+marks(len(stems))+")", stems...)

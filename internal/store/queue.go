@@ -277,8 +277,10 @@ func (t *tx) activationItem(try provision.Try) (queue.Item, error) {
 	if err != nil && !errors.Is(err, identity.ErrNotFound) {
 		return item, err
 	}
-	item.Rows, err = t.recordRows(try.Records, own, person.JoinFIO(try.Last, try.First, try.Middle))
-	return item, err
+	if item.Rows, err = t.recordRows(try.Records, own, person.JoinFIO(try.Last, try.First, try.Middle)); err != nil {
+		return item, err
+	}
+	return item, t.findHolder(&item, own)
 }
 
 // recordRows reads records as they are now. fio chooses among a card's rows.

@@ -319,6 +319,10 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	// When an account was taken out of groups last without anybody's consent.
 	`ALTER TABLE targets ADD COLUMN left_at {int} NOT NULL DEFAULT 0`,
 	`CREATE INDEX targets_left ON targets (target, left_at) WHERE left_at > 0`,
+}}, {oldest: 13, statements: []string{
+	// Since which credential epoch the person has the city account of now: what an
+	// account's password was before is another one's (decisions_transfer.go).
+	`ALTER TABLE targets ADD COLUMN others_before {int} NOT NULL DEFAULT 0`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

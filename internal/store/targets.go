@@ -129,13 +129,13 @@ func (t *tx) targetRows(id identity.PersonID) ([]storedTarget, error) {
 
 func (t *tx) targetsWhere(condition string, args ...any) ([]storedTarget, error) {
 	var rows []storedTarget
-	err := t.each(`SELECT person, target, object, name, stamp, observed, password_epoch, password_at, revision, seen, failures, due, urgent, renaming FROM targets
+	err := t.each(`SELECT person, target, object, name, stamp, observed, password_epoch, password_at, revision, seen, failures, due, urgent, renaming, others_before FROM targets
 		WHERE `+condition, args, func(scan func(...any) error) error {
 		var r storedTarget
 		var id, name, observed []byte
 		var epoch uint64
 		var due int64
-		if err := scan(&id, &r.target, &r.Object, &name, &r.Stamp, &observed, &epoch, &r.passwordAt, &r.Revision, &r.seen, &r.Failures, &due, &r.urgent, &r.Rename); err != nil {
+		if err := scan(&id, &r.target, &r.Object, &name, &r.Stamp, &observed, &epoch, &r.passwordAt, &r.Revision, &r.seen, &r.Failures, &due, &r.urgent, &r.Rename, &r.OthersBefore); err != nil {
 			return err
 		}
 		r.person = personID(id)

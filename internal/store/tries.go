@@ -50,8 +50,8 @@ func (a *Accounts) KeepTry(ctx context.Context, try provision.Try) error {
 	return nil
 }
 
-// overtaken says that something newer is known: a later try, or a binding that
-// was made since this one began, of which it does not tell.
+// overtaken says that something newer is known: a later try, or a binding or a
+// transfer that was made since this one began, of which it does not tell.
 func (t *tx) overtaken(try provision.Try) (bool, error) {
 	digests, err := t.db.keys.every(domainSubject, string(try.Subject))
 	if err != nil {
@@ -64,6 +64,9 @@ func (t *tx) overtaken(try provision.Try) (bool, error) {
 		}
 		if try.Decision == match.Match {
 			continue // the binding is its own
+		}
+		if late, err := t.lateForTransfer(try.Problems, d.digest, micros(try.At)); err != nil || late {
+			return late, err
 		}
 		err := t.row("SELECT COUNT(*) FROM people p JOIN bindings b ON b.person = p.id WHERE p.subject_digest = ? AND p.subject_version = ? AND b.at >= ?",
 			d.digest, d.version, micros(try.At)).Scan(&n)

@@ -211,6 +211,7 @@ func (t *teller) duplicates() {
 var verbs = map[string]both{
 	"bind": {"запись принадлежит человеку", "the record is the person's"}, "refuse": {"отказ", "refused"}, "adopt": {"учётная запись AD взята", "the account in AD is taken over"},
 	"claim": {"учётная запись AD взята списком", "the account in AD is taken over in bulk"}, "allocate": {"имя дано", "the name is given"},
+	"transfer": {"человек переведён на другую учётную запись mos.ru", "the person is moved to another mos.ru account"},
 }
 
 func (t *teller) decision() {

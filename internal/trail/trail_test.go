@@ -36,6 +36,7 @@ var lines = []struct {
 	{kind: "decision", payload: `{"verb":"refuse","by":"x","item":"a00000000a1b2-c3","reason":"это он"}`, ru: "отказ; причина: «это он»", en: "refused; reason: “это он”"},
 	{kind: "decision", payload: `{"verb":"refuse","by":"x","item":"s00000000a1b2-c3","reason":"это он"}`, ru: "обращение закрыто; причина: «это он»", en: "the letter is closed; reason: “это он”"},
 	{kind: "decision_undone", payload: `{"verb":"refuse","by":"x","item":"s00000000a1b2"}`, ru: "обращение закрыто", en: "the letter is closed"},
+	{kind: "decision", payload: `{"verb":"transfer","by":"x","subject":"s2","subject_before":"s1","reason":"passport"}`, ru: "человек переведён на другую учётную запись mos.ru; причина: «passport»", en: "the person is moved to another mos.ru account; "},
 	{kind: "audit_lost", payload: `{"kind":"state","bytes":7}`, ru: "доступ закрыт или открыт", en: "shut out or let in", tone: Bad},
 	{kind: "audit_erasure", payload: `{"Before":"2026-03-01T00:00:00Z"}`, ru: "старше 01.03.2026", en: "older than 01.03.2026"},
 	{kind: "school_deadlines", payload: `{"by":"x","school":"49","staff":"2026-10-01","pupils":"","parents":""}`, ru: "Школа № 49; сотрудники до 2026-10-01"},

@@ -207,7 +207,10 @@ func (r *run) result(o object, stamp string, k known) provision.Pass {
 	pass.Observed = provision.Observed{
 		At: r.job.Now, Name: o.Name, UPN: o.UPN, Display: o.Display, Place: o.DN, Groups: r.layout.known(o.Groups), Server: r.server(), Enabled: o.enabled(),
 		Problems: unique(r.problems), Ready: len(r.problems) == 0 && r.job.Keep == provision.Drastic{},
-		PasswordSet: o.PasswordSet, PasswordEpoch: k.epoch, PasswordTag: k.tag,
+		PasswordSet: o.PasswordSet, PasswordEpoch: k.epoch, PasswordTag: k.tag, Replaced: r.job.Row.Observed.Replaced,
+	}
+	if r.secret != leaveIt {
+		pass.Observed.Replaced = r.job.Row.OthersBefore
 	}
 	// What was seen now is foreseen by the next pass, and the brake counts it. Without a
 	// stamp of ours nothing of the account can be written.

@@ -562,6 +562,7 @@ func (y *city) checkOne(c *citizen, own []ldapclient.Entry, drift *[4]int) {
 	}
 	o := own[0]
 	y.checkSame(c, o)
+	y.checkLost(c, o, s.Problems)
 	if enabled(o) && !on {
 		drift[provision.Off]++
 		return

@@ -24,12 +24,13 @@ type citizen struct {
 	of      *human
 	profile person.Profile // as mos.ru has it now
 
-	id        identity.PersonID // zero: nobody here
-	told      person.Profile    // as it was known here last
-	has       bool              // an account
-	cards     []*entered        // which bind the parent; a card is also bound to others
-	password  identity.Password // the last one that was taken
-	proved    identity.Password // the last one that opened the account
+	id        identity.PersonID   // zero: nobody here
+	told      person.Profile      // as it was known here last
+	has       bool                // an account
+	cards     []*entered          // which bind the parent; a card is also bound to others
+	password  identity.Password   // the last one that was taken
+	proved    identity.Password   // the last one that opened the account
+	lost      []identity.Password // of city accounts that are not the person's any more
 	suspended bool
 	idle      person.Date // since when nobody needs the account
 	erased    bool

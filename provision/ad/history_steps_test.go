@@ -419,6 +419,10 @@ func (y *city) decide(e event) string {
 			row, d.Verb, d.Records = own, queue.Bind, []person.RecordRef{r.Record}
 		}
 	}
+	holder := y.transferable(item, c)
+	if d.Verb == queue.Refuse && holder != nil && e.b%3 != 0 {
+		d.Verb = queue.Transfer
+	}
 	if d.Verb == queue.Refuse && item.Fits(queue.Allocate) {
 		d.Verb, d.Name = queue.Allocate, "naznachen"+string('a'+rune(e.b%26))+string('a'+rune(e.c%26))
 		for _, o := range y.legacyOf(c.of) {
@@ -439,6 +443,9 @@ func (y *city) decide(e event) string {
 	switch d.Verb {
 	case queue.Bind:
 		y.said[done.ID] = &saying{c, row, identityOf(row.stored), identityIn(*item.Profile)}
+	case queue.Transfer:
+		y.transferred(done.ID, holder, c, *item.Profile)
+		c = holder
 	case queue.Allocate:
 		y.give(c, d.Name)
 	case queue.Adopt:
@@ -469,10 +476,13 @@ func (y *city) undo(e event) string {
 		return ""
 	}
 	_, err = y.db.Queue().Undo(y.t.Context(), d.ID, "test", y.now)
-	if errors.Is(err, queue.ErrUsed) {
-		return fmt.Sprintf("%s: used", d.Verb)
+	for _, known := range []error{queue.ErrUsed, queue.ErrMovedOn, queue.ErrOwnAccount} {
+		if errors.Is(err, known) {
+			return fmt.Sprintf("%s: %v", d.Verb, known)
+		}
 	}
 	y.must(err)
+	y.movedBack(d.ID)
 	if s := y.said[d.ID]; s != nil {
 		s.row.loosened = true
 		delete(y.said, d.ID)

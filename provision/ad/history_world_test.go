@@ -58,21 +58,22 @@ type city struct {
 	grace  int
 	woken  func() <-chan struct{}
 
-	people  []*human
-	rows    []*entered
-	given   map[string]*citizen // every name that anybody ever had, folded
-	objects map[string]*legacyAccount
-	claimed map[string]*human // objects by GUID
-	said    map[string]*saying
-	made    [4][]changed // drastic changes that nobody consented to
-	killed  []time.Time
-	typed   int
-	named   int
-	held    bool // the brake left something as it is
-	barred  int  // accounts to be switched off to which nothing can be written
-	story   []string
-	failed  []string
-	promise string
+	people    []*human
+	rows      []*entered
+	given     map[string]*citizen // every name that anybody ever had, folded
+	objects   map[string]*legacyAccount
+	claimed   map[string]*human // objects by GUID
+	said      map[string]*saying
+	transfers map[string]*transfer
+	made      [4][]changed // drastic changes that nobody consented to
+	killed    []time.Time
+	typed     int
+	named     int
+	held      bool // the brake left something as it is
+	barred    int  // accounts to be switched off to which nothing can be written
+	story     []string
+	failed    []string
+	promise   string
 }
 
 // halt ends a history at once.
@@ -134,7 +135,7 @@ func (y *city) step(e event) {
 
 func newCity(t *testing.T, seed uint64) *city {
 	y := &city{t: t, seed: seed, now: time.Date(2021, 8, 1, 9, 0, 0, 0, moscow), dir: t.TempDir(), grace: int(seed%2) * 3,
-		given: map[string]*citizen{}, objects: map[string]*legacyAccount{}, claimed: map[string]*human{}, said: map[string]*saying{}}
+		given: map[string]*citizen{}, objects: map[string]*legacyAccount{}, claimed: map[string]*human{}, said: map[string]*saying{}, transfers: map[string]*transfer{}}
 	var err error
 	if y.keys, err = store.NewKeyset(); err != nil {
 		t.Fatal(err)

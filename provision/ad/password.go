@@ -76,7 +76,8 @@ func choose(job provision.Job, w wanted, k known, l layout) (secret, []match.Pro
 // withoutOne is choose where no password is to be delivered, or the domain's
 // policy refused it. What an adopted account had before is as stale as what we
 // once delivered; what somebody set by hand since is theirs. That of an account to
-// be disabled opens nothing: it is stale when the account is enabled again.
+// be disabled opens nothing: it is stale when the account is enabled again. What the
+// person had under another city account goes, whatever the policy.
 func withoutOne(job provision.Job, w wanted, k known, l layout) (secret, []match.Problem) {
 	if !w.Enabled {
 		return leaveIt, nil
@@ -84,7 +85,7 @@ func withoutOne(job provision.Job, w wanted, k known, l layout) (secret, []match
 	needed := []match.Problem{{Code: match.PasswordNeeded}}
 	adopting, stale := !isStamp(job.Row.Stamp), k.epoch != 0 && k.epoch < job.Entry.Epoch
 	switch {
-	case l.scramble && (adopting || stale):
+	case l.scramble && (adopting || stale), others(job.Row, k):
 		return scramble, needed
 	case k.epoch == 0:
 		return leaveIt, needed
@@ -92,6 +93,12 @@ func withoutOne(job provision.Job, w wanted, k known, l layout) (secret, []match
 		return leaveIt, []match.Problem{{Code: match.ADPasswordStale}}
 	}
 	return leaveIt, nil
+}
+
+// others says that the account's password is from before the person got the city
+// account of now, or from nobody knows where: whoever has the other one may know it.
+func others(row provision.Row, k known) bool {
+	return row.Observed.Replaced < row.OthersBefore && k.epoch < row.OthersBefore
 }
 
 // randomPassword meets every rule about length and kinds of characters.

@@ -303,6 +303,7 @@ func TestSee(t *testing.T) {
 func TestChoose(t *testing.T) {
 	const epoch = 5
 	fresh := known{epoch, []byte{1}}
+	others := func(j *provision.Job) { j.Row.OthersBefore = epoch }
 	for _, c := range []struct {
 		name     string
 		change   func(*provision.Job)
@@ -330,6 +331,12 @@ func TestChoose(t *testing.T) {
 		{name: "of a removed account", change: func(j *provision.Job) { j.Password, j.Entry = password(2, "b", epoch), nil }, disabled: true},
 		{name: "that no directory can hold", change: func(j *provision.Job) { j.Password = password(2, "\xff", epoch) }, k: known{4, nil},
 			said: "AD_PASSWORD_REFUSED", scramble: scramble, saidThen: "AD_PASSWORD_REFUSED"},
+		{name: "of another city account", change: others, k: known{4, []byte{1}}, keep: scramble, said: "PASSWORD_NEEDED", scramble: scramble, saidThen: "PASSWORD_NEEDED"},
+		{name: "of nobody knows whom, before another city account", change: others, keep: scramble, said: "PASSWORD_NEEDED", scramble: scramble, saidThen: "PASSWORD_NEEDED"},
+		{name: "of the city account of now", change: others, k: fresh},
+		{name: "by hand, after one of the city account of now", change: func(j *provision.Job) { others(j); j.Row.Observed.Replaced = epoch }, said: "PASSWORD_NEEDED", saidThen: "PASSWORD_NEEDED"},
+		{name: "waits, of the city account of now", change: func(j *provision.Job) { others(j); j.Password = password(2, "b", epoch) }, k: known{4, []byte{1}}, keep: deliver, scramble: deliver},
+		{name: "of another city account, disabled", change: others, k: known{4, []byte{1}}, disabled: true},
 	} {
 		job := provision.Job{Entry: entry(teaches("49")), Row: provision.Row{Stamp: stampPrefix}, Now: noon}
 		job.Entry.Epoch = epoch

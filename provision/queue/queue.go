@@ -55,7 +55,7 @@ const (
 	Refuse   Verb = "refuse"   // it is not, or nothing is to be done
 	Adopt    Verb = "adopt"    // the object of the target is the person's
 	Allocate Verb = "allocate" // the account gets this name
-	Claim    Verb = "claim"    // like Adopt, of the certain ones, in bulk
+	Claim    Verb = "claim"    // like Adopt, of the certain ones, in bulk; see Transfer too
 	Further  Verb = "further"  // like Adopt, of somebody who has another one: it is theirs too, and one too many
 )
 
@@ -78,6 +78,7 @@ type Item struct {
 	Object   *provision.Object    // that the target holds
 	Proposal *duplicates.Proposal // of Account
 	Case     *Case                // of Support; Profile is what mos.ru said of whoever was signed in
+	Holder   *Holder              // of Activation by a second city account; nil: nobody can be moved
 	Decided  *Decision            // the last answer that stands
 	Same     []string             // stems of the open questions about the same object
 }
@@ -211,6 +212,13 @@ func (i *Item) See(about []byte) error {
 	if i.Case != nil {
 		what = append(what, i.Case)
 	}
+	if i.Holder != nil {
+		holder, err := i.Holder.seen()
+		if err != nil {
+			return err
+		}
+		what = append(what, holder)
+	}
 	if i.Proposal != nil {
 		what = append(what, i.Proposal.Seen)
 	}
@@ -254,6 +262,8 @@ type Decision struct {
 	ProfileSeen string // of Bind
 	WasBound    bool   // of Bind: the record was the person's before
 	Had         []person.RecordRef
+
+	Origin *Origin `json:",omitempty"` // of Transfer
 }
 
 // What becomes of a decision that cannot be made.
@@ -317,6 +327,9 @@ func (i *Item) Verbs() []Verb {
 		}
 		if has(nameable) {
 			verbs = append(verbs, Adopt, Allocate)
+		}
+		if i.Holder != nil && i.Holder.Bar == nil {
+			verbs = append(verbs, Transfer)
 		}
 	case Target:
 		if has(nameable) && i.Object == nil {

@@ -92,7 +92,7 @@ var faults = map[string]faultWords{
 	string(match.NotEnrolled): {both{"В школе нет действующей записи об этом ученике.", "No school has a record of this pupil that is in force."}, bySchool,
 		both{"Попросите школу проверить зачисление в АИС «Контингент».", "Ask the school to check the enrolment in AIS Kontingent."}},
 	string(match.MultipleMosruAccounts): {both{"У вас несколько учётных записей mos.ru, и школьные записи уже связаны с другой из них.", "You have several mos.ru accounts, and your school records belong to another one of them already."}, byYou,
-		both{"Войдите с той, где СНИЛС и контакты, известные школе. Если данные разбросаны по разным записям, их объединит поддержка mos.ru.", "Sign in with the one that has your SNILS and the contacts that the school knows. Scattered data are merged by mos.ru support."}},
+		both{"Войдите с той, с которой входили здесь раньше. Если доступ к ней потерян, обратитесь в школу лично, с паспортом: куратор переведёт вас на новую.", "Sign in with the one that you used here before. If you lost it, go to the school in person, with your passport: the curator moves you to the new one."}},
 	string(match.NoSuchAccount): {both{"Среди сотрудников, учеников и родителей вас не нашлось.", "You were not found among staff, pupils and parents."}, byFamily,
 		both{"Сверьте со школой ФИО, а также СНИЛС (сотрудник) или телефон и почту (ученик, родитель) — на mos.ru и в школьных записях.", "Compare with the school your full name and the SNILS (staff) or phone and e-mail (pupils, parents), on mos.ru and in the school's records."}},
 	string(match.NoMosruAccount): {both{"У вас нет учётной записи mos.ru.", "You have no mos.ru account."}, byYou,

@@ -74,6 +74,9 @@ type Case struct {
 	Foreign  bool         // only the operator may decide
 	Silent   bool         // Active Directory did not answer
 	SignedIn bool         // of a letter: whoever wrote it was
+	Bound    bool         // another city account has the person, and whoever asks may be stealing an identity
+	Returned time.Time    // when the person was moved away from the city account that asks; zero: never
+	Bar      error        // of package queue: why the person cannot be moved; nil: nothing is in the way
 	// Whom and Records are whose records are shown, for the trail.
 	Whom    []identity.PersonID
 	Records []string
@@ -96,7 +99,7 @@ type CaseProblem struct{ Code, Meaning, Who, Remedy string }
 
 // CaseSide is one source of evidence.
 type CaseSide struct {
-	Source string // mosru, letter, kadry, kontingent, zapis, ad
+	Source string // mosru, bound, letter, kadry, kontingent, zapis, ad
 	Name   string // of the record or account there
 	Masked bool   // another school's: nothing is told
 	Values map[string]string

@@ -282,6 +282,8 @@ type casePage struct {
 	When    string
 	Fields  []string // those of which some side has a value
 	Answers []answer
+	Barred  string // key of why the person cannot be moved
+	Away    string // when the person was moved away from the city account that asks
 	Done    *queueDone
 	Slip    string // key of why an answer was not taken
 	Refused string // the same, in words
@@ -298,6 +300,7 @@ type answer struct {
 	Key     string // "": too many
 	Text    string
 	Follows string // what comes of it
+	Reason  string // key of what is asked beside; "": nothing
 }
 
 // caseFields are the lines of the evidence, in their order.
@@ -337,6 +340,10 @@ func (v *visit) showCase(status int, id string, p casePage) {
 	for i, c := range p.Choices {
 		p.Answers = append(p.Answers, v.answer(p.Case, c, i+1))
 	}
+	p.Barred = slipOf(p.Bar)
+	if !p.Returned.IsZero() {
+		p.Away = v.clock(p.Returned)
+	}
 	whom := p.Whom
 	if !p.Person.IsZero() {
 		whom = append(whom, p.Person)
@@ -349,6 +356,9 @@ func (v *visit) showCase(status int, id string, p casePage) {
 // answer puts a choice into words.
 func (v *visit) answer(c *Case, choice CaseChoice, n int) answer {
 	a := answer{CaseChoice: choice, N: n}
+	if choice.What == "" {
+		a.Reason = "case.reason"
+	}
 	if n <= 9 {
 		a.Key = strconv.Itoa(n)
 	}
@@ -361,8 +371,10 @@ func (v *visit) answer(c *Case, choice CaseChoice, n int) answer {
 		a.Text, a.Follows = v.Text("case.adopt", choice.What), v.Text("case.adopt.follows")
 	case choice.Verb == queue.Allocate:
 		a.Text, a.Follows = v.Text("case.allocate", choice.What), v.Text("case.allocate.follows")
+	case choice.Verb == queue.Transfer:
+		a.Text, a.Follows, a.Reason = v.Text("case.transfer", choice.What), v.Text("case.transfer.follows"), "case.transfer.reason"
 	case c.Kind == queue.Support:
-		a.Text, a.Follows = v.Text("case.close"), v.Text("case.close.follows")
+		a.Text, a.Follows, a.Reason = v.Text("case.close"), v.Text("case.close.follows"), "case.word"
 	default:
 		a.Text, a.Follows = v.Text("case.refuse"), v.Text("case.refuse.follows")
 	}
@@ -381,12 +393,12 @@ func (v *visit) decide() {
 	a := CaseAnswer{Case: form.Get("case"), Choice: CaseChoice{Verb: queue.Verb(form.Get("verb")), What: form.Get("what")}, By: v.by(), Lang: v.Lang, Now: v.Now,
 		Reason: strings.TrimSpace(form.Get("reason"))}
 	stem, seen := queue.Split(a.Case)
-	verbs := []queue.Verb{queue.Bind, queue.Adopt, queue.Allocate, queue.Refuse}
+	verbs := []queue.Verb{queue.Bind, queue.Adopt, queue.Allocate, queue.Transfer, queue.Refuse}
 	if stem != v.Request.PathValue("id") || seen == "" || !slices.Contains(verbs, a.Choice.Verb) || (a.Choice.What == "") != (a.Choice.Verb == queue.Refuse) {
 		v.missing()
 		return
 	}
-	if a.Choice.Verb == queue.Refuse && a.Reason == "" || utf8.RuneCountInString(a.Reason) > reasonMost {
+	if (a.Choice.Verb == queue.Refuse || a.Choice.Verb == queue.Transfer) && a.Reason == "" || utf8.RuneCountInString(a.Reason) > reasonMost {
 		v.showCase(http.StatusUnprocessableEntity, stem, casePage{Slip: "case.wrong.reason", Reason: a.Reason})
 		return
 	}
@@ -418,6 +430,18 @@ var caseSlips = []struct {
 }{
 	{queue.ErrMoved, "case.wrong.moved"}, {queue.ErrDecided, "case.wrong.decided"}, {queue.ErrTaken, "case.wrong.taken"}, {queue.ErrIncomplete, "case.wrong.incomplete"},
 	{queue.ErrUsed, "case.wrong.used"}, {queue.ErrPassedOn, "case.wrong.passed"}, {queue.ErrUndone, "case.wrong.undone"}, {queue.ErrUnfit, "case.wrong.unfit"},
+	{queue.ErrOwnAccount, "case.wrong.own"}, {queue.ErrAnother, "case.wrong.another"}, {queue.ErrSeveral, "case.wrong.several"}, {queue.ErrAdministers, "case.wrong.administers"},
+	{queue.ErrElsewhere, "case.wrong.elsewhere"}, {queue.ErrMovedOn, "case.wrong.on"},
+}
+
+// slipOf is the key of the words for an error; "": there is none.
+func slipOf(err error) string {
+	for _, slip := range caseSlips {
+		if errors.Is(err, slip.err) {
+			return slip.key
+		}
+	}
+	return ""
 }
 
 // notDecided says why an answer was not taken, beside the question as it is now. One
@@ -436,11 +460,9 @@ func (v *visit) notDecided(stem string, a CaseAnswer, err error) {
 		v.To(queueAddress)
 		return
 	}
-	for _, slip := range caseSlips {
-		if errors.Is(err, slip.err) {
-			v.showCase(http.StatusConflict, stem, casePage{Slip: slip.key, Reason: a.Reason})
-			return
-		}
+	if key := slipOf(err); key != "" {
+		v.showCase(http.StatusConflict, stem, casePage{Slip: key, Reason: a.Reason})
+		return
 	}
 	v.Broken("a question cannot be decided", err)
 }

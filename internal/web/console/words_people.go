@@ -52,6 +52,7 @@ var wordsPerson = web.Words{
 	"person.reasons":        {"Почему так решено", "Why it is decided so"},
 	"person.tries":          {"Попытки активации", "Attempts to activate"},
 	"person.other-mosru":    {"другая учётная запись mos.ru", "another mos.ru account"},
+	"person.works":          {"Входит сейчас учётная запись mos.ru с логином", "The mos.ru account that signs in now has the login"},
 	"person.now":            {"сейчас было бы", "now it would be"},
 	"person.targets":        {"Active Directory и Teams", "Active Directory and Teams"},
 	"person.ad-name":        {"Вход на ПК", "PC login"},
