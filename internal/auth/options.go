@@ -34,6 +34,7 @@ type Options struct {
 	Homes     []Home    // systems beside mos.ru that own people
 	Passwords Passwords // nil: no system keeps its own
 	Owners    Owners    // nil: nobody knows whose a name is but the directory
+	Tally     Tally     // nil: refusals are counted by this process alone
 	// Admit says whether a person whom a role admits to the Wi-Fi may bring one
 	// device more. It asks memory only; nil: any number.
 	Admit func(person identity.PersonID, role, device string) bool
@@ -48,9 +49,12 @@ type Options struct {
 	// EventsSeen is when they last did, zero for never; nil: as far as
 	// EventsHealthy was asked meanwhile.
 	EventsSeen func() time.Time
-	// TagKey gives the key of the known-bad tags for a day ("2026-11-24", UTC),
-	// the same on every replica; nil: keys of this process.
-	TagKey func(day string) [32]byte
+	// TagKey gives the key of the known-bad tags for a day (since 1970, in UTC), the
+	// same on every replica; nil: keys of this process. It must not wait.
+	TagKey func(day uint32) [32]byte
+	// NobodyKey makes the keys by which names are counted that nobody has; it has to be
+	// the same on every replica that shares Tally. Zero: one of this process.
+	NobodyKey [32]byte
 
 	ConfirmLong  time.Duration // life of a confirmation while events arrive; 12 h
 	ConfirmShort time.Duration // and while they do not; 5 min
@@ -132,6 +136,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.EventsSeen == nil {
 		o.EventsSeen = func() time.Time { return time.Time{} }
+	}
+	if o.NobodyKey == ([32]byte{}) {
+		o.NobodyKey = randomKey()
 	}
 	if o.Now == nil {
 		o.Now = time.Now
