@@ -62,6 +62,7 @@ type Options struct {
 	LocalGrace   time.Duration // how long after mos.ru's last yes the kept verifier counts; 7 days
 	NTMaxAge     time.Duration // greatest age of an NT hash while no events arrive; 30 days
 	NTOff        bool          // keep argon2id in place of NT hashes
+	TallyTimeout time.Duration // how long a sign-in waits for Tally; 1 s
 	AskTimeout   time.Duration // bound of one upstream call, beyond the upstream's own; 10 s
 
 	// LoginFailures is how many wrong passwords of one login reach mos.ru in
@@ -119,6 +120,7 @@ func (o Options) withDefaults() Options {
 	set(&o.OfflineGrace, time.Hour)
 	set(&o.LocalGrace, 7*24*time.Hour)
 	set(&o.NTMaxAge, 30*24*time.Hour)
+	set(&o.TallyTimeout, storeTimeout)
 	set(&o.AskTimeout, 10*time.Second)
 	set(&o.LoginFailures, 4)
 	set(&o.LoginWindow, 10*time.Minute)

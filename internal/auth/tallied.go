@@ -13,10 +13,9 @@ import (
 
 // Bounds of what a sign-in may spend on the common count.
 const (
-	tallyTimeout = 500 * time.Millisecond // that it waits
-	tallyRest    = 5 * time.Second        // without another try after the store failed
-	tallyBatch   = 256                    // questions and answers in one transaction
-	tallyWaiting = 4096                   // of each that may wait for theirs
+	tallyRest    = 5 * time.Second // without another try after the store failed
+	tallyBatch   = 256             // questions and answers in one transaction
+	tallyWaiting = 4096            // of each that may wait for theirs
 )
 
 // errTallyBusy says that too many wait for the store already.
@@ -25,13 +24,14 @@ var errTallyBusy = errors.New("too many wait to be counted")
 // tallied is the common count as one daemon uses it. Those who come while a
 // transaction is under way share the next one.
 type tallied struct {
-	of    Tally // nil: this daemon counts alone
-	now   func() time.Time
-	log   *slog.Logger
-	life  context.Context
-	begin func() bool // Authenticator.begin
-	end   func()
-	rest  atomic.Int64 // the store is not asked before, Unix ns
+	of       Tally         // nil: this daemon counts alone
+	patience time.Duration // Options.TallyTimeout
+	now      func() time.Time
+	log      *slog.Logger
+	life     context.Context
+	begin    func() bool // Authenticator.begin
+	end      func()
+	rest     atomic.Int64 // the store is not asked before, Unix ns
 
 	mu   sync.Mutex
 	asks []*asking
@@ -49,13 +49,13 @@ type asking struct {
 }
 
 // place says whether a login may be asked about, after a place was taken for that. It
-// waits no longer than tallyTimeout; without an answer the zero Counted lets it be
+// waits no longer than patience; without an answer the zero Counted lets it be
 // asked, as each daemon's own guard allows.
 func (c *tallied) place(ctx context.Context, q Ask) Counted {
 	if c.of == nil || c.resting() {
 		return Counted{}
 	}
-	ctx, cancel := context.WithTimeout(ctx, tallyTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.patience)
 	defer cancel()
 	s, err := c.of.Look(ctx, q)
 	if err != nil {

@@ -218,13 +218,12 @@ func (y *Tally) Prune(ctx context.Context, now time.Time) error {
 func (y *Tally) TagKeys(ctx context.Context, now time.Time) (map[uint32][32]byte, error) {
 	today := now.Unix() / 86400
 	var keys map[uint32][32]byte
-	var others int
 	read := func(t *tx) (err error) {
-		keys, others, err = t.tagKeys(today-tagDays, today+1)
+		keys, err = t.tagKeys(today-tagDays, today+1)
 		return err
 	}
 	err := y.db.read(ctx, read)
-	if err == nil && (len(keys) < tagDays+2 || others > 0) {
+	if err == nil && len(keys) < tagDays+2 { // once a day
 		err = y.db.write(ctx, func(t *tx) error {
 			if err := t.exec("DELETE FROM tag_keys WHERE day < ? OR day > ?", today-tagDays, today+1); err != nil {
 				return err
@@ -243,17 +242,13 @@ func (y *Tally) TagKeys(ctx context.Context, now time.Time) (map[uint32][32]byte
 	return keys, nil
 }
 
-func (t *tx) tagKeys(from, to int64) (keys map[uint32][32]byte, others int, err error) {
-	keys = map[uint32][32]byte{}
-	err = t.each("SELECT day, sealed FROM tag_keys", nil, func(scan func(...any) error) error {
+func (t *tx) tagKeys(from, to int64) (map[uint32][32]byte, error) {
+	keys := map[uint32][32]byte{}
+	err := t.each("SELECT day, sealed FROM tag_keys WHERE day >= ? AND day <= ?", []any{from, to}, func(scan func(...any) error) error {
 		var day int64
 		var sealed []byte
 		if err := scan(&day, &sealed); err != nil {
 			return err
-		}
-		if day < from || day > to {
-			others++
-			return nil
 		}
 		key, err := t.db.keys.open("tag_keys", strconv.FormatInt(day, 10), "sealed", sealed)
 		if err == nil && len(key) != 32 {
@@ -264,7 +259,7 @@ func (t *tx) tagKeys(from, to int64) (keys map[uint32][32]byte, others int, err 
 		}
 		return err
 	})
-	return keys, others, err
+	return keys, err
 }
 
 func (t *tx) makeTagKey(day int64) error {
