@@ -53,9 +53,8 @@ type fleet struct {
 	right    identity.Password
 	refused  map[string][]time.Time // by login, by the true clock
 	fail     error
-	answers  func() // runs while mos.ru thinks, without the lock
 	epoch    uint64
-	failures int // of the store, of ten questions to it
+	failures atomic.Int32 // of the store, of ten questions to it
 }
 
 // fleetDaemon is one of them, with a clock and a way to the store of its own.
@@ -133,7 +132,7 @@ var errNoStore = errors.New("the store is gone")
 
 // Look implements auth.Tally.
 func (d *fleetDaemon) Look(ctx context.Context, q auth.Ask) (auth.Counted, error) {
-	if d.down.Load() || rand.IntN(10) < d.f.failures {
+	if d.down.Load() || rand.Int32N(10) < d.f.failures.Load() {
 		return auth.Counted{}, errNoStore
 	}
 	return d.tally.Look(ctx, q)
@@ -141,7 +140,7 @@ func (d *fleetDaemon) Look(ctx context.Context, q auth.Ask) (auth.Counted, error
 
 // Book implements auth.Tally.
 func (d *fleetDaemon) Book(ctx context.Context, asks []auth.Ask, ends []auth.Ended) ([]auth.Counted, error) {
-	if d.down.Load() || rand.IntN(10) < d.f.failures {
+	if d.down.Load() || rand.Int32N(10) < d.f.failures.Load() {
 		return nil, errNoStore
 	}
 	return d.tally.Book(ctx, asks, ends)
@@ -150,17 +149,11 @@ func (d *fleetDaemon) Book(ctx context.Context, asks []auth.Ask, ends []auth.End
 // SignIn is mos.ru.
 func (f *fleet) SignIn(_ context.Context, login string, p identity.Password) (identity.Subject, error) {
 	f.mu.Lock()
-	fail, right, answers := f.fail, p == f.right, f.answers
-	f.mu.Unlock()
-	if answers != nil {
-		answers()
-	}
-	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
-	case fail != nil:
-		return "", fail
-	case !right:
+	case f.fail != nil:
+		return "", f.fail
+	case p != f.right:
 		f.refused[login] = append(f.refused[login], f.now)
 		return "", identity.ErrWrongPassword
 	}
@@ -182,6 +175,13 @@ func (f *fleet) pass(d time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.now = f.now.Add(d)
+}
+
+// breaks lets mos.ru answer with an error, or with none again.
+func (f *fleet) breaks(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fail = err
 }
 
 // worst is the greatest number of refusals of a login within a window.
@@ -283,7 +283,7 @@ func testTallyOfManyDaemons(t *testing.T, s *suite) {
 // day and night: mos.ru hears of it as often as from one daemon.
 func testTallyOldPhone(t *testing.T, s *suite) {
 	f := newFleet(t, s, 2)
-	for minute := range 7 * 60 {
+	for minute := range 160 {
 		for _, d := range f.daemons {
 			before := f.total("p1")
 			if v := d.sign("p1", tallyOld, "phone"); v.Outcome == identity.Accepted || v.Outcome == identity.Unavailable {
@@ -372,11 +372,11 @@ func testTallyPlaces(t *testing.T, s *suite) {
 	f.pass(tallyWindow + time.Second)
 	wantVerdict(t, f.daemons[0].sign("p1", tallyRight, "a"), identity.Accepted, identity.ReasonConfirmed)
 	// What gives no answer costs nothing.
-	f.fail = identity.ErrUnreachable
+	f.breaks(identity.ErrUnreachable)
 	for i := range 5 {
 		_ = f.daemons[i%2].sign("p2", identity.Password(fmt.Sprint("guess", i)), "a")
 	}
-	f.fail = nil
+	f.breaks(nil)
 	for range 500 {
 		if n, err := s.Count("SELECT COUNT(*) FROM refusals"); err == nil && n <= tallyForeign {
 			break
@@ -445,7 +445,7 @@ func testTallyStoreFails(t *testing.T, s *suite) {
 	f.settled()
 	wantVerdict(t, one.sign("p1", "guess9", "b"), identity.Unavailable, identity.ReasonThrottled)
 
-	f.failures = 3
+	f.failures.Store(3)
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
@@ -458,7 +458,7 @@ func testTallyStoreFails(t *testing.T, s *suite) {
 		})
 	}
 	all.Wait()
-	f.failures = 0
+	f.failures.Store(0)
 	if n := f.total("p4"); n > 2*tallyForeign {
 		t.Errorf("while the store failed: %d", n)
 	}
