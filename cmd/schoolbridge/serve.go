@@ -15,7 +15,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -269,6 +268,9 @@ func (d *daemon) prune(ctx context.Context) {
 	if err := d.db.WebSessions().Prune(ctx, time.Now()); err != nil && ctx.Err() == nil {
 		d.log.Error("browsers' sessions that have ended cannot be forgotten", "error", err)
 	}
+	if err := d.db.Tally().Prune(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		d.log.Error("refusals that count no more cannot be forgotten", "error", err)
+	}
 	d.pruneDuplicates(ctx)
 	// A whole day at once, so that a line a day tells of it.
 	due := time.Now().Add(-d.config.Audit.KeepSignIns).Truncate(24 * time.Hour)
@@ -296,7 +298,7 @@ func (d *daemon) noteHeads(ctx context.Context) {
 	}
 }
 
-func (d *daemon) joinAuth(context.Context) error {
+func (d *daemon) joinAuth(ctx context.Context) error {
 	c := d.config
 	secret := identity.Password("")
 	if c.Mosru.ClientSecretFile != "" {
@@ -323,10 +325,14 @@ func (d *daemon) joinAuth(context.Context) error {
 	if err != nil {
 		return err
 	}
+	tags, nobody, err := d.shareRefusals(ctx)
+	if err != nil {
+		return err
+	}
 	d.auth, err = auth.New(auth.Options{
 		Directory: d.people, Policy: d.policy.Load, Upstream: d.mosru, Homes: homes, Verifiers: d.db.Credentials(), Passwords: d.db.Passwords(),
 		Owners: d.db.Accounts(), Auditor: d.trail, Observer: d.refusals, Admit: d.admit(), Inventory: d.inventory.Load,
-		Domains: c.Names.Domains, Realms: c.Names.Realms, EventsHealthy: healthy, EventsSeen: seen, TagKey: d.tagKey(),
+		Domains: c.Names.Domains, Realms: c.Names.Realms, EventsHealthy: healthy, EventsSeen: seen, Tally: d.db.Tally(), TagKey: tags.key, NobodyKey: nobody,
 		ConfirmLong: c.Auth.Confirmation, ConfirmShort: c.Auth.ConfirmationWithoutEvents, OfflineGrace: c.Auth.OfflineGrace,
 		AskTimeout: longestAsk(c), LocalGrace: c.Auth.LocalGrace, NTMaxAge: c.Auth.NTMaxAge, NTOff: !c.Auth.NTHash,
 		LoginFailures: c.Auth.FailuresPerLogin, LoginWindow: c.Auth.FailuresWindow,
@@ -355,29 +361,6 @@ func (d *daemon) runAuth(ctx context.Context) error {
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace/2)
 	defer cancel()
 	return d.auth.Close(late)
-}
-
-// tagKey gives the daily keys of known-bad tags, the same on every replica; a
-// few days' keys are remembered, so that no sign-in derives one.
-func (d *daemon) tagKey() func(day string) [32]byte {
-	var mu sync.Mutex
-	known := map[string][32]byte{}
-	return func(day string) [32]byte {
-		mu.Lock()
-		defer mu.Unlock()
-		if key, ok := known[day]; ok {
-			return key
-		}
-		key, err := d.db.DailyKey(day)
-		if err != nil { // the keyset is in memory: only a broken one fails
-			d.log.Error("deriving a daily key", "error", err)
-		}
-		if len(known) > 4 {
-			clear(known)
-		}
-		known[day] = key
-		return key
-	}
 }
 
 // run starts everything, tells that it answers, and stops it in reverse order.

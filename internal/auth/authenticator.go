@@ -20,6 +20,7 @@ type Authenticator struct {
 	confirm *confirmations
 	tagger  *tagger
 	guard   *guard
+	tallied tallied
 	phantom *mac
 	homes   *homes
 	flights flights
@@ -61,7 +62,7 @@ func New(o Options) (*Authenticator, error) {
 		return nil, err
 	}
 	a := &Authenticator{
-		opt: o, tagger: newTagger(o.TagKey), phantom: newMAC(randomKey()), local: newLocalPool(),
+		opt: o, tagger: newTagger(o.TagKey), phantom: newMAC(o.NobodyKey), local: newLocalPool(),
 		confirm: newConfirmations(o), guard: newGuard(o), hashes: newHashes(o), saver: newSaver(o),
 		aliases: newTable[key, string](o.Logins), homes: homes,
 	}
@@ -70,6 +71,7 @@ func New(o Options) (*Authenticator, error) {
 	a.metrics = newMetrics(o.Registerer, func() float64 { return float64(a.guard.known.Len()) })
 	a.refusals = newRefusals(o.Registerer)
 	a.life, a.end = context.WithCancel(context.Background())
+	a.tallied = tallied{of: o.Tally, patience: o.TallyTimeout, now: o.Now, log: o.Logger, life: a.life, begin: a.begin, end: a.work.Done}
 	return a, nil
 }
 
@@ -118,7 +120,7 @@ func (a *Authenticator) decide(ctx context.Context, c *identity.Credential, now 
 	case e != nil:
 	case v.Reason == identity.ReasonUnknown:
 		k, at := a.nobody(c.Name)
-		return a.refuse(c, now, k, at, v.Reason)
+		return a.refuse(ctx, c, now, k, at, v.Reason)
 	default:
 		return v
 	}
@@ -186,7 +188,7 @@ func accepted(reason identity.Reason, grant identity.Grant, e *directory.Entry, 
 func (a *Authenticator) person(ctx context.Context, c *identity.Credential, e *directory.Entry, now time.Time) identity.Verdict {
 	grant, reason := pass(e, a.opt.Policy(), c.Channel, &c.Source, now)
 	if reason != "" {
-		v := a.refuse(c, now, a.personKey(e), a.homes.of(e), reason)
+		v := a.refuse(ctx, c, now, a.personKey(e), a.homes.of(e), reason)
 		v.Proven = v.Outcome == identity.Rejected && a.confirmedLately(c, e, now)
 		return v
 	}
@@ -236,7 +238,7 @@ func (a *Authenticator) again(e *directory.Entry, t *try, grant identity.Grant, 
 // asked and had refused: the same limits, the same outcomes, the same time.
 // What it counts is kept apart, so that a right password typed at the wrong
 // hour is not taken for a wrong one later.
-func (a *Authenticator) refuse(c *identity.Credential, now time.Time, k key, at *home, reason identity.Reason) identity.Verdict {
+func (a *Authenticator) refuse(ctx context.Context, c *identity.Credential, now time.Time, k key, at *home, reason identity.Reason) identity.Verdict {
 	if m, ok := c.Proof.(identity.MSCHAPv2); ok {
 		return a.refuseAnswer(c, &m, now, k, reason)
 	}
@@ -251,11 +253,19 @@ func (a *Authenticator) refuse(c *identity.Credential, now time.Time, k key, at 
 	if a.guard.reserve(&t, now) != "" {
 		return unavailable(reason)
 	}
-	if now.UnixNano()-at.down.Load() < int64(downFor) {
-		a.guard.settle(&t, m, answerNone, now)
+	switch a.count(ctx, &t, m) {
+	case "":
+	case identity.ReasonKnownBad:
+		return rejected(reason)
+	default:
 		return unavailable(reason)
 	}
-	a.guard.settle(&t, m, answerWrong, now)
+	now = a.opt.Now() // the store takes as long for somebody with an account
+	if now.UnixNano()-at.down.Load() < int64(downFor) {
+		a.book(&t, m, answerNone, now)
+		return unavailable(reason)
+	}
+	a.book(&t, m, answerWrong, now)
 	v := rejected(reason)
 	v.NotBefore = now.Add(at.delay.replay())
 	return v
@@ -292,7 +302,7 @@ func (a *Authenticator) personKey(e *directory.Entry) (k key) {
 // ask lets mos.ru decide. An answer counts only if the credential is still the
 // one that was asked about: once it is not, mos.ru is asked again, and after
 // that we cannot tell. lost says that mos.ru could not be reached.
-func (a *Authenticator) ask(ctx context.Context, c *identity.Credential, e *directory.Entry, t *try, m marks) (v identity.Verdict, lost bool) {
+func (a *Authenticator) ask(ctx context.Context, c *identity.Credential, e *directory.Entry, t *try, m Marks) (v identity.Verdict, lost bool) {
 	proof := c.Proof.(identity.Password)
 	for range 2 {
 		r := a.fly(ctx, e, t, m, proof)
@@ -367,6 +377,8 @@ func closedThere(err error) identity.Reason {
 // held is the verdict on a question that was not asked, for a reason.
 func held(reason identity.Reason) identity.Verdict {
 	switch reason {
+	case identity.ReasonKnownBad:
+		return rejected(reason)
 	case identity.ReasonDisabledThere, identity.ReasonExpiredThere, identity.ReasonBarredThere:
 		return rejected(reason) // whether the password is right was not asked
 	}

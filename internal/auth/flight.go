@@ -70,8 +70,8 @@ type result struct {
 // fly gets the upstream's answer, by a call of its own or a shared one. A call
 // goes on when the one who waits for it gives up: others may wait, and mos.ru
 // counts it anyway. To whoever waited to the last mos.ru is out of reach.
-func (a *Authenticator) fly(ctx context.Context, e *directory.Entry, t *try, m marks, proof identity.Password) result {
-	k := flightKey{t.key, m.today}
+func (a *Authenticator) fly(ctx context.Context, e *directory.Entry, t *try, m Marks, proof identity.Password) result {
+	k := flightKey{t.key, m.Today}
 	for {
 		a.flights.mu.Lock()
 		f := a.flights.of[k]
@@ -108,10 +108,14 @@ func (a *Authenticator) fly(ctx context.Context, e *directory.Entry, t *try, m m
 }
 
 // call is the goroutine of one flight.
-func (a *Authenticator) call(k flightKey, f *flight, e *directory.Entry, t try, m marks, proof identity.Password) {
+func (a *Authenticator) call(k flightKey, f *flight, e *directory.Entry, t try, m Marks, proof identity.Password) {
 	defer a.work.Done()
 	ctx, cancel := context.WithTimeout(a.life, a.opt.AskTimeout)
 	defer cancel()
+	if f.res.reason = a.count(ctx, &t, m); f.res.reason != "" {
+		a.land(k, f, e)
+		return
+	}
 	start := a.opt.Now()
 	at := a.homes.of(e)
 	f.res = result{asked: start, err: identity.ErrFault}
@@ -132,10 +136,7 @@ func (a *Authenticator) call(k flightKey, f *flight, e *directory.Entry, t try, 
 			a.confirm.drop(a.confirm.mac.over(t.key, e.Epoch, proof))
 		}
 		a.metrics.upstream(f.res.err, end.Sub(start))
-		a.flights.mu.Lock()
-		a.flights.leave(k, !tells(e))
-		a.flights.mu.Unlock()
-		close(f.done)
+		a.land(k, f, e)
 	}()
 	f.res.subject, f.res.err = at.ask.SignIn(ctx, e.MosruLogin, proof)
 	if errors.Is(f.res.err, context.DeadlineExceeded) || errors.Is(f.res.err, context.Canceled) {
@@ -146,6 +147,14 @@ func (a *Authenticator) call(k flightKey, f *flight, e *directory.Entry, t try, 
 	}
 }
 
+// land ends a flight: those who wait have their result.
+func (a *Authenticator) land(k flightKey, f *flight, e *directory.Entry) {
+	a.flights.mu.Lock()
+	a.flights.leave(k, !tells(e))
+	a.flights.mu.Unlock()
+	close(f.done)
+}
+
 // ended says that what was confirmed once, and is kept of it, counts no more: the
 // password is another one now, or opens nothing at its home until somebody does
 // something there.
@@ -154,7 +163,7 @@ func ended(err error) bool {
 }
 
 // settle books an answer with the guard, whoever still waits for it.
-func (a *Authenticator) settle(e *directory.Entry, t *try, m marks, r result, now time.Time) {
+func (a *Authenticator) settle(e *directory.Entry, t *try, m Marks, r result, now time.Time) {
 	switch {
 	case errors.Is(r.err, identity.ErrUnreachable), errors.Is(r.err, identity.ErrThrottled), errors.Is(r.err, identity.ErrFault):
 		a.homes.of(e).down.Store(now.UnixNano())
@@ -178,5 +187,5 @@ func (a *Authenticator) settle(e *directory.Entry, t *try, m marks, r result, no
 	default:
 		what = answerClosed(r.err)
 	}
-	a.guard.settle(t, m, what, now)
+	a.book(t, m, what, now)
 }

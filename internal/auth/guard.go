@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"hash/maphash"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -63,13 +64,13 @@ type seen struct {
 // login is what we know of one login's failures.
 type login struct {
 	epoch    uint64
-	failures []time.Time // refusals by mos.ru within the window, in order
+	failures []time.Time // refusals by mos.ru within the window, in order; also those that other daemons told of
 	asking   int         // calls under way
 	guesses  bucket
 	answers  bucket    // wrong MSCHAPv2 answers, see answers.go
 	held     time.Time // mos.ru is not asked before this, because of why
 	why      identity.Reason
-	tags     []tag
+	tags     []Tag
 	lastDay  uint32 // day and mark of the last confirmed proof
 	lastMark uint64
 }
@@ -129,9 +130,10 @@ type try struct {
 	device  uint64
 	source  uint64
 	ap      string
-	page    bool // typed on the page of activation
-	known   bool // set by admit
-	spent   bool // set by reserve: a guess was
+	page    bool     // typed on the page of activation
+	known   bool     // set by admit
+	spent   bool     // set by reserve: a guess was
+	place   [16]byte // of the common count, set by Authenticator.count
 }
 
 func (g *guard) try(k key, phantom bool, epoch uint64, c *identity.Credential) try {
@@ -257,8 +259,20 @@ func (l *login) trim(before time.Time) {
 	l.failures = append(l.failures[:0], l.failures[n:]...)
 }
 
+// counted adds the refusals that are counted for all daemons, some of which were
+// ours: to the microsecond, as the store keeps times.
+func (l *login) counted(failures []time.Time) {
+	for _, at := range failures {
+		same := func(mine time.Time) bool { return mine.UnixMicro() == at.UnixMicro() }
+		if !slices.ContainsFunc(l.failures, same) {
+			l.failures = append(l.failures, at)
+		}
+	}
+	slices.SortFunc(l.failures, time.Time.Compare)
+}
+
 // knownBad says whether the proof was refused lately.
-func (g *guard) knownBad(t *try, m marks, now time.Time) bool {
+func (g *guard) knownBad(t *try, m Marks, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l := g.login(t, false)
@@ -333,8 +347,9 @@ func answerClosed(err error) answer {
 	return answerNone
 }
 
-// settle gives back what reserve took and books the answer.
-func (g *guard) settle(t *try, m marks, what answer, now time.Time) {
+// settle gives back what reserve took and books the answer. It gives the tag of what
+// was refused, or which tags a right password disproved.
+func (g *guard) settle(t *try, m Marks, what answer, now time.Time) (refused Tag, clears Clears) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l := g.login(t, true)
@@ -344,15 +359,19 @@ func (g *guard) settle(t *try, m marks, what answer, now time.Time) {
 		l.held, l.why = now.Add(holdFor), holding[what]
 	case answerWrong, answerStale:
 		l.failures = append(l.failures, now)
-		if what == answerWrong && l.epoch == t.epoch && l.refused(m, now) {
-			g.charge(t, now)
+		if what == answerWrong && l.epoch == t.epoch {
+			if l.refused(m, now) {
+				g.charge(t, now)
+			}
+			refused = l.tags[l.findTag(m)]
 		}
 	case answerRight:
 		l.guesses = 0
 		if l.epoch == t.epoch {
-			l.confirmed(m)
+			clears = l.confirmed(m)
 		}
 	}
+	return refused, clears
 }
 
 // failed books a refusal that did not come from mos.ru: of the kept verifier,

@@ -353,7 +353,7 @@ func TestTablesAreBounded(t *testing.T) {
 	}
 	l := login{}
 	for i := range 100 {
-		l.refused(marks{day: 20000, today: uint64(i) + 1}, begin)
+		l.refused(Marks{Day: 20000, Today: uint64(i) + 1}, begin)
 	}
 	if len(l.tags) > maxTags {
 		t.Errorf("%d tags", len(l.tags))
@@ -361,18 +361,18 @@ func TestTablesAreBounded(t *testing.T) {
 }
 
 func TestTagsOfReplicasAgree(t *testing.T) {
-	days := map[string]bool{}
-	keyOf := func(day string) (k [32]byte) { days[day] = true; copy(k[:], day); return k }
+	days := map[uint32]bool{}
+	keyOf := func(day uint32) (k [32]byte) { days[day] = true; k[0] = byte(day); return k }
 	one, two := newTagger(keyOf), newTagger(keyOf)
 	late := time.Date(2026, 11, 24, 23, 59, 0, 0, time.UTC)
 	a, b := one.marks(key{1}, wrong, late), two.marks(key{1}, wrong, late.Add(2*time.Minute))
-	if a.today != b.yesterday || a.today == b.today || !b.fits(a.day, a.today) {
+	if a.Today != b.Yesterday || a.Today == b.Today || !b.fits(a.Day, a.Today) {
 		t.Error("yesterday's mark is not found")
 	}
-	if c := two.marks(key{2}, wrong, late); c.today == a.today {
+	if c := two.marks(key{2}, wrong, late); c.Today == a.Today {
 		t.Error("two people share a mark")
 	}
-	if !days["2026-11-24"] || !days["2026-11-25"] || !days["2026-11-23"] || len(days) != 3 {
+	if day := uint32(late.Unix() / 86400); !days[day] || !days[day+1] || !days[day-1] || len(days) != 3 {
 		t.Errorf("keys of %v", days)
 	}
 	for i := range 100 {

@@ -109,12 +109,12 @@ type inquiry struct {
 	from  Profiler
 	name  string // as typed, without domain and realm
 	proof identity.Password
-	marks marks
+	marks Marks
 }
 
 // key is equal for equal questions under one epoch.
 func (q inquiry) key() string {
-	k := binary.BigEndian.AppendUint64(q.tags[:], q.marks.today)
+	k := binary.BigEndian.AppendUint64(q.tags[:], q.marks.Today)
 	return string(binary.BigEndian.AppendUint64(k, q.try.epoch))
 }
 
@@ -143,6 +143,11 @@ func (a *Authenticator) inquiry(q inquiry) (r inquired) {
 		r.Verdict = held(reason)
 		return r
 	}
+	if reason := a.count(a.life, &q.try, q.marks); reason != "" {
+		r.Verdict = held(reason)
+		return r
+	}
+	asked = a.opt.Now()
 	profile, err := a.profile(q)
 	if reason := a.learnt(q.suspect, q.marks, q.proof, profile.Subject, err, asked); reason != "" {
 		r.Outcome, r.Reason = identity.Rejected, reason
@@ -162,10 +167,10 @@ func (a *Authenticator) inquiry(q inquiry) (r inquired) {
 
 // learnt books mos.ru's answer. It gives LOGIN_REASSIGNED where the name is of
 // somebody here and mos.ru answers with somebody else.
-func (a *Authenticator) learnt(s suspect, m marks, proof identity.Password, subject identity.Subject, err error, asked time.Time) identity.Reason {
+func (a *Authenticator) learnt(s suspect, m Marks, proof identity.Password, subject identity.Subject, err error, asked time.Time) identity.Reason {
 	now := a.opt.Now()
 	if s.entry == nil {
-		a.guard.settle(&s.try, m, strangersAnswer(err), now)
+		a.book(&s.try, m, strangersAnswer(err), now)
 		return ""
 	}
 	if err == nil && subject == s.entry.Subject {

@@ -34,6 +34,7 @@ type Options struct {
 	Homes     []Home    // systems beside mos.ru that own people
 	Passwords Passwords // nil: no system keeps its own
 	Owners    Owners    // nil: nobody knows whose a name is but the directory
+	Tally     Tally     // nil: refusals are counted by this process alone
 	// Admit says whether a person whom a role admits to the Wi-Fi may bring one
 	// device more. It asks memory only; nil: any number.
 	Admit func(person identity.PersonID, role, device string) bool
@@ -48,9 +49,12 @@ type Options struct {
 	// EventsSeen is when they last did, zero for never; nil: as far as
 	// EventsHealthy was asked meanwhile.
 	EventsSeen func() time.Time
-	// TagKey gives the key of the known-bad tags for a day ("2026-11-24", UTC),
-	// the same on every replica; nil: keys of this process.
-	TagKey func(day string) [32]byte
+	// TagKey gives the key of the known-bad tags for a day (since 1970, in UTC), the
+	// same on every replica; nil: keys of this process. It must not wait.
+	TagKey func(day uint32) [32]byte
+	// NobodyKey makes the keys by which names are counted that nobody has; it has to be
+	// the same on every replica that shares Tally. Zero: one of this process.
+	NobodyKey [32]byte
 
 	ConfirmLong  time.Duration // life of a confirmation while events arrive; 12 h
 	ConfirmShort time.Duration // and while they do not; 5 min
@@ -58,6 +62,7 @@ type Options struct {
 	LocalGrace   time.Duration // how long after mos.ru's last yes the kept verifier counts; 7 days
 	NTMaxAge     time.Duration // greatest age of an NT hash while no events arrive; 30 days
 	NTOff        bool          // keep argon2id in place of NT hashes
+	TallyTimeout time.Duration // how long a sign-in waits for Tally; 1 s
 	AskTimeout   time.Duration // bound of one upstream call, beyond the upstream's own; 10 s
 
 	// LoginFailures is how many wrong passwords of one login reach mos.ru in
@@ -115,6 +120,7 @@ func (o Options) withDefaults() Options {
 	set(&o.OfflineGrace, time.Hour)
 	set(&o.LocalGrace, 7*24*time.Hour)
 	set(&o.NTMaxAge, 30*24*time.Hour)
+	set(&o.TallyTimeout, storeTimeout)
 	set(&o.AskTimeout, 10*time.Second)
 	set(&o.LoginFailures, 4)
 	set(&o.LoginWindow, 10*time.Minute)
@@ -132,6 +138,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.EventsSeen == nil {
 		o.EventsSeen = func() time.Time { return time.Time{} }
+	}
+	if o.NobodyKey == ([32]byte{}) {
+		o.NobodyKey = randomKey()
 	}
 	if o.Now == nil {
 		o.Now = time.Now

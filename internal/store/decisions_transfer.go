@@ -23,7 +23,7 @@ func (t *tx) findHolder(item *queue.Item, own identity.PersonID) error {
 	if !item.Transferable() {
 		return nil
 	}
-	ids, err := t.holdersOf(item, own)
+	ids, err := t.othersWith(item, own)
 	if err != nil || len(ids) == 0 {
 		return err
 	}
@@ -61,9 +61,9 @@ func (t *tx) findHolder(item *queue.Item, own identity.PersonID) error {
 	return nil
 }
 
-// holdersOf are those who have the records of a question, or one that was merged into
+// othersWith are those who have the records of a question, or one that was merged into
 // such a record.
-func (t *tx) holdersOf(item *queue.Item, own identity.PersonID) (ids []identity.PersonID, err error) {
+func (t *tx) othersWith(item *queue.Item, own identity.PersonID) (ids []identity.PersonID, err error) {
 	add := func(id identity.PersonID) {
 		if id != own && !slices.Contains(ids, id) {
 			ids = append(ids, id)

@@ -74,22 +74,6 @@ func TestSealPlaces(t *testing.T) {
 	}
 }
 
-func TestDailyKey(t *testing.T) {
-	k, err := NewKeyset()
-	if err != nil {
-		t.Fatal(err)
-	}
-	one, err := (&DB{keys: k}).DailyKey("2026-09-01")
-	if err != nil {
-		t.Fatal(err)
-	}
-	same, _ := (&DB{keys: k}).DailyKey("2026-09-01")
-	next, _ := (&DB{keys: k}).DailyKey("2026-09-02")
-	if one != same || one == next || one == [32]byte{} {
-		t.Errorf("keys %x, %x, next day %x", one, same, next)
-	}
-}
-
 func FuzzParseKeyset(f *testing.F) {
 	k, err := NewKeyset()
 	if err != nil {

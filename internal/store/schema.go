@@ -323,6 +323,17 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	// Since which credential epoch the person has the city account of now: what an
 	// account's password was before is another one's (decisions_transfer.go).
 	`ALTER TABLE targets ADD COLUMN others_before {int} NOT NULL DEFAULT 0`,
+}}, {oldest: 13, statements: []string{
+	// Questions to mos.ru that were refused, or are under way (tally.go). login is a
+	// keyed digest; mark a refused password's tag under the key of its day, day 0 where
+	// there is none; slot the place of a row of a name that nobody has, which the next
+	// one in it pushes out.
+	`CREATE TABLE refusals (login {bytes} NOT NULL, place {bytes} NOT NULL, at {int} NOT NULL, expires {int} NOT NULL, epoch {int} NOT NULL,
+		refused {int} NOT NULL, day {int} NOT NULL, mark {int} NOT NULL, step {int} NOT NULL, next {int} NOT NULL, webbed {int} NOT NULL, slot {int},
+		PRIMARY KEY (login, place)){table}`,
+	`CREATE INDEX refusals_expires ON refusals (expires)`,
+	`CREATE UNIQUE INDEX refusals_slot ON refusals (slot)`,
+	`CREATE TABLE tag_keys (day {int} NOT NULL PRIMARY KEY, sealed {bytes} NOT NULL){table}`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

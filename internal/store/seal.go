@@ -39,6 +39,7 @@ const (
 	domainFactor   // codes of administrators
 	domainStem     // how surnames begin
 	domainSupport  // from where somebody wrote to support
+	domainTally    // logins of which something was refused
 )
 
 // keyed is a digest with the version of the key that made it.

@@ -9,6 +9,7 @@
 //	    ├─ People       who an administrator finds, and may see
 //	    ├─ Credentials  kept verifiers and credential events
 //	    ├─ Targets      what cannot be derived of an account elsewhere, and the queue of its worker
+//	    ├─ Tally        what mos.ru refused of a login, for all daemons
 //	    ├─ Passwords    clear passwords that wait for a target, for a day
 //	    ├─ Claims       whose are the accounts that a target already has
 //	    ├─ Repairs      duplicates that were put to rest, and the way back
@@ -132,14 +133,6 @@ func (db *DB) Ping(ctx context.Context) error {
 		var seq int64
 		return t.row("SELECT seq FROM feed_head WHERE id = 1").Scan(&seq)
 	})
-}
-
-// DailyKey is a secret shared by all replicas for the day, written
-// YYYY-MM-DD: the same on each that has the same keyset. Rotating the keyset
-// changes it.
-func (db *DB) DailyKey(day string) ([32]byte, error) {
-	digest, err := db.keys.digest(db.keys.lookup.PrimaryID, domainDaily, day)
-	return [32]byte(digest), err
 }
 
 // SharedKey is a secret for one use, the same on each replica that has the same

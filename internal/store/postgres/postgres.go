@@ -145,7 +145,7 @@ func (d *driver) Prepares() bool { return false }
 // destroyed are written anew, and the old ones go. The write-ahead log, replicas and
 // backups are out of its reach.
 func (d *driver) Scrub(ctx context.Context) error {
-	for _, table := range []string{"day_keys", "passwords"} {
+	for _, table := range []string{"day_keys", "passwords", "tag_keys"} {
 		if _, err := d.writer.ExecContext(ctx, "VACUUM (FULL) "+table); err != nil && !unsupported(err) {
 			return err
 		}

@@ -78,7 +78,7 @@ func withoutPasswords(ctx context.Context, path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	for _, table := range []string{"passwords", "day_keys"} {
+	for _, table := range []string{"passwords", "day_keys", "tag_keys"} {
 		if _, err := db.ExecContext(ctx, "DELETE FROM "+table); err != nil {
 			return err
 		}
