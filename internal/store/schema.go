@@ -319,6 +319,14 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	// When an account was taken out of groups last without anybody's consent.
 	`ALTER TABLE targets ADD COLUMN left_at {int} NOT NULL DEFAULT 0`,
 	`CREATE INDEX targets_left ON targets (target, left_at) WHERE left_at > 0`,
+}}, {oldest: 13, statements: []string{
+	// Thousands of sessions have one address in turn, at many schools at once: those of
+	// one time are found by when they began (journal_find.go), the few long ones apart.
+	// Rows of older versions have none: 0.
+	`ALTER TABLE session_addresses ADD COLUMN began {int} NOT NULL DEFAULT 0`,
+	`ALTER TABLE session_addresses ADD COLUMN long {int} NOT NULL DEFAULT 0`,
+	`CREATE INDEX session_addresses_began ON session_addresses (digest, began)`,
+	`CREATE INDEX session_addresses_long ON session_addresses (digest, began) WHERE long = 1`,
 }}}
 
 // migrate brings the schema up to date in one transaction.
