@@ -150,7 +150,7 @@ func (t *tx) find(q journal.Query) ([]*journal.Session, error) {
 		if err != nil {
 			return nil, err
 		}
-		return by("session_addresses a JOIN sessions s ON s.id = a.session", "a.digest", digests)
+		return t.findAddress(digests, when, times, q)
 	case q.Device != "":
 		digests, err := t.digestsOf(domainDevice, q.Device)
 		if err != nil {
@@ -161,6 +161,31 @@ func (t *tx) find(q journal.Query) ([]*journal.Session, error) {
 		return t.findOf(q, by)
 	}
 	return t.sessions("s.ended = 0 AND s.due >= ?"+when, "s.due DESC", most(q), append([]any{0}, times...)...)
+}
+
+// findAddress gives those of an address. Of those that began long before a time, only
+// long ones can have it then; so can rows of older versions, which tell nothing.
+func (t *tx) findAddress(digests []any, when string, times []any, q journal.Query) (list []*journal.Session, err error) {
+	parts := []struct {
+		condition string
+		args      []any
+	}{{"", nil}}
+	if !q.At.IsZero() {
+		at, before := micros(q.At), micros(q.At.Add(-longTime))
+		parts[0].condition, parts[0].args = " AND a.began > ? AND a.began <= ?", []any{before, at}
+		parts = append(parts, parts[0], parts[0])
+		parts[1].condition, parts[1].args = " AND a.began = 0", nil
+		parts[2].condition, parts[2].args = " AND a.long = 1 AND a.began <= ?", []any{before}
+	}
+	for _, p := range parts {
+		found, err := t.sessionsFrom("session_addresses a JOIN sessions s ON s.id = a.session", "a.digest IN ("+marks(len(digests))+")"+p.condition+when, "a.began DESC", most(q),
+			slices.Concat(digests, p.args, times)...)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, found...)
+	}
+	return list, nil
 }
 
 // findOf gives a person's own sessions and those that bear the name.

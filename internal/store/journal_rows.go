@@ -29,10 +29,27 @@ type columns struct {
 	ending                journal.Ending
 	device, name          string
 	addresses             int
+	long                  int
 }
 
-func columnsOf(s *journal.Session) columns {
-	return columns{s.Person, s.Began, s.Stopped, s.Ended, s.Ending, s.Detail.Device, s.Detail.Name, len(s.Addresses)}
+func columnsOf(s *journal.Session, deadline int64) columns {
+	return columns{s.Person, s.Began, s.Stopped, s.Ended, s.Ending, s.Detail.Device, s.Detail.Name, len(s.Addresses), long(s, deadline)}
+}
+
+// longTime is what hardly any session lasts.
+const longTime = 36 * time.Hour
+
+// long is 1 where a session lasted for longer, or may by its deadline. One that lives
+// beyond that has ended, and nobody has told it yet.
+func long(s *journal.Session, deadline int64) int {
+	end := micros(s.Ended)
+	if s.Live() {
+		end = deadline
+	}
+	if end-micros(s.Began) > longTime.Microseconds() {
+		return 1
+	}
+	return 0
 }
 
 // settled is what a session was when its end was last brought up to date.
@@ -70,7 +87,7 @@ func (w *sessions) flush() error {
 		if err := w.save(s); err != nil {
 			return err
 		}
-		s.waits, s.is, s.row = false, true, columnsOf(&s.Session)
+		s.waits, s.is, s.row = false, true, columnsOf(&s.Session, s.settled.deadline)
 	}
 	w.dirty = w.dirty[:0]
 	return nil
@@ -105,7 +122,7 @@ func (w *sessions) save(s *stored) error {
 	if err != nil {
 		return err
 	}
-	was, is, set := s.row, columnsOf(&s.Session), 0
+	was, is, set := s.row, columnsOf(&s.Session, s.settled.deadline), 0
 	args := append(make([]any, 0, 15), micros(s.Heard()), s.settled.deadline, sealed)
 	if !s.is || s.Live() && (s.due == 0 || s.due > s.settled.deadline) {
 		set, s.due = set|1, s.settled.deadline
@@ -142,16 +159,21 @@ func (w *sessions) save(s *stored) error {
 	if err := w.exec(query, args...); err != nil {
 		return err
 	}
-	return w.saveAddresses(&s.Session, s.Addresses[was.addresses:])
+	if was.addresses > 0 && (was.began != is.began || was.long != is.long) {
+		if err := w.exec("UPDATE session_addresses SET began = ?, long = ? WHERE session = ?", micros(s.Began), is.long, s.ID[:]); err != nil {
+			return err
+		}
+	}
+	return w.saveAddresses(&s.Session, s.Addresses[was.addresses:], is.long)
 }
 
-func (w *sessions) saveAddresses(s *journal.Session, added []journal.Address) error {
+func (w *sessions) saveAddresses(s *journal.Session, added []journal.Address, long int) error {
 	for _, a := range added {
 		d, err := w.db.keys.current(domainAddress, a.Prefix.String())
 		if err != nil {
 			return err
 		}
-		if err := w.exec("INSERT INTO session_addresses (digest, session) VALUES (?, ?) ON CONFLICT (digest, session) DO NOTHING", d.digest, s.ID[:]); err != nil {
+		if err := w.exec("INSERT INTO session_addresses (digest, session, began, long) VALUES (?, ?, ?, ?) ON CONFLICT (digest, session) DO NOTHING", d.digest, s.ID[:], micros(s.Began), long); err != nil {
 			return err
 		}
 	}
@@ -209,6 +231,6 @@ func (t *tx) scanSession(scan func(...any) error) (*stored, error) {
 	if err := openSession(plain, &s.Session); err != nil {
 		return nil, err
 	}
-	s.row, s.settled = columnsOf(&s.Session), settledOf(&s.Session, deadline)
+	s.row, s.settled = columnsOf(&s.Session, deadline), settledOf(&s.Session, deadline)
 	return s, nil
 }

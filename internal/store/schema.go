@@ -334,6 +334,14 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`CREATE INDEX refusals_expires ON refusals (expires)`,
 	`CREATE UNIQUE INDEX refusals_slot ON refusals (slot)`,
 	`CREATE TABLE tag_keys (day {int} NOT NULL PRIMARY KEY, sealed {bytes} NOT NULL){table}`,
+}}, {oldest: 13, statements: []string{
+	// Thousands of sessions have one address in turn, at many schools at once: those of
+	// one time are found by when they began (journal_find.go), the few long ones apart.
+	// Rows of older versions have none: 0.
+	`ALTER TABLE session_addresses ADD COLUMN began {int} NOT NULL DEFAULT 0`,
+	`ALTER TABLE session_addresses ADD COLUMN long {int} NOT NULL DEFAULT 0`,
+	`CREATE INDEX session_addresses_began ON session_addresses (digest, began)`,
+	`CREATE INDEX session_addresses_long ON session_addresses (digest, began) WHERE long = 1`,
 }}}
 
 // migrate brings the schema up to date in one transaction.

@@ -22,6 +22,7 @@ var journalTests = []test{
 	{"JournalRestart", testJournalRestart},
 	{"JournalMoves", testJournalMoves},
 	{"JournalFind", testJournalFind},
+	{"JournalAddress", testJournalAddress},
 	{"JournalRotation", testJournalRotation},
 	{"JournalSealed", testJournalSealed},
 	{"JournalClock", testJournalClock},
