@@ -254,6 +254,7 @@ type queueObject struct {
 	Sides       []queueSide       `json:"evidence,omitempty"`
 	Suggestions []string          `json:"suggestions,omitempty"`
 	Barred      string            `json:"transfer_barred,omitempty"` // why the person cannot be moved to this mos.ru account
+	Returned    string            `json:"moved_away,omitempty"`      // when the person was moved away from it
 }
 
 // queueSide is one column of the evidence: the profile, a record, or an account.
@@ -282,6 +283,9 @@ func (q *queueDesk) object(i *queue.Item, more *evidence) queueObject {
 	}
 	if i.Holder != nil && i.Holder.Bar != nil {
 		o.Barred = q.says.refusal[i.Holder.Bar]
+	}
+	if i.Holder != nil && !i.Holder.Returned.IsZero() {
+		o.Returned = i.Holder.Returned.UTC().Format(time.RFC3339)
 	}
 	if more != nil {
 		o.Sides, o.Suggestions = more.sides, more.names

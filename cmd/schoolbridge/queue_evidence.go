@@ -91,11 +91,8 @@ func (q *queueDesk) sideBySide(item *queue.Item, e *evidence) error {
 	if len(e.names) > 0 {
 		fmt.Fprintf(q.std.out, q.says.names+"\n", strings.Join(e.names, ", "))
 	}
-	switch h := item.Holder; {
-	case h != nil && h.Bar != nil:
-		fmt.Fprintf(q.std.out, "\n"+q.says.barred+"\n", q.says.refusal[h.Bar])
-	case h != nil:
-		fmt.Fprintf(q.std.out, "\n%s\n", q.says.beware)
+	if item.Holder != nil {
+		q.warn(item.Holder)
 	}
 	if e.live != nil {
 		fmt.Fprintf(q.std.err, q.says.noLive+"\n", e.live)
@@ -200,6 +197,18 @@ func (q *queueDesk) gather(ctx context.Context, item *queue.Item) *evidence {
 	return e
 }
 
+// warn says what to know before a person is moved, or why nobody can be.
+func (q *queueDesk) warn(h *queue.Holder) {
+	if h.Bar != nil {
+		fmt.Fprintf(q.std.out, "\n"+q.says.barred+"\n", q.says.refusal[h.Bar])
+	} else {
+		fmt.Fprintf(q.std.out, "\n%s\n", q.says.beware)
+	}
+	if !h.Returned.IsZero() {
+		fmt.Fprintf(q.std.out, q.says.returned+"\n", q.clock(h.Returned))
+	}
+}
+
 // sourceHolder is the side of the city account that has the person now.
 const sourceHolder = "mos.ru:bound"
 
@@ -210,9 +219,6 @@ func (q *queueDesk) holderSide(h *queue.Holder, p *person.Profile) queueSide {
 		"phone": q.contact(held.Phone, held.PhoneVerified), "email": q.contact(held.Email, held.EmailVerified), "login": held.Login, "owner": h.Person.String()}}
 	if h.Login != "" {
 		s.Values["state"] = fmt.Sprintf(q.says.holds, h.Login)
-	}
-	if !h.Returned.IsZero() {
-		s.Values["state"] = strings.TrimPrefix(s.Values["state"]+"; ", "; ") + fmt.Sprintf(q.says.returned, q.clock(h.Returned))
 	}
 	s.Equal = map[string]bool{}
 	if held.Subject != "" { // else nothing of it is known any more

@@ -37,7 +37,7 @@ var queueTexts = map[string]queueText{
 		accountMoved: "учётная запись %s в AD изменилась с тех пор, как попала в очередь: обновите очередь (provision claim plan и apply)",
 		noName:       "свободного имени по ФИО нет: назовите своё (allocate ИМЯ)",
 		noReason:     map[queue.Verb]string{queue.Refuse: "напишите, почему нет: refuse --reason ПОЧЕМУ", queue.Transfer: "напишите, как убедились, что это тот же человек: transfer --reason КАК"},
-		holds:        "сейчас у неё запись %s", returned: "человека перевели с просящей учётной записи %s: проверьте, кто и почему просит вернуть", barred: "Перевести человека нельзя: %s",
+		holds:        "сейчас у неё запись %s", returned: "С учётной записи, которая просит, человека уже перевели %s: выясните, кто и почему просит вернуть.", barred: "Перевести человека нельзя: %s",
 		beware: "ВНИМАНИЕ: о переводе может просить похититель личности. Не решайте по звонку и письму: пусть человек придёт сам (ученик — с родителем), сверьте паспорт и СНИЛС,\n" +
 			"спросите, что стало с прежней учётной записью mos.ru, и проверьте, что она вправду потеряна. Если ею входили недавно, откажите и разберитесь.",
 		transferred: "Решение %s (%s) записано и уже действует: прежняя учётная запись mos.ru больше не входит никуда. Пусть человек войдёт на странице активации с новой. Отменить: schoolbridge queue undo --config %s %s",
@@ -75,7 +75,7 @@ var queueTexts = map[string]queueText{
 		accountMoved: "account %s has changed in AD since it came into the queue: bring the queue up to date (provision claim plan, apply)",
 		noName:       "no name made from the person's is free: name one (allocate NAME)",
 		noReason:     map[queue.Verb]string{queue.Refuse: "write why not: refuse --reason WHY", queue.Transfer: "write how you made sure that it is the same person: transfer --reason HOW"},
-		holds:        "has account %s now", returned: "the person was moved away from the one that asks at %s: find out who wants it back, and why", barred: "The person cannot be moved: %s",
+		holds:        "has account %s now", returned: "The person was moved away from the account that asks at %s: find out who wants it back, and why.", barred: "The person cannot be moved: %s",
 		beware: "BEWARE: whoever asks for this may be stealing an identity. Decide by no call and no letter: the person comes in person (a pupil with a parent). Compare passport and SNILS,\n" +
 			"ask what became of the mos.ru account before, and check that it is truly lost. If somebody signed in with it lately, refuse, and find out.",
 		transferred: "Decision %s (%s) is kept and in force: the mos.ru account before signs in nowhere any more. The person signs in on the page of activation with the new one. To take it back: schoolbridge queue undo --config %s %s",

@@ -160,7 +160,7 @@ func TestTransfer(t *testing.T) {
 	if back.ID == item.ID || m.opens("orlovami", sitePassword) != "" {
 		t.Errorf("%+v", back)
 	}
-	if out, _, _ := m.command(append([]string{"queue", "show", back.ID}, config...)...); !strings.Contains(out, "человека перевели с просящей учётной записи") {
+	if out, _, _ := m.command(append([]string{"queue", "show", back.ID}, config...)...); !strings.Contains(out, "человека уже перевели") {
 		t.Errorf("that the account before asks:\n%s", out)
 	}
 	if now := m.objects(); len(account) != 1 || len(now) != 1 || now[0] != account[0] {

@@ -101,8 +101,8 @@ var faultAdvice = map[Fault][2]Advice{
 		{"the account in Active Directory waits for its turn", "Wait some minutes. If it takes longer, see /readyz and the daemon's log."}},
 	FaultNoTarget: {targetTexts[Russian].none, targetTexts[English].none},
 	FaultNoUpstream: {
-		{"системы, которая проверяет пароль этого человека, нет в upstreams, и никого другого не спросят", "Верните её раздел в настройки под тем же именем и перезапустите службу. Если её больше нет, куратор привязывает человека заново, к mos.ru."},
-		{"the system that checks this person's password is not in upstreams, and nobody else is asked", "Put its section back into the configuration under the same name and restart the daemon. If it is gone for good, the curator binds the person anew, to mos.ru."}},
+		{"системы, которая проверяет пароль этого человека, нет в upstreams, и никого другого не спросят", "Верните её раздел в настройки под тем же именем и перезапустите службу. Если её больше нет, человек входит на странице активации с mos.ru, и куратор переводит его (queue decide … transfer)."},
+		{"the system that checks this person's password is not in upstreams, and nobody else is asked", "Put its section back into the configuration under the same name and restart the daemon. If it is gone for good, the person signs in on the page of activation with mos.ru, and the curator moves him (queue decide … transfer)."}},
 	FaultNameOfTwo: {
 		{"этот логин mos.ru здесь уже был именем другого человека", "На ПК, досках и в Wi-Fi человек входит с логином, который показывает страница активации; логин mos.ru действует на самой странице."},
 		{"this mos.ru login was another person's name here before", "On PCs, boards and the Wi-Fi the person signs in with the login that the activation page shows; the mos.ru login serves on the page itself."}},

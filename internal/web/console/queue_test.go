@@ -151,13 +151,13 @@ func queueMade() (keys []string) {
 	for _, field := range caseFields {
 		keys = append(keys, "field."+field)
 	}
-	for _, source := range []string{"mosru", "letter", "kadry", "kontingent", "zapis", "ad"} {
+	for _, source := range []string{"mosru", "bound", "letter", "kadry", "kontingent", "zapis", "ad"} {
 		keys = append(keys, "source."+source)
 	}
 	for _, tab := range queueTabs[1:] {
 		keys = append(keys, "queue.tab."+tab.name)
 	}
-	for _, verb := range []queue.Verb{queue.Bind, queue.Adopt, queue.Claim, queue.Allocate, queue.Refuse} {
+	for _, verb := range []queue.Verb{queue.Bind, queue.Adopt, queue.Claim, queue.Allocate, queue.Transfer, queue.Refuse} {
 		keys = append(keys, "verb."+string(verb))
 	}
 	return keys
