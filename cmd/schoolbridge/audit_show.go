@@ -84,11 +84,11 @@ func runAuditShow(ctx context.Context, std streams, args []string) error {
 		return err
 	}
 	if len(lines) > call.limit {
-		fmt.Fprintf(std.err, v.say("показаны последние %d строк из %d; остальные: --limit, --from, --to, --kinds\n", "the newest %d lines of %d are shown; for the others: --limit, --from, --to, --kinds\n"), call.limit, len(lines))
+		fmt.Fprintf(std.err, v.say("показаны последние строки: %d из %d; остальные: --limit, --from, --to, --kinds\n", "the newest %d lines of %d are shown; for the others: --limit, --from, --to, --kinds\n"), call.limit, len(lines))
 		lines = lines[:call.limit]
 	}
 	if v.cut {
-		fmt.Fprintf(std.err, v.say("просмотрены только последние %d строк, старше могут быть ещё; назовите --kinds\n", "only the newest %d lines were looked through, there may be older ones; name --kinds\n"), auditRead)
+		fmt.Fprintf(std.err, v.say("просмотрены только последние строки, %d; старше могут быть ещё; назовите --kinds\n", "only the newest %d lines were looked through, there may be older ones; name --kinds\n"), auditRead)
 	}
 	if call.format == "json" {
 		return std.json(lines)

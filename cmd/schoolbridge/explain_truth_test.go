@@ -120,3 +120,55 @@ func TestRefusedPasswordDoesNotWait(t *testing.T) {
 		t.Errorf("it waits:\n%s", text)
 	}
 }
+
+// listed gives the lines of problems with a code.
+func (f *faulty) listed(code string) (lines []problemObject) {
+	f.t.Helper()
+	out, errs, _ := f.command("problems", "--config", f.path("config.yaml"), "--format", "json")
+	var all []problemObject
+	if err := json.Unmarshal([]byte(out), &all); err != nil {
+		f.t.Fatal(err, out, errs)
+	}
+	for _, o := range all {
+		if o.Code == code {
+			lines = append(lines, o)
+		}
+	}
+	return lines
+}
+
+// TestProblemsOfTheActive: nobody is told to activate again who has an account that
+// works, by a curator's decision for example.
+func TestProblemsOfTheActive(t *testing.T) {
+	f := newFaulty(t)
+	f.noAD = true
+	f.registries["kadry.csv"] = strings.Replace(kadryOf+herRow, "112-233-445 95", "", 1)
+	f.start()
+	before := f.listed("KADRY_SNILS_INVALID")
+	f.known("orlovami", kadry1)
+	after := f.listed("KADRY_SNILS_INVALID")
+	if len(before) != 1 || len(after) != 1 || !strings.Contains(before[0].Remedy, "активирует аккаунт ещё раз") || !strings.Contains(after[0].Remedy, "ещё раз не нужно") {
+		t.Errorf("%+v\n%+v", before, after)
+	}
+	if out, _, _ := f.command("problems", "--config", f.path("config.yaml")); !strings.Contains(strings.Join(strings.Fields(out), " "), "ещё раз не нужно") {
+		t.Error(out)
+	}
+}
+
+// TestProblemsOfGoneRows: where the row that a try spoke of has left its registry,
+// there is nothing to compare, and the school is told so.
+func TestProblemsOfGoneRows(t *testing.T) {
+	f := newFaulty(t)
+	f.noAD = true
+	f.registries["kadry.csv"] = strings.Replace(kadryOf+herRow, "112-233-445 95", otherSNILS, 1)
+	f.start()
+	f.activates("orlovami", sitePassword)
+	if !eventually(func() bool { return len(f.listed("SNILS_MISMATCH")) == 1 }) || strings.Contains(f.listed("SNILS_MISMATCH")[0].Meaning, "больше нет") {
+		t.Fatalf("%+v", f.listed("SNILS_MISMATCH"))
+	}
+	f.changes("kadry.csv", kadryOf+"k9,Ким Вера Львовна,,49,2015-09-01,,завхоз,,,\n")
+	gone := f.listed("SNILS_MISMATCH")
+	if len(gone) != 1 || !strings.Contains(gone[0].Meaning, "этой записи в реестре больше нет") || gone[0].Who != "школа" || !strings.Contains(gone[0].Remedy, "возвращает запись") {
+		t.Errorf("%+v", gone)
+	}
+}

@@ -12,7 +12,6 @@ import (
 	"schoolbridge/internal/web"
 	"schoolbridge/internal/web/console"
 	"schoolbridge/provision/census"
-	"schoolbridge/provision/match"
 )
 
 // Counted figures are shown for figuresFresh before they are counted anew, which
@@ -87,9 +86,9 @@ func (f *figures) Rows(ctx context.Context, kind person.RecordKind, keys []strin
 }
 
 // Advise implements console.Problems.
-func (f *figures) Advise(lang web.Lang, p match.Problem) console.CaseProblem {
-	said := explain.ProblemOf(explain.Lang(lang), p)
-	return console.CaseProblem{Code: said.Code, Meaning: said.Meaning, Who: explain.Repairer(explain.Lang(lang), p.Code), Remedy: said.Remedy}
+func (f *figures) Advise(lang web.Lang, i census.Item) console.CaseProblem {
+	said, who := explain.Listed(explain.Lang(lang), i)
+	return console.CaseProblem{Code: said.Code, Meaning: said.Meaning, Who: who, Remedy: said.Remedy}
 }
 
 // problemLists are the lists of problems, with the way to each person's page.

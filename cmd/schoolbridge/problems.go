@@ -79,7 +79,6 @@ type problemText struct {
 	noDeadline          string
 	none, informs       string
 	who, remedy         string
-	first               string // which problem of the same person is repaired before
 }
 
 var problemWords = map[string]problemText{
@@ -90,7 +89,7 @@ var problemWords = map[string]problemText{
 		short:  []string{"ID ЕКИС", "Категория", "ФИО", "Класс, должность", "ID записи", "Логин", "Где", "Код", "Когда"},
 		role:   map[person.Role]string{person.RoleStaff: "сотрудник", person.RolePupil: "ученик", person.RoleParent: "родитель"},
 		title:  "Проблемы", noSchool: "школы с ID ЕКИС %q нет ни в списке школ, ни в реестрах", none: "проблем нет", informs: "исправлять нечего: это только сведения",
-		who: "Кто исправляет: ", remedy: "Что сделать: ", first: " (сначала %s)",
+		who: "Кто исправляет: ", remedy: "Что сделать: ",
 		noDeadline: "сроки не заданы: напишите их в statistics.deadlines файла настроек",
 	},
 	"en": {
@@ -100,7 +99,7 @@ var problemWords = map[string]problemText{
 		short:  []string{"EKIS ID", "Category", "Full name", "Class, position", "Record", "Login", "Where", "Code", "When"},
 		role:   map[person.Role]string{person.RoleStaff: "staff", person.RolePupil: "pupil", person.RoleParent: "parent"},
 		title:  "Problems", noSchool: "no list of schools and no registry knows the EKIS ID %q", none: "no problems", informs: "nothing to repair: this is information only",
-		who: "Who repairs it: ", remedy: "What to do: ", first: " (%s first)",
+		who: "Who repairs it: ", remedy: "What to do: ",
 		noDeadline: "there are no deadlines: write them into statistics.deadlines of the configuration",
 	},
 }
@@ -187,10 +186,12 @@ func (p *problemList) write(ctx context.Context, out io.Writer, count *census.Co
 	if err != nil {
 		return n, err
 	}
-	met := map[match.Code]bool{}
+	met := map[match.Code]census.Item{}
 	err = count.List(ctx, p.db.Census(), ask, func(i census.Item) error {
 		n.note(i)
-		met[i.Problem.Code] = true
+		if kept, ok := met[i.Problem.Code]; !ok || kept.Active {
+			met[i.Problem.Code] = census.Item{Problem: match.Problem{Code: i.Problem.Code}, Active: i.Active}
+		}
 		return rows.Row(p.cells(i)...)
 	})
 	if err == nil {
@@ -209,18 +210,12 @@ func (p *problemList) cells(i census.Item) []any {
 	lang := explain.Lang(p.lang)
 	var cells []any
 	if p.format == "table" {
-		code := i.Problem.String()
-		if i.First.Code != "" {
-			code += fmt.Sprintf(p.words.first, i.First.Code)
-		}
+		code := i.Problem.String() + explain.Mark(lang, i)
 		cells = []any{cmp.Or(string(i.School.ID), i.School.Name), p.words.role[i.Role], i.FIO, i.Place, i.Record, i.Login, i.Target, code, p.clock(i.At, time.DateOnly)}
 	} else {
-		said := explain.ProblemOf(lang, i.Problem)
-		if i.First.Code != "" {
-			said.Meaning += fmt.Sprintf(p.words.first, i.First.Code)
-		}
+		said, who := explain.Listed(lang, i)
 		cells = []any{string(i.School.ID), i.School.Name, p.words.role[i.Role], i.FIO, i.Place, i.Record, i.Login, i.Target, i.Problem.String(),
-			said.Meaning, explain.Repairer(lang, i.Problem.Code), said.Remedy, p.clock(i.At, "2006-01-02 15:04")}
+			said.Meaning, who, said.Remedy, p.clock(i.At, "2006-01-02 15:04")}
 	}
 	if p.behind {
 		cells = append(cells, i.Deadline.String(), i.Late)
@@ -235,14 +230,15 @@ func (p *problemList) clock(t time.Time, form string) string {
 	return t.In(p.config.Policy.TimeZone.Location()).Format(form)
 }
 
-// legend says what the codes mean that were met.
-func (p *problemList) legend(out io.Writer, met map[match.Code]bool) error {
+// legend says what the codes mean that were met; of what only people have who are
+// activated, what is to be done then.
+func (p *problemList) legend(out io.Writer, met map[match.Code]census.Item) error {
 	lang := explain.Lang(p.lang)
 	var text strings.Builder
 	for _, code := range slices.Sorted(maps.Keys(met)) {
-		a, _ := explain.ProblemAdvice(lang, code)
+		a, who := explain.Listed(lang, met[code])
 		fmt.Fprintf(&text, "\n%s: %s\n", code, a.Meaning)
-		for _, said := range []string{p.words.who + explain.Repairer(lang, code), p.words.remedy + a.Remedy} {
+		for _, said := range []string{p.words.who + who, p.words.remedy + a.Remedy} {
 			for _, line := range table.Fold(said, table.Wide-4) {
 				fmt.Fprintf(&text, "    %s\n", line)
 			}
@@ -277,9 +273,9 @@ type problemObject struct {
 func (p *problemList) object(i census.Item) problemObject {
 	i.School = census.Named(i.School)
 	lang := explain.Lang(p.lang)
-	said := explain.ProblemOf(lang, i.Problem)
+	said, who := explain.Listed(lang, i)
 	o := problemObject{School: string(i.School.ID), SchoolName: i.School.Name, FIO: i.FIO, Place: i.Place, Record: i.Record, Login: i.Login, Target: i.Target,
-		Code: string(i.Problem.Code), Arg: i.Problem.Arg, First: string(i.First.Code), Meaning: said.Meaning, Who: explain.Repairer(lang, i.Problem.Code), Remedy: said.Remedy,
+		Code: string(i.Problem.Code), Arg: i.Problem.Arg, First: string(i.First.Code), Meaning: said.Meaning, Who: who, Remedy: said.Remedy,
 		Deadline: i.Deadline.String(), Late: i.Late}
 	if i.Role != 0 {
 		o.Role = i.Role.String()

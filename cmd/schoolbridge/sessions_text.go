@@ -18,7 +18,7 @@ import (
 // of CSV are the school's.
 func writeSessions(std streams, list []explain.Session, format string, lang explain.Lang, zone *time.Location) error {
 	if len(list) == journal.MaxFound { // perhaps there are more
-		fmt.Fprintf(std.err, map[explain.Lang]string{explain.Russian: "показаны только %d сеансов, их может быть больше; уточните: --address, --device, --login, --at\n",
+		fmt.Fprintf(std.err, map[explain.Lang]string{explain.Russian: "показаны не все сеансы, а %d; уточните: --address, --device, --login, --at\n",
 			explain.English: "only %d sessions are shown, there may be more; narrow it down: --address, --device, --login, --at\n"}[lang], len(list))
 	}
 	switch format {

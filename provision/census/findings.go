@@ -47,6 +47,8 @@ type finding struct {
 	try     int32 // -1: none
 	target  int32 // -1: none
 	role    int8  // of Roles; -1: not known
+	active  bool  // the person has an account
+	gone    bool  // the rows have left their registry
 }
 
 // findings lists what was asked for, school by school.
@@ -120,7 +122,7 @@ func (c *Count) ofRegistries(told map[int32][]match.Problem, add func(finding)) 
 		for i, e := range rows {
 			for _, defect := range defects {
 				if e.mark&defect.mark == defect.mark && !has(told[who], defect.code) {
-					add(finding{match.Problem{Code: defect.code}, e.school, from + int32(i), -1, -1, int8(e.kind) - 1})
+					add(finding{problem: match.Problem{Code: defect.code}, school: e.school, entry: from + int32(i), try: -1, target: -1, role: int8(e.kind) - 1, active: c.marks[who]&account != 0})
 				}
 			}
 		}
@@ -165,7 +167,7 @@ func (c *Count) atSchools(rows []entry, from int32, want mark, add func(finding)
 			}
 		}
 		if here >= 0 {
-			add(finding{p, school, from + int32(here), -1, -1, int8(rows[here].kind) - 1})
+			add(finding{problem: p, school: school, entry: from + int32(here), try: -1, target: -1, role: int8(rows[here].kind) - 1})
 		}
 	}
 }
@@ -189,7 +191,7 @@ func (c *Count) ofTries(add func(finding)) {
 				if row >= 0 {
 					role = int8(c.entries[row].kind) - 1
 				}
-				add(finding{p, school, row, int32(i), -1, role})
+				add(finding{problem: p, school: school, entry: row, try: int32(i), target: -1, role: role, gone: len(records) > 0 && row < 0})
 			}
 		}
 	}

@@ -33,6 +33,9 @@ type Item struct {
 	At       time.Time   // of the try, or when the target was looked at; zero: the registries say so
 	Deadline person.Date // of those behind
 	Late     int         // days since the deadline
+	// Active says of what a registry shows by itself that the person has an account
+	// all the same; Gone that the rows which a try speaks of have left their registry.
+	Active, Gone bool
 
 	tried bool // it is of a try
 }
@@ -129,7 +132,7 @@ func (b *backing) named(ctx context.Context, names Names, list []pinned, behind 
 	}
 	items := make([]Item, 0, len(list))
 	for _, f := range list {
-		item := Item{Problem: f.problem}
+		item := Item{Problem: f.problem, Active: f.active, Gone: f.gone}
 		if f.kind != 0 {
 			row := rows[f.kind][f.key]
 			if f.school >= 0 && movedFrom(row, b.schools[f.school].ID) {

@@ -23,8 +23,8 @@ type Problems interface {
 	// is old is made anew beside.
 	Board() (b *census.Board, made time.Time, making bool)
 	census.Names
-	// Advise puts a problem into words.
-	Advise(lang web.Lang, p match.Problem) CaseProblem
+	// Advise puts a line into words.
+	Advise(lang web.Lang, i census.Item) CaseProblem
 	// Handle is that of the page of whom a line is about, "" where no record tells.
 	Handle(i census.Item) string
 }
@@ -212,7 +212,7 @@ func (v *visit) chooseProblems(p *problemsPage, board *census.Board, q census.Qu
 		p.Schools[i] = census.Named(p.Schools[i])
 	}
 	for _, c := range board.Codes(q) {
-		p.Codes = append(p.Codes, problemCode{string(c.Code), v.o.Problems.Advise(v.Lang, match.Problem{Code: c.Code}).Meaning, c.N})
+		p.Codes = append(p.Codes, problemCode{string(c.Code), v.o.Problems.Advise(v.Lang, census.Item{Problem: match.Problem{Code: c.Code}}).Meaning, c.N})
 		if q.Code == "" || q.Code == c.Code {
 			p.N += c.N
 		}
@@ -230,7 +230,7 @@ func (v *visit) chooseProblems(p *problemsPage, board *census.Board, q census.Qu
 // problemRow puts a line into words.
 func (v *visit) problemRow(i census.Item) problemRow {
 	i.School = census.Named(i.School)
-	r := problemRow{Item: i, CaseProblem: v.o.Problems.Advise(v.Lang, i.Problem), When: v.clock(i.At), Where: i.Target}
+	r := problemRow{Item: i, CaseProblem: v.o.Problems.Advise(v.Lang, i), When: v.clock(i.At), Where: i.Target}
 	if v.rights.May(rights.SeeStory) && v.o.Stories != nil {
 		r.Handle = v.o.Problems.Handle(i)
 	}

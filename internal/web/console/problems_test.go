@@ -14,7 +14,6 @@ import (
 	"schoolbridge/internal/web"
 	"schoolbridge/internal/web/webtest"
 	"schoolbridge/provision/census"
-	"schoolbridge/provision/match"
 )
 
 // lists are those of a small town.
@@ -38,8 +37,8 @@ func (l *lists) Rows(_ context.Context, _ person.RecordKind, keys []string) (map
 	return found, l.broken
 }
 
-func (l *lists) Advise(_ web.Lang, p match.Problem) CaseProblem {
-	return CaseProblem{p.String(), "meaning of " + string(p.Code), "who", "remedy"}
+func (l *lists) Advise(_ web.Lang, i census.Item) CaseProblem {
+	return CaseProblem{i.Problem.String(), "meaning of " + string(i.Problem.Code), "who", "remedy"}
 }
 
 func (l *lists) Handle(i census.Item) string { return "sealed-" + i.Record }
