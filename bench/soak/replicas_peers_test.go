@@ -4,13 +4,19 @@ package soak
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
 
+	"schoolbridge/internal/auth"
+	"schoolbridge/internal/identity"
 	"schoolbridge/internal/pgtest"
+	"schoolbridge/internal/store"
+	"schoolbridge/internal/store/postgres"
 )
 
 // TestReplicas: two daemons share a store, and people meet now one of them and now the
@@ -40,6 +46,40 @@ func TestReplicas(t *testing.T) {
 	first.stop(t)
 	second.stop(t)
 	w.judgeShared(t, address, func(from, to time.Time) bool { return first.missed(from, to) || second.missed(from, to) })
+	w.judgeLocks(t, address)
+}
+
+// judgeLocks: nobody's account was locked at mos.ru, which counts what both daemons
+// show it.
+func (w *world) judgeLocks(t *testing.T, address string) {
+	t.Helper()
+	db, err := postgres.OpenFiles(t.Context(), address, filepath.Join(w.dir, "keyset.json"), store.Options{})
+	must(t, err)
+	defer db.Close()
+	refused, locked := 0, 0
+	for _, p := range w.people {
+		holder, err := db.Accounts().Find(t.Context(), p.profile.Login)
+		if errors.Is(err, identity.ErrNotFound) { // has not activated
+			continue
+		}
+		must(t, err)
+		lines, err := db.Audit().Recent(t.Context(), holder.Person, 5000, auth.AuditSignIn)
+		must(t, err)
+		for _, e := range lines {
+			var said struct{ Reason identity.Reason }
+			must(t, json.Unmarshal(e.Payload, &said))
+			switch said.Reason {
+			case identity.ReasonWrongPassword:
+				refused++
+			case identity.ReasonUpstreamLocked:
+				locked++
+			}
+		}
+	}
+	t.Logf("mos.ru refused %d passwords, and said %d times that an account is locked", refused, locked)
+	if locked > 0 || refused == 0 {
+		t.Errorf("%d sign-ins met with an account that is locked at mos.ru; %d wrong passwords", locked, refused)
+	}
 }
 
 // troubleReplicas starts both daemons anew, kills each once, and puts the second to
