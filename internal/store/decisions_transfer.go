@@ -180,7 +180,7 @@ func (t *tx) origin(id identity.PersonID) (*queue.Origin, error) {
 		return nil, err
 	}
 	o := &queue.Origin{Profile: p.profile(), Asked: moment(p.Asked)}
-	err = t.row("SELECT subject_digest, subject_version, upstream, upstream_at FROM people WHERE id = ?", id[:]).Scan(&o.Digest, &o.Version, &o.Upstream, &o.UpstreamAt)
+	err = t.row("SELECT upstream, upstream_at FROM people WHERE id = ?", id[:]).Scan(&o.Upstream, &o.UpstreamAt)
 	return o, notFound(err)
 }
 
@@ -296,7 +296,11 @@ func (t *tx) undoTransfer(d queue.Decision, now time.Time) error {
 	if _, err := t.carryDecisions(d.Subject, was.Profile.Subject, append([]string{}, was.Carried...)); err != nil {
 		return err
 	}
-	err = t.bindSubject(d.Person, d.Subject, keyed{digest: was.Digest, version: was.Version}, sealProfile(was.Profile, was.Asked), was.Upstream, was.UpstreamAt, now)
+	become, err := t.db.keys.current(domainSubject, string(was.Profile.Subject))
+	if err != nil {
+		return err
+	}
+	err = t.bindSubject(d.Person, d.Subject, become, sealProfile(was.Profile, was.Asked), was.Upstream, was.UpstreamAt, now)
 	if err != nil {
 		return err
 	}

@@ -34,8 +34,6 @@ type Holder struct {
 // Origin is what a person was before a transfer, for its way back. Without Profile it
 // was erased.
 type Origin struct {
-	Digest     []byte // of the subject
-	Version    uint32
 	Profile    person.Profile
 	Asked      time.Time // when that was said
 	Upstream   int       // as the store has it
