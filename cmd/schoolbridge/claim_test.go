@@ -16,6 +16,7 @@ import (
 	"schoolbridge/internal/store"
 	"schoolbridge/provision"
 	"schoolbridge/provision/match"
+	"schoolbridge/provision/queue"
 )
 
 // run runs a command with the site's configuration and wants its exit code.
@@ -448,6 +449,75 @@ func TestQueue(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// What is asked twice about one account is answered once: each question names the
+// other, and whoever was given another name gets the account only as one too many.
+func TestQueueOneAccount(t *testing.T) {
+	s := withOldAD(t)
+	p := person.Profile{Subject: "s1", Login: "evann", Last: "Еванова", First: "Нина", Middle: "Николаевна", SNILS: "112-233-445 95", SNILSConfirmed: true}
+	s.activated(p)
+	plan := s.path("plan.json")
+	s.run(exitFindings, "provision", "claim", "plan", "--out", plan)
+	s.run(exitFindings, "provision", "claim", "apply", "--plan", plan)
+	find := func(kind queue.Kind) queueObject {
+		t.Helper()
+		items := s.openItems()
+		at := slices.IndexFunc(items, func(i queueObject) bool { return i.Kind == kind && i.Name == "evann" })
+		if at < 0 {
+			t.Fatalf("no question of %s: %+v", kind, items)
+		}
+		return items[at]
+	}
+	try, object := find(queue.Activation), find(queue.Account)
+	stem, _ := queue.Split(try.ID)
+	if !slices.Equal(object.Same, []string{stem}) {
+		t.Errorf("%q", object.Same)
+	}
+	if out, _ := s.run(exitFindings, "queue", "show", try.ID); !strings.Contains(out, "спрашивает и вопрос "+object.ID[:13]) {
+		t.Errorf("show:\n%s", out)
+	}
+	if out, _ := s.run(exitFindings, "queue", "list", "--format", "csv"); !strings.Contains(out, "о той же записи AD: "+stem) {
+		t.Errorf("list:\n%s", out)
+	}
+	_, errs := s.run(exitDone, "queue", "decide", try.ID, "allocate")
+	allocated := errs[strings.Index(errs, " d")+1:][:13]
+	if _, errs := s.run(exitFindings, "queue", "decide", object.ID, "adopt", "kadry:k1"); !strings.Contains(errs, "уже решён") {
+		t.Errorf("after allocate: %s", errs)
+	}
+	s.run(exitDone, "queue", "undo", allocated)
+	s.run(exitDone, "queue", "decide", find(queue.Activation).ID, "allocate")
+	s.activated(p)
+	out, _ := s.run(exitDone, "queue", "decisions", "--json")
+	var list []decisionObject
+	if err := json.Unmarshal([]byte(out), &list); err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(list, func(d decisionObject) bool { return d.Verb == queue.Refuse })
+	s.run(exitDone, "queue", "undo", list[at].ID)
+	object = find(queue.Account)
+	if _, errs := s.run(exitFindings, "queue", "decide", object.ID, "adopt", "kadry:k1"); !strings.Contains(errs, "другая учётная запись AD") {
+		t.Errorf("adopt of a second account: %s", errs)
+	}
+	if out, _ := s.run(exitFindings, "queue", "show", object.ID); !strings.Contains(out, "Другая запись AD") || !strings.Contains(out, "further kadry:k1") || strings.Contains(out, " adopt kadry:k1") {
+		t.Errorf("show:\n%s", out)
+	}
+	s.run(exitDone, "queue", "decide", object.ID, "further", "kadry:k1")
+}
+
+// The evidence of an account is what people decide by: its mail, phone and number too.
+func TestQueueEvidence(t *testing.T) {
+	s := withOldAD(t)
+	plan := s.path("plan.json")
+	s.run(exitFindings, "provision", "claim", "plan", "--out", plan)
+	s.run(exitFindings, "provision", "claim", "apply", "--plan", plan)
+	for name, want := range map[string]string{"titovp": "employeeID", "titovp-1": "= titov@example.org"} {
+		items := s.openItems()
+		at := slices.IndexFunc(items, func(i queueObject) bool { return i.Name == name })
+		if out, _ := s.run(exitFindings, "queue", "show", items[at].ID); !strings.Contains(out, want) {
+			t.Errorf("%s: show lacks %q:\n%s", name, want, out)
+		}
+	}
 }
 
 // The name that was allotted is the account's.

@@ -16,7 +16,7 @@ type claimText struct {
 	wrongName, heading                                          string
 	settled, moved, applied, unclaim, noDeleted, names          string
 	noObject, noClaim, used, passedOn, dropped                  string
-	taken, gone                                                 string
+	taken, gone, allotted                                       string
 	but, called                                                 string
 	head, short                                                 []string
 	reason                                                      map[duplicates.Reason]string
@@ -31,8 +31,11 @@ func (t claimText) reasons(list []duplicates.Reason) string {
 }
 
 func (t claimText) refusal(err error) string {
-	if errors.Is(err, queue.ErrTaken) {
+	switch {
+	case errors.Is(err, queue.ErrTaken):
 		return t.taken
+	case errors.Is(err, queue.ErrAllotted):
+		return t.allotted
 	}
 	return t.gone
 }
@@ -64,7 +67,7 @@ var claimTexts = map[string]claimText{
 		noObject: "%q — не objectGUID (32 шестнадцатеричных знака): возьмите его из claim plan --format json или queue show",
 		noClaim:  "учётная запись %s никем не отмечена или уже принадлежит человеку", used: "%s: уже стала учётной записью человека, не отменить",
 		passedOn: "%s: отметка перешла на остающуюся запись при ремонте дубликатов: сначала верните его (duplicates undo)",
-		dropped:  "отменено %d, осталось %d", taken: "уже отмечена за другим, или у человека есть другая", gone: "записи в реестре больше нет",
+		dropped:  "отменено %d, осталось %d", taken: "уже отмечена за другим, или у человека есть другая", gone: "записи в реестре больше нет", allotted: "человеку дано имя для новой записи (queue decisions): сначала отмените то решение",
 		reason: map[duplicates.Reason]string{
 			duplicates.SameLogin: "логин ЭЖД или mos.ru", duplicates.SameUPN: "логин в UPN", duplicates.SameEmployeeID: "employeeID", duplicates.SameMail: "почта", duplicates.SamePhone: "телефон",
 			duplicates.SameFIO: "ФИО", duplicates.SameSound: "ФИО в транслитерации", duplicates.PartFIO: "фамилия и имя (инициалы)", duplicates.NewSurname: "имя и отчество, фамилия другая",
@@ -99,7 +102,7 @@ var claimTexts = map[string]claimText{
 		noObject: "%q is no objectGUID (32 hexadecimal digits): take it from claim plan --format json or queue show",
 		noClaim:  "account %s is claimed for nobody, or is a person's", used: "%s: is a person's account by now, it stays",
 		passedOn: "%s: the claim went to the account that stays when duplicates were put to rest: take that back first (duplicates undo)",
-		dropped:  "%d taken back, %d left", taken: "claimed for somebody else, or the person has another one", gone: "the record has left its registry",
+		dropped:  "%d taken back, %d left", taken: "claimed for somebody else, or the person has another one", gone: "the record has left its registry", allotted: "the person was given a name for a new account (queue decisions): take that decision back first",
 		reason: map[duplicates.Reason]string{
 			duplicates.SameLogin: "login of ЭЖД or mos.ru", duplicates.SameUPN: "login in the UPN", duplicates.SameEmployeeID: "employeeID", duplicates.SameMail: "mail", duplicates.SamePhone: "phone",
 			duplicates.SameFIO: "name", duplicates.SameSound: "name, transliterated", duplicates.PartFIO: "surname and first name (initials)", duplicates.NewSurname: "first name and patronymic, surname differs",

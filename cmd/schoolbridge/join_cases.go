@@ -153,7 +153,7 @@ func (c caseDesk) Case(ctx context.Context, scope, decide rights.Scope, lang web
 		view.Bound, view.Returned, view.Bar = true, h.Returned, h.Bar
 	}
 	view.Sides = c.sides(&item, desk, e, scope)
-	if err := c.leads(ctx, &item, view, scope, lang); err != nil {
+	if err := c.leads(ctx, &item, e.same, view, scope, lang); err != nil {
 		return nil, err
 	}
 	for _, r := range item.Rows {
@@ -184,7 +184,7 @@ func (c caseDesk) Case(ctx context.Context, scope, decide rights.Scope, lang web
 
 // leads says where to go from a question: to the person, if it is certain who that
 // is, to other questions about the same person, and, of a letter, what to do next.
-func (c caseDesk) leads(ctx context.Context, item *queue.Item, view *console.Case, scope rights.Scope, lang web.Lang) error {
+func (c caseDesk) leads(ctx context.Context, item *queue.Item, same []string, view *console.Case, scope rights.Scope, lang web.Lang) error {
 	s, err := newStories(c.d)
 	if err != nil {
 		return err
@@ -199,6 +199,11 @@ func (c caseDesk) leads(ctx context.Context, item *queue.Item, view *console.Cas
 	stems, err := c.d.db.Queue().About(view.Person, subject)
 	if err != nil {
 		return err
+	}
+	for _, stem := range same {
+		if !slices.Contains(stems, stem) {
+			stems = append(stems, stem)
+		}
 	}
 	for _, stem := range stems {
 		if stem == view.Stem {
@@ -328,8 +333,10 @@ func (c caseDesk) sides(item *queue.Item, desk *queueDesk, e *evidence, scope ri
 			meant := slices.ContainsFunc(asked, func(n string) bool { return person.FoldName(n) == person.FoldName(s.object.Name) })
 			side.Masked = !scope.All() && (!meant || !ownObject(item, &s, own)) // else it is there by its UPN
 			if !scope.All() && len(s.owner.Records) == 0 && s.owner.Subject == "" && !sameName(s.Values["fio"], item, scope) {
-				delete(side.Values, "fio")
-				delete(side.Equal, "fio")
+				for _, field := range []string{"fio", "birth_date", "phone", "email", "employee_id"} {
+					delete(side.Values, field)
+					delete(side.Equal, field)
+				}
 			}
 		default: // the records, in their order
 			r := rows[0]
@@ -385,7 +392,7 @@ func (c caseDesk) choices(item *queue.Item, desk *queueDesk, e *evidence, scope 
 		return []string{holderName(item.Holder)}
 	}
 	list := choices(item, e, v)
-	if v != queue.Adopt || item.Kind == queue.Account {
+	if !v.Claims() || item.Kind == queue.Account {
 		return list
 	}
 	for i, side := range c.sides(item, desk, e, scope) {

@@ -21,7 +21,7 @@ import (
 )
 
 const queueUsage = "list --config FILE [--school ID] [--all] [--format table|csv|csv-bom|json|xlsx] | show --config FILE [--json] ID | " +
-	"decide --config FILE ID bind RECORD|adopt RECORD|adopt ACCOUNT|allocate [NAME]|transfer|refuse [--reason TEXT] | decisions --config FILE [--all] [--json] | undo --config FILE DECISION [--lang ru|en]"
+	"decide --config FILE ID bind RECORD|adopt RECORD|adopt ACCOUNT|further RECORD|allocate [NAME]|transfer|refuse [--reason TEXT] | decisions --config FILE [--all] [--json] | undo --config FILE DECISION [--lang ru|en]"
 
 // queueCall is a command line of queue.
 type queueCall struct {
@@ -54,7 +54,7 @@ func parseQueue(std streams, args []string) (c queueCall, err error) {
 	if c.verb != "decide" {
 		return c, nil
 	}
-	want, known := map[queue.Verb]int{queue.Bind: 3, queue.Adopt: 3, queue.Allocate: 3, queue.Transfer: 2, queue.Refuse: 2}[queue.Verb(word(c.words, 1))]
+	want, known := map[queue.Verb]int{queue.Bind: 3, queue.Adopt: 3, queue.Further: 3, queue.Allocate: 3, queue.Transfer: 2, queue.Refuse: 2}[queue.Verb(word(c.words, 1))]
 	suggested := known && c.words[1] == string(queue.Allocate) && len(c.words) == 2
 	if !known || len(c.words) != want && !suggested {
 		return c, misused("queue")
@@ -229,6 +229,8 @@ func (q *queueDesk) question(i *queue.Item) string {
 
 func (q *queueDesk) state(i *queue.Item) string {
 	switch {
+	case i.Decided == nil && len(i.Same) > 0:
+		return fmt.Sprintf(q.says.openToo, strings.Join(i.Same, " "))
 	case i.Decided == nil:
 		return q.says.open
 	case i.Moved():
@@ -255,6 +257,7 @@ type queueObject struct {
 	Suggestions []string          `json:"suggestions,omitempty"`
 	Barred      string            `json:"transfer_barred,omitempty"` // why the person cannot be moved to this mos.ru account
 	Returned    string            `json:"moved_away,omitempty"`      // when the person was moved away from it
+	Same        []string          `json:"same,omitempty"` // the questions about the same account
 }
 
 // queueSide is one column of the evidence: the profile, a record, or an account.
@@ -287,8 +290,8 @@ func (q *queueDesk) object(i *queue.Item, more *evidence) queueObject {
 	if i.Holder != nil && !i.Holder.Returned.IsZero() {
 		o.Returned = i.Holder.Returned.UTC().Format(time.RFC3339)
 	}
-	if more != nil {
-		o.Sides, o.Suggestions = more.sides, more.names
+	if o.Same = i.Same; more != nil {
+		o.Sides, o.Suggestions, o.Same = more.sides, more.names, more.same
 	}
 	return o
 }

@@ -48,7 +48,7 @@ type refusedAnswer struct{ error }
 func (q *queueDesk) complete(ctx context.Context, item *queue.Item, d *queue.Decision) error {
 	what := word(q.words, 2)
 	switch {
-	case d.Verb == queue.Bind, d.Verb == queue.Adopt && item.Kind == queue.Account:
+	case d.Verb == queue.Bind, d.Verb.Claims() && item.Kind == queue.Account:
 		at, ok := meant(len(item.Rows), func(i int) []person.RecordRef { return []person.RecordRef{item.Rows[i].Record} }, what)
 		if !ok {
 			return queue.ErrUnfit
@@ -74,6 +74,13 @@ func (q *queueDesk) complete(ctx context.Context, item *queue.Item, d *queue.Dec
 func (q *queueDesk) allocate(ctx context.Context, item *queue.Item, d *queue.Decision) (err error) {
 	if item.Profile == nil || !q.config.AD.On() || !item.Fits(queue.Allocate) {
 		return queue.ErrUnfit
+	}
+	objects, err := q.objects(ctx, item)
+	if err != nil {
+		return err
+	}
+	for _, o := range objects {
+		d.Passed = append(d.Passed, o.ID)
 	}
 	var free []string
 	if d.Name == "" {
@@ -153,7 +160,7 @@ func (q *queueDesk) adoptable(ctx context.Context, name string) (provision.Objec
 // refused says why an answer was not taken; what the caller can mend is the
 // caller's fault.
 func (q *queueDesk) refused(err error) error {
-	for _, known := range append([]error{queue.ErrNoItem, queue.ErrMoved, queue.ErrUnfit, queue.ErrTaken, queue.ErrIncomplete, queue.ErrDecided, queue.ErrUsed, queue.ErrPassedOn, queue.ErrUndone, identity.ErrNotFound}, queue.Bars...) {
+	for _, known := range append([]error{queue.ErrNoItem, queue.ErrMoved, queue.ErrUnfit, queue.ErrTaken, queue.ErrIncomplete, queue.ErrDecided, queue.ErrUsed, queue.ErrPassedOn, queue.ErrUndone, queue.ErrOther, queue.ErrAllotted, queue.ErrClaimed, identity.ErrNotFound}, queue.Bars...) {
 		if errors.Is(err, known) {
 			return &exitError{exitFindings, errors.New(q.says.refusal[known])}
 		}

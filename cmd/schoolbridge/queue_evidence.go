@@ -22,11 +22,12 @@ import (
 type evidence struct {
 	sides []queueSide
 	names []string // that may be allocated
+	same  []string // stems of the other open questions about the same accounts
 	live  error    // why the directory was not asked
 }
 
 // fields are the lines of the evidence.
-var queueFields = []string{"fio", "snils", "birth_date", "phone", "email", "login", "upn", "school", "place", "state", "owner", "guid"}
+var queueFields = []string{"fio", "snils", "birth_date", "phone", "email", "employee_id", "login", "upn", "school", "place", "state", "owner", "account", "guid"}
 
 func (q *queueDesk) show(ctx context.Context) error {
 	item, err := q.db.Queue().Item(ctx, q.words[0])
@@ -94,6 +95,9 @@ func (q *queueDesk) sideBySide(item *queue.Item, e *evidence) error {
 	if item.Holder != nil {
 		q.warn(item.Holder)
 	}
+	for _, stem := range e.same {
+		fmt.Fprintf(q.std.out, q.says.same+"\n", stem)
+	}
 	if e.live != nil {
 		fmt.Fprintf(q.std.err, q.says.noLive+"\n", e.live)
 	}
@@ -117,7 +121,13 @@ func choices(item *queue.Item, e *evidence, v queue.Verb) (list []string) {
 	switch {
 	case v == queue.Allocate:
 		return e.names
-	case v == queue.Bind, v == queue.Adopt && item.Kind == queue.Account:
+	case item.Kind == queue.Account && v.Claims():
+		for _, r := range item.Rows {
+			if r.Value != nil && r.Adopts() == v {
+				list = append(list, r.Record.Word())
+			}
+		}
+	case v == queue.Bind:
 		for _, r := range item.Rows {
 			if r.Value != nil && (!r.Bound || r.Own) {
 				list = append(list, r.Record.Word())
@@ -180,14 +190,16 @@ func (q *queueDesk) gather(ctx context.Context, item *queue.Item) *evidence {
 		e.sides = append(e.sides, q.rowSide(r, p))
 	}
 	objects, err := q.objects(ctx, item)
-	e.live = err
+	e.live, e.same = err, q.same(ctx, item, objects)
 	for _, o := range objects {
 		if p == nil {
-			compare(e.sides, o.Object)
+			compare(e.sides, o)
 		}
 		side := q.objectSide(ctx, o, item)
 		if p != nil {
 			side.Equal = likeness(person.JoinFIO(p.Last, p.First, p.Middle), p.Login, o.Object)
+			meet(side.Equal, "phone", person.Phones(side.Values["phone"]), person.Phones(p.Phone))
+			meet(side.Equal, "email", person.Emails(side.Values["email"]), person.Emails(p.Email))
 		}
 		e.sides = append(e.sides, side)
 	}
@@ -278,6 +290,7 @@ func (q *queueDesk) rowSide(r queue.Row, p *person.Profile) queueSide {
 		return s
 	}
 	s.Values["fio"], s.Values["snils"], s.Values["birth_date"], s.Values["phone"], s.Values["email"] = fio, hidden(snils), birth.String(), phone, email
+	s.Values["account"] = r.Has
 	if r.Bound {
 		s.Values["owner"] = q.says.other + " " + r.Holder
 		if r.Own {
@@ -300,9 +313,14 @@ func (q *queueDesk) rowSide(r queue.Row, p *person.Profile) queueSide {
 }
 
 // compare marks what the records have in common with the account in question.
-func compare(records []queueSide, o provision.Object) {
+func compare(records []queueSide, o seenObject) {
 	for _, s := range records {
-		maps.Copy(s.Equal, likeness(s.Values["fio"], s.Values["login"], o))
+		if s.Equal == nil { // a record that has left its registry
+			continue
+		}
+		maps.Copy(s.Equal, likeness(s.Values["fio"], s.Values["login"], o.Object))
+		meet(s.Equal, "phone", person.Phones(s.Values["phone"]), person.Phones(strings.Join(o.whole.Phones, ";")))
+		meet(s.Equal, "email", person.Emails(s.Values["email"]), person.Emails(strings.Join(o.whole.Mails, ";")))
 	}
 }
 
@@ -341,17 +359,32 @@ func meet[T comparable](equal map[string]bool, field string, a, b []T) {
 // seenObject is an account of the directory under a name in question.
 type seenObject struct {
 	provision.Object
-	unit string // where it lies
-	left duplicates.Why
+	whole duplicates.Account // as the directory has it; zero: it was not asked
+	left  duplicates.Why
+}
+
+// same gives the other open questions about the accounts.
+func (q *queueDesk) same(ctx context.Context, item *queue.Item, objects []seenObject) []string {
+	stems := slices.Clone(item.Same)
+	if item.Kind == queue.Account {
+		return stems
+	}
+	for _, o := range objects {
+		stem := queue.Stem(queue.Account, o.ID[:])
+		if other, err := q.db.Queue().Item(ctx, stem); err == nil && other.Open() && other.Object.ID == o.ID {
+			stems = append(stems, stem)
+		}
+	}
+	return stems
 }
 
 // objects are the accounts of the directory under the names in question.
 func (q *queueDesk) objects(ctx context.Context, item *queue.Item) (list []seenObject, err error) {
-	if item.Kind == queue.Account {
-		return []seenObject{{Object: *item.Object}}, nil
-	}
 	if !q.config.AD.On() {
-		return nil, nil
+		if item.Kind == queue.Account {
+			list = []seenObject{{Object: *item.Object}}
+		}
+		return list, nil
 	}
 	target, release, err := q.openAD()
 	if err != nil {
@@ -360,18 +393,21 @@ func (q *queueDesk) objects(ctx context.Context, item *queue.Item) (list []seenO
 	defer release()
 	ctx, cancel := context.WithTimeout(ctx, q.config.AD.Timeout)
 	defer cancel()
+	mender := target.Mender(nil, "")
+	if item.Kind == queue.Account { // as it was when it came into the queue, where it cannot be read
+		whole, err := mender.Account(ctx, duplicates.GUID(item.Object.ID))
+		return []seenObject{{*item.Object, whole, whole.Untouchable}}, err
+	}
 	found, err := target.FindNames(ctx, q.asked(item))
 	if err != nil {
 		return nil, err
 	}
-	mender := target.Mender(nil, "")
 	for _, o := range found {
-		whole, err := mender.Look(ctx, duplicates.GUID(o.ID))
+		whole, err := mender.Account(ctx, duplicates.GUID(o.ID))
 		if err != nil {
 			return list, err
 		}
-		_, unit, _ := strings.Cut(whole.DN, ",")
-		list = append(list, seenObject{o, unit, whole.Untouchable})
+		list = append(list, seenObject{o, whole, whole.Untouchable})
 	}
 	return list, nil
 }
@@ -395,7 +431,8 @@ func (q *queueDesk) asked(item *queue.Item) []string {
 }
 
 func (q *queueDesk) objectSide(ctx context.Context, o seenObject, item *queue.Item) queueSide {
-	s := queueSide{Source: "ad:" + o.Name, object: o.Object, left: o.left, Values: map[string]string{"fio": o.Display, "login": o.Name, "upn": o.UPN, "guid": hex.EncodeToString(o.ID[:]), "place": o.unit, "state": q.says.enabled[o.Enabled]}}
+	s := queueSide{Source: "ad:" + o.Name, object: o.Object, left: o.left, Values: map[string]string{"fio": o.Display, "login": o.Name, "upn": o.UPN, "guid": hex.EncodeToString(o.ID[:]), "place": o.whole.Place, "state": q.says.enabled[o.Enabled],
+		"phone": strings.Join(o.whole.Phones, "; "), "email": strings.Join(o.whole.Mails, "; "), "employee_id": employeeID(o.whole.EmployeeID), "birth_date": o.whole.Birth.String()}}
 	if o.left != "" {
 		s.Values["state"] += "; " + fmt.Sprintf(q.says.untouchable, o.Name, q.says.left[o.left])
 	}
@@ -418,6 +455,14 @@ func (q *queueDesk) objectSide(ctx context.Context, o seenObject, item *queue.It
 		s.Values["owner"] = q.says.nobody
 	}
 	return s
+}
+
+// employeeID is what a directory numbers its people by; a СНИЛС is shown by its end.
+func employeeID(value string) string {
+	if _, ok := person.ParseSNILS(value); ok {
+		return hidden(value)
+	}
+	return value
 }
 
 // suggestedMost bounds the names that are suggested.

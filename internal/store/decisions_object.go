@@ -112,8 +112,8 @@ func (t *tx) becomesOwn(target string, object provision.Object, records []person
 	return identity.PersonID{}, err
 }
 
-// allotted are the records of those who were given a name for an account that is not
-// made yet: a claim for one of them would make nothing of the name.
+// allotted are the records of those who were given a name and have not been
+// activated with it: a claim for one of them would make nothing of the name.
 func (t *tx) allotted(target string) (map[person.RecordRef]bool, error) {
 	list, err := t.someDecisions("verb = ? AND undone = 0", queue.Allocate)
 	if err != nil {
@@ -124,11 +124,11 @@ func (t *tx) allotted(target string) (map[person.RecordRef]bool, error) {
 		if d.Target != target || len(d.Records) == 0 {
 			continue
 		}
-		row, ok, err := t.targetRow(d.Person, target)
+		_, activated, err := t.targetRow(d.Person, target)
 		if err != nil {
 			return nil, err
 		}
-		if ok && len(row.Object) > 0 {
+		if activated {
 			continue
 		}
 		for _, r := range d.Records {

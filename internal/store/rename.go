@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -58,14 +59,7 @@ func (t *tx) rename(id identity.PersonID, to identity.Login, now time.Time, more
 			return false, err
 		}
 	}
-	name := person.Name{Kind: person.NameAD, Text: string(to)}
-	if holder, held, err := t.elsewhereThan(id, name.Text, nil); err != nil || held {
-		if err == nil {
-			err = &Conflict{Name: name, Holder: holder}
-		}
-		return false, err
-	}
-	if _, err := t.giveName(id, name); err != nil {
+	if err := t.giveNewName(id, string(to), rows); err != nil {
 		return false, err
 	}
 	if err := t.onlyName(id, string(to)); err != nil {
@@ -91,6 +85,59 @@ func (t *tx) rename(id identity.PersonID, to identity.Login, now time.Time, more
 	payload := map[string]any{"from": had.Login, "to": to}
 	maps.Copy(payload, more)
 	return true, t.auditJSON(now, "rename", id, payload)
+}
+
+// giveNewName reserves a name that is nobody else's login. One that neither mos.ru nor
+// the ЭЖД gave the person must look like nobody's besides, of two at the same moment
+// too.
+func (t *tx) giveNewName(id identity.PersonID, to string, rows []storedTarget) error {
+	given, err := t.given(id, to)
+	if err != nil {
+		return err
+	}
+	if !given && len(rows) > 0 {
+		for _, r := range rows {
+			if _, err := t.giveMade(id, &person.TargetAccount{Target: r.target, Name: to}, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	name := person.Name{Kind: person.NameAD, Text: to}
+	holder, held, err := t.elsewhereThan(id, to, nil)
+	if err == nil && held {
+		err = &Conflict{Name: name, Holder: holder}
+	}
+	if err == nil {
+		_, err = t.giveName(id, name)
+	}
+	return err
+}
+
+// given says that a name is the person's login at mos.ru or in the ЭЖД.
+func (t *tx) given(id identity.PersonID, name string) (bool, error) {
+	p, err := t.profileOf(id)
+	if err != nil {
+		return false, err
+	}
+	refs, err := t.boundTo(id)
+	if err != nil {
+		return false, err
+	}
+	rows, err := t.recordRows(withoutCards(refs), id, "")
+	if err != nil {
+		return false, err
+	}
+	logins := []string{p.login()}
+	for _, r := range rows {
+		switch v := r.Value.(type) {
+		case person.Employment:
+			logins = append(logins, v.EZHDLogin)
+		case person.Enrolment:
+			logins = append(logins, v.EZHDLogin)
+		}
+	}
+	return slices.ContainsFunc(logins, func(l string) bool { return person.FoldName(l) == person.FoldName(name) }), nil
 }
 
 // ErrNotMade says that a target has no account yet that could be called

@@ -47,6 +47,9 @@ func testRename(t *testing.T, s *suite) {
 	if _, err := accounts.Rename(t.Context(), done.Person, "Belovas", s.now, nil); !errors.As(err, &conflict) || conflict.TakenName() == "" {
 		t.Fatalf("a name of somebody else: %v", err)
 	}
+	if _, err := accounts.Rename(t.Context(), done.Person, "belova-s1", s.now, nil); !errors.As(err, &conflict) || conflict.TakenName() != "belova-s1" {
+		t.Fatalf("a name that looks like somebody else's: %v", err)
+	}
 	for _, bad := range []identity.Login{"", "орлова", "a@b", "much.too.long.for.a.sam"} {
 		if changed, err := accounts.Rename(t.Context(), done.Person, bad, s.now, nil); err == nil || changed {
 			t.Errorf("%q was taken", bad)

@@ -304,7 +304,7 @@ type answer struct {
 }
 
 // caseFields are the lines of the evidence, in their order.
-var caseFields = []string{"fio", "snils", "birth_date", "phone", "email", "login", "upn", "school", "place", "state", "owner"}
+var caseFields = []string{"fio", "snils", "birth_date", "phone", "email", "employee_id", "login", "upn", "school", "place", "state", "owner", "account"}
 
 // oneCase shows a question.
 func (v *visit) oneCase() { v.showCase(http.StatusOK, v.Request.PathValue("id"), casePage{}) }
@@ -369,6 +369,8 @@ func (v *visit) answer(c *Case, choice CaseChoice, n int) answer {
 		a.Text, a.Follows = v.Text("case.claim", c.Login, choice.What), v.Text("case.adopt.follows")
 	case choice.Verb == queue.Adopt:
 		a.Text, a.Follows = v.Text("case.adopt", choice.What), v.Text("case.adopt.follows")
+	case choice.Verb == queue.Further:
+		a.Text, a.Follows = v.Text("case.further", c.Login, choice.What), v.Text("case.further.follows")
 	case choice.Verb == queue.Allocate:
 		a.Text, a.Follows = v.Text("case.allocate", choice.What), v.Text("case.allocate.follows")
 	case choice.Verb == queue.Transfer:
@@ -393,7 +395,7 @@ func (v *visit) decide() {
 	a := CaseAnswer{Case: form.Get("case"), Choice: CaseChoice{Verb: queue.Verb(form.Get("verb")), What: form.Get("what")}, By: v.by(), Lang: v.Lang, Now: v.Now,
 		Reason: strings.TrimSpace(form.Get("reason"))}
 	stem, seen := queue.Split(a.Case)
-	verbs := []queue.Verb{queue.Bind, queue.Adopt, queue.Allocate, queue.Transfer, queue.Refuse}
+	verbs := []queue.Verb{queue.Bind, queue.Adopt, queue.Further, queue.Allocate, queue.Transfer, queue.Refuse}
 	if stem != v.Request.PathValue("id") || seen == "" || !slices.Contains(verbs, a.Choice.Verb) || (a.Choice.What == "") != (a.Choice.Verb == queue.Refuse) {
 		v.missing()
 		return
@@ -430,6 +432,7 @@ var caseSlips = []struct {
 }{
 	{queue.ErrMoved, "case.wrong.moved"}, {queue.ErrDecided, "case.wrong.decided"}, {queue.ErrTaken, "case.wrong.taken"}, {queue.ErrIncomplete, "case.wrong.incomplete"},
 	{queue.ErrUsed, "case.wrong.used"}, {queue.ErrPassedOn, "case.wrong.passed"}, {queue.ErrUndone, "case.wrong.undone"}, {queue.ErrUnfit, "case.wrong.unfit"},
+	{queue.ErrOther, "case.wrong.other"}, {queue.ErrAllotted, "case.wrong.allotted"}, {queue.ErrClaimed, "case.wrong.claimed"},
 	{queue.ErrOwnAccount, "case.wrong.own"}, {queue.ErrAnother, "case.wrong.another"}, {queue.ErrSeveral, "case.wrong.several"}, {queue.ErrAdministers, "case.wrong.administers"},
 	{queue.ErrElsewhere, "case.wrong.elsewhere"}, {queue.ErrMovedOn, "case.wrong.on"},
 }
