@@ -89,3 +89,18 @@ func engine(t *testing.T) storetest.Engine {
 }
 
 func TestStore(t *testing.T) { storetest.Run(t, engine) }
+
+// BenchmarkTally is what the count for all daemons costs a sign-in.
+func BenchmarkTally(b *testing.B) {
+	s := pgtest.Shared(b)
+	keys, err := store.NewKeyset()
+	if err != nil {
+		b.Fatal(err)
+	}
+	db, err := Open(b.Context(), s.Socket(fresh(b, s)), keys, store.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	storetest.BenchTally(b, db.Tally())
+}
