@@ -257,7 +257,7 @@ type queueObject struct {
 	Suggestions []string          `json:"suggestions,omitempty"`
 	Barred      string            `json:"transfer_barred,omitempty"` // why the person cannot be moved to this mos.ru account
 	Returned    string            `json:"moved_away,omitempty"`      // when the person was moved away from it
-	Same        []string          `json:"same,omitempty"` // the questions about the same account
+	Same        []string          `json:"same,omitempty"`            // the questions about the same account
 }
 
 // queueSide is one column of the evidence: the profile, a record, or an account.
