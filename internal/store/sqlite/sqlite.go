@@ -61,6 +61,10 @@ func firstKeyset(path, keysetPath string, missing error) (*store.Keyset, error) 
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.Size() > 0:
+		// Another process may have made both since: the keyset comes first.
+		if keys, err := store.OpenKeyset(keysetPath); !errors.Is(err, store.ErrNoKeyset) {
+			return keys, err
+		}
 		return nil, fmt.Errorf("%w, but the database %s exists and cannot be read without its own keyset: put the file back from the backup", missing, path)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("open store: %w", err)
