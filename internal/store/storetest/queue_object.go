@@ -31,7 +31,7 @@ var objectTests = []test{
 // asked too whether it is hers, and gives both questions.
 func (s *suite) contested(t *testing.T, candidates ...string) (p person.Profile, try, object queue.Item) {
 	t.Helper()
-	_, p, try = s.wonders(t, match.ADUnowned)
+	_, p, _ = s.wonders(t, match.ADUnowned)
 	doubt := proposal(1, p.Login, candidates[0], false)
 	for _, id := range candidates[1:] {
 		doubt.Candidates = append(doubt.Candidates, proposal(1, p.Login, id, false).Candidates...)
