@@ -161,7 +161,7 @@ func TestAccountWithoutDynamicAuthorization(t *testing.T) {
 func TestWhoseAccount(t *testing.T) {
 	s := newSite(t)
 	s.write("config.yaml", siteConfig+"names: {domains: [MESH]}\n")
-	if _, errs, code := s.command("account", "suspend", "--config", s.path("config.yaml"), "orlovami", "--reason", "x"); code != exitFailed || !strings.Contains(errs, "not made yet") {
+	if _, errs, code := s.command("account", "suspend", "--lang", "en", "--config", s.path("config.yaml"), "orlovami", "--reason", "x"); code != exitFailed || !strings.Contains(errs, "not made yet") {
 		t.Errorf("before there is a store: %d %s", code, errs)
 	}
 	s.write("kadry.csv", "id,fio,school,start,ezhd_login\nk1,Орлова Мария Игоревна,49,2015-09-01,orlovamari\nk2,Ким Вера Львовна,49,2015-09-01,kimvera\n")

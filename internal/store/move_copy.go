@@ -215,7 +215,8 @@ func sameRow(a, b []value) bool {
 	return true
 }
 
-// ends are those of the change feed and of the audit trail: who writes moves one.
+// ends tell whether anybody has written: those of the change feed and of the audit
+// trail, how many rows each table has, and when a session was heard of last.
 func (db *DB) ends(ctx context.Context) (ends []string, err error) {
 	err = db.read(ctx, func(t *tx) error {
 		ends, err = t.ends()
@@ -225,16 +226,24 @@ func (db *DB) ends(ctx context.Context) (ends []string, err error) {
 }
 
 func (t *tx) ends() (ends []string, err error) {
+	count := func(query string) error {
+		var n int64
+		err := t.row(query).Scan(&n)
+		ends = append(ends, fmt.Sprint(query, n))
+		return err
+	}
 	for _, table := range tableShapes() {
-		if table.name != "feed_head" && table.name != "audit_heads" {
-			continue
-		}
-		for row := range t.rows(table, &err) {
-			ends = append(ends, fmt.Sprint(row...))
+		switch table.name {
+		case "feed_head", "audit_heads":
+			for row := range t.rows(table, &err) {
+				ends = append(ends, fmt.Sprint(row...))
+			}
+		default:
+			err = count("SELECT COUNT(*) FROM " + table.name)
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
-	return ends, nil
+	return ends, count("SELECT COALESCE(MAX(heard), 0) FROM sessions")
 }

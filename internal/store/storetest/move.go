@@ -311,13 +311,19 @@ func testMoveCancelled(t *testing.T, m *moving) {
 // testMoveCancelledAfterwards: there is a way back until somebody writes.
 func testMoveCancelledAfterwards(t *testing.T, m *moving) {
 	m.want("move", m.move(t.Context(), nil), nil)
-	if _, err := m.to.Raw.Exec("UPDATE feed_head SET seq = seq + 1 WHERE id = 1"); err != nil {
-		t.Fatal(err)
-	}
-	m.want("cancel", m.cancel(), store.ErrInUse)
-	m.want("the store", m.open(m.from), store.ErrMoved)
-	if _, err := m.to.Raw.Exec("UPDATE feed_head SET seq = seq - 1 WHERE id = 1"); err != nil {
-		t.Fatal(err)
+	for write, undo := range map[string]string{
+		"UPDATE feed_head SET seq = seq + 1 WHERE id = 1":                 "UPDATE feed_head SET seq = seq - 1 WHERE id = 1",
+		"INSERT INTO nas_restarts (nas, unit, at) VALUES ('n', 'u', 777)": "DELETE FROM nas_restarts WHERE at = 777",
+		"UPDATE sessions SET heard = heard + 1":                           "UPDATE sessions SET heard = heard - 1",
+	} {
+		if _, err := m.to.Raw.Exec(write); err != nil {
+			t.Fatal(err)
+		}
+		m.want("cancel after "+write, m.cancel(), store.ErrInUse)
+		m.want("the store", m.open(m.from), store.ErrMoved)
+		if _, err := m.to.Raw.Exec(undo); err != nil {
+			t.Fatal(err)
+		}
 	}
 	m.want("cancel", m.cancel(), nil)
 	m.want("the store", m.open(m.from), nil)
