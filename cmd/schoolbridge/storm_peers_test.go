@@ -143,7 +143,7 @@ func refusedPassword(t *testing.T, s *district) {
 		}
 		refused := func() bool {
 			status, ok := s.status(t, p)
-			return ok && !status.Pending && status.Waiting && slices.Contains(status.Problems, match.Problem{Code: match.ADPasswordRefused})
+			return ok && !status.Pending && !status.Waiting && slices.Contains(status.Problems, match.Problem{Code: match.ADPasswordRefused})
 		}
 		if !until(recovery, refused) {
 			status, _ := s.status(t, p)
