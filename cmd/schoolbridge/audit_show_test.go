@@ -100,7 +100,7 @@ func TestAuditShow(t *testing.T) {
 			}
 		}
 	}
-	if _, errs := show(exitDone, "orlovami", "--limit", "2", "--kinds", "sign_in,sign_in_ended,sign_in_refused"); !strings.Contains(errs, "2 строк из 3") {
+	if _, errs := show(exitDone, "orlovami", "--limit", "2", "--kinds", "sign_in,sign_in_ended,sign_in_refused"); !strings.Contains(errs, "последние строки: 2 из 3") {
 		t.Error(errs)
 	}
 	if _, errs := show(exitUsage, "orlovami", "--kinds", "sign_in,state,gossip"); !strings.Contains(errs, `"gossip"`) || !strings.Contains(errs, "sign_in_refused, sign_in_unheard, state, support_case, teams_export, wifi_profile") {
