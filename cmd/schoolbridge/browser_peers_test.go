@@ -98,7 +98,7 @@ func citizens() []sim.User {
 	return []sim.User{
 		citizen("evann", "Еванова", "Нина", "Николаевна", "11223344595", nil),
 		citizen("evanp", "Еванова", "Полина", "Николаевна", "08765430300", nil),
-		citizen("somovp", "Сомов", "Пётр", "Ильич", "08765430300", nil), // another СНИЛС than in Кадры
+		citizen("somovp", "Сомов", "Пётр", "Ильич", "98765432183", nil), // another СНИЛС than in Кадры, and nobody's there
 		citizen("lisove", "Лисов", "Егор", "Ильич", "00000000201", func(u *sim.User) { u.Profile.SNILSConfirmed = false }),
 		citizen("ryseo", "Рысев", "Олег", "Ильич", "00000000302", nil),
 		citizen("nikto", "Никонов", "Лев", "Львович", "", nil),

@@ -172,7 +172,7 @@ func TestDuplicatesRefuses(t *testing.T) {
 		{[]string{"apply", "--plan", plan, "--approve", "gnone"}, "gnone"}, {[]string{"apply", "--plan", s.path("other.json"), "--approve-certain"}, "elsewhere"},
 		{[]string{"apply", "--plan", s.path("broken.json"), "--approve-certain"}, "no JSON"}, {[]string{"undo", "gnone"}, "gnone"},
 	} {
-		if out, errs, code := s.command(append(append([]string{"duplicates"}, c.args...), "--config", s.path("config.yaml"))...); code != exitUsage || !strings.Contains(errs, c.want) {
+		if out, errs, code := s.command(append(append([]string{"duplicates"}, c.args...), "--lang", "en", "--config", s.path("config.yaml"))...); code != exitUsage || !strings.Contains(errs, c.want) {
 			t.Errorf("%v: %d %s %s", c.args, code, out, errs)
 		}
 	}

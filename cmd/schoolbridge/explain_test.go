@@ -89,7 +89,7 @@ func TestStoreCommands(t *testing.T) {
 	s := newSite(t)
 	s.write("config.yaml", siteConfig+"names: {domains: [MESH], realms: [school.example]}\n")
 	file := s.path("config.yaml")
-	for _, args := range [][]string{{"explain", "--config", file, "orlovami"}, {"audit", "verify", "--config", file}} {
+	for _, args := range [][]string{{"explain", "--lang", "en", "--config", file, "orlovami"}, {"audit", "verify", "--lang", "en", "--config", file}} {
 		if _, errs, code := s.command(args...); code != exitFailed || !strings.Contains(errs, "not made yet") {
 			t.Errorf("%v before there is a store: %d %s", args, code, errs)
 		}
