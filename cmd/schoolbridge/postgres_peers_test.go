@@ -115,7 +115,7 @@ func TestStoreMoveMisused(t *testing.T) {
 		"neither":         {"--from", s.path("empty.db"), "--to", s.path("missing")},
 		"sees a password": {"--from", s.path("empty.db"), "--to", "postgres://name:parol@127.0.0.1:1/db"},
 	} {
-		_, errs, code := s.command(append([]string{"store", "move"}, args...)...)
+		_, errs, code := s.command(append([]string{"store", "move", "--lang", "en"}, args...)...)
 		if code != exitUsage || !strings.Contains(errs, want) || strings.Contains(errs, "parol@") {
 			t.Errorf("%v: %d %s", args, code, errs)
 		}

@@ -251,7 +251,7 @@ func TestProvisionRefusals(t *testing.T) {
 	refused(exitUsage, "no section ad", "apply", "--lang", "en")
 
 	stop := s.directory()
-	refused(exitFailed, "is not made yet", "plan")
+	refused(exitFailed, "is not made yet", "plan", "--lang", "en")
 	s.employ(sitePassword, "evann")
 	s.write("ad-secret", "not-the-password\n")
 	refused(exitFailed, "look at ad.bind and ad.password_file", "plan", "--lang", "en")

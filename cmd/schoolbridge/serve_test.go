@@ -133,7 +133,7 @@ func TestWhoMakesTheStore(t *testing.T) {
 		var out, log bytes.Buffer
 		return dispatch(t.Context(), streams{out: &out, err: &log}, append(args, "--config", file)), out.String() + log.String()
 	}
-	for _, args := range [][]string{{"explain", "orlovami"}, {"audit", "verify"}} {
+	for _, args := range [][]string{{"explain", "--lang", "en", "orlovami"}, {"audit", "verify", "--lang", "en"}} {
 		if code, out := run(args...); code != exitFailed || !strings.Contains(out, "import registries") {
 			t.Errorf("%v: exit %d: %s", args, code, out)
 		}

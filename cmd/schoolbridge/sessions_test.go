@@ -449,7 +449,7 @@ func TestSessionsHoldNoFormula(t *testing.T) {
 func TestAPartIsCalledAPart(t *testing.T) {
 	list := make([]explain.Session, journal.MaxFound)
 	for _, format := range []string{"table", "csv", "json"} {
-		for lang, word := range map[explain.Lang]string{explain.Russian: "показаны только 1000", explain.English: "only 1000"} {
+		for lang, word := range map[explain.Lang]string{explain.Russian: "показаны не все сеансы, а 1000", explain.English: "only 1000"} {
 			for _, c := range []struct {
 				list []explain.Session
 				told bool
