@@ -157,7 +157,7 @@ func made() []string {
 	for _, level := range append(shownLevels, duplicates.None, duplicates.Different) {
 		keys = append(keys, "dups.level."+level.String())
 	}
-	keys = append(keys, "dups.level.all", "case.beside.activation", "case.beside.target")
+	keys = append(keys, "dups.level.all", "case.beside.activation", "case.beside.account", "case.beside.target")
 	for _, g := range trail.Groups() {
 		keys = append(keys, "trail.group."+string(g))
 	}
@@ -169,7 +169,7 @@ func made() []string {
 
 func TestTexts(t *testing.T) {
 	s := newSite(t, nil)
-	webtest.Texts(t, s.f, s.room, made(), []string{"source.mosru", "source.ad", "trail.group.directory"})
+	webtest.Texts(t, s.f, s.room, made(), []string{"source.mosru", "source.ad", "field.employee_id", "trail.group.directory"})
 }
 
 // TestEnglish: no Russian letter but those of names.

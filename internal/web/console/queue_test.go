@@ -157,7 +157,7 @@ func queueMade() (keys []string) {
 	for _, tab := range queueTabs[1:] {
 		keys = append(keys, "queue.tab."+tab.name)
 	}
-	for _, verb := range []queue.Verb{queue.Bind, queue.Adopt, queue.Claim, queue.Allocate, queue.Transfer, queue.Refuse} {
+	for _, verb := range []queue.Verb{queue.Bind, queue.Adopt, queue.Further, queue.Claim, queue.Allocate, queue.Transfer, queue.Refuse} {
 		keys = append(keys, "verb."+string(verb))
 	}
 	return keys
