@@ -57,6 +57,8 @@ type Store interface {
 	Owners(ctx context.Context, target string, objects [][16]byte) (map[[16]byte]Owner, error)
 	// Taken says which names the person cannot get.
 	Taken(ctx context.Context, q NameQuery) ([]string, error)
+	// Listed says which of the names a list has that was handed in (NameListed).
+	Listed(ctx context.Context, target string, names []string) ([]string, error)
 	// Activate writes binding, names, account and target in one transaction;
 	// identity.ErrConflict where a record, a name or an object is somebody
 	// else's. The error may have a method TakenName() string.

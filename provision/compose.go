@@ -103,6 +103,9 @@ func (a *activation) takenNames(ctx context.Context, e *Evidence) (names, free [
 		taken = append(taken, a.Profile.Login)
 	}
 	e.Registry.Taken = taken
+	if e.Registry.Listed, err = a.store.Listed(ctx, a.o.Target, taken); err != nil {
+		return nil, nil, err
+	}
 	free = slices.DeleteFunc(q.Made, func(name string) bool { return slices.Contains(taken, name) })
 	free = free[:min(len(free), adMade)]
 	return append(names, free...), free, nil

@@ -32,6 +32,8 @@ func (s *shelf) Owners(context.Context, string, [][16]byte) (map[[16]byte]provis
 
 func (s *shelf) Taken(context.Context, provision.NameQuery) ([]string, error) { return nil, nil }
 
+func (s *shelf) Listed(context.Context, string, []string) ([]string, error) { return nil, nil }
+
 func (s *shelf) Activate(_ context.Context, a person.Activation, _ time.Time) (person.Activated, error) {
 	s.mu.Lock()
 	s.took = append(s.took, a)

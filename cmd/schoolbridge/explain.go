@@ -197,11 +197,15 @@ func (e *explainer) somebody(ctx context.Context, name, mark string, r *explain.
 		return nil, err
 	}
 	for _, s := range []store.Sought{{Login: name}, {Subject: identity.Subject(name)}} {
-		found, err := e.find(ctx, s)
+		found, err := e.db.Accounts().Search(ctx, s)
 		if err != nil {
 			return nil, err
 		}
-		switch all := e.apart(found); len(all) {
+		all, err := e.apart(ctx, found)
+		if err != nil {
+			return nil, err
+		}
+		switch len(all) {
 		case 0:
 		case 1:
 			r.Foreign = foreign(name)
@@ -278,6 +282,9 @@ func (e *explainer) holder(ctx context.Context, holder store.Holder, name string
 	case err == nil:
 		e.roles(entry, r)
 		e.channels(entry, r)
+		if err := e.leftFor(ctx, string(identity.ReasonEnded), holder.Records, r); err != nil {
+			return err
+		}
 		if err := e.mschapv2(ctx, entry, r); err != nil {
 			return err
 		}

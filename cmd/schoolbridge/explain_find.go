@@ -15,13 +15,18 @@ import (
 	"schoolbridge/provision"
 )
 
-// row is one row of a registry, with what tells people apart.
+// face is what tells people apart: of a row, a person or a city account that tried.
+type face struct {
+	owner identity.PersonID // zero: nobody yet
+	fio   string
+	keys  []string // СНИЛС, phones, e-mails, merged records
+}
+
+// row is one row of a registry.
 type row struct {
+	face
 	ref    person.RecordRef
-	owner  identity.PersonID // zero: bound to nobody
 	value  any
-	fio    string
-	keys   []string // СНИЛС, phones, e-mails, merged records
 	hit    explain.Hit
 	record string // for people to read
 }
@@ -29,9 +34,11 @@ type row struct {
 // somebody is who may be meant: a person, or rows that are bound to nobody, or
 // a city account that fits no row.
 type somebody struct {
-	id    identity.PersonID
-	rows  []row
-	tries []provision.Try
+	id      identity.PersonID
+	subject identity.Subject // of a person
+	rows    []row
+	tries   []provision.Try
+	faces   []face
 }
 
 func (s *somebody) refs() (refs []person.RecordRef) {
@@ -71,7 +78,7 @@ func contactKeys(snils, phone, email string) (keys []string) {
 // rowsOf gives the found rows with their owners.
 func (e *explainer) rowsOf(c store.Candidates) (list []row) {
 	for _, x := range c.Employments {
-		list = append(list, row{ref: person.RecordRef{Kind: person.RecordEmployment, ID: x.ID}, value: x, fio: normalFIO(x.FIO), keys: contactKeys(x.SNILS, x.Phone, x.Email),
+		list = append(list, row{ref: person.RecordRef{Kind: person.RecordEmployment, ID: x.ID}, value: x, face: face{fio: normalFIO(x.FIO), keys: contactKeys(x.SNILS, x.Phone, x.Email)},
 			hit:    explain.Hit{Name: x.FIO, Login: x.EZHDLogin, Role: person.RoleStaff.String(), School: e.school(x.School), What: x.Position},
 			record: fmt.Sprintf("%s %s: %s, %s – %s", person.RecordEmployment, x.ID, e.school(x.School), x.Start, x.End)})
 	}
@@ -82,12 +89,12 @@ func (e *explainer) rowsOf(c store.Candidates) (list []row) {
 		if x.MergedTo != "" {
 			keys, merged = append(keys, "r"+string(x.MergedTo)), " → "+string(x.MergedTo)
 		}
-		list = append(list, row{ref: person.RecordRef{Kind: person.RecordEnrolment, ID: x.ID}, value: x, fio: normalFIO(name), keys: keys,
+		list = append(list, row{ref: person.RecordRef{Kind: person.RecordEnrolment, ID: x.ID}, value: x, face: face{fio: normalFIO(name), keys: keys},
 			hit:    explain.Hit{Name: name, Login: x.EZHDLogin, Role: person.RolePupil.String(), School: e.school(x.School), What: x.Class},
 			record: fmt.Sprintf("%s %s: %s %s %s%s", person.RecordEnrolment, x.ID, e.school(x.School), x.Class, x.Status, merged)})
 	}
 	for _, x := range c.Cards {
-		list = append(list, row{ref: person.RecordRef{Kind: person.RecordCard, ID: x.Child}, value: x, fio: normalFIO(x.ParentFIO), keys: contactKeys(x.ParentSNILS, x.Phone, x.Email),
+		list = append(list, row{ref: person.RecordRef{Kind: person.RecordCard, ID: x.Child}, value: x, face: face{fio: normalFIO(x.ParentFIO), keys: contactKeys(x.ParentSNILS, x.Phone, x.Email)},
 			hit:    explain.Hit{Name: x.ParentFIO, Role: person.RoleParent.String(), School: e.school(x.School)},
 			record: fmt.Sprintf("%s %s: %s", person.RecordCard, x.Child, e.school(x.School))})
 	}
@@ -101,66 +108,144 @@ func (e *explainer) rowsOf(c store.Candidates) (list []row) {
 	return list
 }
 
-// together says that two rows are one person's.
-func (r *row) together(o *row) bool {
-	if !r.owner.IsZero() && !o.owner.IsZero() {
-		return r.owner == o.owner
+// together says that two faces are one person's.
+func (f face) together(o face) bool {
+	if !f.owner.IsZero() && !o.owner.IsZero() {
+		return f.owner == o.owner
 	}
-	merged := slices.ContainsFunc(r.keys, func(k string) bool { return strings.HasPrefix(k, "r") && slices.Contains(o.keys, k) })
-	return merged || r.fio == o.fio && slices.ContainsFunc(r.keys, func(k string) bool { return slices.Contains(o.keys, k) })
+	merged := slices.ContainsFunc(f.keys, func(k string) bool { return strings.HasPrefix(k, "r") && slices.Contains(o.keys, k) })
+	return merged || f.fio == o.fio && slices.ContainsFunc(f.keys, func(k string) bool { return slices.Contains(o.keys, k) })
 }
 
-// apart tells the people of a search apart.
-func (e *explainer) apart(f store.Found) []somebody {
+// shows says that somebody has a face.
+func (s *somebody) shows(f face) bool {
+	return (s.id.IsZero() || f.owner.IsZero() || s.id == f.owner) && slices.ContainsFunc(s.faces, f.together)
+}
+
+// withRow joins a row to all whose it is, or makes somebody of it.
+func withRow(all []somebody, r row) []somebody {
+	joined := somebody{id: r.owner, rows: []row{r}, faces: []face{r.face}}
+	rest := all[:0:0]
+	for _, s := range all {
+		if s.shows(r.face) && (s.id.IsZero() || joined.id.IsZero() || s.id == joined.id) {
+			joined.rows, joined.faces = append(s.rows, joined.rows...), append(s.faces, joined.faces...)
+			if joined.id.IsZero() {
+				joined.id = s.id
+			}
+			continue
+		}
+		rest = append(rest, s)
+	}
+	return append(rest, joined)
+}
+
+// apart tells the people of a search apart, each once: rows that are one person's,
+// people whose rows they are, or are by all that is known of them, and last what
+// tried to activate.
+func (e *explainer) apart(ctx context.Context, f store.Found) ([]somebody, error) {
 	var all []somebody
 	for _, r := range e.rowsOf(f.Candidates) {
-		joined := somebody{id: r.owner, rows: []row{r}}
-		rest := all[:0:0]
-		for _, s := range all {
-			if (s.id.IsZero() || joined.id.IsZero() || s.id == joined.id) && slices.ContainsFunc(s.rows, func(o row) bool { return o.together(&r) }) {
-				joined.rows = append(s.rows, joined.rows...)
-				if joined.id.IsZero() {
-					joined.id = s.id
-				}
-				continue
-			}
-			rest = append(rest, s)
-		}
-		all = append(rest, joined)
+		all = withRow(all, r)
 	}
 	for _, id := range f.People {
-		if !slices.ContainsFunc(all, func(s somebody) bool { return s.id == id }) {
-			all = append(all, somebody{id: id})
+		var err error
+		if all, err = e.withPerson(ctx, all, id, f.Tries); err != nil {
+			return nil, err
 		}
 	}
-	return withTries(all, f.Tries)
+	return withTries(all, f.Tries), nil
+}
+
+// withPerson joins a person to the rows that are bound to nobody yet and are the
+// person's by name and contact; one to whom no row is bound, by what the own city
+// account tried.
+func (e *explainer) withPerson(ctx context.Context, all []somebody, id identity.PersonID, tries []provision.Try) ([]somebody, error) {
+	holder, err := e.db.Accounts().Get(ctx, id)
+	if errors.Is(err, identity.ErrNotFound) { // erased meanwhile
+		return slices.DeleteFunc(all, func(s somebody) bool { return s.id == id }), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	p, _, err := e.db.Accounts().Profile(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	own := face{id, normalFIO(person.JoinFIO(holder.Last, holder.First, holder.Middle)), append(contactKeys(p.SNILS, p.Phone, p.Email), contactKeys("", "", holder.Mail)...)}
+	joined := somebody{id: id, subject: holder.Subject, faces: []face{own}}
+	at := slices.IndexFunc(all, func(s somebody) bool { return s.id == id })
+	if at >= 0 {
+		joined.rows, joined.faces = all[at].rows, append(all[at].faces, own)
+	}
+	tried := -1 // of a try about several rows the first ones are the person's
+	for _, t := range tries {
+		if t.Subject != holder.Subject {
+			continue
+		}
+		joined.faces = append(joined.faces, faceOf(t))
+		if tried < 0 && len(holder.Records) == 0 {
+			tried = slices.IndexFunc(all, func(s somebody) bool { return s.id.IsZero() && s.triedBy(t) })
+		}
+	}
+	var rest []somebody
+	for i, s := range all {
+		switch {
+		case i == at:
+		case s.id.IsZero() && (i == tried || slices.ContainsFunc(joined.faces, s.shows)):
+			joined.rows, joined.faces = append(joined.rows, s.rows...), append(joined.faces, s.faces...)
+		default:
+			rest = append(rest, s)
+		}
+	}
+	return append(rest, joined), nil
+}
+
+// faceOf is that of a city account that tried.
+func faceOf(t provision.Try) face {
+	return face{fio: normalFIO(person.JoinFIO(t.Last, t.First, t.Middle)), keys: contactKeys(t.Profile.SNILS, t.Profile.Phone, t.Profile.Email)}
+}
+
+// triedBy says that a try speaks of somebody's rows.
+func (s *somebody) triedBy(t provision.Try) bool {
+	return slices.ContainsFunc(s.rows, func(r row) bool { return slices.Contains(t.Records, r.ref) })
 }
 
 // withTries gives each try to those of whom it speaks; what speaks of nobody
 // found is somebody of its own.
 func withTries(all []somebody, tries []provision.Try) []somebody {
 	for _, try := range tries {
-		about := slices.IndexFunc(all, func(s somebody) bool {
-			return slices.ContainsFunc(s.refs(), func(r person.RecordRef) bool { return slices.Contains(try.Records, r) })
-		})
+		look := faceOf(try)
+		about := slices.IndexFunc(all, func(s somebody) bool { return s.subject != "" && s.subject == try.Subject })
+		if about < 0 {
+			about = slices.IndexFunc(all, func(s somebody) bool { return s.triedBy(try) })
+		}
+		if about < 0 { // another city account of the same person
+			about = slices.IndexFunc(all, func(s somebody) bool { return s.shows(look) })
+		}
 		if about < 0 { // a namesake, if there is but one
-			fio, n := normalFIO(person.JoinFIO(try.Last, try.First, try.Middle)), 0
-			for i, s := range all {
-				if s.fio() == fio {
-					about, n = i, n+1
-				}
-			}
-			if n != 1 {
-				about = -1
-			}
+			about = onlyNamesake(all, look.fio)
 		}
 		if about < 0 {
-			all = append(all, somebody{tries: []provision.Try{try}})
+			all = append(all, somebody{tries: []provision.Try{try}, faces: []face{look}})
 		} else {
-			all[about].tries = append(all[about].tries, try)
+			all[about].tries, all[about].faces = append(all[about].tries, try), append(all[about].faces, look)
 		}
 	}
 	return all
+}
+
+// onlyNamesake is the only one whose rows have a name; -1: there is none, or several.
+func onlyNamesake(all []somebody, fio string) int {
+	found := -1
+	for i, s := range all {
+		if s.fio() == fio {
+			if found >= 0 {
+				return -1
+			}
+			found = i
+		}
+	}
+	return found
 }
 
 // hit shows one of several.
@@ -186,33 +271,16 @@ func (e *explainer) hit(ctx context.Context, s *somebody) (explain.Hit, error) {
 	return h, err
 }
 
-// find searches. What the people found tried with their own city accounts is of
-// nobody beside them.
-func (e *explainer) find(ctx context.Context, s store.Sought) (store.Found, error) {
-	found, err := e.db.Accounts().Search(ctx, s)
-	if err != nil || len(found.Tries) == 0 {
-		return found, err
-	}
-	for _, id := range found.People {
-		holder, err := e.db.Accounts().Get(ctx, id)
-		if errors.Is(err, identity.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return found, err
-		}
-		found.Tries = slices.DeleteFunc(found.Tries, func(t provision.Try) bool { return t.Subject == holder.Subject })
-	}
-	return found, nil
-}
-
 // search answers a query that is no login.
 func (e *explainer) search(ctx context.Context, q query, r *explain.Report) ([]somebody, error) {
-	found, err := e.find(ctx, q.sought())
+	found, err := e.db.Accounts().Search(ctx, q.sought())
 	if err != nil {
 		return nil, err
 	}
-	all := e.apart(found)
+	all, err := e.apart(ctx, found)
+	if err != nil {
+		return nil, err
+	}
 	if len(all) != 1 {
 		r.More = found.More
 		return all, e.several(ctx, all, r)
@@ -280,7 +348,7 @@ func (e *explainer) withoutAccount(ctx context.Context, s *somebody, r *explain.
 		return err
 	}
 	if len(tries) == 0 {
-		if r.Would, err = e.would(ctx, s); err != nil {
+		if r.Would, err = e.would(ctx, s, r); err != nil {
 			return err
 		}
 	}

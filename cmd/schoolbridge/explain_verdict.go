@@ -53,8 +53,37 @@ func (e *explainer) next(ctx context.Context, holder store.Holder, r *explain.Re
 	if err != nil || v.Decision == match.Match {
 		return err
 	}
+	if err := e.left(ctx, v, r); err != nil {
+		return err
+	}
 	r.Next = &explain.Next{Decision: string(v.Decision), Problems: texts(v.Problems), Reasons: e.reasons(v)}
 	return nil
+}
+
+// left notes what a verdict says of rows alone that have left their registry.
+func (e *explainer) left(ctx context.Context, v match.Verdict, r *explain.Report) error {
+	for _, p := range v.Problems {
+		if p.Code != match.EmploymentEnded && p.Code != match.NotEnrolled {
+			continue
+		}
+		if err := e.leftFor(ctx, p.String(), v.About(p), r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leftFor notes a code where all the rows that it is about have left their registry.
+func (e *explainer) leftFor(ctx context.Context, code string, refs []person.RecordRef, r *explain.Report) error {
+	refs = slices.DeleteFunc(slices.Clone(refs), func(ref person.RecordRef) bool { return ref.Kind == person.RecordCard })
+	if len(refs) == 0 || slices.Contains(r.Left, code) {
+		return nil
+	}
+	left, err := e.db.Accounts().Left(ctx, refs)
+	if left {
+		r.Left = append(r.Left, code)
+	}
+	return err
 }
 
 // reasons are the sentences of a verdict.
@@ -85,6 +114,9 @@ func (e *explainer) tries(ctx context.Context, list []provision.Try, own identit
 				err = e.stillObjects(ctx, t.Profile, t.Problems, &now)
 			}
 			if err != nil {
+				return err
+			}
+			if err := e.left(ctx, now, r); err != nil {
 				return err
 			}
 			shown.NowDecision, shown.Now, shown.Reasons = string(now.Decision), texts(now.Problems), e.reasons(now)
@@ -173,7 +205,7 @@ const anySNILS = "00000000100"
 
 // would says what stands in the way of somebody who has not tried: what would be
 // decided about a city account that says what the registries do.
-func (e *explainer) would(ctx context.Context, s *somebody) ([]string, error) {
+func (e *explainer) would(ctx context.Context, s *somebody, r *explain.Report) ([]string, error) {
 	if len(s.rows) == 0 {
 		return nil, nil
 	}
@@ -195,5 +227,8 @@ func (e *explainer) would(ctx context.Context, s *somebody) ([]string, error) {
 		}
 	}
 	v, err := provision.NewActivator(e.db.Accounts(), e.table.Zone(), provision.ActivatorOptions{}).Judge(ctx, p, e.now)
+	if err == nil {
+		err = e.left(ctx, v, r)
+	}
 	return slices.DeleteFunc(texts(v.Problems), func(code string) bool { return code == string(match.LoginDiffers) }), err
 }

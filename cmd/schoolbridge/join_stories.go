@@ -119,7 +119,11 @@ func (s stories) Find(ctx context.Context, view console.View, typed, next string
 	if err != nil {
 		return r, err
 	}
-	for _, one := range e.apart(found.Found) {
+	all, err := e.apart(ctx, found.Found)
+	if err != nil {
+		return r, err
+	}
+	for _, one := range all {
 		hit, err := s.hit(ctx, e, &one)
 		if err != nil {
 			return r, err
@@ -312,7 +316,10 @@ func (t *telling) handle(ctx context.Context, h handle) error {
 		if err != nil {
 			return err
 		}
-		all := t.apart(found)
+		all, err := t.apart(ctx, found)
+		if err != nil {
+			return err
+		}
 		i := slices.IndexFunc(all, func(s somebody) bool {
 			return slices.ContainsFunc(s.rows, func(r row) bool { return r.ref.ID == h.Key && r.ref.Kind == h.Kind && (h.FIO == "" || r.fio == h.FIO) })
 		})

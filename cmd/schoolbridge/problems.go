@@ -160,7 +160,7 @@ type listed struct{ lines, repair int } // all; those about which somebody has t
 
 func (l *listed) note(i census.Item) {
 	l.lines++
-	if !explain.Informs(i.Problem.Code) {
+	if !explain.Informs(i.Problem.Code) && !(i.Decided && i.Active) {
 		l.repair++
 	}
 }
@@ -189,8 +189,8 @@ func (p *problemList) write(ctx context.Context, out io.Writer, count *census.Co
 	met := map[match.Code]census.Item{}
 	err = count.List(ctx, p.db.Census(), ask, func(i census.Item) error {
 		n.note(i)
-		if kept, ok := met[i.Problem.Code]; !ok || kept.Active {
-			met[i.Problem.Code] = census.Item{Problem: match.Problem{Code: i.Problem.Code}, Active: i.Active}
+		if kept, ok := met[i.Problem.Code]; !ok || kept.Active || kept.Decided {
+			met[i.Problem.Code] = census.Item{Problem: match.Problem{Code: i.Problem.Code}, Active: i.Active, Decided: i.Decided}
 		}
 		return rows.Row(p.cells(i)...)
 	})

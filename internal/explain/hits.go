@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -148,9 +149,18 @@ func equal(a, b []string) bool {
 	return true
 }
 
+// told is the advice for a code, where the rows have left their registry another one.
+func (p *printer) told(code string, advice Advice) Advice {
+	if slices.Contains(p.left, code) {
+		return leftAdvice(p.lang, advice)
+	}
+	return advice
+}
+
 func (p *printer) problems(indent string, list []string) {
 	for _, code := range list {
 		if advice, ok := ProblemAdviceAt(p.lang, p.home, match.Code(bare(code))); ok {
+			advice = p.told(code, advice)
 			p.advice(indent, Advice{code + ": " + advice.Meaning, advice.Remedy})
 		}
 	}
@@ -184,6 +194,9 @@ func (b *broken) link(lang Lang, home string) *Link {
 		who = *b.who
 	}
 	who = repairerAt(home, code, who)
+	if b.left {
+		advice, who = leftAdvice(lang, advice), theSchool
+	}
 	l.Meaning, l.Remedy, l.Who = advice.Meaning, advice.Remedy, who[n]
 	if b.remedy != nil {
 		l.Remedy = at(home, b.remedy[n])

@@ -86,6 +86,7 @@ func (r *Report) Diagnose(lang Lang, now time.Time) {
 	r.Broken, r.Refused = nil, nil
 	for _, look := range []func(time.Time) *broken{r.server, r.unheard, r.unknown, r.undecided, r.homeless, r.closedAccount, r.target, r.policy, r.password, r.attempt, r.further, r.ahead, r.waiting} {
 		if b := look(now); b != nil {
+			b.left = slices.Contains(r.Left, b.code)
 			r.Broken = b.link(lang, r.Upstream)
 			if refused := r.attempt(now); b.at == LinkTarget && refused != nil {
 				r.Refused = refused.link(lang, r.Upstream)
@@ -104,6 +105,7 @@ type broken struct {
 	// reason says that a code which is a problem too is meant as the reason of a
 	// sign-in: of an account that is there, not of an activation.
 	reason bool
+	left   bool // the rows that it is about have left their registry
 }
 
 // homeless: whoever checks the person's password is in the configuration no more.

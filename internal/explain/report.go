@@ -37,6 +37,9 @@ type Report struct {
 	// would stand in the way of somebody who never tried.
 	Tries []Try    `json:"tries,omitempty"`
 	Would []string `json:"would,omitempty"`
+	// Left are the codes of Tries, Would, Next and Channels that are so because the
+	// rows which they are about have left their registry.
+	Left []string `json:"left_registry,omitempty"`
 	// Next is what the next activation of somebody with an account would come to by
 	// what mos.ru said last and the registries hold now; nil where it would pass, or
 	// where that is a try's to tell.
@@ -186,7 +189,7 @@ var texts = map[Lang]words{
 
 // Write prints the report for a person to read. Times are shown in loc.
 func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
-	p := &printer{w: w, lang: lang, t: texts[lang], home: r.Upstream}
+	p := &printer{w: w, lang: lang, t: texts[lang], home: r.Upstream, left: r.Left}
 	if len(r.Hits) > 0 {
 		r.writeHits(p)
 		return p.err
@@ -420,7 +423,8 @@ type printer struct {
 	w    io.Writer
 	lang Lang
 	t    words
-	home string // whose password is told of; "": mos.ru
+	home string   // whose password is told of; "": mos.ru
+	left []string // Report.Left
 	err  error
 }
 
@@ -443,6 +447,7 @@ func (p *printer) reason(indent string, reason identity.Reason) {
 	if !ok { // an activation ends with a problem's code
 		advice, _ = ProblemAdviceAt(p.lang, p.home, match.Code(reason))
 	}
+	advice = p.told(string(reason), advice)
 	advice.Meaning = string(reason) + ": " + advice.Meaning
 	p.advice(indent, advice)
 }

@@ -66,7 +66,7 @@ var elsewhere = map[Lang]map[string]Advice{
 		string(match.ContactNotVerified):      {"телефон или почта совпали, но система {home} за них не ручается", "Оператор добавляет phone или email в confirmed этой системы, если за них там ручаются. Иначе человек активирует аккаунт с логином mos.ru."},
 		string(match.MultipleMosruAccounts):   {"эта запись уже привязана к другой учётной записи: mos.ru или другой системы", "Войти с той учётной записью. Если она потеряна, куратор переводит человека на новую учётную запись mos.ru: вопрос уже в очереди решений (queue decide … transfer)."},
 		string(match.LoginNotUsable):          {"логин в системе {home} не может быть именем учётной записи на ПК", "Администратор {home} задаёт логин из латинских букв и цифр, и человек активирует аккаунт ещё раз."},
-		string(match.ADNameTaken):             {"имя учётной записи занято другим человеком, или это чей-то логин mos.ru или ЭЖД", "Куратор решает: обычно администратор {home} даёт человеку другой логин. Имена с добавленной цифрой служба не создаёт."},
+		string(match.ADNameTaken):             {"имя учётной записи занято (другим человеком или по загруженному списку), или это чей-то логин mos.ru или ЭЖД", "Куратор решает: обычно администратор {home} даёт человеку другой логин. Имена с добавленной цифрой служба не создаёт."},
 		string(match.OutOfReach):              {"пароль проверила система {home}, которая не отвечает за школу или роль этого человека", "Человек активирует аккаунт с логином mos.ru. Если {home} должна отвечать за него, администратор дополняет её schools и roles."},
 	},
 	English: {
@@ -81,7 +81,7 @@ var elsewhere = map[Lang]map[string]Advice{
 		string(match.ContactNotVerified):      {"the phone or e-mail is equal, but the system {home} does not vouch for it", "The operator adds phone or email to confirmed of this system if it is vouched for there. Else the person activates with the mos.ru login."},
 		string(match.MultipleMosruAccounts):   {"this record is bound to another account already, of mos.ru or of another system", "Sign in with that one. If it is lost, the curator moves the person to the new mos.ru account: the question is in the queue (queue decide … transfer)."},
 		string(match.LoginNotUsable):          {"the login in the system {home} cannot be an account name", "The administrator of {home} sets one of Latin letters and digits, and the person activates again."},
-		string(match.ADNameTaken):             {"the account name belongs to another person, or is somebody's mos.ru or EZHD login", "The curator decides; usually the administrator of {home} gives the person another login. A digit is never appended."},
+		string(match.ADNameTaken):             {"the account name belongs to another person, is in the imported list of names in use, or is somebody's mos.ru or EZHD login", "The curator decides; usually the administrator of {home} gives the person another login. A digit is never appended."},
 		string(match.OutOfReach):              {"the password was checked by the system {home}, which does not decide about this person's school or role", "The person activates with the mos.ru login. If {home} is to decide about this person, the administrator adds to its schools and roles."},
 	},
 }

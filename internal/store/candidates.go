@@ -175,6 +175,27 @@ func (g *gathering) take(kind person.RecordKind, column string, keys []string) e
 	})
 }
 
+// Left says that none of the rows of staff and pupils is in its registry any more,
+// for explain.
+func (a *Accounts) Left(ctx context.Context, refs []person.RecordRef) (bool, error) {
+	live := 0
+	err := a.db.read(ctx, func(t *tx) error {
+		live = 0
+		for _, ref := range refs {
+			var n int
+			if err := t.row("SELECT COUNT(*) FROM "+registries[ref.Kind].table+" WHERE key = ? AND gone = ''", string(ref.ID)).Scan(&n); err != nil {
+				return err
+			}
+			live += n
+		}
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("see whether rows have left their registry: %w", err)
+	}
+	return live == 0, nil
+}
+
 // ended shows a row that left its registry as one that is over; a card is no
 // more.
 func ended(value any, gone string) any {

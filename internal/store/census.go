@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -12,6 +13,7 @@ import (
 	"schoolbridge/internal/person"
 	"schoolbridge/provision"
 	"schoolbridge/provision/census"
+	"schoolbridge/provision/queue"
 	exports "schoolbridge/provision/registry"
 )
 
@@ -40,7 +42,11 @@ func (s *Census) Survey(ctx context.Context, c *census.Count, parents, targets b
 		if err := t.merges(c.AddMerge); err != nil {
 			return err
 		}
-		if err := t.tries(func(try provision.Try) error { c.AddTry(try); return nil }); err != nil {
+		answered, err := t.boundByDecision()
+		if err != nil {
+			return err
+		}
+		if err := t.tries(func(try provision.Try) error { return t.addTry(c, try, answered[try.Subject]) }); err != nil {
 			return err
 		}
 		if targets {
@@ -63,6 +69,43 @@ func (s *Census) Survey(ctx context.Context, c *census.Count, parents, targets b
 		return fmt.Errorf("survey the registries: %w", err)
 	}
 	c.Close()
+	return nil
+}
+
+// boundByDecision gives the decisions that bind a record, by city account.
+func (t *tx) boundByDecision() (map[identity.Subject][]queue.Decision, error) {
+	list, err := t.someDecisions("verb = ? AND undone = 0", queue.Bind)
+	answered := map[identity.Subject][]queue.Decision{}
+	for _, d := range list {
+		answered[d.Subject] = append(answered[d.Subject], d)
+	}
+	return answered, err
+}
+
+// addTry adds a try, and which of its problems a curator has answered since: the next
+// activation meets them no more.
+func (t *tx) addTry(c *census.Count, try provision.Try, answered []queue.Decision) error {
+	var bound []person.RecordRef
+	for _, d := range answered {
+		if d.At.Before(try.At) {
+			continue
+		}
+		stands, err := t.bindStands(d, try.Profile)
+		if err != nil {
+			return err
+		}
+		if stands {
+			bound = append(bound, d.Records...)
+		}
+	}
+	var decided []int
+	for n, p := range try.Problems {
+		records := try.RecordsOf(n)
+		if queue.Bindable(p.Code) && len(records) > 0 && !slices.ContainsFunc(records, func(r person.RecordRef) bool { return !slices.Contains(bound, r) }) {
+			decided = append(decided, n)
+		}
+	}
+	c.AddTry(try, decided...)
 	return nil
 }
 

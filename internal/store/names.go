@@ -106,6 +106,36 @@ func (t *tx) taken(q provision.NameQuery) ([]string, error) {
 	return list, nil
 }
 
+// Listed implements provision.Store.
+func (a *Accounts) Listed(ctx context.Context, target string, names []string) ([]string, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	var listed []string
+	err := a.db.read(ctx, func(t *tx) error {
+		listed = nil
+		for _, name := range names {
+			digests, err := t.db.keys.every(domainName, person.FoldName(name))
+			if err != nil {
+				return err
+			}
+			var n int
+			args := append([]any{target, provision.NameListed}, bytesOf(digests)...)
+			if err := t.row("SELECT COUNT(*) FROM known_names WHERE target = ? AND source = ? AND digest IN ("+marks(len(digests))+")", args...).Scan(&n); err != nil {
+				return err
+			}
+			if n > 0 {
+				listed = append(listed, name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find names that a list has: %w", err)
+	}
+	return listed, nil
+}
+
 // hadName says that a target is recorded to have had a name which is none of
 // the person's.
 func (t *tx) hadName(target string, own identity.PersonID, name string) (bool, error) {

@@ -25,7 +25,7 @@ type Sought struct {
 // Found is what the store knows of whoever may be meant.
 type Found struct {
 	Candidates
-	People []identity.PersonID // whose profile fits, or whom one of the rows is bound to
+	People []identity.PersonID // whose profile fits, who tried, or whom one of the rows is bound to
 	Tries  []provision.Try     // of city accounts that fit
 	// More says that there were more rows than foundRows.
 	More bool
@@ -56,6 +56,9 @@ func (a *Accounts) Search(ctx context.Context, s Sought) (Found, error) {
 			}
 			return nil
 		})
+		if err == nil {
+			err = t.whoTried(f.Tries, people)
+		}
 		if err != nil {
 			return err
 		}
@@ -79,6 +82,28 @@ func (a *Accounts) Search(ctx context.Context, s Sought) (Found, error) {
 		return Found{}, fmt.Errorf("search: %w", err)
 	}
 	return f, nil
+}
+
+// whoTried adds the people whose city accounts tried and to whom no row is bound yet:
+// a curator has kept a name for them, and nothing else leads to them.
+func (t *tx) whoTried(tries []provision.Try, people map[identity.PersonID]bool) error {
+	for _, try := range tries {
+		id, err := t.personBySubject(try.Subject)
+		if errors.Is(err, identity.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		rows, err := t.boundTo(id)
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			people[id] = true
+		}
+	}
+	return nil
 }
 
 // parentOf says that one of the found rows of a card is the bound parent's.

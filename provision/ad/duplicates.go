@@ -305,9 +305,10 @@ func (m *Mender) membership(ctx context.Context, op ldapclient.Op, group, dn str
 	}
 	err = m.client.Modify(ctx, group, []ldapclient.Change{{Op: op, Attribute: ldapclient.Texts("member", dn)}})
 	switch {
-	case op == ldapclient.Add && (errors.Is(err, ldapclient.ErrExists) || errors.Is(err, ldapclient.ErrStamp)),
-		op == ldapclient.Delete && (errors.Is(err, ldapclient.ErrRefused) || errors.Is(err, ldapclient.ErrStamp)):
-		return nil // the caller reads whether it is so
+	case op == ldapclient.Add && (errors.Is(err, ldapclient.ErrExists) || errors.Is(err, ldapclient.ErrStamp)):
+		return duplicates.ErrMember
+	case op == ldapclient.Delete && (errors.Is(err, ldapclient.ErrRefused) || errors.Is(err, ldapclient.ErrStamp)):
+		return nil // it was none
 	case errors.Is(err, ldapclient.ErrNotFound):
 		return duplicates.ErrRefused // the group is gone
 	}

@@ -78,6 +78,12 @@ type number struct {
 
 type key [16]byte
 
+// decision is the number of a try and of the problem of it that is answered.
+type decision struct {
+	try     int32
+	problem int
+}
+
 // Count is a census under way. Use it from one goroutine: first everything but
 // rows, then AddRow, then Close.
 type Count struct {
@@ -85,6 +91,7 @@ type Count struct {
 	figures  []Figures
 	bySchool map[person.SchoolID]int32
 	merged   map[person.RecordID]person.RecordID
+	decided  map[decision]bool
 	known    map[key]struct{}           // ЭЖД logins that were seen
 	wanted   map[person.RecordRef]int32 // rows that tries speak of: a person's number, -1: not met
 	people   map[key]int32              // by what makes rows one person's
@@ -98,7 +105,7 @@ type Count struct {
 
 // New begins a census of a day.
 func New(today person.Date) *Count {
-	return &Count{backing: backing{today: today}, bySchool: map[person.SchoolID]int32{}, merged: map[person.RecordID]person.RecordID{}, known: map[key]struct{}{},
+	return &Count{backing: backing{today: today}, bySchool: map[person.SchoolID]int32{}, merged: map[person.RecordID]person.RecordID{}, decided: map[decision]bool{}, known: map[key]struct{}{},
 		wanted: map[person.RecordRef]int32{}, people: map[key]int32{}, numbers: map[person.SNILS]*number{}}
 }
 
@@ -134,8 +141,12 @@ func (c *Count) AddSignIns(r registry.LoginRow) {
 	}
 }
 
-// AddTry adds what the last activation of a city account came to.
-func (c *Count) AddTry(t provision.Try) {
+// AddTry adds what the last activation of a city account came to; decided are the
+// numbers of the problems that a curator has answered since.
+func (c *Count) AddTry(t provision.Try, decided ...int) {
+	for _, n := range decided {
+		c.decided[decision{int32(len(c.tries)), n}] = true
+	}
 	c.tries = append(c.tries, t)
 	for _, ref := range slices.Concat(append(t.About, t.Records)...) {
 		c.wanted[spokenOf(t, ref)] = -1

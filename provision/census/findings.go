@@ -48,6 +48,7 @@ type finding struct {
 	target  int32 // -1: none
 	role    int8  // of Roles; -1: not known
 	active  bool  // the person has an account
+	decided bool  // a curator has answered it
 	gone    bool  // the rows have left their registry
 }
 
@@ -191,7 +192,9 @@ func (c *Count) ofTries(add func(finding)) {
 				if row >= 0 {
 					role = int8(c.entries[row].kind) - 1
 				}
-				add(finding{problem: p, school: school, entry: row, try: int32(i), target: -1, role: role, gone: len(records) > 0 && row < 0})
+				decided := c.decided[decision{int32(i), n}]
+				works := decided && slices.ContainsFunc(about, func(who int32) bool { return c.marks[who]&account != 0 })
+				add(finding{problem: p, school: school, entry: row, try: int32(i), target: -1, role: role, decided: decided, active: works, gone: len(records) > 0 && row < 0})
 			}
 		}
 	}

@@ -36,6 +36,9 @@ type Item struct {
 	// Active says of what a registry shows by itself that the person has an account
 	// all the same; Gone that the rows which a try speaks of have left their registry.
 	Active, Gone bool
+	// Decided says that a curator has answered a problem of a try: the next activation
+	// meets it no more. Active says here too that the person has an account.
+	Decided bool
 
 	tried bool // it is of a try
 }
@@ -132,7 +135,7 @@ func (b *backing) named(ctx context.Context, names Names, list []pinned, behind 
 	}
 	items := make([]Item, 0, len(list))
 	for _, f := range list {
-		item := Item{Problem: f.problem, Active: f.active, Gone: f.gone}
+		item := Item{Problem: f.problem, Active: f.active, Gone: f.gone, Decided: f.decided}
 		if f.kind != 0 {
 			row := rows[f.kind][f.key]
 			if f.school >= 0 && movedFrom(row, b.schools[f.school].ID) {

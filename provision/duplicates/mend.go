@@ -277,7 +277,15 @@ func (m *Mender) retire(ctx context.Context, r Repair, e *Entry) error {
 	return m.save(ctx, r, e, StageDone)
 }
 
+// join makes the survivor a member. A membership that somebody gave it meanwhile is
+// theirs: it is none of our steps, and no undoing takes it away. So nothing is
+// waited for between the note that the step has begun and the request, and the
+// directory tells whether it was so already; a step that was begun and whose answer
+// was lost counts as made.
 func (m *Mender) join(ctx context.Context, r Repair, e *Entry) error {
+	if err := m.wait(ctx); err != nil {
+		return err
+	}
 	o, err := m.Directory.Look(ctx, r.Group.Survivor)
 	if err != nil {
 		return err
@@ -288,10 +296,14 @@ func (m *Mender) join(ctx context.Context, r Repair, e *Entry) error {
 		}
 		return m.save(ctx, r, e, StageSkipped)
 	}
-	if err := errors.Join(m.save(ctx, r, e, StageBegun), m.wait(ctx)); err != nil {
+	if err := m.save(ctx, r, e, StageBegun); err != nil {
 		return err
 	}
-	if err := m.Directory.Join(ctx, e.To, o.DN); err != nil {
+	stage := StageDone
+	switch err := m.Directory.Join(ctx, e.To, o.DN); {
+	case errors.Is(err, ErrMember):
+		stage = StageSkipped
+	case err != nil:
 		return err
 	}
 	if o, err = m.Directory.Look(ctx, r.Group.Survivor); err != nil {
@@ -300,7 +312,7 @@ func (m *Mender) join(ctx context.Context, r Repair, e *Entry) error {
 	if !holds(o.Groups, e.To) {
 		return stop{StopRefused}
 	}
-	return m.save(ctx, r, e, StageDone)
+	return m.save(ctx, r, e, stage)
 }
 
 func holds(list []string, dn string) bool {

@@ -49,10 +49,12 @@ var (
 	// ErrRefused: the directory does not take a change of this account; nothing
 	// was written.
 	ErrRefused = errors.New("the directory refuses the change")
+	// ErrMember: the account is in the group already; nothing was written.
+	ErrMember = errors.New("the account is a member of the group already")
 )
 
 // Directory is what a repair needs of the directory. Errors other than these
-// three concern the directory as a whole: nothing more can be done now.
+// concern the directory as a whole: nothing more can be done now.
 type Directory interface {
 	// Look reads an account; ErrGone.
 	Look(ctx context.Context, id GUID) (Object, error)
@@ -61,8 +63,8 @@ type Directory interface {
 	// Change writes what differs between from and to, in one request that the
 	// directory refuses unless the stamp is from's; ErrMoved, ErrRefused, ErrGone.
 	Change(ctx context.Context, id GUID, from, to State) error
-	// Join makes the object a member of a group, Leave undoes it; that it is so
-	// already is no error. ErrRefused.
+	// Join makes the object a member of a group; ErrMember, ErrRefused. Leave undoes
+	// it; that it is so already is no error. ErrRefused.
 	Join(ctx context.Context, group, dn string) error
 	Leave(ctx context.Context, group, dn string) error
 	// Move puts the object of a DN under another name, units for it are made;

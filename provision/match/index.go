@@ -37,8 +37,9 @@ type Index struct {
 	adByPerson  finder[person.RecordID]
 	adBySubject finder[identity.Subject]
 
-	taken map[string]bool // folded names of Registry.Taken
-	names Names
+	taken  map[string]bool // folded names of Registry.Taken
+	listed map[string]bool // and of Registry.Listed
+	names  Names
 	// Only where names may be made: accounts by what their names look like, rows by
 	// folded ЭЖД logins.
 	looksByName, looksByUPN   finder[string]
@@ -57,7 +58,7 @@ type Builder struct{ ix *Index }
 
 // NewBuilder begins with empty registries.
 func NewBuilder(names Names) *Builder {
-	ix := &Index{schools: map[person.SchoolID]person.School{}, schoolNames: map[string]person.SchoolID{}, taken: map[string]bool{}, names: names}
+	ix := &Index{schools: map[person.SchoolID]person.School{}, schoolNames: map[string]person.SchoolID{}, taken: map[string]bool{}, listed: map[string]bool{}, names: names}
 	ix.staffByFIO = newFinder(func(i int) string { return ix.staff.at(i).fio })
 	ix.staffBySSN = newFinder(func(i int) person.SNILS { return ix.staff.at(i).snils })
 	ix.staffByID = newFinder(func(i int) person.RecordID { return ix.staff.at(i).ID })
@@ -97,6 +98,9 @@ func NewIndex(r Registry) *Index {
 	}
 	for _, name := range r.Taken {
 		b.ix.taken[person.FoldName(name)] = true
+	}
+	for _, name := range r.Listed {
+		b.ix.listed[person.FoldName(name)] = true
 	}
 	return b.Index()
 }

@@ -36,7 +36,10 @@ type Registry struct {
 	// Taken are names that are another's, or look like another's, though no
 	// account of AD has them: people here and targets that had them.
 	Taken []string
-	Names Names
+	// Listed are those of Taken that a list of names has which was handed in
+	// (claim plan --taken): whose they are nobody knows.
+	Listed []string
+	Names  Names
 }
 
 // Names says what an account may be called where the mos.ru login cannot be its

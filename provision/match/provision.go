@@ -211,7 +211,13 @@ func (c *candidate) taken(wanted string) []finding {
 			found = append(found, nameTaken(c.p.Login))
 		}
 	}
-	if s, ok := c.b.givenTo(wanted); ok && s != c.p.Subject || len(found) == 0 && c.ix.taken[wanted] {
+	switch s, ok := c.b.givenTo(wanted); {
+	case ok && s != c.p.Subject:
+		found = append(found, nameTaken(c.p.Login))
+	case len(found) > 0 || !c.ix.taken[wanted]:
+	case c.ix.listed[wanted]:
+		found = append(found, beside(ADNameTaken, "", Reason{Code: NameInList, Value: c.p.Login}))
+	default:
 		found = append(found, nameTaken(c.p.Login))
 	}
 	return found

@@ -59,6 +59,7 @@ const (
 	OtherLogin         ReasonCode = "ANOTHER_LOGIN"
 	UnusableLogin      ReasonCode = "UNUSABLE_LOGIN"
 	NameOfOther        ReasonCode = "NAME_OF_ANOTHER"
+	NameInList         ReasonCode = "NAME_IN_LIST"
 	NameOfNobody       ReasonCode = "NAME_OF_NOBODY_KNOWN"
 	LoginOfOther       ReasonCode = "LOGIN_OF_ANOTHER"
 	BeyondReach        ReasonCode = "BEYOND_REACH"
@@ -106,6 +107,7 @@ var reasonWords = map[ReasonCode][2]string{
 	OtherLogin:         {"логин ЭЖД или AD {value} отличается от логина mos.ru; остаются оба", "the login {value} of the e-diary or AD differs from that of mos.ru; both stay"},
 	UnusableLogin:      {"логин mos.ru не может быть именем в AD (почта, телефон, СНИЛС, недопустимые знаки или служебное имя): задайте логин на mos.ru", "the mos.ru login cannot be a name in AD (an e-mail, a phone, a SNILS, forbidden characters or a system's name): set a login on mos.ru"},
 	NameOfOther:        {"имя {value} в AD занято другим человеком", "the name {value} in AD is another person's"},
+	NameInList:         {"имя {value} есть в загруженном списке занятых имён (--taken)", "the name {value} is in the imported list of names in use (--taken)"},
 	NameOfNobody:       {"в AD есть учётная запись {value}, и неизвестно чья: укажите владельца", "AD has an account {value}, and nobody knows whose it is: say who owns it"},
 	LoginOfOther:       {"логин mos.ru уже закреплён за другим человеком: решает куратор", "the mos.ru login is another person's here: a curator decides"},
 	BeyondReach:        {"пароль проверила система, которая за эти школы или роли не отвечает", "the password was checked by a system that does not answer for these schools or roles"},

@@ -68,3 +68,32 @@ func TestReasonNamesWhatMayBeKnown(t *testing.T) {
 		}
 	}
 }
+
+// Of a name that an imported list has nobody says that another person has it, unless
+// one does.
+func TestReasonOfListedName(t *testing.T) {
+	for _, c := range []struct {
+		given, taken, listed string
+		want                 ReasonCode
+	}{
+		{"k k1; s s1", "evann", "Evann", NameInList},
+		{"k k1; s s1", "evann", "", NameOfOther},
+		{"k k1; s s1", "evann", "another", NameOfOther},
+		{"k k1; ad evann person=k7; s s1", "evann", "evann", NameOfOther},
+		{"k k1; ad evann; s s1", "evann", "evann", NameOfNobody},
+	} {
+		w := parseWorld(t, c.given)
+		w.registry.Taken, w.registry.Listed = strings.Fields(c.taken), strings.Fields(c.listed)
+		var codes []ReasonCode
+		for _, v := range w.run(t) {
+			for _, r := range v.Why() {
+				if r.Code == NameInList || r.Code == NameOfOther || r.Code == NameOfNobody {
+					codes = append(codes, r.Code)
+				}
+			}
+		}
+		if len(codes) != 1 || codes[0] != c.want {
+			t.Errorf("%s, taken %q, listed %q: %q, want %s", c.given, c.taken, c.listed, codes, c.want)
+		}
+	}
+}

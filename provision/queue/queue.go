@@ -297,6 +297,9 @@ var (
 // bindable are the problems that saying "it is this person" answers.
 var bindable = []match.Code{match.KadrySNILSInvalid, match.FIOMismatch, match.ContactMismatch, match.ContactNotVerified, match.DOBMismatch, match.Ambiguous, match.EmploymentDataMissing}
 
+// Bindable says that Bind answers a problem.
+func Bindable(code match.Code) bool { return slices.Contains(bindable, code) }
+
 // nameable are those that another name, or an object, answers.
 var nameable = []match.Code{match.ADNameTaken, match.ADUnowned, match.LoginNotUsable}
 

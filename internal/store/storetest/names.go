@@ -120,6 +120,9 @@ func testNamesOfTarget(t *testing.T, s *suite) {
 	}, "ORLOVAMA1", "listed0x", "listed2499x", "orlovam", "orlovama", "orlovami", "orlova")
 	s.refusedName(t, made(namesake(t, s, 1), "orlovam"), identity.PersonID{})
 	check(t, names.Record(t.Context(), "ad", provision.NameDeleted, []string{"orlova.m"}))
+	if got, err := s.db.Accounts().Listed(t.Context(), "ad", []string{"orlovama1", "NOBODY", many[0], "orlova.m"}); err != nil || !slices.Equal(got, many[:1]) {
+		t.Errorf("listed are %q, %v", got, err)
+	}
 	taken(t, s.db, provision.NameQuery{Given: []string{"orlova.m"}}, "orlova.m")
 	// Whose name it is by our own rows has it back.
 	a := namesake(t, s, 1)

@@ -99,7 +99,7 @@ var faults = map[string]faultWords{
 		both{"Зарегистрируйтесь на mos.ru и войдите здесь ещё раз.", "Register on mos.ru and sign in here once more."}},
 	string(match.MultiOrgNoMosru): {both{"У вас нет учётной записи mos.ru.", "You have no mos.ru account."}, byYou,
 		both{"Зарегистрируйтесь на mos.ru, подтвердите СНИЛС и войдите здесь ещё раз.", "Register on mos.ru, confirm the SNILS and sign in here once more."}},
-	string(match.ADNameTaken): {both{"Ваш логин в школьной сети уже занят другим человеком.", "Your login belongs to somebody else in the school network."}, byCurator,
+	string(match.ADNameTaken): {both{"Ваш логин в школьной сети уже занят: он есть у другого человека или в списке занятых имён.", "Your login is in use in the school network: somebody else has it, or the list of names in use does."}, byCurator,
 		both{"Куратор назначит имя. От вас ничего не нужно; ускорить можно, написав нам.", "The curator assigns a name. Nothing is needed from you; writing to us makes it quicker."}},
 	string(match.ADUnowned): {both{"В школьной сети есть учётная запись с вашим именем, и нужно убедиться, что она ваша.", "The school network has an account by your name, and somebody has to make sure that it is yours."}, byCurator,
 		both{"Куратор уже видит это у себя. От вас ничего не нужно; ускорить можно, написав нам.", "The curator sees it. Nothing is needed from you; writing to us makes it quicker."}},
