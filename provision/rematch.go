@@ -83,19 +83,23 @@ func (r *Rematcher) one(ctx context.Context, one Rematch, now time.Time) (fits b
 	return fits, r.store.Rematched(ctx, one.Person, one.Asked)
 }
 
-// rematchEvery is how often is looked without being woken: others write too.
-const rematchEvery = time.Minute
+const (
+	// rematchEvery is how often is looked without being woken: imports are other
+	// processes, and until their rows are given to people who moved these have no school.
+	rematchEvery = 2 * time.Second
+	rematchAgain = time.Minute // after somebody could not be matched
+)
 
 // Run makes passes until ctx ends; wake gives a channel that closes when there
 // may be something to do.
 func (r *Rematcher) Run(ctx context.Context, wake func() <-chan struct{}) error {
 	for ctx.Err() == nil {
-		woken := wake() // before looking, so that no commit falls between
+		woken, pause := wake(), rematchEvery // before looking, so that no commit falls between
 		if _, err := r.Pass(ctx, time.Now()); err != nil && ctx.Err() == nil {
 			r.log.Warn("records that came in are not given to people yet; trying again", "error", err)
-			woken = nil
+			woken, pause = nil, rematchAgain
 		}
-		timer := time.NewTimer(rematchEvery)
+		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
 		case <-woken:

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -13,10 +14,12 @@ import (
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/store"
 	"schoolbridge/internal/telemetry"
 	"schoolbridge/internal/web"
 	"schoolbridge/internal/web/activation"
 	"schoolbridge/provision"
+	"schoolbridge/provision/ad"
 	"schoolbridge/provision/login"
 	"schoolbridge/provision/match"
 )
@@ -104,17 +107,26 @@ func (d *daemon) pages(stopping <-chan struct{}) (*web.Frame, error) {
 	}, entrance, own, administration)
 }
 
-// desk activates people. Nobody waits at it any more once stopping is closed.
-func (d *daemon) desk(stopping <-chan struct{}) (*provision.Desk, error) {
-	o := provision.ActivatorOptions{Reach: reach(d.config.Upstreams), Logger: d.log, Tries: d.db.Accounts()}
-	if d.ad != nil {
-		o.Target, o.Finder = targetAD, d.ad
+// newActivator gives what activates people, and matches them anew; target nil: no
+// account is made outside.
+func newActivator(c *config.Config, db *store.DB, target *ad.Target, log *slog.Logger) (*provision.Activator, error) {
+	o := provision.ActivatorOptions{Reach: reach(c.Upstreams), Logger: log, Tries: db.Accounts()}
+	if target != nil {
+		o.Target, o.Finder = targetAD, target
 		var err error
-		if o.Names, err = names(d.config.AD.Names); err != nil {
+		if o.Names, err = names(c.AD.Names); err != nil {
 			return nil, err
 		}
 	}
-	activator := provision.NewActivator(d.db.Accounts(), d.config.Policy.TimeZone.Location(), o)
+	return provision.NewActivator(db.Accounts(), c.Policy.TimeZone.Location(), o), nil
+}
+
+// desk activates people. Nobody waits at it any more once stopping is closed.
+func (d *daemon) desk(stopping <-chan struct{}) (*provision.Desk, error) {
+	activator, err := newActivator(d.config, d.db, d.ad, d.log)
+	if err != nil {
+		return nil, err
+	}
 	rematcher := provision.NewRematcher(d.db.Accounts(), activator, d.log)
 	d.services = append(d.services, service{"records of people", func(ctx context.Context) error { return rematcher.Run(ctx, d.db.Targets().Wake) }})
 	return provision.NewDesk(signIns{d}, activator, d.db.Targets(), provision.DeskOptions{Stopping: stopping, Logger: d.log}), nil

@@ -81,13 +81,32 @@ func runProvision(ctx context.Context, std streams, args []string) error {
 	if err := p.dial(ctx); err != nil {
 		return err
 	}
-	switch call.verb {
-	case "plan":
-		return p.plan(ctx)
-	case "rename":
+	if call.verb == "rename" {
 		return p.rename(ctx)
 	}
+	if err := p.matchAnew(ctx); err != nil {
+		return err
+	}
+	if call.verb == "plan" {
+		return p.plan(ctx)
+	}
 	return p.apply(ctx)
+}
+
+// matchAnew gives people the rows of the last import before their accounts are looked
+// at, as the daemon does a few seconds after it: who only moved is not switched off.
+func (p *provisioner) matchAnew(ctx context.Context) error {
+	activator, err := newActivator(p.config, p.db, p.target, discardLog())
+	if err != nil {
+		return err
+	}
+	if _, err := provision.NewRematcher(p.db.Accounts(), activator, nil).Pass(ctx, p.now()); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		p.say(p.text.unmatched, err) // the daemon waits for them no longer than two minutes either
+	}
+	return nil
 }
 
 // provisioner is one run of the command.

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"io"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"schoolbridge/internal/simad"
 	"schoolbridge/internal/store"
+	"schoolbridge/provision"
 	"schoolbridge/provision/ad"
 )
 
@@ -124,5 +127,73 @@ func TestProvisionRename(t *testing.T) {
 		if _, _, code := s.command(append([]string{"provision", args[0], "--config", file}, args[1:]...)...); code != exitUsage {
 			t.Errorf("%q: exit %d", args, code)
 		}
+	}
+}
+
+// moves has the site's Кадры say that evann left one school for another, and the same
+// of nobody else.
+func (s site) moves() {
+	s.t.Helper()
+	s.write("kadry.csv", "id,fio,snils,school,start\nevann-7,Смирнова Ольга,"+smallSNILS(0)+",7,2020-09-01\norlovami,Смирнова Ольга,"+smallSNILS(1)+",49,2015-09-01\n")
+	if _, errs, code := s.command("registry", "import", "--config", s.path("config.yaml"), "--accept-ending", "1", s.path("kadry.csv")); code != exitDone {
+		s.t.Fatal(errs)
+	}
+}
+
+// inAD is what the store knows of a person's account in Active Directory.
+func (s site) inAD(login string) (job provision.Job) {
+	s.t.Helper()
+	s.inStore(func(db *store.DB) error {
+		h, err := db.Accounts().Find(s.t.Context(), login)
+		if err != nil {
+			return err
+		}
+		job, err = db.Targets().Job(s.t.Context(), targetAD, h.Person, time.Now())
+		return err
+	})
+	return job
+}
+
+// Who leaves one school for another in one import is switched off nowhere, whether the
+// daemon is at work or a command; who only leaves is.
+func TestMoveIsNoLeave(t *testing.T) {
+	for _, way := range []string{"command", "daemon"} {
+		t.Run(way, func(t *testing.T) {
+			s := newSite(t)
+			s.directory()
+			s.employ(sitePassword, "evann", "orlovami")
+			s.run(exitDone, "provision", "apply")
+			bring := func() { s.run(exitDone, "provision", "apply") }
+			if way == "daemon" {
+				s.started(io.Discard)
+				bring = func() {}
+			}
+			s.moves()
+			if way == "command" { // plan matches too, and the daemon is to do it by itself
+				if lines, errs, code := s.planned("ru"); slices.ContainsFunc(lines, func(l planLine) bool { return l.Action == provision.ActionDisable }) {
+					t.Errorf("exit %d, %+v\n%s", code, lines, errs)
+				}
+			}
+			bring()
+			if !eventually(func() bool { return strings.Contains(s.inAD("evann").Row.Observed.Place, "OU=7,") }) {
+				t.Fatal("the account is not moved")
+			}
+			job := s.inAD("evann")
+			s.inStore(func(db *store.DB) error {
+				lines, err := db.Audit().Recent(t.Context(), job.Person, 50)
+				for _, l := range lines {
+					if strings.Contains(string(l.Payload), `"disabled"`) {
+						t.Errorf("it was off in between: %s", l.Payload)
+					}
+				}
+				return err
+			})
+			s.write("kadry.csv", "id,fio,snils,school,start\norlovami,Смирнова Ольга,"+smallSNILS(1)+",49,2015-09-01\n")
+			s.run(exitDone, "registry", "import", "--accept-ending", "1", s.path("kadry.csv"))
+			bring()
+			if !eventually(func() bool { return !s.inAD("evann").Row.Observed.Enabled }) {
+				t.Error("who left is not switched off")
+			}
+		})
 	}
 }

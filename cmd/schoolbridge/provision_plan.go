@@ -28,7 +28,7 @@ func (p *planned) writes() int {
 	return n
 }
 
-// plan looks at the accounts and writes nothing.
+// plan looks at the accounts and writes nothing to them.
 func (p *provisioner) plan(ctx context.Context) error {
 	now := p.now()
 	who, err := p.choose(ctx)

@@ -18,6 +18,7 @@ type provisionText struct {
 	noSection, unreachable, bind                string
 	planning, accounts, queue, expected, window string
 	applying, turn, noTurn, stopped, applied    string
+	unmatched                                   string
 	ask, enabled, disabled                      string
 	nobody, noSchool, nothing, alike            string
 	columns                                     []string
@@ -79,11 +80,12 @@ var provisionTexts = map[string]provisionText{
 		},
 		window: "служба меняет записи, которых никто не ждёт (их %d), только в своё время (ad.window): ими она была бы занята с %s до %s; команда apply этого времени не ждёт",
 
-		applying: "запись: %d из %d, %.0f в секунду, осталось %v, до %s",
-		turn:     "с Active Directory сейчас работает служба: ждём очереди (Ctrl-C — прервать)",
-		noTurn:   "с Active Directory всё это время работал другой процесс: посмотрите журнал службы или остановите её и повторите",
-		stopped:  "прервано: начато учётных записей %d из %d; сделанное остаётся, повторить можно в любое время",
-		applied:  "учётных записей %d: изменено %d, с проблемами %d",
+		applying:  "запись: %d из %d, %.0f в секунду, осталось %v, до %s",
+		turn:      "с Active Directory сейчас работает служба: ждём очереди (Ctrl-C — прервать)",
+		unmatched: "строки последней загрузки ещё не все сопоставлены с людьми, у кого нет школы, может показаться ушедшим: %v",
+		noTurn:    "с Active Directory всё это время работал другой процесс: посмотрите журнал службы или остановите её и повторите",
+		stopped:   "прервано: начато учётных записей %d из %d; сделанное остаётся, повторить можно в любое время",
+		applied:   "учётных записей %d: изменено %d, с проблемами %d",
 		held: [4]string{
 			"не отключено %d: это больше, чем служба отключает разом. Проверьте, целы ли реестры; если всё верно, повторите с --accept-disabling %d",
 			"не перенесено %d: это больше, чем служба переносит разом. Проверьте, цел ли список школ; если всё верно, повторите с --accept-moves %d",
@@ -139,11 +141,12 @@ var provisionTexts = map[string]provisionText{
 		},
 		window: "the daemon changes accounts for which nobody waits (%d of them) in its hours only (ad.window): it would be at work on them from %s until %s; the command apply does not wait for these hours",
 
-		applying: "writing: %d of %d, %.0f a second, %v left, until %s",
-		turn:     "the daemon is at work on Active Directory: waiting for a turn (Ctrl-C ends it)",
-		noTurn:   "another process has been at work on Active Directory all the time: look at the daemon's log, or stop it and try again",
-		stopped:  "interrupted: %d of %d accounts were begun; what is done stays, and this can be repeated at any time",
-		applied:  "%d accounts: %d changed, %d with problems",
+		applying:  "writing: %d of %d, %.0f a second, %v left, until %s",
+		turn:      "the daemon is at work on Active Directory: waiting for a turn (Ctrl-C ends it)",
+		unmatched: "not all rows of the last import are given to their people yet, who has no school may look like one who left: %v",
+		noTurn:    "another process has been at work on Active Directory all the time: look at the daemon's log, or stop it and try again",
+		stopped:   "interrupted: %d of %d accounts were begun; what is done stays, and this can be repeated at any time",
+		applied:   "%d accounts: %d changed, %d with problems",
 		held: [4]string{
 			"%d were not disabled: more than are disabled at once. See whether the registries are whole; if they are, repeat with --accept-disabling %d",
 			"%d were not moved: more than are moved at once. See whether the list of schools is whole; if it is, repeat with --accept-moves %d",

@@ -154,14 +154,22 @@ func (t *tx) targetsWhere(condition string, args ...any) ([]storedTarget, error)
 	return rows, err
 }
 
-// Due implements provision.Queue.
+// matchingFirst is how long an account waits for its person's new rows: one import
+// takes the old school away and brings the new one, and who moves is not switched
+// off in between. A Rematcher needs seconds; whoever waits for none is not kept.
+const matchingFirst = 2 * time.Minute
+
+// Due implements provision.Queue. An account in the target whose person is about to be
+// matched anew waits for that, but not for ever.
 func (s *Targets) Due(ctx context.Context, target string, now time.Time, limit int) ([]identity.PersonID, error) {
 	var ids []identity.PersonID
 	err := s.db.read(ctx, func(t *tx) error {
 		ids = nil
 		for _, urgent := range []int{1, 0} {
-			err := t.each("SELECT person FROM targets WHERE target = ? AND urgent = ? AND due <= ? ORDER BY due LIMIT ?",
-				[]any{target, urgent, micros(now), limit - len(ids)}, func(scan func(...any) error) error {
+			err := t.each(`SELECT person FROM targets WHERE target = ? AND urgent = ? AND due <= ? AND
+				(object IS NULL OR due <= ? OR NOT EXISTS (SELECT 1 FROM people WHERE people.id = targets.person AND people.rematch > 0))
+				ORDER BY due LIMIT ?`,
+				[]any{target, urgent, micros(now), micros(now.Add(-matchingFirst)), limit - len(ids)}, func(scan func(...any) error) error {
 					var id []byte
 					err := scan(&id)
 					ids = append(ids, personID(id))

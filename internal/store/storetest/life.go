@@ -20,6 +20,7 @@ var lifeTests = []test{
 	{"RenameOfNobody", testRenameRefused},
 	{"Rematch", testRematch},
 	{"RematchPages", testRematchPages},
+	{"RematchFirst", testRematchFirst},
 	{"OldProfile", testOldProfile},
 	{"Unattended", testUnattended},
 	{"RematchOfTheDay", testRematchOfTheDay},
@@ -172,6 +173,49 @@ func testRematch(t *testing.T, s *suite) {
 	check(t, s.db.Accounts().Rematched(t.Context(), done.Person, list[0].Asked))
 	if list := s.asked(t); len(list) > 0 {
 		t.Errorf("%+v", list)
+	}
+}
+
+// testRematchFirst: the account of somebody whose rows change waits for the matching,
+// but not for ever; one that is to be made does not.
+func testRematchFirst(t *testing.T, s *suite) {
+	_, done := s.orlovaInAD(t)
+	row, _ := orlova(t)
+	again := func() {
+		t.Helper()
+		row.ID += "0"
+		put(t, s.db, row)
+		row.ID = "k1"
+		row.Position += "!"
+		put(t, s.db, row) // touches the account
+		if len(s.asked(t)) != 1 {
+			t.Fatal("nobody is to be matched")
+		}
+	}
+	again()
+	if ids := s.due(t); len(ids) != 1 {
+		t.Errorf("an account that is to be made waits: %v", ids)
+	}
+	s.answer(t)
+	s.save(t, done.Person, provision.Pass{Object: []byte("0123456789abcdef")})
+	again()
+	if ids := s.due(t); len(ids) > 0 {
+		t.Errorf("%v before the matching", ids)
+	}
+	woken := s.db.Targets().Wake()
+	s.answer(t)
+	select {
+	case <-woken:
+	default:
+		t.Error("the matching wakes nobody")
+	}
+	if ids := s.due(t); !slices.Equal(ids, []identity.PersonID{done.Person}) {
+		t.Errorf("%v after the matching", ids)
+	}
+	s.save(t, done.Person, provision.Pass{})
+	again()
+	if ids, err := s.db.Targets().Due(t.Context(), "ad", s.now.Add(2*time.Minute), 9); err != nil || len(ids) != 1 {
+		t.Errorf("%v, %v though nobody matches", ids, err)
 	}
 }
 
