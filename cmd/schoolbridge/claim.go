@@ -141,10 +141,11 @@ func (k *claiming) look(ctx context.Context, names func(string) error) (*seenDir
 	}
 	s.proposals, s.summary = claimer.Propose()
 	s.proposals = slices.DeleteFunc(s.proposals, func(p duplicates.Proposal) bool {
-		if refused[p.Seen] {
+		gone := p.RefusedAmong(refused)
+		if gone {
 			s.refused++
 		}
-		return refused[p.Seen]
+		return gone
 	})
 	return s, nil
 }

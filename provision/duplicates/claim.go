@@ -3,10 +3,6 @@ package duplicates
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -53,6 +49,7 @@ type guess struct {
 	alone   bool // certain, if nobody else has the ФИО
 	reasons []Reason
 	seen    uint64 // of what the registry says
+	number  bool   // the account bears a number of the person's, as employeeID
 }
 
 // ClaimSummary counts what a directory came to.
@@ -75,9 +72,10 @@ type Proposal struct {
 	Enabled    bool        `json:"enabled"`
 	Created    time.Time   `json:"created,omitzero"`
 	Certain    bool        `json:"certain"`
-	Why        []Reason    `json:"why,omitempty"` // why it is not certain, beside the level
-	Candidates []Candidate `json:"candidates"`    // the likeliest first
-	Seen       string      `json:"seen"`          // digest of all that was compared
+	Why        []Reason    `json:"why,omitempty"`         // why it is not certain, beside the level
+	Candidates []Candidate `json:"candidates"`            // the likeliest first
+	Seen       string      `json:"seen"`                  // digest of all that was compared
+	SeenBefore string      `json:"seen_before,omitempty"` // the same as versions had it whose digests held words too
 
 	AccountSeen string `json:"account_seen"` // of what was compared of the account alone
 }
@@ -267,6 +265,7 @@ func (r *row) claim(f *Fact, name fio) guess {
 	v.note(!r.Birth.IsZero() && r.Birth == f.Birth, SameBirth)
 	g.level, g.alone = v.claim()
 	g.reasons = v.reasons
+	g.number = v.has(SameEmployeeID)
 	return g
 }
 
@@ -318,6 +317,7 @@ func (o *open) note(g guess) {
 			}
 		}
 		h.seen += g.seen // in whatever order they come
+		h.number = h.number || g.number
 		if g.level > h.level || g.level == h.level && h.alone && !g.alone {
 			h.level, h.alone, h.reasons = g.level, g.alone, g.reasons
 		}
@@ -334,23 +334,6 @@ func (o *open) sort() {
 	slices.SortFunc(o.guesses, func(a, b guess) int {
 		return cmp.Or(cmp.Compare(b.level, a.level), cmp.Compare(len(b.reasons), len(a.reasons)), cmp.Compare(a.who, b.who))
 	})
-}
-
-// digest is of what a registry says, but for the СНИЛС: it may be guessed.
-func (f *Fact) digest() uint64 {
-	h := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %v %v %q %q %q %q", f.Last, f.First, f.Middle, f.Record, f.Birth, f.Mosru, f.EZHD, f.Mails, f.Phones))
-	return binary.BigEndian.Uint64(h[:])
-}
-
-// AccountSeen is a digest of what is compared of an account.
-func AccountSeen(a Account) string {
-	r := newRow(a)
-	return r.digest()
-}
-
-func (r *row) digest() string {
-	h := sha256.Sum256(fmt.Appendf(nil, "%x %q %q %q %q %q %q %q %v %q %q", r.ID, r.Name, r.UPN, r.Display, r.Last, r.First, r.Middle, r.Mails, r.Birth, r.Phones, r.EmployeeID))
-	return hex.EncodeToString(h[:12])
 }
 
 // Propose gives what there is to decide, in the order of names.
@@ -404,8 +387,6 @@ func (o *open) settle() {
 
 func (c *Claimer) proposal(r *row, o *open, accounts map[string]int) Proposal {
 	p := Proposal{Object: r.ID, Name: r.Name, UPN: r.UPN, Display: r.Display, Place: r.Place, Enabled: r.Enabled, Created: r.Created, AccountSeen: r.digest()}
-	h := sha256.New()
-	fmt.Fprint(h, p.AccountSeen)
 	first := o.guesses[0]
 	p.Certain = first.level == Certain
 	doubt := func(holds bool, why Reason) {
@@ -420,8 +401,7 @@ func (c *Claimer) proposal(r *row, o *open, accounts map[string]int) Proposal {
 	for _, g := range o.guesses {
 		slices.SortFunc(g.records, func(a, b person.RecordRef) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID)) })
 		p.Candidates = append(p.Candidates, Candidate{g.records, g.fio, g.birth, g.school, g.level, g.reasons})
-		fmt.Fprintf(h, " %v %x %v %q", g.records, g.seen, g.level, g.reasons)
 	}
-	p.Seen = hex.EncodeToString(h.Sum(nil)[:12])
+	p.Seen, p.SeenBefore = seenClaim(r, o.guesses), seenInWords(r, o.guesses)
 	return p
 }

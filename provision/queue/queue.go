@@ -108,7 +108,13 @@ func (i *Item) Records() (refs []person.RecordRef) {
 // once more afterwards.
 func (i *Item) Moved() bool {
 	d := i.Decided
-	return d != nil && i.Kind != Support && (d.Seen != i.Seen || d.Verb != Refuse && i.Kind != Account && i.At.After(d.At))
+	return d != nil && i.Kind != Support && (!i.shown(d.Seen) || d.Verb != Refuse && i.Kind != Account && i.At.After(d.At))
+}
+
+// shown says that a digest is of the item as it is now. Of an account it may be one
+// that held words.
+func (i *Item) shown(seen string) bool {
+	return seen == i.Seen || i.Proposal != nil && i.Proposal.SeenBefore != "" && seen == i.Proposal.SeenBefore
 }
 
 // Open says that somebody has to decide.

@@ -42,6 +42,7 @@ var queueTests = []test{
 	{"QueueNotEnough", testQueueNotEnough},
 	{"QueueReplaced", testQueueReplaced},
 	{"QueueDoubtsChange", testQueueDoubtsChange},
+	{"QueueDoubtsSeenBefore", testQueueDoubtsSeenBefore},
 	{"QueueErased", testQueueErased},
 }
 

@@ -455,3 +455,27 @@ func testQueueAdoptPassedOn(t *testing.T, s *suite) {
 		t.Errorf("%+v", item.Decided)
 	}
 }
+
+// testQueueDoubtsSeenBefore: what was refused while digests held words stays refused
+// under the digest of today.
+func testQueueDoubtsSeenBefore(t *testing.T, s *suite) {
+	row, _ := orlova(t)
+	put(t, s.db, row)
+	q := s.db.Queue()
+	p := proposal(1, "orlovami", "k1", false)
+	check(t, q.Doubts(t.Context(), "ad", []duplicates.Proposal{p}, s.now))
+	s.decide(t, queue.Decision{Item: s.question(t).ID, Verb: queue.Refuse})
+	p.SeenBefore, p.Seen = p.Seen, "of facts alone"
+	s.now = s.now.Add(time.Hour)
+	check(t, q.Doubts(t.Context(), "ad", []duplicates.Proposal{p}, s.now))
+	s.noneNoted(t)
+	if seen, err := q.Refused(t.Context()); err != nil || !p.RefusedAmong(seen) {
+		t.Errorf("it is proposed again: %v, %v", seen, err)
+	}
+	p.SeenBefore, p.Seen = "of other facts, in words", "of other facts"
+	s.now = s.now.Add(time.Hour)
+	check(t, q.Doubts(t.Context(), "ad", []duplicates.Proposal{p}, s.now))
+	if item := s.question(t); !item.Moved() {
+		t.Errorf("%+v", item)
+	}
+}
