@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -34,6 +35,7 @@ import (
 var (
 	consolePeople = flag.Int("console.people", 600, "people of the city in which the pages of administration are asked; make bench-console asks for 1000000")
 	consoleEach   = flag.Int("console.each", 5, "one in so many has an account; of the first school, every other one")
+	consoleLines  = flag.Int("console.lines", 0, "lines of the audit trail (0: as many as the city's size says)")
 	consoleWorld  = flag.String("console.world", "", "keep that city in this `folder`; a later run with as many people takes it from there")
 )
 
@@ -384,7 +386,7 @@ func (m *metropolis) audit(ctx context.Context, db *store.DB) error {
 	}
 	kinds := []string{"console_read", "sign_in", "sign_in", "explain", "credential_change"}
 	var some []identity.AuditEntry
-	lines := m.share(100_000)
+	lines := cmp.Or(*consoleLines, m.share(100_000))
 	for i := range lines {
 		whom := all[i%len(all)]
 		if i%50 == 0 {

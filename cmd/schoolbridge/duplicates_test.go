@@ -42,7 +42,7 @@ func TestDuplicates(t *testing.T) {
 		return out, errs
 	}
 	out, errs := run(exitFindings, "find")
-	if !strings.Contains(out, "достоверно") || !strings.Contains(out, "evann-1") || strings.Contains(out, "titovp1") || !strings.Contains(errs, "похожих пар однофамильцев 1") {
+	if !strings.Contains(out, "достоверно") || !strings.Contains(out, "evann-1") || strings.Contains(out, "titovp1") || !strings.Contains(errs, "похожих пар тёзок 1") {
 		t.Errorf("find: %s\n%s", out, errs)
 	}
 	out, _ = run(exitFindings, "find", "--format", "json")

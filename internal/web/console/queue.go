@@ -200,7 +200,7 @@ func (v *visit) showQueue(status int, slip string) {
 		p.Pager.Next = p.address(p.Kind, p.Decided, found.Next)
 	}
 	if v.read("queue", map[string]any{"school": known(p.School, p.Schools), "questions": len(p.Cases)}, whom...) {
-		v.Show(status, "queue.html", "queue.title", p)
+		v.Show(status, "queue.html", map[bool]string{false: "queue.title", true: "queue.decided"}[p.Decided], p)
 	}
 }
 

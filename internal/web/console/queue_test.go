@@ -262,7 +262,7 @@ func TestDecide(t *testing.T) {
 	}
 	webtest.Holds(t, g.Get("/console/queue"), 200, "Решение записано: Еванова Нина Николаевна — Имя дано", "Отменить решение", "!"+own.Stem+`">`)
 	webtest.Goes(t, g.Post("/console/queue/"+own.Stem, answer...), "/console/queue") // «back» and the button again
-	webtest.Holds(t, g.Get("/console/queue?decided=1"), 200, "Еванова", "orlovami")
+	webtest.Holds(t, g.Get("/console/queue?decided=1"), 200, "Еванова", "orlovami", "<h1>Решённые вопросы</h1>", "!кто ждёт дольше", "!Ждёт с")
 	// A colleague had the page open.
 	c := s.role(rights.Curator)
 	webtest.Holds(t, c.Post("/console/queue/"+own.Stem, "case", own.ID, "verb", "bind", "what", "kadry:k1"), http.StatusConflict, "Пока вы смотрели, вопрос решили", "orlovami")

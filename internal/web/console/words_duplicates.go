@@ -16,7 +16,7 @@ var wordsDuplicates = web.Words{
 
 	"dups.tab.groups":    {"Найдено", "Found"},
 	"dups.tab.work":      {"В работе и сделано", "Under way and done"},
-	"dups.tab.namesakes": {"Однофамильцы", "Namesakes"},
+	"dups.tab.namesakes": {"Тёзки", "Namesakes"},
 
 	"dups.never":        {"Здесь появятся группы учётных записей, которые похожи на записи одного человека. Поиск только читает Active Directory и ничего не меняет.", "Groups of accounts that look like one person's will stand here. The search only reads Active Directory and changes nothing."},
 	"dups.never.wait":   {"Дубликаты ещё не искали. Поиск запускает куратор или оператор.", "Duplicates were not searched for yet. A curator or the operator starts the search."},
@@ -148,5 +148,5 @@ var wordsDuplicates = web.Words{
 	"dups.work.none":    {"Пока ничего не одобряли.", "Nothing was approved yet."},
 
 	"dups.namesakes.lead": {"Похожи, но не дубликаты: это разные люди, с их записями ничего делать не надо.", "They look alike and are no duplicates: these are different people, nothing is to be done with their accounts."},
-	"dups.namesakes.none": {"Похожих однофамильцев не нашлось.", "No namesakes that look alike were found."},
+	"dups.namesakes.none": {"Тёзок с похожими записями не нашлось.", "No namesakes that look alike were found."},
 }
