@@ -38,6 +38,10 @@ func (s *Server) eap(ctx context.Context, client *Client, r *wire.Received, from
 		s.said(r, from, resultEAPRefused, identity.Verdict{Reason: identity.ReasonMethod})
 		return rejectEAP(client, r, failure(message), identity.Verdict{})
 	}
+	if begins(p) && s.stopping.Load() {
+		s.metrics.result(resultStopping)
+		return nil
+	}
 	state, _ := p.First(wire.State)
 	in := eap.Request{Source: from, Message: message, State: state}
 	if mtu, ok := p.Uint32(wire.FramedMTU); ok && mtu > eapolHeader && mtu <= maxEAP {

@@ -28,13 +28,14 @@ const (
 	resultStatusSilent
 	resultNotLoaded
 	resultBusy
+	resultStopping
 	resultEnd
 )
 
 func (r result) String() string {
 	return [...]string{
 		"accepted", "rejected", "unavailable", "malformed", "chap_refused", "mschap_refused", "eap_refused",
-		"machine_refused", "challenge", "accounting", "accounting_ignored", "accounting_lost", "status", "status_silent", "not_loaded", "client_busy",
+		"machine_refused", "challenge", "accounting", "accounting_ignored", "accounting_lost", "status", "status_silent", "not_loaded", "client_busy", "stopping",
 	}[r]
 }
 

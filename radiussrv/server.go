@@ -37,6 +37,8 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -128,6 +130,9 @@ type Server struct {
 	metrics *metrics
 	log     *reporter
 	shares  *shares
+
+	stopping  atomic.Bool // see Shutdown
+	finishing sync.Once
 }
 
 // New makes a server that serves nothing yet.
@@ -196,10 +201,6 @@ func (s *Server) ServeRadSec(ln net.Listener, config *tls.Config) error {
 	})
 }
 
-// Shutdown stops reading, lets work and delayed rejects finish until ctx ends,
-// and closes the sockets. What serves returns wire.ErrStopped.
-func (s *Server) Shutdown(ctx context.Context) error { return s.wire.Shutdown(ctx) }
-
 // Handle answers one request; the engine calls it.
 func (s *Server) Handle(ctx context.Context, r *wire.Received) *wire.Reply {
 	client := r.Peer.Owner().(*Client)
@@ -254,7 +255,7 @@ func (s *Server) decidedNow(client *Client, r *wire.Received) {
 // (RFC 5997 section 4.1). A client that gets no answer holds the server for
 // dead, which is what it should do while nothing can be decided here.
 func (s *Server) status(r *wire.Received) *wire.Reply {
-	if !s.opts.Ready() {
+	if s.stopping.Load() || !s.opts.Ready() {
 		s.metrics.result(resultStatusSilent)
 		return nil
 	}

@@ -31,7 +31,7 @@ type conversation struct {
 	notBefore time.Time // the moment before which it must not leave, repeated or not
 
 	// The table's.
-	begun         time.Time
+	begun, heard  time.Time
 	stage         stage
 	places        int
 	busy, removed bool

@@ -221,6 +221,9 @@ func (s *Server) Close() {
 // Conversations is how many wait for their peer.
 func (s *Server) Conversations() int { return s.table.size() }
 
+// Underway is how many conversations go on: their peers were heard of within a time.
+func (s *Server) Underway(within time.Duration) int { return s.table.underway(within) }
+
 // Exchange answers one message. It may wait for the authenticator, as long as
 // ctx lets it; several peers may be answered at once.
 func (s *Server) Exchange(ctx context.Context, in Request) Result {

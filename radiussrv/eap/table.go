@@ -181,7 +181,7 @@ func (t *table) take(key state, nas nasKey) (*conversation, found) {
 func (t *table) put(c *conversation, reached stage, places int, over bool) {
 	t.mu.Lock()
 	var closing []*conversation
-	c.busy = false
+	c.busy, c.heard = false, t.now()
 	switch {
 	case c.removed:
 		closing = append(closing, c)
@@ -248,6 +248,19 @@ func (t *table) arm() {
 		t.mu.Unlock()
 		t.closeAll(closing)
 	})
+}
+
+// underway counts the conversations whose peer was heard of within a time.
+func (t *table) underway(within time.Duration) (n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	since := t.now().Add(-within)
+	for _, c := range t.byState {
+		if c.busy || c.heard.After(since) {
+			n++
+		}
+	}
+	return n
 }
 
 // close ends all conversations and takes no more.

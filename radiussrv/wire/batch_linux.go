@@ -101,6 +101,12 @@ func (b *batch) receive() (int, error) {
 	if b.errno != 0 {
 		return 0, b.errno
 	}
+	b.arrived()
+	return b.done, nil
+}
+
+// arrived notes what the system tells of the datagrams.
+func (b *batch) arrived() {
 	for i, d := range b.in[:b.done] {
 		d.n, d.nameLen = int(b.rx[i].length), b.rx[i].Namelen
 		d.from = d.native.addrPort()
@@ -108,7 +114,6 @@ func (b *batch) receive() (int, error) {
 			d.controls = returnControl(d.control[:b.rx[i].Controllen])
 		}
 	}
-	return b.done, nil
 }
 
 // addrPort reads the address. The zone of a link-local one is its number.

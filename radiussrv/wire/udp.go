@@ -32,7 +32,7 @@ func (u *udpLink) dropped(Drop)           {}
 func (u *udpLink) number() (uint16, bool) { return u.n, true }
 
 // ServeUDP reads requests from conn until Shutdown, then returns ErrStopped. It
-// closes conn. A reply leaves from the address its request was sent to, also
+// closes conn. Whoever sends while it stops is refused or answered. A reply leaves from the address its request was sent to, also
 // where conn listens on all addresses (RFC 2865 section 3: a NAS drops replies
 // from elsewhere).
 func (s *Server) ServeUDP(conn *net.UDPConn, role Role) error {
@@ -48,7 +48,10 @@ func (s *Server) ServeUDP(conn *net.UDPConn, role Role) error {
 		}
 	}
 	_ = conn.SetReadBuffer(readBuffer) // the kernel gives what it allows
-	stop := func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) }
+	stop := func() {
+		_ = u.refuse() // where it fails, what comes from now on is lost, as ever with datagrams
+		_ = conn.SetReadDeadline(time.Unix(1, 0))
+	}
 	if !s.enter(stop, func() { _ = conn.Close() }) {
 		_ = conn.Close()
 		return ErrStopped
@@ -77,7 +80,10 @@ func (s *Server) read(u *udpLink) error {
 		switch {
 		case err == nil:
 			failures = 0
-		case errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed):
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			b.rest()
+			return ErrStopped
+		case errors.Is(err, net.ErrClosed):
 			return ErrStopped
 		default:
 			// A queued ICMP error of an earlier reply, or no memory for a
