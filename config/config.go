@@ -57,6 +57,7 @@ type Store struct {
 	Path       Path       `yaml:"path" default:"schoolbridge.db" base:"state"`
 	URLFile    SecretFile `yaml:"url_file" default:""`
 	KeysetFile Path       `yaml:"keyset_file" default:"keyset.json" base:"state"`
+	Replica    Replica    `yaml:"replica" default:""`
 	// KeepLeavers is in whole days.
 	KeepLeavers time.Duration `yaml:"keep_leavers" default:"1095d" min:"30d" max:"36500d"`
 }

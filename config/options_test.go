@@ -20,6 +20,7 @@ var options = map[string]struct{ good, bad string }{
 	"store.url_file":                           {"secret", "missing"},
 	"store.keep_leavers":                       {"365d", "1d"},
 	"store.keyset_file":                        {"keys.json", "[a]"},
+	"store.replica":                            {"radius-1", "'радиус 1'"},
 	"tls.certificate_file":                     {"server.pem", "missing.pem"},
 	"tls.key_file":                             {"server-key.pem", "empty"},
 	"mosru.url":                                {"http://127.0.0.1:8090", "http://mos.example"},

@@ -25,6 +25,7 @@ type (
 	DN         string // a distinguished name
 	Zone       string // a time zone's name
 	Day        string // YYYY-MM-DD, or DD.MM.YYYY
+	Replica    string // names one of several daemons; "" is the machine's own name
 )
 
 // problem is what is wrong with one value, and the remedy.
@@ -48,6 +49,16 @@ func (a Address) check() *problem {
 		if _, err := netip.ParseAddr(host); err != nil {
 			return wrong(say("%s — не IP-адрес", "%s is no IP address", show(host)), remedy)
 		}
+	}
+	return nil
+}
+
+var replicaForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+
+func (r Replica) check() *problem {
+	if !replicaForm.MatchString(string(r)) {
+		return wrong(say("%s — не имя службы", "%s is no name of a daemon", show(string(r))),
+			say("латинские буквы, цифры, точка, дефис: radius-1", "Latin letters, digits, dots, hyphens: radius-1"))
 	}
 	return nil
 }

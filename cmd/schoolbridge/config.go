@@ -108,6 +108,7 @@ func openSite(ctx context.Context, std streams, file, lang string) (*config.Conf
 // openStore opens the store that a configuration names, beside a running
 // daemon or without one. The first to open it makes it.
 func openStore(ctx context.Context, c *config.Config, opts store.Options) (*store.DB, error) {
+	opts.Replica = replica(c)
 	if err := os.MkdirAll(string(c.State), 0o700); err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
@@ -123,6 +124,19 @@ func openStore(ctx context.Context, c *config.Config, opts store.Options) (*stor
 		return nil, fmt.Errorf("store %s: %w", c.Store.Path, err)
 	}
 	return db, nil
+}
+
+// replica names the chain of the audit trail that this machine's daemon and commands
+// write: SQLite has one daemon.
+func replica(c *config.Config) string {
+	if c.Store.Replica != "" || c.Store.URLFile == "" {
+		return string(c.Store.Replica)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return "" // a chain that several write is one, and waits
+	}
+	return host
 }
 
 // openPostgres opens the database whose address is in a file.

@@ -239,13 +239,21 @@ func (d *daemon) calendar(ctx context.Context) error {
 
 // upkeep prunes the change feed and notes the trail's heads in the log, every
 // hour: a log that is kept elsewhere then tells when an older database was put
-// back.
+// back. Once a day it notes other daemons' heads in this one's chain.
 func (d *daemon) upkeep(ctx context.Context) error {
 	ticker := time.NewTicker(time.Hour)
 	defer ticker.Stop()
 	var leavers leaversDay
+	var witnessed time.Time
 	for {
 		d.noteHeads(ctx)
+		if time.Since(witnessed) >= 24*time.Hour {
+			if err := d.db.Audit().Witness(ctx); err != nil && ctx.Err() == nil {
+				d.log.Warn("the audit trail's chains do not vouch for each other", "error", err)
+			} else {
+				witnessed = time.Now()
+			}
+		}
 		d.prune(ctx)
 		leavers.forget(ctx, d, time.Now())
 		select {

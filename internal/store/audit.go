@@ -91,6 +91,11 @@ func (t *tx) writeAudit() error {
 	if err := t.putHead(h); err != nil {
 		return err
 	}
+	if before == 0 {
+		if err := t.announce(h); err != nil {
+			return err
+		}
+	}
 	return t.extendIndex(h.Chain, before, h.Seq)
 }
 

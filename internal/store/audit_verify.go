@@ -30,7 +30,8 @@ func IsBroken(err error) bool {
 }
 
 // Verify reads every chain and gives a *Broken for the first line that was
-// changed, removed, moved, or emptied without an erasure. Where it is not nil,
+// changed, removed, moved, or emptied without an erasure, also where a whole chain is
+// gone of which another one tells. Where it is not nil,
 // progress is told how many lines stood so far.
 func (a *Audit) Verify(ctx context.Context, progress func(lines int)) error {
 	return a.db.read(ctx, func(t *tx) error {
@@ -41,11 +42,17 @@ func (a *Audit) Verify(ctx context.Context, progress func(lines int)) error {
 		if err := t.headless(heads); err != nil {
 			return err
 		}
-		v := &verification{tx: t, progress: progress, people: peopleErased{}}
+		v := &verification{tx: t, progress: progress, people: peopleErased{}, witnesses: map[string]testimony{}}
+		if err := v.someTrail(heads); err != nil {
+			return err
+		}
 		for _, h := range heads {
 			if err := v.chain(h); err != nil {
 				return err
 			}
+		}
+		if err := v.witnessesAgree(); err != nil {
+			return err
 		}
 		return v.erasures()
 	})
@@ -87,6 +94,8 @@ type verification struct {
 	emptied  auditRow // the youngest line without its payload
 	erased   int64    // up to when payloads were erased, as the trail tells
 	people   peopleErased
+
+	witnesses map[string]testimony // by chain
 }
 
 // peopleErased are people of whose lines the payloads are gone: the youngest of
@@ -178,6 +187,9 @@ func (v *verification) noteErasure(r auditRow) error {
 	}
 	if r.kind == personErasure {
 		v.people.told(r)
+	}
+	if r.kind == auditHeads {
+		return v.noteWitness(r)
 	}
 	if r.kind != auditErasure {
 		return nil

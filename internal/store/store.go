@@ -50,7 +50,7 @@ import (
 
 // Options are what a store may be told; the zero value is sensible.
 type Options struct {
-	Replica   string                // names this replica's audit chain; "" is "main"
+	Replica   string                // names this replica's audit chain, which no other one at work has; "" is "main"
 	Poll      time.Duration         // how often Directory.Wait looks for other processes' writes; 0 is 1 s
 	IndexStep int                   // blocks of sign-ins that the audit trail's index takes at once; 0 is 4096
 	Now       func() time.Time      // nil is time.Now

@@ -58,6 +58,7 @@ var kinds = map[string]kind{
 	"backup":        {Service, "копия хранилища", "backup of the store", Calm, nil},
 	"restore":       {Service, "хранилище из копии", "store put back from a backup", Bad, nil},
 	"audit_lost":    {Service, "строка журнала потеряна", "line of the trail lost", Bad, nil},
+	"audit_heads":   {Service, "цепочки журнала других служб", "the trail's chains of other daemons", Calm, (*teller).heads},
 	"audit_erasure": {Service, "старые входы стёрты", "old sign-ins erased", Calm, (*teller).erased},
 
 	"console_read":    {Readings, "прочитано на странице", "read on a page", Calm, (*teller).read},

@@ -339,6 +339,18 @@ func (t *teller) erased() {
 	}
 }
 
+// heads tells how far the chains of other daemons were.
+func (t *teller) heads() {
+	heads, _ := t.data["heads"].([]any)
+	for _, head := range heads {
+		h, _ := head.(map[string]any)
+		chain, _ := h["chain"].(string)
+		if n, ok := h["line"].(float64); ok {
+			t.say("%s: строка %.0f", "%s: line %.0f", chain, n)
+		}
+	}
+}
+
 func (t *teller) schoolOf() { t.schools("school") }
 
 // asked tells what a command was asked for; what was typed may be anything, so that

@@ -39,6 +39,7 @@ var lines = []struct {
 	{kind: "decision", payload: `{"verb":"transfer","by":"x","subject":"s2","subject_before":"s1","reason":"passport"}`, ru: "человек переведён на другую учётную запись mos.ru; причина: «passport»", en: "the person is moved to another mos.ru account; "},
 	{kind: "audit_lost", payload: `{"kind":"state","bytes":7}`, ru: "доступ закрыт или открыт", en: "shut out or let in", tone: Bad},
 	{kind: "audit_erasure", payload: `{"Before":"2026-03-01T00:00:00Z"}`, ru: "старше 01.03.2026", en: "older than 01.03.2026"},
+	{kind: "audit_heads", payload: `{"heads":[{"chain":"radius-2","line":57,"hash":"AAAA"}]}`, ru: "radius-2: строка 57", en: "radius-2: line 57"},
 	{kind: "school_deadlines", payload: `{"by":"x","school":"49","staff":"2026-10-01","pupils":"","parents":""}`, ru: "Школа № 49; сотрудники до 2026-10-01"},
 	{kind: "break_glass_used", payload: `{"by":"break-glass","addr":"10.0.0.9","uses":2}`, ru: "использован раз: 2", tone: Bad, from: "10.0.0.9"},
 }

@@ -28,6 +28,9 @@ var auditTests = []test{
 	{"AuditTogether", testAuditTogether},
 	{"AuditBrowse", testAuditBrowse},
 	{"AuditBrowseErased", testAuditBrowseErased},
+	{"AuditChains", testAuditChains},
+	{"AuditChainGone", testAuditChainGone},
+	{"AuditGone", testAuditGone},
 }
 
 func testAudit(t *testing.T, s *suite) {

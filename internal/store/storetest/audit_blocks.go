@@ -116,9 +116,10 @@ func testAuditRecent(t *testing.T, s *suite) {
 	for n := 0; n < 61; n += 1 + n/20 {
 		for _, want := range [][]string{nil, kinds[:1], kinds[1:3], {"provision"}} {
 			limit := 1 + random.IntN(40)
-			got, err := db.Audit().Recent(t.Context(), somebody(n), limit, want...)
+			got, err := db.Audit().Recent(t.Context(), somebody(n), limit+1, want...)
 			check(t, err)
-			same(t, got, all, somebody(n), limit, want)
+			got = slices.DeleteFunc(got, ofChains)
+			same(t, got[:min(len(got), limit)], all, somebody(n), limit, want)
 		}
 	}
 	check(t, db.Audit().Verify(t.Context(), nil))

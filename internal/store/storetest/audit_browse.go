@@ -53,7 +53,7 @@ func meant(q store.AuditAsk, e identity.AuditEntry) bool {
 		!e.At.Before(q.From) && (q.To.IsZero() || e.At.Before(q.To))
 }
 
-// leaf reads all pages.
+// leaf reads all pages, but for what the chains tell of each other.
 func leaf(t *testing.T, db *store.DB, q store.AuditAsk) (list []identity.AuditEntry) {
 	t.Helper()
 	for range 1000 {
@@ -62,7 +62,7 @@ func leaf(t *testing.T, db *store.DB, q store.AuditAsk) (list []identity.AuditEn
 		if len(page.Entries) > q.Limit {
 			t.Fatalf("%d on a page of %d", len(page.Entries), q.Limit)
 		}
-		list = append(list, page.Entries...)
+		list = append(list, slices.DeleteFunc(page.Entries, ofChains)...)
 		if page.Next == nil {
 			return list
 		}
