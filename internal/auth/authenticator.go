@@ -71,7 +71,7 @@ func New(o Options) (*Authenticator, error) {
 	a.metrics = newMetrics(o.Registerer, func() float64 { return float64(a.guard.known.Len()) })
 	a.refusals = newRefusals(o.Registerer)
 	a.life, a.end = context.WithCancel(context.Background())
-	a.tallied = tallied{of: o.Tally, patience: o.TallyTimeout, now: o.Now, log: o.Logger, life: a.life, begin: a.begin, end: a.work.Done}
+	a.tallied = tallied{of: o.Tally, alone: o.TallyAlone, patience: o.TallyTimeout, now: o.Now, log: o.Logger, life: a.life, begin: a.begin, end: a.work.Done}
 	return a, nil
 }
 

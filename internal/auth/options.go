@@ -35,6 +35,9 @@ type Options struct {
 	Passwords Passwords // nil: no system keeps its own
 	Owners    Owners    // nil: nobody knows whose a name is but the directory
 	Tally     Tally     // nil: refusals are counted by this process alone
+	// TallyAlone says that no other daemon uses Tally: what is under way is known here,
+	// and only what was refused is written, for whoever comes after a restart.
+	TallyAlone bool
 	// Admit says whether a person whom a role admits to the Wi-Fi may bring one
 	// device more. It asks memory only; nil: any number.
 	Admit func(person identity.PersonID, role, device string) bool

@@ -25,6 +25,7 @@ var errTallyBusy = errors.New("too many wait to be counted")
 // transaction is under way share the next one.
 type tallied struct {
 	of       Tally         // nil: this daemon counts alone
+	alone    bool          // Options.TallyAlone
 	patience time.Duration // Options.TallyTimeout
 	now      func() time.Time
 	log      *slog.Logger
@@ -62,7 +63,7 @@ func (c *tallied) place(ctx context.Context, q Ask) Counted {
 		c.failed(err)
 		return Counted{}
 	}
-	if s.Reason != "" {
+	if s.Reason != "" || c.alone {
 		return s
 	}
 	a := &asking{Ask: q, done: make(chan struct{})}
@@ -88,7 +89,7 @@ func (c *tallied) place(ctx context.Context, q Ask) Counted {
 
 // ended has the end of a question written; nobody waits for that.
 func (c *tallied) ended(e Ended) {
-	if c.of != nil && (e.Refused || e.Clears != ClearsNothing || e.Place != [16]byte{}) {
+	if c.of != nil && (e.Refused || e.Hold != "" || e.Clears != ClearsNothing || e.Place != [16]byte{}) {
 		c.push(nil, &e)
 	}
 }
@@ -218,6 +219,6 @@ func (a *Authenticator) book(t *try, m Marks, what answer, now time.Time) {
 	if a.tallied.of == nil {
 		return
 	}
-	e := Ended{Ask: a.tally(t, m, now), Place: t.place, Refused: what == answerWrong || what == answerStale, Tag: tag, Clears: clears}
+	e := Ended{Ask: a.tally(t, m, now), Place: t.place, Refused: what == answerWrong || what == answerStale, Tag: tag, Clears: clears, Hold: holding[what]}
 	a.tallied.ended(e)
 }

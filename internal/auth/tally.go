@@ -17,7 +17,8 @@ import (
 //
 // A place that nobody gives back, because its daemon was killed, counts as a refusal
 // until the window is over: mos.ru may have counted it. Without the store each daemon
-// goes on with what it counted by itself.
+// goes on with what it counted by itself. A daemon that has the store to itself takes no
+// places (Options.TallyAlone): a sign-in then waits for no write.
 type Tally interface {
 	// Look says how a login stands; it takes no place.
 	Look(ctx context.Context, ask Ask) (Counted, error)
@@ -45,12 +46,14 @@ type Asked struct {
 	Expires time.Time
 	Epoch   uint64
 	Refused bool
-	Tag     Tag // without Day: none, or disproved
+	Tag     Tag             // without Day: none, or disproved
+	Hold    identity.Reason // the home said that the login is not to be asked about: MOSRU_LOCKED
 }
 
 // Counted is how a login stands with respect to an Ask.
 type Counted struct {
-	Reason   identity.Reason // why it is not to be asked: KNOWN_BAD_PASSWORD, THROTTLED, or ""
+	Reason   identity.Reason // why it is not to be asked: KNOWN_BAD_PASSWORD, THROTTLED, that of a hold, or ""
+	Held     time.Time       // until when, where that is a hold
 	Failures []time.Time     // the refusals within the window
 	Tag      Tag             // of the proof; without Day where it was not refused
 	Passed   bool            // the web's pass is used up by this Ask
@@ -65,6 +68,7 @@ type Ended struct {
 	Refused bool     // with At as the time; else the place is given back
 	Tag     Tag      // of the refused proof; without Day: it is not remembered
 	Clears  Clears
+	Hold    identity.Reason // for how the login stands at its home it is not asked about for a while
 }
 
 // Clears is what a right password disproves.
@@ -82,9 +86,19 @@ const (
 // the window, and where it is further away than that, not at all.
 func (q *Ask) Judge(asked []Asked) (s Counted) {
 	counted, tags := 0, 0
+	var hold identity.Reason
 	for i := len(asked) - 1; i >= 0; i-- {
 		a := &asked[i]
 		ahead := a.At.Sub(q.At)
+		if a.Hold != "" {
+			switch until := a.At.Add(holdFor); {
+			case a.Epoch < q.Epoch || !q.At.Before(until):
+				s.Over = append(s.Over, a.Place)
+			case ahead <= holdFor && until.After(s.Held):
+				s.Held, hold = until, a.Hold
+			}
+			continue
+		}
 		over, within := -ahead > q.Window, ahead <= q.Window && -ahead <= q.Window
 		known := a.Tag.Day != 0 && a.Epoch >= q.Epoch && a.Tag.Day+1 >= q.Marks.Day && ahead <= q.Window
 		if within {
@@ -110,6 +124,11 @@ func (q *Ask) Judge(asked []Asked) (s Counted) {
 		}
 		s.Passed, s.Tag.Webbed = true, true
 	}
+	if hold != "" {
+		s.Reason, s.Passed = hold, false
+		return s
+	}
+	s.Held = time.Time{}
 	if counted >= q.Share {
 		s.Reason, s.Passed = identity.ReasonThrottled, false
 	}
@@ -118,6 +137,9 @@ func (q *Ask) Judge(asked []Asked) (s Counted) {
 
 // EndsAt is until when the row of a question says anything.
 func (e *Ended) EndsAt() time.Time {
+	if e.Hold != "" {
+		return e.At.Add(holdFor)
+	}
 	if counts := e.At.Add(e.Window); e.Tag.Day == 0 || counts.After(e.Tag.Dies()) {
 		return counts
 	}
@@ -133,5 +155,8 @@ func (g *guard) learn(t *try, m Marks, s Counted, now time.Time) {
 	l.trim(now.Add(-g.o.LoginWindow))
 	if s.Tag.Day != 0 && l.epoch == t.epoch {
 		l.told(m, s.Tag)
+	}
+	if s.Held.After(l.held) && l.epoch == t.epoch {
+		l.held, l.why = s.Held, s.Reason
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"schoolbridge/internal/auth"
+	"schoolbridge/internal/identity"
 )
 
 // Tally counts what mos.ru and the other homes of passwords refused of a login, for
@@ -87,7 +88,8 @@ func (t *tx) asked(login []byte) ([]auth.Asked, error) {
 			return err
 		}
 		copy(a.Place[:], place)
-		a.At, a.Epoch, a.Refused = moment(at), uint64(epoch), refused != 0
+		a.At, a.Epoch, a.Hold = moment(at), uint64(epoch), holdOf(refused)
+		a.Refused = refused != 0 && a.Hold == ""
 		a.Tag = auth.Tag{Day: uint32(day), Mark: uint64(mark), Step: uint8(step), Webbed: webbed != 0, Next: moment(next)}
 		list = append(list, a)
 		return nil
@@ -107,10 +109,8 @@ func (t *tx) takePlace(q *auth.Ask, found *auth.Counted) error {
 		return err
 	}
 	*found = q.Judge(asked)
-	for _, place := range found.Over {
-		if err := t.exec("DELETE FROM refusals WHERE login = ? AND place = ?", login, place[:]); err != nil {
-			return err
-		}
+	if err := t.forgetAsked(login, found.Over); err != nil {
+		return err
 	}
 	if found.Reason != "" {
 		return nil
@@ -122,6 +122,16 @@ func (t *tx) takePlace(q *auth.Ask, found *auth.Counted) error {
 	}
 	_, _ = rand.Read(found.Place[:]) // never fails
 	return t.addAsked(login, &auth.Ended{Ask: *q, Place: found.Place})
+}
+
+// forgetAsked deletes what says nothing any more.
+func (t *tx) forgetAsked(login []byte, over [][16]byte) error {
+	for _, place := range over {
+		if err := t.exec("DELETE FROM refusals WHERE login = ? AND place = ?", login, place[:]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // addAsked writes a row.
@@ -140,7 +150,7 @@ func (t *tx) addAsked(login []byte, e *auth.Ended) error {
 		slot = &n
 	}
 	return t.exec(`INSERT INTO refusals (login, place, at, expires, epoch, refused, day, mark, step, next, webbed, slot) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		login, e.Place[:], micros(e.At), micros(e.EndsAt()), int64(e.Epoch), flag(e.Refused), int64(e.Tag.Day), int64(e.Tag.Mark), int64(e.Tag.Step),
+		login, e.Place[:], micros(e.At), micros(e.EndsAt()), int64(e.Epoch), refusedAs(e), int64(e.Tag.Day), int64(e.Tag.Mark), int64(e.Tag.Step),
 		micros(e.Tag.Next), flag(e.Tag.Webbed), slot)
 }
 
@@ -150,23 +160,52 @@ func (t *tx) endAsked(e *auth.Ended) error {
 	if err != nil {
 		return err
 	}
-	if !e.Refused {
+	if !e.Refused && e.Hold == "" {
 		if err := t.exec("DELETE FROM refusals WHERE login = ? AND place = ?", login, e.Place[:]); err != nil {
 			return err
 		}
 		return t.clearTags(login, e)
 	}
-	n, err := t.count("UPDATE refusals SET at = ?, expires = ?, epoch = ?, refused = 1, day = ?, mark = ?, step = ?, next = ?, webbed = ? WHERE login = ? AND place = ?",
-		micros(e.At), micros(e.EndsAt()), int64(e.Epoch), int64(e.Tag.Day), int64(e.Tag.Mark), int64(e.Tag.Step), micros(e.Tag.Next), flag(e.Tag.Webbed), login, e.Place[:])
+	n, err := t.count("UPDATE refusals SET at = ?, expires = ?, epoch = ?, refused = ?, day = ?, mark = ?, step = ?, next = ?, webbed = ? WHERE login = ? AND place = ?",
+		micros(e.At), micros(e.EndsAt()), int64(e.Epoch), refusedAs(e), int64(e.Tag.Day), int64(e.Tag.Mark), int64(e.Tag.Step), micros(e.Tag.Next), flag(e.Tag.Webbed), login, e.Place[:])
 	if err != nil || n > 0 {
 		return err
 	}
-	// There was no store when it was asked, or the row had to go for others.
+	// There was no store when it was asked, or no place was needed, or the row had to
+	// go for others.
 	again := *e
 	if again.Place == [16]byte{} {
 		_, _ = rand.Read(again.Place[:]) // never fails
+		asked, err := t.asked(login)
+		if err != nil {
+			return err
+		}
+		if err := t.forgetAsked(login, e.Judge(asked).Over); err != nil {
+			return err
+		}
 	}
 	return t.addAsked(login, &again)
+}
+
+// firstHold is what the column refused has from on for a hold, in the order of holds: 0
+// is a question under way and 1 a refusal. A version that does not know of holds takes
+// one for a refusal, and asks no more either.
+const firstHold = 2
+
+var holds = []identity.Reason{identity.ReasonUpstreamLocked, identity.ReasonSecondFactor, identity.ReasonDisabledThere, identity.ReasonExpiredThere, identity.ReasonBarredThere}
+
+func holdOf(refused int64) identity.Reason {
+	if at := refused - firstHold; at >= 0 && at < int64(len(holds)) {
+		return holds[at]
+	}
+	return ""
+}
+
+func refusedAs(e *auth.Ended) int64 {
+	if at := slices.Index(holds, e.Hold); at >= 0 {
+		return firstHold + int64(at)
+	}
+	return flag(e.Refused)
 }
 
 // clearTags forgets what a right password disproves; the refusals count on.

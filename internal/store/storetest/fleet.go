@@ -29,6 +29,7 @@ type fleet struct {
 	now      time.Time
 	right    identity.Password
 	refused  map[string][]time.Time // by login, by the true clock
+	asked    map[string]int         // by login
 	fail     error
 	epoch    uint64
 	failures atomic.Int32 // of the store, of ten questions to it
@@ -41,6 +42,7 @@ type fleetDaemon struct {
 	tally auth.Tally
 	ahead atomic.Int64 // of its clock
 	down  atomic.Bool  // the store, for it
+	books atomic.Int32 // its transactions
 }
 
 // patient is for a busy machine: what is held up here is not to be what a store that
@@ -49,7 +51,7 @@ const patient = time.Minute
 
 func newFleet(t *testing.T, s *suite, n int) *fleet {
 	t.Helper()
-	f := &fleet{t: t, s: s, now: s.now, right: tallyRight, refused: map[string][]time.Time{}, epoch: 1}
+	f := &fleet{t: t, s: s, now: s.now, right: tallyRight, refused: map[string][]time.Time{}, asked: map[string]int{}, epoch: 1}
 	var err error
 	f.table, err = policy.Compile(policy.Default(), time.FixedZone("MSK", 3*3600))
 	check(t, err)
@@ -60,7 +62,7 @@ func newFleet(t *testing.T, s *suite, n int) *fleet {
 }
 
 // join starts one more daemon.
-func (f *fleet) join(patience time.Duration) *fleetDaemon {
+func (f *fleet) join(patience time.Duration, alone ...bool) *fleetDaemon {
 	db := f.s.open(f.t, f.s.keys)
 	d := &fleetDaemon{f: f, tally: db.Tally()}
 	keys, err := db.Tally().TagKeys(f.t.Context(), f.s.now)
@@ -68,7 +70,7 @@ func (f *fleet) join(patience time.Duration) *fleetDaemon {
 	nobody, err := db.SharedKey("nobody")
 	check(f.t, err)
 	d.Authenticator, err = auth.New(auth.Options{
-		Directory: d, Policy: func() *policy.Table { return f.table }, Upstream: f, Verifiers: f, Auditor: f, Tally: d, TallyTimeout: patience,
+		Directory: d, Policy: func() *policy.Table { return f.table }, Upstream: f, Verifiers: f, Auditor: f, Tally: d, TallyTimeout: patience, TallyAlone: len(alone) > 0,
 		TagKey: func(day uint32) [32]byte { return keys[day] }, NobodyKey: nobody, Now: d.clock,
 	})
 	check(f.t, err)
@@ -120,6 +122,7 @@ func (d *fleetDaemon) Book(ctx context.Context, asks []auth.Ask, ends []auth.End
 	if d.down.Load() || rand.Int32N(10) < d.f.failures.Load() {
 		return nil, errNoStore
 	}
+	d.books.Add(1)
 	return d.tally.Book(ctx, asks, ends)
 }
 
@@ -127,6 +130,7 @@ func (d *fleetDaemon) Book(ctx context.Context, asks []auth.Ask, ends []auth.End
 func (f *fleet) SignIn(_ context.Context, login string, p identity.Password) (identity.Subject, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.asked[login]++
 	switch {
 	case f.fail != nil:
 		return "", f.fail

@@ -25,6 +25,8 @@ var tallyTests = []test{
 	{"TallyHangs", testTallyHangs},
 	{"TallyRows", testTallyRows},
 	{"TagKeys", testTagKeys},
+	{"TallyHold", testTallyHold},
+	{"TallyAlone", testTallyAlone},
 }
 
 const (
