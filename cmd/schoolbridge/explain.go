@@ -85,7 +85,7 @@ func newExplainer(db *store.DB, c *config.Config, lang explain.Lang, now time.Ti
 
 func (e *explainer) report(ctx context.Context, q query) (explain.Report, error) {
 	r := emptyReport(q.shown())
-	r.Query = q.kind
+	r.Query, r.Zone = q.kind, e.config.Policy.TimeZone.Location()
 	var err error
 	if e.table, err = e.config.Policy.Compile(); err != nil {
 		return r, err
@@ -212,6 +212,9 @@ func (e *explainer) somebody(ctx context.Context, name, mark string, r *explain.
 			return all, e.several(ctx, all, r)
 		}
 	}
+	if was, err := e.gone(ctx, identity.Subject(name), r); err != nil || was != nil {
+		return []somebody{{}}, err
+	}
 	r.Foreign = foreign(name)
 	r.Account = nobodys(name)
 	return nil, e.namedSignIns(ctx, r, name)
@@ -306,6 +309,9 @@ func (e *explainer) holder(ctx context.Context, holder store.Holder, name string
 		return err
 	}
 	if err := e.next(ctx, holder, r); err != nil {
+		return err
+	}
+	if err := e.decided(ctx, holder.Person, r, holder.Subject); err != nil {
 		return err
 	}
 	for _, part := range []func(context.Context, identity.PersonID, *explain.Report) error{e.targets, e.sessions, e.signIns, e.instead} {

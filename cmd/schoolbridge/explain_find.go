@@ -347,6 +347,18 @@ func (e *explainer) withoutAccount(ctx context.Context, s *somebody, r *explain.
 	if err := e.tries(ctx, tries, "", r); err != nil {
 		return err
 	}
+	subjects := []identity.Subject{subject}
+	for _, t := range tries {
+		subjects = append(subjects, t.Subject)
+	}
+	if err := e.decided(ctx, identity.PersonID{}, r, subjects...); err != nil {
+		return err
+	}
+	if len(s.rows) == 0 {
+		if r.Moved, err = e.movedFrom(ctx, subject); err != nil {
+			return err
+		}
+	}
 	if len(tries) == 0 {
 		if r.Would, err = e.would(ctx, s, r); err != nil {
 			return err

@@ -11,7 +11,6 @@ import (
 	"schoolbridge/internal/store"
 	"schoolbridge/provision"
 	"schoolbridge/provision/match"
-	"schoolbridge/provision/queue"
 )
 
 // judge decides about a profile as the page of activation does, on what the store
@@ -120,40 +119,13 @@ func (e *explainer) tries(ctx context.Context, list []provision.Try, own identit
 				return err
 			}
 			shown.NowDecision, shown.Now, shown.Reasons = string(now.Decision), texts(now.Problems), e.reasons(now)
-			if shown.Works, err = e.works(ctx, t.Subject, now); err != nil {
+			if err := e.answered(ctx, t, now, &shown); err != nil {
 				return err
 			}
 		}
 		r.Tries = append(r.Tries, shown)
 	}
 	return nil
-}
-
-// works gives the logins of the city account that has the records of a second one, of
-// people whom the reader may see.
-func (e *explainer) works(ctx context.Context, subject identity.Subject, now match.Verdict) ([]string, error) {
-	if !slices.ContainsFunc(now.Problems, func(p match.Problem) bool { return p.Code == match.MultipleMosruAccounts }) {
-		return nil, nil
-	}
-	stems, err := e.db.Queue().About(identity.PersonID{}, subject)
-	if err != nil {
-		return nil, err
-	}
-	for _, stem := range stems {
-		item, err := e.db.Queue().Item(ctx, stem)
-		if errors.Is(err, queue.ErrNoItem) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		h := item.Holder
-		if h == nil || h.Profile.Login == "" || e.sees != nil && !e.sees(ctx, h.Person) {
-			continue
-		}
-		return []string{h.Profile.Login}, nil
-	}
-	return nil, nil
 }
 
 // nameTaken keeps the objection that only the writing of an activation finds: the

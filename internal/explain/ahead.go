@@ -21,9 +21,11 @@ func (r *Report) ahead(time.Time) *broken {
 	if r.Person == "" || r.Account != "" {
 		return nil
 	}
-	for _, t := range r.Tries {
-		if p := decisive(t.Now); t.Own && p != "" {
-			return &broken{at: linkOf(codeOf(p)), code: p, home: t.home(), ahead: true}
+	for i := range r.Tries {
+		if p := decisive(r.Tries[i].Now); r.Tries[i].Own && p != "" {
+			b := r.problemOf(&r.Tries[i], p)
+			b.ahead = true
+			return b
 		}
 	}
 	if r.Next == nil {

@@ -38,6 +38,10 @@ type Try struct {
 	// Works are the logins of the city account that has the person, where this one is a
 	// second one: of people whom the reader may see.
 	Works []string `json:"works,omitempty"`
+	// Refused is the answer of a curator to what it asks, where it was no.
+	Refused *Decided `json:"refused,omitempty"`
+	// Moved is set where a person was moved away from this city account.
+	Moved *Decided `json:"moved_away,omitempty"`
 }
 
 // home is the system beside mos.ru whose account it is, "" for mos.ru.
@@ -45,19 +49,19 @@ func (t Try) home() string { return identity.Subject(t.Subject).Upstream() }
 
 // hitWords are the fixed texts about hits, tries and the first broken link.
 type hitWords struct {
-	several, more, choose, broken, besides, who, nothing, noted, tried, now, other, unproven, works string
+	several, more, choose, broken, besides, who, nothing, noted, toLook, tried, now, other, unproven, works string
 
 	link, decision map[string]string
 }
 
 var hitTexts = map[Lang]hitWords{
-	Russian: {"Подходит несколько человек", "и другие: уточните запрос", "выбрать", "ГДЕ ОБРЫВ", "КРОМЕ ТОГО, последний отказ во входе", "Кто исправляет", "Обрывов не видно: всё на месте", "Обрывов не видно; на что обратить внимание, отмечено ниже", "Последняя активация", "сейчас было бы", "другая учётная запись mos.ru",
+	Russian: {"Подходит несколько человек", "и другие: уточните запрос", "выбрать", "ГДЕ ОБРЫВ", "КРОМЕ ТОГО, последний отказ во входе", "Кто исправляет", "Обрывов не видно: всё на месте", "Обрывов не видно; на что обратить внимание, отмечено ниже", "Обрывов не видно; обратить внимание", "Последняя активация", "сейчас было бы", "другая учётная запись mos.ru",
 		"так назвалось устройство, доказательства нет", "входит сейчас учётная запись mos.ru с логином",
 		map[string]string{LinkServer: "эта служба", LinkName: "имя для входа", LinkRecords: "записи реестров", LinkMosru: "учётная запись mos.ru", LinkDecision: "сверка с реестрами",
 			LinkAccount: "аккаунт", LinkTarget: "Active Directory", LinkPolicy: "правила входа", LinkPassword: "пароль", LinkDevice: "устройство", LinkNAS: "точка доступа",
 			LinkUpstream: "связь с mos.ru", LinkThing: "списки устройств"},
 		map[string]string{"match": "подходит", "no_match": "отказ", "manual": "решает куратор"}},
-	English: {"Several people fit", "and others: ask more precisely", "choose with", "FIRST BROKEN LINK", "BESIDES, the last refusal", "Who repairs it", "No broken link: all is in place", "No broken link; what deserves a look is noted below", "Last activation", "now it would be", "another mos.ru account",
+	English: {"Several people fit", "and others: ask more precisely", "choose with", "FIRST BROKEN LINK", "BESIDES, the last refusal", "Who repairs it", "No broken link: all is in place", "No broken link; what deserves a look is noted below", "No broken link; deserves a look", "Last activation", "now it would be", "another mos.ru account",
 		"a device said this name and proved nothing", "the mos.ru account that signs in now has the login",
 		map[string]string{LinkServer: "this service", LinkName: "the login name", LinkRecords: "registry records", LinkMosru: "the mos.ru account", LinkDecision: "comparison with the registries",
 			LinkAccount: "the account", LinkTarget: "Active Directory", LinkPolicy: "sign-in rules", LinkPassword: "the password", LinkDevice: "the device", LinkNAS: "the access point",
@@ -80,6 +84,11 @@ func (r Report) writeHits(p *printer) {
 func (r Report) writeBroken(p *printer) {
 	t := hitTexts[p.lang]
 	b := r.Broken
+	if b == nil && r.Note != nil {
+		r.Note.write(p, t.toLook)
+		p.line("")
+		return
+	}
 	if b == nil {
 		switch {
 		case r.Person != "" && r.noted():
@@ -122,10 +131,13 @@ func (r Report) writeTries(p *printer, loc *time.Location) {
 		if x.NowDecision == "" {
 			continue
 		}
-		p.line("  %s: %s", t.now, word(t.decision, x.NowDecision))
+		if x.Refused == nil {
+			p.line("  %s: %s", t.now, word(t.decision, x.NowDecision))
+		}
 		for _, reason := range x.Reasons {
 			p.line("      %s", reason)
 		}
+		x.writeRefused(p, loc)
 		if len(x.Works) > 0 {
 			p.line("      %s: %s", t.works, strings.Join(x.Works, ", "))
 		}
@@ -206,6 +218,9 @@ func (b *broken) link(lang Lang, home string) *Link {
 	}
 	if b.more != "" {
 		l.Meaning += ": " + b.more
+	}
+	if b.note != nil {
+		l.Meaning += ": " + b.note(lang)
 	}
 	return l
 }

@@ -68,6 +68,8 @@ const (
 	FaultNoUpstream    Fault = "UPSTREAM_NOT_CONFIGURED"
 	FaultNameOfTwo     Fault = "LOGIN_OF_ANOTHER_HERE"
 	FaultForeignMark   Fault = "LOGIN_OF_ANOTHER_SYSTEM"
+	FaultMoved         Fault = "MOVED_TO_ANOTHER_ACCOUNT"
+	FaultAsked         Fault = "ANOTHER_ACCOUNT_ASKS"
 )
 
 // Finding is a Fault and where it is.
@@ -83,8 +85,8 @@ const stale = 7 * 24 * time.Hour
 // Diagnose finds the first broken link and says it in a language; now is the
 // time of the report.
 func (r *Report) Diagnose(lang Lang, now time.Time) {
-	r.Broken, r.Refused = nil, nil
-	for _, look := range []func(time.Time) *broken{r.server, r.unheard, r.unknown, r.undecided, r.homeless, r.closedAccount, r.target, r.policy, r.password, r.attempt, r.further, r.ahead, r.waiting} {
+	r.Broken, r.Refused, r.Note = nil, nil, r.asks(lang)
+	for _, look := range []func(time.Time) *broken{r.server, r.unheard, r.unknown, r.moved, r.undecided, r.homeless, r.closedAccount, r.target, r.policy, r.password, r.attempt, r.further, r.ahead, r.waiting} {
 		if b := look(now); b != nil {
 			b.left = slices.Contains(r.Left, b.code)
 			r.Broken = b.link(lang, r.Upstream)
@@ -105,7 +107,8 @@ type broken struct {
 	// reason says that a code which is a problem too is meant as the reason of a
 	// sign-in: of an account that is there, not of an activation.
 	reason bool
-	left   bool // the rows that it is about have left their registry
+	left   bool              // the rows that it is about have left their registry
+	note   func(Lang) string // what is added to the meaning; nil: nothing
 }
 
 // homeless: whoever checks the person's password is in the configuration no more.
@@ -171,9 +174,9 @@ func (r *Report) undecided(time.Time) *broken {
 	if r.Account != identity.ReasonNotActivated && r.Account != identity.ReasonUnknown && r.Account != identity.ReasonLoginOnly {
 		return nil
 	}
-	for _, t := range r.Tries {
-		if p := decisive(t.Now); p != "" {
-			return &broken{at: linkOf(codeOf(p)), code: p, home: t.home()}
+	for i := range r.Tries {
+		if p := decisive(r.Tries[i].Now); p != "" {
+			return r.problemOf(&r.Tries[i], p)
 		}
 	}
 	if len(r.Tries) > 0 { // whatever it was is repaired
@@ -311,15 +314,18 @@ func (r *Report) attempt(now time.Time) *broken {
 	return nil
 }
 
-// further: the name that was asked for is another's here; or another city account
-// of the person's stands in front of the door.
+// further: the name that was asked for is another's here; or it is that of another
+// city account, which stands in front of the door.
 func (r *Report) further(time.Time) *broken {
 	if r.NameOf != "" && r.NameOf == r.Asked {
 		return &broken{at: LinkName, code: string(FaultNameOfTwo), where: r.NameOf}
 	}
-	for _, t := range r.Tries {
-		if p := decisive(t.Now); p != "" && !t.Own {
-			return &broken{at: LinkMosru, code: p, where: t.Login, home: t.home()}
+	for i := range r.Tries {
+		t := &r.Tries[i]
+		if p := decisive(t.Now); p != "" && !t.Own && t.askedFor(r.Asked) {
+			b := r.problemOf(t, p)
+			b.at, b.where = LinkMosru, t.Login
+			return b
 		}
 	}
 	return nil

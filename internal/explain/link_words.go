@@ -47,7 +47,7 @@ var faultRepairers = map[Fault][2]string{
 	FaultADUnreachable: theOperator, FaultADBind: theDirectory, FaultADUnit: theDirectory, FaultADAttribute: theDirectory, FaultADDisabled: theDirectory, FaultADGone: theDirectory, FaultADLocked: theDirectory, FaultADHeld: theOperator,
 	FaultADWindow: theWaiting, FaultADRate: theWaiting, FaultADLook: theWaiting,
 	FaultPasswordWaits: theWaiting, FaultTargetWaits: theWaiting, FaultNoTarget: thePerson, FaultActivateAgain: thePerson,
-	FaultNoUpstream: theOperator, FaultNameOfTwo: theUser, FaultForeignMark: theUser,
+	FaultNoUpstream: theOperator, FaultNameOfTwo: theUser, FaultForeignMark: theUser, FaultMoved: thePerson, FaultAsked: theCurator,
 }
 
 var faultAdvice = map[Fault][2]Advice{
@@ -109,6 +109,12 @@ var faultAdvice = map[Fault][2]Advice{
 	FaultForeignMark: {
 		{"с этим доменом или окончанием логин принадлежит другой системе (upstreams), и там его ни у кого здесь нет", "Войдите без домена и окончания или с теми, что у своей системы."},
 		{"with this domain or ending the login belongs to another system (upstreams), of which nobody here has it", "Sign in without domain and ending, or with those of the own system."}},
+	FaultMoved: {
+		{"эта учётная запись mos.ru здесь больше не действует: человека перевели на другую", "Человек входит с той учётной записью mos.ru."},
+		{"this mos.ru account serves here no more: the person was moved to another one", "The person signs in with that mos.ru account."}},
+	FaultAsked: {
+		{"доступ этого человека просят и с другой учётной записи mos.ru; у него самого всё работает", "Куратор смотрит вопрос в очереди решений и отвечает на него. Самому человеку делать ничего не нужно."},
+		{"another mos.ru account asks for this person's access, whose own one works", "The curator looks at the question in the queue and answers it. The person has nothing to do."}},
 	FaultActivateAgain: {
 		{"то, что мешало активации, исправлено", "Человек входит на страницу активации ещё раз."},
 		{"what stood in the way of the activation is repaired", "The person signs in on the activation page once more."}},

@@ -151,6 +151,9 @@ func (d *drawing) mosru() Step {
 	} else if d.r.Person != "" {
 		s.State, s.Said = StateGood, d.t.known
 	}
+	if d.r.Note != nil {
+		s.State, s.Said = StateNote, s.Said+"; "+d.r.Note.Meaning
+	}
 	if d.r.Upstream != "" {
 		s.Said = d.r.Upstream + ": " + s.Said
 	}

@@ -76,6 +76,15 @@ type Report struct {
 	// Suspension is nil where nobody closed the account.
 	Suspension *Suspension `json:"suspension,omitempty"`
 
+	// Decisions are what people have decided of the person in the queue, the newest first.
+	Decisions []Decided `json:"decisions,omitempty"`
+	// Moved is set where a person was moved away from the city account in question.
+	Moved *Moved `json:"moved_away,omitempty"`
+	// Note is what deserves somebody's look and stands in nobody's way.
+	Note *Link `json:"note,omitempty"`
+	// Zone is where times in sentences are told; nil: UTC.
+	Zone *time.Location `json:"-"`
+
 	// Thing says that no person was asked about: "device", "machine", "service"
 	// or "". Things are the lines of the configuration that fit it.
 	Thing  string  `json:"thing,omitempty"`
@@ -147,7 +156,7 @@ func (r Report) noted() bool {
 	if slices.ContainsFunc(r.Channels, func(c Channel) bool { return !c.Allowed && !r.elsewhere(c) }) {
 		return true
 	}
-	if slices.ContainsFunc(r.Targets, Target.found) {
+	if r.Note != nil || slices.ContainsFunc(r.Targets, Target.found) {
 		return true
 	}
 	i := slices.IndexFunc(r.SignIns, func(s SignIn) bool { return !s.Said })
@@ -209,6 +218,7 @@ func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
 	}
 	r.writeTries(p, loc)
 	r.writeNext(p)
+	r.writeDecided(p, loc)
 	r.writeSuspension(p, loc)
 	r.writeChannels(p)
 	r.writeMSCHAPv2(p, loc)

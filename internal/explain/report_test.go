@@ -132,6 +132,7 @@ func TestTheFirstLinkIsNamed(t *testing.T) {
 		{"OUTSIDE_HOURS", func() { r.Channels[0] = Channel{Channel: "wifi", Allowed: true} }},
 		{"WRONG_PASSWORD", func() { r.SignIns = slices.Delete(r.SignIns, 3, 4) }},
 		{"SERVER_NOT_TRUSTED", func() { r.SignIns = r.SignIns[1:] }},
+		{"", func() { r.Asked = "x" }},
 		{"MULTIPLE_MOSRU_ACCOUNTS", func() { r.Tries = nil }},
 		{"", func() {}},
 	} {

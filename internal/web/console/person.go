@@ -110,6 +110,7 @@ type personPage struct {
 	Channels        []channel
 	SignIns         []signIn
 	Tries           []try
+	Decided         []decided
 	Sessions        []stay
 	Targets         []target
 	Audit, Readers  []auditLine
@@ -153,6 +154,13 @@ type try struct {
 	Foreign         bool // another city account than the one of the account here
 	When, Came, Now string
 	Problems        []explain.Problem
+	No              *decided // a curator's
+}
+
+// decided is an answer of the queue about the person.
+type decided struct {
+	explain.Decided
+	When, Verb, Undone string
 }
 
 type target struct {
@@ -190,7 +198,7 @@ func (v *visit) page(s *Story) personPage {
 	switch {
 	case r.Broken != nil && !r.Broken.Unproven:
 		p.State = "bad"
-	case r.Found() || r.Broken != nil:
+	case r.Found() || r.Broken != nil || r.Note != nil:
 		p.State = "wait"
 	}
 	for _, f := range s.Fields {
@@ -214,10 +222,17 @@ func (v *visit) page(s *Story) personPage {
 		if t.NowDecision != "" {
 			one.Now = explain.DecisionIn(lang, t.NowDecision)
 		}
+		if t.Refused != nil {
+			refused := v.decidedLine(*t.Refused)
+			one.No = &refused
+		}
 		for _, code := range t.Now {
 			one.Problems = append(one.Problems, explain.ProblemText(lang, r.Upstream, code))
 		}
 		p.Tries = append(p.Tries, one)
+	}
+	for _, d := range r.Decisions {
+		p.Decided = append(p.Decided, v.decidedLine(d))
 	}
 	for _, t := range r.Targets {
 		one := target{Target: t, Seen: v.clock(t.Seen), Next: v.clock(t.Next)}
@@ -232,6 +247,10 @@ func (v *visit) page(s *Story) personPage {
 	p.Audit, p.Readers = v.lines(s.Audit[:min(len(s.Audit), 2*listed)]), v.lines(s.Readers[:min(len(s.Readers), 2*listed)])
 	p.WholeTrail = !s.Person.IsZero() && v.o.Audit != nil && v.rights.In(rights.ReadAudit).All()
 	return p
+}
+
+func (v *visit) decidedLine(d explain.Decided) decided {
+	return decided{Decided: d, When: v.clock(d.At), Verb: d.VerbIn(explain.Lang(v.Lang)), Undone: v.clock(d.Undone)}
 }
 
 func (v *visit) lines(list []AuditLine) (all []auditLine) {

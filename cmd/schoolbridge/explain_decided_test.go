@@ -1,0 +1,91 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"schoolbridge/internal/explain"
+	"schoolbridge/provision/queue"
+)
+
+// decides answers the open question of the queue, and gives the decision.
+func (m *moving) decides(words ...string) (id string) {
+	m.t.Helper()
+	out, errs, code := m.command(append([]string{"queue", "decide", "--json", "--config", m.path("config.yaml"), m.waits().ID}, words...)...)
+	var d decisionObject
+	if err := json.Unmarshal([]byte(out), &d); code != 0 || err != nil {
+		m.t.Fatalf("%v: %d %s %s", words, code, out, errs)
+	}
+	return d.ID
+}
+
+func (m *moving) undoes(id string) {
+	m.t.Helper()
+	if _, errs, code := m.command("queue", "undo", "--config", m.path("config.yaml"), id); code != 0 {
+		m.t.Fatalf("undo: %d %s", code, errs)
+	}
+}
+
+// TestExplainTellsDecisions: somebody who asks from a second account breaks nothing of
+// the person who works; a refusal, a transfer and its undo are told where they count,
+// with who, when and why.
+func TestExplainTellsDecisions(t *testing.T) {
+	f := newFaulty(t)
+	f.noAD = true
+	second := *f.users["orlovami"]
+	second.Profile.Subject, second.Profile.Login = "s-orlova-2", "orlova2"
+	f.users["orlova2"] = &second
+	f.start()
+	m := &moving{faulty: f}
+	f.active("orlovami", sitePassword)
+	if problem := f.activates("orlova2", sitePassword); problem != "MULTIPLE_MOSRU_ACCOUNTS" {
+		t.Fatal(problem)
+	}
+	m.waits()
+	r, text, code := f.asks("ru", "orlovami")
+	if code != 0 || r.Broken != nil || r.Note == nil || r.Note.Code != string(explain.FaultAsked) || r.Note.Where != "orlova2" || !strings.Contains(text, "куратор") {
+		t.Errorf("whoever works, while another account asks: %d %+v %+v\n%s", code, r.Broken, r.Note, text)
+	}
+	if r, _, code := f.asks("ru", "orlova2"); code != exitFindings || r.Broken == nil || r.Broken.Code != "MULTIPLE_MOSRU_ACCOUNTS" {
+		t.Errorf("the account that asks: %d %+v", code, r.Broken)
+	}
+
+	refusal := m.decides("refuse", "--reason", "личность не подтвердила")
+	r, text, code = f.asks("ru", "orlova2")
+	if code != exitFindings || len(r.Tries) != 1 || r.Tries[0].Refused == nil || r.Tries[0].Refused.ID != refusal || !strings.Contains(r.Broken.Meaning, "отказано") || !strings.Contains(r.Broken.Meaning, "личность не подтвердила") ||
+		!strings.Contains(r.Broken.Remedy, "queue undo "+refusal) || strings.Contains(text, "решает куратор") && !strings.Contains(text, "отказано") || strings.Contains(text, "сейчас было бы: решает куратор") {
+		t.Errorf("after the refusal: %d %+v\n%s", code, r.Broken, text)
+	}
+	if r, _, code := f.asks("ru", "orlovami"); code != 0 || r.Note != nil {
+		t.Errorf("whoever works, after the refusal: %d %+v", code, r.Note)
+	}
+	m.undoes(refusal)
+
+	transfer := m.decides("transfer", "--reason", "с паспортом")
+	r, text, _ = f.asks("ru", "orlovami")
+	if len(r.Decisions) == 0 || r.Decisions[0].ID != transfer || r.Decisions[0].Verb != queue.Transfer || r.Decisions[0].Reason != "с паспортом" || !strings.Contains(r.Decisions[0].By, "uid ") || !strings.Contains(text, "Решения людей") {
+		t.Errorf("the person who was moved: %+v\n%s", r.Decisions, text)
+	}
+	gone := func(when string) {
+		t.Helper()
+		r, text, code := f.asks("ru", "s-orlova")
+		if code != exitFindings || r.Person != "" || r.Moved == nil || r.Moved.Works != "orlova2" || r.Broken == nil || r.Broken.Code != string(explain.FaultMoved) ||
+			!strings.Contains(r.Broken.Meaning, "orlova2") || !strings.Contains(r.Broken.Meaning, "uid ") || !strings.Contains(r.Broken.Remedy, "queue undo "+transfer) || strings.Contains(text, "ACTIVATE_AGAIN") {
+			t.Errorf("the account before, %s: %d %+v\n%s", when, code, r.Broken, text)
+		}
+	}
+	gone("at once")
+	f.activates("orlovami", sitePassword)
+	m.waits()
+	if r, text, _ := f.asks("ru", "s-orlova"); len(r.Tries) == 0 || r.Tries[0].Moved == nil || !strings.Contains(text, "перевели") {
+		t.Errorf("the account before, having asked: %+v\n%s", r.Tries, text)
+	}
+	m.undoes(transfer)
+	if r, text, _ := f.asks("ru", "orlovami"); len(r.Decisions) == 0 || r.Decisions[0].ID != transfer || r.Decisions[0].Undone.IsZero() || !strings.Contains(text, "отменено") {
+		t.Errorf("taken back: %+v\n%s", r.Decisions, text)
+	}
+	if r, _, _ := f.asks("ru", "s-orlova"); r.Person == "" || r.Moved != nil {
+		t.Errorf("the account of before is the person's again: %+v", r)
+	}
+}
