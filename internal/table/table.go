@@ -75,11 +75,36 @@ var (
 // itself unless that begins with a tab or a line's end, or with one of = + - @,
 // also written wide, with spaces before it, or behind a semicolon or a break.
 func Guard(text string) string {
+	if harmless(text) {
+		return text
+	}
 	text = formula.ReplaceAllString(text, "${1}'${2}")
 	if breaks.MatchString(text) {
 		return "'" + text
 	}
 	return text
+}
+
+// harmless says that Guard finds nothing in a text, as in nearly every one: expressions
+// would take most of the time that a long list takes.
+func harmless(text string) bool {
+	begins := true
+	for _, r := range text {
+		switch r {
+		case '\t', '\r', '\n':
+			return false // it depends
+		case ';':
+			begins = true
+		case '"', ' ', '\u00a0', '\ufeff':
+		case '=', '+', '@', '＝', '＋', '－', '＠', '-':
+			if begins {
+				return false
+			}
+		default:
+			begins = false
+		}
+	}
+	return true
 }
 
 // text gives a cell's text, and whether it is a number of ours.

@@ -136,3 +136,15 @@ func TestFull(t *testing.T) {
 		}
 	}
 }
+
+// FuzzHarmless: what is passed over without the expressions has nothing that they find.
+func FuzzHarmless(f *testing.F) {
+	for _, s := range []string{"", "Иванова Анна-Мария", "x;=1", `x; "=1`, "\u00a0+1", "a\tb", ";;-", `"a";"b"`, "\xff=1", "x;\xff-1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if harmless(s) && (formula.MatchString(s) || breaks.MatchString(s)) {
+			t.Errorf("%q", s)
+		}
+	})
+}
