@@ -43,10 +43,24 @@ type gauges struct {
 
 func startDaemon(t *testing.T, s *school, f front) *daemon {
 	t.Helper()
-	d := &daemon{program: filepath.Join(s.dir, "schoolbridge"), dir: s.dir, front: f, stopped: make(chan struct{})}
-	if out, err := exec.Command("go", "build", "-o", d.program, "schoolbridge/cmd/schoolbridge").CombinedOutput(); err != nil {
+	return startProgram(t, s, f, build(t, ".", filepath.Join(s.dir, "schoolbridge")))
+}
+
+// build builds the program that a folder belongs to, as it is installed: what two
+// versions share is compiled once.
+func build(t *testing.T, folder, to string) string {
+	t.Helper()
+	cmd := exec.Command("go", "build", "-trimpath", "-o", to, "schoolbridge/cmd/schoolbridge")
+	cmd.Dir = folder
+	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
+	return to
+}
+
+func startProgram(t *testing.T, s *school, f front, program string) *daemon {
+	t.Helper()
+	d := &daemon{program: program, dir: s.dir, front: f, stopped: make(chan struct{})}
 	var err error
 	d.log, err = os.Create(filepath.Join(s.dir, f.name+".log"))
 	must(t, err)

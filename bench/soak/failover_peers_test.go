@@ -78,6 +78,12 @@ func (j *joins) note() {
 	j.last = time.Now()
 }
 
+func (j *joins) count() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.n
+}
+
 func (j *joins) after(t time.Time) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()

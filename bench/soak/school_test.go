@@ -58,7 +58,7 @@ type school struct {
 }
 
 // front is where one daemon is met.
-type front struct{ name, auth, acct, web string }
+type front struct{ name, auth, acct, web, ldap string }
 
 func (f front) config() string { return f.name + ".yaml" }
 
@@ -75,7 +75,7 @@ func newSchool(t *testing.T, people, later, daemons int, store string) *school {
 		s.people = append(s.people, newSomebody(i, i < people))
 	}
 	for i := range daemons {
-		s.fronts = append(s.fronts, front{fmt.Sprintf("daemon%d", i), freeport.UDP(t), freeport.UDP(t), freeport.TCP(t)})
+		s.fronts = append(s.fronts, front{fmt.Sprintf("daemon%d", i), freeport.UDP(t), freeport.UDP(t), freeport.TCP(t), freeport.TCP(t)})
 	}
 	certificate, key := radiustest.PEM(t, s.authority.Issue(t, serverName, false, nil))
 	s.put(t, certificate, "server.pem")
@@ -88,7 +88,7 @@ func newSchool(t *testing.T, people, later, daemons int, store string) *school {
 		if i > 0 {
 			state = f.name
 		}
-		s.put(t, strings.NewReplacer("AUTH", f.auth, "ACCT", f.acct, "WEB", f.web, "MOSRU", s.url, "SCHOOL", ekis, "STORE", store, "STATE", state, "DIR", s.dir,
+		s.put(t, strings.NewReplacer("AUTH", f.auth, "ACCT", f.acct, "WEB", f.web, "LDAP", f.ldap, "MOSRU", s.url, "SCHOOL", ekis, "STORE", store, "STATE", state, "DIR", s.dir,
 			"CONFIRM", confirmation.String(), "LOCKED", locked.String(), "OPEN", openFor.String()).Replace(configuration), f.config())
 	}
 	must(t, s.registry())
@@ -126,6 +126,10 @@ radius:
       secret_file: radius-secret
       school: "SCHOOL"
       reject_delay: 200ms
+ldap:
+  base: dc=school,dc=example
+  listen: ["LDAP"]
+  plain_bind: loopback
 auth:
   confirmation: CONFIRM
   confirmation_without_events: 1m

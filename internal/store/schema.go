@@ -9,7 +9,9 @@ import (
 // migration is one step of the schema, forward only. Versions N and N+1 share
 // a database while replicas roll, so a step adds and does not take away what
 // the version before it reads; oldest is the lowest program version that may
-// still use the database afterwards, its own where that was not to be had.
+// still use the database afterwards, its own where that was not to be had. What
+// the version before says is recorded and held against the new schema
+// (storetest.Previous), and bench/soak upgrades one under load (TestUpgrade).
 type migration struct {
 	oldest     int
 	statements []string

@@ -104,3 +104,40 @@ func BenchmarkTally(b *testing.B) {
 	defer db.Close()
 	storetest.BenchTally(b, db.Tally())
 }
+
+// While daemons are upgraded one after the other the version before goes on with the
+// schema of today.
+func TestStatementsOfTheVersionBefore(t *testing.T) {
+	s := pgtest.Shared(t)
+	database := fresh(t, s)
+	db, err := raw(s.Socket(database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }() // the test is over
+	var schema int
+	if err := db.QueryRow("SELECT value::int FROM meta WHERE name = 'schema'").Scan(&schema); err != nil {
+		t.Fatal(err)
+	}
+	storetest.Previous(t, schema, func(query string) error {
+		p, err := db.Prepare(translate(query))
+		if err != nil {
+			return err
+		}
+		return p.Close()
+	}, func(table string) (columns []string, err error) {
+		rows, err := db.Query("SELECT column_name FROM information_schema.columns WHERE table_name = $1 AND is_nullable = 'NO' AND column_default IS NULL", table)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, rows.Close()) }()
+		for rows.Next() {
+			var name string
+			if err := rows.Scan(&name); err != nil {
+				return nil, err
+			}
+			columns = append(columns, name)
+		}
+		return columns, rows.Err()
+	})
+}

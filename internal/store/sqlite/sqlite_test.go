@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"flag"
 	"os"
 	"path/filepath"
 	"sync"
@@ -17,12 +18,22 @@ import (
 	"schoolbridge/internal/store/storetest"
 )
 
+var recordFlag = flag.String("record", "", "write what the store says to its database to this file")
+
 func TestStore(t *testing.T) {
+	var said storetest.Recorder
 	storetest.Run(t, func(t *testing.T) storetest.Engine {
 		path := filepath.Join(t.TempDir(), "store.db")
 		return storetest.Engine{
 			Open: func(ctx context.Context, keys *store.Keyset, opts store.Options) (*store.DB, error) {
-				return sqlite.Open(ctx, path, keys, opts)
+				if *recordFlag == "" {
+					return sqlite.Open(ctx, path, keys, opts)
+				}
+				engine, err := sqlite.Engine(path)
+				if err != nil {
+					return nil, err
+				}
+				return store.Open(ctx, said.Over(engine), keys, opts)
 			},
 			Exec: func(query string, args ...any) (err error) {
 				db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(10000)")
@@ -54,6 +65,69 @@ func TestStore(t *testing.T) {
 				return all, nil
 			},
 		}
+	})
+	if *recordFlag != "" {
+		check(t, os.WriteFile(*recordFlag, []byte(said.Text(schema(t))), 0o600))
+	}
+}
+
+// schema is the version of today's schema.
+func schema(t *testing.T) int {
+	t.Helper()
+	var version int
+	check(t, newest(t).QueryRow("SELECT value FROM meta WHERE name = 'schema'").Scan(&version))
+	return version
+}
+
+// newest is a database with today's schema.
+func newest(t *testing.T) *sql.DB {
+	t.Helper()
+	keys, err := store.NewKeyset()
+	check(t, err)
+	path := filepath.Join(t.TempDir(), "store.db")
+	db, err := sqlite.Open(t.Context(), path, keys, store.Options{})
+	check(t, err)
+	check(t, db.Close())
+	raw, err := sql.Open("sqlite", path)
+	check(t, err)
+	t.Cleanup(func() { _ = raw.Close() })
+	return raw
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// While daemons are upgraded one after the other the version before goes on with the
+// schema of today. (A file has one daemon; its commands may be older.)
+func TestStatementsOfTheVersionBefore(t *testing.T) {
+	db := newest(t)
+	engine, err := sqlite.Engine(filepath.Join(t.TempDir(), "dialect.db"))
+	check(t, err)
+	t.Cleanup(func() { _ = engine.Close() })
+	storetest.Previous(t, schema(t), func(query string) error {
+		s, err := db.Prepare(engine.SQL(query))
+		if err != nil {
+			return err
+		}
+		return s.Close()
+	}, func(table string) (columns []string, err error) {
+		rows, err := db.Query("SELECT name FROM pragma_table_info(?) WHERE \"notnull\" = 1 AND dflt_value IS NULL", table)
+		if err != nil {
+			return nil, err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var name string
+			if err := rows.Scan(&name); err != nil {
+				return nil, err
+			}
+			columns = append(columns, name)
+		}
+		return columns, rows.Err()
 	})
 }
 
