@@ -116,6 +116,16 @@ func (a *Authenticator) decide(ctx context.Context, c *identity.Credential, now 
 		return v
 	}
 	e, v := a.recognise(c, now)
+	if e != nil && c.Channel == identity.ChannelWeb {
+		var err error
+		if e, err = a.onPage(ctx, e, c.Name); err != nil {
+			a.opt.Logger.Error("auth: whose a name is cannot be read", "request", c.Source.Request, "error", err)
+			return unavailable(identity.ReasonCutOff)
+		}
+		if e == nil {
+			v = rejected(identity.ReasonUnknown)
+		}
+	}
 	switch {
 	case e != nil:
 	case v.Reason == identity.ReasonUnknown:

@@ -160,9 +160,9 @@ func (w *world) calls() int {
 
 func (w *world) person(n byte, login string, password identity.Password, affiliations ...directory.Affiliation) {
 	w.entries[login] = &directory.Entry{Person: identity.PersonID{n}, Subject: identity.Subject("sub-" + login), Login: identity.Login(login),
-		MosruLogin: login + "@mos", State: directory.StateActive, Epoch: 1, Affiliations: affiliations}
-	w.passwords[login+"@mos"] = password
-	w.subjects[login+"@mos"] = identity.Subject("sub-" + login)
+		MosruLogin: login, State: directory.StateActive, Epoch: 1, Affiliations: affiliations}
+	w.passwords[login] = password
+	w.subjects[login] = identity.Subject("sub-" + login)
 }
 
 const (

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -297,7 +298,7 @@ func TestOwnerAtActivation(t *testing.T) {
 		{`MESH\newcomer`, false, "newcomer", ""},
 		{"petrov", false, "petrov", ""},
 		{`SCHOOL\petrov`, false, "", "petrov"},
-		{"orlovami", true, "orlovami@mos", ""},
+		{"orlovami", true, "orlovami", ""},
 		{`SCHOOL\orlovami`, false, "", "orlovami"}, // the school's own orlovami
 		{`MESH\newcomer@school49.example`, false, "", "newcomer"},
 		{`SCHOOL\newcomer@school49.example`, false, "", "newcomer"},
@@ -347,8 +348,8 @@ func TestOnlyMarksLeadElsewhere(t *testing.T) {
 }
 
 // TestNameOfTwo: a name that was made for her here is another's login at mos.ru. On
-// the page it is that of whom mos.ru calls so, once mos.ru has told; until then,
-// and where there is an account to be opened, it is hers.
+// the page mos.ru is asked with it, whether or not it has told whose it is, and no try
+// counts to her, there or here; where there is an account to be opened, it is hers.
 func TestNameOfTwo(t *testing.T) {
 	o := owners{}
 	w := newWorld(t, func(opt *Options) { opt.Owners = o })
@@ -359,9 +360,15 @@ func TestNameOfTwo(t *testing.T) {
 		_, v := w.identify(name, proof, name)
 		return w.asked, v
 	}
-	if asked, v := ask("petrovpi", right); !slices.Equal(asked, []string{"orlovami@mos"}) || v.Outcome != identity.Accepted {
-		t.Errorf("nobody else's: %q %v", asked, v.Reason)
+	for i := range 5 {
+		if asked, v := ask("petrovpi", identity.Password(fmt.Sprintf("Krapivnik-%d", i))); slices.Contains(asked, "orlovami") || !v.Person.IsZero() {
+			t.Errorf("mos.ru has not told whose it is: asked with %q about %v: %v", asked, v.Person, v.Reason)
+		}
 	}
+	if asked, v := ask("orlovami", right); !slices.Equal(asked, []string{"orlovami"}) || v.Outcome != identity.Accepted {
+		t.Errorf("another's tries hold her up: %q %v", asked, v.Reason)
+	}
+	w.pass(time.Hour)
 	o["city petrovpi"] = identity.PersonID{77} // somebody without an account
 	w.stranger("petrovpi", "Krapivnik-2021")
 	if asked, v := ask("petrovpi", "Krapivnik-2021"); !slices.Equal(asked, []string{"petrovpi"}) || v.Outcome != identity.Accepted || !v.Person.IsZero() {
@@ -374,12 +381,46 @@ func TestNameOfTwo(t *testing.T) {
 	if asked, v := ask("petrovpi", "Krapivnik-2021"); !slices.Equal(asked, []string{"petrovpi"}) || v.Person != e.Person {
 		t.Errorf("somebody with an account: %q %v %v", asked, v.Person, v.Reason)
 	}
-	before := w.calls()
-	w.guesses(5, "petrovpi", "other")
-	if asked := w.calls() - before; asked > 3 {
+	w.change(func() { w.asked = nil })
+	w.guesses(5, "petrovpi", "other") // by the name that is made for her, mos.ru knows her not
+	if others := slices.DeleteFunc(slices.Clone(w.asked), func(login string) bool { return login == "petrovpi" }); len(w.asked)-len(others) > 3 {
+		t.Errorf("one city account was asked about: %q", w.asked)
+	}
+	w.pass(time.Hour)
+	progress := func(proof identity.Password) ([]string, identity.Verdict) {
+		w.change(func() { w.asked = nil })
+		v := w.Authenticate(t.Context(), identity.Credential{Name: "petrovpi", Proof: proof, Channel: identity.ChannelWeb, Source: from("d")})
+		return w.asked, v
+	}
+	if asked, v := progress("Krapivnik-2021"); !slices.Equal(asked, []string{"petrovpi"}) || v.Outcome != identity.Accepted || v.Person != e.Person {
+		t.Errorf("how far the account is: %q %v %v", asked, v.Person, v.Reason)
+	}
+	o["city petrovpi"] = identity.PersonID{77}
+	if asked, v := progress(wrong); len(asked) > 0 || v.Outcome == identity.Accepted {
+		t.Errorf("of somebody without an account: %q %v", asked, v.Reason)
+	}
+	w.change(func() { w.asked = nil })
+	w.want(w.sign("petrovpi", right, "laptop"), identity.Accepted, identity.ReasonConfirmed) // her account's name
+	if !slices.Equal(w.asked, []string{"orlovami"}) {
+		t.Errorf("at a sign-in mos.ru is asked with %q", w.asked)
+	}
+}
+
+// TestFormerCityLogin: a name that mos.ru once told to be hers, and by which the
+// directory does not know her now, may be another's there by now: it is asked with, and
+// counts to her.
+func TestFormerCityLogin(t *testing.T) {
+	o := owners{"city orlova": {1}}
+	w := newWorld(t, func(opt *Options) { opt.Owners = o })
+	w.entries["orlova"] = w.entries["orlovami"]
+	w.stranger("orlova", "Krapivnik-2021")
+	who, v := w.identify("orlova", "Krapivnik-2021", "d")
+	if !slices.Equal(w.asked, []string{"orlova"}) || v.Outcome != identity.Accepted || !v.Person.IsZero() || who.Profile.Subject != "sub-orlova" {
+		t.Errorf("asked with %q: %v %v, %+v", w.asked, v.Person, v.Reason, who)
+	}
+	if asked := w.guesses(5, "orlova", "orlovami"); asked > 3 {
 		t.Errorf("asked %d times about one city account", asked)
 	}
-	w.want(w.sign("petrovpi", right, "laptop"), identity.Accepted, identity.ReasonConfirmed) // her account's name
 }
 
 type owner identity.PersonID

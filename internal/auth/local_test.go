@@ -39,7 +39,7 @@ func TestMosRuOffAndOn(t *testing.T) {
 
 	// The kept verifier's no is not mos.ru's.
 	w.want(w.sign("orlovami", "Neu-2026", "laptop"), identity.Unavailable, identity.ReasonLocalDiffers)
-	w.change(func() { w.fail, w.passwords["orlovami@mos"] = nil, "Neu-2026" })
+	w.change(func() { w.fail, w.passwords["orlovami"] = nil, "Neu-2026" })
 	w.want(w.sign("orlovami", "Neu-2026", "laptop"), identity.Accepted, identity.ReasonConfirmed)
 	w.want(w.sign("belovas", right, "d"), identity.Accepted, identity.ReasonConfirmed)
 	w.want(w.sign("nobody", wrong, "d"), identity.Rejected, identity.ReasonUnknown)
@@ -85,7 +85,7 @@ func TestWhatMosRuRefusedDoesNotComeBack(t *testing.T) {
 		w := newWorld(t)
 		w.want(w.sign("orlovami", right, "phone"), identity.Accepted, identity.ReasonConfirmed)
 		w.settled()
-		w.change(func() { w.passwords["orlovami@mos"] = "Neu-2026" })
+		w.change(func() { w.passwords["orlovami"] = "Neu-2026" })
 		w.pass(6 * time.Minute)
 		w.want(w.sign("orlovami", right, "phone"), identity.Rejected, identity.ReasonWrongPassword)
 		w.settled()

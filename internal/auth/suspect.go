@@ -41,10 +41,14 @@ type suspect struct {
 //	DOMAIN\login, login@realm      the system with that mark, and none but it
 //	the login of somebody here      mos.ru; another system only where the names
 //	at home                        without a mark are its own
-//	another name of somebody here  whoever mos.ru calls so, as far as it has told,
-//	                               else that person
+//	another name of somebody here  whoever mos.ru calls so, as far as it has told;
+//	                               else whoever last proved to be behind it, or
+//	                               nobody known
 //	anything else                  whoever last proved to be behind it, or the
 //	                               registries' owner, or nobody known
+//
+// mos.ru is asked with what was typed and with nothing else: asked with the login of
+// whoever has the name here, it would count a stranger's tries toward that person's lock.
 //
 // Without its mark no name leads to a system of marked names, whoever has it here:
 // one who keeps a school's directory gives anybody any login in it, and must not be
@@ -77,24 +81,71 @@ func (a *Authenticator) known(e *directory.Entry, c *identity.Credential) suspec
 	return suspect{a.pageTry(key(e.Person), false, e.Epoch, c), key(e.Person), e, true, e.MosruLogin, a.homes.of(e)}
 }
 
-// atMosru tells whether a name that e has here is somebody else's login at mos.ru.
+// atMosru is whoever mos.ru calls by a name that e has here for another reason. The
+// registries are not asked whose it is: they may say e, who is not meant.
 func (a *Authenticator) atMosru(ctx context.Context, e *directory.Entry, name string, c *identity.Credential) (suspect, error) {
+	id, told, err := a.cityOwner(ctx, name)
+	if err != nil {
+		return suspect{}, err
+	}
+	s := suspect{tags: a.typedKey(name), asked: name, home: a.homes.all[0]}
+	if !told {
+		s.entry = a.proved(name)
+	} else if other, ok := a.opt.Directory.Get(id); ok && tells(other) && other.MosruLogin != "" {
+		s.entry = other
+	}
+	switch {
+	case s.entry != nil && calls(s.entry, name):
+		return a.known(s.entry, c), nil
+	case s.entry != nil: // mos.ru may call somebody else so by now
+		s.try = a.pageTry(key(s.entry.Person), false, s.entry.Epoch, c)
+	case told:
+		s.try = a.pageTry(a.ownerKey(id), true, 0, c)
+	default:
+		s.try = a.pageTry(s.tags, true, 0, c)
+	}
+	return s, nil
+}
+
+// cityOwner gives whose account has a login at mos.ru, as far as that is known.
+func (a *Authenticator) cityOwner(ctx context.Context, name string) (id identity.PersonID, told bool, err error) {
 	if a.opt.Owners == nil {
-		return a.known(e, c), nil
+		return id, false, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	id, told, err := a.opt.Owners.CityOwner(ctx, name)
-	switch {
-	case err != nil:
-		return suspect{}, err
-	case !told || id == e.Person:
-		return a.known(e, c), nil
+	return a.opt.Owners.CityOwner(ctx, name)
+}
+
+// proved gives who last proved to be behind a name, or nil.
+func (a *Authenticator) proved(name string) *directory.Entry {
+	login, ok := a.aliases.Get(a.typedKey(name))
+	if !ok {
+		return nil
 	}
-	if other, ok := a.opt.Directory.Get(id); ok && tells(other) && other.MosruLogin != "" {
-		return a.known(other, c), nil
+	e, ok := a.lookup(login)
+	if !ok || !tells(e) || !calls(e, login) {
+		return nil
 	}
-	return suspect{try: a.pageTry(a.ownerKey(id), true, 0, c), tags: a.typedKey(name), asked: name, home: a.homes.all[0]}, nil
+	return e
+}
+
+// onPage gives whom a name means that e has here, where people type what they have
+// at mos.ru: how far an account is, is asked with the name of the activation. nil:
+// somebody without an account.
+func (a *Authenticator) onPage(ctx context.Context, e *directory.Entry, typed string) (*directory.Entry, error) {
+	name, marked := a.bareName(typed)
+	if marked != nil || !tells(e) || calls(e, name) {
+		return e, nil
+	}
+	id, told, err := a.cityOwner(ctx, name)
+	if err != nil || !told || id == e.Person {
+		return e, err
+	}
+	if other, ok := a.opt.Directory.Get(id); ok && tells(other) && calls(other, name) {
+		return other, nil
+	}
+	return nil, nil
 }
 
 // unknown is whoever may be behind a name that nobody has here.

@@ -125,7 +125,7 @@ func TestIdentifyDisowns(t *testing.T) {
 	w := newWorld(t)
 	w.want(w.sign("orlovami", right, "laptop"), identity.Accepted, identity.ReasonConfirmed)
 	w.settled()
-	w.change(func() { w.passwords["orlovami@mos"] = "Gracz-2022" })
+	w.change(func() { w.passwords["orlovami"] = "Gracz-2022" })
 	_, v := w.identify("orlovami", right, "desk")
 	w.want(v, identity.Rejected, identity.ReasonWrongPassword)
 	w.settled()
