@@ -51,6 +51,7 @@ func TestExplainTellsDecisions(t *testing.T) {
 		t.Errorf("the account that asks: %d %+v", code, r.Broken)
 	}
 
+	refusedItem := m.waits().ID
 	refusal := m.decides("refuse", "--reason", "личность не подтвердила")
 	r, text, code = f.asks("ru", "orlova2")
 	if code != exitFindings || len(r.Tries) != 1 || r.Tries[0].Refused == nil || r.Tries[0].Refused.ID != refusal || !strings.Contains(r.Broken.Meaning, "отказано") || !strings.Contains(r.Broken.Meaning, "личность не подтвердила") ||
@@ -59,6 +60,10 @@ func TestExplainTellsDecisions(t *testing.T) {
 	}
 	if r, _, code := f.asks("ru", "orlovami"); code != 0 || r.Note != nil {
 		t.Errorf("whoever works, after the refusal: %d %+v", code, r.Note)
+	}
+	stem, _ := queue.Split(refusedItem)
+	if out, errs, code := m.command("queue", "show", "--config", m.path("config.yaml"), stem); code != 0 || !strings.Contains(out, "личность не подтвердила") || !strings.Contains(out, refusal) {
+		t.Errorf("the question, refused: %d %s %s", code, out, errs)
 	}
 	m.undoes(refusal)
 
@@ -76,6 +81,16 @@ func TestExplainTellsDecisions(t *testing.T) {
 		}
 	}
 	gone("at once")
+	if out, _, code := m.command("queue", "show", "--config", m.path("config.yaml"), stem); code != 0 || !strings.Contains(out, transfer) || !strings.Contains(out, "с учётной записи mos.ru orlovami") || !strings.Contains(out, "с паспортом") {
+		t.Errorf("the question of the transfer: %d %s", code, out)
+	}
+	f.active("orlova2", sitePassword)
+	if out, _, code := m.command("queue", "show", "--config", m.path("config.yaml"), stem); code != 0 || !strings.Contains(out, transfer) {
+		t.Errorf("the question, which is there no more: %d %s", code, out)
+	}
+	if r, _, code := f.asks("ru", "10.9.9.9"); code != exitFindings || r.Broken == nil || r.Broken.Code != string(explain.FaultSilent) {
+		t.Errorf("an address that nobody knows: %d %+v", code, r.Broken)
+	}
 	f.activates("orlovami", sitePassword)
 	m.waits()
 	if r, text, _ := f.asks("ru", "s-orlova"); len(r.Tries) == 0 || r.Tries[0].Moved == nil || !strings.Contains(text, "перевели") {

@@ -153,8 +153,19 @@ func (e *explainer) clock(ctx context.Context, r *explain.Report) {
 	case expired(err): // a clock that is off makes a good certificate look so
 		r.Server = append(r.Server, explain.Finding{Code: explain.FaultClock, Where: mosruHost(e.config), More: e.day(time.Now())})
 	case err == nil && seen.clock && seen.off.Abs() > clockOff:
-		r.Server = append(r.Server, explain.Finding{Code: explain.FaultClock, More: seen.off.Round(time.Second).String()})
+		r.Server = append(r.Server, explain.Finding{Code: explain.FaultClock, More: clockWords(e.lang, seen.off)})
 	}
+}
+
+// clockWords say by how much our clock is off, and which way.
+func clockWords(lang explain.Lang, off time.Duration) string {
+	words := map[explain.Lang][2]string{explain.Russian: {"часы этого сервера спешат на ", "часы этого сервера отстают на "},
+		explain.English: {"this server's clock is ahead by ", "this server's clock is behind by "}}[lang]
+	n := 0
+	if off < 0 {
+		n = 1
+	}
+	return words[n] + off.Abs().Round(time.Second).String()
 }
 
 // mosruSeen is what a look at mos.ru shows without signing in.

@@ -12,7 +12,8 @@ import (
 
 // nas explains an access point or controller by the name of its line in
 // radius.clients or by its address: whether requests of it may be listened to,
-// and what came of the last ones. false where the name is neither.
+// and what came of the last ones; of an address of which nothing is known, that. false
+// where the name is neither.
 func (e *explainer) nas(ctx context.Context, name string) (*explain.Report, bool, error) {
 	addr, err := netip.ParseAddr(name)
 	byAddr := err == nil
@@ -45,7 +46,7 @@ func (e *explainer) nas(ctx context.Context, name string) (*explain.Report, bool
 		add(&r, nobodys, own)
 	}
 	if byAddr && len(r.Things) == 0 && len(r.SignIns) == 0 {
-		r.Account = identity.ReasonUnknownNAS
+		r.Silent = true
 	}
 	return &r, true, nil
 }

@@ -308,6 +308,7 @@ type decisionObject struct {
 	Records []string   `json:"records,omitempty"`
 	Object  string     `json:"object,omitempty"`
 	Name    string     `json:"name,omitempty"`
+	From    string     `json:"from,omitempty"` // of transfer: the login of the mos.ru account before
 	Undone  string     `json:"undone,omitempty"`
 }
 
@@ -318,6 +319,9 @@ func decisionOf(d queue.Decision) decisionObject {
 	}
 	if d.Object.ID != [16]byte{} {
 		o.Object, o.Name = hex.EncodeToString(d.Object.ID[:]), d.Object.Name
+	}
+	if d.Origin != nil {
+		o.From = d.Origin.Profile.Login
 	}
 	if !d.Undone.IsZero() {
 		o.Undone = d.Undone.UTC().Format(time.RFC3339)

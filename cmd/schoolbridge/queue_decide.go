@@ -34,8 +34,13 @@ func (q *queueDesk) decide(ctx context.Context) error {
 		return q.std.json(decisionOf(done))
 	}
 	said := q.says.done
-	if done.Verb == queue.Transfer {
+	switch {
+	case done.Verb == queue.Transfer:
 		said = q.says.transferred
+	case done.Verb == queue.Refuse:
+		said = q.says.refused
+	case done.Verb.Claims() && item.Kind == queue.Account:
+		said = q.says.claimed
 	}
 	fmt.Fprintf(q.std.err, said+"\n", done.ID, done.Verb, q.file, done.ID)
 	return nil

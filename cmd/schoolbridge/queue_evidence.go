@@ -31,6 +31,11 @@ var queueFields = []string{"fio", "snils", "birth_date", "phone", "email", "empl
 func (q *queueDesk) show(ctx context.Context) error {
 	item, err := q.db.Queue().Item(ctx, q.words[0])
 	moved := errors.Is(err, queue.ErrMoved)
+	if errors.Is(err, queue.ErrNoItem) && !q.json {
+		if told, err := q.answers(ctx, q.words[0]); err != nil || told {
+			return err
+		}
+	}
 	if err != nil && !moved {
 		return q.refused(err)
 	}
@@ -52,7 +57,11 @@ func (q *queueDesk) show(ctx context.Context) error {
 }
 
 func (q *queueDesk) sideBySide(item *queue.Item, e *evidence) error {
-	fmt.Fprintf(q.std.out, "%s: %s (%s)\n\n", item.ID, printable(q.question(item)), q.state(item))
+	fmt.Fprintf(q.std.out, "%s: %s (%s)\n", item.ID, printable(q.question(item)), q.state(item))
+	if item.Decided != nil {
+		q.tellDecision(*item.Decided)
+	}
+	fmt.Fprintln(q.std.out)
 	head := []string{""}
 	for _, s := range e.sides {
 		head = append(head, printable(s.Source))
@@ -103,6 +112,34 @@ func (q *queueDesk) sideBySide(item *queue.Item, e *evidence) error {
 	return nil
 }
 
+// tellDecision tells who decided what, when and why.
+func (q *queueDesk) tellDecision(d queue.Decision) {
+	o := decisionOf(d)
+	what := strings.TrimSpace(string(d.Verb) + " " + strings.Join(o.Records, " ") + " " + o.Name)
+	line := fmt.Sprintf(q.says.told, d.ID, what, q.clock(d.At), d.By)
+	if o.From != "" {
+		line += ", " + fmt.Sprintf(q.says.from, o.From)
+	}
+	if d.Reason != "" {
+		line += ": " + d.Reason
+	}
+	if !d.Undone.IsZero() {
+		line += fmt.Sprintf(" ("+q.says.undone+" %s)", d.ID, d.Verb, q.clock(d.Undone))
+	}
+	fmt.Fprintln(q.std.out, printable(line))
+}
+
+// answers tells the decisions on a question that is there no more; false: there were
+// none.
+func (q *queueDesk) answers(ctx context.Context, id string) (told bool, err error) {
+	stem, _ := queue.Split(id)
+	list, err := q.db.Queue().Answers(ctx, stem)
+	for _, d := range list {
+		q.tellDecision(d)
+	}
+	return len(list) > 0, err
+}
+
 // mark says whether what is known on both sides is equal.
 func (s *queueSide) mark(field string) string {
 	equal, known := s.Equal[field]
@@ -128,7 +165,7 @@ func choices(item *queue.Item, e *evidence, v queue.Verb) (list []string) {
 		}
 	case v == queue.Bind:
 		for _, r := range item.Rows {
-			if r.Value != nil && (!r.Bound || r.Own) {
+			if r.Value != nil && (!r.Bound || r.Own) && queue.Complete(r.Value) {
 				list = append(list, r.Record.Word())
 			}
 		}

@@ -12,15 +12,20 @@ import (
 	"schoolbridge/provision/queue"
 )
 
-// What is offered is what Decide takes: no record that is another's or has left its
-// registry, and no account that is somebody else's or may not be taken.
+// What is offered is what Decide takes: no record that is another's, has left its
+// registry or lacks its first day, and no account that is somebody else's or may not be taken.
 func TestQueueChoices(t *testing.T) {
 	record := func(id person.RecordID) person.RecordRef {
 		return person.RecordRef{Kind: person.RecordEmployment, ID: id}
 	}
+	start, ok := person.NewDate(2015, 9, 1)
+	if !ok {
+		t.Fatal("no date")
+	}
+	whole := person.Employment{School: "49", Start: start}
 	item := &queue.Item{Kind: queue.Activation, Profile: &person.Profile{Subject: "s1"}, Problems: []match.Problem{{Code: match.Ambiguous}, {Code: match.ADUnowned}}, Rows: []queue.Row{
-		{Record: record("free"), Value: person.Employment{}}, {Record: record("own"), Value: person.Employment{}, Bound: true, Own: true},
-		{Record: record("other"), Value: person.Employment{}, Bound: true}, {Record: record("gone")},
+		{Record: record("free"), Value: whole}, {Record: record("own"), Value: whole, Bound: true, Own: true},
+		{Record: record("other"), Value: whole, Bound: true}, {Record: record("gone")}, {Record: record("incomplete"), Value: person.Employment{School: "49"}},
 	}}
 	account := func(name string, subject identity.Subject, claimed ...person.RecordRef) queueSide {
 		return queueSide{Source: "ad:" + name, owner: provision.Owner{Subject: subject, Records: claimed}}

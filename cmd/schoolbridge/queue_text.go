@@ -16,7 +16,8 @@ type queueText struct {
 	accountMoved, noName                            string
 	noReason                                        map[queue.Verb]string // of answers that need one
 	holds, returned, beware, barred                 string
-	transferred                                     string
+	transferred, refused, claimed                   string
+	told, from                                      string
 	enabled                                         map[bool]string
 	head                                            []string
 	fields                                          map[string]string
@@ -40,7 +41,11 @@ var queueTexts = map[string]queueText{
 		holds:        "сейчас у неё запись %s", returned: "С учётной записи, которая просит, человека уже перевели %s: выясните, кто и почему просит вернуть.", barred: "Перевести человека нельзя: %s",
 		beware: "ВНИМАНИЕ: о переводе может просить похититель личности. Не решайте по звонку и письму: пусть человек придёт сам (ученик — с родителем), сверьте паспорт и СНИЛС,\n" +
 			"спросите, что стало с прежней учётной записью mos.ru, и проверьте, что она вправду потеряна. Если ею входили недавно, откажите и разберитесь.",
-		transferred: "Решение %s (%s) записано и уже действует: прежняя учётная запись mos.ru больше не входит никуда. Пусть человек войдёт на странице активации с новой. Отменить: schoolbridge queue undo --config %s %s",
+		refused:     "Решение %s (%s) записано: вопрос закрыт и с теми же данными больше не придёт. Отменить: schoolbridge queue undo --config %s %s",
+		claimed:     "Решение %s (%s) записано: учётная запись AD отмечена за этим человеком. Отменить, пока она не занята: schoolbridge queue undo --config %s %s",
+		told:        "Решение %s: %s, %s, решил(а) %s",
+		from:        "с учётной записи mos.ru %s",
+		transferred: "Решение %s (%s) записано: за одну-две секунды прежняя учётная запись mos.ru перестаёт входить куда-либо. Пусть человек войдёт на странице активации с новой. Отменить: schoolbridge queue undo --config %s %s",
 		enabled:     map[bool]string{true: "включена", false: "отключена"},
 		fields: map[string]string{"fio": "ФИО", "snils": "СНИЛС", "birth_date": "Дата рождения", "phone": "Телефон", "email": "Почта", "login": "Логин", "upn": "UPN (Teams)",
 			"school": "Школа", "place": "Класс, должность, место", "state": "Состояние", "owner": "Чья", "employee_id": "employeeID", "account": "Другая запись AD", "guid": "objectGUID"},
@@ -82,7 +87,11 @@ var queueTexts = map[string]queueText{
 		holds:        "has account %s now", returned: "The person was moved away from the account that asks at %s: find out who wants it back, and why.", barred: "The person cannot be moved: %s",
 		beware: "BEWARE: whoever asks for this may be stealing an identity. Decide by no call and no letter: the person comes in person (a pupil with a parent). Compare passport and SNILS,\n" +
 			"ask what became of the mos.ru account before, and check that it is truly lost. If somebody signed in with it lately, refuse, and find out.",
-		transferred: "Decision %s (%s) is kept and in force: the mos.ru account before signs in nowhere any more. The person signs in on the page of activation with the new one. To take it back: schoolbridge queue undo --config %s %s",
+		refused:     "Decision %s (%s) is kept: the question is closed, and does not come again with the same data. To take it back: schoolbridge queue undo --config %s %s",
+		claimed:     "Decision %s (%s) is kept: the account in AD is noted as this person's. To take it back while it is not in use: schoolbridge queue undo --config %s %s",
+		told:        "Decision %s: %s, %s, by %s",
+		from:        "from the mos.ru account %s",
+		transferred: "Decision %s (%s) is kept: within a second or two the mos.ru account before signs in nowhere any more. The person signs in on the page of activation with the new one. To take it back: schoolbridge queue undo --config %s %s",
 		enabled:     map[bool]string{true: "enabled", false: "disabled"},
 		fields: map[string]string{"fio": "Name", "snils": "SNILS", "birth_date": "Birth date", "phone": "Phone", "email": "Mail", "login": "Login", "upn": "UPN (Teams)",
 			"school": "School", "place": "Class, position, place", "state": "State", "owner": "Whose", "employee_id": "employeeID", "account": "Other AD account", "guid": "objectGUID"},

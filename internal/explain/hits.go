@@ -126,7 +126,7 @@ func (r Report) writeTries(p *printer, loc *time.Location) {
 			other = t.other
 		}
 		p.home = x.home()
-		p.line("%s: %s", t.tried, p.list(x.At.In(loc).Format(clock), p.fields(other, x.Login), word(t.decision, x.Decision)))
+		p.line("%s: %s", t.tried, p.list(x.At.In(loc).Format(clock), p.fields(other, x.Login, inBrackets(x.home())), word(t.decision, x.Decision)))
 		p.problems("  ", x.Problems)
 		if x.NowDecision == "" {
 			continue
@@ -147,6 +147,14 @@ func (r Report) writeTries(p *printer, loc *time.Location) {
 	}
 	p.home = r.Upstream
 	p.problems("  ", r.Would)
+}
+
+// inBrackets is a word beside another one; "" stays nothing.
+func inBrackets(word string) string {
+	if word == "" {
+		return ""
+	}
+	return "(" + word + ")"
 }
 
 func equal(a, b []string) bool {

@@ -69,6 +69,7 @@ const (
 	FaultNameOfTwo     Fault = "LOGIN_OF_ANOTHER_HERE"
 	FaultForeignMark   Fault = "LOGIN_OF_ANOTHER_SYSTEM"
 	FaultMoved         Fault = "MOVED_TO_ANOTHER_ACCOUNT"
+	FaultSilent        Fault = "NOTHING_FROM_ADDRESS"
 	FaultAsked         Fault = "ANOTHER_ACCOUNT_ASKS"
 )
 
@@ -130,6 +131,9 @@ func (r *Report) server(time.Time) *broken {
 func (r *Report) unheard(now time.Time) *broken {
 	if r.Thing != ThingNAS {
 		return nil
+	}
+	if r.Silent {
+		return &broken{at: LinkNAS, code: string(FaultSilent), where: r.Asked}
 	}
 	if r.Account != "" {
 		return &broken{at: LinkNAS, code: string(r.Account), where: r.Asked}

@@ -47,7 +47,7 @@ var faultRepairers = map[Fault][2]string{
 	FaultADUnreachable: theOperator, FaultADBind: theDirectory, FaultADUnit: theDirectory, FaultADAttribute: theDirectory, FaultADDisabled: theDirectory, FaultADGone: theDirectory, FaultADLocked: theDirectory, FaultADHeld: theOperator,
 	FaultADWindow: theWaiting, FaultADRate: theWaiting, FaultADLook: theWaiting,
 	FaultPasswordWaits: theWaiting, FaultTargetWaits: theWaiting, FaultNoTarget: thePerson, FaultActivateAgain: thePerson,
-	FaultNoUpstream: theOperator, FaultNameOfTwo: theUser, FaultForeignMark: theUser, FaultMoved: thePerson, FaultAsked: theCurator,
+	FaultNoUpstream: theOperator, FaultNameOfTwo: theUser, FaultForeignMark: theUser, FaultMoved: thePerson, FaultSilent: theAdministrator, FaultAsked: theCurator,
 }
 
 var faultAdvice = map[Fault][2]Advice{
@@ -112,6 +112,9 @@ var faultAdvice = map[Fault][2]Advice{
 	FaultMoved: {
 		{"эта учётная запись mos.ru здесь больше не действует: человека перевели на другую", "Человек входит с той учётной записью mos.ru."},
 		{"this mos.ru account serves here no more: the person was moved to another one", "The person signs in with that mos.ru account."}},
+	FaultSilent: {
+		{"этого адреса нет в radius.clients, и отказов с него служба не помнит", "Точка доступа: запросы сюда не доходят — проверьте на ней адрес сервера, порт и сеть, и добавьте её адрес, школу и секрет в radius.clients. ПК или доска: проверьте в её настройках адрес LDAP. У кого был адрес в Wi-Fi, говорит schoolbridge sessions --address."},
+		{"radius.clients does not have this address, and no refusal of anything from there is remembered", "An access point: its requests do not get here. Check the server's address, port and network on it, and add its address, school and secret to radius.clients. A PC or board: check the LDAP address in its settings. Who had the address on the Wi-Fi is told by schoolbridge sessions --address."}},
 	FaultAsked: {
 		{"доступ этого человека просят и с другой учётной записи mos.ru; у него самого всё работает", "Куратор смотрит вопрос в очереди решений и отвечает на него. Самому человеку делать ничего не нужно."},
 		{"another mos.ru account asks for this person's access, whose own one works", "The curator looks at the question in the queue and answers it. The person has nothing to do."}},

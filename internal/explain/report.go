@@ -90,6 +90,10 @@ type Report struct {
 	Thing  string  `json:"thing,omitempty"`
 	Things []Thing `json:"things,omitempty"`
 
+	// Silent says of an address that no line of the configuration has it, and that
+	// nothing which was kept came from there.
+	Silent bool `json:"silent,omitempty"`
+
 	// Also is the device or machine that the name of somebody reads as, where
 	// there is one, or else whose login it is at mos.ru, where that is another.
 	Also *Report `json:"also,omitempty"`

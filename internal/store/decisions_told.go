@@ -67,6 +67,19 @@ func (q *Queue) Told(ctx context.Context, id identity.PersonID, subjects ...iden
 	return newestOnce(list), nil
 }
 
+// Answers gives the decisions on a question, whether it is still there or not, the
+// newest first.
+func (q *Queue) Answers(ctx context.Context, stem string) (list []queue.Decision, err error) {
+	err = q.db.read(ctx, func(t *tx) error {
+		list, err = t.decisions("item = ?", stem)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read decisions on %s: %w", stem, err)
+	}
+	return list, nil
+}
+
 // newestOnce orders decisions, each once, without those that came with one of them.
 func newestOnce(list []queue.Decision) []queue.Decision {
 	byID := map[string]bool{}

@@ -31,6 +31,7 @@ var transferTests = []test{
 	{"TransferLateTry", testTransferLateTry},
 	{"TransferRaces", testTransferRaces},
 	{"TransferErased", testTransferErased},
+	{"DecisionsTold", testDecisionsTold},
 }
 
 // second is orlova's other city account.
