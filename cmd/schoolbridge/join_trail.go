@@ -37,7 +37,7 @@ func (w *witness) line(ctx context.Context, e identity.AuditEntry) (console.Audi
 	if l.Whom, err = w.person(ctx, e.Person); err != nil {
 		return l, err
 	}
-	if l.By, err = w.actor(ctx, e); l.By.Kind == console.ActorHidden { // nor where that is
+	if l.By, err = w.actor(ctx, e, told.Said); l.By.Kind == console.ActorHidden { // nor where that is
 		l.From = ""
 	}
 	return l, err
@@ -50,9 +50,9 @@ func (w *witness) school(id string) string {
 	return id
 }
 
-// actor is who did what an entry tells of.
-func (w *witness) actor(ctx context.Context, e identity.AuditEntry) (console.AuditActor, error) {
-	by := e.Actor()
+// actor is who did what an entry tells of, and says.
+func (w *witness) actor(ctx context.Context, e identity.AuditEntry, said trail.Data) (console.AuditActor, error) {
+	by := e.ActorIn(said)
 	switch id, err := identity.ParsePersonID(by); {
 	case e.SignIn() && !e.Person.IsZero() || err == nil && id == e.Person:
 		return console.AuditActor{Kind: console.ActorSelf}, nil

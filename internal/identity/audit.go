@@ -39,11 +39,31 @@ func (e AuditEntry) Actor() string {
 	}
 	_ = json.Unmarshal(e.Payload, &said) // a list says nothing of anybody
 	by, _ := said.By.(string)
+	return e.actor(by, said.UID, said.Sudo)
+}
+
+// ActorIn is Actor for whoever has read the payload already.
+func (e AuditEntry) ActorIn(said map[string]any) string {
+	if e.SignIn() {
+		return ""
+	}
+	number := func(name string) *int {
+		if f, ok := said[name].(float64); ok {
+			n := int(f)
+			return &n
+		}
+		return nil
+	}
+	by, _ := said["by"].(string)
+	return e.actor(by, number("uid"), number("sudo_uid"))
+}
+
+func (e AuditEntry) actor(by string, uid, sudo *int) string {
 	switch {
-	case said.Sudo != nil:
-		return "uid " + strconv.Itoa(*said.Sudo)
-	case said.UID != nil:
-		return "uid " + strconv.Itoa(*said.UID)
+	case sudo != nil:
+		return "uid " + strconv.Itoa(*sudo)
+	case uid != nil:
+		return "uid " + strconv.Itoa(*uid)
 	case !e.Person.IsZero() && (slices.Contains(ownDeeds, e.Kind) || e.Kind == "wifi_profile"):
 		return e.Person.String()
 	case e.Kind == "explain": // by what was looked for

@@ -1,6 +1,9 @@
 package identity
 
-import "testing"
+import (
+	"encoding/json"
+	"testing"
+)
 
 func TestActor(t *testing.T) {
 	who := PersonID{7}
@@ -11,6 +14,11 @@ func TestActor(t *testing.T) {
 	} {
 		if got := (AuditEntry{Kind: c.kind, Person: who, Payload: []byte(c.payload)}).Actor(); got != c.want {
 			t.Errorf("%s %s: %q, want %q", c.kind, c.payload, got, c.want)
+		}
+		var said map[string]any
+		_ = json.Unmarshal([]byte(c.payload), &said) // a list is read as nothing
+		if got := (AuditEntry{Kind: c.kind, Person: who}).ActorIn(said); got != c.want {
+			t.Errorf("%s %s, read already: %q, want %q", c.kind, c.payload, got, c.want)
 		}
 	}
 	if got := (AuditEntry{Kind: "support_case", Payload: []byte(`{}`)}).Actor(); got != "" {

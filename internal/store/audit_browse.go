@@ -89,6 +89,7 @@ const notSignIns = "substr(kind, 1, 7) <> 'sign_in'"
 type auditStream struct {
 	where string
 	args  []any
+	ahead int        // rows to be read at once
 	rows  []auditRow // read ahead
 	ended bool
 }
@@ -109,8 +110,12 @@ func (b *browsing) streams() (list []*auditStream) {
 	return []*auditStream{{where: notSignIns}}
 }
 
-// browsePage is how many lines a stream reads ahead.
-const browsePage = 64
+// A stream reads few lines ahead, for most pages are short, and more each time that
+// they were not enough.
+const (
+	browseAhead = 64
+	browseMost  = 1024
+)
 
 // fill reads a stream's next lines, after the last that it gave or, at first, after
 // the page's place; in a block that is the block itself again.
@@ -131,8 +136,8 @@ func (b *browsing) fill(s *auditStream, last AuditPlace, again bool) error {
 		where += " AND at >= ?"
 		args = append(args, micros(b.From))
 	}
-	s.rows = s.rows[:0]
-	err := b.each("SELECT chain, seq, at, kind, person, sealed FROM audit WHERE "+where+" ORDER BY at DESC, chain DESC, seq DESC LIMIT ?", append(args, browsePage),
+	s.rows, s.ahead = s.rows[:0], min(max(2*s.ahead, browseAhead), browseMost)
+	err := b.each("SELECT chain, seq, at, kind, person, sealed FROM audit WHERE "+where+" ORDER BY at DESC, chain DESC, seq DESC LIMIT ?", append(args, s.ahead),
 		func(scan func(...any) error) error {
 			var r auditRow
 			err := scan(&r.chain, &r.seq, &r.at, &r.kind, &r.person, (*sql.RawBytes)(&r.sealed))
@@ -140,7 +145,7 @@ func (b *browsing) fill(s *auditStream, last AuditPlace, again bool) error {
 			s.rows = append(s.rows, r)
 			return err
 		})
-	s.ended = len(s.rows) < browsePage
+	s.ended = len(s.rows) < s.ahead
 	return err
 }
 

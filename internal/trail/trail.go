@@ -95,6 +95,7 @@ type Line struct {
 	Tone    Tone
 	From    string // the address it was done from; "" where none is known
 	Here    bool   // it was done on the server itself, by a command
+	Said    Data   // what the entry says
 }
 
 // Data is what an entry says, without what may be a secret. It is nil of one whose
@@ -128,7 +129,7 @@ func Tell(lang explain.Lang, e identity.AuditEntry, school func(string) string) 
 		return Line{}, err
 	}
 	k := kinds[e.Kind]
-	t := &teller{lang: lang, data: data, school: school, line: Line{Group: k.group, What: What(lang, e.Kind), Tone: k.tone}}
+	t := &teller{lang: lang, data: data, school: school, line: Line{Group: k.group, What: What(lang, e.Kind), Tone: k.tone, Said: data}}
 	if data == nil {
 		t.say("стёрто по сроку хранения", "erased after its retention")
 	} else if k.tell != nil {

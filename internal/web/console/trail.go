@@ -61,8 +61,8 @@ type TrailPage struct {
 
 const (
 	trailLines = 50
-	trailFiled = 500     // read at once for a file
-	trailMost  = 100_000 // in a file
+	trailFiled = 2000      // read at once for a file
+	trailMost  = 1_000_000 // in a file: what a spreadsheet shows
 )
 
 // trailPage is the page.
