@@ -387,9 +387,12 @@ type Deadlines struct {
 	Parents Day `yaml:"parents" default:""`
 }
 
-// Teams is what the files for School Data Sync hold.
+// Teams is what the files for School Data Sync hold, and the brake of their export: one
+// that would take more than both bounds out of a file stops and asks.
 type Teams struct {
-	Classes bool `yaml:"classes" default:"true"`
+	Classes        bool    `yaml:"classes" default:"true"`
+	RemovalShare   float64 `yaml:"removal_share" default:"0.05" min:"0" max:"1"`
+	RemovalMinimum int     `yaml:"removal_minimum" default:"20" min:"0" max:"1000000"`
 }
 
 // Web is the HTTP listener: activation, health, metrics, events.

@@ -265,8 +265,10 @@ var docs = map[string]doc{
 	"statistics.deadlines.parents": {"Для родителей: им достаточно войти.", "For parents, who only have to sign in.", `"2021-09-01"`},
 	"statistics.keep_tries":        {"Сколько помнить, чем кончилась последняя попытка активации, если что-то надо исправить; удачная без замечаний забывается сразу.", "How long to remember what the last activation came to where something is to be repaired; one without remarks is forgotten at once.", "90d"},
 
-	"teams":         {"Файлы School Data Sync для Teams: команда teams export.", "The files of School Data Sync for Teams: command teams export.", ""},
-	"teams.classes": {"Выгружать классы и кто в них учится; без этого их файлы остаются пустыми.", "Export classes and who learns in them; without it their files stay empty.", "true"},
+	"teams":                 {"Файлы School Data Sync для Teams: команда teams export.", "The files of School Data Sync for Teams: command teams export.", ""},
+	"teams.classes":         {"Выгружать классы и кто в них учится; без этого их файлы остаются пустыми.", "Export classes and who learns in them; without it their files stay empty.", "true"},
+	"teams.removal_share":   {"Доля записей файла, исчезнуть больше которой за одну выгрузку без подтверждения не может (500 записей — никогда).", "The share of a file's records beyond which an export does not take records out without being told (500 records never).", "0.05"},
+	"teams.removal_minimum": {"До скольких исчезнувших записей подтверждение не нужно никогда.", "Up to how many records gone no confirmation is ever needed.", "20"},
 
 	"ad":                      {"Active Directory, в котором служба ведёт учётные записи для ПК и Teams. Без server — выключено.", "The Active Directory in which the daemon keeps the accounts for PCs and Teams. Off without server.", ""},
 	"ad.server":               {"Один контроллер домена, всегда один и тот же; только LDAPS.", "One domain controller, always the same; LDAPS only.", "ldaps://dc1.obr.example:636"},

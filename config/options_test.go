@@ -168,6 +168,8 @@ var options = map[string]struct{ good, bad string }{
 	"statistics.deadlines.pupils":              {`"2021-09-01"`, "soon"},
 	"statistics.deadlines.parents":             {`"2021-09-01"`, `"31.02.2021"`},
 	"teams.classes":                            {"false", "some"},
+	"teams.removal_share":                      {"0.5", "5"},
+	"teams.removal_minimum":                    {"7", "-7"},
 	"statistics.keep_tries":                    {"30d", "1h"},
 	"web.listen":                               {"127.0.0.1:8081", "8081"},
 	"web.events":                               {"/push", "/metrics"},

@@ -303,7 +303,7 @@ func (w *demoWalk) pupil(t *testing.T) {
 	w.signIn(tab, "belovas", "Sinica-2021")
 	w.until(t, tab, demoAddress+"/me/devices", "Последние входы")
 	tab.Shot("demo-devices")
-	out, code := w.run("", w.program, "provision", "rename", "--lang", "en", "--config", w.config(), "--person", "belovas", "--to", "belova.sofya")
+	out, code := w.run("", w.program, "provision", "rename", "--lang", "en", "--config", w.config(), "--person", "belovas", "--to", "belova.sofya", "--yes")
 	if code > exitFindings {
 		t.Fatalf("rename: %d %s", code, out)
 	}

@@ -292,7 +292,7 @@ func TestTeamsExport(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &changes); err != nil || code != exitDone || len(changes) != 10 || changes[1].File != "users.csv" || changes[1].Added.Count != 0 {
 		t.Errorf("%d, %v\n%s", code, err, out)
 	}
-	for _, args := range [][]string{{"teams"}, {"teams", "export"}, {"teams", "import", "--dir", dir}, {"teams", "export", "--dir", dir, "--allow-removals", "-1"}} {
+	for _, args := range [][]string{{"teams"}, {"teams", "export"}, {"teams", "import", "--dir", dir}, {"teams", "export", "--dir", dir, "--accept-removals", "-1"}} {
 		if _, _, code := s.command(append(args, "--config", s.path("config.yaml"))...); code != exitUsage {
 			t.Errorf("%q: %d", args, code)
 		}

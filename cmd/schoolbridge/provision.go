@@ -23,6 +23,7 @@ type provisionCall struct {
 	login, school    string // of whom; "": everybody
 	form             string
 	to               string // rename
+	yes              bool   // rename: agreed to already
 	accept           [4]int // by kind of drastic change
 }
 
@@ -34,6 +35,7 @@ func parseProvision(std streams, args []string) (c provisionCall, err error) {
 	fs.StringVar(&c.school, "school", "", "plan, apply: только люди этой школы / the people of this school only: `ID`")
 	fs.StringVar(&c.form, "format", planForm(std), "plan: вид вывода diff, table, json; на терминале diff, иначе json / the output's `FORM`: diff, table or json; on a terminal diff, else json")
 	fs.StringVar(&c.to, "to", "", "rename: новое имя / the new name: `NAME`")
+	fs.BoolVar(&c.yes, "yes", false, "rename: согласие, не спрашивать / agreed, do not ask")
 	fs.IntVar(&c.accept[provision.Off], "accept-disabling", 0, "apply: разрешить отключить разом до N записей / let up to `N` accounts be disabled at once")
 	fs.IntVar(&c.accept[provision.Move], "accept-moves", 0, "apply: разрешить перенести разом до N записей / let up to `N` accounts be moved at once")
 	fs.IntVar(&c.accept[provision.Rename], "accept-renames", 0, "apply: разрешить разом сменить имя у N записей / let up to `N` accounts get another displayed name at once")
@@ -50,9 +52,9 @@ func parseProvision(std streams, args []string) (c provisionCall, err error) {
 	wrong := slices.Min(c.accept[:]) < 0 || c.login != "" && c.school != "" || !slices.Contains(planForms(), c.form)
 	switch c.verb {
 	case "plan":
-		wrong = wrong || accepts || c.to != ""
+		wrong = wrong || accepts || c.to != "" || c.yes
 	case "apply":
-		wrong = wrong || c.to != ""
+		wrong = wrong || c.to != "" || c.yes
 	case "rename":
 		wrong = wrong || accepts || c.to == "" || c.login == ""
 	default:

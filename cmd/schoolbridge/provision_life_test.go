@@ -89,7 +89,7 @@ func TestProvisionRename(t *testing.T) {
 	file := s.path("config.yaml")
 	rename := func(want int, text, who, to string) {
 		t.Helper()
-		out, errs, code := s.command("provision", "rename", "--config", file, "--lang", "en", "--person", who, "--to", to)
+		out, errs, code := s.command("provision", "rename", "--config", file, "--lang", "en", "--person", who, "--to", to, "--yes")
 		if code != want || !strings.Contains(out+errs, text) {
 			t.Fatalf("exit %d, no %q in: %s\n%s", code, text, out, errs)
 		}
@@ -121,8 +121,10 @@ func TestProvisionRename(t *testing.T) {
 	}
 	rename(exitFindings, "is taken", "orlovami", "evann")
 	rename(exitFindings, "looks like one", "orlovami", "golub1")
+	rename(exitFindings, "looks like another name of the same person, golub", "golub", "golub1")
 	rename(exitDone, "golub is called evann", "golub", "evann") // the name that mos.ru gave
-	for _, args := range [][]string{{"rename", "--person", "evann"}, {"rename", "--to", "a"}, {"plan", "--to", "a"}, {"plan", "--format", "xml"}, {"plan", "--accept-moves", "1"},
+	rename(exitDone, "the name evann2 looks like this person's own name evann", "evann", "evann2")
+	for _, args := range [][]string{{"rename", "--person", "evann"}, {"rename", "--to", "a"}, {"plan", "--to", "a"}, {"plan", "--yes"}, {"apply", "--yes"}, {"plan", "--format", "xml"}, {"plan", "--accept-moves", "1"},
 		{"apply", "--person", "a", "--school", "b"}, {"apply", "--accept-moves", "-1"}} {
 		if _, _, code := s.command(append([]string{"provision", args[0], "--config", file}, args[1:]...)...); code != exitUsage {
 			t.Errorf("%q: exit %d", args, code)

@@ -1,11 +1,16 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"slices"
 	"strings"
+
+	"golang.org/x/term"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
@@ -14,8 +19,9 @@ import (
 	"schoolbridge/provision/login"
 )
 
-// rename gives a person another name: writing the command is the consent. The
-// store reserves the name first; then the account in the directory follows.
+// rename gives a person another name, once whoever asks for it has seen what will be
+// and has said yes. The store reserves the name first; then the account in the
+// directory follows.
 func (p *provisioner) rename(ctx context.Context) error {
 	to := strings.ToLower(strings.TrimSpace(p.to))
 	if person.UsableADName(to) != nil || len(to) > person.SAMLimit || login.OfSystem(to) {
@@ -40,9 +46,15 @@ func (p *provisioner) rename(ctx context.Context) error {
 		p.say(p.text.alike, to)
 		return errFindings
 	}
+	if agreed, err := p.agreed(ctx, h, to); err != nil || !agreed {
+		return err
+	}
 	changed, err := p.db.Accounts().Rename(ctx, h.Person, identity.Login(to), p.now(), byCaller(map[string]any{}))
 	var taken *store.Conflict
-	switch {
+	switch alike := ownAlike(h, to); {
+	case errors.As(err, &taken) && taken.Holder.IsZero() && alike != "": // names that are given here all look otherwise
+		p.say(p.text.ownGiven, to, alike)
+		return errFindings
 	case errors.As(err, &taken):
 		p.say(p.text.taken, to)
 		return errFindings
@@ -58,6 +70,61 @@ func (p *provisioner) rename(ctx context.Context) error {
 		fmt.Fprintf(p.std.out, p.text.renamed+"\n", h.Login, to)
 	}
 	return p.bring(ctx, chosen{ids: []identity.PersonID{h.Person}})
+}
+
+// agreed shows what a rename will change, and asks for the new name once more: a name
+// is this person's for ever, so that a slip of the finger cannot be taken back. The
+// same name again, or no account yet, is asked about in no way: nothing would change.
+func (p *provisioner) agreed(ctx context.Context, h store.Holder, to string) (bool, error) {
+	own, err := p.db.Targets().Status(ctx, h.Person)
+	if err != nil {
+		return false, err
+	}
+	unmade := slices.ContainsFunc(own, func(s provision.Status) bool { return s.Object == [16]byte{} })
+	if string(h.Login) == to || unmade {
+		return true, nil
+	}
+	p.say(p.text.renaming, h.Login, to)
+	p.say(p.text.stays, h.Login)
+	for _, s := range own {
+		p.say(p.text.renamesIn, s.Target, s.Name, to)
+		if s.UPN != "" {
+			p.say(p.text.keepsUPN, s.UPN)
+		}
+	}
+	if alike := ownAlike(h, to); alike != "" {
+		p.say(p.text.ownAlike, to, alike)
+	}
+	if p.yes {
+		return true, nil
+	}
+	in, ok := p.std.in.(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		return false, usageError("%s", p.text.unasked)
+	}
+	if !p.typedAgain(in, to) {
+		p.say(p.text.unchanged, h.Login)
+		return false, errFindings
+	}
+	return true, nil
+}
+
+// typedAgain asks for the new name.
+func (p *provisioner) typedAgain(in io.Reader, to string) bool {
+	fmt.Fprintf(p.std.err, p.text.confirm, to)
+	answer, _ := bufio.NewReader(io.LimitReader(in, 1<<10)).ReadString('\n')
+	return strings.EqualFold(strings.TrimSpace(answer), to)
+}
+
+// ownAlike gives a name of the person's that people would take for the new one.
+// Nothing of ours makes such a name; somebody may type it.
+func ownAlike(h store.Holder, to string) string {
+	for _, own := range append([]string{string(h.Login)}, otherNames(h)...) {
+		if person.FoldName(own) != person.FoldName(to) && login.Alike(own, to) {
+			return own
+		}
+	}
+	return ""
 }
 
 // inUse says that the directory has the name already, of which the store need not

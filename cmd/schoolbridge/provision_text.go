@@ -23,6 +23,9 @@ type provisionText struct {
 	nobody, noSchool, nothing, alike            string
 	columns                                     []string
 	renamed, taken, badName, same, notMade      string
+	renaming, stays, renamesIn, keepsUPN        string // what a rename will be
+	ownAlike, ownGiven                          string
+	confirm, unasked, unchanged                 string
 	brake, held                                 [4]string // by kind of drastic change
 	action                                      map[string]string
 	place, group, password, joins, leaves       string
@@ -103,12 +106,21 @@ var provisionTexts = map[string]provisionText{
 		enabled:  "включена", disabled: "отключена",
 		columns: []string{"Логин", "Что сделать", "Что меняется", "Проблемы"}, nothing: "(нет)",
 		place: "подразделение", group: "группа", password: "пароль", joins: "добавить в группу", leaves: "убрать из группы",
-		renamed: "%s теперь зовётся %s; прежнее имя остаётся за человеком навсегда, вход с ним работает. Логин Teams и записи AD прежние",
-		taken:   "имя %s занято: оно есть или было у другого человека. Имя выбирает человек, счётчики не добавляются",
-		alike:   "имя %s похоже на имя, которое есть или было у другого (цифры в конце, точки и дефисы не в счёт): их путали бы. Выберите другое; так его может назвать только mos.ru или ЭЖД",
-		badName: "имя %s не годится для Active Directory: до 20 знаков, латинские буквы, цифры, точка, дефис, не служебное имя (root, administrator)",
-		same:    "%s уже зовётся так: менять нечего",
-		notMade: "у %s ещё нет записи в Active Directory: имя меняют, когда она заведена (почему её нет: schoolbridge explain)",
+		renaming:  "Будет переименование: %s → %s",
+		stays:     "  прежнее имя %s остаётся за человеком навсегда, вход с ним работает; новое тоже останется за ним навсегда",
+		renamesIn: "  запись в %s: %s → %s (sAMAccountName и cn; запись, группы и пароль прежние). Wi-Fi, LDAP и ПК примут новое имя, как только запись переименована",
+		keepsUPN:  "  логин Teams не меняется: %s",
+		ownAlike:  "  имя %s похоже на собственное имя этого человека %s (цифры в конце, точки и дефисы не в счёт): их будут путать. Точно ли нужно такое?",
+		ownGiven:  "имени %s не дать: оно похоже на другое имя того же человека, %s, а двух похожих имён здесь не дают никому. Выберите другое",
+		confirm:   "Чтобы переименовать, введите новое имя (%s) ещё раз: ",
+		unasked:   "переименование надо подтвердить: запустите команду на терминале или добавьте --yes",
+		unchanged: "не подтверждено: %s зовётся как прежде",
+		renamed:   "%s теперь зовётся %s; прежнее имя остаётся за человеком навсегда, вход с ним работает. Логин Teams и записи AD прежние",
+		taken:     "имя %s занято: оно есть или было у другого человека. Имя выбирает человек, счётчики не добавляются",
+		alike:     "имя %s похоже на имя, которое есть или было у другого (цифры в конце, точки и дефисы не в счёт): их путали бы. Выберите другое; так его может назвать только mos.ru или ЭЖД",
+		badName:   "имя %s не годится для Active Directory: до 20 знаков, латинские буквы, цифры, точка, дефис, не служебное имя (root, administrator)",
+		same:      "%s уже зовётся так: менять нечего",
+		notMade:   "у %s ещё нет записи в Active Directory: имя меняют, когда она заведена (почему её нет: schoolbridge explain)",
 		why: map[provision.Why]string{
 			provision.WhyNew: "человек прошёл активацию, записи ещё нет", provision.WhyOwner: "метка владельца", provision.WhyActive: "работает или учится",
 			provision.WhyLeft: "нигде не работает и не учится", provision.WhySuspended: "вход закрыт здесь или на mos.ru", provision.WhyRemoved: "запись удалена из хранилища",
@@ -164,12 +176,21 @@ var provisionTexts = map[string]provisionText{
 		enabled:  "enabled", disabled: "disabled",
 		columns: []string{"Login", "What to do", "What changes", "Problems"}, nothing: "(nothing)",
 		place: "unit", group: "group", password: "password", joins: "add to the group", leaves: "remove from the group",
-		renamed: "%s is called %s from now on; the old name stays this person's for ever, and signing in with it works. The Teams login and the account in AD are the same",
-		taken:   "the name %s is taken: another person has it, or had it. A person chooses the name, no counter is added",
-		alike:   "the name %s looks like one that somebody else has or had (digits at the end, dots and dashes do not count): they would be mixed up. Choose another one; mos.ru or the ЭЖД alone may give it",
-		badName: "the name %s cannot be one in Active Directory: up to 20 characters, Latin letters, digits, dot, hyphen, no system's account (root, administrator)",
-		same:    "%s is called so already: there is nothing to do",
-		notMade: "%s has no account in Active Directory yet: the name is changed once there is one (why there is none: schoolbridge explain)",
+		renaming:  "To be renamed: %s → %s",
+		stays:     "  the old name %s stays this person's for ever, and signing in with it works; so will the new one stay",
+		renamesIn: "  the account in %s: %s → %s (sAMAccountName and cn; account, groups and password are the same). Wi-Fi, LDAP and PCs take the new name once the account has it",
+		keepsUPN:  "  the Teams login does not change: %s",
+		ownAlike:  "  the name %s looks like this person's own name %s (digits at the end, dots and dashes do not count): they will be mixed up. Is that what is wanted?",
+		ownGiven:  "the name %s cannot be given: it looks like another name of the same person, %s, and nobody is given two that look alike here. Choose another one",
+		confirm:   "To rename, type the new name (%s) once more: ",
+		unasked:   "a rename has to be confirmed: run the command on a terminal, or add --yes",
+		unchanged: "not confirmed: %s is called as before",
+		renamed:   "%s is called %s from now on; the old name stays this person's for ever, and signing in with it works. The Teams login and the account in AD are the same",
+		taken:     "the name %s is taken: another person has it, or had it. A person chooses the name, no counter is added",
+		alike:     "the name %s looks like one that somebody else has or had (digits at the end, dots and dashes do not count): they would be mixed up. Choose another one; mos.ru or the ЭЖД alone may give it",
+		badName:   "the name %s cannot be one in Active Directory: up to 20 characters, Latin letters, digits, dot, hyphen, no system's account (root, administrator)",
+		same:      "%s is called so already: there is nothing to do",
+		notMade:   "%s has no account in Active Directory yet: the name is changed once there is one (why there is none: schoolbridge explain)",
 		why: map[provision.Why]string{
 			provision.WhyNew: "the person activated and has no account yet", provision.WhyOwner: "the owner's mark", provision.WhyActive: "works or studies",
 			provision.WhyLeft: "works and studies nowhere", provision.WhySuspended: "shut out here or by mos.ru", provision.WhyRemoved: "the account was removed from the store",

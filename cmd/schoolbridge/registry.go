@@ -17,6 +17,7 @@ import (
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/said"
 	"schoolbridge/internal/store"
 	"schoolbridge/provision/registry"
 )
@@ -71,13 +72,11 @@ func runRegistry(ctx context.Context, std streams, args []string) error {
 	}
 	summary, err := importRegistry(ctx, db, words[1:], o)
 	var ending *registry.EndingError
-	if errors.As(err, &ending) && text.confirm(std, ending) {
+	if errors.As(err, &ending) && text.confirm(std, *lang, ending) {
 		o.AcceptEnding = ending.Total()
 		summary, err = importRegistry(ctx, db, words[1:], o)
 	}
 	switch {
-	case errors.As(err, &ending):
-		return &exitError{exitFindings, err}
 	case errors.Is(err, registry.ErrNoFiles):
 		return &exitError{exitUsage, err}
 	case err != nil:
@@ -141,12 +140,12 @@ func (t registryText) progress(std streams) func(registry.Progress) {
 }
 
 // confirm asks a person at a terminal whether so many may end.
-func (t registryText) confirm(std streams, ending *registry.EndingError) bool {
+func (t registryText) confirm(std streams, lang string, ending *registry.EndingError) bool {
 	in, ok := std.in.(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
 		return false
 	}
-	fmt.Fprintf(std.err, "%v\n"+t.ask, ending, ending.Total())
+	fmt.Fprintf(std.err, "%s\n"+t.ask, said.In(ending, lang), ending.Total())
 	answer, _ := bufio.NewReader(in).ReadString('\n')
 	return strings.TrimSpace(answer) == strconv.Itoa(ending.Total())
 }

@@ -31,14 +31,15 @@ func runTeams(ctx context.Context, std streams, args []string) error {
 	fs := flag.NewFlagSet("teams", flag.ContinueOnError)
 	file := fs.String("config", "", "файл настроек / the configuration `FILE`")
 	dir := fs.String("dir", "", "папка только для этих файлов / the `DIR` of these files and no others")
-	allow := fs.Int("allow-removals", 0, "согласие: из файла исчезнет до N записей / let up to `N` records of a file be gone")
+	accept := fs.Int("accept-removals", 0, "согласие: из файла исчезнет до N записей / let up to `N` records of a file be gone")
+	fs.IntVar(accept, "allow-removals", 0, "то же, прежнее имя / the same by its old name: `N`")
 	asJSON := fs.Bool("json", false, "что изменилось, в JSON / print what changed as JSON")
 	lang := langFlag(fs)
 	words, err := parse(fs, std, args)
 	if err != nil {
 		return err
 	}
-	if len(words) != 1 || words[0] != "export" || *dir == "" || *allow < 0 {
+	if len(words) != 1 || words[0] != "export" || *dir == "" || *accept < 0 {
 		return misused("teams")
 	}
 	c, db, err := openSite(ctx, std, *file, *lang)
@@ -47,7 +48,8 @@ func runTeams(ctx context.Context, std streams, args []string) error {
 	}
 	defer func() { _ = db.Close() }() // the audit line is committed by then
 	now := time.Now()
-	o := teams.Options{Today: person.DateOf(now.In(c.Policy.TimeZone.Location())), Classes: c.Teams.Classes, AllowRemovals: *allow}
+	o := teams.Options{Today: person.DateOf(now.In(c.Policy.TimeZone.Location())), Classes: c.Teams.Classes,
+		RemovalShare: c.Teams.RemovalShare, RemovalMinimum: c.Teams.RemovalMinimum, AcceptRemovals: *accept}
 	// Before the files are there: who breaks it off may have them too.
 	if err := auditTeams(ctx, db, now, map[string]any{"dir": *dir, "state": "began"}); err != nil {
 		return err
@@ -62,7 +64,7 @@ func runTeams(ctx context.Context, std streams, args []string) error {
 		return err
 	}
 	if stopped != nil {
-		return &exitError{exitFindings, stopped}
+		return stopped
 	}
 	line := map[string]any{"dir": *dir, "state": "done"}
 	for _, f := range result.Files {

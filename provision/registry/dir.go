@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/said"
 )
 
 // Folder is all that a folder of registry files holds, each list in the order
@@ -125,7 +126,7 @@ func (d *Folder) add(row any) {
 }
 
 // ErrNoFiles says that a path leads to no registry file.
-var ErrNoFiles = errors.New(both("нет файлов реестров", "no registry files"))
+var ErrNoFiles = said.Errorf("нет файлов реестров / no registry files")
 
 // Find lists the registry files that the paths, files or folders, lead to:
 // schools first, then the other kinds in order, and within a kind as given. Of

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/said"
 )
 
 // Options of an import. The zero value is sensible but for Today.
@@ -37,7 +38,7 @@ type Options struct {
 
 // ErrFileChanged says that a file was written to while it was being imported.
 // Chunks before that are stored; the import can be repeated.
-var ErrFileChanged = errors.New(both("файл изменился во время импорта, повторите", "the file changed during the import, repeat it"))
+var ErrFileChanged = said.Errorf("файл изменился во время импорта, повторите / the file changed during the import, repeat it")
 
 // Import reads the registry files that the paths lead to and gives records what
 // is new, changed or gone. Each file is taken for a full export: stored rows

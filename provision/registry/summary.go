@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"schoolbridge/internal/said"
 )
 
 // Summary is what an import did, file by file.
@@ -73,13 +75,15 @@ func (e *EndingError) Total() int {
 }
 
 // Error says the counts and how to go on.
-func (e *EndingError) Error() string {
+func (e *EndingError) Error() string { return e.Unwrap().Error() }
+
+// Unwrap gives the same in each language.
+func (e *EndingError) Unwrap() error {
 	var ru, en []string
 	for _, o := range e.Endings {
 		ru = append(ru, fmt.Sprintf("%s: закончатся %d из %d (пропали %d, закрыты %d)", o.Kind, o.Total(), o.Live, o.Vanished, o.Closed))
 		en = append(en, fmt.Sprintf("%s: %d of %d would end (%d vanished, %d closed)", o.Kind, o.Total(), o.Live, o.Vanished, o.Closed))
 	}
-	return both(
-		fmt.Sprintf("импорт остановлен, ничего не записано; %s; проверьте выгрузку, и если всё верно, повторите с --accept-ending %d", strings.Join(ru, "; "), e.Total()),
-		fmt.Sprintf("import stopped, nothing was written; %s; check the export and, if it is right, repeat with --accept-ending %d", strings.Join(en, "; "), e.Total()))
+	return said.Errorf("импорт остановлен, ничего не записано; %[1]s; проверьте выгрузку, и если всё верно, повторите с --accept-ending %[3]d / "+
+		"import stopped, nothing was written; %[2]s; check the export and, if it is right, repeat with --accept-ending %[3]d", strings.Join(ru, "; "), strings.Join(en, "; "), e.Total())
 }

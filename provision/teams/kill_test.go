@@ -21,7 +21,7 @@ func TestExportUntilKilled(t *testing.T) {
 		return
 	}
 	o := options(t)
-	o.AllowRemovals = 10_000
+	o.AcceptRemovals = 10_000
 	for i := 0; ; i++ {
 		if _, err := Export(t.Context(), dir, many(1000+1000*(i%2)), o); err != nil {
 			fmt.Println("failed:", err)

@@ -56,23 +56,38 @@ type Source interface {
 type Options struct {
 	Today   person.Date
 	Classes bool // classes and who learns in them, too
-	// AllowRemovals lets so many records of a file be gone; 0: fewer than
-	// MaxRemovals.
-	AllowRemovals int
+	// RemovalShare of a file's records may be gone, RemovalMinimum always: of a small
+	// set a share says nothing.
+	RemovalShare   float64
+	RemovalMinimum int
+	// AcceptRemovals lets so many records of a file be gone, because somebody said so.
+	AcceptRemovals int
 }
 
-// MaxRemovals stops an export that would take so many records out of a file:
-// deletions in such a number stop Entra Connect too, and are most often a
-// registry's fault.
+// MaxRemovals stops an export that would take so many records out of a file,
+// whatever share of it they are: deletions in such a number stop Entra Connect too,
+// and are most often a registry's fault.
 const MaxRemovals = 500
 
+// allowed is how many of so many records of a file may be gone without consent.
+func (o *Options) allowed(records int) int {
+	return min(max(o.RemovalMinimum, int(o.RemovalShare*float64(records))), MaxRemovals-1)
+}
+
 // RemovalsError says that the brake stopped an export; the old set stands.
-type RemovalsError struct{ Removals int }
+type RemovalsError struct {
+	File     string // the one that would lose most
+	Removals int
+	Records  int // there were in it
+}
 
 // Error says what to do.
-func (e *RemovalsError) Error() string {
-	return fmt.Sprintf("выгрузка остановлена, прежние файлы на месте: из одного файла исчезло бы %[1]d записей; проверьте реестры и, если всё верно, повторите с --allow-removals %[1]d / "+
-		"export stopped, the old files stand: %[1]d records of one file would be gone; look at the registries and, if that is right, repeat with --allow-removals %[1]d", e.Removals)
+func (e *RemovalsError) Error() string { return e.Unwrap().Error() }
+
+// Unwrap gives the same in each language.
+func (e *RemovalsError) Unwrap() error {
+	return said.Errorf("выгрузка остановлена, прежние файлы на месте: из %[1]s исчезло бы %[2]d записей из %[3]d; проверьте реестры и, если всё верно, повторите с --accept-removals %[2]d / "+
+		"export stopped, the old files stand: %[2]d records of %[3]d in %[1]s would be gone; look at the registries and, if that is right, repeat with --accept-removals %[2]d", e.File, e.Removals, e.Records)
 }
 
 // Result is what an export came to. With a RemovalsError it tells what would have
@@ -83,13 +98,17 @@ type Result struct {
 	Skipped []identity.PersonID
 }
 
-// removals is the number that the brake looks at.
-func (r *Result) removals() int {
-	n := 0
+// brake gives the file that would lose most of those that would lose too many
+// records, or nil.
+func (r *Result) brake(o *Options) *RemovalsError {
+	var stop *RemovalsError
 	for _, f := range r.Files {
-		n = max(n, f.Removed.Count)
+		gone, records := f.Removed.Count, f.Records-f.Added.Count+f.Removed.Count
+		if gone > max(o.allowed(records), o.AcceptRemovals) && (stop == nil || gone > stop.Removals) {
+			stop = &RemovalsError{f.File, gone, records}
+		}
 	}
-	return n
+	return stop
 }
 
 // Export brings the files of a folder up to date. The folder is made where there
@@ -136,8 +155,8 @@ func export(ctx context.Context, dir string, from Source, o Options) (*Result, e
 		return nil, said.Errorf("прежние файлы не читаются, уберите их из папки: %[1]w / the old files cannot be read, move them away: %[1]w", err)
 	}
 	result := &Result{Files: changes, Skipped: skipped}
-	if n := result.removals(); n >= MaxRemovals && n > o.AllowRemovals {
-		return result, &RemovalsError{n}
+	if stop := result.brake(&o); stop != nil {
+		return result, stop
 	}
 	if err := ctx.Err(); err != nil {
 		return result, err

@@ -13,6 +13,7 @@ import (
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/said"
 )
 
 func day(t testing.TB, text string) person.Date {
@@ -65,7 +66,9 @@ func town() *crowd {
 	}
 }
 
-func options(t *testing.T) Options { return Options{Today: day(t, "2026-09-01"), Classes: true} }
+func options(t *testing.T) Options {
+	return Options{Today: day(t, "2026-09-01"), Classes: true, RemovalShare: 0.05, RemovalMinimum: 20}
+}
 
 func text(t *testing.T, dir, name string) string {
 	t.Helper()
@@ -204,7 +207,7 @@ func TestBrake(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "sds")
 	export := func(n, allow int) (*Result, error) {
 		o := options(t)
-		o.AllowRemovals = allow
+		o.RemovalShare, o.AcceptRemovals = 0.5, allow
 		return Export(t.Context(), dir, many(n), o)
 	}
 	if _, err := export(2000, 0); err != nil {
@@ -225,6 +228,42 @@ func TestBrake(t *testing.T) {
 	}
 	if _, err := export(1001, 500); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// The brake holds at a share of a file's records too, but for a set in which a share
+// says nothing; consent is to the number.
+func TestBrakeShare(t *testing.T) {
+	for _, c := range []struct {
+		before, after, accept int
+		stopped               bool
+	}{
+		{54, 8, 0, true}, {54, 8, 45, true}, {54, 8, 46, false},
+		{54, 34, 0, false}, {54, 33, 0, true}, // the minimum
+		{15, 1, 0, false},
+		{1000, 950, 0, false}, {1000, 949, 0, true}, // the share
+		{54, 53, 0, false},
+	} {
+		dir := filepath.Join(t.TempDir(), "sds")
+		o := options(t)
+		o.RemovalShare, o.RemovalMinimum, o.AcceptRemovals = 0.05, 20, c.accept
+		if _, err := Export(t.Context(), dir, many(c.before), o); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Export(t.Context(), dir, many(c.after), o)
+		var stop *RemovalsError
+		if errors.As(err, &stop) != c.stopped || !c.stopped && err != nil || c.stopped && (stop.Removals != c.before-c.after || stop.Records != c.before) {
+			t.Errorf("%+v: %v", c, err)
+		}
+		users := strings.Count(text(t, dir, "users.csv"), "\n") - 1
+		if want := map[bool]int{true: c.before, false: c.after}[c.stopped]; users != want {
+			t.Errorf("%+v: %d people are in the set", c, users)
+		}
+		if c.stopped {
+			if ru, en := said.In(err, "ru"), said.In(err, "en"); strings.Contains(ru, "stopped") || strings.Contains(en, "остановлена") || !strings.Contains(en, fmt.Sprintf("--accept-removals %d", stop.Removals)) {
+				t.Errorf("%q, %q", ru, en)
+			}
+		}
 	}
 }
 
