@@ -21,6 +21,8 @@ func TestOnePersonOneAccount(t *testing.T) {
 		{"killed while somebody returns", killedReturning},
 		{"killed while somebody moves", killedMoving},
 		{"killed while storing", killedStoring},
+		{"killed after a move to another mos.ru account", killedTransferring},
+		{"killed while the other mos.ru account activates", killedTransferred},
 		{"200 activations of one person", crowdOfOne},
 		{"50 namesakes", crowdOfNamesakes},
 		{"two workers", twoWorkers},

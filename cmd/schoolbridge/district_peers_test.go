@@ -163,9 +163,11 @@ func (s *district) startMosru(t *testing.T) {
 			First: 100 * time.Millisecond, PasswordKey: events.Public()},
 	}
 	for _, p := range s.people {
-		o.Users = append(o.Users, sim.User{Password: p.password, Profile: person.Profile{
-			Subject: identity.Subject("sub-" + p.login), Login: p.login, Last: p.last, First: p.first, Middle: p.middle, SNILS: p.snils,
-			SNILSConfirmed: true, Phone: p.phone, PhoneVerified: true, Trusted: true}})
+		for _, account := range []*someone{p, p.anew()} {
+			o.Users = append(o.Users, sim.User{Password: account.password, Profile: person.Profile{
+				Subject: identity.Subject("sub-" + account.login), Login: account.login, Last: p.last, First: p.first, Middle: p.middle, SNILS: p.snils,
+				SNILSConfirmed: true, Phone: p.phone, PhoneVerified: true, Trusted: true}})
+		}
 	}
 	s.mosru, err = sim.New(o)
 	s.must(t, err)
