@@ -61,7 +61,9 @@ func (p *somebody) release() {
 // one until the next change.
 func (w *world) renew(p *somebody, how sim.Delivery) {
 	w.tally.add("password changed, notice", string(how))
-	next := &secret{password: p.password(len(p.secrets))}
+	number := len(p.secrets)
+	next := &secret{password: p.password(number)}
+	changed := event{deed: change, who: p.n, begun: time.Now(), done: true, password: number, silent: how == sim.DeliverLost}
 	p.mu.Lock()
 	old := p.current()
 	p.secrets = append(p.secrets, next)
@@ -71,6 +73,8 @@ func (w *world) renew(p *somebody, how sim.Delivery) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			old.noticed, p.busy = at, false
+			changed.ended = at
+			w.history.add(changed)
 		})
 	}
 	if err := w.mosru.SetPassword(p.profile.Login, next.password, how, 0); err != nil {
@@ -80,6 +84,8 @@ func (w *world) renew(p *somebody, how sim.Delivery) {
 	next.from, old.until, old.lost = time.Now(), time.Now(), how == sim.DeliverLost
 	p.mu.Unlock()
 	if how == sim.DeliverLost {
+		changed.ended = time.Now()
+		w.history.add(changed)
 		p.release()
 	}
 	for _, d := range p.devices {
@@ -97,19 +103,16 @@ func (w *world) renew(p *somebody, how sim.Delivery) {
 // suspend closes an account for a while.
 func (w *world) suspend(p *somebody, pause time.Duration) {
 	w.tally.add("suspended")
+	begun := time.Now()
 	p.mu.Lock()
-	p.closed, p.opened, p.reopened = closing{begun: time.Now()}, time.Time{}, time.Time{}
+	p.closed, p.reopened = begun, time.Time{}
 	p.mu.Unlock()
 	taken := w.announce(p, sim.Flags{Disabled: true}, "disabled")
 	if at, ok := <-taken; ok {
-		p.mu.Lock()
-		p.closed.sure = at
-		p.mu.Unlock()
+		w.history.add(event{deed: shut, who: p.n, begun: begun, ended: at, done: true})
 	}
 	w.wait(pause)
-	p.mu.Lock()
-	p.opened = time.Now()
-	p.mu.Unlock()
+	w.history.add(event{deed: reopen, who: p.n, begun: time.Now()})
 	if at, ok := <-w.announce(p, sim.Flags{}, "enabled"); ok {
 		p.mu.Lock()
 		p.reopened = at
@@ -169,7 +172,7 @@ func (w *world) employ(ctx context.Context) {
 		for range max(1, len(w.people)/200) {
 			if p := w.free(r); p != nil {
 				p.mu.Lock()
-				p.gone.begun = time.Now()
+				p.gone = time.Now()
 				p.mu.Unlock()
 				leavers = append(leavers, p)
 			}
@@ -196,9 +199,7 @@ func (w *world) bringRegistry(leavers []*somebody) {
 	}
 	for _, p := range leavers {
 		w.tally.add("left")
-		p.mu.Lock()
-		p.gone.sure = time.Now()
-		p.mu.Unlock()
+		w.history.add(event{deed: shut, who: p.n, begun: p.gone, ended: time.Now(), done: true})
 	}
 }
 

@@ -10,9 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"schoolbridge/internal/directory"
-	"schoolbridge/internal/identity"
-	"schoolbridge/internal/person"
 	"schoolbridge/internal/pgtest"
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/store/postgres"
@@ -31,7 +28,7 @@ func TestFailover(t *testing.T) {
 	s.put(t, address, "store-url")
 	d := startDaemon(t, s, s.fronts[0])
 	s.activateAll(t, d)
-	w := newWorld(s, d, newOracle(*strictFlag))
+	w := newWorld(s, d, newOracle(*strictFlag, &s.history))
 	defer w.close()
 
 	ctx, cancel := context.WithCancel(t.Context())
@@ -39,12 +36,17 @@ func TestFailover(t *testing.T) {
 	var joined joins
 	w.under.Go(func() { w.change(ctx) })
 	w.under.Go(func() { w.joinSteadily(ctx, &joined) })
+	over := make(chan struct{})
 	w.under.Go(func() {
+		defer close(over)
 		for round := range 2 {
 			w.loseThePrimary(t, cluster, round, duration, &joined)
 		}
 	})
-	w.live(ctx, t, duration)
+	w.live(ctx, t, duration, over)
+	if n := w.tally.of("primary killed"); n != 2 {
+		t.Errorf("the primary died %d times", n)
+	}
 	w.sweep(t)
 	d.stop(t)
 	w.judgeShared(t, address, d.missed)
@@ -58,8 +60,8 @@ func (w *world) judgeShared(t *testing.T, address string, missed func(from, to t
 	must(t, err)
 	defer db.Close()
 	w.judgeStops(t, db)
-	w.judgeAccounts(t, db)
-	w.oracle.judge(t, verdicts(t, db), missed)
+	w.oracle.judge(t, verdicts(t, db))
+	w.oracle.judgeHistory(t, w.accounts(t, db), verdicts(t, db), missed)
 	t.Log(w.tally.String())
 	must(t, db.Audit().Verify(t.Context(), nil))
 }
@@ -125,7 +127,7 @@ func (w *world) loseThePrimary(t *testing.T, cluster *pgtest.Cluster, round int,
 	}
 	primary, _ := cluster.Primary(t)
 	w.tally.add("primary killed")
-	mended := w.oracle.broken(storeClosed)
+	mended := w.history.broken(storeClosed, everywhere)
 	killed := time.Now()
 	came := w.tally.of("sign-in pap right accepted")
 	primary.Kill()
@@ -141,29 +143,4 @@ func (w *world) loseThePrimary(t *testing.T, cluster *pgtest.Cluster, round int,
 	mended()
 	must(t, primary.Start())
 	cluster.Synchronous(t)
-}
-
-// judgeAccounts holds the store's accounts against what people were told.
-func (w *world) judgeAccounts(t *testing.T, db *store.DB) {
-	t.Helper()
-	accounts := map[identity.Login]int{}
-	_, err := db.Directory().Load(t.Context(), func(person.School) error { return nil }, func(e *directory.Entry) error {
-		accounts[e.Login]++
-		return nil
-	})
-	must(t, err)
-	confirmed := 0
-	for _, p := range w.people {
-		login := identity.Login(p.profile.Login)
-		if p.waits() {
-			continue
-		}
-		if confirmed++; accounts[login] != 1 {
-			t.Errorf("person %d was told of an account and has %d", p.n, accounts[login])
-		}
-	}
-	t.Logf("%d people were told of an account, the store has %d", confirmed, len(accounts))
-	if confirmed <= *peopleFlag {
-		t.Error("nobody has activated meanwhile")
-	}
 }

@@ -41,7 +41,7 @@ func (w *world) breakThings(ctx context.Context) {
 // restart kills the daemon, and starts it again a second later.
 func (w *world) restart() {
 	w.tally.add("kill")
-	mended := w.oracle.broken(daemonDown)
+	mended := w.history.broken(daemonDown, 0)
 	w.daemon.kill()
 	time.Sleep(time.Second)
 	if err := w.daemon.start(); err != nil {
@@ -58,7 +58,7 @@ func (w *world) mosruTrouble(outage string, latency, d time.Duration) {
 	if latency > 0 {
 		kind = mosruSlow
 	}
-	mended := w.oracle.broken(kind)
+	mended := w.history.broken(kind, everywhere)
 	w.mosru.SetLatency(latency)
 	_ = w.mosru.SetOutage(outage) // one that it knows
 	w.wait(d)
@@ -70,7 +70,7 @@ func (w *world) mosruTrouble(outage string, latency, d time.Duration) {
 
 // lockStore keeps the store from the daemon for a while.
 func (w *world) lockStore(kind fault, d time.Duration) {
-	mended := w.oracle.broken(kind)
+	mended := w.history.broken(kind, everywhere)
 	defer mended()
 	release, err := w.takeStore(kind)
 	if err != nil {

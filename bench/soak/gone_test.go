@@ -18,7 +18,7 @@ func TestStoreGone(t *testing.T) {
 	s := newSchool(t, 3, 1, 1, inFile)
 	d := startDaemon(t, s, s.fronts[0])
 	s.activateAll(t, d)
-	w := newWorld(s, d, newOracle(false))
+	w := newWorld(s, d, newOracle(false, &s.history))
 	defer w.close()
 	close(w.ending) // no sessions but our own
 	p := s.people[0]

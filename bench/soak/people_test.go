@@ -22,18 +22,10 @@ type somebody struct {
 	mu       sync.Mutex
 	secrets  []*secret // in order; the last one is right
 	busy     bool      // a change is under way
-	asked    time.Time // the activation was
-	active   time.Time // it was answered
-	closed   closing   // by mos.ru
-	opened   time.Time // the end of that began
-	reopened time.Time // the daemon has it
-	gone     closing   // by the registry
-}
-
-// closing is the end of somebody's access.
-type closing struct {
-	begun time.Time // it may have an effect
-	sure  time.Time // the daemon has it in its store: its promise runs
+	active   time.Time // the activation was answered
+	closed   time.Time // mos.ru begins to suspend
+	reopened time.Time // the daemon has the end of that
+	gone     time.Time // the registry begins to have the person no longer
 }
 
 // secret is one password of one person, who never has it twice.
@@ -44,7 +36,6 @@ type secret struct {
 	lost     bool      // there was no notice of that
 	noticed  time.Time // it was taken
 	clear    time.Time // it was shown in clear and accepted while it was right, first after dated
-	hashed   time.Time // it was first accepted by MSCHAPv2 while it was right
 }
 
 func (p *somebody) current() *secret { return p.secrets[len(p.secrets)-1] }
@@ -68,7 +59,7 @@ func (p *somebody) dated() (at time.Time) {
 func (p *somebody) leaves() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return !p.gone.begun.IsZero()
+	return !p.gone.IsZero()
 }
 
 // how a device signs in.

@@ -21,18 +21,20 @@ import (
 
 // TestReplicas: two daemons share a store, and people meet now one of them and now the
 // other: with a sign-in, its accounting, an activation. mos.ru tells one of them only.
-// Both are started anew one after the other, as for a new version, each is killed, and
-// one sleeps for a while; what is right is what it is with one daemon.
+// Both are started anew one after the other, each is killed, and one sleeps for a while
+// and is cut off from the store; what is right is what it is with one daemon.
 func TestReplicas(t *testing.T) {
 	server := pgtest.Own(t)
-	address := server.URL(server.Database(t))
+	database := server.Database(t)
+	address, cable := server.URL(database), server.Cable(t)
 	duration := max(*forFlag, 40*time.Second)
-	s := newSchool(t, *peopleFlag, int(*activationsFlag*duration.Seconds()), 2, "url_file: store-url")
-	s.put(t, address, "store-url")
+	s := newSchool(t, *peopleFlag, int(*activationsFlag*duration.Seconds()), 2, "url_file: FRONT-store")
+	s.put(t, address, s.fronts[0].name+"-store")
+	s.put(t, cable.URL(database), s.fronts[1].name+"-store")
 	first := startDaemon(t, s, s.fronts[0])
 	second := startDaemon(t, s, s.fronts[1])
 	s.activateAll(t, first)
-	w := newWorld(s, first, newOracle(*strictFlag))
+	w := newWorld(s, first, newOracle(*strictFlag, &s.history))
 	defer w.close()
 
 	ctx, cancel := context.WithCancel(t.Context())
@@ -40,8 +42,12 @@ func TestReplicas(t *testing.T) {
 	var joined joins
 	w.under.Go(func() { w.change(ctx) })
 	w.under.Go(func() { w.joinSteadily(ctx, &joined) })
-	w.under.Go(func() { w.troubleReplicas(duration, first, second) })
-	w.live(ctx, t, duration)
+	over := make(chan struct{})
+	w.under.Go(func() { defer close(over); w.troubleReplicas(duration, first, second, cable) })
+	w.live(ctx, t, duration, over)
+	if n := w.tally.of("trouble of one daemon"); n != troubles || joined.count() == 0 {
+		t.Errorf("%d troubles came, and %d people activated: the run proves little", n, joined.count())
+	}
 	w.sweep(t)
 	first.stop(t)
 	second.stop(t)
@@ -82,10 +88,12 @@ func (w *world) judgeLocks(t *testing.T, address string) {
 	}
 }
 
-// troubleReplicas starts both daemons anew, kills each once, and puts the second to
-// sleep. An access point asks the other one where it gets no answer: of the new start
+const troubles = 4
+
+// troubleReplicas starts both daemons anew, kills each once, puts the second to sleep
+// and hangs its way to the store. An access point asks the other one where it gets no answer: of the new start
 // nobody is to notice anything.
-func (w *world) troubleReplicas(duration time.Duration, first, second *daemon) {
+func (w *world) troubleReplicas(duration time.Duration, first, second *daemon, cable *pgtest.Cable) {
 	for _, d := range []*daemon{first, second} {
 		if !w.wait(duration / 10) {
 			return
@@ -96,16 +104,21 @@ func (w *world) troubleReplicas(duration time.Duration, first, second *daemon) {
 		}
 		w.tally.add("started anew")
 	}
-	for i, trouble := range []func() error{
-		func() error { second.kill(); time.Sleep(time.Second); return second.start() },
-		func() error { first.kill(); time.Sleep(time.Second); return first.start() },
-		func() error { return second.sleep(duration / 10) },
+	for i, trouble := range [troubles]struct {
+		fault fault
+		at    int
+		come  func() error
+	}{
+		{daemonDown, 1, func() error { second.kill(); time.Sleep(time.Second); return second.start() }},
+		{daemonDown, 0, func() error { first.kill(); time.Sleep(time.Second); return first.start() }},
+		{daemonAsleep, 1, func() error { return second.sleep(duration / 10) }},
+		{daemonCutOff, 1, func() error { cable.Hang(); time.Sleep(duration / 10); cable.Mend(); return nil }},
 	} {
-		if !w.wait(duration / 8) {
+		if !w.wait(duration / 10) {
 			return
 		}
-		mended := w.oracle.broken(daemonDown)
-		if err := trouble(); err != nil {
+		mended := w.history.broken(trouble.fault, trouble.at)
+		if err := trouble.come(); err != nil {
 			w.tally.add(fmt.Sprintf("trouble %d failed:", i), err.Error())
 			return
 		}

@@ -55,6 +55,7 @@ type school struct {
 	fronts    []front  // of each daemon; mos.ru tells the first one
 	url       string   // of mos.ru
 	noticed   sync.Map // subject → func(time.Time), of the notice under way
+	history   history
 }
 
 // front is where one daemon is met.
@@ -88,7 +89,7 @@ func newSchool(t *testing.T, people, later, daemons int, store string) *school {
 		if i > 0 {
 			state = f.name
 		}
-		s.put(t, strings.NewReplacer("AUTH", f.auth, "ACCT", f.acct, "WEB", f.web, "LDAP", f.ldap, "MOSRU", s.url, "SCHOOL", ekis, "STORE", store, "STATE", state, "DIR", s.dir,
+		s.put(t, strings.NewReplacer("AUTH", f.auth, "ACCT", f.acct, "WEB", f.web, "LDAP", f.ldap, "MOSRU", s.url, "SCHOOL", ekis, "STORE", strings.ReplaceAll(store, "FRONT", f.name), "STATE", state, "DIR", s.dir,
 			"CONFIRM", confirmation.String(), "LOCKED", locked.String(), "OPEN", openFor.String()).Replace(configuration), f.config())
 	}
 	must(t, s.registry())
@@ -274,8 +275,9 @@ func (s *school) activateAll(t *testing.T, d *daemon) {
 func (s *school) activate(p *somebody) error {
 	p.mu.Lock()
 	password := p.current().password
-	p.asked = time.Now()
 	p.mu.Unlock()
+	asked := event{deed: activate, who: p.n, begun: time.Now()}
+	defer func() { s.history.add(asked) }()
 	body, err := json.Marshal(map[string]string{"login": p.profile.Login, "password": string(password)})
 	if err != nil {
 		return err
@@ -285,7 +287,7 @@ func (s *school) activate(p *somebody) error {
 		return err
 	}
 	defer response.Body.Close()
-	var answer struct{ State, Problem string }
+	var answer struct{ State, Problem, Login string }
 	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
 		return err
 	}
@@ -295,6 +297,7 @@ func (s *school) activate(p *somebody) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.active = time.Now()
+	asked.ended, asked.done, asked.account = p.active, true, answer.Login
 	return nil
 }
 

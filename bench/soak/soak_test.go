@@ -12,12 +12,13 @@
 // mos.ru is slow or gone; the store is locked; the daemon is killed and started
 // again.
 //
-//	oracle   for each person which password may open when      ─► wrong accept
-//	         everything works, the password is right, and no   ─► wrong reject
+//	history  every deed as its client saw it, every fault;     ─► wrong accept,
+//	         held to the bounds at the end (history.check)         lost account
+//	oracle   everything works, the password is right, and no   ─► wrong reject
 //	ledger   every Stop that was answered is in the journal    ─► lost stop
 //	gauges   goroutines, heap and memory of the last life      ─► leak
 //
-// Any wrong accept, lost stop or leak fails; wrong rejects fail above a share of
+// Any wrong accept, lost account, lost stop or leak fails; wrong rejects fail above a share of
 // one in 10,000. A shorter run of the same code is part of the test suite, where
 // nothing hangs on the machine's speed: the times that the documentation promises
 // are checked with -strict only.
@@ -36,8 +37,10 @@ import (
 	"time"
 
 	"schoolbridge/internal/auth"
+	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/load"
+	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/store/sqlite"
 )
@@ -58,7 +61,7 @@ func TestSoak(t *testing.T) {
 	d := startDaemon(t, s, s.fronts[0])
 	s.activateAll(t, d)
 	idle := d.quietGauges(t)
-	o := newOracle(*strictFlag)
+	o := newOracle(*strictFlag, &s.history)
 	w := newWorld(s, d, o)
 	defer w.close()
 
@@ -73,19 +76,28 @@ func TestSoak(t *testing.T) {
 	must(t, err)
 	defer db.Close()
 	w.judgeStops(t, db)
-	o.judge(t, verdicts(t, db), d.missed)
+	o.judge(t, verdicts(t, db))
+	o.judgeHistory(t, w.accounts(t, db), verdicts(t, db), d.missed)
 	t.Log(w.tally.String())
 	if report.Ended == 0 || w.tally.of("kill") == 0 {
 		t.Error("nothing happened: the run proves nothing")
 	}
 }
 
-// live lets people sign in for a while, and waits until all that they began has ended.
-func (w *world) live(ctx context.Context, t *testing.T, d time.Duration) load.Report {
+// live lets people sign in for a while, and as long as the troubles are not over, and
+// waits until all that they began has ended.
+func (w *world) live(ctx context.Context, t *testing.T, d time.Duration, troubles ...<-chan struct{}) load.Report {
 	t.Helper()
-	report, err := load.Run(ctx, load.Options{Rate: *rateFlag, Duration: d, Concurrency: 1024, Progress: w.progress(t)}, w.signIn)
-	if err != nil {
-		t.Fatal(err)
+	signIn := func(d time.Duration) load.Report {
+		report, err := load.Run(ctx, load.Options{Rate: *rateFlag, Duration: d, Concurrency: 1024, Progress: w.progress(t)}, w.signIn)
+		must(t, err)
+		return report
+	}
+	report := signIn(d)
+	for _, over := range troubles {
+		for !isClosed(over) {
+			signIn(time.Second)
+		}
 	}
 	w.end(t)
 	text, err := json.MarshalIndent(report, "", "  ")
@@ -115,6 +127,26 @@ func verdicts(t *testing.T, db *store.DB) func(wrong) (outcome, reason string) {
 		}
 		return "no", "verdict"
 	}
+}
+
+// accounts gives what the store has, of each person.
+func (w *world) accounts(t *testing.T, db *store.DB) map[int][]string {
+	t.Helper()
+	of := map[identity.Subject]int{}
+	for _, p := range w.people {
+		of[p.profile.Subject] = p.n
+	}
+	accounts := map[int][]string{}
+	_, err := db.Directory().Load(t.Context(), func(person.School) error { return nil }, func(e *directory.Entry) error {
+		n, ours := of[e.Subject]
+		if !ours {
+			t.Errorf("an account of somebody who is nobody: %s", e.Login)
+		}
+		accounts[n] = append(accounts[n], string(e.Login))
+		return nil
+	})
+	must(t, err)
+	return accounts
 }
 
 // until tries again and again, for a limit that only a daemon which hangs

@@ -47,7 +47,7 @@ func (w *world) sweep(t *testing.T) {
 
 func (w *world) sweepOne(t *testing.T, p *somebody, opened, shut *atomic.Int64) {
 	p.mu.Lock()
-	closed := p.active.IsZero() || !p.gone.begun.IsZero()
+	closed := p.active.IsZero() || !p.gone.IsZero()
 	secrets := p.secrets
 	p.mu.Unlock()
 	current := secrets[len(secrets)-1]
@@ -73,8 +73,8 @@ func (w *world) sweepOne(t *testing.T, p *somebody, opened, shut *atomic.Int64) 
 // opens signs in by PAP on the person's own device at every daemon, and says how many
 // let the person in.
 func (w *world) opens(t *testing.T, p *somebody, s *secret) (n int) {
-	for _, c := range w.auth {
-		if sample, _ := w.tryAt(t.Context(), c.Line(), p.devices[pap], s, s.password, false, true); strings.HasSuffix(sample.Outcome, " accepted") {
+	for i := range w.auth {
+		if sample, _ := w.tryAt(t.Context(), i, p.devices[pap], s, s.password, false, true); strings.HasSuffix(sample.Outcome, " accepted") {
 			n++
 		}
 	}

@@ -51,7 +51,7 @@ func TestUpgrade(t *testing.T) {
 	first, second := startProgram(t, s, s.fronts[0], previous), startProgram(t, s, s.fronts[1], previous)
 	s.activateAll(t, first)
 	before := schemaOf(t, server, database)
-	u := &upgrade{world: newWorld(s, first, newOracle(false)), t: t}
+	u := &upgrade{world: newWorld(s, first, newOracle(false, &s.history)), t: t}
 	defer u.close()
 
 	ctx, cancel := context.WithCancel(t.Context())

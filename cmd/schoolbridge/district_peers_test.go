@@ -40,6 +40,7 @@ type district struct {
 	folder  demoFolder
 	web     string // the daemon's address
 	names   string // what ad.names of the configuration says; "": nothing
+	store   string // the section of the configuration; "": a file in its folder
 	dc      *adtest.DC
 	admin   *ldapclient.Client
 	wire    *wire
@@ -112,7 +113,13 @@ func newSomeone(i int) *someone {
 // newDistrict makes everything but starts no daemon.
 func newDistrict(t *testing.T) *district {
 	t.Helper()
-	s := &district{dc: adtest.Start(t, adtest.Options{})}
+	return newDistrictOn(t, "")
+}
+
+// newDistrictOn makes one with a store of the configuration's own section; "": a file.
+func newDistrictOn(t *testing.T, storeSection string) *district {
+	t.Helper()
+	s := &district{dc: adtest.Start(t, adtest.Options{}), store: storeSection}
 	for i := range districtPeople {
 		s.people = append(s.people, newSomeone(i))
 	}
@@ -197,7 +204,8 @@ func (s *district) write(t *testing.T, timeout string) {
 	mosru, err := os.ReadFile(s.folder.path("mosru-url"))
 	s.must(t, err)
 	s.put(t, []byte(strings.NewReplacer("WEB", s.web, "MOSRU", string(mosru), "CLIENT", demoClientID, "AD", s.wire.Addr().String(),
-		"AUTHORITY", s.dc.CAFile, "BIND", adtest.ServiceDN, "MANAGED", adtest.Managed, "DOMAIN", adtest.Base, "TIMEOUT", timeout, "NAMES", s.names).Replace(`state: .
+		"STORE", s.store, "AUTHORITY", s.dc.CAFile, "BIND", adtest.ServiceDN, "MANAGED", adtest.Managed, "DOMAIN", adtest.Base, "TIMEOUT", timeout, "NAMES", s.names).Replace(`state: .
+STORE
 mosru:
   url: MOSRU
   client_id: CLIENT

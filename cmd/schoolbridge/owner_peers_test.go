@@ -6,6 +6,9 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,6 +19,7 @@ import (
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/ldapclient"
 	"schoolbridge/internal/mosru/sim"
+	"schoolbridge/internal/pgtest"
 	"schoolbridge/internal/store"
 	"schoolbridge/provision"
 	"schoolbridge/provision/match"
@@ -61,6 +65,17 @@ func overtaken(t *testing.T, s *district) {
 		t.Error("the daemon does not look again")
 	}
 	s.judge(t, p, first, older)
+}
+
+// TestSleepingWorkerOnPostgres: the same where several daemons share a store, which is
+// where a lease is for.
+func TestSleepingWorkerOnPostgres(t *testing.T) {
+	server := pgtest.Own(t)
+	file := filepath.Join(t.TempDir(), "store-url")
+	if err := os.WriteFile(file, []byte(server.URL(server.Database(t))+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	overtaken(t, newDistrictOn(t, fmt.Sprintf("store: {url_file: %q}", file)))
 }
 
 func (s *district) seen(t *testing.T, p *someone) time.Time {
