@@ -9,6 +9,7 @@ import (
 
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/store"
 	"schoolbridge/provision"
 	"schoolbridge/provision/match"
 	"schoolbridge/provision/queue"
@@ -104,15 +105,15 @@ func (e *explainer) answered(ctx context.Context, try provision.Try, now match.V
 	if now.Decision != match.Manual {
 		return nil
 	}
-	item, err := e.question(ctx, try.Subject)
+	item, err := questionOf(ctx, e.db, try.Subject)
 	if err != nil || item == nil {
 		return err
 	}
 	if h := item.Holder; h != nil && h.Profile.Login != "" && slices.ContainsFunc(now.Problems, multiple) && (e.sees == nil || e.sees(ctx, h.Person)) {
 		shown.Works = []string{h.Profile.Login}
 	}
-	if d := item.Decided; d != nil && !item.Open() && d.Verb == queue.Refuse {
-		said, err := e.decision(ctx, *d)
+	if saidNo(item) {
+		said, err := e.decision(ctx, *item.Decided)
 		if err != nil {
 			return err
 		}
@@ -123,14 +124,19 @@ func (e *explainer) answered(ctx context.Context, try provision.Try, now match.V
 
 func multiple(p match.Problem) bool { return p.Code == match.MultipleMosruAccounts }
 
-// question is the one about a city account's activation; nil: there is none.
-func (e *explainer) question(ctx context.Context, subject identity.Subject) (*queue.Item, error) {
-	stems, err := e.db.Queue().About(identity.PersonID{}, subject)
+// saidNo says that a curator has refused what was asked, and that this stands.
+func saidNo(item *queue.Item) bool {
+	return item != nil && item.Decided != nil && !item.Open() && item.Decided.Verb == queue.Refuse
+}
+
+// questionOf is the one about a city account's activation; nil: there is none.
+func questionOf(ctx context.Context, db *store.DB, subject identity.Subject) (*queue.Item, error) {
+	stems, err := db.Queue().About(identity.PersonID{}, subject)
 	if err != nil {
 		return nil, err
 	}
 	for _, stem := range stems {
-		item, err := e.db.Queue().Item(ctx, stem)
+		item, err := db.Queue().Item(ctx, stem)
 		if errors.Is(err, queue.ErrNoItem) {
 			continue
 		}

@@ -65,7 +65,13 @@ func TestExplainTellsDecisions(t *testing.T) {
 	if out, errs, code := m.command("queue", "show", "--config", m.path("config.yaml"), stem); code != 0 || !strings.Contains(out, "личность не подтвердила") || !strings.Contains(out, refusal) {
 		t.Errorf("the question, refused: %d %s %s", code, out, errs)
 	}
+	if _, said := f.told("orlova2", sitePassword); !strings.Contains(said, "отказал") || strings.Contains(said, "личность") {
+		t.Errorf("who was refused is told %q", said)
+	}
 	m.undoes(refusal)
+	if _, said := f.told("orlova2", sitePassword); strings.Contains(said, "отказал") {
+		t.Errorf("who waits again is told %q", said)
+	}
 
 	transfer := m.decides("transfer", "--reason", "с паспортом")
 	r, text, _ = f.asks("ru", "orlovami")

@@ -226,6 +226,13 @@ func (f *faulty) changes(file, text string) {
 // activates somebody on the page, and gives the problem that the answer names.
 func (f *faulty) activates(login, password string) (problem string) {
 	f.t.Helper()
+	problem, _ = f.told(login, password)
+	return problem
+}
+
+// told is what somebody who activates is told.
+func (f *faulty) told(login, password string) (problem, message string) {
+	f.t.Helper()
 	body, err := json.Marshal(map[string]string{"login": login, "password": password})
 	if err != nil {
 		f.t.Fatal(err)
@@ -235,11 +242,11 @@ func (f *faulty) activates(login, password string) (problem string) {
 		f.t.Fatal(err)
 	}
 	defer res.Body.Close()
-	var answer struct{ Problem string }
+	var answer struct{ Problem, Message string }
 	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
 		f.t.Fatal(err)
 	}
-	return answer.Problem
+	return answer.Problem, answer.Message
 }
 
 // active activates somebody for whom all goes well, and waits until it has.

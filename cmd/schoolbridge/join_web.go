@@ -138,8 +138,8 @@ func (d *daemon) activation(desk *provision.Desk) (web.Room, error) {
 	o := activation.Options{
 		Desk: desk, Others: len(d.config.Upstreams) > 0, Home: func(name string) string { return homeOf(d.config, name) },
 		PublicURL: strings.TrimSuffix(string(c.Public), "/"), Networks: d.config.WiFi.SSIDs,
-		Support: d.letterbox(),
-		Key:     func(day string) ([32]byte, error) { return d.db.SharedKey("web sign-in " + day) },
+		Support: d.letterbox(), Turned: d.turned,
+		Key: func(day string) ([32]byte, error) { return d.db.SharedKey("web sign-in " + day) },
 		Advice: func(lang web.Lang, code, home string) (string, string, bool) {
 			advice, ok := explain.ProblemAdviceAt(explain.Lang(lang), home, match.Code(code))
 			if !ok {
@@ -152,6 +152,16 @@ func (d *daemon) activation(desk *provision.Desk) (web.Room, error) {
 		o.Mosru = mosruPage{d.mosru}
 	}
 	return activation.New(o)
+}
+
+// turned says that a curator has refused what a city account asks. Where it cannot be
+// read, people are told that somebody decides, as before the answer.
+func (d *daemon) turned(ctx context.Context, subject identity.Subject) bool {
+	item, err := questionOf(ctx, d.db, subject)
+	if err != nil && ctx.Err() == nil {
+		d.log.Warn("whether a curator has refused somebody cannot be read", "error", err)
+	}
+	return saidNo(item)
 }
 
 // names says what accounts may be called where the mos.ru login cannot be their name.

@@ -302,7 +302,7 @@ func (v *visit) failed(status int, a provision.Answer) { v.failedAt(status, a, "
 
 // failedAt is failed of somebody whose password the system home checks.
 func (v *visit) failedAt(status int, a provision.Answer, home string) {
-	p := failurePage{fault: *v.fault(a, home), Manual: a.State == provision.StateManual, Later: a.State == provision.StateUnavailable}
+	p := failurePage{fault: *v.fault(a, home), Manual: a.State == provision.StateManual && !v.turned(a), Later: a.State == provision.StateUnavailable}
 	switch {
 	case v.session != nil:
 		p.Again = "records"

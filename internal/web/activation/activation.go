@@ -80,6 +80,9 @@ type Options struct {
 	// password here. PublicURL is our own address then, without last slash.
 	Mosru     Mosru
 	PublicURL string
+	// Turned says that a curator has refused what this account asks, and that the refusal
+	// stands; nil: never.
+	Turned func(context.Context, identity.Subject) bool
 	// Others says that there are systems beside mos.ru, with passwords of their own:
 	// our form is there beside mos.ru's page.
 	Others bool

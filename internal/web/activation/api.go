@@ -123,8 +123,12 @@ func (v *visit) body(name string, a provision.Answer) body {
 	}
 	if a.State != provision.StateActive {
 		b.Problem = a.Problem
-		meaning, remedy := v.words(web.Russian, a.Problem, v.home(name, a))
-		b.Message = strings.TrimSpace(meaning + ". " + remedy)
+		if f, home := faults[faultTurned], v.home(name, a); v.turned(a) {
+			b.Message = f.what.In(web.Russian) + " " + f.how.In(web.Russian)
+		} else {
+			meaning, remedy := v.words(web.Russian, a.Problem, home)
+			b.Message = strings.TrimSpace(meaning + ". " + remedy)
+		}
 	}
 	return b
 }

@@ -58,6 +58,8 @@ type world struct {
 	shelf *webtest.Shelf
 	h     *web.Frame
 	now   time.Time
+
+	turned bool // a curator has said no
 }
 
 func newWorld(t *testing.T) *world {
@@ -65,6 +67,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{desk: &desk{answer: evann}, page: &page{who: evann.Profile}, shelf: &webtest.Shelf{}, now: time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)}
 	o, frame := options(w.desk), frameOptions()
 	o.Mosru, o.PublicURL = w.page, "https://id.example"
+	o.Turned = func(_ context.Context, who identity.Subject) bool { return w.turned && who == evann.Profile.Subject }
 	frame.Secure, frame.Sessions, frame.Now = true, w.shelf, func() time.Time { return w.now }
 	w.h = newFrame(t, o, frame)
 	return w
@@ -158,6 +161,10 @@ func TestRefusedOnArrival(t *testing.T) {
 	w.answer = provision.Answer{State: provision.StateManual, Problem: "AMBIGUOUS", Profile: evann.Profile}
 	goes(t, g.Post("/activate", "password", "x"), "/activate")
 	holds(t, g.Get("/activate"), 200, "Активация ждёт проверки", "Куратор")
+	w.turned = true
+	holds(t, g.Get("/activate"), 200, "Активация не удалась", "Куратор рассмотрел ваш вопрос и отказал", "паспортом", "AMBIGUOUS", "!ждёт проверки")
+	w.turned = false
+	holds(t, g.Get("/activate"), 200, "Активация ждёт проверки", "!отказал")
 }
 
 // A wrong password, mos.ru that is away: the form stays, with the reason.

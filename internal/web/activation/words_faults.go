@@ -89,6 +89,8 @@ var faults = map[string]faultWords{
 		both{"Сверьте дату со школой и исправьте там, где ошибка.", "Compare the date with the school and correct it where it is wrong."}},
 	string(match.Ambiguous): {both{"В реестрах вам подходят записи нескольких людей.", "Records of several people fit you."}, byCurator,
 		both{"Куратор уже видит это у себя и решит. Ускорить можно, написав нам.", "The curator sees it and decides. Writing to us makes it quicker."}},
+	faultTurned: {both{"Куратор рассмотрел ваш вопрос и отказал.", "The curator looked at your question and refused it."}, bySchool,
+		both{"Обратитесь в школу лично, с паспортом и СНИЛС: отказ могут отменить. Когда данные исправят на mos.ru или в школе, войдите здесь ещё раз — вопрос откроется сам.", "Go to the school in person, with passport and SNILS: a refusal can be taken back. Once the data are corrected on mos.ru or at the school, sign in here once more: the question opens by itself."}},
 	string(match.NotEnrolled): {both{"В школе нет действующей записи об этом ученике.", "No school has a record of this pupil that is in force."}, bySchool,
 		both{"Попросите школу проверить зачисление в АИС «Контингент».", "Ask the school to check the enrolment in AIS Kontingent."}},
 	string(match.MultipleMosruAccounts): {both{"У вас несколько учётных записей mos.ru, и школьные записи уже связаны с другой из них.", "You have several mos.ru accounts, and your school records belong to another one of them already."}, byYou,

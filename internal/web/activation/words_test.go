@@ -49,7 +49,7 @@ func TestTexts(t *testing.T) {
 
 // activationCodes are all that an activation can come to.
 func activationCodes() []string {
-	codes := []string{faultStale, faultDeclined}
+	codes := []string{faultStale, faultDeclined, faultTurned}
 	for _, c := range []match.Code{match.NoMosruAccount, match.MultiOrgNoMosru, match.SNILSNotConfirmed, match.MultiSNILSNotConfirmed, match.SNILSMismatch, match.KadrySNILSInvalid,
 		match.FIOMismatch, match.KadrySNILSDuplicate, match.EmploymentEnded, match.EmploymentNotStarted, match.EmploymentDataMissing, match.ContactMismatch, match.ContactNotVerified,
 		match.DOBMismatch, match.Ambiguous, match.NotEnrolled, match.MultipleMosruAccounts, match.NoSuchAccount, match.LoginNotUsable, match.ADNameTaken, match.ADUnowned, match.OutOfReach} {
