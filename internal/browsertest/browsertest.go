@@ -11,6 +11,7 @@
 package browsertest
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -18,6 +19,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -25,6 +27,7 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -219,11 +222,11 @@ func (tab *Tab) Text() string {
 // does not.
 func (tab *Tab) Reads(texts ...string) {
 	tab.t.Helper()
-	page := tab.Text()
+	text := tab.Text()
 	for _, want := range texts {
 		no := strings.HasPrefix(want, "!")
-		if strings.Contains(page, strings.TrimPrefix(want, "!")) == no {
-			tab.t.Errorf("the page at %s and %q:\n%s", tab.Address(), want, page)
+		if strings.Contains(text, strings.TrimPrefix(want, "!")) == no {
+			tab.t.Errorf("the page at %s and %q:\n%s", tab.Address(), want, text)
 		}
 	}
 }
@@ -354,16 +357,41 @@ func (tab *Tab) Shot(name string) {
 
 func (tab *Tab) keep(name string, picture []byte) (file string) {
 	tab.t.Helper()
+	return tab.save(name+"-"+tab.screen.Name+".png", picture)
+}
+
+func (tab *Tab) save(name string, content []byte) (file string) {
+	tab.t.Helper()
 	folder := filepath.Join(root(tab.t), "artefacts", "screens")
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		tab.t.Fatal(err)
 	}
-	file = filepath.Join(folder, name+"-"+tab.screen.Name+".png")
-	if err := os.WriteFile(file, picture, 0o644); err != nil {
+	file = filepath.Join(folder, name)
+	if err := os.WriteFile(file, content, 0o644); err != nil {
 		tab.t.Fatal(err)
 	}
 	return file
 }
+
+// Paper prints the page on A4 as a browser does, keeps it as artefacts/screens/NAME.pdf,
+// and gives how many sheets it takes.
+func (tab *Tab) Paper(name string) (sheets int) {
+	tab.t.Helper()
+	ctx, cancel := context.WithTimeout(tab.ctx, patience)
+	defer cancel()
+	answer, err := chromedp.Call(ctx, page.PrintToPDF, page.PrintToPDFParams{PaperWidth: 8.27, PaperHeight: 11.69})
+	if err != nil {
+		tab.t.Fatalf("print the page: %v", err)
+	}
+	if !bytes.HasPrefix(answer.Data, []byte("%PDF-")) {
+		tab.t.Fatalf("what is printed is no PDF: %.20q", answer.Data)
+	}
+	tab.save(name+".pdf", answer.Data)
+	return len(sheet.FindAll(answer.Data, -1))
+}
+
+// sheet is how a page begins in a PDF of Chromium, which packs only what is on it.
+var sheet = regexp.MustCompile(`/Type\s*/Page\b`)
 
 // root is the folder of the module.
 func root(t testing.TB) string {

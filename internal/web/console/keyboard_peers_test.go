@@ -105,20 +105,3 @@ func TestNarrowScreens(t *testing.T) {
 		})
 	}
 }
-
-// On paper the statistics are the table alone, and all of it.
-func TestStatisticsOnPaper(t *testing.T) {
-	paper := browsertest.Screen{Name: "paper", Width: 718, Height: 1046, Scale: 1} // A4 with margins of 1 cm
-	tab := browsertest.Start(t).Open(t, paper, browsertest.Options{Print: true})
-	s := newSite(t, withTables(cityTables(20)))
-	at := s.served(t)
-	s.who = web.Record{Person: operator.ID, Login: operator.Login}
-	tab.Go(at + webtest.DoorAddress)
-	tab.Go(at + "/console/sign-in")
-	tab.Type("#code", s.code())
-	tab.Enter() // paper has no button
-	tab.Go(at + "/console/stats")
-	tab.Reads("Посчитано", "ГБОУ Школа №\u00a049", "Учредитель", "Все вместе", "!CSV", "!Разделы", "!English", "!Что значат столбцы")
-	tab.Narrow("html, .scroll")
-	tab.Shot("console-stats")
-}

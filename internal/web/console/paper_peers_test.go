@@ -1,0 +1,50 @@
+//go:build peers
+
+package console
+
+import (
+	"testing"
+	"time"
+
+	"schoolbridge/internal/browsertest"
+	"schoolbridge/internal/web"
+	"schoolbridge/internal/web/webtest"
+)
+
+// On paper a page is what it is printed for, and all of it: no navigation, no buttons,
+// nothing beyond the edge of A4.
+func TestOnPaper(t *testing.T) {
+	browser := browsertest.Start(t)
+	problems, _ := newProblemSite(t, 120)
+	launched := newSite(t, withTables(cityTables(20)))
+	for _, c := range []struct {
+		s          *site
+		path, name string
+		sheets     [2]int // at least and at most
+		reads      []string
+	}{
+		{launched, "/console/stats", "console-stats", [2]int{1, 3}, []string{"Посчитано", "ГБОУ Школа №\u00a049", "Учредитель", "Все вместе", "!Что значат столбцы"}},
+		{launched, "/console/launch/49/letter", "console-letter", [2]int{1, 2}, []string{"Здравствуйте, коллеги!", "ГБОУ Школа № 49", "!Скопировать", "!Отправить"}},
+		{launched, "/console/launch/49/missing", "console-missing", [2]int{1, 12}, []string{"Кто ещё не активировал"}},
+		{problems, "/console/problems?print=1", "console-problems", [2]int{2, 60}, []string{"Белова Анна-0", "Белова Анна-119", "Кураева Анна"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			paper := browsertest.Screen{Name: "paper", Width: 718, Height: 1046, Scale: 1} // A4 with margins of 1 cm
+			tab := browser.Open(t, paper, browsertest.Options{Print: true})
+			at := c.s.served(t)
+			c.s.who = web.Record{Person: operator.ID, Login: operator.Login}
+			tab.Go(at + webtest.DoorAddress)
+			tab.Go(at + "/console/sign-in")
+			tab.Type("#code", c.s.code())
+			tab.Enter() // paper has no button
+			tab.Go(at + c.path)
+			tab.Reads(append(c.reads, "!CSV", "!Excel", "!Разделы", "!English", "!Выйти", "!Напечатать", "!Для печати", "!Показать")...)
+			tab.Narrow("html, .scroll")
+			tab.Shot(c.name)
+			if n := tab.Paper(c.name); n < c.sheets[0] || n > c.sheets[1] {
+				t.Errorf("%d sheets", n)
+			}
+			c.s.clock.Forward(time.Minute) // each code counts once
+		})
+	}
+}
