@@ -108,7 +108,7 @@ func openSite(ctx context.Context, std streams, file, lang string) (*config.Conf
 // openStore opens the store that a configuration names, beside a running
 // daemon or without one. The first to open it makes it.
 func openStore(ctx context.Context, c *config.Config, opts store.Options) (*store.DB, error) {
-	opts.Replica = replica(c)
+	opts.Replica = replicaName(c)
 	if err := os.MkdirAll(string(c.State), 0o700); err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
@@ -126,9 +126,9 @@ func openStore(ctx context.Context, c *config.Config, opts store.Options) (*stor
 	return db, nil
 }
 
-// replica names the chain of the audit trail that this machine's daemon and commands
+// replicaName names the chain of the audit trail that this machine's daemon and commands
 // write: SQLite has one daemon.
-func replica(c *config.Config) string {
+func replicaName(c *config.Config) string {
 	if c.Store.Replica != "" || c.Store.URLFile == "" {
 		return string(c.Store.Replica)
 	}
