@@ -11,7 +11,7 @@ TAGS        := peers
 
 export CGO_ENABLED ?= 0
 
-.PHONY: all build deb demo test peers lint vuln check fuzz bench bench-wifi bench-ldap bench-city bench-console soak failover fmt clean
+.PHONY: all build deb demo test peers lint vuln check fuzz bench bench-wifi bench-ldap bench-city bench-console bench-journal soak failover fmt clean
 .NOTPARALLEL:
 
 all: build
@@ -85,6 +85,13 @@ WORLD ?= /dev/shm/bench-console
 bench-console:
 	go test -c -o bin/bench-console ./cmd/schoolbridge
 	cd cmd/schoolbridge && ../../bin/bench-console -test.run '^TestConsolePages$$' -test.v -test.timeout 6h -console.people 1000000 -console.rounds 20 -console.world $(WORLD) $(ARGS)
+
+# The session journal of a city on a PostgreSQL of its own: what is on the disk, and how
+# long searches take, cold and warm. A million sessions take a GB; bench/README.md.
+ROWS ?= 10000000
+bench-journal:
+	go test -c -tags $(TAGS) -o bin/bench-journal ./internal/store
+	cd internal/store && ../../bin/bench-journal -test.run '^TestJournalOfACity$$' -test.v -test.timeout 24h -journal.rows $(ROWS) $(ARGS)
 
 # A school that lives while everything goes wrong: bench/soak says what is judged.
 soak:

@@ -134,7 +134,7 @@ func (v *verification) someTrail(heads []AuditHead) error {
 		return nil
 	}
 	var people int
-	if err := v.row("SELECT COUNT(*) FROM (SELECT 1 AS one FROM people LIMIT 1) AS some").Scan(&people); err != nil {
+	if err := v.row("SELECT COUNT(*) FROM (SELECT 1 AS one FROM people LIMIT 1) AS found").Scan(&people); err != nil {
 		return err
 	}
 	if people > 0 {

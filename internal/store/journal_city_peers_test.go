@@ -44,7 +44,7 @@ const (
 
 // TestJournalOfACity fills a journal on a real PostgreSQL with rows as the daemon
 // writes them, and asks what the daemon asks. `make bench-journal` has millions of
-// rows, and docs/measured says what came out.
+// rows, and bench/README.md says what came out.
 func TestJournalOfACity(t *testing.T) {
 	server := pgtest.Own(t)
 	keys, err := store.NewKeyset()

@@ -12,7 +12,7 @@ mount -t proc proc "$folder/root/proc"
 mount --bind /dev "$folder/root/dev"
 ip link set lo up
 cp "$package" "$folder/root/tmp/schoolbridge.deb"
-rm -rf "$folder/root/etc/schoolbridge" "$folder/root/var/lib/schoolbridge"
+rm -rf "$folder/root/etc/schoolbridge" "$folder/root/var/lib/schoolbridge" "$folder/root/var/backups/schoolbridge"
 cat >"$folder/root/tmp/within.sh" <<'WITHIN'
 set -euo pipefail
 config=/etc/schoolbridge/config.yaml
@@ -22,7 +22,7 @@ told() { local code=0; "${@:2}" || code=$?; echo "$1: exit $code"; }
 
 dpkg -i /tmp/schoolbridge.deb
 stat -c "%n %a %U" /usr/bin/schoolbridge /lib/systemd/system/schoolbridge.service /etc/schoolbridge /etc/schoolbridge/secrets /etc/schoolbridge/tls \
-	$config /var/lib/schoolbridge /usr/share/doc/schoolbridge/docs/runbooks.ru.md /usr/share/doc/schoolbridge/monitoring/alerts.yaml
+	$config /var/lib/schoolbridge /var/backups/schoolbridge /lib/systemd/system/schoolbridge-backup.service /lib/systemd/system/schoolbridge-backup.timer /usr/share/doc/schoolbridge/docs/runbooks.ru.md /usr/share/doc/schoolbridge/monitoring/alerts.yaml
 [ -e /etc/systemd/system/multi-user.target.wants/schoolbridge.service ] || echo "not enabled"
 told unconfigured as schoolbridge config check --lang en --config $config
 
@@ -55,6 +55,10 @@ done
 echo "runs as $(stat -c %U /proc/$daemon)"
 told "doctor --ready" as schoolbridge doctor --ready --lang en --config $config
 told doctor as schoolbridge doctor --lang en --config $config
+# The timer's command, as systemd reads it, beside the daemon.
+sed -n "s/^ExecStart=\/bin\/sh -c '\(.*\)'$/\1/p" /lib/systemd/system/schoolbridge-backup.service | sed 's/%%/%/g; s/\$\$/$/g' >/tmp/nightly.sh
+told "nightly backup" as sh -eu /tmp/nightly.sh
+told "backup verify" as schoolbridge backup verify --config $config /var/backups/schoolbridge/*.db
 kill $daemon
 wait $daemon || { cat /tmp/serve.log; exit 1; }
 dpkg --purge schoolbridge

@@ -30,22 +30,24 @@ func TestMain(m *testing.M) {
 // fresh makes a database that has the schema and nothing in it.
 func fresh(tb testing.TB, s *pgtest.Server) string {
 	tb.Helper()
-	return s.From(tb, "schoolbridge", func(database string) error {
-		keys, err := store.NewKeyset()
-		if err != nil {
-			return err
-		}
-		db, err := Open(context.Background(), s.Socket(database), keys, store.Options{})
-		if err != nil {
-			return err
-		}
-		if err := db.Close(); err != nil {
-			return err
-		}
-		// Whoever opens a copy first has the keyset that belongs to it.
-		_, err = s.SQL(database, "DELETE FROM secrets")
+	return s.From(tb, "schoolbridge", func(database string) error { return schema(s, database) })
+}
+
+func schema(s *pgtest.Server, database string) error {
+	keys, err := store.NewKeyset()
+	if err != nil {
 		return err
-	})
+	}
+	db, err := Open(context.Background(), s.Socket(database), keys, store.Options{})
+	if err != nil {
+		return err
+	}
+	if err := db.Close(); err != nil {
+		return err
+	}
+	// Whoever opens a copy first has the keyset that belongs to it.
+	_, err = s.SQL(database, "DELETE FROM secrets")
+	return err
 }
 
 // raw looks at a database behind the store's back, and nobody's foreign keys are in
@@ -62,7 +64,10 @@ func raw(address string) (*sql.DB, error) {
 func engine(t *testing.T) storetest.Engine {
 	t.Parallel()
 	s := pgtest.Shared(t)
-	database := fresh(t, s)
+	return engineOn(s, fresh(t, s))
+}
+
+func engineOn(s *pgtest.Server, database string) storetest.Engine {
 	address := s.Socket(database)
 	return storetest.Engine{
 		Open: func(ctx context.Context, keys *store.Keyset, opts store.Options) (*store.DB, error) {
