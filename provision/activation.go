@@ -137,6 +137,9 @@ func (a *Activator) Activate(ctx context.Context, r Request, now time.Time) (Res
 func (a *Activator) rematch(ctx context.Context, r Request, now time.Time) (fits bool, err error) {
 	one := &activation{Activator: a, Request: r, now: now, withEZHD: true, unattended: true}
 	result, err := one.run(ctx)
+	if errors.Is(err, ErrNotAsked) {
+		return false, nil
+	}
 	if fits = err == nil && result.Verdict.Decision == match.Match; fits {
 		one.note(ctx, result.Verdict)
 	}

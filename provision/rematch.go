@@ -29,6 +29,10 @@ type Rematches interface {
 	Rematched(ctx context.Context, id identity.PersonID, asked uint64) error
 }
 
+// ErrNotAsked says that nobody is to be matched anew by that profile any more: it was
+// done, or the person works under another city account since.
+var ErrNotAsked = errors.New("the person is not to be matched anew any more")
+
 // Rematcher gives people who have activated the records that came since: a second
 // school, the job of a returner, that of a former pupil. The rules are those of
 // activation, and so is the way; a person who did not activate is none of its

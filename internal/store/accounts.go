@@ -165,6 +165,7 @@ func (a *Accounts) Remove(ctx context.Context, id identity.PersonID, now time.Ti
 			return err
 		}
 		for _, statement := range []string{
+			"UPDATE people SET rematch = 0 WHERE id = ?", // no row brings it back
 			"DELETE FROM verifiers WHERE person = ?",
 			"DELETE FROM bindings WHERE person = ?",
 		} {

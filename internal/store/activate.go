@@ -78,7 +78,11 @@ func (t *tx) activate(act person.Activation, now time.Time) (person.Activated, e
 	if asked.IsZero() {
 		asked = now
 	}
-	t.many = act.Unattended
+	if t.many = act.Unattended; t.many {
+		if err := t.asksRematch(act.Profile.Subject); err != nil {
+			return done, err
+		}
+	}
 	id, changed, err := t.holdPerson(act.Profile, asked, now)
 	if err != nil {
 		return done, err

@@ -194,7 +194,8 @@ func (t *tx) bindSubject(id identity.PersonID, before identity.Subject, subject 
 	if err != nil {
 		return err
 	}
-	err = t.exec("UPDATE people SET subject_digest = ?, subject_version = ?, sealed = ?, upstream = ?, upstream_at = ?, erased = 0, idle = '' WHERE id = ?",
+	// A Rematcher that is about to answer for the account before answers nothing.
+	err = t.exec("UPDATE people SET subject_digest = ?, subject_version = ?, sealed = ?, upstream = ?, upstream_at = ?, erased = 0, idle = '', rematch = CASE WHEN rematch > 0 THEN rematch + 1 ELSE 0 END WHERE id = ?",
 		subject.digest, subject.version, sealed, upstream, upstreamAt, id[:])
 	if err != nil {
 		return err

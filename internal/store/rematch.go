@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -198,6 +199,27 @@ func (a *Accounts) Rematched(ctx context.Context, id identity.PersonID, asked ui
 	})
 	if err != nil {
 		return fmt.Errorf("note that somebody was matched anew: %w", err)
+	}
+	return nil
+}
+
+// asksRematch refuses what a Rematcher found by a question that does not stand any more:
+// another replica has answered it, or whom it is about works under another city account
+// since, so that this one would become a second person.
+func (t *tx) asksRematch(subject identity.Subject) error {
+	id, err := t.personBySubject(subject)
+	if errors.Is(err, identity.ErrNotFound) {
+		return provision.ErrNotAsked
+	}
+	if err != nil {
+		return err
+	}
+	var asked uint64
+	if err := t.row("SELECT rematch FROM people WHERE id = ?", id[:]).Scan(&asked); err != nil {
+		return err
+	}
+	if asked == 0 {
+		return provision.ErrNotAsked
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/provision"
@@ -160,16 +161,17 @@ func (t *tx) targetsWhere(condition string, args ...any) ([]storedTarget, error)
 const matchingFirst = 2 * time.Minute
 
 // Due implements provision.Queue. An account in the target whose person is about to be
-// matched anew waits for that, but not for ever.
+// matched anew waits for that, but not for ever, and not where it is closed, here or at
+// mos.ru: no row opens it.
 func (s *Targets) Due(ctx context.Context, target string, now time.Time, limit int) ([]identity.PersonID, error) {
 	var ids []identity.PersonID
 	err := s.db.read(ctx, func(t *tx) error {
 		ids = nil
 		for _, urgent := range []int{1, 0} {
 			err := t.each(`SELECT person FROM targets WHERE target = ? AND urgent = ? AND due <= ? AND
-				(object IS NULL OR due <= ? OR NOT EXISTS (SELECT 1 FROM people WHERE people.id = targets.person AND people.rematch > 0))
+				(object IS NULL OR due <= ? OR NOT EXISTS (SELECT 1 FROM people WHERE people.id = targets.person AND people.rematch > 0 AND people.state = ? AND people.upstream = ?))
 				ORDER BY due LIMIT ?`,
-				[]any{target, urgent, micros(now), micros(now.Add(-matchingFirst)), limit - len(ids)}, func(scan func(...any) error) error {
+				[]any{target, urgent, micros(now), micros(now.Add(-matchingFirst)), directory.StateActive, upstreamOpen, limit - len(ids)}, func(scan func(...any) error) error {
 					var id []byte
 					err := scan(&id)
 					ids = append(ids, personID(id))

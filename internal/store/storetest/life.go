@@ -21,6 +21,7 @@ var lifeTests = []test{
 	{"Rematch", testRematch},
 	{"RematchPages", testRematchPages},
 	{"RematchFirst", testRematchFirst},
+	{"RematchSuspended", testRematchSuspended},
 	{"OldProfile", testOldProfile},
 	{"Unattended", testUnattended},
 	{"RematchOfTheDay", testRematchOfTheDay},
@@ -216,6 +217,36 @@ func testRematchFirst(t *testing.T, s *suite) {
 	again()
 	if ids, err := s.db.Targets().Due(t.Context(), "ad", s.now.Add(2*time.Minute), 9); err != nil || len(ids) != 1 {
 		t.Errorf("%v, %v though nobody matches", ids, err)
+	}
+}
+
+// testRematchSuspended: whose account is closed is switched off at once, whatever rows
+// came.
+func testRematchSuspended(t *testing.T, s *suite) {
+	profile, done := s.orlovaInAD(t)
+	row, _ := orlova(t)
+	row.ID = "k2"
+	put(t, s.db, row)
+	for what, do := range map[string]func(closed bool) error{
+		"by hand": func(closed bool) error {
+			if closed {
+				return s.db.Accounts().Suspend(t.Context(), done.Person, s.now, "test")
+			}
+			return s.db.Accounts().Resume(t.Context(), done.Person, s.now, "test")
+		},
+		"at mos.ru": func(closed bool) error {
+			kind := map[bool]store.EventKind{true: store.EventDisabled, false: store.EventEnabled}[closed]
+			_, err := s.db.Credentials().ApplyEvent(t.Context(), store.Event{ID: fmt.Sprint(closed), At: s.now, Subject: profile.Subject, Kind: kind})
+			return err
+		},
+	} {
+		for _, closed := range []bool{true, false} {
+			s.save(t, done.Person, provision.Pass{Object: []byte("0123456789abcdef")})
+			check(t, do(closed))
+			if ids := s.due(t); slices.Contains(ids, done.Person) != closed || len(s.asked(t)) != 1 {
+				t.Errorf("%s, closed %t: due are %v", what, closed, ids)
+			}
+		}
 	}
 }
 
