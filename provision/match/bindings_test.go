@@ -19,8 +19,6 @@ func TestBinding(t *testing.T) {
 		{"card bound to oneself", "c c1; b c1; s s1 snils=-", linked},
 		{"one of two rows of a person bound to another", "k k1; k k2 school=50; b k2 sub=s9; s s1", taken + "k1, k2"},
 		{"a job is free, the pupil's record with this birth date is another's", "k k1; p p1 dob=2010-01-01; b p1 sub=s9; s s1 dob=2010-01-01", "manual / - / MULTIPLE_MOSRU_ACCOUNTS / - / p1"},
-		{"a job is free, the pupil's record with this СНИЛС is another's, whatever the phone", "k k1; p p1 snils=A phone=9162222222 status=closed; b p1 sub=s9; s s1", "manual / - / CONTACT_MISMATCH, MULTIPLE_MOSRU_ACCOUNTS / - / p1"},
-		{"a job is free, the pupil's record with this СНИЛС is another's, who was born at another time", "k k1; p p1 snils=A phone=9162222222 dob=2010-01-01; b p1 sub=s9; s s1 dob=1980-01-01", staffed},
 		{"a pupil's record is free, the job that ended is another's", "k k1 end=2025-01-01; p p2; b k1 sub=s9; s s1", "manual / - / EMPLOYMENT_ENDED, MULTIPLE_MOSRU_ACCOUNTS / - / k1"},
 		{"a pupil who left, and the father's card", "p p1 status=closed; c c1; b p1 sub=s1; s s1 snils=-", "manual / - / AMBIGUOUS, NOT_ENROLLED / - / p1, c1"},
 		{"a pupil whose record was spoilt, and the father's card", "p p1 fio=Иванова_Анна_Павловна; c c1; b p1 sub=s1; s s1 snils=-", "manual / - / AMBIGUOUS / - / p1, c1"},

@@ -66,8 +66,7 @@ func (c *candidate) boundPupil(parent []cardCandidate) ([]cardCandidate, []findi
 
 // secondOf says that what is certain about a person who is bound to nothing yet
 // points to a record of another subject in another registry, or to a closed one:
-// this is a second city account, and gets no second account here. A pupil's record has
-// the parents' telephone, and who comes to work has another one: the СНИЛС tells too.
+// this is a second city account, and gets no second account here.
 func (c *candidate) secondOf(staff staffResult, pupils pupilResult, pupil *pupilCandidate) []finding {
 	bound := slices.ContainsFunc(c.b.of(c.p.Subject), func(r person.RecordRef) bool { return r.Kind != person.RecordCard })
 	if bound || !staff.matched() && pupil == nil {
@@ -80,7 +79,7 @@ func (c *candidate) secondOf(staff staffResult, pupils pupilResult, pupil *pupil
 		}
 	}
 	for _, p := range pupils.all {
-		if p.owner == others && !p.differsDOB && (p.sameSNILS || p.contact == contactEqual && p.certain()) {
+		if p.owner == others && p.contact == contactEqual && !p.differsDOB && p.certain() {
 			row := c.ix.pupils.at(p.target)
 			refs = append(refs, row.ref())
 		}

@@ -368,7 +368,7 @@ func (w *plain) decide(p person.Profile) string {
 func (c *plainCase) elsewhere(staff plainStaff, all []plainPupil) bool {
 	return slices.ContainsFunc(staff.same, func(e person.Employment) bool { return c.whose(person.RecordEmployment, e.ID) == others }) ||
 		slices.ContainsFunc(all, func(p plainPupil) bool {
-			return p.owner == others && !p.differsDOB && (p.sameSNILS || p.sameDOB && p.contact == contactEqual)
+			return p.owner == others && p.contact == contactEqual && !p.differsDOB && (p.sameDOB || p.sameSNILS)
 		})
 }
 
