@@ -37,7 +37,7 @@ type test struct {
 // Run runs the suite; fresh makes a new database for each test.
 func Run(t *testing.T, fresh func(t *testing.T) Engine) {
 	for _, subject := range [][]test{
-		registryTests, accountTests, peopleTests, nameTests, directoryTests, credentialTests, targetTests, passwordTests, repairTests, duplicateTests, journalTests, resumptionTests, tallyTests, webSessionTests, rightsTests, auditTests, secretTests, listTests, rollTests, queueTests, objectTests, transferTests, questionTests, lifeTests,
+		registryTests, accountTests, peopleTests, nameTests, directoryTests, credentialTests, targetTests, passwordTests, repairTests, duplicateTests, journalTests, resumptionTests, tallyTests, webSessionTests, rightsTests, auditTests, secretTests, listTests, rollTests, queueTests, objectTests, transferTests, questionTests, lifeTests, historyTests,
 	} {
 		for _, test := range subject {
 			t.Run(test.name, func(t *testing.T) {
