@@ -80,6 +80,7 @@ func (e *explainer) movedFrom(ctx context.Context, subject identity.Subject) (*e
 		return nil, err
 	}
 	if e.sees != nil && !e.sees(ctx, d.Person) {
+		m.Reason = "" // of whom nothing is told
 		return m, nil
 	}
 	holder, err := e.db.Accounts().Get(ctx, d.Person)

@@ -289,10 +289,10 @@ func (t *telling) person(ctx context.Context, id identity.PersonID) error {
 		return err
 	}
 	t.mask(masked)
-	if !here { // another school's
-		t.story.Report.Decisions = nil
-	} else if err := t.trail(ctx, id); err != nil {
-		return err
+	if here {
+		if err := t.trail(ctx, id); err != nil {
+			return err
+		}
 	}
 	t.finish(explain.Known{Told: told, Records: len(own), Decision: decision})
 	return nil

@@ -49,6 +49,9 @@ func (t *telling) narrow(ctx context.Context, id identity.PersonID, seen []row) 
 	if r.Next != nil {
 		r.Next.Reasons = nil // they name records; the comparison on the page masks them
 	}
+	for i := range r.Tries {
+		r.Tries[i].Reasons = []string{} // so do these
+	}
 	known := map[string]bool{}
 	for _, school := range t.view.Scope.Schools() {
 		known[t.school(school)] = true
@@ -64,7 +67,14 @@ func (t *telling) narrow(ctx context.Context, id identity.PersonID, seen []row) 
 	}
 	r.Channels = slices.DeleteFunc(r.Channels, func(c explain.Channel) bool { return foreign[c.Where] })
 	if here, err = t.here(ctx, id, seen); err == nil && !here {
-		r.SignIns, r.Sessions, r.Targets = nil, nil, nil
+		r.SignIns, r.Sessions, r.Targets, r.Decisions = nil, nil, nil, nil
+		for _, try := range r.Tries { // that it was decided is why nothing waits; why it was is said among others
+			for _, d := range []*explain.Decided{try.Refused, try.Moved} {
+				if d != nil {
+					d.Reason = ""
+				}
+			}
+		}
 	}
 	return here, err
 }

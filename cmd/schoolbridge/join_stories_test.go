@@ -24,6 +24,7 @@ import (
 	"schoolbridge/internal/web/console"
 	"schoolbridge/provision"
 	"schoolbridge/provision/match"
+	"schoolbridge/provision/queue"
 )
 
 // tellers is a daemon with people at two schools, and what the console reads of it.
@@ -199,6 +200,27 @@ func TestStoryIsWhole(t *testing.T) {
 	}
 }
 
+// refuses has a curator refuse what a second city account of somebody's asked for.
+func (x *tellers) refuses(p person.Profile, records []person.RecordRef, reason string) {
+	x.t.Helper()
+	p.Subject, p.Login = p.Subject+"-2", p.Login+"2"
+	err := x.d.db.Accounts().KeepTry(x.t.Context(), provision.Try{Subject: p.Subject, Login: p.Login, Last: p.Last, First: p.First, Middle: p.Middle, Decision: match.Manual,
+		Problems: []match.Problem{{Code: match.MultipleMosruAccounts}}, Records: records, At: time.Now(), Profile: p})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	err = x.d.db.Queue().Each(x.t.Context(), "", false, func(i queue.Item) error {
+		if i.Profile == nil || i.Profile.Subject != p.Subject {
+			return nil
+		}
+		_, err := x.d.db.Queue().Decide(x.t.Context(), queue.Decision{Item: i.ID, Verb: queue.Refuse, By: "uid 0", Reason: reason}, time.Now())
+		return err
+	})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+}
+
 // TestStoryEndsAtTheSchool: of somebody who works at two schools each sees its own
 // records and Wi-Fi, and that there is another school; who has left one is there
 // without what she does today.
@@ -215,8 +237,9 @@ func TestStoryEndsAtTheSchool(t *testing.T) {
 		}
 	}
 	imported("")
-	_, err := x.d.db.Accounts().Activate(t.Context(), person.Activation{Login: "orlovami", Records: []person.RecordRef{{Kind: person.RecordEmployment, ID: "k1"}, {Kind: person.RecordEmployment, ID: "k9"}},
-		Profile: person.Profile{Subject: "s-orlova", Login: "orlovami", Last: "Орлова", First: "Мария", Middle: "Игоревна", SNILS: "11223344595", SNILSConfirmed: true}}, time.Now())
+	profile := person.Profile{Subject: "s-orlova", Login: "orlovami", Last: "Орлова", First: "Мария", Middle: "Игоревна", SNILS: "11223344595", SNILSConfirmed: true}
+	records := []person.RecordRef{{Kind: person.RecordEmployment, ID: "k1"}, {Kind: person.RecordEmployment, ID: "k9"}}
+	_, err := x.d.db.Accounts().Activate(t.Context(), person.Activation{Login: "orlovami", Records: records, Profile: profile}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,8 +263,10 @@ func TestStoryEndsAtTheSchool(t *testing.T) {
 		}
 		return s, string(text)
 	}
+	const reason = "так сказал директор"
 	for _, end := range []string{"", left} {
 		imported(end)
+		x.refuses(profile, records, reason)
 		s, text := told(rights.At("49"))
 		for _, secret := range []string{"k9", "orlova50", "89990001122", "second@", "Школа № 50"} {
 			if strings.Contains(text, secret) {
@@ -256,6 +281,9 @@ func TestStoryEndsAtTheSchool(t *testing.T) {
 		}
 		if shown := len(s.Audit) > 0; shown != (end == "") {
 			t.Errorf("end %q: %+v", end, s.Audit)
+		}
+		if shown := strings.Contains(text, reason); shown != (end == "") || s.Report.Note != nil {
+			t.Errorf("end %q: what was decided since is shown: %t, %+v", end, shown, s.Report.Tries)
 		}
 		if s, text := told(rights.City()); len(s.Report.Sessions) == 0 || !strings.Contains(text, "orlova50") {
 			t.Errorf("the operator, end %q: %s", end, text)

@@ -37,7 +37,7 @@ type test struct {
 // Run runs the suite; fresh makes a new database for each test.
 func Run(t *testing.T, fresh func(t *testing.T) Engine) {
 	run(t, fresh,
-		registryTests, accountTests, peopleTests, nameTests, directoryTests, credentialTests, targetTests, passwordTests, repairTests, duplicateTests, journalTests, resumptionTests, tallyTests, webSessionTests, rightsTests, auditTests, secretTests, listTests, rollTests, queueTests, objectTests, transferTests, questionTests, lifeTests)
+		registryTests, accountTests, peopleTests, nameTests, directoryTests, credentialTests, targetTests, passwordTests, repairTests, duplicateTests, journalTests, resumptionTests, tallyTests, webSessionTests, rightsTests, auditTests, secretTests, listTests, rollTests, queueTests, objectTests, transferTests, questionTests, lifeTests, historyTests)
 }
 
 // RunGrowing runs what has to do with the tables that grow without end.
