@@ -29,8 +29,9 @@ func TestNothingRunsWhereItIsPasted(t *testing.T) {
 	const evil = "x$(id)\x1b"
 	var out, errs bytes.Buffer
 	q := &queueDesk{queueCall: queueCall{file: "c.yaml", lang: "ru"}, std: streams{out: &out, err: &errs}, says: queueTexts["ru"]}
+	start, _ := person.NewDate(2015, 9, 1)
 	item := &queue.Item{ID: "t0-1", Kind: queue.Activation, Problems: []match.Problem{{Code: match.Ambiguous, Arg: evil}, {Code: match.ADUnowned}},
-		Rows: []queue.Row{{Record: person.RecordRef{Kind: person.RecordEmployment, ID: evil}, Value: person.Employment{ID: evil}}}}
+		Rows: []queue.Row{{Record: person.RecordRef{Kind: person.RecordEmployment, ID: evil}, Value: person.Employment{ID: evil, School: "49", Start: start}}}}
 	if err := q.sideBySide(item, &evidence{sides: []queueSide{{Source: "ad:" + evil}}}); err != nil {
 		t.Fatal(err)
 	}

@@ -191,10 +191,10 @@ func (a *Accounts) Profile(ctx context.Context, id identity.PersonID) (p person.
 	return p, told, nil
 }
 
-// Rematched implements provision.Rematches. The person's accounts have waited for it.
+// Rematched implements provision.Rematches. The person's accounts have waited for it, and
+// nobody is woken: after an import these are many, and workers look every few seconds.
 func (a *Accounts) Rematched(ctx context.Context, id identity.PersonID, asked uint64) error {
 	err := a.db.write(ctx, func(t *tx) error {
-		t.woke = true
 		return t.exec("UPDATE people SET rematch = 0 WHERE id = ? AND rematch = ?", id[:], asked)
 	})
 	if err != nil {
