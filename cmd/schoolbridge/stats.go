@@ -79,7 +79,7 @@ type statistics struct {
 
 type statsText struct {
 	title, all, noSchool, noDeadline, kept, noHistory string
-	columns, behind                                   []string
+	behind                                            []string
 	day, trend                                        string
 	category                                          [3]string
 }
@@ -88,15 +88,14 @@ var statsWords = map[string]statsText{
 	"ru": {
 		title: "Статистика", all: "Все вместе", noSchool: problemWords["ru"].noSchool, noDeadline: problemWords["ru"].noDeadline,
 		kept: "цифры за %s записаны: школ %d\n", noHistory: "истории пока нет: служба пишет её каждую ночь, сейчас — stats --snapshot",
-		columns: census.Head, behind: []string{"ID ЕКИС", "ID ОО (НСИ)", "Название ОО", "Категория", "Срок", "Всего", "Активировано", "Не успели", "Дней после срока"},
-		day: "Дата", trend: "Прирост активированных в день", category: [3]string{"сотрудники", "ученики", "родители"},
+		behind: []string{"ID ЕКИС", "ID ОО (НСИ)", "Название ОО", "Категория", "Срок", "Всего", "Активировано", "Не успели", "Дней после срока"},
+		day:    "Дата", trend: "Прирост активированных в день", category: [3]string{"сотрудники", "ученики", "родители"},
 	},
 	"en": {
 		title: "Statistics", all: "All together", noSchool: problemWords["en"].noSchool, noDeadline: problemWords["en"].noDeadline,
 		kept: "the figures of %s are written: %d schools\n", noHistory: "there is no history yet: the daemon writes it every night; now, stats --snapshot does",
-		columns: []string{"EKIS ID", "NSI ID", "School", "Accounts", "Activated in AUPD", "Failed activations in AUPD", "Sign-ins by AUPD only", "Sign-ins to the diary", "Founder"},
-		behind:  []string{"EKIS ID", "NSI ID", "School", "Category", "Deadline", "People", "Activated", "Behind", "Days late"},
-		day:     "Day", trend: "Activated per day", category: [3]string{"staff", "pupils", "parents"},
+		behind: []string{"EKIS ID", "NSI ID", "School", "Category", "Deadline", "People", "Activated", "Behind", "Days late"},
+		day:    "Day", trend: "Activated per day", category: [3]string{"staff", "pupils", "parents"},
 	},
 }
 
@@ -202,7 +201,7 @@ func (s *statistics) write(out io.Writer, lines []census.Line, whole census.Line
 	if s.format == "table" && s.school == "" && !s.whole {
 		lines = append(lines, whole)
 	}
-	rows, err := table.New(out, s.format, s.words.title, s.head())
+	rows, err := table.New(out, s.format, s.words.title, census.Head)
 	if err != nil {
 		return err
 	}
@@ -212,14 +211,6 @@ func (s *statistics) write(out io.Writer, lines []census.Line, whole census.Line
 		}
 	}
 	return rows.Close()
-}
-
-// head are the columns of the statistics: in a file they are the same in every language.
-func (s *statistics) head() []string {
-	if s.format == "table" {
-		return s.words.columns
-	}
-	return census.Head
 }
 
 // behindObject is a line of stats --behind for a program.

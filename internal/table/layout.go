@@ -3,21 +3,17 @@ package table
 import (
 	"bufio"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/term"
 )
 
-// Wide is how many letters of a line a table for a terminal fills whose width is not
-// known; cells that need more go on below.
+// Wide is how many letters of a line a table for a terminal fills; cells that
+// need more go on below.
 const Wide = 116
 
 const (
-	least    = 60  // letters of a line, however narrow a terminal is
 	gap      = 2   // letters between columns
 	screen   = 500 // rows that are aligned with each other
 	narrow   = 12  // words of so many letters are broken last
@@ -26,29 +22,14 @@ const (
 
 // aligned is text for a terminal. Columns are as wide as they need to be; where
 // that is more than fits, the widest are made narrower, and their cells go on in
-// lines below. Nothing is cut off, and what people copy (a number, a date, a login, a
-// code) is not broken, if need be beyond the end of the line.
+// lines below. Nothing is cut off.
 type aligned struct {
 	to   *bufio.Writer
-	wide int        // letters of a line
 	rows [][]string // not written yet, the header's first; a cell's Lines are apart by line feeds
 }
 
-func newAligned(w io.Writer, wide int, header []string) *aligned {
-	return &aligned{to: bufio.NewWriter(w), wide: wide, rows: wrapped(header)}
-}
-
-// lineOf is how many letters a line of an output has.
-func lineOf(w io.Writer) int {
-	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return Wide
-	}
-	columns, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return Wide
-	}
-	return max(columns, least)
+func newAligned(w io.Writer, header []string) *aligned {
+	return &aligned{to: bufio.NewWriter(w), rows: wrapped(header)}
 }
 
 // Row implements Writer.
@@ -88,7 +69,7 @@ func (a *aligned) Close() error { return a.flush() }
 
 // flush writes the rows that were gathered.
 func (a *aligned) flush() error {
-	wide := widths(a.rows, a.wide)
+	wide := widths(a.rows)
 	for _, row := range a.rows {
 		a.fold(row, wide)
 	}
@@ -131,18 +112,17 @@ func (a *aligned) fold(row []string, wide []int) {
 }
 
 // widths gives the columns' widths: those that rows need, or less where the sum
-// is more than fits, the widest first. Words stay whole as long as that can be, and
-// what is copied always.
-func widths(rows [][]string, line int) []int {
-	need, words, copied := measured(rows)
-	room := line - gap*(len(need)-1)
+// is more than fits, the widest first. Words stay whole as long as that can be.
+func widths(rows [][]string) []int {
+	need, words := measured(rows)
+	room := Wide - gap*(len(need)-1)
 	var wide []int
 	for _, whole := range []int{room / 2, 24, narrow, 1} {
 		for limit := slices.Max(append(need, narrow)); limit > 0; limit-- {
 			sum := 0
 			wide = wide[:0]
 			for i, n := range need {
-				wide = append(wide, max(min(n, limit), min(words[i], whole), copied[i]))
+				wide = append(wide, max(min(n, limit), min(words[i], whole)))
 				sum += wide[i]
 			}
 			if sum <= room {
@@ -153,57 +133,29 @@ func widths(rows [][]string, line int) []int {
 	return wide
 }
 
-// measured gives how wide the columns would be, and the widest words of each, also of
-// those that are copied.
-func measured(rows [][]string) (need, words, copied []int) {
+// measured gives how wide the columns would be, and the widest words of each.
+func measured(rows [][]string) (need, words []int) {
 	for _, row := range rows {
 		for i, cell := range row {
 			if i == len(need) {
-				need, words, copied = append(need, 0), append(words, 0), append(copied, 0)
+				need, words = append(need, 0), append(words, 0)
 			}
 			for line := range strings.SplitSeq(cell, "\n") {
 				need[i] = max(need[i], utf8.RuneCountInString(line))
-				for rest := []rune(line); len(rest) > 0; {
-					n := word(rest)
-					words[i] = max(words[i], n)
-					if isCopied(rest[:n]) {
-						copied[i] = max(copied[i], n)
-					}
-					rest = []rune(strings.TrimLeft(string(rest[n:]), " "))
-				}
 			}
+			for word := range strings.FieldsFuncSeq(cell, between) {
+				words[i] = max(words[i], utf8.RuneCountInString(word)+1) // with the sign that ends it
+			}
+			words[i] = min(words[i], need[i])
 		}
 	}
-	return need, words, copied
+	return need, words
 }
 
-// word is how many letters a text's first word has, with the sign that ends it.
-func word(text []rune) int {
-	for i := range text {
-		switch {
-		case i > 0 && endsAt(text, i):
-			return i
-		case i > 0 && strings.ContainsRune(signs, text[i-1]):
-			return i
-		}
-	}
-	return len(text)
-}
+// between says where a line may end: a name of the directory has no blanks.
+func between(r rune) bool { return r == ' ' || r == '\n' || strings.ContainsRune(signs, r) }
 
-// endsAt says that a text may go on in the next line at a blank: a date does not part
-// from its time, nor the groups of a number.
-func endsAt(text []rune, i int) bool {
-	return text[i] == ' ' && !(i > 0 && i+1 < len(text) && unicode.IsDigit(text[i-1]) && unicode.IsDigit(text[i+1]))
-}
-
-// isCopied says of a word that it is more than one of a language: a number, a date, a
-// code, a login, an address.
-func isCopied(word []rune) bool {
-	return slices.ContainsFunc(word, func(r rune) bool { return r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) })
-}
-
-// signs are those behind which a line may end: a name of the directory has no blanks.
-const signs = ",;/"
+const signs = ",;/@"
 
 // Fold gives the lines of a text that is to be no wider than so many letters:
 // between words, else behind a sign, else anywhere.
@@ -224,7 +176,7 @@ func Fold(text string, wide int) []string {
 // fit gives how much of a text is the first line.
 func fit(text []rune, wide int) int {
 	for i := wide; i > 0; i-- {
-		if endsAt(text, i) {
+		if text[i] == ' ' {
 			return i
 		}
 	}

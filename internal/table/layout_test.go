@@ -115,28 +115,3 @@ func FuzzFold(f *testing.F) {
 		}
 	})
 }
-
-// What people copy is in one piece, if need be beyond the end of the line; words of a
-// language are broken first.
-func TestCopiedIsWhole(t *testing.T) {
-	copied := []string{"cebd932b89ff5-c638", "2026-11-02 08:20", "MULTIPLE_MOSRU_ACCOUNTS", "konstantinopolskaya.a@obr.example", "112-233-445 95", "preobrazhenskayaak"}
-	for _, line := range []int{least, 80, Wide} {
-		var b bytes.Buffer
-		a := newAligned(&b, line, []string{"Вопрос", "Когда", "В чём дело", "Почта", "СНИЛС", "Логин", "Пояснение"})
-		row := []any{}
-		for _, c := range copied {
-			row = append(row, c)
-		}
-		if err := a.Row(append(row, "Константинопольская-Преображенская Александра, из записей реестров двух школ сразу")...); err != nil {
-			t.Fatal(err)
-		}
-		if err := a.Close(); err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range copied {
-			if !strings.Contains(b.String(), c) {
-				t.Errorf("%d letters: %s is broken in\n%s", line, c, b.String())
-			}
-		}
-	}
-}

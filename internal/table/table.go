@@ -54,7 +54,7 @@ func New(w io.Writer, format, title string, header []string) (Writer, error) {
 	case "xlsx":
 		return NewWorkbook(w, title, header)
 	case "table":
-		return newAligned(w, lineOf(w), header), nil
+		return newAligned(w, header), nil
 	default:
 		return nil, fmt.Errorf("there is no table format %q", format)
 	}

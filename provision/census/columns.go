@@ -9,7 +9,7 @@ import (
 	"schoolbridge/internal/person"
 )
 
-// Head are the columns of the statistics table, whose names people know: in a file they
+// Head are the columns of the statistics table, whose names people know and that
 // are the same in every language.
 var Head = []string{"ID ЕКИС", "ID ОО (НСИ)", "Название ОО", "Всего УЗ", "Активировано УЗ в АУПД", "Неуспешных активаций УЗ в АУПД",
 	"Количество входов только через АУПД", "Количество входов в ЭЖД", "Учредитель"}
