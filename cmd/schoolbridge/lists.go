@@ -22,11 +22,18 @@ type output struct {
 	buffer *bufio.Writer
 	file   *os.File
 	path   string
+	width  int // letters of a line, 0: no matter
 }
+
+// Width is that of the screen that the list goes to; see table.Width.
+func (o *output) Width() int { return o.width }
 
 func openOutput(std streams, path string) (*output, error) {
 	o := &output{path: path}
 	to := std.out
+	if path == "" {
+		o.width = table.Width(std.out)
+	}
 	if path != "" {
 		var err error
 		// CreateTemp makes it 0600.

@@ -234,13 +234,15 @@ func (p *problemList) clock(t time.Time, form string) string {
 // activated, what is to be done then.
 func (p *problemList) legend(out io.Writer, met map[match.Code]census.Item) error {
 	lang := explain.Lang(p.lang)
+	wide := table.Width(out)
 	var text strings.Builder
 	for _, code := range slices.Sorted(maps.Keys(met)) {
 		a, who := explain.Listed(lang, met[code])
-		fmt.Fprintf(&text, "\n%s: %s\n", code, a.Meaning)
-		for _, said := range []string{p.words.who + who, p.words.remedy + a.Remedy} {
-			for _, line := range table.Fold(said, table.Wide-4) {
-				fmt.Fprintf(&text, "    %s\n", line)
+		text.WriteByte('\n')
+		for i, said := range []string{fmt.Sprintf("%s: %s", code, a.Meaning), p.words.who + who, p.words.remedy + a.Remedy} {
+			indent := strings.Repeat(" ", 4*min(i, 1))
+			for _, line := range table.Fold(said, max(wide-len(indent), 0)) {
+				fmt.Fprintf(&text, "%s%s\n", indent, line)
 			}
 		}
 	}

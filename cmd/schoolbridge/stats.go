@@ -201,7 +201,7 @@ func (s *statistics) write(out io.Writer, lines []census.Line, whole census.Line
 	if s.format == "table" && s.school == "" && !s.whole {
 		lines = append(lines, whole)
 	}
-	rows, err := table.New(out, s.format, s.words.title, census.Head)
+	rows, err := table.New(out, s.format, s.words.title, s.head())
 	if err != nil {
 		return err
 	}
@@ -211,6 +211,14 @@ func (s *statistics) write(out io.Writer, lines []census.Line, whole census.Line
 		}
 	}
 	return rows.Close()
+}
+
+// head are the columns: a file has the names that are fixed for it.
+func (s *statistics) head() []string {
+	if s.lang == "en" && s.format == "table" {
+		return census.HeadEnglish
+	}
+	return census.Head
 }
 
 // behindObject is a line of stats --behind for a program.

@@ -100,7 +100,7 @@ func (s *statistics) writeDays(out *output, school person.School, days []store.D
 		}
 		return list.end()
 	}
-	rows, err := table.New(out, s.format, s.words.title, slices.Concat([]string{s.words.day}, census.Head, []string{s.words.trend}))
+	rows, err := table.New(out, s.format, s.words.title, slices.Concat([]string{s.words.day}, s.head(), []string{s.words.trend}))
 	if err != nil {
 		return err
 	}

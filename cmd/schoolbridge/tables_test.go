@@ -1,7 +1,10 @@
 package main
 
 import (
+	"io"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,13 +12,24 @@ import (
 
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
-	"schoolbridge/internal/table"
 	"schoolbridge/provision"
 	"schoolbridge/provision/duplicates"
 	"schoolbridge/provision/match"
 )
 
-// Every table that people read at a terminal fits it, however long the names are.
+// terminal is a screen of so many letters.
+type terminal struct {
+	strings.Builder
+	width int
+}
+
+func (t *terminal) Width() int { return t.width }
+
+// copied are what people copy out of tables: ids, codes, logins, dates.
+var copied = regexp.MustCompile(`\b([a-z][0-9a-f]{12}(-[0-9a-f]{4})?|[A-Z]{2,}(_[A-Z]+)+|\d{4}-\d\d-\d\d( \d\d:\d\d)?|konstantin(-1)?|kimv|kadry:\w+|0000000049)`)
+
+// Every table that people read at a terminal fits it, however long the names are, and
+// breaks nothing that is copied; in a pipe a row is a line.
 func TestTablesFit(t *testing.T) {
 	s := newSite(t)
 	const long = "Константинопольская-Преображенская Александра Константиновна"
@@ -28,6 +42,7 @@ func TestTablesFit(t *testing.T) {
 		"k1,"+long+",0000000049,2015-09-01,112-233-445 95,konstantin,konst@example.org,заместитель директора по административно-хозяйственной работе\n"+
 		"k4,Ким Вера Ивановна,50,2015-09-01,,kimv,,\n")
 	s.run(exitDone, "registry", "import", s.path("kadry.csv"))
+	s.run(exitDone, "stats", "--snapshot")
 	plan := s.path("plan.json")
 	s.run(exitFindings, "provision", "claim", "plan", "--out", plan)
 	s.run(exitFindings, "provision", "claim", "apply", "--plan", plan, "--approve", "kimv=k4")
@@ -37,15 +52,38 @@ func TestTablesFit(t *testing.T) {
 	}
 	for _, lang := range []string{"ru", "en"} {
 		for _, args := range [][]string{
-			{"provision", "claim", "plan"}, {"duplicates", "find"}, {"duplicates", "plan"}, {"queue", "list", "--all"}, {"queue", "decisions"}, {"problems"}, {"stats"},
+			{"provision", "claim", "plan"}, {"duplicates", "find"}, {"duplicates", "plan"}, {"queue", "list", "--all"}, {"queue", "decisions"}, {"problems"}, {"stats"}, {"stats", "--history"},
 		} {
 			out, errs, code := s.command(append(args, "--lang", lang, "--config", s.path("config.yaml"))...)
 			if code > exitFindings || strings.Count(out, "\n") < 2 {
 				t.Errorf("%v: %d %s%s", args, code, out, errs)
 			}
-			for line := range strings.Lines(out) {
-				if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > table.Wide {
-					t.Errorf("%v: a line of %d letters: %s", args, n, line)
+			if lang == "en" && args[0] == "stats" && (!strings.Contains(out, "EKIS ID") || regexp.MustCompile(`ЕКИС|Всего|АУПД`).MatchString(out)) {
+				t.Errorf("%v: columns in Russian:\n%s", args, out)
+			}
+			for _, width := range []int{80, 116, 200} {
+				screen := &terminal{width: width}
+				line := append(slices.Clone(args), "--lang", lang, "--config", s.path("config.yaml"))
+				if code := dispatch(t.Context(), streams{strings.NewReader(""), screen, io.Discard}, line); code > exitFindings {
+					t.Errorf("%v: %d", args, code)
+				}
+				for line := range strings.Lines(screen.String()) {
+					if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > width {
+						t.Errorf("%v: a line of %d letters on %d: %s", args, n, width, line)
+					}
+				}
+				// By their values: a word may begin a sentence below the table too.
+				for _, text := range copied.FindAllString(out, -1) {
+					if !strings.Contains(screen.String(), text) {
+						t.Errorf("%v: on %d letters %q is broken:\n%s", args, width, text, screen.String())
+					}
+				}
+			}
+			if args[0] == "queue" && args[1] == "list" { // a row a line, with what it is about
+				for line := range strings.Lines(out) {
+					if !regexp.MustCompile(`^([a-z][0-9a-f]{12}-[0-9a-f]{4}  |Вопрос|Question)`).MatchString(line) {
+						t.Errorf("%v: a row goes on in a pipe: %s", args, line)
+					}
 				}
 			}
 		}

@@ -36,7 +36,8 @@ type Writer interface {
 	Close() error
 }
 
-// Lines are one cell: a line each on a terminal, apart by semicolons elsewhere.
+// Lines are one cell: a line each on a terminal, apart by semicolons elsewhere, also
+// in a pipe.
 type Lines []string
 
 // String gives the one line.

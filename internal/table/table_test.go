@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -18,7 +19,13 @@ var header = []string{"ФИО", "Всего"}
 func written(t *testing.T, format string, rows ...[]any) string {
 	t.Helper()
 	var b bytes.Buffer
-	w, err := New(&b, format, "Лист", header)
+	fill(t, &b, format, rows)
+	return b.String()
+}
+
+func fill(t *testing.T, to io.Writer, format string, rows [][]any) {
+	t.Helper()
+	w, err := New(to, format, "Лист", header)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +37,6 @@ func written(t *testing.T, format string, rows ...[]any) string {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return b.String()
 }
 
 // No cell of CSV begins a formula; numbers of ours stay numbers; what is harmless

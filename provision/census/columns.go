@@ -9,10 +9,12 @@ import (
 	"schoolbridge/internal/person"
 )
 
-// Head are the columns of the statistics table, whose names people know and that
-// are the same in every language.
+// Head are the columns of the statistics table, whose names people know: files have
+// them in every language. HeadEnglish are those for who reads a table in English.
 var Head = []string{"ID ЕКИС", "ID ОО (НСИ)", "Название ОО", "Всего УЗ", "Активировано УЗ в АУПД", "Неуспешных активаций УЗ в АУПД",
 	"Количество входов только через АУПД", "Количество входов в ЭЖД", "Учредитель"}
+
+var HeadEnglish = []string{"EKIS ID", "NSI ID", "School", "Accounts", "Activated in AUPD", "Failed activations in AUPD", "Signed in through AUPD only", "Sign-ins to the diary", "Founder"}
 
 // Cells are a line in the columns of Head.
 func (l Line) Cells() []any {
