@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
@@ -132,6 +133,44 @@ func TestNamesakesInAnyOrder(t *testing.T) {
 		}
 		before = names
 	}
+}
+
+// TestNamesOfExamples: people called as in the example lists of school and identity
+// software that counts (UCS@school's user imports, midPoint's HR tables), eight of
+// each name: nobody gets a counter, and when letters run out, a person decides.
+func TestNamesOfExamples(t *testing.T) {
+	o := newOffice(t)
+	o.names = made(t)
+	looks, queued, n := map[string]bool{}, 0, 1000
+	for _, name := range []string{
+		"Asendorf Roman", "Ebersbach Jan Christoph", "Meyer Anton", "Müller Jörg", "Pencost Conn", "O' Byrne Cristobal", "Van der Brugge Carney", "MacCrossan Anne-corinne", "D'Adamo Valerie",
+		"Anderson Alice", "Brown Bob", "Cooper Carol", "Davies David", "Evans Erin", "Fox Frank", "Green George", "Harris Harry", "Irvine Isabella", "Jones Jack", "Sparrow Jack", "Smith John",
+	} {
+		last, first, _ := strings.Cut(name, " ")
+		for range 8 {
+			n++
+			start, _ := person.NewDate(2020, 9, 1)
+			p := person.Profile{Subject: identity.Subject(fmt.Sprint("e", n)), Login: mail(n), Last: last, First: first, SNILS: snilsOf(n), SNILSConfirmed: true}
+			key := fmt.Sprint("e", n)
+			check(t, o.db.Registry().Apply(t.Context(), store.Chunk{Kind: person.RecordEmployment, Rows: []store.Row{{Key: key, Digest: []byte(key), Record: person.Employment{
+				ID: person.RecordID(key), FIO: name, SNILS: p.SNILS, School: "49", Start: start}}}}))
+			r := o.activate(t, p)
+			if r.Verdict.Decision != match.Match {
+				o.expect(t, r, match.ProvisionNothing, "LOGIN_NOT_USABLE")
+				queued++
+				continue
+			}
+			got := o.job(t, r.Activated.Person).Row.Name
+			if strings.ContainsFunc(got, unicode.IsDigit) || looks[login.Look(got)] {
+				t.Errorf("%s is called %s", name, got)
+			}
+			looks[login.Look(got)] = true
+		}
+	}
+	if len(looks) < 21 || queued == 0 {
+		t.Errorf("%d names, %d in the queue", len(looks), queued)
+	}
+	t.Logf("%d names, %d in the queue", len(looks), queued)
 }
 
 // TestMadeAtOnce: as many at the same moment, some of them twice.
