@@ -20,6 +20,7 @@ import (
 const (
 	uniqueViolation     = "23505"
 	duplicateTable      = "42P07"
+	duplicateObject     = "42710" // of the type that a table has, too
 	featureNotSupported = "0A000"
 	syntaxError         = "42601"
 	readOnly            = "25006" // the server was demoted

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"schoolbridge/internal/store"
@@ -43,7 +44,7 @@ const (
 func (d *driver) prepareTurn(ctx context.Context) error {
 	for attempt := 0; ; attempt++ {
 		err := d.makeTurn(ctx)
-		if err == nil || attempt == 10 || !d.Retry(err) && code(err) != uniqueViolation && code(err) != duplicateTable {
+		if err == nil || attempt == 10 || !d.Retry(err) && !slices.Contains([]string{uniqueViolation, duplicateTable, duplicateObject}, code(err)) {
 			return err
 		}
 		if err := wait(ctx, time.Duration(attempt+1)*20*time.Millisecond); err != nil {
