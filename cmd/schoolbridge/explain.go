@@ -84,8 +84,8 @@ func newExplainer(db *store.DB, c *config.Config, lang explain.Lang, now time.Ti
 }
 
 func (e *explainer) report(ctx context.Context, q query) (explain.Report, error) {
-	r := emptyReport(q.shown())
-	r.Query, r.Zone = q.kind, e.config.Policy.TimeZone.Location()
+	r := e.empty(q.shown())
+	r.Query = q.kind
 	var err error
 	if e.table, err = e.config.Policy.Compile(); err != nil {
 		return r, err
@@ -163,8 +163,9 @@ func (e *explainer) bare(typed string) string {
 	return bareName(e.config, typed)
 }
 
-func emptyReport(asked string) explain.Report {
-	return explain.Report{Asked: asked, Roles: []explain.Role{}, Records: []string{}, Channels: []explain.Channel{}, Targets: []explain.Target{},
+// empty is a report that says nothing yet.
+func (e *explainer) empty(asked string) explain.Report {
+	return explain.Report{Asked: asked, Zone: e.config.Policy.TimeZone.Location(), Roles: []explain.Role{}, Records: []string{}, Channels: []explain.Channel{}, Targets: []explain.Target{},
 		SignIns: []explain.SignIn{}, Sessions: []explain.Session{}}
 }
 
@@ -227,7 +228,7 @@ func (e *explainer) atMosru(ctx context.Context, holder store.Holder, name strin
 	if err != nil || !known || id == holder.Person {
 		return nil, err
 	}
-	also := emptyReport(name)
+	also := e.empty(name)
 	also.Query = queryLogin
 	other := somebody{id: id}
 	switch bound, err := e.db.Accounts().Get(ctx, id); {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"schoolbridge/internal/explain"
 	"schoolbridge/provision/queue"
@@ -102,6 +103,11 @@ func TestExplainTellsDecisions(t *testing.T) {
 	if r, text, _ := f.asks("ru", "s-orlova"); len(r.Tries) == 0 || r.Tries[0].Moved == nil || !strings.Contains(text, "перевели") {
 		t.Errorf("the account before, having asked: %+v\n%s", r.Tries, text)
 	}
+	if r, text, _ := f.asks("ru", "orlovami"); r.Also == nil || r.Also.Moved == nil {
+		t.Errorf("the login of both: %+v\n%s", r, text)
+	} else if at := r.Also.Moved.At; strings.Contains(text, at.UTC().Format(time.DateTime)) || strings.Count(text, at.In(moscow(t)).Format(time.DateTime)) < 2 {
+		t.Errorf("one decision at two hours:\n%s", text)
+	}
 	m.undoes(transfer)
 	if r, text, _ := f.asks("ru", "orlovami"); len(r.Decisions) == 0 || r.Decisions[0].ID != transfer || r.Decisions[0].Undone.IsZero() || !strings.Contains(text, "отменено") {
 		t.Errorf("taken back: %+v\n%s", r.Decisions, text)
@@ -109,4 +115,13 @@ func TestExplainTellsDecisions(t *testing.T) {
 	if r, _, _ := f.asks("ru", "s-orlova"); r.Person == "" || r.Moved != nil {
 		t.Errorf("the account of before is the person's again: %+v", r)
 	}
+}
+
+func moscow(t *testing.T) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation("Europe/Moscow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
 }

@@ -72,6 +72,8 @@ func (e *explainer) planned(job provision.Job, plan provision.Plan, home string,
 	switch {
 	case plan.Action == provision.ActionEnable && job.Row.Observed.Enabled:
 		found(explain.FaultADDisabled, t.Name)
+	case plan.Action == provision.ActionNone && job.Row.Object != nil && job.Row.Observed.Enabled && !job.Active(e.config.Policy.TimeZone.Location()):
+		found(explain.FaultADDisabledToo, t.Name)
 	case plan.Action == provision.ActionCreate && job.Row.Object != nil:
 		found(explain.FaultADGone, t.Name)
 	}

@@ -17,7 +17,7 @@ import (
 func (e *explainer) nas(ctx context.Context, name string) (*explain.Report, bool, error) {
 	addr, err := netip.ParseAddr(name)
 	byAddr := err == nil
-	r := emptyReport(name)
+	r := e.empty(name)
 	r.Thing = explain.ThingNAS
 	for _, c := range e.config.RADIUS.Clients {
 		if byAddr && c.Range.Contains(addr.Unmap()) || !byAddr && c.Name == name {

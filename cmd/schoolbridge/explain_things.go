@@ -21,7 +21,7 @@ func (e *explainer) thing(ctx context.Context, name string) (r *explain.Report, 
 	if err != nil {
 		return nil, false, err
 	}
-	thing := emptyReport(name)
+	thing := e.empty(name)
 	r = &thing
 	if i := slices.IndexFunc(e.config.LDAP.Services, func(s config.Service) bool { return ldapsrv.SameDN(string(s.DN), name) }); i >= 0 {
 		r.Thing = explain.ThingService

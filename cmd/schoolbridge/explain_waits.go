@@ -20,7 +20,7 @@ func (e *explainer) waits(ctx context.Context, job provision.Job, plan provision
 	}
 	o := workerOptions(e.config)
 	d[provision.Off] = job.Row.Observed.Enabled && !job.Active(o.Zone)
-	w := &explain.Waiting{What: changed(plan, d)}
+	w := &explain.Waiting{What: changed(plan, d), Shut: slices.Contains([]string{provision.ActionCreate, provision.ActionAdopt, provision.ActionEnable}, plan.Action)}
 	held := t.Waits != nil // a pass has left it
 	pending := t.State == explain.TargetPending && !held
 	if o.Window != nil && !held && job.Patient(d, o.Zone) {

@@ -105,7 +105,7 @@ func (o ownWifi) Look(ctx context.Context, id identity.PersonID) (cabinet.Look, 
 	if err != nil {
 		return look, err
 	}
-	r := emptyReport("")
+	r := e.empty("")
 	if err := o.report(ctx, e, id, sessions, &r); err != nil {
 		return look, err
 	}

@@ -232,7 +232,7 @@ func handleOf(one *somebody) handle {
 // the store as who may not be seen.
 func (s stories) Story(ctx context.Context, view console.View, named string, ask bool) (*console.Story, error) {
 	e := s.explainer(view, ask)
-	t := &telling{stories: s, explainer: e, view: view, story: &console.Story{Handle: named, Asked: ask && s.d.ad != nil, CanAsk: s.d.ad != nil, Report: emptyReport("")}}
+	t := &telling{stories: s, explainer: e, view: view, story: &console.Story{Handle: named, Asked: ask && s.d.ad != nil, CanAsk: s.d.ad != nil, Report: e.empty("")}}
 	id, err := identity.ParsePersonID(named)
 	if err == nil {
 		if err := s.d.db.People().Covers(ctx, view.Scope, id); err != nil {

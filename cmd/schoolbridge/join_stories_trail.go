@@ -50,7 +50,6 @@ func (t *telling) lines(ctx context.Context, id identity.PersonID, limit int, ki
 // finish diagnoses and draws.
 func (t *telling) finish(k explain.Known) {
 	k.Loc = t.table.Zone()
-	t.story.Report.Zone = k.Loc
 	t.story.Report.Diagnose(t.lang, t.now)
 	t.story.Path = t.story.Report.Path(t.lang, k)
 }

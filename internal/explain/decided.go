@@ -58,18 +58,11 @@ func (d Decided) VerbIn(lang Lang) string {
 // said is when, by whom and why.
 func (d Decided) said(lang Lang, loc *time.Location) string {
 	t := decidedTexts[lang]
-	words := []string{d.At.In(place(loc)).Format(clock), fmt.Sprintf(t.by, d.By)}
+	words := []string{d.At.In(loc).Format(clock), fmt.Sprintf(t.by, d.By)}
 	if d.Reason != "" {
 		words = append(words, fmt.Sprintf(t.reason, d.Reason))
 	}
 	return strings.Join(words, ", ")
-}
-
-func place(loc *time.Location) *time.Location {
-	if loc == nil {
-		return time.UTC
-	}
-	return loc
 }
 
 // writeDecided tells who decided what.
@@ -81,7 +74,7 @@ func (r Report) writeDecided(p *printer, loc *time.Location) {
 	for _, d := range r.Decisions {
 		undone := ""
 		if !d.Undone.IsZero() {
-			undone = fmt.Sprintf(t.undone, d.Undone.In(place(loc)).Format(clock))
+			undone = fmt.Sprintf(t.undone, d.Undone.In(loc).Format(clock))
 		}
 		p.line("  %s", p.list(p.fields(d.ID+":", d.VerbIn(p.lang), d.What), d.said(p.lang, loc), undone))
 	}

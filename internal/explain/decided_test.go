@@ -14,7 +14,7 @@ import (
 // person's report says nothing of it but in its line.
 func TestWhoeverWorksIsNotBroken(t *testing.T) {
 	now := time.Date(2026, 9, 1, 5, 20, 0, 0, time.UTC)
-	r := Report{Person: "1", Asked: "orlovami", Tries: []Try{{Login: "orlova2", Subject: "s-2", Decision: "manual", NowDecision: "manual", Now: []string{"MULTIPLE_MOSRU_ACCOUNTS"}}}}
+	r := Report{Zone: time.UTC, Person: "1", Asked: "orlovami", Tries: []Try{{Login: "orlova2", Subject: "s-2", Decision: "manual", NowDecision: "manual", Now: []string{"MULTIPLE_MOSRU_ACCOUNTS"}}}}
 	if r.Diagnose(English, now); r.Found() || !r.noted() || r.Note == nil || r.Note.Code != string(FaultAsked) || r.Note.Who != "the curator" {
 		t.Errorf("%+v, note %+v", r.Broken, r.Note)
 	}
@@ -37,10 +37,10 @@ func TestWhoeverWorksIsNotBroken(t *testing.T) {
 // TestMovedAway: nobody is told to activate again with an account that a person left.
 func TestMovedAway(t *testing.T) {
 	now := time.Date(2026, 9, 1, 5, 20, 0, 0, time.UTC)
-	r := Report{Asked: "s-1", Account: identity.ReasonNotActivated, Moved: &Moved{Decided{ID: "d7", Verb: queue.Transfer, At: now, By: "uid 0", Reason: "passport"}, "orlova2"}, Tries: []Try{{Subject: "s-1", NowDecision: "match"}}}
+	r := Report{Zone: time.FixedZone("MSK", 3*3600), Asked: "s-1", Account: identity.ReasonNotActivated, Moved: &Moved{Decided{ID: "d7", Verb: queue.Transfer, At: now, By: "uid 0", Reason: "passport"}, "orlova2"}, Tries: []Try{{Subject: "s-1", NowDecision: "match"}}}
 	for lang, moved := range map[Lang]string{Russian: "перевели", English: "was moved"} {
 		r.Diagnose(lang, now)
-		for _, want := range []string{moved, "2026-09-01", "uid 0", "passport", "orlova2"} {
+		for _, want := range []string{moved, "2026-09-01 08:20:00", "uid 0", "passport", "orlova2"} {
 			if r.Broken == nil || r.Broken.Code != string(FaultMoved) || !strings.Contains(r.Broken.Meaning, want) {
 				t.Errorf("no %q in %+v", want, r.Broken)
 			}

@@ -106,11 +106,14 @@ func (r Report) writeBroken(p *printer) {
 }
 
 func (b *Link) write(p *printer, title string) {
-	t, unproven := hitTexts[p.lang], ""
+	t, unproven, where := hitTexts[p.lang], "", b.Where
+	if channel, rest, _ := strings.Cut(where, " "); p.t.channel[channel] != "" {
+		where = strings.TrimSpace(p.t.channel[channel] + " " + rest)
+	}
 	if b.Unproven {
 		unproven = "(" + t.unproven + ")"
 	}
-	p.line("%s: %s: %s: %s", title, at(p.home, word(t.link, b.Link)), p.fields(b.Code, b.Where, unproven), b.Meaning)
+	p.line("%s: %s: %s: %s", title, at(p.home, word(t.link, b.Link)), p.fields(b.Code, where, unproven), b.Meaning)
 	p.line("  %s: %s", t.who, b.Who)
 	if b.Remedy != "" {
 		p.line("  %s: %s", p.t.todo, b.Remedy)

@@ -55,6 +55,7 @@ const (
 	FaultADUnit        Fault = "AD_UNIT_MISSING"
 	FaultADAttribute   Fault = "AD_ATTRIBUTE_UNFIT"
 	FaultADDisabled    Fault = "AD_DISABLED_BY_HAND"
+	FaultADDisabledToo Fault = "AD_DISABLED_BY_HAND_TOO"
 	FaultADGone        Fault = "AD_ACCOUNT_DELETED"
 	FaultADLocked      Fault = "AD_LOCKED"
 	FaultADHeld        Fault = "AD_CHANGE_HELD"
@@ -86,8 +87,8 @@ const stale = 7 * 24 * time.Hour
 // Diagnose finds the first broken link and says it in a language; now is the
 // time of the report.
 func (r *Report) Diagnose(lang Lang, now time.Time) {
-	r.Broken, r.Refused, r.Note = nil, nil, r.asks(lang)
-	for _, look := range []func(time.Time) *broken{r.server, r.unheard, r.unknown, r.moved, r.undecided, r.homeless, r.closedAccount, r.target, r.policy, r.password, r.attempt, r.further, r.ahead, r.waiting} {
+	r.Broken, r.Refused, r.Note = nil, nil, r.look(lang)
+	for _, look := range []func(time.Time) *broken{r.server, r.unheard, r.unknown, r.moved, r.undecided, r.homeless, r.closedAccount, r.target, r.policy, r.password, r.attempt, r.further, r.ahead, r.shut} {
 		if b := look(now); b != nil {
 			b.left = slices.Contains(r.Left, b.code)
 			r.Broken = b.link(lang, r.Upstream)
@@ -274,7 +275,7 @@ func (r *Report) target(time.Time) *broken {
 			return &broken{at: LinkTarget, code: string(FaultADHeld), where: t.Name}
 		case t.State == TargetNone:
 			return &broken{at: LinkTarget, code: string(FaultNoTarget)}
-		case t.Waits != nil: // keeps nobody out: see waiting
+		case t.Waits != nil: // it passes: see waiting
 		case t.State == TargetPending && t.PasswordWaits:
 			return &broken{at: LinkTarget, code: string(FaultPasswordWaits), where: t.Name}
 		case t.State == TargetPending:

@@ -44,7 +44,7 @@ var reasonRepairers = map[identity.Reason][2]string{
 
 var faultRepairers = map[Fault][2]string{
 	FaultCertificate: theOperator, FaultUnreadable: theOperator, FaultClock: theOperator,
-	FaultADUnreachable: theOperator, FaultADBind: theDirectory, FaultADUnit: theDirectory, FaultADAttribute: theDirectory, FaultADDisabled: theDirectory, FaultADGone: theDirectory, FaultADLocked: theDirectory, FaultADHeld: theOperator,
+	FaultADUnreachable: theOperator, FaultADBind: theDirectory, FaultADUnit: theDirectory, FaultADAttribute: theDirectory, FaultADDisabled: theDirectory, FaultADDisabledToo: theDirectory, FaultADGone: theDirectory, FaultADLocked: theDirectory, FaultADHeld: theOperator,
 	FaultADWindow: theWaiting, FaultADRate: theWaiting, FaultADLook: theWaiting,
 	FaultPasswordWaits: theWaiting, FaultTargetWaits: theWaiting, FaultNoTarget: thePerson, FaultActivateAgain: thePerson,
 	FaultNoUpstream: theOperator, FaultNameOfTwo: theUser, FaultForeignMark: theUser, FaultMoved: thePerson, FaultSilent: theAdministrator, FaultAsked: theCurator,
@@ -75,6 +75,9 @@ var faultAdvice = map[Fault][2]Advice{
 	FaultADDisabled: {
 		{"учётную запись в Active Directory выключили вручную", "При следующей проверке служба включит её сама; сразу — schoolbridge provision apply --person ЛОГИН. Если выключили нарочно, закрывайте вход здесь: schoolbridge account suspend."},
 		{"the account in Active Directory was disabled by hand", "The next look enables it by itself; schoolbridge provision apply --person LOGIN does it now. Whoever did it on purpose shuts the person out here: schoolbridge account suspend."}},
+	FaultADDisabledToo: {
+		{"учётную запись в Active Directory тоже выключили, и не эта служба", "Пока вход закрыт здесь, так и должно быть. Когда его откроют, служба включит и её; если она должна остаться выключенной, не открывайте вход здесь."},
+		{"the account in Active Directory was disabled too, and not by this daemon", "While the person is shut out here it is as it should be. Once that is over it is enabled too; if it is to stay disabled, leave the person shut out here."}},
 	FaultADGone: {
 		{"учётной записи больше нет в Active Directory", "Служба заведёт её заново при следующей проверке; если её удалили по ошибке, администратор AD восстанавливает её из корзины раньше: тогда сохранятся группы и файлы."},
 		{"the account is no longer in Active Directory", "The next look makes it anew; if it was deleted by mistake, the AD administrator restores it from the recycle bin before: groups and files stay then."}},

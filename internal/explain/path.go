@@ -151,7 +151,7 @@ func (d *drawing) mosru() Step {
 	} else if d.r.Person != "" {
 		s.State, s.Said = StateGood, d.t.known
 	}
-	if d.r.Note != nil {
+	if d.r.Note != nil && d.r.Note.Link == LinkMosru {
 		s.State, s.Said = StateNote, s.Said+"; "+d.r.Note.Meaning
 	}
 	if d.r.Upstream != "" {

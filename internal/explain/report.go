@@ -82,7 +82,7 @@ type Report struct {
 	Moved *Moved `json:"moved_away,omitempty"`
 	// Note is what deserves somebody's look and stands in nobody's way.
 	Note *Link `json:"note,omitempty"`
-	// Zone is where times in sentences are told; nil: UTC.
+	// Zone is where times in sentences of Diagnose are told; every report has one.
 	Zone *time.Location `json:"-"`
 
 	// Thing says that no person was asked about: "device", "machine", "service"
@@ -206,13 +206,6 @@ func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
 	if len(r.Hits) > 0 {
 		r.writeHits(p)
 		return p.err
-	}
-	if r.Broken != nil { // where it was begins with the channel
-		b := *r.Broken
-		if channel, rest, _ := strings.Cut(b.Where, " "); p.t.channel[channel] != "" {
-			b.Where = strings.TrimSpace(p.t.channel[channel] + " " + rest)
-		}
-		r.Broken = &b
 	}
 	r.writeBroken(p)
 	if r.Thing != "" {

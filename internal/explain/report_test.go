@@ -456,12 +456,22 @@ func TestTargetStates(t *testing.T) {
 	}
 }
 
-// A change that waits and keeps nobody out is told of after what does.
+// A change that waits and keeps nobody out is a note; one that an account waits for
+// is told of after what keeps out here.
 func TestWaitsLast(t *testing.T) {
 	now := time.Date(2026, 9, 1, 5, 0, 0, 0, time.UTC)
 	r := Report{Person: "00ff", Targets: []Target{{State: TargetPending, Name: "a", Waits: &Waiting{For: WaitsWindow, Until: now}}}}
-	if r.Diagnose(Russian, now); r.Broken == nil || r.Broken.Code != string(FaultADWindow) || r.Broken.Link != LinkTarget {
-		t.Errorf("%+v", r.Broken)
+	r.Zone = time.UTC
+	if r.Diagnose(Russian, now); r.Broken != nil || r.Found() || r.Note == nil || r.Note.Code != string(FaultADWindow) || r.Note.Link != LinkTarget {
+		t.Errorf("%+v, note %+v", r.Broken, r.Note)
+	}
+	var out strings.Builder
+	if err := r.Write(&out, Russian, time.UTC); err != nil || strings.Contains(out.String(), "ГДЕ ОБРЫВ") || !strings.Contains(out.String(), "AD_CHANGE_WAITS_WINDOW") {
+		t.Errorf("%v\n%s", err, &out)
+	}
+	r.Targets[0].Waits.For, r.Targets[0].Waits.Shut = WaitsRate, true
+	if r.Diagnose(Russian, now); r.Broken == nil || r.Broken.Code != string(FaultADRate) || r.Note != nil {
+		t.Errorf("%+v, note %+v", r.Broken, r.Note)
 	}
 	r.SignIns = []SignIn{{At: now.Add(-time.Minute), Channel: "ldap", Outcome: identity.Rejected.String(), Reason: identity.ReasonWrongPassword}}
 	if r.Diagnose(Russian, now); r.Broken == nil || r.Broken.Code != string(identity.ReasonWrongPassword) {
@@ -484,7 +494,7 @@ func TestRefusedBesides(t *testing.T) {
 	if err := r.Write(&out, English, time.UTC); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"FIRST BROKEN LINK: Active Directory: AD_BIND_REFUSED dc1", "BESIDES, the last refusal: ", "SCHOOL_NOT_ALLOWED wifi ap-1", "as it should be when it was last looked at"} {
+	for _, want := range []string{"FIRST BROKEN LINK: Active Directory: AD_BIND_REFUSED dc1", "BESIDES, the last refusal: ", "SCHOOL_NOT_ALLOWED Wi-Fi ap-1", "as it should be when it was last looked at"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in:\n%s", want, &out)
 		}

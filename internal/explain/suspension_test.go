@@ -34,6 +34,30 @@ func TestSuspension(t *testing.T) {
 	}
 }
 
+// TestShutTwice: whom somebody has suspended here and disabled in Active Directory is
+// told both, and what becomes of the one when the other is over.
+func TestShutTwice(t *testing.T) {
+	for lang, want := range map[Lang]string{Russian: "служба включит и её", English: "it is enabled too"} {
+		r := Report{Zone: time.UTC, Person: "1", Login: "a", Suspension: &Suspension{Here: true, Reason: "lost phone"},
+			Targets: []Target{{Target: "ad", Name: "a", State: TargetReady, Live: []Finding{{Code: FaultADDisabledToo, Where: "a"}}}}}
+		r.Diagnose(lang, time.Now())
+		var out strings.Builder
+		if err := r.Write(&out, lang, time.UTC); err != nil || r.Broken == nil || r.Broken.Code != string(identity.ReasonSuspended) ||
+			!strings.Contains(out.String(), "lost phone") || !strings.Contains(out.String(), "AD_DISABLED_BY_HAND_TOO: ") || !strings.Contains(out.String(), want) {
+			t.Errorf("%v %+v\n%s", err, r.Broken, &out)
+		}
+	}
+}
+
+// TestNotActivatedFitsPupils: nobody is sent to a registry that may not be the person's.
+func TestNotActivatedFitsPupils(t *testing.T) {
+	for lang, registry := range map[Lang]string{Russian: "Кадр", English: "Kadry"} {
+		if a, _ := AdviceFor(lang, identity.ReasonNotActivated); strings.Contains(a.Remedy, registry) {
+			t.Errorf("%+v", a)
+		}
+	}
+}
+
 // TestRemedyOfAnAccount: the first broken link says what opens this account, by who
 // closed it, and sends nobody who has one to activate it.
 func TestRemedyOfAnAccount(t *testing.T) {

@@ -115,8 +115,20 @@ func (r Report) writeTargets(p *printer, loc *time.Location) {
 		if x.Waits != nil {
 			p.advice("  ", Advice{x.Waits.line(p.lang, loc), faultAdvice[waitsFaults[x.Waits.For]][map[Lang]int{English: 1}[p.lang]].Remedy})
 		}
+		if r.Broken == nil || r.Broken.Link != LinkTarget { // else it stands at the top
+			x.writeLive(p)
+		}
 		for _, problem := range x.Problems {
 			p.advice("  ", Advice{problem.Code + ": " + problem.Meaning, problem.Remedy})
+		}
+	}
+}
+
+// writeLive tells what was seen just now beside what stands in the way.
+func (t Target) writeLive(p *printer) {
+	for _, f := range t.Live {
+		if a, _, ok := FaultAdvice(p.lang, f.Code); ok {
+			p.advice("  ", Advice{string(f.Code) + ": " + a.Meaning, a.Remedy})
 		}
 	}
 }

@@ -16,6 +16,8 @@ type Waiting struct {
 	Left int `json:"left,omitempty"`
 	// Ahead is how many accounts may have their turn before.
 	Ahead int `json:"ahead,omitempty"`
+	// Shut says that the account is not there, or not open, before it is made.
+	Shut bool `json:"keeps_out,omitempty"`
 }
 
 // WaitsFor says for what a change waits.
@@ -77,12 +79,27 @@ func (w *Waiting) line(lang Lang, loc *time.Location) string {
 	return strings.Join(what, ", ") + ": " + said
 }
 
-// waiting: a change that goes on by itself, and keeps nobody out meanwhile.
-func (r *Report) waiting(time.Time) *broken {
+// waiting: a change that goes on by itself; shut says whether it keeps the person out
+// meanwhile. One that does not is a note.
+func (r *Report) waiting(shut bool) *broken {
 	for _, t := range r.Targets {
-		if r.Person != "" && t.Waits.passes() {
+		if r.Person != "" && t.Waits.passes() && t.Waits.Shut == shut {
 			return &broken{at: LinkTarget, code: string(waitsFaults[t.Waits.For]), where: t.Name}
 		}
+	}
+	return nil
+}
+
+// shut: the account waits to be made or opened.
+func (r *Report) shut(time.Time) *broken { return r.waiting(true) }
+
+// look is what deserves a look and stands in nobody's way.
+func (r *Report) look(lang Lang) *Link {
+	if note := r.asks(lang); note != nil {
+		return note
+	}
+	if b := r.waiting(false); b != nil {
+		return b.link(lang, r.Upstream)
 	}
 	return nil
 }
