@@ -102,11 +102,16 @@ func (e *explainer) report(ctx context.Context, q query) (explain.Report, error)
 	switch q.kind {
 	case queryLogin:
 		r, shown, err = e.named(ctx, q, r)
-	default:
-		shown, err = e.search(ctx, q, &r)
-		if err == nil && q.kind == queryEmail { // typed in place of a login
-			err = e.namedSignIns(ctx, &r, q.text)
+		if err == nil && r.Account == identity.ReasonLoginOnly && r.Thing == "" && r.Marked == "" && person.Classify(q.text) == person.ShapeEmail {
+			q.kind = queryEmail
+			foreign := r.Foreign
+			r, shown, err = e.found(ctx, q)
+			if r.Account == identity.ReasonUnknown { // or it is a login with an ending of ours
+				r.Foreign = foreign
+			}
 		}
+	default:
+		r, shown, err = e.found(ctx, q)
 	}
 	if err != nil {
 		return r, err
@@ -114,6 +119,17 @@ func (e *explainer) report(ctx context.Context, q query) (explain.Report, error)
 	e.server(ctx, &r)
 	r.Diagnose(e.lang, e.now)
 	return r, e.audit(ctx, q, append(shown, e.users...))
+}
+
+// found explains whoever has what is no login.
+func (e *explainer) found(ctx context.Context, q query) (explain.Report, []somebody, error) {
+	r := e.empty(q.shown())
+	r.Query = q.kind
+	shown, err := e.search(ctx, q, &r)
+	if err == nil && q.kind == queryEmail { // typed in place of a login
+		err = e.namedSignIns(ctx, &r, q.text)
+	}
+	return r, shown, err
 }
 
 // named explains a login, and the device, machine or access point that has such

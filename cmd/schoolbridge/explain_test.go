@@ -110,7 +110,7 @@ func TestStoreCommands(t *testing.T) {
 	for login, want := range map[string]identity.Reason{
 		"orlovami": "", `mesh\OrlovaMI`: "", "orlovami@school.example": "",
 		"smirnovao": identity.ReasonRoleNotAllowed, "kimvera": identity.ReasonNotActivated,
-		"nobody": identity.ReasonUnknown, "a@example.org": identity.ReasonLoginOnly,
+		"nobody": identity.ReasonUnknown, "a@example.org": identity.ReasonUnknown,
 	} {
 		if r := s.explained(login); r.Account != want {
 			t.Errorf("explain %s: %s, want %q", login, r.Account, want)

@@ -241,6 +241,12 @@ func TestSessions(t *testing.T) {
 			t.Errorf("%v: %+v", args, list)
 		}
 	}
+	if r := s.explained("10.0.0.7"); r.Thing != explain.ThingAddress || r.Broken != nil || r.Silent || len(r.Sessions) != 1 || r.Sessions[0].Login != "orlovami" || r.Sessions[0].Device != "02:00:00:00:00:01" {
+		t.Errorf("of a device's address explain says %+v: %+v", r.Broken, r)
+	}
+	if out, _, code := s.command("explain", "--config", s.path("config.yaml"), "10.0.0.7"); code != exitDone || !strings.Contains(out, "адрес устройства в Wi-Fi") || !strings.Contains(out, "Смирнова Ольга") || strings.Contains(out, "radius.clients") {
+		t.Errorf("%d\n%s", code, out)
+	}
 	if list := s.sessions(exitDone, "--login", "OrlovaMI"); len(list) != 2 || list[0].Person != "" || list[1].Person == "" {
 		t.Errorf("of a login: %+v", list)
 	}

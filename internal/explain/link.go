@@ -139,7 +139,7 @@ func (r *Report) unheard(now time.Time) *broken {
 	if r.Account != "" {
 		return &broken{at: LinkNAS, code: string(r.Account), where: r.Asked}
 	}
-	if len(r.SignIns) > 0 && now.Sub(r.SignIns[0].At) < stale && r.SignIns[0].Outcome != identity.Accepted.String() {
+	if len(r.SignIns) > 0 && now.Sub(r.SignIns[0].At) < stale && r.SignIns[0].At.After(r.Heard) && r.SignIns[0].Outcome != identity.Accepted.String() {
 		return &broken{at: LinkNAS, code: string(r.SignIns[0].Reason), where: r.SignIns[0].where()}
 	}
 	return nil

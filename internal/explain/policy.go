@@ -132,7 +132,11 @@ type Thing struct {
 	VLAN      string `json:"vlan,omitempty"` // its own
 }
 
-func (r Report) writeThings(p *printer) {
+func (r Report) writeThings(p *printer, loc *time.Location) {
+	if r.Thing == ThingAddress {
+		r.writeAddress(p, loc)
+		return
+	}
 	t := policyTexts[p.lang]
 	if len(r.Things) == 0 {
 		p.line("%s: %s", r.Asked, t.unlisted)
@@ -143,6 +147,9 @@ func (r Report) writeThings(p *printer) {
 			vlan = "VLAN " + one.VLAN
 		}
 		p.line("%s: %s", r.Asked, p.list(word(t.kind, one.Kind), "«"+one.Name+"»", one.Authority, one.School, vlan))
+	}
+	if !r.Heard.IsZero() {
+		p.line("  %s %s", map[Lang]string{Russian: "Последний понятый запрос:", English: "The last request that was understood:"}[p.lang], r.Heard.In(loc).Format(clock))
 	}
 	if r.Thing == ThingService {
 		p.line("  %s", t.service)
@@ -155,6 +162,23 @@ func (r Report) writeThings(p *printer) {
 // ThingService is the kind of service accounts, whose sign-ins are in the log and
 // not in the trail.
 const ThingService = "service"
+
+// ThingAddress is the kind of addresses that devices had on the Wi-Fi, and no access
+// point.
+const ThingAddress = "address"
+
+// writeAddress tells who had an address.
+func (r Report) writeAddress(p *printer, loc *time.Location) {
+	p.line("%s: %s", r.Asked, map[Lang]string{Russian: "адрес устройства в Wi-Fi, не точки доступа. Все сеансы с ним: schoolbridge sessions --address " + r.Asked,
+		English: "the address of a device on the Wi-Fi, not of an access point. All sessions with it: schoolbridge sessions --address " + r.Asked}[p.lang])
+	for _, s := range r.Sessions {
+		ended := s.End(p.lang)
+		if s.Ended != nil {
+			ended += " " + s.Ended.In(loc).Format(clock)
+		}
+		p.line("  %s: %s", p.fields(s.ID, p.t.since, s.Began.In(loc).Format(clock), s.NAS, s.SSID, s.Device), p.list(s.Who(p.lang), ended))
+	}
+}
 
 // ThingNAS is the kind of access points and controllers, as radius.clients has
 // them.

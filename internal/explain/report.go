@@ -90,6 +90,10 @@ type Report struct {
 	Thing  string  `json:"thing,omitempty"`
 	Things []Thing `json:"things,omitempty"`
 
+	// Heard is the newest request of an access point that was understood: it knows the
+	// secret and says whom it is about. Zero: none of late.
+	Heard time.Time `json:"heard,omitzero"`
+
 	// Silent says of an address that no line of the configuration has it, and that
 	// nothing which was kept came from there.
 	Silent bool `json:"silent,omitempty"`
@@ -209,7 +213,7 @@ func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
 	}
 	r.writeBroken(p)
 	if r.Thing != "" {
-		r.writeThings(p)
+		r.writeThings(p, loc)
 	} else {
 		r.writeAccount(p)
 	}
@@ -238,6 +242,7 @@ var nobodyBy = map[Lang]map[string]string{
 func (r Report) writeAccount(p *printer) {
 	if text := nobodyBy[p.lang][r.Query]; text != "" && r.Account == identity.ReasonUnknown && len(r.Tries) == 0 {
 		p.line("%s", text)
+		r.writeForeign(p)
 		return
 	}
 	if r.Person == "" {
@@ -259,10 +264,7 @@ func (r Report) writeAccount(p *printer) {
 	if r.Account != "" {
 		p.reason("  ", r.Account)
 	}
-	if r.Foreign != "" {
-		p.line("  "+map[Lang]string{Russian: "Если «%s» — ваш домен или окончание логина, впишите его в names.domains (ДОМЕН\\логин) или names.realms (логин@окончание).",
-			English: "If “%s” is a domain or an ending of logins of yours, add it to names.domains (DOMAIN\\login) or names.realms (login@realm)."}[p.lang], r.Foreign)
-	}
+	r.writeForeign(p)
 	if len(r.Roles) > 0 {
 		p.line("%s:", p.t.roles)
 	}
@@ -278,6 +280,14 @@ func (r Report) writeAccount(p *printer) {
 	}
 	for _, record := range r.Records {
 		p.line("  %s", record)
+	}
+}
+
+// writeForeign says what to do about a domain or realm that is not known as ours.
+func (r Report) writeForeign(p *printer) {
+	if r.Foreign != "" {
+		p.line("  "+map[Lang]string{Russian: "Если «%s» — ваш домен или окончание логина, впишите его в names.domains (ДОМЕН\\логин) или names.realms (логин@окончание).",
+			English: "If “%s” is a domain or an ending of logins of yours, add it to names.domains (DOMAIN\\login) or names.realms (login@realm)."}[p.lang], r.Foreign)
 	}
 }
 
@@ -362,7 +372,7 @@ const (
 // for which one failed, once: another device may have got in since. Those whose
 // name nobody proved come after them.
 func (r Report) writeSignIns(p *printer, loc *time.Location) {
-	nobody := r.Person == "" && (r.Thing == "" || r.Thing == ThingService)
+	nobody := r.Person == "" && (r.Thing == "" || r.Thing == ThingService || r.Thing == ThingAddress || !r.Heard.IsZero())
 	if nobody && len(r.SignIns) == 0 {
 		return
 	}
