@@ -318,3 +318,10 @@ func TestGrace(t *testing.T) {
 		t.Errorf("looked at again %v", at)
 	}
 }
+
+// One command consents to every kind that is held, and to no other.
+func TestConsent(t *testing.T) {
+	if got := Consent([drastics]int{2, 0, 3, 0}); got != " --accept-disabling 2 --accept-renames 3" {
+		t.Errorf("%q", got)
+	}
+}

@@ -43,21 +43,31 @@ func (w *Worker) Check(context.Context) error {
 		return fmt.Errorf("the target %s cannot be worked with since %s: accounts there stay as they are (%d due, %d put off after a problem, as provision plan counts them); the log names the cause",
 			w.o.Target, s.downAt.In(w.o.Zone).Format("2006-01-02 15:04:05"), s.depth.Due, s.depth.Waiting)
 	case s.held != [drastics]int{}:
-		var told, consent string
+		told := ""
 		for kind, n := range s.held {
 			if n > 0 {
 				told += fmt.Sprintf(", %s %d", drasticWords[kind], n)
-				consent += fmt.Sprintf(" --accept-%s %d", acceptWords[kind], n)
 			}
 		}
 		return fmt.Errorf("more accounts in %s would be changed than allowed at once, and are left as they are%s: see whether the registries are whole; if they are, consent with schoolbridge provision apply%s",
-			w.o.Target, told, consent)
+			w.o.Target, told, Consent(s.held))
 	}
 	return nil
 }
 
 // acceptWords are the kinds in the options of the command that consents.
 var acceptWords = [drastics]string{"disabling", "moves", "renames", "groups"}
+
+// Consent gives the options of one command that consents to so many changes of each
+// kind, each with a space before it.
+func Consent(held [drastics]int) (options string) {
+	for kind, n := range held {
+		if n > 0 {
+			options += fmt.Sprintf(" --accept-%s %d", acceptWords[kind], n)
+		}
+	}
+	return options
+}
 
 func (w *Worker) depth() Depth {
 	w.mu.Lock()

@@ -101,7 +101,7 @@ func (k *claiming) applyClaims(ctx context.Context) error {
 func (k *claiming) newRun() string {
 	var b [3]byte
 	_, _ = rand.Read(b[:]) // never fails
-	return "r" + k.now().UTC().Format("20060102T150405") + "-" + hex.EncodeToString(b[:])
+	return "r" + k.now().In(k.zone()).Format("20060102T150405") + "-" + hex.EncodeToString(b[:])
 }
 
 // choose gives what was approved and is as it was, and what is left for the queue.

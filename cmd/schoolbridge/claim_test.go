@@ -471,14 +471,17 @@ func TestQueueOneAccount(t *testing.T) {
 	}
 	try, object := find(queue.Activation), find(queue.Account)
 	stem, _ := queue.Split(try.ID)
-	if !slices.Equal(object.Same, []string{stem}) {
+	if !slices.Equal(object.Same, []string{try.ID}) {
 		t.Errorf("%q", object.Same)
 	}
-	if out, _ := s.run(exitFindings, "queue", "show", try.ID); !strings.Contains(out, "спрашивает и вопрос "+object.ID[:13]) {
+	if out, _ := s.run(exitFindings, "queue", "show", try.ID); !strings.Contains(out, "спрашивает и вопрос "+object.ID+":") {
 		t.Errorf("show:\n%s", out)
 	}
-	if out, _ := s.run(exitFindings, "queue", "list", "--format", "csv"); !strings.Contains(out, "о той же записи AD: "+stem) {
+	if out, _ := s.run(exitFindings, "queue", "list", "--format", "csv"); !strings.Contains(out, "о той же записи AD: "+try.ID) {
 		t.Errorf("list:\n%s", out)
+	}
+	if _, errs := s.run(exitUsage, "queue", "decide", stem, "allocate"); !strings.Contains(errs, "schoolbridge queue show --config "+s.path("config.yaml")+" "+stem) {
+		t.Errorf("a number without its end: %s", errs)
 	}
 	_, errs := s.run(exitDone, "queue", "decide", try.ID, "allocate")
 	allocated := errs[strings.Index(errs, " d")+1:][:13]

@@ -41,7 +41,7 @@ func (d *mending) carryOut(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := d.audit(ctx, "duplicates_apply", map[string]any{"groups": len(todo), "accept_disabling": d.accept}); err != nil {
+	if err := d.approval(ctx, todo); err != nil {
 		return err
 	}
 	t := tally{mending: d}
@@ -57,10 +57,11 @@ func (d *mending) carryOut(ctx context.Context) error {
 		return t.each(ctx, m, todo)
 	})
 	d.say(d.says.done, t.done, t.stopped)
-	if err != nil {
+	left, missed := d.goOn(context.WithoutCancel(ctx))
+	if err := errors.Join(err, missed); err != nil {
 		return d.unusable(err)
 	}
-	if t.stopped > 0 {
+	if t.stopped > 0 || left {
 		return errFindings
 	}
 	return nil

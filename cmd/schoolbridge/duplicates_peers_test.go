@@ -140,6 +140,9 @@ func TestDuplicatesKilled(t *testing.T) {
 	for n := 1; n <= groups; n += 2 {
 		killedAt(func() bool { return len(phases()) >= n }, "duplicates", "apply", "--plan", plan, "--approve-certain")
 	}
+	if _, errs, code := s.command("duplicates", "apply", "--config", s.path("config.yaml"), "--rate", "200"); len(phases()) < groups && (code != exitFindings || !strings.Contains(errs, "не начато групп: "+strconv.Itoa(groups-len(phases()))+" ")) {
+		t.Errorf("what the killed runs did not come to: %d %s", code, errs)
+	}
 	killedAt(func() bool { return false }, "duplicates", "apply", "--plan", plan, "--approve-certain")
 	killedAt(func() bool { return false }, "duplicates", "apply", "--plan", plan, "--approve-certain")
 	if n := count(duplicates.PhaseApplied); n != groups {

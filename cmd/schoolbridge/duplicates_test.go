@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/simad"
@@ -227,6 +228,48 @@ func TestDuplicatesBrake(t *testing.T) {
 	}
 	if out, errs, code := s.command(append(apply, "--accept-disabling", "2")...); code != exitDone || !strings.Contains(errs, "сделано групп: 2") {
 		t.Fatalf("%d %s %s", code, out, errs)
+	}
+}
+
+// A run that ended before it came to what was approved leaves a trace of it: the next
+// one says which groups nobody has begun with, and the command that does them.
+func TestDuplicatesLeft(t *testing.T) {
+	s := withTwoPairs(t)
+	plan, config := s.path("plan.json"), []string{"--config", s.path("config.yaml"), "--rate", "1000"}
+	s.command("duplicates", "plan", "--config", s.path("config.yaml"), "--out", plan)
+	apply := func(want int, more ...string) string {
+		t.Helper()
+		_, errs, code := s.command(append(append([]string{"duplicates", "apply"}, config...), more...)...)
+		if code != want {
+			t.Fatalf("%v: %d %s", more, code, errs)
+		}
+		return errs
+	}
+	if errs := apply(exitDone); strings.Contains(errs, "не начато") {
+		t.Errorf("nothing was approved: %s", errs)
+	}
+	s.inStore(func(db *store.DB) error {
+		_, err := db.Targets().Lease(t.Context(), leaseDuplicates, "another", time.Now(), 4*time.Minute)
+		return err
+	})
+	apply(exitFailed, "--plan", plan, "--approve-certain", "--accept-disabling", "2") // the approval is kept, and nothing is done
+	s.inStore(func(db *store.DB) error { return db.Targets().Release(t.Context(), leaseDuplicates, "another") })
+	errs := apply(exitFindings)
+	if !strings.Contains(errs, "сделано групп: 0") || !strings.Contains(errs, "не начато групп: 2") || !strings.Contains(errs, "duplicates apply --config "+s.path("config.yaml")+" --plan "+plan+" --approve-certain") {
+		t.Fatalf("what is left: %s", errs)
+	}
+	_, ids, _ := strings.Cut(errs, "): ")
+	ids, _, _ = strings.Cut(ids, ". ")
+	one, other, _ := strings.Cut(ids, " ")
+	if errs := apply(exitFindings, "--plan", plan, "--approve", one); !strings.Contains(errs, "сделано групп: 1") || !strings.Contains(errs, "не начато групп: 1") || !strings.Contains(errs, other) {
+		t.Errorf("after %s: %s", one, errs)
+	}
+	if errs := apply(exitDone, "--plan", plan, "--approve", other, "--accept-disabling", "2"); strings.Contains(errs, "не начато") {
+		t.Errorf("after both: %s", errs)
+	}
+	s.command(append([]string{"duplicates", "undo", "all"}, config...)...)
+	if errs := apply(exitDone); strings.Contains(errs, "не начато") {
+		t.Errorf("what was taken back is not to be done: %s", errs)
 	}
 }
 

@@ -64,7 +64,7 @@ func (c caseDesk) line(i *queue.Item, scope rights.Scope, lang web.Lang) console
 	}
 	l.Schools, l.Others = c.schools(i, scope)
 	for _, p := range i.Problems {
-		l.Why = append(l.Why, explain.ProblemOf(explain.Lang(lang), p).Meaning)
+		l.Why = append(l.Why, explain.ProblemAt(explain.Lang(lang), profileHome(i), p).Meaning)
 	}
 	if i.Case != nil && i.Case.Problem != "" {
 		l.Why = append(l.Why, problemMeaning(lang, i.Case.Problem))
@@ -143,11 +143,11 @@ func (c caseDesk) Case(ctx context.Context, scope, decide rights.Scope, lang web
 	e := desk.gather(ctx, &item)
 	view := &console.Case{CaseLine: c.line(&item, scope, lang), ID: item.ID, Moved: item.Moved(), Foreign: !decide.Empty() && !decidable, Silent: e.live != nil, SignedIn: item.Case != nil && item.Case.Profile != nil}
 	for _, p := range item.Problems {
-		said := explain.ProblemOf(explain.Lang(lang), p)
+		said, who := desk.advice(&item, p)
 		if !scope.All() { // what stands behind the code is perhaps another school's child
 			said.Code = string(p.Code)
 		}
-		view.Problems = append(view.Problems, console.CaseProblem{Code: said.Code, Meaning: said.Meaning, Who: explain.Repairer(explain.Lang(lang), p.Code), Remedy: said.Remedy})
+		view.Problems = append(view.Problems, console.CaseProblem{Code: said.Code, Meaning: said.Meaning, Who: who, Remedy: said.Remedy})
 	}
 	if h := item.Holder; h != nil && decidable {
 		view.Bound, view.Returned, view.Bar = true, h.Returned, h.Bar
@@ -322,10 +322,13 @@ func (c caseDesk) sides(item *queue.Item, desk *queueDesk, e *evidence, scope ri
 		kind, name, _ := strings.Cut(s.Source, ":")
 		side := console.CaseSide{Source: kind, Name: name, Values: s.Values, Equal: s.Equal}
 		switch {
-		case strings.HasPrefix(s.Source, "letter"):
+		case strings.HasPrefix(s.Source, sourceLetter):
 			side.Source = "letter"
-		case s.Source == "mos.ru":
+		case s.Source == sourceProfile:
 			side.Source = "mosru"
+			if home := profileHome(item); home != "" {
+				side.Source, side.Name = "upstream", home
+			}
 		case s.Source == sourceHolder:
 			side.Source, side.Name, side.Masked = "bound", "", !holderSeen(item, scope)
 			delete(side.Values, "owner") // its page is a link

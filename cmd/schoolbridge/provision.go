@@ -168,7 +168,7 @@ func (p *provisioner) unusable(err error) error {
 	case errors.Is(err, identity.ErrUnreachable):
 		return fmt.Errorf(p.text.unreachable, p.config.AD.Server, err)
 	}
-	return fmt.Errorf("controller %s: %w", p.config.AD.Server, err)
+	return fmt.Errorf(p.text.controller, p.config.AD.Server, err)
 }
 
 // invalidCredentials is the result of a bind with a wrong name or password

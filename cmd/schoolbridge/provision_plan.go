@@ -177,9 +177,16 @@ func (p *provisioner) summarize(found planned, depth provision.Depth, all bool) 
 	p.say(t.queue, depth.Due, depth.Waiting, depth.Passwords)
 	p.expect(found, all)
 	brakes := workerOptions(p.config).Brakes
+	held := found.drastic
 	for kind, n := range found.drastic {
-		if allowed := max(brakes[kind].Allowed(depth.Accounts)-depth.Made[kind], 0); n > allowed {
-			p.say(t.brake[kind], n, allowed, p.file, n)
+		allowed := max(brakes[kind].Allowed(depth.Accounts)-depth.Made[kind], 0)
+		if n <= allowed {
+			held[kind] = 0
+			continue
 		}
+		p.say(t.brake[kind], n, allowed)
+	}
+	if consent := provision.Consent(held); consent != "" {
+		p.say(t.consent, p.file, consent)
 	}
 }

@@ -223,6 +223,9 @@ func TestProvisionBrake(t *testing.T) {
 	if code != exitFindings || len(lines) != 3 || lines[0].Action != "disable" || !strings.Contains(errs, "3 are to be disabled, and no more than 1 more may be") {
 		t.Fatalf("exit %d, %+v\n%s", code, lines, errs)
 	}
+	if want := "at once: schoolbridge provision apply --lang en --config " + file + " --accept-disabling 3\n"; strings.Count(errs, "provision apply --lang") != 1 || !strings.Contains(errs, want) {
+		t.Errorf("no command that consents:\n%s", errs)
+	}
 	// As the plan said: all or none.
 	apply(exitFindings, "3 were not disabled")
 	if r := s.explained("anna"); len(r.Targets) != 1 || r.Targets[0].Waits == nil || r.Targets[0].Waits.For != explain.WaitsConsent || !r.Targets[0].Enabled {

@@ -27,6 +27,7 @@ type provisionText struct {
 	ownAlike, ownGiven                          string
 	confirm, unasked, unchanged                 string
 	brake, held                                 [4]string // by kind of drastic change
+	consent, controller                         string
 	action                                      map[string]string
 	place, group, password, joins, leaves       string
 	why                                         map[provision.Why]string
@@ -73,15 +74,17 @@ var provisionTexts = map[string]provisionText{
 		expected: "план ничего не записывает. Записать всё это сейчас (provision apply) заняло бы примерно %v, с %s до %s, из расчёта %.3g записей в секунду",
 		brake: [4]string{
 			"отключить предстоит %d, а без согласия за сутки можно ещё не больше %d: пока их столько, служба оставляет все включёнными и ждёт. " +
-				"Проверьте, целы ли реестры; если всё верно: schoolbridge provision apply --config %s --accept-disabling %d",
+				"Проверьте, целы ли реестры",
 			"перенести в другое подразделение предстоит %d, а без согласия за сутки можно ещё не больше %d: пока их столько, служба оставляет все на месте и ждёт. " +
-				"Проверьте, цел ли список школ; если всё верно: schoolbridge provision apply --config %s --accept-moves %d",
+				"Проверьте, цел ли список школ",
 			"сменить имя предстоит у %d, а без согласия за сутки можно ещё не больше чем у %d: пока их столько, служба оставляет все имена и ждёт. " +
-				"Проверьте, верны ли имена на mos.ru; если всё верно: schoolbridge provision apply --config %s --accept-renames %d",
+				"Проверьте, верны ли имена на mos.ru",
 			"из групп вывести предстоит %d, а без согласия за сутки можно ещё не больше %d: пока их столько, служба оставляет всех в группах и ждёт. " +
-				"Проверьте ad.groups, ad.places и список школ; если всё верно: schoolbridge provision apply --config %s --accept-groups %d",
+				"Проверьте ad.groups, ad.places и список школ",
 		},
-		window: "служба меняет записи, которых никто не ждёт (их %d), только в своё время (ad.window): ими она была бы занята с %s до %s; команда apply этого времени не ждёт",
+		consent:    "если всё верно, разом на всё это: schoolbridge provision apply --config %s%s",
+		controller: "контроллер домена %s: %w",
+		window:     "служба меняет записи, которых никто не ждёт (их %d), только в своё время (ad.window): ими она была бы занята с %s до %s; команда apply этого времени не ждёт",
 
 		applying:  "запись: %d из %d, %.0f в секунду, осталось %v, до %s",
 		turn:      "с Active Directory сейчас работает служба: ждём очереди (Ctrl-C — прервать)",
@@ -143,15 +146,17 @@ var provisionTexts = map[string]provisionText{
 		expected: "a plan writes nothing. Applying all of it now (provision apply) would take about %v, from %s until %s, at %.3g accounts a second",
 		brake: [4]string{
 			"%d are to be disabled, and no more than %d more may be within a day without consent: while there are so many, the daemon leaves all of them enabled and waits. " +
-				"See whether the registries are whole; if they are: schoolbridge provision apply --lang en --config %s --accept-disabling %d",
+				"See whether the registries are whole",
 			"%d are to be moved to another unit, and no more than %d more may be within a day without consent: while there are so many, the daemon leaves all of them where they are and waits. " +
-				"See whether the list of schools is whole; if it is: schoolbridge provision apply --lang en --config %s --accept-moves %d",
+				"See whether the list of schools is whole",
 			"%d are to get another displayed name, and no more than %d more may within a day without consent: while there are so many, the daemon leaves all the names and waits. " +
-				"See whether the names at mos.ru are right; if they are: schoolbridge provision apply --lang en --config %s --accept-renames %d",
+				"See whether the names at mos.ru are right",
 			"%d are to be taken out of groups, and no more than %d more may be within a day without consent: while there are so many, the daemon leaves all of them in their groups and waits. " +
-				"See whether ad.groups, ad.places and the list of schools are right; if they are: schoolbridge provision apply --lang en --config %s --accept-groups %d",
+				"See whether ad.groups, ad.places and the list of schools are right",
 		},
-		window: "the daemon changes accounts for which nobody waits (%d of them) in its hours only (ad.window): it would be at work on them from %s until %s; the command apply does not wait for these hours",
+		consent:    "if all is right, consent to all of it at once: schoolbridge provision apply --lang en --config %s%s",
+		controller: "domain controller %s: %w",
+		window:     "the daemon changes accounts for which nobody waits (%d of them) in its hours only (ad.window): it would be at work on them from %s until %s; the command apply does not wait for these hours",
 
 		applying:  "writing: %d of %d, %.0f a second, %v left, until %s",
 		turn:      "the daemon is at work on Active Directory: waiting for a turn (Ctrl-C ends it)",

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -142,6 +143,7 @@ func (q *queueDesk) list(ctx context.Context) error {
 	open, any := false, false
 	err = q.db.Queue().Each(ctx, person.SchoolID(q.school), q.all, func(i queue.Item) error {
 		open, any = open || i.Open(), true
+		i.Same = q.whole(ctx, i.Same)
 		return write(&i)
 	})
 	if err := errors.Join(err, end()); err != nil {
@@ -212,6 +214,9 @@ func verbs(i *queue.Item) []string {
 }
 
 func (q *queueDesk) question(i *queue.Item) string {
+	if c := i.Case; c != nil {
+		return fmt.Sprintf(q.says.letter, c.Number) + ": " + cmp.Or(c.Problem, q.says.whyLetter)
+	}
 	if i.Proposal != nil {
 		best := i.Proposal.Candidates[0]
 		text := q.claims.reasons(best.Reasons)

@@ -17,7 +17,7 @@ import (
 func (q *queueDesk) decide(ctx context.Context) error {
 	d := queue.Decision{Item: q.words[0], Verb: queue.Verb(q.words[1]), By: callerText(), Reason: q.reason}
 	if _, seen := queue.Split(d.Item); seen == "" {
-		return usageError(q.says.whole, d.Item)
+		return usageError(q.says.whole, d.Item, pasted(q.file), pasted(d.Item))
 	}
 	item, err := q.db.Queue().Item(ctx, d.Item)
 	if err != nil {

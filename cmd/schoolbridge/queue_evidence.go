@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"schoolbridge/internal/explain"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/table"
 	"schoolbridge/provision"
@@ -39,7 +38,9 @@ func (q *queueDesk) show(ctx context.Context) error {
 	if err != nil && !moved {
 		return q.refused(err)
 	}
+	item.Same = q.whole(ctx, item.Same)
 	e := q.gather(ctx, &item)
+	e.same = q.whole(ctx, e.same)
 	if q.json {
 		if err := q.std.json(q.object(&item, e)); err != nil {
 			return err
@@ -64,7 +65,7 @@ func (q *queueDesk) sideBySide(item *queue.Item, e *evidence) error {
 	fmt.Fprintln(q.std.out)
 	head := []string{""}
 	for _, s := range e.sides {
-		head = append(head, printable(s.Source))
+		head = append(head, printable(q.heading(item, s.Source)))
 	}
 	rows, err := table.New(q.std.out, "table", "", head)
 	if err != nil {
@@ -85,9 +86,8 @@ func (q *queueDesk) sideBySide(item *queue.Item, e *evidence) error {
 	if err := rows.Close(); err != nil {
 		return err
 	}
-	lang := explain.Lang(q.lang)
 	for _, p := range item.Problems {
-		said := explain.ProblemOf(lang, p)
+		said, _ := q.advice(item, p)
 		fmt.Fprintf(q.std.out, "\n%s: %s\n    %s\n", printable(p.String()), said.Meaning, said.Remedy)
 	}
 	fmt.Fprintf(q.std.out, "\n"+q.says.verbs+"\n", strings.Join(verbs(item), ", "))
@@ -207,7 +207,7 @@ func (q *queueDesk) gather(ctx context.Context, item *queue.Item) *evidence {
 	p := item.Profile
 	if c := item.Case; c != nil {
 		said := person.Profile{Last: c.Last, First: c.First, Middle: c.Middle, SNILS: c.SNILS}
-		side := queueSide{Source: "letter " + c.Number.String(), Values: map[string]string{"fio": whose(item), "snils": hidden(c.SNILS), "school": string(c.School), "state": c.Problem}}
+		side := queueSide{Source: sourceLetter + c.Number.String(), Values: map[string]string{"fio": whose(item), "snils": hidden(c.SNILS), "school": string(c.School), "state": c.Problem}}
 		if p != nil {
 			side.Equal = map[string]bool{}
 			met(side.Equal, said.SNILS, p.SNILS, whose(item), person.JoinFIO(p.Last, p.First, p.Middle))
@@ -216,14 +216,18 @@ func (q *queueDesk) gather(ctx context.Context, item *queue.Item) *evidence {
 		p = &said // the records are held against what was typed
 	}
 	if p := item.Profile; p != nil {
-		e.sides = append(e.sides, queueSide{Source: "mos.ru", Values: map[string]string{"fio": person.JoinFIO(p.Last, p.First, p.Middle), "snils": q.snils(p), "birth_date": p.BirthDate.String(),
+		e.sides = append(e.sides, queueSide{Source: sourceProfile, Values: map[string]string{"fio": person.JoinFIO(p.Last, p.First, p.Middle), "snils": q.snils(p), "birth_date": p.BirthDate.String(),
 			"phone": q.contact(p.Phone, p.PhoneVerified), "email": q.contact(p.Email, p.EmailVerified), "login": p.Login}})
 	}
 	if item.Holder != nil && !item.Holder.Person.IsZero() {
 		e.sides = append(e.sides, q.holderSide(item.Holder, item.Profile))
 	}
 	for _, r := range item.Rows {
-		e.sides = append(e.sides, q.rowSide(r, p))
+		side := q.rowSide(r, p)
+		if h := item.Holder; h != nil && r.Bound && !r.Own && r.Holder == h.Person.String() {
+			side.Values["owner"] = q.says.moves + " " + r.Holder
+		}
+		e.sides = append(e.sides, side)
 	}
 	objects, err := q.objects(ctx, item)
 	e.live, e.same = err, q.same(ctx, item, objects)
@@ -257,8 +261,13 @@ func (q *queueDesk) warn(h *queue.Holder) {
 	}
 }
 
-// sourceHolder is the side of the city account that has the person now.
-const sourceHolder = "mos.ru:bound"
+// sourceHolder is the side of the city account that has the person now, sourceProfile
+// of the one in question, sourceLetter of a letter, with its number behind.
+const (
+	sourceHolder  = "mos.ru:bound"
+	sourceProfile = "mos.ru"
+	sourceLetter  = "letter "
+)
 
 // holderSide is that account, held against the one that asks.
 func (q *queueDesk) holderSide(h *queue.Holder, p *person.Profile) queueSide {
@@ -484,6 +493,8 @@ func (q *queueDesk) objectSide(ctx context.Context, o seenObject, item *queue.It
 		s.Values["owner"] = q.says.other
 		if item.Profile != nil && owner.Subject == item.Profile.Subject {
 			s.Values["owner"] = q.says.own
+		} else if item.Holder != nil && owner.Subject == item.Holder.Profile.Subject {
+			s.Values["owner"] = q.says.moves
 		}
 	case len(owner.Records) > 0:
 		s.Values["owner"] = strings.Join(recordWords(owner.Records), " ")

@@ -10,6 +10,7 @@ import (
 type queueText struct {
 	title, open, openToo, moved, decided, nowIs     string
 	unconfirmed, gone, own, other, nobody           string
+	moves, mover, moverHow, letter, whyLetter       string
 	verbs, names, same, noLive, whole, done, undone string
 	noAccount, untouchable                          string
 	left                                            map[duplicates.Why]string
@@ -30,8 +31,10 @@ var queueTexts = map[string]queueText{
 		title: "Очередь куратора", head: []string{"Вопрос", "Когда", "Школы", "ФИО", "Имя", "В чём дело", "Ответы", "Состояние"},
 		open: "ждёт решения", openToo: "ждёт решения; о той же записи AD: %s", moved: "ждёт решения заново: после %s (%s) данные изменились или этого не хватило", decided: "решено: %s (%s)", nowIs: "Данные изменились; теперь это вопрос",
 		unconfirmed: "не подтверждён", gone: "в реестре больше нет", own: "этот человек", other: "другой человек", nobody: "неизвестно чья",
+		moves: "тот, кого просят перевести", mover: "куратор", moverHow: "Решите здесь: если это тот же человек, переведите его на эту учётную запись mos.ru, если нет, откажите. Или пусть он входит с прежней.",
+		letter: "обращение %s", whyLetter: "пишет, что не может войти",
 		verbs: "Можно ответить: %s", names: "Свободные имена: %s", same: "Об этой же учётной записи спрашивает и вопрос %s: ответ на один закрывает и другой", noLive: "Active Directory не ответил: %v",
-		whole: "%q — номер вопроса без конца: нужен целиком, как его показали list и show",
+		whole: "%q — номер вопроса без конца, а конец говорит, какие данные вы видели. Посмотрите вопрос, и готовые команды ответа будут под ним: schoolbridge queue show --config %s %s",
 		done:  "Решение %s (%s) записано и подействует при следующей активации человека, а где его ждёт служба — сразу. Отменить: schoolbridge queue undo --config %s %s", undone: "Решение %s (%s) отменено",
 		noAccount: "учётной записи %s в Active Directory нет", untouchable: "учётную запись %s брать нельзя: %s",
 		left:         map[duplicates.Why]string{duplicates.Protected: "она администратора или служебная", duplicates.Outside: "она вне подразделений службы (ad.base, ad.adopt_bases)"},
@@ -76,8 +79,10 @@ var queueTexts = map[string]queueText{
 		title: "Curators' queue", head: []string{"Question", "When", "Schools", "Name", "Login", "What it is about", "Answers", "State"},
 		open: "open", openToo: "open; about the same account: %s", moved: "open again: the data have changed since %s (%s), or it was not enough", decided: "decided: %s (%s)", nowIs: "The data have changed; the question is now",
 		unconfirmed: "not confirmed", gone: "not in the registry any more", own: "this person", other: "another person", nobody: "nobody knows whose",
+		moves: "the one who is to be moved", mover: "the curator", moverHow: "Decide here: if it is the same person, move them to this mos.ru account; if not, refuse. Or they go on with the one before.",
+		letter: "message %s", whyLetter: "writes that signing in does not work",
 		verbs: "Answers: %s", names: "Names that are free: %s", same: "Question %s is about the same account: an answer to one settles the other too", noLive: "Active Directory did not answer: %v",
-		whole: "%q is a question without its end: the whole of it is needed, as list and show have it",
+		whole: "%q is a question without its end, which tells what data you have seen. Look at the question, and the commands that answer it stand below: schoolbridge queue show --lang en --config %s %s",
 		done:  "Decision %s (%s) is kept, and takes effect at the person's next activation, or at once where the daemon waits for it. To take it back: schoolbridge queue undo --config %s %s", undone: "Decision %s (%s) is taken back",
 		noAccount: "Active Directory has no account %s", untouchable: "account %s cannot be taken: %s",
 		left:         map[duplicates.Why]string{duplicates.Protected: "it is an administrator's or a service's", duplicates.Outside: "it is outside the daemon's units (ad.base, ad.adopt_bases)"},

@@ -124,12 +124,15 @@ func TestTransfer(t *testing.T) {
 		t.Errorf("explain: %+v\n%s", r.Tries, text)
 	}
 	config := []string{"--config", m.path("config.yaml")}
-	for lang, want := range map[string][]string{"ru": {"mos.ru:bound", "orlova2", "похититель личности", "паспорт", "сейчас у неё запись orlovami"}, "en": {"mos.ru:bound", "stealing an identity", "transfer --reason"}} {
+	for lang, want := range map[string][]string{"ru": {"mos.ru:bound", "orlova2", "похититель личности", "паспорт", "сейчас у неё запись orlovami", "тот, кого просят перевести", "Решите здесь"}, "en": {"mos.ru:bound", "stealing an identity", "transfer --reason"}} {
 		out, _, _ := m.command(append([]string{"queue", "show", "--lang", lang, item.ID}, config...)...)
 		for _, one := range want {
 			if !strings.Contains(out, one) {
 				t.Errorf("show, %s: no %q in\n%s", lang, one, out)
 			}
+		}
+		if strings.Contains(out, "другой человек") || strings.Contains(out, "another person") {
+			t.Errorf("who is to be moved is called another:\n%s", out)
 		}
 		if strings.Contains(out, herSNILS) {
 			t.Errorf("the whole СНИЛС is shown")

@@ -113,7 +113,8 @@ func (v *visit) keepDone(d queueDone) bool {
 	return err == nil
 }
 
-// queueGlance counts those for whom somebody waits.
+// queueGlance counts those where somebody waits: activations and letters. Old accounts
+// of the directory may be thousands, and would hide them.
 func (v *visit) queueGlance() (glance, error) {
 	all := 0
 	for _, kind := range []queue.Kind{queue.Activation, queue.Support} {

@@ -9,7 +9,7 @@ var wordsQueue = web.Words{
 	"queue.lead":           {"То, что правила оставили человеку, и обращения. Первыми — те, кто ждёт дольше.", "What the rules leave to people, and what was written to us. Whoever waits longest comes first."},
 	"queue.decided":        {"Решённые вопросы", "Decided questions"},
 	"queue.decided.lead":   {"То, на что люди уже ответили. Первыми — вопросы, которые возникли раньше.", "What people have answered. The questions that were asked first come first."},
-	"queue.glance":         {"вопрос или обращение|вопроса или обращения|вопросов и обращений", "question or message|questions and messages"},
+	"queue.glance":         {"вопрос об активации или обращение|вопроса об активации или обращения|вопросов об активации и обращений", "question about an activation or message|questions about activations and messages"},
 	"queue.glance.none":    {"никто не ждёт", "nobody waits"},
 	"queue.glance.some":    {"ждёт решения|ждут решения|ждут решения", "waits for a decision|wait for a decision"},
 	"queue.tabs":           {"Что показать", "What to show"},
@@ -141,6 +141,7 @@ var wordsQueue = web.Words{
 	"field.owner":       {"Чья", "Whose"},
 
 	"source.mosru":      {"mos.ru", "mos.ru"},
+	"source.upstream":   {"Система, с паролем которой человек входит", "The system whose password the person signs in with"},
 	"source.bound":      {"mos.ru, с которой человек входит сейчас", "mos.ru, which the person signs in with now"},
 	"source.letter":     {"Обращение", "Message"},
 	"source.kadry":      {"Кадры", "Staff register"},
