@@ -344,6 +344,9 @@ func (r *Report) failing(now time.Time, said bool) (list []SignIn) {
 		if s.Said && !said && s.Outcome != identity.Accepted.String() {
 			continue
 		}
+		if !r.Heard.IsZero() && !s.At.After(r.Heard) { // the access point got through since
+			continue
+		}
 		place := s.Channel + " " + s.Device
 		if s.Device == "" {
 			place += s.NAS + s.Addr

@@ -456,6 +456,20 @@ func TestTargetStates(t *testing.T) {
 	}
 }
 
+// TestHeardSince: what an access point did wrong before its last understood request is
+// no finding.
+func TestHeardSince(t *testing.T) {
+	now := time.Date(2026, 9, 1, 5, 0, 0, 0, time.UTC)
+	r := Report{Asked: "ap-1", Thing: ThingNAS, Heard: now.Add(-time.Minute), SignIns: []SignIn{{At: now.Add(-time.Hour), Channel: "wifi", NAS: "ap-1", Outcome: identity.Malformed.String(), Reason: identity.ReasonNASSecret}}}
+	if r.Diagnose(Russian, now); r.Found() || r.Broken != nil {
+		t.Errorf("%+v", r.Broken)
+	}
+	r.SignIns[0].At = now
+	if r.Diagnose(Russian, now); r.Broken == nil || r.Broken.Code != string(identity.ReasonNASSecret) {
+		t.Errorf("%+v", r.Broken)
+	}
+}
+
 // A change that waits and keeps nobody out is a note; one that an account waits for
 // is told of after what keeps out here.
 func TestWaitsLast(t *testing.T) {
