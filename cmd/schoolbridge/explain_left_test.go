@@ -31,7 +31,7 @@ func TestRowLeftRegistry(t *testing.T) {
 		t.Helper()
 		r, text := asked(ask)
 		if r.Broken.Code != code || !slices.Equal(r.Left, []string{code}) || r.Broken.Who != "школа" || !strings.Contains(r.Broken.Meaning, gone) ||
-			strings.Contains(r.Broken.Remedy, dates) || strings.Contains(text, dates) || strings.Contains(text, "статус") {
+			strings.Contains(r.Broken.Remedy, dates) || strings.Contains(text, dates) || strings.Contains(text, "статус") || strings.Contains(text, "работа окончена") {
 			t.Errorf("%s: %+v, left %q\n%s", what, r.Broken, r.Left, text)
 		}
 	}
@@ -53,4 +53,7 @@ func TestRowLeftRegistry(t *testing.T) {
 		t.Fatal("no try is kept")
 	}
 	left("somebody who tried", "belovas", "NOT_ENROLLED")
+	if r, _ := asked("belovas"); len(r.Tries[0].Reasons) == 0 || !strings.Contains(strings.Join(r.Tries[0].Reasons, "; "), "её нет в выгрузке") {
+		t.Errorf("why: %q", r.Tries[0].Reasons)
+	}
 }

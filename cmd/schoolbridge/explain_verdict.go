@@ -55,8 +55,9 @@ func (e *explainer) next(ctx context.Context, holder store.Holder, r *explain.Re
 	if err := e.left(ctx, v, r); err != nil {
 		return err
 	}
-	r.Next = &explain.Next{Decision: string(v.Decision), Problems: texts(v.Problems), Reasons: e.reasons(v)}
-	return nil
+	r.Next = &explain.Next{Decision: string(v.Decision), Problems: texts(v.Problems)}
+	r.Next.Reasons, err = e.reasons(ctx, v)
+	return err
 }
 
 // left notes what a verdict says of rows alone that have left their registry.
@@ -78,20 +79,30 @@ func (e *explainer) leftFor(ctx context.Context, code string, refs []person.Reco
 	if len(refs) == 0 || slices.Contains(r.Left, code) {
 		return nil
 	}
-	left, err := e.db.Accounts().Left(ctx, refs)
-	if left {
+	gone, err := e.db.Accounts().Gone(ctx, refs)
+	if err == nil && len(gone) == len(refs) {
 		r.Left = append(r.Left, code)
 	}
 	return err
 }
 
-// reasons are the sentences of a verdict.
-func (e *explainer) reasons(v match.Verdict) []string {
+// reasons are the sentences of a verdict. To the rules a row that has left its registry
+// is one that ended; to people it is another thing.
+func (e *explainer) reasons(ctx context.Context, v match.Verdict) ([]string, error) {
 	list := []string{}
 	for _, r := range v.Why() {
+		if r.Code == match.StaffEnded || r.Code == match.PupilLeft {
+			gone, err := e.db.Accounts().Gone(ctx, r.Records)
+			if err != nil {
+				return nil, err
+			}
+			if len(gone) == len(r.Records) && !gone[r.Records[0]].IsZero() {
+				r.Code, r.Value = match.RowGone, gone[r.Records[0]].String()
+			}
+		}
 		list = append(list, r.In(string(e.lang), nil))
 	}
-	return list
+	return list, nil
 }
 
 // triesShown bounds the activations that one report tells of.
@@ -118,7 +129,10 @@ func (e *explainer) tries(ctx context.Context, list []provision.Try, own identit
 			if err := e.left(ctx, now, r); err != nil {
 				return err
 			}
-			shown.NowDecision, shown.Now, shown.Reasons = string(now.Decision), texts(now.Problems), e.reasons(now)
+			shown.NowDecision, shown.Now = string(now.Decision), texts(now.Problems)
+			if shown.Reasons, err = e.reasons(ctx, now); err != nil {
+				return err
+			}
 			if err := e.answered(ctx, t, now, &shown); err != nil {
 				return err
 			}

@@ -175,25 +175,33 @@ func (g *gathering) take(kind person.RecordKind, column string, keys []string) e
 	})
 }
 
-// Left says that none of the rows of staff and pupils is in its registry any more,
-// for explain.
-func (a *Accounts) Left(ctx context.Context, refs []person.RecordRef) (bool, error) {
-	live := 0
+// Gone gives the rows of staff and pupils that are not in their registry any more, and
+// the day of the import that missed them, for explain. Those that never were are gone
+// since no day.
+func (a *Accounts) Gone(ctx context.Context, refs []person.RecordRef) (map[person.RecordRef]person.Date, error) {
+	var since map[person.RecordRef]person.Date
 	err := a.db.read(ctx, func(t *tx) error {
-		live = 0
+		since = map[person.RecordRef]person.Date{}
 		for _, ref := range refs {
-			var n int
-			if err := t.row("SELECT COUNT(*) FROM "+registries[ref.Kind].table+" WHERE key = ? AND gone = ''", string(ref.ID)).Scan(&n); err != nil {
+			var gone string
+			err := t.row("SELECT gone FROM "+registries[ref.Kind].table+" WHERE key = ?", string(ref.ID)).Scan(&gone)
+			switch {
+			case isNoRows(err):
+				since[ref] = person.Date{}
+			case err != nil:
 				return err
+			case gone != "":
+				if since[ref], err = person.ParseDate(gone); err != nil {
+					return err
+				}
 			}
-			live += n
 		}
 		return nil
 	})
 	if err != nil {
-		return false, fmt.Errorf("see whether rows have left their registry: %w", err)
+		return nil, fmt.Errorf("see whether rows have left their registry: %w", err)
 	}
-	return live == 0, nil
+	return since, nil
 }
 
 // ended shows a row that left its registry as one that is over; a card is no

@@ -44,6 +44,7 @@ const (
 	StaffOtherSNILS    ReasonCode = "STAFF_ANOTHER_SNILS"
 	StaffOtherName     ReasonCode = "STAFF_ANOTHER_NAME"
 	StaffEnded         ReasonCode = "STAFF_ENDED"
+	RowGone            ReasonCode = "ROW_GONE" // explain's: the rules take such a row for one that ended
 	StaffNotStarted    ReasonCode = "STAFF_NOT_STARTED"
 	StaffIncomplete    ReasonCode = "STAFF_INCOMPLETE"
 	StaffUnconfirmed   ReasonCode = "STAFF_SNILS_NOT_CONFIRMED"
@@ -92,6 +93,7 @@ var reasonWords = map[ReasonCode][2]string{
 	StaffOtherSNILS:    {"запись Кадров {records}: ФИО совпадает, но СНИЛС на mos.ru и в Кадрах разные: сверьте оба", "staff record {records}: the name is equal, but the SNILS on mos.ru and in the staff register differ: compare both"},
 	StaffOtherName:     {"запись Кадров {records}: СНИЛС совпадает, но ФИО другое: сверьте ФИО на mos.ru и в Кадрах", "staff record {records}: the SNILS is equal, but the name is another one: compare the names on mos.ru and in the staff register"},
 	StaffEnded:         {"запись Кадров {records}: работа окончена {value}", "staff record {records}: the employment ended {value}"},
+	RowGone:            {"запись реестра {records}: с {value} её нет в выгрузке; проверьте, полна ли она и та ли школа", "record {records}: not in its registry's export since {value}; see whether that is complete and the school is the right one"},
 	StaffNotStarted:    {"запись Кадров {records}: работа начнётся {value}", "staff record {records}: the employment begins {value}"},
 	StaffIncomplete:    {"запись Кадров {records}: не указано место работы или дата приёма", "staff record {records}: the place of work or the first day is missing"},
 	StaffUnconfirmed:   {"запись Кадров {records}: ФИО совпадает, но СНИЛС на mos.ru не подтверждён", "staff record {records}: the name is equal, but the SNILS is not confirmed on mos.ru"},
