@@ -151,7 +151,7 @@ func queueMade() (keys []string) {
 	for _, field := range caseFields {
 		keys = append(keys, "field."+field)
 	}
-	for _, source := range []string{"mosru", "bound", "letter", "kadry", "kontingent", "zapis", "ad"} {
+	for _, source := range []string{"mosru", "upstream", "bound", "letter", "kadry", "kontingent", "zapis", "ad"} {
 		keys = append(keys, "source."+source)
 	}
 	for _, tab := range queueTabs[1:] {
