@@ -11,8 +11,8 @@ import (
 	"schoolbridge/provision/duplicates"
 )
 
-// kindApproval is the audit line of what a run was told to do.
-const kindApproval = "duplicates_apply"
+// auditApproval is the audit line of what a run was told to do.
+const auditApproval = "duplicates_apply"
 
 // approvedMost is how many groups such a line names, leftMost how many a message
 // does, and approvalsBack among how many of the last lines an approval is looked for.
@@ -41,13 +41,13 @@ func (d *mending) approval(ctx context.Context, todo []approved) error {
 		}
 		line["plan"], line["certain"], line["approved"] = d.planFile, d.certain, ids
 	}
-	return d.audit(ctx, kindApproval, line)
+	return d.audit(ctx, auditApproval, line)
 }
 
 // goOn tells which groups of the last approvals nobody has begun with, and the
 // command that does.
 func (d *mending) goOn(ctx context.Context) (left bool, err error) {
-	entries, err := d.db.Audit().Recent(ctx, identity.PersonID{}, approvalsBack, kindApproval)
+	entries, err := d.db.Audit().Recent(ctx, identity.PersonID{}, approvalsBack, auditApproval)
 	if err != nil {
 		return false, err
 	}
