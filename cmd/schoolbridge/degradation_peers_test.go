@@ -23,6 +23,7 @@ import (
 // "later" and loses nothing, and a suspension from beyond holds within seconds when
 // it is over, or when the grace is.
 func TestStoreTrouble(t *testing.T) {
+	t.Parallel()
 	const grace = 20 * time.Second
 	server := pgtest.Own(t)
 	database, cable := server.Database(t), server.Cable(t)
