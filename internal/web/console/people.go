@@ -106,7 +106,7 @@ func (v *visit) find() {
 		v.To("/console/people")
 		return
 	}
-	if utf8.RuneCountInString(p.Typed) > maxTyped || !utf8.ValidString(p.Typed) {
+	if utf8.RuneCountInString(p.Typed) > maxTyped {
 		v.Fail(http.StatusBadRequest)
 		return
 	}
