@@ -113,32 +113,27 @@ func (v *visit) submitPassword(s *session, password string) {
 	if !v.Hold(a.NotBefore) {
 		return
 	}
-	if a.State == provision.StateActive {
-		err := take(&s.Record, &s.standing, a, v.Now)
-		if err == nil {
-			err = v.Rename(s.Session)
+	if a.State != provision.StateActive {
+		if f := v.fault(a, s.Profile.Subject.Upstream()); f.Typed || a.State == provision.StateUnavailable {
+			v.Show(status(a), "password.html", "form.failed", v.typed(s, f))
+			return
 		}
-		v.admit(a, err)
-		return
-	}
-	if f := v.fault(a, s.Profile.Subject.Upstream()); f.Typed || a.State == provision.StateUnavailable {
-		v.Show(status(a), "password.html", "form.failed", v.typed(s, f))
-		return
 	}
 	v.judged(s, a)
 }
 
-// judged keeps what the records say of somebody whose session stays as it is.
+// judged keeps what the records say of somebody. A session that comes to an account
+// gets a new name.
 func (v *visit) judged(s *session, a provision.Answer) {
 	err := take(&s.Record, &s.standing, a, v.Now)
-	if err == nil {
+	switch {
+	case err != nil:
+	case a.State == provision.StateActive:
+		err = v.Rename(s.Session)
+	default:
 		err = v.Keep(s.Session)
 	}
-	if err != nil {
-		v.Broken("a session cannot be kept", err)
-		return
-	}
-	v.To("/activate")
+	v.admit(a, err)
 }
 
 // again asks once more with what mos.ru said at the sign-in: somebody may have

@@ -165,6 +165,12 @@ func TestRefusedOnArrival(t *testing.T) {
 	holds(t, g.Get("/activate"), 200, "Активация не удалась", "Куратор рассмотрел ваш вопрос и отказал", "паспортом", "AMBIGUOUS", "!ждёт проверки")
 	w.turned = false
 	holds(t, g.Get("/activate"), 200, "Активация ждёт проверки", "!отказал")
+	w.arriving = evann
+	before := newGuest(t, w.h).With(g.Cookies)
+	goes(t, g.Post("/activate/again"), "/activate")
+	goes(t, before.Get("/activate"), "/") // it means more now
+	w.answer = evann
+	holds(t, g.Get("/activate"), 200, "Ваш логин:", "evann")
 }
 
 // A wrong password, mos.ru that is away: the form stays, with the reason.

@@ -184,13 +184,16 @@ func (v *visit) showQueue(status int, slip string) {
 		return
 	}
 	var whom []identity.PersonID
+	var asked []string // of people without an account
 	for _, c := range found.Cases {
 		row := caseRow{CaseLine: c, When: v.clock(c.At)}
 		if c.Decided != nil {
 			row.By = v.nameOf(c.Decided.By)
 		}
 		p.Cases = append(p.Cases, row)
-		if !c.Person.IsZero() {
+		if c.Person.IsZero() {
+			asked = append(asked, "question:"+c.Stem)
+		} else {
 			whom = append(whom, c.Person)
 		}
 	}
@@ -200,7 +203,7 @@ func (v *visit) showQueue(status int, slip string) {
 	if found.Next != nil {
 		p.Pager.Next = p.address(p.Kind, p.Decided, found.Next)
 	}
-	if v.read("queue", map[string]any{"school": known(p.School, p.Schools), "questions": len(p.Cases)}, whom...) {
+	if v.readRecords("queue", map[string]any{"school": known(p.School, p.Schools), "questions": len(p.Cases)}, asked, unique(whom)...) {
 		v.Show(status, "queue.html", map[bool]string{false: "queue.title", true: "queue.decided"}[p.Decided], p)
 	}
 }
