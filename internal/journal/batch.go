@@ -19,9 +19,11 @@ type Ledger interface {
 	// Live calls f for every session that lives.
 	Live(ctx context.Context, f func(*Session)) error
 	// Sweep ends at most limit sessions by silence, Prune forgets at most limit
-	// that ended before a time.
+	// that ended before a time. Span brings up to date by what some limit sessions
+	// are found that ended a while ago, fewer where there are no more.
 	Sweep(ctx context.Context, rules Rules, now time.Time, limit int) ([]*Session, error)
 	Prune(ctx context.Context, before time.Time, limit int) (int, error)
+	Span(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
 // Options of a Journal; zero values are sensible.
@@ -302,6 +304,10 @@ func (j *Journal) upkeep(ctx context.Context) {
 		silent, err := j.ledger.Sweep(ctx, j.opt.Rules, now, portion)
 		return len(silent), silent, err
 	}) // transact has told of a failure, and the next minute goes on
+	_, _ = j.inPortions(ctx, func(ctx context.Context) (int, []*Session, error) {
+		n, err := j.ledger.Span(ctx, now, portion)
+		return n, nil, err
+	})
 	if now.Before(j.prune) {
 		return
 	}

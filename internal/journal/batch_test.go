@@ -26,6 +26,7 @@ type fakeLedger struct {
 	lost     bool // records are entered, and it is not said
 	pruned   []time.Time
 	old      int // sessions that are too old
+	ends     int // that are not entered yet
 	prunes   time.Duration
 }
 
@@ -104,6 +105,14 @@ func (l *fakeLedger) Prune(_ context.Context, before time.Time, limit int) (int,
 	l.pruned = append(l.pruned, before)
 	n := min(limit, l.old)
 	l.old -= n
+	return n, nil
+}
+
+func (l *fakeLedger) Span(_ context.Context, _ time.Time, limit int) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := min(limit, l.ends)
+	l.ends -= n
 	return n, nil
 }
 
@@ -324,7 +333,7 @@ func TestTheEndWithoutAStore(t *testing.T) {
 
 func TestLiveSessionsFollowTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &fakeLedger{old: portion + 7}
+		l := &fakeLedger{old: portion + 7, ends: portion + 3}
 		down := true
 		l.fail = func([]Record) error {
 			if down {
@@ -365,6 +374,9 @@ func TestLiveSessionsFollowTheStore(t *testing.T) {
 		}
 		if n := counted(t, j.metrics.pruned); n != portion+7 || l.pruned[0].After(time.Now().Add(-184*24*time.Hour)) {
 			t.Errorf("%v were forgotten, before %v", n, l.pruned[0])
+		}
+		if l.ends > 0 {
+			t.Errorf("%d ends are not entered", l.ends)
 		}
 		if families, err := registry.Gather(); err != nil || len(families) < 8 {
 			t.Errorf("%d metrics, %v", len(families), err)

@@ -36,11 +36,11 @@ func (k *Keyset) SessionRow(s *journal.Session, deadline int64) ([]any, error) {
 // SessionColumns and AddressColumns are what SessionRow and AddressRow give.
 var (
 	SessionColumns = []string{"id", "key_digest", "device_digest", "name_digest", "nas", "unit", "person", "began", "heard", "stopped", "deadline", "ended", "ending", "sealed", "due"}
-	AddressColumns = []string{"digest", "session", "began", "long"}
+	AddressColumns = []string{"digest", "session", "began", "long", "until"}
 )
 
 // AddressRow gives the row of one address of a session that ended.
 func (k *Keyset) AddressRow(s *journal.Session, i int) ([]any, error) {
 	d, err := k.current(domainAddress, s.Addresses[i].Prefix.String())
-	return []any{d.digest, s.ID[:], micros(s.Began), int64(long(s, 0))}, err
+	return []any{d.digest, s.ID[:], micros(s.Began), int64(long(s, 0)), until(s)}, err
 }

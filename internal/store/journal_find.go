@@ -172,10 +172,10 @@ func (t *tx) findAddress(digests []any, when string, times []any, q journal.Quer
 	}{{"", nil}}
 	if !q.At.IsZero() {
 		at, before := micros(q.At), micros(q.At.Add(-longTime))
-		parts[0].condition, parts[0].args = " AND a.began > ? AND a.began <= ?", []any{before, at}
+		parts[0].condition, parts[0].args = " AND a.began > ? AND a.began <= ? AND a.until >= ?", []any{before, at, at}
 		parts = append(parts, parts[0], parts[0])
 		parts[1].condition, parts[1].args = " AND a.began = 0", nil
-		parts[2].condition, parts[2].args = " AND a.long = 1 AND a.began <= ?", []any{before}
+		parts[2].condition, parts[2].args = " AND a.long = 1 AND a.began <= ? AND a.until >= ?", []any{before, at}
 	}
 	for _, p := range parts {
 		found, err := t.sessionsFrom("session_addresses a JOIN sessions s ON s.id = a.session", "a.digest IN ("+marks(len(digests))+")"+p.condition+when, "a.began DESC", most(q),

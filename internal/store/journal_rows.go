@@ -159,8 +159,8 @@ func (w *sessions) save(s *stored) error {
 	if err := w.exec(query, args...); err != nil {
 		return err
 	}
-	if was.addresses > 0 && (was.began != is.began || was.long != is.long) {
-		if err := w.exec("UPDATE session_addresses SET began = ?, long = ? WHERE session = ?", micros(s.Began), is.long, s.ID[:]); err != nil {
+	if was.addresses > 0 && (was.began != is.began || was.long != is.long || w.outOfSpan(was.ended, is.ended)) {
+		if err := w.exec("UPDATE session_addresses SET began = ?, long = ?, until = ? WHERE session = ?", micros(s.Began), is.long, until(&s.Session), s.ID[:]); err != nil {
 			return err
 		}
 	}
@@ -173,7 +173,8 @@ func (w *sessions) saveAddresses(s *journal.Session, added []journal.Address, lo
 		if err != nil {
 			return err
 		}
-		if err := w.exec("INSERT INTO session_addresses (digest, session, began, long) VALUES (?, ?, ?, ?) ON CONFLICT (digest, session) DO NOTHING", d.digest, s.ID[:], micros(s.Began), long); err != nil {
+		if err := w.exec("INSERT INTO session_addresses (digest, session, began, long, until) VALUES (?, ?, ?, ?, ?) ON CONFLICT (digest, session) DO NOTHING",
+			d.digest, s.ID[:], micros(s.Began), long, until(s)); err != nil {
 			return err
 		}
 	}

@@ -344,6 +344,15 @@ var migrations = []migration{{oldest: 1, statements: []string{
 	`ALTER TABLE session_addresses ADD COLUMN long {int} NOT NULL DEFAULT 0`,
 	`CREATE INDEX session_addresses_began ON session_addresses (digest, began)`,
 	`CREATE INDEX session_addresses_long ON session_addresses (digest, began) WHERE long = 1`,
+}}, {oldest: 13, statements: []string{
+	// And until when, so that of a whole school behind one address only those sessions
+	// are read that were there (journal_span.go). As long as that is not entered, as of
+	// rows of older versions, it is for ever. The indexes hold all that is asked for.
+	`ALTER TABLE session_addresses ADD COLUMN until {int} NOT NULL DEFAULT 9223372036854775807`,
+	`DROP INDEX session_addresses_began`,
+	`DROP INDEX session_addresses_long`,
+	`CREATE INDEX session_addresses_span ON session_addresses (digest, began, until, session)`,
+	`CREATE INDEX session_addresses_long_span ON session_addresses (digest, began, until, session) WHERE long = 1`,
 }}}
 
 // migrate brings the schema up to date in one transaction.
