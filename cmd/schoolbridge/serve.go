@@ -387,7 +387,10 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal, ready func(conte
 // announce waits until the directory is loaded and says that all answers.
 // It is the first part to be stopped, so it tells of the end too.
 func (d *daemon) announce(ctx context.Context, ready func(context.Context)) error {
-	defer d.systemd.Stopping()
+	defer func() {
+		d.health.Stop() // every port is open yet
+		d.systemd.Stopping()
+	}()
 	select {
 	case <-ctx.Done():
 		return nil

@@ -47,7 +47,7 @@ func (d *driver) prepareTurn(ctx context.Context) error {
 		if err == nil || attempt == 10 || !d.Retry(err) && !slices.Contains([]string{uniqueViolation, duplicateTable, duplicateObject}, code(err)) {
 			return err
 		}
-		if err := wait(ctx, time.Duration(attempt+1)*20*time.Millisecond); err != nil {
+		if err := store.Pause(ctx, time.Duration(attempt+1)*20*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -111,7 +111,7 @@ func (d *driver) Settle(ctx context.Context, receipt []byte, failed error) error
 		if err == nil {
 			return &lost{failed}
 		}
-		if !d.Retry(err) && !unreachable(err) || wait(asking, min(time.Second, 20*time.Millisecond<<min(attempt, 6))) != nil {
+		if !d.Retry(err) && !unreachable(err) || store.Pause(asking, min(time.Second, 20*time.Millisecond<<min(attempt, 6))) != nil {
 			return fmt.Errorf("%w: %w, %w", store.ErrUnknown, failed, err)
 		}
 	}
@@ -130,15 +130,4 @@ func (d *driver) committed(ctx context.Context, receipt []byte) (found bool, err
 	var n int
 	err = t.QueryRowContext(ctx, "SELECT COUNT(*) FROM turns WHERE receipt = $1", receipt).Scan(&n)
 	return n > 0, err
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
