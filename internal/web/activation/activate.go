@@ -289,7 +289,9 @@ func (v *visit) roles(roles []match.Role) []string {
 type failurePage struct {
 	fault
 	Manual, Later bool
-	Again         string // "records", "sign-in" or "form": what to try once more
+	Begun         bool   // the sign-in did not come to its end
+	Again         string // what to try once more: "records", or the address where one signs in
+	SignIn        string // where to sign in, once mos.ru is mended; "": that is no help
 }
 
 // failed shows why it did not come about, who mends it and how.
@@ -298,13 +300,22 @@ func (v *visit) failed(status int, a provision.Answer) { v.failedAt(status, a, "
 // failedAt is failed of somebody whose password the system home checks.
 func (v *visit) failedAt(status int, a provision.Answer, home string) {
 	p := failurePage{fault: *v.fault(a, home), Manual: a.State == provision.StateManual && !v.turned(a), Later: a.State == provision.StateUnavailable}
+	entrance := "/sign-in"
+	if v.o.Mosru == nil || home != "" {
+		entrance = "/sign-in/form"
+	}
 	switch {
-	case v.session != nil:
+	case v.session != nil && !p.Alone:
 		p.Again = "records"
+		if p.Mosru {
+			p.SignIn = entrance
+		}
+	case v.session != nil: // its session knows what mos.ru said before
+		p.Again = entrance
 	case v.o.Mosru != nil && !strings.HasPrefix(v.Request.URL.Path, "/activate"):
-		p.Again = "sign-in"
+		p.Begun, p.Again = true, "/sign-in"
 	default:
-		p.Again = "form"
+		p.Again = "/activate"
 	}
 	v.Show(status, "failed.html", "form.failed", p)
 }
