@@ -113,20 +113,27 @@ func (v *visit) keepDone(d queueDone) bool {
 	return err == nil
 }
 
-// queueGlance counts those where somebody waits: activations and letters. Old accounts
-// of the directory may be thousands, and would hide them.
+// queueGlance counts those where somebody waits, and beside them the old accounts of the
+// directory, which may be thousands and would hide them.
 func (v *visit) queueGlance() (glance, error) {
-	all := 0
-	for _, kind := range []queue.Kind{queue.Activation, queue.Support} {
+	all, old := 0, 0
+	for _, kind := range queue.Kinds {
 		n, err := v.o.Cases.Open(v.Request.Context(), v.scope, kind)
 		if err != nil {
 			return glance{}, err
 		}
-		all += n
+		if kind == queue.Account {
+			old = n
+		} else {
+			all += n
+		}
 	}
 	g := glance{Figure: strconv.Itoa(all), Title: "queue.glance", State: "good", Text: "queue.glance.none"}
 	if all > 0 {
 		g.State, g.Text = "wait", "queue.glance.some"
+	}
+	if old > 0 {
+		g.Further, g.FurtherTitle = strconv.Itoa(old), "queue.glance.old"
 	}
 	return g, nil
 }

@@ -320,3 +320,15 @@ func TestQueueIsNoted(t *testing.T) {
 		webtest.English(t, g.Get("/console/queue/"+k.Stem), names...)
 	}
 }
+
+// The first page counts those who wait, and apart from them the old accounts of the
+// directory, of one's own schools.
+func TestQueueGlance(t *testing.T) {
+	s, d := newQueueSite(t)
+	webtest.Holds(t, s.role(rights.Operator).Get("/console"), 200, "<strong>4</strong>", "вопроса о людях или обращения", "!прежн")
+	for n, school := range []person.SchoolID{"49", "49", "7"} {
+		d.cases = append(d.cases, &kept{at: []person.SchoolID{school}, Case: Case{CaseLine: CaseLine{Stem: stemOf(queue.Account, byte(9+n)), Kind: queue.Account}}})
+	}
+	webtest.Holds(t, s.role(rights.Operator).Get("/console"), 200, "<strong>4</strong>", "3 прежние учётные записи AD ждут ответа")
+	webtest.Holds(t, s.role(rights.School).Get("/console"), 200, "<strong>3</strong>", "2 прежние учётные записи AD ждут ответа")
+}
