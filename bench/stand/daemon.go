@@ -82,10 +82,10 @@ func (w *School) Daemon(t testing.TB, rest string, prepare func(dir string), fil
 	prepare(dir)
 	host := Loopback()
 	web = net.JoinHostPort(host, Port(t, "tcp", host))
-	simulated, stopMosru := w.mosru(t, dir, web)
+	simulated, stopMosru := Mosru(t, dir, web, w.users)
 	fill = append(fill, "@sim@", simulated, "@web@", web)
 	Write(t, filepath.Join(dir, "config.yaml"), strings.NewReplacer(fill...).Replace(top+rest))
-	process, stopDaemon := launch(t, dir, w.Program)
+	process, stopDaemon := Launch(t, dir, w.Program)
 	s = &Process{Name: Ours, Pid: process, Whole: func() error { return audited(web) }}
 	await(t, dir, web)
 	return s, web, func() { stopDaemon(); stopMosru() }
@@ -103,14 +103,15 @@ func copyFile(t testing.TB, from, to string) {
 	Must(t, errors.Join(err, out.Close()))
 }
 
-// mosru runs the simulated mos.ru, in this process, and gives its address.
-func (w *School) mosru(t testing.TB, dir, web string) (address string, stop func()) {
+// Mosru runs the simulated mos.ru, in this process, and gives its address. It tells one
+// daemon of what changes; what daemons need to ask it lies in dir then.
+func Mosru(t testing.TB, dir, web string, users []sim.User) (address string, stop func()) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	Must(t, err)
 	address = "http://" + listener.Addr().String()
 	simulated, err := sim.New(sim.Options{
-		Issuer: address, Clients: []sim.Client{{ID: "bench", Secret: "bench", PasswordGrant: true}}, Users: w.users,
+		Issuer: address, Clients: []sim.Client{{ID: "bench", Secret: "bench", PasswordGrant: true}}, Users: users,
 		Events: sim.Events{Endpoint: "http://" + web + "/events/mosru", Audience: "bench", Interval: 5 * time.Second, First: 100 * time.Millisecond},
 	})
 	Must(t, err)
@@ -125,8 +126,8 @@ func (w *School) mosru(t testing.TB, dir, web string) (address string, stop func
 	return address, stop
 }
 
-// launch starts the daemon.
-func launch(t testing.TB, dir, program string) (pid int, stop func()) {
+// Launch starts the daemon whose config.yaml lies in dir, until the test's end or stop.
+func Launch(t testing.TB, dir, program string) (pid int, stop func()) {
 	t.Helper()
 	command := append(OnItsCore(), program, "serve", "--config", filepath.Join(dir, "config.yaml"))
 	cmd := exec.Command(command[0], command[1:]...)

@@ -43,7 +43,7 @@ func NewSchool(t testing.TB, people int) *School {
 	t.Helper()
 	w := &School{People: people, Dir: Folder(t, people)}
 	for i := range people {
-		w.users = append(w.users, sim.User{Profile: profileOf(i), Password: Password})
+		w.users = append(w.users, User(i))
 	}
 	w.Program = Build(t)
 	whole := filepath.Join(w.Dir, "whole")
@@ -77,24 +77,32 @@ func Folder(t testing.TB, people int) string {
 // fill imports and activates everybody.
 func (w *School) fill(t testing.TB) {
 	t.Helper()
+	db, err := sqlite.OpenFiles(t.Context(), filepath.Join(w.Dir, "schoolbridge.db"), filepath.Join(w.Dir, "keyset.json"), store.Options{})
+	Must(t, err)
+	Activate(t, db, w.Dir, w.People)
+	Must(t, db.Close())
+}
+
+// Activate imports and activates so many people in a store that knows nobody yet; dir is
+// for files of the registry.
+func Activate(t testing.TB, db *store.DB, dir string, people int) {
+	t.Helper()
 	ctx := t.Context()
 	nt := mschap.NTHash(Password)
-	db, err := sqlite.OpenFiles(ctx, filepath.Join(w.Dir, "schoolbridge.db"), filepath.Join(w.Dir, "keyset.json"), store.Options{})
-	Must(t, err)
 	today := person.DateOf(time.Now())
-	_, err = registry.Import(ctx, db.Registry(), []string{w.kadry(t)}, registry.Options{Today: today})
+	_, err := registry.Import(ctx, db.Registry(), []string{kadry(t, dir, people)}, registry.Options{Today: today})
 	Must(t, err)
 	activator := provision.NewActivator(db.Accounts(), time.UTC, provision.ActivatorOptions{})
-	for _, u := range w.users {
-		result, err := activator.Activate(ctx, provision.Request{Profile: u.Profile, Password: u.Password}, time.Now())
+	for i := range people {
+		profile := Profile(i)
+		result, err := activator.Activate(ctx, provision.Request{Profile: profile, Password: Password}, time.Now())
 		Must(t, err)
 		if result.Verdict.Decision != match.Match {
-			t.Fatalf("%s does not match: %v", u.Profile.Login, result.Verdict.Problems)
+			t.Fatalf("%s does not match: %v", profile.Login, result.Verdict.Problems)
 		}
 		// Kept at activation by the daemon; a first sign-in keeps it again.
 		Must(t, db.Credentials().SaveVerifier(ctx, result.Activated.Person, auth.Verifier{NTHash: nt[:], Epoch: 1, LearnAt: time.Now()}))
 	}
-	Must(t, db.Close())
 }
 
 // Memory is a folder in memory where there is one: people are activated one by
@@ -109,13 +117,28 @@ func Memory(t testing.TB) string {
 	return dir
 }
 
-// profileOf is person i's city account.
-func profileOf(i int) person.Profile {
+// User is person i at mos.ru.
+func User(i int) sim.User { return sim.User{Profile: Profile(i), Password: Password} }
+
+// Profile is person i's city account.
+func Profile(i int) person.Profile {
 	return person.Profile{
 		Subject: identity.Subject("sub-" + Login(i)), Login: Login(i), Last: surname(i), First: "Мария", Middle: "Игоревна",
 		SNILS: snils(i), SNILSConfirmed: true, Trusted: true, Email: Login(i) + "@example.org",
 	}
 }
+
+// Employment is the row of the registry that makes person i a teacher, at one of some
+// schools.
+func Employment(i, schools int) person.Employment {
+	p := Profile(i)
+	start, _ := person.NewDate(2019, 9, 1)
+	return person.Employment{ID: person.RecordID(fmt.Sprintf("k%06d", i)), FIO: person.JoinFIO(p.Last, p.First, p.Middle), SNILS: p.SNILS, School: SchoolID(i % schools),
+		Start: start, Position: "учитель", Email: p.Email, District: "ЮАО"}
+}
+
+// SchoolID is the n-th school's.
+func SchoolID(n int) person.SchoolID { return person.SchoolID(fmt.Sprint(1001 + n)) }
 
 // surname is each person's own: the store compares namesakes, and refuses too
 // many of them.
@@ -142,15 +165,15 @@ func snils(i int) string {
 }
 
 // kadry writes everybody's employment and gives the folder.
-func (w *School) kadry(t testing.TB) string {
+func kadry(t testing.TB, dir string, people int) string {
 	t.Helper()
-	dir := filepath.Join(w.Dir, "registry")
+	dir = filepath.Join(dir, "registry")
 	Must(t, os.Mkdir(dir, 0o700))
 	file, err := os.Create(filepath.Join(dir, "kadry.csv"))
 	Must(t, err)
 	text := bufio.NewWriter(file)
 	fmt.Fprintln(text, "id;fio;snils;school;start;end;position;birth_date;phone;email;ezhd_login;district")
-	for i := range w.People {
+	for i := range people {
 		fmt.Fprintf(text, "k%06d;%s Мария Игоревна;%s;1001;2019-09-01;;учитель;;;%s@example.org;;ЮАО\n", i, surname(i), snils(i), Login(i))
 	}
 	Must(t, text.Flush())

@@ -72,6 +72,50 @@ func Own(tb testing.TB) *Server {
 	return s
 }
 
+// At gives a server whose files lie in a folder and stay there: it is made where it is
+// not there yet, and a later test goes on with what this one left. The folder's path is
+// short, as that of a socket in it is.
+func At(tb testing.TB, dir string) *Server {
+	tb.Helper()
+	bin, err := programs()
+	if err != nil {
+		tb.Fatalf("%v (make test installs PostgreSQL)", err)
+	}
+	s := &Server{dir: dir, Folder: filepath.Join(dir, "data"), bin: bin, template: map[string]error{}}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(s.Folder, "PG_VERSION")); err != nil {
+		err = s.make()
+		if err != nil {
+			tb.Fatal(err)
+		}
+	} else {
+		ports, err := freePorts(1)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		s.port = ports[0]
+	}
+	if err := s.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(s.Stop)
+	return s
+}
+
+// Pid is the server's own process; those that serve connections are its children.
+func (s *Server) Pid() int { return s.process.Pid }
+
+// programs gives the folder of the newest PostgreSQL's programs.
+func programs() (string, error) {
+	bins, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if err != nil || len(bins) == 0 {
+		return "", errors.New("there is no PostgreSQL here")
+	}
+	return filepath.Dir(bins[len(bins)-1]), nil
+}
+
 // asPostgres is what a command begins with: the server refuses to be root.
 func asPostgres() []string {
 	if os.Getuid() != 0 {
@@ -81,16 +125,16 @@ func asPostgres() []string {
 }
 
 func start() (*Server, error) {
-	bins, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
-	if err != nil || len(bins) == 0 {
-		return nil, errors.New("there is no PostgreSQL here")
+	bin, err := programs()
+	if err != nil {
+		return nil, err
 	}
 	// Not below a test's folder: the path of a Unix socket is short.
 	dir, err := os.MkdirTemp("", "pgtest")
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{dir: dir, Folder: filepath.Join(dir, "data"), bin: filepath.Dir(bins[len(bins)-1]), template: map[string]error{}}
+	s := &Server{dir: dir, Folder: filepath.Join(dir, "data"), bin: bin, template: map[string]error{}}
 	if err := s.make(); err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err

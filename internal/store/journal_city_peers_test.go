@@ -290,29 +290,53 @@ func forget(t *testing.T, folder string) {
 }
 
 // ask asks each kind of question about sessions that are picked by chance, holds every
-// answer against what is known of them, and tells how long the answers took.
+// answer against what is known of them, and tells how long the answers took and how many
+// pages of the two tables and their indexes one has looked at.
 func (c *city) ask(t *testing.T, address string, cold bool) {
-	db, err := postgres.Open(t.Context(), address, c.keys, store.Options{})
-	check(t, err)
-	defer func() { check(t, db.Close()) }()
 	state := "warm"
 	if cold {
 		state = "cold"
 	}
+	watch := dial(t, address)
 	questions := c.questions()
 	for _, kind := range slices.Sorted(maps.Keys(questions)) {
 		q := questions[kind]
+		db, err := postgres.Open(t.Context(), address, c.keys, store.Options{})
+		check(t, err)
 		if !cold {
 			c.times(t, db, kind, q) // so that all of it has been read
 		}
+		check(t, db.Close())
+		before := pages(t, watch)
+		db, err = postgres.Open(t.Context(), address, c.keys, store.Options{})
+		check(t, err)
 		times, found := c.times(t, db, kind, q)
+		check(t, db.Close())
+		each := (pages(t, watch) - before) / len(times)
 		slices.Sort(times)
 		p50, p99 := times[len(times)/2], times[(len(times)-1)*99/100]
-		t.Logf("%-34s %s: p50 %8.2f ms, p99 %8.2f ms, longest %8.2f ms; %d answers", kind, state, ms(p50), ms(p99), ms(times[len(times)-1]), found)
+		t.Logf("%-34s %s: p50 %8.2f ms, p99 %8.2f ms, longest %8.2f ms; %d answers, %d pages a question", kind, state, ms(p50), ms(p99), ms(times[len(times)-1]), found, each)
 		if !cold && kind == byAddressAt && p99 > *cityBound {
 			t.Errorf("%s takes %v", kind, p99)
 		}
 	}
+	check(t, watch.Close(t.Context()))
+}
+
+// pages gives how many were looked at so far, as the server has counted when everybody
+// who asked is gone.
+func pages(t *testing.T, watch *pgx.Conn) (n int) {
+	t.Helper()
+	for tries, others := 0, 1; others > 0; tries++ {
+		if tries == 1000 {
+			t.Fatal("others are connected still")
+		}
+		time.Sleep(10 * time.Millisecond)
+		check(t, watch.QueryRow(t.Context(), "SELECT COUNT(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()").Scan(&others))
+	}
+	check(t, watch.QueryRow(t.Context(), `SELECT SUM(heap_blks_read + heap_blks_hit + idx_blks_read + idx_blks_hit) FROM pg_statio_user_tables
+		WHERE relname IN ('sessions', 'session_addresses')`).Scan(&n))
+	return n
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
