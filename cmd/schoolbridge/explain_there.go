@@ -47,7 +47,6 @@ func (e *explainer) atTarget(ctx context.Context, name string, r *explain.Report
 }
 
 // whoseThere explains the one person who has an account, or for whom it is claimed.
-// Where it is nobody's, it gives those who may be behind it, of whom the report tells.
 func (e *explainer) whoseThere(ctx context.Context, a *store.There, r *explain.Report) ([]somebody, error) {
 	id := a.Person
 	if id.IsZero() && len(a.Holders) > 0 {
@@ -74,16 +73,7 @@ func (e *explainer) whoseThere(ctx context.Context, a *store.There, r *explain.R
 		}
 	}
 	r.Account = identity.ReasonUnknown
-	var shown []somebody
-	if a.Question != nil {
-		for _, q := range a.Question.Rows {
-			shown = append(shown, somebody{rows: []row{{ref: q.Record}}})
-		}
-	}
-	if shown == nil {
-		shown = []somebody{{}}
-	}
-	return shown, nil
+	return []somebody{{}}, nil
 }
 
 // namedThere gives the accounts of Active Directory that have a name: as it has them
@@ -127,13 +117,14 @@ func (e *explainer) liveThere(ctx context.Context, name string) []provision.Obje
 }
 
 // there tells of accounts in Active Directory that are claimed for somebody's records,
-// or asked about because of them, beside the person's own.
+// or asked about because of them, beside the person's own. Pages, whose readers may not
+// see everybody behind an account, have the queue for that.
 func (e *explainer) there(ctx context.Context, id identity.PersonID, refs []person.RecordRef, r *explain.Report) error {
 	refs = slices.DeleteFunc(slices.Clone(refs), func(ref person.RecordRef) bool { return ref.Kind == person.RecordCard })
-	if !e.config.AD.On() || len(refs) == 0 {
+	if !e.config.AD.On() || len(refs) == 0 || e.sees != nil {
 		return nil
 	}
-	objects, err := e.oldOf(ctx, refs)
+	objects, err := e.db.Accounts().Old(ctx, targetAD, "", refs)
 	if err != nil {
 		return err
 	}
@@ -155,22 +146,8 @@ func (e *explainer) there(ctx context.Context, id identity.PersonID, refs []pers
 	return nil
 }
 
-// oldOf gives the accounts; for a page, which has less time, only those that are claimed.
-func (e *explainer) oldOf(ctx context.Context, refs []person.RecordRef) (objects []provision.Object, err error) {
-	if e.sees == nil {
-		return e.db.Accounts().Old(ctx, targetAD, "", refs)
-	}
-	claims, err := e.db.Claims().Of(ctx, refs)
-	for _, c := range claims {
-		if c.Target == targetAD && !slices.ContainsFunc(objects, func(o provision.Object) bool { return o.ID == c.Object.ID }) {
-			objects = append(objects, c.Object)
-		}
-	}
-	return objects, err
-}
-
-// thereShown puts one into words. A reader who does not see all people is told of
-// nobody but whose records these are.
+// thereShown puts one into words, in a report about whoever has the records. Others who
+// may be behind it are told of too, which the trail has to say.
 func (e *explainer) thereShown(ctx context.Context, a *store.There, refs []person.RecordRef) (explain.There, error) {
 	o := a.Object
 	shown := explain.There{Target: targetAD, Name: o.Name, Teams: o.UPN, Enabled: o.Enabled, Group: a.Group}
@@ -195,6 +172,7 @@ func (e *explainer) thereShown(ctx context.Context, a *store.There, refs []perso
 		if shown.Login, err = e.signsInWith(ctx, a); shown.Login != "" {
 			shown.State = explain.ThereFurther
 		}
+		e.told(a.Records, refs)
 		shown.For, err = e.thereFor(ctx, a.Records, evidence, err)
 	case open:
 		shown.State, shown.Question, shown.Decision = explain.ThereWaits, a.Question.ID, nil
@@ -207,11 +185,18 @@ func (e *explainer) thereShown(ctx context.Context, a *store.There, refs []perso
 		return shown, err
 	}
 	for _, c := range a.Question.Proposal.Candidates {
-		if e.sees == nil || slices.ContainsFunc(c.Records, func(ref person.RecordRef) bool { return slices.Contains(refs, ref) }) {
-			shown.For = append(shown.For, explain.ThereFor{Name: c.FIO, Records: recordWords(c.Records), Why: claimTexts[string(e.lang)].reasons(c.Reasons)})
-		}
+		e.told(c.Records, refs)
+		shown.For = append(shown.For, explain.ThereFor{Name: c.FIO, Records: recordWords(c.Records), Why: claimTexts[string(e.lang)].reasons(c.Reasons)})
 	}
 	return shown, err
+}
+
+// told notes for the audit trail that a report names whose the records are, unless it is
+// about them anyway.
+func (e *explainer) told(records, about []person.RecordRef) {
+	if !slices.ContainsFunc(records, func(ref person.RecordRef) bool { return slices.Contains(about, ref) }) {
+		e.users = append(e.users, somebody{rows: []row{{ref: records[0]}}})
+	}
 }
 
 // signsInWith gives the login of whoever an account is claimed for and who has another

@@ -10,6 +10,7 @@ import (
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/store"
 	"schoolbridge/provision/queue"
 )
 
@@ -63,6 +64,15 @@ func TestExplainTellsOldAccounts(t *testing.T) {
 			t.Errorf("%s waits: %+v, %+v\n%s", asked, a, r.Broken, text)
 		}
 	}
+
+	// Whose name the report tells is in the trail.
+	s.inStore(func(db *store.DB) error {
+		lines, err := db.Audit().Recent(t.Context(), identity.PersonID{}, 100, "explain")
+		if !slices.ContainsFunc(lines, func(l identity.AuditEntry) bool { return strings.Contains(string(l.Payload), "kadry:k2") }) {
+			t.Errorf("whose name was told is in none of %d lines", len(lines))
+		}
+		return err
+	})
 
 	// What is claimed leads to whom it is claimed for, and the other way round.
 	for _, asked := range []string{"x17", "kadry:k5"} {

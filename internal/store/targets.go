@@ -184,8 +184,9 @@ func (s *Targets) Due(ctx context.Context, target string, now time.Time, limit i
 			if err != nil || len(ids) == limit {
 				return err
 			}
+			// A count is asked for each of them; NOT EXISTS may be made a join of all who wait.
 			err = t.each(`SELECT person FROM (SELECT person, object, due FROM targets WHERE target = ? AND urgent = ? AND due > ? AND due <= ? ORDER BY due LIMIT ?) w WHERE
-				object IS NULL OR NOT EXISTS (SELECT 1 FROM people WHERE people.id = w.person AND people.rematch > 0 AND people.state = ? AND people.upstream = ?)
+				object IS NULL OR (SELECT COUNT(*) FROM people WHERE people.id = w.person AND people.rematch > 0 AND people.state = ? AND people.upstream = ?) = 0
 				ORDER BY due LIMIT ?`,
 				[]any{target, urgent, waited, until, max(matchingLook, limit-len(ids)), directory.StateActive, upstreamOpen, limit - len(ids)}, add)
 			if err != nil {

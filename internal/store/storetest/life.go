@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -219,14 +220,17 @@ func testRematchFirst(t *testing.T, s *suite) {
 // moment.
 func (s *suite) waiters(t *testing.T, like identity.PersonID, n int, since time.Time) {
 	t.Helper()
+	var rows []string
+	var args []any
 	for i := range n {
 		id := fmt.Appendf(nil, "held%012d", i)
-		check(t, s.Exec(`INSERT INTO people (id, subject_version, subject_digest, epoch, epoch_at, state, upstream, upstream_at, created, modified, seq, sealed, rematch)
-			SELECT ?, subject_version, ?, epoch, epoch_at, state, upstream, upstream_at, created, modified, seq, sealed, 1 FROM people WHERE id = ?`, id, id, like[:]))
-		check(t, s.Exec(`INSERT INTO targets (person, target, object, name, stamp, observed, password_epoch, password_at, revision, seen, failures, urgent, due, updated, off_at)
-			SELECT ?, target, ?, name, stamp, observed, password_epoch, password_at, revision, seen, failures, 0, ?, updated, off_at FROM targets WHERE person = ?`,
-			id, id, since.UnixMicro(), like[:]))
+		rows, args = append(rows, "(?, 1, ?, 1, 0, 1, 0, 0, 0, 0, 0, ?, 1)"), append(args, id, id, []byte{})
 	}
+	check(t, s.Exec(`INSERT INTO people (id, subject_version, subject_digest, epoch, epoch_at, state, upstream, upstream_at, created, modified, seq, sealed, rematch)
+		VALUES `+strings.Join(rows, ", "), args...))
+	check(t, s.Exec(`INSERT INTO targets (person, target, object, name, stamp, observed, password_epoch, password_at, revision, seen, failures, urgent, due, updated, off_at)
+		SELECT p.id, t.target, p.id, t.name, t.stamp, t.observed, t.password_epoch, t.password_at, t.revision, t.seen, t.failures, 0, ?, t.updated, t.off_at
+		FROM targets t, people p WHERE t.person = ? AND p.rematch = 1 AND p.id <> t.person`, since.UnixMicro(), like[:]))
 }
 
 // testRematchMany: after an import of a city nobody looks at all accounts that wait each

@@ -177,7 +177,7 @@ func TestQueue(t *testing.T) {
 		webtest.Holds(t, g.Get("/console/queue"+path), 404)
 	}
 	webtest.Holds(t, s.person(teacher).Get("/console/queue"), 404)
-	webtest.Holds(t, g.Get("/console"), 200, "<strong>3</strong><span>вопроса об активации или обращения</span>", "ждут решения")
+	webtest.Holds(t, g.Get("/console"), 200, "<strong>3</strong><span>вопроса о людях или обращения</span>", "ждут решения")
 	webtest.Goes(t, g.Post("/console/queue", "number", "482-719-305"), "/console/queue/"+queue.Stem(queue.Support, queue.Number(482719305).About()))
 	webtest.Goes(t, g.Post("/console/queue", "number", "482"), "/console/queue")
 	webtest.Goes(t, newGuestOf(t, s).Get("/console/queue"), "/console")
