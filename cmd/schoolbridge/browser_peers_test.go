@@ -16,6 +16,8 @@ import (
 	"schoolbridge/internal/simad"
 )
 
+func TestMain(m *testing.M) { os.Exit(browsertest.Main(m)) }
+
 // office is a site whose people meet it in a real browser: the daemon's pages,
 // a simulated mos.ru with its own sign-in page, a simulated Active Directory.
 type office struct {
