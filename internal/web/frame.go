@@ -115,8 +115,8 @@ func New(o Options, rooms ...Room) (*Frame, error) {
 	return f, nil
 }
 
-// maxBody bounds a request that says nothing else: what a name and a password may
-// measure, and some more for the names of the fields.
+// maxBody bounds a request: what a name and a password may measure, and some more for
+// the names of the fields.
 const maxBody = 8 << 10
 
 // policy is the Content-Security-Policy: nothing inline, nothing foreign.
@@ -172,7 +172,7 @@ func (f *Frame) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p == nil { // what is no address at all
 		p = f.table["/"]
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, p.body())
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	query := r.URL.Query()
 	switch {
 	case f.origin.Check(r) != nil && p.Program:

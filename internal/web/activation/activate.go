@@ -1,7 +1,6 @@
 package activation
 
 import (
-	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -157,18 +156,10 @@ type successPage struct {
 	Login  string
 	Name   string // as mos.ru knows it: with a changed password it is asked for again
 	System string // whose the password is; "": mos.ru
-	Places []place
+	Places []provision.Place
 	Next   int  // seconds until it is worth to look again; 0: it is not
 	Stuck  bool // a place waits for somebody
 	Notes  []fault
-}
-
-// place is one where login and password serve.
-type place struct {
-	ID    string // web, wifi, pc, teams
-	Login string
-	State provision.Progress
-	Named string // the networks, of wifi
 }
 
 func (v *visit) success(s *session) {
@@ -178,33 +169,19 @@ func (v *visit) success(s *session) {
 		v.Show(http.StatusOK, "parent.html", "parent.title", p)
 		return
 	}
-	p.Next, p.Stuck = v.next(s, p.Places), slices.ContainsFunc(p.Places, func(p place) bool { return p.State == provision.Stuck })
+	p.Next, p.Stuck = v.next(s, p.Places), slices.ContainsFunc(p.Places, func(p provision.Place) bool { return p.State == provision.Stuck })
 	v.ShowAgain(http.StatusOK, "success.html", "success.title", p, p.Next)
 }
 
-// places are where an account serves, in the order in which people look.
-func (v *visit) places(s *session, a provision.Answer) []place {
-	ad, connected := a.Targets["ad"]
-	if !connected {
-		ad = provision.Ready
-	}
-	city := cmp.Or(s.Profile.Login, string(a.Login)) // they may differ
-	if s.Profile.Subject.Upstream() != "" {
-		city = ""
-	}
-	all := []place{
-		{ID: "web", Login: city, State: provision.Ready},
-		{ID: "wifi", Login: a.WiFi, State: a.Targets["wifi"], Named: strings.Join(v.o.Networks, ", ")},
-		{ID: "pc", Login: a.PC, State: ad},
-		{ID: "teams", Login: a.Teams, State: ad},
-	}
-	return slices.DeleteFunc(all, func(p place) bool { return p.Login == "" })
+// places are where the account of the session serves.
+func (v *visit) places(s *session, a provision.Answer) []provision.Place {
+	return a.Places(s.Profile, v.o.Networks)
 }
 
 // next is in how many seconds a place that is pending is worth a look: soon
 // after the activation often, later less so.
-func (v *visit) next(s *session, all []place) int {
-	if !slices.ContainsFunc(all, func(p place) bool { return p.State == provision.Pending }) {
+func (v *visit) next(s *session, all []provision.Place) int {
+	if !slices.ContainsFunc(all, func(p provision.Place) bool { return p.State == provision.Pending }) {
 		return 0
 	}
 	switch age := v.Now.Sub(s.Since); {

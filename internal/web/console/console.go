@@ -223,6 +223,7 @@ type room struct {
 	o     *Options
 	parts []part
 	glass *web.Pace // of tries at the break-glass account
+	files filing
 }
 
 // glassEvery and glassBurst are how often one source may try the break-glass
@@ -239,7 +240,7 @@ func newRoom(o Options, all []part) (web.Room, error) {
 	if err := o.check(); err != nil {
 		return web.Room{}, err
 	}
-	c := &room{o: &o, glass: web.NewPace(glassEvery, glassBurst)}
+	c := &room{o: &o, glass: web.NewPace(glassEvery, glassBurst), files: filing{of: map[string]int{}}}
 	words := []web.Words{wordsGate, wordsHome}
 	table := c.gates()
 	for _, p := range all {

@@ -409,6 +409,11 @@ func (v *visit) reportBook() {
 // report is written whole or not at all, and saved: its styles are not those that a
 // page of ours may have.
 func (v *visit) report(kind, name string, write func(*bytes.Buffer, *duplicates.Plan) error) {
+	done, ok := v.file()
+	if !ok {
+		return
+	}
+	defer done()
 	p, err := v.o.Duplicates.Report(v.Request.Context(), v.scope)
 	var b bytes.Buffer
 	if err == nil {
