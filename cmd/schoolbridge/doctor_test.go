@@ -230,7 +230,7 @@ func TestDoctor(t *testing.T) {
 				t.Errorf("exit %d: %+v\n%s", code, one, text)
 			}
 			i := slices.IndexFunc(ru.Findings, func(x doctor.Finding) bool { return x.Check == a.check && x.Code == a.code })
-			if i < 0 || ru.Findings[i].Meaning == one.Meaning || ru.Findings[i].Remedy == "" || ru.Findings[i].Remedy == one.Remedy || ru.Findings[i].State != a.state {
+			if i < 0 || ru.Findings[i].Meaning == one.Meaning || ru.Findings[i].Remedy == "" || ru.Findings[i].State != a.state {
 				t.Errorf("in Russian: %+v", ru.Findings)
 			}
 			for _, secret := range []string{siteSecret, sitePassword, sitePass, "0123456789abcdef0123"} {
