@@ -63,7 +63,7 @@ func (t *tx) there(target string, o provision.Object) (There, error) {
 		return one, err
 	}
 	stem := queue.Stem(queue.Account, o.ID[:])
-	if one.Decisions, err = t.decisions("(object = ? OR item = ?) AND undone = 0", o.ID[:], stem); err != nil {
+	if one.Decisions, err = t.decisions("id IN (SELECT id FROM decisions WHERE object = ? AND undone = 0 UNION SELECT id FROM decisions WHERE item = ? AND undone = 0)", o.ID[:], stem); err != nil {
 		return one, err
 	}
 	switch item, err := t.question(stem); {
