@@ -199,6 +199,7 @@ func (d *daemon) openStore(ctx context.Context) error {
 	d.services = append(d.services, service{"audit trail", d.trail.Run}, service{"directory", d.people.Run}, service{"upkeep", d.upkeep}, service{"calendar", d.calendar},
 		service{"backups", d.watchBackups(promauto.With(d.registry))})
 	d.health.Need("store", func(ctx context.Context) error { return d.db.Ping(ctx) })
+	d.health.Note("trail", d.trail.Check)
 	d.health.Need("directory", func(context.Context) error {
 		select {
 		case <-d.people.Loaded():
