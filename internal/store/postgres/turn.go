@@ -29,8 +29,12 @@ var made = []string{
 const take = "WITH mine AS (UPDATE turn SET n = n + 1 WHERE id = 1 RETURNING n) INSERT INTO turns (receipt, at) SELECT $1, CURRENT_TIMESTAMP FROM mine"
 
 // settleTime bounds how long a transaction waits to be told whether it was committed,
-// in which a standby becomes the server.
-const settleTime = 20 * time.Second
+// in which a standby becomes the server; settleRest is how long still once nobody waits
+// for it, so that a daemon that is stopped stops.
+const (
+	settleTime = 20 * time.Second
+	settleRest = 5 * time.Second
+)
 
 // Receipts are kept for much longer than anybody asks for them, by the server's
 // clock. Every so manieth turn clears away older ones.
@@ -103,6 +107,7 @@ func (d *driver) Settle(ctx context.Context, receipt []byte, failed error) error
 	// Whoever is gone leaves a transaction that is committed or is not.
 	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(settleRest, cancel) })()
 	for attempt := 0; ; attempt++ {
 		found, err := d.committed(asking, receipt)
 		if err == nil && found {
