@@ -233,10 +233,10 @@ func (e *explainer) somebody(ctx context.Context, name, mark string, r *explain.
 	if was, err := e.gone(ctx, identity.Subject(name), r); err != nil || was != nil {
 		return []somebody{{}}, err
 	}
+	r.Foreign = foreign(name)
 	if whose, err := e.atTarget(ctx, name, r); err != nil || whose != nil {
 		return whose, err
 	}
-	r.Foreign = foreign(name)
 	r.Account = nobodys(name)
 	return nil, e.namedSignIns(ctx, r, name)
 }

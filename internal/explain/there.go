@@ -3,6 +3,7 @@ package explain
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,7 +55,7 @@ type thereText struct {
 var thereTexts = map[Lang]thereText{
 	Russian: {"Другие учётные записи AD", "почему: %s", "группа дубликатов %s", "отмечена без решения: снимает schoolbridge provision claim drop",
 		map[string]Advice{
-			ThereOwn:     {"учётная запись AD этого человека называется так, а имя для входа у него другое", "На ПК, досках и в Wi-Fi человек входит с именем %s."},
+			ThereOwn:     {"так учётную запись этого человека называет AD, а имя для входа здесь другое", "На ПК, досках и в Wi-Fi человек входит с именем %s."},
 			ThereClaimed: {"учётная запись AD отмечена за этим человеком и станет его, когда он активирует аккаунт", "Человек входит на страницу активации. Если запись не его, отметку снимает schoolbridge queue undo %s."},
 			ThereFurther: {"это ещё одна учётная запись AD этого человека, лишняя (AD_DUPLICATE): входит он с другой", "Человек входит с именем %s. Отключить лишнюю предложит schoolbridge duplicates plan."},
 			ThereWaits:   {"чья эта учётная запись AD, ждёт решения в очереди куратора", "Куратор смотрит вопрос и отвечает на него: schoolbridge queue show %s."},
@@ -63,7 +64,7 @@ var thereTexts = map[Lang]thereText{
 		}},
 	English: {"Other AD accounts", "why: %s", "group of duplicates %s", "claimed without a decision: schoolbridge provision claim drop takes it back",
 		map[string]Advice{
-			ThereOwn:     {"this person's AD account is called so, while the name to sign in with is another one", "On PCs, boards and the Wi-Fi the person signs in with the name %s."},
+			ThereOwn:     {"so AD calls this person's account, while the name to sign in with here is another one", "On PCs, boards and the Wi-Fi the person signs in with the name %s."},
 			ThereClaimed: {"the AD account is claimed for this person and becomes theirs at the activation", "The person signs in on the activation page. If the account is not theirs, schoolbridge queue undo %s takes the claim back."},
 			ThereFurther: {"it is a further AD account of this person, one too many (AD_DUPLICATE): they sign in with another one", "The person signs in with the name %s. schoolbridge duplicates plan proposes to disable the one too many."},
 			ThereWaits:   {"whose this AD account is waits for a decision in the curators' queue", "The curator looks at the question and answers it: schoolbridge queue show %s."},
@@ -116,8 +117,13 @@ func (r *Report) nobodysThere(time.Time) *broken {
 // otherThere: the name is that of an account which the person does not sign in with.
 func (r *Report) otherThere(time.Time) *broken {
 	for _, a := range r.There {
-		if a.Asked && (a.State == ThereFurther || a.State == ThereOwn) {
+		if a.Asked && a.State == ThereFurther {
 			return a.broken()
+		}
+		if a.Asked && a.State == ThereOwn {
+			b := a.broken()
+			b.where = r.Asked
+			return b
 		}
 	}
 	return nil
@@ -126,10 +132,11 @@ func (r *Report) otherThere(time.Time) *broken {
 // writeThere tells of the accounts, whose they are and by what.
 func (r Report) writeThere(p *printer, loc *time.Location) {
 	t := thereTexts[p.lang]
-	if len(r.There) > 0 {
+	others := slices.DeleteFunc(slices.Clone(r.There), func(a There) bool { return a.State == ThereOwn }) // which the target tells of
+	if len(others) > 0 {
 		p.line("%s:", t.title)
 	}
-	for _, a := range r.There {
+	for _, a := range others {
 		said, on := a.advice(p.lang), targetTexts[p.lang].off
 		if a.Enabled {
 			on = targetTexts[p.lang].on
