@@ -329,6 +329,7 @@ func TestUnknown(t *testing.T) {
 		t.Fatal("a server that is gone has committed")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	for _, waits := range []bool{true, false} {
 		began := time.Now()
 		err = d.Settle(ctx, receipt, failed)
