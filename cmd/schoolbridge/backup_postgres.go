@@ -32,7 +32,7 @@ func dumpPostgres(ctx context.Context, c *config.Config, to string) error {
 	}
 	place, password, err := apart(string(address))
 	if err != nil {
-		return usageError("адрес в %[1]s должен быть вида postgres://имя:пароль@узел/база / the address in %[1]s has to be like postgres://user:password@host/database", c.Store.URLFile)
+		return usageError("адрес в %[1]s должен быть вида postgres://имя:пароль@узел/база и без sslpassword / the address in %[1]s has to be like postgres://user:password@host/database, without sslpassword", c.Store.URLFile)
 	}
 	part := to + ".part"
 	_ = os.Remove(part) // of a backup that was broken off
@@ -62,7 +62,8 @@ func dumpPostgres(ctx context.Context, c *config.Config, to string) error {
 }
 
 // apart takes the password out of a database's address: every user of the machine can
-// read the arguments of a program.
+// read the arguments of a program. That of a client's key can be given in no other way,
+// so an address with one is refused.
 func apart(address string) (place, password string, err error) {
 	u, err := url.Parse(strings.TrimSpace(address))
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
@@ -72,7 +73,11 @@ func apart(address string) (place, password string, err error) {
 	if u.User != nil {
 		u.User = url.User(u.User.Username())
 	}
-	if q := u.Query(); q.Has("password") {
+	q := u.Query()
+	if q.Has("sslpassword") {
+		return "", "", errors.New("the password of a client's key would be an argument")
+	}
+	if q.Has("password") {
 		password = q.Get("password")
 		q.Del("password")
 		u.RawQuery = q.Encode()

@@ -66,6 +66,9 @@ func TestBackupPostgres(t *testing.T) {
 	if place, password, err := apart(address.String()); err != nil || password != secret || strings.Contains(place, "rol") || !strings.Contains(place, "bridge@127.0.0.1") {
 		t.Errorf("%s, %v", place, err)
 	}
+	if place, _, err := apart("postgres://bridge@127.0.0.1/base?sslpassword=rol"); err == nil {
+		t.Errorf("the password of a key would be an argument: %s", place)
+	}
 	s.stop()
 	s.d, s.stop = s.stoppable(s.log)
 	if !eventually(func() bool { return s.metric("schoolbridge_backup_last_success_timestamp_seconds") > 1.7e9 }) {
