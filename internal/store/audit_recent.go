@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -19,7 +20,7 @@ func (a *Audit) Recent(ctx context.Context, id identity.PersonID, limit int, kin
 	if limit <= 0 {
 		return nil, nil
 	}
-	s := &search{person: id, limit: limit, kinds: kinds}
+	s := &search{person: id, limit: limit, kinds: slices.Compact(slices.Sorted(slices.Values(kinds)))}
 	err := a.db.read(ctx, func(t *tx) error {
 		if err := s.lines(t); err != nil || !s.signIns() {
 			return err
@@ -84,30 +85,10 @@ func (s *search) signIns() bool {
 	return len(s.kinds) == 0 || slices.ContainsFunc(s.kinds, func(kind string) bool { return identity.AuditEntry{Kind: kind}.SignIn() })
 }
 
-// signInsAlone says that nothing but sign-ins is looked for.
-func (s *search) signInsAlone() bool {
-	return len(s.kinds) > 0 && !slices.ContainsFunc(s.kinds, func(kind string) bool { return !identity.AuditEntry{Kind: kind}.SignIn() })
-}
-
 // lines adds the entries that are lines of their own.
 func (s *search) lines(t *tx) error {
-	query := "SELECT chain, seq, at, kind, sealed FROM audit WHERE person = ?"
-	if s.signInsAlone() {
-		query = "SELECT chain, seq, at, kind, sealed FROM audit {by audit_own} WHERE person = ? AND substr(kind, 1, 7) = 'sign_in' AND kind <> 'sign_ins'"
-	}
-	args := []any{s.person[:]}
-	if !s.after.zero() {
-		query += " AND at <= ?"
-		args = append(args, micros(s.after.At))
-	}
-	if len(s.kinds) > 0 {
-		query += " AND kind IN (" + marks(len(s.kinds)) + ")"
-		for _, kind := range s.kinds {
-			args = append(args, kind)
-		}
-	}
-	query += " ORDER BY at DESC, seq DESC LIMIT ?"
-	return t.each(query, append(args, s.limit), func(scan func(...any) error) error {
+	query, args := s.query()
+	return t.each(query, args, func(scan func(...any) error) error {
 		var r auditRow
 		if err := scan(&r.chain, &r.seq, &r.at, &r.kind, &r.sealed); err != nil {
 			return err
@@ -122,6 +103,37 @@ func (s *search) lines(t *tx) error {
 		s.add(e)
 		return nil
 	})
+}
+
+// query asks for the last lines of each kind by itself: together they would be found
+// only by reading all that there are of each.
+func (s *search) query() (query string, args []any) {
+	var parts []string
+	last := func(index, where string, of ...any) {
+		part := "SELECT chain, seq, at, kind, sealed FROM audit " + index + " WHERE person = ?" + where
+		args = append(append(args, s.person[:]), of...)
+		if !s.after.zero() {
+			part += " AND at <= ?"
+			args = append(args, micros(s.after.At))
+		}
+		parts = append(parts, "SELECT * FROM ("+part+" ORDER BY at DESC, seq DESC LIMIT ?) AS part")
+		args = append(args, s.limit)
+	}
+	if len(s.kinds) == 0 {
+		last("", "")
+	}
+	var signIns []any
+	for _, kind := range s.kinds {
+		if (identity.AuditEntry{Kind: kind}).SignIn() {
+			signIns = append(signIns, kind)
+			continue
+		}
+		last("{by audit_person_kind}", " AND kind = ? AND substr(kind, 1, 7) <> 'sign_in'", kind)
+	}
+	if len(signIns) > 0 {
+		last("{by audit_own}", " AND substr(kind, 1, 7) = 'sign_in' AND kind <> 'sign_ins' AND kind IN ("+marks(len(signIns))+")", signIns...)
+	}
+	return strings.Join(parts, " UNION ALL "), args
 }
 
 // late is how much later than others an entry may be written at most without its

@@ -19,9 +19,9 @@ type Driver interface {
 	Feed() *sql.DB
 	// SQL turns the shared dialect ("?" placeholders and the column types
 	// {int}, {bytes}, {text}, {table} after a table's last bracket, {at} in the
-	// primary key of a table that engines may split by time, and {by audit_blocks} or
-	// {by audit_own} for an engine that would not find out that this index has the
-	// fewest rows) into the engine's own.
+	// primary key of a table that engines may split by time, and {by audit_blocks},
+	// {by audit_own} or {by audit_person_kind} for an engine that would not find out
+	// that this index has the fewest rows) into the engine's own.
 	SQL(query string) string
 	// Prepares says that statements are worth keeping prepared from here: an engine
 	// whose driver does so by itself, and has to be asked over a network for each,

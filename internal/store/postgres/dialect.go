@@ -11,7 +11,7 @@ import (
 
 // dialect gives the engine's own words. The order of text is that of its bytes, as
 // in SQLite: pages of a list go on after a key, whatever the database's language.
-var dialect = strings.NewReplacer("{int}", "BIGINT", "{bytes}", "BYTEA", "{text}", `TEXT COLLATE "C"`, "{table}", "", "{at}", ", at", " {by audit_blocks}", "", " {by audit_own}", "")
+var dialect = strings.NewReplacer("{int}", "BIGINT", "{bytes}", "BYTEA", "{text}", `TEXT COLLATE "C"`, "{table}", "", "{at}", ", at", " {by audit_blocks}", "", " {by audit_own}", "", " {by audit_person_kind}", "")
 
 // SQL implements store.Driver.
 func (d *driver) SQL(query string) string { return translate(query) }

@@ -39,6 +39,7 @@ var whole = map[string]string{
 	"cards":       "an import compares all digests",
 	"merged":      "pupils' records that were merged, by an index of those alone",
 	"ezhd_logins": "an import compares all digests",
+	"part":        "a subquery: somebody's last lines of one kind, as many as are asked for",
 	"few":         "a subquery: as many grants as the page that was asked for",
 	"CONSTANT":    "no table: a question that is answered with one row",
 	"whose":       "a subquery: the records of whoever holds one account",

@@ -124,7 +124,8 @@ func (d *driver) Reader() *sql.DB { return d.reader }
 // Feed implements store.Driver.
 func (d *driver) Feed() *sql.DB { return d.feed }
 
-var dialect = strings.NewReplacer("{int}", "INTEGER", "{bytes}", "BLOB", "{text}", "TEXT", "{table}", " WITHOUT ROWID", "{at}", "", "{by audit_blocks}", "INDEXED BY audit_blocks", "{by audit_own}", "INDEXED BY audit_own")
+var dialect = strings.NewReplacer("{int}", "INTEGER", "{bytes}", "BLOB", "{text}", "TEXT", "{table}", " WITHOUT ROWID", "{at}", "", "{by audit_blocks}", "INDEXED BY audit_blocks", "{by audit_own}", "INDEXED BY audit_own",
+	"{by audit_person_kind}", "INDEXED BY audit_person_kind")
 
 // SQL implements store.Driver.
 func (d *driver) SQL(query string) string {
