@@ -95,8 +95,7 @@ func engineOn(s *pgtest.Server, database string) storetest.Engine {
 
 func TestStore(t *testing.T) { storetest.Run(t, engine) }
 
-// BenchmarkTally is what the count for all daemons costs a sign-in.
-func BenchmarkTally(b *testing.B) {
+func benchStore(b *testing.B) *store.DB {
 	s := pgtest.Shared(b)
 	keys, err := store.NewKeyset()
 	if err != nil {
@@ -106,9 +105,20 @@ func BenchmarkTally(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer db.Close()
-	storetest.BenchTally(b, db.Tally())
+	b.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	return db
 }
+
+// BenchmarkTally is what the count for all daemons costs a sign-in.
+func BenchmarkTally(b *testing.B) {
+	storetest.BenchTally(b, benchStore(b).Tally())
+}
+
+func BenchmarkAuditOfOne(b *testing.B) { storetest.BenchAuditOfOne(b, benchStore(b)) }
 
 // While daemons are upgraded one after the other the version before goes on with the
 // schema of today.

@@ -10,6 +10,7 @@ import (
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/store"
+	"schoolbridge/internal/store/storetest"
 )
 
 // cpu is the processor time of this process so far.
@@ -140,36 +141,4 @@ func BenchmarkAuditBrowse(b *testing.B) {
 	}
 }
 
-// BenchmarkAuditOfOne reads the few lines of their kinds of somebody who was looked at
-// often: an op is a reading.
-func BenchmarkAuditOfOne(b *testing.B) {
-	const lines, batch = 20_000, 2000
-	db := benchStore(b)
-	at, one := time.Unix(1_800_000_000, 0), benchPerson(1)
-	for n := 0; n < lines; n += batch {
-		entries := make([]identity.AuditEntry, batch)
-		for i := range entries {
-			e := &entries[i]
-			e.At, e.Kind, e.Person = at.Add(time.Duration(n+i)*time.Second), "console_read", one
-			if i%4 > 0 { // somebody else's lines lie between
-				e.Person = benchPerson(2 + rand.IntN(1000))
-			}
-			e.Payload = fmt.Appendf(nil, `{"by":%q,"addr":"10.0.0.1","request":"%08x","page":"person","action":"see story"}`, one.String(), rand.Uint32())
-			if i%1000 == 0 {
-				e.Kind = "decision"
-			}
-		}
-		if err := db.Audit().Append(b.Context(), entries); err != nil {
-			b.Fatal(err)
-		}
-	}
-	for name, kinds := range map[string][]string{"few": {"decision", "decision_undone"}, "many": {"decision", "provision", "activation", "state"}, "readings": {"console_read", "cabinet", "explain", "sessions"}, "none": {"state"}} {
-		b.Run(name, func(b *testing.B) {
-			for b.Loop() {
-				if _, err := db.Audit().Recent(b.Context(), one, 50, kinds...); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
+func BenchmarkAuditOfOne(b *testing.B) { storetest.BenchAuditOfOne(b, benchStore(b)) }
