@@ -15,6 +15,11 @@
 //	  ▲       │ lost: nothing has changed   └─ no answer ─► turn, is its receipt there? ─┬─ yes: it is committed
 //	  └───────┴──────────────────────────────────────────────────────────────────────────┴─ no: again
 //
+// A daemon that stops in the middle of its turn (a machine that is moved or frozen, a
+// network that is cut) keeps all others from writing until the server ends its
+// transaction: for turnTimeout. Between two statements of a transaction a daemon only
+// computes, so that it is never silent for as long otherwise.
+//
 // Only what engines that speak PostgreSQL's dialect share is used: no extension, no
 // trigger, no advisory lock, no LISTEN. Text compares byte by byte, as in SQLite.
 // Primary keys of what grows without end hold the time: that of audit ends with at,
@@ -45,7 +50,8 @@ import (
 const (
 	connectTimeout = 5 * time.Second  // for each host
 	lockTimeout    = "10s"            // then a transaction begins anew
-	idleTimeout    = "30s"            // then the server ends a transaction whose client is silent, and others have their turn
+	turnTimeout    = "4s"             // a writer that is silent for so long loses its turn: the server ends its transaction, and it begins anew
+	idleTimeout    = "30s"            // the same for a look at the feed, which nobody waits for
 	readTimeout    = "10min"          // the same for a snapshot, between whose pages people are composed
 	lifetime       = 30 * time.Minute // of a connection: after a failover all get to the new server in the end
 )
@@ -104,7 +110,7 @@ func open(ctx context.Context, address string) (*driver, error) {
 		return nil, err
 	}
 	const snapshot = "repeatable read"
-	d := &driver{pool(config, "read committed", idleTimeout, 1), pool(config, snapshot, readTimeout, readers), pool(config, snapshot, idleTimeout, feeds)}
+	d := &driver{pool(config, "read committed", turnTimeout, 1), pool(config, snapshot, readTimeout, readers), pool(config, snapshot, idleTimeout, feeds)}
 	if err := d.prepareTurn(ctx); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}

@@ -126,6 +126,43 @@ func TestTheFeedSkipsNobody(t *testing.T) {
 	}
 }
 
+// TestASilentWriter: a daemon that falls silent in its turn, as one does that is paused
+// or cut off, keeps others from writing for seconds only; what it had begun is gone, and
+// it is told so that it begins anew.
+func TestASilentWriter(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Shared(t)
+	address, keys := server.URL(fresh(t, server)), newKeys(t)
+	other := opened(t, address, keys)
+	slow, err := open(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Close()
+	transaction, err := slow.Writer().BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	receipt, err := slow.Turn(t.Context(), transaction)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := school(other, "49"); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took < time.Second || took > 8*time.Second {
+		t.Errorf("the others waited %v", took)
+	}
+	failed := transaction.Commit()
+	if failed == nil {
+		t.Fatal("its transaction is committed")
+	}
+	if err := slow.Settle(t.Context(), receipt, failed); err == nil || !slow.Retry(err) {
+		t.Errorf("it is told %v", err)
+	}
+}
+
 // TestManyWriters: what several daemons write at once, a reader sees all of, in steps
 // that only go forward.
 func TestManyWriters(t *testing.T) {
