@@ -55,7 +55,7 @@ func checkStoreURL(c *config.Config) error {
 		err = postgres.Check(string(address))
 	}
 	if err != nil {
-		return usageError("store.url_file: в %[1]s нет адреса базы вида postgres://имя:пароль@узел/база: %[2]v / store.url_file: %[1]s holds no address of a database such as postgres://user:password@host/database: %[2]v", c.Store.URLFile, err)
+		return usageError("store.url_file: в %[1]s нет адреса базы вида postgres://имя:пароль@узел/база: %[2]w / store.url_file: %[1]s holds no address of a database such as postgres://user:password@host/database: %[2]w", c.Store.URLFile, err)
 	}
 	return nil
 }

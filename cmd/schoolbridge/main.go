@@ -203,7 +203,7 @@ func report(std streams, lang string, err error) int {
 // commonest that do not say themselves what to do.
 func complain(std streams, lang string, err error) {
 	fmt.Fprintln(std.err, "schoolbridge:", said.In(err, lang))
-	for _, m := range moveRussian {
+	for _, m := range storeRussian {
 		if errors.Is(err, m.err) && lang != "en" {
 			fmt.Fprintln(std.err, m.text)
 		}

@@ -49,7 +49,7 @@ func TestOnPostgres(t *testing.T) {
 	}
 
 	const secret = "parol-kotoryy-nikomu"
-	if err := os.WriteFile(file, []byte("postgres://bridge:"+secret+"@host:port/db"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("postgres://bridge:a@"+secret+"@host:port/db"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out, errs, code := s.command("config", "check", "--config", s.path("config.yaml"))

@@ -149,8 +149,8 @@ func (m *moveMeter) end() {
 	}
 }
 
-// moveRussian says in Russian what a move, or what was moved, ends with.
-var moveRussian = []struct {
+// storeRussian says in Russian what a store does not open for, and what a move ends with.
+var storeRussian = []struct {
 	err  error
 	text string
 }{
@@ -162,5 +162,7 @@ var moveRussian = []struct {
 	{store.ErrOtherSchema, "Перенос начала другая версия schoolbridge: закончите его ею или откажитесь от него с --cancel"},
 	{store.ErrChanged, "Копия отличается от хранилища: кто-то менял его во время переноса. Завершите всё, что с ним работает, и повторите; копия будет сделана заново"},
 	{store.ErrNoMove, "Между этими базами ничего не переносят"},
+	{postgres.ErrNoDatabase, "Адрес не называет базы"},
+	{postgres.ErrUnprotected, "В адресе не сказано, как защищён путь к серверу: добавьте sslmode=verify-full, а в sslrootcert — файл с сертификатом центра; sslmode=disable — только если на этом пути больше никого нет"},
 	{store.ErrInUse, "В базу, куда перенесли, уже записано новое: возврат его потерял бы"},
 }

@@ -24,6 +24,7 @@ const (
 	featureNotSupported = "0A000"
 	syntaxError         = "42601"
 	readOnly            = "25006" // the server was demoted
+	unknown             = "40003" // whether it was carried out, as distributed engines say
 )
 
 // again are those in which nothing was changed, and the same may succeed at once.
@@ -71,6 +72,9 @@ func code(err error) string {
 // gone says that the server was lost, or lets nobody in for now.
 func gone(err error) bool {
 	if c := code(err); c != "" {
+		if ends(err) {
+			return true
+		}
 		// Class 08 is about connections; 57P01 to 57P03 are a server that stops or
 		// starts, 53300 one that is full.
 		return strings.HasPrefix(c, "08") || c == "57P01" || c == "57P02" || c == "57P03" || c == "53300"
@@ -79,6 +83,13 @@ func gone(err error) bool {
 	return unreachable(err) || errors.As(err, &broken) || errors.Is(err, driverpkg.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) ||
 		err != nil && strings.Contains(err.Error(), "conn closed")
+}
+
+// ends says that a server told an error and went: it ended the connection, or fell down
+// altogether because it could not write its log.
+func ends(err error) bool {
+	var told *pgconn.PgError
+	return errors.As(err, &told) && (told.SeverityUnlocalized == "FATAL" || told.SeverityUnlocalized == "PANIC")
 }
 
 // unreachable says that no server of the address was to be had.
@@ -92,7 +103,7 @@ func undecided(err error) bool {
 	if errors.Is(err, sql.ErrTxDone) || errors.Is(err, pgx.ErrTxCommitRollback) {
 		return false
 	}
-	return code(err) == "" || gone(err)
+	return code(err) == "" || gone(err) || code(err) == unknown
 }
 
 // unsupported says that an engine does not know a statement, as those do not that

@@ -40,7 +40,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"schoolbridge/internal/store"
@@ -72,31 +71,6 @@ func Open(ctx context.Context, address string, keys *store.Keyset, opts store.Op
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	return store.Open(ctx, d, keys, opts)
-}
-
-// Check says what is wrong with an address, without a word of the password in it.
-func Check(address string) error {
-	_, err := parse(address)
-	return err
-}
-
-// parse reads an address. Its errors hold no password.
-func parse(address string) (*pgx.ConnConfig, error) {
-	config, err := pgx.ParseConfig(address)
-	if err != nil {
-		return nil, err
-	}
-	if config.Database == "" {
-		return nil, errors.New("the address names no database")
-	}
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = connectTimeout
-	}
-	if config.ValidateConnect == nil { // target_session_attrs is not given
-		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-	}
-	config.DialFunc = dial
-	return config, nil
 }
 
 // Engine opens the database without looking into it, for store.Move.
