@@ -111,7 +111,8 @@ type Request struct {
 	Profile person.Profile
 	// Password is what mos.ru confirmed along with the profile; "" for none.
 	Password identity.Password
-	Asked    time.Time // when mos.ru was asked; zero: just now
+	Asked    time.Time       // when mos.ru was asked; zero: just now
+	Source   identity.Source // from where, for the audit trail
 }
 
 // Result is what an activation came to: the verdict with its reasons, and the
@@ -337,7 +338,7 @@ func (a *activation) otherThanMosru(taken string, e Evidence) bool {
 
 // plan is what a match writes.
 func (a *activation) plan(v match.Verdict, e Evidence, objects map[string][16]byte) person.Activation {
-	act := person.Activation{Profile: a.Profile, Records: v.Records, Asked: a.Asked, Unattended: a.unattended}
+	act := person.Activation{Profile: a.Profile, Records: v.Records, Asked: a.Asked, Source: a.Source, Unattended: a.unattended}
 	for _, approval := range e.Approved {
 		if slices.Contains(v.Records, approval.Record) {
 			act.Decisions = append(act.Decisions, approval.Decision)

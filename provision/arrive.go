@@ -37,7 +37,7 @@ func (d *Desk) Arrive(ctx context.Context, who Arrival) Answer {
 		d.signIns.Report(c, v, start)
 		return Answer{State: StatePassword, Login: identity.Login(who.Profile.Login), Profile: who.Profile, Roles: judged.Roles, Problems: judged.Problems}
 	}
-	a, done := d.settle(ctx, c, Request{Profile: who.Profile, Asked: who.Asked}, v, start)
+	a, done := d.settle(ctx, c, Request{Profile: who.Profile, Asked: who.Asked, Source: who.Source}, v, start)
 	if done.Login == "" {
 		return a
 	}

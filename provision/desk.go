@@ -98,7 +98,7 @@ func (d *Desk) activate(ctx context.Context, c identity.Credential, who identity
 		return refusal(v)
 	}
 	proof := c.Proof.(identity.Password)
-	a, done := d.settle(ctx, c, Request{Profile: profile, Password: proof, Asked: asked}, v, start)
+	a, done := d.settle(ctx, c, Request{Profile: profile, Password: proof, Asked: asked, Source: c.Source}, v, start)
 	if done.Login == "" { // nothing, or a parent
 		return a
 	}

@@ -57,7 +57,7 @@ func (k *claiming) dropObject(ctx context.Context, id duplicates.GUID, tell func
 		return k.dropBare(ctx, id)
 	}
 	for _, d := range list {
-		_, err := k.db.Queue().Undo(ctx, d.ID, callerText(), k.now())
+		_, err := k.db.Queue().Undo(ctx, d.ID, map[string]any{"by": callerText()}, k.now())
 		if err := tell(d, err); err != nil {
 			return err
 		}

@@ -424,7 +424,7 @@ func (c caseDesk) Decide(ctx context.Context, scope rights.Scope, a console.Case
 	if err := c.offered(ctx, desk, &item, scope, a.Choice); err != nil {
 		return console.CaseDone{}, err
 	}
-	d := queue.Decision{Item: a.Case, Verb: a.Choice.Verb, By: a.By, Reason: a.Reason, Within: queueScope(scope).Schools}
+	d := queue.Decision{Item: a.Case, Verb: a.Choice.Verb, By: a.By, Line: a.Line, Reason: a.Reason, Within: queueScope(scope).Schools}
 	if err := desk.complete(ctx, &item, &d); err != nil {
 		if said := (refusedAnswer{}); errors.As(err, &said) {
 			return console.CaseDone{}, console.CaseRefused{Text: said.Error()}
@@ -457,7 +457,7 @@ func (c caseDesk) offered(ctx context.Context, desk *queueDesk, item *queue.Item
 
 // Undo implements console.Cases, of what was not decided with a wider scope. Whose question is gone, for it has come to an
 // account, is the operator's to take back.
-func (c caseDesk) Undo(ctx context.Context, scope rights.Scope, decision, by string, now time.Time) error {
+func (c caseDesk) Undo(ctx context.Context, scope rights.Scope, decision string, line map[string]any, now time.Time) error {
 	d, err := c.d.db.Queue().Decision(ctx, decision)
 	if err != nil {
 		return err
@@ -471,6 +471,6 @@ func (c caseDesk) Undo(ctx context.Context, scope rights.Scope, decision, by str
 			return identity.ErrNotFound
 		}
 	}
-	_, err = c.d.db.Queue().Undo(ctx, decision, by, now)
+	_, err = c.d.db.Queue().Undo(ctx, decision, line, now)
 	return err
 }

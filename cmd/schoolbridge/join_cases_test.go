@@ -164,14 +164,14 @@ func TestCasesAreDecided(t *testing.T) {
 		t.Errorf("%d are open, %v", n, err)
 	}
 	for _, scope := range []rights.Scope{at49, {}} {
-		if err := x.cases().Undo(t.Context(), scope, done.ID, "x", time.Now()); !errors.Is(err, identity.ErrNotFound) {
+		if err := x.cases().Undo(t.Context(), scope, done.ID, map[string]any{"by": "x"}, time.Now()); !errors.Is(err, identity.ErrNotFound) {
 			t.Errorf("taken back elsewhere: %v", err)
 		}
 	}
-	if err := x.cases().Undo(t.Context(), at50, done.ID, "p50", time.Now()); err != nil {
+	if err := x.cases().Undo(t.Context(), at50, done.ID, map[string]any{"by": "p50"}, time.Now()); err != nil {
 		t.Error(err)
 	}
-	if err := x.cases().Undo(t.Context(), at50, done.ID, "p50", time.Now()); !errors.Is(err, queue.ErrUndone) {
+	if err := x.cases().Undo(t.Context(), at50, done.ID, map[string]any{"by": "p50"}, time.Now()); !errors.Is(err, queue.ErrUndone) {
 		t.Errorf("taken back twice: %v", err)
 	}
 }
@@ -199,7 +199,7 @@ func TestCasesUndoneWithinScope(t *testing.T) {
 				t.Errorf("%v of %v: %+v", who.scope, by.scope, d)
 			}
 			if !who.may {
-				if err := x.cases().Undo(t.Context(), who.scope, done.ID, "x", time.Now()); !errors.Is(err, identity.ErrNotFound) {
+				if err := x.cases().Undo(t.Context(), who.scope, done.ID, map[string]any{"by": "x"}, time.Now()); !errors.Is(err, identity.ErrNotFound) {
 					t.Errorf("%v takes back what %v decided: %v", who.scope, by.scope, err)
 				}
 			}
@@ -210,7 +210,7 @@ func TestCasesUndoneWithinScope(t *testing.T) {
 		} else if by.both {
 			last = curator
 		}
-		if err := x.cases().Undo(t.Context(), last, done.ID, "x", time.Now()); err != nil {
+		if err := x.cases().Undo(t.Context(), last, done.ID, map[string]any{"by": "x"}, time.Now()); err != nil {
 			t.Error(err)
 		}
 	}

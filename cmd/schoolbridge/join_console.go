@@ -28,7 +28,7 @@ func (d *daemon) console() (web.Room, error) {
 		return web.Room{}, err
 	}
 	o := console.Options{
-		Rights: holder, Factors: d.db.Factors(), Grants: d.db.Rights(), People: administrated{d.db, d.config, d.people}, Trail: d.db.Audit(),
+		Rights: holder, Factors: d.db.Factors(), Grants: d.db.Rights(), People: administrated{d.db, d.config, d.people}, Trail: d.db.Audit(), Denials: d.trail,
 		Issuer: issuer(d.config.Web.Public), Idle: c.Idle, Longest: c.Longest, Invitation: c.Invitation, Zone: d.config.Policy.TimeZone.Location(),
 	}
 	if d.ad != nil {

@@ -75,7 +75,7 @@ func TestCasesOfASecondAccount(t *testing.T) {
 	if h, err := x.d.db.Accounts().BySubject(t.Context(), "s-orlova-2"); err != nil || h.Person != x.mari {
 		t.Errorf("%+v, %v", h, err)
 	}
-	if err := x.cases().Undo(t.Context(), at49, done.ID, "p49", time.Now()); err != nil {
+	if err := x.cases().Undo(t.Context(), at49, done.ID, map[string]any{"by": "p49"}, time.Now()); err != nil {
 		t.Errorf("undo: %v", err)
 	}
 	if h, err := x.d.db.Accounts().BySubject(t.Context(), "s-orlova"); err != nil || h.Person != x.mari {

@@ -369,7 +369,7 @@ func (q *queueDesk) decisions(ctx context.Context) error {
 }
 
 func (q *queueDesk) undo(ctx context.Context) error {
-	d, err := q.db.Queue().Undo(ctx, q.words[0], callerText(), q.now)
+	d, err := q.db.Queue().Undo(ctx, q.words[0], map[string]any{"by": callerText()}, q.now)
 	if err != nil {
 		return q.refused(err)
 	}

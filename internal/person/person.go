@@ -205,6 +205,8 @@ type Activation struct {
 	// Asked is when mos.ru was asked about the Password: it is not kept if the
 	// credential has changed since. Zero: just now.
 	Asked time.Time
+	// Source is from where it was asked for, for the audit trail.
+	Source identity.Source
 	// Unattended says that nobody waits for it: what it changes is not urgent, and it
 	// is of somebody who has activated and whose new rows are still to be looked at.
 	Unattended bool

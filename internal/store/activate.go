@@ -133,9 +133,11 @@ func (t *tx) activate(act person.Activation, now time.Time) (person.Activated, e
 		return done, nil
 	}
 	t.touch(id)
-	return done, t.auditJSON(now, "activation", id, map[string]any{
-		"login": done.Login, "records": act.Records, "uid_number": done.UIDNumber, "created": done.Created,
-	})
+	line := map[string]any{"login": done.Login, "records": act.Records, "uid_number": done.UIDNumber, "created": done.Created}
+	if act.Source.Addr.IsValid() {
+		line["addr"], line["request"] = act.Source.Addr.String(), act.Source.Request
+	}
+	return done, t.auditJSON(now, "activation", id, line)
 }
 
 // hashAgain is how old a kept verifier may grow before the same password renews it.

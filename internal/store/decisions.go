@@ -20,7 +20,7 @@ import (
 // Decide answers the question that d.Item names by its id, in one transaction
 // with a look at whether it is still the question that was shown: queue.ErrNoItem,
 // ErrMoved, ErrUnfit, ErrTaken, ErrIncomplete. Nothing is written then. Of d are
-// read Item, Verb, By, Reason, and what the verb needs: one record of Records,
+// read Item, Verb, By, Line, Reason, and what the verb needs: one record of Records,
 // Object, Name, Target.
 func (q *Queue) Decide(ctx context.Context, d queue.Decision, now time.Time) (queue.Decision, error) {
 	id := d.Item
@@ -114,9 +114,9 @@ func (t *tx) giveWay(item *queue.Item, old, d queue.Decision, now time.Time) err
 	another := old.Verb.Claims() && d.Verb != queue.Bind || old.Verb == queue.Allocate && d.Verb.Claims()
 	switch {
 	case old.Verb == queue.Refuse, old.Verb == queue.Allocate && d.Verb == queue.Allocate, old.Verb == queue.Bind && d.Verb == queue.Bind && slices.Equal(old.Records, d.Records):
-		return t.close(old, d.By, now)
+		return t.close(old, byLine(d), now)
 	case d.Verb == queue.Refuse, another:
-		err := t.undo(old, d.By, now)
+		err := t.undo(old, byLine(d), now)
 		switch {
 		case errors.Is(err, queue.ErrUsed) && d.Verb == queue.Refuse:
 			return nil // it is the person's account, of which nothing is decided any more
@@ -128,22 +128,21 @@ func (t *tx) giveWay(item *queue.Item, old, d queue.Decision, now time.Time) err
 	return nil
 }
 
-// close ends a decision, and those that came with it, and says so in the audit trail.
-func (t *tx) close(d queue.Decision, by string, now time.Time) error {
+// close ends a decision, and those that came with it, and says so in the audit trail:
+// more is who ends it, and from where.
+func (t *tx) close(d queue.Decision, more map[string]any, now time.Time) error {
 	if err := t.exec("UPDATE decisions SET undone = ? WHERE id = ?", micros(now), d.ID); err != nil {
 		return err
 	}
-	line := decisionLine(d)
-	line["by"] = by
 	if err := t.requeueAnswered(d); err != nil {
 		return err
 	}
-	if err := t.auditJSON(now, "decision_undone", d.Person, line); err != nil || d.Verb != queue.Allocate {
+	if err := t.auditJSON(now, "decision_undone", d.Person, with(more, decisionLine(d))); err != nil || d.Verb != queue.Allocate {
 		return err
 	}
 	list, err := t.decisions("run = ? AND run <> '' AND undone = 0", d.ID)
 	for i := 0; err == nil && i < len(list); i++ {
-		err = t.close(list[i], by, now)
+		err = t.close(list[i], more, now)
 	}
 	return err
 }

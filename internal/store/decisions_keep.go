@@ -46,12 +46,15 @@ func (t *tx) keepDecision(d queue.Decision) error {
 	if err := t.requeueAnswered(d); err != nil {
 		return err
 	}
-	return t.auditJSON(d.At, "decision", d.Person, decisionLine(d))
+	return t.auditJSON(d.At, "decision", d.Person, with(byLine(d), decisionLine(d)))
 }
 
-// decisionLine is a decision in the audit trail.
+// byLine says in the audit trail who decides, and from where.
+func byLine(d queue.Decision) map[string]any { return with(d.Line, map[string]any{"by": d.By}) }
+
+// decisionLine says in the audit trail what was decided.
 func decisionLine(d queue.Decision) map[string]any {
-	line := map[string]any{"id": d.ID, "item": d.Item, "verb": d.Verb, "by": d.By}
+	line := map[string]any{"id": d.ID, "item": d.Item, "verb": d.Verb}
 	if d.Reason != "" {
 		line["reason"] = d.Reason
 	}

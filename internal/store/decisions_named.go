@@ -59,7 +59,7 @@ func (t *tx) foldNamed(d *queue.Decision, now time.Time) (told stray, err error)
 		if old.Verb != queue.Allocate || old.Person != own {
 			continue
 		}
-		if err := t.undo(old, d.By, now); err != nil {
+		if err := t.undo(old, byLine(*d), now); err != nil {
 			return told, err
 		}
 	}

@@ -182,12 +182,12 @@ func (t *tx) passOver(d queue.Decision) error {
 			continue
 		}
 		if item.Decided != nil {
-			if err := t.close(*item.Decided, d.By, d.At); err != nil {
+			if err := t.close(*item.Decided, byLine(d), d.At); err != nil {
 				return err
 			}
 		}
 		stem, _ := queue.Split(item.ID)
-		err = t.keepDecision(queue.Decision{ID: newDecisionID(), Item: stem, Verb: queue.Refuse, Run: d.ID, Seen: item.Seen, At: d.At, By: d.By, Reason: d.Reason, Within: d.Within})
+		err = t.keepDecision(queue.Decision{ID: newDecisionID(), Item: stem, Verb: queue.Refuse, Run: d.ID, Seen: item.Seen, At: d.At, By: d.By, Line: d.Line, Reason: d.Reason, Within: d.Within})
 		if err != nil {
 			return err
 		}

@@ -14,8 +14,9 @@ import (
 )
 
 // Undo takes a decision back: identity.ErrNotFound, queue.ErrUndone, and
-// queue.ErrUsed where it has become an account.
-func (q *Queue) Undo(ctx context.Context, id, by string, now time.Time) (queue.Decision, error) {
+// queue.ErrUsed where it has become an account. line is who does it, and from where,
+// for the audit trail.
+func (q *Queue) Undo(ctx context.Context, id string, line map[string]any, now time.Time) (queue.Decision, error) {
 	var d queue.Decision
 	err := q.db.write(ctx, func(t *tx) error {
 		list, err := t.someDecisions("id = ?", id)
@@ -26,7 +27,7 @@ func (q *Queue) Undo(ctx context.Context, id, by string, now time.Time) (queue.D
 			return identity.ErrNotFound
 		}
 		d = list[0]
-		return t.undo(d, by, now)
+		return t.undo(d, line, now)
 	})
 	if err != nil {
 		return d, fmt.Errorf("take decision %s back: %w", id, err)
@@ -34,7 +35,7 @@ func (q *Queue) Undo(ctx context.Context, id, by string, now time.Time) (queue.D
 	return d, nil
 }
 
-func (t *tx) undo(d queue.Decision, by string, now time.Time) (err error) {
+func (t *tx) undo(d queue.Decision, line map[string]any, now time.Time) (err error) {
 	if !d.Undone.IsZero() {
 		return queue.ErrUndone
 	}
@@ -51,7 +52,7 @@ func (t *tx) undo(d queue.Decision, by string, now time.Time) (err error) {
 	if err != nil {
 		return err
 	}
-	return t.close(d, by, now)
+	return t.close(d, line, now)
 }
 
 // Drop takes back what stands of a run of claims, some at a time, and tells of
@@ -67,7 +68,7 @@ func (q *Queue) Drop(ctx context.Context, run, by string, now time.Time, tell fu
 			}
 			results = make([]error, len(list))
 			for i, d := range list {
-				results[i] = t.undo(d, by, now)
+				results[i] = t.undo(d, map[string]any{"by": by}, now)
 				if err := results[i]; err != nil && !errors.Is(err, queue.ErrUsed) && !errors.Is(err, queue.ErrPassedOn) {
 					return err
 				}

@@ -35,6 +35,8 @@ type Sent struct {
 	queue.Case          // without a number
 	Form       [16]byte // of the form that was filled in: it counts once
 	Source     string   // what is counted: an address, or the city account of whoever is signed in
+	// Line is what its line of the audit trail says besides: from where it came.
+	Line map[string]any
 }
 
 // Add keeps a case and gives its number; of a form that was sent before, that
@@ -72,7 +74,7 @@ func (s *Support) Add(ctx context.Context, c Sent, limits SupportLimits) (queue.
 		if err := t.noteQuestion(caseStem(c.Number), noted{at: c.At, schools: schools}); err != nil {
 			return err
 		}
-		return t.auditJSON(c.At, "support_case", c.Person, map[string]any{"item": caseStem(c.Number), "school": c.School, "signed_in": c.Profile != nil})
+		return t.auditJSON(c.At, "support_case", c.Person, with(c.Line, map[string]any{"item": caseStem(c.Number), "school": c.School, "signed_in": c.Profile != nil}))
 	})
 	if err != nil {
 		return 0, fmt.Errorf("keep what was written to support: %w", err)

@@ -62,6 +62,7 @@ var kinds = map[string]kind{
 	"audit_erasure": {Service, "старые входы стёрты", "old sign-ins erased", Calm, (*teller).erased},
 
 	"console_read":    {Readings, "прочитано на странице", "read on a page", Calm, (*teller).read},
+	"console_denied":  {Readings, "отказано: такого нет или нет права", "refused: not there, or no right to it", Bad, (*teller).denied},
 	"cabinet":         {Readings, "смотрит свои устройства и входы", "looks at the own devices and sign-ins", Calm, nil},
 	"explain":         {Readings, "команда explain", "command explain", Calm, (*teller).asked},
 	"sessions":        {Readings, "команда sessions", "command sessions", Calm, (*teller).asked},

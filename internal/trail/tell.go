@@ -386,3 +386,10 @@ func (t *teller) read() {
 	t.named("record", "запись", "record")
 	t.counted("found", "показано", "shown")
 }
+
+func (t *teller) denied() {
+	t.named("page", "страница", "page")
+	t.named("item", "вопрос", "question")
+	t.schools("school")
+	t.counted("times", "за минуту", "within a minute")
+}

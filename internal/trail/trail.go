@@ -141,6 +141,7 @@ func Tell(lang explain.Lang, e identity.AuditEntry, school func(string) string) 
 	t.line.Details = strings.Join(t.said, "; ")
 	t.line.From = t.text("addr")
 	_, t.line.Here = data["uid"]
+	t.line.Here = t.line.Here || strings.HasPrefix(t.text("by"), "uid ")
 	return t.line, nil
 }
 

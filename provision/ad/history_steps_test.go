@@ -475,7 +475,7 @@ func (y *city) undo(e event) string {
 	if d.ID == "" {
 		return ""
 	}
-	_, err = y.db.Queue().Undo(y.t.Context(), d.ID, "test", y.now)
+	_, err = y.db.Queue().Undo(y.t.Context(), d.ID, map[string]any{"by": "test"}, y.now)
 	for _, known := range []error{queue.ErrUsed, queue.ErrMovedOn, queue.ErrOwnAccount} {
 		if errors.Is(err, known) {
 			return fmt.Sprintf("%s: %v", d.Verb, known)

@@ -241,14 +241,17 @@ func (i *Item) See(about []byte) error {
 
 // Decision is an answer.
 type Decision struct {
-	ID      string
-	Item    string // stem
-	Verb    Verb
-	Run     string // names decisions that were made together: claims in bulk, or by its id the one that this came with
-	Seen    string // the item's
-	At      time.Time
-	Undone  time.Time // zero: it stands
-	By      string    // account of the machine, for people
+	ID     string
+	Item   string // stem
+	Verb   Verb
+	Run    string // names decisions that were made together: claims in bulk, or by its id the one that this came with
+	Seen   string // the item's
+	At     time.Time
+	Undone time.Time // zero: it stands
+	By     string    // account of the machine, for people
+	// Line is what its line of the audit trail says besides: from where it is made. Not
+	// kept.
+	Line    map[string]any `json:"-"`
 	Reason  string
 	Subject identity.Subject  // of Activation
 	Person  identity.PersonID // of Target; and of a name that was given

@@ -140,7 +140,7 @@ func testQuestionsFollow(t *testing.T, s *suite) {
 	stem("asked", is, nil)
 	done := s.decide(t, queue.Decision{Item: item.ID, Verb: queue.Refuse})
 	stem("refused", nil, is)
-	_, err := s.db.Queue().Undo(t.Context(), done.ID, "", s.now)
+	_, err := s.db.Queue().Undo(t.Context(), done.ID, nil, s.now)
 	check(t, err)
 	stem("taken back", is, nil)
 	s.decide(t, queue.Decision{Item: s.question(t).ID, Verb: queue.Refuse})
@@ -242,7 +242,7 @@ func testSupport(t *testing.T, s *suite) {
 	if got := s.page(t, at49, true); !slices.Equal(got, stem) || len(s.page(t, at49, false)) != 0 {
 		t.Errorf("closed: %v", got)
 	}
-	_, err = s.db.Queue().Undo(t.Context(), done.ID, "", s.now)
+	_, err = s.db.Queue().Undo(t.Context(), done.ID, nil, s.now)
 	check(t, err)
 	if got := s.page(t, at49, false); !slices.Equal(got, stem) {
 		t.Errorf("opened again: %v", got)

@@ -3,8 +3,10 @@ package storetest
 import (
 	"bytes"
 	"errors"
+	"net/netip"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,7 +128,7 @@ func testQueueBind(t *testing.T, s *suite) {
 	s.refuses(t, queue.Decision{Item: "t000000000000-0000", Verb: queue.Bind, Records: record}, queue.ErrNoItem)
 	s.refuses(t, queue.Decision{Item: item.ID, Verb: queue.Bind, Records: []person.RecordRef{employment("k2")}}, queue.ErrUnfit)
 	s.refuses(t, queue.Decision{Item: item.ID, Verb: queue.Allocate, Name: "orlova", Target: "ad"}, queue.ErrUnfit)
-	done := s.decide(t, queue.Decision{Item: item.ID, Verb: queue.Bind, Records: record})
+	done := s.decide(t, queue.Decision{Item: item.ID, Verb: queue.Bind, Records: record, Line: map[string]any{"addr": "192.0.2.9"}})
 	s.nothingOpen(t)
 	s.refuses(t, queue.Decision{Item: item.ID, Verb: queue.Refuse}, queue.ErrDecided)
 	e := s.evidence(t, profile)
@@ -148,13 +150,13 @@ func testQueueBind(t *testing.T, s *suite) {
 		t.Errorf("after an import: %+v", e.Approved)
 	}
 	act := activation(profile, record[0])
-	act.Decisions = []string{done.ID}
+	act.Decisions, act.Source = []string{done.ID}, identity.Source{Addr: netip.MustParseAddr("192.0.2.7"), Request: "r7"}
 	first := s.activate(t, s.db, act)
-	undone, err := s.db.Queue().Undo(t.Context(), done.ID, "uid 0", s.now)
+	undone, err := s.db.Queue().Undo(t.Context(), done.ID, map[string]any{"by": "uid 0", "addr": "192.0.2.8"}, s.now)
 	if err != nil || undone.Verb != queue.Bind {
 		t.Errorf("undo: %+v, %v", undone, err)
 	}
-	if _, err := s.db.Queue().Undo(t.Context(), done.ID, "uid 0", s.now); !errors.Is(err, queue.ErrUndone) {
+	if _, err := s.db.Queue().Undo(t.Context(), done.ID, map[string]any{"by": "uid 0"}, s.now); !errors.Is(err, queue.ErrUndone) {
 		t.Errorf("undo twice: %v", err)
 	}
 	holder, err := s.db.Accounts().Get(t.Context(), first.Person)
@@ -170,9 +172,21 @@ func testQueueBind(t *testing.T, s *suite) {
 	if err != nil || len(all) != 1 || all[0].Undone.IsZero() {
 		t.Errorf("decisions: %+v, %v", all, err)
 	}
-	for kind, want := range map[string]int{"decision": 1, "decision_undone": 1} {
-		if lines, err := s.db.Audit().Recent(t.Context(), identity.PersonID{}, 100, kind); err != nil || len(lines) != want {
-			t.Errorf("%s: %d lines, %v", kind, len(lines), err)
+	for _, line := range []struct {
+		kind string
+		of   identity.PersonID
+		says []string
+	}{{"decision", identity.PersonID{}, []string{`"addr":"192.0.2.9"`, `"by":"uid 0"`}}, {"decision_undone", identity.PersonID{}, []string{`"addr":"192.0.2.8"`, `"by":"uid 0"`}},
+		{"activation", first.Person, []string{`"addr":"192.0.2.7"`, `"request":"r7"`}}} {
+		lines, err := s.db.Audit().Recent(t.Context(), line.of, 100, line.kind)
+		if err != nil || len(lines) != 1 {
+			t.Errorf("%s: %d lines, %v", line.kind, len(lines), err)
+			continue
+		}
+		for _, want := range line.says {
+			if !strings.Contains(string(lines[0].Payload), want) {
+				t.Errorf("%s: %s, without %s", line.kind, lines[0].Payload, want)
+			}
 		}
 	}
 }
@@ -254,7 +268,7 @@ func testQueueMoved(t *testing.T, s *suite) {
 	if e := s.evidence(t, renamed); len(e.Approved) != 0 {
 		t.Errorf("by a profile that has changed: %+v", e.Approved)
 	}
-	_, err := s.db.Queue().Undo(t.Context(), again.ID, "", s.now)
+	_, err := s.db.Queue().Undo(t.Context(), again.ID, nil, s.now)
 	check(t, err)
 	other := profile
 	other.Subject, other.Login = "other", "other"
@@ -287,7 +301,7 @@ func testQueueRefuse(t *testing.T, s *suite) {
 	if i := s.question(t); !i.Moved() {
 		t.Errorf("%+v", i)
 	}
-	_, err := s.db.Queue().Undo(t.Context(), done.ID, "", s.now)
+	_, err := s.db.Queue().Undo(t.Context(), done.ID, nil, s.now)
 	check(t, err)
 	if i := s.question(t); i.Moved() {
 		t.Errorf("after undo: %+v", i)
@@ -306,7 +320,7 @@ func testQueueAdopt(t *testing.T, s *suite) {
 	if len(e.Claims) != 1 || e.Claims[0].Object.Name != "orlovami" || e.Claims[0].Record != employment("k1") {
 		t.Errorf("claims: %+v", e.Claims)
 	}
-	_, err := s.db.Queue().Undo(t.Context(), done.ID, "", s.now)
+	_, err := s.db.Queue().Undo(t.Context(), done.ID, nil, s.now)
 	check(t, err)
 	if e := s.evidence(t, profile); len(e.Claims) != 0 {
 		t.Errorf("claims after undo: %+v", e.Claims)
@@ -317,7 +331,7 @@ func testQueueAdopt(t *testing.T, s *suite) {
 	d.Object = adObject(1, "orlovami")
 	done = s.decide(t, d)
 	s.withAD(t, profile, "orlovami", [16]byte{1})
-	if _, err := s.db.Queue().Undo(t.Context(), done.ID, "", s.now); !errors.Is(err, queue.ErrUsed) {
+	if _, err := s.db.Queue().Undo(t.Context(), done.ID, nil, s.now); !errors.Is(err, queue.ErrUsed) {
 		t.Errorf("undo of an account: %v", err)
 	}
 }
@@ -340,7 +354,7 @@ func testQueueAllocate(t *testing.T, s *suite) {
 		t.Errorf("%+v", e.Allotted)
 	}
 	taken(t, s.db, provision.NameQuery{Subject: "other", Made: []string{"orlovamaria49x"}}, "orlovamaria49x")
-	_, err := s.db.Queue().Undo(t.Context(), done.ID, "", s.now)
+	_, err := s.db.Queue().Undo(t.Context(), done.ID, nil, s.now)
 	check(t, err)
 	if e := s.evidence(t, profile); e.Allotted.Decision != "" {
 		t.Errorf("after undo: %+v", e.Allotted)
@@ -367,7 +381,7 @@ func testQueueAllocateOwn(t *testing.T, s *suite) {
 		if n, err := s.Count("SELECT COUNT(*) FROM names WHERE made = 1"); err != nil || n != made {
 			t.Errorf("%d names are made, %v, want %d", n, err, made)
 		}
-		_, err := s.db.Queue().Undo(t.Context(), d.ID, "", s.now)
+		_, err := s.db.Queue().Undo(t.Context(), d.ID, nil, s.now)
 		check(t, err)
 		h, err := s.db.Accounts().Get(t.Context(), done.Person)
 		if err != nil || !slices.Contains(h.Names, person.Name{Kind: want, Text: name}) {
@@ -427,7 +441,7 @@ func testQueueDoubts(t *testing.T, s *suite) {
 	if seen, err := q.Refused(t.Context()); err != nil || !seen["orlovami is seen"] || len(seen) != 1 {
 		t.Errorf("refused: %v, %v", seen, err)
 	}
-	_, err := q.Undo(t.Context(), refused.ID, "", s.now)
+	_, err := q.Undo(t.Context(), refused.ID, nil, s.now)
 	check(t, err)
 	done := s.decide(t, queue.Decision{Item: item.ID, Verb: queue.Adopt, Records: []person.RecordRef{employment("k1")}})
 	s.nothingOpen(t)
@@ -435,7 +449,7 @@ func testQueueDoubts(t *testing.T, s *suite) {
 	if err != nil || len(claims) != 1 || claims[0].Object.Name != "orlovami" {
 		t.Errorf("claims: %+v, %v", claims, err)
 	}
-	_, err = q.Undo(t.Context(), done.ID, "", s.now)
+	_, err = q.Undo(t.Context(), done.ID, nil, s.now)
 	check(t, err)
 	s.question(t)
 }

@@ -225,7 +225,7 @@ func testQueueNotEnough(t *testing.T, s *suite) {
 	if list, err := s.db.Queue().Decisions(t.Context(), false, 9); err != nil || len(list) != 1 {
 		t.Errorf("%+v, %v", list, err)
 	}
-	_, err := s.db.Queue().Undo(t.Context(), second.ID, "", s.now)
+	_, err := s.db.Queue().Undo(t.Context(), second.ID, nil, s.now)
 	check(t, err)
 	if e := s.evidence(t, profile); e.Allotted.Decision != "" {
 		t.Errorf("the first name is back: %+v", e.Allotted)
@@ -245,7 +245,7 @@ func testQueueReplaced(t *testing.T, s *suite) {
 	row.SNILS = ""
 	put(t, s.db, row)
 	s.decide(t, queue.Decision{Item: s.question(t).ID, Verb: queue.Bind, Records: []person.RecordRef{employment("k1")}})
-	if _, err := s.db.Queue().Undo(t.Context(), first.ID, "", s.now); !errors.Is(err, queue.ErrUndone) {
+	if _, err := s.db.Queue().Undo(t.Context(), first.ID, nil, s.now); !errors.Is(err, queue.ErrUndone) {
 		t.Errorf("the first answer: %v", err)
 	}
 	for kind, want := range map[string]int{"decision": 2, "decision_undone": 1} {
@@ -386,7 +386,7 @@ func testQueueRefuseUsed(t *testing.T, s *suite) {
 	s.tries(t, profile, match.FIOMismatch)
 	s.decide(t, queue.Decision{Item: s.question(t).ID, Verb: queue.Refuse})
 	s.nothingOpen(t)
-	if _, err := s.db.Queue().Undo(t.Context(), adopted.ID, "", s.now); !errors.Is(err, queue.ErrUsed) {
+	if _, err := s.db.Queue().Undo(t.Context(), adopted.ID, nil, s.now); !errors.Is(err, queue.ErrUsed) {
 		t.Errorf("the account: %v", err)
 	}
 }
@@ -421,7 +421,7 @@ func testQueueAdoptAnother(t *testing.T, s *suite) {
 	name := queue.Decision{Item: again(), Verb: queue.Allocate, Target: "ad", Name: "orlova.maria49x"}
 	named := s.decide(t, name)
 	stands(named)
-	_, err := s.db.Queue().Undo(t.Context(), named.ID, "", s.now)
+	_, err := s.db.Queue().Undo(t.Context(), named.ID, nil, s.now)
 	check(t, err)
 	adopt.Item, adopt.Object = again(), adObject(1, "orlovami")
 	s.decide(t, adopt)

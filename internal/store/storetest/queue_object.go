@@ -74,7 +74,7 @@ func (s *suite) noneNoted(t *testing.T) {
 
 func (s *suite) undo(t *testing.T, id string, want error) {
 	t.Helper()
-	if _, err := s.db.Queue().Undo(t.Context(), id, "uid 0", s.now); !errors.Is(err, want) {
+	if _, err := s.db.Queue().Undo(t.Context(), id, map[string]any{"by": "uid 0"}, s.now); !errors.Is(err, want) {
 		t.Errorf("undo: %v, want %v", err, want)
 	}
 }
@@ -324,7 +324,7 @@ func testQueueThere(t *testing.T, s *suite) {
 	if a := look("refused"); a.Question == nil || a.Question.Open() || len(a.Decisions) != 1 || a.Decisions[0].ID != refused.ID {
 		t.Errorf("refused: %+v", a)
 	}
-	_, err := s.db.Queue().Undo(t.Context(), refused.ID, "uid 0", s.now)
+	_, err := s.db.Queue().Undo(t.Context(), refused.ID, map[string]any{"by": "uid 0"}, s.now)
 	check(t, err)
 	s.decide(t, queue.Decision{Item: s.question2(t, queue.Account).ID, Verb: queue.Adopt, Records: k1, Target: "ad"})
 	if a := look("claimed"); !slices.Equal(a.Records, k1) || len(a.Holders) > 0 || len(a.Decisions) != 1 || !slices.Equal(a.Decisions[0].Evidence, []duplicates.Reason{duplicates.SameLogin}) {

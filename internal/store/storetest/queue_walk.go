@@ -170,7 +170,7 @@ func (w *walker) takesBack(at int, now time.Time) error {
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	_, err = w.db.Queue().Undo(w.t.Context(), list[at%len(list)].ID, "", now)
+	_, err = w.db.Queue().Undo(w.t.Context(), list[at%len(list)].ID, nil, now)
 	return w.known(err)
 }
 

@@ -132,7 +132,7 @@ func testTransferUndone(t *testing.T, s *suite) {
 	again.Login = ""
 	s.activate(t, s.db, again)
 	epoch := s.job(t, done.Person).Entry.Epoch
-	_, err := s.db.Queue().Undo(t.Context(), d.ID, "uid 0", s.now)
+	_, err := s.db.Queue().Undo(t.Context(), d.ID, map[string]any{"by": "uid 0"}, s.now)
 	check(t, err)
 	s.holds(t, fresh.Subject, identity.PersonID{})
 	s.holds(t, old.Subject, done.Person)
@@ -140,7 +140,7 @@ func testTransferUndone(t *testing.T, s *suite) {
 	if job.Entry.Epoch <= epoch || job.Entry.MosruLogin != old.Login || job.Row.OthersBefore != job.Entry.Epoch {
 		t.Errorf("epoch %d after %d, login %s, others before %d", job.Entry.Epoch, epoch, job.Entry.MosruLogin, job.Row.OthersBefore)
 	}
-	if _, err := s.db.Queue().Undo(t.Context(), d.ID, "uid 0", s.now); !errors.Is(err, queue.ErrUndone) {
+	if _, err := s.db.Queue().Undo(t.Context(), d.ID, map[string]any{"by": "uid 0"}, s.now); !errors.Is(err, queue.ErrUndone) {
 		t.Errorf("twice: %v", err)
 	}
 	s.now = s.now.Add(time.Hour)
@@ -171,7 +171,7 @@ func testTransferThereAndBack(t *testing.T, s *suite) {
 	s.holds(t, old.Subject, done.Person)
 	undo := func(d queue.Decision, want error) {
 		t.Helper()
-		if _, err := s.db.Queue().Undo(t.Context(), d.ID, "uid 0", s.now); !errors.Is(err, want) {
+		if _, err := s.db.Queue().Undo(t.Context(), d.ID, map[string]any{"by": "uid 0"}, s.now); !errors.Is(err, want) {
 			t.Errorf("undo %s: %v, want %v", d.ID, err, want)
 		}
 	}
@@ -300,7 +300,7 @@ func testTransferRemovedUpstream(t *testing.T, s *suite) {
 	if event("2", store.EventPasswordSet, old.Subject) || !event("3", store.EventDisabled, fresh.Subject) || !shut() {
 		t.Error("events are about another account than the one that the person has")
 	}
-	_, err := s.db.Queue().Undo(t.Context(), d.ID, "uid 0", s.now)
+	_, err := s.db.Queue().Undo(t.Context(), d.ID, map[string]any{"by": "uid 0"}, s.now)
 	check(t, err)
 	if !shut() {
 		t.Error("the account before was removed, and opens again")
@@ -325,7 +325,7 @@ func testTransferCarriesDecisions(t *testing.T, s *suite) {
 	keys, err := s.keys.Rotated()
 	check(t, err)
 	s.db = s.open(t, keys)
-	_, err = s.db.Queue().Undo(t.Context(), d.ID, "uid 0", s.now)
+	_, err = s.db.Queue().Undo(t.Context(), d.ID, map[string]any{"by": "uid 0"}, s.now)
 	check(t, err)
 	if approved(fresh) != 0 || approved(old) != 1 {
 		t.Errorf("taken back: approved %d of the new one, %d of the old", approved(fresh), approved(old))
@@ -428,7 +428,7 @@ func testTransferErased(t *testing.T, s *suite) {
 	d := s.transfer(t, item.ID)
 	s.holds(t, third.Subject, done.Person)
 	s.holds(t, fresh.Subject, identity.PersonID{})
-	if _, err := s.db.Queue().Undo(t.Context(), d.ID, "uid 0", s.now); !errors.Is(err, queue.ErrUsed) {
+	if _, err := s.db.Queue().Undo(t.Context(), d.ID, map[string]any{"by": "uid 0"}, s.now); !errors.Is(err, queue.ErrUsed) {
 		t.Errorf("undo: %v", err)
 	}
 }
@@ -472,7 +472,7 @@ func testTransferToNamed(t *testing.T, s *suite) {
 		t.Errorf("%+v, %v", h, err)
 	}
 	taken(t, s.db, provision.NameQuery{Subject: "other", Made: []string{"orlovamaria49x"}}, "orlovamaria49x")
-	if _, err := s.db.Queue().Undo(t.Context(), name.ID, "uid 0", s.now); !errors.Is(err, queue.ErrUndone) {
+	if _, err := s.db.Queue().Undo(t.Context(), name.ID, map[string]any{"by": "uid 0"}, s.now); !errors.Is(err, queue.ErrUndone) {
 		t.Errorf("the decision on the name: %v", err)
 	}
 	again := activation(first, employment("k1"))
@@ -482,7 +482,7 @@ func testTransferToNamed(t *testing.T, s *suite) {
 	}
 	// And back: the name is nobody's way into a second person.
 	s.now = s.now.Add(time.Hour)
-	_, err := s.db.Queue().Undo(t.Context(), d.ID, "uid 0", s.now)
+	_, err := s.db.Queue().Undo(t.Context(), d.ID, map[string]any{"by": "uid 0"}, s.now)
 	check(t, err)
 	s.holds(t, worker.Subject, done.Person)
 	s.holds(t, first.Subject, identity.PersonID{})

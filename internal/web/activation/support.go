@@ -31,6 +31,8 @@ type Letter struct {
 	queue.Case          // without a number
 	Form       [16]byte // of the form that was filled in
 	Source     string   // what is counted: an address, or whoever is signed in
+	// Line is what the audit trail says besides: from where it came.
+	Line map[string]any
 }
 
 // ErrOften says that more is written than is taken.
@@ -174,7 +176,9 @@ func (v *visit) sendSupport() {
 		return
 	}
 	sum := sha256.Sum256([]byte(p.Token))
-	letter.At, letter.Form, letter.Source = v.Now, [16]byte(sum[:16]), web.Network(v.Source().Addr, web.SiteBits).String()
+	source := v.Source()
+	letter.At, letter.Form, letter.Source = v.Now, [16]byte(sum[:16]), web.Network(source.Addr, web.SiteBits).String()
+	letter.Line = map[string]any{"addr": source.Addr.String(), "request": source.Request}
 	if s != nil {
 		profile := s.Profile
 		letter.Profile, letter.Person, letter.Problem, letter.Source = &profile, s.Person, s.Problem, "person "+string(profile.Subject)

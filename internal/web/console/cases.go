@@ -23,7 +23,7 @@ type Cases interface {
 	// Decide answers one: the errors of package queue, and CaseRefused.
 	Decide(ctx context.Context, scope rights.Scope, a CaseAnswer) (CaseDone, error)
 	// Undo takes a decision back; the errors of package queue.
-	Undo(ctx context.Context, scope rights.Scope, decision, by string, now time.Time) error
+	Undo(ctx context.Context, scope rights.Scope, decision string, line map[string]any, now time.Time) error
 }
 
 // CasesAsk chooses a page of questions.
@@ -131,6 +131,7 @@ type CaseAnswer struct {
 	Case   string // with its version
 	Choice CaseChoice
 	By     string
+	Line   map[string]any // what the audit trail says besides
 	Reason string
 	Lang   web.Lang
 	Now    time.Time

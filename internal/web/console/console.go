@@ -24,7 +24,7 @@
 //
 // What a page may not show and what is not there look alike: visit.missing. A page
 // that shows somebody's data calls visit.read first, which writes it into the audit
-// trail or answers itself.
+// trail or answers itself; who was refused something is noted by denied.
 //
 // To add a part: a file with its page methods and a value of the type part, a line
 // in parts, templates in pages/, texts in words_NAME.go, and what it reads as a
@@ -115,13 +115,14 @@ type Trail interface {
 	Append(ctx context.Context, entries []identity.AuditEntry) error
 }
 
-// Options of the room. Rights, Factors, Grants, People and Trail are required.
+// Options of the room. Rights, Factors, Grants, People, Trail and Denials are required.
 type Options struct {
 	Rights  Rights
 	Factors Factors
 	Grants  Grants
 	People  People
 	Trail   Trail
+	Denials Denials
 	// What parts read; nil where it is not there.
 	Stories   Stories
 	Addresses Addresses
@@ -158,8 +159,8 @@ type Options struct {
 }
 
 func (o *Options) check() error {
-	if o.Rights == nil || o.Factors == nil || o.Grants == nil || o.People == nil || o.Trail == nil {
-		return errors.New("console: rights, factors, grants, people and a trail are needed")
+	if o.Rights == nil || o.Factors == nil || o.Grants == nil || o.People == nil || o.Trail == nil || o.Denials == nil {
+		return errors.New("console: rights, factors, grants, people, a trail and a place for denials are needed")
 	}
 	if o.Issuer == "" {
 		o.Issuer = "schoolbridge"
@@ -224,6 +225,8 @@ type room struct {
 	parts []part
 	glass *web.Pace // of tries at the break-glass account
 	files filing
+
+	denials denials
 }
 
 // glassEvery and glassBurst are how often one source may try the break-glass

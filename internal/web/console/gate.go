@@ -131,10 +131,12 @@ func (c *room) guard(p page) func(*web.Visit) {
 		case v.session == nil:
 			v.To(address)
 		case v.rights.None():
+			v.action = p.may
 			v.missing()
 		case !v.elevated():
 			v.signInFirst()
 		case !v.rights.May(p.may):
+			v.action = p.may
 			v.missing()
 		case !p.alone && !v.touch():
 		default:
@@ -217,8 +219,11 @@ func (v *visit) kept(by func(*web.Visit, *web.Session) error) bool {
 func (v *visit) rename() bool { return v.kept((*web.Visit).Rename) }
 
 // missing is what everybody sees of what is not there, and of what they may not
-// see.
-func (v *visit) missing() { v.Fail(http.StatusNotFound) }
+// see. The audit trail tells who has asked.
+func (v *visit) missing() {
+	v.denied()
+	v.Fail(http.StatusNotFound)
+}
 
 // nowhere is every address below the console that no part has: a stranger is led
 // to the way in, as from those that are there.
@@ -227,7 +232,7 @@ func (v *visit) nowhere() {
 		v.To(address)
 		return
 	}
-	v.missing()
+	v.Fail(http.StatusNotFound)
 }
 
 // person is who visits; zero with the break-glass account.

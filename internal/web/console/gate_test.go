@@ -98,7 +98,7 @@ func sameBut(text, path string) string { return strings.ReplaceAll(text, path, "
 func TestPartsThatForget(t *testing.T) {
 	do := func(*visit) {}
 	s := newSite(t, nil)
-	o := Options{Rights: s.desk, Factors: s.desk, Grants: keptGrants{s.desk}, People: crowd{s.desk}, Trail: s.desk, BreakGlass: s.desk}
+	o := Options{Rights: s.desk, Factors: s.desk, Grants: keptGrants{s.desk}, People: crowd{s.desk}, Trail: s.desk, Denials: s.desk, BreakGlass: s.desk}
 	for what, pages := range map[string]map[string]page{
 		"no action": {"GET /console/a": {do: do}}, "no page": {"GET /console/a": {may: rights.Decide}}, "elsewhere": {"GET /a": {do: do, may: rights.Decide}},
 		"the way in": {"GET /console/sign-in": {do: do, may: rights.Decide}}, "the first page": {"GET /console": {do: do, may: rights.Decide}},

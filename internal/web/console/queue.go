@@ -403,7 +403,7 @@ func (v *visit) decide() {
 	if !ok {
 		return
 	}
-	a := CaseAnswer{Case: form.Get("case"), Choice: CaseChoice{Verb: queue.Verb(form.Get("verb")), What: form.Get("what")}, By: v.by(), Lang: v.Lang, Now: v.Now,
+	a := CaseAnswer{Case: form.Get("case"), Choice: CaseChoice{Verb: queue.Verb(form.Get("verb")), What: form.Get("what")}, By: v.by(), Line: v.line(), Lang: v.Lang, Now: v.Now,
 		Reason: strings.TrimSpace(form.Get("reason"))}
 	stem, seen := queue.Split(a.Case)
 	verbs := []queue.Verb{queue.Bind, queue.Adopt, queue.Further, queue.Allocate, queue.Transfer, queue.Refuse}
@@ -492,7 +492,7 @@ func (v *visit) undo() {
 		v.missing()
 		return
 	}
-	err := v.o.Cases.Undo(v.Request.Context(), v.scope, form.Get("decision"), v.by(), v.Now)
+	err := v.o.Cases.Undo(v.Request.Context(), v.scope, form.Get("decision"), v.line(), v.Now)
 	if errors.Is(err, queue.ErrUsed) { // its question is gone with that, and so is the offer
 		if v.keepDone(queueDone{}) {
 			v.showQueue(http.StatusConflict, "case.wrong.used")

@@ -23,6 +23,7 @@ type docket struct {
 	fails  error // what Decide and Undo answer
 	broken error
 	undone []string
+	told   []map[string]any // of the audit trail's lines
 }
 
 type kept struct {
@@ -124,17 +125,18 @@ func (d *docket) Decide(_ context.Context, s rights.Scope, a CaseAnswer) (CaseDo
 		return CaseDone{}, queue.ErrDecided
 	}
 	k.Decided = &CaseDecision{ID: "d1", By: a.By, Verb: a.Choice.Verb, What: a.Choice.What, Reason: a.Reason, At: a.Now}
+	d.told = append(d.told, a.Line)
 	return CaseDone{"d1", k.Who, CasesPlace{k.At, k.Stem}}, nil
 }
 
-func (d *docket) Undo(_ context.Context, s rights.Scope, decision, _ string, _ time.Time) error {
+func (d *docket) Undo(_ context.Context, s rights.Scope, decision string, line map[string]any, _ time.Time) error {
 	if d.fails != nil {
 		return d.fails
 	}
 	for _, k := range d.cases {
 		if k.Decided != nil && k.Decided.ID == decision && !slices.ContainsFunc(k.at, func(id person.SchoolID) bool { return !s.Covers(id) }) {
 			k.Decided = nil
-			d.undone = append(d.undone, decision)
+			d.undone, d.told = append(d.undone, decision), append(d.told, line)
 			return nil
 		}
 	}
@@ -270,6 +272,14 @@ func TestDecide(t *testing.T) {
 	webtest.Holds(t, g.Post("/console/queue/..%2F..%2F%5Cevil.example/undo", "decision", "d1"), 404)
 	webtest.Goes(t, g.Post("/console/queue/"+own.Stem+"/undo", "decision", "d1"), "/console/queue/"+own.Stem)
 	webtest.Holds(t, g.Get("/console/queue/"+own.Stem), 200, "!Решение записано", `name="verb"`)
+	for _, line := range d.told {
+		if line["by"] != admin49.ID.String() || line["addr"] != "192.0.2.1" || line["request"] == "" {
+			t.Errorf("the trail is told %v", line)
+		}
+	}
+	if len(d.told) != 2 {
+		t.Errorf("%d lines", len(d.told))
+	}
 	webtest.Holds(t, g.Post("/console/queue/"+own.Stem+"/undo", "decision", "d9"), 404)
 	// The data changed since the page was shown.
 	own.ID = own.Stem + "-beef"

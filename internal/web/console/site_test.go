@@ -39,6 +39,7 @@ type desk struct {
 	grants  []rights.Granted
 	factors map[identity.PersonID]factor.Factor
 	trail   []identity.AuditEntry
+	denials []identity.AuditEntry
 	lines   []map[string]any // of what was changed
 	gone    map[identity.PersonID]bool
 	glass   Glass
@@ -162,6 +163,12 @@ func (d *desk) Last(context.Context) (Glass, error) {
 	return d.glass, d.broken
 }
 
+func (d *desk) Audit(e identity.AuditEntry) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.denials = append(d.denials, e)
+}
+
 func (d *desk) Append(_ context.Context, entries []identity.AuditEntry) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -243,7 +250,7 @@ func newSite(t testing.TB, alter func(*Options), more ...part) *site {
 		s.grants = append(s.grants, g)
 		s.factors[who.ID] = factor.Factor{Secret: secret}
 	}
-	o := Options{Rights: s.desk, Factors: s.desk, Grants: keptGrants{s.desk}, People: crowd{s.desk}, Trail: s.desk, BreakGlass: s.desk,
+	o := Options{Rights: s.desk, Factors: s.desk, Grants: keptGrants{s.desk}, People: crowd{s.desk}, Trail: s.desk, Denials: s.desk, BreakGlass: s.desk,
 		Live: &air{}, Rolls: newRolls(), Issuer: "id.school.example", Groups: []GroupRule{{"CN=bridge-{school},OU=admins", rights.School}}}
 	o.Duplicates, o.Repairs = nothingFound{}, nothingFound{}
 	if alter != nil {
