@@ -30,6 +30,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	driverpkg "database/sql/driver"
 	"errors"
 	"fmt"
 	"time"
@@ -46,6 +47,9 @@ const (
 	lockTimeout    = "10s"            // then a transaction begins anew
 	idleTimeout    = "30s"            // then the server ends a transaction whose client is silent, and others have their turn
 	readTimeout    = "10min"          // the same for a snapshot, between whose pages people are composed
+	idleAsk        = time.Second      // then a connection is asked before it is used
+	answerTime     = 5 * time.Second  // within which it answers that
+	turnTime       = 15 * time.Second // the turn comes, or the server says that lockTimeout is over
 	lifetime       = 30 * time.Minute // of a connection: after a failover all get to the new server in the end
 )
 
@@ -96,11 +100,30 @@ func pool(base *pgx.ConnConfig, isolation, idle string, size int) *sql.DB {
 			config.RuntimeParams[name] = value
 		}
 	}
-	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(teach))
+	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(teach), stdlib.OptionShouldPing(ask), stdlib.OptionResetSession(answered))
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
 	db.SetConnMaxLifetime(lifetime)
 	return db
+}
+
+// ask asks a connection that nobody used for a while whether its server is there. One
+// behind a proxy may have gone without a word: the connection is closed then, and who
+// wanted it gets another. pgx would ask too, and wait for ever.
+func ask(ctx context.Context, of stdlib.ShouldPingParams) (again bool) {
+	if of.IdleDuration > idleAsk {
+		ctx, cancel := context.WithTimeout(ctx, answerTime)
+		defer cancel()
+		_ = of.Conn.Ping(ctx) // answered looks
+	}
+	return false
+}
+
+func answered(_ context.Context, conn *pgx.Conn) error {
+	if conn.IsClosed() {
+		return driverpkg.ErrBadConn
+	}
+	return nil
 }
 
 // Writer implements store.Driver.
