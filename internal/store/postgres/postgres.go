@@ -45,6 +45,7 @@ import (
 const (
 	connectTimeout = 5 * time.Second  // for each host
 	lockTimeout    = "10s"            // then a transaction begins anew
+	scrubWait      = "'300ms'"        // the same for a table that is written anew
 	idleTimeout    = "30s"            // then the server ends a transaction whose client is silent, and others have their turn
 	readTimeout    = "10min"          // the same for a snapshot, between whose pages people are composed
 	idleAsk        = time.Second      // then a connection is asked before it is used
@@ -140,14 +141,31 @@ func (d *driver) Prepares() bool { return false }
 
 // Scrub implements store.Driver: the files of the tables that held what was
 // destroyed are written anew, and the old ones go. The write-ahead log, replicas and
-// backups are out of its reach.
+// backups are out of its reach. While somebody reads them for long, as pg_dump does, it
+// gives up soon: all who come meanwhile would wait behind it.
 func (d *driver) Scrub(ctx context.Context) error {
+	conn, err := d.writer.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // it goes back to the pool
+	if _, err := conn.ExecContext(ctx, "SET lock_timeout = "+scrubWait); err != nil && !unsupported(err) {
+		return err
+	}
+	var failed error
 	for _, table := range []string{"day_keys", "passwords", "tag_keys"} {
-		if _, err := d.writer.ExecContext(ctx, "VACUUM (FULL) "+table); err != nil && !unsupported(err) {
-			return err
+		_, err := conn.ExecContext(ctx, "VACUUM (FULL) "+table)
+		if code(err) == lockNotAvailable {
+			err = fmt.Errorf("table %s is being read for long, by a backup perhaps: what was deleted stays in its file until the next time: %w", table, err)
+		}
+		if err != nil && !unsupported(err) {
+			failed = errors.Join(failed, err)
 		}
 	}
-	return nil
+	if _, err := conn.ExecContext(ctx, "RESET lock_timeout"); err != nil && !unsupported(err) {
+		failed = errors.Join(failed, err, conn.Raw(func(any) error { return driverpkg.ErrBadConn })) // nobody takes it with that bound
+	}
+	return failed
 }
 
 // Close implements store.Driver.
