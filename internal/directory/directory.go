@@ -250,6 +250,8 @@ const lockBatch = 64
 // Step takes in what changed since the last Load or Step, once. It is what
 // Run does after each Wait; ErrHistory asks for Load.
 func (d *Directory) Step(ctx context.Context) (changes int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, d.opt.Patience)
+	defer cancel()
 	d.turns.begin()
 	list, pos, err := d.src.Since(ctx, d.pos)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 type Options struct {
 	Retry      time.Duration // wait after a failure of the source; zero: 1 s
 	Poll       time.Duration // the feed is read at least this often, whatever Wait does; zero: 2 s
+	Patience   time.Duration // a read of the feed that takes longer is given up, and begun again; zero: 30 s
 	Snapshot   *Snapshot     // nil: none is kept
 	Now        func() time.Time
 	Logger     *slog.Logger
@@ -26,6 +27,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Poll <= 0 {
 		o.Poll = 2 * time.Second
+	}
+	if o.Patience <= 0 {
+		o.Patience = 30 * time.Second
 	}
 	o.Snapshot = o.Snapshot.withDefaults()
 	if o.Now == nil {

@@ -14,6 +14,7 @@ type Cable struct {
 
 	mu    sync.Mutex
 	state cableState
+	laid  int // how often Lose was called; connections of before go nowhere
 	moved *sync.Cond
 	ends  map[net.Conn]bool
 }
@@ -71,6 +72,14 @@ func (c *Cable) Cut() {
 // Hang lets nothing through any more, and tells nobody.
 func (c *Cable) Hang() { c.become(cableHung) }
 
+// Lose lets nothing of the connections that are there through any more, and tells
+// nobody; new ones reach the server. So is a proxy whose server died behind it.
+func (c *Cable) Lose() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.laid++
+}
+
 // Mend makes it whole; what waited goes through.
 func (c *Cable) Mend() { c.become(cableWhole) }
 
@@ -81,11 +90,11 @@ func (c *Cable) become(s cableState) {
 	c.moved.Broadcast()
 }
 
-// passes waits until the cable is whole; false: it is cut.
-func (c *Cable) passes() bool {
+// passes waits until the cable is whole for a connection; false: it is cut.
+func (c *Cable) passes(laid int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.state == cableHung {
+	for c.state == cableHung || c.state == cableWhole && laid < c.laid {
 		c.moved.Wait()
 	}
 	return c.state == cableWhole
@@ -93,7 +102,10 @@ func (c *Cable) passes() bool {
 
 func (c *Cable) join(near net.Conn) {
 	defer func() { _ = near.Close() }()
-	if !c.passes() {
+	c.mu.Lock()
+	laid := c.laid
+	c.mu.Unlock()
+	if !c.passes(laid) {
 		return
 	}
 	far, err := net.Dial("tcp", "127.0.0.1:"+c.server.port)
@@ -113,20 +125,20 @@ func (c *Cable) join(near net.Conn) {
 	back := make(chan struct{})
 	go func() {
 		defer close(back)
-		c.carry(far, near)
+		c.carry(far, near, laid)
 	}()
-	c.carry(near, far)
+	c.carry(near, far, laid)
 	<-back
 }
 
 // carry moves bytes one way until one end is closed, then closes both.
-func (c *Cable) carry(from, to net.Conn) {
+func (c *Cable) carry(from, to net.Conn, laid int) {
 	defer func() { _, _ = from.Close(), to.Close() }()
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
 		if n > 0 {
-			if !c.passes() {
+			if !c.passes(laid) {
 				return
 			}
 			if _, err := to.Write(buffer[:n]); err != nil {

@@ -23,6 +23,7 @@ const (
 	duplicateObject     = "42710" // of the type that a table has, too
 	featureNotSupported = "0A000"
 	syntaxError         = "42601"
+	lockNotAvailable    = "55P03" // in time
 	readOnly            = "25006" // the server was demoted
 	unknown             = "40003" // whether it was carried out, as distributed engines say
 )
@@ -30,7 +31,7 @@ const (
 // again are those in which nothing was changed, and the same may succeed at once.
 var again = []string{
 	"40001", "40P01", // serialization failure, deadlock
-	"55P03", // a lock was not to be had in time
+	lockNotAvailable,
 	"25P03", // silent for too long
 	readOnly,
 }

@@ -35,6 +35,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	driverpkg "database/sql/driver"
 	"errors"
 	"fmt"
 	"time"
@@ -50,8 +51,12 @@ const (
 	connectTimeout = 5 * time.Second  // for each host
 	lockTimeout    = "10s"            // then a transaction begins anew
 	turnTimeout    = "4s"             // a writer that is silent for so long loses its turn: the server ends its transaction, and it begins anew
-	idleTimeout    = "30s"            // the same for a look at the feed, which nobody waits for
+	scrubWait      = "'300ms'"        // for the lock on a table that is written anew
+	idleTimeout    = "30s"            // as turnTimeout, for a look at the feed, which nobody waits for
 	readTimeout    = "10min"          // the same for a snapshot, between whose pages people are composed
+	idleAsk        = time.Second      // then a connection is asked before it is used
+	answerTime     = 5 * time.Second  // within which it answers that
+	turnTime       = 15 * time.Second // the turn comes, or the server says that lockTimeout is over
 	lifetime       = 30 * time.Minute // of a connection: after a failover all get to the new server in the end
 )
 
@@ -102,11 +107,30 @@ func pool(base *pgx.ConnConfig, isolation, idle string, size int) *sql.DB {
 			config.RuntimeParams[name] = value
 		}
 	}
-	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(teach))
+	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(teach), stdlib.OptionShouldPing(ask), stdlib.OptionResetSession(answered))
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
 	db.SetConnMaxLifetime(lifetime)
 	return db
+}
+
+// ask asks a connection that nobody used for a while whether its server is there. One
+// behind a proxy may have gone without a word: the connection is closed then, and who
+// wanted it gets another. pgx would ask too, and wait for ever.
+func ask(ctx context.Context, of stdlib.ShouldPingParams) (again bool) {
+	if of.IdleDuration > idleAsk {
+		ctx, cancel := context.WithTimeout(ctx, answerTime)
+		defer cancel()
+		_ = of.Conn.Ping(ctx) // answered looks
+	}
+	return false
+}
+
+func answered(_ context.Context, conn *pgx.Conn) error {
+	if conn.IsClosed() {
+		return driverpkg.ErrBadConn
+	}
+	return nil
 }
 
 // Writer implements store.Driver.
@@ -123,14 +147,31 @@ func (d *driver) Prepares() bool { return false }
 
 // Scrub implements store.Driver: the files of the tables that held what was
 // destroyed are written anew, and the old ones go. The write-ahead log, replicas and
-// backups are out of its reach.
+// backups are out of its reach. While somebody reads them for long, as pg_dump does, it
+// gives up soon: all who come meanwhile would wait behind it.
 func (d *driver) Scrub(ctx context.Context) error {
+	conn, err := d.writer.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // it goes back to the pool
+	if _, err := conn.ExecContext(ctx, "SET lock_timeout = "+scrubWait); err != nil && !unsupported(err) {
+		return err
+	}
+	var failed error
 	for _, table := range []string{"day_keys", "passwords", "tag_keys"} {
-		if _, err := d.writer.ExecContext(ctx, "VACUUM (FULL) "+table); err != nil && !unsupported(err) {
-			return err
+		_, err := conn.ExecContext(ctx, "VACUUM (FULL) "+table)
+		if code(err) == lockNotAvailable {
+			err = fmt.Errorf("table %s is being read for long, by a backup perhaps: what was deleted stays in its file until the next time: %w", table, err)
+		}
+		if err != nil && !unsupported(err) {
+			failed = errors.Join(failed, err)
 		}
 	}
-	return nil
+	if _, err := conn.ExecContext(ctx, "RESET lock_timeout"); err != nil && !unsupported(err) {
+		failed = errors.Join(failed, err, conn.Raw(func(any) error { return driverpkg.ErrBadConn })) // nobody takes it with that bound
+	}
+	return failed
 }
 
 // Close implements store.Driver.

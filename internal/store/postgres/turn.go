@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	driverpkg "database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
@@ -70,11 +71,17 @@ func (d *driver) makeTurn(ctx context.Context) error {
 	return nil
 }
 
-// Turn implements store.Driver.
+// Turn implements store.Driver. A server that is there says within turnTime that the
+// turn has come, or that lockTimeout is over.
 func (d *driver) Turn(ctx context.Context, t *sql.Tx) ([]byte, error) {
 	receipt := make([]byte, 16)
 	_, _ = rand.Read(receipt) // never fails
-	result, err := t.ExecContext(ctx, take, receipt)
+	bounded, cancel := context.WithTimeout(ctx, turnTime)
+	defer cancel()
+	result, err := t.ExecContext(bounded, take, receipt)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		return nil, fmt.Errorf("the server is silent: %w", driverpkg.ErrBadConn)
+	}
 	if err != nil {
 		return nil, err
 	}
