@@ -117,14 +117,13 @@ func (e *explainer) liveThere(ctx context.Context, name string) []provision.Obje
 }
 
 // there tells of accounts in Active Directory that are claimed for somebody's records,
-// or asked about because of them, beside the person's own. Pages, whose readers may not
-// see everybody behind an account, have the queue for that.
+// or asked about because of them, beside the person's own.
 func (e *explainer) there(ctx context.Context, id identity.PersonID, refs []person.RecordRef, r *explain.Report) error {
 	refs = slices.DeleteFunc(slices.Clone(refs), func(ref person.RecordRef) bool { return ref.Kind == person.RecordCard })
-	if !e.config.AD.On() || len(refs) == 0 || e.sees != nil {
+	if !e.config.AD.On() || len(refs) == 0 {
 		return nil
 	}
-	objects, err := e.db.Accounts().Old(ctx, targetAD, "", refs)
+	objects, err := e.old(ctx, id, refs)
 	if err != nil {
 		return err
 	}
@@ -144,6 +143,29 @@ func (e *explainer) there(ctx context.Context, id identity.PersonID, refs []pers
 		r.There = append(r.There, one)
 	}
 	return nil
+}
+
+// old gives the accounts that are claimed for somebody's records, or asked about because
+// of them. The second takes a look through all questions, for which a page has time where
+// Active Directory is asked too.
+func (e *explainer) old(ctx context.Context, id identity.PersonID, refs []person.RecordRef) ([]provision.Object, error) {
+	if e.sees == nil || e.openAD != nil {
+		return e.db.Accounts().Old(ctx, targetAD, "", refs)
+	}
+	claims, err := e.db.Claims().Of(ctx, refs)
+	if err != nil || len(claims) == 0 {
+		return nil, err
+	}
+	own, err := e.db.Targets().Status(ctx, id)
+	var list []provision.Object
+	for _, c := range claims {
+		known := slices.ContainsFunc(list, func(o provision.Object) bool { return o.ID == c.Object.ID }) ||
+			slices.ContainsFunc(own, func(s provision.Status) bool { return s.Account.Object == c.Object.ID })
+		if c.Target == targetAD && !known {
+			list = append(list, c.Object)
+		}
+	}
+	return list, err
 }
 
 // thereShown puts one into words, in a report about whoever has the records. Others who

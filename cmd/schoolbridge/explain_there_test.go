@@ -6,11 +6,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/rights"
 	"schoolbridge/internal/store"
+	"schoolbridge/internal/web"
+	"schoolbridge/internal/web/console"
 	"schoolbridge/provision/queue"
 )
 
@@ -137,5 +141,64 @@ func TestExplainStranger(t *testing.T) {
 	s := withOldAD(t)
 	if r, _ := s.asksThere(exitFindings, "stranger"); len(r.There) > 0 || r.Broken == nil || r.Broken.Code != string(identity.ReasonUnknown) {
 		t.Errorf("%+v, %+v", r.There, r.Broken)
+	}
+}
+
+// TestStoriesTellOldAccounts: a page tells them as explain does, to those who may see whose
+// they are: what is claimed at once, what waits where Active Directory is asked too.
+func TestStoriesTellOldAccounts(t *testing.T) {
+	s := withOldAD(t)
+	plan := s.path("plan.json")
+	s.run(exitFindings, "provision", "claim", "plan", "--out", plan)
+	s.run(exitFindings, "provision", "claim", "apply", "--plan", plan, "--approve-certain")
+	d := s.started(&logged{})
+	var o console.Options
+	if err := d.tells(&o); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		scope   rights.Scope
+		record  string
+		ask     bool
+		account string // "": none is told
+		state   string
+	}{
+		{rights.City(), "kadry:k5", false, "x17", explain.ThereClaimed}, {at49, "kadry:k5", false, "x17", explain.ThereClaimed}, {at49, "kadry:k5", true, "x17", explain.ThereClaimed},
+		{at50, "kadry:k4", false, "", ""}, {at50, "kadry:k4", true, "kimv", explain.ThereWaits}, {at49, "kadry:k3", true, "", ""},
+	} {
+		view := console.View{Scope: c.scope, Lang: web.Russian, At: time.Now()}
+		found, err := o.Stories.Find(t.Context(), view, c.record, "")
+		if err != nil || len(found.Hits) != 1 {
+			t.Fatalf("%s: %+v, %v", c.record, found, err)
+		}
+		story, err := o.Stories.Story(t.Context(), view, found.Hits[0].Handle, c.ask)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := story.Report.There
+		switch {
+		case c.account == "" && len(list) > 0, c.account != "" && (len(list) != 1 || list[0].Name != c.account || list[0].State != c.state || len(list[0].For) != 1):
+			t.Errorf("%s for %v, asked %v: %+v", c.record, c.scope, c.ask, list)
+		case len(story.Others) > 0:
+			t.Errorf("%s: the trail is told of %q", c.record, story.Others)
+		}
+	}
+}
+
+// An account that was claimed for somebody of another school is told to nobody of this one.
+func TestOldAccountsOfOthers(t *testing.T) {
+	x := newTellers(t)
+	told := &telling{stories: x.o.Stories.(stories), explainer: x.o.Stories.(stories).explainer(console.View{Scope: at49}, false), view: console.View{Scope: at49}, story: &console.Story{}}
+	told.story.Report.There = []explain.There{
+		{Name: "theirs", State: explain.ThereClaimed, For: []explain.ThereFor{{Name: "Орлова Марина Игоревна", Records: []string{"kadry:k2"}}}},
+		{Name: "both", State: explain.ThereWaits, For: []explain.ThereFor{{Name: "Орлова Марина Игоревна", Records: []string{"kadry:k2"}}, {Name: "Орлова Мария Игоревна", Records: []string{"kadry:k1"}}}},
+	}
+	if err := told.others(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(told.story)
+	if err != nil || strings.Contains(string(text), "Марина") || strings.Contains(string(text), "k2") || strings.Contains(string(text), "theirs") || !strings.Contains(string(text), "both") ||
+		!slices.Equal(told.story.Others, []string{"kadry:k1"}) {
+		t.Errorf("%v: %s", err, text)
 	}
 }

@@ -303,8 +303,7 @@ func (t *telling) person(ctx context.Context, id identity.PersonID) error {
 			return err
 		}
 	}
-	t.finish(explain.Known{Told: told, Records: len(own), Decision: decision})
-	return nil
+	return t.finish(ctx, explain.Known{Told: told, Records: len(own), Decision: decision})
 }
 
 // handle tells about somebody who is no person here yet.
@@ -361,8 +360,7 @@ func (t *telling) handle(ctx context.Context, h handle) error {
 	if _, err := t.compare(ctx, profile, one.rows, len(masked) > 0, identity.PersonID{}); err != nil {
 		return err
 	}
-	t.finish(known)
-	return nil
+	return t.finish(ctx, known)
 }
 
 // storyFields are the lines of the comparison.

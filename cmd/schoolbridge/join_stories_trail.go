@@ -48,8 +48,12 @@ func (t *telling) lines(ctx context.Context, id identity.PersonID, limit int, ki
 }
 
 // finish diagnoses and draws.
-func (t *telling) finish(k explain.Known) {
+func (t *telling) finish(ctx context.Context, k explain.Known) error {
+	if err := t.others(ctx); err != nil {
+		return err
+	}
 	k.Loc = t.table.Zone()
 	t.story.Report.Diagnose(t.lang, t.now)
 	t.story.Path = t.story.Report.Path(t.lang, k)
+	return t.questions(ctx)
 }

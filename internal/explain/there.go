@@ -76,8 +76,8 @@ var thereTexts = map[Lang]thereText{
 // thereFaults are the faults of those that somebody asks for by name.
 var thereFaults = map[string]Fault{ThereWaits: FaultThereWaits, ThereRefused: FaultThereRefused, ThereNobodys: FaultThereNobodys, ThereFurther: FaultThereFurther, ThereOwn: FaultThereRenamed}
 
-// advice says how it is with the account.
-func (a There) advice(lang Lang) Advice {
+// Advice says how it is with the account, and what is to be done.
+func (a There) Advice(lang Lang) Advice {
 	said, about := thereTexts[lang].states[a.State], ""
 	switch {
 	case a.State == ThereOwn || a.State == ThereFurther:
@@ -97,7 +97,7 @@ func (a There) advice(lang Lang) Advice {
 
 // broken is the account as a broken link.
 func (a There) broken() *broken {
-	return &broken{at: LinkTarget, code: string(thereFaults[a.State]), where: a.Name, remedy: &[2]string{a.advice(Russian).Remedy, a.advice(English).Remedy}}
+	return &broken{at: LinkTarget, code: string(thereFaults[a.State]), where: a.Name, remedy: &[2]string{a.Advice(Russian).Remedy, a.Advice(English).Remedy}}
 }
 
 // nobodysThere: the name is that of an account of a target alone, of which nobody has
@@ -137,7 +137,7 @@ func (r Report) writeThere(p *printer, loc *time.Location) {
 		p.line("%s:", t.title)
 	}
 	for _, a := range others {
-		said, on := a.advice(p.lang), targetTexts[p.lang].off
+		said, on := a.Advice(p.lang), targetTexts[p.lang].off
 		if a.Enabled {
 			on = targetTexts[p.lang].on
 		}

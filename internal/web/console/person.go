@@ -9,6 +9,7 @@ import (
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/rights"
 	"schoolbridge/internal/trail"
+	"schoolbridge/provision/queue"
 )
 
 // Story is all that is known of one account, or of somebody who has none yet.
@@ -27,8 +28,11 @@ type Story struct {
 	Verdict *Verdict
 	Audit   []AuditLine // what happened
 	Readers []AuditLine // who looked
-	Asked   bool        // Active Directory was asked now
-	CanAsk  bool        // there is one
+	// Others are the records of people whom an account of Report.There is shown beside.
+	Others    []string
+	Questions []CaseLink // that wait because of the person
+	Asked     bool       // Active Directory was asked now
+	CanAsk    bool       // there is one
 }
 
 // Field is one line of a comparison.
@@ -96,7 +100,7 @@ func (v *visit) tell(ask bool) {
 	if s.Person.IsZero() {
 		more["record"] = s.Record
 	}
-	if !v.read("person", more, s.Person) {
+	if !v.readRecords("person", more, s.Others, s.Person) {
 		return
 	}
 	v.Show(http.StatusOK, "person.html", "person.title", v.page(s))
@@ -113,6 +117,7 @@ type personPage struct {
 	Decided         []decided
 	Sessions        []stay
 	Targets         []target
+	There           []thereRow
 	Audit, Readers  []auditLine
 	Lines           []line
 	State           string // "good", "bad", "wait"
@@ -167,6 +172,14 @@ type target struct {
 	explain.Target
 	Seen, Next string
 	Change     string // that waits, and for what
+}
+
+// thereRow is an account of the directory beside the person's own.
+type thereRow struct {
+	explain.There
+	Said explain.Advice
+	Stem string   // of its question; "": it is not asked about
+	By   *decided // of whom it is claimed, or nobody's
 }
 
 type stay struct {
@@ -240,6 +253,17 @@ func (v *visit) page(s *Story) personPage {
 			one.Change = t.Waits.Line(lang, v.o.Zone)
 		}
 		p.Targets = append(p.Targets, one)
+	}
+	for _, a := range r.There {
+		one := thereRow{There: a, Said: a.Advice(lang)}
+		if one.Stem, _ = queue.Split(a.Question); one.Stem != "" {
+			one.Said.Remedy = "" // the question is a link
+		}
+		if a.Decision != nil {
+			by := v.decidedLine(*a.Decision)
+			one.By = &by
+		}
+		p.There = append(p.There, one)
 	}
 	for _, x := range r.Sessions {
 		p.Sessions = append(p.Sessions, v.stay(x))

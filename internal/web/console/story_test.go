@@ -9,6 +9,7 @@ import (
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/trail"
 	"schoolbridge/provision/match"
+	"schoolbridge/provision/queue"
 )
 
 var testNow = time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)
@@ -120,6 +121,10 @@ func waiting(lang explain.Lang) *Story {
 	s := sound(lang)
 	s.Report.Targets[0].State = explain.TargetProblem
 	s.Report.Targets[0].Problems = []explain.Problem{explain.ProblemOf(lang, match.Problem{Code: match.ADPasswordRefused})}
+	s.Report.There = []explain.There{{Target: "ad", Name: "evann1", Teams: "evann1@uao.obr.mos.ru", Enabled: true, State: explain.ThereWaits, Question: stemOf(queue.Account, 9) + "-beef",
+		For: []explain.ThereFor{{Name: "Еванова Нина Николаевна", Records: []string{"kadry:k1"}, Why: pick(lang, "ФИО", "name")}}},
+		{Target: "ad", Name: "evann2", State: explain.ThereRefused, Decision: &explain.Decided{ID: "d0a1", Verb: queue.Refuse, By: "orlovami", At: testNow.Add(-time.Hour), Reason: pick(lang, "другая", "another one")}}}
+	s.Questions = []CaseLink{{Stem: stemOf(queue.Target, 7), Kind: queue.Target}}
 	s.Report.Targets[0].Waits = &explain.Waiting{For: explain.WaitsConsent, What: []string{"move"}}
 	s.Report.SignIns = []explain.SignIn{{At: testNow.Add(-time.Hour), Channel: "wifi", Device: "02-00-5E-10-00-02", NAS: "first-floor", Outcome: "rejected", Reason: identity.ReasonOldPassword},
 		{At: testNow.Add(-2 * time.Hour), Channel: "wifi", Device: "02-00-5E-10-00-02", NAS: "first-floor", Outcome: "rejected", Reason: identity.ReasonOldPassword}}
