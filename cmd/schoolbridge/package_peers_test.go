@@ -47,13 +47,14 @@ func TestPackage(t *testing.T) {
 	}
 	out := ran(t, "unshare", "--mount", "--net", "--pid", "--fork", "bash", "packaging/debian/try.sh", deb, t.TempDir())
 	for _, want := range []string{
-		"/usr/bin/schoolbridge 755 root", "/lib/systemd/system/schoolbridge.service 644 root", "/etc/schoolbridge 750 schoolbridge", "/etc/schoolbridge/secrets 750 schoolbridge",
-		"/etc/schoolbridge/tls 750 schoolbridge", "/etc/schoolbridge/config.yaml 640 schoolbridge", "/var/lib/schoolbridge 700 schoolbridge",
+		"/usr/bin/schoolbridge 755 root", "/lib/systemd/system/schoolbridge.service 644 root", "/etc/schoolbridge 750 root", "/etc/schoolbridge/secrets 750 root",
+		"/etc/schoolbridge/tls 750 root", "/etc/schoolbridge/config.yaml 640 root", "/var/lib/schoolbridge 700 schoolbridge",
 		"/var/backups/schoolbridge 700 schoolbridge",
 		"/lib/systemd/system/schoolbridge-backup.service 644 root", "/lib/systemd/system/schoolbridge-backup.timer 644 root", "nightly backup: exit 0", "backup verify: exit 0",
 		"/usr/share/doc/schoolbridge/docs/runbooks.ru.md 644 root", "/usr/share/doc/schoolbridge/monitoring/alerts.yaml 644 root",
 		"unconfigured: exit 2", "secrets/mosru", "not enabled", "/etc/schoolbridge/config.yaml: OK", "ready after",
 		"doctor --ready: exit 0", "doctor: exit 1", "MOSRU_UNREACHABLE", "bad: 1,", "runs as schoolbridge", "kept after purge",
+		"upgrade: /root/precious 600 root", "upgrade: /root/folder 700 root", "upgrade: /etc/schoolbridge 750 root",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q", want)

@@ -37,7 +37,7 @@ $new -days 3650 -subj "/CN=School 49 CA" -keyout tls/ca-key.pem -out tls/ca.pem
 $new -days 365 -CA tls/ca.pem -CAkey tls/ca-key.pem -subj "/CN=bridge.school49.example" \
 	-addext "subjectAltName=DNS:bridge.school49.example" -addext "basicConstraints=critical,CA:FALSE" \
 	-addext "extendedKeyUsage=serverAuth" -keyout tls/server-key.pem -out tls/server.pem
-chown -R schoolbridge: tls config.yaml && chmod 0600 tls/*-key.pem
+chown schoolbridge: tls/*.pem && chmod 0600 tls/*-key.pem && chown root:schoolbridge config.yaml
 as schoolbridge config check --config $config
 
 mkdir /tmp/exports
@@ -59,6 +59,18 @@ told doctor as schoolbridge doctor --lang en --config $config
 sed -n "s/^ExecStart=\/bin\/sh -c '\(.*\)'$/\1/p" /lib/systemd/system/schoolbridge-backup.service | sed 's/%%/%/g; s/\$\$/$/g' >/tmp/nightly.sh
 told "nightly backup" as sh -eu /tmp/nightly.sh
 told "backup verify" as schoolbridge backup verify --config $config /var/backups/schoolbridge/*.db
+# Whoever took over the daemon of an earlier package, which owned the folder, has laid
+# links there; then comes an upgrade.
+echo precious >/root/precious && chmod 0600 /root/precious
+mkdir -m 0700 /root/folder
+mv config.yaml secrets /tmp
+chown schoolbridge: .
+as ln -s /root/precious config.yaml
+as ln -s /root/folder secrets
+/var/lib/dpkg/info/schoolbridge.postinst configure 0
+stat -c "upgrade: %n %a %U" /root/precious /root/folder /etc/schoolbridge
+rm config.yaml secrets
+mv /tmp/config.yaml /tmp/secrets .
 kill $daemon
 wait $daemon || { cat /tmp/serve.log; exit 1; }
 dpkg --purge schoolbridge
