@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -54,6 +55,9 @@ func runBackup(ctx context.Context, std streams, args []string) error {
 			return unfit(std, *lang, err)
 		}
 		return told(std, *lang, "копия %s цела, ключи подходят\n", "the backup %s is whole, and the keys fit\n", words[1])
+	}
+	if _, err := os.Lstat(*out); err == nil {
+		return said.Errorf("файл %[1]s уже есть, копия записывается только в новый: назовите другой / %[1]s is there already, and a backup is written to a new file only: name another one", *out)
 	}
 	began := time.Now() // the copy is of a moment after it
 	if err := auditStore(ctx, c, auditBackup, map[string]any{"to": filepath.Base(*out)}); err != nil {

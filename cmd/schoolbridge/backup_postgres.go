@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
 	"os/exec"
@@ -23,9 +22,6 @@ var notCopied = []string{"passwords", "day_keys", "tag_keys"}
 // into a file that is not there yet. The file appears under its name when pg_restore
 // has read it through and it is on the disk.
 func dumpPostgres(ctx context.Context, c *config.Config, to string) error {
-	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("back up: %s is there already: %w", to, errors.Join(err, fs.ErrExist))
-	}
 	address, err := config.ReadSecret(c.Store.URLFile)
 	if err != nil {
 		return err

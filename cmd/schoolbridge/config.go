@@ -175,8 +175,8 @@ func openPostgres(ctx context.Context, c *config.Config, opts store.Options) (*s
 // least of all keys that then belong to whoever asked.
 func openMadeStore(ctx context.Context, c *config.Config) (*store.DB, error) {
 	if c.Store.URLFile != "" {
-		if _, err := os.Stat(string(c.Store.KeysetFile)); err != nil {
-			return nil, said.Errorf("ключей %[1]s здесь нет: скопируйте их с машины службы: %[2]w / the keys %[1]s are not here: copy them from the daemon's machine: %[2]w", c.Store.KeysetFile, err)
+		if err := madePostgres(ctx, c); err != nil {
+			return nil, err
 		}
 		return openStore(ctx, c, store.Options{})
 	}
@@ -184,4 +184,26 @@ func openMadeStore(ctx context.Context, c *config.Config) (*store.DB, error) {
 		return nil, said.Errorf("хранилища %[1]s ещё нет: сначала запустите службу или загрузите реестры, и проверьте state и store.path: %[2]w / store %[1]s is not made yet: start the daemon or import registries first, and look at state and store.path in the configuration: %[2]w", c.Store.Path, err)
 	}
 	return openStore(ctx, c, store.Options{})
+}
+
+// errNoStore says that the database is empty.
+var errNoStore = said.New("в базе хранилища ещё нет: его создаёт служба при запуске, а прежнее из SQLite переносит schoolbridge store move / the database has no store yet: the daemon makes it at its start, and schoolbridge store move brings the one that is in SQLite")
+
+// madePostgres says that the keys are here and a store in the database. One that was
+// made in passing would keep the move from SQLite out.
+func madePostgres(ctx context.Context, c *config.Config) error {
+	if _, err := os.Stat(string(c.Store.KeysetFile)); err != nil {
+		return said.Errorf("ключей %[1]s здесь нет: скопируйте их с машины службы: %[2]w / the keys %[1]s are not here: copy them from the daemon's machine: %[2]w", c.Store.KeysetFile, err)
+	}
+	address, err := config.ReadSecret(c.Store.URLFile)
+	if err != nil {
+		return err
+	}
+	switch used, err := postgres.InUse(ctx, string(address)); {
+	case err != nil:
+		return said.Errorf("база PostgreSQL из %[1]s не открывается (что делать, скажет schoolbridge doctor): %[2]w / the PostgreSQL database of %[1]s does not open (schoolbridge doctor says what to do): %[2]w", c.Store.URLFile, err)
+	case !used:
+		return fmt.Errorf("%s: %w", c.Store.URLFile, errNoStore)
+	}
+	return nil
 }

@@ -112,6 +112,7 @@ type examination struct {
 	lang   explain.Lang
 	now    time.Time
 	up     bool      // the daemon answers
+	hangs  bool      // it takes connections and does not answer
 	db     *store.DB // nil: it does not open
 }
 

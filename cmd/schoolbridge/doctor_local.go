@@ -139,15 +139,35 @@ func (x *examination) store(ctx context.Context) (list []doctor.Finding) {
 		add(doctor.Bad, doctor.StoreNewer, where, "")
 	case errors.Is(err, syscall.EROFS):
 		add(doctor.Bad, doctor.StoreReadOnly, where, "")
+	case errors.Is(err, errNoStore):
+		add(doctor.Warn, doctor.DatabaseEmpty, where, "")
+	case errors.Is(err, store.ErrMoving), errors.Is(err, store.ErrFilling):
+		add(doctor.Bad, doctor.StoreMoving, where, "")
+	case errors.Is(err, store.ErrMoved):
+		add(doctor.Bad, doctor.StoreMoved, where, "")
+	case err != nil && x.config.Store.URLFile != "":
+		add(doctor.Bad, doctor.DatabaseClosed, where, reasonOf(err))
 	case err != nil:
 		add(doctor.Bad, doctor.StoreUnreadable, where, reasonOf(err))
 	default:
 		x.db = db
 		if len(list) == 0 {
-			add(doctor.OK, doctor.StoreFine, where, "")
+			add(doctor.OK, doctor.StoreFine, where, x.room())
 		}
 	}
 	return list
+}
+
+// room says how much of the disk is free where the store is a file of this machine.
+func (x *examination) room() string {
+	free, err := diskFree(filepath.Dir(string(x.config.Store.Path)))
+	switch {
+	case x.config.Store.Path == "" || err != nil:
+		return ""
+	case x.lang == explain.English:
+		return fmt.Sprintf("%d GiB of the disk are free", free>>30)
+	}
+	return fmt.Sprintf("на диске свободно %d ГиБ", free>>30)
 }
 
 // storeFiles looks at what the store has on this machine; there says that one can

@@ -50,8 +50,8 @@ type readiness struct {
 	Checks []telemetry.Result `json:"checks"`
 }
 
-// askReady asks the daemon of this machine for its health; false: nobody answers.
-func askReady(ctx context.Context, c *config.Config) (r readiness, up bool) {
+// askReady asks the daemon of this machine for its health; an error: nobody answers.
+func askReady(ctx context.Context, c *config.Config) (r readiness, err error) {
 	ctx, cancel := context.WithTimeout(ctx, localWait)
 	defer cancel()
 	scheme := "http://"
@@ -60,23 +60,27 @@ func askReady(ctx context.Context, c *config.Config) (r readiness, up bool) {
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+toHere(c.Web.Listen)+"/readyz", nil)
 	if err != nil {
-		return r, false
+		return r, err
 	}
 	transport := &http.Transport{TLSClientConfig: unverified(), DisableKeepAlives: true}
 	answer, err := transport.RoundTrip(request)
 	if err != nil {
-		return r, false
+		return r, err
 	}
 	defer func() { _ = answer.Body.Close() }()
 	err = json.NewDecoder(io.LimitReader(answer.Body, 1<<20)).Decode(&r)
-	return r, err == nil
+	return r, err
 }
 
 // daemon tells how the daemon is, in its own words.
 func (x *examination) daemon(ctx context.Context) (list []doctor.Finding, up bool) {
 	where := toHere(x.config.Web.Listen)
-	r, up := askReady(ctx, x.config)
-	if !up {
+	r, err := askReady(ctx, x.config)
+	if errors.Is(err, context.DeadlineExceeded) { // its port is open, as that of a stopped process is
+		x.hangs = true
+		return []doctor.Finding{finding(doctor.CheckDaemon, doctor.Bad, doctor.DaemonHangs, where, "")}, false
+	}
+	if err != nil {
 		return []doctor.Finding{finding(doctor.CheckDaemon, doctor.Bad, doctor.DaemonDown, where, "")}, false
 	}
 	for _, c := range r.Checks {
@@ -131,8 +135,11 @@ func (x *examination) listening() (list []port) {
 }
 
 // ports asks those that the daemon listens on, or looks whether they are free for
-// it.
+// it. One that hangs holds them itself.
 func (x *examination) ports(ctx context.Context) []doctor.Finding {
+	if x.hangs {
+		return nil
+	}
 	all := x.listening()
 	list := make([]doctor.Finding, len(all))
 	var wg sync.WaitGroup

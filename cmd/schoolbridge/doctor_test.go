@@ -161,6 +161,13 @@ func ailments() []ailment {
 		{"Active Directory is gone", func(f *faulty) func() { f.stopAD(); return nothing }, doctor.CheckAD, doctor.Bad, string(explain.FaultADUnreachable)},
 		{"mos.ru is gone", func(f *faulty) func() { f.mosru.Close(); return nothing }, doctor.CheckMosru, doctor.Bad, string(doctor.MosruUnreachable)},
 		{"the daemon is down", func(f *faulty) func() { f.stop(); return nothing }, doctor.CheckDaemon, doctor.Bad, string(doctor.DaemonDown)},
+		{"the daemon hangs", func(f *faulty) func() { // the kernel takes connections for it, as for one that is stopped
+			l, err := net.Listen("tcp", string(f.d.config.Web.Listen))
+			if err != nil {
+				f.t.Fatal(err)
+			}
+			return func() { _ = l.Close() }
+		}, doctor.CheckDaemon, doctor.Bad, string(doctor.DaemonHangs)},
 		{"another program has the port of a daemon that is down", func(f *faulty) func() {
 			l, err := net.Listen("tcp", string(f.d.config.LDAP.All()[0].Address))
 			if err != nil {

@@ -8,9 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"schoolbridge/internal/doctor"
 	"schoolbridge/internal/pgtest"
 )
 
@@ -75,6 +77,20 @@ func TestStoreMove(t *testing.T) {
 		t.Errorf("beside the daemon: %d %s", code, errs)
 	}
 	s.stop()
+	before, err := os.ReadFile(s.path("config.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	withURL := string(before) + fmt.Sprintf("store: {url_file: %q}\n", file)
+	doctorSays := func(where, config string, want doctor.Code) {
+		t.Helper()
+		s.write("config.yaml", config)
+		if r, text, _ := s.examined("en"); !slices.ContainsFunc(r.Findings, func(f doctor.Finding) bool { return f.Code == string(want) && f.Check == doctor.CheckStore }) {
+			t.Errorf("%s: no %s in\n%s", where, want, text)
+		}
+		s.write("config.yaml", string(before))
+	}
+	doctorSays("the empty database, in which nothing is made", withURL, doctor.DatabaseEmpty)
 	if _, errs, code := move("--cancel"); code != exitFailed || !strings.Contains(errs, "no move is under way") {
 		t.Errorf("nothing to cancel: %d %s", code, errs)
 	}
@@ -84,12 +100,10 @@ func TestStoreMove(t *testing.T) {
 	if _, errs, code := s.command("audit", "verify", "--config", s.path("config.yaml")); code != exitFailed || !strings.Contains(errs, "перенесено") {
 		t.Errorf("the file afterwards: %d %s", code, errs)
 	}
+	doctorSays("the file afterwards", string(before), doctor.StoreMoved)
+	doctorSays("the database", withURL, doctor.StoreFine)
 
-	before, err := os.ReadFile(s.path("config.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.write("config.yaml", string(before)+fmt.Sprintf("store: {url_file: %q}\n", file))
+	s.write("config.yaml", withURL)
 	if out, errs, code := s.command("audit", "verify", "--config", s.path("config.yaml")); code != exitDone {
 		t.Errorf("audit verify: %d %s %s", code, out, errs)
 	}

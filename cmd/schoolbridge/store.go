@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"regexp"
 	"strings"
@@ -87,6 +88,9 @@ func moveSource(path string) error {
 		return usageError("--from: переносится файл SQLite; базу PostgreSQL копируют pg_dump и pg_restore / --from: what is moved is a file of SQLite; a PostgreSQL database is copied by pg_dump and pg_restore")
 	}
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return usageError("--from: файла %[1]s нет; его имя — store.path в настройках, без него state/schoolbridge.db / --from: there is no such file as %[1]s; its name is store.path of the configuration, else state/schoolbridge.db", path)
+	}
 	if err == nil && (!info.Mode().IsRegular() || info.Size() == 0) {
 		err = said.New("хранилища в нём нет / there is no store in it")
 	}
@@ -154,6 +158,7 @@ var storeRussian = []struct {
 	err  error
 	text string
 }{
+	{store.ErrNoKeyset, "Новые ключи это хранилище не откроют: нужен прежний файл — с машины той службы, которая его создала, или из отдельной копии (владелец schoolbridge, права 0600)"},
 	{store.ErrMoving, "Хранилище переносят в другую базу: продолжите `schoolbridge store move` или откажитесь от переноса с --cancel"},
 	{store.ErrMoved, "Хранилище перенесено в другую базу, все работают там: укажите её в настройках (store.url_file)"},
 	{store.ErrFilling, "База ещё не полна: `schoolbridge store move` заполняет её и продолжит с того места, где остановился"},

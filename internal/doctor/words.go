@@ -16,6 +16,10 @@ const (
 	StoreMissing      Code = "STORE_MISSING"
 	StoreUnreadable   Code = "STORE_UNREADABLE"
 	StoreReadOnly     Code = "STORE_READ_ONLY"
+	StoreMoving       Code = "STORE_BEING_MOVED"
+	StoreMoved        Code = "STORE_MOVED_AWAY"
+	DatabaseEmpty     Code = "STORE_DATABASE_EMPTY"
+	DatabaseClosed    Code = "STORE_DATABASE_UNREACHABLE"
 	StoreOpen         Code = "STORE_READABLE_BY_OTHERS"
 	StoreSpace        Code = "STORE_DISK_NEARLY_FULL"
 	StoreNewer        Code = "STORE_MADE_BY_NEWER"
@@ -25,6 +29,7 @@ const (
 	KeysetForeign     Code = "KEYSET_OF_ANOTHER_STORE"
 	DaemonFine        Code = "DAEMON_READY"
 	DaemonDown        Code = "DAEMON_DOWN"
+	DaemonHangs       Code = "DAEMON_HANGS"
 	DaemonNotReady    Code = "DAEMON_NOT_READY"
 	DaemonComplains   Code = "DAEMON_COMPLAINS"
 	EventsSilent      Code = "EVENTS_SILENT"
@@ -81,13 +86,21 @@ var words = map[Code]word{
 	ForeignCertSoon: broken(operator, "сертификат другой системы скоро истечёт", "Предупредите того, кто её ведёт: без нового сертификата связь с ней прервётся. Если сменится и центр, добавьте его сертификат в ca_file заранее.",
 		"another system's certificate ends soon", "Warn whoever runs it: without a new one the connection ends. If its authority changes too, add that one's certificate to ca_file beforehand."),
 
-	StoreFine: fine("хранилище открывается, ключи подходят, места достаточно", "the store opens, its keys fit, there is room on the disk"),
+	StoreFine: fine("хранилище открывается, ключи подходят", "the store opens, and its keys fit"),
 	StoreMissing: broken(operator, "хранилища ещё нет", "Запустите службу или загрузите реестры: его создаёт первое из этого. Если оно было, проверьте state и store.path и восстановите из копии: schoolbridge restore.",
 		"the store is not made yet", "Start the daemon or import the registries: the first of them makes it. If there was one, look at state and store.path and put it back from the backup: schoolbridge restore."),
 	StoreUnreadable: broken(operator, "хранилище не открывается", "Выполните команду от пользователя службы (sudo -u schoolbridge …). Если файл испорчен, остановите службу и восстановите копию: schoolbridge restore.",
 		"the store does not open", "Run the command as the daemon's user (sudo -u schoolbridge …). If the file is damaged, stop the daemon and put the backup back: schoolbridge restore."),
 	StoreReadOnly: broken(operator, "файловая система хранилища доступна только для чтения", "Чаще всего это неисправный диск: причину назовёт dmesg. Скопируйте файлы хранилища и ключей, проверьте или замените диск (fsck), подключите его на запись и запустите службу снова.",
 		"the store's file system may only be read", "Most often the disk is broken: dmesg tells. Copy the files of the store and of its keys, check or replace the disk (fsck), mount it for writing and start the daemon again."),
+	StoreMoving: broken(operator, "хранилище переносят в другую базу, и перенос не закончен", "Продолжите той же командой schoolbridge store move; отказаться от переноса — она же с --cancel. Из копии ничего восстанавливать не нужно.",
+		"the store is being moved into another database, and the move has not ended", "Go on with the same command, schoolbridge store move; with --cancel it gives the move up. Nothing is to be restored."),
+	StoreMoved: broken(operator, "хранилище перенесено в другую базу, этот файл больше не открывается", "Укажите в настройках store.url_file вместо store.path. Передумали, а в новую базу ещё ничего не записано — schoolbridge store move с --cancel.",
+		"the store was moved into another database, and this file is not opened any more", "Name store.url_file in place of store.path in the configuration. To go back while nothing is written to the new database: schoolbridge store move with --cancel."),
+	DatabaseEmpty: broken(operator, "в базе хранилища ещё нет", "Прежнее хранилище из SQLite перенесите до первого запуска: schoolbridge store move. Если его не было, запустите службу: она создаст новое.",
+		"the database has no store yet", "Bring the store that is in SQLite before the first start: schoolbridge store move. Where there was none, start the daemon: it makes one."),
+	DatabaseClosed: broken(operator, "база PostgreSQL не открывается", "Проверьте отсюда: psql с адресом из store.url_file. Работает ли сервер (pg_isready), пускает ли он эту машину и пользователя (pg_hba.conf), действует ли его сертификат. Кто входил недавно, пока входит.",
+		"the PostgreSQL database does not open", "Try from here: psql with the address of store.url_file. Does the server run (pg_isready), does it let this machine and user in (pg_hba.conf), is its certificate valid? Whoever signed in lately still gets in."),
 	StoreOpen: broken(operator, "файл хранилища или ключей доступен другим пользователям", "chown schoolbridge: ФАЙЛ && chmod 0600 ФАЙЛ, папке — chmod 0700.",
 		"a file of the store or of its keys is open to other users", "chown schoolbridge: FILE && chmod 0600 FILE, and chmod 0700 for its folder."),
 	StoreSpace: broken(operator, "на диске хранилища кончается место", "Освободите место или увеличьте диск: когда места нет, активации и журнал Wi-Fi останавливаются. Срок хранения входов задаёт audit.keep_sign_ins, журнала — radius.journal.keep.",
@@ -106,8 +119,10 @@ var words = map[Code]word{
 	DaemonFine: fine("служба работает и готова", "the daemon runs and is ready"),
 	DaemonDown: broken(operator, "служба не отвечает", "systemctl start schoolbridge; почему она остановилась, скажет journalctl -u schoolbridge -n 50.",
 		"the daemon does not answer", "systemctl start schoolbridge; journalctl -u schoolbridge -n 50 says why it stopped."),
-	DaemonNotReady: broken(operator, "служба работает, но не готова принимать входы", "Причина названа здесь и в /readyz; смотрите строки этого отчёта о хранилище и journalctl -u schoolbridge.",
-		"the daemon runs, but is not ready for sign-ins", "The reason stands here and in /readyz; see this report's lines about the store, and journalctl -u schoolbridge."),
+	DaemonHangs: broken(operator, "порт службы открыт, но она не отвечает: зависла, остановлена или перегружена", "systemctl restart schoolbridge (через 30 секунд systemd перезапускает зависшую сам); что было перед этим, скажет journalctl -u schoolbridge -n 50.",
+		"the daemon's port is open, but there is no answer: it hangs, is stopped or overloaded", "systemctl restart schoolbridge (after 30 seconds systemd restarts one that hangs); journalctl -u schoolbridge -n 50 says what was before."),
+	DaemonNotReady: broken(operator, "служба работает, но не готова", "Причина названа здесь и в /readyz; смотрите строки этого отчёта о хранилище и journalctl -u schoolbridge. Кого служба помнит, тот может ещё входить.",
+		"the daemon runs, but is not ready", "The reason stands here and in /readyz; see this report's lines about the store, and journalctl -u schoolbridge. Whom the daemon remembers may still sign in."),
 	DaemonComplains: broken(operator, "служба работает, но сообщает о неполадке", "Люди пока входят. Устраните причину, названную здесь; когда её не станет, /readyz перестанет её показывать.",
 		"the daemon runs and tells of trouble", "People sign in for now. Mend the cause that stands here; /readyz stops showing it then."),
 	EventsSilent: broken(mosru, "mos.ru не присылает событий о смене паролей", "Сменённый пароль начнёт действовать не сразу (auth.confirmation_without_events). Проверьте, что адрес web.events открыт для mos.ru через прокси, и попросите mos.ru проверить отправку.",

@@ -23,7 +23,7 @@ func OpenFiles(ctx context.Context, address, keysetPath string, opts store.Optio
 	if !errors.Is(err, store.ErrNoKeyset) {
 		return nil, err
 	}
-	used, looked := inUse(ctx, address)
+	used, looked := InUse(ctx, address)
 	if looked != nil {
 		return nil, fmt.Errorf("open store: %w", looked)
 	}
@@ -40,8 +40,8 @@ func OpenFiles(ctx context.Context, address, keysetPath string, opts store.Optio
 	return Open(ctx, address, keys, opts)
 }
 
-// inUse says whether a store was opened here before.
-func inUse(ctx context.Context, address string) (bool, error) {
+// InUse says whether a store was opened here before. It makes nothing.
+func InUse(ctx context.Context, address string) (bool, error) {
 	config, err := parse(address)
 	if err != nil {
 		return false, err
