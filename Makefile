@@ -94,7 +94,7 @@ bench-journal:
 	cd internal/store && ../../bin/bench-journal -test.run '^TestJournalOfACity$$' -test.v -test.timeout 24h -journal.rows $(ROWS) $(ARGS)
 
 # Two daemons on one PostgreSQL that serve a city: CPU of daemons, database and load for
-# each kind of sign-in and for all at once. The people are made once, some 4 GB a million.
+# each kind of sign-in and for all at once. The people are made once, some 3 GB a million.
 PEOPLE ?= 2000000
 CITY ?= /var/tmp/bench-city-$(PEOPLE)
 bench-replicas:
