@@ -48,8 +48,9 @@ C_CODE  := modernc.org/sqlite/lib modernc.org/libc modernc.org/memory
 NO_RACE := $(foreach package,$(C_CODE),'-gcflags=$(package)=-race=false -d=checkptr=0')
 
 # The race detector needs cgo for the test binaries; the product is built without.
+# Tests that may run beside one another wait for controllers more than they compute.
 check:
-	CGO_ENABLED=1 go test -race $(NO_RACE) -shuffle=on -tags $(TAGS) -timeout 45m ./...
+	CGO_ENABLED=1 go test -race $(NO_RACE) -shuffle=on -parallel 4 -tags $(TAGS) -timeout 45m ./...
 
 fuzz:
 	./scripts/fuzz.sh 20s

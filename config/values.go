@@ -25,7 +25,7 @@ type (
 	DN         string // a distinguished name
 	Zone       string // a time zone's name
 	Day        string // YYYY-MM-DD, or DD.MM.YYYY
-	Replica    string // names one of several daemons; "" is the machine's own name
+	Replica    string // names one of several daemons; "" is the machine's own name at the first start
 )
 
 // problem is what is wrong with one value, and the remedy.
@@ -54,6 +54,9 @@ func (a Address) check() *problem {
 }
 
 var replicaForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+
+// ReplicaFits says that a name may be a daemon's.
+func ReplicaFits(name string) bool { return replicaForm.MatchString(name) }
 
 func (r Replica) check() *problem {
 	if !replicaForm.MatchString(string(r)) {

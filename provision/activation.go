@@ -81,6 +81,8 @@ type ActivatorOptions struct {
 	// Reach gives that of an upstream beside mos.ru, by the name in the profile's
 	// Subject; false, and nil for all of them: it proves nobody.
 	Reach func(upstream string) (Reach, bool)
+	// Hash gives the NT hash of a password; nil: none are kept.
+	Hash func(identity.Password) []byte
 	// Tries is told what activations came to; nil: nobody is.
 	Tries  Tries
 	Logger *slog.Logger
@@ -350,6 +352,9 @@ func (a *activation) plan(v match.Verdict, e Evidence, objects map[string][16]by
 	act.Login = identity.Login(strings.ToLower(a.login(v, e)))
 	if !a.mosruHad {
 		act.Names = []person.Name{{Kind: person.NameMosru, Text: a.Profile.Login}}
+	}
+	if a.o.Hash != nil && a.Password != "" {
+		act.NTHash = a.o.Hash(a.Password)
 	}
 	if a.o.Target != "" {
 		act.Target, act.Claimed = a.target(v, e, objects), e.claimed(a.o.Target)

@@ -1,6 +1,9 @@
 package provision
 
 import (
+	"cmp"
+	"slices"
+	"strings"
 	"time"
 
 	"schoolbridge/internal/identity"
@@ -49,4 +52,32 @@ type Answer struct {
 	Problem string
 	// NotBefore is the moment before which the answer must not leave.
 	NotBefore time.Time
+}
+
+// Place is one where login and password serve.
+type Place struct {
+	ID    string // web, wifi, pc, teams
+	Login string
+	State Progress
+	Named string // the networks, of wifi
+}
+
+// Places are where the account serves of somebody whom the city, or another system,
+// calls so, in the order in which people look.
+func (a Answer) Places(who person.Profile, networks []string) []Place {
+	ad, connected := a.Targets["ad"]
+	if !connected {
+		ad = Ready
+	}
+	city := cmp.Or(who.Login, string(a.Login)) // they may differ
+	if who.Subject.Upstream() != "" {
+		city = ""
+	}
+	all := []Place{
+		{ID: "web", Login: city, State: Ready},
+		{ID: "wifi", Login: a.WiFi, State: a.Targets["wifi"], Named: strings.Join(networks, ", ")},
+		{ID: "pc", Login: a.PC, State: ad},
+		{ID: "teams", Login: a.Teams, State: ad},
+	}
+	return slices.DeleteFunc(all, func(p Place) bool { return p.Login == "" })
 }

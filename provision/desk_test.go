@@ -70,7 +70,7 @@ func ask(t *testing.T, p *porter, s *shelf, states ...[]provision.Status) (provi
 	var took time.Duration
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		activator := provision.NewActivator(s, time.UTC, provision.ActivatorOptions{Target: "ad"})
+		activator := provision.NewActivator(s, time.UTC, provision.ActivatorOptions{Target: "ad", Hash: func(p identity.Password) []byte { return []byte("hash of " + string(p)) }})
 		desk := provision.NewDesk(p, activator, &progress{states}, provision.DeskOptions{Now: func() time.Time { return now }})
 		a = desk.Activate(t.Context(), identity.Credential{Name: "orlovami", Proof: identity.Password("Zimorodok-2021"), Channel: identity.ChannelWeb})
 		took = time.Since(began)
@@ -103,9 +103,13 @@ func TestDeskWaits(t *testing.T) {
 		{"the directory is behind", false, [][]provision.Status{adStatus(false, true)}, provision.Ready, provision.Pending, 4 * time.Second, 0},
 	} {
 		p := &porter{profile: profile, verdict: accepted, seen: c.seen}
-		a, took := ask(t, p, &shelf{evidence: evidence}, c.states...)
+		s := &shelf{evidence: evidence}
+		a, took := ask(t, p, s, c.states...)
 		if a.State != provision.StateActive || a.Targets["ad"] != c.ad || a.Targets["wifi"] != c.wifi || took != c.took || len(p.learnt) != c.learnt {
 			t.Errorf("%s: %+v after %v, learnt %d times", c.what, a, took, len(p.learnt))
+		}
+		if len(s.took) != 1 || string(s.took[0].NTHash) != "hash of Zimorodok-2021" { // however little of the daemon sees it through
+			t.Errorf("%s: written as %+v", c.what, s.took)
 		}
 		if len(p.told) != 1 || p.told[0].Outcome != identity.Accepted || p.told[0].Person.IsZero() || p.told[0].Login != "orlovami" {
 			t.Errorf("%s: reported as %+v", c.what, p.told)

@@ -213,6 +213,57 @@ func TestRadSecCarriesManyAtOnce(t *testing.T) {
 	}
 }
 
+// What was asked over a connection is answered there while the server stops; then the
+// server ends the connection, as TLS wants it, and takes no further one.
+func TestRadSecAnswersAtTheEnd(t *testing.T) {
+	ca, auth := newAuthority(t), school()
+	asked, slow, say := make(chan struct{}), make(chan struct{}), auth.say
+	auth.say = func(ctx context.Context, c identity.Credential) identity.Verdict {
+		close(asked)
+		<-slow
+		return say(ctx, c)
+	}
+	s, dial := radsecServer(t, ca, Options{Auth: auth})
+	busy, idle := dial(ca.issue("any.example")), dial(ca.issue("any.example"))
+	if p := over(t, idle, &wire.Request{Code: wire.StatusServer, ID: 1}); p == nil {
+		t.Fatal("no answer to Status-Server")
+	}
+	answer := make(chan *wire.Packet, 1)
+	go func() { answer <- over(t, busy, &wire.Request{Code: wire.AccessRequest, ID: 2}) }()
+	<-asked
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.Shutdown(context.Background()) }()
+	refused := func() bool {
+		conn, err := net.DialTimeout("tcp", busy.RemoteAddr().String(), time.Second)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err != nil
+	}
+	for deadline := time.Now().Add(10 * time.Second); !refused(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a server that stops takes connections")
+		}
+	}
+	select {
+	case err := <-stopped:
+		t.Fatalf("the stop did not wait for what is in work: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(slow)
+	if p := <-answer; p == nil || p.Code != wire.AccessAccept {
+		t.Errorf("what was in work got %v", p)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	for name, conn := range map[string]*tls.Conn{"busy": busy, "idle": idle} {
+		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) { // close_notify; a torn connection gives another error
+			t.Errorf("the %s connection ended with %v", name, err)
+		}
+	}
+}
+
 func TestRadSecTakesKnownCertificatesOnly(t *testing.T) {
 	ca, stranger := newAuthority(t), newAuthority(t)
 	client := loopback()

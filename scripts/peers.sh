@@ -11,7 +11,7 @@ declare -A package=(
 	[ldapsearch]=ldap-utils [ldapwhoami]=ldap-utils [ldapcompare]=ldap-utils
 	[radclient]=freeradius-utils [curl]=curl [openssl]=openssl [gcc]=gcc
 	[eapol_test]=eapoltest [xmllint]=libxml2-utils [python3]=python3 [ldapvi]=ldapvi [pamtester]=pamtester
-	[soffice]=libreoffice-calc-nogui [chromium]=chromium [npm]=npm [zbarimg]=zbar-tools
+	[soffice]=libreoffice-calc-nogui [npm]=npm [zbarimg]=zbar-tools [pdftotext]=poppler-utils
 )
 missing=()
 for program in "${!package[@]}"; do
@@ -29,7 +29,7 @@ declare -A services=(
 	[haproxy]=haproxy [postgresql]=postgresql [patroni]=patroni [etcd-server]=etcd [samba]="smbd nmbd samba-ad-dc" [winbind]=winbind [slapd]=slapd [nslcd]=nslcd [sssd-common]=sssd
 )
 units=()
-for name in apache2-bin freeradius haproxy hostapd postgresql radsecproxy wpasupplicant iproute2 python3-pyrad python3-pycryptodome \
+for name in apache2-bin chromium-headless-shell freeradius haproxy hostapd postgresql radsecproxy wpasupplicant iproute2 python3-pyrad python3-pycryptodome \
 	etcd-server patroni python3-etcd python3-psycopg2 \
 	samba samba-dsdb-modules samba-vfs-modules winbind samba-ad-provision \
 	libsasl2-modules python3-ldap python3-ldap3 slapd sssd-common sssd-ldap libnss-sss libpam-sss nslcd libnss-ldapd libpam-ldapd; do

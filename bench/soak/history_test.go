@@ -1,7 +1,9 @@
 package soak
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -16,6 +18,10 @@ const (
 	reopen               // what mos.ru suspended
 	signIn
 )
+
+func (d deed) String() string {
+	return [...]string{"activation", "change", "shut", "reopened", "sign-in"}[d]
+}
 
 // event is one deed as its client saw it. It took effect at some time between begun
 // and ended; where done is false nobody knows whether it did.
@@ -45,6 +51,10 @@ const (
 	daemonAsleep
 	daemonCutOff // from the store
 )
+
+func (f fault) String() string {
+	return [...]string{"store closed", "store busy", "mos.ru gone", "mos.ru slow", "daemon down", "daemon asleep", "daemon cut off"}[f]
+}
 
 // everywhere is where a fault is that all daemons feel.
 const everywhere = -1
@@ -233,4 +243,40 @@ func (h *history) disturbed(from, to time.Time, faults ...fault) bool {
 		}
 	}
 	return false
+}
+
+// retold is how far back a report tells what somebody did.
+const retold = 2 * time.Minute
+
+// tell gives somebody's deeds, and what was broken, in the time before a moment: what
+// led to an answer. Of sign-ins the history has those that were accepted.
+func (h *history) tell(who int, until time.Time) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	type line struct {
+		at   time.Time
+		text string
+	}
+	var lines []line
+	for _, e := range h.events {
+		if e.who != who || e.begun.After(until) || e.begun.Before(until.Add(-retold)) {
+			continue
+		}
+		text := fmt.Sprintf("%v, password %d, silent %v", e.deed, e.password, e.silent)
+		if e.deed == signIn {
+			text = fmt.Sprintf("%v by %v at daemon %d, password %d, resumed %v", e.deed, e.how, e.at, e.password, e.resumed)
+		}
+		lines = append(lines, line{e.begun, fmt.Sprintf("%s, over after %v", text, e.ended.Sub(e.begun).Round(time.Millisecond))})
+	}
+	for _, w := range h.windows {
+		if w.from.Before(until) && w.from.After(until.Add(-retold)) {
+			lines = append(lines, line{w.from, fmt.Sprintf("%v at %d, until %s", w.fault, w.at, w.to.Format("15:04:05.000"))})
+		}
+	}
+	slices.SortStableFunc(lines, func(x, y line) int { return x.at.Compare(y.at) })
+	var b strings.Builder
+	for _, l := range lines {
+		fmt.Fprintf(&b, "\t%s %s\n", l.at.Format("15:04:05.000"), l.text)
+	}
+	return b.String()
 }

@@ -125,7 +125,7 @@ func (o *oracle) judge(t *testing.T, said func(wrong) (outcome, reason string)) 
 		}
 		if outcome == "rejected" && reason != string(identity.ReasonFullSignIn) {
 			if refused++; refused <= 40 {
-				t.Logf("wrong reject: %s: %s", w.text, reason)
+				t.Logf("wrong reject: %s: %s; before it:\n%s", w.text, reason, o.tell(w.who.n, w.sent))
 			}
 		}
 	}

@@ -53,6 +53,7 @@ func TestUpgrade(t *testing.T) {
 	before := schemaOf(t, server, database)
 	u := &upgrade{world: newWorld(s, first, newOracle(false, &s.history)), t: t}
 	defer u.close()
+	u.everybodyComesIn() // the second daemon hears of them by the feed
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -197,7 +198,7 @@ func (u *upgrade) bind(login string, password identity.Password) (in, no bool) {
 	return false, false
 }
 
-// everybodyComesIn: who was told of an account meanwhile signs in at both daemons.
+// everybodyComesIn: who was told of an account signs in at both daemons.
 func (u *upgrade) everybodyComesIn() {
 	var eight sync.WaitGroup
 	queue := make(chan *somebody)

@@ -1,4 +1,3 @@
-// Package strangers measures what the time of an answer tells a stranger. Tests only.
 package strangers
 
 import (

@@ -47,19 +47,28 @@ func runBackup(ctx context.Context, std streams, args []string) error {
 		return err
 	}
 	if verify {
+		if err := onFiles(c); err != nil {
+			return err
+		}
 		if err := sqlite.Verify(ctx, words[1], keys); err != nil {
 			return unfit(std, *lang, err)
 		}
 		return told(std, *lang, "копия %s цела, ключи подходят\n", "the backup %s is whole, and the keys fit\n", words[1])
 	}
-	if err := onFiles(c); err != nil {
-		return err
-	}
+	began := time.Now() // the copy is of a moment after it
 	if err := auditStore(ctx, c, auditBackup, map[string]any{"to": filepath.Base(*out)}); err != nil {
 		return err
 	}
-	if err := sqlite.Backup(ctx, string(c.Store.Path), *out, keys); err != nil {
+	if c.Store.URLFile != "" {
+		err = dumpPostgres(ctx, c, *out)
+	} else {
+		err = sqlite.Backup(ctx, string(c.Store.Path), *out, keys)
+	}
+	if err != nil {
 		return unfit(std, *lang, err)
+	}
+	if err := noteBackup(ctx, c, began); err != nil {
+		return err
 	}
 	return told(std, *lang, "копия записана и проверена: %s. Файл ключей в неё не входит: храните его отдельно\n",
 		"the backup is written and verified: %s. The keyset is not in it: keep it elsewhere\n", *out)
@@ -130,12 +139,13 @@ func unfit(std streams, lang string, err error) error {
 	return err
 }
 
-// onFiles says what copies a store that another program keeps.
+// onFiles says what looks at copies of a store that another program keeps, and puts
+// them back.
 func onFiles(c *config.Config) error {
 	if c.Store.URLFile == "" {
 		return nil
 	}
-	return usageError("хранилище в PostgreSQL (%[1]s) копируют и возвращают pg_dump и pg_restore, а файл ключей отдельно / the store in PostgreSQL (%[1]s) is copied and put back by pg_dump and pg_restore, and the keyset apart", c.Store.URLFile)
+	return usageError("копию хранилища в PostgreSQL (%[1]s) читает и возвращает pg_restore, а файл ключей хранят отдельно; команды — в docs/administrator, раздел «Резервная копия» / a copy of the store in PostgreSQL (%[1]s) is read and put back by pg_restore, and the keyset is kept apart; docs/administrator, Backup, has the commands", c.Store.URLFile)
 }
 
 // auditStore notes who took a copy of everything, or put one back.
@@ -149,6 +159,15 @@ func auditStore(ctx context.Context, c *config.Config, kind string, line map[str
 		err = db.Audit().Append(ctx, []identity.AuditEntry{{At: time.Now(), Kind: kind, Payload: payload}})
 	}
 	return errors.Join(err, db.Close())
+}
+
+// noteBackup notes in the store that there is a good copy of that moment.
+func noteBackup(ctx context.Context, c *config.Config, at time.Time) error {
+	db, err := openMadeStore(ctx, c)
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.NoteBackup(ctx, at), db.Close())
 }
 
 func told(std streams, lang, ru, en string, args ...any) error {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestBackupDrill: a copy is taken while people activate and sign in, everything is
@@ -31,6 +32,9 @@ func TestBackupDrill(t *testing.T) {
 	<-done
 	if code != exitDone || !strings.Contains(out, "verified") {
 		t.Fatalf("%d %s %s", code, out, errs)
+	}
+	if at, err := f.d.db.LastBackup(t.Context()); err != nil || time.Since(at) > time.Hour {
+		t.Errorf("the last backup was made at %v, %v", at, err)
 	}
 	keys, err := os.ReadFile(f.path("state/keyset.json")) // which is kept apart
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 // TestClaimSamba: a directory that was there before is claimed, more accounts
 // than a page has, and the names of deleted ones are taken for ever.
 func TestClaimSamba(t *testing.T) {
+	t.Parallel()
 	const people = 620
 	s := newSite(t)
 	dc := adtest.Start(t, adtest.Options{Relaxed: true})

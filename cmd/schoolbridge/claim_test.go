@@ -118,6 +118,9 @@ func TestClaim(t *testing.T) {
 	if _, errs := s.run(exitDone, "queue", "decide", items[0].ID, "refuse", "--reason", "другая Ким Вера"); !strings.Contains(errs, "undo --config "+s.path("config.yaml")+" d") {
 		t.Errorf("how to take it back: %s", errs)
 	}
+	if out, _ := s.run(exitDone, "queue", "decisions"); !strings.Contains(out, items[0].ID) {
+		t.Errorf("decisions name a question otherwise than %s:\n%s", items[0].ID, out)
+	}
 	if _, errs := s.run(exitUsage, "queue", "list", "--school", "5"); !strings.Contains(errs, `"5"`) {
 		t.Errorf("a school that is none: %s", errs)
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -127,16 +128,38 @@ func openStore(ctx context.Context, c *config.Config, opts store.Options) (*stor
 }
 
 // replicaName names the chain of the audit trail that this machine's daemon and commands
-// write: SQLite has one daemon.
+// write: SQLite has one daemon. Where none is configured it is the one that the
+// machine had when its daemon was first started: a container's changes each time, and
+// its state folder stays.
 func replicaName(c *config.Config) string {
 	if c.Store.Replica != "" || c.Store.URLFile == "" {
 		return string(c.Store.Replica)
+	}
+	if kept, err := os.ReadFile(replicaFile(c)); err == nil {
+		if name := strings.TrimSpace(string(kept)); config.ReplicaFits(name) {
+			return name
+		}
 	}
 	host, err := os.Hostname()
 	if err != nil {
 		return "" // a chain that several write is one, and waits
 	}
 	return host
+}
+
+func replicaFile(c *config.Config) string { return filepath.Join(string(c.State), "replica") }
+
+// keepReplicaName lets the name of now last.
+func keepReplicaName(c *config.Config) error {
+	name := replicaName(c)
+	if !config.ReplicaFits(name) {
+		return errors.New("the machine has no name that would do")
+	}
+	file := replicaFile(c)
+	if kept, err := os.ReadFile(file); err == nil && strings.TrimSpace(string(kept)) == name {
+		return nil
+	}
+	return os.WriteFile(file, []byte(name+"\n"), 0o600)
 }
 
 // openPostgres opens the database whose address is in a file.

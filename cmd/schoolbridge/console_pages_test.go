@@ -292,8 +292,26 @@ func (h *hall) counted() {
 	h.t.Logf("the figures were counted in %v, %v of CPU", time.Since(began).Round(time.Millisecond), (spent() - used).Round(time.Millisecond))
 }
 
+// took is what an answer took: until its end, of the processor, and until its first byte,
+// which a browser shows of a long one.
+type took struct{ whole, cpu, first time.Duration }
+
+// recorder notes when the first byte comes.
+type recorder struct {
+	*httptest.ResponseRecorder
+	began time.Time
+	first time.Duration
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	if r.first == 0 && len(p) > 0 {
+		r.first = time.Since(r.began)
+	}
+	return r.ResponseRecorder.Write(p)
+}
+
 // ask asks for a page as a role, as a browser does, and says what it took.
-func (h *hall) ask(role rights.Role, p askedPage) (*httptest.ResponseRecorder, [2]time.Duration) {
+func (h *hall) ask(role rights.Role, p askedPage) (*httptest.ResponseRecorder, took) {
 	method, body := http.MethodGet, io.Reader(nil)
 	if p.form != nil {
 		method, body = http.MethodPost, strings.NewReader(p.form.Encode())
@@ -309,11 +327,9 @@ func (h *hall) ask(role rights.Role, p askedPage) (*httptest.ResponseRecorder, [
 	if c := h.cookies[role]; c != nil {
 		r.AddCookie(c)
 	}
-	res := httptest.NewRecorder()
-	used, began := spent(), time.Now()
+	used, res := spent(), &recorder{ResponseRecorder: httptest.NewRecorder(), began: time.Now()}
 	h.frame.ServeHTTP(res, r)
-	took := [2]time.Duration{time.Since(began), spent() - used}
-	return res, took
+	return res.ResponseRecorder, took{time.Since(res.began), spent() - used, res.first}
 }
 
 // spent is the processor's time of this process.
@@ -362,6 +378,7 @@ type pageRow struct {
 	status int
 	time   [2]time.Duration // median, p95
 	cpu    time.Duration    // median
+	first  time.Duration    // median of the time until the first byte
 	bytes  int
 	whole  bool // a file
 }
@@ -374,7 +391,7 @@ func (h *hall) measure(pattern string, p askedPage, role rights.Role) (row pageR
 	if row.whole = handedOut.MatchString(p.address); len(row.page) > 70 {
 		row.page = row.page[:70] + "…"
 	}
-	var took, cpu []time.Duration
+	var whole, cpu, first []time.Duration
 	for n := range *consoleRounds + 1 {
 		res, t := h.ask(role, p)
 		if row.status = res.Code; res.Code == http.StatusNotFound || res.Code == http.StatusForbidden {
@@ -388,11 +405,12 @@ func (h *hall) measure(pattern string, p askedPage, role rights.Role) (row pageR
 			row.bytes = h.size(role, res)
 			continue
 		}
-		took, cpu = append(took, t[0]), append(cpu, t[1])
+		whole, cpu, first = append(whole, t.whole), append(cpu, t.cpu), append(first, t.first)
 	}
-	slices.Sort(took)
+	slices.Sort(whole)
 	slices.Sort(cpu)
-	row.time, row.cpu = [2]time.Duration{took[len(took)/2], took[min(len(took)*95/100, len(took)-1)]}, cpu[len(cpu)/2]
+	slices.Sort(first)
+	row.time, row.cpu, row.first = [2]time.Duration{whole[len(whole)/2], whole[min(len(whole)*95/100, len(whole)-1)]}, cpu[len(cpu)/2], first[len(first)/2]
 	return row, true
 }
 
@@ -443,7 +461,7 @@ func TestConsolePages(t *testing.T) {
 func (h *hall) show(rows []pageRow) {
 	slices.SortStableFunc(rows, func(a, b pageRow) int { return -cmp.Compare(a.time[0], b.time[0]) })
 	out := &strings.Builder{}
-	fmt.Fprintf(out, "%-74s %-9s %6s %9s %9s %9s %9s\n", "page", "role", "status", "median ms", "p95 ms", "CPU ms", "bytes")
+	fmt.Fprintf(out, "%-74s %-9s %6s %9s %9s %9s %9s %9s\n", "page", "role", "status", "median ms", "p95 ms", "CPU ms", "first ms", "bytes")
 	late := 0
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	for _, r := range rows {
@@ -457,7 +475,7 @@ func (h *hall) show(rows []pageRow) {
 			mark = "  (!)"
 			late++
 		}
-		fmt.Fprintf(out, "%-74s %-9s %6d %9.1f %9.1f %9.1f %9d%s\n", r.page, r.role, r.status, ms(r.time[0]), ms(r.time[1]), ms(r.cpu), r.bytes, mark)
+		fmt.Fprintf(out, "%-74s %-9s %6d %9.1f %9.1f %9.1f %9.1f %9d%s\n", r.page, r.role, r.status, ms(r.time[0]), ms(r.time[1]), ms(r.cpu), ms(r.first), r.bytes, mark)
 	}
 	h.t.Logf("%d people, %d schools, of which the curator has %d; %d rounds\n%s%d of %d are above %v or %d bytes", h.m.people, h.m.schools, h.m.curated, *consoleRounds, out, late, len(rows), pageTime, pageBytes)
 	if *consoleStrict && late > 0 {

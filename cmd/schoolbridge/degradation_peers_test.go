@@ -23,6 +23,7 @@ import (
 // "later" and loses nothing, and a suspension from beyond holds within seconds when
 // it is over, or when the grace is.
 func TestStoreTrouble(t *testing.T) {
+	t.Parallel()
 	const grace = 20 * time.Second
 	server := pgtest.Own(t)
 	database, cable := server.Database(t), server.Cable(t)
@@ -160,6 +161,9 @@ func TestDiskFull(t *testing.T) {
 	if log := s.log.take(); !strings.Contains(log, "disk is full") {
 		t.Errorf("the log does not say what is wrong:\n%s", log)
 	}
+	if err := s.d.trail.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "disk is full") {
+		t.Errorf("/readyz says of the trail: %v", err)
+	}
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
@@ -168,6 +172,9 @@ func TestDiskFull(t *testing.T) {
 	}
 	if !eventually(func() bool { return len(s.explained("orlovami").SignIns) == 7 }) {
 		t.Errorf("the trail has %d of 7 attempts", len(s.explained("orlovami").SignIns))
+	}
+	if err := s.d.trail.Check(t.Context()); err != nil {
+		t.Errorf("with room again /readyz says of the trail: %v", err)
 	}
 	if out, errs, code := s.command("audit", "verify", "--config", s.path("config.yaml")); code != exitDone {
 		t.Errorf("audit verify: %d %s %s", code, out, errs)

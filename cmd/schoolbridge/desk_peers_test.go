@@ -30,6 +30,7 @@ type counter struct {
 // the objects of a real Active Directory, and what is taken back on the page is there
 // as it was.
 func TestDeskSamba(t *testing.T) {
+	t.Parallel()
 	s := &district{dc: adtest.Start(t, adtest.Options{})}
 	for i := range 6 {
 		s.people = append(s.people, newSomeone(districtSchools+i)) // all of one school

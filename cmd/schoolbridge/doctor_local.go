@@ -137,6 +137,8 @@ func (x *examination) store(ctx context.Context) (list []doctor.Finding) {
 		add(doctor.Bad, doctor.KeysetForeign, keys, "")
 	case errors.Is(err, store.ErrNewer):
 		add(doctor.Bad, doctor.StoreNewer, where, "")
+	case errors.Is(err, syscall.EROFS):
+		add(doctor.Bad, doctor.StoreReadOnly, where, "")
 	case err != nil:
 		add(doctor.Bad, doctor.StoreUnreadable, where, reasonOf(err))
 	default:

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -137,6 +138,7 @@ func ailments() []ailment {
 		}, doctor.CheckNAS, doctor.Warn, "NAS_SECRET_WRONG"},
 		{"others may read the store", func(f *faulty) func() { return f.moded("state/schoolbridge.db", 0o640) }, doctor.CheckStore, doctor.Bad, string(doctor.StoreOpen)},
 		{"others may read the keyset", func(f *faulty) func() { return f.moded("state/keyset.json", 0o644) }, doctor.CheckStore, doctor.Bad, string(doctor.KeysetOpen)},
+		{"the store's disk may only be read", readOnly, doctor.CheckStore, doctor.Bad, string(doctor.StoreReadOnly)},
 		{"a damaged keyset", func(f *faulty) func() { return f.swapped("state/keyset.json", "{}") }, doctor.CheckStore, doctor.Bad, string(doctor.KeysetDamaged)},
 		{"another store's keyset", func(f *faulty) func() {
 			if _, err := store.CreateKeyset(f.path("other.json")); err != nil {
@@ -166,6 +168,21 @@ func ailments() []ailment {
 			}
 			return func() { _ = l.Close() }
 		}, doctor.CheckPorts, doctor.Bad, string(doctor.PortTaken)},
+	}
+}
+
+// readOnly makes the state folder what a broken disk becomes: it can be read.
+func readOnly(f *faulty) (undo func()) {
+	state := f.path("state")
+	for _, flags := range []uintptr{syscall.MS_BIND, syscall.MS_BIND | syscall.MS_REMOUNT | syscall.MS_RDONLY} {
+		if err := syscall.Mount(state, state, "", flags, ""); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	return func() {
+		if err := syscall.Unmount(state, syscall.MNT_DETACH); err != nil {
+			f.t.Fatal(err)
+		}
 	}
 }
 
@@ -230,7 +247,7 @@ func TestDoctor(t *testing.T) {
 				t.Errorf("exit %d: %+v\n%s", code, one, text)
 			}
 			i := slices.IndexFunc(ru.Findings, func(x doctor.Finding) bool { return x.Check == a.check && x.Code == a.code })
-			if i < 0 || ru.Findings[i].Meaning == one.Meaning || ru.Findings[i].State != a.state {
+			if i < 0 || ru.Findings[i].Meaning == one.Meaning || ru.Findings[i].Remedy == "" || ru.Findings[i].State != a.state {
 				t.Errorf("in Russian: %+v", ru.Findings)
 			}
 			for _, secret := range []string{siteSecret, sitePassword, sitePass, "0123456789abcdef0123"} {

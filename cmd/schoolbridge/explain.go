@@ -18,6 +18,7 @@ import (
 	"schoolbridge/internal/store"
 	"schoolbridge/provision"
 	"schoolbridge/provision/ad"
+	"schoolbridge/provision/queue"
 )
 
 func runExplain(ctx context.Context, std streams, args []string) error {
@@ -146,7 +147,7 @@ func (e *explainer) named(ctx context.Context, q query, r explain.Report) (expla
 	}
 	// A login may read as a hardware address or a machine's name does.
 	thing, seen, err := e.thing(ctx, name)
-	switch known := r.Person != "" || len(r.Records) > 0 || len(r.Hits) > 0; {
+	switch known := r.Person != "" || len(r.Records) > 0 || len(r.Hits) > 0 || len(r.There) > 0; {
 	case err != nil:
 		return r, nil, err
 	case known && seen:
@@ -233,6 +234,9 @@ func (e *explainer) somebody(ctx context.Context, name, mark string, r *explain.
 		return []somebody{{}}, err
 	}
 	r.Foreign = foreign(name)
+	if whose, err := e.atTarget(ctx, name, r); err != nil || whose != nil {
+		return whose, err
+	}
 	r.Account = nobodys(name)
 	return nil, e.namedSignIns(ctx, r, name)
 }
@@ -331,6 +335,9 @@ func (e *explainer) holder(ctx context.Context, holder store.Holder, name string
 	if err := e.decided(ctx, holder.Person, r, holder.Subject); err != nil {
 		return err
 	}
+	if err := e.there(ctx, holder.Person, holder.Records, r); err != nil {
+		return err
+	}
 	for _, part := range []func(context.Context, identity.PersonID, *explain.Report) error{e.targets, e.sessions, e.signIns, e.instead} {
 		if err := part(ctx, holder.Person, r); err != nil {
 			return err
@@ -399,9 +406,22 @@ func (e *explainer) sessions(ctx context.Context, id identity.PersonID, r *expla
 		return err
 	}
 	for _, s := range list {
-		r.Sessions = append(r.Sessions, shownSession(s, e.lang))
+		shown := shownSession(s, e.lang)
+		if d := shown.Disconnect; d != nil && d.Why == string(journal.WhyChanged) && transferred(r.Decisions, s.Began, d.Asked) {
+			d.Why = explain.WhyTransferred
+		}
+		r.Sessions = append(r.Sessions, shown)
 	}
 	return nil
+}
+
+// transferred says that a person was moved to another city account, or back, within a
+// time.
+func transferred(decisions []explain.Decided, from, to time.Time) bool {
+	within := func(at time.Time) bool { return !at.Before(from) && !at.After(to) }
+	return slices.ContainsFunc(decisions, func(d explain.Decided) bool {
+		return d.Verb == queue.Transfer && (within(d.At) || within(d.Undone))
+	})
 }
 
 // audit: reading personal data is itself a line of the trail for each person

@@ -125,3 +125,28 @@ func moscow(t *testing.T) *time.Location {
 	}
 	return zone
 }
+
+// The session of somebody who was moved ended for that, and not for a new password.
+func TestExplainTransferredSession(t *testing.T) {
+	began, asked := time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC), time.Date(2026, 9, 1, 9, 0, 0, 0, time.UTC)
+	between := began.Add(time.Minute)
+	for what, c := range map[string]struct {
+		d    explain.Decided
+		want bool
+	}{
+		"moved":           {explain.Decided{Verb: queue.Transfer, At: between}, true},
+		"moved back":      {explain.Decided{Verb: queue.Transfer, At: began.Add(-time.Hour), Undone: between}, true},
+		"moved before":    {explain.Decided{Verb: queue.Transfer, At: began.Add(-time.Hour)}, false},
+		"moved later":     {explain.Decided{Verb: queue.Transfer, At: asked.Add(time.Hour)}, false},
+		"another verdict": {explain.Decided{Verb: queue.Bind, At: between}, false},
+	} {
+		if got := transferred([]explain.Decided{c.d}, began, asked); got != c.want {
+			t.Errorf("%s: %v", what, got)
+		}
+	}
+	for lang, want := range map[explain.Lang]string{explain.Russian: "перевели", explain.English: "moved to another mos.ru account"} {
+		if got := explain.DisconnectWhyIn(lang, explain.WhyTransferred); !strings.Contains(got, want) {
+			t.Errorf("%s: %q", lang, got)
+		}
+	}
+}

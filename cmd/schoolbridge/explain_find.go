@@ -364,6 +364,9 @@ func (e *explainer) withoutAccount(ctx context.Context, s *somebody, r *explain.
 			return err
 		}
 	}
+	if err := e.there(ctx, identity.PersonID{}, s.refs(), r); err != nil {
+		return err
+	}
 	return e.triedSignIns(ctx, s, tries, r)
 }
 

@@ -195,6 +195,7 @@ func eventually(done func() bool) bool {
 // mos.ru answers too late, and then not at all: who signed in lately goes on,
 // others hear "not now", and all is well again by itself.
 func TestMosRuSlowAndGone(t *testing.T) {
+	t.Parallel()
 	for name, path := range map[string]string{"slow": "/sim/latency?ms=20000", "gone": "/sim/outage?mode=drop"} {
 		t.Run(name, func(t *testing.T) {
 			s := newTroubled(t)

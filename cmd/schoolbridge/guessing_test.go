@@ -19,10 +19,10 @@ import (
 	"schoolbridge/provision/registry"
 )
 
-// A guesser who knows all four names of somebody locks nobody's city account,
-// whether there is an account here or not, and however they are written; and
-// whoever knows the password gets the one account under each of them.
-func TestGuessingOnThePage(t *testing.T) {
+// newInvented is a daemon that has the registries of the sample, beside a mos.ru that has
+// its people: who they are by login, where mos.ru is, and the daemon's pages.
+func newInvented(t *testing.T) (people map[string]sample.Person, mosru string, pages http.Handler) {
+	t.Helper()
 	s := newSite(t)
 	invented := sample.Make(1, person.DateOf(time.Now()))
 	if err := os.Mkdir(s.path("registry"), 0o700); err != nil {
@@ -31,8 +31,8 @@ func TestGuessingOnThePage(t *testing.T) {
 	for name, text := range invented.Files {
 		s.write(filepath.Join("registry", name), string(text))
 	}
-	people := map[string]sample.Person{}
-	o := sim.Options{Issuer: "http://mosru.example", Clients: []sim.Client{{ID: "test", PasswordGrant: true}}}
+	people = map[string]sample.Person{}
+	o := sim.Options{Clients: []sim.Client{{ID: "test", PasswordGrant: true}}}
 	for _, p := range invented.People {
 		if p.Profile.Subject != "" {
 			people[p.Profile.Login] = p
@@ -41,7 +41,7 @@ func TestGuessingOnThePage(t *testing.T) {
 	}
 	var simulated http.Handler
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { simulated.ServeHTTP(w, r) }))
-	defer upstream.Close()
+	t.Cleanup(upstream.Close)
 	o.Issuer = upstream.URL
 	var err error
 	if simulated, err = sim.New(o); err != nil {
@@ -52,10 +52,17 @@ func TestGuessingOnThePage(t *testing.T) {
 	if _, err := importRegistry(t.Context(), d.db, []string{s.path("registry")}, registry.Options{Today: person.DateOf(time.Now())}); err != nil {
 		t.Fatal(err)
 	}
-	pages, err := d.pages(nil)
-	if err != nil {
+	if pages, err = d.pages(nil); err != nil {
 		t.Fatal(err)
 	}
+	return people, upstream.URL, pages
+}
+
+// A guesser who knows all four names of somebody locks nobody's city account,
+// whether there is an account here or not, and however they are written; and
+// whoever knows the password gets the one account under each of them.
+func TestGuessingOnThePage(t *testing.T) {
+	people, mosru, pages := newInvented(t)
 	post := func(from, name, password string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(http.MethodPost, "/api/activate", strings.NewReader(fmt.Sprintf(`{"login":%q,"password":%q}`, name, password)))
 		r.Header.Set("Content-Type", "application/json")
@@ -80,7 +87,7 @@ func TestGuessingOnThePage(t *testing.T) {
 				}
 			}
 		}
-		answer, err := http.PostForm(upstream.URL+"/oauth/te", url.Values{"grant_type": {"password"}, "client_id": {"test"}, "scope": {"openid"}, "username": {login}, "password": {people[login].Password}})
+		answer, err := http.PostForm(mosru+"/oauth/te", url.Values{"grant_type": {"password"}, "client_id": {"test"}, "scope": {"openid"}, "username": {login}, "password": {people[login].Password}})
 		if err != nil {
 			t.Fatal(err)
 		}

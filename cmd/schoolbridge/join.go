@@ -18,7 +18,6 @@ import (
 	"schoolbridge/internal/mosru"
 	"schoolbridge/internal/mosru/events"
 	"schoolbridge/internal/mosru/keyset"
-	"schoolbridge/internal/mschap"
 	"schoolbridge/internal/store"
 	"schoolbridge/radiussrv"
 	radiuswire "schoolbridge/radiussrv/wire"
@@ -104,8 +103,7 @@ func (c changes) ApplyChange(ctx context.Context, change events.Change) (bool, e
 	}
 	e := store.Event{ID: change.ID, At: change.At, Subject: change.Subject, Kind: kind, Password: change.Password, NTOff: !c.d.config.Auth.NTHash}
 	if change.Password != "" && !e.NTOff {
-		hash := mschap.NTHash(string(change.Password))
-		e.NTHash = hash[:]
+		e.NTHash = ntHash(change.Password)
 	}
 	applied, err := c.d.db.Credentials().ApplyEvent(ctx, e)
 	if err == nil && (kind == store.EventPasswordSet || kind == store.EventDisabled || kind == store.EventRemoved) {

@@ -153,6 +153,11 @@ func (c caseDesk) Case(ctx context.Context, scope, decide rights.Scope, lang web
 		view.Bound, view.Returned, view.Bar = true, h.Returned, h.Bar
 	}
 	view.Sides = c.sides(&item, desk, e, scope)
+	for _, side := range view.Sides {
+		if side.Source == "ad" && !side.Masked {
+			view.Records = append(view.Records, "ad:"+side.Name)
+		}
+	}
 	if err := c.leads(ctx, &item, e.same, view, scope, lang); err != nil {
 		return nil, err
 	}
@@ -459,8 +464,11 @@ func (c caseDesk) Undo(ctx context.Context, scope rights.Scope, decision, by str
 	}
 	if !scope.All() {
 		item, err := c.item(ctx, scope, d.Item)
-		if err != nil || !item.Decidable(queueScope(scope)) || !queueScope(scope).Undoes(&d) {
-			return errors.Join(err, identity.ErrNotFound)
+		if err != nil {
+			return err
+		}
+		if !item.Decidable(queueScope(scope)) || !queueScope(scope).Undoes(&d) {
+			return identity.ErrNotFound
 		}
 	}
 	_, err = c.d.db.Queue().Undo(ctx, decision, by, now)

@@ -204,6 +204,7 @@ func (s stories) hit(ctx context.Context, e *explainer, one *somebody) (console.
 		h.State = "parent"
 	}
 	if one.id.IsZero() {
+		h.Record = loginOfTry(one)
 		if len(one.rows) > 0 {
 			h.Record = one.rows[0].ref.Word()
 		}
@@ -219,6 +220,14 @@ func (s stories) hit(ctx context.Context, e *explainer, one *somebody) (console.
 		h.State = "account"
 	}
 	return h, err
+}
+
+// loginOfTry names for the trail whom no record tells: by the login of the first try.
+func loginOfTry(one *somebody) string {
+	if len(one.tries) == 0 {
+		return ""
+	}
+	return "login:" + one.tries[0].Login
 }
 
 func handleOf(one *somebody) handle {
@@ -311,6 +320,7 @@ func (t *telling) handle(ctx context.Context, h handle) error {
 			return identity.ErrNotFound
 		}
 		one.tries = tries
+		t.story.Record = loginOfTry(&one)
 	} else {
 		found, err := t.d.db.People().Record(ctx, t.view.Scope, person.RecordRef{Kind: h.Kind, ID: h.Key})
 		if err != nil {

@@ -115,8 +115,11 @@ func TestStoriesAreFound(t *testing.T) {
 			var names []string
 			for _, h := range r.Hits {
 				names = append(names, h.Name)
+				if h.Person.IsZero() && h.Record == "" {
+					t.Errorf("%s: nothing names %s in the trail", c.typed, h.Name)
+				}
 				s, err := x.story(who.scope, h.Handle)
-				if err != nil || s.Report.Name != h.Name {
+				if err != nil || s.Report.Name != h.Name || s.Person != h.Person || h.Person.IsZero() && s.Record != h.Record {
 					t.Errorf("%s: the story of %s: %v", c.typed, h.Name, err)
 				}
 				if strings.ContainsAny(h.Handle, "%/? ") {

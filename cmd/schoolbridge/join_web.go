@@ -13,6 +13,7 @@ import (
 	"schoolbridge/config"
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/mschap"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/store"
 	"schoolbridge/internal/telemetry"
@@ -111,6 +112,9 @@ func (d *daemon) pages(stopping <-chan struct{}) (*web.Frame, error) {
 // account is made outside.
 func newActivator(c *config.Config, db *store.DB, target *ad.Target, log *slog.Logger) (*provision.Activator, error) {
 	o := provision.ActivatorOptions{Reach: reach(c.Upstreams), Logger: log, Tries: db.Accounts()}
+	if c.Auth.NTHash {
+		o.Hash = ntHash
+	}
 	if target != nil {
 		o.Target, o.Finder = targetAD, target
 		var err error
@@ -119,6 +123,12 @@ func newActivator(c *config.Config, db *store.DB, target *ad.Target, log *slog.L
 		}
 	}
 	return provision.NewActivator(db.Accounts(), c.Policy.TimeZone.Location(), o), nil
+}
+
+// ntHash gives the hash that MSCHAPv2 is compared with.
+func ntHash(password identity.Password) []byte {
+	hash := mschap.NTHash(string(password))
+	return hash[:]
 }
 
 // desk activates people. Nobody waits at it any more once stopping is closed.

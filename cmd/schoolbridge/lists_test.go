@@ -189,6 +189,11 @@ func TestStats(t *testing.T) {
 	if kind, err := book.GetCellType("Статистика", "A3"); err != nil || kind == excelize.CellTypeNumber || kind == excelize.CellTypeUnset {
 		t.Errorf("the id is of type %d, %v", kind, err)
 	}
+	for lang, want := range map[string]string{"ru": `--sort "shoe": такого порядка нет. Есть: `, "en": `--sort "shoe": there is no such order. There are: `} {
+		if _, errs, _ := s.command("stats", "--lang", lang, "--config", s.path("config.yaml"), "--sort", "shoe"); !strings.Contains(errs, want) || !strings.Contains(errs, "share") {
+			t.Errorf("an order that there is not: %s", errs)
+		}
+	}
 	for _, args := range [][]string{{"--sort", "shoe"}, {"--behind", "--history"}, {"--whole", "--school", "50"}, {"--format", "pdf"}, {"x"}} {
 		if _, _, code := s.command(append([]string{"stats", "--config", s.path("config.yaml")}, args...)...); code != exitUsage {
 			t.Errorf("%q: %d", args, code)

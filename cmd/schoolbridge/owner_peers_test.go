@@ -70,6 +70,7 @@ func overtaken(t *testing.T, s *district) {
 // TestSleepingWorkerOnPostgres: the same where several daemons share a store, which is
 // where a lease is for.
 func TestSleepingWorkerOnPostgres(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Own(t)
 	file := filepath.Join(t.TempDir(), "store-url")
 	if err := os.WriteFile(file, []byte(server.URL(server.Database(t))+"\n"), 0o600); err != nil {

@@ -39,8 +39,10 @@ func TestOnPostgres(t *testing.T) {
 	if out, errs, code := s.command("doctor", "--config", s.path("config.yaml"), "--lang", "en"); code == exitUsage || !strings.Contains(out, file) {
 		t.Errorf("doctor: %d %s %s", code, out, errs)
 	}
-	if _, errs, code := s.command("backup", "--config", s.path("config.yaml"), "--out", s.path("copy.db")); code != exitUsage || !strings.Contains(errs, "pg_dump") {
-		t.Errorf("backup: %d %s", code, errs)
+	for _, call := range [][]string{{"restore"}, {"backup", "verify"}} { // pg_restore's
+		if _, errs, code := s.command(append(call, "--config", s.path("config.yaml"), s.path("copy.db"))...); code != exitUsage || !strings.Contains(errs, "pg_restore") {
+			t.Errorf("%v: %d %s", call, code, errs)
+		}
 	}
 	if _, err := os.Stat(s.path("state/schoolbridge.db")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a file beside the database: %v", err)

@@ -342,6 +342,9 @@ func (q *queueDesk) decisions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for i := range list {
+		list[i].Item = q.whole(ctx, []string{list[i].Item})[0]
+	}
 	if q.json {
 		all := &array{to: q.std.out}
 		for _, d := range list {

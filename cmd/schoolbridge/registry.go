@@ -82,7 +82,7 @@ func runRegistry(ctx context.Context, std streams, args []string) error {
 	case err != nil:
 		return err
 	}
-	if err := text.writeSummary(std, summary); err != nil {
+	if err := text.writeSummary(std, *lang, summary); err != nil {
 		return err
 	}
 	if summary.Findings() {
@@ -150,11 +150,11 @@ func (t registryText) confirm(std streams, lang string, ending *registry.EndingE
 	return strings.TrimSpace(answer) == strconv.Itoa(ending.Total())
 }
 
-func (t registryText) writeSummary(std streams, s *registry.Summary) error {
+func (t registryText) writeSummary(std streams, lang string, s *registry.Summary) error {
 	for i := range s.Files {
 		f := &s.Files[i]
 		for j := range f.Faults {
-			fmt.Fprintln(std.err, &f.Faults[j])
+			fmt.Fprintln(std.err, said.In(&f.Faults[j], lang))
 		}
 		if err := t.writeFile(std.out, f); err != nil {
 			return err

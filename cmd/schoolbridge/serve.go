@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"schoolbridge/config"
 	"schoolbridge/internal/auth"
@@ -187,11 +188,18 @@ func (d *daemon) openStore(ctx context.Context) error {
 		}
 	})
 	source := d.db.Directory()
+	if c := d.config; c.Store.URLFile != "" && c.Store.Replica == "" {
+		if err := keepReplicaName(c); err != nil {
+			d.log.Warn("the name of this daemon's chain of the audit trail does not last: another name of the machine begins another chain; give it one in store.replica", "name", replicaName(c), "error", err)
+		}
+	}
 	d.people = directory.New(source, directory.Options{Logger: d.log, Registerer: d.registry,
 		Snapshot: &directory.Snapshot{Path: filepath.Join(string(d.config.State), "directory.snapshot"), Program: version, Sealer: source.Sealer()}})
 	d.trail = telemetry.NewTrail(d.db.Audit(), telemetry.TrailOptions{Registerer: d.registry, Logger: d.log})
-	d.services = append(d.services, service{"audit trail", d.trail.Run}, service{"directory", d.people.Run}, service{"upkeep", d.upkeep}, service{"calendar", d.calendar})
+	d.services = append(d.services, service{"audit trail", d.trail.Run}, service{"directory", d.people.Run}, service{"upkeep", d.upkeep}, service{"calendar", d.calendar},
+		service{"backups", d.watchBackups(promauto.With(d.registry))})
 	d.health.Need("store", func(ctx context.Context) error { return d.db.Ping(ctx) })
+	d.health.Note("trail", d.trail.Check)
 	d.health.Need("directory", func(context.Context) error {
 		select {
 		case <-d.people.Loaded():
@@ -296,6 +304,25 @@ func (d *daemon) prune(ctx context.Context) {
 	}
 }
 
+// watchBackups shows when the last good backup was made, whichever machine made it.
+func (d *daemon) watchBackups(metrics promauto.Factory) func(context.Context) error {
+	last := metrics.NewGauge(prometheus.GaugeOpts{Namespace: "schoolbridge", Name: "backup_last_success_timestamp_seconds", Help: "When the last backup of the store was made that was found good; 0: there was none."})
+	return func(ctx context.Context) error {
+		ticker := time.NewTicker(time.Minute)
+		defer ticker.Stop()
+		for {
+			if at, err := d.db.LastBackup(ctx); err == nil && !at.IsZero() { // a store that is gone has alarms of its own
+				last.Set(float64(at.Unix()))
+			}
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-ticker.C:
+			}
+		}
+	}
+}
+
 func (d *daemon) noteHeads(ctx context.Context) {
 	heads, err := d.db.Audit().Heads(ctx)
 	if err != nil && ctx.Err() == nil {
@@ -387,7 +414,10 @@ func (d *daemon) run(ctx context.Context, hup <-chan os.Signal, ready func(conte
 // announce waits until the directory is loaded and says that all answers.
 // It is the first part to be stopped, so it tells of the end too.
 func (d *daemon) announce(ctx context.Context, ready func(context.Context)) error {
-	defer d.systemd.Stopping()
+	defer func() {
+		d.health.Stop() // every port is open yet
+		d.systemd.Stopping()
+	}()
 	select {
 	case <-ctx.Done():
 		return nil

@@ -38,7 +38,7 @@ func runStats(ctx context.Context, std streams, args []string) error {
 	}
 	call.lang = *lang
 	if _, ok := census.Orders[strings.TrimPrefix(call.sort, "-")]; !ok {
-		return usageError("--sort: %s", strings.Join(slices.Sorted(maps.Keys(census.Orders)), ", "))
+		return usageError(statsWords[call.lang].noOrder, call.sort, strings.Join(slices.Sorted(maps.Keys(census.Orders)), ", "))
 	}
 	if len(words) > 0 || !call.sensible() {
 		return misused("stats")
@@ -78,24 +78,26 @@ type statistics struct {
 }
 
 type statsText struct {
-	title, all, noSchool, noDeadline, kept, noHistory string
-	behind                                            []string
-	day, trend                                        string
-	category                                          [3]string
+	title, all, noSchool, noDeadline, kept, noHistory, noOrder string
+	behind                                                     []string
+	day, trend                                                 string
+	category                                                   [3]string
 }
 
 var statsWords = map[string]statsText{
 	"ru": {
 		title: "Статистика", all: "Все вместе", noSchool: problemWords["ru"].noSchool, noDeadline: problemWords["ru"].noDeadline,
 		kept: "цифры за %s записаны: школ %d\n", noHistory: "истории пока нет: служба пишет её каждую ночь, сейчас — stats --snapshot",
-		behind: []string{"ID ЕКИС", "ID ОО (НСИ)", "Название ОО", "Категория", "Срок", "Всего", "Активировано", "Не успели", "Дней после срока"},
-		day:    "Дата", trend: "Прирост активированных в день", category: [3]string{"сотрудники", "ученики", "родители"},
+		noOrder: "--sort %q: такого порядка нет. Есть: %s; с минусом впереди — обратный",
+		behind:  []string{"ID ЕКИС", "ID ОО (НСИ)", "Название ОО", "Категория", "Срок", "Всего", "Активировано", "Не успели", "Дней после срока"},
+		day:     "Дата", trend: "Прирост активированных в день", category: [3]string{"сотрудники", "ученики", "родители"},
 	},
 	"en": {
 		title: "Statistics", all: "All together", noSchool: problemWords["en"].noSchool, noDeadline: problemWords["en"].noDeadline,
 		kept: "the figures of %s are written: %d schools\n", noHistory: "there is no history yet: the daemon writes it every night; now, stats --snapshot does",
-		behind: []string{"EKIS ID", "NSI ID", "School", "Category", "Deadline", "People", "Activated", "Behind", "Days late"},
-		day:    "Day", trend: "Activated per day", category: [3]string{"staff", "pupils", "parents"},
+		noOrder: "--sort %q: there is no such order. There are: %s; a minus in front turns it round",
+		behind:  []string{"EKIS ID", "NSI ID", "School", "Category", "Deadline", "People", "Activated", "Behind", "Days late"},
+		day:     "Day", trend: "Activated per day", category: [3]string{"staff", "pupils", "parents"},
 	},
 }
 

@@ -33,6 +33,7 @@ const (
 // it, others names made from the ФИО, and the rest go to a curator. Nobody has
 // two accounts, no account has two people, no name is counted up.
 func TestStorm(t *testing.T) {
+	t.Parallel()
 	s := &district{dc: adtest.Start(t, adtest.Options{Relaxed: true}), names: "ezhd: true, made: true"}
 	for i := range stormPeople {
 		p := newSomeone(districtSchools + i)

@@ -23,6 +23,7 @@ import (
 // the controller was changed, and where a name was given away twice that is seen,
 // told, and repaired when somebody says so.
 func TestTwoControllers(t *testing.T) {
+	t.Parallel()
 	one, two := adtest.Pair(t, adtest.Options{})
 	s := &twins{district: &district{dc: one}, one: one, two: two}
 	for i := range 30 {

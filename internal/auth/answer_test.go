@@ -293,6 +293,22 @@ func TestMSCHAPv2WithoutTheStore(t *testing.T) {
 	w.want(w.answers("orlovami", right, "phone"), identity.Unavailable, identity.ReasonCutOff)
 }
 
+// That the store had no hash a while ago is no refusal while it cannot be asked:
+// another replica may have learnt one since.
+func TestNoHashWithoutTheStore(t *testing.T) {
+	w := newWorld(t)
+	w.want(w.answers("orlovami", right, "phone"), identity.Rejected, identity.ReasonHashMissing)
+	w.change(func() { w.readFails = errors.New("the server is gone") })
+	w.pass(recheck)
+	w.want(w.answers("orlovami", right, "phone"), identity.Unavailable, identity.ReasonCutOff)
+	w.pass(time.Millisecond) // the store is left alone
+	w.want(w.answers("orlovami", right, "phone"), identity.Unavailable, identity.ReasonCutOff)
+	w.learn("orlovami", right)
+	w.change(func() { w.readFails = nil })
+	w.pass(storeAgain)
+	w.want(w.answers("orlovami", right, "phone"), identity.Accepted, identity.ReasonKeptHash)
+}
+
 // What is read late counts only under the epoch, and the gates, that stand then.
 func TestALateHash(t *testing.T) {
 	for what, c := range map[string]struct {

@@ -55,6 +55,12 @@ func (v Verifier) Leaves(next []byte) []byte {
 	return nil
 }
 
+// Same says that both are of one password, as far as verifiers tell: those of
+// argon2id hold a salt of their own.
+func (v Verifier) Same(other Verifier) bool {
+	return subtle.ConstantTimeCompare(v.NTHash, other.NTHash) == 1 && v.Argon2 == other.Argon2
+}
+
 // Verifiers keeps them; the store implements it.
 type Verifiers interface {
 	// Verifier gives the person's, or identity.ErrNotFound.
@@ -62,6 +68,10 @@ type Verifiers interface {
 	// SaveVerifier keeps v only if the person's epoch is still v.Epoch;
 	// identity.ErrConflict otherwise.
 	SaveVerifier(ctx context.Context, id identity.PersonID, v Verifier) error
+	// ReplaceVerifier is SaveVerifier where the kept verifier is still that of the
+	// password of old; replaced is false where another one, or a younger one than v,
+	// was saved since.
+	ReplaceVerifier(ctx context.Context, id identity.PersonID, old, v Verifier) (replaced bool, err error)
 }
 
 // Passwords takes clear passwords that mos.ru has confirmed, for the systems

@@ -36,6 +36,7 @@ type world struct {
 	readFails error
 	saveFails error
 	reading   func() // runs inside a read of the store, without the lock
+	replacing func() // runs before a replacement, without the lock
 	audits    []identity.AuditEntry
 
 	*Authenticator
@@ -115,6 +116,25 @@ func (w *world) SaveVerifier(_ context.Context, id identity.PersonID, v Verifier
 	w.verifiers[id] = v
 	w.saves++
 	return nil
+}
+
+func (w *world) ReplaceVerifier(ctx context.Context, id identity.PersonID, old, v Verifier) (bool, error) {
+	w.mu.Lock()
+	between := w.replacing
+	w.mu.Unlock()
+	if between != nil {
+		between()
+	}
+	w.mu.Lock()
+	kept, ok := w.verifiers[id]
+	w.mu.Unlock()
+	if !ok {
+		return false, identity.ErrNotFound
+	}
+	if !kept.Same(old) || kept.Epoch == v.Epoch && kept.LearnAt.After(v.LearnAt) {
+		return false, nil
+	}
+	return true, w.SaveVerifier(ctx, id, v)
 }
 
 func (w *world) Audit(e identity.AuditEntry) {

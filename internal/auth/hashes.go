@@ -23,6 +23,9 @@ import (
 //	     ▲                      └───► none ────recheck───────► store fails it goes on
 //	     └── the person's epoch moves: events, suspension
 //
+// That there was none goes on while the store fails for nobody: another replica may
+// have saved one, and who shows the right password must not be told it is wrong.
+//
 // It is read again because another replica may have saved or emptied it without
 // a new epoch. What this one saves or empties is put here at once.
 type hashes struct {
@@ -181,7 +184,7 @@ func (a *Authenticator) keptHash(ctx context.Context, e *directory.Entry, now ti
 		return k, false, ""
 	}
 	if h.failing(now) {
-		if same {
+		if same && k.reason == "" {
 			return k, false, ""
 		}
 		return k, false, identity.ReasonCutOff
@@ -197,7 +200,7 @@ func (a *Authenticator) keptHash(ctx context.Context, e *directory.Entry, now ti
 			h.failed.Store(now.UnixNano())
 			a.opt.Logger.Error("auth: the kept verifier cannot be read", "person", e.Person.String(), "error", err)
 		}
-		if same {
+		if same && k.reason == "" {
 			return k, true, ""
 		}
 		return k, true, identity.ReasonCutOff

@@ -293,18 +293,17 @@ func (a *Authenticator) disown(e *directory.Entry, proof identity.Password, aske
 			if !a.opt.NTOff {
 				none.Before = v.Leaves(nil)
 			}
-			if err = a.opt.Verifiers.SaveVerifier(ctx, e.Person, none); err == nil {
+			// Another password's may be saved between the reading and the writing, by
+			// another replica too: that one stays.
+			var replaced bool
+			if replaced, err = a.opt.Verifiers.ReplaceVerifier(ctx, e.Person, v, none); replaced {
 				a.hashes.put(e.Person, none, e.Epoch, a.opt.Now())
 			}
-			// Another password's may have been saved between the reading and the
-			// writing: then that one is owed.
 			refused := a.confirm.mac.over(key(e.Person), e.Epoch, proof)
-			switch last, ok := a.saver.saved.Peek(e.Person); {
-			case ok && last.mark != refused:
-				a.saver.owe(e.Person, last.mark)
-			case ok:
+			if last, ok := a.saver.saved.Peek(e.Person); ok && last.mark == refused {
 				a.saver.saved.Remove(e.Person)
-			case a.saver.owes(e.Person, refused):
+			}
+			if a.saver.owes(e.Person, refused) {
 				a.saver.owed.Remove(e.Person)
 			}
 		}

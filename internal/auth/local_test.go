@@ -266,6 +266,30 @@ func TestARefusalOvertakesANewVerifier(t *testing.T) {
 	}
 }
 
+// While the verifier of a refused password is emptied, another replica saves that of
+// the new one: it stays.
+func TestARefusalLeavesAnothersVerifier(t *testing.T) {
+	w := newWorld(t)
+	w.want(w.sign("orlovami", right, "laptop"), identity.Accepted, identity.ReasonConfirmed)
+	w.settled()
+	newer := mschap.NTHash("Kukushka-2026")
+	w.change(func() {
+		w.passwords["orlovami"] = "Kukushka-2026"
+		w.replacing = func() {
+			w.change(func() {
+				w.verifiers[identity.PersonID{1}] = Verifier{NTHash: newer[:], Epoch: 1, LearnAt: w.now.Add(-time.Second)}
+			})
+		}
+	})
+	w.pass(13 * time.Hour)
+	w.want(w.sign("orlovami", right, "laptop"), identity.Rejected, identity.ReasonWrongPassword)
+	w.settled()
+	if v := w.verifiers[identity.PersonID{1}]; string(v.NTHash) != string(newer[:]) {
+		t.Errorf("the new password's verifier is gone: %+v", v)
+	}
+	w.want(w.answers("orlovami", "Kukushka-2026", "phone"), identity.Accepted, identity.ReasonKeptHash)
+}
+
 func TestArgon2WhereNTIsOff(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.NTOff = true })
 	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)

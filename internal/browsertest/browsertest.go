@@ -1,27 +1,26 @@
-// Package browsertest drives a real browser (Chromium, headless) for one test,
-// gone with it: pages are opened, fields are filled in and buttons pressed as a
-// person would, on a desk's screen or a phone's. Tests only.
+// Package browsertest drives a real browser (Chromium, headless) for the tests of
+// one package, gone with them: pages are opened, fields are filled in and buttons
+// pressed as a person would, on a desk's screen or a phone's. Tests only.
 //
-//	Start ─► Browser ─ Open ─► Tab ─┬─ Go, Type, Press, Await: one step, or the test fails
-//	                                ├─ Shot: a picture, kept in artefacts/screens
-//	                                └─ Accessible: axe-core finds nothing serious
+//	Main ─► Start ─► Browser ─ Open ─► Tab ─┬─ Go, Type, Press, Await: one step, or the test fails
+//	                                        ├─ Shot: a picture, kept in artefacts/screens
+//	                                        └─ Accessible: axe-core finds nothing serious
 //
-// Each tab has cookies of its own. Limits: Linux, with chromium and axe-core as
-// scripts/peers.sh installs them. Start reading at Start.
+// Each tab has cookies of its own. Limits: Linux, with Chromium and axe-core as
+// scripts/peers.sh installs them. Start reading at Main.
 package browsertest
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,8 +31,9 @@ import (
 )
 
 const (
-	program = "/usr/bin/chromium"
-	axeFile = "/usr/local/share/schoolbridge-peers/axe.min.js"
+	// program is Chromium without its windows: where each tab has cookies of its own, the
+	// other one builds a window around each, which takes six times as long as the tab.
+	program = "/usr/lib/chromium/chromium-headless-shell"
 	// patience bounds one step: only a browser that hangs takes so long, on
 	// however busy a machine.
 	patience = 3 * time.Minute
@@ -42,33 +42,80 @@ const (
 // Browser is a running one.
 type Browser struct{ ctx context.Context }
 
-// Start runs a browser until the test ends.
+// shared is the browser of the tests of a package.
+var shared struct {
+	sync.Mutex
+	open    bool // Main will end it
+	browser *Browser
+	end     func()
+}
+
+// Main runs the tests of a package, and ends the browser that they had together. It is
+// what TestMain hands to os.Exit.
+func Main(m *testing.M) (code int) {
+	shared.open = true
+	defer func() {
+		shared.Lock()
+		defer shared.Unlock()
+		if shared.end != nil {
+			shared.end()
+		}
+	}()
+	return m.Run()
+}
+
+// Start gives the browser of the package's tests, which the first of them starts.
 func Start(t testing.TB) *Browser {
 	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if !shared.open {
+		t.Fatal("who ends the browser? The package's TestMain has to be browsertest.Main")
+	}
+	if shared.browser == nil {
+		ctx, end, err := launch()
+		if err != nil {
+			t.Fatal(err)
+		}
+		shared.browser, shared.end = &Browser{ctx}, end
+	}
+	return shared.browser
+}
+
+// launch starts a browser; end ends it and takes its files away.
+func launch() (ctx context.Context, end func(), err error) {
 	if _, err := os.Stat(program); err != nil {
-		t.Fatalf("%v (make test installs it)", err)
+		return nil, nil, fmt.Errorf("%w (make test installs it)", err)
+	}
+	folder, err := os.MkdirTemp("", "browsertest")
+	if err != nil {
+		return nil, nil, err
 	}
 	options := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()), chromedp.Headless, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.DisableGPU,
+		chromedp.ExecPath(program), chromedp.UserDataDir(folder), chromedp.Headless, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.DisableGPU,
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("hide-scrollbars", true),
+		// No tab is in front of the others: none may wait because it is not.
+		chromedp.Flag("disable-background-timer-throttling", true), chromedp.Flag("disable-backgrounding-occluded-windows", true), chromedp.Flag("disable-renderer-backgrounding", true),
 	}
 	if os.Getuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium's sandbox refuses root
 	}
 	allocator, endAllocator := chromedp.NewExecAllocator(context.Background(), options...)
-	ctx, end := chromedp.NewContext(allocator)
-	t.Cleanup(func() {
+	ctx, endContext := chromedp.NewContext(allocator)
+	end = func() {
 		if err := chromedp.Cancel(ctx); err != nil && !errors.Is(err, context.Canceled) {
-			t.Logf("the browser does not end well: %v", err)
+			fmt.Fprintf(os.Stderr, "the browser does not end well: %v\n", err)
 		}
-		end()
+		endContext()
 		endAllocator()
-	})
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("start the browser: %v", err)
+		os.RemoveAll(folder)
 	}
-	return &Browser{ctx}
+	if err := chromedp.Do(ctx); err != nil {
+		end()
+		return nil, nil, fmt.Errorf("start the browser: %w", err)
+	}
+	return ctx, end, nil
 }
 
 // Screen is what a tab is shown on.
@@ -79,12 +126,13 @@ type Screen struct {
 	Phone         bool
 }
 
-// The screens of every test: an old PC's and a phone's.
+// The screens of every test: an old PC's and a phone's, whose pixels are as large as a
+// PC's here: no page depends on it, and a picture has a quarter of them.
 var (
 	Desktop = Screen{Name: "desktop", Width: 1280, Height: 800, Scale: 1}
-	Phone   = Screen{Name: "phone", Width: 390, Height: 844, Scale: 2, Phone: true}
+	Phone   = Screen{Name: "phone", Width: 390, Height: 844, Scale: 1, Phone: true}
 	// Narrow is the least width that pages have to do with (WCAG 2.2, 1.4.10).
-	Narrow = Screen{Name: "narrow", Width: 320, Height: 640, Scale: 2, Phone: true}
+	Narrow = Screen{Name: "narrow", Width: 320, Height: 640, Scale: 1, Phone: true}
 )
 
 // Options of a tab.
@@ -107,7 +155,7 @@ func (b *Browser) Open(t testing.TB, s Screen, o Options) *Tab {
 	t.Helper()
 	ctx, end := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
 	t.Cleanup(end)
-	tab := &Tab{t, ctx, s}
+	tab := &Tab{t: t, ctx: ctx, screen: s}
 	// The tab lives as long as the context of its first step, which must not be one
 	// with a deadline.
 	if err := chromedp.Do(ctx); err != nil {
@@ -254,6 +302,15 @@ func (tab *Tab) InSight(what string) {
 	}
 }
 
+// Beside says that what two CSS selectors find stands on one line.
+func (tab *Tab) Beside(one, other string) {
+	tab.t.Helper()
+	const script = `(() => { const [a, b] = [%q, %q].map(s => document.querySelector(s).getBoundingClientRect()); return Math.abs(a.top + a.bottom - b.top - b.bottom) / 2; })()`
+	if apart := get(tab, "measure", chromedp.Evaluate[float64](fmt.Sprintf(script, one, other))); apart > 4 {
+		tab.t.Errorf("%s and %s at %s are %.0f pixels from one line", one, other, tab.Address(), apart)
+	}
+}
+
 // Strike presses keys where the focus is.
 func (tab *Tab) Strike(keys string) {
 	tab.t.Helper()
@@ -352,7 +409,13 @@ func (tab *Tab) Part(what, name string) string {
 // Shot keeps a picture of the whole page as artefacts/screens/NAME-SCREEN.png.
 func (tab *Tab) Shot(name string) {
 	tab.t.Helper()
-	tab.keep(name, get(tab, "take a picture", chromedp.FullScreenshot(100)))
+	ctx, cancel := context.WithTimeout(tab.ctx, patience)
+	defer cancel()
+	answer, err := chromedp.Call(ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: new(true), OptimizeForSpeed: new(true)})
+	if err != nil {
+		tab.t.Fatalf("take a picture: %v", err)
+	}
+	tab.keep(name, answer.Data)
 }
 
 func (tab *Tab) keep(name string, picture []byte) (file string) {
@@ -373,25 +436,23 @@ func (tab *Tab) save(name string, content []byte) (file string) {
 	return file
 }
 
-// Paper prints the page on A4 as a browser does, keeps it as artefacts/screens/NAME.pdf,
-// and gives how many sheets it takes.
-func (tab *Tab) Paper(name string) (sheets int) {
+// Paper prints the page as a browser does, on A4 or what the page asks for, keeps it as
+// artefacts/screens/NAME.pdf, and gives what can be read on each sheet.
+func (tab *Tab) Paper(name string) (sheets []string) {
 	tab.t.Helper()
 	ctx, cancel := context.WithTimeout(tab.ctx, patience)
 	defer cancel()
-	answer, err := chromedp.Call(ctx, page.PrintToPDF, page.PrintToPDFParams{PaperWidth: 8.27, PaperHeight: 11.69})
+	answer, err := chromedp.Call(ctx, page.PrintToPDF, page.PrintToPDFParams{PaperWidth: 8.27, PaperHeight: 11.69, PreferCSSPageSize: new(true)})
 	if err != nil {
 		tab.t.Fatalf("print the page: %v", err)
 	}
-	if !bytes.HasPrefix(answer.Data, []byte("%PDF-")) {
-		tab.t.Fatalf("what is printed is no PDF: %.20q", answer.Data)
+	file := tab.save(name+".pdf", answer.Data)
+	text, err := exec.CommandContext(ctx, "pdftotext", "-raw", file, "-").Output() // cell by cell; it leaves out what lies beyond the edge
+	if err != nil {
+		tab.t.Fatalf("read %s: %v (make test installs pdftotext)", file, err)
 	}
-	tab.save(name+".pdf", answer.Data)
-	return len(sheet.FindAll(answer.Data, -1))
+	return strings.Split(strings.TrimSuffix(string(text), "\f"), "\f")
 }
-
-// sheet is how a page begins in a PDF of Chromium, which packs only what is on it.
-var sheet = regexp.MustCompile(`/Type\s*/Page\b`)
 
 // root is the folder of the module.
 func root(t testing.TB) string {
@@ -408,36 +469,4 @@ func root(t testing.TB) string {
 	}
 	t.Fatal(err)
 	return ""
-}
-
-// violation is a rule of axe-core that the page breaks.
-type violation struct {
-	ID     string `json:"id"`
-	Impact string `json:"impact"`
-	Help   string `json:"help"`
-	Nodes  []struct {
-		HTML string `json:"html"`
-	} `json:"nodes"`
-}
-
-// Accessible says that axe-core finds nothing on the page, serious or not, and
-// that nothing is wider than the screen.
-func (tab *Tab) Accessible() {
-	tab.t.Helper()
-	axe, err := os.ReadFile(axeFile)
-	if err != nil {
-		tab.t.Fatalf("%v (make test installs it)", err)
-	}
-	get(tab, "bring axe-core in", chromedp.Evaluate[bool](string(axe)+";true"))
-	text := get(tab, "run axe-core", chromedp.Evaluate[string]("axe.run(document, {resultTypes: ['violations']}).then(r => JSON.stringify(r.violations))", chromedp.EvalAwaitPromise))
-	var found []violation
-	if err := json.Unmarshal([]byte(text), &found); err != nil {
-		tab.t.Fatal(err)
-	}
-	for _, v := range found {
-		tab.t.Errorf("%s at %s: %s (%s): %+v", tab.screen.Name, tab.Address(), v.ID, v.Impact, v.Nodes)
-	}
-	if wide := get(tab, "measure", chromedp.Evaluate[float64]("document.documentElement.scrollWidth")); wide > float64(tab.screen.Width) {
-		tab.t.Errorf("%s at %s: the page is %v wide", tab.screen.Name, tab.Address(), wide)
-	}
 }

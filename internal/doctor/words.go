@@ -15,6 +15,7 @@ const (
 	StoreFine         Code = "STORE_FINE"
 	StoreMissing      Code = "STORE_MISSING"
 	StoreUnreadable   Code = "STORE_UNREADABLE"
+	StoreReadOnly     Code = "STORE_READ_ONLY"
 	StoreOpen         Code = "STORE_READABLE_BY_OTHERS"
 	StoreSpace        Code = "STORE_DISK_NEARLY_FULL"
 	StoreNewer        Code = "STORE_MADE_BY_NEWER"
@@ -85,6 +86,8 @@ var words = map[Code]word{
 		"the store is not made yet", "Start the daemon or import the registries: the first of them makes it. If there was one, look at state and store.path and put it back from the backup: schoolbridge restore."),
 	StoreUnreadable: broken(operator, "хранилище не открывается", "Выполните команду от пользователя службы (sudo -u schoolbridge …). Если файл испорчен, остановите службу и восстановите копию: schoolbridge restore.",
 		"the store does not open", "Run the command as the daemon's user (sudo -u schoolbridge …). If the file is damaged, stop the daemon and put the backup back: schoolbridge restore."),
+	StoreReadOnly: broken(operator, "файловая система хранилища доступна только для чтения", "Чаще всего это неисправный диск: причину назовёт dmesg. Скопируйте файлы хранилища и ключей, проверьте или замените диск (fsck), подключите его на запись и запустите службу снова.",
+		"the store's file system may only be read", "Most often the disk is broken: dmesg tells. Copy the files of the store and of its keys, check or replace the disk (fsck), mount it for writing and start the daemon again."),
 	StoreOpen: broken(operator, "файл хранилища или ключей доступен другим пользователям", "chown schoolbridge: ФАЙЛ && chmod 0600 ФАЙЛ, папке — chmod 0700.",
 		"a file of the store or of its keys is open to other users", "chown schoolbridge: FILE && chmod 0600 FILE, and chmod 0700 for its folder."),
 	StoreSpace: broken(operator, "на диске хранилища кончается место", "Освободите место или увеличьте диск: когда места нет, активации и журнал Wi-Fi останавливаются. Срок хранения входов задаёт audit.keep_sign_ins, журнала — radius.journal.keep.",

@@ -72,6 +72,11 @@ const (
 	FaultMoved         Fault = "MOVED_TO_ANOTHER_ACCOUNT"
 	FaultSilent        Fault = "NOTHING_FROM_ADDRESS"
 	FaultAsked         Fault = "ANOTHER_ACCOUNT_ASKS"
+	FaultThereWaits    Fault = "AD_ACCOUNT_IN_QUEUE"
+	FaultThereRefused  Fault = "AD_ACCOUNT_REFUSED"
+	FaultThereNobodys  Fault = "AD_ACCOUNT_OF_NOBODY"
+	FaultThereFurther  Fault = "AD_ACCOUNT_ONE_TOO_MANY"
+	FaultThereRenamed  Fault = "AD_ACCOUNT_NAMED_OTHERWISE"
 )
 
 // Finding is a Fault and where it is.
@@ -88,7 +93,7 @@ const stale = 7 * 24 * time.Hour
 // time of the report.
 func (r *Report) Diagnose(lang Lang, now time.Time) {
 	r.Broken, r.Refused, r.Note = nil, nil, r.look(lang)
-	for _, look := range []func(time.Time) *broken{r.server, r.unheard, r.unknown, r.moved, r.undecided, r.homeless, r.closedAccount, r.target, r.policy, r.password, r.attempt, r.further, r.ahead, r.shut} {
+	for _, look := range []func(time.Time) *broken{r.server, r.unheard, r.nobodysThere, r.unknown, r.moved, r.undecided, r.homeless, r.closedAccount, r.target, r.policy, r.password, r.attempt, r.further, r.otherThere, r.ahead, r.shut} {
 		if b := look(now); b != nil {
 			b.left = slices.Contains(r.Left, b.code)
 			r.Broken = b.link(lang, r.Upstream)

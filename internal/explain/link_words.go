@@ -48,6 +48,7 @@ var faultRepairers = map[Fault][2]string{
 	FaultADWindow: theWaiting, FaultADRate: theWaiting, FaultADLook: theWaiting,
 	FaultPasswordWaits: theWaiting, FaultTargetWaits: theWaiting, FaultNoTarget: thePerson, FaultActivateAgain: thePerson,
 	FaultNoUpstream: theOperator, FaultNameOfTwo: theUser, FaultForeignMark: theUser, FaultMoved: thePerson, FaultSilent: theAdministrator, FaultAsked: theCurator,
+	FaultThereWaits: theCurator, FaultThereRefused: theCurator, FaultThereNobodys: theOperator, FaultThereFurther: theOperator, FaultThereRenamed: theUser,
 }
 
 var faultAdvice = map[Fault][2]Advice{
@@ -121,6 +122,11 @@ var faultAdvice = map[Fault][2]Advice{
 	FaultAsked: {
 		{"доступ этого человека просят и с другой учётной записи mos.ru; у него самого всё работает", "Куратор смотрит вопрос в очереди решений и отвечает на него. Самому человеку делать ничего не нужно."},
 		{"another mos.ru account asks for this person's access, whose own one works", "The curator looks at the question in the queue and answers it. The person has nothing to do."}},
+	FaultThereWaits:   {thereTexts[Russian].states[ThereWaits], thereTexts[English].states[ThereWaits]},
+	FaultThereRefused: {thereTexts[Russian].states[ThereRefused], thereTexts[English].states[ThereRefused]},
+	FaultThereNobodys: {thereTexts[Russian].states[ThereNobodys], thereTexts[English].states[ThereNobodys]},
+	FaultThereFurther: {thereTexts[Russian].states[ThereFurther], thereTexts[English].states[ThereFurther]},
+	FaultThereRenamed: {thereTexts[Russian].states[ThereOwn], thereTexts[English].states[ThereOwn]},
 	FaultActivateAgain: {
 		{"то, что мешало активации, исправлено", "Человек входит на страницу активации ещё раз."},
 		{"what stood in the way of the activation is repaired", "The person signs in on the activation page once more."}},

@@ -80,6 +80,9 @@ type Report struct {
 	Decisions []Decided `json:"decisions,omitempty"`
 	// Moved is set where a person was moved away from the city account in question.
 	Moved *Moved `json:"moved_away,omitempty"`
+	// There are accounts of targets beside the person's own: that were claimed, are asked
+	// about, or have the name that was asked for.
+	There []There `json:"there,omitempty"`
 	// Note is what deserves somebody's look and stands in nobody's way.
 	Note *Link `json:"note,omitempty"`
 	// Zone is where times in sentences of Diagnose are told; every report has one.
@@ -224,6 +227,7 @@ func (r Report) Write(w io.Writer, lang Lang, loc *time.Location) error {
 	r.writeChannels(p)
 	r.writeMSCHAPv2(p, loc)
 	r.writeTargets(p, loc)
+	r.writeThere(p, loc)
 	r.writeSessions(p, loc)
 	r.writeSignIns(p, loc)
 	if r.Also != nil && p.err == nil {

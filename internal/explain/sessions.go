@@ -48,6 +48,10 @@ type Disconnect struct {
 	Answer  string    `json:"answer"`                 // in words
 }
 
+// WhyTransferred is, in a report about a person, why a session ended whose password
+// serves no more because the person was moved to another city account.
+const WhyTransferred = "TRANSFERRED"
+
 // sessionWords are the fixed texts about sessions.
 type sessionWords struct {
 	now, asked, lives, inferred, unproven, disconnect, change, noCoA, tries string
@@ -61,7 +65,7 @@ var sessionTexts = map[Lang]sessionWords{
 	Russian: {"Сейчас в Wi-Fi", "Уже не в Wi-Fi, а отключить просили за последние сутки", "в сети", "по косвенным данным", "не подтверждён", "отключение", "новые права", "CoA не принят, устройство отключают, чтобы оно вошло заново: ", "попыток",
 		map[string]string{"stop": "завершён", "moved": "устройство перешло", "nas_restarted": "точка доступа перезапущена", "silent": "нет вестей", "disconnected": "отключён"},
 		map[string]string{"SUSPENDED": "аккаунт приостановлен", "EMPLOYMENT_ENDED": "нет действующего места работы или учёбы", "NO_SUCH_ACCOUNT": "аккаунт удалён",
-			"CREDENTIAL_CHANGED": "пароль сменён", "NOT_LISTED": "устройства, компьютера или центра сертификации больше нет в списке", "CERTIFICATE_REVOKED": "сертификат отозван", "ADMINISTRATOR": "по просьбе администратора", "OWNER": "по просьбе самого человека", "OUTSIDE_HOURS": "время по правилам вышло",
+			"CREDENTIAL_CHANGED": "прежний пароль больше не действует", WhyTransferred: "человека перевели на другую учётную запись mos.ru", "NOT_LISTED": "устройства, компьютера или центра сертификации больше нет в списке", "CERTIFICATE_REVOKED": "сертификат отозван", "ADMINISTRATOR": "по просьбе администратора", "OWNER": "по просьбе самого человека", "OUTSIDE_HOURS": "время по правилам вышло",
 			"ROLE_NOT_ALLOWED": "правила больше не пускают эту роль", "SCHOOL_NOT_ALLOWED": "правила больше не пускают в этой школе",
 			"TOO_MANY_DEVICES": "слишком много устройств сразу", "GRANT_CHANGED": "правила, роль или школа изменились", "REAUTHORIZE": "по просьбе администратора"},
 		map[string]string{"waiting": "ждёт ответа точки доступа", "disconnected": "точка доступа отключила", "refused": "точка доступа отказала",
@@ -78,7 +82,7 @@ var sessionTexts = map[Lang]sessionWords{
 	English: {"On the Wi-Fi now", "No longer on it, asked to leave within a day", "on the network", "inferred", "not proven", "disconnect", "new rights", "no CoA was taken, so the device is disconnected to come back: ", "tries",
 		map[string]string{"stop": "ended", "moved": "the device moved", "nas_restarted": "the access point restarted", "silent": "nothing heard", "disconnected": "disconnected"},
 		map[string]string{"SUSPENDED": "account suspended", "EMPLOYMENT_ENDED": "no active employment or enrolment", "NO_SUCH_ACCOUNT": "account removed",
-			"CREDENTIAL_CHANGED": "password changed", "NOT_LISTED": "the device, machine or authority is no longer listed", "CERTIFICATE_REVOKED": "certificate revoked", "ADMINISTRATOR": "asked by the administrator", "OWNER": "asked by the person", "OUTSIDE_HOURS": "the hours of the rule are over",
+			"CREDENTIAL_CHANGED": "the password before serves no more", WhyTransferred: "the person was moved to another mos.ru account", "NOT_LISTED": "the device, machine or authority is no longer listed", "CERTIFICATE_REVOKED": "certificate revoked", "ADMINISTRATOR": "asked by the administrator", "OWNER": "asked by the person", "OUTSIDE_HOURS": "the hours of the rule are over",
 			"ROLE_NOT_ALLOWED": "the rules no longer admit this role", "SCHOOL_NOT_ALLOWED": "the rules no longer admit at this school",
 			"TOO_MANY_DEVICES": "too many devices at once", "GRANT_CHANGED": "rules, role or school changed", "REAUTHORIZE": "asked by the administrator"},
 		map[string]string{"waiting": "waits for the access point", "disconnected": "the access point disconnected", "refused": "the access point refused",

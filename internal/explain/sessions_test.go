@@ -46,12 +46,12 @@ func TestSessionsOfAReport(t *testing.T) {
 		t.Error(got)
 	}
 	for want, d := range map[string]Disconnect{
-		"new rights, rules, role or school changed: the access point took the new rights":                                                                                                                         {Why: "GRANT_CHANGED", Request: "coa", State: "changed", Tries: 1},
-		"new rights, asked by the administrator: waits for the access point":                                                                                                                                      {Why: "REAUTHORIZE", Request: "coa", State: "waiting"},
-		"new rights, rules, role or school changed: no CoA was taken, so the device is disconnected to come back: the access point disconnected":                                                                  {Why: "GRANT_CHANGED", Request: "disconnect", State: "disconnected", Tries: 1},
-		"disconnect, password changed: the access point answers with another secret, and is asked again: compare the secret for Disconnect and CoA there with dynamic_authorization.secret_file (or secret_file)": {Why: "CREDENTIAL_CHANGED", Request: "disconnect", State: "waiting", Tries: 1, Forged: true},
-		"disconnect, password changed: the access point answered with another secret: compare the secret for Disconnect and CoA there with dynamic_authorization.secret_file (or secret_file), tries: 4":          {Why: "CREDENTIAL_CHANGED", Request: "disconnect", State: "no_answer", Tries: 4, Forged: true},
-		"disconnect, the hours of the rule are over: the access point disconnected":                                                                                                                               {Why: "OUTSIDE_HOURS", Request: "disconnect", State: "disconnected", Tries: 1},
+		"new rights, rules, role or school changed: the access point took the new rights":                                                                                                                                           {Why: "GRANT_CHANGED", Request: "coa", State: "changed", Tries: 1},
+		"new rights, asked by the administrator: waits for the access point":                                                                                                                                                        {Why: "REAUTHORIZE", Request: "coa", State: "waiting"},
+		"new rights, rules, role or school changed: no CoA was taken, so the device is disconnected to come back: the access point disconnected":                                                                                    {Why: "GRANT_CHANGED", Request: "disconnect", State: "disconnected", Tries: 1},
+		"disconnect, the password before serves no more: the access point answers with another secret, and is asked again: compare the secret for Disconnect and CoA there with dynamic_authorization.secret_file (or secret_file)": {Why: "CREDENTIAL_CHANGED", Request: "disconnect", State: "waiting", Tries: 1, Forged: true},
+		"disconnect, the password before serves no more: the access point answered with another secret: compare the secret for Disconnect and CoA there with dynamic_authorization.secret_file (or secret_file), tries: 4":          {Why: "CREDENTIAL_CHANGED", Request: "disconnect", State: "no_answer", Tries: 4, Forged: true},
+		"disconnect, the hours of the rule are over: the access point disconnected":                                                                                                                                                 {Why: "OUTSIDE_HOURS", Request: "disconnect", State: "disconnected", Tries: 1},
 	} {
 		if d.Answer = d.AnswerIn(English); d.Line(English) != want {
 			t.Errorf("%q, want %q", d.Line(English), want)

@@ -199,6 +199,9 @@ type Activation struct {
 	// Password is what mos.ru has just confirmed; it waits, sealed, until the
 	// target has it. "" where nobody typed one.
 	Password identity.Password
+	// NTHash is the hash of what was typed, 16 bytes, where such are kept: from the first
+	// moment on the person can sign in by methods that show no password. nil: none is.
+	NTHash []byte
 	// Asked is when mos.ru was asked about the Password: it is not kept if the
 	// credential has changed since. Zero: just now.
 	Asked time.Time

@@ -78,7 +78,7 @@ var looksFor = map[string]func(*evidence) bool{
 	},
 	"unknown column": func(e *evidence) bool {
 		return slices.ContainsFunc(e.folder.Faults, func(f registry.Fault) bool {
-			return f.Warning && strings.Contains(f.Reason, "Подразделение")
+			return f.Warning && strings.Contains(f.Reason.Error(), "Подразделение")
 		})
 	},
 	"no-break space": func(e *evidence) bool {

@@ -88,12 +88,12 @@ func TestSampleReads(t *testing.T) {
 	var faults []string
 	for _, f := range d.Faults {
 		if f.Warning {
-			if !strings.Contains(f.Reason, "Подразделение") {
+			if !strings.Contains(f.Reason.Error(), "Подразделение") {
 				t.Errorf("unexpected warning: %v", f.Error())
 			}
 			continue
 		}
-		faults = append(faults, filepath.Base(f.File)+" "+strings.SplitN(f.Reason, ":", 2)[0])
+		faults = append(faults, filepath.Base(f.File)+" "+strings.SplitN(f.Reason.Error(), ":", 2)[0])
 	}
 	want := []string{"kadry.csv start", "kadry.csv полей 11 вместо 13 / 11 fields instead of 13", "kadry.csv fio",
 		"kontingent.csv status", "kontingent.csv id", "zapis.csv parent_fio"}

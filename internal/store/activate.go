@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"schoolbridge/internal/auth"
 	"schoolbridge/internal/directory"
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
@@ -124,6 +125,9 @@ func (t *tx) activate(act person.Activation, now time.Time) (person.Activated, e
 		if err := t.keepPassword(offer{person: id, epoch: done.Epoch, typed: act.Password, learnt: asked, now: now}); err != nil {
 			return person.Activated{}, err
 		}
+		if err := t.learnHash(done, act.NTHash, asked); err != nil {
+			return person.Activated{}, err
+		}
 	}
 	if !changed {
 		return done, nil
@@ -132,6 +136,27 @@ func (t *tx) activate(act person.Activation, now time.Time) (person.Activated, e
 	return done, t.auditJSON(now, "activation", id, map[string]any{
 		"login": done.Login, "records": act.Records, "uid_number": done.UIDNumber, "created": done.Created,
 	})
+}
+
+// hashAgain is how old a kept verifier may grow before the same password renews it.
+const hashAgain = time.Hour
+
+// learnHash keeps the hash of the password that was typed for an activation, unless a
+// younger word about it is kept. Whoever is told of the account signs in with it by
+// methods that show no password, and no daemon's end between the two may cost that.
+func (t *tx) learnHash(done person.Activated, hash []byte, asked time.Time) error {
+	if len(hash) == 0 || done.Login == "" {
+		return nil
+	}
+	kept, err := t.verifier(done.Person)
+	if err != nil && !errors.Is(err, identity.ErrNotFound) && !errors.Is(err, ErrSealed) {
+		return err
+	}
+	v := auth.Verifier{NTHash: hash, Before: kept.Leaves(hash), Epoch: done.Epoch, LearnAt: asked}
+	if kept.Epoch == v.Epoch && (kept.LearnAt.After(asked) || kept.Same(v) && asked.Sub(kept.LearnAt) < hashAgain) {
+		return nil
+	}
+	return t.saveVerifier(done.Person, v)
 }
 
 // epochSince gives the credential epoch if it has stood since a moment, else 0.

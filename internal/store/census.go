@@ -13,6 +13,7 @@ import (
 	"schoolbridge/internal/person"
 	"schoolbridge/provision"
 	"schoolbridge/provision/census"
+	"schoolbridge/provision/match"
 	"schoolbridge/provision/queue"
 	exports "schoolbridge/provision/registry"
 )
@@ -42,7 +43,7 @@ func (s *Census) Survey(ctx context.Context, c *census.Count, parents, targets b
 		if err := t.merges(c.AddMerge); err != nil {
 			return err
 		}
-		answered, err := t.boundByDecision()
+		answered, err := t.answersToTries()
 		if err != nil {
 			return err
 		}
@@ -72,9 +73,10 @@ func (s *Census) Survey(ctx context.Context, c *census.Count, parents, targets b
 	return nil
 }
 
-// boundByDecision gives the decisions that bind a record, by city account.
-func (t *tx) boundByDecision() (map[identity.Subject][]queue.Decision, error) {
-	list, err := t.someDecisions("verb = ? AND undone = 0", queue.Bind)
+// answersToTries gives the decisions that bind a record, or moved a person to a city
+// account, by that account.
+func (t *tx) answersToTries() (map[identity.Subject][]queue.Decision, error) {
+	list, err := t.someDecisions("verb IN (?, ?) AND undone = 0", queue.Bind, queue.Transfer)
 	answered := map[identity.Subject][]queue.Decision{}
 	for _, d := range list {
 		answered[d.Subject] = append(answered[d.Subject], d)
@@ -83,11 +85,18 @@ func (t *tx) boundByDecision() (map[identity.Subject][]queue.Decision, error) {
 }
 
 // addTry adds a try, and which of its problems a curator has answered since: the next
-// activation meets them no more.
+// activation meets them no more. A try for a second city account is over once the person
+// was moved to it.
 func (t *tx) addTry(c *census.Count, try provision.Try, answered []queue.Decision) error {
 	var bound []person.RecordRef
 	for _, d := range answered {
 		if d.At.Before(try.At) {
+			continue
+		}
+		if d.Verb == queue.Transfer {
+			if slices.ContainsFunc(try.Problems, func(p match.Problem) bool { return p.Code == match.MultipleMosruAccounts }) {
+				return nil
+			}
 			continue
 		}
 		stands, err := t.bindStands(d, try.Profile)

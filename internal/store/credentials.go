@@ -56,22 +56,44 @@ func (t *tx) verifier(id identity.PersonID) (v auth.Verifier, err error) {
 
 // SaveVerifier implements auth.Verifiers.
 func (c *Credentials) SaveVerifier(ctx context.Context, id identity.PersonID, v auth.Verifier) error {
-	sealed, err := c.db.keys.sealJSON("verifiers", id.String(), "sealed", sealedVerifier{v.NTHash, v.Argon2, v.Before})
-	if err != nil {
-		return fmt.Errorf("save verifier: %w", err)
-	}
-	err = c.db.write(ctx, func(t *tx) error {
-		if err := t.holdEpoch(id, v.Epoch); err != nil {
-			return err
-		}
-		return t.exec(`INSERT INTO verifiers (person, epoch, learnt, sealed) VALUES (?, ?, ?, ?) ON CONFLICT (person) DO UPDATE
-			SET epoch = excluded.epoch, learnt = excluded.learnt, sealed = excluded.sealed
-			WHERE verifiers.epoch <> excluded.epoch OR verifiers.learnt <= excluded.learnt`, id[:], v.Epoch, micros(v.LearnAt), sealed)
-	})
+	err := c.db.write(ctx, func(t *tx) error { return t.saveVerifier(id, v) })
 	if err != nil {
 		return fmt.Errorf("save verifier: %w", err)
 	}
 	return nil
+}
+
+func (t *tx) saveVerifier(id identity.PersonID, v auth.Verifier) error {
+	sealed, err := t.db.keys.sealJSON("verifiers", id.String(), "sealed", sealedVerifier{v.NTHash, v.Argon2, v.Before})
+	if err != nil {
+		return err
+	}
+	if err := t.holdEpoch(id, v.Epoch); err != nil {
+		return err
+	}
+	return t.exec(`INSERT INTO verifiers (person, epoch, learnt, sealed) VALUES (?, ?, ?, ?) ON CONFLICT (person) DO UPDATE
+		SET epoch = excluded.epoch, learnt = excluded.learnt, sealed = excluded.sealed
+		WHERE verifiers.epoch <> excluded.epoch OR verifiers.learnt <= excluded.learnt`, id[:], v.Epoch, micros(v.LearnAt), sealed)
+}
+
+// ReplaceVerifier implements auth.Verifiers.
+func (c *Credentials) ReplaceVerifier(ctx context.Context, id identity.PersonID, old, v auth.Verifier) (replaced bool, err error) {
+	err = c.db.write(ctx, func(t *tx) error {
+		replaced = false
+		kept, err := t.verifier(id)
+		if err != nil {
+			return err
+		}
+		if !kept.Same(old) || kept.Epoch == v.Epoch && kept.LearnAt.After(v.LearnAt) {
+			return nil
+		}
+		replaced = true
+		return t.saveVerifier(id, v)
+	})
+	if err != nil {
+		return false, fmt.Errorf("replace verifier: %w", err)
+	}
+	return replaced, nil
 }
 
 // EventKind is what an upstream event tells.

@@ -252,7 +252,7 @@ func (t *tx) decideAdopt(item *queue.Item, d *queue.Decision, now time.Time) err
 		if at < 0 {
 			return queue.ErrUnfit
 		}
-		records, d.Object = item.Proposal.Candidates[at].Records, *item.Object
+		records, d.Object, d.Evidence = item.Proposal.Candidates[at].Records, *item.Object, item.Proposal.Candidates[at].Reasons
 		adopts := queue.Adopt
 		for _, ref := range records {
 			row, ok := item.Row(ref)

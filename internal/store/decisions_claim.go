@@ -79,7 +79,7 @@ func (t *tx) claim(target, run, by string, a Approved, allotted map[person.Recor
 		return err
 	}
 	d := queue.Decision{ID: newDecisionID(), Item: queue.Stem(queue.Account, object.ID[:]), Verb: queue.Claim, Run: run, Seen: a.Proposal.Seen, At: now, By: by,
-		Records: c.Records, Target: target, Object: object, Had: had}
+		Records: c.Records, Target: target, Object: object, Had: had, Evidence: c.Reasons}
 	if d.Person, err = t.becomesOwn(target, object, c.Records, now); err != nil {
 		return err
 	}

@@ -48,10 +48,14 @@ func (t *tx) findHolder(item *queue.Item, own identity.PersonID) error {
 	if h.Returned, err = t.leftAt(h.Person, item.Profile.Subject); err != nil {
 		return err
 	}
+	named, err := t.onlyNamed(own)
+	if err != nil {
+		return err
+	}
 	switch guarded, err := t.administers(h.Person); {
 	case err != nil:
 		return err
-	case !own.IsZero():
+	case !own.IsZero() && !named:
 		h.Bar = queue.ErrOwnAccount
 	case guarded:
 		h.Bar = queue.ErrAdministers
@@ -154,12 +158,19 @@ func (t *tx) decideTransfer(item *queue.Item, d *queue.Decision, now time.Time) 
 	if err != nil {
 		return err
 	}
+	d.Person = h.Person
+	told, err := t.foldNamed(d, now)
+	if err != nil {
+		return err
+	}
+	if told.upstreamAt > missed.upstreamAt {
+		missed = told
+	}
 	missed = missed.since(item.At) // mos.ru may have said more since it was asked
 	become, err := t.db.keys.current(domainSubject, string(d.Subject))
 	if err != nil {
 		return err
 	}
-	d.Person = h.Person
 	if was.Carried, err = t.carryDecisions(h.Profile.Subject, d.Subject, nil); err != nil {
 		return err
 	}

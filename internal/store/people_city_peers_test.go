@@ -33,8 +33,8 @@ var (
 const peopleDatabase = "city"
 
 // TestPeopleOfACity copies a city's people into a real PostgreSQL, as import, activation
-// and a first sign-in leave them, and has a directory load some. `make bench-replicas`
-// begins with it: people who activate one by one would take hours for two millions.
+// and a first sign-in leave them, and has a directory load some. For
+// measurements: people who activate one by one would take hours for two millions.
 func TestPeopleOfACity(t *testing.T) {
 	var server *pgtest.Server
 	dir := t.TempDir()

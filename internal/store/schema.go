@@ -375,6 +375,9 @@ func (db *DB) migrate(ctx context.Context) error {
 		if version >= len(migrations) {
 			return nil
 		}
+		if version > 0 {
+			db.log.Info("the store's schema is being brought up to date, which takes minutes where a city's journal is in it", "from", version, "to", len(migrations))
+		}
 		for i := version; i < len(migrations); i++ {
 			for _, statement := range migrations[i].statements {
 				if err := t.exec(statement); err != nil {

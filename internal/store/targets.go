@@ -160,6 +160,11 @@ func (t *tx) targetsWhere(condition string, args ...any) ([]storedTarget, error)
 // off in between. A Rematcher needs seconds; whoever waits for none is not kept.
 const matchingFirst = 2 * time.Minute
 
+// matchingLook bounds the accounts that one call holds against matchingFirst: an import
+// of a city makes a hundred thousand wait at once, and the worker asks every few seconds.
+// What is behind them waits with them.
+const matchingLook = 1024
+
 // Due implements provision.Queue. An account in the target whose person is about to be
 // matched anew waits for that, but not for ever, and not where it is closed, here or at
 // mos.ru: no row opens it.
@@ -167,16 +172,23 @@ func (s *Targets) Due(ctx context.Context, target string, now time.Time, limit i
 	var ids []identity.PersonID
 	err := s.db.read(ctx, func(t *tx) error {
 		ids = nil
+		add := func(scan func(...any) error) error {
+			var id []byte
+			err := scan(&id)
+			ids = append(ids, personID(id))
+			return err
+		}
+		until, waited := micros(now), micros(now.Add(-matchingFirst))
 		for _, urgent := range []int{1, 0} {
-			err := t.each(`SELECT person FROM targets WHERE target = ? AND urgent = ? AND due <= ? AND
-				(object IS NULL OR due <= ? OR NOT EXISTS (SELECT 1 FROM people WHERE people.id = targets.person AND people.rematch > 0 AND people.state = ? AND people.upstream = ?))
+			err := t.each("SELECT person FROM targets WHERE target = ? AND urgent = ? AND due <= ? ORDER BY due LIMIT ?", []any{target, urgent, waited, limit - len(ids)}, add)
+			if err != nil || len(ids) == limit {
+				return err
+			}
+			// A count is asked for each of them; NOT EXISTS may be made a join of all who wait.
+			err = t.each(`SELECT person FROM (SELECT person, object, due FROM targets WHERE target = ? AND urgent = ? AND due > ? AND due <= ? ORDER BY due LIMIT ?) w WHERE
+				object IS NULL OR (SELECT COUNT(*) FROM people WHERE people.id = w.person AND people.rematch > 0 AND people.state = ? AND people.upstream = ?) = 0
 				ORDER BY due LIMIT ?`,
-				[]any{target, urgent, micros(now), micros(now.Add(-matchingFirst)), directory.StateActive, upstreamOpen, limit - len(ids)}, func(scan func(...any) error) error {
-					var id []byte
-					err := scan(&id)
-					ids = append(ids, personID(id))
-					return err
-				})
+				[]any{target, urgent, waited, until, max(matchingLook, limit-len(ids)), directory.StateActive, upstreamOpen, limit - len(ids)}, add)
 			if err != nil {
 				return err
 			}

@@ -73,7 +73,7 @@ func (db *DB) write(ctx context.Context, f func(*tx) error) (err error) {
 			return err
 		}
 		db.metrics.retries.Inc()
-		if err := pause(ctx, backoff(attempt)); err != nil {
+		if err := Pause(ctx, backoff(attempt)); err != nil {
 			return err
 		}
 	}
@@ -279,8 +279,8 @@ func batches[T any](values []T, size int, f func([]T) error) error {
 
 func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 
-// pause waits, or ends with ctx.
-func pause(ctx context.Context, d time.Duration) error {
+// Pause waits, or ends with ctx.
+func Pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,6 +29,8 @@ type Health struct {
 	checks []check
 	last   []Result
 	at     time.Time
+
+	stopping atomic.Bool
 }
 
 type check struct {
@@ -63,12 +67,20 @@ func (h *Health) Ask(ctx context.Context) (ready bool, results []Result) {
 	if h.last == nil || time.Since(h.at) >= checkAge {
 		h.last, h.at = h.run(ctx), time.Now()
 	}
+	results = h.last
+	if h.stopping.Load() {
+		results = append(slices.Clone(results), Result{Name: "stop", Needed: true, Reason: "the daemon is stopping: others answer"})
+	}
 	ready = true
-	for _, r := range h.last {
+	for _, r := range results {
 		ready = ready && (r.OK || !r.Needed)
 	}
-	return ready, h.last
+	return ready, results
 }
+
+// Stop makes the daemon unready for good, whatever was said a moment ago: whoever
+// spreads requests over several sends no more of them.
+func (h *Health) Stop() { h.stopping.Store(true) }
 
 func (h *Health) run(ctx context.Context) []Result {
 	// An asker who goes away must not leave his own impatience as the answer.

@@ -44,6 +44,18 @@ func TestReady(t *testing.T) {
 		if code, body := get(h.Ready); code != 503 || !strings.Contains(body, `"ready":false`) || !strings.Contains(body, "no answer for 3m") {
 			t.Errorf("got %d %s", code, body)
 		}
+		storeErr = nil
+		time.Sleep(checkAge)
+		if code, _ := get(h.Ready); code != 200 {
+			t.Error("all is well again, and nobody is told")
+		}
+		h.Stop() // at once
+		if code, body := get(h.Ready); code != 503 || !strings.Contains(body, `{"name":"stop","ok":false,"needed":true,"reason":"the daemon is stopping`) {
+			t.Errorf("while it stops: %d %s", code, body)
+		}
+		if code, _ := get(h.Brief); code != 503 {
+			t.Errorf("while it stops others hear %d", code)
+		}
 		if code, body := get(h.Alive); code != 200 || body != "ok\n" {
 			t.Errorf("a part that fails makes the process dead: %d %s", code, body)
 		}

@@ -55,8 +55,9 @@ type Trail struct {
 
 	written, dropped, failures prometheus.Counter
 
-	lost       atomic.Int64 // entries dropped since the last complaint
-	complained atomic.Int64 // when that was, in Unix nanoseconds
+	failing    atomic.Pointer[error] // why the store does not take the entries that are being written
+	lost       atomic.Int64          // entries dropped since the last complaint
+	complained atomic.Int64          // when that was, in Unix nanoseconds
 }
 
 // MaxAuditPayload bounds the payload of one entry; a larger one is dropped.
@@ -205,9 +206,11 @@ func (t *Trail) write(life context.Context, batch []identity.AuditEntry) error {
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		err := t.append(life, batch)
 		if err == nil {
+			t.failing.Store(nil)
 			t.done(len(batch), t.written)
 			return nil
 		}
+		t.failing.Store(&err)
 		t.log.Warn("the audit trail cannot be written; it is tried again", "error", err, "entries", len(batch), "waiting", t.holds())
 		if tries++; tries%siftAfter == 0 && answers(err) {
 			if batch = t.sift(life, batch); len(batch) == 0 {
@@ -218,6 +221,15 @@ func (t *Trail) write(life context.Context, batch []identity.AuditEntry) error {
 			return err
 		}
 	}
+}
+
+// Check is that of Health: an error while the store takes no entries. It may be read
+// all that time, as where its disk is full or may only be read.
+func (t *Trail) Check(context.Context) error {
+	if err := t.failing.Load(); err != nil {
+		return fmt.Errorf("the store takes no entries, %d wait: %w", t.holds(), *err)
+	}
+	return nil
 }
 
 // pause waits; false where life ends first.

@@ -303,8 +303,8 @@ func (t *teller) imported() {
 }
 
 var registryWords = map[string]both{
-	"kadry": {"Кадры", "staff"}, "kontingent": {"Контингент", "pupils"}, "zapis": {"Запись в ОУ", "cards"}, "schools": {"школы", "schools"}, "ezhd": {"входы в ЭЖД", "sign-ins to ЭЖД"},
-	"employments": {"Кадры", "staff"}, "enrolments": {"Контингент", "pupils"}, "cards": {"Запись в ОУ", "cards"}, "ezhd_logins": {"входы в ЭЖД", "sign-ins to ЭЖД"},
+	"kadry": {"Кадры", "staff"}, "kontingent": {"Контингент", "pupils"}, "zapis": {"Запись в ОУ", "cards"}, "schools": {"школы", "schools"}, "ezhd": {"входы в ЭЖД", "sign-ins to the diary"},
+	"employments": {"Кадры", "staff"}, "enrolments": {"Контингент", "pupils"}, "cards": {"Запись в ОУ", "cards"}, "ezhd_logins": {"входы в ЭЖД", "sign-ins to the diary"},
 }
 
 func (t *teller) registry(name string) string {

@@ -29,7 +29,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"schoolbridge/internal/identity"
 )
@@ -111,8 +115,8 @@ func New(o Options, rooms ...Room) (*Frame, error) {
 	return f, nil
 }
 
-// maxBody bounds a request that says nothing else: what a name and a password may
-// measure, and some more for the names of the fields.
+// maxBody bounds a request: what a name and a password may measure, and some more for
+// the names of the fields.
 const maxBody = 8 << 10
 
 // policy is the Content-Security-Policy: nothing inline, nothing foreign.
@@ -144,6 +148,22 @@ func (f *Frame) headers(w http.ResponseWriter, r *http.Request) {
 	head.Set("Cache-Control", "no-store")
 }
 
+// written says that something is text. No browser writes anything else, and no page
+// has to ask: a database takes neither what is not UTF-8 nor a zero byte, and would
+// be called away where only the question is wrong.
+func written(text string) bool {
+	return utf8.ValidString(text) && !strings.Contains(text, "\x00")
+}
+
+func allWritten(values url.Values) bool {
+	for name, list := range values {
+		if !written(name) || slices.ContainsFunc(list, func(text string) bool { return !written(text) }) {
+			return false
+		}
+	}
+	return true
+}
+
 // ServeHTTP implements http.Handler.
 func (f *Frame) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.headers(w, r)
@@ -152,7 +172,8 @@ func (f *Frame) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p == nil { // what is no address at all
 		p = f.table["/"]
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, p.body())
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	query := r.URL.Query()
 	switch {
 	case f.origin.Check(r) != nil && p.Program:
 		http.Error(w, "запрос пришёл с чужой страницы (the request comes from another site's page)", http.StatusForbidden)
@@ -161,7 +182,9 @@ func (f *Frame) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case p.paced(r) && !f.pace.Allow(f.From(r), f.o.Now()):
 		w.Header().Set("Retry-After", "60")
 		f.visit(w, r, p).Fail(http.StatusTooManyRequests)
-	case r.Method == http.MethodGet && r.URL.Query().Has("lang"):
+	case !p.Program && (!written(r.URL.Path) || !allWritten(query)):
+		f.visit(w, r, p).Fail(http.StatusNotFound)
+	case r.Method == http.MethodGet && query.Has("lang"):
 		f.visit(w, r, p).switchLanguage()
 	default:
 		f.mux.ServeHTTP(w, r)

@@ -90,9 +90,14 @@ func TestErrorPages(t *testing.T) {
 	g := newGuest(t, h.f)
 	holds(t, g.Get("/nowhere"), 404, "Такой страницы нет", "На первую страницу")
 	holds(t, g.Ask(http.MethodDelete, "/list", nil), 404, "Такой страницы нет")
-	holds(t, g.Post("/list", "text", strings.Repeat("x", web.MaxBody)), 400, "Форма не прочитана")
-	goes(t, g.Post("/import", "text", strings.Repeat("x", web.MaxBody)), "/list")
-	holds(t, g.Post("/import", "text", strings.Repeat("x", 64<<10)), 400, "Форма не прочитана", `href="/?lang=en"`)
+	holds(t, g.Post("/list", "text", strings.Repeat("x", web.MaxBody)), 400, "Форма не прочитана", `href="/?lang=en"`)
+	for _, path := range []string{"/list?a=%00", "/list?%ff=1", "/list?lang=en&a=%C0%AF", "/%00", "/%ff"} {
+		holds(t, g.Get(path), 404, "Такой страницы нет", "!\x00", "!\xff")
+	}
+	for _, text := range []string{"a\x00", "\xff"} {
+		holds(t, g.Post("/list", "text", text), 400, "Форма не прочитана")
+		holds(t, g.Post("/list", text, "a"), 400, "Форма не прочитана")
+	}
 	for path, want := range map[string]string{"/list": "Запрос пришёл с чужого сайта", "/nowhere": "Запрос пришёл с чужого сайта", "/api/list": "another site's page)\n"} {
 		r := httptest.NewRequest(http.MethodPost, path, nil)
 		r.Header.Set("Sec-Fetch-Site", "cross-site")

@@ -51,8 +51,6 @@ type Page struct {
 	// Back is where the switch of language leads from the answer, if its own address
 	// shows something else or serves once; "": to the address, after a POST to "/".
 	Back string
-	// Body is what a request may measure, in bytes; 0: 8 KiB.
-	Body int64
 }
 
 // Entry is one line of a navigation.
@@ -67,13 +65,6 @@ type Entry struct {
 type page struct {
 	Page
 	room *room
-}
-
-func (p *page) body() int64 {
-	if p.Body > 0 {
-		return p.Body
-	}
-	return maxBody
 }
 
 // paced says that a request makes others work.

@@ -67,7 +67,6 @@ func newHouse(t testing.TB) *house {
 			"GET /remember":      {Do: func(v *web.Visit) { v.Remember("/list"); v.To("/") }},
 			"GET /after":         {Do: func(v *web.Visit) { v.To(v.After("/otherwise")) }},
 			"POST /list":         {Do: h.post},
-			"POST /import":       {Do: h.post, Body: 64 << 10},
 			"POST /sign-out":     {Do: h.signOut},
 			"POST /api/list":     {Do: h.post, Program: true},
 			"GET /api/list/{id}": {Do: func(v *web.Visit) { h.from = append(h.from, v.Source().Addr) }, Program: true},

@@ -4,11 +4,14 @@ package web_test
 
 import (
 	"net/http/httptest"
+	"os"
 	"testing"
 
 	"schoolbridge/internal/browsertest"
 	"schoolbridge/internal/web/webtest"
 )
+
+func TestMain(m *testing.M) { os.Exit(browsertest.Main(m)) }
 
 // A room's navigation beside its page, on a desk's screen and a phone's, and what
 // is compressed is read by a real browser.

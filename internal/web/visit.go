@@ -202,10 +202,10 @@ func (v *Visit) Broken(what string, err error) {
 	v.Fail(http.StatusServiceUnavailable)
 }
 
-// Form reads what was sent by a form, at most Page.Body bytes in all, or has said
-// that it cannot be read.
+// Form reads what was sent by a form, text of at most maxBody bytes in all, or has
+// said that it cannot be read.
 func (v *Visit) Form() (url.Values, bool) {
-	if err := v.Request.ParseForm(); err != nil {
+	if err := v.Request.ParseForm(); err != nil || !allWritten(v.Request.PostForm) {
 		v.Fail(http.StatusBadRequest)
 		return nil, false
 	}

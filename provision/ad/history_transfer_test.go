@@ -3,6 +3,7 @@ package ad_test
 import (
 	"slices"
 
+	"schoolbridge/internal/identity"
 	"schoolbridge/internal/ldapclient"
 	"schoolbridge/internal/person"
 	"schoolbridge/provision/match"
@@ -47,6 +48,14 @@ func (y *city) transferred(id string, holder, other *citizen, profile person.Pro
 		}
 	}
 	y.transfers[id] = m
+	if other.id != (identity.PersonID{}) { // was nothing but a name, which is the holder's from now on
+		for name, c := range y.given {
+			if c == other {
+				y.given[name] = holder
+			}
+		}
+		other.id, other.told = identity.PersonID{}, person.Profile{}
+	}
 	y.exchange(holder, other, profile)
 }
 

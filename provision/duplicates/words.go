@@ -64,8 +64,8 @@ var russian = Words{
 	},
 	step: map[Kind]string{Retire: "отключить", Claims: "заявки перенести на остающуюся", Join: "остающуюся добавить в %s", Move: "перенести: %s"},
 	stop: map[Stop]string{
-		StopChanged: "запись с тех пор изменилась: чтобы отключить лишние, составьте план заново", StopRefused: "Active Directory не принимает изменение: проверьте права служебной записи",
-		StopGone: "записи больше нет", StopOwned: "запись стала записью человека: составьте план заново",
+		StopChanged: "запись с тех пор изменилась: чтобы отключить лишние, найдите дубликаты заново (в командной строке — duplicates plan)", StopRefused: "Active Directory не принимает изменение: проверьте права служебной записи",
+		StopGone: "записи больше нет", StopOwned: "запись с тех пор стала чьим-то аккаунтом: найдите дубликаты заново (в командной строке — duplicates plan)",
 	},
 	phase: map[Phase]string{PhaseApplying: "не закончено", PhaseApplied: "сделано", PhaseStopped: "остановлено", PhaseUndoing: "возврат не закончен", PhaseUndone: "возвращено"},
 }
@@ -83,12 +83,12 @@ var english = Words{
 		SameContact: "name and contact point to one person in the registries", SameEmployeeID: "one employeeID", SameFIO: "the name is equal", SameSound: "the name is equal in transliteration",
 		PartFIO: "surname and first name (initials) are equal", SameBirth: "the birth date is equal", SameMail: "one mail address", SamePhone: "one telephone", SameUPN: "one UPN before the @",
 		SameName: "the very same sign-in name: two domain controllers gave it away at once", LookAlike: "sign-in names look alike", SamePlace: "they lie in one unit", SameSchool: "one school", SameClass: "one class", NewSurname: "first name and patronymic are equal, the surname is not",
-		OtherOwner: "different owners", OtherSNILS: "different СНИЛС", OtherBirth: "different birth dates", OtherEmployeeID: "different employeeIDs", OtherFIO: "different names",
+		OtherOwner: "different owners", OtherSNILS: "different SNILS", OtherBirth: "different birth dates", OtherEmployeeID: "different employeeIDs", OtherFIO: "different names",
 		OtherSchool: "different schools", OtherClass: "different classes",
 	},
 	becauseOf: map[Because]string{
 		BecauseOwner: "the daemon knows it as this person's", BecauseAnchored: "Entra ID (the Teams cloud) holds it", BecauseMosru: "it is named as the mos.ru login",
-		BecauseEZHD: "it is named as the ЭЖД login", BecauseSignedIn: "it was used last", BecauseOldest: "it is the oldest",
+		BecauseEZHD: "it is named as the login of the diary (EZhD)", BecauseSignedIn: "it was used last", BecauseOldest: "it is the oldest",
 	},
 	left: map[Why]string{
 		Protected: "left alone: an administrator's or a service's", Outside: "left alone: outside the daemon's units", Owned: "left alone: it has an owner", Unread: "left alone: cannot be read",
@@ -101,8 +101,8 @@ var english = Words{
 	},
 	step: map[Kind]string{Retire: "disable", Claims: "claims go to the one that stays", Join: "the one that stays joins %s", Move: "move to %s"},
 	stop: map[Stop]string{
-		StopChanged: "an account has changed since: to put duplicates to rest, make a new plan", StopRefused: "Active Directory does not take the change: look at the service account's rights",
-		StopGone: "an account is gone", StopOwned: "an account became a person's: make a new plan",
+		StopChanged: "an account has changed since: to put duplicates to rest, search anew (on the command line: duplicates plan)", StopRefused: "Active Directory does not take the change: look at the service account's rights",
+		StopGone: "an account is gone", StopOwned: "an account became a person's since: search anew (on the command line: duplicates plan)",
 	},
 	phase: map[Phase]string{PhaseApplying: "not finished", PhaseApplied: "done", PhaseStopped: "stopped", PhaseUndoing: "return not finished", PhaseUndone: "taken back"},
 }

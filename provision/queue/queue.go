@@ -256,6 +256,8 @@ type Decision struct {
 	Target  string
 	Object  provision.Object // of Adopt, Claim and Further
 	Name    string           // of Allocate
+	// Evidence is what spoke for the records of Adopt, Claim and Further, of an Account.
+	Evidence []duplicates.Reason `json:",omitempty"`
 	// Passed are the objects that stood in the way of Allocate: by giving another
 	// name somebody has said that they are not the person's. Not kept: their
 	// questions have answers of their own.

@@ -46,7 +46,7 @@ var (
 	// ErrOwnAccount: the city account has a person of its own.
 	ErrOwnAccount = errors.New("this city account has a person of its own here: two people are never made one by a decision")
 	// ErrAnother: the city accounts belong to two people.
-	ErrAnother = errors.New("by СНИЛС or birth date the two city accounts belong to different people")
+	ErrAnother = errors.New("by SNILS or birth date the two city accounts belong to different people")
 	// ErrSeveral: the records are of several people.
 	ErrSeveral = errors.New("the records belong to several people: repair the registries first")
 	// ErrAdministers: whoever has the account administers.

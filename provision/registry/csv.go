@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+
+	"schoolbridge/internal/said"
 )
 
 // What a row may come to. An export has rows of some hundred bytes.
@@ -15,10 +17,10 @@ const (
 )
 
 var (
-	errRowLong   = errors.New(both("строка длиннее 64 КиБ", "the row is longer than 64 KiB"))
-	errRowFields = errors.New(both("в строке больше 256 полей", "the row has more than 256 fields"))
-	errQuote     = errors.New(both("кавычка не закрыта", "a quote is not closed"))
-	errText      = errors.New(both("в строке нечитаемые символы", "the row has unreadable characters"))
+	errRowLong   = said.Errorf("строка длиннее 64 КиБ / the row is longer than 64 KiB")
+	errRowFields = said.Errorf("в строке больше 256 полей / the row has more than 256 fields")
+	errQuote     = said.Errorf("кавычка не закрыта / a quote is not closed")
+	errText      = said.Errorf("в строке нечитаемые символы / the row has unreadable characters")
 )
 
 // table gives the rows of a file one after the other.
@@ -224,7 +226,7 @@ func (t *csvTable) field(rest []byte) (field []byte, after int, err error) {
 		field, after = rest[:end], end+1
 	}
 	if bytes.IndexByte(field, '\n') >= 0 {
-		return nil, 0, errors.New(both("кавычки стоят не на месте", "misplaced quotes"))
+		return nil, 0, said.Errorf("кавычки стоят не на месте / misplaced quotes")
 	}
 	return field, after, nil
 }

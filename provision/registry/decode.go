@@ -1,10 +1,12 @@
 package registry
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/said"
 )
 
 // ADRow is one account that Active Directory has, for a dry run.
@@ -33,8 +35,8 @@ type row struct {
 	spec   *spec
 	date   dateSystem
 	names  *Names
-	reason string
-	notice string // a warning
+	reason error
+	notice error // a warning
 }
 
 func (r *row) text(field int) string {
@@ -45,16 +47,16 @@ func (r *row) text(field int) string {
 }
 
 // fail notes the first fault, with the column's name.
-func (r *row) fail(field int, reason string) {
-	if r.reason == "" {
-		r.reason = r.spec.fields[field].name + ": " + reason
+func (r *row) fail(field int, reason error) {
+	if r.reason == nil {
+		r.reason = fmt.Errorf("%s: %w", r.spec.fields[field].name, reason)
 	}
 }
 
 func (r *row) needed(field int) string {
 	s := r.text(field)
 	if s == "" {
-		r.fail(field, both("не заполнено", "empty"))
+		r.fail(field, said.Errorf("не заполнено / empty"))
 	}
 	return s
 }
@@ -66,7 +68,7 @@ func (r *row) dateOf(field int) person.Date {
 	}
 	d, err := parse(r.text(field), r.date)
 	if err != nil {
-		r.fail(field, err.Error())
+		r.fail(field, err)
 	}
 	return d
 }
@@ -74,7 +76,7 @@ func (r *row) dateOf(field int) person.Date {
 func (r *row) school(field int) person.SchoolID {
 	id, known := r.names.Resolve(r.text(field))
 	if !known {
-		r.notice = both("школы нет в списке школ", "no such school in the list of schools") + ": " + list([]string{string(id)})
+		r.notice = said.Errorf("школы нет в списке школ: %[1]s / no such school in the list of schools: %[1]s", list([]string{string(id)}))
 	}
 	return id
 }
@@ -86,7 +88,7 @@ func (r *row) fio(one, last, first, middle int) string {
 	}
 	s := person.JoinFIO(r.text(last), r.text(first), r.text(middle))
 	if s == "" {
-		r.fail(one, both("не заполнено", "empty"))
+		r.fail(one, said.Errorf("не заполнено / empty"))
 	}
 	return s
 }
@@ -148,7 +150,7 @@ func (r *row) enrolment() person.Enrolment {
 	}
 	status, err := parseStatus(r.text(pupilStatus))
 	if err != nil {
-		r.fail(pupilStatus, err.Error())
+		r.fail(pupilStatus, err)
 	}
 	e.Status = status
 	return e
@@ -170,7 +172,7 @@ func (r *row) login() LoginRow {
 	if s := r.text(loginCount); s != "" {
 		n, err := strconv.ParseUint(s, 10, 31)
 		if err != nil {
-			r.fail(loginCount, both("не число", "no number"))
+			r.fail(loginCount, said.Errorf("не число / no number"))
 		}
 		l.Logins = int(n)
 	}
@@ -180,7 +182,7 @@ func (r *row) login() LoginRow {
 func (r *row) ad() ADRow {
 	enabled, err := parseBool(r.text(adEnabled))
 	if err != nil {
-		r.fail(adEnabled, err.Error())
+		r.fail(adEnabled, err)
 	}
 	return ADRow{
 		SAM:     r.needed(adSAM),

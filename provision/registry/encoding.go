@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/charmap"
+
+	"schoolbridge/internal/said"
 )
 
 // encoding says how the bytes of a text file become text.
@@ -20,17 +22,16 @@ const (
 var utf8BOM = []byte("\xef\xbb\xbf")
 
 // errUTF16 is the one common encoding that is not read.
-var errUTF16 = errors.New(both("кодировка UTF-16: сохраните файл в UTF-8", "the file is UTF-16: save it as UTF-8"))
+var errUTF16 = said.Errorf("кодировка UTF-16: сохраните файл в UTF-8 / the file is UTF-16: save it as UTF-8")
 
 // errBinary says that a file is not text.
-var errBinary = errors.New(both("это не текстовый файл", "this is not a text file"))
+var errBinary = said.Errorf("это не текстовый файл / this is not a text file")
 
 // errReturns says that all of a file would be one row.
-var errReturns = errors.New(both("строки кончаются одним CR: сохраните файл с концами строк CRLF или LF",
-	"the lines end with CR alone: save the file with CRLF or LF"))
+var errReturns = said.Errorf("строки кончаются одним CR: сохраните файл с концами строк CRLF или LF / the lines end with CR alone: save the file with CRLF or LF")
 
 // errMixed says that a row is in another encoding than its file.
-var errMixed = errors.New(both("строка в UTF-8, а файл в Windows-1251", "the row is UTF-8 in a Windows-1251 file"))
+var errMixed = said.Errorf("строка в UTF-8, а файл в Windows-1251 / the row is UTF-8 in a Windows-1251 file")
 
 // detectEncoding reads all of a file. A file that is valid UTF-8 is that; so is
 // one where broken bytes are rare beside whole Cyrillic letters (its broken

@@ -10,7 +10,7 @@ import (
 type Fault struct {
 	File    string // as it was given
 	Line    int    // of the file, where the row begins; 0: the whole file
-	Reason  string // Russian, then English
+	Reason  error  // in both languages
 	Warning bool   // the row was taken all the same
 }
 
@@ -22,5 +22,5 @@ func (f *Fault) Error() string {
 	return fmt.Sprintf("%s:%d: %s", filepath.Base(f.File), f.Line, f.Reason)
 }
 
-// both joins the Russian and the English wording of a reason.
-func both(ru, en string) string { return ru + " / " + en }
+// Unwrap gives the reason, of which said.In chooses a language.
+func (f *Fault) Unwrap() error { return f.Reason }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"schoolbridge/internal/said"
 )
 
 // File is one registry file, its header read. It is read once, from one
@@ -41,8 +43,7 @@ type Record struct {
 func Open(path string) (*File, error) {
 	kind, ok := KindOf(filepath.Base(path))
 	if !ok {
-		return nil, &Fault{File: path, Reason: both("неизвестный файл: нужны schools, kadry, kontingent, zapis, ezhd_logins или ad (.csv, .xlsx)",
-			"unknown file: schools, kadry, kontingent, zapis, ezhd_logins and ad (.csv, .xlsx) are read")}
+		return nil, &Fault{File: path, Reason: said.Errorf("неизвестный файл: нужны schools, kadry, kontingent, zapis, ezhd_logins или ad (.csv, .xlsx) / unknown file: schools, kadry, kontingent, zapis, ezhd_logins and ad (.csv, .xlsx) are read")}
 	}
 	// Asked before it is opened: opening a pipe waits for its writer.
 	info, err := os.Stat(path)
@@ -50,7 +51,7 @@ func Open(path string) (*File, error) {
 		return nil, fmt.Errorf("open registry file: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, &Fault{File: path, Reason: both("это не обычный файл", "this is no regular file")}
+		return nil, &Fault{File: path, Reason: said.Errorf("это не обычный файл / this is no regular file")}
 	}
 	in, err := os.Open(path)
 	if err != nil {
@@ -85,17 +86,17 @@ func open(in *os.File, path string, kind Kind) (*File, error) {
 }
 
 // fault is something wrong with the whole file.
-func (f *File) fault(err error) error { return &Fault{File: f.Path, Reason: err.Error()} }
+func (f *File) fault(err error) error { return &Fault{File: f.Path, Reason: err} }
 
 // badHeader says which columns were missed.
 func (f *File) badHeader(h *header) error {
 	if h == nil && f.unread != nil {
-		return f.fault(fmt.Errorf(both("заголовок не найден", "no header found")+": %w", f.unread))
+		return f.fault(said.Errorf("заголовок не найден: %[1]w / no header found: %[1]w", f.unread))
 	}
 	if h == nil || h.width == 0 {
-		return f.fault(errors.New(both("файл пуст", "the file is empty")))
+		return f.fault(said.Errorf("файл пуст / the file is empty"))
 	}
-	return f.fault(errors.New(both("в заголовке нет столбцов", "the header lacks columns") + ": " + list(h.missing)))
+	return f.fault(said.Errorf("в заголовке нет столбцов: %[1]s / the header lacks columns: %[1]s", list(h.missing)))
 }
 
 // findHeader looks for the header among the first rows. It stops behind it.
@@ -195,9 +196,9 @@ func (f *File) Warnings() []Fault { return f.warnings }
 
 const maxWarnings = 100
 
-func (f *File) warn(line int, reason string) {
-	if len(f.warnings) < maxWarnings && !f.warned[reason] {
-		f.warned[reason] = true
+func (f *File) warn(line int, reason error) {
+	if text := reason.Error(); len(f.warnings) < maxWarnings && !f.warned[text] {
+		f.warned[text] = true
 		f.warnings = append(f.warnings, Fault{File: f.Path, Line: line, Reason: reason, Warning: true})
 	}
 }
@@ -218,7 +219,7 @@ func (f *File) Records(names *Names) iter.Seq2[Record, error] {
 			case errors.Is(err, io.EOF):
 				return
 			case errors.As(err, &bad):
-				if !yield(Record{Line: line}, &Fault{File: f.Path, Line: line, Reason: bad.Error()}) {
+				if !yield(Record{Line: line}, &Fault{File: f.Path, Line: line, Reason: bad}) {
 					return
 				}
 				continue
@@ -240,13 +241,13 @@ func (f *File) Records(names *Names) iter.Seq2[Record, error] {
 func (f *File) record(line int, cells []string, names *Names) (Record, *Fault) {
 	r := row{cells: cells, column: f.header.column, spec: f.spec, date: f.date, names: names}
 	value := r.record(f.Kind)
-	if reason := f.width(cells); reason != "" {
+	if reason := f.width(cells); reason != nil {
 		r.reason = reason
 	}
-	if r.reason != "" {
+	if r.reason != nil {
 		return Record{line, value}, &Fault{File: f.Path, Line: line, Reason: r.reason}
 	}
-	if r.notice != "" {
+	if r.notice != nil {
 		f.warn(line, r.notice)
 	}
 	return Record{line, value}, nil
@@ -255,15 +256,15 @@ func (f *File) record(line int, cells []string, names *Names) (Record, *Fault) {
 // width says what is wrong with the number of fields. A short row was cut off:
 // an end date that is not there must not mean that somebody works on. The rows
 // of a workbook end where their last cell is.
-func (f *File) width(cells []string) string {
+func (f *File) width(cells []string) error {
 	if _, sheet := f.table.(*sheetTable); sheet {
-		return ""
+		return nil
 	}
 	for len(cells) > f.header.width && cells[len(cells)-1] == "" {
 		cells = cells[:len(cells)-1]
 	}
 	if len(cells) == f.header.width {
-		return ""
+		return nil
 	}
-	return fmt.Sprintf("полей %d вместо %d / %[1]d fields instead of %[2]d", len(cells), f.header.width)
+	return said.Errorf("полей %[1]d вместо %[2]d / %[1]d fields instead of %[2]d", len(cells), f.header.width)
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+
+	"schoolbridge/internal/said"
 )
 
 // Kind says what a file holds.
@@ -295,13 +297,13 @@ const (
 )
 
 // warnings says what of the header was not used.
-func (h *header) warnings(s *spec) []string {
-	var all []string
+func (h *header) warnings(s *spec) []error {
+	var all []error
 	if len(h.unknown) > 0 {
-		all = append(all, both("столбцы не используются", "columns not used")+": "+list(h.unknown))
+		all = append(all, said.Errorf("столбцы не используются: %[1]s / columns not used: %[1]s", list(h.unknown)))
 	}
 	if len(h.repeated) > 0 {
-		all = append(all, both("столбец повторяется и не используется", "further columns of the same meaning are not used")+": "+list(h.repeated))
+		all = append(all, said.Errorf("столбец повторяется и не используется: %[1]s / further columns of the same meaning are not used: %[1]s", list(h.repeated)))
 	}
 	var absent []string
 	for i, f := range s.fields {
@@ -310,7 +312,7 @@ func (h *header) warnings(s *spec) []string {
 		}
 	}
 	if len(absent) > 0 {
-		all = append(all, both("нет столбцов", "columns are absent")+": "+list(absent))
+		all = append(all, said.Errorf("нет столбцов: %[1]s / columns are absent: %[1]s", list(absent)))
 	}
 	return all
 }

@@ -238,7 +238,7 @@ func (r *run) check(ctx context.Context, f *FileSummary, file *File, k *known) e
 	return nil
 }
 
-var errRepeated = both("запись с таким же идентификатором уже была", "a record with the same id came before")
+var errRepeated = said.Errorf("запись с таким же идентификатором уже была / a record with the same id came before")
 
 func (f *FileSummary) bad(fault Fault, keep int) {
 	f.Bad++

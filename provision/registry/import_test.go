@@ -261,7 +261,7 @@ func TestImportKeepsTheRowsBehindFaults(t *testing.T) {
 	if f := s.Files[0]; f.Bad != 2 || f.Gone != 0 || len(m.keys(person.RecordEmployment)) != 8 {
 		t.Errorf("%+v, %q", f, m.keys(person.RecordEmployment))
 	}
-	if f := s.Files[0].Faults[0]; f.Line != 5 || !strings.Contains(f.Reason, "start") || strings.Contains(f.Reason, "2020") {
+	if f := s.Files[0].Faults[0]; f.Line != 5 || !strings.Contains(f.Reason.Error(), "start") || strings.Contains(f.Reason.Error(), "2020") {
 		t.Errorf("%+v", f)
 	}
 }

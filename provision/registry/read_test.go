@@ -32,7 +32,7 @@ func readDir(t testing.TB, files map[string]string) *Folder {
 // reasons lists the faults as line and whether a word is in the reason.
 func hasFault(d *Folder, file string, line int, word string, warning bool) bool {
 	return slices.ContainsFunc(d.Faults, func(f Fault) bool {
-		return filepath.Base(f.File) == file && f.Line == line && strings.Contains(f.Reason, word) && f.Warning == warning
+		return filepath.Base(f.File) == file && f.Line == line && strings.Contains(f.Reason.Error(), word) && f.Warning == warning
 	})
 }
 

@@ -1,12 +1,12 @@
 package registry
 
 import (
-	"errors"
 	"strconv"
 	"strings"
 	"unicode"
 
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/said"
 )
 
 // trim cuts the white space around a field, with what has no width.
@@ -28,7 +28,7 @@ const (
 	date1904                   // days since 1904-01-01
 )
 
-var errDate = errors.New(both("не дата: нужно ГГГГ-ММ-ДД или ДД.ММ.ГГГГ", "no date: write YYYY-MM-DD or DD.MM.YYYY"))
+var errDate = said.Errorf("не дата: нужно ГГГГ-ММ-ДД или ДД.ММ.ГГГГ / no date: write YYYY-MM-DD or DD.MM.YYYY")
 
 // parseDate reads a date as exports write it: with or without a time of day,
 // and with 01.01.0001 or "  .  .    " where 1C has none.
@@ -98,7 +98,7 @@ func serialDate(serial float64, system dateSystem) (person.Date, error) {
 	return start.AddDays(int(serial)), nil
 }
 
-var errBool = errors.New(both("нужно да или нет", "write true or false"))
+var errBool = said.Errorf("нужно да или нет / write true or false")
 
 // parseBool reads yes and no. Nothing is yes: a column that only some rows fill
 // marks the exceptions.
@@ -118,7 +118,7 @@ const (
 	statusClosed = "closed"
 )
 
-var errStatus = errors.New(both("непонятный статус: нужно active или closed", "unknown status: write active or closed"))
+var errStatus = said.Errorf("непонятный статус: нужно active или closed / unknown status: write active or closed")
 
 func parseStatus(s string) (string, error) {
 	switch strings.ToLower(s) {

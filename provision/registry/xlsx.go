@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/xuri/excelize/v2"
+
+	"schoolbridge/internal/said"
 )
 
 // What a workbook may come to. archive/zip holds each part to the size that its
@@ -32,10 +34,10 @@ const (
 func checkZip(f *os.File, size int64) error {
 	z, err := zip.NewReader(f, size)
 	if err != nil {
-		return fmt.Errorf(both("файл не читается как XLSX", "not an XLSX file")+": %w", err)
+		return said.Errorf("файл не читается как XLSX: %[1]w / not an XLSX file: %[1]w", err)
 	}
 	if len(z.File) > maxZipEntries {
-		return errors.New(both("в архиве XLSX слишком много частей", "too many parts in the XLSX archive"))
+		return said.Errorf("в архиве XLSX слишком много частей / too many parts in the XLSX archive")
 	}
 	var total, other uint64
 	for _, part := range z.File {
@@ -76,7 +78,7 @@ func partName(part *zip.File) string {
 func scanPart(part *zip.File) error {
 	r, err := part.Open()
 	if err != nil {
-		return fmt.Errorf(both("файл не читается как XLSX", "not an XLSX file")+": %w", err)
+		return said.Errorf("файл не читается как XLSX: %[1]w / not an XLSX file: %[1]w", err)
 	}
 	defer func() { _ = r.Close() }() // opened for reading: nothing is lost
 	var bounds xmlBounds
@@ -89,12 +91,12 @@ func scanPart(part *zip.File) error {
 	if err := scanXML(r, bounds); errors.Is(err, errDamaged) || errors.Is(err, zip.ErrChecksum) {
 		return fmt.Errorf("%w: %.60q", errDamaged, part.Name)
 	} else if err != nil {
-		return fmt.Errorf(both("файл не читается как XLSX", "not an XLSX file")+": %w", err)
+		return said.Errorf("файл не читается как XLSX: %[1]w / not an XLSX file: %[1]w", err)
 	}
 	return nil
 }
 
-var errUnpacked = errors.New(both("XLSX распаковывается в слишком большой объём", "the XLSX unpacks to too much"))
+var errUnpacked = said.Errorf("XLSX распаковывается в слишком большой объём / the XLSX unpacks to too much")
 
 // workbook is an opened XLSX.
 type workbook struct {
@@ -114,7 +116,7 @@ func openWorkbook(f *os.File, size int64) (w *workbook, err error) {
 		RawCellValue: true, UnzipSizeLimit: maxUnpacked, UnzipXMLSizeLimit: maxInMemory,
 	})
 	if err != nil {
-		return nil, fmt.Errorf(both("файл не читается как XLSX", "not an XLSX file")+": %w", err)
+		return nil, said.Errorf("файл не читается как XLSX: %[1]w / not an XLSX file: %[1]w", err)
 	}
 	w = &workbook{book: book, sheets: book.GetSheetList(), size: size, date: date1900}
 	if props, err := book.GetWorkbookProps(); err == nil && props.Date1904 != nil && *props.Date1904 {

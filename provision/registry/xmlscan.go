@@ -4,6 +4,8 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+
+	"schoolbridge/internal/said"
 )
 
 // What the XML of a workbook may come to. A cell holds 32767 characters, a row
@@ -15,7 +17,7 @@ const (
 	maxXMLElements = 8 << 20 // of the shared strings: the reader keeps an index of them in memory
 )
 
-var errDamaged = errors.New(both("файл XLSX повреждён или содержит недопустимый знак", "the XLSX file is damaged or has a character that XML forbids"))
+var errDamaged = said.Errorf("файл XLSX повреждён или содержит недопустимый знак / the XLSX file is damaged or has a character that XML forbids")
 
 // xmlBounds are those of one kind of part; 0 is none.
 type xmlBounds struct{ elements, cells int }

@@ -29,8 +29,12 @@ var made = []string{
 const take = "WITH mine AS (UPDATE turn SET n = n + 1 WHERE id = 1 RETURNING n) INSERT INTO turns (receipt, at) SELECT $1, CURRENT_TIMESTAMP FROM mine"
 
 // settleTime bounds how long a transaction waits to be told whether it was committed,
-// in which a standby becomes the server.
-const settleTime = 20 * time.Second
+// in which a standby becomes the server; settleRest is how long still once nobody waits
+// for it, so that a daemon that is stopped stops.
+const (
+	settleTime = 20 * time.Second
+	settleRest = 5 * time.Second
+)
 
 // Receipts are kept for much longer than anybody asks for them, by the server's
 // clock. Every so manieth turn clears away older ones.
@@ -47,7 +51,7 @@ func (d *driver) prepareTurn(ctx context.Context) error {
 		if err == nil || attempt == 10 || !d.Retry(err) && !slices.Contains([]string{uniqueViolation, duplicateTable, duplicateObject}, code(err)) {
 			return err
 		}
-		if err := wait(ctx, time.Duration(attempt+1)*20*time.Millisecond); err != nil {
+		if err := store.Pause(ctx, time.Duration(attempt+1)*20*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -103,6 +107,7 @@ func (d *driver) Settle(ctx context.Context, receipt []byte, failed error) error
 	// Whoever is gone leaves a transaction that is committed or is not.
 	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(settleRest, cancel) })()
 	for attempt := 0; ; attempt++ {
 		found, err := d.committed(asking, receipt)
 		if err == nil && found {
@@ -111,7 +116,7 @@ func (d *driver) Settle(ctx context.Context, receipt []byte, failed error) error
 		if err == nil {
 			return &lost{failed}
 		}
-		if !d.Retry(err) && !unreachable(err) || wait(asking, min(time.Second, 20*time.Millisecond<<min(attempt, 6))) != nil {
+		if !d.Retry(err) && !unreachable(err) || store.Pause(asking, min(time.Second, 20*time.Millisecond<<min(attempt, 6))) != nil {
 			return fmt.Errorf("%w: %w, %w", store.ErrUnknown, failed, err)
 		}
 	}
@@ -130,15 +135,4 @@ func (d *driver) committed(ctx context.Context, receipt []byte) (found bool, err
 	var n int
 	err = t.QueryRowContext(ctx, "SELECT COUNT(*) FROM turns WHERE receipt = $1", receipt).Scan(&n)
 	return n > 0, err
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

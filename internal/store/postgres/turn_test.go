@@ -328,9 +328,18 @@ func TestUnknown(t *testing.T) {
 	if failed == nil {
 		t.Fatal("a server that is gone has committed")
 	}
-	err = d.Settle(t.Context(), receipt, failed)
-	if !errors.Is(err, store.ErrUnknown) || d.Retry(err) {
-		t.Errorf("got %v, to be repeated: %v", err, d.Retry(err))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for _, waits := range []bool{true, false} {
+		began := time.Now()
+		err = d.Settle(ctx, receipt, failed)
+		if !errors.Is(err, store.ErrUnknown) || d.Retry(err) {
+			t.Errorf("got %v, to be repeated: %v", err, d.Retry(err))
+		}
+		if took := time.Since(began); waits != (took >= settleTime) {
+			t.Errorf("somebody waits: %v, and it asks for %v", waits, took)
+		}
+		cancel() // as by a stop
 	}
 }
 

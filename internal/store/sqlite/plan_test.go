@@ -43,6 +43,7 @@ var whole = map[string]string{
 	"CONSTANT":    "no table: a question that is answered with one row",
 	"whose":       "a subquery: the records of whoever holds one account",
 	"a":           "a subquery: the accounts of one person",
+	"w":           "a subquery: as many due accounts as one call looks at",
 	"x":           "an hour's pruning of duplicates: groups that somebody ordered, or that were repaired",
 }
 

@@ -16,6 +16,8 @@ import (
 
 var credentialTests = []test{
 	{"Verifiers", testVerifiers},
+	{"ReplacedVerifiers", testReplacedVerifiers},
+	{"ActivationHash", testActivationHash},
 	{"Events", testEvents},
 	{"LateEvent", testLateEvent},
 	{"EventHashes", testEventHashes},
@@ -55,6 +57,66 @@ func testVerifiers(t *testing.T, s *suite) {
 	if got, err := c.Verifier(t.Context(), done.Person); err != nil || !reflect.DeepEqual(got, v) {
 		t.Errorf("after an older one: %+v, %v", got, err)
 	}
+}
+
+// testReplacedVerifiers: a verifier is replaced only while it is the one that was read.
+func testReplacedVerifiers(t *testing.T, s *suite) {
+	_, done := s.withOrlova(t)
+	c := s.db.Credentials()
+	first := auth.Verifier{NTHash: []byte("0123456789abcdef"), Epoch: 1, LearnAt: s.now}
+	none := auth.Verifier{Before: first.NTHash, Epoch: 1, LearnAt: s.now.Add(time.Minute)}
+	if _, err := c.ReplaceVerifier(t.Context(), done.Person, first, none); !errors.Is(err, identity.ErrNotFound) {
+		t.Errorf("no verifier gave %v", err)
+	}
+	replace := func(what string, old, v auth.Verifier, want bool, kept auth.Verifier) {
+		t.Helper()
+		replaced, err := c.ReplaceVerifier(t.Context(), done.Person, old, v)
+		got, asked := c.Verifier(t.Context(), done.Person)
+		if err != nil || asked != nil || replaced != want || !reflect.DeepEqual(got, kept) {
+			t.Errorf("%s: %v, %v, %v, kept is %+v", what, replaced, err, asked, got)
+		}
+	}
+	check(t, c.SaveVerifier(t.Context(), done.Person, first))
+	replace("another password's", auth.Verifier{NTHash: []byte("fedcba9876543210"), Epoch: 1}, none, false, first)
+	late := none
+	late.LearnAt = s.now.Add(-time.Second)
+	replace("an older word", first, late, false, first)
+	replace("the one that was read", first, none, true, none)
+	stale := none
+	stale.Epoch = 0
+	if _, err := c.ReplaceVerifier(t.Context(), done.Person, none, stale); !errors.Is(err, identity.ErrConflict) {
+		t.Errorf("a verifier of another epoch gave %v", err)
+	}
+}
+
+// testActivationHash: who is told of an account has the hash of what was typed, in the
+// same transaction, and an older word never replaces a younger one.
+func testActivationHash(t *testing.T, s *suite) {
+	row, profile := orlova(t)
+	put(t, s.db, row)
+	typed := activation(profile, employment("k1"))
+	typed.NTHash, typed.Asked = []byte("0123456789abcdef"), s.now.Add(-time.Second)
+	done := s.activate(t, s.db, typed)
+	kept := func(what, hash, before string, learnt time.Time) {
+		t.Helper()
+		v, err := s.db.Credentials().Verifier(t.Context(), done.Person)
+		if err != nil || string(v.NTHash) != hash || string(v.Before) != before || v.Epoch != 1 || !v.LearnAt.Equal(learnt) {
+			t.Errorf("%s: %+v, %v", what, v, err)
+		}
+	}
+	kept("activated", "0123456789abcdef", "", typed.Asked)
+	again := typed
+	again.Asked = s.now
+	s.activate(t, s.db, again)
+	kept("the same again", "0123456789abcdef", "", typed.Asked)
+	again.NTHash = []byte("fedcba9876543210")
+	s.activate(t, s.db, again)
+	kept("another one", "fedcba9876543210", "0123456789abcdef", again.Asked)
+	s.activate(t, s.db, typed)
+	kept("an answer that comes late", "fedcba9876543210", "0123456789abcdef", again.Asked)
+	silent := activation(profile, employment("k1"))
+	s.activate(t, s.db, silent)
+	kept("nobody typed one", "fedcba9876543210", "0123456789abcdef", again.Asked)
 }
 
 func testEvents(t *testing.T, s *suite) {

@@ -149,6 +149,11 @@ func (f *fleet) Verifier(context.Context, identity.PersonID) (auth.Verifier, err
 // SaveVerifier implements auth.Verifiers.
 func (f *fleet) SaveVerifier(context.Context, identity.PersonID, auth.Verifier) error { return nil }
 
+// ReplaceVerifier implements auth.Verifiers.
+func (f *fleet) ReplaceVerifier(context.Context, identity.PersonID, auth.Verifier, auth.Verifier) (bool, error) {
+	return false, identity.ErrNotFound
+}
+
 // Audit implements auth.Auditor.
 func (f *fleet) Audit(identity.AuditEntry) {}
 

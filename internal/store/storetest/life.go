@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ var lifeTests = []test{
 	{"RenameOfNobody", testRenameRefused},
 	{"Rematch", testRematch},
 	{"RematchPages", testRematchPages},
+	{"RematchMany", testRematchMany},
 	{"RematchFirst", testRematchFirst},
 	{"RematchSuspended", testRematchSuspended},
 	{"OldProfile", testOldProfile},
@@ -211,6 +213,48 @@ func testRematchFirst(t *testing.T, s *suite) {
 	again()
 	if ids, err := s.db.Targets().Due(t.Context(), "ad", s.now.Add(2*time.Minute), 9); err != nil || len(ids) != 1 {
 		t.Errorf("%v, %v though nobody matches", ids, err)
+	}
+}
+
+// waiters gives so many people like one, whose accounts wait for the matching since a
+// moment.
+func (s *suite) waiters(t *testing.T, like identity.PersonID, n int, since time.Time) {
+	t.Helper()
+	var rows []string
+	var args []any
+	for i := range n {
+		id := fmt.Appendf(nil, "held%012d", i)
+		rows, args = append(rows, "(?, 1, ?, 1, 0, 1, 0, 0, 0, 0, 0, ?, 1)"), append(args, id, id, []byte{})
+	}
+	check(t, s.Exec(`INSERT INTO people (id, subject_version, subject_digest, epoch, epoch_at, state, upstream, upstream_at, created, modified, seq, sealed, rematch)
+		VALUES `+strings.Join(rows, ", "), args...))
+	check(t, s.Exec(`INSERT INTO targets (person, target, object, name, stamp, observed, password_epoch, password_at, revision, seen, failures, urgent, due, updated, off_at)
+		SELECT p.id, t.target, p.id, t.name, t.stamp, t.observed, t.password_epoch, t.password_at, t.revision, t.seen, t.failures, 0, ?, t.updated, t.off_at
+		FROM targets t, people p WHERE t.person = ? AND p.rematch = 1 AND p.id <> t.person`, since.UnixMicro(), like[:]))
+}
+
+// testRematchMany: after an import of a city nobody looks at all accounts that wait each
+// time. Who stands behind a great many of them waits too, as long as the first of them.
+func testRematchMany(t *testing.T, s *suite) {
+	const most = 1024
+	_, done := s.orlovaInAD(t)
+	s.save(t, done.Person, provision.Pass{Object: []byte("0123456789abcdef")})
+	since := s.now.Add(-time.Minute)
+	s.waiters(t, done.Person, most, since)
+	check(t, s.Exec("UPDATE targets SET urgent = 0, due = ? WHERE person = ?", s.now.UnixMicro(), done.Person[:]))
+	if ids := s.due(t); len(ids) > 0 {
+		t.Errorf("%d behind %d that wait", len(ids), most)
+	}
+	check(t, s.Exec("UPDATE people SET rematch = 0 WHERE id = ?", []byte("held000000000007")))
+	if ids := s.due(t); len(ids) != 1 {
+		t.Errorf("%d accounts, of which one waits no more", len(ids))
+	}
+	check(t, s.Exec("DELETE FROM targets WHERE person = ?", []byte("held000000000007")))
+	if ids := s.due(t); !slices.Equal(ids, []identity.PersonID{done.Person}) {
+		t.Errorf("%v behind fewer", ids)
+	}
+	if ids, err := s.db.Targets().Due(t.Context(), "ad", since.Add(2*time.Minute), 2000); err != nil || len(ids) != most {
+		t.Errorf("%d, %v after two minutes", len(ids), err)
 	}
 }
 

@@ -25,6 +25,7 @@ var objectTests = []test{
 	{"QueueObjectAwaited", testQueueObjectAwaited},
 	{"QueueObjectActivated", testQueueObjectActivated},
 	{"QueueOneAccount", testQueueOneAccount},
+	{"QueueThere", testQueueThere},
 }
 
 // contested keeps a try of orlova's in whose way an object stands, of which it is
@@ -282,4 +283,51 @@ func testQueueObjectActivated(t *testing.T, s *suite) {
 	check(t, s.db.Claims().Put(t.Context(), []provision.Claim{{Target: "ad", Object: adObject(2, "x18"), Record: employment("k1")}}))
 	act.Target.Name, act.Target.Object = "orlovami", [16]byte{}
 	s.activate(t, s.db, act) // whoever has an account keeps it
+}
+
+// testQueueThere: what is known of an account that was there before is found by its name
+// and by whoever may be behind it, from the question to the claim.
+func testQueueThere(t *testing.T, s *suite) {
+	row, _ := orlova(t)
+	put(t, s.db, row)
+	doubt := proposal(1, "orlova-1", "k1", false)
+	doubt.UPN = "m.orlova@school.example"
+	check(t, s.db.Queue().Doubts(t.Context(), "ad", []duplicates.Proposal{doubt, proposal(2, "other", "k9", false)}, s.now))
+	k1 := []person.RecordRef{employment("k1")}
+	look := func(what string) store.There {
+		t.Helper()
+		var found store.There
+		for _, ask := range []struct {
+			name    string
+			records []person.RecordRef
+		}{{"ORLOVA-1", nil}, {"m.orlova", nil}, {"", k1}} {
+			objects, err := s.db.Accounts().Old(t.Context(), "ad", ask.name, ask.records)
+			if err != nil || len(objects) != 1 || objects[0].ID != [16]byte{1} {
+				t.Fatalf("%s: %+v finds %+v, %v", what, ask, objects, err)
+			}
+			list, err := s.db.Accounts().There(t.Context(), "ad", objects)
+			check(t, err)
+			found = list[0]
+		}
+		return found
+	}
+	for _, name := range []string{"orlova", "stranger"} {
+		if objects, err := s.db.Accounts().Old(t.Context(), "ad", name, nil); err != nil || len(objects) > 0 {
+			t.Errorf("%s: %+v, %v", name, objects, err)
+		}
+	}
+	if a := look("asked"); a.Question == nil || !a.Question.Open() || !a.Person.IsZero() || len(a.Records)+len(a.Decisions) > 0 {
+		t.Errorf("asked: %+v", a)
+	}
+	item := s.question2(t, queue.Account)
+	refused := s.decide(t, queue.Decision{Item: item.ID, Verb: queue.Refuse, Reason: "не её"})
+	if a := look("refused"); a.Question == nil || a.Question.Open() || len(a.Decisions) != 1 || a.Decisions[0].ID != refused.ID {
+		t.Errorf("refused: %+v", a)
+	}
+	_, err := s.db.Queue().Undo(t.Context(), refused.ID, "uid 0", s.now)
+	check(t, err)
+	s.decide(t, queue.Decision{Item: s.question2(t, queue.Account).ID, Verb: queue.Adopt, Records: k1, Target: "ad"})
+	if a := look("claimed"); !slices.Equal(a.Records, k1) || len(a.Holders) > 0 || len(a.Decisions) != 1 || !slices.Equal(a.Decisions[0].Evidence, []duplicates.Reason{duplicates.SameLogin}) {
+		t.Errorf("claimed: %+v", a)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -30,6 +31,8 @@ var transferTests = []test{
 	{"TransferMerged", testTransferMerged},
 	{"TransferLateTry", testTransferLateTry},
 	{"TransferRaces", testTransferRaces},
+	{"TransferToNamed", testTransferToNamed},
+	{"TransferToNamedRemoved", testTransferToNamedRemoved},
 	{"TransferErased", testTransferErased},
 	{"DecisionsTold", testDecisionsTold},
 }
@@ -75,8 +78,14 @@ func testTransfer(t *testing.T, s *suite) {
 	}
 	before, err := s.db.Accounts().Get(t.Context(), done.Person)
 	check(t, err)
+	if list := problemsOf(t, s.db, s.now); len(list) != 1 || !strings.Contains(list[0], string(match.MultipleMosruAccounts)) {
+		t.Errorf("problems before: %q", list)
+	}
 	d := s.transfer(t, item.ID)
 	s.nothingOpen(t)
+	if list := problemsOf(t, s.db, s.now); len(list) > 0 {
+		t.Errorf("problems after the transfer: %q", list)
+	}
 	s.holds(t, old.Subject, identity.PersonID{})
 	s.holds(t, fresh.Subject, done.Person)
 	after, err := s.db.Accounts().Get(t.Context(), done.Person)
@@ -421,5 +430,79 @@ func testTransferErased(t *testing.T, s *suite) {
 	s.holds(t, fresh.Subject, identity.PersonID{})
 	if _, err := s.db.Queue().Undo(t.Context(), d.ID, "uid 0", s.now); !errors.Is(err, queue.ErrUsed) {
 		t.Errorf("undo: %v", err)
+	}
+}
+
+// named has orlova ask with two city accounts: for the first a curator gave a name, and
+// the second was activated before the first came back.
+func (s *suite) named(t *testing.T) (first, worker person.Profile, name queue.Decision, done person.Activated, item queue.Item) {
+	t.Helper()
+	_, first, item = s.wonders(t, match.ADNameTaken)
+	name = s.decide(t, queue.Decision{Item: item.ID, Verb: queue.Allocate, Target: "ad", Name: "orlova.maria49x"})
+	worker = second(first)
+	s.now = s.now.Add(time.Hour)
+	done = s.withAD(t, worker, "orlovanew", [16]byte{1})
+	s.now = s.now.Add(time.Hour)
+	s.tries(t, first, match.MultipleMosruAccounts)
+	s.now = s.now.Add(time.Hour)
+	return first, worker, name, done, s.question(t)
+}
+
+// testTransferToNamed: who was given a name and never activated is nothing but that name,
+// and keeps nobody from being one person with one account. The name stays the person's.
+func testTransferToNamed(t *testing.T, s *suite) {
+	first, worker, name, done, item := s.named(t)
+	if item.Holder == nil || item.Holder.Person != done.Person || item.Holder.Bar != nil {
+		t.Fatalf("the holder: %+v", item.Holder)
+	}
+	if n := s.count(t, "people"); n != 2 {
+		t.Fatalf("%d people", n)
+	}
+	d := s.transfer(t, item.ID)
+	s.nothingOpen(t)
+	s.holds(t, first.Subject, done.Person)
+	s.holds(t, worker.Subject, identity.PersonID{})
+	if n := s.count(t, "people"); n != 1 {
+		t.Errorf("%d people after the transfer", n)
+	}
+	if e := s.evidence(t, first); e.Allotted.Decision != "" {
+		t.Errorf("the name is still to be given: %+v", e.Allotted)
+	}
+	if h, err := s.db.Accounts().Get(t.Context(), done.Person); err != nil || h.Login != "orlova.new" || !slices.ContainsFunc(h.Names, func(n person.Name) bool { return n.Text == "orlova.maria49x" }) {
+		t.Errorf("%+v, %v", h, err)
+	}
+	taken(t, s.db, provision.NameQuery{Subject: "other", Made: []string{"orlovamaria49x"}}, "orlovamaria49x")
+	if _, err := s.db.Queue().Undo(t.Context(), name.ID, "uid 0", s.now); !errors.Is(err, queue.ErrUndone) {
+		t.Errorf("the decision on the name: %v", err)
+	}
+	again := activation(first, employment("k1"))
+	again.Login = "orlova.new"
+	if got := s.activate(t, s.db, again); got.Person != done.Person || got.Login != "orlova.new" || got.Created {
+		t.Errorf("activation: %+v", got)
+	}
+	// And back: the name is nobody's way into a second person.
+	s.now = s.now.Add(time.Hour)
+	_, err := s.db.Queue().Undo(t.Context(), d.ID, "uid 0", s.now)
+	check(t, err)
+	s.holds(t, worker.Subject, done.Person)
+	s.holds(t, first.Subject, identity.PersonID{})
+	s.now = s.now.Add(time.Hour)
+	s.tries(t, first, match.MultipleMosruAccounts)
+	if again := s.question(t); again.Holder == nil || again.Holder.Bar != nil {
+		t.Errorf("asked once more: %+v", again.Holder)
+	}
+}
+
+// testTransferToNamedRemoved: what mos.ru said meanwhile of the city account that had
+// nothing but a name goes along, and so the person is shut out by it.
+func testTransferToNamedRemoved(t *testing.T, s *suite) {
+	first, _, _, done, item := s.named(t)
+	applied, err := s.db.Credentials().ApplyEvent(t.Context(), store.Event{ID: "jti-named", At: s.now, Subject: first.Subject, Kind: store.EventRemoved})
+	if err != nil || !applied {
+		t.Fatalf("%v, %v", applied, err)
+	}
+	s.transfer(t, item.ID)
+	if h, err := s.db.Accounts().Get(t.Context(), done.Person); err != nil || !h.Closed {
+		t.Errorf("the city account was removed, and is open: %+v, %v", h, err)
 	}
 }

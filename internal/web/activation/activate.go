@@ -1,7 +1,6 @@
 package activation
 
 import (
-	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -113,32 +112,27 @@ func (v *visit) submitPassword(s *session, password string) {
 	if !v.Hold(a.NotBefore) {
 		return
 	}
-	if a.State == provision.StateActive {
-		err := take(&s.Record, &s.standing, a, v.Now)
-		if err == nil {
-			err = v.Rename(s.Session)
+	if a.State != provision.StateActive {
+		if f := v.fault(a, s.Profile.Subject.Upstream()); f.Typed || a.State == provision.StateUnavailable {
+			v.Show(status(a), "password.html", "form.failed", v.typed(s, f))
+			return
 		}
-		v.admit(a, err)
-		return
-	}
-	if f := v.fault(a, s.Profile.Subject.Upstream()); f.Typed || a.State == provision.StateUnavailable {
-		v.Show(status(a), "password.html", "form.failed", v.typed(s, f))
-		return
 	}
 	v.judged(s, a)
 }
 
-// judged keeps what the records say of somebody whose session stays as it is.
+// judged keeps what the records say of somebody. A session that comes to an account
+// gets a new name.
 func (v *visit) judged(s *session, a provision.Answer) {
 	err := take(&s.Record, &s.standing, a, v.Now)
-	if err == nil {
+	switch {
+	case err != nil:
+	case a.State == provision.StateActive:
+		err = v.Rename(s.Session)
+	default:
 		err = v.Keep(s.Session)
 	}
-	if err != nil {
-		v.Broken("a session cannot be kept", err)
-		return
-	}
-	v.To("/activate")
+	v.admit(a, err)
 }
 
 // again asks once more with what mos.ru said at the sign-in: somebody may have
@@ -162,18 +156,10 @@ type successPage struct {
 	Login  string
 	Name   string // as mos.ru knows it: with a changed password it is asked for again
 	System string // whose the password is; "": mos.ru
-	Places []place
+	Places []provision.Place
 	Next   int  // seconds until it is worth to look again; 0: it is not
 	Stuck  bool // a place waits for somebody
 	Notes  []fault
-}
-
-// place is one where login and password serve.
-type place struct {
-	ID    string // web, wifi, pc, teams
-	Login string
-	State provision.Progress
-	Named string // the networks, of wifi
 }
 
 func (v *visit) success(s *session) {
@@ -183,33 +169,19 @@ func (v *visit) success(s *session) {
 		v.Show(http.StatusOK, "parent.html", "parent.title", p)
 		return
 	}
-	p.Next, p.Stuck = v.next(s, p.Places), slices.ContainsFunc(p.Places, func(p place) bool { return p.State == provision.Stuck })
+	p.Next, p.Stuck = v.next(s, p.Places), slices.ContainsFunc(p.Places, func(p provision.Place) bool { return p.State == provision.Stuck })
 	v.ShowAgain(http.StatusOK, "success.html", "success.title", p, p.Next)
 }
 
-// places are where an account serves, in the order in which people look.
-func (v *visit) places(s *session, a provision.Answer) []place {
-	ad, connected := a.Targets["ad"]
-	if !connected {
-		ad = provision.Ready
-	}
-	city := cmp.Or(s.Profile.Login, string(a.Login)) // they may differ
-	if s.Profile.Subject.Upstream() != "" {
-		city = ""
-	}
-	all := []place{
-		{ID: "web", Login: city, State: provision.Ready},
-		{ID: "wifi", Login: a.WiFi, State: a.Targets["wifi"], Named: strings.Join(v.o.Networks, ", ")},
-		{ID: "pc", Login: a.PC, State: ad},
-		{ID: "teams", Login: a.Teams, State: ad},
-	}
-	return slices.DeleteFunc(all, func(p place) bool { return p.Login == "" })
+// places are where the account of the session serves.
+func (v *visit) places(s *session, a provision.Answer) []provision.Place {
+	return a.Places(s.Profile, v.o.Networks)
 }
 
 // next is in how many seconds a place that is pending is worth a look: soon
 // after the activation often, later less so.
-func (v *visit) next(s *session, all []place) int {
-	if !slices.ContainsFunc(all, func(p place) bool { return p.State == provision.Pending }) {
+func (v *visit) next(s *session, all []provision.Place) int {
+	if !slices.ContainsFunc(all, func(p provision.Place) bool { return p.State == provision.Pending }) {
 		return 0
 	}
 	switch age := v.Now.Sub(s.Since); {
@@ -294,7 +266,9 @@ func (v *visit) roles(roles []match.Role) []string {
 type failurePage struct {
 	fault
 	Manual, Later bool
-	Again         string // "records", "sign-in" or "form": what to try once more
+	Begun         bool   // the sign-in did not come to its end
+	Again         string // what to try once more: "records", or the address where one signs in
+	SignIn        string // where to sign in, once mos.ru is mended; "": that is no help
 }
 
 // failed shows why it did not come about, who mends it and how.
@@ -303,13 +277,22 @@ func (v *visit) failed(status int, a provision.Answer) { v.failedAt(status, a, "
 // failedAt is failed of somebody whose password the system home checks.
 func (v *visit) failedAt(status int, a provision.Answer, home string) {
 	p := failurePage{fault: *v.fault(a, home), Manual: a.State == provision.StateManual && !v.turned(a), Later: a.State == provision.StateUnavailable}
+	entrance := "/sign-in"
+	if v.o.Mosru == nil || home != "" {
+		entrance = "/sign-in/form"
+	}
 	switch {
-	case v.session != nil:
+	case v.session != nil && !p.Alone:
 		p.Again = "records"
+		if p.Mosru {
+			p.SignIn = entrance
+		}
+	case v.session != nil: // its session knows what mos.ru said before
+		p.Again = entrance
 	case v.o.Mosru != nil && !strings.HasPrefix(v.Request.URL.Path, "/activate"):
-		p.Again = "sign-in"
+		p.Begun, p.Again = true, "/sign-in"
 	default:
-		p.Again = "form"
+		p.Again = "/activate"
 	}
 	v.Show(status, "failed.html", "form.failed", p)
 }

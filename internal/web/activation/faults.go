@@ -14,6 +14,8 @@ type fault struct {
 	Code           string
 	What, Who, How string
 	Typed          bool // what was typed is wrong: it is typed again
+	Mosru          bool // may be mended at mos.ru: what it says now is told only by another sign-in
+	Alone          bool // and nowhere else
 }
 
 // typedFaults are the codes of what was typed wrong.
@@ -45,6 +47,8 @@ func (v *visit) fault(a provision.Answer, home string) *fault {
 	}
 	if words, ok := faults[bare]; ok && home == "" {
 		f.What, f.Who, f.How = words.what.In(v.Lang), words.who.In(v.Lang), words.how.In(v.Lang)
+		f.Alone = words.who == byYou
+		f.Mosru = f.Alone || words.who == byBoth || words.who == byFamily || bare == faultTurned
 		return f
 	}
 	what, how := v.words(v.Lang, a.Problem, home)

@@ -152,7 +152,7 @@ func TestRefusedOnArrival(t *testing.T) {
 	g := newGuest(t, w.h)
 	goes(t, w.arrive(t, g), "/activate")
 	holds(t, g.Get("/activate"), 200, "Активация не удалась", "СНИЛС на mos.ru и в кадровой системе школы разные", "Вы и кадровик школы", "1С", "Попробовать ещё раз", "Написать нам",
-		"Войти через dnevnik.mos.ru", "SNILS_MISMATCH", `action="/activate/again"`, "!Пароль от mos.ru")
+		"Войти через dnevnik.mos.ru", "SNILS_MISMATCH", `action="/activate/again"`, `href="/sign-in">Войдите заново`, "!Пароль от mos.ru")
 	goes(t, g.Post("/activate/again"), "/activate")
 	holds(t, g.Get("/activate"), 200, "Активация не удалась")
 	w.arriving = provision.Answer{State: provision.StatePassword}
@@ -165,6 +165,28 @@ func TestRefusedOnArrival(t *testing.T) {
 	holds(t, g.Get("/activate"), 200, "Активация не удалась", "Куратор рассмотрел ваш вопрос и отказал", "паспортом", "AMBIGUOUS", "!ждёт проверки")
 	w.turned = false
 	holds(t, g.Get("/activate"), 200, "Активация ждёт проверки", "!отказал")
+	w.arriving = evann
+	before := newGuest(t, w.h).With(g.Cookies)
+	goes(t, g.Post("/activate/again"), "/activate")
+	goes(t, before.Get("/activate"), "/") // it means more now
+	w.answer = evann
+	holds(t, g.Get("/activate"), 200, "Ваш логин:", "evann")
+}
+
+// What is mended at mos.ru is seen by another sign-in alone: the session keeps what
+// mos.ru said before.
+func TestMendedAtMosru(t *testing.T) {
+	w := newWorld(t)
+	w.arriving = provision.Answer{State: provision.StateRefused, Problem: "SNILS_NOT_CONFIRMED"}
+	g := newGuest(t, w.h)
+	goes(t, w.arrive(t, g), "/activate")
+	holds(t, g.Get("/activate"), 200, "Активация не удалась", `<a class="button" href="/sign-in">Попробовать ещё раз`, "!/activate/again", "!Войдите заново")
+	w.arriving = provision.Answer{State: provision.StatePassword}
+	goes(t, w.arrive(t, g), "/activate")
+	holds(t, g.Get("/activate"), 200, "Пароль от mos.ru")
+	w.arriving = provision.Answer{State: provision.StateRefused, Problem: "KADRY_SNILS_INVALID"}
+	goes(t, w.arrive(t, g), "/activate")
+	holds(t, g.Get("/activate"), 200, `action="/activate/again"`, "!Войдите заново") // 1C's to mend
 }
 
 // A wrong password, mos.ru that is away: the form stays, with the reason.
@@ -185,7 +207,11 @@ func TestPasswordAgain(t *testing.T) {
 	} {
 		w.answer = provision.Answer{State: c.state, Problem: problem}
 		res := g.Post("/activate", "password", "Secret-Text-1")
-		holds(t, res, c.status, c.text, `role="alert"`, `aria-invalid="true"`, "Активировать аккаунт", `href="/activate?lang=en"`, "!Secret-Text-1")
+		invalid := `aria-invalid="true"`
+		if c.state == provision.StateUnavailable { // not what was typed is wrong
+			invalid = "!" + invalid
+		}
+		holds(t, res, c.status, c.text, `role="alert"`, invalid, "Активировать аккаунт", `href="/activate?lang=en"`, "!Secret-Text-1")
 		if (res.Header().Get("Retry-After") != "") != (c.status == 503) {
 			t.Errorf("%s: Retry-After %q", problem, res.Header().Get("Retry-After"))
 		}

@@ -5,6 +5,7 @@ package activation
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"testing"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 	"schoolbridge/provision"
 	"schoolbridge/provision/match"
 )
+
+func TestMain(m *testing.M) { os.Exit(browsertest.Main(m)) }
 
 // gate is mos.ru's page for a browser: it sends everybody back at once.
 type gate struct {

@@ -25,7 +25,7 @@ var wordsSupport = web.Words{
 	"support.snils.bad":   {"В номере ошибка: контрольное число не сходится", "There is a slip in the number: the check digits do not fit"},
 	"support.snils.more":  {"Осталось цифр:", "Digits to go:"},
 	"support.button":      {"Продолжить", "Continue"},
-	"support.safe":        {"Данные увидят только администраторы вашей школы и города. Пароль мы никогда не спрашиваем.", "Only the administrators of your school and of the city see the data. We never ask for a password."},
+	"support.safe":        {"Данные увидят только администраторы вашей школы и города. Пароль в сообщении не нужен.", "Only the administrators of your school and of the city see the data. No password belongs into the message."},
 
 	"support.wrong":        {"Исправьте отмеченные поля", "Correct the fields that are marked"},
 	"support.wrong.empty":  {"Заполните это поле", "Fill in this field"},

@@ -151,7 +151,7 @@ func TestTexts(t *testing.T) {
 	for _, k := range kinds() {
 		made = append(made, "setup.kind."+k)
 	}
-	webtest.Texts(t, w.frame, w.room, made, []string{"me.wifi", "devices.channel.wifi", "setup.kind.apple", "setup.kind.windows", "setup.kind.android", "setup.kind.linux"})
+	webtest.Texts(t, w.frame, w.room, made, []string{"me.wifi", "me.place.teams", "devices.channel.wifi", "setup.kind.apple", "setup.kind.windows", "setup.kind.android", "setup.kind.linux"})
 	for code, r := range reasons {
 		webtest.Pair(t, string(code)+" what", r.what)
 		webtest.Pair(t, string(code)+" how", r.how)

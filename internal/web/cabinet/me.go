@@ -1,32 +1,23 @@
 package cabinet
 
 import (
-	"cmp"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
 	"schoolbridge/internal/identity"
-	"schoolbridge/internal/web"
 	"schoolbridge/provision"
 )
 
 // clock is how moments are written.
 const clock = "02.01.2006 15:04"
 
-// place is where the login serves.
-type place struct {
-	ID, Login, Named string
-	State            provision.Progress
-}
-
 // mePage is what somebody sees of the own account.
 type mePage struct {
 	Login  string
 	System string // whose the password is; "": mos.ru
-	Places []place
+	Places []provision.Place
 	Wifi   bool
 	Why    *why // why the Wi-Fi refuses
 	On     int  // devices on the Wi-Fi
@@ -38,7 +29,7 @@ func (v *visit) me() {
 	if !ok {
 		return
 	}
-	p := mePage{Login: string(s.Login), System: s.Profile.Subject.Upstream(), Places: v.places(s), Wifi: v.o.Wifi != nil, Setup: v.o.Setup != nil}
+	p := mePage{Login: string(s.Login), System: s.Profile.Subject.Upstream(), Places: v.o.Desk.Standing(v.Request.Context(), s.Person, s.Login).Places(s.Profile, v.o.Networks), Wifi: v.o.Wifi != nil, Setup: v.o.Setup != nil}
 	if p.Wifi {
 		look, err := v.o.Wifi.Look(v.Request.Context(), s.Person)
 		if err != nil {
@@ -53,26 +44,6 @@ func (v *visit) me() {
 		}
 	}
 	v.Show(http.StatusOK, "me.html", "me.title", p)
-}
-
-// places are where an account serves, and how far it is there.
-func (v *visit) places(s *web.Session) []place {
-	a := v.o.Desk.Standing(v.Request.Context(), s.Person, s.Login)
-	ad, connected := a.Targets["ad"]
-	if !connected {
-		ad = provision.Ready
-	}
-	city := cmp.Or(s.Profile.Login, string(a.Login))
-	if s.Profile.Subject.Upstream() != "" {
-		city = ""
-	}
-	all := []place{
-		{ID: "web", Login: city, State: provision.Ready},
-		{ID: "wifi", Login: a.WiFi, State: a.Targets["wifi"], Named: strings.Join(v.o.Networks, ", ")},
-		{ID: "pc", Login: a.PC, State: ad},
-		{ID: "teams", Login: a.Teams, State: ad},
-	}
-	return slices.DeleteFunc(all, func(p place) bool { return p.Login == "" || p.State == "" })
 }
 
 // why is a refusal in words for the person.

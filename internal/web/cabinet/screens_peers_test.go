@@ -4,11 +4,14 @@ package cabinet
 
 import (
 	"net/http/httptest"
+	"os"
 	"testing"
 
 	"schoolbridge/internal/browsertest"
 	"schoolbridge/internal/web/webtest"
 )
+
+func TestMain(m *testing.M) { os.Exit(browsertest.Main(m)) }
 
 // Every page of the cabinet in its states, on a desk's screen and a phone's, with
 // axe-core.

@@ -17,7 +17,7 @@ var wordsMe = web.Words{
 	"me.place.wifi":     {"Wi-Fi школы", "School Wi-Fi"},
 	"me.place.wifi.at":  {"Wi-Fi школы: %s", "School Wi-Fi: %s"},
 	"me.place.pc":       {"Рабочие ПК и интерактивные доски", "Work PCs and interactive boards"},
-	"me.place.teams":    {"Teams и дистанционные уроки", "Teams and distance lessons"},
+	"me.place.teams":    {"Teams", "Teams"},
 	"me.state.ready":    {"работает", "works"},
 	"me.state.pending":  {"готовится", "being prepared"},
 	"me.state.problem":  {"нужна помощь", "needs help"},

@@ -199,7 +199,6 @@ type page struct {
 	costly bool          // see web.Page
 	alone  bool          // asks for itself again by and by, which is no use of administration: see showAgain
 	back   string
-	body   int64
 }
 
 // entry is where a part stands in the navigation, for those who may.
@@ -224,6 +223,7 @@ type room struct {
 	o     *Options
 	parts []part
 	glass *web.Pace // of tries at the break-glass account
+	files filing
 }
 
 // glassEvery and glassBurst are how often one source may try the break-glass
@@ -240,7 +240,7 @@ func newRoom(o Options, all []part) (web.Room, error) {
 	if err := o.check(); err != nil {
 		return web.Room{}, err
 	}
-	c := &room{o: &o, glass: web.NewPace(glassEvery, glassBurst)}
+	c := &room{o: &o, glass: web.NewPace(glassEvery, glassBurst), files: filing{of: map[string]int{}}}
 	words := []web.Words{wordsGate, wordsHome}
 	table := c.gates()
 	for _, p := range all {
@@ -258,7 +258,7 @@ func newRoom(o Options, all []part) (web.Room, error) {
 			case table[pattern].Do != nil:
 				return web.Room{}, fmt.Errorf("console: two pages %q", pattern)
 			}
-			table[pattern] = web.Page{Do: c.guard(page), Costly: page.costly, Passive: page.alone, Back: page.back, Body: page.body}
+			table[pattern] = web.Page{Do: c.guard(page), Costly: page.costly, Passive: page.alone, Back: page.back}
 		}
 	}
 	return web.Room{Name: roomName, Table: table, Templates: pageFiles, Assets: assetFiles, Words: web.JoinWords(words...), Nav: c.nav, Way: c.way}, nil

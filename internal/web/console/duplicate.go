@@ -105,7 +105,7 @@ func (v *visit) caseOf(s rights.Scope) (duplicates.Case, bool) {
 	}
 	c, err := v.o.Duplicates.Case(v.Request.Context(), s, id)
 	if err != nil {
-		v.unfound("a group of duplicates cannot be read", err)
+		v.failed("a group of duplicates cannot be read", err)
 		return c, false
 	}
 	return c, true
@@ -225,7 +225,7 @@ func (v *visit) approve() {
 		return
 	}
 	if form.Get("version") != c.Group.Version() || !c.Open() {
-		v.showGroupFault(&c, "dups.fault.changed")
+		v.showGroupFault("dups.fault.changed")
 		return
 	}
 	for _, q := range c.Group.Questions {
@@ -236,25 +236,25 @@ func (v *visit) approve() {
 	}
 	err := v.o.Repairs.Approve(v.Request.Context(), v.scope, c.Group.ID, form.Get("version"), v.ordered(false))
 	if errors.Is(err, identity.ErrConflict) { // somebody was faster
-		v.showGroupFault(&c, "dups.fault.changed")
+		v.showGroupFault("dups.fault.changed")
 		return
 	}
 	if err != nil {
-		v.unfound("a group of duplicates cannot be approved", err)
+		v.failed("a group of duplicates cannot be approved", err)
 		return
 	}
 	v.To(duplicatesAddress + "/" + c.Group.ID)
 }
 
 // showGroupFault shows the group as it is now, and why nothing was done.
-func (v *visit) showGroupFault(c *duplicates.Case, fault string) {
+func (v *visit) showGroupFault(fault string) {
 	now, ok := v.caseOf(v.scope)
 	if !ok {
 		return
 	}
 	p := v.groupPageOf(&now)
 	p.Fault, p.Open, p.Undo = fault, now.Open(), now.Undoable()
-	if v.read("duplicate", map[string]any{"group": c.Group.ID, "accounts": accountsOf(*c)}) {
+	if v.read("duplicate", map[string]any{"group": now.Group.ID, "accounts": accountsOf(now)}) {
 		v.Show(http.StatusConflict, "duplicate.html", "dups.group.title", p)
 	}
 }
@@ -286,7 +286,7 @@ func (v *visit) undoRepair() {
 		return
 	}
 	if !c.Undoable() || form.Get("version") != c.Group.Version() {
-		v.showGroupFault(&c, "dups.fault.changed")
+		v.showGroupFault("dups.fault.changed")
 		return
 	}
 	var keep []duplicates.Kept
@@ -296,7 +296,7 @@ func (v *visit) undoRepair() {
 			at = slices.IndexFunc(c.Order.Differs, func(d duplicates.Difference) bool { return keepKey(d.Account, d.What) == key })
 		}
 		if at < 0 {
-			v.showGroupFault(&c, "dups.fault.changed")
+			v.showGroupFault("dups.fault.changed")
 			return
 		}
 		d := c.Order.Differs[at]
@@ -319,9 +319,9 @@ func (v *visit) withdraw() {
 func (v *visit) answered(err error, c *duplicates.Case, what string) {
 	switch {
 	case errors.Is(err, identity.ErrConflict):
-		v.showGroupFault(c, "dups.fault.changed")
+		v.showGroupFault("dups.fault.changed")
 	case err != nil:
-		v.unfound(what, err)
+		v.failed(what, err)
 	default:
 		to := duplicatesAddress + "/" + c.Group.ID
 		if c.Rank == 0 && c.Repair == nil { // it is nowhere any more
@@ -409,6 +409,11 @@ func (v *visit) reportBook() {
 // report is written whole or not at all, and saved: its styles are not those that a
 // page of ours may have.
 func (v *visit) report(kind, name string, write func(*bytes.Buffer, *duplicates.Plan) error) {
+	done, ok := v.file()
+	if !ok {
+		return
+	}
+	defer done()
 	p, err := v.o.Duplicates.Report(v.Request.Context(), v.scope)
 	var b bytes.Buffer
 	if err == nil {
@@ -418,7 +423,16 @@ func (v *visit) report(kind, name string, write func(*bytes.Buffer, *duplicates.
 		v.Broken("a report of duplicates cannot be made", err)
 		return
 	}
-	if !v.read("duplicates report", map[string]any{"groups": len(p.Groups), "file": strings.TrimPrefix(name, "duplicates.")}) {
+	var accounts []string
+	for i := range p.Groups {
+		for _, m := range p.Groups[i].Members {
+			accounts = append(accounts, "ad:"+m.Name)
+		}
+	}
+	for _, n := range p.Namesakes {
+		accounts = append(accounts, "ad:"+n.A, "ad:"+n.B)
+	}
+	if !v.readRecords("duplicates report", map[string]any{"groups": len(p.Groups), "file": strings.TrimPrefix(name, "duplicates.")}, accounts) {
 		return
 	}
 	head := v.Writer.Header()

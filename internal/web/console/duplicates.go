@@ -2,13 +2,11 @@ package console
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 
-	"schoolbridge/internal/identity"
 	"schoolbridge/internal/rights"
 	"schoolbridge/internal/web"
 	"schoolbridge/provision/duplicates"
@@ -84,15 +82,6 @@ func (v *visit) mended() *duplicates.Words { return duplicates.WordsFor(string(v
 
 func (v *visit) ordered(accepted bool) duplicates.Ordered {
 	return duplicates.Ordered{By: v.by(), At: v.Now, Accepted: accepted, Line: v.line()}
-}
-
-// unfound says the same of a group that is not there and of one that may not be seen.
-func (v *visit) unfound(what string, err error) {
-	if errors.Is(err, identity.ErrNotFound) {
-		v.missing()
-		return
-	}
-	v.Broken(what, err)
 }
 
 // duplicatesGlance says how many groups wait.

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"sync"
 	"time"
 
 	"schoolbridge/internal/table"
@@ -20,9 +21,61 @@ const (
 	fileWhole = 15 * time.Minute
 )
 
+// How many files are made at a time: of one visitor, of all. One may take much memory
+// and the store's time, and a browser that takes it slowly makes it last.
+const (
+	filesEach = 3
+	filesAll  = 20
+)
+
+// filing counts the files that are being made.
+type filing struct {
+	mu  sync.Mutex
+	of  map[string]int // by visitor
+	all int
+}
+
+// enter says that one more may be made, which leave ends.
+func (f *filing) enter(by string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.of[by] >= filesEach || f.all >= filesAll {
+		return false
+	}
+	f.of[by]++
+	f.all++
+	return true
+}
+
+func (f *filing) leave(by string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all--
+	if f.of[by]--; f.of[by] == 0 {
+		delete(f.of, by)
+	}
+}
+
+// file says that the visitor may have one more made, which done ends; or it has said
+// that he has to wait.
+func (v *visit) file() (done func(), ok bool) {
+	files, by := &v.room.files, v.by()
+	if files.enter(by) {
+		return func() { files.leave(by) }, true
+	}
+	v.Writer.Header().Set("Retry-After", "60")
+	v.Fail(http.StatusTooManyRequests)
+	return nil, false
+}
+
 // handOut writes a table as a file; name is ours. One that cannot be written whole
 // breaks the connection off, so that nobody takes a part for all of it.
 func (v *visit) handOut(name, format, sheet string, head []string, fill func(table.Writer) error) {
+	done, ok := v.file()
+	if !ok {
+		return
+	}
+	defer done()
 	h := v.Writer.Header()
 	h.Set("Content-Type", fileTypes[format])
 	h.Set("Content-Disposition", `attachment; filename="`+name+"."+format+`"`)

@@ -13,6 +13,7 @@ import (
 
 	"schoolbridge/internal/rights"
 	"schoolbridge/internal/table"
+	"schoolbridge/internal/web/webtest"
 )
 
 // A list that breaks off in the middle is no file, and leaves none behind.
@@ -164,4 +165,40 @@ func TestFilesEnd(t *testing.T) {
 	if err := <-became; err == nil {
 		t.Error("nothing became of it")
 	}
+}
+
+// Nobody has many files made at once, and nobody keeps the others from theirs.
+func TestFilesAreCounted(t *testing.T) {
+	begun, end := make(chan bool), make(chan bool)
+	s := newSite(t, nil, part{pages: map[string]page{"GET /console/part": {may: rights.Export, do: func(v *visit) {
+		v.handOut("part", "csv", "part", []string{"a"}, func(w table.Writer) error {
+			begun <- true
+			<-end
+			return w.Row("last")
+		})
+	}}}})
+	greedy, other := s.role(rights.School), s.role(rights.Operator)
+	given := make(chan int)
+	take := func(g *webtest.Guest) {
+		again := webtest.NewGuest(t, s.f).With(g.Cookies)
+		go func() { given <- again.Get("/console/part").Code }()
+		<-begun
+	}
+	for range filesEach {
+		take(greedy)
+	}
+	w := greedy.Get("/console/part")
+	webtest.Holds(t, w, http.StatusTooManyRequests, "Слишком много запросов")
+	if w.Header().Get("Retry-After") == "" {
+		t.Error("it is not said when to come again")
+	}
+	take(other)
+	close(end)
+	for range filesEach + 1 {
+		if code := <-given; code != http.StatusOK {
+			t.Error(code)
+		}
+	}
+	take(greedy)
+	<-given
 }

@@ -270,7 +270,8 @@ func (v *visit) read(what string, more map[string]any, whom ...identity.PersonID
 const notedOnce = 500
 
 // readRecords is read of records of the registries too: those of people without an
-// account, whom no line of their own can name.
+// account, whom no line of their own can name. Where no record tells who it is, a
+// question of the queue, an account of the directory or a login at mos.ru does.
 func (v *visit) readRecords(what string, more map[string]any, records []string, whom ...identity.PersonID) bool {
 	if len(records) == 0 || len(whom) > 0 {
 		if !v.read(what, more, whom...) {

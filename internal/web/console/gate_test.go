@@ -244,6 +244,21 @@ func TestEnrolment(t *testing.T) {
 	holds(t, lost.Get("/console"), http.StatusOK, "Осталось резервных кодов: 2")
 }
 
+// TestSecretOfOneBrowser: whoever has stolen a session does not see the secret of the
+// app that its owner connects, and the other way round.
+func TestSecretOfOneBrowser(t *testing.T) {
+	s := newSite(t, nil)
+	delete(s.factors, operator.ID)
+	if err := s.Invite(t.Context(), operator.ID, "ABCD-EFGH-JKMN", s.clock.Now().Add(time.Hour), s.clock.Now(), nil); err != nil {
+		t.Fatal(err)
+	}
+	owner := s.person(operator)
+	thief := webtest.NewGuest(t, s.f).With(owner.Cookies)
+	holds(t, owner.Get("/console/sign-in"), http.StatusOK, `<code class="key">`)
+	goes(t, thief.Get("/console/sign-in"), "/console")
+	holds(t, owner.Get("/console/sign-in"), http.StatusOK, `<code class="key">`)
+}
+
 // appOf is an app that was given a key.
 func (s *site) appOf(key string) func() string {
 	raw := decodeKey(s.t, key)

@@ -17,6 +17,8 @@ type glance struct {
 	State  string // good, wait, bad; "": none
 	Text   string // key of what the state is; "": nothing to say
 	When   string // as of when it is, in words; "": now
+	// Further is a figure beside it, of which FurtherTitle is the key of what it counts; "": none.
+	Further, FurtherTitle string
 }
 
 // tile is a glance with where it leads.

@@ -153,7 +153,7 @@ func TestLiveForWhom(t *testing.T) {
 	}
 	missing := own.Get("/console/wifi/nowhere/at").Body.String()
 	for _, path := range []string{"/console/wifi/1050", "/console/wifi/-", "/console/wifi/77", "/console/wifi/1050/refused", "/console/wifi/1050/on/0000000000000001", "/console/wifi/49/on/0000000000000009",
-		"/console/wifi/49/on/x", "/console/wifi/%00"} {
+		"/console/wifi/49/on/x"} {
 		if w := own.Get(path); w.Code != 404 || sameBut(w.Body.String(), path) != sameBut(missing, "/console/wifi/nowhere/at") {
 			t.Errorf("%s: %d", path, w.Code)
 		}

@@ -76,7 +76,7 @@ type Hit struct {
 	Role   string // in words
 	School string
 	What   string // class or position
-	Record string // of whom Person names not, for the trail: "kadry:17"
+	Record string // of whom Person names not, for the trail: "kadry:17", "login:NAME"
 	State  string // "account", "none", "closed", "try"
 }
 
@@ -106,7 +106,7 @@ func (v *visit) find() {
 		v.To("/console/people")
 		return
 	}
-	if utf8.RuneCountInString(p.Typed) > maxTyped || !utf8.ValidString(p.Typed) {
+	if utf8.RuneCountInString(p.Typed) > maxTyped {
 		v.Fail(http.StatusBadRequest)
 		return
 	}

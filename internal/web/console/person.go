@@ -15,7 +15,7 @@ import (
 type Story struct {
 	Handle string
 	Person identity.PersonID // zero: there is none yet
-	Record string            // the record, where there is no person: "kadry:17"
+	Record string            // the record, where there is no person: "kadry:17"; "login:NAME": there is none
 	Report explain.Report    // diagnosed, in the reader's language
 	Path   explain.Path
 	// Fields are the lines of the comparison, Sides who says what: mos.ru and each

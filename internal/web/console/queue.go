@@ -113,20 +113,27 @@ func (v *visit) keepDone(d queueDone) bool {
 	return err == nil
 }
 
-// queueGlance counts those where somebody waits: activations and letters. Old accounts
-// of the directory may be thousands, and would hide them.
+// queueGlance counts those where somebody waits, and beside them the old accounts of the
+// directory, which may be thousands and would hide them.
 func (v *visit) queueGlance() (glance, error) {
-	all := 0
-	for _, kind := range []queue.Kind{queue.Activation, queue.Support} {
+	all, old := 0, 0
+	for _, kind := range queue.Kinds {
 		n, err := v.o.Cases.Open(v.Request.Context(), v.scope, kind)
 		if err != nil {
 			return glance{}, err
 		}
-		all += n
+		if kind == queue.Account {
+			old = n
+		} else {
+			all += n
+		}
 	}
 	g := glance{Figure: strconv.Itoa(all), Title: "queue.glance", State: "good", Text: "queue.glance.none"}
 	if all > 0 {
 		g.State, g.Text = "wait", "queue.glance.some"
+	}
+	if old > 0 {
+		g.Further, g.FurtherTitle = strconv.Itoa(old), "queue.glance.old"
 	}
 	return g, nil
 }
@@ -184,13 +191,16 @@ func (v *visit) showQueue(status int, slip string) {
 		return
 	}
 	var whom []identity.PersonID
+	var asked []string // of people without an account
 	for _, c := range found.Cases {
 		row := caseRow{CaseLine: c, When: v.clock(c.At)}
 		if c.Decided != nil {
 			row.By = v.nameOf(c.Decided.By)
 		}
 		p.Cases = append(p.Cases, row)
-		if !c.Person.IsZero() {
+		if c.Person.IsZero() {
+			asked = append(asked, "question:"+c.Stem)
+		} else {
 			whom = append(whom, c.Person)
 		}
 	}
@@ -200,7 +210,7 @@ func (v *visit) showQueue(status int, slip string) {
 	if found.Next != nil {
 		p.Pager.Next = p.address(p.Kind, p.Decided, found.Next)
 	}
-	if v.read("queue", map[string]any{"school": known(p.School, p.Schools), "questions": len(p.Cases)}, whom...) {
+	if v.readRecords("queue", map[string]any{"school": known(p.School, p.Schools), "questions": len(p.Cases)}, asked, unique(whom)...) {
 		v.Show(status, "queue.html", map[bool]string{false: "queue.title", true: "queue.decided"}[p.Decided], p)
 	}
 }

@@ -33,6 +33,7 @@ func TestQueueScreens(t *testing.T) {
 			tab := browser.Open(t, screen, browsertest.Options{})
 			at := goIn(t, s, tab, rights.School)
 			tab.Go(at + "/console/queue")
+			tab.Beside("#number", ".find button")
 			pictured(tab, "queue")
 			tab.Press("tbody th a")
 			tab.Reads("Еванова Нина Николаевна", "Запись kadry:k1 — этот человек")

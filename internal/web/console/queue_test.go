@@ -177,7 +177,7 @@ func TestQueue(t *testing.T) {
 		webtest.Holds(t, g.Get("/console/queue"+path), 404)
 	}
 	webtest.Holds(t, s.person(teacher).Get("/console/queue"), 404)
-	webtest.Holds(t, g.Get("/console"), 200, "<strong>3</strong><span>вопроса об активации или обращения</span>", "ждут решения")
+	webtest.Holds(t, g.Get("/console"), 200, "<strong>3</strong><span>вопроса о людях или обращения</span>", "ждут решения")
 	webtest.Goes(t, g.Post("/console/queue", "number", "482-719-305"), "/console/queue/"+queue.Stem(queue.Support, queue.Number(482719305).About()))
 	webtest.Goes(t, g.Post("/console/queue", "number", "482"), "/console/queue")
 	webtest.Goes(t, newGuestOf(t, s).Get("/console/queue"), "/console")
@@ -307,7 +307,7 @@ func TestQueueIsNoted(t *testing.T) {
 	g := s.role(rights.School)
 	s.noted()
 	g.Get("/console/queue")
-	if got := s.noted(); !slices.Equal(got, []string{"console_read queue 01"}) {
+	if got := s.noted(); !slices.Equal(got, []string{"console_read queue 01", "console_read queue 00"}) {
 		t.Errorf("%q", got)
 	}
 	if strings.Contains(s.log.String(), "Еванова") {
@@ -319,4 +319,16 @@ func TestQueueIsNoted(t *testing.T) {
 	for _, k := range d.cases[:3] {
 		webtest.English(t, g.Get("/console/queue/"+k.Stem), names...)
 	}
+}
+
+// The first page counts those who wait, and apart from them the old accounts of the
+// directory, of one's own schools.
+func TestQueueGlance(t *testing.T) {
+	s, d := newQueueSite(t)
+	webtest.Holds(t, s.role(rights.Operator).Get("/console"), 200, "<strong>4</strong>", "вопроса о людях или обращения", "!прежн")
+	for n, school := range []person.SchoolID{"49", "49", "7"} {
+		d.cases = append(d.cases, &kept{at: []person.SchoolID{school}, Case: Case{CaseLine: CaseLine{Stem: stemOf(queue.Account, byte(9+n)), Kind: queue.Account}}})
+	}
+	webtest.Holds(t, s.role(rights.Operator).Get("/console"), 200, "<strong>4</strong>", "3 прежние учётные записи AD ждут ответа")
+	webtest.Holds(t, s.role(rights.School).Get("/console"), 200, "<strong>3</strong>", "2 прежние учётные записи AD ждут ответа")
 }

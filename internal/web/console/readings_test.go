@@ -7,6 +7,7 @@ import (
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/rights"
 	"schoolbridge/internal/web/webtest"
+	"schoolbridge/provision/duplicates"
 	"schoolbridge/provision/queue"
 )
 
@@ -59,8 +60,16 @@ func TestReadingsOfOthers(t *testing.T) {
 	s.payloads()
 	g.Get("/console/queue/" + d.cases[0].Stem)
 	tells(t, s.payloads(), "abcd {", `"records":["kadry:k17"]`, `"page":"case"`)
+	g.Get("/console/queue")
+	tells(t, s.payloads(), `"questions":`, `"records":["question:`, "question:"+d.cases[1].Stem, "!Еванова")
 	g.Get("/console/queue?school=typed-school&kind=" + string(queue.Target))
 	tells(t, s.payloads(), `"page":"queue"`, "!typed-school")
+
+	f := newFound(t, pair(1, duplicates.Certain, "49", ""), pair(2, duplicates.Probable, "49", "1777"))
+	g = f.role(rights.Curator)
+	f.payloads()
+	webtest.Holds(t, g.Get("/console/duplicates/report.html"), 200)
+	tells(t, f.payloads(), `"page":"duplicates report"`, `"records":["ad:evann1","ad:evann1-1"`, "!evann2", "!Еванова")
 
 	s, _ = withRolls(t)
 	g = s.role(rights.School)

@@ -5,6 +5,7 @@ package console
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,8 @@ import (
 	"schoolbridge/internal/web"
 	"schoolbridge/internal/web/webtest"
 )
+
+func TestMain(m *testing.M) { os.Exit(browsertest.Main(m)) }
 
 // served is the address of a site for a browser.
 func (s *site) served(t *testing.T) string {

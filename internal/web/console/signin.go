@@ -64,7 +64,8 @@ func (v *visit) askCode(status int, p codePage) {
 }
 
 // newApp shows the secret of an app that may be connected; it stays the same until
-// it is, so that a reload spoils nothing.
+// it is, so that a reload spoils nothing. The session that keeps it has a new name:
+// whoever has stolen the one before does not read along what the app is given.
 func (v *visit) newApp(p *codePage) bool {
 	if v.state.Secret == nil {
 		var err error
@@ -72,7 +73,7 @@ func (v *visit) newApp(p *codePage) bool {
 			v.Broken("a secret cannot be made", err)
 			return false
 		}
-		if !v.keep() {
+		if !v.rename() {
 			return false
 		}
 	}

@@ -181,7 +181,7 @@ func (v *visit) stats() {
 	if v.scope.All() {
 		whole := rowOf(figures.Whole)
 		p.Whole = &whole
-		if p.statsCurve, ok = v.curve("", figures.Whole); !ok {
+		if p.statsCurve, ok = v.curve("", figures, figures.Whole); !ok {
 			return
 		}
 	}
@@ -276,8 +276,9 @@ type statsCurve struct {
 	Trend string
 }
 
-// curve draws the days of a school, "" for all together, and today's figures.
-func (v *visit) curve(school person.SchoolID, now census.Line) (statsCurve, bool) {
+// curve draws the days of a school, "" for all together, and ends with the figures
+// that stand beside it: a day is kept once, and people go on activating.
+func (v *visit) curve(school person.SchoolID, f Figures, now census.Line) (statsCurve, bool) {
 	days, err := v.o.Statistics.History(v.Request.Context(), school)
 	if err != nil {
 		v.Broken("the statistics of past days cannot be read", err)
@@ -289,6 +290,12 @@ func (v *visit) curve(school person.SchoolID, now census.Line) (statsCurve, bool
 	points := make([]Point, len(days))
 	for i, d := range days {
 		points[i] = Point{d.Day, d.Activated}
+	}
+	switch end := &points[len(points)-1]; {
+	case end.Day == f.Day:
+		end.Value = now.Activated
+	case end.Day.Before(f.Day):
+		points = append(points, Point{f.Day, now.Activated})
 	}
 	first, last := points[0], points[len(points)-1]
 	label := v.Text("stats.curve.label", dotted(first.Day), thousands(first.Value), dotted(last.Day), thousands(last.Value))
@@ -349,7 +356,7 @@ func (v *visit) schoolStats() {
 	}
 	line := figures.Lines[i]
 	p := schoolStatsPage{statsTime: v.time(figures), School: rowOf(line), Up: len(figures.Lines) > 1}
-	if p.statsCurve, ok = v.curve(id, line); !ok {
+	if p.statsCurve, ok = v.curve(id, figures, line); !ok {
 		return
 	}
 	if !figures.Kept {

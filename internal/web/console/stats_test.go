@@ -69,7 +69,7 @@ func TestStatistics(t *testing.T) {
 	s := newSite(t, withTables(cityTables(0)))
 	g := s.role(rights.Operator)
 	webtest.Holds(t, g.Get("/console/stats"), http.StatusOK, "ID ЕКИС", "ID ОО (НСИ)", "Всего УЗ", "Активировано УЗ в АУПД", "Количество входов в ЭЖД", "Учредитель",
-		"ГБОУ Школа №\u00a049", "1\u202f204", "71 %", "Все вместе", "2\u202f600", "Посчитано 01.09.2026 07:55", `class="curve"`, "За последнюю неделю: ")
+		"ГБОУ Школа №\u00a049", "1\u202f204", "71 %", "Все вместе", "2\u202f600", "Посчитано 01.09.2026 07:55", `class="curve"`, "01.09.2026 — 2\u202f170", "За последнюю неделю: ") // the curve ends with the figures beside it
 	page := g.Get("/console/stats?sort=-activated").Body.String()
 	if strings.Index(page, "№\u00a049<") > strings.Index(page, "№\u00a01050<") || !strings.Contains(page, `aria-sort="descending"`) {
 		t.Error("the order is not the one that was asked for")

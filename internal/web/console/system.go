@@ -94,7 +94,7 @@ type Setting struct {
 // checkNames are the parts that have a name in words, and what is said of them
 // where they do not work; others are shown by theirs.
 var checkNames = map[string][2]string{
-	"store": {"system.store", "trouble.store"}, "directory": {"system.directory", "trouble.directory"}, "mosru": {"system.mosru", "trouble.mosru"},
+	"store": {"system.store", "trouble.store"}, "trail": {"system.trail", "trouble.trail"}, "directory": {"system.directory", "trouble.directory"}, "mosru": {"system.mosru", "trouble.mosru"},
 	"certificates": {"system.certificates", "trouble.certificates"}, "ad": {"system.ad", "trouble.ad"}, "events": {"system.events", "trouble.events"},
 }
 

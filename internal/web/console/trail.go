@@ -111,6 +111,9 @@ func (v *visit) trailAsk() (ask TrailAsk, p trailPage, ok bool) {
 	if p.Actor == glassWord {
 		ask.Actor = GlassName
 	}
+	if ask.To.Year() > 9999 { // no line says so
+		return ask, p, false
+	}
 	ok = p.Group == "" || slices.Contains(trail.Groups(), ask.Group)
 	return ask, p, ok && len(p.School) <= 256 && (p.Actor == "" || actors.MatchString(p.Actor)) && len(ask.After) <= 1024
 }

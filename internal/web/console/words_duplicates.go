@@ -71,6 +71,7 @@ var wordsDuplicates = web.Words{
 	"dups.stays":        {"остаётся", "stays"},
 	"dups.goes":         {"будет отключена", "will be disabled"},
 	"dups.left":         {"не трогаем", "left alone"},
+	"dups.undecided":    {"не решено", "undecided"},
 	"dups.nothing":      {"без изменений", "no change"},
 	"dups.enabled":      {"Состояние", "State"},
 	"dups.enabled.yes":  {"включена", "enabled"},

@@ -28,7 +28,7 @@ var wordsProblems = web.Words{
 	"problems.show":         {"Показать", "Show"},
 	"problems.empty":        {"Здесь исправлять нечего.", "There is nothing to repair here."},
 	"problems.empty.behind": {"Все, у кого срок прошёл, активированы.", "Everybody whose deadline has passed is activated."},
-	"problems.no-deadlines": {"Сроки не заданы: их пишет оператор в statistics.deadlines.", "There are no deadlines: the operator writes them into statistics.deadlines."},
+	"problems.no-deadlines": {"Сроки города не заданы: их пишет оператор (statistics.deadlines). Сроки школы, заданные в «Переходе на новый вход», стоят только в письме.", "The city has no deadlines: the operator writes them (statistics.deadlines). A school's own, set at “Switch-over”, stand in its letter alone."},
 	"problems.late":         {"срок %s, дней после срока: %d", "deadline %s, days late: %d"},
 	"problems.above":        {"То же, что выше", "The same as above"},
 	"problems.unknown":      {"кто это, реестры не знают", "the registries do not know who it is"},

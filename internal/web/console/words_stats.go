@@ -26,7 +26,7 @@ var wordsStats = web.Words{
 	"stats.trend":        {"За последнюю неделю: %s. Осталось: %s.", "In the last week: %s. Left: %s."},
 
 	"stats.tile.accounts":  {"всего УЗ", "accounts in all"},
-	"stats.tile.activated": {"активировано, %d %%", "activated, %d %%"},
+	"stats.tile.activated": {"активировано, %d\u00a0%%", "activated, %d\u00a0%%"},
 	"stats.tile.left":      {"ещё не активировано", "not activated yet"},
 	"stats.tile.failed":    {"неуспешная активация|неуспешные активации|неуспешных активаций", "activation that failed|activations that failed"},
 
@@ -46,13 +46,14 @@ var wordsStats = web.Words{
 	"stats.means.only":      {"сколько активированных, кого с 10.01.2021 не было на dnevnik.mos.ru", "activated accounts not seen on dnevnik.mos.ru since 10.01.2021"},
 	"stats.means.sign_ins":  {"число входов, а не людей: может быть больше числа УЗ", "a count of sign-ins, not of people: may exceed the accounts"},
 
-	"stats.categories": {"Кто и к какому сроку", "Who, and by when"},
-	"stats.category":   {"Категория", "Category"},
-	"stats.people":     {"Всего", "People"},
-	"stats.activated":  {"Активировано", "Activated"},
-	"stats.deadline":   {"Срок", "Deadline"},
-	"stats.late":       {"прошло дней: %d", "days late: %d"},
-	"stats.role.0":     {"Сотрудники", "Staff"},
-	"stats.role.1":     {"Ученики", "Pupils"},
-	"stats.role.2":     {"Родители (аккаунт им не нужен)", "Parents (need no account)"},
+	"stats.categories":  {"Кто и к какому сроку", "Who, and by when"},
+	"stats.category":    {"Категория", "Category"},
+	"stats.people":      {"Всего", "People"},
+	"stats.activated":   {"Активировано", "Activated"},
+	"stats.deadline":    {"Срок", "Deadline"},
+	"stats.no-deadline": {"не задан", "none set"},
+	"stats.late":        {"прошло дней: %d", "days late: %d"},
+	"stats.role.0":      {"Сотрудники", "Staff"},
+	"stats.role.1":      {"Ученики", "Pupils"},
+	"stats.role.2":      {"Родители (аккаунт им не нужен)", "Parents (need no account)"},
 }

@@ -1,5 +1,5 @@
 // Tells while a СНИЛС is typed whether its check digits fit, and shuts the field of
-// a patronymic that there is none. The server checks all of it again.
+// a patronymic that there is none; a field that changes loses what was said of it. The server checks all of it again.
 "use strict";
 (() => {
   const form = document.getElementById("support");
@@ -39,9 +39,19 @@
   field.addEventListener("input", look);
   if (field.value !== "" && state.textContent === "") look();
 
+  // What the server found wrong with a field is said until the field changes.
+  const forget = (input) => {
+    if (input === field) return;
+    input.removeAttribute("aria-invalid");
+    const fault = document.getElementById(input.id + "-fault");
+    if (fault) fault.textContent = "";
+  };
+  form.addEventListener("input", (event) => forget(event.target));
+
   const shut = () => {
     middle.disabled = none.checked;
     middle.required = !none.checked;
+    if (none.checked) forget(middle);
   };
   none.addEventListener("change", shut);
   shut();

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"schoolbridge/config"
+	"schoolbridge/internal/said"
+)
+
+// notCopied are the tables that grow old in no backup: waiting passwords, and the keys
+// by which they and refused ones are known.
+var notCopied = []string{"passwords", "day_keys", "tag_keys"}
+
+// dumpPostgres copies the database with PostgreSQL's own programs, as it is at one moment,
+// into a file that is not there yet. The file appears under its name when pg_restore
+// has read it through and it is on the disk.
+func dumpPostgres(ctx context.Context, c *config.Config, to string) error {
+	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("back up: %s is there already: %w", to, errors.Join(err, fs.ErrExist))
+	}
+	address, err := config.ReadSecret(c.Store.URLFile)
+	if err != nil {
+		return err
+	}
+	place, password, err := apart(string(address))
+	if err != nil {
+		return usageError("адрес в %[1]s должен быть вида postgres://имя:пароль@узел/база и без sslpassword / the address in %[1]s has to be like postgres://user:password@host/database, without sslpassword", c.Store.URLFile)
+	}
+	part := to + ".part"
+	_ = os.Remove(part) // of a backup that was broken off
+	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("back up: %w", err)
+	}
+	defer func() { _ = os.Remove(part) }() // gone already after the rename
+	defer func() { _ = f.Close() }()
+	args := []string{"--format=custom", "--no-password", "--file=" + part, "--dbname=" + place}
+	for _, table := range notCopied {
+		args = append(args, "--exclude-table-data="+table)
+	}
+	if err := withPassword(ctx, password, "pg_dump", args...); err != nil {
+		return err
+	}
+	if err := withPassword(ctx, "", "pg_restore", "--file=/dev/null", part); err != nil {
+		return fmt.Errorf("back up: the copy is not good: %w", err)
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("back up: %w", err)
+	}
+	if err := os.Rename(part, to); err != nil {
+		return fmt.Errorf("back up: %w", err)
+	}
+	return syncFolder(filepath.Dir(to))
+}
+
+// apart takes the password out of a database's address: every user of the machine can
+// read the arguments of a program. That of a client's key can be given in no other way,
+// so an address with one is refused.
+func apart(address string) (place, password string, err error) {
+	u, err := url.Parse(strings.TrimSpace(address))
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return "", "", errors.New("no address of a PostgreSQL database") // it may hold the password
+	}
+	password, _ = u.User.Password()
+	if u.User != nil {
+		u.User = url.User(u.User.Username())
+	}
+	q := u.Query()
+	if q.Has("sslpassword") {
+		return "", "", errors.New("the password of a client's key would be an argument")
+	}
+	if q.Has("password") {
+		password = q.Get("password")
+		q.Del("password")
+		u.RawQuery = q.Encode()
+	}
+	return u.String(), password, nil
+}
+
+// withPassword runs one of PostgreSQL's programs, which reads the password from a file
+// that is there as long as it runs.
+func withPassword(ctx context.Context, password, program string, args ...string) error {
+	path, err := exec.LookPath(program)
+	if err != nil {
+		return said.Errorf("программы %[1]s здесь нет: поставьте клиента PostgreSQL не старее сервера (apt install postgresql-client) / %[1]s is not here: install PostgreSQL's client, as new as the server at least (apt install postgresql-client)", program)
+	}
+	folder, err := os.MkdirTemp("", "schoolbridge-") // mode 0700
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	file := filepath.Join(folder, "pgpass")
+	line := "*:*:*:*:" + strings.NewReplacer(`\`, `\\`, ":", `\:`).Replace(password) + "\n"
+	if err := os.WriteFile(file, []byte(line), 0o600); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = append(os.Environ(), "PGPASSFILE="+file, "PGPASSWORD=", "PGCONNECT_TIMEOUT=30")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", program, err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// syncFolder makes a file's new name last.
+func syncFolder(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
