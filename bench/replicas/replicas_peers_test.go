@@ -113,19 +113,37 @@ func (b *bench) starts(t *testing.T, first, second *replica) {
 		t.Logf("%s, from the snapshot: %s", r.process.Name, r.firstSignIn(t))
 		b.replicas = append(b.replicas, r)
 	}
+	for _, r := range b.replicas {
+		stand.Await(t, r.dir, r.web)
+	}
 	for _, r := range b.replicas { // whoever signs in later is known, but for the row of those who are not
 		b.warm(t, r)
 	}
 }
 
-// cost is CPU time.
-type cost struct{ daemons, database, load time.Duration }
+// cost is CPU time of each daemon, of the database, and of the load.
+type cost []time.Duration
 
 func (b *bench) used(t *testing.T) (c cost) {
 	for _, r := range b.replicas {
-		c.daemons += r.process.Used(t)
+		c = append(c, r.process.Used(t))
 	}
-	return cost{c.daemons, stand.Family(t, b.server.Pid()), stand.Self(t)}
+	return append(c, stand.Family(t, b.server.Pid()), stand.Self(t))
+}
+
+// since gives the µs of each of n sign-ins, in words, and those of all but the load.
+func (c cost) since(before cost, n uint64) (words string, servers float64) {
+	each := make([]float64, len(c))
+	for i := range c {
+		each[i] = float64((c[i] - before[i]).Microseconds()) / float64(n)
+	}
+	daemons, last := each[:len(each)-2], len(each)-1
+	var parts []string
+	for _, d := range daemons {
+		servers += d
+		parts = append(parts, fmt.Sprintf("%.0f", d))
+	}
+	return fmt.Sprintf("µs of CPU each: daemons %s, database %.0f, load %.0f", strings.Join(parts, " + "), each[last-1], each[last]), servers + each[last-1]
 }
 
 // row measures some kinds at once, at their shares of a rate, over both daemons.
@@ -133,33 +151,43 @@ func (b *bench) row(t *testing.T, name string, rate float64, long time.Duration,
 	t.Helper()
 	asked, done := b.prepare(t, some, long)
 	defer done()
+	profiled := func() {}
+	if len(some) > 1 {
+		profiled = b.replicas[0].process.Profiling()
+	}
 	before, began := b.used(t), time.Now()
 	reports := atOnce(t, asked)
+	took := time.Since(began)
 	for _, r := range b.replicas {
 		stand.Must(t, r.process.Whole())
 	}
 	after := b.used(t)
+	profiled()
 	ended, wrong := uint64(0), map[string]uint64{}
-	worst, said := 0.0, []string{}
+	var lines []string
 	for i, r := range reports {
+		k := some[i/len(b.replicas)]
 		ended += r.Ended
 		for outcome, n := range r.Outcomes {
 			if outcome != "accepted" {
-				wrong[some[i/len(b.replicas)].name+" "+outcome] += n
+				wrong[k.name+" "+outcome] += n
 			}
 		}
-		worst = max(worst, r.Latency.P99)
-		if r.NotStarted > 0 || some[i/len(b.replicas)].resumed && r.Resumed*100 < r.Ended*95 {
-			said = append(said, fmt.Sprintf("%s: %d did not begin, %d of %d resumed", some[i/len(b.replicas)].name, r.NotStarted, r.Resumed, r.Ended))
+		line := fmt.Sprintf("%s at %s: %d, p50 %.1f ms, p99 %.1f ms", k.name, b.replicas[i%len(b.replicas)].process.Name, r.Ended, r.Latency.P50, r.Latency.P99)
+		if r.NotStarted > 0 {
+			line += fmt.Sprintf(", %d did not begin", r.NotStarted)
 		}
+		if k.resumed && r.Resumed*100 < r.Ended*95 {
+			line += fmt.Sprintf(", only %d resumed", r.Resumed)
+		}
+		lines = append(lines, line)
 	}
 	if ended == 0 {
 		t.Fatalf("%s: nobody signed in", name)
 	}
-	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(ended) }
-	daemons, database := each(after.daemons-before.daemons), each(after.database-before.database)
-	t.Logf("%-22s %6.0f/s of %5.0f wanted; µs of CPU each: daemons %5.0f, database %5.0f, load %5.0f; two cores would do %6.0f/s without the load; worst p99 %.0f ms %s", name,
-		float64(ended)/time.Since(began).Seconds(), rate, daemons, database, each(after.load-before.load), 2e6/(daemons+database), worst, strings.Join(said, "; "))
+	words, servers := after.since(before, ended)
+	t.Logf("%-22s %6.0f/s of %5.0f wanted; %s; two cores would do %.0f/s without the load\n  %s",
+		name, float64(ended)/took.Seconds(), rate, words, 2e6/servers, strings.Join(lines, "\n  "))
 	if len(wrong) > 0 {
 		t.Errorf("%s: not accepted: %v", name, wrong)
 	}

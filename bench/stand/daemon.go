@@ -87,7 +87,7 @@ func (w *School) Daemon(t testing.TB, rest string, prepare func(dir string), fil
 	Write(t, filepath.Join(dir, "config.yaml"), strings.NewReplacer(fill...).Replace(top+rest))
 	process, stopDaemon := Launch(t, dir, w.Program)
 	s = &Process{Name: Ours, Pid: process, Whole: func() error { return Audited(web) }}
-	await(t, dir, web)
+	Await(t, dir, web)
 	return s, web, func() { stopDaemon(); stopMosru() }
 }
 
@@ -155,9 +155,9 @@ func Launch(t testing.TB, dir, program string) (pid int, stop func()) {
 	return cmd.Process.Pid, stop
 }
 
-// await waits until the daemon is ready and mos.ru's events come in: until then
+// Await waits until the daemon is ready and mos.ru's events come in: until then
 // a confirmation is kept for minutes only.
-func await(t testing.TB, dir, web string) {
+func Await(t testing.TB, dir, web string) {
 	t.Helper()
 	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		said := new(bytes.Buffer)

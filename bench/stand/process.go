@@ -46,6 +46,12 @@ func ticks(t testing.TB, field string) time.Duration {
 	return time.Duration(n) * 10 * time.Millisecond
 }
 
+// Gone says that the process has ended, though nobody has waited for it yet.
+func (s *Process) Gone() bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.Pid))
+	return err != nil || strings.HasPrefix(string(text[strings.LastIndexByte(string(text), ')')+2:]), "Z")
+}
+
 // Resident is what the server has in memory, in MiB.
 func (s *Process) Resident(t testing.TB) float64 {
 	t.Helper()
@@ -117,7 +123,10 @@ type Figure struct {
 // the n things that do asks of it, what it puts off until afterwards included.
 func (s *Process) Measure(t testing.TB, n int, do func() error) (Figure, error) {
 	t.Helper()
-	done := s.profiling()
+	done := func() {}
+	if s.Name == Ours {
+		done = s.Profiling()
+	}
 	before, began := s.Used(t), time.Now()
 	err := do()
 	took := time.Since(began)
@@ -146,10 +155,11 @@ func (s *Process) Settle(t testing.TB) time.Duration {
 	}
 }
 
-// profiling has a profile written of what the daemon does until the returned
-// function is called. Only a build with the tag profile knows these signals.
-func (s *Process) profiling() (stop func()) {
-	if *profile == "" || s.Name != Ours {
+// Profiling has a profile written of what our daemon does until the returned
+// function is called, where the flag asks for one. Only a build with the tag profile
+// knows these signals.
+func (s *Process) Profiling() (stop func()) {
+	if *profile == "" {
 		return func() {}
 	}
 	_ = syscall.Kill(s.Pid, syscall.SIGUSR1)
