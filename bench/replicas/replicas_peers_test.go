@@ -47,9 +47,13 @@ func TestTable(t *testing.T) {
 	first, second := b.replica(t, 0), b.replica(t, 1)
 	b.starts(t, first, second)
 	for _, k := range kinds {
-		b.row(t, k.name, *rate*k.share, *long/5, []kind{k})
+		if stand.Wanted(t, k.name) {
+			b.row(t, k.name, *rate*k.share, *long/5, []kind{k})
+		}
 	}
-	b.row(t, "all at once", *rate, *long, kinds)
+	if all := "all at once"; stand.Wanted(t, all) {
+		b.row(t, all, *rate, *long, kinds)
+	}
 	for _, r := range b.replicas {
 		stand.Must(t, r.process.Whole())
 		t.Logf("%s: %d MiB resident at most", r.process.Name, r.process.Peak(t))

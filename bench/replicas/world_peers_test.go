@@ -223,12 +223,12 @@ var kinds = []kind{
 func (w *world) target(t *testing.T, k kind, r *replica, n int) (do func(context.Context, uint64) load.Sample, done func()) {
 	t.Helper()
 	users := w.users
-	if k.fresh { // each replica has its own half, and goes on where it was
-		half := len(w.strangers) / 2
-		users = w.strangers[n*half : (n+1)*half]
-		if len(users) == 0 {
-			users = w.users
-		}
+	if k.fresh && len(w.strangers) > 1 {
+		users = w.strangers
+	}
+	if k.fresh || k.method == probe.Accounting { // a device is at one place at a time
+		half := len(users) / 2
+		users = users[n*half : (n+1)*half]
 	}
 	if k.method == "" {
 		l, err := load.NewLDAP(load.LDAPOptions{Server: r.ldap, Work: load.LDAPBind, Users: users, Base: folks, UserDN: "uid={login}," + folks})
