@@ -11,7 +11,7 @@ TAGS        := peers
 
 export CGO_ENABLED ?= 0
 
-.PHONY: all build deb demo test peers lint vuln check fuzz bench bench-wifi bench-ldap bench-city bench-console bench-journal soak failover fmt clean
+.PHONY: all build deb demo test peers lint vuln check fuzz bench bench-wifi bench-ldap bench-city bench-console bench-journal bench-replicas soak failover fmt clean
 .NOTPARALLEL:
 
 all: build
@@ -93,6 +93,16 @@ ROWS ?= 10000000
 bench-journal:
 	go test -c -tags $(TAGS) -o bin/bench-journal ./internal/store
 	cd internal/store && ../../bin/bench-journal -test.run '^TestJournalOfACity$$' -test.v -test.timeout 24h -journal.rows $(ROWS) $(ARGS)
+
+# Two daemons on one PostgreSQL that serve a city: CPU of daemons, database and load for
+# each kind of sign-in and for all at once. The people are made once, some 3 GB a million.
+PEOPLE ?= 2000000
+CITY ?= /var/tmp/bench-city-$(PEOPLE)
+bench-replicas:
+	go test -c -tags $(TAGS) -o bin/bench-people ./internal/store
+	cd internal/store && ../../bin/bench-people -test.run '^TestPeopleOfACity$$' -test.v -test.timeout 24h -people.rows $(PEOPLE) -people.world $(CITY)
+	go test -c -tags $(TAGS) -o bin/bench-replicas ./bench/replicas
+	cd bench/replicas && ../../bin/bench-replicas -test.run '^TestTable$$' -test.v -test.timeout 6h -table -city $(CITY) $(ARGS)
 
 # A school that lives while everything goes wrong: bench/soak says what is judged.
 soak:

@@ -77,7 +77,7 @@ func (w *School) Daemon(t testing.TB, rest string, prepare func(dir string), fil
 	t.Helper()
 	dir := t.TempDir()
 	for _, name := range []string{"schoolbridge.db", "keyset.json"} {
-		copyFile(t, filepath.Join(w.Dir, name), filepath.Join(dir, name))
+		Copy(t, filepath.Join(w.Dir, name), filepath.Join(dir, name))
 	}
 	prepare(dir)
 	host := Loopback()
@@ -86,13 +86,13 @@ func (w *School) Daemon(t testing.TB, rest string, prepare func(dir string), fil
 	fill = append(fill, "@sim@", simulated, "@web@", web)
 	Write(t, filepath.Join(dir, "config.yaml"), strings.NewReplacer(fill...).Replace(top+rest))
 	process, stopDaemon := Launch(t, dir, w.Program)
-	s = &Process{Name: Ours, Pid: process, Whole: func() error { return audited(web) }}
-	await(t, dir, web)
+	s = &Process{Name: Ours, Pid: process, Whole: func() error { return Audited(web) }}
+	Await(t, dir, web)
 	return s, web, func() { stopDaemon(); stopMosru() }
 }
 
-// copyFile may be of a city's store, some GiB.
-func copyFile(t testing.TB, from, to string) {
+// Copy copies a file; it may be of a city's store, some GiB.
+func Copy(t testing.TB, from, to string) {
 	t.Helper()
 	in, err := os.Open(from)
 	Must(t, err)
@@ -155,9 +155,9 @@ func Launch(t testing.TB, dir, program string) (pid int, stop func()) {
 	return cmd.Process.Pid, stop
 }
 
-// await waits until the daemon is ready and mos.ru's events come in: until then
+// Await waits until the daemon is ready and mos.ru's events come in: until then
 // a confirmation is kept for minutes only.
-func await(t testing.TB, dir, web string) {
+func Await(t testing.TB, dir, web string) {
 	t.Helper()
 	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		said := new(bytes.Buffer)
@@ -196,9 +196,9 @@ func Metric(web, series string) (int, error) {
 	return int(value), err
 }
 
-// audited waits until the audit trail is written. Entries that find its queue
+// Audited waits until the audit trail is written. Entries that find its queue
 // full are lost, and a server that loses them is measured for less than its work.
-func audited(web string) error {
+func Audited(web string) error {
 	for tries := 0; ; tries++ {
 		waiting, err := Metric(web, "schoolbridge_telemetry_audit_waiting")
 		dropped, err2 := Metric(web, "schoolbridge_telemetry_audit_dropped_total")

@@ -5,6 +5,7 @@ package stand
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,6 +46,12 @@ func ticks(t testing.TB, field string) time.Duration {
 	return time.Duration(n) * 10 * time.Millisecond
 }
 
+// Gone says that the process has ended, though nobody has waited for it yet.
+func (s *Process) Gone() bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.Pid))
+	return err != nil || strings.HasPrefix(string(text[strings.LastIndexByte(string(text), ')')+2:]), "Z")
+}
+
 // Resident is what the server has in memory, in MiB.
 func (s *Process) Resident(t testing.TB) float64 {
 	t.Helper()
@@ -57,6 +64,49 @@ func (s *Process) Resident(t testing.TB) float64 {
 		t.Fatal(err)
 	}
 	return float64(pages*os.Getpagesize()) / (1 << 20)
+}
+
+// Peak is the most that it had in memory so far, in MiB.
+func (s *Process) Peak(t testing.TB) int {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.Pid))
+	Must(t, err)
+	_, after, _ := strings.Cut(string(text), "VmHWM:")
+	fields := strings.Fields(after)
+	if len(fields) == 0 {
+		t.Fatal("/proc does not tell VmHWM")
+	}
+	n, err := strconv.Atoi(fields[0])
+	Must(t, err)
+	return n >> 10
+}
+
+// Family is the CPU time of a process and its children, with those that are gone.
+func Family(t testing.TB, pid int) (all time.Duration) {
+	t.Helper()
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	Must(t, err)
+	for _, file := range stats {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has ended
+		}
+		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+2:]))
+		switch {
+		case file == fmt.Sprintf("/proc/%d/stat", pid):
+			all += ticks(t, fields[13]) + ticks(t, fields[14])
+		case fields[1] != strconv.Itoa(pid):
+			continue
+		}
+		all += ticks(t, fields[11]) + ticks(t, fields[12])
+	}
+	return all
+}
+
+// Self is the CPU time of this process.
+func Self(t testing.TB) time.Duration {
+	t.Helper()
+	return (&Process{Pid: os.Getpid()}).Used(t)
 }
 
 // Figure is what one measurement gives.
@@ -73,7 +123,10 @@ type Figure struct {
 // the n things that do asks of it, what it puts off until afterwards included.
 func (s *Process) Measure(t testing.TB, n int, do func() error) (Figure, error) {
 	t.Helper()
-	done := s.profiling()
+	done := func() {}
+	if s.Name == Ours {
+		done = s.Profiling()
+	}
 	before, began := s.Used(t), time.Now()
 	err := do()
 	took := time.Since(began)
@@ -102,10 +155,11 @@ func (s *Process) Settle(t testing.TB) time.Duration {
 	}
 }
 
-// profiling has a profile written of what the daemon does until the returned
-// function is called. Only a build with the tag profile knows these signals.
-func (s *Process) profiling() (stop func()) {
-	if *profile == "" || s.Name != Ours {
+// Profiling has a profile written of what our daemon does until the returned
+// function is called, where the flag asks for one. Only a build with the tag profile
+// knows these signals.
+func (s *Process) Profiling() (stop func()) {
+	if *profile == "" {
 		return func() {}
 	}
 	_ = syscall.Kill(s.Pid, syscall.SIGUSR1)

@@ -47,3 +47,17 @@ type Driver interface {
 	// Close ends all pools.
 	Close() error
 }
+
+// Pipe is what an engine offers besides whose statements cross a network: those that
+// change rows, and of whose results nobody needs one before the next, are sent at once.
+type Pipe interface {
+	// Exec carries out statements in their order, in the transaction that conn is in,
+	// up to the first that fails.
+	Exec(ctx context.Context, conn *sql.Conn, statements []Statement) error
+}
+
+// Statement is one of many that are sent at once, in the engine's own dialect.
+type Statement struct {
+	Query string
+	Args  []any
+}

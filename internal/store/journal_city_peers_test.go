@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -28,9 +29,11 @@ import (
 )
 
 var (
-	cityRows  = flag.Int("journal.rows", 20_000, "sessions in the journal")
-	cityAsks  = flag.Int("journal.asks", 100, "different questions of each kind")
-	cityBound = flag.Duration("journal.bound", time.Second, "p99 of a warm search by an address and a time")
+	cityRows    = flag.Int("journal.rows", 20_000, "sessions in the journal")
+	cityMore    = flag.Int("journal.entries", 0, "so many entries more in the index by address, of addresses that nobody asks about and of sessions that have no row; the table then has the index that searches by address read, and no other")
+	cityExplain = flag.Bool("journal.explain", false, "print how the server answers a search by an address and a time, with the pages that it reads")
+	cityAsks    = flag.Int("journal.asks", 100, "different questions of each kind")
+	cityBound   = flag.Duration("journal.bound", time.Second, "p99 of a warm search by an address and a time")
 )
 
 // The city whose journal is filled: everybody is at one school, with a device that
@@ -58,11 +61,17 @@ func TestJournalOfACity(t *testing.T) {
 	c.fill(t, address)
 	t.Logf("%d sessions of %d schools in %v", c.rows, citySchools, time.Since(started).Round(time.Second))
 	c.size(t, address)
+	if *cityMore > 0 {
+		c.more(t, address)
+	}
 	for _, cold := range []bool{true, false} {
 		if cold {
 			server.Stop()
 			forget(t, server.Folder)
 			check(t, server.Start())
+		}
+		if *cityExplain {
+			c.explain(t, server, address)
 		}
 		c.ask(t, address, cold)
 	}
@@ -255,7 +264,61 @@ func dial(t *testing.T, address string) *pgx.Conn {
 	return conn
 }
 
-// size tells what a session takes on the disk.
+// more makes the indexes by address as deep as a longer journal's, where whole sessions
+// would not have room on the disk. A search by address and time reads of others' entries
+// what lies above the leaves, and none of their rows. The other indexes of the table,
+// which it does not read, are taken away for the same reason.
+func (c *city) more(t *testing.T, address string) {
+	began := time.Now()
+	conn := dial(t, address)
+	sql := func(statement string, args ...any) {
+		if _, err := conn.Exec(t.Context(), statement, args...); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	sql("ALTER TABLE session_addresses DROP CONSTRAINT session_addresses_session_fkey")
+	sql("ALTER TABLE session_addresses DROP CONSTRAINT session_addresses_pkey")
+	sql("DROP INDEX session_addresses_session")
+	// A thousand entries of each address. They come evenly among those that are there, in the
+	// order of the index, which is quicker.
+	const entries, each = `INSERT INTO session_addresses (digest, session, began, long, until)
+		SELECT int8send((n / 1000 * $3::bigint - 4611686018427387904) * 2) || substr(sha256(int8send(n / 1000)), 9), int8send(n), $4::bigint + n % 1000 * 60000000, 0, $4::bigint + n % 1000 * 60000000 + 5100000000
+		FROM generate_series($1::bigint, $2::bigint - 1) n`, 1_000_000
+	apart := math.MaxInt64 / int64(1+*cityMore/1000)
+	for from := 0; from < *cityMore; from += each {
+		sql(entries, from, min(from+each, *cityMore), apart, c.from.UnixMicro())
+	}
+	sql("VACUUM (ANALYZE) session_addresses")
+	sql("CHECKPOINT")
+	var rows, indexes int64
+	check(t, conn.QueryRow(t.Context(), "SELECT pg_table_size('session_addresses'), pg_indexes_size('session_addresses')").Scan(&rows, &indexes))
+	check(t, conn.Close(t.Context()))
+	t.Logf("%d entries more in %v: now %.1f GiB of rows, %.1f GiB of the indexes by address", *cityMore, time.Since(began).Round(time.Second), float64(rows)/(1<<30), float64(indexes)/(1<<30))
+}
+
+// explain has the server tell how it answers a search by address and time that it was
+// not asked before.
+func (c *city) explain(t *testing.T, server *pgtest.Server, address string) {
+	const tell = " options='-c session_preload_libraries=auto_explain -c auto_explain.log_min_duration=0 -c auto_explain.log_analyze=on -c auto_explain.log_buffers=on -c auto_explain.log_parameter_max_length=0'"
+	log := filepath.Join(filepath.Dir(server.Folder), "stdout.log")
+	before, err := os.ReadFile(log)
+	check(t, err)
+	db, err := postgres.Open(t.Context(), address+tell, c.keys, store.Options{})
+	check(t, err)
+	s := c.session(c.rows / 3)
+	_, err = db.Journal().Find(t.Context(), journal.Query{Address: s.Addresses[0].Prefix.Addr(), At: s.Began.Add(s.Duration / 2)})
+	check(t, err)
+	check(t, db.Close())
+	said, err := os.ReadFile(log)
+	check(t, err)
+	for _, plan := range strings.Split(string(said[len(before):]), "LOG:  duration: ") {
+		if strings.Contains(plan, "FROM session_addresses a JOIN") {
+			t.Log(plan)
+		}
+	}
+}
+
+// size tells what a session takes on the disk, by columns and indexes too.
 func (c *city) size(t *testing.T, address string) {
 	conn := dial(t, address)
 	var all int64
@@ -266,8 +329,22 @@ func (c *city) size(t *testing.T, address string) {
 		all += rows + indexes
 		lines = append(lines, fmt.Sprintf("%s %d B and indexes %d B", table, rows/int64(c.rows), indexes/int64(c.rows)))
 	}
-	check(t, conn.Close(t.Context()))
 	t.Logf("on the disk %.1f GiB, %d B a session: %s", float64(all)/(1<<30), all/int64(c.rows), strings.Join(lines, ", "))
+	for what, query := range map[string]string{
+		"columns, B of a row that has one": "SELECT tablename || '.' || attname || ' ' || avg_width FROM pg_stats WHERE tablename IN ('sessions', 'session_addresses') ORDER BY tablename, avg_width DESC",
+		"indexes, B of a session":          "SELECT indexrelid::regclass || ' ' || pg_relation_size(indexrelid) / $1::bigint FROM pg_index WHERE indrelid IN ('sessions'::regclass, 'session_addresses'::regclass) AND $1::bigint > 0 ORDER BY pg_relation_size(indexrelid) DESC",
+	} {
+		var args []any
+		if strings.Contains(query, "$1") {
+			args = append(args, c.rows)
+		}
+		rows, err := conn.Query(t.Context(), query, args...)
+		check(t, err)
+		each, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		check(t, err)
+		t.Logf("%s: %s", what, strings.Join(each, ", "))
+	}
+	check(t, conn.Close(t.Context()))
 }
 
 // forget takes a stopped server's files out of the memory of the machine.

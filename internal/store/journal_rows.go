@@ -83,10 +83,18 @@ func (w *sessions) load(condition, order string, limit int, args ...any) ([]*sto
 
 // flush writes what was changed.
 func (w *sessions) flush() error {
+	var all []Statement
 	for _, s := range w.dirty {
-		if err := w.save(s); err != nil {
+		statements, err := w.save(s)
+		if err != nil {
 			return err
 		}
+		all = append(all, statements...)
+	}
+	if err := w.execAll(all); err != nil {
+		return err
+	}
+	for _, s := range w.dirty {
 		s.waits, s.is, s.row = false, true, columnsOf(&s.Session, s.settled.deadline)
 	}
 	w.dirty = w.dirty[:0]
@@ -115,12 +123,12 @@ var updateSession = func() (all [8]string) {
 const insertSession = `INSERT INTO sessions (heard, deadline, sealed, due, stopped, ended, ending, person, began, device_digest, name_digest, id, key_digest, nas, unit)
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
-// save writes a session's row and makes it findable by addresses that it did not
-// have.
-func (w *sessions) save(s *stored) error {
+// save gives what writes a session's row and makes it findable by addresses that it did
+// not have.
+func (w *sessions) save(s *stored) ([]Statement, error) {
 	sealed, err := w.db.keys.seal("sessions", s.ID.String(), "sealed", sealSession(&s.Session))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	was, is, set := s.row, columnsOf(&s.Session, s.settled.deadline), 0
 	args := append(make([]any, 0, 15), micros(s.Heard()), s.settled.deadline, sealed)
@@ -154,31 +162,21 @@ func (w *sessions) save(s *stored) error {
 		query, args = insertSession, append(args, digest(domainSession, sessionKey(s.NAS, s.Unit, s.Key)), s.NAS, s.Unit)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := w.exec(query, args...); err != nil {
-		return err
-	}
+	all := []Statement{{query, args}}
 	if was.addresses > 0 && (was.began != is.began || was.long != is.long || w.outOfSpan(was.ended, is.ended)) {
-		if err := w.exec("UPDATE session_addresses SET began = ?, long = ?, until = ? WHERE session = ?", micros(s.Began), is.long, until(&s.Session), s.ID[:]); err != nil {
-			return err
-		}
+		all = append(all, Statement{"UPDATE session_addresses SET began = ?, long = ?, until = ? WHERE session = ?", []any{micros(s.Began), is.long, until(&s.Session), s.ID[:]}})
 	}
-	return w.saveAddresses(&s.Session, s.Addresses[was.addresses:], is.long)
-}
-
-func (w *sessions) saveAddresses(s *journal.Session, added []journal.Address, long int) error {
-	for _, a := range added {
+	for _, a := range s.Addresses[was.addresses:] {
 		d, err := w.db.keys.current(domainAddress, a.Prefix.String())
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := w.exec("INSERT INTO session_addresses (digest, session, began, long, until) VALUES (?, ?, ?, ?, ?) ON CONFLICT (digest, session) DO NOTHING",
-			d.digest, s.ID[:], micros(s.Began), long, until(s)); err != nil {
-			return err
-		}
+		all = append(all, Statement{"INSERT INTO session_addresses (digest, session, began, long, until) VALUES (?, ?, ?, ?, ?) ON CONFLICT (digest, session) DO NOTHING",
+			[]any{d.digest, s.ID[:], micros(s.Began), is.long, until(&s.Session)}})
 	}
-	return nil
+	return all, nil
 }
 
 // sessions reads the sessions s that the condition chooses.

@@ -42,6 +42,7 @@ type tx struct {
 	ctx       context.Context
 	db        *DB
 	sql       *sql.Tx
+	conn      *sql.Conn            // that sql is on; nil: it only reads
 	stmts     map[string]*sql.Stmt // where the engine's statements are prepared here
 	kept      *statements          // of the pool that it is of; nil: none
 	touched   []identity.PersonID  // in order, each once
@@ -80,12 +81,17 @@ func (db *DB) write(ctx context.Context, f func(*tx) error) (err error) {
 }
 
 func (db *DB) writeOnce(ctx context.Context, f func(*tx) error) (*tx, error) {
-	inner, err := db.driver.Writer().BeginTx(ctx, nil)
+	conn, err := db.driver.Writer().Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close() }() // back into the pool
+	inner, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = inner.Rollback() }() // after Commit it does nothing
-	t := &tx{ctx: ctx, db: db, sql: inner, stmts: map[string]*sql.Stmt{}, kept: &db.written}
+	t := &tx{ctx: ctx, db: db, sql: inner, conn: conn, stmts: map[string]*sql.Stmt{}, kept: &db.written}
 	receipt, err := db.driver.Turn(ctx, inner)
 	if err != nil {
 		return nil, fmt.Errorf("wait for the turn to write: %w", err)
@@ -102,6 +108,7 @@ func (db *DB) writeOnce(ctx context.Context, f func(*tx) error) (*tx, error) {
 	}
 	t.woke = t.woke || fed
 	if err = inner.Commit(); err != nil && receipt != nil {
+		_ = conn.Close() // Settle needs one
 		err = db.driver.Settle(ctx, receipt, err)
 	}
 	return t, err
@@ -181,6 +188,24 @@ func (t *tx) stmt(query string) (statement, error) {
 func (t *tx) exec(query string, args ...any) error {
 	_, err := t.count(query, args...)
 	return err
+}
+
+// execAll executes statements, at once where the engine offers that.
+func (t *tx) execAll(statements []Statement) error {
+	pipe, ok := t.db.driver.(Pipe)
+	if !ok || t.conn == nil {
+		for _, s := range statements {
+			if err := t.exec(s.Query, s.Args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	own := make([]Statement, len(statements))
+	for i, s := range statements {
+		own[i] = Statement{t.db.driver.SQL(s.Query), s.Args}
+	}
+	return pipe.Exec(t.ctx, t.conn, own)
 }
 
 // count executes and says how many rows were changed.

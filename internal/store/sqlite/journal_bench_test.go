@@ -2,63 +2,16 @@ package sqlite_test
 
 import (
 	"fmt"
-	"net/netip"
 	"testing"
 	"time"
 
-	"schoolbridge/internal/identity"
-	"schoolbridge/internal/journal"
+	"schoolbridge/internal/store/storetest"
 )
 
-// BenchmarkJournal enters records of a school that is there: an op is one record,
-// of sessions that begin, go on three times and end, in transactions of 128, on
-// devices that had a number of sessions before. What counts is CPU time.
 func BenchmarkJournal(b *testing.B) {
 	for _, before := range []int{0, 100} {
 		b.Run(fmt.Sprint(before), func(b *testing.B) {
-			const devices, side, batch = 1000, 1000, 128
-			j := benchStore(b).Journal()
-			rules := journal.Rules{Silence: 35 * time.Minute, Quiet: 24 * time.Hour}
-			now := time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)
-			enter := func(records []journal.Record) {
-				for len(records) > 0 {
-					n := min(batch, len(records))
-					if _, err := j.Record(b.Context(), records[:n], rules, now.Add(time.Second)); err != nil {
-						b.Fatal(err)
-					}
-					records = records[n:]
-				}
-			}
-			record := func(status journal.Status, key, device, step int) journal.Record {
-				return journal.Record{Status: status, At: now, NAS: "school-49", Unit: fmt.Sprint("ap-", device%100), Key: fmt.Sprint(key), Person: identity.PersonID{byte(device), byte(device >> 8)},
-					Duration: time.Duration(step) * 10 * time.Minute, Addresses: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(device >> 8), byte(device)}), 32)},
-					Detail: journal.Detail{Device: fmt.Sprintf("02:00:00:00:%02x:%02x", device>>8, device&255), Station: "02-00-00-00-00-01", SSID: "School", School: "1001", SignIn: "0123456789abcdef01234567"}}
-			}
-			key := 0
-			for range before {
-				var past []journal.Record
-				for device := range devices {
-					past = append(past, record(journal.Stop, key, device, 1))
-					key++
-				}
-				enter(past)
-				now = now.Add(time.Hour)
-			}
-			b.ResetTimer()
-			began := cpu(b)
-			for first := 0; first < b.N; {
-				for step, status := range []journal.Status{journal.Start, journal.Interim, journal.Interim, journal.Interim, journal.Stop} {
-					var some []journal.Record
-					for i := range min(side, b.N-first) {
-						some = append(some, record(status, key+i, (key+i)%devices, step))
-					}
-					enter(some)
-					first += len(some)
-					now = now.Add(10 * time.Minute)
-				}
-				key += side
-			}
-			b.ReportMetric(float64((cpu(b)-began).Nanoseconds())/1000/float64(b.N), "µs-cpu/op")
+			storetest.BenchmarkJournal(b, benchStore(b).Journal(), before, func() time.Duration { return cpu(b) })
 		})
 	}
 }
