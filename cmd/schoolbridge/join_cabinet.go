@@ -64,8 +64,8 @@ func (s ownSetup) Steps(login identity.Login, p onboard.Platform, lang web.Lang)
 }
 
 // Handed implements cabinet.Setup.
-func (s ownSetup) Handed(ctx context.Context, id identity.PersonID, p onboard.Platform) error {
-	payload, err := json.Marshal(map[string]any{"for": p, "by": "cabinet"})
+func (s ownSetup) Handed(ctx context.Context, id identity.PersonID, p onboard.Platform, from identity.Source) error {
+	payload, err := json.Marshal(map[string]any{"for": p, "by": "cabinet", "addr": from.Addr.String(), "request": from.Request})
 	if err != nil {
 		return err
 	}
@@ -94,13 +94,29 @@ const (
 // devices and sign-ins.
 const auditCabinet = "cabinet"
 
+// auditOwnDisconnect is the kind of lines that tell that somebody had an own device taken
+// off the Wi-Fi.
+const auditOwnDisconnect = "cabinet_disconnect"
+
+// note tells the audit trail what somebody does about the own devices, and from where.
+func (o ownWifi) note(kind string, id identity.PersonID, from identity.Source, line map[string]any) error {
+	line["addr"], line["request"] = from.Addr.String(), from.Request
+	payload, err := json.Marshal(line)
+	if err == nil {
+		o.d.trail.Audit(identity.AuditEntry{At: time.Now(), Kind: kind, Person: id, Payload: payload})
+	}
+	return err
+}
+
 // Look implements cabinet.Wifi: what explain says of the Wi-Fi, and of nothing
 // else.
-func (o ownWifi) Look(ctx context.Context, id identity.PersonID) (cabinet.Look, error) {
+func (o ownWifi) Look(ctx context.Context, id identity.PersonID, from identity.Source) (cabinet.Look, error) {
 	d := o.d
 	e := &explainer{db: d.db, config: d.config, lang: explain.Russian, table: d.policy.Load(), now: time.Now(), nobodys: nobodysShort, sees: func(context.Context, identity.PersonID) bool { return false }}
 	look := cabinet.Look{}
-	d.trail.Audit(identity.AuditEntry{At: e.now, Kind: auditCabinet, Person: id, Payload: []byte(`{"page":"devices"}`)})
+	if err := o.note(auditCabinet, id, from, map[string]any{"page": "devices"}); err != nil {
+		return look, err
+	}
 	sessions, err := d.db.Journal().Find(ctx, journal.Query{Person: id, Most: ownSessionsRead})
 	if err != nil {
 		return look, err
@@ -227,7 +243,7 @@ func (o ownWifi) bound(id identity.PersonID) int {
 }
 
 // Disconnect implements cabinet.Wifi.
-func (o ownWifi) Disconnect(ctx context.Context, id identity.PersonID, session string) error {
+func (o ownWifi) Disconnect(ctx context.Context, id identity.PersonID, session string, from identity.Source) error {
 	number, err := journal.ParseID(session)
 	if err != nil {
 		return identity.ErrNotFound
@@ -238,6 +254,9 @@ func (o ownWifi) Disconnect(ctx context.Context, id identity.PersonID, session s
 	}
 	if s.Person != id || !s.Live() {
 		return identity.ErrNotFound
+	}
+	if err := o.note(auditOwnDisconnect, id, from, map[string]any{"session": session}); err != nil {
+		return err
 	}
 	return o.d.db.Journal().AskDisconnect(ctx, []journal.ID{number}, journal.WhyOwner, time.Now())
 }

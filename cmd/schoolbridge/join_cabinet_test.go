@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +17,9 @@ import (
 	"schoolbridge/internal/web/console"
 	radiuswire "schoolbridge/radiussrv/wire"
 )
+
+// atHome is from where somebody looks at the own devices.
+var atHome = identity.Source{Addr: netip.MustParseAddr("192.0.2.77"), Request: "r77"}
 
 // What the cabinet and the console say of the Wi-Fi is what happened on it: a
 // device that came in, one that has an old password, and the end of the first, asked
@@ -46,10 +50,10 @@ func TestOwnAndLiveWifi(t *testing.T) {
 		t.Fatalf("%v", refused.Code)
 	}
 	own := ownWifi{d}
-	look, err := own.Look(t.Context(), holder.Person)
+	look, err := own.Look(t.Context(), holder.Person, atHome)
 	for end := time.Now().Add(20 * time.Second); err == nil && len(look.SignIns) < 2 && time.Now().Before(end); { // the trail is written within a second
 		time.Sleep(50 * time.Millisecond)
-		look, err = own.Look(t.Context(), holder.Person)
+		look, err = own.Look(t.Context(), holder.Person, atHome)
 	}
 	if err != nil || len(look.Devices) != 1 || look.Devices[0].Address != "02:00:00:00:00:01" || !look.Devices[0].Ended.IsZero() || look.Devices[0].Asked != "" || look.Devices[0].Network != "School" {
 		t.Fatalf("%v %+v", err, look.Devices)
@@ -94,17 +98,17 @@ func TestOwnAndLiveWifi(t *testing.T) {
 		t.Error("a session is shown at another school")
 	}
 	for _, odd := range []string{"", "x", "0000000000000000"} {
-		if err := own.Disconnect(t.Context(), holder.Person, odd); !errors.Is(err, identity.ErrNotFound) {
+		if err := own.Disconnect(t.Context(), holder.Person, odd, atHome); !errors.Is(err, identity.ErrNotFound) {
 			t.Errorf("%q: %v", odd, err)
 		}
 		if _, err := live.Stay(t.Context(), rights.City(), "49", odd); !errors.Is(err, identity.ErrNotFound) {
 			t.Errorf("%q: %v", odd, err)
 		}
 	}
-	if err := own.Disconnect(t.Context(), identity.PersonID{9}, session); !errors.Is(err, identity.ErrNotFound) || p.disconnects() > 0 {
+	if err := own.Disconnect(t.Context(), identity.PersonID{9}, session, atHome); !errors.Is(err, identity.ErrNotFound) || p.disconnects() > 0 {
 		t.Errorf("somebody else's: %v", err)
 	}
-	if err := own.Disconnect(t.Context(), holder.Person, session); err != nil {
+	if err := own.Disconnect(t.Context(), holder.Person, session, atHome); err != nil {
 		t.Fatal(err)
 	}
 	<-log
@@ -114,13 +118,23 @@ func TestOwnAndLiveWifi(t *testing.T) {
 			break
 		}
 	}
-	look, err = own.Look(t.Context(), holder.Person)
+	look, err = own.Look(t.Context(), holder.Person, atHome)
 	if err != nil || len(look.Devices) != 1 || look.Devices[0].Ended.IsZero() {
 		t.Errorf("%v %+v", err, look.Devices)
 	}
 	lines, err := d.db.Audit().Recent(t.Context(), holder.Person, 5, "disconnect")
 	if err != nil || len(lines) != 1 || !strings.Contains(string(lines[0].Payload), `"OWNER"`) {
 		t.Errorf("%v %q", err, lines)
+	}
+	for _, kind := range []string{auditCabinet, auditOwnDisconnect} {
+		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) { // it is written by and by
+			if lines, err = d.db.Audit().Recent(t.Context(), holder.Person, 5, kind); err != nil || len(lines) > 0 {
+				break
+			}
+		}
+		if err != nil || len(lines) == 0 || !strings.Contains(string(lines[0].Payload), `"addr":"192.0.2.77"`) {
+			t.Errorf("%s: %v %q", kind, err, lines)
+		}
 	}
 }
 
@@ -154,10 +168,10 @@ func TestRollsAndSetup(t *testing.T) {
 			t.Errorf("%s: %v %v", platform, err, err2)
 		}
 	}
-	if err := setup.Handed(t.Context(), roll[0].Person, onboard.Apple); err != nil {
+	if err := setup.Handed(t.Context(), roll[0].Person, onboard.Apple, atHome); err != nil {
 		t.Fatal(err)
 	}
-	if lines, err := d.db.Audit().Recent(t.Context(), roll[0].Person, 5, "wifi_profile"); err != nil || len(lines) != 1 {
-		t.Errorf("%v %d", err, len(lines))
+	if lines, err := d.db.Audit().Recent(t.Context(), roll[0].Person, 5, "wifi_profile"); err != nil || len(lines) != 1 || !strings.Contains(string(lines[0].Payload), "192.0.2.77") {
+		t.Errorf("%v %q", err, lines)
 	}
 }

@@ -10,7 +10,7 @@ func TestActor(t *testing.T) {
 	for _, c := range []struct{ kind, payload, want string }{
 		{"console_read", `{"by":"0a"}`, "0a"}, {"config", `{"config":"reloaded"}`, ""}, {"import", `[{"Kind":"kadry"}]`, ""}, {"account", `{"uid":0}`, "uid 0"},
 		{"account", `{"uid":7,"sudo_uid":1000}`, "uid 1000"}, {"rights_granted", `{"by":"x","uid":3}`, "uid 3"}, {"explain", `{"by":"login"}`, ""}, {"explain", `{"by":"login","uid":5}`, "uid 5"},
-		{"activation", `{}`, who.String()}, {"wifi_profile", `{"by":"cabinet"}`, who.String()}, {"sign_in", `{"by":"x"}`, ""}, {"state", `{"by":7}`, ""}, {"state", `{`, ""}, {"factor_taken", `{"by":"x"}`, who.String()},
+		{"activation", `{}`, who.String()}, {"cabinet_disconnect", `{}`, who.String()}, {"wifi_profile", `{"by":"cabinet"}`, who.String()}, {"sign_in", `{"by":"x"}`, ""}, {"state", `{"by":7}`, ""}, {"state", `{`, ""}, {"factor_taken", `{"by":"x"}`, who.String()},
 	} {
 		if got := (AuditEntry{Kind: c.kind, Person: who, Payload: []byte(c.payload)}).Actor(); got != c.want {
 			t.Errorf("%s %s: %q, want %q", c.kind, c.payload, got, c.want)

@@ -24,6 +24,7 @@ func TestTexts(t *testing.T) {
 	for _, e := range []string{"missing", "foreign", "often", "bad", "later", "broken"} {
 		made = append(made, "error."+e+".title", "error."+e+".text")
 	}
+	made = append(made, "error.closed.text")
 	webtest.Texts(t, newHouse(t).f, web.Own(), made, []string{"frame.language"})
 }
 

@@ -194,6 +194,18 @@ func (v *Visit) Fail(status int) {
 	v.Show(status, "error.html", "error."+key+".title", key)
 }
 
+// Closed is Fail(404) of pages that only some may see: it says the same of those that are
+// not there, and leads back to home.
+func (v *Visit) Closed(home string) {
+	v.Show(http.StatusNotFound, "error.html", "error.missing.title", closed{home})
+}
+
+// closed is what error.html shows of Closed.
+type closed struct{ Home string }
+
+// String is the text of it.
+func (closed) String() string { return "closed" }
+
 // Broken is Fail(503) for our own part; the log is told what, and why.
 func (v *Visit) Broken(what string, err error) {
 	if v.Request.Context().Err() == nil { // else nobody waits for it any more

@@ -22,6 +22,7 @@ var wordsFrame = Words{
 var wordsErrors = Words{
 	"error.missing.title": {"Такой страницы нет", "There is no such page"},
 	"error.missing.text":  {"Адрес набран с ошибкой, или страница переехала.", "The address is misspelt, or the page has moved."},
+	"error.closed.text":   {"Адрес набран с ошибкой, такой записи уже нет, или на эту страницу нет прав. Права выдаёт оператор города.", "The address is misspelt, what it names is gone, or you have no right to this page. The operator of the city grants rights."},
 	"error.foreign.title": {"Запрос пришёл с чужого сайта", "The request came from another site"},
 	"error.foreign.text":  {"Мы его не выполнили: так вас защищают от поддельных страниц. Откройте нужную страницу здесь сами.", "We did not carry it out: this protects you from forged pages. Please open the page here yourself."},
 	"error.often.title":   {"Слишком много запросов", "Too many requests"},

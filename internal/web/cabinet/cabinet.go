@@ -37,10 +37,10 @@ type Desk interface {
 // Wifi knows one person's devices and sign-ins.
 type Wifi interface {
 	// Look tells how the person stands. The reading is audited.
-	Look(ctx context.Context, id identity.PersonID) (Look, error)
+	Look(ctx context.Context, id identity.PersonID, from identity.Source) (Look, error)
 	// Disconnect asks for the end of a session; identity.ErrNotFound where it is
 	// none of the person's, or over.
-	Disconnect(ctx context.Context, id identity.PersonID, session string) error
+	Disconnect(ctx context.Context, id identity.PersonID, session string, from identity.Source) error
 }
 
 // Look is what there is to see of one person.
@@ -94,7 +94,7 @@ type Setup interface {
 	Files(login identity.Login, p onboard.Platform, lang web.Lang) ([]onboard.File, error)
 	Steps(login identity.Login, p onboard.Platform, lang web.Lang) (steps []onboard.Step, beware string)
 	// Handed notes in the trail that somebody was given a file.
-	Handed(ctx context.Context, id identity.PersonID, p onboard.Platform) error
+	Handed(ctx context.Context, id identity.PersonID, p onboard.Platform, from identity.Source) error
 }
 
 // Options of the room. Desk is required.

@@ -51,11 +51,11 @@ func (w *world) Standing(_ context.Context, _ identity.PersonID, login identity.
 		Targets: map[string]provision.Progress{"ad": provision.Pending, "wifi": provision.Ready}}
 }
 
-func (w *world) Look(_ context.Context, id identity.PersonID) (Look, error) {
+func (w *world) Look(_ context.Context, id identity.PersonID, _ identity.Source) (Look, error) {
 	return w.looks[id], w.broken
 }
 
-func (w *world) Disconnect(_ context.Context, id identity.PersonID, session string) error {
+func (w *world) Disconnect(_ context.Context, id identity.PersonID, session string, _ identity.Source) error {
 	if w.broken != nil {
 		return w.broken
 	}
@@ -74,7 +74,7 @@ func (w *world) Steps(login identity.Login, p onboard.Platform, lang web.Lang) (
 	return onboard.Steps(w.net, string(login), p, onboard.Lang(lang))
 }
 
-func (w *world) Handed(_ context.Context, _ identity.PersonID, p onboard.Platform) error {
+func (w *world) Handed(_ context.Context, _ identity.PersonID, p onboard.Platform, _ identity.Source) error {
 	w.handed = append(w.handed, p)
 	return w.broken
 }

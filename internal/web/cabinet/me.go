@@ -31,7 +31,7 @@ func (v *visit) me() {
 	}
 	p := mePage{Login: string(s.Login), System: s.Profile.Subject.Upstream(), Places: v.o.Desk.Standing(v.Request.Context(), s.Person, s.Login).Places(s.Profile, v.o.Networks), Wifi: v.o.Wifi != nil, Setup: v.o.Setup != nil}
 	if p.Wifi {
-		look, err := v.o.Wifi.Look(v.Request.Context(), s.Person)
+		look, err := v.o.Wifi.Look(v.Request.Context(), s.Person, v.Source())
 		if err != nil {
 			v.Broken("somebody's devices cannot be read", err)
 			return
@@ -96,7 +96,7 @@ func (v *visit) devices() {
 	if !ok {
 		return
 	}
-	look, err := v.o.Wifi.Look(v.Request.Context(), s.Person)
+	look, err := v.o.Wifi.Look(v.Request.Context(), s.Person, v.Source())
 	if err != nil {
 		v.Broken("somebody's devices cannot be read", err)
 		return
@@ -139,7 +139,7 @@ func (v *visit) disconnect() {
 	if !ok {
 		return
 	}
-	err := v.o.Wifi.Disconnect(v.Request.Context(), s.Person, form.Get("session"))
+	err := v.o.Wifi.Disconnect(v.Request.Context(), s.Person, form.Get("session"), v.Source())
 	if err != nil && !errors.Is(err, identity.ErrNotFound) {
 		v.Broken("a device cannot be asked to be taken off", err)
 		return

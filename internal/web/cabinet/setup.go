@@ -137,7 +137,7 @@ func (v *visit) file() {
 		v.Fail(http.StatusNotFound)
 		return
 	}
-	if err := v.o.Setup.Handed(v.Request.Context(), s.Person, p); err != nil {
+	if err := v.o.Setup.Handed(v.Request.Context(), s.Person, p, v.Source()); err != nil {
 		v.Broken("a file that was handed out cannot be audited", err)
 		return
 	}

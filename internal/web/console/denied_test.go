@@ -43,7 +43,7 @@ func TestDenied(t *testing.T) {
 		{g, "/console/rights", []string{asker, `"page":"GET /console/rights"`}},
 		{s.person(teacher), "/console/queue", []string{`"by":"` + teacher.ID.String() + `"`}},
 	} {
-		webtest.Holds(t, c.who.Get(c.path), 404)
+		webtest.Holds(t, c.who.Get(c.path), 404, "на эту страницу нет прав", `href="/console">На первую`)
 		got := s.deniedLines()
 		if len(got) != 1 {
 			t.Errorf("%s: %q", c.path, got)

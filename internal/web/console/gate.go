@@ -222,7 +222,7 @@ func (v *visit) rename() bool { return v.kept((*web.Visit).Rename) }
 // see. The audit trail tells who has asked.
 func (v *visit) missing() {
 	v.denied()
-	v.Fail(http.StatusNotFound)
+	v.Closed(address)
 }
 
 // nowhere is every address below the console that no part has: a stranger is led
@@ -232,7 +232,7 @@ func (v *visit) nowhere() {
 		v.To(address)
 		return
 	}
-	v.Fail(http.StatusNotFound)
+	v.Closed(address)
 }
 
 // person is who visits; zero with the break-glass account.
