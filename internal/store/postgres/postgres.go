@@ -15,6 +15,9 @@
 //	  ▲       │ lost: nothing has changed   └─ no answer ─► turn, is its receipt there? ─┬─ yes: it is committed
 //	  └───────┴──────────────────────────────────────────────────────────────────────────┴─ no: again
 //
+// What accounting records change is sent at once (pipe.go): while a transaction waits for
+// answers, all others wait for the turn.
+//
 // Only what engines that speak PostgreSQL's dialect share is used: no extension, no
 // trigger, no advisory lock, no LISTEN. Text compares byte by byte, as in SQLite.
 // Primary keys of what grows without end hold the time: that of audit ends with at,
