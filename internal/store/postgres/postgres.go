@@ -20,6 +20,9 @@
 // transaction: for turnTimeout. Between two statements of a transaction a daemon only
 // computes, so that it is never silent for as long otherwise.
 //
+// What accounting records change is sent at once (pipe.go): while a transaction waits for
+// answers, all others wait for the turn.
+//
 // Only what engines that speak PostgreSQL's dialect share is used: no extension, no
 // trigger, no advisory lock, no LISTEN. Text compares byte by byte, as in SQLite.
 // Primary keys of what grows without end hold the time: that of audit ends with at,
