@@ -193,8 +193,12 @@ func (d *daemon) openStore(ctx context.Context) error {
 			d.log.Warn("the name of this daemon's chain of the audit trail does not last: another name of the machine begins another chain; give it one in store.replica", "name", replicaName(c), "error", err)
 		}
 	}
+	executable, err := os.Executable()
+	if err != nil {
+		executable = "" // it is told by its version
+	}
 	d.people = directory.New(source, directory.Options{Logger: d.log, Registerer: d.registry,
-		Snapshot: &directory.Snapshot{Path: filepath.Join(string(d.config.State), "directory.snapshot"), Program: version, Sealer: source.Sealer()}})
+		Snapshot: &directory.Snapshot{Path: filepath.Join(string(d.config.State), "directory.snapshot"), Program: buildOf(version, executable), Sealer: source.Sealer()}})
 	d.trail = telemetry.NewTrail(d.db.Audit(), telemetry.TrailOptions{Registerer: d.registry, Logger: d.log})
 	d.services = append(d.services, service{"audit trail", d.trail.Run}, service{"directory", d.people.Run}, service{"upkeep", d.upkeep}, service{"calendar", d.calendar},
 		service{"backups", d.watchBackups(promauto.With(d.registry))})

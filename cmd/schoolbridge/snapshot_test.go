@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -31,5 +32,20 @@ func TestStartFromSnapshot(t *testing.T) {
 	}
 	if log := s.log.take(); !strings.Contains(log, "going on from the snapshot") {
 		t.Errorf("everybody is read from the store:\n%s", log)
+	}
+}
+
+// TestBuildsOfOneVersion: a container's next image has the version of the one before,
+// and may make other entries of the same rows.
+func TestBuildsOfOneVersion(t *testing.T) {
+	dir := t.TempDir()
+	one, other := filepath.Join(dir, "one"), filepath.Join(dir, "other")
+	for _, file := range []string{one, other} {
+		if err := os.WriteFile(file, []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if buildOf("container", one) == buildOf("container", other) || buildOf("container", one) != buildOf("container", one) || buildOf("1", one) == buildOf("2", one) {
+		t.Error("builds are not told apart")
 	}
 }

@@ -25,6 +25,11 @@ func Backup(ctx context.Context, path, to string, keys *store.Keyset) error {
 	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("back up: %s is there already: %w", to, errors.Join(err, fs.ErrExist))
 	}
+	release, err := hold(path, among)
+	if err != nil {
+		return fmt.Errorf("back up: %w", err)
+	}
+	defer func() { _ = release() }()
 	part := to + ".part"
 	_ = os.Remove(part) // of a backup that was broken off
 	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
@@ -106,13 +111,18 @@ func Verify(ctx context.Context, path string, keys *store.Keyset) error {
 	if err := db.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&said); err != nil || said != "ok" {
 		return errors.Join(fmt.Errorf("%w: %s", ErrDamaged, path), db.Close())
 	}
-	return store.Verify(ctx, &driver{db, db, db}, keys, nil)
+	return store.Verify(ctx, &driver{db, db, db, func() error { return nil }}, keys, nil)
 }
 
 // Restore puts a backup in the place of the database. The caller has the Lock: no
-// daemon works on it. What was there stays, whole, with its -wal, under the name aside,
+// daemon works on it; ErrAtWork where a command does. What was there stays, whole, with its -wal, under the name aside,
 // which is given back ("": nothing was there), also where the attempt is broken off.
 func Restore(ctx context.Context, from, path string, keys *store.Keyset, aside string) (kept string, err error) {
+	release, err := hold(path, alone)
+	if err != nil {
+		return "", fmt.Errorf("restore: %w", err)
+	}
+	defer func() { _ = release() }()
 	if err := Verify(ctx, from, keys); err != nil {
 		return "", fmt.Errorf("restore: %w", err)
 	}

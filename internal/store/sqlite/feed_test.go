@@ -12,7 +12,7 @@ import (
 // While every reader is in use, the change feed is followed: a storm of sign-ins
 // must not hold up a revocation.
 func TestTheFeedWaitsForNoReader(t *testing.T) {
-	d, err := open(filepath.Join(t.TempDir(), "store.db"))
+	d, err := open(filepath.Join(t.TempDir(), "store.db"), among)
 	if err != nil {
 		t.Fatal(err)
 	}

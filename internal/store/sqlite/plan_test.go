@@ -73,7 +73,7 @@ func TestPlans(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "store.db")
 		return storetest.Engine{
 			Open: func(ctx context.Context, keys *store.Keyset, opts store.Options) (*store.DB, error) {
-				d, err := open(path)
+				d, err := open(path, among)
 				if err != nil {
 					return nil, err
 				}
@@ -126,7 +126,7 @@ func TestPlans(t *testing.T) {
 
 // TestNothingIsKeptOfTheStart: what opens the store is prepared for that alone.
 func TestNothingIsKeptOfTheStart(t *testing.T) {
-	d, err := open(filepath.Join(t.TempDir(), "store.db"))
+	d, err := open(filepath.Join(t.TempDir(), "store.db"), among)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func Open(ctx context.Context, path string, keys *store.Keyset, opts store.Optio
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	d, err := open(path)
+	d, err := open(path, among)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
@@ -76,16 +76,29 @@ func firstKeyset(path, keysetPath string, missing error) (*store.Keyset, error) 
 	return keys, err
 }
 
-// Engine opens the database without looking into it, for store.Move.
-func Engine(path string) (store.Driver, error) { return open(path) }
+// Engine opens the database without looking into it, for store.Move; ErrAtWork where
+// somebody else has it open.
+func Engine(path string) (store.Driver, error) { return open(path, alone) }
 
-type driver struct{ writer, reader, feed *sql.DB }
+type driver struct {
+	writer, reader, feed *sql.DB
+	release              func() error
+}
 
-func open(path string) (*driver, error) {
+func open(path string, how int) (_ *driver, err error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
+	release, err := hold(absolute, how)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, release())
+		}
+	}()
 	pragmas := []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(MEMORY)", "wal_autocheckpoint(16000)",
 		"secure_delete(1)"} // deleted rows are overwritten with zeros
 	// Caches are small: what is not in them is in the system's, which gives it back
@@ -106,7 +119,7 @@ func open(path string) (*driver, error) {
 		return nil, errors.Join(err, reader.Close(), writer.Close())
 	}
 	feed.SetMaxOpenConns(1)
-	return &driver{writer, reader, feed}, nil
+	return &driver{writer, reader, feed, release}, nil
 }
 
 func pool(path, lock string, pragmas []string) (*sql.DB, error) {
@@ -172,5 +185,5 @@ func (d *driver) Scrub(ctx context.Context) error {
 
 // Close implements store.Driver.
 func (d *driver) Close() error {
-	return errors.Join(d.feed.Close(), d.reader.Close(), d.writer.Close())
+	return errors.Join(d.feed.Close(), d.reader.Close(), d.writer.Close(), d.release())
 }

@@ -151,12 +151,12 @@ func TestOpenFiles(t *testing.T) {
 		})
 	}
 	group.Wait()
-	for _, file := range []string{path, keyset} {
+	for _, file := range []string{path, path + ".open", keyset} {
 		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v, want mode 0600", file, info.Mode(), err)
 		}
 	}
-	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 2 {
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 3 {
 		t.Errorf("left behind: %v, %v", entries, err)
 	}
 	if err := os.Chmod(keyset, 0o640); err != nil {

@@ -41,7 +41,7 @@ func supportQueries(t *testing.T, c queue.Case) (queries []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := open(filepath.Join(t.TempDir(), "store.db"))
+	d, err := open(filepath.Join(t.TempDir(), "store.db"), among)
 	if err != nil {
 		t.Fatal(err)
 	}
