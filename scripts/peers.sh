@@ -8,7 +8,7 @@ only=("$@")
 wanted() { [ ${#only[@]} -eq 0 ] || [[ " ${only[*]} " == *" $1 "* ]]; }
 
 declare -A package=(
-	[ldapsearch]=ldap-utils [ldapwhoami]=ldap-utils [ldapcompare]=ldap-utils
+	[mkfs.ext4]=e2fsprogs [losetup]=mount [ldapsearch]=ldap-utils [ldapwhoami]=ldap-utils [ldapcompare]=ldap-utils
 	[radclient]=freeradius-utils [curl]=curl [openssl]=openssl [gcc]=gcc
 	[eapol_test]=eapoltest [xmllint]=libxml2-utils [python3]=python3 [ldapvi]=ldapvi [pamtester]=pamtester
 	[soffice]=libreoffice-calc-nogui [npm]=npm [zbarimg]=zbar-tools [pdftotext]=poppler-utils

@@ -90,6 +90,13 @@ var (
 // submit fills in the page's only form and sends it.
 func (b *browser) submit(page string, status int, typed ...string) string {
 	b.t.Helper()
+	res, err := b.sends(page, typed...)
+	return b.read(res, err, status)
+}
+
+// sends is submit, whatever becomes of it.
+func (b *browser) sends(page string, typed ...string) (*http.Response, error) {
+	b.t.Helper()
 	form, inputs := formTag.FindStringSubmatch(page), inputTag.FindAllStringSubmatch(page, -1)
 	if form == nil || len(inputs) != len(typed) {
 		b.t.Fatalf("the page has no form of %d fields:\n%s", len(typed), page)
@@ -98,8 +105,7 @@ func (b *browser) submit(page string, status int, typed ...string) string {
 	for i, input := range inputs {
 		values.Set(input[1], typed[i])
 	}
-	res, err := b.PostForm(b.base+form[1], values)
-	return b.read(res, err, status)
+	return b.PostForm(b.base+form[1], values)
 }
 
 // Somebody activates in a browser without scripts: wrong password first, then

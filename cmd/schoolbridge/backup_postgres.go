@@ -12,6 +12,7 @@ import (
 
 	"schoolbridge/config"
 	"schoolbridge/internal/said"
+	"schoolbridge/internal/store"
 )
 
 // notCopied are the tables that grow old in no backup: waiting passwords, and the keys
@@ -30,31 +31,23 @@ func dumpPostgres(ctx context.Context, c *config.Config, to string) error {
 	if err != nil {
 		return usageError("адрес в %[1]s должен быть вида postgres://имя:пароль@узел/база и без sslpassword / the address in %[1]s has to be like postgres://user:password@host/database, without sslpassword", c.Store.URLFile)
 	}
-	part := to + ".part"
-	_ = os.Remove(part) // of a backup that was broken off
-	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	err = store.Appear(to, func(part string) error {
+		args := []string{"--format=custom", "--no-password", "--file=" + part, "--dbname=" + place}
+		for _, table := range notCopied {
+			args = append(args, "--exclude-table-data="+table)
+		}
+		if err := withPassword(ctx, password, "pg_dump", args...); err != nil {
+			return err
+		}
+		if err := withPassword(ctx, "", "pg_restore", "--file=/dev/null", part); err != nil {
+			return fmt.Errorf("the copy is not good: %w", err)
+		}
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("back up: %w", err)
 	}
-	defer func() { _ = os.Remove(part) }() // gone already after the rename
-	defer func() { _ = f.Close() }()
-	args := []string{"--format=custom", "--no-password", "--file=" + part, "--dbname=" + place}
-	for _, table := range notCopied {
-		args = append(args, "--exclude-table-data="+table)
-	}
-	if err := withPassword(ctx, password, "pg_dump", args...); err != nil {
-		return err
-	}
-	if err := withPassword(ctx, "", "pg_restore", "--file=/dev/null", part); err != nil {
-		return fmt.Errorf("back up: the copy is not good: %w", err)
-	}
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("back up: %w", err)
-	}
-	if err := os.Rename(part, to); err != nil {
-		return fmt.Errorf("back up: %w", err)
-	}
-	return syncFolder(filepath.Dir(to))
+	return nil
 }
 
 // apart takes the password out of a database's address: every user of the machine can
@@ -104,13 +97,4 @@ func withPassword(ctx context.Context, password, program string, args ...string)
 		return fmt.Errorf("%s: %w: %s", program, err, strings.TrimSpace(string(out)))
 	}
 	return nil
-}
-
-// syncFolder makes a file's new name last.
-func syncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

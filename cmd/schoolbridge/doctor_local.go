@@ -107,6 +107,7 @@ func (x *examination) withStore(ctx context.Context) []doctor.Finding {
 	}
 	defer func() { _ = x.db.Close() }() // read only: nothing is lost
 	list = append(list, x.registries(ctx)...)
+	list = append(list, x.backup(ctx))
 	return append(list, x.unheard(ctx)...)
 }
 
@@ -235,6 +236,25 @@ func (x *examination) registries(ctx context.Context) []doctor.Finding {
 		state, code = doctor.Warn, doctor.RegistriesOld
 	}
 	return []doctor.Finding{finding(doctor.CheckRegistries, state, code, "", last[0].At.In(x.config.Policy.TimeZone.Location()).Format("2006-01-02 15:04"))}
+}
+
+// backupOld is when the nightly copy failed twice, as for the alarm SchoolbridgeBackupOld.
+const backupOld = 50 * time.Hour
+
+// backup tells how old the last good copy of the store is.
+func (x *examination) backup(ctx context.Context) doctor.Finding {
+	last, err := x.db.LastBackup(ctx)
+	switch {
+	case err != nil:
+		return finding(doctor.CheckBackup, doctor.Bad, doctor.StoreUnreadable, x.config.Store.Where(), reasonOf(err))
+	case last.IsZero():
+		return finding(doctor.CheckBackup, doctor.Warn, doctor.BackupMissing, "", "")
+	}
+	state, code := doctor.OK, doctor.BackupFine
+	if x.now.Sub(last) > backupOld {
+		state, code = doctor.Warn, doctor.BackupOld
+	}
+	return finding(doctor.CheckBackup, state, code, "", last.In(x.config.Policy.TimeZone.Location()).Format("2006-01-02 15:04"))
 }
 
 // unheardRead is how many of the last packets that were not listened to are read,

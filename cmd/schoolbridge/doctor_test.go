@@ -210,6 +210,12 @@ func TestDoctor(t *testing.T) {
 	f.more = "web: {listen: '" + freeport.TCP(t) + "'}\nldap:\n  base: dc=school,dc=test\n  listen: ['" + freeport.TCP(t) + "']\n  listen_tls: ['" + freeport.TCP(t) + "']\n"
 	f.start()
 	f.active("orlovami", sitePassword)
+	if r, text, code := f.examined("en"); code != exitFindings || !slices.Equal(codesOf(r, doctor.Warn), []string{string(doctor.BackupMissing)}) || codesOf(r, doctor.Bad) != nil {
+		t.Errorf("without a backup: %d\n%s", code, text)
+	}
+	if _, errs, code := f.command("backup", "--config", f.path("config.yaml"), "--out", f.path("copy.db")); code != exitDone {
+		t.Fatal(errs)
+	}
 	began := time.Now()
 	r, text, code := f.examined("en")
 	if took := time.Since(began); took > 2*(checkWait+2*time.Second) {
@@ -221,7 +227,7 @@ func TestDoctor(t *testing.T) {
 	if text, _, code := f.command("doctor", "--config", f.path("config.yaml"), "--ready"); code != exitDone || strings.Count(text, "\n") != 3 {
 		t.Errorf("--ready: %d\n%s", code, text)
 	}
-	for _, want := range []doctor.Code{doctor.ConfigFine, doctor.CertificateFine, doctor.StoreFine, doctor.DaemonFine, doctor.PortFine, doctor.ClockFine, doctor.MosruFine, doctor.ADFine, doctor.RegistriesFine} {
+	for _, want := range []doctor.Code{doctor.ConfigFine, doctor.CertificateFine, doctor.StoreFine, doctor.DaemonFine, doctor.PortFine, doctor.ClockFine, doctor.MosruFine, doctor.ADFine, doctor.RegistriesFine, doctor.BackupFine} {
 		if !slices.Contains(codesOf(r, doctor.OK), string(want)) {
 			t.Errorf("no %s in\n%s", want, text)
 		}
@@ -310,6 +316,17 @@ func TestDoctorLater(t *testing.T) {
 	f.start()
 	for after, want := range map[time.Duration]doctor.Code{0: doctor.RegistriesFine, 9 * 24 * time.Hour: doctor.RegistriesOld} {
 		x := &examination{config: f.d.config, lang: explain.English, now: time.Now().Add(after)}
+		list := x.withStore(t.Context())
+		if !slices.ContainsFunc(list, func(one doctor.Finding) bool { return one.Code == string(want) }) {
+			t.Errorf("after %v: %+v", after, list)
+		}
+	}
+	made := time.Now()
+	if err := f.d.db.NoteBackup(t.Context(), made); err != nil {
+		t.Fatal(err)
+	}
+	for after, want := range map[time.Duration]doctor.Code{49 * time.Hour: doctor.BackupFine, 51 * time.Hour: doctor.BackupOld} {
+		x := &examination{config: f.d.config, lang: explain.English, now: made.Add(after)}
 		list := x.withStore(t.Context())
 		if !slices.ContainsFunc(list, func(one doctor.Finding) bool { return one.Code == string(want) }) {
 			t.Errorf("after %v: %+v", after, list)

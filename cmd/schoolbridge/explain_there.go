@@ -195,7 +195,9 @@ func (e *explainer) thereShown(ctx context.Context, a *store.There, refs []perso
 			shown.State = explain.ThereFurther
 		}
 		e.told(a.Records, refs)
-		shown.For, err = e.thereFor(ctx, a.Records, evidence, err)
+		if err == nil {
+			shown.For, err = e.thereFor(ctx, a.Records, evidence)
+		}
 	case open:
 		shown.State, shown.Question, shown.Decision = explain.ThereWaits, a.Question.ID, nil
 	case shown.Decision != nil:
@@ -241,10 +243,7 @@ func (e *explainer) signsInWith(ctx context.Context, a *store.There) (string, er
 }
 
 // thereFor names for whom an account is claimed.
-func (e *explainer) thereFor(ctx context.Context, refs []person.RecordRef, evidence []duplicates.Reason, err error) ([]explain.ThereFor, error) {
-	if err != nil {
-		return nil, err
-	}
+func (e *explainer) thereFor(ctx context.Context, refs []person.RecordRef, evidence []duplicates.Reason) ([]explain.ThereFor, error) {
 	one := explain.ThereFor{Records: recordWords(refs), Why: claimTexts[string(e.lang)].reasons(evidence)}
 	found, err := e.db.Accounts().Search(ctx, store.Sought{Record: refs[0]})
 	for _, x := range e.rowsOf(found.Candidates) {

@@ -83,13 +83,16 @@ func TestHTTPEndsInTime(t *testing.T) {
 	}
 }
 
-// What the unit has systemd do about files is for the daemon alone.
+// What the unit has systemd do about files is for the daemon alone, and a new version is
+// not ended while it brings a large store up to date.
 func TestUnit(t *testing.T) {
 	unit, err := os.ReadFile("../../packaging/schoolbridge.service")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{"Type=notify", "User=schoolbridge", "UMask=0077", "StateDirectoryMode=0700"} {
+	for _, line := range []string{"Type=notify", "User=schoolbridge", "UMask=0077", "StateDirectoryMode=0700", "Restart=on-failure",
+		// The schema of a city's store is brought up to date for many minutes, before it is ready.
+		"TimeoutStartSec=1h"} {
 		if !strings.Contains(string(unit), "\n"+line+"\n") {
 			t.Errorf("no %s", line)
 		}

@@ -65,7 +65,7 @@ func (g *guard) wrongAnswer(t *try, now time.Time) {
 	at := seen{t.key, t.device}
 	w, _ := g.wrongs.Get(at)
 	w.spent = w.spent.spend(now, g.o.DeviceEvery)
-	if now.UnixNano()-w.charged > int64(chargeAgain) {
+	if !lately(w.charged, now, chargeAgain) {
 		w.charged = now.UnixNano()
 		g.charge(t, now)
 	}

@@ -271,7 +271,7 @@ func (a *Authenticator) refuse(ctx context.Context, c *identity.Credential, now 
 		return unavailable(reason)
 	}
 	now = a.opt.Now() // the store takes as long for somebody with an account
-	if now.UnixNano()-at.down.Load() < int64(downFor) {
+	if lately(at.down.Load(), now, downFor) {
 		a.book(&t, m, answerNone, now)
 		return unavailable(reason)
 	}

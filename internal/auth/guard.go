@@ -76,15 +76,30 @@ type login struct {
 }
 
 // bucket allows burst failures at once and one more every while. It is the
-// moment at which all would be given back, in Unix ns.
+// moment at which all would be given back, in ns by the monotonic clock: where the
+// machine's clock ran ahead and is put right, nobody waits for it to get there again.
 type bucket int64
 
+// began is what buckets count from. A bucket that is zero is full.
+var began = time.Now()
+
 func (b bucket) open(now time.Time, burst int, every time.Duration) bool {
-	return int64(b)-now.UnixNano() <= int64(burst-1)*int64(every)
+	return b == 0 || int64(b)-int64(now.Sub(began)) <= int64(burst-1)*int64(every)
 }
 
 func (b bucket) spend(now time.Time, every time.Duration) bucket {
-	return max(b, bucket(now.UnixNano())) + bucket(every)
+	at := bucket(now.Sub(began))
+	if b != 0 {
+		at = max(at, b)
+	}
+	return at + bucket(every)
+}
+
+// lately says that a moment, in Unix ns, was less than d ago. One that is ahead was noted
+// by a clock that has been set back since, but for the moments that a sign-in takes.
+func lately(at int64, now time.Time, d time.Duration) bool {
+	age := time.Duration(now.UnixNano() - at)
+	return -time.Minute < age && age < d
 }
 
 func (b bucket) giveBack(every time.Duration) bucket { return b - bucket(every) }

@@ -411,3 +411,17 @@ func TestCloseCutsShort(t *testing.T) {
 		w.want(w.sign("belovas", right, "d"), identity.Unavailable, identity.ReasonOverload)
 	})
 }
+
+// TestLately: what a clock noted that ran ahead and was put right is long ago, not for ever
+// to come; what is noted a moment after the time that a sign-in began with is not.
+func TestLately(t *testing.T) {
+	now := time.Now()
+	for at, want := range map[time.Duration]bool{0: true, -9 * time.Second: true, -10 * time.Second: false, time.Second: true, time.Hour: false} {
+		if got := lately(now.Add(at).UnixNano(), now, 10*time.Second); got != want {
+			t.Errorf("noted %v from now: %v", at, got)
+		}
+	}
+	if lately(0, now, 10*time.Second) {
+		t.Error("what never was is lately")
+	}
+}

@@ -217,5 +217,5 @@ func (a *Authenticator) keptHash(ctx context.Context, e *directory.Entry, now ti
 
 // failing says that the store failed lately.
 func (h *hashes) failing(now time.Time) bool {
-	return now.UnixNano()-h.failed.Load() < int64(storeAgain)
+	return lately(h.failed.Load(), now, storeAgain)
 }

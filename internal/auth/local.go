@@ -120,7 +120,7 @@ func newSaver(o Options) saver {
 // within says that a table has the mark, not older than a time.
 func within(table *table[identity.PersonID, savedVerifier], id identity.PersonID, mark digest, now time.Time, age time.Duration) bool {
 	old, ok := table.Get(id)
-	return ok && old.mark == mark && now.UnixNano()-old.at < int64(age)
+	return ok && old.mark == mark && lately(old.at, now, age)
 }
 
 // owes says that a confirmed proof waits for the store to take its verifier.

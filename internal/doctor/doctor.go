@@ -40,6 +40,7 @@ const (
 	CheckAD           = "ad"
 	CheckNAS          = "nas"
 	CheckRegistries   = "registries"
+	CheckBackup       = "backup"
 )
 
 // Finding is one line of a report. Meaning, Who and Remedy are said by Report.Add
@@ -162,5 +163,5 @@ var stateWords = map[State][2]string{OK: {"хорошо", "ok"}, Warn: {"вни�
 var checkWords = map[string][2]string{
 	CheckConfig: {"настройки", "configuration"}, CheckCertificates: {"сертификаты", "certificates"}, CheckStore: {"хранилище", "store"},
 	CheckDaemon: {"служба", "daemon"}, CheckPorts: {"порты", "ports"}, CheckClock: {"часы", "clocks"}, CheckMosru: {"mos.ru", "mos.ru"},
-	CheckAD: {"Active Directory", "Active Directory"}, CheckNAS: {"точки доступа", "access points"}, CheckRegistries: {"реестры", "registries"},
+	CheckAD: {"Active Directory", "Active Directory"}, CheckNAS: {"точки доступа", "access points"}, CheckRegistries: {"реестры", "registries"}, CheckBackup: {"резервная копия", "backup"},
 }

@@ -54,6 +54,9 @@ const (
 	RegistriesFine    Code = "REGISTRIES_FRESH"
 	RegistriesMissing Code = "REGISTRIES_MISSING"
 	RegistriesOld     Code = "REGISTRIES_OLD"
+	BackupFine        Code = "BACKUP_FRESH"
+	BackupMissing     Code = "BACKUP_MISSING"
+	BackupOld         Code = "BACKUP_OLD"
 	CheckTimeout      Code = "CHECK_TIMEOUT"
 )
 
@@ -166,6 +169,12 @@ var words = map[Code]word{
 		"the registries were never imported", "schoolbridge registry import --config FILE FOLDER: without registries nobody can activate."),
 	RegistriesOld: broken(operator, "реестры давно не загружали: принятые и уволенные с тех пор не учтены", "Выгрузите Кадры и Контингент и загрузите: schoolbridge registry import. Лучше — каждый день по расписанию.",
 		"the registries were not imported for long: who came or left since is not known", "Export Kadry and Kontingent and import them: schoolbridge registry import. Best every day by a timer."),
+
+	BackupFine: fine("копия хранилища сделана недавно и проверена", "a copy of the store was made lately and found good"),
+	BackupMissing: broken(operator, "копии хранилища не делали ни разу: если откажет диск, пропадут учётные записи и решения", "systemctl enable --now schoolbridge-backup.timer: копия каждую ночь; первую сделает systemctl start schoolbridge-backup. Файл ключей храните отдельно.",
+		"the store was never backed up: if the disk fails, accounts and decisions are lost", "systemctl enable --now schoolbridge-backup.timer makes a copy every night; systemctl start schoolbridge-backup makes the first. Keep the keyset apart."),
+	BackupOld: broken(operator, "последняя проверенная копия хранилища старше двух суток", "journalctl -u schoolbridge-backup -n 20 скажет, почему копии нет; когда исправите: systemctl start schoolbridge-backup. Если копируете другими средствами, проверьте возврат.",
+		"the last good copy of the store is older than two days", "journalctl -u schoolbridge-backup -n 20 tells why there is none; once mended: systemctl start schoolbridge-backup. If it is copied by other means, try the way back."),
 
 	CheckTimeout: broken(operator, "проверка не уложилась в отведённое время", "Повторите. Если снова — зависает то, что здесь названо: сеть, диск или система.",
 		"the check did not end in its time", "Try again. If it happens again, what is named here hangs: network, disk or system."),

@@ -62,7 +62,8 @@ func (c *Client) profile(ctx context.Context, login string, password identity.Pa
 
 // guarded runs one sign-in's requests past breaker, budget and slots.
 func (c *Client) guarded(ctx context.Context, ask func() *Error) error {
-	if c.o.Now().UnixNano() < c.pausedUntil.Load() {
+	// A longer rest than the longest is of a clock that has been set back.
+	if rest := time.Duration(c.pausedUntil.Load() - c.o.Now().UnixNano()); 0 < rest && rest <= maxPause {
 		return c.refuse(identity.ErrThrottled, "mosru_asked_to_wait")
 	}
 	pass, ok := c.breaker.Enter(c.o.Now())

@@ -210,13 +210,5 @@ func (k *Keyset) save(path string, place func(from, to string) error) error {
 	} else if err != nil {
 		return fmt.Errorf("write keyset: %w", err)
 	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return SyncFolder(filepath.Dir(path))
 }

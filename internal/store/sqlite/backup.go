@@ -22,38 +22,27 @@ var ErrDamaged = errors.New("the file is no whole database of schoolbridge")
 // verified and on the disk. Its columns are sealed as the store's are: the keyset is
 // kept apart from it.
 func Backup(ctx context.Context, path, to string, keys *store.Keyset) error {
-	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("back up: %s is there already: %w", to, errors.Join(err, fs.ErrExist))
-	}
 	release, err := hold(path, among)
 	if err != nil {
 		return fmt.Errorf("back up: %w", err)
 	}
 	defer func() { _ = release() }()
-	part := to + ".part"
-	_ = os.Remove(part) // of a backup that was broken off
-	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	err = store.Appear(to, func(part string) error {
+		if err := vacuumInto(ctx, path, part); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		if err := withoutPasswords(ctx, part); err != nil {
+			return fmt.Errorf("take waiting passwords out of the copy: %w", err)
+		}
+		if err := Verify(ctx, part, keys); err != nil {
+			return fmt.Errorf("the copy is not good: %w", err)
+		}
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("back up: %w", err)
 	}
-	defer func() { _ = os.Remove(part) }() // gone already after the rename
-	defer func() { _ = f.Close() }()
-	if err := vacuumInto(ctx, path, part); err != nil {
-		return fmt.Errorf("back up %s: %w", path, err)
-	}
-	if err := withoutPasswords(ctx, part); err != nil {
-		return fmt.Errorf("back up: take waiting passwords out of the copy: %w", err)
-	}
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("back up: %w", err)
-	}
-	if err := Verify(ctx, part, keys); err != nil {
-		return fmt.Errorf("back up: the copy is not good: %w", err)
-	}
-	if err := os.Rename(part, to); err != nil {
-		return fmt.Errorf("back up: %w", err)
-	}
-	return syncFolder(to)
+	return nil
 }
 
 // vacuumInto writes a copy of one snapshot, without what was deleted.
@@ -151,7 +140,7 @@ func Restore(ctx context.Context, from, path string, keys *store.Keyset, aside s
 	if err := os.Rename(fresh, path); err != nil {
 		return kept, fmt.Errorf("restore: %w", err)
 	}
-	return kept, syncFolder(path)
+	return kept, store.SyncFolder(filepath.Dir(path))
 }
 
 func copyFile(from, to string) (err error) {
@@ -166,12 +155,4 @@ func copyFile(from, to string) (err error) {
 	}
 	_, err = io.Copy(out, in)
 	return errors.Join(err, out.Sync(), out.Close())
-}
-
-func syncFolder(file string) error {
-	d, err := os.Open(filepath.Dir(file))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
