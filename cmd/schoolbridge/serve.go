@@ -371,7 +371,7 @@ func (d *daemon) joinAuth(ctx context.Context) error {
 	d.auth, err = auth.New(auth.Options{
 		Directory: d.people, Policy: d.policy.Load, Upstream: d.mosru, Homes: homes, Verifiers: d.db.Credentials(), Passwords: d.db.Passwords(),
 		Owners: d.db.Accounts(), Auditor: d.trail, Observer: d.refusals, Admit: d.admit(), Inventory: d.inventory.Load,
-		Domains: c.Names.Domains, Realms: c.Names.Realms, EventsHealthy: healthy, EventsSeen: seen, Tally: d.db.Tally(), TallyAlone: c.Store.URLFile == "", TagKey: tags.key, NobodyKey: nobody,
+		Domains: c.Names.Domains, Realms: c.Names.Realms, EventsHealthy: healthy, EventsSeen: seen, Unbroken: d.people.Unbroken, Tally: d.db.Tally(), TallyAlone: c.Store.URLFile == "", TagKey: tags.key, NobodyKey: nobody,
 		ConfirmLong: c.Auth.Confirmation, ConfirmShort: c.Auth.ConfirmationWithoutEvents, OfflineGrace: c.Auth.OfflineGrace,
 		AskTimeout: longestAsk(c), LocalGrace: c.Auth.LocalGrace, NTMaxAge: c.Auth.NTMaxAge, NTOff: !c.Auth.NTHash,
 		LoginFailures: c.Auth.FailuresPerLogin, LoginWindow: c.Auth.FailuresWindow,

@@ -154,6 +154,21 @@ func TestConfirmationsFromBeforeAGapInTheEvents(t *testing.T) {
 	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonRecent)
 }
 
+// A failover may take an epoch back and give it again for another password: what was
+// confirmed before everybody was read anew lives as if there were no events.
+func TestConfirmationsFromBeforeALostHistory(t *testing.T) {
+	unbroken := begin
+	w := newWorld(t, func(o *Options) { o.Unbroken = func() time.Time { return unbroken } })
+	w.healthy = true
+	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)
+	w.pass(time.Hour)
+	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonRecent)
+	unbroken = w.now
+	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonConfirmed)
+	w.pass(time.Hour)
+	w.want(w.sign("orlovami", right, "d"), identity.Accepted, identity.ReasonRecent)
+}
+
 // An event during a slow upstream call: the old password does not come back.
 func TestEventDuringASlowCall(t *testing.T) {
 	w := newWorld(t)

@@ -55,13 +55,14 @@ type confirmations struct {
 	table       *table[digest, int64] // when mos.ru was asked, Unix ns
 	long, short time.Duration
 	healthy     func() bool
+	unbroken    func() time.Time
 	// since is the moment from which events have been arriving without a gap
 	// that we noticed; 0 while they do not arrive.
 	since atomic.Int64
 }
 
 func newConfirmations(o Options) *confirmations {
-	return &confirmations{mac: newMAC(randomKey()), table: newTable[digest, int64](o.Confirmations), long: o.ConfirmLong, short: o.ConfirmShort, healthy: o.EventsHealthy}
+	return &confirmations{mac: newMAC(randomKey()), table: newTable[digest, int64](o.Confirmations), long: o.ConfirmLong, short: o.ConfirmShort, healthy: o.EventsHealthy, unbroken: o.Unbroken}
 }
 
 func randomKey() (key [32]byte) {
@@ -122,6 +123,9 @@ func (c *confirmations) gapless(now time.Time) int64 {
 		// Until just now they may have been arriving unnoticed, as at start.
 		since = now.UnixNano()
 		c.since.Store(since)
+	}
+	if since != 0 && c.unbroken != nil {
+		since = max(since, c.unbroken().UnixNano())
 	}
 	return since
 }

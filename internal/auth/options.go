@@ -52,6 +52,9 @@ type Options struct {
 	// EventsSeen is when they last did, zero for never; nil: as far as
 	// EventsHealthy was asked meanwhile.
 	EventsSeen func() time.Time
+	// Unbroken is since when every change of an account has been heard of; nil: always.
+	// Where the store took changes back, an epoch that was confirmed may be given again.
+	Unbroken func() time.Time
 	// TagKey gives the key of the known-bad tags for a day (since 1970, in UTC), the
 	// same on every replica; nil: keys of this process. It must not wait.
 	TagKey func(day uint32) [32]byte

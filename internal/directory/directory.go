@@ -20,9 +20,10 @@ import (
 // A fresh Directory is empty and was never in contact: call Run, or Load in
 // tests and one-shot commands.
 type Directory struct {
-	src     Source
-	opt     Options
-	metrics metrics
+	src      Source
+	opt      Options
+	metrics  metrics
+	unbroken atomic.Int64 // Unbroken, in Unix nanoseconds
 	// contact is the last moment, in Unix nanoseconds, at which the source
 	// answered; 0 for never.
 	contact atomic.Int64
@@ -189,6 +190,10 @@ func (d *Directory) LastContact() time.Time {
 	}
 	return time.Unix(0, n)
 }
+
+// Unbroken is since when the directory has followed every change: when it last read
+// everybody, as it does after a failover that took changes back.
+func (d *Directory) Unbroken() time.Time { return time.Unix(0, d.unbroken.Load()) }
 
 // Seq is the feed number up to which changes are in.
 func (d *Directory) Seq() uint64 { return d.at.Load() }

@@ -469,6 +469,9 @@ func TestRun(t *testing.T) {
 		if _, ok := d.Lookup("a"); !ok {
 			t.Error("the old state went away with the store")
 		}
+		if age := time.Since(d.Unbroken()); age < 2*time.Hour {
+			t.Errorf("everybody was read %v ago, with no need", age)
+		}
 		f.mu.Lock()
 		f.fail, f.base, f.changes = nil, 500, nil
 		f.entries = map[identity.PersonID]*Entry{entry(102, "c").Person: entry(102, "c")}
@@ -476,6 +479,9 @@ func TestRun(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		if _, ok := d.Lookup("c"); !ok || d.Len() != 1 || d.Seq() != 500 {
 			t.Errorf("not loaded anew: %d entries at %d", d.Len(), d.Seq())
+		}
+		if age := time.Since(d.Unbroken()); age > 5*time.Second {
+			t.Errorf("the history is unbroken for %v", age)
 		}
 		cancel()
 		if err := <-done; err != nil {

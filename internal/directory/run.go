@@ -97,6 +97,7 @@ func (d *Directory) turn(ctx context.Context, load bool) (bool, error) {
 		if err := d.fill(ctx); err != nil {
 			return true, err
 		}
+		d.unbroken.Store(d.opt.Now().UnixNano())
 		d.opt.Logger.Info("directory: loaded", "people", d.Len(), "schools", len(d.Schools()), "seq", d.Seq(), "took", d.opt.Now().Sub(start))
 	}
 	n, err := d.Step(ctx)
