@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"time"
@@ -80,7 +81,33 @@ func (d *daemon) joinEvents() (healthy func() bool, seen func() time.Time, err e
 		}
 		return nil
 	})
+	if d.config.Store.URLFile != "" {
+		d.services = append(d.services, service{"events at other daemons", func(ctx context.Context) error {
+			shareEvents(ctx, receiver, d.db, c.Heartbeat/3, d.log)
+			return nil
+		}})
+	}
 	return receiver.Healthy, receiver.LastSeen, nil
+}
+
+// shareEvents has all daemons on one store know that events arrive at one of them: a
+// balancer gives each to whichever it likes.
+func shareEvents(ctx context.Context, receiver *events.Receiver, db *store.DB, every time.Duration, log *slog.Logger) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for failing := false; ; {
+		at, err := db.ShareEventsSeen(ctx, receiver.LastSeen())
+		receiver.Heard(at)
+		if err != nil && !failing && ctx.Err() == nil {
+			log.Warn("whether mos.ru's events arrive at other daemons is not known", "error", err)
+		}
+		failing = err != nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // changes brings mos.ru's events to the store.

@@ -308,6 +308,14 @@ func (r *Receiver) verify(compact string) (set, error) {
 	return s, nil
 }
 
+// Heard books a sign of life that another replica had, whose changes come by the store.
+// A time that is further ahead than a sender's clock may be is that of a wrong clock.
+func (r *Receiver) Heard(at time.Time) {
+	if !at.IsZero() && !at.After(r.o.Now().Add(r.o.Skew)) {
+		r.seen(at)
+	}
+}
+
 // seen books a sign of life; the sender's clock may be ahead, but buys no time.
 func (r *Receiver) seen(issued time.Time) {
 	if now := r.o.Now(); issued.After(now) {

@@ -307,6 +307,25 @@ func TestNotDurable(t *testing.T) {
 	}
 }
 
+// What another replica heard counts, unless its clock is ahead.
+func TestHealthElsewhere(t *testing.T) {
+	b := newBench(t, "ES256")
+	b.Heard(time.Time{})
+	b.Heard(b.now.Add(time.Hour))
+	if b.Healthy() {
+		t.Error("healthy by a time to come")
+	}
+	b.Heard(b.now.Add(-time.Minute))
+	b.Heard(b.now.Add(-2 * time.Minute))
+	if !b.Healthy() || !b.LastSeen().Equal(b.now.Add(-time.Minute)) {
+		t.Errorf("healthy %v, seen %v", b.Healthy(), b.LastSeen())
+	}
+	b.now = b.now.Add(2 * time.Minute)
+	if b.Healthy() {
+		t.Error("healthy after three intervals without a sign of life")
+	}
+}
+
 func TestHealth(t *testing.T) {
 	b := newBench(t, "ES256")
 	if b.Healthy() {

@@ -21,6 +21,7 @@ var credentialTests = []test{
 	{"Events", testEvents},
 	{"LateEvent", testLateEvent},
 	{"EventHashes", testEventHashes},
+	{"EventsSeen", testEventsSeen},
 	{"UpstreamState", testUpstreamState},
 	{"Strays", testStrays},
 	{"EventWhileActivating", testEventWhileActivating},
@@ -320,5 +321,21 @@ func testSuspend(t *testing.T, s *suite) {
 	}
 	if err := s.db.Accounts().Suspend(t.Context(), identity.PersonID{1}, s.now, ""); !errors.Is(err, identity.ErrNotFound) {
 		t.Errorf("suspending nobody gave %v", err)
+	}
+}
+
+// testEventsSeen: the newest time counts, whichever replica brings it.
+func testEventsSeen(t *testing.T, s *suite) {
+	other := s.open(t, s.keys)
+	for i, step := range []struct {
+		db         *store.DB
+		here, want time.Time
+	}{
+		{s.db, time.Time{}, time.Time{}}, {s.db, s.now, s.now}, {other, time.Time{}, s.now},
+		{other, s.now.Add(-time.Minute), s.now}, {other, s.now.Add(time.Minute), s.now.Add(time.Minute)}, {s.db, s.now, s.now.Add(time.Minute)},
+	} {
+		if got, err := step.db.ShareEventsSeen(t.Context(), step.here); err != nil || !got.Equal(step.want) {
+			t.Errorf("step %d: %v, %v, want %v", i, got, err, step.want)
+		}
 	}
 }
