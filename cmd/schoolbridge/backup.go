@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -49,6 +50,9 @@ func runBackup(ctx context.Context, std streams, args []string) error {
 	}
 	if verify {
 		if err := onFiles(c); err != nil {
+			return err
+		}
+		if err := thereIs(words[1]); err != nil {
 			return err
 		}
 		if err := sqlite.Verify(ctx, words[1], keys); err != nil {
@@ -101,8 +105,14 @@ func runRestore(ctx context.Context, std streams, args []string) error {
 	if err := onFiles(c); err != nil {
 		return err
 	}
+	if err := thereIs(words[0]); err != nil {
+		return err
+	}
 	path := string(c.Store.Path)
 	release, err := sqlite.Lock(path)
+	if errors.Is(err, sqlite.ErrLocked) {
+		return said.New("служба работает с этим хранилищем: остановите её (systemctl stop schoolbridge), потом повторите / the daemon works on this store: stop it (systemctl stop schoolbridge) and repeat")
+	}
 	if err != nil {
 		return err
 	}
@@ -132,6 +142,14 @@ func backupKeys(c *config.Config, file string) (*store.Keyset, error) {
 		return nil, said.Errorf("файла ключей %[1]s нет: верните его из отдельной копии: %[2]w / the keyset %[1]s is missing: put it back from its own backup: %[2]w", file, err)
 	}
 	return keys, err
+}
+
+// thereIs says that a backup is not where it was named.
+func thereIs(backup string) error {
+	if _, err := os.Stat(backup); errors.Is(err, fs.ErrNotExist) {
+		return usageError("копии %[1]s нет: проверьте имя / there is no backup %[1]s: look at the name", backup)
+	}
+	return nil
 }
 
 // unfit says that a copy is not good, which is a finding, or what failed.

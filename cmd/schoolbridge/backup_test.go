@@ -46,7 +46,7 @@ func TestBackupDrill(t *testing.T) {
 			t.Errorf("%q stands in the backup, %v", plain, err)
 		}
 	}
-	if _, errs, code := f.command("restore", "--config", f.path("config.yaml"), f.path("copy.db")); code != exitFailed || !strings.Contains(errs, "systemctl restart") {
+	if _, errs, code := f.command("restore", "--config", f.path("config.yaml"), f.path("copy.db")); code != exitFailed || !strings.Contains(errs, "systemctl stop") || strings.Contains(errs, "restart") {
 		t.Errorf("under a running daemon: %d %s", code, errs)
 	}
 	f.stop()
@@ -62,6 +62,9 @@ func TestBackupDrill(t *testing.T) {
 	f.write("state/keyset.json", string(keys))
 	if out, errs, code := f.command("backup", "verify", "--config", f.path("config.yaml"), f.path("copy.db")); code != exitDone {
 		t.Errorf("verify: %d %s %s", code, out, errs)
+	}
+	if _, errs, code := f.command("restore", "--config", f.path("config.yaml"), f.path("missing.db")); code != exitUsage || !strings.Contains(errs, "missing.db нет") {
+		t.Errorf("no such backup: %d %s", code, errs)
 	}
 	if out, errs, code := f.command("restore", "--config", f.path("config.yaml"), f.path("copy.db"), "--lang", "en"); code != exitDone || !strings.Contains(out, "start the daemon") {
 		t.Fatalf("%d %s %s", code, out, errs)

@@ -162,11 +162,19 @@ func keepReplicaName(c *config.Config) error {
 	return os.WriteFile(file, []byte(name+"\n"), 0o600)
 }
 
-// openPostgres opens the database whose address is in a file.
+// openPostgres opens the database whose address is in a file. A new store is not begun
+// while the one before it lies in the state folder: it would keep the move out.
 func openPostgres(ctx context.Context, c *config.Config, opts store.Options) (*store.DB, error) {
 	address, err := config.ReadSecret(c.Store.URLFile)
 	if err != nil {
 		return nil, err
+	}
+	before := filepath.Join(string(c.State), "schoolbridge.db")
+	if info, err := os.Stat(before); err == nil && info.Mode().IsRegular() {
+		if used, err := postgres.InUse(ctx, string(address)); err == nil && !used {
+			return nil, said.Errorf("база пуста, а прежнее хранилище лежит в %[1]s: перенесите его (schoolbridge store move --from %[1]s --to %[2]s); начать без него — уберите файл / "+
+				"the database is empty, and the store before it is in %[1]s: move it (schoolbridge store move --from %[1]s --to %[2]s); to begin without it put the file away", before, c.Store.URLFile)
+		}
 	}
 	return postgres.OpenFiles(ctx, string(address), string(c.Store.KeysetFile), opts)
 }

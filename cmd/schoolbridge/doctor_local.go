@@ -20,6 +20,7 @@ import (
 	"schoolbridge/internal/doctor"
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/identity"
+	"schoolbridge/internal/said"
 	"schoolbridge/internal/store"
 )
 
@@ -204,6 +205,9 @@ func (x *examination) storeFiles(add func(state doctor.State, code doctor.Code, 
 func reasonOf(err error) string {
 	for {
 		inner := errors.Unwrap(err)
+		if both, ok := err.(*said.Error); ok && len(both.Unwrap()) == 1 {
+			inner = both.Unwrap()[0]
+		}
 		if inner == nil {
 			return err.Error()
 		}

@@ -91,6 +91,11 @@ func TestStoreMove(t *testing.T) {
 		s.write("config.yaml", string(before))
 	}
 	doctorSays("the empty database, in which nothing is made", withURL, doctor.DatabaseEmpty)
+	s.write("config.yaml", withURL)
+	if _, errs, code := s.command("registry", "import", "--config", s.path("config.yaml"), s.path("kadry.csv"), "--lang", "en"); code != exitFailed || !strings.Contains(errs, "store move --from") {
+		t.Errorf("a new store beside the old one: %d %s", code, errs)
+	}
+	s.write("config.yaml", string(before))
 	if _, errs, code := move("--cancel"); code != exitFailed || !strings.Contains(errs, "no move is under way") {
 		t.Errorf("nothing to cancel: %d %s", code, errs)
 	}
@@ -116,6 +121,11 @@ func TestStoreMove(t *testing.T) {
 	s.stop()
 	if _, errs, code := move("--cancel"); code != exitFailed || !strings.Contains(errs, "in use") {
 		t.Errorf("back from a store that is in use: %d %s", code, errs)
+	}
+	server.Kill()
+	r, text, _ := s.examined("en")
+	if i := slices.IndexFunc(r.Findings, func(f doctor.Finding) bool { return f.Code == string(doctor.DatabaseClosed) }); i < 0 || strings.Contains(r.Findings[i].More, "база") {
+		t.Errorf("without a server:\n%s", text)
 	}
 }
 
