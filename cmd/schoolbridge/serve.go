@@ -257,7 +257,7 @@ func (d *daemon) upkeep(ctx context.Context) error {
 	defer ticker.Stop()
 	var leavers leaversDay
 	var witnessed time.Time
-	for {
+	for first := true; ; first = false {
 		d.noteHeads(ctx)
 		if time.Since(witnessed) >= 24*time.Hour {
 			if err := d.db.Audit().Witness(ctx); err != nil && ctx.Err() == nil {
@@ -267,7 +267,9 @@ func (d *daemon) upkeep(ctx context.Context) error {
 			}
 		}
 		d.prune(ctx)
-		leavers.forget(ctx, d, time.Now())
+		if !first { // it goes over everybody: at the start those who sign in come first
+			leavers.forget(ctx, d, time.Now())
+		}
 		select {
 		case <-ctx.Done():
 			return nil
