@@ -11,6 +11,7 @@ import (
 	"schoolbridge/internal/store"
 	"schoolbridge/provision"
 	"schoolbridge/provision/duplicates"
+	"schoolbridge/provision/match"
 )
 
 // atTarget explains the account of Active Directory that has a name which is nobody's
@@ -120,8 +121,11 @@ func (e *explainer) liveThere(ctx context.Context, name string) []provision.Obje
 // or asked about because of them, beside the person's own.
 func (e *explainer) there(ctx context.Context, id identity.PersonID, refs []person.RecordRef, r *explain.Report) error {
 	refs = slices.DeleteFunc(slices.Clone(refs), func(ref person.RecordRef) bool { return ref.Kind == person.RecordCard })
-	if !e.config.AD.On() || len(refs) == 0 {
+	if !e.config.AD.On() {
 		return nil
+	}
+	if len(refs) == 0 {
+		return e.inTheWay(ctx, nil, r)
 	}
 	objects, err := e.old(ctx, id, refs)
 	if err != nil {
@@ -141,6 +145,40 @@ func (e *explainer) there(ctx context.Context, id identity.PersonID, refs []pers
 			return err
 		}
 		r.There = append(r.There, one)
+	}
+	return e.inTheWay(ctx, refs, r)
+}
+
+// inTheWay tells of the accounts in Active Directory that are nobody's here and have the
+// name which an activation needs. A page has time for it where Active Directory is asked.
+func (e *explainer) inTheWay(ctx context.Context, refs []person.RecordRef, r *explain.Report) error {
+	if e.sees != nil && e.openAD == nil {
+		return nil
+	}
+	for _, t := range r.Tries {
+		if !slices.Contains(t.Now, string(match.ADUnowned)) {
+			continue
+		}
+		objects, err := e.namedThere(ctx, t.Login)
+		if err != nil {
+			return err
+		}
+		list, err := e.db.Accounts().There(ctx, targetAD, objects)
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			a := &list[i]
+			if !a.Person.IsZero() || len(a.Records) > 0 || slices.ContainsFunc(r.There, func(o explain.There) bool { return o.Name == a.Object.Name }) {
+				continue
+			}
+			one, err := e.thereShown(ctx, a, refs)
+			if err != nil {
+				return err
+			}
+			one.InWay = true
+			r.There = append(r.There, one)
+		}
 	}
 	return nil
 }

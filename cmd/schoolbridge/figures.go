@@ -88,7 +88,7 @@ func (f *figures) Rows(ctx context.Context, kind person.RecordKind, keys []strin
 // Advise implements console.Problems.
 func (f *figures) Advise(lang web.Lang, i census.Item) console.CaseProblem {
 	said, who := explain.Listed(explain.Lang(lang), i)
-	return console.CaseProblem{Code: said.Code, Meaning: said.Meaning, Who: who, Remedy: said.Remedy}
+	return console.CaseProblem{Code: said.Code, Meaning: said.Meaning, Who: who, Remedy: explain.OnPage(explain.Lang(lang), said.Remedy)}
 }
 
 // problemLists are the lists of problems, with the way to each person's page.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 
@@ -97,6 +98,10 @@ const auditCabinet = "cabinet"
 // auditOwnDisconnect is the kind of lines that tell that somebody had an own device taken
 // off the Wi-Fi.
 const auditOwnDisconnect = "cabinet_disconnect"
+
+// auditOwnDenied is the kind of lines that tell that somebody asked for the end of a
+// session of another person, which the page never offers.
+const auditOwnDenied = "cabinet_denied"
 
 // note tells the audit trail what somebody does about the own devices, and from where.
 func (o ownWifi) note(kind string, id identity.PersonID, from identity.Source, line map[string]any) error {
@@ -252,7 +257,10 @@ func (o ownWifi) Disconnect(ctx context.Context, id identity.PersonID, session s
 	if err != nil {
 		return err
 	}
-	if s.Person != id || !s.Live() {
+	if s.Person != id {
+		return errors.Join(identity.ErrNotFound, o.note(auditOwnDenied, id, from, map[string]any{"session": session}))
+	}
+	if !s.Live() {
 		return identity.ErrNotFound
 	}
 	if err := o.note(auditOwnDisconnect, id, from, map[string]any{"session": session}); err != nil {

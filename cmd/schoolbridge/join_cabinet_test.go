@@ -126,9 +126,9 @@ func TestOwnAndLiveWifi(t *testing.T) {
 	if err != nil || len(lines) != 1 || !strings.Contains(string(lines[0].Payload), `"OWNER"`) {
 		t.Errorf("%v %q", err, lines)
 	}
-	for _, kind := range []string{auditCabinet, auditOwnDisconnect} {
+	for kind, whose := range map[string]identity.PersonID{auditCabinet: holder.Person, auditOwnDisconnect: holder.Person, auditOwnDenied: {9}} {
 		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) { // it is written by and by
-			if lines, err = d.db.Audit().Recent(t.Context(), holder.Person, 5, kind); err != nil || len(lines) > 0 {
+			if lines, err = d.db.Audit().Recent(t.Context(), whose, 5, kind); err != nil || len(lines) > 0 {
 				break
 			}
 		}

@@ -147,7 +147,7 @@ func (c caseDesk) Case(ctx context.Context, scope, decide rights.Scope, lang web
 		if !scope.All() { // what stands behind the code is perhaps another school's child
 			said.Code = string(p.Code)
 		}
-		view.Problems = append(view.Problems, console.CaseProblem{Code: said.Code, Meaning: said.Meaning, Who: who, Remedy: said.Remedy})
+		view.Problems = append(view.Problems, console.CaseProblem{Code: said.Code, Meaning: said.Meaning, Who: who, Remedy: explain.OnPage(explain.Lang(lang), said.Remedy)})
 	}
 	if h := item.Holder; h != nil && decidable {
 		view.Bound, view.Returned, view.Bar = true, h.Returned, h.Bar
@@ -234,7 +234,7 @@ func (c caseDesk) leads(ctx context.Context, item *queue.Item, same []string, vi
 		return err
 	}
 	if b := story.Report.Broken; b != nil {
-		view.Next = &console.CaseProblem{Code: b.Code, Meaning: b.Meaning, Who: b.Who, Remedy: b.Remedy}
+		view.Next = &console.CaseProblem{Code: b.Code, Meaning: b.Meaning, Who: b.Who, Remedy: explain.OnPage(explain.Lang(lang), b.Remedy)}
 	}
 	view.Sound = view.Next == nil
 	return nil

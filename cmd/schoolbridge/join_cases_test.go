@@ -226,7 +226,7 @@ func TestLettersTellNothing(t *testing.T) {
 	if names := box.Schools(); len(names) != 2 {
 		t.Errorf("%+v", names)
 	}
-	letter := activation.Letter{Source: "192.0.2.1", Case: queue.Case{At: time.Now(), Last: "Орлова", First: "Марина", Middle: "Игоревна", SNILS: "90000000182", School: "49"}}
+	letter := activation.Letter{Source: "192.0.2.1", Line: map[string]any{"addr": "192.0.2.1", "request": "r1"}, Case: queue.Case{At: time.Now(), Last: "Орлова", First: "Марина", Middle: "Игоревна", SNILS: "90000000182", School: "49"}}
 	number, err := box.Write(t.Context(), letter)
 	if err != nil {
 		t.Fatal(err)
@@ -256,7 +256,7 @@ func TestLettersTellNothing(t *testing.T) {
 	}
 	// The trail names whom a line about a question is about, though nobody proved to be her.
 	lines := x.told(console.TrailAsk{Group: trail.Decisions}).Lines
-	if len(lines) != 2 || lines[0].Whom.Name != "Орлова Марина Игоревна" || lines[0].Whom.Handle == "" || lines[1].Whom.Name != lines[0].Whom.Name {
+	if len(lines) != 2 || lines[0].Whom.Name != "Орлова Марина Игоревна" || lines[0].Whom.Handle == "" || lines[1].Whom.Name != lines[0].Whom.Name || lines[1].From != "192.0.2.1" {
 		t.Errorf("%+v", lines)
 	}
 	for i := range byte(supportLimits.Source) {

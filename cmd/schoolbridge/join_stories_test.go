@@ -400,12 +400,19 @@ func TestStoryOfAnUnownedName(t *testing.T) {
 		if again := s.Report.Broken.Code == string(explain.FaultActivateAgain); s.Verdict.Match != again {
 			t.Errorf("asked %t: the verdict is %+v, broken is %s", ask, s.Verdict, s.Report.Broken.Code)
 		}
+		if shown := len(s.Report.There) > 0; shown != (ask && s.Report.Broken.Code == string(match.ADUnowned)) {
+			t.Errorf("asked %t: %+v beside %s", ask, s.Report.There, s.Report.Broken.Code)
+		}
 		return s.Report.Broken.Code
 	}
 	for _, ask := range []bool{false, true} {
 		if code := told(ask); code != string(match.ADUnowned) {
 			t.Errorf("asked %t: %s", ask, code)
 		}
+	}
+	r, text, _ := f.asks("ru", "orlovami")
+	if a := there(t, r, "orlovami"); a.State != explain.ThereNobodys || !a.InWay || len(r.Tries) != 1 || r.Tries[0].NowDecision != string(match.Manual) || !strings.Contains(text, "стоит на пути активации") {
+		t.Errorf("the command: %+v, %+v\n%s", a, r.Tries, text)
 	}
 	f.inAD(func(c *ldap.Conn) error {
 		return c.Del(ldap.NewDelRequest("CN=orlovami,"+siteManaged, nil))

@@ -35,7 +35,9 @@ func (t *telling) others(ctx context.Context) error {
 		}
 	}
 	if !t.view.Scope.All() {
-		r.There = slices.DeleteFunc(r.There, func(a explain.There) bool { return len(a.For) == 0 })
+		r.There = slices.DeleteFunc(r.There, func(a explain.There) bool {
+			return len(a.For) == 0 && (!a.InWay || a.State != explain.ThereNobodys) // which the queue shows beside the person
+		})
 	}
 	return names.err
 }

@@ -140,7 +140,9 @@ type rightsDone struct {
 	Revoked int               `json:"revoked,omitempty"`
 	Code    string            `json:"code,omitempty"` // connects an app
 	Expires *time.Time        `json:"expires,omitempty"`
-	Works   bool              `json:"works"` // at a school today: without it rights give nothing
+	// Replaced says that a code which was handed out before and not used works no more.
+	Replaced bool `json:"replaced,omitempty"`
+	Works    bool `json:"works"` // at a school today: without it rights give nothing
 }
 
 func (r *granter) done(ctx context.Context, h store.Holder) (rightsDone, error) {
@@ -203,6 +205,11 @@ func (r *granter) invite(ctx context.Context, d *rightsDone, id identity.PersonI
 	if err != nil {
 		return err
 	}
+	before, err := r.db.Factors().Find(ctx, id)
+	if err != nil {
+		return err
+	}
+	d.Replaced = before.Invited(r.now)
 	expires := r.now.Add(r.config.Web.Admin.Invitation).UTC().Truncate(time.Second)
 	d.Code, d.Expires = code, &expires
 	return r.db.Factors().Invite(ctx, id, code, expires, r.now, byCaller(map[string]any{}))
@@ -245,6 +252,9 @@ func (r *granter) tell(d rightsDone, format string, args ...any) error {
 	if d.Code != "" {
 		fmt.Fprintf(r.std.out, r.say("Код подключения: %s\nДействует до %s, один раз. Передайте его лично или по телефону; больше он нигде не показан.\n",
 			"Connection code: %s\nIt counts until %s, once. Hand it over in person or by telephone; it is shown nowhere else.\n"), d.Code, r.clock(*d.Expires))
+	}
+	if d.Replaced {
+		fmt.Fprintln(r.std.err, r.say("Внимание: код подключения, выданный раньше, больше не действует: передайте этот", "Note: the connection code that was given out before works no more: hand this one over"))
 	}
 	if !d.Works {
 		fmt.Fprintln(r.std.err, r.say("Внимание: сегодня этот человек ни в одной школе не работает (или вход закрыт), и права пока ничего не дают: schoolbridge explain покажет почему",

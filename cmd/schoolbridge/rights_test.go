@@ -59,8 +59,11 @@ func TestRightsCommand(t *testing.T) {
 		t.Errorf("%+v", one)
 	}
 	two := s.granted(exitDone, "enrol", "--json", "evann")
-	if two.Code == one.Code || two.Code == "" {
+	if two.Code == one.Code || two.Code == "" || one.Replaced || !two.Replaced {
 		t.Errorf("%+v", two)
+	}
+	if _, said := s.run(exitDone, "rights", "enrol", "evann"); !strings.Contains(said, "выданный раньше, больше не действует") {
+		t.Errorf("nothing is said of the code before: %s", said)
 	}
 	out, _ := s.run(exitDone, "rights", "list", "--format", "csv")
 	if !strings.Contains(out, "evann") || !strings.Contains(out, "curator") || !strings.Contains(out, "0049 0050") {

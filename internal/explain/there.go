@@ -26,6 +26,7 @@ type There struct {
 	Decision *Decided `json:"decision,omitempty"`   // by which it is claimed, or nobody's
 	Group    string   `json:"duplicates,omitempty"` // of the search for duplicates
 	Asked    bool     `json:"asked,omitempty"`      // it has the name that was asked for
+	InWay    bool     `json:"in_way,omitempty"`     // it has the name that an activation needs
 }
 
 // ThereFor is one of the people of a There.
@@ -49,11 +50,13 @@ const (
 // remedies take Report.There's number of a question or decision, or its Login.
 type thereText struct {
 	title, evidence, group, noDecision string
+	inWay                              Advice // of one that is nobody's
 	states                             map[string]Advice
 }
 
 var thereTexts = map[Lang]thereText{
 	Russian: {"Другие учётные записи AD", "почему: %s", "группа дубликатов %s", "отмечена без решения: снимает schoolbridge provision claim drop",
+		Advice{"эта учётная запись AD с логином человека стоит на пути активации, а чья она, неизвестно", "Куратор отвечает на вопрос об активации в очереди: запись этого человека или чужая."},
 		map[string]Advice{
 			ThereOwn:     {"так учётную запись этого человека называет AD, а имя для входа здесь другое", "На ПК, досках и в Wi-Fi человек входит с именем %s."},
 			ThereClaimed: {"учётная запись AD отмечена за этим человеком и станет его, когда он активирует аккаунт", "Человек входит на страницу активации. Если запись не его, отметку снимает schoolbridge queue undo %s."},
@@ -63,6 +66,7 @@ var thereTexts = map[Lang]thereText{
 			ThereNobodys: {"учётная запись AD с таким именем есть, но здесь она ничья, и никого о ней не спрашивали", "Оператор выполняет schoolbridge provision claim plan и claim apply: чья запись, видно станет там или в очереди. Служебные записи остаются ничьими."},
 		}},
 	English: {"Other AD accounts", "why: %s", "group of duplicates %s", "claimed without a decision: schoolbridge provision claim drop takes it back",
+		Advice{"this AD account with the person's login stands in the way of the activation, and nobody knows whose it is", "The curator answers the question of the activation in the queue: the account is this person's, or another's."},
 		map[string]Advice{
 			ThereOwn:     {"so AD calls this person's account, while the name to sign in with here is another one", "On PCs, boards and the Wi-Fi the person signs in with the name %s."},
 			ThereClaimed: {"the AD account is claimed for this person and becomes theirs at the activation", "The person signs in on the activation page. If the account is not theirs, schoolbridge queue undo %s takes the claim back."},
@@ -80,6 +84,8 @@ var thereFaults = map[string]Fault{ThereWaits: FaultThereWaits, ThereRefused: Fa
 func (a There) Advice(lang Lang) Advice {
 	said, about := thereTexts[lang].states[a.State], ""
 	switch {
+	case a.InWay && a.State == ThereNobodys:
+		return thereTexts[lang].inWay
 	case a.State == ThereOwn || a.State == ThereFurther:
 		about = a.Login
 	case a.State == ThereWaits:

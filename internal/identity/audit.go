@@ -23,7 +23,7 @@ func (e AuditEntry) SignIn() bool { return strings.HasPrefix(e.Kind, "sign_in") 
 
 // ownDeeds are the kinds of what people do about themselves, and who did it is whom
 // the line is about.
-var ownDeeds = []string{"activation", "cabinet", "cabinet_disconnect", "factor_enrolled", "factor_taken", "factor_refused", "support_case"}
+var ownDeeds = []string{"activation", "cabinet", "cabinet_denied", "cabinet_disconnect", "factor_enrolled", "factor_taken", "factor_refused", "support_case"}
 
 // Actor says who did what the entry tells of: a person's id, "uid 1000" of somebody
 // who gave a command, the name of the break-glass account; "" for the service

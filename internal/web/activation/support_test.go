@@ -83,6 +83,9 @@ func TestSupportForm(t *testing.T) {
 	if got.Case != want || got.Source != "192.0.2.1" || got.At.IsZero() {
 		t.Errorf("%+v, want %+v", got, want)
 	}
+	if got.Line["addr"] != "192.0.2.1" || got.Line["request"] == "" {
+		t.Errorf("the trail does not learn from where: %v", got.Line)
+	}
 	// «Back» and the same button once more: the same letter.
 	goes(t, g.Post("/support", form...), "/support/sent")
 	holds(t, g.Get("/support/sent"), 200, "000 000 001")

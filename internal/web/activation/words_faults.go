@@ -42,7 +42,7 @@ var faults = map[string]faultWords{
 	string(identity.ReasonUpstreamBusy): {both{"Сейчас входит очень много людей.", "Very many people are signing in right now."}, byTime, both{"Повторите через минуту.", "Try again in a minute."}},
 	string(identity.ReasonOverload):     {both{"Сейчас входит очень много людей.", "Very many people are signing in right now."}, byTime, both{"Повторите через минуту.", "Try again in a minute."}},
 	string(identity.ReasonUpstreamLocked): {both{"mos.ru временно закрыл вход с этим паролем.", "mos.ru has locked this sign-in for a time."}, byYou,
-		both{"Подождите, сколько сказано на mos.ru, или восстановите доступ там же.", "Wait as long as mos.ru says, or recover access there."}},
+		both{"Подождите, сколько сказано на mos.ru, или восстановите доступ там же. Если mos.ru уже открыл вход, мы узнаем об этом в течение минуты: подождите её и повторите.", "Wait as long as mos.ru says, or recover access there. Once mos.ru has opened it again, we notice within a minute: wait for it and try again."}},
 	string(identity.ReasonSecondFactor): {both{"mos.ru просит подтвердить вход вторым способом или сменить пароль, а здесь это сделать негде.", "mos.ru wants a second confirmation or a new password, which cannot be given here."}, byYou,
 		both{"Войдите на mos.ru в браузере, подтвердите вход и повторите здесь через минуту. Если подтверждение нужно каждый раз, отключите его в личном кабинете или напишите нам.", "Sign in to mos.ru in a browser, confirm, and try again here in a minute. If that is asked for every time, switch it off in your account there or write to us."}},
 	string(identity.ReasonUpstreamFault): {both{"mos.ru не принимает запросы этого сервиса.", "mos.ru does not accept this service's requests."}, byAdmin,

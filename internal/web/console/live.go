@@ -346,7 +346,7 @@ func (v *visit) liveRefused() {
 	p.Refusing = true
 	for _, c := range p.LiveAt.Causes {
 		advice, _ := explain.AdviceAt(explain.Lang(v.Lang), "", c.Reason)
-		p.Causes = append(p.Causes, liveCauseRow{c, advice.Meaning, advice.Remedy})
+		p.Causes = append(p.Causes, liveCauseRow{c, advice.Meaning, explain.OnPage(explain.Lang(v.Lang), advice.Remedy)})
 	}
 	var whom []identity.PersonID
 	for _, r := range v.o.Live.Refused(v.scope, id) {

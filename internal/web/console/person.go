@@ -208,6 +208,7 @@ func (v *visit) page(s *Story) personPage {
 	if r.Broken != nil {
 		p.BrokenCode = r.Broken.Code
 	}
+	onPage(lang, s)
 	switch {
 	case r.Broken != nil && !r.Broken.Unproven:
 		p.State = "bad"
@@ -259,6 +260,7 @@ func (v *visit) page(s *Story) personPage {
 		if one.Stem, _ = queue.Split(a.Question); one.Stem != "" {
 			one.Said.Remedy = "" // the question is a link
 		}
+		one.Said.Remedy = explain.OnPage(lang, one.Said.Remedy)
 		if a.Decision != nil {
 			by := v.decidedLine(*a.Decision)
 			one.By = &by
@@ -271,6 +273,26 @@ func (v *visit) page(s *Story) personPage {
 	p.Audit, p.Readers = v.lines(s.Audit[:min(len(s.Audit), 2*listed)]), v.lines(s.Readers[:min(len(s.Readers), 2*listed)])
 	p.WholeTrail = !s.Person.IsZero() && v.o.Audit != nil && v.rights.In(rights.ReadAudit).All()
 	return p
+}
+
+// onPage has the remedies of a story name pages in place of commands.
+func onPage(lang explain.Lang, s *Story) {
+	for _, l := range []*explain.Link{s.Report.Broken, s.Report.Refused, s.Report.Note} {
+		if l != nil {
+			l.Remedy = explain.OnPage(lang, l.Remedy)
+		}
+	}
+	say := func(problems []explain.Problem) {
+		for i := range problems {
+			problems[i].Remedy = explain.OnPage(lang, problems[i].Remedy)
+		}
+	}
+	if s.Verdict != nil {
+		say(s.Verdict.Problems)
+	}
+	for _, t := range s.Report.Targets {
+		say(t.Problems)
+	}
 }
 
 func (v *visit) decidedLine(d explain.Decided) decided {
