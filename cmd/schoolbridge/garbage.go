@@ -26,7 +26,7 @@ const (
 	// people would else have as much as 40 % of their memory again, for nothing.
 	calmGarbage = 64 << 20
 	// calmSeconds is how rarely the collector need not look through all of a city.
-	calmSeconds = 30
+	calmSeconds = 15
 )
 
 // garbageIsOurs says that GOGC was left to us: who has set it knows better.
@@ -39,7 +39,7 @@ func garbageIsOurs() bool { return os.Getenv("GOGC") == "" }
 // the collector works the harder the more of them there are: at 10,000, about as
 // much as their handshakes. And once a second is often enough, as long as memory
 // does no more than double: what is made in it may lie. With much that is live, what
-// is made in half a minute may, and no more.
+// is made in a quarter of a minute may, and no more.
 func garbagePercent(live, held, made uint64) int {
 	live = max(live, held, 1)
 	rest := live - held

@@ -19,7 +19,8 @@ func TestGarbagePercent(t *testing.T) {
 		{0, 0, 0, usualPercent},
 		{8 * mib, 0, 0, usualPercent},
 		{1200 * mib, 12 * mib, 0, leastPercent}, // a city where nobody signs in
-		{1200 * mib, 0, 5 * mib, 12},
+		{1200 * mib, 0, 5 * mib, 6},
+		{1200 * mib, 0, 16 * mib, 20},
 		{128 * mib, 118 * mib, 0, 7},  // 10,000 of them in a small school: 10 MiB of garbage
 		{300 * mib, 118 * mib, 0, 21}, // in a city: as much as without them
 		{100 * mib, 118 * mib, 0, 8},  // more than the last collection saw

@@ -46,7 +46,7 @@ func TestScrubBesideABackup(t *testing.T) {
 	if err == nil {
 		t.Error("it says that what was deleted is gone")
 	}
-	if longest > 2*time.Second {
+	if longest > 8*time.Second { // lockTimeout's ten, where the machine is busy: not what 0.3 s make of it
 		t.Errorf("a sign-in waits for %v", longest)
 	}
 	if err := dump.Rollback(); err != nil {
