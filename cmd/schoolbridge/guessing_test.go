@@ -19,9 +19,17 @@ import (
 	"schoolbridge/provision/registry"
 )
 
-// newInvented is a daemon that has the registries of the sample, beside a mos.ru that has
-// its people: who they are by login, where mos.ru is, and the daemon's pages.
-func newInvented(t *testing.T) (people map[string]sample.Person, mosru string, pages http.Handler) {
+// inventedDaemon is one that has the registries of the sample, beside a mos.ru that has
+// its people.
+type inventedDaemon struct {
+	*daemon
+	people map[string]sample.Person // by login
+	mosru  string                   // its address
+	pages  http.Handler
+}
+
+// newInvented starts one; more is added to its configuration.
+func newInvented(t *testing.T, more string) inventedDaemon {
 	t.Helper()
 	s := newSite(t)
 	invented := sample.Make(1, person.DateOf(time.Now()))
@@ -31,8 +39,8 @@ func newInvented(t *testing.T) (people map[string]sample.Person, mosru string, p
 	for name, text := range invented.Files {
 		s.write(filepath.Join("registry", name), string(text))
 	}
-	people = map[string]sample.Person{}
-	o := sim.Options{Clients: []sim.Client{{ID: "test", PasswordGrant: true}}}
+	people := map[string]sample.Person{}
+	o := sim.Options{Clients: []sim.Client{{ID: "test", PasswordGrant: true, Redirects: []string{inventedPublic + "/sign-in/mosru"}}}}
 	for _, p := range invented.People {
 		if p.Profile.Subject != "" {
 			people[p.Profile.Login] = p
@@ -47,22 +55,27 @@ func newInvented(t *testing.T) (people map[string]sample.Person, mosru string, p
 	if simulated, err = sim.New(o); err != nil {
 		t.Fatal(err)
 	}
-	s.write("config.yaml", strings.Replace(siteConfig, "url: http://127.0.0.1:1\n", "url: "+upstream.URL+"\n", 1))
+	s.write("config.yaml", strings.Replace(siteConfig, "url: http://127.0.0.1:1\n", "url: "+upstream.URL+"\n", 1)+more)
 	d := s.started(io.Discard)
 	if _, err := importRegistry(t.Context(), d.db, []string{s.path("registry")}, registry.Options{Today: person.DateOf(time.Now())}); err != nil {
 		t.Fatal(err)
 	}
-	if pages, err = d.pages(nil); err != nil {
+	pages, err := d.pages(nil)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return people, upstream.URL, pages
+	return inventedDaemon{d, people, upstream.URL, pages}
 }
+
+// inventedPublic is where its pages are, for those whom mos.ru sends back.
+const inventedPublic = "https://wifi.school.example"
 
 // A guesser who knows all four names of somebody locks nobody's city account,
 // whether there is an account here or not, and however they are written; and
 // whoever knows the password gets the one account under each of them.
 func TestGuessingOnThePage(t *testing.T) {
-	people, mosru, pages := newInvented(t)
+	x := newInvented(t, "")
+	people, mosru, pages := x.people, x.mosru, x.pages
 	post := func(from, name, password string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(http.MethodPost, "/api/activate", strings.NewReader(fmt.Sprintf(`{"login":%q,"password":%q}`, name, password)))
 		r.Header.Set("Content-Type", "application/json")

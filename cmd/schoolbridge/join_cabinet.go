@@ -13,6 +13,7 @@ import (
 	"schoolbridge/internal/journal"
 	"schoolbridge/internal/onboard"
 	"schoolbridge/internal/person"
+	"schoolbridge/internal/trail"
 	"schoolbridge/internal/web"
 	"schoolbridge/internal/web/cabinet"
 	"schoolbridge/provision"
@@ -22,7 +23,7 @@ import (
 func (d *daemon) cabinet(desk *provision.Desk) (web.Room, error) {
 	o := cabinet.Options{Desk: desk, Networks: d.config.WiFi.SSIDs, PublicURL: strings.TrimSuffix(string(d.config.Web.Public), "/"), Zone: d.config.Policy.TimeZone.Location()}
 	if d.journal != nil {
-		o.Wifi = ownWifi{d}
+		o.Wifi = ownWifi{d, new(trail.Denials)}
 	}
 	if d.config.WiFi.On() {
 		network, err := wifiNetwork(d.config.WiFi)
@@ -74,7 +75,10 @@ func (s ownSetup) Handed(ctx context.Context, id identity.PersonID, p onboard.Pl
 }
 
 // ownWifi is what people see of their own devices and sign-ins.
-type ownWifi struct{ d *daemon }
+type ownWifi struct {
+	d       *daemon
+	denials *trail.Denials
+}
 
 var _ cabinet.Wifi = ownWifi{}
 
@@ -111,6 +115,20 @@ func (o ownWifi) note(kind string, id identity.PersonID, from identity.Source, l
 		o.d.trail.Audit(identity.AuditEntry{At: time.Now(), Kind: kind, Person: id, Payload: payload})
 	}
 	return err
+}
+
+// denied notes that somebody asked for the end of another person's session, a few lines
+// a minute.
+func (o ownWifi) denied(id identity.PersonID, session string, from identity.Source) error {
+	times, write := o.denials.Count(id.String(), time.Now())
+	if !write {
+		return nil
+	}
+	line := map[string]any{"session": session}
+	if times > 0 {
+		line["times"] = times
+	}
+	return o.note(auditOwnDenied, id, from, line)
 }
 
 // Look implements cabinet.Wifi: what explain says of the Wi-Fi, and of nothing
@@ -258,7 +276,7 @@ func (o ownWifi) Disconnect(ctx context.Context, id identity.PersonID, session s
 		return err
 	}
 	if s.Person != id {
-		return errors.Join(identity.ErrNotFound, o.note(auditOwnDenied, id, from, map[string]any{"session": session}))
+		return errors.Join(identity.ErrNotFound, o.denied(id, session, from))
 	}
 	if !s.Live() {
 		return identity.ErrNotFound

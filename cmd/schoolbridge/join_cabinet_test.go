@@ -13,6 +13,7 @@ import (
 	"schoolbridge/internal/onboard"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/rights"
+	"schoolbridge/internal/trail"
 	"schoolbridge/internal/web"
 	"schoolbridge/internal/web/console"
 	radiuswire "schoolbridge/radiussrv/wire"
@@ -49,7 +50,7 @@ func TestOwnAndLiveWifi(t *testing.T) {
 	if refused.Code != radiuswire.AccessReject {
 		t.Fatalf("%v", refused.Code)
 	}
-	own := ownWifi{d}
+	own := ownWifi{d, new(trail.Denials)}
 	look, err := own.Look(t.Context(), holder.Person, atHome)
 	for end := time.Now().Add(20 * time.Second); err == nil && len(look.SignIns) < 2 && time.Now().Before(end); { // the trail is written within a second
 		time.Sleep(50 * time.Millisecond)
@@ -105,8 +106,10 @@ func TestOwnAndLiveWifi(t *testing.T) {
 			t.Errorf("%q: %v", odd, err)
 		}
 	}
-	if err := own.Disconnect(t.Context(), identity.PersonID{9}, session, atHome); !errors.Is(err, identity.ErrNotFound) || p.disconnects() > 0 {
-		t.Errorf("somebody else's: %v", err)
+	for range 100 { // of which the first ten and the hundredth leave a line
+		if err := own.Disconnect(t.Context(), identity.PersonID{9}, session, atHome); !errors.Is(err, identity.ErrNotFound) || p.disconnects() > 0 {
+			t.Fatalf("somebody else's: %v", err)
+		}
 	}
 	if err := own.Disconnect(t.Context(), holder.Person, session, atHome); err != nil {
 		t.Fatal(err)
@@ -135,6 +138,14 @@ func TestOwnAndLiveWifi(t *testing.T) {
 		if err != nil || len(lines) == 0 || !strings.Contains(string(lines[0].Payload), `"addr":"192.0.2.77"`) {
 			t.Errorf("%s: %v %q", kind, err, lines)
 		}
+	}
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if lines, err = d.db.Audit().Recent(t.Context(), identity.PersonID{9}, 50, auditOwnDenied); err != nil || len(lines) > 10 {
+			break
+		}
+	}
+	if err != nil || len(lines) != 11 || !strings.Contains(string(lines[0].Payload), `"times":100`) {
+		t.Errorf("of a hundred denials: %v %q", err, lines)
 	}
 }
 

@@ -289,6 +289,18 @@ func (tab *Tab) Narrow(what string) {
 	}
 }
 
+// Size gives the least width and the greatest height of what a CSS selector finds.
+func (tab *Tab) Size(what string) (width, height float64) {
+	tab.t.Helper()
+	const script = `(() => { const all = [...document.querySelectorAll(%q)].map(e => e.getBoundingClientRect());
+		return all.length ? [Math.min(...all.map(r => r.width)), Math.max(...all.map(r => r.height))] : []; })()`
+	size := get(tab, "measure "+what, chromedp.Evaluate[[]float64](fmt.Sprintf(script, what)))
+	if len(size) != 2 {
+		tab.t.Fatalf("%s has no %s", tab.Address(), what)
+	}
+	return size[0], size[1]
+}
+
 // InSight says that what a CSS selector finds lies within the screen, or within what
 // moves in itself, without anything being moved.
 func (tab *Tab) InSight(what string) {

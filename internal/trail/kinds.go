@@ -18,7 +18,7 @@ var kinds = map[string]kind{
 	"disconnect":         {WiFi, "просьба отключить от Wi-Fi", "to be taken off the Wi-Fi", Calm, (*teller).disconnect},
 	"console_disconnect": {WiFi, "администратор отключает устройство от Wi-Fi", "an administrator takes a device off the Wi-Fi", Calm, nil},
 	"cabinet_disconnect": {WiFi, "человек отключает своё устройство от Wi-Fi", "a person takes an own device off the Wi-Fi", Calm, nil},
-	"cabinet_denied":     {WiFi, "человек хотел отключить чужое устройство: отказано", "a person wanted to take another's device off: denied", Bad, nil},
+	"cabinet_denied":     {WiFi, "человек хотел отключить чужое устройство: отказано", "a person wanted to take another's device off: denied", Bad, (*teller).ownDenied},
 	"disconnect_answer":  {WiFi, "ответ точки доступа", "access point's answer", Calm, (*teller).disconnected},
 
 	"provision":            {Directory, "Active Directory", "Active Directory", Calm, (*teller).provision},

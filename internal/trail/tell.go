@@ -387,9 +387,11 @@ func (t *teller) read() {
 	t.counted("found", "показано", "shown")
 }
 
+func (t *teller) ownDenied() { t.counted("times", "за минуту", "within a minute") }
+
 func (t *teller) denied() {
 	t.named("page", "страница", "page")
 	t.named("item", "вопрос", "question")
 	t.schools("school")
-	t.counted("times", "за минуту", "within a minute")
+	t.ownDenied()
 }

@@ -28,6 +28,7 @@ var lines = []struct {
 	{kind: "sign_in", payload: `{"channel":"web","outcome":"accepted","reason":"CONFIRMED"}`, tone: Good},
 	{kind: "rights_granted", payload: `{"by":"uid 0","uid":0,"role":"school","schools":["49"]}`, ru: "администратор школы; Школа № 49", en: "school administrator; Школа № 49", here: true},
 	{kind: "console_read", payload: `{"by":"x","addr":"10.0.0.1","page":"people","action":"see people","kind":"fio","found":3}`, ru: "поиск людей; показано: 3", en: "search for people; shown: 3", from: "10.0.0.1"},
+	{kind: "cabinet_denied", payload: `{"addr":"10.0.0.1","session":"00000000000000aa","times":100}`, ru: "за минуту: 100", en: "within a minute: 100", tone: Bad, from: "10.0.0.1"},
 	{kind: "console_denied", payload: `{"by":"x","addr":"10.0.0.1","page":"POST /console/queue/*","item":"t0","school":"49","times":100}`, ru: "страница POST /console/queue/*; вопрос t0; Школа № 49; за минуту: 100", en: "page POST /console/queue/*; question t0; Школа № 49; within a minute: 100", tone: Bad, from: "10.0.0.1"},
 	{kind: "decision", payload: `{"verb":"refuse","by":"uid 0"}`, ru: "отказ", en: "refused", here: true},
 	{kind: "disconnect_answer", payload: `{"session":"s","answer":"refused","cause":503,"tries":1}`, ru: "точка доступа отказала", en: "the access point refused", tone: Bad},

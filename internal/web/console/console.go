@@ -43,6 +43,7 @@ import (
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
 	"schoolbridge/internal/rights"
+	"schoolbridge/internal/trail"
 	"schoolbridge/internal/web"
 	"schoolbridge/provision/census"
 )
@@ -226,7 +227,7 @@ type room struct {
 	glass *web.Pace // of tries at the break-glass account
 	files filing
 
-	denials denials
+	denials trail.Denials
 }
 
 // glassEvery and glassBurst are how often one source may try the break-glass

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"regexp"
 	"slices"
-	"sync"
-	"time"
 
 	"schoolbridge/internal/identity"
 	"schoolbridge/internal/person"
@@ -22,47 +20,6 @@ type Denials interface {
 	Audit(entry identity.AuditEntry)
 }
 
-// What of denials is written in a minute.
-const (
-	deniedEach   = 10  // of one asker; then the hundredth, the thousandth …
-	deniedAll    = 600 // of all together
-	deniedAskers = 1024
-)
-
-// denials counts those of the current minute.
-type denials struct {
-	mu      sync.Mutex
-	minute  time.Time
-	askers  map[string]int
-	written int
-}
-
-// count says how many an asker has had in this minute, and whether a line is to tell it.
-func (d *denials) count(by string, now time.Time) (n int, write bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if now.Sub(d.minute) >= time.Minute || now.Before(d.minute) {
-		d.minute, d.askers, d.written = now, map[string]int{}, 0
-	}
-	if _, known := d.askers[by]; !known && len(d.askers) >= deniedAskers {
-		by = "" // all further ones together
-	}
-	d.askers[by]++
-	n = d.askers[by]
-	if write = (n <= deniedEach || powerOfTen(n)) && d.written < deniedAll; write {
-		d.written++
-	}
-	return n, write
-}
-
-// powerOfTen says that n is 1, 10, 100 …
-func powerOfTen(n int) bool {
-	for n > 1 && n%10 == 0 {
-		n /= 10
-	}
-	return n == 1
-}
-
 // places are those of an address that say which one.
 var places = regexp.MustCompile(`\{[^}]*\}`)
 
@@ -72,7 +29,7 @@ func (v *visit) denied() {
 	if v.session == nil {
 		return
 	}
-	n, write := v.room.denials.count(v.by(), v.Now)
+	times, write := v.room.denials.Count(v.by(), v.Now)
 	if !write {
 		return
 	}
@@ -81,8 +38,8 @@ func (v *visit) denied() {
 	if v.action != 0 {
 		line["action"] = v.action.String()
 	}
-	if n > deniedEach {
-		line["times"] = n
+	if times > 0 {
+		line["times"] = times
 	}
 	stem, _ := queue.Split(v.Request.PathValue("id"))
 	if _, _, ok := queue.Prefix(stem); ok {

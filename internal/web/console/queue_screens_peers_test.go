@@ -37,6 +37,9 @@ func TestQueueScreens(t *testing.T) {
 			pictured(tab, "queue")
 			tab.Press("tbody th a")
 			tab.Reads("Еванова Нина Николаевна", "Запись kadry:k1 — этот человек")
+			if wide, _ := tab.Size(".evidence th[scope=row]"); wide < 80 {
+				t.Errorf("a title of the evidence is %.0f pixels wide: a letter a line", wide)
+			}
 			pictured(tab, "case")
 			tab.Key("4")
 			tab.Await("#do-4")
