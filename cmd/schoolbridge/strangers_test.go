@@ -128,7 +128,7 @@ func (g *guessed) compare(round int, one, other []string, ask asks) strangers.To
 			took[i], answer = g.guess(ask(name, fmt.Sprintf("guess-%d-%d", round, n)), i == 0)
 			answers[i] = strings.ReplaceAll(answer, name, "NAME")
 		}
-		if strings.Contains(answers[0]+answers[1], string(identity.ReasonUpstreamDown)) {
+		if answers[0] != answers[1] && strings.Contains(answers[0]+answers[1], string(identity.ReasonUpstreamDown)) {
 			g.out[n] = true
 			continue
 		}
