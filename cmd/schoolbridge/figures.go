@@ -58,12 +58,15 @@ func (f *figures) Last(ctx context.Context) (console.Figures, error) {
 	return console.Figures{At: day.Time(f.zone), Day: day, Lines: lines, Whole: whole, Kept: true, Counting: last.Counting}, nil
 }
 
+// young says that what was counted last needs not be counted anew. mu is held.
+func (f *figures) young() bool { return f.now().Sub(f.last.At) < figuresFresh }
+
 // ask gives what was counted last, and has it counted anew if that is long ago.
 func (f *figures) ask() (console.Figures, *census.Board) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	last := f.last
-	if f.now().Sub(last.At) >= figuresFresh {
+	if !f.young() {
 		f.counting = true
 		select {
 		case f.asked <- struct{}{}:
@@ -130,6 +133,12 @@ func (f *figures) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-f.asked:
+		}
+		f.mu.Lock()
+		young := f.young()
+		f.mu.Unlock()
+		if young { // somebody asked once more while it was counted
+			continue
 		}
 		counted, board, err := f.count(ctx)
 		if err != nil && ctx.Err() == nil {

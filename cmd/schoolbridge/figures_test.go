@@ -57,6 +57,14 @@ func TestFigures(t *testing.T) {
 	if !eventually(func() bool { return last().At.After(first) }) {
 		t.Error("not counted anew")
 	}
+	// Whoever asks while it is counted does not have it counted once more.
+	second := last().At
+	f.asked <- struct{}{}
+	f.asked <- struct{}{} // taken only when nothing is counted for the first
+	f.asked <- struct{}{}
+	if at := last().At; at != second {
+		t.Errorf("counted twice, %v apart", at.Sub(second))
+	}
 	if days, err := f.History(t.Context(), "0049"); err != nil || len(days) != 1 || days[0].Day != today.AddDays(-1) || days[0].Activated != 2 {
 		t.Errorf("%+v, %v", days, err)
 	}
