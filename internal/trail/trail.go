@@ -1,6 +1,6 @@
 // Package trail puts the lines of the audit trail into words: what happened, in a
 // sentence of the reader's language, and whether that is as it should be. It is
-// pure, and names nobody: whose an identifier is, only the caller knows, and
+// without I/O, and names nobody: whose an identifier is, only the caller knows, and
 // whether that may be shown.
 //
 //	identity.AuditEntry ─► Read ─► Data ─► Tell ─► Line: what, details, tone, from where
