@@ -3,7 +3,6 @@ package postgres
 import (
 	"errors"
 	"net/netip"
-	"regexp"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -34,7 +33,7 @@ func parse(address string) (*pgx.ConnConfig, error) {
 	switch {
 	case config.Database == "":
 		return nil, ErrNoDatabase
-	case !saysProtection.MatchString(address) && leavesMachine(&config.Config):
+	case eitherWay(&config.Config):
 		return nil, ErrUnprotected
 	}
 	if config.ConnectTimeout == 0 {
@@ -45,20 +44,16 @@ func parse(address string) (*pgx.ConnConfig, error) {
 	return config, nil
 }
 
-// saysProtection finds sslmode in an address of either form. Without it pgx goes on in
-// clear where the server, or whoever answers for it, has no TLS.
-var saysProtection = regexp.MustCompile(`\bssl(mode)?\s*=`)
-
-// leavesMachine says that some host of the address is not this machine.
-func leavesMachine(c *pgconn.Config) bool {
-	hosts := []string{c.Host}
-	for _, f := range c.Fallbacks {
-		hosts = append(hosts, f.Host)
-	}
-	for _, h := range hosts {
-		addr, err := netip.ParseAddr(h)
-		here := strings.HasPrefix(h, "/") || strings.HasPrefix(h, "@") || h == "localhost" || err == nil && addr.IsLoopback()
-		if !here {
+// eitherWay says that a host which is not this machine is asked with TLS and without, as
+// pgx does where sslmode is not said: whoever is on the way to it chooses.
+func eitherWay(c *pgconn.Config) bool {
+	sealed, open := map[string]bool{}, map[string]bool{}
+	for _, f := range append([]*pgconn.FallbackConfig{{Host: c.Host, TLSConfig: c.TLSConfig}}, c.Fallbacks...) {
+		addr, err := netip.ParseAddr(f.Host)
+		here := strings.HasPrefix(f.Host, "/") || strings.HasPrefix(f.Host, "@") || f.Host == "localhost" || err == nil && addr.IsLoopback()
+		sealed[f.Host] = sealed[f.Host] || f.TLSConfig != nil
+		open[f.Host] = open[f.Host] || f.TLSConfig == nil
+		if !here && sealed[f.Host] && open[f.Host] {
 			return true
 		}
 	}

@@ -34,6 +34,10 @@ func TestAWayInClearIsSaid(t *testing.T) {
 		"host=10.1.2.3 user=u dbname=db":                              ErrUnprotected,
 		"postgres://u@db1.example,db2.example/db?sslmode=verify-full": nil,
 		"host=10.1.2.3 user=u dbname=db sslmode = disable":            nil,
+		"postgres://u@db1.example/db?sslmode=prefer":                  ErrUnprotected,
+		"postgres://u:sslmode=x@db1.example/db":                       ErrUnprotected, // a password
+		"host=db1.example user=u dbname=db ssl=true":                  ErrUnprotected, // no word of this form
+		"postgres://u@db1.example/db?ssl=true":                        nil,
 		"postgres://u@localhost/db":                                   nil,
 		"postgres://u@[::1]/db":                                       nil,
 		"host=/run/postgresql dbname=db":                              nil,
