@@ -31,6 +31,7 @@ var (
 // What a move can end with.
 var (
 	ErrNotEmpty    = errors.New("the database to move to has a store already: give an empty one")
+	ErrOthers      = errors.New("the database is being filled by the move of another store: give an empty one, or first give that move up with --cancel")
 	ErrElsewhere   = errors.New("the store is being moved into another database: name that one, or give the move up with --cancel")
 	ErrOtherSchema = errors.New("the move was begun by another version of schoolbridge: end it with that version, or give it up with --cancel")
 	ErrChanged     = errors.New("the copy differs from the store, which somebody must have changed meanwhile: end all that works on it and move again; the copy is made anew")
@@ -169,7 +170,7 @@ func (m *mover) begin(ctx context.Context) (open bool, err error) {
 		if err := m.sameSchema(ctx, m.from); err != nil {
 			return false, err
 		}
-		return false, m.prepareTarget(ctx, there == phaseDiffers)
+		return false, m.prepareTarget(ctx, there == phaseDiffers, of)
 	}
 	if err := m.from.migrate(ctx); err != nil {
 		return false, err
@@ -182,14 +183,18 @@ func (m *mover) begin(ctx context.Context) (open bool, err error) {
 		if err := m.to.migrate(ctx); err != nil {
 			return false, err
 		}
-	case phaseFilling, phaseDiffers: // of a move that was given up, or got no further
+	case phaseFilling: // of a move that got no further
+		if err := m.beBare(ctx); err != nil {
+			return false, err
+		}
+	case phaseDiffers: // of a move that was given up
 	default:
 		return false, ErrNotEmpty
 	}
 	var made [16]byte
 	_, _ = rand.Read(made[:]) // never fails
 	m.id = hex.EncodeToString(made[:])
-	if err := m.prepareTarget(ctx, true); err != nil {
+	if err := m.prepareTarget(ctx, true, of); err != nil {
 		return false, err
 	}
 	return false, m.from.write(ctx, func(t *tx) error { return t.setPhase(phaseMoving, m.id) })
@@ -206,13 +211,32 @@ func (db *DB) beEmpty(ctx context.Context) error {
 	})
 }
 
+// beBare looks whether nothing was copied yet into a target that another move fills.
+func (m *mover) beBare(ctx context.Context) error {
+	return m.to.read(ctx, func(t *tx) error {
+		for _, table := range m.tables {
+			var rows int64
+			if err := t.row("SELECT COUNT(*) FROM " + table.name).Scan(&rows); err != nil {
+				return err
+			}
+			if rows > 0 {
+				return ErrOthers
+			}
+		}
+		return nil
+	})
+}
+
 // prepareTarget fences the target, and takes out of its tables what is not the
-// store's.
-func (m *mover) prepareTarget(ctx context.Context, empty bool) error {
+// store's, unless another move than that with the ID came there meanwhile.
+func (m *mover) prepareTarget(ctx context.Context, empty bool, id string) error {
 	if err := m.sameSchema(ctx, m.to); err != nil || !empty {
 		return err
 	}
 	return m.to.write(ctx, func(t *tx) error {
+		if err := t.ofMove(id); err != nil {
+			return err
+		}
 		for _, table := range slices.Backward(m.tables) {
 			if err := t.exec("DELETE FROM " + table.name); err != nil {
 				return err
@@ -266,6 +290,25 @@ func (t *tx) phase() (phase, id string, err error) {
 	}
 	phase, id, _ = strings.Cut(value, " ")
 	return phase, id, err
+}
+
+// fill writes to the target, as long as it is this move that fills it.
+func (m *mover) fill(ctx context.Context, do func(*tx) error) error {
+	return m.to.write(ctx, func(t *tx) error {
+		if err := t.ofMove(m.id); err != nil {
+			return err
+		}
+		return do(t)
+	})
+}
+
+// ofMove looks whether the database is that of a move, "" for none.
+func (t *tx) ofMove(id string) error {
+	_, of, err := t.phase()
+	if err == nil && of != id {
+		err = ErrOthers
+	}
+	return err
 }
 
 // setPhase notes a phase of the move, and fences the database in each but the one in

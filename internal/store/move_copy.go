@@ -48,7 +48,7 @@ func (m *mover) copy(ctx context.Context, table tableShape) error {
 			return nil
 		}
 		n := len(batch) / len(table.columns)
-		if err := m.to.write(ctx, func(t *tx) error { return t.exec(table.inserts(n), batch...) }); err != nil {
+		if err := m.fill(ctx, func(t *tx) error { return t.exec(table.inserts(n), batch...) }); err != nil {
 			return err
 		}
 		batch, size = batch[:0], 0
@@ -119,14 +119,14 @@ func (m *mover) compareAndOpen(ctx context.Context) error {
 	})
 	switch {
 	case differs:
-		if failed := m.to.write(ctx, func(t *tx) error { return t.setPhase(phaseDiffers, m.id) }); failed != nil {
+		if failed := m.fill(ctx, func(t *tx) error { return t.setPhase(phaseDiffers, m.id) }); failed != nil {
 			return failed
 		}
 		return err
 	case err != nil:
 		return err
 	}
-	return m.to.write(ctx, func(t *tx) error { return t.setPhase(phaseFilled, m.id) })
+	return m.fill(ctx, func(t *tx) error { return t.setPhase(phaseFilled, m.id) })
 }
 
 // compare reads a table on both sides, row beside row.

@@ -26,10 +26,13 @@ func RunMove(t *testing.T, from, to func(*testing.T) Side) {
 	for name, test := range map[string]func(*testing.T, *moving){
 		"Whole": testMoveWhole, "Resumed": testMoveResumed, "NotEmpty": testMoveNotEmpty, "Changed": testMoveChanged, "Cancelled": testMoveCancelled,
 		"CancelledAfterwards": testMoveCancelledAfterwards, "Elsewhere": testMoveElsewhere,
+		"Others": testMoveOthers, "Overtaken": testMoveOvertaken,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, newMoving(t, from(t), to))
+			m := newMoving(t, from(t), to)
+			m.store = from
+			test(t, m)
 		})
 	}
 }
@@ -39,6 +42,7 @@ type moving struct {
 	t        *testing.T
 	from, to Side
 	another  func(*testing.T) Side
+	store    func(*testing.T) Side // another one to be moved
 	keys     *store.Keyset
 	tables   map[string][]string // and their columns
 }
@@ -342,4 +346,40 @@ func testMoveElsewhere(t *testing.T, m *moving) {
 	m.want("move elsewhere", m.move(t.Context(), nil), nil)
 	m.same()
 	m.want("the first one", m.open(begun), store.ErrFilling)
+}
+
+// testMoveOthers: two stores do not go into one database, whatever the order.
+func testMoveOthers(t *testing.T, m *moving) {
+	ctx, end := context.WithCancel(t.Context())
+	m.want("a run", m.move(ctx, func(store.MoveProgress) { end() }), context.Canceled)
+	other := newMoving(t, m.store(t), func(*testing.T) Side { return m.to })
+	m.want("another store", other.move(t.Context(), nil), store.ErrOthers)
+	m.want("the other store", other.open(other.from), nil)
+	m.want("the first one", m.move(t.Context(), nil), nil)
+	m.same()
+	m.want("another store", other.move(t.Context(), nil), store.ErrNotEmpty)
+}
+
+// testMoveOvertaken: a move that another one has overtaken, at whatever moment, writes no
+// row more and opens nothing.
+func testMoveOvertaken(t *testing.T, m *moving) {
+	for _, comparing := range []bool{false, true} {
+		at := ""
+		m.want("a run", m.move(t.Context(), func(p store.MoveProgress) {
+			if at != "" || p.Comparing != comparing {
+				return
+			}
+			at = m.query(m.to.Raw, "SELECT value FROM meta WHERE name = 'move'")[0][0].(string)
+			if _, err := m.to.Raw.Exec("UPDATE meta SET value = 'filling another' WHERE name = 'move'"); err != nil {
+				t.Error(err)
+			}
+		}), store.ErrOthers)
+		m.want("the copy", m.open(m.to), store.ErrFilling)
+		m.want("the store", m.open(m.from), store.ErrMoving)
+		if _, err := m.to.Raw.Exec("UPDATE meta SET value = '" + at + "' WHERE name = 'move'"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.want("the move, alone", m.move(t.Context(), nil), nil)
+	m.same()
 }
