@@ -124,7 +124,7 @@ func (w *world) troubleReplicas(duration time.Duration, first, second *daemon, c
 	}{
 		{daemonDown, 1, func() error { second.kill(); time.Sleep(time.Second); return second.start() }},
 		{daemonDown, 0, func() error { first.kill(); time.Sleep(time.Second); return first.start() }},
-		{daemonAsleep, 1, func() error { return second.sleep(duration / 10) }},
+		{daemonAsleep, 1, func() error { return second.sleep(time.Minute) }},
 		{daemonCutOff, 1, func() error { cable.Hang(); time.Sleep(duration / 10); cable.Mend(); return nil }},
 	} {
 		if !w.wait(duration / 10) {
