@@ -12,7 +12,9 @@ const releaseTimeout = time.Second
 // errLeased says that another process is at work.
 var errLeased = errors.New("another worker holds the lease")
 
-// lease takes the lease, or renews it in good time.
+// lease takes the lease, or renews it in good time. Where it was lost meanwhile, the run
+// is over: a worker that slept does not go on with what it had gathered, also where
+// nobody is at work any more.
 func (w *Worker) lease(ctx context.Context) error {
 	now := w.o.Now()
 	if !w.leased.IsZero() && now.Sub(w.leased) < w.o.Term/3 {
@@ -20,7 +22,13 @@ func (w *Worker) lease(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	mine, err := w.queue.Lease(ctx, w.o.Target, w.o.Holder, now, w.o.Term)
+	var mine bool
+	var err error
+	if w.leased.IsZero() {
+		mine, err = w.queue.Lease(ctx, w.o.Target, w.o.Holder, now, w.o.Term)
+	} else {
+		mine, err = w.queue.Renew(ctx, w.o.Target, w.o.Holder, w.leased.Add(w.o.Term), now.Add(w.o.Term))
+	}
 	if err != nil {
 		return err
 	}

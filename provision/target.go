@@ -200,6 +200,9 @@ type Queue interface {
 	// Lease makes holder the target's worker until now+term, if nobody else
 	// is. It saves work; it guards nothing: that is the stamp's part.
 	Lease(ctx context.Context, target, holder string, now time.Time, term time.Duration) (bool, error)
+	// Renew prolongs a lease that ends at was. False where it is not any more as its
+	// holder left it: somebody else has had it, and what was begun under it is over.
+	Renew(ctx context.Context, target, holder string, was, until time.Time) (bool, error)
 	// Release gives the lease back.
 	Release(ctx context.Context, target, holder string) error
 	// Due gives accounts whose time has come: first those for which somebody

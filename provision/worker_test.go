@@ -97,6 +97,16 @@ func (q *shelf) Lease(_ context.Context, _, holder string, now time.Time, term t
 	return true, q.broken
 }
 
+func (q *shelf) Renew(_ context.Context, _, holder string, was, until time.Time) (bool, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.holder != holder || !q.until.Equal(was) {
+		return false, q.broken
+	}
+	q.until = until
+	return true, q.broken
+}
+
 func (q *shelf) Release(_ context.Context, _, holder string) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -790,6 +800,33 @@ func TestWorkerLease(t *testing.T) {
 			if mine, err := w.q.Lease(t.Context(), "ad", "other", time.Now(), time.Second); mine || err != nil {
 				t.Fatalf("the lease was lost at work: %v", err)
 			}
+		}
+	})
+}
+
+// TestWorkerSleepsPastItsLease: another one has had the lease and has given it back when
+// the first wakes in the middle of an account; it goes on with nothing of its run, and
+// begins anew.
+func TestWorkerSleepsPastItsLease(t *testing.T) {
+	work(t, nil, func(t *testing.T, w *floor) {
+		w.q.add(1, 2)
+		w.b.slow(40 * time.Second)
+		w.start()
+		pass(35 * time.Second)
+		if mine, err := w.q.Lease(t.Context(), "ad", "other", time.Now(), 30*time.Second); !mine || err != nil {
+			t.Fatalf("the lease has run out, and nobody gets it: %v", err)
+		}
+		if err := w.q.Release(t.Context(), "ad", "other"); err != nil {
+			t.Fatal(err)
+		}
+		w.b.slow(0)
+		pass(6 * time.Second) // it wakes
+		if n := w.b.count(); n != 1 {
+			t.Errorf("%d passes under a lease that was lost", n-1)
+		}
+		pass(6 * time.Second)
+		if n := w.b.count(); n != 2 {
+			t.Errorf("%d passes once it has the lease again", n)
 		}
 	})
 }

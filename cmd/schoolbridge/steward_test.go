@@ -42,9 +42,17 @@ func (s site) replica(name string) *replica {
 	return r
 }
 
-// Lease and Release implement duplicates.Leases.
+// Lease, Renew and Release implement duplicates.Leases.
 func (r *replica) Lease(ctx context.Context, name, holder string, now time.Time, term time.Duration) (bool, error) {
 	mine, err := r.db.Targets().Lease(ctx, name, holder, now, term)
+	if err == nil && !mine {
+		r.busy.Add(1)
+	}
+	return mine, err
+}
+
+func (r *replica) Renew(ctx context.Context, name, holder string, was, until time.Time) (bool, error) {
+	mine, err := r.db.Targets().Renew(ctx, name, holder, was, until)
 	if err == nil && !mine {
 		r.busy.Add(1)
 	}

@@ -20,7 +20,8 @@ import (
 //
 // Changes are a line each and stay. Sign-ins are many: those that come together
 // are one line, a block (audit_block.go); audit_index.go finds somebody's blocks.
-// Beside a change stands who did it, outside of the hash, for audit_browse.go alone.
+// Beside a change stands who did it, outside of the hash, for audit_browse.go; Verify
+// holds it against what the line says.
 //
 // The chain runs over hashes of the sealed payloads, so that sign-ins can be
 // erased after their retention and the chain still verifies; hashes and the
@@ -68,6 +69,7 @@ type auditRow struct {
 	previous            []byte
 	version             uint32
 	hash                []byte
+	actor               sql.NullString // of a line of an older version: NULL
 }
 
 // writeAudit adds the transaction's lines to this replica's chain.
@@ -79,6 +81,11 @@ func (t *tx) writeAudit() error {
 	h, err := t.takeHead(t.db.replica, len(lines))
 	if err != nil {
 		return err
+	}
+	if h.Seq == 0 {
+		if err := t.beginsNow(&h); err != nil {
+			return err
+		}
 	}
 	t.packer = t.db.packers.Get().(*packer)
 	defer t.db.packers.Put(t.packer)
@@ -127,11 +134,11 @@ func (t *tx) writeLine(h AuditHead, l line) (AuditHead, error) {
 // lines calls f with a chain's lines after one, in order, at most limit of them,
 // whose sealed payloads are good until f returns.
 func (t *tx) lines(chain string, after int64, limit int, f func(auditRow) error) (n int, err error) {
-	err = t.each(`SELECT chain, seq, at, kind, person, sealed, payload_hash, previous, version, hash FROM audit
+	err = t.each(`SELECT chain, seq, at, kind, person, sealed, payload_hash, previous, version, hash, actor FROM audit
 		WHERE chain = ? AND seq > ? ORDER BY seq LIMIT ?`, []any{chain, after, limit}, func(scan func(...any) error) error {
 		n++
 		var r auditRow
-		if err := scan(&r.chain, &r.seq, &r.at, &r.kind, &r.person, (*sql.RawBytes)(&r.sealed), &r.payloadHash, &r.previous, &r.version, &r.hash); err != nil {
+		if err := scan(&r.chain, &r.seq, &r.at, &r.kind, &r.person, (*sql.RawBytes)(&r.sealed), &r.payloadHash, &r.previous, &r.version, &r.hash, &r.actor); err != nil {
 			return err
 		}
 		return f(r)

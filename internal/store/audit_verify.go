@@ -30,7 +30,8 @@ func IsBroken(err error) bool {
 }
 
 // Verify reads every chain and gives a *Broken for the first line that was
-// changed, removed, moved, or emptied without an erasure, also where a whole chain is
+// changed, removed, moved, or emptied without an erasure, or beside which another one
+// stands than did it, also where a whole chain is
 // gone of which another one tells. Where it is not nil,
 // progress is told how many lines stood so far.
 func (a *Audit) Verify(ctx context.Context, progress func(lines int)) error {
@@ -42,7 +43,7 @@ func (a *Audit) Verify(ctx context.Context, progress func(lines int)) error {
 		if err := t.headless(heads); err != nil {
 			return err
 		}
-		v := &verification{tx: t, progress: progress, people: peopleErased{}, witnesses: map[string]testimony{}}
+		v := &verification{tx: t, progress: progress, people: peopleErased{}}
 		if err := v.someTrail(heads); err != nil {
 			return err
 		}
@@ -50,9 +51,6 @@ func (a *Audit) Verify(ctx context.Context, progress func(lines int)) error {
 			if err := v.chain(h); err != nil {
 				return err
 			}
-		}
-		if err := v.witnessesAgree(); err != nil {
-			return err
 		}
 		return v.erasures()
 	})
@@ -74,9 +72,15 @@ func (t *tx) headless(heads []AuditHead) error {
 
 // chains gives all chains that have lines.
 func (t *tx) chains() (all []string, err error) {
-	for chain := ""; ; all = append(all, chain) {
-		// From chain to chain over the index, not over every line.
-		err := t.row("SELECT chain FROM audit WHERE chain > ? ORDER BY chain LIMIT 1", chain).Scan(&chain)
+	for chain, first := "", true; ; all = append(all, chain) {
+		// From chain to chain over the index, not over every line. One without a name is
+		// somebody's who has only the database.
+		next, args := "SELECT chain FROM audit WHERE chain > ? ORDER BY chain LIMIT 1", []any{chain}
+		if first {
+			next, args = "SELECT chain FROM audit ORDER BY chain LIMIT 1", nil
+		}
+		first = false
+		err := t.row(next, args...).Scan(&chain)
 		if isNoRows(err) {
 			return all, nil
 		}
@@ -94,8 +98,7 @@ type verification struct {
 	emptied  auditRow // the youngest line without its payload
 	erased   int64    // up to when payloads were erased, as the trail tells
 	people   peopleErased
-
-	witnesses map[string]testimony // by chain
+	told     []testimony // of the lines since the last look
 }
 
 // peopleErased are people of whose lines the payloads are gone: the youngest of
@@ -149,6 +152,9 @@ func (v *verification) chain(head AuditHead) error {
 		if err != nil {
 			return err
 		}
+		if err := v.witnessesAgree(); err != nil {
+			return err
+		}
 		v.lines += n
 		if v.progress != nil {
 			v.progress(v.lines)
@@ -160,7 +166,23 @@ func (v *verification) chain(head AuditHead) error {
 	if last.seq != head.Seq || !hmac.Equal(last.hash, head.Hash) {
 		return &Broken{head.Chain, last.seq + 1, "the lines at the end are missing"}
 	}
+	if err := v.only(head); err != nil {
+		return err
+	}
 	return v.head(head)
+}
+
+// only finds a line beside the chain: before its first, or twice under one number, which
+// a table that is split by time takes.
+func (v *verification) only(head AuditHead) error {
+	var n int64
+	if err := v.row("SELECT COUNT(*) FROM audit WHERE chain = ?", head.Chain).Scan(&n); err != nil {
+		return err
+	}
+	if n != head.Seq {
+		return &Broken{head.Chain, 0, fmt.Sprintf("there are %d lines beside those of the chain", n-head.Seq)}
+	}
+	return nil
 }
 
 func (v *verification) head(h AuditHead) error {
@@ -185,6 +207,9 @@ func (v *verification) noteErasure(r auditRow) error {
 		}
 		return nil
 	}
+	if err := v.actor(r); err != nil {
+		return err
+	}
 	if r.kind == personErasure {
 		v.people.told(r)
 	}
@@ -199,6 +224,26 @@ func (v *verification) noteErasure(r auditRow) error {
 		return err
 	}
 	v.erased = max(v.erased, micros(told.Before))
+	return nil
+}
+
+// actor finds a line beside which another one stands than did what it tells of: pages
+// that show what somebody did would pass by it.
+func (v *verification) actor(r auditRow) error {
+	if !r.actor.Valid {
+		return nil
+	}
+	e := identity.AuditEntry{Kind: r.kind}
+	copy(e.Person[:], r.person)
+	if !e.SignIn() {
+		var err error
+		if e.Payload, err = v.db.keys.open("audit", auditKey(r.chain, r.seq), "sealed", r.sealed); err != nil {
+			return err
+		}
+	}
+	if e.Actor() != r.actor.String {
+		return &Broken{r.chain, r.seq, "beside it stands another one than did what it tells of"}
+	}
 	return nil
 }
 

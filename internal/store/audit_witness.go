@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"schoolbridge/internal/identity"
 )
@@ -90,40 +91,58 @@ func (w *witnessed) entry(db *DB) (identity.AuditEntry, error) {
 	return identity.AuditEntry{At: db.now(), Kind: auditHeads, Payload: text}, err
 }
 
-// testimony is the furthest that other chains tell of one, and where they do.
+// testimony is what a line tells of another chain.
 type testimony struct {
 	told witnessedHead
 	by   auditRow
 }
 
-// noteWitness keeps what a line tells of other chains.
+// noteWitness takes what a line tells of other chains.
 func (v *verification) noteWitness(r auditRow) error {
 	var w witnessed
 	if err := v.db.keys.openJSON("audit", auditKey(r.chain, r.seq), "sealed", r.sealed, &w); err != nil {
 		return err
 	}
 	for _, h := range w.Heads {
-		if known, ok := v.witnesses[h.Chain]; !ok || h.Line > known.told.Line {
-			v.witnesses[h.Chain] = testimony{h, auditRow{chain: r.chain, seq: r.seq}}
-		}
+		v.told = append(v.told, testimony{h, auditRow{chain: r.chain, seq: r.seq}})
 	}
 	return nil
 }
 
-// witnessesAgree holds every chain against what the others tell of it.
+// witnessesAgree holds the other chains against what was taken: each testimony, for a
+// chain that was cut and went on has grown beyond the line at which it was, and the
+// later ones tell of what it is now.
 func (v *verification) witnessesAgree() error {
-	for chain, w := range v.witnesses {
+	for _, w := range v.told {
 		var hash []byte
-		err := v.row("SELECT hash FROM audit WHERE chain = ? AND seq = ?", chain, w.told.Line).Scan(&hash)
+		err := v.row("SELECT hash FROM audit WHERE chain = ? AND seq = ?", w.told.Chain, w.told.Line).Scan(&hash)
 		switch {
 		case isNoRows(err):
-			return &Broken{chain, w.told.Line, fmt.Sprintf("it is missing, and line %d of chain %q tells that it was there", w.by.seq, w.by.chain)}
+			return &Broken{w.told.Chain, w.told.Line, fmt.Sprintf("it is missing, and line %d of chain %q tells that it was there", w.by.seq, w.by.chain)}
 		case err != nil:
 			return err
 		case !hmac.Equal(hash, w.told.Hash):
-			return &Broken{chain, w.told.Line, fmt.Sprintf("it is not the one that line %d of chain %q tells of", w.by.seq, w.by.chain)}
+			return &Broken{w.told.Chain, w.told.Line, fmt.Sprintf("it is not the one that line %d of chain %q tells of", w.by.seq, w.by.chain)}
 		}
 	}
+	v.told = v.told[:0]
+	return nil
+}
+
+// beginsNow leaves a break where a chain begins and there should be a trail: nobody is
+// without a line that tells of them, so people whom another transaction made, and no
+// chain at all, are what is left where somebody took the whole trail away.
+func (t *tx) beginsNow(h *AuditHead) error {
+	heads, err := t.heads()
+	if err != nil || len(heads) > 1 {
+		return err // the others tell
+	}
+	people, err := t.ids("SELECT id FROM people ORDER BY id LIMIT ?", len(t.seen)+1)
+	if err != nil || !slices.ContainsFunc(people, func(id identity.PersonID) bool { return !t.seen[id] }) {
+		return err
+	}
+	t.db.log.Error("THE AUDIT TRAIL WAS TAMPERED WITH: there are people, and no line tells how they came", "chain", h.Chain)
+	h.Hash = notOurs
 	return nil
 }
 

@@ -393,6 +393,21 @@ func (s *Targets) Lease(ctx context.Context, target, holder string, now time.Tim
 	return mine, nil
 }
 
+// Renew implements provision.Queue: the lease is as its holder left it or it is not
+// theirs any more, whoever has had it meanwhile, and if nobody has it now.
+func (s *Targets) Renew(ctx context.Context, target, holder string, was, until time.Time) (bool, error) {
+	mine := false
+	err := s.db.write(ctx, func(t *tx) error {
+		n, err := t.count("UPDATE leases SET until = ? WHERE name = ? AND holder = ? AND until = ?", micros(until), target, holder, micros(was))
+		mine = n > 0
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("renew the lease: %w", err)
+	}
+	return mine, nil
+}
+
 // Release implements provision.Queue.
 func (s *Targets) Release(ctx context.Context, target, holder string) error {
 	err := s.db.write(ctx, func(t *tx) error {

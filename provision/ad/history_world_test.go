@@ -357,6 +357,13 @@ func (s shelf) Due(ctx context.Context, target string, now time.Time, limit int)
 	return s.Queue.Due(ctx, target, now, limit)
 }
 
+func (s shelf) Renew(ctx context.Context, target, holder string, was, until time.Time) (bool, error) {
+	if s.line.died {
+		return false, errDead
+	}
+	return s.Queue.Renew(ctx, target, holder, was, until)
+}
+
 func (s shelf) Release(ctx context.Context, target, holder string) error {
 	if s.line.died {
 		return errDead

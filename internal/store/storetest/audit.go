@@ -66,7 +66,7 @@ func testAudit(t *testing.T, s *suite) {
 
 func testAuditTampering(t *testing.T, s *suite) {
 	for i := range 4 {
-		entries := []identity.AuditEntry{{At: s.now, Kind: "import", Payload: fmt.Appendf(nil, `{"n":%d}`, i)}}
+		entries := []identity.AuditEntry{{At: s.now, Kind: "import", Payload: fmt.Appendf(nil, `{"n":%d,"by":"somebody"}`, i)}}
 		check(t, s.db.Audit().Append(t.Context(), entries))
 	}
 	verify := func(what string, broken bool) {
@@ -87,6 +87,9 @@ func testAuditTampering(t *testing.T, s *suite) {
 		{"moved", "UPDATE audit SET seq = 9 WHERE seq = 2", "UPDATE audit SET seq = 2 WHERE seq = 9"},
 		{"head", "UPDATE audit_heads SET seq = 3", "UPDATE audit_heads SET seq = 4"},
 		{"chain", "UPDATE audit_heads SET chain = 'other'", "UPDATE audit_heads SET chain = 'main'"},
+		{"who did it", "UPDATE audit SET actor = '' WHERE seq = 2", "UPDATE audit SET actor = 'somebody' WHERE seq = 2"},
+		{"a line before the first", another("chain, -3"), "DELETE FROM audit WHERE seq = -3"},
+		{"a line of a chain without a name", another("'', seq"), "DELETE FROM audit WHERE chain = ''"},
 	} {
 		exec(change.do)
 		verify(change.what, true)
@@ -109,6 +112,12 @@ func testAuditTampering(t *testing.T, s *suite) {
 	verify("payload and its hash", true)
 	exec("DELETE FROM audit WHERE seq >= 2")
 	verify("cut off", true)
+}
+
+// another makes a line without a payload out of the second, at another place.
+func another(place string) string {
+	return "INSERT INTO audit (chain, seq, at, kind, person, sealed, payload_hash, previous, version, hash) SELECT " + place +
+		", at, kind, person, payload_hash, payload_hash, previous, version, hash FROM audit WHERE seq = 2"
 }
 
 // testAuditCut: who has only the database takes the last lines away and makes

@@ -101,6 +101,9 @@ func testAuditChainGone(t *testing.T, s *suite) {
 	write(second) // it goes on from there
 	write(second)
 	says("and goes on", "not the one that")
+	write(second)
+	check(t, first.Audit().Witness(t.Context())) // of what it is now, further on
+	says("and is vouched for anew", `line 3 of chain "first" tells`)
 }
 
 // testAuditGone: a trail that was taken away as a whole leaves people of whom nothing
@@ -112,4 +115,7 @@ func testAuditGone(t *testing.T, s *suite) {
 	check(t, s.Exec("DELETE FROM audit"))
 	check(t, s.Exec("DELETE FROM audit_heads"))
 	s.broken(t, "no trail", true)
+	row, _ := belova(t)
+	put(t, s.db, row) // a line begins the trail anew
+	s.broken(t, "another trail in its place", true)
 }

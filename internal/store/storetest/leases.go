@@ -39,6 +39,25 @@ func testLease(t *testing.T, s *suite) {
 	lease(two, "b", true)
 	check(t, two.Release(t.Context(), "ad", "b"))
 
+	renew := func(q *store.Targets, holder string, was, until time.Duration, want bool) {
+		t.Helper()
+		if got, err := q.Renew(t.Context(), "ad", holder, s.now.Add(was), s.now.Add(until)); err != nil || got != want {
+			t.Errorf("%s renews: %v, %v, want %v", holder, got, err, want)
+		}
+	}
+	lease(one, "a", true)
+	renew(one, "a", 30*time.Second, 60*time.Second, true)
+	renew(one, "a", 30*time.Second, 90*time.Second, false) // not as it was left: a process of the same name
+	renew(two, "b", 60*time.Second, 90*time.Second, false)
+	s.now = s.now.Add(2 * time.Minute)               // it sleeps
+	renew(one, "a", -time.Minute, time.Minute, true) // and nobody has had it
+	s.now = s.now.Add(2 * time.Minute)
+	lease(two, "b", true)
+	check(t, two.Release(t.Context(), "ad", "b"))
+	renew(one, "a", -time.Minute, time.Minute, false) // somebody has had it
+	lease(two, "b", true)
+	check(t, two.Release(t.Context(), "ad", "b"))
+
 	var group sync.WaitGroup
 	won := make([]bool, 8)
 	for i := range won {
