@@ -63,6 +63,9 @@ func runBackup(ctx context.Context, std streams, args []string) error {
 	if _, err := os.Lstat(*out); err == nil {
 		return said.Errorf("файл %[1]s уже есть, копия записывается только в новый: назовите другой / %[1]s is there already, and a backup is written to a new file only: name another one", *out)
 	}
+	if err := folderFor(*out); err != nil {
+		return err
+	}
 	began := time.Now() // the copy is of a moment after it
 	if err := auditStore(ctx, c, auditBackup, map[string]any{"to": filepath.Base(*out)}); err != nil {
 		return err
@@ -150,6 +153,20 @@ func thereIs(backup string) error {
 		return usageError("копии %[1]s нет: проверьте имя / there is no backup %[1]s: look at the name", backup)
 	}
 	return nil
+}
+
+// folderFor says that there is no folder for a backup, before anything is written of it
+// anywhere; it is not made, for where it is missing a disk may not be mounted.
+func folderFor(backup string) error {
+	folder := filepath.Dir(backup)
+	info, err := os.Stat(folder)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return usageError("папки %[1]s для копии нет: проверьте имя и подключён ли диск; новую создаст install -d -m 0700 -o schoolbridge -g schoolbridge %[1]s / there is no folder %[1]s for the backup: look at the name, and whether a disk is mounted; install -d -m 0700 -o schoolbridge -g schoolbridge %[1]s makes a new one", folder)
+	case err == nil && !info.IsDir():
+		return usageError("%[1]s — не папка, копию туда не записать: назовите другое место / %[1]s is no folder, so no backup goes there: name another place", folder)
+	}
+	return err
 }
 
 // unfit says that a copy is not good, which is a finding, or what failed.

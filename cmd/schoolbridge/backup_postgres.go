@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"schoolbridge/config"
 	"schoolbridge/internal/said"
 	"schoolbridge/internal/store"
+	"schoolbridge/internal/store/postgres"
 )
 
 // notCopied are the tables that grow old in no backup: waiting passwords, and the keys
@@ -27,9 +27,12 @@ func dumpPostgres(ctx context.Context, c *config.Config, to string) error {
 	if err != nil {
 		return err
 	}
-	place, password, err := apart(string(address))
-	if err != nil {
-		return usageError("адрес в %[1]s должен быть вида postgres://имя:пароль@узел/база и без sslpassword / the address in %[1]s has to be like postgres://user:password@host/database, without sslpassword", c.Store.URLFile)
+	place, password, err := postgres.Apart(string(address))
+	switch {
+	case errors.Is(err, postgres.ErrKeyPassword):
+		return usageError("в адресе из %[1]s есть sslpassword, и пока работает pg_dump, его прочёл бы любой на этой машине: храните ключ клиента без пароля, с правами 0600 / the address in %[1]s has an sslpassword, which anybody on this machine would read while pg_dump runs: keep the client's key without a password, mode 0600", c.Store.URLFile)
+	case err != nil:
+		return usageError("адрес базы в %[1]s не читается: проверьте его командой schoolbridge config check / the address of the database in %[1]s cannot be read: try schoolbridge config check", c.Store.URLFile)
 	}
 	err = store.Appear(to, func(part string) error {
 		args := []string{"--format=custom", "--no-password", "--file=" + part, "--dbname=" + place}
@@ -48,30 +51,6 @@ func dumpPostgres(ctx context.Context, c *config.Config, to string) error {
 		return fmt.Errorf("back up: %w", err)
 	}
 	return nil
-}
-
-// apart takes the password out of a database's address: every user of the machine can
-// read the arguments of a program. That of a client's key can be given in no other way,
-// so an address with one is refused.
-func apart(address string) (place, password string, err error) {
-	u, err := url.Parse(strings.TrimSpace(address))
-	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return "", "", errors.New("no address of a PostgreSQL database") // it may hold the password
-	}
-	password, _ = u.User.Password()
-	if u.User != nil {
-		u.User = url.User(u.User.Username())
-	}
-	q := u.Query()
-	if q.Has("sslpassword") {
-		return "", "", errors.New("the password of a client's key would be an argument")
-	}
-	if q.Has("password") {
-		password = q.Get("password")
-		q.Del("password")
-		u.RawQuery = q.Encode()
-	}
-	return u.String(), password, nil
 }
 
 // withPassword runs one of PostgreSQL's programs, which reads the password from a file

@@ -36,6 +36,14 @@ func TestBackupDrill(t *testing.T) {
 	if at, err := f.d.db.LastBackup(t.Context()); err != nil || time.Since(at) > time.Hour {
 		t.Errorf("the last backup was made at %v, %v", at, err)
 	}
+	for lang, want := range map[string]string{"ru": "папки " + f.path("disk") + " для копии нет", "en": "there is no folder " + f.path("disk")} {
+		if _, errs, code := f.command("backup", "--config", f.path("config.yaml"), "--out", f.path("disk/copy.db"), "--lang", lang); code != exitUsage || !strings.Contains(errs, want) || !strings.Contains(errs, "install -d") {
+			t.Errorf("into no folder: %d %s", code, errs)
+		}
+	}
+	if _, errs, code := f.command("backup", "--config", f.path("config.yaml"), "--out", f.path("copy.db/copy.db"), "--lang", "en"); code == exitDone || !strings.Contains(errs, "no folder") {
+		t.Errorf("into a file: %d %s", code, errs)
+	}
 	keys, err := os.ReadFile(f.path("state/keyset.json")) // which is kept apart
 	if err != nil {
 		t.Fatal(err)

@@ -171,7 +171,10 @@ func openPostgres(ctx context.Context, c *config.Config, opts store.Options) (*s
 	}
 	before := filepath.Join(string(c.State), "schoolbridge.db")
 	if info, err := os.Stat(before); err == nil && info.Mode().IsRegular() {
-		if used, err := postgres.InUse(ctx, string(address)); err == nil && !used {
+		switch used, err := postgres.InUse(ctx, string(address)); {
+		case err != nil: // it may be empty, and answer a moment later
+			return nil, err
+		case !used:
 			return nil, said.Errorf("база пуста, а прежнее хранилище лежит в %[1]s: перенесите его (schoolbridge store move --from %[1]s --to %[2]s); начать без него — уберите файл / "+
 				"the database is empty, and the store before it is in %[1]s: move it (schoolbridge store move --from %[1]s --to %[2]s); to begin without it put the file away", before, c.Store.URLFile)
 		}

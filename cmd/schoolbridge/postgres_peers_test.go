@@ -5,11 +5,15 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"schoolbridge/internal/doctor"
@@ -95,6 +99,19 @@ func TestStoreMove(t *testing.T) {
 	if _, errs, code := s.command("registry", "import", "--config", s.path("config.yaml"), s.path("kadry.csv"), "--lang", "en"); code != exitFailed || !strings.Contains(errs, "store move --from") {
 		t.Errorf("a new store beside the old one: %d %s", code, errs)
 	}
+	address, err := os.ReadFile(file)
+	if err == nil {
+		err = os.WriteFile(file, []byte(lateServer(t, string(address))), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, errs, code := s.command("registry", "import", "--config", s.path("config.yaml"), s.path("kadry.csv"), "--lang", "en"); code != exitFailed {
+		t.Errorf("a new store beside the old one, as the server comes up: %d %s", code, errs)
+	}
+	if err := os.WriteFile(file, address, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	s.write("config.yaml", string(before))
 	if _, errs, code := move("--cancel"); code != exitFailed || !strings.Contains(errs, "no move is under way") {
 		t.Errorf("nothing to cancel: %d %s", code, errs)
@@ -149,4 +166,47 @@ func TestStoreMoveMisused(t *testing.T) {
 	if _, err := os.Stat(s.path("empty.db.lock")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("locked: %v", err)
 	}
+}
+
+// lateServer is the address at which a server answers from the second connection on,
+// as one that comes up.
+func lateServer(t *testing.T, address string) string {
+	t.Helper()
+	u, err := url.Parse(strings.TrimSpace(address))
+	if err != nil {
+		t.Fatal(err)
+	}
+	behind := u.Host
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var work sync.WaitGroup
+	t.Cleanup(work.Wait)
+	t.Cleanup(func() { _ = l.Close() })
+	work.Go(func() {
+		for n := 0; ; n++ {
+			near, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if n == 0 {
+				_ = near.Close()
+				continue
+			}
+			far, err := net.Dial("tcp", behind)
+			if err != nil {
+				_ = near.Close()
+				continue
+			}
+			for from, to := range map[net.Conn]net.Conn{near: far, far: near} {
+				work.Go(func() {
+					_, _ = io.Copy(to, from)
+					_, _ = to.Close(), from.Close()
+				})
+			}
+		}
+	})
+	u.Host = l.Addr().String()
+	return u.String()
 }

@@ -77,7 +77,7 @@ func runRegistry(ctx context.Context, std streams, args []string) error {
 		summary, err = importRegistry(ctx, db, words[1:], o)
 	}
 	switch {
-	case errors.Is(err, registry.ErrNoFiles):
+	case errors.Is(err, registry.ErrNoFiles), errors.Is(err, registry.ErrNotThere):
 		return &exitError{exitUsage, err}
 	case err != nil:
 		return err

@@ -31,7 +31,7 @@ type LoginRow struct {
 // import must know whose row it is.
 type row struct {
 	cells  []string
-	column []int
+	header *header
 	spec   *spec
 	date   dateSystem
 	names  *Names
@@ -40,16 +40,16 @@ type row struct {
 }
 
 func (r *row) text(field int) string {
-	if c := r.column[field]; c >= 0 && c < len(r.cells) {
+	if c := r.header.column[field]; c >= 0 && c < len(r.cells) {
 		return r.cells[c]
 	}
 	return ""
 }
 
-// fail notes the first fault, with the column's name.
+// fail notes the first fault, with the column's name as the file has it.
 func (r *row) fail(field int, reason error) {
 	if r.reason == nil {
-		r.reason = fmt.Errorf("%s: %w", r.spec.fields[field].name, reason)
+		r.reason = fmt.Errorf("%s: %w", r.header.name(r.spec, field), reason)
 	}
 }
 

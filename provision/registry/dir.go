@@ -128,6 +128,13 @@ func (d *Folder) add(row any) {
 // ErrNoFiles says that a path leads to no registry file.
 var ErrNoFiles = said.Errorf("нет файлов реестров / no registry files")
 
+// ErrNotThere says that a path leads nowhere.
+var ErrNotThere = said.Errorf("такого файла или папки нет, проверьте имя / there is no such file or folder, look at the name")
+
+func unfound(err error) error {
+	return said.Errorf("поиск файлов реестров: %[1]w / find registry files: %[1]w", err)
+}
+
 // Find lists the registry files that the paths, files or folders, lead to:
 // schools first, then the other kinds in order, and within a kind as given. Of
 // a folder the files with the names of KindOf are taken; a file given by name
@@ -136,8 +143,11 @@ func Find(paths ...string) ([]string, error) {
 	var found []string
 	for _, path := range paths {
 		info, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s: %w", path, ErrNotThere)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("find registry files: %w", err)
+			return nil, unfound(err)
 		}
 		if !info.IsDir() {
 			found = append(found, path)
@@ -145,7 +155,7 @@ func Find(paths ...string) ([]string, error) {
 		}
 		entries, err := os.ReadDir(path)
 		if err != nil {
-			return nil, fmt.Errorf("find registry files: %w", err)
+			return nil, unfound(err)
 		}
 		inside := 0
 		for _, e := range entries {

@@ -3,7 +3,6 @@ package registry
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"os"
@@ -48,14 +47,14 @@ func Open(path string) (*File, error) {
 	// Asked before it is opened: opening a pipe waits for its writer.
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("open registry file: %w", err)
+		return nil, unopened(err)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, &Fault{File: path, Reason: said.Errorf("это не обычный файл / this is no regular file")}
 	}
 	in, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("open registry file: %w", err)
+		return nil, unopened(err)
 	}
 	file, err := open(in, path, kind)
 	if err != nil {
@@ -68,7 +67,7 @@ func Open(path string) (*File, error) {
 func open(in *os.File, path string, kind Kind) (*File, error) {
 	info, err := in.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("open registry file: %w", err)
+		return nil, unopened(err)
 	}
 	f := &File{Path: path, Kind: kind, Size: info.Size(), spec: &specs[kind], closers: []io.Closer{in}, warned: map[string]bool{}}
 	if strings.EqualFold(filepath.Ext(path), ".xlsx") {
@@ -87,6 +86,15 @@ func open(in *os.File, path string, kind Kind) (*File, error) {
 
 // fault is something wrong with the whole file.
 func (f *File) fault(err error) error { return &Fault{File: f.Path, Reason: err} }
+
+// unreadable is what the disk said.
+func (f *File) unreadable(err error) error {
+	return said.Errorf("файл %[1]s не прочитан: %[2]w / read %[1]s: %[2]w", filepath.Base(f.Path), err)
+}
+
+func unopened(err error) error {
+	return said.Errorf("файл реестра не открывается: %[1]w / open registry file: %[1]w", err)
+}
 
 // badHeader says which columns were missed.
 func (f *File) badHeader(h *header) error {
@@ -129,14 +137,14 @@ func (f *File) openCSV(in *os.File) error {
 	case errors.Is(err, errUTF16), errors.Is(err, errBinary), errors.Is(err, errReturns):
 		return f.fault(err)
 	case err != nil:
-		return fmt.Errorf("read %s: %w", filepath.Base(f.Path), err)
+		return f.unreadable(err)
 	}
 	var best *header
 	sep := byte(',')
 	for _, try := range []byte{',', ';', '\t'} {
 		h, err := f.findHeader(newCSV(io.NewSectionReader(in, 0, headerRows*maxRowBytes), enc, try))
 		if err != nil {
-			return fmt.Errorf("read %s: %w", filepath.Base(f.Path), err)
+			return f.unreadable(err)
 		}
 		if h != nil && (best == nil || h.better(best)) {
 			best, sep = h, try
@@ -147,7 +155,7 @@ func (f *File) openCSV(in *os.File) error {
 	}
 	t := newCSV(io.NewSectionReader(in, 0, f.Size), enc, sep)
 	if best, err = f.findHeader(t); err != nil {
-		return fmt.Errorf("read %s: %w", filepath.Base(f.Path), err)
+		return f.unreadable(err)
 	}
 	f.table, f.header = t, *best
 	return nil
@@ -224,7 +232,7 @@ func (f *File) Records(names *Names) iter.Seq2[Record, error] {
 				}
 				continue
 			case err != nil:
-				yield(Record{Line: line}, fmt.Errorf("read %s: %w", filepath.Base(f.Path), err))
+				yield(Record{Line: line}, f.unreadable(err))
 				return
 			}
 			record, fault := f.record(line, cells, names)
@@ -239,7 +247,7 @@ func (f *File) Records(names *Names) iter.Seq2[Record, error] {
 }
 
 func (f *File) record(line int, cells []string, names *Names) (Record, *Fault) {
-	r := row{cells: cells, column: f.header.column, spec: f.spec, date: f.date, names: names}
+	r := row{cells: cells, header: &f.header, spec: f.spec, date: f.date, names: names}
 	value := r.record(f.Kind)
 	if reason := f.width(cells); reason != nil {
 		r.reason = reason

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -237,8 +238,9 @@ func (s *spec) byName() map[string]claim {
 
 // header says in which column of a file each field is.
 type header struct {
-	column   []int // by field; -1: not there
-	width    int   // columns of the file
+	column   []int    // by field; -1: not there
+	titles   []string // by column, as the file names it
+	width    int      // columns of the file
 	found    int
 	missing  []string // needed names that are not there
 	unknown  []string
@@ -250,7 +252,7 @@ func (s *spec) readHeader(cells []string) header {
 	for len(cells) > 0 && cells[len(cells)-1] == "" {
 		cells = cells[:len(cells)-1]
 	}
-	h := header{column: make([]int, len(s.fields)), width: len(cells)}
+	h := header{column: make([]int, len(s.fields)), titles: slices.Clone(cells), width: len(cells)}
 	for i := range h.column {
 		h.column[i] = -1
 	}
@@ -280,6 +282,21 @@ func (s *spec) readHeader(cells []string) header {
 		}
 	}
 	return h
+}
+
+// name is what a field is called: as the file does, or as the format where it has no
+// such column.
+func (h *header) name(s *spec, field int) string {
+	if c := h.column[field]; c >= 0 {
+		title := strings.Map(func(r rune) rune {
+			if unicode.IsPrint(r) {
+				return r
+			}
+			return ' '
+		}, h.titles[c])
+		return shortened(spaced(title))
+	}
+	return s.fields[field].name
 }
 
 // better says that h is more of a header than other.
@@ -333,10 +350,15 @@ func list(names []string) string {
 			short = append(short, "…")
 			break
 		}
-		if r := []rune(n); len(r) > maxNameText {
-			n = string(r[:maxNameText]) + "…"
-		}
-		short = append(short, fmt.Sprintf("%q", n))
+		short = append(short, fmt.Sprintf("%q", shortened(n)))
 	}
 	return strings.Join(short, ", ")
+}
+
+// shortened is a name of the file's, which may be of any length.
+func shortened(name string) string {
+	if r := []rune(name); len(r) > maxNameText {
+		return string(r[:maxNameText]) + "…"
+	}
+	return name
 }

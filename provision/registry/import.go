@@ -75,7 +75,7 @@ func Import(ctx context.Context, records Records, paths []string, o Options) (*S
 		summary.Files = append(summary.Files, *f)
 	}
 	if err != nil {
-		return summary, fmt.Errorf("import registries: %w", err)
+		return summary, said.Errorf("загрузка реестров: %[1]w / import registries: %[1]w", err)
 	}
 	return summary, nil
 }

@@ -308,7 +308,7 @@ func TestReadXLSX(t *testing.T) {
 	if !slices.Equal(d.Employments, want) {
 		t.Errorf("got  %+v\nwant %+v", d.Employments, want)
 	}
-	if d.Bad != 1 || !hasFault(d, "kadry.xlsx", 6, "start", false) {
+	if d.Bad != 1 || !hasFault(d, "kadry.xlsx", 6, "Дата приема", false) {
 		t.Errorf("faults %v", d.Faults)
 	}
 	m := newMemory()

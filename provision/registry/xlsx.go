@@ -142,7 +142,7 @@ func (w *workbook) sheet(name string) (t *sheetTable, err error) {
 	defer recovered(&err)
 	rows, err := w.book.Rows(name)
 	if err != nil {
-		return nil, fmt.Errorf("read sheet: %w", err)
+		return nil, said.Errorf("лист не прочитан: %[1]w / read sheet: %[1]w", err)
 	}
 	return &sheetTable{rows: rows, size: w.size}, nil
 }
@@ -172,7 +172,7 @@ func (t *sheetTable) next() (line int, fields []string, err error) {
 		t.line++
 		cells, err := t.rows.Columns(excelize.Options{RawCellValue: true})
 		if err != nil {
-			return t.line, nil, fmt.Errorf("read row %d: %w", t.line, err)
+			return t.line, nil, said.Errorf("строка %[1]d не прочитана: %[2]w / read row %[1]d: %[2]w", t.line, err)
 		}
 		size, blank := 0, true
 		t.fields = t.fields[:0]
@@ -202,7 +202,7 @@ func (t *sheetTable) next() (line int, fields []string, err error) {
 	}
 	t.done = true
 	if err := t.rows.Error(); err != nil {
-		return t.line, nil, fmt.Errorf("read sheet: %w", err)
+		return t.line, nil, said.Errorf("лист не прочитан: %[1]w / read sheet: %[1]w", err)
 	}
 	return t.line, nil, io.EOF
 }
