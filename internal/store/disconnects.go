@@ -134,7 +134,7 @@ func (j *Journal) SaveDisconnect(ctx context.Context, s *journal.Session, rules 
 			after.Given = s.Given
 		}
 		if changed || n > 0 && c.Ends() {
-			if err := w.bound(list[0], false); err != nil {
+			if err := w.bound(list[0]); err != nil {
 				return err
 			}
 			w.settle(list[0])

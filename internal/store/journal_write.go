@@ -25,10 +25,10 @@ type sessions struct {
 	byKey   map[string][]*journal.Session // those that began last first
 	dirty   []*stored                     // not written yet
 	changed []*journal.Session            // each once
-	// lone are devices of which no other session matters to one that begins now,
-	// and not before a time; restart is the last time that any NAS began anew. By
-	// default every device has others, and a NAS may begin anew at any time.
-	lone    map[string]int64
+	// devices are those whose other sessions are known; since is from when on. restart
+	// is the last time that any NAS began anew, at any time where it is not known.
+	devices map[string]*device
+	since   int64
 	restart int64
 }
 
@@ -38,7 +38,7 @@ func newSessions(t *tx, rules journal.Rules, now time.Time) *sessions {
 	own := *t
 	own.ctx = context.WithoutCancel(t.ctx)
 	return &sessions{tx: &own, rules: rules, now: now, byID: map[journal.ID]*stored{}, byKey: map[string][]*journal.Session{},
-		lone: map[string]int64{}, restart: math.MaxInt64}
+		devices: map[string]*device{}, since: math.MaxInt64, restart: math.MaxInt64}
 }
 
 // keyRows bounds how often a NAS may use one session id anew and have all of
@@ -48,8 +48,8 @@ const keyRows = 32
 // atATime is how many digests one statement looks for.
 const atATime = 256
 
-// prefetch reads the sessions of the records' keys, and what there is of the
-// devices that have none.
+// prefetch reads the sessions of the records' keys, and those beside them of the
+// devices that may come from or go to others.
 func (w *sessions) prefetch(records []journal.Record) error {
 	var keys []string
 	seen := map[string]bool{}
@@ -69,7 +69,7 @@ func (w *sessions) prefetch(records []journal.Record) error {
 		return err
 	}
 	w.restart = last.Int64
-	return w.findLone(records)
+	return w.meetDevices(records)
 }
 
 // fetch reads the sessions of keys, the last ones of each.
@@ -82,7 +82,8 @@ func (w *sessions) fetch(keys []string) error {
 	if len(keys) == 1 {
 		order = "s.began DESC"
 	}
-	rows, err := w.load("s.key_digest IN ("+marks(len(digests))+")", order, most, digests...)
+	list, digests := listOf(digests)
+	rows, err := w.load("s.key_digest IN "+list, order, most, digests...)
 	if err != nil {
 		return err
 	}
@@ -118,65 +119,6 @@ func ofNAS(r *journal.Record) bool { return r.Status == journal.On || r.Status =
 
 func sessionKey(nas, unit, key string) string { return nas + "\x00" + unit + "\x00" + key }
 
-// findLone finds the devices of which no session that is there could end one of
-// these records', or be ended by it.
-func (w *sessions) findLone(records []journal.Record) error {
-	var devices []string
-	seen := map[string]bool{}
-	earliest := int64(math.MaxInt64)
-	for i := range records {
-		r := &records[i]
-		device := r.Detail.Device
-		if device == "" || ofNAS(r) || len(w.byKey[sessionKey(r.NAS, r.Unit, r.Key)]) > 0 {
-			continue
-		}
-		earliest = min(earliest, micros(r.Began()))
-		if !seen[device] {
-			seen[device], devices = true, append(devices, device)
-		}
-	}
-	for some := range slices.Chunk(devices, max(atATime/len(w.db.keys.versions), 1)) {
-		if err := w.findLoneOf(some, earliest); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w *sessions) findLoneOf(devices []string, earliest int64) error {
-	digests, err := w.digestsOf(domainDevice, devices...)
-	if err != nil {
-		return err
-	}
-	versions := len(w.db.keys.versions)
-	of := make(map[string]string, len(digests))
-	for i, d := range digests {
-		of[string(d.([]byte))] = devices[i/versions]
-	}
-	list := "(" + marks(len(digests)) + ")"
-	args := slices.Concat(digests, []any{earliest, journal.EndSilent, earliest}, digests, []any{earliest, earliest, keyRows * len(digests)})
-	n := 0
-	others := map[string]bool{}
-	err = w.each("SELECT device_digest FROM sessions WHERE stopped = 0 AND device_digest IN "+list+" AND (ended = 0 OR ended >= ? OR ending = ? AND deadline >= ?)"+
-		" UNION ALL SELECT device_digest FROM sessions WHERE device_digest IN "+list+" AND stopped >= ? AND began >= ? LIMIT ?", args,
-		func(scan func(...any) error) error {
-			var digest []byte
-			n++
-			err := scan(&digest)
-			others[of[string(digest)]] = true
-			return err
-		})
-	if err != nil || n == keyRows*len(digests) { // too many to know of all
-		return err
-	}
-	for _, d := range devices {
-		if !others[d] {
-			w.lone[d] = earliest
-		}
-	}
-	return nil
-}
-
 func (w *sessions) record(r *journal.Record) error {
 	if ofNAS(r) {
 		return w.restarted(r)
@@ -202,14 +144,12 @@ func (w *sessions) record(r *journal.Record) error {
 		w.settle(s)
 		return nil
 	}
-	since, lone := w.lone[s.Detail.Device]
-	lone = lone && found == nil && micros(s.Began) >= since
-	delete(w.lone, s.Detail.Device)
-	if err := w.bound(s, lone); err != nil {
+	w.devices[s.Detail.Device].note(s)
+	if err := w.bound(s); err != nil {
 		return err
 	}
 	w.settle(s)
-	if before.began.Equal(s.Began) || s.Detail.Device == "" || lone {
+	if before.began.Equal(s.Began) || s.Detail.Device == "" {
 		return nil
 	}
 	return w.elsewhere(s, before.began)
@@ -291,26 +231,6 @@ func (w *sessions) restarted(r *journal.Record) error {
 		r.NAS, r.Unit, at, at)
 }
 
-// elsewhere looks again at the device's other sessions: this one may end them,
-// and may have ended them when it seemed to begin at another time. Those that
-// something ended before are left alone (see bound), or each session of a device
-// that never stops would cost more than the last.
-func (w *sessions) elsewhere(s *stored, before time.Time) error {
-	earliest, latest := s.Began, s.Began
-	if before.After(latest) {
-		latest = before
-	} else if !before.IsZero() {
-		earliest = before
-	}
-	digests, err := w.digestsOf(domainDevice, s.Detail.Device)
-	if err != nil {
-		return err
-	}
-	args := append(digests, micros(latest), micros(latest), micros(earliest), micros(earliest), journal.EndSilent, s.ID[:])
-	return w.resettle("s.device_digest IN ("+marks(len(digests))+") AND s.stopped = 0 AND s.began < ? AND s.heard <= ? AND s.deadline >= ?"+
-		" AND (s.ended = 0 OR s.ended >= ? OR s.ending = ?) AND s.id <> ?", "s.began DESC", atOnce, args...)
-}
-
 // atOnce bounds the sessions that one record ends at once: a controller of a
 // whole district may begin anew, and a transaction is not to take seconds.
 const atOnce = 500
@@ -320,8 +240,12 @@ func (w *sessions) resettle(condition, order string, limit int, args ...any) err
 	if err != nil {
 		return err
 	}
+	return w.settleAgain(list)
+}
+
+func (w *sessions) settleAgain(list []*stored) error {
 	for _, s := range list {
-		if err := w.bound(s, false); err != nil {
+		if err := w.bound(s); err != nil {
 			return err
 		}
 		w.settle(s)
@@ -343,9 +267,8 @@ func (w *sessions) settle(s *stored) {
 	}
 }
 
-// bound finds the earliest event that ends a session of which no Stop came; lone
-// says that none of the device's others does.
-func (w *sessions) bound(s *stored, lone bool) error {
+// bound finds the earliest event that ends a session of which no Stop came.
+func (w *sessions) bound(s *stored) error {
 	if !s.Stopped.IsZero() {
 		return nil
 	}
@@ -361,28 +284,14 @@ func (w *sessions) bound(s *stored, lone bool) error {
 		}
 	}
 	s.bound(by, at.Int64)
-	if s.Detail.Device == "" || lone {
+	if s.Detail.Device == "" {
 		return nil
 	}
-	digests, err := w.digestsOf(domainDevice, s.Detail.Device)
-	if err != nil {
-		return err
+	moved, err := w.movedAt(s)
+	if at := moment(moved); moved > 0 && (s.Bound.IsZero() || at.Before(s.Bound)) {
+		s.Bound, s.BoundBy = at, journal.EndMoved
 	}
-	if err := w.flush(); err != nil {
-		return err
-	}
-	args := append([]any{micros(s.Began), heard, s.ID[:]}, digests...)
-	find := func(stopped string, args ...any) error {
-		err := w.row("SELECT MIN(began) FROM sessions WHERE began > ? AND began >= ? AND id <> ? AND device_digest IN ("+marks(len(digests))+") AND "+stopped, args...).Scan(&at)
-		if moved := moment(at.Int64); at.Valid && (s.Bound.IsZero() || moved.Before(s.Bound)) {
-			s.Bound, s.BoundBy = moved, journal.EndMoved
-		}
-		return err
-	}
-	if err := find("stopped = 0", args...); err != nil {
-		return err
-	}
-	return find("stopped >= ?", append(args, heard)...)
+	return err
 }
 
 // bound enters an event, or none, and what the NAS said to a Disconnect.
