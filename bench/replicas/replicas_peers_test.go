@@ -29,6 +29,7 @@ var (
 	city   = flag.String("city", "", "the `folder` with a city's people (make bench-replicas makes it); without it a few are activated")
 	active = flag.Int("active", 4000, "people who sign in; the others are there alone")
 	rate   = flag.Float64("rate", 3000, "sign-ins a second of all kinds at once")
+	moves  = flag.Bool("moves", false, "every device has sessions at both daemons at once, so that each session ends the one that it had elsewhere")
 	long   = flag.Duration("for", 60*time.Second, "how long all kinds at once last; each kind alone takes a fifth of it")
 )
 
@@ -150,6 +151,32 @@ func (c cost) since(before cost, n uint64) (words string, servers float64) {
 	return fmt.Sprintf("µs of CPU each: daemons %s, database %.0f, load %.0f", strings.Join(parts, " + "), each[last-1], each[last]), servers + each[last-1]
 }
 
+// entering is what the daemons' journals tell of their transactions: how many, of how
+// many records, how many seconds they took, how many records were turned away or failed.
+type entering [5]int
+
+func (b *bench) entered(t *testing.T) (e entering) {
+	t.Helper()
+	for _, r := range b.replicas {
+		for i, series := range []string{"batch_records_count", "batch_records_sum", "batch_seconds_sum", `records_total{result="busy"}`, `records_total{result="failed"}`} {
+			n, err := stand.Metric(r.web, "schoolbridge_journal_"+series)
+			stand.Must(t, err)
+			e[i] += n
+		}
+	}
+	return e
+}
+
+func (e entering) since(before entering) string {
+	for i := range e {
+		e[i] -= before[i]
+	}
+	if e[0] == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the journals: %d transactions of %d records and %d ms on average; %d records turned away, %d failed", e[0], e[1]/e[0], e[2]*1000/e[0], e[3], e[4])
+}
+
 // row measures some kinds at once, at their shares of a rate, over both daemons.
 func (b *bench) row(t *testing.T, name string, rate float64, long time.Duration, some []kind) {
 	t.Helper()
@@ -159,7 +186,7 @@ func (b *bench) row(t *testing.T, name string, rate float64, long time.Duration,
 	if len(some) > 1 {
 		profiled = b.replicas[0].process.Profiling()
 	}
-	before, began := b.used(t), time.Now()
+	before, entered, began := b.used(t), b.entered(t), time.Now()
 	reports := atOnce(t, asked)
 	took := time.Since(began)
 	for _, r := range b.replicas {
@@ -188,6 +215,9 @@ func (b *bench) row(t *testing.T, name string, rate float64, long time.Duration,
 	}
 	if ended == 0 {
 		t.Fatalf("%s: nobody signed in", name)
+	}
+	if of := b.entered(t).since(entered); of != "" {
+		lines = append(lines, of)
 	}
 	words, servers := after.since(before, ended)
 	t.Logf("%-22s %6.0f/s of %5.0f wanted; %s; two cores would do %.0f/s without the load\n  %s",

@@ -222,13 +222,13 @@ var kinds = []kind{
 // target makes what asks a daemon for a kind.
 func (w *world) target(t *testing.T, k kind, r *replica, n int) (do func(context.Context, uint64) load.Sample, done func()) {
 	t.Helper()
-	users := w.users
+	users, first := w.users, uint64(0)
 	if k.fresh && len(w.strangers) > 1 {
 		users = w.strangers
 	}
 	if k.fresh || k.method == probe.Accounting { // a device is at one place at a time
 		half := len(users) / 2
-		users = users[n*half : (n+1)*half]
+		users, first = users[n*half:(n+1)*half], uint64(n*half)
 	}
 	if k.method == "" {
 		l, err := load.NewLDAP(load.LDAPOptions{Server: r.ldap, Work: load.LDAPBind, Users: users, Base: folks, UserDN: "uid={login}," + folks})
@@ -236,10 +236,12 @@ func (w *world) target(t *testing.T, k kind, r *replica, n int) (do func(context
 		return l.Do, l.Close
 	}
 	o := load.RADIUSOptions{Server: r.radius, Client: wire.ClientOptions{Secret: []byte(secret), Lines: 4, Wait: 5 * time.Second, Tries: 3},
-		Point: nas.Point{Identifier: "bench", Called: "02-10-A4-23-19-C0:School"}, Method: k.method, Users: users,
+		Point: nas.Point{Identifier: "bench", Called: "02-10-A4-23-19-C0:School"}, Method: k.method, Users: users, Device: first,
 		EAP: eappeer.Options{Method: k.eap, Roots: w.authority.Pool(), ServerName: radiustest.ServerName, MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12}}
 	if k.method == probe.Accounting {
-		o.Server = r.acct
+		if o.Server = r.acct; *moves {
+			o.Device = 0
+		}
 	}
 	if k.resumed {
 		o.Resume, o.EAP.Apart = 1, true

@@ -217,6 +217,9 @@ func TestMosRuSlowAndGone(t *testing.T) {
 			s.shows("belovas", stranger1, identity.ReasonUpstreamDown, 4)
 			s.switches(http.MethodPost, "/sim/latency?ms=0", "")
 			s.switches(http.MethodPost, "/sim/outage?mode=off", "")
+			if !eventually(func() bool { return s.metric("schoolbridge_mosru_breaker_state") == 0 }) {
+				t.Error("mos.ru is back, and while nobody signs in the metric says that it is not")
+			}
 			if !eventually(func() bool { ok, _ := s.pap("belovas", hers, herLaptop); return ok }) {
 				t.Error("mos.ru is back, and nobody notices")
 			}

@@ -116,3 +116,39 @@ func TestAlertRules(t *testing.T) {
 		t.Error(out)
 	}
 }
+
+// TestAlertSummaries: Prometheus says of a certificate when it ends, and when it did.
+func TestAlertSummaries(t *testing.T) {
+	rules, err := filepath.Abs("../../packaging/monitoring/alerts.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := ""
+	for _, rule := range readAlerts(t).Groups[0].Rules {
+		if rule.Alert == "SchoolbridgeCertificateEnds" {
+			url = rule.Annotations["runbook_url"]
+		}
+	}
+	// Two hours after the epoch: one certificate ended 33.7 s ago, one ends in 3 days.
+	file := filepath.Join(t.TempDir(), "test.yaml")
+	text := `rule_files: ["` + rules + `"]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'schoolbridge_certificate_expires_timestamp_seconds{instance="a", use="eap"}', values: '7166.3x180'}
+      - {series: 'schoolbridge_certificate_expires_timestamp_seconds{instance="a", use="ldap"}', values: '266400x180'}
+    alert_rule_test:
+      - eval_time: 2h
+        alertname: SchoolbridgeCertificateEnds
+        exp_alerts:
+          - exp_labels: {severity: warning, instance: a, use: eap}
+            exp_annotations: {summary: "The certificate eap on a ended 33.7s ago", runbook_url: "` + url + `"}
+          - exp_labels: {severity: warning, instance: a, use: ldap}
+            exp_annotations: {summary: "The certificate ldap on a ends in 3d 0h 0m 0s", runbook_url: "` + url + `"}
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ran(t, "promtool", "test", "rules", file)
+}

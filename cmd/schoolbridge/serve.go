@@ -383,13 +383,16 @@ func (d *daemon) joinAuth(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.services = append(d.services, service{"authenticator", d.runAuth})
+	d.services = append(d.services, service{"authenticator", d.runAuth}, service{"mos.ru", func(ctx context.Context) error {
+		d.mosru.Watch(ctx)
+		return nil
+	}})
 	d.health.Note("mosru", func(context.Context) error {
 		switch d.mosru.State() {
 		case breaker.Open:
 			return errors.New("mos.ru does not answer: people seen lately go on, others are told to come later")
-		case breaker.HalfOpen: // nobody asks it but sign-ins
-			return errors.New("mos.ru did not answer when it was last asked: the next sign-in asks again")
+		case breaker.HalfOpen:
+			return errors.New("mos.ru did not answer when it was last asked: the next sign-in asks again, or the daemon itself where none comes")
 		}
 		return nil
 	})

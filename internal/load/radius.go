@@ -32,6 +32,7 @@ type RADIUSOptions struct {
 	Method string          // one of probe's; accounting is a session's start, interim and stop
 	EAP    eappeer.Options // for probe.EAPMethod; login and password are the users'
 	Users  []User          // in turn
+	Device uint64          // the number of the first user's device; each user has the next
 	Resume float64         // the share of sign-ins that come back with a ticket, 0 to 1
 	// Sessions makes what keeps a device's ticket; nil: a cache of one.
 	Sessions func() tls.ClientSessionCache
@@ -91,8 +92,8 @@ func (r *RADIUS) Do(ctx context.Context, n uint64) Sample {
 		}
 	}
 	who := r.opts.Users[user]
-	point := r.opts.Point
-	point.Calling = fmt.Sprintf("02-%02X-%02X-%02X-%02X-%02X", byte(user>>32), byte(user>>24), byte(user>>16), byte(user>>8), byte(user))
+	point, number := r.opts.Point, r.opts.Device+user
+	point.Calling = fmt.Sprintf("02-%02X-%02X-%02X-%02X-%02X", byte(number>>32), byte(number>>24), byte(number>>16), byte(number>>8), byte(number))
 	line := r.client.Line()
 	switch r.opts.Method {
 	case probe.PAP:

@@ -10,7 +10,8 @@
 //	                  proof      when open
 //
 // The breaker (internal/breaker) opens on transport errors, missed deadlines and
-// 5xx only; a refusal of any kind is a sign of life.
+// 5xx only; a refusal of any kind is a sign of life. Where no sign-in comes to ask
+// again, Watch does, in nobody's name.
 //
 // Limits: no discovery (the endpoints are those of Blitz below one address), no
 // refresh tokens; tokens are thrown away at once. Redirects are refused, answers are

@@ -214,6 +214,53 @@ func TestBreakerKeepsRequestsBack(t *testing.T) {
 	}
 }
 
+// At night no sign-in comes that would tell that mos.ru is back.
+func TestWatchAsksWhereNobodyDoes(t *testing.T) {
+	const often = 20 * time.Millisecond
+	counts := prometheus.NewRegistry()
+	w := newWorld(t, func(o *mosru.Options) {
+		o.BreakerFailures, o.BreakerOpenFor, o.Now, o.Metrics = 1, often, time.Now, counts
+	})
+	eventually := func(what string, done func() bool) {
+		t.Helper()
+		for end := time.Now().Add(10 * time.Second); !done(); time.Sleep(often) {
+			if time.Now().After(end) {
+				t.Fatal(what)
+			}
+		}
+	}
+	probes := func() (n float64) {
+		families, err := counts.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				if f.GetName() == "schoolbridge_mosru_requests_total" && m.GetLabel()[0].GetValue() == "probe" {
+					n += m.GetCounter().GetValue()
+				}
+			}
+		}
+		return n
+	}
+	w.post(t, "/sim/outage?mode=503", "")
+	w.want(t, "orlovami", pass, identity.ErrUnreachable)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); w.Watch(ctx) }()
+	eventually("nobody asks", func() bool { return probes() >= 2 })
+	if w.Healthy() {
+		t.Error("an answer of 503 is a sign of life")
+	}
+	w.post(t, "/sim/outage?mode=off", "")
+	eventually("mos.ru is back, and nobody notices", w.Healthy)
+	if n := w.sim.Requests("orlovami"); n != 0 {
+		t.Errorf("%d requests in somebody's name", n)
+	}
+	cancel()
+	<-done
+}
+
 func TestRetryAfter(t *testing.T) {
 	w := newWorld(t, nil)
 	w.post(t, "/sim/outage?mode=429", "")

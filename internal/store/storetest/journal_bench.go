@@ -58,3 +58,25 @@ func BenchmarkJournal(b *testing.B, j *store.Journal, before int, cpu func() tim
 	}
 	b.ReportMetric(float64((cpu()-began).Nanoseconds())/1000/float64(b.N), "µs-cpu/op")
 }
+
+// BenchmarkMoves has 256 devices at once go from one access point to the next, which does
+// not tell of it: an op is one record, the Start there, which ends the session before.
+func BenchmarkMoves(b *testing.B, j *store.Journal, cpu func() time.Duration) {
+	const devices = 256
+	rules := journal.Rules{Silence: 35 * time.Minute, Quiet: 24 * time.Hour}
+	now := time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)
+	b.ResetTimer()
+	began := cpu()
+	for round := 0; round*devices < b.N; round++ {
+		var records []journal.Record
+		for i := range min(devices, b.N-round*devices) {
+			records = append(records, journal.Record{Status: journal.Start, At: now, NAS: "school-49", Unit: fmt.Sprint("ap-", round%7), Key: fmt.Sprint(round, i),
+				Person: identity.PersonID{byte(i)}, Detail: journal.Detail{Device: fmt.Sprintf("02:00:00:00:00:%02x", i)}})
+		}
+		if _, err := j.Record(b.Context(), records, rules, now.Add(time.Second)); err != nil {
+			b.Fatal(err)
+		}
+		now = now.Add(5 * time.Minute)
+	}
+	b.ReportMetric(float64((cpu()-began).Nanoseconds())/1000/float64(b.N), "µs-cpu/op")
+}
