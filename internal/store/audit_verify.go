@@ -72,21 +72,18 @@ func (t *tx) headless(heads []AuditHead) error {
 
 // chains gives all chains that have lines.
 func (t *tx) chains() (all []string, err error) {
-	for chain, first := "", true; ; all = append(all, chain) {
-		// From chain to chain over the index, not over every line. One without a name is
-		// somebody's who has only the database.
-		next, args := "SELECT chain FROM audit WHERE chain > ? ORDER BY chain LIMIT 1", []any{chain}
-		if first {
-			next, args = "SELECT chain FROM audit ORDER BY chain LIMIT 1", nil
-		}
-		first = false
-		err := t.row(next, args...).Scan(&chain)
+	// From chain to chain over the index, not over every line. One without a name is
+	// somebody's who has only the database.
+	chain, beyond := "", ">="
+	for {
+		err := t.row("SELECT chain FROM audit WHERE chain "+beyond+" ? ORDER BY chain LIMIT 1", chain).Scan(&chain)
 		if isNoRows(err) {
 			return all, nil
 		}
 		if err != nil {
 			return nil, err
 		}
+		all, beyond = append(all, chain), ">"
 	}
 }
 

@@ -137,7 +137,7 @@ func (t *tx) beginsNow(h *AuditHead) error {
 	if err != nil || len(heads) > 1 {
 		return err // the others tell
 	}
-	people, err := t.ids("SELECT id FROM people ORDER BY id LIMIT ?", len(t.seen)+1)
+	people, err := t.ids("SELECT id FROM people WHERE id > ? ORDER BY id LIMIT ?", []byte{}, len(t.seen)+1)
 	if err != nil || !slices.ContainsFunc(people, func(id identity.PersonID) bool { return !t.seen[id] }) {
 		return err
 	}
