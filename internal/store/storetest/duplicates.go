@@ -302,7 +302,7 @@ func testDuplicateOrders(t *testing.T, s *suite) {
 	}
 	refused("under way", d.Approve(ctx, at, one.ID, one.Version(), by()))
 	refused("under way", d.TakeBack(ctx, at, one.ID, one.Version(), nil, by()))
-	check(t, d.SetPhase(ctx, one.ID, duplicates.PhaseApplied, ""))
+	check(t, d.SetPhase(ctx, one.ID, duplicates.PhaseApplying, duplicates.PhaseApplied, ""))
 	if cut, err := d.Cut(ctx); err != nil || cut {
 		t.Errorf("%v, %v", cut, err)
 	}
@@ -442,7 +442,7 @@ func testRepairsLately(t *testing.T, s *suite) {
 		r.ID, r.Made, r.Entries = r.Group.ID, s.now, r.Entries[:1]
 		r.Entries[0].Account, r.Entries[0].Stage = r.Group.Members[1].ID, c.stage
 		check(t, j.Begin(ctx, r))
-		check(t, j.SetPhase(ctx, r.ID, c.phase, ""))
+		check(t, j.SetPhase(ctx, r.ID, duplicates.PhaseApplying, c.phase, ""))
 	}
 	under := repair() // counts whole before anything happened
 	under.Group = pairOf(9, duplicates.Certain, nil, nil)
@@ -452,7 +452,7 @@ func testRepairsLately(t *testing.T, s *suite) {
 	if n, err := j.Lately(ctx, since); err != nil || n != 5 {
 		t.Errorf("with one under way: %d, %v", n, err)
 	}
-	check(t, j.SetPhase(ctx, under.ID, duplicates.PhaseUndone, ""))
+	check(t, j.SetPhase(ctx, under.ID, duplicates.PhaseApplying, duplicates.PhaseUndone, ""))
 	for range 2 {
 		if n, err := j.Lately(ctx, since); err != nil || n != 4 {
 			t.Errorf("%d, %v", n, err)
