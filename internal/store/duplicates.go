@@ -131,30 +131,30 @@ func (d Duplicates) Put(ctx context.Context, p *duplicates.Plan, hunt duplicates
 	err := d.forget(ctx, "AND plan <> '' AND plan <> (SELECT h.plan FROM duplicate_hunts h WHERE h.target = duplicate_groups.target)") // of a search that was cut off
 	if err == nil {
 		err = batches(p.Groups, groupsPage, func(groups []duplicates.Planned) error {
-			return d.db.write(ctx, func(t *tx) error {
-				at := rank
+			err := d.db.write(ctx, func(t *tx) error {
 				for i := range groups {
-					at++
-					if err := d.putGroup(t, plan, at, &groups[i]); err != nil {
+					if err := d.putGroup(t, plan, rank+i+1, &groups[i]); err != nil {
 						return err
 					}
 				}
-				rank = at
 				return nil
 			})
+			rank += len(groups)
+			return err
 		})
 	}
 	if err == nil {
 		err = batches(p.Namesakes, groupsPage, func(pairs []duplicates.Namesakes) error {
-			return d.db.write(ctx, func(t *tx) error {
+			err := d.db.write(ctx, func(t *tx) error {
 				for i := range pairs {
 					if err := d.putNamesakes(t, plan, rank+i+1, &pairs[i]); err != nil {
 						return err
 					}
 				}
-				rank += len(pairs)
 				return nil
 			})
+			rank += len(pairs)
+			return err
 		})
 	}
 	if err == nil {
