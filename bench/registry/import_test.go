@@ -26,6 +26,8 @@ type memory struct {
 	rows map[string][]byte
 }
 
+func (m *memory) Begin(context.Context) error { return nil }
+
 func (m *memory) Digests(_ context.Context, kind person.RecordKind, f func(string, []byte) error) error {
 	if kind != person.RecordEmployment {
 		return nil

@@ -326,6 +326,9 @@ func (m *metropolis) duplicates(ctx context.Context, db *store.DB) error {
 		pair.Schools = [2][]person.SchoolID{{schoolID(n % m.schools)}, {schoolID(n / 2 % m.schools)}}
 		plan.Namesakes = append(plan.Namesakes, pair)
 	}
+	if _, err := d.Ask(ctx, duplicates.Ordered{At: now}); err != nil {
+		return err
+	}
 	if err := d.Put(ctx, &plan, duplicates.Hunt{Phase: duplicates.HuntDone, Asked: now, Base: siteDomain}); err != nil {
 		return err
 	}

@@ -99,6 +99,16 @@ func holder(name string) string {
 	return host + "/" + name
 }
 
+// daemonHolder names this daemon: of several on one machine each has a name of its own,
+// and it is the same in its next life, so that a lease that was left when this one was
+// killed is its own again.
+func daemonHolder(c *config.Config) string {
+	if name := replicaName(c); name != "" {
+		return name + "/daemon"
+	}
+	return holder("daemon")
+}
+
 // workerOptions are those that the daemon and the command share.
 func workerOptions(c *config.Config) provision.WorkerOptions {
 	return provision.WorkerOptions{
@@ -149,9 +159,7 @@ func (d *daemon) joinAD(ctx context.Context) error {
 		return fmt.Errorf("ad: %w", first)
 	}
 	o := workerOptions(d.config)
-	// No other daemon works on this store, so the name is the same in its next
-	// life: a lease that was left when this one was killed is its own again.
-	o.Holder = holder("daemon")
+	o.Holder = daemonHolder(d.config)
 	o.Wake, o.Auditor, o.Logger, o.Registerer = d.db.Targets().Wake, d.trail, d.log, d.registry
 	worker, err := provision.NewWorker(target, d.db.Targets(), o)
 	if err != nil {

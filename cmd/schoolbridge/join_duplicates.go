@@ -35,7 +35,7 @@ func (d *daemon) joinDuplicates(w *adWait) error {
 	}
 	steward := duplicates.NewSteward(duplicates.StewardOptions{
 		Directory: target.Mender(client, c.DuplicatesOU), Known: d.db.Repairs(targetAD), Journal: d.db.Repairs(targetAD), Desk: d.db.Duplicates(targetAD),
-		Leases: d.db.Targets(), Lease: leaseDuplicates, Holder: holder("daemon"), Base: string(c.SearchBase), Brake: workerOptions(d.config).Brakes[provision.Off],
+		Leases: d.db.Targets(), Lease: leaseDuplicates, Holder: daemonHolder(d.config), Base: string(c.SearchBase), Brake: workerOptions(d.config).Brakes[provision.Off],
 		Now: time.Now, Rate: rate, Wake: d.db.Targets().Wake, Log: d.log,
 	})
 	begin := func(name string, run func(context.Context) error) {

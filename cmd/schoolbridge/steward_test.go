@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -235,6 +236,68 @@ func TestStewardTurns(t *testing.T) {
 	b.untilPhase(g.ID, duplicates.PhaseApplied)
 }
 
+// TestStewardSlept: one that slept in the middle of a repair, until another one has ended
+// it and taken it back, puts nobody to rest anew.
+func TestStewardSlept(t *testing.T) {
+	s := withDuplicates(t)
+	a, b, ctx := s.replica("a"), s.replica("b"), t.Context()
+	stop := a.run()
+	g := a.search()[0].Group
+	stop()
+	var slept atomic.Bool
+	a.o.Now = func() time.Time {
+		if slept.Load() {
+			return time.Now().Add(2 * time.Minute)
+		}
+		return time.Now()
+	}
+	asleep, awake := make(chan struct{}), make(chan struct{})
+	a.o.Journal = &sleeping{Journal: a.o.Journal, asleep: asleep, awake: awake}
+	a.must(a.desk.Approve(ctx, rights.City(), g.ID, g.Version(), by(true)))
+	a.run()
+	<-asleep
+
+	b.o.Now = func() time.Time { return time.Now().Add(time.Minute) } // the lease has run out
+	stop = b.run()
+	b.untilPhase(g.ID, duplicates.PhaseApplied)
+	b.must(b.desk.TakeBack(ctx, rights.City(), g.ID, g.Version(), nil, by(false)))
+	b.untilPhase(g.ID, duplicates.PhaseUndone)
+	stop()
+
+	before := a.busy.Load()
+	slept.Store(true)
+	close(awake)
+	a.until("that it finds the lease lost", func() bool { return a.busy.Load() > before })
+	if c := a.one(g.ID); c.Repair.Phase != duplicates.PhaseUndone {
+		t.Errorf("it was taken back, and is %v", c.Repair.Phase)
+	}
+	for _, m := range g.Members {
+		o, err := a.mender.Look(ctx, m.ID)
+		if a.must(err); o.State.Enabled() != m.Enabled {
+			t.Errorf("%s was taken back, and is enabled %v, want %v", m.Name, o.State.Enabled(), m.Enabled)
+		}
+	}
+}
+
+// sleeping is a journal whose reader sleeps between the note of the first step and its
+// request.
+type sleeping struct {
+	duplicates.Journal
+	asleep, awake chan struct{}
+	once          sync.Once
+}
+
+func (s *sleeping) Save(ctx context.Context, id string, in duplicates.Phase, was duplicates.Stage, e duplicates.Entry) error {
+	err := s.Journal.Save(ctx, id, in, was, e)
+	if e.Stage == duplicates.StageBegun {
+		s.once.Do(func() {
+			close(s.asleep)
+			<-s.awake
+		})
+	}
+	return err
+}
+
 // breaking is a journal that fails after some steps.
 type breaking struct {
 	duplicates.Journal
@@ -242,12 +305,12 @@ type breaking struct {
 	broke atomic.Bool
 }
 
-func (b *breaking) Save(ctx context.Context, id string, e duplicates.Entry) error {
+func (b *breaking) Save(ctx context.Context, id string, in duplicates.Phase, was duplicates.Stage, e duplicates.Entry) error {
 	if b.left--; b.left < 0 {
 		b.broke.Store(true)
 		return errors.New("the store is full")
 	}
-	return b.Journal.Save(ctx, id, e)
+	return b.Journal.Save(ctx, id, in, was, e)
 }
 
 // TestStewardBrake: what is more than a day takes waits, unless somebody let it pass.

@@ -105,11 +105,39 @@ func (d Duplicates) Accounts(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
+// Take implements duplicates.Desk.
+func (d Duplicates) Take(ctx context.Context, hunt duplicates.Hunt) error {
+	err := d.db.write(ctx, func(t *tx) error {
+		h, err := d.hunt(t)
+		if err == nil && (!h.hunt.Under() || !h.hunt.Asked.Equal(hunt.Asked)) {
+			err = identity.ErrConflict
+		}
+		if err != nil {
+			return err
+		}
+		h.hunt = hunt
+		return d.putHunt(t, h)
+	})
+	if err != nil {
+		return fmt.Errorf("take up the search for duplicates: %w", err)
+	}
+	return nil
+}
+
+// hunting refuses a run that another one has taken the search from.
+func (d Duplicates) hunting(t *tx, run duplicates.Hunt) (huntRow, error) {
+	h, err := d.hunt(t)
+	if err == nil && (h.hunt.Run != run.Run || !h.hunt.Asked.Equal(run.Asked)) {
+		err = identity.ErrConflict
+	}
+	return h, err
+}
+
 // Tell implements duplicates.Desk.
 func (d Duplicates) Tell(ctx context.Context, hunt duplicates.Hunt) error {
 	err := d.db.write(ctx, func(t *tx) error {
-		h, err := d.hunt(t)
-		if err != nil || !h.hunt.Asked.Equal(hunt.Asked) {
+		h, err := d.hunting(t, hunt)
+		if err != nil {
 			return err
 		}
 		h.hunt = hunt
@@ -125,46 +153,56 @@ func (d Duplicates) Tell(ctx context.Context, hunt duplicates.Hunt) error {
 const groupsPage = 200
 
 // Put implements duplicates.Desk. The groups are written some at a time, under a
-// name that nobody asks for before all are there.
+// name that nobody asks for before all are there. Each time the search is still that of
+// this run: one that slept would take away what another one is writing, or put a plan in
+// the place of another of which groups were taken away.
 func (d Duplicates) Put(ctx context.Context, p *duplicates.Plan, hunt duplicates.Hunt) error {
 	plan, rank := planID(p.Made), 0
-	err := d.forget(ctx, "AND plan <> '' AND plan <> (SELECT h.plan FROM duplicate_hunts h WHERE h.target = duplicate_groups.target)") // of a search that was cut off
+	write := func(f func(t *tx) error) error {
+		return d.db.write(ctx, func(t *tx) error {
+			if _, err := d.hunting(t, hunt); err != nil {
+				return err
+			}
+			return f(t)
+		})
+	}
+	err := d.forget(write, "AND plan <> '' AND plan <> (SELECT h.plan FROM duplicate_hunts h WHERE h.target = duplicate_groups.target)") // of a search that was cut off
 	if err == nil {
 		err = batches(p.Groups, groupsPage, func(groups []duplicates.Planned) error {
-			return d.db.write(ctx, func(t *tx) error {
-				at := rank
+			err := write(func(t *tx) error {
 				for i := range groups {
-					at++
-					if err := d.putGroup(t, plan, at, &groups[i]); err != nil {
+					if err := d.putGroup(t, plan, rank+i+1, &groups[i]); err != nil {
 						return err
 					}
 				}
-				rank = at
 				return nil
 			})
+			rank += len(groups)
+			return err
 		})
 	}
 	if err == nil {
 		err = batches(p.Namesakes, groupsPage, func(pairs []duplicates.Namesakes) error {
-			return d.db.write(ctx, func(t *tx) error {
+			err := write(func(t *tx) error {
 				for i := range pairs {
 					if err := d.putNamesakes(t, plan, rank+i+1, &pairs[i]); err != nil {
 						return err
 					}
 				}
-				rank += len(pairs)
 				return nil
 			})
+			rank += len(pairs)
+			return err
 		})
 	}
 	if err == nil {
-		err = d.db.write(ctx, func(t *tx) error {
+		err = write(func(t *tx) error {
 			line := map[string]any{"accounts": p.Accounts, "groups": len(p.Groups), "by": hunt.By}
 			return errors.Join(d.putHunt(t, huntRow{hunt, plan, p.Made, p.Accounts}), t.auditJSON(d.db.now(), "duplicates_found", identity.PersonID{}, line))
 		})
 	}
 	if err == nil {
-		err = d.forget(ctx, "AND plan <> '' AND plan <> ?", plan)
+		err = d.forget(write, "AND plan <> '' AND plan <> ?", plan)
 	}
 	if err != nil {
 		return fmt.Errorf("keep the plan of duplicates: %w", err)
@@ -237,9 +275,9 @@ func (t *tx) displaceGroup(target, plan, id string) error {
 }
 
 // forget deletes groups under a condition, some at a time.
-func (d Duplicates) forget(ctx context.Context, condition string, args ...any) error {
+func (d Duplicates) forget(write func(func(*tx) error) error, condition string, args ...any) error {
 	for n := groupsPage; n == groupsPage; {
-		err := d.db.write(ctx, func(t *tx) error {
+		err := write(func(t *tx) error {
 			var list [][2]string
 			err := t.each("SELECT plan, id FROM duplicate_groups WHERE target = ? "+condition+" LIMIT ?", append(append([]any{d.target}, args...), groupsPage),
 				func(scan func(...any) error) error {
@@ -280,7 +318,8 @@ func (d Duplicates) Prune(ctx context.Context, before time.Time) error {
 		return d.putHunt(t, h)
 	})
 	if err == nil { // those of a search that is under way are younger
-		err = d.forget(ctx, "AND plan <> '' AND plan < ? AND plan <> (SELECT h.plan FROM duplicate_hunts h WHERE h.target = duplicate_groups.target)", planID(before))
+		write := func(f func(*tx) error) error { return d.db.write(ctx, f) }
+		err = d.forget(write, "AND plan <> '' AND plan < ? AND plan <> (SELECT h.plan FROM duplicate_hunts h WHERE h.target = duplicate_groups.target)", planID(before))
 	}
 	if err == nil {
 		err = d.db.write(ctx, func(t *tx) error {

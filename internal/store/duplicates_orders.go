@@ -108,7 +108,10 @@ func (d Duplicates) ApproveCertain(ctx context.Context, s rights.Scope, plan str
 	condition, args := d.certain(s, plan)
 	last := 0
 	for more := true; more && err == nil; {
+		var b duplicates.Bulk // of this page; the transaction may run again
+		var at, n int
 		err = d.db.write(ctx, func(t *tx) error {
+			b, at = duplicates.Bulk{}, last
 			h, err := d.hunt(t)
 			if err == nil && (h.plan != plan || plan == "") {
 				err = identity.ErrConflict
@@ -117,7 +120,6 @@ func (d Duplicates) ApproveCertain(ctx context.Context, s rights.Scope, plan str
 				return err
 			}
 			var groups []duplicates.Planned
-			at := last
 			err = t.each("SELECT g.rank, g.id, g.sealed FROM duplicate_groups g WHERE g.target = ? AND g.plan = ? AND g.rank > ? AND "+condition+" ORDER BY g.rank LIMIT ?",
 				join([]any{d.target, plan, last}, args, []any{groupsPage}), func(scan func(...any) error) error {
 					var id string
@@ -128,7 +130,6 @@ func (d Duplicates) ApproveCertain(ctx context.Context, s rights.Scope, plan str
 					groups = append(groups, duplicates.Planned{})
 					return t.db.keys.openJSON("duplicate_groups", d.groupKey(plan, id), "sealed", sealed, &groups[len(groups)-1])
 				})
-			var b duplicates.Bulk
 			for i := 0; err == nil && i < len(groups); i++ {
 				accounts := groups[i].Approve(true)
 				b = duplicates.Bulk{Groups: b.Groups + 1, Accounts: b.Accounts + len(accounts), Disabling: b.Disabling + groups[i].Disabling(accounts)}
@@ -137,12 +138,13 @@ func (d Duplicates) ApproveCertain(ctx context.Context, s rights.Scope, plan str
 			if err == nil && len(groups) > 0 {
 				err = d.tellOrder(t, "duplicates_approved", by, map[string]any{"groups": b.Groups, "accounts": b.Accounts, "disabling": b.Disabling})
 			}
-			if err == nil {
-				last, more = at, len(groups) == groupsPage
-				done = duplicates.Bulk{Groups: done.Groups + b.Groups, Accounts: done.Accounts + b.Accounts, Disabling: done.Disabling + b.Disabling}
-			}
+			n = len(groups)
 			return err
 		})
+		if err == nil {
+			last, more = at, n == groupsPage
+			done = duplicates.Bulk{Groups: done.Groups + b.Groups, Accounts: done.Accounts + b.Accounts, Disabling: done.Disabling + b.Disabling}
+		}
 	}
 	if err != nil {
 		return done, fmt.Errorf("approve all that is certain: %w", err)

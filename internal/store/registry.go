@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -16,10 +18,45 @@ import (
 )
 
 // Registry takes what registry import found.
-type Registry struct{ db *DB }
+type Registry struct {
+	db  *DB
+	run int64 // names the import; 0: none has begun
+}
 
 // Registry gives the registries for import.
-func (db *DB) Registry() *Registry { return &Registry{db} }
+func (db *DB) Registry() *Registry { return &Registry{db: db} }
+
+// importCounter has the name of the import that began last.
+const importCounter = "import"
+
+// Begin implements registry.Records. The name is random: numbers that are counted come
+// twice where a failover takes history back.
+func (r *Registry) Begin(ctx context.Context) error {
+	run := 1 + rand.Int64N(math.MaxInt64)
+	err := r.db.write(ctx, func(t *tx) error {
+		return t.exec("INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", importCounter, run)
+	})
+	if err != nil {
+		return fmt.Errorf("begin an import: %w", err)
+	}
+	r.run = run
+	return nil
+}
+
+// alone refuses an import after which another one has begun.
+func (r *Registry) alone(t *tx) error {
+	if r.run == 0 {
+		return nil
+	}
+	var last int64
+	if err := t.row("SELECT value FROM counters WHERE name = ?", importCounter).Scan(&last); err != nil && !isNoRows(err) {
+		return err
+	}
+	if last != r.run {
+		return exports.ErrOther
+	}
+	return nil
+}
 
 // Row and Chunk are what an import hands over; importing the nouns of
 // provision/registry is the one exception to the store's knowing no room.
@@ -65,6 +102,9 @@ func (r *Registry) Apply(ctx context.Context, c Chunk) error {
 	}
 	err = r.db.write(ctx, func(t *tx) error {
 		t.many = true
+		if err := r.alone(t); err != nil {
+			return err
+		}
 		if err := t.put(k, records); err != nil {
 			return err
 		}

@@ -127,12 +127,29 @@ func (r *Repairs) put(t *tx, id string, e duplicates.Entry, now int64) error {
 }
 
 // Save implements duplicates.Journal.
-func (r *Repairs) Save(ctx context.Context, id string, e duplicates.Entry) error {
-	err := r.db.write(ctx, func(t *tx) error { return r.put(t, id, e, micros(r.db.now())) })
+func (r *Repairs) Save(ctx context.Context, id string, in duplicates.Phase, was duplicates.Stage, e duplicates.Entry) error {
+	err := r.db.write(ctx, func(t *tx) error {
+		if err := r.stands(t, id, in, was, e.Seq); err != nil {
+			return err
+		}
+		return r.put(t, id, e, micros(r.db.now()))
+	})
 	if err != nil {
 		return fmt.Errorf("save a step of a repair: %w", err)
 	}
 	return nil
+}
+
+// stands refuses whoever has read a step in another state than it is in.
+func (r *Repairs) stands(t *tx, id string, in duplicates.Phase, was duplicates.Stage, seq int) error {
+	var phase duplicates.Phase
+	var stage duplicates.Stage
+	err := t.row("SELECT r.phase, s.stage FROM repairs r JOIN repair_steps s ON s.target = r.target AND s.id = r.id WHERE r.target = ? AND r.id = ? AND s.seq = ?",
+		r.target, id, seq).Scan(&phase, &stage)
+	if err == nil && (phase != in || stage != was) {
+		err = identity.ErrConflict
+	}
+	return notFound(err)
 }
 
 // tell leaves a line in the audit trail.
@@ -194,9 +211,12 @@ func (r *Repairs) Undo(ctx context.Context, id string, keep []duplicates.Kept) e
 }
 
 // SetPhase implements duplicates.Journal.
-func (r *Repairs) SetPhase(ctx context.Context, id string, p duplicates.Phase, why duplicates.Stop) error {
+func (r *Repairs) SetPhase(ctx context.Context, id string, in, p duplicates.Phase, why duplicates.Stop) error {
 	err := r.db.write(ctx, func(t *tx) error {
 		repair, err := r.read(t, id, true)
+		if err == nil && repair.Phase != in {
+			err = identity.ErrConflict
+		}
 		if err != nil {
 			return err
 		}
@@ -216,7 +236,13 @@ func (r *Repairs) SetPhase(ctx context.Context, id string, p duplicates.Phase, w
 // again; or they go back. The survivor is not claimed where it has an owner.
 func (r *Repairs) Claim(ctx context.Context, id string, survivor duplicates.GUID, e duplicates.Entry, back bool) error {
 	err := r.db.write(ctx, func(t *tx) error {
-		e := e
+		e, in := e, duplicates.PhaseApplying
+		if back {
+			in = duplicates.PhaseUndoing
+		}
+		if err := r.stands(t, id, in, e.Stage, e.Seq); err != nil {
+			return err
+		}
 		if back {
 			e.Stage = duplicates.StageUndone
 			return errors.Join(t.putClaims(e.Claims), t.dropClaims(e.Given), r.put(t, id, e, micros(r.db.now())))

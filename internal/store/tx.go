@@ -58,7 +58,8 @@ type tx struct {
 }
 
 // write runs f in a transaction, again when it loses to another one, and
-// wakes those who wait for what it wrote. f must be safe to run again.
+// wakes those who wait for what it wrote. f must be safe to run again: what it tells its
+// caller begins anew in it, and counts once write is done.
 func (db *DB) write(ctx context.Context, f func(*tx) error) (err error) {
 	defer func(began time.Time) { db.metrics.observe("write", began, err) }(time.Now())
 	for attempt := 1; ; attempt++ {

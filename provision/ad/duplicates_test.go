@@ -523,12 +523,12 @@ func (j cutJournal) Begin(ctx context.Context, r duplicates.Repair) error {
 	return j.k.around(func() error { return j.Journal.Begin(ctx, r) })
 }
 
-func (j cutJournal) Save(ctx context.Context, id string, e duplicates.Entry) error {
-	return j.k.around(func() error { return j.Journal.Save(ctx, id, e) })
+func (j cutJournal) Save(ctx context.Context, id string, in duplicates.Phase, was duplicates.Stage, e duplicates.Entry) error {
+	return j.k.around(func() error { return j.Journal.Save(ctx, id, in, was, e) })
 }
 
-func (j cutJournal) SetPhase(ctx context.Context, id string, p duplicates.Phase, why duplicates.Stop) error {
-	return j.k.around(func() error { return j.Journal.SetPhase(ctx, id, p, why) })
+func (j cutJournal) SetPhase(ctx context.Context, id string, in, p duplicates.Phase, why duplicates.Stop) error {
+	return j.k.around(func() error { return j.Journal.SetPhase(ctx, id, in, p, why) })
 }
 
 func (j cutJournal) Undo(ctx context.Context, id string, keep []duplicates.Kept) error {

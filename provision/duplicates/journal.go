@@ -109,15 +109,18 @@ type Journal interface {
 	// Begin writes a repair with all its entries, in phase PhaseApplying. One
 	// that was undone is replaced; identity.ErrConflict for any other.
 	Begin(ctx context.Context, r Repair) error
-	// Save writes one entry's stage and content.
-	Save(ctx context.Context, id string, e Entry) error
+	// Save writes one entry's stage and content. identity.ErrConflict where the repair is
+	// in another phase than whoever writes takes it to be, or the entry in another stage:
+	// another run has gone on with it, and nothing is written.
+	Save(ctx context.Context, id string, in Phase, was Stage, e Entry) error
 	// Undo begins an undoing, in phase PhaseUndoing, with what it leaves; the audit
 	// trail has a line of it.
 	Undo(ctx context.Context, id string, keep []Kept) error
-	// SetPhase ends a repair or an undoing, and says so in the audit trail.
-	SetPhase(ctx context.Context, id string, p Phase, why Stop) error
+	// SetPhase ends a repair or an undoing, and says so in the audit trail;
+	// identity.ErrConflict as Save.
+	SetPhase(ctx context.Context, id string, in, p Phase, why Stop) error
 	// Claim carries an entry of kind Claims out, or back, in one transaction
-	// with its stage.
+	// with its stage; identity.ErrConflict as Save.
 	Claim(ctx context.Context, id string, survivor GUID, e Entry, back bool) error
 	// Owned says whether the account is a person's by the store's row, and gives
 	// the records that it is claimed for, in any order.

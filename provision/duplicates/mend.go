@@ -20,7 +20,9 @@ import (
 //
 // A step that was begun and not ended is looked at again: the account shows by
 // its stamp, its DN or its memberships whether it happened. So a process that
-// ends at any moment is followed by Resume.
+// ends at any moment is followed by Resume. One that slept and was taken for dead
+// finds, before it writes again, that its turn was lost (Turn), and the journal takes
+// no note of a run that has read it in another state.
 type Mender struct {
 	Directory Directory
 	Journal   Journal
@@ -210,8 +212,7 @@ func (m *Mender) proceed(ctx context.Context, r Repair) (Repair, error) {
 			}
 		}
 	}
-	r.Phase = PhaseApplied
-	return r, m.Journal.SetPhase(ctx, r.ID, r.Phase, "")
+	return m.end(ctx, r, PhaseApplied, "")
 }
 
 // halt stops one repair; an error of the directory as a whole ends the run, and
@@ -221,13 +222,21 @@ func (m *Mender) halt(ctx context.Context, r Repair, cause error) (Repair, error
 	if !ok {
 		return r, fmt.Errorf("repair group %s: %w", r.ID, cause)
 	}
-	r.Phase, r.Stopped = PhaseStopped, why
-	return r, m.Journal.SetPhase(ctx, r.ID, r.Phase, why)
+	return m.end(ctx, r, PhaseStopped, why)
 }
 
+// end ends a repair or an undoing, unless another run has gone on with it.
+func (m *Mender) end(ctx context.Context, r Repair, p Phase, why Stop) (Repair, error) {
+	in := r.Phase
+	r.Phase, r.Stopped = p, why
+	return r, m.Journal.SetPhase(ctx, r.ID, in, p, why)
+}
+
+// save notes how far a step is, unless another run has gone on with the repair.
 func (m *Mender) save(ctx context.Context, r Repair, e *Entry, s Stage) error {
+	was := e.Stage
 	e.Stage = s
-	return m.Journal.Save(ctx, r.ID, *e)
+	return m.Journal.Save(ctx, r.ID, r.Phase, was, *e)
 }
 
 func (m *Mender) wait(ctx context.Context) error {

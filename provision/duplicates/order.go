@@ -35,6 +35,7 @@ type Hunt struct {
 	Looked  int       // accounts of groups that were read again
 	All     int       // accounts of groups
 	Base    string    // the domain, where it is done
+	Run     string    // who is at work on it: whoever begins it anew gives it another one
 }
 
 // Under says that it is under way.

@@ -2,6 +2,7 @@ package duplicates
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,9 +16,14 @@ import (
 type Desk interface {
 	// Hunt is the search that was asked for last.
 	Hunt(ctx context.Context) (Hunt, error)
-	// Tell writes how far it is; a hunt that was asked for anew meanwhile stays.
+	// Take makes the hunt that of h.Run, whoever was at work on it; identity.ErrConflict
+	// where it is not asked for any more.
+	Take(ctx context.Context, h Hunt) error
+	// Tell writes how far it is; identity.ErrConflict where another run has taken it, or it
+	// was asked for anew.
 	Tell(ctx context.Context, h Hunt) error
-	// Put keeps a plan in place of the one before, and ends the hunt.
+	// Put keeps a plan in place of the one before, and ends the hunt; identity.ErrConflict
+	// as Tell, and the plan of before stays.
 	Put(ctx context.Context, p *Plan, h Hunt) error
 	// Accounts is how many the directory had when the plan was made; 0: there is none.
 	Accounts(ctx context.Context) (int, error)
@@ -220,17 +226,31 @@ func (s *Steward) search(ctx context.Context) error {
 		if h, err = s.o.Desk.Hunt(ctx); err != nil || !h.Under() { // another replica was faster
 			return err
 		}
+		h.Run = rand.Text()
+		if err := s.o.Desk.Take(ctx, h); err != nil {
+			return taken(err)
+		}
 		p, err := s.hunt(ctx, &h)
-		if err != nil {
-			if ctx.Err() != nil { // we end, or the lease: whoever has it next begins anew
-				return ctx.Err()
-			}
+		switch {
+		case ctx.Err() != nil: // we end, or the lease: whoever has it next begins anew
+			return ctx.Err()
+		case errors.Is(err, identity.ErrConflict):
+			return ErrBusy
+		case err != nil:
 			h.Phase = HuntFailed
 			return errors.Join(fmt.Errorf("search for duplicates: %w", err), s.o.Desk.Tell(ctx, h))
 		}
 		h.Phase, h.Base = HuntDone, p.Base
-		return s.o.Desk.Put(ctx, &p, h)
+		return taken(s.o.Desk.Put(ctx, &p, h))
 	})
+}
+
+// taken says that another run is at work on what we were at.
+func taken(err error) error {
+	if errors.Is(err, identity.ErrConflict) {
+		return ErrBusy
+	}
+	return err
 }
 
 // hunt reads the directory and proposes, and tells now and then how far it is.

@@ -101,8 +101,7 @@ func (m *Mender) takeBack(ctx context.Context, r Repair) (Repair, error) {
 			}
 		}
 	}
-	r.Phase = PhaseUndone
-	return r, m.Journal.SetPhase(ctx, r.ID, r.Phase, "")
+	return m.end(ctx, r, PhaseUndone, "")
 }
 
 // happened says that a step was made, or may have been.

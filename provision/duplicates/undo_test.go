@@ -25,7 +25,7 @@ func (n *notes) Repair(context.Context, string) (duplicates.Repair, error) {
 	return r, nil
 }
 
-func (n *notes) Save(_ context.Context, _ string, e duplicates.Entry) error {
+func (n *notes) Save(_ context.Context, _ string, _ duplicates.Phase, _ duplicates.Stage, e duplicates.Entry) error {
 	n.stages[e.Seq] = e.Stage
 	return nil
 }
@@ -34,7 +34,7 @@ func (*notes) Owned(context.Context, duplicates.GUID) (bool, []person.RecordRef,
 	return false, nil, nil
 }
 
-func (n *notes) SetPhase(_ context.Context, _ string, p duplicates.Phase, _ duplicates.Stop) error {
+func (n *notes) SetPhase(_ context.Context, _ string, _, p duplicates.Phase, _ duplicates.Stop) error {
 	n.repair.Phase = p
 	return nil
 }

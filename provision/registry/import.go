@@ -40,10 +40,15 @@ type Options struct {
 // Chunks before that are stored; the import can be repeated.
 var ErrFileChanged = said.Errorf("файл изменился во время импорта, повторите / the file changed during the import, repeat it")
 
+// ErrOther says that another import has begun, here or on another machine. Chunks before
+// that are stored, and the other one goes by them.
+var ErrOther = said.Errorf("начался другой импорт, этот остановлен: двух сразу не бывает; сделайте по расписанию один, на одной машине / another import has begun and this one was stopped: there are no two at once; have one scheduled, on one machine")
+
 // Import reads the registry files that the paths lead to and gives records what
 // is new, changed or gone. Each file is taken for a full export: stored rows
 // that are in none of a kind's files are gone. The same import twice changes
-// nothing.
+// nothing. Of two at once the later one goes on: rows that one finds as they are would
+// be ended by the other, whose files lack them.
 //
 //	pass 1   every file: rows ─► digest ─► against the stored digests: new, changed, same, ending
 //	brake    too much would end ─► *EndingError, nothing written
@@ -110,6 +115,9 @@ type run struct {
 }
 
 func (r *run) all(ctx context.Context) error {
+	if err := r.records.Begin(ctx); err != nil {
+		return err
+	}
 	if err := r.schools(ctx); err != nil {
 		return err
 	}

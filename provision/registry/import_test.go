@@ -26,6 +26,8 @@ type memory struct {
 
 func newMemory() *memory { return &memory{rows: map[person.RecordKind]map[string]Row{}} }
 
+func (m *memory) Begin(context.Context) error { return nil }
+
 func (m *memory) Digests(_ context.Context, kind person.RecordKind, f func(string, []byte) error) error {
 	for _, key := range slices.Sorted(maps.Keys(m.rows[kind])) {
 		if err := f(key, m.rows[kind][key].Digest); err != nil {

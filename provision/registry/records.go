@@ -30,6 +30,10 @@ type Chunk struct {
 
 // Records is where an import puts what it read.
 type Records interface {
+	// Begin makes this import the only one: what an earlier one still gives to Apply is
+	// refused with ErrOther. It comes before anything is read, so that no import goes by
+	// what another one is changing.
+	Begin(ctx context.Context) error
 	// Digests calls f for every stored row of the kind (zero: schools) that is
 	// not gone, with the key and the digest that Apply was given.
 	Digests(ctx context.Context, kind person.RecordKind, f func(key string, digest []byte) error) error

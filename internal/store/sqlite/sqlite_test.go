@@ -24,50 +24,58 @@ func TestStore(t *testing.T) {
 	var said storetest.Recorder
 	storetest.Run(t, func(t *testing.T) storetest.Engine {
 		path := filepath.Join(t.TempDir(), "store.db")
-		return storetest.Engine{
-			Open: func(ctx context.Context, keys *store.Keyset, opts store.Options) (*store.DB, error) {
-				if *recordFlag == "" {
-					return sqlite.Open(ctx, path, keys, opts)
-				}
+		e := engineAt(path)
+		if *recordFlag != "" {
+			e.Open = func(ctx context.Context, keys *store.Keyset, opts store.Options) (*store.DB, error) {
 				engine, err := sqlite.Engine(path)
 				if err != nil {
 					return nil, err
 				}
 				return store.Open(ctx, said.Over(engine), keys, opts)
-			},
-			Exec: func(query string, args ...any) (err error) {
-				db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(10000)")
-				if err != nil {
-					return err
-				}
-				defer func() { err = errors.Join(err, db.Close()) }()
-				_, err = db.Exec(query, args...)
-				return err
-			},
-			Count: func(query string) (n int, err error) {
-				db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(10000)")
-				if err != nil {
-					return 0, err
-				}
-				defer func() { err = errors.Join(err, db.Close()) }()
-				err = db.QueryRow(query).Scan(&n)
-				return n, err
-			},
-			Bytes: func() ([]byte, error) {
-				var all []byte
-				for _, suffix := range []string{"", "-wal", "-shm"} {
-					b, err := os.ReadFile(path + suffix)
-					if err != nil {
-						return nil, err
-					}
-					all = append(all, b...)
-				}
-				return all, nil
-			},
+			}
 		}
+		return e
 	})
 	if *recordFlag != "" {
 		check(t, os.WriteFile(*recordFlag, []byte(said.Text(schema(t))), 0o600))
+	}
+}
+
+// engineAt is a file, with which others work too.
+func engineAt(path string) storetest.Engine {
+	return storetest.Engine{
+		Open: func(ctx context.Context, keys *store.Keyset, opts store.Options) (*store.DB, error) {
+			return sqlite.Open(ctx, path, keys, opts)
+		},
+		Exec: func(query string, args ...any) (err error) {
+			db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(10000)")
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, db.Close()) }()
+			_, err = db.Exec(query, args...)
+			return err
+		},
+		Count: func(query string) (n int, err error) {
+			db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(10000)")
+			if err != nil {
+				return 0, err
+			}
+			defer func() { err = errors.Join(err, db.Close()) }()
+			err = db.QueryRow(query).Scan(&n)
+			return n, err
+		},
+		Bytes: func() ([]byte, error) {
+			var all []byte
+			for _, suffix := range []string{"", "-wal", "-shm"} {
+				b, err := os.ReadFile(path + suffix)
+				if err != nil {
+					return nil, err
+				}
+				all = append(all, b...)
+			}
+			return all, nil
+		},
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 
 var duplicateTests = []test{
 	{"DuplicatePlans", testDuplicatePlans},
+	{"DuplicateRuns", testDuplicateRuns},
 	{"DuplicateScopes", testDuplicateScopes},
 	{"DuplicateOrders", testDuplicateOrders},
 	{"DuplicateBulk", testDuplicateBulk},
@@ -55,6 +56,42 @@ func (s *suite) putPlan(t *testing.T, groups ...duplicates.Planned) duplicates.O
 	return o
 }
 
+// testDuplicateRuns: a search that slept, and that another one has taken, tells nothing any
+// more, takes nothing away of what that one has found and puts no plan in its place.
+func testDuplicateRuns(t *testing.T, s *suite) {
+	ctx, d := t.Context(), s.db.Duplicates("ad")
+	if _, err := d.Ask(ctx, duplicates.Ordered{By: "somebody", At: s.now}); err != nil {
+		t.Fatal(err)
+	}
+	slept, err := d.Hunt(ctx)
+	check(t, err)
+	awake := slept
+	slept.Run, awake.Run = "slept", "awake"
+	check(t, d.Take(ctx, slept))
+	check(t, d.Tell(ctx, slept))
+	check(t, d.Take(ctx, awake))
+	// What the second writes lies there under a name of its own until it is whole.
+	check(t, s.Exec("INSERT INTO duplicate_groups (target, plan, rank, id, level, bulk, disabling, sealed) VALUES ('ad', 'half', 1, 'g1', 1, 0, 0, ?)", []byte{1}))
+	plan := &duplicates.Plan{Made: s.now, Base: "DC=obr", Accounts: 100, Groups: []duplicates.Planned{pairOf(1, duplicates.Certain, nil, nil)}}
+	slept.Phase = duplicates.HuntDone
+	for what, err := range map[string]error{"tells": d.Tell(ctx, slept), "puts": d.Put(ctx, plan, slept)} {
+		if !errors.Is(err, identity.ErrConflict) {
+			t.Errorf("whoever slept %s: %v", what, err)
+		}
+	}
+	if n, err := s.Count("SELECT COUNT(*) FROM duplicate_groups WHERE plan = 'half'"); err != nil || n != 1 {
+		t.Errorf("%d groups are left of what the other writes, %v", n, err)
+	}
+	awake.Phase = duplicates.HuntDone
+	check(t, d.Put(ctx, plan, awake))
+	if err := d.Take(ctx, slept); !errors.Is(err, identity.ErrConflict) {
+		t.Errorf("a search that is done: %v", err)
+	}
+	if list, err := d.Cases(ctx, rights.City(), duplicates.Filter{Limit: 9}); err != nil || len(list) != 1 {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
 func ranks(list []duplicates.Case) (all []int) {
 	for _, c := range list {
 		all = append(all, c.Rank)
@@ -82,7 +119,9 @@ func testDuplicatePlans(t *testing.T, s *suite) {
 	check(t, d.Tell(ctx, h))
 	stale := h
 	stale.Asked, stale.Read = h.Asked.Add(time.Second), 9
-	check(t, d.Tell(ctx, stale))
+	if err := d.Tell(ctx, stale); !errors.Is(err, identity.ErrConflict) {
+		t.Errorf("of a search that was asked for anew: %v", err)
+	}
 	if h, err = d.Hunt(ctx); err != nil || h.Read != 7 {
 		t.Errorf("%+v, %v", h, err)
 	}
@@ -302,7 +341,7 @@ func testDuplicateOrders(t *testing.T, s *suite) {
 	}
 	refused("under way", d.Approve(ctx, at, one.ID, one.Version(), by()))
 	refused("under way", d.TakeBack(ctx, at, one.ID, one.Version(), nil, by()))
-	check(t, d.SetPhase(ctx, one.ID, duplicates.PhaseApplied, ""))
+	check(t, d.SetPhase(ctx, one.ID, duplicates.PhaseApplying, duplicates.PhaseApplied, ""))
 	if cut, err := d.Cut(ctx); err != nil || cut {
 		t.Errorf("%v, %v", cut, err)
 	}
@@ -442,7 +481,7 @@ func testRepairsLately(t *testing.T, s *suite) {
 		r.ID, r.Made, r.Entries = r.Group.ID, s.now, r.Entries[:1]
 		r.Entries[0].Account, r.Entries[0].Stage = r.Group.Members[1].ID, c.stage
 		check(t, j.Begin(ctx, r))
-		check(t, j.SetPhase(ctx, r.ID, c.phase, ""))
+		check(t, j.SetPhase(ctx, r.ID, duplicates.PhaseApplying, c.phase, ""))
 	}
 	under := repair() // counts whole before anything happened
 	under.Group = pairOf(9, duplicates.Certain, nil, nil)
@@ -452,7 +491,7 @@ func testRepairsLately(t *testing.T, s *suite) {
 	if n, err := j.Lately(ctx, since); err != nil || n != 5 {
 		t.Errorf("with one under way: %d, %v", n, err)
 	}
-	check(t, j.SetPhase(ctx, under.ID, duplicates.PhaseUndone, ""))
+	check(t, j.SetPhase(ctx, under.ID, duplicates.PhaseApplying, duplicates.PhaseUndone, ""))
 	for range 2 {
 		if n, err := j.Lately(ctx, since); err != nil || n != 4 {
 			t.Errorf("%d, %v", n, err)

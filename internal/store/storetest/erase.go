@@ -237,7 +237,7 @@ func testEraseRepairs(t *testing.T, s *suite) {
 			r.Entries[i].Account, r.Entries[i].Stage = account, duplicates.StageDone
 		}
 		check(t, j.Begin(ctx, r))
-		check(t, j.SetPhase(ctx, id, phase, ""))
+		check(t, j.SetPhase(ctx, id, duplicates.PhaseApplying, phase, ""))
 	}
 	phases := []duplicates.Phase{duplicates.PhaseApplying, duplicates.PhaseApplied, duplicates.PhaseStopped, duplicates.PhaseUndoing, duplicates.PhaseUndone}
 	for _, p := range phases {

@@ -93,6 +93,7 @@ func testClaimPassedOn(t *testing.T, s *suite) {
 	}
 	whole, err := j.Repair(t.Context(), r.ID)
 	check(t, err)
+	check(t, j.Undo(t.Context(), r.ID, nil))
 	check(t, j.Claim(t.Context(), r.ID, duplicates.GUID{1}, whole.Entries[1], true))
 	if err := drop(); err != nil {
 		t.Errorf("taken back: %v", err)

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 var registryTests = []test{
 	{"Registry", testRegistry},
+	{"RegistryImports", testRegistryImports},
 	{"RegistryEnds", testRegistryEnds},
 }
 
@@ -106,6 +108,32 @@ func testRegistry(t *testing.T, s *suite) {
 	if err := s.db.Registry().Apply(t.Context(), store.Chunk{Kind: 9}); err == nil {
 		t.Error("a chunk of no kind was taken")
 	}
+}
+
+// testRegistryImports: an import after which another one has begun, on another machine,
+// writes nothing any more, whatever it has read.
+func testRegistryImports(t *testing.T, s *suite) {
+	ctx := t.Context()
+	first, second := s.db.Registry(), s.open(t, s.keys).Registry()
+	teacher, _ := orlova(t)
+	kind, row := rowOf(teacher)
+	row.Key = "k1"
+	chunk := store.Chunk{Kind: kind, Rows: []store.Row{row}, Day: person.DateOf(s.now)}
+	check(t, first.Begin(ctx))
+	check(t, first.Apply(ctx, chunk))
+	check(t, second.Begin(ctx))
+	gone := store.Chunk{Kind: kind, Gone: []string{"k1"}, Day: person.DateOf(s.now)}
+	for _, c := range []store.Chunk{chunk, gone} {
+		if err := first.Apply(ctx, c); !errors.Is(err, exports.ErrOther) {
+			t.Errorf("the first import goes on: %v", err)
+		}
+	}
+	live := 0
+	check(t, second.Digests(ctx, kind, func(string, []byte) error { live++; return nil }))
+	if live != 1 {
+		t.Errorf("%d rows, want 1", live)
+	}
+	check(t, second.Apply(ctx, chunk))
 }
 
 func testRegistryEnds(t *testing.T, s *suite) {

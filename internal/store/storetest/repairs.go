@@ -48,8 +48,21 @@ func testRepairs(t *testing.T, s *suite) {
 		t.Errorf("begun twice: %v", err)
 	}
 	r.Entries[0].Stage = duplicates.StageBegun
-	check(t, j.Save(ctx, "g1", r.Entries[0]))
-	check(t, j.SetPhase(ctx, "g1", duplicates.PhaseStopped, duplicates.StopChanged))
+	check(t, j.Save(ctx, "g1", duplicates.PhaseApplying, duplicates.StagePlanned, r.Entries[0]))
+	refused := func(what string, err error) {
+		t.Helper()
+		if !errors.Is(err, identity.ErrConflict) {
+			t.Errorf("%s by who has read it in another state: %v", what, err)
+		}
+	}
+	refused("a step", j.Save(ctx, "g1", duplicates.PhaseApplying, duplicates.StagePlanned, r.Entries[0]))
+	refused("a step", j.Save(ctx, "g1", duplicates.PhaseUndoing, duplicates.StageBegun, r.Entries[0]))
+	refused("the end", j.SetPhase(ctx, "g1", duplicates.PhaseUndoing, duplicates.PhaseUndone, ""))
+	refused("claims", j.Claim(ctx, "g1", duplicates.GUID{1}, r.Entries[1], true))
+	begun := r.Entries[1]
+	begun.Stage = duplicates.StageBegun
+	refused("claims", j.Claim(ctx, "g1", duplicates.GUID{1}, begun, false))
+	check(t, j.SetPhase(ctx, "g1", duplicates.PhaseApplying, duplicates.PhaseStopped, duplicates.StopChanged))
 	r.Phase, r.Stopped, r.Changed = duplicates.PhaseStopped, duplicates.StopChanged, s.now
 	other := s.open(t, s.keys).Repairs("ad")
 	if got, err := other.Repair(ctx, "g1"); err != nil || !reflect.DeepEqual(got, r) {
@@ -69,26 +82,26 @@ func testRepairs(t *testing.T, s *suite) {
 	resting()
 	done := r.Entries[0]
 	done.Stage = duplicates.StageDone
-	check(t, j.Save(ctx, "g1", done))
+	check(t, j.Save(ctx, "g1", duplicates.PhaseStopped, duplicates.StageBegun, done))
 	resting()
-	check(t, j.SetPhase(ctx, "g1", duplicates.PhaseApplied, ""))
+	check(t, j.SetPhase(ctx, "g1", duplicates.PhaseStopped, duplicates.PhaseApplied, ""))
 	resting(duplicates.GUID{2})
 	if list, err := s.db.Repairs("teams").Repairs(ctx); err != nil || len(list) != 0 {
 		t.Errorf("of another target: %+v, %v", list, err)
 	}
-	if err := j.SetPhase(ctx, "g2", duplicates.PhaseUndone, ""); !errors.Is(err, identity.ErrNotFound) {
+	if err := j.SetPhase(ctx, "g2", duplicates.PhaseUndoing, duplicates.PhaseUndone, ""); !errors.Is(err, identity.ErrNotFound) {
 		t.Errorf("of another group: %v", err)
 	}
 	if err := j.Undo(ctx, "g2", nil); !errors.Is(err, identity.ErrNotFound) {
 		t.Errorf("of another group: %v", err)
 	}
 	keep := []duplicates.Kept{{Account: duplicates.GUID{2}, What: "mail"}, {Account: duplicates.GUID{2}}}
-	check(t, j.SetPhase(ctx, "g1", duplicates.PhaseStopped, duplicates.StopChanged))
+	check(t, j.SetPhase(ctx, "g1", duplicates.PhaseApplied, duplicates.PhaseStopped, duplicates.StopChanged))
 	check(t, j.Undo(ctx, "g1", keep))
 	if got, err := j.Repair(ctx, "g1"); err != nil || got.Phase != duplicates.PhaseUndoing || got.Stopped != "" || !slices.Equal(got.Keep, keep) || !reflect.DeepEqual(got.Group, r.Group) {
 		t.Errorf("undoing: %+v, %v", got, err)
 	}
-	check(t, j.SetPhase(ctx, "g1", duplicates.PhaseUndone, ""))
+	check(t, j.SetPhase(ctx, "g1", duplicates.PhaseUndoing, duplicates.PhaseUndone, ""))
 	again := repair()
 	again.Made, again.Entries = s.now, again.Entries[:1]
 	check(t, j.Begin(ctx, again))
@@ -135,11 +148,12 @@ func testRepairClaims(t *testing.T, s *suite) {
 		if r.Entries[1].Stage != duplicates.StageDone || !reflect.DeepEqual(r.Entries[1].Claims, before) || len(r.Entries[1].Given) != 1 {
 			t.Errorf("%+v", r.Entries[1])
 		}
+		check(t, j.Undo(ctx, "g1", nil))
 		check(t, j.Claim(ctx, "g1", duplicates.GUID{1}, r.Entries[1], true))
 		if got := of(); !reflect.DeepEqual(got, want) {
 			t.Errorf("back:\n%+v, want\n%+v", got, want)
 		}
-		check(t, j.SetPhase(ctx, "g1", duplicates.PhaseUndone, ""))
+		check(t, j.SetPhase(ctx, "g1", duplicates.PhaseUndoing, duplicates.PhaseUndone, ""))
 	}
 	row, profile := orlova(t)
 	put(t, s.db, row)

@@ -119,13 +119,17 @@ func (f *found) carry(phase duplicates.Phase, differs ...duplicates.Difference) 
 			{Kind: duplicates.Retire, Account: o.Accounts[0], Stage: duplicates.StageDone, Before: &before, After: &after},
 			{Seq: 1, Kind: duplicates.Join, Account: o.Accounts[0], Stage: duplicates.StageBegun, To: "CN=teachers,DC=obr"}}}))
 	}
+	in := duplicates.PhaseApplying
+	if o.Verb == duplicates.Undo { // whose beginning is left out here
+		in = duplicates.PhaseApplied
+	}
 	if phase == duplicates.PhaseStopped {
 		o.Stopped, o.Differs = duplicates.StopChanged, differs
-		check(f.t, f.desk.SetPhase(ctx, o.ID, phase, o.Stopped))
+		check(f.t, f.desk.SetPhase(ctx, o.ID, in, phase, o.Stopped))
 		check(f.t, f.desk.Stop(ctx, o))
 		return
 	}
-	check(f.t, f.desk.SetPhase(ctx, o.ID, phase, ""))
+	check(f.t, f.desk.SetPhase(ctx, o.ID, in, phase, ""))
 	check(f.t, f.desk.Finish(ctx, o))
 }
 
