@@ -53,7 +53,7 @@ func TestPackage(t *testing.T) {
 		"/lib/systemd/system/schoolbridge-backup.service 644 root", "/lib/systemd/system/schoolbridge-backup.timer 644 root", "nightly backup: exit 0", "backup verify: exit 0",
 		"/usr/share/doc/schoolbridge/docs/runbooks.ru.md 644 root", "/usr/share/doc/schoolbridge/monitoring/alerts.yaml 644 root",
 		"unconfigured: exit 2", "secrets/mosru", "not enabled", "/etc/schoolbridge/config.yaml: OK", "ready after",
-		"doctor --ready: exit 0", "doctor: exit 1", "MOSRU_UNREACHABLE", "bad: 1,", "runs as schoolbridge", "kept after purge",
+		"doctor --ready: exit 0", "doctor: exit 1", "MOSRU_UNREACHABLE", "bad: 1,", "runs as schoolbridge", "kept after purge", "config.yaml is gone",
 		"upgrade: /root/precious 600 root", "upgrade: /root/folder 700 root", "upgrade: /etc/schoolbridge 750 root",
 	} {
 		if !strings.Contains(out, want) {

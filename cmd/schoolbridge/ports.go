@@ -39,7 +39,7 @@ func portFault(network, what, address string, err error) error {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return said.Errorf("порт %[1]s/%[2]s занят: остановите программу, которая его держит (её назовёт ss -lntup 'sport = :%[4]s'), и запустите снова / port %[1]s/%[2]s for %[3]s is taken: stop the program that holds it (ss -lntup 'sport = :%[4]s' names it), then start again", address, network, what, port)
 	case errors.Is(err, syscall.EACCES):
-		return said.Errorf("порт %[1]s/%[2]s не разрешён этому пользователю: ниже 1024 нужно право CAP_NET_BIND_SERVICE, его даёт packaging/schoolbridge.service / port %[1]s/%[2]s for %[3]s is not allowed to this user: ports below 1024 need CAP_NET_BIND_SERVICE, which packaging/schoolbridge.service gives", address, network, what)
+		return said.Errorf("порт %[1]s/%[2]s не разрешён этому пользователю: ниже 1024 нужно право CAP_NET_BIND_SERVICE, его даёт packaging/schoolbridge.service, а в контейнере — sysctl net.ipv4.ip_unprivileged_port_start=0 / port %[1]s/%[2]s for %[3]s is not allowed to this user: ports below 1024 need CAP_NET_BIND_SERVICE, which packaging/schoolbridge.service gives, and in a container the sysctl net.ipv4.ip_unprivileged_port_start=0", address, network, what)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return said.Errorf("адреса %[1]s у этой машины нет: исправьте его в настройках (свои адреса покажет ip address) / port %[1]s/%[2]s for %[3]s: this machine has no such address: correct it in the configuration (ip address lists them)", address, network, what)
 	}

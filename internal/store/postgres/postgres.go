@@ -24,7 +24,7 @@
 // answers, all others wait for the turn.
 //
 // Only what engines that speak PostgreSQL's dialect share is used: no extension, no
-// trigger, no advisory lock, no LISTEN. Text compares byte by byte, as in SQLite.
+// trigger, no advisory lock, no LISTEN; store's TestSharedSQL has the list. Text compares byte by byte, as in SQLite.
 // Primary keys of what grows without end hold the time: that of audit ends with at,
 // and the ids of sessions begin with the second; so both can become tables with
 // partitions.
