@@ -236,7 +236,7 @@ func (x *examination) registries(ctx context.Context) []doctor.Finding {
 		return []doctor.Finding{finding(doctor.CheckRegistries, doctor.Warn, doctor.RegistriesMissing, "", "")}
 	}
 	state, code := doctor.OK, doctor.RegistriesFine
-	if x.now.Sub(last[0].At) > registriesOld {
+	if x.now.Sub(last[0].At).Abs() > registriesOld { // of a day to come: by a clock that was wrong, and nobody knows how old it is
 		state, code = doctor.Warn, doctor.RegistriesOld
 	}
 	return []doctor.Finding{finding(doctor.CheckRegistries, state, code, "", last[0].At.In(x.config.Policy.TimeZone.Location()).Format("2006-01-02 15:04"))}
@@ -255,7 +255,7 @@ func (x *examination) backup(ctx context.Context) doctor.Finding {
 		return finding(doctor.CheckBackup, doctor.Warn, doctor.BackupMissing, "", "")
 	}
 	state, code := doctor.OK, doctor.BackupFine
-	if x.now.Sub(last) > backupOld {
+	if x.now.Sub(last).Abs() > backupOld { // as an import
 		state, code = doctor.Warn, doctor.BackupOld
 	}
 	return finding(doctor.CheckBackup, state, code, "", last.In(x.config.Policy.TimeZone.Location()).Format("2006-01-02 15:04"))

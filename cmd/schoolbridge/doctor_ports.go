@@ -157,7 +157,10 @@ func (x *examination) ports(ctx context.Context) []doctor.Finding {
 func (x *examination) port(ctx context.Context, p port) doctor.Finding {
 	where := p.what + " " + string(p.address) + "/" + p.network
 	if !x.up {
-		if taken(ctx, p) {
+		switch err := opened(ctx, p); {
+		case errors.Is(err, syscall.EADDRNOTAVAIL):
+			return finding(doctor.CheckPorts, doctor.Bad, doctor.PortElsewhere, where, "")
+		case held(ctx, p, err):
 			return finding(doctor.CheckPorts, doctor.Bad, doctor.PortTaken, where, "")
 		}
 		return finding(doctor.CheckPorts, doctor.OK, doctor.PortFree, where, "")
@@ -166,15 +169,14 @@ func (x *examination) port(ctx context.Context, p port) doctor.Finding {
 	switch {
 	case err == nil:
 		return finding(doctor.CheckPorts, doctor.OK, doctor.PortFine, where, "")
-	case errors.Is(err, errNotAsked) && taken(ctx, p):
+	case errors.Is(err, errNotAsked) && held(ctx, p, opened(ctx, p)):
 		return finding(doctor.CheckPorts, doctor.OK, doctor.PortHeld, where, "")
 	}
 	return finding(doctor.CheckPorts, doctor.Bad, doctor.PortSilent, where, "")
 }
 
-// taken says that somebody listens on a port: nothing else keeps us from opening it
-// for a moment with this error.
-func taken(ctx context.Context, p port) bool {
+// opened opens a port for a moment, and says why it cannot be.
+func opened(ctx context.Context, p port) error {
 	var err error
 	var l io.Closer
 	if p.network == "udp" {
@@ -184,6 +186,16 @@ func taken(ctx context.Context, p port) bool {
 	}
 	if err == nil {
 		_ = l.Close()
+	}
+	return err
+}
+
+// held says that somebody listens on a port that could not be opened. Who may not open a
+// low one, as an operator who is not the daemon, is refused before it is looked whether
+// it is free: whoever answers there holds it.
+func held(ctx context.Context, p port, err error) bool {
+	if errors.Is(err, syscall.EACCES) && p.network == "tcp" {
+		return connects(ctx, toHere(p.address)) == nil
 	}
 	return errors.Is(err, syscall.EADDRINUSE)
 }

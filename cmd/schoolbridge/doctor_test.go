@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"schoolbridge/config"
 	"schoolbridge/internal/doctor"
 	"schoolbridge/internal/explain"
 	"schoolbridge/internal/freeport"
@@ -309,12 +310,32 @@ func TestDoctorOfNothing(t *testing.T) {
 	}
 }
 
+// Ports of a daemon that does not run: what cannot be told to be free is not called so.
+func TestDoctorPorts(t *testing.T) {
+	x := &examination{}
+	at := func(address string) port { return port{"LDAP", "tcp", config.Address(address), nil} }
+	if f := x.port(t.Context(), at("192.0.2.1:3389")); f.State != doctor.Bad || f.Code != string(doctor.PortElsewhere) {
+		t.Errorf("an address of another machine: %+v", f)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !held(t.Context(), at(l.Addr().String()), syscall.EACCES) {
+		t.Error("a low port that somebody holds, by somebody who may not open it")
+	}
+	_ = l.Close()
+	if held(t.Context(), at(l.Addr().String()), syscall.EACCES) {
+		t.Error("a low port that nobody holds")
+	}
+}
+
 // What time alone makes wrong.
 func TestDoctorLater(t *testing.T) {
 	f := newFaulty(t)
 	f.noAD = true
 	f.start()
-	for after, want := range map[time.Duration]doctor.Code{0: doctor.RegistriesFine, 9 * 24 * time.Hour: doctor.RegistriesOld} {
+	for after, want := range map[time.Duration]doctor.Code{0: doctor.RegistriesFine, 9 * 24 * time.Hour: doctor.RegistriesOld, -9 * 24 * time.Hour: doctor.RegistriesOld} {
 		x := &examination{config: f.d.config, lang: explain.English, now: time.Now().Add(after)}
 		list := x.withStore(t.Context())
 		if !slices.ContainsFunc(list, func(one doctor.Finding) bool { return one.Code == string(want) }) {
@@ -325,7 +346,7 @@ func TestDoctorLater(t *testing.T) {
 	if err := f.d.db.NoteBackup(t.Context(), made); err != nil {
 		t.Fatal(err)
 	}
-	for after, want := range map[time.Duration]doctor.Code{49 * time.Hour: doctor.BackupFine, 51 * time.Hour: doctor.BackupOld} {
+	for after, want := range map[time.Duration]doctor.Code{49 * time.Hour: doctor.BackupFine, 51 * time.Hour: doctor.BackupOld, -51 * time.Hour: doctor.BackupOld} {
 		x := &examination{config: f.d.config, lang: explain.English, now: made.Add(after)}
 		list := x.withStore(t.Context())
 		if !slices.ContainsFunc(list, func(one doctor.Finding) bool { return one.Code == string(want) }) {

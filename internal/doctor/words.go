@@ -38,6 +38,7 @@ const (
 	PortSilent        Code = "PORT_SILENT"
 	PortFree          Code = "PORT_FREE"
 	PortTaken         Code = "PORT_TAKEN"
+	PortElsewhere     Code = "PORT_ADDRESS_NOT_HERE"
 	ClockFine         Code = "CLOCK_FINE"
 	ClockOffAD        Code = "CLOCK_OFF_AD"
 	MosruFine         Code = "MOSRU_FINE"
@@ -138,6 +139,9 @@ var words = map[Code]word{
 		"the daemon runs, and the port does not answer", "If the address is new in the configuration, restart the daemon; else look at journalctl -u schoolbridge and at this machine's firewall (nft list ruleset)."),
 	PortTaken: broken(operator, "служба не работает, а порт занят другой программой", "Её назовёт ss -lntup 'sport = :ПОРТ'; остановите её, иначе служба не запустится.",
 		"the daemon does not run, and another program holds the port", "ss -lntup 'sport = :PORT' names it; stop it, or the daemon cannot start."),
+
+	PortElsewhere: broken(operator, "служба не работает, а этого адреса у машины нет: открыть порт на нём она не сможет", "Исправьте адрес в настройках (ip address показывает, какие есть); 0.0.0.0 — все. Плавающий адрес появляется вместе с балансировщиком: запустите сначала его.",
+		"the daemon does not run, and this machine has no such address: it cannot open a port on it", "Correct the address in the configuration (ip address shows those that there are); 0.0.0.0 means all. A floating address comes with its balancer: start that first."),
 
 	ClockFine: fine("часы идут вместе", "the clocks agree"),
 	ClockOffAD: broken(operator, "часы этого сервера и контроллера домена расходятся", "Включите синхронизацию времени здесь (chrony или systemd-timesyncd; проверка: timedatectl) и на контроллере (w32tm /query /status). При разнице больше 5 минут вход в домен по Kerberos не работает.",
