@@ -49,7 +49,7 @@ func (g grouped) Leave(context.Context, string, string) error {
 // kept is a journal that remembers what was saved.
 type kept struct{ *notes }
 
-func (k kept) Save(_ context.Context, _ string, e duplicates.Entry) error {
+func (k kept) Save(_ context.Context, _ string, _ duplicates.Phase, _ duplicates.Stage, e duplicates.Entry) error {
 	k.repair.Entries[e.Seq] = e
 	return nil
 }

@@ -68,7 +68,9 @@ func TestUndoGone(t *testing.T) {
 // full is a journal that takes no step down.
 type full struct{ *notes }
 
-func (full) Save(context.Context, string, duplicates.Entry) error { return errDown }
+func (full) Save(context.Context, string, duplicates.Phase, duplicates.Stage, duplicates.Entry) error {
+	return errDown
+}
 
 func (n *notes) Repairs(context.Context) ([]duplicates.Repair, error) {
 	return []duplicates.Repair{n.repair}, nil
