@@ -160,7 +160,7 @@ func (x *examination) port(ctx context.Context, p port) doctor.Finding {
 		switch err := opened(ctx, p); {
 		case errors.Is(err, syscall.EADDRNOTAVAIL):
 			return finding(doctor.CheckPorts, doctor.Bad, doctor.PortElsewhere, where, "")
-		case held(ctx, p, err):
+		case occupied(ctx, p, err):
 			return finding(doctor.CheckPorts, doctor.Bad, doctor.PortTaken, where, "")
 		}
 		return finding(doctor.CheckPorts, doctor.OK, doctor.PortFree, where, "")
@@ -169,7 +169,7 @@ func (x *examination) port(ctx context.Context, p port) doctor.Finding {
 	switch {
 	case err == nil:
 		return finding(doctor.CheckPorts, doctor.OK, doctor.PortFine, where, "")
-	case errors.Is(err, errNotAsked) && held(ctx, p, opened(ctx, p)):
+	case errors.Is(err, errNotAsked) && occupied(ctx, p, opened(ctx, p)):
 		return finding(doctor.CheckPorts, doctor.OK, doctor.PortHeld, where, "")
 	}
 	return finding(doctor.CheckPorts, doctor.Bad, doctor.PortSilent, where, "")
@@ -190,10 +190,10 @@ func opened(ctx context.Context, p port) error {
 	return err
 }
 
-// held says that somebody listens on a port that could not be opened. Who may not open a
+// occupied says that somebody listens on a port that could not be opened. Who may not open a
 // low one, as an operator who is not the daemon, is refused before it is looked whether
 // it is free: whoever answers there holds it.
-func held(ctx context.Context, p port, err error) bool {
+func occupied(ctx context.Context, p port, err error) bool {
 	if errors.Is(err, syscall.EACCES) && p.network == "tcp" {
 		return connects(ctx, toHere(p.address)) == nil
 	}

@@ -321,11 +321,11 @@ func TestDoctorPorts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !held(t.Context(), at(l.Addr().String()), syscall.EACCES) {
+	if !occupied(t.Context(), at(l.Addr().String()), syscall.EACCES) {
 		t.Error("a low port that somebody holds, by somebody who may not open it")
 	}
 	_ = l.Close()
-	if held(t.Context(), at(l.Addr().String()), syscall.EACCES) {
+	if occupied(t.Context(), at(l.Addr().String()), syscall.EACCES) {
 		t.Error("a low port that nobody holds")
 	}
 }
