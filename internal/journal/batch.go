@@ -32,10 +32,14 @@ type Options struct {
 	Keep  time.Duration // how long an ended session is kept; 0: 184 days
 	// Queue bounds the records that wait, each with a worker of the RADIUS
 	// server: half of the workers, so that sign-ins always have the others; 0: 512.
-	Queue    int
-	Batch    int           // records of one transaction; 0: 256
-	Every    time.Duration // how long a batch gathers; 0: 20 ms
-	Patience time.Duration // deadline of one transaction; 0: 2 s
+	Queue int
+	Batch int           // records of one transaction; 0: 256
+	Every time.Duration // how long a batch gathers; 0: 20 ms
+	// Patience is the deadline of one transaction; 0: 8 s. It is longer than any NAS waits
+	// for an answer: what is entered late is known when the NAS tells it again, and costs
+	// next to nothing then, where a transaction that is broken off would be made anew for
+	// as long as the store is slow.
+	Patience time.Duration
 	// Simultaneous bounds the devices of one person at once, by the role that
 	// admits; a role that is missing or 0 has no bound.
 	Simultaneous map[string]int
@@ -50,7 +54,7 @@ func (o Options) withDefaults() Options {
 		usual time.Duration
 	}{
 		{&o.Rules.Silence, 35 * time.Minute}, {&o.Rules.Quiet, 24 * time.Hour}, {&o.Keep, 184 * 24 * time.Hour},
-		{&o.Every, 20 * time.Millisecond}, {&o.Patience, 2 * time.Second},
+		{&o.Every, 20 * time.Millisecond}, {&o.Patience, 8 * time.Second},
 	} {
 		if *d.value <= 0 {
 			*d.value = d.usual
@@ -156,10 +160,12 @@ func (j *Journal) Run(ctx context.Context) error {
 	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
 	j.upkeep(ctx)
+	late, cancel := outlasting(ctx)
+	defer cancel()
 	for ctx.Err() == nil {
 		select {
 		case w := <-j.queue:
-			j.write(context.WithoutCancel(ctx), j.gather(ctx, w))
+			j.write(late, j.gather(ctx, w))
 		case work := <-j.jobs:
 			work.done <- j.transact(ctx, j.opt.Patience, work.run)
 		case <-tick.C:
@@ -167,15 +173,21 @@ func (j *Journal) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
-	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainWithin)
-	defer cancel()
 	j.drain(late)
 	return nil
 }
 
+// outlasting is for what waits at the end, and is written still: it ends drainWithin
+// after ctx does.
+func outlasting(ctx context.Context) (late context.Context, cancel func()) {
+	late, end := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(drainWithin, end) })
+	return late, func() { stop(); end() }
+}
+
 const (
 	loadWithin  = 5 * time.Minute // half a million sessions on a slow machine
-	drainWithin = 5 * time.Second
+	drainWithin = 5 * time.Second // after the end
 )
 
 // load reads who is on the Wi-Fi, again until the store answers.
@@ -339,7 +351,9 @@ func (j *Journal) inPortions(ctx context.Context, run func(context.Context) (int
 		}
 		select {
 		case w := <-j.queue:
-			j.write(context.WithoutCancel(ctx), j.gather(ctx, w))
+			late, cancel := outlasting(ctx)
+			j.write(late, j.gather(ctx, w))
+			cancel()
 		default:
 		}
 	}
