@@ -119,10 +119,9 @@ func (f *found) carry(phase duplicates.Phase, differs ...duplicates.Difference) 
 			{Kind: duplicates.Retire, Account: o.Accounts[0], Stage: duplicates.StageDone, Before: &before, After: &after},
 			{Seq: 1, Kind: duplicates.Join, Account: o.Accounts[0], Stage: duplicates.StageBegun, To: "CN=teachers,DC=obr"}}}))
 	}
-	in := duplicates.PhaseApplying
-	if o.Verb == duplicates.Undo { // whose beginning is left out here
-		in = duplicates.PhaseApplied
-	}
+	r, err := f.desk.Repair(ctx, o.ID)
+	check(f.t, err)
+	in := r.Phase // of a return: before it, whose beginning is left out here
 	if phase == duplicates.PhaseStopped {
 		o.Stopped, o.Differs = duplicates.StopChanged, differs
 		check(f.t, f.desk.SetPhase(ctx, o.ID, in, phase, o.Stopped))
