@@ -53,7 +53,7 @@ func (l *losing) Retry(err error) bool {
 // TestEveryTransactionTwice: what a transaction has told its caller before it was lost,
 // a count, a list, how far a run is, is not told a second time.
 func TestEveryTransactionTwice(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Engine {
+	storetest.RunWriting(t, func(t *testing.T) storetest.Engine {
 		path := filepath.Join(t.TempDir(), "store.db")
 		e := engineAt(path)
 		e.Open = func(ctx context.Context, keys *store.Keyset, opts store.Options) (*store.DB, error) {

@@ -45,6 +45,12 @@ func RunGrowing(t *testing.T, fresh func(t *testing.T) Engine) {
 	run(t, fresh, journalTests, auditTests)
 }
 
+// RunWriting runs what tells its caller what a transaction has done, for an engine on which
+// each runs again: without what mostly reads, or is long.
+func RunWriting(t *testing.T, fresh func(t *testing.T) Engine) {
+	run(t, fresh, registryTests, accountTests, nameTests, credentialTests, targetTests, passwordTests, repairTests, duplicateTests, resumptionTests, tallyTests, webSessionTests, rightsTests, secretTests, queueTests, objectTests, transferTests)
+}
+
 func run(t *testing.T, fresh func(t *testing.T) Engine, subjects ...[]test) {
 	for _, subject := range subjects {
 		for _, test := range subject {
