@@ -129,7 +129,11 @@ type daemon struct {
 // newDaemon joins the rooms. Nothing runs yet, but every port is open, so that
 // one that is taken is found out before anything has begun.
 func newDaemon(ctx context.Context, logTo io.Writer, file string, c *config.Config) (*daemon, error) {
-	log, err := telemetry.NewLogger(logTo, c.Log.Format, c.Log.Level)
+	newLogger := telemetry.NewLogger
+	if telemetry.IsJournal(logTo) {
+		newLogger = telemetry.Prioritized
+	}
+	log, err := newLogger(logTo, c.Log.Format, c.Log.Level)
 	if err != nil {
 		return nil, err
 	}
