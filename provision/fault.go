@@ -18,6 +18,9 @@ type faults struct {
 const (
 	firstOutage = 2 * time.Second
 	lastOutage  = time.Minute
+	// lastStoreOutage bounds the waiting for the store, which costs one query and
+	// loads no controller.
+	lastStoreOutage = 10 * time.Second
 	// mostStumbles is after how many accounts in a row the fault is not theirs,
 	// whatever the probes say.
 	mostStumbles = 10
@@ -43,28 +46,55 @@ func (w *Worker) blame(ctx context.Context, id identity.PersonID, cause error) e
 
 // probe says whether store and target work at all.
 func (w *Worker) probe(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	if _, err := w.queue.Due(ctx, w.o.Target, w.o.Now(), 1); err != nil {
+	if err := w.storeAnswers(ctx); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
 	return w.target.Probe(ctx)
 }
 
-// failed notes that a run ended with an error, and says how long to wait.
-func (w *Worker) failed() time.Duration {
+// storeAnswers asks the store for the first due account.
+func (w *Worker) storeAnswers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	_, err := w.queue.Due(ctx, w.o.Target, w.o.Now(), 1)
+	return err
+}
+
+// failed notes that a run ended with an error, and says how long to wait. Where
+// the store does not answer, nothing is said of the target.
+func (w *Worker) failed(ctx context.Context) time.Duration {
+	longest := lastOutage
+	store := w.storeAnswers(ctx) != nil
+	if store {
+		longest = lastStoreOutage
+	}
 	w.faults.outages++
 	w.faults.stumbles = 0
 	w.metrics.errors.Inc()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.state.downAt.IsZero() {
-		w.state.downAt = w.o.Now()
+	if w.state.downAt.IsZero() || w.state.storeDown != store {
+		w.state.downAt, w.state.storeDown = w.o.Now(), store
 	}
-	return min(firstOutage<<min(w.faults.outages-1, 10), lastOutage)
+	return min(firstOutage<<min(w.faults.outages-1, 10), longest)
 }
 
-// worked notes that a pass was made and saved.
+// lookAgain is for a run that found nothing to do, or another worker doing it: after
+// an outage no pass may come for hours by which it would be seen to be over.
+func (w *Worker) lookAgain(ctx context.Context) error {
+	if w.faults.outages == 0 {
+		return nil
+	}
+	if err := w.probe(ctx); err != nil {
+		return err
+	}
+	w.worked()
+	return nil
+}
+
+// worked notes that store and target do what they are there for.
 func (w *Worker) worked() {
 	w.faults.stumbles = 0
 	if w.faults.outages == 0 {

@@ -39,6 +39,9 @@ func (w *Worker) Check(context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch s := w.state; {
+	case !s.downAt.IsZero() && s.storeDown:
+		return fmt.Errorf("the store has not answered since %s: accounts in %s stay as they are until it does (%d due, %d put off after a problem, when it answered last)",
+			s.downAt.In(w.o.Zone).Format("2006-01-02 15:04:05"), w.o.Target, s.depth.Due, s.depth.Waiting)
 	case !s.downAt.IsZero():
 		return fmt.Errorf("the target %s cannot be worked with since %s: accounts there stay as they are (%d due, %d put off after a problem, as provision plan counts them); the log names the cause",
 			w.o.Target, s.downAt.In(w.o.Zone).Format("2006-01-02 15:04:05"), s.depth.Due, s.depth.Waiting)
@@ -53,6 +56,15 @@ func (w *Worker) Check(context.Context) error {
 			w.o.Target, told, Consent(s.held))
 	}
 	return nil
+}
+
+func (w *Worker) up() float64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.state.downAt.IsZero() || w.state.storeDown {
+		return 1
+	}
+	return 0
 }
 
 // acceptWords are the kinds in the options of the command that consents.
@@ -210,14 +222,7 @@ func newWorkerMetrics(r prometheus.Registerer, w *Worker) *workerMetrics {
 		}
 		return w.o.Now().Sub(o.Oldest).Seconds()
 	})
-	gauge("up", "1 while the target can be worked with.", func(Outlook) float64 {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if w.state.downAt.IsZero() {
-			return 1
-		}
-		return 0
-	})
+	gauge("up", "0 while the target cannot be worked with; of a store that does not answer other figures tell.", func(Outlook) float64 { return w.up() })
 	return &workerMetrics{
 		passes: f.NewCounterVec(prometheus.CounterOpts{Name: "schoolbridge_provision_passes_total", Help: "Passes over accounts by result.",
 			ConstLabels: labels}, []string{"result"}),

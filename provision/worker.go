@@ -97,6 +97,8 @@ type workerState struct {
 	measured time.Time
 	downAt   time.Time     // since when the target or the store cannot be worked with
 	held     [drastics]int // by the brake
+
+	storeDown bool // of the two it is the store
 }
 
 const (
@@ -175,13 +177,13 @@ func (w *Worker) Run(ctx context.Context) error {
 func (w *Worker) run(ctx, life context.Context) (wait time.Duration, wakeable bool) {
 	err := w.dueAccounts(ctx, life)
 	w.release(life)
-	switch {
-	case err == nil:
-		return w.o.Poll, true
-	case errors.Is(err, errLeased):
-		return w.o.Poll, false
+	if err == nil || errors.Is(err, errLeased) {
+		wakeable = err == nil
+		if err = w.lookAgain(life); err == nil {
+			return w.o.Poll, wakeable
+		}
 	}
-	wait = w.failed()
+	wait = w.failed(life)
 	wait += time.Duration(w.o.Chance() * float64(wait) / 2)
 	w.o.Logger.Warn("the accounts cannot be brought to their state now", "error", err, "again_in", wait.Round(time.Second))
 	return wait, false

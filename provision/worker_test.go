@@ -622,11 +622,38 @@ func TestWorkerOutage(t *testing.T) {
 		if err := w.Check(t.Context()); err == nil {
 			t.Error("health without a store")
 		}
+		if err := w.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "the store has not answered since") || w.up() != 1 {
+			t.Errorf("a store that is gone is told as %v, and the target as up: %v", err, w.up())
+		}
 		w.q.breakWith(nil)
-		w.q.touch(1, nil)
-		pass(2 * time.Minute)
+		pass(lastStoreOutage * 2) // though no account is due
 		if err := w.Check(t.Context()); err != nil {
 			t.Errorf("health with a store again: %v", err)
+		}
+	})
+}
+
+// TestWorkerOutageElsewhere: what was due when the target went away is done by another
+// worker, and none is due for hours: it is seen all the same that the target is back.
+func TestWorkerOutageElsewhere(t *testing.T) {
+	work(t, nil, func(t *testing.T, w *floor) {
+		w.q.add(1)
+		w.b.down.Store(true)
+		w.b.say = func(_ context.Context, _ Job, pass Pass) (Pass, error) {
+			return pass, fmt.Errorf("connect: %w", identity.ErrUnreachable)
+		}
+		w.start()
+		w.q.mu.Lock()
+		delete(w.q.rows, identity.PersonID{1})
+		w.q.mu.Unlock()
+		pass(5 * time.Minute)
+		if err := w.Check(t.Context()); err == nil || w.up() != 0 {
+			t.Errorf("with nothing due a target that is gone is well: %v", w.up())
+		}
+		w.b.down.Store(false)
+		pass(lastOutage * 2)
+		if err := w.Check(t.Context()); err != nil || w.up() != 1 {
+			t.Errorf("the target is back, nothing is due: %v, up: %v", err, w.up())
 		}
 	})
 }

@@ -1,10 +1,13 @@
 package store
 
 import (
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"schoolbridge/internal/identity"
 )
 
 // metrics are the store's figures.
@@ -28,9 +31,11 @@ func newMetrics(r prometheus.Registerer) metrics {
 	}
 }
 
+// observe counts a transaction. That something is not there, or is otherwise by
+// now, is an answer of a store that works: an error is what somebody has to mend.
 func (m metrics) observe(kind string, began time.Time, err error) {
 	result := "ok"
-	if err != nil {
+	if err != nil && !errors.Is(err, identity.ErrNotFound) && !errors.Is(err, identity.ErrConflict) {
 		result = "error"
 	}
 	m.seconds.WithLabelValues(kind, result).Observe(time.Since(began).Seconds())

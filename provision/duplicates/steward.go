@@ -89,18 +89,18 @@ func NewSteward(o StewardOptions) *Steward {
 // Mend carries orders out until ctx ends, Search searches: a search of minutes holds
 // up no repair.
 func (s *Steward) Mend(ctx context.Context) error {
-	return s.loop(ctx, "repairs of duplicates", s.mend)
+	return s.loop(ctx, "repairs of duplicates stopped; they are tried again", s.mend)
 }
 
 // Search is the other half of Mend.
 func (s *Steward) Search(ctx context.Context) error {
-	return s.loop(ctx, "the search for duplicates", s.search)
+	return s.loop(ctx, "the search for duplicates stopped; it is tried again", s.search)
 }
 
 // failPause is how long a turn waits that failed: the directory does not answer.
 const failPause = 30 * time.Second
 
-func (s *Steward) loop(ctx context.Context, what string, turn func(context.Context) error) error {
+func (s *Steward) loop(ctx context.Context, failed string, turn func(context.Context) error) error {
 	for {
 		wake, pause := s.o.Wake(), s.o.Poll
 		err := turn(ctx)
@@ -108,7 +108,7 @@ func (s *Steward) loop(ctx context.Context, what string, turn func(context.Conte
 		case ctx.Err() != nil:
 			return nil
 		case err != nil && !errors.Is(err, ErrBusy):
-			s.o.Log.Error(what+": it is tried again", "error", err)
+			s.o.Log.Error(failed, "error", err)
 			wake, pause = nil, failPause
 		}
 		timer := time.NewTimer(pause)
