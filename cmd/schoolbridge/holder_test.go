@@ -13,10 +13,11 @@ func TestDaemonHolder(t *testing.T) {
 		return &config.Config{State: config.Path(t.TempDir()), Store: config.Store{URLFile: "address", Replica: replica}}
 	}
 	one := daemon("radius-1")
-	if daemonHolder(one) == daemonHolder(daemon("radius-2")) {
+	first := daemonHolder(one)
+	if first == daemonHolder(daemon("radius-2")) {
 		t.Error("two daemons have one name")
 	}
-	if daemonHolder(one) != daemonHolder(one) || daemonHolder(daemon("")) == "/daemon" {
+	if daemonHolder(one) != first || daemonHolder(daemon("")) == "/daemon" {
 		t.Errorf("%q, %q", daemonHolder(one), daemonHolder(daemon("")))
 	}
 }
