@@ -262,7 +262,9 @@ func (t *Trail) append(life context.Context, batch []identity.AuditEntry) (err e
 		}
 		if err != nil {
 			t.failures.Inc()
-			err = errors.Join(err, ctx.Err()) // a store cut short may say something else
+			if cut := ctx.Err(); cut != nil && !errors.Is(err, cut) { // a store cut short may say something else
+				err = fmt.Errorf("%w: %w", cut, err)
+			}
 		}
 	}()
 	return t.store.Append(ctx, batch)

@@ -120,6 +120,9 @@ func TestTrailOutlivesTheStore(t *testing.T) {
 				if got := store.kinds(); got != "a" {
 					t.Fatalf("the store holds %q", got)
 				}
+				if err := trail.Check(t.Context()); err == nil || strings.Contains(err.Error(), "\n") {
+					t.Errorf("the health check, which is one line of doctor's: %v", err)
+				}
 				store.set(nil, false)
 				time.Sleep(11 * time.Second) // the longest pause, and a hanging write before it
 				if got := store.kinds(); got != "a b c" {
