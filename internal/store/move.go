@@ -80,7 +80,7 @@ func Move(ctx context.Context, from, to Driver, told func(MoveProgress)) (rows i
 	if err != nil {
 		return 0, err
 	}
-	if err := m.countRows(ctx); err != nil || open {
+	if m.progress.Of, err = m.countRows(ctx, m.from); err != nil || open {
 		return m.progress.Of, err
 	}
 	for _, table := range m.tables {
@@ -184,8 +184,12 @@ func (m *mover) begin(ctx context.Context) (open bool, err error) {
 			return false, err
 		}
 	case phaseFilling: // of a move that got no further
-		if err := m.beBare(ctx); err != nil {
+		rows, err := m.countRows(ctx, m.to)
+		if err != nil {
 			return false, err
+		}
+		if rows > 0 {
+			return false, ErrOthers
 		}
 	case phaseDiffers: // of a move that was given up
 	default:
@@ -208,22 +212,6 @@ func (db *DB) beEmpty(ctx context.Context) error {
 			err = ErrNotEmpty
 		}
 		return err
-	})
-}
-
-// beBare looks whether nothing was copied yet into a target that another move fills.
-func (m *mover) beBare(ctx context.Context) error {
-	return m.to.read(ctx, func(t *tx) error {
-		for _, table := range m.tables {
-			var rows int64
-			if err := t.row("SELECT COUNT(*) FROM " + table.name).Scan(&rows); err != nil {
-				return err
-			}
-			if rows > 0 {
-				return ErrOthers
-			}
-		}
-		return nil
 	})
 }
 

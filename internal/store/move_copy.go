@@ -18,17 +18,19 @@ const (
 // value is one of a row: nil, int64, string or []byte.
 type value = any
 
-func (m *mover) countRows(ctx context.Context) error {
-	return m.from.read(ctx, func(t *tx) error {
+func (m *mover) countRows(ctx context.Context, db *DB) (rows int64, err error) {
+	err = db.read(ctx, func(t *tx) error {
+		rows = 0
 		for _, table := range m.tables {
 			var n int64
 			if err := t.row("SELECT COUNT(*) FROM " + table.name).Scan(&n); err != nil {
 				return err
 			}
-			m.progress.Of += n
+			rows += n
 		}
 		return nil
 	})
+	return rows, err
 }
 
 // copy writes those rows of a table that the target does not have: all after its last
