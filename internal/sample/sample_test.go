@@ -95,8 +95,8 @@ func TestSampleReads(t *testing.T) {
 		}
 		faults = append(faults, filepath.Base(f.File)+" "+strings.SplitN(f.Reason.Error(), ":", 2)[0])
 	}
-	want := []string{"kadry.csv start", "kadry.csv полей 11 вместо 13 / 11 fields instead of 13", "kadry.csv fio",
-		"kontingent.csv status", "kontingent.csv id", "zapis.csv parent_fio"}
+	want := []string{"kadry.csv Дата приема", "kadry.csv полей 11 вместо 13 / 11 fields instead of 13", "kadry.csv ФИО",
+		"kontingent.csv Статус", "kontingent.csv ID", "zapis.csv parent_fio"}
 	if !slices.Equal(faults, want) {
 		t.Errorf("faults %q", faults)
 	}
