@@ -79,7 +79,10 @@ func (f *found) put(groups ...duplicates.Planned) {
 	p := duplicates.Plan{Made: f.clock.Now(), Base: "DC=obr", Accounts: 200_000, Groups: groups, Namesakes: []duplicates.Namesakes{{
 		A: "titovp", B: "titovp1", FIO: "Титов Павел Львович", Reasons: []duplicates.Reason{duplicates.SameFIO, duplicates.LookAlike, duplicates.OtherBirth},
 		IDs: [2]duplicates.GUID{{9, 1}, {9, 2}}, Schools: [2][]person.SchoolID{{"49"}, {"49"}}}}}
-	check(f.t, f.desk.Put(f.t.Context(), &p, duplicates.Hunt{Phase: duplicates.HuntDone, Base: p.Base}))
+	hunt, err := f.desk.Hunt(f.t.Context()) // as whoever is at work on it
+	check(f.t, err)
+	hunt.Phase, hunt.Base = duplicates.HuntDone, p.Base
+	check(f.t, f.desk.Put(f.t.Context(), &p, hunt))
 }
 
 // pair is a group of two at schools; "" is none that is known.
