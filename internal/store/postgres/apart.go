@@ -16,7 +16,6 @@ var errUnread = errors.New("the address cannot be read")
 // that it came in, and the password. That of a client's key has no other way to such
 // a program, so an address with one is refused. Errors hold nothing of the address.
 func Apart(address string) (place, password string, err error) {
-	address = strings.TrimSpace(address)
 	for _, scheme := range []string{"postgres://", "postgresql://"} {
 		if rest, ok := strings.CutPrefix(address, scheme); ok {
 			place, password, err = apartURI(rest)
